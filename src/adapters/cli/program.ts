@@ -1,0 +1,102 @@
+import { Command, CommanderError, Option } from 'commander'
+
+/** Settings given as flags, by the name of their environment variable. */
+export type Flags = Readonly<Record<string, string | undefined>>
+
+/** What each command does. A number is the exit code. */
+export interface Commands {
+  serve(flags: Flags): Promise<number>
+  migrate(options: { readonly check: boolean }, flags: Flags): Promise<number>
+  createAdmin(options: { email: string; name?: string; passwordFromStdin: boolean }, flags: Flags): Promise<number>
+  openapi(options: { readonly out?: string }): Promise<number>
+  config(flags: Flags): Promise<number>
+  health(flags: Flags): Promise<number>
+}
+
+export const EXIT = { done: 0, failed: 1, usage: 2 } as const
+
+const dataDir = () => new Option('--data-dir <dir>', 'where the database, files and secret are (DATA_DIR)')
+
+const toFlags = (options: { host?: string; port?: string; dataDir?: string }): Flags => ({
+  HOST: options.host,
+  PORT: options.port,
+  DATA_DIR: options.dataDir,
+})
+
+/**
+ * Runs one command line (without the program's name) and answers its exit code: 0 done, 1 failed, 2 wrong usage.
+ */
+export const runProgram = async (args: readonly string[], version: string, commands: Commands): Promise<number> => {
+  let code: number = EXIT.done
+  const program = new Command('skep')
+    .description('The application backend in one file')
+    .version(version)
+    .exitOverride()
+    .showHelpAfterError('(skep --help lists the commands)')
+
+  program
+    .command('serve')
+    .description('migrate an embedded database and start the server')
+    .option('--host <host>', 'address to listen on (HOST)')
+    .option('--port <port>', 'port to listen on, 0 for any free one (PORT)')
+    .addOption(dataDir())
+    .action(async (options) => {
+      code = await commands.serve(toFlags(options))
+    })
+
+  program
+    .command('migrate')
+    .description('apply pending migrations')
+    .option('--check', 'only list them, and exit 1 if there are any', false)
+    .addOption(dataDir())
+    .action(async (options) => {
+      code = await commands.migrate({ check: options.check }, toFlags(options))
+    })
+
+  program
+    .command('admin')
+    .description('manage admins')
+    .command('create')
+    .description('make an active, verified admin')
+    .argument('<email>')
+    .option('--name <name>', 'how the admin is called')
+    .option('--password-stdin', 'read the password from standard input instead of printing a generated one', false)
+    .addOption(dataDir())
+    .action(async (email, options) => {
+      const name = options.name === undefined ? {} : { name: options.name }
+      code = await commands.createAdmin({ email, ...name, passwordFromStdin: options.passwordStdin }, toFlags(options))
+    })
+
+  program
+    .command('openapi')
+    .description('write the OpenAPI document')
+    .option('--out <file>', 'write to a file instead of standard output')
+    .action(async (options) => {
+      code = await commands.openapi(options)
+    })
+
+  program
+    .command('config')
+    .description('print the effective settings and where each came from')
+    .addOption(dataDir())
+    .action(async (options) => {
+      code = await commands.config(toFlags(options))
+    })
+
+  program
+    .command('health')
+    .description('ask a running server whether it is ready; exit 1 if not')
+    .option('--host <host>', 'where it listens (HOST)')
+    .option('--port <port>', 'where it listens (PORT)')
+    .action(async (options) => {
+      code = await commands.health(toFlags(options))
+    })
+
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return code
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    return error.exitCode === 0 ? EXIT.done : EXIT.usage
+  }
+}

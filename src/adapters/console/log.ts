@@ -1,0 +1,70 @@
+import type { Log, LogFields, LogLevel } from '../../application/ports/system.ts'
+
+const LEVELS: Readonly<Record<LogLevel, number>> = { debug: 10, info: 20, warn: 30, error: 40 }
+const COLOURS: Readonly<Record<LogLevel, string>> = {
+  debug: '\x1b[90m',
+  info: '\x1b[32m',
+  warn: '\x1b[33m',
+  error: '\x1b[31m',
+}
+const BUFFER = 32_768
+const FLUSH_AFTER_MS = 20
+
+interface Options {
+  readonly level: LogLevel
+  readonly format: 'pretty' | 'json'
+  /** Takes whole lines, each ended by a newline. */
+  readonly write: (lines: string) => void
+}
+
+export interface ConsoleLog extends Log {
+  /** Writes what is still buffered. */
+  flush(): void
+}
+
+const describeError = (error: Error): string => {
+  const own = error.stack ?? String(error)
+  return error.cause instanceof Error ? `${own}\ncaused by ${describeError(error.cause)}` : own
+}
+
+const plain = (value: unknown): unknown => (value instanceof Error ? describeError(value) : value)
+
+const toJson = (level: LogLevel, message: string, fields: LogFields, at: Date) => {
+  const entry: Record<string, unknown> = { time: at.toISOString(), level, message }
+  for (const name in fields) if (fields[name] !== undefined) entry[name] = plain(fields[name])
+  return JSON.stringify(entry)
+}
+
+const toPretty = (level: LogLevel, message: string, fields: LogFields, at: Date) => {
+  const parts = Object.entries(fields)
+    .filter(([name, value]) => value !== undefined && name !== 'error')
+    .map(([name, value]) => `\x1b[90m${name}=\x1b[0m${typeof value === 'string' ? value : JSON.stringify(value)}`)
+  const trace = fields.error === undefined ? '' : `\n${plain(fields.error)}`
+  return `${at.toISOString().slice(11, 23)} ${COLOURS[level]}${level.padEnd(5)}\x1b[0m ${message} ${parts.join(' ')}${trace}`
+}
+
+/** One line an entry. Lines are written in groups, an error at once. */
+export const createConsoleLog = ({ level, format, write }: Options): ConsoleLog => {
+  const render = format === 'json' ? toJson : toPretty
+  let buffer = ''
+  let timer: ReturnType<typeof setTimeout> | null = null
+
+  const flush = () => {
+    if (timer) clearTimeout(timer)
+    timer = null
+    const lines = buffer
+    buffer = ''
+    if (lines !== '') write(lines)
+  }
+
+  const at = (own: LogLevel) => {
+    if (LEVELS[own] < LEVELS[level]) return () => {}
+    return (message: string, fields: LogFields = {}) => {
+      buffer += `${render(own, message, fields, new Date())}\n`
+      if (buffer.length >= BUFFER || own === 'error') flush()
+      else timer ??= setTimeout(flush, FLUSH_AFTER_MS)
+    }
+  }
+
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error'), flush }
+}

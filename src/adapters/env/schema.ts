@@ -1,0 +1,130 @@
+import { resolve } from 'node:path'
+import { type StaticDecode, type StringOptions, type TString, type TTransform, Type } from '@sinclair/typebox'
+import { parseDuration, parseRate, parseSize } from '../../domain/measures.ts'
+
+interface Option extends StringOptions {
+  /** What is accepted, for the message about a wrong value. */
+  readonly accepts: string
+  readonly default?: string
+  /** `true` hides the value wherever settings are shown, `url` only the password in it. */
+  readonly secret?: true | 'url'
+}
+
+/** A setting read from text. `parse` answers null for what is not accepted, or throws an `Error` that says why. */
+const setting = <T extends string | number | object>(
+  option: Option,
+  parse: (text: string) => T | null,
+): TTransform<TString, T> =>
+  Type.Transform(Type.String(option))
+    .Decode((text) => {
+      const value = parse(text)
+      if (value === null) throw new Error(`expected ${option.accepts}`)
+      return value
+    })
+    .Encode(() => {
+      throw new Error('settings are read only')
+    })
+
+const optional = <T extends string | number | object>(option: Option, parse: (text: string) => T | null) =>
+  Type.Optional(setting(option, parse))
+
+const integer = (minimum: number, maximum: number, fallback: number) =>
+  setting({ accepts: `an integer from ${minimum} to ${maximum}`, default: String(fallback) }, (text) => {
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
+    return value >= minimum && value <= maximum ? value : null
+  })
+
+const duration = (fallback: string) =>
+  setting({ accepts: 'a duration such as 30s, 15m, 12h or 30d', default: fallback }, parseDuration)
+
+const size = (fallback: string) =>
+  setting({ accepts: 'a size such as 512kb, 10mb or 1gb', default: fallback }, parseSize)
+
+const rate = (fallback: string) =>
+  setting({ accepts: 'requests per duration such as 600/1m, or off', default: fallback }, parseRate)
+
+const choice = <T extends string>(values: readonly T[], fallback: T) =>
+  setting({ accepts: values.join(' or '), default: fallback }, (text) => values.find((value) => value === text) ?? null)
+
+const parseUrl = (text: string): URL | null => (URL.canParse(text) ? new URL(text) : null)
+
+const notYet = (what: string): never => {
+  throw new Error(`${what} is not available in this build yet`)
+}
+
+const sqlitePath = (text: string): string | null => {
+  if (/^postgres(ql)?:/.test(text)) return notYet('Postgres')
+  const path = /^sqlite:(?:\/\/)?(.+)$/.exec(text)?.[1]
+  return path === undefined || path.startsWith(':memory:') ? null : resolve(path)
+}
+
+const filesPath = (text: string): string | null => {
+  if (text.startsWith('s3:')) return notYet('S3')
+  const path = /^file:(?:\/\/)?(.+)$/.exec(text)?.[1]
+  return path === undefined ? null : resolve(path)
+}
+
+const publicUrl = (text: string): string | null => {
+  const url = parseUrl(text)
+  if (url === null || !/^https?:$/.test(url.protocol)) return null
+  return url.username || url.password || url.search || url.hash ? null : url.href.replace(/\/+$/, '')
+}
+
+const origins = (text: string): '*' | readonly string[] | null => {
+  if (text === '*') return '*'
+  const list = text.split(',').map((origin) => origin.trim())
+  return list.every((origin) => /^https?:/.test(origin) && parseUrl(origin)?.origin === origin) ? list : null
+}
+
+const contentTypes = (text: string): '*/*' | readonly string[] | null => {
+  if (text === '*/*') return '*/*'
+  const list = text.split(',').map((type) => type.trim().toLowerCase())
+  return list.every((type) => /^[\w.+-]+\/[\w.+-]+$/.test(type)) ? list : null
+}
+
+const secretText = (minimumBytes: number) => (text: string) => (Buffer.byteLength(text) >= minimumBytes ? text : null)
+
+/** Every setting, by its environment variable. Absent optional ones have a default that depends on others, or none. */
+export const SettingsSchema = Type.Object({
+  HOST: setting({ accepts: 'a host name or an IP address', default: '127.0.0.1' }, (text) =>
+    /^[\w.:-]{1,253}$/.test(text) ? text : null,
+  ),
+  PORT: integer(0, 65_535, 3_000),
+  DATA_DIR: setting({ accepts: 'a folder', default: './data' }, (text) => resolve(text)),
+  DATABASE_URL: optional({ accepts: 'sqlite:PATH or postgres://…', secret: 'url' }, sqlitePath),
+  DATABASE_POOL_SIZE: integer(1, 1_000, 10),
+  REDIS_URL: optional({ accepts: 'redis://…', secret: 'url' }, (): string => notYet('Redis')),
+  FILES_URL: optional({ accepts: 'file:PATH or s3://BUCKET?endpoint=…&region=…', secret: 'url' }, filesPath),
+  PUBLIC_URL: optional({ accepts: 'an http or https URL without query' }, publicUrl),
+  JWT_SECRET: optional({ accepts: 'at least 32 bytes', secret: true }, secretText(32)),
+  ACCESS_TOKEN_TTL: duration('15m'),
+  REFRESH_TOKEN_TTL: duration('30d'),
+  SIGNUP: choice(['open', 'closed'], 'open'),
+  CORS_ORIGINS: optional({ accepts: 'a comma list of origins such as https://app.example.com, or *' }, origins),
+  SMTP_URL: optional({ accepts: 'smtp://… or smtps://…', secret: 'url' }, (text) =>
+    /^smtps?:$/.test(parseUrl(text)?.protocol ?? '') ? text : null,
+  ),
+  MAIL_FROM: setting(
+    { accepts: 'an address such as Skep <no-reply@example.com>', default: 'Skep <no-reply@localhost>' },
+    (text) => (/^(?:[^<>\p{Cc}]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+)$/u.test(text) ? text : null),
+  ),
+  MAX_BODY_SIZE: size('1mb'),
+  MAX_UPLOAD_SIZE: size('10mb'),
+  UPLOAD_TYPES: setting(
+    { accepts: 'a comma list of content types, or */*', default: 'image/jpeg,image/png' },
+    contentTypes,
+  ),
+  RATE_LIMIT: rate('600/1m'),
+  RATE_LIMIT_AUTH: rate('20/1m'),
+  TRUST_PROXY: integer(0, 100, 0),
+  EVENT_RETENTION: duration('7d'),
+  METRICS_TOKEN: optional({ accepts: 'visible ASCII characters', secret: true }, (text) =>
+    /^[\x21-\x7e]+$/.test(text) ? text : null,
+  ),
+  SHUTDOWN_TIMEOUT: duration('10s'),
+  LOG_LEVEL: choice(['debug', 'info', 'warn', 'error'], 'info'),
+  LOG_FORMAT: optional({ accepts: 'pretty or json' }, (text) => (text === 'pretty' || text === 'json' ? text : null)),
+})
+
+export type SettingName = keyof typeof SettingsSchema.properties
+export type GivenSettings = StaticDecode<typeof SettingsSchema>

@@ -1,0 +1,79 @@
+import { join } from 'node:path'
+import { TransformDecodeError, Value } from '@sinclair/typebox/value'
+import { type GivenSettings, type SettingName, SettingsSchema } from './schema.ts'
+
+export type Source = 'flag' | 'environment' | 'default'
+
+/** Every setting with its value. Durations are milliseconds, sizes bytes, paths absolute. */
+export interface Settings extends Readonly<GivenSettings> {
+  readonly DATABASE_URL: string
+  readonly FILES_URL: string
+  readonly LOG_FORMAT: 'pretty' | 'json'
+}
+
+export interface Shown {
+  readonly name: SettingName
+  readonly value: string
+  readonly source: Source
+}
+
+export type SettingsResult =
+  | { readonly settings: Settings; readonly shown: readonly Shown[] }
+  | { readonly problems: readonly string[] }
+
+type Texts = Readonly<Record<string, string | undefined>>
+
+const NAMES = Object.keys(SettingsSchema.properties) as SettingName[]
+
+const hidden = (text: string, secret: unknown): string => {
+  if (secret === true) return '***'
+  return secret === 'url' ? text.replace(/^([\w+.-]+:\/\/[^/?#]*?):[^@/?#]*@/, '$1:***@') : text
+}
+
+/**
+ * Reads all settings at once: flags before environment before defaults, an empty value as none.
+ * `problems` has one line for every wrong one, so that they can be mended together.
+ */
+export const readSettings = (environment: Texts, flags: Texts, isTerminal: boolean): SettingsResult => {
+  const values: Record<string, unknown> = {}
+  const shown: Shown[] = []
+  const problems: string[] = []
+
+  const dependent: Texts = { LOG_FORMAT: isTerminal ? 'pretty' : 'json' }
+  for (const name of NAMES) {
+    const schema = SettingsSchema.properties[name]
+    const flag = flags[name] || undefined
+    const variable = environment[name] || undefined
+    const text = flag ?? variable ?? schema.default ?? dependent[name]
+    const source = flag !== undefined ? 'flag' : variable !== undefined ? 'environment' : 'default'
+    if (typeof text !== 'string') {
+      shown.push({ name, value: '(unset)', source })
+      continue
+    }
+    try {
+      values[name] = Value.Decode(schema, text)
+      shown.push({ name, value: hidden(text, schema.secret), source })
+    } catch (error) {
+      const why = error instanceof TransformDecodeError ? error.error.message : schema.accepts
+      const given = schema.secret === undefined ? `got ${JSON.stringify(text)}, ` : ''
+      problems.push(`${name}: ${given}${why}`)
+    }
+  }
+  if (problems.length > 0) return { problems }
+
+  const given = values as unknown as GivenSettings
+  const DATABASE_URL = given.DATABASE_URL ?? join(given.DATA_DIR, 'skep.db')
+  const FILES_URL = given.FILES_URL ?? join(given.DATA_DIR, 'files')
+  const effective: Texts = {
+    DATABASE_URL: `sqlite:${DATABASE_URL}`,
+    FILES_URL: `file:${FILES_URL}`,
+    PUBLIC_URL: given.PUBLIC_URL ?? `http://${given.HOST}:${given.PORT}`,
+    DATA_DIR: given.DATA_DIR,
+    JWT_SECRET: '***',
+  }
+  const LOG_FORMAT = given.LOG_FORMAT ?? 'json'
+  return {
+    settings: Object.freeze({ ...given, DATABASE_URL, FILES_URL, LOG_FORMAT }),
+    shown: shown.map((row) => ({ ...row, value: effective[row.name] ?? row.value })),
+  }
+}

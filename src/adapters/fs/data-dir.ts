@@ -1,0 +1,29 @@
+import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** Makes the data folder, readable by its owner alone, unless it exists. */
+export const makeDataDir = (path: string): void => {
+  if (existsSync(path)) return
+  mkdirSync(path, { recursive: true })
+  chmodSync(path, 0o700)
+}
+
+/**
+ * The secret kept in the data folder with mode 0600, made at first need.
+ * Two processes that start at once agree on one.
+ */
+export const keptSecret = (dataDir: string): string => {
+  const path = join(dataDir, 'jwt-secret')
+  if (!existsSync(path)) {
+    const draft = `${path}.${process.pid}`
+    writeFileSync(draft, crypto.getRandomValues(new Uint8Array(48)).toBase64(), { mode: 0o600, flush: true })
+    try {
+      linkSync(draft, path)
+    } catch (error) {
+      if (!existsSync(path)) throw error
+    } finally {
+      rmSync(draft)
+    }
+  }
+  return readFileSync(path, 'utf8').trim()
+}

@@ -1,0 +1,32 @@
+import { AppError } from '../../domain/errors.ts'
+import type { Principal } from '../../domain/session.ts'
+
+/** What this adapter knows of one request beside what Elysia does. */
+export interface Call {
+  readonly id: string
+  readonly startedAt: number
+  principal: Principal | null
+  /** The path with its parameters by name, once a route was found. */
+  route: string
+  /** Set when access, limits and body were judged, so that it happens once. */
+  admitted: boolean
+}
+
+const REQUEST_ID = /^[\w.-]{1,64}$/
+
+export const openCall = (request: Request): Call => {
+  const given = request.headers.get('x-request-id')
+  return {
+    id: given !== null && REQUEST_ID.test(given) ? given : crypto.randomUUID(),
+    startedAt: performance.now(),
+    principal: null,
+    route: '',
+    admitted: false,
+  }
+}
+
+/** Who makes the call. Throws `unauthenticated` on a route that let everyone in: a forgotten check fails closed. */
+export const actorOf = (call: Call): Principal => {
+  if (call.principal === null) throw new AppError('unauthenticated', 'Sign in to do this')
+  return call.principal
+}

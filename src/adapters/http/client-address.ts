@@ -1,0 +1,43 @@
+import { isIP } from 'node:net'
+
+const withoutPort = (address: string): string => {
+  const bracketed = /^\[([^\]]+)\](?::\d+)?$/.exec(address)
+  if (bracketed?.[1] !== undefined) return bracketed[1]
+  return /^[\d.]+:\d+$/.test(address) ? address.slice(0, address.lastIndexOf(':')) : address
+}
+
+/** An address in one spelling: without port, zone or IPv4-in-IPv6 prefix; null when it is none. */
+const normalize = (address: string): string | null => {
+  const bare = withoutPort(address.trim()).replace(/%.*$/, '').toLowerCase()
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(bare)?.[1] ?? bare
+  return isIP(mapped) === 0 ? null : mapped
+}
+
+/**
+ * The address of the client. With `trusted` proxies in front, each of which appends the address it was called from to
+ * X-Forwarded-For, it is the entry that many from the right; what stands left of it the client may have made up.
+ */
+export const clientAddress = (peer: string, forwardedFor: string | null, trusted: number): string => {
+  const own = normalize(peer) ?? 'unknown'
+  if (trusted === 0 || forwardedFor === null) return own
+  const hops = forwardedFor.split(',')
+  return normalize(hops[Math.max(0, hops.length - trusted)] ?? '') ?? own
+}
+
+const expand = (address: string): readonly string[] => {
+  const [head = '', tail] = address.split('::')
+  const left = head === '' ? [] : head.split(':')
+  const right = tail === undefined || tail === '' ? [] : tail.split(':')
+  return tail === undefined
+    ? left
+    : [...left, ...Array(Math.max(0, 8 - left.length - right.length)).fill('0'), ...right]
+}
+
+/** What limits count as one client: an IPv4 address, or the /64 that a single IPv6 subscriber holds. */
+export const addressGroup = (address: string): string => {
+  if (isIP(address) !== 6) return address
+  const network = expand(address)
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+  return `${network.join(':')}::/64`
+}

@@ -1,0 +1,106 @@
+import { type Context, Elysia } from 'elysia'
+import { type Access, requireAdmin } from '../../application/access.ts'
+import { AppError } from '../../domain/errors.ts'
+import type { Principal } from '../../domain/session.ts'
+import { readForm, readJson } from './body.ts'
+import type { Call } from './call.ts'
+import { clientAddress } from './client-address.ts'
+import type { Limits } from './limits.ts'
+
+/** Who may call a route, how its calls are counted and what body it takes. Judged before anything else is read. */
+export interface Rule {
+  /** `check` decides by itself, and hears null for someone without a token. */
+  readonly who: 'anyone' | 'user' | 'admin' | ((principal: Principal | null) => void)
+  readonly limit?: 'credentials'
+  readonly body?: 'json' | 'form'
+}
+
+interface Deps {
+  readonly access: Access
+  readonly limits: Limits
+  /** The address at the other end of the connection. */
+  readonly peerOf: (request: Request) => string
+  /** How many proxies in front are trusted. */
+  readonly trustProxy: number
+  /** Bytes. */
+  readonly maxBodySize: number
+}
+
+interface Subject {
+  readonly call: Call
+  readonly request: Request
+  readonly headers: Context['set']['headers']
+}
+
+type HookContext = Pick<Context, 'request' | 'set' | 'route'> & { call: Call }
+
+const BEARER = /^Bearer +([\w\-.~+/]+=*) *$/i
+
+const bearerToken = (request: Request): string | null => {
+  const header = request.headers.get('authorization')
+  if (header === null) return null
+  // The usual spelling, without the cost of a pattern.
+  if (header.startsWith('Bearer ey')) return header.slice(7)
+  return BEARER.exec(header)?.[1] ?? ''
+}
+
+const identify = async (access: Access, request: Request): Promise<Principal> => {
+  const token = bearerToken(request)
+  if (token === null) throw new AppError('unauthenticated', 'Sign in to do this')
+  if (token === '') throw new AppError('invalid_token', 'The Authorization header holds no bearer token')
+  return access.authenticate(token)
+}
+
+/**
+ * What every feature's routes build on: `call`, what is known of the request beside Elysia's context, and the macro
+ * `admit`, which turns a {@link Rule} into hooks that run before parsing and validation.
+ */
+export const createKernel = ({ access, limits, peerOf, trustProxy, maxBodySize }: Deps) => {
+  const addressOf = (request: Request): string =>
+    clientAddress(peerOf(request), request.headers.get('x-forwarded-for'), trustProxy)
+
+  const judge = async ({ call, request, headers }: Subject, route: string, rule: Rule): Promise<void> => {
+    call.admitted = true
+    call.route = route
+    let refusal: unknown = null
+    if (rule.who !== 'anyone' && (typeof rule.who === 'string' || request.headers.has('authorization'))) {
+      try {
+        call.principal = await identify(access, request)
+      } catch (error) {
+        // Counted first: whoever guesses tokens is limited by address.
+        refusal = error
+      }
+    }
+    if (rule.limit === 'credentials') await limits.credentials(addressOf(request), headers)
+    else await limits.general(call.principal, () => addressOf(request), headers)
+    if (refusal !== null) throw refusal
+    if (rule.who === 'admin' && call.principal !== null) requireAdmin(call.principal)
+    if (typeof rule.who === 'function') rule.who(call.principal)
+  }
+
+  const read = async (request: Request, kind: Rule['body']): Promise<unknown> => {
+    if (kind === 'json') return readJson(request, maxBodySize)
+    return kind === 'form' ? readForm(request, maxBodySize) : null
+  }
+
+  return new Elysia({ name: 'kernel' })
+    .decorate('call', null as unknown as Call)
+    .decorate('addressOf', addressOf)
+    .decorate('limits', limits)
+    .macro({
+      admit: (rule: Rule) => ({
+        // Fields are named one by one: a hook that hands on its whole context makes Elysia parse cookies, query and all.
+        parse: [
+          async ({ call, request, set, route }: HookContext) => {
+            await judge({ call, request, headers: set.headers }, route, rule)
+            return read(request, rule.body)
+          },
+        ],
+        transform: async ({ call, request, set, route }: HookContext) => {
+          if (!call.admitted) await judge({ call, request, headers: set.headers }, route, rule)
+        },
+      }),
+    })
+}
+
+export type Kernel = ReturnType<typeof createKernel>

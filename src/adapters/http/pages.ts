@@ -1,0 +1,90 @@
+import { type TSchema, t } from 'elysia'
+import { AppError } from '../../domain/errors.ts'
+import { PAGE_SIZE, type Page, type PageRequest, type Position, type Sort } from '../../domain/page.ts'
+import { choiceOf, integerText } from './schemas.ts'
+
+const signed = <const Field extends string>(fields: readonly Field[]) =>
+  fields.flatMap((field) => [field, `-${field}`] as const)
+
+/** The query parameters of every list. */
+export const pageQuery = <const Field extends string>(fields: readonly Field[]) => ({
+  page: t.Optional(integerText('^[1-9][0-9]{0,8}$', 1, 999_999_999)),
+  size: t.Optional(integerText('^([1-9][0-9]?|100)$', PAGE_SIZE.minimum, PAGE_SIZE.maximum)),
+  sort: t.Optional(choiceOf(signed(fields))),
+  cursor: t.Optional(t.String({ maxLength: 2_000, description: '`next_cursor` of the page before' })),
+})
+
+interface PageParameters {
+  readonly page?: string
+  readonly size?: string
+  readonly sort?: string
+  readonly cursor?: string
+}
+
+const invalidCursor = () => new AppError('invalid_cursor', 'The cursor is not one of ours, or belongs to another sort')
+
+const sortText = ({ field, descending }: Sort<string>) => `${descending ? '-' : ''}${field}`
+
+const parseSort = <Field extends string>(sort: string, fields: readonly Field[]): Sort<Field> | null => {
+  const field = fields.find((name) => name === sort.replace(/^-/, ''))
+  return field === undefined ? null : { field, descending: sort.startsWith('-') }
+}
+
+const encodeCursor = (sort: Sort<string>, { key, id }: Position): string =>
+  Buffer.from(JSON.stringify([sortText(sort), key, id])).toString('base64url')
+
+const decodeCursor = (cursor: string): { sort: string; position: Position } => {
+  try {
+    const [sort, key, id] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as readonly unknown[]
+    const keyed = typeof key === 'string' || (typeof key === 'number' && Number.isFinite(key))
+    if (typeof sort === 'string' && keyed && typeof id === 'number' && Number.isSafeInteger(id)) {
+      return { sort, position: { key, id } }
+    }
+  } catch {
+    // Not JSON: the same answer as below.
+  }
+  throw invalidCursor()
+}
+
+/** Throws `invalid_cursor`. A cursor brings its own sort; one that is also given must be the same. */
+export const toPageRequest = <Field extends string>(
+  parameters: PageParameters,
+  fields: readonly Field[],
+  fallback: Sort<Field>,
+): PageRequest<Field> => {
+  const size = Number(parameters.size ?? PAGE_SIZE.default)
+  const given = parameters.sort === undefined ? null : parseSort(parameters.sort, fields)
+  if (parameters.cursor === undefined) {
+    return { size, sort: given ?? fallback, from: { page: Number(parameters.page ?? 1) } }
+  }
+  const { sort: text, position } = decodeCursor(parameters.cursor)
+  const sort = parseSort(text, fields)
+  const isTime = sort?.field === 'created_at' || sort?.field === 'updated_at'
+  const mismatch = given !== null && sortText(given) !== text
+  if (sort === null || mismatch || isTime !== (typeof position.key === 'number')) throw invalidCursor()
+  return { size, sort, from: { after: position } }
+}
+
+export const pageResponse = <T extends TSchema>(item: T) =>
+  t.Object({
+    items: t.Array(item),
+    total: t.Nullable(t.Integer({ description: 'Null when read by cursor, as are page and pages' })),
+    page: t.Nullable(t.Integer()),
+    size: t.Integer(),
+    pages: t.Nullable(t.Integer()),
+    next_cursor: t.Nullable(t.String({ description: 'Reads on at constant cost; null on the last page' })),
+  })
+
+/** A page as every list answers it. */
+export const toPageResponse = <T, R>(
+  { items, total, next }: Page<T>,
+  { size, sort, from }: PageRequest<string>,
+  toResponse: (item: T) => R,
+) => ({
+  items: items.map(toResponse),
+  total,
+  page: 'page' in from ? from.page : null,
+  size,
+  pages: total === null ? null : Math.ceil(total / size),
+  next_cursor: next === null ? null : encodeCursor(sort, next),
+})

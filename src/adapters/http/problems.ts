@@ -1,0 +1,160 @@
+import { STATUS_CODES } from 'node:http'
+import { t } from 'elysia'
+import { AppError, type ErrorCode } from '../../domain/errors.ts'
+
+/** What only this protocol can refuse, beside what the core refuses. */
+type ProtocolCode =
+  | 'invalid_request'
+  | 'malformed_body'
+  | 'method_not_allowed'
+  | 'payload_too_large'
+  | 'unsupported_grant_type'
+  | 'unsupported_media_type'
+  | 'validation_failed'
+
+export type ProblemCode = ErrorCode | ProtocolCode
+
+/** The status of every refusal. */
+export const PROBLEM_STATUS: Readonly<Record<ProblemCode, ProblemStatus>> = {
+  email_taken: 400,
+  forbidden: 403,
+  inactive_user: 400,
+  internal_error: 500,
+  invalid_cursor: 422,
+  invalid_grant: 400,
+  invalid_request: 400,
+  invalid_token: 401,
+  last_admin: 409,
+  malformed_body: 400,
+  method_not_allowed: 405,
+  not_found: 404,
+  overloaded: 503,
+  payload_too_large: 413,
+  signup_closed: 403,
+  storage_full: 507,
+  too_many_requests: 429,
+  unauthenticated: 401,
+  unavailable: 503,
+  unsupported_grant_type: 400,
+  unsupported_media_type: 415,
+  validation_failed: 422,
+  wrong_password: 400,
+}
+
+export type ProblemStatus = 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 422 | 429 | 500 | 503 | 507
+
+/** One part of a request that broke its schema. `pointer` is a JSON Pointer (RFC 6901) into that part. */
+export interface InvalidPart {
+  readonly in: 'body' | 'query' | 'path' | 'header'
+  readonly pointer: string
+  readonly detail: string
+}
+
+/** A refusal that only HTTP knows. */
+export class HttpProblem extends Error {
+  readonly code: ProtocolCode
+  readonly errors: readonly InvalidPart[] | undefined
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor(
+    code: ProtocolCode,
+    message: string,
+    options: { errors?: readonly InvalidPart[]; headers?: Readonly<Record<string, string>> } = {},
+  ) {
+    super(message)
+    this.code = code
+    this.errors = options.errors
+    this.headers = options.headers ?? {}
+  }
+}
+
+/** The errors of RFC 6749 section 5.2 that this server gives. */
+export type OAuthError = 'invalid_grant' | 'invalid_request' | 'unsupported_grant_type' | 'unsupported_token_type'
+
+/** A refusal of an OAuth endpoint, which has a body of its own. */
+export class OAuthProblem extends Error {
+  readonly error: OAuthError
+  readonly code: ProblemCode
+
+  constructor(error: OAuthError, message: string, code: ProblemCode) {
+    super(message)
+    this.error = error
+    this.code = code
+  }
+}
+
+export const ProblemResponse = t.Object(
+  {
+    type: t.String({ description: 'Always `about:blank`: the kind of problem is in `code`' }),
+    title: t.String(),
+    status: t.Integer(),
+    detail: t.String({ description: 'What went wrong this time; for people, and free to change' }),
+    code: t.String({ description: 'What went wrong, for programs: stable' }),
+    request_id: t.String({ description: 'Names this request in the log of the server' }),
+    errors: t.Optional(
+      t.Array(
+        t.Object({
+          in: t.Union([t.Literal('body'), t.Literal('query'), t.Literal('path'), t.Literal('header')]),
+          pointer: t.String({ description: 'A JSON Pointer (RFC 6901) to what is wrong' }),
+          detail: t.String(),
+        }),
+      ),
+    ),
+  },
+  { description: 'Problem details (RFC 9457)' },
+)
+
+/** The problem statuses a route declares, for its `response`. */
+export const problems = <const Status extends ProblemStatus>(...statuses: readonly Status[]) =>
+  Object.fromEntries(statuses.map((status) => [status, ProblemResponse])) as Record<Status, typeof ProblemResponse>
+
+export interface Problem {
+  readonly status: number
+  readonly code: ProblemCode
+  readonly detail: string
+  readonly errors?: readonly InvalidPart[] | undefined
+  readonly headers: Readonly<Record<string, string>>
+  /** Set for a refusal of an OAuth endpoint. */
+  readonly oauthError?: OAuthError
+}
+
+const describe = (code: ProblemCode, detail: string, rest: Partial<Problem> = {}): Problem => ({
+  status: PROBLEM_STATUS[code],
+  code,
+  detail,
+  headers: {},
+  ...rest,
+})
+
+const challenge = (code: ProblemCode): Record<string, string> => {
+  if (code === 'unauthenticated') return { 'www-authenticate': 'Bearer' }
+  return code === 'invalid_token' ? { 'www-authenticate': 'Bearer error="invalid_token"' } : {}
+}
+
+/** What a caller may know of a failure; null when it is none of theirs and must be logged. */
+export const toProblem = (error: unknown): Problem | null => {
+  if (error instanceof AppError && error.code !== 'internal_error') {
+    const retry = error.retryAfter === undefined ? {} : { 'retry-after': String(error.retryAfter) }
+    return describe(error.code, error.message, { headers: { ...challenge(error.code), ...retry } })
+  }
+  if (error instanceof OAuthProblem) {
+    return describe(error.code, error.message, { oauthError: error.error, headers: { 'cache-control': 'no-store' } })
+  }
+  if (!(error instanceof HttpProblem)) return null
+  return describe(error.code, error.message, { errors: error.errors, headers: error.headers })
+}
+
+export const internalProblem = (): Problem => describe('internal_error', 'Something went wrong on our side')
+
+/**
+ * A problem as `application/problem+json` (RFC 9457 section 3.1; `code` says the kind). From an OAuth endpoint it is
+ * `application/json` with the members of RFC 6749 section 5.2 in front.
+ */
+export const problemResponse = (problem: Problem, requestId: string): Response => {
+  const { status, code, detail, errors, headers, oauthError } = problem
+  const oauth = oauthError === undefined ? {} : { error: oauthError, error_description: detail }
+  const title = STATUS_CODES[status] ?? 'Error'
+  const body = { ...oauth, type: 'about:blank', title, status, detail, code, request_id: requestId, errors }
+  const contentType = oauthError === undefined ? 'application/problem+json' : 'application/json'
+  return new Response(JSON.stringify(body), { status, headers: { 'content-type': contentType, ...headers } })
+}

@@ -1,0 +1,95 @@
+import { Elysia, type Static, t } from 'elysia'
+import type { TokenPair, Tokens } from '../../application/tokens.ts'
+import { AppError } from '../../domain/errors.ts'
+import type { Kernel } from './kernel.ts'
+import { OAuthProblem, ProblemResponse, problems } from './problems.ts'
+
+const TokenResponse = t.Object(
+  {
+    access_token: t.String({ description: 'A JWT (RFC 7519)' }),
+    token_type: t.Literal('bearer'),
+    expires_in: t.Integer({ description: 'Seconds' }),
+    refresh_token: t.String(),
+    refresh_expires_in: t.Integer({ description: 'Seconds' }),
+  },
+  { description: 'RFC 6749 section 5.1' },
+)
+
+const OAuthErrorResponse = t.Composite(
+  [
+    t.Object({
+      error: t.String({ description: 'invalid_request, invalid_grant or unsupported_grant_type' }),
+      error_description: t.String(),
+    }),
+    ProblemResponse,
+  ],
+  { description: 'RFC 6749 section 5.2, and the members of a problem' },
+)
+
+/** For the document alone: unknown parameters are ignored and faults have errors of their own (RFC 6749 section 3.2). */
+const TokenForm = t.Any({
+  openapi: {
+    type: 'object',
+    properties: {
+      grant_type: { type: 'string', enum: ['password'], default: 'password' },
+      username: { type: 'string', description: 'The email address' },
+      password: { type: 'string', format: 'password' },
+    },
+  },
+})
+
+/** A parameter of an OAuth request. Throws `invalid_request` when it is sent twice (RFC 6749 section 3.2). */
+const parameter = (form: unknown, name: string): string | null => {
+  const value = (form as Readonly<Record<string, string | readonly string[]>>)[name]
+  if (typeof value === 'object') {
+    throw new OAuthProblem('invalid_request', `The parameter ${name} is repeated`, 'invalid_request')
+  }
+  return value || null
+}
+
+const required = (form: unknown, name: string): string => {
+  const value = parameter(form, name)
+  if (value !== null) return value
+  throw new OAuthProblem('invalid_request', `The parameter ${name} is missing`, 'invalid_request')
+}
+
+const asOAuthProblem = (error: unknown): unknown => {
+  const isGrant = error instanceof AppError && (error.code === 'invalid_grant' || error.code === 'inactive_user')
+  return isGrant ? new OAuthProblem('invalid_grant', error.message, error.code) : error
+}
+
+const toResponse = (pair: TokenPair): Static<typeof TokenResponse> => ({
+  access_token: pair.accessToken,
+  token_type: 'bearer',
+  expires_in: pair.expiresIn,
+  refresh_token: pair.refreshToken,
+  refresh_expires_in: pair.refreshExpiresIn,
+})
+
+export const tokenRoutes = (kernel: Kernel, tokens: Tokens) =>
+  new Elysia({ prefix: '/auth', tags: ['auth'] }).use(kernel).post(
+    '/token',
+    async ({ body: form, request, set, limits, addressOf }) => {
+      set.headers['cache-control'] = 'no-store'
+      set.headers.pragma = 'no-cache'
+      try {
+        const grant = parameter(form, 'grant_type') ?? 'password'
+        if (grant !== 'password') {
+          throw new OAuthProblem('unsupported_grant_type', 'Unknown grant_type', 'unsupported_grant_type')
+        }
+        const address = addressOf(request)
+        await limits.credentials(address, set.headers)
+        const origin = { device: request.headers.get('user-agent') ?? '', address }
+        const credentials = { username: required(form, 'username'), password: required(form, 'password') }
+        return toResponse(await tokens.signIn({ ...credentials, origin }))
+      } catch (error) {
+        throw asOAuthProblem(error)
+      }
+    },
+    {
+      admit: { who: 'anyone', body: 'form' },
+      body: TokenForm,
+      response: { 200: TokenResponse, 400: OAuthErrorResponse, ...problems(413, 415, 429, 503, 507) },
+      detail: { operationId: 'createToken', summary: 'Sign in (RFC 6749)', security: [] },
+    },
+  )

@@ -1,0 +1,180 @@
+import { Elysia, type Static, t } from 'elysia'
+import type { UserSortField } from '../../application/ports/persistence.ts'
+import type { UserChanges, Users } from '../../application/users.ts'
+import { EMAIL_PATTERN, NAME_PATTERN, ROLES, USER_LIMITS, type User } from '../../domain/user.ts'
+import { actorOf } from './call.ts'
+import type { Kernel, Rule } from './kernel.ts'
+import { pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
+import { problems } from './problems.ts'
+import { body, choiceOf, IdParams, NoContent, Timestamp, toTimestamp } from './schemas.ts'
+
+const Email = t.String({
+  ...USER_LIMITS.email,
+  pattern: EMAIL_PATTERN,
+  expects: 'an email address',
+  openapi: { type: 'string', format: 'email', ...USER_LIMITS.email },
+})
+const Name = t.String({ ...USER_LIMITS.name, pattern: NAME_PATTERN, expects: '1 to 200 visible characters' })
+const Password = t.String({
+  ...USER_LIMITS.password,
+  openapi: { type: 'string', format: 'password', ...USER_LIMITS.password },
+})
+const Role = choiceOf(ROLES)
+
+const RegistrationBody = body({ email: Email, name: Name, password: Password })
+
+const ChangesBody = body({
+  name: t.Optional(Name),
+  email: t.Optional(Email),
+  is_active: t.Optional(t.Boolean()),
+  role: t.Optional(Role),
+})
+
+const PasswordBody = body({
+  current_password: t.String({ maxLength: USER_LIMITS.password.maxLength }),
+  new_password: Password,
+})
+
+export const UserResponse = t.Object({
+  id: t.Integer(),
+  email: t.String(),
+  name: t.String(),
+  role: Role,
+  is_active: t.Boolean(),
+  email_verified: t.Boolean(),
+  created_at: Timestamp,
+  updated_at: Timestamp,
+})
+
+const toResponse = (user: User): Static<typeof UserResponse> => ({
+  id: user.id,
+  email: user.email,
+  name: user.name,
+  role: user.role,
+  is_active: user.isActive,
+  email_verified: user.emailVerified,
+  created_at: toTimestamp(user.createdAt),
+  updated_at: toTimestamp(user.updatedAt),
+})
+
+const toChanges = ({ name, email, is_active, role }: Static<typeof ChangesBody>): UserChanges => ({
+  ...(name === undefined ? {} : { name }),
+  ...(email === undefined ? {} : { email }),
+  ...(is_active === undefined ? {} : { isActive: is_active }),
+  ...(role === undefined ? {} : { role }),
+})
+
+const SORTS: readonly UserSortField[] = ['created_at', 'updated_at', 'email', 'name']
+
+const UsersQuery = t.Object({
+  ...pageQuery(SORTS),
+  q: t.Optional(t.String({ maxLength: 254, description: 'Part of an address or a name' })),
+})
+
+export const userRoutes = (kernel: Kernel, users: Users) => {
+  const registrant: Rule = { who: (actor) => users.checkSignup(actor), limit: 'credentials', body: 'json' }
+  return new Elysia({ prefix: '/users', tags: ['users'] })
+    .use(kernel)
+    .post(
+      '/',
+      async ({ body, status, set }) => {
+        const user = await users.register(body)
+        set.headers.location = `/api/v1/users/${user.id}`
+        return status(201, toResponse(user))
+      },
+      {
+        admit: registrant,
+        body: RegistrationBody,
+        response: { 201: UserResponse, ...problems(400, 401, 403, 413, 415, 422, 429, 503, 507) },
+        detail: { operationId: 'registerUser', summary: 'Register', security: [{}, { password: [] }, { bearer: [] }] },
+      },
+    )
+    .get(
+      '/',
+      async ({ call, query }) => {
+        const request = toPageRequest(query, SORTS, { field: 'created_at', descending: true })
+        const page = await users.list(actorOf(call), { ...request, contains: query.q ?? null })
+        return toPageResponse(page, request, toResponse)
+      },
+      {
+        admit: { who: 'admin' },
+        query: UsersQuery,
+        response: { 200: pageResponse(UserResponse), ...problems(400, 401, 403, 422, 429, 503) },
+        detail: { operationId: 'listUsers', summary: 'List users (admin)' },
+      },
+    )
+    .get('/me', async ({ call }) => toResponse(await users.get(actorOf(call), actorOf(call).userId)), {
+      admit: { who: 'user' },
+      response: { 200: UserResponse, ...problems(400, 401, 404, 429, 503) },
+      detail: { operationId: 'getMe', summary: 'Your own account' },
+    })
+    .patch(
+      '/me',
+      async ({ call, body }) => toResponse(await users.update(actorOf(call), actorOf(call).userId, toChanges(body))),
+      {
+        admit: { who: 'user', body: 'json' },
+        body: ChangesBody,
+        response: { 200: UserResponse, ...problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503, 507) },
+        detail: { operationId: 'updateMe', summary: 'Change your own account' },
+      },
+    )
+    .delete(
+      '/me',
+      async ({ call, status }) => {
+        await users.remove(actorOf(call), actorOf(call).userId)
+        return status(204, undefined)
+      },
+      {
+        admit: { who: 'user' },
+        response: { 204: NoContent, ...problems(400, 401, 404, 409, 429, 503) },
+        detail: { operationId: 'deleteMe', summary: 'Delete your own account and all that is yours' },
+      },
+    )
+    .post(
+      '/me/password',
+      async ({ call, body, status }) => {
+        await users.changePassword(actorOf(call), {
+          currentPassword: body.current_password,
+          newPassword: body.new_password,
+        })
+        return status(204, undefined)
+      },
+      {
+        admit: { who: 'user', limit: 'credentials', body: 'json' },
+        body: PasswordBody,
+        response: { 204: NoContent, ...problems(400, 401, 404, 413, 415, 422, 429, 503, 507) },
+        detail: { operationId: 'changePassword', summary: 'Change your password; every other session ends' },
+      },
+    )
+    .get('/:id', async ({ call, params }) => toResponse(await users.get(actorOf(call), Number(params.id))), {
+      admit: { who: 'user' },
+      params: IdParams,
+      response: { 200: UserResponse, ...problems(400, 401, 404, 422, 429, 503) },
+      detail: { operationId: 'getUser', summary: 'An account: your own or, for an admin, any' },
+    })
+    .patch(
+      '/:id',
+      async ({ call, params, body }) =>
+        toResponse(await users.update(actorOf(call), Number(params.id), toChanges(body))),
+      {
+        admit: { who: 'user', body: 'json' },
+        params: IdParams,
+        body: ChangesBody,
+        response: { 200: UserResponse, ...problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503, 507) },
+        detail: { operationId: 'updateUser', summary: 'Change an account: your own or, for an admin, any' },
+      },
+    )
+    .delete(
+      '/:id',
+      async ({ call, params, status }) => {
+        await users.remove(actorOf(call), Number(params.id))
+        return status(204, undefined)
+      },
+      {
+        admit: { who: 'user' },
+        params: IdParams,
+        response: { 204: NoContent, ...problems(400, 401, 404, 409, 422, 429, 503) },
+        detail: { operationId: 'deleteUser', summary: 'Delete an account: your own or, for an admin, any' },
+      },
+    )
+}

@@ -1,0 +1,50 @@
+import type { RateLimiter } from '../../application/ports/security.ts'
+import type { Clock } from '../../application/ports/system.ts'
+
+interface Window {
+  count: number
+  endsAt: number
+}
+
+const MOST_KEYS = 200_000
+
+/** Counts in this process alone. The oldest key makes room when too many are counted at once. */
+export const createMemoryRateLimiter = (clock: Clock): RateLimiter => {
+  const windows = new Map<string, Window>()
+  let sweepAt = 0
+
+  const sweep = (now: number) => {
+    for (const [key, window] of windows) if (window.endsAt <= now) windows.delete(key)
+    sweepAt = now + 60_000
+  }
+
+  const open = (key: string, now: number, length: number): Window => {
+    if (now >= sweepAt) sweep(now)
+    if (windows.size >= MOST_KEYS) {
+      const [oldest] = windows.keys()
+      if (oldest !== undefined) windows.delete(oldest)
+    }
+    const window = { count: 0, endsAt: now + length }
+    windows.delete(key)
+    windows.set(key, window)
+    return window
+  }
+
+  return {
+    take(key, rate) {
+      const now = clock.now()
+      const known = windows.get(key)
+      const window = known !== undefined && known.endsAt > now ? known : open(key, now, rate.window)
+      window.count++
+      return {
+        allowed: window.count <= rate.limit,
+        limit: rate.limit,
+        remaining: Math.max(0, rate.limit - window.count),
+        resetIn: window.endsAt - now,
+      }
+    },
+    clear(key) {
+      windows.delete(key)
+    },
+  }
+}

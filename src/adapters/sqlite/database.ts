@@ -1,0 +1,80 @@
+import { Database, type SQLQueryBindings, type Statement } from 'bun:sqlite'
+import { AppError } from '../../domain/errors.ts'
+
+/** How long one statement may block the event loop for another process; the queue of writes waits longer. */
+const BUSY_TIMEOUT_MS = 5
+
+type Parameters = SQLQueryBindings[]
+type Prepared<Row, Params extends Parameters> = ReturnType<typeof Database.prototype.prepare<Row, Params>>
+
+/** One connection and the statements prepared on it, which stay prepared until it closes. */
+export interface Connection {
+  readonly database: Database
+  prepare<Row, Params extends Parameters = Parameters>(sql: string): Prepared<Row, Params>
+  /** Runs statements that take no parameters. */
+  run(sql: string): void
+  /**
+   * Finalizes every statement, so that using one afterwards throws and the last connection to close
+   * moves the write-ahead log into the database file.
+   */
+  close(): void
+}
+
+const connect = (path: string, create: boolean): Connection => {
+  const database = new Database(path, { create, readwrite: true, strict: true })
+  const statements: Statement[] = []
+  database.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
+  database.run('PRAGMA foreign_keys = ON')
+  database.run('PRAGMA cache_size = -16000')
+  database.run('PRAGMA temp_store = MEMORY')
+  return {
+    database,
+    prepare<Row, Params extends Parameters>(sql: string) {
+      const statement = database.prepare<Row, Params>(sql)
+      statements.push(statement)
+      return statement
+    },
+    run(sql) {
+      database.run(sql)
+    },
+    close() {
+      for (const statement of statements) statement.finalize()
+      database.close(true)
+    },
+  }
+}
+
+/** Opens (and creates) the database for writing: WAL, every commit synced to the disk before it is reported. */
+export const openWriter = (path: string): Connection => {
+  const connection = connect(path, true)
+  connection.run('PRAGMA journal_mode = WAL')
+  connection.run('PRAGMA synchronous = FULL')
+  return connection
+}
+
+/** Opens an existing database for reading: committed rows only, and any write is refused. */
+export const openReader = (path: string): Connection => {
+  const connection = connect(path, false)
+  connection.run('PRAGMA query_only = ON')
+  return connection
+}
+
+/** SQLite's result code, such as `SQLITE_BUSY` or `SQLITE_CONSTRAINT_UNIQUE`; null for any other failure. */
+export const sqliteCode = (error: unknown): string | null =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('SQLITE_')
+    ? error.code
+    : null
+
+export const isBusy = (error: unknown): boolean => /^SQLITE_(BUSY|LOCKED)/.test(sqliteCode(error) ?? '')
+
+/** What the core may know of a failure of the database: it passes by itself, it needs room, or it is not ours. */
+export const toAppError = (error: unknown): unknown => {
+  const code = sqliteCode(error)
+  if (code === null) return error
+  if (code === 'SQLITE_FULL')
+    return new AppError('storage_full', 'The storage is full', { cause: error, retryAfter: 60 })
+  if (/^SQLITE_(BUSY|LOCKED|IOERR|READONLY|CANTOPEN|NOTADB|CORRUPT|PROTOCOL)/.test(code)) {
+    return new AppError('unavailable', 'The database is not available', { cause: error, retryAfter: 1 })
+  }
+  return error
+}

@@ -1,0 +1,62 @@
+import type { Database } from 'bun:sqlite'
+import accounts from './migrations/0001_accounts.sql' with { type: 'text' }
+
+export interface Migration {
+  readonly name: string
+  readonly sql: string
+}
+
+/** In the order they are applied. An applied one never changes: its checksum is recorded. */
+export const MIGRATIONS: readonly Migration[] = [{ name: '0001_accounts', sql: accounts }]
+
+const checksum = (sql: string) => new Bun.CryptoHasher('sha256').update(sql).digest('hex')
+
+/** The database was written by a program this one does not understand, or its history was tampered with. */
+export class MigrationError extends Error {}
+
+const applied = (database: Database): ReadonlyMap<string, string> => {
+  const known = database.query("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'migrations'").get()
+  if (known === null) return new Map()
+  const rows = database.query<{ name: string; checksum: string }, []>('SELECT name, checksum FROM migrations').all()
+  return new Map(rows.map((row) => [row.name, row.checksum]))
+}
+
+/**
+ * The migrations this database still needs.
+ * @throws {MigrationError} when it has one this program does not know, or one that was changed since.
+ */
+export const pendingMigrations = (database: Database, migrations = MIGRATIONS): readonly Migration[] => {
+  const history = applied(database)
+  const known = new Map(migrations.map((migration) => [migration.name, checksum(migration.sql)]))
+  for (const [name, sum] of history) {
+    const expected = known.get(name)
+    if (expected === undefined) throw new MigrationError(`the database is newer than this program: it has ${name}`)
+    if (expected !== sum) throw new MigrationError(`migration ${name} is not the one this database was made with`)
+  }
+  return migrations.filter((migration) => !history.has(migration.name))
+}
+
+/** Brings the database up to date in one transaction and returns the names of what was applied. */
+export const migrate = (database: Database, migrations = MIGRATIONS): readonly string[] => {
+  if (pendingMigrations(database, migrations).length === 0) return []
+  database.run('PRAGMA busy_timeout = 10000')
+  database.run('BEGIN IMMEDIATE')
+  try {
+    // Asked again under the lock: another process may have been faster.
+    const pending = pendingMigrations(database, migrations)
+    database.run(
+      'CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, checksum TEXT NOT NULL, applied_at TEXT NOT NULL) STRICT',
+    )
+    for (const { name, sql } of pending) {
+      database.run(sql)
+      database.run("INSERT INTO migrations VALUES (?, ?, strftime('%Y-%m-%dT%H:%M:%fZ'))", [name, checksum(sql)])
+    }
+    database.run('COMMIT')
+    return pending.map((migration) => migration.name)
+  } catch (error) {
+    if (database.inTransaction) database.run('ROLLBACK')
+    throw error
+  } finally {
+    database.run('PRAGMA busy_timeout = 5')
+  }
+}

@@ -1,0 +1,63 @@
+import type { ReadTx, Tx, UnitOfWork } from '../../application/ports/persistence.ts'
+import { type Connection, openReader, openWriter, toAppError } from './database.ts'
+import { createGroupCommit } from './group-commit.ts'
+import { createRefreshTokenRepository, createSessionReader, createSessionRepository } from './sessions.ts'
+import { createUserReader, createUserRepository } from './users.ts'
+
+export interface SqliteStore extends UnitOfWork {
+  /** Rejects with `unavailable` when the database does not answer. */
+  ping(): Promise<void>
+  /** Finishes queued writes, moves the write-ahead log into the database file and closes it. */
+  close(): Promise<void>
+}
+
+interface Options {
+  /** A migrated database. */
+  readonly path: string
+  readonly lockTimeout?: number
+  /** For tests that must make a commit fail. */
+  readonly onOpenWriter?: (writer: Connection) => void
+}
+
+const writing = (connection: Connection): Tx => ({
+  users: createUserRepository(connection),
+  sessions: createSessionRepository(connection),
+  refreshTokens: createRefreshTokenRepository(connection),
+})
+
+const reading = (connection: Connection): ReadTx => ({
+  users: createUserReader(connection),
+  sessions: createSessionReader(connection),
+})
+
+export const openSqliteStore = ({ path, onOpenWriter, ...options }: Options): SqliteStore => {
+  const open = () => {
+    const writer = openWriter(path)
+    onOpenWriter?.(writer)
+    return writer
+  }
+  const commits = createGroupCommit<Tx>({ open, repositories: writing, ...options })
+  const reader = openReader(path)
+  const tx = reading(reader)
+  const alive = reader.prepare('SELECT 1 FROM users LIMIT 1')
+
+  const read = async <T>(work: (tx: ReadTx) => Promise<T>): Promise<T> => {
+    try {
+      return await work(tx)
+    } catch (error) {
+      throw toAppError(error)
+    }
+  }
+
+  return {
+    write: commits.write,
+    read,
+    ping: () => read(async () => void alive.get()),
+    async close() {
+      await commits.close()
+      reader.run('PRAGMA query_only = OFF')
+      reader.run('PRAGMA wal_checkpoint(TRUNCATE)')
+      reader.close()
+    },
+  }
+}

@@ -1,0 +1,94 @@
+import { AppError } from '../domain/errors.ts'
+import type { Principal } from '../domain/session.ts'
+import type { Instant } from '../domain/user.ts'
+import type { AccessNotices } from './ports/messaging.ts'
+import type { UnitOfWork } from './ports/persistence.ts'
+import type { AccessTokens } from './ports/security.ts'
+import type { Clock } from './ports/system.ts'
+
+export interface Access {
+  /**
+   * Who presents this access token. Throws `invalid_token` when it is not ours, has expired or its session has ended,
+   * `inactive_user` when the account is switched off. A proven token is remembered until it expires or a notice
+   * names its user; the answer then comes without a promise.
+   */
+  authenticate(token: string): Principal | Promise<Principal>
+}
+
+interface Deps {
+  readonly unitOfWork: UnitOfWork
+  readonly accessTokens: AccessTokens
+  readonly notices: AccessNotices
+  readonly clock: Clock
+}
+
+interface Remembered {
+  readonly principal: Principal
+  readonly expiresAt: Instant
+}
+
+const REMEMBERED_AT_MOST = 20_000
+
+const invalid = () => new AppError('invalid_token', 'The access token is invalid or has expired')
+
+export const createAccess = ({ unitOfWork, accessTokens, notices, clock }: Deps): Access => {
+  const remembered = new Map<string, Remembered>()
+  const tokensOf = new Map<number, Set<string>>()
+  let notice = 0
+
+  const forget = (token: string) => {
+    const userId = remembered.get(token)?.principal.userId
+    if (userId === undefined) return
+    remembered.delete(token)
+    const tokens = tokensOf.get(userId)
+    tokens?.delete(token)
+    if (tokens?.size === 0) tokensOf.delete(userId)
+  }
+
+  const remember = (token: string, entry: Remembered) => {
+    if (remembered.size >= REMEMBERED_AT_MOST) {
+      const [oldest] = remembered.keys()
+      if (oldest !== undefined) forget(oldest)
+    }
+    remembered.set(token, entry)
+    const tokens = tokensOf.get(entry.principal.userId)
+    if (tokens) tokens.add(token)
+    else tokensOf.set(entry.principal.userId, new Set([token]))
+  }
+
+  notices.subscribe((userId) => {
+    notice++
+    for (const token of tokensOf.get(userId) ?? []) forget(token)
+  })
+
+  const prove = async (token: string): Promise<Principal> => {
+    const claims = await accessTokens.verify(token)
+    if (claims === null) throw invalid()
+    const noticeBefore = notice
+    const [session, user] = await unitOfWork.read(async (tx) => [
+      await tx.sessions.findById(claims.sessionId),
+      await tx.users.findById(claims.userId),
+    ])
+    if (session === null || user === null || session.userId !== user.id) throw invalid()
+    if (!user.isActive) throw new AppError('inactive_user', 'Inactive user')
+    const principal = { userId: user.id, sessionId: session.id, role: user.role }
+    // A notice that came while we read may concern what was read: then the next request looks again.
+    if (notice === noticeBefore) remember(token, { principal, expiresAt: claims.expiresAt })
+    return principal
+  }
+
+  return {
+    authenticate(token) {
+      const known = remembered.get(token)
+      if (known === undefined) return prove(token)
+      if (known.expiresAt > clock.now()) return known.principal
+      forget(token)
+      throw invalid()
+    },
+  }
+}
+
+/** Throws `forbidden` for everyone but an admin. */
+export const requireAdmin = (principal: Principal): void => {
+  if (principal.role !== 'admin') throw new AppError('forbidden', 'Only an admin may do this')
+}

@@ -1,0 +1,7 @@
+/** Tells every process that what it remembers of a user's rights must be looked up again. */
+export interface AccessNotices {
+  /** To be called after the change is committed and before it is answered. */
+  publish(userId: number): void | Promise<void>
+  /** Every listener in this process has heard a notice when its `publish` resolves. */
+  subscribe(listener: (userId: number) => void): void
+}

@@ -1,0 +1,48 @@
+import type { Rate } from '../../domain/measures.ts'
+import type { Instant } from '../../domain/user.ts'
+
+export interface PasswordHasher {
+  /** A salted hash that carries its own parameters. Rejects with `overloaded` when too many wait. */
+  hash(password: string): Promise<string>
+  /**
+   * Whether `password` made `hash`. With null it takes the time of a real check and answers false,
+   * so that an unknown account costs what a known one does. Rejects with `overloaded` when too many wait.
+   */
+  verify(password: string, hash: string | null): Promise<boolean>
+}
+
+/** What an access token says: its subject, the session it belongs to and when it ends (RFC 7519 section 4.1). */
+export interface AccessClaims {
+  readonly userId: number
+  readonly sessionId: number
+  readonly expiresAt: Instant
+}
+
+export interface AccessTokens {
+  issue(claims: AccessClaims): Promise<string>
+  /** Null for anything that is not one of our tokens, whole and unexpired. Never rejects. */
+  verify(token: string): Promise<AccessClaims | null>
+}
+
+export interface OpaqueTokens {
+  /** 256 random bits, URL-safe. */
+  generate(): string
+  /** What is stored instead of the token. */
+  hash(token: string): Uint8Array
+}
+
+/** How a limit stands after a request was counted. */
+export interface Allowance {
+  readonly allowed: boolean
+  readonly limit: number
+  readonly remaining: number
+  /** Milliseconds until the window ends and the count starts again. */
+  readonly resetIn: number
+}
+
+export interface RateLimiter {
+  /** Counts one request of `key`. The window starts with its first request. */
+  take(key: string, rate: Rate): Allowance | Promise<Allowance>
+  /** Forgets what was counted for `key`. */
+  clear(key: string): void | Promise<void>
+}

@@ -1,0 +1,39 @@
+/** Every way the core can refuse. Stable slugs: clients see them as `code`. */
+export type ErrorCode =
+  | 'email_taken'
+  | 'forbidden'
+  | 'inactive_user'
+  | 'internal_error'
+  | 'invalid_cursor'
+  | 'invalid_grant'
+  | 'invalid_token'
+  | 'last_admin'
+  | 'not_found'
+  | 'overloaded'
+  | 'signup_closed'
+  | 'storage_full'
+  | 'too_many_requests'
+  | 'unauthenticated'
+  | 'unavailable'
+  | 'wrong_password'
+
+export interface AppErrorOptions {
+  readonly cause?: unknown
+  /** Whole seconds after which the same call may succeed. */
+  readonly retryAfter?: number
+}
+
+/** A failure the caller can act on. Thrown inside a unit of work it rolls the transaction back. */
+export class AppError extends Error {
+  readonly code: ErrorCode
+  readonly retryAfter: number | undefined
+
+  constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined)
+    this.name = 'AppError'
+    this.code = code
+    this.retryAfter = options.retryAfter
+  }
+}
+
+export const notFound = (what: string) => new AppError('not_found', `${what} not found`)

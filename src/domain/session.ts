@@ -1,0 +1,29 @@
+import type { Instant, Role } from './user.ts'
+
+/** One signed-in device. Ending it removes the row and with it every token that names it. */
+export interface Session {
+  readonly id: number
+  readonly userId: number
+  readonly device: string
+  readonly address: string
+  readonly createdAt: Instant
+  readonly lastUsedAt: Instant
+  readonly expiresAt: Instant
+}
+
+export type NewSession = Omit<Session, 'id'>
+
+/** Where a sign-in came from, as the session list shows it. */
+export interface Origin {
+  readonly device: string
+  readonly address: string
+}
+
+/** Who makes a request: proven by an access token whose session still stands. */
+export interface Principal {
+  readonly userId: number
+  readonly sessionId: number
+  readonly role: Role
+}
+
+export const DEVICE_LENGTH = 200

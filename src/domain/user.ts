@@ -1,0 +1,75 @@
+/** Milliseconds since 1970-01-01T00:00:00Z. */
+export type Instant = number
+
+export const ROLES = ['user', 'admin'] as const
+export type Role = (typeof ROLES)[number]
+
+export interface User {
+  readonly id: number
+  readonly email: string
+  readonly name: string
+  readonly role: Role
+  readonly isActive: boolean
+  readonly emailVerified: boolean
+  readonly passwordHash: string
+  readonly createdAt: Instant
+  readonly updatedAt: Instant
+}
+
+export type NewUser = Omit<User, 'id'>
+
+/** Lengths count UTF-16 code units, as JSON Schema validators in JavaScript do. */
+export const USER_LIMITS = {
+  email: { maxLength: 254 },
+  name: { minLength: 1, maxLength: 200 },
+  password: { minLength: 8, maxLength: 128 },
+} as const
+
+const LABEL = '[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?'
+
+/** An address as HTML's `<input type=email>` accepts it; spaces around it are trimmed by {@link normalizeEmail}. */
+export const EMAIL_PATTERN = `^\\s*[A-Za-z0-9.!#$%&'*+/=?^_\`{|}~-]{1,64}@${LABEL}(?:\\.${LABEL})*\\s*$`
+
+/** At least one visible character, and no control character, which could end a mail header. */
+export const NAME_PATTERN = '^(?=.*\\S)[^\\u0000-\\u001F\\u007F\\u2028\\u2029]+$'
+
+/** The one spelling under which an address is stored and looked up. */
+export const normalizeEmail = (email: string): string => email.trim().toLowerCase()
+
+const matches = (
+  text: string,
+  pattern: string,
+  { minLength = 0, maxLength }: { minLength?: number; maxLength: number },
+) => text.length >= minLength && text.length <= maxLength && new RegExp(pattern).test(text)
+
+export const isEmail = (text: string): boolean => matches(text, EMAIL_PATTERN, USER_LIMITS.email)
+export const isUserName = (text: string): boolean => matches(text, NAME_PATTERN, USER_LIMITS.name)
+export const isPassword = (text: string): boolean => matches(text, '^', USER_LIMITS.password)
+
+export interface UserDraft {
+  readonly email: string
+  readonly name: string
+  readonly passwordHash: string
+  readonly now: Instant
+  readonly role?: Role
+  readonly emailVerified?: boolean
+}
+
+/** A new active account; an ordinary user with an unproven address unless the draft says otherwise. */
+export const newUser = ({
+  email,
+  name,
+  passwordHash,
+  now,
+  role = 'user',
+  emailVerified = false,
+}: UserDraft): NewUser => ({
+  email: normalizeEmail(email),
+  name: name.trim(),
+  role,
+  isActive: true,
+  emailVerified,
+  passwordHash,
+  createdAt: now,
+  updatedAt: now,
+})

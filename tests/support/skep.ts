@@ -1,0 +1,152 @@
+import { afterAll } from 'bun:test'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createPasswordHasher } from '../../src/adapters/bun/password-hasher.ts'
+import { readSettings, type Settings } from '../../src/adapters/env/settings.ts'
+import type { Log, LogFields, LogLevel } from '../../src/application/ports/system.ts'
+import { type RunningSkep, type StartOptions, start } from '../../src/main.ts'
+
+/** A folder that is gone when the tests of this file are done. */
+export const temporaryFolder = (): string => {
+  const path = mkdtempSync(join(tmpdir(), 'skep-'))
+  afterAll(() => rmSync(path, { recursive: true, force: true }))
+  return path
+}
+
+export interface Entry {
+  readonly level: LogLevel
+  readonly message: string
+  readonly fields: LogFields
+}
+
+/** A log that keeps its entries for the test to read. */
+export const recordingLog = (): Log & { readonly entries: Entry[] } => {
+  const entries: Entry[] = []
+  const at =
+    (level: LogLevel) =>
+    (message: string, fields: LogFields = {}) =>
+      void entries.push({ level, message, fields })
+  return { entries, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
+}
+
+/** Argon2id with parameters that cost next to nothing. */
+export const quickPasswords = () => createPasswordHasher({ memoryCost: 8, timeCost: 1, waiting: 1_000 })
+
+export const settingsOf = (environment: Readonly<Record<string, string>>): Settings => {
+  const result = readSettings(environment, {}, false)
+  if ('problems' in result) throw new Error(result.problems.join('\n'))
+  return result.settings
+}
+
+export type Fields = Readonly<Record<string, unknown>>
+
+export interface Answer<T = Fields> {
+  readonly status: number
+  readonly headers: Headers
+  /** The parsed JSON, or the text of anything else. */
+  readonly body: T
+}
+
+export interface Call {
+  readonly token?: string | undefined
+  readonly json?: unknown
+  readonly form?: Readonly<Record<string, string>>
+  readonly body?: string | Uint8Array<ArrayBuffer> | ReadableStream
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export interface TestSkep extends RunningSkep {
+  readonly dataDir: string
+  readonly log: ReturnType<typeof recordingLog>
+  /** `path` from `/api/v1` on, or from the root when it starts with `//`. */
+  call<T = Fields>(method: string, path: string, options?: Call): Promise<Answer<T>>
+  /** Registers and signs in. */
+  member(email?: string, password?: string): Promise<Member>
+}
+
+export interface Member {
+  readonly id: number
+  readonly email: string
+  readonly password: string
+  readonly token: string
+  readonly refreshToken: string
+}
+
+let people = 0
+
+interface TokenBody {
+  readonly access_token: string
+  readonly refresh_token: string
+}
+
+type Caller = <T>(method: string, path: string, options?: Call) => Promise<Answer<T>>
+
+/** A further session of someone who is registered. */
+export const signIn = async (
+  call: Caller,
+  { id, email, password }: Pick<Member, 'id' | 'email' | 'password'>,
+): Promise<Member> => {
+  const { body } = await call<TokenBody>('POST', '/auth/token', { form: { username: email, password } })
+  return { id, email, password, token: body.access_token, refreshToken: body.refresh_token }
+}
+
+export const callAt = async <T = Fields>(
+  base: string,
+  method: string,
+  path: string,
+  options: Call = {},
+): Promise<Answer<T>> => {
+  const { token, json, form, body, headers } = options
+  const response = await fetch(path.startsWith('//') ? base + path.slice(1) : `${base}/api/v1${path}`, {
+    method,
+    headers: {
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...(json === undefined ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    body: json !== undefined ? JSON.stringify(json) : form !== undefined ? new URLSearchParams(form) : (body ?? null),
+  })
+  const text = await response.text()
+  const isJson = /json/.test(response.headers.get('content-type') ?? '')
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: text !== '' && isJson ? JSON.parse(text) : (text as T),
+  }
+}
+
+/** A server of its own on a free port, on real SQLite in a temporary folder. Limits are off unless the test sets them. */
+export const startSkep = async (
+  environment: Readonly<Record<string, string>> = {},
+  overrides: Partial<StartOptions> = {},
+): Promise<TestSkep> => {
+  const dataDir = environment.DATA_DIR ?? mkdtempSync(join(tmpdir(), 'skep-'))
+  const defaults = { DATA_DIR: dataDir, PORT: '0', RATE_LIMIT: 'off', RATE_LIMIT_AUTH: 'off', SHUTDOWN_TIMEOUT: '2s' }
+  const log = recordingLog()
+  const settings = settingsOf({ ...defaults, ...environment })
+  const running = await start({ settings, log, passwords: quickPasswords(), ...overrides })
+  const call = <T = Fields>(method: string, path: string, options?: Call) =>
+    callAt<T>(running.url, method, path, options)
+  let open = true
+  const close = async () => {
+    if (open) await running.close()
+    open = false
+  }
+  afterAll(async () => {
+    await close()
+    if (environment.DATA_DIR === undefined) rmSync(dataDir, { recursive: true, force: true })
+  })
+  return {
+    url: running.url,
+    close,
+    dataDir,
+    log,
+    call,
+    async member(email = `person${++people}@example.com`, password = 'correct horse') {
+      const registered = await call<{ id: number }>('POST', '/users/', { json: { email, name: 'Ann', password } })
+      if (registered.status !== 201) throw new Error(`registering answered ${registered.status}`)
+      return signIn(call, { id: registered.body.id, email, password })
+    },
+  }
+}
