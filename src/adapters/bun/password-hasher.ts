@@ -23,7 +23,7 @@ export const createPasswordHasher = ({
   const queue: (() => void)[] = []
   let running = 0
   // No password has this hash; with the same parameters it costs the same time to find that out.
-  const decoy = `$argon2id$v=19$m=${memoryCost},t=${timeCost},p=1$${'s'.repeat(43)}$${'h'.repeat(43)}`
+  const decoy = `$argon2id$v=19$m=${memoryCost},t=${timeCost},p=1$${'A'.repeat(43)}$${'A'.repeat(43)}`
 
   const bounded = async <T>(work: () => Promise<T>): Promise<T> => {
     if (running >= concurrency) {

@@ -1,5 +1,5 @@
 import { Elysia, t } from 'elysia'
-import type { Kernel } from './kernel.ts'
+import type { Kernel, Rule } from './kernel.ts'
 
 export interface Check {
   readonly name: string
@@ -9,6 +9,8 @@ export interface Check {
 
 const State = t.Union([t.Literal('ok'), t.Literal('failed')])
 const ReadyResponse = t.Object({ status: State, checks: t.Record(t.String(), State) })
+
+const UNLIMITED: Rule = { who: 'anyone', limit: 'none' }
 
 const passes = (check: Check): Promise<boolean> =>
   check.run().then(
@@ -20,6 +22,7 @@ export const healthRoutes = (kernel: Kernel, checks: readonly Check[]) =>
   new Elysia({ prefix: '/health', tags: ['operations'] })
     .use(kernel)
     .get('/', () => ({ status: 'ok' as const }), {
+      admit: UNLIMITED,
       response: { 200: t.Object({ status: t.Literal('ok') }) },
       detail: { operationId: 'getHealth', summary: 'Whether the process answers', security: [] },
     })
@@ -33,6 +36,7 @@ export const healthRoutes = (kernel: Kernel, checks: readonly Check[]) =>
         return status(ready ? 200 : 503, { status: ready ? ('ok' as const) : ('failed' as const), checks: named })
       },
       {
+        admit: UNLIMITED,
         response: { 200: ReadyResponse, 503: ReadyResponse },
         detail: { operationId: 'getReadiness', summary: 'Whether every part works', security: [] },
       },

@@ -11,7 +11,7 @@ import type { Limits } from './limits.ts'
 export interface Rule {
   /** `check` decides by itself, and hears null for someone without a token. */
   readonly who: 'anyone' | 'user' | 'admin' | ((principal: Principal | null) => void)
-  readonly limit?: 'credentials'
+  readonly limit?: 'credentials' | 'none'
   readonly body?: 'json' | 'form'
 }
 
@@ -72,7 +72,7 @@ export const createKernel = ({ access, limits, peerOf, trustProxy, maxBodySize }
       }
     }
     if (rule.limit === 'credentials') await limits.credentials(addressOf(request), headers)
-    else await limits.general(call.principal, () => addressOf(request), headers)
+    else if (rule.limit !== 'none') await limits.general(call.principal, () => addressOf(request), headers)
     if (refusal !== null) throw refusal
     if (rule.who === 'admin' && call.principal !== null) requireAdmin(call.principal)
     if (typeof rule.who === 'function') rule.who(call.principal)

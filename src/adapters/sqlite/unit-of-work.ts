@@ -49,15 +49,21 @@ export const openSqliteStore = ({ path, onOpenWriter, ...options }: Options): Sq
     }
   }
 
+  let closing: Promise<void> | null = null
+  const shut = async () => {
+    await commits.close()
+    reader.run('PRAGMA query_only = OFF')
+    reader.run('PRAGMA wal_checkpoint(TRUNCATE)')
+    reader.close()
+  }
+
   return {
     write: commits.write,
     read,
     ping: () => read(async () => void alive.get()),
-    async close() {
-      await commits.close()
-      reader.run('PRAGMA query_only = OFF')
-      reader.run('PRAGMA wal_checkpoint(TRUNCATE)')
-      reader.close()
+    close() {
+      closing ??= shut()
+      return closing
     },
   }
 }

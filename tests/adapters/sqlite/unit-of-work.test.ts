@@ -1,0 +1,108 @@
+import { Database } from 'bun:sqlite'
+import { expect, test } from 'bun:test'
+import { openReader } from '../../../src/adapters/sqlite/database.ts'
+import { unitOfWorkContract } from '../../contracts/unit-of-work.ts'
+import { openTestStore, userNamed } from '../../support/store.ts'
+
+unitOfWorkContract('sqlite', async () => {
+  const { store, writer, outside } = openTestStore()
+  return {
+    unitOfWork: store,
+    committed: async () => outside<{ email: string }>('SELECT email FROM users ORDER BY id').map(({ email }) => email),
+    async spoilCommit() {
+      writer().run('PRAGMA defer_foreign_keys = ON')
+      writer().run("INSERT INTO sessions VALUES (1, 999, '', '', 0, 0, 0)")
+    },
+  }
+})
+
+test('a commit that fails rejects the innocent units of its batch too', async () => {
+  const { store, writer, outside } = openTestStore()
+  const outcomes = await Promise.allSettled([
+    store.write((tx) => tx.users.insert(userNamed('ann'))),
+    store.write(async () => {
+      writer().run('PRAGMA defer_foreign_keys = ON')
+      writer().run("INSERT INTO sessions VALUES (1, 999, '', '', 0, 0, 0)")
+    }),
+    store.write((tx) => tx.users.insert(userNamed('bob'))),
+  ])
+  expect(outcomes.map((outcome) => outcome.status)).toEqual(['rejected', 'rejected', 'rejected'])
+  expect(outside('SELECT 1 FROM users')).toEqual([])
+})
+
+test('a unit that waits for anything but its transaction is refused, and its neighbours commit without it', async () => {
+  const { store, outside } = openTestStore()
+  const outside_io = Promise.withResolvers<void>()
+  const outcomes = await Promise.allSettled([
+    store.write((tx) => tx.users.insert(userNamed('ann'))),
+    store.write(async (tx) => {
+      await tx.users.insert(userNamed('stray'))
+      await outside_io.promise
+      await tx.users.insert(userNamed('late'))
+    }),
+    store.write((tx) => tx.users.insert(userNamed('bob'))),
+  ])
+  expect(outcomes.map((outcome) => outcome.status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+  outside_io.resolve()
+  await store.write((tx) => tx.users.insert(userNamed('cid')))
+  expect(outside<{ name: string }>('SELECT name FROM users ORDER BY name').map(({ name }) => name)).toEqual([
+    'ann',
+    'bob',
+    'cid',
+  ])
+})
+
+test('a database locked by another process makes writes unavailable, reads go on, and it heals by itself', async () => {
+  const { store, path } = openTestStore({ lockTimeout: 30 })
+  await store.write((tx) => tx.users.insert(userNamed('ann')))
+  const other = new Database(path)
+  other.run('BEGIN IMMEDIATE')
+  await expect(store.write((tx) => tx.users.insert(userNamed('bob')))).rejects.toMatchObject({ code: 'unavailable' })
+  expect(await store.read((tx) => tx.users.findByEmail('ann@example.com'))).not.toBeNull()
+  other.run('ROLLBACK')
+  other.close()
+  await store.write((tx) => tx.users.insert(userNamed('bob')))
+  expect(await store.read((tx) => tx.users.findByEmail('bob@example.com'))).not.toBeNull()
+})
+
+test('a write that finds the database locked for a moment waits for it', async () => {
+  const { store, path } = openTestStore({ lockTimeout: 60_000 })
+  const other = new Database(path)
+  other.run('BEGIN IMMEDIATE')
+  const waiting = store.write((tx) => tx.users.insert(userNamed('ann')))
+  const settled = await Promise.race([waiting.then(() => true), new Promise((go) => setImmediate(() => go(false)))])
+  expect(settled).toBe(false)
+  other.run('ROLLBACK')
+  other.close()
+  expect(await waiting).toMatchObject({ name: 'ann' })
+})
+
+test('a full database refuses what makes it grow with storage_full, reads go on, and it heals by itself', async () => {
+  const { store, writer } = openTestStore()
+  await store.write((tx) => tx.users.insert(userNamed('ann')))
+  const { page_count } = writer().database.query<{ page_count: number }, []>('PRAGMA page_count').get() ?? {
+    page_count: 0,
+  }
+  writer().run(`PRAGMA max_page_count = ${page_count}`)
+  const large = { ...userNamed('bob'), name: 'b'.repeat(100_000) }
+  await expect(store.write((tx) => tx.users.insert(large))).rejects.toMatchObject({ code: 'storage_full' })
+  expect(await store.read((tx) => tx.users.findByEmail('ann@example.com'))).not.toBeNull()
+  writer().run('PRAGMA max_page_count = 1000000')
+  await store.write((tx) => tx.users.insert(large))
+})
+
+test('the reading connection cannot write', () => {
+  const reader = openReader(openTestStore().path)
+  expect(() => reader.run('DELETE FROM users')).toThrow('readonly')
+  reader.close()
+})
+
+test('closing finishes queued writes and leaves no write-ahead log behind', async () => {
+  const { store, path, outside } = openTestStore()
+  const queued = store.write((tx) => tx.users.insert(userNamed('ann')))
+  await store.close()
+  await queued
+  expect(await Bun.file(`${path}-wal`).exists()).toBe(false)
+  await expect(store.write((tx) => tx.users.insert(userNamed('bob')))).rejects.toMatchObject({ code: 'unavailable' })
+  expect(outside('SELECT 1 FROM users')).toHaveLength(1)
+})

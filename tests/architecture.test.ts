@@ -1,0 +1,69 @@
+import { expect, test } from 'bun:test'
+import { posix } from 'node:path'
+import { Glob } from 'bun'
+import ts from 'typescript'
+
+const SHARED_BY: Readonly<Record<string, readonly string[]>> = { sql: ['sqlite', 'postgres'] }
+
+/** Every module a file names: `import`, `import type`, `export … from`, `import()`, `import('…')` in a type, `require`. */
+const importsOf = (source: string): readonly string[] => {
+  const { importedFiles } = ts.preProcessFile(source, true, true)
+  const inTypes: string[] = []
+  const visit = (node: ts.Node): void => {
+    if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument) && ts.isStringLiteral(node.argument.literal)) {
+      inTypes.push(node.argument.literal.text)
+    }
+    ts.forEachChild(node, visit)
+  }
+  visit(ts.createSourceFile('file.ts', source, ts.ScriptTarget.ESNext))
+  return [...new Set([...importedFiles.map((file) => file.fileName), ...inTypes])]
+}
+
+const roomOf = (path: string): string => {
+  const [first = '', second = ''] = path.split('/')
+  return first === 'adapters' ? `adapters/${second}` : first.replace(/\.ts$/, '')
+}
+
+/** Whether a file in `from` may name a module in `to`; `to` is null for a package, `bun:` or `node:`. */
+const mayImport = (from: string, to: string | null): boolean => {
+  if (from === 'main') return true
+  if (to === null) return from.startsWith('adapters/')
+  if (from === 'domain') return to === 'domain'
+  if (from === 'application') return to === 'domain' || to === 'application'
+  const shared = SHARED_BY[to.replace('adapters/', '')] ?? []
+  return to === 'domain' || to === 'application' || to === from || shared.includes(from.replace('adapters/', ''))
+}
+
+const breaches = (path: string, source: string): readonly string[] =>
+  importsOf(source).flatMap((name) => {
+    const target = name.startsWith('.') ? posix.join(posix.dirname(path), name) : null
+    return mayImport(roomOf(path), target === null ? null : roomOf(target)) ? [] : [`${path} imports ${name}`]
+  })
+
+test('imports point inward', async () => {
+  const found: string[] = []
+  const root = `${import.meta.dir}/../src`
+  for await (const path of new Glob('**/*.ts').scan(root)) {
+    found.push(...breaches(path, await Bun.file(`${root}/${path}`).text()))
+  }
+  expect(found).toEqual([])
+})
+
+test.each([
+  ["import { Elysia } from 'elysia'", 'domain/user.ts'],
+  ["import type { Database } from 'bun:sqlite'", 'application/users.ts'],
+  ["import { type Log } from '../adapters/console/log.ts'", 'application/users.ts'],
+  ["export * from '../application/users.ts'", 'domain/user.ts'],
+  ["const load = () => import('../adapters/http/api.ts')", 'application/users.ts'],
+  ["type Api = import('../adapters/http/api.ts').Api", 'application/users.ts'],
+  ["const fs = require('node:fs')", 'domain/user.ts'],
+  ["import { createApi } from '../http/api.ts'", 'adapters/cli/program.ts'],
+  ["import { start } from '../../main.ts'", 'adapters/cli/program.ts'],
+])('the rule sees %p in %s', (source, path) => {
+  expect(breaches(path, source)).toHaveLength(1)
+})
+
+test('engines of one kind may share what their common room holds', () => {
+  expect(breaches('adapters/sqlite/users.ts', "import { x } from '../sql/pages.ts'")).toEqual([])
+  expect(breaches('adapters/http/users.ts', "import { x } from '../sql/pages.ts'")).toHaveLength(1)
+})

@@ -1,0 +1,52 @@
+import { describe, expect, test } from 'bun:test'
+import type { RateLimiter } from '../../src/application/ports/security.ts'
+
+interface Harness {
+  readonly limiter: RateLimiter
+  /** Lets so many milliseconds pass. */
+  readonly pass: (milliseconds: number) => Promise<void>
+}
+
+/** What every rate limiter promises. */
+export const rateLimiterContract = (engine: string, open: () => Promise<Harness>) => {
+  describe(`the rate limiter of ${engine}`, () => {
+    const rate = { limit: 2, window: 1_000 }
+
+    test('allows as many as the rate says, then no more', async () => {
+      const { limiter } = await open()
+      const taken = [await limiter.take('a', rate), await limiter.take('a', rate), await limiter.take('a', rate)]
+      expect(taken.map(({ allowed }) => allowed)).toEqual([true, true, false])
+      expect(taken.map(({ remaining }) => remaining)).toEqual([1, 0, 0])
+      expect(taken[0]).toMatchObject({ limit: 2 })
+    })
+
+    test('says when the window ends, and starts anew then', async () => {
+      const { limiter, pass } = await open()
+      for (const _ of [1, 2, 3]) await limiter.take('a', rate)
+      const { resetIn } = await limiter.take('a', rate)
+      expect(resetIn).toBeGreaterThan(0)
+      expect(resetIn).toBeLessThanOrEqual(1_000)
+      await pass(resetIn)
+      expect((await limiter.take('a', rate)).allowed).toBe(true)
+    })
+
+    test('counts each key by itself', async () => {
+      const { limiter } = await open()
+      for (const _ of [1, 2, 3]) await limiter.take('a', rate)
+      expect((await limiter.take('b', rate)).allowed).toBe(true)
+    })
+
+    test('forgets a key that is cleared', async () => {
+      const { limiter } = await open()
+      for (const _ of [1, 2, 3]) await limiter.take('a', rate)
+      await limiter.clear('a')
+      expect((await limiter.take('a', rate)).remaining).toBe(1)
+    })
+
+    test('never allows more than the limit to callers that race', async () => {
+      const { limiter } = await open()
+      const taken = await Promise.all(Array.from({ length: 20 }, () => limiter.take('a', { limit: 7, window: 60_000 })))
+      expect(taken.filter(({ allowed }) => allowed)).toHaveLength(7)
+    })
+  })
+}

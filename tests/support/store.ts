@@ -1,0 +1,60 @@
+import { afterAll } from 'bun:test'
+import { join } from 'node:path'
+import { type Connection, openWriter } from '../../src/adapters/sqlite/database.ts'
+import { migrate } from '../../src/adapters/sqlite/migrate.ts'
+import { openSqliteStore, type SqliteStore } from '../../src/adapters/sqlite/unit-of-work.ts'
+import type { NewUser } from '../../src/domain/user.ts'
+import { temporaryFolder } from './skep.ts'
+
+export interface TestStore {
+  readonly store: SqliteStore
+  readonly path: string
+  /** The writing connection, to break things with. */
+  readonly writer: () => Connection
+  /** What a newcomer with a connection of their own sees. */
+  readonly outside: <Row>(sql: string) => Row[]
+}
+
+/** A migrated database in a temporary folder, open for reading and writing. */
+export const openTestStore = (options: { lockTimeout?: number } = {}): TestStore => {
+  const path = join(temporaryFolder(), 'skep.db')
+  const fresh = openWriter(path)
+  migrate(fresh.database)
+  fresh.close()
+  let current: Connection | null = null
+  const store = openSqliteStore({
+    path,
+    ...options,
+    onOpenWriter(writer) {
+      current = writer
+    },
+  })
+  afterAll(() => store.close())
+  return {
+    store,
+    path,
+    writer() {
+      if (current === null) throw new Error('no writer yet')
+      return current
+    },
+    outside<Row>(sql: string) {
+      const connection = openWriter(path)
+      try {
+        return connection.database.query<Row, []>(sql).all()
+      } finally {
+        connection.database.close()
+      }
+    },
+  }
+}
+
+export const userNamed = (name: string): NewUser => ({
+  email: `${name}@example.com`,
+  name,
+  role: 'user',
+  isActive: true,
+  emailVerified: false,
+  passwordHash: 'x',
+  createdAt: 1,
+  updatedAt: 1,
+})
