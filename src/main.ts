@@ -1,37 +1,47 @@
-import { chmodSync, existsSync, writeFileSync, writeSync } from 'node:fs'
+import { chmodSync, existsSync } from 'node:fs'
+import { join } from 'node:path'
 import pkg from '../package.json' with { type: 'json' }
 import { systemClock } from './adapters/bun/clock.ts'
-import { opaqueTokens } from './adapters/bun/opaque-tokens.ts'
+import { createOpaqueTokens } from './adapters/bun/opaque-tokens.ts'
 import { createPasswordHasher } from './adapters/bun/password-hasher.ts'
-import { type Commands, EXIT, type Flags, runProgram } from './adapters/cli/program.ts'
-import { type ConsoleLog, createConsoleLog } from './adapters/console/log.ts'
+import { createCommands } from './adapters/cli/commands.ts'
+import { logCrashes, untilSignal } from './adapters/cli/lifecycle.ts'
+import { EXIT, runProgram } from './adapters/cli/program.ts'
+import { createConsoleLog } from './adapters/console/log.ts'
+import { writeError, writeOutput } from './adapters/console/streams.ts'
 import { readSettings, type Settings } from './adapters/env/settings.ts'
 import { keptSecret, makeDataDir } from './adapters/fs/data-dir.ts'
-import { type ApiDeps, createApi } from './adapters/http/api.ts'
+import { createApi, describeApi } from './adapters/http/api.ts'
 import { listen } from './adapters/http/server.ts'
 import { createAccessTokens } from './adapters/jwt/access-tokens.ts'
 import { createMemoryAccessNotices } from './adapters/memory/access-notices.ts'
 import { createMemoryRateLimiter } from './adapters/memory/rate-limiter.ts'
+import { createFileMailer } from './adapters/nodemailer/file-mailer.ts'
+import { createSmtpMailer } from './adapters/nodemailer/smtp-mailer.ts'
 import { openWriter } from './adapters/sqlite/database.ts'
 import { lockInstance } from './adapters/sqlite/instance-lock.ts'
 import { migrate, pendingMigrations } from './adapters/sqlite/migrate.ts'
 import { openSqliteStore } from './adapters/sqlite/unit-of-work.ts'
+import { startWorker, type Worker } from './adapters/worker/worker.ts'
 import { createAccess } from './application/access.ts'
+import { createAccounts } from './application/accounts.ts'
 import { createAttempts } from './application/attempts.ts'
-import type { AccessNotices } from './application/ports/messaging.ts'
+import { createJobHandlers } from './application/job-handlers.ts'
+import { createJobRunner, createJobs } from './application/jobs.ts'
+import type { Mailer } from './application/ports/messaging.ts'
 import type { UnitOfWork } from './application/ports/persistence.ts'
-import type { PasswordHasher, RateLimiter } from './application/ports/security.ts'
+import type { PasswordHasher } from './application/ports/security.ts'
 import type { Clock, Log } from './application/ports/system.ts'
+import { createSessions } from './application/sessions.ts'
 import { createTokens } from './application/tokens.ts'
-import { createUsers } from './application/users.ts'
-import { AppError } from './domain/errors.ts'
-import { isEmail, isPassword, isUserName, USER_LIMITS } from './domain/user.ts'
+import { createUsers, type Users } from './application/users.ts'
 
 export interface StartOptions {
   readonly settings: Settings
   readonly log: Log
   readonly clock?: Clock
   readonly passwords?: PasswordHasher
+  readonly mailer?: Mailer
 }
 
 export interface RunningSkep {
@@ -41,36 +51,49 @@ export interface RunningSkep {
   close(): Promise<void>
 }
 
-interface Adapters {
+interface Foundation {
   readonly settings: Settings
   readonly unitOfWork: UnitOfWork
-  readonly clock: Clock
-  readonly passwords: PasswordHasher
-  readonly limiter: RateLimiter
-  readonly notices: AccessNotices
-  readonly secret: string
+  readonly clock?: Clock | undefined
+  readonly passwords?: PasswordHasher | undefined
 }
 
-const compose = ({ settings, unitOfWork, clock, passwords, limiter, notices, secret }: Adapters) => {
+const compose = ({ settings, unitOfWork, clock = systemClock, passwords = createPasswordHasher() }: Foundation) => {
+  const secret = settings.JWT_SECRET ?? keptSecret(settings.DATA_DIR)
   const accessTokens = createAccessTokens(secret, clock)
+  const opaqueTokens = createOpaqueTokens(secret)
+  const limiter = createMemoryRateLimiter(clock)
+  const notices = createMemoryAccessNotices()
   const attempts = createAttempts(limiter, settings.RATE_LIMIT_AUTH)
+  const shared = { unitOfWork, passwords, opaqueTokens, notices, attempts, clock }
   return {
+    clock,
+    opaqueTokens,
+    limiter,
     access: createAccess({ unitOfWork, accessTokens, notices, clock }),
-    users: createUsers({ unitOfWork, passwords, notices, attempts, clock, signup: settings.SIGNUP }),
+    users: createUsers({ ...shared, signup: settings.SIGNUP }),
     tokens: createTokens({
-      unitOfWork,
-      passwords,
+      ...shared,
       accessTokens,
-      opaqueTokens,
-      attempts,
-      clock,
       accessTtl: settings.ACCESS_TOKEN_TTL,
       refreshTtl: settings.REFRESH_TOKEN_TTL,
     }),
+    sessions: createSessions(shared),
+    accounts: createAccounts(shared),
+    jobs: createJobs(shared),
   }
 }
 
-const openDatabase = (settings: Settings): readonly string[] => {
+/** A mailer that may hold connections. */
+type OpenMailer = Mailer & { readonly close?: () => void }
+
+const openMailer = (settings: Settings, log: Log): OpenMailer => {
+  const { SMTP_URL, MAIL_FROM, DATA_DIR } = settings
+  if (SMTP_URL === undefined) return createFileMailer({ folder: join(DATA_DIR, 'mail'), from: MAIL_FROM, log })
+  return createSmtpMailer({ url: SMTP_URL, from: MAIL_FROM })
+}
+
+const migrateDatabase = (settings: Settings): readonly string[] => {
   makeDataDir(settings.DATA_DIR)
   const connection = openWriter(settings.DATABASE_URL)
   try {
@@ -81,205 +104,122 @@ const openDatabase = (settings: Settings): readonly string[] => {
   }
 }
 
-const createSkepApi = (deps: ApiDeps, settings: Settings) =>
-  createApi(deps, {
-    rateLimit: settings.RATE_LIMIT,
-    rateLimitAuth: settings.RATE_LIMIT_AUTH,
-    trustProxy: settings.TRUST_PROXY,
-    maxBodySize: settings.MAX_BODY_SIZE,
-    corsOrigins: settings.CORS_ORIGINS ?? [],
-    https: settings.PUBLIC_URL?.startsWith('https:') ?? false,
-  })
-
 /** Migrates an embedded database and serves. Rejects when the port is taken or another server holds the database. */
 export const start = async ({ settings, log, ...overrides }: StartOptions): Promise<RunningSkep> => {
-  const clock = overrides.clock ?? systemClock
-  const limiter = createMemoryRateLimiter(clock)
   makeDataDir(settings.DATA_DIR)
   const unlock = lockInstance(settings.DATABASE_URL)
   if (unlock === null) throw new Error(`another server has ${settings.DATABASE_URL} open`)
-  const migrated = openDatabase(settings)
+  const migrated = migrateDatabase(settings)
   if (migrated.length > 0) log.info('migrated', { migrations: migrated })
-  const store = openSqliteStore({ path: settings.DATABASE_URL })
 
+  let worker: Worker | null = null
+  let url = ''
   let stopping = false
   const accepting = async () => {
     if (stopping) throw new Error('stopping')
   }
-  const useCases = compose({
-    settings,
-    unitOfWork: store,
-    clock,
-    passwords: overrides.passwords ?? createPasswordHasher(),
-    limiter,
-    notices: createMemoryAccessNotices(),
-    secret: settings.JWT_SECRET ?? keptSecret(settings.DATA_DIR),
-  })
+  const store = openSqliteStore({ path: settings.DATABASE_URL, onJobs: () => worker?.wake() })
+  const useCases = compose({ settings, unitOfWork: store, clock: overrides.clock, passwords: overrides.passwords })
   const checks = [
     { name: 'accepting', run: accepting },
     { name: 'database', run: store.ping },
   ]
-  const app = createSkepApi({ ...useCases, limiter, log, checks }, settings)
+  const app = createApi(
+    { ...useCases, log, checks },
+    {
+      rateLimit: settings.RATE_LIMIT,
+      rateLimitAuth: settings.RATE_LIMIT_AUTH,
+      trustProxy: settings.TRUST_PROXY,
+      maxBodySize: settings.MAX_BODY_SIZE,
+      corsOrigins: settings.CORS_ORIGINS ?? [],
+      https: settings.PUBLIC_URL?.startsWith('https:') ?? false,
+      version: pkg.version,
+    },
+  )
   const server = listen(app, { host: settings.HOST, port: settings.PORT })
-  const host = settings.HOST.includes(':') ? `[${settings.HOST}]` : settings.HOST
+  url = `http://${settings.HOST.includes(':') ? `[${settings.HOST}]` : settings.HOST}:${server.port}`
+
+  const { clock, opaqueTokens } = useCases
+  const mailer: OpenMailer = overrides.mailer ?? openMailer(settings, log)
+  const handlers = createJobHandlers({
+    unitOfWork: store,
+    mailer,
+    opaqueTokens,
+    clock,
+    publicUrl: () => settings.PUBLIC_URL ?? url,
+  })
+  const runner = createJobRunner({ unitOfWork: store, handlers, clock, log, random: Math.random })
+  // The lock says that no other process has jobs of this database in its hands: what runs was left by a crash.
+  await store.write((tx) => tx.jobs.releaseAll(clock.now()))
+  await runner.prepare()
+  worker = startWorker({ runner, log })
+
   return {
-    url: `http://${host}:${server.port}`,
+    url,
     async close() {
       stopping = true
-      await server.stop(settings.SHUTDOWN_TIMEOUT)
+      await Promise.all([server.stop(settings.SHUTDOWN_TIMEOUT), worker?.stop(settings.SHUTDOWN_TIMEOUT)])
+      mailer.close?.()
       await store.close()
       unlock()
     },
   }
 }
 
-const print = (text: string) => void writeSync(1, text)
-const complain = (text: string) => void writeSync(2, text)
-
-/** Standard output, whole even when it is a pipe that is full; nothing when nobody reads it any more. */
-const writeLog = (lines: string): void => {
-  const bytes = Buffer.from(lines)
-  for (let written = 0; written < bytes.length; ) {
-    try {
-      written += writeSync(1, bytes, written)
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) return
-    }
-  }
-}
-
-/** Runs a command with the settings, or says every wrong one and answers 2. */
-const withSettings = async (flags: Flags, run: (settings: Settings) => Promise<number>): Promise<number> => {
-  const result = readSettings(process.env, flags, process.stdout.isTTY)
-  if ('settings' in result) return run(result.settings)
-  for (const problem of result.problems) complain(`${problem}\n`)
-  return EXIT.usage
-}
-
-const logFor = (settings: Settings): ConsoleLog =>
-  createConsoleLog({ level: settings.LOG_LEVEL, format: settings.LOG_FORMAT, write: writeLog })
-
-const signalled = (): Promise<NodeJS.Signals> => {
-  const { promise, resolve } = Promise.withResolvers<NodeJS.Signals>()
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => {
-      process.once(signal, () => process.exit(EXIT.failed))
-      resolve(signal)
-    })
-  }
-  return promise
-}
-
-const serve = async (settings: Settings): Promise<number> => {
-  const log = logFor(settings)
-  process.on('unhandledRejection', (error) => log.error('unhandled rejection', { error }))
-  process.on('uncaughtException', (error) => {
-    // Nobody knows what was left half done: the next start finds a database that is whole.
-    log.error('uncaught exception', { error })
-    process.exit(EXIT.failed)
-  })
-  const stop = signalled()
+const serve = async (settings: Settings): Promise<void> => {
+  const { LOG_LEVEL, LOG_FORMAT } = settings
+  const log = createConsoleLog({ level: LOG_LEVEL, format: LOG_FORMAT, write: writeOutput })
+  logCrashes(log)
+  const stop = untilSignal()
   const skep = await start({ settings, log })
+  log.flush()
+  // Said whatever the level is.
+  const announcement = createConsoleLog({ level: 'info', format: LOG_FORMAT, write: writeOutput })
   const where = `${skep.url} (docs at ${skep.url}/docs), data in ${settings.DATA_DIR}`
-  const announcement = createConsoleLog({ level: 'info', format: settings.LOG_FORMAT, write: writeLog })
   announcement.info(`Skep ${pkg.version} is listening on ${where}`)
   announcement.flush()
 
-  const signal = await stop
-  log.info('stopping', { signal })
+  log.info('stopping', { signal: await stop })
   await skep.close()
   log.info('stopped')
   log.flush()
-  return EXIT.done
 }
 
-const readStdin = async () => (await Bun.stdin.text()).replace(/\r?\n$/, '')
-
-const createAdmin = async (
-  { email, name = 'Admin', passwordFromStdin }: Parameters<Commands['createAdmin']>[0],
-  settings: Settings,
-): Promise<number> => {
-  const password = passwordFromStdin ? await readStdin() : opaqueTokens.generate().slice(0, 20)
-  const { minLength, maxLength } = USER_LIMITS.password
-  const wrong = [
-    ...(isEmail(email) ? [] : ['EMAIL: expected an email address']),
-    ...(isUserName(name) ? [] : ['--name: expected 1 to 200 visible characters']),
-    ...(isPassword(password) ? [] : [`password: expected ${minLength} to ${maxLength} characters`]),
-  ]
-  if (wrong.length > 0) {
-    complain(`${wrong.join('\n')}\n`)
-    return EXIT.usage
-  }
-  openDatabase(settings)
+const withUsers = async <T>(settings: Settings, work: (users: Users) => Promise<T>): Promise<T> => {
+  migrateDatabase(settings)
   const store = openSqliteStore({ path: settings.DATABASE_URL })
   try {
-    const { users } = compose({
-      settings,
-      unitOfWork: store,
-      clock: systemClock,
-      passwords: createPasswordHasher(),
-      limiter: createMemoryRateLimiter(systemClock),
-      notices: createMemoryAccessNotices(),
-      secret: settings.JWT_SECRET ?? keptSecret(settings.DATA_DIR),
-    })
-    const admin = await users.createAdmin({ email, name, password })
-    print(`Created admin ${admin.email} (id ${admin.id})\n`)
-    if (!passwordFromStdin) print(`Password: ${password}\n`)
-    return EXIT.done
+    return await work(compose({ settings, unitOfWork: store }).users)
   } finally {
     await store.close()
   }
 }
 
-const migrateCommand = async (check: boolean, settings: Settings): Promise<number> => {
-  if (!check) {
-    const done = openDatabase(settings)
-    print(done.length === 0 ? 'Up to date\n' : done.map((name) => `Applied ${name}\n`).join(''))
-    return EXIT.done
-  }
+const missingMigrations = (settings: Settings): readonly string[] => {
   const connection = openWriter(existsSync(settings.DATABASE_URL) ? settings.DATABASE_URL : ':memory:')
   try {
-    const pending = pendingMigrations(connection.database)
-    for (const { name } of pending) print(`Pending ${name}\n`)
-    return pending.length === 0 ? EXIT.done : EXIT.failed
+    return pendingMigrations(connection.database).map(({ name }) => name)
   } finally {
     connection.close()
   }
 }
 
-const showConfig = async (flags: Flags): Promise<number> => {
-  const result = readSettings(process.env, flags, process.stdout.isTTY)
-  if ('problems' in result) return withSettings(flags, async () => EXIT.done)
-  for (const { name, value, source } of result.shown) print(`${name}=${value}  # ${source}\n`)
-  return EXIT.done
-}
-
-const checkHealth = async ({ HOST, PORT }: Settings): Promise<number> => {
-  const host = HOST === '0.0.0.0' ? '127.0.0.1' : HOST === '::' ? '[::1]' : HOST.includes(':') ? `[${HOST}]` : HOST
-  const response = await fetch(`http://${host}:${PORT}/health/ready`, { signal: AbortSignal.timeout(5_000) })
-  print(`${await response.text()}\n`)
-  return response.ok ? EXIT.done : EXIT.failed
-}
-
-const commands: Commands = {
-  serve: (flags) => withSettings(flags, serve),
-  migrate: ({ check }, flags) => withSettings(flags, (settings) => migrateCommand(check, settings)),
-  createAdmin: (options, flags) => withSettings(flags, (settings) => createAdmin(options, settings)),
-  config: showConfig,
-  health: (flags) => withSettings(flags, checkHealth),
-  async openapi({ out }) {
-    const document = 'TODO'
-    if (out === undefined) print(document)
-    else writeFileSync(out, document)
-    return EXIT.done
-  },
-}
-
 if (import.meta.main) {
+  const commands = createCommands<Settings>({
+    readSettings: (flags) => readSettings(process.env, flags, process.stdout.isTTY),
+    serve,
+    migrate: migrateDatabase,
+    pendingMigrations: missingMigrations,
+    withUsers,
+    generatePassword: () => createOpaqueTokens('').generate().slice(0, 20),
+    describe: () => describeApi(pkg.version),
+    print: writeOutput,
+    complain: writeError,
+  })
   try {
     process.exitCode = await runProgram(Bun.argv.slice(2), pkg.version, commands)
   } catch (error) {
-    complain(`skep: ${error instanceof AppError || error instanceof Error ? error.message : String(error)}\n`)
+    writeError(`skep: ${error instanceof Error ? error.message : String(error)}\n`)
     process.exitCode = EXIT.failed
   }
 }

@@ -70,6 +70,7 @@ export const createAccess = ({ unitOfWork, accessTokens, notices, clock }: Deps)
       await tx.users.findById(claims.userId),
     ])
     if (session === null || user === null || session.userId !== user.id) throw invalid()
+    if (session.expiresAt <= clock.now()) throw invalid()
     if (!user.isActive) throw new AppError('inactive_user', 'Inactive user')
     const principal = { userId: user.id, sessionId: session.id, role: user.role }
     // A notice that came while we read may concern what was read: then the next request looks again.

@@ -1,8 +1,9 @@
 import { AppError } from '../domain/errors.ts'
-import { DEVICE_LENGTH, type Origin } from '../domain/session.ts'
-import { normalizeEmail } from '../domain/user.ts'
+import { DEVICE_LENGTH, type Origin, type Session } from '../domain/session.ts'
+import { type Instant, normalizeEmail } from '../domain/user.ts'
 import type { Attempts } from './attempts.ts'
-import type { UnitOfWork } from './ports/persistence.ts'
+import type { AccessNotices } from './ports/messaging.ts'
+import type { RefreshToken, Tx, UnitOfWork } from './ports/persistence.ts'
 import type { AccessTokens, OpaqueTokens, PasswordHasher } from './ports/security.ts'
 import type { Clock } from './ports/system.ts'
 
@@ -21,12 +22,26 @@ export interface SignIn {
   readonly origin: Origin
 }
 
+export interface Refresh {
+  readonly refreshToken: string
+  /** Where it is used from now. */
+  readonly address: string
+}
+
 export interface Tokens {
   /**
    * Opens a session. Throws `invalid_grant` alike for an unknown address and a wrong password, `inactive_user` only to
    * someone who knew the password, `too_many_requests` past the limit for one account, `overloaded` when too many hash.
    */
   signIn(signIn: SignIn): Promise<TokenPair>
+  /**
+   * Exchanges a refresh token for its successor (RFC 6749 section 6). A spent one that comes back within ten seconds
+   * gets the same successor again, so that a lost answer signs nobody out; later it ends the session, since one of
+   * its two holders is a thief (RFC 9700 section 4.14.2). Throws `invalid_grant`, `inactive_user`.
+   */
+  refresh(refresh: Refresh): Promise<TokenPair>
+  /** Ends the session of an access or refresh token; one that is not ours is none of ours to tell (RFC 7009). */
+  revoke(token: string): Promise<void>
 }
 
 interface Deps {
@@ -34,6 +49,7 @@ interface Deps {
   readonly passwords: PasswordHasher
   readonly accessTokens: AccessTokens
   readonly opaqueTokens: OpaqueTokens
+  readonly notices: AccessNotices
   readonly attempts: Attempts
   readonly clock: Clock
   /** Milliseconds. */
@@ -42,10 +58,48 @@ interface Deps {
   readonly refreshTtl: number
 }
 
+const REUSE_GRACE = 10_000
+
 const refused = () => new AppError('invalid_grant', 'Incorrect email or password')
+const refusedRefresh = () => new AppError('invalid_grant', 'The refresh token is invalid, expired or was revoked')
+const inactive = () => new AppError('inactive_user', 'Inactive user')
 
 export const createTokens = (deps: Deps): Tokens => {
-  const { unitOfWork, passwords, accessTokens, opaqueTokens, attempts, clock, accessTtl, refreshTtl } = deps
+  const { unitOfWork, passwords, accessTokens, opaqueTokens, notices, attempts, clock, accessTtl, refreshTtl } = deps
+
+  const pair = async (session: Pick<Session, 'id' | 'userId'>, refreshToken: string, now: Instant) => ({
+    accessToken: await accessTokens.issue({
+      userId: session.userId,
+      sessionId: session.id,
+      expiresAt: now + accessTtl,
+    }),
+    expiresIn: Math.floor(accessTtl / 1_000),
+    refreshToken,
+    refreshExpiresIn: Math.floor(refreshTtl / 1_000),
+  })
+
+  /** The session goes on with `successor`, or null when the token was stolen and the session ended. */
+  const rotate = async (tx: Tx, token: RefreshToken, successor: string, address: string, now: Instant) => {
+    const session = await tx.sessions.findById(token.sessionId)
+    if (session === null || session.expiresAt <= now) throw refusedRefresh()
+    const user = await tx.users.findById(session.userId)
+    if (user === null) throw refusedRefresh()
+    if (!user.isActive) throw inactive()
+    if (token.spentAt !== null) {
+      if (now - token.spentAt <= REUSE_GRACE) return { session, stolen: false }
+      await tx.sessions.delete(session.id)
+      return { session, stolen: true }
+    }
+    await tx.refreshTokens.spend(token.hash, now)
+    await tx.refreshTokens.insert({ hash: opaqueTokens.hash(successor), sessionId: session.id, createdAt: now })
+    await tx.sessions.touch({ id: session.id, lastUsedAt: now, expiresAt: now + refreshTtl, address })
+    return { session, stolen: false }
+  }
+
+  const sessionOf = async (tx: Tx, token: string): Promise<number | null> => {
+    const refresh = await tx.refreshTokens.find(opaqueTokens.hash(token))
+    return refresh?.sessionId ?? null
+  }
 
   return {
     async signIn({ username, password, origin }) {
@@ -53,8 +107,8 @@ export const createTokens = (deps: Deps): Tokens => {
       await attempts.count(email)
       const user = await unitOfWork.read((tx) => tx.users.findByEmail(email))
       if (!(await passwords.verify(password, user?.passwordHash ?? null)) || user === null) throw refused()
-      if (!user.isActive) throw new AppError('inactive_user', 'Inactive user')
       await attempts.succeeded(email)
+      if (!user.isActive) throw inactive()
 
       const now = clock.now()
       const refreshToken = opaqueTokens.generate()
@@ -70,23 +124,35 @@ export const createTokens = (deps: Deps): Tokens => {
           lastUsedAt: now,
           expiresAt: now + refreshTtl,
         })
-        await tx.refreshTokens.insert({
-          hash: opaqueTokens.hash(refreshToken),
-          sessionId: opened.id,
-          createdAt: now,
-        })
+        const hash = opaqueTokens.hash(refreshToken)
+        await tx.refreshTokens.insert({ hash, sessionId: opened.id, createdAt: now })
         return opened
       })
-      return {
-        accessToken: await accessTokens.issue({
-          userId: user.id,
-          sessionId: session.id,
-          expiresAt: now + accessTtl,
-        }),
-        expiresIn: Math.floor(accessTtl / 1_000),
-        refreshToken,
-        refreshExpiresIn: Math.floor(refreshTtl / 1_000),
-      }
+      return pair(session, refreshToken, now)
+    },
+
+    async refresh({ refreshToken, address }) {
+      const now = clock.now()
+      const successor = opaqueTokens.derive(`refresh ${refreshToken}`)
+      const { session, stolen } = await unitOfWork.write(async (tx) => {
+        const token = await tx.refreshTokens.find(opaqueTokens.hash(refreshToken))
+        if (token === null) throw refusedRefresh()
+        return rotate(tx, token, successor, address, now)
+      })
+      if (!stolen) return pair(session, successor, now)
+      await notices.publish(session.userId)
+      throw refusedRefresh()
+    },
+
+    async revoke(token) {
+      const claims = await accessTokens.verify(token)
+      const userId = await unitOfWork.write(async (tx) => {
+        const id = claims?.sessionId ?? (await sessionOf(tx, token))
+        const session = id === null ? null : await tx.sessions.findById(id)
+        if (session !== null) await tx.sessions.delete(session.id)
+        return session?.userId ?? null
+      })
+      if (userId !== null) await notices.publish(userId)
     },
   }
 }

@@ -1,12 +1,13 @@
 import { AppError, notFound } from '../domain/errors.ts'
 import type { Page } from '../domain/page.ts'
 import type { Principal } from '../domain/session.ts'
-import { newUser, normalizeEmail, type Role, type User } from '../domain/user.ts'
+import { type Instant, newUser, normalizeEmail, type Role, type User } from '../domain/user.ts'
 import { requireAdmin } from './access.ts'
 import type { Attempts } from './attempts.ts'
+import { mailToken, queueMail } from './mail-tokens.ts'
 import type { AccessNotices } from './ports/messaging.ts'
 import type { ReadTx, Tx, UnitOfWork, UserQuery } from './ports/persistence.ts'
-import type { PasswordHasher } from './ports/security.ts'
+import type { OpaqueTokens, PasswordHasher } from './ports/security.ts'
 import type { Clock } from './ports/system.ts'
 
 export interface Registration {
@@ -20,6 +21,8 @@ export interface UserChanges {
   readonly email?: string
   readonly isActive?: boolean
   readonly role?: Role
+  /** Needed to change one's own address. */
+  readonly currentPassword?: string
 }
 
 export interface PasswordChange {
@@ -30,7 +33,7 @@ export interface PasswordChange {
 export interface Users {
   /** Throws `signup_closed` unless anyone may register or `actor` is an admin. */
   checkSignup(actor: Principal | null): void
-  /** Creates an ordinary account. Throws `email_taken`. */
+  /** Creates an ordinary account and queues its welcome mail. Throws `email_taken`. */
   register(registration: Registration): Promise<User>
   /** Creates a verified admin. Throws `email_taken`. For the operator, who needs no account to do it. */
   createAdmin(registration: Registration): Promise<User>
@@ -39,8 +42,10 @@ export interface Users {
   /** Oneself or, for an admin, anyone. Throws `not_found`. */
   get(actor: Principal, id: number): Promise<User>
   /**
-   * Everyone may change their own name; admins also another's name, address, role and whether the account is active.
-   * Throws `not_found`, `forbidden`, `email_taken`, `last_admin`.
+   * Everyone may change their own name and, with their password, address, which counts once the link mailed to it is
+   * confirmed. Admins may also change another's name and address, and anyone's role and whether they are active.
+   * Throws `not_found`, `forbidden`, `email_taken`, `last_admin`, `password_required`, `wrong_password`,
+   * `too_many_requests`.
    */
   update(actor: Principal, id: number, changes: UserChanges): Promise<User>
   /** Ends every session but the actor's. Throws `wrong_password`, `too_many_requests`. */
@@ -52,6 +57,7 @@ export interface Users {
 interface Deps {
   readonly unitOfWork: UnitOfWork
   readonly passwords: PasswordHasher
+  readonly opaqueTokens: OpaqueTokens
   readonly notices: AccessNotices
   readonly attempts: Attempts
   readonly clock: Clock
@@ -64,17 +70,36 @@ const ofActor = async (tx: ReadTx, actor: Principal, id: number): Promise<User> 
   return user
 }
 
+const wrongPassword = () => new AppError('wrong_password', 'The current password is wrong')
+
 const keepAnAdmin = async (tx: Tx, before: User, after: User | null): Promise<void> => {
   const isActiveAdmin = (user: User | null) => user?.isActive && user.role === 'admin'
   if (!isActiveAdmin(before) || isActiveAdmin(after)) return
   if ((await tx.users.countActiveAdmins()) <= 1) throw new AppError('last_admin', 'The last active admin must stay')
 }
 
-export const createUsers = ({ unitOfWork, passwords, notices, attempts, clock, signup }: Deps): Users => {
-  const create = async ({ email, name, password }: Registration, role: Role) => {
-    const passwordHash = await passwords.hash(password)
-    const draft = { email, name, passwordHash, now: clock.now(), role, emailVerified: role === 'admin' }
-    return unitOfWork.write((tx) => tx.users.insert(newUser(draft)))
+export const createUsers = (deps: Deps): Users => {
+  const { unitOfWork, passwords, opaqueTokens, notices, attempts, clock, signup } = deps
+
+  /** The user whose password it is, as they were when it was checked. */
+  const checkPassword = async (actor: Principal, password: string): Promise<User> => {
+    const user = await unitOfWork.read((tx) => ofActor(tx, actor, actor.userId))
+    await attempts.count(user.email)
+    if (!(await passwords.verify(password, user.passwordHash))) throw wrongPassword()
+    await attempts.succeeded(user.email)
+    return user
+  }
+
+  /** Mails a link to the address that the user chose; it takes the old one's place when the link is used. */
+  const askForAddress = async (tx: Tx, user: User, email: string, now: Instant): Promise<void> => {
+    if ((await tx.users.findByEmail(email)) !== null) throw new AppError('email_taken', 'Email already registered')
+    await mailToken(tx, opaqueTokens, { user, purpose: 'verify', email, template: 'verify', now })
+    await queueMail(tx, { template: 'email-change-requested', to: user.email, name: user.name, newEmail: email }, now)
+  }
+
+  const setAddress = async (tx: Tx, user: User, email: string, now: Instant): Promise<void> => {
+    await tx.mailTokens.delete(user.id)
+    await queueMail(tx, { template: 'email-changed', to: user.email, name: user.name, newEmail: email }, now)
   }
 
   return {
@@ -82,9 +107,21 @@ export const createUsers = ({ unitOfWork, passwords, notices, attempts, clock, s
       if (signup === 'closed' && actor?.role !== 'admin') throw new AppError('signup_closed', 'Sign-up is closed')
     },
 
-    register: (registration) => create(registration, 'user'),
+    async register({ email, name, password }) {
+      const passwordHash = await passwords.hash(password)
+      const now = clock.now()
+      return unitOfWork.write(async (tx) => {
+        const user = await tx.users.insert(newUser({ email, name, passwordHash, now }))
+        await mailToken(tx, opaqueTokens, { user, purpose: 'verify', email: user.email, template: 'welcome', now })
+        return user
+      })
+    },
 
-    createAdmin: (registration) => create(registration, 'admin'),
+    async createAdmin({ email, name, password }) {
+      const passwordHash = await passwords.hash(password)
+      const draft = { email, name, passwordHash, now: clock.now(), role: 'admin', emailVerified: true } as const
+      return unitOfWork.write((tx) => tx.users.insert(newUser(draft)))
+    },
 
     async list(actor, query) {
       requireAdmin(actor)
@@ -93,20 +130,27 @@ export const createUsers = ({ unitOfWork, passwords, notices, attempts, clock, s
 
     get: (actor, id) => unitOfWork.read((tx) => ofActor(tx, actor, id)),
 
-    async update(actor, id, { name, email, isActive, role }) {
+    async update(actor, id, { name, email, isActive, role, currentPassword }) {
       if (isActive !== undefined || role !== undefined) requireAdmin(actor)
+      const isSelf = actor.userId === id
+      const address = email === undefined ? null : normalizeEmail(email)
+      const seen = await unitOfWork.read((tx) => ofActor(tx, actor, id))
+      const moves = address !== null && address !== seen.email
+      if (moves && isSelf && currentPassword === undefined) {
+        throw new AppError('password_required', 'Changing your address needs current_password')
+      }
+      if (currentPassword !== undefined && isSelf) await checkPassword(actor, currentPassword)
+      const now = clock.now()
       const updated = await unitOfWork.write(async (tx) => {
         const before = await ofActor(tx, actor, id)
-        if (email !== undefined && actor.userId === id) throw new AppError('forbidden', 'Not available yet')
-        const address = email === undefined ? before.email : normalizeEmail(email)
-        const after: User = {
-          ...before,
-          name: name === undefined ? before.name : name.trim(),
-          email: address,
-          emailVerified: before.emailVerified && address === before.email,
-          isActive: isActive ?? before.isActive,
-          role: role ?? before.role,
-          updatedAt: clock.now(),
+        const given = { ...before, isActive: isActive ?? before.isActive, role: role ?? before.role, updatedAt: now }
+        let after: User = { ...given, name: name === undefined ? before.name : name.trim() }
+        if (address !== null && address !== before.email) {
+          if (isSelf) await askForAddress(tx, before, address, now)
+          else {
+            await setAddress(tx, before, address, now)
+            after = { ...after, email: address, emailVerified: false }
+          }
         }
         await keepAnAdmin(tx, before, after)
         await tx.users.update(after)
@@ -117,17 +161,14 @@ export const createUsers = ({ unitOfWork, passwords, notices, attempts, clock, s
     },
 
     async changePassword(actor, { currentPassword, newPassword }) {
-      const user = await unitOfWork.read((tx) => ofActor(tx, actor, actor.userId))
-      const wrong = () => new AppError('wrong_password', 'The current password is wrong')
-      await attempts.count(user.email)
-      if (!(await passwords.verify(currentPassword, user.passwordHash))) throw wrong()
-      await attempts.succeeded(user.email)
+      const user = await checkPassword(actor, currentPassword)
       const passwordHash = await passwords.hash(newPassword)
       await unitOfWork.write(async (tx) => {
         const current = await ofActor(tx, actor, actor.userId)
-        if (current.passwordHash !== user.passwordHash) throw wrong()
+        if (current.passwordHash !== user.passwordHash) throw wrongPassword()
         await tx.users.update({ ...current, passwordHash, updatedAt: clock.now() })
-        await tx.sessions.deleteOthers(actor.userId, actor.sessionId)
+        await tx.mailTokens.delete(actor.userId, 'reset')
+        await tx.sessions.deleteAll(actor.userId, actor.sessionId)
       })
       await notices.publish(actor.userId)
     },

@@ -1,22 +1,34 @@
 import { Elysia } from 'elysia'
 import type { Access } from '../../application/access.ts'
+import type { Accounts } from '../../application/accounts.ts'
+import type { Jobs } from '../../application/jobs.ts'
 import type { RateLimiter } from '../../application/ports/security.ts'
 import type { Log } from '../../application/ports/system.ts'
+import type { Sessions } from '../../application/sessions.ts'
 import type { Tokens } from '../../application/tokens.ts'
 import type { Users } from '../../application/users.ts'
 import type { Rate } from '../../domain/measures.ts'
+import { accountRoutes } from './accounts.ts'
 import { crossOrigin } from './cross-origin.ts'
+import { describeRoutes } from './docs/document.ts'
+import { docsRoutes } from './docs/pages.ts'
+import { unusable } from './docs/unusable.ts'
 import { createEdge } from './edge.ts'
 import { fallbackRoutes } from './fallback.ts'
 import { type Check, healthRoutes } from './health.ts'
-import { createKernel } from './kernel.ts'
+import { jobRoutes } from './jobs.ts'
+import { createKernel, type Kernel } from './kernel.ts'
 import { createLimits } from './limits.ts'
+import { sessionRoutes } from './sessions.ts'
 import { tokenRoutes } from './tokens.ts'
 import { userRoutes } from './users.ts'
 
 export interface ApiDeps {
   readonly access: Access
   readonly tokens: Tokens
+  readonly sessions: Sessions
+  readonly accounts: Accounts
+  readonly jobs: Jobs
   readonly users: Users
   readonly limiter: RateLimiter
   readonly log: Log
@@ -32,7 +44,26 @@ export interface ApiOptions {
   readonly corsOrigins: '*' | readonly string[]
   /** Whether clients reach us by https. */
   readonly https: boolean
+  /** Of the program. */
+  readonly version: string
 }
+
+/** Everything that the OpenAPI document describes. */
+const createFeatures = (kernel: Kernel, deps: ApiDeps) =>
+  new Elysia()
+    .use(healthRoutes(kernel, deps.checks))
+    .use(
+      new Elysia({ prefix: '/api/v1' })
+        .use(userRoutes(kernel, deps.users))
+        .use(tokenRoutes(kernel, deps.tokens))
+        .use(sessionRoutes(kernel, deps.sessions))
+        .use(accountRoutes(kernel, deps.accounts))
+        .use(jobRoutes(kernel, deps.jobs)),
+    )
+
+/** The OpenAPI document, as plain data. Needs nothing: the routes are described, not run. */
+export const describeApi = (version: string) =>
+  describeRoutes(createFeatures(createKernel(unusable()), unusable()), version)
 
 /** The whole HTTP side. Its `listen` is the caller's. */
 export const createApi = (deps: ApiDeps, options: ApiOptions) => {
@@ -43,9 +74,6 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
     trustProxy: options.trustProxy,
     maxBodySize: options.maxBodySize,
   })
-  const features = new Elysia({ prefix: '/api/v1' })
-    .use(userRoutes(kernel, deps.users))
-    .use(tokenRoutes(kernel, deps.tokens))
   const app: Elysia = new Elysia({
     // Otherwise a short Host header shifts the path (`Host: a`, `/pub/admin` runs `/admin`).
     handler: { standardHostname: false },
@@ -57,8 +85,8 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
   })
     .use(createEdge({ log: deps.log, https: options.https }))
     .use(options.corsOrigins.length === 0 ? new Elysia() : crossOrigin(options.corsOrigins))
-    .use(healthRoutes(kernel, deps.checks))
-    .use(features)
+    .use(createFeatures(kernel, deps))
+    .use(docsRoutes(kernel, () => describeApi(options.version)))
     .use(fallbackRoutes(kernel, () => app.routes.filter((route) => !route.path.includes('*')))) as unknown as Elysia
   return app
 }

@@ -2,7 +2,7 @@ import { Elysia, ValidationError } from 'elysia'
 import type { Log } from '../../application/ports/system.ts'
 import { type Call, openCall } from './call.ts'
 import { internalProblem, type Problem, problemResponse, toProblem } from './problems.ts'
-import { toValidationProblem } from './validation.ts'
+import { toResponseFailure, toValidationProblem } from './validation.ts'
 
 interface Deps {
   readonly log: Log
@@ -27,7 +27,8 @@ export const createEdge = ({ log, https }: Deps) => {
       if (known.status >= 500) log.warn('refused', { request_id: call.id, code: known.code, error })
       return known
     }
-    log.error('request failed', { request_id: call.id, route: call.route, error })
+    const cause = error instanceof ValidationError ? toResponseFailure(error) : error
+    log.error('request failed', { request_id: call.id, route: call.route, error: cause })
     return internalProblem()
   }
 

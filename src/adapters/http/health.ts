@@ -8,7 +8,8 @@ export interface Check {
 }
 
 const State = t.Union([t.Literal('ok'), t.Literal('failed')])
-const ReadyResponse = t.Object({ status: State, checks: t.Record(t.String(), State) })
+const HealthResponse = t.Object({ status: t.Literal('ok') }, { title: 'Health' })
+const ReadyResponse = t.Object({ status: State, checks: t.Record(t.String(), State) }, { title: 'Readiness' })
 
 const UNLIMITED: Rule = { who: 'anyone', limit: 'none' }
 
@@ -21,10 +22,10 @@ const passes = (check: Check): Promise<boolean> =>
 export const healthRoutes = (kernel: Kernel, checks: readonly Check[]) =>
   new Elysia({ prefix: '/health', tags: ['operations'] })
     .use(kernel)
-    .get('/', () => ({ status: 'ok' as const }), {
+    .get('', () => ({ status: 'ok' as const }), {
       admit: UNLIMITED,
-      response: { 200: t.Object({ status: t.Literal('ok') }) },
-      detail: { operationId: 'getHealth', summary: 'Whether the process answers', security: [] },
+      response: { 200: HealthResponse },
+      detail: { operationId: 'getHealth', summary: 'Whether the process answers' },
     })
     .get(
       '/ready',
@@ -38,6 +39,6 @@ export const healthRoutes = (kernel: Kernel, checks: readonly Check[]) =>
       {
         admit: UNLIMITED,
         response: { 200: ReadyResponse, 503: ReadyResponse },
-        detail: { operationId: 'getReadiness', summary: 'Whether every part works', security: [] },
+        detail: { operationId: 'getReadiness', summary: 'Whether every part works' },
       },
     )

@@ -1,4 +1,4 @@
-import { type Context, Elysia } from 'elysia'
+import { type Context, type DocumentDecoration, Elysia } from 'elysia'
 import { type Access, requireAdmin } from '../../application/access.ts'
 import { AppError } from '../../domain/errors.ts'
 import type { Principal } from '../../domain/session.ts'
@@ -14,6 +14,15 @@ export interface Rule {
   readonly limit?: 'credentials' | 'none'
   readonly body?: 'json' | 'form'
 }
+
+/** How the OpenAPI document hears of a rule; it keeps the mark to itself. */
+interface Documented extends DocumentDecoration {
+  readonly 'x-admit': Omit<Rule, 'who'> & { readonly who: string }
+}
+
+const documented = (rule: Rule): Documented => ({
+  'x-admit': { ...rule, who: typeof rule.who === 'string' ? rule.who : 'optional' },
+})
 
 interface Deps {
   readonly access: Access
@@ -99,6 +108,7 @@ export const createKernel = ({ access, limits, peerOf, trustProxy, maxBodySize }
         transform: async ({ call, request, set, route }: HookContext) => {
           if (!call.admitted) await judge({ call, request, headers: set.headers }, route, rule)
         },
+        detail: documented(rule),
       }),
     })
 }

@@ -8,9 +8,14 @@ const signed = <const Field extends string>(fields: readonly Field[]) =>
 
 /** The query parameters of every list. */
 export const pageQuery = <const Field extends string>(fields: readonly Field[]) => ({
-  page: t.Optional(integerText('^[1-9][0-9]{0,8}$', 1, 999_999_999)),
-  size: t.Optional(integerText('^([1-9][0-9]?|100)$', PAGE_SIZE.minimum, PAGE_SIZE.maximum)),
-  sort: t.Optional(choiceOf(signed(fields))),
+  page: t.Optional(integerText('^[1-9][0-9]{0,8}$', 1, 999_999_999, { default: 1, description: 'Counted from 1' })),
+  size: t.Optional(
+    integerText('^([1-9][0-9]?|100)$', PAGE_SIZE.minimum, PAGE_SIZE.maximum, {
+      default: PAGE_SIZE.default,
+      description: 'How many on a page',
+    }),
+  ),
+  sort: t.Optional(choiceOf(signed(fields), { description: '`-` for descending' })),
   cursor: t.Optional(t.String({ maxLength: 2_000, description: '`next_cursor` of the page before' })),
 })
 
@@ -66,14 +71,17 @@ export const toPageRequest = <Field extends string>(
 }
 
 export const pageResponse = <T extends TSchema>(item: T) =>
-  t.Object({
-    items: t.Array(item),
-    total: t.Nullable(t.Integer({ description: 'Null when read by cursor, as are page and pages' })),
-    page: t.Nullable(t.Integer()),
-    size: t.Integer(),
-    pages: t.Nullable(t.Integer()),
-    next_cursor: t.Nullable(t.String({ description: 'Reads on at constant cost; null on the last page' })),
-  })
+  t.Object(
+    {
+      items: t.Array(item),
+      total: t.Nullable(t.Integer({ description: 'Null when read by cursor, as are page and pages' })),
+      page: t.Nullable(t.Integer()),
+      size: t.Integer(),
+      pages: t.Nullable(t.Integer()),
+      next_cursor: t.Nullable(t.String({ description: 'Reads on at constant cost; null on the last page' })),
+    },
+    { title: `${item.title}Page` },
+  )
 
 /** A page as every list answers it. */
 export const toPageResponse = <T, R>(

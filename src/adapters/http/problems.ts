@@ -22,13 +22,16 @@ export const PROBLEM_STATUS: Readonly<Record<ProblemCode, ProblemStatus>> = {
   internal_error: 500,
   invalid_cursor: 422,
   invalid_grant: 400,
+  invalid_link: 400,
   invalid_request: 400,
   invalid_token: 401,
+  job_running: 409,
   last_admin: 409,
   malformed_body: 400,
   method_not_allowed: 405,
   not_found: 404,
   overloaded: 503,
+  password_required: 422,
   payload_too_large: 413,
   signup_closed: 403,
   storage_full: 507,
@@ -101,7 +104,7 @@ export const ProblemResponse = t.Object(
       ),
     ),
   },
-  { description: 'Problem details (RFC 9457)' },
+  { title: 'Problem', description: 'Problem details (RFC 9457)', contentMediaType: 'application/problem+json' },
 )
 
 /** The problem statuses a route declares, for its `response`. */

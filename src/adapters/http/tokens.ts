@@ -1,4 +1,4 @@
-import { Elysia, type Static, t } from 'elysia'
+import { type Context, Elysia, type Static, t } from 'elysia'
 import type { TokenPair, Tokens } from '../../application/tokens.ts'
 import { AppError } from '../../domain/errors.ts'
 import type { Kernel } from './kernel.ts'
@@ -12,7 +12,7 @@ const TokenResponse = t.Object(
     refresh_token: t.String(),
     refresh_expires_in: t.Integer({ description: 'Seconds' }),
   },
-  { description: 'RFC 6749 section 5.1' },
+  { title: 'TokenPair', description: 'RFC 6749 section 5.1' },
 )
 
 const OAuthErrorResponse = t.Composite(
@@ -23,18 +23,29 @@ const OAuthErrorResponse = t.Composite(
     }),
     ProblemResponse,
   ],
-  { description: 'RFC 6749 section 5.2, and the members of a problem' },
+  { title: 'OAuthError', description: 'RFC 6749 section 5.2, and the members of a problem' },
 )
 
 /** For the document alone: unknown parameters are ignored and faults have errors of their own (RFC 6749 section 3.2). */
 const TokenForm = t.Any({
+  title: 'TokenRequest',
   openapi: {
     type: 'object',
     properties: {
-      grant_type: { type: 'string', enum: ['password'], default: 'password' },
+      grant_type: { type: 'string', enum: ['password', 'refresh_token'], default: 'password' },
       username: { type: 'string', description: 'The email address' },
       password: { type: 'string', format: 'password' },
+      refresh_token: { type: 'string' },
     },
+  },
+})
+
+const RevocationForm = t.Any({
+  title: 'RevocationRequest',
+  openapi: {
+    type: 'object',
+    properties: { token: { type: 'string' }, token_type_hint: { type: 'string' } },
+    required: ['token'],
   },
 })
 
@@ -66,30 +77,61 @@ const toResponse = (pair: TokenPair): Static<typeof TokenResponse> => ({
   refresh_expires_in: pair.refreshExpiresIn,
 })
 
+const noStore = (headers: Context['set']['headers']) => {
+  headers['cache-control'] = 'no-store'
+  headers.pragma = 'no-cache'
+}
+
+const ErrorResponses = {
+  400: t.Union([OAuthErrorResponse, ProblemResponse]),
+  ...problems(413, 415, 429, 503, 507),
+}
+
 export const tokenRoutes = (kernel: Kernel, tokens: Tokens) =>
-  new Elysia({ prefix: '/auth', tags: ['auth'] }).use(kernel).post(
-    '/token',
-    async ({ body: form, request, set, limits, addressOf }) => {
-      set.headers['cache-control'] = 'no-store'
-      set.headers.pragma = 'no-cache'
-      try {
-        const grant = parameter(form, 'grant_type') ?? 'password'
-        if (grant !== 'password') {
-          throw new OAuthProblem('unsupported_grant_type', 'Unknown grant_type', 'unsupported_grant_type')
+  new Elysia({ prefix: '/auth', tags: ['auth'] })
+    .use(kernel)
+    .post(
+      '/token',
+      async ({ body: form, request, set, limits, addressOf }) => {
+        noStore(set.headers)
+        try {
+          const grant = parameter(form, 'grant_type') ?? 'password'
+          const address = addressOf(request)
+          if (grant === 'refresh_token') {
+            return toResponse(await tokens.refresh({ refreshToken: required(form, 'refresh_token'), address }))
+          }
+          if (grant !== 'password') {
+            throw new OAuthProblem('unsupported_grant_type', 'Unknown grant_type', 'unsupported_grant_type')
+          }
+          await limits.credentials(address, set.headers)
+          const origin = { device: request.headers.get('user-agent') ?? '', address }
+          const credentials = { username: required(form, 'username'), password: required(form, 'password') }
+          return toResponse(await tokens.signIn({ ...credentials, origin }))
+        } catch (error) {
+          throw asOAuthProblem(error)
         }
-        const address = addressOf(request)
-        await limits.credentials(address, set.headers)
-        const origin = { device: request.headers.get('user-agent') ?? '', address }
-        const credentials = { username: required(form, 'username'), password: required(form, 'password') }
-        return toResponse(await tokens.signIn({ ...credentials, origin }))
-      } catch (error) {
-        throw asOAuthProblem(error)
-      }
-    },
-    {
-      admit: { who: 'anyone', body: 'form' },
-      body: TokenForm,
-      response: { 200: TokenResponse, 400: OAuthErrorResponse, ...problems(413, 415, 429, 503, 507) },
-      detail: { operationId: 'createToken', summary: 'Sign in (RFC 6749)', security: [] },
-    },
-  )
+      },
+      {
+        admit: { who: 'anyone', body: 'form' },
+        body: TokenForm,
+        response: { 200: TokenResponse, ...ErrorResponses },
+        detail: { operationId: 'createToken', summary: 'Sign in, or refresh (RFC 6749)' },
+      },
+    )
+    .post(
+      '/revoke',
+      async ({ body: form, set }) => {
+        noStore(set.headers)
+        await tokens.revoke(required(form, 'token'))
+        return new Response(null, { status: 200 })
+      },
+      {
+        admit: { who: 'anyone', body: 'form' },
+        body: RevocationForm,
+        response: {
+          200: t.Void({ description: 'The session of this token has ended, if there was one' }),
+          ...ErrorResponses,
+        },
+        detail: { operationId: 'revokeToken', summary: 'Sign out (RFC 7009)' },
+      },
+    )

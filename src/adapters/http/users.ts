@@ -1,50 +1,44 @@
 import { Elysia, type Static, t } from 'elysia'
 import type { UserSortField } from '../../application/ports/persistence.ts'
 import type { UserChanges, Users } from '../../application/users.ts'
-import { EMAIL_PATTERN, NAME_PATTERN, ROLES, USER_LIMITS, type User } from '../../domain/user.ts'
+import { ROLES, type User } from '../../domain/user.ts'
 import { actorOf } from './call.ts'
+import { CurrentPassword, Email, Name, Password } from './fields.ts'
 import type { Kernel, Rule } from './kernel.ts'
 import { pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { problems } from './problems.ts'
 import { body, choiceOf, IdParams, NoContent, Timestamp, toTimestamp } from './schemas.ts'
 
-const Email = t.String({
-  ...USER_LIMITS.email,
-  pattern: EMAIL_PATTERN,
-  expects: 'an email address',
-  openapi: { type: 'string', format: 'email', ...USER_LIMITS.email },
-})
-const Name = t.String({ ...USER_LIMITS.name, pattern: NAME_PATTERN, expects: '1 to 200 visible characters' })
-const Password = t.String({
-  ...USER_LIMITS.password,
-  openapi: { type: 'string', format: 'password', ...USER_LIMITS.password },
-})
 const Role = choiceOf(ROLES)
 
-const RegistrationBody = body({ email: Email, name: Name, password: Password })
+const RegistrationBody = body('Registration', { email: Email, name: Name, password: Password })
 
-const ChangesBody = body({
+const ChangesBody = body('UserChanges', {
   name: t.Optional(Name),
   email: t.Optional(Email),
   is_active: t.Optional(t.Boolean()),
   role: t.Optional(Role),
+  current_password: t.Optional(CurrentPassword),
 })
 
-const PasswordBody = body({
-  current_password: t.String({ maxLength: USER_LIMITS.password.maxLength }),
+const PasswordBody = body('PasswordChange', {
+  current_password: CurrentPassword,
   new_password: Password,
 })
 
-export const UserResponse = t.Object({
-  id: t.Integer(),
-  email: t.String(),
-  name: t.String(),
-  role: Role,
-  is_active: t.Boolean(),
-  email_verified: t.Boolean(),
-  created_at: Timestamp,
-  updated_at: Timestamp,
-})
+export const UserResponse = t.Object(
+  {
+    id: t.Integer(),
+    email: t.String(),
+    name: t.String(),
+    role: Role,
+    is_active: t.Boolean(),
+    email_verified: t.Boolean(),
+    created_at: Timestamp,
+    updated_at: Timestamp,
+  },
+  { title: 'User' },
+)
 
 const toResponse = (user: User): Static<typeof UserResponse> => ({
   id: user.id,
@@ -57,11 +51,12 @@ const toResponse = (user: User): Static<typeof UserResponse> => ({
   updated_at: toTimestamp(user.updatedAt),
 })
 
-const toChanges = ({ name, email, is_active, role }: Static<typeof ChangesBody>): UserChanges => ({
+const toChanges = ({ name, email, is_active, role, current_password }: Static<typeof ChangesBody>): UserChanges => ({
   ...(name === undefined ? {} : { name }),
   ...(email === undefined ? {} : { email }),
   ...(is_active === undefined ? {} : { isActive: is_active }),
   ...(role === undefined ? {} : { role }),
+  ...(current_password === undefined ? {} : { currentPassword: current_password }),
 })
 
 const SORTS: readonly UserSortField[] = ['created_at', 'updated_at', 'email', 'name']
@@ -70,6 +65,9 @@ const UsersQuery = t.Object({
   ...pageQuery(SORTS),
   q: t.Optional(t.String({ maxLength: 254, description: 'Part of an address or a name' })),
 })
+
+const ADDRESS_CHANGE =
+  'Your own address changes once the link mailed to the new one is confirmed, and needs `current_password`.'
 
 export const userRoutes = (kernel: Kernel, users: Users) => {
   const registrant: Rule = { who: (actor) => users.checkSignup(actor), limit: 'credentials', body: 'json' }
@@ -86,7 +84,7 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
         admit: registrant,
         body: RegistrationBody,
         response: { 201: UserResponse, ...problems(400, 401, 403, 413, 415, 422, 429, 503, 507) },
-        detail: { operationId: 'registerUser', summary: 'Register', security: [{}, { password: [] }, { bearer: [] }] },
+        detail: { operationId: 'registerUser', summary: 'Register' },
       },
     )
     .get(
@@ -115,7 +113,7 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
         admit: { who: 'user', body: 'json' },
         body: ChangesBody,
         response: { 200: UserResponse, ...problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503, 507) },
-        detail: { operationId: 'updateMe', summary: 'Change your own account' },
+        detail: { operationId: 'updateMe', summary: 'Change your own account', description: ADDRESS_CHANGE },
       },
     )
     .delete(
@@ -126,7 +124,7 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
       },
       {
         admit: { who: 'user' },
-        response: { 204: NoContent, ...problems(400, 401, 404, 409, 429, 503) },
+        response: { 204: NoContent, ...problems(400, 401, 404, 409, 429, 503, 507) },
         detail: { operationId: 'deleteMe', summary: 'Delete your own account and all that is yours' },
       },
     )
@@ -161,7 +159,11 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
         params: IdParams,
         body: ChangesBody,
         response: { 200: UserResponse, ...problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503, 507) },
-        detail: { operationId: 'updateUser', summary: 'Change an account: your own or, for an admin, any' },
+        detail: {
+          operationId: 'updateUser',
+          summary: 'Change an account: your own or, for an admin, any',
+          description: ADDRESS_CHANGE,
+        },
       },
     )
     .delete(
@@ -173,7 +175,7 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
       {
         admit: { who: 'user' },
         params: IdParams,
-        response: { 204: NoContent, ...problems(400, 401, 404, 409, 422, 429, 503) },
+        response: { 204: NoContent, ...problems(400, 401, 404, 409, 422, 429, 503, 507) },
         detail: { operationId: 'deleteUser', summary: 'Delete an account: your own or, for an admin, any' },
       },
     )

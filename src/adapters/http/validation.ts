@@ -19,17 +19,26 @@ interface SchemaError {
 const describe = ({ message, schema }: SchemaError): string =>
   typeof schema.expects === 'string' ? `Expected ${schema.expects}` : message
 
-/** What broke the schema, never the value that did. Null when it was our own answer: then it is our failure. */
+/** What broke the schema, never the value that did. */
+const brokenParts = (error: ValidationError): readonly Pick<InvalidPart, 'pointer' | 'detail'>[] => {
+  const found = (error.validator as { Errors(value: unknown): Iterable<SchemaError> }).Errors(error.value)
+  const broken = new Map<string, string>()
+  for (const each of found) {
+    // A missing property is reported twice, as absent and as of the wrong type.
+    if (!broken.has(each.path)) broken.set(each.path, describe(each))
+    if (broken.size === MOST_ERRORS) break
+  }
+  return [...broken].map(([pointer, detail]) => ({ pointer, detail }))
+}
+
+/** A request that misses its schema; null when it was our own answer. */
 export const toValidationProblem = (error: ValidationError): Problem | null => {
   const part = PARTS[error.type]
   if (part === undefined) return null
-  const found = (error.validator as { Errors(value: unknown): Iterable<SchemaError> }).Errors(error.value)
-  const errors: InvalidPart[] = []
-  for (const each of found) {
-    // A missing property is reported twice, as absent and as of the wrong type.
-    if (errors.some(({ pointer }) => pointer === each.path)) continue
-    errors.push({ in: part, pointer: each.path, detail: describe(each) })
-    if (errors.length === MOST_ERRORS) break
-  }
+  const errors = brokenParts(error).map((broken) => ({ in: part, ...broken }))
   return toProblem(new HttpProblem('validation_failed', `The ${part} does not have the expected form`, { errors }))
 }
+
+/** What the log may hold of an answer that misses its schema: an answer can be a token. */
+export const toResponseFailure = (error: ValidationError): Error =>
+  new Error(`the answer misses its schema: ${JSON.stringify(brokenParts(error))}`)

@@ -13,6 +13,8 @@ interface Options<Tx> {
   /** Called again when a unit broke the rules and its connection had to be given up. */
   readonly open: () => Connection
   readonly repositories: (writer: Connection) => Tx
+  /** Called after each commit, before its units hear of it. */
+  readonly afterCommit?: () => void
   /** Milliseconds a unit waits for a lock held by another process. */
   readonly lockTimeout?: number
 }
@@ -33,7 +35,12 @@ const unavailable = (message: string, cause?: unknown) => new AppError('unavaila
  * One writer, one COMMIT for all units that wait at that moment: a disk sync costs the same for one row as for hundreds.
  * Each unit runs in its own SAVEPOINT, so one that throws rolls back alone; every promise settles after the COMMIT.
  */
-export const createGroupCommit = <Tx>({ open, repositories, lockTimeout = 5_000 }: Options<Tx>): GroupCommit<Tx> => {
+export const createGroupCommit = <Tx>({
+  open,
+  repositories,
+  afterCommit,
+  lockTimeout = 5_000,
+}: Options<Tx>): GroupCommit<Tx> => {
   const use = (connection: Connection) => {
     const begin = connection.prepare('BEGIN IMMEDIATE')
     const commit = connection.prepare('COMMIT')
@@ -100,6 +107,7 @@ export const createGroupCommit = <Tx>({ open, repositories, lockTimeout = 5_000 
     try {
       for (const unit of batch) settle.push(await runUnit(unit, strayed))
       writer.commit.run()
+      afterCommit?.()
       for (const done of settle) done()
     } catch (error) {
       if (error instanceof Strayed) {

@@ -1,5 +1,6 @@
 import type { Database } from 'bun:sqlite'
 import accounts from './migrations/0001_accounts.sql' with { type: 'text' }
+import jobsAndMail from './migrations/0002_jobs_and_mail.sql' with { type: 'text' }
 
 export interface Migration {
   readonly name: string
@@ -7,7 +8,10 @@ export interface Migration {
 }
 
 /** In the order they are applied. An applied one never changes: its checksum is recorded. */
-export const MIGRATIONS: readonly Migration[] = [{ name: '0001_accounts', sql: accounts }]
+export const MIGRATIONS: readonly Migration[] = [
+  { name: '0001_accounts', sql: accounts },
+  { name: '0002_jobs_and_mail', sql: jobsAndMail },
+]
 
 const checksum = (sql: string) => new Bun.CryptoHasher('sha256').update(sql).digest('hex')
 

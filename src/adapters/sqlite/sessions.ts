@@ -1,6 +1,7 @@
 import type { RefreshTokenRepository, SessionReader, SessionRepository } from '../../application/ports/persistence.ts'
 import type { Session } from '../../domain/session.ts'
 import type { Connection } from './database.ts'
+import { createPager } from './pages.ts'
 
 interface Row {
   id: number
@@ -24,10 +25,18 @@ const fromRow = (row: Row): Session => ({
 
 export const createSessionReader = (connection: Connection): SessionReader => {
   const byId = connection.prepare<Row, [number]>('SELECT * FROM sessions WHERE id = ?')
+  const page = createPager<Row>(connection, 'sessions', ['created_at'])
   return {
     async findById(id) {
       const row = byId.get(id)
       return row && fromRow(row)
+    },
+    async list({ userId, aliveAt, ...request }) {
+      const filters = [
+        { sql: 'user_id = :userId', userId },
+        { sql: 'expires_at > :aliveAt', aliveAt },
+      ]
+      return page(request, filters, fromRow)
     },
   }
 }
@@ -37,7 +46,14 @@ export const createSessionRepository = (connection: Connection): SessionReposito
     `INSERT INTO sessions (user_id, device, address, created_at, last_used_at, expires_at)
      VALUES (?, ?, ?, ?, ?, ?) RETURNING *`,
   )
-  const others = connection.prepare<unknown, [number, number]>('DELETE FROM sessions WHERE user_id = ? AND id <> ?')
+  const touch = connection.prepare<unknown, [number, number, string, number]>(
+    'UPDATE sessions SET last_used_at = ?, expires_at = ?, address = ? WHERE id = ?',
+  )
+  const remove = connection.prepare<unknown, [number]>('DELETE FROM sessions WHERE id = ?')
+  const all = connection.prepare<unknown, [number, number | null]>(
+    'DELETE FROM sessions WHERE user_id = ? AND id IS NOT ?',
+  )
+  const expired = connection.prepare<unknown, [number]>('DELETE FROM sessions WHERE expires_at <= ?')
   return {
     ...createSessionReader(connection),
     async insert({ userId, device, address, createdAt, lastUsedAt, expiresAt }) {
@@ -45,19 +61,46 @@ export const createSessionRepository = (connection: Connection): SessionReposito
       if (row === null) throw new Error('INSERT returned no row')
       return fromRow(row)
     },
-    async deleteOthers(userId, exceptId) {
-      others.run(userId, exceptId)
+    async touch({ id, lastUsedAt, expiresAt, address }) {
+      touch.run(lastUsedAt, expiresAt, address, id)
+    },
+    async delete(id) {
+      return remove.run(id).changes > 0
+    },
+    async deleteAll(userId, exceptId) {
+      all.run(userId, exceptId)
+    },
+    async deleteExpired(now) {
+      expired.run(now)
     },
   }
 }
 
+interface TokenRow {
+  hash: Uint8Array
+  session_id: number
+  created_at: number
+  spent_at: number | null
+}
+
 export const createRefreshTokenRepository = (connection: Connection): RefreshTokenRepository => {
+  const find = connection.prepare<TokenRow, [Uint8Array]>('SELECT * FROM refresh_tokens WHERE hash = ?')
   const insert = connection.prepare<unknown, [Uint8Array, number, number]>(
     'INSERT INTO refresh_tokens (hash, session_id, created_at) VALUES (?, ?, ?)',
   )
+  const spend = connection.prepare<unknown, [number, Uint8Array]>(
+    'UPDATE refresh_tokens SET spent_at = ? WHERE hash = ?',
+  )
   return {
+    async find(hash) {
+      const row = find.get(hash)
+      return row && { hash: row.hash, sessionId: row.session_id, createdAt: row.created_at, spentAt: row.spent_at }
+    },
     async insert({ hash, sessionId, createdAt }) {
       insert.run(hash, sessionId, createdAt)
+    },
+    async spend(hash, now) {
+      spend.run(now, hash)
     },
   }
 }

@@ -1,6 +1,8 @@
 import type { ReadTx, Tx, UnitOfWork } from '../../application/ports/persistence.ts'
 import { type Connection, openReader, openWriter, toAppError } from './database.ts'
 import { createGroupCommit } from './group-commit.ts'
+import { createJobReader, createJobRepository } from './jobs.ts'
+import { createMailTokenReader, createMailTokenRepository } from './mail-tokens.ts'
 import { createRefreshTokenRepository, createSessionReader, createSessionRepository } from './sessions.ts'
 import { createUserReader, createUserRepository } from './users.ts'
 
@@ -15,28 +17,46 @@ interface Options {
   /** A migrated database. */
   readonly path: string
   readonly lockTimeout?: number
+  /** Called after a commit that put jobs into the queue. */
+  readonly onJobs?: () => void
   /** For tests that must make a commit fail. */
   readonly onOpenWriter?: (writer: Connection) => void
 }
 
-const writing = (connection: Connection): Tx => ({
+const writing = (connection: Connection, onEnqueued: () => void): Tx => ({
   users: createUserRepository(connection),
   sessions: createSessionRepository(connection),
   refreshTokens: createRefreshTokenRepository(connection),
+  mailTokens: createMailTokenRepository(connection),
+  jobs: createJobRepository(connection, onEnqueued),
 })
 
 const reading = (connection: Connection): ReadTx => ({
   users: createUserReader(connection),
   sessions: createSessionReader(connection),
+  mailTokens: createMailTokenReader(connection),
+  jobs: createJobReader(connection),
 })
 
-export const openSqliteStore = ({ path, onOpenWriter, ...options }: Options): SqliteStore => {
+export const openSqliteStore = ({ path, onOpenWriter, onJobs, ...options }: Options): SqliteStore => {
   const open = () => {
     const writer = openWriter(path)
     onOpenWriter?.(writer)
     return writer
   }
-  const commits = createGroupCommit<Tx>({ open, repositories: writing, ...options })
+  let enqueued = false
+  const commits = createGroupCommit<Tx>({
+    open,
+    repositories: (connection) =>
+      writing(connection, () => {
+        enqueued = true
+      }),
+    afterCommit() {
+      if (enqueued) onJobs?.()
+      enqueued = false
+    },
+    ...options,
+  })
   const reader = openReader(path)
   const tx = reading(reader)
   const alive = reader.prepare('SELECT 1 FROM users LIMIT 1')

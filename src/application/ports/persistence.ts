@@ -1,3 +1,5 @@
+import type { Job, JobRequest, JobState } from '../../domain/job.ts'
+import type { MailToken, MailTokenPurpose } from '../../domain/mail-token.ts'
 import type { Page, PageRequest } from '../../domain/page.ts'
 import type { NewSession, Session } from '../../domain/session.ts'
 import type { Instant, NewUser, User } from '../../domain/user.ts'
@@ -26,14 +28,26 @@ export interface UserRepository extends UserReader {
   delete(id: number): Promise<boolean>
 }
 
+export interface SessionQuery extends PageRequest<'created_at'> {
+  readonly userId: number
+  /** Sessions that end before are left out. */
+  readonly aliveAt: Instant
+}
+
 export interface SessionReader {
   findById(id: number): Promise<Session | null>
+  list(query: SessionQuery): Promise<Page<Session>>
 }
 
 export interface SessionRepository extends SessionReader {
   insert(session: NewSession): Promise<Session>
-  /** Ends every session of the user but the one named. */
-  deleteOthers(userId: number, exceptId: number): Promise<void>
+  /** Notes that it was used at `lastUsedAt` from `address`, and lives until `expiresAt`. */
+  touch(session: Pick<Session, 'id' | 'lastUsedAt' | 'expiresAt' | 'address'>): Promise<void>
+  /** False when there was no such session. Its refresh tokens go too. */
+  delete(id: number): Promise<boolean>
+  /** Ends every session of the user but the one named, if one is. */
+  deleteAll(userId: number, exceptId: number | null): Promise<void>
+  deleteExpired(now: Instant): Promise<void>
 }
 
 /** A refresh token at rest: never the token, only its SHA-256. */
@@ -41,11 +55,73 @@ export interface RefreshToken {
   readonly hash: Uint8Array
   readonly sessionId: number
   readonly createdAt: Instant
+  /** When it was exchanged; a spent one is kept to recognise its reuse. */
   readonly spentAt: Instant | null
 }
 
 export interface RefreshTokenRepository {
+  find(hash: Uint8Array): Promise<RefreshToken | null>
   insert(token: Omit<RefreshToken, 'spentAt'>): Promise<void>
+  spend(hash: Uint8Array, now: Instant): Promise<void>
+}
+
+export interface MailTokenReader {
+  findByHash(hash: Uint8Array): Promise<MailToken | null>
+  findByUser(userId: number, purpose: MailTokenPurpose): Promise<MailToken | null>
+  findByNonce(nonce: string): Promise<MailToken | null>
+}
+
+export interface MailTokenRepository extends MailTokenReader {
+  /** Takes the place of the user's older one for the same purpose. */
+  put(token: MailToken): Promise<void>
+  /** Voids the user's token for one purpose, or for all. */
+  delete(userId: number, purpose?: MailTokenPurpose): Promise<void>
+  deleteExpired(now: Instant): Promise<void>
+}
+
+export type NewJob = JobRequest & {
+  readonly now: Instant
+  /** Not before; at once when absent. */
+  readonly runAt?: Instant
+  /** While a job with this key waits or runs, another is not enqueued. */
+  readonly key?: string
+}
+
+export interface JobQuery extends PageRequest<'created_at'> {
+  readonly state: JobState | null
+}
+
+export interface JobReader {
+  findById(id: number): Promise<Job | null>
+  list(query: JobQuery): Promise<Page<Job>>
+  /** Whether a job waits that may run now, or one's lease has run out. */
+  hasDue(now: Instant): Promise<boolean>
+}
+
+/** A job as one worker holds it: nobody else has this attempt. */
+export interface Attempt {
+  readonly id: number
+  readonly attempts: number
+}
+
+export interface JobRepository extends JobReader {
+  enqueue(job: NewJob): Promise<void>
+  /** Takes up to `limit` due jobs until `leaseUntil`, oldest first. Nobody else gets the same attempt. */
+  claim(claim: { readonly now: Instant; readonly leaseUntil: Instant; readonly limit: number }): Promise<readonly Job[]>
+  /** False when the lease had run out and someone else may have it. */
+  complete(attempt: Attempt, now: Instant): Promise<boolean>
+  /** Back to the queue until `runAt`, or dead when that is null. False as for `complete`. */
+  fail(attempt: Attempt, failure: { now: Instant; error: string; runAt: Instant | null }): Promise<boolean>
+  /** Back to the queue as if it had not been started. */
+  release(attempt: Attempt, now: Instant): Promise<void>
+  /** Back to the queue: every running job. Only for the one process that serves this database, before it works. */
+  releaseAll(now: Instant): Promise<void>
+  /** Queues it anew with no attempts counted. False when it is running or there is none. */
+  retry(id: number, now: Instant): Promise<boolean>
+  /** False when it is running or there is none. */
+  delete(id: number): Promise<boolean>
+  /** Removes what was finished, in either way, before these instants. */
+  deleteFinished(before: { readonly done: Instant; readonly dead: Instant }): Promise<void>
 }
 
 /** What a transaction may read and write. */
@@ -53,12 +129,16 @@ export interface Tx {
   readonly users: UserRepository
   readonly sessions: SessionRepository
   readonly refreshTokens: RefreshTokenRepository
+  readonly mailTokens: MailTokenRepository
+  readonly jobs: JobRepository
 }
 
 /** What a read may see: committed rows only. */
 export interface ReadTx {
   readonly users: UserReader
   readonly sessions: SessionReader
+  readonly mailTokens: MailTokenReader
+  readonly jobs: JobReader
 }
 
 export interface UnitOfWork {

@@ -29,6 +29,8 @@ export interface OpaqueTokens {
   generate(): string
   /** What is stored instead of the token. */
   hash(token: string): Uint8Array
+  /** The same token for the same source, which nobody without the server's secret can make. */
+  derive(source: string): string
 }
 
 /** How a limit stands after a request was counted. */

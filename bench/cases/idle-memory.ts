@@ -1,0 +1,46 @@
+import type { Case } from '../lib/case.ts'
+import { residentMemory } from '../lib/resources.ts'
+import { signUp, startSkep } from '../lib/skep.ts'
+import { spreadOf } from '../lib/statistics.ts'
+
+const RUNS = 3
+const SETTLE_MS = 3_000
+const REQUESTS = 1_000
+const AT_ONCE = 20
+
+const readOften = async (url: string, token: string): Promise<void> => {
+  const one = async () => {
+    const response = await fetch(`${url}/api/v1/users/me`, { headers: { authorization: `Bearer ${token}` } })
+    await response.text()
+    if (response.status !== 200) throw new Error(`/users/me answered ${response.status}`)
+  }
+  for (let sent = 0; sent < REQUESTS; sent += AT_ONCE) await Promise.all(Array.from({ length: AT_ONCE }, one))
+}
+
+/** What the process holds while nobody asks anything of it. */
+export const idleMemory: Case = {
+  name: 'idle-memory',
+  about: 'resident memory after the start, and after 1000 requests',
+  async run(context) {
+    const form = context.deployedForm
+    const idle: number[] = []
+    const used: number[] = []
+    for (let run = 0; run < RUNS; run++) {
+      await using skep = await startSkep(form, { folder: context.folder(), core: null })
+      await Bun.sleep(SETTLE_MS)
+      idle.push(residentMemory(skep.pid))
+      const { token } = await signUp(skep.url)
+      await readOften(skep.url, token)
+      await Bun.sleep(SETTLE_MS)
+      used.push(residentMemory(skep.pid))
+    }
+    const [before, after] = [spreadOf(idle), spreadOf(used)]
+    return {
+      figures: [
+        { name: `${form.name}, idle`, unit: 'MB', value: before.median, bar: { of: 'value', atMost: 90 } },
+        { name: `${form.name}, after ${REQUESTS} requests`, unit: 'MB', value: after.median },
+      ],
+      detail: { form: form.name, runs: RUNS, idle: before, after_requests: after },
+    }
+  },
+}

@@ -1,0 +1,31 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Subprocess } from 'bun'
+
+const running = new Set<Subprocess>()
+const folders: string[] = []
+
+/** Kills the process if it still runs when the benchmark ends, however that comes about. */
+export const track = <T extends Subprocess>(child: T): T => {
+  running.add(child)
+  void child.exited.then(() => running.delete(child))
+  return child
+}
+
+/** A folder that goes when the benchmark ends. */
+export const temporaryFolder = (): string => {
+  const path = mkdtempSync(join(tmpdir(), 'skep-bench-'))
+  folders.push(path)
+  return path
+}
+
+/** To be called once, before anything is started. */
+export const cleanUpAtExit = (): void => {
+  process.on('exit', () => {
+    for (const child of running) child.kill('SIGKILL')
+    for (const path of folders) rmSync(path, { recursive: true, force: true })
+  })
+  process.once('SIGINT', () => process.exit(130))
+  process.once('SIGTERM', () => process.exit(143))
+}

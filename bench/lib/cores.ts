@@ -1,0 +1,27 @@
+import { existsSync, readFileSync } from 'node:fs'
+
+/** Which core the servers run on and which the load comes from; null where the system decides. */
+export interface Cores {
+  readonly server: number | null
+  readonly load: number | null
+}
+
+/** The cores this process may use; a container may be given any. */
+const allowed = (): readonly number[] => {
+  if (!existsSync('/proc/self/status')) return []
+  const list = /^Cpus_allowed_list:\s*(\S+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? ''
+  return list.split(',').flatMap((range) => {
+    const [first = Number.NaN, last = first] = range.split('-').map(Number)
+    return Array.from({ length: last - first + 1 }, (_, index) => first + index)
+  })
+}
+
+/** Two cores of their own, when there are two and `taskset` can hold a process to one. */
+export const pickCores = (): Cores => {
+  const [server, load] = Bun.which('taskset') === null ? [] : allowed()
+  return server === undefined || load === undefined ? { server: null, load: null } : { server, load }
+}
+
+/** The command, held to a core. */
+export const pinned = (command: readonly string[], core: number | null): string[] =>
+  core === null ? [...command] : ['taskset', '-c', String(core), ...command]

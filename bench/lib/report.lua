@@ -1,0 +1,18 @@
+-- What to send comes from the environment, so that one script serves every case; wrk has no flag for it.
+wrk.method = os.getenv("BENCH_METHOD") or "GET"
+local body = os.getenv("BENCH_BODY")
+if body then
+  wrk.body = body
+end
+
+-- wrk's own report rounds: one line of JSON instead. Times are in microseconds.
+function done(summary, latency)
+  local errors = summary.errors
+  io.write(string.format(
+    '\nREPORT {"requests":%d,"duration":%d,"bytes":%d,"p50":%d,"p99":%d,"max":%d,'
+      .. '"errors":{"connect":%d,"read":%d,"write":%d,"status":%d,"timeout":%d}}\n',
+    summary.requests, summary.duration, summary.bytes,
+    latency:percentile(50), latency:percentile(99), latency.max,
+    errors.connect, errors.read, errors.write, errors.status, errors.timeout
+  ))
+end

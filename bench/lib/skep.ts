@@ -1,0 +1,74 @@
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { type Server, type ServerOptions, startServer } from './server.ts'
+
+/** The repository. */
+export const ROOT = resolve(import.meta.dir, '../..')
+
+/** Skep as it is started. */
+export interface Form {
+  readonly name: 'source' | 'binary'
+  readonly command: readonly string[]
+}
+
+export const SOURCE: Form = { name: 'source', command: [process.execPath, join(ROOT, 'src/main.ts'), 'serve'] }
+
+/** The compiled program; null when none was built. */
+export const findBinary = (): Form | null => {
+  const path = join(ROOT, 'dist/skep')
+  return existsSync(path) ? { name: 'binary', command: [path, 'serve'] } : null
+}
+
+/** On, and out of reach: every request is counted and told, none refused. */
+const COUNTED = '999999999/1h'
+
+/** The defaults of a deployment, but for limits that load would meet at once. */
+export const skepOptions = (
+  form: Form,
+  folder: string,
+  env: Readonly<Record<string, string>> = {},
+): Omit<ServerOptions, 'core'> => ({
+  command: form.command,
+  folder,
+  env: {
+    DATA_DIR: join(folder, 'data'),
+    PORT: '0',
+    LOG_FORMAT: 'json',
+    RATE_LIMIT: COUNTED,
+    RATE_LIMIT_AUTH: COUNTED,
+    ...env,
+  },
+})
+
+/** Where {@link skepOptions} keeps the database. */
+export const databaseOf = (folder: string): string => join(folder, 'data', 'skep.db')
+
+export const startSkep = (
+  form: Form,
+  { folder, core, env }: { folder: string; core: number | null; env?: Readonly<Record<string, string>> },
+): Promise<Server> => startServer({ ...skepOptions(form, folder, env), core })
+
+export interface Member {
+  readonly id: number
+  readonly token: string
+}
+
+const answered = async (response: Response, status: number): Promise<unknown> => {
+  if (response.status === status) return response.json()
+  throw new Error(`${new URL(response.url).pathname} answered ${response.status}: ${await response.text()}`)
+}
+
+/** Registers and signs in, over HTTP like anyone. */
+export const signUp = async (url: string, email = 'ann@example.com'): Promise<Member> => {
+  const password = 'correct horse battery'
+  const registered = await fetch(`${url}/api/v1/users/`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ email, name: 'Ann', password }),
+  })
+  const user = (await answered(registered, 201)) as { readonly id: number }
+  const form = new URLSearchParams({ username: email, password })
+  const signedIn = await fetch(`${url}/api/v1/auth/token`, { method: 'POST', body: form })
+  const pair = (await answered(signedIn, 200)) as { readonly access_token: string }
+  return { id: user.id, token: pair.access_token }
+}

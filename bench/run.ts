@@ -1,0 +1,116 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { CASES } from './cases/index.ts'
+import { type Case, type CaseResult, type Context, meetsBar, type Settings } from './lib/case.ts'
+import { cleanUpAtExit, temporaryFolder } from './lib/cleanup.ts'
+import { pickCores } from './lib/cores.ts'
+import { describeMachine, describeVersions } from './lib/machine.ts'
+import { findBinary, SOURCE } from './lib/skep.ts'
+import { type Row, renderTable } from './lib/table.ts'
+import { wrkVersion } from './lib/wrk.ts'
+
+const USAGE = `bun run bench [CASE...] [options]
+  --binary         put load on dist/skep instead of the source
+  --rounds N       pairs of measurements a case (default 5)
+  --seconds N      length of one measurement (default 5)
+  --connections N  (default 64)
+  --out FILE       where the JSON goes (default bench/results/latest.json)
+  --strict         exit 1 when a bar is not met
+  --list           the cases`
+
+const fail = (message: string): never => {
+  console.error(message)
+  process.exit(1)
+}
+
+const readArguments = () => {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        binary: { type: 'boolean', default: false },
+        rounds: { type: 'string', default: '5' },
+        seconds: { type: 'string', default: '5' },
+        connections: { type: 'string', default: '64' },
+        out: { type: 'string', default: join(import.meta.dir, 'results/latest.json') },
+        strict: { type: 'boolean', default: false },
+        list: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    })
+  } catch (error) {
+    return fail(`${error instanceof Error ? error.message : error}\n\n${USAGE}`)
+  }
+}
+
+const positive = (name: string, text: string): number =>
+  /^[1-9]\d{0,3}$/.test(text) ? Number(text) : fail(`--${name}: expected an integer from 1 to 9999`)
+
+const pickCases = (names: readonly string[]): readonly Case[] => {
+  const unknown = names.filter((name) => !CASES.some((each) => each.name === name))
+  if (unknown.length > 0) fail(`no case ${unknown.join(', ')}; there are ${CASES.map(({ name }) => name).join(', ')}`)
+  return names.length === 0 ? CASES : CASES.filter(({ name }) => names.includes(name))
+}
+
+const { values, positionals } = readArguments()
+if (values.help || values.list) {
+  console.log(values.help ? USAGE : CASES.map(({ name, about }) => `${name.padEnd(14)} ${about}`).join('\n'))
+  process.exit(0)
+}
+const wrk = wrkVersion() ?? fail('wrk is missing; install it with: apt-get install wrk')
+const cases = pickCases(positionals)
+const settings: Settings = {
+  rounds: positive('rounds', values.rounds),
+  seconds: positive('seconds', values.seconds),
+  warmupSeconds: 3,
+  connections: positive('connections', values.connections),
+}
+const binary = findBinary()
+const form = values.binary ? (binary ?? fail('dist/skep is missing; make it with: bun run build')) : SOURCE
+const cores = pickCores()
+if (cores.server === null)
+  console.error('Not pinned (needs two cores and taskset): server and load share what there is.')
+
+cleanUpAtExit()
+const started = new Date()
+const results: { readonly name: string; readonly result: CaseResult }[] = []
+for (const each of cases) {
+  const context: Context = {
+    settings,
+    cores,
+    form,
+    deployedForm: binary ?? SOURCE,
+    folder: temporaryFolder,
+    progress: (text) => console.error(`${each.name}: ${text}`),
+  }
+  context.progress(each.about)
+  try {
+    results.push({ name: each.name, result: await each.run(context) })
+  } catch (error) {
+    fail(`${each.name} failed: ${error instanceof Error ? error.message : error}`)
+  }
+}
+
+const rows: readonly Row[] = results.flatMap(({ name, result }) =>
+  result.figures.map((figure) => ({ case: name, figure })),
+)
+console.log(`\n${renderTable(rows)}`)
+
+const out = resolve(values.out)
+mkdirSync(dirname(out), { recursive: true })
+const report = {
+  date: started.toISOString(),
+  machine: describeMachine(),
+  versions: describeVersions(wrk),
+  settings: { ...settings, form: form.name, cores },
+  cases: results.map(({ name, result }) => ({
+    name,
+    figures: result.figures.map((figure) => ({ ...figure, met: meetsBar(figure) })),
+    detail: result.detail,
+  })),
+}
+writeFileSync(out, `${JSON.stringify(report, null, 2)}\n`)
+
+const missed = rows.filter(({ figure }) => meetsBar(figure) === false)
+process.exit(values.strict && missed.length > 0 ? 1 : 0)

@@ -1,0 +1,115 @@
+import { writeFileSync } from 'node:fs'
+import type { Users } from '../../application/users.ts'
+import { isEmail, isPassword, isUserName, USER_LIMITS } from '../../domain/user.ts'
+import { type Commands, EXIT, type Flags } from './program.ts'
+
+interface Address {
+  readonly HOST: string
+  readonly PORT: number
+}
+
+type Reading<Settings> =
+  | {
+      readonly settings: Settings
+      readonly shown: readonly { readonly name: string; readonly value: string; readonly source: string }[]
+    }
+  | { readonly problems: readonly string[] }
+
+/** What the commands put to work. */
+export interface Capabilities<Settings extends Address> {
+  readSettings(flags: Flags): Reading<Settings>
+  /** Serves until a signal asks it to stop. */
+  serve(settings: Settings): Promise<void>
+  /** Names of the migrations that were applied. */
+  migrate(settings: Settings): readonly string[]
+  /** Names of the migrations that are missing; creates nothing. */
+  pendingMigrations(settings: Settings): readonly string[]
+  withUsers<T>(settings: Settings, work: (users: Users) => Promise<T>): Promise<T>
+  generatePassword(): string
+  describe(): Promise<unknown>
+  print(text: string): void
+  complain(text: string): void
+}
+
+const readStdin = async () => (await Bun.stdin.text()).replace(/\r?\n$/, '')
+
+const { minLength, maxLength } = USER_LIMITS.password
+
+const wrongParts = (email: string, name: string, password: string): readonly string[] => [
+  ...(isEmail(email) ? [] : ['EMAIL: expected an email address']),
+  ...(isUserName(name) ? [] : ['--name: expected 1 to 200 visible characters']),
+  ...(isPassword(password) ? [] : [`password: expected ${minLength} to ${maxLength} characters`]),
+]
+
+/** Where a server that listens on `HOST` can be reached from this machine. */
+const localUrl = ({ HOST, PORT }: Address): string => {
+  const host = HOST === '0.0.0.0' ? '127.0.0.1' : HOST === '::' ? '::1' : HOST
+  return `http://${host.includes(':') ? `[${host}]` : host}:${PORT}`
+}
+
+export const createCommands = <Settings extends Address>(capable: Capabilities<Settings>): Commands => {
+  const { print, complain } = capable
+  const withSettings = async (
+    flags: Flags,
+    run: (reading: Extract<Reading<Settings>, { readonly settings: Settings }>) => Promise<number> | number,
+  ): Promise<number> => {
+    const reading = capable.readSettings(flags)
+    if ('settings' in reading) return run(reading)
+    for (const problem of reading.problems) complain(`${problem}\n`)
+    return EXIT.usage
+  }
+
+  return {
+    serve: (flags) =>
+      withSettings(flags, async ({ settings }) => {
+        await capable.serve(settings)
+        return EXIT.done
+      }),
+
+    migrate: ({ check }, flags) =>
+      withSettings(flags, ({ settings }) => {
+        if (check) {
+          const pending = capable.pendingMigrations(settings)
+          for (const name of pending) print(`Pending ${name}\n`)
+          return pending.length === 0 ? EXIT.done : EXIT.failed
+        }
+        const applied = capable.migrate(settings)
+        print(applied.length === 0 ? 'Up to date\n' : applied.map((name) => `Applied ${name}\n`).join(''))
+        return EXIT.done
+      }),
+
+    createAdmin: ({ email, name = 'Admin', passwordFromStdin }, flags) =>
+      withSettings(flags, async ({ settings }) => {
+        const password = passwordFromStdin ? await readStdin() : capable.generatePassword()
+        const wrong = wrongParts(email, name, password)
+        if (wrong.length > 0) {
+          complain(`${wrong.join('\n')}\n`)
+          return EXIT.usage
+        }
+        const admin = await capable.withUsers(settings, (users) => users.createAdmin({ email, name, password }))
+        print(`Created admin ${admin.email} (id ${admin.id})\n`)
+        if (!passwordFromStdin) print(`Password: ${password}\n`)
+        return EXIT.done
+      }),
+
+    async openapi({ out }) {
+      const document = `${JSON.stringify(await capable.describe(), null, 2)}\n`
+      if (out === undefined) print(document)
+      else writeFileSync(out, document)
+      return EXIT.done
+    },
+
+    config: (flags) =>
+      withSettings(flags, ({ shown }) => {
+        for (const { name, value, source } of shown) print(`${name}=${value}  # ${source}\n`)
+        return EXIT.done
+      }),
+
+    health: (flags) =>
+      withSettings(flags, async ({ settings }) => {
+        const response = await fetch(`${localUrl(settings)}/health/ready`, { signal: AbortSignal.timeout(5_000) })
+        print(`${await response.text()}\n`)
+        return response.ok ? EXIT.done : EXIT.failed
+      }),
+  }
+}

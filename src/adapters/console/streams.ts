@@ -1,0 +1,20 @@
+import { writeSync } from 'node:fs'
+
+const isFull = (error: unknown) => error instanceof Error && 'code' in error && error.code === 'EAGAIN'
+
+/** Writes to a stream of this process, whole even when it is a pipe that is full; nothing once nobody reads it. */
+const writeTo =
+  (descriptor: 1 | 2) =>
+  (text: string): void => {
+    const bytes = Buffer.from(text)
+    for (let written = 0; written < bytes.length; ) {
+      try {
+        written += writeSync(descriptor, bytes, written)
+      } catch (error) {
+        if (!isFull(error)) return
+      }
+    }
+  }
+
+export const writeOutput = writeTo(1)
+export const writeError = writeTo(2)

@@ -1,0 +1,70 @@
+import { Elysia, t } from 'elysia'
+import type { Accounts } from '../../application/accounts.ts'
+import { actorOf } from './call.ts'
+import { Email, Password } from './fields.ts'
+import type { Kernel } from './kernel.ts'
+import { problems } from './problems.ts'
+import { body, NoContent } from './schemas.ts'
+
+const MailedToken = t.String({ minLength: 1, maxLength: 200, description: 'From the link in the mail' })
+
+export const accountRoutes = (kernel: Kernel, accounts: Accounts) =>
+  new Elysia({ prefix: '/auth', tags: ['auth'] })
+    .use(kernel)
+    .post(
+      '/email/verify',
+      async ({ body: { token }, status }) => {
+        await accounts.verifyEmail(token)
+        return status(204, undefined)
+      },
+      {
+        admit: { who: 'anyone', limit: 'credentials', body: 'json' },
+        body: body('EmailVerification', { token: MailedToken }),
+        response: { 204: NoContent, ...problems(400, 413, 415, 422, 429, 503, 507) },
+        detail: { operationId: 'verifyEmail', summary: 'Prove an address with the token mailed to it' },
+      },
+    )
+    .post(
+      '/email/verify/request',
+      async ({ call, status }) => {
+        await accounts.requestVerification(actorOf(call))
+        return status(204, undefined)
+      },
+      {
+        admit: { who: 'user', limit: 'credentials' },
+        response: { 204: NoContent, ...problems(400, 401, 429, 503, 507) },
+        detail: { operationId: 'requestEmailVerification', summary: 'Have the verification mailed again' },
+      },
+    )
+    .post(
+      '/password/forgot',
+      async ({ body: { email } }) => {
+        await accounts.forgotPassword(email)
+        return new Response(null, { status: 202 })
+      },
+      {
+        admit: { who: 'anyone', limit: 'credentials', body: 'json' },
+        body: body('ForgottenPassword', { email: Email }),
+        response: {
+          202: t.Void({ description: 'Accepted, whether there is such an account or not' }),
+          ...problems(400, 413, 415, 422, 429, 503, 507),
+        },
+        detail: {
+          operationId: 'forgotPassword',
+          summary: 'Have a link mailed for a new password; the answer is the same for an unknown address',
+        },
+      },
+    )
+    .post(
+      '/password/reset',
+      async ({ body: { token, password }, status }) => {
+        await accounts.resetPassword(token, password)
+        return status(204, undefined)
+      },
+      {
+        admit: { who: 'anyone', limit: 'credentials', body: 'json' },
+        body: body('PasswordReset', { token: MailedToken, password: Password }),
+        response: { 204: NoContent, ...problems(400, 413, 415, 422, 429, 503, 507) },
+        detail: { operationId: 'resetPassword', summary: 'Set a new password with a mailed token; every session ends' },
+      },
+    )

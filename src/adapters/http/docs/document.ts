@@ -1,0 +1,40 @@
+import { swagger } from '@elysiajs/swagger'
+import { type AnyElysia, Elysia } from 'elysia'
+import { about, HEADERS, SECURITY, SECURITY_SCHEMES, TAGS } from './about.ts'
+import { createComponents } from './components.ts'
+import { isNode, mapValues, type Node, nodeAt } from './node.ts'
+import { correctOperation } from './operation.ts'
+
+const RAW = '/raw'
+
+/** What the plugin makes of the routes, on an instance that nobody else can reach. */
+const rawDocument = async (routes: AnyElysia): Promise<Node> => {
+  const host = new Elysia().use(swagger({ path: '/page', specPath: RAW, excludeStaticFile: false })).use(routes)
+  const response = await host.handle(new Request(`http://localhost${RAW}`))
+  const document: unknown = await response.json()
+  if (!response.ok || !isNode(document)) throw new Error('the routes could not be described')
+  return document
+}
+
+/**
+ * The OpenAPI 3.1 document of `routes`, as plain data. The plugin's own is not valid and knows nothing of access,
+ * limits and problems: all that is mended here and in the files beside this one.
+ */
+export const describeRoutes = async (routes: AnyElysia, version: string): Promise<Node> => {
+  const raw = await rawDocument(routes)
+  const components = createComponents()
+  const paths = mapValues(nodeAt(raw, 'paths'), (operations) =>
+    mapValues(isNode(operations) ? operations : {}, (operation) =>
+      correctOperation(isNode(operation) ? operation : {}, components),
+    ),
+  )
+  return {
+    openapi: '3.1.0',
+    info: about(version),
+    servers: [{ url: '/' }],
+    tags: TAGS,
+    security: SECURITY,
+    paths,
+    components: { schemas: components.schemas(), headers: HEADERS, securitySchemes: SECURITY_SCHEMES },
+  }
+}

@@ -1,0 +1,86 @@
+import { STATUS_CODES } from 'node:http'
+import { ProblemResponse } from '../problems.ts'
+import { OPTIONAL_SECURITY, PROBLEM_DESCRIPTIONS, SECURITY } from './about.ts'
+import type { Components } from './components.ts'
+import { isNode, listAt, mapValues, type Node, nodeAt, textAt } from './node.ts'
+import { contentOf, correctSchema } from './schema.ts'
+
+const MEDIA_TYPES: Readonly<Record<string, string>> = {
+  json: 'application/json',
+  form: 'application/x-www-form-urlencoded',
+}
+
+const PROBLEM_TYPE = 'application/problem+json'
+
+/** Statuses whose refusal says when the same call may succeed. */
+const RETRIED = new Set(['429', '503', '507'])
+
+const LIMIT_HEADERS = ['RateLimit-Limit', 'RateLimit-Remaining', 'RateLimit-Reset']
+
+const headersOf = (status: string, content: Node, limited: boolean): Node => {
+  const names = [
+    'X-Request-Id',
+    ...(limited ? LIMIT_HEADERS : []),
+    ...(status === '201' ? ['Location'] : []),
+    ...(status === '401' ? ['WWW-Authenticate'] : []),
+    ...(RETRIED.has(status) && PROBLEM_TYPE in content ? ['Retry-After'] : []),
+  ]
+  return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]))
+}
+
+const mediaSchema = (content: Node): Node => {
+  const [media] = Object.values(content)
+  return isNode(media) ? nodeAt(media, 'schema') : {}
+}
+
+/** The plugin spreads an object's keywords over the response and its schema; both together are the schema. */
+const responseOf = (raw: Node, status: string, limited: boolean, components: Components): Node => {
+  const { content, ...rest } = raw
+  const schema = isNode(content) && status !== '204' ? { ...rest, ...mediaSchema(content) } : null
+  const media = schema === null ? {} : contentOf(schema, components)
+  const own = PROBLEM_TYPE in media ? PROBLEM_DESCRIPTIONS[status] : textAt(raw, 'description')
+  return {
+    description: own ?? STATUS_CODES[status] ?? status,
+    headers: headersOf(status, media, limited),
+    ...(schema === null ? {} : { content: media }),
+  }
+}
+
+const parameterOf = (raw: unknown, components: Components): unknown => {
+  if (!isNode(raw)) return raw
+  const corrected = correctSchema(raw.schema, components)
+  const { description = raw.description, ...schema } = isNode(corrected) ? corrected : {}
+  const about = description === undefined ? {} : { description }
+  return { name: raw.name, in: raw.in, required: raw.required, ...about, schema }
+}
+
+const bodyOf = (raw: Node, kind: string, components: Components): Node => ({
+  required: true,
+  content: { [MEDIA_TYPES[kind] ?? kind]: { schema: correctSchema(mediaSchema(nodeAt(raw, 'content')), components) } },
+})
+
+const SECURITY_OF: Readonly<Record<string, readonly unknown[]>> = { anyone: [], optional: OPTIONAL_SECURITY }
+
+const failure: unknown = JSON.parse(JSON.stringify(ProblemResponse))
+
+/** One operation as the plugin gives it, corrected. What its route admits (`x-admit`) tells who, how often and what. */
+export const correctOperation = (raw: Node, components: Components): Node => {
+  const { operationId, summary, description, tags, deprecated, requestBody } = raw
+  const admit = nodeAt(raw, 'x-admit')
+  const limited = 'who' in admit && admit.limit !== 'none'
+  const responses: Node = { ...nodeAt(raw, 'responses'), 500: { content: { json: { schema: failure } } } }
+  const parameters = listAt(raw, 'parameters').map((parameter) => parameterOf(parameter, components))
+  return {
+    operationId,
+    ...(tags === undefined ? {} : { tags }),
+    ...(summary === undefined ? {} : { summary }),
+    ...(description === undefined ? {} : { description }),
+    ...(deprecated === undefined ? {} : { deprecated }),
+    security: SECURITY_OF[textAt(admit, 'who') ?? ''] ?? SECURITY,
+    ...(parameters.length === 0 ? {} : { parameters }),
+    ...(isNode(requestBody) ? { requestBody: bodyOf(requestBody, textAt(admit, 'body') ?? 'json', components) } : {}),
+    responses: mapValues(responses, (response, status) =>
+      responseOf(isNode(response) ? response : {}, status, limited, components),
+    ),
+  }
+}

@@ -1,0 +1,95 @@
+import { type Context, Elysia } from 'elysia'
+import type { Kernel, Rule } from '../kernel.ts'
+import { ASSETS, type Asset } from './assets.ts'
+import { REDOC_PAGE, SWAGGER_UI_PAGE } from './html.ts'
+import type { Node } from './node.ts'
+
+const UNLIMITED: Rule = { who: 'anyone', limit: 'none' }
+
+/** Scripts and styles of our own, and nothing from or to anywhere else. Both pages style their elements inline. */
+const PAGE_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data:",
+  "font-src 'self' data:",
+  "connect-src 'self'",
+  "form-action 'none'",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+].join('; ')
+
+/** Redoc searches in a worker that it makes itself. */
+const REDOC_POLICY = `${PAGE_POLICY}; worker-src blob:`
+
+type Headers = Context['set']['headers']
+
+interface Content {
+  readonly body: () => Bun.BodyInit
+  readonly type: string
+  readonly etag: string
+}
+
+const etagOf = (content: string | Uint8Array) => `"${Bun.hash(content).toString(36)}"`
+
+const fromText = (text: string, type: string): Content => ({ body: () => text, type, etag: etagOf(text) })
+
+const fromAsset = async ({ file: path, type, foreign }: Asset): Promise<Content> => {
+  const file = Bun.file(path)
+  // Redoc has no option to do without its maker's logo; one that is empty it hides.
+  if (foreign !== undefined) return fromText((await file.text()).replaceAll(foreign, 'data:,'), type)
+  return { body: () => file, type, etag: etagOf(await file.bytes()) }
+}
+
+/** Calls `make` once, at first use; again after a failure. */
+const once = <T>(make: () => Promise<T>): (() => Promise<T>) => {
+  let made: Promise<T> | null = null
+  return () => {
+    made ??= make().catch((error: unknown) => {
+      made = null
+      throw error
+    })
+    return made
+  }
+}
+
+/** Asked again each time, so that a new version shows at once; unchanged, it is not sent again. */
+const send = ({ body, type, etag }: Content, request: Request, headers: Headers): Response => {
+  headers['cache-control'] = 'no-cache'
+  headers.etag = etag
+  if (request.headers.get('if-none-match') === etag) return new Response(null, { status: 304 })
+  return new Response(body(), { headers: { 'content-type': type } })
+}
+
+/** `/openapi.json` and the pages that show it. `describe` answers the document. */
+export const docsRoutes = (kernel: Kernel, describe: () => Promise<Node>) => {
+  const hooks = { admit: UNLIMITED, detail: { hide: true } }
+  const swaggerUi = fromText(SWAGGER_UI_PAGE, 'text/html; charset=utf-8')
+  const redoc = fromText(REDOC_PAGE, 'text/html; charset=utf-8')
+  const document = once(async () => fromText(JSON.stringify(await describe()), 'application/json'))
+
+  const routes = new Elysia()
+    .use(kernel)
+    .get('/openapi.json', async ({ request, set }) => send(await document(), request, set.headers), hooks)
+    .get(
+      '/docs',
+      ({ request, set }) => {
+        set.headers['content-security-policy'] = PAGE_POLICY
+        return send(swaggerUi, request, set.headers)
+      },
+      hooks,
+    )
+    .get(
+      '/redoc',
+      ({ request, set }) => {
+        set.headers['content-security-policy'] = REDOC_POLICY
+        return send(redoc, request, set.headers)
+      },
+      hooks,
+    )
+  for (const asset of ASSETS) {
+    const content = once(() => fromAsset(asset))
+    routes.get(asset.path, async ({ request, set }) => send(await content(), request, set.headers), hooks)
+  }
+  return routes
+}

@@ -1,0 +1,74 @@
+import { Elysia, type Static, t } from 'elysia'
+import type { Jobs } from '../../application/jobs.ts'
+import { JOB_STATES, type Job } from '../../domain/job.ts'
+import { actorOf } from './call.ts'
+import type { Kernel } from './kernel.ts'
+import { pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
+import { problems } from './problems.ts'
+import { choiceOf, IdParams, NoContent, Timestamp, toTimestamp } from './schemas.ts'
+
+const State = choiceOf(JOB_STATES)
+
+const JobResponse = t.Object(
+  {
+    id: t.Integer(),
+    kind: t.String(),
+    state: State,
+    attempts: t.Integer({ description: 'How often it was started' }),
+    run_at: Timestamp,
+    last_error: t.Nullable(t.String()),
+    created_at: Timestamp,
+    updated_at: Timestamp,
+  },
+  { title: 'Job' },
+)
+
+const toResponse = (job: Job): Static<typeof JobResponse> => ({
+  id: job.id,
+  kind: job.kind,
+  state: job.state,
+  attempts: job.attempts,
+  run_at: toTimestamp(job.runAt),
+  last_error: job.lastError,
+  created_at: toTimestamp(job.createdAt),
+  updated_at: toTimestamp(job.updatedAt),
+})
+
+const SORTS = ['created_at'] as const
+
+export const jobRoutes = (kernel: Kernel, jobs: Jobs) =>
+  new Elysia({ prefix: '/admin/jobs', tags: ['admin'] })
+    .use(kernel)
+    .get(
+      '/',
+      async ({ call, query }) => {
+        const request = toPageRequest(query, SORTS, { field: 'created_at', descending: true })
+        const page = await jobs.list(actorOf(call), { ...request, state: query.state ?? null })
+        return toPageResponse(page, request, toResponse)
+      },
+      {
+        admit: { who: 'admin' },
+        query: t.Object({ ...pageQuery(SORTS), state: t.Optional(State) }),
+        response: { 200: pageResponse(JobResponse), ...problems(400, 401, 403, 422, 429, 503) },
+        detail: { operationId: 'listJobs', summary: 'Jobs, by state' },
+      },
+    )
+    .post('/:id/retry', async ({ call, params }) => toResponse(await jobs.retry(actorOf(call), Number(params.id))), {
+      admit: { who: 'admin' },
+      params: IdParams,
+      response: { 200: JobResponse, ...problems(400, 401, 403, 404, 409, 422, 429, 503, 507) },
+      detail: { operationId: 'retryJob', summary: 'Run a waiting or dead job now' },
+    })
+    .delete(
+      '/:id',
+      async ({ call, params, status }) => {
+        await jobs.remove(actorOf(call), Number(params.id))
+        return status(204, undefined)
+      },
+      {
+        admit: { who: 'admin' },
+        params: IdParams,
+        response: { 204: NoContent, ...problems(400, 401, 403, 404, 409, 422, 429, 503, 507) },
+        detail: { operationId: 'deleteJob', summary: 'Remove a job that does not run' },
+      },
+    )

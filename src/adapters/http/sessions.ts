@@ -1,0 +1,77 @@
+import { Elysia, type Static, t } from 'elysia'
+import type { Sessions } from '../../application/sessions.ts'
+import type { Session } from '../../domain/session.ts'
+import { actorOf } from './call.ts'
+import type { Kernel } from './kernel.ts'
+import { pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
+import { problems } from './problems.ts'
+import { IdParams, NoContent, Timestamp, toTimestamp } from './schemas.ts'
+
+const SessionResponse = t.Object(
+  {
+    id: t.Integer(),
+    device: t.String({ description: 'User-Agent of the sign-in' }),
+    address: t.String({ description: 'Where it was last used from' }),
+    created_at: Timestamp,
+    last_used_at: Timestamp,
+    expires_at: Timestamp,
+    current: t.Boolean({ description: 'Whether this request belongs to it' }),
+  },
+  { title: 'Session' },
+)
+
+const toResponse = (session: Session, current: number): Static<typeof SessionResponse> => ({
+  id: session.id,
+  device: session.device,
+  address: session.address,
+  created_at: toTimestamp(session.createdAt),
+  last_used_at: toTimestamp(session.lastUsedAt),
+  expires_at: toTimestamp(session.expiresAt),
+  current: session.id === current,
+})
+
+const SORTS = ['created_at'] as const
+
+export const sessionRoutes = (kernel: Kernel, sessions: Sessions) =>
+  new Elysia({ prefix: '/auth/sessions', tags: ['auth'] })
+    .use(kernel)
+    .get(
+      '/',
+      async ({ call, query }) => {
+        const actor = actorOf(call)
+        const request = toPageRequest(query, SORTS, { field: 'created_at', descending: true })
+        const page = await sessions.list(actor, request)
+        return toPageResponse(page, request, (session) => toResponse(session, actor.sessionId))
+      },
+      {
+        admit: { who: 'user' },
+        query: t.Object(pageQuery(SORTS)),
+        response: { 200: pageResponse(SessionResponse), ...problems(400, 401, 422, 429, 503) },
+        detail: { operationId: 'listSessions', summary: 'Where you are signed in' },
+      },
+    )
+    .delete(
+      '/',
+      async ({ call, status }) => {
+        await sessions.endAll(actorOf(call))
+        return status(204, undefined)
+      },
+      {
+        admit: { who: 'user' },
+        response: { 204: NoContent, ...problems(400, 401, 429, 503, 507) },
+        detail: { operationId: 'endAllSessions', summary: 'Sign out everywhere, here too' },
+      },
+    )
+    .delete(
+      '/:id',
+      async ({ call, params, status }) => {
+        await sessions.end(actorOf(call), Number(params.id))
+        return status(204, undefined)
+      },
+      {
+        admit: { who: 'user' },
+        params: IdParams,
+        response: { 204: NoContent, ...problems(400, 401, 404, 422, 429, 503, 507) },
+        detail: { operationId: 'endSession', summary: 'Sign out one device' },
+      },
+    )

@@ -1,0 +1,29 @@
+import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createTransport } from 'nodemailer'
+import type { Mailer } from '../../application/ports/messaging.ts'
+import type { Log } from '../../application/ports/system.ts'
+import { toMessage } from './message.ts'
+
+interface Options {
+  /** Made when the first mail is written. */
+  readonly folder: string
+  readonly from: string
+  readonly log: Log
+}
+
+/** Writes each mail as an `.eml` file, for days without a mail server. A repeated one takes the place of the first. */
+export const createFileMailer = ({ folder, from, log }: Options): Mailer => {
+  const transport = createTransport({ streamTransport: true, buffer: true, newline: 'unix' })
+  return {
+    async send(mail) {
+      const { message } = await transport.sendMail(toMessage(mail, from))
+      if (!Buffer.isBuffer(message)) throw new Error('nodemailer gave no buffer')
+      await mkdir(folder, { recursive: true, mode: 0o700 })
+      const file = join(folder, `${mail.id}.eml`)
+      await writeFile(`${file}.part`, message, { mode: 0o600, flush: true })
+      await rename(`${file}.part`, file)
+      log.info('mail written', { file, to: mail.to, subject: mail.subject })
+    },
+  }
+}

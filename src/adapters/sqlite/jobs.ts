@@ -1,0 +1,122 @@
+import type { JobReader, JobRepository } from '../../application/ports/persistence.ts'
+import type { Job, JobState } from '../../domain/job.ts'
+import type { Connection } from './database.ts'
+import { createPager } from './pages.ts'
+
+interface Row {
+  id: number
+  kind: string
+  payload: string
+  state: JobState
+  attempts: number
+  run_at: number
+  last_error: string | null
+  created_at: number
+  updated_at: number
+}
+
+const fromRow = (row: Row): Job => ({
+  id: row.id,
+  kind: row.kind,
+  payload: JSON.parse(row.payload),
+  state: row.state,
+  attempts: row.attempts,
+  runAt: row.run_at,
+  lastError: row.last_error,
+  createdAt: row.created_at,
+  updatedAt: row.updated_at,
+})
+
+export const createJobReader = (connection: Connection): JobReader => {
+  const byId = connection.prepare<Row, [number]>('SELECT * FROM jobs WHERE id = ?')
+  const queued = connection.prepare<unknown, [number]>(
+    "SELECT 1 FROM jobs WHERE state = 'queued' AND run_at <= ? LIMIT 1",
+  )
+  const lost = connection.prepare<unknown, [number]>(
+    "SELECT 1 FROM jobs WHERE state = 'running' AND lease_until <= ? LIMIT 1",
+  )
+  const page = createPager<Row>(connection, 'jobs', ['created_at'])
+  return {
+    async findById(id) {
+      const row = byId.get(id)
+      return row && fromRow(row)
+    },
+    async list({ state, ...request }) {
+      return page(request, state === null ? [] : [{ sql: 'state = :state', state }], fromRow)
+    },
+    async hasDue(now) {
+      return queued.get(now) !== null || lost.get(now) !== null
+    },
+  }
+}
+
+/** `onEnqueued` hears of each new or returned job; what it hears is not committed yet. */
+export const createJobRepository = (connection: Connection, onEnqueued: () => void): JobRepository => {
+  const enqueue = connection.prepare<unknown, [string, string, number, string | null, number, number]>(
+    `INSERT INTO jobs (kind, payload, state, attempts, run_at, unique_key, created_at, updated_at)
+     VALUES (?, ?, 'queued', 0, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+  )
+  const recover = connection.prepare<unknown, [number]>(
+    "UPDATE jobs SET state = 'queued', lease_until = NULL WHERE state = 'running' AND lease_until <= ?",
+  )
+  const claim = connection.prepare<Row>(
+    `UPDATE jobs SET state = 'running', attempts = attempts + 1, lease_until = :leaseUntil, updated_at = :now
+     WHERE id IN (SELECT id FROM jobs WHERE state = 'queued' AND run_at <= :now ORDER BY run_at, id LIMIT :limit)
+     RETURNING *`,
+  )
+  const held = "WHERE id = :id AND state = 'running' AND attempts = :attempts"
+  const complete = connection.prepare(
+    `UPDATE jobs SET state = 'done', lease_until = NULL, last_error = NULL, updated_at = :now ${held}`,
+  )
+  const fail = connection.prepare(
+    `UPDATE jobs SET state = iif(:runAt IS NULL, 'dead', 'queued'), run_at = coalesce(:runAt, run_at),
+       lease_until = NULL, last_error = :error, updated_at = :now ${held}`,
+  )
+  const release = connection.prepare(
+    `UPDATE jobs SET state = 'queued', attempts = attempts - 1, lease_until = NULL, updated_at = :now ${held}`,
+  )
+  const releaseAll = connection.prepare<unknown, [number]>(
+    "UPDATE jobs SET state = 'queued', lease_until = NULL, updated_at = ? WHERE state = 'running'",
+  )
+  const retry = connection.prepare<unknown, [number, number, number]>(
+    `UPDATE OR IGNORE jobs SET state = 'queued', attempts = 0, run_at = ?, updated_at = ?
+     WHERE id = ? AND state <> 'running'`,
+  )
+  const remove = connection.prepare<unknown, [number]>("DELETE FROM jobs WHERE id = ? AND state <> 'running'")
+  const old = connection.prepare<unknown, [string, number]>('DELETE FROM jobs WHERE state = ? AND updated_at < ?')
+
+  return {
+    ...createJobReader(connection),
+    async enqueue({ kind, payload, now, runAt = now, key }) {
+      enqueue.run(kind, JSON.stringify(payload), runAt, key ?? null, now, now)
+      onEnqueued()
+    },
+    async claim(request) {
+      recover.run(request.now)
+      return claim.all({ ...request }).map(fromRow)
+    },
+    async complete({ id, attempts }, now) {
+      return complete.run({ id, attempts, now }).changes > 0
+    },
+    async fail({ id, attempts }, failure) {
+      return fail.run({ id, attempts, ...failure }).changes > 0
+    },
+    async release({ id, attempts }, now) {
+      release.run({ id, attempts, now })
+    },
+    async releaseAll(now) {
+      releaseAll.run(now)
+    },
+    async retry(id, now) {
+      onEnqueued()
+      return retry.run(now, now, id).changes > 0
+    },
+    async delete(id) {
+      return remove.run(id).changes > 0
+    },
+    async deleteFinished({ done, dead }) {
+      old.run('done', done)
+      old.run('dead', dead)
+    },
+  }
+}

@@ -1,0 +1,67 @@
+import type { MailTokenReader, MailTokenRepository } from '../../application/ports/persistence.ts'
+import type { MailToken, MailTokenPurpose } from '../../domain/mail-token.ts'
+import type { Connection } from './database.ts'
+
+interface Row {
+  user_id: number
+  purpose: MailTokenPurpose
+  email: string
+  nonce: string
+  hash: Uint8Array
+  expires_at: number
+}
+
+const fromRow = (row: Row): MailToken => ({
+  userId: row.user_id,
+  purpose: row.purpose,
+  email: row.email,
+  nonce: row.nonce,
+  hash: row.hash,
+  expiresAt: row.expires_at,
+})
+
+export const createMailTokenReader = (connection: Connection): MailTokenReader => {
+  const byHash = connection.prepare<Row, [Uint8Array]>('SELECT * FROM mail_tokens WHERE hash = ?')
+  const byNonce = connection.prepare<Row, [string]>('SELECT * FROM mail_tokens WHERE nonce = ?')
+  const byUser = connection.prepare<Row, [number, string]>(
+    'SELECT * FROM mail_tokens WHERE user_id = ? AND purpose = ?',
+  )
+  return {
+    async findByHash(hash) {
+      const row = byHash.get(hash)
+      return row && fromRow(row)
+    },
+    async findByNonce(nonce) {
+      const row = byNonce.get(nonce)
+      return row && fromRow(row)
+    },
+    async findByUser(userId, purpose) {
+      const row = byUser.get(userId, purpose)
+      return row && fromRow(row)
+    },
+  }
+}
+
+export const createMailTokenRepository = (connection: Connection): MailTokenRepository => {
+  const put = connection.prepare<unknown, [number, string, string, string, Uint8Array, number]>(
+    'INSERT OR REPLACE INTO mail_tokens (user_id, purpose, email, nonce, hash, expires_at) VALUES (?, ?, ?, ?, ?, ?)',
+  )
+  const remove = connection.prepare<unknown, [number, string]>(
+    'DELETE FROM mail_tokens WHERE user_id = ? AND purpose = ?',
+  )
+  const removeAll = connection.prepare<unknown, [number]>('DELETE FROM mail_tokens WHERE user_id = ?')
+  const expired = connection.prepare<unknown, [number]>('DELETE FROM mail_tokens WHERE expires_at <= ?')
+  return {
+    ...createMailTokenReader(connection),
+    async put({ userId, purpose, email, nonce, hash, expiresAt }) {
+      put.run(userId, purpose, email, nonce, hash, expiresAt)
+    },
+    async delete(userId, purpose) {
+      if (purpose === undefined) removeAll.run(userId)
+      else remove.run(userId, purpose)
+    },
+    async deleteExpired(now) {
+      expired.run(now)
+    },
+  }
+}

@@ -1,0 +1,101 @@
+import { AppError } from '../domain/errors.ts'
+import type { MailToken, MailTokenPurpose } from '../domain/mail-token.ts'
+import type { Principal } from '../domain/session.ts'
+import { type Instant, normalizeEmail } from '../domain/user.ts'
+import type { Attempts } from './attempts.ts'
+import { mailToken, queueMail } from './mail-tokens.ts'
+import type { AccessNotices } from './ports/messaging.ts'
+import type { MailTokenReader, UnitOfWork } from './ports/persistence.ts'
+import type { OpaqueTokens, PasswordHasher } from './ports/security.ts'
+import type { Clock } from './ports/system.ts'
+
+/** What people do with the links we mail to them. */
+export interface Accounts {
+  /** Mails a link to the actor's own address, unless it is proven already. Throws `too_many_requests`. */
+  requestVerification(actor: Principal): Promise<void>
+  /**
+   * Proves the address the token was mailed to; one the user chose takes the place of the old one, which is told.
+   * Throws `invalid_link` for a token that is unknown, used, expired or voided, `email_taken`.
+   */
+  verifyEmail(token: string): Promise<void>
+  /** Queues a link if there is such an account. Does and takes the same if there is none. Throws `too_many_requests`. */
+  forgotPassword(email: string): Promise<void>
+  /** Sets the password and ends every session. Throws `invalid_link`. */
+  resetPassword(token: string, password: string): Promise<void>
+}
+
+interface Deps {
+  readonly unitOfWork: UnitOfWork
+  readonly passwords: PasswordHasher
+  readonly opaqueTokens: OpaqueTokens
+  readonly notices: AccessNotices
+  readonly attempts: Attempts
+  readonly clock: Clock
+}
+
+const invalidLink = () => new AppError('invalid_link', 'The link is invalid, was used or has expired')
+
+export const createAccounts = ({ unitOfWork, passwords, opaqueTokens, notices, attempts, clock }: Deps): Accounts => {
+  const find = async (
+    tx: { readonly mailTokens: MailTokenReader },
+    token: string,
+    purpose: MailTokenPurpose,
+    now: Instant,
+  ): Promise<MailToken> => {
+    const found = await tx.mailTokens.findByHash(opaqueTokens.hash(token))
+    if (found === null || found.purpose !== purpose || found.expiresAt <= now) throw invalidLink()
+    return found
+  }
+
+  return {
+    async requestVerification({ userId }) {
+      await attempts.count(`verify ${userId}`)
+      const now = clock.now()
+      await unitOfWork.write(async (tx) => {
+        const user = await tx.users.findById(userId)
+        if (user === null || user.emailVerified) return
+        await mailToken(tx, opaqueTokens, { user, purpose: 'verify', email: user.email, template: 'verify', now })
+      })
+    },
+
+    async verifyEmail(token) {
+      const now = clock.now()
+      const userId = await unitOfWork.write(async (tx) => {
+        const proven = await find(tx, token, 'verify', now)
+        const user = await tx.users.findById(proven.userId)
+        if (user === null) throw invalidLink()
+        await tx.mailTokens.delete(user.id, 'verify')
+        await tx.users.update({ ...user, email: proven.email, emailVerified: true, updatedAt: now })
+        if (proven.email === user.email) return user.id
+        await tx.mailTokens.delete(user.id)
+        await queueMail(tx, { template: 'email-changed', to: user.email, name: user.name, newEmail: proven.email }, now)
+        return user.id
+      })
+      await notices.publish(userId)
+    },
+
+    async forgotPassword(given) {
+      const email = normalizeEmail(given)
+      await attempts.count(`forgot ${email}`)
+      const job = { kind: 'password-forgotten', payload: { email }, now: clock.now() } as const
+      await unitOfWork.write((tx) => tx.jobs.enqueue(job))
+    },
+
+    async resetPassword(token, password) {
+      // Asked before the costly hash, and again with it: of two that race one wins.
+      await unitOfWork.read((tx) => find(tx, token, 'reset', clock.now()))
+      const passwordHash = await passwords.hash(password)
+      const now = clock.now()
+      const userId = await unitOfWork.write(async (tx) => {
+        const proven = await find(tx, token, 'reset', now)
+        const user = await tx.users.findById(proven.userId)
+        if (user === null || user.email !== proven.email) throw invalidLink()
+        await tx.mailTokens.delete(user.id, 'reset')
+        await tx.users.update({ ...user, passwordHash, emailVerified: true, updatedAt: now })
+        await tx.sessions.deleteAll(user.id, null)
+        return user.id
+      })
+      await notices.publish(userId)
+    },
+  }
+}

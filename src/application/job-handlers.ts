@@ -1,0 +1,58 @@
+import type { Job } from '../domain/job.ts'
+import type { MailRequest } from '../domain/mail.ts'
+import type { JobHandlers } from './jobs.ts'
+import { writeMail } from './mail-templates.ts'
+import { mailedToken, mailToken } from './mail-tokens.ts'
+import type { Mailer } from './ports/messaging.ts'
+import type { UnitOfWork } from './ports/persistence.ts'
+import type { OpaqueTokens } from './ports/security.ts'
+import type { Clock } from './ports/system.ts'
+
+interface Deps {
+  readonly unitOfWork: UnitOfWork
+  readonly mailer: Mailer
+  readonly opaqueTokens: OpaqueTokens
+  readonly clock: Clock
+  /** Base of links, without a slash at the end. */
+  readonly publicUrl: () => string
+}
+
+const HOUR = 3_600_000
+const DONE_KEPT = 24 * HOUR
+const DEAD_KEPT = 30 * 24 * HOUR
+
+export const createJobHandlers = ({ unitOfWork, mailer, opaqueTokens, clock, publicUrl }: Deps): JobHandlers => {
+  const sendMail = async (job: Job, signal: AbortSignal) => {
+    const request = job.payload as MailRequest
+    const nonce = 'nonce' in request ? request.nonce : null
+    // A newer mail, or a changed address, voided the link: it would only confuse.
+    if (nonce !== null && (await unitOfWork.read((tx) => tx.mailTokens.findByNonce(nonce))) === null) return
+    const token = nonce === null ? '' : mailedToken(opaqueTokens, nonce)
+    await mailer.send(writeMail(request, `job-${job.id}`, { publicUrl: publicUrl(), token }), signal)
+  }
+
+  const passwordForgotten = async (job: Job) => {
+    const { email } = job.payload as { readonly email: string }
+    const now = clock.now()
+    await unitOfWork.write(async (tx) => {
+      const user = await tx.users.findByEmail(email)
+      if (user === null || !user.isActive) return
+      await mailToken(tx, opaqueTokens, { user, purpose: 'reset', email, template: 'reset', now })
+    })
+  }
+
+  const cleanUp = async () => {
+    const now = clock.now()
+    await unitOfWork.write(async (tx) => {
+      await tx.sessions.deleteExpired(now)
+      await tx.mailTokens.deleteExpired(now)
+      await tx.jobs.deleteFinished({ done: now - DONE_KEPT, dead: now - DEAD_KEPT })
+    })
+  }
+
+  return {
+    mail: { deadline: 60_000, run: sendMail },
+    'password-forgotten': { deadline: 10_000, run: passwordForgotten },
+    'clean-up': { deadline: 60_000, every: HOUR, run: cleanUp },
+  }
+}

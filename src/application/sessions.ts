@@ -1,0 +1,39 @@
+import { notFound } from '../domain/errors.ts'
+import type { Page } from '../domain/page.ts'
+import type { Principal, Session } from '../domain/session.ts'
+import type { AccessNotices } from './ports/messaging.ts'
+import type { SessionQuery, UnitOfWork } from './ports/persistence.ts'
+import type { Clock } from './ports/system.ts'
+
+/** A user's own sessions: nobody sees or ends another's. */
+export interface Sessions {
+  list(actor: Principal, query: Omit<SessionQuery, 'userId' | 'aliveAt'>): Promise<Page<Session>>
+  /** Throws `not_found`, also for another's session. */
+  end(actor: Principal, id: number): Promise<void>
+  /** Ends every session, the actor's too. */
+  endAll(actor: Principal): Promise<void>
+}
+
+interface Deps {
+  readonly unitOfWork: UnitOfWork
+  readonly notices: AccessNotices
+  readonly clock: Clock
+}
+
+export const createSessions = ({ unitOfWork, notices, clock }: Deps): Sessions => ({
+  list: ({ userId }, query) => unitOfWork.read((tx) => tx.sessions.list({ ...query, userId, aliveAt: clock.now() })),
+
+  async end({ userId }, id) {
+    await unitOfWork.write(async (tx) => {
+      const session = await tx.sessions.findById(id)
+      if (session?.userId !== userId) throw notFound('Session')
+      await tx.sessions.delete(id)
+    })
+    await notices.publish(userId)
+  },
+
+  async endAll({ userId }) {
+    await unitOfWork.write((tx) => tx.sessions.deleteAll(userId, null))
+    await notices.publish(userId)
+  },
+})

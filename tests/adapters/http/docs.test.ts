@@ -1,0 +1,231 @@
+import { expect, test } from 'bun:test'
+import { join } from 'node:path'
+import pkg from '../../../package.json' with { type: 'json' }
+import { createApi, describeApi } from '../../../src/adapters/http/api.ts'
+import { isNode, listAt, type Node, nodeAt, textAt } from '../../../src/adapters/http/docs/node.ts'
+import { unusable } from '../../../src/adapters/http/docs/unusable.ts'
+import { type Call, type Fields, startSkep, temporaryFolder } from '../../support/skep.ts'
+
+const document = await describeApi(pkg.version)
+
+interface Operation {
+  readonly method: string
+  readonly path: string
+  readonly node: Node
+}
+
+const operations: readonly Operation[] = Object.entries(nodeAt(document, 'paths')).flatMap(([path, methods]) =>
+  Object.entries(isNode(methods) ? methods : {}).map(([method, node]) => ({
+    method: method.toUpperCase(),
+    path,
+    node: isNode(node) ? node : {},
+  })),
+)
+
+const statusesOf = ({ node }: Operation) => Object.keys(nodeAt(node, 'responses'))
+
+/** The operation that a request goes to; a path without parameters wins. */
+const operationAt = (method: string, path: string): Operation => {
+  const fits = (pattern: string) => new RegExp(`^${pattern.replace(/\{\w+\}/g, '[^/]+').replace(/\/$/, '')}/?$`)
+  const candidates = operations.filter((operation) => operation.method === method && fits(operation.path).test(path))
+  const [found] = candidates.toSorted((a, b) => a.path.split('{').length - b.path.split('{').length)
+  if (found === undefined) throw new Error(`${method} ${path} is not in the document`)
+  return found
+}
+
+/** Every object in a JSON value, with where it is. */
+const nodesIn = function* (value: unknown, pointer = ''): Generator<readonly [string, Node]> {
+  if (typeof value !== 'object' || value === null) return
+  if (isNode(value)) yield [pointer, value]
+  for (const [key, each] of Object.entries(value)) yield* nodesIn(each, `${pointer}/${key}`)
+}
+
+test('the server serves what the command writes', async () => {
+  const out = join(temporaryFolder(), 'openapi.json')
+  const main = join(import.meta.dir, '../../../src/main.ts')
+  const run = (...args: readonly string[]) => Bun.spawnSync([process.execPath, main, 'openapi', ...args])
+  const skep = await startSkep()
+  const served = await skep.call('GET', '//openapi.json')
+  expect(served.status).toBe(200)
+  expect(served.headers.get('content-type')).toBe('application/json')
+  const printed = run().stdout.toString()
+  expect(JSON.parse(printed)).toEqual(served.body)
+  expect(printed).toEndWith('}\n')
+  expect(run('--out', out).exitCode).toBe(0)
+  expect(await Bun.file(out).text()).toBe(printed)
+})
+
+test('every route of the program appears, and nothing else', () => {
+  const options = { rateLimit: 'off', rateLimitAuth: 'off', trustProxy: 0, maxBodySize: 1, corsOrigins: [] } as const
+  const api = createApi(unusable(), { ...options, https: false, version: pkg.version })
+  const routes = api.routes
+    .filter(({ hooks }) => hooks.detail?.hide !== true)
+    .map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`)
+  expect(operations.map(({ method, path }) => `${method} ${path}`).sort()).toEqual(routes.sort())
+})
+
+test('every operation has a name of its own, a summary and tags that are explained', () => {
+  const names = operations.map(({ node }) => textAt(node, 'operationId'))
+  expect(names).not.toContain(undefined)
+  expect(new Set(names).size).toBe(names.length)
+  const tags = listAt(document, 'tags').map((tag) => (isNode(tag) ? tag.name : undefined))
+  for (const { node } of operations) {
+    expect(textAt(node, 'summary')).toBeString()
+    expect(node.tags).toBeArrayOfSize(1)
+    expect(tags).toContain(listAt(node, 'tags')[0])
+  }
+})
+
+test('the document keeps our own keywords to itself', () => {
+  for (const [pointer, node] of nodesIn(document)) {
+    if (/\/(properties|headers)$/.test(pointer)) continue
+    const own = Object.keys(node).filter((key) => ['expects', 'error', '$id', 'nullable', 'x-admit'].includes(key))
+    expect({ pointer, own }).toEqual({ pointer, own: [] })
+    expect({ pointer, type: node.type }).not.toEqual({
+      pointer,
+      type: expect.stringMatching(/^(Date|void|undefined)$/),
+    })
+    if (pointer !== '') expect({ pointer, openapi: 'openapi' in node }).toEqual({ pointer, openapi: false })
+  }
+})
+
+test('requests do not change the document', async () => {
+  const skep = await startSkep()
+  const { token } = await skep.member()
+  await skep.call('GET', '/users/', { token })
+  await skep.call('GET', '/users/me', { token })
+  expect(await describeApi(pkg.version)).toEqual(document)
+})
+
+test('every reference leads somewhere', () => {
+  for (const [pointer, { $ref }] of nodesIn(document)) {
+    if (typeof $ref !== 'string') continue
+    const target = $ref.slice(2).split('/').reduce(nodeAt, document)
+    expect({ pointer, found: Object.keys(target).length > 0 }).toEqual({ pointer, found: true })
+  }
+})
+
+test('refusals are problems, success has a schema, and 204 has no content', () => {
+  for (const { node } of operations) {
+    for (const [status, response] of Object.entries(nodeAt(node, 'responses'))) {
+      const answer = isNode(response) ? response : {}
+      expect(textAt(answer, 'description')).toBeString()
+      expect(nodeAt(answer, 'headers')).toContainKey('X-Request-Id')
+      const content = nodeAt(answer, 'content')
+      if (status === '204') expect(answer).not.toContainKey('content')
+      if (!(Number(status) >= 400) || 'application/json' in content) continue
+      expect(content).toEqual({ 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } })
+    }
+  }
+})
+
+test('every operation declares what its access, its limits and its body can answer', () => {
+  for (const operation of operations) {
+    const { path, node } = operation
+    const isPublic = listAt(node, 'security').length === 0
+    const limited = 'RateLimit-Limit' in nodeAt(nodeAt(nodeAt(node, 'responses'), '500'), 'headers')
+    expect({ path, limited }).toEqual({ path, limited: !path.startsWith('/health') })
+    const expected = [
+      '500',
+      ...(isPublic ? [] : ['400', '401']),
+      ...(limited ? ['429', '503'] : []),
+      ...('requestBody' in node ? ['400', '413', '415'] : []),
+      ...('parameters' in node ? ['422'] : []),
+    ]
+    expect(statusesOf(operation)).toContainValues(expected)
+    expect({ path, unread: 'requestBody' in node || !statusesOf(operation).includes('415') }).toEqual({
+      path,
+      unread: true,
+    })
+  }
+})
+
+test('signing in is public and takes a form; everything else takes JSON', () => {
+  const contentOf = (name: string) => {
+    const operation = operations.find(({ node }) => node.operationId === name)
+    return Object.keys(nodeAt(nodeAt(operation?.node ?? {}, 'requestBody'), 'content'))
+  }
+  expect(contentOf('createToken')).toEqual(['application/x-www-form-urlencoded'])
+  expect(contentOf('registerUser')).toEqual(['application/json'])
+  expect(operationAt('POST', '/api/v1/auth/token').node.security).toEqual([])
+  expect(operationAt('POST', '/api/v1/users/').node.security).toEqual([{}, { password: [] }, { bearer: [] }])
+  expect(operationAt('GET', '/api/v1/users/me').node.security).toEqual([{ password: [] }, { bearer: [] }])
+})
+
+test('what the server answers is declared', async () => {
+  const skep = await startSkep({ MAX_BODY_SIZE: '1kb' })
+  const { token, id, email } = await skep.member()
+  const large = { name: 'x'.repeat(2_000) }
+  const calls: readonly (readonly [number, string, string, Call])[] = [
+    [201, 'POST', '/users/', { json: { email: 'new@example.com', name: 'New', password: 'correct horse' } }],
+    [400, 'POST', '/users/', { json: { email, name: 'New', password: 'correct horse' } }],
+    [401, 'POST', '/users/', { token: 'nonsense', json: {} }],
+    [413, 'POST', '/users/', { json: large }],
+    [415, 'POST', '/users/', { form: { email } }],
+    [422, 'POST', '/users/', { json: {} }],
+    [200, 'GET', '/users/me', { token }],
+    [401, 'GET', '/users/me', {}],
+    [403, 'GET', '/users/', { token }],
+    [401, 'GET', '/users/', {}],
+    [404, 'GET', '/users/999999', { token }],
+    [422, 'GET', '/users/abc', { token }],
+    [200, 'PATCH', '/users/me', { token, json: { name: 'Bo' } }],
+    [403, 'PATCH', `/users/${id}`, { token, json: { role: 'admin' } }],
+    [400, 'POST', '/users/me/password', { token, json: { current_password: 'wrong', new_password: 'correct horse' } }],
+    [400, 'POST', '/auth/token', { form: { username: email, password: 'wrong' } }],
+    [400, 'POST', '/auth/token', { body: new Uint8Array([255]), headers: FORM }],
+    [415, 'POST', '/auth/token', { json: {} }],
+    [204, 'DELETE', '/users/me', { token }],
+    [200, 'GET', '//health', {}],
+    [200, 'GET', '//health/ready', {}],
+  ]
+  for (const [status, method, path, options] of calls) {
+    const answer = await skep.call<Fields | string>(method, path, options)
+    const operation = operationAt(method, path.startsWith('//') ? path.slice(1) : `/api/v1${path}`)
+    const response = nodeAt(nodeAt(operation.node, 'responses'), String(answer.status))
+    expect({ method, path, status: answer.status }).toEqual({ method, path, status })
+    expect(textAt(response, 'description')).toBeString()
+    const type = answer.headers.get('content-type')
+    if (status !== 204) expect(Object.keys(nodeAt(response, 'content'))).toContain(type?.split(';')[0] ?? '')
+    for (const name of ['Location', 'WWW-Authenticate']) {
+      expect({ path, name, sent: answer.headers.has(name) }).toEqual({
+        path,
+        name,
+        sent: name in nodeAt(response, 'headers'),
+      })
+    }
+  }
+})
+
+const FORM = { 'content-type': 'application/x-www-form-urlencoded' }
+
+test.each(['//docs', '//redoc', '//docs/', '//docs/swagger-ui.js', '//redoc/redoc.js', '//openapi.json'])(
+  '%s is served to anyone, without limit, and only once',
+  async (path) => {
+    const skep = await startSkep({ RATE_LIMIT: '1/1m' })
+    const first = await skep.call<string>('GET', path)
+    expect(first.status).toBe(200)
+    expect(first.headers.has('ratelimit-limit')).toBe(false)
+    const etag = first.headers.get('etag') ?? ''
+    const again = await skep.call<string>('GET', path, { headers: { 'if-none-match': etag } })
+    expect(again.status).toBe(304)
+    expect(again.headers.get('etag')).toBe(etag)
+    await skep.close()
+    const route = path.slice(1).replace(/\/$/, '')
+    const logged = skep.log.entries.filter(({ message }) => message === 'request')
+    expect(logged.map(({ fields }) => fields.route)).toEqual([route, route])
+  },
+)
+
+test('pages run no script but our own files', async () => {
+  const skep = await startSkep()
+  for (const path of ['//docs', '//redoc']) {
+    const { headers, body } = await skep.call<string>('GET', path)
+    expect(headers.get('content-type')).toBe('text/html; charset=utf-8')
+    expect(headers.get('content-security-policy')).toContain("default-src 'none'; script-src 'self';")
+    for (const [, attributes, inline] of body.matchAll(/<script([^>]*)>([^<]*)<\/script>/g)) {
+      expect(attributes).toMatch(/^ src="\/[\w./-]+"$/)
+      expect(inline).toBe('')
+    }
+  }
+})
