@@ -12,8 +12,8 @@ import { wrkVersion } from './lib/wrk.ts'
 
 const USAGE = `bun run bench [CASE...] [options]
   --binary         put load on dist/skep instead of the source
-  --rounds N       pairs of measurements a case (default 5)
-  --seconds N      length of one measurement (default 5)
+  --rounds N       pairs of measurements a case (default 15)
+  --seconds N      length of one measurement (default 2)
   --connections N  (default 64)
   --out FILE       where the JSON goes (default bench/results/latest.json)
   --strict         exit 1 when a bar is not met
@@ -30,8 +30,8 @@ const readArguments = () => {
       allowPositionals: true,
       options: {
         binary: { type: 'boolean', default: false },
-        rounds: { type: 'string', default: '5' },
-        seconds: { type: 'string', default: '5' },
+        rounds: { type: 'string', default: '15' },
+        seconds: { type: 'string', default: '2' },
         connections: { type: 'string', default: '64' },
         out: { type: 'string', default: join(import.meta.dir, 'results/latest.json') },
         strict: { type: 'boolean', default: false },
@@ -63,7 +63,7 @@ const cases = pickCases(positionals)
 const settings: Settings = {
   rounds: positive('rounds', values.rounds),
   seconds: positive('seconds', values.seconds),
-  warmupSeconds: 3,
+  warmupSeconds: 5,
   connections: positive('connections', values.connections),
 }
 const binary = findBinary()

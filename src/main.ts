@@ -93,6 +93,16 @@ const openMailer = (settings: Settings, log: Log): OpenMailer => {
   return createSmtpMailer({ url: SMTP_URL, from: MAIL_FROM })
 }
 
+const apiOptions = (settings: Settings) => ({
+  rateLimit: settings.RATE_LIMIT,
+  rateLimitAuth: settings.RATE_LIMIT_AUTH,
+  trustProxy: settings.TRUST_PROXY,
+  maxBodySize: settings.MAX_BODY_SIZE,
+  corsOrigins: settings.CORS_ORIGINS ?? [],
+  https: settings.PUBLIC_URL?.startsWith('https:') ?? false,
+  version: pkg.version,
+})
+
 const migrateDatabase = (settings: Settings): readonly string[] => {
   makeDataDir(settings.DATA_DIR)
   const connection = openWriter(settings.DATABASE_URL)
@@ -104,65 +114,64 @@ const migrateDatabase = (settings: Settings): readonly string[] => {
   }
 }
 
+const urlOf = (host: string, port: number) => `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+
 /** Migrates an embedded database and serves. Rejects when the port is taken or another server holds the database. */
 export const start = async ({ settings, log, ...overrides }: StartOptions): Promise<RunningSkep> => {
   makeDataDir(settings.DATA_DIR)
-  const unlock = lockInstance(settings.DATABASE_URL)
-  if (unlock === null) throw new Error(`another server has ${settings.DATABASE_URL} open`)
-  const migrated = migrateDatabase(settings)
-  if (migrated.length > 0) log.info('migrated', { migrations: migrated })
-
-  let worker: Worker | null = null
-  let url = ''
-  let stopping = false
-  const accepting = async () => {
-    if (stopping) throw new Error('stopping')
+  // What was opened, for closing in the opposite order.
+  const opened: (() => unknown)[] = []
+  const shut = async () => {
+    for (let close = opened.pop(); close !== undefined; close = opened.pop()) await close()
   }
-  const store = openSqliteStore({ path: settings.DATABASE_URL, onJobs: () => worker?.wake() })
-  const useCases = compose({ settings, unitOfWork: store, clock: overrides.clock, passwords: overrides.passwords })
-  const checks = [
-    { name: 'accepting', run: accepting },
-    { name: 'database', run: store.ping },
-  ]
-  const app = createApi(
-    { ...useCases, log, checks },
-    {
-      rateLimit: settings.RATE_LIMIT,
-      rateLimitAuth: settings.RATE_LIMIT_AUTH,
-      trustProxy: settings.TRUST_PROXY,
-      maxBodySize: settings.MAX_BODY_SIZE,
-      corsOrigins: settings.CORS_ORIGINS ?? [],
-      https: settings.PUBLIC_URL?.startsWith('https:') ?? false,
-      version: pkg.version,
-    },
-  )
-  const server = listen(app, { host: settings.HOST, port: settings.PORT })
-  url = `http://${settings.HOST.includes(':') ? `[${settings.HOST}]` : settings.HOST}:${server.port}`
+  try {
+    const unlock = lockInstance(settings.DATABASE_URL)
+    if (unlock === null) throw new Error(`another server has ${settings.DATABASE_URL} open`)
+    opened.push(unlock)
+    const migrated = migrateDatabase(settings)
+    if (migrated.length > 0) log.info('migrated', { migrations: migrated })
 
-  const { clock, opaqueTokens } = useCases
-  const mailer: OpenMailer = overrides.mailer ?? openMailer(settings, log)
-  const handlers = createJobHandlers({
-    unitOfWork: store,
-    mailer,
-    opaqueTokens,
-    clock,
-    publicUrl: () => settings.PUBLIC_URL ?? url,
-  })
-  const runner = createJobRunner({ unitOfWork: store, handlers, clock, log, random: Math.random })
-  // The lock says that no other process has jobs of this database in its hands: what runs was left by a crash.
-  await store.write((tx) => tx.jobs.releaseAll(clock.now()))
-  await runner.prepare()
-  worker = startWorker({ runner, log })
+    let worker: Worker | null = null
+    let stopping = false
+    const accepting = async () => {
+      if (stopping) throw new Error('stopping')
+    }
+    const store = openSqliteStore({ path: settings.DATABASE_URL, onJobs: () => worker?.wake() })
+    opened.push(store.close)
+    const useCases = compose({ settings, unitOfWork: store, clock: overrides.clock, passwords: overrides.passwords })
+    const checks = [
+      { name: 'accepting', run: accepting },
+      { name: 'database', run: store.ping },
+    ]
+    const server = listen(createApi({ ...useCases, log, checks }, apiOptions(settings)), {
+      host: settings.HOST,
+      port: settings.PORT,
+    })
+    const url = urlOf(settings.HOST, server.port)
+    const stop = settings.SHUTDOWN_TIMEOUT
+    opened.push(() => Promise.all([server.stop(stop), worker?.stop(stop)]))
 
-  return {
-    url,
-    async close() {
-      stopping = true
-      await Promise.all([server.stop(settings.SHUTDOWN_TIMEOUT), worker?.stop(settings.SHUTDOWN_TIMEOUT)])
-      mailer.close?.()
-      await store.close()
-      unlock()
-    },
+    const { clock, opaqueTokens } = useCases
+    const mailer: OpenMailer = overrides.mailer ?? openMailer(settings, log)
+    const publicUrl = settings.PUBLIC_URL ?? url
+    const handlers = createJobHandlers({ unitOfWork: store, mailer, opaqueTokens, clock, publicUrl })
+    const runner = createJobRunner({ unitOfWork: store, handlers, clock, log, random: Math.random })
+    // The lock says that no other process has jobs of this database in its hands: what runs was left by a crash.
+    await store.write((tx) => tx.jobs.releaseAll(clock.now()))
+    await runner.prepare()
+    worker = startWorker({ runner, log })
+
+    return {
+      url,
+      async close() {
+        stopping = true
+        await shut()
+        mailer.close?.()
+      },
+    }
+  } catch (error) {
+    await shut()
+    throw error
   }
 }
 

@@ -14,7 +14,7 @@ interface Deps {
   readonly opaqueTokens: OpaqueTokens
   readonly clock: Clock
   /** Base of links, without a slash at the end. */
-  readonly publicUrl: () => string
+  readonly publicUrl: string
 }
 
 const HOUR = 3_600_000
@@ -28,7 +28,7 @@ export const createJobHandlers = ({ unitOfWork, mailer, opaqueTokens, clock, pub
     // A newer mail, or a changed address, voided the link: it would only confuse.
     if (nonce !== null && (await unitOfWork.read((tx) => tx.mailTokens.findByNonce(nonce))) === null) return
     const token = nonce === null ? '' : mailedToken(opaqueTokens, nonce)
-    await mailer.send(writeMail(request, `job-${job.id}`, { publicUrl: publicUrl(), token }), signal)
+    await mailer.send(writeMail(request, `job-${job.id}`, { publicUrl, token }), signal)
   }
 
   const passwordForgotten = async (job: Job) => {

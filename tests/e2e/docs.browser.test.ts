@@ -1,39 +1,6 @@
-import { afterAll, expect, test } from 'bun:test'
-import { existsSync } from 'node:fs'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import { expect, test } from 'bun:test'
+import { elsewhere, missing, openPage, snapshot } from '../support/browser.ts'
 import { startSkep } from '../support/skep.ts'
-
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
-const missing = !existsSync(executablePath)
-if (missing) console.warn(`No browser at ${executablePath}: set CHROMIUM to one. Tests of the pages are skipped.`)
-
-let browser: Browser | null = null
-afterAll(() => browser?.close())
-
-/** A page that can reach no host but ours, and what it asks for. */
-const openPage = async (): Promise<{ page: Page; requests: string[]; errors: string[] }> => {
-  browser ??= await chromium.launch({
-    executablePath,
-    args: ['--no-sandbox', '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'],
-  })
-  const page = await browser.newPage({ viewport: { width: 1_280, height: 1_000 } })
-  const requests: string[] = []
-  const errors: string[] = []
-  page.on('request', (request) => requests.push(request.url()))
-  page.on('pageerror', (error) => errors.push(String(error)))
-  page.on('console', (message) => {
-    if (message.type() === 'error') errors.push(message.text())
-  })
-  return { page, requests, errors }
-}
-
-const elsewhere = (requests: readonly string[], origin: string) =>
-  requests.filter((url) => !url.startsWith(`${origin}/`) && !/^(data|blob):/.test(url))
-
-const snapshot = async (page: Page, name: string) => {
-  const folder = process.env.SCREENSHOTS
-  if (folder !== undefined) await page.screenshot({ path: `${folder}/${name}.png` })
-}
 
 test.skipIf(missing)(
   'Swagger UI signs in and calls an operation, and nothing leaves our origin',
@@ -52,7 +19,7 @@ test.skipIf(missing)(
     await dialog.locator('#oauth_password').fill(password)
     await snapshot(page, 'docs-authorize')
     await dialog.locator('button.authorize').click()
-    await page.getByRole('button', { name: 'Logout' }).waitFor()
+    await page.locator('button', { hasText: 'Logout' }).first().waitFor()
     await page.locator('.btn-done').first().click()
 
     const operation = page.locator('#operations-users-getMe')

@@ -32,7 +32,7 @@ test('a database written by a newer program is refused with 1 and one line', asy
   using home = folder()
   await run(['migrate'], { cwd: home.path })
   using database = new Database(join(home.path, 'data', 'skep.db'))
-  database.run("UPDATE migrations SET name = '9999_future'")
+  database.run("INSERT INTO migrations VALUES ('9999_future', '', '')")
   for (const command of ['migrate', 'serve']) {
     const { code, stderr } = await run([command], { cwd: home.path, env: { PORT: '0' } })
     expect({ command, code }).toEqual({ command, code: 1 })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { folder, type Server, serve } from '../support/process.ts'
+import { entriesOf, folder, type Server, serve } from '../support/process.ts'
 import { openConnection } from './connection.ts'
 
 const PERSON = { email: 'ann@example.com', name: 'Ann', password: 'correct horse' }
@@ -51,7 +51,9 @@ describe.each(['SIGTERM', 'SIGINT'] as const)('%s', (signal) => {
     await skep.call('GET', '//health')
     skep.signal(signal)
     expect(await Promise.all(waiting.map((connection) => connection.status()))).toEqual(waiting.map(() => 200))
-    expect((await skep.exit()).code).toBe(0)
+    const { code, stdout } = await skep.exit()
+    expect(code).toBe(0)
+    expect(entriesOf(stdout).filter(({ route }) => route === '/api/v1/auth/token')).toHaveLength(waiting.length)
   })
 
   test('lets a request finish whose body is still coming', async () => {

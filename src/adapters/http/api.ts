@@ -19,6 +19,7 @@ import { type Check, healthRoutes } from './health.ts'
 import { jobRoutes } from './jobs.ts'
 import { createKernel, type Kernel } from './kernel.ts'
 import { createLimits } from './limits.ts'
+import { linkRoutes } from './links/routes.ts'
 import { sessionRoutes } from './sessions.ts'
 import { tokenRoutes } from './tokens.ts'
 import { userRoutes } from './users.ts'
@@ -86,6 +87,7 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
     .use(createEdge({ log: deps.log, https: options.https }))
     .use(options.corsOrigins.length === 0 ? new Elysia() : crossOrigin(options.corsOrigins))
     .use(createFeatures(kernel, deps))
+    .use(linkRoutes(kernel))
     .use(docsRoutes(kernel, () => describeApi(options.version)))
     .use(fallbackRoutes(kernel, () => app.routes.filter((route) => !route.path.includes('*')))) as unknown as Elysia
   return app

@@ -40,7 +40,7 @@ export const jobRoutes = (kernel: Kernel, jobs: Jobs) =>
   new Elysia({ prefix: '/admin/jobs', tags: ['admin'] })
     .use(kernel)
     .get(
-      '/',
+      '',
       async ({ call, query }) => {
         const request = toPageRequest(query, SORTS, { field: 'created_at', descending: true })
         const page = await jobs.list(actorOf(call), { ...request, state: query.state ?? null })

@@ -36,7 +36,7 @@ export const sessionRoutes = (kernel: Kernel, sessions: Sessions) =>
   new Elysia({ prefix: '/auth/sessions', tags: ['auth'] })
     .use(kernel)
     .get(
-      '/',
+      '',
       async ({ call, query }) => {
         const actor = actorOf(call)
         const request = toPageRequest(query, SORTS, { field: 'created_at', descending: true })
@@ -51,7 +51,7 @@ export const sessionRoutes = (kernel: Kernel, sessions: Sessions) =>
       },
     )
     .delete(
-      '/',
+      '',
       async ({ call, status }) => {
         await sessions.endAll(actorOf(call))
         return status(204, undefined)

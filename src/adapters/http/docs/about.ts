@@ -1,8 +1,10 @@
 import { PROBLEM_STATUS } from '../problems.ts'
 
-const codes = Object.entries(PROBLEM_STATUS)
-  .sort(([a, left], [b, right]) => left - right || (a < b ? -1 : 1))
-  .map(([code, status]) => `| ${status} | \`${code}\` |`)
+const statuses = [...new Set(Object.values(PROBLEM_STATUS))].sort((a, b) => a - b)
+const codes = statuses.map((status) => {
+  const ofStatus = Object.entries(PROBLEM_STATUS).filter((entry) => entry[1] === status)
+  return `| ${status} | ${ofStatus.map(([code]) => `\`${code}\``).join(', ')} |`
+})
 
 const DESCRIPTION = `Users, items, files, realtime, jobs and mail behind one API.
 

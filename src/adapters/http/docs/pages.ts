@@ -1,5 +1,6 @@
-import { type Context, Elysia } from 'elysia'
+import { Elysia } from 'elysia'
 import type { Kernel, Rule } from '../kernel.ts'
+import { type Content, etagOf, fromText, send } from '../static-content.ts'
 import { ASSETS, type Asset } from './assets.ts'
 import { REDOC_PAGE, SWAGGER_UI_PAGE } from './html.ts'
 import type { Node } from './node.ts'
@@ -22,18 +23,6 @@ const PAGE_POLICY = [
 /** Redoc searches in a worker that it makes itself. */
 const REDOC_POLICY = `${PAGE_POLICY}; worker-src blob:`
 
-type Headers = Context['set']['headers']
-
-interface Content {
-  readonly body: () => Bun.BodyInit
-  readonly type: string
-  readonly etag: string
-}
-
-const etagOf = (content: string | Uint8Array) => `"${Bun.hash(content).toString(36)}"`
-
-const fromText = (text: string, type: string): Content => ({ body: () => text, type, etag: etagOf(text) })
-
 const fromAsset = async ({ file: path, type, foreign }: Asset): Promise<Content> => {
   const file = Bun.file(path)
   // Redoc has no option to do without its maker's logo; one that is empty it hides.
@@ -51,14 +40,6 @@ const once = <T>(make: () => Promise<T>): (() => Promise<T>) => {
     })
     return made
   }
-}
-
-/** Asked again each time, so that a new version shows at once; unchanged, it is not sent again. */
-const send = ({ body, type, etag }: Content, request: Request, headers: Headers): Response => {
-  headers['cache-control'] = 'no-cache'
-  headers.etag = etag
-  if (request.headers.get('if-none-match') === etag) return new Response(null, { status: 304 })
-  return new Response(body(), { headers: { 'content-type': type } })
 }
 
 /** `/openapi.json` and the pages that show it. `describe` answers the document. */

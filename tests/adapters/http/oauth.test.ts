@@ -1,0 +1,74 @@
+import { describe, expect, test } from 'bun:test'
+import * as oauth from 'oauth4webapi'
+import { createMailbox } from '../../support/mail.ts'
+import { startSkep } from '../../support/skep.ts'
+
+const skep = await startSkep({}, { mailer: createMailbox() })
+
+const server: oauth.AuthorizationServer = {
+  issuer: skep.url,
+  token_endpoint: `${skep.url}/api/v1/auth/token`,
+  revocation_endpoint: `${skep.url}/api/v1/auth/revoke`,
+}
+const client: oauth.Client = { client_id: 'any' }
+// Plain HTTP is fine on loopback, where these tests run.
+const options = { [oauth.allowInsecureRequests]: true }
+
+const signIn = async (username: string, password: string) => {
+  const form = new URLSearchParams({ username, password })
+  const response = await oauth.genericTokenEndpointRequest(server, client, oauth.None(), 'password', form, options)
+  return oauth.processGenericTokenEndpointResponse(server, client, response)
+}
+
+const refresh = async (token: string) => {
+  const response = await oauth.refreshTokenGrantRequest(server, client, oauth.None(), token, options)
+  return oauth.processRefreshTokenResponse(server, client, response)
+}
+
+const me = (token: string) =>
+  oauth.protectedResourceRequest(token, 'GET', new URL(`${skep.url}/api/v1/users/me`), undefined, undefined, options)
+
+const refreshTokenOf = ({ refresh_token }: oauth.TokenEndpointResponse): string => {
+  if (refresh_token === undefined) throw new Error('no refresh token')
+  return refresh_token
+}
+
+describe('a client that follows the RFCs', () => {
+  test('signs in by the password grant and reads a protected resource', async () => {
+    const ann = await skep.member()
+    const tokens = await signIn(ann.email, ann.password)
+    expect(tokens).toMatchObject({ token_type: 'bearer', expires_in: 900 })
+    expect((await me(tokens.access_token)).status).toBe(200)
+  })
+
+  test('refreshes, and the old pair’s session goes on', async () => {
+    const ann = await skep.member()
+    const first = await signIn(ann.email, ann.password)
+    const second = await refresh(refreshTokenOf(first))
+    expect(second.refresh_token).not.toBe(first.refresh_token)
+    expect((await me(second.access_token)).status).toBe(200)
+  })
+
+  test('revokes, and its tokens are refused with a challenge it understands', async () => {
+    const ann = await skep.member()
+    const tokens = await signIn(ann.email, ann.password)
+    const revoked = await oauth.revocationRequest(server, client, oauth.None(), refreshTokenOf(tokens), options)
+    expect(await oauth.processRevocationResponse(revoked)).toBeUndefined()
+    const refusal = await me(tokens.access_token).catch((error: unknown) => error)
+    expect(refusal).toBeInstanceOf(oauth.WWWAuthenticateChallengeError)
+    expect(refusal).toMatchObject({ cause: [{ scheme: 'bearer', parameters: { error: 'invalid_token' } }] })
+  })
+
+  test('understands why it is refused', async () => {
+    const ann = await skep.member()
+    const wrong = await signIn(ann.email, 'wrong').catch((error: unknown) => error)
+    expect(wrong).toBeInstanceOf(oauth.ResponseBodyError)
+    expect(wrong).toMatchObject({
+      error: 'invalid_grant',
+      error_description: 'Incorrect email or password',
+      status: 400,
+    })
+    const spent = await refresh('not a token').catch((error: unknown) => error)
+    expect(spent).toMatchObject({ error: 'invalid_grant' })
+  })
+})

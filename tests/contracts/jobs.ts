@@ -1,0 +1,145 @@
+import { describe, expect, test } from 'bun:test'
+import type { UnitOfWork } from '../../src/application/ports/persistence.ts'
+import type { Job } from '../../src/domain/job.ts'
+
+interface Harness {
+  /** Two connections to one database, as two processes would have. */
+  readonly one: UnitOfWork
+  readonly other: UnitOfWork
+}
+
+/** What every engine's job queue promises. */
+export const jobQueueContract = (engine: string, open: () => Promise<Harness>) => {
+  describe(`the job queue of ${engine}`, () => {
+    const enqueue = (unitOfWork: UnitOfWork, changes: { runAt?: number; key?: string } = {}) =>
+      unitOfWork.write((tx) => tx.jobs.enqueue({ kind: 'clean-up', payload: {}, now: 100, ...changes }))
+    const claim = (unitOfWork: UnitOfWork, now = 200, limit = 10) =>
+      unitOfWork.write((tx) => tx.jobs.claim({ now, leaseUntil: now + 50, limit }))
+    const states = (unitOfWork: UnitOfWork) =>
+      unitOfWork.read(async (tx) => {
+        const { items } = await tx.jobs.list({
+          state: null,
+          size: 100,
+          sort: { field: 'created_at', descending: false },
+          from: { page: 1 },
+        })
+        return items.map(({ state, attempts }) => [state, attempts] as const)
+      })
+    const only = (jobs: readonly Job[]): Job => {
+      const [job] = jobs
+      if (job === undefined || jobs.length !== 1) throw new Error(`${jobs.length} jobs`)
+      return job
+    }
+
+    test('hands out a job whose transaction committed, and not one whose rolled back', async () => {
+      const { one } = await open()
+      await enqueue(one)
+      const rolledBack = one.write(async (tx) => {
+        await tx.jobs.enqueue({ kind: 'clean-up', payload: {}, now: 100 })
+        throw new Error('no')
+      })
+      await expect(rolledBack).rejects.toThrow('no')
+      expect(await claim(one)).toHaveLength(1)
+    })
+
+    test('gives each attempt to one of many claims that race', async () => {
+      const { one, other } = await open()
+      for (let n = 0; n < 30; n++) await enqueue(one)
+      const claims = await Promise.all(Array.from({ length: 20 }, (_, n) => claim(n % 2 === 0 ? one : other, 200, 3)))
+      const ids = claims.flat().map(({ id }) => id)
+      expect(ids).toHaveLength(30)
+      expect(new Set(ids).size).toBe(30)
+    })
+
+    test('keeps a job until its time has come, and tells when one is due', async () => {
+      const { one } = await open()
+      await enqueue(one, { runAt: 500 })
+      expect(await one.read((tx) => tx.jobs.hasDue(499))).toBe(false)
+      expect(await claim(one, 499)).toEqual([])
+      expect(await one.read((tx) => tx.jobs.hasDue(500))).toBe(true)
+      expect(await claim(one, 500)).toHaveLength(1)
+    })
+
+    test('hands a job out again when the lease of its worker has run out, and not before', async () => {
+      const { one, other } = await open()
+      await enqueue(one)
+      const lost = only(await claim(one, 200))
+      expect(await claim(other, 249)).toEqual([])
+      expect(await other.read((tx) => tx.jobs.hasDue(250))).toBe(true)
+      expect(only(await claim(other, 250))).toMatchObject({ id: lost.id, attempts: 2 })
+      expect(await one.write((tx) => tx.jobs.complete(lost, 260))).toBe(false)
+      expect(await states(one)).toEqual([['running', 2]])
+    })
+
+    test('does not hand out again what was completed', async () => {
+      const { one } = await open()
+      await enqueue(one)
+      const job = only(await claim(one))
+      expect(await one.write((tx) => tx.jobs.complete(job, 210))).toBe(true)
+      expect(await claim(one, 9_999)).toEqual([])
+      expect(await states(one)).toEqual([['done', 1]])
+    })
+
+    test('puts what failed back until its time, or makes it dead', async () => {
+      const { one } = await open()
+      await enqueue(one)
+      const first = only(await claim(one))
+      await one.write((tx) => tx.jobs.fail(first, { now: 210, error: 'refused', runAt: 300 }))
+      expect(await claim(one, 299)).toEqual([])
+      const second = only(await claim(one, 300))
+      expect(second).toMatchObject({ attempts: 2, lastError: 'refused' })
+      await one.write((tx) => tx.jobs.fail(second, { now: 310, error: 'refused', runAt: null }))
+      expect(await claim(one, 9_999)).toEqual([])
+      expect(await states(one)).toEqual([['dead', 2]])
+    })
+
+    test('forgets an attempt that was released', async () => {
+      const { one } = await open()
+      await enqueue(one)
+      const job = only(await claim(one))
+      await one.write((tx) => tx.jobs.release(job, 210))
+      expect(await states(one)).toEqual([['queued', 0]])
+    })
+
+    test('holds one job of a key at a time', async () => {
+      const { one } = await open()
+      await enqueue(one, { key: 'daily' })
+      await enqueue(one, { key: 'daily' })
+      const job = only(await claim(one))
+      await enqueue(one, { key: 'daily' })
+      expect(await states(one)).toEqual([['running', 1]])
+      await one.write((tx) => tx.jobs.complete(job, 210))
+      await enqueue(one, { key: 'daily' })
+      expect(await states(one)).toEqual([
+        ['done', 1],
+        ['queued', 0],
+      ])
+    })
+
+    test('retries and deletes what does not run', async () => {
+      const { one } = await open()
+      await enqueue(one)
+      const job = only(await claim(one))
+      const retry = () => one.write((tx) => tx.jobs.retry(job.id, 400))
+      const remove = () => one.write((tx) => tx.jobs.delete(job.id))
+      expect([await retry(), await remove()]).toEqual([false, false])
+      await one.write((tx) => tx.jobs.fail(job, { now: 210, error: 'x', runAt: null }))
+      expect(await retry()).toBe(true)
+      expect(await states(one)).toEqual([['queued', 0]])
+      expect([await remove(), await remove(), await retry()]).toEqual([true, false, false])
+    })
+
+    test('cleans away what was finished long ago', async () => {
+      const { one } = await open()
+      for (let n = 0; n < 3; n++) await enqueue(one)
+      const [done, dead] = await claim(one, 200, 2)
+      if (done === undefined || dead === undefined) throw new Error('two jobs expected')
+      await one.write((tx) => tx.jobs.complete(done, 300))
+      await one.write((tx) => tx.jobs.fail(dead, { now: 300, error: 'x', runAt: null }))
+      await one.write((tx) => tx.jobs.deleteFinished({ done: 300, dead: 300 }))
+      expect(await states(one)).toHaveLength(3)
+      await one.write((tx) => tx.jobs.deleteFinished({ done: 301, dead: 300 }))
+      expect((await states(one)).map(([state]) => state).sort()).toEqual(['dead', 'queued'])
+    })
+  })
+}

@@ -1,0 +1,16 @@
+import { expect, test } from 'bun:test'
+import { startSkep, temporaryFolder } from './support/skep.ts'
+
+test('a start that fails lets go of the database, so that the next one can have it', async () => {
+  const taken = await startSkep()
+  const DATA_DIR = temporaryFolder()
+  await expect(startSkep({ DATA_DIR, PORT: new URL(taken.url).port })).rejects.toThrow()
+  const next = await startSkep({ DATA_DIR })
+  expect((await next.call('GET', '//health/ready')).status).toBe(200)
+})
+
+test('two servers cannot hold one database', async () => {
+  const DATA_DIR = temporaryFolder()
+  await startSkep({ DATA_DIR })
+  await expect(startSkep({ DATA_DIR })).rejects.toThrow('another server has')
+})
