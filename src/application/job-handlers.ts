@@ -1,3 +1,4 @@
+import { IDEMPOTENCY_TTL } from '../domain/idempotency.ts'
 import type { Job } from '../domain/job.ts'
 import type { MailRequest } from '../domain/mail.ts'
 import type { JobHandlers } from './jobs.ts'
@@ -46,6 +47,7 @@ export const createJobHandlers = ({ unitOfWork, mailer, opaqueTokens, clock, pub
     await unitOfWork.write(async (tx) => {
       await tx.sessions.deleteExpired(now)
       await tx.mailTokens.deleteExpired(now)
+      await tx.idempotency.deleteOld(now - IDEMPOTENCY_TTL)
       await tx.jobs.deleteFinished({ done: now - DONE_KEPT, dead: now - DEAD_KEPT })
     })
   }

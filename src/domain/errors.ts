@@ -2,6 +2,8 @@
 export type ErrorCode =
   | 'email_taken'
   | 'forbidden'
+  | 'idempotency_in_progress'
+  | 'idempotency_mismatch'
   | 'inactive_user'
   | 'internal_error'
   | 'invalid_cursor'

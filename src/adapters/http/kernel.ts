@@ -5,6 +5,7 @@ import type { Principal } from '../../domain/session.ts'
 import { readForm, readJson } from './body.ts'
 import type { Call } from './call.ts'
 import { clientAddress } from './client-address.ts'
+import { createIdempotency } from './idempotency.ts'
 import type { Limits } from './limits.ts'
 
 /** Who may call a route, how its calls are counted and what body it takes. Judged before anything else is read. */
@@ -96,6 +97,7 @@ export const createKernel = ({ access, limits, peerOf, trustProxy, maxBodySize }
     .decorate('call', null as unknown as Call)
     .decorate('addressOf', addressOf)
     .decorate('limits', limits)
+    .decorate('idempotently', createIdempotency())
     .macro({
       admit: (rule: Rule) => ({
         // Fields are named one by one: a hook that hands on its whole context makes Elysia parse cookies, query and all.

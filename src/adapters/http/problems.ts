@@ -18,6 +18,8 @@ export type ProblemCode = ErrorCode | ProtocolCode
 export const PROBLEM_STATUS: Readonly<Record<ProblemCode, ProblemStatus>> = {
   email_taken: 400,
   forbidden: 403,
+  idempotency_in_progress: 409,
+  idempotency_mismatch: 422,
   inactive_user: 400,
   internal_error: 500,
   invalid_cursor: 422,

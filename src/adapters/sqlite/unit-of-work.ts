@@ -1,6 +1,7 @@
 import type { ReadTx, Tx, UnitOfWork } from '../../application/ports/persistence.ts'
 import { type Connection, openReader, openWriter, toAppError } from './database.ts'
 import { createGroupCommit } from './group-commit.ts'
+import { createIdempotencyRepository } from './idempotency.ts'
 import { createJobReader, createJobRepository } from './jobs.ts'
 import { createMailTokenReader, createMailTokenRepository } from './mail-tokens.ts'
 import { createRefreshTokenRepository, createSessionReader, createSessionRepository } from './sessions.ts'
@@ -29,6 +30,7 @@ const writing = (connection: Connection, onEnqueued: () => void): Tx => ({
   refreshTokens: createRefreshTokenRepository(connection),
   mailTokens: createMailTokenRepository(connection),
   jobs: createJobRepository(connection, onEnqueued),
+  idempotency: createIdempotencyRepository(connection),
 })
 
 const reading = (connection: Connection): ReadTx => ({

@@ -1,3 +1,4 @@
+import type { IdempotencyRecord } from '../../domain/idempotency.ts'
 import type { Job, JobRequest, JobState } from '../../domain/job.ts'
 import type { MailToken, MailTokenPurpose } from '../../domain/mail-token.ts'
 import type { Page, PageRequest } from '../../domain/page.ts'
@@ -124,6 +125,13 @@ export interface JobRepository extends JobReader {
   deleteFinished(before: { readonly done: Instant; readonly dead: Instant }): Promise<void>
 }
 
+export interface IdempotencyRepository {
+  find(userId: number, route: string, key: string): Promise<IdempotencyRecord | null>
+  /** Takes the place of an older one. */
+  put(record: IdempotencyRecord): Promise<void>
+  deleteOld(before: Instant): Promise<void>
+}
+
 /** What a transaction may read and write. */
 export interface Tx {
   readonly users: UserRepository
@@ -131,6 +139,7 @@ export interface Tx {
   readonly refreshTokens: RefreshTokenRepository
   readonly mailTokens: MailTokenRepository
   readonly jobs: JobRepository
+  readonly idempotency: IdempotencyRepository
 }
 
 /** What a read may see: committed rows only. */

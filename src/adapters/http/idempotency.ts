@@ -1,0 +1,67 @@
+import type { Once, Outcome } from '../../application/idempotency.ts'
+import { AppError } from '../../domain/errors.ts'
+import type { StoredAnswer } from '../../domain/idempotency.ts'
+import type { Principal } from '../../domain/session.ts'
+import { HttpProblem } from './problems.ts'
+
+export interface Idempotent<T> {
+  readonly request: Request
+  readonly actor: Principal
+  /** The method and the path as it was registered. */
+  readonly route: string
+  /** What was sent: the parsed body, or what stands for it. */
+  readonly sent: unknown
+  /** The answer to a first request. */
+  readonly answer: (result: T) => StoredAnswer
+}
+
+const KEY = /^[\x21-\x7e]{1,255}$/
+
+const keyOf = (request: Request): string | null => {
+  const key = request.headers.get('idempotency-key')
+  if (key === null || KEY.test(key)) return key
+  const errors = [
+    { in: 'header', pointer: '/idempotency-key', detail: 'Expected 1 to 255 visible ASCII characters' },
+  ] as const
+  throw new HttpProblem('validation_failed', 'The header does not have the expected form', { errors })
+}
+
+const respond = ({ status, headers, body }: StoredAnswer, replayed: boolean): Response =>
+  new Response(body, {
+    status,
+    headers: {
+      'content-type': 'application/json;charset=utf-8',
+      ...headers,
+      ...(replayed ? { 'idempotency-replayed': 'true' } : {}),
+    },
+  })
+
+export type Idempotently = <T>(
+  call: Idempotent<T>,
+  work: (once: Once<T> | null) => Promise<Outcome<T>>,
+) => Promise<Response>
+
+/**
+ * Runs creating use cases, once for each Idempotency-Key, and answers for them. Throws `idempotency_in_progress`
+ * while the same key of the same user and route is at work, `idempotency_mismatch` when something else was sent.
+ */
+export const createIdempotency = (): Idempotently => {
+  const running = new Set<string>()
+  return async ({ request, actor, route, sent, answer }, work) => {
+    const key = keyOf(request)
+    const done = (outcome: Awaited<ReturnType<typeof work>>) =>
+      'replayed' in outcome ? respond(outcome.replayed, true) : respond(answer(outcome.result), false)
+    if (key === null) return done(await work(null))
+    const name = `${actor.userId} ${route} ${key}`
+    if (running.has(name)) {
+      throw new AppError('idempotency_in_progress', 'A request with this Idempotency-Key still runs', { retryAfter: 1 })
+    }
+    running.add(name)
+    try {
+      const fingerprint = new Bun.CryptoHasher('sha256').update(JSON.stringify(sent)).digest()
+      return done(await work({ key, route, fingerprint, answer }))
+    } finally {
+      running.delete(name)
+    }
+  }
+}

@@ -1,0 +1,42 @@
+import type { IdempotencyRepository } from '../../application/ports/persistence.ts'
+import type { Connection } from './database.ts'
+
+interface Row {
+  user_id: number
+  route: string
+  key: string
+  fingerprint: Uint8Array
+  answer: string
+  created_at: number
+}
+
+export const createIdempotencyRepository = (connection: Connection): IdempotencyRepository => {
+  const find = connection.prepare<Row, [number, string, string]>(
+    'SELECT * FROM idempotency WHERE user_id = ? AND route = ? AND key = ?',
+  )
+  const put = connection.prepare<unknown, [number, string, string, Uint8Array, string, number]>(
+    'INSERT OR REPLACE INTO idempotency (user_id, route, key, fingerprint, answer, created_at) VALUES (?, ?, ?, ?, ?, ?)',
+  )
+  const old = connection.prepare<unknown, [number]>('DELETE FROM idempotency WHERE created_at <= ?')
+  return {
+    async find(userId, route, key) {
+      const row = find.get(userId, route, key)
+      return (
+        row && {
+          userId: row.user_id,
+          route: row.route,
+          key: row.key,
+          fingerprint: row.fingerprint,
+          answer: JSON.parse(row.answer),
+          createdAt: row.created_at,
+        }
+      )
+    },
+    async put({ userId, route, key, fingerprint, answer, createdAt }) {
+      put.run(userId, route, key, fingerprint, JSON.stringify(answer), createdAt)
+    },
+    async deleteOld(before) {
+      old.run(before)
+    },
+  }
+}
