@@ -26,6 +26,7 @@ import { startWorker, type Worker } from './adapters/worker/worker.ts'
 import { createAccess } from './application/access.ts'
 import { createAccounts } from './application/accounts.ts'
 import { createAttempts } from './application/attempts.ts'
+import { createItems } from './application/items.ts'
 import { createJobHandlers } from './application/job-handlers.ts'
 import { createJobRunner, createJobs } from './application/jobs.ts'
 import type { Mailer } from './application/ports/messaging.ts'
@@ -80,6 +81,7 @@ const compose = ({ settings, unitOfWork, clock = systemClock, passwords = create
     }),
     sessions: createSessions(shared),
     accounts: createAccounts(shared),
+    items: createItems(shared),
     jobs: createJobs(shared),
   }
 }

@@ -1,5 +1,6 @@
 /** Every way the core can refuse. Stable slugs: clients see them as `code`. */
 export type ErrorCode =
+  | 'data_too_large'
   | 'email_taken'
   | 'forbidden'
   | 'idempotency_in_progress'
@@ -20,24 +21,29 @@ export type ErrorCode =
   | 'too_many_requests'
   | 'unauthenticated'
   | 'unavailable'
+  | 'version_mismatch'
   | 'wrong_password'
 
 export interface AppErrorOptions {
   readonly cause?: unknown
   /** Whole seconds after which the same call may succeed. */
   readonly retryAfter?: number
+  /** Which of several operations failed, from 0. */
+  readonly index?: number
 }
 
 /** A failure the caller can act on. Thrown inside a unit of work it rolls the transaction back. */
 export class AppError extends Error {
   readonly code: ErrorCode
   readonly retryAfter: number | undefined
+  readonly index: number | undefined
 
   constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined)
     this.name = 'AppError'
     this.code = code
     this.retryAfter = options.retryAfter
+    this.index = options.index
   }
 }
 

@@ -1,6 +1,7 @@
 import { Elysia } from 'elysia'
 import type { Access } from '../../application/access.ts'
 import type { Accounts } from '../../application/accounts.ts'
+import type { Items } from '../../application/items.ts'
 import type { Jobs } from '../../application/jobs.ts'
 import type { RateLimiter } from '../../application/ports/security.ts'
 import type { Log } from '../../application/ports/system.ts'
@@ -16,6 +17,7 @@ import { unusable } from './docs/unusable.ts'
 import { createEdge } from './edge.ts'
 import { fallbackRoutes } from './fallback.ts'
 import { type Check, healthRoutes } from './health.ts'
+import { itemRoutes } from './items.ts'
 import { jobRoutes } from './jobs.ts'
 import { createKernel, type Kernel } from './kernel.ts'
 import { createLimits } from './limits.ts'
@@ -29,6 +31,7 @@ export interface ApiDeps {
   readonly tokens: Tokens
   readonly sessions: Sessions
   readonly accounts: Accounts
+  readonly items: Items
   readonly jobs: Jobs
   readonly users: Users
   readonly limiter: RateLimiter
@@ -59,6 +62,7 @@ const createFeatures = (kernel: Kernel, deps: ApiDeps) =>
         .use(tokenRoutes(kernel, deps.tokens))
         .use(sessionRoutes(kernel, deps.sessions))
         .use(accountRoutes(kernel, deps.accounts))
+        .use(itemRoutes(kernel, deps.items))
         .use(jobRoutes(kernel, deps.jobs)),
     )
 

@@ -14,6 +14,8 @@ export interface Rule {
   readonly who: 'anyone' | 'user' | 'admin' | ((principal: Principal | null) => void)
   readonly limit?: 'credentials' | 'none'
   readonly body?: 'json' | 'form'
+  /** Whether the route honours `Idempotency-Key`. */
+  readonly idempotent?: true
 }
 
 /** How the OpenAPI document hears of a rule; it keeps the mark to itself. */

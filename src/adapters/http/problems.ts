@@ -16,6 +16,7 @@ export type ProblemCode = ErrorCode | ProtocolCode
 
 /** The status of every refusal. */
 export const PROBLEM_STATUS: Readonly<Record<ProblemCode, ProblemStatus>> = {
+  data_too_large: 422,
   email_taken: 400,
   forbidden: 403,
   idempotency_in_progress: 409,
@@ -43,10 +44,11 @@ export const PROBLEM_STATUS: Readonly<Record<ProblemCode, ProblemStatus>> = {
   unsupported_grant_type: 400,
   unsupported_media_type: 415,
   validation_failed: 422,
+  version_mismatch: 412,
   wrong_password: 400,
 }
 
-export type ProblemStatus = 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 422 | 429 | 500 | 503 | 507
+export type ProblemStatus = 400 | 401 | 403 | 404 | 405 | 409 | 412 | 413 | 415 | 422 | 429 | 500 | 503 | 507
 
 /** One part of a request that broke its schema. `pointer` is a JSON Pointer (RFC 6901) into that part. */
 export interface InvalidPart {
@@ -96,6 +98,7 @@ export const ProblemResponse = t.Object(
     detail: t.String({ description: 'What went wrong this time; for people, and free to change' }),
     code: t.String({ description: 'What went wrong, for programs: stable' }),
     request_id: t.String({ description: 'Names this request in the log of the server' }),
+    index: t.Optional(t.Integer({ description: 'Which operation of a batch failed, from 0' })),
     errors: t.Optional(
       t.Array(
         t.Object({
@@ -119,6 +122,7 @@ export interface Problem {
   readonly detail: string
   readonly errors?: readonly InvalidPart[] | undefined
   readonly headers: Readonly<Record<string, string>>
+  readonly index?: number | undefined
   /** Set for a refusal of an OAuth endpoint. */
   readonly oauthError?: OAuthError
 }
@@ -140,7 +144,8 @@ const challenge = (code: ProblemCode): Record<string, string> => {
 export const toProblem = (error: unknown): Problem | null => {
   if (error instanceof AppError && error.code !== 'internal_error') {
     const retry = error.retryAfter === undefined ? {} : { 'retry-after': String(error.retryAfter) }
-    return describe(error.code, error.message, { headers: { ...challenge(error.code), ...retry } })
+    const headers = { ...challenge(error.code), ...retry }
+    return describe(error.code, error.message, { headers, index: error.index })
   }
   if (error instanceof OAuthProblem) {
     return describe(error.code, error.message, { oauthError: error.error, headers: { 'cache-control': 'no-store' } })
@@ -156,10 +161,10 @@ export const internalProblem = (): Problem => describe('internal_error', 'Someth
  * `application/json` with the members of RFC 6749 section 5.2 in front.
  */
 export const problemResponse = (problem: Problem, requestId: string): Response => {
-  const { status, code, detail, errors, headers, oauthError } = problem
+  const { status, code, detail, errors, headers, index, oauthError } = problem
   const oauth = oauthError === undefined ? {} : { error: oauthError, error_description: detail }
   const title = STATUS_CODES[status] ?? 'Error'
-  const body = { ...oauth, type: 'about:blank', title, status, detail, code, request_id: requestId, errors }
+  const body = { ...oauth, type: 'about:blank', title, status, detail, code, request_id: requestId, index, errors }
   const contentType = oauthError === undefined ? 'application/problem+json' : 'application/json'
   return new Response(JSON.stringify(body), { status, headers: { 'content-type': contentType, ...headers } })
 }

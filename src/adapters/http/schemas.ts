@@ -1,4 +1,5 @@
 import { type TSchema, t } from 'elysia'
+import { HttpProblem } from './problems.ts'
 
 /** `expects` ends the message about a wrong value; `openapi` stands for the schema in the document. */
 const text = (pattern: string, expects: string, openapi: Readonly<Record<string, unknown>>) =>
@@ -14,14 +15,30 @@ export const integerText = (
 
 const MOST_ID = 999_999_999_999_999
 
-export const IdParams = t.Object({
-  id: integerText('^[1-9][0-9]{0,14}$', 1, MOST_ID, { description: 'As `id` in answers' }),
-})
+/** An id in a query or a path. */
+export const IdText = integerText('^[1-9][0-9]{0,14}$', 1, MOST_ID, { description: 'As `id` in answers' })
+
+export const IdParams = t.Object({ id: IdText })
 
 /** RFC 3339, UTC, with milliseconds. */
 export const Timestamp = t.String({ openapi: { type: 'string', format: 'date-time' } })
 
 export const toTimestamp = (instant: number): string => new Date(instant).toISOString()
+
+const RFC_3339 = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)$/i
+
+/** A time in a query. What the pattern of a schema cannot see {@link parseTimestamp} does: 31 February is no day. */
+export const TimestampText = t.String({ maxLength: 40, openapi: { type: 'string', format: 'date-time' } })
+
+/** Milliseconds since 1970. Throws `validation_failed` for what is not RFC 3339 (section 5.6) or no such day. */
+export const parseTimestamp = (text: string, pointer: string): number => {
+  const [, year, month, day] = RFC_3339.exec(text)?.map(Number) ?? []
+  const isDay = day !== undefined && day <= new Date(Date.UTC(year ?? 0, month ?? 0, 0)).getUTCDate()
+  const instant = isDay ? Date.parse(text) : Number.NaN
+  if (!Number.isNaN(instant)) return instant
+  const errors = [{ in: 'query', pointer, detail: 'Expected a time as in RFC 3339' }] as const
+  throw new HttpProblem('validation_failed', 'The query does not have the expected form', { errors })
+}
 
 export const choiceOf = <const T extends string>(values: readonly T[], about: { readonly description?: string } = {}) =>
   t.Union(

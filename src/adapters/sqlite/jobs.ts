@@ -35,7 +35,7 @@ export const createJobReader = (connection: Connection): JobReader => {
   const lost = connection.prepare<unknown, [number]>(
     "SELECT 1 FROM jobs WHERE state = 'running' AND lease_until <= ? LIMIT 1",
   )
-  const page = createPager<Row>(connection, 'jobs', ['created_at'])
+  const page = createPager<Row>(connection, { from: 'jobs', rows: 'jobs', columns: ['created_at'] })
   return {
     async findById(id) {
       const row = byId.get(id)

@@ -10,14 +10,26 @@ export const escapeLike = (text: string): string => text.replace(/[\\%_]/g, (cha
 
 const MOST_STATEMENTS = 200
 
+interface Source<Column extends string> {
+  /** What follows FROM. */
+  readonly from: string
+  /** What is counted for the total, if it is not `from`. */
+  readonly countFrom?: string
+  /** The table whose rows are read. */
+  readonly rows: string
+  /** The sort columns: no other name reaches the SQL. */
+  readonly columns: readonly Column[]
+  /** A single expression that orders rows as the column does, for a source that keeps its own order. */
+  readonly orderedBy?: Readonly<Partial<Record<Column, string>>>
+}
+
 /**
- * Reads pages of `table` in the order of a sort column and then `id`: by OFFSET with a total, or onwards from a
- * position at constant cost. `columns` are the only names that reach the SQL.
+ * Reads pages in the order of a sort column and then `id`: by OFFSET with a total, or onwards from a position at
+ * constant cost.
  */
 export const createPager = <Row extends { id: number }>(
   connection: Connection,
-  table: string,
-  columns: readonly (keyof Row & string)[],
+  { from: source, countFrom = source, rows: table, columns, orderedBy }: Source<keyof Row & string>,
 ) => {
   const statements = new Map<string, Statement<Row & { n: number }>>()
   const prepared = (sql: string) => {
@@ -37,26 +49,26 @@ export const createPager = <Row extends { id: number }>(
     const column = columns.find((name) => name === sort.field)
     if (column === undefined) throw new Error(`no sort by ${sort.field} on ${table}`)
     const direction = sort.descending ? 'DESC' : 'ASC'
+    const own = orderedBy?.[column]
+    const order = own === undefined ? `${column} ${direction}, id ${direction}` : `${own} ${direction}`
+    const sign = sort.descending ? '<' : '>'
+    const beyond = own === undefined ? `(${column}, id) ${sign} (:key, :after)` : `${own} ${sign} :after`
     const conditions = filters.map((filter) => filter.sql)
     const parameters: Record<string, SQLQueryBindings> = {}
     for (const { sql: _, ...named } of filters) Object.assign(parameters, named)
     const where = (all: readonly string[]) => (all.length === 0 ? '' : ` WHERE ${all.join(' AND ')}`)
-    const order = ` ORDER BY ${column} ${direction}, id ${direction} LIMIT :limit`
+    const select = (all: readonly string[]) =>
+      `SELECT ${table}.* FROM ${source}${where(all)} ORDER BY ${order} LIMIT :limit`
 
-    const total =
-      'page' in from
-        ? (prepared(`SELECT count(*) AS n FROM ${table}${where(conditions)}`).get(parameters)?.n ?? 0)
-        : null
+    const limit = size + 1
+    const count = () => prepared(`SELECT count(*) AS n FROM ${countFrom}${where(conditions)}`).get(parameters)?.n ?? 0
+    const total = 'page' in from ? count() : null
+    const position =
+      'page' in from ? null : { after: from.after.id, ...(own === undefined ? { key: from.after.key } : {}) }
     const window =
       'page' in from
-        ? prepared(`SELECT * FROM ${table}${where(conditions)}${order} OFFSET :offset`).all({
-            ...parameters,
-            limit: size + 1,
-            offset: (from.page - 1) * size,
-          })
-        : prepared(
-            `SELECT * FROM ${table}${where([...conditions, `(${column}, id) ${sort.descending ? '<' : '>'} (:key, :after)`])}${order}`,
-          ).all({ ...parameters, limit: size + 1, key: from.after.key, after: from.after.id })
+        ? prepared(`${select(conditions)} OFFSET :offset`).all({ ...parameters, limit, offset: (from.page - 1) * size })
+        : prepared(select([...conditions, beyond])).all({ ...parameters, limit, ...position })
 
     const rows = window.slice(0, size)
     const last = rows.at(-1)

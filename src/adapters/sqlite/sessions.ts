@@ -25,7 +25,7 @@ const fromRow = (row: Row): Session => ({
 
 export const createSessionReader = (connection: Connection): SessionReader => {
   const byId = connection.prepare<Row, [number]>('SELECT * FROM sessions WHERE id = ?')
-  const page = createPager<Row>(connection, 'sessions', ['created_at'])
+  const page = createPager<Row>(connection, { from: 'sessions', rows: 'sessions', columns: ['created_at'] })
   return {
     async findById(id) {
       const row = byId.get(id)

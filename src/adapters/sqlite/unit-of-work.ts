@@ -2,6 +2,7 @@ import type { ReadTx, Tx, UnitOfWork } from '../../application/ports/persistence
 import { type Connection, openReader, openWriter, toAppError } from './database.ts'
 import { createGroupCommit } from './group-commit.ts'
 import { createIdempotencyRepository } from './idempotency.ts'
+import { createItemReader, createItemRepository } from './items.ts'
 import { createJobReader, createJobRepository } from './jobs.ts'
 import { createMailTokenReader, createMailTokenRepository } from './mail-tokens.ts'
 import { createRefreshTokenRepository, createSessionReader, createSessionRepository } from './sessions.ts'
@@ -30,6 +31,7 @@ const writing = (connection: Connection, onEnqueued: () => void): Tx => ({
   refreshTokens: createRefreshTokenRepository(connection),
   mailTokens: createMailTokenRepository(connection),
   jobs: createJobRepository(connection, onEnqueued),
+  items: createItemRepository(connection),
   idempotency: createIdempotencyRepository(connection),
 })
 
@@ -38,6 +40,7 @@ const reading = (connection: Connection): ReadTx => ({
   sessions: createSessionReader(connection),
   mailTokens: createMailTokenReader(connection),
   jobs: createJobReader(connection),
+  items: createItemReader(connection),
 })
 
 export const openSqliteStore = ({ path, onOpenWriter, onJobs, ...options }: Options): SqliteStore => {

@@ -48,7 +48,11 @@ export const createUserReader = (connection: Connection): UserReader => {
   const activeAdmins = connection.prepare<{ n: number }, []>(
     "SELECT count(*) AS n FROM users WHERE role = 'admin' AND is_active = 1",
   )
-  const page = createPager<Row>(connection, 'users', ['created_at', 'updated_at', 'email', 'name'])
+  const page = createPager<Row>(connection, {
+    from: 'users',
+    rows: 'users',
+    columns: ['created_at', 'updated_at', 'email', 'name'],
+  })
 
   return {
     async findById(id) {

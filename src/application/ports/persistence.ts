@@ -1,4 +1,5 @@
 import type { IdempotencyRecord } from '../../domain/idempotency.ts'
+import type { Item, NewItem } from '../../domain/item.ts'
 import type { Job, JobRequest, JobState } from '../../domain/job.ts'
 import type { MailToken, MailTokenPurpose } from '../../domain/mail-token.ts'
 import type { Page, PageRequest } from '../../domain/page.ts'
@@ -125,6 +126,31 @@ export interface JobRepository extends JobReader {
   deleteFinished(before: { readonly done: Instant; readonly dead: Instant }): Promise<void>
 }
 
+export type ItemSortField = 'created_at' | 'updated_at' | 'title'
+
+export interface ItemQuery extends PageRequest<ItemSortField> {
+  /** Null for everyone's. */
+  readonly ownerId: number | null
+  /** Words that title or description must all hold, each at least as a prefix. */
+  readonly text: string | null
+  readonly createdAfter: Instant | null
+  readonly createdBefore: Instant | null
+}
+
+export interface ItemReader {
+  findById(id: number): Promise<Item | null>
+  list(query: ItemQuery): Promise<Page<Item>>
+}
+
+export interface ItemRepository extends ItemReader {
+  insert(item: NewItem): Promise<Item>
+  /** Stores title, description, data, version and time of the change. The row must exist. */
+  update(item: Item): Promise<void>
+  delete(id: number): Promise<void>
+  /** Removes up to `limit` items of an owner and answers how many. */
+  deleteOwned(ownerId: number, limit: number): Promise<number>
+}
+
 export interface IdempotencyRepository {
   find(userId: number, route: string, key: string): Promise<IdempotencyRecord | null>
   /** Takes the place of an older one. */
@@ -139,6 +165,7 @@ export interface Tx {
   readonly refreshTokens: RefreshTokenRepository
   readonly mailTokens: MailTokenRepository
   readonly jobs: JobRepository
+  readonly items: ItemRepository
   readonly idempotency: IdempotencyRepository
 }
 
@@ -148,6 +175,7 @@ export interface ReadTx {
   readonly sessions: SessionReader
   readonly mailTokens: MailTokenReader
   readonly jobs: JobReader
+  readonly items: ItemReader
 }
 
 export interface UnitOfWork {

@@ -42,6 +42,7 @@ export const about = (version: string) => ({
 export const TAGS = [
   { name: 'auth', description: 'Signing in, and what proves it' },
   { name: 'users', description: 'Accounts: your own and, for admins, all' },
+  { name: 'items', description: 'Things with a title, a description and any data' },
   { name: 'admin', description: 'What only admins may do' },
   { name: 'operations', description: 'Whether the server works' },
 ]

@@ -1,0 +1,107 @@
+import { type Static, t } from 'elysia'
+import type { ItemOperation } from '../../application/items.ts'
+import type { ItemSortField } from '../../application/ports/persistence.ts'
+import { ITEM_LIMITS, type Item, type ItemDraft, type ItemPatch } from '../../domain/item.ts'
+import type { JsonObject } from '../../domain/merge-patch.ts'
+import { NAME_PATTERN } from '../../domain/user.ts'
+import { pageQuery } from './pages.ts'
+import { body, IdText, Timestamp, TimestampText, toTimestamp } from './schemas.ts'
+
+const Title = t.String({ ...ITEM_LIMITS.title, pattern: NAME_PATTERN, expects: '1 to 200 visible characters' })
+const Description = t.Nullable(t.String({ ...ITEM_LIMITS.description, pattern: '^[^\\u0000]*$' }))
+const DATA = { description: 'Up to 16 kB of JSON', openapi: { type: 'object', additionalProperties: true } }
+const Data = t.Unsafe<JsonObject>(t.Record(t.String(), t.Unknown(), DATA))
+
+const draftFields = { title: Title, description: t.Optional(Description), data: t.Optional(Data) }
+const patchFields = {
+  title: t.Optional(Title),
+  description: t.Optional(Description),
+  data: t.Optional(t.Nullable(Data)),
+}
+const Id = t.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })
+const Version = t.Optional(t.Integer({ minimum: 1, description: 'Fails with version_mismatch at another version' }))
+
+export const ItemBody = body('NewItem', draftFields)
+export const ItemPatchBody = body('ItemPatch', patchFields)
+
+const Operation = t.Union(
+  [
+    body('CreateOperation', { op: t.Literal('create'), ...draftFields }),
+    body('UpdateOperation', { op: t.Literal('update'), id: Id, version: Version, ...patchFields }),
+    body('DeleteOperation', { op: t.Literal('delete'), id: Id, version: Version }),
+  ],
+  { expects: 'a create, update or delete' },
+)
+
+export const BatchBody = body('ItemBatch', { operations: t.Array(Operation, ITEM_LIMITS.batch) })
+
+export const ItemResponse = t.Object(
+  {
+    id: t.Integer(),
+    owner_id: t.Integer(),
+    title: t.String(),
+    description: t.Nullable(t.String()),
+    data: Data,
+    version: t.Integer(),
+    created_at: Timestamp,
+    updated_at: Timestamp,
+  },
+  { title: 'Item' },
+)
+
+export const BatchResponse = t.Object(
+  { results: t.Array(t.Nullable(ItemResponse), { description: 'In order; null for a delete' }) },
+  { title: 'ItemBatchResult' },
+)
+
+export const SORTS: readonly ItemSortField[] = ['created_at', 'updated_at', 'title']
+
+export const ItemsQuery = t.Object({
+  ...pageQuery(SORTS),
+  q: t.Optional(t.String({ maxLength: 200, description: 'Words of title or description, at least as prefixes' })),
+  created_after: t.Optional(TimestampText),
+  created_before: t.Optional(TimestampText),
+  owner_id: t.Optional(IdText),
+})
+
+export const toResponse = (item: Item): Static<typeof ItemResponse> => ({
+  id: item.id,
+  owner_id: item.ownerId,
+  title: item.title,
+  description: item.description,
+  data: item.data,
+  version: item.version,
+  created_at: toTimestamp(item.createdAt),
+  updated_at: toTimestamp(item.updatedAt),
+})
+
+export const toDraft = ({ title, description, data }: Static<typeof ItemBody>): ItemDraft => ({
+  title,
+  ...(description === undefined ? {} : { description }),
+  ...(data === undefined ? {} : { data }),
+})
+
+export const toPatch = ({ title, description, data }: Static<typeof ItemPatchBody>): ItemPatch => ({
+  ...(title === undefined ? {} : { title }),
+  ...(description === undefined ? {} : { description }),
+  ...(data === undefined ? {} : { data }),
+})
+
+const expected = (version: number | undefined) => (version === undefined ? null : [version])
+
+export const toOperation = (operation: Static<typeof Operation>): ItemOperation => {
+  switch (operation.op) {
+    case 'create':
+      return { op: 'create', draft: toDraft(operation) }
+    case 'update':
+      return { op: 'update', id: operation.id, patch: toPatch(operation), expected: expected(operation.version) }
+    case 'delete':
+      return { op: 'delete', id: operation.id, expected: expected(operation.version) }
+  }
+}
+
+export const toBatchAnswer = (results: readonly (Item | null)[]) => ({
+  status: 200,
+  headers: {},
+  body: JSON.stringify({ results: results.map((item) => item && toResponse(item)) }),
+})

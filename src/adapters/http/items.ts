@@ -1,0 +1,140 @@
+import { Elysia, type Static, t } from 'elysia'
+import type { Items } from '../../application/items.ts'
+import type { ItemQuery } from '../../application/ports/persistence.ts'
+import type { Item } from '../../domain/item.ts'
+import { actorOf } from './call.ts'
+import {
+  BatchBody,
+  BatchResponse,
+  ItemBody,
+  ItemPatchBody,
+  ItemResponse,
+  ItemsQuery,
+  SORTS,
+  toBatchAnswer,
+  toDraft,
+  toOperation,
+  toPatch,
+  toResponse,
+} from './item-schemas.ts'
+import type { Kernel } from './kernel.ts'
+import { pageResponse, toPageRequest, toPageResponse } from './pages.ts'
+import { etagOf, ifMatch, isKnown } from './preconditions.ts'
+import { problems } from './problems.ts'
+import { IdParams, NoContent, parseTimestamp } from './schemas.ts'
+
+const PATH = '/api/v1/items'
+
+const created = (item: Item) => ({
+  status: 201,
+  headers: { location: `${PATH}/${item.id}`, etag: etagOf(item.version) },
+  body: JSON.stringify(toResponse(item)),
+})
+
+const toQuery = (query: Static<typeof ItemsQuery>, actor: { userId: number; role: string }): ItemQuery => {
+  const everyone = actor.role === 'admin' ? null : actor.userId
+  return {
+    ...toPageRequest(query, SORTS, { field: 'created_at', descending: true }),
+    ownerId: query.owner_id === undefined ? everyone : Number(query.owner_id),
+    text: query.q === undefined || query.q === '' ? null : query.q,
+    createdAfter: query.created_after === undefined ? null : parseTimestamp(query.created_after, '/created_after'),
+    createdBefore: query.created_before === undefined ? null : parseTimestamp(query.created_before, '/created_before'),
+  }
+}
+
+export const itemRoutes = (kernel: Kernel, items: Items) =>
+  new Elysia({ prefix: '/items', tags: ['items'] })
+    .use(kernel)
+    .post(
+      '/',
+      ({ call, body, request, idempotently }) => {
+        const actor = actorOf(call)
+        return idempotently({ request, actor, route: `POST ${PATH}`, sent: body, answer: created }, (wish) =>
+          items.create(actor, toDraft(body), wish),
+        )
+      },
+      {
+        admit: { who: 'user', body: 'json', idempotent: true },
+        body: ItemBody,
+        response: { 201: ItemResponse, ...problems(400, 401, 409, 413, 415, 422, 429, 503, 507) },
+        detail: { operationId: 'createItem', summary: 'Create an item' },
+      },
+    )
+    .get(
+      '/',
+      async ({ call, query }) => {
+        const actor = actorOf(call)
+        const request = toQuery(query, actor)
+        return toPageResponse(await items.list(actor, request), request, toResponse)
+      },
+      {
+        admit: { who: 'user' },
+        query: ItemsQuery,
+        response: { 200: pageResponse(ItemResponse), ...problems(400, 401, 403, 422, 429, 503) },
+        detail: { operationId: 'listItems', summary: 'List items: your own or, for an admin, all' },
+      },
+    )
+    .post(
+      '/batch',
+      ({ call, body, request, idempotently }) => {
+        const actor = actorOf(call)
+        const operations = body.operations.map(toOperation)
+        return idempotently(
+          { request, actor, route: `POST ${PATH}/batch`, sent: body, answer: toBatchAnswer },
+          (wish) => items.batch(actor, operations, wish),
+        )
+      },
+      {
+        admit: { who: 'user', body: 'json', idempotent: true },
+        body: BatchBody,
+        response: { 200: BatchResponse, ...problems(400, 401, 404, 409, 412, 413, 415, 422, 429, 503, 507) },
+        detail: { operationId: 'batchItems', summary: 'Create, update and delete up to 100 items, all or nothing' },
+      },
+    )
+    .get(
+      '/:id',
+      async ({ call, params, request, set, status }) => {
+        const item = await items.get(actorOf(call), Number(params.id))
+        const etag = etagOf(item.version)
+        set.headers.etag = etag
+        return isKnown(request, etag) ? status(304, undefined) : toResponse(item)
+      },
+      {
+        admit: { who: 'user' },
+        params: IdParams,
+        response: {
+          200: ItemResponse,
+          304: t.Void({ description: 'You have this version' }),
+          ...problems(400, 401, 404, 422, 429, 503),
+        },
+        detail: { operationId: 'getItem', summary: 'An item; its version is the ETag' },
+      },
+    )
+    .patch(
+      '/:id',
+      async ({ call, params, body, request, set }) => {
+        const item = await items.update(actorOf(call), Number(params.id), toPatch(body), ifMatch(request))
+        set.headers.etag = etagOf(item.version)
+        return toResponse(item)
+      },
+      {
+        admit: { who: 'user', body: 'json' },
+        params: IdParams,
+        body: ItemPatchBody,
+        response: { 200: ItemResponse, ...problems(400, 401, 404, 412, 413, 415, 422, 429, 503, 507) },
+        detail: { operationId: 'updateItem', summary: 'Change the named fields; data is merged (RFC 7396)' },
+      },
+    )
+    .delete(
+      '/:id',
+      async ({ call, params, request, status }) => {
+        await items.remove(actorOf(call), Number(params.id), ifMatch(request))
+        return status(204, undefined)
+      },
+      {
+        admit: { who: 'user' },
+        params: IdParams,
+        response: { 204: NoContent, ...problems(400, 401, 404, 412, 422, 429, 503, 507) },
+        detail: { operationId: 'deleteItem', summary: 'Delete an item' },
+      },
+    )

@@ -1,0 +1,24 @@
+import type { Expected } from '../../application/items.ts'
+
+/** The entity tag of a version (RFC 9110 section 8.8.3). */
+export const etagOf = (version: number): string => `"${version}"`
+
+const tagsIn = (header: string): readonly string[] => header.match(/(?:W\/)?"[^"]*"/g) ?? []
+
+const versionOf = (tag: string): readonly number[] => (/^"\d{1,15}"$/.test(tag) ? [Number(tag.slice(1, -1))] : [])
+
+/**
+ * The versions that `If-Match` allows a change to meet (RFC 9110 section 13.1.1): strong comparison, so a weak or
+ * foreign tag allows none. Null when any will do.
+ */
+export const ifMatch = (request: Request): Expected => {
+  const header = request.headers.get('if-match')
+  return header === null || header.trim() === '*' ? null : tagsIn(header).flatMap(versionOf)
+}
+
+/** Whether `If-None-Match` says that the client has this one (RFC 9110 section 13.1.2: weak comparison). */
+export const isKnown = (request: Request, etag: string): boolean => {
+  const header = request.headers.get('if-none-match')
+  if (header === null) return false
+  return header.trim() === '*' || tagsIn(header).some((tag) => tag.replace(/^W\//, '') === etag)
+}

@@ -1,0 +1,377 @@
+import { describe, expect, test } from 'bun:test'
+import { createFirstAdmin } from '../../support/admin.ts'
+import { testClock } from '../../support/clock.ts'
+import { createMailbox } from '../../support/mail.ts'
+import { type Call, type Member, startSkep } from '../../support/skep.ts'
+
+interface ItemBody {
+  readonly id: number
+  readonly owner_id: number
+  readonly title: string
+  readonly description: string | null
+  readonly data: Record<string, unknown>
+  readonly version: number
+  readonly updated_at: string
+}
+
+interface PageBody {
+  readonly items: readonly ItemBody[]
+  readonly total: number | null
+  readonly next_cursor: string | null
+}
+
+const clock = testClock()
+const skep = await startSkep({ ACCESS_TOKEN_TTL: '30d' }, { mailer: createMailbox(), clock })
+const root = await createFirstAdmin(skep)
+
+const create = (by: Member, json: object, headers: Record<string, string> = {}) =>
+  skep.call<ItemBody>('POST', '/items/', { token: by.token, json, headers })
+const at = (by: Member, item: ItemBody, method = 'GET', call: Call = {}) =>
+  skep.call<ItemBody & { code?: string }>(method, `/items/${item.id}`, { token: by.token, ...call })
+const list = (by: Member, query = '') => skep.call<PageBody>('GET', `/items/${query}`, { token: by.token })
+const titles = ({ body }: { body: PageBody }) => body.items.map(({ title }) => title)
+
+describe('an item', () => {
+  test('is created with its defaults, a Location and its version as ETag', async () => {
+    const ann = await skep.member()
+    const { status, headers, body } = await create(ann, { title: 'First' })
+    expect([status, headers.get('location'), headers.get('etag')]).toEqual([201, `/api/v1/items/${body.id}`, '"1"'])
+    expect(body).toMatchObject({ owner_id: ann.id, title: 'First', description: null, data: {}, version: 1 })
+    expect(headers.get('content-type')).toStartWith('application/json')
+  })
+
+  test('holds a title, a description and any JSON object', async () => {
+    const ann = await skep.member()
+    const given = { title: 'Ünïcode', description: 'a\nb', data: { a: [1, null, { b: 'ß' }], ['__proto__']: { x: 1 } } }
+    const { body } = await create(ann, given)
+    expect((await at(ann, body)).body).toMatchObject({ ...given, data: JSON.parse(JSON.stringify(given.data)) })
+  })
+
+  test.each([
+    {},
+    { title: '' },
+    { title: '   ' },
+    { title: 'x'.repeat(201) },
+    { title: 'a\nb' },
+    { title: 7 },
+    { title: 'x', description: 'x'.repeat(10_001) },
+    { title: 'x', description: 'nul \0' },
+    { title: 'x', data: [] },
+    { title: 'x', data: null },
+    { title: 'x', data: { text: 'x'.repeat(16_384) } },
+    { title: 'x', owner_id: 1 },
+    { title: 'x', version: 9 },
+  ])('is not created from what breaks a limit (case %#)', async (json) => {
+    const ann = await skep.member()
+    expect((await create(ann, json)).status).toBe(422)
+  })
+
+  test('is seen by its owner and admins; to others it is not there', async () => {
+    const [ann, bob] = [await skep.member(), await skep.member()]
+    const { body } = await create(ann, { title: 'Mine' })
+    expect([(await at(ann, body)).status, (await at(root, body)).status]).toEqual([200, 200])
+    for (const method of ['GET', 'PATCH', 'DELETE']) {
+      const call = method === 'PATCH' ? { json: { title: 'Stolen' } } : {}
+      expect((await at(bob, body, method, call)).status).toBe(404)
+    }
+    expect((await skep.call('GET', `/items/${body.id}`)).status).toBe(401)
+  })
+
+  test('is not sent again to who has its version', async () => {
+    const ann = await skep.member()
+    const { body } = await create(ann, { title: 'Known' })
+    const ask = (etag: string) => at(ann, body, 'GET', { headers: { 'if-none-match': etag } })
+    for (const etag of ['"1"', 'W/"1"', '"7", "1"', '*']) {
+      const answer = await ask(etag)
+      expect([answer.status, answer.headers.get('etag'), String(answer.body)]).toEqual([304, '"1"', ''])
+    }
+    for (const etag of ['"2"', '1', '"11"']) expect((await ask(etag)).status).toBe(200)
+  })
+})
+
+describe('changing an item', () => {
+  test('sets the named fields, merges data and counts the version', async () => {
+    const ann = await skep.member()
+    const { body } = await create(ann, { title: 'A', description: 'B', data: { keep: 1, drop: 2, deep: { x: 1 } } })
+    clock.advance(1_000)
+    const json = { description: null, data: { drop: null, deep: { y: 2 } } }
+    const changed = await at(ann, body, 'PATCH', { json })
+    expect([changed.status, changed.headers.get('etag')]).toEqual([200, '"2"'])
+    expect(changed.body).toMatchObject({
+      title: 'A',
+      description: null,
+      data: { keep: 1, deep: { x: 1, y: 2 } },
+      version: 2,
+    })
+    expect(changed.body.updated_at > body.updated_at).toBe(true)
+    expect((await at(ann, body)).body).toEqual(changed.body)
+  })
+
+  test('with If-Match fails at another version, and changes nothing', async () => {
+    const ann = await skep.member()
+    const { body } = await create(ann, { title: 'A' })
+    const patch = (title: string, etag: string) =>
+      at(ann, body, 'PATCH', { json: { title }, headers: { 'if-match': etag } })
+    expect((await patch('B', '"1"')).status).toBe(200)
+    const late = await patch('C', '"1"')
+    expect([late.status, late.body.code]).toEqual([412, 'version_mismatch'])
+    for (const etag of ['W/"2"', '"x"', '2']) expect((await patch('C', etag)).status).toBe(412)
+    expect((await at(ann, body)).body.title).toBe('B')
+    expect([(await patch('D', '"9", "2"')).status, (await patch('E', '*')).status]).toEqual([200, 200])
+  })
+
+  test('of twenty racing writers with one version, one wins', async () => {
+    const ann = await skep.member()
+    const { body } = await create(ann, { title: 'A' })
+    const race = Array.from({ length: 20 }, (_, n) =>
+      at(ann, body, 'PATCH', { json: { title: `T${n}` }, headers: { 'if-match': '"1"' } }),
+    )
+    const statuses = (await Promise.all(race)).map(({ status }) => status).sort()
+    expect(statuses).toEqual([200, ...Array<number>(19).fill(412)])
+  })
+
+  test('twenty racing writers without a version lose no field', async () => {
+    const ann = await skep.member()
+    const { body } = await create(ann, { title: 'A' })
+    await Promise.all(
+      Array.from({ length: 20 }, (_, n) => at(ann, body, 'PATCH', { json: { data: { [`k${n}`]: n } } })),
+    )
+    const after = (await at(ann, body)).body
+    expect([Object.keys(after.data).length, after.version]).toEqual([20, 21])
+  })
+
+  test('cannot make data larger than its limit bit by bit', async () => {
+    const ann = await skep.member()
+    const { body } = await create(ann, { title: 'A', data: { a: 'x'.repeat(10_000) } })
+    const { status, body: problem } = await at(ann, body, 'PATCH', { json: { data: { b: 'x'.repeat(10_000) } } })
+    expect([status, problem.code]).toEqual([422, 'data_too_large'])
+  })
+
+  test('deleting honours If-Match', async () => {
+    const ann = await skep.member()
+    const { body } = await create(ann, { title: 'A' })
+    expect((await at(ann, body, 'DELETE', { headers: { 'if-match': '"2"' } })).status).toBe(412)
+    expect((await at(ann, body, 'DELETE', { headers: { 'if-match': '"1"' } })).status).toBe(204)
+    expect([(await at(ann, body)).status, (await at(ann, body, 'DELETE')).status]).toEqual([404, 404])
+  })
+})
+
+describe('lists', async () => {
+  const ann = await skep.member()
+  const bob = await skep.member()
+  const texts = [
+    ['Beehive', 'a skep woven of straw'],
+    ['Apiary', 'where hives stand'],
+    ['Honey', 'sweet, from the comb'],
+    ['Comb', 'wax and honey'],
+    ['Éclair', 'a cake'],
+  ] as const
+  const times: string[] = []
+  for (const [title, description] of texts) {
+    clock.advance(1_000)
+    times.push(new Date(clock.now()).toISOString())
+    await create(ann, { title, description })
+  }
+  await create(bob, { title: 'Honey of Bob' })
+
+  test('show one’s own, newest first', async () => {
+    expect(titles(await list(ann))).toEqual(['Éclair', 'Comb', 'Honey', 'Apiary', 'Beehive'])
+    expect(titles(await list(bob))).toEqual(['Honey of Bob'])
+  })
+
+  test('are sorted by creation, change or title, either way', async () => {
+    expect(titles(await list(ann, '?sort=created_at'))).toEqual(['Beehive', 'Apiary', 'Honey', 'Comb', 'Éclair'])
+    expect(titles(await list(ann, '?sort=title'))).toEqual(['Apiary', 'Beehive', 'Comb', 'Honey', 'Éclair'])
+    expect(titles(await list(ann, '?sort=-title'))).toEqual(['Éclair', 'Honey', 'Comb', 'Beehive', 'Apiary'])
+    expect(titles(await list(ann, '?sort=-updated_at'))[0]).toBe('Éclair')
+    expect((await list(ann, '?sort=data')).status).toBe(422)
+  })
+
+  test('find words of title and description, by prefix, whatever case or accent', async () => {
+    expect(titles(await list(ann, '?q=honey'))).toEqual(['Comb', 'Honey'])
+    expect(titles(await list(ann, '?q=HIV'))).toEqual(['Apiary'])
+    expect(titles(await list(ann, '?q=eclair'))).toEqual(['Éclair'])
+    expect(titles(await list(ann, '?q=honey+wax'))).toEqual(['Comb'])
+    expect((await list(ann, '?q=honey')).body.total).toBe(2)
+  })
+
+  test('sort what they find', async () => {
+    expect(titles(await list(ann, '?q=honey&sort=title'))).toEqual(['Comb', 'Honey'])
+    expect(titles(await list(ann, '?q=honey&sort=-title'))).toEqual(['Honey', 'Comb'])
+    expect(titles(await list(ann, '?q=honey&sort=created_at'))).toEqual(['Honey', 'Comb'])
+  })
+
+  test.each(['"', '*', 'NOT', 'owner:o1', 'title:x', '(', '-', 'a"b', '%', '😀', '^x', 'NEAR(a b)', '\\'])(
+    'take the query %p as words, not as a language',
+    async (q) => {
+      expect((await list(ann, `?q=${encodeURIComponent(q)}`)).status).toBe(200)
+    },
+  )
+
+  test('find the new words of a changed item, and not the old', async () => {
+    const { body } = await create(ann, { title: 'Quince', description: 'yellow' })
+    await at(ann, body, 'PATCH', { json: { title: 'Medlar' } })
+    expect([titles(await list(ann, '?q=quince')), titles(await list(ann, '?q=medlar'))]).toEqual([[], ['Medlar']])
+    await at(ann, body, 'DELETE')
+    expect(titles(await list(ann, '?q=medlar'))).toEqual([])
+  })
+
+  test('can be cut by time', async () => {
+    const query = `?sort=created_at&created_after=${times[0]}&created_before=${times[3]}`
+    expect(titles(await list(ann, query))).toEqual(['Apiary', 'Honey'])
+    expect(titles(await list(ann, `?q=honey&created_after=${times[2]}`))).toEqual(['Comb'])
+    const offset = encodeURIComponent('2000-01-01T00:00:00+02:00')
+    expect((await list(ann, `?created_after=${offset}`)).status).toBe(200)
+    for (const wrong of ['yesterday', '2030-02-31T00:00:00Z', '2030-01-01', '2030-01-01T25:00:00Z']) {
+      expect((await list(ann, `?created_after=${wrong}`)).status).toBe(422)
+    }
+  })
+
+  test('of others are for admins', async () => {
+    expect((await list(bob, `?owner_id=${ann.id}`)).status).toBe(403)
+    expect((await list(bob, `?owner_id=${bob.id}`)).status).toBe(200)
+    expect(titles(await list(root, `?owner_id=${bob.id}`))).toEqual(['Honey of Bob'])
+    expect(titles(await list(root, '?q=honey')).sort()).toEqual(['Comb', 'Honey', 'Honey of Bob'])
+  })
+
+  test.each(['', '&sort=title', '&sort=-updated_at', '&q=a', '&q=a&sort=title', '&q=a&sort=created_at'])(
+    'read on by cursor to the end (%p)',
+    async (query) => {
+      const all = titles(await list(ann, `?size=100${query}`))
+      const seen: string[] = []
+      let page = await list(ann, `?size=1${query}`)
+      for (;;) {
+        seen.push(...titles(page))
+        const { next_cursor } = page.body
+        if (next_cursor === null) break
+        page = await list(ann, `?size=1&cursor=${next_cursor}${query}`)
+        expect(page.body.total).toBeNull()
+      }
+      expect(seen).toEqual(all)
+    },
+  )
+})
+
+describe('a batch', () => {
+  interface BatchBody {
+    readonly results: readonly (ItemBody | null)[]
+    readonly code?: string
+    readonly index?: number
+  }
+  const batch = (by: Member, operations: readonly object[], headers: Record<string, string> = {}) =>
+    skep.call<BatchBody>('POST', '/items/batch', { token: by.token, json: { operations }, headers })
+
+  test('does all its operations and answers in order', async () => {
+    const ann = await skep.member()
+    const [one, two] = [(await create(ann, { title: 'One' })).body, (await create(ann, { title: 'Two' })).body]
+    const { status, body } = await batch(ann, [
+      { op: 'create', title: 'Three', data: { x: 1 } },
+      { op: 'update', id: one.id, title: 'Uno', version: 1 },
+      { op: 'delete', id: two.id },
+    ])
+    expect(status).toBe(200)
+    expect(body.results).toMatchObject([
+      { title: 'Three', data: { x: 1 } },
+      { id: one.id, title: 'Uno', version: 2 },
+      null,
+    ])
+    expect(titles(await list(ann)).sort()).toEqual(['Three', 'Uno'])
+  })
+
+  test.each<[string, object, number, string]>([
+    ['an item that is not there', { op: 'delete', id: 999_999 }, 404, 'not_found'],
+    ['another version', { op: 'update', id: 0, title: 'x', version: 7 }, 412, 'version_mismatch'],
+    ['too much data', { op: 'create', title: 'x', data: { x: 'x'.repeat(17_000) } }, 422, 'data_too_large'],
+  ])('does nothing when one meets %s, and says which', async (_, failing, status, code) => {
+    const ann = await skep.member()
+    const own = (await create(ann, { title: 'Own' })).body
+    const last = 'id' in failing && failing.id === 0 ? { ...failing, id: own.id } : failing
+    const answer = await batch(ann, [
+      { op: 'create', title: 'New' },
+      { op: 'update', id: own.id, title: 'Changed' },
+      last,
+    ])
+    expect([answer.status, answer.body.code, answer.body.index]).toEqual([status, code, 2])
+    expect(titles(await list(ann))).toEqual(['Own'])
+  })
+
+  test('cannot touch what others own', async () => {
+    const [ann, bob] = [await skep.member(), await skep.member()]
+    const { id } = (await create(ann, { title: 'Mine' })).body
+    expect((await batch(bob, [{ op: 'delete', id }])).body).toMatchObject({ code: 'not_found', index: 0 })
+  })
+
+  test('has 1 to 100 operations, each of a known form', async () => {
+    const ann = await skep.member()
+    const make = (count: number) => Array.from({ length: count }, () => ({ op: 'create', title: 'x' }))
+    expect((await batch(ann, make(100))).status).toBe(200)
+    expect((await batch(ann, make(101))).status).toBe(422)
+    expect((await batch(ann, [])).status).toBe(422)
+    expect((await batch(ann, [{ op: 'upsert', title: 'x' }])).status).toBe(422)
+    expect((await batch(ann, [{ op: 'delete', id: 1, title: 'x' }])).status).toBe(422)
+  })
+})
+
+describe('an Idempotency-Key', () => {
+  const key = (value: string) => ({ 'idempotency-key': value })
+
+  test('gives the first answer again, and no second item', async () => {
+    const ann = await skep.member()
+    const first = await create(ann, { title: 'Once' }, key('k1'))
+    const again = await create(ann, { title: 'Once' }, key('k1'))
+    expect(first.headers.get('idempotency-replayed')).toBeNull()
+    expect([again.status, again.headers.get('idempotency-replayed')]).toEqual([201, 'true'])
+    expect([again.body, again.headers.get('location'), again.headers.get('etag')]).toEqual([
+      first.body,
+      first.headers.get('location'),
+      '"1"',
+    ])
+    expect((await list(ann)).body.total).toBe(1)
+  })
+
+  test('of racing twins makes one item', async () => {
+    const ann = await skep.member()
+    const race = await Promise.all(Array.from({ length: 10 }, () => create(ann, { title: 'Twin' }, key('race'))))
+    for (const { status } of race) expect([201, 409]).toContain(status)
+    expect(race.some(({ status }) => status === 201)).toBe(true)
+    expect((await list(ann)).body.total).toBe(1)
+  })
+
+  test('with another body is 422, and does nothing', async () => {
+    const ann = await skep.member()
+    await create(ann, { title: 'One' }, key('k'))
+    const { status, body } = await create(ann, { title: 'Two' }, key('k'))
+    expect([status, (body as { code?: string }).code]).toEqual([422, 'idempotency_mismatch'])
+    expect((await list(ann)).body.total).toBe(1)
+  })
+
+  test('belongs to one user and one route', async () => {
+    const [ann, bob] = [await skep.member(), await skep.member()]
+    await create(ann, { title: 'Same' }, key('shared'))
+    expect((await create(bob, { title: 'Other' }, key('shared'))).status).toBe(201)
+    const json = { operations: [{ op: 'create', title: 'In a batch' }] }
+    const batch = await skep.call('POST', '/items/batch', { token: ann.token, json, headers: key('shared') })
+    expect(batch.status).toBe(200)
+  })
+
+  test('is free again when what it was used for failed', async () => {
+    const ann = await skep.member()
+    expect((await create(ann, { title: '' }, key('retry'))).status).toBe(422)
+    expect((await create(ann, { title: 'Now right' }, key('retry'))).status).toBe(201)
+  })
+
+  test('is forgotten after 24 hours', async () => {
+    const ann = await skep.member()
+    await create(ann, { title: 'Once' }, key('old'))
+    clock.advance(24 * 3_600_000)
+    const again = await create(ann, { title: 'Once' }, key('old'))
+    expect(again.headers.get('idempotency-replayed')).toBeNull()
+    expect((await list(ann)).body.total).toBe(2)
+  })
+
+  test.each(['two words', 'ü', 'x'.repeat(256)])('that is no visible ASCII (%p) is 422', async (value) => {
+    const ann = await skep.member()
+    const headers = key(Buffer.from(value).toString('latin1'))
+    expect((await create(ann, { title: 'x' }, headers)).status).toBe(422)
+  })
+})
