@@ -96,6 +96,7 @@ const rows: readonly Row[] = results.flatMap(({ name, result }) =>
   result.figures.map((figure) => ({ case: name, figure })),
 )
 console.log(`\n${renderTable(rows)}`)
+for (const { name, result } of results) for (const note of result.notes ?? []) console.log(`${name}: ${note}`)
 
 const out = resolve(values.out)
 mkdirSync(dirname(out), { recursive: true })
@@ -107,6 +108,7 @@ const report = {
   cases: results.map(({ name, result }) => ({
     name,
     figures: result.figures.map((figure) => ({ ...figure, met: meetsBar(figure) })),
+    notes: result.notes ?? [],
     detail: result.detail,
   })),
 }

@@ -1,6 +1,6 @@
 import type { Case } from '../lib/case.ts'
 import { startFloor } from '../lib/floor.ts'
-import { comparePairs, pairFigures, ratioSpread } from '../lib/rounds.ts'
+import { comparePairs, pairFigures, ratioSpread, saturationNotes } from '../lib/rounds.ts'
 import { databaseOf, signUp, startSkep } from '../lib/skep.ts'
 import type { LoadResult } from '../lib/wrk.ts'
 
@@ -42,6 +42,7 @@ export const usersMe: Case = {
     })
     return {
       figures: pairFigures(pairs, { 'requests/s': { of: 'ratio', atLeast: 0.6 } }),
+      notes: saturationNotes(pairs),
       detail: { form: context.form.name, ratio: ratioSpread(pairs), rounds: pairs },
     }
   },

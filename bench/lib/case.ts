@@ -22,6 +22,8 @@ export interface Figure {
 
 export interface CaseResult {
   readonly figures: readonly Figure[]
+  /** Why not to trust a figure as it stands; printed below the table. */
+  readonly notes?: readonly string[]
   /** How it was measured and what it was made of, for the JSON alone. */
   readonly detail: Readonly<Record<string, unknown>>
 }

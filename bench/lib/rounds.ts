@@ -55,11 +55,6 @@ export const comparePairs = async (
     const [own, raw] = [skep.requestsPerSecond, floor.requestsPerSecond]
     progress(`round ${round}: ${own.toFixed(0)} against ${raw.toFixed(0)} requests/s, ${(own / raw).toFixed(3)}`)
   }
-  const busy = median(pairs.flatMap(({ skep, floor }) => [skep.busy, floor.busy]))
-  if (busy < SATURATED) {
-    const share = `${Math.round(busy * 100)} %`
-    progress(`the servers had ${share} of a core: the machine is busy, and the ratio of requests/s leans towards 1`)
-  }
   return pairs
 }
 
@@ -86,6 +81,15 @@ export const pairFigures = (
       ...(bar === undefined ? {} : { bar }),
     }
   }).filter(({ value }) => !Number.isNaN(value))
+
+/** A warning when the servers were not what limited the load. */
+export const saturationNotes = (pairs: readonly Pair[]): readonly string[] => {
+  const busy = median(pairs.flatMap(({ skep, floor }) => [skep.busy, floor.busy]))
+  // Without /proc there is nothing to judge by.
+  if (!(busy < SATURATED)) return []
+  const share = `${Math.round(busy * 100)} %`
+  return [`the servers had ${share} of a core: something else ran, and the ratio of requests/s leans towards 1`]
+}
 
 /** How far the rounds lay apart. */
 export const ratioSpread = (pairs: readonly Pair[]) =>

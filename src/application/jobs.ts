@@ -1,5 +1,5 @@
 import { AppError, notFound } from '../domain/errors.ts'
-import { type Job, type JobKind, retryDelay } from '../domain/job.ts'
+import { type Job, type JobKind, type RecurringKind, retryDelay } from '../domain/job.ts'
 import type { Page } from '../domain/page.ts'
 import type { Principal } from '../domain/session.ts'
 import { requireAdmin } from './access.ts'
@@ -45,13 +45,18 @@ export const createJobs = ({ unitOfWork, clock }: { unitOfWork: UnitOfWork; cloc
 export interface JobHandler {
   /** Milliseconds after which an attempt counts as failed, whether it returns or not. */
   readonly deadline: number
-  /** Milliseconds between runs of a kind that comes back by itself. */
-  readonly every?: number
   /** May run more than once for one job. `signal` aborts at the deadline and when the server stops. */
   run(job: Job, signal: AbortSignal): Promise<void>
 }
 
-export type JobHandlers = Readonly<Record<JobKind, JobHandler>>
+export interface RecurringHandler extends JobHandler {
+  /** Milliseconds between runs. */
+  readonly every: number
+}
+
+export type JobHandlers = {
+  readonly [Kind in JobKind]: Kind extends RecurringKind ? RecurringHandler : JobHandler
+}
 
 export interface JobRunner {
   /** Queues what comes back by itself. To be called once, before work begins. */
@@ -78,6 +83,9 @@ const reasonOf = (error: unknown): string => (error instanceof Error ? error.mes
 
 const isKnown = (handlers: JobHandlers, kind: string): kind is JobKind => Object.hasOwn(handlers, kind)
 
+const isRecurring = (handlers: JobHandlers, kind: string): kind is RecurringKind =>
+  isKnown(handlers, kind) && 'every' in handlers[kind]
+
 /** Runs `work` until it settles, `deadline` passes or `stop` aborts, whichever is first. */
 const within = async (
   deadline: number,
@@ -99,20 +107,17 @@ const within = async (
 }
 
 export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: RunnerDeps): JobRunner => {
-  const recurring = (kind: JobKind, runAt: number): NewJob | null => {
+  /** The next run of a kind that comes back by itself; null for all others. */
+  const next = (kind: string): NewJob | null => {
+    if (!isRecurring(handlers, kind)) return null
     const now = clock.now()
-    return kind === 'clean-up' ? { kind, payload: {}, now, runAt, key: kind } : null
-  }
-
-  const next = (job: Job): NewJob | null => {
-    const every = isKnown(handlers, job.kind) ? handlers[job.kind].every : undefined
-    return every === undefined ? null : recurring(job.kind as JobKind, clock.now() + every)
+    return { kind, payload: {}, now, runAt: now + handlers[kind].every, key: kind }
   }
 
   const finish = (job: Job) =>
     unitOfWork.write(async (tx) => {
       await tx.jobs.complete(job, clock.now())
-      const following = next(job)
+      const following = next(job.kind)
       if (following !== null) await tx.jobs.enqueue(following)
     })
 
@@ -125,7 +130,7 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
     else log.warn('job failed, will be retried', fields)
     await unitOfWork.write(async (tx) => {
       await tx.jobs.fail(job, { now, error: reasonOf(error), runAt })
-      const following = runAt === null ? next(job) : null
+      const following = runAt === null ? next(job.kind) : null
       if (following !== null) await tx.jobs.enqueue(following)
     })
   }
@@ -133,9 +138,8 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
   return {
     async prepare() {
       await unitOfWork.write(async (tx) => {
-        for (const kind of Object.keys(handlers) as JobKind[]) {
-          const { every } = handlers[kind]
-          const first = every === undefined ? null : recurring(kind, clock.now() + every)
+        for (const kind of Object.keys(handlers)) {
+          const first = next(kind)
           if (first !== null) await tx.jobs.enqueue(first)
         }
       })

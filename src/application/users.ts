@@ -177,6 +177,7 @@ export const createUsers = (deps: Deps): Users => {
       await unitOfWork.write(async (tx) => {
         await keepAnAdmin(tx, await ofActor(tx, actor, id), null)
         await tx.users.delete(id)
+        await tx.jobs.enqueue({ kind: 'forget-user', payload: { userId: id }, now: clock.now() })
       })
       await notices.publish(id)
     },

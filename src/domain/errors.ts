@@ -8,6 +8,7 @@ export type ErrorCode =
   | 'inactive_user'
   | 'internal_error'
   | 'invalid_cursor'
+  | 'invalid_file_type'
   | 'invalid_grant'
   | 'invalid_link'
   | 'invalid_token'

@@ -4,11 +4,16 @@ import type { Instant } from './user.ts'
 export const JOB_STATES = ['queued', 'running', 'done', 'dead'] as const
 export type JobState = (typeof JOB_STATES)[number]
 
+/** What comes back by itself, and needs to know nothing. */
+export type RecurringKind = 'clean-up' | 'sweep-blobs'
+
 /** Work to be done after a commit, with what it needs to know. */
 export type JobRequest =
   | { readonly kind: 'mail'; readonly payload: MailRequest }
   | { readonly kind: 'password-forgotten'; readonly payload: { readonly email: string } }
-  | { readonly kind: 'clean-up'; readonly payload: Readonly<Record<string, never>> }
+  | { readonly kind: 'forget-user'; readonly payload: { readonly userId: number } }
+  | { readonly kind: 'delete-blob'; readonly payload: { readonly key: string } }
+  | { readonly kind: RecurringKind; readonly payload: Readonly<Record<string, never>> }
 
 export type JobKind = JobRequest['kind']
 

@@ -95,6 +95,18 @@ export const unitOfWorkContract = (engine: string, open: () => Promise<UnitOfWor
       expect(await unitOfWork.read((tx) => tx.users.findByEmail('ann@example.com'))).toMatchObject({ name: 'ann' })
     })
 
+    test('lets who wrote read what they wrote, though a read came before in the same turn', async () => {
+      const { unitOfWork } = await open()
+      const find = () => unitOfWork.read((tx) => tx.users.findByEmail('ann@example.com'))
+      const write = unitOfWork.write((tx) => tx.users.insert(userNamed('ann')))
+      expect(await find()).toBeNull()
+      const both = write.then(find)
+      expect(await both).toMatchObject({ name: 'ann' })
+      const changed = unitOfWork.write((tx) => tx.users.insert(userNamed('bob')))
+      const reads = await Promise.all([find(), changed.then(find)])
+      expect(reads.map((user) => user?.name)).toEqual(['ann', 'ann'])
+    })
+
     test('rejects every unit of a commit that fails, and works on afterwards', async () => {
       const { unitOfWork, committed, spoilCommit } = await open()
       const outcomes = await Promise.allSettled([

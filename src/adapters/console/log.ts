@@ -29,23 +29,36 @@ const describeError = (error: Error): string => {
 
 const plain = (value: unknown): unknown => (value instanceof Error ? describeError(value) : value)
 
-const toJson = (level: LogLevel, message: string, fields: LogFields, at: Date) => {
-  const entry: Record<string, unknown> = { time: at.toISOString(), level, message }
+const toJson = (level: LogLevel, message: string, fields: LogFields, time: string) => {
+  const entry: Record<string, unknown> = { time, level, message }
   for (const name in fields) if (fields[name] !== undefined) entry[name] = plain(fields[name])
   return JSON.stringify(entry)
 }
 
-const toPretty = (level: LogLevel, message: string, fields: LogFields, at: Date) => {
+const toPretty = (level: LogLevel, message: string, fields: LogFields, time: string) => {
   const parts = Object.entries(fields)
     .filter(([name, value]) => value !== undefined && name !== 'error')
     .map(([name, value]) => `\x1b[90m${name}=\x1b[0m${typeof value === 'string' ? value : JSON.stringify(value)}`)
   const trace = fields.error === undefined ? '' : `\n${plain(fields.error)}`
-  return `${at.toISOString().slice(11, 23)} ${COLOURS[level]}${level.padEnd(5)}\x1b[0m ${message} ${parts.join(' ')}${trace}`
+  return `${time.slice(11, 23)} ${COLOURS[level]}${level.padEnd(5)}\x1b[0m ${message} ${parts.join(' ')}${trace}`
+}
+
+/** The time as text; many entries share a millisecond. */
+const createTimestamps = () => {
+  let instant = 0
+  let text = ''
+  return (): string => {
+    const now = Date.now()
+    if (now !== instant) text = new Date(now).toISOString()
+    instant = now
+    return text
+  }
 }
 
 /** One line an entry. Lines are written in groups, an error at once. */
 export const createConsoleLog = ({ level, format, write }: Options): ConsoleLog => {
   const render = format === 'json' ? toJson : toPretty
+  const timestamp = createTimestamps()
   let buffer = ''
   let timer: ReturnType<typeof setTimeout> | null = null
 
@@ -60,7 +73,7 @@ export const createConsoleLog = ({ level, format, write }: Options): ConsoleLog 
   const at = (own: LogLevel) => {
     if (LEVELS[own] < LEVELS[level]) return () => {}
     return (message: string, fields: LogFields = {}) => {
-      buffer += `${render(own, message, fields, new Date())}\n`
+      buffer += `${render(own, message, fields, timestamp())}\n`
       if (buffer.length >= BUFFER || own === 'error') flush()
       else timer ??= setTimeout(flush, FLUSH_AFTER_MS)
     }

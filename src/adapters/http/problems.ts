@@ -24,6 +24,7 @@ export const PROBLEM_STATUS: Readonly<Record<ProblemCode, ProblemStatus>> = {
   inactive_user: 400,
   internal_error: 500,
   invalid_cursor: 422,
+  invalid_file_type: 400,
   invalid_grant: 400,
   invalid_link: 400,
   invalid_request: 400,

@@ -13,7 +13,7 @@ interface Options<Tx> {
   /** Called again when a unit broke the rules and its connection had to be given up. */
   readonly open: () => Connection
   readonly repositories: (writer: Connection) => Tx
-  /** Called after each commit, before its units hear of it. */
+  /** Called after each commit, before the promises of its units run on. */
   readonly afterCommit?: () => void
   /** Milliseconds a unit waits for a lock held by another process. */
   readonly lockTimeout?: number
@@ -107,8 +107,8 @@ export const createGroupCommit = <Tx>({
     try {
       for (const unit of batch) settle.push(await runUnit(unit, strayed))
       writer.commit.run()
-      afterCommit?.()
       for (const done of settle) done()
+      afterCommit?.()
     } catch (error) {
       if (error instanceof Strayed) {
         replaceWriter()

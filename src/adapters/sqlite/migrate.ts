@@ -2,6 +2,7 @@ import type { Database } from 'bun:sqlite'
 import accounts from './migrations/0001_accounts.sql' with { type: 'text' }
 import jobsAndMail from './migrations/0002_jobs_and_mail.sql' with { type: 'text' }
 import items from './migrations/0003_items.sql' with { type: 'text' }
+import files from './migrations/0004_files.sql' with { type: 'text' }
 
 export interface Migration {
   readonly name: string
@@ -13,6 +14,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0001_accounts', sql: accounts },
   { name: '0002_jobs_and_mail', sql: jobsAndMail },
   { name: '0003_items', sql: items },
+  { name: '0004_files', sql: files },
 ]
 
 const checksum = (sql: string) => new Bun.CryptoHasher('sha256').update(sql).digest('hex')

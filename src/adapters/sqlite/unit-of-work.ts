@@ -1,11 +1,14 @@
 import type { ReadTx, Tx, UnitOfWork } from '../../application/ports/persistence.ts'
 import { type Connection, openReader, openWriter, toAppError } from './database.ts'
+import { createFileLinkReader, createFileLinkRepository } from './file-links.ts'
+import { createFileReader, createFileRepository } from './files.ts'
 import { createGroupCommit } from './group-commit.ts'
 import { createIdempotencyRepository } from './idempotency.ts'
 import { createItemReader, createItemRepository } from './items.ts'
 import { createJobReader, createJobRepository } from './jobs.ts'
 import { createMailTokenReader, createMailTokenRepository } from './mail-tokens.ts'
 import { createRefreshTokenRepository, createSessionReader, createSessionRepository } from './sessions.ts'
+import { createSnapshots } from './snapshots.ts'
 import { createUserReader, createUserRepository } from './users.ts'
 
 export interface SqliteStore extends UnitOfWork {
@@ -32,6 +35,8 @@ const writing = (connection: Connection, onEnqueued: () => void): Tx => ({
   mailTokens: createMailTokenRepository(connection),
   jobs: createJobRepository(connection, onEnqueued),
   items: createItemRepository(connection),
+  files: createFileRepository(connection),
+  fileLinks: createFileLinkRepository(connection),
   idempotency: createIdempotencyRepository(connection),
 })
 
@@ -41,6 +46,8 @@ const reading = (connection: Connection): ReadTx => ({
   mailTokens: createMailTokenReader(connection),
   jobs: createJobReader(connection),
   items: createItemReader(connection),
+  files: createFileReader(connection),
+  fileLinks: createFileLinkReader(connection),
 })
 
 export const openSqliteStore = ({ path, onOpenWriter, onJobs, ...options }: Options): SqliteStore => {
@@ -57,17 +64,21 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, ...options }: Opti
         enqueued = true
       }),
     afterCommit() {
+      // Whoever hears of a commit must find it.
+      snapshots.release()
       if (enqueued) onJobs?.()
       enqueued = false
     },
     ...options,
   })
   const reader = openReader(path)
+  const snapshots = createSnapshots(reader)
   const tx = reading(reader)
   const alive = reader.prepare('SELECT 1 FROM users LIMIT 1')
 
   const read = async <T>(work: (tx: ReadTx) => Promise<T>): Promise<T> => {
     try {
+      snapshots.hold()
       return await work(tx)
     } catch (error) {
       throw toAppError(error)
@@ -77,6 +88,7 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, ...options }: Opti
   let closing: Promise<void> | null = null
   const shut = async () => {
     await commits.close()
+    snapshots.release()
     reader.run('PRAGMA query_only = OFF')
     reader.run('PRAGMA wal_checkpoint(TRUNCATE)')
     reader.close()

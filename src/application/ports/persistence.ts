@@ -1,3 +1,4 @@
+import type { FileLink, NewFile, NewFileLink, StoredFile } from '../../domain/file.ts'
 import type { IdempotencyRecord } from '../../domain/idempotency.ts'
 import type { Item, NewItem } from '../../domain/item.ts'
 import type { Job, JobRequest, JobState } from '../../domain/job.ts'
@@ -151,6 +152,43 @@ export interface ItemRepository extends ItemReader {
   deleteOwned(ownerId: number, limit: number): Promise<number>
 }
 
+export interface FileQuery extends PageRequest<'created_at'> {
+  /** Null for everyone's. */
+  readonly ownerId: number | null
+}
+
+export interface FileReader {
+  findById(id: number): Promise<StoredFile | null>
+  list(query: FileQuery): Promise<Page<StoredFile>>
+  /** Whether a file has its bytes under this key. */
+  names(blobKey: string): Promise<boolean>
+}
+
+export interface FileRepository extends FileReader {
+  insert(file: NewFile): Promise<StoredFile>
+  /** Its links go too. */
+  delete(id: number): Promise<void>
+  /** Removes up to `limit` files of an owner, with their links, and answers which. */
+  deleteOwned(ownerId: number, limit: number): Promise<readonly StoredFile[]>
+}
+
+export interface FileLinkQuery extends PageRequest<'created_at'> {
+  readonly fileId: number
+  /** Links that end before are left out. */
+  readonly aliveAt: Instant
+}
+
+export interface FileLinkReader {
+  find(fileId: number, id: number): Promise<FileLink | null>
+  list(query: FileLinkQuery): Promise<Page<FileLink>>
+}
+
+export interface FileLinkRepository extends FileLinkReader {
+  insert(link: NewFileLink): Promise<FileLink>
+  delete(id: number): Promise<void>
+  deleteExpired(now: Instant): Promise<void>
+}
+
 export interface IdempotencyRepository {
   find(userId: number, route: string, key: string): Promise<IdempotencyRecord | null>
   /** Takes the place of an older one. */
@@ -166,6 +204,8 @@ export interface Tx {
   readonly mailTokens: MailTokenRepository
   readonly jobs: JobRepository
   readonly items: ItemRepository
+  readonly files: FileRepository
+  readonly fileLinks: FileLinkRepository
   readonly idempotency: IdempotencyRepository
 }
 
@@ -176,6 +216,8 @@ export interface ReadTx {
   readonly mailTokens: MailTokenReader
   readonly jobs: JobReader
   readonly items: ItemReader
+  readonly files: FileReader
+  readonly fileLinks: FileLinkReader
 }
 
 export interface UnitOfWork {

@@ -48,3 +48,17 @@ export interface RateLimiter {
   /** Forgets what was counted for `key`. */
   clear(key: string): void | Promise<void>
 }
+
+/** What a signed link to a file says. `expires` is in seconds since 1970. */
+export interface SignedParts {
+  readonly fileId: number
+  readonly linkId: number
+  readonly expires: number
+}
+
+export interface LinkSigner {
+  /** URL-safe. Nobody without the server's secret can make it. */
+  sign(parts: SignedParts): string
+  /** Takes the same time for every signature of the right length. */
+  verify(parts: SignedParts, signature: string): boolean
+}

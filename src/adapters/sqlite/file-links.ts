@@ -1,0 +1,58 @@
+import type { FileLinkReader, FileLinkRepository } from '../../application/ports/persistence.ts'
+import type { FileLink } from '../../domain/file.ts'
+import type { Connection } from './database.ts'
+import { createPager } from './pages.ts'
+
+interface Row {
+  id: number
+  file_id: number
+  expires_at: number
+  created_at: number
+}
+
+const fromRow = (row: Row): FileLink => ({
+  id: row.id,
+  fileId: row.file_id,
+  expiresAt: row.expires_at,
+  createdAt: row.created_at,
+})
+
+export const createFileLinkReader = (connection: Connection): FileLinkReader => {
+  const find = connection.prepare<Row, [number, number]>('SELECT * FROM file_links WHERE id = ? AND file_id = ?')
+  const page = createPager<Row>(connection, { from: 'file_links', rows: 'file_links', columns: ['created_at'] })
+  return {
+    async find(fileId, id) {
+      const row = find.get(id, fileId)
+      return row && fromRow(row)
+    },
+    async list({ fileId, aliveAt, ...request }) {
+      const filters = [
+        { sql: 'file_id = :fileId', fileId },
+        { sql: 'expires_at > :aliveAt', aliveAt },
+      ]
+      return page(request, filters, fromRow)
+    },
+  }
+}
+
+export const createFileLinkRepository = (connection: Connection): FileLinkRepository => {
+  const insert = connection.prepare<Row, [number, number, number]>(
+    'INSERT INTO file_links (file_id, expires_at, created_at) VALUES (?, ?, ?) RETURNING *',
+  )
+  const remove = connection.prepare<unknown, [number]>('DELETE FROM file_links WHERE id = ?')
+  const expired = connection.prepare<unknown, [number]>('DELETE FROM file_links WHERE expires_at <= ?')
+  return {
+    ...createFileLinkReader(connection),
+    async insert({ fileId, expiresAt, createdAt }) {
+      const row = insert.get(fileId, expiresAt, createdAt)
+      if (row === null) throw new Error('INSERT returned no row')
+      return fromRow(row)
+    },
+    async delete(id) {
+      remove.run(id)
+    },
+    async deleteExpired(now) {
+      expired.run(now)
+    },
+  }
+}

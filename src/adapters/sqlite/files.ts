@@ -1,0 +1,69 @@
+import type { FileReader, FileRepository } from '../../application/ports/persistence.ts'
+import type { StoredFile } from '../../domain/file.ts'
+import type { Connection } from './database.ts'
+import { createPager } from './pages.ts'
+
+interface Row {
+  id: number
+  owner_id: number
+  filename: string
+  content_type: string
+  size: number
+  sha256: string
+  blob_key: string
+  created_at: number
+}
+
+const fromRow = (row: Row): StoredFile => ({
+  id: row.id,
+  ownerId: row.owner_id,
+  filename: row.filename,
+  contentType: row.content_type,
+  size: row.size,
+  sha256: row.sha256,
+  blobKey: row.blob_key,
+  createdAt: row.created_at,
+})
+
+export const createFileReader = (connection: Connection): FileReader => {
+  const byId = connection.prepare<Row, [number]>('SELECT * FROM files WHERE id = ?')
+  const byKey = connection.prepare<unknown, [string]>('SELECT 1 FROM files WHERE blob_key = ?')
+  const page = createPager<Row>(connection, { from: 'files', rows: 'files', columns: ['created_at'] })
+  return {
+    async findById(id) {
+      const row = byId.get(id)
+      return row && fromRow(row)
+    },
+    async list({ ownerId, ...request }) {
+      return page(request, ownerId === null ? [] : [{ sql: 'owner_id = :ownerId', ownerId }], fromRow)
+    },
+    async names(blobKey) {
+      return byKey.get(blobKey) !== null
+    },
+  }
+}
+
+export const createFileRepository = (connection: Connection): FileRepository => {
+  const insert = connection.prepare<Row, [number, string, string, number, string, string, number]>(
+    `INSERT INTO files (owner_id, filename, content_type, size, sha256, blob_key, created_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING *`,
+  )
+  const remove = connection.prepare<unknown, [number]>('DELETE FROM files WHERE id = ?')
+  const owned = connection.prepare<Row, [number, number]>(
+    `DELETE FROM files WHERE id IN (SELECT id FROM files WHERE owner_id = ? LIMIT ?) RETURNING *`,
+  )
+  return {
+    ...createFileReader(connection),
+    async insert({ ownerId, filename, contentType, size, sha256, blobKey, createdAt }) {
+      const row = insert.get(ownerId, filename, contentType, size, sha256, blobKey, createdAt)
+      if (row === null) throw new Error('INSERT returned no row')
+      return fromRow(row)
+    },
+    async delete(id) {
+      remove.run(id)
+    },
+    async deleteOwned(ownerId, limit) {
+      return owned.all(ownerId, limit).map(fromRow)
+    },
+  }
+}

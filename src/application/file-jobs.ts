@@ -1,0 +1,45 @@
+import { ORPHAN_AGE } from '../domain/file.ts'
+import type { Job } from '../domain/job.ts'
+import type { BlobStore } from './ports/blobs.ts'
+import type { Tx, UnitOfWork } from './ports/persistence.ts'
+import type { Clock } from './ports/system.ts'
+
+interface Deps {
+  readonly unitOfWork: UnitOfWork
+  readonly blobs: BlobStore
+  readonly clock: Clock
+}
+
+/** What keeps files and their bytes in step when someone, or the process, goes away. */
+export interface FileJobs {
+  /** Removes up to `limit` files of an owner and answers how many; their bytes go by jobs of their own. */
+  forget(tx: Tx, ownerId: number, limit: number): Promise<number>
+  deleteBlob(job: Job): Promise<void>
+  /** Removes bytes that no file names and that are too old to be on their way into one. */
+  sweep(job: Job, signal: AbortSignal): Promise<void>
+}
+
+export const createFileJobs = ({ unitOfWork, blobs, clock }: Deps): FileJobs => ({
+  async forget(tx, ownerId, limit) {
+    const removed = await tx.files.deleteOwned(ownerId, limit)
+    const now = clock.now()
+    for (const { blobKey } of removed) {
+      await tx.jobs.enqueue({ kind: 'delete-blob', payload: { key: blobKey }, now })
+    }
+    return removed.length
+  },
+
+  async deleteBlob(job) {
+    const { key } = job.payload as { readonly key: string }
+    await blobs.delete(key)
+  },
+
+  async sweep(_, signal) {
+    const newest = clock.now() - ORPHAN_AGE
+    for await (const { key, modifiedAt } of blobs.list()) {
+      signal.throwIfAborted()
+      if (modifiedAt > newest) continue
+      if (!(await unitOfWork.read((tx) => tx.files.names(key)))) await blobs.delete(key)
+    }
+  },
+})

@@ -1,0 +1,96 @@
+import { notFound } from '../domain/errors.ts'
+import type { FileLink, StoredFile } from '../domain/file.ts'
+import type { Page } from '../domain/page.ts'
+import type { Principal } from '../domain/session.ts'
+import { visibleFile } from './files.ts'
+import { type Once, type Outcome, once } from './idempotency.ts'
+import type { FileLinkQuery, ReadTx, UnitOfWork } from './ports/persistence.ts'
+import type { LinkSigner, SignedParts } from './ports/security.ts'
+import type { Clock } from './ports/system.ts'
+
+export interface SignedLink {
+  readonly link: FileLink
+  readonly parts: SignedParts
+  readonly signature: string
+}
+
+export type FileLinkPage = Omit<FileLinkQuery, 'fileId' | 'aliveAt'>
+
+/** Links that open one file to anyone. To make, see and end them one must see the file (`not_found`). */
+export interface FileLinks {
+  /** `life` in seconds. Throws `idempotency_mismatch`. */
+  create(actor: Principal, fileId: number, life: number, wish: Once<SignedLink> | null): Promise<Outcome<SignedLink>>
+  /** Those that have not expired. */
+  list(actor: Principal, fileId: number, page: FileLinkPage): Promise<Page<SignedLink>>
+  get(actor: Principal, fileId: number, id: number): Promise<SignedLink>
+  /** From the next request on it opens nothing. */
+  remove(actor: Principal, fileId: number, id: number): Promise<void>
+  /**
+   * What a signed link opens. Throws `not_found` when it was not made by us, has expired, or when the link, the file
+   * or its owner is gone.
+   */
+  resolve(parts: SignedParts, signature: string): Promise<StoredFile>
+}
+
+interface Deps {
+  readonly unitOfWork: UnitOfWork
+  readonly signer: LinkSigner
+  readonly clock: Clock
+}
+
+export const createFileLinks = ({ unitOfWork, signer, clock }: Deps): FileLinks => {
+  const signed = (link: FileLink): SignedLink => {
+    const parts = { fileId: link.fileId, linkId: link.id, expires: link.expiresAt / 1_000 }
+    return { link, parts, signature: signer.sign(parts) }
+  }
+
+  const alive = async (tx: ReadTx, fileId: number, id: number): Promise<FileLink> => {
+    const link = await tx.fileLinks.find(fileId, id)
+    if (link === null || link.expiresAt <= clock.now()) throw notFound('Link')
+    return link
+  }
+
+  return {
+    create: (actor, fileId, life, wish) =>
+      unitOfWork.write(async (tx) => {
+        await visibleFile(tx, actor, fileId)
+        const now = clock.now()
+        // Whole seconds, which is what the link says.
+        const expiresAt = (Math.ceil(now / 1_000) + life) * 1_000
+        return once(tx, actor, wish, now, async () =>
+          signed(await tx.fileLinks.insert({ fileId, expiresAt, createdAt: now })),
+        )
+      }),
+
+    list: (actor, fileId, page) =>
+      unitOfWork.read(async (tx) => {
+        await visibleFile(tx, actor, fileId)
+        const links = await tx.fileLinks.list({ ...page, fileId, aliveAt: clock.now() })
+        return { ...links, items: links.items.map(signed) }
+      }),
+
+    get: (actor, fileId, id) =>
+      unitOfWork.read(async (tx) => {
+        await visibleFile(tx, actor, fileId)
+        return signed(await alive(tx, fileId, id))
+      }),
+
+    remove: (actor, fileId, id) =>
+      unitOfWork.write(async (tx) => {
+        await visibleFile(tx, actor, fileId)
+        await tx.fileLinks.delete((await alive(tx, fileId, id)).id)
+      }),
+
+    async resolve(parts, signature) {
+      if (!signer.verify(parts, signature)) throw notFound('File')
+      return unitOfWork.read(async (tx) => {
+        const link = await alive(tx, parts.fileId, parts.linkId)
+        const file = await tx.files.findById(parts.fileId)
+        // The rows of a removed user's files outlive them for a moment.
+        if (file === null || (await tx.users.findById(file.ownerId)) === null) throw notFound('File')
+        if (link.expiresAt !== parts.expires * 1_000) throw notFound('File')
+        return file
+      })
+    },
+  }
+}

@@ -1,0 +1,169 @@
+import { AppError, notFound } from '../domain/errors.ts'
+import { cleanFilename, isAccepted, type NewFile, type StoredFile, typeWithoutSignature } from '../domain/file.ts'
+import type { Page } from '../domain/page.ts'
+import type { Principal } from '../domain/session.ts'
+import { type Once, type Outcome, once } from './idempotency.ts'
+import { type BlobStore, SNIFFED_BYTES, type SniffContentType } from './ports/blobs.ts'
+import type { FileQuery, ReadTx, UnitOfWork } from './ports/persistence.ts'
+import type { Clock, Log } from './ports/system.ts'
+
+export interface Upload {
+  readonly filename: string
+  /** The bytes as they come. What it throws fails the upload. */
+  readonly content: AsyncIterable<Uint8Array>
+}
+
+/** An upload whose bytes are kept but which is in no row yet. Disposing of it deletes the bytes unless a row has them. */
+export interface ReceivedFile extends AsyncDisposable {
+  readonly filename: string
+  readonly sha256: string
+  /** Makes it a file. Throws `idempotency_mismatch`, and `invalid_token` when the owner is gone. */
+  keep(wish: Once<StoredFile> | null): Promise<Outcome<StoredFile>>
+}
+
+/** A file is seen by its owner and by admins; to all others it does not exist (`not_found`). */
+export interface Files {
+  /**
+   * Takes in the bytes, which are held by the result until it is kept or disposed of. The type is judged by the first
+   * of them. Throws `invalid_file_type`, `storage_full`, and what the content throws; then nothing stays.
+   */
+  receive(actor: Principal, upload: Upload): Promise<ReceivedFile>
+  /** One's own; an admin may ask for another's (`ownerId`) or for all (null). Throws `forbidden`. */
+  list(actor: Principal, query: FileQuery): Promise<Page<StoredFile>>
+  get(actor: Principal, id: number): Promise<StoredFile>
+  /** Its links end at once; its bytes go soon after. */
+  remove(actor: Principal, id: number): Promise<void>
+  /** The bytes of a file that someone may see. Throws `not_found` when they were removed meanwhile. */
+  open(file: StoredFile): Promise<Blob>
+}
+
+interface Deps {
+  readonly unitOfWork: UnitOfWork
+  readonly blobs: BlobStore
+  readonly sniff: SniffContentType
+  readonly clock: Clock
+  readonly accepted: '*/*' | readonly string[]
+  readonly log: Log
+}
+
+/** The file, for whoever may see it. Throws `not_found`. */
+export const visibleFile = async (tx: ReadTx, actor: Principal, id: number): Promise<StoredFile> => {
+  const file = await tx.files.findById(id)
+  if (file === null || (file.ownerId !== actor.userId && actor.role !== 'admin')) throw notFound('File')
+  return file
+}
+
+const join = (chunks: readonly Uint8Array[], limit: number): Uint8Array => {
+  const bytes = new Uint8Array(
+    Math.min(
+      limit,
+      chunks.reduce((size, chunk) => size + chunk.byteLength, 0),
+    ),
+  )
+  let at = 0
+  for (const chunk of chunks) {
+    bytes.set(chunk.subarray(0, limit - at), at)
+    at += chunk.byteLength
+    if (at >= limit) break
+  }
+  return bytes
+}
+
+/** The first bytes, and everything as it was. */
+const peek = async (source: AsyncIterator<Uint8Array>, limit: number) => {
+  const seen: Uint8Array[] = []
+  let next: IteratorResult<Uint8Array> | null = null
+  for (let size = 0; size < limit && next?.done !== true; ) {
+    next = await source.next()
+    if (next.done === true) break
+    seen.push(next.value)
+    size += next.value.byteLength
+  }
+  const whole = async function* (): AsyncGenerator<Uint8Array> {
+    yield* seen.splice(0)
+    while (next?.done !== true) {
+      next = await source.next()
+      if (next.done !== true) yield next.value
+    }
+  }
+  return { head: join(seen, limit), whole: whole() }
+}
+
+export const createFiles = ({ unitOfWork, blobs, sniff, clock, accepted, log }: Deps): Files => {
+  const typeOf = async (head: Uint8Array): Promise<string> => {
+    const contentType = (await sniff(head)) ?? typeWithoutSignature(head)
+    if (!isAccepted(contentType, accepted)) throw new AppError('invalid_file_type', 'Invalid file type')
+    return contentType
+  }
+
+  const takeIn = async ({ filename, content }: Upload) => {
+    const source = content[Symbol.asyncIterator]()
+    try {
+      const { head, whole } = await peek(source, SNIFFED_BYTES)
+      const contentType = await typeOf(head)
+      const { key, size, sha256 } = await blobs.write(whole)
+      return { filename: cleanFilename(filename), contentType, size, sha256, blobKey: key }
+    } finally {
+      await source.return?.()
+    }
+  }
+
+  /** Asks the rows first: a commit whose confirmation was lost is a commit. What cannot be asked the sweep decides. */
+  const discard = async (blobKey: string): Promise<void> => {
+    try {
+      if (!(await unitOfWork.read((tx) => tx.files.names(blobKey)))) await blobs.delete(blobKey)
+    } catch (error) {
+      log.warn('an upload that came to nothing is left to the sweep', { error })
+    }
+  }
+
+  return {
+    async receive(actor, upload) {
+      const taken = await takeIn(upload)
+      let kept = false
+      return {
+        filename: taken.filename,
+        sha256: taken.sha256,
+        async keep(wish) {
+          const now = clock.now()
+          const file: NewFile = { ...taken, ownerId: actor.userId, createdAt: now }
+          const outcome = await unitOfWork.write(async (tx) => {
+            // Whoever is removed while they upload must leave nothing behind.
+            if ((await tx.users.findById(actor.userId)) === null) {
+              throw new AppError('invalid_token', 'The access token is invalid or has expired')
+            }
+            return once(tx, actor, wish, now, () => tx.files.insert(file))
+          })
+          kept = 'result' in outcome
+          return outcome
+        },
+        async [Symbol.asyncDispose]() {
+          if (!kept) await discard(taken.blobKey)
+        },
+      }
+    },
+
+    async list(actor, query) {
+      if (query.ownerId !== actor.userId && actor.role !== 'admin') {
+        throw new AppError('forbidden', 'Only an admin may list what others own')
+      }
+      return unitOfWork.read((tx) => tx.files.list(query))
+    },
+
+    get: (actor, id) => unitOfWork.read((tx) => visibleFile(tx, actor, id)),
+
+    async remove(actor, id) {
+      await unitOfWork.write(async (tx) => {
+        const { blobKey } = await visibleFile(tx, actor, id)
+        await tx.files.delete(id)
+        await tx.jobs.enqueue({ kind: 'delete-blob', payload: { key: blobKey }, now: clock.now() })
+      })
+    },
+
+    async open({ blobKey }) {
+      const blob = await blobs.open(blobKey)
+      if (blob === null) throw notFound('File')
+      return blob
+    },
+  }
+}

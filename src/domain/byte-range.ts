@@ -1,0 +1,26 @@
+/** Bytes from `first` to `last`, both included, counted from 0. */
+export interface ByteRange {
+  readonly first: number
+  readonly last: number
+}
+
+const SINGLE = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i
+
+/**
+ * Which bytes of `size` a `Range` header asks for (RFC 9110 section 14). What we do not serve in part, such as several
+ * ranges, another unit or a malformed range, asks for the whole: section 14.2 lets a server ignore the header.
+ */
+export const requestedRange = (header: string | null, size: number): ByteRange | 'whole' | 'unsatisfiable' => {
+  const [, from = '', to = ''] = (header === null ? null : SINGLE.exec(header)) ?? []
+  if (from === '' && to === '') return 'whole'
+  if (from === '') {
+    const length = Number(to)
+    if (length === 0) return 'unsatisfiable'
+    // Nothing of nothing has no first byte: there is no way to write that range.
+    return size === 0 ? 'whole' : { first: Math.max(0, size - length), last: size - 1 }
+  }
+  const first = Number(from)
+  const last = to === '' ? Number.POSITIVE_INFINITY : Number(to)
+  if (last < first) return 'whole'
+  return first >= size ? 'unsatisfiable' : { first, last: Math.min(last, size - 1) }
+}

@@ -1,0 +1,70 @@
+import type { Instant } from './user.ts'
+
+/** What someone uploaded. Its bytes never change. */
+export interface StoredFile {
+  readonly id: number
+  readonly ownerId: number
+  /** As the uploader called it: for people, never part of a path on our disk. */
+  readonly filename: string
+  /** Judged by content. */
+  readonly contentType: string
+  /** Bytes. */
+  readonly size: number
+  /** Lower-case hexadecimal. */
+  readonly sha256: string
+  /** Names its bytes in the blob store. */
+  readonly blobKey: string
+  readonly createdAt: Instant
+}
+
+export type NewFile = Omit<StoredFile, 'id'>
+
+/** Opens one file to whoever has it, until it expires or is taken back. */
+export interface FileLink {
+  readonly id: number
+  readonly fileId: number
+  readonly expiresAt: Instant
+  readonly createdAt: Instant
+}
+
+export type NewFileLink = Omit<FileLink, 'id'>
+
+export const FILENAME_LENGTH = 255
+
+/** Seconds. */
+export const LINK_LIFE = { minimum: 1, maximum: 7 * 24 * 3_600 } as const
+
+/** How long bytes that no row names are left alone, for their row may be about to be committed. */
+export const ORPHAN_AGE = 24 * 3_600_000
+
+const PATH = /^.*[/\\]/s
+// Besides control characters, what turns the direction of text: `photo<U+202E>gnp.exe` would read as `photoexe.png`.
+const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu
+
+/** A name fit to be stored and shown: no path, nothing unseen, up to 255 characters; `file` when nothing is left. */
+export const cleanFilename = (given: string): string => {
+  const name = given.toWellFormed().replace(PATH, '').replace(UNSEEN, '').trim()
+  const short = [...name.slice(0, FILENAME_LENGTH)]
+    .filter((character) => character.isWellFormed())
+    .join('')
+    .trim()
+  return /^\.*$/.test(short) ? 'file' : short
+}
+
+/** Whether content of this type may be stored. */
+export const isAccepted = (contentType: string, accepted: '*/*' | readonly string[]): boolean =>
+  accepted === '*/*' || accepted.includes(contentType)
+
+const BINARY = 'application/octet-stream'
+
+/** What content is whose first bytes (`head`) have no signature. */
+export const typeWithoutSignature = (head: Uint8Array): string => {
+  if (head.includes(0)) return BINARY
+  try {
+    // The last character may be cut.
+    new TextDecoder('utf-8', { fatal: true }).decode(head, { stream: true })
+    return 'text/plain'
+  } catch {
+    return BINARY
+  }
+}
