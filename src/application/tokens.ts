@@ -67,13 +67,16 @@ const inactive = () => new AppError('inactive_user', 'Inactive user')
 export const createTokens = (deps: Deps): Tokens => {
   const { unitOfWork, passwords, accessTokens, opaqueTokens, notices, attempts, clock, accessTtl, refreshTtl } = deps
 
+  // No access token outlives the session it belongs to.
+  const accessLifetime = Math.min(accessTtl, refreshTtl)
+
   const pair = async (session: Pick<Session, 'id' | 'userId'>, refreshToken: string, now: Instant) => ({
     accessToken: await accessTokens.issue({
       userId: session.userId,
       sessionId: session.id,
-      expiresAt: now + accessTtl,
+      expiresAt: now + accessLifetime,
     }),
-    expiresIn: Math.floor(accessTtl / 1_000),
+    expiresIn: Math.floor(accessLifetime / 1_000),
     refreshToken,
     refreshExpiresIn: Math.floor(refreshTtl / 1_000),
   })

@@ -67,7 +67,7 @@ export const readSettings = (environment: Texts, flags: Texts, isTerminal: boole
   const effective: Texts = {
     DATABASE_URL: `sqlite:${DATABASE_URL}`,
     FILES_URL: `file:${FILES_URL}`,
-    PUBLIC_URL: given.PUBLIC_URL ?? `http://${given.HOST}:${given.PORT}`,
+    PUBLIC_URL: given.PUBLIC_URL ?? `http://${given.HOST.includes(':') ? `[${given.HOST}]` : given.HOST}:${given.PORT}`,
     DATA_DIR: given.DATA_DIR,
     JWT_SECRET: '***',
   }

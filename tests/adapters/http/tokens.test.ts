@@ -110,6 +110,15 @@ describe('an access token', () => {
     expect(headers.get('www-authenticate')).toBe('Bearer error="invalid_token"')
   })
 
+  test('ends no later than its session, whatever the settings say', async () => {
+    const brief = await startSkep({ REFRESH_TOKEN_TTL: '3s' }, { mailer: createMailbox(), clock })
+    const ann = await brief.member()
+    const me = async () => (await brief.call('GET', '/users/me', { token: ann.token })).status
+    expect(await me()).toBe(200)
+    clock.advance(4_000)
+    expect(await me()).toBe(401)
+  })
+
   test.each(['', 'Bearer', 'Bearer  ', 'Basic dTpw', 'Bearer eyJhbGciOiJub25lIn0.e30.', 'Token x'])(
     'that is malformed (%p) is 401 with a challenge',
     async (authorization) => {
