@@ -40,13 +40,28 @@ const breaches = (path: string, source: string): readonly string[] =>
     return mayImport(roomOf(path), target === null ? null : roomOf(target)) ? [] : [`${path} imports ${name}`]
   })
 
-test('imports point inward', async () => {
-  const found: string[] = []
-  const root = `${import.meta.dir}/../src`
-  for await (const path of new Glob('**/*.ts').scan(root)) {
-    found.push(...breaches(path, await Bun.file(`${root}/${path}`).text()))
+const root = `${import.meta.dir}/../src`
+const sources = new Map<string, string>()
+for await (const path of new Glob('**/*.ts').scan(root)) sources.set(path, await Bun.file(`${root}/${path}`).text())
+
+test('imports point inward', () => {
+  expect([...sources].flatMap(([path, source]) => breaches(path, source))).toEqual([])
+})
+
+test('no file imports itself by way of others', () => {
+  const circles: string[] = []
+  const done = new Set<string>()
+  const follow = (path: string, trail: readonly string[]): void => {
+    if (trail.includes(path)) circles.push([...trail.slice(trail.indexOf(path)), path].join(' → '))
+    if (trail.includes(path) || done.has(path)) return
+    for (const name of importsOf(sources.get(path) ?? '')) {
+      const target = posix.join(posix.dirname(path), name)
+      if (name.startsWith('.') && sources.has(target)) follow(target, [...trail, path])
+    }
+    done.add(path)
   }
-  expect(found).toEqual([])
+  for (const path of sources.keys()) follow(path, [])
+  expect(circles).toEqual([])
 })
 
 test.each([

@@ -35,10 +35,14 @@ const toJson = (level: LogLevel, message: string, fields: LogFields, time: strin
   return JSON.stringify(entry)
 }
 
+/** Text as it is, unless it could be taken for more than one line or field. */
+const readable = (value: unknown): string =>
+  typeof value === 'string' && /^[^\s"\p{Cc}]+$/u.test(value) ? value : JSON.stringify(value)
+
 const toPretty = (level: LogLevel, message: string, fields: LogFields, time: string) => {
   const parts = Object.entries(fields)
     .filter(([name, value]) => value !== undefined && name !== 'error')
-    .map(([name, value]) => `\x1b[90m${name}=\x1b[0m${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .map(([name, value]) => `\x1b[90m${name}=\x1b[0m${readable(plain(value))}`)
   const trace = fields.error === undefined ? '' : `\n${plain(fields.error)}`
   return `${time.slice(11, 23)} ${COLOURS[level]}${level.padEnd(5)}\x1b[0m ${message} ${parts.join(' ')}${trace}`
 }

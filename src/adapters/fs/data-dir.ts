@@ -8,9 +8,11 @@ export const makeDataDir = (path: string): void => {
   chmodSync(path, 0o700)
 }
 
+const SHORTEST = 32
+
 /**
  * The secret kept in the data folder with mode 0600, made at first need.
- * Two processes that start at once agree on one.
+ * Two processes that start at once agree on one. Throws when what is kept is too short to be a secret.
  */
 export const keptSecret = (dataDir: string): string => {
   const path = join(dataDir, 'jwt-secret')
@@ -25,5 +27,7 @@ export const keptSecret = (dataDir: string): string => {
       rmSync(draft)
     }
   }
-  return readFileSync(path, 'utf8').trim()
+  const secret = readFileSync(path, 'utf8').trim()
+  if (Buffer.byteLength(secret) < SHORTEST) throw new Error(`${path} holds less than ${SHORTEST} bytes`)
+  return secret
 }

@@ -2,7 +2,7 @@ import type { ItemQuery, ItemReader } from '../../application/ports/persistence.
 import type { Item } from '../../domain/item.ts'
 import type { Page } from '../../domain/page.ts'
 import type { Connection } from './database.ts'
-import { fromItemRow, type ItemRow, ownerWord } from './items.ts'
+import { fromItemRow, type ItemRow, ownerWord } from './item-rows.ts'
 import { createPager, type Filter } from './pages.ts'
 
 /** So many matches are sorted after they were found; more are found in the order of the sort. */

@@ -1,32 +1,7 @@
 import type { ItemReader, ItemRepository } from '../../application/ports/persistence.ts'
-import type { Item } from '../../domain/item.ts'
 import type { Connection } from './database.ts'
+import { fromItemRow, type ItemRow, ownerWord } from './item-rows.ts'
 import { createItemList } from './items-list.ts'
-
-export interface ItemRow {
-  id: number
-  owner_id: number
-  title: string
-  description: string | null
-  data: string
-  version: number
-  created_at: number
-  updated_at: number
-}
-
-export const fromItemRow = (row: ItemRow): Item => ({
-  id: row.id,
-  ownerId: row.owner_id,
-  title: row.title,
-  description: row.description,
-  data: JSON.parse(row.data),
-  version: row.version,
-  createdAt: row.created_at,
-  updatedAt: row.updated_at,
-})
-
-/** An owner as a word of the text index. */
-export const ownerWord = (ownerId: number): string => `o${ownerId}`
 
 export const createItemReader = (connection: Connection): ItemReader => {
   const byId = connection.prepare<ItemRow, [number]>('SELECT * FROM items WHERE id = ?')

@@ -1,0 +1,61 @@
+import { describe, expect, test } from 'bun:test'
+import { createConsoleLog } from '../../../src/adapters/console/log.ts'
+
+const open = (format: 'json' | 'pretty', level: 'debug' | 'info' | 'error' = 'debug') => {
+  const written: string[] = []
+  const log = createConsoleLog({ level, format, write: (lines) => void written.push(lines) })
+  return { log, written, lines: () => written.join('').split('\n').slice(0, -1) }
+}
+
+describe('as JSON', () => {
+  test('each entry is one line with time, level, message and its fields', () => {
+    const { log, lines } = open('json')
+    log.info('request', { status: 200, user_id: undefined })
+    log.flush()
+    const [entry] = lines().map((line) => JSON.parse(line))
+    expect(entry).toEqual({ time: expect.any(String), level: 'info', message: 'request', status: 200 })
+    expect(Math.abs(Date.parse(entry.time) - Date.now())).toBeLessThan(60_000)
+  })
+
+  test('an error is written with its stack and its causes, in one line', () => {
+    const { log, lines } = open('json')
+    log.error('failed', { error: new Error('outer', { cause: new Error('inner\nline') }) })
+    expect(lines()).toHaveLength(1)
+    expect(JSON.parse(lines()[0] ?? '').error).toMatch(/Error: outer[\s\S]*log\.test\.ts[\s\S]*caused by Error: inner/)
+  })
+})
+
+describe('for people', () => {
+  test('an entry is one line, whatever its fields hold', () => {
+    const { log, lines } = open('pretty')
+    log.info('mail written', { to: 'a@b.c\n12:00:00.000 error forged entry', subject: 'two words' })
+    log.flush()
+    expect(lines()).toHaveLength(1)
+    expect(lines()[0]).toContain('"two words"')
+  })
+})
+
+test('entries below the level are left out', () => {
+  const { log, lines } = open('json', 'error')
+  log.debug('no')
+  log.info('no')
+  log.warn('no')
+  log.error('yes')
+  expect(lines()).toHaveLength(1)
+})
+
+test('entries are written in groups, and an error with all before it at once', () => {
+  const { log, written } = open('json')
+  log.info('one')
+  log.info('two')
+  expect(written).toEqual([])
+  log.error('three')
+  expect(written).toHaveLength(1)
+  expect(written[0]?.split('\n')).toHaveLength(4)
+})
+
+test('what is buffered is written after a moment without a flush', async () => {
+  const { promise, resolve } = Promise.withResolvers<string>()
+  createConsoleLog({ level: 'info', format: 'json', write: resolve }).info('later')
+  expect(await promise).toContain('"later"')
+})

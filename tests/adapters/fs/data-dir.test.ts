@@ -1,0 +1,29 @@
+import { expect, test } from 'bun:test'
+import { readdirSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { keptSecret, makeDataDir } from '../../../src/adapters/fs/data-dir.ts'
+import { temporaryFolder } from '../../support/skep.ts'
+
+const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8)
+
+test('the data folder is made for its owner alone, and one that exists is left as it is', () => {
+  const path = join(temporaryFolder(), 'a', 'b')
+  makeDataDir(path)
+  expect(modeOf(path)).toBe('700')
+  makeDataDir(path)
+})
+
+test('the secret is made once, long, and for its owner alone', () => {
+  const folder = temporaryFolder()
+  const secret = keptSecret(folder)
+  expect(Buffer.from(secret, 'base64')).toHaveLength(48)
+  expect(keptSecret(folder)).toBe(secret)
+  expect(modeOf(join(folder, 'jwt-secret'))).toBe('600')
+  expect(readdirSync(folder)).toEqual(['jwt-secret'])
+})
+
+test('a secret that is too short to be one is refused', () => {
+  const folder = temporaryFolder()
+  writeFileSync(join(folder, 'jwt-secret'), 'short\n')
+  expect(() => keptSecret(folder)).toThrow('jwt-secret')
+})
