@@ -2,6 +2,7 @@ import { chmodSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import pkg from '../package.json' with { type: 'json' }
 import { systemClock } from './adapters/bun/clock.ts'
+import { createLinkSigner } from './adapters/bun/link-signer.ts'
 import { createOpaqueTokens } from './adapters/bun/opaque-tokens.ts'
 import { createPasswordHasher } from './adapters/bun/password-hasher.ts'
 import { createCommands } from './adapters/cli/commands.ts'
@@ -10,6 +11,8 @@ import { EXIT, runProgram } from './adapters/cli/program.ts'
 import { createConsoleLog } from './adapters/console/log.ts'
 import { writeError, writeOutput } from './adapters/console/streams.ts'
 import { readSettings, type Settings } from './adapters/env/settings.ts'
+import { sniffContentType } from './adapters/file-type/sniff.ts'
+import { createFsBlobStore } from './adapters/fs/blob-store.ts'
 import { keptSecret, makeDataDir } from './adapters/fs/data-dir.ts'
 import { createApi, describeApi } from './adapters/http/api.ts'
 import { listen } from './adapters/http/server.ts'
@@ -26,9 +29,12 @@ import { startWorker, type Worker } from './adapters/worker/worker.ts'
 import { createAccess } from './application/access.ts'
 import { createAccounts } from './application/accounts.ts'
 import { createAttempts } from './application/attempts.ts'
+import { createFileLinks } from './application/file-links.ts'
+import { createFiles } from './application/files.ts'
 import { createItems } from './application/items.ts'
 import { createJobHandlers } from './application/job-handlers.ts'
-import { createJobRunner, createJobs } from './application/jobs.ts'
+import { createJobRunner } from './application/job-runner.ts'
+import { createJobs } from './application/jobs.ts'
 import type { Mailer } from './application/ports/messaging.ts'
 import type { UnitOfWork } from './application/ports/persistence.ts'
 import type { PasswordHasher } from './application/ports/security.ts'
@@ -68,6 +74,7 @@ const compose = ({ settings, unitOfWork, clock = systemClock, passwords = create
   const attempts = createAttempts(limiter, settings.RATE_LIMIT_AUTH)
   const shared = { unitOfWork, passwords, opaqueTokens, notices, attempts, clock }
   return {
+    secret,
     clock,
     opaqueTokens,
     limiter,
@@ -121,10 +128,13 @@ const urlOf = (host: string, port: number) => `http://${host.includes(':') ? `[$
 /** Migrates an embedded database and serves. Rejects when the port is taken or another server holds the database. */
 export const start = async ({ settings, log, ...overrides }: StartOptions): Promise<RunningSkep> => {
   makeDataDir(settings.DATA_DIR)
-  // What was opened, for closing in the opposite order.
-  const opened: (() => unknown)[] = []
-  const shut = async () => {
-    for (let close = opened.pop(); close !== undefined; close = opened.pop()) await close()
+  // What was opened, for closing in the opposite order, all within one time.
+  const opened: ((milliseconds: number) => unknown)[] = []
+  const shut = async (timeout: number) => {
+    const end = performance.now() + timeout
+    for (let close = opened.pop(); close !== undefined; close = opened.pop()) {
+      await close(Math.max(0, end - performance.now()))
+    }
   }
   try {
     const unlock = lockInstance(settings.DATABASE_URL)
@@ -140,23 +150,51 @@ export const start = async ({ settings, log, ...overrides }: StartOptions): Prom
     }
     const store = openSqliteStore({ path: settings.DATABASE_URL, onJobs: () => worker?.wake() })
     opened.push(store.close)
-    const useCases = compose({ settings, unitOfWork: store, clock: overrides.clock, passwords: overrides.passwords })
+    const blobs = createFsBlobStore(settings.FILES_URL)
+    await blobs.prepare()
+    const foundation = { clock: overrides.clock, passwords: overrides.passwords }
+    const useCases = compose({ settings, unitOfWork: store, ...foundation })
+    const { clock, opaqueTokens, secret } = useCases
+    const files = createFiles({
+      unitOfWork: store,
+      blobs,
+      sniff: sniffContentType,
+      clock,
+      accepted: settings.UPLOAD_TYPES,
+      log,
+    })
+    const fileLinks = createFileLinks({ unitOfWork: store, signer: createLinkSigner(secret), clock })
+    let publicUrl = settings.PUBLIC_URL ?? ''
+    const uploads = { files, fileLinks, maxUploadSize: settings.MAX_UPLOAD_SIZE, publicUrl: () => publicUrl }
     const checks = [
       { name: 'accepting', run: accepting },
       { name: 'database', run: store.ping },
+      { name: 'files', run: blobs.ping },
     ]
-    const server = listen(createApi({ ...useCases, log, checks }, apiOptions(settings)), {
+    const server = listen(createApi({ ...useCases, ...uploads, log, checks }, apiOptions(settings)), {
       host: settings.HOST,
       port: settings.PORT,
     })
     const url = urlOf(settings.HOST, server.port)
-    const stop = settings.SHUTDOWN_TIMEOUT
-    opened.push(() => Promise.all([server.stop(stop), worker?.stop(stop)]))
-
-    const { clock, opaqueTokens } = useCases
     const mailer: OpenMailer = overrides.mailer ?? openMailer(settings, log)
-    const publicUrl = settings.PUBLIC_URL ?? url
-    const handlers = createJobHandlers({ unitOfWork: store, mailer, opaqueTokens, clock, publicUrl })
+    opened.push(() => mailer.close?.())
+    // What they leave unfinished still has to be written down.
+    opened.push((left) => Promise.all([server.stop(left * 0.8), worker?.stop(left * 0.8)]))
+
+    publicUrl = settings.PUBLIC_URL ?? url
+    if (publicUrl === url && /^(0\.0\.0\.0|::)$/.test(settings.HOST)) {
+      log.warn('set PUBLIC_URL: links in mail would lead to an address that nobody can open', { publicUrl })
+    }
+    const handlers = createJobHandlers({
+      unitOfWork: store,
+      mailer,
+      blobs,
+      opaqueTokens,
+      clock,
+      publicUrl,
+      refreshTtl: settings.REFRESH_TOKEN_TTL,
+      eventRetention: settings.EVENT_RETENTION,
+    })
     const runner = createJobRunner({ unitOfWork: store, handlers, clock, log, random: Math.random })
     // The lock says that no other process has jobs of this database in its hands: what runs was left by a crash.
     await store.write((tx) => tx.jobs.releaseAll(clock.now()))
@@ -167,12 +205,11 @@ export const start = async ({ settings, log, ...overrides }: StartOptions): Prom
       url,
       async close() {
         stopping = true
-        await shut()
-        mailer.close?.()
+        await shut(settings.SHUTDOWN_TIMEOUT)
       },
     }
   } catch (error) {
-    await shut()
+    await shut(settings.SHUTDOWN_TIMEOUT)
     throw error
   }
 }

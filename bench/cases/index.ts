@@ -1,7 +1,23 @@
 import type { Case } from '../lib/case.ts'
 import { coldStart } from './cold-start.ts'
+import { createItem } from './create-item.ts'
 import { idleMemory } from './idle-memory.ts'
+import { mailDrain } from './mail-drain.ts'
+import { millionItems } from './million-items.ts'
+import { readItem } from './read-item.ts'
+import { readsUnderSignIns } from './reads-under-sign-ins.ts'
+import { refresh } from './refresh.ts'
 import { usersMe } from './users-me.ts'
 
 /** Every case, in the order it runs. */
-export const CASES: readonly Case[] = [usersMe, coldStart, idleMemory]
+export const CASES: readonly Case[] = [
+  usersMe,
+  readItem,
+  createItem,
+  refresh,
+  readsUnderSignIns,
+  mailDrain,
+  millionItems,
+  coldStart,
+  idleMemory,
+]

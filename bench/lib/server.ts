@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, statSync, truncateSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { track } from './cleanup.ts'
 import { pinned } from './cores.ts'
@@ -41,6 +41,8 @@ const logOf = (folder: string) => join(folder, 'output.log')
 /** Starts a program; its output goes to a file, as a service manager would have it. */
 export const spawnProgram = ({ command, folder, env, core }: ServerOptions): Spawned => {
   const log = logOf(folder)
+  // What an earlier program said there must not be taken for this one's.
+  writeFileSync(log, '')
   const output = openSync(log, 'a')
   const child = track(
     Bun.spawn(pinned(command, core), {

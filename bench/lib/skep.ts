@@ -58,17 +58,29 @@ const answered = async (response: Response, status: number): Promise<unknown> =>
   throw new Error(`${new URL(response.url).pathname} answered ${response.status}: ${await response.text()}`)
 }
 
+const PASSWORD = 'correct horse battery'
+
+/** What whoever {@link signUp} made signs in with. */
+export const credentialsOf = (email: string) => ({ username: email, password: PASSWORD })
+
+export interface Pair {
+  readonly access_token: string
+  readonly refresh_token: string
+}
+
+/** Opens a session for whoever {@link signUp} made. */
+export const signIn = async (url: string, email: string): Promise<Pair> => {
+  const body = new URLSearchParams(credentialsOf(email))
+  return (await answered(await fetch(`${url}/api/v1/auth/token`, { method: 'POST', body }), 200)) as Pair
+}
+
 /** Registers and signs in, over HTTP like anyone. */
 export const signUp = async (url: string, email = 'ann@example.com'): Promise<Member> => {
-  const password = 'correct horse battery'
   const registered = await fetch(`${url}/api/v1/users/`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ email, name: 'Ann', password }),
+    body: JSON.stringify({ email, name: 'Ann', password: PASSWORD }),
   })
   const user = (await answered(registered, 201)) as { readonly id: number }
-  const form = new URLSearchParams({ username: email, password })
-  const signedIn = await fetch(`${url}/api/v1/auth/token`, { method: 'POST', body: form })
-  const pair = (await answered(signedIn, 200)) as { readonly access_token: string }
-  return { id: user.id, token: pair.access_token }
+  return { id: user.id, token: (await signIn(url, email)).access_token }
 }

@@ -2,7 +2,7 @@ import { AppError } from '../domain/errors.ts'
 import type { Principal } from '../domain/session.ts'
 import type { Instant } from '../domain/user.ts'
 import type { AccessNotices } from './ports/messaging.ts'
-import type { UnitOfWork } from './ports/persistence.ts'
+import type { ReadTx, UnitOfWork } from './ports/persistence.ts'
 import type { AccessTokens } from './ports/security.ts'
 import type { Clock } from './ports/system.ts'
 
@@ -30,6 +30,7 @@ interface Remembered {
 const REMEMBERED_AT_MOST = 20_000
 
 const invalid = () => new AppError('invalid_token', 'The access token is invalid or has expired')
+const inactive = () => new AppError('inactive_user', 'Inactive user')
 
 export const createAccess = ({ unitOfWork, accessTokens, notices, clock }: Deps): Access => {
   const remembered = new Map<string, Remembered>()
@@ -65,14 +66,9 @@ export const createAccess = ({ unitOfWork, accessTokens, notices, clock }: Deps)
     const claims = await accessTokens.verify(token)
     if (claims === null) throw invalid()
     const noticeBefore = notice
-    const [session, user] = await unitOfWork.read(async (tx) => [
-      await tx.sessions.findById(claims.sessionId),
-      await tx.users.findById(claims.userId),
-    ])
-    if (session === null || user === null || session.userId !== user.id) throw invalid()
-    if (session.expiresAt <= clock.now()) throw invalid()
-    if (!user.isActive) throw new AppError('inactive_user', 'Inactive user')
-    const principal = { userId: user.id, sessionId: session.id, role: user.role }
+    const { userId, sessionId } = claims
+    const claimed: Principal = { userId, sessionId, role: 'user' }
+    const principal = await unitOfWork.read((tx) => confirm(tx, claimed, clock.now()))
     // A notice that came while we read may concern what was read: then the next request looks again.
     if (notice === noticeBefore) remember(token, { principal, expiresAt: claims.expiresAt })
     return principal
@@ -87,6 +83,18 @@ export const createAccess = ({ unitOfWork, accessTokens, notices, clock }: Deps)
       throw invalid()
     },
   }
+}
+
+/**
+ * The actor with today's rights, inside the transaction that uses them: a request can wait long for its body or a hash.
+ * Throws `invalid_token` when the session or account has ended meanwhile, `inactive_user` when it was switched off.
+ */
+export const confirm = async <A extends Principal>(tx: ReadTx, actor: A, now: Instant): Promise<A> => {
+  const session = await tx.sessions.findById(actor.sessionId)
+  const user = await tx.users.findById(actor.userId)
+  if (session === null || user === null || session.userId !== user.id || session.expiresAt <= now) throw invalid()
+  if (!user.isActive) throw inactive()
+  return actor.role === user.role ? actor : { ...actor, role: user.role }
 }
 
 /** Throws `forbidden` for everyone but an admin. */

@@ -2,6 +2,7 @@ import { AppError } from '../domain/errors.ts'
 import type { MailToken, MailTokenPurpose } from '../domain/mail-token.ts'
 import type { Principal } from '../domain/session.ts'
 import { type Instant, normalizeEmail } from '../domain/user.ts'
+import { confirm } from './access.ts'
 import type { Attempts } from './attempts.ts'
 import { mailToken, queueMail } from './mail-tokens.ts'
 import type { AccessNotices } from './ports/messaging.ts'
@@ -48,10 +49,12 @@ export const createAccounts = ({ unitOfWork, passwords, opaqueTokens, notices, a
   }
 
   return {
-    async requestVerification({ userId }) {
-      await attempts.count(`verify ${userId}`)
+    async requestVerification(actor) {
+      const { userId } = actor
+      await attempts.count('verification', userId)
       const now = clock.now()
       await unitOfWork.write(async (tx) => {
+        await confirm(tx, actor, now)
         const user = await tx.users.findById(userId)
         if (user === null || user.emailVerified) return
         await mailToken(tx, opaqueTokens, { user, purpose: 'verify', email: user.email, template: 'verify', now })
@@ -76,7 +79,7 @@ export const createAccounts = ({ unitOfWork, passwords, opaqueTokens, notices, a
 
     async forgotPassword(given) {
       const email = normalizeEmail(given)
-      await attempts.count(`forgot ${email}`)
+      await attempts.count('forgotten password', email)
       const job = { kind: 'password-forgotten', payload: { email }, now: clock.now() } as const
       await unitOfWork.write((tx) => tx.jobs.enqueue(job))
     },
@@ -90,7 +93,8 @@ export const createAccounts = ({ unitOfWork, passwords, opaqueTokens, notices, a
         const proven = await find(tx, token, 'reset', now)
         const user = await tx.users.findById(proven.userId)
         if (user === null || user.email !== proven.email) throw invalidLink()
-        await tx.mailTokens.delete(user.id, 'reset')
+        // A change of address under way may be a thief's.
+        await tx.mailTokens.delete(user.id)
         await tx.users.update({ ...user, passwordHash, emailVerified: true, updatedAt: now })
         await tx.sessions.deleteAll(user.id, null)
         return user.id

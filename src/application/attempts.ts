@@ -2,26 +2,29 @@ import { AppError } from '../domain/errors.ts'
 import type { Rate } from '../domain/measures.ts'
 import type { RateLimiter } from './ports/security.ts'
 
-/** Guesses at one account's password, from wherever they come. */
+/** What is counted, each by itself: nobody's sign-ins use up what someone else may do in a session they have. */
+export type Attempted = 'sign-in' | 'current password' | 'new address' | 'verification' | 'forgotten password'
+
+/** Tries at something of one account, from wherever they come. */
 export interface Attempts {
-  /** Counts one guess. Throws `too_many_requests` past the limit. */
-  count(account: string): Promise<void>
+  /** Counts one try. Throws `too_many_requests` past the limit. */
+  count(attempted: Attempted, account: string | number): Promise<void>
   /** A right guess clears the count. */
-  succeeded(account: string): Promise<void>
+  succeeded(attempted: Attempted, account: string | number): Promise<void>
 }
 
 export const createAttempts = (limiter: RateLimiter, rate: Rate | 'off'): Attempts => {
-  const key = (account: string) => `account:${account}`
+  const key = (attempted: Attempted, account: string | number) => `${attempted}:${account}`
   return {
-    async count(account) {
+    async count(attempted, account) {
       if (rate === 'off') return
-      const { allowed, resetIn } = await limiter.take(key(account), rate)
+      const { allowed, resetIn } = await limiter.take(key(attempted, account), rate)
       if (allowed) return
       const retryAfter = Math.max(1, Math.ceil(resetIn / 1_000))
       throw new AppError('too_many_requests', 'Too many attempts on this account', { retryAfter })
     },
-    async succeeded(account) {
-      if (rate !== 'off') await limiter.clear(key(account))
+    async succeeded(attempted, account) {
+      if (rate !== 'off') await limiter.clear(key(attempted, account))
     },
   }
 }

@@ -72,21 +72,19 @@ const join = (chunks: readonly Uint8Array[], limit: number): Uint8Array => {
 /** The first bytes, and everything as it was. */
 const peek = async (source: AsyncIterator<Uint8Array>, limit: number) => {
   const seen: Uint8Array[] = []
-  let next: IteratorResult<Uint8Array> | null = null
-  for (let size = 0; size < limit && next?.done !== true; ) {
-    next = await source.next()
+  let size = 0
+  while (size < limit) {
+    const next = await source.next()
     if (next.done === true) break
     seen.push(next.value)
     size += next.value.byteLength
   }
+  const head = join(seen, limit)
   const whole = async function* (): AsyncGenerator<Uint8Array> {
     yield* seen.splice(0)
-    while (next?.done !== true) {
-      next = await source.next()
-      if (next.done !== true) yield next.value
-    }
+    for (let next = await source.next(); next.done !== true; next = await source.next()) yield next.value
   }
-  return { head: join(seen, limit), whole: whole() }
+  return { head, whole: whole() }
 }
 
 export const createFiles = ({ unitOfWork, blobs, sniff, clock, accepted, log }: Deps): Files => {

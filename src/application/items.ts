@@ -1,8 +1,10 @@
 import { AppError, notFound } from '../domain/errors.ts'
+import type { ItemEventName } from '../domain/event.ts'
 import { type Item, type ItemDraft, type ItemPatch, newItem, patchedItem } from '../domain/item.ts'
 import type { Page } from '../domain/page.ts'
-import type { Principal } from '../domain/session.ts'
+import type { Actor, Principal } from '../domain/session.ts'
 import type { Instant } from '../domain/user.ts'
+import { confirm } from './access.ts'
 import { type Once, type Outcome, once } from './idempotency.ts'
 import type { ItemQuery, ReadTx, Tx, UnitOfWork } from './ports/persistence.ts'
 import type { Clock } from './ports/system.ts'
@@ -17,14 +19,14 @@ export type ItemOperation =
 
 /** An item is seen and changed by its owner and by admins; to all others it does not exist (`not_found`). */
 export interface Items {
-  /** Throws `data_too_large`, `idempotency_mismatch`. */
-  create(actor: Principal, draft: ItemDraft, wish: Once<Item> | null): Promise<Outcome<Item>>
+  /** Throws `data_too_large`, `idempotency_mismatch`, `invalid_token` when the account is gone. */
+  create(actor: Actor, draft: ItemDraft, wish: Once<Item> | null): Promise<Outcome<Item>>
   /** Throws `not_found`. */
   get(actor: Principal, id: number): Promise<Item>
   /** Throws `not_found`, `version_mismatch`, `data_too_large`. Of writers that race, each sees what the others did. */
-  update(actor: Principal, id: number, patch: ItemPatch, expected: Expected): Promise<Item>
+  update(actor: Actor, id: number, patch: ItemPatch, expected: Expected): Promise<Item>
   /** Throws `not_found`, `version_mismatch`. */
-  remove(actor: Principal, id: number, expected: Expected): Promise<void>
+  remove(actor: Actor, id: number, expected: Expected): Promise<void>
   /** One's own; an admin may ask for another's (`ownerId`) or for all (null). Throws `forbidden`. */
   list(actor: Principal, query: ItemQuery): Promise<Page<Item>>
   /**
@@ -32,7 +34,7 @@ export interface Items {
    * What an operation throws has its `index`.
    */
   batch(
-    actor: Principal,
+    actor: Actor,
     operations: readonly ItemOperation[],
     wish: Once<readonly (Item | null)[]> | null,
   ): Promise<Outcome<readonly (Item | null)[]>>
@@ -49,32 +51,46 @@ const checkVersion = (item: Item, expected: Expected): void => {
   throw new AppError('version_mismatch', 'The item was changed meanwhile')
 }
 
-const change = async (
-  tx: Tx,
-  actor: Principal,
-  { id, patch, expected }: { readonly id: number; readonly patch: ItemPatch; readonly expected: Expected },
-  now: Instant,
-): Promise<Item> => {
-  const item = await visible(tx, actor, id)
+/** Who makes it and when, for the log that is written with each change. */
+interface Change {
+  readonly actor: Actor
+  readonly now: Instant
+}
+
+const record = (tx: Tx, event: ItemEventName, item: Item, { actor, now }: Change): Promise<void> =>
+  tx.events.append({ event, item, actorId: actor.userId, requestId: actor.requestId, createdAt: now })
+
+const add = async (tx: Tx, draft: ItemDraft, change: Change): Promise<Item> => {
+  const { actor, now } = change
+  const item = await tx.items.insert(newItem(draft, actor.userId, now))
+  await record(tx, 'item.created', item, change)
+  return item
+}
+
+const alter = async (tx: Tx, id: number, patch: ItemPatch, expected: Expected, change: Change): Promise<Item> => {
+  const item = await visible(tx, change.actor, id)
   checkVersion(item, expected)
-  const changed = patchedItem(item, patch, now)
+  const changed = patchedItem(item, patch, change.now)
   await tx.items.update(changed)
+  await record(tx, 'item.updated', changed, change)
   return changed
 }
 
-const erase = async (tx: Tx, actor: Principal, id: number, expected: Expected): Promise<void> => {
-  checkVersion(await visible(tx, actor, id), expected)
+const erase = async (tx: Tx, id: number, expected: Expected, change: Change): Promise<void> => {
+  const item = await visible(tx, change.actor, id)
+  checkVersion(item, expected)
   await tx.items.delete(id)
+  await record(tx, 'item.deleted', item, change)
 }
 
-const perform = async (tx: Tx, actor: Principal, operation: ItemOperation, now: Instant): Promise<Item | null> => {
+const perform = async (tx: Tx, operation: ItemOperation, change: Change): Promise<Item | null> => {
   switch (operation.op) {
     case 'create':
-      return tx.items.insert(newItem(operation.draft, actor.userId, now))
+      return add(tx, operation.draft, change)
     case 'update':
-      return change(tx, actor, operation, now)
+      return alter(tx, operation.id, operation.patch, operation.expected, change)
     case 'delete':
-      await erase(tx, actor, operation.id, operation.expected)
+      await erase(tx, operation.id, operation.expected, change)
       return null
   }
 }
@@ -82,40 +98,43 @@ const perform = async (tx: Tx, actor: Principal, operation: ItemOperation, now: 
 const atIndex = (error: unknown, index: number): unknown =>
   error instanceof AppError ? new AppError(error.code, error.message, { cause: error, index }) : error
 
-export const createItems = ({ unitOfWork, clock }: { unitOfWork: UnitOfWork; clock: Clock }): Items => ({
-  create: (actor, draft, wish) =>
-    unitOfWork.write((tx) => {
+export const createItems = ({ unitOfWork, clock }: { unitOfWork: UnitOfWork; clock: Clock }): Items => {
+  const changing = <T>(actor: Actor, work: (tx: Tx, change: Change) => Promise<T>): Promise<T> =>
+    unitOfWork.write(async (tx) => {
       const now = clock.now()
-      return once(tx, actor, wish, now, () => tx.items.insert(newItem(draft, actor.userId, now)))
-    }),
+      return work(tx, { actor: await confirm(tx, actor, now), now })
+    })
 
-  get: (actor, id) => unitOfWork.read((tx) => visible(tx, actor, id)),
+  return {
+    create: (actor, draft, wish) =>
+      changing(actor, (tx, change) => once(tx, actor, wish, change.now, () => add(tx, draft, change))),
 
-  update: (actor, id, patch, expected) =>
-    unitOfWork.write((tx) => change(tx, actor, { id, patch, expected }, clock.now())),
+    get: (actor, id) => unitOfWork.read((tx) => visible(tx, actor, id)),
 
-  remove: (actor, id, expected) => unitOfWork.write((tx) => erase(tx, actor, id, expected)),
+    update: (actor, id, patch, expected) => changing(actor, (tx, change) => alter(tx, id, patch, expected, change)),
 
-  async list(actor, query) {
-    if (query.ownerId !== actor.userId && actor.role !== 'admin') {
-      throw new AppError('forbidden', 'Only an admin may list what others own')
-    }
-    return unitOfWork.read((tx) => tx.items.list(query))
-  },
+    remove: (actor, id, expected) => changing(actor, (tx, change) => erase(tx, id, expected, change)),
 
-  batch: (actor, operations, wish) =>
-    unitOfWork.write((tx) => {
-      const now = clock.now()
-      return once(tx, actor, wish, now, async () => {
-        const results: (Item | null)[] = []
-        for (const [index, operation] of operations.entries()) {
-          try {
-            results.push(await perform(tx, actor, operation, now))
-          } catch (error) {
-            throw atIndex(error, index)
+    async list(actor, query) {
+      if (query.ownerId !== actor.userId && actor.role !== 'admin') {
+        throw new AppError('forbidden', 'Only an admin may list what others own')
+      }
+      return unitOfWork.read((tx) => tx.items.list(query))
+    },
+
+    batch: (actor, operations, wish) =>
+      changing(actor, (tx, change) =>
+        once(tx, actor, wish, change.now, async () => {
+          const results: (Item | null)[] = []
+          for (const [index, operation] of operations.entries()) {
+            try {
+              results.push(await perform(tx, operation, change))
+            } catch (error) {
+              throw atIndex(error, index)
+            }
           }
-        }
-        return results
-      })
-    }),
-})
+          return results
+        }),
+      ),
+  }
+}

@@ -2,7 +2,7 @@ import { IDEMPOTENCY_TTL } from '../domain/idempotency.ts'
 import type { Job } from '../domain/job.ts'
 import type { MailRequest } from '../domain/mail.ts'
 import { createFileJobs } from './file-jobs.ts'
-import type { JobHandlers } from './jobs.ts'
+import type { JobHandlers } from './job-runner.ts'
 import { writeMail } from './mail-templates.ts'
 import { mailedToken, mailToken } from './mail-tokens.ts'
 import type { BlobStore } from './ports/blobs.ts'
@@ -19,16 +19,21 @@ interface Deps {
   readonly clock: Clock
   /** Base of links, without a slash at the end. */
   readonly publicUrl: string
+  /** Milliseconds for which a spent refresh token is recognised. */
+  readonly refreshTtl: number
+  /** Milliseconds for which the log of changes is kept. */
+  readonly eventRetention: number
 }
 
 const HOUR = 3_600_000
 const DONE_KEPT = 24 * HOUR
 const DEAD_KEPT = 30 * 24 * HOUR
-/** How much of what a removed user leaves behind goes in one transaction. */
-const CHUNK = 200
+const SLICE = 200
+
+type Step = (tx: Tx, limit: number) => Promise<number>
 
 export const createJobHandlers = (deps: Deps): JobHandlers => {
-  const { unitOfWork, mailer, opaqueTokens, clock, publicUrl } = deps
+  const { unitOfWork, mailer, opaqueTokens, clock, publicUrl, refreshTtl, eventRetention } = deps
   const files = createFileJobs(deps)
 
   const sendMail = async (job: Job, signal: AbortSignal) => {
@@ -50,27 +55,43 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
     })
   }
 
-  const cleanUp = async () => {
-    const now = clock.now()
-    await unitOfWork.write(async (tx) => {
-      await tx.sessions.deleteExpired(now)
-      await tx.mailTokens.deleteExpired(now)
-      await tx.fileLinks.deleteExpired(now)
-      await tx.idempotency.deleteOld(now - IDEMPOTENCY_TTL)
-      await tx.jobs.deleteFinished({ done: now - DONE_KEPT, dead: now - DEAD_KEPT })
-    })
-  }
-
-  const forgetUser = async (job: Job, signal: AbortSignal) => {
-    const { userId } = job.payload as { readonly userId: number }
-    /** Each removes up to so much of what the user owned, and answers how much it was. */
-    const steps: readonly ((tx: Tx, limit: number) => Promise<number>)[] = [
-      (tx, limit) => files.forget(tx, userId, limit),
-    ]
+  /** Each step removes up to so much and answers how much it was; none holds up other writes for long. */
+  const inSlices = async (steps: readonly Step[], signal: AbortSignal) => {
     for (const step of steps) {
       do signal.throwIfAborted()
-      while ((await unitOfWork.write((tx) => step(tx, CHUNK))) === CHUNK)
+      while ((await unitOfWork.write((tx) => step(tx, SLICE))) === SLICE)
     }
+  }
+
+  const cleanUp = (_: Job, signal: AbortSignal) => {
+    const now = clock.now()
+    const steps: readonly Step[] = [
+      (tx, limit) => tx.sessions.deleteExpired(now, limit),
+      (tx, limit) => tx.refreshTokens.deleteSpent(now - refreshTtl, limit),
+      (tx, limit) => tx.mailTokens.deleteExpired(now, limit),
+      (tx, limit) => tx.fileLinks.deleteExpired(now, limit),
+      (tx, limit) => tx.idempotency.deleteOld(now - IDEMPOTENCY_TTL, limit),
+      (tx, limit) => tx.events.deleteBefore(now - eventRetention, limit),
+      (tx, limit) => tx.jobs.deleteEnded('done', now - DONE_KEPT, limit),
+      (tx, limit) => tx.jobs.deleteEnded('dead', now - DEAD_KEPT, limit),
+    ]
+    return inSlices(steps, signal)
+  }
+
+  const forgetItems = async (tx: Tx, job: Job, userId: number, limit: number) => {
+    const change = { actorId: userId, requestId: `job-${job.id}`, createdAt: clock.now() }
+    const removed = await tx.items.deleteOwned(userId, limit)
+    for (const item of removed) await tx.events.append({ event: 'item.deleted', item, ...change })
+    return removed.length
+  }
+
+  const forgetUser = (job: Job, signal: AbortSignal) => {
+    const { userId } = job.payload as { readonly userId: number }
+    const steps: readonly Step[] = [
+      (tx, limit) => forgetItems(tx, job, userId, limit),
+      (tx, limit) => files.forget(tx, userId, limit),
+    ]
+    return inSlices(steps, signal)
   }
 
   return {

@@ -1,6 +1,7 @@
 import { notFound } from '../domain/errors.ts'
 import type { Page } from '../domain/page.ts'
 import type { Principal, Session } from '../domain/session.ts'
+import { confirm } from './access.ts'
 import type { AccessNotices } from './ports/messaging.ts'
 import type { SessionQuery, UnitOfWork } from './ports/persistence.ts'
 import type { Clock } from './ports/system.ts'
@@ -23,8 +24,10 @@ interface Deps {
 export const createSessions = ({ unitOfWork, notices, clock }: Deps): Sessions => ({
   list: ({ userId }, query) => unitOfWork.read((tx) => tx.sessions.list({ ...query, userId, aliveAt: clock.now() })),
 
-  async end({ userId }, id) {
+  async end(actor, id) {
+    const { userId } = actor
     await unitOfWork.write(async (tx) => {
+      await confirm(tx, actor, clock.now())
       const session = await tx.sessions.findById(id)
       if (session?.userId !== userId) throw notFound('Session')
       await tx.sessions.delete(id)
@@ -32,8 +35,11 @@ export const createSessions = ({ unitOfWork, notices, clock }: Deps): Sessions =
     await notices.publish(userId)
   },
 
-  async endAll({ userId }) {
-    await unitOfWork.write((tx) => tx.sessions.deleteAll(userId, null))
-    await notices.publish(userId)
+  async endAll(actor) {
+    await unitOfWork.write(async (tx) => {
+      await confirm(tx, actor, clock.now())
+      await tx.sessions.deleteAll(actor.userId, null)
+    })
+    await notices.publish(actor.userId)
   },
 })

@@ -1,6 +1,6 @@
 import { AppError } from '../domain/errors.ts'
 import { DEVICE_LENGTH, type Origin, type Session } from '../domain/session.ts'
-import { type Instant, normalizeEmail } from '../domain/user.ts'
+import { type Instant, isEmail, normalizeEmail, USER_LIMITS } from '../domain/user.ts'
 import type { Attempts } from './attempts.ts'
 import type { AccessNotices } from './ports/messaging.ts'
 import type { RefreshToken, Tx, UnitOfWork } from './ports/persistence.ts'
@@ -107,10 +107,15 @@ export const createTokens = (deps: Deps): Tokens => {
   return {
     async signIn({ username, password, origin }) {
       const email = normalizeEmail(username)
-      await attempts.count(email)
+      // Nobody can be called so: it costs the same time, and no room in anyone's memory.
+      if (!isEmail(email) || password.length > USER_LIMITS.password.maxLength) {
+        await passwords.verify('', null)
+        throw refused()
+      }
+      await attempts.count('sign-in', email)
       const user = await unitOfWork.read((tx) => tx.users.findByEmail(email))
       if (!(await passwords.verify(password, user?.passwordHash ?? null)) || user === null) throw refused()
-      await attempts.succeeded(email)
+      await attempts.succeeded('sign-in', email)
       if (!user.isActive) throw inactive()
 
       const now = clock.now()

@@ -2,7 +2,7 @@ import { AppError, notFound } from '../domain/errors.ts'
 import type { Page } from '../domain/page.ts'
 import type { Principal } from '../domain/session.ts'
 import { type Instant, newUser, normalizeEmail, type Role, type User } from '../domain/user.ts'
-import { requireAdmin } from './access.ts'
+import { confirm, requireAdmin } from './access.ts'
 import type { Attempts } from './attempts.ts'
 import { mailToken, queueMail } from './mail-tokens.ts'
 import type { AccessNotices } from './ports/messaging.ts'
@@ -33,8 +33,8 @@ export interface PasswordChange {
 export interface Users {
   /** Throws `signup_closed` unless anyone may register or `actor` is an admin. */
   checkSignup(actor: Principal | null): void
-  /** Creates an ordinary account and queues its welcome mail. Throws `email_taken`. */
-  register(registration: Registration): Promise<User>
+  /** Creates an ordinary account and queues its welcome mail. Throws `signup_closed`, `email_taken`. */
+  register(actor: Principal | null, registration: Registration): Promise<User>
   /** Creates a verified admin. Throws `email_taken`. For the operator, who needs no account to do it. */
   createAdmin(registration: Registration): Promise<User>
   /** Admins only: throws `forbidden`. */
@@ -72,6 +72,13 @@ const ofActor = async (tx: ReadTx, actor: Principal, id: number): Promise<User> 
 
 const wrongPassword = () => new AppError('wrong_password', 'The current password is wrong')
 
+/** Voids what was mailed for a new password or another address: whoever asked for it may be a thief. */
+const voidLinksElsewhere = async (tx: Tx, user: User): Promise<void> => {
+  await tx.mailTokens.delete(user.id, 'reset')
+  const pending = await tx.mailTokens.findByUser(user.id, 'verify')
+  if (pending !== null && pending.email !== user.email) await tx.mailTokens.delete(user.id, 'verify')
+}
+
 const keepAnAdmin = async (tx: Tx, before: User, after: User | null): Promise<void> => {
   const isActiveAdmin = (user: User | null) => user?.isActive && user.role === 'admin'
   if (!isActiveAdmin(before) || isActiveAdmin(after)) return
@@ -84,9 +91,9 @@ export const createUsers = (deps: Deps): Users => {
   /** The user whose password it is, as they were when it was checked. */
   const checkPassword = async (actor: Principal, password: string): Promise<User> => {
     const user = await unitOfWork.read((tx) => ofActor(tx, actor, actor.userId))
-    await attempts.count(user.email)
+    await attempts.count('current password', user.id)
     if (!(await passwords.verify(password, user.passwordHash))) throw wrongPassword()
-    await attempts.succeeded(user.email)
+    await attempts.succeeded('current password', user.id)
     return user
   }
 
@@ -102,15 +109,19 @@ export const createUsers = (deps: Deps): Users => {
     await queueMail(tx, { template: 'email-changed', to: user.email, name: user.name, newEmail: email }, now)
   }
 
-  return {
-    checkSignup(actor) {
-      if (signup === 'closed' && actor?.role !== 'admin') throw new AppError('signup_closed', 'Sign-up is closed')
-    },
+  const checkSignup = (actor: Principal | null): void => {
+    if (signup === 'closed' && actor?.role !== 'admin') throw new AppError('signup_closed', 'Sign-up is closed')
+  }
 
-    async register({ email, name, password }) {
+  return {
+    checkSignup,
+
+    async register(actor, { email, name, password }) {
+      checkSignup(actor)
       const passwordHash = await passwords.hash(password)
       const now = clock.now()
       return unitOfWork.write(async (tx) => {
+        checkSignup(actor === null ? null : await confirm(tx, actor, now))
         const user = await tx.users.insert(newUser({ email, name, passwordHash, now }))
         await mailToken(tx, opaqueTokens, { user, purpose: 'verify', email: user.email, template: 'welcome', now })
         return user
@@ -131,18 +142,23 @@ export const createUsers = (deps: Deps): Users => {
     get: (actor, id) => unitOfWork.read((tx) => ofActor(tx, actor, id)),
 
     async update(actor, id, { name, email, isActive, role, currentPassword }) {
-      if (isActive !== undefined || role !== undefined) requireAdmin(actor)
       const isSelf = actor.userId === id
       const address = email === undefined ? null : normalizeEmail(email)
       const seen = await unitOfWork.read((tx) => ofActor(tx, actor, id))
-      const moves = address !== null && address !== seen.email
-      if (moves && isSelf && currentPassword === undefined) {
+      if (isActive !== undefined || role !== undefined) requireAdmin(actor)
+      const movesSelf = isSelf && address !== null && address !== seen.email
+      if (movesSelf && currentPassword === undefined) {
         throw new AppError('password_required', 'Changing your address needs current_password')
       }
-      if (currentPassword !== undefined && isSelf) await checkPassword(actor, currentPassword)
+      const checked = currentPassword !== undefined && isSelf ? await checkPassword(actor, currentPassword) : seen
+      // Each sends a mail to an address of the caller's choice, and tells whether it is taken.
+      if (movesSelf) await attempts.count('new address', actor.userId)
       const now = clock.now()
       const updated = await unitOfWork.write(async (tx) => {
-        const before = await ofActor(tx, actor, id)
+        const current = await confirm(tx, actor, now)
+        if (isActive !== undefined || role !== undefined) requireAdmin(current)
+        const before = await ofActor(tx, current, id)
+        if (movesSelf && before.passwordHash !== checked.passwordHash) throw wrongPassword()
         const given = { ...before, isActive: isActive ?? before.isActive, role: role ?? before.role, updatedAt: now }
         let after: User = { ...given, name: name === undefined ? before.name : name.trim() }
         if (address !== null && address !== before.email) {
@@ -163,11 +179,12 @@ export const createUsers = (deps: Deps): Users => {
     async changePassword(actor, { currentPassword, newPassword }) {
       const user = await checkPassword(actor, currentPassword)
       const passwordHash = await passwords.hash(newPassword)
+      const now = clock.now()
       await unitOfWork.write(async (tx) => {
-        const current = await ofActor(tx, actor, actor.userId)
+        const current = await ofActor(tx, await confirm(tx, actor, now), actor.userId)
         if (current.passwordHash !== user.passwordHash) throw wrongPassword()
-        await tx.users.update({ ...current, passwordHash, updatedAt: clock.now() })
-        await tx.mailTokens.delete(actor.userId, 'reset')
+        await tx.users.update({ ...current, passwordHash, updatedAt: now })
+        await voidLinksElsewhere(tx, current)
         await tx.sessions.deleteAll(actor.userId, actor.sessionId)
       })
       await notices.publish(actor.userId)
@@ -175,9 +192,10 @@ export const createUsers = (deps: Deps): Users => {
 
     async remove(actor, id) {
       await unitOfWork.write(async (tx) => {
-        await keepAnAdmin(tx, await ofActor(tx, actor, id), null)
+        const now = clock.now()
+        await keepAnAdmin(tx, await ofActor(tx, await confirm(tx, actor, now), id), null)
         await tx.users.delete(id)
-        await tx.jobs.enqueue({ kind: 'forget-user', payload: { userId: id }, now: clock.now() })
+        await tx.jobs.enqueue({ kind: 'forget-user', payload: { userId: id }, now })
       })
       await notices.publish(id)
     },

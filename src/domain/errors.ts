@@ -12,6 +12,7 @@ export type ErrorCode =
   | 'invalid_grant'
   | 'invalid_link'
   | 'invalid_token'
+  | 'job_done'
   | 'job_running'
   | 'last_admin'
   | 'not_found'

@@ -5,7 +5,8 @@ export const JOB_STATES = ['queued', 'running', 'done', 'dead'] as const
 export type JobState = (typeof JOB_STATES)[number]
 
 /** What comes back by itself, and needs to know nothing. */
-export type RecurringKind = 'clean-up' | 'sweep-blobs'
+export const RECURRING_KINDS = ['clean-up', 'sweep-blobs'] as const
+export type RecurringKind = (typeof RECURRING_KINDS)[number]
 
 /** Work to be done after a commit, with what it needs to know. */
 export type JobRequest =

@@ -26,4 +26,9 @@ export interface Principal {
   readonly role: Role
 }
 
+/** Who makes a change, and by which request: what the log of changes says of it. */
+export interface Actor extends Principal {
+  readonly requestId: string
+}
+
 export const DEVICE_LENGTH = 200

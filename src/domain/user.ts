@@ -30,8 +30,18 @@ const LABEL = '[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?'
 /** An address as HTML's `<input type=email>` accepts it; spaces around it are trimmed by {@link normalizeEmail}. */
 export const EMAIL_PATTERN = `^\\s*[A-Za-z0-9.!#$%&'*+/=?^_\`{|}~-]{1,64}@${LABEL}(?:\\.${LABEL})*\\s*$`
 
-/** At least one visible character, and no control character, which could end a mail header. */
-export const NAME_PATTERN = '^(?=.*\\S)[^\\u0000-\\u001F\\u007F\\u2028\\u2029]+$'
+const PAIR = '[\\uD800-\\uDBFF][\\uDC00-\\uDFFF]'
+
+/** Text that UTF-8 can carry: no half of a surrogate pair, which every store would replace in its own way. */
+export const WELL_FORMED_PATTERN = `^(?:[^\\uD800-\\uDFFF]|${PAIR})*$`
+
+/**
+ * At least one visible character, and none that ends a line (or a mail header), steers a terminal or turns the
+ * direction of what follows.
+ */
+export const NAME_PATTERN =
+  '^(?=[\\s\\S]*[^\\s\\u200B-\\u200F\\u2060\\uFEFF])' +
+  `(?:[^\\u0000-\\u001F\\u007F-\\u009F\\u2028-\\u202E\\u2066-\\u2069\\uD800-\\uDFFF]|${PAIR})+$`
 
 /** The one spelling under which an address is stored and looked up. */
 export const normalizeEmail = (email: string): string => email.trim().toLowerCase()
@@ -44,7 +54,7 @@ const matches = (
 
 export const isEmail = (text: string): boolean => matches(text, EMAIL_PATTERN, USER_LIMITS.email)
 export const isUserName = (text: string): boolean => matches(text, NAME_PATTERN, USER_LIMITS.name)
-export const isPassword = (text: string): boolean => matches(text, '^', USER_LIMITS.password)
+export const isPassword = (text: string): boolean => matches(text, WELL_FORMED_PATTERN, USER_LIMITS.password)
 
 export interface UserDraft {
   readonly email: string

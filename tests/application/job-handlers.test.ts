@@ -1,8 +1,10 @@
 import { expect, test } from 'bun:test'
 import { createOpaqueTokens } from '../../src/adapters/bun/opaque-tokens.ts'
+import { createFsBlobStore } from '../../src/adapters/fs/blob-store.ts'
 import { createJobHandlers } from '../../src/application/job-handlers.ts'
 import { testClock } from '../support/clock.ts'
 import { createMailbox } from '../support/mail.ts'
+import { temporaryFolder } from '../support/skep.ts'
 import { openTestStore, userNamed } from '../support/store.ts'
 
 const HOUR = 3_600_000
@@ -10,8 +12,9 @@ const HOUR = 3_600_000
 test('cleaning removes sessions and links that have expired, and jobs that ended long ago', async () => {
   const clock = testClock()
   const { store, outside } = openTestStore()
-  const deps = { unitOfWork: store, mailer: createMailbox(), opaqueTokens: createOpaqueTokens('x'), clock }
-  const handlers = createJobHandlers({ ...deps, publicUrl: 'http://localhost' })
+  const blobs = createFsBlobStore(temporaryFolder())
+  const deps = { unitOfWork: store, blobs, mailer: createMailbox(), opaqueTokens: createOpaqueTokens('x'), clock }
+  const handlers = createJobHandlers({ ...deps, publicUrl: 'http://localhost', refreshTtl: HOUR, eventRetention: HOUR })
   const now = clock.now()
   await store.write(async (tx) => {
     const { id: userId } = await tx.users.insert(userNamed('ann'))

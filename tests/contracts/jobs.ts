@@ -129,6 +129,14 @@ export const jobQueueContract = (engine: string, open: () => Promise<Harness>) =
       expect([await remove(), await remove(), await retry()]).toEqual([true, false, false])
     })
 
+    test('does not do again what is done', async () => {
+      const { one } = await open()
+      await enqueue(one)
+      const job = only(await claim(one))
+      await one.write((tx) => tx.jobs.complete(job, 210))
+      expect(await one.write((tx) => tx.jobs.retry(job.id, 400))).toBe(false)
+    })
+
     test('cleans away what was finished long ago', async () => {
       const { one } = await open()
       for (let n = 0; n < 3; n++) await enqueue(one)
@@ -136,9 +144,10 @@ export const jobQueueContract = (engine: string, open: () => Promise<Harness>) =
       if (done === undefined || dead === undefined) throw new Error('two jobs expected')
       await one.write((tx) => tx.jobs.complete(done, 300))
       await one.write((tx) => tx.jobs.fail(dead, { now: 300, error: 'x', runAt: null }))
-      await one.write((tx) => tx.jobs.deleteFinished({ done: 300, dead: 300 }))
+      const clean = (before: number) => one.write((tx) => tx.jobs.deleteEnded('done', before, 10))
+      expect(await clean(300)).toBe(0)
       expect(await states(one)).toHaveLength(3)
-      await one.write((tx) => tx.jobs.deleteFinished({ done: 301, dead: 300 }))
+      expect(await clean(301)).toBe(1)
       expect((await states(one)).map(([state]) => state).sort()).toEqual(['dead', 'queued'])
     })
   })

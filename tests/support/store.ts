@@ -16,7 +16,9 @@ export interface TestStore {
 }
 
 /** A migrated database in a temporary folder, open for reading and writing. */
-export const openTestStore = (options: { lockTimeout?: number } = {}): TestStore => {
+export const openTestStore = (
+  options: { lockTimeout?: number; wrap?: (connection: Connection) => Connection } = {},
+): TestStore => {
   const path = join(temporaryFolder(), 'skep.db')
   const fresh = openWriter(path)
   migrate(fresh.database)
@@ -27,6 +29,7 @@ export const openTestStore = (options: { lockTimeout?: number } = {}): TestStore
     ...options,
     onOpenWriter(writer) {
       current = writer
+      return options.wrap?.(writer) ?? writer
     },
   })
   afterAll(() => store.close())

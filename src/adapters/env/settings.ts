@@ -25,9 +25,18 @@ type Texts = Readonly<Record<string, string | undefined>>
 
 const NAMES = Object.keys(SettingsSchema.properties) as SettingName[]
 
+/** A URL without its secrets: the password, and whatever its query says. */
+const hiddenUrl = (text: string): string => {
+  if (!/^[\w+.-]+:\/\//.test(text) || !URL.canParse(text)) return text
+  const url = new URL(text)
+  if (url.password !== '') url.password = '***'
+  for (const name of url.searchParams.keys()) url.searchParams.set(name, '***')
+  return url.href
+}
+
 const hidden = (text: string, secret: unknown): string => {
   if (secret === true) return '***'
-  return secret === 'url' ? text.replace(/^([\w+.-]+:\/\/[^/?#]*?):[^@/?#]*@/, '$1:***@') : text
+  return secret === 'url' ? hiddenUrl(text) : text
 }
 
 /**

@@ -10,6 +10,14 @@ export const makeDataDir = (path: string): void => {
 
 const SHORTEST = 32
 
+const readSecret = (path: string): string => {
+  try {
+    return readFileSync(path, 'utf8').trim()
+  } catch (error) {
+    throw new Error(`${path} cannot be read: ${error instanceof Error ? error.message : error}`, { cause: error })
+  }
+}
+
 /**
  * The secret kept in the data folder with mode 0600, made at first need.
  * Two processes that start at once agree on one. Throws when what is kept is too short to be a secret.
@@ -27,7 +35,7 @@ export const keptSecret = (dataDir: string): string => {
       rmSync(draft)
     }
   }
-  const secret = readFileSync(path, 'utf8').trim()
+  const secret = readSecret(path)
   if (Buffer.byteLength(secret) < SHORTEST) throw new Error(`${path} holds less than ${SHORTEST} bytes`)
   return secret
 }

@@ -1,6 +1,8 @@
 import { Elysia } from 'elysia'
 import type { Access } from '../../application/access.ts'
 import type { Accounts } from '../../application/accounts.ts'
+import type { FileLinks } from '../../application/file-links.ts'
+import type { Files } from '../../application/files.ts'
 import type { Items } from '../../application/items.ts'
 import type { Jobs } from '../../application/jobs.ts'
 import type { RateLimiter } from '../../application/ports/security.ts'
@@ -16,6 +18,8 @@ import { docsRoutes } from './docs/pages.ts'
 import { unusable } from './docs/unusable.ts'
 import { createEdge } from './edge.ts'
 import { fallbackRoutes } from './fallback.ts'
+import { linkRoutes as fileLinkRoutes } from './files/links.ts'
+import { fileRoutes } from './files/routes.ts'
 import { type Check, healthRoutes } from './health.ts'
 import { itemRoutes } from './items.ts'
 import { jobRoutes } from './jobs.ts'
@@ -32,6 +36,12 @@ export interface ApiDeps {
   readonly sessions: Sessions
   readonly accounts: Accounts
   readonly items: Items
+  readonly files: Files
+  readonly fileLinks: FileLinks
+  /** Bytes. */
+  readonly maxUploadSize: number
+  /** Base of links, without a slash at the end; known once the server listens. */
+  readonly publicUrl: () => string
   readonly jobs: Jobs
   readonly users: Users
   readonly limiter: RateLimiter
@@ -54,17 +64,17 @@ export interface ApiOptions {
 
 /** Everything that the OpenAPI document describes. */
 const createFeatures = (kernel: Kernel, deps: ApiDeps) =>
-  new Elysia()
-    .use(healthRoutes(kernel, deps.checks))
-    .use(
-      new Elysia({ prefix: '/api/v1' })
-        .use(userRoutes(kernel, deps.users))
-        .use(tokenRoutes(kernel, deps.tokens))
-        .use(sessionRoutes(kernel, deps.sessions))
-        .use(accountRoutes(kernel, deps.accounts))
-        .use(itemRoutes(kernel, deps.items))
-        .use(jobRoutes(kernel, deps.jobs)),
-    )
+  new Elysia().use(healthRoutes(kernel, deps.checks)).use(
+    new Elysia({ prefix: '/api/v1' })
+      .use(userRoutes(kernel, deps.users))
+      .use(tokenRoutes(kernel, deps.tokens))
+      .use(sessionRoutes(kernel, deps.sessions))
+      .use(accountRoutes(kernel, deps.accounts))
+      .use(itemRoutes(kernel, deps.items))
+      .use(fileRoutes(kernel, deps))
+      .use(fileLinkRoutes(kernel, deps.fileLinks, deps.publicUrl))
+      .use(jobRoutes(kernel, deps.jobs)),
+  )
 
 /** The OpenAPI document, as plain data. Needs nothing: the routes are described, not run. */
 export const describeApi = (version: string) =>

@@ -1,11 +1,16 @@
 import { HttpProblem } from './problems.ts'
 
-const tooLarge = (limit: number) => new HttpProblem('payload_too_large', `The body is larger than ${limit} bytes`)
+/** A body that is more than `limit` bytes. */
+export const tooLarge = (limit: number) =>
+  new HttpProblem('payload_too_large', `The body is larger than ${limit} bytes`)
+
+const malformed = (detail: string) => new HttpProblem('malformed_body', detail)
 
 const mediaType = (request: Request): string =>
   (request.headers.get('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
 
-const requireType = (request: Request, expected: string): void => {
+/** Throws 415 when the body says that it is of another type. */
+export const requireType = (request: Request, expected: string): void => {
   if (mediaType(request) === expected) return
   throw new HttpProblem('unsupported_media_type', `The body must be ${expected}`, { headers: { accept: expected } })
 }
@@ -28,30 +33,50 @@ const readText = async (request: Request, limit: number): Promise<string> => {
     return utf8.decode(Buffer.concat(chunks))
   } catch (error) {
     if (error instanceof HttpProblem) throw error
-    throw new HttpProblem('malformed_body', 'The body is incomplete or not UTF-8')
+    throw malformed('The body is incomplete or not UTF-8')
   }
 }
 
-/** The JSON body (RFC 8259), never larger than `limit` bytes. Throws 400, 413 or 415. */
+const DEEPEST = 64
+
+/** Whether arrays and objects lie deeper in each other than anyone needs; what walks such a tree runs out of stack. */
+const isTooDeep = (json: string): boolean => {
+  let depth = 0
+  for (let at = 0; at < json.length; at++) {
+    const character = json.charCodeAt(at)
+    if (character === 0x22) {
+      for (at++; at < json.length && json.charCodeAt(at) !== 0x22; at++) if (json.charCodeAt(at) === 0x5c) at++
+    } else if (character === 0x5b || character === 0x7b) {
+      if (++depth > DEEPEST) return true
+    } else if (character === 0x5d || character === 0x7d) depth--
+  }
+  return false
+}
+
+/** The JSON body (RFC 8259), never larger than `limit` bytes nor deeper than 64. Throws 400, 413 or 415. */
 export const readJson = async (request: Request, limit: number): Promise<unknown> => {
   requireType(request, 'application/json')
   const text = await readText(request, limit)
+  if (isTooDeep(text)) throw malformed(`The body is nested deeper than ${DEEPEST}`)
   try {
     return JSON.parse(text)
   } catch {
-    throw new HttpProblem('malformed_body', 'The body is not valid JSON')
+    throw malformed('The body is not valid JSON')
   }
 }
+
+const MOST_FIELDS = 100
 
 /** The fields of a form, by name; a field sent twice keeps all its values. Throws 400, 413 or 415. */
 export const readForm = async (request: Request, limit: number): Promise<Record<string, string | string[]>> => {
   requireType(request, 'application/x-www-form-urlencoded')
   const form: Record<string, string | string[]> = Object.create(null)
-  const fields = new URLSearchParams(await readText(request, limit))
-  for (const name of new Set(fields.keys())) {
-    const values = fields.getAll(name)
-    const [first] = values
-    form[name] = values.length === 1 && first !== undefined ? first : values
+  let count = 0
+  for (const [name, value] of new URLSearchParams(await readText(request, limit))) {
+    if (++count > MOST_FIELDS) throw malformed(`The form has more than ${MOST_FIELDS} fields`)
+    const before = form[name]
+    if (before === undefined) form[name] = value
+    else form[name] = typeof before === 'string' ? [before, value] : [...before, value]
   }
   return form
 }

@@ -1,5 +1,5 @@
 import { AppError } from '../../domain/errors.ts'
-import type { Principal } from '../../domain/session.ts'
+import type { Actor, Principal } from '../../domain/session.ts'
 
 /** What this adapter knows of one request beside what Elysia does. */
 export interface Call {
@@ -26,7 +26,7 @@ export const openCall = (request: Request): Call => {
 }
 
 /** Who makes the call. Throws `unauthenticated` on a route that let everyone in: a forgotten check fails closed. */
-export const actorOf = (call: Call): Principal => {
-  if (call.principal === null) throw new AppError('unauthenticated', 'Sign in to do this')
-  return call.principal
+export const actorOf = ({ id, principal }: Call): Actor => {
+  if (principal === null) throw new AppError('unauthenticated', 'Sign in to do this')
+  return { userId: principal.userId, sessionId: principal.sessionId, role: principal.role, requestId: id }
 }

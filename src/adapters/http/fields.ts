@@ -1,5 +1,5 @@
 import { t } from 'elysia'
-import { EMAIL_PATTERN, NAME_PATTERN, USER_LIMITS } from '../../domain/user.ts'
+import { EMAIL_PATTERN, NAME_PATTERN, USER_LIMITS, WELL_FORMED_PATTERN } from '../../domain/user.ts'
 
 export const Email = t.String({
   ...USER_LIMITS.email,
@@ -8,11 +8,18 @@ export const Email = t.String({
   openapi: { type: 'string', format: 'email', ...USER_LIMITS.email },
 })
 
-export const Name = t.String({ ...USER_LIMITS.name, pattern: NAME_PATTERN, expects: '1 to 200 visible characters' })
+export const Name = t.String({
+  ...USER_LIMITS.name,
+  pattern: NAME_PATTERN,
+  expects: '1 to 200 visible characters',
+  openapi: { type: 'string', ...USER_LIMITS.name, description: 'One line' },
+})
 
 /** A password that is being set. */
 export const Password = t.String({
   ...USER_LIMITS.password,
+  pattern: WELL_FORMED_PATTERN,
+  expects: '8 to 128 characters',
   openapi: { type: 'string', format: 'password', ...USER_LIMITS.password },
 })
 

@@ -17,11 +17,11 @@ import {
   toPatch,
   toResponse,
 } from './item-schemas.ts'
-import type { Kernel } from './kernel.ts'
+import type { Kernel, Rule } from './kernel.ts'
 import { pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { etagOf, ifMatch, isKnown } from './preconditions.ts'
 import { problems } from './problems.ts'
-import { IdParams, NoContent, parseTimestamp } from './schemas.ts'
+import { hasId, IdParams, NoContent, parseTimestamp } from './schemas.ts'
 
 const PATH = '/api/v1/items'
 
@@ -42,8 +42,13 @@ const toQuery = (query: Static<typeof ItemsQuery>, actor: { userId: number; role
   }
 }
 
-export const itemRoutes = (kernel: Kernel, items: Items) =>
-  new Elysia({ prefix: '/items', tags: ['items'] })
+export const itemRoutes = (kernel: Kernel, items: Items) => {
+  const changer: Rule = {
+    who: 'user',
+    body: 'json',
+    may: (actor, params) => hasId(params) && items.get(actor, Number(params.id)),
+  }
+  return new Elysia({ prefix: '/items', tags: ['items'] })
     .use(kernel)
     .post(
       '/',
@@ -118,7 +123,7 @@ export const itemRoutes = (kernel: Kernel, items: Items) =>
         return toResponse(item)
       },
       {
-        admit: { who: 'user', body: 'json' },
+        admit: changer,
         params: IdParams,
         body: ItemPatchBody,
         response: { 200: ItemResponse, ...problems(400, 401, 404, 412, 413, 415, 422, 429, 503, 507) },
@@ -138,3 +143,4 @@ export const itemRoutes = (kernel: Kernel, items: Items) =>
         detail: { operationId: 'deleteItem', summary: 'Delete an item' },
       },
     )
+}

@@ -10,10 +10,13 @@ import type { Limits } from './limits.ts'
 
 /** Who may call a route, how its calls are counted and what body it takes. Judged before anything else is read. */
 export interface Rule {
-  /** `check` decides by itself, and hears null for someone without a token. */
-  readonly who: 'anyone' | 'user' | 'admin' | ((principal: Principal | null) => void)
+  /** A function decides by itself, and hears null for someone without a token. */
+  readonly who: 'anyone' | 'user' | 'admin' | ((principal: Principal | null, request: Request) => void)
   readonly limit?: 'credentials' | 'none'
-  readonly body?: 'json' | 'form'
+  /** What else must hold before the body is read, with the path's parameters as they came. Throws what is wrong. */
+  readonly may?: (principal: Principal, params: Readonly<Record<string, string>>) => unknown
+  /** `stream` leaves the body to the route, which reads it as it comes. */
+  readonly body?: 'json' | 'form' | 'stream'
   /** Whether the route honours `Idempotency-Key`. */
   readonly idempotent?: true
 }
@@ -40,11 +43,12 @@ interface Deps {
 
 interface Subject {
   readonly call: Call
+  readonly params: Readonly<Record<string, string>>
   readonly request: Request
   readonly headers: Context['set']['headers']
 }
 
-type HookContext = Pick<Context, 'request' | 'set' | 'route'> & { call: Call }
+type HookContext = Pick<Context, 'request' | 'set' | 'route' | 'params'> & { call: Call }
 
 const BEARER = /^Bearer +([\w\-.~+/]+=*) *$/i
 
@@ -71,9 +75,10 @@ export const createKernel = ({ access, limits, peerOf, trustProxy, maxBodySize }
   const addressOf = (request: Request): string =>
     clientAddress(peerOf(request), request.headers.get('x-forwarded-for'), trustProxy)
 
-  const judge = async ({ call, request, headers }: Subject, route: string, rule: Rule): Promise<void> => {
+  const judge = async ({ call, request, headers, params }: Subject, route: string, rule: Rule): Promise<void> => {
     call.admitted = true
     call.route = route
+    if (rule.limit === 'credentials' || rule.body === 'form') headers['cache-control'] = 'no-store'
     let refusal: unknown = null
     if (rule.who !== 'anyone' && (typeof rule.who === 'string' || request.headers.has('authorization'))) {
       try {
@@ -87,7 +92,8 @@ export const createKernel = ({ access, limits, peerOf, trustProxy, maxBodySize }
     else if (rule.limit !== 'none') await limits.general(call.principal, () => addressOf(request), headers)
     if (refusal !== null) throw refusal
     if (rule.who === 'admin' && call.principal !== null) requireAdmin(call.principal)
-    if (typeof rule.who === 'function') rule.who(call.principal)
+    if (typeof rule.who === 'function') rule.who(call.principal, request)
+    if (rule.may !== undefined && call.principal !== null) await rule.may(call.principal, params)
   }
 
   const read = async (request: Request, kind: Rule['body']): Promise<unknown> => {
@@ -104,13 +110,13 @@ export const createKernel = ({ access, limits, peerOf, trustProxy, maxBodySize }
       admit: (rule: Rule) => ({
         // Fields are named one by one: a hook that hands on its whole context makes Elysia parse cookies, query and all.
         parse: [
-          async ({ call, request, set, route }: HookContext) => {
-            await judge({ call, request, headers: set.headers }, route, rule)
+          async ({ call, request, set, route, params }: HookContext) => {
+            await judge({ call, request, headers: set.headers, params }, route, rule)
             return read(request, rule.body)
           },
         ],
-        transform: async ({ call, request, set, route }: HookContext) => {
-          if (!call.admitted) await judge({ call, request, headers: set.headers }, route, rule)
+        transform: async ({ call, request, set, route, params }: HookContext) => {
+          if (!call.admitted) await judge({ call, request, headers: set.headers, params }, route, rule)
         },
         detail: documented(rule),
       }),

@@ -8,6 +8,7 @@ type ProtocolCode =
   | 'malformed_body'
   | 'method_not_allowed'
   | 'payload_too_large'
+  | 'range_not_satisfiable'
   | 'unsupported_grant_type'
   | 'unsupported_media_type'
   | 'validation_failed'
@@ -29,6 +30,7 @@ export const PROBLEM_STATUS: Readonly<Record<ProblemCode, ProblemStatus>> = {
   invalid_link: 400,
   invalid_request: 400,
   invalid_token: 401,
+  job_done: 409,
   job_running: 409,
   last_admin: 409,
   malformed_body: 400,
@@ -37,6 +39,7 @@ export const PROBLEM_STATUS: Readonly<Record<ProblemCode, ProblemStatus>> = {
   overloaded: 503,
   password_required: 422,
   payload_too_large: 413,
+  range_not_satisfiable: 416,
   signup_closed: 403,
   storage_full: 507,
   too_many_requests: 429,
@@ -49,7 +52,7 @@ export const PROBLEM_STATUS: Readonly<Record<ProblemCode, ProblemStatus>> = {
   wrong_password: 400,
 }
 
-export type ProblemStatus = 400 | 401 | 403 | 404 | 405 | 409 | 412 | 413 | 415 | 422 | 429 | 500 | 503 | 507
+export type ProblemStatus = 400 | 401 | 403 | 404 | 405 | 409 | 412 | 413 | 415 | 416 | 422 | 429 | 500 | 503 | 507
 
 /** One part of a request that broke its schema. `pointer` is a JSON Pointer (RFC 6901) into that part. */
 export interface InvalidPart {

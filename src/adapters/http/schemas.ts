@@ -20,6 +20,10 @@ export const IdText = integerText('^[1-9][0-9]{0,14}$', 1, MOST_ID, { descriptio
 
 export const IdParams = t.Object({ id: IdText })
 
+/** Whether the `id` of a path is one; what is none is refused with the rest of what was sent. */
+export const hasId = (params: Readonly<Record<string, string>>): params is { readonly id: string } =>
+  /^[1-9][0-9]{0,14}$/.test(params.id ?? '')
+
 /** RFC 3339, UTC, with milliseconds. */
 export const Timestamp = t.String({ openapi: { type: 'string', format: 'date-time' } })
 

@@ -7,7 +7,7 @@ import { CurrentPassword, Email, Name, Password } from './fields.ts'
 import type { Kernel, Rule } from './kernel.ts'
 import { pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { problems } from './problems.ts'
-import { body, choiceOf, IdParams, NoContent, Timestamp, toTimestamp } from './schemas.ts'
+import { body, choiceOf, hasId, IdParams, NoContent, Timestamp, toTimestamp } from './schemas.ts'
 
 const Role = choiceOf(ROLES)
 
@@ -71,12 +71,17 @@ const ADDRESS_CHANGE =
 
 export const userRoutes = (kernel: Kernel, users: Users) => {
   const registrant: Rule = { who: (actor) => users.checkSignup(actor), limit: 'credentials', body: 'json' }
+  const changer: Rule = {
+    who: 'user',
+    body: 'json',
+    may: (actor, params) => hasId(params) && users.get(actor, Number(params.id)),
+  }
   return new Elysia({ prefix: '/users', tags: ['users'] })
     .use(kernel)
     .post(
       '/',
-      async ({ body, status, set }) => {
-        const user = await users.register(body)
+      async ({ call, body, status, set }) => {
+        const user = await users.register(call.principal, body)
         set.headers.location = `/api/v1/users/${user.id}`
         return status(201, toResponse(user))
       },
@@ -155,7 +160,7 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
       async ({ call, params, body }) =>
         toResponse(await users.update(actorOf(call), Number(params.id), toChanges(body))),
       {
-        admit: { who: 'user', body: 'json' },
+        admit: changer,
         params: IdParams,
         body: ChangesBody,
         response: { 200: UserResponse, ...problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503, 507) },

@@ -20,8 +20,19 @@ export interface Connection {
   close(): void
 }
 
+const openFile = (path: string, create: boolean): Database => {
+  try {
+    return new Database(path, { create, readwrite: true, strict: true })
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw Object.assign(new Error(`${path}: ${reason}`, { cause: error }), {
+      code: sqliteCode(error) ?? 'SQLITE_CANTOPEN',
+    })
+  }
+}
+
 const connect = (path: string, create: boolean): Connection => {
-  const database = new Database(path, { create, readwrite: true, strict: true })
+  const database = openFile(path, create)
   const statements: Statement[] = []
   database.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
   database.run('PRAGMA foreign_keys = ON')

@@ -40,7 +40,9 @@ export const createFileLinkRepository = (connection: Connection): FileLinkReposi
     'INSERT INTO file_links (file_id, expires_at, created_at) VALUES (?, ?, ?) RETURNING *',
   )
   const remove = connection.prepare<unknown, [number]>('DELETE FROM file_links WHERE id = ?')
-  const expired = connection.prepare<unknown, [number]>('DELETE FROM file_links WHERE expires_at <= ?')
+  const expired = connection.prepare<unknown, [number, number]>(
+    'DELETE FROM file_links WHERE id IN (SELECT id FROM file_links WHERE expires_at <= ? LIMIT ?)',
+  )
   return {
     ...createFileLinkReader(connection),
     async insert({ fileId, expiresAt, createdAt }) {
@@ -51,8 +53,8 @@ export const createFileLinkRepository = (connection: Connection): FileLinkReposi
     async delete(id) {
       remove.run(id)
     },
-    async deleteExpired(now) {
-      expired.run(now)
+    async deleteExpired(now, limit) {
+      return expired.run(now, limit).changes
     },
   }
 }

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { AppError } from '../../domain/errors.ts'
 import { type Connection, isBusy, toAppError } from './database.ts'
+import { createWriterSource, type Writer } from './writer.ts'
 
 interface Unit<Tx> {
   readonly work: (tx: Tx) => Promise<unknown>
@@ -10,7 +11,7 @@ interface Unit<Tx> {
 }
 
 interface Options<Tx> {
-  /** Called again when a unit broke the rules and its connection had to be given up. */
+  /** Called again when a connection had to be given up. */
   readonly open: () => Connection
   readonly repositories: (writer: Connection) => Tx
   /** Called after each commit, before the promises of its units run on. */
@@ -21,15 +22,21 @@ interface Options<Tx> {
 
 export interface GroupCommit<Tx> {
   write<T>(work: (tx: Tx) => Promise<T>): Promise<T>
-  /** Runs what is queued, then closes the connection. */
-  close(): Promise<void>
+  /** Runs what is queued, then closes the connection; what has not begun after `timeout` milliseconds is rejected. */
+  close(timeout: number): Promise<void>
 }
 
 const BATCH = 512
 const QUEUE = 20_000
 const LOCK_RETRY_MS = 10
 
-const unavailable = (message: string, cause?: unknown) => new AppError('unavailable', message, { cause, retryAfter: 1 })
+const unavailable = (message: string) => new AppError('unavailable', message, { retryAfter: 1 })
+
+class Strayed extends Error {
+  constructor() {
+    super('a unit of work waited for something other than its transaction')
+  }
+}
 
 /**
  * One writer, one COMMIT for all units that wait at that moment: a disk sync costs the same for one row as for hundreds.
@@ -41,82 +48,69 @@ export const createGroupCommit = <Tx>({
   afterCommit,
   lockTimeout = 5_000,
 }: Options<Tx>): GroupCommit<Tx> => {
-  const use = (connection: Connection) => {
-    const begin = connection.prepare('BEGIN IMMEDIATE')
-    const commit = connection.prepare('COMMIT')
-    const rollback = connection.prepare('ROLLBACK')
-    const save = connection.prepare('SAVEPOINT unit')
-    const release = connection.prepare('RELEASE unit')
-    const undo = connection.prepare('ROLLBACK TO unit')
-    return { connection, tx: repositories(connection), begin, commit, rollback, save, release, undo }
-  }
   const insideUnit = new AsyncLocalStorage<true>()
-  let writer = use(open())
+  const source = createWriterSource(open, repositories)
   let queue: Unit<Tx>[] = []
   let running = false
-  let closed: (() => void) | null = null
+  let closing: { readonly at: number; readonly done: () => void } | null = null
 
-  const schedule = () => {
-    if (running) return
-    running = true
-    setImmediate(flush)
+  const rejectOverdue = (error: unknown) => {
+    const now = performance.now()
+    const patience = isBusy(error) && (closing === null || now < closing.at) ? lockTimeout : 0
+    const failure = toAppError(error)
+    for (const unit of queue) if (unit.queuedAt <= now - patience) unit.reject(failure)
+    queue = queue.filter((unit) => unit.queuedAt > now - patience)
   }
 
-  const begin = (): boolean => {
+  /** The writer inside a new transaction; null when there is none to be had now. */
+  const begin = (): Writer<Tx> | null => {
     try {
-      writer.begin.run()
-      return true
+      const writer = source.current()
+      writer.begin()
+      return writer
     } catch (error) {
-      const tooLate = isBusy(error) ? performance.now() - lockTimeout : Number.POSITIVE_INFINITY
-      const failure = toAppError(error)
-      for (const unit of queue) if (unit.queuedAt <= tooLate) unit.reject(failure)
-      queue = queue.filter((unit) => unit.queuedAt > tooLate)
-      return false
+      rejectOverdue(error)
+      return null
     }
   }
 
-  /** A unit that waits for anything but its transaction would hold up all others: it is given up, they run again. */
-  const replaceWriter = () => {
-    writer.rollback.run()
-    writer.connection.close()
-    writer = use(open())
-  }
-
-  const runUnit = async (unit: Unit<Tx>, strayed: Promise<never>): Promise<() => void> => {
-    writer.save.run()
+  const runUnit = async (writer: Writer<Tx>, unit: Unit<Tx>, strayed: Promise<never>): Promise<() => void> => {
+    writer.save()
     try {
       const value = await Promise.race([insideUnit.run(true, () => unit.work(writer.tx)), strayed])
-      writer.release.run()
+      writer.keep()
       return () => unit.resolve(value)
     } catch (error) {
       if (error instanceof Strayed) throw error
       const failure = toAppError(error)
       // A full disk or an I/O error makes SQLite roll the whole transaction back.
-      if (!writer.connection.database.inTransaction) throw failure
-      writer.undo.run()
-      writer.release.run()
+      if (!writer.inTransaction) throw failure
+      writer.undo()
+      writer.keep()
       return () => unit.reject(failure)
     }
   }
 
-  const commit = async (batch: readonly Unit<Tx>[]): Promise<void> => {
+  const commit = async (writer: Writer<Tx>, batch: readonly Unit<Tx>[]): Promise<void> => {
     const { promise: strayed, reject: stray } = Promise.withResolvers<never>()
     strayed.catch(() => {})
+    // Units await nothing but SQLite, which answers at once: whoever still waits at the next turn waits for more.
     const watch = setImmediate(() => stray(new Strayed()))
     const settle: (() => void)[] = []
     try {
-      for (const unit of batch) settle.push(await runUnit(unit, strayed))
-      writer.commit.run()
+      for (const unit of batch) settle.push(await runUnit(writer, unit, strayed))
+      writer.commit()
       for (const done of settle) done()
       afterCommit?.()
     } catch (error) {
       if (error instanceof Strayed) {
-        replaceWriter()
+        // It may still hold the transaction's repositories: the connection goes, and its neighbours run again.
+        source.giveUp()
         batch[settle.length]?.reject(error)
         queue = batch.filter((_, index) => index !== settle.length).concat(queue)
         return
       }
-      if (writer.connection.database.inTransaction) writer.rollback.run()
+      source.abandon()
       const failure = toAppError(error)
       for (const unit of batch) unit.reject(failure)
     } finally {
@@ -125,40 +119,41 @@ export const createGroupCommit = <Tx>({
   }
 
   const flush = async () => {
-    if (queue.length > 0 && begin()) await commit(queue.splice(0, BATCH))
-    else if (queue.length > 0) {
-      setTimeout(flush, LOCK_RETRY_MS)
-      return
+    const writer = queue.length > 0 ? begin() : null
+    try {
+      if (writer !== null) await commit(writer, queue.splice(0, BATCH))
+    } finally {
+      running = false
+      if (queue.length > 0) schedule(writer === null ? LOCK_RETRY_MS : 0)
+      else closing?.done()
     }
-    running = false
-    if (queue.length > 0) schedule()
-    else closed?.()
+  }
+
+  const schedule = (delay: number) => {
+    if (running) return
+    running = true
+    if (delay === 0) setImmediate(flush)
+    else setTimeout(flush, delay)
   }
 
   return {
     write<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
       if (insideUnit.getStore()) return Promise.reject(new Error('write called inside a unit of work'))
-      if (closed) return Promise.reject(unavailable('The server is stopping'))
+      if (closing) return Promise.reject(unavailable('The server is stopping'))
       if (queue.length >= QUEUE) return Promise.reject(unavailable('Too many writes are waiting'))
       return new Promise<T>((resolve, reject) => {
         const settle = resolve as (value: unknown) => void
         queue.push({ work, resolve: settle, reject, queuedAt: performance.now() })
-        schedule()
+        schedule(0)
       })
     },
 
-    async close() {
-      await new Promise<void>((resolve) => {
-        closed = resolve
-        if (!running) resolve()
+    async close(timeout) {
+      await new Promise<void>((done) => {
+        closing = { at: performance.now() + timeout, done }
+        if (!running) done()
       })
-      writer.connection.close()
+      source.close()
     },
-  }
-}
-
-class Strayed extends Error {
-  constructor() {
-    super('a unit of work waited for something other than its transaction')
   }
 }

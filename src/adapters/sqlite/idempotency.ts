@@ -17,7 +17,10 @@ export const createIdempotencyRepository = (connection: Connection): Idempotency
   const put = connection.prepare<unknown, [number, string, string, Uint8Array, string, number]>(
     'INSERT OR REPLACE INTO idempotency (user_id, route, key, fingerprint, answer, created_at) VALUES (?, ?, ?, ?, ?, ?)',
   )
-  const old = connection.prepare<unknown, [number]>('DELETE FROM idempotency WHERE created_at <= ?')
+  const old = connection.prepare<unknown, [number, number]>(
+    `DELETE FROM idempotency WHERE (user_id, route, key) IN
+       (SELECT user_id, route, key FROM idempotency WHERE created_at <= ? LIMIT ?)`,
+  )
   return {
     async find(userId, route, key) {
       const row = find.get(userId, route, key)
@@ -35,8 +38,8 @@ export const createIdempotencyRepository = (connection: Connection): Idempotency
     async put({ userId, route, key, fingerprint, answer, createdAt }) {
       put.run(userId, route, key, fingerprint, JSON.stringify(answer), createdAt)
     },
-    async deleteOld(before) {
-      old.run(before)
+    async deleteOld(before, limit) {
+      return old.run(before, limit).changes
     },
   }
 }

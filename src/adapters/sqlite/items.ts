@@ -24,8 +24,8 @@ export const createItemRepository = (connection: Connection): ItemRepository => 
     'UPDATE items SET title = ?, description = ?, data = ?, version = ?, updated_at = ? WHERE id = ?',
   )
   const remove = connection.prepare<unknown, [number]>('DELETE FROM items WHERE id = ?')
-  const owned = connection.prepare<{ id: number }, [number, number]>(
-    'DELETE FROM items WHERE id IN (SELECT id FROM items WHERE owner_id = ? LIMIT ?) RETURNING id',
+  const owned = connection.prepare<ItemRow, [number, number]>(
+    'DELETE FROM items WHERE id IN (SELECT id FROM items WHERE owner_id = ? LIMIT ?) RETURNING *',
   )
   const index = connection.prepare<unknown, [number, string, string, string]>(
     'INSERT OR REPLACE INTO items_text (rowid, title, description, owner) VALUES (?, ?, ?, ?)',
@@ -53,7 +53,7 @@ export const createItemRepository = (connection: Connection): ItemRepository => 
     async deleteOwned(ownerId, limit) {
       const gone = owned.all(ownerId, limit)
       for (const { id } of gone) unindex.run(id)
-      return gone.length
+      return gone.map(fromItemRow)
     },
   }
 }

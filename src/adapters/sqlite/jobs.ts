@@ -80,10 +80,13 @@ export const createJobRepository = (connection: Connection, onEnqueued: () => vo
   )
   const retry = connection.prepare<unknown, [number, number, number]>(
     `UPDATE OR IGNORE jobs SET state = 'queued', attempts = 0, run_at = ?, updated_at = ?
-     WHERE id = ? AND state <> 'running'`,
+     WHERE id = ? AND state IN ('queued', 'dead')`,
   )
   const remove = connection.prepare<unknown, [number]>("DELETE FROM jobs WHERE id = ? AND state <> 'running'")
-  const old = connection.prepare<unknown, [string, number]>('DELETE FROM jobs WHERE state = ? AND updated_at < ?')
+  const old = connection.prepare<unknown, [string, number, number]>(
+    `DELETE FROM jobs WHERE id IN
+       (SELECT id FROM jobs WHERE state IN ('done', 'dead') AND state = ? AND updated_at < ? LIMIT ?)`,
+  )
 
   return {
     ...createJobReader(connection),
@@ -114,9 +117,8 @@ export const createJobRepository = (connection: Connection, onEnqueued: () => vo
     async delete(id) {
       return remove.run(id).changes > 0
     },
-    async deleteFinished({ done, dead }) {
-      old.run('done', done)
-      old.run('dead', dead)
+    async deleteEnded(state, before, limit) {
+      return old.run(state, before, limit).changes
     },
   }
 }

@@ -50,7 +50,9 @@ export const createMailTokenRepository = (connection: Connection): MailTokenRepo
     'DELETE FROM mail_tokens WHERE user_id = ? AND purpose = ?',
   )
   const removeAll = connection.prepare<unknown, [number]>('DELETE FROM mail_tokens WHERE user_id = ?')
-  const expired = connection.prepare<unknown, [number]>('DELETE FROM mail_tokens WHERE expires_at <= ?')
+  const expired = connection.prepare<unknown, [number, number]>(
+    'DELETE FROM mail_tokens WHERE rowid IN (SELECT rowid FROM mail_tokens WHERE expires_at <= ? LIMIT ?)',
+  )
   return {
     ...createMailTokenReader(connection),
     async put({ userId, purpose, email, nonce, hash, expiresAt }) {
@@ -60,8 +62,8 @@ export const createMailTokenRepository = (connection: Connection): MailTokenRepo
       if (purpose === undefined) removeAll.run(userId)
       else remove.run(userId, purpose)
     },
-    async deleteExpired(now) {
-      expired.run(now)
+    async deleteExpired(now, limit) {
+      return expired.run(now, limit).changes
     },
   }
 }

@@ -3,6 +3,7 @@ import accounts from './migrations/0001_accounts.sql' with { type: 'text' }
 import jobsAndMail from './migrations/0002_jobs_and_mail.sql' with { type: 'text' }
 import items from './migrations/0003_items.sql' with { type: 'text' }
 import files from './migrations/0004_files.sql' with { type: 'text' }
+import events from './migrations/0005_events.sql' with { type: 'text' }
 
 export interface Migration {
   readonly name: string
@@ -15,6 +16,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0002_jobs_and_mail', sql: jobsAndMail },
   { name: '0003_items', sql: items },
   { name: '0004_files', sql: files },
+  { name: '0005_events', sql: events },
 ]
 
 const checksum = (sql: string) => new Bun.CryptoHasher('sha256').update(sql).digest('hex')

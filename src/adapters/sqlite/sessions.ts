@@ -53,7 +53,9 @@ export const createSessionRepository = (connection: Connection): SessionReposito
   const all = connection.prepare<unknown, [number, number | null]>(
     'DELETE FROM sessions WHERE user_id = ? AND id IS NOT ?',
   )
-  const expired = connection.prepare<unknown, [number]>('DELETE FROM sessions WHERE expires_at <= ?')
+  const expired = connection.prepare<unknown, [number, number]>(
+    'DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at <= ? LIMIT ?)',
+  )
   return {
     ...createSessionReader(connection),
     async insert({ userId, device, address, createdAt, lastUsedAt, expiresAt }) {
@@ -70,8 +72,8 @@ export const createSessionRepository = (connection: Connection): SessionReposito
     async deleteAll(userId, exceptId) {
       all.run(userId, exceptId)
     },
-    async deleteExpired(now) {
-      expired.run(now)
+    async deleteExpired(now, limit) {
+      return expired.run(now, limit).changes
     },
   }
 }
@@ -91,6 +93,9 @@ export const createRefreshTokenRepository = (connection: Connection): RefreshTok
   const spend = connection.prepare<unknown, [number, Uint8Array]>(
     'UPDATE refresh_tokens SET spent_at = ? WHERE hash = ?',
   )
+  const spent = connection.prepare<unknown, [number, number]>(
+    'DELETE FROM refresh_tokens WHERE hash IN (SELECT hash FROM refresh_tokens WHERE spent_at < ? LIMIT ?)',
+  )
   return {
     async find(hash) {
       const row = find.get(hash)
@@ -101,6 +106,9 @@ export const createRefreshTokenRepository = (connection: Connection): RefreshTok
     },
     async spend(hash, now) {
       spend.run(now, hash)
+    },
+    async deleteSpent(instant, limit) {
+      return spent.run(instant, limit).changes
     },
   }
 }

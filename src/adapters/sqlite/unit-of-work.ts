@@ -1,5 +1,6 @@
 import type { ReadTx, Tx, UnitOfWork } from '../../application/ports/persistence.ts'
 import { type Connection, openReader, openWriter, toAppError } from './database.ts'
+import { createEventReader, createEventRepository } from './events.ts'
 import { createFileLinkReader, createFileLinkRepository } from './file-links.ts'
 import { createFileReader, createFileRepository } from './files.ts'
 import { createGroupCommit } from './group-commit.ts'
@@ -14,8 +15,11 @@ import { createUserReader, createUserRepository } from './users.ts'
 export interface SqliteStore extends UnitOfWork {
   /** Rejects with `unavailable` when the database does not answer. */
   ping(): Promise<void>
-  /** Finishes queued writes, moves the write-ahead log into the database file and closes it. */
-  close(): Promise<void>
+  /**
+   * Finishes queued writes, moves the write-ahead log into the database file and closes it.
+   * Writes that a lock keeps from beginning within `timeout` milliseconds are rejected.
+   */
+  close(timeout?: number): Promise<void>
 }
 
 interface Options {
@@ -24,19 +28,32 @@ interface Options {
   readonly lockTimeout?: number
   /** Called after a commit that put jobs into the queue. */
   readonly onJobs?: () => void
-  /** For tests that must make a commit fail. */
-  readonly onOpenWriter?: (writer: Connection) => void
+  /** Called after a commit that appended events to the log. */
+  readonly onEvents?: () => void
+  /** For tests of what goes wrong: hears of each writing connection, and answers the one to use. */
+  readonly onOpenWriter?: (writer: Connection) => Connection
 }
 
-const writing = (connection: Connection, onEnqueued: () => void): Tx => ({
+/** What a commit may call for. */
+interface Marks {
+  jobs: boolean
+  events: boolean
+}
+
+const writing = (connection: Connection, marks: Marks): Tx => ({
   users: createUserRepository(connection),
   sessions: createSessionRepository(connection),
   refreshTokens: createRefreshTokenRepository(connection),
   mailTokens: createMailTokenRepository(connection),
-  jobs: createJobRepository(connection, onEnqueued),
+  jobs: createJobRepository(connection, () => {
+    marks.jobs = true
+  }),
   items: createItemRepository(connection),
   files: createFileRepository(connection),
   fileLinks: createFileLinkRepository(connection),
+  events: createEventRepository(connection, () => {
+    marks.events = true
+  }),
   idempotency: createIdempotencyRepository(connection),
 })
 
@@ -48,26 +65,26 @@ const reading = (connection: Connection): ReadTx => ({
   items: createItemReader(connection),
   files: createFileReader(connection),
   fileLinks: createFileLinkReader(connection),
+  events: createEventReader(connection),
 })
 
-export const openSqliteStore = ({ path, onOpenWriter, onJobs, ...options }: Options): SqliteStore => {
+export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, ...options }: Options): SqliteStore => {
   const open = () => {
     const writer = openWriter(path)
-    onOpenWriter?.(writer)
-    return writer
+    return onOpenWriter?.(writer) ?? writer
   }
-  let enqueued = false
+  const marks: Marks = { jobs: false, events: false }
   const commits = createGroupCommit<Tx>({
     open,
-    repositories: (connection) =>
-      writing(connection, () => {
-        enqueued = true
-      }),
+    repositories: (connection) => writing(connection, marks),
     afterCommit() {
       // Whoever hears of a commit must find it.
       snapshots.release()
-      if (enqueued) onJobs?.()
-      enqueued = false
+      const { jobs, events } = marks
+      marks.jobs = false
+      marks.events = false
+      if (jobs) onJobs?.()
+      if (events) onEvents?.()
     },
     ...options,
   })
@@ -86,8 +103,8 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, ...options }: Opti
   }
 
   let closing: Promise<void> | null = null
-  const shut = async () => {
-    await commits.close()
+  const shut = async (timeout: number) => {
+    await commits.close(timeout)
     snapshots.release()
     reader.run('PRAGMA query_only = OFF')
     reader.run('PRAGMA wal_checkpoint(TRUNCATE)')
@@ -98,8 +115,8 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, ...options }: Opti
     write: commits.write,
     read,
     ping: () => read(async () => void alive.get()),
-    close() {
-      closing ??= shut()
+    close(timeout = Number.POSITIVE_INFINITY) {
+      closing ??= shut(timeout)
       return closing
     },
   }

@@ -1,11 +1,14 @@
-import type { JobRunner } from '../../application/jobs.ts'
+import type { JobRunner } from '../../application/job-runner.ts'
 import type { Log } from '../../application/ports/system.ts'
 import type { Job } from '../../domain/job.ts'
 
 export interface Worker {
   /** Looks for work now instead of at the next poll. */
   wake(): void
-  /** Takes no more jobs; what does not end within `timeout` milliseconds goes back to the queue. */
+  /**
+   * Takes no more jobs; what does not end within `timeout` milliseconds goes back to the queue, or, when even that
+   * cannot be written in a moment, runs again once its lease is over.
+   */
   stop(timeout: number): Promise<void>
 }
 
@@ -17,6 +20,12 @@ interface Options {
   /** Milliseconds between looks for jobs whose time has come. */
   readonly poll?: number
 }
+
+/** What it may take to note that a job goes back. */
+const RELEASE_MS = 500
+
+/** How soon a recurring job that an admin removed is back. */
+const SCHEDULE_MS = 60_000
 
 export const startWorker = ({ runner, log, concurrency = 8, poll = 1_000 }: Options): Worker => {
   const stopping = new AbortController()
@@ -57,7 +66,9 @@ export const startWorker = ({ runner, log, concurrency = 8, poll = 1_000 }: Opti
     if (!looking && !stopped) void look()
   }
 
+  const schedule = () => runner.prepare().catch((error: unknown) => log.warn('the schedule cannot be kept', { error }))
   const timer = setInterval(wake, poll)
+  const scheduleTimer = setInterval(schedule, SCHEDULE_MS)
   wake()
 
   return {
@@ -65,8 +76,10 @@ export const startWorker = ({ runner, log, concurrency = 8, poll = 1_000 }: Opti
     async stop(timeout) {
       stopped = true
       clearInterval(timer)
+      clearInterval(scheduleTimer)
       const deadline = setTimeout(() => stopping.abort(new Error('the server is stopping')), timeout)
-      while (looking || running.size > 0) await Promise.race([...running, Bun.sleep(5)])
+      const end = performance.now() + timeout + RELEASE_MS
+      while ((looking || running.size > 0) && performance.now() < end) await Promise.race([...running, Bun.sleep(5)])
       clearTimeout(deadline)
     },
   }

@@ -1,3 +1,4 @@
+import type { ItemEvent, NewItemEvent } from '../../domain/event.ts'
 import type { FileLink, NewFile, NewFileLink, StoredFile } from '../../domain/file.ts'
 import type { IdempotencyRecord } from '../../domain/idempotency.ts'
 import type { Item, NewItem } from '../../domain/item.ts'
@@ -50,7 +51,8 @@ export interface SessionRepository extends SessionReader {
   delete(id: number): Promise<boolean>
   /** Ends every session of the user but the one named, if one is. */
   deleteAll(userId: number, exceptId: number | null): Promise<void>
-  deleteExpired(now: Instant): Promise<void>
+  /** Removes up to `limit` and answers how many. */
+  deleteExpired(now: Instant, limit: number): Promise<number>
 }
 
 /** A refresh token at rest: never the token, only its SHA-256. */
@@ -66,6 +68,8 @@ export interface RefreshTokenRepository {
   find(hash: Uint8Array): Promise<RefreshToken | null>
   insert(token: Omit<RefreshToken, 'spentAt'>): Promise<void>
   spend(hash: Uint8Array, now: Instant): Promise<void>
+  /** Removes up to `limit` tokens spent before `instant` and answers how many. */
+  deleteSpent(instant: Instant, limit: number): Promise<number>
 }
 
 export interface MailTokenReader {
@@ -79,7 +83,8 @@ export interface MailTokenRepository extends MailTokenReader {
   put(token: MailToken): Promise<void>
   /** Voids the user's token for one purpose, or for all. */
   delete(userId: number, purpose?: MailTokenPurpose): Promise<void>
-  deleteExpired(now: Instant): Promise<void>
+  /** Removes up to `limit` and answers how many. */
+  deleteExpired(now: Instant, limit: number): Promise<number>
 }
 
 export type NewJob = JobRequest & {
@@ -119,12 +124,12 @@ export interface JobRepository extends JobReader {
   release(attempt: Attempt, now: Instant): Promise<void>
   /** Back to the queue: every running job. Only for the one process that serves this database, before it works. */
   releaseAll(now: Instant): Promise<void>
-  /** Queues it anew with no attempts counted. False when it is running or there is none. */
+  /** Queues a waiting or dead job anew with no attempts counted. False for any other. */
   retry(id: number, now: Instant): Promise<boolean>
   /** False when it is running or there is none. */
   delete(id: number): Promise<boolean>
-  /** Removes what was finished, in either way, before these instants. */
-  deleteFinished(before: { readonly done: Instant; readonly dead: Instant }): Promise<void>
+  /** Removes up to `limit` jobs that ended in this state before `instant` and answers how many. */
+  deleteEnded(state: 'done' | 'dead', before: Instant, limit: number): Promise<number>
 }
 
 export type ItemSortField = 'created_at' | 'updated_at' | 'title'
@@ -148,8 +153,8 @@ export interface ItemRepository extends ItemReader {
   /** Stores title, description, data, version and time of the change. The row must exist. */
   update(item: Item): Promise<void>
   delete(id: number): Promise<void>
-  /** Removes up to `limit` items of an owner and answers how many. */
-  deleteOwned(ownerId: number, limit: number): Promise<number>
+  /** Removes up to `limit` items of an owner and answers what they were. */
+  deleteOwned(ownerId: number, limit: number): Promise<readonly Item[]>
 }
 
 export interface FileQuery extends PageRequest<'created_at'> {
@@ -186,14 +191,36 @@ export interface FileLinkReader {
 export interface FileLinkRepository extends FileLinkReader {
   insert(link: NewFileLink): Promise<FileLink>
   delete(id: number): Promise<void>
-  deleteExpired(now: Instant): Promise<void>
+  /** Removes up to `limit` and answers how many. */
+  deleteExpired(now: Instant, limit: number): Promise<number>
+}
+
+/** Whose changes: everyone's, those to what one user owns, or those to one item. */
+export type EventScope = 'all' | { readonly ownerId: number } | { readonly itemId: number }
+
+export interface EventReader {
+  /** In the order of their commits. */
+  list(query: {
+    readonly scope: EventScope
+    readonly after: number
+    readonly limit: number
+  }): Promise<readonly ItemEvent[]>
+  /** `last`: the newest cursor there ever was. `removed`: the newest one that retention has taken away. */
+  bounds(): Promise<{ readonly last: number; readonly removed: number }>
+}
+
+export interface EventRepository extends EventReader {
+  append(event: NewItemEvent): Promise<void>
+  /** Removes up to `limit` events older than `instant` and answers how many. */
+  deleteBefore(instant: Instant, limit: number): Promise<number>
 }
 
 export interface IdempotencyRepository {
   find(userId: number, route: string, key: string): Promise<IdempotencyRecord | null>
   /** Takes the place of an older one. */
   put(record: IdempotencyRecord): Promise<void>
-  deleteOld(before: Instant): Promise<void>
+  /** Removes up to `limit` from before and answers how many. */
+  deleteOld(before: Instant, limit: number): Promise<number>
 }
 
 /** What a transaction may read and write. */
@@ -204,6 +231,7 @@ export interface Tx {
   readonly mailTokens: MailTokenRepository
   readonly jobs: JobRepository
   readonly items: ItemRepository
+  readonly events: EventRepository
   readonly files: FileRepository
   readonly fileLinks: FileLinkRepository
   readonly idempotency: IdempotencyRepository
@@ -216,6 +244,7 @@ export interface ReadTx {
   readonly mailTokens: MailTokenReader
   readonly jobs: JobReader
   readonly items: ItemReader
+  readonly events: EventReader
   readonly files: FileReader
   readonly fileLinks: FileLinkReader
 }

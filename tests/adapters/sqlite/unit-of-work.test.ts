@@ -1,6 +1,6 @@
 import { Database } from 'bun:sqlite'
 import { expect, test } from 'bun:test'
-import { openReader } from '../../../src/adapters/sqlite/database.ts'
+import { type Connection, openReader } from '../../../src/adapters/sqlite/database.ts'
 import { unitOfWorkContract } from '../../contracts/unit-of-work.ts'
 import { openTestStore, userNamed } from '../../support/store.ts'
 
@@ -105,4 +105,63 @@ test('closing finishes queued writes and leaves no write-ahead log behind', asyn
   expect(await Bun.file(`${path}-wal`).exists()).toBe(false)
   await expect(store.write((tx) => tx.users.insert(userNamed('bob')))).rejects.toMatchObject({ code: 'unavailable' })
   expect(outside('SELECT 1 FROM users')).toHaveLength(1)
+})
+
+test('closing does not wait for a lock longer than it is told to', async () => {
+  const { store, path } = openTestStore({ lockTimeout: 60_000 })
+  const other = new Database(path)
+  other.run('BEGIN IMMEDIATE')
+  const outcome = store.write((tx) => tx.users.insert(userNamed('ann'))).catch((error: unknown) => error)
+  await store.close(1)
+  expect(await outcome).toMatchObject({ code: 'unavailable' })
+  other.close()
+})
+
+test.each(['COMMIT', 'ROLLBACK TO unit', 'RELEASE unit', 'SAVEPOINT unit'])(
+  'a writer whose %s fails, and that cannot even roll back, is replaced by another',
+  async (broken) => {
+    let failing = true
+    const refuse = (): never => {
+      throw new Error('the disk is gone')
+    }
+    const { store, outside } = openTestStore({
+      wrap(connection) {
+        const prepare = (sql: string) => {
+          const statement = connection.prepare(sql)
+          if (sql !== broken && sql !== 'ROLLBACK') return statement
+          const run = statement.run.bind(statement)
+          statement.run = (...parameters) => (failing ? refuse() : run(...parameters))
+          return statement
+        }
+        return { ...connection, prepare: prepare as Connection['prepare'] }
+      },
+    })
+    const outcomes = await Promise.allSettled([
+      store.write((tx) => tx.users.insert(userNamed('ann'))),
+      store.write(() => Promise.reject(new Error('on purpose'))),
+    ])
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+    failing = false
+    await store.write((tx) => tx.users.insert(userNamed('bob')))
+    expect(outside<{ name: string }>('SELECT name FROM users')).toEqual([{ name: 'bob' }])
+  },
+)
+
+test('a writer that cannot be opened again makes writes unavailable until it can', async () => {
+  let opened = 0
+  let missing = false
+  const { store } = openTestStore({
+    wrap(connection) {
+      opened++
+      if (missing) throw Object.assign(new Error('gone'), { code: 'SQLITE_CANTOPEN' })
+      return connection
+    },
+  })
+  missing = true
+  const stray = store.write(() => new Promise(() => {}))
+  await expect(stray).rejects.toThrow('other than its transaction')
+  await expect(store.write((tx) => tx.users.insert(userNamed('ann')))).rejects.toMatchObject({ code: 'unavailable' })
+  missing = false
+  await store.write((tx) => tx.users.insert(userNamed('ann')))
+  expect(opened).toBe(3)
 })

@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from 'bun:test'
 import { openSqliteStore } from '../../../src/adapters/sqlite/unit-of-work.ts'
 import { startWorker } from '../../../src/adapters/worker/worker.ts'
-import { createJobRunner, type JobHandler, type JobHandlers } from '../../../src/application/jobs.ts'
+import { createJobRunner, type JobHandler, type JobHandlers } from '../../../src/application/job-runner.ts'
 import type { Job } from '../../../src/domain/job.ts'
 import { testClock } from '../../support/clock.ts'
 import { recordingLog } from '../../support/skep.ts'
@@ -20,6 +20,9 @@ const open = (run: JobHandler['run'], options: { deadline?: number; every?: numb
   const handlers: JobHandlers = {
     mail: { deadline: options.deadline ?? 1_000, run },
     'password-forgotten': nothing,
+    'forget-user': nothing,
+    'delete-blob': nothing,
+    'sweep-blobs': nothing,
     'clean-up': options.every === undefined ? nothing : { ...nothing, every: options.every },
   }
   const deps = { handlers, clock, log, random: () => 0.5 }

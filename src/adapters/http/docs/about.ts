@@ -43,6 +43,7 @@ export const TAGS = [
   { name: 'auth', description: 'Signing in, and what proves it' },
   { name: 'users', description: 'Accounts: your own and, for admins, all' },
   { name: 'items', description: 'Things with a title, a description and any data' },
+  { name: 'files', description: 'Uploads, their content, and links that open it to others' },
   { name: 'admin', description: 'What only admins may do' },
   { name: 'operations', description: 'Whether the server works' },
 ]
@@ -87,6 +88,7 @@ export const PROBLEM_DESCRIPTIONS: Readonly<Record<string, string>> = {
   409: 'The present state forbids it; `code` says why',
   413: 'The body is too large',
   415: 'The body has another media type than the one expected',
+  416: 'The file has no such bytes; `Content-Range` says how many it has',
   422: 'The request does not have the expected form; `errors` names each fault',
   429: 'Too many requests; try again after `Retry-After` seconds',
   500: 'Something went wrong on our side; `request_id` names it in the log',

@@ -8,6 +8,7 @@ import { contentOf, correctSchema } from './schema.ts'
 const MEDIA_TYPES: Readonly<Record<string, string>> = {
   json: 'application/json',
   form: 'application/x-www-form-urlencoded',
+  stream: 'multipart/form-data',
 }
 
 const PROBLEM_TYPE = 'application/problem+json'
@@ -61,6 +62,14 @@ const bodyOf = (raw: Node, kind: string, components: Components): Node => ({
 
 const SECURITY_OF: Readonly<Record<string, readonly unknown[]>> = { anyone: [], optional: OPTIONAL_SECURITY }
 
+const IDEMPOTENCY_KEY = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  required: false,
+  description: 'Sent again with the same key within 24 hours, the same request takes effect once and is answered alike',
+  schema: { type: 'string', pattern: '^[\\x21-\\x7e]{1,255}$' },
+}
+
 const failure: unknown = JSON.parse(JSON.stringify(ProblemResponse))
 
 /** One operation as the plugin gives it, corrected. What its route admits (`x-admit`) tells who, how often and what. */
@@ -70,6 +79,7 @@ export const correctOperation = (raw: Node, components: Components): Node => {
   const limited = 'who' in admit && admit.limit !== 'none'
   const responses: Node = { ...nodeAt(raw, 'responses'), 500: { content: { json: { schema: failure } } } }
   const parameters = listAt(raw, 'parameters').map((parameter) => parameterOf(parameter, components))
+  if (admit.idempotent === true) parameters.push(IDEMPOTENCY_KEY)
   return {
     operationId,
     ...(tags === undefined ? {} : { tags }),

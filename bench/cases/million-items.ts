@@ -1,0 +1,169 @@
+import { Database } from 'bun:sqlite'
+import { ownerWord } from '../../src/adapters/sqlite/item-rows.ts'
+import { fetched } from '../lib/beside.ts'
+import type { Case, Context, Figure } from '../lib/case.ts'
+import { startLoad } from '../lib/load.ts'
+import { databaseOf, type Member, signUp, startSkep } from '../lib/skep.ts'
+import { median, percentile } from '../lib/statistics.ts'
+import type { OneByOneInput, OneByOneReport } from '../loads/one-by-one.ts'
+
+const ITEMS = 1_000_000
+const IN_ONE_COMMIT = 5_000
+const WORDS = 1_000
+const TITLE_WORDS = 3
+/** With so many of so many words, each word is in one item of a hundred. */
+const ITEM_WORDS = 10
+const SIZE = 20
+const PAGES = 300
+const QUERIES = 300
+const TIMEOUT_SECONDS = 240
+
+const SYLLABLES = ['ba', 'de', 'fi', 'go', 'hu', 'ka', 'le', 'mi', 'no', 'ru'] as const
+const syllable = (digit: number) => SYLLABLES[digit % SYLLABLES.length] ?? ''
+/** All of one length, so that none is the beginning of another. */
+const wordOf = (index: number) => syllable(Math.floor(index / 100)) + syllable(Math.floor(index / 10)) + syllable(index)
+
+/** Integers from 0 that look like chance and are the same in every run (Lehmer's, as `minstd_rand`). */
+const createChance = (seed: number) => {
+  let state = seed
+  return (below: number) => {
+    state = (state * 48_271) % 2_147_483_647
+    return state % below
+  }
+}
+
+/** As the program writes items, but many in one commit, and without waiting for the disk. */
+const fill = (path: string, ownerId: number, progress: (text: string) => void): void => {
+  using database = new Database(path, { readwrite: true, create: false, strict: true })
+  database.run('PRAGMA synchronous = OFF')
+  database.run('PRAGMA cache_size = -500000')
+  using insert = database.prepare<unknown, [number, number, string, string, string, number, number]>(
+    `INSERT INTO items (id, owner_id, title, description, data, version, created_at, updated_at)
+     VALUES (?, ?, ?, ?, ?, 1, ?, ?)`,
+  )
+  using index = database.prepare<unknown, [number, string, string, string]>(
+    'INSERT INTO items_text (rowid, title, description, owner) VALUES (?, ?, ?, ?)',
+  )
+  const chance = createChance(1)
+  const words = (count: number) => Array.from({ length: count }, () => wordOf(chance(WORDS))).join(' ')
+  const start = Date.now() - ITEMS
+  const owner = ownerWord(ownerId)
+  const insertFrom = database.transaction((first: number) => {
+    for (let id = first; id < first + IN_ONE_COMMIT; id++) {
+      const [title, description, at] = [words(TITLE_WORDS), words(ITEM_WORDS - TITLE_WORDS), start + id]
+      insert.run(id, ownerId, title, description, JSON.stringify({ number: id }), at, at)
+      index.run(id, title, description, owner)
+    }
+  })
+  for (let first = 1; first <= ITEMS; first += IN_ONE_COMMIT) {
+    insertFrom(first)
+    if (first % 250_000 === 1) progress(`item ${first} of ${ITEMS}`)
+  }
+}
+
+const prepare = async ({ form, progress }: Context, folder: string): Promise<{ member: Member; seconds: number }> => {
+  const skep = await startSkep(form, { folder, core: null })
+  const member = await signUp(skep.url)
+  await skep.stop()
+  const from = performance.now()
+  fill(databaseOf(folder), member.id, progress)
+  return { member, seconds: (performance.now() - from) / 1_000 }
+}
+
+/** Kinds of requests, each many times and in turn, so that whatever slows the machine meets all. */
+const timeInTurn = async <Kind extends string>(
+  { cores }: Context,
+  token: string,
+  kinds: Readonly<Record<Kind, readonly string[]>>,
+): Promise<(kind: Kind) => readonly number[]> => {
+  const names = Object.keys(kinds) as Kind[]
+  const most = Math.max(...names.map((name) => kinds[name].length))
+  const turns = Array.from({ length: most }, (_, index) =>
+    names.flatMap((name) => {
+      const url = kinds[name][index]
+      return url === undefined ? [] : [{ name, url }]
+    }),
+  ).flat()
+  const input: OneByOneInput = { token, urls: turns.map(({ url }) => url) }
+  const options = { core: cores.load, seconds: TIMEOUT_SECONDS }
+  const times = await startLoad<OneByOneReport>('one-by-one', input, options).report
+  return (kind) => times.filter((_, index) => turns[index]?.name === kind)
+}
+
+interface Page {
+  readonly items: readonly { readonly title: string }[]
+  readonly total: number | null
+  readonly next_cursor: string | null
+}
+
+/** Lists and searches of someone who owns a million items. */
+export const millionItems: Case = {
+  name: 'million-items',
+  about: 'pages by cursor at both ends of 1 000 000 items, and words searched among them',
+  async run(context) {
+    const folder = context.folder()
+    const { member, seconds } = await prepare(context, folder)
+    const { token } = member
+    context.progress(`prepared in ${seconds.toFixed(0)} s`)
+    await using skep = await startSkep(context.form, { folder, core: context.cores.server })
+    const list = `${skep.url}/api/v1/items/?size=${SIZE}`
+    const get = async (url: string) =>
+      JSON.parse((await fetched(url, { headers: { authorization: `Bearer ${token}` } })).body) as Page
+
+    const followUp = async (sort: string, page: number): Promise<string> => {
+      const url = `${list}&sort=${sort}`
+      const { next_cursor } = await get(`${url}&page=${page}`)
+      const next = `${url}&cursor=${next_cursor}`
+      if (next_cursor === null || (await get(next)).items.length !== SIZE) throw new Error(`no page after ${page}`)
+      return next
+    }
+    const last = ITEMS / SIZE
+    const often = (url: string) => Array.from({ length: PAGES }, () => url)
+    const ends = {
+      newest: often(await followUp('-created_at', 1)),
+      oldest: often(await followUp('-created_at', last - 1)),
+      firstTitles: often(await followUp('title', 1)),
+      lastTitles: often(await followUp('title', last - 1)),
+    }
+    await timeInTurn(context, token, ends)
+    const pages = await timeInTurn(context, token, ends)
+
+    const found = await get(`${list}&q=${wordOf(0)}`)
+    if (found.total === null || Math.abs(found.total - ITEMS / 100) > ITEMS / 1_000 || found.items.length !== SIZE) {
+      throw new Error(`${wordOf(0)} was found ${found.total} times`)
+    }
+    const chance = createChance(2)
+    const some = (query: (word: string) => string) =>
+      Array.from({ length: QUERIES }, (_, index) => list + query(wordOf((index * 7 + chance(7)) % WORDS)))
+    const searches = {
+      word: some((word) => `&q=${word}`),
+      byTitle: some((word) => `&q=${word}&sort=title`),
+      twoWords: some((word) => `&q=${word}+${wordOf(chance(WORDS))}`),
+      prefix: some((word) => `&q=${word.slice(0, 4)}`),
+    }
+    const queries = await timeInTurn(context, token, searches)
+
+    const byCursor = (name: string, first: readonly number[], final: readonly number[]): Figure[] => {
+      const [from, to] = [median(first), median(final)]
+      return [
+        { name: `${name}, last page`, unit: 'ms', value: to },
+        { name: `${name}, last by first page`, unit: '', value: to / from, bar: { of: 'value', atMost: 2 } },
+      ]
+    }
+    const search = (name: string, times: readonly number[], bar: Pick<Figure, 'bar'> = {}): Figure[] => [
+      { name: `${name}, p50`, unit: 'ms', value: percentile(times, 50) },
+      { name: `${name}, p99`, unit: 'ms', value: percentile(times, 99), ...bar },
+    ]
+    return {
+      figures: [
+        ...byCursor('newest to oldest', pages('newest'), pages('oldest')),
+        ...byCursor('by title', pages('firstTitles'), pages('lastTitles')),
+        ...search('q', queries('word'), { bar: { of: 'value', atMost: 20 } }),
+        ...search('q by title', queries('byTitle')),
+        ...search('q of two words', queries('twoWords')),
+        ...search('q of a beginning', queries('prefix')),
+      ],
+      detail: { form: context.form.name, items: ITEMS, prepared_in_seconds: seconds },
+    }
+  },
+}

@@ -1,0 +1,35 @@
+import type { Server } from './server.ts'
+import type { LoadResult } from './wrk.ts'
+
+const LEAST_LOG_BYTES = 60
+const EXPECTED_HEADERS = ['x-request-id', 'ratelimit-remaining']
+
+export interface Answer {
+  readonly body: string
+  readonly headers: Headers
+}
+
+/** One request. Rejects when it is answered otherwise than expected. */
+export const fetched = async (url: string, init: RequestInit & { readonly status?: number } = {}): Promise<Answer> => {
+  const { status = 200, ...request } = init
+  const response = await fetch(url, request)
+  const body = await response.text()
+  if (response.status !== status) throw new Error(`${url} answered ${response.status}: ${body}`)
+  return { body, headers: response.headers }
+}
+
+/** Throws unless both do the same, and Skep all that it does for every request. */
+export const checkAlike = (own: Answer, raw: Answer, normalize: (body: string) => string = (body) => body): void => {
+  if (normalize(own.body) !== normalize(raw.body)) {
+    throw new Error(`the floor answers something else: ${raw.body} against ${own.body}`)
+  }
+  const missing = EXPECTED_HEADERS.filter((name) => !own.headers.has(name))
+  if (missing.length > 0) throw new Error(`without ${missing.join(', ')} this is another measurement`)
+}
+
+/** A check that throws when requests were answered and not logged. */
+export const loggedBy =
+  (skep: Server) =>
+  ({ requests }: LoadResult): void => {
+    if (skep.takeLog() < requests * LEAST_LOG_BYTES) throw new Error('requests were answered and not logged')
+  }

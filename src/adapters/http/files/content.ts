@@ -1,0 +1,69 @@
+import type { Context } from 'elysia'
+import { requestedRange } from '../../../domain/byte-range.ts'
+import type { StoredFile } from '../../../domain/file.ts'
+import { isKnown } from '../preconditions.ts'
+import { HttpProblem } from '../problems.ts'
+
+/** What a browser draws and never runs. */
+const SAFE_IMAGES = ['image/jpeg', 'image/png', 'image/gif', 'image/webp', 'image/avif']
+
+const percent = (character: string) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`
+
+/** RFC 6266: the name in ASCII for old clients, and as it is (RFC 8187). */
+const disposition = ({ contentType, filename }: StoredFile): string => {
+  const kind = SAFE_IMAGES.includes(contentType) ? 'inline' : 'attachment'
+  const ascii = filename.replace(/[^ -~]|["\\%]/gu, '_')
+  return `${kind}; filename="${ascii}"; filename*=UTF-8''${encodeURIComponent(filename).replace(/['()*]/g, percent)}`
+}
+
+/** Whether `If-Range` lets a part be sent (RFC 9110 section 13.1.5). No date of ours could stand in it. */
+const allowsPart = (request: Request, etag: string): boolean => {
+  const condition = request.headers.get('if-range')
+  return condition === null || condition.trim() === etag
+}
+
+/** The part asked for, as RFC 9110 section 14.2 defines it: for GET alone. Throws `range_not_satisfiable`. */
+const partOf = (request: Request, size: number, etag: string) => {
+  if (request.method !== 'GET' || !allowsPart(request, etag)) return null
+  const range = requestedRange(request.headers.get('range'), size)
+  if (range === 'unsatisfiable') {
+    const headers = { 'content-range': `bytes */${size}`, 'accept-ranges': 'bytes' }
+    throw new HttpProblem('range_not_satisfiable', `The file has ${size} bytes`, { headers })
+  }
+  return range === 'whole' ? null : range
+}
+
+const typeOf = ({ contentType }: StoredFile) =>
+  contentType.startsWith('text/') ? `${contentType}; charset=utf-8` : contentType
+
+export interface Served {
+  readonly file: StoredFile
+  readonly open: () => Promise<Blob>
+  /** Whether pages of other origins may show it. */
+  readonly shared: boolean
+}
+
+/** Sends a file or a part of it. It comes from strangers: nothing in it may run under our origin. */
+export const sendContent = async ({ file, open, shared }: Served, request: Request, set: Context['set']) => {
+  const etag = `"${file.sha256}"`
+  const known = isKnown(request, etag)
+  const part = known ? null : partOf(request, file.size, etag)
+  const blob = known ? null : await open()
+  const { headers } = set
+  headers.etag = etag
+  // Each use asks again: a link can be taken back.
+  headers['cache-control'] = 'private, no-cache'
+  headers['content-security-policy'] = "sandbox; default-src 'none'"
+  if (shared) headers['cross-origin-resource-policy'] = 'cross-origin'
+  if (blob === null) {
+    set.status = 304
+    return new Response(null, { status: 304 })
+  }
+  headers['accept-ranges'] = 'bytes'
+  headers['content-disposition'] = disposition(file)
+  if (part === null) return new Response(blob, { headers: { 'content-type': typeOf(file) } })
+  set.status = 206
+  headers['content-range'] = `bytes ${part.first}-${part.last}/${file.size}`
+  const body = blob.slice(part.first, part.last + 1)
+  return new Response(body, { status: 206, headers: { 'content-type': typeOf(file) } })
+}

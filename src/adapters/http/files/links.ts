@@ -1,0 +1,123 @@
+import { Type } from '@sinclair/typebox'
+import { Elysia, type Static, t } from 'elysia'
+import type { FileLinks, SignedLink } from '../../../application/file-links.ts'
+import { LINK_LIFE } from '../../../domain/file.ts'
+import { actorOf } from '../call.ts'
+import type { Kernel } from '../kernel.ts'
+import { pageQuery, pageResponse, toPageRequest, toPageResponse } from '../pages.ts'
+import { problems } from '../problems.ts'
+import { body, IdParams, IdText, NoContent, Timestamp, toTimestamp } from '../schemas.ts'
+
+const LinkBody = body('FileLinkRequest', {
+  // Elysia's own takes "60" for a number.
+  expires_in: Type.Integer({ ...LINK_LIFE, description: 'Seconds until it opens nothing any more' }),
+})
+
+const LinkResponse = t.Object(
+  {
+    id: t.Integer(),
+    url: t.String({ description: 'Opens the content without a token', openapi: { type: 'string', format: 'uri' } }),
+    expires_at: Timestamp,
+  },
+  { title: 'FileLink' },
+)
+
+const LinkParams = t.Object({ ...IdParams.properties, link_id: IdText })
+
+const SORTS = ['created_at'] as const
+
+/** What the address of a signed link carries. */
+export const SignedQuery = t.Object({
+  link: t.Optional(t.String({ maxLength: 20, description: 'Of a signed link, as are `expires` and `signature`' })),
+  expires: t.Optional(t.String({ maxLength: 20 })),
+  signature: t.Optional(t.String({ maxLength: 100 })),
+})
+
+const SIGNED = ['link', 'expires', 'signature'] as const
+
+/** Whether the request brings what a signed link does. */
+export const isSigned = (request: Request): boolean => {
+  const { searchParams } = new URL(request.url)
+  return SIGNED.every((name) => searchParams.has(name))
+}
+
+const contentPath = (fileId: number) => `/api/v1/files/${fileId}/content`
+
+export const linkRoutes = (kernel: Kernel, links: FileLinks, publicUrl: () => string) => {
+  const toResponse = ({ link, parts, signature }: SignedLink): Static<typeof LinkResponse> => ({
+    id: link.id,
+    url: `${publicUrl()}${contentPath(link.fileId)}?link=${link.id}&expires=${parts.expires}&signature=${signature}`,
+    expires_at: toTimestamp(link.expiresAt),
+  })
+
+  const created = (signed: SignedLink) => ({
+    status: 201,
+    headers: {
+      location: `/api/v1/files/${signed.link.fileId}/links/${signed.link.id}`,
+      'cache-control': 'no-store',
+    },
+    body: JSON.stringify(toResponse(signed)),
+  })
+
+  return new Elysia({ prefix: '/files/:id/links', tags: ['files'] })
+    .use(kernel)
+    .post(
+      '',
+      ({ call, params, body, request, idempotently }) => {
+        const actor = actorOf(call)
+        const fileId = Number(params.id)
+        const sent = { fileId, ...body }
+        return idempotently({ request, actor, route: 'POST /api/v1/files/:id/links', sent, answer: created }, (wish) =>
+          links.create(actor, fileId, body.expires_in, wish),
+        )
+      },
+      {
+        admit: { who: 'user', body: 'json', idempotent: true },
+        params: IdParams,
+        body: LinkBody,
+        response: { 201: LinkResponse, ...problems(400, 401, 404, 409, 413, 415, 422, 429, 503, 507) },
+        detail: { operationId: 'createFileLink', summary: 'Make a link that opens a file without a token' },
+      },
+    )
+    .get(
+      '',
+      async ({ call, params, query, set }) => {
+        set.headers['cache-control'] = 'no-store'
+        const request = toPageRequest(query, SORTS, { field: 'created_at', descending: true })
+        return toPageResponse(await links.list(actorOf(call), Number(params.id), request), request, toResponse)
+      },
+      {
+        admit: { who: 'user' },
+        params: IdParams,
+        query: t.Object(pageQuery(SORTS)),
+        response: { 200: pageResponse(LinkResponse), ...problems(400, 401, 404, 422, 429, 503) },
+        detail: { operationId: 'listFileLinks', summary: 'Links to a file that have not expired' },
+      },
+    )
+    .get(
+      '/:link_id',
+      async ({ call, params, set }) => {
+        set.headers['cache-control'] = 'no-store'
+        return toResponse(await links.get(actorOf(call), Number(params.id), Number(params.link_id)))
+      },
+      {
+        admit: { who: 'user' },
+        params: LinkParams,
+        response: { 200: LinkResponse, ...problems(400, 401, 404, 422, 429, 503) },
+        detail: { operationId: 'getFileLink', summary: 'A link to a file' },
+      },
+    )
+    .delete(
+      '/:link_id',
+      async ({ call, params, status }) => {
+        await links.remove(actorOf(call), Number(params.id), Number(params.link_id))
+        return status(204, undefined)
+      },
+      {
+        admit: { who: 'user' },
+        params: LinkParams,
+        response: { 204: NoContent, ...problems(400, 401, 404, 422, 429, 503, 507) },
+        detail: { operationId: 'deleteFileLink', summary: 'Take a link back: it opens nothing from now on' },
+      },
+    )
+}

@@ -1,0 +1,163 @@
+import { Busboy } from '@fastify/busboy'
+import type { Upload } from '../../../application/files.ts'
+import { requireType, tooLarge } from '../body.ts'
+import { HttpProblem } from '../problems.ts'
+
+/** The only part that an upload has. */
+const FIELD = 'file'
+
+/** What boundaries, headers and whatever surrounds the part may take beside it. */
+const FRAMING = 64 * 1_024
+
+/**
+ * The engine does not see how much memory the pieces of a body hold, and lets them pile up: after so many bytes it is
+ * told to look. That takes some milliseconds, and bounds the memory of a body of any size.
+ */
+const COLLECTED_AFTER = 16 * 1_048_576
+
+const malformed = () => new HttpProblem('malformed_body', 'The body is incomplete or not multipart/form-data')
+
+const notOneFile = () =>
+  new HttpProblem('validation_failed', 'The body does not have the expected form', {
+    errors: [{ in: 'body', pointer: `/${FIELD}`, detail: 'Expected one file, and nothing else' }],
+  })
+
+const ESCAPES: Readonly<Record<string, string>> = { '%0A': '\n', '%0D': '\r', '%22': '"' }
+
+/** Browsers escape these three (HTML, section 4.10.21.8), and no percent sign: what they mean cannot always be told. */
+const withoutEscapes = (name: string) => name.replace(/%0[AD]|%22/gi, (code) => ESCAPES[code.toUpperCase()] ?? '')
+
+interface Parser {
+  /** Takes what arrived, and answers what it held of the file. Throws when it is refused. */
+  push(bytes: Uint8Array): Promise<readonly Uint8Array[]>
+  /** To be called when everything has arrived. */
+  end(): Promise<readonly Uint8Array[]>
+  /** As the client means it; null until the file has begun. */
+  filename(): string | null
+}
+
+const openBusboy = (contentType: string) => {
+  try {
+    return new Busboy({
+      headers: { 'content-type': contentType },
+      limits: { parts: 1, files: 1, fields: 0, headerPairs: 100 },
+    })
+  } catch {
+    throw malformed()
+  }
+}
+
+const createParser = (contentType: string): Parser => {
+  const busboy = openBusboy(contentType)
+  let found: string | null = null
+  let pieces: Uint8Array[] = []
+  let failure: HttpProblem | null = null
+  // After a failure the parser may call back for nothing any more: this goes on with whoever waits.
+  let goOn = () => {}
+  const fail = (problem: HttpProblem) => {
+    failure ??= problem
+    goOn()
+  }
+
+  busboy.on('file', (field, stream, filename: string | undefined) => {
+    stream.on('error', () => fail(malformed()))
+    stream.on('data', (bytes: Uint8Array) => pieces.push(bytes))
+    // A form sends a field in which no file was chosen as one without a name.
+    if (field !== FIELD || filename === undefined || filename === '') fail(notOneFile())
+    else found = withoutEscapes(filename)
+  })
+  for (const limit of ['partsLimit', 'filesLimit', 'fieldsLimit'] as const) busboy.on(limit, () => fail(notOneFile()))
+  busboy.on('error', () => fail(malformed()))
+
+  const advance = async (start: (done: () => void) => void): Promise<readonly Uint8Array[]> => {
+    if (failure === null) {
+      await new Promise<void>((resolve) => {
+        goOn = resolve
+        start(resolve)
+      })
+    }
+    if (failure !== null) throw failure
+    const arrived = pieces
+    pieces = []
+    return arrived
+  }
+
+  return {
+    push: (bytes) => advance((done) => busboy.write(bytes, () => done())),
+    end: () =>
+      advance((done) => {
+        busboy.on('finish', done)
+        busboy.end()
+      }),
+    filename: () => found,
+  }
+}
+
+/** The body, piece by piece, as it is asked for; what goes wrong on the way is a problem of whoever sends it. */
+const piecesOf = async function* (request: Request, limit: number): AsyncGenerator<Uint8Array> {
+  let size = 0
+  let collectAt = COLLECTED_AFTER
+  try {
+    for await (const bytes of request.body ?? []) {
+      size += bytes.byteLength
+      if (size > limit + FRAMING) throw tooLarge(limit)
+      yield bytes
+      if (size < collectAt) continue
+      Bun.gc(true)
+      collectAt = size + COLLECTED_AFTER
+    }
+  } catch (error) {
+    throw error instanceof HttpProblem ? error : malformed()
+  }
+}
+
+/**
+ * The one file of a multipart body (RFC 7578), read only as fast as its content is. Throws 400, 413, 415 or 422, and
+ * so does the content: when it ends, the whole body was right. Whoever stops before that need not read on.
+ */
+export const readUpload = async (request: Request, limit: number): Promise<Upload> => {
+  requireType(request, 'multipart/form-data')
+  if (Number(request.headers.get('content-length') ?? 0) > limit + FRAMING) throw tooLarge(limit)
+  const parser = createParser(request.headers.get('content-type') ?? '')
+  const source = piecesOf(request, limit)
+
+  /** What the next piece of the body held of the file; null after the last. */
+  const advance = async (): Promise<readonly Uint8Array[] | null> => {
+    const next = await source.next()
+    return next.done === true ? null : parser.push(next.value)
+  }
+
+  const firstPieces = async () => {
+    for (let pieces = await advance(); pieces !== null; pieces = await advance()) {
+      if (parser.filename() !== null) return pieces
+    }
+    const pieces = await parser.end()
+    if (parser.filename() === null) throw notOneFile()
+    return pieces
+  }
+
+  const content = async function* (first: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+    let size = 0
+    try {
+      for (let pieces: readonly Uint8Array[] | null = first; pieces !== null; pieces = await advance()) {
+        for (const bytes of pieces) {
+          size += bytes.byteLength
+          if (size > limit) throw tooLarge(limit)
+          yield bytes
+        }
+      }
+      // The end of the file may come out only now.
+      yield* await parser.end()
+    } finally {
+      await source.return(undefined)
+    }
+  }
+
+  try {
+    const first = await firstPieces()
+    return { filename: parser.filename() ?? '', content: content(first) }
+  } catch (error) {
+    await source.return(undefined)
+    throw error
+  }
+}

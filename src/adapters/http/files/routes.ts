@@ -1,0 +1,188 @@
+import { Elysia, type Static, t } from 'elysia'
+import type { FileLinks } from '../../../application/file-links.ts'
+import type { Files } from '../../../application/files.ts'
+import { AppError, notFound } from '../../../domain/errors.ts'
+import type { StoredFile } from '../../../domain/file.ts'
+import { actorOf, type Call } from '../call.ts'
+import type { Kernel, Rule } from '../kernel.ts'
+import { pageQuery, pageResponse, toPageRequest, toPageResponse } from '../pages.ts'
+import { problems } from '../problems.ts'
+import { IdParams, IdText, NoContent, Timestamp, toTimestamp } from '../schemas.ts'
+import { type Served, sendContent } from './content.ts'
+import { isSigned, SignedQuery } from './links.ts'
+import { readUpload } from './multipart.ts'
+
+const PATH = '/api/v1/files'
+
+export const FileResponse = t.Object(
+  {
+    id: t.Integer(),
+    filename: t.String({ description: 'As it was uploaded, without a path' }),
+    content_type: t.String({ description: 'Judged by content' }),
+    size: t.Integer({ description: 'Bytes' }),
+    sha256: t.String({ description: 'Of the content, in hexadecimal' }),
+    owner_id: t.Integer(),
+    created_at: Timestamp,
+    path: t.String({ description: 'Where the content is' }),
+  },
+  { title: 'File' },
+)
+
+const toResponse = (file: StoredFile): Static<typeof FileResponse> => ({
+  id: file.id,
+  filename: file.filename,
+  content_type: file.contentType,
+  size: file.size,
+  sha256: file.sha256,
+  owner_id: file.ownerId,
+  created_at: toTimestamp(file.createdAt),
+  path: `${PATH}/${file.id}/content`,
+})
+
+const created = (file: StoredFile) => ({
+  status: 201,
+  headers: { location: `${PATH}/${file.id}` },
+  body: JSON.stringify(toResponse(file)),
+})
+
+const SORTS = ['created_at'] as const
+
+const FilesQuery = t.Object({ ...pageQuery(SORTS), owner_id: t.Optional(IdText) })
+
+/** For the document: the body is read as it comes, and by no schema. */
+const UPLOAD = {
+  content: {
+    'multipart/form-data': {
+      schema: {
+        type: 'object' as const,
+        title: 'Upload',
+        required: ['file'],
+        properties: { file: { type: 'string' as const, format: 'binary' } },
+      },
+    },
+  },
+}
+
+const binary = (description: string) =>
+  t.String({
+    description,
+    contentMediaType: 'application/octet-stream',
+    openapi: { type: 'string', format: 'binary' },
+  })
+
+const withToken: Rule = { who: 'user' }
+
+/** A token or a signed link: without either, nobody gets further. */
+const withTokenOrLink: Rule = {
+  who: (principal, request) => {
+    if (principal === null && !isSigned(request)) throw new AppError('unauthenticated', 'Sign in to do this')
+  },
+}
+
+export interface FileRoutesDeps {
+  readonly files: Files
+  readonly fileLinks: FileLinks
+  /** Bytes. */
+  readonly maxUploadSize: number
+}
+
+export const fileRoutes = (kernel: Kernel, { files, fileLinks, maxUploadSize }: FileRoutesDeps) => {
+  const find = async (call: Call, fileId: number, query: Static<typeof SignedQuery>): Promise<Served> => {
+    const { link, expires, signature } = query
+    if (link === undefined || expires === undefined || signature === undefined) {
+      const file = await files.get(actorOf(call), fileId)
+      return { file, open: () => files.open(file), shared: false }
+    }
+    if (!/^[1-9]\d{0,14}$/.test(link) || !/^[1-9]\d{0,11}$/.test(expires)) throw notFound('File')
+    const parts = { fileId, linkId: Number(link), expires: Number(expires) }
+    const file = await fileLinks.resolve(parts, signature)
+    return { file, open: () => files.open(file), shared: true }
+  }
+
+  return new Elysia({ prefix: '/files', tags: ['files'] })
+    .use(kernel)
+    .post(
+      '/',
+      async ({ call, request, idempotently }) => {
+        const actor = actorOf(call)
+        await using received = await files.receive(actor, await readUpload(request, maxUploadSize))
+        const sent = { sha256: received.sha256, filename: received.filename }
+        return await idempotently({ request, actor, route: `POST ${PATH}`, sent, answer: created }, (wish) =>
+          received.keep(wish),
+        )
+      },
+      {
+        admit: { who: 'user', body: 'stream', idempotent: true },
+        response: { 201: FileResponse, ...problems(400, 401, 409, 413, 415, 422, 429, 503, 507) },
+        detail: { operationId: 'uploadFile', summary: 'Upload a file', requestBody: UPLOAD },
+      },
+    )
+    .get(
+      '/',
+      async ({ call, query }) => {
+        const actor = actorOf(call)
+        const request = toPageRequest(query, SORTS, { field: 'created_at', descending: true })
+        const everyone = actor.role === 'admin' ? null : actor.userId
+        const ownerId = query.owner_id === undefined ? everyone : Number(query.owner_id)
+        return toPageResponse(await files.list(actor, { ...request, ownerId }), request, toResponse)
+      },
+      {
+        admit: withToken,
+        query: FilesQuery,
+        response: { 200: pageResponse(FileResponse), ...problems(400, 401, 403, 422, 429, 503) },
+        detail: { operationId: 'listFiles', summary: 'List files: your own or, for an admin, all' },
+      },
+    )
+    .get('/:id', async ({ call, params }) => toResponse(await files.get(actorOf(call), Number(params.id))), {
+      admit: withToken,
+      params: IdParams,
+      response: { 200: FileResponse, ...problems(400, 401, 404, 422, 429, 503) },
+      detail: { operationId: 'getFile', summary: 'What is known of a file' },
+    })
+    .delete(
+      '/:id',
+      async ({ call, params, status }) => {
+        await files.remove(actorOf(call), Number(params.id))
+        return status(204, undefined)
+      },
+      {
+        admit: withToken,
+        params: IdParams,
+        response: { 204: NoContent, ...problems(400, 401, 404, 422, 429, 503, 507) },
+        detail: { operationId: 'deleteFile', summary: 'Delete a file; its links open nothing from now on' },
+      },
+    )
+    .get(
+      '/:id/content',
+      async ({ call, params, query, request, set }) =>
+        sendContent(await find(call, Number(params.id), query), request, set),
+      {
+        admit: withTokenOrLink,
+        params: IdParams,
+        query: SignedQuery,
+        response: {
+          200: binary('The content'),
+          206: binary('The part that `Range` asked for'),
+          304: t.Void({ description: 'You have this content' }),
+          ...problems(400, 401, 404, 416, 422, 429, 503),
+        },
+        detail: { operationId: 'getFileContent', summary: 'The content of a file, or a part of it' },
+      },
+    )
+    .head(
+      '/:id/content',
+      async ({ call, params, query, request, set }) =>
+        sendContent(await find(call, Number(params.id), query), request, set),
+      {
+        admit: withTokenOrLink,
+        params: IdParams,
+        query: SignedQuery,
+        response: {
+          200: t.Void({ description: 'What GET would say of the content' }),
+          304: t.Void({ description: 'You have this content' }),
+          ...problems(400, 401, 404, 422, 429, 503),
+        },
+        detail: { operationId: 'headFileContent', summary: 'What is said of the content of a file' },
+      },
+    )
+}

@@ -1,0 +1,124 @@
+import { type Job, type JobKind, RECURRING_KINDS, retryDelay } from '../domain/job.ts'
+import type { NewJob, UnitOfWork } from './ports/persistence.ts'
+import type { Clock, Log } from './ports/system.ts'
+
+/** How one kind of job is done. */
+export interface JobHandler {
+  /** Milliseconds after which an attempt counts as failed, whether it returns or not. */
+  readonly deadline: number
+  /** Milliseconds between runs of a kind that comes back by itself. */
+  readonly every?: number
+  /** May run more than once for one job. `signal` aborts at the deadline and when the server stops. */
+  run(job: Job, signal: AbortSignal): Promise<void>
+}
+
+export type JobHandlers = Readonly<Record<JobKind, JobHandler>>
+
+export interface JobRunner {
+  /** Queues what comes back by itself, unless it waits already. To be called before work begins, and now and then. */
+  prepare(): Promise<void>
+  /** Takes up to `limit` due jobs; nobody else has these attempts. */
+  claim(limit: number): Promise<readonly Job[]>
+  /** Does one claimed job and notes how it ended. When `stop` aborts, an unfinished one goes back to the queue. */
+  run(job: Job, stop: AbortSignal): Promise<void>
+}
+
+interface RunnerDeps {
+  readonly unitOfWork: UnitOfWork
+  readonly handlers: JobHandlers
+  readonly clock: Clock
+  readonly log: Log
+  /** 0 to 1. */
+  readonly random: () => number
+}
+
+/** Longer than any deadline: a lease that runs out means that its worker is gone. */
+const LEASE = 90_000
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error)).slice(0, 1_000)
+
+const isKnown = (handlers: JobHandlers, kind: string): kind is JobKind => Object.hasOwn(handlers, kind)
+
+/** Runs `work` until it settles, `deadline` passes or `stop` aborts, whichever is first. */
+const within = async (
+  deadline: number,
+  stop: AbortSignal,
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<void> => {
+  const late = new AbortController()
+  const signal = AbortSignal.any([late.signal, stop])
+  const timer = setTimeout(() => late.abort(new Error(`no end within ${deadline} ms`)), deadline)
+  const aborted = new Promise<never>((_, reject) => {
+    if (signal.aborted) reject(signal.reason)
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
+  try {
+    await Promise.race([work(signal), aborted])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: RunnerDeps): JobRunner => {
+  /** The next run of a kind that comes back by itself; null for all others. */
+  const next = (name: string): NewJob | null => {
+    const kind = RECURRING_KINDS.find((recurring) => recurring === name)
+    const every = kind === undefined ? undefined : handlers[kind].every
+    if (kind === undefined || every === undefined) return null
+    const now = clock.now()
+    return { kind, payload: {}, now, runAt: now + every, key: kind }
+  }
+
+  const finish = (job: Job) =>
+    unitOfWork.write(async (tx) => {
+      await tx.jobs.complete(job, clock.now())
+      const following = next(job.kind)
+      if (following !== null) await tx.jobs.enqueue(following)
+    })
+
+  const fail = async (job: Job, error: unknown) => {
+    const now = clock.now()
+    const delay = retryDelay(job.attempts, random())
+    const runAt = delay === null ? null : Math.round(now + delay)
+    const fields = { job_id: job.id, kind: job.kind, attempts: job.attempts, error }
+    if (runAt === null) log.error('job is dead', fields)
+    else log.warn('job failed, will be retried', fields)
+    await unitOfWork.write(async (tx) => {
+      await tx.jobs.fail(job, { now, error: reasonOf(error), runAt })
+      const following = runAt === null ? next(job.kind) : null
+      if (following !== null) await tx.jobs.enqueue(following)
+    })
+  }
+
+  return {
+    async prepare() {
+      await unitOfWork.write(async (tx) => {
+        for (const kind of RECURRING_KINDS) {
+          const first = next(kind)
+          if (first !== null) await tx.jobs.enqueue(first)
+        }
+      })
+    },
+
+    async claim(limit) {
+      const now = clock.now()
+      if (!(await unitOfWork.read((tx) => tx.jobs.hasDue(now)))) return []
+      return unitOfWork.write((tx) => tx.jobs.claim({ now, leaseUntil: now + LEASE, limit }))
+    },
+
+    async run(job, stop) {
+      try {
+        // A job that ends its process each time never gets to fail.
+        if (retryDelay(job.attempts - 1, 0) === null) throw new Error('started too often without an end')
+        if (!isKnown(handlers, job.kind)) throw new Error(`no handler for ${job.kind}`)
+        const handler = handlers[job.kind]
+        await within(handler.deadline, stop, async (signal) => handler.run(job, signal))
+        await finish(job)
+        log.debug('job done', { job_id: job.id, kind: job.kind, attempts: job.attempts })
+      } catch (error) {
+        if (stop.aborted) await unitOfWork.write((tx) => tx.jobs.release(job, clock.now()))
+        else await fail(job, error)
+      }
+    },
+  }
+}

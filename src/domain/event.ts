@@ -1,0 +1,18 @@
+import type { Item } from './item.ts'
+import type { Instant } from './user.ts'
+
+export type ItemEventName = 'item.created' | 'item.updated' | 'item.deleted'
+
+/** A change to an item, as it is in the log: who, what, when, from which request. */
+export interface ItemEvent {
+  /** Grows with every commit; what commits later has a higher one. */
+  readonly cursor: number
+  readonly event: ItemEventName
+  /** As it was after the change, or before it was deleted. */
+  readonly item: Item
+  readonly actorId: number
+  readonly requestId: string
+  readonly createdAt: Instant
+}
+
+export type NewItemEvent = Omit<ItemEvent, 'cursor'>

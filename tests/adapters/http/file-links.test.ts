@@ -1,0 +1,198 @@
+import { describe, expect, test } from 'bun:test'
+import { createFirstAdmin } from '../../support/admin.ts'
+import { testClock } from '../../support/clock.ts'
+import { createMailbox } from '../../support/mail.ts'
+import { type Member, startSkep, type TestSkep } from '../../support/skep.ts'
+import { upload } from '../../support/uploads.ts'
+
+const clock = testClock()
+const skep = await startSkep({ ACCESS_TOKEN_TTL: '30d' }, { mailer: createMailbox(), clock })
+const root = await createFirstAdmin(skep)
+
+interface LinkBody {
+  readonly id: number
+  readonly url: string
+  readonly expires_at: string
+  readonly code?: string
+}
+
+const link = (ann: Member, fileId: number, expiresIn: unknown = 60, headers = {}) =>
+  skep.call<LinkBody>('POST', `/files/${fileId}/links`, { token: ann.token, json: { expires_in: expiresIn }, headers })
+
+const open = async (url: string, headers = {}) => (await fetch(url, { headers })).status
+
+const prepare = async (server: TestSkep = skep) => {
+  const ann = await server.member()
+  const { body: file } = await upload(server.call, { token: ann.token })
+  return { ann, file }
+}
+
+describe('a signed link', () => {
+  test('opens the content without a token', async () => {
+    const { ann, file } = await prepare()
+    const { status, headers, body } = await link(ann, file.id)
+    expect([status, headers.get('location')]).toEqual([201, `/api/v1/files/${file.id}/links/${body.id}`])
+    expect(Object.keys(body).sort()).toEqual(['expires_at', 'id', 'url'])
+    expect(body.url).toStartWith(`${skep.url}/api/v1/files/${file.id}/content?link=${body.id}&expires=`)
+    expect(Date.parse(body.expires_at)).toBe(clock.now() + 60_000)
+    const response = await fetch(body.url)
+    expect([response.status, (await response.bytes()).length]).toEqual([200, file.size])
+    expect(response.headers.get('content-security-policy')).toBe("sandbox; default-src 'none'")
+    expect(await open(body.url, { range: 'bytes=0-3' })).toBe(206)
+    expect((await fetch(body.url, { method: 'HEAD' })).status).toBe(200)
+  })
+
+  test('opens nothing but its file’s content', async () => {
+    const { ann, file } = await prepare()
+    const { body } = await link(ann, file.id)
+    const query = new URL(body.url).search
+    expect((await skep.call('GET', `/files/${file.id}${query}`)).status).toBe(401)
+    expect((await skep.call('GET', `/files/${file.id}/links${query}`)).status).toBe(401)
+  })
+
+  test.each<[string, (url: URL) => unknown]>([
+    ['a later expiry', (url) => url.searchParams.set('expires', String(Number(url.searchParams.get('expires')) + 1))],
+    ['another link', (url) => url.searchParams.set('link', String(Number(url.searchParams.get('link')) + 1))],
+    ['another signature', (url) => url.searchParams.set('signature', 'A'.repeat(43))],
+    ['a shorter signature', (url) => url.searchParams.set('signature', 'A')],
+    ['no signature', (url) => url.searchParams.set('signature', '')],
+    [
+      'the same signature, spelled otherwise',
+      (url) => url.searchParams.set('signature', `${url.searchParams.get('signature')}=`),
+    ],
+    ['a leading zero', (url) => url.searchParams.set('link', `0${url.searchParams.get('link')}`)],
+    ['words for numbers', (url) => url.searchParams.set('expires', 'never')],
+  ])('with %s opens nothing', async (_, change) => {
+    const { ann, file } = await prepare()
+    const url = new URL((await link(ann, file.id)).body.url)
+    change(url)
+    expect(await open(url.href)).toBe(404)
+  })
+
+  test('moved to another file opens nothing', async () => {
+    const { ann, file } = await prepare()
+    const other = (await upload(skep.call, ann)).body
+    const { url } = (await link(ann, file.id)).body
+    expect(await open(url.replace(`/files/${file.id}/`, `/files/${other.id}/`))).toBe(404)
+  })
+
+  test.each(['link', 'expires', 'signature'])('without its %s is no link: 401', async (name) => {
+    const { ann, file } = await prepare()
+    const url = new URL((await link(ann, file.id)).body.url)
+    url.searchParams.delete(name)
+    expect(await open(url.href)).toBe(401)
+  })
+
+  test('of another server’s secret opens nothing', async () => {
+    const other = await startSkep({}, { mailer: createMailbox(), clock })
+    const [ours, theirs] = [await prepare(), await prepare(other)]
+    const { url } = (await link(ours.ann, ours.file.id)).body
+    const { search } = new URL(url)
+    expect(await open(`${other.url}/api/v1/files/${theirs.file.id}/content${search}`)).toBe(404)
+  })
+
+  test('expires when it says', async () => {
+    const { ann, file } = await prepare()
+    const { body } = await link(ann, file.id, 10)
+    clock.advance(9_999)
+    expect(await open(body.url)).toBe(200)
+    clock.advance(1)
+    expect(await open(body.url)).toBe(404)
+    expect((await skep.call('GET', `/files/${file.id}/links/${body.id}`, { token: ann.token })).status).toBe(404)
+    const list = await skep.call('GET', `/files/${file.id}/links`, { token: ann.token })
+    expect(list.body).toMatchObject({ items: [], total: 0 })
+  })
+
+  test('that is taken back opens nothing at once, and others go on', async () => {
+    const { ann, file } = await prepare()
+    const [one, other] = [(await link(ann, file.id)).body, (await link(ann, file.id)).body]
+    const path = `/files/${file.id}/links/${one.id}`
+    expect((await skep.call('DELETE', path, { token: ann.token })).status).toBe(204)
+    expect([await open(one.url), await open(other.url)]).toEqual([404, 200])
+    expect((await skep.call('DELETE', path, { token: ann.token })).status).toBe(404)
+  })
+
+  test('goes with its file, and with its owner', async () => {
+    const [one, other] = [await prepare(), await prepare()]
+    const urls = [(await link(one.ann, one.file.id)).body.url, (await link(other.ann, other.file.id)).body.url] as const
+    await skep.call('DELETE', `/files/${one.file.id}`, { token: one.ann.token })
+    await skep.call('DELETE', '/users/me', { token: other.ann.token })
+    expect([await open(urls[0]), await open(urls[1])]).toEqual([404, 404])
+  })
+
+  test('counts against the address that uses it', async () => {
+    const limited = await startSkep({ RATE_LIMIT: '6/1m' }, { mailer: createMailbox() })
+    const { ann, file } = await prepare(limited)
+    const made = await limited.call<LinkBody>('POST', `/files/${file.id}/links`, {
+      token: ann.token,
+      json: { expires_in: 60 },
+    })
+    const statuses: number[] = []
+    for (let n = 0; n < 7; n++) statuses.push(await open(made.body.url))
+    expect([statuses[0], statuses.at(-1)]).toEqual([200, 429])
+  })
+})
+
+describe('making links', () => {
+  test.each([0, -1, 604_801, 1.5, '60', null])('expires_in %p is 422', async (expiresIn) => {
+    const { ann, file } = await prepare()
+    expect((await link(ann, file.id, expiresIn)).status).toBe(422)
+  })
+
+  test('up to seven days ahead', async () => {
+    const { ann, file } = await prepare()
+    expect(Date.parse((await link(ann, file.id, 604_800)).body.expires_at) - clock.now()).toBe(604_800_000)
+  })
+
+  test('is for those who see the file', async () => {
+    const { ann, file } = await prepare()
+    const bob = await skep.member()
+    expect((await link(bob, file.id)).status).toBe(404)
+    expect((await link(root, file.id)).status).toBe(201)
+    const { body } = await link(ann, file.id)
+    for (const method of ['GET', 'DELETE']) {
+      expect((await skep.call(method, `/files/${file.id}/links/${body.id}`, { token: bob.token })).status).toBe(404)
+    }
+  })
+
+  test('lists and shows them as they were made', async () => {
+    const { ann, file } = await prepare()
+    const made = [(await link(ann, file.id)).body, (await link(ann, file.id)).body]
+    const { body } = await skep.call('GET', `/files/${file.id}/links`, { token: ann.token })
+    expect(body).toMatchObject({ items: made.toReversed(), total: 2 })
+    const one = await skep.call<LinkBody>('GET', `/files/${file.id}/links/${made[0]?.id}`, { token: ann.token })
+    expect(Object.is(one.body.url, made[0]?.url)).toBe(true)
+  })
+
+  test('a link of one file is none of another', async () => {
+    const { ann, file } = await prepare()
+    const other = (await upload(skep.call, ann)).body
+    const { body } = await link(ann, file.id)
+    expect((await skep.call('DELETE', `/files/${other.id}/links/${body.id}`, { token: ann.token })).status).toBe(404)
+    expect(await open(body.url)).toBe(200)
+  })
+
+  test('under one Idempotency-Key happens once', async () => {
+    const { ann, file } = await prepare()
+    const headers = { 'idempotency-key': 'once' }
+    const [first, again] = [await link(ann, file.id, 60, headers), await link(ann, file.id, 60, headers)]
+    expect([again.status, again.body.id, again.headers.get('idempotency-replayed')]).toEqual([
+      201,
+      first.body.id,
+      'true',
+    ])
+    expect((await link(ann, file.id, 61, headers)).body.code).toBe('idempotency_mismatch')
+    const other = (await upload(skep.call, ann)).body
+    expect((await link(ann, other.id, 60, headers)).body.code).toBe('idempotency_mismatch')
+  })
+
+  test('PUBLIC_URL is the base of what they say', async () => {
+    const named = await startSkep({ PUBLIC_URL: 'https://files.example.com/base/' }, { mailer: createMailbox() })
+    const { ann, file } = await prepare(named)
+    const { body } = await named.call<LinkBody>('POST', `/files/${file.id}/links`, {
+      token: ann.token,
+      json: { expires_in: 60 },
+    })
+    expect(body.url).toStartWith(`https://files.example.com/base/api/v1/files/${file.id}/content?link=`)
+  })
+})

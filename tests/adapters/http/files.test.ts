@@ -1,0 +1,287 @@
+import { describe, expect, test } from 'bun:test'
+import { existsSync, readdirSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { createFirstAdmin } from '../../support/admin.ts'
+import { createMailbox } from '../../support/mail.ts'
+import { startSkep, type TestSkep } from '../../support/skep.ts'
+import { outsideOf } from '../../support/store.ts'
+import { type FileBody, MULTIPART, multipart, PNG, part, streamedUpload, upload } from '../../support/uploads.ts'
+
+const skep = await startSkep({ MAX_UPLOAD_SIZE: '64kb' }, { mailer: createMailbox() })
+const anything = await startSkep({ UPLOAD_TYPES: '*/*' }, { mailer: createMailbox() })
+const root = await createFirstAdmin(skep)
+
+const blobsOf = ({ dataDir }: TestSkep): readonly string[] =>
+  readdirSync(join(dataDir, 'files'), { recursive: true })
+    .map(String)
+    .filter((name) => name.includes('/'))
+
+const rowsOf = ({ dataDir }: TestSkep): readonly unknown[] => outsideOf(dataDir).files ?? []
+
+/** Waits for what happens after the answer. */
+const eventually = async (holds: () => boolean) => {
+  for (let waited = 0; !holds() && waited < 200; waited++) await Bun.sleep(10)
+  expect(holds()).toBe(true)
+}
+
+const large = (size: number) => {
+  const bytes = new Uint8Array(size)
+  bytes.set(PNG)
+  return bytes
+}
+
+const send = (server: TestSkep, token: string, body: Uint8Array<ArrayBuffer>, type = MULTIPART) =>
+  server.call<FileBody>('POST', '/files/', { token, body, headers: { 'content-type': type } })
+
+describe('uploading', () => {
+  test('answers 201 with the file and its Location', async () => {
+    const ann = await skep.member()
+    const { status, headers, body } = await upload(skep.call, { token: ann.token })
+    expect(status).toBe(201)
+    expect(headers.get('location')).toBe(`/api/v1/files/${body.id}`)
+    expect(body).toEqual({
+      id: body.id,
+      filename: 'picture.png',
+      content_type: 'image/png',
+      size: PNG.length,
+      sha256: new Bun.CryptoHasher('sha256').update(PNG).digest('hex'),
+      owner_id: ann.id,
+      created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+      path: `/api/v1/files/${body.id}/content`,
+    })
+    expect((await skep.call('GET', `/files/${body.id}`, { token: ann.token })).body).toEqual({ ...body })
+  })
+
+  test('takes the form that fetch makes', async () => {
+    const { token } = await skep.member()
+    const form = new FormData()
+    form.set('file', new File([PNG], 'größe "1".png', { type: 'image/png' }))
+    const response = await fetch(`${skep.url}/api/v1/files/`, {
+      method: 'POST',
+      body: form,
+      headers: { authorization: `Bearer ${token}` },
+    })
+    expect([response.status, await response.json()]).toEqual([
+      201,
+      expect.objectContaining({ filename: 'größe "1".png' }),
+    ])
+  })
+
+  test.each([
+    ['../../../etc/passwd.png', 'passwd.png'],
+    ['C:\\\\fakepath\\\\cat.png', 'cat.png'],
+    ['naïve – 猫.png', 'naïve – 猫.png'],
+    ['a%0D%0ASet-Cookie: x.png', 'aSet-Cookie: x.png'],
+    ['say %22hi%22.png', 'say "hi".png'],
+    [`${'x'.repeat(300)}.png`, 'x'.repeat(255)],
+  ])('keeps the name %s as %s, on no path of the disk', async (given, kept) => {
+    const { token } = await skep.member()
+    const { body } = await upload(skep.call, { token, filename: given })
+    expect(body.filename).toBe(kept)
+    for (const name of blobsOf(skep)) expect(name).toMatch(/^[0-9a-f]{2}\/[0-9a-f]{32}$/)
+    const { headers } = await skep.call('GET', `/files/${body.id}/content`, { token })
+    const [, encoded = ''] =
+      /; filename\*=UTF-8''([\w%.~!#$&+^`|-]+)$/.exec(headers.get('content-disposition') ?? '') ?? []
+    expect(decodeURIComponent(encoded)).toBe(kept)
+  })
+
+  test.each<[string, Uint8Array | string]>([
+    ['a page that calls itself a picture', '<!doctype html><script>alert(1)</script>'],
+    ['a drawing that can run scripts', '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'],
+    ['another kind of picture', 'GIF89a\x01\0\x01\0\0\0\0;'],
+    ['nothing', ''],
+    ['the first bytes of a picture', PNG.subarray(0, 4)],
+  ])('refuses %s, whatever its name and declared type say', async (_, content) => {
+    const { token } = await skep.member()
+    const before = blobsOf(skep).length
+    const { status, body } = await upload(skep.call, { token, content, filename: 'x.png', type: 'image/png' })
+    expect([status, body.code, body.detail]).toEqual([400, 'invalid_file_type', 'Invalid file type'])
+    expect(blobsOf(skep)).toHaveLength(before)
+  })
+
+  test('UPLOAD_TYPES=*/* takes everything, and still judges by content', async () => {
+    const { token } = await anything.member()
+    const typeOf = async (content: Uint8Array | string) =>
+      (await upload(anything.call, { token, content })).body.content_type
+    expect(await typeOf(PNG)).toBe('image/png')
+    expect(await typeOf('%PDF-1.7\n')).toBe('application/pdf')
+    expect(await typeOf('<!doctype html><script>alert(1)</script>')).toBe('text/plain')
+    expect(await typeOf('')).toBe('text/plain')
+    expect(await typeOf(new Uint8Array([0, 1, 2, 3]))).toBe('application/octet-stream')
+  })
+
+  test('up to MAX_UPLOAD_SIZE; one byte more is 413 and leaves nothing', async () => {
+    const { token } = await skep.member()
+    expect((await upload(skep.call, { token, content: large(65_536) })).status).toBe(201)
+    const before = blobsOf(skep).length
+    const { status, body } = await upload(skep.call, { token, content: large(65_537) })
+    expect([status, body.code]).toEqual([413, 'payload_too_large'])
+    expect(blobsOf(skep)).toHaveLength(before)
+  })
+
+  test('refuses a body of unknown length as soon as it is too large', async () => {
+    const { token } = await skep.member()
+    const before = blobsOf(skep).length
+    const body = streamedUpload(1_000_000, large(10_000))
+    const answer = await skep.call<FileBody>('POST', '/files/', { token, body, headers: { 'content-type': MULTIPART } })
+    expect([answer.status, answer.body.code]).toEqual([413, 'payload_too_large'])
+    expect(blobsOf(skep)).toHaveLength(before)
+  })
+
+  test.each<[string, Uint8Array<ArrayBuffer>]>([
+    ['no part', multipart()],
+    ['a text where the file should be', multipart(part('name="file"', 'hello', 'text/plain'))],
+    ['a file under another name', multipart(part('name="other"; filename="x.png"', PNG))],
+    ['a field in which no file was chosen', multipart(part('name="file"; filename=""', ''))],
+    ['two files', multipart(part('name="file"; filename="1.png"', PNG), part('name="file"; filename="2.png"', PNG))],
+    [
+      'a field before the file',
+      multipart(part('name="note"', 'x', 'text/plain'), part('name="file"; filename="x"', PNG)),
+    ],
+    [
+      'a field after the file',
+      multipart(part('name="file"; filename="x"', PNG), part('name="note"', 'x', 'text/plain')),
+    ],
+  ])('%s is 422 and leaves nothing', async (_, body) => {
+    const { token } = await skep.member()
+    const before = blobsOf(skep).length
+    const answer = await send(skep, token, body)
+    expect([answer.status, answer.body.code]).toEqual([422, 'validation_failed'])
+    expect(answer.body).toMatchObject({ errors: [{ in: 'body', pointer: '/file' }] })
+    expect(blobsOf(skep)).toHaveLength(before)
+  })
+
+  test.each<[string, number, string, Uint8Array<ArrayBuffer>, string]>([
+    ['another media type', 415, 'unsupported_media_type', PNG, 'image/png'],
+    ['JSON', 415, 'unsupported_media_type', new Uint8Array(Buffer.from('{}')), 'application/json'],
+    ['no boundary', 400, 'malformed_body', multipart(part('name="file"; filename="x"', PNG)), 'multipart/form-data'],
+    ['another boundary', 400, 'malformed_body', multipart(), 'multipart/form-data; boundary=other'],
+    ['no end', 400, 'malformed_body', new Uint8Array(part('name="file"; filename="x"', PNG)), MULTIPART],
+    [
+      'headers without an end',
+      400,
+      'malformed_body',
+      new Uint8Array(part('name="file"', '').subarray(0, 40)),
+      MULTIPART,
+    ],
+    ['nothing at all', 400, 'malformed_body', new Uint8Array(), MULTIPART],
+  ])('%s is %i', async (_, status, code, body, type) => {
+    const { token } = await skep.member()
+    const before = blobsOf(skep).length
+    const answer = await send(skep, token, body, type)
+    expect([answer.status, answer.body.code]).toEqual([status, code])
+    expect(blobsOf(skep)).toHaveLength(before)
+  })
+
+  test('is for people who are signed in, and nothing is read for others', async () => {
+    const answers = [await upload(skep.call), await upload(skep.call, { token: 'nonsense', content: large(100_000) })]
+    expect(answers.map(({ status }) => status)).toEqual([401, 401])
+  })
+
+  test('of a body that never ends is answered before it does', async () => {
+    const { token } = await skep.member()
+    const { hostname, port } = new URL(skep.url)
+    const socket = connect(Number(port), hostname)
+    const answered = new Promise<string>((resolve) => socket.once('data', (bytes) => resolve(bytes.toString('latin1'))))
+    const head = `POST /api/v1/files/ HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nContent-Type: ${MULTIPART}\r\nContent-Length: 60000\r\n\r\n`
+    socket.write(head)
+    socket.write(part('name="file"; filename="x.png"', 'GIF89a'.padEnd(5_000)))
+    expect(await answered).toStartWith('HTTP/1.1 400 ')
+    socket.destroy()
+  })
+
+  test.each([
+    ['Content-Length: 60000', ''],
+    ['Transfer-Encoding: chunked', '2000\r\n'],
+  ])('that is aborted half-way (%s) leaves no file and no row', async (framing, chunk) => {
+    const { token } = await skep.member()
+    const [blobs, rows] = [blobsOf(skep).length, rowsOf(skep).length]
+    const { hostname, port } = new URL(skep.url)
+    const socket = connect(Number(port), hostname)
+    socket.write(
+      `POST /api/v1/files/ HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nContent-Type: ${MULTIPART}\r\n${framing}\r\n\r\n`,
+    )
+    const half = Buffer.concat([part('name="file"; filename="x.png"', PNG).subarray(0, -2), Buffer.alloc(8_192)])
+    socket.write(Buffer.concat([Buffer.from(chunk), half.subarray(0, 8_192), Buffer.from(chunk === '' ? '' : '\r\n')]))
+    await eventually(() => blobsOf(skep).length === blobs + 1)
+    expect(blobsOf(skep).filter((name) => name.endsWith('.part'))).toHaveLength(1)
+    socket.destroy()
+    await eventually(() => blobsOf(skep).length === blobs)
+    expect(rowsOf(skep)).toHaveLength(rows)
+  })
+
+  test('under one Idempotency-Key happens once, and only one of the blobs stays', async () => {
+    const { token } = await skep.member()
+    const headers = { 'idempotency-key': 'once' }
+    const [blobs, rows] = [blobsOf(skep).length, rowsOf(skep).length]
+    const first = await upload(skep.call, { token, headers })
+    const again = await upload(skep.call, { token, headers })
+    expect([first.status, again.status, again.body]).toEqual([201, 201, first.body])
+    expect(again.headers.get('idempotency-replayed')).toBe('true')
+    expect(again.headers.get('location')).toBe(first.headers.get('location'))
+    const other = await upload(skep.call, { token, headers, filename: 'other.png' })
+    expect([other.status, other.body.code]).toEqual([422, 'idempotency_mismatch'])
+    expect([blobsOf(skep).length - blobs, rowsOf(skep).length - rows]).toEqual([1, 1])
+  })
+})
+
+describe('a file', () => {
+  test('is seen by its owner and by admins; to others it does not exist', async () => {
+    const [ann, bob] = [await skep.member(), await skep.member()]
+    const { id } = (await upload(skep.call, { token: ann.token })).body
+    for (const path of [`/files/${id}`, `/files/${id}/content`, `/files/${id}/links`]) {
+      const statuses = [ann.token, root.token, bob.token, undefined].map(
+        async (token) => (await skep.call('GET', path, { token })).status,
+      )
+      expect({ path, statuses: await Promise.all(statuses) }).toEqual({ path, statuses: [200, 200, 404, 401] })
+    }
+    expect((await skep.call('DELETE', `/files/${id}`, { token: bob.token })).status).toBe(404)
+  })
+
+  test('that is deleted is gone at once, and its bytes soon after', async () => {
+    const { token } = await skep.member()
+    const before = blobsOf(skep)
+    const { id } = (await upload(skep.call, { token })).body
+    expect((await skep.call('DELETE', `/files/${id}`, { token })).status).toBe(204)
+    expect((await skep.call('GET', `/files/${id}/content`, { token })).status).toBe(404)
+    expect((await skep.call('DELETE', `/files/${id}`, { token })).status).toBe(404)
+    await eventually(() => blobsOf(skep).length === before.length)
+  })
+
+  test('goes with its owner, and so do its bytes', async () => {
+    const ann = await skep.member()
+    const before = blobsOf(skep).length
+    const ids = [(await upload(skep.call, ann)).body.id, (await upload(skep.call, ann)).body.id]
+    expect((await skep.call('DELETE', '/users/me', { token: ann.token })).status).toBe(204)
+    await eventually(() => blobsOf(skep).length === before)
+    for (const id of ids) expect((await skep.call('GET', `/files/${id}`, { token: root.token })).status).toBe(404)
+  })
+
+  test('lists come in pages of one’s own; admins see everyone’s and may choose', async () => {
+    const [ann, bob] = [await skep.member(), await skep.member()]
+    const uploaded = []
+    for (let n = 0; n < 3; n++)
+      uploaded.push((await upload(skep.call, { token: ann.token, filename: `${n}.png` })).body.id)
+    await upload(skep.call, { token: bob.token })
+    interface Page {
+      readonly items: readonly FileBody[]
+      readonly total: number
+      readonly next_cursor: string | null
+    }
+    const list = (query: string, token = ann.token) => skep.call<Page>('GET', `/files/?${query}`, { token })
+    const first = (await list('size=2')).body
+    expect([first.total, first.items.map(({ id }) => id)]).toEqual([3, uploaded.toReversed().slice(0, 2)])
+    const rest = (await list(`size=2&cursor=${first.next_cursor}`)).body
+    expect([rest.next_cursor, rest.items.map(({ id }) => id)]).toEqual([null, uploaded.slice(0, 1)])
+    expect((await list(`owner_id=${bob.id}`)).status).toBe(403)
+    expect((await list(`owner_id=${ann.id}`)).body.total).toBe(3)
+    expect((await list(`owner_id=${bob.id}`, root.token)).body.total).toBe(1)
+    expect((await list('', root.token)).body.total).toBeGreaterThan(3)
+  })
+
+  test('the folder of files is one of the parts that must work', async () => {
+    expect((await skep.call('GET', '//health/ready')).body).toMatchObject({ checks: { files: 'ok' } })
+    expect(existsSync(join(skep.dataDir, 'files'))).toBe(true)
+  })
+})

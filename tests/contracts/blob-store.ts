@@ -1,0 +1,105 @@
+import { describe, expect, test } from 'bun:test'
+import type { BlobEntry, BlobStore } from '../../src/application/ports/blobs.ts'
+
+export const piecesOf = async function* (...pieces: readonly (string | Error)[]): AsyncGenerator<Uint8Array> {
+  for (const piece of pieces) {
+    if (piece instanceof Error) throw piece
+    yield Buffer.from(piece)
+  }
+}
+
+export const entriesOf = async (store: BlobStore): Promise<readonly BlobEntry[]> => Array.fromAsync(store.list())
+
+/** What every blob store promises. */
+export const blobStoreContract = (engine: string, open: () => Promise<BlobStore>) => {
+  describe(`the blob store of ${engine}`, () => {
+    const read = async (store: BlobStore, key: string) => (await store.open(key))?.text()
+
+    test('gives back what was written, with its size and SHA-256', async () => {
+      const store = await open()
+      const { key, size, sha256 } = await store.write(piecesOf('hello ', 'world'))
+      expect(await read(store, key)).toBe('hello world')
+      expect({ size, sha256 }).toEqual({
+        size: 11,
+        sha256: new Bun.CryptoHasher('sha256').update('hello world').digest('hex'),
+      })
+    })
+
+    test('reads any part by itself', async () => {
+      const store = await open()
+      const { key } = await store.write(piecesOf('0123456789'))
+      const blob = await store.open(key)
+      expect(blob?.size).toBe(10)
+      expect(await blob?.slice(2, 5).text()).toBe('234')
+      expect(await blob?.slice(9, 10).text()).toBe('9')
+    })
+
+    test('keeps nothing at all as an empty blob', async () => {
+      const store = await open()
+      const { key, size } = await store.write(piecesOf())
+      expect([size, await read(store, key)]).toEqual([0, ''])
+    })
+
+    test('makes a random key for each write, whatever its bytes', async () => {
+      const store = await open()
+      const written = await Promise.all(Array.from({ length: 20 }, () => store.write(piecesOf('same'))))
+      const keys = written.map(({ key }) => key)
+      expect(new Set(keys).size).toBe(20)
+      for (const key of keys) expect(key).toMatch(/^([0-9a-f]{2})\/\1[0-9a-f]{30}$/)
+    })
+
+    test('leaves nothing of a body that fails, and says why it did', async () => {
+      const store = await open()
+      const failure = new Error('the client is gone')
+      await expect(store.write(piecesOf('hello', failure))).rejects.toBe(failure)
+      expect(await entriesOf(store)).toEqual([])
+    })
+
+    test('lists what there is, with the time it came', async () => {
+      const store = await open()
+      const before = Date.now()
+      const keys = [await store.write(piecesOf('a')), await store.write(piecesOf('b'))].map(({ key }) => key)
+      const entries = await entriesOf(store)
+      expect(entries.map(({ key }) => key).sort()).toEqual(keys.sort())
+      for (const { modifiedAt } of entries) expect(Math.abs(modifiedAt - before)).toBeLessThan(60_000)
+    })
+
+    test('lists what is still being written too, and can delete it', async () => {
+      const store = await open()
+      const begun = Promise.withResolvers<void>()
+      const goOn = Promise.withResolvers<void>()
+      const writing = store.write(
+        (async function* () {
+          yield Buffer.from('half')
+          begun.resolve()
+          await goOn.promise
+          throw new Error('no')
+        })(),
+      )
+      await begun.promise
+      const [entry] = await entriesOf(store)
+      await store.delete(entry?.key ?? '')
+      expect(await entriesOf(store)).toEqual([])
+      goOn.resolve()
+      await expect(writing).rejects.toThrow('no')
+    })
+
+    test('forgets what is deleted, and does not mind what is not there', async () => {
+      const store = await open()
+      const { key } = await store.write(piecesOf('hello'))
+      await store.delete(key)
+      await store.delete(key)
+      expect(await store.open(key)).toBe(null)
+      expect(await entriesOf(store)).toEqual([])
+    })
+
+    test.each(['../secret', 'ab/../../secret', '/etc/passwd', 'ab/cd', 'AB/abcdef', '', 'ab/ab\0'])(
+      'a key that it never made, %j, leads nowhere',
+      async (key) => {
+        const store = await open()
+        await expect(store.open(key)).rejects.toThrow('not a key')
+        await expect(store.delete(key)).rejects.toThrow('not a key')
+      },
+    )
+  })
+}
