@@ -48,9 +48,7 @@ test.skipIf(!existsSync('/proc/self/status'))(
       const before = residentMemory(skep.pid)
       peak = before
       const file = await send(64 * MB)
-      if (process.env.SHOW) console.log('up', (peak - before) / MB)
       expect(await receive(file)).toBe(file.sha256)
-      if (process.env.SHOW) console.log('down', (peak - before) / MB)
       expect(peak - before).toBeLessThan(32 * MB)
     } finally {
       clearInterval(watch)

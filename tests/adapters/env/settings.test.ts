@@ -74,6 +74,16 @@ test('secrets are shown as ***, and of a URL only the password is hidden', () =>
   expect(shown.get('SMTP_URL')?.value).toBe('smtp://me:***@mail:25')
 })
 
+test('no spelling of a URL gives its secrets away', () => {
+  for (const url of ['smtp://user:p@ss@mail.example:25', 'smtp://mail.example/?auth.pass=p@ss', 'smtp://:p@ss@mail']) {
+    expect(shownOf({ SMTP_URL: url }).get('SMTP_URL')?.value).not.toMatch(/ss@|p%40ss|p@ss/)
+  }
+})
+
+test('the public URL is one, whatever the host', () => {
+  expect(shownOf({ HOST: '::1' }).get('PUBLIC_URL')?.value).toBe('http://[::1]:3000')
+})
+
 test.each([
   ['DATABASE_URL', 'postgres://u:p@localhost/x'],
   ['REDIS_URL', 'redis://localhost'],

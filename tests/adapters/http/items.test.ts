@@ -3,6 +3,7 @@ import { createFirstAdmin } from '../../support/admin.ts'
 import { testClock } from '../../support/clock.ts'
 import { createMailbox } from '../../support/mail.ts'
 import { type Call, type Member, startSkep } from '../../support/skep.ts'
+import { outsideOf } from '../../support/store.ts'
 
 interface ItemBody {
   readonly id: number
@@ -374,4 +375,13 @@ describe('an Idempotency-Key', () => {
     const headers = key(Buffer.from(value).toString('latin1'))
     expect((await create(ann, { title: 'x' }, headers)).status).toBe(422)
   })
+})
+
+test('the items of a removed user go too', async () => {
+  const ann = await skep.member()
+  for (let n = 0; n < 3; n++) await create(ann, { title: `Soon gone ${n}` })
+  await skep.call('DELETE', '/users/me', { token: ann.token })
+  while ((await list(root, `?owner_id=${ann.id}`)).body.total !== 0) await Bun.sleep(0)
+  expect((await list(root, '?q=soon+gone')).body.total).toBe(0)
+  expect(JSON.stringify(outsideOf(skep.dataDir).items)).not.toContain('Soon gone')
 })

@@ -76,6 +76,7 @@ export const HEADERS = {
   'RateLimit-Reset': { description: 'Seconds until all of them are there again', schema: seconds },
   'Retry-After': { description: 'Seconds after which the same call may succeed', schema: seconds },
   Location: { description: 'The path of what was created', schema: { type: 'string', format: 'uri-reference' } },
+  'Content-Range': { description: 'Which bytes of how many (RFC 9110 section 14.4)', schema: { type: 'string' } },
   'WWW-Authenticate': { description: 'How to prove who you are (RFC 6750)', schema: { type: 'string' } },
 }
 

@@ -23,6 +23,7 @@ const headersOf = (status: string, content: Node, limited: boolean): Node => {
     'X-Request-Id',
     ...(limited ? LIMIT_HEADERS : []),
     ...(status === '201' ? ['Location'] : []),
+    ...(status === '206' || status === '416' ? ['Content-Range'] : []),
     ...(status === '401' ? ['WWW-Authenticate'] : []),
     ...(RETRIED.has(status) && PROBLEM_TYPE in content ? ['Retry-After'] : []),
   ]

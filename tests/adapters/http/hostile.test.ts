@@ -1,0 +1,200 @@
+import { describe, expect, test } from 'bun:test'
+import { createFirstAdmin } from '../../support/admin.ts'
+import { createMailbox, tokenIn } from '../../support/mail.ts'
+import { type Member, signIn, startSkep } from '../../support/skep.ts'
+
+const mailbox = createMailbox()
+const skep = await startSkep({}, { mailer: mailbox })
+const root = await createFirstAdmin(skep)
+
+/** A request whose body waits for `send`; `admitted` resolves when the server has begun to wait for it. */
+const heldRequest = (method: string, path: string, token: string, json: object) => {
+  const text = JSON.stringify(json)
+  const { promise: sent, resolve: send } = Promise.withResolvers<void>()
+  const { promise: admitted, resolve: started } = Promise.withResolvers<void>()
+  const body = new ReadableStream<Uint8Array>({
+    async start(controller) {
+      controller.enqueue(new TextEncoder().encode(text.slice(0, 1)))
+    },
+    async pull(controller) {
+      started()
+      await sent
+      controller.enqueue(new TextEncoder().encode(text.slice(1)))
+      controller.close()
+    },
+  })
+  const headers = { 'content-type': 'application/json' }
+  return { answer: skep.call(method, path, { token, body, headers }), admitted, send }
+}
+
+describe('a request that was let in and then waits for its body', () => {
+  const promoted = async () => {
+    const member = await skep.member()
+    await skep.call('PATCH', `/users/${member.id}`, { token: root.token, json: { role: 'admin' } })
+    return member
+  }
+  const demote = (member: Member, json: object) =>
+    skep.call('PATCH', `/users/${member.id}`, { token: root.token, json })
+
+  test.each<[string, object, number]>([
+    ['demoted', { role: 'user' }, 403],
+    ['deactivated', { is_active: false }, 400],
+  ])('has no more rights than its maker when it comes: %s', async (_, change, status) => {
+    const member = await promoted()
+    const held = heldRequest('PATCH', '/users/me', member.token, { role: 'admin', is_active: true })
+    await held.admitted
+    await skep.call('GET', '/users/me', { token: member.token })
+    await demote(member, change)
+    held.send()
+    expect((await held.answer).status).toBe(status)
+  })
+
+  test.each<[string, string, object]>([
+    ['POST', '/items/', { title: 'too late' }],
+    ['POST', '/items/batch', { operations: [{ op: 'create', title: 'too late' }] }],
+    ['PATCH', '/users/me', { name: 'too late' }],
+  ])('does nothing once its session has ended (%s %s)', async (method, path, json) => {
+    const member = await skep.member()
+    const held = heldRequest(method, path, member.token, json)
+    await held.admitted
+    await skep.call('GET', '/users/me', { token: member.token })
+    await skep.call('DELETE', '/auth/sessions', { token: member.token })
+    held.send()
+    expect((await held.answer).status).toBe(401)
+  })
+})
+
+describe('input made to be costly', () => {
+  test('a form of very many fields is refused', async () => {
+    const body = Array.from({ length: 200_000 }, (_, n) => n.toString(36)).join('&')
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+    const { status, body: problem } = await skep.call('POST', '/auth/token', { body, headers })
+    expect([status, problem.code]).toEqual([400, 'malformed_body'])
+  })
+
+  test.each([
+    '['.repeat(100_000) + ']'.repeat(100_000),
+    `{"email":${'['.repeat(5_000)}${']'.repeat(5_000)}}`,
+    `{"email":${'{"a":'.repeat(100)}1${'}'.repeat(100)}}`,
+  ])('JSON nested out of all proportion is refused (case %#)', async (body) => {
+    const headers = { 'content-type': 'application/json' }
+    const { status, body: problem } = await skep.call('POST', '/auth/password/forgot', { body, headers })
+    expect([status, problem.code]).toEqual([400, 'malformed_body'])
+  })
+
+  test('brackets inside text are no nesting', async () => {
+    const name = `${'['.repeat(80)}\\"{`
+    const json = { email: 'brackets@example.com', name, password: 'correct horse' }
+    expect((await skep.call('POST', '/users/', { json })).status).toBe(201)
+  })
+
+  test('a huge name or password at sign-in is wrong like any other', async () => {
+    const long = 'ü'.repeat(100_000)
+    for (const form of [
+      { username: long, password: 'x' },
+      { username: 'a@b.c', password: long },
+    ]) {
+      const { status, body } = await skep.call('POST', '/auth/token', { form })
+      expect([status, body.code]).toEqual([400, 'invalid_grant'])
+    }
+  })
+})
+
+describe('an address change that a thief began', () => {
+  const begin = async () => {
+    const owner = await skep.member()
+    await mailbox.next(owner.email)
+    const evil = `thief.of.${owner.email}`
+    const json = { email: evil, current_password: owner.password }
+    await skep.call('PATCH', '/users/me', { token: owner.token, json })
+    return { owner, token: tokenIn(await mailbox.next(evil)) }
+  }
+  const finish = (token: string) => skep.call('POST', '/auth/email/verify', { json: { token } })
+
+  test('ends when the owner changes the password', async () => {
+    const { owner, token } = await begin()
+    const json = { current_password: owner.password, new_password: 'another horse' }
+    await skep.call('POST', '/users/me/password', { token: owner.token, json })
+    expect((await finish(token)).body.code).toBe('invalid_link')
+  })
+
+  test('ends when the owner resets the password', async () => {
+    const { owner, token } = await begin()
+    await mailbox.next(owner.email)
+    await skep.call('POST', '/auth/password/forgot', { json: { email: owner.email } })
+    const reset = tokenIn(await mailbox.next(owner.email))
+    await skep.call('POST', '/auth/password/reset', { json: { token: reset, password: 'another horse' } })
+    expect((await finish(token)).body.code).toBe('invalid_link')
+  })
+
+  test('leaves a link for the present address alone', async () => {
+    const owner = await skep.member()
+    const token = tokenIn(await mailbox.next(owner.email))
+    const json = { current_password: owner.password, new_password: 'another horse' }
+    await skep.call('POST', '/users/me/password', { token: owner.token, json })
+    expect((await finish(token)).status).toBe(204)
+  })
+})
+
+describe('limits on what an account may try', async () => {
+  const limited = await startSkep({ RATE_LIMIT_AUTH: '5/1m', TRUST_PROXY: '1' }, { mailer: createMailbox() })
+  let host = 0
+  const elsewhere = () => ({ 'x-forwarded-for': `192.0.2.${++host}` })
+
+  test('someone else’s failures keep nobody from changing their password or address', async () => {
+    const ann = await limited.member()
+    for (let n = 0; n < 8; n++) {
+      const form = { username: ann.email, password: 'wrong' }
+      await limited.call('POST', '/auth/token', { form, headers: elsewhere() })
+    }
+    const json = { current_password: ann.password, new_password: 'another horse' }
+    const changed = await limited.call('POST', '/users/me/password', { token: ann.token, json, headers: elsewhere() })
+    expect(changed.status).toBe(204)
+  })
+
+  test('a sign-in cannot use up what a forgotten password may ask', async () => {
+    for (let n = 0; n < 8; n++) {
+      const form = { username: 'forgotten password:bob@example.com', password: 'wrong' }
+      await limited.call('POST', '/auth/token', { form, headers: elsewhere() })
+    }
+    const json = { email: 'bob@example.com' }
+    expect((await limited.call('POST', '/auth/password/forgot', { json, headers: elsewhere() })).status).toBe(202)
+  })
+
+  test('nobody can have mails sent to address after address', async () => {
+    const ann = await limited.member()
+    const ask = (n: number) =>
+      limited.call('PATCH', '/users/me', {
+        token: ann.token,
+        json: { email: `victim${n}@example.com`, current_password: ann.password },
+        headers: elsewhere(),
+      })
+    const statuses: number[] = []
+    for (let n = 0; n < 7; n++) statuses.push((await ask(n)).status)
+    expect(statuses).toEqual([200, 200, 200, 200, 200, 429, 429])
+  })
+})
+
+test('a body is not judged for someone who may not change what it is for', async () => {
+  const [ann, bob] = [await skep.member(), await skep.member()]
+  const { body: item } = await skep.call<{ id: number }>('POST', '/items/', { token: bob.token, json: { title: 'x' } })
+  for (const path of [`/users/${bob.id}`, `/items/${item.id}`]) {
+    for (const body of ['{', '{"x":1}', '{"role":"user"}']) {
+      const headers = { 'content-type': 'application/json' }
+      expect((await skep.call('PATCH', path, { token: ann.token, body, headers })).status).toBe(404)
+    }
+  }
+})
+
+test.each(['\u200b', '\u0085x', 'a\u202eb', 'a\ud800', '\ufeff'])('%j is nobody’s name', async (name) => {
+  const json = { email: 'named@example.com', name, password: 'correct horse' }
+  expect((await skep.call('POST', '/users/', { json })).status).toBe(422)
+})
+
+test('an account that was reactivated signs in again as before', async () => {
+  const ann = await skep.member()
+  for (const is_active of [false, true]) {
+    await skep.call('PATCH', `/users/${ann.id}`, { token: root.token, json: { is_active } })
+  }
+  expect((await signIn(skep.call, ann)).token).toBeString()
+})
