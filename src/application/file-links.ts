@@ -2,6 +2,7 @@ import { notFound } from '../domain/errors.ts'
 import type { FileLink, StoredFile } from '../domain/file.ts'
 import type { Page } from '../domain/page.ts'
 import type { Principal } from '../domain/session.ts'
+import { confirm } from './access.ts'
 import { visibleFile } from './files.ts'
 import { type Once, type Outcome, once } from './idempotency.ts'
 import type { FileLinkQuery, ReadTx, UnitOfWork } from './ports/persistence.ts'
@@ -53,8 +54,8 @@ export const createFileLinks = ({ unitOfWork, signer, clock }: Deps): FileLinks 
   return {
     create: (actor, fileId, life, wish) =>
       unitOfWork.write(async (tx) => {
-        await visibleFile(tx, actor, fileId)
         const now = clock.now()
+        await visibleFile(tx, await confirm(tx, actor, now), fileId)
         // Whole seconds, which is what the link says.
         const expiresAt = (Math.ceil(now / 1_000) + life) * 1_000
         return once(tx, actor, wish, now, async () =>
@@ -77,7 +78,7 @@ export const createFileLinks = ({ unitOfWork, signer, clock }: Deps): FileLinks 
 
     remove: (actor, fileId, id) =>
       unitOfWork.write(async (tx) => {
-        await visibleFile(tx, actor, fileId)
+        await visibleFile(tx, await confirm(tx, actor, clock.now()), fileId)
         await tx.fileLinks.delete((await alive(tx, fileId, id)).id)
       }),
 

@@ -2,6 +2,7 @@ import { AppError, notFound } from '../domain/errors.ts'
 import { cleanFilename, isAccepted, type NewFile, type StoredFile, typeWithoutSignature } from '../domain/file.ts'
 import type { Page } from '../domain/page.ts'
 import type { Principal } from '../domain/session.ts'
+import { confirm } from './access.ts'
 import { type Once, type Outcome, once } from './idempotency.ts'
 import { type BlobStore, SNIFFED_BYTES, type SniffContentType } from './ports/blobs.ts'
 import type { FileQuery, ReadTx, UnitOfWork } from './ports/persistence.ts'
@@ -17,7 +18,7 @@ export interface Upload {
 export interface ReceivedFile extends AsyncDisposable {
   readonly filename: string
   readonly sha256: string
-  /** Makes it a file. Throws `idempotency_mismatch`, and `invalid_token` when the owner is gone. */
+  /** Makes it a file. Throws `idempotency_mismatch`, and what `confirm` throws when the owner's session has ended. */
   keep(wish: Once<StoredFile> | null): Promise<Outcome<StoredFile>>
 }
 
@@ -126,10 +127,8 @@ export const createFiles = ({ unitOfWork, blobs, sniff, clock, accepted, log }: 
           const now = clock.now()
           const file: NewFile = { ...taken, ownerId: actor.userId, createdAt: now }
           const outcome = await unitOfWork.write(async (tx) => {
-            // Whoever is removed while they upload must leave nothing behind.
-            if ((await tx.users.findById(actor.userId)) === null) {
-              throw new AppError('invalid_token', 'The access token is invalid or has expired')
-            }
+            // Much can have happened since the upload began.
+            await confirm(tx, actor, now)
             return once(tx, actor, wish, now, () => tx.files.insert(file))
           })
           kept = 'result' in outcome
@@ -152,9 +151,10 @@ export const createFiles = ({ unitOfWork, blobs, sniff, clock, accepted, log }: 
 
     async remove(actor, id) {
       await unitOfWork.write(async (tx) => {
-        const { blobKey } = await visibleFile(tx, actor, id)
+        const now = clock.now()
+        const { blobKey } = await visibleFile(tx, await confirm(tx, actor, now), id)
         await tx.files.delete(id)
-        await tx.jobs.enqueue({ kind: 'delete-blob', payload: { key: blobKey }, now: clock.now() })
+        await tx.jobs.enqueue({ kind: 'delete-blob', payload: { key: blobKey }, now })
       })
     },
 
