@@ -18,8 +18,12 @@ const prepare = async () => {
   const blobs = createFsBlobStore(temporaryFolder())
   let ahead = 0
   const clock = { now: () => Date.now() + ahead }
-  const user = await store.write((tx) => tx.users.insert(userNamed('ann')))
-  const actor = { userId: user.id, sessionId: 1, role: 'user' } as const
+  const { actor } = await store.write(async (tx) => {
+    const { id: userId } = await tx.users.insert(userNamed('ann'))
+    const times = { createdAt: 0, lastUsedAt: 0, expiresAt: Date.now() + 7 * DAY }
+    const { id: sessionId } = await tx.sessions.insert({ userId, device: '', address: '', ...times })
+    return { actor: { userId, sessionId, role: 'user' } as const }
+  })
   const handlers = createJobHandlers({
     unitOfWork: store,
     blobs,

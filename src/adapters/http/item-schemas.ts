@@ -1,3 +1,4 @@
+import { Type } from '@sinclair/typebox'
 import { type Static, t } from 'elysia'
 import type { ItemOperation } from '../../application/items.ts'
 import type { ItemSortField } from '../../application/ports/persistence.ts'
@@ -30,8 +31,9 @@ const patchFields = {
   description: t.Optional(Description),
   data: t.Optional(t.Nullable(Data)),
 }
-const Id = t.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })
-const Version = t.Optional(t.Integer({ minimum: 1, description: 'Fails with version_mismatch at another version' }))
+// Elysia's own Integer takes "1" for 1.
+const Id = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })
+const Version = t.Optional(Type.Integer({ minimum: 1, description: 'Fails with version_mismatch at another version' }))
 
 export const ItemBody = body('NewItem', draftFields)
 export const ItemPatchBody = body('ItemPatch', patchFields)

@@ -198,3 +198,14 @@ test('an account that was reactivated signs in again as before', async () => {
   }
   expect((await signIn(skep.call, ann)).token).toBeString()
 })
+
+test.each<[string, string, object]>([
+  ['PATCH', '/users/me', { is_active: 'true' }],
+  ['PATCH', '/users/me', { name: 7 }],
+  ['POST', '/items/batch', { operations: [{ op: 'delete', id: '1' }] }],
+  ['POST', '/items/batch', { operations: [{ op: 'update', id: 1, version: '1' }] }],
+  ['POST', '/items/', { title: 'x', data: '{}' }],
+])('a value of another type is not taken for what it looks like (%s %s)', async (method, path, json) => {
+  const { status } = await skep.call(method, path, { token: root.token, json })
+  expect(status).toBe(422)
+})
