@@ -55,7 +55,7 @@ const pickCases = (names: readonly string[]): readonly Case[] => {
 
 const { values, positionals } = readArguments()
 if (values.help || values.list) {
-  console.log(values.help ? USAGE : CASES.map(({ name, about }) => `${name.padEnd(14)} ${about}`).join('\n'))
+  console.log(values.help ? USAGE : CASES.map(({ name, about }) => `${name.padEnd(22)} ${about}`).join('\n'))
   process.exit(0)
 }
 const wrk = wrkVersion() ?? fail('wrk is missing; install it with: apt-get install wrk')

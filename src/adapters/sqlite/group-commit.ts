@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { AppError } from '../../domain/errors.ts'
 import { type Connection, isBusy, toAppError } from './database.ts'
-import { createWriterSource, type Writer } from './writer.ts'
+import { createWriterSource, type Repositories, type Writer } from './writer.ts'
 
 interface Unit<Tx> {
   readonly work: (tx: Tx) => Promise<unknown>
@@ -13,7 +13,7 @@ interface Unit<Tx> {
 interface Options<Tx> {
   /** Called again when a connection had to be given up. */
   readonly open: () => Connection
-  readonly repositories: (writer: Connection) => Tx
+  readonly repositories: (writer: Connection) => Repositories<Tx>
   /** Called after each commit, before the promises of its units run on. */
   readonly afterCommit?: () => void
   /** Milliseconds a unit waits for a lock held by another process. */

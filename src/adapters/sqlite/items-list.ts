@@ -9,7 +9,7 @@ import { createPager, type Filter } from './pages.ts'
 const SORTED_MATCHES = 1_000
 
 /** A query of FTS5: every word, as a prefix, in title or description, and the owner. Null when there is no word. */
-const matchOf = ({ text, ownerId }: ItemQuery): string | null => {
+const matchOf = ({ text, ownerId }: Pick<ItemQuery, 'text' | 'ownerId'>): string | null => {
   const words = text?.match(/[\p{L}\p{N}\p{M}]+/gu) ?? []
   if (words.length === 0) return null
   const prefixes = words.map((word) => `"${word}"*`).join(' AND ')
@@ -44,13 +44,23 @@ export const createItemList = (connection: Connection): ItemReader['list'] => {
     'SELECT rowid AS id FROM items_text WHERE items_text MATCH ? LIMIT ?',
   )
 
+  const counted = connection.prepare<{ n: number }, [string]>(
+    'SELECT count(*) AS n FROM items_text WHERE items_text MATCH ?',
+  )
+
   const inOtherOrder = (query: ItemQuery, match: string, filters: readonly Filter[]): Page<Item> => {
     const ids = few.all(match, SORTED_MATCHES + 1).map(({ id }) => id)
-    const found =
-      ids.length <= SORTED_MATCHES
-        ? { sql: 'id IN (SELECT value FROM json_each(:ids))', ids: JSON.stringify(ids) }
-        : { sql: '+id IN (SELECT rowid FROM items_text WHERE items_text MATCH :match)', match }
-    return page(query, [...filters, found], fromItemRow)
+    if (ids.length <= SORTED_MATCHES) {
+      const found = { sql: 'id IN (SELECT value FROM json_each(:ids))', ids: JSON.stringify(ids) }
+      return page(query, [...filters, found], fromItemRow)
+    }
+    // The filters check the owner; in the match it would cost a walk along all that they own.
+    const anyOwner = matchOf({ text: query.text, ownerId: null }) ?? match
+    const found = { sql: '+id IN (SELECT rowid FROM items_text WHERE items_text MATCH :match)', match: anyOwner }
+    // To count them in the order of the sort would be to read every item.
+    const isDated = query.createdAfter !== null || query.createdBefore !== null
+    const total = isDated ? undefined : () => counted.get(match)?.n ?? 0
+    return page(query, [...filters, found], fromItemRow, total)
   }
 
   return async (query) => {

@@ -45,6 +45,7 @@ export const createPager = <Row extends { id: number }>(
     { size, sort, from }: PageRequest<Field>,
     filters: readonly Filter[],
     fromRow: (row: Row) => T,
+    countOtherwise?: () => number,
   ): Page<T> => {
     const column = columns.find((name) => name === sort.field)
     if (column === undefined) throw new Error(`no sort by ${sort.field} on ${table}`)
@@ -62,7 +63,7 @@ export const createPager = <Row extends { id: number }>(
 
     const limit = size + 1
     const count = () => prepared(`SELECT count(*) AS n FROM ${countFrom}${where(conditions)}`).get(parameters)?.n ?? 0
-    const total = 'page' in from ? count() : null
+    const total = 'page' in from ? (countOtherwise ?? count)() : null
     const position =
       'page' in from ? null : { after: from.after.id, ...(own === undefined ? { key: from.after.key } : {}) }
     const window =

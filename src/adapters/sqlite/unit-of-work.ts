@@ -6,6 +6,7 @@ import { createFileReader, createFileRepository } from './files.ts'
 import { createGroupCommit } from './group-commit.ts'
 import { createIdempotencyRepository } from './idempotency.ts'
 import { createItemReader, createItemRepository } from './items.ts'
+import { createItemText, type ItemText } from './items-text.ts'
 import { createJobReader, createJobRepository } from './jobs.ts'
 import { createMailTokenReader, createMailTokenRepository } from './mail-tokens.ts'
 import { createRefreshTokenRepository, createSessionReader, createSessionRepository } from './sessions.ts'
@@ -40,7 +41,7 @@ interface Marks {
   events: boolean
 }
 
-const writing = (connection: Connection, marks: Marks): Tx => ({
+const writing = (connection: Connection, texts: ItemText, marks: Marks): Tx => ({
   users: createUserRepository(connection),
   sessions: createSessionRepository(connection),
   refreshTokens: createRefreshTokenRepository(connection),
@@ -48,7 +49,7 @@ const writing = (connection: Connection, marks: Marks): Tx => ({
   jobs: createJobRepository(connection, () => {
     marks.jobs = true
   }),
-  items: createItemRepository(connection),
+  items: createItemRepository(connection, texts),
   files: createFileRepository(connection),
   fileLinks: createFileLinkRepository(connection),
   events: createEventRepository(connection, () => {
@@ -76,7 +77,10 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, ...optio
   const marks: Marks = { jobs: false, events: false }
   const commits = createGroupCommit<Tx>({
     open,
-    repositories: (connection) => writing(connection, marks),
+    repositories(connection) {
+      const texts = createItemText(connection)
+      return { tx: writing(connection, texts, marks), deferred: texts }
+    },
     afterCommit() {
       // Whoever hears of a commit must find it.
       snapshots.release()

@@ -12,6 +12,23 @@ export interface Writer<Tx> {
   readonly inTransaction: boolean
 }
 
+/** Changes that go in together just before the commit, because every savepoint makes them dear. */
+export interface Deferred {
+  /** A unit begins. */
+  mark(): void
+  /** Forgets what came since the last mark. */
+  undo(): void
+  /** Forgets everything. */
+  clear(): void
+  /** Makes the changes. */
+  flush(): void
+}
+
+export interface Repositories<Tx> {
+  readonly tx: Tx
+  readonly deferred: Deferred
+}
+
 export interface WriterSource<Tx> {
   /** The writer, opened anew when the last one was given up. Throws what opening throws. */
   current(): Writer<Tx>
@@ -33,7 +50,7 @@ const attempt = (work: () => void): boolean => {
 
 export const createWriterSource = <Tx>(
   open: () => Connection,
-  repositories: (connection: Connection) => Tx,
+  repositories: (connection: Connection) => Repositories<Tx>,
 ): WriterSource<Tx> => {
   const start = () => {
     const connection = open()
@@ -43,15 +60,30 @@ export const createWriterSource = <Tx>(
     const save = connection.prepare('SAVEPOINT unit')
     const keep = connection.prepare('RELEASE unit')
     const undo = connection.prepare('ROLLBACK TO unit')
+    const { tx, deferred } = repositories(connection)
     return {
       connection,
-      rollback: () => void rollback.run(),
-      tx: repositories(connection),
+      tx,
       begin: () => void begin.run(),
-      commit: () => void commit.run(),
-      save: () => void save.run(),
+      commit() {
+        deferred.flush()
+        commit.run()
+      },
+      rollback() {
+        deferred.clear()
+        rollback.run()
+      },
+      save() {
+        save.run()
+        deferred.mark()
+      },
       keep: () => void keep.run(),
-      undo: () => void undo.run(),
+      undo() {
+        undo.run()
+        deferred.undo()
+      },
+      /** SQLite rolled back by itself: what waits for the commit is void too. */
+      forget: () => deferred.clear(),
       get inTransaction() {
         return connection.database.inTransaction
       },
@@ -75,7 +107,9 @@ export const createWriterSource = <Tx>(
     },
     abandon() {
       const held = writer
-      if (held?.inTransaction && !attempt(() => held.rollback())) giveUp()
+      if (held === null) return
+      if (held.inTransaction && !attempt(() => held.rollback())) giveUp()
+      else held.forget()
     },
     giveUp,
     close() {

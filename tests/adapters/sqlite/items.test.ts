@@ -125,3 +125,18 @@ test('read by cursor, each item that stays is seen once, whatever comes and goes
     { numRuns: 40 },
   )
 })
+
+test('the words of a unit that fails are not found, those of its neighbours are', async () => {
+  const { store } = openTestStore()
+  const insert = (title: string, fails = false) =>
+    store.write(async (tx) => {
+      await tx.items.insert(newItem({ title }, 1, 1))
+      if (fails) throw new Error('on purpose')
+    })
+  await Promise.allSettled([insert('word one'), insert('word two', true), insert('word three')])
+  const query = { size: 20, sort: { field: 'created_at', descending: false }, from: start, ownerId: 1 } as const
+  const found = await store.read((tx) =>
+    tx.items.list({ ...query, text: 'word', createdAfter: null, createdBefore: null }),
+  )
+  expect([found.total, found.items.map(({ title }) => title)]).toEqual([2, ['word one', 'word three']])
+})
