@@ -1,4 +1,5 @@
 import type { Case } from '../lib/case.ts'
+import { bigFile } from './big-file.ts'
 import { coldStart } from './cold-start.ts'
 import { createItem } from './create-item.ts'
 import { idleMemory } from './idle-memory.ts'
@@ -20,4 +21,5 @@ export const CASES: readonly Case[] = [
   millionItems,
   coldStart,
   idleMemory,
+  bigFile,
 ]
