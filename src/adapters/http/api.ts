@@ -72,7 +72,7 @@ const createFeatures = (kernel: Kernel, deps: ApiDeps) =>
       .use(accountRoutes(kernel, deps.accounts))
       .use(itemRoutes(kernel, deps.items))
       .use(fileRoutes(kernel, deps))
-      .use(fileLinkRoutes(kernel, deps.fileLinks, deps.publicUrl))
+      .use(fileLinkRoutes(kernel, deps.files, deps.fileLinks, deps.publicUrl))
       .use(jobRoutes(kernel, deps.jobs)),
   )
 

@@ -24,9 +24,17 @@ export const createSmtpMailer = ({ url, from, timeout = 20_000 }: Options): Smtp
     greetingTimeout: timeout,
     socketTimeout: timeout,
   })
+  const underway = new Set<string>()
   return {
     async send(mail) {
-      await transport.sendMail(toMessage(mail, from))
+      // An attempt that was given up goes on until the server answers or falls silent: never two of one mail at a time.
+      if (underway.has(mail.id)) throw new Error('an earlier attempt at this mail has not ended yet')
+      underway.add(mail.id)
+      try {
+        await transport.sendMail(toMessage(mail, from))
+      } finally {
+        underway.delete(mail.id)
+      }
     },
     close: () => transport.close(),
   }

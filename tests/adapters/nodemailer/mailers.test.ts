@@ -151,6 +151,15 @@ describe('by SMTP', () => {
     server.close()
   })
 
+  test('never has two attempts at one mail under way', async () => {
+    const { received, host } = await openServer()
+    const mailer = mailerFor(`smtp://${host}`)
+    const both = await Promise.allSettled([mailer.send(mail, signal), mailer.send(mail, signal)])
+    expect(both.map(({ status }) => status)).toEqual(['fulfilled', 'rejected'])
+    await mailer.send(mail, signal)
+    expect(received).toHaveLength(2)
+  })
+
   test('no name or address can add a header or a recipient', async () => {
     const { received, host } = await openServer()
     const evil = { ...mail, subject: 'Hi\r\nBcc: eve@example.com', to: 'ann@example.com' }

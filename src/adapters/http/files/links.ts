@@ -1,12 +1,13 @@
 import { Type } from '@sinclair/typebox'
 import { Elysia, type Static, t } from 'elysia'
 import type { FileLinks, SignedLink } from '../../../application/file-links.ts'
+import type { Files } from '../../../application/files.ts'
 import { LINK_LIFE } from '../../../domain/file.ts'
 import { actorOf } from '../call.ts'
-import type { Kernel } from '../kernel.ts'
+import type { Kernel, Rule } from '../kernel.ts'
 import { pageQuery, pageResponse, toPageRequest, toPageResponse } from '../pages.ts'
 import { problems } from '../problems.ts'
-import { body, IdParams, IdText, NoContent, Timestamp, toTimestamp } from '../schemas.ts'
+import { body, hasId, IdParams, IdText, NoContent, Timestamp, toTimestamp } from '../schemas.ts'
 
 const LinkBody = body('FileLinkRequest', {
   // Elysia's own takes "60" for a number.
@@ -43,7 +44,13 @@ export const isSigned = (request: Request): boolean => {
 
 const contentPath = (fileId: number) => `/api/v1/files/${fileId}/content`
 
-export const linkRoutes = (kernel: Kernel, links: FileLinks, publicUrl: () => string) => {
+export const linkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publicUrl: () => string) => {
+  const maker: Rule = {
+    who: 'user',
+    body: 'json',
+    idempotent: true,
+    may: (actor, params) => hasId(params) && files.get(actor, Number(params.id)),
+  }
   const toResponse = ({ link, parts, signature }: SignedLink): Static<typeof LinkResponse> => ({
     id: link.id,
     url: `${publicUrl()}${contentPath(link.fileId)}?link=${link.id}&expires=${parts.expires}&signature=${signature}`,
@@ -72,7 +79,7 @@ export const linkRoutes = (kernel: Kernel, links: FileLinks, publicUrl: () => st
         )
       },
       {
-        admit: { who: 'user', body: 'json', idempotent: true },
+        admit: maker,
         params: IdParams,
         body: LinkBody,
         response: { 201: LinkResponse, ...problems(400, 401, 404, 409, 413, 415, 422, 429, 503, 507) },
