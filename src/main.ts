@@ -26,6 +26,7 @@ import { lockInstance } from './adapters/sqlite/instance-lock.ts'
 import { migrate, pendingMigrations } from './adapters/sqlite/migrate.ts'
 import { openSqliteStore } from './adapters/sqlite/unit-of-work.ts'
 import { startWorker, type Worker } from './adapters/worker/worker.ts'
+import { describeSocket } from './adapters/ws/asyncapi.ts'
 import { createAccess } from './application/access.ts'
 import { createAccounts } from './application/accounts.ts'
 import { createAttempts } from './application/attempts.ts'
@@ -171,7 +172,8 @@ export const start = async ({ settings, log, ...overrides }: StartOptions): Prom
       { name: 'database', run: store.ping },
       { name: 'files', run: blobs.ping },
     ]
-    const server = listen(createApi({ ...useCases, ...uploads, log, checks }, apiOptions(settings)), {
+    const protocol = { describeSocket: () => describeSocket(pkg.version, publicUrl) }
+    const server = listen(createApi({ ...useCases, ...uploads, ...protocol, log, checks }, apiOptions(settings)), {
       host: settings.HOST,
       port: settings.PORT,
     })

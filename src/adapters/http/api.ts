@@ -14,6 +14,7 @@ import type { Rate } from '../../domain/measures.ts'
 import { accountRoutes } from './accounts.ts'
 import { crossOrigin } from './cross-origin.ts'
 import { describeRoutes } from './docs/document.ts'
+import type { Node } from './docs/node.ts'
 import { docsRoutes } from './docs/pages.ts'
 import { unusable } from './docs/unusable.ts'
 import { createEdge } from './edge.ts'
@@ -47,6 +48,8 @@ export interface ApiDeps {
   readonly limiter: RateLimiter
   readonly log: Log
   readonly checks: readonly Check[]
+  /** The AsyncAPI document, as plain data; asked once the server listens. */
+  readonly describeSocket: () => Node
 }
 
 export interface ApiOptions {
@@ -102,7 +105,7 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
     .use(options.corsOrigins.length === 0 ? new Elysia() : crossOrigin(options.corsOrigins))
     .use(createFeatures(kernel, deps))
     .use(linkRoutes(kernel))
-    .use(docsRoutes(kernel, () => describeApi(options.version)))
+    .use(docsRoutes(kernel, { openapi: () => describeApi(options.version), asyncapi: deps.describeSocket }))
     .use(fallbackRoutes(kernel, () => app.routes.filter((route) => !route.path.includes('*')))) as unknown as Elysia
   return app
 }
