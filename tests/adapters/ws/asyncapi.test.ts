@@ -22,6 +22,9 @@ interface Document {
 }
 
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
+const opened = (schema: TSchema): unknown =>
+  JSON.parse(JSON.stringify(schema).replaceAll(/,"additionalProperties":false|"additionalProperties":false,/g, ''))
+
 const document = plain(describeSocket('1.2.3', 'https://skep.example.com/base')) as Document
 
 beforeAll(() => {
@@ -53,10 +56,8 @@ test('has the schemas that frames are checked with', () => {
     expect(document.components.messages[type]?.payload).toEqual(plain(schema))
   }
   for (const [type, schema] of Object.entries(SERVER_FRAMES)) {
-    expect(document.components.messages[type]?.payload).toMatchObject({
-      properties: plain(schema.properties) as object,
-      required: [...(schema.required ?? [])],
-    })
+    // Open, as a later version may add to them.
+    expect(document.components.messages[type]?.payload).toEqual(opened(schema))
   }
 })
 
