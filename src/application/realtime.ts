@@ -5,7 +5,7 @@ import type { Log } from './ports/system.ts'
 import { type View, viewOf } from './topics.ts'
 
 /** Hears each event once, in order. The feed reads on when what it answers has settled. */
-export type FeedListener = (event: ItemEvent) => void | Promise<void>
+export type FeedListener = (event: ItemEvent) => Promise<void> | undefined
 
 /** Where a subscription begins, and whether events between the place it asked for and this one are gone. */
 export interface Beginning {

@@ -27,6 +27,7 @@ import { jobRoutes } from './jobs.ts'
 import { createKernel, type Kernel } from './kernel.ts'
 import { createLimits } from './limits.ts'
 import { linkRoutes } from './links/routes.ts'
+import { type RealtimeUpgrade, realtimeRoutes } from './realtime.ts'
 import { sessionRoutes } from './sessions.ts'
 import { tokenRoutes } from './tokens.ts'
 import { userRoutes } from './users.ts'
@@ -44,6 +45,7 @@ export interface ApiDeps {
   /** Base of links, without a slash at the end; known once the server listens. */
   readonly publicUrl: () => string
   readonly jobs: Jobs
+  readonly realtime: RealtimeUpgrade
   readonly users: Users
   readonly limiter: RateLimiter
   readonly log: Log
@@ -105,6 +107,13 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
     .use(options.corsOrigins.length === 0 ? new Elysia() : crossOrigin(options.corsOrigins))
     .use(createFeatures(kernel, deps))
     .use(linkRoutes(kernel))
+    .use(
+      realtimeRoutes(kernel, deps.realtime, {
+        upgrade: (request, carried) => app.server?.upgrade(request, carried) ?? false,
+        publicUrl: deps.publicUrl,
+        corsOrigins: options.corsOrigins,
+      }),
+    )
     .use(docsRoutes(kernel, { openapi: () => describeApi(options.version), asyncapi: deps.describeSocket }))
     .use(fallbackRoutes(kernel, () => app.routes.filter((route) => !route.path.includes('*')))) as unknown as Elysia
   return app

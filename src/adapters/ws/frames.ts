@@ -104,13 +104,18 @@ export const SERVER_FRAMES = {
     },
     'Every event of the topic after cursor follows, each once and in order',
   ),
-  unsubscribed: frame('unsubscribed', 'Unsubscribed', { topic: TopicName, ref: Ref }, 'No event of the topic follows'),
+  unsubscribed: frame(
+    'unsubscribed',
+    'Unsubscribed',
+    { topic: TopicName, ref: Ref },
+    'No event of the topic follows; comes unasked when the right to it has ended',
+  ),
   pong: frame('pong', 'Pong', { ref: Ref }, 'Answers a ping'),
   error: frame(
     'error',
     'Error',
     { code: ErrorCodes, detail: Type.String({ description: 'For people, and free to change' }), ref: Ref },
-    'A frame was refused; the connection stays. Without ref it may concern a subscription that has ended',
+    'A frame was refused; the connection stays',
   ),
   event: frame(
     'event',
