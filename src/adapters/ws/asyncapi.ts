@@ -128,11 +128,11 @@ const operations = (): Node => ({
     channel: reference(CHANNEL),
     messages: [messageOf('event')],
   },
-  warn: {
+  end: {
     action: 'send',
-    summary: 'A subscription has ended, as when an item was handed to someone else',
+    summary: 'Unasked, when its item or the rank is no longer yours: the subscription has ended',
     channel: reference(CHANNEL),
-    messages: [messageOf('error')],
+    messages: [messageOf('unsubscribed')],
   },
 })
 
