@@ -122,6 +122,7 @@ describe.each([...LIBRARIES])('$name', (library) => {
   check('is not let in with a wrong token', async () => {
     await using client = startClient(library)
     client.act('open', { url: socketUrl('wrong') })
+    await client.sees(({ saw }) => saw === 'open')
     client.send({ type: 'auth', token: 'no such token' })
     expect(await closeOf(client)).toBe(4401)
   })
