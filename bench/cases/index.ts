@@ -1,7 +1,9 @@
 import type { Case } from '../lib/case.ts'
 import { coldStart } from './cold-start.ts'
 import { createItem } from './create-item.ts'
+import { fanOut } from './fan-out.ts'
 import { idleMemory } from './idle-memory.ts'
+import { idleSockets } from './idle-sockets.ts'
 import { mailDrain } from './mail-drain.ts'
 import { millionItems } from './million-items.ts'
 import { readItem } from './read-item.ts'
@@ -16,8 +18,10 @@ export const CASES: readonly Case[] = [
   createItem,
   refresh,
   readsUnderSignIns,
+  fanOut,
   mailDrain,
   millionItems,
   coldStart,
   idleMemory,
+  idleSockets,
 ]
