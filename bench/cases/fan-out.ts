@@ -1,21 +1,17 @@
+import { AUDIENCE, GREETINGS, SUBSCRIBE, socketUrl, startAudience } from '../lib/audience.ts'
 import { fetched } from '../lib/beside.ts'
 import type { Case, Context } from '../lib/case.ts'
-import { gatherCrowd, SECRET } from '../lib/crowd.ts'
 import { startFloor } from '../lib/floor.ts'
 import { DRAFT } from '../lib/items.ts'
 import { startLoad } from '../lib/load.ts'
 import { openRawSocket } from '../lib/raw-socket.ts'
 import { processorTime } from '../lib/resources.ts'
 import type { Server } from '../lib/server.ts'
-import { startSkep } from '../lib/skep.ts'
 import { median, spreadOf } from '../lib/statistics.ts'
 import type { SubscribersInput, SubscribersReport } from '../loads/subscribers.ts'
 
-const USERS = 50
-const SOCKETS_EACH = 20
 /** Of one request. */
 const CHANGES = 100
-const TOPIC = 'items/all'
 
 interface Measured {
   readonly perSecond: number
@@ -27,12 +23,9 @@ interface Measured {
 
 type Target = Pick<SubscribersInput, 'change' | 'tokens'> & { readonly server: Server }
 
-const socketOf = ({ url }: Server) => `${url}/ws/bench`
-const SUBSCRIBE = JSON.stringify({ type: 'subscribe', topic: TOPIC })
-
 const measure = async ({ cores }: Context, target: Target, seconds: number): Promise<Measured> => {
   const { server, tokens, change } = target
-  const input: SubscribersInput = { url: socketOf(server), tokens, subscribe: SUBSCRIBE, change, seconds }
+  const input: SubscribersInput = { url: socketUrl(server), tokens, subscribe: SUBSCRIBE, change, seconds }
   const before = processorTime(server.pid)
   const load = startLoad<SubscribersReport>('subscribers', input, { core: cores.load, seconds })
   const report = await load.report
@@ -47,12 +40,12 @@ const measure = async ({ cores }: Context, target: Target, seconds: number): Pro
 /** The text that one change makes, as a subscriber gets it. */
 const eventOf = async (skep: Server, token: string, change: () => Promise<unknown>): Promise<string> => {
   const texts: string[] = []
-  const socket = await openRawSocket({ url: socketOf(skep), token, onText: (text) => void texts.push(text) })
+  const socket = await openRawSocket({ url: socketUrl(skep), token, onText: (text) => void texts.push(text) })
   await socket.received(1)
   socket.send(SUBSCRIBE)
-  await socket.received(2)
+  await socket.received(GREETINGS)
   await change()
-  await socket.received(3)
+  await socket.received(GREETINGS + 1)
   socket.close()
   const [, , event = ''] = texts
   if (JSON.parse(event).type !== 'event') throw new Error(`no event: ${event}`)
@@ -62,21 +55,11 @@ const eventOf = async (skep: Server, token: string, change: () => Promise<unknow
 /** One change that a thousand hear of, beside a raw server that hands the same text to as many. */
 export const fanOut: Case = {
   name: 'fan-out',
-  about: `changes that ${USERS * SOCKETS_EACH} sockets hear of, beside raw Bun.serve and publish of the same text`,
+  about: `changes that ${AUDIENCE} sockets hear of, beside raw Bun.serve and publish of the same text`,
   async run(context) {
     const core = context.cores.server
-    const folder = context.folder()
-    const people = await gatherCrowd({
-      form: context.form,
-      folder,
-      users: USERS,
-      sessionsEach: 1,
-      role: 'admin',
-    })
-    const tokens = people.flatMap((token) => Array.from({ length: SOCKETS_EACH }, () => token))
-    await using skep = await startSkep(context.form, { folder, core, env: SECRET })
-    const [token = ''] = people
-    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+    await using audience = await startAudience(context)
+    const { skep, tokens, headers } = audience
     const batch = (operations: readonly object[]) =>
       fetched(`${skep.url}/api/v1/items/batch`, { method: 'POST', headers, body: JSON.stringify({ operations }) })
 
@@ -84,7 +67,7 @@ export const fanOut: Case = {
     const created = await batch(Array.from({ length: CHANGES }, () => ({ op: 'create', ...draft })))
     const items = (JSON.parse(created.body) as { results: { id: number }[] }).results
     const operations = items.map(({ id }) => ({ op: 'update', id, title: 'Oak table, restored and sold' }))
-    const text = await eventOf(skep, token, () => batch(operations.slice(0, 1)))
+    const text = await eventOf(skep, tokens[0] ?? '', () => batch(operations.slice(0, 1)))
     await using floor = await startFloor('fan-out', { folder: context.folder(), core, args: [text] })
 
     const own: Target = {

@@ -1,5 +1,6 @@
 import type { Case } from '../lib/case.ts'
 import { coldStart } from './cold-start.ts'
+import { commitToReceive } from './commit-to-receive.ts'
 import { createItem } from './create-item.ts'
 import { fanOut } from './fan-out.ts'
 import { idleMemory } from './idle-memory.ts'
@@ -19,6 +20,7 @@ export const CASES: readonly Case[] = [
   refresh,
   readsUnderSignIns,
   fanOut,
+  commitToReceive,
   mailDrain,
   millionItems,
   coldStart,

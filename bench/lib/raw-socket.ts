@@ -14,13 +14,13 @@ export interface RawOptions {
   readonly token: string
   /** Called with how many texts came at once. */
   readonly onTexts?: (count: number) => void
-  /** Called with each of the first {@link KEPT} texts. */
+  /** How many texts are read rather than counted; the first three unless told. */
+  readonly keep?: number
+  /** Called with each of those. */
   readonly onText?: (text: string) => void
   readonly onEnd?: (why: string) => void
 }
 
-/** How many texts are read rather than counted. */
-const KEPT = 3
 const OPCODE = { text: 1, close: 8, ping: 9, pong: 10 }
 const HEADER_END = '\r\n\r\n'
 
@@ -74,7 +74,8 @@ const createReader = ({ wants, frame: seen }: Seen): ((piece: Buffer) => void) =
 }
 
 /** Connects, signed in by header. Rejects unless it is upgraded. */
-export const openRawSocket = async ({ url, token, onTexts, onText, onEnd }: RawOptions): Promise<RawSocket> => {
+export const openRawSocket = async (options: RawOptions): Promise<RawSocket> => {
+  const { url, token, keep = 3, onTexts, onText, onEnd } = options
   const { hostname, port, pathname } = new URL(url)
   const opened = Promise.withResolvers<void>()
   const waiting: { readonly texts: number; readonly done: () => void }[] = []
@@ -84,12 +85,12 @@ export const openRawSocket = async ({ url, token, onTexts, onText, onEnd }: RawO
   let socket: Socket | null = null
 
   const read = createReader({
-    wants: (opcode) => opcode !== OPCODE.text || texts < KEPT,
+    wants: (opcode) => opcode !== OPCODE.text || texts < keep,
     frame(opcode, payload) {
       if (opcode === OPCODE.ping) socket?.write(frame(OPCODE.pong, payload))
       if (opcode === OPCODE.close) onEnd?.(`closed with ${payload.length < 2 ? 'no code' : payload.readUInt16BE()}`)
       if (opcode !== OPCODE.text) return
-      if (texts++ < KEPT) onText?.(payload.toString())
+      if (texts++ < keep) onText?.(payload.toString())
     },
   })
   const take = (piece: Buffer): void => {
