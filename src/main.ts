@@ -15,6 +15,7 @@ import { sniffContentType } from './adapters/file-type/sniff.ts'
 import { createFsBlobStore } from './adapters/fs/blob-store.ts'
 import { keptSecret, makeDataDir } from './adapters/fs/data-dir.ts'
 import { createApi, describeApi } from './adapters/http/api.ts'
+import { toResponse as toItemBody } from './adapters/http/item-schemas.ts'
 import { listen } from './adapters/http/server.ts'
 import { createAccessTokens } from './adapters/jwt/access-tokens.ts'
 import { createMemoryAccessNotices } from './adapters/memory/access-notices.ts'
@@ -26,6 +27,8 @@ import { lockInstance } from './adapters/sqlite/instance-lock.ts'
 import { migrate, pendingMigrations } from './adapters/sqlite/migrate.ts'
 import { openSqliteStore } from './adapters/sqlite/unit-of-work.ts'
 import { startWorker, type Worker } from './adapters/worker/worker.ts'
+import { describeSocket } from './adapters/ws/asyncapi.ts'
+import { createSockets } from './adapters/ws/sockets.ts'
 import { createAccess } from './application/access.ts'
 import { createAccounts } from './application/accounts.ts'
 import { createAttempts } from './application/attempts.ts'
@@ -39,6 +42,7 @@ import type { Mailer } from './application/ports/messaging.ts'
 import type { UnitOfWork } from './application/ports/persistence.ts'
 import type { PasswordHasher } from './application/ports/security.ts'
 import type { Clock, Log } from './application/ports/system.ts'
+import { createRealtime, type Realtime } from './application/realtime.ts'
 import { createSessions } from './application/sessions.ts'
 import { createTokens } from './application/tokens.ts'
 import { createUsers, type Users } from './application/users.ts'
@@ -78,6 +82,7 @@ const compose = ({ settings, unitOfWork, clock = systemClock, passwords = create
     clock,
     opaqueTokens,
     limiter,
+    notices,
     access: createAccess({ unitOfWork, accessTokens, notices, clock }),
     users: createUsers({ ...shared, signup: settings.SIGNUP }),
     tokens: createTokens({
@@ -148,7 +153,12 @@ export const start = async ({ settings, log, ...overrides }: StartOptions): Prom
     const accepting = async () => {
       if (stopping) throw new Error('stopping')
     }
-    const store = openSqliteStore({ path: settings.DATABASE_URL, onJobs: () => worker?.wake() })
+    let feed: Realtime | null = null
+    const store = openSqliteStore({
+      path: settings.DATABASE_URL,
+      onJobs: () => worker?.wake(),
+      onEvents: () => feed?.wake(),
+    })
     opened.push(store.close)
     const blobs = createFsBlobStore(settings.FILES_URL)
     await blobs.prepare()
@@ -171,15 +181,22 @@ export const start = async ({ settings, log, ...overrides }: StartOptions): Prom
       { name: 'database', run: store.ping },
       { name: 'files', run: blobs.ping },
     ]
-    const server = listen(createApi({ ...useCases, ...uploads, log, checks }, apiOptions(settings)), {
-      host: settings.HOST,
-      port: settings.PORT,
-    })
+    const protocol = { describeSocket: () => describeSocket(pkg.version, publicUrl) }
+    feed = createRealtime({ unitOfWork: store, log })
+    const sockets = createSockets({ ...useCases, realtime: feed, toBody: toItemBody, log })
+    await sockets.start()
+    const api = createApi(
+      { ...useCases, ...uploads, ...protocol, realtime: sockets, log, checks },
+      apiOptions(settings),
+    )
+    opened.push(sockets.stop)
+    const server = listen(api, { host: settings.HOST, port: settings.PORT, websocket: sockets.handlers })
+    sockets.publishTo(server)
     const url = urlOf(settings.HOST, server.port)
     const mailer: OpenMailer = overrides.mailer ?? openMailer(settings, log)
     opened.push(() => mailer.close?.())
     // What they leave unfinished still has to be written down.
-    opened.push((left) => Promise.all([server.stop(left * 0.8), worker?.stop(left * 0.8)]))
+    opened.push((left) => Promise.all([sockets.stop(), server.stop(left * 0.8), worker?.stop(left * 0.8)]))
 
     publicUrl = settings.PUBLIC_URL ?? url
     if (publicUrl === url && /^(0\.0\.0\.0|::)$/.test(settings.HOST)) {

@@ -1,8 +1,11 @@
 import type { Case } from '../lib/case.ts'
 import { bigFile } from './big-file.ts'
 import { coldStart } from './cold-start.ts'
+import { commitToReceive } from './commit-to-receive.ts'
 import { createItem } from './create-item.ts'
+import { fanOut } from './fan-out.ts'
 import { idleMemory } from './idle-memory.ts'
+import { idleSockets } from './idle-sockets.ts'
 import { mailDrain } from './mail-drain.ts'
 import { millionItems } from './million-items.ts'
 import { readItem } from './read-item.ts'
@@ -17,9 +20,12 @@ export const CASES: readonly Case[] = [
   createItem,
   refresh,
   readsUnderSignIns,
+  fanOut,
+  commitToReceive,
   mailDrain,
   millionItems,
   coldStart,
   idleMemory,
   bigFile,
+  idleSockets,
 ]

@@ -6,6 +6,12 @@ import type { ReadTx, UnitOfWork } from './ports/persistence.ts'
 import type { AccessTokens } from './ports/security.ts'
 import type { Clock } from './ports/system.ts'
 
+/** Who presented a token, and until when it speaks for them. */
+export interface Grant {
+  readonly principal: Principal
+  readonly expiresAt: Instant
+}
+
 export interface Access {
   /**
    * Who presents this access token. Throws `invalid_token` when it is not ours, has expired or its session has ended,
@@ -13,6 +19,8 @@ export interface Access {
    * names its user; the answer then comes without a promise.
    */
   authenticate(token: string): Principal | Promise<Principal>
+  /** As {@link authenticate}, with the end of the token, for connections that outlive a request. */
+  grant(token: string): Grant | Promise<Grant>
 }
 
 interface Deps {
@@ -22,18 +30,13 @@ interface Deps {
   readonly clock: Clock
 }
 
-interface Remembered {
-  readonly principal: Principal
-  readonly expiresAt: Instant
-}
-
 const REMEMBERED_AT_MOST = 20_000
 
 const invalid = () => new AppError('invalid_token', 'The access token is invalid or has expired')
 const inactive = () => new AppError('inactive_user', 'Inactive user')
 
 export const createAccess = ({ unitOfWork, accessTokens, notices, clock }: Deps): Access => {
-  const remembered = new Map<string, Remembered>()
+  const remembered = new Map<string, Grant>()
   const tokensOf = new Map<number, Set<string>>()
   let notice = 0
 
@@ -46,7 +49,7 @@ export const createAccess = ({ unitOfWork, accessTokens, notices, clock }: Deps)
     if (tokens?.size === 0) tokensOf.delete(userId)
   }
 
-  const remember = (token: string, entry: Remembered) => {
+  const remember = (token: string, entry: Grant) => {
     if (remembered.size >= REMEMBERED_AT_MOST) {
       const [oldest] = remembered.keys()
       if (oldest !== undefined) forget(oldest)
@@ -62,25 +65,32 @@ export const createAccess = ({ unitOfWork, accessTokens, notices, clock }: Deps)
     for (const token of tokensOf.get(userId) ?? []) forget(token)
   })
 
-  const prove = async (token: string): Promise<Principal> => {
+  const prove = async (token: string): Promise<Grant> => {
     const claims = await accessTokens.verify(token)
     if (claims === null) throw invalid()
     const noticeBefore = notice
     const { userId, sessionId } = claims
     const claimed: Principal = { userId, sessionId, role: 'user' }
     const principal = await unitOfWork.read((tx) => confirm(tx, claimed, clock.now()))
+    const proven = { principal, expiresAt: claims.expiresAt }
     // A notice that came while we read may concern what was read: then the next request looks again.
-    if (notice === noticeBefore) remember(token, { principal, expiresAt: claims.expiresAt })
-    return principal
+    if (notice === noticeBefore) remember(token, proven)
+    return proven
+  }
+
+  const grant = (token: string): Grant | Promise<Grant> => {
+    const known = remembered.get(token)
+    if (known === undefined) return prove(token)
+    if (known.expiresAt > clock.now()) return known
+    forget(token)
+    throw invalid()
   }
 
   return {
+    grant,
     authenticate(token) {
-      const known = remembered.get(token)
-      if (known === undefined) return prove(token)
-      if (known.expiresAt > clock.now()) return known.principal
-      forget(token)
-      throw invalid()
+      const granted = grant(token)
+      return granted instanceof Promise ? granted.then(({ principal }) => principal) : granted.principal
     },
   }
 }

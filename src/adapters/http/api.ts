@@ -14,6 +14,7 @@ import type { Rate } from '../../domain/measures.ts'
 import { accountRoutes } from './accounts.ts'
 import { crossOrigin } from './cross-origin.ts'
 import { describeRoutes } from './docs/document.ts'
+import type { Node } from './docs/node.ts'
 import { docsRoutes } from './docs/pages.ts'
 import { unusable } from './docs/unusable.ts'
 import { createEdge } from './edge.ts'
@@ -26,6 +27,7 @@ import { jobRoutes } from './jobs.ts'
 import { createKernel, type Kernel } from './kernel.ts'
 import { createLimits } from './limits.ts'
 import { linkRoutes } from './links/routes.ts'
+import { type RealtimeUpgrade, realtimeRoutes } from './realtime.ts'
 import { sessionRoutes } from './sessions.ts'
 import { tokenRoutes } from './tokens.ts'
 import { userRoutes } from './users.ts'
@@ -43,10 +45,13 @@ export interface ApiDeps {
   /** Base of links, without a slash at the end; known once the server listens. */
   readonly publicUrl: () => string
   readonly jobs: Jobs
+  readonly realtime: RealtimeUpgrade
   readonly users: Users
   readonly limiter: RateLimiter
   readonly log: Log
   readonly checks: readonly Check[]
+  /** The AsyncAPI document, as plain data; asked once the server listens. */
+  readonly describeSocket: () => Node
 }
 
 export interface ApiOptions {
@@ -102,7 +107,14 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
     .use(options.corsOrigins.length === 0 ? new Elysia() : crossOrigin(options.corsOrigins))
     .use(createFeatures(kernel, deps))
     .use(linkRoutes(kernel))
-    .use(docsRoutes(kernel, () => describeApi(options.version)))
+    .use(
+      realtimeRoutes(kernel, deps.realtime, {
+        upgrade: (request, carried) => app.server?.upgrade(request, carried) ?? false,
+        publicUrl: deps.publicUrl,
+        corsOrigins: options.corsOrigins,
+      }),
+    )
+    .use(docsRoutes(kernel, { openapi: () => describeApi(options.version), asyncapi: deps.describeSocket }))
     .use(fallbackRoutes(kernel, () => app.routes.filter((route) => !route.path.includes('*')))) as unknown as Elysia
   return app
 }

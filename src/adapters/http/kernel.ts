@@ -52,7 +52,8 @@ type HookContext = Pick<Context, 'request' | 'set' | 'route' | 'params'> & { cal
 
 const BEARER = /^Bearer +([\w\-.~+/]+=*) *$/i
 
-const bearerToken = (request: Request): string | null => {
+/** Null without an Authorization header, empty when it holds no bearer token. */
+export const bearerToken = (request: Request): string | null => {
   const header = request.headers.get('authorization')
   if (header === null) return null
   // The usual spelling, without the cost of a pattern.

@@ -11,6 +11,7 @@ type ProtocolCode =
   | 'range_not_satisfiable'
   | 'unsupported_grant_type'
   | 'unsupported_media_type'
+  | 'upgrade_required'
   | 'validation_failed'
 
 export type ProblemCode = ErrorCode | ProtocolCode
@@ -47,12 +48,29 @@ export const PROBLEM_STATUS: Readonly<Record<ProblemCode, ProblemStatus>> = {
   unavailable: 503,
   unsupported_grant_type: 400,
   unsupported_media_type: 415,
+  upgrade_required: 426,
   validation_failed: 422,
   version_mismatch: 412,
   wrong_password: 400,
 }
 
-export type ProblemStatus = 400 | 401 | 403 | 404 | 405 | 409 | 412 | 413 | 415 | 416 | 422 | 429 | 500 | 503 | 507
+export type ProblemStatus =
+  | 400
+  | 401
+  | 403
+  | 404
+  | 405
+  | 409
+  | 412
+  | 413
+  | 415
+  | 416
+  | 422
+  | 426
+  | 429
+  | 500
+  | 503
+  | 507
 
 /** One part of a request that broke its schema. `pointer` is a JSON Pointer (RFC 6901) into that part. */
 export interface InvalidPart {

@@ -1,18 +1,30 @@
+import type { WebSocketHandler } from 'bun'
 import type { Elysia } from 'elysia'
 
 export interface RunningServer {
   readonly port: number
+  /** Hands one text to all sockets that have subscribed to it. */
+  publish(audience: string, text: string): unknown
+  subscriberCount(audience: string): number
   /** No more connections; requests under way finish, and what is still open after `timeout` milliseconds is cut. */
   stop(timeout: number): Promise<void>
 }
 
 const POLL_MS = 10
 
+export interface Listening<Carried> {
+  readonly host: string
+  readonly port: number
+  /** What handles the connections that a route upgrades: in place of Elysia's own handlers, which parse what comes. */
+  readonly websocket: WebSocketHandler<Carried>
+}
+
 /** Listens. Throws when the address is taken or not ours. */
-export const listen = (app: Elysia, { host, port }: { host: string; port: number }): RunningServer => {
+export const listen = <Carried>(app: Elysia, { host, port, websocket }: Listening<Carried>): RunningServer => {
   app.listen({
     hostname: host,
     port,
+    websocket: websocket as WebSocketHandler<unknown>,
     // Otherwise a second server shares the port in silence.
     reusePort: false,
     development: false,
@@ -23,6 +35,8 @@ export const listen = (app: Elysia, { host, port }: { host: string; port: number
   if (server === null || server.port === undefined) throw new Error('the server did not start')
   return {
     port: server.port,
+    publish: (audience, text) => server.publish(audience, text),
+    subscriberCount: (audience) => server.subscriberCount(audience),
     async stop(timeout) {
       const deadline = performance.now() + timeout
       void server.stop(false)

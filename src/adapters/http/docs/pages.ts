@@ -42,16 +42,24 @@ const once = <T>(make: () => Promise<T>): (() => Promise<T>) => {
   }
 }
 
-/** `/openapi.json` and the pages that show it. `describe` answers the document. */
-export const docsRoutes = (kernel: Kernel, describe: () => Promise<Node>) => {
+/** How the documents are made. */
+export interface Descriptions {
+  readonly openapi: () => Promise<Node>
+  readonly asyncapi: () => Node
+}
+
+/** `/openapi.json` and the pages that show it, and `/asyncapi.json`. */
+export const docsRoutes = (kernel: Kernel, describe: Descriptions) => {
   const hooks = { admit: UNLIMITED, detail: { hide: true } }
   const swaggerUi = fromText(SWAGGER_UI_PAGE, 'text/html; charset=utf-8')
   const redoc = fromText(REDOC_PAGE, 'text/html; charset=utf-8')
-  const document = once(async () => fromText(JSON.stringify(await describe()), 'application/json'))
+  const document = once(async () => fromText(JSON.stringify(await describe.openapi()), 'application/json'))
+  const protocol = once(async () => fromText(JSON.stringify(describe.asyncapi()), 'application/json'))
 
   const routes = new Elysia()
     .use(kernel)
     .get('/openapi.json', async ({ request, set }) => send(await document(), request, set.headers), hooks)
+    .get('/asyncapi.json', async ({ request, set }) => send(await protocol(), request, set.headers), hooks)
     .get(
       '/docs',
       ({ request, set }) => {

@@ -1,0 +1,65 @@
+import type { Case } from '../lib/case.ts'
+import { gatherCrowd, SECRET } from '../lib/crowd.ts'
+import { openRawSocket, type RawSocket } from '../lib/raw-socket.ts'
+import { residentMemory } from '../lib/resources.ts'
+import type { Server } from '../lib/server.ts'
+import { startSkep } from '../lib/skep.ts'
+
+const SOCKETS = 10_000
+const SOCKETS_EACH = 20
+const AT_ONCE = 100
+const WARMING = 500
+const SETTLE_MS = 5_000
+
+/** Opens a signed-in socket for each token. */
+const openAll = async ({ url }: Server, tokens: readonly string[]): Promise<RawSocket[]> => {
+  const sockets: RawSocket[] = []
+  const open = async (token: string) => {
+    const socket = await openRawSocket({
+      url: `${url}/ws/bench`,
+      token,
+      onEnd(why) {
+        throw new Error(`a socket ended: ${why}`)
+      },
+    })
+    await socket.received(1)
+    sockets.push(socket)
+  }
+  for (let first = 0; first < tokens.length; first += AT_ONCE) {
+    await Promise.all(tokens.slice(first, first + AT_ONCE).map(open))
+  }
+  return sockets
+}
+
+/** What the server holds for a client that is connected and says nothing. */
+export const idleSockets: Case = {
+  name: 'idle-sockets',
+  about: `memory for each of ${SOCKETS} signed-in sockets, idle and subscribed`,
+  async run(context) {
+    const form = context.deployedForm
+    const folder = context.folder()
+    const users = SOCKETS / SOCKETS_EACH
+    const tokens = await gatherCrowd({ form, folder, users, sessionsEach: SOCKETS_EACH, role: 'user' })
+    await using skep = await startSkep(form, { folder, core: null, env: SECRET })
+    // What the program needs for itself once it has done this.
+    for (const socket of await openAll(skep, tokens.slice(0, WARMING))) socket.close()
+    await Bun.sleep(SETTLE_MS)
+    const before = residentMemory(skep.pid)
+    const sockets = await openAll(skep, tokens)
+    await Bun.sleep(SETTLE_MS)
+    const signedIn = residentMemory(skep.pid)
+    for (const socket of sockets) socket.send('{"type":"subscribe","topic":"items"}')
+    await Promise.all(sockets.map((socket) => socket.received(2)))
+    await Bun.sleep(SETTLE_MS)
+    const subscribed = residentMemory(skep.pid)
+    for (const socket of sockets) socket.close()
+    const each = (memory: number) => ((memory - before) * 1_000) / SOCKETS
+    return {
+      figures: [
+        { name: 'each, signed in', unit: 'kB', value: each(signedIn), bar: { of: 'value', atMost: 20 } },
+        { name: 'each, subscribed', unit: 'kB', value: each(subscribed) },
+      ],
+      detail: { form: form.name, sockets: SOCKETS, memory_mb: { before, signed_in: signedIn, subscribed } },
+    }
+  },
+}

@@ -1,0 +1,43 @@
+import type { Context } from './case.ts'
+import { gatherCrowd, SECRET } from './crowd.ts'
+import type { Server } from './server.ts'
+import { startSkep } from './skep.ts'
+
+const USERS = 50
+/** As many as one user may have. */
+const SOCKETS_EACH = 20
+
+/** How many sockets hear the same. */
+export const AUDIENCE = USERS * SOCKETS_EACH
+
+/** What each sends once it is greeted: all of them are admins. */
+export const SUBSCRIBE = JSON.stringify({ type: 'subscribe', topic: 'items/all' })
+
+/** After so many texts a socket hears events. */
+export const GREETINGS = 2
+
+export interface Audience extends AsyncDisposable {
+  readonly skep: Server
+  /** Of the socket. */
+  readonly url: string
+  /** One for each socket. */
+  readonly tokens: readonly string[]
+  /** Of someone who changes what they hear of. */
+  readonly headers: Readonly<Record<string, string>>
+}
+
+export const socketUrl = ({ url }: Server) => `${url}/ws/bench`
+
+/** A server, and tokens for a thousand sockets that may hear everything. */
+export const startAudience = async ({ form, cores, folder }: Context): Promise<Audience> => {
+  const home = folder()
+  const people = await gatherCrowd({ form, folder: home, users: USERS, sessionsEach: 1, role: 'admin' })
+  const skep = await startSkep(form, { folder: home, core: cores.server, env: SECRET })
+  return {
+    skep,
+    url: socketUrl(skep),
+    tokens: people.flatMap((token) => Array.from({ length: SOCKETS_EACH }, () => token)),
+    headers: { authorization: `Bearer ${people[0]}`, 'content-type': 'application/json' },
+    [Symbol.asyncDispose]: skep.stop,
+  }
+}

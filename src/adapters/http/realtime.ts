@@ -1,0 +1,64 @@
+import { Elysia, t } from 'elysia'
+import { AppError } from '../../domain/errors.ts'
+import { bearerToken, type Kernel } from './kernel.ts'
+import { HttpProblem } from './problems.ts'
+
+/** What takes over a connection once it is no longer HTTP. */
+export interface RealtimeUpgrade {
+  /** What the socket is to carry; `token` is the access token of the request, which was accepted. */
+  connect(clientId: string, token: string | null): object
+}
+
+export interface RealtimeOptions {
+  /** Hands the connection over; false when the request asks for no such thing. */
+  readonly upgrade: (request: Request, carried: { data: object; headers: Headers }) => boolean
+  /** Base of links. */
+  readonly publicUrl: () => string
+  readonly corsOrigins: '*' | readonly string[]
+}
+
+const originOf = (url: string): string | null => (URL.canParse(url) ? new URL(url).origin : null)
+
+/** Whether a page from `origin` may connect: browsers ask nobody before they do. */
+export const isAllowedOrigin = (
+  origin: string,
+  host: string | null,
+  { publicUrl, corsOrigins }: Pick<RealtimeOptions, 'publicUrl' | 'corsOrigins'>,
+): boolean => {
+  if (corsOrigins === '*' || corsOrigins.includes(origin) || origin === originOf(publicUrl())) return true
+  return host !== null && (origin === originOf(`http://${host}`) || origin === originOf(`https://${host}`))
+}
+
+const ClientId = t.String({ pattern: '^[A-Za-z0-9_-]{1,64}$', expects: '1 to 64 of A-Z a-z 0-9 _ -' })
+
+const headersOf = (headers: Readonly<Record<string, unknown>>): Headers => {
+  const result = new Headers()
+  for (const [name, value] of Object.entries(headers)) if (value !== undefined) result.set(name, String(value))
+  return result
+}
+
+/** `GET /ws/{client_id}`: from HTTP to realtime. What is refused is refused before the upgrade, as a problem. */
+export const realtimeRoutes = (kernel: Kernel, realtime: RealtimeUpgrade, options: RealtimeOptions) => {
+  const checkOrigin = (request: Request): void => {
+    const origin = request.headers.get('origin')
+    if (origin === null || isAllowedOrigin(origin, request.headers.get('host'), options)) return
+    throw new AppError('forbidden', 'Pages of this origin may not connect')
+  }
+  return new Elysia().use(kernel).get(
+    '/ws/:client_id',
+    ({ params, request, set }) => {
+      const data = realtime.connect(params.client_id, bearerToken(request))
+      if (!options.upgrade(request, { data, headers: headersOf(set.headers) })) {
+        throw new HttpProblem('upgrade_required', 'Connect to this path by WebSocket', {
+          headers: { upgrade: 'websocket', connection: 'upgrade' },
+        })
+      }
+      set.status = 101
+    },
+    {
+      admit: { who: (_principal, request) => checkOrigin(request) },
+      params: t.Object({ client_id: ClientId }),
+      detail: { hide: true },
+    },
+  )
+}

@@ -1,0 +1,121 @@
+import type { ServerWebSocket } from 'bun'
+import type { Grant } from '../../application/access.ts'
+import type { View } from '../../application/topics.ts'
+import { CLOSE, type FrameErrorCode, type ServerFrame } from './frames.ts'
+
+export type Socket = ServerWebSocket<Connection>
+
+/** Bytes that may wait for a reader. */
+export const MOST_BACKLOG = 1024 * 1024
+
+/** One topic as one connection hears it. */
+export interface Subscription {
+  readonly topic: string
+  view: View
+  /** Everything up to here was sent. Stands still while the subscription is live. */
+  cursor: number
+  /** Whether it hears what is published to its audience. */
+  live: boolean
+  /** Grows when what brings it up to date must give way to another. */
+  run: number
+}
+
+export interface Credentials {
+  readonly token: string
+  readonly grant: Grant
+}
+
+/** What is known of one socket. */
+export interface Connection {
+  readonly clientId: string
+  /** The access token of the upgrade, until it was looked at. */
+  offered: string | null
+  /** Null until the upgrade is done. */
+  socket: Socket | null
+  credentials: Credentials | null
+  readonly subscriptions: Map<string, Subscription>
+  /** How many notices about its user's rights are still to be followed: until then nothing is sent from the log. */
+  doubts: number
+  /** Work on frames that came, one after another; null when there is none. */
+  work: Promise<void> | null
+  /** Ends the wait for a sign-in, or the connection with its token. */
+  timer: ReturnType<typeof setTimeout> | null
+  /** Who waits for the reader to read. */
+  readonly waiting: Set<() => void>
+  frames: number
+  framesUntil: number
+  closed: boolean
+}
+
+export const newConnection = (clientId: string, token: string | null): Connection => ({
+  clientId,
+  offered: token,
+  socket: null,
+  credentials: null,
+  subscriptions: new Map(),
+  doubts: 0,
+  work: null,
+  timer: null,
+  waiting: new Set(),
+  frames: 0,
+  framesUntil: 0,
+  closed: false,
+})
+
+/** Closes once. The socket's own close event does the rest. */
+export const close = (connection: Connection, code: number, reason: string): void => {
+  if (connection.closed) return
+  connection.closed = true
+  connection.socket?.close(code, reason)
+}
+
+/** Sends text; false when it has to wait in line. A connection with too much in line is closed. */
+export const sendText = (connection: Connection, text: string): boolean => {
+  const { socket, closed } = connection
+  if (socket === null || closed) return true
+  if (socket.getBufferedAmount() > MOST_BACKLOG) {
+    close(connection, CLOSE.tooSlow, 'Too much waits to be read')
+    return true
+  }
+  return socket.sendText(text) !== -1
+}
+
+export const send = (connection: Connection, frame: ServerFrame): void => {
+  sendText(connection, JSON.stringify(frame))
+}
+
+export const sendError = (connection: Connection, code: FrameErrorCode, detail: string, ref: string | undefined) =>
+  send(connection, { type: 'error', code, detail, ...echo(ref) })
+
+/** `ref` as it goes into an answer. */
+export const echo = (ref: string | undefined): { readonly ref?: string } => (ref === undefined ? {} : { ref })
+
+/** Resolves when the reader has read some of what waits, or is gone. */
+export const drained = ({ closed, waiting }: Connection): Promise<void> =>
+  closed ? Promise.resolve() : new Promise((resolve) => waiting.add(resolve))
+
+/** Tells those who wait that the reader has read, or is gone. */
+export const wakeWaiting = ({ waiting }: Connection): void => {
+  for (const wake of waiting) wake()
+  waiting.clear()
+}
+
+/** Runs `work` after what came before; at once, and without a promise, when nothing waits. Never rejects. */
+export const inTurn = (
+  connection: Connection,
+  work: () => void | Promise<void>,
+  failed: (error: unknown) => void,
+): void => {
+  const guarded = async () => {
+    try {
+      if (!connection.closed) await work()
+    } catch (error) {
+      failed(error)
+    }
+  }
+  const mine = connection.work === null ? guarded() : connection.work.then(guarded)
+  connection.work = mine
+  void mine.then(() => {
+    if (connection.work === mine) connection.work = null
+  })
+}

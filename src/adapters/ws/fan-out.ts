@@ -1,0 +1,94 @@
+import type { Realtime } from '../../application/realtime.ts'
+import { audiencesOf } from '../../application/topics.ts'
+import type { ItemEvent } from '../../domain/event.ts'
+import type { Item } from '../../domain/item.ts'
+import { close, MOST_BACKLOG } from './connection.ts'
+import { type Body, CLOSE, type ServerFrame } from './frames.ts'
+import type { Registry } from './registry.ts'
+
+/** The part of a server that hands one text to all sockets of an audience. */
+export interface Publisher {
+  publish(audience: string, text: string): unknown
+  subscriberCount(audience: string): number
+}
+
+export interface FanOut {
+  encode(event: ItemEvent, topic: string): string
+  start(): Promise<void>
+  publishTo(publisher: Publisher): void
+  stop(): Promise<void>
+}
+
+interface Deps {
+  readonly realtime: Realtime
+  readonly registry: Registry
+  readonly toBody: (item: Item) => Body
+}
+
+/** For what other processes commit, and for a read that failed. */
+const POLL_MS = 1_000
+/** No socket's line can grow by more between two looks at it. */
+const LOOK_EVERY = MOST_BACKLOG / 8
+
+/** Hands each event of the log to those who are to hear of it, encoded once for each topic. */
+export const createFanOut = ({ realtime, registry, toBody }: Deps): FanOut => {
+  let publisher: Publisher | null = null
+  let published = 0
+  let poll: ReturnType<typeof setInterval> | null = null
+
+  const encode = (event: ItemEvent, topic: string): string =>
+    JSON.stringify({
+      type: 'event',
+      topic,
+      cursor: event.cursor,
+      event: event.event,
+      data: toBody(event.item),
+    } satisfies ServerFrame)
+
+  const closeSlow = (): void => {
+    for (const connection of [...registry.all()]) {
+      const waiting = connection.socket?.getBufferedAmount() ?? 0
+      if (waiting > MOST_BACKLOG) close(connection, CLOSE.tooSlow, 'Too much waits to be read')
+    }
+  }
+
+  /** Lets what was published go out, then looks who does not read. */
+  const breathe = async (): Promise<void> => {
+    published = 0
+    await new Promise<void>((resolve) => setImmediate(resolve))
+    closeSlow()
+  }
+
+  const hand = (event: ItemEvent): Promise<void> | undefined => {
+    // Before there is a server, nobody listens.
+    if (publisher === null) return undefined
+    let topic = ''
+    let text = ''
+    for (const target of audiencesOf(event)) {
+      if (publisher.subscriberCount(target.audience) === 0) continue
+      if (target.topic !== topic) {
+        topic = target.topic
+        text = encode(event, topic)
+      }
+      publisher.publish(target.audience, text)
+      // A character takes up to three bytes.
+      published += text.length * 3
+    }
+    return published < LOOK_EVERY ? undefined : breathe()
+  }
+
+  return {
+    encode,
+    publishTo(server) {
+      publisher = server
+    },
+    async start() {
+      await realtime.start(hand)
+      poll = setInterval(realtime.wake, POLL_MS)
+    },
+    async stop() {
+      if (poll !== null) clearInterval(poll)
+      await realtime.stop()
+    },
+  }
+}

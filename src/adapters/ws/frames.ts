@@ -1,0 +1,181 @@
+import { type Static, type TSchema, Type } from '@sinclair/typebox'
+import { TypeCompiler } from '@sinclair/typebox/compiler'
+
+/** Bytes of one frame from a client; a larger one closes the connection with 1009. */
+export const MOST_FRAME_BYTES = 64 * 1024
+
+/** Why a connection was closed, beside the codes of RFC 6455 section 7.4.1. */
+export const CLOSE = {
+  /** The server stops. */
+  goingAway: 1001,
+  /** A frame larger than {@link MOST_FRAME_BYTES}. */
+  tooBig: 1009,
+  /** Something went wrong on our side. */
+  internal: 1011,
+  /** Not signed in in time, or the token, session or account has ended. */
+  signedOut: 4401,
+  /** More than 1 MiB waits to be read. Connect again and resume by cursor. */
+  tooSlow: 4408,
+  /** Too many frames, or too many connections of one user. */
+  tooMany: 4429,
+} as const
+
+const Ref = Type.Optional(
+  Type.String({ maxLength: 64, description: 'Echoed in the direct answer to the frame that carried it' }),
+)
+const TopicName = Type.String({
+  pattern: '^(?:items|items/all|items/[1-9][0-9]{0,14}|jobs)$',
+  description: 'items (your own), items/{id}, items/all (admins), jobs (admins)',
+})
+const Cursor = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'A place in the log' })
+const Timestamp = Type.String({ format: 'date-time', description: 'RFC 3339, UTC, with milliseconds' })
+
+const frame = <Name extends string, T extends Record<string, TSchema>>(
+  type: Name,
+  title: string,
+  properties: T,
+  description: string,
+) => Type.Object({ type: Type.Literal(type), ...properties }, { title, description, additionalProperties: false })
+
+/** An item as the REST interface shows it. */
+export const ItemBody = Type.Object(
+  {
+    id: Type.Integer(),
+    owner_id: Type.Integer(),
+    title: Type.String(),
+    description: Type.Union([Type.String(), Type.Null()]),
+    data: Type.Object({}, { additionalProperties: true }),
+    version: Type.Integer(),
+    created_at: Timestamp,
+    updated_at: Timestamp,
+  },
+  { title: 'Item', additionalProperties: false },
+)
+
+/** What a client may send, by `type`. */
+export const CLIENT_FRAMES = {
+  auth: frame(
+    'auth',
+    'Auth',
+    { token: Type.String({ minLength: 1, maxLength: 4096, description: 'An access token' }), ref: Ref },
+    'Signs in, or extends the connection with a newer token of the same user',
+  ),
+  subscribe: frame(
+    'subscribe',
+    'Subscribe',
+    { topic: TopicName, after: Type.Optional(Cursor), ref: Ref },
+    'Asks for the events of a topic: those after the cursor, when one is given, then those to come',
+  ),
+  unsubscribe: frame('unsubscribe', 'Unsubscribe', { topic: TopicName, ref: Ref }, 'Ends a subscription'),
+  ping: frame('ping', 'Ping', { ref: Ref }, 'Asks for a sign of life'),
+} as const
+
+/** Every refusal that leaves the connection open. */
+export const ErrorCodes = Type.Union([
+  Type.Literal('already_subscribed'),
+  Type.Literal('binary_frame'),
+  Type.Literal('forbidden'),
+  Type.Literal('inactive_user'),
+  Type.Literal('internal_error'),
+  Type.Literal('invalid_frame'),
+  Type.Literal('invalid_token'),
+  Type.Literal('not_found'),
+  Type.Literal('not_subscribed'),
+  Type.Literal('too_many_subscriptions'),
+  Type.Literal('unavailable'),
+])
+
+/** What the server sends, by `type`. */
+export const SERVER_FRAMES = {
+  ready: frame(
+    'ready',
+    'Ready',
+    { client_id: Type.String(), user_id: Type.Integer(), expires_at: Timestamp, cursor: Cursor, ref: Ref },
+    'Signed in until expires_at; cursor is where the log stands',
+  ),
+  subscribed: frame(
+    'subscribed',
+    'Subscribed',
+    {
+      topic: TopicName,
+      cursor: Cursor,
+      gap: Type.Boolean({ description: 'Whether events after the given cursor are gone: load the state anew' }),
+      ref: Ref,
+    },
+    'Every event of the topic after cursor follows, each once and in order',
+  ),
+  unsubscribed: frame(
+    'unsubscribed',
+    'Unsubscribed',
+    { topic: TopicName, ref: Ref },
+    'No event of the topic follows; comes unasked when the right to it has ended',
+  ),
+  pong: frame('pong', 'Pong', { ref: Ref }, 'Answers a ping'),
+  error: frame(
+    'error',
+    'Error',
+    { code: ErrorCodes, detail: Type.String({ description: 'For people, and free to change' }), ref: Ref },
+    'A frame was refused; the connection stays',
+  ),
+  event: frame(
+    'event',
+    'Event',
+    {
+      topic: TopicName,
+      cursor: Cursor,
+      event: Type.Union([Type.Literal('item.created'), Type.Literal('item.updated'), Type.Literal('item.deleted')]),
+      data: ItemBody,
+    },
+    'A change that was committed. Keep the cursor to resume from; data is the item after the change, or before its end',
+  ),
+} as const
+
+type FrameOf<T extends Record<string, TSchema>> = { [Name in keyof T]: Static<T[Name]> }[keyof T]
+
+export type ClientFrame = FrameOf<typeof CLIENT_FRAMES>
+export type ServerFrame = FrameOf<typeof SERVER_FRAMES>
+export type FrameErrorCode = Static<typeof ErrorCodes>
+export type Body = Static<typeof ItemBody>
+
+const checks = {
+  auth: TypeCompiler.Compile(CLIENT_FRAMES.auth),
+  subscribe: TypeCompiler.Compile(CLIENT_FRAMES.subscribe),
+  unsubscribe: TypeCompiler.Compile(CLIENT_FRAMES.unsubscribe),
+  ping: TypeCompiler.Compile(CLIENT_FRAMES.ping),
+}
+
+/** What a client's text is: a frame, a text that is no JSON object, or an object that is no frame. */
+export type Received =
+  | { readonly kind: 'frame'; readonly frame: ClientFrame }
+  | { readonly kind: 'text' }
+  | { readonly kind: 'invalid'; readonly detail: string; readonly ref: string | undefined }
+
+const parsed = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const isKnown = (type: unknown): type is keyof typeof checks => typeof type === 'string' && Object.hasOwn(checks, type)
+
+const refOf = ({ ref }: Record<string, unknown>): string | undefined =>
+  typeof ref === 'string' && ref.length <= 64 ? ref : undefined
+
+/** Reads one text from a client and checks it by {@link CLIENT_FRAMES}. */
+export const readFrame = (text: string): Received => {
+  const value = parsed(text)
+  if (!isObject(value)) return { kind: 'text' }
+  const ref = refOf(value)
+  if (!isKnown(value.type)) {
+    return { kind: 'invalid', detail: 'type must be auth, subscribe, unsubscribe or ping', ref }
+  }
+  const check = checks[value.type]
+  if (check.Check(value)) return { kind: 'frame', frame: value }
+  const path = check.Errors(value).First()?.path ?? ''
+  return { kind: 'invalid', detail: `${path === '' ? 'The frame' : path} does not have the expected form`, ref }
+}

@@ -1,0 +1,39 @@
+import type { Connection } from './connection.ts'
+
+/** Every open connection, and those of each user who has signed in. */
+export interface Registry {
+  add(connection: Connection): void
+  /** Notes whose it is; false when that user has too many already. */
+  assign(connection: Connection, userId: number): boolean
+  remove(connection: Connection): void
+  all(): Iterable<Connection>
+  of(userId: number): Iterable<Connection>
+  size(): number
+}
+
+const MOST_OF_A_USER = 20
+
+export const createRegistry = (): Registry => {
+  const connections = new Set<Connection>()
+  const byUser = new Map<number, Set<Connection>>()
+  return {
+    add: (connection) => void connections.add(connection),
+    assign(connection, userId) {
+      const theirs = byUser.get(userId) ?? new Set()
+      if (theirs.size >= MOST_OF_A_USER) return false
+      byUser.set(userId, theirs.add(connection))
+      return true
+    },
+    remove(connection) {
+      connections.delete(connection)
+      const userId = connection.credentials?.grant.principal.userId
+      if (userId === undefined) return
+      const theirs = byUser.get(userId)
+      theirs?.delete(connection)
+      if (theirs?.size === 0) byUser.delete(userId)
+    },
+    all: () => connections,
+    of: (userId) => [...(byUser.get(userId) ?? [])],
+    size: () => connections.size,
+  }
+}

@@ -1,0 +1,119 @@
+import type { Access, Grant } from '../../application/access.ts'
+import type { AccessNotices } from '../../application/ports/messaging.ts'
+import type { Clock } from '../../application/ports/system.ts'
+import type { Realtime } from '../../application/realtime.ts'
+import { AppError } from '../../domain/errors.ts'
+import { type Connection, close, echo, send, sendError } from './connection.ts'
+import { CLOSE } from './frames.ts'
+import type { Registry } from './registry.ts'
+
+/** Who a connection speaks for, and until when. */
+export interface SignIn {
+  /** Closes the connection unless it signs in within 10 s. */
+  expect(connection: Connection): void
+  /** Signs in, or extends a connection of the same user. */
+  by(connection: Connection, token: string, ref?: string): Promise<void>
+  /** Proves again what the connection signed in with; closes it and answers false when that stands no more. */
+  again(connection: Connection): Promise<boolean>
+}
+
+interface Deps {
+  readonly access: Access
+  readonly notices: AccessNotices
+  readonly realtime: Realtime
+  readonly registry: Registry
+  readonly clock: Clock
+}
+
+const SIGN_IN_WITHIN = 10_000
+const LONGEST_TIMER = 2 ** 31 - 1
+
+const REFUSALS = ['invalid_token', 'inactive_user'] as const
+type Refusal = (typeof REFUSALS)[number]
+
+const refusalOf = (error: unknown): Refusal | null =>
+  error instanceof AppError ? (REFUSALS.find((code) => code === error.code) ?? null) : null
+
+export const createSignIn = ({ access, notices, realtime, registry, clock }: Deps): SignIn => {
+  let heard = 0
+  notices.subscribe(() => {
+    heard++
+  })
+
+  /** What the token stands for in this very step: a notice that came while it was proven makes it be proven again. */
+  const prove = async (token: string): Promise<Grant | Refusal> => {
+    for (;;) {
+      const before = heard
+      try {
+        const grant = await access.grant(token)
+        if (heard === before) return grant
+      } catch (error) {
+        const refusal = refusalOf(error)
+        if (refusal === null) throw error
+        return refusal
+      }
+    }
+  }
+
+  const endAt = (connection: Connection, instant: number): void => {
+    if (connection.timer !== null) clearTimeout(connection.timer)
+    const left = Math.max(0, instant - clock.now())
+    const ring = () => {
+      if (clock.now() < instant && left > LONGEST_TIMER) endAt(connection, instant)
+      else close(connection, CLOSE.signedOut, 'The access token has expired')
+    }
+    connection.timer = setTimeout(ring, Math.min(left, LONGEST_TIMER))
+  }
+
+  const settle = (connection: Connection, token: string, grant: Grant, ref?: string): void => {
+    connection.credentials = { token, grant }
+    endAt(connection, grant.expiresAt)
+    send(connection, {
+      type: 'ready',
+      client_id: connection.clientId,
+      user_id: grant.principal.userId,
+      expires_at: new Date(grant.expiresAt).toISOString(),
+      cursor: realtime.position(),
+      ...echo(ref),
+    })
+  }
+
+  const first = (connection: Connection, token: string, grant: Grant, ref?: string): void => {
+    if (registry.assign(connection, grant.principal.userId)) settle(connection, token, grant, ref)
+    else close(connection, CLOSE.tooMany, 'Too many connections')
+  }
+
+  return {
+    expect(connection) {
+      connection.timer = setTimeout(
+        () => close(connection, CLOSE.signedOut, 'Nobody signed in in time'),
+        SIGN_IN_WITHIN,
+      )
+    },
+    async by(connection, token, ref) {
+      const proven = await prove(token)
+      if (connection.closed) return
+      const userId = connection.credentials?.grant.principal.userId
+      if (typeof proven === 'string') {
+        if (userId === undefined) close(connection, CLOSE.signedOut, 'The access token is not accepted')
+        else sendError(connection, proven, 'The access token is not accepted', ref)
+        return
+      }
+      if (userId === undefined) first(connection, token, proven, ref)
+      else if (userId === proven.principal.userId) settle(connection, token, proven, ref)
+      else sendError(connection, 'forbidden', 'The token is of another user: connect anew', ref)
+    },
+    async again(connection) {
+      if (connection.credentials === null) return false
+      const { token } = connection.credentials
+      const proven = await prove(token)
+      if (connection.closed) return false
+      if (typeof proven === 'string') {
+        close(connection, CLOSE.signedOut, 'The session or the account has ended')
+        return false
+      }
+      connection.credentials = { token, grant: proven }
+      return true
+    },
+  }
+}

@@ -1,0 +1,90 @@
+import type { WebSocketHandler } from 'bun'
+import type { Access } from '../../application/access.ts'
+import type { AccessNotices } from '../../application/ports/messaging.ts'
+import type { Clock, Log } from '../../application/ports/system.ts'
+import type { Realtime } from '../../application/realtime.ts'
+import type { ItemEvent } from '../../domain/event.ts'
+import type { Item } from '../../domain/item.ts'
+import { type Connection, close, MOST_BACKLOG, newConnection, wakeWaiting } from './connection.ts'
+import { createFanOut, type Publisher } from './fan-out.ts'
+import { type Body, CLOSE, MOST_FRAME_BYTES } from './frames.ts'
+import { createProtocol } from './protocol.ts'
+import { createRegistry } from './registry.ts'
+import { createSignIn } from './sign-in.ts'
+
+/** The realtime side of a server. */
+export interface Sockets {
+  /** For the server that does the upgrades. */
+  readonly handlers: WebSocketHandler<Connection>
+  /** What goes with the upgrade of a request; the token is one that was accepted. */
+  connect(clientId: string, token: string | null): Connection
+  /** Follows the log from its end. To be called before the server listens. */
+  start(): Promise<void>
+  /** To be called in the step in which the server begins to listen. */
+  publishTo(publisher: Publisher): void
+  /** Closes every connection with 1001, and those to come. May be called again. */
+  stop(): Promise<void>
+}
+
+interface Deps {
+  readonly realtime: Realtime
+  readonly access: Access
+  readonly notices: AccessNotices
+  readonly clock: Clock
+  readonly log: Log
+  /** An item as the REST interface shows it. */
+  readonly toBody: (item: Item) => Body
+}
+
+const SECONDS_OF_SILENCE = 60
+
+export const createSockets = ({ realtime, access, notices, clock, log, toBody }: Deps): Sockets => {
+  const registry = createRegistry()
+  const fanOut = createFanOut({ realtime, registry, toBody })
+  const signIn = createSignIn({ access, notices, realtime, registry, clock })
+  const encode = (event: ItemEvent, topic: string) => fanOut.encode(event, topic)
+  const protocol = createProtocol({ realtime, signIn, encode, log })
+  let stopping = false
+
+  notices.subscribe((userId) => {
+    for (const connection of registry.of(userId)) protocol.doubted(connection)
+  })
+
+  return {
+    handlers: {
+      maxPayloadLength: MOST_FRAME_BYTES,
+      // Never reached by what is published: whoever has half of it in line is closed as too slow before.
+      backpressureLimit: 2 * MOST_BACKLOG,
+      closeOnBackpressureLimit: true,
+      idleTimeout: SECONDS_OF_SILENCE,
+      sendPings: true,
+      perMessageDeflate: false,
+      open(socket) {
+        const connection = socket.data
+        connection.socket = socket
+        registry.add(connection)
+        if (stopping) close(connection, CLOSE.goingAway, 'The server stops')
+        else protocol.opened(connection)
+      },
+      message: (socket, message) => protocol.received(socket.data, message),
+      drain: (socket) => wakeWaiting(socket.data),
+      close(socket, code) {
+        const connection = socket.data
+        connection.closed = true
+        if (connection.timer !== null) clearTimeout(connection.timer)
+        registry.remove(connection)
+        wakeWaiting(connection)
+        const userId = connection.credentials?.grant.principal.userId
+        log.debug('socket closed', { code, client_id: connection.clientId, user_id: userId })
+      },
+    },
+    connect: newConnection,
+    start: fanOut.start,
+    publishTo: fanOut.publishTo,
+    async stop() {
+      stopping = true
+      for (const connection of [...registry.all()]) close(connection, CLOSE.goingAway, 'The server stops')
+      await fanOut.stop()
+    },
+  }
+}

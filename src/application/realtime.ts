@@ -1,0 +1,114 @@
+import type { ItemEvent } from '../domain/event.ts'
+import type { Principal } from '../domain/session.ts'
+import type { UnitOfWork } from './ports/persistence.ts'
+import type { Log } from './ports/system.ts'
+import { type View, viewOf } from './topics.ts'
+
+/** Hears each event once, in order. The feed reads on when what it answers has settled. */
+export type FeedListener = (event: ItemEvent) => Promise<void> | undefined
+
+/** Where a subscription begins, and whether events between the place it asked for and this one are gone. */
+export interface Beginning {
+  readonly cursor: number
+  readonly gap: boolean
+}
+
+/** The log of changes as it grows. */
+export interface Realtime {
+  /** Reads on from the log's present end. To be called once. */
+  start(listener: FeedListener): Promise<void>
+  /** Looks for events. To be called after commits, and now and then for those of other processes. */
+  wake(): void
+  /** The cursor of the event the listener was handed last; changes in the same step in which it is handed. */
+  position(): number
+  /** What `principal` sees by a topic. Throws `not_found`, `forbidden`. */
+  view(principal: Principal, topic: string, after?: number | null): Promise<View>
+  /** Where to begin for someone who has seen everything up to `after`, or wants only what is to come. */
+  begin(after: number | null): Promise<Beginning>
+  /**
+   * The next events of a view, up to {@link position} when it answers; all of them up to `cursor`.
+   * Whoever reaches the position may listen from there on, and misses nothing and hears nothing twice.
+   */
+  replay(view: View, after: number): Promise<{ readonly events: readonly ItemEvent[]; readonly cursor: number }>
+  /** Hands out nothing more. Resolves when the listener is at rest. */
+  stop(): Promise<void>
+}
+
+interface Deps {
+  readonly unitOfWork: UnitOfWork
+  readonly log: Log
+}
+
+const CHUNK = 200
+
+export const createRealtime = ({ unitOfWork, log }: Deps): Realtime => {
+  let position = 0
+  let listener: FeedListener | null = null
+  let called = false
+  let running: Promise<void> | null = null
+
+  /** Reads until the log has nothing more and nobody called meanwhile. */
+  const read = async (hand: FeedListener): Promise<void> => {
+    for (let more = true; more || called; ) {
+      called = false
+      const events = await unitOfWork.read((tx) => tx.events.list({ scope: 'all', after: position, limit: CHUNK }))
+      for (const event of events) {
+        if (listener === null) return
+        position = event.cursor
+        const rest = hand(event)
+        if (rest !== undefined) await rest
+      }
+      more = events.length === CHUNK
+    }
+  }
+
+  const wake = (): Promise<void> => {
+    called = true
+    if (listener === null) return Promise.resolve()
+    running ??= read(listener)
+      .catch((error: unknown) => {
+        // The next call tries again.
+        called = false
+        log.warn('the log of changes could not be read', { error })
+      })
+      .finally(() => {
+        running = null
+        if (called) void wake()
+      })
+    return running
+  }
+
+  return {
+    async start(hand) {
+      const { last } = await unitOfWork.read((tx) => tx.events.bounds())
+      position = last
+      listener = hand
+      await wake()
+    },
+    wake: () => void wake(),
+    position: () => position,
+    view: (principal, topic, after = null) => unitOfWork.read((tx) => viewOf(tx, principal, topic, after)),
+    async begin(after) {
+      if (after === null) return { cursor: position, gap: false }
+      if (after > position) await wake()
+      const { removed } = await unitOfWork.read((tx) => tx.events.bounds())
+      // A cursor from the future is from another life of this database: nothing is known of what it has missed.
+      if (after > position) return { cursor: position, gap: true }
+      return { cursor: Math.max(after, Math.min(removed, position)), gap: after < removed }
+    },
+    async replay({ scope, sees }, after) {
+      if (scope === null) return { events: [], cursor: position }
+      const before = position
+      const found = await unitOfWork.read((tx) => tx.events.list({ scope, after, limit: CHUNK }))
+      const events = found.filter((event) => event.cursor <= position)
+      const last = events.at(-1)?.cursor ?? after
+      if (events.length < found.length) return { events: events.filter(sees), cursor: position }
+      // A short answer holds all there was when it was read, and that was at least what the listener had been handed.
+      return { events: events.filter(sees), cursor: found.length < CHUNK ? Math.max(last, before) : last }
+    },
+    async stop() {
+      listener = null
+      await running
+    },
+  }
+}

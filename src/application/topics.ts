@@ -1,0 +1,65 @@
+import { AppError, notFound } from '../domain/errors.ts'
+import type { ItemEvent } from '../domain/event.ts'
+import type { Principal } from '../domain/session.ts'
+import { requireAdmin } from './access.ts'
+import type { EventScope, ReadTx } from './ports/persistence.ts'
+
+/** What one subscriber sees of the log. Subscribers with the same audience see the same events. */
+export interface View {
+  readonly topic: string
+  readonly audience: string
+  /** Null while the log holds nothing of the kind. */
+  readonly scope: EventScope | null
+  /** Whether it may be shown this event of the scope: rights are those of the event, not of the subscription. */
+  sees(event: ItemEvent): boolean
+}
+
+const ownersOf = (userId: number) => `owner/${userId}`
+const itemOf = (id: number) => `item/${id}`
+const ownItemOf = (id: number, userId: number) => `${itemOf(id)}/${ownersOf(userId)}`
+const EVERYONES = 'all'
+
+/** Who is to hear of an event, and by which topic they asked for it. */
+export const audiencesOf = ({ item }: ItemEvent): readonly { readonly audience: string; readonly topic: string }[] => [
+  { audience: ownersOf(item.ownerId), topic: 'items' },
+  { audience: EVERYONES, topic: 'items/all' },
+  { audience: itemOf(item.id), topic: `items/${item.id}` },
+  { audience: ownItemOf(item.id, item.ownerId), topic: `items/${item.id}` },
+]
+
+/** Who owns the item, or owned it when the log last spoke of it. */
+const ownerOf = async (tx: ReadTx, id: number, after: number | null): Promise<number | null> => {
+  const item = await tx.items.findById(id)
+  if (item !== null || after === null) return item?.ownerId ?? null
+  const [event] = await tx.events.list({ scope: { itemId: id }, after, limit: 1 })
+  return event?.item.ownerId ?? null
+}
+
+const viewOfItem = async (tx: ReadTx, principal: Principal, id: number, after: number | null): Promise<View> => {
+  const { userId, role } = principal
+  const topic = `items/${id}`
+  const ownerId = await ownerOf(tx, id, after)
+  if (ownerId === null || (ownerId !== userId && role !== 'admin')) throw notFound('Item')
+  if (role === 'admin') return { topic, audience: itemOf(id), scope: { itemId: id }, sees: () => true }
+  return { topic, audience: ownItemOf(id, userId), scope: { itemId: id }, sees: ({ item }) => item.ownerId === userId }
+}
+
+/**
+ * What `principal` sees by this topic: `items` their own, `items/{id}` one they may see (else `not_found`), `items/all`
+ * and `jobs` for admins (else `forbidden`). Who resumes `after` a cursor may ask for an item that is gone since.
+ */
+export const viewOf = async (
+  tx: ReadTx,
+  principal: Principal,
+  topic: string,
+  after: number | null = null,
+): Promise<View> => {
+  const { userId } = principal
+  if (topic === 'items') return { topic, audience: ownersOf(userId), scope: { ownerId: userId }, sees: () => true }
+  const id = /^items\/(\d+)$/.exec(topic)?.[1]
+  if (id !== undefined) return viewOfItem(tx, principal, Number(id), after)
+  if (topic !== 'items/all' && topic !== 'jobs') throw new AppError('not_found', 'There is no such topic')
+  requireAdmin(principal)
+  if (topic === 'items/all') return { topic, audience: EVERYONES, scope: 'all', sees: () => true }
+  return { topic, audience: 'jobs', scope: null, sees: () => false }
+}

@@ -1,0 +1,280 @@
+import { describe, expect, test } from 'bun:test'
+import { connect } from 'node:net'
+import { createAccessTokens } from '../../../src/adapters/jwt/access-tokens.ts'
+import { openWriter } from '../../../src/adapters/sqlite/database.ts'
+import { createFirstAdmin } from '../../support/admin.ts'
+import { type Member, signIn, startSkep } from '../../support/skep.ts'
+import { openSocket } from '../../support/socket.ts'
+
+const JWT_SECRET = 'a secret that only these tests know'
+const skep = await startSkep({ JWT_SECRET })
+const admin = await createFirstAdmin(skep)
+
+const connected = (token: string) => openSocket(skep.url, { token })
+const create = async ({ token }: Pick<Member, 'token'>, title = 'a title', more: object = {}) =>
+  (await skep.call<{ id: number }>('POST', '/items/', { token, json: { title, ...more } })).body.id
+const change = (id: number, json: object) => skep.call('PATCH', `/users/${id}`, { token: admin.token, json })
+
+interface Session {
+  readonly id: number
+  readonly current: boolean
+}
+const currentSession = async ({ token }: Pick<Member, 'token'>) => {
+  const { body } = await skep.call<{ items: Session[] }>('GET', '/auth/sessions', { token })
+  const session = body.items.find(({ current }) => current)
+  if (session === undefined) throw new Error('no session')
+  return session.id
+}
+/** A token of this session that ends so soon. */
+const shortToken = async (member: Member, milliseconds: number) =>
+  createAccessTokens(JWT_SECRET, { now: () => Date.now() }).issue({
+    userId: member.id,
+    sessionId: await currentSession(member),
+    expiresAt: Date.now() + milliseconds,
+  })
+
+describe('the end of a token', () => {
+  test('closes with 4401, at once', async () => {
+    const ann = await skep.member()
+    const socket = await connected(await shortToken(ann, 2_000))
+    const expiresAt = Date.parse((await socket.sees({ type: 'ready' })).expires_at ?? '')
+    expect(await socket.closed).toMatchObject({ code: 4401 })
+    expect(Date.now() - expiresAt).toBeWithin(-5, 1_000)
+  })
+
+  test('is put off by a new auth frame of the same user', async () => {
+    const ann = await skep.member()
+    await using socket = await connected(await shortToken(ann, 2_000))
+    const before = Date.parse((await socket.sees({ type: 'ready' })).expires_at ?? '')
+    await socket.subscribe('items')
+    socket.send({ type: 'auth', token: ann.token, ref: 'more' })
+    const { expires_at } = await socket.sees({ type: 'ready', ref: 'more' })
+    expect(Date.parse(expires_at ?? '')).toBeGreaterThan(before)
+    // The end of the first token has to pass.
+    await Bun.sleep(Math.max(0, before - Date.now()) + 200)
+    await create(ann)
+    await socket.sees({ event: 'item.created' })
+  })
+
+  test('is not put off by a wrong token or one of someone else, and the connection stays', async () => {
+    const ann = await skep.member()
+    const bob = await skep.member()
+    await using socket = await connected(ann.token)
+    socket.send({ type: 'auth', token: 'wrong', ref: 'wrong' })
+    expect(await socket.sees({ ref: 'wrong' })).toMatchObject({ type: 'error', code: 'invalid_token' })
+    socket.send({ type: 'auth', token: bob.token, ref: 'other' })
+    expect(await socket.sees({ ref: 'other' })).toMatchObject({ type: 'error', code: 'forbidden' })
+    await socket.settled()
+  })
+})
+
+describe('closes with 4401 at once', () => {
+  /** What is answered once it is done, and must have closed the connection by then or in the next moment. */
+  const endings: Readonly<Record<string, (member: Member) => Promise<{ status: number }>>> = {
+    'at sign-out': (ann) => skep.call('POST', '/auth/revoke', { form: { token: ann.refreshToken } }),
+    'when the session is ended': async (ann) =>
+      skep.call('DELETE', `/auth/sessions/${await currentSession(ann)}`, { token: ann.token }),
+    'when all sessions are ended': (ann) => skep.call('DELETE', '/auth/sessions', { token: ann.token }),
+    'when an admin deactivates the account': (ann) => change(ann.id, { is_active: false }),
+    'when the account is deleted': (ann) => skep.call('DELETE', '/users/me', { token: ann.token }),
+  }
+  test.each(Object.entries(endings))('%s, and nothing more is heard', async (_, end) => {
+    const ann = await skep.member()
+    const bob = await skep.member()
+    const socket = await connected(ann.token)
+    await using neighbour = await connected(bob.token)
+    await socket.subscribe('items')
+    await neighbour.subscribe('items')
+    expect((await end(ann)).status).toBeLessThan(300)
+    expect(await socket.closed).toMatchObject({ code: 4401 })
+    await create(bob)
+    await neighbour.sees({ event: 'item.created' })
+    expect(socket.events()).toEqual([])
+  })
+
+  test('the sessions that a change of password ends, and not the one that made it', async () => {
+    const ann = await skep.member()
+    const other = await signIn(skep.call, ann)
+    await using here = await connected(ann.token)
+    const elsewhere = await connected(other.token)
+    await here.subscribe('items')
+    const json = { current_password: ann.password, new_password: 'another horse' }
+    expect((await skep.call('POST', '/users/me/password', { token: ann.token, json })).status).toBe(204)
+    expect(await elsewhere.closed).toMatchObject({ code: 4401 })
+    await create(ann)
+    await here.sees({ event: 'item.created' })
+  })
+})
+
+describe('rights are judged at delivery', () => {
+  test('who is no longer admin hears nothing more of others, and goes on hearing of their own', async () => {
+    const ann = await skep.member()
+    const bob = await skep.member()
+    await change(ann.id, { role: 'admin' })
+    await using socket = await connected(ann.token)
+    await using witness = await connected(admin.token)
+    const [bobs, anns] = [await create(bob), await create(ann)]
+    for (const topic of ['items', 'items/all', `items/${bobs}`, `items/${anns}`]) await socket.subscribe(topic)
+    await witness.subscribe('items/all')
+    await create(bob, 'before')
+    await socket.sees({ topic: 'items/all' })
+    await change(ann.id, { role: 'user' })
+    await socket.sees({ type: 'unsubscribed', topic: 'items/all' })
+    await socket.sees({ type: 'unsubscribed', topic: `items/${bobs}` })
+    await create(bob, 'secret')
+    for (const [member, id] of [
+      [bob, bobs],
+      [ann, anns],
+    ] as const) {
+      await skep.call('PATCH', `/items/${id}`, { token: member.token, json: { title: 'changed' } })
+    }
+    await witness.until(() => witness.events().length >= 4)
+    await socket.sees({ topic: `items/${anns}` })
+    await socket.sees({ topic: 'items' })
+    await socket.settled()
+    expect(socket.events().map(({ topic, data }) => [topic, data?.owner_id])).toEqual([
+      ['items/all', bob.id],
+      ['items', ann.id],
+      [`items/${anns}`, ann.id],
+    ])
+  })
+
+  test('who becomes admin may ask for all without a new connection, and loses nothing meanwhile', async () => {
+    const ann = await skep.member()
+    await using socket = await connected(ann.token)
+    await socket.subscribe('items')
+    const writes = Promise.all(Array.from({ length: 50 }, (_, n) => create(ann, `${n}`)))
+    for (const role of ['admin', 'user', 'admin']) await change(ann.id, { role })
+    await writes
+    await socket.subscribe('items/all')
+    await socket.until(() => socket.events().filter(({ topic }) => topic === 'items').length >= 50)
+    await socket.settled()
+    const ids = socket.events().map(({ data }) => data?.id ?? 0)
+    expect(ids).toEqual([...new Set(ids)].sort((a, b) => a - b))
+  })
+})
+
+test('events that retention took away are a gap, and what is left is replayed', async () => {
+  const ann = await skep.member()
+  await using socket = await connected(ann.token)
+  const before = Number((await socket.sees({ type: 'ready' })).cursor)
+  await create(ann, 'gone')
+  await create(ann, 'left')
+  const left = Number((await skepCursor()).at(-1))
+  const connection = openWriter(`${skep.dataDir}/skep.db`)
+  connection.database.run('DELETE FROM events WHERE cursor < ?', [left])
+  connection.close()
+  expect(await socket.subscribe('items', before)).toMatchObject({ gap: true, cursor: left - 1 })
+  expect((await socket.sees({ type: 'event' })).data).toMatchObject({ title: 'left' })
+  await using exact = await connected(ann.token)
+  expect(await exact.subscribe('items', left - 1)).toMatchObject({ gap: false })
+  await exact.sees({ type: 'event' })
+})
+
+const skepCursor = async (): Promise<readonly number[]> => {
+  const connection = openWriter(`${skep.dataDir}/skep.db`)
+  try {
+    return connection.database
+      .query<{ cursor: number }, []>('SELECT cursor FROM events ORDER BY cursor')
+      .all()
+      .map(({ cursor }) => cursor)
+  } finally {
+    connection.close()
+  }
+}
+
+test('the server closes every connection with 1001 when it stops, and stops at once', async () => {
+  const other = await startSkep({ SHUTDOWN_TIMEOUT: '20s' })
+  const { token } = await other.member()
+  const sockets = await Promise.all([
+    openSocket(other.url, { token }),
+    openSocket(other.url, { token }),
+    openSocket(other.url),
+  ])
+  const startedAt = performance.now()
+  await other.close()
+  expect(performance.now() - startedAt).toBeLessThan(5_000)
+  for (const socket of sockets) expect(await socket.closed).toMatchObject({ code: 1001 })
+})
+
+/** A reader that signs in and then reads nothing until it is told to. */
+const lazyReader = async (token: string) => {
+  const { hostname, port } = new URL(skep.url)
+  const socket = connect({ host: hostname, port: Number(port) })
+  const upgrade = [
+    'GET /ws/lazy HTTP/1.1',
+    `Host: ${hostname}:${port}`,
+    'Connection: Upgrade',
+    'Upgrade: websocket',
+    'Sec-WebSocket-Version: 13',
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+    `Authorization: Bearer ${token}`,
+    '\r\n',
+  ]
+  let received = Buffer.alloc(0)
+  const watchers = new Set<() => void>()
+  socket.on('data', (part: Buffer) => {
+    received = Buffer.concat([received, part])
+    for (const watcher of watchers) watcher()
+  })
+  const sees = (text: string) =>
+    new Promise<void>((resolve) => {
+      const watcher = () => {
+        if (received.includes(text)) resolve()
+      }
+      watchers.add(watcher)
+      watcher()
+    })
+  socket.write(upgrade.join('\r\n'))
+  await sees('"ready"')
+  const frame = Buffer.from(JSON.stringify({ type: 'subscribe', topic: 'items' }))
+  // RFC 6455 section 5.2, masked with zeros.
+  socket.write(Buffer.concat([Buffer.from([0x81, 0x80 | frame.length, 0, 0, 0, 0]), frame]))
+  await sees('"subscribed"')
+  socket.pause()
+  return {
+    /** Everything from here to the end. */
+    async rest() {
+      const ended = Promise.withResolvers<void>()
+      socket.on('end', ended.resolve)
+      socket.on('close', ended.resolve)
+      socket.resume()
+      await ended.promise
+      return received
+    },
+  }
+}
+
+test('a reader too slow for 1 MiB of backlog is closed with 4408, and its neighbour hears everything', async () => {
+  const ann = await skep.member()
+  const lazy = await lazyReader(ann.token)
+  await using neighbour = await connected(ann.token)
+  await neighbour.subscribe('items')
+  const data = { filling: 'x'.repeat(16_000) }
+  const operations = Array.from({ length: 50 }, (_, n) => ({ op: 'create', title: `${n}`, data }))
+  // Beyond what the kernel holds for either side.
+  const batches = 30
+  for (let n = 0; n < batches; n++) await skep.call('POST', '/items/batch', { token: ann.token, json: { operations } })
+  await neighbour.until(() => neighbour.events().length >= batches * 50)
+  await neighbour.settled()
+  expect(neighbour.events()).toHaveLength(batches * 50)
+  const rest = await lazy.rest()
+  const end = rest.lastIndexOf(Buffer.from([0x11, 0x38]))
+  expect(end).toBeGreaterThan(rest.length - 64)
+  expect(rest.subarray(end + 2).toString()).toBe('Too much waits to be read')
+})
+
+test('a replay larger than any backlog reaches a reader that takes its time', async () => {
+  const ann = await skep.member()
+  await using first = await connected(ann.token)
+  const cursor = Number((await first.sees({ type: 'ready' })).cursor)
+  const data = { filling: 'x'.repeat(16_000) }
+  const operations = Array.from({ length: 50 }, (_, n) => ({ op: 'create', title: `${n}`, data }))
+  for (let n = 0; n < 20; n++) await skep.call('POST', '/items/batch', { token: ann.token, json: { operations } })
+  await using socket = await connected(ann.token)
+  await socket.subscribe('items', cursor)
+  await socket.until(() => socket.events().length >= 1_000)
+  const cursors = socket.events().map((event) => event.cursor ?? 0)
+  expect(cursors).toEqual([...new Set(cursors)].sort((a, b) => a - b))
+  expect(cursors).toHaveLength(1_000)
+})

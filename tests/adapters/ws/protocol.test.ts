@@ -1,0 +1,263 @@
+import { describe, expect, test } from 'bun:test'
+import { createFirstAdmin } from '../../support/admin.ts'
+import { type Member, startSkep } from '../../support/skep.ts'
+import { openSocket } from '../../support/socket.ts'
+
+const skep = await startSkep()
+const admin = await createFirstAdmin(skep)
+
+const connected = async (token?: string) => openSocket(skep.url, { token: token ?? (await skep.member()).token })
+const create = async ({ token }: Pick<Member, 'token'>, title = 'a title') =>
+  (await skep.call<{ id: number }>('POST', '/items/', { token, json: { title } })).body.id
+const patch = ({ token }: Pick<Member, 'token'>, id: number, title: string) =>
+  skep.call('PATCH', `/items/${id}`, { token, json: { title } })
+const remove = ({ token }: Pick<Member, 'token'>, id: number) => skep.call('DELETE', `/items/${id}`, { token })
+
+describe('what a client sends', () => {
+  test.each(['hello', '', '42', '"x"', '[1]', 'null', '{', 'ünïcödé ✓', ' {"type":"ping"'])(
+    'text that is no JSON object (%p) comes back',
+    async (text) => {
+      await using socket = await connected()
+      socket.send(text)
+      await socket.until(() => socket.texts.includes(`Message received: ${text}`))
+    },
+  )
+
+  test('text comes back before anyone signed in, too', async () => {
+    await using socket = await openSocket(skep.url)
+    socket.send('hello')
+    await socket.until(() => socket.texts.includes('Message received: hello'))
+  })
+
+  test('ping is answered with pong', async () => {
+    await using socket = await connected()
+    socket.send({ type: 'ping' })
+    expect(await socket.sees({ type: 'pong' })).toEqual({ type: 'pong' })
+  })
+
+  test('ref is echoed in the direct answer', async () => {
+    await using socket = await connected()
+    for (const [frame, type] of [
+      [{ type: 'ping' }, 'pong'],
+      [{ type: 'subscribe', topic: 'items' }, 'subscribed'],
+      [{ type: 'unsubscribe', topic: 'items' }, 'unsubscribed'],
+      [{ type: 'unsubscribe', topic: 'items' }, 'error'],
+      [{ type: 'dance' }, 'error'],
+      [{ type: 'subscribe', topic: 'dances' }, 'error'],
+    ] as const) {
+      const ref = crypto.randomUUID()
+      socket.send({ ...frame, ref })
+      expect(await socket.sees({ ref })).toMatchObject({ type })
+    }
+  })
+
+  test.each([
+    {},
+    { type: 'dance' },
+    { type: 5 },
+    { type: 'toString' },
+    { type: 'ping', more: 1 },
+    { type: 'ping', ref: 5 },
+    { type: 'ping', ref: 'x'.repeat(65) },
+    { type: 'auth' },
+    { type: 'auth', token: 5 },
+    { type: 'subscribe' },
+    { type: 'subscribe', topic: 'users' },
+    { type: 'subscribe', topic: 'items/0' },
+    { type: 'subscribe', topic: 'items', after: -1 },
+    { type: 'subscribe', topic: 'items', after: 1.5 },
+    { type: 'subscribe', topic: 'items', after: '1' },
+    { type: 'unsubscribe' },
+  ])('%j is answered with an error, and the connection stays', async (frame) => {
+    await using socket = await connected()
+    socket.send(frame)
+    expect(await socket.sees({ type: 'error' })).toMatchObject({ code: 'invalid_frame', detail: expect.any(String) })
+    await socket.settled()
+  })
+
+  test('a binary frame is answered with an error, and the connection stays', async () => {
+    await using socket = await connected()
+    socket.send(new Uint8Array([1, 2, 3]))
+    await socket.sees({ type: 'error', code: 'binary_frame' })
+    await socket.settled()
+  })
+
+  test('a frame of more than 64 kB closes with 1009, one of 64 kB does not', async () => {
+    const socket = await connected()
+    const text = 'x'.repeat(64 * 1024)
+    socket.send(text)
+    await socket.until(() => socket.texts.includes(`Message received: ${text}`))
+    socket.send(`${text}x`)
+    expect(await socket.closed).toMatchObject({ code: 1009 })
+  })
+
+  test('the 101st frame within 10 s closes with 4429', async () => {
+    const socket = await connected()
+    for (let n = 0; n < 99; n++) socket.send('x')
+    await socket.settled()
+    socket.send('x')
+    expect(await socket.closed).toMatchObject({ code: 4429 })
+  })
+})
+
+describe('subscribing', () => {
+  test('items: the events of your own, as REST shows the item', async () => {
+    const ann = await skep.member()
+    const bob = await skep.member()
+    await using socket = await connected(ann.token)
+    const { cursor, gap } = await socket.subscribe('items')
+    expect(gap).toBe(false)
+    await create(bob)
+    const id = await create(ann, 'first')
+    await patch(ann, id, 'second')
+    const item = (await skep.call('GET', `/items/${id}`, { token: ann.token })).body
+    await remove(ann, id)
+    await socket.sees({ event: 'item.deleted' })
+    const [created, updated, deleted, ...more] = socket.events()
+    expect(more).toEqual([])
+    expect(created).toMatchObject({ event: 'item.created', data: { id, title: 'first', version: 1 } })
+    expect(updated).toEqual({
+      type: 'event',
+      topic: 'items',
+      cursor: expect.any(Number),
+      event: 'item.updated',
+      data: item as never,
+    })
+    expect(deleted).toMatchObject({ event: 'item.deleted', data: { id, title: 'second', version: 2 } })
+    const cursors = [cursor, created?.cursor, updated?.cursor, deleted?.cursor].map(Number)
+    expect(cursors).toEqual([...cursors].sort((a, b) => a - b))
+  })
+
+  test('items/{id}: the events of one that you may see', async () => {
+    const ann = await skep.member()
+    const bob = await skep.member()
+    const id = await create(ann)
+    await using socket = await connected(ann.token)
+    await using admins = await connected(admin.token)
+    await using others = await connected(bob.token)
+    await socket.subscribe(`items/${id}`)
+    await admins.subscribe(`items/${id}`)
+    others.send({ type: 'subscribe', topic: `items/${id}` })
+    await others.sees({ type: 'error', code: 'not_found' })
+    await create(ann)
+    await patch(ann, id, 'new')
+    const wanted = { event: 'item.updated', topic: `items/${id}` }
+    await Promise.all([socket.sees(wanted), admins.sees(wanted)])
+    expect([socket.events().length, admins.events().length, others.events().length]).toEqual([1, 1, 0])
+  })
+
+  test('items/all and jobs: for admins', async () => {
+    const ann = await skep.member()
+    await using socket = await connected(ann.token)
+    await using admins = await connected(admin.token)
+    for (const topic of ['items/all', 'jobs']) {
+      socket.send({ type: 'subscribe', topic, ref: topic })
+      expect(await socket.sees({ ref: topic })).toMatchObject({ type: 'error', code: 'forbidden' })
+      await admins.subscribe(topic)
+    }
+    await create(ann, 'for all')
+    await admins.sees({ topic: 'items/all', event: 'item.created' })
+    expect(socket.events()).toEqual([])
+  })
+
+  test('everyone on a topic gets the same bytes', async () => {
+    const ann = await skep.member()
+    await using one = await connected(ann.token)
+    await using other = await connected(ann.token)
+    await one.subscribe('items')
+    const { cursor } = await other.subscribe('items')
+    await using third = await connected(ann.token)
+    await create(ann, 'ünïcödé ✓')
+    await third.subscribe('items', cursor)
+    await Promise.all([one, other, third].map((socket) => socket.sees({ event: 'item.created' })))
+    const texts = [one, other, third].map((socket) => socket.texts.find((text) => text.includes('item.created')))
+    expect(new Set(texts).size).toBe(1)
+  })
+
+  test('one subscription a topic', async () => {
+    await using socket = await connected()
+    await socket.subscribe('items')
+    socket.send({ type: 'subscribe', topic: 'items' })
+    await socket.sees({ type: 'error', code: 'already_subscribed' })
+  })
+
+  test('ends with unsubscribe, and may begin again', async () => {
+    const ann = await skep.member()
+    await using socket = await connected(ann.token)
+    await socket.subscribe('items')
+    socket.send({ type: 'unsubscribe', topic: 'items' })
+    expect(await socket.sees({ type: 'unsubscribed' })).toEqual({ type: 'unsubscribed', topic: 'items' })
+    await create(ann, 'unheard')
+    await socket.subscribe('items')
+    await create(ann, 'heard')
+    await socket.sees({ event: 'item.created' })
+    await socket.settled()
+    expect(socket.events().map(({ data }) => data?.title)).toEqual(['heard'])
+  })
+
+  test('at most 100 a connection', async () => {
+    const ann = await skep.member()
+    const operations = Array.from({ length: 100 }, (_, n) => ({ op: 'create', title: `${n}` }))
+    const batch = { token: ann.token, json: { operations } }
+    const { body } = await skep.call<{ results: { id: number }[] }>('POST', '/items/batch', batch)
+    const topics = body.results.map(({ id }) => `items/${id}`)
+    await using socket = await connected(ann.token)
+    for (const topic of topics.slice(0, 98)) socket.send({ type: 'subscribe', topic })
+    await socket.settled()
+    expect(socket.frames.filter(({ type }) => type === 'subscribed')).toHaveLength(98)
+    // More than 100 frames would be a flood: the rest follows in the next window.
+    await Bun.sleep(10_000)
+    for (const topic of [...topics.slice(98), 'items']) socket.send({ type: 'subscribe', topic })
+    await socket.sees({ type: 'error', code: 'too_many_subscriptions' })
+    expect(socket.frames.filter(({ type }) => type === 'subscribed')).toHaveLength(100)
+  })
+
+  test('the events of a batch come in its order, and those of one that failed do not come', async () => {
+    const ann = await skep.member()
+    await using socket = await connected(ann.token)
+    await socket.subscribe('items')
+    const operations = ['one', 'two', 'three'].map((title) => ({ op: 'create', title }))
+    const failing = [...operations, { op: 'delete', id: 999_999 }]
+    const send = (list: readonly object[]) =>
+      skep.call('POST', '/items/batch', { token: ann.token, json: { operations: list } })
+    expect((await send(failing)).status).toBe(404)
+    expect((await send(operations)).status).toBe(200)
+    await socket.until(() => socket.events().length >= 3)
+    expect(socket.events().map(({ data }) => data?.title)).toEqual(['one', 'two', 'three'])
+  })
+})
+
+describe('resuming', () => {
+  test('after a cursor: everything since in order, then what is to come', async () => {
+    const ann = await skep.member()
+    await using socket = await connected(ann.token)
+    const { cursor } = await socket.subscribe('items')
+    const id = await create(ann, 'one')
+    await patch(ann, id, 'two')
+    await using later = await connected(ann.token)
+    expect(await later.subscribe('items', cursor)).toMatchObject({ cursor: Number(cursor), gap: false })
+    await patch(ann, id, 'three')
+    await later.sees({ event: 'item.updated' })
+    await later.until(() => later.events().length >= 3)
+    expect(later.events().map(({ data }) => data?.title)).toEqual(['one', 'two', 'three'])
+  })
+
+  test('an item that is gone meanwhile: its end is told', async () => {
+    const ann = await skep.member()
+    const bob = await skep.member()
+    const id = await create(ann)
+    await using socket = await connected(ann.token)
+    const cursor = Number((await socket.sees({ type: 'ready' })).cursor)
+    await remove(ann, id)
+    await socket.subscribe(`items/${id}`, cursor)
+    await socket.sees({ event: 'item.deleted', topic: `items/${id}` })
+    await using others = await connected(bob.token)
+    others.send({ type: 'subscribe', topic: `items/${id}`, after: cursor })
+    await others.sees({ type: 'error', code: 'not_found' })
+  })
+
+  test('a cursor from another life of the database is a gap', async () => {
+    await using socket = await connected()
+    expect(await socket.subscribe('items', 999_999_999)).toMatchObject({ gap: true })
+  })
+})

@@ -1,0 +1,149 @@
+import { expect, test } from 'bun:test'
+import type { UnitOfWork } from '../../src/application/ports/persistence.ts'
+import { createRealtime } from '../../src/application/realtime.ts'
+import { AppError } from '../../src/domain/errors.ts'
+import { recordingLog } from '../support/skep.ts'
+import { openTestStore } from '../support/store.ts'
+
+const OWNER = { userId: 1, sessionId: 1, role: 'user' } as const
+
+const open = () => {
+  const { store } = openTestStore()
+  let failing = false
+  const unitOfWork: UnitOfWork = {
+    ...store,
+    async read(work) {
+      if (failing) throw new AppError('unavailable', 'no database')
+      return store.read(work)
+    },
+  }
+  const log = recordingLog()
+  const realtime = createRealtime({ unitOfWork, log })
+  const append = (ownerId = 1) =>
+    store.write((tx) =>
+      tx.events.append({
+        event: 'item.created',
+        item: { id: 1, ownerId, title: 'x', description: null, data: {}, version: 1, createdAt: 1, updatedAt: 1 },
+        actorId: 1,
+        requestId: 'r',
+        createdAt: 1,
+      }),
+    )
+  const heard: number[] = []
+  const watchers = new Set<() => void>()
+  return {
+    realtime,
+    append,
+    log,
+    heard,
+    fail: (now: boolean) => {
+      failing = now
+    },
+    hear: ({ cursor }: { cursor: number }) => {
+      heard.push(cursor)
+      for (const watcher of watchers) watcher()
+      return undefined
+    },
+    until: (count: number) =>
+      new Promise<void>((resolve) => {
+        const watcher = () => heard.length >= count && resolve()
+        watchers.add(watcher)
+        watcher()
+      }),
+  }
+}
+
+test('begins where the log ends, and hands on what follows', async () => {
+  const { realtime, append, heard, hear, until } = open()
+  await append()
+  await realtime.start(hear)
+  expect(realtime.position()).toBe(1)
+  await append()
+  await append()
+  realtime.wake()
+  await until(2)
+  expect(heard).toEqual([2, 3])
+})
+
+test('does not miss what is committed while it reads, however often it is woken', async () => {
+  const { realtime, append, heard, hear, until } = open()
+  await realtime.start(hear)
+  await Promise.all(
+    Array.from({ length: 300 }, async () => {
+      await append()
+      realtime.wake()
+    }),
+  )
+  await until(300)
+  expect(heard).toEqual(Array.from({ length: 300 }, (_, n) => n + 1))
+})
+
+test('a read that failed is told and tried again at the next call', async () => {
+  const { realtime, append, heard, hear, until, fail, log } = open()
+  await realtime.start(hear)
+  await append()
+  fail(true)
+  realtime.wake()
+  // In line behind the failing read.
+  await realtime.begin(99).catch(() => {})
+  expect(log.entries.map(({ level }) => level)).toEqual(['warn'])
+  fail(false)
+  realtime.wake()
+  await until(1)
+  expect(heard).toEqual([1])
+})
+
+test('waits for a listener that asks for it, and moves its position with each event', async () => {
+  const { realtime, append } = open()
+  const positions: number[] = []
+  const gate = Promise.withResolvers<void>()
+  const first = Promise.withResolvers<void>()
+  const second = Promise.withResolvers<void>()
+  await realtime.start(({ cursor }) => {
+    positions.push(realtime.position())
+    if (cursor === 2) second.resolve()
+    else first.resolve()
+    return cursor === 1 ? gate.promise : undefined
+  })
+  await append()
+  await append()
+  realtime.wake()
+  await first.promise
+  expect(positions).toEqual([1])
+  gate.resolve()
+  await second.promise
+  expect(positions).toEqual([1, 2])
+})
+
+test('replays up to its position and not beyond: what it has not handed out is still to come', async () => {
+  const { realtime, append, hear } = open()
+  await realtime.start(hear)
+  await append()
+  await append(2)
+  const view = await realtime.view(OWNER, 'items')
+  expect(await realtime.replay(view, 0)).toEqual({ events: [], cursor: 0 })
+  realtime.wake()
+  await realtime.begin(99)
+  const { events, cursor } = await realtime.replay(view, 0)
+  expect(events.map((event) => event.cursor)).toEqual([1])
+  expect(cursor).toBe(2)
+})
+
+test('knows no topics but its own, and some for admins alone', async () => {
+  const { realtime } = open()
+  await expect(realtime.view(OWNER, 'users')).rejects.toMatchObject({ code: 'not_found' })
+  await expect(realtime.view(OWNER, 'items/7')).rejects.toMatchObject({ code: 'not_found' })
+  await expect(realtime.view(OWNER, 'items/all')).rejects.toMatchObject({ code: 'forbidden' })
+  await expect(realtime.view(OWNER, 'jobs')).rejects.toMatchObject({ code: 'forbidden' })
+  expect(await realtime.view({ ...OWNER, role: 'admin' }, 'jobs')).toMatchObject({ scope: null })
+})
+
+test('hands out nothing once it is stopped', async () => {
+  const { realtime, append, heard, hear } = open()
+  await realtime.start(hear)
+  await realtime.stop()
+  await append()
+  realtime.wake()
+  await realtime.begin(99)
+  expect(heard).toEqual([])
+})

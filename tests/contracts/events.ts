@@ -1,0 +1,112 @@
+import { describe, expect, test } from 'bun:test'
+import type { EventScope, UnitOfWork } from '../../src/application/ports/persistence.ts'
+import type { NewItemEvent } from '../../src/domain/event.ts'
+
+interface Harness {
+  /** Two connections to one database, as two processes would have. */
+  readonly one: UnitOfWork
+  readonly other: UnitOfWork
+}
+
+const eventOf = (ownerId: number, itemId: number, more: Partial<NewItemEvent> = {}): NewItemEvent => ({
+  event: 'item.updated',
+  item: {
+    id: itemId,
+    ownerId,
+    title: 'ünïcödé ✓',
+    description: null,
+    data: { deep: [1, { more: 'x' }] },
+    version: 3,
+    createdAt: 10,
+    updatedAt: 20,
+  },
+  actorId: 7,
+  requestId: 'request-1',
+  createdAt: 100,
+  ...more,
+})
+
+/** What every engine's log of events promises. */
+export const eventLogContract = (engine: string, open: () => Promise<Harness>) => {
+  describe(`the event log of ${engine}`, () => {
+    const append = (unitOfWork: UnitOfWork, event: NewItemEvent) => unitOfWork.write((tx) => tx.events.append(event))
+    const list = (unitOfWork: UnitOfWork, after = 0, scope: EventScope = 'all', limit = 1_000) =>
+      unitOfWork.read((tx) => tx.events.list({ scope, after, limit }))
+    const cursors = async (unitOfWork: UnitOfWork, after = 0, scope: EventScope = 'all', limit = 1_000) =>
+      (await list(unitOfWork, after, scope, limit)).map(({ cursor }) => cursor)
+    const bounds = (unitOfWork: UnitOfWork) => unitOfWork.read((tx) => tx.events.bounds())
+
+    test('gives back what was appended', async () => {
+      const { one, other } = await open()
+      const event = eventOf(1, 2)
+      await append(one, event)
+      expect(await list(other)).toEqual([{ ...event, cursor: 1 }])
+    })
+
+    test('holds what was committed and not what was rolled back', async () => {
+      const { one } = await open()
+      const rolledBack = one.write(async (tx) => {
+        await tx.events.append(eventOf(1, 2))
+        throw new Error('no')
+      })
+      await expect(rolledBack).rejects.toThrow('no')
+      expect(await list(one)).toEqual([])
+      await append(one, eventOf(1, 3))
+      expect((await list(one)).map(({ item }) => item.id)).toEqual([3])
+    })
+
+    test('lists by owner, by item or all, after a cursor and up to a limit', async () => {
+      const { one } = await open()
+      for (const [owner, item] of [
+        [1, 10],
+        [2, 20],
+        [1, 11],
+        [1, 10],
+      ] as const) {
+        await append(one, eventOf(owner, item))
+      }
+      const [a = 0, b = 0, c = 0, d = 0] = await cursors(one)
+      expect([a, b, c, d]).toEqual([...new Set([a, b, c, d])].sort((x, y) => x - y))
+      expect(await cursors(one, 0, { ownerId: 1 })).toEqual([a, c, d])
+      expect(await cursors(one, a, { ownerId: 1 })).toEqual([c, d])
+      expect(await cursors(one, 0, { itemId: 10 })).toEqual([a, d])
+      expect(await cursors(one, 0, { itemId: 10 }, 1)).toEqual([a])
+      expect(await cursors(one, d)).toEqual([])
+    })
+
+    test('tells where it ends and what retention has taken away', async () => {
+      const { one } = await open()
+      expect(await bounds(one)).toEqual({ last: 0, removed: 0 })
+      for (const createdAt of [100, 200, 300]) await append(one, eventOf(1, 2, { createdAt }))
+      const [first, second, third = 0] = await cursors(one)
+      expect(await bounds(one)).toEqual({ last: third, removed: (first ?? 0) - 1 })
+      expect(await one.write((tx) => tx.events.deleteBefore(200, 10))).toBe(1)
+      expect(await bounds(one)).toEqual({ last: third, removed: (second ?? 0) - 1 })
+      expect(await one.write((tx) => tx.events.deleteBefore(1_000, 1))).toBe(1)
+      expect(await one.write((tx) => tx.events.deleteBefore(1_000, 10))).toBe(1)
+      expect(await bounds(one)).toEqual({ last: third, removed: third })
+      await append(one, eventOf(1, 2))
+      expect(await cursors(one)).toEqual([third + 1])
+    })
+
+    test('a reader that follows the last cursor it saw misses nothing of writers that race', async () => {
+      const { one, other } = await open()
+      const writers = Promise.all(
+        Array.from({ length: 200 }, (_, n) => append(n % 2 === 0 ? one : other, eventOf(1, n + 1))),
+      )
+      let writing = true
+      void writers.finally(() => {
+        writing = false
+      })
+      const seen: { readonly cursor: number; readonly id: number }[] = []
+      for (let last = false; ; last = !writing) {
+        for (const { cursor, item } of await list(one, seen.at(-1)?.cursor ?? 0)) seen.push({ cursor, id: item.id })
+        if (last) break
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      await writers
+      expect(seen.map(({ id }) => id).sort((a, b) => a - b)).toEqual(Array.from({ length: 200 }, (_, n) => n + 1))
+      expect(seen.map(({ cursor }) => cursor)).toEqual(await cursors(other))
+    })
+  })
+}

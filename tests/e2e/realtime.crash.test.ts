@@ -1,0 +1,80 @@
+import { expect, test } from 'bun:test'
+import { folder, type Server, serve } from '../support/process.ts'
+import { type Frame, openSocket } from '../support/socket.ts'
+
+const CHANGES = 1_000
+const WRITERS = 8
+const PASSWORD = 'correct horse'
+const EMAIL = 'ann@example.com'
+
+const signIn = async (skep: Server) => {
+  const form = { username: EMAIL, password: PASSWORD }
+  return (await skep.call<{ access_token: string }>('POST', '/auth/token', { form })).body.access_token
+}
+
+/** Makes items until `enough` or until nobody answers; the ids of those that were answered 201. */
+const write = async (skep: Server, token: string, enough: () => boolean): Promise<number[]> => {
+  const answered: number[] = []
+  const writer = async () => {
+    while (!enough()) {
+      try {
+        const { status, body } = await skep.call<{ id: number }>('POST', '/items/', { token, json: { title: 'x' } })
+        if (status !== 201) throw new Error(`answered ${status}`)
+        answered.push(body.id)
+      } catch (error) {
+        // The server is gone, as it should be.
+        if (error instanceof Error && error.message.startsWith('answered')) throw error
+        return
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: WRITERS }, writer))
+  return answered
+}
+
+const cursorsOf = (frames: readonly Frame[]) => frames.map(({ cursor }) => Number(cursor))
+
+test('kill -9 during 1000 changes: who resumes by cursor has each committed change once, in order', async () => {
+  using home = folder()
+  const seen: Frame[] = []
+  const answered: number[] = []
+  {
+    await using skep = await serve({ cwd: home.path })
+    await skep.call('POST', '/users/', { json: { email: EMAIL, name: 'Ann', password: PASSWORD } })
+    const token = await signIn(skep)
+    const socket = await openSocket(skep.url, { token })
+    await socket.subscribe('items', 0)
+    const writing = write(skep, token, () => false)
+    await socket.until(() => socket.events().length >= CHANGES / 3)
+    skep.signal('SIGKILL')
+    answered.push(...(await writing))
+    await socket.closed
+    seen.push(...socket.events())
+    expect((await skep.exit()).signal).toBe('SIGKILL')
+  }
+
+  await using again = await serve({ cwd: home.path })
+  const token = await signIn(again)
+  await using socket = await openSocket(again.url, { token })
+  const last = cursorsOf(seen).at(-1) ?? 0
+  expect(await socket.subscribe('items', last)).toMatchObject({ gap: false })
+  const already = answered.length
+  let made = 0
+  answered.push(...(await write(again, token, () => already + made++ >= CHANGES)))
+  const ids = () => new Set([...seen, ...socket.events()].map(({ data }) => data?.id))
+  await socket.until(() => answered.every((id) => ids().has(id)))
+  await socket.settled()
+
+  const union = [...seen, ...socket.events()]
+  // Every item there is, in the order of its making: what was committed and not answered, too.
+  await using whole = await openSocket(again.url, { token })
+  await whole.subscribe('items', 0)
+  await whole.until(() => whole.events().length >= union.length)
+  await whole.settled()
+  expect(union).toEqual(whole.events() as Frame[])
+  expect(union.length).toBeGreaterThanOrEqual(CHANGES)
+  expect(cursorsOf(union)).toEqual([...new Set(cursorsOf(union))].sort((a, b) => a - b))
+  const { body } = await again.call<{ total: number }>('GET', '/items/?size=1', { token })
+  expect(ids().size).toBe(body.total)
+  expect(union).toHaveLength(body.total)
+}, 60_000)

@@ -1,0 +1,49 @@
+import { connect, createServer, type Socket } from 'node:net'
+
+/** Stands between a client and a server, and can be a network that fails. */
+export interface TcpProxy extends AsyncDisposable {
+  readonly url: string
+  /** Ends every connection, and lets no other in. */
+  cut(): void
+  mend(): void
+}
+
+export const startTcpProxy = async (target: string): Promise<TcpProxy> => {
+  const { hostname, port } = new URL(target)
+  const open = new Set<Socket>()
+  let whole = true
+  const server = createServer((near) => {
+    if (!whole) return near.destroy()
+    const far = connect(Number(port), hostname)
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      open.add(one)
+      one.on('error', () => {})
+      one.on('close', () => {
+        open.delete(one)
+        other.destroy()
+      })
+      one.pipe(other)
+    }
+  })
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  const cut = () => {
+    whole = false
+    for (const socket of open) socket.destroy()
+  }
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    cut,
+    mend() {
+      whole = true
+    },
+    async [Symbol.asyncDispose]() {
+      cut()
+      await new Promise((closed) => server.close(closed))
+    },
+  }
+}
