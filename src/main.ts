@@ -16,6 +16,7 @@ import { createFsBlobStore } from './adapters/fs/blob-store.ts'
 import { keptSecret, makeDataDir } from './adapters/fs/data-dir.ts'
 import { createApi, describeApi } from './adapters/http/api.ts'
 import { toResponse as toItemBody } from './adapters/http/item-schemas.ts'
+import { toResponse as toJobBody } from './adapters/http/jobs.ts'
 import { listen } from './adapters/http/server.ts'
 import { createAccessTokens } from './adapters/jwt/access-tokens.ts'
 import { createMemoryAccessNotices } from './adapters/memory/access-notices.ts'
@@ -183,7 +184,7 @@ export const start = async ({ settings, log, ...overrides }: StartOptions): Prom
     ]
     const protocol = { describeSocket: () => describeSocket(pkg.version, publicUrl) }
     feed = createRealtime({ unitOfWork: store, log })
-    const sockets = createSockets({ ...useCases, realtime: feed, toBody: toItemBody, log })
+    const sockets = createSockets({ ...useCases, realtime: feed, toBody: { item: toItemBody, job: toJobBody }, log })
     await sockets.start()
     const api = createApi(
       { ...useCases, ...uploads, ...protocol, realtime: sockets, log, checks },

@@ -1,5 +1,6 @@
+import type { JobEventName } from '../domain/event.ts'
 import { type Job, type JobKind, RECURRING_KINDS, retryDelay } from '../domain/job.ts'
-import type { NewJob, UnitOfWork } from './ports/persistence.ts'
+import type { NewJob, Tx, UnitOfWork } from './ports/persistence.ts'
 import type { Clock, Log } from './ports/system.ts'
 
 /** How one kind of job is done. */
@@ -69,9 +70,16 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
     return { kind, payload: {}, now, runAt: now + every, key: kind }
   }
 
+  const record = async (tx: Tx, event: JobEventName, id: number) => {
+    const ended = await tx.jobs.findById(id)
+    if (ended === null) return
+    const { payload: _, ...job } = ended
+    await tx.events.append({ event, job, createdAt: clock.now() })
+  }
+
   const finish = (job: Job) =>
     unitOfWork.write(async (tx) => {
-      await tx.jobs.complete(job, clock.now())
+      if (await tx.jobs.complete(job, clock.now())) await record(tx, 'job.done', job.id)
       const following = next(job.kind)
       if (following !== null) await tx.jobs.enqueue(following)
     })
@@ -84,7 +92,8 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
     if (runAt === null) log.error('job is dead', fields)
     else log.warn('job failed, will be retried', fields)
     await unitOfWork.write(async (tx) => {
-      await tx.jobs.fail(job, { now, error: reasonOf(error), runAt })
+      const failed = await tx.jobs.fail(job, { now, error: reasonOf(error), runAt })
+      if (failed && runAt === null) await record(tx, 'job.dead', job.id)
       const following = runAt === null ? next(job.kind) : null
       if (following !== null) await tx.jobs.enqueue(following)
     })

@@ -1,11 +1,11 @@
-import type { ItemEvent } from '../domain/event.ts'
+import type { LoggedEvent } from '../domain/event.ts'
 import type { Principal } from '../domain/session.ts'
 import type { UnitOfWork } from './ports/persistence.ts'
 import type { Log } from './ports/system.ts'
 import { type View, viewOf } from './topics.ts'
 
 /** Hears each event once, in order. The feed reads on when what it answers has settled. */
-export type FeedListener = (event: ItemEvent) => Promise<void> | undefined
+export type FeedListener = (event: LoggedEvent) => Promise<void> | undefined
 
 /** Where a subscription begins, and whether events between the place it asked for and this one are gone. */
 export interface Beginning {
@@ -29,7 +29,7 @@ export interface Realtime {
    * The next events of a view, up to {@link position} when it answers; all of them up to `cursor`.
    * Whoever reaches the position may listen from there on, and misses nothing and hears nothing twice.
    */
-  replay(view: View, after: number): Promise<{ readonly events: readonly ItemEvent[]; readonly cursor: number }>
+  replay(view: View, after: number): Promise<{ readonly events: readonly LoggedEvent[]; readonly cursor: number }>
   /** Hands out nothing more. Resolves when the listener is at rest. */
   stop(): Promise<void>
 }
@@ -97,7 +97,6 @@ export const createRealtime = ({ unitOfWork, log }: Deps): Realtime => {
       return { cursor: Math.max(after, Math.min(removed, position)), gap: after < removed }
     },
     async replay({ scope, sees }, after) {
-      if (scope === null) return { events: [], cursor: position }
       const before = position
       const found = await unitOfWork.read((tx) => tx.events.list({ scope, after, limit: CHUNK }))
       const events = found.filter((event) => event.cursor <= position)

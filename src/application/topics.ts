@@ -1,5 +1,5 @@
 import { AppError, notFound } from '../domain/errors.ts'
-import type { ItemEvent } from '../domain/event.ts'
+import type { LoggedEvent } from '../domain/event.ts'
 import type { Principal } from '../domain/session.ts'
 import { requireAdmin } from './access.ts'
 import type { EventScope, ReadTx } from './ports/persistence.ts'
@@ -8,31 +8,35 @@ import type { EventScope, ReadTx } from './ports/persistence.ts'
 export interface View {
   readonly topic: string
   readonly audience: string
-  /** Null while the log holds nothing of the kind. */
-  readonly scope: EventScope | null
+  readonly scope: EventScope
   /** Whether it may be shown this event of the scope: rights are those of the event, not of the subscription. */
-  sees(event: ItemEvent): boolean
+  sees(event: LoggedEvent): boolean
 }
 
 const ownersOf = (userId: number) => `owner/${userId}`
 const itemOf = (id: number) => `item/${id}`
 const ownItemOf = (id: number, userId: number) => `${itemOf(id)}/${ownersOf(userId)}`
 const EVERYONES = 'all'
+const JOBS = 'jobs'
 
 /** Who is to hear of an event, and by which topic they asked for it. */
-export const audiencesOf = ({ item }: ItemEvent): readonly { readonly audience: string; readonly topic: string }[] => [
-  { audience: ownersOf(item.ownerId), topic: 'items' },
-  { audience: EVERYONES, topic: 'items/all' },
-  { audience: itemOf(item.id), topic: `items/${item.id}` },
-  { audience: ownItemOf(item.id, item.ownerId), topic: `items/${item.id}` },
-]
+export const audiencesOf = (event: LoggedEvent): readonly { readonly audience: string; readonly topic: string }[] => {
+  if ('job' in event) return [{ audience: JOBS, topic: 'jobs' }]
+  const { item } = event
+  return [
+    { audience: ownersOf(item.ownerId), topic: 'items' },
+    { audience: EVERYONES, topic: 'items/all' },
+    { audience: itemOf(item.id), topic: `items/${item.id}` },
+    { audience: ownItemOf(item.id, item.ownerId), topic: `items/${item.id}` },
+  ]
+}
 
 /** Who owns the item, or owned it when the log last spoke of it. */
 const ownerOf = async (tx: ReadTx, id: number, after: number | null): Promise<number | null> => {
   const item = await tx.items.findById(id)
   if (item !== null || after === null) return item?.ownerId ?? null
   const [event] = await tx.events.list({ scope: { itemId: id }, after, limit: 1 })
-  return event?.item.ownerId ?? null
+  return event !== undefined && 'item' in event ? event.item.ownerId : null
 }
 
 const viewOfItem = async (tx: ReadTx, principal: Principal, id: number, after: number | null): Promise<View> => {
@@ -41,7 +45,12 @@ const viewOfItem = async (tx: ReadTx, principal: Principal, id: number, after: n
   const ownerId = await ownerOf(tx, id, after)
   if (ownerId === null || (ownerId !== userId && role !== 'admin')) throw notFound('Item')
   if (role === 'admin') return { topic, audience: itemOf(id), scope: { itemId: id }, sees: () => true }
-  return { topic, audience: ownItemOf(id, userId), scope: { itemId: id }, sees: ({ item }) => item.ownerId === userId }
+  return {
+    topic,
+    audience: ownItemOf(id, userId),
+    scope: { itemId: id },
+    sees: (event) => 'item' in event && event.item.ownerId === userId,
+  }
 }
 
 /**
@@ -60,6 +69,6 @@ export const viewOf = async (
   if (id !== undefined) return viewOfItem(tx, principal, Number(id), after)
   if (topic !== 'items/all' && topic !== 'jobs') throw new AppError('not_found', 'There is no such topic')
   requireAdmin(principal)
-  if (topic === 'items/all') return { topic, audience: EVERYONES, scope: 'all', sees: () => true }
-  return { topic, audience: 'jobs', scope: null, sees: () => false }
+  if (topic === 'items/all') return { topic, audience: EVERYONES, scope: 'items', sees: () => true }
+  return { topic, audience: JOBS, scope: 'jobs', sees: () => true }
 }

@@ -135,7 +135,7 @@ test('knows no topics but its own, and some for admins alone', async () => {
   await expect(realtime.view(OWNER, 'items/7')).rejects.toMatchObject({ code: 'not_found' })
   await expect(realtime.view(OWNER, 'items/all')).rejects.toMatchObject({ code: 'forbidden' })
   await expect(realtime.view(OWNER, 'jobs')).rejects.toMatchObject({ code: 'forbidden' })
-  expect(await realtime.view({ ...OWNER, role: 'admin' }, 'jobs')).toMatchObject({ scope: null })
+  expect(await realtime.view({ ...OWNER, role: 'admin' }, 'jobs')).toMatchObject({ scope: 'jobs' })
 })
 
 test('hands out nothing once it is stopped', async () => {

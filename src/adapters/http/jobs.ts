@@ -23,7 +23,7 @@ const JobResponse = t.Object(
   { title: 'Job' },
 )
 
-const toResponse = (job: Job): Static<typeof JobResponse> => ({
+export const toResponse = (job: Omit<Job, 'payload'>): Static<typeof JobResponse> => ({
   id: job.id,
   kind: job.kind,
   state: job.state,

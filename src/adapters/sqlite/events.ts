@@ -1,26 +1,33 @@
 import type { EventReader, EventRepository } from '../../application/ports/persistence.ts'
-import type { ItemEvent, ItemEventName } from '../../domain/event.ts'
+import type { ItemEventName, JobEventName, LoggedEvent } from '../../domain/event.ts'
 import type { Connection } from './database.ts'
 
-interface Row {
+interface Common {
   cursor: number
-  event: ItemEventName
-  item: string
-  actor_id: number
-  request_id: string
+  data: string
   created_at: number
 }
 
-const fromRow = (row: Row): ItemEvent => ({
-  cursor: row.cursor,
-  event: row.event,
-  item: JSON.parse(row.item),
-  actorId: row.actor_id,
-  requestId: row.request_id,
-  createdAt: row.created_at,
-})
+type Row = Common &
+  (
+    | { item_id: number; event: ItemEventName; actor_id: number; request_id: string }
+    | { item_id: null; event: JobEventName }
+  )
+
+const fromRow = (row: Row): LoggedEvent => {
+  const { cursor, created_at: createdAt } = row
+  const data = JSON.parse(row.data)
+  if (row.item_id === null) return { cursor, event: row.event, job: data, createdAt }
+  return { cursor, event: row.event, item: data, actorId: row.actor_id, requestId: row.request_id, createdAt }
+}
 
 export const createEventReader = (connection: Connection): EventReader => {
+  const items = connection.prepare<Row, [number, number]>(
+    'SELECT * FROM events WHERE item_id IS NOT NULL AND cursor > ? ORDER BY cursor LIMIT ?',
+  )
+  const jobs = connection.prepare<Row, [number, number]>(
+    'SELECT * FROM events WHERE item_id IS NULL AND cursor > ? ORDER BY cursor LIMIT ?',
+  )
   const all = connection.prepare<Row, [number, number]>('SELECT * FROM events WHERE cursor > ? ORDER BY cursor LIMIT ?')
   const ofOwner = connection.prepare<Row, [number, number, number]>(
     'SELECT * FROM events WHERE owner_id = ? AND cursor > ? ORDER BY cursor LIMIT ?',
@@ -36,6 +43,8 @@ export const createEventReader = (connection: Connection): EventReader => {
   return {
     async list({ scope, after, limit }) {
       if (scope === 'all') return all.all(after, limit).map(fromRow)
+      if (scope === 'items') return items.all(after, limit).map(fromRow)
+      if (scope === 'jobs') return jobs.all(after, limit).map(fromRow)
       if ('ownerId' in scope) return ofOwner.all(scope.ownerId, after, limit).map(fromRow)
       return ofItem.all(scope.itemId, after, limit).map(fromRow)
     },
@@ -48,8 +57,11 @@ export const createEventReader = (connection: Connection): EventReader => {
 
 /** `onAppended` hears of each new event; what it hears is not committed yet. */
 export const createEventRepository = (connection: Connection, onAppended: () => void): EventRepository => {
-  const append = connection.prepare<unknown, [string, number, number, string, number, string, number]>(
-    `INSERT INTO events (event, item_id, owner_id, item, actor_id, request_id, created_at)
+  const append = connection.prepare<
+    unknown,
+    [string, number | null, number | null, string, number | null, string | null, number]
+  >(
+    `INSERT INTO events (event, item_id, owner_id, data, actor_id, request_id, created_at)
      VALUES (?, ?, ?, ?, ?, ?, ?)`,
   )
   const old = connection.prepare<unknown, [number, number]>(
@@ -57,8 +69,12 @@ export const createEventRepository = (connection: Connection, onAppended: () => 
   )
   return {
     ...createEventReader(connection),
-    async append({ event, item, actorId, requestId, createdAt }) {
-      append.run(event, item.id, item.ownerId, JSON.stringify(item), actorId, requestId, createdAt)
+    async append(logged) {
+      const { event, createdAt } = logged
+      if ('item' in logged) {
+        const { item, actorId, requestId } = logged
+        append.run(event, item.id, item.ownerId, JSON.stringify(item), actorId, requestId, createdAt)
+      } else append.run(event, null, null, JSON.stringify(logged.job), null, null, createdAt)
       onAppended()
     },
     async deleteBefore(instant, limit) {

@@ -16,6 +16,17 @@ const ITEM = {
   updated_at: '2026-01-31T12:00:00.000Z',
 }
 
+const JOB = {
+  id: 3,
+  kind: 'mail',
+  state: 'done' as const,
+  attempts: 1,
+  run_at: '2026-01-31T12:00:00.000Z',
+  last_error: null,
+  created_at: '2026-01-31T12:00:00.000Z',
+  updated_at: '2026-01-31T12:00:01.000Z',
+}
+
 /** What a client may send, frame by frame. */
 export const CLIENT_EXAMPLES: Examples<typeof CLIENT_FRAMES> = {
   auth: [{ type: 'auth', token: 'eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl' }],
@@ -37,5 +48,8 @@ export const SERVER_EXAMPLES: Examples<typeof SERVER_FRAMES> = {
   unsubscribed: [{ type: 'unsubscribed', topic: 'items' }],
   pong: [{ type: 'pong', ref: '1' }],
   error: [{ type: 'error', code: 'forbidden', detail: 'Only admins may subscribe to this topic' }],
-  event: [{ type: 'event', topic: 'items', cursor: 42, event: 'item.created', data: ITEM }],
+  event: [
+    { type: 'event', topic: 'items', cursor: 42, event: 'item.created', data: ITEM },
+    { type: 'event', topic: 'jobs', cursor: 43, event: 'job.done', data: JOB },
+  ],
 }

@@ -1,9 +1,10 @@
 import type { Realtime } from '../../application/realtime.ts'
 import { audiencesOf } from '../../application/topics.ts'
-import type { ItemEvent } from '../../domain/event.ts'
+import type { LoggedEvent } from '../../domain/event.ts'
 import type { Item } from '../../domain/item.ts'
+import type { Job } from '../../domain/job.ts'
 import { close, MOST_BACKLOG } from './connection.ts'
-import { type Body, CLOSE, type ServerFrame } from './frames.ts'
+import { type Body, CLOSE, type JobData, type ServerFrame } from './frames.ts'
 import type { Registry } from './registry.ts'
 
 /** The part of a server that hands one text to all sockets of an audience. */
@@ -12,8 +13,14 @@ export interface Publisher {
   subscriberCount(audience: string): number
 }
 
+/** What the log speaks of, as the REST interface shows it. */
+export interface ToBody {
+  item(item: Item): Body
+  job(job: Omit<Job, 'payload'>): JobData
+}
+
 export interface FanOut {
-  encode(event: ItemEvent, topic: string): string
+  encode(event: LoggedEvent, topic: string): string
   start(): Promise<void>
   publishTo(publisher: Publisher): void
   stop(): Promise<void>
@@ -22,7 +29,7 @@ export interface FanOut {
 interface Deps {
   readonly realtime: Realtime
   readonly registry: Registry
-  readonly toBody: (item: Item) => Body
+  readonly toBody: ToBody
 }
 
 /** For what other processes commit, and for a read that failed. */
@@ -36,14 +43,14 @@ export const createFanOut = ({ realtime, registry, toBody }: Deps): FanOut => {
   let published = 0
   let poll: ReturnType<typeof setInterval> | null = null
 
-  const encode = (event: ItemEvent, topic: string): string =>
-    JSON.stringify({
-      type: 'event',
-      topic,
-      cursor: event.cursor,
-      event: event.event,
-      data: toBody(event.item),
-    } satisfies ServerFrame)
+  const encode = (logged: LoggedEvent, topic: string): string => {
+    const common = { type: 'event', topic, cursor: logged.cursor } as const
+    const frame: ServerFrame =
+      'item' in logged
+        ? { ...common, event: logged.event, data: toBody.item(logged.item) }
+        : { ...common, event: logged.event, data: toBody.job(logged.job) }
+    return JSON.stringify(frame)
+  }
 
   const closeSlow = (): void => {
     for (const connection of [...registry.all()]) {
@@ -59,7 +66,7 @@ export const createFanOut = ({ realtime, registry, toBody }: Deps): FanOut => {
     closeSlow()
   }
 
-  const hand = (event: ItemEvent): Promise<void> | undefined => {
+  const hand = (event: LoggedEvent): Promise<void> | undefined => {
     // Before there is a server, nobody listens.
     if (publisher === null) return undefined
     let topic = ''

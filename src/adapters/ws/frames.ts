@@ -52,6 +52,21 @@ export const ItemBody = Type.Object(
   { title: 'Item', additionalProperties: false },
 )
 
+/** A job as the REST interface shows it. */
+export const JobBody = Type.Object(
+  {
+    id: Type.Integer(),
+    kind: Type.String(),
+    state: Type.Union([Type.Literal('queued'), Type.Literal('running'), Type.Literal('done'), Type.Literal('dead')]),
+    attempts: Type.Integer(),
+    run_at: Timestamp,
+    last_error: Type.Union([Type.String(), Type.Null()]),
+    created_at: Timestamp,
+    updated_at: Timestamp,
+  },
+  { title: 'Job', additionalProperties: false },
+)
+
 /** What a client may send, by `type`. */
 export const CLIENT_FRAMES = {
   auth: frame(
@@ -123,10 +138,16 @@ export const SERVER_FRAMES = {
     {
       topic: TopicName,
       cursor: Cursor,
-      event: Type.Union([Type.Literal('item.created'), Type.Literal('item.updated'), Type.Literal('item.deleted')]),
-      data: ItemBody,
+      event: Type.Union([
+        Type.Literal('item.created'),
+        Type.Literal('item.updated'),
+        Type.Literal('item.deleted'),
+        Type.Literal('job.done'),
+        Type.Literal('job.dead'),
+      ]),
+      data: Type.Union([ItemBody, JobBody]),
     },
-    'A change that was committed. Keep the cursor to resume from; data is the item after the change, or before its end',
+    'What was committed. Keep the cursor to resume from; data is the item after the change, or before its end, or the job',
   ),
 } as const
 
@@ -136,6 +157,7 @@ export type ClientFrame = FrameOf<typeof CLIENT_FRAMES>
 export type ServerFrame = FrameOf<typeof SERVER_FRAMES>
 export type FrameErrorCode = Static<typeof ErrorCodes>
 export type Body = Static<typeof ItemBody>
+export type JobData = Static<typeof JobBody>
 
 const checks = {
   auth: TypeCompiler.Compile(CLIENT_FRAMES.auth),

@@ -3,11 +3,10 @@ import type { Access } from '../../application/access.ts'
 import type { AccessNotices } from '../../application/ports/messaging.ts'
 import type { Clock, Log } from '../../application/ports/system.ts'
 import type { Realtime } from '../../application/realtime.ts'
-import type { ItemEvent } from '../../domain/event.ts'
-import type { Item } from '../../domain/item.ts'
+import type { LoggedEvent } from '../../domain/event.ts'
 import { type Connection, close, MOST_BACKLOG, newConnection, wakeWaiting } from './connection.ts'
-import { createFanOut, type Publisher } from './fan-out.ts'
-import { type Body, CLOSE, MOST_FRAME_BYTES } from './frames.ts'
+import { createFanOut, type Publisher, type ToBody } from './fan-out.ts'
+import { CLOSE, MOST_FRAME_BYTES } from './frames.ts'
 import { createProtocol } from './protocol.ts'
 import { createRegistry } from './registry.ts'
 import { createSignIn } from './sign-in.ts'
@@ -32,8 +31,7 @@ interface Deps {
   readonly notices: AccessNotices
   readonly clock: Clock
   readonly log: Log
-  /** An item as the REST interface shows it. */
-  readonly toBody: (item: Item) => Body
+  readonly toBody: ToBody
 }
 
 const SECONDS_OF_SILENCE = 60
@@ -42,7 +40,7 @@ export const createSockets = ({ realtime, access, notices, clock, log, toBody }:
   const registry = createRegistry()
   const fanOut = createFanOut({ realtime, registry, toBody })
   const signIn = createSignIn({ access, notices, realtime, registry, clock })
-  const encode = (event: ItemEvent, topic: string) => fanOut.encode(event, topic)
+  const encode = (event: LoggedEvent, topic: string) => fanOut.encode(event, topic)
   const protocol = createProtocol({ realtime, signIn, encode, log })
   let stopping = false
 

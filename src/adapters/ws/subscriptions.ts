@@ -1,10 +1,10 @@
 import type { Realtime } from '../../application/realtime.ts'
 import type { View } from '../../application/topics.ts'
-import type { ItemEvent } from '../../domain/event.ts'
+import type { LoggedEvent } from '../../domain/event.ts'
 import { type Connection, drained, type Subscription, sendText } from './connection.ts'
 
 /** An event as everyone hears it who asked by this topic. */
-export type EncodeEvent = (event: ItemEvent, topic: string) => string
+export type EncodeEvent = (event: LoggedEvent, topic: string) => string
 
 const isCurrent = (connection: Connection, subscription: Subscription, run: number): boolean =>
   !connection.closed && subscription.run === run && connection.subscriptions.get(subscription.topic) === subscription

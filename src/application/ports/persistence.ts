@@ -1,4 +1,4 @@
-import type { ItemEvent, NewItemEvent } from '../../domain/event.ts'
+import type { LoggedEvent, NewEvent } from '../../domain/event.ts'
 import type { FileLink, NewFile, NewFileLink, StoredFile } from '../../domain/file.ts'
 import type { IdempotencyRecord } from '../../domain/idempotency.ts'
 import type { Item, NewItem } from '../../domain/item.ts'
@@ -195,8 +195,8 @@ export interface FileLinkRepository extends FileLinkReader {
   deleteExpired(now: Instant, limit: number): Promise<number>
 }
 
-/** Whose changes: everyone's, those to what one user owns, or those to one item. */
-export type EventScope = 'all' | { readonly ownerId: number } | { readonly itemId: number }
+/** The whole log; changes to all items, to those of one owner or to one item; or the ends of jobs. */
+export type EventScope = 'all' | 'items' | 'jobs' | { readonly ownerId: number } | { readonly itemId: number }
 
 export interface EventReader {
   /** In the order of their commits. */
@@ -204,13 +204,13 @@ export interface EventReader {
     readonly scope: EventScope
     readonly after: number
     readonly limit: number
-  }): Promise<readonly ItemEvent[]>
+  }): Promise<readonly LoggedEvent[]>
   /** `last`: the newest cursor there ever was. `removed`: the newest one that retention has taken away. */
   bounds(): Promise<{ readonly last: number; readonly removed: number }>
 }
 
 export interface EventRepository extends EventReader {
-  append(event: NewItemEvent): Promise<void>
+  append(event: NewEvent): Promise<void>
   /** Removes up to `limit` events older than `instant` and answers how many. */
   deleteBefore(instant: Instant, limit: number): Promise<number>
 }

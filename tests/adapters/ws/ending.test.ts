@@ -175,7 +175,7 @@ const skepCursor = async (): Promise<readonly number[]> => {
   const connection = openWriter(`${skep.dataDir}/skep.db`)
   try {
     return connection.database
-      .query<{ cursor: number }, []>('SELECT cursor FROM events ORDER BY cursor')
+      .query<{ cursor: number }, []>('SELECT cursor FROM events WHERE item_id IS NOT NULL ORDER BY cursor')
       .all()
       .map(({ cursor }) => cursor)
   } finally {

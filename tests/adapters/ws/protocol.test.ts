@@ -146,6 +146,18 @@ describe('subscribing', () => {
     expect([socket.events().length, admins.events().length, others.events().length]).toEqual([1, 1, 0])
   })
 
+  test('jobs: how each ended, told to admins, and replayed', async () => {
+    await using socket = await connected(admin.token)
+    await socket.subscribe('jobs')
+    await skep.member()
+    const { cursor = 0, data } = await socket.sees({ type: 'event', topic: 'jobs', event: 'job.done' })
+    expect(data).toMatchObject({ kind: 'mail', state: 'done', attempts: 1, last_error: null })
+    expect(Object.keys(data ?? {})).not.toContain('payload')
+    await using later = await connected(admin.token)
+    await later.subscribe('jobs', cursor - 1)
+    expect(await later.sees({ type: 'event', topic: 'jobs', cursor })).toMatchObject({ data })
+  })
+
   test('items/all and jobs: for admins', async () => {
     const ann = await skep.member()
     await using socket = await connected(ann.token)

@@ -16,8 +16,9 @@ const [ann, bob] = people
 
 /** What the log says that this topic must have told between two cursors. */
 const logged = async (topic: string, after: number, upTo: number) => {
-  const events = await store.read((tx) => tx.events.list({ scope: 'all', after, limit: 100_000 }))
+  const events = await store.read((tx) => tx.events.list({ scope: 'items', after, limit: 100_000 }))
   return events
+    .filter((event) => 'item' in event)
     .filter(({ cursor, item }) => {
       if (cursor > upTo) return false
       if (topic === 'items') return item.ownerId === ann.id

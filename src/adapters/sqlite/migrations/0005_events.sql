@@ -3,14 +3,16 @@
 CREATE TABLE events (
   cursor INTEGER PRIMARY KEY AUTOINCREMENT,
   event TEXT NOT NULL,
-  item_id INTEGER NOT NULL,
-  owner_id INTEGER NOT NULL,
-  item TEXT NOT NULL,
-  actor_id INTEGER NOT NULL,
-  request_id TEXT NOT NULL,
+  -- Null for what became of a job, as are owner, actor and request.
+  item_id INTEGER,
+  owner_id INTEGER,
+  data TEXT NOT NULL,
+  actor_id INTEGER,
+  request_id TEXT,
   created_at INTEGER NOT NULL
 ) STRICT;
 
-CREATE INDEX events_by_owner ON events (owner_id, cursor);
-CREATE INDEX events_by_item ON events (item_id, cursor);
+CREATE INDEX events_by_owner ON events (owner_id, cursor) WHERE owner_id IS NOT NULL;
+CREATE INDEX events_by_item ON events (item_id, cursor) WHERE item_id IS NOT NULL;
+CREATE INDEX events_of_jobs ON events (cursor) WHERE item_id IS NULL;
 CREATE INDEX events_by_created_at ON events (created_at);
