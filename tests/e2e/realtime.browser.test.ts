@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from 'bun:test'
 import { resolve } from 'node:path'
 import { elsewhere, missing, openPage, snapshot } from '../support/browser.ts'
-import { type Member, startSkep, type TestSkep } from '../support/skep.ts'
+import { type Member, signIn, startSkep, type TestSkep } from '../support/skep.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'
 
 /** The examples, as any static server serves them. */
@@ -137,6 +137,30 @@ test.skipIf(missing)(
     const alert = page.getByRole('alert').filter({ hasText: /\S/ })
     await alert.waitFor()
     expect(await alert.textContent()).toContain('password')
+    await page.close()
+  },
+  60_000,
+)
+
+test.skipIf(missing)(
+  'the example renews its tokens, and its connection outlives them',
+  async () => {
+    const skep = await startSkep({ CORS_ORIGINS: origin, ACCESS_TOKEN_TTL: '6s' })
+    const ann = await skep.member()
+    const { page, titles, requests } = await openExample(skep.url, ann)
+    let sockets = 0
+    page.on('websocket', () => sockets++)
+    await page.getByText('Live', { exact: true }).waitFor()
+    await Bun.sleep(8_000)
+    await page.getByLabel('New item').fill('Later')
+    await page.getByRole('button', { name: 'Add' }).click()
+    await page.getByText('Later').waitFor()
+    const other = await signIn(skep.call, ann)
+    await create(skep, other, 'From elsewhere')
+    await page.getByText('From elsewhere').waitFor()
+    expect(await titles()).toEqual(['From elsewhere', 'Later'])
+    expect(sockets).toBeLessThanOrEqual(1)
+    expect(requests.filter((url) => url.endsWith('/auth/token')).length).toBeGreaterThan(1)
     await page.close()
   },
   60_000,
