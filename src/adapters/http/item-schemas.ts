@@ -23,7 +23,7 @@ const Description = t.Nullable(
   }),
 )
 const DATA = { description: 'Up to 16 kB of JSON', openapi: { type: 'object', additionalProperties: true } }
-const Data = t.Unsafe<JsonObject>(t.Record(t.String(), t.Unknown(), DATA))
+const Data = t.Unsafe<JsonObject>(t.Object({}, { ...DATA, additionalProperties: true }))
 
 const draftFields = { title: Title, description: t.Optional(Description), data: t.Optional(Data) }
 const patchFields = {
