@@ -13,9 +13,6 @@ export const AUDIENCE = USERS * SOCKETS_EACH
 /** What each sends once it is greeted: all of them are admins. */
 export const SUBSCRIBE = JSON.stringify({ type: 'subscribe', topic: 'items/all' })
 
-/** After so many texts a socket hears events. */
-export const GREETINGS = 2
-
 export interface Audience extends AsyncDisposable {
   readonly skep: Server
   /** Of the socket. */

@@ -1,4 +1,5 @@
 import type { Socket } from 'bun'
+import { GREETINGS } from './greetings.ts'
 
 /** A WebSocket client that does little more than count: what it costs must not be what is measured. */
 export interface RawSocket {
@@ -19,6 +20,8 @@ export interface RawOptions {
   /** Called with each of those. */
   readonly onText?: (text: string) => void
   readonly onEnd?: (why: string) => void
+  /** Leaves what comes in the system's buffers, and takes it so often, once it was greeted. */
+  readonly everyMs?: number
 }
 
 const OPCODE = { text: 1, close: 8, ping: 9, pong: 10 }
@@ -75,7 +78,7 @@ const createReader = ({ wants, frame: seen }: Seen): ((piece: Buffer) => void) =
 
 /** Connects, signed in by header. Rejects unless it is upgraded. */
 export const openRawSocket = async (options: RawOptions): Promise<RawSocket> => {
-  const { url, token, keep = 3, onTexts, onText, onEnd } = options
+  const { url, token, keep = 3, onTexts, onText, onEnd, everyMs } = options
   const { hostname, port, pathname } = new URL(url)
   const opened = Promise.withResolvers<void>()
   const waiting: { readonly texts: number; readonly done: () => void }[] = []
@@ -98,6 +101,9 @@ export const openRawSocket = async (options: RawOptions): Promise<RawSocket> => 
     read(piece)
     if (texts > before) onTexts?.(texts - before)
     while (waiting[0] !== undefined && texts >= waiting[0].texts) waiting.shift()?.done()
+    if (everyMs === undefined || texts < GREETINGS) return
+    socket?.pause()
+    setTimeout(() => socket?.resume(), everyMs)
   }
   const ended = (why: string): void => {
     opened.reject(new Error(why))

@@ -2,7 +2,7 @@
  * Many sockets that hear the same, and changes that are made as fast as they are heard: the next request goes out when
  * all have what came before the last one, so that the server always has work and nobody's line grows.
  */
-import { GREETINGS } from '../lib/audience.ts'
+import { GREETINGS } from '../lib/greetings.ts'
 import { openRawSocket } from '../lib/raw-socket.ts'
 import { goOnFor } from './stopping.ts'
 

@@ -4,8 +4,12 @@ import type { UnitOfWork } from './ports/persistence.ts'
 import type { Log } from './ports/system.ts'
 import { type View, viewOf } from './topics.ts'
 
-/** Hears each event once, in order. The feed reads on when what it answers has settled. */
-export type FeedListener = (event: LoggedEvent) => Promise<void> | undefined
+export interface FeedListener {
+  /** Hears each event once, in order. The next one comes when what it answers has settled. */
+  hear(event: LoggedEvent): Promise<void> | undefined
+  /** All that was in the log was heard. It is read again when what this answers has settled. */
+  rest(): Promise<void> | undefined
+}
 
 /** Where a subscription begins, and whether events between the place it asked for and this one are gone. */
 export interface Beginning {
@@ -48,17 +52,19 @@ export const createRealtime = ({ unitOfWork, log }: Deps): Realtime => {
   let running: Promise<void> | null = null
 
   /** Reads until the log has nothing more and nobody called meanwhile. */
-  const read = async (hand: FeedListener): Promise<void> => {
+  const read = async ({ hear, rest }: FeedListener): Promise<void> => {
     for (let more = true; more || called; ) {
       called = false
       const events = await unitOfWork.read((tx) => tx.events.list({ scope: 'all', after: position, limit: CHUNK }))
       for (const event of events) {
         if (listener === null) return
         position = event.cursor
-        const rest = hand(event)
-        if (rest !== undefined) await rest
+        const heard = hear(event)
+        if (heard !== undefined) await heard
       }
       more = events.length === CHUNK
+      const rested = more ? undefined : rest()
+      if (rested !== undefined) await rested
     }
   }
 
@@ -79,10 +85,10 @@ export const createRealtime = ({ unitOfWork, log }: Deps): Realtime => {
   }
 
   return {
-    async start(hand) {
+    async start(to) {
       const { last } = await unitOfWork.read((tx) => tx.events.bounds())
       position = last
-      listener = hand
+      listener = to
       await wake()
     },
     wake: () => void wake(),

@@ -56,7 +56,7 @@ const open = () => {
 test('begins where the log ends, and hands on what follows', async () => {
   const { realtime, append, heard, hear, until } = open()
   await append()
-  await realtime.start(hear)
+  await realtime.start({ hear, rest: () => undefined })
   expect(realtime.position()).toBe(1)
   await append()
   await append()
@@ -67,7 +67,7 @@ test('begins where the log ends, and hands on what follows', async () => {
 
 test('does not miss what is committed while it reads, however often it is woken', async () => {
   const { realtime, append, heard, hear, until } = open()
-  await realtime.start(hear)
+  await realtime.start({ hear, rest: () => undefined })
   await Promise.all(
     Array.from({ length: 300 }, async () => {
       await append()
@@ -80,7 +80,7 @@ test('does not miss what is committed while it reads, however often it is woken'
 
 test('a read that failed is told and tried again at the next call', async () => {
   const { realtime, append, heard, hear, until, fail, log } = open()
-  await realtime.start(hear)
+  await realtime.start({ hear, rest: () => undefined })
   await append()
   fail(true)
   realtime.wake()
@@ -99,11 +99,14 @@ test('waits for a listener that asks for it, and moves its position with each ev
   const gate = Promise.withResolvers<void>()
   const first = Promise.withResolvers<void>()
   const second = Promise.withResolvers<void>()
-  await realtime.start(({ cursor }) => {
-    positions.push(realtime.position())
-    if (cursor === 2) second.resolve()
-    else first.resolve()
-    return cursor === 1 ? gate.promise : undefined
+  await realtime.start({
+    hear({ cursor }) {
+      positions.push(realtime.position())
+      if (cursor === 2) second.resolve()
+      else first.resolve()
+      return cursor === 1 ? gate.promise : undefined
+    },
+    rest: () => undefined,
   })
   await append()
   await append()
@@ -115,9 +118,35 @@ test('waits for a listener that asks for it, and moves its position with each ev
   expect(positions).toEqual([1, 2])
 })
 
+test('does not read the log again before its listener has rested, and then has all that came meanwhile', async () => {
+  const { realtime, append, heard, hear, until } = open()
+  const [rested, over] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const heardAtRest: number[][] = []
+  await append()
+  await realtime.start({
+    hear,
+    rest() {
+      heardAtRest.push([...heard])
+      if (heardAtRest.length !== 2) return undefined
+      rested.resolve()
+      return over.promise
+    },
+  })
+  await append()
+  realtime.wake()
+  await rested.promise
+  await append()
+  await append()
+  realtime.wake()
+  over.resolve()
+  await until(3)
+  await realtime.begin(99)
+  expect(heardAtRest.slice(0, 3)).toEqual([[], [2], [2, 3, 4]])
+})
+
 test('replays up to its position and not beyond: what it has not handed out is still to come', async () => {
   const { realtime, append, hear } = open()
-  await realtime.start(hear)
+  await realtime.start({ hear, rest: () => undefined })
   await append()
   await append(2)
   const view = await realtime.view(OWNER, 'items')
@@ -140,7 +169,7 @@ test('knows no topics but its own, and some for admins alone', async () => {
 
 test('hands out nothing once it is stopped', async () => {
   const { realtime, append, heard, hear } = open()
-  await realtime.start(hear)
+  await realtime.start({ hear, rest: () => undefined })
   await realtime.stop()
   await append()
   realtime.wake()

@@ -6,6 +6,7 @@ import type { Job } from '../../domain/job.ts'
 import { close, MOST_BACKLOG } from './connection.ts'
 import { type Body, CLOSE, type JobData, type ServerFrame } from './frames.ts'
 import type { Registry } from './registry.ts'
+import { createRest } from './rest.ts'
 
 /** The part of a server that hands one text to all sockets of an audience. */
 export interface Publisher {
@@ -41,6 +42,9 @@ const LOOK_EVERY = MOST_BACKLOG / 8
 export const createFanOut = ({ realtime, registry, toBody }: Deps): FanOut => {
   let publisher: Publisher | null = null
   let published = 0
+  /** How many sockets each audience had that heard something since the last rest. */
+  const reached = new Map<string, number>()
+  const restFor = createRest()
   let poll: ReturnType<typeof setInterval> | null = null
 
   const encode = (logged: LoggedEvent, topic: string): string => {
@@ -66,13 +70,15 @@ export const createFanOut = ({ realtime, registry, toBody }: Deps): FanOut => {
     closeSlow()
   }
 
-  const hand = (event: LoggedEvent): Promise<void> | undefined => {
+  const hear = (event: LoggedEvent): Promise<void> | undefined => {
     // Before there is a server, nobody listens.
     if (publisher === null) return undefined
     let topic = ''
     let text = ''
     for (const target of audiencesOf(event)) {
-      if (publisher.subscriberCount(target.audience) === 0) continue
+      const sockets = publisher.subscriberCount(target.audience)
+      if (sockets === 0) continue
+      reached.set(target.audience, sockets)
       if (target.topic !== topic) {
         topic = target.topic
         text = encode(event, topic)
@@ -84,13 +90,22 @@ export const createFanOut = ({ realtime, registry, toBody }: Deps): FanOut => {
     return published < LOOK_EVERY ? undefined : breathe()
   }
 
+  /** What is committed during the rest goes out together; after a quiet time an event goes out at once. */
+  const rest = (): Promise<void> | undefined => {
+    let sockets = 0
+    for (const count of reached.values()) sockets += count
+    reached.clear()
+    const milliseconds = restFor(sockets)
+    return milliseconds < 1 ? undefined : new Promise((resolve) => setTimeout(resolve, milliseconds))
+  }
+
   return {
     encode,
     publishTo(server) {
       publisher = server
     },
     async start() {
-      await realtime.start(hand)
+      await realtime.start({ hear, rest })
       poll = setInterval(realtime.wake, POLL_MS)
     },
     async stop() {

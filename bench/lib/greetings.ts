@@ -1,0 +1,2 @@
+/** After so many texts a socket hears events. */
+export const GREETINGS = 2
