@@ -94,6 +94,7 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
     trustProxy: options.trustProxy,
     maxBodySize: options.maxBodySize,
   })
+  const edge = createEdge({ log: deps.log, https: options.https })
   const app: Elysia = new Elysia({
     // Otherwise a short Host header shifts the path (`Host: a`, `/pub/admin` runs `/admin`).
     handler: { standardHostname: false },
@@ -103,8 +104,8 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
     // Bun's own router knows other paths than Elysia's: one of them is enough.
     systemRouter: false,
   })
-    .use(createEdge({ log: deps.log, https: options.https }))
-    .use(options.corsOrigins.length === 0 ? new Elysia() : crossOrigin(options.corsOrigins))
+    .use(edge.plugin)
+    .use(options.corsOrigins.length === 0 ? new Elysia() : crossOrigin(options.corsOrigins, edge.finish))
     .use(createFeatures(kernel, deps))
     .use(linkRoutes(kernel))
     .use(

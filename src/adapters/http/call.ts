@@ -10,6 +10,8 @@ export interface Call {
   route: string
   /** Set when access, limits and body were judged, so that it happens once. */
   admitted: boolean
+  /** Set when its answer was dressed and its line written to the log, so that it happens once. */
+  finished: boolean
 }
 
 const REQUEST_ID = /^[\w.-]{1,64}$/
@@ -22,6 +24,7 @@ export const openCall = (request: Request): Call => {
     principal: null,
     route: '',
     admitted: false,
+    finished: false,
   }
 }
 

@@ -1,5 +1,7 @@
 import { cors } from '@elysiajs/cors'
 import { Elysia } from 'elysia'
+import type { Call } from './call.ts'
+import type { Finish } from './edge.ts'
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE']
 const REQUEST_HEADERS = [
@@ -27,7 +29,7 @@ const PREFLIGHT_SECONDS = 600
  * CORS for these exact origins, or for all (never with credentials). Answers preflights, and says nothing to an
  * origin it does not know. Must stand behind the edge, whose headers a preflight carries too.
  */
-export const crossOrigin = (origins: '*' | readonly string[]) =>
+export const crossOrigin = (origins: '*' | readonly string[], finish: Finish) =>
   new Elysia({ name: 'cross-origin' })
     .use(
       cors({
@@ -39,6 +41,7 @@ export const crossOrigin = (origins: '*' | readonly string[]) =>
         preflight: false,
       }),
     )
+    .decorate('call', null as unknown as Call)
     .onRequest((c) => {
       const headers = c.set.headers
       const known = c.request.headers.has('origin') && headers['access-control-allow-origin'] !== undefined
@@ -49,5 +52,6 @@ export const crossOrigin = (origins: '*' | readonly string[]) =>
       const isPreflight = c.request.method === 'OPTIONS' && c.request.headers.has('access-control-request-method')
       if (!known || !isPreflight) return
       headers['access-control-max-age'] = String(PREFLIGHT_SECONDS)
+      finish(c.call, c.request, { headers, status: 204 })
       return new Response(null, { status: 204 })
     })

@@ -1,4 +1,4 @@
-import { Elysia, ValidationError } from 'elysia'
+import { type Context, Elysia, ValidationError } from 'elysia'
 import type { Log } from '../../application/ports/system.ts'
 import { type Call, openCall } from './call.ts'
 import { internalProblem, type Problem, problemResponse, toProblem } from './problems.ts'
@@ -10,17 +10,35 @@ interface Deps {
   readonly https: boolean
 }
 
-const API_POLICY = "default-src 'none'; frame-ancestors 'none'"
+const POLICY = {
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cross-origin-resource-policy': 'same-origin',
+}
 
 /** Elysia wraps what a parser throws. */
 const rootOf = (error: unknown): unknown =>
   error instanceof Error && 'code' in error && error.code === 'PARSE' && error.cause !== undefined ? error.cause : error
+
+/** The answer to a call is on its way: with the headers of every answer and one line in the log. */
+export type Finish = (call: Call, request: Request, answer: { readonly headers: Headers; status: number }) => void
+
+type Headers = Context['set']['headers']
+
+const isPlain = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && value.constructor === Object
 
 /**
  * What holds for every request, before and after its route: request id, security headers, refusals in one shape and
  * one line in the log. Everything here must not throw.
  */
 export const createEdge = ({ log, https }: Deps) => {
+  const policy = https ? { ...POLICY, 'strict-transport-security': 'max-age=31536000' } : POLICY
+  // Copied whole by each answer, which costs much less than one name after another.
+  const shared = new globalThis.Headers(policy)
+
   const problemOf = (error: unknown, call: Call): Problem => {
     const known = error instanceof ValidationError ? toValidationProblem(error) : toProblem(error)
     if (known !== null) {
@@ -32,32 +50,56 @@ export const createEdge = ({ log, https }: Deps) => {
     return internalProblem()
   }
 
-  return new Elysia({ name: 'edge' })
+  const tell = (call: Call, request: Request, status: number): void => {
+    call.finished = true
+    log.info('request', {
+      request_id: call.id,
+      method: request.method,
+      route: call.route === '' ? '(none)' : call.route,
+      status,
+      duration_ms: Math.round((performance.now() - call.startedAt) * 100) / 100,
+      user_id: call.principal?.userId,
+    })
+  }
+
+  const finish: Finish = (call, request, { headers, status }) => {
+    if (call.finished) return
+    tell(call, request, status)
+    for (const [name, value] of Object.entries(policy)) headers[name] ??= value
+  }
+
+  /** Elysia's own way builds the headers of each answer name by name, and plans a task for each line in the log. */
+  const respond = (value: object, status: number, headers: Headers): Response => {
+    const response = Response.json(value, { status, headers: shared })
+    for (const name in headers) response.headers.set(name, String(headers[name]))
+    return response
+  }
+
+  const plugin = new Elysia({ name: 'edge' })
     .decorate('call', null as unknown as Call)
     .onRequest((c) => {
       c.call = openCall(c.request)
-      const headers = c.set.headers
-      headers['x-request-id'] = c.call.id
-      headers['x-content-type-options'] = 'nosniff'
-      headers['x-frame-options'] = 'DENY'
-      headers['referrer-policy'] = 'no-referrer'
-      headers['content-security-policy'] = API_POLICY
-      headers['cross-origin-resource-policy'] = 'same-origin'
-      if (https) headers['strict-transport-security'] = 'max-age=31536000'
+      c.set.headers['x-request-id'] = c.call.id
     })
     .onError({ as: 'global' }, (c) => {
       const problem = problemOf(rootOf(c.error), c.call)
       c.set.status = problem.status
+      finish(c.call, c.request, { headers: c.set.headers, status: problem.status })
       return problemResponse(problem, c.call.id)
     })
-    .onAfterResponse({ as: 'global' }, ({ call, request, set, responseValue }) => {
-      log.info('request', {
-        request_id: call.id,
-        method: request.method,
-        route: call.route === '' ? '(none)' : call.route,
-        status: responseValue instanceof Response ? responseValue.status : set.status,
-        duration_ms: Math.round((performance.now() - call.startedAt) * 100) / 100,
-        user_id: call.principal?.userId,
-      })
+    .mapResponse({ as: 'global' }, ({ call, request, set, responseValue }) => {
+      const value: unknown = responseValue
+      const status = value instanceof Response ? value.status : Number(set.status)
+      if (call.finished || !isPlain(value)) {
+        finish(call, request, { headers: set.headers, status })
+        return undefined
+      }
+      tell(call, request, status)
+      const response = respond(value, status, set.headers)
+      // Nothing is left for Elysia to add.
+      set.headers = {}
+      set.status = 200
+      return response
     })
+  return { plugin, finish }
 }

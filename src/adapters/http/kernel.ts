@@ -61,7 +61,7 @@ export const bearerToken = (request: Request): string | null => {
   return BEARER.exec(header)?.[1] ?? ''
 }
 
-const identify = async (access: Access, request: Request): Promise<Principal> => {
+const identify = (access: Access, request: Request): Principal | Promise<Principal> => {
   const token = bearerToken(request)
   if (token === null) throw new AppError('unauthenticated', 'Sign in to do this')
   if (token === '') throw new AppError('invalid_token', 'The Authorization header holds no bearer token')
@@ -76,25 +76,55 @@ export const createKernel = ({ access, limits, peerOf, trustProxy, maxBodySize }
   const addressOf = (request: Request): string =>
     clientAddress(peerOf(request), request.headers.get('x-forwarded-for'), trustProxy)
 
-  const judge = async ({ call, request, headers, params }: Subject, route: string, rule: Rule): Promise<void> => {
+  /** What is left to judge once it is known who calls, and the call is counted. */
+  const allow = ({ call, request, params }: Subject, rule: Rule, refusal: unknown): undefined | Promise<unknown> => {
+    if (refusal !== null) throw refusal
+    const { principal } = call
+    if (rule.who === 'admin' && principal !== null) requireAdmin(principal)
+    if (typeof rule.who === 'function') rule.who(principal, request)
+    if (rule.may === undefined || principal === null) return undefined
+    const allowed = rule.may(principal, params)
+    return allowed instanceof Promise ? allowed : undefined
+  }
+
+  /** Counted before it is refused: whoever guesses tokens is limited by address. */
+  const count = (subject: Subject, rule: Rule, refusal: unknown): undefined | Promise<unknown> => {
+    const { call, request, headers } = subject
+    const counted =
+      rule.limit === 'none'
+        ? undefined
+        : rule.limit === 'credentials'
+          ? limits.credentials(addressOf(request), headers)
+          : limits.general(call.principal, () => addressOf(request), headers)
+    if (counted === undefined) return allow(subject, rule, refusal)
+    return counted.then(() => allow(subject, rule, refusal))
+  }
+
+  /** Answers a promise only where there is something to wait for: most calls are judged at once. */
+  const judge = (subject: Subject, route: string, rule: Rule): undefined | Promise<unknown> => {
+    const { call, request, headers } = subject
     call.admitted = true
     call.route = route
     if (rule.limit === 'credentials' || rule.body === 'form') headers['cache-control'] = 'no-store'
-    let refusal: unknown = null
-    if (rule.who !== 'anyone' && (typeof rule.who === 'string' || request.headers.has('authorization'))) {
-      try {
-        call.principal = await identify(access, request)
-      } catch (error) {
-        // Counted first: whoever guesses tokens is limited by address.
-        refusal = error
-      }
+    if (rule.who === 'anyone' || (typeof rule.who === 'function' && !request.headers.has('authorization'))) {
+      return count(subject, rule, null)
     }
-    if (rule.limit === 'credentials') await limits.credentials(addressOf(request), headers)
-    else if (rule.limit !== 'none') await limits.general(call.principal, () => addressOf(request), headers)
-    if (refusal !== null) throw refusal
-    if (rule.who === 'admin' && call.principal !== null) requireAdmin(call.principal)
-    if (typeof rule.who === 'function') rule.who(call.principal, request)
-    if (rule.may !== undefined && call.principal !== null) await rule.may(call.principal, params)
+    try {
+      const identified = identify(access, request)
+      if (identified instanceof Promise) {
+        return identified.then(
+          (principal) => {
+            call.principal = principal
+            return count(subject, rule, null)
+          },
+          (error: unknown) => count(subject, rule, error),
+        )
+      }
+      call.principal = identified
+    } catch (error) {
+      return count(subject, rule, error)
+    }
+    return count(subject, rule, null)
   }
 
   const read = async (request: Request, kind: Rule['body']): Promise<unknown> => {
@@ -117,7 +147,9 @@ export const createKernel = ({ access, limits, peerOf, trustProxy, maxBodySize }
           },
         ],
         transform: async ({ call, request, set, route, params }: HookContext) => {
-          if (!call.admitted) await judge({ call, request, headers: set.headers, params }, route, rule)
+          if (call.admitted) return
+          const judged = judge({ call, request, headers: set.headers, params }, route, rule)
+          if (judged !== undefined) await judged
         },
         detail: documented(rule),
       }),

@@ -9,9 +9,9 @@ type Headers = Context['set']['headers']
 
 export interface Limits {
   /** Counts one request of a user or, before anyone signed in, of an address. Throws `too_many_requests`. */
-  general(principal: Principal | null, address: () => string, headers: Headers): Promise<void>
+  general(principal: Principal | null, address: () => string, headers: Headers): undefined | Promise<void>
   /** Counts one use of an endpoint that takes or gives credentials. Throws `too_many_requests`. */
-  credentials(address: string, headers: Headers): Promise<void>
+  credentials(address: string, headers: Headers): undefined | Promise<void>
 }
 
 interface Deps {
@@ -29,15 +29,22 @@ const tell = ({ allowed, limit, remaining, resetIn }: Allowance, headers: Header
   if (!allowed) throw new AppError('too_many_requests', 'Too many requests', { retryAfter: seconds(resetIn) })
 }
 
-export const createLimits = ({ limiter, general, credentials }: Deps): Limits => ({
-  async general(principal, address, headers) {
-    if (general === 'off') return
-    const key = principal === null ? `address:${addressGroup(address())}` : `user:${principal.userId}`
-    const allowance = limiter.take(key, general)
-    tell(allowance instanceof Promise ? await allowance : allowance, headers)
-  },
-  async credentials(address, headers) {
-    if (credentials === 'off') return
-    tell(await limiter.take(`credentials:${addressGroup(address)}`, credentials), headers)
-  },
-})
+export const createLimits = ({ limiter, general, credentials }: Deps): Limits => {
+  const take = (key: string, rate: Rate, headers: Headers): undefined | Promise<void> => {
+    const allowance = limiter.take(key, rate)
+    if (allowance instanceof Promise) return allowance.then((known) => tell(known, headers))
+    tell(allowance, headers)
+    return undefined
+  }
+  return {
+    general(principal, address, headers) {
+      if (general === 'off') return undefined
+      const key = principal === null ? `address:${addressGroup(address())}` : `user:${principal.userId}`
+      return take(key, general, headers)
+    },
+    credentials(address, headers) {
+      if (credentials === 'off') return undefined
+      return take(`credentials:${addressGroup(address)}`, credentials, headers)
+    },
+  }
+}
