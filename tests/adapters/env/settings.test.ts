@@ -86,7 +86,6 @@ test('the public URL is one, whatever the host', () => {
 
 test.each([
   ['DATABASE_URL', 'postgres://u:p@localhost/x'],
-  ['REDIS_URL', 'redis://localhost'],
   ['FILES_URL', 's3://bucket'],
 ])('%s of an engine that does not exist yet is refused as such', (name, value) => {
   expect(problemsOf({ [name]: value })).toEqual([expect.stringContaining('not available in this build yet')])
