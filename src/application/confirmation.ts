@@ -26,7 +26,7 @@ interface Deps<Entry> {
 }
 
 const HOLDS_FOR = 1_000
-const LOOK_AGAIN_AFTER = 400
+const LOOK_AGAIN_AFTER = 300
 const GATHER_MS = 10
 const AT_ONCE = 500
 

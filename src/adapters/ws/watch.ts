@@ -16,7 +16,7 @@ interface Deps {
 }
 
 /** Far more often than what is remembered gets too old, so that it is confirmed for all connections at once. */
-const LOOK_EVERY_MS = 150
+const LOOK_EVERY_MS = 100
 
 export const createWatch = ({ access, registry, doubted }: Deps): Watch => {
   const asked = new WeakSet<Connection>()
