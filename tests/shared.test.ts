@@ -1,7 +1,8 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
+import { createRedisWakeUps } from '../src/adapters/redis/wake-ups.ts'
 import { openSqliteStore } from '../src/adapters/sqlite/unit-of-work.ts'
-import { needsRedisServer, redisServer } from './support/redis.ts'
+import { needsRedisServer, openLink, redisServer } from './support/redis.ts'
 import { startSkep, type TestSkep } from './support/skep.ts'
 import { openSocket } from './support/socket.ts'
 import { until } from './support/until.ts'
@@ -95,6 +96,39 @@ describe.skipIf(needsRedisServer !== '')(`a Skep with REDIS_URL${needsRedisServe
     // Others are not disturbed.
     await bobs.settled()
     expect(bobs.frames.filter(({ type }) => type !== 'pong').map(({ type }) => type)).toEqual(['ready'])
+  })
+
+  test('tells the others of events and jobs, and hears of theirs long before it would look', async () => {
+    const server = await redisServer()
+    await server.start()
+    const skep = await startSkep({ REDIS_URL: server.url, JWT_SECRET })
+    const { link, namespace } = openLink(server.url, JWT_SECRET)
+    const other = createRedisWakeUps(link, namespace)
+    const heard = new Set<string>()
+    await link.start()
+    other.subscribe((by) => void heard.add(by))
+    const ann = await skep.member()
+    await until(() => heard.has('jobs'))
+    heard.clear()
+    const created = await skep.call<{ id: number }>('POST', '/items/', { token: ann.token, json: { title: 'here' } })
+    const { id } = created.body
+    await until(() => heard.has('events'))
+
+    await using socket = await openSocket(skep.url, { token: ann.token })
+    await socket.subscribe('items')
+    const began = performance.now()
+    for (let round = 0; round < 10; round++) {
+      await elsewhere(skep, async (tx) => {
+        const item = await tx.items.findById(id)
+        if (item === null) throw new Error('no item')
+        const about = { event: 'item.updated', actorId: ann.id, requestId: 'elsewhere', createdAt: Date.now() } as const
+        await tx.events.append({ ...about, item: { ...item, title: `there ${round}` } })
+      })
+      other.publish('events')
+      await socket.until(() => socket.events().some(({ data }) => data?.title === `there ${round}`))
+    }
+    // Looking once a second finds one of them a second.
+    expect(performance.now() - began).toBeLessThan(5_000)
   })
 
   test('an admin who is one no more, by a word from elsewhere that never came, hears no more of others', async () => {

@@ -27,7 +27,8 @@ interface Deps<Entry> {
 
 const HOLDS_FOR = 1_000
 const LOOK_AGAIN_AFTER = 300
-const GATHER_MS = 10
+/** Bounds how many reads a second it takes, whenever each token was proven. */
+const GATHER_MS = 100
 const AT_ONCE = 500
 
 export const createConfirmation = <Entry extends Confirmed>(deps: Deps<Entry>): Confirmation<Entry> => {
