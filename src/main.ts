@@ -15,14 +15,21 @@ import { sniffContentType } from './adapters/file-type/sniff.ts'
 import { createFsBlobStore } from './adapters/fs/blob-store.ts'
 import { keptSecret, makeDataDir } from './adapters/fs/data-dir.ts'
 import { createApi, describeApi } from './adapters/http/api.ts'
+import type { Check } from './adapters/http/health.ts'
 import { toResponse as toItemBody } from './adapters/http/item-schemas.ts'
 import { toResponse as toJobBody } from './adapters/http/jobs.ts'
 import { listen } from './adapters/http/server.ts'
 import { createAccessTokens } from './adapters/jwt/access-tokens.ts'
 import { createMemoryAccessNotices } from './adapters/memory/access-notices.ts'
 import { createMemoryRateLimiter } from './adapters/memory/rate-limiter.ts'
+import { createMemoryWakeUps } from './adapters/memory/wake-ups.ts'
 import { createFileMailer } from './adapters/nodemailer/file-mailer.ts'
 import { createSmtpMailer } from './adapters/nodemailer/smtp-mailer.ts'
+import { createRedisAccessNotices } from './adapters/redis/access-notices.ts'
+import { createRedisLink } from './adapters/redis/link.ts'
+import { createNamespace } from './adapters/redis/namespace.ts'
+import { createRedisRateLimiter } from './adapters/redis/rate-limiter.ts'
+import { createRedisWakeUps } from './adapters/redis/wake-ups.ts'
 import { openWriter } from './adapters/sqlite/database.ts'
 import { lockInstance } from './adapters/sqlite/instance-lock.ts'
 import { migrate, pendingMigrations } from './adapters/sqlite/migrate.ts'
@@ -39,9 +46,9 @@ import { createItems } from './application/items.ts'
 import { createJobHandlers } from './application/job-handlers.ts'
 import { createJobRunner } from './application/job-runner.ts'
 import { createJobs } from './application/jobs.ts'
-import type { Mailer } from './application/ports/messaging.ts'
+import type { AccessNotices, Mailer, Waker, WakeUps } from './application/ports/messaging.ts'
 import type { UnitOfWork } from './application/ports/persistence.ts'
-import type { PasswordHasher } from './application/ports/security.ts'
+import type { PasswordHasher, RateLimiter } from './application/ports/security.ts'
 import type { Clock, Log } from './application/ports/system.ts'
 import { createRealtime, type Realtime } from './application/realtime.ts'
 import { createSessions } from './application/sessions.ts'
@@ -66,20 +73,54 @@ export interface RunningSkep {
 interface Foundation {
   readonly settings: Settings
   readonly unitOfWork: UnitOfWork
+  readonly secret: string
+  readonly bus: Bus
   readonly clock?: Clock | undefined
   readonly passwords?: PasswordHasher | undefined
 }
 
-const compose = ({ settings, unitOfWork, clock = systemClock, passwords = createPasswordHasher() }: Foundation) => {
-  const secret = settings.JWT_SECRET ?? keptSecret(settings.DATA_DIR)
+/** What processes on one database share, or what one has to itself. */
+interface Bus {
+  readonly limiter: RateLimiter
+  readonly notices: AccessNotices
+  readonly wakeUps: WakeUps
+  readonly checks: readonly Check[]
+  close(): Promise<void>
+}
+
+const ownBus = (clock: Clock): Bus => ({
+  limiter: createMemoryRateLimiter(clock),
+  notices: createMemoryAccessNotices(),
+  wakeUps: createMemoryWakeUps(),
+  checks: [],
+  async close() {},
+})
+
+const openBus = async (settings: Settings, secret: string, clock: Clock, log: Log): Promise<Bus> => {
+  const own = ownBus(clock)
+  if (settings.REDIS_URL === undefined) return own
+  const namespace = createNamespace(secret)
+  const link = createRedisLink({ url: settings.REDIS_URL, namespace, log })
+  const bus: Bus = {
+    limiter: createRedisRateLimiter({ link, namespace, fallback: own.limiter }),
+    notices: createRedisAccessNotices(link, namespace),
+    wakeUps: createRedisWakeUps(link, namespace),
+    checks: [{ name: 'redis', run: link.ping, replaced: true }],
+    close: link.stop,
+  }
+  await link.start()
+  return bus
+}
+
+const secretOf = (settings: Settings): string => settings.JWT_SECRET ?? keptSecret(settings.DATA_DIR)
+
+const compose = ({ settings, unitOfWork, secret, bus, clock = systemClock, passwords }: Foundation) => {
   const accessTokens = createAccessTokens(secret, clock)
   const opaqueTokens = createOpaqueTokens(secret)
-  const limiter = createMemoryRateLimiter(clock)
-  const notices = createMemoryAccessNotices()
+  const { limiter, notices } = bus
   const attempts = createAttempts(limiter, settings.RATE_LIMIT_AUTH)
-  const shared = { unitOfWork, passwords, opaqueTokens, notices, attempts, clock }
+  const shared = { unitOfWork, passwords: passwords ?? createPasswordHasher(), opaqueTokens, notices, attempts, clock }
   return {
-    secret,
     clock,
     opaqueTokens,
     limiter,
@@ -155,17 +196,26 @@ export const start = async ({ settings, log, ...overrides }: StartOptions): Prom
       if (stopping) throw new Error('stopping')
     }
     let feed: Realtime | null = null
+    const secret = secretOf(settings)
+    const bus = await openBus(settings, secret, overrides.clock ?? systemClock, log)
+    opened.push(bus.close)
+    const wake = (by: Waker) => (by === 'jobs' ? worker?.wake() : feed?.wake())
+    bus.wakeUps.subscribe(wake)
+    const committed = (by: Waker) => {
+      wake(by)
+      bus.wakeUps.publish(by)
+    }
     const store = openSqliteStore({
       path: settings.DATABASE_URL,
-      onJobs: () => worker?.wake(),
-      onEvents: () => feed?.wake(),
+      onJobs: () => committed('jobs'),
+      onEvents: () => committed('events'),
     })
     opened.push(store.close)
     const blobs = createFsBlobStore(settings.FILES_URL)
     await blobs.prepare()
     const foundation = { clock: overrides.clock, passwords: overrides.passwords }
-    const useCases = compose({ settings, unitOfWork: store, ...foundation })
-    const { clock, opaqueTokens, secret } = useCases
+    const useCases = compose({ settings, unitOfWork: store, secret, bus, ...foundation })
+    const { clock, opaqueTokens } = useCases
     const files = createFiles({
       unitOfWork: store,
       blobs,
@@ -181,6 +231,7 @@ export const start = async ({ settings, log, ...overrides }: StartOptions): Prom
       { name: 'accepting', run: accepting },
       { name: 'database', run: store.ping },
       { name: 'files', run: blobs.ping },
+      ...bus.checks,
     ]
     const protocol = { describeSocket: () => describeSocket(pkg.version, publicUrl) }
     feed = createRealtime({ unitOfWork: store, log })
@@ -255,7 +306,8 @@ const withUsers = async <T>(settings: Settings, work: (users: Users) => Promise<
   migrateDatabase(settings)
   const store = openSqliteStore({ path: settings.DATABASE_URL })
   try {
-    return await work(compose({ settings, unitOfWork: store }).users)
+    const secret = secretOf(settings)
+    return await work(compose({ settings, unitOfWork: store, secret, bus: ownBus(systemClock) }).users)
   } finally {
     await store.close()
   }

@@ -1,6 +1,7 @@
 import { AppError } from '../domain/errors.ts'
 import type { Principal } from '../domain/session.ts'
 import type { Instant } from '../domain/user.ts'
+import { type Confirmed, createConfirmation } from './confirmation.ts'
 import type { AccessNotices } from './ports/messaging.ts'
 import type { ReadTx, UnitOfWork } from './ports/persistence.ts'
 import type { AccessTokens } from './ports/security.ts'
@@ -16,7 +17,8 @@ export interface Access {
   /**
    * Who presents this access token. Throws `invalid_token` when it is not ours, has expired or its session has ended,
    * `inactive_user` when the account is switched off. A proven token is remembered until it expires or a notice
-   * names its user; the answer then comes without a promise.
+   * names its user; the answer then comes without a promise. Where a notice may be lost, it is remembered only as long
+   * as the database has confirmed it within the last second.
    */
   authenticate(token: string): Principal | Promise<Principal>
   /** As {@link authenticate}, with the end of the token, for connections that outlive a request. */
@@ -30,13 +32,17 @@ interface Deps {
   readonly clock: Clock
 }
 
+interface Entry extends Grant, Confirmed {
+  readonly token: string
+}
+
 const REMEMBERED_AT_MOST = 20_000
 
 const invalid = () => new AppError('invalid_token', 'The access token is invalid or has expired')
 const inactive = () => new AppError('inactive_user', 'Inactive user')
 
 export const createAccess = ({ unitOfWork, accessTokens, notices, clock }: Deps): Access => {
-  const remembered = new Map<string, Grant>()
+  const remembered = new Map<string, Entry>()
   const tokensOf = new Map<number, Set<string>>()
   let notice = 0
 
@@ -49,7 +55,8 @@ export const createAccess = ({ unitOfWork, accessTokens, notices, clock }: Deps)
     if (tokens?.size === 0) tokensOf.delete(userId)
   }
 
-  const remember = (token: string, entry: Grant) => {
+  const remember = (entry: Entry) => {
+    const { token } = entry
     if (remembered.size >= REMEMBERED_AT_MOST) {
       const [oldest] = remembered.keys()
       if (oldest !== undefined) forget(oldest)
@@ -65,25 +72,35 @@ export const createAccess = ({ unitOfWork, accessTokens, notices, clock }: Deps)
     for (const token of tokensOf.get(userId) ?? []) forget(token)
   })
 
+  const confirmation = createConfirmation<Entry>({
+    unitOfWork,
+    clock,
+    // By then another may stand in its place.
+    forget: (entry) => remembered.get(entry.token) === entry && forget(entry.token),
+  })
+
   const prove = async (token: string): Promise<Grant> => {
     const claims = await accessTokens.verify(token)
     if (claims === null) throw invalid()
     const noticeBefore = notice
+    const confirmedAt = performance.now()
     const { userId, sessionId } = claims
     const claimed: Principal = { userId, sessionId, role: 'user' }
     const principal = await unitOfWork.read((tx) => confirm(tx, claimed, clock.now()))
-    const proven = { principal, expiresAt: claims.expiresAt }
+    const proven = { token, principal, expiresAt: claims.expiresAt, confirmedAt }
     // A notice that came while we read may concern what was read: then the next request looks again.
-    if (notice === noticeBefore) remember(token, proven)
+    if (notice === noticeBefore) remember(proven)
     return proven
   }
 
   const grant = (token: string): Grant | Promise<Grant> => {
     const known = remembered.get(token)
     if (known === undefined) return prove(token)
-    if (known.expiresAt > clock.now()) return known
+    const expired = known.expiresAt <= clock.now()
+    if (!expired && (notices.complete || confirmation.holds(known))) return known
     forget(token)
-    throw invalid()
+    if (expired) throw invalid()
+    return prove(token)
   }
 
   return {

@@ -8,8 +8,8 @@ interface Harness {
 }
 
 /** What every rate limiter promises. */
-export const rateLimiterContract = (engine: string, open: () => Promise<Harness>) => {
-  describe(`the rate limiter of ${engine}`, () => {
+export const rateLimiterContract = (engine: string, open: () => Promise<Harness>, skip = false) => {
+  describe.skipIf(skip)(`the rate limiter of ${engine}`, () => {
     const rate = { limit: 2, window: 1_000 }
 
     test('allows as many as the rate says, then no more', async () => {
@@ -34,6 +34,22 @@ export const rateLimiterContract = (engine: string, open: () => Promise<Harness>
       const { limiter } = await open()
       for (const _ of [1, 2, 3]) await limiter.take('a', rate)
       expect((await limiter.take('b', rate)).allowed).toBe(true)
+    })
+
+    test('keeps the window of its first request, however many follow', async () => {
+      const { limiter, pass } = await open()
+      await limiter.take('a', rate)
+      await pass(600)
+      expect((await limiter.take('a', rate)).resetIn).toBeLessThanOrEqual(400)
+      await pass(400)
+      expect((await limiter.take('a', rate)).remaining).toBe(1)
+    })
+
+    test('takes any text for a key, and no two for the same', async () => {
+      const { limiter } = await open()
+      const keys = ['a:b', 'a', 'a\r\nFLUSHALL\r\n', 'ann@example.com', 'ANN@example.com', 'a\0b', 'ä', '*', '{a}', '']
+      for (const key of keys) expect((await limiter.take(key, rate)).remaining).toBe(1)
+      for (const key of keys) expect((await limiter.take(key, rate)).remaining).toBe(0)
     })
 
     test('forgets a key that is cleared', async () => {

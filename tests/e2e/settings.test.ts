@@ -29,6 +29,7 @@ const WRONG = [
 const WRONG_SECRETS = [
   ['DATABASE_URL', 'mysql://root:hunter2@localhost/skep', 'sqlite:PATH'],
   ['FILES_URL', 'ftp://root:hunter2@localhost/skep', 'file:PATH'],
+  ['REDIS_URL', 'http://:hunter2@localhost', 'redis://'],
   ['JWT_SECRET', 'hunter2', 'at least 32 bytes'],
   ['SMTP_URL', 'http://root:hunter2@localhost', 'smtp://'],
   ['METRICS_TOKEN', 'hunter2 hunter2', 'visible ASCII'],
@@ -75,7 +76,6 @@ test('a wrong setting that may hold a secret is named without what was given', a
 
 test.each([
   ['DATABASE_URL', 'postgres://skep:hunter2@localhost/skep'],
-  ['REDIS_URL', 'redis://:hunter2@localhost'],
   ['FILES_URL', 's3://bucket?region=hunter2'],
 ])('a %s this build has no adapter for is refused in words', async (name, given) => {
   const { code, stderr, made } = await serveWith({ [name]: given })
@@ -121,10 +121,12 @@ test('config hides secrets, and the password in a URL', async () => {
     JWT_SECRET: 'hunter2'.repeat(5),
     METRICS_TOKEN: 'hunter2',
     SMTP_URL: 'smtp://postman:hunter2@mail.example.com',
+    REDIS_URL: 'rediss://:hunter2@cache.example.com:6380/1',
   })
   expect(stdout).toContain('JWT_SECRET=***  # environment\n')
   expect(stdout).toContain('METRICS_TOKEN=***  # environment\n')
   expect(stdout).toContain('SMTP_URL=smtp://postman:***@mail.example.com  # environment\n')
+  expect(stdout).toContain('REDIS_URL=rediss://:***@cache.example.com:6380/1  # environment\n')
   expect(stdout).not.toContain('hunter2')
 })
 

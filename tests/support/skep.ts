@@ -116,6 +116,10 @@ export const callAt = async <T = Fields>(
   }
 }
 
+/** Settings of a stack that several processes share, when the tests are to run on one. */
+export const sharedStack = (): Readonly<Record<string, string>> =>
+  process.env.SKEP_TEST_STACK === 'shared' ? { REDIS_URL: process.env.SKEP_TEST_REDIS_URL ?? '' } : {}
+
 /** A server of its own on a free port, on real SQLite in a temporary folder. Limits are off unless the test sets them. */
 export const startSkep = async (
   environment: Readonly<Record<string, string>> = {},
@@ -124,7 +128,7 @@ export const startSkep = async (
   const dataDir = environment.DATA_DIR ?? mkdtempSync(join(tmpdir(), 'skep-'))
   const defaults = { DATA_DIR: dataDir, PORT: '0', RATE_LIMIT: 'off', RATE_LIMIT_AUTH: 'off', SHUTDOWN_TIMEOUT: '2s' }
   const log = recordingLog()
-  const settings = settingsOf({ ...defaults, ...environment })
+  const settings = settingsOf({ ...defaults, ...sharedStack(), ...environment })
   const running = await start({ settings, log, passwords: quickPasswords(), ...overrides })
   const call = <T = Fields>(method: string, path: string, options?: Call) =>
     callAt<T>(running.url, method, path, options)

@@ -58,6 +58,13 @@ const sqlitePath = (text: string): string | null => {
   return path === undefined || path.startsWith(':memory:') ? null : resolve(path)
 }
 
+const redisUrl = (text: string): string | null => {
+  const url = parseUrl(text)
+  if (url === null || url.search !== '' || url.hash !== '') return null
+  if (url.protocol === 'redis+unix:') return url.host === '' && /^\/.+/.test(url.pathname) ? text : null
+  return /^rediss?:$/.test(url.protocol) && url.hostname !== '' && /^(\/\d{0,4})?$/.test(url.pathname) ? text : null
+}
+
 const filesPath = (text: string): string | null => {
   if (text.startsWith('s3:')) return notYet('S3')
   const path = /^file:(?:\/\/)?(.+)$/.exec(text)?.[1]
@@ -93,7 +100,7 @@ export const SettingsSchema = Type.Object({
   DATA_DIR: setting({ accepts: 'a folder', default: './data' }, (text) => resolve(text)),
   DATABASE_URL: optional({ accepts: 'sqlite:PATH or postgres://…', secret: 'url' }, sqlitePath),
   DATABASE_POOL_SIZE: integer(1, 1_000, 10),
-  REDIS_URL: optional({ accepts: 'redis://…', secret: 'url' }, (): string => notYet('Redis')),
+  REDIS_URL: optional({ accepts: 'redis://…, rediss://… or redis+unix:///PATH', secret: 'url' }, redisUrl),
   FILES_URL: optional({ accepts: 'file:PATH or s3://BUCKET?endpoint=…&region=…', secret: 'url' }, filesPath),
   PUBLIC_URL: optional({ accepts: 'an http or https URL without query' }, publicUrl),
   JWT_SECRET: optional({ accepts: 'at least 32 bytes', secret: true }, secretText(32)),

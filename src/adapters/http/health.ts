@@ -1,22 +1,30 @@
 import { Elysia, t } from 'elysia'
 import type { Kernel, Rule } from './kernel.ts'
+import { choiceOf } from './schemas.ts'
 
 export interface Check {
   readonly name: string
   /** Rejects while this part does not work. */
   readonly run: () => Promise<void>
+  /** Set where others do its work, less well, until it works again: then the process stays ready. */
+  readonly replaced?: true
 }
 
-const State = t.Union([t.Literal('ok'), t.Literal('failed')])
+const STATES = ['ok', 'degraded', 'failed'] as const
+type State = (typeof STATES)[number]
+
+const State = choiceOf(STATES, {
+  description: '`degraded`: it does not work, and the rest does without it; the process stays ready',
+})
 const HealthResponse = t.Object({ status: t.Literal('ok') }, { title: 'Health' })
 const ReadyResponse = t.Object({ status: State, checks: t.Record(t.String(), State) }, { title: 'Readiness' })
 
 const UNLIMITED: Rule = { who: 'anyone', limit: 'none' }
 
-const passes = (check: Check): Promise<boolean> =>
-  check.run().then(
-    () => true,
-    () => false,
+const stateOf = ({ run, replaced }: Check): Promise<State> =>
+  run().then(
+    () => 'ok',
+    () => (replaced ? 'degraded' : 'failed'),
   )
 
 export const healthRoutes = (kernel: Kernel, checks: readonly Check[]) =>
@@ -30,11 +38,10 @@ export const healthRoutes = (kernel: Kernel, checks: readonly Check[]) =>
     .get(
       '/ready',
       async ({ status }) => {
-        const results = await Promise.all(checks.map(passes))
-        const states = results.map((passed) => (passed ? ('ok' as const) : ('failed' as const)))
-        const ready = results.every((passed) => passed)
-        const named = Object.fromEntries(checks.map(({ name }, index) => [name, states[index] ?? ('failed' as const)]))
-        return status(ready ? 200 : 503, { status: ready ? ('ok' as const) : ('failed' as const), checks: named })
+        const states = await Promise.all(checks.map(stateOf))
+        const worst = STATES.findLast((state) => states.includes(state)) ?? 'ok'
+        const named = Object.fromEntries(checks.map(({ name }, index) => [name, states[index] ?? 'failed']))
+        return status(worst === 'failed' ? 503 : 200, { status: worst, checks: named })
       },
       {
         admit: UNLIMITED,

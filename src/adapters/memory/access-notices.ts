@@ -4,6 +4,7 @@ import type { AccessNotices } from '../../application/ports/messaging.ts'
 export const createMemoryAccessNotices = (): AccessNotices => {
   const listeners: ((userId: number) => void)[] = []
   return {
+    complete: true,
     publish(userId) {
       for (const listener of listeners) listener(userId)
     },

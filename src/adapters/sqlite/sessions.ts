@@ -1,5 +1,5 @@
 import type { RefreshTokenRepository, SessionReader, SessionRepository } from '../../application/ports/persistence.ts'
-import type { Session } from '../../domain/session.ts'
+import type { Principal, Session } from '../../domain/session.ts'
 import type { Connection } from './database.ts'
 import { createPager } from './pages.ts'
 
@@ -25,11 +25,19 @@ const fromRow = (row: Row): Session => ({
 
 export const createSessionReader = (connection: Connection): SessionReader => {
   const byId = connection.prepare<Row, [number]>('SELECT * FROM sessions WHERE id = ?')
+  const standing = connection.prepare<Principal, [string, number]>(
+    `SELECT sessions.id AS sessionId, users.id AS userId, users.role AS role
+     FROM sessions JOIN users ON users.id = sessions.user_id
+     WHERE sessions.id IN (SELECT value FROM json_each(?)) AND sessions.expires_at > ? AND users.is_active = 1`,
+  )
   const page = createPager<Row>(connection, { from: 'sessions', rows: 'sessions', columns: ['created_at'] })
   return {
     async findById(id) {
       const row = byId.get(id)
       return row && fromRow(row)
+    },
+    async standing(ids, now) {
+      return standing.all(JSON.stringify(ids), now)
     },
     async list({ userId, aliveAt, ...request }) {
       const filters = [

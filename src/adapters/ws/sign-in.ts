@@ -31,7 +31,8 @@ const LONGEST_TIMER = 2 ** 31 - 1
 const REFUSALS = ['invalid_token', 'inactive_user'] as const
 type Refusal = (typeof REFUSALS)[number]
 
-const refusalOf = (error: unknown): Refusal | null =>
+/** Why a token stands no more; null for any other failure. */
+export const refusalOf = (error: unknown): Refusal | null =>
   error instanceof AppError ? (REFUSALS.find((code) => code === error.code) ?? null) : null
 
 export const createSignIn = ({ access, notices, realtime, registry, clock }: Deps): SignIn => {

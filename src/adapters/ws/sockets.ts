@@ -10,6 +10,7 @@ import { CLOSE, MOST_FRAME_BYTES } from './frames.ts'
 import { createProtocol } from './protocol.ts'
 import { createRegistry } from './registry.ts'
 import { createSignIn } from './sign-in.ts'
+import { createWatch } from './watch.ts'
 
 /** The realtime side of a server. */
 export interface Sockets {
@@ -48,6 +49,8 @@ export const createSockets = ({ realtime, access, notices, clock, log, toBody }:
     for (const connection of registry.of(userId)) protocol.doubted(connection)
   })
 
+  const watch = createWatch({ access, registry, doubted: protocol.doubted })
+
   return {
     handlers: {
       maxPayloadLength: MOST_FRAME_BYTES,
@@ -77,10 +80,14 @@ export const createSockets = ({ realtime, access, notices, clock, log, toBody }:
       },
     },
     connect: newConnection,
-    start: fanOut.start,
+    async start() {
+      await fanOut.start()
+      if (!notices.complete) watch.start()
+    },
     publishTo: fanOut.publishTo,
     async stop() {
       stopping = true
+      watch.stop()
       for (const connection of [...registry.all()]) close(connection, CLOSE.goingAway, 'The server stops')
       await fanOut.stop()
     },

@@ -2,10 +2,27 @@ import type { Mail } from '../../domain/mail.ts'
 
 /** Tells every process that what it remembers of a user's rights must be looked up again. */
 export interface AccessNotices {
+  /**
+   * Whether all who publish are in this process. Otherwise a notice can be lost on its way, and what is remembered has
+   * to be looked up again so often that it is never older than it may be.
+   */
+  readonly complete: boolean
   /** To be called after the change is committed and before it is answered. */
   publish(userId: number): void | Promise<void>
   /** Every listener in this process has heard a notice when its `publish` resolves. */
   subscribe(listener: (userId: number) => void): void
+}
+
+/** What others may have to look for after a commit. */
+export const WAKERS = ['events', 'jobs'] as const
+export type Waker = (typeof WAKERS)[number]
+
+/** Tells the other processes on this database that it has something new. They look now and then without being told. */
+export interface WakeUps {
+  /** To be called after a commit. Returns at once and never throws; may be lost. */
+  publish(by: Waker): void
+  /** Hears the other processes, and everything once when some of them may have been missed. */
+  subscribe(listener: (by: Waker) => void): void
 }
 
 export interface Mailer {

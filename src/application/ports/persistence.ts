@@ -5,7 +5,7 @@ import type { Item, NewItem } from '../../domain/item.ts'
 import type { Job, JobRequest, JobState } from '../../domain/job.ts'
 import type { MailToken, MailTokenPurpose } from '../../domain/mail-token.ts'
 import type { Page, PageRequest } from '../../domain/page.ts'
-import type { NewSession, Session } from '../../domain/session.ts'
+import type { NewSession, Principal, Session } from '../../domain/session.ts'
 import type { Instant, NewUser, User } from '../../domain/user.ts'
 
 export type UserSortField = 'created_at' | 'updated_at' | 'email' | 'name'
@@ -40,6 +40,8 @@ export interface SessionQuery extends PageRequest<'created_at'> {
 
 export interface SessionReader {
   findById(id: number): Promise<Session | null>
+  /** Whom those of the sessions speak for that have not ended by `now` and whose account is active; in no order. */
+  standing(ids: readonly number[], now: Instant): Promise<readonly Principal[]>
   list(query: SessionQuery): Promise<Page<Session>>
 }
 

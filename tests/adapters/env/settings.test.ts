@@ -86,11 +86,15 @@ test('the public URL is one, whatever the host', () => {
 
 test.each([
   ['DATABASE_URL', 'postgres://u:p@localhost/x'],
-  ['REDIS_URL', 'redis://localhost'],
   ['FILES_URL', 's3://bucket'],
 ])('%s of an engine that does not exist yet is refused as such', (name, value) => {
   expect(problemsOf({ [name]: value })).toEqual([expect.stringContaining('not available in this build yet')])
 })
+
+test.each(['redis://h', 'redis://:p%40ss@h:1/2', 'rediss://u:p@[::1]:6380', 'redis+unix:///run/redis.sock'])(
+  'REDIS_URL accepts %p as it is',
+  (url) => expect(settingsOf({ REDIS_URL: url }).REDIS_URL).toBe(url),
+)
 
 test.each([
   ['PORT', ['-1', '1.5', '0x10', 'http', '65536']],
@@ -105,6 +109,7 @@ test.each([
   ['TRUST_PROXY', ['yes', '-1']],
   ['LOG_LEVEL', ['loud']],
   ['UPLOAD_TYPES', ['png', 'image/*,']],
+  ['REDIS_URL', ['localhost:6379', 'http://localhost', 'redis://', 'redis://h/name', 'redis+unix:relative']],
   ['DATABASE_URL', ['mysql://x', 'skep.db', 'sqlite::memory:']],
 ])('%s refuses %p', (name, values) => {
   for (const value of values) expect(problemsOf({ [name]: value })).toHaveLength(1)

@@ -1,0 +1,105 @@
+import { RedisClient } from 'bun'
+
+/** A script that Redis runs as one step. */
+export interface Script {
+  readonly source: string
+  readonly sha: string
+}
+
+export const script = (source: string): Script => ({
+  source,
+  sha: new Bun.CryptoHasher('sha1').update(source).digest('hex'),
+})
+
+/** One life of a connection to Redis: a client for commands and one that listens, from their opening until one fails. */
+export interface Session {
+  /** Rejects when Redis refuses, and within {@link PATIENCE_MS} when it does not answer; that ends the session. */
+  send(command: string, args: readonly string[]): Promise<unknown>
+  run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown>
+  end(reason: Error): void
+}
+
+interface Options {
+  readonly url: string
+  readonly channels: readonly string[]
+  readonly hear: (message: string, channel: string) => void
+  /** Called once, when the session is over. */
+  readonly onEnd: (reason: Error) => void
+}
+
+/** What an answer may take. */
+export const PATIENCE_MS = 400
+/** Lets what came in while this process was busy be read before it counts as missing. */
+const GRACE_MS = 20
+
+/** Rejects when `promise` has not settled in time. */
+export const within = <T>(promise: Promise<T>, milliseconds = PATIENCE_MS): Promise<T> =>
+  new Promise((resolve, reject) => {
+    const late = () => reject(new Error(`no answer within ${milliseconds} ms`))
+    let timer = setTimeout(() => {
+      timer = setTimeout(late, GRACE_MS)
+    }, milliseconds)
+    promise.then(resolve, reject).finally(() => clearTimeout(timer))
+  })
+
+const isLate = (error: unknown) => error instanceof Error && error.message.startsWith('no answer within')
+
+/** Rejects with what Redis says against the address, the password or the rights of its user. */
+export const openSession = async ({ url, channels, hear, onEnd }: Options): Promise<Session> => {
+  const clients: RedisClient[] = []
+  let over = false
+
+  const end = (reason: Error): void => {
+    if (over) return
+    over = true
+    for (const client of clients) client.close()
+    onEnd(reason)
+  }
+
+  const connect = async (): Promise<RedisClient> => {
+    // A client does not subscribe again, and gives up after some tries: each session has new ones.
+    const client = new RedisClient(url, { autoReconnect: false, connectionTimeout: PATIENCE_MS })
+    clients.push(client)
+    client.onclose = end
+    // Only a command that waits for the connection learns why there is none.
+    await client.send('PING', [])
+    return client
+  }
+
+  const opening = async (): Promise<RedisClient> => {
+    const [commands, listening] = await Promise.all([connect(), connect()])
+    for (const channel of channels) await listening.subscribe(channel, hear)
+    return commands
+  }
+
+  try {
+    const commands = await within(opening(), 2 * PATIENCE_MS)
+    const send = async (command: string, args: readonly string[]): Promise<unknown> => {
+      if (over) throw new Error('the connection is closed')
+      try {
+        return await within(commands.send(command, [...args]))
+      } catch (error) {
+        if (error instanceof Error && isLate(error)) end(error)
+        throw error
+      }
+    }
+    return {
+      send,
+      async run({ source, sha }, keys, args) {
+        const rest = [String(keys.length), ...keys, ...args]
+        try {
+          return await send('EVALSHA', [sha, ...rest])
+        } catch (error) {
+          // Redis forgets scripts when it starts again.
+          if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
+          return send('EVAL', [source, ...rest])
+        }
+      },
+      end,
+    }
+  } catch (error) {
+    const reason = error instanceof Error ? error : new Error(String(error))
+    end(reason)
+    throw reason
+  }
+}

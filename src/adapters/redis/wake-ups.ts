@@ -1,0 +1,40 @@
+import { WAKERS, type Waker, type WakeUps } from '../../application/ports/messaging.ts'
+import type { RedisLink } from './link.ts'
+import type { Namespace } from './namespace.ts'
+
+/** Commits in so many milliseconds are one message. */
+const GATHER_MS = 2
+
+/** One message for all that is committed in a moment. After Redis was away, everything counts as called. */
+export const createRedisWakeUps = (link: RedisLink, namespace: Namespace): WakeUps => {
+  const channel = namespace.name('wake')
+  const me = crypto.randomUUID()
+  const gathered = new Set<Waker>()
+  const listeners: ((by: Waker) => void)[] = []
+  const wake = (by: Waker) => {
+    for (const listener of listeners) listener(by)
+  }
+
+  const flush = () => {
+    const message = [me, ...gathered].join(' ')
+    gathered.clear()
+    if (link.isUp()) link.send('PUBLISH', [channel, message]).catch(() => {})
+  }
+
+  link.listen(channel, (message) => {
+    const [sender, ...called] = message.split(' ')
+    if (sender === me) return
+    for (const by of WAKERS) if (called.includes(by)) wake(by)
+  })
+  link.onUp(() => WAKERS.forEach(wake))
+
+  return {
+    publish(by) {
+      if (gathered.size === 0) setTimeout(flush, GATHER_MS)
+      gathered.add(by)
+    },
+    subscribe(listener) {
+      listeners.push(listener)
+    },
+  }
+}

@@ -1,0 +1,62 @@
+import type { Access, Grant } from '../../application/access.ts'
+import type { Connection } from './connection.ts'
+import type { Registry } from './registry.ts'
+import { refusalOf } from './sign-in.ts'
+
+/** Looks at what every connection signed in with, for where no notice may come of its end. */
+export interface Watch {
+  start(): void
+  stop(): void
+}
+
+interface Deps {
+  readonly access: Access
+  readonly registry: Registry
+  readonly doubted: (connection: Connection) => void
+}
+
+/** Far more often than what is remembered gets too old, so that it is confirmed for all connections at once. */
+const LOOK_EVERY_MS = 100
+
+export const createWatch = ({ access, registry, doubted }: Deps): Watch => {
+  const asked = new WeakSet<Connection>()
+  let timer: ReturnType<typeof setInterval> | null = null
+
+  const compare = (connection: Connection, { principal }: Grant): void => {
+    if (connection.credentials?.grant.principal.role !== principal.role) doubted(connection)
+  }
+
+  const ask = async (connection: Connection, answer: Promise<Grant>): Promise<void> => {
+    asked.add(connection)
+    try {
+      compare(connection, await answer)
+    } catch (error) {
+      // Without the database nothing can be judged, and nothing can be sent either.
+      if (refusalOf(error) !== null && !connection.closed) doubted(connection)
+    } finally {
+      asked.delete(connection)
+    }
+  }
+
+  const look = (connection: Connection): void => {
+    const { credentials, closed } = connection
+    if (closed || credentials === null || asked.has(connection)) return
+    // The end of the token itself is the connection's own to keep.
+    try {
+      const grant = access.grant(credentials.token)
+      if (grant instanceof Promise) void ask(connection, grant)
+      else compare(connection, grant)
+    } catch {}
+  }
+
+  return {
+    start() {
+      timer = setInterval(() => {
+        for (const connection of registry.all()) look(connection)
+      }, LOOK_EVERY_MS)
+    },
+    stop() {
+      if (timer !== null) clearInterval(timer)
+    },
+  }
+}

@@ -1,0 +1,76 @@
+import { expect, test } from 'bun:test'
+import { createMemoryRateLimiter } from '../../../src/adapters/memory/rate-limiter.ts'
+import { createRedisAccessNotices } from '../../../src/adapters/redis/access-notices.ts'
+import { createRedisRateLimiter } from '../../../src/adapters/redis/rate-limiter.ts'
+import { createRedisWakeUps } from '../../../src/adapters/redis/wake-ups.ts'
+import { accessNoticesContract } from '../../contracts/access-notices.ts'
+import { rateLimiterContract } from '../../contracts/rate-limiter.ts'
+import { wakeUpsContract } from '../../contracts/wake-ups.ts'
+import { anyRedis, needsRedis, openLink, type TestLink } from '../../support/redis.ts'
+
+const skip = needsRedis !== ''
+const url = skip ? '' : await anyRedis()
+
+/** A limiter that must not be needed. */
+const unused = createMemoryRateLimiter({
+  now() {
+    throw new Error('counted in this process')
+  },
+})
+
+const limiterOn = async (secret: string) => {
+  const { link, namespace } = openLink(url, secret)
+  await link.start()
+  return createRedisRateLimiter({ link, namespace, fallback: unused })
+}
+
+/** As many processes of one installation, each with its own connection. */
+const processes = async <T>(count: number, create: (of: TestLink) => T): Promise<T[]> => {
+  const secret = crypto.randomUUID()
+  const links = Array.from({ length: count }, () => openLink(url, secret))
+  const made = links.map(create)
+  await Promise.all(links.map(({ link }) => link.start()))
+  return made
+}
+
+const three = async <T>(create: (of: TestLink) => T): Promise<[T, T, T]> => {
+  const [first, second, third] = await processes(3, create)
+  if (first === undefined || second === undefined || third === undefined) throw new Error('too few')
+  return [first, second, third]
+}
+
+rateLimiterContract(
+  `Redis${needsRedis}`,
+  async () => ({
+    limiter: await limiterOn(crypto.randomUUID()),
+    // The clock is the server's: there is nothing to do but wait, and a little more for its last millisecond.
+    pass: (milliseconds) => Bun.sleep(milliseconds + 2),
+  }),
+  skip,
+)
+
+accessNoticesContract(
+  `Redis${needsRedis}`,
+  () => three(({ link, namespace }) => createRedisAccessNotices(link, namespace)),
+  skip,
+)
+
+wakeUpsContract(`Redis${needsRedis}`, () => three(({ link, namespace }) => createRedisWakeUps(link, namespace)), skip)
+
+test.skipIf(skip)(`processes of one installation count together${needsRedis}`, async () => {
+  const secret = crypto.randomUUID()
+  const limiters = await Promise.all([limiterOn(secret), limiterOn(secret)])
+  const rate = { limit: 7, window: 60_000 }
+  const taken = await Promise.all(limiters.flatMap((one) => Array.from({ length: 10 }, () => one.take('a', rate))))
+  expect(taken.filter(({ allowed }) => allowed)).toHaveLength(7)
+  await limiters[0].clear('a')
+  expect((await limiters[1].take('a', rate)).remaining).toBe(6)
+})
+
+test.skipIf(skip)(`two installations on one Redis have nothing in common${needsRedis}`, async () => {
+  const rate = { limit: 1, window: 60_000 }
+  for (const limiter of [await limiterOn('one secret'.repeat(4)), await limiterOn('another secret'.repeat(4))]) {
+    await limiter.clear('a')
+    expect((await limiter.take('a', rate)).allowed).toBe(true)
+  }
+})

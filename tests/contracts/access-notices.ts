@@ -1,0 +1,47 @@
+import { describe, expect, test } from 'bun:test'
+import type { AccessNotices } from '../../src/application/ports/messaging.ts'
+import { until } from '../support/until.ts'
+
+/** What access notices promise. `open` answers those of each process of one installation, one or more. */
+export const accessNoticesContract = (
+  engine: string,
+  open: () => Promise<readonly [AccessNotices, ...AccessNotices[]]>,
+  skip = false,
+) => {
+  describe.skipIf(skip)(`the access notices of ${engine}`, () => {
+    const hearing = (notices: AccessNotices) => {
+      const heard: number[] = []
+      notices.subscribe((userId) => void heard.push(userId))
+      return heard
+    }
+
+    test('reach every listener of the process that publishes by the time this resolves, once', async () => {
+      const [own] = await open()
+      const [first, second] = [hearing(own), hearing(own)]
+      await own.publish(7)
+      expect([first, second]).toEqual([[7], [7]])
+    })
+
+    test('have reached it when `publish` returns', async () => {
+      const [own] = await open()
+      const heard = hearing(own)
+      const published = own.publish(7)
+      expect(heard).toEqual([7])
+      await published
+    })
+
+    test('reach every other process, each once and in order', async () => {
+      const [own, ...others] = await open()
+      const here = hearing(own)
+      const there = others.map(hearing)
+      for (const userId of [1, 2, 3]) await own.publish(userId)
+      await until(() => there.every((heard) => heard.length === 3))
+      expect([here, ...there]).toEqual([here, ...there].map(() => [1, 2, 3]))
+    })
+
+    test('say that one may be lost wherever there are others', async () => {
+      const all = await open()
+      expect(all.map(({ complete }) => complete)).toEqual(all.map(() => all.length === 1))
+    })
+  })
+}

@@ -1,0 +1,46 @@
+import { describe, expect, test } from 'bun:test'
+import type { UnitOfWork } from '../../src/application/ports/persistence.ts'
+import type { Role } from '../../src/domain/user.ts'
+import { userNamed } from '../support/store.ts'
+
+/** What every engine's sessions promise of those that stand. */
+export const sessionsContract = (engine: string, open: () => Promise<UnitOfWork>) => {
+  describe(`the standing sessions of ${engine}`, () => {
+    const NOW = 1_000
+
+    const signIn = (
+      unitOfWork: UnitOfWork,
+      name: string,
+      { role = 'user' as Role, isActive = true, expiresAt = NOW + 1 } = {},
+    ) =>
+      unitOfWork.write(async (tx) => {
+        const { id: userId } = await tx.users.insert({ ...userNamed(name), role, isActive })
+        const at = { createdAt: 1, lastUsedAt: 1, expiresAt }
+        const { id: sessionId } = await tx.sessions.insert({ userId, device: '', address: '', ...at })
+        return { sessionId, userId, role }
+      })
+
+    const standing = (unitOfWork: UnitOfWork, ids: readonly number[]) =>
+      unitOfWork.read(async (tx) => new Set(await tx.sessions.standing(ids, NOW)))
+
+    test('are those asked for that have not ended, of active accounts, with the role of today', async () => {
+      const unitOfWork = await open()
+      const ann = await signIn(unitOfWork, 'ann')
+      const root = await signIn(unitOfWork, 'root', { role: 'admin' })
+      const unasked = await signIn(unitOfWork, 'bob')
+      const expired = await signIn(unitOfWork, 'eve', { expiresAt: NOW })
+      const inactive = await signIn(unitOfWork, 'ian', { isActive: false })
+      const ended = await signIn(unitOfWork, 'joe')
+      await unitOfWork.write((tx) => tx.sessions.delete(ended.sessionId))
+      const asked = [ann, root, expired, inactive, ended].map(({ sessionId }) => sessionId)
+      expect(await standing(unitOfWork, [...asked, unasked.sessionId + 1_000])).toEqual(new Set([ann, root]))
+    })
+
+    test('are none when none is asked for, and one when one is asked for twice', async () => {
+      const unitOfWork = await open()
+      const ann = await signIn(unitOfWork, 'ann')
+      expect(await standing(unitOfWork, [])).toEqual(new Set())
+      expect(await standing(unitOfWork, [ann.sessionId, ann.sessionId])).toEqual(new Set([ann]))
+    })
+  })
+}
