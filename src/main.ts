@@ -23,6 +23,7 @@ import { createMemoryAccessNotices } from './adapters/memory/access-notices.ts'
 import { createMemoryRateLimiter } from './adapters/memory/rate-limiter.ts'
 import { createFileMailer } from './adapters/nodemailer/file-mailer.ts'
 import { createSmtpMailer } from './adapters/nodemailer/smtp-mailer.ts'
+import { createMetrics } from './adapters/prometheus/metrics.ts'
 import { openWriter } from './adapters/sqlite/database.ts'
 import { lockInstance } from './adapters/sqlite/instance-lock.ts'
 import { migrate, pendingMigrations } from './adapters/sqlite/migrate.ts'
@@ -114,6 +115,7 @@ const apiOptions = (settings: Settings) => ({
   trustProxy: settings.TRUST_PROXY,
   maxBodySize: settings.MAX_BODY_SIZE,
   corsOrigins: settings.CORS_ORIGINS ?? [],
+  metricsToken: settings.METRICS_TOKEN,
   https: settings.PUBLIC_URL?.startsWith('https:') ?? false,
   version: pkg.version,
 })
@@ -155,8 +157,16 @@ export const start = async ({ settings, log, ...overrides }: StartOptions): Prom
       if (stopping) throw new Error('stopping')
     }
     let feed: Realtime | null = null
+    const metrics = createMetrics({
+      version: pkg.version,
+      log,
+      sockets: () => sockets.counts(),
+      jobs: () => store.read((tx) => tx.jobs.countByState(100_000)),
+    })
+    opened.push(metrics.stop)
     const store = openSqliteStore({
       path: settings.DATABASE_URL,
+      metrics,
       onJobs: () => worker?.wake(),
       onEvents: () => feed?.wake(),
     })
@@ -184,10 +194,16 @@ export const start = async ({ settings, log, ...overrides }: StartOptions): Prom
     ]
     const protocol = { describeSocket: () => describeSocket(pkg.version, publicUrl) }
     feed = createRealtime({ unitOfWork: store, log })
-    const sockets = createSockets({ ...useCases, realtime: feed, toBody: { item: toItemBody, job: toJobBody }, log })
+    const sockets = createSockets({
+      ...useCases,
+      realtime: feed,
+      toBody: { item: toItemBody, job: toJobBody },
+      log,
+      metrics,
+    })
     await sockets.start()
     const api = createApi(
-      { ...useCases, ...uploads, ...protocol, realtime: sockets, log, checks },
+      { ...useCases, ...uploads, ...protocol, realtime: sockets, log, metrics, checks },
       apiOptions(settings),
     )
     opened.push(sockets.stop)

@@ -1,4 +1,5 @@
 import { Elysia, ValidationError } from 'elysia'
+import type { Metrics } from '../../application/ports/metrics.ts'
 import type { Log } from '../../application/ports/system.ts'
 import { type Call, openCall } from './call.ts'
 import { internalProblem, type Problem, problemResponse, toProblem } from './problems.ts'
@@ -6,6 +7,7 @@ import { toResponseFailure, toValidationProblem } from './validation.ts'
 
 interface Deps {
   readonly log: Log
+  readonly metrics: Pick<Metrics, 'requestAnswered'>
   /** Whether clients reach us by https, which they are then told to keep to. */
   readonly https: boolean
 }
@@ -20,7 +22,7 @@ const rootOf = (error: unknown): unknown =>
  * What holds for every request, before and after its route: request id, security headers, refusals in one shape and
  * one line in the log. Everything here must not throw.
  */
-export const createEdge = ({ log, https }: Deps) => {
+export const createEdge = ({ log, metrics, https }: Deps) => {
   const problemOf = (error: unknown, call: Call): Problem => {
     const known = error instanceof ValidationError ? toValidationProblem(error) : toProblem(error)
     if (known !== null) {
@@ -51,12 +53,15 @@ export const createEdge = ({ log, https }: Deps) => {
       return problemResponse(problem, c.call.id)
     })
     .onAfterResponse({ as: 'global' }, ({ call, request, set, responseValue }) => {
+      const duration = performance.now() - call.startedAt
+      const status = responseValue instanceof Response ? responseValue.status : set.status
+      metrics.requestAnswered(request.method, call.route, Number(status), duration)
       log.info('request', {
         request_id: call.id,
         method: request.method,
         route: call.route === '' ? '(none)' : call.route,
-        status: responseValue instanceof Response ? responseValue.status : set.status,
-        duration_ms: Math.round((performance.now() - call.startedAt) * 100) / 100,
+        status,
+        duration_ms: Math.round(duration * 100) / 100,
         user_id: call.principal?.userId,
       })
     })

@@ -12,6 +12,8 @@ import type { Limits } from './limits.ts'
 export interface Rule {
   /** A function decides by itself, and hears null for someone without a token. */
   readonly who: 'anyone' | 'user' | 'admin' | ((principal: Principal | null, request: Request) => void)
+  /** Whether a bearer token is a further key to this route, and to no other. Whoever holds it is nobody. */
+  readonly key?: (token: string) => boolean
   readonly limit?: 'credentials' | 'none'
   /** What else must hold before the body is read, with the path's parameters as they came. Throws what is wrong. */
   readonly may?: (principal: Principal, params: Readonly<Record<string, string>>) => unknown
@@ -23,11 +25,11 @@ export interface Rule {
 
 /** How the OpenAPI document hears of a rule; it keeps the mark to itself. */
 interface Documented extends DocumentDecoration {
-  readonly 'x-admit': Omit<Rule, 'who'> & { readonly who: string }
+  readonly 'x-admit': Omit<Rule, 'who' | 'key'> & { readonly who: string; readonly key: boolean }
 }
 
 const documented = (rule: Rule): Documented => ({
-  'x-admit': { ...rule, who: typeof rule.who === 'string' ? rule.who : 'optional' },
+  'x-admit': { ...rule, who: typeof rule.who === 'string' ? rule.who : 'optional', key: rule.key !== undefined },
 })
 
 interface Deps {
@@ -61,6 +63,9 @@ export const bearerToken = (request: Request): string | null => {
   return BEARER.exec(header)?.[1] ?? ''
 }
 
+/** Whether the request carries the key of its route. */
+const isKeyed = (request: Request, { key }: Rule): boolean => key?.(bearerToken(request) ?? '') ?? false
+
 const identify = async (access: Access, request: Request): Promise<Principal> => {
   const token = bearerToken(request)
   if (token === null) throw new AppError('unauthenticated', 'Sign in to do this')
@@ -81,7 +86,8 @@ export const createKernel = ({ access, limits, peerOf, trustProxy, maxBodySize }
     call.route = route
     if (rule.limit === 'credentials' || rule.body === 'form') headers['cache-control'] = 'no-store'
     let refusal: unknown = null
-    if (rule.who !== 'anyone' && (typeof rule.who === 'string' || request.headers.has('authorization'))) {
+    const identified = typeof rule.who === 'string' || request.headers.has('authorization')
+    if (rule.who !== 'anyone' && identified && !isKeyed(request, rule)) {
       try {
         call.principal = await identify(access, request)
       } catch (error) {

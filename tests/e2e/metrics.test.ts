@@ -1,0 +1,14 @@
+import { expect, test } from 'bun:test'
+import { parseMetrics, valueIn } from '../support/metrics.ts'
+import { folder, serve } from '../support/process.ts'
+
+test('METRICS_TOKEN reads the metrics of a running server', async () => {
+  using home = folder()
+  const token = 'scrape-me-0123456789'
+  await using skep = await serve({ cwd: home.path, env: { METRICS_TOKEN: token } })
+  expect((await skep.call('GET', '//metrics')).status).toBe(401)
+  const { status, body } = await skep.call<string>('GET', '//metrics', { token })
+  expect(status).toBe(200)
+  expect(parseMetrics(body).length).toBeGreaterThan(15)
+  expect(valueIn(body, 'skep_http_requests_total', { route: '/metrics', status: '401' })).toBe(1)
+})
