@@ -25,6 +25,7 @@ import { createMemoryRateLimiter } from './adapters/memory/rate-limiter.ts'
 import { createMemoryWakeUps } from './adapters/memory/wake-ups.ts'
 import { createFileMailer } from './adapters/nodemailer/file-mailer.ts'
 import { createSmtpMailer } from './adapters/nodemailer/smtp-mailer.ts'
+import { createMetrics } from './adapters/prometheus/metrics.ts'
 import { createRedisAccessNotices } from './adapters/redis/access-notices.ts'
 import { createRedisLink } from './adapters/redis/link.ts'
 import { createNamespace } from './adapters/redis/namespace.ts'
@@ -155,6 +156,7 @@ const apiOptions = (settings: Settings) => ({
   trustProxy: settings.TRUST_PROXY,
   maxBodySize: settings.MAX_BODY_SIZE,
   corsOrigins: settings.CORS_ORIGINS ?? [],
+  metricsToken: settings.METRICS_TOKEN,
   https: settings.PUBLIC_URL?.startsWith('https:') ?? false,
   version: pkg.version,
 })
@@ -205,8 +207,16 @@ export const start = async ({ settings, log, ...overrides }: StartOptions): Prom
       wake(by)
       bus.wakeUps.publish(by)
     }
+    const metrics = createMetrics({
+      version: pkg.version,
+      log,
+      sockets: () => sockets.counts(),
+      jobs: () => store.read((tx) => tx.jobs.countByState(100_000)),
+    })
+    opened.push(metrics.stop)
     const store = openSqliteStore({
       path: settings.DATABASE_URL,
+      metrics,
       onJobs: () => committed('jobs'),
       onEvents: () => committed('events'),
     })
@@ -235,10 +245,16 @@ export const start = async ({ settings, log, ...overrides }: StartOptions): Prom
     ]
     const protocol = { describeSocket: () => describeSocket(pkg.version, publicUrl) }
     feed = createRealtime({ unitOfWork: store, log })
-    const sockets = createSockets({ ...useCases, realtime: feed, toBody: { item: toItemBody, job: toJobBody }, log })
+    const sockets = createSockets({
+      ...useCases,
+      realtime: feed,
+      toBody: { item: toItemBody, job: toJobBody },
+      log,
+      metrics,
+    })
     await sockets.start()
     const api = createApi(
-      { ...useCases, ...uploads, ...protocol, realtime: sockets, log, checks },
+      { ...useCases, ...uploads, ...protocol, realtime: sockets, log, metrics, checks },
       apiOptions(settings),
     )
     opened.push(sockets.stop)

@@ -21,7 +21,7 @@ export interface Accounts {
   verifyEmail(token: string): Promise<void>
   /** Queues a link if there is such an account. Does and takes the same if there is none. Throws `too_many_requests`. */
   forgotPassword(email: string): Promise<void>
-  /** Sets the password and ends every session. Throws `invalid_link`. */
+  /** Sets the password, ends every session and tells the owner by mail. Throws `invalid_link`. */
   resetPassword(token: string, password: string): Promise<void>
 }
 
@@ -97,6 +97,7 @@ export const createAccounts = ({ unitOfWork, passwords, opaqueTokens, notices, a
         await tx.mailTokens.delete(user.id)
         await tx.users.update({ ...user, passwordHash, emailVerified: true, updatedAt: now })
         await tx.sessions.deleteAll(user.id, null)
+        await queueMail(tx, { template: 'password-changed', to: user.email, name: user.name }, now)
         return user.id
       })
       await notices.publish(userId)

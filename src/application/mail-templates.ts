@@ -41,6 +41,12 @@ const contentOf = (request: MailRequest, links: Links): Content => {
         closing:
           'The link works once, for 30 minutes. If you did not ask for it, ignore this mail: nothing has changed.',
       }
+    case 'password-changed':
+      return {
+        subject: 'Your password was changed',
+        paragraphs: [`Hello ${request.name},`, 'your account has a new password, and every other session has ended.'],
+        closing: 'If this was not you, choose a new password by the link for forgotten ones.',
+      }
     case 'email-change-requested':
       return {
         subject: 'Your address is about to change',

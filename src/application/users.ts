@@ -48,7 +48,7 @@ export interface Users {
    * `too_many_requests`.
    */
   update(actor: Principal, id: number, changes: UserChanges): Promise<User>
-  /** Ends every session but the actor's. Throws `wrong_password`, `too_many_requests`. */
+  /** Ends every session but the actor's, and tells them by mail. Throws `wrong_password`, `too_many_requests`. */
   changePassword(actor: Principal, change: PasswordChange): Promise<void>
   /** Removes oneself or, for an admin, anyone. Throws `not_found`, `last_admin`. */
   remove(actor: Principal, id: number): Promise<void>
@@ -186,6 +186,7 @@ export const createUsers = (deps: Deps): Users => {
         await tx.users.update({ ...current, passwordHash, updatedAt: now })
         await voidLinksElsewhere(tx, current)
         await tx.sessions.deleteAll(actor.userId, actor.sessionId)
+        await queueMail(tx, { template: 'password-changed', to: current.email, name: current.name }, now)
       })
       await notices.publish(actor.userId)
     },

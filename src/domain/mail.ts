@@ -7,6 +7,11 @@ export type MailRequest =
       readonly nonce: string
     }
   | {
+      readonly template: 'password-changed'
+      readonly to: string
+      readonly name: string
+    }
+  | {
       readonly template: 'email-change-requested' | 'email-changed'
       readonly to: string
       readonly name: string

@@ -137,6 +137,19 @@ export const jobQueueContract = (engine: string, open: () => Promise<Harness>) =
       expect(await one.write((tx) => tx.jobs.retry(job.id, 400))).toBe(false)
     })
 
+    test('counts the jobs in each state, and no further than it is asked to', async () => {
+      const { one, other } = await open()
+      const count = (most: number) => other.read((tx) => tx.jobs.countByState(most))
+      expect(await count(10)).toEqual({ queued: 0, running: 0, done: 0, dead: 0 })
+      for (let n = 0; n < 6; n++) await enqueue(one)
+      const [done, dead] = await claim(one, 200, 3)
+      if (done === undefined || dead === undefined) throw new Error('three jobs expected')
+      await one.write((tx) => tx.jobs.complete(done, 300))
+      await one.write((tx) => tx.jobs.fail(dead, { now: 300, error: 'x', runAt: null }))
+      expect(await count(10)).toEqual({ queued: 3, running: 1, done: 1, dead: 1 })
+      expect(await count(2)).toEqual({ queued: 2, running: 1, done: 1, dead: 1 })
+    })
+
     test('cleans away what was finished long ago', async () => {
       const { one } = await open()
       for (let n = 0; n < 3; n++) await enqueue(one)

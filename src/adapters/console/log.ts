@@ -35,15 +35,27 @@ const toJson = (level: LogLevel, message: string, fields: LogFields, time: strin
   return JSON.stringify(entry)
 }
 
+const codePoint = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+
+/** Without what steers a terminal, ends a line or turns the direction of text: JSON leaves some of it as it is. */
+const tame = (text: string): string => text.replace(/[\p{Cc}\u2028-\u202E\u2066-\u2069]/gu, codePoint)
+
 /** Text as it is, unless it could be taken for more than one line or field. */
 const readable = (value: unknown): string =>
-  typeof value === 'string' && /^[^\s"\p{Cc}]+$/u.test(value) ? value : JSON.stringify(value)
+  typeof value === 'string' && /^[^\s"\p{Cc}]+$/u.test(value) ? tame(value) : tame(JSON.stringify(value))
+
+/** Lines that cannot be taken for entries. */
+const indented = (text: string): string =>
+  text
+    .split('\n')
+    .map((line) => `\n  ${tame(line)}`)
+    .join('')
 
 const toPretty = (level: LogLevel, message: string, fields: LogFields, time: string) => {
   const parts = Object.entries(fields)
     .filter(([name, value]) => value !== undefined && name !== 'error')
     .map(([name, value]) => `\x1b[90m${name}=\x1b[0m${readable(plain(value))}`)
-  const trace = fields.error === undefined ? '' : `\n${plain(fields.error)}`
+  const trace = fields.error === undefined ? '' : indented(String(plain(fields.error)))
   return `${time.slice(11, 23)} ${COLOURS[level]}${level.padEnd(5)}\x1b[0m ${message} ${parts.join(' ')}${trace}`
 }
 

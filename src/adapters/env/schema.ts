@@ -125,8 +125,9 @@ export const SettingsSchema = Type.Object({
   RATE_LIMIT_AUTH: rate('20/1m'),
   TRUST_PROXY: integer(0, 100, 0),
   EVENT_RETENTION: duration('7d'),
-  METRICS_TOKEN: optional({ accepts: 'visible ASCII characters', secret: true }, (text) =>
-    /^[\x21-\x7e]+$/.test(text) ? text : null,
+  // As RFC 6750 section 2.1 wants it in a header.
+  METRICS_TOKEN: optional({ accepts: 'at least 16 of A-Z a-z 0-9 - . _ ~ + /', secret: true }, (text) =>
+    /^[\w\-.~+/]{16,}=*$/.test(text) ? text : null,
   ),
   SHUTDOWN_TIMEOUT: duration('10s'),
   LOG_LEVEL: choice(['debug', 'info', 'warn', 'error'], 'info'),

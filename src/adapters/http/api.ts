@@ -5,6 +5,7 @@ import type { FileLinks } from '../../application/file-links.ts'
 import type { Files } from '../../application/files.ts'
 import type { Items } from '../../application/items.ts'
 import type { Jobs } from '../../application/jobs.ts'
+import type { Metrics } from '../../application/ports/metrics.ts'
 import type { RateLimiter } from '../../application/ports/security.ts'
 import type { Log } from '../../application/ports/system.ts'
 import type { Sessions } from '../../application/sessions.ts'
@@ -27,6 +28,7 @@ import { jobRoutes } from './jobs.ts'
 import { createKernel, type Kernel } from './kernel.ts'
 import { createLimits } from './limits.ts'
 import { linkRoutes } from './links/routes.ts'
+import { type Exposition, metricsRoutes } from './metrics.ts'
 import { type RealtimeUpgrade, realtimeRoutes } from './realtime.ts'
 import { sessionRoutes } from './sessions.ts'
 import { tokenRoutes } from './tokens.ts'
@@ -49,6 +51,7 @@ export interface ApiDeps {
   readonly users: Users
   readonly limiter: RateLimiter
   readonly log: Log
+  readonly metrics: Pick<Metrics, 'requestAnswered'> & Exposition
   readonly checks: readonly Check[]
   /** The AsyncAPI document, as plain data; asked once the server listens. */
   readonly describeSocket: () => Node
@@ -61,6 +64,8 @@ export interface ApiOptions {
   /** Bytes. */
   readonly maxBodySize: number
   readonly corsOrigins: '*' | readonly string[]
+  /** A bearer token that reads the metrics and nothing else. */
+  readonly metricsToken?: string | undefined
   /** Whether clients reach us by https. */
   readonly https: boolean
   /** Of the program. */
@@ -68,18 +73,21 @@ export interface ApiOptions {
 }
 
 /** Everything that the OpenAPI document describes. */
-const createFeatures = (kernel: Kernel, deps: ApiDeps) =>
-  new Elysia().use(healthRoutes(kernel, deps.checks)).use(
-    new Elysia({ prefix: '/api/v1' })
-      .use(userRoutes(kernel, deps.users))
-      .use(tokenRoutes(kernel, deps.tokens))
-      .use(sessionRoutes(kernel, deps.sessions))
-      .use(accountRoutes(kernel, deps.accounts))
-      .use(itemRoutes(kernel, deps.items))
-      .use(fileRoutes(kernel, deps))
-      .use(fileLinkRoutes(kernel, deps.files, deps.fileLinks, deps.publicUrl))
-      .use(jobRoutes(kernel, deps.jobs)),
-  )
+const createFeatures = (kernel: Kernel, deps: ApiDeps, metricsToken?: string) =>
+  new Elysia()
+    .use(healthRoutes(kernel, deps.checks))
+    .use(metricsRoutes(kernel, deps.metrics, metricsToken))
+    .use(
+      new Elysia({ prefix: '/api/v1' })
+        .use(userRoutes(kernel, deps.users))
+        .use(tokenRoutes(kernel, deps.tokens))
+        .use(sessionRoutes(kernel, deps.sessions))
+        .use(accountRoutes(kernel, deps.accounts))
+        .use(itemRoutes(kernel, deps.items))
+        .use(fileRoutes(kernel, deps))
+        .use(fileLinkRoutes(kernel, deps.files, deps.fileLinks, deps.publicUrl))
+        .use(jobRoutes(kernel, deps.jobs)),
+    )
 
 /** The OpenAPI document, as plain data. Needs nothing: the routes are described, not run. */
 export const describeApi = (version: string) =>
@@ -94,7 +102,7 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
     trustProxy: options.trustProxy,
     maxBodySize: options.maxBodySize,
   })
-  const edge = createEdge({ log: deps.log, https: options.https })
+  const edge = createEdge({ log: deps.log, metrics: deps.metrics, https: options.https })
   const app: Elysia = new Elysia({
     // Otherwise a short Host header shifts the path (`Host: a`, `/pub/admin` runs `/admin`).
     handler: { standardHostname: false },
@@ -106,7 +114,7 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
   })
     .use(edge.plugin)
     .use(options.corsOrigins.length === 0 ? new Elysia() : crossOrigin(options.corsOrigins, edge.finish))
-    .use(createFeatures(kernel, deps))
+    .use(createFeatures(kernel, deps, options.metricsToken))
     .use(linkRoutes(kernel))
     .use(
       realtimeRoutes(kernel, deps.realtime, {

@@ -1,4 +1,5 @@
 import { type Context, Elysia, ValidationError } from 'elysia'
+import type { Metrics } from '../../application/ports/metrics.ts'
 import type { Log } from '../../application/ports/system.ts'
 import { type Call, openCall } from './call.ts'
 import { internalProblem, type Problem, problemResponse, toProblem } from './problems.ts'
@@ -6,6 +7,7 @@ import { toResponseFailure, toValidationProblem } from './validation.ts'
 
 interface Deps {
   readonly log: Log
+  readonly metrics: Pick<Metrics, 'requestAnswered'>
   /** Whether clients reach us by https, which they are then told to keep to. */
   readonly https: boolean
 }
@@ -34,7 +36,7 @@ const isPlain = (value: unknown): value is object =>
  * What holds for every request, before and after its route: request id, security headers, refusals in one shape and
  * one line in the log. Everything here must not throw.
  */
-export const createEdge = ({ log, https }: Deps) => {
+export const createEdge = ({ log, metrics, https }: Deps) => {
   const policy = https ? { ...POLICY, 'strict-transport-security': 'max-age=31536000' } : POLICY
   // Copied whole by each answer, which costs much less than one name after another.
   const shared = new globalThis.Headers(policy)
@@ -52,12 +54,14 @@ export const createEdge = ({ log, https }: Deps) => {
 
   const tell = (call: Call, request: Request, status: number): void => {
     call.finished = true
+    const duration = performance.now() - call.startedAt
+    metrics.requestAnswered(request.method, call.route, status, duration)
     log.info('request', {
       request_id: call.id,
       method: request.method,
       route: call.route === '' ? '(none)' : call.route,
       status,
-      duration_ms: Math.round((performance.now() - call.startedAt) * 100) / 100,
+      duration_ms: Math.round(duration * 100) / 100,
       user_id: call.principal?.userId,
     })
   }

@@ -12,6 +12,8 @@ import type { Limits } from './limits.ts'
 export interface Rule {
   /** A function decides by itself, and hears null for someone without a token. */
   readonly who: 'anyone' | 'user' | 'admin' | ((principal: Principal | null, request: Request) => void)
+  /** Whether a bearer token is a further key to this route, and to no other. Whoever holds it is nobody. */
+  readonly key?: (token: string) => boolean
   readonly limit?: 'credentials' | 'none'
   /** What else must hold before the body is read, with the path's parameters as they came. Throws what is wrong. */
   readonly may?: (principal: Principal, params: Readonly<Record<string, string>>) => unknown
@@ -23,11 +25,11 @@ export interface Rule {
 
 /** How the OpenAPI document hears of a rule; it keeps the mark to itself. */
 interface Documented extends DocumentDecoration {
-  readonly 'x-admit': Omit<Rule, 'who'> & { readonly who: string }
+  readonly 'x-admit': Omit<Rule, 'who' | 'key'> & { readonly who: string; readonly key: boolean }
 }
 
 const documented = (rule: Rule): Documented => ({
-  'x-admit': { ...rule, who: typeof rule.who === 'string' ? rule.who : 'optional' },
+  'x-admit': { ...rule, who: typeof rule.who === 'string' ? rule.who : 'optional', key: rule.key !== undefined },
 })
 
 interface Deps {
@@ -60,6 +62,9 @@ export const bearerToken = (request: Request): string | null => {
   if (header.startsWith('Bearer ey')) return header.slice(7)
   return BEARER.exec(header)?.[1] ?? ''
 }
+
+/** Whether the request carries the key of its route. */
+const isKeyed = (request: Request, { key }: Rule): boolean => key?.(bearerToken(request) ?? '') ?? false
 
 const identify = (access: Access, request: Request): Principal | Promise<Principal> => {
   const token = bearerToken(request)
@@ -106,7 +111,8 @@ export const createKernel = ({ access, limits, peerOf, trustProxy, maxBodySize }
     call.admitted = true
     call.route = route
     if (rule.limit === 'credentials' || rule.body === 'form') headers['cache-control'] = 'no-store'
-    if (rule.who === 'anyone' || (typeof rule.who === 'function' && !request.headers.has('authorization'))) {
+    const identifies = typeof rule.who === 'string' || request.headers.has('authorization')
+    if (rule.who === 'anyone' || !identifies || isKeyed(request, rule)) {
       return count(subject, rule, null)
     }
     try {

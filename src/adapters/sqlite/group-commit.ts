@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Metrics } from '../../application/ports/metrics.ts'
 import { AppError } from '../../domain/errors.ts'
 import { type Connection, isBusy, toAppError } from './database.ts'
 import { createWriterSource, type Repositories, type Writer } from './writer.ts'
@@ -16,6 +17,7 @@ interface Options<Tx> {
   readonly repositories: (writer: Connection) => Repositories<Tx>
   /** Called after each commit, before the promises of its units run on. */
   readonly afterCommit?: () => void
+  readonly metrics?: Pick<Metrics, 'databaseWaited' | 'committed'> | undefined
   /** Milliseconds a unit waits for a lock held by another process. */
   readonly lockTimeout?: number
 }
@@ -46,6 +48,7 @@ export const createGroupCommit = <Tx>({
   open,
   repositories,
   afterCommit,
+  metrics,
   lockTimeout = 5_000,
 }: Options<Tx>): GroupCommit<Tx> => {
   const insideUnit = new AsyncLocalStorage<true>()
@@ -91,17 +94,25 @@ export const createGroupCommit = <Tx>({
     }
   }
 
+  const measure = (batch: readonly Unit<Tx>[], begunAt: number): void => {
+    if (metrics === undefined) return
+    for (const { queuedAt } of batch) metrics.databaseWaited('writer', begunAt - queuedAt)
+    metrics.committed(batch.length, performance.now() - begunAt)
+  }
+
   const commit = async (writer: Writer<Tx>, batch: readonly Unit<Tx>[]): Promise<void> => {
     const { promise: strayed, reject: stray } = Promise.withResolvers<never>()
     strayed.catch(() => {})
     // Units await nothing but SQLite, which answers at once: whoever still waits at the next turn waits for more.
     const watch = setImmediate(() => stray(new Strayed()))
     const settle: (() => void)[] = []
+    const begunAt = performance.now()
     try {
       for (const unit of batch) settle.push(await runUnit(writer, unit, strayed))
       writer.commit()
       for (const done of settle) done()
       afterCommit?.()
+      measure(batch, begunAt)
     } catch (error) {
       if (error instanceof Strayed) {
         // It may still hold the transaction's repositories: the connection goes, and its neighbours run again.

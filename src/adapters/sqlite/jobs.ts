@@ -1,5 +1,5 @@
 import type { JobReader, JobRepository } from '../../application/ports/persistence.ts'
-import type { Job, JobState } from '../../domain/job.ts'
+import { JOB_STATES, type Job, type JobState } from '../../domain/job.ts'
 import type { Connection } from './database.ts'
 import { createPager } from './pages.ts'
 
@@ -35,6 +35,9 @@ export const createJobReader = (connection: Connection): JobReader => {
   const lost = connection.prepare<unknown, [number]>(
     "SELECT 1 FROM jobs WHERE state = 'running' AND lease_until <= ? LIMIT 1",
   )
+  const count = connection.prepare<{ count: number }, [JobState, number]>(
+    'SELECT count(*) AS count FROM (SELECT 1 FROM jobs WHERE state = ? LIMIT ?)',
+  )
   const page = createPager<Row>(connection, { from: 'jobs', rows: 'jobs', columns: ['created_at'] })
   return {
     async findById(id) {
@@ -43,6 +46,11 @@ export const createJobReader = (connection: Connection): JobReader => {
     },
     async list({ state, ...request }) {
       return page(request, state === null ? [] : [{ sql: 'state = :state', state }], fromRow)
+    },
+    async countByState(most) {
+      const counts: Record<JobState, number> = { queued: 0, running: 0, done: 0, dead: 0 }
+      for (const state of JOB_STATES) counts[state] = count.get(state, most)?.count ?? 0
+      return counts
     },
     async hasDue(now) {
       return queued.get(now) !== null || lost.get(now) !== null

@@ -1,3 +1,4 @@
+import type { Metrics } from '../../application/ports/metrics.ts'
 import type { ReadTx, Tx, UnitOfWork } from '../../application/ports/persistence.ts'
 import { type Connection, openReader, openWriter, toAppError } from './database.ts'
 import { createEventReader, createEventRepository } from './events.ts'
@@ -31,6 +32,7 @@ interface Options {
   readonly onJobs?: () => void
   /** Called after a commit that appended events to the log. */
   readonly onEvents?: () => void
+  readonly metrics?: Pick<Metrics, 'databaseWaited' | 'committed'>
   /** For tests of what goes wrong: hears of each writing connection, and answers the one to use. */
   readonly onOpenWriter?: (writer: Connection) => Connection
 }

@@ -1,3 +1,4 @@
+import type { Metrics } from '../../application/ports/metrics.ts'
 import type { Realtime } from '../../application/realtime.ts'
 import { audiencesOf } from '../../application/topics.ts'
 import type { LoggedEvent } from '../../domain/event.ts'
@@ -31,6 +32,7 @@ interface Deps {
   readonly realtime: Realtime
   readonly registry: Registry
   readonly toBody: ToBody
+  readonly metrics: Pick<Metrics, 'eventSeen' | 'eventDelivered'>
 }
 
 /** For what other processes commit, and for a read that failed. */
@@ -39,7 +41,7 @@ const POLL_MS = 1_000
 const LOOK_EVERY = MOST_BACKLOG / 8
 
 /** Hands each event of the log to those who are to hear of it, encoded once for each topic. */
-export const createFanOut = ({ realtime, registry, toBody }: Deps): FanOut => {
+export const createFanOut = ({ realtime, registry, toBody, metrics }: Deps): FanOut => {
   let publisher: Publisher | null = null
   let published = 0
   /** How many sockets each audience had that heard something since the last rest. */
@@ -71,6 +73,7 @@ export const createFanOut = ({ realtime, registry, toBody }: Deps): FanOut => {
   }
 
   const hear = (event: LoggedEvent): Promise<void> | undefined => {
+    metrics.eventSeen(event.event)
     // Before there is a server, nobody listens.
     if (publisher === null) return undefined
     let topic = ''
@@ -84,6 +87,7 @@ export const createFanOut = ({ realtime, registry, toBody }: Deps): FanOut => {
         text = encode(event, topic)
       }
       publisher.publish(target.audience, text)
+      metrics.eventDelivered('live', sockets)
       // A character takes up to three bytes.
       published += text.length * 3
     }

@@ -1,6 +1,7 @@
 import type { WebSocketHandler } from 'bun'
 import type { Access } from '../../application/access.ts'
 import type { AccessNotices } from '../../application/ports/messaging.ts'
+import type { Metrics } from '../../application/ports/metrics.ts'
 import type { Clock, Log } from '../../application/ports/system.ts'
 import type { Realtime } from '../../application/realtime.ts'
 import type { LoggedEvent } from '../../domain/event.ts'
@@ -12,6 +13,13 @@ import { createRegistry } from './registry.ts'
 import { createSignIn } from './sign-in.ts'
 import { createWatch } from './watch.ts'
 
+/** How many connections, and of these those that have signed in, and what they all listen to. */
+export interface SocketCounts {
+  readonly open: number
+  readonly signedIn: number
+  readonly subscriptions: number
+}
+
 /** The realtime side of a server. */
 export interface Sockets {
   /** For the server that does the upgrades. */
@@ -22,6 +30,8 @@ export interface Sockets {
   start(): Promise<void>
   /** To be called in the step in which the server begins to listen. */
   publishTo(publisher: Publisher): void
+  /** Those that are open now. */
+  counts(): SocketCounts
   /** Closes every connection with 1001, and those to come. May be called again. */
   stop(): Promise<void>
 }
@@ -32,16 +42,21 @@ interface Deps {
   readonly notices: AccessNotices
   readonly clock: Clock
   readonly log: Log
+  readonly metrics: Pick<Metrics, 'eventSeen' | 'eventDelivered'>
   readonly toBody: ToBody
 }
 
 const SECONDS_OF_SILENCE = 60
 
-export const createSockets = ({ realtime, access, notices, clock, log, toBody }: Deps): Sockets => {
+export const createSockets = ({ realtime, access, notices, clock, log, metrics, toBody }: Deps): Sockets => {
   const registry = createRegistry()
-  const fanOut = createFanOut({ realtime, registry, toBody })
+  const fanOut = createFanOut({ realtime, registry, toBody, metrics })
   const signIn = createSignIn({ access, notices, realtime, registry, clock })
-  const encode = (event: LoggedEvent, topic: string) => fanOut.encode(event, topic)
+  /** Encodes what one connection has missed. */
+  const encode = (event: LoggedEvent, topic: string) => {
+    metrics.eventDelivered('replay', 1)
+    return fanOut.encode(event, topic)
+  }
   const protocol = createProtocol({ realtime, signIn, encode, log })
   let stopping = false
 
@@ -85,6 +100,14 @@ export const createSockets = ({ realtime, access, notices, clock, log, toBody }:
       if (!notices.complete) watch.start()
     },
     publishTo: fanOut.publishTo,
+    counts() {
+      const all = [...registry.all()]
+      return {
+        open: all.length,
+        signedIn: all.filter(({ credentials }) => credentials !== null).length,
+        subscriptions: all.reduce((sum, { subscriptions }) => sum + subscriptions.size, 0),
+      }
+    },
     async stop() {
       stopping = true
       watch.stop()

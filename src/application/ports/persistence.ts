@@ -106,6 +106,8 @@ export interface JobReader {
   list(query: JobQuery): Promise<Page<Job>>
   /** Whether a job waits that may run now, or one's lease has run out. */
   hasDue(now: Instant): Promise<boolean>
+  /** How many jobs are in each state. No count goes beyond `most`, so that it costs little whatever there is. */
+  countByState(most: number): Promise<Readonly<Record<JobState, number>>>
 }
 
 /** A job as one worker holds it: nobody else has this attempt. */

@@ -33,6 +33,20 @@ describe('for people', () => {
     expect(lines()).toHaveLength(1)
     expect(lines()[0]).toContain('"two words"')
   })
+
+  test('nothing in an error or a field can pass for an entry or steer the terminal', () => {
+    const { log, lines, written } = open('pretty')
+    const hostile = 'refused\n12:00:00.000 info forged entry\x1b[2J\x9b2J\u202e'
+    log.warn('mail failed', { reply: hostile, error: new Error(hostile) })
+    log.flush()
+    const [entry, ...trace] = lines()
+    expect(entry).toContain('mail failed')
+    for (const line of trace) expect(line).toStartWith('  ')
+    const own = '\x1b['
+    const text = written.join('').replaceAll(own, '')
+    for (const character of ['\x1b', '\x9b', '\u202e', '[2J\x9b']) expect(text).not.toContain(character)
+    expect(written.join('')).not.toContain(`${own}2J`)
+  })
 })
 
 test('entries below the level are left out', () => {

@@ -68,7 +68,7 @@ test('what was given is kept to ourselves when it is a secret', () => {
 })
 
 test('secrets are shown as ***, and of a URL only the password is hidden', () => {
-  const shown = shownOf({ JWT_SECRET: 'j'.repeat(40), METRICS_TOKEN: 'metrics', SMTP_URL: 'smtp://me:pw@mail:25' })
+  const shown = shownOf({ JWT_SECRET: 'j'.repeat(40), METRICS_TOKEN: 'm'.repeat(16), SMTP_URL: 'smtp://me:pw@mail:25' })
   expect(shown.get('JWT_SECRET')?.value).toBe('***')
   expect(shown.get('METRICS_TOKEN')?.value).toBe('***')
   expect(shown.get('SMTP_URL')?.value).toBe('smtp://me:***@mail:25')
@@ -106,6 +106,7 @@ test.each([
   ['MAIL_FROM', ['nobody', 'A <a@b>\r\nBcc: x@y', '<>']],
   ['SMTP_URL', ['mail:25', 'http://mail']],
   ['JWT_SECRET', ['short']],
+  ['METRICS_TOKEN', ['fifteen-letters', 'two words in one text', 'sixteen=letters-']],
   ['TRUST_PROXY', ['yes', '-1']],
   ['LOG_LEVEL', ['loud']],
   ['UPLOAD_TYPES', ['png', 'image/*,']],

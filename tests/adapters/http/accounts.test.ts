@@ -74,6 +74,14 @@ describe('a forgotten password', () => {
     expect([await signsIn(member, member.password), await signsIn(member, 'brand new horse')]).toEqual([false, true])
   })
 
+  test('tells its owner that it was replaced', async () => {
+    const { member } = await newcomer()
+    await reset(await resetToken(member))
+    const mail = await mailbox.next(member.email)
+    expect(mail.subject).toBe('Your password was changed')
+    expect(mail.text).not.toContain('#token=')
+  })
+
   test('a reset token works once', async () => {
     const { member } = await newcomer()
     const token = await resetToken(member)

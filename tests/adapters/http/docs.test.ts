@@ -152,6 +152,14 @@ test('signing in is public and takes a form; everything else takes JSON', () => 
   expect(operationAt('GET', '/api/v1/users/me').node.security).toEqual([{ password: [] }, { bearer: [] }])
 })
 
+test('the metrics may also be opened by a key of their own', () => {
+  const { node } = operationAt('GET', '/metrics')
+  expect(node.security).toEqual([{ password: [] }, { bearer: [] }, { metricsToken: [] }])
+  expect(nodeAt(nodeAt(nodeAt(node, 'responses'), '200'), 'content')).toEqual({
+    'text/plain': { schema: { type: 'string', description: expect.any(String) } },
+  })
+})
+
 test('what the server answers is declared', async () => {
   const skep = await startSkep({ MAX_BODY_SIZE: '1kb' })
   const { token, id, email } = await skep.member()

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { createFirstAdmin } from '../../support/admin.ts'
 import { createMailbox, tokenIn } from '../../support/mail.ts'
+import { sendRaw } from '../../support/raw-http.ts'
 import { type Member, signIn, startSkep } from '../../support/skep.ts'
 
 const mailbox = createMailbox()
@@ -97,6 +98,23 @@ describe('input made to be costly', () => {
       const { status, body } = await skep.call('POST', '/auth/token', { form })
       expect([status, body.code]).toEqual([400, 'invalid_grant'])
     }
+  })
+})
+
+describe('a request whose end can be told in two ways', () => {
+  test.each([
+    'Content-Length: 4\r\nTransfer-Encoding: chunked',
+    'Content-Length: 2\r\nContent-Length: 7',
+    'Content-Length: +7',
+    'Content-Length : 7',
+    'Transfer-Encoding: chunked\r\nTransfer-Encoding: identity',
+    'Transfer-Encoding: xchunked\r\nContent-Length: 7',
+  ])('is refused, and nothing behind it is taken for another (case %#)', async (framing) => {
+    const head = `POST /api/v1/users/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n${framing}\r\n\r\n`
+    const smuggled = 'GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'
+    const answer = await sendRaw(skep.url, `${head}0\r\n\r\n${smuggled}`)
+    expect(answer).toStartWith('HTTP/1.1 400')
+    expect(answer).not.toContain('HTTP/1.1 200')
   })
 })
 

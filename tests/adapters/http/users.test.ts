@@ -304,6 +304,13 @@ describe('changing the password', () => {
     expect((await skep.call('POST', '/auth/token', { form: refresh })).status).toBe(400)
   })
 
+  test('is told to the owner by mail', async () => {
+    const ann = await skep.member()
+    await mailbox.next(ann.email)
+    await change(ann, ann.password, 'another horse')
+    expect((await mailbox.next(ann.email)).subject).toBe('Your password was changed')
+  })
+
   test('the new one signs in, the old one does not', async () => {
     const ann = await skep.member()
     await change(ann, ann.password, 'another horse')

@@ -55,9 +55,13 @@ export const SECURITY_SCHEMES = {
     flows: { password: { tokenUrl: '/api/v1/auth/token', scopes: {} } },
   },
   bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'An access token you already have' },
+  metricsToken: { type: 'http', scheme: 'bearer', description: 'The setting `METRICS_TOKEN` of the server' },
 }
 
 export const SECURITY = [{ password: [] }, { bearer: [] }]
+
+/** For what may also be opened by a key of its own. */
+export const KEYED_SECURITY = [...SECURITY, { metricsToken: [] }]
 
 /** For what anyone may call, and some more than others. */
 export const OPTIONAL_SECURITY = [{}, ...SECURITY]

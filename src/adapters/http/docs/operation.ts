@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import { ProblemResponse } from '../problems.ts'
-import { OPTIONAL_SECURITY, PROBLEM_DESCRIPTIONS, SECURITY } from './about.ts'
+import { KEYED_SECURITY, OPTIONAL_SECURITY, PROBLEM_DESCRIPTIONS, SECURITY } from './about.ts'
 import type { Components } from './components.ts'
 import { isNode, listAt, mapValues, type Node, nodeAt, textAt } from './node.ts'
 import { contentOf, correctSchema } from './schema.ts'
@@ -77,6 +77,7 @@ const failure: unknown = JSON.parse(JSON.stringify(ProblemResponse))
 export const correctOperation = (raw: Node, components: Components): Node => {
   const { operationId, summary, description, tags, deprecated, requestBody } = raw
   const admit = nodeAt(raw, 'x-admit')
+  const standard = admit.key === true ? KEYED_SECURITY : SECURITY
   const limited = 'who' in admit && admit.limit !== 'none'
   const responses: Node = { ...nodeAt(raw, 'responses'), 500: { content: { json: { schema: failure } } } }
   const parameters = listAt(raw, 'parameters').map((parameter) => parameterOf(parameter, components))
@@ -87,7 +88,7 @@ export const correctOperation = (raw: Node, components: Components): Node => {
     ...(summary === undefined ? {} : { summary }),
     ...(description === undefined ? {} : { description }),
     ...(deprecated === undefined ? {} : { deprecated }),
-    security: SECURITY_OF[textAt(admit, 'who') ?? ''] ?? SECURITY,
+    security: SECURITY_OF[textAt(admit, 'who') ?? ''] ?? standard,
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(isNode(requestBody) ? { requestBody: bodyOf(requestBody, textAt(admit, 'body') ?? 'json', components) } : {}),
     responses: mapValues(responses, (response, status) =>

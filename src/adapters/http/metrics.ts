@@ -1,0 +1,40 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { Elysia, t } from 'elysia'
+import type { Kernel } from './kernel.ts'
+import { problems } from './problems.ts'
+
+/** What the server counted, in a text format of its own. */
+export interface Exposition {
+  readonly contentType: string
+  expose(): Promise<string>
+}
+
+const digest = (text: string) => createHash('sha256').update(text).digest()
+
+/** Whether a token is the one that opens this page; takes the same time for every token of one length. */
+const isKey = (key: string | undefined): ((token: string) => boolean) => {
+  if (key === undefined) return () => false
+  const expected = digest(key)
+  return (token) => timingSafeEqual(digest(token), expected)
+}
+
+const MetricsText = t.String({ description: 'Metrics in Prometheus text format', contentMediaType: 'text/plain' })
+
+/** `GET /metrics`, for admins and for whoever holds `key`. */
+export const metricsRoutes = (kernel: Kernel, metrics: Exposition, key: string | undefined) =>
+  new Elysia({ tags: ['operations'] }).use(kernel).get(
+    '/metrics',
+    async ({ set }) => {
+      set.headers['cache-control'] = 'no-store'
+      return new Response(await metrics.expose(), { headers: { 'content-type': metrics.contentType } })
+    },
+    {
+      admit: { who: 'admin', key: isKey(key) },
+      response: { 200: MetricsText, ...problems(400, 401, 403, 429, 503) },
+      detail: {
+        operationId: 'getMetrics',
+        summary: 'What the server counts, for Prometheus',
+        description: 'For admins, and for the bearer token of the setting `METRICS_TOKEN`, which opens nothing else.',
+      },
+    },
+  )

@@ -1,0 +1,94 @@
+import type { Metrics } from '../../application/ports/metrics.ts'
+import type { Log } from '../../application/ports/system.ts'
+import type { JobState } from '../../domain/job.ts'
+import { createDatabaseMetrics } from './database.ts'
+import { watchEventLoop } from './event-loop.ts'
+import { processMetrics } from './process.ts'
+import { by, type Collected, createExposition, type Exposition, plain } from './registry.ts'
+import { createRequests } from './requests.ts'
+
+export interface SocketCounts {
+  readonly open: number
+  readonly signedIn: number
+  readonly subscriptions: number
+}
+
+export interface PrometheusMetrics extends Metrics, Exposition {
+  stop(): void
+}
+
+interface Deps {
+  /** Of the program. */
+  readonly version: string
+  readonly log: Log
+  /** What is known without counting, asked at each scrape. */
+  readonly sockets: () => SocketCounts
+  readonly jobs: () => Promise<Readonly<Record<JobState, number>>>
+}
+
+const increase = <K>(counts: Map<K, number>, key: K, by: number): void =>
+  void counts.set(key, (counts.get(key) ?? 0) + by)
+
+export const createMetrics = ({ version, log, sockets, jobs }: Deps): PrometheusMetrics => {
+  const requests = createRequests()
+  const database = createDatabaseMetrics()
+  const eventLoop = watchEventLoop()
+  const seen = new Map<string, number>()
+  const delivered = new Map<string, number>([
+    ['live', 0],
+    ['replay', 0],
+  ])
+
+  const own: readonly Collected[] = [
+    {
+      name: 'skep_sockets_open',
+      type: 'gauge',
+      help: 'Open WebSocket connections.',
+      samples: () => plain(sockets().open),
+    },
+    {
+      name: 'skep_sockets_signed_in',
+      type: 'gauge',
+      help: 'Open WebSocket connections that have signed in.',
+      samples: () => plain(sockets().signedIn),
+    },
+    {
+      name: 'skep_socket_subscriptions',
+      type: 'gauge',
+      help: 'Subscriptions of open WebSocket connections.',
+      samples: () => plain(sockets().subscriptions),
+    },
+    {
+      name: 'skep_events_appended_total',
+      type: 'counter',
+      help: 'Events appended to the log of changes since this process started, by whichever process.',
+      samples: () => by('event', seen),
+    },
+    {
+      name: 'skep_events_delivered_total',
+      type: 'counter',
+      help: 'Events sent, once for each WebSocket connection.',
+      samples: () => by('how', delivered),
+    },
+    {
+      name: 'skep_jobs',
+      type: 'gauge',
+      help: 'Jobs in the queue by state; counted up to 100000 each.',
+      samples: async () => by('state', Object.entries(await jobs())),
+    },
+  ]
+  const exposition = createExposition(
+    [...requests.metrics, ...database.metrics, eventLoop.metric, ...own, ...processMetrics(version)],
+    (metric, error) => log.warn('a metric could not be read', { metric, error }),
+  )
+
+  return {
+    ...exposition,
+    requestAnswered: requests.answered,
+    databaseWaited: database.waited,
+    committed: database.committed,
+    eventSeen: (event) => increase(seen, event, 1),
+    eventDelivered: (how, count) => increase(delivered, how, count),
+    stop: eventLoop.stop,
+  }
+}

@@ -1,0 +1,53 @@
+import { type Metric, Registry } from 'prom-client'
+
+export type Labels = Readonly<Record<string, string | number>>
+
+export interface Sample {
+  /** Where it differs from the metric's. */
+  readonly metricName?: string
+  readonly labels: Labels
+  readonly value: number
+}
+
+export interface Collected {
+  readonly name: string
+  readonly type: 'counter' | 'gauge' | 'histogram'
+  readonly help: string
+  /** Asked at each scrape. One that rejects leaves the metric without samples. */
+  readonly samples: () => readonly Sample[] | Promise<readonly Sample[]>
+}
+
+export interface Exposition {
+  readonly contentType: string
+  /** Every metric as it is now, in Prometheus' text format. */
+  expose(): Promise<string>
+}
+
+/** The library writes the text; what it writes is counted elsewhere and asked for only when someone reads. */
+export const createExposition = (
+  metrics: readonly Collected[],
+  failed: (name: string, error: unknown) => void,
+): Exposition => {
+  const registry = new Registry()
+  for (const { name, type, help, samples } of metrics) {
+    const read = async (): Promise<readonly Sample[]> => {
+      try {
+        return await samples()
+      } catch (error) {
+        failed(name, error)
+        return []
+      }
+    }
+    const metric = { name, get: async () => ({ name, type, help, values: await read() }) }
+    // The registry asks of a metric its name and `get`; its types know only the library's own classes.
+    registry.registerMetric(metric as unknown as Metric)
+  }
+  return { contentType: registry.contentType, expose: () => registry.metrics() }
+}
+
+/** One number without labels. */
+export const plain = (value: number): readonly Sample[] => [{ labels: {}, value }]
+
+/** A number for each value of one label. */
+export const by = (label: string, values: Iterable<readonly [string, number]>): readonly Sample[] =>
+  [...values].map(([name, value]) => ({ labels: { [label]: name }, value }))
