@@ -2,12 +2,13 @@ import { afterAll } from 'bun:test'
 import { join } from 'node:path'
 import { type Connection, openWriter } from '../../src/adapters/sqlite/database.ts'
 import { migrate } from '../../src/adapters/sqlite/migrate.ts'
-import { openSqliteStore, type SqliteStore } from '../../src/adapters/sqlite/unit-of-work.ts'
+import { openSqliteStore } from '../../src/adapters/sqlite/unit-of-work.ts'
+import type { Store } from '../../src/application/ports/persistence.ts'
 import type { NewUser } from '../../src/domain/user.ts'
 import { temporaryFolder } from './skep.ts'
 
 export interface TestStore {
-  readonly store: SqliteStore
+  readonly store: Store
   readonly path: string
   /** The writing connection, to break things with. */
   readonly writer: () => Connection

@@ -1,5 +1,6 @@
 import type { JobReader, JobRepository } from '../../application/ports/persistence.ts'
 import type { Job, JobState } from '../../domain/job.ts'
+import type { Instant } from '../../domain/user.ts'
 import type { Connection } from './database.ts'
 import { createPager } from './pages.ts'
 
@@ -50,8 +51,13 @@ export const createJobReader = (connection: Connection): JobReader => {
   }
 }
 
+export interface SqliteJobRepository extends JobRepository {
+  /** Back to the queue: every running job. Only for the one process that serves this database, before it works. */
+  releaseAll(now: Instant): Promise<void>
+}
+
 /** `onEnqueued` hears of each new or returned job; what it hears is not committed yet. */
-export const createJobRepository = (connection: Connection, onEnqueued: () => void): JobRepository => {
+export const createJobRepository = (connection: Connection, onEnqueued: () => void): SqliteJobRepository => {
   const enqueue = connection.prepare<unknown, [string, string, number, string | null, number, number]>(
     `INSERT INTO jobs (kind, payload, state, attempts, run_at, unique_key, created_at, updated_at)
      VALUES (?, ?, 'queued', 0, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
