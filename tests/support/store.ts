@@ -62,18 +62,3 @@ export const userNamed = (name: string): NewUser => ({
   createdAt: 1,
   updatedAt: 1,
 })
-
-/** Every row of every table of a server's database, blobs as hex. */
-export const outsideOf = (dataDir: string): Record<string, unknown[]> => {
-  const connection = openWriter(join(dataDir, 'skep.db'))
-  try {
-    const tables = connection.database
-      .query<{ name: string }, []>("SELECT name FROM sqlite_schema WHERE type = 'table'")
-      .all()
-    return Object.fromEntries(
-      tables.map(({ name }) => [name, connection.database.query<object, []>(`SELECT * FROM "${name}"`).all()]),
-    )
-  } finally {
-    connection.database.close()
-  }
-}

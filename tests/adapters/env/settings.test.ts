@@ -80,12 +80,19 @@ test('no spelling of a URL gives its secrets away', () => {
   }
 })
 
+test('a database that is not embedded needs a secret of its own, and shows no password', () => {
+  const DATABASE_URL = 'postgres://u:p@ss@localhost/x?prepare=false'
+  expect(problemsOf({ DATABASE_URL })).toEqual([expect.stringMatching(/^JWT_SECRET: required .* 32 bytes$/)])
+  expect(problemsOf({ DATABASE_URL, JWT_SECRET: 'short' })).toHaveLength(1)
+  const shown = shownOf({ DATABASE_URL, JWT_SECRET: 'j'.repeat(40) }).get('DATABASE_URL')?.value
+  expect(shown).toBe('postgres://u:***@localhost/x?prepare=***')
+})
+
 test('the public URL is one, whatever the host', () => {
   expect(shownOf({ HOST: '::1' }).get('PUBLIC_URL')?.value).toBe('http://[::1]:3000')
 })
 
 test.each([
-  ['DATABASE_URL', 'postgres://u:p@localhost/x'],
   ['REDIS_URL', 'redis://localhost'],
   ['FILES_URL', 's3://bucket'],
 ])('%s of an engine that does not exist yet is refused as such', (name, value) => {
@@ -105,7 +112,7 @@ test.each([
   ['TRUST_PROXY', ['yes', '-1']],
   ['LOG_LEVEL', ['loud']],
   ['UPLOAD_TYPES', ['png', 'image/*,']],
-  ['DATABASE_URL', ['mysql://x', 'skep.db', 'sqlite::memory:']],
+  ['DATABASE_URL', ['mysql://x', 'skep.db', 'sqlite::memory:', 'postgres:', 'postgres:///x']],
 ])('%s refuses %p', (name, values) => {
   for (const value of values) expect(problemsOf({ [name]: value })).toHaveLength(1)
 })
