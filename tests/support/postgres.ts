@@ -58,10 +58,14 @@ export const createDatabase = async (kind: 'migrated' | 'empty' = 'migrated'): P
   }
 }
 
+const made: TestDatabase[] = []
+// Here and not where it is made: in a hook or a test it would be over with that.
+afterAll(() => Promise.all(made.splice(0).map((database) => database[Symbol.asyncDispose]())))
+
 /** A database that is gone when the tests of this file are done. */
 export const testDatabase = async (kind: 'migrated' | 'empty' = 'migrated'): Promise<string> => {
   const database = await createDatabase(kind)
-  afterAll(() => database[Symbol.asyncDispose]())
+  made.push(database)
   return database.url
 }
 

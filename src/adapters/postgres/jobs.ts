@@ -85,6 +85,10 @@ export const createJobRepository = (connection: Transaction, onEnqueued: () => v
     )
     return claimed.map(fromRow).sort((one, other) => one.runAt - other.runAt || one.id - other.id)
   },
+  async renew({ id, attempts }, leaseUntil) {
+    const { count } = await connection.query(`UPDATE jobs SET lease_until = $3 ${HELD}`, id, attempts, leaseUntil)
+    return count > 0
+  },
   async complete({ id, attempts }, now) {
     const { count } = await connection.query(
       `UPDATE jobs SET state = 'done', lease_until = NULL, last_error = NULL, updated_at = $3 ${HELD}`,

@@ -71,6 +71,7 @@ export const createJobRepository = (connection: Connection, onEnqueued: () => vo
      RETURNING *`,
   )
   const held = "WHERE id = :id AND state = 'running' AND attempts = :attempts"
+  const renew = connection.prepare(`UPDATE jobs SET lease_until = :leaseUntil ${held}`)
   const complete = connection.prepare(
     `UPDATE jobs SET state = 'done', lease_until = NULL, last_error = NULL, updated_at = :now ${held}`,
   )
@@ -103,6 +104,9 @@ export const createJobRepository = (connection: Connection, onEnqueued: () => vo
     async claim(request) {
       recover.run(request.now)
       return claim.all({ ...request }).map(fromRow)
+    },
+    async renew({ id, attempts }, leaseUntil) {
+      return renew.run({ id, attempts, leaseUntil }).changes > 0
     },
     async complete({ id, attempts }, now) {
       return complete.run({ id, attempts, now }).changes > 0

@@ -116,9 +116,11 @@ export interface JobRepository extends JobReader {
   enqueue(job: NewJob): Promise<void>
   /** Takes up to `limit` due jobs until `leaseUntil`, oldest first. Nobody else gets the same attempt. */
   claim(claim: { readonly now: Instant; readonly leaseUntil: Instant; readonly limit: number }): Promise<readonly Job[]>
-  /** False when the lease had run out and someone else may have it. */
+  /** Holds the attempt until `leaseUntil`. False when the lease had run out and someone else may have it. */
+  renew(attempt: Attempt, leaseUntil: Instant): Promise<boolean>
+  /** False as for `renew`. */
   complete(attempt: Attempt, now: Instant): Promise<boolean>
-  /** Back to the queue until `runAt`, or dead when that is null. False as for `complete`. */
+  /** Back to the queue until `runAt`, or dead when that is null. False as for `renew`. */
   fail(attempt: Attempt, failure: { now: Instant; error: string; runAt: Instant | null }): Promise<boolean>
   /** Back to the queue as if it had not been started. */
   release(attempt: Attempt, now: Instant): Promise<void>
