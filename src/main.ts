@@ -10,7 +10,7 @@ import { logCrashes, untilSignal } from './adapters/cli/lifecycle.ts'
 import { EXIT, runProgram } from './adapters/cli/program.ts'
 import { createConsoleLog } from './adapters/console/log.ts'
 import { writeError, writeOutput } from './adapters/console/streams.ts'
-import { readSettings, type Settings } from './adapters/env/settings.ts'
+import { isEmbedded, readSettings, type Settings } from './adapters/env/settings.ts'
 import { sniffContentType } from './adapters/file-type/sniff.ts'
 import { createFsBlobStore } from './adapters/fs/blob-store.ts'
 import { keptSecret, makeDataDir } from './adapters/fs/data-dir.ts'
@@ -25,6 +25,8 @@ import { createMemoryRateLimiter } from './adapters/memory/rate-limiter.ts'
 import { createMemoryWakeUps } from './adapters/memory/wake-ups.ts'
 import { createFileMailer } from './adapters/nodemailer/file-mailer.ts'
 import { createSmtpMailer } from './adapters/nodemailer/smtp-mailer.ts'
+import { migrate as migratePostgres, pendingMigrations as pendingOnPostgres } from './adapters/postgres/migrate.ts'
+import { openPostgresStore } from './adapters/postgres/unit-of-work.ts'
 import { createMetrics } from './adapters/prometheus/metrics.ts'
 import { createRedisAccessNotices } from './adapters/redis/access-notices.ts'
 import { createRedisLink } from './adapters/redis/link.ts'
@@ -33,7 +35,7 @@ import { createRedisRateLimiter } from './adapters/redis/rate-limiter.ts'
 import { createRedisWakeUps } from './adapters/redis/wake-ups.ts'
 import { openWriter } from './adapters/sqlite/database.ts'
 import { lockInstance } from './adapters/sqlite/instance-lock.ts'
-import { migrate, pendingMigrations } from './adapters/sqlite/migrate.ts'
+import { migrate as migrateSqlite, pendingMigrations as pendingOnSqlite } from './adapters/sqlite/migrate.ts'
 import { openSqliteStore } from './adapters/sqlite/unit-of-work.ts'
 import { startWorker, type Worker } from './adapters/worker/worker.ts'
 import { describeSocket } from './adapters/ws/asyncapi.ts'
@@ -48,7 +50,8 @@ import { createJobHandlers } from './application/job-handlers.ts'
 import { createJobRunner } from './application/job-runner.ts'
 import { createJobs } from './application/jobs.ts'
 import type { AccessNotices, Mailer, Waker, WakeUps } from './application/ports/messaging.ts'
-import type { UnitOfWork } from './application/ports/persistence.ts'
+import type { Metrics } from './application/ports/metrics.ts'
+import type { Store, UnitOfWork } from './application/ports/persistence.ts'
 import type { PasswordHasher, RateLimiter } from './application/ports/security.ts'
 import type { Clock, Log } from './application/ports/system.ts'
 import { createRealtime, type Realtime } from './application/realtime.ts'
@@ -161,20 +164,92 @@ const apiOptions = (settings: Settings) => ({
   version: pkg.version,
 })
 
-const migrateDatabase = (settings: Settings): readonly string[] => {
-  makeDataDir(settings.DATA_DIR)
-  const connection = openWriter(settings.DATABASE_URL)
-  try {
-    chmodSync(settings.DATABASE_URL, 0o600)
-    return migrate(connection.database)
-  } finally {
-    connection.close()
+interface StoreHooks {
+  readonly metrics?: Pick<Metrics, 'databaseWaited' | 'committed'>
+  readonly onJobs?: () => void
+  readonly onEvents?: () => void
+}
+
+/** The database that DATABASE_URL names, as the commands use it. */
+interface Database {
+  migrate(): Promise<readonly string[]>
+  /** Creates nothing. */
+  pending(): Promise<readonly string[]>
+  /** Migrates an embedded one, throws when another lacks migrations. Answers what was applied. */
+  catchUp(): Promise<readonly string[]>
+  /** Makes it ready to be served by this process, or throws. Answers how to let go of it. */
+  prepare(log: Log): Promise<() => void>
+  open(hooks?: StoreHooks): Store
+}
+
+const embeddedDatabase = ({ DATA_DIR, DATABASE_URL }: Settings): Database => {
+  const migrate = async () => {
+    makeDataDir(DATA_DIR)
+    const connection = openWriter(DATABASE_URL)
+    try {
+      chmodSync(DATABASE_URL, 0o600)
+      return migrateSqlite(connection.database)
+    } finally {
+      connection.close()
+    }
+  }
+  return {
+    migrate,
+    catchUp: migrate,
+    async pending() {
+      const connection = openWriter(existsSync(DATABASE_URL) ? DATABASE_URL : ':memory:')
+      try {
+        return pendingOnSqlite(connection.database).map(({ name }) => name)
+      } finally {
+        connection.close()
+      }
+    },
+    async prepare(log) {
+      const unlock = lockInstance(DATABASE_URL)
+      if (unlock === null) throw new Error(`another server has ${DATABASE_URL} open`)
+      try {
+        const migrated = await migrate()
+        if (migrated.length > 0) log.info('migrated', { migrations: migrated })
+        return unlock
+      } catch (error) {
+        unlock()
+        throw error
+      }
+    },
+    open: (hooks) => openSqliteStore({ path: DATABASE_URL, ...hooks }),
   }
 }
 
+const postgresDatabase = ({ DATABASE_URL, DATABASE_POOL_SIZE, REDIS_URL }: Settings): Database => {
+  const pending = async () => (await pendingOnPostgres(DATABASE_URL)).map(({ name }) => name)
+  const catchUp = async () => {
+    // Others may be serving it: when it changes is for its operator to say.
+    const missing = await pending()
+    if (missing.length > 0) throw new Error(`the database lacks ${missing.join(', ')}: run skep migrate`)
+    return []
+  }
+  return {
+    migrate: () => migratePostgres(DATABASE_URL),
+    pending,
+    catchUp,
+    async prepare(log) {
+      await catchUp()
+      if (REDIS_URL === undefined) log.warn('without REDIS_URL only one process may serve this database')
+      return () => {}
+    },
+    open: (hooks) => openPostgresStore({ url: DATABASE_URL, size: DATABASE_POOL_SIZE, ...hooks }),
+  }
+}
+
+const databaseOf = (settings: Settings): Database =>
+  isEmbedded(settings.DATABASE_URL) ? embeddedDatabase(settings) : postgresDatabase(settings)
+
 const urlOf = (host: string, port: number) => `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 
-/** Migrates an embedded database and serves. Rejects when the port is taken or another server holds the database. */
+/**
+ * Migrates an embedded database and serves. Rejects when the port is taken, when another server holds an embedded
+ * database, or when one that is not embedded lacks migrations.
+ */
 export const start = async ({ settings, log, ...overrides }: StartOptions): Promise<RunningSkep> => {
   makeDataDir(settings.DATA_DIR)
   // What was opened, for closing in the opposite order, all within one time.
@@ -186,11 +261,8 @@ export const start = async ({ settings, log, ...overrides }: StartOptions): Prom
     }
   }
   try {
-    const unlock = lockInstance(settings.DATABASE_URL)
-    if (unlock === null) throw new Error(`another server has ${settings.DATABASE_URL} open`)
-    opened.push(unlock)
-    const migrated = migrateDatabase(settings)
-    if (migrated.length > 0) log.info('migrated', { migrations: migrated })
+    const database = databaseOf(settings)
+    opened.push(await database.prepare(log))
 
     let worker: Worker | null = null
     let stopping = false
@@ -214,8 +286,7 @@ export const start = async ({ settings, log, ...overrides }: StartOptions): Prom
       jobs: () => store.read((tx) => tx.jobs.countByState(100_000)),
     })
     opened.push(metrics.stop)
-    const store = openSqliteStore({
-      path: settings.DATABASE_URL,
+    const store = database.open({
       metrics,
       onJobs: () => committed('jobs'),
       onEvents: () => committed('events'),
@@ -281,8 +352,7 @@ export const start = async ({ settings, log, ...overrides }: StartOptions): Prom
       eventRetention: settings.EVENT_RETENTION,
     })
     const runner = createJobRunner({ unitOfWork: store, handlers, clock, log, random: Math.random })
-    // The lock says that no other process has jobs of this database in its hands: what runs was left by a crash.
-    await store.write((tx) => tx.jobs.releaseAll(clock.now()))
+    await store.takeBackJobs(clock.now())
     await runner.prepare()
     worker = startWorker({ runner, log })
 
@@ -319,8 +389,9 @@ const serve = async (settings: Settings): Promise<void> => {
 }
 
 const withUsers = async <T>(settings: Settings, work: (users: Users) => Promise<T>): Promise<T> => {
-  migrateDatabase(settings)
-  const store = openSqliteStore({ path: settings.DATABASE_URL })
+  const database = databaseOf(settings)
+  await database.catchUp()
+  const store = database.open()
   try {
     const secret = secretOf(settings)
     return await work(compose({ settings, unitOfWork: store, secret, bus: ownBus(systemClock) }).users)
@@ -329,21 +400,12 @@ const withUsers = async <T>(settings: Settings, work: (users: Users) => Promise<
   }
 }
 
-const missingMigrations = (settings: Settings): readonly string[] => {
-  const connection = openWriter(existsSync(settings.DATABASE_URL) ? settings.DATABASE_URL : ':memory:')
-  try {
-    return pendingMigrations(connection.database).map(({ name }) => name)
-  } finally {
-    connection.close()
-  }
-}
-
 if (import.meta.main) {
   const commands = createCommands<Settings>({
     readSettings: (flags) => readSettings(process.env, flags, process.stdout.isTTY),
     serve,
-    migrate: migrateDatabase,
-    pendingMigrations: missingMigrations,
+    migrate: (settings) => databaseOf(settings).migrate(),
+    pendingMigrations: (settings) => databaseOf(settings).pending(),
     withUsers,
     generatePassword: () => createOpaqueTokens('').generate().slice(0, 20),
     describe: () => describeApi(pkg.version),

@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
 import { startSkep, temporaryFolder } from './support/skep.ts'
+import { embeddedOnly } from './support/stack.ts'
 
 test('a start that fails lets go of the database, so that the next one can have it', async () => {
   const taken = await startSkep()
@@ -9,8 +10,8 @@ test('a start that fails lets go of the database, so that the next one can have 
   expect((await next.call('GET', '//health/ready')).status).toBe(200)
 })
 
-test('two servers cannot hold one database', async () => {
+test('two servers cannot hold one embedded database', async () => {
   const DATA_DIR = temporaryFolder()
-  await startSkep({ DATA_DIR })
-  await expect(startSkep({ DATA_DIR })).rejects.toThrow('another server has')
+  await startSkep({ DATA_DIR, ...embeddedOnly })
+  await expect(startSkep({ DATA_DIR, ...embeddedOnly })).rejects.toThrow('another server has')
 })

@@ -33,8 +33,9 @@ interface RunnerDeps {
   readonly random: () => number
 }
 
-/** Longer than any deadline: a lease that runs out means that its worker is gone. */
-const LEASE = 90_000
+/** Renewed while the job runs: a lease that runs out means that its worker is gone. */
+const LEASE = 15_000
+const RENEW_EVERY = LEASE / 3
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error)).slice(0, 1_000)
 
@@ -99,6 +100,16 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
     })
   }
 
+  const renewing = (job: Job): Disposable => {
+    const renew = () =>
+      unitOfWork
+        .write((tx) => tx.jobs.renew(job, clock.now() + LEASE))
+        // The next one may be in time.
+        .catch((error: unknown) => log.warn('a lease was not renewed', { job_id: job.id, error }))
+    const timer = setInterval(renew, RENEW_EVERY)
+    return { [Symbol.dispose]: () => clearInterval(timer) }
+  }
+
   return {
     async prepare() {
       await unitOfWork.write(async (tx) => {
@@ -121,6 +132,7 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
         if (retryDelay(job.attempts - 1, 0) === null) throw new Error('started too often without an end')
         if (!isKnown(handlers, job.kind)) throw new Error(`no handler for ${job.kind}`)
         const handler = handlers[job.kind]
+        using _ = renewing(job)
         await within(handler.deadline, stop, async (signal) => handler.run(job, signal))
         await finish(job)
         log.debug('job done', { job_id: job.id, kind: job.kind, attempts: job.attempts })

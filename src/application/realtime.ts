@@ -95,8 +95,9 @@ export const createRealtime = ({ unitOfWork, log }: Deps): Realtime => {
     position: () => position,
     view: (principal, topic, after = null) => unitOfWork.read((tx) => viewOf(tx, principal, topic, after)),
     async begin(after) {
+      // What was committed before is not to come, and may not have been handed out yet.
+      if (after === null || after > position) await wake()
       if (after === null) return { cursor: position, gap: false }
-      if (after > position) await wake()
       const { removed } = await unitOfWork.read((tx) => tx.events.bounds())
       // A cursor from the future is from another life of this database: nothing is known of what it has missed.
       if (after > position) return { cursor: position, gap: true }

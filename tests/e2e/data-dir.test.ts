@@ -2,12 +2,13 @@ import { expect, test } from 'bun:test'
 import { chmodSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { folder, run, serve } from '../support/process.ts'
+import { embeddedOnly } from '../support/stack.ts'
 
 const modeOf = (...path: string[]): string => (statSync(join(...path)).mode & 0o777).toString(8)
 
 test('the data folder is its owner’s alone, and so are the secret and the database in it', async () => {
   using home = folder()
-  await using skep = await serve({ cwd: home.path, env: { DATA_DIR: 'deep/data' } })
+  await using skep = await serve({ cwd: home.path, env: { ...embeddedOnly, DATA_DIR: 'deep/data' } })
   expect(modeOf(skep.dataDir)).toBe('700')
   expect(modeOf(skep.dataDir, 'jwt-secret')).toBe('600')
   for (const name of readdirSync(skep.dataDir).filter((name) => /^skep\.db(-wal|-shm)?$/.test(name))) {
@@ -17,7 +18,7 @@ test('the data folder is its owner’s alone, and so are the secret and the data
 
 test('migrate makes the data folder and the database just as private', async () => {
   using home = folder()
-  await run(['migrate'], { cwd: home.path })
+  await run(['migrate'], { cwd: home.path, env: embeddedOnly })
   expect(modeOf(home.path, 'data')).toBe('700')
   expect(modeOf(home.path, 'data', 'skep.db')).toBe('600')
 })
@@ -26,7 +27,7 @@ test('a data folder that exists keeps its mode, and the secret in it is private 
   using home = folder()
   mkdirSync(join(home.path, 'data'))
   chmodSync(join(home.path, 'data'), 0o755)
-  await using skep = await serve({ cwd: home.path })
+  await using skep = await serve({ cwd: home.path, env: embeddedOnly })
   expect(modeOf(skep.dataDir)).toBe('755')
   expect(modeOf(skep.dataDir, 'jwt-secret')).toBe('600')
   expect(modeOf(skep.dataDir, 'skep.db')).toBe('600')

@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { folder, run, serve } from '../support/process.ts'
+import { embeddedOnly } from '../support/stack.ts'
 
 test('serve says in one line where it listens, where the docs are and where the data is', async () => {
   using home = folder()
@@ -43,8 +44,8 @@ test('a port in use ends serve with 1 and one line', async () => {
 
 test('a second server on the same data folder ends with 1 and one line, and the first goes on', async () => {
   using home = folder()
-  await using first = await serve({ cwd: home.path })
-  const second = await run(['serve', '--port', '0'], { cwd: home.path })
+  await using first = await serve({ cwd: home.path, env: embeddedOnly })
+  const second = await run(['serve', '--port', '0'], { cwd: home.path, env: embeddedOnly })
   expect(second.code).toBe(1)
   expect(second.stderr).toMatch(/^skep: another server .+\n$/)
   expect((await first.call('GET', '//health/ready')).status).toBe(200)

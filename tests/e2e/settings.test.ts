@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { folder, run } from '../support/process.ts'
+import { embeddedOnly } from '../support/stack.ts'
 
 /** Every setting, a value it refuses, and a part of what it accepts instead. */
 const WRONG = [
@@ -37,20 +38,20 @@ const WRONG_SECRETS = [
 
 const serveWith = async (env: Readonly<Record<string, string>>) => {
   using home = folder()
-  const exit = await run(['serve', '--port', '0'], { cwd: home.path, env })
+  const exit = await run(['serve', '--port', '0'], { cwd: home.path, env: { ...embeddedOnly, ...env } })
   return { ...exit, made: readdirSync(home.path) }
 }
 
 const config = async (env: Readonly<Record<string, string>> = {}, args: readonly string[] = []) => {
   using home = folder()
-  const { code, stdout } = await run(['config', ...args], { cwd: home.path, env })
+  const { code, stdout } = await run(['config', ...args], { cwd: home.path, env: { ...embeddedOnly, ...env } })
   return { code, stdout, cwd: home.path, made: readdirSync(home.path) }
 }
 
 test('every wrong setting gets its own line, with its name, what was given and what is accepted, and exit 2', async () => {
   using home = folder()
   const env = Object.fromEntries(WRONG.map(([name, given]) => [name, given]))
-  const { code, stdout, stderr } = await run(['serve'], { cwd: home.path, env })
+  const { code, stdout, stderr } = await run(['serve'], { cwd: home.path, env: { ...embeddedOnly, ...env } })
   expect(code).toBe(2)
   expect(stdout).toBe('')
   const lines = stderr.trimEnd().split('\n')
@@ -74,22 +75,25 @@ test('a wrong setting that may hold a secret is named without what was given', a
   expect(stderr).not.toContain('hunter2')
 })
 
-test.each([
-  ['DATABASE_URL', 'postgres://skep:hunter2@localhost/skep'],
-  ['FILES_URL', 's3://bucket?region=hunter2'],
-])('a %s this build has no adapter for is refused in words', async (name, given) => {
-  const { code, stderr, made } = await serveWith({ [name]: given })
-  expect(code).toBe(2)
-  expect(stderr).toMatch(new RegExp(`^${name}: .*not available in this build yet\\n$`))
-  expect(stderr).not.toContain('hunter2')
-  expect(made).toEqual([])
-})
+test.each([['FILES_URL', 's3://bucket?region=hunter2']])(
+  'a %s this build has no adapter for is refused in words',
+  async (name, given) => {
+    const { code, stderr, made } = await serveWith({ [name]: given })
+    expect(code).toBe(2)
+    expect(stderr).toMatch(new RegExp(`^${name}: .*not available in this build yet\\n$`))
+    expect(stderr).not.toContain('hunter2')
+    expect(made).toEqual([])
+  },
+)
 
 test.each(['migrate', 'config', 'health', 'admin create boss@example.com'])(
   '%s judges the settings as well',
   async (command) => {
     using home = folder()
-    const { code, stderr } = await run(command.split(' '), { cwd: home.path, env: { SIGNUP: 'maybe' } })
+    const { code, stderr } = await run(command.split(' '), {
+      cwd: home.path,
+      env: { ...embeddedOnly, SIGNUP: 'maybe' },
+    })
     expect(code).toBe(2)
     expect(stderr).toStartWith('SIGNUP: ')
   },
@@ -97,7 +101,7 @@ test.each(['migrate', 'config', 'health', 'admin create boss@example.com'])(
 
 test('a wrong flag is reported by the name of its setting', async () => {
   using home = folder()
-  const { code, stderr } = await run(['serve', '--port', 'http'], { cwd: home.path })
+  const { code, stderr } = await run(['serve', '--port', 'http'], { cwd: home.path, env: embeddedOnly })
   expect(code).toBe(2)
   expect(stderr).toMatch(/^PORT: .*"http".*\n$/)
 })

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { entriesOf, folder, type Server, serve } from '../support/process.ts'
+import { embeddedOnly } from '../support/stack.ts'
 import { openConnection } from './connection.ts'
 
 const PERSON = { email: 'ann@example.com', name: 'Ann', password: 'correct horse' }
@@ -69,7 +70,7 @@ describe.each(['SIGTERM', 'SIGINT'] as const)('%s', (signal) => {
 
   test('leaves everything in the database file, and no write-ahead log', async () => {
     using home = folder()
-    await using skep = await serve({ cwd: home.path })
+    await using skep = await serve({ cwd: home.path, env: embeddedOnly })
     await register(skep)
     const log = join(skep.dataDir, 'skep.db-wal')
     expect(existsSync(log)).toBeTrue()

@@ -1,16 +1,15 @@
-import { join } from 'node:path'
 import { systemClock } from '../../src/adapters/bun/clock.ts'
 import { createOpaqueTokens } from '../../src/adapters/bun/opaque-tokens.ts'
 import { createMemoryAccessNotices } from '../../src/adapters/memory/access-notices.ts'
 import { createMemoryRateLimiter } from '../../src/adapters/memory/rate-limiter.ts'
-import { openSqliteStore } from '../../src/adapters/sqlite/unit-of-work.ts'
 import { createAttempts } from '../../src/application/attempts.ts'
 import { createUsers } from '../../src/application/users.ts'
 import { type Member, quickPasswords, signIn, type TestSkep } from './skep.ts'
+import { openStoreOf } from './stack.ts'
 
 /** What `skep admin create` does, beside the running server. */
 export const createFirstAdmin = async (skep: TestSkep): Promise<Member> => {
-  const store = openSqliteStore({ path: join(skep.dataDir, 'skep.db') })
+  const store = await openStoreOf(skep.dataDir)
   const users = createUsers({
     unitOfWork: store,
     passwords: quickPasswords(),

@@ -2,7 +2,8 @@ import { setDefaultTimeout } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { type Answer, type Call, callAt, type Fields, sharedStack } from './skep.ts'
+import { type Answer, type Call, callAt, type Fields } from './skep.ts'
+import { stackOf } from './stack.ts'
 
 // A hung process is what this catches, not a slow machine.
 setDefaultTimeout(30_000)
@@ -127,9 +128,17 @@ export const spawn = (args: readonly string[], { env = {}, cwd, stdin = '' }: Op
   }
 }
 
+/** The same on the services of the stack under test. */
+const onStack = async (args: readonly string[], options: Options): Promise<Options> => {
+  const flag = args.indexOf('--data-dir')
+  const dataDir = (flag === -1 ? undefined : args[flag + 1]) ?? options.env?.DATA_DIR ?? 'data'
+  const stack = await stackOf(resolve(options.cwd, dataDir), options.env)
+  return { ...options, env: { ...stack, ...options.env } }
+}
+
 /** Runs one command to its end. */
 export const run = async (args: readonly string[], options: Options): Promise<Exit> => {
-  await using skep = spawn(args, options)
+  await using skep = spawn(args, await onStack(args, options))
   return await skep.exit()
 }
 
@@ -143,7 +152,8 @@ export interface Server extends Skep {
 
 /** Starts a server and waits for its announcement. On a free port and without limits, unless `env` says otherwise. */
 export const serve = async (options: Options, args: readonly string[] = []): Promise<Server> => {
-  const skep = spawn(['serve', ...args], { ...options, env: { ...DEFAULTS, ...sharedStack(), ...options.env } })
+  const stacked = await onStack(args, options)
+  const skep = spawn(['serve', ...args], { ...stacked, env: { ...DEFAULTS, ...stacked.env } })
   try {
     const [, url = '', docsUrl = '', dataDir = ''] = await skep.stdout.match(ANNOUNCEMENT)
     return {

@@ -6,6 +6,7 @@ import { createPasswordHasher } from '../../src/adapters/bun/password-hasher.ts'
 import { readSettings, type Settings } from '../../src/adapters/env/settings.ts'
 import type { Log, LogFields, LogLevel } from '../../src/application/ports/system.ts'
 import { type RunningSkep, type StartOptions, start } from '../../src/main.ts'
+import { stackOf } from './stack.ts'
 
 /** A folder that is gone when the tests of this file are done. */
 export const temporaryFolder = (): string => {
@@ -116,11 +117,7 @@ export const callAt = async <T = Fields>(
   }
 }
 
-/** Settings of a stack that several processes share, when the tests are to run on one. */
-export const sharedStack = (): Readonly<Record<string, string>> =>
-  process.env.SKEP_TEST_STACK === 'shared' ? { REDIS_URL: process.env.SKEP_TEST_REDIS_URL ?? '' } : {}
-
-/** A server of its own on a free port, on real SQLite in a temporary folder. Limits are off unless the test sets them. */
+/** A server of its own on a free port, with a database of its own. Limits are off unless the test sets them. */
 export const startSkep = async (
   environment: Readonly<Record<string, string>> = {},
   overrides: Partial<StartOptions> = {},
@@ -128,7 +125,8 @@ export const startSkep = async (
   const dataDir = environment.DATA_DIR ?? mkdtempSync(join(tmpdir(), 'skep-'))
   const defaults = { DATA_DIR: dataDir, PORT: '0', RATE_LIMIT: 'off', RATE_LIMIT_AUTH: 'off', SHUTDOWN_TIMEOUT: '2s' }
   const log = recordingLog()
-  const settings = settingsOf({ ...defaults, ...sharedStack(), ...environment })
+  const stack = await stackOf(dataDir, environment)
+  const settings = settingsOf({ ...defaults, ...stack, ...environment })
   const running = await start({ settings, log, passwords: quickPasswords(), ...overrides })
   const call = <T = Fields>(method: string, path: string, options?: Call) =>
     callAt<T>(running.url, method, path, options)

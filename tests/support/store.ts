@@ -2,12 +2,13 @@ import { afterAll } from 'bun:test'
 import { join } from 'node:path'
 import { type Connection, openWriter } from '../../src/adapters/sqlite/database.ts'
 import { migrate } from '../../src/adapters/sqlite/migrate.ts'
-import { openSqliteStore, type SqliteStore } from '../../src/adapters/sqlite/unit-of-work.ts'
+import { openSqliteStore } from '../../src/adapters/sqlite/unit-of-work.ts'
+import type { Store } from '../../src/application/ports/persistence.ts'
 import type { NewUser } from '../../src/domain/user.ts'
 import { temporaryFolder } from './skep.ts'
 
 export interface TestStore {
-  readonly store: SqliteStore
+  readonly store: Store
   readonly path: string
   /** The writing connection, to break things with. */
   readonly writer: () => Connection
@@ -61,18 +62,3 @@ export const userNamed = (name: string): NewUser => ({
   createdAt: 1,
   updatedAt: 1,
 })
-
-/** Every row of every table of a server's database, blobs as hex. */
-export const outsideOf = (dataDir: string): Record<string, unknown[]> => {
-  const connection = openWriter(join(dataDir, 'skep.db'))
-  try {
-    const tables = connection.database
-      .query<{ name: string }, []>("SELECT name FROM sqlite_schema WHERE type = 'table'")
-      .all()
-    return Object.fromEntries(
-      tables.map(({ name }) => [name, connection.database.query<object, []>(`SELECT * FROM "${name}"`).all()]),
-    )
-  } finally {
-    connection.database.close()
-  }
-}

@@ -21,9 +21,9 @@ export interface Capabilities<Settings extends Address> {
   /** Serves until a signal asks it to stop. */
   serve(settings: Settings): Promise<void>
   /** Names of the migrations that were applied. */
-  migrate(settings: Settings): readonly string[]
+  migrate(settings: Settings): Promise<readonly string[]>
   /** Names of the migrations that are missing; creates nothing. */
-  pendingMigrations(settings: Settings): readonly string[]
+  pendingMigrations(settings: Settings): Promise<readonly string[]>
   withUsers<T>(settings: Settings, work: (users: Users) => Promise<T>): Promise<T>
   generatePassword(): string
   describe(): Promise<unknown>
@@ -67,13 +67,13 @@ export const createCommands = <Settings extends Address>(capable: Capabilities<S
       }),
 
     migrate: ({ check }, flags) =>
-      withSettings(flags, ({ settings }) => {
+      withSettings(flags, async ({ settings }) => {
         if (check) {
-          const pending = capable.pendingMigrations(settings)
+          const pending = await capable.pendingMigrations(settings)
           for (const name of pending) print(`Pending ${name}\n`)
           return pending.length === 0 ? EXIT.done : EXIT.failed
         }
-        const applied = capable.migrate(settings)
+        const applied = await capable.migrate(settings)
         print(applied.length === 0 ? 'Up to date\n' : applied.map((name) => `Applied ${name}\n`).join(''))
         return EXIT.done
       }),

@@ -52,8 +52,9 @@ const notYet = (what: string): never => {
   throw new Error(`${what} is not available in this build yet`)
 }
 
-const sqlitePath = (text: string): string | null => {
-  if (/^postgres(ql)?:/.test(text)) return notYet('Postgres')
+/** A path, or the URL of a server. */
+const database = (text: string): string | null => {
+  if (/^postgres(ql)?:/.test(text)) return parseUrl(text)?.hostname ? text : null
   const path = /^sqlite:(?:\/\/)?(.+)$/.exec(text)?.[1]
   return path === undefined || path.startsWith(':memory:') ? null : resolve(path)
 }
@@ -98,7 +99,7 @@ export const SettingsSchema = Type.Object({
   ),
   PORT: integer(0, 65_535, 3_000),
   DATA_DIR: setting({ accepts: 'a folder', default: './data' }, (text) => resolve(text)),
-  DATABASE_URL: optional({ accepts: 'sqlite:PATH or postgres://…', secret: 'url' }, sqlitePath),
+  DATABASE_URL: optional({ accepts: 'sqlite:PATH or postgres://…', secret: 'url' }, database),
   DATABASE_POOL_SIZE: integer(1, 1_000, 10),
   REDIS_URL: optional({ accepts: 'redis://…, rediss://… or redis+unix:///PATH', secret: 'url' }, redisUrl),
   FILES_URL: optional({ accepts: 'file:PATH or s3://BUCKET?endpoint=…&region=…', secret: 'url' }, filesPath),

@@ -25,6 +25,9 @@ type Texts = Readonly<Record<string, string | undefined>>
 
 const NAMES = Object.keys(SettingsSchema.properties) as SettingName[]
 
+/** Whether the database is a file of ours and not a server. */
+export const isEmbedded = (databaseUrl: string): boolean => !/^postgres(ql)?:/.test(databaseUrl)
+
 /** A URL without its secrets: the password, and whatever its query says. */
 const hiddenUrl = (text: string): string => {
   if (!/^[\w+.-]+:\/\//.test(text) || !URL.canParse(text)) return text
@@ -33,6 +36,8 @@ const hiddenUrl = (text: string): string => {
   for (const name of url.searchParams.keys()) url.searchParams.set(name, '***')
   return url.href
 }
+
+const isAbout = (name: SettingName) => (problem: string) => problem.startsWith(`${name}:`)
 
 const hidden = (text: string, secret: unknown): string => {
   if (secret === true) return '***'
@@ -68,13 +73,21 @@ export const readSettings = (environment: Texts, flags: Texts, isTerminal: boole
       problems.push(`${name}: ${given}${why}`)
     }
   }
+  const given = values as unknown as GivenSettings
+  // A secret kept in DATA_DIR would be another one for each process.
+  if (
+    !isEmbedded(given.DATABASE_URL ?? '') &&
+    given.JWT_SECRET === undefined &&
+    !problems.some(isAbout('JWT_SECRET'))
+  ) {
+    problems.push('JWT_SECRET: required when the database is not embedded, at least 32 bytes')
+  }
   if (problems.length > 0) return { problems }
 
-  const given = values as unknown as GivenSettings
   const DATABASE_URL = given.DATABASE_URL ?? join(given.DATA_DIR, 'skep.db')
   const FILES_URL = given.FILES_URL ?? join(given.DATA_DIR, 'files')
   const effective: Texts = {
-    DATABASE_URL: `sqlite:${DATABASE_URL}`,
+    ...(isEmbedded(DATABASE_URL) ? { DATABASE_URL: `sqlite:${DATABASE_URL}` } : {}),
     FILES_URL: `file:${FILES_URL}`,
     PUBLIC_URL: given.PUBLIC_URL ?? `http://${given.HOST.includes(':') ? `[${given.HOST}]` : given.HOST}:${given.PORT}`,
     DATA_DIR: given.DATA_DIR,

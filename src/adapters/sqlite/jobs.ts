@@ -1,5 +1,6 @@
 import type { JobReader, JobRepository } from '../../application/ports/persistence.ts'
 import { JOB_STATES, type Job, type JobState } from '../../domain/job.ts'
+import type { Instant } from '../../domain/user.ts'
 import type { Connection } from './database.ts'
 import { createPager } from './pages.ts'
 
@@ -58,8 +59,13 @@ export const createJobReader = (connection: Connection): JobReader => {
   }
 }
 
+export interface SqliteJobRepository extends JobRepository {
+  /** Back to the queue: every running job. Only for the one process that serves this database, before it works. */
+  releaseAll(now: Instant): Promise<void>
+}
+
 /** `onEnqueued` hears of each new or returned job; what it hears is not committed yet. */
-export const createJobRepository = (connection: Connection, onEnqueued: () => void): JobRepository => {
+export const createJobRepository = (connection: Connection, onEnqueued: () => void): SqliteJobRepository => {
   const enqueue = connection.prepare<unknown, [string, string, number, string | null, number, number]>(
     `INSERT INTO jobs (kind, payload, state, attempts, run_at, unique_key, created_at, updated_at)
      VALUES (?, ?, 'queued', 0, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
@@ -73,6 +79,7 @@ export const createJobRepository = (connection: Connection, onEnqueued: () => vo
      RETURNING *`,
   )
   const held = "WHERE id = :id AND state = 'running' AND attempts = :attempts"
+  const renew = connection.prepare(`UPDATE jobs SET lease_until = :leaseUntil ${held}`)
   const complete = connection.prepare(
     `UPDATE jobs SET state = 'done', lease_until = NULL, last_error = NULL, updated_at = :now ${held}`,
   )
@@ -105,6 +112,9 @@ export const createJobRepository = (connection: Connection, onEnqueued: () => vo
     async claim(request) {
       recover.run(request.now)
       return claim.all({ ...request }).map(fromRow)
+    },
+    async renew({ id, attempts }, leaseUntil) {
+      return renew.run({ id, attempts, leaseUntil }).changes > 0
     },
     async complete({ id, attempts }, now) {
       return complete.run({ id, attempts, now }).changes > 0

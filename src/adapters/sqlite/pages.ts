@@ -5,9 +5,6 @@ import type { Connection } from './database.ts'
 /** A condition in SQL and the parameters it names. */
 export type Filter = { readonly sql: string } & Readonly<Record<string, SQLQueryBindings>>
 
-/** The text as a literal inside a `LIKE … ESCAPE '\'` pattern. */
-export const escapeLike = (text: string): string => text.replace(/[\\%_]/g, (character) => `\\${character}`)
-
 const MOST_STATEMENTS = 200
 
 interface Source<Column extends string> {

@@ -1,5 +1,5 @@
 import type { Metrics } from '../../application/ports/metrics.ts'
-import type { ReadTx, Tx, UnitOfWork } from '../../application/ports/persistence.ts'
+import type { ReadTx, Store, Tx } from '../../application/ports/persistence.ts'
 import { type Connection, openReader, openWriter, toAppError } from './database.ts'
 import { createEventReader, createEventRepository } from './events.ts'
 import { createFileLinkReader, createFileLinkRepository } from './file-links.ts'
@@ -8,20 +8,14 @@ import { createGroupCommit } from './group-commit.ts'
 import { createIdempotencyRepository } from './idempotency.ts'
 import { createItemReader, createItemRepository } from './items.ts'
 import { createItemText, type ItemText } from './items-text.ts'
-import { createJobReader, createJobRepository } from './jobs.ts'
+import { createJobReader, createJobRepository, type SqliteJobRepository } from './jobs.ts'
 import { createMailTokenReader, createMailTokenRepository } from './mail-tokens.ts'
 import { createRefreshTokenRepository, createSessionReader, createSessionRepository } from './sessions.ts'
 import { createSnapshots } from './snapshots.ts'
 import { createUserReader, createUserRepository } from './users.ts'
 
-export interface SqliteStore extends UnitOfWork {
-  /** Rejects with `unavailable` when the database does not answer. */
-  ping(): Promise<void>
-  /**
-   * Finishes queued writes, moves the write-ahead log into the database file and closes it.
-   * Writes that a lock keeps from beginning within `timeout` milliseconds are rejected.
-   */
-  close(timeout?: number): Promise<void>
+interface SqliteTx extends Tx {
+  readonly jobs: SqliteJobRepository
 }
 
 interface Options {
@@ -43,7 +37,7 @@ interface Marks {
   events: boolean
 }
 
-const writing = (connection: Connection, texts: ItemText, marks: Marks): Tx => ({
+const writing = (connection: Connection, texts: ItemText, marks: Marks): SqliteTx => ({
   users: createUserRepository(connection),
   sessions: createSessionRepository(connection),
   refreshTokens: createRefreshTokenRepository(connection),
@@ -71,13 +65,17 @@ const reading = (connection: Connection): ReadTx => ({
   events: createEventReader(connection),
 })
 
-export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, ...options }: Options): SqliteStore => {
+/**
+ * Closing moves the write-ahead log into the database file; writes that a lock keeps from beginning are rejected then.
+ * `takeBackJobs` trusts that no other process serves this file.
+ */
+export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, ...options }: Options): Store => {
   const open = () => {
     const writer = openWriter(path)
     return onOpenWriter?.(writer) ?? writer
   }
   const marks: Marks = { jobs: false, events: false }
-  const commits = createGroupCommit<Tx>({
+  const commits = createGroupCommit<SqliteTx>({
     open,
     repositories(connection) {
       const texts = createItemText(connection)
@@ -120,6 +118,7 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, ...optio
   return {
     write: commits.write,
     read,
+    takeBackJobs: (now) => commits.write((writing) => writing.jobs.releaseAll(now)),
     ping: () => read(async () => void alive.get()),
     close(timeout = Number.POSITIVE_INFINITY) {
       closing ??= shut(timeout)

@@ -1,8 +1,9 @@
 import type { UserReader, UserRepository } from '../../application/ports/persistence.ts'
 import { AppError } from '../../domain/errors.ts'
 import type { Role, User } from '../../domain/user.ts'
+import { escapeLike } from '../sql/like.ts'
 import { type Connection, sqliteCode } from './database.ts'
-import { createPager, escapeLike } from './pages.ts'
+import { createPager } from './pages.ts'
 
 interface Row {
   id: number

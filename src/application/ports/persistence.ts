@@ -120,14 +120,14 @@ export interface JobRepository extends JobReader {
   enqueue(job: NewJob): Promise<void>
   /** Takes up to `limit` due jobs until `leaseUntil`, oldest first. Nobody else gets the same attempt. */
   claim(claim: { readonly now: Instant; readonly leaseUntil: Instant; readonly limit: number }): Promise<readonly Job[]>
-  /** False when the lease had run out and someone else may have it. */
+  /** Holds the attempt until `leaseUntil`. False when the lease had run out and someone else may have it. */
+  renew(attempt: Attempt, leaseUntil: Instant): Promise<boolean>
+  /** False as for `renew`. */
   complete(attempt: Attempt, now: Instant): Promise<boolean>
-  /** Back to the queue until `runAt`, or dead when that is null. False as for `complete`. */
+  /** Back to the queue until `runAt`, or dead when that is null. False as for `renew`. */
   fail(attempt: Attempt, failure: { now: Instant; error: string; runAt: Instant | null }): Promise<boolean>
   /** Back to the queue as if it had not been started. */
   release(attempt: Attempt, now: Instant): Promise<void>
-  /** Back to the queue: every running job. Only for the one process that serves this database, before it works. */
-  releaseAll(now: Instant): Promise<void>
   /** Queues a waiting or dead job anew with no attempts counted. False for any other. */
   retry(id: number, now: Instant): Promise<boolean>
   /** False when it is running or there is none. */
@@ -262,4 +262,17 @@ export interface UnitOfWork {
   write<T>(work: (tx: Tx) => Promise<T>): Promise<T>
   /** Runs `work` on committed data. Each statement sees the latest commit. */
   read<T>(work: (tx: ReadTx) => Promise<T>): Promise<T>
+}
+
+/** A database that is open. */
+export interface Store extends UnitOfWork {
+  /**
+   * To be called before this process works on jobs. Puts back into the queue what a process that is gone had in hand,
+   * if none but this one can be at work here; else its leases have to run out.
+   */
+  takeBackJobs(now: Instant): Promise<void>
+  /** Rejects with `unavailable` when the database does not answer. */
+  ping(): Promise<void>
+  /** Finishes what is under way or queued, within `timeout` milliseconds, and closes. */
+  close(timeout?: number): Promise<void>
 }

@@ -80,16 +80,24 @@ test('no spelling of a URL gives its secrets away', () => {
   }
 })
 
+test('a database that is not embedded needs a secret of its own, and shows no password', () => {
+  const DATABASE_URL = 'postgres://u:p@ss@localhost/x?prepare=false'
+  expect(problemsOf({ DATABASE_URL })).toEqual([expect.stringMatching(/^JWT_SECRET: required .* 32 bytes$/)])
+  expect(problemsOf({ DATABASE_URL, JWT_SECRET: 'short' })).toHaveLength(1)
+  const shown = shownOf({ DATABASE_URL, JWT_SECRET: 'j'.repeat(40) }).get('DATABASE_URL')?.value
+  expect(shown).toBe('postgres://u:***@localhost/x?prepare=***')
+})
+
 test('the public URL is one, whatever the host', () => {
   expect(shownOf({ HOST: '::1' }).get('PUBLIC_URL')?.value).toBe('http://[::1]:3000')
 })
 
-test.each([
-  ['DATABASE_URL', 'postgres://u:p@localhost/x'],
-  ['FILES_URL', 's3://bucket'],
-])('%s of an engine that does not exist yet is refused as such', (name, value) => {
-  expect(problemsOf({ [name]: value })).toEqual([expect.stringContaining('not available in this build yet')])
-})
+test.each([['FILES_URL', 's3://bucket']])(
+  '%s of an engine that does not exist yet is refused as such',
+  (name, value) => {
+    expect(problemsOf({ [name]: value })).toEqual([expect.stringContaining('not available in this build yet')])
+  },
+)
 
 test.each(['redis://h', 'redis://:p%40ss@h:1/2', 'rediss://u:p@[::1]:6380', 'redis+unix:///run/redis.sock'])(
   'REDIS_URL accepts %p as it is',
@@ -111,7 +119,7 @@ test.each([
   ['LOG_LEVEL', ['loud']],
   ['UPLOAD_TYPES', ['png', 'image/*,']],
   ['REDIS_URL', ['localhost:6379', 'http://localhost', 'redis://', 'redis://h/name', 'redis+unix:relative']],
-  ['DATABASE_URL', ['mysql://x', 'skep.db', 'sqlite::memory:']],
+  ['DATABASE_URL', ['mysql://x', 'skep.db', 'sqlite::memory:', 'postgres:', 'postgres:///x']],
 ])('%s refuses %p', (name, values) => {
   for (const value of values) expect(problemsOf({ [name]: value })).toHaveLength(1)
 })

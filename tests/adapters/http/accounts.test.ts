@@ -3,7 +3,7 @@ import { createFirstAdmin } from '../../support/admin.ts'
 import { testClock } from '../../support/clock.ts'
 import { createMailbox, tokenIn } from '../../support/mail.ts'
 import { type Member, startSkep } from '../../support/skep.ts'
-import { outsideOf } from '../../support/store.ts'
+import { outsideOf } from '../../support/stack.ts'
 
 const clock = testClock()
 const mailbox = createMailbox()
@@ -171,7 +171,7 @@ describe('a mailed link', () => {
   test('is nowhere in the database', async () => {
     const { member, token } = await newcomer()
     const other = await resetToken(member)
-    const everything = JSON.stringify(outsideOf(skep.dataDir))
+    const everything = JSON.stringify(await outsideOf(skep.dataDir))
     expect(everything).toContain(member.email)
     for (const secret of [token, other, member.refreshToken, member.password]) expect(everything).not.toContain(secret)
   })

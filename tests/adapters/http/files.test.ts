@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { createFirstAdmin } from '../../support/admin.ts'
 import { createMailbox } from '../../support/mail.ts'
 import { startSkep, type TestSkep } from '../../support/skep.ts'
-import { outsideOf } from '../../support/store.ts'
+import { outsideOf } from '../../support/stack.ts'
 import { type FileBody, MULTIPART, multipart, PNG, part, streamedUpload, upload } from '../../support/uploads.ts'
 
 const skep = await startSkep({ MAX_UPLOAD_SIZE: '64kb' }, { mailer: createMailbox() })
@@ -17,7 +17,7 @@ const blobsOf = ({ dataDir }: TestSkep): readonly string[] =>
     .map(String)
     .filter((name) => name.includes('/'))
 
-const rowsOf = ({ dataDir }: TestSkep): readonly unknown[] => outsideOf(dataDir).files ?? []
+const rowsOf = async ({ dataDir }: TestSkep): Promise<readonly unknown[]> => (await outsideOf(dataDir)).files ?? []
 
 /** Waits for what happens after the answer. */
 const eventually = async (holds: () => boolean) => {
@@ -196,7 +196,7 @@ describe('uploading', () => {
     ['Transfer-Encoding: chunked', '2000\r\n'],
   ])('that is aborted half-way (%s) leaves no file and no row', async (framing, chunk) => {
     const { token } = await skep.member()
-    const [blobs, rows] = [blobsOf(skep).length, rowsOf(skep).length]
+    const [blobs, rows] = [blobsOf(skep).length, (await rowsOf(skep)).length]
     const { hostname, port } = new URL(skep.url)
     const socket = connect(Number(port), hostname)
     socket.write(
@@ -208,13 +208,13 @@ describe('uploading', () => {
     expect(blobsOf(skep).filter((name) => name.endsWith('.part'))).toHaveLength(1)
     socket.destroy()
     await eventually(() => blobsOf(skep).length === blobs)
-    expect(rowsOf(skep)).toHaveLength(rows)
+    expect(await rowsOf(skep)).toHaveLength(rows)
   })
 
   test('under one Idempotency-Key happens once, and only one of the blobs stays', async () => {
     const { token } = await skep.member()
     const headers = { 'idempotency-key': 'once' }
-    const [blobs, rows] = [blobsOf(skep).length, rowsOf(skep).length]
+    const [blobs, rows] = [blobsOf(skep).length, (await rowsOf(skep)).length]
     const first = await upload(skep.call, { token, headers })
     const again = await upload(skep.call, { token, headers })
     expect([first.status, again.status, again.body]).toEqual([201, 201, first.body])
@@ -222,7 +222,7 @@ describe('uploading', () => {
     expect(again.headers.get('location')).toBe(first.headers.get('location'))
     const other = await upload(skep.call, { token, headers, filename: 'other.png' })
     expect([other.status, other.body.code]).toEqual([422, 'idempotency_mismatch'])
-    expect([blobsOf(skep).length - blobs, rowsOf(skep).length - rows]).toEqual([1, 1])
+    expect([blobsOf(skep).length - blobs, (await rowsOf(skep)).length - rows]).toEqual([1, 1])
   })
 })
 

@@ -3,7 +3,7 @@ import { createFirstAdmin } from '../../support/admin.ts'
 import { testClock } from '../../support/clock.ts'
 import { createMailbox } from '../../support/mail.ts'
 import { type Call, type Member, startSkep } from '../../support/skep.ts'
-import { outsideOf } from '../../support/store.ts'
+import { outsideOf } from '../../support/stack.ts'
 
 interface ItemBody {
   readonly id: number
@@ -383,5 +383,5 @@ test('the items of a removed user go too', async () => {
   await skep.call('DELETE', '/users/me', { token: ann.token })
   while ((await list(root, `?owner_id=${ann.id}`)).body.total !== 0) await Bun.sleep(0)
   expect((await list(root, '?q=soon+gone')).body.total).toBe(0)
-  expect(JSON.stringify(outsideOf(skep.dataDir).items)).not.toContain('Soon gone')
+  expect(JSON.stringify((await outsideOf(skep.dataDir)).items)).not.toContain('Soon gone')
 })

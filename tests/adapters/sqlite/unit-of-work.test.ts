@@ -8,7 +8,8 @@ unitOfWorkContract('sqlite', async () => {
   const { store, writer, outside } = openTestStore()
   return {
     unitOfWork: store,
-    committed: async () => outside<{ email: string }>('SELECT email FROM users ORDER BY id').map(({ email }) => email),
+    committed: async () =>
+      outside<{ email: string }>('SELECT email FROM users ORDER BY email').map(({ email }) => email),
     async spoilCommit() {
       writer().run('PRAGMA defer_foreign_keys = ON')
       writer().run("INSERT INTO sessions VALUES (1, 999, '', '', 0, 0, 0)")

@@ -1,14 +1,16 @@
-import { describe, expect, test } from 'bun:test'
+import { afterAll, describe, expect, test } from 'bun:test'
 import { connect } from 'node:net'
 import { createAccessTokens } from '../../../src/adapters/jwt/access-tokens.ts'
-import { openWriter } from '../../../src/adapters/sqlite/database.ts'
 import { createFirstAdmin } from '../../support/admin.ts'
 import { type Member, signIn, startSkep } from '../../support/skep.ts'
 import { openSocket } from '../../support/socket.ts'
+import { openStoreOf } from '../../support/stack.ts'
 
 const JWT_SECRET = 'a secret that only these tests know'
 const skep = await startSkep({ JWT_SECRET })
 const admin = await createFirstAdmin(skep)
+const store = await openStoreOf(skep.dataDir)
+afterAll(() => store.close())
 
 const connected = (token: string) => openSocket(skep.url, { token })
 const create = async ({ token }: Pick<Member, 'token'>, title = 'a title', more: object = {}) =>
@@ -149,8 +151,8 @@ describe('rights are judged at delivery', () => {
     await socket.subscribe('items/all')
     await socket.until(() => socket.events().filter(({ topic }) => topic === 'items').length >= 50)
     await socket.settled()
-    const ids = socket.events().map(({ data }) => data?.id ?? 0)
-    expect(ids).toEqual([...new Set(ids)].sort((a, b) => a - b))
+    const cursors = socket.events().map(({ cursor }) => cursor ?? 0)
+    expect(cursors).toEqual([...new Set(cursors)].sort((a, b) => a - b))
   })
 })
 
@@ -161,9 +163,7 @@ test('events that retention took away are a gap, and what is left is replayed', 
   await create(ann, 'gone')
   await create(ann, 'left')
   const left = Number((await skepCursor()).at(-1))
-  const connection = openWriter(`${skep.dataDir}/skep.db`)
-  connection.database.run('DELETE FROM events WHERE cursor < ?', [left])
-  connection.close()
+  await removeBefore(left)
   expect(await socket.subscribe('items', before)).toMatchObject({ gap: true, cursor: left - 1 })
   expect((await socket.sees({ type: 'event' })).data).toMatchObject({ title: 'left' })
   await using exact = await connected(ann.token)
@@ -172,14 +172,14 @@ test('events that retention took away are a gap, and what is left is replayed', 
 })
 
 const skepCursor = async (): Promise<readonly number[]> => {
-  const connection = openWriter(`${skep.dataDir}/skep.db`)
-  try {
-    return connection.database
-      .query<{ cursor: number }, []>('SELECT cursor FROM events WHERE item_id IS NOT NULL ORDER BY cursor')
-      .all()
-      .map(({ cursor }) => cursor)
-  } finally {
-    connection.close()
+  const events = await store.read((tx) => tx.events.list({ scope: 'items', after: 0, limit: 100_000 }))
+  return events.map(({ cursor }) => cursor)
+}
+
+/** As retention does, one event after the other. */
+const removeBefore = async (cursor: number) => {
+  while ((await store.read((tx) => tx.events.bounds())).removed < cursor - 1) {
+    await store.write((tx) => tx.events.deleteBefore(Number.MAX_SAFE_INTEGER, 1))
   }
 }
 

@@ -1,14 +1,13 @@
 import { afterAll, expect, test } from 'bun:test'
-import { join } from 'node:path'
 import fc from 'fast-check'
-import { openSqliteStore } from '../../../src/adapters/sqlite/unit-of-work.ts'
 import { createFirstAdmin } from '../../support/admin.ts'
 import { type Member, startSkep } from '../../support/skep.ts'
 import { type Frame, openSocket, type TestSocket } from '../../support/socket.ts'
+import { openStoreOf } from '../../support/stack.ts'
 
 const skep = await startSkep()
 const admin = await createFirstAdmin(skep)
-const store = openSqliteStore({ path: join(skep.dataDir, 'skep.db') })
+const store = await openStoreOf(skep.dataDir)
 afterAll(() => store.close())
 
 const people = await Promise.all([skep.member(), skep.member()])

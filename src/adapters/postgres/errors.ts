@@ -1,0 +1,29 @@
+import { SQL } from 'bun'
+import { AppError } from '../../domain/errors.ts'
+
+/** The SQLSTATE the server sent, such as `23505`; null for any other failure. */
+export const sqlState = (error: unknown): string | null =>
+  error instanceof SQL.PostgresError && typeof error.errno === 'string' ? error.errno : null
+
+/** Another transaction was first: running the whole unit again may succeed. */
+export const isConflict = (error: unknown): boolean => /^(40001|40P01)$/.test(sqlState(error) ?? '')
+
+/** The connection is gone, or there never was one. */
+export const isLost = (error: unknown): boolean => {
+  const state = sqlState(error)
+  if (state !== null) return /^(08...|57P0[1-5]|25P03)$/.test(state)
+  return error instanceof SQL.PostgresError && error.code.startsWith('ERR_POSTGRES_CONNECTION_')
+}
+
+/** No room for another connection, or the server is starting, stopping, read-only, or failing to read its disk. */
+const PASSING = /^(53...|57014|55P03|25006|58...|XX00[12]|28...|3D000)$/
+
+/** What the core may know of a failure of the database: it passes by itself, it needs room, or it is not ours. */
+export const toAppError = (error: unknown): unknown => {
+  const state = sqlState(error) ?? ''
+  if (state === '53100') return new AppError('storage_full', 'The storage is full', { cause: error, retryAfter: 60 })
+  if (!isLost(error) && !isConflict(error) && !PASSING.test(state)) return error
+  return new AppError('unavailable', 'The database is not available', { cause: error, retryAfter: 1 })
+}
+
+export const unavailable = (message: string) => new AppError('unavailable', message, { retryAfter: 1 })

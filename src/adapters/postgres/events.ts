@@ -1,0 +1,93 @@
+import type { EventReader, EventRepository, EventScope } from '../../application/ports/persistence.ts'
+import type { ItemEventName, JobEventName, LoggedEvent } from '../../domain/event.ts'
+import { type Connection, type Int8, int, type Parameter, type Transaction } from './connection.ts'
+
+interface Common {
+  position: Int8
+  data: string
+  created_at: Int8
+}
+
+type Row = Common &
+  ({ item_id: Int8; event: ItemEventName; actor_id: Int8; request_id: string } | { item_id: null; event: JobEventName })
+
+const fromRow = (row: Row): LoggedEvent => {
+  const cursor = int(row.position)
+  const createdAt = int(row.created_at)
+  const data = JSON.parse(row.data)
+  if (row.item_id === null) return { cursor, event: row.event, job: data, createdAt }
+  return { cursor, event: row.event, item: data, actorId: int(row.actor_id), requestId: row.request_id, createdAt }
+}
+
+const conditionOf = (scope: EventScope): { readonly sql: string; readonly values: readonly Parameter[] } => {
+  if (scope === 'all') return { sql: 'true', values: [] }
+  if (scope === 'items') return { sql: 'item_id IS NOT NULL', values: [] }
+  if (scope === 'jobs') return { sql: 'item_id IS NULL', values: [] }
+  if ('ownerId' in scope) return { sql: 'owner_id = $3', values: [scope.ownerId] }
+  return { sql: 'item_id = $3', values: [scope.itemId] }
+}
+
+/** What has its place in the log. */
+const createPlacedReader = (connection: Connection): EventReader => ({
+  async list({ scope, after, limit }) {
+    const { sql, values } = conditionOf(scope)
+    const rows = await connection.query<Row>(
+      `SELECT * FROM events WHERE position > $1 AND ${sql} ORDER BY position LIMIT $2`,
+      after,
+      limit,
+      ...values,
+    )
+    return rows.map(fromRow)
+  },
+  async bounds() {
+    const [row] = await connection.query<{ last: Int8; first: Int8 | null }>(
+      'SELECT position AS last, (SELECT min(position) FROM events) AS first FROM events_end',
+    )
+    const last = int(row?.last ?? '0')
+    return { last, removed: row?.first == null ? last : int(row.first) - 1 }
+  },
+})
+
+/** Gives all that is committed its place before it reads: nothing will ever appear below what it answers. */
+export const createEventReader = (connection: Connection): EventReader => {
+  const placed = createPlacedReader(connection)
+  const place = () => connection.query('SELECT place_events()')
+  return {
+    async list(query) {
+      await place()
+      return placed.list(query)
+    },
+    async bounds() {
+      await place()
+      return placed.bounds()
+    },
+  }
+}
+
+/** `onAppended` hears of each new event; what it hears is not committed yet. */
+export const createEventRepository = (connection: Transaction, onAppended: () => void): EventRepository => ({
+  ...createPlacedReader(connection),
+  async append(logged) {
+    const { event, createdAt } = logged
+    const insert = `INSERT INTO events (event, item_id, owner_id, data, actor_id, request_id, created_at)
+      VALUES ($1, $2, $3, $4, $5, $6, $7)`
+    if ('item' in logged) {
+      const { item, actorId, requestId } = logged
+      connection.send(insert, event, item.id, item.ownerId, JSON.stringify(item), actorId, requestId, createdAt)
+    } else connection.send(insert, event, null, null, JSON.stringify(logged.job), null, null, createdAt)
+    onAppended()
+  },
+  // From the beginning of the log without a gap, though times and places can differ by a moment.
+  async deleteBefore(instant, limit) {
+    const { count } = await connection.query(
+      `DELETE FROM events WHERE position <= (
+         SELECT max(position) FROM (
+           SELECT position, bool_and(created_at < $1) OVER (ORDER BY position) AS all_old FROM (
+             SELECT position, created_at FROM events WHERE position IS NOT NULL ORDER BY position LIMIT $2) beginning
+         ) judged WHERE all_old)`,
+      instant,
+      limit,
+    )
+    return count
+  },
+})

@@ -1,0 +1,53 @@
+import type { IdempotencyRepository } from '../../application/ports/persistence.ts'
+import { type Int8, int, type Transaction } from './connection.ts'
+
+interface Row {
+  user_id: Int8
+  route: string
+  key: string
+  fingerprint: Uint8Array
+  answer: string
+  created_at: Int8
+}
+
+export const createIdempotencyRepository = (connection: Transaction): IdempotencyRepository => ({
+  async find(userId, route, key) {
+    const [row] = await connection.query<Row>(
+      'SELECT * FROM idempotency WHERE user_id = $1 AND route = $2 AND key = $3',
+      userId,
+      route,
+      key,
+    )
+    if (row === undefined) return null
+    return {
+      userId: int(row.user_id),
+      route: row.route,
+      key: row.key,
+      fingerprint: new Uint8Array(row.fingerprint),
+      answer: JSON.parse(row.answer),
+      createdAt: int(row.created_at),
+    }
+  },
+  async put({ userId, route, key, fingerprint, answer, createdAt }) {
+    connection.send(
+      `INSERT INTO idempotency (user_id, route, key, fingerprint, answer, created_at) VALUES ($1, $2, $3, $4, $5, $6)
+       ON CONFLICT (user_id, route, key) DO UPDATE SET fingerprint = $4, answer = $5, created_at = $6`,
+      userId,
+      route,
+      key,
+      fingerprint,
+      JSON.stringify(answer),
+      createdAt,
+    )
+  },
+  async deleteOld(before, limit) {
+    const { count } = await connection.query(
+      `DELETE FROM idempotency USING (
+         SELECT user_id, route, key FROM idempotency WHERE created_at <= $1 LIMIT $2) old
+       WHERE idempotency.user_id = old.user_id AND idempotency.route = old.route AND idempotency.key = old.key`,
+      before,
+      limit,
+    )
+    return count
+  },
+})

@@ -1,0 +1,102 @@
+import type { ItemReader, ItemRepository } from '../../application/ports/persistence.ts'
+import type { Item } from '../../domain/item.ts'
+import { type Connection, type Int8, int, only, type Transaction } from './connection.ts'
+import { createPager, type Filter } from './pages.ts'
+import { queryOf, vectorOf } from './words.ts'
+
+interface Row {
+  id: Int8
+  owner_id: Int8
+  title: string
+  description: string | null
+  data: string
+  version: number
+  created_at: Int8
+  updated_at: Int8
+}
+
+/** All but the words, which are for finding. */
+const COLUMNS = 'id, owner_id, title, description, data, version, created_at, updated_at'
+
+const fromRow = (row: Row): Item => ({
+  id: int(row.id),
+  ownerId: int(row.owner_id),
+  title: row.title,
+  description: row.description,
+  data: JSON.parse(row.data),
+  version: row.version,
+  createdAt: int(row.created_at),
+  updatedAt: int(row.updated_at),
+})
+
+export const createItemReader = (connection: Connection): ItemReader => {
+  const page = createPager<Row>(connection, {
+    table: 'items',
+    select: COLUMNS,
+    columns: ['created_at', 'updated_at', 'title'],
+  })
+  return {
+    async findById(id) {
+      const [row] = await connection.query<Row>(`SELECT ${COLUMNS} FROM items WHERE id = $1`, id)
+      return row ? fromRow(row) : null
+    },
+    async list(query) {
+      const { ownerId, text, createdAfter, createdBefore } = query
+      const words = text === null ? null : queryOf(text, ownerId)
+      if (text !== null && words === null) return { items: [], total: 'page' in query.from ? 0 : null, next: null }
+      const filters: Filter[] = [
+        ...(ownerId === null ? [] : [{ sql: 'owner_id = ?', values: [ownerId] }]),
+        ...(words === null ? [] : [{ sql: 'words @@ ?::tsquery', values: [words] }]),
+        ...(createdAfter === null ? [] : [{ sql: 'created_at > ?', values: [createdAfter] }]),
+        ...(createdBefore === null ? [] : [{ sql: 'created_at < ?', values: [createdBefore] }]),
+      ]
+      return page(query, filters, fromRow)
+    },
+  }
+}
+
+export const createItemRepository = (connection: Transaction): ItemRepository => ({
+  ...createItemReader(connection),
+  async insert(item) {
+    const { ownerId, title, description, data, version, createdAt, updatedAt } = item
+    const inserted = await connection.query<{ id: Int8 }>(
+      `INSERT INTO items (owner_id, title, description, data, version, created_at, updated_at, words)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8::tsvector) RETURNING id`,
+      ownerId,
+      title,
+      description,
+      JSON.stringify(data),
+      version,
+      createdAt,
+      updatedAt,
+      vectorOf(item),
+    )
+    return { id: int(only(inserted).id), ...item }
+  },
+  async update(item) {
+    const { id, title, description, data, version, updatedAt } = item
+    const { count } = await connection.query(
+      `UPDATE items SET title = $1, description = $2, data = $3, version = $4, updated_at = $5, words = $6::tsvector
+       WHERE id = $7`,
+      title,
+      description,
+      JSON.stringify(data),
+      version,
+      updatedAt,
+      vectorOf(item),
+      id,
+    )
+    if (count !== 1) throw new Error('UPDATE met no row')
+  },
+  async delete(id) {
+    connection.send('DELETE FROM items WHERE id = $1', id)
+  },
+  async deleteOwned(ownerId, limit) {
+    const gone = await connection.query<Row>(
+      `DELETE FROM items WHERE id = ANY (ARRAY(SELECT id FROM items WHERE owner_id = $1 LIMIT $2)) RETURNING ${COLUMNS}`,
+      ownerId,
+      limit,
+    )
+    return gone.map(fromRow)
+  },
+})

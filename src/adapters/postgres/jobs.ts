@@ -1,0 +1,158 @@
+import type { JobReader, JobRepository } from '../../application/ports/persistence.ts'
+import { JOB_STATES, type Job, type JobState } from '../../domain/job.ts'
+import { type Connection, type Int8, int, type Transaction } from './connection.ts'
+import { createPager } from './pages.ts'
+
+interface Row {
+  id: Int8
+  kind: string
+  payload: string
+  state: JobState
+  attempts: number
+  run_at: Int8
+  last_error: string | null
+  created_at: Int8
+  updated_at: Int8
+}
+
+const fromRow = (row: Row): Job => ({
+  id: int(row.id),
+  kind: row.kind,
+  payload: JSON.parse(row.payload),
+  state: row.state,
+  attempts: row.attempts,
+  runAt: int(row.run_at),
+  lastError: row.last_error,
+  createdAt: int(row.created_at),
+  updatedAt: int(row.updated_at),
+})
+
+export const createJobReader = (connection: Connection): JobReader => {
+  const page = createPager<Row>(connection, { table: 'jobs', columns: ['created_at'] })
+  return {
+    async findById(id) {
+      const [row] = await connection.query<Row>('SELECT * FROM jobs WHERE id = $1', id)
+      return row ? fromRow(row) : null
+    },
+    async list({ state, ...request }) {
+      return page(request, state === null ? [] : [{ sql: 'state = ?', values: [state] }], fromRow)
+    },
+    async countByState(most) {
+      const rows = await connection.query<{ state: JobState; n: Int8 }>(
+        `SELECT state, (SELECT count(*) FROM (SELECT FROM jobs WHERE jobs.state = states.state LIMIT $1) AS found) AS n
+         FROM unnest($2::text[]) AS states (state)`,
+        most,
+        `{${JOB_STATES.join(',')}}`,
+      )
+      const counts: Record<JobState, number> = { queued: 0, running: 0, done: 0, dead: 0 }
+      for (const { state, n } of rows) counts[state] = int(n)
+      return counts
+    },
+    async hasDue(now) {
+      const { count } = await connection.query(
+        `(SELECT FROM jobs WHERE state = 'queued' AND run_at <= $1 LIMIT 1) UNION ALL
+         (SELECT FROM jobs WHERE state = 'running' AND lease_until <= $1 LIMIT 1)`,
+        now,
+      )
+      return count > 0
+    },
+  }
+}
+
+const HELD = "WHERE id = $1 AND state = 'running' AND attempts = $2"
+
+/** `onEnqueued` hears of each new or returned job; what it hears is not committed yet. */
+export const createJobRepository = (connection: Transaction, onEnqueued: () => void): JobRepository => ({
+  ...createJobReader(connection),
+  async enqueue({ kind, payload, now, runAt = now, key }) {
+    connection.send(
+      `INSERT INTO jobs (kind, payload, state, attempts, run_at, unique_key, created_at, updated_at)
+       VALUES ($1, $2, 'queued', 0, $3, $4, $5, $5) ON CONFLICT DO NOTHING`,
+      kind,
+      JSON.stringify(payload),
+      runAt,
+      key ?? null,
+      now,
+    )
+    onEnqueued()
+  },
+  // Several processes claim at once: each passes over the rows that another is about to take.
+  async claim({ now, leaseUntil, limit }) {
+    connection.send(
+      `WITH lost AS MATERIALIZED (
+         SELECT id FROM jobs WHERE state = 'running' AND lease_until <= $1 FOR UPDATE SKIP LOCKED)
+       UPDATE jobs SET state = 'queued', lease_until = NULL FROM lost WHERE jobs.id = lost.id`,
+      now,
+    )
+    const claimed = await connection.query<Row>(
+      `WITH due AS MATERIALIZED (
+         SELECT id FROM jobs WHERE state = 'queued' AND run_at <= $1 ORDER BY run_at, id LIMIT $3
+         FOR UPDATE SKIP LOCKED)
+       UPDATE jobs SET state = 'running', attempts = attempts + 1, lease_until = $2, updated_at = $1
+       FROM due WHERE jobs.id = due.id RETURNING jobs.*`,
+      now,
+      leaseUntil,
+      limit,
+    )
+    return claimed.map(fromRow).sort((one, other) => one.runAt - other.runAt || one.id - other.id)
+  },
+  async renew({ id, attempts }, leaseUntil) {
+    const { count } = await connection.query(`UPDATE jobs SET lease_until = $3 ${HELD}`, id, attempts, leaseUntil)
+    return count > 0
+  },
+  async complete({ id, attempts }, now) {
+    const { count } = await connection.query(
+      `UPDATE jobs SET state = 'done', lease_until = NULL, last_error = NULL, updated_at = $3 ${HELD}`,
+      id,
+      attempts,
+      now,
+    )
+    return count > 0
+  },
+  async fail({ id, attempts }, { now, error, runAt }) {
+    const { count } = await connection.query(
+      `UPDATE jobs SET state = CASE WHEN $3::bigint IS NULL THEN 'dead' ELSE 'queued' END,
+         run_at = coalesce($3::bigint, run_at), lease_until = NULL, last_error = $4, updated_at = $5 ${HELD}`,
+      id,
+      attempts,
+      runAt,
+      error,
+      now,
+    )
+    return count > 0
+  },
+  async release({ id, attempts }, now) {
+    connection.send(
+      `UPDATE jobs SET state = 'queued', attempts = attempts - 1, lease_until = NULL, updated_at = $3 ${HELD}`,
+      id,
+      attempts,
+      now,
+    )
+  },
+  async retry(id, now) {
+    onEnqueued()
+    const { count } = await connection.query(
+      `UPDATE jobs SET state = 'queued', attempts = 0, run_at = $2, updated_at = $2
+       WHERE id = $1 AND state IN ('queued', 'dead') AND NOT EXISTS (
+         SELECT FROM jobs other
+         WHERE other.unique_key = jobs.unique_key AND other.state IN ('queued', 'running') AND other.id <> jobs.id)`,
+      id,
+      now,
+    )
+    return count > 0
+  },
+  async delete(id) {
+    const { count } = await connection.query("DELETE FROM jobs WHERE id = $1 AND state <> 'running'", id)
+    return count > 0
+  },
+  async deleteEnded(state, before, limit) {
+    const { count } = await connection.query(
+      `DELETE FROM jobs WHERE id = ANY (ARRAY(
+         SELECT id FROM jobs WHERE state IN ('done', 'dead') AND state = $1 AND updated_at < $2 LIMIT $3))`,
+      state,
+      before,
+      limit,
+    )
+    return count
+  },
+})

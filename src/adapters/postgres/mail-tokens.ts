@@ -1,0 +1,71 @@
+import type { MailTokenReader, MailTokenRepository } from '../../application/ports/persistence.ts'
+import type { MailToken, MailTokenPurpose } from '../../domain/mail-token.ts'
+import { type Connection, type Int8, int, type Transaction } from './connection.ts'
+
+interface Row {
+  user_id: Int8
+  purpose: MailTokenPurpose
+  email: string
+  nonce: string
+  hash: Uint8Array
+  expires_at: Int8
+}
+
+const fromRow = (row: Row | undefined): MailToken | null =>
+  row === undefined
+    ? null
+    : {
+        userId: int(row.user_id),
+        purpose: row.purpose,
+        email: row.email,
+        nonce: row.nonce,
+        hash: new Uint8Array(row.hash),
+        expiresAt: int(row.expires_at),
+      }
+
+export const createMailTokenReader = (connection: Connection): MailTokenReader => ({
+  async findByHash(hash) {
+    const [row] = await connection.query<Row>('SELECT * FROM mail_tokens WHERE hash = $1', hash)
+    return fromRow(row)
+  },
+  async findByNonce(nonce) {
+    const [row] = await connection.query<Row>('SELECT * FROM mail_tokens WHERE nonce = $1', nonce)
+    return fromRow(row)
+  },
+  async findByUser(userId, purpose) {
+    const [row] = await connection.query<Row>(
+      'SELECT * FROM mail_tokens WHERE user_id = $1 AND purpose = $2',
+      userId,
+      purpose,
+    )
+    return fromRow(row)
+  },
+})
+
+export const createMailTokenRepository = (connection: Transaction): MailTokenRepository => ({
+  ...createMailTokenReader(connection),
+  async put({ userId, purpose, email, nonce, hash, expiresAt }) {
+    connection.send(
+      `INSERT INTO mail_tokens (user_id, purpose, email, nonce, hash, expires_at) VALUES ($1, $2, $3, $4, $5, $6)
+       ON CONFLICT (user_id, purpose) DO UPDATE SET email = $3, nonce = $4, hash = $5, expires_at = $6`,
+      userId,
+      purpose,
+      email,
+      nonce,
+      hash,
+      expiresAt,
+    )
+  },
+  async delete(userId, purpose) {
+    if (purpose === undefined) connection.send('DELETE FROM mail_tokens WHERE user_id = $1', userId)
+    else connection.send('DELETE FROM mail_tokens WHERE user_id = $1 AND purpose = $2', userId, purpose)
+  },
+  async deleteExpired(now, limit) {
+    const { count } = await connection.query(
+      'DELETE FROM mail_tokens WHERE hash = ANY (ARRAY(SELECT hash FROM mail_tokens WHERE expires_at <= $1 LIMIT $2))',
+      now,
+      limit,
+    )
+    return count
+  },
+})

@@ -1,0 +1,99 @@
+import accounts from './migrations/0001_accounts.sql' with { type: 'text' }
+import jobsAndMail from './migrations/0002_jobs_and_mail.sql' with { type: 'text' }
+import items from './migrations/0003_items.sql' with { type: 'text' }
+import files from './migrations/0004_files.sql' with { type: 'text' }
+import events from './migrations/0005_events.sql' with { type: 'text' }
+import { createPool, type Link } from './pool.ts'
+
+export interface Migration {
+  readonly name: string
+  readonly sql: string
+}
+
+/**
+ * In the order they are applied. An applied one never changes: its checksum is recorded. A new one leaves the database
+ * usable by the program before it, since servers of both run side by side during an upgrade.
+ */
+export const MIGRATIONS: readonly Migration[] = [
+  { name: '0001_accounts', sql: accounts },
+  { name: '0002_jobs_and_mail', sql: jobsAndMail },
+  { name: '0003_items', sql: items },
+  { name: '0004_files', sql: files },
+  { name: '0005_events', sql: events },
+]
+
+/** The history of the database was tampered with. */
+export class MigrationError extends Error {}
+
+/** One for all that migrate this database; the number is arbitrary. */
+const LOCK = 0x5ce9
+
+const checksum = (sql: string) => new Bun.CryptoHasher('sha256').update(sql).digest('hex')
+
+const pendingOn = async (link: Link, migrations: readonly Migration[]): Promise<readonly Migration[]> => {
+  const [table] = await link.send<{ known: boolean }>("SELECT to_regclass('migrations') IS NOT NULL AS known", [])
+  if (table?.known !== true) return migrations
+  const rows = await link.send<{ name: string; checksum: string }>('SELECT name, checksum FROM migrations', [])
+  const history = new Map(rows.map((row) => [row.name, row.checksum]))
+  for (const { name, sql } of migrations) {
+    const sum = history.get(name)
+    if (sum !== undefined && sum !== checksum(sql)) {
+      throw new MigrationError(`migration ${name} is not the one this database was made with`)
+    }
+  }
+  return migrations.filter(({ name }) => !history.has(name))
+}
+
+/** Applies the next pending migration in a transaction of its own and answers its name; null when there is none. */
+const applyNext = async (link: Link, migrations: readonly Migration[]): Promise<string | null> => {
+  await link.send('BEGIN', [])
+  try {
+    // Two processes that start at once take turns, and look again when their turn has come.
+    await link.send(`SELECT pg_advisory_xact_lock(${LOCK})`, [])
+    await link.send(
+      'CREATE TABLE IF NOT EXISTS migrations (name text PRIMARY KEY, checksum text NOT NULL, applied_at timestamptz NOT NULL)',
+      [],
+    )
+    const [next] = await pendingOn(link, migrations)
+    if (next !== undefined) {
+      await link.send(next.sql, [])
+      await link.send('INSERT INTO migrations VALUES ($1, $2, now())', [next.name, checksum(next.sql)])
+    }
+    await link.send('COMMIT', [])
+    return next?.name ?? null
+  } catch (error) {
+    await link.send('ROLLBACK', []).catch(() => link.close())
+    throw error
+  }
+}
+
+const withLink = async <T>(url: string, work: (link: Link) => Promise<T>): Promise<T> => {
+  const pool = createPool({ url, size: 1, patience: 10_000 })
+  try {
+    return await pool.exclusively(work)
+  } catch (error) {
+    const { host, pathname } = new URL(url)
+    const reason = error instanceof Error ? error.message : String(error)
+    throw error instanceof MigrationError ? error : new Error(`${host}${pathname}: ${reason}`, { cause: error })
+  } finally {
+    await pool.close(0)
+  }
+}
+
+/**
+ * The migrations this database still needs. One that the program does not know is no fault: a newer program has run.
+ * @throws {MigrationError} when it has one that was changed since.
+ */
+export const pendingMigrations = (url: string, migrations = MIGRATIONS): Promise<readonly Migration[]> =>
+  withLink(url, (link) => pendingOn(link, migrations))
+
+/** Brings the database up to date, one transaction a migration, and returns the names of what was applied. */
+export const migrate = (url: string, migrations = MIGRATIONS): Promise<readonly string[]> =>
+  withLink(url, async (link) => {
+    const applied: string[] = []
+    if ((await pendingOn(link, migrations)).length === 0) return applied
+    for (let name = await applyNext(link, migrations); name !== null; name = await applyNext(link, migrations)) {
+      applied.push(name)
+    }
+    return applied
+  })

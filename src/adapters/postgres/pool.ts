@@ -1,0 +1,193 @@
+import { type ReservedSQL, SQL } from 'bun'
+import type { Answer, Connection, Parameter } from './connection.ts'
+import { isLost, unavailable } from './errors.ts'
+
+export interface PoolOptions {
+  /** `postgres://…`; with `?prepare=false` no statement is named, as PgBouncer in transaction mode needs it. */
+  readonly url: string
+  /** Connections at most. */
+  readonly size: number
+  /** Milliseconds to wait for a free connection, or for the server to take a new one. */
+  readonly patience?: number
+}
+
+/** One connection for as long as it lives: what is sent after its loss is refused, never sent on another. */
+export interface Link {
+  send<Row>(sql: string, parameters: readonly Parameter[]): Promise<Answer<Row> & { readonly command: string | null }>
+  /** Names the one who is told when the connection is lost; null for nobody. */
+  watch(listener: ((error: unknown) => void) | null): void
+  close(): void
+}
+
+export interface Pool extends Connection {
+  /** Runs `work` with a connection that nobody else sends on meanwhile. Rejects with `unavailable` when none is free. */
+  exclusively<T>(work: (link: Link) => Promise<T>): Promise<T>
+  /** Refuses what comes, waits up to `timeout` milliseconds for what runs, then closes every connection. */
+  close(timeout: number): Promise<void>
+}
+
+interface Lane {
+  link: Link | null
+  opening: Promise<Link> | null
+  /** Statements under way that share it. */
+  sharing: number
+  taken: boolean
+}
+
+/** So many statements follow each other on one connection before others wait. */
+const DEPTH = 64
+
+const parse = (text: string) => {
+  const url = new URL(text)
+  const prepare = url.searchParams.get('prepare') !== 'false'
+  url.searchParams.delete('prepare')
+  return { url: url.href, prepare }
+}
+
+/** Opens one connection. */
+const connect = async (text: string, patience: number, onLost: (link: Link) => void): Promise<Link> => {
+  let watcher: ((error: unknown) => void) | null = null
+  let link: Link | null = null
+  const { url, prepare } = parse(text)
+  const sql = new SQL(url, {
+    max: 1,
+    prepare,
+    idleTimeout: 0,
+    maxLifetime: 0,
+    connectionTimeout: Math.max(1, Math.ceil(patience / 1_000)),
+    onclose(error) {
+      if (link !== null) onLost(link)
+      watcher?.(error ?? unavailable('The connection was closed'))
+    },
+  })
+  // An unreserved connection would be replaced in silence, in the middle of a transaction.
+  let reserved: ReservedSQL
+  try {
+    reserved = await sql.reserve()
+  } catch (error) {
+    void sql.close({ timeout: 0 })
+    throw error
+  }
+  link = {
+    send: (statement, parameters) => reserved.unsafe(statement, [...parameters]),
+    watch(listener) {
+      watcher = listener
+    },
+    close() {
+      if (link !== null) onLost(link)
+      void sql.close({ timeout: 0 })
+    },
+  }
+  return link
+}
+
+/**
+ * Connections of which each carries either one transaction or any number of single statements, one after the other
+ * without waiting for answers between them. Where there are two or more, one is always left for single statements.
+ */
+export const createPool = ({ url, size, patience = 5_000 }: PoolOptions): Pool => {
+  const lanes: Lane[] = Array.from({ length: size }, () => ({ link: null, opening: null, sharing: 0, taken: false }))
+  const mostTaken = Math.max(1, size - 1)
+  let taken = 0
+  let closing: (() => void) | null = null
+  const waiting = { shared: new Set<(lane: Lane) => void>(), exclusive: new Set<(lane: Lane) => void>() }
+
+  /** The idlest one that may be used so; one that is open before one that is not. */
+  const pick = (exclusive: boolean): Lane | null => {
+    if (exclusive && taken >= mostTaken) return null
+    let best: Lane | null = null
+    let least = Number.POSITIVE_INFINITY
+    for (const lane of lanes) {
+      const load = lane.sharing * 2 + (lane.link === null ? 1 : 0)
+      if (lane.taken || lane.sharing >= DEPTH || load >= least) continue
+      best = lane
+      least = load
+    }
+    return best
+  }
+
+  const enter = (lane: Lane, exclusive: boolean): Lane => {
+    if (exclusive) {
+      lane.taken = true
+      taken++
+    } else lane.sharing++
+    return lane
+  }
+
+  const wait = (exclusive: boolean): Promise<Lane> => {
+    const queue = exclusive ? waiting.exclusive : waiting.shared
+    return new Promise((resolve, reject) => {
+      const admitted = (lane: Lane) => {
+        clearTimeout(timer)
+        resolve(lane)
+      }
+      const timer = setTimeout(() => {
+        queue.delete(admitted)
+        reject(unavailable('The database is busy'))
+      }, patience)
+      queue.add(admitted)
+    })
+  }
+
+  const admit = (exclusive: boolean) => {
+    const queue = exclusive ? waiting.exclusive : waiting.shared
+    for (const admitted of queue) {
+      const lane = pick(exclusive)
+      if (lane === null) return
+      queue.delete(admitted)
+      admitted(enter(lane, exclusive))
+    }
+  }
+
+  const leave = (lane: Lane, exclusive: boolean) => {
+    if (exclusive) {
+      lane.taken = false
+      taken--
+    } else lane.sharing--
+    if (waiting.exclusive.size > 0) admit(true)
+    if (waiting.shared.size > 0) admit(false)
+    if (closing !== null && taken === 0 && lanes.every(({ sharing }) => sharing === 0)) closing()
+  }
+
+  const open = async (lane: Lane): Promise<Link> => {
+    lane.opening ??= connect(url, patience, (lost) => {
+      if (lane.link === lost) lane.link = null
+    }).finally(() => {
+      lane.opening = null
+    })
+    const link = await lane.opening
+    lane.link = link
+    return link
+  }
+
+  const using = async <T>(exclusive: boolean, work: (link: Link) => Promise<T>): Promise<T> => {
+    if (closing !== null) throw unavailable('The server is stopping')
+    const free = pick(exclusive)
+    const lane = free === null ? await wait(exclusive) : enter(free, exclusive)
+    try {
+      const link = lane.link ?? (await open(lane))
+      try {
+        return await work(link)
+      } catch (error) {
+        if (isLost(error)) link.close()
+        throw error
+      }
+    } finally {
+      leave(lane, exclusive)
+    }
+  }
+
+  return {
+    query: (sql, ...parameters) => using(false, (link) => link.send(sql, parameters)),
+    exclusively: (work) => using(true, work),
+    async close(timeout) {
+      const idle = taken === 0 && lanes.every(({ sharing }) => sharing === 0)
+      const { promise, resolve } = Promise.withResolvers<void>()
+      closing = resolve
+      const timer = Number.isFinite(timeout) ? setTimeout(resolve, timeout) : null
+      if (!idle) await promise
+      if (timer !== null) clearTimeout(timer)
+      for (const { link } of lanes) link?.close()
+    },
+  }
+}

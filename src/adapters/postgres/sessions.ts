@@ -1,0 +1,132 @@
+import type { RefreshTokenRepository, SessionReader, SessionRepository } from '../../application/ports/persistence.ts'
+import type { Session } from '../../domain/session.ts'
+import type { Role } from '../../domain/user.ts'
+import { type Connection, type Int8, int, intOrNull, only, type Transaction } from './connection.ts'
+import { createPager } from './pages.ts'
+
+interface Row {
+  id: Int8
+  user_id: Int8
+  device: string
+  address: string
+  created_at: Int8
+  last_used_at: Int8
+  expires_at: Int8
+}
+
+const fromRow = (row: Row): Session => ({
+  id: int(row.id),
+  userId: int(row.user_id),
+  device: row.device,
+  address: row.address,
+  createdAt: int(row.created_at),
+  lastUsedAt: int(row.last_used_at),
+  expiresAt: int(row.expires_at),
+})
+
+export const createSessionReader = (connection: Connection): SessionReader => {
+  const page = createPager<Row>(connection, { table: 'sessions', columns: ['created_at'] })
+  return {
+    async findById(id) {
+      const [row] = await connection.query<Row>('SELECT * FROM sessions WHERE id = $1', id)
+      return row ? fromRow(row) : null
+    },
+    async standing(ids, now) {
+      const rows = await connection.query<{ session_id: Int8; user_id: Int8; role: Role }>(
+        `SELECT sessions.id AS session_id, users.id AS user_id, users.role
+         FROM sessions JOIN users ON users.id = sessions.user_id
+         WHERE sessions.id = ANY ($1::bigint[]) AND sessions.expires_at > $2 AND users.is_active`,
+        `{${ids.join(',')}}`,
+        now,
+      )
+      return rows.map((row) => ({ sessionId: int(row.session_id), userId: int(row.user_id), role: row.role }))
+    },
+    async list({ userId, aliveAt, ...request }) {
+      const filters = [
+        { sql: 'user_id = ?', values: [userId] },
+        { sql: 'expires_at > ?', values: [aliveAt] },
+      ]
+      return page(request, filters, fromRow)
+    },
+  }
+}
+
+export const createSessionRepository = (connection: Transaction): SessionRepository => ({
+  ...createSessionReader(connection),
+  async insert({ userId, device, address, createdAt, lastUsedAt, expiresAt }) {
+    const inserted = await connection.query<Row>(
+      `INSERT INTO sessions (user_id, device, address, created_at, last_used_at, expires_at)
+       VALUES ($1, $2, $3, $4, $5, $6) RETURNING *`,
+      userId,
+      device,
+      address,
+      createdAt,
+      lastUsedAt,
+      expiresAt,
+    )
+    return fromRow(only(inserted))
+  },
+  async touch({ id, lastUsedAt, expiresAt, address }) {
+    connection.send(
+      'UPDATE sessions SET last_used_at = $1, expires_at = $2, address = $3 WHERE id = $4',
+      lastUsedAt,
+      expiresAt,
+      address,
+      id,
+    )
+  },
+  async delete(id) {
+    const { count } = await connection.query('DELETE FROM sessions WHERE id = $1', id)
+    return count > 0
+  },
+  async deleteAll(userId, exceptId) {
+    connection.send('DELETE FROM sessions WHERE user_id = $1 AND id IS DISTINCT FROM $2::bigint', userId, exceptId)
+  },
+  async deleteExpired(now, limit) {
+    const { count } = await connection.query(
+      'DELETE FROM sessions WHERE id = ANY (ARRAY(SELECT id FROM sessions WHERE expires_at <= $1 LIMIT $2))',
+      now,
+      limit,
+    )
+    return count
+  },
+})
+
+interface TokenRow {
+  hash: Uint8Array
+  session_id: Int8
+  created_at: Int8
+  spent_at: Int8 | null
+}
+
+export const createRefreshTokenRepository = (connection: Transaction): RefreshTokenRepository => ({
+  async find(hash) {
+    const [row] = await connection.query<TokenRow>('SELECT * FROM refresh_tokens WHERE hash = $1', hash)
+    if (row === undefined) return null
+    return {
+      hash: new Uint8Array(row.hash),
+      sessionId: int(row.session_id),
+      createdAt: int(row.created_at),
+      spentAt: intOrNull(row.spent_at),
+    }
+  },
+  async insert({ hash, sessionId, createdAt }) {
+    connection.send(
+      'INSERT INTO refresh_tokens (hash, session_id, created_at) VALUES ($1, $2, $3)',
+      hash,
+      sessionId,
+      createdAt,
+    )
+  },
+  async spend(hash, now) {
+    connection.send('UPDATE refresh_tokens SET spent_at = $1 WHERE hash = $2', now, hash)
+  },
+  async deleteSpent(instant, limit) {
+    const { count } = await connection.query(
+      'DELETE FROM refresh_tokens WHERE hash = ANY (ARRAY(SELECT hash FROM refresh_tokens WHERE spent_at < $1 LIMIT $2))',
+      instant,
+      limit,
+    )
+    return count
+  },
+})

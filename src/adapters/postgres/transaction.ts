@@ -1,0 +1,80 @@
+import type { Parameter, Transaction } from './connection.ts'
+import { isConflict, isLost } from './errors.ts'
+import type { Link } from './pool.ts'
+
+/**
+ * A scan of a whole small table would lock all of it against all other writers, hence none. Whoever stops in the middle
+ * holds others up for so long and no longer. Set here and not for the connection, which a proxy may share out.
+ */
+const BEGIN = `BEGIN ISOLATION LEVEL SERIALIZABLE; SET LOCAL enable_seqscan = off; SET LOCAL jit = off;
+  SET LOCAL lock_timeout = '5s'; SET LOCAL idle_in_transaction_session_timeout = '15s'`
+
+/** A failure after which nothing of the transaction is in the database, and the whole of it may run again. */
+export class Repeatable extends Error {
+  /** Another transaction was in the way; else the connection was lost. */
+  readonly isConflict: boolean
+
+  constructor(cause: unknown) {
+    super('the transaction was rolled back and may run again', { cause })
+    this.isConflict = isConflict(cause)
+  }
+}
+
+/** Runs `work` in one transaction. Throws {@link Repeatable} for what may be tried again. */
+export const transact = async <T>(link: Link, work: (transaction: Transaction) => Promise<T>): Promise<T> => {
+  const unanswered: Promise<unknown>[] = []
+  let over = false
+  let lost = false
+  let failed = false
+  let failure: unknown = null
+  const run = async <Row>(sql: string, parameters: readonly Parameter[]) => {
+    if (over) throw new Error('a statement came after the end of its transaction')
+    try {
+      return await link.send<Row>(sql, parameters)
+    } catch (error) {
+      // What follows a failed statement fails because of it; the first failure is the one to tell.
+      if (!failed) failure = error
+      failed = true
+      throw failure
+    }
+  }
+  const transaction: Transaction = {
+    query: (sql, ...parameters) => run(sql, parameters),
+    send(sql, ...parameters) {
+      const answer = run(sql, parameters)
+      answer.catch(() => {})
+      unanswered.push(answer)
+    },
+  }
+  const done = (): Promise<T> =>
+    new Promise<T>((resolve, reject) => {
+      link.watch((error) => {
+        lost = true
+        reject(error)
+      })
+      work(transaction).then(resolve, reject)
+    }).finally(() => link.watch(null))
+
+  // Nothing waits for the answer to BEGIN: the first statement follows at once.
+  transaction.send(BEGIN)
+  try {
+    const value = await done()
+    over = true
+    const [end] = await Promise.allSettled([link.send('COMMIT', []), ...unanswered])
+    if (end.status === 'rejected') {
+      // Lost with the answer to COMMIT on its way: nobody knows what became of it.
+      throw isConflict(end.reason) ? new Repeatable(end.reason) : end.reason
+    }
+    if (!failed && end.value.command === 'COMMIT') return value
+    throw isConflict(failure) ? new Repeatable(failure) : failure
+  } catch (error) {
+    if (over) throw error
+    over = true
+    if (lost || isLost(failure)) {
+      link.close()
+      throw new Repeatable(failed ? failure : error)
+    }
+    await link.send('ROLLBACK', []).catch(() => link.close())
+    throw isConflict(failure) ? new Repeatable(failure) : error
+  }
+}

@@ -1,0 +1,112 @@
+import type { UserReader, UserRepository } from '../../application/ports/persistence.ts'
+import { AppError } from '../../domain/errors.ts'
+import type { Role, User } from '../../domain/user.ts'
+import { escapeLike } from '../sql/like.ts'
+import { type Connection, type Int8, int, only, type Transaction } from './connection.ts'
+import { sqlState } from './errors.ts'
+import { createPager } from './pages.ts'
+
+interface Row {
+  id: Int8
+  email: string
+  name: string
+  role: Role
+  is_active: boolean
+  email_verified: boolean
+  password_hash: string
+  created_at: Int8
+  updated_at: Int8
+}
+
+const fromRow = (row: Row): User => ({
+  id: int(row.id),
+  email: row.email,
+  name: row.name,
+  role: row.role,
+  isActive: row.is_active,
+  emailVerified: row.email_verified,
+  passwordHash: row.password_hash,
+  createdAt: int(row.created_at),
+  updatedAt: int(row.updated_at),
+})
+
+const toValues = (user: Omit<User, 'id'>) =>
+  [
+    user.email,
+    user.name,
+    user.role,
+    user.isActive,
+    user.emailVerified,
+    user.passwordHash,
+    user.createdAt,
+    user.updatedAt,
+  ] as const
+
+const orEmailTaken = (error: unknown): unknown =>
+  sqlState(error) === '23505' ? new AppError('email_taken', 'Email already registered', { cause: error }) : error
+
+export const createUserReader = (connection: Connection): UserReader => {
+  const page = createPager<Row>(connection, {
+    table: 'users',
+    columns: ['created_at', 'updated_at', 'email', 'name'],
+  })
+  return {
+    async findById(id) {
+      const [row] = await connection.query<Row>('SELECT * FROM users WHERE id = $1', id)
+      return row ? fromRow(row) : null
+    },
+    async findByEmail(email) {
+      // Whatever someone types into a form is looked up; NUL is in no text of Postgres.
+      if (email.includes('\0')) return null
+      const [row] = await connection.query<Row>('SELECT * FROM users WHERE email = $1', email)
+      return row ? fromRow(row) : null
+    },
+    async list({ contains, ...request }) {
+      const pattern = contains === null ? '' : `%${escapeLike(contains)}%`
+      const filters =
+        contains === null
+          ? []
+          : [{ sql: "(email ILIKE ? ESCAPE '\\' OR name ILIKE ? ESCAPE '\\')", values: [pattern, pattern] }]
+      return page(request, filters, fromRow)
+    },
+    async countActiveAdmins() {
+      const [row] = await connection.query<{ n: Int8 }>(
+        "SELECT count(*) AS n FROM users WHERE role = 'admin' AND is_active",
+      )
+      return int(row?.n ?? '0')
+    },
+  }
+}
+
+export const createUserRepository = (connection: Transaction): UserRepository => ({
+  ...createUserReader(connection),
+  async insert(user) {
+    try {
+      const inserted = await connection.query<Row>(
+        `INSERT INTO users (email, name, role, is_active, email_verified, password_hash, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING *`,
+        ...toValues(user),
+      )
+      return fromRow(only(inserted))
+    } catch (error) {
+      throw orEmailTaken(error)
+    }
+  },
+  async update(user) {
+    try {
+      const { count } = await connection.query(
+        `UPDATE users SET email = $1, name = $2, role = $3, is_active = $4, email_verified = $5, password_hash = $6,
+           created_at = $7, updated_at = $8 WHERE id = $9`,
+        ...toValues(user),
+        user.id,
+      )
+      if (count !== 1) throw new Error('UPDATE met no row')
+    } catch (error) {
+      throw orEmailTaken(error)
+    }
+  },
+  async delete(id) {
+    const { count } = await connection.query('DELETE FROM users WHERE id = $1', id)
+    return count > 0
+  },
+})
