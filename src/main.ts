@@ -23,6 +23,7 @@ import { createMemoryAccessNotices } from './adapters/memory/access-notices.ts'
 import { createMemoryRateLimiter } from './adapters/memory/rate-limiter.ts'
 import { createFileMailer } from './adapters/nodemailer/file-mailer.ts'
 import { createSmtpMailer } from './adapters/nodemailer/smtp-mailer.ts'
+import { createS3BlobStore } from './adapters/s3/blob-store.ts'
 import { openWriter } from './adapters/sqlite/database.ts'
 import { lockInstance } from './adapters/sqlite/instance-lock.ts'
 import { migrate, pendingMigrations } from './adapters/sqlite/migrate.ts'
@@ -108,6 +109,17 @@ const openMailer = (settings: Settings, log: Log): OpenMailer => {
   return createSmtpMailer({ url: SMTP_URL, from: MAIL_FROM })
 }
 
+/** The place of uploaded files. Rejects when it cannot be used. */
+const openBlobs = async (settings: Settings, log: Log) => {
+  const { FILES_URL, AWS_ACCESS_KEY_ID = '', AWS_SECRET_ACCESS_KEY = '', AWS_SESSION_TOKEN } = settings
+  const token = AWS_SESSION_TOKEN === undefined ? {} : { sessionToken: AWS_SESSION_TOKEN }
+  const keys = { accessKeyId: AWS_ACCESS_KEY_ID, secretAccessKey: AWS_SECRET_ACCESS_KEY, ...token }
+  const blobs =
+    typeof FILES_URL === 'string' ? createFsBlobStore(FILES_URL) : createS3BlobStore({ place: FILES_URL, keys, log })
+  await blobs.prepare()
+  return blobs
+}
+
 const apiOptions = (settings: Settings) => ({
   rateLimit: settings.RATE_LIMIT,
   rateLimitAuth: settings.RATE_LIMIT_AUTH,
@@ -161,8 +173,7 @@ export const start = async ({ settings, log, ...overrides }: StartOptions): Prom
       onEvents: () => feed?.wake(),
     })
     opened.push(store.close)
-    const blobs = createFsBlobStore(settings.FILES_URL)
-    await blobs.prepare()
+    const blobs = await openBlobs(settings, log)
     const foundation = { clock: overrides.clock, passwords: overrides.passwords }
     const useCases = compose({ settings, unitOfWork: store, ...foundation })
     const { clock, opaqueTokens, secret } = useCases

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { type StaticDecode, type StringOptions, type TString, type TTransform, Type } from '@sinclair/typebox'
 import { parseDuration, parseRate, parseSize } from '../../domain/measures.ts'
+import { parseS3Place, type S3Place } from './s3-place.ts'
 
 interface Option extends StringOptions {
   /** What is accepted, for the message about a wrong value. */
@@ -58,8 +59,9 @@ const sqlitePath = (text: string): string | null => {
   return path === undefined || path.startsWith(':memory:') ? null : resolve(path)
 }
 
-const filesPath = (text: string): string | null => {
-  if (text.startsWith('s3:')) return notYet('S3')
+/** A folder, or a place on S3. */
+const filesPlace = (text: string): string | S3Place | null => {
+  if (text.startsWith('s3:')) return parseS3Place(text)
   const path = /^file:(?:\/\/)?(.+)$/.exec(text)?.[1]
   return path === undefined ? null : resolve(path)
 }
@@ -82,6 +84,8 @@ const contentTypes = (text: string): '*/*' | readonly string[] | null => {
   return list.every((type) => /^[\w.+-]+\/[\w.+-]+$/.test(type)) ? list : null
 }
 
+const visibleText = (text: string) => (/^[\x21-\x7e]+$/.test(text) ? text : null)
+
 const secretText = (minimumBytes: number) => (text: string) => (Buffer.byteLength(text) >= minimumBytes ? text : null)
 
 /** Every setting, by its environment variable. Absent optional ones have a default that depends on others, or none. */
@@ -94,7 +98,11 @@ export const SettingsSchema = Type.Object({
   DATABASE_URL: optional({ accepts: 'sqlite:PATH or postgres://…', secret: 'url' }, sqlitePath),
   DATABASE_POOL_SIZE: integer(1, 1_000, 10),
   REDIS_URL: optional({ accepts: 'redis://…', secret: 'url' }, (): string => notYet('Redis')),
-  FILES_URL: optional({ accepts: 'file:PATH or s3://BUCKET?endpoint=…&region=…', secret: 'url' }, filesPath),
+  FILES_URL: optional({ accepts: 'file:PATH or s3://BUCKET?endpoint=…&region=…', secret: 'url' }, filesPlace),
+  AWS_ACCESS_KEY_ID: optional({ accepts: 'visible ASCII characters', secret: true }, visibleText),
+  AWS_SECRET_ACCESS_KEY: optional({ accepts: 'visible ASCII characters', secret: true }, visibleText),
+  AWS_SESSION_TOKEN: optional({ accepts: 'visible ASCII characters', secret: true }, visibleText),
+  AWS_REGION: optional({ accepts: 'a region such as eu-central-1' }, (text) => (/^[\w-]+$/.test(text) ? text : null)),
   PUBLIC_URL: optional({ accepts: 'an http or https URL without query' }, publicUrl),
   JWT_SECRET: optional({ accepts: 'at least 32 bytes', secret: true }, secretText(32)),
   ACCESS_TOKEN_TTL: duration('15m'),
@@ -118,9 +126,7 @@ export const SettingsSchema = Type.Object({
   RATE_LIMIT_AUTH: rate('20/1m'),
   TRUST_PROXY: integer(0, 100, 0),
   EVENT_RETENTION: duration('7d'),
-  METRICS_TOKEN: optional({ accepts: 'visible ASCII characters', secret: true }, (text) =>
-    /^[\x21-\x7e]+$/.test(text) ? text : null,
-  ),
+  METRICS_TOKEN: optional({ accepts: 'visible ASCII characters', secret: true }, visibleText),
   SHUTDOWN_TIMEOUT: duration('10s'),
   LOG_LEVEL: choice(['debug', 'info', 'warn', 'error'], 'info'),
   LOG_FORMAT: optional({ accepts: 'pretty or json' }, (text) => (text === 'pretty' || text === 'json' ? text : null)),

@@ -1,0 +1,40 @@
+import { createS3BlobStore, type S3BlobStore } from '../../src/adapters/s3/blob-store.ts'
+import { createS3Client, type S3Client, type S3Keys, type S3Place } from '../../src/adapters/s3/client.ts'
+import { recordingLog, settingsOf } from './skep.ts'
+
+const { SKEP_TEST_S3_URL = '', AWS_ACCESS_KEY_ID = '', AWS_SECRET_ACCESS_KEY = '' } = process.env
+
+/** Whether there is an S3 server to test with: `scripts/test-s3.sh` starts one. */
+export const HAS_S3 = SKEP_TEST_S3_URL !== ''
+
+/** What a test that needs one adds to its name. */
+export const S3_NEEDED = HAS_S3 ? '' : ' (skipped: SKEP_TEST_S3_URL is not set)'
+
+/** Settings for a place of its own in the bucket of the tests, through `endpoint` if it is given. */
+export const s3Settings = (endpoint?: string): Record<string, string> => {
+  const url = new URL(SKEP_TEST_S3_URL)
+  url.pathname = `/${crypto.randomUUID()}`
+  if (endpoint !== undefined) url.searchParams.set('endpoint', endpoint)
+  return { FILES_URL: url.href, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY }
+}
+
+export const s3Endpoint = (): string => new URL(SKEP_TEST_S3_URL).searchParams.get('endpoint') ?? ''
+
+export interface TestS3 {
+  readonly place: S3Place
+  readonly keys: S3Keys
+  readonly log: ReturnType<typeof recordingLog>
+  readonly store: S3BlobStore
+  /** For looking past the store. */
+  readonly s3: S3Client
+}
+
+/** A store as `settings` say, which are those of a place of its own unless given. */
+export const openTestS3 = (settings = s3Settings(), keys?: Partial<S3Keys>): TestS3 => {
+  const { FILES_URL: place, AWS_ACCESS_KEY_ID = '', AWS_SECRET_ACCESS_KEY = '' } = settingsOf(settings)
+  if (typeof place === 'string') throw new Error('not on S3')
+  const log = recordingLog()
+  const access = { accessKeyId: AWS_ACCESS_KEY_ID, secretAccessKey: AWS_SECRET_ACCESS_KEY, ...keys }
+  const store = createS3BlobStore({ place, keys: access, log })
+  return { place, keys: access, log, store, s3: createS3Client(place, access) }
+}
