@@ -110,7 +110,7 @@ const openMailer = (settings: Settings, log: Log): OpenMailer => {
 }
 
 /** The place of uploaded files. Rejects when it cannot be used. */
-const openBlobs = async (settings: Settings, log: Log) => {
+export const openBlobs = async (settings: Settings, log: Log) => {
   const { FILES_URL, AWS_ACCESS_KEY_ID = '', AWS_SECRET_ACCESS_KEY = '', AWS_SESSION_TOKEN } = settings
   const token = AWS_SESSION_TOKEN === undefined ? {} : { sessionToken: AWS_SESSION_TOKEN }
   const keys = { accessKeyId: AWS_ACCESS_KEY_ID, secretAccessKey: AWS_SECRET_ACCESS_KEY, ...token }

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { type Answer, type Call, callAt, type Fields } from './skep.ts'
+import { sharedFiles } from './stack.ts'
 
 // A hung process is what this catches, not a slow machine.
 setDefaultTimeout(30_000)
@@ -143,7 +144,8 @@ export interface Server extends Skep {
 
 /** Starts a server and waits for its announcement. On a free port and without limits, unless `env` says otherwise. */
 export const serve = async (options: Options, args: readonly string[] = []): Promise<Server> => {
-  const skep = spawn(['serve', ...args], { ...options, env: { ...DEFAULTS, ...options.env } })
+  const files = sharedFiles(resolve(options.cwd, options.env?.DATA_DIR ?? 'data'))
+  const skep = spawn(['serve', ...args], { ...options, env: { ...DEFAULTS, ...files, ...options.env } })
   try {
     const [, url = '', docsUrl = '', dataDir = ''] = await skep.stdout.match(ANNOUNCEMENT)
     return {

@@ -1,24 +1,17 @@
 import { createS3BlobStore, type S3BlobStore } from '../../src/adapters/s3/blob-store.ts'
 import { createS3Client, type S3Client, type S3Keys, type S3Place } from '../../src/adapters/s3/client.ts'
 import { recordingLog, settingsOf } from './skep.ts'
+import { HAS_S3, s3Settings } from './stack.ts'
 
-const { SKEP_TEST_S3_URL = '', AWS_ACCESS_KEY_ID = '', AWS_SECRET_ACCESS_KEY = '' } = process.env
+export { HAS_S3 }
 
-/** Whether there is an S3 server to test with: `scripts/test-s3.sh` starts one. */
-export const HAS_S3 = SKEP_TEST_S3_URL !== ''
-
-/** What a test that needs one adds to its name. */
+/** What a test that needs S3 adds to its name. */
 export const S3_NEEDED = HAS_S3 ? '' : ' (skipped: SKEP_TEST_S3_URL is not set)'
 
-/** Settings for a place of its own in the bucket of the tests, through `endpoint` if it is given. */
-export const s3Settings = (endpoint?: string): Record<string, string> => {
-  const url = new URL(SKEP_TEST_S3_URL)
-  url.pathname = `/${crypto.randomUUID()}`
-  if (endpoint !== undefined) url.searchParams.set('endpoint', endpoint)
-  return { FILES_URL: url.href, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY }
-}
+/** Settings for a place of its own, through `endpoint` if it is given. */
+export const newS3Settings = (endpoint?: string) => s3Settings(crypto.randomUUID(), endpoint)
 
-export const s3Endpoint = (): string => new URL(SKEP_TEST_S3_URL).searchParams.get('endpoint') ?? ''
+export const s3Endpoint = (): string => new URL(newS3Settings().FILES_URL ?? '').searchParams.get('endpoint') ?? ''
 
 export interface TestS3 {
   readonly place: S3Place
@@ -30,7 +23,7 @@ export interface TestS3 {
 }
 
 /** A store as `settings` say, which are those of a place of its own unless given. */
-export const openTestS3 = (settings = s3Settings(), keys?: Partial<S3Keys>): TestS3 => {
+export const openTestS3 = (settings = newS3Settings(), keys?: Partial<S3Keys>): TestS3 => {
   const { FILES_URL: place, AWS_ACCESS_KEY_ID = '', AWS_SECRET_ACCESS_KEY = '' } = settingsOf(settings)
   if (typeof place === 'string') throw new Error('not on S3')
   const log = recordingLog()

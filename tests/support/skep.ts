@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { createPasswordHasher } from '../../src/adapters/bun/password-hasher.ts'
 import { readSettings, type Settings } from '../../src/adapters/env/settings.ts'
 import type { Log, LogFields, LogLevel } from '../../src/application/ports/system.ts'
-import { type RunningSkep, type StartOptions, start } from '../../src/main.ts'
+import { openBlobs, type RunningSkep, type StartOptions, start } from '../../src/main.ts'
+import { sharedFiles } from './stack.ts'
 
 /** A folder that is gone when the tests of this file are done. */
 export const temporaryFolder = (): string => {
@@ -59,6 +60,8 @@ export interface Call {
 export interface TestSkep extends RunningSkep {
   readonly dataDir: string
   readonly log: ReturnType<typeof recordingLog>
+  /** The keys of all bytes that are kept, finished or not. */
+  blobs(): Promise<readonly string[]>
   /** `path` from `/api/v1` on, or from the root when it starts with `//`. */
   call<T = Fields>(method: string, path: string, options?: Call): Promise<Answer<T>>
   /** Registers and signs in. */
@@ -124,7 +127,7 @@ export const startSkep = async (
   const dataDir = environment.DATA_DIR ?? mkdtempSync(join(tmpdir(), 'skep-'))
   const defaults = { DATA_DIR: dataDir, PORT: '0', RATE_LIMIT: 'off', RATE_LIMIT_AUTH: 'off', SHUTDOWN_TIMEOUT: '2s' }
   const log = recordingLog()
-  const settings = settingsOf({ ...defaults, ...environment })
+  const settings = settingsOf({ ...defaults, ...sharedFiles(dataDir), ...environment })
   const running = await start({ settings, log, passwords: quickPasswords(), ...overrides })
   const call = <T = Fields>(method: string, path: string, options?: Call) =>
     callAt<T>(running.url, method, path, options)
@@ -143,6 +146,7 @@ export const startSkep = async (
     dataDir,
     log,
     call,
+    blobs: async () => (await Array.fromAsync((await openBlobs(settings, log)).list())).map(({ key }) => key),
     async member(email = `person${++people}@example.com`, password = 'correct horse') {
       const registered = await call<{ id: number }>('POST', '/users/', { json: { email, name: 'Ann', password } })
       if (registered.status !== 201) throw new Error(`registering answered ${registered.status}`)

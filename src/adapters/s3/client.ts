@@ -25,6 +25,8 @@ export interface S3Call {
   readonly query?: Readonly<Record<string, string>>
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: Uint8Array<ArrayBuffer>
+  /** Of `body`, in hexadecimal, when it is known already. */
+  readonly sha256?: string
   /** How often it is tried at most. */
   readonly attempts?: number
   /** Milliseconds for each attempt. */
@@ -47,7 +49,6 @@ export interface S3Client {
 
 const ATTEMPTS = 3
 const TIMEOUT = 20_000
-const EMPTY = new Uint8Array()
 
 const rootOf = ({ bucket, endpoint, region, virtualHosted }: S3Place): URL => {
   const domain = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com'
@@ -76,9 +77,8 @@ export const createS3Client = (place: S3Place, keys: S3Keys): S3Client => {
   }
 
   const signed = async (call: S3Call) => {
-    const body = call.body ?? EMPTY
     // So S3 takes nothing that was changed on the way.
-    const sha256 = new Uint8Array(await crypto.subtle.digest('SHA-256', body)).toHex()
+    const sha256 = call.sha256 ?? Bun.CryptoHasher.hash('sha256', call.body ?? '', 'hex')
     if (cache.size > 10) cache.clear()
     const { headers, url } = await new AwsV4Signer({
       ...keys,

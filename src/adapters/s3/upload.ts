@@ -9,9 +9,46 @@ export const PART_SIZE = 8 * 1_048_576
 /** For what S3 may take its time for. */
 const LONG = 120_000
 
+interface Content {
+  readonly body: Uint8Array<ArrayBuffer>
+  readonly sha256: string
+}
+
+/** Collects bytes up to the size of a part, in memory that it uses again. */
+const createCollector = () => {
+  let memory = new Uint8Array(64 * 1_024)
+  let used = 0
+  let hash = new Bun.CryptoHasher('sha256')
+  return {
+    /** Answers how many of the bytes it took. */
+    add(bytes: Uint8Array): number {
+      const taken = bytes.subarray(0, PART_SIZE - used)
+      const needed = used + taken.byteLength
+      if (needed > memory.byteLength) {
+        const larger = new Uint8Array(Math.min(PART_SIZE, Math.max(needed, 2 * memory.byteLength)))
+        larger.set(memory.subarray(0, used))
+        memory = larger
+      }
+      memory.set(taken, used)
+      hash.update(taken)
+      used = needed
+      return taken.byteLength
+    },
+    isEmpty: () => used === 0,
+    isFull: () => used === PART_SIZE,
+    /** What it has, good until more is added. */
+    take(): Content {
+      const content = { body: memory.subarray(0, used), sha256: hash.digest('hex') }
+      used = 0
+      hash = new Bun.CryptoHasher('sha256')
+      return content
+    },
+  }
+}
+
 interface Parts {
   /** Resolves when S3 has this part. */
-  send(bytes: Uint8Array<ArrayBuffer>): Promise<void>
+  send(part: Content): Promise<void>
   /** Resolves when S3 has put them together. */
   complete(size: number): Promise<void>
   /** Nothing of them stays. */
@@ -22,9 +59,9 @@ const beginParts = async (s3: S3Client, key: string): Promise<Parts> => {
   const uploadId = textOf((await s3.send({ method: 'POST', key, query: { uploads: '' } })).text, 'UploadId')
   const etags: string[] = []
   return {
-    async send(body) {
+    async send(content) {
       const query = { partNumber: String(etags.length + 1), uploadId }
-      const { headers } = await s3.send({ method: 'PUT', key, query, body, timeout: LONG })
+      const { headers } = await s3.send({ method: 'PUT', key, query, ...content, timeout: LONG })
       etags.push(headers.get('etag') ?? '')
     },
     async complete(size) {
@@ -65,8 +102,7 @@ export const upload = async (
 ): Promise<StoredBlob> => {
   const hash = new Bun.CryptoHasher('sha256')
   let size = 0
-  let held: Uint8Array[] = []
-  let holding = 0
+  const collector = createCollector()
   let parts: Parts | null = null
   let sent = false
 
@@ -78,27 +114,20 @@ export const upload = async (
       throw toAppError(error)
     }
   }
-  const take = () => {
-    const bytes = Buffer.concat(held)
-    held = []
-    holding = 0
-    return bytes
-  }
   const sendPart = async () => {
     parts ??= await beginParts(s3, key)
-    await parts.send(take())
+    await parts.send(collector.take())
   }
   const finish = async () => {
     sent = true
     if (parts === null) {
-      await s3.send({ method: 'PUT', key, body: take(), timeout: LONG })
+      await s3.send({ method: 'PUT', key, ...collector.take(), timeout: LONG })
       return
     }
-    if (holding > 0) await sendPart()
+    if (!collector.isEmpty()) await sendPart()
     await parts.complete(size)
   }
   const undo = async () => {
-    held = []
     await parts?.abort()
     if (sent) await s3.send({ method: 'DELETE', key })
   }
@@ -108,11 +137,8 @@ export const upload = async (
       hash.update(bytes)
       size += bytes.byteLength
       for (let at = 0; at < bytes.byteLength; ) {
-        const taken = bytes.subarray(at, at + PART_SIZE - holding)
-        at += taken.byteLength
-        held.push(taken)
-        holding += taken.byteLength
-        if (holding === PART_SIZE) await told(sendPart())
+        at += collector.add(bytes.subarray(at))
+        if (collector.isFull()) await told(sendPart())
       }
     }
     await told(finish())

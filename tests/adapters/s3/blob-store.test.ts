@@ -1,6 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { BEGUN, blobStoreContract, entriesOf, piecesOf } from '../../contracts/blob-store.ts'
-import { HAS_S3, openTestS3, S3_NEEDED, s3Endpoint, s3Settings } from '../../support/s3.ts'
+import { HAS_S3, newS3Settings, openTestS3, S3_NEEDED, s3Endpoint } from '../../support/s3.ts'
 import { startS3Proxy } from '../../support/s3-proxy.ts'
 import { startTcpProxy } from '../../support/tcp-proxy.ts'
 
@@ -108,7 +108,7 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
 
   test('a busy S3 is asked again', async () => {
     await using proxy = startS3Proxy(s3Endpoint())
-    const { store } = openTestS3(s3Settings(proxy.url))
+    const { store } = openTestS3(newS3Settings(proxy.url))
     proxy.refuse(2, 503, 'SlowDown')
     const { key } = await store.write(piecesOf('hello'))
     proxy.refuse(2, 500, 'InternalError')
@@ -120,7 +120,7 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
 
   test('an S3 that stays busy is unavailable, after a few attempts', async () => {
     await using proxy = startS3Proxy(s3Endpoint())
-    const { store } = openTestS3(s3Settings(proxy.url))
+    const { store } = openTestS3(newS3Settings(proxy.url))
     proxy.refuse(1_000, 503, 'SlowDown')
     await expect(store.read(`00/${'0'.repeat(32)}`, 0, 5)).rejects.toMatchObject({
       code: 'unavailable',
@@ -135,14 +135,14 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
 
   test('an S3 without room is full, and is not asked again', async () => {
     await using proxy = startS3Proxy(s3Endpoint())
-    const { store } = openTestS3(s3Settings(proxy.url))
+    const { store } = openTestS3(newS3Settings(proxy.url))
     proxy.refuse(1, 403, 'QuotaExceeded')
     await expect(store.write(piecesOf('hello'))).rejects.toMatchObject({ code: 'storage_full' })
     expect(proxy.requests.map((request) => request.split(' ')[0])).toEqual(['PUT', 'DELETE'])
   })
 
   test('wrong keys are told to operators, and callers that it cannot be used', async () => {
-    const { store } = openTestS3(s3Settings(), { secretAccessKey: 'wrong' })
+    const { store } = openTestS3(newS3Settings(), { secretAccessKey: 'wrong' })
     await expect(store.prepare()).rejects.toThrow(
       /^cannot use the bucket skep-test of FILES_URL: .*403 SignatureDoesNot/,
     )
@@ -151,7 +151,7 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
   })
 
   test('a bucket that is not there is told to operators', async () => {
-    const settings = s3Settings()
+    const settings = newS3Settings()
     const FILES_URL = (settings.FILES_URL ?? '').replace('skep-test', 'no-such-bucket')
     const { store } = openTestS3({ ...settings, FILES_URL })
     await expect(store.prepare()).rejects.toThrow('no-such-bucket of FILES_URL: S3 answered GET 404 NoSuchBucket')
@@ -160,14 +160,14 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
 
   test('a ping asks the bucket once, however many ask', async () => {
     await using proxy = startS3Proxy(s3Endpoint())
-    const { store } = openTestS3(s3Settings(proxy.url))
+    const { store } = openTestS3(newS3Settings(proxy.url))
     await Promise.all(Array.from({ length: 20 }, store.ping))
     expect(proxy.requests).toHaveLength(1)
   })
 
   test('an upload that S3 is lost in fails, and the sweep can take what it left', async () => {
     await using proxy = await startTcpProxy(s3Endpoint())
-    const settings = s3Settings(proxy.url)
+    const settings = newS3Settings(proxy.url)
     const { store, log } = openTestS3(settings)
     const cut = async function* () {
       yield* numbered(BEGUN)
@@ -185,7 +185,7 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
 
   test('a completion that was done but not heard of is done', async () => {
     await using proxy = startS3Proxy(s3Endpoint())
-    const { store } = openTestS3(s3Settings(proxy.url))
+    const { store } = openTestS3(newS3Settings(proxy.url))
     proxy.deafen((request) => request.startsWith('POST') && request.includes('uploadId'))
     const { key, size, sha256 } = await store.write(numbered(BEGUN))
     expect(await digest(streamOf(await store.read(key, 0, size)))).toBe(sha256)
@@ -193,7 +193,7 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
 
   test('a download that breaks off goes on where it was', async () => {
     await using proxy = await startTcpProxy(s3Endpoint())
-    const { store } = openTestS3(s3Settings(proxy.url))
+    const { store } = openTestS3(newS3Settings(proxy.url))
     const size = 60 * MEBIBYTE
     const { key, sha256 } = await store.write(numbered(size))
     let cuts = 0
@@ -214,7 +214,7 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
 
   test('a download whose S3 is gone fails, and does not just end', async () => {
     await using proxy = await startTcpProxy(s3Endpoint())
-    const { store } = openTestS3(s3Settings(proxy.url))
+    const { store } = openTestS3(newS3Settings(proxy.url))
     const size = 60 * MEBIBYTE
     const { key } = await store.write(numbered(size))
     const reader = streamOf(await store.read(key, 0, size)).getReader()
@@ -229,7 +229,7 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
 
   test('whoever reads no further ends the request to S3', async () => {
     await using proxy = startS3Proxy(s3Endpoint())
-    const { store } = openTestS3(s3Settings(proxy.url))
+    const { store } = openTestS3(newS3Settings(proxy.url))
     const { key, size } = await store.write(numbered(100 * MEBIBYTE))
     const reader = streamOf(await store.read(key, 0, size)).getReader()
     await reader.read()
