@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Starts an S3 server for tests on a free port of loopback, with an empty bucket, and prints what tests need to know:
 #   eval "$(scripts/test-s3.sh FOLDER)"; bun test --isolate tests/adapters/s3; kill "$SKEP_TEST_S3_PID"
-# FOLDER keeps the program, which is built there with Go when it is missing (about a minute), and the data, which begin
+# FOLDER keeps the program, which is built there with Go when it is missing (one to two minutes), and the data, which begin
 # anew at each start. The server is versitygw: it checks signatures, and knows parts, ranges and unfinished uploads.
 set -euo pipefail
 
@@ -14,7 +14,7 @@ program=$folder/versitygw-$VERSION
 
 if [ ! -x "$program" ]; then
   echo "building versitygw $VERSION" >&2
-  GOBIN=$folder GOFLAGS=-trimpath go install "github.com/versity/versitygw/cmd/versitygw@$VERSION" >&2
+  GOBIN=$folder go install "github.com/versity/versitygw/cmd/versitygw@$VERSION" >&2
   mv "$folder/versitygw" "$program"
 fi
 
