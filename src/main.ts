@@ -33,6 +33,7 @@ import { createRedisLink } from './adapters/redis/link.ts'
 import { createNamespace } from './adapters/redis/namespace.ts'
 import { createRedisRateLimiter } from './adapters/redis/rate-limiter.ts'
 import { createRedisWakeUps } from './adapters/redis/wake-ups.ts'
+import { createS3BlobStore } from './adapters/s3/blob-store.ts'
 import { openWriter } from './adapters/sqlite/database.ts'
 import { lockInstance } from './adapters/sqlite/instance-lock.ts'
 import { migrate as migrateSqlite, pendingMigrations as pendingOnSqlite } from './adapters/sqlite/migrate.ts'
@@ -151,6 +152,17 @@ const openMailer = (settings: Settings, log: Log): OpenMailer => {
   const { SMTP_URL, MAIL_FROM, DATA_DIR } = settings
   if (SMTP_URL === undefined) return createFileMailer({ folder: join(DATA_DIR, 'mail'), from: MAIL_FROM, log })
   return createSmtpMailer({ url: SMTP_URL, from: MAIL_FROM })
+}
+
+/** The place of uploaded files. Rejects when it cannot be used. */
+export const openBlobs = async (settings: Settings, log: Log) => {
+  const { FILES_URL, AWS_ACCESS_KEY_ID = '', AWS_SECRET_ACCESS_KEY = '', AWS_SESSION_TOKEN } = settings
+  const token = AWS_SESSION_TOKEN === undefined ? {} : { sessionToken: AWS_SESSION_TOKEN }
+  const keys = { accessKeyId: AWS_ACCESS_KEY_ID, secretAccessKey: AWS_SECRET_ACCESS_KEY, ...token }
+  const blobs =
+    typeof FILES_URL === 'string' ? createFsBlobStore(FILES_URL) : createS3BlobStore({ place: FILES_URL, keys, log })
+  await blobs.prepare()
+  return blobs
 }
 
 const apiOptions = (settings: Settings) => ({
@@ -292,8 +304,7 @@ export const start = async ({ settings, log, ...overrides }: StartOptions): Prom
       onEvents: () => committed('events'),
     })
     opened.push(store.close)
-    const blobs = createFsBlobStore(settings.FILES_URL)
-    await blobs.prepare()
+    const blobs = await openBlobs(settings, log)
     const foundation = { clock: overrides.clock, passwords: overrides.passwords }
     const useCases = compose({ settings, unitOfWork: store, secret, bus, ...foundation })
     const { clock, opaqueTokens } = useCases

@@ -4,7 +4,7 @@ import type { Page } from '../domain/page.ts'
 import type { Principal } from '../domain/session.ts'
 import { confirm } from './access.ts'
 import { type Once, type Outcome, once } from './idempotency.ts'
-import { type BlobStore, SNIFFED_BYTES, type SniffContentType } from './ports/blobs.ts'
+import { type BlobBytes, type BlobStore, SNIFFED_BYTES, type SniffContentType } from './ports/blobs.ts'
 import type { FileQuery, ReadTx, UnitOfWork } from './ports/persistence.ts'
 import type { Clock, Log } from './ports/system.ts'
 
@@ -34,8 +34,11 @@ export interface Files {
   get(actor: Principal, id: number): Promise<StoredFile>
   /** Its links end at once; its bytes go soon after. */
   remove(actor: Principal, id: number): Promise<void>
-  /** The bytes of a file that someone may see. Throws `not_found` when they were removed meanwhile. */
-  open(file: StoredFile): Promise<Blob>
+  /**
+   * The bytes of a file that someone may see, from `first` up to `end`, without it. Throws `not_found` when they were
+   * removed meanwhile, `unavailable` when they cannot be reached now.
+   */
+  read(file: StoredFile, first: number, end: number): Promise<BlobBytes>
 }
 
 interface Deps {
@@ -158,10 +161,10 @@ export const createFiles = ({ unitOfWork, blobs, sniff, clock, accepted, log }: 
       })
     },
 
-    async open({ blobKey }) {
-      const blob = await blobs.open(blobKey)
-      if (blob === null) throw notFound('File')
-      return blob
+    async read({ blobKey }, first, end) {
+      const bytes = await blobs.read(blobKey, first, end)
+      if (bytes === null) throw notFound('File')
+      return bytes
     },
   }
 }

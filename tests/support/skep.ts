@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { createPasswordHasher } from '../../src/adapters/bun/password-hasher.ts'
 import { readSettings, type Settings } from '../../src/adapters/env/settings.ts'
 import type { Log, LogFields, LogLevel } from '../../src/application/ports/system.ts'
-import { type RunningSkep, type StartOptions, start } from '../../src/main.ts'
+import { openBlobs, type RunningSkep, type StartOptions, start } from '../../src/main.ts'
 import { stackOf } from './stack.ts'
 
 /** A folder that is gone when the tests of this file are done. */
@@ -60,6 +60,8 @@ export interface Call {
 export interface TestSkep extends RunningSkep {
   readonly dataDir: string
   readonly log: ReturnType<typeof recordingLog>
+  /** The keys of all bytes that are kept, finished or not. */
+  blobs(): Promise<readonly string[]>
   /** `path` from `/api/v1` on, or from the root when it starts with `//`. */
   call<T = Fields>(method: string, path: string, options?: Call): Promise<Answer<T>>
   /** Registers and signs in. */
@@ -145,6 +147,7 @@ export const startSkep = async (
     dataDir,
     log,
     call,
+    blobs: async () => (await Array.fromAsync((await openBlobs(settings, log)).list())).map(({ key }) => key),
     async member(email = `person${++people}@example.com`, password = 'correct horse') {
       const registered = await call<{ id: number }>('POST', '/users/', { json: { email, name: 'Ann', password } })
       if (registered.status !== 201) throw new Error(`registering answered ${registered.status}`)

@@ -5,6 +5,19 @@ import { openSqliteStore } from '../../src/adapters/sqlite/unit-of-work.ts'
 import type { Store } from '../../src/application/ports/persistence.ts'
 import { outsideOfPostgres, testDatabase } from './postgres.ts'
 
+const { SKEP_TEST_S3_URL = '', AWS_ACCESS_KEY_ID = '', AWS_SECRET_ACCESS_KEY = '' } = process.env
+
+/** Whether there is an S3 server to test with: `scripts/test-s3.sh` starts one. */
+export const HAS_S3 = SKEP_TEST_S3_URL !== ''
+
+/** Settings for the place `name` in the bucket of the tests, through `endpoint` if it is given. */
+export const s3Settings = (name: string, endpoint?: string): Record<string, string> => {
+  const url = new URL(SKEP_TEST_S3_URL)
+  url.pathname = `/${name}`
+  if (endpoint !== undefined) url.searchParams.set('endpoint', endpoint)
+  return { FILES_URL: url.href, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY }
+}
+
 type Environment = Readonly<Record<string, string>>
 
 /** `SKEP_TEST_STACK=shared` runs the same tests on services that several processes could share. */
@@ -21,17 +34,18 @@ interface Installation {
 /** By DATA_DIR: whoever starts on the same folder again finds the same services. */
 const installations = new Map<string, Promise<Installation>>()
 
-const install = async (): Promise<Installation> => {
+const install = async (dataDir: string): Promise<Installation> => {
   const databaseUrl = await testDatabase()
   const secret = crypto.randomUUID() + crypto.randomUUID()
   const REDIS_URL = process.env.SKEP_TEST_REDIS_URL ?? ''
-  return { databaseUrl, environment: { DATABASE_URL: databaseUrl, REDIS_URL, JWT_SECRET: secret } }
+  const files = HAS_S3 ? s3Settings(Bun.hash(dataDir).toString(36)) : {}
+  return { databaseUrl, environment: { DATABASE_URL: databaseUrl, REDIS_URL, JWT_SECRET: secret, ...files } }
 }
 
 /** What the stack adds to the environment of the installation in `dataDir`; nothing to one that brings its own. */
 export const stackOf = async (dataDir: string, given: Environment = {}): Promise<Environment> => {
   if (!isShared || given.DATABASE_URL !== undefined || 'SKEP_TEST_EMBEDDED' in given) return {}
-  const installation = installations.get(dataDir) ?? install()
+  const installation = installations.get(dataDir) ?? install(dataDir)
   installations.set(dataDir, installation)
   return (await installation).environment
 }

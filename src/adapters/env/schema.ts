@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { type StaticDecode, type StringOptions, type TString, type TTransform, Type } from '@sinclair/typebox'
 import { parseDuration, parseRate, parseSize } from '../../domain/measures.ts'
+import { parseS3Place, type S3Place } from './s3-place.ts'
 
 interface Option extends StringOptions {
   /** What is accepted, for the message about a wrong value. */
@@ -48,10 +49,6 @@ const choice = <T extends string>(values: readonly T[], fallback: T) =>
 
 const parseUrl = (text: string): URL | null => (URL.canParse(text) ? new URL(text) : null)
 
-const notYet = (what: string): never => {
-  throw new Error(`${what} is not available in this build yet`)
-}
-
 /** A path, or the URL of a server. */
 const database = (text: string): string | null => {
   if (/^postgres(ql)?:/.test(text)) return parseUrl(text)?.hostname ? text : null
@@ -66,8 +63,9 @@ const redisUrl = (text: string): string | null => {
   return /^rediss?:$/.test(url.protocol) && url.hostname !== '' && /^(\/\d{0,4})?$/.test(url.pathname) ? text : null
 }
 
-const filesPath = (text: string): string | null => {
-  if (text.startsWith('s3:')) return notYet('S3')
+/** A folder, or a place on S3. */
+const filesPlace = (text: string): string | S3Place | null => {
+  if (text.startsWith('s3:')) return parseS3Place(text)
   const path = /^file:(?:\/\/)?(.+)$/.exec(text)?.[1]
   return path === undefined ? null : resolve(path)
 }
@@ -90,6 +88,8 @@ const contentTypes = (text: string): '*/*' | readonly string[] | null => {
   return list.every((type) => /^[\w.+-]+\/[\w.+-]+$/.test(type)) ? list : null
 }
 
+const visibleText = (text: string) => (/^[\x21-\x7e]+$/.test(text) ? text : null)
+
 const secretText = (minimumBytes: number) => (text: string) => (Buffer.byteLength(text) >= minimumBytes ? text : null)
 
 /** Every setting, by its environment variable. Absent optional ones have a default that depends on others, or none. */
@@ -102,7 +102,11 @@ export const SettingsSchema = Type.Object({
   DATABASE_URL: optional({ accepts: 'sqlite:PATH or postgres://…', secret: 'url' }, database),
   DATABASE_POOL_SIZE: integer(1, 1_000, 10),
   REDIS_URL: optional({ accepts: 'redis://…, rediss://… or redis+unix:///PATH', secret: 'url' }, redisUrl),
-  FILES_URL: optional({ accepts: 'file:PATH or s3://BUCKET?endpoint=…&region=…', secret: 'url' }, filesPath),
+  FILES_URL: optional({ accepts: 'file:PATH or s3://BUCKET?endpoint=…&region=…', secret: 'url' }, filesPlace),
+  AWS_ACCESS_KEY_ID: optional({ accepts: 'visible ASCII characters', secret: true }, visibleText),
+  AWS_SECRET_ACCESS_KEY: optional({ accepts: 'visible ASCII characters', secret: true }, visibleText),
+  AWS_SESSION_TOKEN: optional({ accepts: 'visible ASCII characters', secret: true }, visibleText),
+  AWS_REGION: optional({ accepts: 'a region such as eu-central-1' }, (text) => (/^[\w-]+$/.test(text) ? text : null)),
   PUBLIC_URL: optional({ accepts: 'an http or https URL without query' }, publicUrl),
   JWT_SECRET: optional({ accepts: 'at least 32 bytes', secret: true }, secretText(32)),
   ACCESS_TOKEN_TTL: duration('15m'),

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { TransformDecodeError, Value } from '@sinclair/typebox/value'
+import { lacking, type S3Place, showS3Place, withRegion } from './s3-place.ts'
 import { type GivenSettings, type SettingName, SettingsSchema } from './schema.ts'
 
 export type Source = 'flag' | 'environment' | 'default'
@@ -7,7 +8,8 @@ export type Source = 'flag' | 'environment' | 'default'
 /** Every setting with its value. Durations are milliseconds, sizes bytes, paths absolute. */
 export interface Settings extends Readonly<GivenSettings> {
   readonly DATABASE_URL: string
-  readonly FILES_URL: string
+  /** A folder, or a place on S3, whose keys are then there too. */
+  readonly FILES_URL: string | S3Place
   readonly LOG_FORMAT: 'pretty' | 'json'
 }
 
@@ -82,13 +84,18 @@ export const readSettings = (environment: Texts, flags: Texts, isTerminal: boole
   ) {
     problems.push('JWT_SECRET: required when the database is not embedded, at least 32 bytes')
   }
+  if (typeof given.FILES_URL === 'object') {
+    const unset = (name: string) => shown.some((row) => row.name === name && row.value === '(unset)')
+    for (const [name, why] of lacking(given.FILES_URL, unset)) problems.push(`${name}: ${why}`)
+  }
   if (problems.length > 0) return { problems }
 
   const DATABASE_URL = given.DATABASE_URL ?? join(given.DATA_DIR, 'skep.db')
-  const FILES_URL = given.FILES_URL ?? join(given.DATA_DIR, 'files')
+  const files = given.FILES_URL ?? join(given.DATA_DIR, 'files')
+  const FILES_URL = typeof files === 'string' ? files : withRegion(files, given.AWS_REGION)
   const effective: Texts = {
     ...(isEmbedded(DATABASE_URL) ? { DATABASE_URL: `sqlite:${DATABASE_URL}` } : {}),
-    FILES_URL: `file:${FILES_URL}`,
+    FILES_URL: typeof FILES_URL === 'string' ? `file:${FILES_URL}` : showS3Place(FILES_URL),
     PUBLIC_URL: given.PUBLIC_URL ?? `http://${given.HOST.includes(':') ? `[${given.HOST}]` : given.HOST}:${given.PORT}`,
     DATA_DIR: given.DATA_DIR,
     JWT_SECRET: '***',

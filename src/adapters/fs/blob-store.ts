@@ -97,10 +97,9 @@ export const createFsBlobStore = (root: string): FsBlobStore => {
       }
     },
 
-    async open(key) {
-      const path = pathOf(key)
-      const file = Bun.file(path)
-      return (await file.exists()) ? file : null
+    async read(key, first, end) {
+      const file = Bun.file(pathOf(key))
+      return (await file.exists()) ? file.slice(first, end) : null
     },
 
     async delete(key) {

@@ -13,15 +13,21 @@ export interface BlobEntry {
   readonly modifiedAt: number
 }
 
+export type BlobBytes = Blob | ReadableStream<Uint8Array>
+
 /** Keeps bytes under keys of its own making. */
 export interface BlobStore {
   /**
    * Takes in `body` piece by piece, without holding more than a piece. Resolves when the bytes would survive a crash.
    * When `body` throws, rejects with what it threw and nothing stays. Rejects with `storage_full` when there is no room.
+   * A store elsewhere rejects with `unavailable`, here and in all that follows, when it cannot be reached.
    */
   write(body: AsyncIterable<Uint8Array>): Promise<StoredBlob>
-  /** Bytes that are read as they are asked for, also those of a `slice`; null when there are none under this key. */
-  open(key: string): Promise<Blob | null>
+  /**
+   * The bytes from `first` up to `end`, without it, read as they are asked for; null when there are none under this key.
+   * A stream that cannot go on fails, it never just ends early. To cancel it ends the reading.
+   */
+  read(key: string, first: number, end: number): Promise<BlobBytes | null>
   /** Fine when there are none. */
   delete(key: string): Promise<void>
   /** Everything there is in no order, also what was never finished: that has keys which no `write` answers. */

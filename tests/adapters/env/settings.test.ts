@@ -1,4 +1,4 @@
-import { expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { readSettings } from '../../../src/adapters/env/settings.ts'
 import { settingsOf } from '../../support/skep.ts'
 
@@ -92,17 +92,88 @@ test('the public URL is one, whatever the host', () => {
   expect(shownOf({ HOST: '::1' }).get('PUBLIC_URL')?.value).toBe('http://[::1]:3000')
 })
 
-test.each([['FILES_URL', 's3://bucket']])(
-  '%s of an engine that does not exist yet is refused as such',
-  (name, value) => {
-    expect(problemsOf({ [name]: value })).toEqual([expect.stringContaining('not available in this build yet')])
-  },
-)
-
 test.each(['redis://h', 'redis://:p%40ss@h:1/2', 'rediss://u:p@[::1]:6380', 'redis+unix:///run/redis.sock'])(
   'REDIS_URL accepts %p as it is',
   (url) => expect(settingsOf({ REDIS_URL: url }).REDIS_URL).toBe(url),
 )
+
+describe('files on S3', () => {
+  const keys = { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'hunter2' }
+  const placeOf = (FILES_URL: string, more = {}) => settingsOf({ FILES_URL, ...keys, ...more }).FILES_URL
+
+  test('are in a bucket of AWS, named in the host', () => {
+    expect(placeOf('s3://my-bucket?region=eu-central-1')).toEqual({
+      bucket: 'my-bucket',
+      prefix: '',
+      endpoint: null,
+      region: 'eu-central-1',
+      virtualHosted: true,
+    })
+    expect(placeOf('s3://my.bucket/', { AWS_REGION: 'us-west-2' })).toMatchObject({
+      region: 'us-west-2',
+      virtualHosted: false,
+    })
+  })
+
+  test('or of another endpoint, named in the path, below a prefix', () => {
+    expect(placeOf('s3://bucket/skep/files/?endpoint=https://s3.example.com/v1/')).toEqual({
+      bucket: 'bucket',
+      prefix: 'skep/files/',
+      endpoint: 'https://s3.example.com/v1',
+      region: 'us-east-1',
+      virtualHosted: false,
+    })
+    expect(placeOf('s3://bucket?endpoint=http://127.0.0.1:9000&virtual_hosted_style=true')).toMatchObject({
+      virtualHosted: true,
+    })
+  })
+
+  test('need keys and a region, and each that is missing is told', () => {
+    expect(problemsOf({ FILES_URL: 's3://bucket' })).toEqual([
+      'AWS_ACCESS_KEY_ID: expected a key, because FILES_URL is on S3',
+      'AWS_SECRET_ACCESS_KEY: expected a key, because FILES_URL is on S3',
+      'AWS_REGION: expected a region, because FILES_URL names neither a region nor an endpoint',
+    ])
+    expect(problemsOf({ FILES_URL: 's3://bucket?region=x', ...keys, AWS_ACCESS_KEY_ID: 'two words' })).toHaveLength(1)
+  })
+
+  test('are shown as they are used, without the keys', () => {
+    const shown = shownOf({
+      FILES_URL: 's3://bucket/skep?endpoint=http://s3.test:9000',
+      AWS_SESSION_TOKEN: 't',
+      ...keys,
+    })
+    expect(shown.get('FILES_URL')?.value).toBe(
+      's3://bucket/skep?endpoint=http://s3.test:9000&region=us-east-1&virtual_hosted_style=false',
+    )
+    for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN']) {
+      expect(shown.get(name)?.value).toBe('***')
+    }
+  })
+
+  test.each([
+    ['s3:bucket', 'file:PATH or s3://BUCKET'],
+    ['s3://', 'file:PATH or s3://BUCKET'],
+    ['s3://Bucket', 'name of a bucket'],
+    ['s3://id:hunter2@bucket', 'name of a bucket'],
+    ['s3://bucket/../other', 'prefix'],
+    ['s3://bucket/a//b', 'prefix'],
+    ['s3://bucket/a/.', 'prefix'],
+    ['s3://bucket/%2e%2e', 'prefix'],
+    ['s3://bucket?secret=hunter2', 'no parameters but endpoint, region, virtual_hosted_style'],
+    ['s3://bucket?region=a&region=b', 'region once'],
+    ['s3://bucket?region=a/b', 'a region such as'],
+    ['s3://bucket?endpoint=hunter2', 'endpoint'],
+    ['s3://bucket?endpoint=https://id:hunter2@s3.test', 'endpoint'],
+    ['s3://bucket?endpoint=ftp://s3.test', 'endpoint'],
+    ['s3://bucket?virtual_hosted_style=1', 'true or false'],
+  ])('are refused at %s in one line', (FILES_URL, why) => {
+    const [line, ...more] = problemsOf({ FILES_URL, ...keys, AWS_REGION: 'x' })
+    expect([line, more]).toEqual([expect.stringMatching(/^FILES_URL: expected /), []])
+    expect(line).toContain(why)
+    expect(line).not.toContain('hunter2')
+  })
+})
 
 test.each([
   ['PORT', ['-1', '1.5', '0x10', 'http', '65536']],

@@ -1,4 +1,5 @@
 import type { Context } from 'elysia'
+import type { BlobBytes } from '../../../application/ports/blobs.ts'
 import { requestedRange } from '../../../domain/byte-range.ts'
 import type { StoredFile } from '../../../domain/file.ts'
 import { isKnown } from '../preconditions.ts'
@@ -38,32 +39,74 @@ const typeOf = ({ contentType }: StoredFile) =>
 
 export interface Served {
   readonly file: StoredFile
-  readonly open: () => Promise<Blob>
+  readonly read: (first: number, end: number) => Promise<BlobBytes>
   /** Whether pages of other origins may show it. */
   readonly shared: boolean
+  /** Is told why what was begun could not be sent to its end. */
+  readonly failed: (error: unknown) => void
 }
 
+/**
+ * A body that is read as fast as the client takes it. When the reading fails the connection is reset, so that nobody
+ * takes a part for the whole. Bun writes an error that it is given to stderr, so it is given none.
+ */
+const bodyOf = (bytes: BlobBytes, failed: Served['failed']): Blob | ReadableStream<Uint8Array> => {
+  if (bytes instanceof Blob) return bytes
+  const reader = bytes.getReader()
+  return new ReadableStream({
+    async pull(controller) {
+      try {
+        const next = await reader.read()
+        if (next.done) controller.close()
+        else controller.enqueue(next.value)
+      } catch (error) {
+        failed(error)
+        controller.error()
+      }
+    },
+    cancel: (reason) => reader.cancel(reason),
+  })
+}
+
+/**
+ * What answers a HEAD. Elysia gives it to the route of GET, reads the body to its end and counts `byteLength` for
+ * `Content-Length`: this spares it a file of any size.
+ */
+const measuredOnly = (byteLength: number): ReadableStream =>
+  new ReadableStream({
+    start(controller) {
+      controller.enqueue({ byteLength })
+      controller.close()
+    },
+  })
+
 /** Sends a file or a part of it. It comes from strangers: nothing in it may run under our origin. */
-export const sendContent = async ({ file, open, shared }: Served, request: Request, set: Context['set']) => {
+export const sendContent = async ({ file, read, shared, failed }: Served, request: Request, set: Context['set']) => {
   const etag = `"${file.sha256}"`
   const known = isKnown(request, etag)
   const part = known ? null : partOf(request, file.size, etag)
-  const blob = known ? null : await open()
+  const first = part?.first ?? 0
+  // Of what is only asked about it is enough to know that it is there.
+  const end = request.method === 'HEAD' ? 0 : part === null ? file.size : part.last + 1
+  const bytes = known ? null : await read(first, end)
   const { headers } = set
   headers.etag = etag
   // Each use asks again: a link can be taken back.
   headers['cache-control'] = 'private, no-cache'
   headers['content-security-policy'] = "sandbox; default-src 'none'"
   if (shared) headers['cross-origin-resource-policy'] = 'cross-origin'
-  if (blob === null) {
+  if (bytes === null) {
     set.status = 304
     return new Response(null, { status: 304 })
   }
   headers['accept-ranges'] = 'bytes'
   headers['content-disposition'] = disposition(file)
-  if (part === null) return new Response(blob, { headers: { 'content-type': typeOf(file) } })
+  if (request.method === 'HEAD') {
+    return new Response(measuredOnly(file.size), { headers: { 'content-type': typeOf(file) } })
+  }
+  const body = bodyOf(bytes, failed)
+  if (part === null) return new Response(body, { headers: { 'content-type': typeOf(file) } })
   set.status = 206
   headers['content-range'] = `bytes ${part.first}-${part.last}/${file.size}`
-  const body = blob.slice(part.first, part.last + 1)
   return new Response(body, { status: 206, headers: { 'content-type': typeOf(file) } })
 }

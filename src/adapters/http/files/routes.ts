@@ -1,6 +1,7 @@
 import { Elysia, type Static, t } from 'elysia'
 import type { FileLinks } from '../../../application/file-links.ts'
 import type { Files } from '../../../application/files.ts'
+import type { Log } from '../../../application/ports/system.ts'
 import { AppError, notFound } from '../../../domain/errors.ts'
 import type { StoredFile } from '../../../domain/file.ts'
 import { actorOf, type Call } from '../call.ts'
@@ -84,19 +85,21 @@ export interface FileRoutesDeps {
   readonly fileLinks: FileLinks
   /** Bytes. */
   readonly maxUploadSize: number
+  readonly log: Log
 }
 
-export const fileRoutes = (kernel: Kernel, { files, fileLinks, maxUploadSize }: FileRoutesDeps) => {
+export const fileRoutes = (kernel: Kernel, { files, fileLinks, maxUploadSize, log }: FileRoutesDeps) => {
   const find = async (call: Call, fileId: number, query: Static<typeof SignedQuery>): Promise<Served> => {
+    const failed = (error: unknown) => log.warn('a download broke off', { request_id: call.id, error })
     const { link, expires, signature } = query
     if (link === undefined || expires === undefined || signature === undefined) {
       const file = await files.get(actorOf(call), fileId)
-      return { file, open: () => files.open(file), shared: false }
+      return { file, read: (first, end) => files.read(file, first, end), shared: false, failed }
     }
     if (!/^[1-9]\d{0,14}$/.test(link) || !/^[1-9]\d{0,11}$/.test(expires)) throw notFound('File')
     const parts = { fileId, linkId: Number(link), expires: Number(expires) }
     const file = await fileLinks.resolve(parts, signature)
-    return { file, open: () => files.open(file), shared: true }
+    return { file, read: (first, end) => files.read(file, first, end), shared: true, failed }
   }
 
   return new Elysia({ prefix: '/files', tags: ['files'] })
