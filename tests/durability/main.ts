@@ -2,9 +2,11 @@
  * Kills a server under load with SIGKILL, again and again on the same data, and compares all that it then knows with
  * what it had acknowledged: `bun run durability [--rounds N] [--seed S]`, with `SKEP_BINARY` for the compiled program.
  *
- * SIGKILL ends the process, not the system: what was written and not yet synced is still in the page cache, and read
- * from there after the restart. So this shows that the order of things is right (nothing is acknowledged before it is
- * written, nothing is half written), and not that the disk was asked to keep them; `sync.test.ts` beside it does that.
+ * SIGKILL ends the process, not the system: what was written and not yet synced stays in the page cache, and is read from
+ * there after the restart. So this shows that things happen in the right order (nothing is acknowledged before it is
+ * written, nothing is half written), and not that the disk was asked to keep them. That is seen with
+ * `strace -f -y -e trace=fsync,fdatasync,rename,sendto,writev -p PID` on a running server: an fdatasync of the
+ * write-ahead log before each answer to a write, and of an upload's file and folder before its row.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -219,6 +219,8 @@ export const runRounds = async ({ rounds, seed, folder, progress }: Plan): Promi
     server.signal('SIGTERM')
     const { code } = await server.exit()
     if (code !== 0) complain(`SIGTERM at the end gave ${code}`)
+  } catch (error) {
+    complain(error instanceof Error ? (error.stack ?? error.message) : String(error))
   } finally {
     await server[Symbol.asyncDispose]()
   }

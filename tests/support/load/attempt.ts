@@ -56,6 +56,11 @@ const fieldsOf = ({ random, tag, serial }: Actor): Fields => ({
 
 const keyOf = ({ random, tag, serial }: Actor): string | null => (random.chance(0.5) ? `${tag}-key-${serial()}` : null)
 
+const changeOf = (actor: Actor, op: 'update' | 'delete', id: number): Change => {
+  const version = actor.world.items.get(id)?.version ?? 0
+  return op === 'update' ? { op, id, version, fields: fieldsOf(actor) } : { op, id, version }
+}
+
 const batchOf = (actor: Actor, most: number): Change[] => {
   const { random, world } = actor
   const ids = [...world.items.keys()]
@@ -74,7 +79,7 @@ const batchOf = (actor: Actor, most: number): Change[] => {
       continue
     }
     untouched.delete(id)
-    changes.push(op === 'update' ? { op, id, fields: fieldsOf(actor) } : { op: 'delete', id })
+    changes.push(changeOf(actor, op, id))
     if (op === 'delete') size--
   }
   return changes
@@ -110,14 +115,8 @@ export const nextAttempt = (actor: Actor, appetite: Appetite): Attempt => {
     case 'create':
       return { kind: 'items', changes: [{ op: 'create', fields: fieldsOf(actor) }], batch: false, key: keyOf(actor) }
     case 'update':
-      return {
-        kind: 'items',
-        changes: [{ op: 'update', id: random.pick(items), fields: fieldsOf(actor) }],
-        batch: false,
-        key: null,
-      }
     case 'delete':
-      return { kind: 'items', changes: [{ op: 'delete', id: random.pick(items) }], batch: false, key: null }
+      return { kind: 'items', changes: [changeOf(actor, kind, random.pick(items))], batch: false, key: null }
     case 'batch':
       return { kind: 'items', changes: batchOf(actor, appetite.items), batch: true, key: keyOf(actor) }
     case 'upload': {

@@ -2,7 +2,7 @@ import { type Answer, type Call, callAt } from '../skep.ts'
 import { MULTIPART, multipart, part } from '../uploads.ts'
 import type { Actor } from './actor.ts'
 import type { Attempt } from './attempt.ts'
-import type { Change, Fields } from './world.ts'
+import type { Change } from './world.ts'
 
 export type Reply = Answer<unknown>
 
@@ -23,22 +23,18 @@ const slowly = (body: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array> => {
   })
 }
 
-const operationOf = (change: Change, versionOf: (id: number) => number | undefined) => {
-  if (change.op === 'create') return { op: change.op, ...change.fields }
-  const version = versionOf(change.id)
-  const expected = version === undefined ? {} : { version }
-  return change.op === 'update'
-    ? { op: change.op, id: change.id, ...expected, ...change.fields }
-    : { op: change.op, id: change.id, ...expected }
+const operationOf = (change: Change) => {
+  const { op } = change
+  if (op === 'create') return { op, ...change.fields }
+  const { id, version } = change
+  return op === 'update' ? { op, id, version, ...change.fields } : { op, id, version }
 }
 
-const one = (
-  change: Change,
-  etag: (id: number) => Record<string, string>,
-): [string, string, { json?: Fields; headers?: Record<string, string> }] => {
+/** Method, path and the rest of a request for one change. */
+const requestOf = (change: Change): readonly [method: string, path: string, options: Call] => {
   if (change.op === 'create') return ['POST', '/items/', { json: change.fields }]
   const path = `/items/${change.id}`
-  const headers = etag(change.id)
+  const headers = { 'if-match': `"${change.version}"` }
   return change.op === 'update' ? ['PATCH', path, { json: change.fields, headers }] : ['DELETE', path, { headers }]
 }
 
@@ -48,7 +44,6 @@ export const send = (url: string, actor: Actor, attempt: Attempt): Promise<Reply
   const call = (method: string, path: string, options: Call = {}) =>
     callAt<unknown>(url, method, path, { token, ...options })
   const keyed = (key: string | null) => (key === null ? {} : { 'idempotency-key': key })
-  const versionOf = (id: number) => actor.world.items.get(id)?.version
   switch (attempt.kind) {
     case 'register': {
       const { email, password, world } = actor
@@ -76,11 +71,10 @@ export const send = (url: string, actor: Actor, attempt: Attempt): Promise<Reply
       const { changes, batch, key } = attempt
       const [change] = changes
       if (batch || change === undefined) {
-        const operations = changes.map((each) => operationOf(each, versionOf))
+        const operations = changes.map(operationOf)
         return call('POST', '/items/batch', { json: { operations }, headers: keyed(key) })
       }
-      const etag = (id: number): Record<string, string> => ({ 'if-match': `"${versionOf(id)}"` })
-      const [method, path, options] = one(change, etag)
+      const [method, path, options] = requestOf(change)
       return call(method, path, { ...options, headers: { ...options.headers, ...keyed(key) } })
     }
     case 'upload': {

@@ -30,11 +30,11 @@ export interface Happening {
 
 export type Fields = Omit<ItemState, 'version'>
 
-/** One change to items; several may go in one batch. Titles are never used twice. */
+/** One change to items, at the version it is made to; several may go in one batch. Titles are never used twice. */
 export type Change =
   | { readonly op: 'create'; readonly fields: Fields }
-  | { readonly op: 'update'; readonly id: number; readonly fields: Fields }
-  | { readonly op: 'delete'; readonly id: number }
+  | { readonly op: 'update'; readonly id: number; readonly version: number; readonly fields: Fields }
+  | { readonly op: 'delete'; readonly id: number; readonly version: number }
 
 export const newWorld = (name: string): World => ({ name, items: new Map(), files: new Map(), log: [] })
 
@@ -58,7 +58,7 @@ export const afterChanges = (
       happenings.push({ event: 'item.created', id, version: 1 })
       continue
     }
-    if (before === undefined) return null
+    if (before?.version !== change.version) return null
     if (change.op === 'update') {
       const version = before.version + 1
       after.set(id, { ...change.fields, version })
