@@ -5,7 +5,7 @@
  * SIGKILL ends the process, not the system: what was written and not yet synced stays in the page cache, and is read from
  * there after the restart. So this shows that things happen in the right order (nothing is acknowledged before it is
  * written, nothing is half written), and not that the disk was asked to keep them. That is seen with
- * `strace -f -y -e trace=fsync,fdatasync,rename,sendto,writev -p PID` on a running server: an fdatasync of the
+ * `strace -f -y -e trace=fsync,rename,sendto -p PID` on a running server: an fsync of the
  * write-ahead log before each answer to a write, and of an upload's file and folder before its row.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
