@@ -1,4 +1,7 @@
+import { access, constants, statfs } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import type { ReadTx, Tx, UnitOfWork } from '../../application/ports/persistence.ts'
+import { AppError } from '../../domain/errors.ts'
 import { type Connection, openReader, openWriter, toAppError } from './database.ts'
 import { createEventReader, createEventRepository } from './events.ts'
 import { createFileLinkReader, createFileLinkRepository } from './file-links.ts'
@@ -14,7 +17,7 @@ import { createSnapshots } from './snapshots.ts'
 import { createUserReader, createUserRepository } from './users.ts'
 
 export interface SqliteStore extends UnitOfWork {
-  /** Rejects with `unavailable` when the database does not answer. */
+  /** Rejects with `unavailable` when the database does not answer, `storage_full` when its disk is about to be. */
   ping(): Promise<void>
   /**
    * Finishes queued writes, moves the write-ahead log into the database file and closes it.
@@ -33,6 +36,14 @@ interface Options {
   readonly onEvents?: () => void
   /** For tests of what goes wrong: hears of each writing connection, and answers the one to use. */
   readonly onOpenWriter?: (writer: Connection) => Connection
+}
+
+/** With less, a commit is about to fail. A file system that tells no size has room. */
+const LEAST_ROOM = 1_048_576
+
+const checkRoom = async (folder: string): Promise<void> => {
+  const { blocks, bavail, bsize } = await statfs(folder)
+  if (blocks > 0 && bavail * bsize < LEAST_ROOM) throw new AppError('storage_full', 'The storage is full')
 }
 
 /** What a commit may call for. */
@@ -118,7 +129,11 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, ...optio
   return {
     write: commits.write,
     read,
-    ping: () => read(async () => void alive.get()),
+    async ping() {
+      await read(async () => void alive.get())
+      await access(path, constants.W_OK)
+      await checkRoom(dirname(path))
+    },
     close(timeout = Number.POSITIVE_INFINITY) {
       closing ??= shut(timeout)
       return closing

@@ -17,7 +17,8 @@ export interface BlobEntry {
 export interface BlobStore {
   /**
    * Takes in `body` piece by piece, without holding more than a piece. Resolves when the bytes would survive a crash.
-   * When `body` throws, rejects with what it threw and nothing stays. Rejects with `storage_full` when there is no room.
+   * When `body` throws, rejects with what it threw and nothing stays. Rejects with `storage_full` when there is no room,
+   * `unavailable` while nothing can be written.
    */
   write(body: AsyncIterable<Uint8Array>): Promise<StoredBlob>
   /** Bytes that are read as they are asked for, also those of a `slice`; null when there are none under this key. */
