@@ -16,7 +16,8 @@ import { runRounds } from './rounds.ts'
 
 const USAGE = `bun run durability [options]
   --rounds N  how often it is killed (default 20)
-  --seed S    of what happens (default: another each time)`
+  --seed S    of what happens (default: another each time)
+DATABASE_URL, REDIS_URL, FILES_URL, JWT_SECRET and the AWS keys reach the server; what they name must be empty.`
 
 const number = (name: string, text: string): number => {
   if (/^\d{1,10}$/.test(text)) return Number(text)
@@ -40,7 +41,18 @@ const rounds = number('rounds', values.rounds)
 const seed = number('seed', values.seed)
 const folder = mkdtempSync(join(tmpdir(), 'skep-durability-'))
 console.log(`seed ${seed}, data in ${folder}`)
-const { findings, counts } = await runRounds({ rounds, seed, folder, progress: (text) => console.log(text) })
+const given = [
+  'DATABASE_URL',
+  'DATABASE_POOL_SIZE',
+  'REDIS_URL',
+  'FILES_URL',
+  'JWT_SECRET',
+  'AWS_ACCESS_KEY_ID',
+  'AWS_SECRET_ACCESS_KEY',
+]
+const settings = Object.fromEntries(given.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])))
+const progress = (text: string) => console.log(text)
+const { findings, counts } = await runRounds({ rounds, seed, folder, settings, progress })
 if (findings.length === 0) rmSync(folder, { recursive: true, force: true })
 else console.log(`\n${findings.join('\n')}\n\nThe data is kept in ${folder}; again with --seed ${seed}`)
 const line = Object.entries(counts).map(([name, value]) => `${name} ${value}`)

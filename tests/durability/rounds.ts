@@ -5,7 +5,7 @@ import { run, type Server, serve, spawn } from '../support/process.ts'
 import { callAt } from '../support/skep.ts'
 import { compareLog, createFollower, type Follower } from './follow.ts'
 import { type Fate, recover, tryRepeat, tryTheft } from './recover.ts'
-import { localStorage } from './storage.ts'
+import { storageOf } from './storage.ts'
 import {
   checkEvents,
   checkJobEvents,
@@ -23,6 +23,8 @@ export interface Plan {
   readonly seed: number
   /** Empty; everything stays in it. */
   readonly folder: string
+  /** Settings of the server, for another database or blob store than its own. They must be empty, too. */
+  readonly settings: Readonly<Record<string, string>>
   progress(text: string): void
 }
 
@@ -58,7 +60,7 @@ const eachOf = async <T>(list: readonly T[], atOnce: number, work: (one: T) => P
   await Promise.all(Array.from({ length: atOnce }, worker))
 }
 
-export const runRounds = async ({ rounds, seed, folder, progress }: Plan): Promise<Outcome> => {
+export const runRounds = async ({ rounds, seed, folder, settings, progress }: Plan): Promise<Outcome> => {
   const random: Random = createRandom(seed)
   const findings: string[] = []
   const counts: Record<string, number> = {}
@@ -70,7 +72,7 @@ export const runRounds = async ({ rounds, seed, folder, progress }: Plan): Promi
     findings.push(`round ${round}: ${what}`)
     progress(`  ${what}`)
   }
-  const options = { cwd: folder, env: { LOG_LEVEL: 'warn', LOG_FORMAT: 'json' } }
+  const options = { cwd: folder, env: { LOG_LEVEL: 'warn', LOG_FORMAT: 'json', ...settings } }
 
   const newSlot = (index: number, before: number): Slot => ({
     actor: createActor(`a${index}g${before}x`, random.fork()),
@@ -152,7 +154,7 @@ export const runRounds = async ({ rounds, seed, folder, progress }: Plan): Promi
   const check = async (server: Server, token: string): Promise<void> => {
     const { url } = server
     const recovery = { url, complain }
-    const storage = localStorage(server.dataDir)
+    const storage = storageOf(server.dataDir, settings)
     const fates: Record<Fate, number> = { done: 0, undone: 0, unknown: 0 }
     // First those whose time runs: a refresh that was not answered has ten seconds.
     const urgent = slots.toSorted((a, b) => Number(isRefresh(b.actor)) - Number(isRefresh(a.actor)))
@@ -171,9 +173,11 @@ export const runRounds = async ({ rounds, seed, folder, progress }: Plan): Promi
     await settleJobs(whole)
     await checkTotals(whole)
     await checkSearch(whole)
-    const swept = await checkSweep(whole, storage)
-    count('blobs without a row swept', swept.whole)
-    count('cut uploads swept', swept.parts)
+    if (storage.blobs !== null) {
+      const swept = await checkSweep(whole, storage.blobs)
+      count('blobs without a row swept', swept.whole)
+      count('cut uploads swept', swept.parts)
+    }
     await eachOf(signedIn, 8, async ({ actor, follower }) => {
       if (actor.session === null) return
       await follower.catchUp(url, actor.session.accessToken, actor.world.log.length)
@@ -204,7 +208,7 @@ export const runRounds = async ({ rounds, seed, folder, progress }: Plan): Promi
     while (round++ < rounds) {
       const began = performance.now()
       await loadAndKill(server, token)
-      const integrity = localStorage(server.dataDir).integrity()
+      const integrity = storageOf(server.dataDir, settings).integrity?.() ?? 'ok'
       if (integrity !== 'ok') complain(`the database says: ${integrity}`)
       await disturbStart()
       server = await serve(options)

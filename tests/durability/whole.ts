@@ -3,7 +3,7 @@ import type { Heard } from '../support/load/subscriber.ts'
 import { callAt } from '../support/skep.ts'
 import { countOf, JobShape, readAll } from './ask.ts'
 import { compareLog } from './follow.ts'
-import type { SentMail, Storage } from './storage.ts'
+import type { BlobFolder, SentMail } from './storage.ts'
 
 /** What there must be, over all actors. */
 export interface Whole {
@@ -77,18 +77,18 @@ export interface Swept {
 const isPart = (path: string) => path.endsWith('.part')
 
 /** Runs the sweep on blobs made old, and proves that it leaves those that a row names and no others. */
-export const checkSweep = async (whole: Whole, storage: Storage): Promise<Swept> => {
+export const checkSweep = async (whole: Whole, blobs: BlobFolder): Promise<Swept> => {
   const { url, token, complain } = whole
   const files = await countOf(url, '/files/', token)
-  const before = storage.blobs()
-  storage.ageBlobs()
+  const before = blobs.list()
+  blobs.age()
   const sweepOf = async () => (await waiting(whole)).find(({ kind }) => kind === 'sweep-blobs')
   const sweep = await sweepOf()
   if (sweep === undefined) complain('no sweep is planned')
   else await callAt(url, 'POST', `/admin/jobs/${sweep.id}/retry`, { token })
   const deadline = Date.now() + SETTLE_MS
   while ((await sweepOf())?.id === sweep?.id && Date.now() < deadline) await Bun.sleep(POLL_MS)
-  const after = storage.blobs()
+  const after = blobs.list()
   if (after.length !== files) complain(`after the sweep there are ${after.length} blobs for ${files} files: ${after}`)
   const parts = before.filter(isPart).length
   return { parts, whole: before.length - parts - files }
