@@ -82,6 +82,8 @@ const sampler = createSampler({
 })
 
 const started = new Date()
+const { wrk: _, ...versions } = describeVersions('')
+const setting = { machine: describeMachine(), versions, settings: { minutes, rate, actors, seed } }
 const samples: Sample[] = []
 const begin = performance.now()
 const passed = () => performance.now() - begin
@@ -116,9 +118,7 @@ const report = (end: string) => {
   const plot = plotOf(samples, title)
   const result = {
     date: started.toISOString(),
-    machine: describeMachine(),
-    versions: describeVersions(''),
-    settings: { minutes, rate, actors, seed },
+    ...setting,
     end,
     verdict,
     reasons: load.reasons,
@@ -146,7 +146,8 @@ for (let taken = 1; passed() < minutes * 60_000; taken++) {
   // Hours of work must not be lost with the last minute.
   report('under way')
 }
-await Promise.all([load.stop(), sampler.stop(), tidying])
+sampler.stop()
+await Promise.all([load.stop(), tidying])
 await server.stop()
 const verdict = report('done')
 for (const reason of load.reasons) console.error(reason)

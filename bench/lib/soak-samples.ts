@@ -1,4 +1,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import type { Probe } from '../loads/probe.ts'
 import type { Plot, Series } from './plot.ts'
 import { processorTime, residentMemory } from './resources.ts'
 import type { Counts } from './soak-load.ts'
@@ -32,8 +35,6 @@ interface Options {
   readonly counts: Counts
 }
 
-const PROBE_EVERY_MS = 50
-
 const megabytesOf = (path: string): number => (existsSync(path) ? statSync(path).size / 1e6 : 0)
 
 const heapOf = async (url: string, token: string): Promise<number | null> => {
@@ -47,22 +48,14 @@ const heapOf = async (url: string, token: string): Promise<number | null> => {
 export const createSampler = ({ url, pid, database, metricsToken, counts }: Options) => {
   const start = performance.now()
   let probes: number[] = []
-  let stopped = false
   let last = { at: start, cpu: processorTime(pid), counts: { ...counts } }
 
-  const probe = async () => {
-    while (!stopped) {
-      const asked = performance.now()
-      try {
-        await (await fetch(`${url}/health`)).text()
-        probes.push(performance.now() - asked)
-      } catch {
-        counts.errors++
-      }
-      await Bun.sleep(PROBE_EVERY_MS)
-    }
-  }
-  const probing = probe()
+  const prober = new Worker(join(import.meta.dir, '../loads/probe.ts'))
+  prober.on('message', (data: Probe) => {
+    if (typeof data === 'number') probes.push(data)
+    else counts.errors++
+  })
+  prober.postMessage(`${url}/health`)
 
   return {
     async take(): Promise<Sample> {
@@ -89,10 +82,7 @@ export const createSampler = ({ url, pid, database, metricsToken, counts }: Opti
       last = now
       return sample
     },
-    async stop() {
-      stopped = true
-      await probing
-    },
+    stop: () => prober.terminate(),
   }
 }
 
