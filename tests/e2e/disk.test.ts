@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { mkdirSync, readdirSync } from 'node:fs'
+import { mkdirSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { cannotMount, smallDisk } from '../support/disk.ts'
 import { entriesOf, folder, run, type Server, serve } from '../support/process.ts'
@@ -163,6 +163,43 @@ describe.skipIf(cannotMount)('on a disk that cannot be written to', () => {
     disk.setReadOnly(false)
     expect((await upload(skep.call, { token, content: PNG })).status).toBe(201)
     expect((await ready(skep))[0]).toBe(200)
+  })
+})
+
+/** Lets no file of a process grow past so many bytes; without a number, any. Can be taken back. */
+const limitFiles = ({ pid }: Server, bytes: number | 'unlimited') => {
+  const { stderr } = Bun.spawnSync(['prlimit', `--fsize=${bytes}:unlimited`, '--pid', String(pid)])
+  expect(stderr.toString()).toBe('')
+}
+
+describe.skipIf(Bun.which('prlimit') === null)('where files cannot grow', () => {
+  test('writes are answered 503 and nothing of them is there, reads go on, and it heals', async () => {
+    using home = folder()
+    await using skep = await serve({ cwd: home.path })
+    const { token } = await newMember(skep)
+    const { body } = await create(skep, token)
+    limitFiles(skep, statSync(join(skep.dataDir, 'skep.db-wal')).size)
+    const refused = await create(skep, token)
+    expect([refused.status, refused.body.code, refused.headers.get('retry-after')]).toEqual([503, 'unavailable', '1'])
+    const operations = Array.from({ length: 50 }, () => ({ op: 'create', title: 'Elm', description: LARGE }))
+    expect((await skep.call('POST', '/items/batch', { token, json: { operations } })).status).toBe(503)
+    expect((await skep.call('GET', `/items/${body.id}`, { token })).status).toBe(200)
+    expect(await countItems(skep, token)).toBe(1)
+    limitFiles(skep, 'unlimited')
+    expect((await create(skep, token)).status).toBe(201)
+    expect(await countItems(skep, token)).toBe(2)
+  })
+
+  test('an upload past the limit is answered 507 and leaves no byte behind', async () => {
+    using home = folder()
+    await using skep = await serve({ cwd: home.path, env: { UPLOAD_TYPES: '*/*' } })
+    const { token } = await newMember(skep)
+    limitFiles(skep, 2_000_000)
+    const refused = await upload(skep.call, { token, content: Buffer.alloc(4_000_000, 'x') })
+    expect([refused.status, refused.body.code]).toEqual([507, 'storage_full'])
+    expect(blobsIn(skep.dataDir)).toEqual([])
+    limitFiles(skep, 'unlimited')
+    expect((await upload(skep.call, { token, content: Buffer.alloc(4_000_000, 'x') })).status).toBe(201)
   })
 })
 
