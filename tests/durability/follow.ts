@@ -51,6 +51,7 @@ export const createFollower = (topic: string, complain: (what: string) => void):
         if (following) await Bun.sleep(RETRY_MS)
       }
       current?.close()
+      await current?.closed
     },
     stop() {
       following = false

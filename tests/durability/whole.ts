@@ -18,6 +18,8 @@ export interface Whole {
 
 const SETTLE_MS = 60_000
 const POLL_MS = 20
+/** By how much the time of a file may lag behind. */
+const CLOCK_MS = 20
 const RECURRING = ['clean-up', 'sweep-blobs']
 
 const waiting = async ({ url, token }: Whole) => {
@@ -134,7 +136,7 @@ export const checkJobEvents = (heard: readonly Heard[], complain: (what: string)
 export const checkMails = ({ actors, departed, complain }: Whole, mails: readonly SentMail[]): void => {
   const byAddress = Map.groupBy(mails, ({ to }) => to)
   const has = (to: string, subject: RegExp, since: number) =>
-    byAddress.get(to)?.some((mail) => subject.test(mail.subject) && mail.at >= since) ?? false
+    byAddress.get(to)?.some((mail) => subject.test(mail.subject) && mail.at >= since - CLOCK_MS) ?? false
   for (const { email, id, tag, forgotAt } of actors) {
     if (id !== null && !has(email, /^Welcome/, 0)) complain(`${tag}: no welcome mail`)
     if (forgotAt !== null && !has(email, /new password/, forgotAt)) complain(`${tag}: no mail for a forgotten password`)
