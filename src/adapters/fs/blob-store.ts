@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises'
-import { access, constants, mkdir, open, opendir, rename, rm, stat } from 'node:fs/promises'
+import { access, constants, mkdir, open, opendir, rename, rm, stat, statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { BlobEntry, BlobStore, StoredBlob } from '../../application/ports/blobs.ts'
 import { AppError } from '../../domain/errors.ts'
@@ -7,7 +7,7 @@ import { AppError } from '../../domain/errors.ts'
 export interface FsBlobStore extends BlobStore {
   /** Makes the folder, for its owner alone, unless it exists. */
   prepare(): Promise<void>
-  /** Rejects while the folder cannot be written to. */
+  /** Rejects while the folder cannot be written to, or has hardly any room left. */
   ping(): Promise<void>
 }
 
@@ -20,10 +20,24 @@ const newKey = (): string => {
 
 const codeOf = (error: unknown) => (error instanceof Error && 'code' in error ? error.code : null)
 
-const toAppError = (error: unknown): unknown =>
-  ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(String(codeOf(error)))
-    ? new AppError('storage_full', 'The storage is full', { cause: error, retryAfter: 60 })
-    : error
+const FULL = ['ENOSPC', 'EDQUOT', 'EFBIG']
+const PASSING = ['EROFS', 'EACCES', 'EPERM', 'EIO', 'ESTALE', 'EMFILE', 'ENFILE']
+
+/** What the core may know of a failure of the disk: it needs room, it may pass, or it is not ours. */
+const toAppError = (error: unknown): unknown => {
+  const code = String(codeOf(error))
+  if (FULL.includes(code)) return new AppError('storage_full', 'The storage is full', { cause: error, retryAfter: 60 })
+  if (!PASSING.includes(code)) return error
+  return new AppError('unavailable', 'The storage is not available', { cause: error, retryAfter: 1 })
+}
+
+/** With less, an upload or a commit is about to fail. A file system that tells no size has room. */
+const LEAST_ROOM = 1_048_576
+
+const checkRoom = async (path: string): Promise<void> => {
+  const { blocks, bavail, bsize } = await statfs(path)
+  if (blocks > 0 && bavail * bsize < LEAST_ROOM) throw new AppError('storage_full', 'The storage is full')
+}
 
 /** Makes names in a folder survive a crash. */
 const syncFolder = async (path: string): Promise<void> => {
@@ -75,24 +89,28 @@ export const createFsBlobStore = (root: string): FsBlobStore => {
 
   return {
     prepare: () => makeFolder(root),
-    ping: () => access(root, constants.W_OK | constants.X_OK),
+    async ping() {
+      await access(root, constants.W_OK | constants.X_OK)
+      await checkRoom(root)
+    },
 
     async write(body) {
       const key = newKey()
       const path = pathOf(key)
       const part = `${path}.part`
-      await makeFolder(dirname(path))
-      const file = await open(part, 'wx', 0o600)
+      let file: FileHandle | null = null
       try {
+        await makeFolder(dirname(path))
+        file = await open(part, 'wx', 0o600)
         const written = await copy(body, file)
         await file.close()
         await rename(part, path)
         await syncFolder(dirname(path))
         return { key, ...written }
       } catch (error) {
-        await file.close().catch(() => {})
-        await rm(part, { force: true })
-        await rm(path, { force: true })
+        // What cannot be removed now the sweep removes; why the write failed matters more.
+        await file?.close().catch(() => {})
+        for (const left of [part, path]) await rm(left, { force: true }).catch(() => {})
         throw toAppError(error)
       }
     },

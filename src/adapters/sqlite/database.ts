@@ -1,4 +1,6 @@
 import { Database, type SQLQueryBindings, type Statement } from 'bun:sqlite'
+import { accessSync, constants } from 'node:fs'
+import { dirname } from 'node:path'
 import { AppError } from '../../domain/errors.ts'
 
 /** How long one statement may block the event loop for another process; the queue of writes waits longer. */
@@ -20,24 +22,45 @@ export interface Connection {
   close(): void
 }
 
-const openFile = (path: string, create: boolean): Database => {
+/** SQLite only says that it cannot open a file; its folder may tell why. */
+const whyNoFile = (path: string): string | null => {
   try {
-    return new Database(path, { create, readwrite: true, strict: true })
+    accessSync(dirname(path), constants.W_OK | constants.X_OK)
+    return null
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw Object.assign(new Error(`${path}: ${reason}`, { cause: error }), {
-      code: sqliteCode(error) ?? 'SQLITE_CANTOPEN',
-    })
+    return error instanceof Error ? error.message : null
   }
 }
 
-const connect = (path: string, create: boolean): Connection => {
+/** The failure, with the name of the file and a code. */
+const named = (path: string, error: unknown): Error => {
+  const code = sqliteCode(error) ?? 'SQLITE_CANTOPEN'
+  const said = error instanceof Error ? error.message : String(error)
+  const reason = /^SQLITE_(CANTOPEN|READONLY)/.test(code) ? (whyNoFile(path) ?? said) : said
+  return Object.assign(new Error(`${path}: ${reason}`, { cause: error }), { code })
+}
+
+/** Opens a file, or throws an error that names it. */
+export const openFile = (path: string, create: boolean): Database => {
+  try {
+    return new Database(path, { create, readwrite: true, strict: true })
+  } catch (error) {
+    throw named(path, error)
+  }
+}
+
+const PRAGMAS = [`busy_timeout = ${BUSY_TIMEOUT_MS}`, 'foreign_keys = ON', 'cache_size = -16000', 'temp_store = MEMORY']
+
+const connect = (path: string, create: boolean, pragmas: readonly string[]): Connection => {
   const database = openFile(path, create)
   const statements: Statement[] = []
-  database.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
-  database.run('PRAGMA foreign_keys = ON')
-  database.run('PRAGMA cache_size = -16000')
-  database.run('PRAGMA temp_store = MEMORY')
+  try {
+    // The first that needs the schema is the first to read the file.
+    for (const pragma of [...PRAGMAS, ...pragmas]) database.run(`PRAGMA ${pragma}`)
+  } catch (error) {
+    database.close()
+    throw named(path, error)
+  }
   return {
     database,
     prepare<Row, Params extends Parameters>(sql: string) {
@@ -56,19 +79,11 @@ const connect = (path: string, create: boolean): Connection => {
 }
 
 /** Opens (and creates) the database for writing: WAL, every commit synced to the disk before it is reported. */
-export const openWriter = (path: string): Connection => {
-  const connection = connect(path, true)
-  connection.run('PRAGMA journal_mode = WAL')
-  connection.run('PRAGMA synchronous = FULL')
-  return connection
-}
+export const openWriter = (path: string): Connection =>
+  connect(path, true, ['journal_mode = WAL', 'synchronous = FULL'])
 
 /** Opens an existing database for reading: committed rows only, and any write is refused. */
-export const openReader = (path: string): Connection => {
-  const connection = connect(path, false)
-  connection.run('PRAGMA query_only = ON')
-  return connection
-}
+export const openReader = (path: string): Connection => connect(path, false, ['query_only = ON'])
 
 /** SQLite's result code, such as `SQLITE_BUSY` or `SQLITE_CONSTRAINT_UNIQUE`; null for any other failure. */
 export const sqliteCode = (error: unknown): string | null =>

@@ -1,17 +1,20 @@
-import { Database } from 'bun:sqlite'
+import { isBusy, openFile } from './database.ts'
 
 /**
  * Holds a database for one server, which remembers rights that another could change unseen.
- * The operating system lets go of the lock when the process ends, however it ends. Null when another holds it.
+ * The operating system lets go of the lock when the process ends, however it ends. Null when another holds it;
+ * throws when it cannot be written.
  */
 export const lockInstance = (databasePath: string): (() => void) | null => {
-  const database = new Database(`${databasePath}.lock`, { create: true, readwrite: true })
+  const path = `${databasePath}.lock`
+  const database = openFile(path, true)
   try {
     database.run('PRAGMA locking_mode = EXCLUSIVE')
     database.run('BEGIN EXCLUSIVE')
-  } catch {
+  } catch (error) {
     database.close()
-    return null
+    if (isBusy(error)) return null
+    throw new Error(`${path}: ${error instanceof Error ? error.message : error}`, { cause: error })
   }
   return () => database.close()
 }

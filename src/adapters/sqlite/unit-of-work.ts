@@ -1,5 +1,8 @@
+import { access, constants, statfs } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import type { Metrics } from '../../application/ports/metrics.ts'
 import type { ReadTx, Store, Tx } from '../../application/ports/persistence.ts'
+import { AppError } from '../../domain/errors.ts'
 import { type Connection, openReader, openWriter, toAppError } from './database.ts'
 import { createEventReader, createEventRepository } from './events.ts'
 import { createFileLinkReader, createFileLinkRepository } from './file-links.ts'
@@ -29,6 +32,14 @@ interface Options {
   readonly metrics?: Pick<Metrics, 'databaseWaited' | 'committed'>
   /** For tests of what goes wrong: hears of each writing connection, and answers the one to use. */
   readonly onOpenWriter?: (writer: Connection) => Connection
+}
+
+/** With less, a commit is about to fail. A file system that tells no size has room. */
+const LEAST_ROOM = 1_048_576
+
+const checkRoom = async (folder: string): Promise<void> => {
+  const { blocks, bavail, bsize } = await statfs(folder)
+  if (blocks > 0 && bavail * bsize < LEAST_ROOM) throw new AppError('storage_full', 'The storage is full')
 }
 
 /** What a commit may call for. */
@@ -119,7 +130,11 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, ...optio
     write: commits.write,
     read,
     takeBackJobs: (now) => commits.write((writing) => writing.jobs.releaseAll(now)),
-    ping: () => read(async () => void alive.get()),
+    async ping() {
+      await read(async () => void alive.get())
+      await access(path, constants.W_OK)
+      await checkRoom(dirname(path))
+    },
     close(timeout = Number.POSITIVE_INFINITY) {
       closing ??= shut(timeout)
       return closing

@@ -271,7 +271,7 @@ export interface Store extends UnitOfWork {
    * if none but this one can be at work here; else its leases have to run out.
    */
   takeBackJobs(now: Instant): Promise<void>
-  /** Rejects with `unavailable` when the database does not answer. */
+  /** Rejects with `unavailable` when the database does not answer, `storage_full` when its disk is about to be. */
   ping(): Promise<void>
   /** Finishes what is under way or queued, within `timeout` milliseconds, and closes. */
   close(timeout?: number): Promise<void>

@@ -1,0 +1,82 @@
+import type { Actor } from '../support/load/actor.ts'
+import { type Heard, type Subscriber, subscribe } from '../support/load/subscriber.ts'
+
+/** Someone who follows a topic from crash to crash by cursor, and everything that was heard. */
+export interface Follower {
+  readonly heard: readonly Heard[]
+  readonly last: () => number
+  /** Follows on, and again after each loss, until `stop`; whoever is signed out waits. */
+  follow(url: string, token: () => string | null): Promise<void>
+  stop(): void
+  /** Reads on until as many events as expected were heard and no more come. */
+  catchUp(url: string, token: string, expected: number): Promise<void>
+}
+
+const RETRY_MS = 30
+const CATCH_UP_MS = 20_000
+const POLL_MS = 5
+
+export const createFollower = (topic: string, complain: (what: string) => void): Follower => {
+  const heard: Heard[] = []
+  let current: Subscriber | null = null
+  let following = false
+  const last = () => heard.at(-1)?.cursor ?? 0
+  const open = (url: string, token: string) =>
+    subscribe({
+      url,
+      token,
+      topic,
+      after: last(),
+      complain,
+      onEvent(event) {
+        if (event.cursor <= last()) complain(`${topic}: cursor ${event.cursor} came after ${last()}`)
+        heard.push(event)
+      },
+    })
+  return {
+    heard,
+    last,
+    async follow(url, token) {
+      following = true
+      while (following) {
+        const bearer = token()
+        if (bearer !== null) {
+          try {
+            current = await open(url, bearer)
+            if (following) await current.closed
+          } catch {
+            // The server is gone, or the session is.
+          }
+        }
+        if (following) await Bun.sleep(RETRY_MS)
+      }
+      current?.close()
+      await current?.closed
+    },
+    stop() {
+      following = false
+      current?.close()
+    },
+    async catchUp(url, token, expected) {
+      const subscriber = await open(url, token)
+      const deadline = Date.now() + CATCH_UP_MS
+      while (heard.length < expected && Date.now() < deadline) await Bun.sleep(POLL_MS)
+      await subscriber.settled()
+      subscriber.close()
+      await subscriber.closed
+    },
+  }
+}
+
+/** What is wrong with what was heard of an actor's items; null when nothing is. */
+export const compareLog = ({ world }: Actor, heard: readonly Heard[]): string | null => {
+  const length = Math.max(world.log.length, heard.length)
+  for (let at = 0; at < length; at++) {
+    const expected = world.log[at]
+    const got = heard[at]
+    if (expected?.event === got?.event && expected?.id === got?.id && expected?.version === got?.version) continue
+    const { log } = world
+    return `event ${at} of ${log.length} (heard ${heard.length}): expected ${JSON.stringify(expected)}, heard ${JSON.stringify(got)}`
+  }
+  return null
+}

@@ -1,0 +1,237 @@
+import { describe, expect, test } from 'bun:test'
+import { mkdirSync, readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { cannotMount, smallDisk } from '../support/disk.ts'
+import { entriesOf, folder, run, type Server, serve } from '../support/process.ts'
+import { type Member, signIn } from '../support/skep.ts'
+import { openSocket } from '../support/socket.ts'
+import { PNG, upload } from '../support/uploads.ts'
+
+const MEGABYTES = 12
+const LARGE = 'x'.repeat(9_000)
+
+const newMember = async (skep: Server): Promise<Member> => {
+  const credentials = { email: 'ann@example.com', password: 'correct horse' }
+  const { body } = await skep.call<{ id: number }>('POST', '/users/', { json: { name: 'Ann', ...credentials } })
+  return signIn(skep.call, { id: body.id, ...credentials })
+}
+
+const create = (skep: Server, token: string) =>
+  skep.call<{ id: number; code: string }>('POST', '/items/', { token, json: { title: 'Oak', description: LARGE } })
+
+const countItems = async (skep: Server, token: string) =>
+  (await skep.call<{ total: number }>('GET', '/items/?size=1', { token })).body.total
+
+const ready = async (skep: Server) => {
+  const { status, body } = await skep.call<{ checks: Record<string, string> }>('GET', '//health/ready')
+  return [status, body.checks] as const
+}
+
+const blobsIn = (dataDir: string) =>
+  readdirSync(join(dataDir, 'files'), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+
+/** Makes items until one is refused. */
+const createUntilRefused = async (skep: Server, token: string) => {
+  for (;;) {
+    const answer = await create(skep, token)
+    if (answer.status !== 201) return answer
+  }
+}
+
+describe.skipIf(cannotMount)('on a full disk', () => {
+  const full = async (skep: Server, fill: () => void) => {
+    const { token } = await newMember(skep)
+    const { body } = await create(skep, token)
+    fill()
+    const refusal = await createUntilRefused(skep, token)
+    return { token, id: body.id, refusal, total: await countItems(skep, token) }
+  }
+
+  test('what needs room is answered 507 storage_full, and nothing of it is there', async () => {
+    using disk = smallDisk(MEGABYTES)
+    await using skep = await serve({ cwd: disk.path })
+    const { token, id, refusal, total } = await full(skep, disk.fill)
+    expect(refusal.status).toBe(507)
+    expect(refusal.body).toMatchObject({ code: 'storage_full', status: 507 })
+    expect(Number(refusal.headers.get('retry-after'))).toBeGreaterThan(0)
+
+    const operations = Array.from({ length: 50 }, () => ({ op: 'create', title: 'Elm', description: LARGE }))
+    expect((await skep.call('POST', '/items/batch', { token, json: { operations } })).status).toBe(507)
+    expect((await skep.call('DELETE', `/items/${id}`, { token })).status).toBe(507)
+    expect(await countItems(skep, token)).toBe(total)
+    await using socket = await openSocket(skep.url, { token })
+    await socket.subscribe('items', 0)
+    await socket.settled()
+    expect(socket.events()).toHaveLength(total)
+  })
+
+  test('reads go on, the process is well, and is not ready', async () => {
+    using disk = smallDisk(MEGABYTES)
+    await using skep = await serve({ cwd: disk.path })
+    expect((await ready(skep))[0]).toBe(200)
+    const { token, id } = await full(skep, disk.fill)
+    expect((await skep.call('GET', `/items/${id}`, { token })).status).toBe(200)
+    expect((await skep.call('GET', '//health')).status).toBe(200)
+    expect(await ready(skep)).toEqual([503, expect.objectContaining({ database: 'failed', files: 'failed' })])
+  })
+
+  test('an upload is answered 507 and leaves no byte behind', async () => {
+    using disk = smallDisk(MEGABYTES)
+    await using skep = await serve({ cwd: disk.path, env: { UPLOAD_TYPES: '*/*' } })
+    const { token } = await newMember(skep)
+    expect((await upload(skep.call, { token })).status).toBe(201)
+    const large = await upload(skep.call, { token, content: Buffer.alloc(9_500_000, 'x') })
+    expect(large.status).toBe(201)
+    const refused = await upload(skep.call, { token, content: Buffer.alloc(9_500_000, 'y') })
+    expect([refused.status, refused.body.code]).toEqual([507, 'storage_full'])
+    disk.fill()
+    // Not even a folder for it can be made.
+    const none = await Promise.all(Array.from({ length: 8 }, () => upload(skep.call, { token })))
+    expect(none.map(({ body }) => body.code)).toEqual(Array(8).fill('storage_full'))
+    expect(blobsIn(skep.dataDir)).toHaveLength(2)
+  })
+
+  test('all works again once there is room, without a restart', async () => {
+    using disk = smallDisk(MEGABYTES)
+    await using skep = await serve({ cwd: disk.path, env: { LOG_FORMAT: 'json' } })
+    const { token, total } = await full(skep, disk.fill)
+    expect((await upload(skep.call, { token })).status).toBe(507)
+    disk.makeRoom()
+    expect((await create(skep, token)).status).toBe(201)
+    expect((await upload(skep.call, { token })).status).toBe(201)
+    expect(await countItems(skep, token)).toBe(total + 1)
+    expect((await ready(skep))[0]).toBe(200)
+    skep.signal('SIGTERM')
+    const { code, stdout } = await skep.exit()
+    expect(code).toBe(0)
+    expect(entriesOf(stdout).filter(({ message }) => message === 'job lost')).toEqual([])
+  })
+
+  test('one that was killed does not start, and has everything once there is room', async () => {
+    using disk = smallDisk(MEGABYTES)
+    const total = await (async () => {
+      await using skep = await serve({ cwd: disk.path })
+      const made = await full(skep, disk.fill)
+      skep.signal('SIGKILL')
+      await skep.exit()
+      return made.total
+    })()
+    const { code, stderr } = await run(['serve', '--port', '0'], { cwd: disk.path })
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^skep: .*full\n$/)])
+    disk.makeRoom()
+    await using again = await serve({ cwd: disk.path })
+    const { token } = await signIn(again.call, { id: 0, email: 'ann@example.com', password: 'correct horse' })
+    expect(await countItems(again, token)).toBe(total)
+  })
+
+  test('serve says so and exits 1', async () => {
+    using disk = smallDisk(1)
+    disk.fill()
+    const { code, stderr } = await run(['serve', '--port', '0'], { cwd: disk.path })
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^skep: .*(full|no space).*\n$/i)])
+  })
+})
+
+describe.skipIf(cannotMount)('on a disk that cannot be written to', () => {
+  test.each(['a new', 'a used'])('serve with %s data folder says so and exits 1', async (kind) => {
+    using disk = smallDisk(MEGABYTES)
+    if (kind === 'a used') {
+      await using skep = await serve({ cwd: disk.path })
+      await newMember(skep)
+      skep.signal('SIGTERM')
+      await skep.exit()
+    }
+    disk.setReadOnly(true)
+    const { code, stderr } = await run(['serve', '--port', '0'], { cwd: disk.path })
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^skep: .*read-only file system.*\/data'\n$/)])
+  })
+
+  test('uploads are answered 503 while downloads go on, readiness tells, and it heals', async () => {
+    using home = folder()
+    using disk = smallDisk(MEGABYTES)
+    const files = join(disk.path, 'files')
+    mkdirSync(files)
+    await using skep = await serve({ cwd: home.path, env: { FILES_URL: `file:${files}` } })
+    const { token } = await newMember(skep)
+    const { body } = await upload(skep.call, { token })
+    disk.setReadOnly(true)
+    const refused = await upload(skep.call, { token })
+    expect([refused.status, refused.body.code]).toEqual([503, 'unavailable'])
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
+    expect((await skep.call('GET', `//api/v1/files/${body.id}/content`, { token })).status).toBe(200)
+    expect(await ready(skep)).toEqual([503, expect.objectContaining({ database: 'ok', files: 'failed' })])
+    disk.setReadOnly(false)
+    expect((await upload(skep.call, { token, content: PNG })).status).toBe(201)
+    expect((await ready(skep))[0]).toBe(200)
+  })
+})
+
+/** Lets no file of a process grow past so many bytes; without a number, any. Can be taken back. */
+const limitFiles = ({ pid }: Server, bytes: number | 'unlimited') => {
+  const { stderr } = Bun.spawnSync(['prlimit', `--fsize=${bytes}:unlimited`, '--pid', String(pid)])
+  expect(stderr.toString()).toBe('')
+}
+
+describe.skipIf(Bun.which('prlimit') === null)('where files cannot grow', () => {
+  test('writes are answered 503 and nothing of them is there, reads go on, and it heals', async () => {
+    using home = folder()
+    await using skep = await serve({ cwd: home.path })
+    const { token } = await newMember(skep)
+    const { body } = await create(skep, token)
+    limitFiles(skep, statSync(join(skep.dataDir, 'skep.db-wal')).size)
+    const refused = await create(skep, token)
+    expect([refused.status, refused.body.code, refused.headers.get('retry-after')]).toEqual([503, 'unavailable', '1'])
+    const operations = Array.from({ length: 50 }, () => ({ op: 'create', title: 'Elm', description: LARGE }))
+    expect((await skep.call('POST', '/items/batch', { token, json: { operations } })).status).toBe(503)
+    expect((await skep.call('GET', `/items/${body.id}`, { token })).status).toBe(200)
+    expect(await countItems(skep, token)).toBe(1)
+    limitFiles(skep, 'unlimited')
+    expect((await create(skep, token)).status).toBe(201)
+    expect(await countItems(skep, token)).toBe(2)
+  })
+
+  test('an upload past the limit is answered 507 and leaves no byte behind', async () => {
+    using home = folder()
+    await using skep = await serve({ cwd: home.path, env: { UPLOAD_TYPES: '*/*' } })
+    const { token } = await newMember(skep)
+    limitFiles(skep, 2_000_000)
+    const refused = await upload(skep.call, { token, content: Buffer.alloc(4_000_000, 'x') })
+    expect([refused.status, refused.body.code]).toEqual([507, 'storage_full'])
+    expect(blobsIn(skep.dataDir)).toEqual([])
+    limitFiles(skep, 'unlimited')
+    expect((await upload(skep.call, { token, content: Buffer.alloc(4_000_000, 'x') })).status).toBe(201)
+  })
+})
+
+const LOCK = `
+const { Database } = require('bun:sqlite')
+const database = new Database(process.argv[1])
+database.run('PRAGMA busy_timeout = 5000')
+database.run('BEGIN EXCLUSIVE')
+console.log('locked')
+process.stdin.once('data', () => process.exit(0))
+`
+
+test('a database that another process locks: writes are answered 503, reads go on, and it heals on release', async () => {
+  using home = folder()
+  await using skep = await serve({ cwd: home.path })
+  const { token } = await newMember(skep)
+  const { body } = await create(skep, token)
+  const other = Bun.spawn([process.execPath, '-e', LOCK, join(skep.dataDir, 'skep.db')], {
+    stdin: 'pipe',
+    stdout: 'pipe',
+  })
+  try {
+    await other.stdout.getReader().read()
+    const refused = await create(skep, token)
+    expect([refused.status, refused.body.code, refused.headers.get('retry-after')]).toEqual([503, 'unavailable', '1'])
+    expect((await skep.call('GET', `/items/${body.id}`, { token })).status).toBe(200)
+    other.stdin.write('go')
+    other.stdin.end()
+    await other.exited
+    expect((await create(skep, token)).status).toBe(201)
+    expect(await countItems(skep, token)).toBe(2)
+  } finally {
+    other.kill('SIGKILL')
+  }
+})
