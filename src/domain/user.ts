@@ -35,13 +35,17 @@ const PAIR = '[\\uD800-\\uDBFF][\\uDC00-\\uDFFF]'
 /** Text that UTF-8 can carry: no half of a surrogate pair, which every store would replace in its own way. */
 export const WELL_FORMED_PATTERN = `^(?:[^\\uD800-\\uDFFF]|${PAIR})*$`
 
+const UNFIT = '\\u0000-\\u001F\\u007F-\\u009F\\u2028-\\u202E\\u2066-\\u2069'
+const INVISIBLE = '\\s\\u200B-\\u200F\\u2060\\uFEFF'
+
 /**
  * At least one visible character, and none that ends a line (or a mail header), steers a terminal or turns the
  * direction of what follows.
  */
-export const NAME_PATTERN =
-  '^(?=[\\s\\S]*[^\\s\\u200B-\\u200F\\u2060\\uFEFF])' +
-  `(?:[^\\u0000-\\u001F\\u007F-\\u009F\\u2028-\\u202E\\u2066-\\u2069\\uD800-\\uDFFF]|${PAIR})+$`
+export const NAME_PATTERN = `^(?=[\\s\\S]*[^${INVISIBLE}])(?:[^${UNFIT}\\uD800-\\uDFFF]|${PAIR})+$`
+
+/** {@link NAME_PATTERN} for well-formed text, in what all dialects of regular expressions share. */
+export const LINE_PATTERN = `^[^${UNFIT}]*[^${UNFIT}${INVISIBLE}][^${UNFIT}]*$`
 
 /** The one spelling under which an address is stored and looked up. */
 export const normalizeEmail = (email: string): string => email.trim().toLowerCase()

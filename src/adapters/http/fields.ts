@@ -1,5 +1,5 @@
 import { t } from 'elysia'
-import { EMAIL_PATTERN, NAME_PATTERN, USER_LIMITS, WELL_FORMED_PATTERN } from '../../domain/user.ts'
+import { EMAIL_PATTERN, LINE_PATTERN, NAME_PATTERN, USER_LIMITS, WELL_FORMED_PATTERN } from '../../domain/user.ts'
 
 export const Email = t.String({
   ...USER_LIMITS.email,
@@ -12,7 +12,7 @@ export const Name = t.String({
   ...USER_LIMITS.name,
   pattern: NAME_PATTERN,
   expects: '1 to 200 visible characters',
-  openapi: { type: 'string', ...USER_LIMITS.name, description: 'One line' },
+  openapi: { type: 'string', ...USER_LIMITS.name, pattern: LINE_PATTERN, description: 'One line' },
 })
 
 /** A password that is being set. */

@@ -4,7 +4,7 @@ import type { ItemOperation } from '../../application/items.ts'
 import type { ItemSortField } from '../../application/ports/persistence.ts'
 import { ITEM_LIMITS, type Item, type ItemDraft, type ItemPatch } from '../../domain/item.ts'
 import type { JsonObject } from '../../domain/merge-patch.ts'
-import { NAME_PATTERN, WELL_FORMED_PATTERN } from '../../domain/user.ts'
+import { LINE_PATTERN, NAME_PATTERN, WELL_FORMED_PATTERN } from '../../domain/user.ts'
 import { pageQuery } from './pages.ts'
 import { body, IdText, Timestamp, TimestampText, toTimestamp } from './schemas.ts'
 
@@ -12,14 +12,14 @@ const Title = t.String({
   ...ITEM_LIMITS.title,
   pattern: NAME_PATTERN,
   expects: '1 to 200 visible characters',
-  openapi: { type: 'string', ...ITEM_LIMITS.title, description: 'One line' },
+  openapi: { type: 'string', ...ITEM_LIMITS.title, pattern: LINE_PATTERN, description: 'One line' },
 })
 const Description = t.Nullable(
   t.String({
     ...ITEM_LIMITS.description,
     pattern: `(?=^[^\\u0000]*$)${WELL_FORMED_PATTERN}`,
     expects: 'up to 10000 characters, none of them NUL',
-    openapi: { type: 'string', ...ITEM_LIMITS.description },
+    openapi: { type: 'string', ...ITEM_LIMITS.description, pattern: '^[^\\u0000]*$' },
   }),
 )
 const DATA = { description: 'Up to 16 kB of JSON', openapi: { type: 'object', additionalProperties: true } }
