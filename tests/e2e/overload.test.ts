@@ -1,25 +1,29 @@
-import { afterAll, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { existsSync, readdirSync } from 'node:fs'
 import { entriesOf, folder, residentMemory, type Server, serve } from '../support/process.ts'
 import { openSocket } from '../support/socket.ts'
 import { END, MULTIPART, part } from '../support/uploads.ts'
+import { encodeFrame, OPCODE, openWire } from '../support/wire.ts'
 import { type Connection, openConnection, type RawAnswer } from './connection.ts'
 
 const MB = 1_048_576
 const PASSWORD = 'correct horse'
 const noProc = !existsSync('/proc/self/status')
 
+/** A server with a folder of its own; both are gone at the end of the scope that holds it by `await using`. */
 const start = async (env: Readonly<Record<string, string>> = {}): Promise<Server> => {
   const home = folder()
   const skep = await serve({
     cwd: home.path,
     env: { LOG_LEVEL: 'warn', LOG_FORMAT: 'json', UPLOAD_TYPES: '*/*', ...env },
   })
-  afterAll(async () => {
-    await skep[Symbol.asyncDispose]()
-    home[Symbol.dispose]()
-  })
-  return skep
+  return {
+    ...skep,
+    async [Symbol.asyncDispose]() {
+      await skep[Symbol.asyncDispose]()
+      home[Symbol.dispose]()
+    },
+  }
 }
 
 const register = async (skep: Server, email: string) => {
@@ -84,7 +88,7 @@ const expectWorking = async (skep: Server, token: string) => {
 }
 
 test('of more sign-ins than can be checked, some are let in and the rest hear when to come again', async () => {
-  const skep = await start()
+  await using skep = await start()
   const token = await register(skep, 'ann@example.com')
   using people = await crowd(skep.url, 500)
   const form = `username=ann%40example.com&password=${encodeURIComponent(PASSWORD)}`
@@ -110,7 +114,7 @@ describe('a flood of requests', () => {
     ]).flat()
 
   test.skipIf(noProc)('is answered whole, in bounded memory, and leaves nothing behind', async () => {
-    const skep = await start()
+    await using skep = await start()
     const token = await register(skep, 'ann@example.com')
     using people = await crowd(skep.url, 300)
     const before = residentMemory(skep.pid)
@@ -129,7 +133,7 @@ describe('a flood of requests', () => {
   })
 
   test('past the limit hears when to come again, and takes nothing from others', async () => {
-    const skep = await start({ RATE_LIMIT: '200/1m' })
+    await using skep = await start({ RATE_LIMIT: '200/1m' })
     const [ann, bob] = [await register(skep, 'ann@example.com'), await register(skep, 'bob@example.com')]
     using people = await crowd(skep.url, 100)
     const answers = await flood(people.all, requestsOf(ann))
@@ -140,9 +144,24 @@ describe('a flood of requests', () => {
   })
 })
 
-describe('slow clients', () => {
+describe.concurrent('slow clients', () => {
+  test.skipIf(noProc)('that never finish a message take no more memory than they have sent', async () => {
+    await using skep = await start()
+    const before = residentMemory(skep.pid)
+    const wires = await Promise.all(Array.from({ length: 300 }, () => openWire(skep.url)))
+    const first = encodeFrame({ opcode: OPCODE.text, payload: new Uint8Array(50_000), fin: false })
+    const announced = encodeFrame({ opcode: OPCODE.continuation, payload: new Uint8Array(1_000), length: 15_000n })
+    for (const wire of wires) wire.send(Buffer.concat([first, announced]))
+    const hello = await openWire(skep.url)
+    hello.send(encodeFrame({ opcode: OPCODE.text, payload: new TextEncoder().encode('hello') }))
+    await hello.received(1)
+    expect(residentMemory(skep.pid) - before).toBeLessThan(128 * MB)
+    // Nobody signed in.
+    expect(await Promise.all(wires.map(({ ended }) => ended))).toEqual(wires.map(() => 4401))
+  })
+
   test('keep nobody waiting, and those who do not send in time are shown out', async () => {
-    const skep = await start({ MAX_UPLOAD_SIZE: '20mb' })
+    await using skep = await start({ MAX_UPLOAD_SIZE: '20mb' })
     const [ann, bob] = [await register(skep, 'ann@example.com'), await register(skep, 'bob@example.com')]
     await using neighbour = await openSocket(skep.url, { token: bob })
     await neighbour.subscribe('items')
@@ -194,6 +213,9 @@ describe('slow clients', () => {
       clearInterval(trickle)
     }
     expect((await skep.call<{ total: number }>('GET', '/files/', { token: ann })).body.total).toBe(1)
+    const begunUploads = () =>
+      readdirSync(`${skep.dataDir}/files`, { recursive: true }).filter((name) => /part$/.test(String(name)))
+    while (begunUploads().length > 0) await Bun.sleep(10)
     expect(errorsOf(skep)).toEqual([])
   }, 50_000)
 })
@@ -201,18 +223,20 @@ describe('slow clients', () => {
 test.skipIf(noProc || Bun.which('prlimit') === null)(
   'a server out of file descriptors goes on, and is well as soon as there are some',
   async () => {
-    const skep = await start()
+    await using skep = await start()
     const token = await register(skep, 'ann@example.com')
     using mine = await openConnection(skep.url)
     expect(await mine.get('/health')).toBe(200)
-    const open = readdirSync(`/proc/${skep.pid}/fd`).length
-    const limited = Bun.spawnSync(['prlimit', '--pid', String(skep.pid), `--nofile=${open + 40}:${open + 40}`])
+    const open = () => readdirSync(`/proc/${skep.pid}/fd`).length
+    const most = open() + 40
+    const limited = Bun.spawnSync(['prlimit', '--pid', String(skep.pid), `--nofile=${most}:${most}`])
     expect(limited.success).toBe(true)
 
     const file = Buffer.concat([part('name="file"; filename="a.bin"', 'content'), END]).toString('latin1')
     const headers = `Content-Type: ${MULTIPART}\r\nContent-Length: ${file.length}\r\n`
     {
       using _ = await crowd(skep.url, 200)
+      while (open() < most) await Bun.sleep(10)
       expect(await mine.get('/health')).toBe(200)
       mine.send(request('GET', '/users/me', token))
       expect(await mine.status()).toBe(200)

@@ -20,10 +20,14 @@ const newKey = (): string => {
 
 const codeOf = (error: unknown) => (error instanceof Error && 'code' in error ? error.code : null)
 
-const toAppError = (error: unknown): unknown =>
-  ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(String(codeOf(error)))
-    ? new AppError('storage_full', 'The storage is full', { cause: error, retryAfter: 60 })
-    : error
+const toAppError = (error: unknown): unknown => {
+  const code = String(codeOf(error))
+  if (['ENOSPC', 'EDQUOT', 'EFBIG'].includes(code)) {
+    return new AppError('storage_full', 'The storage is full', { cause: error, retryAfter: 60 })
+  }
+  if (code !== 'EMFILE' && code !== 'ENFILE') return error
+  return new AppError('unavailable', 'Too many files are open', { cause: error, retryAfter: 1 })
+}
 
 /** Makes names in a folder survive a crash. */
 const syncFolder = async (path: string): Promise<void> => {
@@ -59,6 +63,15 @@ export const createFsBlobStore = (root: string): FsBlobStore => {
     await syncFolder(dirname(path))
   }
 
+  const begin = async (part: string): Promise<FileHandle> => {
+    try {
+      await makeFolder(dirname(part))
+      return await open(part, 'wx', 0o600)
+    } catch (error) {
+      throw toAppError(error)
+    }
+  }
+
   const pathOf = (key: string): string => {
     if (!KEY.test(key)) throw new Error('not a key of this store')
     return join(root, key)
@@ -81,8 +94,7 @@ export const createFsBlobStore = (root: string): FsBlobStore => {
       const key = newKey()
       const path = pathOf(key)
       const part = `${path}.part`
-      await makeFolder(dirname(path))
-      const file = await open(part, 'wx', 0o600)
+      const file = await begin(part)
       try {
         const written = await copy(body, file)
         await file.close()
