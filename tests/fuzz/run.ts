@@ -14,7 +14,7 @@ const VENV = join(ROOT, 'node_modules/.cache/fuzz')
 const ROLES = ['user', 'admin', 'nobody'] as const
 
 const USAGE = `bun run fuzz [--examples N] [--seed N] [--role user|admin|nobody] [--operation ID]
-  --examples   made-up requests an operation, and ways through several (default 10)
+  --examples   made-up requests an operation (default 10)
   --seed       repeats a run (default: the day)
   --role       only as this one
   --operation  only this operation, by its operationId`
