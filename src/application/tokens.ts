@@ -44,6 +44,9 @@ export interface Tokens {
   revoke(token: string): Promise<void>
 }
 
+/** UTF-16 code units, two of which can make a character. */
+const LONGEST = 2 * USER_LIMITS.password.maxLength
+
 interface Deps {
   readonly unitOfWork: UnitOfWork
   readonly passwords: PasswordHasher
@@ -108,7 +111,7 @@ export const createTokens = (deps: Deps): Tokens => {
     async signIn({ username, password, origin }) {
       const email = normalizeEmail(username)
       // Nobody can be called so: it costs the same time, and no room in anyone's memory.
-      if (!isEmail(email) || password.length > USER_LIMITS.password.maxLength) {
+      if (!isEmail(email) || password.length > LONGEST) {
         await passwords.verify('', null)
         throw refused()
       }

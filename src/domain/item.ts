@@ -16,7 +16,7 @@ export interface Item {
 
 export type NewItem = Omit<Item, 'id'>
 
-/** Lengths count UTF-16 code units; `data` is measured in bytes of its JSON text in UTF-8. */
+/** Lengths count characters (code points); `data` is measured in bytes of its JSON text in UTF-8. */
 export const ITEM_LIMITS = {
   title: { minLength: 1, maxLength: 200 },
   description: { maxLength: 10_000 },

@@ -18,7 +18,7 @@ export interface User {
 
 export type NewUser = Omit<User, 'id'>
 
-/** Lengths count UTF-16 code units, as JSON Schema validators in JavaScript do. */
+/** Lengths count characters (code points), as JSON Schema does. */
 export const USER_LIMITS = {
   email: { maxLength: 254 },
   name: { minLength: 1, maxLength: 200 },
@@ -32,29 +32,38 @@ export const EMAIL_PATTERN = `^\\s*[A-Za-z0-9.!#$%&'*+/=?^_\`{|}~-]{1,64}@${LABE
 
 const PAIR = '[\\uD800-\\uDBFF][\\uDC00-\\uDFFF]'
 
+export interface Length {
+  readonly minLength?: number
+  readonly maxLength: number
+}
+
+const times = ({ minLength = 0, maxLength }: Length) => `{${minLength},${maxLength}}`
+
 /** Text that UTF-8 can carry: no half of a surrogate pair, which every store would replace in its own way. */
-export const WELL_FORMED_PATTERN = `^(?:[^\\uD800-\\uDFFF]|${PAIR})*$`
+export const textPattern = (length: Length): string => `^(?:[^\\uD800-\\uDFFF]|${PAIR})${times(length)}$`
+
+const UNFIT = '\\u0000-\\u001F\\u007F-\\u009F\\u2028-\\u202E\\u2066-\\u2069'
+const INVISIBLE = '\\s\\u200B-\\u200F\\u2060\\uFEFF'
 
 /**
  * At least one visible character, and none that ends a line (or a mail header), steers a terminal or turns the
  * direction of what follows.
  */
-export const NAME_PATTERN =
-  '^(?=[\\s\\S]*[^\\s\\u200B-\\u200F\\u2060\\uFEFF])' +
-  `(?:[^\\u0000-\\u001F\\u007F-\\u009F\\u2028-\\u202E\\u2066-\\u2069\\uD800-\\uDFFF]|${PAIR})+$`
+export const linePattern = (length: Length): string =>
+  `^(?=[\\s\\S]*[^${INVISIBLE}])(?:[^${UNFIT}\\uD800-\\uDFFF]|${PAIR})${times(length)}$`
+
+/** {@link linePattern} for well-formed text of any length, in what all dialects of regular expressions share. */
+export const LINE_PATTERN = `^[^${UNFIT}]*[^${UNFIT}${INVISIBLE}][^${UNFIT}]*$`
 
 /** The one spelling under which an address is stored and looked up. */
 export const normalizeEmail = (email: string): string => email.trim().toLowerCase()
 
-const matches = (
-  text: string,
-  pattern: string,
-  { minLength = 0, maxLength }: { minLength?: number; maxLength: number },
-) => text.length >= minLength && text.length <= maxLength && new RegExp(pattern).test(text)
+const matches = (text: string, pattern: string) => new RegExp(pattern).test(text)
 
-export const isEmail = (text: string): boolean => matches(text, EMAIL_PATTERN, USER_LIMITS.email)
-export const isUserName = (text: string): boolean => matches(text, NAME_PATTERN, USER_LIMITS.name)
-export const isPassword = (text: string): boolean => matches(text, WELL_FORMED_PATTERN, USER_LIMITS.password)
+export const isEmail = (text: string): boolean =>
+  text.length <= USER_LIMITS.email.maxLength && matches(text, EMAIL_PATTERN)
+export const isUserName = (text: string): boolean => matches(text, linePattern(USER_LIMITS.name))
+export const isPassword = (text: string): boolean => matches(text, textPattern(USER_LIMITS.password))
 
 export interface UserDraft {
   readonly email: string

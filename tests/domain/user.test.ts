@@ -31,6 +31,7 @@ test('an address has one spelling', () => {
 
 test('a name is visible, of one line and not too long', () => {
   expect(['Ann', '안나', 'Ann of the "Hill"'].map(isUserName)).toEqual([true, true, true])
+  expect(isUserName('🐝'.repeat(200))).toBe(true)
   expect(['', '   ', 'a\nb', 'a\0', 'x'.repeat(201)].map(isUserName)).toEqual([false, false, false, false, false])
 })
 

@@ -1,7 +1,19 @@
 import { connect } from 'node:net'
 
+export interface RawAnswer {
+  readonly status: number
+  /** Of a header, by its name in lower case; null without it. */
+  header(name: string): string | null
+}
+
 export interface Connection extends Disposable {
   send(text: string): void
+  /** Reads nothing more, so that what comes piles up. */
+  pause(): void
+  /** Resolves once it is closed, from either side. */
+  readonly closed: Promise<void>
+  /** The next answer. Null when the connection was closed instead. */
+  answer(): Promise<RawAnswer | null>
   /** Sends a GET on this connection and waits for its answer. Null when the other side has closed it. */
   get(path: string): Promise<number | null>
   /** The status of the next answer. Null when the connection was closed instead. */
@@ -15,6 +27,7 @@ export const openConnection = async (url: string): Promise<Connection> => {
   const { hostname, port } = new URL(url)
   let received = ''
   let closed = false
+  const gone = Promise.withResolvers<void>()
   let wake = () => {}
   const socket = connect(Number(port), hostname)
   socket.setEncoding('latin1')
@@ -25,6 +38,7 @@ export const openConnection = async (url: string): Promise<Connection> => {
   socket.on('error', () => {})
   socket.on('close', () => {
     closed = true
+    gone.resolve()
     wake()
   })
   await new Promise<void>((resolve, reject) => {
@@ -32,17 +46,23 @@ export const openConnection = async (url: string): Promise<Connection> => {
     socket.once('error', reject)
   })
 
-  const takeAnswer = (): number | null => {
+  const takeAnswer = (): RawAnswer | null => {
     const head = received.indexOf(HEAD_END)
     if (head === -1) return null
     const length = Number(/content-length: (\d+)/i.exec(received.slice(0, head))?.[1] ?? 0)
     const end = head + HEAD_END.length + length
     if (received.length < end) return null
-    const status = Number(received.slice('HTTP/1.1 '.length, 'HTTP/1.1 '.length + 3))
+    const lines = received.slice(0, head).split('\r\n')
+    const headers = new Headers(
+      lines.slice(1).map((line): [string, string] => [line.split(':', 1)[0] ?? '', line.replace(/^[^:]*: */, '')]),
+    )
     received = received.slice(end)
-    return status
+    return {
+      status: Number(lines[0]?.slice('HTTP/1.1 '.length, 'HTTP/1.1 '.length + 3)),
+      header: (name) => headers.get(name),
+    }
   }
-  const status = async (): Promise<number | null> => {
+  const answer = async (): Promise<RawAnswer | null> => {
     for (;;) {
       const answered = takeAnswer()
       if (answered !== null || closed) return answered
@@ -51,9 +71,13 @@ export const openConnection = async (url: string): Promise<Connection> => {
       })
     }
   }
+  const status = async () => (await answer())?.status ?? null
   const send = (text: string) => void socket.write(text, 'latin1')
   return {
     send,
+    pause: () => void socket.pause(),
+    closed: gone.promise,
+    answer,
     status,
     get(path) {
       send(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`)

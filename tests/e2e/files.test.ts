@@ -1,12 +1,9 @@
 import { expect, test } from 'bun:test'
-import { existsSync, readFileSync } from 'node:fs'
-import { folder, serve } from '../support/process.ts'
+import { existsSync } from 'node:fs'
+import { folder, residentMemory, serve } from '../support/process.ts'
 import { type FileBody, MULTIPART, streamedUpload } from '../support/uploads.ts'
 
 const MB = 1_048_576
-
-const residentMemory = (pid: number): number =>
-  Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1_024
 
 test.skipIf(!existsSync('/proc/self/status'))(
   'uploading and downloading 64 MiB moves the memory of the process by less than 32 MiB',

@@ -4,9 +4,9 @@ import { actorOf } from './call.ts'
 import { Email, Password } from './fields.ts'
 import type { Kernel } from './kernel.ts'
 import { problems } from './problems.ts'
-import { body, NoContent } from './schemas.ts'
+import { body, characters, NoContent } from './schemas.ts'
 
-const MailedToken = t.String({ minLength: 1, maxLength: 200, description: 'From the link in the mail' })
+const MailedToken = characters({ minLength: 1, maxLength: 200 }, { description: 'From the link in the mail' })
 
 export const accountRoutes = (kernel: Kernel, accounts: Accounts) =>
   new Elysia({ prefix: '/auth', tags: ['auth'] })

@@ -123,7 +123,8 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
         corsOrigins: options.corsOrigins,
       }),
     )
-    .use(docsRoutes(kernel, { openapi: () => describeApi(options.version), asyncapi: deps.describeSocket }))
-    .use(fallbackRoutes(kernel, () => app.routes.filter((route) => !route.path.includes('*')))) as unknown as Elysia
-  return app
+    .use(
+      docsRoutes(kernel, { openapi: () => describeApi(options.version), asyncapi: deps.describeSocket }),
+    ) as unknown as Elysia
+  return app.use(fallbackRoutes(kernel, app.routes)) as unknown as Elysia
 }

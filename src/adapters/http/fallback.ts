@@ -13,25 +13,46 @@ const segmentsOf = (path: string) => path.replace(/\/$/, '').split('/')
 const fits = (pattern: readonly string[], path: readonly string[]): boolean =>
   pattern.length === path.length && pattern.every((part, index) => part.startsWith(':') || part === path[index])
 
-/** The methods that a path answers, for `Allow`; empty for an unknown path. */
+/** The methods that a path answers, for `Allow`; empty for an unknown path. A path with a name of its own is no `:id`. */
 export const allowedMethods = (routes: readonly Route[], path: string): readonly string[] => {
   const wanted = segmentsOf(path)
-  const methods = routes.filter((route) => fits(segmentsOf(route.path), wanted)).map((route) => route.method)
+  const fitting = routes.filter((route) => fits(segmentsOf(route.path), wanted))
+  const named = fitting.filter((route) => segmentsOf(route.path).join('/') === wanted.join('/'))
+  const methods = (named.length > 0 ? named : fitting).map((route) => route.method)
   if (methods.length === 0) return []
   return [...new Set([...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'])].sort()
 }
 
-/** Answers what no route does: 404, 405 with `Allow`, or OPTIONS. Counted by the limits like everything else. */
-export const fallbackRoutes = (kernel: Kernel, routes: () => readonly Route[]) =>
-  new Elysia().use(kernel).all(
-    '/*',
-    ({ path, request, set }) => {
-      const allowed = allowedMethods(routes(), path)
-      if (allowed.length === 0) throw notFound('Path')
-      const allow = allowed.join(', ')
-      set.headers.allow = allow
-      if (request.method === 'OPTIONS') return new Response(null, { status: 204 })
-      throw new HttpProblem('method_not_allowed', `This path answers ${allow}`)
-    },
-    { admit: { who: 'anyone' }, detail: { hide: true } },
-  )
+/** What the router would take for an `:id`: the other methods of a path that has a name of its own. */
+const mistaken = (routes: readonly Route[]): readonly Route[] =>
+  routes.flatMap(({ path }) => {
+    if (path.includes(':')) return []
+    const allowed = allowedMethods(routes, path)
+    const others = routes.filter((route) => !allowed.includes(route.method))
+    return others
+      .filter((route) => fits(segmentsOf(route.path), segmentsOf(path)))
+      .map(({ method }) => ({ method, path }))
+  })
+
+/**
+ * Answers what none of `known` does: 404, 405 with `Allow`, or OPTIONS. Counted by the limits like everything else.
+ * To be used after them all.
+ */
+export const fallbackRoutes = (kernel: Kernel, known: readonly Route[]) => {
+  const routes = known.filter(({ path }) => !path.includes('*'))
+  const admit = { who: 'anyone' } as const
+  const detail = { hide: true }
+  const refuse = (method: string, path: string, headers: Record<string, string | number>) => {
+    const allowed = allowedMethods(routes, path)
+    if (allowed.length === 0) throw notFound('Path')
+    const allow = allowed.join(', ')
+    headers.allow = allow
+    if (method === 'OPTIONS') return new Response(null, { status: 204 })
+    throw new HttpProblem('method_not_allowed', `This path answers ${allow}`)
+  }
+  const app = new Elysia().use(kernel)
+  for (const { method, path } of mistaken(routes)) {
+    app.route(method, path, ({ set }) => refuse(method, path, set.headers), { admit, detail })
+  }
+  return app.all('/*', ({ path, request, set }) => refuse(request.method, path, set.headers), { admit, detail })
+}

@@ -1,5 +1,6 @@
 import { t } from 'elysia'
-import { EMAIL_PATTERN, NAME_PATTERN, USER_LIMITS, WELL_FORMED_PATTERN } from '../../domain/user.ts'
+import { EMAIL_PATTERN, LINE_PATTERN, linePattern, USER_LIMITS } from '../../domain/user.ts'
+import { characters } from './schemas.ts'
 
 export const Email = t.String({
   ...USER_LIMITS.email,
@@ -9,22 +10,13 @@ export const Email = t.String({
 })
 
 export const Name = t.String({
-  ...USER_LIMITS.name,
-  pattern: NAME_PATTERN,
+  pattern: linePattern(USER_LIMITS.name),
   expects: '1 to 200 visible characters',
-  openapi: { type: 'string', ...USER_LIMITS.name, description: 'One line' },
+  openapi: { type: 'string', ...USER_LIMITS.name, pattern: LINE_PATTERN, description: 'One line' },
 })
 
 /** A password that is being set. */
-export const Password = t.String({
-  ...USER_LIMITS.password,
-  pattern: WELL_FORMED_PATTERN,
-  expects: '8 to 128 characters',
-  openapi: { type: 'string', format: 'password', ...USER_LIMITS.password },
-})
+export const Password = characters(USER_LIMITS.password, { format: 'password' })
 
 /** A password that is being checked: whatever its length, it is right or wrong. */
-export const CurrentPassword = t.String({
-  maxLength: USER_LIMITS.password.maxLength,
-  openapi: { type: 'string', format: 'password', maxLength: USER_LIMITS.password.maxLength },
-})
+export const CurrentPassword = characters({ maxLength: USER_LIMITS.password.maxLength }, { format: 'password' })

@@ -4,22 +4,20 @@ import type { ItemOperation } from '../../application/items.ts'
 import type { ItemSortField } from '../../application/ports/persistence.ts'
 import { ITEM_LIMITS, type Item, type ItemDraft, type ItemPatch } from '../../domain/item.ts'
 import type { JsonObject } from '../../domain/merge-patch.ts'
-import { NAME_PATTERN, WELL_FORMED_PATTERN } from '../../domain/user.ts'
+import { LINE_PATTERN, linePattern, textPattern } from '../../domain/user.ts'
 import { pageQuery } from './pages.ts'
-import { body, IdText, Timestamp, TimestampText, toTimestamp } from './schemas.ts'
+import { body, characters, IdText, Timestamp, TimestampText, toTimestamp } from './schemas.ts'
 
 const Title = t.String({
-  ...ITEM_LIMITS.title,
-  pattern: NAME_PATTERN,
+  pattern: linePattern(ITEM_LIMITS.title),
   expects: '1 to 200 visible characters',
-  openapi: { type: 'string', ...ITEM_LIMITS.title, description: 'One line' },
+  openapi: { type: 'string', ...ITEM_LIMITS.title, pattern: LINE_PATTERN, description: 'One line' },
 })
 const Description = t.Nullable(
   t.String({
-    ...ITEM_LIMITS.description,
-    pattern: `(?=^[^\\u0000]*$)${WELL_FORMED_PATTERN}`,
+    pattern: `(?=^[^\\u0000]*$)${textPattern(ITEM_LIMITS.description)}`,
     expects: 'up to 10000 characters, none of them NUL',
-    openapi: { type: 'string', ...ITEM_LIMITS.description },
+    openapi: { type: 'string', ...ITEM_LIMITS.description, pattern: '^[^\\u0000]*$' },
   }),
 )
 const DATA = { description: 'Up to 16 kB of JSON', openapi: { type: 'object', additionalProperties: true } }
@@ -72,7 +70,7 @@ export const SORTS: readonly ItemSortField[] = ['created_at', 'updated_at', 'tit
 
 export const ItemsQuery = t.Object({
   ...pageQuery(SORTS),
-  q: t.Optional(t.String({ maxLength: 200, description: 'Words of title or description, at least as prefixes' })),
+  q: t.Optional(characters({ maxLength: 200 }, { description: 'Words of title or description, at least as prefixes' })),
   created_after: t.Optional(TimestampText),
   created_before: t.Optional(TimestampText),
   owner_id: t.Optional(IdText),

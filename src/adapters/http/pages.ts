@@ -1,7 +1,7 @@
 import { type TSchema, t } from 'elysia'
 import { AppError } from '../../domain/errors.ts'
 import { PAGE_SIZE, type Page, type PageRequest, type Position, type Sort } from '../../domain/page.ts'
-import { choiceOf, integerText } from './schemas.ts'
+import { characters, choiceOf, integerText } from './schemas.ts'
 
 const signed = <const Field extends string>(fields: readonly Field[]) =>
   fields.flatMap((field) => [field, `-${field}`] as const)
@@ -16,7 +16,7 @@ export const pageQuery = <const Field extends string>(fields: readonly Field[]) 
     }),
   ),
   sort: t.Optional(choiceOf(signed(fields), { description: '`-` for descending' })),
-  cursor: t.Optional(t.String({ maxLength: 2_000, description: '`next_cursor` of the page before' })),
+  cursor: t.Optional(characters({ maxLength: 2_000 }, { description: '`next_cursor` of the page before' })),
 })
 
 interface PageParameters {

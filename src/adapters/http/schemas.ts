@@ -1,9 +1,18 @@
 import { type TSchema, t } from 'elysia'
+import { type Length, textPattern } from '../../domain/user.ts'
 import { HttpProblem } from './problems.ts'
 
 /** `expects` ends the message about a wrong value; `openapi` stands for the schema in the document. */
 const text = (pattern: string, expects: string, openapi: Readonly<Record<string, unknown>>) =>
   t.String({ pattern, expects, openapi })
+
+/** Text of so many characters: TypeBox's own `maxLength` counts UTF-16 code units, JSON Schema's does not. */
+export const characters = (length: Length, openapi: Readonly<Record<string, unknown>> = {}) =>
+  text(textPattern(length), `${length.minLength ?? 0} to ${length.maxLength} characters`, {
+    type: 'string',
+    ...length,
+    ...openapi,
+  })
 
 /** An integer in a query or a path: digits alone, so that `0x10` and `1e3` are none. */
 export const integerText = (

@@ -44,7 +44,7 @@ const RevocationForm = t.Any({
   title: 'RevocationRequest',
   openapi: {
     type: 'object',
-    properties: { token: { type: 'string' }, token_type_hint: { type: 'string' } },
+    properties: { token: { type: 'string', minLength: 1 }, token_type_hint: { type: 'string' } },
     required: ['token'],
   },
 })

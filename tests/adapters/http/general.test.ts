@@ -28,9 +28,18 @@ describe('paths and methods', () => {
     expect((await skep.call('PUT', '/users/7/')).headers.get('allow')).toBe('DELETE, GET, HEAD, OPTIONS, PATCH')
   })
 
+  test.each(['GET', 'HEAD', 'PATCH', 'DELETE'])(
+    '%s on a path with a name of its own is not for an id',
+    async (method) => {
+      const { status, headers } = await skep.call(method, '/items/batch', { token: ann.token })
+      expect([status, headers.get('allow')]).toEqual([405, 'OPTIONS, POST'])
+    },
+  )
+
   test('OPTIONS tells the methods of a known path', async () => {
     const { status, headers } = await skep.call('OPTIONS', '/auth/token')
     expect([status, headers.get('allow')]).toEqual([204, 'OPTIONS, POST'])
+    expect((await skep.call('OPTIONS', '/items/batch')).headers.get('allow')).toBe('OPTIONS, POST')
   })
 
   test('HEAD answers like GET, without a body', async () => {

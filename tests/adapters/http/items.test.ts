@@ -48,6 +48,13 @@ describe('an item', () => {
     expect((await at(ann, body)).body).toMatchObject({ ...given, data: JSON.parse(JSON.stringify(given.data)) })
   })
 
+  test('may have as many characters as the limits say, whatever each takes', async () => {
+    const ann = await skep.member()
+    const given = { title: '🐝'.repeat(200), description: '🐝'.repeat(10_000) }
+    expect(await create(ann, given)).toMatchObject({ status: 201, body: given })
+    expect((await create(ann, { title: '🐝'.repeat(201) })).status).toBe(422)
+  })
+
   test.each([
     {},
     { title: '' },

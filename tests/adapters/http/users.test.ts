@@ -369,3 +369,8 @@ describe('the last active admin', async () => {
     expect(race.map(({ status }) => status).filter((status) => status === 200)).toHaveLength(1)
   })
 })
+
+test('a password of the longest kind signs in', async () => {
+  const member = await skep.member('bees@example.com', '🐝'.repeat(128))
+  expect(member.token).toBeString()
+})

@@ -7,7 +7,7 @@ import { actorOf } from '../call.ts'
 import type { Kernel, Rule } from '../kernel.ts'
 import { pageQuery, pageResponse, toPageRequest, toPageResponse } from '../pages.ts'
 import { problems } from '../problems.ts'
-import { body, hasId, IdParams, IdText, NoContent, Timestamp, toTimestamp } from '../schemas.ts'
+import { body, characters, hasId, IdParams, IdText, NoContent, Timestamp, toTimestamp } from '../schemas.ts'
 
 const LinkBody = body('FileLinkRequest', {
   // Elysia's own takes "60" for a number.
@@ -29,9 +29,11 @@ const SORTS = ['created_at'] as const
 
 /** What the address of a signed link carries. */
 export const SignedQuery = t.Object({
-  link: t.Optional(t.String({ maxLength: 20, description: 'Of a signed link, as are `expires` and `signature`' })),
-  expires: t.Optional(t.String({ maxLength: 20 })),
-  signature: t.Optional(t.String({ maxLength: 100 })),
+  link: t.Optional(
+    characters({ maxLength: 20 }, { description: 'Of a signed link, as are `expires` and `signature`' }),
+  ),
+  expires: t.Optional(characters({ maxLength: 20 })),
+  signature: t.Optional(characters({ maxLength: 100 })),
 })
 
 const SIGNED = ['link', 'expires', 'signature'] as const

@@ -58,6 +58,7 @@ const UPLOAD = {
         type: 'object' as const,
         title: 'Upload',
         required: ['file'],
+        additionalProperties: false,
         properties: { file: { type: 'string' as const, format: 'binary' } },
       },
     },
@@ -67,7 +68,8 @@ const UPLOAD = {
 const binary = (description: string) =>
   t.String({
     description,
-    contentMediaType: 'application/octet-stream',
+    // Of whatever type the file is.
+    contentMediaType: '*/*',
     openapi: { type: 'string', format: 'binary' },
   })
 
