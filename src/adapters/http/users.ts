@@ -63,7 +63,14 @@ const SORTS: readonly UserSortField[] = ['created_at', 'updated_at', 'email', 'n
 
 const UsersQuery = t.Object({
   ...pageQuery(SORTS),
-  q: t.Optional(t.String({ maxLength: 254, description: 'Part of an address or a name' })),
+  q: t.Optional(
+    t.String({
+      maxLength: 254,
+      pattern: '^[^\\u0000]*$',
+      expects: 'up to 254 characters, none of them NUL',
+      openapi: { type: 'string', maxLength: 254, description: 'Part of an address or a name' },
+    }),
+  ),
 })
 
 const ADDRESS_CHANGE =
