@@ -37,7 +37,8 @@ interface RunnerDeps {
 const LEASE = 15_000
 const RENEW_EVERY = LEASE / 3
 
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error)).slice(0, 1_000)
+const reasonOf = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).slice(0, 1_000).replaceAll('\0', '\ufffd')
 
 const isKnown = (handlers: JobHandlers, kind: string): kind is JobKind => Object.hasOwn(handlers, kind)
 

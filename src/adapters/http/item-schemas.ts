@@ -4,22 +4,16 @@ import type { ItemOperation } from '../../application/items.ts'
 import type { ItemSortField } from '../../application/ports/persistence.ts'
 import { ITEM_LIMITS, type Item, type ItemDraft, type ItemPatch } from '../../domain/item.ts'
 import type { JsonObject } from '../../domain/merge-patch.ts'
-import { LINE_PATTERN, linePattern, textPattern } from '../../domain/user.ts'
+import { LINE_PATTERN, linePattern } from '../../domain/user.ts'
 import { pageQuery } from './pages.ts'
-import { body, characters, IdText, Timestamp, TimestampText, toTimestamp } from './schemas.ts'
+import { body, characters, IdText, Timestamp, TimestampText, textWithoutNul, toTimestamp } from './schemas.ts'
 
 const Title = t.String({
   pattern: linePattern(ITEM_LIMITS.title),
   expects: '1 to 200 visible characters',
   openapi: { type: 'string', ...ITEM_LIMITS.title, pattern: LINE_PATTERN, description: 'One line' },
 })
-const Description = t.Nullable(
-  t.String({
-    pattern: `(?=^[^\\u0000]*$)${textPattern(ITEM_LIMITS.description)}`,
-    expects: 'up to 10000 characters, none of them NUL',
-    openapi: { type: 'string', ...ITEM_LIMITS.description, pattern: '^[^\\u0000]*$' },
-  }),
-)
+const Description = t.Nullable(textWithoutNul(ITEM_LIMITS.description))
 const DATA = { description: 'Up to 16 kB of JSON', openapi: { type: 'object', additionalProperties: true } }
 const Data = t.Unsafe<JsonObject>(t.Object({}, { ...DATA, additionalProperties: true }))
 

@@ -38,11 +38,14 @@ const parseSort = <Field extends string>(sort: string, fields: readonly Field[])
 const encodeCursor = (sort: Sort<string>, { key, id }: Position): string =>
   Buffer.from(JSON.stringify([sortText(sort), key, id])).toString('base64url')
 
+/** Whether a row can have it: there is no NUL in what is sorted by, and a time is a whole number of milliseconds. */
+const isKey = (key: unknown): key is string | number =>
+  typeof key === 'string' ? !key.includes('\0') : Number.isSafeInteger(key)
+
 const decodeCursor = (cursor: string): { sort: string; position: Position } => {
   try {
     const [sort, key, id] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as readonly unknown[]
-    const keyed = typeof key === 'string' || (typeof key === 'number' && Number.isFinite(key))
-    if (typeof sort === 'string' && keyed && typeof id === 'number' && Number.isSafeInteger(id)) {
+    if (typeof sort === 'string' && isKey(key) && typeof id === 'number' && Number.isSafeInteger(id)) {
       return { sort, position: { key, id } }
     }
   } catch {

@@ -14,6 +14,15 @@ export const characters = (length: Length, openapi: Readonly<Record<string, unkn
     ...openapi,
   })
 
+/** As {@link characters}, without NUL, which not every database can hold. */
+export const textWithoutNul = (length: Length, openapi: Readonly<Record<string, unknown>> = {}) =>
+  text(`(?=^[^\\u0000]*$)${textPattern(length)}`, `up to ${length.maxLength} characters, none of them NUL`, {
+    type: 'string',
+    ...length,
+    pattern: '^[^\\u0000]*$',
+    ...openapi,
+  })
+
 /** An integer in a query or a path: digits alone, so that `0x10` and `1e3` are none. */
 export const integerText = (
   pattern: string,

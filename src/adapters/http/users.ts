@@ -7,7 +7,7 @@ import { CurrentPassword, Email, Name, Password } from './fields.ts'
 import type { Kernel, Rule } from './kernel.ts'
 import { pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { problems } from './problems.ts'
-import { body, characters, choiceOf, hasId, IdParams, NoContent, Timestamp, toTimestamp } from './schemas.ts'
+import { body, choiceOf, hasId, IdParams, NoContent, Timestamp, textWithoutNul, toTimestamp } from './schemas.ts'
 
 const Role = choiceOf(ROLES)
 
@@ -63,7 +63,7 @@ const SORTS: readonly UserSortField[] = ['created_at', 'updated_at', 'email', 'n
 
 const UsersQuery = t.Object({
   ...pageQuery(SORTS),
-  q: t.Optional(characters({ maxLength: 254 }, { description: 'Part of an address or a name' })),
+  q: t.Optional(textWithoutNul({ maxLength: 254 }, { description: 'Part of an address or a name' })),
 })
 
 const ADDRESS_CHANGE =

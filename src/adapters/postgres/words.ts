@@ -7,12 +7,12 @@ const LONGEST_WORD = 255
 const folded = (text: string): string =>
   text
     .normalize('NFD')
-    .replace(/[\u0300-\u036f]/g, '')
+    .replace(/(\p{Script=Latin})[\u0300-\u036f]+/gu, '$1')
     .normalize('NFC')
     .toLowerCase()
     .replaceAll('ς', 'σ')
 
-const wordsOf = (text: string): readonly string[] => [
+export const wordsOf = (text: string): readonly string[] => [
   ...new Set((folded(text).match(/[\p{L}\p{N}\p{M}\p{Co}]+/gu) ?? []).map((word) => word.slice(0, LONGEST_WORD))),
 ]
 

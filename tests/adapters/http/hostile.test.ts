@@ -227,3 +227,24 @@ test.each<[string, string, object]>([
   const { status } = await skep.call(method, path, { token: root.token, json })
   expect(status).toBe(422)
 })
+
+test.each([
+  ['created_at', 1.5],
+  ['created_at', 1e300],
+  ['-updated_at', -1e17],
+  ['title', 'a\0b'],
+])('a cursor that no list of ours could have given (%p, %p) is refused', async (sort, key) => {
+  const cursor = Buffer.from(JSON.stringify([sort, key, 1])).toString('base64url')
+  const { status, body } = await skep.call('GET', `/items/?cursor=${cursor}`, { token: root.token })
+  expect([status, body.code]).toEqual([422, 'invalid_cursor'])
+})
+
+test('text with NUL finds nobody and breaks nothing', async () => {
+  expect((await skep.call('GET', '/users/?q=a%00b', { token: root.token })).status).toBe(422)
+  expect((await skep.call('GET', '/items/?q=a%00b', { token: root.token })).status).toBe(200)
+  const form = { username: 'root@example.com\0', password: 'correct horse' }
+  expect(await skep.call('POST', '/auth/token', { form })).toMatchObject({
+    status: 400,
+    body: { error: 'invalid_grant' },
+  })
+})

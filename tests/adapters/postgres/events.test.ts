@@ -1,14 +1,106 @@
-import { afterAll, describe } from 'bun:test'
-import { openPostgresStore } from '../../../src/adapters/postgres/unit-of-work.ts'
+import { describe, expect, test } from 'bun:test'
+import { newItem } from '../../../src/domain/item.ts'
 import { eventLogContract } from '../../contracts/events.ts'
-import { missing, testDatabase } from '../../support/postgres.ts'
+import { missing } from '../../support/postgres.ts'
+import { openTestPostgres } from '../../support/postgres-store.ts'
+
+const eventOf = (id: number, version: number) => ({
+  event: 'item.updated' as const,
+  item: { id, ...newItem({ title: 'x' }, 1, 1), version },
+  actorId: 1,
+  requestId: 'r',
+  createdAt: 1,
+})
 
 describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
   eventLogContract('postgres', async () => {
-    const url = await testDatabase()
-    const one = openPostgresStore({ url, size: 5 })
-    const other = openPostgresStore({ url, size: 5 })
-    afterAll(() => Promise.all([one.close(), other.close()]))
-    return { one, other }
+    const { store: one, open } = await openTestPostgres(5)
+    return { one, other: open() }
+  })
+
+  test('who commits late is placed behind what was read meanwhile, and is not lost', async () => {
+    const { store: one, open } = await openTestPostgres(5)
+    const other = open()
+    const seen: (readonly [number, number])[] = []
+    let cursor = 0
+    const read = async () => {
+      for (const event of await other.read((tx) => tx.events.list({ scope: 'all', after: cursor, limit: 100 }))) {
+        if ('item' in event) seen.push([event.item.id, event.item.version])
+        cursor = event.cursor
+      }
+    }
+    const [written, end] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const late = one.write(async (tx) => {
+      await tx.events.append(eventOf(1, 1))
+      // Answered, so that the event before it has its id.
+      await tx.users.countActiveAdmins()
+      written.resolve()
+      await end.promise
+    })
+    await written.promise
+    await one.write((tx) => tx.events.append(eventOf(2, 1)))
+    await read()
+    await other.write((tx) => tx.events.append(eventOf(2, 2)))
+    await read()
+    expect(seen).toEqual([
+      [2, 1],
+      [2, 2],
+    ])
+    end.resolve()
+    await late
+    await one.write((tx) => tx.events.append(eventOf(1, 2)))
+    await read()
+    expect(seen.slice(2)).toEqual([
+      [1, 1],
+      [1, 2],
+    ])
+  })
+
+  test('of writers and readers that race, every reader sees the same order, and each item’s changes in theirs', async () => {
+    const { store: one, open } = await openTestPostgres(5)
+    const other = open()
+    const items = await Promise.all(
+      Array.from({ length: 5 }, () => one.write((tx) => tx.items.insert(newItem({ title: 'x' }, 1, 1)))),
+    )
+    const change = (id: number, nth: number) =>
+      (nth % 2 === 0 ? one : other).write(async (tx) => {
+        const item = await tx.items.findById(id)
+        if (item === null) throw new Error('no item')
+        const version = item.version + 1
+        await tx.items.update({ ...item, version })
+        await tx.events.append(eventOf(id, version))
+      })
+    let writing = true
+    const writers = Promise.all(items.flatMap(({ id }) => Array.from({ length: 20 }, (_, nth) => change(id, nth))))
+    void writers.finally(() => {
+      writing = false
+    })
+    const follow = async (store: typeof one) => {
+      const seen: { cursor: number; id: number; version: number }[] = []
+      for (let last = false; ; last = !writing) {
+        const after = seen.at(-1)?.cursor ?? 0
+        for (const event of await store.read((tx) => tx.events.list({ scope: 'items', after, limit: 7 }))) {
+          if ('item' in event) seen.push({ cursor: event.cursor, id: event.item.id, version: event.item.version })
+        }
+        if (last && seen.length >= 100) return seen
+      }
+    }
+    const [first, second] = await Promise.all([follow(one), follow(other), writers])
+    expect(first).toEqual(second)
+    expect(first.map(({ cursor }) => cursor)).toEqual(Array.from({ length: 100 }, (_, n) => n + 1))
+    for (const { id } of items) {
+      const versions = first.filter((event) => event.id === id).map(({ version }) => version)
+      expect(versions).toEqual(Array.from({ length: 20 }, (_, n) => n + 2))
+    }
+  })
+
+  test('retention leaves what has no place yet', async () => {
+    const { store, outside } = await openTestPostgres()
+    await store.write((tx) => tx.events.append(eventOf(1, 1)))
+    expect(await store.write((tx) => tx.events.deleteBefore(1_000, 10))).toBe(0)
+    expect(await outside('SELECT FROM events WHERE position IS NULL')).toHaveLength(1)
+    expect(await store.read((tx) => tx.events.bounds())).toEqual({ last: 1, removed: 0 })
+    expect(await store.write((tx) => tx.events.deleteBefore(1_000, 10))).toBe(1)
+    expect(await store.read((tx) => tx.events.bounds())).toEqual({ last: 1, removed: 1 })
   })
 })

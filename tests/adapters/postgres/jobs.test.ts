@@ -1,14 +1,11 @@
-import { afterAll, describe } from 'bun:test'
-import { openPostgresStore } from '../../../src/adapters/postgres/unit-of-work.ts'
+import { describe } from 'bun:test'
 import { jobQueueContract } from '../../contracts/jobs.ts'
-import { missing, testDatabase } from '../../support/postgres.ts'
+import { missing } from '../../support/postgres.ts'
+import { openTestPostgres } from '../../support/postgres-store.ts'
 
 describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
   jobQueueContract('postgres', async () => {
-    const url = await testDatabase()
-    const one = openPostgresStore({ url, size: 5 })
-    const other = openPostgresStore({ url, size: 5 })
-    afterAll(() => Promise.all([one.close(), other.close()]))
-    return { one, other }
+    const { store: one, open } = await openTestPostgres(5)
+    return { one, other: open() }
   })
 })

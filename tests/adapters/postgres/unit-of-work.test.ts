@@ -1,15 +1,9 @@
-import { afterAll, describe } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { openPostgresStore } from '../../../src/adapters/postgres/unit-of-work.ts'
 import { unitOfWorkContract } from '../../contracts/unit-of-work.ts'
-import { missing, outsideOfPostgres, testDatabase } from '../../support/postgres.ts'
+import { missing } from '../../support/postgres.ts'
+import { openTestPostgres } from '../../support/postgres-store.ts'
 import { userNamed } from '../../support/store.ts'
-
-const open = async (size = 10) => {
-  const url = await testDatabase()
-  const store = openPostgresStore({ url, size })
-  afterAll(() => store.close())
-  return { url, store, outside: <Row>(sql: string) => outsideOfPostgres<Row>(url, sql) }
-}
 
 /** Makes the COMMIT of whoever inserts a user called `spoilt` fail. */
 const SPOIL = `
@@ -17,9 +11,13 @@ const SPOIL = `
   CREATE CONSTRAINT TRIGGER spoilt AFTER INSERT ON users DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW WHEN (NEW.name = 'spoilt') EXECUTE FUNCTION refuse()`
 
+/** Ends every connection to the database but the one that asks. */
+const CUT = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+  WHERE datname = current_database() AND pid <> pg_backend_pid()`
+
 describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
   unitOfWorkContract('postgres', async () => {
-    const { store, outside } = await open()
+    const { store, outside } = await openTestPostgres()
     await outside(SPOIL)
     return {
       unitOfWork: store,
@@ -27,5 +25,122 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
         (await outside<{ email: string }>('SELECT email FROM users ORDER BY email')).map(({ email }) => email),
       spoilCommit: async (tx) => void (await tx.users.insert(userNamed('spoilt'))),
     }
+  })
+
+  const names = async (outside: <Row>(sql: string) => Promise<Row[]>) =>
+    (await outside<{ name: string }>('SELECT name FROM users ORDER BY name')).map(({ name }) => name)
+
+  test('one connection serves reads and writes', async () => {
+    const { store } = await openTestPostgres(1)
+    const writes = Array.from({ length: 10 }, (_, n) => store.write((tx) => tx.users.insert(userNamed(`p${n}`))))
+    const reads = Array.from({ length: 10 }, () => store.read((tx) => tx.users.countActiveAdmins()))
+    await Promise.all([...writes, ...reads])
+    expect((await store.read((tx) => tx.users.findByEmail('p9@example.com')))?.name).toBe('p9')
+  })
+
+  test('connections that were cut while idle are replaced before anyone notices', async () => {
+    const { store, outside } = await openTestPostgres(3)
+    await Promise.all([1, 2, 3].map((n) => store.write((tx) => tx.users.insert(userNamed(`p${n}`)))))
+    await outside(CUT)
+    await Promise.all([4, 5, 6].map((n) => store.write((tx) => tx.users.insert(userNamed(`p${n}`)))))
+    await outside(CUT)
+    expect(await store.read((tx) => tx.users.findByEmail('p6@example.com'))).not.toBeNull()
+    expect(await names(outside)).toHaveLength(6)
+  })
+
+  test('a transaction whose connection is cut in the middle runs again as a whole, on another', async () => {
+    const { store, outside } = await openTestPostgres(3)
+    let runs = 0
+    await store.write(async (tx) => {
+      await tx.users.insert(userNamed('ann'))
+      if (++runs === 1) await outside(CUT)
+      await tx.users.insert(userNamed('bob'))
+    })
+    expect(runs).toBe(2)
+    expect(await names(outside)).toEqual(['ann', 'bob'])
+  })
+
+  test('a commit that nobody knows the outcome of is not tried again', async () => {
+    const { store, outside } = await openTestPostgres(3)
+    await outside(`
+      CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(0.1); RETURN NULL; END $$;
+      CREATE CONSTRAINT TRIGGER cut AFTER INSERT ON users DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW WHEN (NEW.name = 'cut') EXECUTE FUNCTION cut()`)
+    let runs = 0
+    const write = store.write(async (tx) => {
+      runs++
+      await tx.users.insert(userNamed('cut'))
+    })
+    await expect(write).rejects.toMatchObject({ code: 'unavailable' })
+    expect(runs).toBe(1)
+    await store.write((tx) => tx.users.insert(userNamed('ann')))
+    expect(await names(outside)).toEqual(['ann'])
+  })
+
+  test('a server that is not there makes everything unavailable at once', async () => {
+    const store = openPostgresStore({ url: 'postgres://nobody@127.0.0.1:1/none', size: 2 })
+    const unavailable = { code: 'unavailable', retryAfter: 1 }
+    await expect(store.write((tx) => tx.users.insert(userNamed('ann')))).rejects.toMatchObject(unavailable)
+    await expect(store.read((tx) => tx.users.findById(1))).rejects.toMatchObject(unavailable)
+    await expect(store.ping()).rejects.toMatchObject(unavailable)
+    await store.close()
+  })
+
+  test('who finds no free connection in time is refused, and the others go on', async () => {
+    const { url, outside } = await openTestPostgres(1)
+    const store = openPostgresStore({ url, size: 1, patience: 50 })
+    const end = Promise.withResolvers<void>()
+    const begun = Promise.withResolvers<void>()
+    const slow = store.write(async (tx) => {
+      await tx.users.insert(userNamed('slow'))
+      begun.resolve()
+      await end.promise
+    })
+    await begun.promise
+    const busy = { code: 'unavailable', message: 'The database is busy' }
+    await expect(store.write((tx) => tx.users.insert(userNamed('late')))).rejects.toMatchObject(busy)
+    await expect(store.read((tx) => tx.users.findById(1))).rejects.toMatchObject(busy)
+    end.resolve()
+    await slow
+    await store.write((tx) => tx.users.insert(userNamed('next')))
+    expect(await names(outside)).toEqual(['next', 'slow'])
+    await store.close()
+  })
+
+  test('a unit that goes on after its end cannot touch the next one’s transaction', async () => {
+    const { store, outside } = await openTestPostgres(1)
+    const strayed = Promise.withResolvers<unknown>()
+    const over = Promise.withResolvers<void>()
+    await store.write(async (tx) => {
+      const later = over.promise.then(() => tx.users.insert(userNamed('stray')))
+      later.catch(strayed.resolve)
+    })
+    await store.write(async (tx) => {
+      over.resolve()
+      expect(await strayed.promise).toMatchObject({ message: expect.stringContaining('after the end') })
+      await tx.users.insert(userNamed('ann'))
+    })
+    expect(await names(outside)).toEqual(['ann'])
+  })
+
+  test('a failure that is noticed at the end only rolls everything back, and is told as it was', async () => {
+    const { store, outside } = await openTestPostgres()
+    const job = { kind: 'clean-up', payload: {}, now: Number.NaN } as const
+    const write = store.write(async (tx) => {
+      await tx.users.insert(userNamed('ann'))
+      await tx.jobs.enqueue(job)
+    })
+    await expect(write).rejects.toThrow()
+    expect(await names(outside)).toEqual([])
+  })
+
+  test('closing lets what runs end, and refuses what comes', async () => {
+    const { store, outside } = await openTestPostgres()
+    const running = store.write((tx) => tx.users.insert(userNamed('ann')))
+    await store.close()
+    await running
+    expect(await names(outside)).toEqual(['ann'])
+    await expect(store.read((tx) => tx.users.findById(1))).rejects.toMatchObject({ code: 'unavailable' })
   })
 })

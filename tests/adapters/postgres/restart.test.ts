@@ -1,0 +1,71 @@
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { migrate } from '../../../src/adapters/postgres/migrate.ts'
+import { createMailbox } from '../../support/mail.ts'
+import { missing } from '../../support/postgres.ts'
+import { startPostgres } from '../../support/services.ts'
+import { startSkep } from '../../support/skep.ts'
+
+setDefaultTimeout(60_000)
+
+/** How long after the server is back a request may still be refused. */
+const HEALED_MS = 5_000
+
+const prepare = async () => {
+  const server = await startPostgres()
+  await migrate(server.url)
+  const environment = { DATABASE_URL: server.url, JWT_SECRET: 's'.repeat(32), DATABASE_POOL_SIZE: '5' }
+  const skep = await startSkep(environment, { mailer: createMailbox() })
+  return { server, skep, ann: await skep.member() }
+}
+const prepared = missing ? null : await prepare()
+const running = () => {
+  if (prepared === null) throw new Error('there is no server')
+  return prepared
+}
+
+describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
+  test('a restart of Postgres under load heals by itself, and loses nothing that was answered 201', async () => {
+    const { server, skep, ann } = running()
+    const statuses = new Map<number, number>()
+    const created: number[] = []
+    let last: { readonly at: number; readonly status: number } | null = null
+    let working = true
+    const client = async (n: number) => {
+      for (let turn = 0; working; turn++) {
+        const reads = (n + turn) % 2 === 0
+        const { status, body } = reads
+          ? await skep.call('GET', '/items/?size=1', { token: ann.token })
+          : await skep.call('POST', '/items/', { token: ann.token, json: { title: `${n}-${turn}` } })
+        statuses.set(status, (statuses.get(status) ?? 0) + 1)
+        if (status === 201) created.push(Number(body.id))
+        if (status === 503) last = { at: performance.now(), status }
+        if (status === 503) await Bun.sleep(10)
+      }
+    }
+    const clients = Promise.all(Array.from({ length: 8 }, (_, n) => client(n)))
+    const enough = async () => {
+      for (const before = created.length; created.length < before + 100; ) await Bun.sleep(5)
+    }
+    await enough()
+    await server.restart()
+    const back = performance.now()
+    await enough()
+    await Bun.sleep(1_000)
+    working = false
+    await clients
+    expect([...statuses.keys()].filter((status) => ![200, 201, 503].includes(status))).toEqual([])
+    const refused = last as { readonly at: number } | null
+    expect(refused === null ? 0 : refused.at - back).toBeLessThan(HEALED_MS)
+    for (const id of created) {
+      expect((await skep.call('GET', `/items/${id}`, { token: ann.token })).status).toBe(200)
+    }
+    expect((await skep.call('GET', '//health/ready')).status).toBe(200)
+  })
+
+  test('after a restart nobody asked during, the first requests succeed', async () => {
+    const { server, skep, ann } = running()
+    await server.restart()
+    expect((await skep.call('GET', '/items/', { token: ann.token })).status).toBe(200)
+    expect((await skep.call('POST', '/items/', { token: ann.token, json: { title: 'x' } })).status).toBe(201)
+  })
+})

@@ -1,0 +1,168 @@
+import { describe, expect, test } from 'bun:test'
+import fc from 'fast-check'
+import type { ItemQuery, ItemSortField, Store } from '../../src/application/ports/persistence.ts'
+import { type ItemDraft, newItem } from '../../src/domain/item.ts'
+
+const SORTS: readonly ItemSortField[] = ['created_at', 'updated_at', 'title']
+const start = { page: 1 } as const
+const all = {
+  size: 100,
+  sort: { field: 'created_at', descending: false },
+  from: start,
+  ownerId: 1,
+  text: null,
+  createdAfter: null,
+  createdBefore: null,
+} as const satisfies ItemQuery
+
+type Step = { readonly insert: string } | { readonly remove: number } | 'read'
+
+/** What every engine's items promise: they come back as they were, in one order, and are found by the same words. */
+export const itemsContract = (engine: string, open: () => Promise<Store>) => {
+  describe(`the items of ${engine}`, () => {
+    const insert = (store: Store, draft: ItemDraft, ownerId = 1, now = 1) =>
+      store.write((tx) => tx.items.insert(newItem(draft, ownerId, now)))
+    const list = (store: Store, query: Partial<ItemQuery>) => store.read((tx) => tx.items.list({ ...all, ...query }))
+    const titles = async (store: Store, query: Partial<ItemQuery>) =>
+      (await list(store, query)).items.map(({ title }) => title)
+
+    test('give data back with every member in its place and every number as it was', async () => {
+      const store = await open()
+      const data = JSON.parse(
+        '{"b":1,"a":{"z":[],"10":1e21,"2":-0.1},"":"","\\u0000":"\\u0000 \\ud800 \\ud83d\\ude00","big":9007199254740993,"t":1e-7}',
+      )
+      const { id } = await insert(store, { title: 'x', description: 'ünïcödé ✓\n\t', data })
+      const item = await store.read((tx) => tx.items.findById(id))
+      expect(JSON.stringify(item?.data)).toBe(JSON.stringify(data))
+      expect(item?.description).toBe('ünïcödé ✓\n\t')
+    })
+
+    test('have the times and numbers that JavaScript holds', async () => {
+      const store = await open()
+      const most = 8_640_000_000_000_000
+      const { id } = await insert(store, { title: 'x' }, Number.MAX_SAFE_INTEGER, most)
+      const item = await store.read((tx) => tx.items.findById(id))
+      expect(item).toMatchObject({ ownerId: Number.MAX_SAFE_INTEGER, createdAt: most, updatedAt: most })
+      expect(await store.read((tx) => tx.items.findById(Number.MAX_SAFE_INTEGER))).toBeNull()
+    })
+
+    test('are sorted by title in the order of code points, whatever language that is', async () => {
+      const store = await open()
+      const order = ['-', '1', 'A', 'B', 'Z', 'a', 'a b', 'a-b', 'ab', 'b', 'Ä', 'ß', 'é', 'я', '日', '\uffee', '😀']
+      for (const title of order.toReversed()) await insert(store, { title })
+      expect(await titles(store, { sort: { field: 'title', descending: false } })).toEqual(order)
+      expect(await titles(store, { sort: { field: 'title', descending: true } })).toEqual(order.toReversed())
+    })
+
+    test('are counted and found between two times', async () => {
+      const store = await open()
+      for (let now = 1; now <= 5; now++) await insert(store, { title: `${now} word` }, 1, now)
+      await insert(store, { title: 'another’s word' }, 2, 3)
+      expect(await list(store, { createdAfter: 1, createdBefore: 5, size: 2 })).toMatchObject({ total: 3 })
+      expect(await titles(store, { createdAfter: 1, createdBefore: 5 })).toEqual(['2 word', '3 word', '4 word'])
+      expect(await titles(store, { createdAfter: 3, text: 'word' })).toEqual(['4 word', '5 word'])
+      expect(await titles(store, { ownerId: null, createdAfter: 2, createdBefore: 4 })).toHaveLength(2)
+    })
+
+    test.each([
+      ['bee', ['Bees and honey', 'The BEEHIVE']],
+      ['BEE honey', ['Bees and honey']],
+      ['ney', []],
+      ['creme brulee', ['Crème Brûlée']],
+      ['CRÈME', ['Crème Brûlée']],
+      ['c-3', ['C-3PO']],
+      ['3p', ['C-3PO']],
+      ['o1', []],
+      ['described', ['Bees and honey']],
+      ['bees described', ['Bees and honey']],
+      ['МЁД', ['Мёд']],
+      ['日本', ['日本語']],
+      ['ΟΔΌΣ', ['Οδός']],
+      ['"bee" OR *', []],
+      ['bee:*', ['Bees and honey', 'The BEEHIVE']],
+      ["bee' & !honey", ['Bees and honey']],
+      ['…', []],
+      ['\\', []],
+    ])('are found by %p', async (text, expected) => {
+      const store = await open()
+      await insert(store, { title: 'Bees and honey', description: 'described' })
+      for (const title of ['The BEEHIVE', 'Crème Brûlée', 'C-3PO', 'Мёд', '日本語', 'Οδός'])
+        await insert(store, { title })
+      await insert(store, { title: 'bee of another' }, 2)
+      expect(await titles(store, { text })).toEqual(expected)
+      expect(await list(store, { text })).toMatchObject({ total: expected.length })
+    })
+
+    test('are found by what they say now, and not when they are gone', async () => {
+      const store = await open()
+      const item = await insert(store, { title: 'before', description: `long ${'x'.repeat(9_000)} end` })
+      expect(await titles(store, { text: 'end' })).toEqual(['before'])
+      await store.write((tx) => tx.items.update({ ...item, title: 'after', description: null }))
+      expect([await titles(store, { text: 'before' }), await titles(store, { text: 'after' })]).toEqual([[], ['after']])
+      await store.write((tx) => tx.items.delete(item.id))
+      expect(await titles(store, { text: 'after' })).toEqual([])
+    })
+
+    test('that match are in the order that was asked for', async () => {
+      const store = await open()
+      for (const title of ['word b', 'word c', 'word a']) await insert(store, { title })
+      const sort = { field: 'title', descending: false } as const
+      expect(await titles(store, { text: 'word', sort })).toEqual(['word a', 'word b', 'word c'])
+    })
+
+    test('read by cursor, are each seen once if they stay, whatever comes and goes meanwhile', async () => {
+      const word = fc.constantFrom('a', 'b', 'c', 'd')
+      const step: fc.Arbitrary<Step> = fc.oneof(
+        { weight: 3, arbitrary: fc.constant('read' as const) },
+        { weight: 2, arbitrary: fc.record({ insert: word }) },
+        { weight: 1, arbitrary: fc.record({ remove: fc.nat(30) }) },
+      )
+      const setting = fc.record({
+        size: fc.integer({ min: 1, max: 4 }),
+        field: fc.constantFrom(...SORTS),
+        descending: fc.boolean(),
+        text: fc.constantFrom(null, 'word'),
+        before: fc.array(word, { maxLength: 15 }),
+        steps: fc.array(step, { maxLength: 25 }),
+      })
+      const store = await open()
+      let owner = 0
+      await fc.assert(
+        fc.asyncProperty(setting, async ({ size, field, descending, text, before, steps }) => {
+          const ownerId = ++owner
+          let clock = 0
+          const ids: number[] = []
+          const stays = new Set<number>()
+          const add = async (title: string) => {
+            const { id } = await insert(store, { title: `${title} word` }, ownerId, ++clock)
+            ids.push(id)
+            return id
+          }
+          for (const title of before) stays.add(await add(title))
+
+          const seen: number[] = []
+          let from: ItemQuery['from'] | null = start
+          const read = async () => {
+            if (from === null) return
+            const { items, next } = await list(store, { size, sort: { field, descending }, ownerId, text, from })
+            seen.push(...items.map(({ id }) => id))
+            from = next === null ? null : { after: next }
+          }
+          for (const each of steps) {
+            if (each === 'read') await read()
+            else if ('insert' in each) await add(each.insert)
+            else {
+              const id = ids[each.remove] ?? 0
+              stays.delete(id)
+              await store.write((tx) => tx.items.delete(id))
+            }
+          }
+          while (from !== null) await read()
+          expect(new Set(seen).size).toBe(seen.length)
+          expect([...stays].filter((id) => !seen.includes(id))).toEqual([])
+        }),
+        { numRuns: 40 },
+      )
+    })
+  })
+}

@@ -1,0 +1,21 @@
+import { afterAll } from 'bun:test'
+import { openPostgresStore } from '../../src/adapters/postgres/unit-of-work.ts'
+import { outsideOfPostgres, testDatabase } from './postgres.ts'
+
+/** A store on a database of its own. `url` changes how it is reached. */
+export const openTestPostgres = async (size = 10, reached = (url: string) => url) => {
+  const url = await testDatabase()
+  const open = (connections = size) => {
+    const store = openPostgresStore({ url: reached(url), size: connections })
+    afterAll(() => store.close(0))
+    return store
+  }
+  return {
+    url,
+    store: open(),
+    /** Another on the same database, as another process would have. */
+    open,
+    /** What a newcomer with a connection of their own sees or does. */
+    outside: <Row>(statement: string) => outsideOfPostgres<Row>(url, statement),
+  }
+}
