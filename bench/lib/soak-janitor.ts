@@ -1,8 +1,8 @@
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Type } from '@sinclair/typebox'
+import { callAt } from '../../tests/support/call.ts'
 import { expectShape } from '../../tests/support/load/acknowledge.ts'
-import { callAt } from '../../tests/support/skep.ts'
 
 const Jobs = Type.Object({ items: Type.Array(Type.Object({ id: Type.Number(), kind: Type.String() })) })
 const Pair = Type.Object({ access_token: Type.String(), refresh_token: Type.String() })

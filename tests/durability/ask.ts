@@ -1,7 +1,7 @@
 import type { Static, TSchema } from '@sinclair/typebox'
 import { Type } from '@sinclair/typebox'
+import { callAt } from '../support/call.ts'
 import { expectShape } from '../support/load/acknowledge.ts'
-import { callAt } from '../support/skep.ts'
 
 export const ItemShape = Type.Object({
   id: Type.Number(),

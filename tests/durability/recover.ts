@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from 'node:util'
 import { Type } from '@sinclair/typebox'
+import { callAt } from '../support/call.ts'
 import { acknowledge, expectShape, pathOfLink } from '../support/load/acknowledge.ts'
 import type { Actor } from '../support/load/actor.ts'
 import type { Attempt } from '../support/load/attempt.ts'
 import { digestAt, digestOf, send } from '../support/load/send.ts'
 import { afterChanges } from '../support/load/world.ts'
-import { callAt } from '../support/skep.ts'
 import { FileShape, ItemShape, LinkShape, readAll } from './ask.ts'
 
 /** How an attempt that nobody answered came out. */

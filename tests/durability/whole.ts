@@ -1,6 +1,6 @@
+import { callAt } from '../support/call.ts'
 import type { Actor } from '../support/load/actor.ts'
 import type { Heard } from '../support/load/subscriber.ts'
-import { callAt } from '../support/skep.ts'
 import { countOf, JobShape, readAll } from './ask.ts'
 import { compareLog } from './follow.ts'
 import type { BlobFolder, SentMail } from './storage.ts'

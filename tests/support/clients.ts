@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { Fields } from './skep.ts'
+import type { Fields } from './call.ts'
 
 /** A WebSocket library that nobody here wrote, and the program that drives it. */
 export interface Library {

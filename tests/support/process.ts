@@ -2,7 +2,7 @@ import { setDefaultTimeout } from 'bun:test'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { type Answer, type Call, callAt, type Fields } from './skep.ts'
+import { type Answer, type Call, callAt, type Fields } from './call.ts'
 import { stackOf } from './stack.ts'
 
 // A hung process is what this catches, not a slow machine.

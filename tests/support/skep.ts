@@ -6,6 +6,7 @@ import { createPasswordHasher } from '../../src/adapters/bun/password-hasher.ts'
 import { readSettings, type Settings } from '../../src/adapters/env/settings.ts'
 import type { Log, LogFields, LogLevel } from '../../src/application/ports/system.ts'
 import { openBlobs, type RunningSkep, type StartOptions, start } from '../../src/main.ts'
+import { type Answer, type Call, callAt, type Fields } from './call.ts'
 import { stackOf } from './stack.ts'
 
 /** A folder that is gone when the tests of this file are done. */
@@ -38,23 +39,6 @@ export const settingsOf = (environment: Readonly<Record<string, string>>): Setti
   const result = readSettings(environment, {}, false)
   if ('problems' in result) throw new Error(result.problems.join('\n'))
   return result.settings
-}
-
-export type Fields = Readonly<Record<string, unknown>>
-
-export interface Answer<T = Fields> {
-  readonly status: number
-  readonly headers: Headers
-  /** The parsed JSON, or the text of anything else. */
-  readonly body: T
-}
-
-export interface Call {
-  readonly token?: string | undefined
-  readonly json?: unknown
-  readonly form?: Readonly<Record<string, string>>
-  readonly body?: string | Uint8Array<ArrayBuffer> | ReadableStream
-  readonly headers?: Readonly<Record<string, string>>
 }
 
 export interface TestSkep extends RunningSkep {
@@ -92,31 +76,6 @@ export const signIn = async (
 ): Promise<Member> => {
   const { body } = await call<TokenBody>('POST', '/auth/token', { form: { username: email, password } })
   return { id, email, password, token: body.access_token, refreshToken: body.refresh_token }
-}
-
-export const callAt = async <T = Fields>(
-  base: string,
-  method: string,
-  path: string,
-  options: Call = {},
-): Promise<Answer<T>> => {
-  const { token, json, form, body, headers } = options
-  const response = await fetch(path.startsWith('//') ? base + path.slice(1) : `${base}/api/v1${path}`, {
-    method,
-    headers: {
-      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-      ...(json === undefined ? {} : { 'content-type': 'application/json' }),
-      ...headers,
-    },
-    body: json !== undefined ? JSON.stringify(json) : form !== undefined ? new URLSearchParams(form) : (body ?? null),
-  })
-  const text = await response.text()
-  const isJson = /json/.test(response.headers.get('content-type') ?? '')
-  return {
-    status: response.status,
-    headers: response.headers,
-    body: text !== '' && isJson ? JSON.parse(text) : (text as T),
-  }
 }
 
 /** A server of its own on a free port, with a database of its own. Limits are off unless the test sets them. */

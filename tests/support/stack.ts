@@ -3,7 +3,6 @@ import { openPostgresStore } from '../../src/adapters/postgres/unit-of-work.ts'
 import { openWriter } from '../../src/adapters/sqlite/database.ts'
 import { openSqliteStore } from '../../src/adapters/sqlite/unit-of-work.ts'
 import type { Store } from '../../src/application/ports/persistence.ts'
-import { outsideOfPostgres, testDatabase } from './postgres.ts'
 
 const { SKEP_TEST_S3_URL = '', AWS_ACCESS_KEY_ID = '', AWS_SECRET_ACCESS_KEY = '' } = process.env
 
@@ -23,6 +22,9 @@ type Environment = Readonly<Record<string, string>>
 /** `SKEP_TEST_STACK=shared` runs the same tests on services that several processes could share. */
 const isShared = process.env.SKEP_TEST_STACK === 'shared'
 
+// Not for programs that bun test does not run: it hands its databases to the test runner.
+const postgres = isShared ? await import('./postgres.ts') : null
+
 /** Environment of a test of the embedded engine itself, which stays on it whatever the stack is. */
 export const embeddedOnly = { SKEP_TEST_EMBEDDED: 'yes' } as const
 
@@ -35,7 +37,7 @@ interface Installation {
 const installations = new Map<string, Promise<Installation>>()
 
 const install = async (dataDir: string): Promise<Installation> => {
-  const databaseUrl = await testDatabase()
+  const databaseUrl = (await postgres?.testDatabase()) ?? ''
   const secret = crypto.randomUUID() + crypto.randomUUID()
   const REDIS_URL = process.env.SKEP_TEST_REDIS_URL ?? ''
   const files = HAS_S3 ? s3Settings(Bun.hash(dataDir).toString(36)) : {}
@@ -60,8 +62,8 @@ export const openStoreOf = async (dataDir: string): Promise<Store> => {
 /** Every row of every table of an installation's database, as a newcomer sees them. */
 export const outsideOf = async (dataDir: string): Promise<Record<string, unknown[]>> => {
   const installation = await installations.get(dataDir)
-  if (installation !== undefined) {
-    const ask = <Row>(statement: string) => outsideOfPostgres<Row>(installation.databaseUrl, statement)
+  if (installation !== undefined && postgres !== null) {
+    const ask = <Row>(statement: string) => postgres.outsideOfPostgres<Row>(installation.databaseUrl, statement)
     const tables = await ask<{ name: string }>("SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'")
     const rows = tables.map(async ({ name }) => [name, await ask(`SELECT * FROM "${name}"`)] as const)
     return Object.fromEntries(await Promise.all(rows))

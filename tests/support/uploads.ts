@@ -1,4 +1,4 @@
-import type { Answer } from './skep.ts'
+import type { Answer } from './call.ts'
 
 export interface FileBody {
   readonly id: number

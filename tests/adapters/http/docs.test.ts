@@ -4,7 +4,8 @@ import pkg from '../../../package.json' with { type: 'json' }
 import { createApi, describeApi } from '../../../src/adapters/http/api.ts'
 import { isNode, listAt, type Node, nodeAt, textAt } from '../../../src/adapters/http/docs/node.ts'
 import { unusable } from '../../../src/adapters/http/docs/unusable.ts'
-import { type Call, type Fields, startSkep, temporaryFolder } from '../../support/skep.ts'
+import type { Call, Fields } from '../../support/call.ts'
+import { startSkep, temporaryFolder } from '../../support/skep.ts'
 
 const document = await describeApi(pkg.version)
 

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'bun:test'
 import { createFirstAdmin } from '../../support/admin.ts'
+import type { Call } from '../../support/call.ts'
 import { testClock } from '../../support/clock.ts'
 import { createMailbox } from '../../support/mail.ts'
-import { type Call, type Member, startSkep } from '../../support/skep.ts'
+import { type Member, startSkep } from '../../support/skep.ts'
 import { outsideOf } from '../../support/stack.ts'
 
 interface ItemBody {

@@ -1,4 +1,4 @@
-import { type Answer, type Call, callAt } from '../skep.ts'
+import { type Answer, type Call, callAt } from '../call.ts'
 import { MULTIPART, multipart, part } from '../uploads.ts'
 import type { Actor } from './actor.ts'
 import type { Attempt } from './attempt.ts'
