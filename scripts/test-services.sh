@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Private services for tests, on free ports of 127.0.0.1, with their data in FOLDER.
+# A private Postgres and, where there is one, Redis for tests, on free ports of 127.0.0.1, with their data in FOLDER.
 #   test-services.sh start FOLDER    starts them and prints the variables that tests need, as export lines
-#   test-services.sh restart FOLDER  stops them as an operator would and starts them again, on the same ports
+#   test-services.sh restart FOLDER  stops Postgres as an operator would and starts it again, on the same port
 #   test-services.sh stop FOLDER     stops them; the folder is the caller's to remove
 # Postgres refuses to run as root: there, it runs as the user that POSTGRES_USER names, else as postgres.
 set -euo pipefail
@@ -60,10 +60,36 @@ start_postgres() {
   fail "Postgres did not start: $postgres/log"
 }
 
+# It keeps nothing on the disk. Tests that stop and start a Redis have their own.
+start_redis() {
+  command -v redis-server >/dev/null || return 0
+  mkdir -p "$folder/redis"
+  local try port
+  for try in 1 2 3 4 5; do
+    port=$((20000 + RANDOM % 12000))
+    redis-server --port "$port" --bind 127.0.0.1 --dir "$folder/redis" --save '' --daemonize yes \
+      --pidfile "$folder/redis/pid" --logfile "$folder/redis/log" >/dev/null
+    for _ in $(seq 50); do
+      if redis-cli -p "$port" ping 2>/dev/null | grep -q PONG && [ -f "$folder/redis/pid" ]; then
+        echo "export SKEP_TEST_REDIS_URL=redis://127.0.0.1:$port"
+        return
+      fi
+      sleep 0.1
+    done
+  done
+  fail "Redis did not start: $folder/redis/log"
+}
+
 find_postgres
 case $command in
-  start) start_postgres ;;
+  start)
+    start_postgres
+    start_redis
+    ;;
   restart) control -m fast restart ;;
-  stop) control -m fast stop ;;
+  stop)
+    if [ -f "$folder/redis/pid" ]; then kill "$(cat "$folder/redis/pid")"; fi
+    control -m fast stop
+    ;;
   *) fail "no such command: $command" ;;
 esac

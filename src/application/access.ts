@@ -117,8 +117,8 @@ export const createAccess = ({ unitOfWork, accessTokens, notices, clock }: Deps)
  * Throws `invalid_token` when the session or account has ended meanwhile, `inactive_user` when it was switched off.
  */
 export const confirm = async <A extends Principal>(tx: ReadTx, actor: A, now: Instant): Promise<A> => {
-  const session = await tx.sessions.findById(actor.sessionId)
-  const user = await tx.users.findById(actor.userId)
+  // Asked together: on a server each answer that is waited for is a journey.
+  const [session, user] = await Promise.all([tx.sessions.findById(actor.sessionId), tx.users.findById(actor.userId)])
   if (session === null || user === null || session.userId !== user.id || session.expiresAt <= now) throw invalid()
   if (!user.isActive) throw inactive()
   return actor.role === user.role ? actor : { ...actor, role: user.role }

@@ -135,6 +135,25 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     expect(await names(outside)).toEqual([])
   })
 
+  test.each([
+    ['53100', 'storage_full', 1],
+    ['25006', 'unavailable', 1],
+    ['40001', 'unavailable', 50],
+  ])('a failure with SQLSTATE %s is %s, after %p tries', async (state, code, tries) => {
+    const { store, outside } = await openTestPostgres()
+    await outside(`
+      CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '${state}'; END $$;
+      CREATE TRIGGER failing BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION fail()`)
+    let runs = 0
+    const write = store.write((tx) => {
+      runs++
+      return tx.users.insert(userNamed('ann'))
+    })
+    await expect(write).rejects.toMatchObject({ code })
+    expect(runs).toBe(tries)
+  })
+
   test('closing lets what runs end, and refuses what comes', async () => {
     const { store, outside } = await openTestPostgres()
     const running = store.write((tx) => tx.users.insert(userNamed('ann')))
