@@ -43,4 +43,16 @@ export const sessionsContract = (engine: string, open: () => Promise<UnitOfWork>
       expect(await standing(unitOfWork, [ann.sessionId, ann.sessionId])).toEqual(new Set([ann]))
     })
   })
+
+  test(`a session of ${engine} tells whom it speaks for, also when it has ended or the account is switched off`, async () => {
+    const unitOfWork = await open()
+    const at = { createdAt: 1, lastUsedAt: 1, expiresAt: 7 }
+    const { userId, id } = await unitOfWork.write(async (tx) => {
+      const user = await tx.users.insert({ ...userNamed('ida'), role: 'admin', isActive: false })
+      return tx.sessions.insert({ userId: user.id, device: '', address: '', ...at })
+    })
+    const holder = (sessionId: number) => unitOfWork.read((tx) => tx.sessions.findHolder(sessionId))
+    expect(await holder(id)).toEqual({ userId, role: 'admin', isActive: false, expiresAt: 7 })
+    expect(await holder(id + 1)).toBeNull()
+  })
 }

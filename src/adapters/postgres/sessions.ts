@@ -14,6 +14,13 @@ interface Row {
   expires_at: Int8
 }
 
+interface HolderRow {
+  user_id: Int8
+  role: Role
+  is_active: boolean
+  expires_at: Int8
+}
+
 const fromRow = (row: Row): Session => ({
   id: int(row.id),
   userId: int(row.user_id),
@@ -30,6 +37,15 @@ export const createSessionReader = (connection: Connection): SessionReader => {
     async findById(id) {
       const [row] = await connection.query<Row>('SELECT * FROM sessions WHERE id = $1', id)
       return row ? fromRow(row) : null
+    },
+    async findHolder(id) {
+      const [row] = await connection.query<HolderRow>(
+        `SELECT users.id AS user_id, users.role, users.is_active, sessions.expires_at
+         FROM sessions JOIN users ON users.id = sessions.user_id WHERE sessions.id = $1`,
+        id,
+      )
+      if (row === undefined) return null
+      return { userId: int(row.user_id), role: row.role, isActive: row.is_active, expiresAt: int(row.expires_at) }
     },
     async standing(ids, now) {
       const rows = await connection.query<{ session_id: Int8; user_id: Int8; role: Role }>(

@@ -1,5 +1,6 @@
 import type { RefreshTokenRepository, SessionReader, SessionRepository } from '../../application/ports/persistence.ts'
 import type { Principal, Session } from '../../domain/session.ts'
+import type { Role } from '../../domain/user.ts'
 import type { Connection } from './database.ts'
 import { createPager } from './pages.ts'
 
@@ -10,6 +11,13 @@ interface Row {
   address: string
   created_at: number
   last_used_at: number
+  expires_at: number
+}
+
+interface HolderRow {
+  user_id: number
+  role: Role
+  is_active: number
   expires_at: number
 }
 
@@ -25,6 +33,10 @@ const fromRow = (row: Row): Session => ({
 
 export const createSessionReader = (connection: Connection): SessionReader => {
   const byId = connection.prepare<Row, [number]>('SELECT * FROM sessions WHERE id = ?')
+  const holder = connection.prepare<HolderRow, [number]>(
+    `SELECT users.id AS user_id, users.role, users.is_active, sessions.expires_at
+     FROM sessions JOIN users ON users.id = sessions.user_id WHERE sessions.id = ?`,
+  )
   const standing = connection.prepare<Principal, [string, number]>(
     `SELECT sessions.id AS sessionId, users.id AS userId, users.role AS role
      FROM sessions JOIN users ON users.id = sessions.user_id
@@ -35,6 +47,11 @@ export const createSessionReader = (connection: Connection): SessionReader => {
     async findById(id) {
       const row = byId.get(id)
       return row && fromRow(row)
+    },
+    async findHolder(id) {
+      const row = holder.get(id)
+      if (row === null) return null
+      return { userId: row.user_id, role: row.role, isActive: row.is_active === 1, expiresAt: row.expires_at }
     },
     async standing(ids, now) {
       return standing.all(JSON.stringify(ids), now)

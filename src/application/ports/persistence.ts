@@ -6,7 +6,7 @@ import type { Job, JobRequest, JobState } from '../../domain/job.ts'
 import type { MailToken, MailTokenPurpose } from '../../domain/mail-token.ts'
 import type { Page, PageRequest } from '../../domain/page.ts'
 import type { NewSession, Principal, Session } from '../../domain/session.ts'
-import type { Instant, NewUser, User } from '../../domain/user.ts'
+import type { Instant, NewUser, Role, User } from '../../domain/user.ts'
 
 export type UserSortField = 'created_at' | 'updated_at' | 'email' | 'name'
 
@@ -38,8 +38,19 @@ export interface SessionQuery extends PageRequest<'created_at'> {
   readonly aliveAt: Instant
 }
 
+/** Whom a session speaks for. */
+export interface SessionHolder {
+  readonly userId: number
+  readonly role: Role
+  readonly isActive: boolean
+  /** Of the session. */
+  readonly expiresAt: Instant
+}
+
 export interface SessionReader {
   findById(id: number): Promise<Session | null>
+  /** Also when the session has ended or the account is switched off. */
+  findHolder(id: number): Promise<SessionHolder | null>
   /** Whom those of the sessions speak for that have not ended by `now` and whose account is active; in no order. */
   standing(ids: readonly number[], now: Instant): Promise<readonly Principal[]>
   list(query: SessionQuery): Promise<Page<Session>>
