@@ -6,13 +6,14 @@ import { type Case, type CaseResult, type Context, meetsBar, type Settings } fro
 import { cleanUpAtExit, temporaryFolder } from './lib/cleanup.ts'
 import { pickCores } from './lib/cores.ts'
 import { describeMachine, describeVersions } from './lib/machine.ts'
+import { serviceVersions } from './lib/services.ts'
 import { findBinary, SOURCE } from './lib/skep.ts'
 import { renderTable } from './lib/table.ts'
 import { wrkVersion } from './lib/wrk.ts'
 
 const USAGE = `bun run bench [CASE...] [options]
   --binary         put load on dist/skep instead of the source
-  --rounds N       pairs of measurements a case (default 6)
+  --rounds N       pairs of measurements a case (default 5)
   --seconds N      length of one measurement (default 2)
   --connections N  (default 64)
   --out FILE       where the JSON goes (default bench/results/latest.json)
@@ -30,7 +31,7 @@ const readArguments = () => {
       allowPositionals: true,
       options: {
         binary: { type: 'boolean', default: false },
-        rounds: { type: 'string', default: '6' },
+        rounds: { type: 'string', default: '5' },
         seconds: { type: 'string', default: '2' },
         connections: { type: 'string', default: '64' },
         out: { type: 'string', default: join(import.meta.dir, 'results/latest.json') },
@@ -103,7 +104,7 @@ mkdirSync(dirname(out), { recursive: true })
 const report = {
   date: started.toISOString(),
   machine: describeMachine(),
-  versions: describeVersions(wrk),
+  versions: { ...describeVersions(wrk), ...serviceVersions() },
   settings: { ...settings, form: form.name, deployed_form: (binary ?? SOURCE).name, cores },
   seconds: Math.round((Date.now() - started.getTime()) / 1_000),
   cases: results.map(({ name, seconds, result }) => ({

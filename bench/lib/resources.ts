@@ -32,16 +32,16 @@ export const processorTime = (pid: number): number => {
   return (Number(fields?.[11]) + Number(fields?.[12])) / TICKS_PER_SECOND
 }
 
-/** The same of a process and all it started, those that ended included; NaN where there is no /proc. */
-export const processorTimeOfAll = (pid: number): number => {
-  const fields = statusOf(pid)
-  if (fields === null) return Number.NaN
-  const [own = 0, system = 0, ended = 0, endedSystem = 0] = fields.slice(11, 15).map(Number)
-  const children = readdirSync('/proc').filter(
+/** The same of a process and its children, those that ended included; NaN where there is no /proc. */
+export const processorTimeOfFamily = (pid: number): number => {
+  const ended = statusOf(pid)?.slice(13, 15).map(Number) ?? []
+  const children = (existsSync('/proc') ? readdirSync('/proc') : []).filter(
     (name) => /^\d+$/.test(name) && Number(statusOf(Number(name))?.[1]) === pid,
   )
-  return children.reduce(
-    (sum, child) => sum + (processorTimeOfAll(Number(child)) || 0),
-    (own + system + ended + endedSystem) / TICKS_PER_SECOND,
+  // Whoever ends meanwhile is left out.
+  const times = children.map((child) => processorTime(Number(child)) || 0)
+  return [...times, ...ended.map((ticks) => ticks / TICKS_PER_SECOND)].reduce(
+    (sum, time) => sum + time,
+    processorTime(pid),
   )
 }

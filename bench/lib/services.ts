@@ -7,7 +7,7 @@ import { atExit } from './cleanup.ts'
 import { type Core, pinned } from './cores.ts'
 import { SECRET } from './crowd.ts'
 import { freePort } from './port.ts'
-import { processorTimeOfAll } from './resources.ts'
+import { processorTime, processorTimeOfFamily } from './resources.ts'
 import { type Spawned, spawnProgram } from './server.ts'
 import { migrate } from './skep.ts'
 
@@ -28,14 +28,34 @@ const DEBIAN = '/usr/lib/postgresql'
 const START_TIMEOUT_MS = 15_000
 const POLL_MS = 5
 
-const hasPostgres = (): boolean =>
-  Bun.which('pg_ctl') !== null || (existsSync(DEBIAN) && [...new Bun.Glob('*/bin/pg_ctl').scanSync(DEBIAN)].length > 0)
+/** Where Debian keeps the programs of the newest version, when they are not on the PATH. */
+const findPostgres = (): string | null => {
+  const found = Bun.which('pg_ctl')
+  if (found !== null || !existsSync(DEBIAN)) return found
+  const paths = [...new Bun.Glob('*/bin/pg_ctl').scanSync({ cwd: DEBIAN, absolute: true })]
+  return paths.toSorted(new Intl.Collator('en', { numeric: true }).compare).at(-1) ?? null
+}
+
+const PROGRAMS = [
+  { name: 'Postgres', path: findPostgres() },
+  { name: 'Redis', path: Bun.which('redis-server') },
+]
 
 /** What has to be installed before services can be started; null when nothing has. */
 export const missingServices = (): string | null => {
-  const missing = [...(hasPostgres() ? [] : ['Postgres']), ...(Bun.which('redis-server') === null ? ['Redis'] : [])]
+  const missing = PROGRAMS.filter(({ path }) => path === null).map(({ name }) => name)
   return missing.length === 0 ? null : `needs ${missing.join(' and ')}`
 }
+
+/** Of those that are installed. */
+export const serviceVersions = (): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    PROGRAMS.flatMap(({ name, path }) => {
+      if (path === null) return []
+      const printed = Bun.spawnSync([path, '--version'], { stderr: 'ignore' }).stdout.toString()
+      return [[name.toLowerCase(), /\d+\.[\d.]*\d/.exec(printed)?.[0] ?? 'unknown']]
+    }),
+  )
 
 /** As Postgres is installed: each commit waits for the disk. */
 const startPostgres = async (folder: string, core: Core) => {
@@ -77,7 +97,7 @@ export const startServices = async ({ form, folder }: Context, core: Core): Prom
       await migrated(url.href)
       return url.href
     },
-    processorTime: () => ({ postgres: processorTimeOfAll(postgres.pid), redis: processorTimeOfAll(redis.pid) }),
+    processorTime: () => ({ postgres: processorTimeOfFamily(postgres.pid), redis: processorTime(redis.pid) }),
     async [Symbol.asyncDispose]() {
       postgres.stop()
       await redis.stop()
