@@ -6,13 +6,14 @@ import { type Case, type CaseResult, type Context, meetsBar, type Settings } fro
 import { cleanUpAtExit, temporaryFolder } from './lib/cleanup.ts'
 import { pickCores } from './lib/cores.ts'
 import { describeMachine, describeVersions } from './lib/machine.ts'
+import { serviceVersions } from './lib/services.ts'
 import { findBinary, SOURCE } from './lib/skep.ts'
-import { type Row, renderTable } from './lib/table.ts'
+import { renderTable } from './lib/table.ts'
 import { wrkVersion } from './lib/wrk.ts'
 
 const USAGE = `bun run bench [CASE...] [options]
   --binary         put load on dist/skep instead of the source
-  --rounds N       pairs of measurements a case (default 15)
+  --rounds N       pairs of measurements a case (default 5)
   --seconds N      length of one measurement (default 2)
   --connections N  (default 64)
   --out FILE       where the JSON goes (default bench/results/latest.json)
@@ -30,7 +31,7 @@ const readArguments = () => {
       allowPositionals: true,
       options: {
         binary: { type: 'boolean', default: false },
-        rounds: { type: 'string', default: '15' },
+        rounds: { type: 'string', default: '5' },
         seconds: { type: 'string', default: '2' },
         connections: { type: 'string', default: '64' },
         out: { type: 'string', default: join(import.meta.dir, 'results/latest.json') },
@@ -63,7 +64,7 @@ const cases = pickCases(positionals)
 const settings: Settings = {
   rounds: positive('rounds', values.rounds),
   seconds: positive('seconds', values.seconds),
-  warmupSeconds: 5,
+  warmupSeconds: 3,
   connections: positive('connections', values.connections),
 }
 const binary = findBinary()
@@ -74,7 +75,7 @@ if (cores.server === null)
 
 cleanUpAtExit()
 const started = new Date()
-const results: { readonly name: string; readonly result: CaseResult }[] = []
+const results: { readonly name: string; readonly seconds: number; readonly result: CaseResult }[] = []
 for (const each of cases) {
   const context: Context = {
     settings,
@@ -85,17 +86,17 @@ for (const each of cases) {
     progress: (text) => console.error(`${each.name}: ${text}`),
   }
   context.progress(each.about)
+  const from = performance.now()
   try {
-    results.push({ name: each.name, result: await each.run(context) })
+    const result = await each.run(context)
+    results.push({ name: each.name, seconds: Math.round((performance.now() - from) / 1_000), result })
+    if (result.skipped !== undefined) context.progress(`skipped: ${result.skipped}`)
   } catch (error) {
     fail(`${each.name} failed: ${error instanceof Error ? error.message : error}`)
   }
 }
 
-const rows: readonly Row[] = results.flatMap(({ name, result }) =>
-  result.figures.map((figure) => ({ case: name, figure })),
-)
-console.log(`\n${renderTable(rows)}`)
+console.log(`\n${renderTable(results)}`)
 for (const { name, result } of results) for (const note of result.notes ?? []) console.log(`${name}: ${note}`)
 
 const out = resolve(values.out)
@@ -103,10 +104,13 @@ mkdirSync(dirname(out), { recursive: true })
 const report = {
   date: started.toISOString(),
   machine: describeMachine(),
-  versions: describeVersions(wrk),
-  settings: { ...settings, form: form.name, cores },
-  cases: results.map(({ name, result }) => ({
+  versions: { ...describeVersions(wrk), ...serviceVersions() },
+  settings: { ...settings, form: form.name, deployed_form: (binary ?? SOURCE).name, cores },
+  seconds: Math.round((Date.now() - started.getTime()) / 1_000),
+  cases: results.map(({ name, seconds, result }) => ({
     name,
+    seconds,
+    ...(result.skipped === undefined ? {} : { skipped: result.skipped }),
     figures: result.figures.map((figure) => ({ ...figure, met: meetsBar(figure) })),
     notes: result.notes ?? [],
     detail: result.detail,
@@ -114,5 +118,5 @@ const report = {
 }
 writeFileSync(out, `${JSON.stringify(report, null, 2)}\n`)
 
-const missed = rows.filter(({ figure }) => meetsBar(figure) === false)
+const missed = results.flatMap(({ result }) => result.figures).filter((figure) => meetsBar(figure) === false)
 process.exit(values.strict && missed.length > 0 ? 1 : 0)

@@ -66,8 +66,7 @@ if (form === null) throw new Error('dist/skep is missing')
 
 const folder = temporaryFolder()
 const env = { EVENT_RETENTION: '1m', METRICS_TOKEN }
-const [program = ''] = form.command
-const admin = [program, 'admin', 'create', ADMIN.username, '--password-stdin']
+const admin = [...form.program, 'admin', 'create', ADMIN.username, '--password-stdin']
 await run(admin, { cwd: folder, env: { ...skepOptions(form, folder).env }, stdin: `${ADMIN.password}\n` })
 const server = await startSkep(form, { folder, core: null, env })
 const load = startSoakLoad({ url: server.url, rate, actors, subscribers: Math.ceil(actors / 4), seed })

@@ -1,4 +1,5 @@
 import type { Bar, Case, Context } from '../lib/case.ts'
+import { freePort } from '../lib/port.ts'
 import { spawnProgram } from '../lib/server.ts'
 import { type Form, skepOptions } from '../lib/skep.ts'
 import { spreadOf } from '../lib/statistics.ts'
@@ -6,13 +7,6 @@ import { spreadOf } from '../lib/statistics.ts'
 const RUNS = 9
 const TIMEOUT_MS = 15_000
 const POLL_MS = 1
-
-const freePort = (): number => {
-  const probe = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
-  const { port } = probe
-  probe.stop(true)
-  return port
-}
 
 const isHealthy = (url: string): Promise<boolean> =>
   fetch(url).then(

@@ -1,4 +1,4 @@
-import { checkAlike, fetched, loggedBy } from '../lib/beside.ts'
+import { checkAlike, fetched, loggedBy, withoutTimes } from '../lib/beside.ts'
 import type { Case } from '../lib/case.ts'
 import { startFloor } from '../lib/floor.ts'
 import { DRAFT } from '../lib/items.ts'
@@ -6,9 +6,6 @@ import { comparePairs, pairFigures, ratioSpread, saturationNotes } from '../lib/
 import { databaseOf, signUp, startSkep } from '../lib/skep.ts'
 
 const PATH = '/api/v1/items/'
-
-/** Both have written the same, but not at the same moment. */
-const withoutTimes = (body: string) => body.replaceAll(/_at":"[^"]+"/g, '_at":""')
 
 /**
  * An item on the disk before it is answered, and in the text index; beside a raw server whose commits wait for no disk,

@@ -4,7 +4,7 @@ import { signUp, startSkep } from '../lib/skep.ts'
 import { spreadOf } from '../lib/statistics.ts'
 
 const RUNS = 3
-const SETTLE_MS = 3_000
+const SETTLE_MS = 2_000
 const REQUESTS = 1_000
 const AT_ONCE = 20
 

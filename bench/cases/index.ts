@@ -8,9 +8,12 @@ import { idleMemory } from './idle-memory.ts'
 import { idleSockets } from './idle-sockets.ts'
 import { mailDrain } from './mail-drain.ts'
 import { millionItems } from './million-items.ts'
+import { postgresCreate } from './postgres-create.ts'
+import { postgresRead } from './postgres-read.ts'
 import { readItem } from './read-item.ts'
 import { readsUnderSignIns } from './reads-under-sign-ins.ts'
 import { refresh } from './refresh.ts'
+import { twoProcesses } from './two-processes.ts'
 import { usersMe } from './users-me.ts'
 
 /** Every case, in the order it runs. */
@@ -20,6 +23,9 @@ export const CASES: readonly Case[] = [
   createItem,
   refresh,
   readsUnderSignIns,
+  postgresRead,
+  postgresCreate,
+  twoProcesses,
   fanOut,
   commitToReceive,
   mailDrain,

@@ -94,9 +94,14 @@ export const mailDrain: Case = {
     const { reads, seconds } = await drain(context, context.cores.server)
     return {
       figures: [
-        { name: 'p99 of reads', unit: 'ms', value: median(reads.p99OfRounds), bar: { of: 'value', atMost: 50 } },
-        { name: 'p99 of reads, all rounds', unit: 'ms', value: reads.p99 },
-        { name: 'p50 of reads', unit: 'ms', value: reads.p50 },
+        {
+          name: 'p99 of reads',
+          unit: 'ms',
+          value: median(reads.p99OfRounds),
+          p50: { value: reads.p50 },
+          p99: { value: reads.p99 },
+          bar: { of: 'value', atMost: 50 },
+        },
         { name: 'slowest read', unit: 'ms', value: reads.max },
         { name: 'drained after', unit: 's', value: seconds },
         { name: 'mails/s', unit: '', value: MAILS / seconds },

@@ -3,24 +3,14 @@
  * Argument: the database.
  */
 import { Database } from 'bun:sqlite'
-
-interface Row {
-  readonly id: number
-  readonly owner_id: number
-  readonly title: string
-  readonly description: string | null
-  readonly data: string
-  readonly version: number
-  readonly created_at: number
-  readonly updated_at: number
-}
+import { type ItemRow, itemBody } from '../lib/item-body.ts'
 
 const [path] = Bun.argv.slice(2)
 // As Skep's reader: the same file, in the same mode, with the same statement.
 const database = new Database(path, { readwrite: true, create: false, strict: true })
 database.run('PRAGMA cache_size = -16000')
 database.run('PRAGMA query_only = ON')
-const byId = database.prepare<Row, [number]>('SELECT * FROM items WHERE id = ?')
+const byId = database.prepare<ItemRow, [number]>('SELECT * FROM items WHERE id = ?')
 
 const server = Bun.serve({
   hostname: '127.0.0.1',
@@ -29,17 +19,7 @@ const server = Bun.serve({
   routes: {
     '/api/v1/items/:id': ({ params }) => {
       const row = byId.get(Number(params.id))
-      if (row === null) return new Response(null, { status: 404 })
-      return Response.json({
-        id: row.id,
-        owner_id: row.owner_id,
-        title: row.title,
-        description: row.description,
-        data: JSON.parse(row.data),
-        version: row.version,
-        created_at: new Date(row.created_at).toISOString(),
-        updated_at: new Date(row.updated_at).toISOString(),
-      })
+      return row === null ? new Response(null, { status: 404 }) : Response.json(itemBody(row))
     },
   },
   fetch: () => new Response(null, { status: 404 }),

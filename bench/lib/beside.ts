@@ -18,6 +18,9 @@ export const fetched = async (url: string, init: RequestInit & { readonly status
   return { body, headers: response.headers }
 }
 
+/** What two have written that is the same, but not of the same moment. */
+export const withoutTimes = (body: string): string => body.replaceAll(/_at":"[^"]+"/g, '_at":""')
+
 /** Throws unless both do the same, and Skep all that it does for every request. */
 export const checkAlike = (own: Answer, raw: Answer, normalize: (body: string) => string = (body) => body): void => {
   if (normalize(own.body) !== normalize(raw.body)) {

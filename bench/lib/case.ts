@@ -8,6 +8,12 @@ export interface Bar {
   readonly atMost?: number
 }
 
+/** Milliseconds, of a raw server too where there is one. */
+export interface Latency {
+  readonly value: number
+  readonly floor?: number
+}
+
 /** One row of the table. */
 export interface Figure {
   readonly name: string
@@ -17,10 +23,15 @@ export interface Figure {
   readonly floor?: number
   /** The median of what each round's pair gave, which need not be `value / floor`. */
   readonly ratio?: number
+  /** How long answers took meanwhile, where that is another thing than the value itself. */
+  readonly p50?: Latency
+  readonly p99?: Latency
   readonly bar?: Bar
 }
 
 export interface CaseResult {
+  /** Why nothing was measured. */
+  readonly skipped?: string
   readonly figures: readonly Figure[]
   /** Why not to trust a figure as it stands; printed below the table. */
   readonly notes?: readonly string[]
@@ -63,3 +74,6 @@ export const meetsBar = ({ bar, value, ratio }: Figure): boolean | null => {
   const measured = bar.of === 'ratio' ? (ratio ?? Number.NaN) : value
   return measured >= (bar.atLeast ?? -Infinity) && measured <= (bar.atMost ?? Infinity)
 }
+
+/** What a case answers that lacks what it needs. */
+export const skipped = (reason: string): CaseResult => ({ skipped: reason, figures: [], detail: {} })

@@ -4,6 +4,8 @@ import { existsSync, readFileSync } from 'node:fs'
 export interface Cores {
   readonly server: number | null
   readonly load: number | null
+  /** All but the server's: the load's among them. */
+  readonly rest: readonly number[]
 }
 
 /** The cores this process may use; a container may be given any. */
@@ -18,10 +20,16 @@ const allowed = (): readonly number[] => {
 
 /** Two cores of their own, when there are two and `taskset` can hold a process to one. */
 export const pickCores = (): Cores => {
-  const [server, load] = Bun.which('taskset') === null ? [] : allowed()
-  return server === undefined || load === undefined ? { server: null, load: null } : { server, load }
+  const [server, ...rest] = Bun.which('taskset') === null ? [] : allowed()
+  const [load] = rest
+  return server === undefined || load === undefined ? { server: null, load: null, rest: [] } : { server, load, rest }
 }
 
+/** One core, any of several, or any there is: null, or none of several. */
+export type Core = number | readonly number[] | null
+
 /** The command, held to a core. */
-export const pinned = (command: readonly string[], core: number | null): string[] =>
-  core === null ? [...command] : ['taskset', '-c', String(core), ...command]
+export const pinned = (command: readonly string[], core: Core): string[] => {
+  const list = [core ?? []].flat().join(',')
+  return list === '' ? [...command] : ['taskset', '-c', list, ...command]
+}

@@ -1,3 +1,5 @@
+import { escapeXml, renderSvg } from './svg.ts'
+
 /** Lines over one axis, drawn one panel below the other. */
 export interface Plot {
   readonly title: string
@@ -29,23 +31,9 @@ const GAP = 40
 const BOTTOM = 44
 const TICKS = 4
 
-/** Light and dark; blue, orange and green stay apart for the colour-blind too. */
-const STYLE = `
-  svg { --ground: #fff; --text: #1f2328; --faint: #59636e; --grid: #d8dee4; --s0: #0969da; --s1: #bc4c00; --s2: #1a7f37 }
-  @media (prefers-color-scheme: dark) {
-    svg { --ground: #0d1117; --text: #e6edf3; --faint: #9198a1; --grid: #30363d; --s0: #58a6ff; --s1: #f0883e; --s2: #3fb950 }
-  }
-  text { font: 12px system-ui, sans-serif; fill: var(--text) }
-  .title { font-size: 15px; font-weight: 600 }
-  .tick { fill: var(--faint); font-size: 11px }
-  .ground { fill: var(--ground) }
-  .grid { stroke: var(--grid); stroke-width: 1 }
-  .line { fill: none; stroke-width: 1.6; stroke-linejoin: round }
+const STYLE = `  .line { fill: none; stroke-width: 1.6; stroke-linejoin: round }
   ${[0, 1, 2].map((index) => `.s${index} { stroke: var(--s${index}) } .s${index}:is(text, tspan) { stroke: none; fill: var(--s${index}) }`).join('\n  ')}
 `
-
-const escapeXml = (text: string): string =>
-  text.replace(/[&<>"]/g, (character) => `&#${character.codePointAt(0) ?? 0};`)
 
 /** A step of 1, 2 or 5 times a power of ten, so that about so many fit. */
 const stepFor = (span: number, ticks: number): number => {
@@ -73,7 +61,7 @@ const axisOf = (values: readonly number[], fromZero: boolean, whole: boolean): A
 
 const figure = (value: number): string => String(Number(value.toPrecision(6)))
 
-/** The plot as SVG: no script, no font, no reference to anything outside; legible on light and on dark ground. */
+/** The plot as SVG. */
 export const renderPlot = ({ title, x, panels }: Plot): string => {
   const xs = panels.flatMap(({ series }) => series.flatMap(({ points }) => points.map(([at]) => at)))
   const horizontal = axisOf(xs.length > 0 ? xs : [0, 1], false, true)
@@ -114,12 +102,7 @@ export const renderPlot = ({ title, x, panels }: Plot): string => {
   const marks = horizontal.ticks.map(
     (at) => `<text class="tick" x="${across(at)}" y="${foot + 14}" text-anchor="middle">${figure(at)}</text>`,
   )
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="${escapeXml(title)}">
-<style>${STYLE}</style>
-<rect class="ground" width="${WIDTH}" height="${height}"/>
-<text class="title" x="${LEFT}" y="22">${escapeXml(title)}</text>
-${panels.map(draw).join('\n')}
-${marks.join('')}<text class="tick" x="${right}" y="${foot + 30}" text-anchor="end">${escapeXml(x)}</text>
-</svg>
-`
+  const body = `${panels.map(draw).join('\n')}
+${marks.join('')}<text class="tick" x="${right}" y="${foot + 30}" text-anchor="end">${escapeXml(x)}</text>`
+  return renderSvg({ title, width: WIDTH, height, left: LEFT, style: STYLE, body })
 }

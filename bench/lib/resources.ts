@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 
 /** Linux counts in these whatever the kernel's own clock is (`USER_HZ`). */
 const TICKS_PER_SECOND = 100
@@ -15,12 +15,33 @@ export const residentMemory = (pid: number): number => {
   return (Number(kibibytes) * 1_024) / 1e6
 }
 
+/** The fields of /proc/PID/stat behind the name, in proc(5)'s order from the third on; null when there is none. */
+const statusOf = (pid: number): readonly string[] | null => {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    // The name in parentheses may hold spaces.
+    return text.slice(text.lastIndexOf(')') + 2).split(' ')
+  } catch {
+    return null
+  }
+}
+
 /** Seconds of processor time a process has used, all its threads together; NaN where there is no /proc. */
 export const processorTime = (pid: number): number => {
-  const stat = `/proc/${pid}/stat`
-  if (!existsSync(stat)) return Number.NaN
-  // The name in parentheses may hold spaces; behind it the fields are in proc(5)'s order from the third on.
-  const text = readFileSync(stat, 'utf8')
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
+  const fields = statusOf(pid)
+  return (Number(fields?.[11]) + Number(fields?.[12])) / TICKS_PER_SECOND
+}
+
+/** The same of a process and its children, those that ended included; NaN where there is no /proc. */
+export const processorTimeOfFamily = (pid: number): number => {
+  const ended = statusOf(pid)?.slice(13, 15).map(Number) ?? []
+  const children = (existsSync('/proc') ? readdirSync('/proc') : []).filter(
+    (name) => /^\d+$/.test(name) && Number(statusOf(Number(name))?.[1]) === pid,
+  )
+  // Whoever ends meanwhile is left out.
+  const times = children.map((child) => processorTime(Number(child)) || 0)
+  return [...times, ...ended.map((ticks) => ticks / TICKS_PER_SECOND)].reduce(
+    (sum, time) => sum + time,
+    processorTime(pid),
+  )
 }

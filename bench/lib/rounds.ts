@@ -60,8 +60,6 @@ export const comparePairs = async (
 
 const MEASURES = [
   { name: 'requests/s', unit: '', of: (result: Measured) => result.requestsPerSecond },
-  { name: 'p50', unit: 'ms', of: (result: Measured) => result.p50 },
-  { name: 'p99', unit: 'ms', of: (result: Measured) => result.p99 },
   { name: 'CPU/request', unit: 'µs', of: (result: Measured) => result.cpuPerRequest },
 ] as const
 
@@ -69,8 +67,13 @@ const MEASURES = [
 export const pairFigures = (
   pairs: readonly Pair[],
   bars: { readonly [name in (typeof MEASURES)[number]['name']]?: Bar },
-): readonly Figure[] =>
-  MEASURES.map(({ name, unit, of }) => {
+): readonly Figure[] => {
+  const times = (of: (result: Measured) => number) => ({
+    value: median(pairs.map(({ skep }) => of(skep))),
+    floor: median(pairs.map(({ floor }) => of(floor))),
+  })
+  const latency = { p50: times(({ p50 }) => p50), p99: times(({ p99 }) => p99) }
+  return MEASURES.map(({ name, unit, of }) => {
     const bar = bars[name]
     return {
       name,
@@ -78,9 +81,11 @@ export const pairFigures = (
       value: median(pairs.map(({ skep }) => of(skep))),
       floor: median(pairs.map(({ floor }) => of(floor))),
       ratio: median(pairs.map(({ skep, floor }) => of(skep) / of(floor))),
+      ...(name === 'requests/s' ? latency : {}),
       ...(bar === undefined ? {} : { bar }),
     }
   }).filter(({ value }) => !Number.isNaN(value))
+}
 
 /** A warning when the servers were not what limited the load. */
 export const saturationNotes = (pairs: readonly Pair[]): readonly string[] => {

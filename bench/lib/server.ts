@@ -1,14 +1,14 @@
 import { closeSync, openSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { track } from './cleanup.ts'
-import { pinned } from './cores.ts'
+import { type Core, pinned } from './cores.ts'
 
 export interface ServerOptions {
   readonly command: readonly string[]
   /** A folder of its own: its log goes there, and no `.env` of ours is read. */
   readonly folder: string
   readonly env?: Readonly<Record<string, string>>
-  readonly core: number | null
+  readonly core: Core
 }
 
 export interface Spawned {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { type Server, type ServerOptions, startServer } from './server.ts'
+import { type Server, type ServerOptions, spawnProgram, startServer } from './server.ts'
 
 /** The repository. */
 export const ROOT = resolve(import.meta.dir, '../..')
@@ -8,15 +8,16 @@ export const ROOT = resolve(import.meta.dir, '../..')
 /** Skep as it is started. */
 export interface Form {
   readonly name: 'source' | 'binary'
-  readonly command: readonly string[]
+  /** What a command of it follows. */
+  readonly program: readonly string[]
 }
 
-export const SOURCE: Form = { name: 'source', command: [process.execPath, join(ROOT, 'src/main.ts'), 'serve'] }
+export const SOURCE: Form = { name: 'source', program: [process.execPath, join(ROOT, 'src/main.ts')] }
 
 /** The compiled program; null when none was built. */
 export const findBinary = (): Form | null => {
   const path = join(ROOT, 'dist/skep')
-  return existsSync(path) ? { name: 'binary', command: [path, 'serve'] } : null
+  return existsSync(path) ? { name: 'binary', program: [path] } : null
 }
 
 /** On, and out of reach: every request is counted and told, none refused. */
@@ -28,7 +29,7 @@ export const skepOptions = (
   folder: string,
   env: Readonly<Record<string, string>> = {},
 ): Omit<ServerOptions, 'core'> => ({
-  command: form.command,
+  command: [...form.program, 'serve'],
   folder,
   env: {
     DATA_DIR: join(folder, 'data'),
@@ -47,6 +48,16 @@ export const startSkep = (
   form: Form,
   { folder, core, env }: { folder: string; core: number | null; env?: Readonly<Record<string, string>> },
 ): Promise<Server> => startServer({ ...skepOptions(form, folder, env), core })
+
+/** Gives a database that several processes share its tables; a folder's own gets them when it is opened. */
+export const migrate = async (
+  form: Form,
+  { folder, env }: { folder: string; env: Readonly<Record<string, string>> },
+): Promise<void> => {
+  const command = [...form.program, 'migrate']
+  const program = spawnProgram({ ...skepOptions(form, folder, env), command, core: null })
+  if ((await program.exited) !== 0) throw new Error(`${command.join(' ')} failed:\n${program.output()}`)
+}
 
 export interface Member {
   readonly id: number

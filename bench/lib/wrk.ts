@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { track } from './cleanup.ts'
-import { pinned } from './cores.ts'
+import { type Core, pinned } from './cores.ts'
 
 export interface Load {
   readonly url: string
@@ -9,7 +9,7 @@ export interface Load {
   readonly body?: string
   readonly connections: number
   readonly seconds: number
-  readonly core: number | null
+  readonly core: Core
 }
 
 /** What one run of wrk saw. */

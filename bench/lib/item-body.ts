@@ -1,0 +1,30 @@
+/** A row of `items` as any of the two engines gives it. */
+export interface ItemRow {
+  readonly id: number | string
+  readonly owner_id: number | string
+  readonly title: string
+  readonly description: string | null
+  readonly data: string
+  readonly version: number
+  readonly created_at: number | string
+  readonly updated_at: number | string
+}
+
+/** What a floor answers of it. */
+export const itemBody = (row: ItemRow) => ({
+  id: Number(row.id),
+  owner_id: Number(row.owner_id),
+  title: row.title,
+  description: row.description,
+  data: JSON.parse(row.data),
+  version: row.version,
+  created_at: new Date(Number(row.created_at)).toISOString(),
+  updated_at: new Date(Number(row.updated_at)).toISOString(),
+})
+
+/** An item as it comes in. */
+export interface ItemDraft {
+  readonly title: string
+  readonly description?: string
+  readonly data?: object
+}

@@ -1,0 +1,22 @@
+import { resolve } from 'node:path'
+
+const SCRIPT = resolve(import.meta.dir, '../../scripts/test-services.sh')
+
+/** The command line of `scripts/test-services.sh`, which keeps a Postgres server in a folder. */
+export const servicesCommand = (command: 'start' | 'restart' | 'stop', folder: string): readonly string[] => [
+  'bash',
+  SCRIPT,
+  command,
+  folder,
+]
+
+/** Runs {@link servicesCommand}, or what starts it, to its end, and answers what it printed. */
+export const runServices = async (command: readonly string[]): Promise<string> => {
+  const child = Bun.spawn([...command], { stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' })
+  const [stdout, stderr, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])
+  if (code !== 0) throw new Error(`${command.join(' ')}: ${stderr}`)
+  return stdout
+}
+
+/** Where the server listens, as `start` prints it. */
+export const postgresUrlIn = (printed: string): string => /SKEP_TEST_POSTGRES_URL=(\S+)/.exec(printed)?.[1] ?? ''
