@@ -61,22 +61,24 @@ export interface RowCopy {
   readonly openSha256: OpenSha256
   /** What the source was found to hold. */
   readonly expected: Summaries
-  readonly each: Each
+  readonly onWritten: Each
+  readonly onProved: Each
 }
 
 /** Fills an empty database, and throws unless it then reads back what `expected` says. */
-export const fill = async (loader: RowLoader, { source, openSha256, expected, each }: RowCopy): Promise<void> => {
+export const fill = async (loader: RowLoader, copy: RowCopy): Promise<void> => {
+  const { source, openSha256, expected, onWritten, onProved } = copy
   const { tables } = source
   const read = await summarizeAll(source, tables, openSha256, async (table, rows) => {
     await loader.insert(table, rows)
-    await each(table, rows)
+    await onWritten(table, rows)
   })
   if (differing(expected, read).length > 0 || !source.isUnchanged()) {
     throw new Error('the installation was changed while it was copied: see that nothing uses it')
   }
   const highest = await source.highestIds()
   await loader.setHighestIds(highest)
-  const written = differing(expected, await summarizeAll(loader, tables, openSha256, each))
+  const written = differing(expected, await summarizeAll(loader, tables, openSha256, onProved))
   if (written.length > 0) throw new Error(`the target did not keep ${written.join(', ')} as they are`)
   if (!goesOn(highest, await loader.highestIds())) throw new Error('the target did not take the highest ids')
 }

@@ -109,7 +109,7 @@ export const copyInstallation = async (deps: Deps): Promise<void> => {
     await target.load(async (loader) => {
       // Asked again, now that nobody else can write.
       if (!isEmpty(await countAll(loader, tables))) throw new Error('meanwhile the target was written to')
-      await fill(loader, { source, openSha256, expected, each: watch('copied or proved') })
+      await fill(loader, { source, openSha256, expected, onWritten: watch('wrote'), onProved: watch('proved') })
     })
   }
   for (const [table, { rows, sha256 }] of expected) say(`  ${table}: ${plural(rows, 'row')}, SHA-256 ${sha256}`)
