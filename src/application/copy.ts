@@ -61,7 +61,10 @@ export const copyInstallation = async (deps: Deps): Promise<void> => {
   /** Whether it is a finished copy. Throws when it is neither that nor empty. */
   const look = async (reader: RowReader, expected: Summaries): Promise<boolean> => {
     const counts = await countAll(reader, tables)
-    if (isEmpty(counts)) return false
+    if (isEmpty(counts)) {
+      const hasRows = [...expected.values()].some(({ rows }) => rows > 0)
+      return !hasRows && goesOn(await source.highestIds(), await reader.highestIds())
+    }
     const others = tables.filter((table) => counts.get(table) !== expected.get(table)?.rows)
     const different =
       others.length > 0

@@ -5,12 +5,12 @@ import { createFsBlobStore } from '../../src/adapters/fs/blob-store.ts'
 import { openWriter } from '../../src/adapters/sqlite/database.ts'
 import { migrate } from '../../src/adapters/sqlite/migrate.ts'
 
-/** Every file below a folder with the hash of its bytes. */
+/** Every file below a folder with the hash of its bytes; not the lock, which whoever takes it cleans up. */
 export const bytesBelow = (folder: string): Record<string, string> =>
   Object.fromEntries(
     readdirSync(folder, { recursive: true })
       .map(String)
-      .filter((name) => statSync(join(folder, name)).isFile())
+      .filter((name) => !/\.lock(-journal)?$/.test(name) && statSync(join(folder, name)).isFile())
       .map((name) => [name, Bun.CryptoHasher.hash('sha256', readFileSync(join(folder, name)), 'hex')]),
   )
 
