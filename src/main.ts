@@ -64,6 +64,7 @@ import { createRealtime, type Realtime } from './application/realtime.ts'
 import { createSessions } from './application/sessions.ts'
 import { createTokens } from './application/tokens.ts'
 import { createUsers, type Users } from './application/users.ts'
+import { AppError } from './domain/errors.ts'
 
 export interface StartOptions {
   readonly settings: Settings
@@ -458,6 +459,10 @@ const copy = async (settings: Settings, options: DestinationOptions) => {
     })
     const { DATABASE_URL, FILES_URL } = shown
     return { toSet: [`DATABASE_URL=${DATABASE_URL}`, `FILES_URL=${FILES_URL}`, whereSecretIs(settings)] }
+  } catch (error) {
+    // What clients are not told, operators are.
+    if (!(error instanceof AppError && error.cause instanceof Error)) throw error
+    throw new Error(`${error.message}: ${error.cause.message}`, { cause: error })
   } finally {
     source.close()
     log.flush()

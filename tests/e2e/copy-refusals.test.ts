@@ -7,6 +7,8 @@ import { openPostgresStore } from '../../src/adapters/postgres/unit-of-work.ts'
 import { ask, bytesBelow, change, makeInstallation } from '../support/installation.ts'
 import { missing, outsideOfPostgres, testDatabase } from '../support/postgres.ts'
 import { type Folder, folder, run, type Skep, serve, spawn } from '../support/process.ts'
+import { HAS_S3, newS3Settings, s3Endpoint } from '../support/s3.ts'
+import { startS3Proxy } from '../support/s3-proxy.ts'
 import { embeddedOnly } from '../support/stack.ts'
 import { until } from '../support/until.ts'
 
@@ -291,6 +293,28 @@ describe.skipIf(missing)('copy, with SKEP_TEST_POSTGRES_URL', () => {
     await sql.unsafe('BEGIN; LOCK TABLE users IN ROW EXCLUSIVE MODE')
     const { code, stderr } = await copy(home, url)
     expect([code, stderr]).toEqual([1, expect.stringMatching(/another process writes to it: stop that first\n$/)])
+  })
+
+  test.skipIf(!HAS_S3)('says why S3 takes files no more, and writes no row', async () => {
+    using home = folder()
+    await makeInstallation(dataOf(home), { files: 1 })
+    await using proxy = startS3Proxy(s3Endpoint())
+    const { FILES_URL = '', ...keys } = newS3Settings(proxy.url)
+    const url = await testDatabase()
+    await using sql = new SQL(url, { max: 1 })
+    // So that it waits once it has found the bucket to be there.
+    await sql.unsafe('BEGIN; LOCK TABLE migrations')
+    const env = { ...embeddedOnly, ...keys }
+    await using child = spawn(['copy', '--to', url, '--files', FILES_URL], { cwd: home.path, env })
+    await child.stdout.match(/Reading the installation/)
+    proxy.refuse(100, 403, 'AccessDenied')
+    await sql.unsafe('ROLLBACK')
+    const { code, stderr } = await child.exit()
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/^skep: The file storage cannot be used .*: S3 answered HEAD 403/),
+    ])
+    expect(await countOf(url, 'users')).toBe(0)
   })
 
   test('never shows the password of the target', async () => {
