@@ -5,15 +5,17 @@ import { systemClock } from './adapters/bun/clock.ts'
 import { createLinkSigner } from './adapters/bun/link-signer.ts'
 import { createOpaqueTokens } from './adapters/bun/opaque-tokens.ts'
 import { createPasswordHasher } from './adapters/bun/password-hasher.ts'
+import { openSha256 } from './adapters/bun/sha256.ts'
 import { createCommands } from './adapters/cli/commands.ts'
 import { logCrashes, untilSignal } from './adapters/cli/lifecycle.ts'
 import { EXIT, runProgram } from './adapters/cli/program.ts'
 import { createConsoleLog } from './adapters/console/log.ts'
 import { writeError, writeOutput } from './adapters/console/streams.ts'
+import { type DestinationOptions, readDestination } from './adapters/env/destination.ts'
 import { isEmbedded, readSettings, type Settings } from './adapters/env/settings.ts'
 import { sniffContentType } from './adapters/file-type/sniff.ts'
 import { createFsBlobStore } from './adapters/fs/blob-store.ts'
-import { keptSecret, makeDataDir } from './adapters/fs/data-dir.ts'
+import { keptSecret, makeDataDir, secretPath } from './adapters/fs/data-dir.ts'
 import { createApi, describeApi } from './adapters/http/api.ts'
 import type { Check } from './adapters/http/health.ts'
 import { toResponse as toItemBody } from './adapters/http/item-schemas.ts'
@@ -26,6 +28,7 @@ import { createMemoryWakeUps } from './adapters/memory/wake-ups.ts'
 import { createFileMailer } from './adapters/nodemailer/file-mailer.ts'
 import { createSmtpMailer } from './adapters/nodemailer/smtp-mailer.ts'
 import { migrate as migratePostgres, pendingMigrations as pendingOnPostgres } from './adapters/postgres/migrate.ts'
+import { createPostgresTarget } from './adapters/postgres/transfer.ts'
 import { openPostgresStore } from './adapters/postgres/unit-of-work.ts'
 import { createMetrics } from './adapters/prometheus/metrics.ts'
 import { createRedisAccessNotices } from './adapters/redis/access-notices.ts'
@@ -37,6 +40,7 @@ import { createS3BlobStore } from './adapters/s3/blob-store.ts'
 import { openWriter } from './adapters/sqlite/database.ts'
 import { lockInstance } from './adapters/sqlite/instance-lock.ts'
 import { migrate as migrateSqlite, pendingMigrations as pendingOnSqlite } from './adapters/sqlite/migrate.ts'
+import { openSqliteSource } from './adapters/sqlite/transfer.ts'
 import { openSqliteStore } from './adapters/sqlite/unit-of-work.ts'
 import { startWorker, type Worker } from './adapters/worker/worker.ts'
 import { describeSocket } from './adapters/ws/asyncapi.ts'
@@ -44,6 +48,7 @@ import { createSockets } from './adapters/ws/sockets.ts'
 import { createAccess } from './application/access.ts'
 import { createAccounts } from './application/accounts.ts'
 import { createAttempts } from './application/attempts.ts'
+import { copyInstallation } from './application/copy.ts'
 import { createFileLinks } from './application/file-links.ts'
 import { createFiles } from './application/files.ts'
 import { createItems } from './application/items.ts'
@@ -59,6 +64,7 @@ import { createRealtime, type Realtime } from './application/realtime.ts'
 import { createSessions } from './application/sessions.ts'
 import { createTokens } from './application/tokens.ts'
 import { createUsers, type Users } from './application/users.ts'
+import { AppError } from './domain/errors.ts'
 
 export interface StartOptions {
   readonly settings: Settings
@@ -154,13 +160,20 @@ const openMailer = (settings: Settings, log: Log): OpenMailer => {
   return createSmtpMailer({ url: SMTP_URL, from: MAIL_FROM })
 }
 
-/** The place of uploaded files. Rejects when it cannot be used. */
-export const openBlobs = async (settings: Settings, log: Log) => {
+type FilesSettings = Pick<Settings, 'FILES_URL' | 'AWS_ACCESS_KEY_ID' | 'AWS_SECRET_ACCESS_KEY' | 'AWS_SESSION_TOKEN'>
+
+const blobsAt = (settings: FilesSettings, log: Log) => {
   const { FILES_URL, AWS_ACCESS_KEY_ID = '', AWS_SECRET_ACCESS_KEY = '', AWS_SESSION_TOKEN } = settings
   const token = AWS_SESSION_TOKEN === undefined ? {} : { sessionToken: AWS_SESSION_TOKEN }
   const keys = { accessKeyId: AWS_ACCESS_KEY_ID, secretAccessKey: AWS_SECRET_ACCESS_KEY, ...token }
-  const blobs =
-    typeof FILES_URL === 'string' ? createFsBlobStore(FILES_URL) : createS3BlobStore({ place: FILES_URL, keys, log })
+  return typeof FILES_URL === 'string'
+    ? createFsBlobStore(FILES_URL)
+    : createS3BlobStore({ place: FILES_URL, keys, log })
+}
+
+/** The place of uploaded files. Rejects when it cannot be used. */
+export const openBlobs = async (settings: FilesSettings, log: Log) => {
+  const blobs = blobsAt(settings, log)
   await blobs.prepare()
   return blobs
 }
@@ -411,6 +424,51 @@ const withUsers = async <T>(settings: Settings, work: (users: Users) => Promise<
   }
 }
 
+/** What tells the new processes the secret of the old one, without telling it here. */
+const whereSecretIs = ({ JWT_SECRET, DATA_DIR }: Settings): string => {
+  if (JWT_SECRET !== undefined) return 'JWT_SECRET: as it is set now'
+  const path = secretPath(DATA_DIR)
+  if (existsSync(path)) return `JWT_SECRET: the content of ${path}`
+  return `JWT_SECRET: a new one, since there is no ${path}; everyone has to sign in again`
+}
+
+const copy = async (settings: Settings, options: DestinationOptions) => {
+  const destination = readDestination(settings, options)
+  if ('problems' in destination) return destination
+  const stopping = new AbortController()
+  void untilSignal().then(() => {
+    stopping.abort(new Error('interrupted: the database is as it was; run the same command again to go on'))
+  })
+  const log = createConsoleLog({ level: 'warn', format: settings.LOG_FORMAT, write: writeError })
+  const source = openSqliteSource(settings.DATABASE_URL)
+  try {
+    const from = blobsAt(settings, log)
+    // A folder would be made, and nothing is to be made there.
+    if (typeof settings.FILES_URL === 'object') await from.prepare()
+    const { databaseUrl, files, shown } = destination
+    await copyInstallation({
+      source,
+      target: createPostgresTarget(databaseUrl),
+      from,
+      to: files === null ? null : await openBlobs({ ...settings, FILES_URL: files }, log),
+      openSha256,
+      clock: systemClock,
+      say: (line) => writeOutput(`${line}\n`),
+      complain: (line) => writeError(`${line}\n`),
+      signal: stopping.signal,
+    })
+    const { DATABASE_URL, FILES_URL } = shown
+    return { toSet: [`DATABASE_URL=${DATABASE_URL}`, `FILES_URL=${FILES_URL}`, whereSecretIs(settings)] }
+  } catch (error) {
+    // What clients are not told, operators are.
+    if (!(error instanceof AppError && error.cause instanceof Error)) throw error
+    throw new Error(`${error.message}: ${error.cause.message}`, { cause: error })
+  } finally {
+    source.close()
+    log.flush()
+  }
+}
+
 if (import.meta.main) {
   const commands = createCommands<Settings>({
     readSettings: (flags) => readSettings(process.env, flags, process.stdout.isTTY),
@@ -418,6 +476,7 @@ if (import.meta.main) {
     migrate: (settings) => databaseOf(settings).migrate(),
     pendingMigrations: (settings) => databaseOf(settings).pending(),
     withUsers,
+    copy,
     generatePassword: () => createOpaqueTokens('').generate().slice(0, 20),
     describe: () => describeApi(pkg.version),
     print: writeOutput,

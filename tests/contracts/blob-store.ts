@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import type { BlobEntry, BlobStore } from '../../src/application/ports/blobs.ts'
+import type { MovableBlobs } from '../../src/application/ports/transfer.ts'
 
 export const piecesOf = async function* (...pieces: readonly (string | Error)[]): AsyncGenerator<Uint8Array> {
   for (const piece of pieces) {
@@ -14,7 +15,7 @@ export const entriesOf = async (store: BlobStore): Promise<readonly BlobEntry[]>
 export const BEGUN = 12 * 1_048_576
 
 /** What every blob store promises. */
-export const blobStoreContract = (engine: string, open: () => Promise<BlobStore>) => {
+export const blobStoreContract = (engine: string, open: () => Promise<MovableBlobs>) => {
   describe(`the blob store of ${engine}`, () => {
     const read = async (store: BlobStore, key: string, first = 0, end = 1_000) => {
       const bytes = await store.read(key, first, end)
@@ -99,12 +100,39 @@ export const blobStoreContract = (engine: string, open: () => Promise<BlobStore>
       expect(await entriesOf(store)).toEqual([])
     })
 
+    test('takes bytes under the key that another store made, in place of what was there', async () => {
+      const [one, other] = [await open(), await open()]
+      const { key } = await one.write(piecesOf('hello'))
+      expect([await one.size(key), await other.size(key)]).toEqual([5, null])
+      expect(await other.put(key, piecesOf('wrong'))).toMatchObject({ key, size: 5 })
+      expect(await other.put(key, piecesOf('hello ', 'world'))).toMatchObject({ key, size: 11 })
+      expect([await other.size(key), await read(other, key, 0, 11)]).toEqual([11, 'hello world'])
+      expect((await entriesOf(other)).map((entry) => entry.key)).toEqual([key])
+    })
+
+    test('keeps what is under a key when what should take its place fails', async () => {
+      const store = await open()
+      const { key } = await store.write(piecesOf('hello'))
+      const failure = new Error('broken')
+      await expect(store.put(key, piecesOf('other', failure))).rejects.toBe(failure)
+      expect(await read(store, key, 0, 5)).toBe('hello')
+      expect((await entriesOf(store)).map((entry) => entry.key)).toEqual([key])
+    })
+
+    test('takes nothing under the key of what was never finished', async () => {
+      const store = await open()
+      const { key } = await store.write(piecesOf('hello'))
+      await expect(store.put(`${key}.part`, piecesOf('x'))).rejects.toThrow('not a key')
+    })
+
     test.each(['../secret', 'ab/../../secret', '/etc/passwd', 'ab/cd', 'AB/abcdef', '', 'ab/ab\0'])(
       'a key that it never made, %j, leads nowhere',
       async (key) => {
         const store = await open()
         await expect(store.read(key, 0, 1)).rejects.toThrow('not a key')
         await expect(store.delete(key)).rejects.toThrow('not a key')
+        await expect(store.size(key)).rejects.toThrow('not a key')
+        await expect(store.put(key, piecesOf('x'))).rejects.toThrow('not a key')
       },
     )
   })

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import pkg from '../../package.json' with { type: 'json' }
 import { folder, run } from '../support/process.ts'
 
-const COMMANDS = ['serve', 'migrate', 'admin', 'openapi', 'config', 'health']
+const COMMANDS = ['serve', 'migrate', 'admin', 'copy', 'openapi', 'config', 'health']
 
 const skep = async (...args: string[]) => {
   using home = folder()

@@ -25,6 +25,14 @@ export interface Capabilities<Settings extends Address> {
   /** Names of the migrations that are missing; creates nothing. */
   pendingMigrations(settings: Settings): Promise<readonly string[]>
   withUsers<T>(settings: Settings, work: (users: Users) => Promise<T>): Promise<T>
+  /**
+   * Copies an embedded installation, and answers what to set for the processes that are to serve the copy; or the
+   * problems of what was given, when nothing was done. Rejects when it cannot be copied.
+   */
+  copy(
+    settings: Settings,
+    options: { readonly to: string; readonly files?: string },
+  ): Promise<{ readonly toSet: readonly string[] } | { readonly problems: readonly string[] }>
   generatePassword(): string
   describe(): Promise<unknown>
   print(text: string): void
@@ -89,6 +97,17 @@ export const createCommands = <Settings extends Address>(capable: Capabilities<S
         const admin = await capable.withUsers(settings, (users) => users.createAdmin({ email, name, password }))
         print(`Created admin ${admin.email} (id ${admin.id})\n`)
         if (!passwordFromStdin) print(`Password: ${password}\n`)
+        return EXIT.done
+      }),
+
+    copy: (options, flags) =>
+      withSettings(flags, async ({ settings }) => {
+        const copied = await capable.copy(settings, options)
+        if ('problems' in copied) {
+          for (const problem of copied.problems) complain(`${problem}\n`)
+          return EXIT.usage
+        }
+        print(`Set for the processes that are to serve it:\n${copied.toSet.map((line) => `  ${line}\n`).join('')}`)
         return EXIT.done
       }),
 

@@ -8,6 +8,7 @@ export interface Commands {
   serve(flags: Flags): Promise<number>
   migrate(options: { readonly check: boolean }, flags: Flags): Promise<number>
   createAdmin(options: { email: string; name?: string; passwordFromStdin: boolean }, flags: Flags): Promise<number>
+  copy(options: { readonly to: string; readonly files?: string }, flags: Flags): Promise<number>
   openapi(options: { readonly out?: string }): Promise<number>
   config(flags: Flags): Promise<number>
   health(flags: Flags): Promise<number>
@@ -22,6 +23,18 @@ const toFlags = (options: { host?: string; port?: string; dataDir?: string }): F
   PORT: options.port,
   DATA_DIR: options.dataDir,
 })
+
+const COPY_HELP = `
+What is copied is found by the settings of its server: DATA_DIR, DATABASE_URL, FILES_URL. Stop that server first.
+The keys for S3 are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, as for serve.
+
+Users, sessions, items, files, links, jobs, events and idempotency keys keep their ids; tokens, links and cursors that
+people hold stay good, if the new processes get the same JWT_SECRET. At the end it says what to set for them.
+
+Files go first, each checked against its SHA-256; then all rows in one transaction, which commits only when what Postgres
+reads back is the same. After an interruption run it again: it goes on. Once done, running it again only checks.
+Exit codes: 0 copied, or a finished copy already; 1 not copied, nothing in the database; 2 wrong usage.
+`
 
 /**
  * Runs one command line (without the program's name) and answers its exit code: 0 done, 1 failed, 2 wrong usage.
@@ -65,6 +78,17 @@ export const runProgram = async (args: readonly string[], version: string, comma
     .action(async (email, options) => {
       const name = options.name === undefined ? {} : { name: options.name }
       code = await commands.createAdmin({ email, ...name, passwordFromStdin: options.passwordStdin }, toFlags(options))
+    })
+
+  program
+    .command('copy')
+    .description('copy an embedded installation, which stays as it is, to Postgres and perhaps S3')
+    .requiredOption('--to <url>', 'an empty Postgres database: postgres://USER:PASSWORD@HOST/NAME')
+    .option('--files <url>', 'where files go: s3://BUCKET?endpoint=…&region=… or file:PATH; else they stay')
+    .addOption(dataDir())
+    .addHelpText('after', COPY_HELP)
+    .action(async ({ to, files, ...options }) => {
+      code = await commands.copy({ to, ...(files === undefined ? {} : { files }) }, toFlags(options))
     })
 
   program

@@ -31,13 +31,17 @@ const NAMES = Object.keys(SettingsSchema.properties) as SettingName[]
 export const isEmbedded = (databaseUrl: string): boolean => !/^postgres(ql)?:/.test(databaseUrl)
 
 /** A URL without its secrets: the password, and whatever its query says. */
-const hiddenUrl = (text: string): string => {
+export const hiddenUrl = (text: string): string => {
   if (!/^[\w+.-]+:\/\//.test(text) || !URL.canParse(text)) return text
   const url = new URL(text)
   if (url.password !== '') url.password = '***'
   for (const name of url.searchParams.keys()) url.searchParams.set(name, '***')
   return url.href
 }
+
+/** FILES_URL as it is in force. */
+export const placeOf = (place: string | S3Place): string =>
+  typeof place === 'string' ? `file:${place}` : showS3Place(place)
 
 const isAbout = (name: SettingName) => (problem: string) => problem.startsWith(`${name}:`)
 
@@ -95,7 +99,7 @@ export const readSettings = (environment: Texts, flags: Texts, isTerminal: boole
   const FILES_URL = typeof files === 'string' ? files : withRegion(files, given.AWS_REGION)
   const effective: Texts = {
     ...(isEmbedded(DATABASE_URL) ? { DATABASE_URL: `sqlite:${DATABASE_URL}` } : {}),
-    FILES_URL: typeof FILES_URL === 'string' ? `file:${FILES_URL}` : showS3Place(FILES_URL),
+    FILES_URL: placeOf(FILES_URL),
     PUBLIC_URL: given.PUBLIC_URL ?? `http://${given.HOST.includes(':') ? `[${given.HOST}]` : given.HOST}:${given.PORT}`,
     DATA_DIR: given.DATA_DIR,
     JWT_SECRET: '***',

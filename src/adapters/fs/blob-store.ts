@@ -1,10 +1,11 @@
 import type { FileHandle } from 'node:fs/promises'
 import { access, constants, mkdir, open, opendir, rename, rm, stat, statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import type { BlobEntry, BlobStore, StoredBlob } from '../../application/ports/blobs.ts'
+import type { BlobEntry, StoredBlob } from '../../application/ports/blobs.ts'
+import type { MovableBlobs } from '../../application/ports/transfer.ts'
 import { AppError } from '../../domain/errors.ts'
 
-export interface FsBlobStore extends BlobStore {
+export interface FsBlobStore extends MovableBlobs {
   /** Makes the folder, for its owner alone, unless it exists. */
   prepare(): Promise<void>
   /** Rejects while the folder cannot be written to, or has hardly any room left. */
@@ -12,6 +13,7 @@ export interface FsBlobStore extends BlobStore {
 }
 
 const KEY = /^[0-9a-f]{2}\/[0-9a-f]{32}(?:\.part)?$/
+const UNFINISHED = '.part'
 
 const newKey = (): string => {
   const name = crypto.getRandomValues(new Uint8Array(16)).toHex()
@@ -87,6 +89,29 @@ export const createFsBlobStore = (root: string): FsBlobStore => {
     }
   }
 
+  /** Writes beside `written` first, which need not be where it belongs. */
+  const keep = async (key: string, written: string, body: AsyncIterable<Uint8Array>): Promise<StoredBlob> => {
+    const path = pathOf(key)
+    const part = pathOf(written + UNFINISHED)
+    let file: FileHandle | null = null
+    let placed = false
+    try {
+      for (const folder of new Set([dirname(part), dirname(path)])) await makeFolder(folder)
+      file = await open(part, 'wx', 0o600)
+      const content = await copy(body, file)
+      await file.close()
+      await rename(part, path)
+      placed = true
+      await syncFolder(dirname(path))
+      return { key, ...content }
+    } catch (error) {
+      // What cannot be removed now the sweep removes; why the write failed matters more.
+      await file?.close().catch(() => {})
+      await rm(placed ? path : part, { force: true }).catch(() => {})
+      throw toAppError(error)
+    }
+  }
+
   return {
     prepare: () => makeFolder(root),
     async ping() {
@@ -96,21 +121,21 @@ export const createFsBlobStore = (root: string): FsBlobStore => {
 
     async write(body) {
       const key = newKey()
-      const path = pathOf(key)
-      const part = `${path}.part`
-      let file: FileHandle | null = null
+      return keep(key, key, body)
+    },
+
+    async put(key, body) {
+      if (key.endsWith(UNFINISHED)) throw new Error('not a key of a whole blob')
+      pathOf(key)
+      // What a killed copy left has a name that no other meets.
+      return keep(key, newKey(), body)
+    },
+
+    async size(key) {
       try {
-        await makeFolder(dirname(path))
-        file = await open(part, 'wx', 0o600)
-        const written = await copy(body, file)
-        await file.close()
-        await rename(part, path)
-        await syncFolder(dirname(path))
-        return { key, ...written }
+        return (await stat(pathOf(key))).size
       } catch (error) {
-        // What cannot be removed now the sweep removes; why the write failed matters more.
-        await file?.close().catch(() => {})
-        for (const left of [part, path]) await rm(left, { force: true }).catch(() => {})
+        if (codeOf(error) === 'ENOENT') return null
         throw toAppError(error)
       }
     },

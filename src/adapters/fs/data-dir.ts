@@ -18,12 +18,15 @@ const readSecret = (path: string): string => {
   }
 }
 
+/** Where the data folder keeps its secret. */
+export const secretPath = (dataDir: string): string => join(dataDir, 'jwt-secret')
+
 /**
  * The secret kept in the data folder with mode 0600, made at first need.
  * Two processes that start at once agree on one. Throws when what is kept is too short to be a secret.
  */
 export const keptSecret = (dataDir: string): string => {
-  const path = join(dataDir, 'jwt-secret')
+  const path = secretPath(dataDir)
   if (!existsSync(path)) {
     const draft = `${path}.${process.pid}`
     writeFileSync(draft, crypto.getRandomValues(new Uint8Array(48)).toBase64(), { mode: 0o600, flush: true })

@@ -1,12 +1,13 @@
-import type { BlobEntry, BlobStore } from '../../application/ports/blobs.ts'
+import type { BlobEntry } from '../../application/ports/blobs.ts'
 import type { Log } from '../../application/ports/system.ts'
+import type { MovableBlobs } from '../../application/ports/transfer.ts'
 import { createS3Client, type S3Client, type S3Keys, type S3Place } from './client.ts'
 import { download } from './download.ts'
 import { isMissing, S3Refusal, toAppError } from './errors.ts'
 import { abortUpload, upload } from './upload.ts'
 import { elements, textOf } from './xml.ts'
 
-export interface S3BlobStore extends BlobStore {
+export interface S3BlobStore extends MovableBlobs {
   /** Rejects, in words for operators, when the bucket cannot be reached or does not let us in. */
   prepare(): Promise<void>
   /** Rejects while the bucket does not answer. Asks it once in some seconds, however often it is called. */
@@ -122,6 +123,8 @@ export const createS3BlobStore = ({ place, keys, log }: S3BlobStoreOptions): S3B
     }
   }
 
+  const left = (error: unknown) => log.warn('a failed upload is left to the sweep', { error })
+
   const ask = async () => void (await s3.send({ method: 'HEAD', attempts: 1, timeout: PING_TIMEOUT }))
   let asked: { readonly at: number; readonly answer: Promise<void> } | null = null
 
@@ -142,8 +145,22 @@ export const createS3BlobStore = ({ place, keys, log }: S3BlobStoreOptions): S3B
       return asked.answer
     },
 
-    write(body) {
-      return upload(s3, newKey(), body, (error) => log.warn('a failed upload is left to the sweep', { error }))
+    write: (body) => upload(s3, newKey(), body, left),
+
+    async put(key, body) {
+      if (checked(key).unfinished) throw new Error('not a key of a whole blob')
+      return upload(s3, key, body, left)
+    },
+
+    async size(key) {
+      const { object, unfinished } = checked(key)
+      if (unfinished) return null
+      try {
+        return Number((await s3.send({ method: 'HEAD', key: object })).headers.get('content-length'))
+      } catch (error) {
+        if (isMissing(error)) return null
+        throw toAppError(error)
+      }
     },
 
     async read(key, first, end) {

@@ -1,0 +1,61 @@
+import { TransformDecodeError, Value } from '@sinclair/typebox/value'
+import { lacking, type S3Place, withRegion } from './s3-place.ts'
+import { SettingsSchema } from './schema.ts'
+import { hiddenUrl, isEmbedded, placeOf, type Settings } from './settings.ts'
+
+/** What was given to say where to. */
+export interface DestinationOptions {
+  readonly to: string
+  readonly files?: string
+}
+
+/** Where an installation is copied to. */
+export interface Destination {
+  readonly databaseUrl: string
+  /** Null when files stay where they are. */
+  readonly files: string | S3Place | null
+  /** The settings of processes that are to serve it, without secrets. */
+  readonly shown: { readonly DATABASE_URL: string; readonly FILES_URL: string }
+}
+
+type Decoded<T> = { readonly value: T } | { readonly why: string }
+
+const decode = <T>(read: () => T): Decoded<T> => {
+  try {
+    return { value: read() }
+  } catch (error) {
+    return { why: error instanceof TransformDecodeError ? error.error.message : String(error) }
+  }
+}
+
+const isSame = (one: string | S3Place, other: string | S3Place): boolean => placeOf(one) === placeOf(other)
+
+/** Checks where an installation is to be copied to, against its own settings. One line for each thing that is wrong. */
+export const readDestination = (
+  settings: Settings,
+  { to, files }: DestinationOptions,
+): Destination | { readonly problems: readonly string[] } => {
+  const problems: string[] = []
+  if (!isEmbedded(settings.DATABASE_URL)) {
+    problems.push('DATABASE_URL: expected sqlite:PATH or none, because what is copied is an embedded installation')
+  }
+  if (isEmbedded(to) || 'why' in decode(() => Value.Decode(SettingsSchema.properties.DATABASE_URL, to))) {
+    problems.push('--to: expected postgres://…')
+  }
+  let place: string | S3Place = settings.FILES_URL
+  if (files !== undefined) {
+    const decoded = decode(() => Value.Decode(SettingsSchema.properties.FILES_URL, files))
+    if ('why' in decoded) problems.push(`--files: ${decoded.why}`)
+    else if (typeof decoded.value === 'object') {
+      const unset = (name: string) => Reflect.get(settings, name) === undefined
+      for (const [name, why] of lacking(decoded.value, unset)) problems.push(`${name}: ${why}`)
+      place = withRegion(decoded.value, settings.AWS_REGION)
+    } else if (decoded.value !== undefined) place = decoded.value
+  }
+  if (problems.length > 0) return { problems }
+  return {
+    databaseUrl: to,
+    files: isSame(place, settings.FILES_URL) ? null : place,
+    shown: { DATABASE_URL: hiddenUrl(to), FILES_URL: placeOf(place) },
+  }
+}

@@ -1,0 +1,195 @@
+import type { Row, RowLoader, RowReader, RowTarget, Value } from '../../application/ports/transfer.ts'
+import { COUNTED, type Kind, TABLES, tableNamed } from '../sql/tables.ts'
+import { type Int8, int } from './connection.ts'
+import { sqlState } from './errors.ts'
+import { migrate } from './migrate.ts'
+import { createPool, type Link } from './pool.ts'
+import { vectorOf } from './words.ts'
+
+/** Rows of up to 60 kB are asked for so many at a time. */
+const PIECE = 200
+
+const LOCK_TIMEOUT = '10s'
+const LOCK_NOT_AVAILABLE = '55P03'
+
+/** Reads and loads may take as long as they need, and wait for the other side as long as that needs. */
+const UNHURRIED =
+  'SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL jit = off'
+
+const SQL_TYPES: Readonly<Record<Kind, string>> = {
+  integer: 'bigint',
+  text: 'text',
+  boolean: 'boolean',
+  bytes: 'bytea',
+}
+
+/** How a column of ours is called here, where it is called otherwise. */
+const expressionOf = (table: string, column: string): string =>
+  table === 'events' && column === 'cursor' ? 'position' : column
+
+const fromPostgres = (kind: Kind | undefined, value: Value | undefined): Value => {
+  if (value === null || value === undefined) return null
+  if (kind === 'integer') return Number(value)
+  return value instanceof Uint8Array ? new Uint8Array(value) : value
+}
+
+const readerOn = (link: Link): RowReader => ({
+  async count(table) {
+    const [row] = await link.send<{ n: Int8 }>(`SELECT count(*) AS n FROM ${table}`, [])
+    return int(row?.n ?? '0')
+  },
+  async *rows(table) {
+    const { columns, key } = tableNamed(table)
+    const names = Object.keys(columns)
+    const selected = names.map((name) => `${expressionOf(table, name)} AS ${name}`).join(', ')
+    const order = key.map((name) => expressionOf(table, name)).join(', ')
+    // One scan, however large the table; new rows have no statistics by which pages would be planned well.
+    await link.send(`DECLARE copied NO SCROLL CURSOR FOR SELECT ${selected} FROM ${table} ORDER BY ${order}`, [])
+    try {
+      for (;;) {
+        const found = await link.send<Record<string, Value>>(`FETCH ${PIECE} FROM copied`, [])
+        if (found.length === 0) return
+        yield found.map((row) =>
+          Object.fromEntries(names.map((name) => [name, fromPostgres(columns[name], row[name])])),
+        )
+      }
+    } finally {
+      // In a transaction that failed it is closed already.
+      await link.send('CLOSE copied', []).catch(() => {})
+    }
+  },
+  async highestIds() {
+    const highest = new Map<string, number>()
+    for (const table of COUNTED.filter((name) => name !== 'events')) {
+      const [sequence] = await link.send<{ name: string }>(
+        `SELECT pg_get_serial_sequence('${table}', 'id') AS name`,
+        [],
+      )
+      const [last] = await link.send<{ id: Int8 }>(
+        `SELECT last_value - CASE WHEN is_called THEN 0 ELSE 1 END AS id FROM ${sequence?.name}`,
+        [],
+      )
+      highest.set(table, int(last?.id ?? '0'))
+    }
+    const [end] = await link.send<{ position: Int8 }>('SELECT position FROM events_end', [])
+    return highest.set('events', int(end?.position ?? '0'))
+  },
+})
+
+/** A value as JSON carries it, for Postgres to cast. */
+const toJson = (value: Value): string | number | boolean | null =>
+  value instanceof Uint8Array ? `\\x${value.toHex()}` : value
+
+const textOrNull = (value: Value | undefined): string | null => (typeof value === 'string' ? value : null)
+
+/** What a table has here besides its columns. */
+const EXTRAS: Readonly<
+  Record<string, { readonly name: string; readonly type: string; of(row: Row): string | number }>
+> = {
+  items: {
+    name: 'words',
+    type: 'tsvector',
+    of: ({ title, description, owner_id }) =>
+      vectorOf({
+        title: textOrNull(title ?? null) ?? '',
+        description: textOrNull(description),
+        ownerId: Number(owner_id),
+      }),
+  },
+  events: { name: 'id', type: 'bigint', of: ({ cursor }) => Number(cursor) },
+}
+
+const loaderOn = (link: Link): RowLoader => ({
+  ...readerOn(link),
+  async insert(table, rows) {
+    const { columns } = tableNamed(table)
+    const extra = EXTRAS[table]
+    const names = [...Object.keys(columns), ...(extra === undefined ? [] : [extra.name])]
+    const types = [
+      ...Object.values(columns).map((kind) => SQL_TYPES[kind]),
+      ...(extra === undefined ? [] : [extra.type]),
+    ]
+    const records = rows.map((row) => ({
+      ...Object.fromEntries(Object.entries(row).map(([name, value]) => [name, toJson(value)])),
+      ...(extra === undefined ? {} : { [extra.name]: extra.of(row) }),
+    }))
+    await link.send(
+      `INSERT INTO ${table} (${names.map((name) => expressionOf(table, name)).join(', ')})
+       SELECT ${names.join(', ')} FROM json_to_recordset($1::text::json)
+         AS records (${names.map((name, at) => `${name} ${types[at]}`).join(', ')})`,
+      [JSON.stringify(records)],
+    )
+  },
+  async setHighestIds(highest) {
+    // Unlike setval() this is undone with the transaction.
+    for (const [table, id] of highest) {
+      await link.send(`ALTER TABLE ${table} ALTER COLUMN id RESTART WITH ${id + 1}`, [])
+    }
+    await link.send('UPDATE events_end SET position = $1', [highest.get('events') ?? 0])
+  },
+})
+
+const within = async <T>(link: Link, begin: string, work: () => Promise<T>): Promise<T> => {
+  try {
+    await link.send(`${begin}; ${UNHURRIED}`, [])
+    const value = await work()
+    await link.send('COMMIT', [])
+    return value
+  } catch (error) {
+    await link.send('ROLLBACK', []).catch(() => link.close())
+    throw error
+  }
+}
+
+/** NUL is in no text of Postgres, and halves of surrogate pairs are in no UTF-8. */
+const fault = (value: Value): string | null => {
+  if (typeof value === 'number' && !Number.isSafeInteger(value)) return 'is a number that is not exact'
+  if (typeof value !== 'string') return null
+  if (value.includes('\0')) return 'holds a NUL character'
+  return value.isWellFormed() ? null : 'holds half a surrogate pair'
+}
+
+const idOf = (table: string, row: Row): string =>
+  tableNamed(table)
+    .key.map((name) => row[name] ?? null)
+    .map((value) => (value instanceof Uint8Array ? value.toHex() : String(value)))
+    .join(' ')
+
+/** The database at `url`. Give it one without a proxy in between: a load is one long transaction. */
+export const createPostgresTarget = (url: string): RowTarget => {
+  const { host, pathname } = new URL(url)
+  const place = `${host}${pathname}`
+
+  const withLink = async <T>(work: (link: Link) => Promise<T>): Promise<T> => {
+    const pool = createPool({ url, size: 1, patience: 10_000 })
+    try {
+      return await pool.exclusively(work)
+    } catch (error) {
+      if (sqlState(error) !== LOCK_NOT_AVAILABLE) throw error
+      throw new Error(`${place}: another process writes to it: stop that first`, { cause: error })
+    } finally {
+      await pool.close(0)
+    }
+  }
+
+  return {
+    misfit(table, row) {
+      for (const [column, value] of Object.entries(row)) {
+        const why = fault(value)
+        if (why !== null) return `${table} ${idOf(table, row)}: ${column} ${why}, which Postgres cannot keep`
+      }
+      return null
+    },
+    async prepare() {
+      await migrate(url)
+    },
+    read: (work) =>
+      withLink((link) => within(link, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', () => work(readerOn(link)))),
+    load: (work) =>
+      withLink((link) => {
+        const tables = [...Object.keys(TABLES), 'events_end'].join(', ')
+        const lock = `BEGIN; SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'; LOCK TABLE ${tables} IN SHARE ROW EXCLUSIVE MODE`
+        return within(link, lock, () => work(loaderOn(link)))
+      }),
+  }
+}

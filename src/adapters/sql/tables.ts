@@ -1,0 +1,134 @@
+export type Kind = 'integer' | 'text' | 'boolean' | 'bytes'
+
+export interface Table {
+  /** By name, in the order in which rows are compared. */
+  readonly columns: Readonly<Record<string, Kind>>
+  /** The primary key, which orders rows in the same way on every engine. */
+  readonly key: readonly string[]
+}
+
+/** What every engine keeps, each row after those it refers to; what an engine adds for finding is its own matter. */
+export const TABLES: Readonly<Record<string, Table>> = {
+  users: {
+    columns: {
+      id: 'integer',
+      email: 'text',
+      name: 'text',
+      role: 'text',
+      is_active: 'boolean',
+      email_verified: 'boolean',
+      password_hash: 'text',
+      created_at: 'integer',
+      updated_at: 'integer',
+    },
+    key: ['id'],
+  },
+  sessions: {
+    columns: {
+      id: 'integer',
+      user_id: 'integer',
+      device: 'text',
+      address: 'text',
+      created_at: 'integer',
+      last_used_at: 'integer',
+      expires_at: 'integer',
+    },
+    key: ['id'],
+  },
+  refresh_tokens: {
+    columns: { hash: 'bytes', session_id: 'integer', created_at: 'integer', spent_at: 'integer' },
+    key: ['hash'],
+  },
+  mail_tokens: {
+    columns: {
+      user_id: 'integer',
+      purpose: 'text',
+      email: 'text',
+      nonce: 'text',
+      hash: 'bytes',
+      expires_at: 'integer',
+    },
+    key: ['user_id', 'purpose'],
+  },
+  jobs: {
+    columns: {
+      id: 'integer',
+      kind: 'text',
+      payload: 'text',
+      state: 'text',
+      attempts: 'integer',
+      run_at: 'integer',
+      lease_until: 'integer',
+      unique_key: 'text',
+      last_error: 'text',
+      created_at: 'integer',
+      updated_at: 'integer',
+    },
+    key: ['id'],
+  },
+  idempotency: {
+    columns: {
+      user_id: 'integer',
+      route: 'text',
+      key: 'text',
+      fingerprint: 'bytes',
+      answer: 'text',
+      created_at: 'integer',
+    },
+    key: ['user_id', 'route', 'key'],
+  },
+  items: {
+    columns: {
+      id: 'integer',
+      owner_id: 'integer',
+      title: 'text',
+      description: 'text',
+      data: 'text',
+      version: 'integer',
+      created_at: 'integer',
+      updated_at: 'integer',
+    },
+    key: ['id'],
+  },
+  files: {
+    columns: {
+      id: 'integer',
+      owner_id: 'integer',
+      filename: 'text',
+      content_type: 'text',
+      size: 'integer',
+      sha256: 'text',
+      blob_key: 'text',
+      created_at: 'integer',
+    },
+    key: ['id'],
+  },
+  file_links: {
+    columns: { id: 'integer', file_id: 'integer', expires_at: 'integer', created_at: 'integer' },
+    key: ['id'],
+  },
+  events: {
+    columns: {
+      cursor: 'integer',
+      event: 'text',
+      item_id: 'integer',
+      owner_id: 'integer',
+      data: 'text',
+      actor_id: 'integer',
+      request_id: 'text',
+      created_at: 'integer',
+    },
+    key: ['cursor'],
+  },
+}
+
+export const tableNamed = (name: string): Table => {
+  const table = TABLES[name]
+  if (table === undefined) throw new Error(`there is no table ${name}`)
+  return table
+}
+
+/** Tables whose ids count up. */
+export const COUNTED = Object.entries(TABLES)
+  .filter(([, { columns, key }]) => key.length === 1 && columns[key[0] ?? ''] === 'integer')
+  .map(([name]) => name)

@@ -1,0 +1,124 @@
+import { copyFiles, type FileCounts } from './copy-files.ts'
+import { countAll, createPace, differing, fill, goesOn, type Summaries, summarizeAll } from './copy-rows.ts'
+import type { Clock } from './ports/system.ts'
+import type { MovableBlobs, OpenSha256, RowReader, RowSource, RowTarget } from './ports/transfer.ts'
+
+interface Deps {
+  readonly source: RowSource
+  readonly target: RowTarget
+  readonly from: MovableBlobs
+  /** Null when the files stay where they are. */
+  readonly to: MovableBlobs | null
+  readonly openSha256: OpenSha256
+  readonly clock: Clock
+  /** Told how far it is, now and then. */
+  say(line: string): void
+  /** Told of each thing that keeps it from being copied. */
+  complain(line: string): void
+  readonly signal: AbortSignal
+}
+
+/** As many misfits are named; the others are counted. */
+const NAMED = 20
+
+const isEmpty = (counts: ReadonlyMap<string, number>) => [...counts.values()].every((count) => count === 0)
+
+const plural = (count: number, one: string, many = `${one}s`) => `${count} ${count === 1 ? one : many}`
+
+/**
+ * Copies an installation: files first, each unless the target has it, then all rows in one transaction, which commits
+ * only when what the target reads back is the same. Run again it goes on where it was interrupted; of a copy that was
+ * finished, and not used since, it only proves that it is one. Rejects, in words for operators, when that is not done.
+ */
+export const copyInstallation = async (deps: Deps): Promise<void> => {
+  const { source, target, from, to, openSha256, clock, say, complain, signal } = deps
+  const { tables } = source
+  const pace = createPace(() => clock.now(), say)
+
+  const watch = (doing: string) => {
+    let rows = 0
+    return (table: string, piece: readonly unknown[]) => {
+      signal.throwIfAborted()
+      rows += piece.length
+      pace(() => `  ${doing} ${plural(rows, 'row')}, at ${table}`)
+    }
+  }
+
+  const survey = async (): Promise<Summaries> => {
+    let misfits = 0
+    const seen = watch('read')
+    const summaries = await summarizeAll(source, tables, openSha256, (table, rows) => {
+      seen(table, rows)
+      for (const row of rows) {
+        const why = target.misfit(table, row)
+        if (why !== null && ++misfits <= NAMED) complain(why)
+      }
+    })
+    if (misfits > 0) throw new Error(`${plural(misfits, 'row')} cannot be copied: nothing was written`)
+    return summaries
+  }
+
+  /** Whether it is a finished copy. Throws when it is neither that nor empty. */
+  const look = async (reader: RowReader, expected: Summaries): Promise<boolean> => {
+    const counts = await countAll(reader, tables)
+    if (isEmpty(counts)) {
+      const hasRows = [...expected.values()].some(({ rows }) => rows > 0)
+      return !hasRows && goesOn(await source.highestIds(), await reader.highestIds())
+    }
+    const others = tables.filter((table) => counts.get(table) !== expected.get(table)?.rows)
+    const different =
+      others.length > 0
+        ? others
+        : differing(expected, await summarizeAll(reader, tables, openSha256, watch('compared')))
+    if (different.length === 0 && goesOn(await source.highestIds(), await reader.highestIds())) return true
+    const found = different.map((table) => `${table} (${counts.get(table)} there, ${expected.get(table)?.rows} here)`)
+    const where = found.length === 0 ? 'the ids it gave out' : found.join(', ')
+    throw new Error(`the target is neither empty nor a copy of this installation; it differs in ${where}`)
+  }
+
+  const bringFiles = async (count: number): Promise<FileCounts> => {
+    say(
+      to === null ? `Checking ${plural(count, 'file')}, which stay where they are` : `Copying ${plural(count, 'file')}`,
+    )
+    let done = 0
+    const counts = await copyFiles({
+      files: source.rows('files'),
+      from,
+      to,
+      openSha256,
+      signal,
+      complain,
+      done() {
+        done++
+        pace(() => `  ${done} of ${plural(count, 'file')}`)
+      },
+    })
+    if (counts.faulty === 0) return counts
+    const what = plural(counts.faulty, 'file has', 'files have')
+    throw new Error(
+      `${what} no sound bytes: restore or delete what is named above, then copy again; no row was written`,
+    )
+  }
+
+  say('Reading the installation')
+  const expected = await survey()
+  signal.throwIfAborted()
+  await target.prepare()
+  const finished = await target.read((reader) => look(reader, expected))
+  const files = await bringFiles(expected.get('files')?.rows ?? 0)
+  if (!finished) {
+    const rows = [...expected.values()].reduce((sum, summary) => sum + summary.rows, 0)
+    say(`Copying ${plural(rows, 'row')}`)
+    await target.load(async (loader) => {
+      // Asked again, now that nobody else can write.
+      if (!isEmpty(await countAll(loader, tables))) throw new Error('meanwhile the target was written to')
+      await fill(loader, { source, openSha256, expected, onWritten: watch('wrote'), onProved: watch('proved') })
+    })
+  }
+  for (const [table, { rows, sha256 }] of expected) say(`  ${table}: ${plural(rows, 'row')}, SHA-256 ${sha256}`)
+  const moved =
+    to === null
+      ? `${plural(files.sound, 'file')} in place`
+      : `${plural(files.sound, 'file')} there, ${files.written} written`
+  say(finished ? `The target is a finished copy already (${moved})` : `Copied and verified (${moved})`)
+}
