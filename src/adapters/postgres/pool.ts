@@ -19,7 +19,12 @@ export interface Link {
   close(): void
 }
 
+/** A lost connection is replaced without a word where a single statement may run again: it only reads. */
 export interface Pool extends Connection {
+  /** How many may work exclusively at the same time. */
+  readonly mostExclusive: number
+  /** Milliseconds to wait for a free connection. */
+  readonly patience: number
   /** Runs `work` with a connection that nobody else sends on meanwhile. Rejects with `unavailable` when none is free. */
   exclusively<T>(work: (link: Link) => Promise<T>): Promise<T>
   /** Refuses what comes, waits up to `timeout` milliseconds for what runs, then closes every connection. */
@@ -87,14 +92,14 @@ const connect = async (text: string, patience: number, onLost: (link: Link) => v
  */
 export const createPool = ({ url, size, patience = 5_000 }: PoolOptions): Pool => {
   const lanes: Lane[] = Array.from({ length: size }, () => ({ link: null, opening: null, sharing: 0, taken: false }))
-  const mostTaken = Math.max(1, size - 1)
+  const mostExclusive = Math.max(1, size - 1)
   let taken = 0
   let closing: (() => void) | null = null
   const waiting = { shared: new Set<(lane: Lane) => void>(), exclusive: new Set<(lane: Lane) => void>() }
 
   /** The idlest one that may be used so; one that is open before one that is not. */
   const pick = (exclusive: boolean): Lane | null => {
-    if (exclusive && taken >= mostTaken) return null
+    if (exclusive && taken >= mostExclusive) return null
     let best: Lane | null = null
     let least = Number.POSITIVE_INFINITY
     for (const lane of lanes) {
@@ -160,14 +165,15 @@ export const createPool = ({ url, size, patience = 5_000 }: PoolOptions): Pool =
     return link
   }
 
-  const using = async <T>(exclusive: boolean, work: (link: Link) => Promise<T>): Promise<T> => {
+  const using = async <T>(exclusive: boolean, work: (link: Link, isUsed: boolean) => Promise<T>): Promise<T> => {
     if (closing !== null) throw unavailable('The server is stopping')
     const free = pick(exclusive)
     const lane = free === null ? await wait(exclusive) : enter(free, exclusive)
     try {
+      const isUsed = lane.link !== null
       const link = lane.link ?? (await open(lane))
       try {
-        return await work(link)
+        return await work(link, isUsed)
       } catch (error) {
         if (isLost(error)) link.close()
         throw error
@@ -177,8 +183,27 @@ export const createPool = ({ url, size, patience = 5_000 }: PoolOptions): Pool =
     }
   }
 
+  /** Connections that were cut while idle, with the server's restart, are no reason to refuse a read: each is used up. */
+  const query = async <Row>(sql: string, ...parameters: readonly Parameter[]): Promise<Answer<Row>> => {
+    for (let fresh = 0, used = 0; ; ) {
+      let wasUsed = false
+      try {
+        return await using(false, (link, isUsed) => {
+          wasUsed = isUsed
+          return link.send<Row>(sql, parameters)
+        })
+      } catch (error) {
+        if (wasUsed) used++
+        else fresh++
+        if (!isLost(error) || fresh > 1 || used > size) throw error
+      }
+    }
+  }
+
   return {
-    query: (sql, ...parameters) => using(false, (link) => link.send(sql, parameters)),
+    mostExclusive,
+    patience,
+    query,
     exclusively: (work) => using(true, work),
     async close(timeout) {
       const idle = taken === 0 && lanes.every(({ sharing }) => sharing === 0)

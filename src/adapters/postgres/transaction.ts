@@ -9,18 +9,18 @@ import type { Link } from './pool.ts'
 const BEGIN = `BEGIN ISOLATION LEVEL SERIALIZABLE; SET LOCAL enable_seqscan = off; SET LOCAL jit = off;
   SET LOCAL lock_timeout = '5s'; SET LOCAL idle_in_transaction_session_timeout = '15s'`
 
-/** A failure after which nothing of the transaction is in the database, and the whole of it may run again. */
-export class Repeatable extends Error {
-  /** Another transaction was in the way; else the connection was lost. */
-  readonly isConflict: boolean
+/** A failure after which nothing of the transaction is in the database. */
+export class RolledBack extends Error {
+  /** `conflict`: another transaction was in the way. `lost`: the connection was. Both may pass, what `failed` does not. */
+  readonly reason: 'conflict' | 'lost' | 'failed'
 
-  constructor(cause: unknown) {
-    super('the transaction was rolled back and may run again', { cause })
-    this.isConflict = isConflict(cause)
+  constructor(cause: unknown, reason: RolledBack['reason'] = isConflict(cause) ? 'conflict' : 'failed') {
+    super('the transaction was rolled back', { cause })
+    this.reason = reason
   }
 }
 
-/** Runs `work` in one transaction. Throws {@link Repeatable} for what may be tried again. */
+/** Runs `work` in one transaction. Throws {@link RolledBack}, or what else happened when nobody knows the outcome. */
 export const transact = async <T>(link: Link, work: (transaction: Transaction) => Promise<T>): Promise<T> => {
   const unanswered: Promise<unknown>[] = []
   let over = false
@@ -63,18 +63,18 @@ export const transact = async <T>(link: Link, work: (transaction: Transaction) =
     const [end] = await Promise.allSettled([link.send('COMMIT', []), ...unanswered])
     if (end.status === 'rejected') {
       // Lost with the answer to COMMIT on its way: nobody knows what became of it.
-      throw isConflict(end.reason) ? new Repeatable(end.reason) : end.reason
+      throw isLost(end.reason) ? end.reason : new RolledBack(end.reason)
     }
     if (!failed && end.value.command === 'COMMIT') return value
-    throw isConflict(failure) ? new Repeatable(failure) : failure
+    throw new RolledBack(failure)
   } catch (error) {
     if (over) throw error
     over = true
     if (lost || isLost(failure)) {
       link.close()
-      throw new Repeatable(failed ? failure : error)
+      throw new RolledBack(failed ? failure : error, 'lost')
     }
     await link.send('ROLLBACK', []).catch(() => link.close())
-    throw isConflict(failure) ? new Repeatable(failure) : error
+    throw new RolledBack(isConflict(failure) ? failure : error)
   }
 }

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { openPostgresStore } from '../../../src/adapters/postgres/unit-of-work.ts'
+import type { Tx } from '../../../src/application/ports/persistence.ts'
+import { AppError } from '../../../src/domain/errors.ts'
 import { unitOfWorkContract } from '../../contracts/unit-of-work.ts'
 import { missing } from '../../support/postgres.ts'
 import { openTestPostgres } from '../../support/postgres-store.ts'
@@ -152,6 +154,65 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     })
     await expect(write).rejects.toMatchObject({ code })
     expect(runs).toBe(tries)
+  })
+
+  describe('units that wait for a connection', () => {
+    /** Two connections, of which one is for reads: units that come while the first is held share the next transaction. */
+    const queued = async (units: readonly ((tx: Tx) => Promise<unknown>)[]) => {
+      const { url, outside } = await openTestPostgres(1)
+      const commits: number[] = []
+      const metrics = { databaseWaited: () => {}, committed: (count: number) => void commits.push(count) }
+      const store = openPostgresStore({ url, size: 2, metrics })
+      const [begun, end] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+      const first = store.write(async (tx) => {
+        await tx.users.insert(userNamed('first'))
+        await tx.users.update(await tx.users.insert(userNamed('changed')))
+        begun.resolve()
+        await end.promise
+      })
+      await begun.promise
+      const others = units.map((unit) => store.write(unit))
+      end.resolve()
+      await first
+      const results = await Promise.allSettled(others)
+      await store.close()
+      return { statuses: results.map(({ status }) => status), commits, names: await names(outside) }
+    }
+    const insert = (name: string) => (tx: Tx) => tx.users.insert(userNamed(name))
+    const all = ['changed', 'first']
+
+    test('share one transaction, and one commit', async () => {
+      const { statuses, commits, names } = await queued(['a', 'b', 'c'].map(insert))
+      expect(statuses).toEqual(['fulfilled', 'fulfilled', 'fulfilled'])
+      expect(commits).toEqual([1, 3])
+      expect(names).toEqual(['a', 'b', 'c', ...all].sort())
+    })
+
+    test('are run again by themselves when one of them has spoilt it', async () => {
+      const { statuses, commits, names } = await queued(['a', 'first', 'b'].map(insert))
+      expect(statuses).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+      expect(commits).toEqual([1, 1, 1])
+      expect(names).toEqual(['a', 'b', ...all].sort())
+    })
+
+    test('go on when one of them is refused that has written nothing', async () => {
+      const refuse = async (tx: Tx) => {
+        await tx.users.findById(1)
+        throw new AppError('forbidden', 'no')
+      }
+      const { statuses, commits } = await queued([insert('a'), refuse, insert('b')])
+      expect(statuses).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+      expect(commits).toEqual([1, 3])
+    })
+
+    test('let go of a row before the next one begins, when they have changed it', async () => {
+      const update = async (tx: Tx) => {
+        const user = await tx.users.findByEmail('first@example.com')
+        if (user !== null) await tx.users.update({ ...user, updatedAt: user.updatedAt + 1 })
+      }
+      const { commits } = await queued([insert('a'), update, insert('b')])
+      expect(commits).toEqual([1, 2, 1])
+    })
   })
 
   test('closing lets what runs end, and refuses what comes', async () => {

@@ -1,0 +1,165 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Metrics } from '../../application/ports/metrics.ts'
+import type { Tx, UnitOfWork } from '../../application/ports/persistence.ts'
+import { toAppError, unavailable } from './errors.ts'
+import type { Link, Pool } from './pool.ts'
+import { type Marks, writing } from './repositories.ts'
+import { shareOf } from './share.ts'
+import { RolledBack, transact } from './transaction.ts'
+
+export interface GroupCommit {
+  readonly write: UnitOfWork['write']
+  /** Refuses what comes, and after `timeout` milliseconds what has not begun. */
+  close(timeout: number): Promise<void>
+}
+
+interface Options {
+  readonly pool: Pool
+  readonly metrics: Pick<Metrics, 'databaseWaited' | 'committed'> | undefined
+  readonly afterCommit: (marks: Readonly<Marks>) => void
+}
+
+interface Unit {
+  readonly work: (tx: Tx) => Promise<unknown>
+  readonly queuedAt: number
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: unknown) => void
+  /** Ends its wait; null once it has begun, or when it need not wait. */
+  timer: ReturnType<typeof setTimeout> | null
+  tries: number
+  /** It was in a transaction that failed: now it has one of its own. */
+  alone: boolean
+}
+
+/** So many units at most share a transaction. */
+const MOST_UNITS = 32
+/** A unit that meets others again and again is refused at last. */
+const MOST_TRIES = 50
+const LONGEST_PAUSE_MS = 50
+
+/**
+ * A unit that finds a free connection has a transaction of its own. While all are taken, units wait, and whoever is done
+ * with one goes on with the next in the same transaction, one after the other: one BEGIN and COMMIT for all of them. One
+ * that changes rows is the last of its transaction, for others may wait for these rows. When a shared transaction fails,
+ * each of its units runs again in one of its own.
+ */
+export const createGroupCommit = ({ pool, metrics, afterCommit }: Options): GroupCommit => {
+  const insideUnit = new AsyncLocalStorage<true>()
+  const queue = new Set<Unit>()
+  let serving = 0
+  let closing: (() => void) | null = null
+
+  const take = (sharing: boolean): Unit | null => {
+    for (const unit of queue) {
+      if (sharing && unit.alone) continue
+      queue.delete(unit)
+      if (unit.timer !== null) clearTimeout(unit.timer)
+      unit.timer = null
+      metrics?.databaseWaited('connection', performance.now() - unit.queuedAt)
+      return unit
+    }
+    return null
+  }
+
+  const enqueue = (unit: Unit): void => {
+    queue.add(unit)
+    if (serving >= pool.mostExclusive) {
+      unit.timer = setTimeout(() => {
+        queue.delete(unit)
+        unit.reject(unavailable('The database is busy'))
+      }, pool.patience)
+    }
+    pump()
+  }
+
+  const retry = (unit: Unit, { cause, reason }: RolledBack): void => {
+    unit.tries++
+    const most = { conflict: MOST_TRIES, lost: 2, failed: 0 }[reason]
+    if (unit.tries >= most) unit.reject(toAppError(cause))
+    else setTimeout(() => enqueue(unit), Math.random() * Math.min(2 ** unit.tries, LONGEST_PAUSE_MS))
+  }
+
+  const failed = (units: readonly Unit[], error: unknown): void => {
+    for (const unit of units) {
+      if (!(error instanceof RolledBack)) unit.reject(toAppError(error))
+      else if (units.length === 1) retry(unit, error)
+      else {
+        unit.alone = true
+        enqueue(unit)
+      }
+    }
+  }
+
+  const serve = async (link: Link): Promise<void> => {
+    if (queue.size === 0) return
+    const units: Unit[] = []
+    const settle: (() => void)[] = []
+    const marks: Marks = { jobs: false, events: false }
+    const begunAt = performance.now()
+    try {
+      await transact(link, async (transaction) => {
+        for (let unit = take(false); unit !== null; unit = units.length < MOST_UNITS ? take(true) : null) {
+          units.push(unit)
+          const { work, resolve, reject, alone } = unit
+          const share = shareOf(transaction)
+          try {
+            const value = await insideUnit.run(true, () => work(writing(share, marks)))
+            settle.push(() => resolve(value))
+          } catch (error) {
+            if (share.hasWritten() || share.hasFailed()) throw error
+            // Nothing has to be undone.
+            settle.push(() => reject(toAppError(error)))
+          } finally {
+            share.end()
+          }
+          if (alone || share.changesRows()) return
+        }
+      })
+    } catch (error) {
+      // Nobody knows what the connection is good for.
+      if (!(error instanceof RolledBack)) link.close()
+      failed(units, error)
+      return
+    }
+    metrics?.committed(units.length, performance.now() - begunAt)
+    afterCommit(marks)
+    for (const settled of settle) settled()
+  }
+
+  const pump = (): void => {
+    for (let free = Math.min(pool.mostExclusive - serving, queue.size); free > 0; free--) {
+      serving++
+      void pool
+        .exclusively(serve)
+        // There is no connection to be had.
+        .catch((error: unknown) => {
+          for (let unit = take(false); unit !== null; unit = take(false)) unit.reject(toAppError(error))
+        })
+        .finally(() => {
+          serving--
+          if (serving === 0 && queue.size === 0) closing?.()
+          pump()
+        })
+    }
+  }
+
+  return {
+    write<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+      if (insideUnit.getStore()) return Promise.reject(new Error('write called inside a unit of work'))
+      if (closing !== null) return Promise.reject(unavailable('The server is stopping'))
+      return new Promise<T>((resolve, reject) => {
+        const settled = { resolve: (value: unknown) => resolve(value as T), reject }
+        enqueue({ work, ...settled, queuedAt: performance.now(), timer: null, tries: 0, alone: false })
+      })
+    },
+    async close(timeout) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      closing = resolve
+      if (serving === 0 && queue.size === 0) resolve()
+      const timer = Number.isFinite(timeout) ? setTimeout(resolve, timeout) : null
+      await promise
+      if (timer !== null) clearTimeout(timer)
+      for (let unit = take(false); unit !== null; unit = take(false)) unit.reject(unavailable('The server is stopping'))
+    },
+  }
+}

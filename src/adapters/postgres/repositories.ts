@@ -1,0 +1,90 @@
+import type { ReadTx, Tx } from '../../application/ports/persistence.ts'
+import type { Connection, Transaction } from './connection.ts'
+import { createEventReader, createEventRepository } from './events.ts'
+import { createFileLinkReader, createFileLinkRepository } from './file-links.ts'
+import { createFileReader, createFileRepository } from './files.ts'
+import { createIdempotencyRepository } from './idempotency.ts'
+import { createItemReader, createItemRepository } from './items.ts'
+import { createJobReader, createJobRepository } from './jobs.ts'
+import { createMailTokenReader, createMailTokenRepository } from './mail-tokens.ts'
+import { createRefreshTokenRepository, createSessionReader, createSessionRepository } from './sessions.ts'
+import { createUserReader, createUserRepository } from './users.ts'
+
+/** What a commit is to be told of. */
+export interface Marks {
+  jobs: boolean
+  events: boolean
+}
+
+const lazy = <T>(make: () => T): (() => T) => {
+  let made: T | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
+}
+
+/** Repositories of one unit; most use two or three of them. */
+export const writing = (transaction: Transaction, marks: Marks): Tx => {
+  const users = lazy(() => createUserRepository(transaction))
+  const sessions = lazy(() => createSessionRepository(transaction))
+  const refreshTokens = lazy(() => createRefreshTokenRepository(transaction))
+  const mailTokens = lazy(() => createMailTokenRepository(transaction))
+  const items = lazy(() => createItemRepository(transaction))
+  const files = lazy(() => createFileRepository(transaction))
+  const fileLinks = lazy(() => createFileLinkRepository(transaction))
+  const idempotency = lazy(() => createIdempotencyRepository(transaction))
+  const jobs = lazy(() =>
+    createJobRepository(transaction, () => {
+      marks.jobs = true
+    }),
+  )
+  const events = lazy(() =>
+    createEventRepository(transaction, () => {
+      marks.events = true
+    }),
+  )
+  return {
+    get users() {
+      return users()
+    },
+    get sessions() {
+      return sessions()
+    },
+    get refreshTokens() {
+      return refreshTokens()
+    },
+    get mailTokens() {
+      return mailTokens()
+    },
+    get jobs() {
+      return jobs()
+    },
+    get items() {
+      return items()
+    },
+    get files() {
+      return files()
+    },
+    get fileLinks() {
+      return fileLinks()
+    },
+    get events() {
+      return events()
+    },
+    get idempotency() {
+      return idempotency()
+    },
+  }
+}
+
+export const reading = (connection: Connection): ReadTx => ({
+  users: createUserReader(connection),
+  sessions: createSessionReader(connection),
+  mailTokens: createMailTokenReader(connection),
+  jobs: createJobReader(connection),
+  items: createItemReader(connection),
+  files: createFileReader(connection),
+  fileLinks: createFileLinkReader(connection),
+  events: createEventReader(connection),
+})
