@@ -1,3 +1,4 @@
+import { AppError } from '../domain/errors.ts'
 import type { JobEventName } from '../domain/event.ts'
 import { type Job, type JobKind, RECURRING_KINDS, retryDelay } from '../domain/job.ts'
 import type { NewJob, Tx, UnitOfWork } from './ports/persistence.ts'
@@ -36,6 +37,13 @@ interface RunnerDeps {
 /** Renewed while the job runs: a lease that runs out means that its worker is gone. */
 const LEASE = 15_000
 const RENEW_EVERY = LEASE / 3
+
+/** Soon enough for a stop that leaves a moment to write down what is unfinished. */
+const NOTE_AGAIN_AFTER = 200
+
+/** Whether what failed can be tried again as it is. */
+const passes = (error: unknown): boolean =>
+  error instanceof AppError && (error.code === 'unavailable' || error.code === 'storage_full')
 
 const reasonOf = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).slice(0, 1_000).replaceAll('\0', '\ufffd')
@@ -86,20 +94,22 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
       if (following !== null) await tx.jobs.enqueue(following)
     })
 
-  const fail = async (job: Job, error: unknown) => {
-    const now = clock.now()
+  /** When to try again; null for never. */
+  const judge = (job: Job, error: unknown): number | null => {
     const delay = retryDelay(job.attempts, random())
-    const runAt = delay === null ? null : Math.round(now + delay)
     const fields = { job_id: job.id, kind: job.kind, attempts: job.attempts, error }
-    if (runAt === null) log.error('job is dead', fields)
+    if (delay === null) log.error('job is dead', fields)
     else log.warn('job failed, will be retried', fields)
-    await unitOfWork.write(async (tx) => {
-      const failed = await tx.jobs.fail(job, { now, error: reasonOf(error), runAt })
+    return delay === null ? null : Math.round(clock.now() + delay)
+  }
+
+  const fail = (job: Job, error: unknown, runAt: number | null) =>
+    unitOfWork.write(async (tx) => {
+      const failed = await tx.jobs.fail(job, { now: clock.now(), error: reasonOf(error), runAt })
       if (failed && runAt === null) await record(tx, 'job.dead', job.id)
       const following = runAt === null ? next(job.kind) : null
       if (following !== null) await tx.jobs.enqueue(following)
     })
-  }
 
   const renewing = (job: Job): Disposable => {
     const renew = () =>
@@ -109,6 +119,31 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
         .catch((error: unknown) => log.warn('a lease was not renewed', { job_id: job.id, error }))
     const timer = setInterval(renew, RENEW_EVERY)
     return { [Symbol.dispose]: () => clearInterval(timer) }
+  }
+
+  const attempt = async (job: Job, stop: AbortSignal): Promise<{ readonly error: unknown } | null> => {
+    try {
+      // A job that ends its process each time never gets to fail.
+      if (retryDelay(job.attempts - 1, 0) === null) throw new Error('started too often without an end')
+      if (!isKnown(handlers, job.kind)) throw new Error(`no handler for ${job.kind}`)
+      const handler = handlers[job.kind]
+      await within(handler.deadline, stop, async (signal) => handler.run(job, signal))
+      return null
+    } catch (error) {
+      return { error }
+    }
+  }
+
+  /** Writes down how an attempt ended, once the database takes it: what is done would otherwise be done again. */
+  const noted = async (stop: AbortSignal, note: () => Promise<void>): Promise<void> => {
+    for (;;) {
+      try {
+        return await note()
+      } catch (error) {
+        if (stop.aborted || !passes(error)) throw error
+      }
+      await new Promise((resolve) => setTimeout(resolve, NOTE_AGAIN_AFTER))
+    }
   }
 
   return {
@@ -128,18 +163,15 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
     },
 
     async run(job, stop) {
-      try {
-        // A job that ends its process each time never gets to fail.
-        if (retryDelay(job.attempts - 1, 0) === null) throw new Error('started too often without an end')
-        if (!isKnown(handlers, job.kind)) throw new Error(`no handler for ${job.kind}`)
-        const handler = handlers[job.kind]
-        using _ = renewing(job)
-        await within(handler.deadline, stop, async (signal) => handler.run(job, signal))
-        await finish(job)
+      using _ = renewing(job)
+      const failure = await attempt(job, stop)
+      if (failure === null) {
+        await noted(stop, () => finish(job))
         log.debug('job done', { job_id: job.id, kind: job.kind, attempts: job.attempts })
-      } catch (error) {
-        if (stop.aborted) await unitOfWork.write((tx) => tx.jobs.release(job, clock.now()))
-        else await fail(job, error)
+      } else if (stop.aborted) await unitOfWork.write((tx) => tx.jobs.release(job, clock.now()))
+      else {
+        const runAt = judge(job, failure.error)
+        await noted(stop, () => fail(job, failure.error, runAt))
       }
     },
   }

@@ -43,13 +43,18 @@ interface Deps {
   readonly log: Log
 }
 
+/** Why the log could not be read. */
+interface Failure {
+  readonly error: unknown
+}
+
 const CHUNK = 200
 
 export const createRealtime = ({ unitOfWork, log }: Deps): Realtime => {
   let position = 0
   let listener: FeedListener | null = null
   let called = false
-  let running: Promise<void> | null = null
+  let running: Promise<Failure | null> | null = null
 
   /** Reads until the log has nothing more and nobody called meanwhile. */
   const read = async ({ hear, rest }: FeedListener): Promise<void> => {
@@ -68,15 +73,20 @@ export const createRealtime = ({ unitOfWork, log }: Deps): Realtime => {
     }
   }
 
-  const wake = (): Promise<void> => {
+  /** Never rejects: most of its callers only want it to happen. */
+  const wake = (): Promise<Failure | null> => {
     called = true
-    if (listener === null) return Promise.resolve()
+    if (listener === null) return Promise.resolve(null)
     running ??= read(listener)
-      .catch((error: unknown) => {
-        // The next call tries again.
-        called = false
-        log.warn('the log of changes could not be read', { error })
-      })
+      .then(
+        () => null,
+        (error: unknown) => {
+          // The next call tries again.
+          called = false
+          log.warn('the log of changes could not be read', { error })
+          return { error }
+        },
+      )
       .finally(() => {
         running = null
         if (called) void wake()
@@ -96,7 +106,8 @@ export const createRealtime = ({ unitOfWork, log }: Deps): Realtime => {
     view: (principal, topic, after = null) => unitOfWork.read((tx) => viewOf(tx, principal, topic, after)),
     async begin(after) {
       // What was committed before is not to come, and may not have been handed out yet.
-      if (after === null || after > position) await wake()
+      const failure = after === null || after > position ? await wake() : null
+      if (failure !== null) throw failure.error
       if (after === null) return { cursor: position, gap: false }
       const { removed } = await unitOfWork.read((tx) => tx.events.bounds())
       // A cursor from the future is from another life of this database: nothing is known of what it has missed.

@@ -9,11 +9,13 @@ const OWNER = { userId: 1, sessionId: 1, role: 'user' } as const
 
 const open = () => {
   const { store } = openTestStore()
-  let failing = false
+  let failing: boolean | 'once' = false
   const unitOfWork: UnitOfWork = {
     ...store,
     async read(work) {
-      if (failing) throw new AppError('unavailable', 'no database')
+      const fails = failing
+      if (fails === 'once') failing = false
+      if (fails) throw new AppError('unavailable', 'no database')
       return store.read(work)
     },
   }
@@ -36,7 +38,7 @@ const open = () => {
     append,
     log,
     heard,
-    fail: (now: boolean) => {
+    fail: (now: boolean | 'once') => {
       failing = now
     },
     hear: ({ cursor }: { cursor: number }) => {
@@ -91,6 +93,15 @@ test('a read that failed is told and tried again at the next call', async () => 
   realtime.wake()
   await until(1)
   expect(heard).toEqual([1])
+})
+
+test('a cursor from another process is not taken for one from the future because a read failed', async () => {
+  const { realtime, append, hear, fail } = open()
+  await realtime.start({ hear, rest: () => undefined })
+  await append()
+  fail('once')
+  await expect(realtime.begin(1)).rejects.toMatchObject({ code: 'unavailable' })
+  expect(await realtime.begin(1)).toEqual({ cursor: 1, gap: false })
 })
 
 test('waits for a listener that asks for it, and moves its position with each event', async () => {

@@ -6,7 +6,7 @@ export interface Follower {
   readonly heard: readonly Heard[]
   readonly last: () => number
   /** Follows on, and again after each loss, until `stop`; whoever is signed out waits. */
-  follow(url: string, token: () => string | null): Promise<void>
+  follow(url: () => string, token: () => string | null): Promise<void>
   stop(): void
   /** Reads on until as many events as expected were heard and no more come. */
   catchUp(url: string, token: string, expected: number): Promise<void>
@@ -42,7 +42,7 @@ export const createFollower = (topic: string, complain: (what: string) => void):
         const bearer = token()
         if (bearer !== null) {
           try {
-            current = await open(url, bearer)
+            current = await open(url(), bearer)
             if (following) await current.closed
           } catch {
             // The server is gone, or the session is.

@@ -98,7 +98,12 @@ export const runRounds = async ({ rounds, seed, folder, settings, progress }: Pl
     let killed = false
     const following: Promise<void>[] = []
     const follow = (slot: Slot) =>
-      following.push(slot.follower.follow(server.url, () => slot.actor.session?.accessToken ?? null))
+      following.push(
+        slot.follower.follow(
+          () => server.url,
+          () => slot.actor.session?.accessToken ?? null,
+        ),
+      )
     const stage = { url: server.url, appetite: appetiteOf(round), complain }
     const live = async (index: number) => {
       for (const slot of slots.slice(index, index + 1)) follow(slot)
@@ -119,8 +124,18 @@ export const runRounds = async ({ rounds, seed, folder, settings, progress }: Pl
         for (const slot of slots.slice(index, index + 1)) follow(slot)
       }
     }
-    following.push(everything.follow(server.url, () => adminToken))
-    following.push(ends.follow(server.url, () => adminToken))
+    following.push(
+      everything.follow(
+        () => server.url,
+        () => adminToken,
+      ),
+    )
+    following.push(
+      ends.follow(
+        () => server.url,
+        () => adminToken,
+      ),
+    )
     const living = slots.map((_, index) => live(index))
     await Bun.sleep(random.integer(1_500, 4_500))
     killed = true

@@ -2,6 +2,8 @@ import { afterAll, expect, test } from 'bun:test'
 import { openSqliteStore } from '../../../src/adapters/sqlite/unit-of-work.ts'
 import { startWorker } from '../../../src/adapters/worker/worker.ts'
 import { createJobRunner, type JobHandler, type JobHandlers } from '../../../src/application/job-runner.ts'
+import type { UnitOfWork } from '../../../src/application/ports/persistence.ts'
+import { AppError } from '../../../src/domain/errors.ts'
 import type { Job } from '../../../src/domain/job.ts'
 import { testClock } from '../../support/clock.ts'
 import { recordingLog } from '../../support/skep.ts'
@@ -61,6 +63,30 @@ test('does what is queued, and what is queued later', async () => {
   await enqueue()
   await logged('job done', 2)
   expect((await jobs()).map(({ state }) => state)).toEqual(['done', 'done'])
+})
+
+test('what was done while the database was away is not done again: its end is noted when it is back', async () => {
+  let runs = 0
+  const { store, deps, enqueue, jobs, log, logged } = open(async () => {
+    runs++
+    away = true
+  })
+  let away = false
+  const refusals: number[] = []
+  const unitOfWork: UnitOfWork = {
+    ...store,
+    async write(work) {
+      if (!away) return store.write(work)
+      if (refusals.push(runs) === 3) away = false
+      throw new AppError('unavailable', 'no database')
+    },
+  }
+  await enqueue()
+  const worker = startWorker({ runner: createJobRunner({ ...deps, unitOfWork }), log, poll: 5 })
+  afterAll(() => worker.stop(0))
+  await logged('job done')
+  expect(refusals).toEqual([1, 1, 1])
+  expect(await jobs()).toMatchObject([{ state: 'done', attempts: 1 }])
 })
 
 test('retries what throws with growing delays, eight times, then it is dead', async () => {

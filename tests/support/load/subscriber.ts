@@ -45,6 +45,7 @@ export const subscribe = async ({ url, token, topic, after, onEvent, complain }:
       if (frame.gap) complain(`a subscription to ${topic} after ${after} has a gap`)
       subscribed.resolve()
     } else if (frame.type === 'pong') pongs.get(frame.ref)?.()
+    else if (frame.code === 'unavailable') socket.close()
     else complain(`a socket was answered ${data}`)
   }
   socket.onclose = ({ code }) => {

@@ -1,0 +1,268 @@
+import { ItemShape, readAll } from '../durability/ask.ts'
+import { compareLog, createFollower, type Follower } from '../durability/follow.ts'
+import { recover } from '../durability/recover.ts'
+import { checkJobEvents } from '../durability/whole.ts'
+import { type Answer, callAt, type Fields } from './call.ts'
+import type { Cluster } from './cluster.ts'
+import { acknowledge } from './load/acknowledge.ts'
+import { type Actor, createActor } from './load/actor.ts'
+import { type Attempt, nextAttempt } from './load/attempt.ts'
+import type { Random } from './load/random.ts'
+import { send } from './load/send.ts'
+import { until } from './until.ts'
+
+const ACTORS = 10
+const WRITERS = 8
+const WRITER_FOLLOWERS = 3
+const PAUSE_MS = 20
+/** Acknowledged writes before and after what happens in the midst of the load. */
+const ENOUGH = 600
+const PASSWORD = 'correct horse battery'
+const APPETITE = { items: 30, files: 4, churn: 0, fileSize: 50_000 } as const
+
+export interface Report {
+  readonly requests: number
+  readonly writes: number
+  readonly events: number
+  readonly registered: number
+  /** Requests that were refused with 503 or lost their connection. */
+  readonly refused: number
+  /** Milliseconds from when the service was back to the last refusal, or to when every process had written. */
+  readonly healing: number
+}
+
+export interface Load {
+  /** All that was wrong since the beginning. */
+  readonly findings: readonly string[]
+  /**
+   * Works while `disturb` does what it does, which resolves when what it took away is back, and nothing of what it
+   * broke is under way any more. Then compares all there is with all that was acknowledged.
+   */
+  during(disturb: () => Promise<void>): Promise<Report>
+}
+
+/** Nothing of it is done, as is sure of reads. */
+const READS: readonly Attempt['kind'][] = ['list', 'search', 'download']
+
+/** Whether the answer means: not now. Anything else it may mean is for the caller to judge. */
+const isRefusal = (answer: Answer<unknown>): boolean => answer.status === 503 && answer.headers.has('retry-after')
+
+/**
+ * A mixed load from all sides: actors that do everything there is, writers that repeat each write under its key until it
+ * is acknowledged, somebody who registers one user after the other, and sockets that follow the changes of all of them
+ * and resume by cursor wherever they get to.
+ */
+export const startLoad = async (cluster: Cluster, random: Random, adminToken: string): Promise<Load> => {
+  const findings: string[] = []
+  const complain = (what: string) => void findings.push(what)
+  const somewhere = () => random.pick(cluster.running()).url
+
+  const member = async (name: string) => {
+    const email = `${name}@example.com`
+    await cluster.call('POST', '/users/', { json: { email, name, password: PASSWORD } })
+    return signedIn(email)
+  }
+  const signedIn = async (email: string) => {
+    const form = { username: email, password: PASSWORD }
+    const { body } = await cluster.call<{ access_token: string }>('POST', '/auth/token', { form })
+    return body.access_token
+  }
+
+  const writerToken = await member('writer')
+  const slots = Array.from({ length: ACTORS }, (_, n) => ({
+    actor: createActor(`actor${n}x`, random.fork()),
+    follower: createFollower('items', complain),
+  }))
+  const ends = createFollower('jobs', complain)
+  const readers = Array.from({ length: WRITER_FOLLOWERS }, () => createFollower('items', complain))
+  const written = new Map<string, number>()
+  const registered: string[] = ['writer@example.com']
+  let serials = 0
+
+  const during = async (disturb: () => Promise<void>): Promise<Report> => {
+    const before = { written: written.size, registered: registered.length, events: eventsHeard() }
+    const calm = Promise.withResolvers<void>()
+    let requests = 0
+    let writes = 0
+    let refused = 0
+    let disturbed = false
+    let lastRefusal = 0
+    let working = true
+
+    const asked = async <T>(what: string, request: (url: string) => Promise<Answer<T>>): Promise<Answer<T> | null> => {
+      requests++
+      try {
+        const answer = await cluster.balanced(request)
+        if (answer.status < 500) return answer
+        if (isRefusal(answer)) refuse(what, 'refused')
+        else complain(`${what} was answered ${answer.status}: ${JSON.stringify(answer.body)}`)
+        return answer
+      } catch (error) {
+        refuse(what, String(error))
+        return null
+      }
+    }
+    const refuse = (what: string, why: string) => {
+      refused++
+      lastRefusal = performance.now()
+      if (!disturbed) complain(`${what}: ${why}, though nothing has happened yet`)
+    }
+
+    const doNext = async (actor: Actor): Promise<void> => {
+      const attempt = nextAttempt(actor, APPETITE)
+      const at = Date.now()
+      actor.pending = { attempt, at }
+      const reply = await asked(`${actor.tag}: ${attempt.kind}`, (url) => send(url, actor, attempt))
+      if (reply !== null && !isRefusal(reply)) {
+        actor.pending = null
+        const problem = acknowledge(actor, attempt, reply, at)
+        if (problem !== null) complain(`${actor.tag}: ${attempt.kind} ${problem}`)
+        else if (!READS.includes(attempt.kind)) writes++
+        return
+      }
+      const isOverload = (reply?.body as Fields | undefined)?.code === 'overloaded'
+      if (READS.includes(attempt.kind) || isOverload) {
+        actor.pending = null
+        await Bun.sleep(PAUSE_MS)
+        return
+      }
+      // Nobody knows whether it was done: that can be seen when nothing of it is under way any more.
+      await calm.promise
+      await recover(actor, { url: somewhere(), complain })
+    }
+    const live = async (actor: Actor) => {
+      while (working) await doNext(actor)
+    }
+
+    /** Sends the same until it is acknowledged. */
+    const insist = async <T>(
+      what: string,
+      request: (url: string) => Promise<Answer<T>>,
+      accepted: readonly number[],
+    ) => {
+      for (;;) {
+        const answer = await asked(what, request)
+        if (answer !== null && accepted.includes(answer.status)) return answer
+        const inProgress = answer?.status === 409
+        if (answer !== null && !isRefusal(answer) && !inProgress) {
+          complain(`${what} was answered ${answer.status}: ${JSON.stringify(answer.body)}`)
+          return null
+        }
+        await Bun.sleep(PAUSE_MS)
+      }
+    }
+    const write = async () => {
+      while (working) {
+        const title = `write ${++serials}`
+        const call = { token: writerToken, json: { title }, headers: { 'idempotency-key': title.replace(' ', '-') } }
+        const answer = await insist(title, (url) => callAt<{ id: number }>(url, 'POST', '/items/', call), [201])
+        if (answer === null) return
+        written.set(title, answer.body.id)
+        writes++
+      }
+    }
+    const register = async () => {
+      while (working) {
+        const email = `person${++serials}@example.com`
+        const json = { email, name: 'Ann', password: PASSWORD }
+        // Taken, when an attempt that got no answer had made it.
+        const answer = await insist(
+          `registering ${email}`,
+          (url) => callAt(url, 'POST', '/users/', { json }),
+          [201, 400],
+        )
+        if (answer === null) return
+        registered.push(email)
+        writes++
+      }
+    }
+    const enough = () => {
+      const wanted = writes + ENOUGH
+      return until(() => writes >= wanted || findings.length > 0)
+    }
+
+    const following = [
+      ...slots.map(({ actor, follower }) => follower.follow(somewhere, () => actor.session?.accessToken ?? null)),
+      ...readers.map((reader) => reader.follow(somewhere, () => writerToken)),
+      ends.follow(somewhere, () => adminToken),
+    ]
+    const load = [...slots.map(({ actor }) => live(actor)), ...Array.from({ length: WRITERS }, write), register()]
+    await enough()
+    disturbed = true
+    await disturb()
+    const back = performance.now()
+    await Promise.all(cluster.running().map(({ url }) => untilWritten(url)))
+    const healed = performance.now()
+    calm.resolve()
+    await enough()
+    working = false
+    await Promise.all(load)
+    for (const follower of followers()) follower.stop()
+    await Promise.all(following)
+    await compare()
+    const healing = Math.max(healed, lastRefusal) - back
+    const events = eventsHeard() - before.events
+    return { requests, writes, refused, healing, events, registered: registered.length - before.registered }
+  }
+
+  const followers = (): readonly Follower[] => [...slots.map(({ follower }) => follower), ...readers, ends]
+  const eventsHeard = () => followers().reduce((sum, { heard }) => sum + heard.length, 0)
+
+  /** Waits until this process can write again. */
+  const untilWritten = async (url: string) => {
+    const title = `probe ${++serials}`
+    const call = { token: writerToken, json: { title }, headers: { 'idempotency-key': title.replace(' ', '-') } }
+    await until(async () => {
+      const { status, body } = await callAt<{ id: number }>(url, 'POST', '/items/', call)
+      if (status === 201) written.set(title, body.id)
+      else if (status !== 503) complain(`${title} was answered ${status}`)
+      return status === 201
+    })
+  }
+
+  /** What there is, and what was told of it, beside what was acknowledged. */
+  const compare = async (): Promise<void> => {
+    for (const { actor, follower } of slots) {
+      await recover(actor, { url: somewhere(), complain })
+      await follower.catchUp(somewhere(), actor.session?.accessToken ?? '', actor.world.log.length)
+      const wrong = compareLog(actor, follower.heard)
+      if (wrong !== null) complain(`${actor.tag}: ${wrong}`)
+    }
+    const items = await readAll(somewhere(), '/items/', writerToken, ItemShape)
+    const found = items.map(({ title, id }) => `${title}: ${id}`).sort()
+    const known = [...written].map(([title, id]) => `${title}: ${id}`).sort()
+    if (!Bun.deepEquals(found, known)) {
+      const lost = known.filter((one) => !found.includes(one))
+      const strange = found.filter((one) => !known.includes(one))
+      complain(`of the writers' items ${lost} are lost; ${strange} were never acknowledged`)
+    }
+    const ids = [...written.values()].sort((a, b) => a - b)
+    for (const reader of readers) {
+      await reader.catchUp(somewhere(), writerToken, written.size)
+      const heard = reader.heard.map(({ id }) => id)
+      if (
+        !Bun.deepEquals(
+          heard.toSorted((a, b) => a - b),
+          ids,
+        )
+      ) {
+        complain(`a reader heard ${heard.length} events, ${new Set(heard).size} of them different, of ${ids.length}`)
+      }
+      if (!Bun.deepEquals(reader.heard, readers[0]?.heard)) complain('two readers heard different things')
+    }
+    const addresses = [...registered, ...slots.map(({ actor }) => actor.email)]
+    await until(() => {
+      const welcomed = new Set(cluster.letters().map(({ to }) => to))
+      return addresses.every((address) => welcomed.has(address))
+    })
+    const mails = new Set<string>()
+    for (const { id, to } of cluster.letters()) {
+      if (mails.has(id)) complain(`mail ${id} went to ${to} twice`)
+      mails.add(id)
+    }
+    await ends.catchUp(somewhere(), adminToken, 0)
+    checkJobEvents(ends.heard, complain)
+  }
+
+  return { findings, during }
+}
