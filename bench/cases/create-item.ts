@@ -39,7 +39,7 @@ export const createItem: Case = {
       floor: { pid: floor.pid, url: floor.url + PATH, ...request },
     })
     return {
-      figures: pairFigures(pairs, { 'requests/s': { of: 'ratio', atLeast: 0.8 } }),
+      figures: pairFigures(pairs, { 'requests/s': { of: 'ratio', atLeast: 1 } }),
       notes: saturationNotes(pairs),
       detail: { form: context.form.name, ratio: ratioSpread(pairs), rounds: pairs },
     }

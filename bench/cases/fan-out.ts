@@ -111,7 +111,7 @@ export const fanOut: Case = {
     })
     return {
       figures: [
-        { ...row('deliveries/s', '', ({ perSecond }) => perSecond), bar: { of: 'ratio', atLeast: 0.7 } },
+        { ...row('deliveries/s', '', ({ perSecond }) => perSecond), bar: { of: 'ratio', atLeast: 0.8 } },
         row('CPU/delivery', 'µs', ({ cpuPerDelivery }) => cpuPerDelivery),
         row('of a core', '', ({ busy }) => busy),
       ],

@@ -25,7 +25,7 @@ export const usersMe: Case = {
       floor: { pid: floor.pid, url: floor.url + PATH, headers },
     })
     return {
-      figures: pairFigures(pairs, { 'requests/s': { of: 'ratio', atLeast: 0.6 } }),
+      figures: pairFigures(pairs, { 'requests/s': { of: 'ratio', atLeast: 0.75 } }),
       notes: saturationNotes(pairs),
       detail: { form: context.form.name, ratio: ratioSpread(pairs), rounds: pairs },
     }

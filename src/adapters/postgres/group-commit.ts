@@ -66,6 +66,7 @@ export const createGroupCommit = ({ pool, metrics, afterCommit }: Options): Grou
     if (serving >= pool.mostExclusive) {
       unit.timer = setTimeout(() => {
         queue.delete(unit)
+        metrics?.databaseWaited('connection', performance.now() - unit.queuedAt)
         unit.reject(unavailable('The database is busy'))
       }, pool.patience)
     }

@@ -9,6 +9,8 @@ export interface PoolOptions {
   readonly size: number
   /** Milliseconds to wait for a free connection, or for the server to take a new one. */
   readonly patience?: number
+  /** Hears how many milliseconds a single statement waited for a connection, in vain or not. */
+  readonly onWaited?: ((milliseconds: number) => void) | undefined
 }
 
 /** One connection for as long as it lives: what is sent after its loss is refused, never sent on another. */
@@ -90,7 +92,7 @@ const connect = async (text: string, patience: number, onLost: (link: Link) => v
  * Connections of which each carries either one transaction or any number of single statements, one after the other
  * without waiting for answers between them. Where there are two or more, one is always left for single statements.
  */
-export const createPool = ({ url, size, patience = 5_000 }: PoolOptions): Pool => {
+export const createPool = ({ url, size, patience = 5_000, onWaited }: PoolOptions): Pool => {
   const lanes: Lane[] = Array.from({ length: size }, () => ({ link: null, opening: null, sharing: 0, taken: false }))
   const mostExclusive = Math.max(1, size - 1)
   let taken = 0
@@ -168,7 +170,10 @@ export const createPool = ({ url, size, patience = 5_000 }: PoolOptions): Pool =
   const using = async <T>(exclusive: boolean, work: (link: Link, isUsed: boolean) => Promise<T>): Promise<T> => {
     if (closing !== null) throw unavailable('The server is stopping')
     const free = pick(exclusive)
-    const lane = free === null ? await wait(exclusive) : enter(free, exclusive)
+    const askedAt = performance.now()
+    if (free !== null) enter(free, exclusive)
+    const lane = free ?? (await wait(exclusive).finally(() => exclusive || onWaited?.(performance.now() - askedAt)))
+    if (free !== null && !exclusive) onWaited?.(0)
     try {
       const isUsed = lane.link !== null
       const link = lane.link ?? (await open(lane))

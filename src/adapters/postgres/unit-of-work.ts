@@ -27,7 +27,10 @@ const within = async (milliseconds: number, work: Promise<unknown>): Promise<voi
 
 /** Opens no connection before it is needed. The database must be migrated. */
 export const openPostgresStore = ({ metrics, onJobs, onEvents, ...options }: Options): Store => {
-  const pool = createPool(options)
+  const pool = createPool({
+    ...options,
+    onWaited: (milliseconds) => metrics?.databaseWaited('connection', milliseconds),
+  })
   const commits = createGroupCommit({
     pool,
     metrics,

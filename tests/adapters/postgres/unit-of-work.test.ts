@@ -89,9 +89,11 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     await store.close()
   })
 
-  test('who finds no free connection in time is refused, and the others go on', async () => {
+  test('who finds no free connection in time is refused and counted, and the others go on', async () => {
     const { url, outside } = await openTestPostgres(1)
-    const store = openPostgresStore({ url, size: 1, patience: 50 })
+    const waits: number[] = []
+    const metrics = { databaseWaited: (_: string, wait: number) => void waits.push(wait), committed: () => {} }
+    const store = openPostgresStore({ url, size: 1, patience: 50, metrics })
     const end = Promise.withResolvers<void>()
     const begun = Promise.withResolvers<void>()
     const slow = store.write(async (tx) => {
@@ -103,6 +105,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     const busy = { code: 'unavailable', message: 'The database is busy' }
     await expect(store.write((tx) => tx.users.insert(userNamed('late')))).rejects.toMatchObject(busy)
     await expect(store.read((tx) => tx.users.findById(1))).rejects.toMatchObject(busy)
+    expect(waits.filter((wait) => wait > 40)).toHaveLength(2)
     end.resolve()
     await slow
     await store.write((tx) => tx.users.insert(userNamed('next')))
