@@ -1,4 +1,4 @@
-import { chmodSync, existsSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import pkg from '../package.json' with { type: 'json' }
 import { systemClock } from './adapters/bun/clock.ts'
@@ -27,9 +27,8 @@ import { createMemoryRateLimiter } from './adapters/memory/rate-limiter.ts'
 import { createMemoryWakeUps } from './adapters/memory/wake-ups.ts'
 import { createFileMailer } from './adapters/nodemailer/file-mailer.ts'
 import { createSmtpMailer } from './adapters/nodemailer/smtp-mailer.ts'
-import { migrate as migratePostgres, pendingMigrations as pendingOnPostgres } from './adapters/postgres/migrate.ts'
+import { createPostgresEngine } from './adapters/postgres/engine.ts'
 import { createPostgresTarget } from './adapters/postgres/transfer.ts'
-import { openPostgresStore } from './adapters/postgres/unit-of-work.ts'
 import { createMetrics } from './adapters/prometheus/metrics.ts'
 import { createRedisAccessNotices } from './adapters/redis/access-notices.ts'
 import { createRedisLink } from './adapters/redis/link.ts'
@@ -37,11 +36,8 @@ import { createNamespace } from './adapters/redis/namespace.ts'
 import { createRedisRateLimiter } from './adapters/redis/rate-limiter.ts'
 import { createRedisWakeUps } from './adapters/redis/wake-ups.ts'
 import { createS3BlobStore } from './adapters/s3/blob-store.ts'
-import { openWriter } from './adapters/sqlite/database.ts'
-import { lockInstance } from './adapters/sqlite/instance-lock.ts'
-import { migrate as migrateSqlite, pendingMigrations as pendingOnSqlite } from './adapters/sqlite/migrate.ts'
+import { createSqliteEngine } from './adapters/sqlite/engine.ts'
 import { openSqliteSource } from './adapters/sqlite/transfer.ts'
-import { openSqliteStore } from './adapters/sqlite/unit-of-work.ts'
 import { startWorker, type Worker } from './adapters/worker/worker.ts'
 import { describeSocket } from './adapters/ws/asyncapi.ts'
 import { createSockets } from './adapters/ws/sockets.ts'
@@ -55,9 +51,9 @@ import { createItems } from './application/items.ts'
 import { createJobHandlers } from './application/job-handlers.ts'
 import { createJobRunner } from './application/job-runner.ts'
 import { createJobs } from './application/jobs.ts'
+import type { Engine } from './application/ports/engine.ts'
 import type { AccessNotices, Mailer, Waker, WakeUps } from './application/ports/messaging.ts'
-import type { Metrics } from './application/ports/metrics.ts'
-import type { Store, UnitOfWork } from './application/ports/persistence.ts'
+import type { UnitOfWork } from './application/ports/persistence.ts'
 import type { PasswordHasher, RateLimiter } from './application/ports/security.ts'
 import type { Clock, Log } from './application/ports/system.ts'
 import { createRealtime, type Realtime } from './application/realtime.ts'
@@ -109,7 +105,11 @@ const ownBus = (clock: Clock): Bus => ({
 
 const openBus = async (settings: Settings, secret: string, clock: Clock, log: Log): Promise<Bus> => {
   const own = ownBus(clock)
-  if (settings.REDIS_URL === undefined) return own
+  if (settings.REDIS_URL === undefined) {
+    const mayBeShared = !isEmbedded(settings.DATABASE_URL)
+    if (mayBeShared) log.warn('without REDIS_URL only one process may serve this database')
+    return own
+  }
   const namespace = createNamespace(secret)
   const link = createRedisLink({ url: settings.REDIS_URL, namespace, log })
   const bus: Bus = {
@@ -189,85 +189,10 @@ const apiOptions = (settings: Settings) => ({
   version: pkg.version,
 })
 
-interface StoreHooks {
-  readonly metrics?: Pick<Metrics, 'databaseWaited' | 'committed'>
-  readonly onJobs?: () => void
-  readonly onEvents?: () => void
-}
-
-/** The database that DATABASE_URL names, as the commands use it. */
-interface Database {
-  migrate(): Promise<readonly string[]>
-  /** Creates nothing. */
-  pending(): Promise<readonly string[]>
-  /** Migrates an embedded one, throws when another lacks migrations. Answers what was applied. */
-  catchUp(): Promise<readonly string[]>
-  /** Makes it ready to be served by this process, or throws. Answers how to let go of it. */
-  prepare(log: Log): Promise<() => void>
-  open(hooks?: StoreHooks): Store
-}
-
-const embeddedDatabase = ({ DATA_DIR, DATABASE_URL }: Settings): Database => {
-  const migrate = async () => {
-    makeDataDir(DATA_DIR)
-    const connection = openWriter(DATABASE_URL)
-    try {
-      chmodSync(DATABASE_URL, 0o600)
-      return migrateSqlite(connection.database)
-    } finally {
-      connection.close()
-    }
-  }
-  return {
-    migrate,
-    catchUp: migrate,
-    async pending() {
-      const connection = openWriter(existsSync(DATABASE_URL) ? DATABASE_URL : ':memory:')
-      try {
-        return pendingOnSqlite(connection.database).map(({ name }) => name)
-      } finally {
-        connection.close()
-      }
-    },
-    async prepare(log) {
-      const unlock = lockInstance(DATABASE_URL)
-      if (unlock === null) throw new Error(`another server has ${DATABASE_URL} open`)
-      try {
-        const migrated = await migrate()
-        if (migrated.length > 0) log.info('migrated', { migrations: migrated })
-        return unlock
-      } catch (error) {
-        unlock()
-        throw error
-      }
-    },
-    open: (hooks) => openSqliteStore({ path: DATABASE_URL, ...hooks }),
-  }
-}
-
-const postgresDatabase = ({ DATABASE_URL, DATABASE_POOL_SIZE, REDIS_URL }: Settings): Database => {
-  const pending = async () => (await pendingOnPostgres(DATABASE_URL)).map(({ name }) => name)
-  const catchUp = async () => {
-    // Others may be serving it: when it changes is for its operator to say.
-    const missing = await pending()
-    if (missing.length > 0) throw new Error(`the database lacks ${missing.join(', ')}: run skep migrate`)
-    return []
-  }
-  return {
-    migrate: () => migratePostgres(DATABASE_URL),
-    pending,
-    catchUp,
-    async prepare(log) {
-      await catchUp()
-      if (REDIS_URL === undefined) log.warn('without REDIS_URL only one process may serve this database')
-      return () => {}
-    },
-    open: (hooks) => openPostgresStore({ url: DATABASE_URL, size: DATABASE_POOL_SIZE, ...hooks }),
-  }
-}
-
-const databaseOf = (settings: Settings): Database =>
-  isEmbedded(settings.DATABASE_URL) ? embeddedDatabase(settings) : postgresDatabase(settings)
+const engineOf = ({ DATABASE_URL, DATABASE_POOL_SIZE, DATA_DIR }: Settings): Engine =>
+  isEmbedded(DATABASE_URL)
+    ? createSqliteEngine({ path: DATABASE_URL, makeFolder: () => makeDataDir(DATA_DIR) })
+    : createPostgresEngine({ url: DATABASE_URL, size: DATABASE_POOL_SIZE })
 
 const urlOf = (host: string, port: number) => `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 
@@ -286,8 +211,10 @@ export const start = async ({ settings, log, ...overrides }: StartOptions): Prom
     }
   }
   try {
-    const database = databaseOf(settings)
-    opened.push(await database.prepare(log))
+    const engine = engineOf(settings)
+    opened.push(engine.lock())
+    const migrations = await engine.catchUp()
+    if (migrations.length > 0) log.info('migrated', { migrations })
 
     let worker: Worker | null = null
     let stopping = false
@@ -311,7 +238,7 @@ export const start = async ({ settings, log, ...overrides }: StartOptions): Prom
       jobs: () => store.read((tx) => tx.jobs.countByState(100_000)),
     })
     opened.push(metrics.stop)
-    const store = database.open({
+    const store = engine.open({
       metrics,
       onJobs: () => committed('jobs'),
       onEvents: () => committed('events'),
@@ -413,9 +340,9 @@ const serve = async (settings: Settings): Promise<void> => {
 }
 
 const withUsers = async <T>(settings: Settings, work: (users: Users) => Promise<T>): Promise<T> => {
-  const database = databaseOf(settings)
-  await database.catchUp()
-  const store = database.open()
+  const engine = engineOf(settings)
+  await engine.catchUp()
+  const store = engine.open()
   try {
     const secret = secretOf(settings)
     return await work(compose({ settings, unitOfWork: store, secret, bus: ownBus(systemClock) }).users)
@@ -473,8 +400,8 @@ if (import.meta.main) {
   const commands = createCommands<Settings>({
     readSettings: (flags) => readSettings(process.env, flags, process.stdout.isTTY),
     serve,
-    migrate: (settings) => databaseOf(settings).migrate(),
-    pendingMigrations: (settings) => databaseOf(settings).pending(),
+    migrate: (settings) => engineOf(settings).migrate(),
+    pendingMigrations: (settings) => engineOf(settings).pending(),
     withUsers,
     copy,
     generatePassword: () => createOpaqueTokens('').generate().slice(0, 20),
