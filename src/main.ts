@@ -17,24 +17,17 @@ import { sniffContentType } from './adapters/file-type/sniff.ts'
 import { createFsBlobStore } from './adapters/fs/blob-store.ts'
 import { keptSecret, makeDataDir, secretPath } from './adapters/fs/data-dir.ts'
 import { createApi, describeApi } from './adapters/http/api.ts'
-import type { Check } from './adapters/http/health.ts'
 import { toResponse as toItemBody } from './adapters/http/item-schemas.ts'
 import { toResponse as toJobBody } from './adapters/http/jobs.ts'
 import { listen } from './adapters/http/server.ts'
 import { createAccessTokens } from './adapters/jwt/access-tokens.ts'
-import { createMemoryAccessNotices } from './adapters/memory/access-notices.ts'
-import { createMemoryRateLimiter } from './adapters/memory/rate-limiter.ts'
-import { createMemoryWakeUps } from './adapters/memory/wake-ups.ts'
+import { createMemoryBus } from './adapters/memory/bus.ts'
 import { createFileMailer } from './adapters/nodemailer/file-mailer.ts'
 import { createSmtpMailer } from './adapters/nodemailer/smtp-mailer.ts'
 import { createPostgresEngine } from './adapters/postgres/engine.ts'
 import { createPostgresTarget } from './adapters/postgres/transfer.ts'
 import { createMetrics } from './adapters/prometheus/metrics.ts'
-import { createRedisAccessNotices } from './adapters/redis/access-notices.ts'
-import { createRedisLink } from './adapters/redis/link.ts'
-import { createNamespace } from './adapters/redis/namespace.ts'
-import { createRedisRateLimiter } from './adapters/redis/rate-limiter.ts'
-import { createRedisWakeUps } from './adapters/redis/wake-ups.ts'
+import { openRedisBus } from './adapters/redis/bus.ts'
 import { createS3BlobStore } from './adapters/s3/blob-store.ts'
 import { createSqliteEngine } from './adapters/sqlite/engine.ts'
 import { openSqliteSource } from './adapters/sqlite/transfer.ts'
@@ -52,9 +45,9 @@ import { createJobHandlers } from './application/job-handlers.ts'
 import { createJobRunner } from './application/job-runner.ts'
 import { createJobs } from './application/jobs.ts'
 import type { Engine } from './application/ports/engine.ts'
-import type { AccessNotices, Mailer, Waker, WakeUps } from './application/ports/messaging.ts'
+import type { Bus, Mailer, Waker } from './application/ports/messaging.ts'
 import type { UnitOfWork } from './application/ports/persistence.ts'
-import type { PasswordHasher, RateLimiter } from './application/ports/security.ts'
+import type { PasswordHasher } from './application/ports/security.ts'
 import type { Clock, Log } from './application/ports/system.ts'
 import { createRealtime, type Realtime } from './application/realtime.ts'
 import { createSessions } from './application/sessions.ts'
@@ -86,41 +79,12 @@ interface Foundation {
   readonly passwords?: PasswordHasher | undefined
 }
 
-/** What processes on one database share, or what one has to itself. */
-interface Bus {
-  readonly limiter: RateLimiter
-  readonly notices: AccessNotices
-  readonly wakeUps: WakeUps
-  readonly checks: readonly Check[]
-  close(): Promise<void>
-}
-
-const ownBus = (clock: Clock): Bus => ({
-  limiter: createMemoryRateLimiter(clock),
-  notices: createMemoryAccessNotices(),
-  wakeUps: createMemoryWakeUps(),
-  checks: [],
-  async close() {},
-})
-
 const openBus = async (settings: Settings, secret: string, clock: Clock, log: Log): Promise<Bus> => {
-  const own = ownBus(clock)
-  if (settings.REDIS_URL === undefined) {
-    const mayBeShared = !isEmbedded(settings.DATABASE_URL)
-    if (mayBeShared) log.warn('without REDIS_URL only one process may serve this database')
-    return own
-  }
-  const namespace = createNamespace(secret)
-  const link = createRedisLink({ url: settings.REDIS_URL, namespace, log })
-  const bus: Bus = {
-    limiter: createRedisRateLimiter({ link, namespace, fallback: own.limiter }),
-    notices: createRedisAccessNotices(link, namespace),
-    wakeUps: createRedisWakeUps(link, namespace),
-    checks: [{ name: 'redis', run: link.ping, replaced: true }],
-    close: link.stop,
-  }
-  await link.start()
-  return bus
+  const { DATABASE_URL, REDIS_URL } = settings
+  const own = createMemoryBus(clock)
+  if (REDIS_URL !== undefined) return openRedisBus({ url: REDIS_URL, secret, fallback: own.limiter, log })
+  if (!isEmbedded(DATABASE_URL)) log.warn('without REDIS_URL only one process may serve this database')
+  return own
 }
 
 const secretOf = (settings: Settings): string => settings.JWT_SECRET ?? keptSecret(settings.DATA_DIR)
@@ -345,7 +309,7 @@ const withUsers = async <T>(settings: Settings, work: (users: Users) => Promise<
   const store = engine.open()
   try {
     const secret = secretOf(settings)
-    return await work(compose({ settings, unitOfWork: store, secret, bus: ownBus(systemClock) }).users)
+    return await work(compose({ settings, unitOfWork: store, secret, bus: createMemoryBus(systemClock) }).users)
   } finally {
     await store.close()
   }
