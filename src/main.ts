@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import pkg from '../package.json' with { type: 'json' }
 import { systemClock } from './adapters/bun/clock.ts'
+import { createClosers } from './adapters/bun/closers.ts'
 import { createLinkSigner } from './adapters/bun/link-signer.ts'
 import { createOpaqueTokens } from './adapters/bun/opaque-tokens.ts'
 import { createPasswordHasher } from './adapters/bun/password-hasher.ts'
@@ -12,7 +13,7 @@ import { EXIT, runProgram } from './adapters/cli/program.ts'
 import { createConsoleLog } from './adapters/console/log.ts'
 import { writeError, writeOutput } from './adapters/console/streams.ts'
 import { type DestinationOptions, readDestination } from './adapters/env/destination.ts'
-import { isEmbedded, readSettings, type Settings } from './adapters/env/settings.ts'
+import { isEmbedded, readSettings, type Settings, s3KeysOf } from './adapters/env/settings.ts'
 import { sniffContentType } from './adapters/file-type/sniff.ts'
 import { createFsBlobStore } from './adapters/fs/blob-store.ts'
 import { keptSecret, makeDataDir, secretPath } from './adapters/fs/data-dir.ts'
@@ -34,26 +35,19 @@ import { openSqliteSource } from './adapters/sqlite/transfer.ts'
 import { startWorker, type Worker } from './adapters/worker/worker.ts'
 import { describeSocket } from './adapters/ws/asyncapi.ts'
 import { createSockets } from './adapters/ws/sockets.ts'
-import { createAccess } from './application/access.ts'
-import { createAccounts } from './application/accounts.ts'
-import { createAttempts } from './application/attempts.ts'
 import { copyInstallation } from './application/copy.ts'
 import { createFileLinks } from './application/file-links.ts'
 import { createFiles } from './application/files.ts'
-import { createItems } from './application/items.ts'
 import { createJobHandlers } from './application/job-handlers.ts'
 import { createJobRunner } from './application/job-runner.ts'
-import { createJobs } from './application/jobs.ts'
 import type { Engine } from './application/ports/engine.ts'
 import type { Bus, Mailer, Waker } from './application/ports/messaging.ts'
 import type { UnitOfWork } from './application/ports/persistence.ts'
 import type { PasswordHasher } from './application/ports/security.ts'
 import type { Clock, Log } from './application/ports/system.ts'
 import { createRealtime, type Realtime } from './application/realtime.ts'
-import { createSessions } from './application/sessions.ts'
-import { createTokens } from './application/tokens.ts'
-import { createUsers, type Users } from './application/users.ts'
-import { AppError } from './domain/errors.ts'
+import { createUseCases } from './application/use-cases.ts'
+import type { Users } from './application/users.ts'
 
 export interface StartOptions {
   readonly settings: Settings
@@ -70,15 +64,6 @@ export interface RunningSkep {
   close(): Promise<void>
 }
 
-interface Foundation {
-  readonly settings: Settings
-  readonly unitOfWork: UnitOfWork
-  readonly secret: string
-  readonly bus: Bus
-  readonly clock?: Clock | undefined
-  readonly passwords?: PasswordHasher | undefined
-}
-
 const openBus = async (settings: Settings, secret: string, clock: Clock, log: Log): Promise<Bus> => {
   const { DATABASE_URL, REDIS_URL } = settings
   const own = createMemoryBus(clock)
@@ -89,31 +74,23 @@ const openBus = async (settings: Settings, secret: string, clock: Clock, log: Lo
 
 const secretOf = (settings: Settings): string => settings.JWT_SECRET ?? keptSecret(settings.DATA_DIR)
 
-const compose = ({ settings, unitOfWork, secret, bus, clock = systemClock, passwords }: Foundation) => {
-  const accessTokens = createAccessTokens(secret, clock)
-  const opaqueTokens = createOpaqueTokens(secret)
-  const { limiter, notices } = bus
-  const attempts = createAttempts(limiter, settings.RATE_LIMIT_AUTH)
-  const shared = { unitOfWork, passwords: passwords ?? createPasswordHasher(), opaqueTokens, notices, attempts, clock }
-  return {
-    clock,
-    opaqueTokens,
-    limiter,
-    notices,
-    access: createAccess({ unitOfWork, accessTokens, notices, clock }),
-    users: createUsers({ ...shared, signup: settings.SIGNUP }),
-    tokens: createTokens({
-      ...shared,
-      accessTokens,
-      accessTtl: settings.ACCESS_TOKEN_TTL,
-      refreshTtl: settings.REFRESH_TOKEN_TTL,
-    }),
-    sessions: createSessions(shared),
-    accounts: createAccounts(shared),
-    items: createItems(shared),
-    jobs: createJobs(shared),
-  }
+interface Foundation {
+  readonly unitOfWork: UnitOfWork
+  readonly bus: Bus
+  readonly clock: Clock
+  readonly passwords: PasswordHasher
 }
+
+const compose = (settings: Settings, secret: string, foundation: Foundation) =>
+  createUseCases({
+    ...foundation,
+    accessTokens: createAccessTokens(secret, foundation.clock),
+    opaqueTokens: createOpaqueTokens(secret),
+    signup: settings.SIGNUP,
+    attemptRate: settings.RATE_LIMIT_AUTH,
+    accessTtl: settings.ACCESS_TOKEN_TTL,
+    refreshTtl: settings.REFRESH_TOKEN_TTL,
+  })
 
 /** A mailer that may hold connections. */
 type OpenMailer = Mailer & { readonly close?: () => void }
@@ -124,19 +101,13 @@ const openMailer = (settings: Settings, log: Log): OpenMailer => {
   return createSmtpMailer({ url: SMTP_URL, from: MAIL_FROM })
 }
 
-type FilesSettings = Pick<Settings, 'FILES_URL' | 'AWS_ACCESS_KEY_ID' | 'AWS_SECRET_ACCESS_KEY' | 'AWS_SESSION_TOKEN'>
-
-const blobsAt = (settings: FilesSettings, log: Log) => {
-  const { FILES_URL, AWS_ACCESS_KEY_ID = '', AWS_SECRET_ACCESS_KEY = '', AWS_SESSION_TOKEN } = settings
-  const token = AWS_SESSION_TOKEN === undefined ? {} : { sessionToken: AWS_SESSION_TOKEN }
-  const keys = { accessKeyId: AWS_ACCESS_KEY_ID, secretAccessKey: AWS_SECRET_ACCESS_KEY, ...token }
-  return typeof FILES_URL === 'string'
-    ? createFsBlobStore(FILES_URL)
-    : createS3BlobStore({ place: FILES_URL, keys, log })
-}
+const blobsAt = (settings: Settings, log: Log) =>
+  typeof settings.FILES_URL === 'string'
+    ? createFsBlobStore(settings.FILES_URL)
+    : createS3BlobStore({ place: settings.FILES_URL, keys: s3KeysOf(settings), log })
 
 /** The place of uploaded files. Rejects when it cannot be used. */
-export const openBlobs = async (settings: FilesSettings, log: Log) => {
+export const openBlobs = async (settings: Settings, log: Log) => {
   const blobs = blobsAt(settings, log)
   await blobs.prepare()
   return blobs
@@ -158,25 +129,17 @@ const engineOf = ({ DATABASE_URL, DATABASE_POOL_SIZE, DATA_DIR }: Settings): Eng
     ? createSqliteEngine({ path: DATABASE_URL, makeFolder: () => makeDataDir(DATA_DIR) })
     : createPostgresEngine({ url: DATABASE_URL, size: DATABASE_POOL_SIZE })
 
-const urlOf = (host: string, port: number) => `http://${host.includes(':') ? `[${host}]` : host}:${port}`
-
 /**
  * Migrates an embedded database and serves. Rejects when the port is taken, when another server holds an embedded
  * database, or when one that is not embedded lacks migrations.
  */
-export const start = async ({ settings, log, ...overrides }: StartOptions): Promise<RunningSkep> => {
+export const start = async (options: StartOptions): Promise<RunningSkep> => {
+  const { settings, log, clock = systemClock, passwords = createPasswordHasher() } = options
   makeDataDir(settings.DATA_DIR)
-  // What was opened, for closing in the opposite order, all within one time.
-  const opened: ((milliseconds: number) => unknown)[] = []
-  const shut = async (timeout: number) => {
-    const end = performance.now() + timeout
-    for (let close = opened.pop(); close !== undefined; close = opened.pop()) {
-      await close(Math.max(0, end - performance.now()))
-    }
-  }
+  const closers = createClosers()
   try {
     const engine = engineOf(settings)
-    opened.push(engine.lock())
+    closers.add(engine.lock())
     const migrations = await engine.catchUp()
     if (migrations.length > 0) log.info('migrated', { migrations })
 
@@ -187,8 +150,8 @@ export const start = async ({ settings, log, ...overrides }: StartOptions): Prom
     }
     let feed: Realtime | null = null
     const secret = secretOf(settings)
-    const bus = await openBus(settings, secret, overrides.clock ?? systemClock, log)
-    opened.push(bus.close)
+    const bus = await openBus(settings, secret, clock, log)
+    closers.add(bus.close)
     const wake = (by: Waker) => (by === 'jobs' ? worker?.wake() : feed?.wake())
     bus.wakeUps.subscribe(wake)
     const committed = (by: Waker) => {
@@ -201,17 +164,15 @@ export const start = async ({ settings, log, ...overrides }: StartOptions): Prom
       sockets: () => sockets.counts(),
       jobs: () => store.read((tx) => tx.jobs.countByState(100_000)),
     })
-    opened.push(metrics.stop)
+    closers.add(metrics.stop)
     const store = engine.open({
       metrics,
       onJobs: () => committed('jobs'),
       onEvents: () => committed('events'),
     })
-    opened.push(store.close)
+    closers.add(store.close)
     const blobs = await openBlobs(settings, log)
-    const foundation = { clock: overrides.clock, passwords: overrides.passwords }
-    const useCases = compose({ settings, unitOfWork: store, secret, bus, ...foundation })
-    const { clock, opaqueTokens } = useCases
+    const useCases = compose(settings, secret, { unitOfWork: store, bus, clock, passwords })
     const files = createFiles({
       unitOfWork: store,
       blobs,
@@ -233,6 +194,8 @@ export const start = async ({ settings, log, ...overrides }: StartOptions): Prom
     feed = createRealtime({ unitOfWork: store, log })
     const sockets = createSockets({
       ...useCases,
+      notices: bus.notices,
+      clock,
       realtime: feed,
       toBody: { item: toItemBody, job: toJobBody },
       log,
@@ -240,27 +203,26 @@ export const start = async ({ settings, log, ...overrides }: StartOptions): Prom
     })
     await sockets.start()
     const api = createApi(
-      { ...useCases, ...uploads, ...protocol, realtime: sockets, log, metrics, checks },
+      { ...useCases, limiter: bus.limiter, ...uploads, ...protocol, realtime: sockets, log, metrics, checks },
       apiOptions(settings),
     )
-    opened.push(sockets.stop)
+    closers.add(sockets.stop)
     const server = listen(api, { host: settings.HOST, port: settings.PORT, websocket: sockets.handlers })
     sockets.publishTo(server)
-    const url = urlOf(settings.HOST, server.port)
-    const mailer: OpenMailer = overrides.mailer ?? openMailer(settings, log)
-    opened.push(() => mailer.close?.())
+    const mailer: OpenMailer = options.mailer ?? openMailer(settings, log)
+    closers.add(() => mailer.close?.())
     // What they leave unfinished still has to be written down.
-    opened.push((left) => Promise.all([sockets.stop(), server.stop(left * 0.8), worker?.stop(left * 0.8)]))
+    closers.add((left) => Promise.all([sockets.stop(), server.stop(left * 0.8), worker?.stop(left * 0.8)]))
 
-    publicUrl = settings.PUBLIC_URL ?? url
-    if (publicUrl === url && /^(0\.0\.0\.0|::)$/.test(settings.HOST)) {
+    publicUrl = settings.PUBLIC_URL ?? server.url
+    if (publicUrl === server.url && /^(0\.0\.0\.0|::)$/.test(settings.HOST)) {
       log.warn('set PUBLIC_URL: links in mail would lead to an address that nobody can open', { publicUrl })
     }
     const handlers = createJobHandlers({
       unitOfWork: store,
       mailer,
       blobs,
-      opaqueTokens,
+      opaqueTokens: createOpaqueTokens(secret),
       clock,
       publicUrl,
       refreshTtl: settings.REFRESH_TOKEN_TTL,
@@ -272,14 +234,14 @@ export const start = async ({ settings, log, ...overrides }: StartOptions): Prom
     worker = startWorker({ runner, log })
 
     return {
-      url,
+      url: server.url,
       async close() {
         stopping = true
-        await shut(settings.SHUTDOWN_TIMEOUT)
+        await closers.closeAll(settings.SHUTDOWN_TIMEOUT)
       },
     }
   } catch (error) {
-    await shut(settings.SHUTDOWN_TIMEOUT)
+    await closers.closeAll(settings.SHUTDOWN_TIMEOUT)
     throw error
   }
 }
@@ -308,8 +270,8 @@ const withUsers = async <T>(settings: Settings, work: (users: Users) => Promise<
   await engine.catchUp()
   const store = engine.open()
   try {
-    const secret = secretOf(settings)
-    return await work(compose({ settings, unitOfWork: store, secret, bus: createMemoryBus(systemClock) }).users)
+    const own = { bus: createMemoryBus(systemClock), clock: systemClock, passwords: createPasswordHasher() }
+    return await work(compose(settings, secretOf(settings), { unitOfWork: store, ...own }).users)
   } finally {
     await store.close()
   }
@@ -350,10 +312,6 @@ const copy = async (settings: Settings, options: DestinationOptions) => {
     })
     const { DATABASE_URL, FILES_URL } = shown
     return { toSet: [`DATABASE_URL=${DATABASE_URL}`, `FILES_URL=${FILES_URL}`, whereSecretIs(settings)] }
-  } catch (error) {
-    // What clients are not told, operators are.
-    if (!(error instanceof AppError && error.cause instanceof Error)) throw error
-    throw new Error(`${error.message}: ${error.cause.message}`, { cause: error })
   } finally {
     source.close()
     log.flush()
