@@ -1,7 +1,8 @@
-import { chmodSync, existsSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import pkg from '../package.json' with { type: 'json' }
 import { systemClock } from './adapters/bun/clock.ts'
+import { createClosers } from './adapters/bun/closers.ts'
 import { createLinkSigner } from './adapters/bun/link-signer.ts'
 import { createOpaqueTokens } from './adapters/bun/opaque-tokens.ts'
 import { createPasswordHasher } from './adapters/bun/password-hasher.ts'
@@ -12,59 +13,41 @@ import { EXIT, runProgram } from './adapters/cli/program.ts'
 import { createConsoleLog } from './adapters/console/log.ts'
 import { writeError, writeOutput } from './adapters/console/streams.ts'
 import { type DestinationOptions, readDestination } from './adapters/env/destination.ts'
-import { isEmbedded, readSettings, type Settings } from './adapters/env/settings.ts'
+import { isEmbedded, readSettings, type Settings, s3KeysOf } from './adapters/env/settings.ts'
 import { sniffContentType } from './adapters/file-type/sniff.ts'
 import { createFsBlobStore } from './adapters/fs/blob-store.ts'
 import { keptSecret, makeDataDir, secretPath } from './adapters/fs/data-dir.ts'
 import { createApi, describeApi } from './adapters/http/api.ts'
-import type { Check } from './adapters/http/health.ts'
 import { toResponse as toItemBody } from './adapters/http/item-schemas.ts'
 import { toResponse as toJobBody } from './adapters/http/jobs.ts'
 import { listen } from './adapters/http/server.ts'
 import { createAccessTokens } from './adapters/jwt/access-tokens.ts'
-import { createMemoryAccessNotices } from './adapters/memory/access-notices.ts'
-import { createMemoryRateLimiter } from './adapters/memory/rate-limiter.ts'
-import { createMemoryWakeUps } from './adapters/memory/wake-ups.ts'
+import { createMemoryBus } from './adapters/memory/bus.ts'
 import { createFileMailer } from './adapters/nodemailer/file-mailer.ts'
 import { createSmtpMailer } from './adapters/nodemailer/smtp-mailer.ts'
-import { migrate as migratePostgres, pendingMigrations as pendingOnPostgres } from './adapters/postgres/migrate.ts'
+import { createPostgresEngine } from './adapters/postgres/engine.ts'
 import { createPostgresTarget } from './adapters/postgres/transfer.ts'
-import { openPostgresStore } from './adapters/postgres/unit-of-work.ts'
 import { createMetrics } from './adapters/prometheus/metrics.ts'
-import { createRedisAccessNotices } from './adapters/redis/access-notices.ts'
-import { createRedisLink } from './adapters/redis/link.ts'
-import { createNamespace } from './adapters/redis/namespace.ts'
-import { createRedisRateLimiter } from './adapters/redis/rate-limiter.ts'
-import { createRedisWakeUps } from './adapters/redis/wake-ups.ts'
+import { openRedisBus } from './adapters/redis/bus.ts'
 import { createS3BlobStore } from './adapters/s3/blob-store.ts'
-import { openWriter } from './adapters/sqlite/database.ts'
-import { lockInstance } from './adapters/sqlite/instance-lock.ts'
-import { migrate as migrateSqlite, pendingMigrations as pendingOnSqlite } from './adapters/sqlite/migrate.ts'
+import { createSqliteEngine } from './adapters/sqlite/engine.ts'
 import { openSqliteSource } from './adapters/sqlite/transfer.ts'
-import { openSqliteStore } from './adapters/sqlite/unit-of-work.ts'
 import { startWorker, type Worker } from './adapters/worker/worker.ts'
 import { describeSocket } from './adapters/ws/asyncapi.ts'
 import { createSockets } from './adapters/ws/sockets.ts'
-import { createAccess } from './application/access.ts'
-import { createAccounts } from './application/accounts.ts'
-import { createAttempts } from './application/attempts.ts'
 import { copyInstallation } from './application/copy.ts'
 import { createFileLinks } from './application/file-links.ts'
 import { createFiles } from './application/files.ts'
-import { createItems } from './application/items.ts'
 import { createJobHandlers } from './application/job-handlers.ts'
 import { createJobRunner } from './application/job-runner.ts'
-import { createJobs } from './application/jobs.ts'
-import type { AccessNotices, Mailer, Waker, WakeUps } from './application/ports/messaging.ts'
-import type { Metrics } from './application/ports/metrics.ts'
-import type { Store, UnitOfWork } from './application/ports/persistence.ts'
-import type { PasswordHasher, RateLimiter } from './application/ports/security.ts'
+import type { Engine } from './application/ports/engine.ts'
+import type { Bus, Mailer, Waker } from './application/ports/messaging.ts'
+import type { UnitOfWork } from './application/ports/persistence.ts'
+import type { PasswordHasher } from './application/ports/security.ts'
 import type { Clock, Log } from './application/ports/system.ts'
 import { createRealtime, type Realtime } from './application/realtime.ts'
-import { createSessions } from './application/sessions.ts'
-import { createTokens } from './application/tokens.ts'
-import { createUsers, type Users } from './application/users.ts'
-import { AppError } from './domain/errors.ts'
+import { createUseCases } from './application/use-cases.ts'
+import type { Users } from './application/users.ts'
 
 export interface StartOptions {
   readonly settings: Settings
@@ -81,75 +64,33 @@ export interface RunningSkep {
   close(): Promise<void>
 }
 
-interface Foundation {
-  readonly settings: Settings
-  readonly unitOfWork: UnitOfWork
-  readonly secret: string
-  readonly bus: Bus
-  readonly clock?: Clock | undefined
-  readonly passwords?: PasswordHasher | undefined
-}
-
-/** What processes on one database share, or what one has to itself. */
-interface Bus {
-  readonly limiter: RateLimiter
-  readonly notices: AccessNotices
-  readonly wakeUps: WakeUps
-  readonly checks: readonly Check[]
-  close(): Promise<void>
-}
-
-const ownBus = (clock: Clock): Bus => ({
-  limiter: createMemoryRateLimiter(clock),
-  notices: createMemoryAccessNotices(),
-  wakeUps: createMemoryWakeUps(),
-  checks: [],
-  async close() {},
-})
-
 const openBus = async (settings: Settings, secret: string, clock: Clock, log: Log): Promise<Bus> => {
-  const own = ownBus(clock)
-  if (settings.REDIS_URL === undefined) return own
-  const namespace = createNamespace(secret)
-  const link = createRedisLink({ url: settings.REDIS_URL, namespace, log })
-  const bus: Bus = {
-    limiter: createRedisRateLimiter({ link, namespace, fallback: own.limiter }),
-    notices: createRedisAccessNotices(link, namespace),
-    wakeUps: createRedisWakeUps(link, namespace),
-    checks: [{ name: 'redis', run: link.ping, replaced: true }],
-    close: link.stop,
-  }
-  await link.start()
-  return bus
+  const { DATABASE_URL, REDIS_URL } = settings
+  const own = createMemoryBus(clock)
+  if (REDIS_URL !== undefined) return openRedisBus({ url: REDIS_URL, secret, fallback: own.limiter, log })
+  if (!isEmbedded(DATABASE_URL)) log.warn('without REDIS_URL only one process may serve this database')
+  return own
 }
 
 const secretOf = (settings: Settings): string => settings.JWT_SECRET ?? keptSecret(settings.DATA_DIR)
 
-const compose = ({ settings, unitOfWork, secret, bus, clock = systemClock, passwords }: Foundation) => {
-  const accessTokens = createAccessTokens(secret, clock)
-  const opaqueTokens = createOpaqueTokens(secret)
-  const { limiter, notices } = bus
-  const attempts = createAttempts(limiter, settings.RATE_LIMIT_AUTH)
-  const shared = { unitOfWork, passwords: passwords ?? createPasswordHasher(), opaqueTokens, notices, attempts, clock }
-  return {
-    clock,
-    opaqueTokens,
-    limiter,
-    notices,
-    access: createAccess({ unitOfWork, accessTokens, notices, clock }),
-    users: createUsers({ ...shared, signup: settings.SIGNUP }),
-    tokens: createTokens({
-      ...shared,
-      accessTokens,
-      accessTtl: settings.ACCESS_TOKEN_TTL,
-      refreshTtl: settings.REFRESH_TOKEN_TTL,
-    }),
-    sessions: createSessions(shared),
-    accounts: createAccounts(shared),
-    items: createItems(shared),
-    jobs: createJobs(shared),
-  }
+interface Foundation {
+  readonly unitOfWork: UnitOfWork
+  readonly bus: Bus
+  readonly clock: Clock
+  readonly passwords: PasswordHasher
 }
+
+const compose = (settings: Settings, secret: string, foundation: Foundation) =>
+  createUseCases({
+    ...foundation,
+    accessTokens: createAccessTokens(secret, foundation.clock),
+    opaqueTokens: createOpaqueTokens(secret),
+    signup: settings.SIGNUP,
+    attemptRate: settings.RATE_LIMIT_AUTH,
+    accessTtl: settings.ACCESS_TOKEN_TTL,
+    refreshTtl: settings.REFRESH_TOKEN_TTL,
+  })
 
 /** A mailer that may hold connections. */
 type OpenMailer = Mailer & { readonly close?: () => void }
@@ -160,19 +101,13 @@ const openMailer = (settings: Settings, log: Log): OpenMailer => {
   return createSmtpMailer({ url: SMTP_URL, from: MAIL_FROM })
 }
 
-type FilesSettings = Pick<Settings, 'FILES_URL' | 'AWS_ACCESS_KEY_ID' | 'AWS_SECRET_ACCESS_KEY' | 'AWS_SESSION_TOKEN'>
-
-const blobsAt = (settings: FilesSettings, log: Log) => {
-  const { FILES_URL, AWS_ACCESS_KEY_ID = '', AWS_SECRET_ACCESS_KEY = '', AWS_SESSION_TOKEN } = settings
-  const token = AWS_SESSION_TOKEN === undefined ? {} : { sessionToken: AWS_SESSION_TOKEN }
-  const keys = { accessKeyId: AWS_ACCESS_KEY_ID, secretAccessKey: AWS_SECRET_ACCESS_KEY, ...token }
-  return typeof FILES_URL === 'string'
-    ? createFsBlobStore(FILES_URL)
-    : createS3BlobStore({ place: FILES_URL, keys, log })
-}
+const blobsAt = (settings: Settings, log: Log) =>
+  typeof settings.FILES_URL === 'string'
+    ? createFsBlobStore(settings.FILES_URL)
+    : createS3BlobStore({ place: settings.FILES_URL, keys: s3KeysOf(settings), log })
 
 /** The place of uploaded files. Rejects when it cannot be used. */
-export const openBlobs = async (settings: FilesSettings, log: Log) => {
+export const openBlobs = async (settings: Settings, log: Log) => {
   const blobs = blobsAt(settings, log)
   await blobs.prepare()
   return blobs
@@ -189,105 +124,24 @@ const apiOptions = (settings: Settings) => ({
   version: pkg.version,
 })
 
-interface StoreHooks {
-  readonly metrics?: Pick<Metrics, 'databaseWaited' | 'committed'>
-  readonly onJobs?: () => void
-  readonly onEvents?: () => void
-}
-
-/** The database that DATABASE_URL names, as the commands use it. */
-interface Database {
-  migrate(): Promise<readonly string[]>
-  /** Creates nothing. */
-  pending(): Promise<readonly string[]>
-  /** Migrates an embedded one, throws when another lacks migrations. Answers what was applied. */
-  catchUp(): Promise<readonly string[]>
-  /** Makes it ready to be served by this process, or throws. Answers how to let go of it. */
-  prepare(log: Log): Promise<() => void>
-  open(hooks?: StoreHooks): Store
-}
-
-const embeddedDatabase = ({ DATA_DIR, DATABASE_URL }: Settings): Database => {
-  const migrate = async () => {
-    makeDataDir(DATA_DIR)
-    const connection = openWriter(DATABASE_URL)
-    try {
-      chmodSync(DATABASE_URL, 0o600)
-      return migrateSqlite(connection.database)
-    } finally {
-      connection.close()
-    }
-  }
-  return {
-    migrate,
-    catchUp: migrate,
-    async pending() {
-      const connection = openWriter(existsSync(DATABASE_URL) ? DATABASE_URL : ':memory:')
-      try {
-        return pendingOnSqlite(connection.database).map(({ name }) => name)
-      } finally {
-        connection.close()
-      }
-    },
-    async prepare(log) {
-      const unlock = lockInstance(DATABASE_URL)
-      if (unlock === null) throw new Error(`another server has ${DATABASE_URL} open`)
-      try {
-        const migrated = await migrate()
-        if (migrated.length > 0) log.info('migrated', { migrations: migrated })
-        return unlock
-      } catch (error) {
-        unlock()
-        throw error
-      }
-    },
-    open: (hooks) => openSqliteStore({ path: DATABASE_URL, ...hooks }),
-  }
-}
-
-const postgresDatabase = ({ DATABASE_URL, DATABASE_POOL_SIZE, REDIS_URL }: Settings): Database => {
-  const pending = async () => (await pendingOnPostgres(DATABASE_URL)).map(({ name }) => name)
-  const catchUp = async () => {
-    // Others may be serving it: when it changes is for its operator to say.
-    const missing = await pending()
-    if (missing.length > 0) throw new Error(`the database lacks ${missing.join(', ')}: run skep migrate`)
-    return []
-  }
-  return {
-    migrate: () => migratePostgres(DATABASE_URL),
-    pending,
-    catchUp,
-    async prepare(log) {
-      await catchUp()
-      if (REDIS_URL === undefined) log.warn('without REDIS_URL only one process may serve this database')
-      return () => {}
-    },
-    open: (hooks) => openPostgresStore({ url: DATABASE_URL, size: DATABASE_POOL_SIZE, ...hooks }),
-  }
-}
-
-const databaseOf = (settings: Settings): Database =>
-  isEmbedded(settings.DATABASE_URL) ? embeddedDatabase(settings) : postgresDatabase(settings)
-
-const urlOf = (host: string, port: number) => `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+const engineOf = ({ DATABASE_URL, DATABASE_POOL_SIZE, DATA_DIR }: Settings): Engine =>
+  isEmbedded(DATABASE_URL)
+    ? createSqliteEngine({ path: DATABASE_URL, makeFolder: () => makeDataDir(DATA_DIR) })
+    : createPostgresEngine({ url: DATABASE_URL, size: DATABASE_POOL_SIZE })
 
 /**
  * Migrates an embedded database and serves. Rejects when the port is taken, when another server holds an embedded
  * database, or when one that is not embedded lacks migrations.
  */
-export const start = async ({ settings, log, ...overrides }: StartOptions): Promise<RunningSkep> => {
+export const start = async (options: StartOptions): Promise<RunningSkep> => {
+  const { settings, log, clock = systemClock, passwords = createPasswordHasher() } = options
   makeDataDir(settings.DATA_DIR)
-  // What was opened, for closing in the opposite order, all within one time.
-  const opened: ((milliseconds: number) => unknown)[] = []
-  const shut = async (timeout: number) => {
-    const end = performance.now() + timeout
-    for (let close = opened.pop(); close !== undefined; close = opened.pop()) {
-      await close(Math.max(0, end - performance.now()))
-    }
-  }
+  const closers = createClosers()
   try {
-    const database = databaseOf(settings)
-    opened.push(await database.prepare(log))
+    const engine = engineOf(settings)
+    closers.add(engine.lock())
+    const migrations = await engine.catchUp()
+    if (migrations.length > 0) log.info('migrated', { migrations })
 
     let worker: Worker | null = null
     let stopping = false
@@ -296,8 +150,8 @@ export const start = async ({ settings, log, ...overrides }: StartOptions): Prom
     }
     let feed: Realtime | null = null
     const secret = secretOf(settings)
-    const bus = await openBus(settings, secret, overrides.clock ?? systemClock, log)
-    opened.push(bus.close)
+    const bus = await openBus(settings, secret, clock, log)
+    closers.add(bus.close)
     const wake = (by: Waker) => (by === 'jobs' ? worker?.wake() : feed?.wake())
     bus.wakeUps.subscribe(wake)
     const committed = (by: Waker) => {
@@ -310,17 +164,15 @@ export const start = async ({ settings, log, ...overrides }: StartOptions): Prom
       sockets: () => sockets.counts(),
       jobs: () => store.read((tx) => tx.jobs.countByState(100_000)),
     })
-    opened.push(metrics.stop)
-    const store = database.open({
+    closers.add(metrics.stop)
+    const store = engine.open({
       metrics,
       onJobs: () => committed('jobs'),
       onEvents: () => committed('events'),
     })
-    opened.push(store.close)
+    closers.add(store.close)
     const blobs = await openBlobs(settings, log)
-    const foundation = { clock: overrides.clock, passwords: overrides.passwords }
-    const useCases = compose({ settings, unitOfWork: store, secret, bus, ...foundation })
-    const { clock, opaqueTokens } = useCases
+    const useCases = compose(settings, secret, { unitOfWork: store, bus, clock, passwords })
     const files = createFiles({
       unitOfWork: store,
       blobs,
@@ -342,6 +194,8 @@ export const start = async ({ settings, log, ...overrides }: StartOptions): Prom
     feed = createRealtime({ unitOfWork: store, log })
     const sockets = createSockets({
       ...useCases,
+      notices: bus.notices,
+      clock,
       realtime: feed,
       toBody: { item: toItemBody, job: toJobBody },
       log,
@@ -349,27 +203,26 @@ export const start = async ({ settings, log, ...overrides }: StartOptions): Prom
     })
     await sockets.start()
     const api = createApi(
-      { ...useCases, ...uploads, ...protocol, realtime: sockets, log, metrics, checks },
+      { ...useCases, limiter: bus.limiter, ...uploads, ...protocol, realtime: sockets, log, metrics, checks },
       apiOptions(settings),
     )
-    opened.push(sockets.stop)
+    closers.add(sockets.stop)
     const server = listen(api, { host: settings.HOST, port: settings.PORT, websocket: sockets.handlers })
     sockets.publishTo(server)
-    const url = urlOf(settings.HOST, server.port)
-    const mailer: OpenMailer = overrides.mailer ?? openMailer(settings, log)
-    opened.push(() => mailer.close?.())
+    const mailer: OpenMailer = options.mailer ?? openMailer(settings, log)
+    closers.add(() => mailer.close?.())
     // What they leave unfinished still has to be written down.
-    opened.push((left) => Promise.all([sockets.stop(), server.stop(left * 0.8), worker?.stop(left * 0.8)]))
+    closers.add((left) => Promise.all([sockets.stop(), server.stop(left * 0.8), worker?.stop(left * 0.8)]))
 
-    publicUrl = settings.PUBLIC_URL ?? url
-    if (publicUrl === url && /^(0\.0\.0\.0|::)$/.test(settings.HOST)) {
+    publicUrl = settings.PUBLIC_URL ?? server.url
+    if (publicUrl === server.url && /^(0\.0\.0\.0|::)$/.test(settings.HOST)) {
       log.warn('set PUBLIC_URL: links in mail would lead to an address that nobody can open', { publicUrl })
     }
     const handlers = createJobHandlers({
       unitOfWork: store,
       mailer,
       blobs,
-      opaqueTokens,
+      opaqueTokens: createOpaqueTokens(secret),
       clock,
       publicUrl,
       refreshTtl: settings.REFRESH_TOKEN_TTL,
@@ -381,14 +234,14 @@ export const start = async ({ settings, log, ...overrides }: StartOptions): Prom
     worker = startWorker({ runner, log })
 
     return {
-      url,
+      url: server.url,
       async close() {
         stopping = true
-        await shut(settings.SHUTDOWN_TIMEOUT)
+        await closers.closeAll(settings.SHUTDOWN_TIMEOUT)
       },
     }
   } catch (error) {
-    await shut(settings.SHUTDOWN_TIMEOUT)
+    await closers.closeAll(settings.SHUTDOWN_TIMEOUT)
     throw error
   }
 }
@@ -413,12 +266,12 @@ const serve = async (settings: Settings): Promise<void> => {
 }
 
 const withUsers = async <T>(settings: Settings, work: (users: Users) => Promise<T>): Promise<T> => {
-  const database = databaseOf(settings)
-  await database.catchUp()
-  const store = database.open()
+  const engine = engineOf(settings)
+  await engine.catchUp()
+  const store = engine.open()
   try {
-    const secret = secretOf(settings)
-    return await work(compose({ settings, unitOfWork: store, secret, bus: ownBus(systemClock) }).users)
+    const own = { bus: createMemoryBus(systemClock), clock: systemClock, passwords: createPasswordHasher() }
+    return await work(compose(settings, secretOf(settings), { unitOfWork: store, ...own }).users)
   } finally {
     await store.close()
   }
@@ -459,10 +312,6 @@ const copy = async (settings: Settings, options: DestinationOptions) => {
     })
     const { DATABASE_URL, FILES_URL } = shown
     return { toSet: [`DATABASE_URL=${DATABASE_URL}`, `FILES_URL=${FILES_URL}`, whereSecretIs(settings)] }
-  } catch (error) {
-    // What clients are not told, operators are.
-    if (!(error instanceof AppError && error.cause instanceof Error)) throw error
-    throw new Error(`${error.message}: ${error.cause.message}`, { cause: error })
   } finally {
     source.close()
     log.flush()
@@ -473,8 +322,8 @@ if (import.meta.main) {
   const commands = createCommands<Settings>({
     readSettings: (flags) => readSettings(process.env, flags, process.stdout.isTTY),
     serve,
-    migrate: (settings) => databaseOf(settings).migrate(),
-    pendingMigrations: (settings) => databaseOf(settings).pending(),
+    migrate: (settings) => engineOf(settings).migrate(),
+    pendingMigrations: (settings) => engineOf(settings).pending(),
     withUsers,
     copy,
     generatePassword: () => createOpaqueTokens('').generate().slice(0, 20),

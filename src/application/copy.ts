@@ -1,3 +1,4 @@
+import { AppError } from '../domain/errors.ts'
 import { copyFiles, type FileCounts } from './copy-files.ts'
 import { countAll, createPace, differing, fill, goesOn, type Summaries, summarizeAll } from './copy-rows.ts'
 import type { Clock } from './ports/system.ts'
@@ -25,12 +26,7 @@ const isEmpty = (counts: ReadonlyMap<string, number>) => [...counts.values()].ev
 
 const plural = (count: number, one: string, many = `${one}s`) => `${count} ${count === 1 ? one : many}`
 
-/**
- * Copies an installation: files first, each unless the target has it, then all rows in one transaction, which commits
- * only when what the target reads back is the same. Run again it goes on where it was interrupted; of a copy that was
- * finished, and not used since, it only proves that it is one. Rejects, in words for operators, when that is not done.
- */
-export const copyInstallation = async (deps: Deps): Promise<void> => {
+const copyAll = async (deps: Deps): Promise<void> => {
   const { source, target, from, to, openSha256, clock, say, complain, signal } = deps
   const { tables } = source
   const pace = createPace(() => clock.now(), say)
@@ -121,4 +117,19 @@ export const copyInstallation = async (deps: Deps): Promise<void> => {
       ? `${plural(files.sound, 'file')} in place`
       : `${plural(files.sound, 'file')} there, ${files.written} written`
   say(finished ? `The target is a finished copy already (${moved})` : `Copied and verified (${moved})`)
+}
+
+/**
+ * Copies an installation: files first, each unless the target has it, then all rows in one transaction, which commits
+ * only when what the target reads back is the same. Run again it goes on where it was interrupted; of a copy that was
+ * finished, and not used since, it only proves that it is one. Rejects, in words for operators, when that is not done.
+ */
+export const copyInstallation = async (deps: Deps): Promise<void> => {
+  try {
+    await copyAll(deps)
+  } catch (error) {
+    // What clients are not told, operators are.
+    if (!(error instanceof AppError && error.cause instanceof Error)) throw error
+    throw new Error(`${error.message}: ${error.cause.message}`, { cause: error })
+  }
 }

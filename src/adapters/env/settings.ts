@@ -43,6 +43,12 @@ export const hiddenUrl = (text: string): string => {
 export const placeOf = (place: string | S3Place): string =>
   typeof place === 'string' ? `file:${place}` : showS3Place(place)
 
+/** The keys that a place on S3 is opened with. */
+export const s3KeysOf = ({ AWS_ACCESS_KEY_ID = '', AWS_SECRET_ACCESS_KEY = '', AWS_SESSION_TOKEN }: Settings) => {
+  const token = AWS_SESSION_TOKEN === undefined ? {} : { sessionToken: AWS_SESSION_TOKEN }
+  return { accessKeyId: AWS_ACCESS_KEY_ID, secretAccessKey: AWS_SECRET_ACCESS_KEY, ...token }
+}
+
 const isAbout = (name: SettingName) => (problem: string) => problem.startsWith(`${name}:`)
 
 const hidden = (text: string, secret: unknown): string => {

@@ -1,14 +1,7 @@
 import { Elysia, t } from 'elysia'
+import type { Check } from '../../application/ports/system.ts'
 import type { Kernel, Rule } from './kernel.ts'
 import { choiceOf } from './schemas.ts'
-
-export interface Check {
-  readonly name: string
-  /** Rejects while this part does not work. */
-  readonly run: () => Promise<void>
-  /** Set where others do its work, less well, until it works again: then the process stays ready. */
-  readonly replaced?: true
-}
 
 const STATES = ['ok', 'degraded', 'failed'] as const
 type State = (typeof STATES)[number]

@@ -2,7 +2,8 @@ import type { WebSocketHandler } from 'bun'
 import type { Elysia } from 'elysia'
 
 export interface RunningServer {
-  readonly port: number
+  /** `http://HOST:PORT` as it listens. */
+  readonly url: string
   /** Hands one text to all sockets that have subscribed to it. */
   publish(audience: string, text: string): unknown
   subscriberCount(audience: string): number
@@ -19,6 +20,8 @@ export interface Listening<Carried> {
   readonly websocket: WebSocketHandler<Carried>
 }
 
+const urlOf = (host: string, port: number) => `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+
 /** Listens. Throws when the address is taken or not ours. */
 export const listen = <Carried>(app: Elysia, { host, port, websocket }: Listening<Carried>): RunningServer => {
   app.listen({
@@ -34,7 +37,7 @@ export const listen = <Carried>(app: Elysia, { host, port, websocket }: Listenin
   const { server } = app
   if (server === null || server.port === undefined) throw new Error('the server did not start')
   return {
-    port: server.port,
+    url: urlOf(host, server.port),
     publish: (audience, text) => server.publish(audience, text),
     subscriberCount: (audience) => server.subscriberCount(audience),
     async stop(timeout) {

@@ -1,6 +1,6 @@
 import { access, constants, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import type { Metrics } from '../../application/ports/metrics.ts'
+import type { StoreHooks } from '../../application/ports/engine.ts'
 import type { ReadTx, Store, Tx } from '../../application/ports/persistence.ts'
 import { AppError } from '../../domain/errors.ts'
 import { type Connection, openReader, openWriter, toAppError } from './database.ts'
@@ -21,15 +21,10 @@ interface SqliteTx extends Tx {
   readonly jobs: SqliteJobRepository
 }
 
-interface Options {
+interface Options extends StoreHooks {
   /** A migrated database. */
   readonly path: string
   readonly lockTimeout?: number
-  /** Called after a commit that put jobs into the queue. */
-  readonly onJobs?: () => void
-  /** Called after a commit that appended events to the log. */
-  readonly onEvents?: () => void
-  readonly metrics?: Pick<Metrics, 'databaseWaited' | 'committed'>
   /** For tests of what goes wrong: hears of each writing connection, and answers the one to use. */
   readonly onOpenWriter?: (writer: Connection) => Connection
 }

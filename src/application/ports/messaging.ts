@@ -1,4 +1,6 @@
 import type { Mail } from '../../domain/mail.ts'
+import type { RateLimiter } from './security.ts'
+import type { Check } from './system.ts'
 
 /** Tells every process that what it remembers of a user's rights must be looked up again. */
 export interface AccessNotices {
@@ -23,6 +25,15 @@ export interface WakeUps {
   publish(by: Waker): void
   /** Hears the other processes, and everything once when some of them may have been missed. */
   subscribe(listener: (by: Waker) => void): void
+}
+
+/** What the processes on one database share, or what one has to itself. */
+export interface Bus {
+  readonly limiter: RateLimiter
+  readonly notices: AccessNotices
+  readonly wakeUps: WakeUps
+  readonly checks: readonly Check[]
+  close(): Promise<void>
 }
 
 export interface Mailer {

@@ -14,3 +14,12 @@ export interface Log {
   /** An `Error` under `error` is written with its stack and causes. */
   error(message: string, fields?: LogFields): void
 }
+
+/** A part of this process that can stop working. */
+export interface Check {
+  readonly name: string
+  /** Rejects while this part does not work. */
+  readonly run: () => Promise<void>
+  /** Set where others do its work, less well, until it works again: then the process stays ready. */
+  readonly replaced?: true
+}

@@ -1,0 +1,25 @@
+import type { Engine } from '../../application/ports/engine.ts'
+import { migrate, pendingMigrations } from './migrate.ts'
+import { openPostgresStore } from './unit-of-work.ts'
+
+interface Options {
+  readonly url: string
+  /** Connections at most. */
+  readonly size: number
+}
+
+/** A server that others may be at work on: it is migrated when its operator says so, and nobody locks it. */
+export const createPostgresEngine = ({ url, size }: Options): Engine => {
+  const pending = async () => (await pendingMigrations(url)).map(({ name }) => name)
+  return {
+    migrate: () => migrate(url),
+    pending,
+    async catchUp() {
+      const missing = await pending()
+      if (missing.length > 0) throw new Error(`the database lacks ${missing.join(', ')}: run skep migrate`)
+      return []
+    },
+    lock: () => () => {},
+    open: (hooks) => openPostgresStore({ url, size, ...hooks }),
+  }
+}

@@ -1,0 +1,32 @@
+import type { Bus } from '../../application/ports/messaging.ts'
+import type { RateLimiter } from '../../application/ports/security.ts'
+import type { Log } from '../../application/ports/system.ts'
+import { createRedisAccessNotices } from './access-notices.ts'
+import { createRedisLink } from './link.ts'
+import { createNamespace } from './namespace.ts'
+import { createRedisRateLimiter } from './rate-limiter.ts'
+import { createRedisWakeUps } from './wake-ups.ts'
+
+interface Options {
+  readonly url: string
+  /** Of the installation: it tells one from the others on this Redis. */
+  readonly secret: string
+  /** Counts while Redis is down. */
+  readonly fallback: RateLimiter
+  readonly log: Log
+}
+
+/** Resolves when the first try to reach Redis has ended, well or not. */
+export const openRedisBus = async ({ url, secret, fallback, log }: Options): Promise<Bus> => {
+  const namespace = createNamespace(secret)
+  const link = createRedisLink({ url, namespace, log })
+  const bus: Bus = {
+    limiter: createRedisRateLimiter({ link, namespace, fallback }),
+    notices: createRedisAccessNotices(link, namespace),
+    wakeUps: createRedisWakeUps(link, namespace),
+    checks: [{ name: 'redis', run: link.ping, replaced: true }],
+    close: link.stop,
+  }
+  await link.start()
+  return bus
+}

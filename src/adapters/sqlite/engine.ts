@@ -1,0 +1,47 @@
+import { chmodSync, existsSync } from 'node:fs'
+import type { Engine } from '../../application/ports/engine.ts'
+import { type Connection, openWriter } from './database.ts'
+import { lockInstance } from './instance-lock.ts'
+import { migrate, pendingMigrations } from './migrate.ts'
+import { openSqliteStore } from './unit-of-work.ts'
+
+interface Options {
+  readonly path: string
+  /** Makes the folder of the file, unless it exists. Called before a migration. */
+  readonly makeFolder: () => void
+}
+
+const withWriter = <T>(path: string, work: (connection: Connection) => T): T => {
+  const connection = openWriter(path)
+  try {
+    return work(connection)
+  } finally {
+    connection.close()
+  }
+}
+
+/** A file that one server alone has open, so that it can be migrated whenever one starts. */
+export const createSqliteEngine = ({ path, makeFolder }: Options): Engine => {
+  const catchUp = async () => {
+    makeFolder()
+    return withWriter(path, ({ database }) => {
+      chmodSync(path, 0o600)
+      return migrate(database)
+    })
+  }
+  return {
+    migrate: catchUp,
+    catchUp,
+    async pending() {
+      return withWriter(existsSync(path) ? path : ':memory:', ({ database }) =>
+        pendingMigrations(database).map(({ name }) => name),
+      )
+    },
+    lock() {
+      const unlock = lockInstance(path)
+      if (unlock === null) throw new Error(`another server has ${path} open`)
+      return unlock
+    },
+    open: (hooks) => openSqliteStore({ path, ...hooks }),
+  }
+}

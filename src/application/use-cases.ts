@@ -1,0 +1,44 @@
+import type { Rate } from '../domain/measures.ts'
+import { createAccess } from './access.ts'
+import { createAccounts } from './accounts.ts'
+import { createAttempts } from './attempts.ts'
+import { createItems } from './items.ts'
+import { createJobs } from './jobs.ts'
+import type { Bus } from './ports/messaging.ts'
+import type { UnitOfWork } from './ports/persistence.ts'
+import type { AccessTokens, OpaqueTokens, PasswordHasher } from './ports/security.ts'
+import type { Clock } from './ports/system.ts'
+import { createSessions } from './sessions.ts'
+import { createTokens } from './tokens.ts'
+import { createUsers } from './users.ts'
+
+interface Deps {
+  readonly unitOfWork: UnitOfWork
+  readonly bus: Pick<Bus, 'limiter' | 'notices'>
+  readonly passwords: PasswordHasher
+  readonly accessTokens: AccessTokens
+  readonly opaqueTokens: OpaqueTokens
+  readonly clock: Clock
+  readonly signup: 'open' | 'closed'
+  /** How often a password may be tried. */
+  readonly attemptRate: Rate | 'off'
+  /** Milliseconds. */
+  readonly accessTtl: number
+  /** Milliseconds. */
+  readonly refreshTtl: number
+}
+
+/** The use cases that need nothing but the database and what guards it. */
+export const createUseCases = ({ bus, signup, attemptRate, accessTtl, refreshTtl, ...deps }: Deps) => {
+  const { notices } = bus
+  const shared = { ...deps, notices, attempts: createAttempts(bus.limiter, attemptRate) }
+  return {
+    access: createAccess(shared),
+    users: createUsers({ ...shared, signup }),
+    tokens: createTokens({ ...shared, accessTtl, refreshTtl }),
+    sessions: createSessions(shared),
+    accounts: createAccounts(shared),
+    items: createItems(shared),
+    jobs: createJobs(shared),
+  }
+}
