@@ -57,9 +57,10 @@ export const createAccess = ({ unitOfWork, accessTokens, notices, clock }: Deps)
 
   const remember = (entry: Entry) => {
     const { token } = entry
-    if (remembered.size >= REMEMBERED_AT_MOST) {
-      const [oldest] = remembered.keys()
-      if (oldest !== undefined) forget(oldest)
+    // The oldest first: those that nobody will present again must not stay until there are too many.
+    for (const oldest of remembered.values()) {
+      if (remembered.size < REMEMBERED_AT_MOST && oldest.expiresAt > clock.now()) break
+      forget(oldest.token)
     }
     remembered.set(token, entry)
     const tokens = tokensOf.get(entry.principal.userId)

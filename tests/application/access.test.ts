@@ -134,6 +134,28 @@ describe('where a notice may be lost', () => {
   })
 })
 
+test('what has expired is not kept: it makes room as soon as another token is remembered', async () => {
+  let now = Date.now()
+  let proofs = 0
+  const verify = (token: string) => {
+    proofs++
+    return tokens.verify(token)
+  }
+  const accessTokens = { ...tokens, verify }
+  const notices = createMemoryAccessNotices()
+  const access = createAccess({ unitOfWork: store, accessTokens, notices, clock: { now: () => now } })
+  const old = await newSession()
+  await access.authenticate(old.token)
+  now += 3_600_000
+  await store.write((tx) => tx.sessions.touch({ ...old, expiresAt: now + 1, lastUsedAt: now }))
+  const session = { userId: old.userId, sessionId: old.id, expiresAt: now + 1 }
+  await access.authenticate(await tokens.issue(session))
+  expect(proofs).toBe(2)
+  // Remembered, it would be refused without another look.
+  await Promise.resolve(access.authenticate(old.token)).catch(() => {})
+  expect(proofs).toBe(3)
+})
+
 test('where no notice can be lost nothing is looked up twice', async () => {
   const counting = countingReads()
   const access = createProcess(createMemoryAccessNotices(), counting)

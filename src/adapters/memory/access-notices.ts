@@ -1,10 +1,10 @@
 import type { AccessNotices } from '../../application/ports/messaging.ts'
 
-/** Reaches the listeners of this process, before `publish` returns. */
-export const createMemoryAccessNotices = (): AccessNotices => {
+/** Reaches the listeners of this process, before `publish` returns: `complete` when no other has this database. */
+export const createMemoryAccessNotices = (complete = true): AccessNotices => {
   const listeners: ((userId: number) => void)[] = []
   return {
-    complete: true,
+    complete,
     publish(userId) {
       for (const listener of listeners) listener(userId)
     },

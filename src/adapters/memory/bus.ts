@@ -4,10 +4,10 @@ import { createMemoryAccessNotices } from './access-notices.ts'
 import { createMemoryRateLimiter } from './rate-limiter.ts'
 import { createMemoryWakeUps } from './wake-ups.ts'
 
-/** For a process that has the database to itself. */
-export const createMemoryBus = (clock: Clock): Bus => ({
+/** For a process that works alone; `isAlone` when nothing could have another one work on its database. */
+export const createMemoryBus = (clock: Clock, isAlone = true): Bus => ({
   limiter: createMemoryRateLimiter(clock),
-  notices: createMemoryAccessNotices(),
+  notices: createMemoryAccessNotices(isAlone),
   wakeUps: createMemoryWakeUps(),
   checks: [],
   async close() {},
