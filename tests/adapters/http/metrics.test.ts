@@ -5,6 +5,7 @@ import { createMailbox } from '../../support/mail.ts'
 import { type Labels, type Metric, parseMetrics, valueIn } from '../../support/metrics.ts'
 import { startSkep } from '../../support/skep.ts'
 import { openSocket } from '../../support/socket.ts'
+import { isShared } from '../../support/stack.ts'
 
 const KEY = 'scrape-me_0123.~+/=='
 
@@ -234,11 +235,12 @@ describe('jobs', () => {
 
 describe('the database', () => {
   test('shows how long writes waited, how long commits took and how much each held', async () => {
+    const gate = { for: isShared ? 'connection' : 'writer' }
     const numbers = async () => {
       const text = await read()
       return {
-        waits: valueIn(text, 'skep_database_wait_seconds_count', { for: 'writer' }),
-        waited: valueIn(text, 'skep_database_wait_seconds_sum', { for: 'writer' }),
+        waits: valueIn(text, 'skep_database_wait_seconds_count', gate),
+        waited: valueIn(text, 'skep_database_wait_seconds_sum', gate),
         commits: valueIn(text, 'skep_database_commit_duration_seconds_count'),
         took: valueIn(text, 'skep_database_commit_duration_seconds_sum'),
         units: valueIn(text, 'skep_database_commit_units_sum'),
