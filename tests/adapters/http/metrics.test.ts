@@ -6,6 +6,7 @@ import { type Labels, type Metric, parseMetrics, valueIn } from '../../support/m
 import { startSkep } from '../../support/skep.ts'
 import { openSocket } from '../../support/socket.ts'
 import { isShared } from '../../support/stack.ts'
+import { until } from '../../support/until.ts'
 
 const KEY = 'scrape-me_0123.~+/=='
 
@@ -220,7 +221,13 @@ describe('events', () => {
 
 describe('jobs', () => {
   test('are counted by state', async () => {
-    while (valueIn(await read(), 'skep_jobs', { state: 'queued' }) > 2) await Bun.sleep(1)
+    const isCalm = async () => {
+      const text = await read()
+      return (
+        valueIn(text, 'skep_jobs', { state: 'queued' }) <= 2 && valueIn(text, 'skep_jobs', { state: 'running' }) === 0
+      )
+    }
+    await until(isCalm)
     await grows('skep_jobs', { state: 'done' }, 1, () => skep.member())
     working = false
     await grows('skep_jobs', { state: 'queued' }, 1, () => skep.member())
