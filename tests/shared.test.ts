@@ -1,10 +1,10 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { join } from 'node:path'
 import { createRedisWakeUps } from '../src/adapters/redis/wake-ups.ts'
-import { openSqliteStore } from '../src/adapters/sqlite/unit-of-work.ts'
+import type { UnitOfWork } from '../src/application/ports/persistence.ts'
 import { needsRedisServer, openLink, redisServer } from './support/redis.ts'
 import { startSkep, type TestSkep } from './support/skep.ts'
 import { openSocket } from './support/socket.ts'
+import { openStoreOf } from './support/stack.ts'
 import { until } from './support/until.ts'
 
 setDefaultTimeout(30_000)
@@ -22,10 +22,13 @@ const becomes = (skep: TestSkep, state: typeof WELL) => until(async () => Bun.de
 const linesAbout = (skep: TestSkep, what: RegExp) => skep.log.entries.filter(({ message }) => what.test(message))
 
 /** What another process on the same database would do, without a word to this one. */
-const elsewhere = async (skep: TestSkep, work: Parameters<ReturnType<typeof openSqliteStore>['write']>[0]) => {
-  const store = openSqliteStore({ path: join(skep.dataDir, 'skep.db') })
-  await store.write(work)
-  await store.close()
+const elsewhere = async (skep: TestSkep, work: Parameters<UnitOfWork['write']>[0]) => {
+  const store = await openStoreOf(skep.dataDir)
+  try {
+    await store.write(work)
+  } finally {
+    await store.close()
+  }
 }
 
 describe.skipIf(needsRedisServer !== '')(`a Skep with REDIS_URL${needsRedisServer}`, () => {

@@ -5,6 +5,7 @@ import { cannotMount, smallDisk } from '../support/disk.ts'
 import { entriesOf, folder, run, type Server, serve } from '../support/process.ts'
 import { type Member, signIn } from '../support/skep.ts'
 import { openSocket } from '../support/socket.ts'
+import { embeddedOnly } from '../support/stack.ts'
 import { PNG, upload } from '../support/uploads.ts'
 
 const MEGABYTES = 12
@@ -49,7 +50,7 @@ describe.skipIf(cannotMount)('on a full disk', () => {
 
   test('what needs room is answered 507 storage_full, and nothing of it is there', async () => {
     using disk = smallDisk(MEGABYTES)
-    await using skep = await serve({ cwd: disk.path })
+    await using skep = await serve({ cwd: disk.path, env: embeddedOnly })
     const { token, id, refusal, total } = await full(skep, disk.fill)
     expect(refusal.status).toBe(507)
     expect(refusal.body).toMatchObject({ code: 'storage_full', status: 507 })
@@ -67,7 +68,7 @@ describe.skipIf(cannotMount)('on a full disk', () => {
 
   test('reads go on, the process is well, and is not ready', async () => {
     using disk = smallDisk(MEGABYTES)
-    await using skep = await serve({ cwd: disk.path })
+    await using skep = await serve({ cwd: disk.path, env: embeddedOnly })
     expect((await ready(skep))[0]).toBe(200)
     const { token, id } = await full(skep, disk.fill)
     expect((await skep.call('GET', `/items/${id}`, { token })).status).toBe(200)
@@ -77,7 +78,7 @@ describe.skipIf(cannotMount)('on a full disk', () => {
 
   test('an upload is answered 507 and leaves no byte behind', async () => {
     using disk = smallDisk(MEGABYTES)
-    await using skep = await serve({ cwd: disk.path, env: { UPLOAD_TYPES: '*/*' } })
+    await using skep = await serve({ cwd: disk.path, env: { ...embeddedOnly, UPLOAD_TYPES: '*/*' } })
     const { token } = await newMember(skep)
     expect((await upload(skep.call, { token })).status).toBe(201)
     const large = await upload(skep.call, { token, content: Buffer.alloc(9_500_000, 'x') })
@@ -93,7 +94,7 @@ describe.skipIf(cannotMount)('on a full disk', () => {
 
   test('all works again once there is room, without a restart', async () => {
     using disk = smallDisk(MEGABYTES)
-    await using skep = await serve({ cwd: disk.path, env: { LOG_FORMAT: 'json' } })
+    await using skep = await serve({ cwd: disk.path, env: { ...embeddedOnly, LOG_FORMAT: 'json' } })
     const { token, total } = await full(skep, disk.fill)
     expect((await upload(skep.call, { token })).status).toBe(507)
     disk.makeRoom()
@@ -110,16 +111,16 @@ describe.skipIf(cannotMount)('on a full disk', () => {
   test('one that was killed does not start, and has everything once there is room', async () => {
     using disk = smallDisk(MEGABYTES)
     const total = await (async () => {
-      await using skep = await serve({ cwd: disk.path })
+      await using skep = await serve({ cwd: disk.path, env: embeddedOnly })
       const made = await full(skep, disk.fill)
       skep.signal('SIGKILL')
       await skep.exit()
       return made.total
     })()
-    const { code, stderr } = await run(['serve', '--port', '0'], { cwd: disk.path })
+    const { code, stderr } = await run(['serve', '--port', '0'], { cwd: disk.path, env: embeddedOnly })
     expect([code, stderr]).toEqual([1, expect.stringMatching(/^skep: .*full\n$/)])
     disk.makeRoom()
-    await using again = await serve({ cwd: disk.path })
+    await using again = await serve({ cwd: disk.path, env: embeddedOnly })
     const { token } = await signIn(again.call, { id: 0, email: 'ann@example.com', password: 'correct horse' })
     expect(await countItems(again, token)).toBe(total)
   })
@@ -127,7 +128,7 @@ describe.skipIf(cannotMount)('on a full disk', () => {
   test('serve says so and exits 1', async () => {
     using disk = smallDisk(1)
     disk.fill()
-    const { code, stderr } = await run(['serve', '--port', '0'], { cwd: disk.path })
+    const { code, stderr } = await run(['serve', '--port', '0'], { cwd: disk.path, env: embeddedOnly })
     expect([code, stderr]).toEqual([1, expect.stringMatching(/^skep: .*(full|no space).*\n$/i)])
   })
 })
@@ -136,13 +137,13 @@ describe.skipIf(cannotMount)('on a disk that cannot be written to', () => {
   test.each(['a new', 'a used'])('serve with %s data folder says so and exits 1', async (kind) => {
     using disk = smallDisk(MEGABYTES)
     if (kind === 'a used') {
-      await using skep = await serve({ cwd: disk.path })
+      await using skep = await serve({ cwd: disk.path, env: embeddedOnly })
       await newMember(skep)
       skep.signal('SIGTERM')
       await skep.exit()
     }
     disk.setReadOnly(true)
-    const { code, stderr } = await run(['serve', '--port', '0'], { cwd: disk.path })
+    const { code, stderr } = await run(['serve', '--port', '0'], { cwd: disk.path, env: embeddedOnly })
     expect([code, stderr]).toEqual([1, expect.stringMatching(/^skep: .*read-only file system.*\/data'\n$/)])
   })
 
@@ -151,7 +152,7 @@ describe.skipIf(cannotMount)('on a disk that cannot be written to', () => {
     using disk = smallDisk(MEGABYTES)
     const files = join(disk.path, 'files')
     mkdirSync(files)
-    await using skep = await serve({ cwd: home.path, env: { FILES_URL: `file:${files}` } })
+    await using skep = await serve({ cwd: home.path, env: { ...embeddedOnly, FILES_URL: `file:${files}` } })
     const { token } = await newMember(skep)
     const { body } = await upload(skep.call, { token })
     disk.setReadOnly(true)
@@ -175,7 +176,7 @@ const limitFiles = ({ pid }: Server, bytes: number | 'unlimited') => {
 describe.skipIf(Bun.which('prlimit') === null)('where files cannot grow', () => {
   test('writes are answered 503 and nothing of them is there, reads go on, and it heals', async () => {
     using home = folder()
-    await using skep = await serve({ cwd: home.path })
+    await using skep = await serve({ cwd: home.path, env: embeddedOnly })
     const { token } = await newMember(skep)
     const { body } = await create(skep, token)
     limitFiles(skep, statSync(join(skep.dataDir, 'skep.db-wal')).size)
@@ -192,7 +193,7 @@ describe.skipIf(Bun.which('prlimit') === null)('where files cannot grow', () => 
 
   test('an upload past the limit is answered 507 and leaves no byte behind', async () => {
     using home = folder()
-    await using skep = await serve({ cwd: home.path, env: { UPLOAD_TYPES: '*/*' } })
+    await using skep = await serve({ cwd: home.path, env: { ...embeddedOnly, UPLOAD_TYPES: '*/*' } })
     const { token } = await newMember(skep)
     limitFiles(skep, 2_000_000)
     const refused = await upload(skep.call, { token, content: Buffer.alloc(4_000_000, 'x') })
@@ -214,7 +215,7 @@ process.stdin.once('data', () => process.exit(0))
 
 test('a database that another process locks: writes are answered 503, reads go on, and it heals on release', async () => {
   using home = folder()
-  await using skep = await serve({ cwd: home.path })
+  await using skep = await serve({ cwd: home.path, env: embeddedOnly })
   const { token } = await newMember(skep)
   const { body } = await create(skep, token)
   const other = Bun.spawn([process.execPath, '-e', LOCK, join(skep.dataDir, 'skep.db')], {

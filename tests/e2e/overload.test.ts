@@ -161,7 +161,8 @@ describe.concurrent('slow clients', () => {
   })
 
   test('keep nobody waiting, and those who do not send in time are shown out', async () => {
-    await using skep = await start({ MAX_UPLOAD_SIZE: '20mb' })
+    using files = folder()
+    await using skep = await start({ MAX_UPLOAD_SIZE: '20mb', FILES_URL: `file:${files.path}` })
     const [ann, bob] = [await register(skep, 'ann@example.com'), await register(skep, 'bob@example.com')]
     await using neighbour = await openSocket(skep.url, { token: bob })
     await neighbour.subscribe('items')
@@ -213,8 +214,7 @@ describe.concurrent('slow clients', () => {
       clearInterval(trickle)
     }
     expect((await skep.call<{ total: number }>('GET', '/files/', { token: ann })).body.total).toBe(1)
-    const begunUploads = () =>
-      readdirSync(`${skep.dataDir}/files`, { recursive: true }).filter((name) => /part$/.test(String(name)))
+    const begunUploads = () => readdirSync(files.path, { recursive: true }).filter((name) => /part$/.test(String(name)))
     while (begunUploads().length > 0) await Bun.sleep(10)
     expect(errorsOf(skep)).toEqual([])
   }, 50_000)
@@ -223,7 +223,9 @@ describe.concurrent('slow clients', () => {
 test.skipIf(noProc || Bun.which('prlimit') === null)(
   'a server out of file descriptors goes on, and is well as soon as there are some',
   async () => {
-    await using skep = await start()
+    // An S3 that it is connected to needs no more of them.
+    using files = folder()
+    await using skep = await start({ FILES_URL: `file:${files.path}` })
     const token = await register(skep, 'ann@example.com')
     using mine = await openConnection(skep.url)
     expect(await mine.get('/health')).toBe(200)

@@ -47,12 +47,16 @@ const READS: readonly Attempt['kind'][] = ['list', 'search', 'download']
 /** Whether the answer means: not now. Anything else it may mean is for the caller to judge. */
 const isRefusal = (answer: Answer<unknown>): boolean => answer.status === 503 && answer.headers.has('retry-after')
 
+let loads = 0
+
 /**
  * A mixed load from all sides: actors that do everything there is, writers that repeat each write under its key until it
  * is acknowledged, somebody who registers one user after the other, and sockets that follow the changes of all of them
- * and resume by cursor wherever they get to.
+ * and resume by cursor wherever they get to. Its users are new ones, and what was wrong before it began does not count.
  */
 export const startLoad = async (cluster: Cluster, random: Random, adminToken: string): Promise<Load> => {
+  const run = ++loads
+  const earlier = new Set(cluster.letters())
   const findings: string[] = []
   const complain = (what: string) => void findings.push(what)
   const somewhere = () => random.pick(cluster.running()).url
@@ -68,15 +72,15 @@ export const startLoad = async (cluster: Cluster, random: Random, adminToken: st
     return body.access_token
   }
 
-  const writerToken = await member('writer')
+  const writerToken = await member(`writer${run}`)
   const slots = Array.from({ length: ACTORS }, (_, n) => ({
-    actor: createActor(`actor${n}x`, random.fork()),
+    actor: createActor(`actor${n}x${run}x`, random.fork()),
     follower: createFollower('items', complain),
   }))
   const ends = createFollower('jobs', complain)
   const readers = Array.from({ length: WRITER_FOLLOWERS }, () => createFollower('items', complain))
   const written = new Map<string, number>()
-  const registered: string[] = ['writer@example.com']
+  const registered: string[] = [`writer${run}@example.com`]
   let serials = 0
 
   const during = async (disturb: () => Promise<void>): Promise<Report> => {
@@ -163,7 +167,7 @@ export const startLoad = async (cluster: Cluster, random: Random, adminToken: st
     }
     const register = async () => {
       while (working) {
-        const email = `person${++serials}@example.com`
+        const email = `person${run}x${++serials}@example.com`
         const json = { email, name: 'Ann', password: PASSWORD }
         // Taken, when an attempt that got no answer had made it.
         const answer = await insist(
@@ -187,17 +191,23 @@ export const startLoad = async (cluster: Cluster, random: Random, adminToken: st
       ends.follow(somewhere, () => adminToken),
     ]
     const load = [...slots.map(({ actor }) => live(actor)), ...Array.from({ length: WRITERS }, write), register()]
-    await enough()
-    disturbed = true
-    await disturb()
-    const back = performance.now()
-    await Promise.all(cluster.running().map(({ url }) => untilWritten(url)))
-    const healed = performance.now()
-    calm.resolve()
-    await enough()
-    working = false
+    let back = 0
+    let healed = 0
+    try {
+      await enough()
+      disturbed = true
+      await disturb()
+      back = performance.now()
+      await Promise.all(cluster.running().map(({ url }) => untilWritten(url)))
+      healed = performance.now()
+      calm.resolve()
+      await enough()
+    } finally {
+      working = false
+      calm.resolve()
+      for (const follower of followers()) follower.stop()
+    }
     await Promise.all(load)
-    for (const follower of followers()) follower.stop()
     await Promise.all(following)
     await compare()
     const healing = Math.max(healed, lastRefusal) - back
@@ -256,7 +266,9 @@ export const startLoad = async (cluster: Cluster, random: Random, adminToken: st
       return addresses.every((address) => welcomed.has(address))
     })
     const mails = new Set<string>()
-    for (const { id, to } of cluster.letters()) {
+    for (const letter of cluster.letters()) {
+      const { id, to } = letter
+      if (earlier.has(letter)) continue
       if (mails.has(id)) complain(`mail ${id} went to ${to} twice`)
       mails.add(id)
     }

@@ -19,6 +19,9 @@ const missing = [...(hasPostgres ? [] : ['Postgres']), ...(needsRedisServer === 
 /** Put into the name of what is skipped, so that it says why. */
 export const needsCluster = missing.length === 0 ? '' : ` (SKIPPED: needs ${missing.join(' and ')})`
 
+/** Where the files of a cluster are, in words. */
+export const FILES = HAS_S3 ? 'S3' : 'a shared folder'
+
 /** Where one process runs, again and again. */
 export interface Place {
   readonly name: string
@@ -30,8 +33,6 @@ export interface Place {
 
 export interface Cluster {
   readonly places: readonly Place[]
-  /** Where the files are, in words. */
-  readonly files: string
   readonly postgres: { readonly url: string; restart(): Promise<unknown> }
   readonly redis: RedisServer
   /** Every mail that was sent through any of the processes. */
@@ -115,7 +116,6 @@ export const startCluster = async ({ pick }: Pick<Random, 'pick'>): Promise<Clus
   await Promise.all(places.map(start))
   return {
     places,
-    files: HAS_S3 ? 'S3' : 'a shared folder',
     postgres,
     redis,
     letters: () => places.flatMap(({ mail }) => mail.letters),

@@ -20,7 +20,7 @@ export const s3Settings = (name: string, endpoint?: string): Record<string, stri
 type Environment = Readonly<Record<string, string>>
 
 /** `SKEP_TEST_STACK=shared` runs the same tests on services that several processes could share. */
-const isShared = process.env.SKEP_TEST_STACK === 'shared'
+export const isShared = process.env.SKEP_TEST_STACK === 'shared'
 
 // Not for programs that bun test does not run: it hands its databases to the test runner.
 const postgres = isShared ? await import('./postgres.ts') : null

@@ -1,4 +1,4 @@
-import { expect, test } from 'bun:test'
+import { expect, setDefaultTimeout, test } from 'bun:test'
 import { openReader } from '../../../src/adapters/sqlite/database.ts'
 import { createItemList } from '../../../src/adapters/sqlite/items-list.ts'
 import type { ItemQuery, ItemSortField } from '../../../src/application/ports/persistence.ts'
@@ -6,6 +6,9 @@ import { newItem } from '../../../src/domain/item.ts'
 import type { Position } from '../../../src/domain/page.ts'
 import { itemsContract } from '../../contracts/items.ts'
 import { openTestStore } from '../../support/store.ts'
+
+// Properties are tried many times, each with commits that wait for the disk.
+setDefaultTimeout(30_000)
 
 itemsContract('sqlite', async () => openTestStore().store)
 
