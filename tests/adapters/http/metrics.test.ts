@@ -12,9 +12,14 @@ const KEY = 'scrape-me_0123.~+/=='
 
 const mailbox = createMailbox()
 let working = true
+let refused = 0
+const refuse = () => {
+  refused++
+  return Promise.reject(new Error('refused'))
+}
 const skep = await startSkep(
   { METRICS_TOKEN: KEY },
-  { mailer: { send: (mail, signal) => (working ? mailbox.send(mail, signal) : Promise.reject(new Error('refused'))) } },
+  { mailer: { send: (mail, signal) => (working ? mailbox.send(mail, signal) : refuse()) } },
 )
 const root = await createFirstAdmin(skep)
 const ann = await skep.member()
@@ -230,7 +235,10 @@ describe('jobs', () => {
     await until(isCalm)
     await grows('skep_jobs', { state: 'done' }, 1, () => skep.member())
     working = false
-    await grows('skep_jobs', { state: 'queued' }, 1, () => skep.member())
+    await grows('skep_jobs', { state: 'queued' }, 1, async () => {
+      await skep.member()
+      await until(() => refused > 0)
+    })
     working = true
     const text = await read()
     expect([valueIn(text, 'skep_jobs', { state: 'running' }), valueIn(text, 'skep_jobs', { state: 'dead' })]).toEqual([
