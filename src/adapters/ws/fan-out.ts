@@ -37,6 +37,8 @@ interface Deps {
 
 /** For what other processes commit, and for a read that failed. */
 const POLL_MS = 1_000
+/** So many events that went out together need no rest for more. */
+const ENOUGH_AT_ONCE = 64
 /** No socket's line can grow by more between two looks at it. */
 const LOOK_EVERY = MOST_BACKLOG / 8
 
@@ -46,6 +48,8 @@ export const createFanOut = ({ realtime, registry, toBody, metrics }: Deps): Fan
   let published = 0
   /** How many sockets each audience had that heard something since the last rest. */
   const reached = new Map<string, number>()
+  /** Events that were handed out since then. */
+  let heard = 0
   const restFor = createRest()
   let poll: ReturnType<typeof setInterval> | null = null
 
@@ -74,6 +78,7 @@ export const createFanOut = ({ realtime, registry, toBody, metrics }: Deps): Fan
 
   const hear = (event: LoggedEvent): Promise<void> | undefined => {
     metrics.eventSeen(event.event)
+    heard++
     // Before there is a server, nobody listens.
     if (publisher === null) return undefined
     let topic = ''
@@ -99,7 +104,8 @@ export const createFanOut = ({ realtime, registry, toBody, metrics }: Deps): Fan
     let sockets = 0
     for (const count of reached.values()) sockets += count
     reached.clear()
-    const milliseconds = restFor(sockets)
+    const milliseconds = heard < ENOUGH_AT_ONCE ? restFor(sockets) : 0
+    heard = 0
     return milliseconds < 1 ? undefined : new Promise((resolve) => setTimeout(resolve, milliseconds))
   }
 
