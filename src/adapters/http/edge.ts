@@ -72,7 +72,6 @@ export const createEdge = ({ log, metrics, https }: Deps) => {
     for (const [name, value] of Object.entries(policy)) headers[name] ??= value
   }
 
-  /** Elysia's own way builds the headers of each answer name by name, and plans a task for each line in the log. */
   const respond = (value: object, status: number, headers: Headers): Response => {
     const response = Response.json(value, { status, headers: shared })
     for (const name in headers) response.headers.set(name, String(headers[name]))
@@ -91,6 +90,7 @@ export const createEdge = ({ log, metrics, https }: Deps) => {
       finish(c.call, c.request, { headers: c.set.headers, status: problem.status })
       return problemResponse(problem, c.call.id)
     })
+    // Not after the answer, for which Elysia would plan a task each time.
     .mapResponse({ as: 'global' }, ({ call, request, set, responseValue }) => {
       const value: unknown = responseValue
       const status = value instanceof Response ? value.status : Number(set.status)

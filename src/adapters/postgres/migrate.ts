@@ -1,14 +1,10 @@
+import { checksum, type Migration, MigrationError } from '../sql/migrations.ts'
 import accounts from './migrations/0001_accounts.sql' with { type: 'text' }
 import jobsAndMail from './migrations/0002_jobs_and_mail.sql' with { type: 'text' }
 import items from './migrations/0003_items.sql' with { type: 'text' }
 import files from './migrations/0004_files.sql' with { type: 'text' }
 import events from './migrations/0005_events.sql' with { type: 'text' }
 import { createPool, type Link } from './pool.ts'
-
-export interface Migration {
-  readonly name: string
-  readonly sql: string
-}
 
 /**
  * In the order they are applied. An applied one never changes: its checksum is recorded. A new one leaves the database
@@ -22,13 +18,8 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0005_events', sql: events },
 ]
 
-/** The history of the database was tampered with. */
-export class MigrationError extends Error {}
-
 /** One for all that migrate this database; the number is arbitrary. */
 const LOCK = 0x5ce9
-
-const checksum = (sql: string) => new Bun.CryptoHasher('sha256').update(sql).digest('hex')
 
 const pendingOn = async (link: Link, migrations: readonly Migration[]): Promise<readonly Migration[]> => {
   const [table] = await link.send<{ known: boolean }>("SELECT to_regclass('migrations') IS NOT NULL AS known", [])

@@ -1,14 +1,10 @@
 import type { Database } from 'bun:sqlite'
+import { checksum, type Migration, MigrationError } from '../sql/migrations.ts'
 import accounts from './migrations/0001_accounts.sql' with { type: 'text' }
 import jobsAndMail from './migrations/0002_jobs_and_mail.sql' with { type: 'text' }
 import items from './migrations/0003_items.sql' with { type: 'text' }
 import files from './migrations/0004_files.sql' with { type: 'text' }
 import events from './migrations/0005_events.sql' with { type: 'text' }
-
-export interface Migration {
-  readonly name: string
-  readonly sql: string
-}
 
 /** In the order they are applied. An applied one never changes: its checksum is recorded. */
 export const MIGRATIONS: readonly Migration[] = [
@@ -18,11 +14,6 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0004_files', sql: files },
   { name: '0005_events', sql: events },
 ]
-
-const checksum = (sql: string) => new Bun.CryptoHasher('sha256').update(sql).digest('hex')
-
-/** The database was written by a program this one does not understand, or its history was tampered with. */
-export class MigrationError extends Error {}
 
 const applied = (database: Database): ReadonlyMap<string, string> => {
   const known = database.query("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'migrations'").get()
