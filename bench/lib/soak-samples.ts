@@ -40,7 +40,7 @@ const megabytesOf = (path: string): number => (existsSync(path) ? statSync(path)
 const heapOf = async (url: string, token: string): Promise<number | null> => {
   const response = await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${token}` } })
   const text = await response.text()
-  const bytes = response.ok ? /^\w*heap\w*(?:\{[^}]*\})? ([\d.e+]+)/m.exec(text)?.[1] : undefined
+  const bytes = response.ok ? /^skep_heap_used_bytes ([\d.e+]+)/m.exec(text)?.[1] : undefined
   return bytes === undefined ? null : Number(bytes) / 1e6
 }
 

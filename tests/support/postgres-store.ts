@@ -2,11 +2,12 @@ import { afterAll } from 'bun:test'
 import { openPostgresStore } from '../../src/adapters/postgres/unit-of-work.ts'
 import { outsideOfPostgres, testDatabase } from './postgres.ts'
 
-/** A store on a database of its own. `url` changes how it is reached. */
-export const openTestPostgres = async (size = 10, reached = (url: string) => url) => {
+/** A store on a database of its own. `reached` changes how; `silence` is that of the pool. */
+export const openTestPostgres = async (size = 10, reached = (url: string) => url, silence?: number) => {
   const url = await testDatabase()
   const open = (connections = size) => {
-    const store = openPostgresStore({ url: reached(url), size: connections })
+    const limits = silence === undefined ? {} : { silence }
+    const store = openPostgresStore({ url: reached(url), size: connections, ...limits })
     afterAll(() => store.close(0))
     return store
   }

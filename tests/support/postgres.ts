@@ -2,7 +2,8 @@ import { afterAll } from 'bun:test'
 import { SQL } from 'bun'
 import { MIGRATIONS, migrate } from '../../src/adapters/postgres/migrate.ts'
 
-const SERVER = process.env.SKEP_TEST_POSTGRES_URL
+/** Where the server for tests is, empty when there is none. */
+export const SERVER = process.env.SKEP_TEST_POSTGRES_URL ?? ''
 
 /** Whether no server is given to test with. */
 export const missing = !SERVER
@@ -10,7 +11,7 @@ if (missing) console.warn('SKEP_TEST_POSTGRES_URL names no Postgres server: its 
 
 /** The same server, and another database on it. */
 const urlOf = (database: string): string => {
-  const url = new URL(SERVER ?? '')
+  const url = new URL(SERVER)
   url.pathname = `/${database}`
   return url.href
 }
@@ -19,7 +20,7 @@ const TEMPLATE = `skep_template_${new Bun.CryptoHasher('sha256').update(JSON.str
 
 /** Runs statements on the server itself. */
 const onServer = async <T>(work: (sql: SQL) => Promise<T>): Promise<T> => {
-  await using sql = new SQL(SERVER ?? '', { max: 1 })
+  await using sql = new SQL(SERVER, { max: 1 })
   return await work(sql)
 }
 

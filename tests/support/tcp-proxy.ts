@@ -5,6 +5,11 @@ export interface TcpProxy extends AsyncDisposable {
   readonly url: string
   /** Ends every connection, and lets no other in. */
   cut(): void
+  /** Lets no other in; resolves when the first was turned away. */
+  refuse(): Promise<void>
+  /** Nothing arrives any more, and nobody is told. */
+  freeze(): void
+  /** Lets new connections in; those that it froze stay as they are. */
   mend(): void
 }
 
@@ -12,8 +17,13 @@ export const startTcpProxy = async (target: string): Promise<TcpProxy> => {
   const { hostname, port } = new URL(target)
   const open = new Set<Socket>()
   let whole = true
+  let turnedAway = () => {}
   const server = createServer((near) => {
-    if (!whole) return near.destroy()
+    if (!whole) {
+      near.on('close', () => turnedAway())
+      near.destroy()
+      return
+    }
     const far = connect(Number(port), hostname)
     for (const [one, other] of [
       [near, far],
@@ -38,6 +48,15 @@ export const startTcpProxy = async (target: string): Promise<TcpProxy> => {
   return {
     url: `http://127.0.0.1:${address.port}`,
     cut,
+    refuse() {
+      whole = false
+      return new Promise((resolve) => {
+        turnedAway = resolve
+      })
+    },
+    freeze() {
+      for (const socket of open) socket.unpipe().pause()
+    },
     mend() {
       whole = true
     },

@@ -24,7 +24,7 @@ interface Unit {
   readonly queuedAt: number
   readonly resolve: (value: unknown) => void
   readonly reject: (error: unknown) => void
-  /** Ends its wait; null once it has begun, or when it need not wait. */
+  /** Ends its wait; null once it has begun. */
   timer: ReturnType<typeof setTimeout> | null
   tries: number
   /** It was in a transaction that failed: now it has one of its own. */
@@ -46,7 +46,10 @@ const LONGEST_PAUSE_MS = 50
 export const createGroupCommit = ({ pool, metrics, afterCommit }: Options): GroupCommit => {
   const insideUnit = new AsyncLocalStorage<true>()
   const queue = new Set<Unit>()
+  /** Those that serve, or wait for the connection to do it with. */
   let serving = 0
+  /** Those that have one. */
+  let connected = 0
   let closing: (() => void) | null = null
 
   const take = (sharing: boolean): Unit | null => {
@@ -63,13 +66,11 @@ export const createGroupCommit = ({ pool, metrics, afterCommit }: Options): Grou
 
   const enqueue = (unit: Unit): void => {
     queue.add(unit)
-    if (serving >= pool.mostExclusive) {
-      unit.timer = setTimeout(() => {
-        queue.delete(unit)
-        metrics?.databaseWaited('connection', performance.now() - unit.queuedAt)
-        unit.reject(unavailable('The database is busy'))
-      }, pool.patience)
-    }
+    unit.timer = setTimeout(() => {
+      queue.delete(unit)
+      metrics?.databaseWaited('connection', performance.now() - unit.queuedAt)
+      unit.reject(unavailable('The database is busy'))
+    }, pool.patience)
     pump()
   }
 
@@ -127,21 +128,33 @@ export const createGroupCommit = ({ pool, metrics, afterCommit }: Options): Grou
     for (const settled of settle) settled()
   }
 
-  const pump = (): void => {
-    for (let free = Math.min(pool.mostExclusive - serving, queue.size); free > 0; free--) {
-      serving++
-      void pool
-        .exclusively(serve)
-        // There is no connection to be had.
-        .catch((error: unknown) => {
-          for (let unit = take(false); unit !== null; unit = take(false)) unit.reject(toAppError(error))
-        })
-        .finally(() => {
-          serving--
-          if (serving === 0 && queue.size === 0) closing?.()
-          pump()
-        })
+  const refuseAll = (error: unknown): void => {
+    for (let unit = take(false); unit !== null; unit = take(false)) unit.reject(toAppError(error))
+  }
+
+  const serveOnce = async (): Promise<void> => {
+    serving++
+    let hasLink = false
+    let leftToOthers = false
+    try {
+      await pool.exclusively((link) => {
+        hasLink = true
+        connected++
+        return serve(link)
+      })
+    } catch (error) {
+      // No further connection is to be had: whoever has one goes on, and asks for another when it is done.
+      leftToOthers = !hasLink && connected > 0
+      if (!leftToOthers) refuseAll(error)
     }
+    serving--
+    if (hasLink) connected--
+    if (serving === 0 && queue.size === 0) closing?.()
+    if (!leftToOthers) pump()
+  }
+
+  const pump = (): void => {
+    for (let free = Math.min(pool.mostExclusive - serving, queue.size); free > 0; free--) void serveOnce()
   }
 
   return {
@@ -160,7 +173,7 @@ export const createGroupCommit = ({ pool, metrics, afterCommit }: Options): Grou
       const timer = Number.isFinite(timeout) ? setTimeout(resolve, timeout) : null
       await promise
       if (timer !== null) clearTimeout(timer)
-      for (let unit = take(false); unit !== null; unit = take(false)) unit.reject(unavailable('The server is stopping'))
+      refuseAll(unavailable('The server is stopping'))
     },
   }
 }

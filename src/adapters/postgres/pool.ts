@@ -9,6 +9,8 @@ export interface PoolOptions {
   readonly size: number
   /** Milliseconds to wait for a free connection, or for the server to take a new one. */
   readonly patience?: number
+  /** A connection is given up when the server has not answered for so many milliseconds; without it, never. */
+  readonly silence?: number
   /** Hears how many milliseconds a single statement waited for a connection, in vain or not. */
   readonly onWaited?: ((milliseconds: number) => void) | undefined
 }
@@ -18,6 +20,10 @@ export interface Link {
   send<Row>(sql: string, parameters: readonly Parameter[]): Promise<Answer<Row> & { readonly command: string | null }>
   /** Names the one who is told when the connection is lost; null for nobody. */
   watch(listener: ((error: unknown) => void) | null): void
+  /** Whether the server has something to answer. */
+  isWaiting(): boolean
+  /** Milliseconds since it last answered, or was first asked since. */
+  silentFor(): number
   close(): void
 }
 
@@ -75,8 +81,20 @@ const connect = async (text: string, patience: number, onLost: (link: Link) => v
     void sql.close({ timeout: 0 })
     throw error
   }
+  let unanswered = 0
+  let heardAt = 0
   link = {
-    send: (statement, parameters) => reserved.unsafe(statement, [...parameters]),
+    async send(statement, parameters) {
+      if (unanswered++ === 0) heardAt = performance.now()
+      try {
+        return await reserved.unsafe(statement, [...parameters])
+      } finally {
+        unanswered--
+        heardAt = performance.now()
+      }
+    },
+    isWaiting: () => unanswered > 0,
+    silentFor: () => performance.now() - heardAt,
     watch(listener) {
       watcher = listener
     },
@@ -92,12 +110,21 @@ const connect = async (text: string, patience: number, onLost: (link: Link) => v
  * Connections of which each carries either one transaction or any number of single statements, one after the other
  * without waiting for answers between them. Where there are two or more, one is always left for single statements.
  */
-export const createPool = ({ url, size, patience = 5_000, onWaited }: PoolOptions): Pool => {
+export const createPool = ({ url, size, patience = 5_000, silence, onWaited }: PoolOptions): Pool => {
   const lanes: Lane[] = Array.from({ length: size }, () => ({ link: null, opening: null, sharing: 0, taken: false }))
   const mostExclusive = Math.max(1, size - 1)
   let taken = 0
   let closing: (() => void) | null = null
   const waiting = { shared: new Set<(lane: Lane) => void>(), exclusive: new Set<(lane: Lane) => void>() }
+
+  // A server behind a network that is gone, or one that hangs, would hold all who asked for as long as it likes.
+  const closeSilent = (longest: number) => {
+    const silent = lanes.flatMap(({ link }) => (link !== null && link.silentFor() > longest ? [link] : []))
+    // Those that were idle have gone the same way.
+    if (silent.some((link) => link.isWaiting())) for (const link of silent) link.close()
+  }
+  const watching = silence === undefined ? null : setInterval(closeSilent, silence / 3, silence)
+  watching?.unref()
 
   /** The idlest one that may be used so; one that is open before one that is not. */
   const pick = (exclusive: boolean): Lane | null => {
@@ -217,6 +244,7 @@ export const createPool = ({ url, size, patience = 5_000, onWaited }: PoolOption
       const timer = Number.isFinite(timeout) ? setTimeout(resolve, timeout) : null
       if (!idle) await promise
       if (timer !== null) clearTimeout(timer)
+      if (watching !== null) clearInterval(watching)
       for (const { link } of lanes) link?.close()
     },
   }

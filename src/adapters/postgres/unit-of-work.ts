@@ -14,6 +14,8 @@ interface Options extends PoolOptions {
 }
 
 const PING_MS = 2_000
+/** No statement of ours takes as long on a server that works. */
+const SILENCE_MS = 15_000
 
 const within = async (milliseconds: number, work: Promise<unknown>): Promise<void> => {
   const { promise: late, reject } = Promise.withResolvers<never>()
@@ -28,6 +30,7 @@ const within = async (milliseconds: number, work: Promise<unknown>): Promise<voi
 /** Opens no connection before it is needed. The database must be migrated. */
 export const openPostgresStore = ({ metrics, onJobs, onEvents, ...options }: Options): Store => {
   const pool = createPool({
+    silence: SILENCE_MS,
     ...options,
     onWaited: (milliseconds) => metrics?.databaseWaited('connection', milliseconds),
   })

@@ -27,6 +27,12 @@ export const processMetrics = (version: string): readonly Collected[] => {
       samples: () => plain(process.memoryUsage.rss()),
     },
     {
+      name: 'skep_heap_used_bytes',
+      type: 'gauge',
+      help: 'The JavaScript heap, what waits for the collector included.',
+      samples: () => plain(process.memoryUsage().heapUsed),
+    },
+    {
       name: 'process_start_time_seconds',
       type: 'gauge',
       help: 'When the process started, in seconds since 1970.',

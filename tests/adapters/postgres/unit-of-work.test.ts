@@ -3,9 +3,10 @@ import { openPostgresStore } from '../../../src/adapters/postgres/unit-of-work.t
 import type { Tx } from '../../../src/application/ports/persistence.ts'
 import { AppError } from '../../../src/domain/errors.ts'
 import { unitOfWorkContract } from '../../contracts/unit-of-work.ts'
-import { missing } from '../../support/postgres.ts'
+import { missing, SERVER } from '../../support/postgres.ts'
 import { openTestPostgres } from '../../support/postgres-store.ts'
 import { userNamed } from '../../support/store.ts'
+import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy.ts'
 
 /** Makes the COMMIT of whoever inserts a user called `spoilt` fail. */
 const SPOIL = `
@@ -16,6 +17,14 @@ const SPOIL = `
 /** Ends every connection to the database but the one that asks. */
 const CUT = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
   WHERE datname = current_database() AND pid <> pg_backend_pid()`
+
+const behind =
+  ({ url: proxy }: TcpProxy) =>
+  (url: string) => {
+    const reached = new URL(url)
+    reached.host = new URL(proxy).host
+    return reached.href
+  }
 
 describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
   unitOfWorkContract('postgres', async () => {
@@ -78,6 +87,36 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     expect(runs).toBe(1)
     await store.write((tx) => tx.users.insert(userNamed('ann')))
     expect(await names(outside)).toEqual(['ann'])
+  })
+
+  test('while no further connection is to be had, those that are open serve all who wait', async () => {
+    await using proxy = await startTcpProxy(SERVER)
+    const { store, outside } = await openTestPostgres(4, behind(proxy))
+    const begun = Promise.withResolvers<void>()
+    const refused = Promise.withResolvers<void>()
+    const first = store.write(async (tx) => {
+      await tx.users.insert(userNamed('p0'))
+      begun.resolve()
+      await refused.promise
+    })
+    await begun.promise
+    const turnedAway = proxy.refuse()
+    const others = [1, 2, 3].map((n) => store.write((tx) => tx.users.insert(userNamed(`p${n}`))))
+    await turnedAway
+    refused.resolve()
+    await Promise.all([first, ...others])
+    expect(await names(outside)).toEqual(['p0', 'p1', 'p2', 'p3'])
+  })
+
+  test('a connection on which the server is silent is given up, and the work begins again on another', async () => {
+    await using proxy = await startTcpProxy(SERVER)
+    const { store, outside } = await openTestPostgres(2, behind(proxy), 300)
+    await store.write((tx) => tx.users.insert(userNamed('ann')))
+    await store.read((tx) => tx.users.countActiveAdmins())
+    proxy.freeze()
+    await store.write((tx) => tx.users.insert(userNamed('bob')))
+    expect(await store.read((tx) => tx.users.findByEmail('bob@example.com'))).not.toBeNull()
+    expect(await names(outside)).toEqual(['ann', 'bob'])
   })
 
   test('a server that is not there makes everything unavailable at once', async () => {
