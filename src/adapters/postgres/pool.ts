@@ -44,6 +44,8 @@ interface Lane {
   opening: Promise<Link> | null
   /** Statements under way that share it. */
   sharing: number
+  /** Those of them that are not sent yet: a transaction that began now would have them inside it. */
+  unsent: number
   taken: boolean
 }
 
@@ -87,7 +89,8 @@ const connect = async (text: string, patience: number, onLost: (link: Link) => v
     async send(statement, parameters) {
       if (unanswered++ === 0) heardAt = performance.now()
       try {
-        return await reserved.unsafe(statement, [...parameters])
+        // In the order of the calls: without it each would start when somebody waits for it.
+        return await reserved.unsafe(statement, [...parameters]).execute()
       } finally {
         unanswered--
         heardAt = performance.now()
@@ -111,7 +114,13 @@ const connect = async (text: string, patience: number, onLost: (link: Link) => v
  * without waiting for answers between them. Where there are two or more, one is always left for single statements.
  */
 export const createPool = ({ url, size, patience = 5_000, silence, onWaited }: PoolOptions): Pool => {
-  const lanes: Lane[] = Array.from({ length: size }, () => ({ link: null, opening: null, sharing: 0, taken: false }))
+  const lanes: Lane[] = Array.from({ length: size }, () => ({
+    link: null,
+    opening: null,
+    sharing: 0,
+    unsent: 0,
+    taken: false,
+  }))
   const mostExclusive = Math.max(1, size - 1)
   let taken = 0
   let closing: (() => void) | null = null
@@ -133,7 +142,7 @@ export const createPool = ({ url, size, patience = 5_000, silence, onWaited }: P
     let least = Number.POSITIVE_INFINITY
     for (const lane of lanes) {
       const load = lane.sharing * 2 + (lane.link === null ? 1 : 0)
-      if (lane.taken || lane.sharing >= DEPTH || load >= least) continue
+      if (lane.taken || lane.sharing >= DEPTH || (exclusive && lane.unsent > 0) || load >= least) continue
       best = lane
       least = load
     }
@@ -144,7 +153,10 @@ export const createPool = ({ url, size, patience = 5_000, silence, onWaited }: P
     if (exclusive) {
       lane.taken = true
       taken++
-    } else lane.sharing++
+    } else {
+      lane.sharing++
+      lane.unsent++
+    }
     return lane
   }
 
@@ -201,16 +213,26 @@ export const createPool = ({ url, size, patience = 5_000, silence, onWaited }: P
     if (free !== null) enter(free, exclusive)
     const lane = free ?? (await wait(exclusive).finally(() => exclusive || onWaited?.(performance.now() - askedAt)))
     if (free !== null && !exclusive) onWaited?.(0)
+    let sent = exclusive
+    const isSent = () => {
+      if (sent) return
+      sent = true
+      lane.unsent--
+      if (waiting.exclusive.size > 0) admit(true)
+    }
     try {
       const isUsed = lane.link !== null
       const link = lane.link ?? (await open(lane))
       try {
-        return await work(link, isUsed)
+        const worked = work(link, isUsed)
+        isSent()
+        return await worked
       } catch (error) {
         if (isLost(error)) link.close()
         throw error
       }
     } finally {
+      isSent()
       leave(lane, exclusive)
     }
   }
