@@ -6,7 +6,8 @@ import { ITEM_LIMITS, type Item, type ItemDraft, type ItemPatch } from '../../do
 import type { JsonObject } from '../../domain/merge-patch.ts'
 import { LINE_PATTERN, linePattern } from '../../domain/user.ts'
 import { pageQuery } from './pages.ts'
-import { body, characters, IdText, Timestamp, TimestampText, textWithoutNul, toTimestamp } from './schemas.ts'
+import { body, characters, IdText, Timestamp, TimestampText, textWithoutNul } from './schemas.ts'
+import { toTimestamp } from './timestamps.ts'
 
 const Title = t.String({
   pattern: linePattern(ITEM_LIMITS.title),

@@ -45,8 +45,6 @@ export const hasId = (params: Readonly<Record<string, string>>): params is { rea
 /** RFC 3339, UTC, with milliseconds. */
 export const Timestamp = t.String({ openapi: { type: 'string', format: 'date-time' } })
 
-export const toTimestamp = (instant: number): string => new Date(instant).toISOString()
-
 const RFC_3339 = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)$/i
 
 /** A time in a query. What the pattern of a schema cannot see {@link parseTimestamp} does: 31 February is no day. */

@@ -5,7 +5,8 @@ import { actorOf } from './call.ts'
 import type { Kernel } from './kernel.ts'
 import { pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { problems } from './problems.ts'
-import { IdParams, NoContent, Timestamp, toTimestamp } from './schemas.ts'
+import { IdParams, NoContent, Timestamp } from './schemas.ts'
+import { toTimestamp } from './timestamps.ts'
 
 const SessionResponse = t.Object(
   {

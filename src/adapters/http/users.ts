@@ -7,7 +7,8 @@ import { CurrentPassword, Email, Name, Password } from './fields.ts'
 import type { Kernel, Rule } from './kernel.ts'
 import { pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { problems } from './problems.ts'
-import { body, choiceOf, hasId, IdParams, NoContent, Timestamp, textWithoutNul, toTimestamp } from './schemas.ts'
+import { body, choiceOf, hasId, IdParams, NoContent, Timestamp, textWithoutNul } from './schemas.ts'
+import { toTimestamp } from './timestamps.ts'
 
 const Role = choiceOf(ROLES)
 

@@ -7,7 +7,8 @@ import { actorOf } from '../call.ts'
 import type { Kernel, Rule } from '../kernel.ts'
 import { pageQuery, pageResponse, toPageRequest, toPageResponse } from '../pages.ts'
 import { problems } from '../problems.ts'
-import { body, characters, hasId, IdParams, IdText, NoContent, Timestamp, toTimestamp } from '../schemas.ts'
+import { body, characters, hasId, IdParams, IdText, NoContent, Timestamp } from '../schemas.ts'
+import { toTimestamp } from '../timestamps.ts'
 
 const LinkBody = body('FileLinkRequest', {
   // Elysia's own takes "60" for a number.
