@@ -5,6 +5,7 @@ import { DRAFT } from '../lib/items.ts'
 import { processorTime } from '../lib/resources.ts'
 import type { Server } from '../lib/server.ts'
 import { missingServices, type Services, startServices } from '../lib/services.ts'
+import { canHoldToShare, holdToShare } from '../lib/shares.ts'
 import { signUp, startSkep } from '../lib/skep.ts'
 import { median, spreadOf } from '../lib/statistics.ts'
 import { runWrk } from '../lib/wrk.ts'
@@ -12,6 +13,8 @@ import { runWrk } from '../lib/wrk.ts'
 /** With fewer cores the services and the load take theirs from the two processes. */
 const ENOUGH_CORES = 4
 const BAR: Bar = { of: 'ratio', atLeast: 1.5 }
+/** Of a core, for each process where cores are few: what is left is more than services and load need for both. */
+const SHARE = 0.3
 
 interface Measured {
   readonly requestsPerSecond: number
@@ -65,6 +68,63 @@ const measure = async (setting: Setting, processes: readonly Server[], seconds: 
   }
 }
 
+const FEW_CORES =
+  'too few cores for two processes, Postgres, Redis and the load: requests/s show how these were shared out, and what ' +
+  'two do with a core each is reckoned from their processor time'
+const IN_SHARES = `so each process was also held to ${SHARE} of a core, which leaves the others enough, and the bar is on that`
+
+interface Pair {
+  readonly one: Measured
+  readonly two: Measured
+}
+
+/** One process and two, in turn. */
+const compare = async (setting: Setting, both: readonly Server[], what: string): Promise<readonly Pair[]> => {
+  const { settings, progress } = setting.context
+  const rounds: Pair[] = []
+  await measure(setting, both, settings.warmupSeconds)
+  for (let round = 1; round <= settings.rounds; round++) {
+    const one = await measure(setting, both.slice(0, 1), settings.seconds)
+    const two = await measure(setting, both, settings.seconds)
+    rounds.push({ one, two })
+    const [ofTwo, ofOne] = [two, one].map(({ requestsPerSecond }) => requestsPerSecond.toFixed(0))
+    progress(`${what}, round ${round}: ${ofTwo} of two against ${ofOne} requests/s of one`)
+  }
+  return rounds
+}
+
+/** As {@link compare}, while each process has the same small share of a core, and no other. */
+const compareShares = async (setting: Setting, both: readonly Server[]): Promise<readonly Pair[]> => {
+  using shares = new DisposableStack()
+  for (const { pid } of both) shares.use(holdToShare(pid, SHARE))
+  return await compare(setting, both, `${SHARE} of a core each`)
+}
+
+const figure = (
+  rounds: readonly Pair[],
+  { name, unit, of, bar }: { name: string; unit: string; of: (measured: Measured) => number; bar?: Bar | undefined },
+): readonly Figure[] => {
+  const value = median(rounds.map(({ two }) => of(two)))
+  const floor = median(rounds.map(({ one }) => of(one)))
+  const ratio = median(rounds.map(({ one, two }) => of(two) / of(one)))
+  return Number.isNaN(value) ? [] : [{ name, unit, value, floor, ratio, ...(bar === undefined ? {} : { bar }) }]
+}
+
+const latency = (rounds: readonly Pair[], of: (measured: Measured) => number) => ({
+  value: median(rounds.map(({ two }) => of(two))),
+  floor: median(rounds.map(({ one }) => of(one))),
+})
+
+const rate = (rounds: readonly Pair[], name: string, bar?: Bar): readonly Figure[] =>
+  figure(rounds, { name, unit: '', of: (each) => each.requestsPerSecond, bar }).map((each) => ({
+    ...each,
+    p50: latency(rounds, ({ p50 }) => p50),
+    p99: latency(rounds, ({ p99 }) => p99),
+  }))
+
+const ratios = (rounds: readonly Pair[]) =>
+  spreadOf(rounds.map(({ one, two }) => two.requestsPerSecond / one.requestsPerSecond))
+
 /** What a second process adds: the same load on one and on two that share a database, each held to a core of its own. */
 export const twoProcesses: Case = {
   name: 'two-processes',
@@ -72,7 +132,7 @@ export const twoProcesses: Case = {
   async run(context) {
     const missing = missingServices()
     if (missing !== null) return skipped(missing)
-    const { cores, form, folder, settings, progress } = context
+    const { cores, form, folder } = context
     const [second = null, ...others] = cores.rest
     const isRoomy = others.length + 2 >= ENOUGH_CORES
     // Null lets them run wherever there is time, which on few cores is the processes'.
@@ -92,49 +152,25 @@ export const twoProcesses: Case = {
     const setting = { context, services, path, headers, core }
 
     const both = [first, other]
-    const rounds: { readonly one: Measured; readonly two: Measured }[] = []
-    await measure(setting, both, settings.warmupSeconds)
-    for (let round = 1; round <= settings.rounds; round++) {
-      const pair = {
-        one: await measure(setting, [first], settings.seconds),
-        two: await measure(setting, both, settings.seconds),
-      }
-      rounds.push(pair)
-      const [two, one] = [pair.two, pair.one].map(({ requestsPerSecond }) => requestsPerSecond.toFixed(0))
-      progress(`round ${round}: ${two} of two against ${one} requests/s of one`)
-    }
-
-    const figure = (name: string, unit: string, of: (measured: Measured) => number, bar?: Bar): readonly Figure[] => {
-      const value = median(rounds.map(({ two }) => of(two)))
-      const floor = median(rounds.map(({ one }) => of(one)))
-      const ratio = median(rounds.map(({ one, two }) => of(two) / of(one)))
-      return Number.isNaN(value) ? [] : [{ name, unit, value, floor, ratio, ...(bar === undefined ? {} : { bar }) }]
-    }
-    const latency = (of: (measured: Measured) => number) => ({
-      value: median(rounds.map(({ two }) => of(two))),
-      floor: median(rounds.map(({ one }) => of(one))),
-    })
-    const times = { p50: latency(({ p50 }) => p50), p99: latency(({ p99 }) => p99) }
-    const wall = figure('requests/s, beside one', '', (each) => each.requestsPerSecond, BAR)
+    const rounds = await compare(setting, both, 'all cores')
+    const shared = !isRoomy && canHoldToShare() ? await compareShares(setting, both) : []
     return {
       figures: [
-        ...wall.map((each) => ({ ...each, ...times })),
-        ...figure('for a core each, beside one', '/s', (each) => each.capacity),
-        ...figure('of a core each', '', (each) => each.busy),
-        ...figure('Postgres, CPU/request', 'µs', (each) => each.postgres),
-        ...figure('Redis, CPU/request', 'µs', (each) => each.redis),
+        ...rate(rounds, 'requests/s, beside one', shared.length === 0 ? BAR : undefined),
+        ...figure(rounds, { name: 'for a core each, beside one', unit: '/s', of: (each) => each.capacity }),
+        ...figure(rounds, { name: 'of a core each', unit: '', of: (each) => each.busy }),
+        ...figure(rounds, { name: 'Postgres, CPU/request', unit: 'µs', of: (each) => each.postgres }),
+        ...figure(rounds, { name: 'Redis, CPU/request', unit: 'µs', of: (each) => each.redis }),
+        ...rate(shared, `${SHARE} of a core each: requests/s, beside one`, BAR),
+        ...figure(shared, { name: `${SHARE} of a core each: had`, unit: '', of: (each) => each.busy }),
       ],
-      notes: isRoomy
-        ? []
-        : [
-            'too few cores for two processes, Postgres, Redis and the load: what two do with a core each is reckoned ' +
-              'from their processor time, and is no proof; requests/s show how these cores were shared out',
-          ],
+      notes: isRoomy ? [] : [shared.length === 0 ? FEW_CORES : `${FEW_CORES}; ${IN_SHARES}`],
       detail: {
         form: form.name,
         cores_of_their_own: isRoomy,
-        ratio: spreadOf(rounds.map(({ one, two }) => two.requestsPerSecond / one.requestsPerSecond)),
+        ratio: ratios(rounds),
         rounds,
+        ...(shared.length === 0 ? {} : { share: SHARE, share_ratio: ratios(shared), share_rounds: shared }),
       },
     }
   },
