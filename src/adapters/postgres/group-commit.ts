@@ -4,6 +4,7 @@ import type { Tx, UnitOfWork } from '../../application/ports/persistence.ts'
 import { toAppError, unavailable } from './errors.ts'
 import type { Link, Pool } from './pool.ts'
 import { type Marks, writing } from './repositories.ts'
+import type { Holders } from './sessions.ts'
 import { shareOf } from './share.ts'
 import { RolledBack, transact } from './transaction.ts'
 
@@ -97,6 +98,7 @@ export const createGroupCommit = ({ pool, metrics, afterCommit }: Options): Grou
     const units: Unit[] = []
     const settle: (() => void)[] = []
     const marks: Marks = { jobs: false, events: false }
+    const holders: Holders = new Map()
     const begunAt = performance.now()
     try {
       await transact(link, async (transaction) => {
@@ -105,7 +107,7 @@ export const createGroupCommit = ({ pool, metrics, afterCommit }: Options): Grou
           const { work, resolve, reject, alone } = unit
           const share = shareOf(transaction)
           try {
-            const value = await insideUnit.run(true, () => work(writing(share, marks)))
+            const value = await insideUnit.run(true, () => work(writing(share, marks, holders)))
             settle.push(() => resolve(value))
           } catch (error) {
             if (share.hasWritten() || share.hasFailed()) throw error

@@ -1,5 +1,5 @@
 import type { ReadTx, Tx } from '../../application/ports/persistence.ts'
-import type { Connection, Transaction } from './connection.ts'
+import type { Connection } from './connection.ts'
 import { createEventReader, createEventRepository } from './events.ts'
 import { createFileLinkReader, createFileLinkRepository } from './file-links.ts'
 import { createFileReader, createFileRepository } from './files.ts'
@@ -7,7 +7,8 @@ import { createIdempotencyRepository } from './idempotency.ts'
 import { createItemReader, createItemRepository } from './items.ts'
 import { createJobReader, createJobRepository } from './jobs.ts'
 import { createMailTokenReader, createMailTokenRepository } from './mail-tokens.ts'
-import { createRefreshTokenRepository, createSessionReader, createSessionRepository } from './sessions.ts'
+import { createRefreshTokenRepository, createSessionReader, createSessionRepository, type Holders } from './sessions.ts'
+import type { Share } from './share.ts'
 import { createUserReader, createUserRepository } from './users.ts'
 
 /** What a commit is to be told of. */
@@ -25,9 +26,9 @@ const lazy = <T>(make: () => T): (() => T) => {
 }
 
 /** Repositories of one unit; most use two or three of them. */
-export const writing = (transaction: Transaction, marks: Marks): Tx => {
+export const writing = (transaction: Share, marks: Marks, holders: Holders): Tx => {
   const users = lazy(() => createUserRepository(transaction))
-  const sessions = lazy(() => createSessionRepository(transaction))
+  const sessions = lazy(() => createSessionRepository(transaction, holders))
   const refreshTokens = lazy(() => createRefreshTokenRepository(transaction))
   const mailTokens = lazy(() => createMailTokenRepository(transaction))
   const items = lazy(() => createItemRepository(transaction))

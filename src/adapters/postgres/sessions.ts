@@ -1,8 +1,14 @@
-import type { RefreshTokenRepository, SessionReader, SessionRepository } from '../../application/ports/persistence.ts'
+import type {
+  RefreshTokenRepository,
+  SessionHolder,
+  SessionReader,
+  SessionRepository,
+} from '../../application/ports/persistence.ts'
 import type { Session } from '../../domain/session.ts'
 import type { Role } from '../../domain/user.ts'
 import { type Connection, type Int8, int, intOrNull, only, type Transaction } from './connection.ts'
 import { createPager } from './pages.ts'
+import type { Share } from './share.ts'
 
 interface Row {
   id: Int8
@@ -67,8 +73,24 @@ export const createSessionReader = (connection: Connection): SessionReader => {
   }
 }
 
-export const createSessionRepository = (connection: Transaction): SessionRepository => ({
-  ...createSessionReader(connection),
+/** Who holds which session, as one transaction has seen it. */
+export type Holders = Map<number, SessionHolder>
+
+/**
+ * Each unit asks who acts, and those of one transaction see the same snapshot: what one of them was answered holds for
+ * the next, until it writes itself. Whoever changes a user or a session is the last of its transaction.
+ */
+const rememberHolders =
+  ({ findHolder }: SessionReader, share: Share, holders: Holders) =>
+  async (id: number) => {
+    const known = share.hasWritten() ? undefined : holders.get(id)
+    if (known !== undefined) return known
+    const found = await findHolder(id)
+    if (found !== null && !share.hasWritten()) holders.set(id, found)
+    return found
+  }
+
+const createSessionWriter = (connection: Transaction): Omit<SessionRepository, keyof SessionReader> => ({
   async insert({ userId, device, address, createdAt, lastUsedAt, expiresAt }) {
     const inserted = await connection.query<Row>(
       `INSERT INTO sessions (user_id, device, address, created_at, last_used_at, expires_at)
@@ -107,6 +129,11 @@ export const createSessionRepository = (connection: Transaction): SessionReposit
     return count
   },
 })
+
+export const createSessionRepository = (share: Share, holders: Holders): SessionRepository => {
+  const reader = createSessionReader(share)
+  return { ...reader, ...createSessionWriter(share), findHolder: rememberHolders(reader, share, holders) }
+}
 
 interface TokenRow {
   hash: Uint8Array
