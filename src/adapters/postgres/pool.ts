@@ -44,6 +44,8 @@ interface Lane {
   opening: Promise<Link> | null
   /** Statements under way that share it. */
   sharing: number
+  /** How many of them are not on their way yet: no transaction may begin before them. */
+  unsent: number
   taken: boolean
 }
 
@@ -111,7 +113,13 @@ const connect = async (text: string, patience: number, onLost: (link: Link) => v
  * without waiting for answers between them. Where there are two or more, one is always left for single statements.
  */
 export const createPool = ({ url, size, patience = 5_000, silence, onWaited }: PoolOptions): Pool => {
-  const lanes: Lane[] = Array.from({ length: size }, () => ({ link: null, opening: null, sharing: 0, taken: false }))
+  const lanes: Lane[] = Array.from({ length: size }, () => ({
+    link: null,
+    opening: null,
+    sharing: 0,
+    unsent: 0,
+    taken: false,
+  }))
   const mostExclusive = Math.max(1, size - 1)
   let taken = 0
   let closing: (() => void) | null = null
@@ -134,6 +142,7 @@ export const createPool = ({ url, size, patience = 5_000, silence, onWaited }: P
     for (const lane of lanes) {
       const load = lane.sharing * 2 + (lane.link === null ? 1 : 0)
       if (lane.taken || lane.sharing >= DEPTH || load >= least) continue
+      if (exclusive && lane.unsent > 0) continue
       best = lane
       least = load
     }
@@ -144,7 +153,10 @@ export const createPool = ({ url, size, patience = 5_000, silence, onWaited }: P
     if (exclusive) {
       lane.taken = true
       taken++
-    } else lane.sharing++
+    } else {
+      lane.sharing++
+      lane.unsent++
+    }
     return lane
   }
 
@@ -194,6 +206,12 @@ export const createPool = ({ url, size, patience = 5_000, silence, onWaited }: P
     return link
   }
 
+  /** To be called right before it sends: whoever is admitted here comes later. */
+  const sends = (lane: Lane) => {
+    lane.unsent--
+    if (lane.unsent === 0 && waiting.exclusive.size > 0) admit(true)
+  }
+
   const using = async <T>(exclusive: boolean, work: (link: Link, isUsed: boolean) => Promise<T>): Promise<T> => {
     if (closing !== null) throw unavailable('The server is stopping')
     const free = pick(exclusive)
@@ -203,7 +221,12 @@ export const createPool = ({ url, size, patience = 5_000, silence, onWaited }: P
     if (free !== null && !exclusive) onWaited?.(0)
     try {
       const isUsed = lane.link !== null
-      const link = lane.link ?? (await open(lane))
+      let link: Link
+      try {
+        link = lane.link ?? (await open(lane))
+      } finally {
+        if (!exclusive) sends(lane)
+      }
       try {
         return await work(link, isUsed)
       } catch (error) {
