@@ -8,6 +8,7 @@ import { idleMemory } from './idle-memory.ts'
 import { idleSockets } from './idle-sockets.ts'
 import { mailDrain } from './mail-drain.ts'
 import { millionItems } from './million-items.ts'
+import { overload } from './overload.ts'
 import { postgresCreate } from './postgres-create.ts'
 import { postgresRead } from './postgres-read.ts'
 import { readItem } from './read-item.ts'
@@ -23,6 +24,7 @@ export const CASES: readonly Case[] = [
   createItem,
   refresh,
   readsUnderSignIns,
+  overload,
   postgresRead,
   postgresCreate,
   twoProcesses,

@@ -60,8 +60,8 @@ export const createDatabase = async (kind: 'migrated' | 'empty' = 'migrated'): P
 }
 
 const made: TestDatabase[] = []
-// Here and not where it is made: in a hook or a test it would be over with that.
-afterAll(() => Promise.all(made.splice(0).map((database) => database[Symbol.asyncDispose]())))
+// Here and not where it is made: in a hook or a test it would be over with that. Dropping many waits for the disk.
+afterAll(() => Promise.all(made.splice(0).map((database) => database[Symbol.asyncDispose]())), { timeout: 60_000 })
 
 /** A database that is gone when the tests of this file are done. */
 export const testDatabase = async (kind: 'migrated' | 'empty' = 'migrated'): Promise<string> => {

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'bun:test'
-import { SQL } from 'bun'
 import { openPostgresStore } from '../../../src/adapters/postgres/unit-of-work.ts'
 import type { Tx } from '../../../src/application/ports/persistence.ts'
 import { AppError } from '../../../src/domain/errors.ts'
@@ -8,7 +7,6 @@ import { missing, SERVER } from '../../support/postgres.ts'
 import { openTestPostgres } from '../../support/postgres-store.ts'
 import { userNamed } from '../../support/store.ts'
 import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy.ts'
-import { until } from '../../support/until.ts'
 
 /** Makes the COMMIT of whoever inserts a user called `spoilt` fail. */
 const SPOIL = `
@@ -49,35 +47,6 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     const reads = Array.from({ length: 10 }, () => store.read((tx) => tx.users.countActiveAdmins()))
     await Promise.all([...writes, ...reads])
     expect((await store.read((tx) => tx.users.findByEmail('p9@example.com')))?.name).toBe('p9')
-  })
-
-  test('reads that waited for a connection are never part of the next transaction on it', async () => {
-    const { url, store, outside } = await openTestPostgres(2)
-    await outside(`
-      CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;
-      CREATE TRIGGER spoilt BEFORE INSERT ON jobs FOR EACH ROW EXECUTE FUNCTION refuse()`)
-    const begun = Promise.withResolvers<void>()
-    const free = Promise.withResolvers<void>()
-    const first = store.write(async (tx) => {
-      await tx.mailTokens.delete(1)
-      begun.resolve()
-      await free.promise
-    })
-    await begun.promise
-    // More reads wait behind a lock than one connection carries, and a unit of work behind the first.
-    const locker = await new SQL(url, { max: 1 }).reserve()
-    await locker`BEGIN`
-    await locker`LOCK TABLE users`
-    const reads = Array.from({ length: 80 }, () => store.read((tx) => tx.users.findById(1)))
-    const failing = store.write((tx) => tx.jobs.enqueue({ kind: 'delete-blob', payload: { key: 'none' }, now: 1 }))
-    await until(async () => (await outside('SELECT FROM pg_locks WHERE NOT granted')).length > 0)
-    free.resolve()
-    await first
-    await until(async () => (await outside('SELECT FROM pg_locks WHERE NOT granted')).length > 1)
-    await locker`ROLLBACK`
-    await locker.close()
-    expect(await Promise.all(reads)).toEqual(reads.map(() => null))
-    await expect(failing).rejects.toThrow('no')
   })
 
   test('connections that were cut while idle are replaced before anyone notices', async () => {

@@ -1,0 +1,39 @@
+import { describe, expect, test } from 'bun:test'
+import { createPool, type Link, type Pool } from '../../../src/adapters/postgres/pool.ts'
+import { missing, testDatabase } from '../../support/postgres.ts'
+
+/** As many as one connection carries at a time. */
+const DEPTH = 64
+const ISOLATION = "SELECT current_setting('transaction_isolation') AS isolation"
+
+const opened = async (size: number): Promise<Pool & AsyncDisposable> => {
+  const pool = createPool({ url: await testDatabase(), size })
+  return { ...pool, [Symbol.asyncDispose]: () => pool.close(0) }
+}
+
+const transact = async (link: Link): Promise<void> => {
+  await link.send('BEGIN ISOLATION LEVEL SERIALIZABLE', [])
+  await link.send('COMMIT', [])
+}
+
+const isolationOf = async (pool: Pool) => (await pool.query<{ isolation: string }>(ISOLATION))[0]?.isolation
+
+describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
+  test('a statement that had to wait for a connection runs in no transaction that came after it', async () => {
+    await using pool = await opened(2)
+    const { promise: held, resolve: release } = Promise.withResolvers<void>()
+    const { promise: taken, resolve: take } = Promise.withResolvers<void>()
+    const first = pool.exclusively(async () => {
+      take()
+      await held
+    })
+    await taken
+    // The other connection is full.
+    const crowd = Array.from({ length: DEPTH }, () => pool.query('SELECT pg_sleep(0.01)'))
+    const waited = isolationOf(pool)
+    const next = first.then(() => pool.exclusively(transact))
+    release()
+    expect(await waited).toBe('read committed')
+    await Promise.all([next, ...crowd])
+  })
+})
