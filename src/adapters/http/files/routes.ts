@@ -1,4 +1,4 @@
-import { Elysia, type Static, t } from 'elysia'
+import { type Context, Elysia, type Static, t } from 'elysia'
 import type { FileLinks } from '../../../application/file-links.ts'
 import type { Files } from '../../../application/files.ts'
 import type { Log } from '../../../application/ports/system.ts'
@@ -82,6 +82,17 @@ const withTokenOrLink: Rule = {
   },
 }
 
+/** What GET and HEAD of a content have in common. */
+const CONTENT = { admit: withTokenOrLink, params: IdParams, query: SignedQuery }
+
+interface AskedContent {
+  readonly call: Call
+  readonly params: Static<typeof IdParams>
+  readonly query: Static<typeof SignedQuery>
+  readonly request: Request
+  readonly set: Context['set']
+}
+
 export interface FileRoutesDeps {
   readonly files: Files
   readonly fileLinks: FileLinks
@@ -103,6 +114,9 @@ export const fileRoutes = (kernel: Kernel, { files, fileLinks, maxUploadSize, lo
     const file = await fileLinks.resolve(parts, signature)
     return { file, read: (first, end) => files.read(file, first, end), shared: true, failed }
   }
+
+  const content = async ({ call, params, query, request, set }: AskedContent) =>
+    sendContent(await find(call, Number(params.id), query), request, set)
 
   return new Elysia({ prefix: '/files', tags: ['files'] })
     .use(kernel)
@@ -157,37 +171,23 @@ export const fileRoutes = (kernel: Kernel, { files, fileLinks, maxUploadSize, lo
         detail: { operationId: 'deleteFile', summary: 'Delete a file; its links open nothing from now on' },
       },
     )
-    .get(
-      '/:id/content',
-      async ({ call, params, query, request, set }) =>
-        sendContent(await find(call, Number(params.id), query), request, set),
-      {
-        admit: withTokenOrLink,
-        params: IdParams,
-        query: SignedQuery,
-        response: {
-          200: binary('The content'),
-          206: binary('The part that `Range` asked for'),
-          304: t.Void({ description: 'You have this content' }),
-          ...problems(400, 401, 404, 416, 422, 429, 503),
-        },
-        detail: { operationId: 'getFileContent', summary: 'The content of a file, or a part of it' },
+    .get('/:id/content', content, {
+      ...CONTENT,
+      response: {
+        200: binary('The content'),
+        206: binary('The part that `Range` asked for'),
+        304: t.Void({ description: 'You have this content' }),
+        ...problems(400, 401, 404, 416, 422, 429, 503),
       },
-    )
-    .head(
-      '/:id/content',
-      async ({ call, params, query, request, set }) =>
-        sendContent(await find(call, Number(params.id), query), request, set),
-      {
-        admit: withTokenOrLink,
-        params: IdParams,
-        query: SignedQuery,
-        response: {
-          200: t.Void({ description: 'What GET would say of the content' }),
-          304: t.Void({ description: 'You have this content' }),
-          ...problems(400, 401, 404, 422, 429, 503),
-        },
-        detail: { operationId: 'headFileContent', summary: 'What is said of the content of a file' },
+      detail: { operationId: 'getFileContent', summary: 'The content of a file, or a part of it' },
+    })
+    .head('/:id/content', content, {
+      ...CONTENT,
+      response: {
+        200: t.Void({ description: 'What GET would say of the content' }),
+        304: t.Void({ description: 'You have this content' }),
+        ...problems(400, 401, 404, 422, 429, 503),
       },
-    )
+      detail: { operationId: 'headFileContent', summary: 'What is said of the content of a file' },
+    })
 }
