@@ -4,6 +4,7 @@ import { createFirstAdmin } from '../../support/admin.ts'
 import { createMailbox } from '../../support/mail.ts'
 import { startSkep, type TestSkep } from '../../support/skep.ts'
 import { outsideOf } from '../../support/stack.ts'
+import { until } from '../../support/until.ts'
 import { type FileBody, MULTIPART, multipart, PNG, part, streamedUpload, upload } from '../../support/uploads.ts'
 
 const skep = await startSkep({ MAX_UPLOAD_SIZE: '64kb' }, { mailer: createMailbox() })
@@ -11,12 +12,6 @@ const anything = await startSkep({ UPLOAD_TYPES: '*/*' }, { mailer: createMailbo
 const root = await createFirstAdmin(skep)
 
 const rowsOf = async ({ dataDir }: TestSkep): Promise<readonly unknown[]> => (await outsideOf(dataDir)).files ?? []
-
-/** Waits for what happens after the answer. */
-const eventually = async (holds: () => Promise<boolean>) => {
-  for (let waited = 0; !(await holds()) && waited < 200; waited++) await Bun.sleep(10)
-  expect(await holds()).toBe(true)
-}
 
 const large = (size: number) => {
   const bytes = new Uint8Array(size)
@@ -200,10 +195,10 @@ describe('uploading', () => {
     )
     const half = Buffer.concat([part('name="file"; filename="x.png"', PNG).subarray(0, -2), Buffer.alloc(HALF)])
     socket.write(Buffer.concat([Buffer.from(chunk), half.subarray(0, HALF), Buffer.from(chunk === '' ? '' : '\r\n')]))
-    await eventually(async () => (await anything.blobs()).length === blobs + 1)
+    await until(async () => (await anything.blobs()).length === blobs + 1)
     expect((await anything.blobs()).filter((name) => name.endsWith('.part'))).toHaveLength(1)
     socket.destroy()
-    await eventually(async () => (await anything.blobs()).length === blobs)
+    await until(async () => (await anything.blobs()).length === blobs)
     expect(await rowsOf(anything)).toHaveLength(rows)
   })
 
@@ -242,7 +237,7 @@ describe('a file', () => {
     expect((await skep.call('DELETE', `/files/${id}`, { token })).status).toBe(204)
     expect((await skep.call('GET', `/files/${id}/content`, { token })).status).toBe(404)
     expect((await skep.call('DELETE', `/files/${id}`, { token })).status).toBe(404)
-    await eventually(async () => (await skep.blobs()).length === before.length)
+    await until(async () => (await skep.blobs()).length === before.length)
   })
 
   test('goes with its owner, and so do its bytes', async () => {
@@ -250,7 +245,7 @@ describe('a file', () => {
     const before = (await skep.blobs()).length
     const ids = [(await upload(skep.call, ann)).body.id, (await upload(skep.call, ann)).body.id]
     expect((await skep.call('DELETE', '/users/me', { token: ann.token })).status).toBe(204)
-    await eventually(async () => (await skep.blobs()).length === before)
+    await until(async () => (await skep.blobs()).length === before)
     for (const id of ids) expect((await skep.call('GET', `/files/${id}`, { token: root.token })).status).toBe(404)
   })
 

@@ -175,9 +175,9 @@ describe('the event loop', () => {
     }
     const before = await late()
     // Longer than a timer can already be under way.
-    const until = performance.now() + 250
-    while (performance.now() < until);
-    while ((await late()) <= before) await Bun.sleep(1)
+    const end = performance.now() + 250
+    while (performance.now() < end);
+    await until(async () => (await late()) > before)
   })
 })
 
@@ -198,8 +198,7 @@ describe('sockets', () => {
       await signedIn.subscribe('items')
       expect(await counts()).toEqual([2, 1, 1])
     }
-    const gone = async () => (await counts()).every((count) => count === 0)
-    while (!(await gone())) await Bun.sleep(1)
+    await until(async () => (await counts()).every((count) => count === 0))
   })
 })
 
