@@ -203,6 +203,15 @@ describe('sockets', () => {
 })
 
 describe('events', () => {
+  test('are there by every name before the first of them, so that it counts as an increase', async () => {
+    const fresh = await startSkep({ METRICS_TOKEN: KEY })
+    const { body } = await fresh.call<string>('GET', '//metrics', { token: KEY })
+    const appended = parseMetrics(body).find(({ name }) => name === 'skep_events_appended_total')
+    expect(appended?.samples.map(({ labels, value }) => [labels.event, value])).toEqual(
+      ['item.created', 'item.updated', 'item.deleted', 'job.done', 'job.dead'].map((event) => [event, 0]),
+    )
+  })
+
   test('are counted when they are appended', async () => {
     await grows('skep_events_appended_total', { event: 'item.created' }, 1, create)
   })
