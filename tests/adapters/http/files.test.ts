@@ -202,6 +202,34 @@ describe('uploading', () => {
     expect(await rowsOf(anything)).toHaveLength(rows)
   })
 
+  test('is 429 while one has sixteen under way, and nobody else is held up', async () => {
+    const [ann, bob] = [await skep.member(), await skep.member()]
+    const gate = Promise.withResolvers<void>()
+    const file = multipart(part('name="file"; filename="x.png"', PNG))
+    const slow = () =>
+      new ReadableStream({
+        async start(controller) {
+          controller.enqueue(file.subarray(0, 100))
+          await gate.promise
+          controller.enqueue(file.subarray(100))
+          controller.close()
+        },
+      })
+    const headers = { 'content-type': MULTIPART }
+    const begin = () => skep.call<FileBody>('POST', '/files/', { token: ann.token, body: slow(), headers })
+    const all = Array.from({ length: 17 }, begin)
+    const refused = await Promise.race(all)
+    expect([refused.status, refused.body.code, refused.headers.get('retry-after')]).toEqual([
+      429,
+      'too_many_requests',
+      '1',
+    ])
+    expect((await upload(skep.call, bob)).status).toBe(201)
+    gate.resolve()
+    expect((await Promise.all(all)).filter(({ status }) => status === 201)).toHaveLength(16)
+    expect((await upload(skep.call, ann)).status).toBe(201)
+  })
+
   test('under one Idempotency-Key happens once, and only one of the blobs stays', async () => {
     const { token } = await skep.member()
     const headers = { 'idempotency-key': 'once' }

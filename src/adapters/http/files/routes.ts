@@ -3,12 +3,13 @@ import type { FileLinks } from '../../../application/file-links.ts'
 import type { Files } from '../../../application/files.ts'
 import type { Log } from '../../../application/ports/system.ts'
 import { AppError, notFound } from '../../../domain/errors.ts'
-import type { StoredFile } from '../../../domain/file.ts'
+import { MOST_OPEN_UPLOADS, type StoredFile } from '../../../domain/file.ts'
 import { actorOf, type Call } from '../call.ts'
 import type { Kernel, Rule } from '../kernel.ts'
 import { pageQuery, pageResponse, toPageRequest, toPageResponse } from '../pages.ts'
 import { problems } from '../problems.ts'
 import { IdParams, IdText, NoContent, Timestamp, toTimestamp } from '../schemas.ts'
+import { createAtOnce } from './at-once.ts'
 import { type Served, sendContent } from './content.ts'
 import { isSigned, SignedQuery } from './links.ts'
 import { readUpload } from './multipart.ts'
@@ -115,6 +116,8 @@ export const fileRoutes = (kernel: Kernel, { files, fileLinks, maxUploadSize, lo
     return { file, read: (first, end) => files.read(file, first, end), shared: true, failed }
   }
 
+  const begin = createAtOnce(MOST_OPEN_UPLOADS)
+
   const content = async ({ call, params, query, request, set }: AskedContent) =>
     sendContent(await find(call, Number(params.id), query), request, set)
 
@@ -124,6 +127,7 @@ export const fileRoutes = (kernel: Kernel, { files, fileLinks, maxUploadSize, lo
       '/',
       async ({ call, request, idempotently }) => {
         const actor = actorOf(call)
+        using _ = begin(actor.userId)
         await using received = await files.receive(actor, await readUpload(request, maxUploadSize))
         const sent = { sha256: received.sha256, filename: received.filename }
         return await idempotently({ request, actor, route: `POST ${PATH}`, sent, answer: created }, (wish) =>
