@@ -1,46 +1,31 @@
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import pkg from '../package.json' with { type: 'json' }
 import { systemClock } from './adapters/bun/clock.ts'
 import { createClosers } from './adapters/bun/closers.ts'
 import { createLinkSigner } from './adapters/bun/link-signer.ts'
 import { createOpaqueTokens } from './adapters/bun/opaque-tokens.ts'
 import { createPasswordHasher } from './adapters/bun/password-hasher.ts'
-import { openSha256 } from './adapters/bun/sha256.ts'
 import { createCommands } from './adapters/cli/commands.ts'
 import { logCrashes, untilSignal } from './adapters/cli/lifecycle.ts'
 import { EXIT, runProgram } from './adapters/cli/program.ts'
 import { createConsoleLog } from './adapters/console/log.ts'
 import { writeError, writeOutput } from './adapters/console/streams.ts'
-import { type DestinationOptions, readDestination } from './adapters/env/destination.ts'
-import { isEmbedded, readSettings, type Settings, s3KeysOf } from './adapters/env/settings.ts'
+import { readSettings, type Settings } from './adapters/env/settings.ts'
 import { sniffContentType } from './adapters/file-type/sniff.ts'
-import { createFsBlobStore } from './adapters/fs/blob-store.ts'
-import { keptSecret, makeDataDir, secretPath } from './adapters/fs/data-dir.ts'
+import { keptSecret, makeDataDir } from './adapters/fs/data-dir.ts'
 import { createApi, describeApi } from './adapters/http/api.ts'
 import { toResponse as toItemBody } from './adapters/http/item-schemas.ts'
 import { toResponse as toJobBody } from './adapters/http/jobs.ts'
 import { listen } from './adapters/http/server.ts'
 import { createAccessTokens } from './adapters/jwt/access-tokens.ts'
 import { createMemoryBus } from './adapters/memory/bus.ts'
-import { createFileMailer } from './adapters/nodemailer/file-mailer.ts'
-import { createSmtpMailer } from './adapters/nodemailer/smtp-mailer.ts'
-import { createPostgresEngine } from './adapters/postgres/engine.ts'
-import { createPostgresTarget } from './adapters/postgres/transfer.ts'
 import { createMetrics } from './adapters/prometheus/metrics.ts'
-import { openRedisBus } from './adapters/redis/bus.ts'
-import { createS3BlobStore } from './adapters/s3/blob-store.ts'
-import { createSqliteEngine } from './adapters/sqlite/engine.ts'
-import { openSqliteSource } from './adapters/sqlite/transfer.ts'
 import { startWorker, type Worker } from './adapters/worker/worker.ts'
 import { describeSocket } from './adapters/ws/asyncapi.ts'
 import { createSockets } from './adapters/ws/sockets.ts'
-import { copyInstallation } from './application/copy.ts'
 import { createFileLinks } from './application/file-links.ts'
 import { createFiles } from './application/files.ts'
 import { createJobHandlers } from './application/job-handlers.ts'
 import { createJobRunner } from './application/job-runner.ts'
-import type { Engine } from './application/ports/engine.ts'
 import type { Bus, Mailer, Waker } from './application/ports/messaging.ts'
 import type { UnitOfWork } from './application/ports/persistence.ts'
 import type { PasswordHasher } from './application/ports/security.ts'
@@ -48,6 +33,8 @@ import type { Clock, Log } from './application/ports/system.ts'
 import { createRealtime, type Realtime } from './application/realtime.ts'
 import { createUseCases } from './application/use-cases.ts'
 import type { Users } from './application/users.ts'
+import { engineOf, type OpenMailer, openBlobs, openBus, openMailer } from './main/choices.ts'
+import { copy } from './main/copy.ts'
 
 export interface StartOptions {
   readonly settings: Settings
@@ -62,14 +49,6 @@ export interface RunningSkep {
   readonly url: string
   /** Finishes what is under way, within SHUTDOWN_TIMEOUT. */
   close(): Promise<void>
-}
-
-const openBus = async (settings: Settings, secret: string, clock: Clock, log: Log): Promise<Bus> => {
-  const { DATABASE_URL, REDIS_URL } = settings
-  const own = createMemoryBus(clock, isEmbedded(DATABASE_URL))
-  if (REDIS_URL !== undefined) return openRedisBus({ url: REDIS_URL, secret, fallback: own.limiter, log })
-  if (!isEmbedded(DATABASE_URL)) log.warn('without REDIS_URL only one process may serve this database')
-  return own
 }
 
 const secretOf = (settings: Settings): string => settings.JWT_SECRET ?? keptSecret(settings.DATA_DIR)
@@ -92,27 +71,6 @@ const compose = (settings: Settings, secret: string, foundation: Foundation) =>
     refreshTtl: settings.REFRESH_TOKEN_TTL,
   })
 
-/** A mailer that may hold connections. */
-type OpenMailer = Mailer & { readonly close?: () => void }
-
-const openMailer = (settings: Settings, log: Log): OpenMailer => {
-  const { SMTP_URL, MAIL_FROM, DATA_DIR } = settings
-  if (SMTP_URL === undefined) return createFileMailer({ folder: join(DATA_DIR, 'mail'), from: MAIL_FROM, log })
-  return createSmtpMailer({ url: SMTP_URL, from: MAIL_FROM })
-}
-
-const blobsAt = (settings: Settings, log: Log) =>
-  typeof settings.FILES_URL === 'string'
-    ? createFsBlobStore(settings.FILES_URL)
-    : createS3BlobStore({ place: settings.FILES_URL, keys: s3KeysOf(settings), log })
-
-/** The place of uploaded files. Rejects when it cannot be used. */
-export const openBlobs = async (settings: Settings, log: Log) => {
-  const blobs = blobsAt(settings, log)
-  await blobs.prepare()
-  return blobs
-}
-
 const apiOptions = (settings: Settings) => ({
   rateLimit: settings.RATE_LIMIT,
   rateLimitAuth: settings.RATE_LIMIT_AUTH,
@@ -123,11 +81,6 @@ const apiOptions = (settings: Settings) => ({
   https: settings.PUBLIC_URL?.startsWith('https:') ?? false,
   version: pkg.version,
 })
-
-const engineOf = ({ DATABASE_URL, DATABASE_POOL_SIZE, DATA_DIR }: Settings): Engine =>
-  isEmbedded(DATABASE_URL)
-    ? createSqliteEngine({ path: DATABASE_URL, makeFolder: () => makeDataDir(DATA_DIR) })
-    : createPostgresEngine({ url: DATABASE_URL, size: DATABASE_POOL_SIZE })
 
 /**
  * Migrates an embedded database and serves. Rejects when the port is taken, when another server holds an embedded
@@ -274,47 +227,6 @@ const withUsers = async <T>(settings: Settings, work: (users: Users) => Promise<
     return await work(compose(settings, secretOf(settings), { unitOfWork: store, ...own }).users)
   } finally {
     await store.close()
-  }
-}
-
-/** What tells the new processes the secret of the old one, without telling it here. */
-const whereSecretIs = ({ JWT_SECRET, DATA_DIR }: Settings): string => {
-  if (JWT_SECRET !== undefined) return 'JWT_SECRET: as it is set now'
-  const path = secretPath(DATA_DIR)
-  if (existsSync(path)) return `JWT_SECRET: the content of ${path}`
-  return `JWT_SECRET: a new one, since there is no ${path}; everyone has to sign in again`
-}
-
-const copy = async (settings: Settings, options: DestinationOptions) => {
-  const destination = readDestination(settings, options)
-  if ('problems' in destination) return destination
-  const stopping = new AbortController()
-  void untilSignal().then(() => {
-    stopping.abort(new Error('interrupted: the database is as it was; run the same command again to go on'))
-  })
-  const log = createConsoleLog({ level: 'warn', format: settings.LOG_FORMAT, write: writeError })
-  const source = openSqliteSource(settings.DATABASE_URL)
-  try {
-    const from = blobsAt(settings, log)
-    // A folder would be made, and nothing is to be made there.
-    if (typeof settings.FILES_URL === 'object') await from.prepare()
-    const { databaseUrl, files, shown } = destination
-    await copyInstallation({
-      source,
-      target: createPostgresTarget(databaseUrl),
-      from,
-      to: files === null ? null : await openBlobs({ ...settings, FILES_URL: files }, log),
-      openSha256,
-      clock: systemClock,
-      say: (line) => writeOutput(`${line}\n`),
-      complain: (line) => writeError(`${line}\n`),
-      signal: stopping.signal,
-    })
-    const { DATABASE_URL, FILES_URL } = shown
-    return { toSet: [`DATABASE_URL=${DATABASE_URL}`, `FILES_URL=${FILES_URL}`, whereSecretIs(settings)] }
-  } finally {
-    source.close()
-    log.flush()
   }
 }
 

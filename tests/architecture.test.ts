@@ -26,6 +26,7 @@ const roomOf = (path: string): string => {
 
 /** Whether a file in `from` may name a module in `to`; `to` is null for a package, `bun:` or `node:`. */
 const mayImport = (from: string, to: string | null): boolean => {
+  // The composition root: `main.ts`, and `main/` beside it.
   if (from === 'main') return true
   if (to === null) return from.startsWith('adapters/')
   if (from === 'domain') return to === 'domain'
@@ -74,8 +75,14 @@ test.each([
   ["const fs = require('node:fs')", 'domain/user.ts'],
   ["import { createApi } from '../http/api.ts'", 'adapters/cli/program.ts'],
   ["import { start } from '../../main.ts'", 'adapters/cli/program.ts'],
+  ["import { engineOf } from '../../main/choices.ts'", 'adapters/cli/program.ts'],
 ])('the rule sees %p in %s', (source, path) => {
   expect(breaches(path, source)).toHaveLength(1)
+})
+
+test('the composition root may see everything', () => {
+  const source = "import { createApi } from '../adapters/http/api.ts'; import { join } from 'node:path'"
+  expect(breaches('main/choices.ts', source)).toEqual([])
 })
 
 test('engines of one kind may share what their common room holds', () => {

@@ -4,7 +4,8 @@
  * Arguments: the database, the owner's id.
  */
 import { Database } from 'bun:sqlite'
-import { type ItemDraft, type ItemRow, itemBody } from '../lib/item-body.ts'
+import { created, type ItemDraft, type ItemRow } from '../lib/item-body.ts'
+import { serveFloor } from '../lib/serve-floor.ts'
 
 const [path, id] = Bun.argv.slice(2)
 const database = new Database(path, { readwrite: true, create: false, strict: true })
@@ -20,17 +21,7 @@ const ownerId = Number(id)
 const answer = async (request: Request): Promise<Response> => {
   const { title, description = null, data = {} } = (await request.json()) as ItemDraft
   const now = Date.now()
-  const row = insert.get(ownerId, title, description, JSON.stringify(data), 1, now, now)
-  if (row === null) return new Response(null, { status: 500 })
-  return Response.json(itemBody(row), { status: 201, headers: { location: `/api/v1/items/${row.id}` } })
+  return created(insert.get(ownerId, title, description, JSON.stringify(data), 1, now, now))
 }
 
-const server = Bun.serve({
-  hostname: '127.0.0.1',
-  port: 0,
-  development: false,
-  routes: { '/api/v1/items/': { POST: answer } },
-  fetch: () => new Response(null, { status: 404 }),
-})
-process.once('SIGTERM', () => process.exit(0))
-console.log(`listening on http://127.0.0.1:${server.port}`)
+serveFloor({ '/api/v1/items/': { POST: answer } })

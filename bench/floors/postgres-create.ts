@@ -5,7 +5,8 @@
  * Arguments: the database, how many connections to it, the owner's id.
  */
 import { SQL } from 'bun'
-import { type ItemDraft, type ItemRow, itemBody } from '../lib/item-body.ts'
+import { created, type ItemDraft, type ItemRow } from '../lib/item-body.ts'
+import { serveFloor } from '../lib/serve-floor.ts'
 
 const [url = '', size, id] = Bun.argv.slice(2)
 const sql = new SQL(url, { max: Number(size) })
@@ -19,16 +20,7 @@ const answer = async (request: Request): Promise<Response> => {
     VALUES (${ownerId}, ${title}, ${description}, ${JSON.stringify(data)}, 1, ${now}, ${now},
       to_tsvector('simple', ${`${title} ${description ?? ''}`}))
     RETURNING id, owner_id, title, description, data, version, created_at, updated_at`
-  if (row === undefined) return new Response(null, { status: 500 })
-  return Response.json(itemBody(row), { status: 201, headers: { location: `/api/v1/items/${row.id}` } })
+  return created(row)
 }
 
-const server = Bun.serve({
-  hostname: '127.0.0.1',
-  port: 0,
-  development: false,
-  routes: { '/api/v1/items/': { POST: answer } },
-  fetch: () => new Response(null, { status: 404 }),
-})
-process.once('SIGTERM', () => process.exit(0))
-console.log(`listening on http://127.0.0.1:${server.port}`)
+serveFloor({ '/api/v1/items/': { POST: answer } })

@@ -3,24 +3,17 @@
  * Arguments: the database, how many connections to it.
  */
 import { SQL } from 'bun'
-import { type ItemRow, itemBody } from '../lib/item-body.ts'
+import { found, type ItemRow } from '../lib/item-body.ts'
+import { serveFloor } from '../lib/serve-floor.ts'
 
 const [url = '', size] = Bun.argv.slice(2)
 const sql = new SQL(url, { max: Number(size) })
 
-const server = Bun.serve({
-  hostname: '127.0.0.1',
-  port: 0,
-  development: false,
-  routes: {
-    '/api/v1/items/:id': async ({ params }) => {
-      const [row]: readonly ItemRow[] = await sql`
-        SELECT id, owner_id, title, description, data, version, created_at, updated_at
-        FROM items WHERE id = ${Number(params.id)}`
-      return row === undefined ? new Response(null, { status: 404 }) : Response.json(itemBody(row))
-    },
+serveFloor({
+  '/api/v1/items/:id': async ({ params }) => {
+    const [row]: readonly ItemRow[] = await sql`
+      SELECT id, owner_id, title, description, data, version, created_at, updated_at
+      FROM items WHERE id = ${Number(params.id)}`
+    return found(row)
   },
-  fetch: () => new Response(null, { status: 404 }),
 })
-process.once('SIGTERM', () => process.exit(0))
-console.log(`listening on http://127.0.0.1:${server.port}`)

@@ -3,6 +3,7 @@
  * Arguments: the database, the user's id.
  */
 import { Database } from 'bun:sqlite'
+import { serveFloor } from '../lib/serve-floor.ts'
 
 interface Row {
   readonly id: number
@@ -38,12 +39,4 @@ const answer = (): Response => {
   })
 }
 
-const server = Bun.serve({
-  hostname: '127.0.0.1',
-  port: 0,
-  development: false,
-  routes: { '/api/v1/users/me': answer },
-  fetch: () => new Response(null, { status: 404 }),
-})
-process.once('SIGTERM', () => process.exit(0))
-console.log(`listening on http://127.0.0.1:${server.port}`)
+serveFloor({ '/api/v1/users/me': answer })

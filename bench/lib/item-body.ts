@@ -28,3 +28,13 @@ export interface ItemDraft {
   readonly description?: string
   readonly data?: object
 }
+
+/** How a floor answers a look for an item. */
+export const found = (row: ItemRow | null | undefined): Response =>
+  row ? Response.json(itemBody(row)) : new Response(null, { status: 404 })
+
+/** How a floor answers that an item was made. */
+export const created = (row: ItemRow | null | undefined): Response =>
+  row
+    ? Response.json(itemBody(row), { status: 201, headers: { location: `/api/v1/items/${row.id}` } })
+    : new Response(null, { status: 500 })

@@ -2,8 +2,10 @@ import type { Item } from './item.ts'
 import type { Job } from './job.ts'
 import type { Instant } from './user.ts'
 
-export type ItemEventName = 'item.created' | 'item.updated' | 'item.deleted'
-export type JobEventName = 'job.done' | 'job.dead'
+export const ITEM_EVENTS = ['item.created', 'item.updated', 'item.deleted'] as const
+export type ItemEventName = (typeof ITEM_EVENTS)[number]
+export const JOB_EVENTS = ['job.done', 'job.dead'] as const
+export type JobEventName = (typeof JOB_EVENTS)[number]
 
 /** A change to an item, as it is in the log: who, what, when, from which request. */
 export interface ItemEvent {

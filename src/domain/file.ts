@@ -31,6 +31,9 @@ export type NewFileLink = Omit<FileLink, 'id'>
 
 export const FILENAME_LENGTH = 255
 
+/** Uploads that one user may have under way in one process: each may hold two parts of a file in memory. */
+export const MOST_OPEN_UPLOADS = 16
+
 /** Seconds. */
 export const LINK_LIFE = { minimum: 1, maximum: 7 * 24 * 3_600 } as const
 

@@ -6,7 +6,8 @@
  * there after the restart. So this shows that things happen in the right order (nothing is acknowledged before it is
  * written, nothing is half written), and not that the disk was asked to keep them. That is seen with
  * `strace -f -y -e trace=fsync,rename,sendto -p PID` on a running server: an fsync of the
- * write-ahead log before each answer to a write, and of an upload's file and folder before its row.
+ * write-ahead log before each answer to a write, and of an upload's file and folder before its row. Of a mail's file and
+ * folder it is a test (`tests/adapters/nodemailer/mailers.test.ts`).
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

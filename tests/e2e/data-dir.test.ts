@@ -3,17 +3,28 @@ import { chmodSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { folder, run, serve } from '../support/process.ts'
 import { embeddedOnly } from '../support/stack.ts'
+import { until } from '../support/until.ts'
+import { upload } from '../support/uploads.ts'
 
 const modeOf = (...path: string[]): string => (statSync(join(...path)).mode & 0o777).toString(8)
 
-test('the data folder is its owner’s alone, and so are the secret and the database in it', async () => {
+test('the data folder is its owner’s alone, and so is everything in it', async () => {
   using home = folder()
   await using skep = await serve({ cwd: home.path, env: { ...embeddedOnly, DATA_DIR: 'deep/data' } })
+  const everything = () => readdirSync(skep.dataDir, { recursive: true, withFileTypes: true })
+  const person = { email: 'ann@example.com', name: 'Ann', password: 'correct horse' }
+  await skep.call('POST', '/users/', { json: person })
+  const form = { username: person.email, password: person.password }
+  const { body } = await skep.call<{ access_token: string }>('POST', '/auth/token', { form })
+  expect((await upload(skep.call, { token: body.access_token })).status).toBe(201)
+  await until(() => everything().some(({ name }) => name.endsWith('.eml')))
   expect(modeOf(skep.dataDir)).toBe('700')
-  expect(modeOf(skep.dataDir, 'jwt-secret')).toBe('600')
-  for (const name of readdirSync(skep.dataDir).filter((name) => /^skep\.db(-wal|-shm)?$/.test(name))) {
-    expect(`${name} ${modeOf(skep.dataDir, name)}`).toBe(`${name} 600`)
+  for (const entry of everything()) {
+    const mode = modeOf(entry.parentPath, entry.name)
+    expect({ name: entry.name, mode }).toEqual({ name: entry.name, mode: entry.isDirectory() ? '700' : '600' })
   }
+  const names = everything().map(({ name }) => name)
+  expect(names).toEqual(expect.arrayContaining(['jwt-secret', 'skep.db', 'skep.db-wal', 'skep.db.lock']))
 })
 
 test('migrate makes the data folder and the database just as private', async () => {

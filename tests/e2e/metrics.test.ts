@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import { parseMetrics, valueIn } from '../support/metrics.ts'
 import { folder, serve } from '../support/process.ts'
+import { until } from '../support/until.ts'
 
 test('METRICS_TOKEN reads the metrics of a running server', async () => {
   using home = folder()
@@ -13,6 +14,6 @@ test('METRICS_TOKEN reads the metrics of a running server', async () => {
   expect(parseMetrics(body).length).toBeGreaterThan(15)
   // Counted a step after its answer.
   const refusals = async () => valueIn((await read()).body, 'skep_http_requests_total', { status: '401' })
-  while ((await refusals()) === 0) await Bun.sleep(1)
+  await until(async () => (await refusals()) > 0)
   expect(await refusals()).toBe(1)
 })

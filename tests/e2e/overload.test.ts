@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { existsSync, readdirSync } from 'node:fs'
 import { entriesOf, folder, processorTime, residentMemory, type Server, serve } from '../support/process.ts'
 import { openSocket } from '../support/socket.ts'
+import { until } from '../support/until.ts'
 import { END, MULTIPART, part } from '../support/uploads.ts'
 import { encodeFrame, OPCODE, openWire } from '../support/wire.ts'
 import { type Connection, openConnection, type RawAnswer } from './connection.ts'
@@ -272,7 +273,7 @@ describe.concurrent('slow clients', () => {
     }
     expect((await skep.call<{ total: number }>('GET', '/files/', { token: ann })).body.total).toBe(1)
     const begunUploads = () => readdirSync(files.path, { recursive: true }).filter((name) => /part$/.test(String(name)))
-    while (begunUploads().length > 0) await Bun.sleep(10)
+    await until(() => begunUploads().length === 0)
     expect(errorsOf(skep)).toEqual([])
   }, 50_000)
 })
@@ -295,7 +296,7 @@ test.skipIf(noProc || Bun.which('prlimit') === null)(
     const headers = `Content-Type: ${MULTIPART}\r\nContent-Length: ${file.length}\r\n`
     {
       using _ = await crowd(skep.url, 200)
-      while (open() < most) await Bun.sleep(10)
+      await until(() => open() >= most)
       expect(await mine.get('/health')).toBe(200)
       mine.send(request('GET', '/users/me', token))
       expect(await mine.status()).toBe(200)

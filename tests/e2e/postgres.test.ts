@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { missing, outsideOfPostgres, testDatabase } from '../support/postgres.ts'
 import { entriesOf, folder, run, serve } from '../support/process.ts'
+import { until } from '../support/until.ts'
 
 const JWT_SECRET = 'a secret that only these tests know'
 
@@ -63,7 +64,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
       entriesOf(one.stdout.text() + other.stdout.text())
         .filter(({ message }) => message === 'mail written')
         .map(({ to }) => String(to))
-    while (mails().length < people.length) await Bun.sleep(20)
+    await until(() => mails().length >= people.length)
     for (const skep of [one, other]) skep.signal('SIGTERM')
     await Promise.all([one.exit(), other.exit()])
     expect(mails().sort()).toEqual([...people].sort())

@@ -1,5 +1,5 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, open, rename, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { createTransport } from 'nodemailer'
 import type { Mailer } from '../../application/ports/messaging.ts'
 import type { Log } from '../../application/ports/system.ts'
@@ -12,6 +12,12 @@ interface Options {
   readonly log: Log
 }
 
+/** Makes names in a folder survive a crash. */
+const syncFolder = async (path: string): Promise<void> => {
+  await using folder = await open(path, 'r')
+  await folder.sync()
+}
+
 /** Writes each mail as an `.eml` file, for days without a mail server. A repeated one takes the place of the first. */
 export const createFileMailer = ({ folder, from, log }: Options): Mailer => {
   const transport = createTransport({ streamTransport: true, buffer: true, newline: 'unix' })
@@ -19,10 +25,13 @@ export const createFileMailer = ({ folder, from, log }: Options): Mailer => {
     async send(mail) {
       const { message } = await transport.sendMail(toMessage(mail, from))
       if (!Buffer.isBuffer(message)) throw new Error('nodemailer gave no buffer')
-      await mkdir(folder, { recursive: true, mode: 0o700 })
+      const made = await mkdir(folder, { recursive: true, mode: 0o700 })
+      if (made !== undefined) await syncFolder(dirname(made))
       const file = join(folder, `${mail.id}.eml`)
       await writeFile(`${file}.part`, message, { mode: 0o600, flush: true })
       await rename(`${file}.part`, file)
+      // The job that asked for it is done then, and would not write it again.
+      await syncFolder(folder)
       log.info('mail written', { file, to: mail.to, subject: mail.subject })
     },
   }

@@ -1,5 +1,6 @@
 import type { Metrics } from '../../application/ports/metrics.ts'
 import type { Log } from '../../application/ports/system.ts'
+import { ITEM_EVENTS, JOB_EVENTS } from '../../domain/event.ts'
 import type { JobState } from '../../domain/job.ts'
 import { createDatabaseMetrics } from './database.ts'
 import { watchEventLoop } from './event-loop.ts'
@@ -33,7 +34,8 @@ export const createMetrics = ({ version, log, sockets, jobs }: Deps): Prometheus
   const requests = createRequests()
   const database = createDatabaseMetrics()
   const eventLoop = watchEventLoop()
-  const seen = new Map<string, number>()
+  // From the start, or the first of a kind would be no increase.
+  const seen = new Map<string, number>([...ITEM_EVENTS, ...JOB_EVENTS].map((event) => [event, 0]))
   const delivered = new Map<string, number>([
     ['live', 0],
     ['replay', 0],

@@ -1,3 +1,4 @@
+import { chmodSync, statSync } from 'node:fs'
 import { isBusy, openFile } from './database.ts'
 
 /**
@@ -9,6 +10,8 @@ export const lockInstance = (databasePath: string): (() => void) | null => {
   const path = `${databasePath}.lock`
   const database = openFile(path, true)
   try {
+    // What SQLite makes beside it has its mode. On a disk that cannot be written to, there is something else to be said.
+    if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600)
     database.run('PRAGMA locking_mode = EXCLUSIVE')
     database.run('BEGIN EXCLUSIVE')
   } catch (error) {

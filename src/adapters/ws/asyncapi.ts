@@ -37,6 +37,7 @@ goes back so far; load the state anew then.
 | 1007 | a text was not UTF-8 |
 | ${CLOSE.tooBig} | a message was larger than ${MOST_FRAME_BYTES / 1_024} kB |
 | ${CLOSE.internal} | something went wrong on our side |
+| ${CLOSE.tryAgain} | the database does not answer: connect again later and resume by cursor |
 | ${CLOSE.signedOut} | not signed in in time, or the token, the session or the account has ended |
 | ${CLOSE.tooSlow} | more than 1 MiB waited to be read: connect again and resume by cursor |
 | ${CLOSE.tooMany} | more than 100 frames in 10 seconds, or more than 20 connections of one user |

@@ -4,7 +4,7 @@ import { TypeCompiler } from '@sinclair/typebox/compiler'
 /** Bytes of one frame from a client; a larger one closes the connection with 1009. */
 export const MOST_FRAME_BYTES = 64 * 1024
 
-/** Why a connection was closed, beside the codes of RFC 6455 section 7.4.1. */
+/** Why a connection was closed, those below 4000 as IANA registers them (RFC 6455 section 7.4). */
 export const CLOSE = {
   /** The server stops. */
   goingAway: 1001,
@@ -12,6 +12,8 @@ export const CLOSE = {
   tooBig: 1009,
   /** Something went wrong on our side. */
   internal: 1011,
+  /** The database does not answer. Connect again and resume by cursor. */
+  tryAgain: 1013,
   /** Not signed in in time, or the token, session or account has ended. */
   signedOut: 4401,
   /** More than 1 MiB waits to be read. Connect again and resume by cursor. */

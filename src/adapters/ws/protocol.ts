@@ -28,6 +28,9 @@ const FRAMES = { most: 100, within: 10_000 }
 
 const PASSED_ON = ['forbidden', 'not_found', 'unavailable'] as const satisfies readonly FrameErrorCode[]
 
+/** Whether it is a part of ours that is away for now, as HTTP would answer 503. */
+const isPassing = (error: unknown): boolean => error instanceof AppError && error.code === 'unavailable'
+
 /** Counts a frame; false when there were too many. */
 const counted = (connection: Connection): boolean => {
   const now = performance.now()
@@ -40,13 +43,19 @@ const counted = (connection: Connection): boolean => {
 
 export const createProtocol = ({ realtime, signIn, encode, log }: Deps): Protocol => {
   const broken = (connection: Connection) => (error: unknown) => {
-    log.error('realtime connection failed', { client_id: connection.clientId, error })
-    close(connection, CLOSE.internal, 'Something went wrong on our side')
+    if (isPassing(error)) {
+      log.warn('realtime connection given up', { client_id: connection.clientId, error })
+      close(connection, CLOSE.tryAgain, 'Try again later')
+    } else {
+      log.error('realtime connection failed', { client_id: connection.clientId, error })
+      close(connection, CLOSE.internal, 'Something went wrong on our side')
+    }
   }
 
   const refuse = (connection: Connection, error: unknown, ref: string | undefined): void => {
     const code = error instanceof AppError ? PASSED_ON.find((known) => known === error.code) : undefined
     if (error instanceof AppError && code !== undefined) {
+      if (isPassing(error)) log.warn('realtime frame refused', { client_id: connection.clientId, error })
       sendError(connection, code, error.message, ref)
     } else {
       log.error('realtime frame failed', { client_id: connection.clientId, error })

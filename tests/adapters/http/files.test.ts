@@ -4,6 +4,7 @@ import { createFirstAdmin } from '../../support/admin.ts'
 import { createMailbox } from '../../support/mail.ts'
 import { startSkep, type TestSkep } from '../../support/skep.ts'
 import { outsideOf } from '../../support/stack.ts'
+import { until } from '../../support/until.ts'
 import { type FileBody, MULTIPART, multipart, PNG, part, streamedUpload, upload } from '../../support/uploads.ts'
 
 const skep = await startSkep({ MAX_UPLOAD_SIZE: '64kb' }, { mailer: createMailbox() })
@@ -11,12 +12,6 @@ const anything = await startSkep({ UPLOAD_TYPES: '*/*' }, { mailer: createMailbo
 const root = await createFirstAdmin(skep)
 
 const rowsOf = async ({ dataDir }: TestSkep): Promise<readonly unknown[]> => (await outsideOf(dataDir)).files ?? []
-
-/** Waits for what happens after the answer. */
-const eventually = async (holds: () => Promise<boolean>) => {
-  for (let waited = 0; !(await holds()) && waited < 200; waited++) await Bun.sleep(10)
-  expect(await holds()).toBe(true)
-}
 
 const large = (size: number) => {
   const bytes = new Uint8Array(size)
@@ -200,11 +195,39 @@ describe('uploading', () => {
     )
     const half = Buffer.concat([part('name="file"; filename="x.png"', PNG).subarray(0, -2), Buffer.alloc(HALF)])
     socket.write(Buffer.concat([Buffer.from(chunk), half.subarray(0, HALF), Buffer.from(chunk === '' ? '' : '\r\n')]))
-    await eventually(async () => (await anything.blobs()).length === blobs + 1)
+    await until(async () => (await anything.blobs()).length === blobs + 1)
     expect((await anything.blobs()).filter((name) => name.endsWith('.part'))).toHaveLength(1)
     socket.destroy()
-    await eventually(async () => (await anything.blobs()).length === blobs)
+    await until(async () => (await anything.blobs()).length === blobs)
     expect(await rowsOf(anything)).toHaveLength(rows)
+  })
+
+  test('is 429 while one has sixteen under way, and nobody else is held up', async () => {
+    const [ann, bob] = [await skep.member(), await skep.member()]
+    const gate = Promise.withResolvers<void>()
+    const file = multipart(part('name="file"; filename="x.png"', PNG))
+    const slow = () =>
+      new ReadableStream({
+        async start(controller) {
+          controller.enqueue(file.subarray(0, 100))
+          await gate.promise
+          controller.enqueue(file.subarray(100))
+          controller.close()
+        },
+      })
+    const headers = { 'content-type': MULTIPART }
+    const begin = () => skep.call<FileBody>('POST', '/files/', { token: ann.token, body: slow(), headers })
+    const all = Array.from({ length: 17 }, begin)
+    const refused = await Promise.race(all)
+    expect([refused.status, refused.body.code, refused.headers.get('retry-after')]).toEqual([
+      429,
+      'too_many_requests',
+      '1',
+    ])
+    expect((await upload(skep.call, bob)).status).toBe(201)
+    gate.resolve()
+    expect((await Promise.all(all)).filter(({ status }) => status === 201)).toHaveLength(16)
+    expect((await upload(skep.call, ann)).status).toBe(201)
   })
 
   test('under one Idempotency-Key happens once, and only one of the blobs stays', async () => {
@@ -242,7 +265,7 @@ describe('a file', () => {
     expect((await skep.call('DELETE', `/files/${id}`, { token })).status).toBe(204)
     expect((await skep.call('GET', `/files/${id}/content`, { token })).status).toBe(404)
     expect((await skep.call('DELETE', `/files/${id}`, { token })).status).toBe(404)
-    await eventually(async () => (await skep.blobs()).length === before.length)
+    await until(async () => (await skep.blobs()).length === before.length)
   })
 
   test('goes with its owner, and so do its bytes', async () => {
@@ -250,7 +273,7 @@ describe('a file', () => {
     const before = (await skep.blobs()).length
     const ids = [(await upload(skep.call, ann)).body.id, (await upload(skep.call, ann)).body.id]
     expect((await skep.call('DELETE', '/users/me', { token: ann.token })).status).toBe(204)
-    await eventually(async () => (await skep.blobs()).length === before)
+    await until(async () => (await skep.blobs()).length === before)
     for (const id of ids) expect((await skep.call('GET', `/files/${id}`, { token: root.token })).status).toBe(404)
   })
 

@@ -5,6 +5,7 @@ import { testClock } from '../../support/clock.ts'
 import { createMailbox } from '../../support/mail.ts'
 import { type Member, startSkep } from '../../support/skep.ts'
 import { outsideOf } from '../../support/stack.ts'
+import { until } from '../../support/until.ts'
 
 interface ItemBody {
   readonly id: number
@@ -389,7 +390,7 @@ test('the items of a removed user go too', async () => {
   const ann = await skep.member()
   for (let n = 0; n < 3; n++) await create(ann, { title: `Soon gone ${n}` })
   await skep.call('DELETE', '/users/me', { token: ann.token })
-  while ((await list(root, `?owner_id=${ann.id}`)).body.total !== 0) await Bun.sleep(0)
+  await until(async () => (await list(root, `?owner_id=${ann.id}`)).body.total === 0)
   expect((await list(root, '?q=soon+gone')).body.total).toBe(0)
   expect(JSON.stringify((await outsideOf(skep.dataDir)).items)).not.toContain('Soon gone')
 })

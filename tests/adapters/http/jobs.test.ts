@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { createFirstAdmin } from '../../support/admin.ts'
 import { createMailbox } from '../../support/mail.ts'
 import { startSkep } from '../../support/skep.ts'
+import { until } from '../../support/until.ts'
 
 interface JobBody {
   readonly id: number
@@ -65,7 +66,7 @@ describe('the admin’s view of jobs', () => {
     working = true
     const { status, body } = await skep.call('POST', `/admin/jobs/${id}/retry`, { token: root.token })
     expect([status, body.state]).toEqual([200, 'queued'])
-    while (!(await list('?state=done')).body.items.some((job) => job.id === id)) await Bun.sleep(0)
+    await until(async () => (await list('?state=done')).body.items.some((job) => job.id === id))
     working = false
   })
 

@@ -175,9 +175,9 @@ describe('the event loop', () => {
     }
     const before = await late()
     // Longer than a timer can already be under way.
-    const until = performance.now() + 250
-    while (performance.now() < until);
-    while ((await late()) <= before) await Bun.sleep(1)
+    const end = performance.now() + 250
+    while (performance.now() < end);
+    await until(async () => (await late()) > before)
   })
 })
 
@@ -198,12 +198,20 @@ describe('sockets', () => {
       await signedIn.subscribe('items')
       expect(await counts()).toEqual([2, 1, 1])
     }
-    const gone = async () => (await counts()).every((count) => count === 0)
-    while (!(await gone())) await Bun.sleep(1)
+    await until(async () => (await counts()).every((count) => count === 0))
   })
 })
 
 describe('events', () => {
+  test('are there by every name before the first of them, so that it counts as an increase', async () => {
+    const fresh = await startSkep({ METRICS_TOKEN: KEY })
+    const { body } = await fresh.call<string>('GET', '//metrics', { token: KEY })
+    const appended = parseMetrics(body).find(({ name }) => name === 'skep_events_appended_total')
+    expect(appended?.samples.map(({ labels, value }) => [labels.event, value])).toEqual(
+      ['item.created', 'item.updated', 'item.deleted', 'job.done', 'job.dead'].map((event) => [event, 0]),
+    )
+  })
+
   test('are counted when they are appended', async () => {
     await grows('skep_events_appended_total', { event: 'item.created' }, 1, create)
   })

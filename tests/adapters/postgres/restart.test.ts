@@ -4,6 +4,7 @@ import { createMailbox } from '../../support/mail.ts'
 import { missing } from '../../support/postgres.ts'
 import { startPostgres } from '../../support/services.ts'
 import { startSkep } from '../../support/skep.ts'
+import { until } from '../../support/until.ts'
 
 setDefaultTimeout(60_000)
 
@@ -43,8 +44,9 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
       }
     }
     const clients = Promise.all(Array.from({ length: 8 }, (_, n) => client(n)))
-    const enough = async () => {
-      for (const before = created.length; created.length < before + 100; ) await Bun.sleep(5)
+    const enough = () => {
+      const before = created.length
+      return until(() => created.length >= before + 100)
     }
     await enough()
     await server.restart()

@@ -1,15 +1,16 @@
-import { Elysia, type Static, t } from 'elysia'
+import { type Context, Elysia, type Static, t } from 'elysia'
 import type { FileLinks } from '../../../application/file-links.ts'
 import type { Files } from '../../../application/files.ts'
 import type { Log } from '../../../application/ports/system.ts'
 import { AppError, notFound } from '../../../domain/errors.ts'
-import type { StoredFile } from '../../../domain/file.ts'
+import { MOST_OPEN_UPLOADS, type StoredFile } from '../../../domain/file.ts'
 import { actorOf, type Call } from '../call.ts'
 import type { Kernel, Rule } from '../kernel.ts'
 import { pageQuery, pageResponse, toPageRequest, toPageResponse } from '../pages.ts'
 import { problems } from '../problems.ts'
 import { IdParams, IdText, NoContent, Timestamp } from '../schemas.ts'
 import { toTimestamp } from '../timestamps.ts'
+import { createAtOnce } from './at-once.ts'
 import { type Served, sendContent } from './content.ts'
 import { isSigned, SignedQuery } from './links.ts'
 import { readUpload } from './multipart.ts'
@@ -83,6 +84,17 @@ const withTokenOrLink: Rule = {
   },
 }
 
+/** What GET and HEAD of a content have in common. */
+const CONTENT = { admit: withTokenOrLink, params: IdParams, query: SignedQuery }
+
+interface AskedContent {
+  readonly call: Call
+  readonly params: Static<typeof IdParams>
+  readonly query: Static<typeof SignedQuery>
+  readonly request: Request
+  readonly set: Context['set']
+}
+
 export interface FileRoutesDeps {
   readonly files: Files
   readonly fileLinks: FileLinks
@@ -105,12 +117,18 @@ export const fileRoutes = (kernel: Kernel, { files, fileLinks, maxUploadSize, lo
     return { file, read: (first, end) => files.read(file, first, end), shared: true, failed }
   }
 
+  const begin = createAtOnce(MOST_OPEN_UPLOADS)
+
+  const content = async ({ call, params, query, request, set }: AskedContent) =>
+    sendContent(await find(call, Number(params.id), query), request, set)
+
   return new Elysia({ prefix: '/files', tags: ['files'] })
     .use(kernel)
     .post(
       '/',
       async ({ call, request, idempotently }) => {
         const actor = actorOf(call)
+        using _ = begin(actor.userId)
         await using received = await files.receive(actor, await readUpload(request, maxUploadSize))
         const sent = { sha256: received.sha256, filename: received.filename }
         return await idempotently({ request, actor, route: `POST ${PATH}`, sent, answer: created }, (wish) =>
@@ -158,37 +176,23 @@ export const fileRoutes = (kernel: Kernel, { files, fileLinks, maxUploadSize, lo
         detail: { operationId: 'deleteFile', summary: 'Delete a file; its links open nothing from now on' },
       },
     )
-    .get(
-      '/:id/content',
-      async ({ call, params, query, request, set }) =>
-        sendContent(await find(call, Number(params.id), query), request, set),
-      {
-        admit: withTokenOrLink,
-        params: IdParams,
-        query: SignedQuery,
-        response: {
-          200: binary('The content'),
-          206: binary('The part that `Range` asked for'),
-          304: t.Void({ description: 'You have this content' }),
-          ...problems(400, 401, 404, 416, 422, 429, 503),
-        },
-        detail: { operationId: 'getFileContent', summary: 'The content of a file, or a part of it' },
+    .get('/:id/content', content, {
+      ...CONTENT,
+      response: {
+        200: binary('The content'),
+        206: binary('The part that `Range` asked for'),
+        304: t.Void({ description: 'You have this content' }),
+        ...problems(400, 401, 404, 416, 422, 429, 503),
       },
-    )
-    .head(
-      '/:id/content',
-      async ({ call, params, query, request, set }) =>
-        sendContent(await find(call, Number(params.id), query), request, set),
-      {
-        admit: withTokenOrLink,
-        params: IdParams,
-        query: SignedQuery,
-        response: {
-          200: t.Void({ description: 'What GET would say of the content' }),
-          304: t.Void({ description: 'You have this content' }),
-          ...problems(400, 401, 404, 422, 429, 503),
-        },
-        detail: { operationId: 'headFileContent', summary: 'What is said of the content of a file' },
+      detail: { operationId: 'getFileContent', summary: 'The content of a file, or a part of it' },
+    })
+    .head('/:id/content', content, {
+      ...CONTENT,
+      response: {
+        200: t.Void({ description: 'What GET would say of the content' }),
+        304: t.Void({ description: 'You have this content' }),
+        ...problems(400, 401, 404, 422, 429, 503),
       },
-    )
+      detail: { operationId: 'headFileContent', summary: 'What is said of the content of a file' },
+    })
 }

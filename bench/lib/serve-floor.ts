@@ -1,0 +1,12 @@
+/** What a floor does with the routes it has: nothing but serve them, and say where. */
+export const serveFloor = <Path extends string>(routes: Bun.Serve.Routes<undefined, Path>): void => {
+  const server = Bun.serve({
+    hostname: '127.0.0.1',
+    port: 0,
+    development: false,
+    routes,
+    fetch: () => new Response(null, { status: 404 }),
+  })
+  process.once('SIGTERM', () => process.exit(0))
+  console.log(`listening on http://127.0.0.1:${server.port}`)
+}

@@ -1,0 +1,21 @@
+import { AppError } from '../../../domain/errors.ts'
+
+/**
+ * How many each user may have under way at the same time in this process. Whoever begins one more is refused with
+ * `too_many_requests`; disposing of what is answered makes room again.
+ */
+export const createAtOnce = (most: number) => {
+  const underWay = new Map<number, number>()
+  return (userId: number): Disposable => {
+    const before = underWay.get(userId) ?? 0
+    if (before >= most) throw new AppError('too_many_requests', `At most ${most} at the same time`, { retryAfter: 1 })
+    underWay.set(userId, before + 1)
+    return {
+      [Symbol.dispose]() {
+        const left = (underWay.get(userId) ?? 0) - 1
+        if (left > 0) underWay.set(userId, left)
+        else underWay.delete(userId)
+      },
+    }
+  }
+}

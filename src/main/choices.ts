@@ -1,0 +1,52 @@
+import { join } from 'node:path'
+import { isEmbedded, type Settings, s3KeysOf } from '../adapters/env/settings.ts'
+import { createFsBlobStore } from '../adapters/fs/blob-store.ts'
+import { makeDataDir } from '../adapters/fs/data-dir.ts'
+import { createMemoryBus } from '../adapters/memory/bus.ts'
+import { createFileMailer } from '../adapters/nodemailer/file-mailer.ts'
+import { createSmtpMailer } from '../adapters/nodemailer/smtp-mailer.ts'
+import { createPostgresEngine } from '../adapters/postgres/engine.ts'
+import { openRedisBus } from '../adapters/redis/bus.ts'
+import { createS3BlobStore } from '../adapters/s3/blob-store.ts'
+import { createSqliteEngine } from '../adapters/sqlite/engine.ts'
+import type { Engine } from '../application/ports/engine.ts'
+import type { Bus, Mailer } from '../application/ports/messaging.ts'
+import type { Clock, Log } from '../application/ports/system.ts'
+
+/** The database that `DATABASE_URL` names. */
+export const engineOf = ({ DATABASE_URL, DATABASE_POOL_SIZE, DATA_DIR }: Settings): Engine =>
+  isEmbedded(DATABASE_URL)
+    ? createSqliteEngine({ path: DATABASE_URL, makeFolder: () => makeDataDir(DATA_DIR) })
+    : createPostgresEngine({ url: DATABASE_URL, size: DATABASE_POOL_SIZE })
+
+/** What the processes of `REDIS_URL` share, or this one has to itself. */
+export const openBus = async (settings: Settings, secret: string, clock: Clock, log: Log): Promise<Bus> => {
+  const { DATABASE_URL, REDIS_URL } = settings
+  const own = createMemoryBus(clock, isEmbedded(DATABASE_URL))
+  if (REDIS_URL !== undefined) return openRedisBus({ url: REDIS_URL, secret, fallback: own.limiter, log })
+  if (!isEmbedded(DATABASE_URL)) log.warn('without REDIS_URL only one process may serve this database')
+  return own
+}
+
+/** A mailer that may hold connections. */
+export type OpenMailer = Mailer & { readonly close?: () => void }
+
+/** The server of `SMTP_URL`, or a folder. */
+export const openMailer = (settings: Settings, log: Log): OpenMailer => {
+  const { SMTP_URL, MAIL_FROM, DATA_DIR } = settings
+  if (SMTP_URL === undefined) return createFileMailer({ folder: join(DATA_DIR, 'mail'), from: MAIL_FROM, log })
+  return createSmtpMailer({ url: SMTP_URL, from: MAIL_FROM })
+}
+
+/** The place of uploaded files that `FILES_URL` names, not looked at yet. */
+export const blobsAt = (settings: Settings, log: Log) =>
+  typeof settings.FILES_URL === 'string'
+    ? createFsBlobStore(settings.FILES_URL)
+    : createS3BlobStore({ place: settings.FILES_URL, keys: s3KeysOf(settings), log })
+
+/** The same, ready. Rejects when it cannot be used. */
+export const openBlobs = async (settings: Settings, log: Log) => {
+  const blobs = blobsAt(settings, log)
+  await blobs.prepare()
+  return blobs
+}
