@@ -54,7 +54,7 @@ export interface Cluster {
 }
 
 const isRefused = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === 'ConnectionRefused'
+  error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED'
 
 const namedUrl = (text: string, name: string): string => {
   const url = new URL(text)
