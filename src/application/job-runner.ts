@@ -56,17 +56,22 @@ const within = async (
   stop: AbortSignal,
   work: (signal: AbortSignal) => Promise<void>,
 ): Promise<void> => {
-  const late = new AbortController()
-  const signal = AbortSignal.any([late.signal, stop])
-  const timer = setTimeout(() => late.abort(new Error(`no end within ${deadline} ms`)), deadline)
-  const aborted = new Promise<never>((_, reject) => {
-    if (signal.aborted) reject(signal.reason)
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-  })
+  const ending = new AbortController()
+  const { promise: ended, reject } = Promise.withResolvers<never>()
+  const end = (reason: unknown) => {
+    ending.abort(reason)
+    reject(reason)
+  }
+  // Taken off by hand: `stop` lives as long as the process, and would keep all that `AbortSignal.any` derives from it.
+  const stopped = () => end(stop.reason)
+  const timer = setTimeout(() => end(new Error(`no end within ${deadline} ms`)), deadline)
+  stop.addEventListener('abort', stopped, { once: true })
+  if (stop.aborted) stopped()
   try {
-    await Promise.race([work(signal), aborted])
+    await Promise.race([work(ending.signal), ended])
   } finally {
     clearTimeout(timer)
+    stop.removeEventListener('abort', stopped)
   }
 }
 

@@ -1,3 +1,4 @@
+import { heapStats } from 'bun:jsc'
 import { afterAll, expect, test } from 'bun:test'
 import { openSqliteStore } from '../../../src/adapters/sqlite/unit-of-work.ts'
 import { startWorker } from '../../../src/adapters/worker/worker.ts'
@@ -181,6 +182,21 @@ test('two workers on one database never hold the same attempt', async () => {
   await second.close()
   expect(new Set(done).size).toBe(100)
   expect(done).toHaveLength(100)
+})
+
+test('a worker that goes on keeps nothing of the jobs it has done', async () => {
+  const { start, enqueue, logged } = open(async () => {})
+  start()
+  const signalsAfter = async (done: number) => {
+    await Promise.all(Array.from({ length: 100 }, () => enqueue()))
+    await logged('job done', done)
+    await turn()
+    Bun.gc(true)
+    return heapStats().objectTypeCounts.AbortSignal ?? 0
+  }
+  const before = await signalsAfter(100)
+  // The collector may overlook a few; each job had at least one.
+  expect((await signalsAfter(200)) - before).toBeLessThan(50)
 })
 
 test('stopping lets a job in progress end', async () => {
