@@ -20,6 +20,9 @@ export interface Link {
   send<Row>(sql: string, parameters: readonly Parameter[]): Promise<Answer<Row> & { readonly command: string | null }>
   /** Names the one who is told when the connection is lost; null for nobody. */
   watch(listener: ((error: unknown) => void) | null): void
+  /** To be called for each statement, and once more when it is answered: only then it is known who is silent. */
+  asked(): void
+  answered(): void
   /** Whether the server has something to answer. */
   isWaiting(): boolean
   /** Milliseconds since it last answered, or was first asked since. */
@@ -86,15 +89,14 @@ const connect = async (text: string, patience: number, onLost: (link: Link) => v
   let unanswered = 0
   let heardAt = 0
   link = {
-    async send(statement, parameters) {
+    // In the order of the calls: by itself each would start when somebody waits for it.
+    send: (statement, parameters) => reserved.unsafe(statement, [...parameters]).execute(),
+    asked() {
       if (unanswered++ === 0) heardAt = performance.now()
-      try {
-        // In the order of the calls: without it each would start when somebody waits for it.
-        return await reserved.unsafe(statement, [...parameters]).execute()
-      } finally {
-        unanswered--
-        heardAt = performance.now()
-      }
+    },
+    answered() {
+      unanswered--
+      heardAt = performance.now()
     },
     isWaiting: () => unanswered > 0,
     silentFor: () => performance.now() - heardAt,
@@ -185,6 +187,11 @@ export const createPool = ({ url, size, patience = 5_000, silence, onWaited }: P
     }
   }
 
+  const sent = (lane: Lane) => {
+    lane.unsent--
+    if (waiting.exclusive.size > 0) admit(true)
+  }
+
   const leave = (lane: Lane, exclusive: boolean) => {
     if (exclusive) {
       lane.taken = false
@@ -213,26 +220,24 @@ export const createPool = ({ url, size, patience = 5_000, silence, onWaited }: P
     if (free !== null) enter(free, exclusive)
     const lane = free ?? (await wait(exclusive).finally(() => exclusive || onWaited?.(performance.now() - askedAt)))
     if (free !== null && !exclusive) onWaited?.(0)
-    let sent = exclusive
-    const isSent = () => {
-      if (sent) return
-      sent = true
-      lane.unsent--
-      if (waiting.exclusive.size > 0) admit(true)
-    }
+    let unsent = !exclusive
     try {
       const isUsed = lane.link !== null
       const link = lane.link ?? (await open(lane))
       try {
+        if (!exclusive) link.asked()
         const worked = work(link, isUsed)
-        isSent()
+        if (unsent) sent(lane)
+        unsent = false
         return await worked
       } catch (error) {
         if (isLost(error)) link.close()
         throw error
+      } finally {
+        if (!exclusive) link.answered()
       }
     } finally {
-      isSent()
+      if (unsent) sent(lane)
       leave(lane, exclusive)
     }
   }

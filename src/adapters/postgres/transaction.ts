@@ -23,6 +23,14 @@ export class RolledBack extends Error {
 /** Runs `work` in one transaction. Throws {@link RolledBack}, or what else happened when nobody knows the outcome. */
 export const transact = async <T>(link: Link, work: (transaction: Transaction) => Promise<T>): Promise<T> => {
   const unanswered: Promise<unknown>[] = []
+  const ask = async <Row>(sql: string, parameters: readonly Parameter[] = []) => {
+    link.asked()
+    try {
+      return await link.send<Row>(sql, parameters)
+    } finally {
+      link.answered()
+    }
+  }
   let over = false
   let lost = false
   let failed = false
@@ -30,7 +38,7 @@ export const transact = async <T>(link: Link, work: (transaction: Transaction) =
   const run = async <Row>(sql: string, parameters: readonly Parameter[]) => {
     if (over) throw new Error('a statement came after the end of its transaction')
     try {
-      return await link.send<Row>(sql, parameters)
+      return await ask<Row>(sql, parameters)
     } catch (error) {
       // What follows a failed statement fails because of it; the first failure is the one to tell.
       if (!failed) failure = error
@@ -60,7 +68,7 @@ export const transact = async <T>(link: Link, work: (transaction: Transaction) =
   try {
     const value = await done()
     over = true
-    const [end] = await Promise.allSettled([link.send('COMMIT', []), ...unanswered])
+    const [end] = await Promise.allSettled([ask('COMMIT'), ...unanswered])
     if (end.status === 'rejected') {
       // Lost with the answer to COMMIT on its way: nobody knows what became of it.
       throw isLost(end.reason) ? end.reason : new RolledBack(end.reason)
@@ -74,7 +82,7 @@ export const transact = async <T>(link: Link, work: (transaction: Transaction) =
       link.close()
       throw new RolledBack(failed ? failure : error, 'lost')
     }
-    await link.send('ROLLBACK', []).catch(() => link.close())
+    await ask('ROLLBACK').catch(() => link.close())
     throw new RolledBack(isConflict(failure) ? failure : error)
   }
 }
