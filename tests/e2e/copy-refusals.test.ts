@@ -247,7 +247,10 @@ describe.skipIf(missing)('copy, with SKEP_TEST_POSTGRES_URL', () => {
        SELECT pg_advisory_lock(77)`,
     )
     await using child = spawn(['copy', '--to', url], { cwd: home.path, env: embeddedOnly })
-    const waiting = () => sql`SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`
+    // Of this database: other tests wait for locks of others.
+    const waiting = () =>
+      sql`SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = database
+        WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted`
     await until(async () => (await waiting()).length > 0)
     await interrupt(child)
     await sql.unsafe('SELECT pg_advisory_unlock(77)')
