@@ -21,7 +21,8 @@ const startSignIn = async (skep: Server) => {
   const connection = await openConnection(skep.url)
   await connection.get('/health')
   connection.send(SIGN_IN_HEAD + SIGN_IN.slice(0, 9))
-  // What was sent before this on another connection has been read by the time this is answered.
+  // What was sent before the first of these has been read by the turn that answers the second.
+  await skep.call('GET', '//health')
   await skep.call('GET', '//health')
   return {
     connection,
