@@ -1,10 +1,11 @@
 import { checksum, type Migration, MigrationError } from '../sql/migrations.ts'
+import type { Link } from './link.ts'
 import accounts from './migrations/0001_accounts.sql' with { type: 'text' }
 import jobsAndMail from './migrations/0002_jobs_and_mail.sql' with { type: 'text' }
 import items from './migrations/0003_items.sql' with { type: 'text' }
 import files from './migrations/0004_files.sql' with { type: 'text' }
 import events from './migrations/0005_events.sql' with { type: 'text' }
-import { createPool, type Link } from './pool.ts'
+import { createPool } from './pool.ts'
 
 /**
  * In the order they are applied. An applied one never changes: its checksum is recorded. A new one leaves the database

@@ -1,6 +1,6 @@
-import { type ReservedSQL, SQL } from 'bun'
 import type { Answer, Connection, Parameter } from './connection.ts'
 import { isLost, unavailable } from './errors.ts'
+import { connect, type Link } from './link.ts'
 
 export interface PoolOptions {
   /** `postgres://…`; with `?prepare=false` no statement is named, as PgBouncer in transaction mode needs it. */
@@ -13,21 +13,6 @@ export interface PoolOptions {
   readonly silence?: number
   /** Hears how many milliseconds a single statement waited for a connection, in vain or not. */
   readonly onWaited?: ((milliseconds: number) => void) | undefined
-}
-
-/** One connection for as long as it lives: what is sent after its loss is refused, never sent on another. */
-export interface Link {
-  send<Row>(sql: string, parameters: readonly Parameter[]): Promise<Answer<Row> & { readonly command: string | null }>
-  /** Names the one who is told when the connection is lost; null for nobody. */
-  watch(listener: ((error: unknown) => void) | null): void
-  /** To be called for each statement, and once more when it is answered: only then it is known who is silent. */
-  asked(): void
-  answered(): void
-  /** Whether the server has something to answer. */
-  isWaiting(): boolean
-  /** Milliseconds since it last answered, or was first asked since. */
-  silentFor(): number
-  close(): void
 }
 
 /** A lost connection is replaced without a word where a single statement may run again: it only reads. */
@@ -54,62 +39,6 @@ interface Lane {
 
 /** So many statements follow each other on one connection before others wait. */
 const DEPTH = 64
-
-const parse = (text: string) => {
-  const url = new URL(text)
-  const prepare = url.searchParams.get('prepare') !== 'false'
-  url.searchParams.delete('prepare')
-  return { url: url.href, prepare }
-}
-
-/** Opens one connection. */
-const connect = async (text: string, patience: number, onLost: (link: Link) => void): Promise<Link> => {
-  let watcher: ((error: unknown) => void) | null = null
-  let link: Link | null = null
-  const { url, prepare } = parse(text)
-  const sql = new SQL(url, {
-    max: 1,
-    prepare,
-    idleTimeout: 0,
-    maxLifetime: 0,
-    connectionTimeout: Math.max(1, Math.ceil(patience / 1_000)),
-    onclose(error) {
-      if (link !== null) onLost(link)
-      watcher?.(error ?? unavailable('The connection was closed'))
-    },
-  })
-  // An unreserved connection would be replaced in silence, in the middle of a transaction.
-  let reserved: ReservedSQL
-  try {
-    reserved = await sql.reserve()
-  } catch (error) {
-    void sql.close({ timeout: 0 })
-    throw error
-  }
-  let unanswered = 0
-  let heardAt = 0
-  link = {
-    // In the order of the calls: by itself each would start when somebody waits for it.
-    send: (statement, parameters) => reserved.unsafe(statement, [...parameters]).execute(),
-    asked() {
-      if (unanswered++ === 0) heardAt = performance.now()
-    },
-    answered() {
-      unanswered--
-      heardAt = performance.now()
-    },
-    isWaiting: () => unanswered > 0,
-    silentFor: () => performance.now() - heardAt,
-    watch(listener) {
-      watcher = listener
-    },
-    close() {
-      if (link !== null) onLost(link)
-      void sql.close({ timeout: 0 })
-    },
-  }
-  return link
-}
 
 /**
  * Connections of which each carries either one transaction or any number of single statements, one after the other

@@ -1,6 +1,6 @@
 import type { Parameter, Transaction } from './connection.ts'
 import { isConflict, isLost } from './errors.ts'
-import type { Link } from './pool.ts'
+import type { Link } from './link.ts'
 
 /**
  * A scan of a whole small table would lock all of it against all other writers, hence none. Whoever stops in the middle

@@ -2,8 +2,9 @@ import type { Row, RowLoader, RowReader, RowTarget, Value } from '../../applicat
 import { COUNTED, type Kind, TABLES, tableNamed } from '../sql/tables.ts'
 import { type Int8, int } from './connection.ts'
 import { sqlState } from './errors.ts'
+import type { Link } from './link.ts'
 import { migrate } from './migrate.ts'
-import { createPool, type Link } from './pool.ts'
+import { createPool } from './pool.ts'
 import { vectorOf } from './words.ts'
 
 /** Rows of up to 60 kB are asked for so many at a time. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import { createPool, type Link, type Pool } from '../../../src/adapters/postgres/pool.ts'
+import type { Link } from '../../../src/adapters/postgres/link.ts'
+import { createPool, type Pool } from '../../../src/adapters/postgres/pool.ts'
 import { missing, testDatabase } from '../../support/postgres.ts'
 
 /** As many as one connection carries at a time. */
