@@ -26,7 +26,7 @@ interface Unit {
   readonly queuedAt: number
   readonly resolve: (value: unknown) => void
   readonly reject: (error: unknown) => void
-  /** Ends its wait; null once it has begun. */
+  /** Ends its wait; null once it has begun, or when a connection may be had for it. */
   timer: ReturnType<typeof setTimeout> | null
   tries: number
   /** It was in a transaction that failed: now it has one of its own. */
@@ -66,13 +66,18 @@ export const createGroupCommit = ({ pool, metrics, afterCommit }: Options): Grou
     return null
   }
 
-  const enqueue = (unit: Unit): void => {
-    queue.add(unit)
-    unit.timer = setTimeout(() => {
+  /** Ends its wait when it gets too long. */
+  const limit = (unit: Unit): void => {
+    unit.timer ??= setTimeout(() => {
       queue.delete(unit)
       metrics?.databaseWaited('connection', performance.now() - unit.queuedAt)
       unit.reject(unavailable('The database is busy'))
     }, pool.patience)
+  }
+
+  const enqueue = (unit: Unit): void => {
+    queue.add(unit)
+    if (serving >= pool.mostExclusive) limit(unit)
     pump()
   }
 
@@ -148,7 +153,8 @@ export const createGroupCommit = ({ pool, metrics, afterCommit }: Options): Grou
     } catch (error) {
       // No further connection is to be had: whoever has one goes on, and asks for another when it is done.
       leftToOthers = !hasLink && connected > 0
-      if (!leftToOthers) refuseAll(error)
+      if (leftToOthers) for (const unit of queue) limit(unit)
+      else refuseAll(error)
     }
     serving--
     if (hasLink) connected--
