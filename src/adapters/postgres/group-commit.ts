@@ -67,7 +67,7 @@ export const createGroupCommit = ({ pool, metrics, afterCommit }: Options): Grou
   }
 
   /** Ends its wait when it gets too long. */
-  const limit = (unit: Unit): void => {
+  const limitWait = (unit: Unit): void => {
     unit.timer ??= setTimeout(() => {
       queue.delete(unit)
       metrics?.databaseWaited('connection', performance.now() - unit.queuedAt)
@@ -77,7 +77,7 @@ export const createGroupCommit = ({ pool, metrics, afterCommit }: Options): Grou
 
   const enqueue = (unit: Unit): void => {
     queue.add(unit)
-    if (serving >= pool.mostExclusive) limit(unit)
+    if (serving >= pool.mostExclusive) limitWait(unit)
     pump()
   }
 
@@ -153,7 +153,7 @@ export const createGroupCommit = ({ pool, metrics, afterCommit }: Options): Grou
     } catch (error) {
       // No further connection is to be had: whoever has one goes on, and asks for another when it is done.
       leftToOthers = !hasLink && connected > 0
-      if (leftToOthers) for (const unit of queue) limit(unit)
+      if (leftToOthers) for (const unit of queue) limitWait(unit)
       else refuseAll(error)
     }
     serving--
