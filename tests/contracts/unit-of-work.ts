@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import type { Tx, UnitOfWork } from '../../src/application/ports/persistence.ts'
 import type { User } from '../../src/domain/user.ts'
-import { userNamed } from '../support/store.ts'
+import { sessionFor, userNamed } from '../support/store.ts'
 
 export interface UnitOfWorkHarness {
   readonly unitOfWork: UnitOfWork
@@ -10,6 +10,17 @@ export interface UnitOfWorkHarness {
   /** Makes the COMMIT of the transaction that `tx` belongs to fail. */
   readonly spoilCommit: (tx: Tx) => Promise<void>
 }
+
+const ALL = { size: 100, sort: { field: 'created_at', descending: false }, from: { page: 1 } } as const
+const EVERY_ITEM = {
+  ...ALL,
+  sort: { field: 'title', descending: false },
+  ownerId: null,
+  text: null,
+  createdAfter: null,
+  createdBefore: null,
+} as const
+const NEW_ITEM = { ownerId: 1, title: '', description: null, data: {}, version: 1, createdAt: 1, updatedAt: 1 }
 
 /** What every engine's unit of work promises. */
 export const unitOfWorkContract = (engine: string, open: () => Promise<UnitOfWorkHarness>) => {
@@ -99,6 +110,92 @@ export const unitOfWorkContract = (engine: string, open: () => Promise<UnitOfWor
         }),
       )
       expect(found.total).toBe(20)
+    })
+
+    test('leaves an admin, of twenty pairs of units that each take away one of two', async () => {
+      const { unitOfWork } = await open()
+      for (let round = 0; round < 20; round++) {
+        const admins = await unitOfWork.write(async (tx) => [
+          await tx.users.insert({ ...userNamed(`a${round}`), role: 'admin' }),
+          await tx.users.insert({ ...userNamed(`b${round}`), role: 'admin' }),
+        ])
+        const demote = (user: User) =>
+          unitOfWork.write(async (tx) => {
+            const found = await tx.users.findById(user.id)
+            if (found === null || (await tx.users.countActiveAdmins()) < 2) throw new Error('the last one')
+            await tx.users.update({ ...found, role: 'user' })
+          })
+        const outcomes = await Promise.allSettled(admins.map(demote))
+        expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+        const left = admins[outcomes.findIndex(({ status }) => status === 'rejected')]
+        if (left !== undefined) await unitOfWork.write((tx) => tx.users.update({ ...left, role: 'user' }))
+      }
+    })
+
+    test('leaves no session to a password that another unit changes while it is opened', async () => {
+      const { unitOfWork } = await open()
+      const people = await Promise.all(
+        Array.from({ length: 20 }, (_, n) => unitOfWork.write((tx) => tx.users.insert(userNamed(`person${n}`)))),
+      )
+      const signIn = ({ id, passwordHash }: User) =>
+        unitOfWork.write(async (tx) => {
+          const found = await tx.users.findById(id)
+          if (found?.passwordHash !== passwordHash) return
+          await tx.sessions.insert(sessionFor(id))
+        })
+      const changePassword = ({ id }: User) =>
+        unitOfWork.write(async (tx) => {
+          const found = await tx.users.findById(id)
+          if (found !== null) await tx.users.update({ ...found, passwordHash: 'another' })
+          await tx.sessions.deleteAll(id, null)
+        })
+      await Promise.all(people.flatMap((user) => [signIn(user), changePassword(user)]))
+      const lists = await Promise.all(
+        people.map(({ id: userId }) => unitOfWork.read((tx) => tx.sessions.list({ ...ALL, userId, aliveAt: 0 }))),
+      )
+      expect(lists.flatMap(({ items }) => items)).toEqual([])
+    })
+
+    test('does once what twenty units would do under one key', async () => {
+      const { unitOfWork } = await open()
+      const { id: userId } = await unitOfWork.write((tx) => tx.users.insert(userNamed('ann')))
+      const kept = { userId, route: 'POST /items/', fingerprint: new Uint8Array(32), createdAt: 1 }
+      const answer = { status: 201, headers: {}, body: '' }
+      const doOnce = (key: string) =>
+        unitOfWork.write(async (tx) => {
+          if ((await tx.idempotency.find(kept.userId, kept.route, key)) !== null) return
+          await tx.items.insert({ ...NEW_ITEM, title: key })
+          await tx.idempotency.put({ ...kept, key, answer })
+        })
+      const keys = ['a', 'b', 'c', 'd', 'e']
+      await Promise.all(
+        Array.from({ length: 20 }, () => keys)
+          .flat()
+          .map(doOnce),
+      )
+      const { items } = await unitOfWork.read((tx) => tx.items.list(EVERY_ITEM))
+      expect(items.map(({ title }) => title)).toEqual(keys)
+    })
+
+    test('shows whoever removes a user’s things all that units added while the user was there', async () => {
+      const { unitOfWork } = await open()
+      for (let round = 0; round < 10; round++) {
+        const { id, sessionId } = await unitOfWork.write(async (tx) => {
+          const user = await tx.users.insert(userNamed(`person${round}`))
+          return { id: user.id, sessionId: (await tx.sessions.insert(sessionFor(user.id))).id }
+        })
+        const add = () =>
+          unitOfWork.write(async (tx) => {
+            if ((await tx.sessions.findHolder(sessionId)) === null) return
+            await tx.items.insert({ ...NEW_ITEM, ownerId: id })
+          })
+        const remove = async () => {
+          await unitOfWork.write((tx) => tx.users.delete(id))
+          await unitOfWork.write((tx) => tx.items.deleteOwned(id, 1_000))
+        }
+        await Promise.all([add(), add(), remove(), add(), add()])
+      }
+      expect((await unitOfWork.read((tx) => tx.items.list(EVERY_ITEM))).items).toEqual([])
     })
 
     test('refuses a write inside a write at once', async () => {

@@ -24,6 +24,8 @@ export const callAt = async <T = Fields>(
   const { token, json, form, body, headers } = options
   const response = await fetch(path.startsWith('//') ? base + path.slice(1) : `${base}/api/v1${path}`, {
     method,
+    // Else Bun sends a request again when the server closes a connection that was used before, whatever it does.
+    keepalive: false,
     headers: {
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       ...(json === undefined ? {} : { 'content-type': 'application/json' }),

@@ -4,6 +4,7 @@ import { type Connection, openWriter } from '../../src/adapters/sqlite/database.
 import { migrate } from '../../src/adapters/sqlite/migrate.ts'
 import { openSqliteStore } from '../../src/adapters/sqlite/unit-of-work.ts'
 import type { Store } from '../../src/application/ports/persistence.ts'
+import type { NewSession } from '../../src/domain/session.ts'
 import type { NewUser } from '../../src/domain/user.ts'
 import { temporaryFolder } from './skep.ts'
 
@@ -61,4 +62,13 @@ export const userNamed = (name: string): NewUser => ({
   passwordHash: 'x',
   createdAt: 1,
   updatedAt: 1,
+})
+
+export const sessionFor = (userId: number): NewSession => ({
+  userId,
+  device: '',
+  address: '',
+  createdAt: 1,
+  lastUsedAt: 1,
+  expiresAt: 2,
 })

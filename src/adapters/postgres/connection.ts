@@ -13,6 +13,14 @@ export interface Transaction extends Connection {
   send(sql: string, ...parameters: readonly Parameter[]): void
 }
 
+/**
+ * What a look-up of one row does with the row. A unit of work holds what it judges by: nobody else changes or removes it
+ * before the transaction ends, and who looks it up to do so waits, and then sees what became of it.
+ */
+export type Lock = '' | 'FOR NO KEY UPDATE'
+
+export const HOLD: Lock = 'FOR NO KEY UPDATE'
+
 /** `bigint` as it arrives: more than a number could hold in general, not with our values. */
 export type Int8 = string
 

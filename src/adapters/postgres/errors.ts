@@ -5,8 +5,12 @@ import { AppError } from '../../domain/errors.ts'
 export const sqlState = (error: unknown): string | null =>
   error instanceof SQL.PostgresError && typeof error.errno === 'string' ? error.errno : null
 
+/** Another transaction has what this one needs, and waiting for it could be waiting for each other. */
+export class Taken extends Error {}
+
 /** Another transaction was first: running the whole unit again may succeed. */
-export const isConflict = (error: unknown): boolean => /^(40001|40P01)$/.test(sqlState(error) ?? '')
+export const isConflict = (error: unknown): boolean =>
+  error instanceof Taken || /^(40001|40P01)$/.test(sqlState(error) ?? '')
 
 /** The connection is gone, or there never was one. */
 export const isLost = (error: unknown): boolean => {

@@ -1,6 +1,6 @@
 import type { FileReader, FileRepository } from '../../application/ports/persistence.ts'
 import type { StoredFile } from '../../domain/file.ts'
-import { type Connection, type Int8, int, only, type Transaction } from './connection.ts'
+import { type Connection, HOLD, type Int8, int, type Lock, only, type Transaction } from './connection.ts'
 import { createPager } from './pages.ts'
 
 interface Row {
@@ -25,11 +25,11 @@ const fromRow = (row: Row): StoredFile => ({
   createdAt: int(row.created_at),
 })
 
-export const createFileReader = (connection: Connection): FileReader => {
+export const createFileReader = (connection: Connection, lock: Lock = ''): FileReader => {
   const page = createPager<Row>(connection, { table: 'files', columns: ['created_at'] })
   return {
     async findById(id) {
-      const [row] = await connection.query<Row>('SELECT * FROM files WHERE id = $1', id)
+      const [row] = await connection.query<Row>(`SELECT * FROM files WHERE id = $1 ${lock}`, id)
       return row ? fromRow(row) : null
     },
     async list({ ownerId, ...request }) {
@@ -43,7 +43,7 @@ export const createFileReader = (connection: Connection): FileReader => {
 }
 
 export const createFileRepository = (connection: Transaction): FileRepository => ({
-  ...createFileReader(connection),
+  ...createFileReader(connection, HOLD),
   async insert({ ownerId, filename, contentType, size, sha256, blobKey, createdAt }) {
     const inserted = await connection.query<Row>(
       `INSERT INTO files (owner_id, filename, content_type, size, sha256, blob_key, created_at)

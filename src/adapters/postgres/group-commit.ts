@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Metrics } from '../../application/ports/metrics.ts'
 import type { Tx, UnitOfWork } from '../../application/ports/persistence.ts'
-import { toAppError, unavailable } from './errors.ts'
+import { isConflict, toAppError, unavailable } from './errors.ts'
 import type { Link } from './link.ts'
 import type { Pool } from './pool.ts'
 import { type Marks, writing } from './repositories.ts'
@@ -42,8 +42,8 @@ const LONGEST_PAUSE_MS = 50
 /**
  * A unit that finds a free connection has a transaction of its own. While all are taken, units wait, and whoever is done
  * with one goes on with the next in the same transaction, one after the other: one BEGIN and COMMIT for all of them. One
- * that changes rows is the last of its transaction, for others may wait for these rows. When a shared transaction fails,
- * each of its units runs again in one of its own.
+ * that holds or changes rows is the last of its transaction, for others may wait for them. When a shared transaction
+ * fails, each of its units runs again in one of its own.
  */
 export const createGroupCommit = ({ pool, metrics, afterCommit }: Options): GroupCommit => {
   const insideUnit = new AsyncLocalStorage<true>()
@@ -106,17 +106,22 @@ export const createGroupCommit = ({ pool, metrics, afterCommit }: Options): Grou
     const marks: Marks = { jobs: false, events: false }
     const holders: Holders = new Map()
     const begunAt = performance.now()
+    let holdersSince = begunAt
     try {
       await transact(link, async (transaction) => {
         for (let unit = take(false); unit !== null; unit = units.length < MOST_UNITS ? take(true) : null) {
           units.push(unit)
+          if (unit.queuedAt > holdersSince) {
+            holders.clear()
+            holdersSince = performance.now()
+          }
           const { work, resolve, reject, alone } = unit
           const share = shareOf(transaction)
           try {
             const value = await insideUnit.run(true, () => work(writing(share, marks, holders)))
             settle.push(() => resolve(value))
           } catch (error) {
-            if (share.hasWritten() || share.hasFailed()) throw error
+            if (share.hasWritten() || share.hasFailed() || isConflict(error)) throw error
             // Nothing has to be undone.
             settle.push(() => reject(toAppError(error)))
           } finally {

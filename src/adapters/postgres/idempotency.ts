@@ -1,5 +1,6 @@
 import type { IdempotencyRepository } from '../../application/ports/persistence.ts'
 import { type Int8, int, type Transaction } from './connection.ts'
+import { Taken } from './errors.ts'
 
 interface Row {
   user_id: Int8
@@ -12,12 +13,20 @@ interface Row {
 
 export const createIdempotencyRepository = (connection: Transaction): IdempotencyRepository => ({
   async find(userId, route, key) {
-    const [row] = await connection.query<Row>(
-      'SELECT * FROM idempotency WHERE user_id = $1 AND route = $2 AND key = $3',
-      userId,
-      route,
-      key,
-    )
+    // A row that is not there cannot be held. Nobody waits: who shares a transaction holds the keys of others, too.
+    const [[lock], [row]] = await Promise.all([
+      connection.query<{ taken: boolean }>(
+        'SELECT NOT pg_try_advisory_xact_lock(hashtextextended($1, 0)) AS taken',
+        `${userId} ${route} ${key}`,
+      ),
+      connection.query<Row>(
+        'SELECT * FROM idempotency WHERE user_id = $1 AND route = $2 AND key = $3',
+        userId,
+        route,
+        key,
+      ),
+    ])
+    if (lock?.taken !== false) throw new Taken('another transaction has the key')
     if (row === undefined) return null
     return {
       userId: int(row.user_id),
@@ -44,7 +53,7 @@ export const createIdempotencyRepository = (connection: Transaction): Idempotenc
     const { count } = await connection.query(
       `DELETE FROM idempotency USING (
          SELECT user_id, route, key FROM idempotency WHERE created_at <= $1 LIMIT $2) old
-       WHERE idempotency.user_id = old.user_id AND idempotency.route = old.route AND idempotency.key = old.key`,
+       WHERE idempotency.created_at <= $1 AND idempotency.user_id = old.user_id AND idempotency.route = old.route AND idempotency.key = old.key`,
       before,
       limit,
     )

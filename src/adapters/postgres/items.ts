@@ -1,6 +1,6 @@
 import type { ItemReader, ItemRepository } from '../../application/ports/persistence.ts'
 import type { Item } from '../../domain/item.ts'
-import { type Connection, type Int8, int, only, type Transaction } from './connection.ts'
+import { type Connection, HOLD, type Int8, int, type Lock, only, type Transaction } from './connection.ts'
 import { createPager, type Filter } from './pages.ts'
 import { queryOf, vectorOf } from './words.ts'
 
@@ -29,7 +29,7 @@ const fromRow = (row: Row): Item => ({
   updatedAt: int(row.updated_at),
 })
 
-export const createItemReader = (connection: Connection): ItemReader => {
+export const createItemReader = (connection: Connection, lock: Lock = ''): ItemReader => {
   const page = createPager<Row>(connection, {
     table: 'items',
     select: COLUMNS,
@@ -37,7 +37,7 @@ export const createItemReader = (connection: Connection): ItemReader => {
   })
   return {
     async findById(id) {
-      const [row] = await connection.query<Row>(`SELECT ${COLUMNS} FROM items WHERE id = $1`, id)
+      const [row] = await connection.query<Row>(`SELECT ${COLUMNS} FROM items WHERE id = $1 ${lock}`, id)
       return row ? fromRow(row) : null
     },
     async list(query) {
@@ -56,7 +56,7 @@ export const createItemReader = (connection: Connection): ItemReader => {
 }
 
 export const createItemRepository = (connection: Transaction): ItemRepository => ({
-  ...createItemReader(connection),
+  ...createItemReader(connection, HOLD),
   async insert(item) {
     const { ownerId, title, description, data, version, createdAt, updatedAt } = item
     const inserted = await connection.query<{ id: Int8 }>(

@@ -147,7 +147,7 @@ export const createJobRepository = (connection: Transaction, onEnqueued: () => v
   },
   async deleteEnded(state, before, limit) {
     const { count } = await connection.query(
-      `DELETE FROM jobs WHERE id = ANY (ARRAY(
+      `DELETE FROM jobs WHERE state = $1 AND updated_at < $2 AND id = ANY (ARRAY(
          SELECT id FROM jobs WHERE state IN ('done', 'dead') AND state = $1 AND updated_at < $2 LIMIT $3))`,
       state,
       before,

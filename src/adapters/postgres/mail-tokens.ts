@@ -1,6 +1,6 @@
 import type { MailTokenReader, MailTokenRepository } from '../../application/ports/persistence.ts'
 import type { MailToken, MailTokenPurpose } from '../../domain/mail-token.ts'
-import { type Connection, type Int8, int, type Transaction } from './connection.ts'
+import { type Connection, HOLD, type Int8, int, type Lock, type Transaction } from './connection.ts'
 
 interface Row {
   user_id: Int8
@@ -23,18 +23,18 @@ const fromRow = (row: Row | undefined): MailToken | null =>
         expiresAt: int(row.expires_at),
       }
 
-export const createMailTokenReader = (connection: Connection): MailTokenReader => ({
+export const createMailTokenReader = (connection: Connection, lock: Lock = ''): MailTokenReader => ({
   async findByHash(hash) {
-    const [row] = await connection.query<Row>('SELECT * FROM mail_tokens WHERE hash = $1', hash)
+    const [row] = await connection.query<Row>(`SELECT * FROM mail_tokens WHERE hash = $1 ${lock}`, hash)
     return fromRow(row)
   },
   async findByNonce(nonce) {
-    const [row] = await connection.query<Row>('SELECT * FROM mail_tokens WHERE nonce = $1', nonce)
+    const [row] = await connection.query<Row>(`SELECT * FROM mail_tokens WHERE nonce = $1 ${lock}`, nonce)
     return fromRow(row)
   },
   async findByUser(userId, purpose) {
     const [row] = await connection.query<Row>(
-      'SELECT * FROM mail_tokens WHERE user_id = $1 AND purpose = $2',
+      `SELECT * FROM mail_tokens WHERE user_id = $1 AND purpose = $2 ${lock}`,
       userId,
       purpose,
     )
@@ -43,7 +43,7 @@ export const createMailTokenReader = (connection: Connection): MailTokenReader =
 })
 
 export const createMailTokenRepository = (connection: Transaction): MailTokenRepository => ({
-  ...createMailTokenReader(connection),
+  ...createMailTokenReader(connection, HOLD),
   async put({ userId, purpose, email, nonce, hash, expiresAt }) {
     connection.send(
       `INSERT INTO mail_tokens (user_id, purpose, email, nonce, hash, expires_at) VALUES ($1, $2, $3, $4, $5, $6)
@@ -62,7 +62,8 @@ export const createMailTokenRepository = (connection: Transaction): MailTokenRep
   },
   async deleteExpired(now, limit) {
     const { count } = await connection.query(
-      'DELETE FROM mail_tokens WHERE hash = ANY (ARRAY(SELECT hash FROM mail_tokens WHERE expires_at <= $1 LIMIT $2))',
+      `DELETE FROM mail_tokens WHERE expires_at <= $1
+         AND hash = ANY (ARRAY(SELECT hash FROM mail_tokens WHERE expires_at <= $1 LIMIT $2))`,
       now,
       limit,
     )

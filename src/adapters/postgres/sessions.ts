@@ -6,7 +6,7 @@ import type {
 } from '../../application/ports/persistence.ts'
 import type { Session } from '../../domain/session.ts'
 import type { Role } from '../../domain/user.ts'
-import { type Connection, type Int8, int, intOrNull, only, type Transaction } from './connection.ts'
+import { type Connection, HOLD, type Int8, int, intOrNull, type Lock, only, type Transaction } from './connection.ts'
 import { createPager } from './pages.ts'
 import type { Share } from './share.ts'
 
@@ -37,17 +37,20 @@ const fromRow = (row: Row): Session => ({
   expiresAt: int(row.expires_at),
 })
 
-export const createSessionReader = (connection: Connection): SessionReader => {
+/** Who acts may go on using the session, but it does not end, nor its user, before what they do is committed. */
+const STAYS = 'FOR KEY SHARE OF sessions'
+
+export const createSessionReader = (connection: Connection, lock: Lock = ''): SessionReader => {
   const page = createPager<Row>(connection, { table: 'sessions', columns: ['created_at'] })
   return {
     async findById(id) {
-      const [row] = await connection.query<Row>('SELECT * FROM sessions WHERE id = $1', id)
+      const [row] = await connection.query<Row>(`SELECT * FROM sessions WHERE id = $1 ${lock}`, id)
       return row ? fromRow(row) : null
     },
     async findHolder(id) {
       const [row] = await connection.query<HolderRow>(
         `SELECT users.id AS user_id, users.role, users.is_active, sessions.expires_at
-         FROM sessions JOIN users ON users.id = sessions.user_id WHERE sessions.id = $1`,
+         FROM sessions JOIN users ON users.id = sessions.user_id WHERE sessions.id = $1 ${lock && STAYS}`,
         id,
       )
       if (row === undefined) return null
@@ -73,12 +76,12 @@ export const createSessionReader = (connection: Connection): SessionReader => {
   }
 }
 
-/** Who holds which session, as one transaction has seen it. */
+/** Who holds which session, as one transaction has seen it since all units that may rely on it were queued. */
 export type Holders = Map<number, SessionHolder>
 
 /**
- * Each unit asks who acts, and those of one transaction see the same snapshot: what one of them was answered holds for
- * the next, until it writes itself. Whoever changes a user or a session is the last of its transaction.
+ * Each unit asks who acts. What one was answered holds for the next of its transaction, until that writes itself:
+ * whoever changes a user or a session is the last.
  */
 const rememberHolders =
   ({ findHolder }: SessionReader, share: Share, holders: Holders) =>
@@ -122,7 +125,8 @@ const createSessionWriter = (connection: Transaction): Omit<SessionRepository, k
   },
   async deleteExpired(now, limit) {
     const { count } = await connection.query(
-      'DELETE FROM sessions WHERE id = ANY (ARRAY(SELECT id FROM sessions WHERE expires_at <= $1 LIMIT $2))',
+      `DELETE FROM sessions WHERE expires_at <= $1
+         AND id = ANY (ARRAY(SELECT id FROM sessions WHERE expires_at <= $1 LIMIT $2))`,
       now,
       limit,
     )
@@ -131,7 +135,7 @@ const createSessionWriter = (connection: Transaction): Omit<SessionRepository, k
 })
 
 export const createSessionRepository = (share: Share, holders: Holders): SessionRepository => {
-  const reader = createSessionReader(share)
+  const reader = createSessionReader(share, HOLD)
   return { ...reader, ...createSessionWriter(share), findHolder: rememberHolders(reader, share, holders) }
 }
 
@@ -144,7 +148,7 @@ interface TokenRow {
 
 export const createRefreshTokenRepository = (connection: Transaction): RefreshTokenRepository => ({
   async find(hash) {
-    const [row] = await connection.query<TokenRow>('SELECT * FROM refresh_tokens WHERE hash = $1', hash)
+    const [row] = await connection.query<TokenRow>(`SELECT * FROM refresh_tokens WHERE hash = $1 ${HOLD}`, hash)
     if (row === undefined) return null
     return {
       hash: new Uint8Array(row.hash),

@@ -3,10 +3,10 @@ import { isConflict, isLost } from './errors.ts'
 import type { Link } from './link.ts'
 
 /**
- * A scan of a whole small table would lock all of it against all other writers, hence none. Whoever stops in the middle
- * holds others up for so long and no longer. Set here and not for the connection, which a proxy may share out.
+ * Each statement sees what is committed; what a unit judges by it holds (see `HOLD`). Whoever stops in the middle holds
+ * others up for so long and no longer. Set here and not for the connection, which a proxy may share out.
  */
-const BEGIN = `BEGIN ISOLATION LEVEL SERIALIZABLE; SET LOCAL enable_seqscan = off; SET LOCAL jit = off;
+const BEGIN = `BEGIN ISOLATION LEVEL READ COMMITTED;
   SET LOCAL lock_timeout = '5s'; SET LOCAL idle_in_transaction_session_timeout = '15s'`
 
 /** A failure after which nothing of the transaction is in the database. */

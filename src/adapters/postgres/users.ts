@@ -2,7 +2,7 @@ import type { UserReader, UserRepository } from '../../application/ports/persist
 import { AppError } from '../../domain/errors.ts'
 import type { Role, User } from '../../domain/user.ts'
 import { escapeLike } from '../sql/like.ts'
-import { type Connection, type Int8, int, only, type Transaction } from './connection.ts'
+import { type Connection, HOLD, type Int8, int, type Lock, only, type Transaction } from './connection.ts'
 import { sqlState } from './errors.ts'
 import { createPager } from './pages.ts'
 
@@ -17,6 +17,9 @@ interface Row {
   created_at: Int8
   updated_at: Int8
 }
+
+/** The advisory lock of whoever judges by the number of admins. */
+const ADMINS = 0x5cea
 
 const fromRow = (row: Row): User => ({
   id: int(row.id),
@@ -45,20 +48,20 @@ const toValues = (user: Omit<User, 'id'>) =>
 const orEmailTaken = (error: unknown): unknown =>
   sqlState(error) === '23505' ? new AppError('email_taken', 'Email already registered', { cause: error }) : error
 
-export const createUserReader = (connection: Connection): UserReader => {
+export const createUserReader = (connection: Connection, lock: Lock = ''): UserReader => {
   const page = createPager<Row>(connection, {
     table: 'users',
     columns: ['created_at', 'updated_at', 'email', 'name'],
   })
   return {
     async findById(id) {
-      const [row] = await connection.query<Row>('SELECT * FROM users WHERE id = $1', id)
+      const [row] = await connection.query<Row>(`SELECT * FROM users WHERE id = $1 ${lock}`, id)
       return row ? fromRow(row) : null
     },
     async findByEmail(email) {
       // Whatever someone types into a form is looked up; NUL is in no text of Postgres.
       if (email.includes('\0')) return null
-      const [row] = await connection.query<Row>('SELECT * FROM users WHERE email = $1', email)
+      const [row] = await connection.query<Row>(`SELECT * FROM users WHERE email = $1 ${lock}`, email)
       return row ? fromRow(row) : null
     },
     async list({ contains, ...request }) {
@@ -78,35 +81,43 @@ export const createUserReader = (connection: Connection): UserReader => {
   }
 }
 
-export const createUserRepository = (connection: Transaction): UserRepository => ({
-  ...createUserReader(connection),
-  async insert(user) {
-    try {
-      const inserted = await connection.query<Row>(
-        `INSERT INTO users (email, name, role, is_active, email_verified, password_hash, created_at, updated_at)
+export const createUserRepository = (connection: Transaction): UserRepository => {
+  const reader = createUserReader(connection, HOLD)
+  return {
+    ...reader,
+    // Of units that each take an admin away one counts after the other: the row that one counts another may remove.
+    async countActiveAdmins() {
+      connection.send('SELECT pg_advisory_xact_lock($1)', ADMINS)
+      return reader.countActiveAdmins()
+    },
+    async insert(user) {
+      try {
+        const inserted = await connection.query<Row>(
+          `INSERT INTO users (email, name, role, is_active, email_verified, password_hash, created_at, updated_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING *`,
-        ...toValues(user),
-      )
-      return fromRow(only(inserted))
-    } catch (error) {
-      throw orEmailTaken(error)
-    }
-  },
-  async update(user) {
-    try {
-      const { count } = await connection.query(
-        `UPDATE users SET email = $1, name = $2, role = $3, is_active = $4, email_verified = $5, password_hash = $6,
+          ...toValues(user),
+        )
+        return fromRow(only(inserted))
+      } catch (error) {
+        throw orEmailTaken(error)
+      }
+    },
+    async update(user) {
+      try {
+        const { count } = await connection.query(
+          `UPDATE users SET email = $1, name = $2, role = $3, is_active = $4, email_verified = $5, password_hash = $6,
            created_at = $7, updated_at = $8 WHERE id = $9`,
-        ...toValues(user),
-        user.id,
-      )
-      if (count !== 1) throw new Error('UPDATE met no row')
-    } catch (error) {
-      throw orEmailTaken(error)
-    }
-  },
-  async delete(id) {
-    const { count } = await connection.query('DELETE FROM users WHERE id = $1', id)
-    return count > 0
-  },
-})
+          ...toValues(user),
+          user.id,
+        )
+        if (count !== 1) throw new Error('UPDATE met no row')
+      } catch (error) {
+        throw orEmailTaken(error)
+      }
+    },
+    async delete(id) {
+      const { count } = await connection.query('DELETE FROM users WHERE id = $1', id)
+      return count > 0
+    },
+  }
+}

@@ -5,7 +5,7 @@ import { AppError } from '../../../src/domain/errors.ts'
 import { unitOfWorkContract } from '../../contracts/unit-of-work.ts'
 import { missing, SERVER } from '../../support/postgres.ts'
 import { openTestPostgres } from '../../support/postgres-store.ts'
-import { userNamed } from '../../support/store.ts'
+import { sessionFor, userNamed } from '../../support/store.ts'
 import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy.ts'
 
 /** Makes the COMMIT of whoever inserts a user called `spoilt` fail. */
@@ -239,7 +239,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
 
     test('go on when one of them is refused that has written nothing', async () => {
       const refuse = async (tx: Tx) => {
-        await tx.users.findById(1)
+        await tx.sessions.findHolder(1)
         throw new AppError('forbidden', 'no')
       }
       const { statuses, commits } = await queued([insert('a'), refuse, insert('b')])
@@ -251,8 +251,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
       const seen: unknown[] = []
       const open = async (tx: Tx) => {
         const user = await tx.users.findByEmail('first@example.com')
-        const times = { createdAt: 1, lastUsedAt: 1, expiresAt: 2 }
-        await tx.sessions.insert({ userId: user?.id ?? 0, device: '', address: '', ...times })
+        await tx.sessions.insert(sessionFor(user?.id ?? 0))
       }
       const look = async (tx: Tx) => void seen.push((await tx.sessions.findHolder(1))?.isActive)
       const deactivate = async (tx: Tx) => {
@@ -268,10 +267,34 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
       }
       const { commits } = await queued([look, open, look, look, deactivate, look, end, look])
       expect(seen).toEqual([undefined, true, true, true, false, false, false, undefined, undefined])
-      expect(commits).toEqual([1, 5, 2, 1])
+      expect(commits).toEqual([1, 2, 3, 2, 1])
     })
 
-    test('let go of a row before the next one begins, when they have changed it', async () => {
+    test('see what was committed elsewhere before they came, though their transaction had begun', async () => {
+      const { store, outside, url } = await openTestPostgres()
+      const { id } = await store.write((tx) => tx.users.insert(userNamed('ann')))
+      const session = await store.write((tx) => tx.sessions.insert(sessionFor(id)))
+      const commits: number[] = []
+      const metrics = { databaseWaited: () => {}, committed: (count: number) => void commits.push(count) }
+      const another = openPostgresStore({ url, size: 2, metrics })
+      const [begun, end] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+      const look = async (tx: Tx) => (await tx.sessions.findHolder(session.id))?.isActive
+      const first = another.write(async (tx) => {
+        const seen = await look(tx)
+        begun.resolve()
+        await end.promise
+        return seen
+      })
+      await begun.promise
+      await outside('UPDATE users SET is_active = false')
+      const second = another.write(look)
+      end.resolve()
+      expect([await first, await second]).toEqual([true, false])
+      expect(commits).toEqual([2])
+      await another.close()
+    })
+
+    test('let go of a row before the next one begins, when they have held it', async () => {
       const update = async (tx: Tx) => {
         const user = await tx.users.findByEmail('first@example.com')
         if (user !== null) await tx.users.update({ ...user, updatedAt: user.updatedAt + 1 })
