@@ -61,9 +61,10 @@ export const createFileRepository = (connection: Transaction): FileRepository =>
   async delete(id) {
     connection.send('DELETE FROM files WHERE id = $1', id)
   },
+  // As with items.
   async deleteOwned(ownerId, limit) {
     const gone = await connection.query<Row>(
-      'DELETE FROM files WHERE id = ANY (ARRAY(SELECT id FROM files WHERE owner_id = $1 LIMIT $2)) RETURNING *',
+      'DELETE FROM files WHERE id = ANY (ARRAY(SELECT id FROM files WHERE owner_id = $1 LIMIT $2 FOR UPDATE)) RETURNING *',
       ownerId,
       limit,
     )

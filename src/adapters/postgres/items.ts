@@ -91,9 +91,11 @@ export const createItemRepository = (connection: Transaction): ItemRepository =>
   async delete(id) {
     connection.send('DELETE FROM items WHERE id = $1', id)
   },
+  // Held before they are counted: one that somebody else is removing must not make them fewer than there are.
   async deleteOwned(ownerId, limit) {
     const gone = await connection.query<Row>(
-      `DELETE FROM items WHERE id = ANY (ARRAY(SELECT id FROM items WHERE owner_id = $1 LIMIT $2)) RETURNING ${COLUMNS}`,
+      `DELETE FROM items WHERE id = ANY (ARRAY(SELECT id FROM items WHERE owner_id = $1 LIMIT $2 FOR UPDATE))
+       RETURNING ${COLUMNS}`,
       ownerId,
       limit,
     )
