@@ -1,6 +1,7 @@
 import type { JobReader, JobRepository } from '../../application/ports/persistence.ts'
 import { JOB_STATES, type Job, type JobState } from '../../domain/job.ts'
 import { type Connection, type Int8, int, type Transaction } from './connection.ts'
+import { sqlState, Taken } from './errors.ts'
 import { createPager } from './pages.ts'
 
 interface Row {
@@ -131,7 +132,7 @@ export const createJobRepository = (connection: Transaction, onEnqueued: () => v
   },
   async retry(id, now) {
     onEnqueued()
-    const { count } = await connection.query(
+    const retried = connection.query(
       `UPDATE jobs SET state = 'queued', attempts = 0, run_at = $2, updated_at = $2
        WHERE id = $1 AND state IN ('queued', 'dead') AND NOT EXISTS (
          SELECT FROM jobs other
@@ -139,6 +140,10 @@ export const createJobRepository = (connection: Transaction, onEnqueued: () => v
       id,
       now,
     )
+    // Another with its key came to be queued meanwhile: the next run sees it.
+    const { count } = await retried.catch((error: unknown) => {
+      throw sqlState(error) === '23505' ? new Taken('another job has the key', { cause: error }) : error
+    })
     return count > 0
   },
   async delete(id) {

@@ -59,4 +59,21 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     )
     expect(removed).toHaveLength(2)
   })
+
+  test('a dead job is not retried when another with its key is queued at the same time', async () => {
+    const { store, meet } = await open()
+    const job = { kind: 'clean-up', payload: {}, now: 1, key: 'clean-up' } as const
+    const id = await store.write(async (tx) => {
+      await tx.jobs.enqueue(job)
+      const [claimed] = await tx.jobs.claim({ now: 1, leaseUntil: 2, limit: 1 })
+      if (claimed === undefined) throw new Error('no job')
+      await tx.jobs.fail(claimed, { now: 1, error: '', runAt: null })
+      return claimed.id
+    })
+    const retried = await meet(
+      (tx) => tx.jobs.enqueue(job),
+      (tx) => tx.jobs.retry(id, 2),
+    )
+    expect(retried).toBe(false)
+  })
 })
