@@ -3,7 +3,7 @@ import type { Principal } from '../domain/session.ts'
 import type { Instant } from '../domain/user.ts'
 import { type Confirmed, createConfirmation } from './confirmation.ts'
 import type { AccessNotices } from './ports/messaging.ts'
-import type { ReadTx, UnitOfWork } from './ports/persistence.ts'
+import type { ReadTx, Tx, UnitOfWork } from './ports/persistence.ts'
 import type { AccessTokens } from './ports/security.ts'
 import type { Clock } from './ports/system.ts'
 
@@ -122,6 +122,24 @@ export const confirm = async <A extends Principal>(tx: ReadTx, actor: A, now: In
   if (holder === null || holder.userId !== actor.userId || holder.expiresAt <= now) throw invalid()
   if (!holder.isActive) throw inactive()
   return actor.role === holder.role ? actor : { ...actor, role: holder.role }
+}
+
+/**
+ * As {@link confirm}, for a unit that changes users or ends sessions. Holds the actor and the user it is about, whose
+ * rights nobody changes meanwhile, then the actor's session: all such units in this order, so that each waits for
+ * another, and no two for each other.
+ */
+export const confirmHeld = async <A extends Principal>(
+  tx: Tx,
+  actor: A,
+  now: Instant,
+  userId = actor.userId,
+): Promise<A> => {
+  // Nobody holds up others by naming them.
+  const ids = actor.role === 'admin' ? new Set([actor.userId, userId]) : [actor.userId]
+  for (const id of [...ids].sort((one, other) => one - other)) await tx.users.findById(id)
+  await tx.sessions.findById(actor.sessionId)
+  return confirm(tx, actor, now)
 }
 
 /** Throws `forbidden` for everyone but an admin. */

@@ -2,7 +2,7 @@ import { AppError } from '../domain/errors.ts'
 import type { MailToken, MailTokenPurpose } from '../domain/mail-token.ts'
 import type { Principal } from '../domain/session.ts'
 import { type Instant, normalizeEmail } from '../domain/user.ts'
-import { confirm } from './access.ts'
+import { confirmHeld } from './access.ts'
 import type { Attempts } from './attempts.ts'
 import { mailToken, queueMail } from './mail-tokens.ts'
 import type { AccessNotices } from './ports/messaging.ts'
@@ -54,7 +54,7 @@ export const createAccounts = ({ unitOfWork, passwords, opaqueTokens, notices, a
       await attempts.count('verification', userId)
       const now = clock.now()
       await unitOfWork.write(async (tx) => {
-        await confirm(tx, actor, now)
+        await confirmHeld(tx, actor, now)
         const user = await tx.users.findById(userId)
         if (user === null || user.emailVerified) return
         await mailToken(tx, opaqueTokens, { user, purpose: 'verify', email: user.email, template: 'verify', now })

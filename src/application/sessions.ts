@@ -1,7 +1,7 @@
 import { notFound } from '../domain/errors.ts'
 import type { Page } from '../domain/page.ts'
 import type { Principal, Session } from '../domain/session.ts'
-import { confirm } from './access.ts'
+import { confirmHeld } from './access.ts'
 import type { AccessNotices } from './ports/messaging.ts'
 import type { SessionQuery, UnitOfWork } from './ports/persistence.ts'
 import type { Clock } from './ports/system.ts'
@@ -27,7 +27,7 @@ export const createSessions = ({ unitOfWork, notices, clock }: Deps): Sessions =
   async end(actor, id) {
     const { userId } = actor
     await unitOfWork.write(async (tx) => {
-      await confirm(tx, actor, clock.now())
+      await confirmHeld(tx, actor, clock.now())
       const session = await tx.sessions.findById(id)
       if (session?.userId !== userId) throw notFound('Session')
       await tx.sessions.delete(id)
@@ -37,7 +37,7 @@ export const createSessions = ({ unitOfWork, notices, clock }: Deps): Sessions =
 
   async endAll(actor) {
     await unitOfWork.write(async (tx) => {
-      await confirm(tx, actor, clock.now())
+      await confirmHeld(tx, actor, clock.now())
       await tx.sessions.deleteAll(actor.userId, null)
     })
     await notices.publish(actor.userId)

@@ -88,9 +88,10 @@ export const createTokens = (deps: Deps): Tokens => {
   const rotate = async (tx: Tx, token: RefreshToken, successor: string, address: string, now: Instant) => {
     const session = await tx.sessions.findById(token.sessionId)
     if (session === null || session.expiresAt <= now) throw refusedRefresh()
-    const user = await tx.users.findById(session.userId)
-    if (user === null) throw refusedRefresh()
-    if (!user.isActive) throw inactive()
+    // Without a hold on the user: whoever has that may be waiting for the session.
+    const holder = await tx.sessions.findHolder(session.id)
+    if (holder === null) throw refusedRefresh()
+    if (!holder.isActive) throw inactive()
     if (token.spentAt !== null) {
       if (now - token.spentAt <= REUSE_GRACE) return { session, stolen: false }
       await tx.sessions.delete(session.id)

@@ -2,7 +2,7 @@ import { AppError, notFound } from '../domain/errors.ts'
 import type { Page } from '../domain/page.ts'
 import type { Principal } from '../domain/session.ts'
 import { type Instant, newUser, normalizeEmail, type Role, type User } from '../domain/user.ts'
-import { confirm, requireAdmin } from './access.ts'
+import { confirm, confirmHeld, requireAdmin } from './access.ts'
 import type { Attempts } from './attempts.ts'
 import { mailToken, queueMail } from './mail-tokens.ts'
 import type { AccessNotices } from './ports/messaging.ts'
@@ -155,7 +155,7 @@ export const createUsers = (deps: Deps): Users => {
       if (movesSelf) await attempts.count('new address', actor.userId)
       const now = clock.now()
       const updated = await unitOfWork.write(async (tx) => {
-        const current = await confirm(tx, actor, now)
+        const current = await confirmHeld(tx, actor, now, id)
         if (isActive !== undefined || role !== undefined) requireAdmin(current)
         const before = await ofActor(tx, current, id)
         if (movesSelf && before.passwordHash !== checked.passwordHash) throw wrongPassword()
@@ -181,7 +181,7 @@ export const createUsers = (deps: Deps): Users => {
       const passwordHash = await passwords.hash(newPassword)
       const now = clock.now()
       await unitOfWork.write(async (tx) => {
-        const current = await ofActor(tx, await confirm(tx, actor, now), actor.userId)
+        const current = await ofActor(tx, await confirmHeld(tx, actor, now), actor.userId)
         if (current.passwordHash !== user.passwordHash) throw wrongPassword()
         await tx.users.update({ ...current, passwordHash, updatedAt: now })
         await voidLinksElsewhere(tx, current)
@@ -194,7 +194,9 @@ export const createUsers = (deps: Deps): Users => {
     async remove(actor, id) {
       await unitOfWork.write(async (tx) => {
         const now = clock.now()
-        await keepAnAdmin(tx, await ofActor(tx, await confirm(tx, actor, now), id), null)
+        await keepAnAdmin(tx, await ofActor(tx, await confirmHeld(tx, actor, now, id), id), null)
+        // Before the user, whom those who still use one of them may have to look at.
+        await tx.sessions.deleteAll(id, null)
         await tx.users.delete(id)
         await tx.jobs.enqueue({ kind: 'forget-user', payload: { userId: id }, now })
       })

@@ -80,13 +80,13 @@ export const createSessionReader = (connection: Connection, lock: Lock = ''): Se
 export type Holders = Map<number, SessionHolder>
 
 /**
- * Each unit asks who acts. What one was answered holds for the next of its transaction, until that writes itself:
- * whoever changes a user or a session is the last.
+ * Each unit asks who acts. What one was answered holds for the next of its transaction, until that writes or
+ * holds rows itself: whoever changes a user or a session is the last, and what was held may have changed before.
  */
 const rememberHolders =
   ({ findHolder }: SessionReader, share: Share, holders: Holders) =>
   async (id: number) => {
-    const known = share.hasWritten() ? undefined : holders.get(id)
+    const known = share.hasWritten() || share.changesRows() ? undefined : holders.get(id)
     if (known !== undefined) return known
     const found = await findHolder(id)
     if (found !== null && !share.hasWritten()) holders.set(id, found)
@@ -148,7 +148,12 @@ interface TokenRow {
 
 export const createRefreshTokenRepository = (connection: Transaction): RefreshTokenRepository => ({
   async find(hash) {
-    const [row] = await connection.query<TokenRow>(`SELECT * FROM refresh_tokens WHERE hash = $1 ${HOLD}`, hash)
+    // The session before the token, as whoever ends it: its tokens go after it.
+    const [row] = await connection.query<TokenRow>(
+      `SELECT refresh_tokens.* FROM sessions JOIN refresh_tokens ON refresh_tokens.session_id = sessions.id
+       WHERE refresh_tokens.hash = $1 ${HOLD} OF sessions, refresh_tokens`,
+      hash,
+    )
     if (row === undefined) return null
     return {
       hash: new Uint8Array(row.hash),

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import type { Tx } from '../../../src/application/ports/persistence.ts'
 import { missing } from '../../support/postgres.ts'
 import { openTestPostgres } from '../../support/postgres-store.ts'
+import { until } from '../../support/until.ts'
 
 const ITEM = { ownerId: 1, title: '', description: null, data: {}, version: 1, createdAt: 1, updatedAt: 1 }
 const FILE = { ownerId: 1, filename: '', contentType: '', size: 0, sha256: '', createdAt: 1 }
@@ -24,7 +25,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
         await done.promise
         const second = store.write(other)
         second.catch(() => {})
-        while ((await outside(WAITING)).length === 0) await Bun.sleep(5)
+        await until(async () => (await outside(WAITING)).length > 0)
         end.resolve()
         await first
         return second

@@ -294,6 +294,36 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
       await another.close()
     })
 
+    test('see who holds a session as it is once they hold the user, though their transaction had asked before', async () => {
+      const { store, outside, url } = await openTestPostgres()
+      const { id } = await store.write((tx) => tx.users.insert(userNamed('ann')))
+      const session = await store.write((tx) => tx.sessions.insert(sessionFor(id)))
+      const commits: number[] = []
+      const metrics = { databaseWaited: () => {}, committed: (count: number) => void commits.push(count) }
+      const another = openPostgresStore({ url, size: 2, metrics })
+      const [begun, end] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+      const look = async (tx: Tx) => (await tx.sessions.findHolder(session.id))?.isActive
+      const units = [
+        async (tx: Tx) => void (await tx.users.findById(0)),
+        async (tx: Tx) => {
+          const seen = await look(tx)
+          begun.resolve()
+          await end.promise
+          return seen
+        },
+        async (tx: Tx) => {
+          await tx.users.findById(id)
+          return look(tx)
+        },
+      ].map((unit) => another.write<unknown>(unit))
+      await begun.promise
+      await outside('UPDATE users SET is_active = false')
+      end.resolve()
+      expect(await Promise.all(units)).toEqual([undefined, true, false])
+      expect(commits).toEqual([1, 2])
+      await another.close()
+    })
+
     test('let go of a row before the next one begins, when they have held it', async () => {
       const update = async (tx: Tx) => {
         const user = await tx.users.findByEmail('first@example.com')

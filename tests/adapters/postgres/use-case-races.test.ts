@@ -1,0 +1,163 @@
+import { describe, expect, test } from 'bun:test'
+import { createOpaqueTokens } from '../../../src/adapters/bun/opaque-tokens.ts'
+import { createAccessTokens } from '../../../src/adapters/jwt/access-tokens.ts'
+import { createMemoryAccessNotices } from '../../../src/adapters/memory/access-notices.ts'
+import { createMemoryRateLimiter } from '../../../src/adapters/memory/rate-limiter.ts'
+import { createAttempts } from '../../../src/application/attempts.ts'
+import type { UnitOfWork } from '../../../src/application/ports/persistence.ts'
+import { createSessions } from '../../../src/application/sessions.ts'
+import { createTokens } from '../../../src/application/tokens.ts'
+import { createUsers } from '../../../src/application/users.ts'
+import { AppError } from '../../../src/domain/errors.ts'
+import { missing } from '../../support/postgres.ts'
+import { openTestPostgres } from '../../support/postgres-store.ts'
+import { userNamed } from '../../support/store.ts'
+
+const clock = { now: () => Date.now() }
+const passwords = { hash: async (password: string) => password, verify: async () => true }
+const ROUNDS = 5
+
+const open = async () => {
+  const { store } = await openTestPostgres()
+  const units = { begun: 0, run: 0 }
+  const unitOfWork: UnitOfWork = {
+    read: store.read,
+    write(work) {
+      units.begun++
+      return store.write((tx) => {
+        units.run++
+        return work(tx)
+      })
+    },
+  }
+  const notices = createMemoryAccessNotices()
+  const attempts = createAttempts(createMemoryRateLimiter(clock), 'off')
+  const opaqueTokens = createOpaqueTokens('a secret that only these tests know')
+  const accessTokens = createAccessTokens('a secret that only these tests know', clock)
+  const deps = { unitOfWork, notices, attempts, opaqueTokens, accessTokens, passwords, clock }
+  let names = 0
+  const person = async (role: 'user' | 'admin', devices = 1) => {
+    const password = `password${++names}`
+    const user = await store.write((tx) => tx.users.insert({ ...userNamed(password), role, passwordHash: password }))
+    const signIn = async () => {
+      const origin = { device: '', address: '' }
+      const { accessToken, refreshToken } = await tokens.signIn({ username: user.email, password, origin })
+      const claims = await accessTokens.verify(accessToken)
+      return { actor: { userId: user.id, sessionId: claims?.sessionId ?? 0, role }, accessToken, refreshToken }
+    }
+    const signedIn = []
+    for (let n = 0; n < devices; n++) signedIn.push(await signIn())
+    return signedIn
+  }
+  const tokens = createTokens({ ...deps, accessTtl: 60_000, refreshTtl: 60_000 })
+  return {
+    store,
+    units,
+    person,
+    tokens,
+    sessions: createSessions(deps),
+    users: createUsers({ ...deps, signup: 'open' }),
+  }
+}
+
+/** What each answered: `done`, or the code it was refused with. */
+const codes = async (work: readonly Promise<unknown>[]) =>
+  (await Promise.allSettled(work)).map((outcome) => {
+    if (outcome.status === 'fulfilled') return 'done'
+    return outcome.reason instanceof AppError ? outcome.reason.code : String(outcome.reason)
+  })
+
+describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
+  test('a session that several requests end at once ends without one of them running twice', async () => {
+    const { person, sessions, tokens, units } = await open()
+    for (let round = 0; round < ROUNDS; round++) {
+      const [one] = await person('user')
+      if (one === undefined) throw new Error('nobody')
+      const { actor, accessToken } = one
+      const ended = await codes([
+        sessions.end(actor, actor.sessionId),
+        sessions.endAll(actor),
+        sessions.end(actor, actor.sessionId),
+        tokens.revoke(accessToken),
+        sessions.endAll(actor),
+      ])
+      expect(ended.filter((code) => code !== 'invalid_token').length).toBeGreaterThan(0)
+      expect(new Set(ended).difference(new Set(['done', 'invalid_token']))).toEqual(new Set())
+    }
+    expect(units.run).toBe(units.begun)
+  })
+
+  test('of two devices that end all sessions at once one does, without running twice', async () => {
+    const { person, sessions, units } = await open()
+    for (let round = 0; round < ROUNDS; round++) {
+      const devices = await person('user', 3)
+      const ended = await codes(devices.map(({ actor }) => sessions.endAll(actor)))
+      expect(ended.sort()).toEqual(['done', 'invalid_token', 'invalid_token'])
+    }
+    expect(units.run).toBe(units.begun)
+  })
+
+  test('a session that is refreshed while it is ended is refreshed before, or not at all', async () => {
+    const { person, sessions, tokens, units } = await open()
+    for (let round = 0; round < 4 * ROUNDS; round++) {
+      const [one] = await person('user')
+      if (one === undefined) throw new Error('nobody')
+      const { actor, refreshToken } = one
+      const refresh = () => tokens.refresh({ refreshToken, address: '' })
+      const answers = await codes([refresh(), sessions.endAll(actor), refresh(), tokens.revoke(refreshToken)])
+      expect(new Set(answers).difference(new Set(['done', 'invalid_grant', 'invalid_token']))).toEqual(new Set())
+      expect(await codes([refresh()])).toEqual(['invalid_grant'])
+    }
+    expect(units.run).toBe(units.begun)
+  })
+
+  test('who changes and removes an account at once waits, and nobody runs twice', async () => {
+    const { person, users, sessions, units } = await open()
+    for (let round = 0; round < ROUNDS; round++) {
+      const [one, two] = await person('user', 2)
+      if (one === undefined || two === undefined) throw new Error('nobody')
+      const change = { currentPassword: '', newPassword: 'another' }
+      const answers = await codes([
+        users.update(two.actor, one.actor.userId, { name: 'two' }),
+        users.changePassword(one.actor, change),
+        sessions.end(two.actor, one.actor.sessionId),
+        users.update(one.actor, one.actor.userId, { name: 'one' }),
+        users.remove(one.actor, one.actor.userId),
+        users.remove(two.actor, one.actor.userId),
+      ])
+      const known = ['done', 'invalid_token', 'not_found', 'wrong_password']
+      expect(new Set(answers).difference(new Set(known))).toEqual(new Set())
+    }
+    expect(units.run).toBe(units.begun)
+  })
+
+  test('of two admins that demote each other one does', async () => {
+    const { person, users, units } = await open()
+    await person('admin')
+    for (let round = 0; round < ROUNDS; round++) {
+      const [[one], [two]] = [await person('admin'), await person('admin')]
+      if (one === undefined || two === undefined) throw new Error('nobody')
+      const answers = await codes([
+        users.update(one.actor, two.actor.userId, { role: 'user' }),
+        users.update(two.actor, one.actor.userId, { role: 'user' }),
+      ])
+      expect(answers.sort()).toEqual(['done', 'forbidden'])
+    }
+    expect(units.run).toBe(units.begun)
+  })
+
+  test('of two admins that remove each other one does, without running twice', async () => {
+    const { person, users, units } = await open()
+    await person('admin')
+    for (let round = 0; round < ROUNDS; round++) {
+      const [[one], [two]] = [await person('admin'), await person('admin')]
+      if (one === undefined || two === undefined) throw new Error('nobody')
+      const answers = await codes([
+        users.remove(one.actor, two.actor.userId),
+        users.remove(two.actor, one.actor.userId),
+      ])
+      expect(answers.sort()).toEqual(['done', 'invalid_token'])
+    }
+    expect(units.run).toBe(units.begun)
+  })
+})
