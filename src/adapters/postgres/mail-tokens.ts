@@ -25,7 +25,12 @@ const fromRow = (row: Row | undefined): MailToken | null =>
 
 export const createMailTokenReader = (connection: Connection, lock: Lock = ''): MailTokenReader => ({
   async findByHash(hash) {
-    const [row] = await connection.query<Row>(`SELECT * FROM mail_tokens WHERE hash = $1 ${lock}`, hash)
+    // The user before the token, as whoever changes the account.
+    const [row] = await connection.query<Row>(
+      `SELECT mail_tokens.* FROM users JOIN mail_tokens ON mail_tokens.user_id = users.id
+       WHERE mail_tokens.hash = $1 ${lock && `${lock} OF users, mail_tokens`}`,
+      hash,
+    )
     return fromRow(row)
   },
   async findByNonce(nonce) {

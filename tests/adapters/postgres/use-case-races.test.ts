@@ -3,7 +3,9 @@ import { createOpaqueTokens } from '../../../src/adapters/bun/opaque-tokens.ts'
 import { createAccessTokens } from '../../../src/adapters/jwt/access-tokens.ts'
 import { createMemoryAccessNotices } from '../../../src/adapters/memory/access-notices.ts'
 import { createMemoryRateLimiter } from '../../../src/adapters/memory/rate-limiter.ts'
+import { createAccounts } from '../../../src/application/accounts.ts'
 import { createAttempts } from '../../../src/application/attempts.ts'
+import { createItems } from '../../../src/application/items.ts'
 import type { UnitOfWork } from '../../../src/application/ports/persistence.ts'
 import { createSessions } from '../../../src/application/sessions.ts'
 import { createTokens } from '../../../src/application/tokens.ts'
@@ -55,6 +57,9 @@ const open = async () => {
     units,
     person,
     tokens,
+    opaqueTokens,
+    accounts: createAccounts(deps),
+    items: createItems(deps),
     sessions: createSessions(deps),
     users: createUsers({ ...deps, signup: 'open' }),
   }
@@ -128,6 +133,51 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
       const known = ['done', 'invalid_token', 'not_found', 'wrong_password']
       expect(new Set(answers).difference(new Set(known))).toEqual(new Set())
     }
+    expect(units.run).toBe(units.begun)
+  })
+
+  test('a mailed link that is used while its account changes waits, and nobody runs twice', async () => {
+    const { store, person, users, accounts, opaqueTokens, units } = await open()
+    for (let round = 0; round < 4 * ROUNDS; round++) {
+      const [one] = await person('user')
+      if (one === undefined) throw new Error('nobody')
+      const { userId } = one.actor
+      const link = `link${round}`
+      await store.write((tx) =>
+        tx.mailTokens.put({
+          userId,
+          purpose: 'verify',
+          email: `${link}@example.com`,
+          nonce: link,
+          hash: opaqueTokens.hash(link),
+          expiresAt: clock.now() + 60_000,
+        }),
+      )
+      const answers = await codes([
+        users.changePassword(one.actor, { currentPassword: '', newPassword: 'another' }),
+        accounts.verifyEmail(link),
+        users.remove(one.actor, userId),
+        accounts.verifyEmail(link),
+      ])
+      const known = ['done', 'invalid_token', 'invalid_link', 'not_found', 'wrong_password']
+      expect(new Set(answers).difference(new Set(known))).toEqual(new Set())
+    }
+    expect(units.run).toBe(units.begun)
+  })
+
+  test('batches that change the same items in different orders wait, and none runs twice', async () => {
+    const { person, items, units } = await open()
+    const [one] = await person('user')
+    if (one === undefined) throw new Error('nobody')
+    const actor = { ...one.actor, requestId: 'test' }
+    const draft = { title: 'one', description: null, data: {} }
+    const made = await items.batch(actor, Array(10).fill({ op: 'create', draft }), null)
+    const ids = 'result' in made ? made.result.map((item) => item?.id ?? 0) : []
+    const update = (id: number) => ({ op: 'update', id, patch: { title: 'two' }, expected: null }) as const
+    const batches = [ids, ids.toReversed(), ids, ids.toReversed()]
+    const answers = await codes(batches.map((order) => items.batch(actor, order.map(update), null)))
+    expect(answers).toEqual(['done', 'done', 'done', 'done'])
+    expect((await items.get(actor, ids[0] ?? 0)).version).toBe(5)
     expect(units.run).toBe(units.begun)
   })
 
