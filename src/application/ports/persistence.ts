@@ -266,10 +266,10 @@ export interface ReadTx {
 
 export interface UnitOfWork {
   /**
-   * Runs `work` in one transaction: durable when the promise resolves, rolled back when it rejects. A row that it looks
-   * up (`find…`) nobody else changes or removes before the end, nor does anything come to be under an idempotency key
-   * that it found free; whoever looks up the same waits, and sees what became of it. Lists and counts may be older than
-   * what comes after them, but for `countActiveAdmins`.
+   * Runs `work` in one transaction: durable when the promise resolves, rolled back when it rejects. A user, session,
+   * token, item or file that it looks up (`find…`) nobody else changes or removes before the end, and nothing comes to
+   * be under an idempotency key that it found free; who looks up the same waits, and sees what became of it. The holder
+   * of a session does not go away, but may change. Lists may be older than what comes after them.
    * `work` may run twice, and may await nothing but `tx`; a `write` inside `work` rejects at once.
    * Rejects with `unavailable` while the database is locked or unreachable, `storage_full` when it cannot grow.
    */
