@@ -61,7 +61,7 @@ export const createUserReader = (connection: Connection, lock: Lock = ''): UserR
     async findByEmail(email) {
       // Whatever someone types into a form is looked up; NUL is in no text of Postgres.
       if (email.includes('\0')) return null
-      const [row] = await connection.query<Row>(`SELECT * FROM users WHERE email = $1 ${lock}`, email)
+      const [row] = await connection.query<Row>('SELECT * FROM users WHERE email = $1', email)
       return row ? fromRow(row) : null
     },
     async list({ contains, ...request }) {

@@ -267,9 +267,9 @@ export interface ReadTx {
 export interface UnitOfWork {
   /**
    * Runs `work` in one transaction: durable when the promise resolves, rolled back when it rejects. A user, session,
-   * token, item or file that it looks up (`find…`) nobody else changes or removes before the end, and nothing comes to
-   * be under an idempotency key that it found free; who looks up the same waits, and sees what became of it. The holder
-   * of a session does not go away, but may change. Lists may be older than what comes after them.
+   * token, item or file that it looks up by its id or hash nobody else changes or removes before the end, and nothing
+   * comes to be under an idempotency key that it found free; who looks up the same waits, and sees what became of it.
+   * The holder of a session does not go away, but may change. All else may be older than what comes after it.
    * `work` may run twice, and may await nothing but `tx`; a `write` inside `work` rejects at once.
    * Rejects with `unavailable` while the database is locked or unreachable, `storage_full` when it cannot grow.
    */
