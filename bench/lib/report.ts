@@ -89,8 +89,9 @@ export const mergeResults = (runs: readonly BenchResult[]): readonly NamedResult
   return [...byName].map(([name, result]) => ({ name, result }))
 }
 
+/** Without the version of the kernel, which may be a name of somebody's own; the JSON has it. */
 const machineOf = ({ cpu, cores, memory_gb, system }: Static<typeof Machine>): string =>
-  `${cpu}, ${cores} cores, ${memory_gb} GB, ${system}`
+  `${cpu}, ${cores} cores, ${memory_gb} GB, ${system.split(' ', 2).join(' ')}`
 
 const versionsOf = (versions: Readonly<Record<string, string>>): string =>
   Object.entries(versions)
