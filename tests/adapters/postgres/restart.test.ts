@@ -1,9 +1,9 @@
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { migrate } from '../../../src/adapters/postgres/migrate.ts'
-import { createMailbox } from '../../support/mail.ts'
 import { missing } from '../../support/postgres.ts'
+import { type Server, serve } from '../../support/process.ts'
 import { startPostgres } from '../../support/services.ts'
-import { startSkep } from '../../support/skep.ts'
+import { temporaryFolder } from '../../support/skep.ts'
 import { until } from '../../support/until.ts'
 
 setDefaultTimeout(60_000)
@@ -11,12 +11,21 @@ setDefaultTimeout(60_000)
 /** How long after the server is back a request may still be refused. */
 const HEALED_MS = 5_000
 
+const PERSON = { email: 'ann@example.com', name: 'Ann', password: 'correct horse battery' }
+
+/** A process of its own: that of the tests starts and stops the database. */
 const prepare = async () => {
+  let skep: Server | null = null
+  // Registered first, so that nobody is connected when the database goes.
+  afterAll(() => skep?.[Symbol.asyncDispose]())
   const server = await startPostgres()
   await migrate(server.url)
-  const environment = { DATABASE_URL: server.url, JWT_SECRET: 's'.repeat(32), DATABASE_POOL_SIZE: '5' }
-  const skep = await startSkep(environment, { mailer: createMailbox() })
-  return { server, skep, ann: await skep.member() }
+  const env = { DATABASE_URL: server.url, JWT_SECRET: 's'.repeat(32), DATABASE_POOL_SIZE: '5' }
+  skep = await serve({ cwd: temporaryFolder(), env })
+  await skep.call('POST', '/users/', { json: PERSON })
+  const form = { username: PERSON.email, password: PERSON.password }
+  const { body } = await skep.call<{ access_token: string }>('POST', '/auth/token', { form })
+  return { server, skep, token: body.access_token }
 }
 const prepared = missing ? null : await prepare()
 const running = () => {
@@ -26,7 +35,7 @@ const running = () => {
 
 describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
   test('a restart of Postgres under load heals by itself, and loses nothing that was answered 201', async () => {
-    const { server, skep, ann } = running()
+    const { server, skep, token } = running()
     const statuses = new Map<number, number>()
     const created: number[] = []
     let last: { readonly at: number; readonly status: number } | null = null
@@ -35,8 +44,8 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
       for (let turn = 0; working; turn++) {
         const reads = (n + turn) % 2 === 0
         const { status, body } = reads
-          ? await skep.call('GET', '/items/?size=1', { token: ann.token })
-          : await skep.call('POST', '/items/', { token: ann.token, json: { title: `${n}-${turn}` } })
+          ? await skep.call('GET', '/items/?size=1', { token })
+          : await skep.call('POST', '/items/', { token, json: { title: `${n}-${turn}` } })
         statuses.set(status, (statuses.get(status) ?? 0) + 1)
         if (status === 201) created.push(Number(body.id))
         if (status === 503) last = { at: performance.now(), status }
@@ -59,15 +68,15 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     const refused = last as { readonly at: number } | null
     expect(refused === null ? 0 : refused.at - back).toBeLessThan(HEALED_MS)
     for (const id of created) {
-      expect((await skep.call('GET', `/items/${id}`, { token: ann.token })).status).toBe(200)
+      expect((await skep.call('GET', `/items/${id}`, { token })).status).toBe(200)
     }
     expect((await skep.call('GET', '//health/ready')).status).toBe(200)
   })
 
   test('after a restart nobody asked during, the first requests succeed', async () => {
-    const { server, skep, ann } = running()
+    const { server, skep, token } = running()
     await server.restart()
-    expect((await skep.call('GET', '/items/', { token: ann.token })).status).toBe(200)
-    expect((await skep.call('POST', '/items/', { token: ann.token, json: { title: 'x' } })).status).toBe(201)
+    expect((await skep.call('GET', '/items/', { token })).status).toBe(200)
+    expect((await skep.call('POST', '/items/', { token, json: { title: 'x' } })).status).toBe(201)
   })
 })
