@@ -12,8 +12,12 @@ export class Taken extends Error {}
 export const isConflict = (error: unknown): boolean =>
   error instanceof Taken || /^(40001|40P01)$/.test(sqlState(error) ?? '')
 
+/** The connection ended before the answer came. */
+export class Lost extends Error {}
+
 /** The connection is gone, or there never was one. */
 export const isLost = (error: unknown): boolean => {
+  if (error instanceof Lost) return true
   const state = sqlState(error)
   if (state !== null) return /^(08...|57P0[1-5]|25P03)$/.test(state)
   return error instanceof SQL.PostgresError && error.code.startsWith('ERR_POSTGRES_CONNECTION_')

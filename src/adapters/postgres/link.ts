@@ -1,6 +1,6 @@
 import { type ReservedSQL, SQL } from 'bun'
 import type { Answer, Parameter } from './connection.ts'
-import { unavailable } from './errors.ts'
+import { Lost } from './errors.ts'
 
 /** One connection for as long as it lives: what is sent after its loss is refused, never sent on another. */
 export interface Link {
@@ -17,6 +17,9 @@ export interface Link {
   close(): void
 }
 
+/** Bun’s own limit, in whole seconds, comes first where it holds. */
+const GRACE_MS = 1_000
+
 const parse = (text: string) => {
   const url = new URL(text)
   const prepare = url.searchParams.get('prepare') !== 'false'
@@ -32,30 +35,48 @@ export const connect = async (text: string, patience: number, onLost: (link: Lin
   let watcher: ((error: unknown) => void) | null = null
   let link: Link | null = null
   const { url, prepare } = parse(text)
+  /** Bun does not answer all that is under way when a connection ends. */
+  const pending = new Set<(error: unknown) => void>()
+  const end = (error: unknown): void => {
+    if (link !== null) onLost(link)
+    watcher?.(error)
+    for (const reject of pending) reject(error)
+    pending.clear()
+  }
   const sql = new SQL(url, {
     max: 1,
     prepare,
     idleTimeout: 0,
     maxLifetime: 0,
     connectionTimeout: Math.max(1, Math.ceil(patience / 1_000)),
-    onclose(error) {
-      if (link !== null) onLost(link)
-      watcher?.(error ?? unavailable('The connection was closed'))
-    },
+    onclose: (error) => end(error ?? new Lost('The connection was closed')),
   })
   // An unreserved connection would be replaced in silence, in the middle of a transaction.
   let reserved: ReservedSQL
+  const late = Promise.withResolvers<never>()
+  const timer = setTimeout(() => late.reject(new Lost('The connection was not opened in time')), patience + GRACE_MS)
   try {
-    reserved = await sql.reserve()
+    reserved = await Promise.race([sql.reserve(), late.promise])
   } catch (error) {
     void sql.close({ timeout: 0 })
     throw error
+  } finally {
+    clearTimeout(timer)
   }
   let unanswered = 0
   let heardAt = performance.now()
   link = {
     // In the order of the calls: by itself each would start when somebody waits for it.
-    send: (statement, parameters) => reserved.unsafe(statement, [...parameters]).execute(),
+    send: (statement, parameters) =>
+      new Promise((resolve, reject) => {
+        pending.add(reject)
+        const settled = () => pending.delete(reject)
+        reserved
+          .unsafe(statement, [...parameters])
+          .execute()
+          .then(resolve, reject)
+          .finally(settled)
+      }),
     asked() {
       if (unanswered++ === 0) heardAt = performance.now()
     },
@@ -69,8 +90,8 @@ export const connect = async (text: string, patience: number, onLost: (link: Lin
       watcher = listener
     },
     close() {
-      if (link !== null) onLost(link)
       void sql.close({ timeout: 0 })
+      end(new Lost('The connection was closed'))
     },
   }
   return link
