@@ -61,10 +61,11 @@ export const createFileRepository = (connection: Transaction): FileRepository =>
   async delete(id) {
     connection.send('DELETE FROM files WHERE id = $1', id)
   },
-  // As with items.
+  // Held before they are counted, as items are.
   async deleteOwned(ownerId, limit) {
     const gone = await connection.query<Row>(
-      'DELETE FROM files WHERE id = ANY (ARRAY(SELECT id FROM files WHERE owner_id = $1 LIMIT $2 FOR UPDATE)) RETURNING *',
+      `DELETE FROM files WHERE id = ANY (ARRAY(SELECT id FROM files WHERE owner_id = $1 LIMIT $2 FOR UPDATE))
+       RETURNING *`,
       ownerId,
       limit,
     )

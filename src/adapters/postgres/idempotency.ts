@@ -53,7 +53,8 @@ export const createIdempotencyRepository = (connection: Transaction): Idempotenc
     const { count } = await connection.query(
       `DELETE FROM idempotency USING (
          SELECT user_id, route, key FROM idempotency WHERE created_at <= $1 LIMIT $2) old
-       WHERE idempotency.created_at <= $1 AND idempotency.user_id = old.user_id AND idempotency.route = old.route AND idempotency.key = old.key`,
+       WHERE idempotency.created_at <= $1
+         AND idempotency.user_id = old.user_id AND idempotency.route = old.route AND idempotency.key = old.key`,
       before,
       limit,
     )

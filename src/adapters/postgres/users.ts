@@ -94,7 +94,7 @@ export const createUserRepository = (connection: Transaction): UserRepository =>
       try {
         const inserted = await connection.query<Row>(
           `INSERT INTO users (email, name, role, is_active, email_verified, password_hash, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING *`,
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING *`,
           ...toValues(user),
         )
         return fromRow(only(inserted))
@@ -106,7 +106,7 @@ export const createUserRepository = (connection: Transaction): UserRepository =>
       try {
         const { count } = await connection.query(
           `UPDATE users SET email = $1, name = $2, role = $3, is_active = $4, email_verified = $5, password_hash = $6,
-           created_at = $7, updated_at = $8 WHERE id = $9`,
+             created_at = $7, updated_at = $8 WHERE id = $9`,
           ...toValues(user),
           user.id,
         )

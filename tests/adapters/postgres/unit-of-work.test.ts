@@ -220,6 +220,17 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
       await store.close()
       return { statuses: results.map(({ status }) => status), commits, names: await names(outside) }
     }
+    /** A user with a session, and another store with one connection for units. */
+    const withSession = async () => {
+      const { store, outside, url } = await openTestPostgres()
+      const { id } = await store.write((tx) => tx.users.insert(userNamed('ann')))
+      const session = await store.write((tx) => tx.sessions.insert(sessionFor(id)))
+      const commits: number[] = []
+      const metrics = { databaseWaited: () => {}, committed: (count: number) => void commits.push(count) }
+      const another = openPostgresStore({ url, size: 2, metrics })
+      const look = async (tx: Tx) => (await tx.sessions.findHolder(session.id))?.isActive
+      return { id, outside, another, commits, look }
+    }
     const insert = (name: string) => (tx: Tx) => tx.users.insert(userNamed(name))
     const all = ['changed', 'first']
 
@@ -271,14 +282,8 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     })
 
     test('see what was committed elsewhere before they came, though their transaction had begun', async () => {
-      const { store, outside, url } = await openTestPostgres()
-      const { id } = await store.write((tx) => tx.users.insert(userNamed('ann')))
-      const session = await store.write((tx) => tx.sessions.insert(sessionFor(id)))
-      const commits: number[] = []
-      const metrics = { databaseWaited: () => {}, committed: (count: number) => void commits.push(count) }
-      const another = openPostgresStore({ url, size: 2, metrics })
+      const { outside, another, commits, look } = await withSession()
       const [begun, end] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
-      const look = async (tx: Tx) => (await tx.sessions.findHolder(session.id))?.isActive
       const first = another.write(async (tx) => {
         const seen = await look(tx)
         begun.resolve()
@@ -295,14 +300,8 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     })
 
     test('see who holds a session as it is once they hold the user, though their transaction had asked before', async () => {
-      const { store, outside, url } = await openTestPostgres()
-      const { id } = await store.write((tx) => tx.users.insert(userNamed('ann')))
-      const session = await store.write((tx) => tx.sessions.insert(sessionFor(id)))
-      const commits: number[] = []
-      const metrics = { databaseWaited: () => {}, committed: (count: number) => void commits.push(count) }
-      const another = openPostgresStore({ url, size: 2, metrics })
+      const { id, outside, another, commits, look } = await withSession()
       const [begun, end] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
-      const look = async (tx: Tx) => (await tx.sessions.findHolder(session.id))?.isActive
       const units = [
         async (tx: Tx) => void (await tx.users.findById(0)),
         async (tx: Tx) => {
