@@ -14,7 +14,7 @@ import { createItemText, type ItemText } from './items-text.ts'
 import { createJobReader, createJobRepository, type SqliteJobRepository } from './jobs.ts'
 import { createMailTokenReader, createMailTokenRepository } from './mail-tokens.ts'
 import { createRefreshTokenRepository, createSessionReader, createSessionRepository } from './sessions.ts'
-import { createSnapshots } from './snapshots.ts'
+import { createSnapshots, type Snapshots } from './snapshots.ts'
 import { createUserReader, createUserRepository } from './users.ts'
 
 interface SqliteTx extends Tx {
@@ -60,16 +60,20 @@ const writing = (connection: Connection, texts: ItemText, marks: Marks): SqliteT
   idempotency: createIdempotencyRepository(connection),
 })
 
-const reading = (connection: Connection): ReadTx => ({
-  users: createUserReader(connection),
-  sessions: createSessionReader(connection),
-  mailTokens: createMailTokenReader(connection),
-  jobs: createJobReader(connection),
-  items: createItemReader(connection),
-  files: createFileReader(connection),
-  fileLinks: createFileLinkReader(connection),
-  events: createEventReader(connection),
-})
+const reading = (connection: Connection, { remember }: Snapshots): ReadTx => {
+  const users = createUserReader(connection)
+  const items = createItemReader(connection)
+  return {
+    users: { ...users, findById: remember(users.findById) },
+    sessions: createSessionReader(connection),
+    mailTokens: createMailTokenReader(connection),
+    jobs: createJobReader(connection),
+    items: { ...items, findById: remember(items.findById) },
+    files: createFileReader(connection),
+    fileLinks: createFileLinkReader(connection),
+    events: createEventReader(connection),
+  }
+}
 
 /**
  * Closing moves the write-ahead log into the database file; writes that a lock keeps from beginning are rejected then.
@@ -100,7 +104,7 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, ...optio
   })
   const reader = openReader(path)
   const snapshots = createSnapshots(reader)
-  const tx = reading(reader)
+  const tx = reading(reader, snapshots)
   const alive = reader.prepare('SELECT 1 FROM users LIMIT 1')
 
   const read = async <T>(work: (tx: ReadTx) => Promise<T>): Promise<T> => {
