@@ -7,7 +7,7 @@ const COLOURS: Readonly<Record<LogLevel, string>> = {
   warn: '\x1b[33m',
   error: '\x1b[31m',
 }
-const BUFFER = 32_768
+const WRITTEN_TOGETHER = 128
 const FLUSH_AFTER_MS = 20
 
 interface Options {
@@ -15,6 +15,13 @@ interface Options {
   readonly format: 'pretty' | 'json'
   /** Takes whole lines, each ended by a newline. */
   readonly write: (lines: string) => void
+}
+
+interface Entry {
+  readonly level: LogLevel
+  readonly message: string
+  readonly fields: LogFields
+  readonly time: string
 }
 
 export interface ConsoleLog extends Log {
@@ -29,7 +36,7 @@ const describeError = (error: Error): string => {
 
 const plain = (value: unknown): unknown => (value instanceof Error ? describeError(value) : value)
 
-const toJson = (level: LogLevel, message: string, fields: LogFields, time: string) => {
+const toJson = ({ level, message, fields, time }: Entry) => {
   const entry: Record<string, unknown> = { time, level, message }
   for (const name in fields) if (fields[name] !== undefined) entry[name] = plain(fields[name])
   return JSON.stringify(entry)
@@ -51,7 +58,7 @@ const indented = (text: string): string =>
     .map((line) => `\n  ${tame(line)}`)
     .join('')
 
-const toPretty = (level: LogLevel, message: string, fields: LogFields, time: string) => {
+const toPretty = ({ level, message, fields, time }: Entry) => {
   const parts = Object.entries(fields)
     .filter(([name, value]) => value !== undefined && name !== 'error')
     .map(([name, value]) => `\x1b[90m${name}=\x1b[0m${readable(plain(value))}`)
@@ -71,26 +78,31 @@ const createTimestamps = () => {
   }
 }
 
-/** One line an entry. Lines are written in groups, an error at once. */
+/**
+ * One line an entry. Lines are made and written in groups, which costs the processor's caches less than one by one
+ * between other things; those up to an error at once.
+ */
 export const createConsoleLog = ({ level, format, write }: Options): ConsoleLog => {
   const render = format === 'json' ? toJson : toPretty
   const timestamp = createTimestamps()
-  let buffer = ''
+  let entries: Entry[] = []
   let timer: ReturnType<typeof setTimeout> | null = null
 
   const flush = () => {
     if (timer) clearTimeout(timer)
     timer = null
-    const lines = buffer
-    buffer = ''
+    const due = entries
+    entries = []
+    let lines = ''
+    for (const entry of due) lines += `${render(entry)}\n`
     if (lines !== '') write(lines)
   }
 
   const at = (own: LogLevel) => {
     if (LEVELS[own] < LEVELS[level]) return () => {}
     return (message: string, fields: LogFields = {}) => {
-      buffer += `${render(own, message, fields, timestamp())}\n`
-      if (buffer.length >= BUFFER || own === 'error') flush()
+      entries.push({ level: own, message, fields, time: timestamp() })
+      if (entries.length >= WRITTEN_TOGETHER || own === 'error') flush()
       else timer ??= setTimeout(flush, FLUSH_AFTER_MS)
     }
   }
