@@ -107,13 +107,16 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, ...optio
   const tx = reading(reader, snapshots)
   const alive = reader.prepare('SELECT 1 FROM users LIMIT 1')
 
-  const read = async <T>(work: (tx: ReadTx) => Promise<T>): Promise<T> => {
+  const failed = (error: unknown): never => {
+    throw toAppError(error)
+  }
+  const read = <T>(work: (tx: ReadTx) => Promise<T>): Promise<T> => {
     try {
       snapshots.hold()
-      return await work(tx)
     } catch (error) {
-      throw toAppError(error)
+      return Promise.reject(toAppError(error))
     }
+    return work(tx).catch(failed)
   }
 
   let closing: Promise<void> | null = null
