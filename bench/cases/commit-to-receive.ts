@@ -1,9 +1,11 @@
-import { AUDIENCE, type Audience, SUBSCRIBE, startAudience } from '../lib/audience.ts'
+import { AUDIENCE, type Audience, eventOf, SUBSCRIBE, socketUrl, startAudience } from '../lib/audience.ts'
 import { fetched } from '../lib/beside.ts'
 import type { Case, Context } from '../lib/case.ts'
+import { startFloor } from '../lib/floor.ts'
 import { DRAFT } from '../lib/items.ts'
 import { startLoad } from '../lib/load.ts'
 import { processorTime } from '../lib/resources.ts'
+import type { Server } from '../lib/server.ts'
 import { median, spreadOf } from '../lib/statistics.ts'
 import { runWrk } from '../lib/wrk.ts'
 import type { ChangesInput, ChangesReport } from '../loads/changes.ts'
@@ -15,8 +17,10 @@ const GATHERING_SECONDS = 2
 const MOST_PAIRS = 4
 /** No change at all: the sockets are there in both measurements. */
 const NONE = 0
+/** Milliseconds between the texts of the raw server: as long as its p99 stays under the bar with some to spare. */
+const RAW_EVERY = 40
 
-const createItems = async ({ skep, headers }: Audience): Promise<string[]> => {
+const createItems = async ({ skep, headers }: Audience): Promise<readonly string[]> => {
   const operations = Array.from({ length: ITEMS }, () => ({ op: 'create', ...(JSON.parse(DRAFT) as object) }))
   const { body } = await fetched(`${skep.url}/api/v1/items/batch`, {
     method: 'POST',
@@ -24,8 +28,18 @@ const createItems = async ({ skep, headers }: Audience): Promise<string[]> => {
     body: JSON.stringify({ operations }),
   })
   const { results } = JSON.parse(body) as { readonly results: readonly { readonly id: number }[] }
-  return results.map(({ id }) => `${skep.url}/api/v1/items/${id}`)
+  return results.map(({ id }) => `/api/v1/items/${id}`)
 }
+
+interface Reads extends ChangesReport {
+  readonly requestsPerSecond: number
+  /** How much of one core the server had. */
+  readonly busy: number
+}
+
+/** How much of one core changes took beside reads: what the reads did not, going by what each takes alone. */
+const takenByChanges = ({ quiet, during }: { readonly quiet: Reads; readonly during: Reads }): number =>
+  during.busy - during.requestsPerSecond * (quiet.busy / quiet.requestsPerSecond)
 
 /** How long it takes until a thousand sockets have heard of a change, and what that leaves for requests. */
 export const commitToReceive: Case = {
@@ -33,39 +47,55 @@ export const commitToReceive: Case = {
   about: `${PER_SECOND} changes/s that ${AUDIENCE} sockets hear of, alone and beside reads from wrk`,
   async run(context: Context) {
     await using audience = await startAudience(context)
-    const { skep, url, tokens, headers } = audience
+    const { skep, tokens, headers } = audience
     const { cores, settings, progress } = context
-    const input = { url, tokens, subscribe: SUBSCRIBE, items: await createItems(audience), headers }
+    const items = await createItems(audience)
 
-    const changes = (perSecond: number, seconds: number) => {
-      const given: ChangesInput = { ...input, perSecond, seconds }
+    const changes = (server: Server, perSecond: number, seconds: number) => {
+      const urls = items.map((path) => server.url + path)
+      const of = { url: socketUrl(server), tokens, subscribe: SUBSCRIBE, items: urls, headers }
+      const given: ChangesInput = { ...of, perSecond, seconds }
       return startLoad<ChangesReport>('changes', given, { core: cores.load, seconds: seconds + GATHERING_SECONDS })
     }
-    const reads = async (perSecond: number, seconds: number) => {
-      const beside = changes(perSecond, seconds + 2 * GATHERING_SECONDS)
+    const reads = async (server: Server, perSecond: number): Promise<Reads> => {
+      const { connections, seconds } = settings
+      const beside = changes(server, perSecond, seconds + 2 * GATHERING_SECONDS)
       await Bun.sleep(GATHERING_SECONDS * 1_000)
-      const { connections } = settings
-      const load = { url: `${skep.url}/api/v1/users/me`, headers, connections, seconds, core: cores.load }
+      const load = { url: `${server.url}/api/v1/users/me`, headers, connections, seconds, core: cores.load }
+      const before = processorTime(server.pid)
+      const from = performance.now()
       const { requestsPerSecond } = await runWrk(load)
-      skep.takeLog()
-      return { requestsPerSecond, ...(await beside.stop()) }
+      const busy = (processorTime(server.pid) - before) / ((performance.now() - from) / 1_000)
+      server.takeLog()
+      return { requestsPerSecond, busy, ...(await beside.stop()) }
+    }
+    const readsBeside = async (server: Server, what: string, rounds: number) => {
+      const pairs: { readonly quiet: Reads; readonly during: Reads }[] = []
+      for (let round = 1; round <= rounds; round++) {
+        const pair = { quiet: await reads(server, NONE), during: await reads(server, PER_SECOND) }
+        pairs.push(pair)
+        const [own, without] = [pair.during.requestsPerSecond.toFixed(0), pair.quiet.requestsPerSecond.toFixed(0)]
+        progress(`${what}, round ${round}: ${own} against ${without} reads/s, p99 ${pair.during.p99.toFixed(1)} ms`)
+      }
+      return pairs
     }
 
-    await changes(PER_SECOND, settings.warmupSeconds).report
+    const change = { method: 'PATCH', headers, body: JSON.stringify({ title: 'Oak table, restored' }) }
+    const text = await eventOf(audience, () => fetched(skep.url + items[0], change))
+    await changes(skep, PER_SECOND, settings.warmupSeconds).report
     const before = processorTime(skep.pid)
-    const alone = await changes(PER_SECOND, settings.rounds * settings.seconds).report
+    const alone = await changes(skep, PER_SECOND, settings.rounds * settings.seconds).report
     if (alone.changes < PER_SECOND * alone.seconds * 0.95) throw new Error(`only ${alone.changes} changes were made`)
     const busy = (processorTime(skep.pid) - before) / alone.seconds
     progress(`p99 ${alone.p99.toFixed(1)} ms`)
-    const pairs: { readonly quiet: number; readonly during: Awaited<ReturnType<typeof reads>> }[] = []
-    for (let round = 1; round <= Math.min(MOST_PAIRS, settings.rounds); round++) {
-      const { requestsPerSecond: quiet } = await reads(NONE, settings.seconds)
-      const during = await reads(PER_SECOND, settings.seconds)
-      pairs.push({ quiet, during })
-      const [own, without] = [during.requestsPerSecond.toFixed(0), quiet.toFixed(0)]
-      progress(`round ${round}: ${own} against ${without} reads/s, p99 ${during.p99.toFixed(1)} ms`)
-    }
-    const ratios = pairs.map(({ quiet, during }) => during.requestsPerSecond / quiet)
+    const rounds = Math.min(MOST_PAIRS, settings.rounds)
+    const own = await readsBeside(skep, 'Skep', rounds)
+
+    const args = [text, String(RAW_EVERY)]
+    await using floor = await startFloor('commit-to-receive', { folder: context.folder(), core: cores.server, args })
+    const raw = await readsBeside(floor, 'raw server', Math.ceil(rounds / 2))
+    const ratios = own.map(({ quiet, during }) => during.requestsPerSecond / quiet.requestsPerSecond)
+    const [taken, rawTaken] = [median(own.map(takenByChanges)), median(raw.map(takenByChanges))]
     return {
       figures: [
         {
@@ -81,20 +111,22 @@ export const commitToReceive: Case = {
         {
           name: 'p99 beside reads',
           unit: 'ms',
-          value: median(pairs.map(({ during }) => during.p99)),
+          value: median(own.map(({ during }) => during.p99)),
+          floor: median(raw.map(({ during }) => during.p99)),
           bar: { of: 'value', atMost: 50 },
         },
+        { name: 'of a core, beside reads', unit: '', value: taken, floor: rawTaken, ratio: taken / rawTaken },
         {
           name: 'reads/s, beside none',
           unit: '',
-          value: median(pairs.map(({ during }) => during.requestsPerSecond)),
-          floor: median(pairs.map(({ quiet }) => quiet)),
+          value: median(own.map(({ during }) => during.requestsPerSecond)),
+          floor: median(own.map(({ quiet }) => quiet.requestsPerSecond)),
           ratio: median(ratios),
           bar: { of: 'ratio', atLeast: 0.8 },
         },
       ],
       notes: ['changes, sockets and wrk share one core here, and take from each other what the server would give'],
-      detail: { form: context.form.name, sockets: tokens.length, alone, ratio: spreadOf(ratios), rounds: pairs },
+      detail: { form: context.form.name, sockets: tokens.length, alone, ratio: spreadOf(ratios), rounds: own, raw },
     }
   },
 }

@@ -1,11 +1,9 @@
-import { AUDIENCE, SUBSCRIBE, socketUrl, startAudience } from '../lib/audience.ts'
+import { AUDIENCE, eventOf, SUBSCRIBE, socketUrl, startAudience } from '../lib/audience.ts'
 import { fetched } from '../lib/beside.ts'
 import type { Case, Context } from '../lib/case.ts'
 import { startFloor } from '../lib/floor.ts'
-import { GREETINGS } from '../lib/greetings.ts'
 import { DRAFT } from '../lib/items.ts'
 import { startLoad } from '../lib/load.ts'
-import { openRawSocket } from '../lib/raw-socket.ts'
 import { processorTime } from '../lib/resources.ts'
 import type { Server } from '../lib/server.ts'
 import { median, spreadOf } from '../lib/statistics.ts'
@@ -38,21 +36,6 @@ const measure = async ({ cores }: Context, target: Target, seconds: number): Pro
   }
 }
 
-/** The text that one change makes, as a subscriber gets it. */
-const eventOf = async (skep: Server, token: string, change: () => Promise<unknown>): Promise<string> => {
-  const texts: string[] = []
-  const socket = await openRawSocket({ url: socketUrl(skep), token, onText: (text) => void texts.push(text) })
-  await socket.received(1)
-  socket.send(SUBSCRIBE)
-  await socket.received(GREETINGS)
-  await change()
-  await socket.received(GREETINGS + 1)
-  socket.close()
-  const [, , event = ''] = texts
-  if (JSON.parse(event).type !== 'event') throw new Error(`no event: ${event}`)
-  return event
-}
-
 /** One change that a thousand hear of, beside a raw server that hands the same text to as many. */
 export const fanOut: Case = {
   name: 'fan-out',
@@ -68,7 +51,7 @@ export const fanOut: Case = {
     const created = await batch(Array.from({ length: CHANGES }, () => ({ op: 'create', ...draft })))
     const items = (JSON.parse(created.body) as { results: { id: number }[] }).results
     const operations = items.map(({ id }) => ({ op: 'update', id, title: 'Oak table, restored and sold' }))
-    const text = await eventOf(skep, tokens[0] ?? '', () => batch(operations.slice(0, 1)))
+    const text = await eventOf(audience, () => batch(operations.slice(0, 1)))
     await using floor = await startFloor('fan-out', { folder: context.folder(), core, args: [text] })
 
     const own: Target = {

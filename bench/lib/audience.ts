@@ -1,5 +1,7 @@
 import type { Context } from './case.ts'
 import { gatherCrowd, SECRET } from './crowd.ts'
+import { GREETINGS } from './greetings.ts'
+import { openRawSocket } from './raw-socket.ts'
 import type { Server } from './server.ts'
 import { startSkep } from './skep.ts'
 
@@ -37,4 +39,20 @@ export const startAudience = async ({ form, cores, folder }: Context): Promise<A
     headers: { authorization: `Bearer ${people[0]}`, 'content-type': 'application/json' },
     [Symbol.asyncDispose]: skep.stop,
   }
+}
+
+/** The text that one change makes, as a subscriber gets it. */
+export const eventOf = async ({ url, tokens }: Audience, change: () => Promise<unknown>): Promise<string> => {
+  const texts: string[] = []
+  const [token = ''] = tokens
+  const socket = await openRawSocket({ url, token, onText: (text) => void texts.push(text) })
+  await socket.received(1)
+  socket.send(SUBSCRIBE)
+  await socket.received(GREETINGS)
+  await change()
+  await socket.received(GREETINGS + 1)
+  socket.close()
+  const [, , event = ''] = texts
+  if (JSON.parse(event).type !== 'event') throw new Error(`no event: ${event}`)
+  return event
 }
