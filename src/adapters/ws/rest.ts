@@ -1,6 +1,6 @@
 /** For each socket that was written to: in a process that has nothing else to do, and in one that has no time left. */
 const IDLE_MS = 0.015
-const BUSY_MS = 0.06
+const BUSY_MS = 0.035
 const LONGEST_MS = 100
 
 /** The share of one core that this process took since it was asked last, 1 at most. */
@@ -21,7 +21,7 @@ const createBusyness = (): (() => number) => {
 /**
  * How many milliseconds to collect events after so many sockets were written to. Writing to a socket costs the same for
  * one event as for ten, so that the longer the rest, the more is left for requests: a process with time to spare rests
- * little, a busy one about four times as long. Under 1 where it is not worth a timer.
+ * little, a busy one about twice as long. Under 1 where it is not worth a timer.
  */
 export const createRest = (): ((sockets: number) => number) => {
   const busyness = createBusyness()
