@@ -3,12 +3,14 @@ import type { Connection } from './database.ts'
 import { fromItemRow, type ItemRow } from './item-rows.ts'
 import { createItemList } from './items-list.ts'
 import type { ItemText } from './items-text.ts'
+import { rememberNothing } from './snapshots.ts'
 
-export const createItemReader = (connection: Connection): ItemReader => {
+export const createItemReader = (connection: Connection, remember = rememberNothing): ItemReader => {
   const byId = connection.prepare<ItemRow, [number]>('SELECT * FROM items WHERE id = ?')
+  const rowOf = remember((id) => byId.get(id))
   return {
     async findById(id) {
-      const row = byId.get(id)
+      const row = rowOf(id)
       return row && fromItemRow(row)
     },
     list: createItemList(connection),

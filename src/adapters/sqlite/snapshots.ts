@@ -1,6 +1,9 @@
 import type { Connection } from './database.ts'
 
-type LookUp<Found> = (id: number) => Promise<Found>
+type LookUp<Row> = (id: number) => Row | null
+
+/** Makes a look-up that asks again only when it has to. */
+export type Remember = <Row extends object>(find: LookUp<Row>) => LookUp<Row>
 
 export interface Snapshots {
   /** To be called before a read, which then sees what was committed when the first read of this turn began. */
@@ -8,14 +11,21 @@ export interface Snapshots {
   /** Lets go, so that the next read sees what was committed since. */
   release(): void
   /**
-   * The same look-up, made once for each id until something is committed, by whatever process. Whoever gets a row gets
-   * the same object as others.
+   * A look-up that finds each row once until something is committed, by whatever process. Whoever gets a row gets the
+   * same object as others. Rows with much text are not remembered.
    */
-  remember<Found>(find: LookUp<Found>): LookUp<Found>
+  readonly remember: Remember
 }
 
 /** Of each look-up. */
-const REMEMBERED_AT_MOST = 1_000
+const MOST_ROWS = 1_000
+/** Characters of a row. */
+const MOST_TEXT = 2_048
+
+const textOf = (row: object): number =>
+  Object.values(row).reduce((sum: number, value: unknown) => sum + (typeof value === 'string' ? value.length : 0), 0)
+
+export const rememberNothing: Remember = (find) => find
 
 /** One read transaction a turn of the event loop: taking and leaving SQLite's locks costs more than reading a row. */
 export const createSnapshots = (reader: Connection): Snapshots => {
@@ -23,7 +33,7 @@ export const createSnapshots = (reader: Connection): Snapshots => {
   const commit = reader.prepare('COMMIT')
   // Another number whenever another connection has committed (https://sqlite.org/pragma.html#pragma_data_version).
   const dataVersion = reader.prepare<{ data_version: number }, []>('PRAGMA data_version')
-  const memories: Map<number, Promise<unknown>>[] = []
+  const memories: Map<number, object>[] = []
   let remembered = 0
   let held = false
   /** Whether what is remembered is what this snapshot holds. */
@@ -49,19 +59,18 @@ export const createSnapshots = (reader: Connection): Snapshots => {
       current = true
     },
     release,
-    remember<Found>(find: LookUp<Found>): LookUp<Found> {
-      const memory = new Map<number, Promise<Found>>()
+    remember<Row extends object>(find: LookUp<Row>): LookUp<Row> {
+      const memory = new Map<number, Row>()
       memories.push(memory)
       return (id) => {
         if (!current) return find(id)
         const known = memory.get(id)
         if (known !== undefined) return known
-        const found = find(id)
-        if (memory.size >= REMEMBERED_AT_MOST) memory.clear()
-        memory.set(id, found)
-        // The next one tries again.
-        found.catch(() => memory.delete(id))
-        return found
+        const row = find(id)
+        if (row === null || textOf(row) > MOST_TEXT) return row
+        if (memory.size >= MOST_ROWS) memory.clear()
+        memory.set(id, row)
+        return row
       }
     },
   }

@@ -60,20 +60,16 @@ const writing = (connection: Connection, texts: ItemText, marks: Marks): SqliteT
   idempotency: createIdempotencyRepository(connection),
 })
 
-const reading = (connection: Connection, { remember }: Snapshots): ReadTx => {
-  const users = createUserReader(connection)
-  const items = createItemReader(connection)
-  return {
-    users: { ...users, findById: remember(users.findById) },
-    sessions: createSessionReader(connection),
-    mailTokens: createMailTokenReader(connection),
-    jobs: createJobReader(connection),
-    items: { ...items, findById: remember(items.findById) },
-    files: createFileReader(connection),
-    fileLinks: createFileLinkReader(connection),
-    events: createEventReader(connection),
-  }
-}
+const reading = (connection: Connection, { remember }: Snapshots): ReadTx => ({
+  users: createUserReader(connection, remember),
+  sessions: createSessionReader(connection),
+  mailTokens: createMailTokenReader(connection),
+  jobs: createJobReader(connection),
+  items: createItemReader(connection, remember),
+  files: createFileReader(connection),
+  fileLinks: createFileLinkReader(connection),
+  events: createEventReader(connection),
+})
 
 /**
  * Closing moves the write-ahead log into the database file; writes that a lock keeps from beginning are rejected then.

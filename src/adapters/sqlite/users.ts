@@ -4,6 +4,7 @@ import type { Role, User } from '../../domain/user.ts'
 import { escapeLike } from '../sql/like.ts'
 import { type Connection, sqliteCode } from './database.ts'
 import { createPager } from './pages.ts'
+import { rememberNothing } from './snapshots.ts'
 
 interface Row {
   id: number
@@ -43,8 +44,9 @@ const toRow = (user: Omit<User, 'id'>) => ({
 const orEmailTaken = (error: unknown): unknown =>
   sqliteCode(error) === 'SQLITE_CONSTRAINT_UNIQUE' ? new AppError('email_taken', 'Email already registered') : error
 
-export const createUserReader = (connection: Connection): UserReader => {
+export const createUserReader = (connection: Connection, remember = rememberNothing): UserReader => {
   const byId = connection.prepare<Row, [number]>('SELECT * FROM users WHERE id = ?')
+  const rowOf = remember((id) => byId.get(id))
   const byEmail = connection.prepare<Row, [string]>('SELECT * FROM users WHERE email = ?')
   const activeAdmins = connection.prepare<{ n: number }, []>(
     "SELECT count(*) AS n FROM users WHERE role = 'admin' AND is_active = 1",
@@ -57,7 +59,7 @@ export const createUserReader = (connection: Connection): UserReader => {
 
   return {
     async findById(id) {
-      const row = byId.get(id)
+      const row = rowOf(id)
       return row && fromRow(row)
     },
     async findByEmail(email) {

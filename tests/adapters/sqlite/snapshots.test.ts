@@ -1,6 +1,6 @@
 import { Database } from 'bun:sqlite'
-import { expect, test } from 'bun:test'
-import { type Connection, openReader } from '../../../src/adapters/sqlite/database.ts'
+import { afterAll, expect, test } from 'bun:test'
+import { openReader } from '../../../src/adapters/sqlite/database.ts'
 import { createSnapshots } from '../../../src/adapters/sqlite/snapshots.ts'
 import { openTestStore, userNamed } from '../../support/store.ts'
 
@@ -12,12 +12,59 @@ const holding = async () => {
 
 const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
-test('a row is read once for all who ask for it while nothing is committed', async () => {
-  const { find } = await holding()
-  const first = await find()
-  expect(first).not.toBeNull()
+/** A look-up that counts how often it was made, behind a memory. */
+const counting = <Row extends object>(find: (id: number) => Row | null) => {
+  const reader = openReader(openTestStore().path)
+  const snapshots = createSnapshots(reader)
+  afterAll(() => {
+    snapshots.release()
+    reader.close()
+  })
+  let calls = 0
+  const rowOf = snapshots.remember((id) => {
+    calls++
+    return find(id)
+  })
+  const ask = (id = 1) => {
+    snapshots.hold()
+    return rowOf(id)
+  }
+  return { ask, calls: () => calls }
+}
+
+test('a row is read once while nothing is committed, in later turns too', async () => {
+  const { ask, calls } = counting((id) => ({ id }))
+  const first = ask()
+  expect(ask()).toBe(first)
   await nextTurn()
-  expect(await find()).toBe(first)
+  expect(ask()).toBe(first)
+  expect(calls()).toBe(1)
+})
+
+test('a row with much text is read again each time, and so is one that is not there', () => {
+  for (const row of [{ title: 'x'.repeat(2_000), description: 'x'.repeat(2_000) }, null]) {
+    const { ask, calls } = counting(() => row)
+    expect([ask(), ask()]).toEqual([row, row])
+    expect(calls()).toBe(2)
+  }
+})
+
+test('of more rows than it has room for the latest are remembered', () => {
+  const { ask, calls } = counting((id) => ({ id }))
+  for (let id = 1; id <= 1_500; id++) ask(id)
+  ask(1_500)
+  expect(calls()).toBe(1_500)
+})
+
+test('a look-up that failed is made again', () => {
+  let failing = true
+  const { ask } = counting((id) => {
+    if (failing) throw new Error('disk I/O error')
+    return { id }
+  })
+  expect(ask).toThrow('disk I/O error')
+  failing = false
+  expect(ask()).toEqual({ id: 1 })
 })
 
 test('a row that was changed is read again by whoever asks after the commit, in the same turn too', async () => {
@@ -56,22 +103,4 @@ test('a unit that goes on in a later turn reads what was committed meanwhile', a
     return [before?.name, (await tx.users.findById(ann.id))?.name]
   })
   expect(await names).toEqual(['ann', 'Anna'])
-})
-
-test('a look-up that failed is made again', async () => {
-  const { path } = openTestStore()
-  const reader: Connection = openReader(path)
-  const snapshots = createSnapshots(reader)
-  let calls = 0
-  const find = snapshots.remember(async () => {
-    if (++calls === 1) throw new Error('disk I/O error')
-    return 'found'
-  })
-  snapshots.hold()
-  expect((await Promise.allSettled([find(1)]))[0]?.status).toBe('rejected')
-  expect(await find(1)).toBe('found')
-  expect(await find(1)).toBe('found')
-  expect(calls).toBe(2)
-  snapshots.release()
-  reader.close()
 })
