@@ -66,6 +66,17 @@ const toPretty = ({ level, message, fields, time }: Entry) => {
   return `${time.slice(11, 23)} ${COLOURS[level]}${level.padEnd(5)}\x1b[0m ${message} ${parts.join(' ')}${trace}`
 }
 
+/** An entry that cannot be written as it is must not take its neighbours along. */
+const sparing =
+  (render: (entry: Entry) => string) =>
+  (entry: Entry): string => {
+    try {
+      return render(entry)
+    } catch (error) {
+      return render({ ...entry, fields: { unwritable: String(error) } })
+    }
+  }
+
 /** The time as text; many entries share a millisecond. */
 const createTimestamps = () => {
   let instant = 0
@@ -83,7 +94,7 @@ const createTimestamps = () => {
  * between other things; those up to an error at once.
  */
 export const createConsoleLog = ({ level, format, write }: Options): ConsoleLog => {
-  const render = format === 'json' ? toJson : toPretty
+  const render = sparing(format === 'json' ? toJson : toPretty)
   const timestamp = createTimestamps()
   let entries: Entry[] = []
   let timer: ReturnType<typeof setTimeout> | null = null

@@ -68,6 +68,26 @@ test('entries are written in groups, and an error with all before it at once', (
   expect(written[0]?.split('\n')).toHaveLength(4)
 })
 
+test.each(['json', 'pretty'] as const)(
+  'an entry that cannot be written as %s says so, and its neighbours stand',
+  (format) => {
+    const { log, lines } = open(format)
+    const circle = new Error('round')
+    circle.cause = circle
+    const self: Record<string, unknown> = {}
+    self.self = self
+    log.info('one')
+    log.info('two', { error: circle })
+    log.info('three', { self })
+    log.info('four')
+    log.flush()
+    const written = lines()
+    expect(written).toHaveLength(4)
+    expect(written[1]).toMatch(/two.+unwritable.+RangeError/)
+    expect(written[2]).toMatch(/three.+unwritable.+TypeError/)
+  },
+)
+
 test('what is buffered is written after a moment without a flush', async () => {
   const { promise, resolve } = Promise.withResolvers<string>()
   createConsoleLog({ level: 'info', format: 'json', write: resolve }).info('later')
