@@ -31,13 +31,15 @@ const texts = new Array<string>(SLOTS).fill('')
 
 /**
  * RFC 3339, UTC, with milliseconds: as `Date.prototype.toISOString`, in a third of its time. What is asked for again
- * soon, as the two times of a new row or those of a row that many read, is only looked up.
+ * soon, as the two times of a new row or those of a row that many read, is only looked up. Throws a `RangeError` for
+ * what is no date.
  */
 export const toTimestamp = (instant: number): string => {
   const slot = instant & (SLOTS - 1)
-  if (instants[slot] !== instant) {
-    instants[slot] = instant
-    texts[slot] = textOf(instant)
-  }
-  return texts[slot] ?? ''
+  const known = texts[slot]
+  if (known !== undefined && instants[slot] === instant) return known
+  const text = textOf(instant)
+  instants[slot] = instant
+  texts[slot] = text
+  return text
 }

@@ -15,3 +15,9 @@ test('any instant is written as toISOString writes it, however often and between
     { numRuns: 2_000 },
   )
 })
+
+test('what is no date throws, however often it is asked for', () => {
+  const none = 8.64e15 + SHARES_ITS_SLOT * 86_400_000
+  toTimestamp(SHARES_ITS_SLOT)
+  for (const _ of [1, 2]) expect(() => toTimestamp(none)).toThrow(RangeError)
+})
