@@ -36,7 +36,7 @@ const integer = (minimum: number, maximum: number, fallback: number) =>
   })
 
 const duration = (fallback: string) =>
-  setting({ accepts: 'a duration such as 30s, 15m, 12h or 30d', default: fallback }, parseDuration)
+  setting({ accepts: 'a duration such as 30s, 15m, 12h or 30d, up to 36500d', default: fallback }, parseDuration)
 
 const size = (fallback: string) =>
   setting({ accepts: 'a size such as 512kb, 10mb or 1gb', default: fallback }, parseSize)
