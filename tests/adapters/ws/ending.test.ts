@@ -119,7 +119,7 @@ describe('rights are judged at delivery', () => {
     for (const topic of ['items', 'items/all', `items/${bobs}`, `items/${anns}`]) await socket.subscribe(topic)
     await witness.subscribe('items/all')
     await create(bob, 'before')
-    await socket.sees({ topic: 'items/all' })
+    await socket.sees({ type: 'event', topic: 'items/all' })
     await change(ann.id, { role: 'user' })
     await socket.sees({ type: 'unsubscribed', topic: 'items/all' })
     await socket.sees({ type: 'unsubscribed', topic: `items/${bobs}` })
@@ -131,8 +131,8 @@ describe('rights are judged at delivery', () => {
       await skep.call('PATCH', `/items/${id}`, { token: member.token, json: { title: 'changed' } })
     }
     await witness.until(() => witness.events().length >= 4)
-    await socket.sees({ topic: `items/${anns}` })
-    await socket.sees({ topic: 'items' })
+    await socket.sees({ type: 'event', topic: `items/${anns}` })
+    await socket.sees({ type: 'event', topic: 'items' })
     await socket.settled()
     expect(socket.events().map(({ topic, data }) => [topic, data?.owner_id])).toEqual([
       ['items/all', bob.id],
