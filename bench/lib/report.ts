@@ -103,7 +103,7 @@ export const describeRun = ({ date, machine, versions, settings, seconds, cases 
   const { rounds, connections, form, deployed_form, warmupSeconds } = settings
   return (
     `${date.slice(0, 10)}, ${machineOf(machine)}; ${versionsOf(versions)}.\n` +
-    `${cases.length} cases in ${Math.floor(seconds / 60)} min ${seconds % 60} s: ${rounds} rounds of ${settings.seconds} s, ` +
+    `${cases.length === 1 ? '1 case' : `${cases.length} cases`} in ${Math.floor(seconds / 60)} min ${seconds % 60} s: ${rounds} rounds of ${settings.seconds} s, ` +
     `${warmupSeconds} s to warm up, ${connections} connections; load on the ${form}, starts and idle memory of the ${deployed_form}.`
   )
 }
