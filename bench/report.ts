@@ -43,9 +43,7 @@ if (runs.length > 0) {
   const results = mergeResults(runs)
   text = fillIn(text, 'run', runs.map(describeRun).join('\n\n'))
   text = fillIn(text, 'results', renderMarkdown(results))
-  const notes = runs.flatMap(({ cases }) =>
-    cases.flatMap(({ name, notes }) => notes.map((note) => `- \`${name}\`: ${note}.`)),
-  )
+  const notes = results.flatMap(({ name, result }) => result.notes.map((note) => `- \`${name}\`: ${note}.`))
   text = fillIn(text, 'notes', notes.join('\n'))
   draw('performance.svg', renderBars('Skep beside its floors and limits', results))
 }

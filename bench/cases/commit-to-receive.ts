@@ -5,9 +5,9 @@ import { startFloor } from '../lib/floor.ts'
 import { DRAFT } from '../lib/items.ts'
 import { startLoad } from '../lib/load.ts'
 import { processorTime } from '../lib/resources.ts'
+import { type Measured, measure } from '../lib/rounds.ts'
 import type { Server } from '../lib/server.ts'
 import { median, spreadOf } from '../lib/statistics.ts'
-import { runWrk } from '../lib/wrk.ts'
 import type { ChangesInput, ChangesReport } from '../loads/changes.ts'
 
 const PER_SECOND = 200
@@ -31,15 +31,20 @@ const createItems = async ({ skep, headers }: Audience): Promise<readonly string
   return results.map(({ id }) => `/api/v1/items/${id}`)
 }
 
-interface Reads extends ChangesReport {
-  readonly requestsPerSecond: number
-  /** How much of one core the server had. */
-  readonly busy: number
+/** Reads, and the changes beside them. */
+interface Reads {
+  readonly reads: Measured
+  readonly changes: ChangesReport
+}
+
+interface Pair {
+  readonly quiet: Reads
+  readonly during: Reads
 }
 
 /** How much of one core changes took beside reads: what the reads did not, going by what each takes alone. */
-const takenByChanges = ({ quiet, during }: { readonly quiet: Reads; readonly during: Reads }): number =>
-  during.busy - during.requestsPerSecond * (quiet.busy / quiet.requestsPerSecond)
+const takenByChanges = ({ quiet, during }: Pair): number =>
+  during.reads.busy - during.reads.requestsPerSecond * (quiet.reads.cpuPerRequest / 1e6)
 
 /** How long it takes until a thousand sockets have heard of a change, and what that leaves for requests. */
 export const commitToReceive: Case = {
@@ -58,24 +63,21 @@ export const commitToReceive: Case = {
       return startLoad<ChangesReport>('changes', given, { core: cores.load, seconds: seconds + GATHERING_SECONDS })
     }
     const reads = async (server: Server, perSecond: number): Promise<Reads> => {
-      const { connections, seconds } = settings
-      const beside = changes(server, perSecond, seconds + 2 * GATHERING_SECONDS)
+      const beside = changes(server, perSecond, settings.seconds + 2 * GATHERING_SECONDS)
       await Bun.sleep(GATHERING_SECONDS * 1_000)
-      const load = { url: `${server.url}/api/v1/users/me`, headers, connections, seconds, core: cores.load }
-      const before = processorTime(server.pid)
-      const from = performance.now()
-      const { requestsPerSecond } = await runWrk(load)
-      const busy = (processorTime(server.pid) - before) / ((performance.now() - from) / 1_000)
+      const target = { pid: server.pid, url: `${server.url}/api/v1/users/me`, headers }
+      const measured = await measure(context, target, settings.seconds)
       server.takeLog()
-      return { requestsPerSecond, busy, ...(await beside.stop()) }
+      return { reads: measured, changes: await beside.stop() }
     }
     const readsBeside = async (server: Server, what: string, rounds: number) => {
-      const pairs: { readonly quiet: Reads; readonly during: Reads }[] = []
+      const pairs: Pair[] = []
       for (let round = 1; round <= rounds; round++) {
         const pair = { quiet: await reads(server, NONE), during: await reads(server, PER_SECOND) }
         pairs.push(pair)
-        const [own, without] = [pair.during.requestsPerSecond.toFixed(0), pair.quiet.requestsPerSecond.toFixed(0)]
-        progress(`${what}, round ${round}: ${own} against ${without} reads/s, p99 ${pair.during.p99.toFixed(1)} ms`)
+        const [beside, without] = [pair.during, pair.quiet].map((at) => at.reads.requestsPerSecond.toFixed(0))
+        const p99 = pair.during.changes.p99.toFixed(1)
+        progress(`${what}, round ${round}: ${beside} against ${without} reads/s, p99 ${p99} ms`)
       }
       return pairs
     }
@@ -94,7 +96,7 @@ export const commitToReceive: Case = {
     const args = [text, String(RAW_EVERY)]
     await using floor = await startFloor('commit-to-receive', { folder: context.folder(), core: cores.server, args })
     const raw = await readsBeside(floor, 'raw server', Math.ceil(rounds / 2))
-    const ratios = own.map(({ quiet, during }) => during.requestsPerSecond / quiet.requestsPerSecond)
+    const ratios = own.map(({ quiet, during }) => during.reads.requestsPerSecond / quiet.reads.requestsPerSecond)
     const [taken, rawTaken] = [median(own.map(takenByChanges)), median(raw.map(takenByChanges))]
     return {
       figures: [
@@ -111,16 +113,16 @@ export const commitToReceive: Case = {
         {
           name: 'p99 beside reads',
           unit: 'ms',
-          value: median(own.map(({ during }) => during.p99)),
-          floor: median(raw.map(({ during }) => during.p99)),
+          value: median(own.map(({ during }) => during.changes.p99)),
+          floor: median(raw.map(({ during }) => during.changes.p99)),
           bar: { of: 'value', atMost: 50 },
         },
         { name: 'of a core, beside reads', unit: '', value: taken, floor: rawTaken, ratio: taken / rawTaken },
         {
           name: 'reads/s, beside none',
           unit: '',
-          value: median(own.map(({ during }) => during.requestsPerSecond)),
-          floor: median(own.map(({ quiet }) => quiet.requestsPerSecond)),
+          value: median(own.map(({ during }) => during.reads.requestsPerSecond)),
+          floor: median(own.map(({ quiet }) => quiet.reads.requestsPerSecond)),
           ratio: median(ratios),
           bar: { of: 'ratio', atLeast: 0.8 },
         },

@@ -1,5 +1,4 @@
 import { type Static, Type } from '@sinclair/typebox'
-import type { NamedResult } from './table.ts'
 
 const Latency = Type.Object({ value: Type.Number(), floor: Type.Optional(Type.Number()) })
 
@@ -84,7 +83,7 @@ export const SoakResult = Type.Intersect([
 export type SoakResult = Static<typeof SoakResult>
 
 /** Every case once, as the last run has it that has it. */
-export const mergeResults = (runs: readonly BenchResult[]): readonly NamedResult[] => {
+export const mergeResults = (runs: readonly BenchResult[]) => {
   const byName = new Map(runs.flatMap(({ cases }) => cases.map((each) => [each.name, each] as const)))
   return [...byName].map(([name, result]) => ({ name, result }))
 }
@@ -101,9 +100,10 @@ const versionsOf = (versions: Readonly<Record<string, string>>): string =>
 /** Where, when and how a run was made, in two lines. */
 export const describeRun = ({ date, machine, versions, settings, seconds, cases }: BenchResult): string => {
   const { rounds, connections, form, deployed_form, warmupSeconds } = settings
+  const count = cases.length === 1 ? '1 case' : `${cases.length} cases`
   return (
     `${date.slice(0, 10)}, ${machineOf(machine)}; ${versionsOf(versions)}.\n` +
-    `${cases.length === 1 ? '1 case' : `${cases.length} cases`} in ${Math.floor(seconds / 60)} min ${seconds % 60} s: ${rounds} rounds of ${settings.seconds} s, ` +
+    `${count} in ${Math.floor(seconds / 60)} min ${seconds % 60} s: ${rounds} rounds of ${settings.seconds} s, ` +
     `${warmupSeconds} s to warm up, ${connections} connections; load on the ${form}, starts and idle memory of the ${deployed_form}.`
   )
 }

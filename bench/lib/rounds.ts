@@ -25,7 +25,8 @@ export interface Pair {
 /** Below this the server waited, for the load or for its core: requests/s then say little about it. */
 const SATURATED = 0.9
 
-const measure = async ({ cores, settings }: Context, target: Target, seconds: number): Promise<Measured> => {
+/** Loads one server for so long. */
+export const measure = async ({ cores, settings }: Context, target: Target, seconds: number): Promise<Measured> => {
   const { check, pid, ...load } = target
   const before = processorTime(pid)
   const from = performance.now()
