@@ -67,7 +67,7 @@ const toPretty = ({ level, message, fields, time }: Entry) => {
 }
 
 /** An entry that cannot be written as it is must not take its neighbours along. */
-const sparing =
+const neverThrowing =
   (render: (entry: Entry) => string) =>
   (entry: Entry): string => {
     try {
@@ -94,7 +94,7 @@ const createTimestamps = () => {
  * between other things; those up to an error at once.
  */
 export const createConsoleLog = ({ level, format, write }: Options): ConsoleLog => {
-  const render = sparing(format === 'json' ? toJson : toPretty)
+  const render = neverThrowing(format === 'json' ? toJson : toPretty)
   const timestamp = createTimestamps()
   let entries: Entry[] = []
   let timer: ReturnType<typeof setTimeout> | null = null

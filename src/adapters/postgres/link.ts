@@ -17,7 +17,7 @@ export interface Link {
   close(): void
 }
 
-/** Bun’s own limit, in whole seconds, comes first where it holds. */
+/** Bun's own limit, in whole seconds, comes first where it holds. */
 const GRACE_MS = 1_000
 
 const parse = (text: string) => {

@@ -109,10 +109,10 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, ...optio
   const read = <T>(work: (tx: ReadTx) => Promise<T>): Promise<T> => {
     try {
       snapshots.hold()
+      return work(tx).catch(failed)
     } catch (error) {
       return Promise.reject(toAppError(error))
     }
-    return work(tx).catch(failed)
   }
 
   let closing: Promise<void> | null = null
