@@ -49,11 +49,13 @@ test('a row with much text is read again each time, and so is one that is not th
   }
 })
 
-test('of more rows than it has room for the latest are remembered', () => {
+test('of more rows than there is room for the latest are remembered, and the first are not', () => {
   const { ask, calls } = counting((id) => ({ id }))
   for (let id = 1; id <= 1_500; id++) ask(id)
   ask(1_500)
   expect(calls()).toBe(1_500)
+  ask(1)
+  expect(calls()).toBe(1_501)
 })
 
 test('a look-up that failed is made again', () => {
