@@ -1,0 +1,40 @@
+import { Database } from 'bun:sqlite'
+import { closeSync, fdatasyncSync, openSync, realpathSync } from 'node:fs'
+import { parentPort, workerData } from 'node:worker_threads'
+import type { WalAnswer, WalTask } from './wal.ts'
+
+const path: string = workerData
+
+let log: number | null = null
+let database: Database | null = null
+
+const openLog = (): number => {
+  // SQLite names the log after the file itself, not after a link to it.
+  log ??= openSync(`${realpathSync(path)}-wal`, 'r+')
+  return log
+}
+
+const openDatabase = (): Database => {
+  database ??= new Database(path, { create: false, readwrite: true })
+  return database
+}
+
+const TASKS: Readonly<Record<WalTask, () => void>> = {
+  sync: () => fdatasyncSync(openLog()),
+  checkpoint: () => openDatabase().run('PRAGMA wal_checkpoint(PASSIVE)'),
+  close() {
+    if (log !== null) closeSync(log)
+    database?.close(true)
+  },
+}
+
+const perform = (task: WalTask): WalAnswer => {
+  try {
+    TASKS[task]()
+    return null
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error))
+  }
+}
+
+parentPort?.on('message', (task: WalTask) => parentPort?.postMessage(perform(task)))
