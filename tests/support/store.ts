@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { type Connection, openWriter } from '../../src/adapters/sqlite/database.ts'
 import { migrate } from '../../src/adapters/sqlite/migrate.ts'
 import { openSqliteStore } from '../../src/adapters/sqlite/unit-of-work.ts'
+import type { Wal } from '../../src/adapters/sqlite/wal.ts'
+import type { StoreHooks } from '../../src/application/ports/engine.ts'
 import type { Store } from '../../src/application/ports/persistence.ts'
 import type { NewSession } from '../../src/domain/session.ts'
 import type { NewUser } from '../../src/domain/user.ts'
@@ -17,10 +19,14 @@ export interface TestStore {
   readonly outside: <Row>(sql: string) => Row[]
 }
 
+interface Options extends StoreHooks {
+  readonly lockTimeout?: number
+  readonly wrap?: (connection: Connection) => Connection
+  readonly wal?: (path: string) => Wal
+}
+
 /** A migrated database in a temporary folder, open for reading and writing. */
-export const openTestStore = (
-  options: { lockTimeout?: number; wrap?: (connection: Connection) => Connection } = {},
-): TestStore => {
+export const openTestStore = ({ wrap, wal, ...options }: Options = {}): TestStore => {
   const path = join(temporaryFolder(), 'skep.db')
   const fresh = openWriter(path)
   migrate(fresh.database)
@@ -29,9 +35,10 @@ export const openTestStore = (
   const store = openSqliteStore({
     path,
     ...options,
+    ...(wal && { wal: wal(path) }),
     onOpenWriter(writer) {
       current = writer
-      return options.wrap?.(writer) ?? writer
+      return wrap?.(writer) ?? writer
     },
   })
   afterAll(() => store.close())

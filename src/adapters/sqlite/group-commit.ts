@@ -11,11 +11,22 @@ interface Unit<Tx> {
   readonly queuedAt: number
 }
 
+/** What makes of a COMMIT one that nobody can lose. */
+export interface Durability {
+  /** Called before each COMMIT: what it writes is to be seen by nobody until what this answers is called. */
+  hide(): () => void
+  /** Resolves when what was committed is on the disk, and never if it may not be. */
+  sync(): Promise<void>
+  /** Called between commits, when nobody waits for this one any more. Never rejects. */
+  tidy(): Promise<void>
+}
+
 interface Options<Tx> {
   /** Called again when a connection had to be given up. */
   readonly open: () => Connection
   readonly repositories: (writer: Connection) => Repositories<Tx>
-  /** Called after each commit, before the promises of its units run on. */
+  readonly durability: Durability
+  /** Called when a commit is on the disk, before the promises of its units run on. */
   readonly afterCommit?: () => void
   readonly metrics?: Pick<Metrics, 'databaseWaited' | 'committed'> | undefined
   /** Milliseconds a unit waits for a lock held by another process. */
@@ -42,11 +53,13 @@ class Strayed extends Error {
 
 /**
  * One writer, one COMMIT for all units that wait at that moment: a disk sync costs the same for one row as for hundreds.
- * Each unit runs in its own SAVEPOINT, so one that throws rolls back alone; every promise settles after the COMMIT.
+ * Each unit runs in its own SAVEPOINT, so one that throws rolls back alone; every promise settles when the COMMIT is on
+ * the disk. Until then others queue, and nobody sees what it wrote.
  */
 export const createGroupCommit = <Tx>({
   open,
   repositories,
+  durability,
   afterCommit,
   metrics,
   lockTimeout = 5_000,
@@ -100,6 +113,15 @@ export const createGroupCommit = <Tx>({
     metrics.committed(batch.length, performance.now() - begunAt)
   }
 
+  const commitDurably = async (writer: Writer<Tx>): Promise<void> => {
+    const show = durability.hide()
+    try {
+      if (writer.commit()) await durability.sync()
+    } finally {
+      show()
+    }
+  }
+
   const commit = async (writer: Writer<Tx>, batch: readonly Unit<Tx>[]): Promise<void> => {
     const { promise: strayed, reject: stray } = Promise.withResolvers<never>()
     strayed.catch(() => {})
@@ -109,7 +131,8 @@ export const createGroupCommit = <Tx>({
     const begunAt = performance.now()
     try {
       for (const unit of batch) settle.push(await runUnit(writer, unit, strayed))
-      writer.commit()
+      clearImmediate(watch)
+      await commitDurably(writer)
       for (const done of settle) done()
       afterCommit?.()
       measure(batch, begunAt)
@@ -132,7 +155,10 @@ export const createGroupCommit = <Tx>({
   const flush = async () => {
     const writer = queue.length > 0 ? begin() : null
     try {
-      if (writer !== null) await commit(writer, queue.splice(0, BATCH))
+      if (writer !== null) {
+        await commit(writer, queue.splice(0, BATCH))
+        await durability.tidy()
+      }
     } finally {
       running = false
       if (queue.length > 0) schedule(writer === null ? LOCK_RETRY_MS : 0)

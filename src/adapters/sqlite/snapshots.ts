@@ -10,6 +10,8 @@ export interface Snapshots {
   hold(): void
   /** Lets go, so that the next read sees what was committed since. */
   release(): void
+  /** Reads see what is committed now, and nothing newer, until what this answers is called; that lets go, too. */
+  pin(): () => void
   /**
    * A look-up that finds each row once until something is committed, by whatever process. Whoever gets a row gets the
    * same object as others. Rows with much text are not remembered.
@@ -36,29 +38,42 @@ export const createSnapshots = (reader: Connection): Snapshots => {
   const memories: Map<number, object>[] = []
   let remembered = 0
   let held = false
+  let pinned = false
   /** Whether what is remembered is what this snapshot holds. */
   let current = false
 
   const release = () => {
-    if (!held) return
+    if (!held || pinned) return
     held = false
     current = false
     // An I/O error has ended the transaction already.
     if (reader.database.inTransaction) commit.run()
   }
 
+  const hold = () => {
+    if (held) return
+    begin.run()
+    held = true
+    setImmediate(release)
+    const version = dataVersion.get()?.data_version ?? 0
+    if (version !== remembered) for (const memory of memories) memory.clear()
+    remembered = version
+    current = true
+  }
+
   return {
-    hold() {
-      if (held) return
-      begin.run()
-      held = true
-      setImmediate(release)
-      const version = dataVersion.get()?.data_version ?? 0
-      if (version !== remembered) for (const memory of memories) memory.clear()
-      remembered = version
-      current = true
-    },
+    hold,
     release,
+    pin() {
+      // What failed to begin holds nothing.
+      if (!current) release()
+      hold()
+      pinned = true
+      return () => {
+        pinned = false
+        release()
+      }
+    },
     remember<Row extends object>(find: LookUp<Row>): LookUp<Row> {
       const memory = new Map<number, Row>()
       memories.push(memory)

@@ -4,6 +4,7 @@ import type { StoreHooks } from '../../application/ports/engine.ts'
 import type { ReadTx, Store, Tx } from '../../application/ports/persistence.ts'
 import { AppError } from '../../domain/errors.ts'
 import { type Connection, openReader, openWriter, toAppError } from './database.ts'
+import { createDurability } from './durability.ts'
 import { createEventReader, createEventRepository } from './events.ts'
 import { createFileLinkReader, createFileLinkRepository } from './file-links.ts'
 import { createFileReader, createFileRepository } from './files.ts'
@@ -16,6 +17,7 @@ import { createMailTokenReader, createMailTokenRepository } from './mail-tokens.
 import { createRefreshTokenRepository, createSessionReader, createSessionRepository } from './sessions.ts'
 import { createSnapshots, type Snapshots } from './snapshots.ts'
 import { createUserReader, createUserRepository } from './users.ts'
+import { openWal, type Wal } from './wal.ts'
 
 interface SqliteTx extends Tx {
   readonly jobs: SqliteJobRepository
@@ -27,6 +29,10 @@ interface Options extends StoreHooks {
   readonly lockTimeout?: number
   /** For tests of what goes wrong: hears of each writing connection, and answers the one to use. */
   readonly onOpenWriter?: (writer: Connection) => Connection
+  /** For tests of what goes wrong. */
+  readonly wal?: Wal
+  /** Called when what was committed may not be on the disk. By default that is an uncaught exception. */
+  readonly onLost?: (error: Error) => void
 }
 
 /** With less, a commit is about to fail. A file system that tells no size has room. */
@@ -35,6 +41,13 @@ const LEAST_ROOM = 1_048_576
 const checkRoom = async (folder: string): Promise<void> => {
   const { blocks, bavail, bsize } = await statfs(folder)
   if (blocks > 0 && bavail * bsize < LEAST_ROOM) throw new AppError('storage_full', 'The storage is full')
+}
+
+/** The next start finds what the disk has. */
+const crash = (error: Error): void => {
+  setImmediate(() => {
+    throw error
+  })
 }
 
 /** What a commit may call for. */
@@ -78,18 +91,22 @@ const reading = (connection: Connection, { remember }: Snapshots): ReadTx => ({
 export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, ...options }: Options): Store => {
   const open = () => {
     const writer = openWriter(path)
+    writer.run('PRAGMA synchronous = NORMAL')
+    writer.run('PRAGMA wal_autocheckpoint = 0')
     return onOpenWriter?.(writer) ?? writer
   }
+  const { wal = openWal(path), onLost = crash } = options
+  const reader = openReader(path)
+  const snapshots = createSnapshots(reader)
   const marks: Marks = { jobs: false, events: false }
   const commits = createGroupCommit<SqliteTx>({
     open,
+    durability: createDurability({ reader, snapshots, wal, onLost }),
     repositories(connection) {
       const texts = createItemText(connection)
       return { tx: writing(connection, texts, marks), deferred: texts }
     },
     afterCommit() {
-      // Whoever hears of a commit must find it.
-      snapshots.release()
       const { jobs, events } = marks
       marks.jobs = false
       marks.events = false
@@ -98,8 +115,6 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, ...optio
     },
     ...options,
   })
-  const reader = openReader(path)
-  const snapshots = createSnapshots(reader)
   const tx = reading(reader, snapshots)
   const alive = reader.prepare('SELECT 1 FROM users LIMIT 1')
 
@@ -118,6 +133,7 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, ...optio
   let closing: Promise<void> | null = null
   const shut = async (timeout: number) => {
     await commits.close(timeout)
+    await wal.close()
     snapshots.release()
     reader.run('PRAGMA query_only = OFF')
     reader.run('PRAGMA wal_checkpoint(TRUNCATE)')

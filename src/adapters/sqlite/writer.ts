@@ -4,7 +4,8 @@ import type { Connection } from './database.ts'
 export interface Writer<Tx> {
   readonly tx: Tx
   begin(): void
-  commit(): void
+  /** Whether anything was written. */
+  commit(): boolean
   /** Opens a savepoint, so that one unit of a transaction can fail alone. */
   save(): void
   keep(): void
@@ -60,6 +61,8 @@ export const createWriterSource = <Tx>(
     const save = connection.prepare('SAVEPOINT unit')
     const keep = connection.prepare('RELEASE unit')
     const undo = connection.prepare('ROLLBACK TO unit')
+    const total = connection.prepare<{ rows: number }, []>('SELECT total_changes() AS rows')
+    let written = 0
     const { tx, deferred } = repositories(connection)
     return {
       connection,
@@ -68,6 +71,9 @@ export const createWriterSource = <Tx>(
       commit() {
         deferred.flush()
         commit.run()
+        const before = written
+        written = total.get()?.rows ?? before + 1
+        return written !== before
       },
       rollback() {
         deferred.clear()

@@ -1,0 +1,141 @@
+import { Database } from 'bun:sqlite'
+import { expect, test } from 'bun:test'
+import { statSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { openWriter } from '../../../src/adapters/sqlite/database.ts'
+import { migrate } from '../../../src/adapters/sqlite/migrate.ts'
+import { openSqliteStore } from '../../../src/adapters/sqlite/unit-of-work.ts'
+import { openWal, type Wal } from '../../../src/adapters/sqlite/wal.ts'
+import { temporaryFolder } from '../../support/skep.ts'
+import { openTestStore, userNamed } from '../../support/store.ts'
+
+/** A disk that is as slow as it is told to be: `begun` resolves at each sync, which `go` lets happen. */
+const slowDisk = () => {
+  const syncs: { readonly begun: () => void; readonly go: Promise<void> }[] = []
+  const next = () => {
+    const [begun, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    syncs.push({ begun: begun.resolve, go: go.promise })
+    return { begun: begun.promise, go: go.resolve, fail: go.reject }
+  }
+  const over = (path: string): Wal => {
+    const wal = openWal(path)
+    return {
+      ...wal,
+      async sync() {
+        const told = syncs.shift()
+        told?.begun()
+        await told?.go
+        return wal.sync()
+      },
+    }
+  }
+  return { next, over }
+}
+
+const settled = async (promise: Promise<unknown>): Promise<boolean> => {
+  const nextTurn = new Promise<false>((resolve) => setImmediate(resolve, false))
+  return Promise.race([promise.then(() => true), nextTurn])
+}
+
+test('what is committed is neither answered nor seen before it is on the disk, and reads go on meanwhile', async () => {
+  const disk = slowDisk()
+  const { store } = openTestStore({ wal: disk.over })
+  await store.write((tx) => tx.users.insert(userNamed('ann')))
+  const find = (name: string) => store.read((tx) => tx.users.findByEmail(`${name}@example.com`))
+
+  const sync = disk.next()
+  const writing = store.write((tx) => tx.users.insert(userNamed('bob')))
+  await sync.begun
+  expect(await settled(writing)).toBe(false)
+  expect(await find('ann')).toMatchObject({ name: 'ann' })
+  expect(await find('bob')).toBeNull()
+  sync.go()
+  const bob = await writing
+  expect(await find('bob')).toEqual(bob)
+})
+
+test('units that come while the disk is waited for share the next commit', async () => {
+  const disk = slowDisk()
+  const batches: number[] = []
+  const metrics = { databaseWaited() {}, committed: (units: number) => void batches.push(units) }
+  const { store } = openTestStore({ wal: disk.over, metrics })
+  const sync = disk.next()
+  const first = store.write((tx) => tx.users.insert(userNamed('ann')))
+  await sync.begun
+  const others = ['bob', 'cid', 'dan'].map((name) => store.write((tx) => tx.users.insert(userNamed(name))))
+  expect(await settled(Promise.race(others))).toBe(false)
+  sync.go()
+  await Promise.all([first, ...others])
+  expect(batches).toEqual([1, 3])
+})
+
+test('a unit that writes nothing does not wait for the disk', async () => {
+  const disk = slowDisk()
+  const { store } = openTestStore({ wal: disk.over })
+  await store.write((tx) => tx.users.insert(userNamed('ann')))
+  const sync = disk.next()
+  expect(await store.write((tx) => tx.users.findByEmail('ann@example.com'))).toMatchObject({ name: 'ann' })
+  const writing = store.write((tx) => tx.users.insert(userNamed('bob')))
+  await sync.begun
+  sync.go()
+  await writing
+})
+
+test('what may not be on the disk is reported, and is never answered nor seen', async () => {
+  const path = join(temporaryFolder(), 'skep.db')
+  const fresh = openWriter(path)
+  migrate(fresh.database)
+  fresh.close()
+  const disk = slowDisk()
+  const { promise: lost, resolve: onLost } = Promise.withResolvers<Error>()
+  // Not closed: a process in which this happens ends.
+  const store = openSqliteStore({ path, wal: disk.over(path), onLost })
+  const sync = disk.next()
+  const writing = store.write((tx) => tx.users.insert(userNamed('ann')))
+  await sync.begun
+  sync.fail(new Error('EIO'))
+  expect(await lost).toMatchObject({ message: 'what was committed may not be on the disk', cause: new Error('EIO') })
+  const another = store.write((tx) => tx.users.insert(userNamed('bob')))
+  expect(await settled(Promise.race([writing, another]))).toBe(false)
+  expect(await store.read((tx) => tx.users.findByEmail('ann@example.com'))).toBeNull()
+})
+
+test('the log begins anew while reads never cease, and goes on growing only while somebody outside reads', async () => {
+  const { store, path } = openTestStore()
+  const name = 'x'.repeat(50_000)
+  let count = 0
+  const megabytesAfter = async (writes: number) => {
+    const until = count + writes
+    while (count < until) {
+      const reading = store.read((tx) => tx.users.findByEmail('ann@example.com'))
+      await store.write((tx) => tx.users.insert({ ...userNamed(`person${count++}`), name }))
+      await reading
+    }
+    return Math.round(statSync(`${path}-wal`).size / 2 ** 20)
+  }
+  const usual = await megabytesAfter(400)
+  expect(usual).toBeLessThan(8)
+
+  const outside = new Database(path)
+  outside.run('BEGIN')
+  outside.query('SELECT 1 FROM users LIMIT 1').get()
+  const grown = await megabytesAfter(400)
+  expect(grown).toBeGreaterThan(16)
+  outside.run('COMMIT')
+  outside.close()
+  await megabytesAfter(400)
+  expect(await megabytesAfter(400)).toBe(grown)
+})
+
+test('a database behind a link is written as any other', async () => {
+  const { store, path } = openTestStore()
+  await store.close()
+  const link = join(temporaryFolder(), 'link.db')
+  symlinkSync(path, link)
+  const linked = openSqliteStore({ path: link })
+  const ann = await linked.write((tx) => tx.users.insert(userNamed('ann')))
+  await linked.close()
+  const again = openSqliteStore({ path })
+  expect(await again.read((tx) => tx.users.findById(ann.id))).toEqual(ann)
+  await again.close()
+})
