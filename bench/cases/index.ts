@@ -9,6 +9,7 @@ import { idleSockets } from './idle-sockets.ts'
 import { mailDrain } from './mail-drain.ts'
 import { millionItems } from './million-items.ts'
 import { overload } from './overload.ts'
+import { ownChanges } from './own-changes.ts'
 import { postgresCreate } from './postgres-create.ts'
 import { postgresRead } from './postgres-read.ts'
 import { readItem } from './read-item.ts'
@@ -30,6 +31,7 @@ export const CASES: readonly Case[] = [
   twoProcesses,
   fanOut,
   commitToReceive,
+  ownChanges,
   mailDrain,
   millionItems,
   coldStart,

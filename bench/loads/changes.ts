@@ -7,6 +7,14 @@ import { openRawSocket, type RawSocket } from '../lib/raw-socket.ts'
 import { percentile } from '../lib/statistics.ts'
 import { goOnFor } from './stopping.ts'
 
+/** An item, and who changes it. */
+export interface Target {
+  readonly url: string
+  readonly token: string
+  /** Which socket alone hears of it; all of them, if none is named. */
+  readonly socket?: number
+}
+
 export interface ChangesInput {
   /** Of the socket. */
   readonly url: string
@@ -14,8 +22,7 @@ export interface ChangesInput {
   readonly tokens: readonly string[]
   readonly subscribe: string
   /** Changed in turn. */
-  readonly items: readonly string[]
-  readonly headers: Readonly<Record<string, string>>
+  readonly targets: readonly Target[]
   readonly perSecond: number
   /** At most. */
   readonly seconds: number
@@ -31,12 +38,12 @@ export interface ChangesReport {
 }
 
 const AT_ONCE = 50
-/** Every so manieth socket is read. */
+/** Of sockets that all hear the same, every so manieth is read. */
 const READ_EVERY = 20
 /** The others leave it to the system to receive: here the load has one core, which a thousand readers would fill. */
 const TAKE_EVERY_MS = 250
 
-const { url, tokens, subscribe, items, headers, perSecond, seconds } = (await Bun.stdin.json()) as ChangesInput
+const { url, tokens, subscribe, targets, perSecond, seconds } = (await Bun.stdin.json()) as ChangesInput
 const times: number[] = []
 const fail = (why: string): void => {
   console.error(why)
@@ -47,8 +54,10 @@ const onText = (text: string): void => {
   if (type === 'event') times.push(performance.timeOrigin + performance.now() - Date.parse(data.updated_at))
 }
 
+const alone = targets.every((target) => target.socket !== undefined)
 const join = async (token: string, index: number): Promise<RawSocket> => {
-  const reading = index % READ_EVERY === 0 ? { keep: Number.POSITIVE_INFINITY, onText } : { everyMs: TAKE_EVERY_MS }
+  const reading =
+    alone || index % READ_EVERY === 0 ? { keep: Number.POSITIVE_INFINITY, onText } : { everyMs: TAKE_EVERY_MS }
   const socket = await openRawSocket({ url, token, onEnd: fail, ...reading })
   await socket.received(1)
   socket.send(subscribe)
@@ -61,10 +70,15 @@ for (let first = 0; first < tokens.length; first += AT_ONCE) {
   sockets.push(...(await Promise.all(some)))
 }
 
+const due = sockets.map(() => GREETINGS)
 let done = 0
 const change = async (number: number): Promise<void> => {
+  const target = targets[number % targets.length]
+  if (target === undefined) throw new Error('nothing to change')
+  for (const index of target.socket === undefined ? due.keys() : [target.socket]) due[index] = (due[index] ?? 0) + 1
+  const headers = { authorization: `Bearer ${target.token}`, 'content-type': 'application/json' }
   const body = JSON.stringify({ title: `Oak table, restored ${number} times` })
-  const response = await fetch(items[number % items.length] ?? '', { method: 'PATCH', headers, body })
+  const response = await fetch(target.url, { method: 'PATCH', headers, body })
   const answer = await response.text()
   if (!response.ok) fail(`a change was answered ${response.status}: ${answer}`)
   done++
@@ -79,7 +93,7 @@ while (goOn()) {
 }
 const took = (performance.now() - start) / 1_000
 while (done < made) await Bun.sleep(1)
-await Promise.all(sockets.map((socket) => socket.received(GREETINGS + made)))
+await Promise.all(sockets.map((socket, index) => socket.received(due[index] ?? 0)))
 const report: ChangesReport = {
   changes: made,
   seconds: took,

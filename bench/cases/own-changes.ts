@@ -1,0 +1,69 @@
+import { AUDIENCE, socketUrl } from '../lib/audience.ts'
+import { fetched } from '../lib/beside.ts'
+import type { Case, Context } from '../lib/case.ts'
+import { gatherCrowd, SECRET } from '../lib/crowd.ts'
+import {
+  type Followed,
+  kept,
+  keptFigure,
+  PER_SECOND,
+  pairsOf,
+  readsBeside,
+  receivedFigures,
+  startChanges,
+} from '../lib/followed.ts'
+import { DRAFT } from '../lib/items.ts'
+import type { Server } from '../lib/server.ts'
+import { startSkep } from '../lib/skep.ts'
+import { median, spreadOf } from '../lib/statistics.ts'
+
+const AT_ONCE = 50
+
+/** An item of each, and who hears of it: its owner. */
+const follow = async (server: Server, tokens: readonly string[]): Promise<Followed> => {
+  const create = async (token: string, socket: number) => {
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+    const { body } = await fetched(`${server.url}/api/v1/items/`, { method: 'POST', headers, body: DRAFT, status: 201 })
+    return { url: `${server.url}/api/v1/items/${(JSON.parse(body) as { readonly id: number }).id}`, token, socket }
+  }
+  const targets: Followed['targets'][number][] = []
+  for (let first = 0; first < tokens.length; first += AT_ONCE) {
+    const some = tokens.slice(first, first + AT_ONCE).map((token, index) => create(token, first + index))
+    targets.push(...(await Promise.all(some)))
+  }
+  const subscribe = JSON.stringify({ type: 'subscribe', topic: 'items' })
+  return { server, url: socketUrl(server), tokens, subscribe, targets }
+}
+
+/** A thousand users who each follow what is theirs: each change is heard of by one of them. */
+export const ownChanges: Case = {
+  name: 'own-changes',
+  about: `${PER_SECOND} changes/s, each heard of by one of ${AUDIENCE} users, alone and beside reads from wrk`,
+  async run(context: Context) {
+    const { form, cores, settings, progress } = context
+    const folder = context.folder()
+    const tokens = await gatherCrowd({ form, folder, users: AUDIENCE, sessionsEach: 1, role: 'user' })
+    await using skep = await startSkep(form, { folder, core: cores.server, env: SECRET })
+    const followed = await follow(skep, tokens)
+    await startChanges(context, followed, { perSecond: PER_SECOND, seconds: settings.warmupSeconds }).report
+    const seconds = settings.rounds * settings.seconds
+    const alone = await startChanges(context, followed, { perSecond: PER_SECOND, seconds }).report
+    if (alone.changes < PER_SECOND * alone.seconds * 0.95) throw new Error(`only ${alone.changes} changes were made`)
+    progress(`p99 ${alone.p99.toFixed(1)} ms`)
+    const pairs = await readsBeside(context, followed, { what: 'Skep', rounds: pairsOf(context) })
+    return {
+      figures: [
+        ...receivedFigures(alone),
+        {
+          name: 'p99 beside reads',
+          unit: 'ms',
+          value: median(pairs.map(({ during }) => during.changes.p99)),
+          bar: { of: 'value', atMost: 50 },
+        },
+        keptFigure(pairs),
+      ],
+      notes: ['changes, sockets and wrk share one core here, and take from each other what the server would give'],
+      detail: { form: form.name, sockets: tokens.length, alone, ratio: spreadOf(kept(pairs)), rounds: pairs },
+    }
+  },
+}

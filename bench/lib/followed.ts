@@ -1,0 +1,99 @@
+import type { ChangesInput, ChangesReport, Target } from '../loads/changes.ts'
+import type { Context, Figure } from './case.ts'
+import { type LoadProgram, startLoad } from './load.ts'
+import { type Measured, measure } from './rounds.ts'
+import type { Server } from './server.ts'
+import { median } from './statistics.ts'
+
+/** How often something changes while it is followed. */
+export const PER_SECOND = 200
+/** Until all sockets are there. */
+const GATHERING_SECONDS = 2
+const MOST_PAIRS = 4
+/** No change at all: the sockets are there in both measurements. */
+const NONE = 0
+
+/** A server, and sockets that follow what changes there. */
+export interface Followed {
+  readonly server: Server
+  /** Of the socket. */
+  readonly url: string
+  /** One for each socket. */
+  readonly tokens: readonly string[]
+  readonly subscribe: string
+  /** What is changed, and who hears of it. */
+  readonly targets: readonly Target[]
+}
+
+/** What reads got, and the changes beside them. */
+interface Reads {
+  readonly reads: Measured
+  readonly changes: ChangesReport
+}
+
+export interface Pair {
+  readonly quiet: Reads
+  readonly during: Reads
+}
+
+/** For so many seconds at most. */
+export const startChanges = (
+  { cores }: Context,
+  { server: _, ...followed }: Followed,
+  { perSecond, seconds }: { readonly perSecond: number; readonly seconds: number },
+): LoadProgram<ChangesReport> => {
+  const input: ChangesInput = { ...followed, perSecond, seconds }
+  return startLoad<ChangesReport>('changes', input, { core: cores.load, seconds: seconds + GATHERING_SECONDS })
+}
+
+/** Reads as fast as they are answered, beside no changes and beside changes, in turn. */
+export const readsBeside = async (
+  context: Context,
+  followed: Followed,
+  { what, rounds }: { readonly what: string; readonly rounds: number },
+): Promise<readonly Pair[]> => {
+  const { settings, progress } = context
+  const { server, tokens } = followed
+  const headers = { authorization: `Bearer ${tokens[0]}` }
+  const reads = async (perSecond: number): Promise<Reads> => {
+    const changes = startChanges(context, followed, { perSecond, seconds: settings.seconds + 2 * GATHERING_SECONDS })
+    await Bun.sleep(GATHERING_SECONDS * 1_000)
+    const target = { pid: server.pid, url: `${server.url}/api/v1/users/me`, headers }
+    const measured = await measure(context, target, settings.seconds)
+    server.takeLog()
+    return { reads: measured, changes: await changes.stop() }
+  }
+  const pairs: Pair[] = []
+  for (let round = 1; round <= rounds; round++) {
+    const pair = { quiet: await reads(NONE), during: await reads(PER_SECOND) }
+    pairs.push(pair)
+    const [beside, without] = [pair.during, pair.quiet].map((at) => at.reads.requestsPerSecond.toFixed(0))
+    progress(
+      `${what}, round ${round}: ${beside} against ${without} reads/s, p99 ${pair.during.changes.p99.toFixed(1)} ms`,
+    )
+  }
+  return pairs
+}
+
+/** So many pairs as are measured of a server. */
+export const pairsOf = ({ settings }: Context): number => Math.min(MOST_PAIRS, settings.rounds)
+
+/** What the reads kept, in each pair. */
+export const kept = (pairs: readonly Pair[]): readonly number[] =>
+  pairs.map(({ quiet, during }) => during.reads.requestsPerSecond / quiet.reads.requestsPerSecond)
+
+/** The row of what reads keep. */
+export const keptFigure = (pairs: readonly Pair[]): Figure => ({
+  name: 'reads/s, beside none',
+  unit: '',
+  value: median(pairs.map(({ during }) => during.reads.requestsPerSecond)),
+  floor: median(pairs.map(({ quiet }) => quiet.reads.requestsPerSecond)),
+  ratio: median(kept(pairs)),
+  bar: { of: 'ratio', atLeast: 0.8 },
+})
+
+/** The rows of how long it takes until a change is heard of. */
+export const receivedFigures = ({ p50, p99, max }: ChangesReport): readonly Figure[] => [
+  { name: 'p99', unit: 'ms', value: p99, p50: { value: p50 }, p99: { value: p99 }, bar: { of: 'value', atMost: 50 } },
+  { name: 'slowest', unit: 'ms', value: max },
+]
