@@ -3,6 +3,9 @@ import { fetched } from '../lib/beside.ts'
 import type { Case, Context } from '../lib/case.ts'
 import { startFloor } from '../lib/floor.ts'
 import {
+  aloneFigures,
+  besideFigure,
+  changesAlone,
   type Followed,
   kept,
   keptFigure,
@@ -10,11 +13,9 @@ import {
   PER_SECOND,
   pairsOf,
   readsBeside,
-  receivedFigures,
-  startChanges,
+  SHARED_CORE,
 } from '../lib/followed.ts'
 import { DRAFT } from '../lib/items.ts'
-import { processorTime } from '../lib/resources.ts'
 import type { Server } from '../lib/server.ts'
 import { median, spreadOf } from '../lib/statistics.ts'
 
@@ -44,7 +45,6 @@ export const commitToReceive: Case = {
   async run(context: Context) {
     await using audience = await startAudience(context)
     const { skep, tokens, headers } = audience
-    const { settings, progress } = context
     const items = await createItems(audience)
     const followedOn = (server: Server): Followed => {
       const targets = items.map((path) => ({ url: server.url + path, token: tokens[0] ?? '' }))
@@ -54,15 +54,7 @@ export const commitToReceive: Case = {
     const own = followedOn(skep)
     const change = { method: 'PATCH', headers, body: JSON.stringify({ title: 'Oak table, restored' }) }
     const text = await eventOf(audience, () => fetched(skep.url + items[0], change))
-    await startChanges(context, own, { perSecond: PER_SECOND, seconds: settings.warmupSeconds }).report
-    const before = processorTime(skep.pid)
-    const alone = await startChanges(context, own, {
-      perSecond: PER_SECOND,
-      seconds: settings.rounds * settings.seconds,
-    }).report
-    if (alone.changes < PER_SECOND * alone.seconds * 0.95) throw new Error(`only ${alone.changes} changes were made`)
-    const busy = (processorTime(skep.pid) - before) / alone.seconds
-    progress(`p99 ${alone.p99.toFixed(1)} ms`)
+    const alone = await changesAlone(context, own)
     const pairs = await readsBeside(context, own, { what: 'Skep', rounds: pairsOf(context) })
 
     const args = [text, String(RAW_EVERY)]
@@ -76,19 +68,12 @@ export const commitToReceive: Case = {
     const [taken, rawTaken] = [median(pairs.map(takenByChanges)), median(raw.map(takenByChanges))]
     return {
       figures: [
-        ...receivedFigures(alone),
-        { name: 'of a core', unit: '', value: busy },
-        {
-          name: 'p99 beside reads',
-          unit: 'ms',
-          value: median(pairs.map(({ during }) => during.changes.p99)),
-          floor: median(raw.map(({ during }) => during.changes.p99)),
-          bar: { of: 'value', atMost: 50 },
-        },
+        ...aloneFigures(alone),
+        { ...besideFigure(pairs), floor: median(raw.map(({ during }) => during.changes.p99)) },
         { name: 'of a core, beside reads', unit: '', value: taken, floor: rawTaken, ratio: taken / rawTaken },
         keptFigure(pairs),
       ],
-      notes: ['changes, sockets and wrk share one core here, and take from each other what the server would give'],
+      notes: [SHARED_CORE],
       detail: {
         form: context.form.name,
         sockets: tokens.length,

@@ -3,19 +3,21 @@ import { fetched } from '../lib/beside.ts'
 import type { Case, Context } from '../lib/case.ts'
 import { gatherCrowd, SECRET } from '../lib/crowd.ts'
 import {
+  aloneFigures,
+  besideFigure,
+  changesAlone,
   type Followed,
   kept,
   keptFigure,
   PER_SECOND,
   pairsOf,
   readsBeside,
-  receivedFigures,
-  startChanges,
+  SHARED_CORE,
 } from '../lib/followed.ts'
 import { DRAFT } from '../lib/items.ts'
 import type { Server } from '../lib/server.ts'
 import { startSkep } from '../lib/skep.ts'
-import { median, spreadOf } from '../lib/statistics.ts'
+import { spreadOf } from '../lib/statistics.ts'
 
 const AT_ONCE = 50
 
@@ -40,29 +42,16 @@ export const ownChanges: Case = {
   name: 'own-changes',
   about: `${PER_SECOND} changes/s, each heard of by one of ${AUDIENCE} users, alone and beside reads from wrk`,
   async run(context: Context) {
-    const { form, cores, settings, progress } = context
+    const { form, cores } = context
     const folder = context.folder()
     const tokens = await gatherCrowd({ form, folder, users: AUDIENCE, sessionsEach: 1, role: 'user' })
     await using skep = await startSkep(form, { folder, core: cores.server, env: SECRET })
     const followed = await follow(skep, tokens)
-    await startChanges(context, followed, { perSecond: PER_SECOND, seconds: settings.warmupSeconds }).report
-    const seconds = settings.rounds * settings.seconds
-    const alone = await startChanges(context, followed, { perSecond: PER_SECOND, seconds }).report
-    if (alone.changes < PER_SECOND * alone.seconds * 0.95) throw new Error(`only ${alone.changes} changes were made`)
-    progress(`p99 ${alone.p99.toFixed(1)} ms`)
+    const alone = await changesAlone(context, followed)
     const pairs = await readsBeside(context, followed, { what: 'Skep', rounds: pairsOf(context) })
     return {
-      figures: [
-        ...receivedFigures(alone),
-        {
-          name: 'p99 beside reads',
-          unit: 'ms',
-          value: median(pairs.map(({ during }) => during.changes.p99)),
-          bar: { of: 'value', atMost: 50 },
-        },
-        keptFigure(pairs),
-      ],
-      notes: ['changes, sockets and wrk share one core here, and take from each other what the server would give'],
+      figures: [...aloneFigures(alone), besideFigure(pairs), keptFigure(pairs)],
+      notes: [SHARED_CORE],
       detail: { form: form.name, sockets: tokens.length, alone, ratio: spreadOf(kept(pairs)), rounds: pairs },
     }
   },

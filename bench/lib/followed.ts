@@ -1,6 +1,7 @@
 import type { ChangesInput, ChangesReport, Target } from '../loads/changes.ts'
 import type { Context, Figure } from './case.ts'
 import { type LoadProgram, startLoad } from './load.ts'
+import { processorTime } from './resources.ts'
 import { type Measured, measure } from './rounds.ts'
 import type { Server } from './server.ts'
 import { median } from './statistics.ts'
@@ -37,13 +38,31 @@ export interface Pair {
 }
 
 /** For so many seconds at most. */
-export const startChanges = (
+const startChanges = (
   { cores }: Context,
   { server: _, ...followed }: Followed,
   { perSecond, seconds }: { readonly perSecond: number; readonly seconds: number },
 ): LoadProgram<ChangesReport> => {
   const input: ChangesInput = { ...followed, perSecond, seconds }
   return startLoad<ChangesReport>('changes', input, { core: cores.load, seconds: seconds + GATHERING_SECONDS })
+}
+
+interface Alone extends ChangesReport {
+  /** How much of one core the server had. */
+  readonly busy: number
+}
+
+/** Changes and nothing else. */
+export const changesAlone = async (context: Context, followed: Followed): Promise<Alone> => {
+  const { settings, progress } = context
+  const { pid } = followed.server
+  await startChanges(context, followed, { perSecond: PER_SECOND, seconds: settings.warmupSeconds }).report
+  const before = processorTime(pid)
+  const seconds = settings.rounds * settings.seconds
+  const report = await startChanges(context, followed, { perSecond: PER_SECOND, seconds }).report
+  if (report.changes < PER_SECOND * report.seconds * 0.95) throw new Error(`only ${report.changes} changes were made`)
+  progress(`p99 ${report.p99.toFixed(1)} ms`)
+  return { ...report, busy: (processorTime(pid) - before) / report.seconds }
 }
 
 /** Reads as fast as they are answered, beside no changes and beside changes, in turn. */
@@ -93,7 +112,19 @@ export const keptFigure = (pairs: readonly Pair[]): Figure => ({
 })
 
 /** The rows of how long it takes until a change is heard of. */
-export const receivedFigures = ({ p50, p99, max }: ChangesReport): readonly Figure[] => [
+export const aloneFigures = ({ p50, p99, max, busy }: Alone): readonly Figure[] => [
   { name: 'p99', unit: 'ms', value: p99, p50: { value: p50 }, p99: { value: p99 }, bar: { of: 'value', atMost: 50 } },
   { name: 'slowest', unit: 'ms', value: max },
+  { name: 'of a core', unit: '', value: busy },
 ]
+
+/** The row of how long that takes beside reads. */
+export const besideFigure = (pairs: readonly Pair[]): Figure => ({
+  name: 'p99 beside reads',
+  unit: 'ms',
+  value: median(pairs.map(({ during }) => during.changes.p99)),
+  bar: { of: 'value', atMost: 50 },
+})
+
+export const SHARED_CORE =
+  'changes, sockets and wrk share one core here, and take from each other what the server would give'
