@@ -35,8 +35,11 @@ const integer = (minimum: number, maximum: number, fallback: number) =>
     return value >= minimum && value <= maximum ? value : null
   })
 
-const duration = (fallback: string) =>
-  setting({ accepts: 'a duration such as 30s, 15m, 12h or 30d, up to 36500d', default: fallback }, parseDuration)
+const duration = (fallback: string, most = '36500d') =>
+  setting({ accepts: `a duration such as 30s, 15m, 12h or 30d, up to ${most}`, default: fallback }, (text) => {
+    const value = parseDuration(text)
+    return value !== null && value <= (parseDuration(most) ?? 0) ? value : null
+  })
 
 const size = (fallback: string) =>
   setting({ accepts: 'a size such as 512kb, 10mb or 1gb', default: fallback }, parseSize)
@@ -134,7 +137,8 @@ export const SettingsSchema = Type.Object({
   METRICS_TOKEN: optional({ accepts: 'at least 16 of A-Z a-z 0-9 - . _ ~ + /', secret: true }, (text) =>
     /^[\w\-.~+/]{16,}=*$/.test(text) ? text : null,
   ),
-  SHUTDOWN_TIMEOUT: duration('10s'),
+  // A timer that is set for more than 2 ** 31 ms, which is 24 days and some, rings at once.
+  SHUTDOWN_TIMEOUT: duration('10s', '24d'),
   LOG_LEVEL: choice(['debug', 'info', 'warn', 'error'], 'info'),
   LOG_FORMAT: optional({ accepts: 'pretty or json' }, (text) => (text === 'pretty' || text === 'json' ? text : null)),
 })

@@ -179,6 +179,7 @@ test.each([
   ['PORT', ['-1', '1.5', '0x10', 'http', '65536']],
   ['HOST', ['a b', 'http://x']],
   ['ACCESS_TOKEN_TTL', ['15', '0m', '15 m', '1w', '-5m']],
+  ['SHUTDOWN_TIMEOUT', ['0s', '25d', '36500d']],
   ['MAX_BODY_SIZE', ['1', '0mb', '1tb']],
   ['PUBLIC_URL', ['example.com', 'ftp://x', 'https://u:p@x', 'https://x/?q']],
   ['CORS_ORIGINS', ['example.com', 'https://a.b/', 'https://a.b,', '*,https://a.b', 'null']],
