@@ -91,6 +91,9 @@ const peek = async (source: AsyncIterator<Uint8Array>, limit: number) => {
   return { head, whole: whole() }
 }
 
+/** A commit whose confirmation was lost may be one, now or in a moment: the sweep decides when that is over. */
+const mayStillCommit = (error: unknown): boolean => error instanceof AppError && error.code === 'unavailable'
+
 export const createFiles = ({ unitOfWork, blobs, sniff, clock, accepted, log }: Deps): Files => {
   const typeOf = async (head: Uint8Array): Promise<string> => {
     const contentType = (await sniff(head)) ?? typeWithoutSignature(head)
@@ -110,10 +113,9 @@ export const createFiles = ({ unitOfWork, blobs, sniff, clock, accepted, log }: 
     }
   }
 
-  /** Asks the rows first: a commit whose confirmation was lost is a commit. What cannot be asked the sweep decides. */
   const discard = async (blobKey: string): Promise<void> => {
     try {
-      if (!(await unitOfWork.read((tx) => tx.files.names(blobKey)))) await blobs.delete(blobKey)
+      await blobs.delete(blobKey)
     } catch (error) {
       log.warn('an upload that came to nothing is left to the sweep', { error })
     }
@@ -122,23 +124,27 @@ export const createFiles = ({ unitOfWork, blobs, sniff, clock, accepted, log }: 
   return {
     async receive(actor, upload) {
       const taken = await takeIn(upload)
-      let kept = false
+      let needed = false
       return {
         filename: taken.filename,
         sha256: taken.sha256,
         async keep(wish) {
           const now = clock.now()
           const file: NewFile = { ...taken, ownerId: actor.userId, createdAt: now }
-          const outcome = await unitOfWork.write(async (tx) => {
+          const keeping = unitOfWork.write(async (tx) => {
             // Much can have happened since the upload began.
             await confirm(tx, actor, now)
             return once(tx, actor, wish, now, () => tx.files.insert(file))
           })
-          kept = 'result' in outcome
+          const outcome = await keeping.catch((error) => {
+            needed = mayStillCommit(error)
+            throw error
+          })
+          needed = 'result' in outcome
           return outcome
         },
         async [Symbol.asyncDispose]() {
-          if (!kept) await discard(taken.blobKey)
+          if (!needed) await discard(taken.blobKey)
         },
       }
     },

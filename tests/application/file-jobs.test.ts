@@ -5,6 +5,7 @@ import { createFsBlobStore } from '../../src/adapters/fs/blob-store.ts'
 import { createFiles } from '../../src/application/files.ts'
 import { createJobHandlers } from '../../src/application/job-handlers.ts'
 import type { UnitOfWork } from '../../src/application/ports/persistence.ts'
+import { AppError } from '../../src/domain/errors.ts'
 import type { Job, JobKind } from '../../src/domain/job.ts'
 import { entriesOf, piecesOf } from '../contracts/blob-store.ts'
 import { createMailbox } from '../support/mail.ts'
@@ -99,20 +100,24 @@ test('a commit that fails leaves no bytes', async () => {
   expect(outside('SELECT 1 FROM files')).toEqual([])
 })
 
-test('a commit whose confirmation was lost keeps the bytes', async () => {
+test('a commit whose confirmation was lost keeps the bytes, even when it is only seen later', async () => {
   const { store, filesOn, actor, blobs, outside } = await prepare()
+  const commit = Promise.withResolvers<void>()
+  let committing: Promise<unknown> | null = null
   const deaf: UnitOfWork = {
     ...store,
     async write(work) {
-      await store.write(work)
-      throw new Error('connection lost')
+      committing = commit.promise.then(() => store.write(work))
+      throw new AppError('unavailable', 'The database is not available')
     },
   }
   const uploading = async () => {
     await using received = await filesOn(deaf).receive(actor, { filename: 'a', content: piecesOf('hello') })
     await received.keep(null)
   }
-  await expect(uploading()).rejects.toThrow('connection lost')
+  expect(await uploading().catch((error: unknown) => error)).toMatchObject({ code: 'unavailable' })
+  commit.resolve()
+  await committing
   expect([(await entriesOf(blobs)).length, outside('SELECT 1 FROM files').length]).toEqual([1, 1])
 })
 
