@@ -52,7 +52,11 @@ export const createGroupCommit = ({ pool, metrics, afterCommit }: Options): Grou
   let serving = 0
   /** Those that have one. */
   let connected = 0
+  /** Those that will be tried again in a moment. */
+  let pausing = 0
   let closing: (() => void) | null = null
+
+  const isIdle = () => serving === 0 && queue.size === 0 && pausing === 0
 
   const take = (sharing: boolean): Unit | null => {
     for (const unit of queue) {
@@ -84,8 +88,16 @@ export const createGroupCommit = ({ pool, metrics, afterCommit }: Options): Grou
   const retry = (unit: Unit, { cause, reason }: RolledBack): void => {
     unit.tries++
     const most = { conflict: MOST_TRIES, lost: 2, failed: 0 }[reason]
-    if (unit.tries >= most) unit.reject(toAppError(cause))
-    else setTimeout(() => enqueue(unit), Math.random() * Math.min(2 ** unit.tries, LONGEST_PAUSE_MS))
+    if (unit.tries >= most) {
+      unit.reject(toAppError(cause))
+      return
+    }
+    pausing++
+    const again = () => {
+      pausing--
+      enqueue(unit)
+    }
+    setTimeout(again, Math.random() * Math.min(2 ** unit.tries, LONGEST_PAUSE_MS))
   }
 
   const failed = (units: readonly Unit[], error: unknown): void => {
@@ -163,7 +175,7 @@ export const createGroupCommit = ({ pool, metrics, afterCommit }: Options): Grou
     }
     serving--
     if (hasLink) connected--
-    if (serving === 0 && queue.size === 0) closing?.()
+    if (isIdle()) closing?.()
     if (!leftToOthers) pump()
   }
 
@@ -183,7 +195,7 @@ export const createGroupCommit = ({ pool, metrics, afterCommit }: Options): Grou
     async close(timeout) {
       const { promise, resolve } = Promise.withResolvers<void>()
       closing = resolve
-      if (serving === 0 && queue.size === 0) resolve()
+      if (isIdle()) resolve()
       const timer = Number.isFinite(timeout) ? setTimeout(resolve, timeout) : null
       await promise
       if (timer !== null) clearTimeout(timer)

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { Taken } from '../../../src/adapters/postgres/errors.ts'
 import { openPostgresStore } from '../../../src/adapters/postgres/unit-of-work.ts'
 import type { Tx } from '../../../src/application/ports/persistence.ts'
 import { AppError } from '../../../src/domain/errors.ts'
@@ -340,5 +341,19 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     await running
     expect(await names(outside)).toEqual(['ann'])
     await expect(store.read((tx) => tx.users.findById(1))).rejects.toMatchObject({ code: 'unavailable' })
+  })
+
+  test('closing waits for what another transaction was in the way of', async () => {
+    const { store, outside } = await openTestPostgres()
+    let closing: Promise<void> | null = null
+    await store.write(async (tx) => {
+      if (closing === null) {
+        closing = store.close()
+        throw new Taken()
+      }
+      await tx.users.insert(userNamed('ann'))
+    })
+    await closing
+    expect(await names(outside)).toEqual(['ann'])
   })
 })
