@@ -41,6 +41,16 @@ describe('copy is wrong usage, exit 2, and touches nothing', () => {
     expect(readdirSync(home.path)).toEqual([])
   })
 
+  test('to what standard input says, when that is no Postgres', async () => {
+    using home = folder()
+    const { code, stderr } = await run(['copy', '--to', '-'], {
+      cwd: home.path,
+      env: embeddedOnly,
+      stdin: 'sqlite:other.db\n',
+    })
+    expect([code, stderr]).toEqual([2, '--to: expected postgres://…\n'])
+  })
+
   test('of an installation that is not embedded', async () => {
     using home = folder()
     const env = { DATABASE_URL: NOBODY, JWT_SECRET: 'x'.repeat(32) }
@@ -55,6 +65,16 @@ describe('copy is refused with 1 and one line', () => {
     const { code, stderr } = await copy(home, NOBODY)
     expect([code, stderr]).toEqual([1, `skep: there is no database at ${join(dataOf(home), 'skep.db')}\n`])
     expect(readdirSync(home.path)).toEqual([])
+  })
+
+  test('where there is no installation, with the target on standard input', async () => {
+    using home = folder()
+    const { code, stderr } = await run(['copy', '--to', '-'], {
+      cwd: home.path,
+      env: embeddedOnly,
+      stdin: `${NOBODY}\n`,
+    })
+    expect([code, stderr]).toEqual([1, `skep: there is no database at ${join(dataOf(home), 'skep.db')}\n`])
   })
 
   test('while a server runs on it', async () => {

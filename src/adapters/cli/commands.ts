@@ -102,7 +102,8 @@ export const createCommands = <Settings extends Address>(capable: Capabilities<S
 
     copy: (options, flags) =>
       withSettings(flags, async ({ settings }) => {
-        const copied = await capable.copy(settings, options)
+        const to = options.to === '-' ? await readStdin() : options.to
+        const copied = await capable.copy(settings, { ...options, to })
         if ('problems' in copied) {
           for (const problem of copied.problems) complain(`${problem}\n`)
           return EXIT.usage

@@ -83,7 +83,10 @@ export const runProgram = async (args: readonly string[], version: string, comma
   program
     .command('copy')
     .description('copy an embedded installation, which stays as it is, to Postgres and perhaps S3')
-    .requiredOption('--to <url>', 'an empty Postgres database: postgres://USER:PASSWORD@HOST/NAME')
+    .requiredOption(
+      '--to <url>',
+      'an empty Postgres database: postgres://USER:PASSWORD@HOST/NAME, or - to read that from standard input',
+    )
     .option('--files <url>', 'where files go: s3://BUCKET?endpoint=…&region=… or file:PATH; else they stay')
     .addOption(dataDir())
     .addHelpText('after', COPY_HELP)
