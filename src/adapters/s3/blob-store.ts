@@ -77,33 +77,46 @@ const lists = (s3: S3Client, prefix: string) => {
     }
   }
 
-  const uploads = async function* (within = ''): AsyncGenerator<Unfinished> {
+  /** `silent`: with which statuses S3 may refuse to show them. */
+  const begun = async function* (within: string, silent: readonly number[]): AsyncGenerator<Unfinished> {
     const following = (xml: string) => ({
       'key-marker': textOf(xml, 'NextKeyMarker'),
       'upload-id-marker': textOf(xml, 'NextUploadIdMarker'),
     })
     try {
-      for await (const page of pages({ uploads: '', prefix: prefix + within }, following)) {
-        for (const begun of elements(page, 'Upload')) {
-          const key = keyOf(begun)
+      for await (const page of pages({ uploads: '', prefix: within }, following)) {
+        for (const upload of elements(page, 'Upload')) {
+          const key = keyOf(upload)
           if (key === null) continue
-          const modifiedAt = Date.parse(textOf(begun, 'Initiated'))
-          yield { key, modifiedAt, uploadId: textOf(begun, 'UploadId') }
+          const modifiedAt = Date.parse(textOf(upload, 'Initiated'))
+          yield { key, modifiedAt, uploadId: textOf(upload, 'UploadId') }
         }
       }
     } catch (error) {
-      // What cannot show them cleans up after itself.
-      if (!(error instanceof S3Refusal && error.status === 501)) throw error
+      if (!(error instanceof S3Refusal && silent.includes(error.status))) throw error
     }
   }
 
-  return { objects, uploads }
+  /** What cannot show them cleans up after itself. */
+  const uploadsOf = (key: string) => begun(prefix + key, [501])
+
+  const uploads = async function* (): AsyncGenerator<Unfinished> {
+    let found = false
+    for await (const upload of begun(prefix, [501])) {
+      found = true
+      yield upload
+    }
+    // MinIO shows those of one key, or of the whole bucket, which is not everybody's to see.
+    if (!found && prefix !== '') yield* begun('', [403, 501])
+  }
+
+  return { objects, uploads, uploadsOf }
 }
 
 /** Keeps blobs as objects of a bucket, all under one prefix; an upload that goes on has a key that ends in `.part`. */
 export const createS3BlobStore = ({ place, keys, log }: S3BlobStoreOptions): S3BlobStore => {
   const s3 = createS3Client(place, keys)
-  const { objects, uploads } = lists(s3, place.prefix)
+  const { objects, uploads, uploadsOf } = lists(s3, place.prefix)
 
   const exists = async (key: string): Promise<boolean> => {
     await s3.send({ method: 'HEAD', key })
@@ -118,7 +131,7 @@ export const createS3BlobStore = ({ place, keys, log }: S3BlobStoreOptions): S3B
 
   const remove = async ({ object, unfinished }: ReturnType<typeof checked>): Promise<void> => {
     if (!unfinished) return void (await s3.send({ method: 'DELETE', key: object }))
-    for await (const { key, uploadId } of uploads(object)) {
+    for await (const { key, uploadId } of uploadsOf(object)) {
       if (key === object) await abortUpload(s3, object, uploadId)
     }
   }
