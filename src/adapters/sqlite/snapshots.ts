@@ -32,7 +32,8 @@ export const rememberNothing: Remember = (find) => find
 /** One read transaction a turn of the event loop: taking and leaving SQLite's locks costs more than reading a row. */
 export const createSnapshots = (reader: Connection): Snapshots => {
   const begin = reader.prepare('BEGIN')
-  const commit = reader.prepare('COMMIT')
+  // Of a transaction that only reads, COMMIT fails when a read in it did.
+  const end = reader.prepare('ROLLBACK')
   // Another number whenever another connection has committed (https://sqlite.org/pragma.html#pragma_data_version).
   const dataVersion = reader.prepare<{ data_version: number }, []>('PRAGMA data_version')
   const memories: Map<number, object>[] = []
@@ -47,7 +48,7 @@ export const createSnapshots = (reader: Connection): Snapshots => {
     held = false
     current = false
     // An I/O error has ended the transaction already.
-    if (reader.database.inTransaction) commit.run()
+    if (reader.database.inTransaction) end.run()
   }
 
   const hold = () => {

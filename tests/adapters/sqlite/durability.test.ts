@@ -1,6 +1,6 @@
 import { Database } from 'bun:sqlite'
-import { expect, test } from 'bun:test'
-import { statSync, symlinkSync } from 'node:fs'
+import { afterAll, expect, test } from 'bun:test'
+import { closeSync, openSync, statSync, symlinkSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { openWriter } from '../../../src/adapters/sqlite/database.ts'
 import { migrate } from '../../../src/adapters/sqlite/migrate.ts'
@@ -30,6 +30,20 @@ const slowDisk = () => {
     }
   }
   return { next, over }
+}
+
+/** Overwrites what the rows of users that need more than a page have beyond it. */
+const spoilLongRows = (path: string): void => {
+  const database = new Database(path)
+  const pages = database
+    .query<{ at: number; size: number }, []>(
+      "SELECT pgoffset AS at, pgsize AS size FROM dbstat WHERE name = 'users' AND pagetype = 'overflow'",
+    )
+    .all()
+  database.close()
+  const file = openSync(path, 'r+')
+  for (const { at, size } of pages) writeSync(file, Buffer.alloc(size, 0xff), 0, size, at)
+  closeSync(file)
 }
 
 const settled = async (promise: Promise<unknown>): Promise<boolean> => {
@@ -138,4 +152,23 @@ test('a database behind a link is written as any other', async () => {
   const again = openSqliteStore({ path })
   expect(await again.read((tx) => tx.users.findById(ann.id))).toEqual(ann)
   await again.close()
+})
+
+test('a row that the disk has spoiled fails who reads it, and not the commit that is waited for meanwhile', async () => {
+  const { store, path } = openTestStore()
+  const ann = await store.write((tx) => tx.users.insert({ ...userNamed('ann'), name: 'x'.repeat(50_000) }))
+  await store.close()
+  spoilLongRows(path)
+
+  const disk = slowDisk()
+  const again = openSqliteStore({ path, wal: disk.over(path) })
+  afterAll(() => again.close())
+  const sync = disk.next()
+  const writing = again.write((tx) => tx.users.insert(userNamed('bob')))
+  await sync.begun
+  await expect(again.read((tx) => tx.users.findById(ann.id))).rejects.toMatchObject({ code: 'unavailable' })
+  sync.go()
+  expect(await writing).toMatchObject({ name: 'bob' })
+  await expect(again.read((tx) => tx.users.findById(ann.id))).rejects.toMatchObject({ code: 'unavailable' })
+  expect(await again.read((tx) => tx.users.findByEmail('bob@example.com'))).toMatchObject({ name: 'bob' })
 })
