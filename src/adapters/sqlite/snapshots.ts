@@ -1,3 +1,4 @@
+import { AppError } from '../../domain/errors.ts'
 import type { Connection } from './database.ts'
 
 type LookUp<Row> = (id: number) => Row | null
@@ -10,7 +11,10 @@ export interface Snapshots {
   hold(): void
   /** Lets go, so that the next read sees what was committed since. */
   release(): void
-  /** Reads see what is committed now, and nothing newer, until what this answers is called; that lets go, too. */
+  /**
+   * Reads see what is committed now, and nothing newer, until what this answers is called; that lets go, too. An I/O
+   * error may end that snapshot sooner: reads are refused then.
+   */
   pin(): () => void
   /**
    * A look-up that finds each row once until something is committed, by whatever process. Whoever gets a row gets the
@@ -26,6 +30,8 @@ const MOST_TEXT = 2_048
 
 const textOf = (row: object): number =>
   Object.values(row).reduce((sum: number, value: unknown) => sum + (typeof value === 'string' ? value.length : 0), 0)
+
+const lost = () => new AppError('unavailable', 'The database is not available', { retryAfter: 1 })
 
 export const rememberNothing: Remember = (find) => find
 
@@ -52,6 +58,7 @@ export const createSnapshots = (reader: Connection): Snapshots => {
   }
 
   const hold = () => {
+    if (pinned && !reader.database.inTransaction) throw lost()
     if (held) return
     begin.run()
     held = true
@@ -66,8 +73,8 @@ export const createSnapshots = (reader: Connection): Snapshots => {
     hold,
     release,
     pin() {
-      // What failed to begin holds nothing.
-      if (!current) release()
+      // What failed to begin holds nothing, and an I/O error ends what has begun.
+      if (!current || !reader.database.inTransaction) release()
       hold()
       pinned = true
       return () => {

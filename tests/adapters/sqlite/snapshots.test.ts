@@ -1,6 +1,6 @@
 import { Database } from 'bun:sqlite'
 import { afterAll, expect, test } from 'bun:test'
-import { openReader } from '../../../src/adapters/sqlite/database.ts'
+import { type Connection, openReader } from '../../../src/adapters/sqlite/database.ts'
 import { createSnapshots } from '../../../src/adapters/sqlite/snapshots.ts'
 import { openTestStore, userNamed } from '../../support/store.ts'
 
@@ -105,4 +105,46 @@ test('a unit that goes on in a later turn reads what was committed meanwhile', a
     return [before?.name, (await tx.users.findById(ann.id))?.name]
   })
   expect(await names).toEqual(['ann', 'Anna'])
+})
+
+/** What SQLite does at some I/O errors. */
+const endTransaction = (reader: Connection) => reader.run('ROLLBACK')
+
+const pinning = () => {
+  const { path } = openTestStore()
+  const reader = openReader(path)
+  const snapshots = createSnapshots(reader)
+  const other = new Database(path)
+  afterAll(() => {
+    snapshots.release()
+    reader.close()
+    other.close()
+  })
+  const version = () => {
+    snapshots.hold()
+    return reader.database.query('SELECT version FROM notes').get()
+  }
+  other.run('CREATE TABLE notes AS SELECT 1 AS version')
+  return { reader, snapshots, version, change: () => other.run('UPDATE notes SET version = 2') }
+}
+
+test('a snapshot that an I/O error has ended before it is pinned is taken again', () => {
+  const { reader, snapshots, version, change } = pinning()
+  version()
+  endTransaction(reader)
+  const show = snapshots.pin()
+  change()
+  expect(version()).toEqual({ version: 1 })
+  show()
+  expect(version()).toEqual({ version: 2 })
+})
+
+test('while one that an I/O error has ended is pinned, reads are refused rather than shown what is newer', () => {
+  const { reader, snapshots, version, change } = pinning()
+  const show = snapshots.pin()
+  change()
+  endTransaction(reader)
+  expect(version).toThrow(expect.objectContaining({ code: 'unavailable', retryAfter: 1 }))
+  show()
+  expect(version()).toEqual({ version: 2 })
 })
