@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'bun:test'
-import { mkdirSync, readdirSync, statSync } from 'node:fs'
+import { mkdirSync, readdirSync, readlinkSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { cannotMount, smallDisk } from '../support/disk.ts'
 import { entriesOf, folder, run, type Server, serve } from '../support/process.ts'
 import { type Member, signIn } from '../support/skep.ts'
 import { openSocket } from '../support/socket.ts'
 import { embeddedOnly } from '../support/stack.ts'
+import { until } from '../support/until.ts'
 import { PNG, upload } from '../support/uploads.ts'
 
 const MEGABYTES = 12
@@ -201,6 +202,48 @@ describe.skipIf(Bun.which('prlimit') === null)('where files cannot grow', () => 
     expect(blobsIn(skep.dataDir)).toEqual([])
     limitFiles(skep, 'unlimited')
     expect((await upload(skep.call, { token, content: Buffer.alloc(4_000_000, 'x') })).status).toBe(201)
+  })
+})
+
+const leadsTo = (link: string): string => {
+  try {
+    return readlinkSync(link)
+  } catch {
+    return 'closed meanwhile'
+  }
+}
+
+/** The descriptors of a process: the number of each, and what it leads to. */
+const descriptorsOf = ({ pid }: Server): ReadonlyMap<number, string> => {
+  const folder = `/proc/${pid}/fd`
+  return new Map(readdirSync(folder).map((number) => [Number(number), leadsTo(join(folder, number))]))
+}
+
+/** Lets a process open one more file or connection, and no other beside it. */
+const leaveOneDescriptor = (skep: Server) => {
+  const taken = descriptorsOf(skep)
+  let limit = 0
+  for (let free = 0; free < 1; limit++) if (!taken.has(limit)) free++
+  const { stderr } = Bun.spawnSync(['prlimit', `--nofile=${limit}:`, '--pid', String(skep.pid)])
+  expect(stderr.toString()).toBe('')
+}
+
+describe.skipIf(Bun.which('prlimit') === null)('where no more files can be opened', () => {
+  test('a server that has written nothing since its start still does', async () => {
+    using home = folder()
+    const { token } = await (async () => {
+      await using before = await serve({ cwd: home.path, env: embeddedOnly })
+      const member = await newMember(before)
+      before.signal('SIGTERM')
+      await before.exit()
+      return member
+    })()
+    await using skep = await serve({ cwd: home.path, env: embeddedOnly })
+    // For a reader, a writer, and the thread that syncs.
+    await until(() => [...descriptorsOf(skep).values()].filter((path) => path.endsWith('-wal')).length === 3)
+    leaveOneDescriptor(skep)
+    expect((await create(skep, token)).status).toBe(201)
+    expect(await countItems(skep, token)).toBe(1)
   })
 })
 

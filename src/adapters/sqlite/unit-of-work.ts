@@ -130,6 +130,8 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, ...optio
     }
   }
 
+  wal.begin()
+
   let closing: Promise<void> | null = null
   const shut = async (timeout: number) => {
     await commits.close(timeout)

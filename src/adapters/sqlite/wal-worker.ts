@@ -37,4 +37,10 @@ const perform = (task: WalTask): WalAnswer => {
   }
 }
 
+try {
+  openLog()
+} catch {
+  // The first sync tries again, and tells.
+}
+
 parentPort?.on('message', (task: WalTask) => parentPort?.postMessage(perform(task)))

@@ -2,6 +2,8 @@ import { Worker } from 'node:worker_threads'
 
 /** SQLite's write-ahead log; what waits for the disk is done on a thread of its own, one task at a time. */
 export interface Wal {
+  /** Begins the thread, so that the first sync needs nothing that may be lacking by then, such as a file descriptor. */
+  begin(): void
   /** Resolves when everything committed before is on the disk; rejects when it may not be. */
   sync(): Promise<void>
   /** Moves what no reader needs from the log into the database file. */
@@ -10,7 +12,7 @@ export interface Wal {
   close(): Promise<void>
 }
 
-export type WalTask = keyof Wal
+export type WalTask = 'sync' | 'checkpoint' | 'close'
 
 /** What went wrong, or null. */
 export type WalAnswer = Error | null
@@ -44,14 +46,16 @@ const startThread = (path: string) => {
   }
 }
 
-/** Of a database whose journal mode is WAL. The thread begins with the first task. */
+/** Of a database whose journal mode is WAL. Without `begin` the thread begins with the first task. */
 export const openWal = (path: string): Wal => {
   let thread: ReturnType<typeof startThread> | null = null
-  const ask = (task: WalTask): Promise<void> => {
+  const begun = () => {
     thread ??= startThread(path)
-    return thread.ask(task)
+    return thread
   }
+  const ask = (task: WalTask): Promise<void> => begun().ask(task)
   return {
+    begin: () => void begun(),
     sync: () => ask('sync'),
     checkpoint: () => ask('checkpoint'),
     async close() {
