@@ -85,6 +85,16 @@ export const openWriter = (path: string): Connection =>
 /** Opens an existing database for reading: committed rows only, and any write is refused. */
 export const openReader = (path: string): Connection => connect(path, false, ['query_only = ON'])
 
+/**
+ * The file itself, where a link leads to: what SQLite keeps beside it is named after it. Asked of SQLite, because whoever
+ * opens and closes that file otherwise, as `realpath` may, lets go of the locks of the whole process.
+ */
+export const fileOf = ({ database }: Connection): string => {
+  const main = database.query<{ file: string }, []>("SELECT file FROM pragma_database_list WHERE name = 'main'").get()
+  if (main === null) throw new Error('the connection has no database')
+  return main.file
+}
+
 /** SQLite's result code, such as `SQLITE_BUSY` or `SQLITE_CONSTRAINT_UNIQUE`; null for any other failure. */
 export const sqliteCode = (error: unknown): string | null =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('SQLITE_')

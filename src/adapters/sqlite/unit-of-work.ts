@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import type { StoreHooks } from '../../application/ports/engine.ts'
 import type { ReadTx, Store, Tx } from '../../application/ports/persistence.ts'
 import { AppError } from '../../domain/errors.ts'
-import { type Connection, openReader, openWriter, toAppError } from './database.ts'
+import { type Connection, fileOf, openReader, openWriter, toAppError } from './database.ts'
 import { createDurability } from './durability.ts'
 import { createEventReader, createEventRepository } from './events.ts'
 import { createFileLinkReader, createFileLinkRepository } from './file-links.ts'
@@ -95,8 +95,8 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, ...optio
     writer.run('PRAGMA wal_autocheckpoint = 0')
     return onOpenWriter?.(writer) ?? writer
   }
-  const { wal = openWal(path), onLost = crash } = options
   const reader = openReader(path)
+  const { wal = openWal(fileOf(reader)), onLost = crash } = options
   const snapshots = createSnapshots(reader)
   const marks: Marks = { jobs: false, events: false }
   const commits = createGroupCommit<SqliteTx>({

@@ -1,5 +1,5 @@
 import { Database } from 'bun:sqlite'
-import { closeSync, fdatasyncSync, openSync, realpathSync } from 'node:fs'
+import { closeSync, fdatasyncSync, openSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { WalAnswer, WalTask } from './wal.ts'
 
@@ -9,8 +9,7 @@ let log: number | null = null
 let database: Database | null = null
 
 const openLog = (): number => {
-  // SQLite names the log after the file itself, not after a link to it.
-  log ??= openSync(`${realpathSync(path)}-wal`, 'r+')
+  log ??= openSync(`${path}-wal`, 'r+')
   return log
 }
 

@@ -1,6 +1,6 @@
 import { Database } from 'bun:sqlite'
 import { afterAll, expect, test } from 'bun:test'
-import { closeSync, openSync, statSync, symlinkSync, writeSync } from 'node:fs'
+import { closeSync, openSync, rmSync, statSync, symlinkSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { openWriter } from '../../../src/adapters/sqlite/database.ts'
 import { migrate } from '../../../src/adapters/sqlite/migrate.ts'
@@ -141,12 +141,13 @@ test('the log begins anew while reads never cease, and goes on growing only whil
   expect(await megabytesAfter(400)).toBe(grown)
 })
 
-test('a database behind a link is written as any other', async () => {
+test('a database behind a link is written as any other, even when the link has gone', async () => {
   const { store, path } = openTestStore()
   await store.close()
   const link = join(temporaryFolder(), 'link.db')
   symlinkSync(path, link)
   const linked = openSqliteStore({ path: link })
+  rmSync(link)
   const ann = await linked.write((tx) => tx.users.insert(userNamed('ann')))
   await linked.close()
   const again = openSqliteStore({ path })
