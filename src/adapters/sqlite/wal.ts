@@ -46,7 +46,10 @@ const startThread = (path: string) => {
   }
 }
 
-/** Of a database whose journal mode is WAL; `path` is that of the file itself, not of a link to it. Without `begin` the thread begins with the first task. */
+/**
+ * Of a database whose journal mode is WAL; `path` is that of the file itself, not of a link to it. Without `begin` the
+ * thread begins with the first task.
+ */
 export const openWal = (path: string): Wal => {
   let thread: ReturnType<typeof startThread> | null = null
   const begun = () => {
