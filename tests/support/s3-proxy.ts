@@ -7,6 +7,8 @@ export interface S3Proxy extends AsyncDisposable {
   refuse(times: number, status: number, code: string): void
   /** The first request of this kind is done, but its client hears nothing of it. */
   deafen(kind: (request: string) => boolean): void
+  /** Answers in place of S3, where this answers at all. */
+  answer(instead: (request: string) => Response | null): void
   /** Resolves when a client goes away before it has its answer. */
   readonly left: Promise<void>
 }
@@ -15,6 +17,7 @@ export const startS3Proxy = (target: string): S3Proxy => {
   const requests: string[] = []
   const left = Promise.withResolvers<void>()
   let refusals = 0
+  let answerInstead: (request: string) => Response | null = () => null
   let deaf: ((request: string) => boolean) | null = null
   let refusal = { status: 503, code: '' }
   const server = Bun.serve({
@@ -28,6 +31,8 @@ export const startS3Proxy = (target: string): S3Proxy => {
       if (refusals-- > 0) {
         return new Response(`<Error><Code>${refusal.code}</Code></Error>`, { status: refusal.status })
       }
+      const instead = answerInstead(asked)
+      if (instead !== null) return instead
       // With its headers as they are, the host among them: they are signed.
       const response = await fetch(target + pathname + search, {
         method: request.method,
@@ -48,6 +53,9 @@ export const startS3Proxy = (target: string): S3Proxy => {
     left: left.promise,
     deafen(kind) {
       deaf = kind
+    },
+    answer(instead) {
+      answerInstead = instead
     },
     refuse(times, status, code) {
       refusals = times

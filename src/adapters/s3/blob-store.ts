@@ -1,11 +1,10 @@
-import type { BlobEntry } from '../../application/ports/blobs.ts'
 import type { Log } from '../../application/ports/system.ts'
 import type { MovableBlobs } from '../../application/ports/transfer.ts'
-import { createS3Client, type S3Client, type S3Keys, type S3Place } from './client.ts'
+import { createS3Client, type S3Keys, type S3Place } from './client.ts'
 import { download } from './download.ts'
-import { isMissing, S3Refusal, toAppError } from './errors.ts'
+import { isMissing, toAppError } from './errors.ts'
+import { isKey, listsOf } from './lists.ts'
 import { abortUpload, upload } from './upload.ts'
-import { elements, textOf } from './xml.ts'
 
 export interface S3BlobStore extends MovableBlobs {
   /** Rejects, in words for operators, when the bucket cannot be reached or does not let us in. */
@@ -20,7 +19,6 @@ export interface S3BlobStoreOptions {
   readonly log: Log
 }
 
-const KEY = /^[0-9a-f]{2}\/[0-9a-f]{32}$/
 const UNFINISHED = '.part'
 
 /** Up to so many bytes are read at once: then their number stands in the answer, and a failure comes before it. */
@@ -39,84 +37,14 @@ const newKey = (): string => {
 const checked = (key: string) => {
   const unfinished = key.endsWith(UNFINISHED)
   const object = unfinished ? key.slice(0, -UNFINISHED.length) : key
-  if (!KEY.test(object)) throw new Error('not a key of this store')
+  if (!isKey(object)) throw new Error('not a key of this store')
   return { object, unfinished }
-}
-
-interface Unfinished extends BlobEntry {
-  readonly uploadId: string
-}
-
-const lists = (s3: S3Client, prefix: string) => {
-  /** All of them, page by page: `next` finds in an answer what asks for the following one. */
-  const pages = async function* (
-    query: Readonly<Record<string, string>>,
-    next: (xml: string) => Readonly<Record<string, string>>,
-  ): AsyncGenerator<string> {
-    for (let more: Readonly<Record<string, string>> | null = {}; more !== null; ) {
-      const { text }: { readonly text: string } = await s3.send({ method: 'GET', query: { ...query, ...more } })
-      yield text
-      more = textOf(text, 'IsTruncated') === 'true' ? next(text) : null
-    }
-  }
-
-  /** Null for what is not ours. */
-  const keyOf = (xml: string): string | null => {
-    const path = textOf(xml, 'Key')
-    const key = path.startsWith(prefix) ? path.slice(prefix.length) : ''
-    return KEY.test(key) ? key : null
-  }
-
-  const objects = async function* (): AsyncGenerator<BlobEntry> {
-    const following = (xml: string) => ({ 'continuation-token': textOf(xml, 'NextContinuationToken') })
-    for await (const page of pages({ 'list-type': '2', prefix }, following)) {
-      for (const object of elements(page, 'Contents')) {
-        const key = keyOf(object)
-        if (key !== null) yield { key, modifiedAt: Date.parse(textOf(object, 'LastModified')) }
-      }
-    }
-  }
-
-  /** `silent`: with which statuses S3 may refuse to show them. */
-  const begun = async function* (within: string, silent: readonly number[]): AsyncGenerator<Unfinished> {
-    const following = (xml: string) => ({
-      'key-marker': textOf(xml, 'NextKeyMarker'),
-      'upload-id-marker': textOf(xml, 'NextUploadIdMarker'),
-    })
-    try {
-      for await (const page of pages({ uploads: '', prefix: within }, following)) {
-        for (const upload of elements(page, 'Upload')) {
-          const key = keyOf(upload)
-          if (key === null) continue
-          const modifiedAt = Date.parse(textOf(upload, 'Initiated'))
-          yield { key, modifiedAt, uploadId: textOf(upload, 'UploadId') }
-        }
-      }
-    } catch (error) {
-      if (!(error instanceof S3Refusal && silent.includes(error.status))) throw error
-    }
-  }
-
-  /** What cannot show them cleans up after itself. */
-  const uploadsOf = (key: string) => begun(prefix + key, [501])
-
-  const uploads = async function* (): AsyncGenerator<Unfinished> {
-    let found = false
-    for await (const upload of begun(prefix, [501])) {
-      found = true
-      yield upload
-    }
-    // MinIO shows those of one key, or of the whole bucket, which is not everybody's to see.
-    if (!found && prefix !== '') yield* begun('', [403, 501])
-  }
-
-  return { objects, uploads, uploadsOf }
 }
 
 /** Keeps blobs as objects of a bucket, all under one prefix; an upload that goes on has a key that ends in `.part`. */
 export const createS3BlobStore = ({ place, keys, log }: S3BlobStoreOptions): S3BlobStore => {
   const s3 = createS3Client(place, keys)
-  const { objects, uploads, uploadsOf } = lists(s3, place.prefix)
+  const { objects, uploads, uploadsOf } = listsOf(s3, place.prefix)
 
   const exists = async (key: string): Promise<boolean> => {
     await s3.send({ method: 'HEAD', key })

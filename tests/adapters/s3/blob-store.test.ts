@@ -165,6 +165,27 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
     expect(proxy.requests).toHaveLength(1)
   })
 
+  test('what is unfinished is found though S3 lists none by a prefix, if the bucket may be seen', async () => {
+    await using proxy = startS3Proxy(s3Endpoint())
+    const { store } = openTestS3(newS3Settings(proxy.url))
+    const none = '<ListMultipartUploadsResult><IsTruncated>false</IsTruncated></ListMultipartUploadsResult>'
+    const listed = async (ofBucket: Response | null) => {
+      proxy.answer((request) => {
+        if (!request.includes('uploads=&')) return null
+        return request.endsWith('prefix=') ? ofBucket : new Response(none)
+      })
+      return (await entriesOf(store)).map(({ key }) => key)
+    }
+    const failure = new Error('the client is gone')
+    const failing = async function* () {
+      yield* numbered(3 * BEGUN)
+      expect(await listed(null)).toEqual([expect.stringMatching(/\.part$/)])
+      expect(await listed(new Response('<Error><Code>AccessDenied</Code></Error>', { status: 403 }))).toEqual([])
+      throw failure
+    }
+    await expect(store.write(failing())).rejects.toBe(failure)
+  })
+
   test('an upload that S3 is lost in fails, and the sweep can take what it left', async () => {
     await using proxy = await startTcpProxy(s3Endpoint())
     const settings = newS3Settings(proxy.url)
