@@ -37,7 +37,9 @@ const isPlain = (value: unknown): value is object =>
  * one line in the log. Everything here must not throw.
  */
 export const createEdge = ({ log, metrics, https }: Deps) => {
-  const policy = https ? { ...POLICY, 'strict-transport-security': 'max-age=31536000' } : POLICY
+  const policy: Readonly<Record<string, string>> = https
+    ? { ...POLICY, 'strict-transport-security': 'max-age=31536000' }
+    : POLICY
   // Copied whole by each answer, which costs much less than one name after another.
   const shared = new globalThis.Headers(policy)
 
@@ -78,6 +80,14 @@ export const createEdge = ({ log, metrics, https }: Deps) => {
     return response
   }
 
+  const complete = (response: Response, headers: Headers): Response => {
+    for (const [name, value] of Object.entries({ ...policy, ...headers })) {
+      // What the route says itself stands.
+      if (!response.headers.has(name)) response.headers.set(name, String(value))
+    }
+    return response
+  }
+
   const plugin = new Elysia({ name: 'edge' })
     .decorate('call', null as unknown as Call)
     .onRequest((c) => {
@@ -94,12 +104,13 @@ export const createEdge = ({ log, metrics, https }: Deps) => {
     .mapResponse({ as: 'global' }, ({ call, request, set, responseValue }) => {
       const value: unknown = responseValue
       const status = value instanceof Response ? value.status : Number(set.status)
-      if (call.finished || !isPlain(value)) {
+      const whole = value instanceof Response
+      if (call.finished || !(whole || isPlain(value))) {
         finish(call, request, { headers: set.headers, status })
         return undefined
       }
       tell(call, request, status)
-      const response = respond(value, status, set.headers)
+      const response = whole ? complete(value, set.headers) : respond(value, status, set.headers)
       // Nothing is left for Elysia to add.
       set.headers = {}
       set.status = 200
