@@ -3,6 +3,8 @@ import type { Principal, Session } from '../../domain/session.ts'
 import type { Role } from '../../domain/user.ts'
 import type { Connection } from './database.ts'
 import { createPager } from './pages.ts'
+import { rememberNothing } from './snapshots.ts'
+import type { TransactionMemory } from './transaction-memory.ts'
 
 interface Row {
   id: number
@@ -31,12 +33,13 @@ const fromRow = (row: Row): Session => ({
   expiresAt: row.expires_at,
 })
 
-export const createSessionReader = (connection: Connection): SessionReader => {
+export const createSessionReader = (connection: Connection, remember = rememberNothing): SessionReader => {
   const byId = connection.prepare<Row, [number]>('SELECT * FROM sessions WHERE id = ?')
   const holder = connection.prepare<HolderRow, [number]>(
     `SELECT users.id AS user_id, users.role, users.is_active, sessions.expires_at
      FROM sessions JOIN users ON users.id = sessions.user_id WHERE sessions.id = ?`,
   )
+  const holderOf = remember((id) => holder.get(id))
   const standing = connection.prepare<Principal, [string, number]>(
     `SELECT sessions.id AS sessionId, users.id AS userId, users.role AS role
      FROM sessions JOIN users ON users.id = sessions.user_id
@@ -49,7 +52,7 @@ export const createSessionReader = (connection: Connection): SessionReader => {
       return row && fromRow(row)
     },
     async findHolder(id) {
-      const row = holder.get(id)
+      const row = holderOf(id)
       if (row === null) return null
       return { userId: row.user_id, role: row.role, isActive: row.is_active === 1, expiresAt: row.expires_at }
     },
@@ -66,7 +69,10 @@ export const createSessionReader = (connection: Connection): SessionReader => {
   }
 }
 
-export const createSessionRepository = (connection: Connection): SessionRepository => {
+export const createSessionRepository = (
+  connection: Connection,
+  { remember, forget }: TransactionMemory,
+): SessionRepository => {
   const insert = connection.prepare<Row, [number, string, string, number, number, number]>(
     `INSERT INTO sessions (user_id, device, address, created_at, last_used_at, expires_at)
      VALUES (?, ?, ?, ?, ?, ?) RETURNING *`,
@@ -82,22 +88,26 @@ export const createSessionRepository = (connection: Connection): SessionReposito
     'DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at <= ? LIMIT ?)',
   )
   return {
-    ...createSessionReader(connection),
+    ...createSessionReader(connection, remember),
     async insert({ userId, device, address, createdAt, lastUsedAt, expiresAt }) {
       const row = insert.get(userId, device, address, createdAt, lastUsedAt, expiresAt)
       if (row === null) throw new Error('INSERT returned no row')
       return fromRow(row)
     },
     async touch({ id, lastUsedAt, expiresAt, address }) {
+      forget()
       touch.run(lastUsedAt, expiresAt, address, id)
     },
     async delete(id) {
+      forget()
       return remove.run(id).changes > 0
     },
     async deleteAll(userId, exceptId) {
+      forget()
       all.run(userId, exceptId)
     },
     async deleteExpired(now, limit) {
+      forget()
       return expired.run(now, limit).changes
     },
   }

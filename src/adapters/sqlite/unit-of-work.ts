@@ -16,6 +16,7 @@ import { createJobReader, createJobRepository, type SqliteJobRepository } from '
 import { createMailTokenReader, createMailTokenRepository } from './mail-tokens.ts'
 import { createRefreshTokenRepository, createSessionReader, createSessionRepository } from './sessions.ts'
 import { createSnapshots, type Snapshots } from './snapshots.ts'
+import { createTransactionMemory, type TransactionMemory } from './transaction-memory.ts'
 import { createUserReader, createUserRepository } from './users.ts'
 import { openWal, type Wal } from './wal.ts'
 
@@ -56,9 +57,9 @@ interface Marks {
   events: boolean
 }
 
-const writing = (connection: Connection, texts: ItemText, marks: Marks): SqliteTx => ({
-  users: createUserRepository(connection),
-  sessions: createSessionRepository(connection),
+const writing = (connection: Connection, texts: ItemText, memory: TransactionMemory, marks: Marks): SqliteTx => ({
+  users: createUserRepository(connection, memory.forget),
+  sessions: createSessionRepository(connection, memory),
   refreshTokens: createRefreshTokenRepository(connection),
   mailTokens: createMailTokenRepository(connection),
   jobs: createJobRepository(connection, () => {
@@ -104,7 +105,8 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, ...optio
     durability: createDurability({ reader, snapshots, wal, onLost }),
     repositories(connection) {
       const texts = createItemText(connection)
-      return { tx: writing(connection, texts, marks), deferred: texts }
+      const memory = createTransactionMemory()
+      return { tx: writing(connection, texts, memory, marks), deferred: memory.endingWith(texts) }
     },
     afterCommit() {
       const { jobs, events } = marks

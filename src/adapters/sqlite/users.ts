@@ -84,7 +84,8 @@ export const createUserReader = (connection: Connection, remember = rememberNoth
   }
 }
 
-export const createUserRepository = (connection: Connection): UserRepository => {
+/** `forget` is called when a user changes or goes. */
+export const createUserRepository = (connection: Connection, forget: () => void): UserRepository => {
   const insert = connection.prepare<Row>(
     `INSERT INTO users (email, name, role, is_active, email_verified, password_hash, created_at, updated_at)
      VALUES (:email, :name, :role, :is_active, :email_verified, :password_hash, :created_at, :updated_at)
@@ -109,6 +110,7 @@ export const createUserRepository = (connection: Connection): UserRepository => 
       }
     },
     async update(user) {
+      forget()
       try {
         const { changes } = update.run({ id: user.id, ...toRow(user) })
         if (changes !== 1) throw new Error('UPDATE met no row')
@@ -117,6 +119,7 @@ export const createUserRepository = (connection: Connection): UserRepository => 
       }
     },
     async delete(id) {
+      forget()
       return remove.run(id).changes > 0
     },
   }
