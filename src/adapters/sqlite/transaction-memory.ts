@@ -1,3 +1,4 @@
+import type { Connection } from './database.ts'
 import type { Remember } from './snapshots.ts'
 import type { Deferred } from './writer.ts'
 
@@ -10,7 +11,7 @@ export interface TransactionMemory {
   endingWith(deferred: Deferred): Deferred
 }
 
-export const createTransactionMemory = (): TransactionMemory => {
+export const createTransactionMemory = ({ database }: Connection): TransactionMemory => {
   const memories: Map<number, object>[] = []
   const forget = () => {
     for (const memory of memories) memory.clear()
@@ -20,6 +21,8 @@ export const createTransactionMemory = (): TransactionMemory => {
       const memory = new Map<number, Row>()
       memories.push(memory)
       return (id) => {
+        // SQLite may have rolled back by itself: what was found before need not be true any more.
+        if (!database.inTransaction) return find(id)
         const row = memory.get(id) ?? find(id)
         if (row !== null) memory.set(id, row)
         return row

@@ -105,7 +105,7 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, ...optio
     durability: createDurability({ reader, snapshots, wal, onLost }),
     repositories(connection) {
       const texts = createItemText(connection)
-      const memory = createTransactionMemory()
+      const memory = createTransactionMemory(connection)
       return { tx: writing(connection, texts, memory, marks), deferred: memory.endingWith(texts) }
     },
     afterCommit() {

@@ -39,3 +39,19 @@ test('what a unit found of its own changes is forgotten when they are undone', a
   })
   expect(after).toMatchObject({ isActive: true })
 })
+
+test('nothing found before is answered once SQLite has rolled back by itself', async () => {
+  const { store, writer } = openTestStore()
+  const ann = await store.write((tx) => tx.users.insert(userNamed('ann')))
+  const { id } = await store.write((tx) => tx.sessions.insert(sessionFor(ann.id)))
+  const found: unknown[] = []
+  const unit = store.write(async (tx) => {
+    await tx.users.update({ ...ann, role: 'admin' })
+    found.push(await tx.sessions.findHolder(id))
+    // As a full disk or an I/O error does it.
+    writer().run('ROLLBACK')
+    found.push(await tx.sessions.findHolder(id))
+  })
+  await expect(unit).rejects.toThrow()
+  expect(found).toMatchObject([{ role: 'admin' }, { role: 'user' }])
+})
