@@ -113,9 +113,10 @@ export const createFiles = ({ unitOfWork, blobs, sniff, clock, accepted, log }: 
     }
   }
 
+  /** Asks the rows first: what failed after its commit is committed. What cannot be asked the sweep decides. */
   const discard = async (blobKey: string): Promise<void> => {
     try {
-      await blobs.delete(blobKey)
+      if (!(await unitOfWork.read((tx) => tx.files.names(blobKey)))) await blobs.delete(blobKey)
     } catch (error) {
       log.warn('an upload that came to nothing is left to the sweep', { error })
     }

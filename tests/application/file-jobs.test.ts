@@ -100,7 +100,24 @@ test('a commit that fails leaves no bytes', async () => {
   expect(outside('SELECT 1 FROM files')).toEqual([])
 })
 
-test('a commit whose confirmation was lost keeps the bytes, even when it is only seen later', async () => {
+test('a commit whose confirmation was lost keeps the bytes', async () => {
+  const { store, filesOn, actor, blobs, outside } = await prepare()
+  const deaf: UnitOfWork = {
+    ...store,
+    async write(work) {
+      await store.write(work)
+      throw new Error('connection lost')
+    },
+  }
+  const uploading = async () => {
+    await using received = await filesOn(deaf).receive(actor, { filename: 'a', content: piecesOf('hello') })
+    await received.keep(null)
+  }
+  await expect(uploading()).rejects.toThrow('connection lost')
+  expect([(await entriesOf(blobs)).length, outside('SELECT 1 FROM files').length]).toEqual([1, 1])
+})
+
+test('a commit that is only seen after its confirmation was lost keeps the bytes, too', async () => {
   const { store, filesOn, actor, blobs, outside } = await prepare()
   const commit = Promise.withResolvers<void>()
   let committing: Promise<unknown> | null = null
