@@ -103,8 +103,8 @@ export const createEdge = ({ log, metrics, https }: Deps) => {
     // Not after the answer, for which Elysia would plan a task each time.
     .mapResponse({ as: 'global' }, ({ call, request, set, responseValue }) => {
       const value: unknown = responseValue
-      const status = value instanceof Response ? value.status : Number(set.status)
       const whole = value instanceof Response
+      const status = whole ? value.status : Number(set.status)
       if (call.finished || !(whole || isPlain(value))) {
         finish(call, request, { headers: set.headers, status })
         return undefined

@@ -11,12 +11,6 @@ interface Options {
   readonly onLost: (error: Error) => void
 }
 
-/** Pages that the log holds, and how many of them the database file has too. */
-interface Log {
-  readonly log: number
-  readonly checkpointed: number
-}
-
 /** Pages in the log at which they are moved into the database file, as SQLite does by itself. */
 const MUCH = 1_000
 
@@ -24,7 +18,8 @@ const never = new Promise<never>(() => {})
 
 /** For a writer that neither syncs its commits nor moves the log. */
 export const createDurability = ({ reader, snapshots, wal, onLost }: Options): Durability => {
-  const held = reader.prepare<Log, []>('PRAGMA wal_checkpoint(NOOP)')
+  // Moves nothing: `log` is how many pages the log holds.
+  const held = reader.prepare<{ readonly log: number }, []>('PRAGMA wal_checkpoint(NOOP)')
   /** Pages in the log when they were last moved: what was in somebody's way then needs time. */
   let moved = 0
 
