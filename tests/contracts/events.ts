@@ -111,6 +111,16 @@ export const eventLogContract = (engine: string, open: () => Promise<Harness>) =
       expect(await cursors(one)).toEqual([third + 1])
     })
 
+    test('retention takes from the beginning, and nothing from between when a clock was set back', async () => {
+      const { one } = await open()
+      for (const createdAt of [100, 900, 200, 1_000]) await append(one, eventOf(1, 2, { createdAt }))
+      const [, ...later] = await cursors(one)
+      expect(await one.write((tx) => tx.events.deleteBefore(500, 10))).toBe(1)
+      expect(await cursors(one)).toEqual(later)
+      expect(await one.write((tx) => tx.events.deleteBefore(950, 10))).toBe(2)
+      expect(await cursors(one)).toEqual(later.slice(2))
+    })
+
     test('a reader that follows the last cursor it saw misses nothing of writers that race', async () => {
       const { one, other } = await open()
       const writers = Promise.all(

@@ -89,10 +89,10 @@ describe('copy is refused with 1 and one line', () => {
     await makeInstallation(dataOf(home))
     change(dataOf(home), (database) => database.run("INSERT INTO migrations VALUES ('9999_future', '', '')"))
     expect((await copy(home, NOBODY)).stderr).toContain('newer than this program')
-    change(dataOf(home), (database) => database.run("DELETE FROM migrations WHERE name > '0005'"))
+    change(dataOf(home), (database) => database.run("DELETE FROM migrations WHERE name > '0006'"))
     expect(await copy(home, NOBODY)).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('lacks 0005_events: run skep migrate on it first'),
+      stderr: expect.stringContaining('lacks 0006_events_in_order: run skep migrate on it first'),
     })
   })
 })

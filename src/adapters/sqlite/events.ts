@@ -64,8 +64,13 @@ export const createEventRepository = (connection: Connection, onAppended: () => 
     `INSERT INTO events (event, item_id, owner_id, data, actor_id, request_id, created_at)
      VALUES (?, ?, ?, ?, ?, ?, ?)`,
   )
+  // From the beginning of the log without a gap, though a clock may have been set back.
   const old = connection.prepare<unknown, [number, number]>(
-    'DELETE FROM events WHERE cursor IN (SELECT cursor FROM events WHERE created_at < ? LIMIT ?)',
+    `DELETE FROM events WHERE cursor IN (
+       SELECT cursor FROM (
+         SELECT cursor, max(created_at) OVER (ORDER BY cursor) AS latest FROM (
+           SELECT cursor, created_at FROM events ORDER BY cursor LIMIT +?)
+       ) WHERE latest < ?)`,
   )
   return {
     ...createEventReader(connection),
@@ -78,7 +83,7 @@ export const createEventRepository = (connection: Connection, onAppended: () => 
       onAppended()
     },
     async deleteBefore(instant, limit) {
-      return old.run(instant, limit).changes
+      return old.run(limit, instant).changes
     },
   }
 }

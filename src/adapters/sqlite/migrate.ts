@@ -5,6 +5,7 @@ import jobsAndMail from './migrations/0002_jobs_and_mail.sql' with { type: 'text
 import items from './migrations/0003_items.sql' with { type: 'text' }
 import files from './migrations/0004_files.sql' with { type: 'text' }
 import events from './migrations/0005_events.sql' with { type: 'text' }
+import eventsInOrder from './migrations/0006_events_in_order.sql' with { type: 'text' }
 
 /** In the order they are applied. An applied one never changes: its checksum is recorded. */
 export const MIGRATIONS: readonly Migration[] = [
@@ -13,6 +14,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0003_items', sql: items },
   { name: '0004_files', sql: files },
   { name: '0005_events', sql: events },
+  { name: '0006_events_in_order', sql: eventsInOrder },
 ]
 
 const applied = (database: Database): ReadonlyMap<string, string> => {

@@ -226,7 +226,10 @@ export interface EventReader {
 
 export interface EventRepository extends EventReader {
   append(event: NewEvent): Promise<void>
-  /** Removes up to `limit` events older than `instant` and answers how many. */
+  /**
+   * Removes up to `limit` events older than `instant` from the beginning of the log, none beyond one that is not, and
+   * answers how many.
+   */
   deleteBefore(instant: Instant, limit: number): Promise<number>
 }
 

@@ -1,0 +1,1 @@
+-- Nothing: this log never had an index by time.
