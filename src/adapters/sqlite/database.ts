@@ -12,6 +12,10 @@ type Prepared<Row, Params extends Parameters> = ReturnType<typeof Database.proto
 /** One connection and the statements prepared on it, which stay prepared until it closes. */
 export interface Connection {
   readonly database: Database
+  /**
+   * Where a value could choose the plan, as in `LIMIT ?`, SQLite plans a statement anew whenever it is bound, which
+   * costs more than most of them. Behind a sign, as in `LIMIT +?`, it cannot (https://sqlite.org/c3ref/prepare.html).
+   */
   prepare<Row, Params extends Parameters = Parameters>(sql: string): Prepared<Row, Params>
   /** Runs statements that take no parameters. */
   run(sql: string): void

@@ -23,17 +23,19 @@ const fromRow = (row: Row): LoggedEvent => {
 
 export const createEventReader = (connection: Connection): EventReader => {
   const items = connection.prepare<Row, [number, number]>(
-    'SELECT * FROM events WHERE item_id IS NOT NULL AND cursor > ? ORDER BY cursor LIMIT ?',
+    'SELECT * FROM events WHERE item_id IS NOT NULL AND cursor > ? ORDER BY cursor LIMIT +?',
   )
   const jobs = connection.prepare<Row, [number, number]>(
-    'SELECT * FROM events WHERE item_id IS NULL AND cursor > ? ORDER BY cursor LIMIT ?',
+    'SELECT * FROM events WHERE item_id IS NULL AND cursor > ? ORDER BY cursor LIMIT +?',
   )
-  const all = connection.prepare<Row, [number, number]>('SELECT * FROM events WHERE cursor > ? ORDER BY cursor LIMIT ?')
+  const all = connection.prepare<Row, [number, number]>(
+    'SELECT * FROM events WHERE cursor > ? ORDER BY cursor LIMIT +?',
+  )
   const ofOwner = connection.prepare<Row, [number, number, number]>(
-    'SELECT * FROM events WHERE owner_id = ? AND cursor > ? ORDER BY cursor LIMIT ?',
+    'SELECT * FROM events WHERE owner_id = +? AND cursor > ? ORDER BY cursor LIMIT +?',
   )
   const ofItem = connection.prepare<Row, [number, number, number]>(
-    'SELECT * FROM events WHERE item_id = ? AND cursor > ? ORDER BY cursor LIMIT ?',
+    'SELECT * FROM events WHERE item_id = +? AND cursor > ? ORDER BY cursor LIMIT +?',
   )
   const newest = connection.prepare<{ cursor: number }, []>(
     "SELECT seq AS cursor FROM sqlite_sequence WHERE name = 'events'",

@@ -27,8 +27,8 @@ export const createFileLinkReader = (connection: Connection): FileLinkReader => 
     },
     async list({ fileId, aliveAt, ...request }) {
       const filters = [
-        { sql: 'file_id = :fileId', fileId },
-        { sql: 'expires_at > :aliveAt', aliveAt },
+        { sql: 'file_id = +:fileId', fileId },
+        { sql: 'expires_at > +:aliveAt', aliveAt },
       ]
       return page(request, filters, fromRow)
     },
@@ -41,7 +41,7 @@ export const createFileLinkRepository = (connection: Connection): FileLinkReposi
   )
   const remove = connection.prepare<unknown, [number]>('DELETE FROM file_links WHERE id = ?')
   const expired = connection.prepare<unknown, [number, number]>(
-    'DELETE FROM file_links WHERE id IN (SELECT id FROM file_links WHERE expires_at <= ? LIMIT ?)',
+    'DELETE FROM file_links WHERE id IN (SELECT id FROM file_links WHERE expires_at <= ? LIMIT +?)',
   )
   return {
     ...createFileLinkReader(connection),

@@ -35,7 +35,7 @@ export const createFileReader = (connection: Connection): FileReader => {
       return row && fromRow(row)
     },
     async list({ ownerId, ...request }) {
-      return page(request, ownerId === null ? [] : [{ sql: 'owner_id = :ownerId', ownerId }], fromRow)
+      return page(request, ownerId === null ? [] : [{ sql: 'owner_id = +:ownerId', ownerId }], fromRow)
     },
     async names(blobKey) {
       return byKey.get(blobKey) !== null
@@ -50,7 +50,7 @@ export const createFileRepository = (connection: Connection): FileRepository => 
   )
   const remove = connection.prepare<unknown, [number]>('DELETE FROM files WHERE id = ?')
   const owned = connection.prepare<Row, [number, number]>(
-    `DELETE FROM files WHERE id IN (SELECT id FROM files WHERE owner_id = ? LIMIT ?) RETURNING *`,
+    `DELETE FROM files WHERE id IN (SELECT id FROM files WHERE owner_id = ? LIMIT +?) RETURNING *`,
   )
   return {
     ...createFileReader(connection),

@@ -19,7 +19,7 @@ export const createIdempotencyRepository = (connection: Connection): Idempotency
   )
   const old = connection.prepare<unknown, [number, number]>(
     `DELETE FROM idempotency WHERE (user_id, route, key) IN
-       (SELECT user_id, route, key FROM idempotency WHERE created_at <= ? LIMIT ?)`,
+       (SELECT user_id, route, key FROM idempotency WHERE created_at <= ? LIMIT +?)`,
   )
   return {
     async find(userId, route, key) {

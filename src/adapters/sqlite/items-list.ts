@@ -21,9 +21,9 @@ const matchOf = ({ text, ownerId }: Pick<ItemQuery, 'text' | 'ownerId'>): string
 const filtersOf = ({ ownerId, createdAfter, createdBefore, sort }: ItemQuery): Filter[] => {
   const created = sort.field === 'created_at' ? 'created_at' : '+created_at'
   return [
-    ...(ownerId === null ? [] : [{ sql: 'owner_id = :owner', owner: ownerId }]),
-    ...(createdAfter === null ? [] : [{ sql: `${created} > :created_after`, created_after: createdAfter }]),
-    ...(createdBefore === null ? [] : [{ sql: `${created} < :created_before`, created_before: createdBefore }]),
+    ...(ownerId === null ? [] : [{ sql: 'owner_id = +:owner', owner: ownerId }]),
+    ...(createdAfter === null ? [] : [{ sql: `${created} > +:created_after`, created_after: createdAfter }]),
+    ...(createdBefore === null ? [] : [{ sql: `${created} < +:created_before`, created_before: createdBefore }]),
   ]
 }
 
@@ -41,7 +41,7 @@ export const createItemList = (connection: Connection): ItemReader['list'] => {
   const matches = createPager<ItemRow>(connection, { ...matching, countFrom: 'items_text' })
   const datedMatches = createPager<ItemRow>(connection, matching)
   const few = connection.prepare<{ id: number }, [string, number]>(
-    'SELECT rowid AS id FROM items_text WHERE items_text MATCH ? LIMIT ?',
+    'SELECT rowid AS id FROM items_text WHERE items_text MATCH ? LIMIT +?',
   )
 
   const counted = connection.prepare<{ n: number }, [string]>(

@@ -28,7 +28,7 @@ export const createItemRepository = (connection: Connection, texts: ItemText): I
   )
   const remove = connection.prepare<unknown, [number]>('DELETE FROM items WHERE id = ?')
   const owned = connection.prepare<ItemRow, [number, number]>(
-    'DELETE FROM items WHERE id IN (SELECT id FROM items WHERE owner_id = ? LIMIT ?) RETURNING *',
+    'DELETE FROM items WHERE id IN (SELECT id FROM items WHERE owner_id = ? LIMIT +?) RETURNING *',
   )
 
   return {

@@ -37,7 +37,7 @@ export const createJobReader = (connection: Connection): JobReader => {
     "SELECT 1 FROM jobs WHERE state = 'running' AND lease_until <= ? LIMIT 1",
   )
   const count = connection.prepare<{ count: number }, [JobState, number]>(
-    'SELECT count(*) AS count FROM (SELECT 1 FROM jobs WHERE state = ? LIMIT ?)',
+    'SELECT count(*) AS count FROM (SELECT 1 FROM jobs WHERE state = +? LIMIT +?)',
   )
   const page = createPager<Row>(connection, { from: 'jobs', rows: 'jobs', columns: ['created_at'] })
   return {
@@ -46,7 +46,7 @@ export const createJobReader = (connection: Connection): JobReader => {
       return row && fromRow(row)
     },
     async list({ state, ...request }) {
-      return page(request, state === null ? [] : [{ sql: 'state = :state', state }], fromRow)
+      return page(request, state === null ? [] : [{ sql: 'state = +:state', state }], fromRow)
     },
     async countByState(most) {
       const counts: Record<JobState, number> = { queued: 0, running: 0, done: 0, dead: 0 }
@@ -75,7 +75,7 @@ export const createJobRepository = (connection: Connection, onEnqueued: () => vo
   )
   const claim = connection.prepare<Row>(
     `UPDATE jobs SET state = 'running', attempts = attempts + 1, lease_until = :leaseUntil, updated_at = :now
-     WHERE id IN (SELECT id FROM jobs WHERE state = 'queued' AND run_at <= :now ORDER BY run_at, id LIMIT :limit)
+     WHERE id IN (SELECT id FROM jobs WHERE state = 'queued' AND run_at <= :now ORDER BY run_at, id LIMIT +:limit)
      RETURNING *`,
   )
   const held = "WHERE id = :id AND state = 'running' AND attempts = :attempts"
@@ -100,7 +100,7 @@ export const createJobRepository = (connection: Connection, onEnqueued: () => vo
   const remove = connection.prepare<unknown, [number]>("DELETE FROM jobs WHERE id = ? AND state <> 'running'")
   const old = connection.prepare<unknown, [string, number, number]>(
     `DELETE FROM jobs WHERE id IN
-       (SELECT id FROM jobs WHERE state IN ('done', 'dead') AND state = ? AND updated_at < ? LIMIT ?)`,
+       (SELECT id FROM jobs WHERE state IN ('done', 'dead') AND state = +? AND updated_at < ? LIMIT +?)`,
   )
 
   return {

@@ -51,7 +51,7 @@ export const createMailTokenRepository = (connection: Connection): MailTokenRepo
   )
   const removeAll = connection.prepare<unknown, [number]>('DELETE FROM mail_tokens WHERE user_id = ?')
   const expired = connection.prepare<unknown, [number, number]>(
-    'DELETE FROM mail_tokens WHERE rowid IN (SELECT rowid FROM mail_tokens WHERE expires_at <= ? LIMIT ?)',
+    'DELETE FROM mail_tokens WHERE rowid IN (SELECT rowid FROM mail_tokens WHERE expires_at <= ? LIMIT +?)',
   )
   return {
     ...createMailTokenReader(connection),

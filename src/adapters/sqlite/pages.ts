@@ -50,13 +50,13 @@ export const createPager = <Row extends { id: number }>(
     const own = orderedBy?.[column]
     const order = own === undefined ? `${column} ${direction}, id ${direction}` : `${own} ${direction}`
     const sign = sort.descending ? '<' : '>'
-    const beyond = own === undefined ? `(${column}, id) ${sign} (:key, :after)` : `${own} ${sign} :after`
+    const beyond = own === undefined ? `(${column}, id) ${sign} (+:key, +:after)` : `${own} ${sign} +:after`
     const conditions = filters.map((filter) => filter.sql)
     const parameters: Record<string, SQLQueryBindings> = {}
     for (const { sql: _, ...named } of filters) Object.assign(parameters, named)
     const where = (all: readonly string[]) => (all.length === 0 ? '' : ` WHERE ${all.join(' AND ')}`)
     const select = (all: readonly string[]) =>
-      `SELECT ${table}.* FROM ${source}${where(all)} ORDER BY ${order} LIMIT :limit`
+      `SELECT ${table}.* FROM ${source}${where(all)} ORDER BY ${order} LIMIT +:limit`
 
     const limit = size + 1
     const count = () => prepared(`SELECT count(*) AS n FROM ${countFrom}${where(conditions)}`).get(parameters)?.n ?? 0

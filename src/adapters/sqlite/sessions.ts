@@ -37,7 +37,7 @@ export const createSessionReader = (connection: Connection, remember = rememberN
   const byId = connection.prepare<Row, [number]>('SELECT * FROM sessions WHERE id = ?')
   const holder = connection.prepare<HolderRow, [number]>(
     `SELECT users.id AS user_id, users.role, users.is_active, sessions.expires_at
-     FROM sessions JOIN users ON users.id = sessions.user_id WHERE sessions.id = ?`,
+     FROM sessions JOIN users ON users.id = sessions.user_id WHERE sessions.id = +?`,
   )
   const holderOf = remember((id) => holder.get(id))
   const standing = connection.prepare<Principal, [string, number]>(
@@ -61,8 +61,8 @@ export const createSessionReader = (connection: Connection, remember = rememberN
     },
     async list({ userId, aliveAt, ...request }) {
       const filters = [
-        { sql: 'user_id = :userId', userId },
-        { sql: 'expires_at > :aliveAt', aliveAt },
+        { sql: 'user_id = +:userId', userId },
+        { sql: 'expires_at > +:aliveAt', aliveAt },
       ]
       return page(request, filters, fromRow)
     },
@@ -85,7 +85,7 @@ export const createSessionRepository = (
     'DELETE FROM sessions WHERE user_id = ? AND id IS NOT ?',
   )
   const expired = connection.prepare<unknown, [number, number]>(
-    'DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at <= ? LIMIT ?)',
+    'DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at <= ? LIMIT +?)',
   )
   return {
     ...createSessionReader(connection, remember),
@@ -129,7 +129,7 @@ export const createRefreshTokenRepository = (connection: Connection): RefreshTok
     'UPDATE refresh_tokens SET spent_at = ? WHERE hash = ?',
   )
   const spent = connection.prepare<unknown, [number, number]>(
-    'DELETE FROM refresh_tokens WHERE hash IN (SELECT hash FROM refresh_tokens WHERE spent_at < ? LIMIT ?)',
+    'DELETE FROM refresh_tokens WHERE hash IN (SELECT hash FROM refresh_tokens WHERE spent_at < ? LIMIT +?)',
   )
   return {
     async find(hash) {

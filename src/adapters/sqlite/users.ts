@@ -72,7 +72,7 @@ export const createUserReader = (connection: Connection, remember = rememberNoth
           ? []
           : [
               {
-                sql: "(email LIKE :contains ESCAPE '\\' OR name LIKE :contains ESCAPE '\\')",
+                sql: "(email LIKE +:contains ESCAPE '\\' OR name LIKE +:contains ESCAPE '\\')",
                 contains: `%${escapeLike(contains)}%`,
               },
             ]
