@@ -70,12 +70,19 @@ export const connect = async (text: string, patience: number, onLost: (link: Lin
     send: (statement, parameters) =>
       new Promise((resolve, reject) => {
         pending.add(reject)
-        const settled = () => pending.delete(reject)
         reserved
           .unsafe(statement, [...parameters])
           .execute()
-          .then(resolve, reject)
-          .finally(settled)
+          .then(
+            (answer) => {
+              pending.delete(reject)
+              resolve(answer)
+            },
+            (error: unknown) => {
+              pending.delete(reject)
+              reject(error)
+            },
+          )
       }),
     asked() {
       if (unanswered++ === 0) heardAt = performance.now()

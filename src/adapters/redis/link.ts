@@ -1,6 +1,7 @@
 import type { Log } from '../../application/ports/system.ts'
 import type { Namespace } from './namespace.ts'
-import { openSession, type Script, type Session, script, within } from './session.ts'
+import { within } from './patience.ts'
+import { openSession, type Script, type Session, script } from './session.ts'
 
 /** The way to Redis, which may be down at any time and heals by itself. */
 export interface RedisLink {

@@ -24,9 +24,20 @@ const TAKE = script(`
   return { count, left + 1 }
 `)
 
+/** Of those who call often: a name takes longer to make than to find. */
+const MOST_NAMES = 1_000
+
 /** Counts for all processes together; while Redis is down, each for itself. */
 export const createRedisRateLimiter = ({ link, namespace, fallback }: Deps): RateLimiter => {
-  const keyOf = (key: string) => namespace.hidden('limit', key)
+  const names = new Map<string, string>()
+  const keyOf = (key: string): string => {
+    const known = names.get(key)
+    if (known !== undefined) return known
+    const name = namespace.hidden('limit', key)
+    if (names.size >= MOST_NAMES) names.clear()
+    names.set(key, name)
+    return name
+  }
   return {
     async take(key, rate) {
       if (!link.isUp()) return fallback.take(key, rate)

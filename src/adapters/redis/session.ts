@@ -1,4 +1,5 @@
 import { RedisClient } from 'bun'
+import { createPatience, PATIENCE_MS, within } from './patience.ts'
 
 /** A script that Redis runs as one step. */
 export interface Script {
@@ -27,23 +28,6 @@ interface Options {
   readonly onEnd: (reason: Error) => void
 }
 
-/** What an answer may take. */
-export const PATIENCE_MS = 400
-/** Lets what came in while this process was busy be read before it counts as missing. */
-const GRACE_MS = 20
-
-/** Rejects when `promise` has not settled in time. */
-export const within = <T>(promise: Promise<T>, milliseconds = PATIENCE_MS): Promise<T> =>
-  new Promise((resolve, reject) => {
-    const late = () => reject(new Error(`no answer within ${milliseconds} ms`))
-    let timer = setTimeout(() => {
-      timer = setTimeout(late, GRACE_MS)
-    }, milliseconds)
-    promise.then(resolve, reject).finally(() => clearTimeout(timer))
-  })
-
-const isLate = (error: unknown) => error instanceof Error && error.message.startsWith('no answer within')
-
 /** Rejects with what Redis says against the address, the password or the rights of its user. */
 export const openSession = async ({ url, channels, hear, onEnd }: Options): Promise<Session> => {
   const clients: RedisClient[] = []
@@ -52,9 +36,11 @@ export const openSession = async ({ url, channels, hear, onEnd }: Options): Prom
   const end = (reason: Error): void => {
     if (over) return
     over = true
+    patience.end(reason)
     for (const client of clients) client.close()
     onEnd(reason)
   }
+  const patience = createPatience(end)
 
   const connect = async (): Promise<RedisClient> => {
     // A client does not subscribe again, and gives up after some tries: each session has new ones.
@@ -76,12 +62,7 @@ export const openSession = async ({ url, channels, hear, onEnd }: Options): Prom
     const commands = await within(opening(), 2 * PATIENCE_MS)
     const send = async (command: string, args: readonly string[]): Promise<unknown> => {
       if (over) throw new Error('the connection is closed')
-      try {
-        return await within(commands.send(command, [...args]))
-      } catch (error) {
-        if (error instanceof Error && isLate(error)) end(error)
-        throw error
-      }
+      return patience.waitFor(commands.send(command, [...args]))
     }
     return {
       send,

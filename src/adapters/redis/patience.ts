@@ -1,0 +1,74 @@
+/** What an answer may take. */
+export const PATIENCE_MS = 400
+/** Lets what came in while this process was busy be read before it counts as missing. */
+const GRACE_MS = 20
+
+const noAnswer = (milliseconds: number) => new Error(`no answer within ${milliseconds} ms`)
+
+/** Rejects when `promise` has not settled in time. */
+export const within = <T>(promise: Promise<T>, milliseconds = PATIENCE_MS): Promise<T> =>
+  new Promise((resolve, reject) => {
+    let timer = setTimeout(() => {
+      timer = setTimeout(() => reject(noAnswer(milliseconds)), GRACE_MS)
+    }, milliseconds)
+    promise.then(resolve, reject).finally(() => clearTimeout(timer))
+  })
+
+/** Waits for many answers with one timer. */
+export interface Patience {
+  /** Settles as `answer` does, and rejects at the end if that comes before. */
+  waitFor<T>(answer: Promise<T>): Promise<T>
+  /** Rejects all that is waited for. */
+  end(reason: Error): void
+}
+
+interface Waiting {
+  readonly since: number
+  readonly reject: (reason: Error) => void
+}
+
+/** `onLate` is called when an answer takes longer than {@link PATIENCE_MS}. */
+export const createPatience = (onLate: (reason: Error) => void): Patience => {
+  /** In the order in which they were asked for. */
+  const waiting = new Set<Waiting>()
+  let timer: ReturnType<typeof setTimeout> | null = null
+
+  const judge = (oldest: Waiting): void => {
+    timer = null
+    if (waiting.has(oldest)) onLate(noAnswer(PATIENCE_MS))
+    else look()
+  }
+
+  const look = (): void => {
+    timer = null
+    const [oldest] = waiting
+    if (oldest === undefined) return
+    const left = oldest.since + PATIENCE_MS - performance.now()
+    timer = left > 0 ? setTimeout(look, left) : setTimeout(judge, GRACE_MS, oldest)
+  }
+
+  return {
+    waitFor: (answer) =>
+      new Promise((resolve, reject) => {
+        const asked = { since: performance.now(), reject }
+        waiting.add(asked)
+        if (timer === null) look()
+        answer.then(
+          (value) => {
+            waiting.delete(asked)
+            resolve(value)
+          },
+          (error: unknown) => {
+            waiting.delete(asked)
+            reject(error)
+          },
+        )
+      }),
+    end(reason) {
+      if (timer !== null) clearTimeout(timer)
+      timer = null
+      for (const { reject } of waiting) reject(reason)
+      waiting.clear()
+    },
+  }
+}
