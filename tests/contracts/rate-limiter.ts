@@ -59,6 +59,13 @@ export const rateLimiterContract = (engine: string, open: () => Promise<Harness>
       expect((await limiter.take('a', rate)).remaining).toBe(1)
     })
 
+    test('counts as many keys at once as there are', async () => {
+      const { limiter } = await open()
+      const keys = Array.from({ length: 900 }, (_, n) => `${n % 300}`)
+      const taken = await Promise.all(keys.map((key) => limiter.take(key, { limit: 7, window: 60_000 })))
+      expect(taken.map(({ remaining }) => remaining)).toEqual(keys.map((_, n) => 6 - Math.floor(n / 300)))
+    })
+
     test('never allows more than the limit to callers that race', async () => {
       const { limiter } = await open()
       const taken = await Promise.all(Array.from({ length: 20 }, () => limiter.take('a', { limit: 7, window: 60_000 })))

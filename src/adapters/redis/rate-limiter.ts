@@ -11,23 +11,45 @@ interface Deps {
 }
 
 /**
- * Answers the count and the milliseconds left, by the clock of Redis. A key is there until its time has passed, not
- * reached: one millisecond less makes both ends of a window the same instant.
+ * Answers for each key its count and the milliseconds left, by the clock of Redis. A key is there until its time has
+ * passed, not reached: one millisecond less makes both ends of a window the same instant.
  */
 const TAKE = script(`
-  local count = redis.call('INCR', KEYS[1])
-  local left = redis.call('PTTL', KEYS[1])
-  if left < 0 then
-    left = math.max(1, tonumber(ARGV[1]) - 1)
-    redis.call('PEXPIRE', KEYS[1], left)
+  local answers = {}
+  for at, key in ipairs(KEYS) do
+    local count = redis.call('INCR', key)
+    local left = redis.call('PTTL', key)
+    if left < 0 then
+      left = math.max(1, tonumber(ARGV[at]) - 1)
+      redis.call('PEXPIRE', key, left)
+    end
+    answers[2 * at - 1] = count
+    answers[2 * at] = left + 1
   end
-  return { count, left + 1 }
+  return answers
 `)
 
 /** Of those who call often: a name takes longer to make than to find. */
 const MOST_NAMES = 1_000
+/** As long as no more scripts are under way, nobody waits for company. */
+const AT_ONCE = 4
+/** In one script, during which Redis does nothing else. */
+const MOST_KEYS = 100
 
-/** Counts for all processes together; while Redis is down, each for itself. */
+interface Count {
+  readonly count: number
+  readonly resetIn: number
+}
+
+interface Asked extends PromiseWithResolvers<Count> {
+  readonly key: string
+  readonly window: number
+}
+
+/**
+ * Counts for all processes together. Who asks while {@link AT_ONCE} scripts are under way shares the next one with others.
+ * While Redis is down, each process counts for itself.
+ */
 export const createRedisRateLimiter = ({ link, namespace, fallback }: Deps): RateLimiter => {
   const names = new Map<string, string>()
   const keyOf = (key: string): string => {
@@ -38,15 +60,47 @@ export const createRedisRateLimiter = ({ link, namespace, fallback }: Deps): Rat
     names.set(key, name)
     return name
   }
+
+  const ask = async (batch: readonly Asked[]): Promise<void> => {
+    try {
+      const keys = batch.map(({ key }) => keyOf(key))
+      const windows = batch.map(({ window }) => String(window))
+      const answers = (await link.run(TAKE, keys, windows)) as readonly number[]
+      for (const [at, { resolve }] of batch.entries()) {
+        const [count = 0, resetIn = 0] = answers.slice(2 * at, 2 * at + 2)
+        resolve({ count, resetIn })
+      }
+    } catch (error) {
+      for (const { reject } of batch) reject(error)
+    }
+  }
+
+  const waiting: Asked[] = []
+  let underWay = 0
+  const send = (): void => {
+    if (waiting.length === 0 || underWay >= AT_ONCE) return
+    underWay++
+    void ask(waiting.splice(0, MOST_KEYS)).finally(() => {
+      underWay--
+      send()
+    })
+  }
+
+  const count = (key: string, window: number): Promise<Count> => {
+    const asked = { key, window, ...Promise.withResolvers<Count>() }
+    waiting.push(asked)
+    send()
+    return asked.promise
+  }
+
   return {
-    async take(key, rate) {
-      if (!link.isUp()) return fallback.take(key, rate)
+    async take(key, { limit, window }) {
+      if (!link.isUp()) return fallback.take(key, { limit, window })
       try {
-        const [count, resetIn] = (await link.run(TAKE, [keyOf(key)], [String(rate.window)])) as [number, number]
-        const remaining = Math.max(0, rate.limit - count)
-        return { allowed: count <= rate.limit, limit: rate.limit, remaining, resetIn }
+        const { count: taken, resetIn } = await count(key, window)
+        return { allowed: taken <= limit, limit, remaining: Math.max(0, limit - taken), resetIn }
       } catch {
-        return fallback.take(key, rate)
+        return fallback.take(key, { limit, window })
       }
     },
     async clear(key) {
