@@ -46,6 +46,40 @@ export const itemsContract = (engine: string, open: () => Promise<Store>) => {
       expect(await store.read((tx) => tx.items.findById(Number.MAX_SAFE_INTEGER))).toBeNull()
     })
 
+    test('are looked up by many at once, and each gets what it asked for', async () => {
+      const store = await open()
+      const made = await store.write(async (tx) => {
+        const items = []
+        for (let n = 0; n < 50; n++) items.push(await tx.items.insert(newItem({ title: `${n}` }, 1, 1)))
+        return items
+      })
+      const missing = Number.MAX_SAFE_INTEGER
+      const ids = Array.from({ length: 200 }, (_, n) => made[(n * 7) % 60]?.id ?? missing)
+      const found = await Promise.all(ids.map((id) => store.read((tx) => tx.items.findById(id))))
+      expect(found).toEqual(ids.map((id) => made.find((item) => item.id === id) ?? null))
+    })
+
+    test('are looked up as they are, whoever else asks for them meanwhile', async () => {
+      const store = await open()
+      let latest = await insert(store, { title: 'x' })
+      const find = () => store.read((tx) => tx.items.findById(latest.id))
+      let writing = true
+      const others = Array.from({ length: 32 }, async () => {
+        while (writing) {
+          await find()
+          // An engine may answer at once, for ever.
+          await new Promise((resolve) => setImmediate(resolve))
+        }
+      })
+      for (let version = 2; version <= 50; version++) {
+        latest = { ...latest, version }
+        await store.write((tx) => tx.items.update(latest))
+        expect((await find())?.version).toBe(version)
+      }
+      writing = false
+      await Promise.all(others)
+    })
+
     test('are sorted by title in the order of code points, whatever language that is', async () => {
       const store = await open()
       const order = ['-', '1', 'A', 'B', 'Z', 'a', 'a b', 'a-b', 'ab', 'b', 'Ä', 'ß', 'é', 'я', '日', '\uffee', '😀']

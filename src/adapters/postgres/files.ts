@@ -1,6 +1,7 @@
 import type { FileReader, FileRepository } from '../../application/ports/persistence.ts'
 import type { StoredFile } from '../../domain/file.ts'
 import { type Connection, HOLD, type Int8, int, type Lock, only, type Transaction } from './connection.ts'
+import { lookUpIn } from './look-up.ts'
 import { createPager } from './pages.ts'
 
 interface Row {
@@ -26,10 +27,11 @@ const fromRow = (row: Row): StoredFile => ({
 })
 
 export const createFileReader = (connection: Connection, lock: Lock = ''): FileReader => {
+  const rowOf = lookUpIn<Row>(connection, { table: 'files', lock })
   const page = createPager<Row>(connection, { table: 'files', columns: ['created_at'] })
   return {
     async findById(id) {
-      const [row] = await connection.query<Row>(`SELECT * FROM files WHERE id = $1 ${lock}`, id)
+      const row = await rowOf(id)
       return row ? fromRow(row) : null
     },
     async list({ ownerId, ...request }) {

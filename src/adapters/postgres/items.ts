@@ -1,6 +1,7 @@
 import type { ItemReader, ItemRepository } from '../../application/ports/persistence.ts'
 import type { Item } from '../../domain/item.ts'
 import { type Connection, HOLD, type Int8, int, type Lock, only, type Transaction } from './connection.ts'
+import { lookUpIn } from './look-up.ts'
 import { createPager, type Filter } from './pages.ts'
 import { queryOf, vectorOf } from './words.ts'
 
@@ -30,6 +31,7 @@ const fromRow = (row: Row): Item => ({
 })
 
 export const createItemReader = (connection: Connection, lock: Lock = ''): ItemReader => {
+  const rowOf = lookUpIn<Row>(connection, { table: 'items', columns: COLUMNS, lock })
   const page = createPager<Row>(connection, {
     table: 'items',
     select: COLUMNS,
@@ -37,7 +39,7 @@ export const createItemReader = (connection: Connection, lock: Lock = ''): ItemR
   })
   return {
     async findById(id) {
-      const [row] = await connection.query<Row>(`SELECT ${COLUMNS} FROM items WHERE id = $1 ${lock}`, id)
+      const row = await rowOf(id)
       return row ? fromRow(row) : null
     },
     async list(query) {

@@ -4,6 +4,7 @@ import type { Role, User } from '../../domain/user.ts'
 import { escapeLike } from '../sql/like.ts'
 import { type Connection, HOLD, type Int8, int, type Lock, only, type Transaction } from './connection.ts'
 import { sqlState } from './errors.ts'
+import { lookUpIn } from './look-up.ts'
 import { createPager } from './pages.ts'
 
 interface Row {
@@ -49,13 +50,14 @@ const orEmailTaken = (error: unknown): unknown =>
   sqlState(error) === '23505' ? new AppError('email_taken', 'Email already registered', { cause: error }) : error
 
 export const createUserReader = (connection: Connection, lock: Lock = ''): UserReader => {
+  const rowOf = lookUpIn<Row>(connection, { table: 'users', lock })
   const page = createPager<Row>(connection, {
     table: 'users',
     columns: ['created_at', 'updated_at', 'email', 'name'],
   })
   return {
     async findById(id) {
-      const [row] = await connection.query<Row>(`SELECT * FROM users WHERE id = $1 ${lock}`, id)
+      const row = await rowOf(id)
       return row ? fromRow(row) : null
     },
     async findByEmail(email) {

@@ -1,0 +1,71 @@
+import { type Connection, type Int8, int, type Lock } from './connection.ts'
+
+export type LookUp<Row> = (id: number) => Promise<Row | null>
+
+interface Source {
+  readonly table: string
+  /** All of them, if they are not named. */
+  readonly columns?: string
+  readonly lock: Lock
+}
+
+interface Asked<Row> extends PromiseWithResolvers<Row | null> {
+  readonly id: number
+}
+
+/** As long as no more statements are under way, nobody waits for company. */
+const AT_ONCE = 4
+
+const together = <Row extends { readonly id: Int8 }>(
+  one: LookUp<Row>,
+  many: (ids: string) => Promise<readonly Row[]>,
+): LookUp<Row> => {
+  let waiting: Asked<Row>[] = []
+  let underWay = 0
+
+  const ask = async (batch: readonly Asked<Row>[]): Promise<void> => {
+    const ids = new Set(batch.map(({ id }) => id))
+    const [first = 0] = ids
+    try {
+      const rows = ids.size === 1 ? [await one(first)] : await many(`{${[...ids].join()}}`)
+      const found = new Map(rows.map((row) => [row && int(row.id), row]))
+      for (const { id, resolve } of batch) resolve(found.get(id) ?? null)
+    } catch (error) {
+      for (const { reject } of batch) reject(error)
+    }
+  }
+
+  const send = (): void => {
+    if (waiting.length === 0 || underWay >= AT_ONCE) return
+    const batch = waiting
+    waiting = []
+    underWay++
+    void ask(batch).finally(() => {
+      underWay--
+      send()
+    })
+  }
+
+  return (id) => {
+    const asked = { id, ...Promise.withResolvers<Row | null>() }
+    waiting.push(asked)
+    send()
+    return asked.promise
+  }
+}
+
+/**
+ * Looks rows up by id. Without a lock, who asks while {@link AT_ONCE} statements are under way shares the next one with
+ * others, and a row with those who asked for the same.
+ */
+export const lookUpIn = <Row extends { readonly id: Int8 }>(
+  connection: Connection,
+  { table, columns = '*', lock }: Source,
+): LookUp<Row> => {
+  const select = `SELECT ${columns} FROM ${table} WHERE id =`
+  const one: LookUp<Row> = async (id) => {
+    const [row] = await connection.query<Row>(`${select} $1 ${lock}`, id)
+    return row ?? null
+  }
+  return lock === '' ? together(one, (ids) => connection.query<Row>(`${select} ANY ($1::bigint[])`, ids)) : one
+}
