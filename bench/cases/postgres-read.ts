@@ -1,14 +1,16 @@
 import { type Case, skipped } from '../lib/case.ts'
 import { compare } from '../lib/compare.ts'
 import { startFloor } from '../lib/floor.ts'
-import { readingOfOne } from '../lib/items.ts'
+import { readingOfMany } from '../lib/items.ts'
 import { missingServices, POOL_SIZE, startServices } from '../lib/services.ts'
 import { signUp, startSkep } from '../lib/skep.ts'
 
-/** One item on the shared stack, beside the same row read by a raw server from the same Postgres. */
+const ITEMS = 100
+
+/** Items on the shared stack, beside the same rows read by a raw server from the same Postgres. */
 export const postgresRead: Case = {
   name: 'postgres-read',
-  about: 'GET /api/v1/items/{id} on Postgres and Redis, beside raw Bun.serve and Bun.SQL with the same statement',
+  about: `GET /api/v1/items/{id}, ${ITEMS} in turn, on Postgres and Redis, beside raw Bun.serve and Bun.SQL`,
   async run(context) {
     const missing = missingServices()
     if (missing !== null) return skipped(missing)
@@ -19,6 +21,6 @@ export const postgresRead: Case = {
     const args = [services.databaseUrl, String(POOL_SIZE)]
     await using floor = await startFloor('postgres-read', { folder: context.folder(), core, args })
     const detail = { pool_size: POOL_SIZE }
-    return await compare(context, { skep, floor, atLeast: 0.5, detail }, await readingOfOne(skep.url, token))
+    return await compare(context, { skep, floor, atLeast: 0.5, detail }, await readingOfMany(skep.url, token, ITEMS))
   },
 }

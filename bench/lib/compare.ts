@@ -6,6 +6,8 @@ import type { Server } from './server.ts'
 /** What is sent to both servers. */
 export interface Asked {
   readonly path: string
+  /** Asked for in turn, when it is not always the same. */
+  readonly paths?: readonly string[]
   readonly method?: string
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string
@@ -28,13 +30,13 @@ interface Compared {
 export const compare = async (
   context: Context,
   { skep, floor, atLeast, detail }: Compared,
-  { path, status, normalize, ...request }: Asked,
+  { path, paths = [], status, normalize, ...request }: Asked,
 ): Promise<CaseResult> => {
   const ask = ({ url }: Server): Promise<Answer> => fetched(url + path, { ...request, ...(status && { status }) })
   checkAlike(await ask(skep), await ask(floor), normalize)
   const pairs = await comparePairs(context, {
-    skep: { pid: skep.pid, url: skep.url + path, ...request, check: loggedBy(skep) },
-    floor: { pid: floor.pid, url: floor.url + path, ...request },
+    skep: { pid: skep.pid, url: skep.url + path, paths, ...request, check: loggedBy(skep) },
+    floor: { pid: floor.pid, url: floor.url + path, paths, ...request },
   })
   return {
     figures: pairFigures(pairs, { 'requests/s': { of: 'ratio', atLeast } }),

@@ -25,3 +25,11 @@ export const readingOfOne = async (url: string, token: string): Promise<Asked> =
   if (location === null) throw new Error('an item was created, and nothing says where it is')
   return { path: location, headers: { authorization: `Bearer ${token}` } }
 }
+
+/** Makes so many items at `url`, and answers how to read one after the other. */
+export const readingOfMany = async (url: string, token: string, count: number): Promise<Asked> => {
+  const first = await readingOfOne(url, token)
+  const paths = [first.path]
+  while (paths.length < count) paths.push((await readingOfOne(url, token)).path)
+  return { ...first, paths }
+}

@@ -5,6 +5,21 @@ if body then
   wrk.body = body
 end
 
+-- Asked for in turn, if there are any.
+local requests = {}
+function init()
+  for path in (os.getenv("BENCH_PATHS") or ""):gmatch("%S+") do
+    requests[#requests + 1] = wrk.format(nil, path)
+  end
+  if #requests > 0 then
+    local at = 0
+    request = function()
+      at = at % #requests + 1
+      return requests[at]
+    end
+  end
+end
+
 -- wrk's own report rounds: one line of JSON instead. Times are in microseconds.
 function done(summary, latency)
   local errors = summary.errors

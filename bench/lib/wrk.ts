@@ -4,6 +4,8 @@ import { type Core, pinned } from './cores.ts'
 
 export interface Load {
   readonly url: string
+  /** Asked for in turn instead of the one in `url`. */
+  readonly paths?: readonly string[]
   readonly method?: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
@@ -42,7 +44,8 @@ export const wrkVersion = (): string | null => {
 }
 
 /** Loads a server from one thread. Rejects when anything but success was answered, or a connection failed. */
-export const runWrk = async ({ url, method, headers, body, connections, seconds, core }: Load): Promise<LoadResult> => {
+export const runWrk = async (load: Load): Promise<LoadResult> => {
+  const { url, paths = [], method, headers, body, connections, seconds, core } = load
   const flags = ['-t', '1', '-c', String(connections), '-d', `${seconds}s`, '--latency']
   const sent = Object.entries(headers ?? {}).flatMap(([name, value]) => ['-H', `${name}: ${value}`])
   const command = ['wrk', ...flags, '-s', join(import.meta.dir, 'report.lua'), ...sent, url]
@@ -51,6 +54,7 @@ export const runWrk = async ({ url, method, headers, body, connections, seconds,
       env: {
         ...process.env,
         BENCH_METHOD: method ?? 'GET',
+        BENCH_PATHS: paths.join(' '),
         ...(body === undefined ? {} : { BENCH_BODY: body }),
       },
       stdout: 'pipe',

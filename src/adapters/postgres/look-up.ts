@@ -17,7 +17,7 @@ interface Asked<Row> extends PromiseWithResolvers<Row | null> {
 const AT_ONCE = 4
 
 const together = <Row extends { readonly id: Int8 }>(
-  one: LookUp<Row>,
+  one: (id: number) => Promise<readonly Row[]>,
   many: (ids: string) => Promise<readonly Row[]>,
 ): LookUp<Row> => {
   let waiting: Asked<Row>[] = []
@@ -27,8 +27,8 @@ const together = <Row extends { readonly id: Int8 }>(
     const ids = new Set(batch.map(({ id }) => id))
     const [first = 0] = ids
     try {
-      const rows = ids.size === 1 ? [await one(first)] : await many(`{${[...ids].join()}}`)
-      const found = new Map(rows.map((row) => [row && int(row.id), row]))
+      const rows = await (ids.size === 1 ? one(first) : many(`{${[...ids].join()}}`))
+      const found = new Map(rows.map((row) => [int(row.id), row]))
       for (const { id, resolve } of batch) resolve(found.get(id) ?? null)
     } catch (error) {
       for (const { reject } of batch) reject(error)
@@ -63,9 +63,10 @@ export const lookUpIn = <Row extends { readonly id: Int8 }>(
   { table, columns = '*', lock }: Source,
 ): LookUp<Row> => {
   const select = `SELECT ${columns} FROM ${table} WHERE id =`
-  const one: LookUp<Row> = async (id) => {
-    const [row] = await connection.query<Row>(`${select} $1 ${lock}`, id)
+  const one = (id: number) => connection.query<Row>(`${select} $1 ${lock}`, id)
+  if (lock === '') return together(one, (ids) => connection.query<Row>(`${select} ANY ($1::bigint[])`, ids))
+  return async (id) => {
+    const [row] = await one(id)
     return row ?? null
   }
-  return lock === '' ? together(one, (ids) => connection.query<Row>(`${select} ANY ($1::bigint[])`, ids)) : one
 }
