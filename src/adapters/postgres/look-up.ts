@@ -1,6 +1,6 @@
 import { type Connection, type Int8, int, type Lock } from './connection.ts'
 
-export type LookUp<Row> = (id: number) => Promise<Row | null>
+type LookUp<Row> = (id: number) => Promise<Row | null>
 
 interface Source {
   readonly table: string
@@ -17,17 +17,15 @@ interface Asked<Row> extends PromiseWithResolvers<Row | null> {
 const AT_ONCE = 4
 
 const together = <Row extends { readonly id: Int8 }>(
-  one: (id: number) => Promise<readonly Row[]>,
-  many: (ids: string) => Promise<readonly Row[]>,
+  rowsOf: (ids: readonly number[]) => Promise<readonly Row[]>,
 ): LookUp<Row> => {
   let waiting: Asked<Row>[] = []
   let underWay = 0
 
   const ask = async (batch: readonly Asked<Row>[]): Promise<void> => {
     const ids = new Set(batch.map(({ id }) => id))
-    const [first = 0] = ids
     try {
-      const rows = await (ids.size === 1 ? one(first) : many(`{${[...ids].join()}}`))
+      const rows = await rowsOf([...ids])
       const found = new Map(rows.map((row) => [int(row.id), row]))
       for (const { id, resolve } of batch) resolve(found.get(id) ?? null)
     } catch (error) {
@@ -63,10 +61,16 @@ export const lookUpIn = <Row extends { readonly id: Int8 }>(
   { table, columns = '*', lock }: Source,
 ): LookUp<Row> => {
   const select = `SELECT ${columns} FROM ${table} WHERE id =`
-  const one = (id: number) => connection.query<Row>(`${select} $1 ${lock}`, id)
-  if (lock === '') return together(one, (ids) => connection.query<Row>(`${select} ANY ($1::bigint[])`, ids))
+  const one = `${select} $1 ${lock}`
+  const many = `${select} ANY ($1::bigint[])`
+  if (lock === '') {
+    return together((ids) => {
+      // A list of one would cost Postgres twice as much.
+      return ids.length === 1 ? connection.query<Row>(one, ...ids) : connection.query<Row>(many, `{${ids.join()}}`)
+    })
+  }
   return async (id) => {
-    const [row] = await one(id)
+    const [row] = await connection.query<Row>(one, id)
     return row ?? null
   }
 }

@@ -23,8 +23,7 @@ const TAKE = script(`
       left = math.max(1, tonumber(ARGV[at]) - 1)
       redis.call('PEXPIRE', key, left)
     end
-    answers[2 * at - 1] = count
-    answers[2 * at] = left + 1
+    answers[at] = { count, left + 1 }
   end
   return answers
 `)
@@ -65,11 +64,8 @@ export const createRedisRateLimiter = ({ link, namespace, fallback }: Deps): Rat
     try {
       const keys = batch.map(({ key }) => keyOf(key))
       const windows = batch.map(({ window }) => String(window))
-      const answers = (await link.run(TAKE, keys, windows)) as readonly number[]
-      for (const [at, { resolve }] of batch.entries()) {
-        const [count = 0, resetIn = 0] = answers.slice(2 * at, 2 * at + 2)
-        resolve({ count, resetIn })
-      }
+      const answers = (await link.run(TAKE, keys, windows)) as readonly (readonly [number, number])[]
+      for (const [at, [count, resetIn]] of answers.entries()) batch[at]?.resolve({ count, resetIn })
     } catch (error) {
       for (const { reject } of batch) reject(error)
     }
@@ -86,7 +82,7 @@ export const createRedisRateLimiter = ({ link, namespace, fallback }: Deps): Rat
     })
   }
 
-  const count = (key: string, window: number): Promise<Count> => {
+  const counted = (key: string, window: number): Promise<Count> => {
     const asked = { key, window, ...Promise.withResolvers<Count>() }
     waiting.push(asked)
     send()
@@ -94,13 +90,14 @@ export const createRedisRateLimiter = ({ link, namespace, fallback }: Deps): Rat
   }
 
   return {
-    async take(key, { limit, window }) {
-      if (!link.isUp()) return fallback.take(key, { limit, window })
+    async take(key, rate) {
+      if (!link.isUp()) return fallback.take(key, rate)
       try {
-        const { count: taken, resetIn } = await count(key, window)
-        return { allowed: taken <= limit, limit, remaining: Math.max(0, limit - taken), resetIn }
+        const { count, resetIn } = await counted(key, rate.window)
+        const remaining = Math.max(0, rate.limit - count)
+        return { allowed: count <= rate.limit, limit: rate.limit, remaining, resetIn }
       } catch {
-        return fallback.take(key, { limit, window })
+        return fallback.take(key, rate)
       }
     },
     async clear(key) {

@@ -17,7 +17,7 @@ const matchOf = ({ text, ownerId }: Pick<ItemQuery, 'text' | 'ownerId'>): string
   return `({title description} : (${prefixes}))${owner}`
 }
 
-/** `+` keeps the planner from leaving the index of the sort for one that would need sorting. */
+/** `+` before a column keeps the planner from leaving the index of the sort for one that would need sorting. */
 const filtersOf = ({ ownerId, createdAfter, createdBefore, sort }: ItemQuery): Filter[] => {
   const created = sort.field === 'created_at' ? 'created_at' : '+created_at'
   return [

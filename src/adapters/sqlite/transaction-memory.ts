@@ -23,7 +23,9 @@ export const createTransactionMemory = ({ database }: Connection): TransactionMe
       return (id) => {
         // SQLite may have rolled back by itself: what was found before need not be true any more.
         if (!database.inTransaction) return find(id)
-        const row = memory.get(id) ?? find(id)
+        const known = memory.get(id)
+        if (known !== undefined) return known
+        const row = find(id)
         if (row !== null) memory.set(id, row)
         return row
       }

@@ -27,14 +27,12 @@ const ann = await skep.member()
 const read = async (): Promise<string> => (await skep.call<string>('GET', '//metrics', { token: KEY })).body
 
 /** Reads until a metric has this value: what is counted after an answer comes a step later than the answer. */
-const reaches = async (value: number, name: string, labels: Labels = {}): Promise<void> => {
-  for (;;) {
+const reaches = (value: number, name: string, labels: Labels = {}): Promise<void> =>
+  until(async () => {
     const now = valueIn(await read(), name, labels)
-    if (now === value) return
     if (now > value) throw new Error(`${name} is ${now}, beyond ${value}`)
-    await Bun.sleep(1)
-  }
-}
+    return now === value
+  })
 
 const grows = async (name: string, labels: Labels, by: number, act: () => Promise<unknown>): Promise<void> => {
   const before = valueIn(await read(), name, labels)
