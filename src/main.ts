@@ -21,7 +21,7 @@ import { createMemoryBus } from './adapters/memory/bus.ts'
 import { createMetrics } from './adapters/prometheus/metrics.ts'
 import { startWorker, type Worker } from './adapters/worker/worker.ts'
 import { describeSocket } from './adapters/ws/asyncapi.ts'
-import { createSockets } from './adapters/ws/sockets.ts'
+import { createSockets, type SocketDurations } from './adapters/ws/sockets.ts'
 import { createFileLinks } from './application/file-links.ts'
 import { createFiles } from './application/files.ts'
 import { createJobHandlers } from './application/job-handlers.ts'
@@ -42,6 +42,7 @@ export interface StartOptions {
   readonly clock?: Clock
   readonly passwords?: PasswordHasher
   readonly mailer?: Mailer
+  readonly socketDurations?: Partial<SocketDurations>
 }
 
 export interface RunningSkep {
@@ -153,6 +154,7 @@ export const start = async (options: StartOptions): Promise<RunningSkep> => {
       toBody: { item: toItemBody, job: toJobBody },
       log,
       metrics,
+      ...(options.socketDurations && { durations: options.socketDurations }),
     })
     await sockets.start()
     const api = createApi(

@@ -49,6 +49,19 @@ test('imports point inward', () => {
   expect([...sources].flatMap(([path, source]) => breaches(path, source))).toEqual([])
 })
 
+test('only tests of the second command start programs, browsers and services', async () => {
+  const outside =
+    /support\/(browser|clients|cluster|cluster-load|disk|postgres|postgres-store|process|redis|s3|services)\.ts$/
+  const second = /^(e2e|adapters\/(postgres|redis|s3))\//
+  const strays: string[] = []
+  for await (const path of new Glob('**/*.test.ts').scan(import.meta.dir)) {
+    if (second.test(path)) continue
+    const names = importsOf(await Bun.file(`${import.meta.dir}/${path}`).text())
+    strays.push(...names.filter((name) => outside.test(name)).map((name) => `${path} imports ${name}`))
+  }
+  expect(strays).toEqual([])
+})
+
 test('no file imports itself by way of others', () => {
   const circles: string[] = []
   const done = new Set<string>()

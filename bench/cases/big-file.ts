@@ -1,5 +1,5 @@
+import { residentMegabytes } from '../../tests/support/resources.ts'
 import type { Case } from '../lib/case.ts'
-import { residentMemory } from '../lib/resources.ts'
 import { signUp, startSkep } from '../lib/skep.ts'
 
 const PIECE = 256 * 1_024
@@ -46,10 +46,10 @@ export const bigFile: Case = {
     await using skep = await startSkep(context.form, { folder: context.folder(), core: null, env })
     const { token } = await signUp(skep.url)
     await download(skep.url, token, await upload(skep.url, token, WARM))
-    const before = residentMemory(skep.pid)
+    const before = residentMegabytes(skep.pid)
     let peak = before
     const watch = setInterval(() => {
-      peak = Math.max(peak, residentMemory(skep.pid))
+      peak = Math.max(peak, residentMegabytes(skep.pid))
     }, WATCH_MS)
     try {
       const from = performance.now()

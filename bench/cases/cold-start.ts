@@ -1,5 +1,5 @@
+import { freePort } from '../../tests/support/port.ts'
 import type { Bar, Case, Context } from '../lib/case.ts'
-import { freePort } from '../lib/port.ts'
 import { spawnProgram } from '../lib/server.ts'
 import { type Form, skepOptions } from '../lib/skep.ts'
 import { spreadOf } from '../lib/statistics.ts'

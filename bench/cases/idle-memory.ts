@@ -1,5 +1,5 @@
+import { residentMegabytes } from '../../tests/support/resources.ts'
 import type { Case } from '../lib/case.ts'
-import { residentMemory } from '../lib/resources.ts'
 import { signUp, startSkep } from '../lib/skep.ts'
 import { spreadOf } from '../lib/statistics.ts'
 
@@ -28,11 +28,11 @@ export const idleMemory: Case = {
     for (let run = 0; run < RUNS; run++) {
       await using skep = await startSkep(form, { folder: context.folder(), core: null })
       await Bun.sleep(SETTLE_MS)
-      idle.push(residentMemory(skep.pid))
+      idle.push(residentMegabytes(skep.pid))
       const { token } = await signUp(skep.url)
       await readOften(skep.url, token)
       await Bun.sleep(SETTLE_MS)
-      used.push(residentMemory(skep.pid))
+      used.push(residentMegabytes(skep.pid))
     }
     const [before, after] = [spreadOf(idle), spreadOf(used)]
     return {

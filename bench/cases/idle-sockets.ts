@@ -1,7 +1,7 @@
+import { residentMegabytes } from '../../tests/support/resources.ts'
 import type { Case } from '../lib/case.ts'
 import { gatherCrowd, SECRET } from '../lib/crowd.ts'
 import { openRawSocket, type RawSocket } from '../lib/raw-socket.ts'
-import { residentMemory } from '../lib/resources.ts'
 import type { Server } from '../lib/server.ts'
 import { startSkep } from '../lib/skep.ts'
 
@@ -44,14 +44,14 @@ export const idleSockets: Case = {
     // What the program needs for itself once it has done this.
     for (const socket of await openAll(skep, tokens.slice(0, WARMING))) socket.close()
     await Bun.sleep(SETTLE_MS)
-    const before = residentMemory(skep.pid)
+    const before = residentMegabytes(skep.pid)
     const sockets = await openAll(skep, tokens)
     await Bun.sleep(SETTLE_MS)
-    const signedIn = residentMemory(skep.pid)
+    const signedIn = residentMegabytes(skep.pid)
     for (const socket of sockets) socket.send('{"type":"subscribe","topic":"items"}')
     await Promise.all(sockets.map((socket) => socket.received(2)))
     await Bun.sleep(SETTLE_MS)
-    const subscribed = residentMemory(skep.pid)
+    const subscribed = residentMegabytes(skep.pid)
     for (const socket of sockets) socket.close()
     const each = (memory: number) => ((memory - before) * 1_000) / SOCKETS
     return {

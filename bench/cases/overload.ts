@@ -1,7 +1,7 @@
+import { processorTime, residentMegabytes } from '../../tests/support/resources.ts'
 import type { Case, Context } from '../lib/case.ts'
 import { startLoad } from '../lib/load.ts'
 import { prepareMix } from '../lib/mix.ts'
-import { processorTime, residentMemory } from '../lib/resources.ts'
 import { startSkep } from '../lib/skep.ts'
 import { percentile } from '../lib/statistics.ts'
 import type { MixedInput, MixedReport } from '../loads/mixed.ts'
@@ -30,15 +30,15 @@ const WATCH_MS = 50
 
 /** What the server uses, from now on. */
 const watch = (pid: number) => {
-  const before = residentMemory(pid)
+  const before = residentMegabytes(pid)
   let peak = before
   const samples: { readonly at: number; readonly used: number }[] = []
   const timer = setInterval(() => {
-    peak = Math.max(peak, residentMemory(pid))
+    peak = Math.max(peak, residentMegabytes(pid))
     samples.push({ at: Date.now(), used: processorTime(pid) })
   }, WATCH_MS)
   return {
-    memory: () => ({ before, peak, after: residentMemory(pid) }),
+    memory: () => ({ before, peak, after: residentMegabytes(pid) }),
     /** How much of one core it had, of the time that the load took. */
     busy({ startedAt, stoppedAt }: MixedReport): number {
       const during = samples.filter(({ at }) => at >= startedAt && at <= stoppedAt)

@@ -1,6 +1,6 @@
+import { processorTime } from '../../tests/support/resources.ts'
 import type { Case } from '../lib/case.ts'
 import { startLoad } from '../lib/load.ts'
-import { processorTime } from '../lib/resources.ts'
 import { signIn, signUp, startSkep } from '../lib/skep.ts'
 import { spreadOf } from '../lib/statistics.ts'
 import type { RefreshesInput, RefreshesReport } from '../loads/refreshes.ts'

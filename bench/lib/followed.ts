@@ -1,7 +1,7 @@
+import { processorTime } from '../../tests/support/resources.ts'
 import type { ChangesInput, ChangesReport, Target } from '../loads/changes.ts'
 import type { Context, Figure } from './case.ts'
 import { type LoadProgram, startLoad } from './load.ts'
-import { processorTime } from './resources.ts'
 import { type Measured, measure } from './rounds.ts'
 import type { Server } from './server.ts'
 import { median } from './statistics.ts'

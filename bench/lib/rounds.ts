@@ -1,5 +1,5 @@
+import { processorTime } from '../../tests/support/resources.ts'
 import type { Bar, Context, Figure } from './case.ts'
-import { processorTime } from './resources.ts'
 import { median, spreadOf } from './statistics.ts'
 import { type Load, type LoadResult, runWrk } from './wrk.ts'
 

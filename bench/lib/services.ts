@@ -1,14 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { SQL } from 'bun'
-import { postgresUrlIn, runServices, servicesCommand } from '../../tests/support/services-script.ts'
+import { processorTime, processorTimeOfFamily } from '../../tests/support/resources.ts'
+import { postgresUrlIn, redisUrlIn, runServices, servicesCommand } from '../../tests/support/services-script.ts'
 import type { Context } from './case.ts'
 import { atExit } from './cleanup.ts'
 import { type Core, pinned } from './cores.ts'
 import { SECRET } from './crowd.ts'
-import { freePort } from './port.ts'
-import { processorTime, processorTimeOfFamily } from './resources.ts'
-import { type Spawned, spawnProgram } from './server.ts'
 import { migrate } from './skep.ts'
 
 /** Connections of each process to Postgres: as many as Skep takes unless told otherwise. */
@@ -25,8 +23,6 @@ export interface Services extends AsyncDisposable {
 }
 
 const DEBIAN = '/usr/lib/postgresql'
-const START_TIMEOUT_MS = 15_000
-const POLL_MS = 5
 
 /** Where Debian keeps the programs of the newest version, when they are not on the PATH. */
 const findPostgres = (): string | null => {
@@ -57,31 +53,22 @@ export const serviceVersions = (): Readonly<Record<string, string>> =>
     }),
   )
 
-/** As Postgres is installed: each commit waits for the disk. */
-const startPostgres = async (folder: string, core: Core) => {
-  const stop = atExit(() => void Bun.spawnSync([...servicesCommand('stop', folder)]))
-  const url = postgresUrlIn(await runServices(pinned(servicesCommand('start', folder), core)))
-  const pid = Number(readFileSync(join(folder, 'postgres/data/postmaster.pid'), 'utf8').split('\n')[0])
-  return { url, pid, stop }
-}
+const pidIn = (file: string): number => Number(readFileSync(file, 'utf8').split('\n')[0])
 
-/** Keeps nothing on the disk: what is in it may be lost. */
-const startRedis = async (folder: string, core: Core): Promise<Spawned & { readonly url: string }> => {
-  const port = freePort()
-  const command = ['redis-server', '--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', folder]
-  const program = spawnProgram({ command, folder, core })
-  const deadline = performance.now() + START_TIMEOUT_MS
-  while (!program.output().includes('Ready to accept connections')) {
-    if (performance.now() > deadline) throw new Error(`Redis did not start:\n${program.output()}`)
-    await Bun.sleep(POLL_MS)
+/** Postgres as it is installed, so that each commit waits for the disk; Redis keeps nothing there. */
+const startBoth = async (folder: string, core: Core) => {
+  const stop = atExit(() => void Bun.spawnSync([...servicesCommand('stop', folder)]))
+  const printed = await runServices(pinned(servicesCommand('start', folder), core))
+  return {
+    stop,
+    postgres: { url: postgresUrlIn(printed), pid: pidIn(join(folder, 'postgres/data/postmaster.pid')) },
+    redis: { url: redisUrlIn(printed), pid: pidIn(join(folder, 'redis/pid')) },
   }
-  return { ...program, url: `redis://127.0.0.1:${port}` }
 }
 
 /** A Postgres and a Redis of one's own, on free ports and with folders of their own, held to `core`. */
 export const startServices = async ({ form, folder }: Context, core: Core): Promise<Services> => {
-  const redis = await startRedis(folder(), core)
-  const postgres = await startPostgres(folder(), core)
+  const { postgres, redis, stop } = await startBoth(folder(), core)
   const env = { ...SECRET, DATABASE_POOL_SIZE: String(POOL_SIZE), REDIS_URL: redis.url }
   const migrated = async (url: string): Promise<void> =>
     migrate(form, { folder: folder(), env: { ...env, DATABASE_URL: url } })
@@ -99,8 +86,7 @@ export const startServices = async ({ form, folder }: Context, core: Core): Prom
     },
     processorTime: () => ({ postgres: processorTimeOfFamily(postgres.pid), redis: processorTime(redis.pid) }),
     async [Symbol.asyncDispose]() {
-      postgres.stop()
-      await redis.stop()
+      stop()
     },
   }
 }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { type Answer, callAt } from '../../tests/support/call.ts'
 import { type Server, type ServerOptions, spawnProgram, startServer } from './server.ts'
 
 /** The repository. */
@@ -64,9 +65,9 @@ export interface Member {
   readonly token: string
 }
 
-const answered = async (response: Response, status: number): Promise<unknown> => {
-  if (response.status === status) return response.json()
-  throw new Error(`${new URL(response.url).pathname} answered ${response.status}: ${await response.text()}`)
+const expectStatus = <T>({ status, body }: Answer<T>, wanted: number): T => {
+  if (status === wanted) return body
+  throw new Error(`answered ${status} instead of ${wanted}: ${JSON.stringify(body)}`)
 }
 
 const PASSWORD = 'correct horse battery'
@@ -80,18 +81,12 @@ export interface Pair {
 }
 
 /** Opens a session for whoever {@link signUp} made. */
-export const signIn = async (url: string, email: string): Promise<Pair> => {
-  const body = new URLSearchParams(credentialsOf(email))
-  return (await answered(await fetch(`${url}/api/v1/auth/token`, { method: 'POST', body }), 200)) as Pair
-}
+export const signIn = async (url: string, email: string): Promise<Pair> =>
+  expectStatus(await callAt<Pair>(url, 'POST', '/auth/token', { form: credentialsOf(email) }), 200)
 
 /** Registers and signs in, over HTTP like anyone. */
 export const signUp = async (url: string, email = 'ann@example.com'): Promise<Member> => {
-  const registered = await fetch(`${url}/api/v1/users/`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ email, name: 'Ann', password: PASSWORD }),
-  })
-  const user = (await answered(registered, 201)) as { readonly id: number }
-  return { id: user.id, token: (await signIn(url, email)).access_token }
+  const json = { email, name: 'Ann', password: PASSWORD }
+  const { id } = expectStatus(await callAt<{ readonly id: number }>(url, 'POST', '/users/', { json }), 201)
+  return { id, token: (await signIn(url, email)).access_token }
 }

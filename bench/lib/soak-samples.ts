@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { processorTime, residentMegabytes } from '../../tests/support/resources.ts'
 import type { Probe } from '../loads/probe.ts'
 import type { Plot, Series } from './plot.ts'
-import { processorTime, residentMemory } from './resources.ts'
 import type { Counts } from './soak-load.ts'
 import { percentile } from './statistics.ts'
 
@@ -64,7 +64,7 @@ export const createSampler = ({ url, pid, database, metricsToken, counts }: Opti
       const seconds = (now.at - last.at) / 1_000
       const sample = {
         minutes: (now.at - start) / 60_000,
-        rss_mb: residentMemory(pid),
+        rss_mb: residentMegabytes(pid),
         heap_mb: heap,
         descriptors: readdirSync(`/proc/${pid}/fd`).length,
         wal_mb: megabytesOf(`${database}-wal`),

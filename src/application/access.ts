@@ -1,7 +1,7 @@
 import { AppError } from '../domain/errors.ts'
 import type { Principal } from '../domain/session.ts'
 import type { Instant } from '../domain/user.ts'
-import { type Confirmed, createConfirmation } from './confirmation.ts'
+import { AGEING, type Ageing, type Confirmed, createConfirmation } from './confirmation.ts'
 import type { AccessNotices } from './ports/messaging.ts'
 import type { ReadTx, Tx, UnitOfWork } from './ports/persistence.ts'
 import type { AccessTokens } from './ports/security.ts'
@@ -30,6 +30,7 @@ interface Deps {
   readonly accessTokens: AccessTokens
   readonly notices: AccessNotices
   readonly clock: Clock
+  readonly ageing?: Ageing
 }
 
 interface Entry extends Grant, Confirmed {
@@ -41,7 +42,7 @@ const REMEMBERED_AT_MOST = 20_000
 const invalid = () => new AppError('invalid_token', 'The access token is invalid or has expired')
 const inactive = () => new AppError('inactive_user', 'Inactive user')
 
-export const createAccess = ({ unitOfWork, accessTokens, notices, clock }: Deps): Access => {
+export const createAccess = ({ unitOfWork, accessTokens, notices, clock, ageing = AGEING }: Deps): Access => {
   const remembered = new Map<string, Entry>()
   const tokensOf = new Map<number, Set<string>>()
   let notice = 0
@@ -76,6 +77,7 @@ export const createAccess = ({ unitOfWork, accessTokens, notices, clock }: Deps)
   const confirmation = createConfirmation<Entry>({
     unitOfWork,
     clock,
+    ...ageing,
     // By then another may stand in its place.
     forget: (entry) => remembered.get(entry.token) === entry && forget(entry.token),
   })
@@ -84,7 +86,7 @@ export const createAccess = ({ unitOfWork, accessTokens, notices, clock }: Deps)
     const claims = await accessTokens.verify(token)
     if (claims === null) throw invalid()
     const noticeBefore = notice
-    const confirmedAt = performance.now()
+    const confirmedAt = ageing.elapsed()
     const { userId, sessionId } = claims
     const claimed: Principal = { userId, sessionId, role: 'user' }
     const principal = await unitOfWork.read((tx) => confirm(tx, claimed, clock.now()))

@@ -5,7 +5,7 @@ import type { Clock } from './ports/system.ts'
 /** Something remembered of what a session may do. */
 export interface Confirmed {
   readonly principal: Principal
-  /** When the reading began that last found it right (`performance.now()`). */
+  /** When the reading began that last found it right, by the {@link Elapsed} clock. */
   confirmedAt: number
 }
 
@@ -18,7 +18,17 @@ export interface Confirmation<Entry extends Confirmed> {
   holds(entry: Entry): boolean
 }
 
-interface Deps<Entry> {
+/** Milliseconds since some moment; never goes back. */
+export type Elapsed = () => number
+
+/** What measures the age of what is remembered. Tests replace it, so that nothing waits for a second to pass. */
+export interface Ageing {
+  readonly elapsed: Elapsed
+  /** How long to wait for others before looking up what is in use. Bounds how many reads a second that takes. */
+  readonly gatherMs: number
+}
+
+interface Deps<Entry> extends Ageing {
   readonly unitOfWork: UnitOfWork
   readonly clock: Clock
   /** Hears of what holds no more. */
@@ -27,17 +37,17 @@ interface Deps<Entry> {
 
 const HOLDS_FOR = 1_000
 const LOOK_AGAIN_AFTER = 300
-/** Bounds how many reads a second it takes, whenever each token was proven. */
-const GATHER_MS = 100
 const AT_ONCE = 500
 
+export const AGEING: Ageing = { elapsed: () => performance.now(), gatherMs: 100 }
+
 export const createConfirmation = <Entry extends Confirmed>(deps: Deps<Entry>): Confirmation<Entry> => {
-  const { unitOfWork, clock, forget } = deps
+  const { unitOfWork, clock, forget, elapsed, gatherMs } = deps
   const ageing = new Set<Entry>()
   let looking = false
 
   const confirm = async (entries: readonly Entry[]): Promise<void> => {
-    const startedAt = performance.now()
+    const startedAt = elapsed()
     const ids = [...new Set(entries.map(({ principal }) => principal.sessionId))]
     const standing = await unitOfWork.read((tx) => tx.sessions.standing(ids, clock.now()))
     const roles = new Map(standing.map(({ sessionId, role }) => [sessionId, role]))
@@ -48,7 +58,7 @@ export const createConfirmation = <Entry extends Confirmed>(deps: Deps<Entry>): 
   }
 
   const look = async (): Promise<void> => {
-    const young = performance.now() - LOOK_AGAIN_AFTER
+    const young = elapsed() - LOOK_AGAIN_AFTER
     const entries = [...ageing].filter(({ confirmedAt }) => confirmedAt < young)
     ageing.clear()
     try {
@@ -61,13 +71,13 @@ export const createConfirmation = <Entry extends Confirmed>(deps: Deps<Entry>): 
   }
 
   const lookSoon = () => {
-    if (!looking) setTimeout(look, GATHER_MS)
+    if (!looking) setTimeout(look, gatherMs)
     looking = true
   }
 
   return {
     holds(entry) {
-      const age = performance.now() - entry.confirmedAt
+      const age = elapsed() - entry.confirmedAt
       if (age > LOOK_AGAIN_AFTER && age <= HOLDS_FOR) {
         ageing.add(entry)
         lookSoon()

@@ -7,7 +7,7 @@
  * written, nothing is half written), and not that the disk was asked to keep them. That is seen with
  * `strace -f -y -e trace=fsync,rename,sendto -p PID` on a running server: an fsync of the
  * write-ahead log before each answer to a write, and of an upload's file and folder before its row. Of a mail's file and
- * folder it is a test (`tests/adapters/nodemailer/mailers.test.ts`).
+ * folder it is a test (`tests/e2e/mail-on-disk.test.ts`).
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

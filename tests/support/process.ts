@@ -1,5 +1,5 @@
 import { setDefaultTimeout } from 'bun:test'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { type Answer, type Call, callAt, type Fields } from './call.ts'
@@ -176,17 +176,4 @@ export const entriesOf = (stdout: string): Fields[] =>
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line))
 
-/** Bytes of memory that a process has. Needs `/proc`. */
-export const residentMemory = (pid: number): number =>
-  Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1_024
-
-/** Linux counts in these whatever the kernel's own clock is (`USER_HZ`). */
-const TICKS_PER_SECOND = 100
-
-/** Seconds of processor time that a process has used, all its threads together. Needs `/proc`. */
-export const processorTime = (pid: number): number => {
-  const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  // The name in parentheses may hold spaces; user and system time are the 12th and 13th field behind it (proc(5)).
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
-}
+export { processorTime, residentMemory } from './resources.ts'

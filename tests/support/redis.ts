@@ -1,9 +1,9 @@
 import { afterAll } from 'bun:test'
 import { rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { createRedisLink, type RedisLink } from '../../src/adapters/redis/link.ts'
 import { createNamespace, type Namespace } from '../../src/adapters/redis/namespace.ts'
+import { freePort } from './port.ts'
 import { recordingLog, temporaryFolder } from './skep.ts'
 
 const PROGRAM = Bun.which('redis-server')
@@ -27,20 +27,11 @@ export interface RedisServer {
   command(name: string, ...args: string[]): Promise<unknown>
 }
 
-const freePort = async (): Promise<number> => {
-  const server = createServer()
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
-  const address = server.address()
-  await new Promise((closed) => server.close(closed))
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
-}
-
 /** A server of this file's own, not started yet, on one port through all its lives. It keeps nothing on the disk. */
 export const redisServer = async (options: readonly string[] = [], password = ''): Promise<RedisServer> => {
   if (PROGRAM === null) throw new Error('no redis-server')
   const folder = temporaryFolder()
-  const port = await freePort()
+  const port = freePort()
   const socket = join(folder, 'redis.sock')
   const own = ['--port', String(port), '--bind', '127.0.0.1', '--unixsocket', socket, '--dir', folder, '--save', '']
   const secret = password === '' ? [] : ['--requirepass', password]

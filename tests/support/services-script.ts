@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 
 const SCRIPT = resolve(import.meta.dir, '../../scripts/test-services.sh')
 
-/** The command line of `scripts/test-services.sh`, which keeps a Postgres server in a folder. */
+/** The command line of `scripts/test-services.sh`, which keeps a Postgres and a Redis server in a folder. */
 export const servicesCommand = (command: 'start' | 'restart' | 'stop', folder: string): readonly string[] => [
   'bash',
   SCRIPT,
@@ -18,5 +18,8 @@ export const runServices = async (command: readonly string[]): Promise<string> =
   return stdout
 }
 
-/** Where the server listens, as `start` prints it. */
+/** Where Postgres listens, as `start` prints it. */
 export const postgresUrlIn = (printed: string): string => /SKEP_TEST_POSTGRES_URL=(\S+)/.exec(printed)?.[1] ?? ''
+
+/** Where Redis does, which is started where it is installed. */
+export const redisUrlIn = (printed: string): string => /SKEP_TEST_REDIS_URL=(\S+)/.exec(printed)?.[1] ?? ''

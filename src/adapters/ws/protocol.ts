@@ -21,10 +21,11 @@ interface Deps {
   readonly signIn: SignIn
   readonly encode: EncodeEvent
   readonly log: Log
+  readonly frameWindowMs: number
 }
 
 const MOST_SUBSCRIPTIONS = 100
-const FRAMES = { most: 100, within: 10_000 }
+const MOST_FRAMES = 100
 
 const PASSED_ON = ['forbidden', 'not_found', 'unavailable'] as const satisfies readonly FrameErrorCode[]
 
@@ -32,16 +33,16 @@ const PASSED_ON = ['forbidden', 'not_found', 'unavailable'] as const satisfies r
 const isPassing = (error: unknown): boolean => error instanceof AppError && error.code === 'unavailable'
 
 /** Counts a frame; false when there were too many. */
-const counted = (connection: Connection): boolean => {
+const counted = (connection: Connection, windowMs: number): boolean => {
   const now = performance.now()
   if (now >= connection.framesUntil) {
     connection.frames = 0
-    connection.framesUntil = now + FRAMES.within
+    connection.framesUntil = now + windowMs
   }
-  return ++connection.frames <= FRAMES.most
+  return ++connection.frames <= MOST_FRAMES
 }
 
-export const createProtocol = ({ realtime, signIn, encode, log }: Deps): Protocol => {
+export const createProtocol = ({ realtime, signIn, encode, log, frameWindowMs }: Deps): Protocol => {
   const broken = (connection: Connection) => (error: unknown) => {
     if (isPassing(error)) {
       log.warn('realtime connection given up', { client_id: connection.clientId, error })
@@ -149,7 +150,7 @@ export const createProtocol = ({ realtime, signIn, encode, log }: Deps): Protoco
     },
     received(connection, message) {
       if (connection.closed) return
-      if (!counted(connection)) return close(connection, CLOSE.tooMany, 'Too many frames')
+      if (!counted(connection, frameWindowMs)) return close(connection, CLOSE.tooMany, 'Too many frames')
       inTurn(
         connection,
         () =>

@@ -9,7 +9,7 @@ import type { Registry } from './registry.ts'
 
 /** Who a connection speaks for, and until when. */
 export interface SignIn {
-  /** Closes the connection unless it signs in within 10 s. */
+  /** Closes the connection unless it signs in in time. */
   expect(connection: Connection): void
   /** Signs in, or extends a connection of the same user. */
   by(connection: Connection, token: string, ref?: string): Promise<void>
@@ -23,9 +23,9 @@ interface Deps {
   readonly realtime: Realtime
   readonly registry: Registry
   readonly clock: Clock
+  readonly signInMs: number
 }
 
-const SIGN_IN_WITHIN = 10_000
 const LONGEST_TIMER = 2 ** 31 - 1
 
 const REFUSALS = ['invalid_token', 'inactive_user'] as const
@@ -35,7 +35,7 @@ type Refusal = (typeof REFUSALS)[number]
 export const refusalOf = (error: unknown): Refusal | null =>
   error instanceof AppError ? (REFUSALS.find((code) => code === error.code) ?? null) : null
 
-export const createSignIn = ({ access, notices, realtime, registry, clock }: Deps): SignIn => {
+export const createSignIn = ({ access, notices, realtime, registry, clock, signInMs }: Deps): SignIn => {
   let heard = 0
   notices.subscribe(() => {
     heard++
@@ -86,10 +86,7 @@ export const createSignIn = ({ access, notices, realtime, registry, clock }: Dep
 
   return {
     expect(connection) {
-      connection.timer = setTimeout(
-        () => close(connection, CLOSE.signedOut, 'Nobody signed in in time'),
-        SIGN_IN_WITHIN,
-      )
+      connection.timer = setTimeout(() => close(connection, CLOSE.signedOut, 'Nobody signed in in time'), signInMs)
     },
     async by(connection, token, ref) {
       const proven = await prove(token)

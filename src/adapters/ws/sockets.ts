@@ -44,20 +44,34 @@ interface Deps {
   readonly log: Log
   readonly metrics: Pick<Metrics, 'eventSeen' | 'eventDelivered'>
   readonly toBody: ToBody
+  /** What differs from {@link SOCKET_DURATIONS}. */
+  readonly durations?: Partial<SocketDurations>
 }
+
+/** How long a connection may take for what. */
+export interface SocketDurations {
+  /** Until it must have signed in. */
+  readonly signInMs: number
+  /** In which only so many frames may come. */
+  readonly frameWindowMs: number
+}
+
+const SOCKET_DURATIONS: SocketDurations = { signInMs: 10_000, frameWindowMs: 10_000 }
 
 const SECONDS_OF_SILENCE = 60
 
-export const createSockets = ({ realtime, access, notices, clock, log, metrics, toBody }: Deps): Sockets => {
+export const createSockets = (deps: Deps): Sockets => {
+  const { realtime, access, notices, clock, log, metrics, toBody } = deps
+  const { signInMs, frameWindowMs } = { ...SOCKET_DURATIONS, ...deps.durations }
   const registry = createRegistry()
   const fanOut = createFanOut({ realtime, registry, toBody, metrics })
-  const signIn = createSignIn({ access, notices, realtime, registry, clock })
+  const signIn = createSignIn({ access, notices, realtime, registry, clock, signInMs })
   /** Encodes what one connection has missed. */
   const encode = (event: LoggedEvent, topic: string) => {
     metrics.eventDelivered('replay', 1)
     return fanOut.encode(event, topic)
   }
-  const protocol = createProtocol({ realtime, signIn, encode, log })
+  const protocol = createProtocol({ realtime, signIn, encode, log, frameWindowMs })
   let stopping = false
 
   notices.subscribe((userId) => {

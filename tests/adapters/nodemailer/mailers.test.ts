@@ -18,12 +18,6 @@ const mail: Mail = {
 }
 const signal = new AbortController().signal
 
-const SOURCES = join(import.meta.dir, '../../../src')
-
-/** Whether what a program asks of the system can be seen here. */
-const canTrace =
-  Bun.which('strace') !== null && Bun.spawnSync(['strace', '-o', '/dev/null', process.execPath, '--version']).success
-
 const portOf = (server: Server): number => {
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('no port')
@@ -204,24 +198,6 @@ describe('as files', () => {
     await mailer.send(mail, signal)
     await mailer.send(mail, signal)
     expect(readdirSync(folder)).toEqual(['job-7.eml'])
-  })
-
-  test.skipIf(!canTrace)('each would survive a crash, under its name, once it is sent', async () => {
-    const data = temporaryFolder()
-    const [folder, trace] = [join(data, 'mail'), join(temporaryFolder(), 'trace')]
-    const script = `
-      import { createFileMailer } from ${JSON.stringify(join(SOURCES, 'adapters/nodemailer/file-mailer.ts'))}
-      const options = { folder: ${JSON.stringify(folder)}, from: 'a@example.com', log: { info() {} } }
-      await createFileMailer(options).send(${JSON.stringify(mail)})`
-    const calls = 'trace=fsync,rename,renameat,renameat2'
-    const { success } = Bun.spawnSync(['strace', '-f', '-y', '-e', calls, '-o', trace, process.execPath, '-e', script])
-    expect(success).toBe(true)
-    const done = (await Bun.file(trace).text()).split('\n').flatMap((line) => {
-      const [, synced] = /fsync\(\d+<([^>]*)>/.exec(line) ?? []
-      if (synced !== undefined) return [`synced ${synced}`]
-      return /rename\w*\(.*job-7\.eml/.test(line) ? ['renamed'] : []
-    })
-    expect(done).toEqual([`synced ${data}`, `synced ${join(folder, 'job-7.eml.part')}`, 'renamed', `synced ${folder}`])
   })
 
   test('rejects when the folder cannot be written', async () => {

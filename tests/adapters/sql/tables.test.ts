@@ -1,18 +1,7 @@
-import { describe, expect, test } from 'bun:test'
+import { expect, test } from 'bun:test'
 import { createPostgresTarget } from '../../../src/adapters/postgres/transfer.ts'
-import { TABLES } from '../../../src/adapters/sql/tables.ts'
-import { missing, outsideOfPostgres, testDatabase } from '../../support/postgres.ts'
 import { openTestStore, userNamed } from '../../support/store.ts'
-
-const named = Object.fromEntries(
-  Object.entries(TABLES).map(([name, { columns }]) => [name, Object.keys(columns).sort()]),
-)
-
-const grouped = (rows: readonly { readonly table: string; readonly column: string }[]) => {
-  const found: Record<string, string[]> = {}
-  for (const { table, column } of rows) found[table] = [...(found[table] ?? []), column].sort()
-  return found
-}
+import { COLUMNS, columnsByTable } from '../../support/tables.ts'
 
 test('what is copied is every column of every table of the embedded database', () => {
   const { outside } = openTestStore()
@@ -21,20 +10,7 @@ test('what is copied is every column of every table of the embedded database', (
      WHERE tables.type = 'table' AND tables.name NOT LIKE 'sqlite_%' AND tables.name NOT LIKE 'items_text%'
        AND tables.name <> 'migrations'`,
   )
-  expect(grouped(rows)).toEqual(named)
-})
-
-describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
-  test('Postgres has these, and besides only the words of items, the ids of events and where their places end', async () => {
-    const rows = await outsideOfPostgres<{ table: string; column: string }>(
-      await testDatabase(),
-      `SELECT table_name AS "table", column_name AS "column" FROM information_schema.columns
-       WHERE table_schema = 'public' AND table_name NOT IN ('migrations', 'events_end')`,
-    )
-    const { items = [], events = [], ...others } = named
-    const cursors = events.map((column) => (column === 'cursor' ? 'position' : column))
-    expect(grouped(rows)).toEqual({ ...others, items: [...items, 'words'].sort(), events: [...cursors, 'id'].sort() })
-  })
+  expect(columnsByTable(rows)).toEqual(COLUMNS)
 })
 
 test('the embedded database never holds half a surrogate pair, which Postgres could not keep', async () => {

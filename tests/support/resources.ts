@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 /** Linux counts in these whatever the kernel's own clock is (`USER_HZ`). */
 const TICKS_PER_SECOND = 100
 
-/** The resident memory of a process, in MB (10^6 bytes), shared pages of its program included. */
+/** Bytes of memory that a process has, shared pages of its program included. */
 export const residentMemory = (pid: number): number => {
   const status = `/proc/${pid}/status`
   const kibibytes = existsSync(status)
@@ -12,8 +12,11 @@ export const residentMemory = (pid: number): number => {
         .stdout.toString()
         .trim()
   if (!kibibytes) throw new Error(`process ${pid} is gone`)
-  return (Number(kibibytes) * 1_024) / 1e6
+  return Number(kibibytes) * 1_024
 }
+
+/** The same in MB (10^6 bytes). */
+export const residentMegabytes = (pid: number): number => residentMemory(pid) / 1e6
 
 /** The fields of /proc/PID/stat behind the name, in proc(5)'s order from the third on; null when there is none. */
 const statusOf = (pid: number): readonly string[] | null => {

@@ -1,11 +1,11 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { createRedisWakeUps } from '../src/adapters/redis/wake-ups.ts'
-import type { UnitOfWork } from '../src/application/ports/persistence.ts'
-import { needsRedisServer, openLink, redisServer } from './support/redis.ts'
-import { startSkep, type TestSkep } from './support/skep.ts'
-import { openSocket } from './support/socket.ts'
-import { openStoreOf } from './support/stack.ts'
-import { until } from './support/until.ts'
+import { createRedisWakeUps } from '../../src/adapters/redis/wake-ups.ts'
+import type { UnitOfWork } from '../../src/application/ports/persistence.ts'
+import { needsRedisServer, openLink, redisServer } from '../support/redis.ts'
+import { startSkep, type TestSkep } from '../support/skep.ts'
+import { openSocket } from '../support/socket.ts'
+import { openStoreOf } from '../support/stack.ts'
+import { until } from '../support/until.ts'
 
 setDefaultTimeout(30_000)
 
