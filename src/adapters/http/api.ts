@@ -19,7 +19,7 @@ import type { Node } from './docs/node.ts'
 import { docsRoutes } from './docs/pages.ts'
 import { unusable } from './docs/unusable.ts'
 import { createEdge } from './edge.ts'
-import { fallbackRoutes } from './fallback.ts'
+import { fallbackRoutes, routeOf } from './fallback.ts'
 import { linkRoutes as fileLinkRoutes } from './files/links.ts'
 import { fileRoutes } from './files/routes.ts'
 import { healthRoutes } from './health.ts'
@@ -102,6 +102,7 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
     trustProxy: options.trustProxy,
     maxBodySize: options.maxBodySize,
   })
+  const preflighted = (method: string, path: string) => routeOf(app.routes, method, path)
   const edge = createEdge({ log: deps.log, metrics: deps.metrics, https: options.https })
   const app: Elysia = new Elysia({
     // Otherwise a short Host header shifts the path (`Host: a`, `/pub/admin` runs `/admin`).
@@ -113,7 +114,11 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
     systemRouter: false,
   })
     .use(edge.plugin)
-    .use(options.corsOrigins.length === 0 ? new Elysia() : crossOrigin(options.corsOrigins, edge.finish))
+    .use(
+      options.corsOrigins.length === 0
+        ? new Elysia()
+        : crossOrigin({ origins: options.corsOrigins, finish: edge.finish, routeOf: preflighted }),
+    )
     .use(createFeatures(kernel, deps, options.metricsToken))
     .use(linkRoutes(kernel))
     .use(
