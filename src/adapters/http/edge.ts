@@ -2,6 +2,7 @@ import { type Context, Elysia, ValidationError } from 'elysia'
 import type { Metrics } from '../../application/ports/metrics.ts'
 import type { Log } from '../../application/ports/system.ts'
 import { type Call, openCall } from './call.ts'
+import { acceptsGzip, addVary, compressJson } from './compression.ts'
 import { internalProblem, type Problem, problemResponse, toProblem } from './problems.ts'
 import { toResponseFailure, toValidationProblem } from './validation.ts'
 
@@ -42,6 +43,7 @@ export const createEdge = ({ log, metrics, https }: Deps) => {
     : POLICY
   // Copied whole by each answer, which costs much less than one name after another.
   const shared = new globalThis.Headers(policy)
+  const sharedByJson = new globalThis.Headers({ ...policy, 'content-type': 'application/json;charset=utf-8' })
 
   const problemOf = (error: unknown, call: Call): Problem => {
     const known = error instanceof ValidationError ? toValidationProblem(error) : toProblem(error)
@@ -74,10 +76,20 @@ export const createEdge = ({ log, metrics, https }: Deps) => {
     for (const [name, value] of Object.entries(policy)) headers[name] ??= value
   }
 
-  const respond = (value: object, status: number, headers: Headers): Response => {
-    const response = Response.json(value, { status, headers: shared })
+  const respond = (value: object, status: number, headers: Headers, request: Request): Response => {
+    const response = acceptsGzip(request)
+      ? compressed(JSON.stringify(value), status, headers)
+      : Response.json(value, { status, headers: shared })
     for (const name in headers) response.headers.set(name, String(headers[name]))
     return response
+  }
+
+  const compressed = (text: string, status: number, headers: Headers): Response => {
+    const body = compressJson(text, headers)
+    if (body === null) return new Response(text, { status, headers: sharedByJson })
+    headers['content-encoding'] = 'gzip'
+    addVary(headers, 'Accept-Encoding')
+    return new Response(body, { status, headers: sharedByJson })
   }
 
   const complete = (response: Response, headers: Headers): Response => {
@@ -110,7 +122,7 @@ export const createEdge = ({ log, metrics, https }: Deps) => {
         return undefined
       }
       tell(call, request, status)
-      const response = whole ? complete(value, set.headers) : respond(value, status, set.headers)
+      const response = whole ? complete(value, set.headers) : respond(value, status, set.headers, request)
       // Nothing is left for Elysia to add.
       set.headers = {}
       set.status = 200
