@@ -34,6 +34,24 @@ test('migrate makes the data folder and the database just as private', async () 
   expect(modeOf(home.path, 'data', 'skep.db')).toBe('600')
 })
 
+test('a data folder that others can read is warned of, and one of our own is not', async () => {
+  using home = folder()
+  mkdirSync(join(home.path, 'open'))
+  chmodSync(join(home.path, 'open'), 0o750)
+  for (const [dataDir, count] of [
+    ['open', 1],
+    ['own', 0],
+  ] as const) {
+    await using skep = await serve({ cwd: home.path, env: embeddedOnly }, ['--data-dir', dataDir])
+    skep.signal('SIGTERM')
+    const warnings = (await skep.exit()).stdout
+      .split('\n')
+      .filter((line) => line.includes('can get at the data folder'))
+    expect(warnings).toHaveLength(count)
+    for (const line of warnings) expect(line).toContain('0750')
+  }
+})
+
 test('a data folder that exists keeps its mode, and the secret in it is private all the same', async () => {
   using home = folder()
   mkdirSync(join(home.path, 'data'))
