@@ -13,6 +13,7 @@ import type { Tokens } from '../../application/tokens.ts'
 import type { Users } from '../../application/users.ts'
 import type { Rate } from '../../domain/measures.ts'
 import { accountRoutes } from './accounts.ts'
+import { clientAddress } from './client-address.ts'
 import { crossOrigin } from './cross-origin.ts'
 import { describeRoutes } from './docs/document.ts'
 import type { Node } from './docs/node.ts'
@@ -95,15 +96,21 @@ export const describeApi = (version: string) =>
 
 /** The whole HTTP side. Its `listen` is the caller's. */
 export const createApi = (deps: ApiDeps, options: ApiOptions) => {
+  const peerOf = (request: Request): string => app.server?.requestIP(request)?.address ?? ''
   const kernel = createKernel({
     access: deps.access,
     limits: createLimits({ limiter: deps.limiter, general: options.rateLimit, credentials: options.rateLimitAuth }),
-    peerOf: (request) => app.server?.requestIP(request)?.address ?? '',
+    peerOf,
     trustProxy: options.trustProxy,
     maxBodySize: options.maxBodySize,
   })
   const preflighted = (method: string, path: string) => routeOf(app.routes, method, path)
-  const edge = createEdge({ log: deps.log, metrics: deps.metrics, https: options.https })
+  const edge = createEdge({
+    log: deps.log,
+    metrics: deps.metrics,
+    addressOf: (request) => clientAddress(peerOf(request), request.headers.get('x-forwarded-for'), options.trustProxy),
+    https: options.https,
+  })
   const app: Elysia = new Elysia({
     // Otherwise a short Host header shifts the path (`Host: a`, `/pub/admin` runs `/admin`).
     handler: { standardHostname: false },

@@ -9,6 +9,8 @@ import { toResponseFailure, toValidationProblem } from './validation.ts'
 interface Deps {
   readonly log: Log
   readonly metrics: Pick<Metrics, 'requestAnswered'>
+  /** The address of the client, as far as proxies are trusted to tell it. */
+  readonly addressOf: (request: Request) => string
   /** Whether clients reach us by https, which they are then told to keep to. */
   readonly https: boolean
 }
@@ -37,7 +39,7 @@ const isPlain = (value: unknown): value is object =>
  * What holds for every request, before and after its route: request id, security headers, refusals in one shape and
  * one line in the log. Everything here must not throw.
  */
-export const createEdge = ({ log, metrics, https }: Deps) => {
+export const createEdge = ({ log, metrics, addressOf, https }: Deps) => {
   const policy: Readonly<Record<string, string>> = https
     ? { ...POLICY, 'strict-transport-security': 'max-age=31536000' }
     : POLICY
@@ -67,6 +69,7 @@ export const createEdge = ({ log, metrics, https }: Deps) => {
       status,
       duration_ms: Math.round(duration * 100) / 100,
       user_id: call.principal?.userId,
+      address: addressOf(request),
     })
   }
 
