@@ -36,6 +36,8 @@ import type { Users } from './application/users.ts'
 import { engineOf, type OpenMailer, openBlobs, openBus, openMailer } from './main/choices.ts'
 import { copy } from './main/copy.ts'
 
+export type { App } from './adapters/http/api.ts'
+
 export interface StartOptions {
   readonly settings: Settings
   readonly log: Log

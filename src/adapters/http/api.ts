@@ -24,12 +24,14 @@ import { fallbackRoutes, routeOf } from './fallback.ts'
 import { linkRoutes as fileLinkRoutes } from './files/links.ts'
 import { fileRoutes } from './files/routes.ts'
 import { healthRoutes } from './health.ts'
+import { homeRoutes } from './home.ts'
 import { itemRoutes } from './items.ts'
 import { jobRoutes } from './jobs.ts'
 import { createKernel, type Kernel } from './kernel.ts'
 import { createLimits } from './limits.ts'
 import { linkRoutes } from './links/routes.ts'
 import { type Exposition, metricsRoutes } from './metrics.ts'
+import { oauthMetadataRoutes } from './oauth-metadata.ts'
 import { type RealtimeUpgrade, realtimeRoutes } from './realtime.ts'
 import { sessionRoutes } from './sessions.ts'
 import { tokenRoutes } from './tokens.ts'
@@ -90,6 +92,9 @@ const createFeatures = (kernel: Kernel, deps: ApiDeps, metricsToken?: string) =>
         .use(jobRoutes(kernel, deps.jobs)),
     )
 
+/** For Elysia's typed client: `treaty<App>(url)` of `@elysiajs/eden`. */
+export type App = ReturnType<typeof createFeatures>
+
 /** The OpenAPI document, as plain data. Needs nothing: the routes are described, not run. */
 export const describeApi = (version: string) =>
   describeRoutes(createFeatures(createKernel(unusable()), unusable()), version)
@@ -128,6 +133,8 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
     )
     .use(createFeatures(kernel, deps, options.metricsToken))
     .use(linkRoutes(kernel))
+    .use(homeRoutes(kernel, options.version))
+    .use(oauthMetadataRoutes(kernel, deps.publicUrl))
     .use(
       realtimeRoutes(kernel, deps.realtime, {
         upgrade: (request, carried) => app.server?.upgrade(request, carried) ?? false,
