@@ -1,17 +1,17 @@
-/** Why this is not the exact origin that browsers send; null when it is. */
+/** What is wrong with a text that should be the exact origin that browsers send; null when it is one. */
 const problemOf = (text: string): string | null => {
-  if (text.includes('*')) return 'no star in an origin, because only exact ones count (* alone stands for all)'
-  const [, scheme = '', rest = ''] = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/i.exec(text) ?? []
-  if (scheme === '' || !URL.canParse(text)) return `an origin such as https://app.example.com in place of ${text}`
-  const { origin } = new URL(text)
+  if (text.includes('*')) return `${text} is none, because only exact ones count (* alone stands for all)`
+  const [, scheme = ''] = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text) ?? []
+  if (scheme === '' || !URL.canParse(text)) return `${text} is none`
+  const { origin, username } = new URL(text)
   if (origin === 'null') {
     // A scheme that only some application knows, such as `capacitor://localhost`: sent as it is registered.
     const isExact = scheme !== 'file' && /^[a-z0-9.+-]+:\/\/[^/?#@\s,"]+$/.test(text)
-    return isExact ? null : `an origin without a path, in lower case, in place of ${text}`
+    return isExact ? null : `${text} is none: write it without a path, in lower case`
   }
-  if (!/^https?$/i.test(scheme)) return `an origin that a page can have in place of ${text}`
+  if (!/^https?$/i.test(scheme)) return `no page has the origin ${text}`
   if (origin === text) return null
-  return rest.includes('@') ? 'no user in an origin' : `${origin}, which is how browsers send it, in place of ${text}`
+  return username === '' ? `browsers send ${origin} in place of ${text}` : 'an origin names no user'
 }
 
 /**
@@ -23,7 +23,8 @@ export const parseOrigins = (text: string): '*' | readonly string[] => {
   const list = text.split(',').map((origin) => origin.trim())
   for (const origin of list) {
     const problem = problemOf(origin)
-    if (problem !== null) throw new Error(`expected ${problem}`)
+    if (problem !== null)
+      throw new Error(`expected a comma list of origins such as https://app.example.com, or *: ${problem}`)
   }
   return list
 }

@@ -53,7 +53,9 @@ export const parseUploadTypes = (text: string): '*/*' | readonly string[] | null
   const types = given.map((type) => ALIASES[type] ?? type)
   const never = types.filter((type) => !isRecognised(type))
   if (never.length > 0) {
-    throw new Error(`expected types that content can be recognised as, which it never is as ${never.join(', ')}`)
+    throw new Error(
+      `expected a comma list of types that content can be recognised as, which it never is as ${never.join(', ')}`,
+    )
   }
   return [...new Set(types)]
 }

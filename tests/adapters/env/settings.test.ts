@@ -204,7 +204,7 @@ test.each([
 
 test('a type that content is never recognised as is named', () => {
   expect(problemsOf({ UPLOAD_TYPES: 'image/svg+xml,image/png,text/csv' })).toEqual([
-    'UPLOAD_TYPES: got "image/svg+xml,image/png,text/csv", expected types that content can be recognised as, which it never is as image/svg+xml, text/csv',
+    'UPLOAD_TYPES: got "image/svg+xml,image/png,text/csv", expected a comma list of types that content can be recognised as, which it never is as image/svg+xml, text/csv',
   ])
 })
 
@@ -219,9 +219,10 @@ test.each([
 })
 
 test.each([
-  ['https://*.example.com', 'expected no star in an origin, because only exact ones count (* alone stands for all)'],
-  ['https://a.b/', 'expected https://a.b, which is how browsers send it, in place of https://a.b/'],
-  ['https://münchen.example', 'expected https://xn--mnchen-3ya.example, which is how browsers send it'],
+  ['https://*.example.com', 'only exact ones count (* alone stands for all)'],
+  ['https://ok.example, https://a.b/', 'browsers send https://a.b in place of https://a.b/'],
+  ['https://münchen.example', 'browsers send https://xn--mnchen-3ya.example in place of https://münchen.example'],
+  ['example.com', 'expected a comma list of origins such as https://app.example.com, or *: example.com is none'],
 ])('CORS_ORIGINS=%s is refused, and the line says why', (text, why) => {
   expect(problemsOf({ CORS_ORIGINS: text })[0]).toContain(why)
 })
