@@ -113,7 +113,10 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
   const edge = createEdge({
     log: deps.log,
     metrics: deps.metrics,
-    addressOf: (request) => clientAddress(peerOf(request), request.headers.get('x-forwarded-for'), options.trustProxy),
+    addressOf: (request) => {
+      const forwardedFor = options.trustProxy === 0 ? null : request.headers.get('x-forwarded-for')
+      return clientAddress(peerOf(request), forwardedFor, options.trustProxy)
+    },
     https: options.https,
   })
   const app: Elysia = new Elysia({
