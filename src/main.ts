@@ -11,11 +11,11 @@ import { createConsoleLog } from './adapters/console/log.ts'
 import { writeError, writeOutput } from './adapters/console/streams.ts'
 import { readSettings, type Settings } from './adapters/env/settings.ts'
 import { sniffContentType } from './adapters/file-type/sniff.ts'
-import { keptSecret, makeDataDir } from './adapters/fs/data-dir.ts'
+import { exposed, keptSecret, makeDataDir } from './adapters/fs/data-dir.ts'
 import { createApi, describeApi } from './adapters/http/api.ts'
 import { toResponse as toItemBody } from './adapters/http/item-schemas.ts'
 import { toResponse as toJobBody } from './adapters/http/jobs.ts'
-import { listen } from './adapters/http/server.ts'
+import { checkAddress, listen } from './adapters/http/server.ts'
 import { createAccessTokens } from './adapters/jwt/access-tokens.ts'
 import { createMemoryBus } from './adapters/memory/bus.ts'
 import { createMetrics } from './adapters/prometheus/metrics.ts'
@@ -35,6 +35,8 @@ import { createUseCases } from './application/use-cases.ts'
 import type { Users } from './application/users.ts'
 import { engineOf, type OpenMailer, openBlobs, openBus, openMailer } from './main/choices.ts'
 import { copy } from './main/copy.ts'
+
+export type { App } from './adapters/http/api.ts'
 
 export interface StartOptions {
   readonly settings: Settings
@@ -84,11 +86,12 @@ const apiOptions = (settings: Settings) => ({
 })
 
 /**
- * Migrates an embedded database and serves. Rejects when the port is taken, when another server holds an embedded
- * database, or when one that is not embedded lacks migrations.
+ * Migrates an embedded database and serves. Rejects when the port is taken, before anything is made or migrated; when
+ * another server has an embedded database open; and when one that is not embedded lacks migrations.
  */
 export const start = async (options: StartOptions): Promise<RunningSkep> => {
   const { settings, log, clock = systemClock, passwords = createPasswordHasher() } = options
+  checkAddress(settings.HOST, settings.PORT)
   makeDataDir(settings.DATA_DIR)
   const closers = createClosers()
   try {
@@ -104,6 +107,9 @@ export const start = async (options: StartOptions): Promise<RunningSkep> => {
     }
     let feed: Realtime | null = null
     const secret = secretOf(settings)
+    for (const { path, mode } of exposed(settings.DATA_DIR)) {
+      log.warn('others on this machine can get at the data folder: take their rights away with chmod', { path, mode })
+    }
     const bus = await openBus(settings, secret, clock, log)
     closers.add(bus.close)
     const wake = (by: Waker) => (by === 'jobs' ? worker?.wake() : feed?.wake())

@@ -1,12 +1,16 @@
 import { expect, test } from 'bun:test'
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { startSkep, temporaryFolder } from './support/skep.ts'
 import { embeddedOnly } from './support/stack.ts'
 
 test('a start that fails lets go of the database, so that the next one can have it', async () => {
-  const taken = await startSkep()
   const DATA_DIR = temporaryFolder()
-  await expect(startSkep({ DATA_DIR, PORT: new URL(taken.url).port })).rejects.toThrow()
-  const next = await startSkep({ DATA_DIR })
+  const secret = join(DATA_DIR, 'jwt-secret')
+  writeFileSync(secret, 'short')
+  await expect(startSkep({ DATA_DIR, ...embeddedOnly })).rejects.toThrow('jwt-secret')
+  rmSync(secret)
+  const next = await startSkep({ DATA_DIR, ...embeddedOnly })
   expect((await next.call('GET', '//health/ready')).status).toBe(200)
 })
 

@@ -1,9 +1,10 @@
 import { AppError, notFound } from '../domain/errors.ts'
-import { cleanFilename, isAccepted, type NewFile, type StoredFile, typeWithoutSignature } from '../domain/file.ts'
+import { cleanFilename, isAccepted, type NewFile, type StoredFile } from '../domain/file.ts'
 import type { Page } from '../domain/page.ts'
 import type { Principal } from '../domain/session.ts'
 import { confirm } from './access.ts'
 import { type Once, type Outcome, once } from './idempotency.ts'
+import { judgeHead, judgeStored } from './judged-type.ts'
 import { type BlobBytes, type BlobStore, SNIFFED_BYTES, type SniffContentType } from './ports/blobs.ts'
 import type { FileQuery, ReadTx, UnitOfWork } from './ports/persistence.ts'
 import type { Clock, Log } from './ports/system.ts'
@@ -25,8 +26,8 @@ export interface ReceivedFile extends AsyncDisposable {
 /** A file is seen by its owner and by admins; to all others it does not exist (`not_found`). */
 export interface Files {
   /**
-   * Takes in the bytes, which are held by the result until it is kept or disposed of. The type is judged by the first
-   * of them. Throws `invalid_file_type`, `storage_full`, and what the content throws; then nothing stays.
+   * Takes in the bytes, which are held by the result until it is kept or disposed of. The type is judged by the bytes
+   * alone. Throws `invalid_file_type`, `storage_full`, and what the content throws; then nothing stays.
    */
   receive(actor: Principal, upload: Upload): Promise<ReceivedFile>
   /** One's own; an admin may ask for another's (`ownerId`) or for all (null). Throws `forbidden`. */
@@ -77,13 +78,17 @@ const join = (chunks: readonly Uint8Array[], limit: number): Uint8Array => {
 const peek = async (source: AsyncIterator<Uint8Array>, limit: number) => {
   const seen: Uint8Array[] = []
   let size = 0
-  while (size < limit) {
+  let complete = false
+  while (size <= limit) {
     const next = await source.next()
-    if (next.done === true) break
+    if (next.done === true) {
+      complete = true
+      break
+    }
     seen.push(next.value)
     size += next.value.byteLength
   }
-  const head = join(seen, limit)
+  const head = { bytes: join(seen, limit), complete }
   const whole = async function* (): AsyncGenerator<Uint8Array> {
     yield* seen.splice(0)
     for (let next = await source.next(); next.done !== true; next = await source.next()) yield next.value
@@ -95,19 +100,35 @@ const peek = async (source: AsyncIterator<Uint8Array>, limit: number) => {
 const mayStillCommit = (error: unknown): boolean => error instanceof AppError && error.code === 'unavailable'
 
 export const createFiles = ({ unitOfWork, blobs, sniff, clock, accepted, log }: Deps): Files => {
-  const typeOf = async (head: Uint8Array): Promise<string> => {
-    const contentType = (await sniff(head)) ?? typeWithoutSignature(head)
+  const requireAccepted = (contentType: string): void => {
     if (!isAccepted(contentType, accepted)) throw new AppError('invalid_file_type', 'Invalid file type')
-    return contentType
   }
 
+  /** Bytes that no row can name yet. */
+  const drop = async (blobKey: string): Promise<void> => {
+    try {
+      await blobs.delete(blobKey)
+    } catch (error) {
+      log.warn('a refused upload is left to the sweep', { error })
+    }
+  }
+
+  /** Refuses before anything is stored where the first bytes are enough to. */
   const takeIn = async ({ filename, content }: Upload) => {
     const source = content[Symbol.asyncIterator]()
     try {
       const { head, whole } = await peek(source, SNIFFED_BYTES)
-      const contentType = await typeOf(head)
+      const known = await judgeHead(sniff, head)
+      if (known !== null) requireAccepted(known)
       const { key, size, sha256 } = await blobs.write(whole)
-      return { filename: cleanFilename(filename), contentType, size, sha256, blobKey: key }
+      try {
+        const contentType = known ?? (await judgeStored(sniff, blobs, { key, size }, head))
+        requireAccepted(contentType)
+        return { filename: cleanFilename(filename), contentType, size, sha256, blobKey: key }
+      } catch (error) {
+        await drop(key)
+        throw error
+      }
     } finally {
       await source.return?.()
     }

@@ -55,8 +55,12 @@ export const cleanFilename = (given: string): string => {
 }
 
 /** Whether content of this type may be stored. */
-export const isAccepted = (contentType: string, accepted: '*/*' | readonly string[]): boolean =>
-  accepted === '*/*' || accepted.includes(contentType)
+export const isAccepted = (contentType: string, accepted: '*/*' | readonly string[]): boolean => {
+  if (accepted === '*/*') return true
+  // Without parameters, as in `audio/ogg; codecs=opus`.
+  const [type = ''] = contentType.split(';')
+  return accepted.includes(type) || accepted.includes(type.replace(/\/.*$/, '/*'))
+}
 
 const BINARY = 'application/octet-stream'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { chmodSync, mkdirSync, readdirSync, statSync } from 'node:fs'
+import { chmodSync, cpSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { folder, run, serve } from '../support/process.ts'
 import { embeddedOnly } from '../support/stack.ts'
@@ -34,6 +34,24 @@ test('migrate makes the data folder and the database just as private', async () 
   expect(modeOf(home.path, 'data', 'skep.db')).toBe('600')
 })
 
+test('a data folder that others can read is warned of, and one of our own is not', async () => {
+  using home = folder()
+  mkdirSync(join(home.path, 'open'))
+  chmodSync(join(home.path, 'open'), 0o750)
+  for (const [dataDir, count] of [
+    ['open', 1],
+    ['own', 0],
+  ] as const) {
+    await using skep = await serve({ cwd: home.path, env: embeddedOnly }, ['--data-dir', dataDir])
+    skep.signal('SIGTERM')
+    const warnings = (await skep.exit()).stdout
+      .split('\n')
+      .filter((line) => line.includes('can get at the data folder'))
+    expect(warnings).toHaveLength(count)
+    for (const line of warnings) expect(line).toContain('0750')
+  }
+})
+
 test('a data folder that exists keeps its mode, and the secret in it is private all the same', async () => {
   using home = folder()
   mkdirSync(join(home.path, 'data'))
@@ -57,4 +75,31 @@ test('tokens stay valid across a restart: the secret is kept', async () => {
   }
   await using again = await serve({ cwd: home.path })
   expect((await again.call('GET', '/users/me', { token })).status).toBe(200)
+})
+
+test('without its secret a copied data folder gives nobody rights, and people go on by their refresh tokens', async () => {
+  using home = folder()
+  const env = embeddedOnly
+  await run(['admin', 'create', 'boss@example.com', '--password-stdin'], {
+    cwd: home.path,
+    stdin: 'correct horse',
+    env,
+  })
+  const form = { username: 'boss@example.com', password: 'correct horse' }
+  type Pair = { readonly access_token: string; readonly refresh_token: string }
+  const signIn = async (): Promise<Pair> => {
+    await using skep = await serve({ cwd: home.path, env })
+    const { body } = await skep.call<Pair>('POST', '/auth/token', { form })
+    skep.signal('SIGTERM')
+    await skep.exit()
+    return body
+  }
+  const pair = await signIn()
+  cpSync(join(home.path, 'data'), join(home.path, 'copy'), { recursive: true })
+  rmSync(join(home.path, 'copy', 'jwt-secret'))
+  await using copy = await serve({ cwd: home.path, env: { ...env, DATA_DIR: 'copy' } })
+  expect((await copy.call('GET', '/users/me', { token: pair.access_token })).status).toBe(401)
+  const refreshing = { grant_type: 'refresh_token', refresh_token: pair.refresh_token }
+  const { body } = await copy.call<Pair>('POST', '/auth/token', { form: refreshing })
+  expect((await copy.call('GET', '/users/me', { token: body.access_token })).status).toBe(200)
 })

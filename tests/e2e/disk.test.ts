@@ -106,7 +106,7 @@ describe.skipIf(cannotMount)('on a full disk', () => {
     skep.signal('SIGTERM')
     const { code, stdout } = await skep.exit()
     expect(code).toBe(0)
-    expect(entriesOf(stdout).filter(({ message }) => message === 'job lost')).toEqual([])
+    expect(entriesOf(stdout).filter(({ msg }) => msg === 'job lost')).toEqual([])
   })
 
   test('one that was killed does not start, and has everything once there is room', async () => {

@@ -4,7 +4,7 @@ import { signIn } from '../support/skep.ts'
 
 const PERSON = { email: 'ann@example.com', name: 'Ann', password: 'correct horse' }
 
-test('every request becomes one JSON line with request id, method, route, status, duration and user id', async () => {
+test('every request becomes one JSON line with request id, method, route, status, duration, user id and address', async () => {
   using home = folder()
   await using skep = await serve({ cwd: home.path })
   const { body } = await skep.call<{ id: number }>('POST', '/users/', { json: PERSON })
@@ -19,13 +19,14 @@ test('every request becomes one JSON line with request id, method, route, status
     {
       time: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
       level: 'info',
-      message: 'request',
+      msg: 'request',
       request_id: expect.stringMatching(/^[\w.-]{1,64}$/),
       method: 'GET',
       route: expect.stringContaining('/api/v1/users/:id'),
       status: 200,
       duration_ms: expect.any(Number),
       user_id: body.id,
+      address: '127.0.0.1',
     },
   ])
   expect(entries.filter((entry) => entry.request_id === 'my-own.id')).toMatchObject([{ status: 404 }])
@@ -49,7 +50,7 @@ test('no token and no password is ever in the log', async () => {
   skep.signal('SIGTERM')
 
   const { stdout, stderr } = await skep.exit()
-  expect(entriesOf(stdout).filter((entry) => entry.message === 'request')).toHaveLength(10)
+  expect(entriesOf(stdout).filter((entry) => entry.msg === 'request')).toHaveLength(10)
   const secrets = [token, refreshToken, PERSON.password, wrong.password, env.METRICS_TOKEN, env.JWT_SECRET]
   for (const secret of secrets) expect(stdout + stderr).not.toContain(secret)
 })
@@ -70,5 +71,5 @@ test('LOG_FORMAT=pretty writes lines for people', async () => {
   skep.signal('SIGTERM')
   const { stdout } = await skep.exit()
   expect(stdout).toContain(`listening on ${skep.url}`)
-  expect(stdout).not.toContain('{"time"')
+  expect(stdout).not.toContain('"time"')
 })

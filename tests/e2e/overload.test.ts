@@ -39,7 +39,7 @@ const signIn = async (skep: Server, email: string): Promise<string> => {
 }
 
 const errorsOf = (skep: Server) =>
-  entriesOf(skep.stdout.text()).filter(({ level, message }) => level === 'error' || message === 'request failed')
+  entriesOf(skep.stdout.text()).filter(({ level, msg }) => level === 'error' || msg === 'request failed')
 
 /** So many connections, closed at the end of the scope that holds them by `using`. */
 const crowd = async (url: string, size: number): Promise<Disposable & { readonly all: readonly Connection[] }> => {

@@ -28,7 +28,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     const form = { username: 'boss@example.com', password: 'correct horse' }
     expect((await skep.call('POST', '/auth/token', { form })).status).toBe(200)
     expect(entriesOf(skep.stdout.text()).filter(({ level }) => level === 'warn')).toMatchObject([
-      { message: 'without REDIS_URL only one process may serve this database' },
+      { msg: 'without REDIS_URL only one process may serve this database' },
     ])
     skep.signal('SIGTERM')
     expect((await skep.exit()).code).toBe(0)
@@ -62,7 +62,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     expect(seen).toMatchObject({ status: 200, body: item.body })
     const mails = () =>
       entriesOf(one.stdout.text() + other.stdout.text())
-        .filter(({ message }) => message === 'mail written')
+        .filter(({ msg }) => msg === 'mail written')
         .map(({ to }) => String(to))
     await until(() => mails().length >= people.length)
     for (const skep of [one, other]) skep.signal('SIGTERM')

@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test'
+import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { folder, run, serve } from '../support/process.ts'
 import { embeddedOnly } from '../support/stack.ts'
@@ -34,12 +35,35 @@ test('flags win over the environment', async () => {
   expect(skep.dataDir).toBe(join(home.path, 'flag'))
 })
 
-test('a port in use ends serve with 1 and one line', async () => {
+test('a port in use ends serve with 1 and one line, before a data folder is made', async () => {
   using home = folder()
   await using first = await serve({ cwd: home.path })
-  const second = await run(['serve', '--port', new URL(first.url).port, '--data-dir', 'other'], { cwd: home.path })
+  const { port } = new URL(first.url)
+  const second = await run(['serve', '--port', port, '--data-dir', 'other'], { cwd: home.path })
   expect(second.code).toBe(1)
-  expect(second.stderr).toMatch(/^skep: .+\n$/)
+  expect(second.stderr).toBe(`skep: cannot listen on http://127.0.0.1:${port}: the port is in use\n`)
+  expect(existsSync(join(home.path, 'other'))).toBe(false)
+})
+
+test('a port in use leaves an older database as it is', async () => {
+  using home = folder()
+  await using first = await serve({ cwd: home.path, env: { ...embeddedOnly, DATA_DIR: join(home.path, 'first') } })
+  mkdirSync(join(home.path, 'older'))
+  const path = join(home.path, 'older', 'skep.db')
+  await Bun.write(path, '')
+  const { port } = new URL(first.url)
+  await run(['serve', '--port', port, '--data-dir', 'older'], { cwd: home.path, env: embeddedOnly })
+  expect([Bun.file(path).size, readdirSync(join(home.path, 'older'))]).toEqual([0, ['skep.db']])
+})
+
+test('an address of another machine ends serve with 1 and one line', async () => {
+  using home = folder()
+  const { code, stderr } = await run(['serve', '--host', '192.0.2.1', '--port', '0'], { cwd: home.path })
+  expect([code, stderr]).toEqual([
+    1,
+    'skep: cannot listen on http://192.0.2.1:0: the address is not one of this machine\n',
+  ])
+  expect(existsSync(join(home.path, 'data'))).toBe(false)
 })
 
 test('a second server on the same data folder ends with 1 and one line, and the first goes on', async () => {

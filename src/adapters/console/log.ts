@@ -36,9 +36,18 @@ const describeError = (error: Error): string => {
 
 const plain = (value: unknown): unknown => (value instanceof Error ? describeError(value) : value)
 
+/** As pino names it, so that its tools show it well. */
+const errorFields = (error: Error) => ({ type: error.name, message: error.message, stack: describeError(error) })
+
+/** With the names that pino has: what reads its logs reads ours. */
 const toJson = ({ level, message, fields, time }: Entry) => {
-  const entry: Record<string, unknown> = { time, level, message }
-  for (const name in fields) if (fields[name] !== undefined) entry[name] = plain(fields[name])
+  const entry: Record<string, unknown> = { level, time, msg: message }
+  for (const name in fields) {
+    const value = fields[name]
+    if (value === undefined) continue
+    if (name === 'error' && value instanceof Error) entry.err = errorFields(value)
+    else entry[name] = plain(value)
+  }
   return JSON.stringify(entry)
 }
 

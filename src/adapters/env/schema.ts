@@ -1,7 +1,9 @@
 import { resolve } from 'node:path'
 import { type StaticDecode, type StringOptions, type TString, type TTransform, Type } from '@sinclair/typebox'
 import { parseDuration, parseRate, parseSize } from '../../domain/measures.ts'
+import { parseOrigins } from './origins.ts'
 import { parseS3Place, type S3Place } from './s3-place.ts'
+import { parseUploadTypes } from './upload-types.ts'
 
 interface Option extends StringOptions {
   /** What is accepted, for the message about a wrong value. */
@@ -79,18 +81,6 @@ const publicUrl = (text: string): string | null => {
   return url.username || url.password || url.search || url.hash ? null : url.href.replace(/\/+$/, '')
 }
 
-const origins = (text: string): '*' | readonly string[] | null => {
-  if (text === '*') return '*'
-  const list = text.split(',').map((origin) => origin.trim())
-  return list.every((origin) => /^https?:/.test(origin) && parseUrl(origin)?.origin === origin) ? list : null
-}
-
-const contentTypes = (text: string): '*/*' | readonly string[] | null => {
-  if (text === '*/*') return '*/*'
-  const list = text.split(',').map((type) => type.trim().toLowerCase())
-  return list.every((type) => /^[\w.+-]+\/[\w.+-]+$/.test(type)) ? list : null
-}
-
 const visibleText = (text: string) => (/^[\x21-\x7e]+$/.test(text) ? text : null)
 
 const secretText = (minimumBytes: number) => (text: string) => (Buffer.byteLength(text) >= minimumBytes ? text : null)
@@ -115,7 +105,7 @@ export const SettingsSchema = Type.Object({
   ACCESS_TOKEN_TTL: duration('15m'),
   REFRESH_TOKEN_TTL: duration('30d'),
   SIGNUP: choice(['open', 'closed'], 'open'),
-  CORS_ORIGINS: optional({ accepts: 'a comma list of origins such as https://app.example.com, or *' }, origins),
+  CORS_ORIGINS: optional({ accepts: 'a comma list of origins such as https://app.example.com, or *' }, parseOrigins),
   SMTP_URL: optional({ accepts: 'smtp://… or smtps://…', secret: 'url' }, (text) =>
     /^smtps?:$/.test(parseUrl(text)?.protocol ?? '') ? text : null,
   ),
@@ -126,8 +116,8 @@ export const SettingsSchema = Type.Object({
   MAX_BODY_SIZE: size('1mb'),
   MAX_UPLOAD_SIZE: size('10mb'),
   UPLOAD_TYPES: setting(
-    { accepts: 'a comma list of content types, or */*', default: 'image/jpeg,image/png' },
-    contentTypes,
+    { accepts: 'a comma list of content types such as image/png or image/*, or */*', default: 'image/jpeg,image/png' },
+    parseUploadTypes,
   ),
   RATE_LIMIT: rate('600/1m'),
   RATE_LIMIT_AUTH: rate('20/1m'),

@@ -106,6 +106,7 @@ export const readSettings = (environment: Texts, flags: Texts, isTerminal: boole
   const effective: Texts = {
     ...(isEmbedded(DATABASE_URL) ? { DATABASE_URL: `sqlite:${DATABASE_URL}` } : {}),
     FILES_URL: placeOf(FILES_URL),
+    UPLOAD_TYPES: typeof given.UPLOAD_TYPES === 'string' ? given.UPLOAD_TYPES : given.UPLOAD_TYPES.join(),
     PUBLIC_URL: given.PUBLIC_URL ?? `http://${given.HOST.includes(':') ? `[${given.HOST}]` : given.HOST}:${given.PORT}`,
     DATA_DIR: given.DATA_DIR,
     JWT_SECRET: '***',

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** Makes the data folder, readable by its owner alone, unless it exists. */
@@ -42,3 +42,10 @@ export const keptSecret = (dataDir: string): string => {
   if (Buffer.byteLength(secret) < SHORTEST) throw new Error(`${path} holds less than ${SHORTEST} bytes`)
   return secret
 }
+
+/** Which of the data folder and its secret have rights for others than their owner, and which rights they have. */
+export const exposed = (dataDir: string): readonly { readonly path: string; readonly mode: string }[] =>
+  [dataDir, secretPath(dataDir)].flatMap((path) => {
+    const mode = (statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o777
+    return (mode & 0o077) === 0 ? [] : [{ path, mode: mode.toString(8).padStart(4, '0') }]
+  })

@@ -13,22 +13,25 @@ import type { Tokens } from '../../application/tokens.ts'
 import type { Users } from '../../application/users.ts'
 import type { Rate } from '../../domain/measures.ts'
 import { accountRoutes } from './accounts.ts'
+import { clientAddress } from './client-address.ts'
 import { crossOrigin } from './cross-origin.ts'
 import { describeRoutes } from './docs/document.ts'
 import type { Node } from './docs/node.ts'
 import { docsRoutes } from './docs/pages.ts'
 import { unusable } from './docs/unusable.ts'
 import { createEdge } from './edge.ts'
-import { fallbackRoutes } from './fallback.ts'
+import { fallbackRoutes, routeOf } from './fallback.ts'
 import { linkRoutes as fileLinkRoutes } from './files/links.ts'
 import { fileRoutes } from './files/routes.ts'
 import { healthRoutes } from './health.ts'
+import { homeRoutes } from './home.ts'
 import { itemRoutes } from './items.ts'
 import { jobRoutes } from './jobs.ts'
 import { createKernel, type Kernel } from './kernel.ts'
 import { createLimits } from './limits.ts'
 import { linkRoutes } from './links/routes.ts'
 import { type Exposition, metricsRoutes } from './metrics.ts'
+import { oauthMetadataRoutes } from './oauth-metadata.ts'
 import { type RealtimeUpgrade, realtimeRoutes } from './realtime.ts'
 import { sessionRoutes } from './sessions.ts'
 import { tokenRoutes } from './tokens.ts'
@@ -89,20 +92,33 @@ const createFeatures = (kernel: Kernel, deps: ApiDeps, metricsToken?: string) =>
         .use(jobRoutes(kernel, deps.jobs)),
     )
 
+/** For Elysia's typed client: `treaty<App>(url)` of `@elysiajs/eden`. */
+export type App = ReturnType<typeof createFeatures>
+
 /** The OpenAPI document, as plain data. Needs nothing: the routes are described, not run. */
 export const describeApi = (version: string) =>
   describeRoutes(createFeatures(createKernel(unusable()), unusable()), version)
 
 /** The whole HTTP side. Its `listen` is the caller's. */
 export const createApi = (deps: ApiDeps, options: ApiOptions) => {
+  const peerOf = (request: Request): string => app.server?.requestIP(request)?.address ?? ''
   const kernel = createKernel({
     access: deps.access,
     limits: createLimits({ limiter: deps.limiter, general: options.rateLimit, credentials: options.rateLimitAuth }),
-    peerOf: (request) => app.server?.requestIP(request)?.address ?? '',
+    peerOf,
     trustProxy: options.trustProxy,
     maxBodySize: options.maxBodySize,
   })
-  const edge = createEdge({ log: deps.log, metrics: deps.metrics, https: options.https })
+  const preflighted = (method: string, path: string) => routeOf(app.routes, method, path)
+  const edge = createEdge({
+    log: deps.log,
+    metrics: deps.metrics,
+    addressOf: (request) => {
+      const forwardedFor = options.trustProxy === 0 ? null : request.headers.get('x-forwarded-for')
+      return clientAddress(peerOf(request), forwardedFor, options.trustProxy)
+    },
+    https: options.https,
+  })
   const app: Elysia = new Elysia({
     // Otherwise a short Host header shifts the path (`Host: a`, `/pub/admin` runs `/admin`).
     handler: { standardHostname: false },
@@ -113,9 +129,15 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
     systemRouter: false,
   })
     .use(edge.plugin)
-    .use(options.corsOrigins.length === 0 ? new Elysia() : crossOrigin(options.corsOrigins, edge.finish))
+    .use(
+      options.corsOrigins.length === 0
+        ? new Elysia()
+        : crossOrigin({ origins: options.corsOrigins, finish: edge.finish, routeOf: preflighted }),
+    )
     .use(createFeatures(kernel, deps, options.metricsToken))
     .use(linkRoutes(kernel))
+    .use(homeRoutes(kernel, options.version))
+    .use(oauthMetadataRoutes(kernel, deps.publicUrl))
     .use(
       realtimeRoutes(kernel, deps.realtime, {
         upgrade: (request, carried) => app.server?.upgrade(request, carried) ?? false,

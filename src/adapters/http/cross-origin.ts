@@ -10,30 +10,48 @@ const REQUEST_HEADERS = [
   'Idempotency-Key',
   'If-Match',
   'If-None-Match',
+  'If-Range',
   'Range',
   'X-Request-Id',
 ]
 const RESPONSE_HEADERS = [
+  'Accept-Ranges',
+  'Allow',
+  'Content-Disposition',
+  'Content-Length',
+  'Content-Range',
   'ETag',
-  'Location',
   'Idempotency-Replayed',
+  'Location',
   'RateLimit-Limit',
   'RateLimit-Remaining',
   'RateLimit-Reset',
   'Retry-After',
+  'WWW-Authenticate',
   'X-Request-Id',
 ]
 const PREFLIGHT_SECONDS = 600
+
+interface Deps {
+  readonly origins: '*' | readonly string[]
+  readonly finish: Finish
+  /** The route that a request with this method and path would take; '' for none. */
+  readonly routeOf: (method: string, path: string) => string
+}
+
+const pathOf = (url: string): string => (URL.canParse(url) ? new URL(url).pathname : '')
 
 /**
  * CORS for these exact origins, or for all (never with credentials). Answers preflights, and says nothing to an
  * origin it does not know. Must stand behind the edge, whose headers a preflight carries too.
  */
-export const crossOrigin = (origins: '*' | readonly string[], finish: Finish) =>
-  new Elysia({ name: 'cross-origin' })
+export const crossOrigin = ({ origins, finish, routeOf }: Deps) => {
+  const known: ReadonlySet<string> = new Set(origins)
+  return new Elysia({ name: 'cross-origin' })
     .use(
       cors({
-        origin: origins === '*' ? '*' : [...origins],
+        // Of texts the plugin compares more than is meant: `localhost` with `http://localhost`.
+        origin: origins === '*' ? '*' : (request) => known.has(request.headers.get('origin') ?? ''),
         methods: METHODS,
         allowedHeaders: REQUEST_HEADERS,
         exposeHeaders: RESPONSE_HEADERS,
@@ -44,14 +62,16 @@ export const crossOrigin = (origins: '*' | readonly string[], finish: Finish) =>
     .decorate('call', null as unknown as Call)
     .onRequest((c) => {
       const headers = c.set.headers
-      const known = c.request.headers.has('origin') && headers['access-control-allow-origin'] !== undefined
+      const isKnown = c.request.headers.has('origin') && headers['access-control-allow-origin'] !== undefined
       if (origins === '*') delete headers.vary
-      if (!known) {
+      if (!isKnown) {
         for (const name of Object.keys(headers)) if (name.startsWith('access-control-')) delete headers[name]
       }
-      const isPreflight = c.request.method === 'OPTIONS' && c.request.headers.has('access-control-request-method')
-      if (!known || !isPreflight) return
+      const method = c.request.method === 'OPTIONS' ? c.request.headers.get('access-control-request-method') : null
+      if (!isKnown || method === null) return
       headers['access-control-max-age'] = String(PREFLIGHT_SECONDS)
+      c.call.route = routeOf(method, pathOf(c.request.url))
       finish(c.call, c.request, { headers, status: 204 })
       return new Response(null, { status: 204 })
     })
+}

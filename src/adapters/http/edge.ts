@@ -2,12 +2,15 @@ import { type Context, Elysia, ValidationError } from 'elysia'
 import type { Metrics } from '../../application/ports/metrics.ts'
 import type { Log } from '../../application/ports/system.ts'
 import { type Call, openCall } from './call.ts'
+import { acceptsGzip, addVary, compressJson } from './compression.ts'
 import { internalProblem, type Problem, problemResponse, toProblem } from './problems.ts'
 import { toResponseFailure, toValidationProblem } from './validation.ts'
 
 interface Deps {
   readonly log: Log
   readonly metrics: Pick<Metrics, 'requestAnswered'>
+  /** The address of the client, as far as proxies are trusted to tell it. */
+  readonly addressOf: (request: Request) => string
   /** Whether clients reach us by https, which they are then told to keep to. */
   readonly https: boolean
 }
@@ -36,12 +39,13 @@ const isPlain = (value: unknown): value is object =>
  * What holds for every request, before and after its route: request id, security headers, refusals in one shape and
  * one line in the log. Everything here must not throw.
  */
-export const createEdge = ({ log, metrics, https }: Deps) => {
+export const createEdge = ({ log, metrics, addressOf, https }: Deps) => {
   const policy: Readonly<Record<string, string>> = https
     ? { ...POLICY, 'strict-transport-security': 'max-age=31536000' }
     : POLICY
   // Copied whole by each answer, which costs much less than one name after another.
   const shared = new globalThis.Headers(policy)
+  const sharedByJson = new globalThis.Headers({ ...policy, 'content-type': 'application/json;charset=utf-8' })
 
   const problemOf = (error: unknown, call: Call): Problem => {
     const known = error instanceof ValidationError ? toValidationProblem(error) : toProblem(error)
@@ -65,6 +69,7 @@ export const createEdge = ({ log, metrics, https }: Deps) => {
       status,
       duration_ms: Math.round(duration * 100) / 100,
       user_id: call.principal?.userId,
+      address: addressOf(request),
     })
   }
 
@@ -74,10 +79,20 @@ export const createEdge = ({ log, metrics, https }: Deps) => {
     for (const [name, value] of Object.entries(policy)) headers[name] ??= value
   }
 
-  const respond = (value: object, status: number, headers: Headers): Response => {
-    const response = Response.json(value, { status, headers: shared })
+  const respond = (value: object, status: number, headers: Headers, request: Request): Response => {
+    const response = acceptsGzip(request)
+      ? compressed(JSON.stringify(value), status, headers)
+      : Response.json(value, { status, headers: shared })
     for (const name in headers) response.headers.set(name, String(headers[name]))
     return response
+  }
+
+  const compressed = (text: string, status: number, headers: Headers): Response => {
+    const body = compressJson(text, headers)
+    if (body === null) return new Response(text, { status, headers: sharedByJson })
+    headers['content-encoding'] = 'gzip'
+    addVary(headers, 'Accept-Encoding')
+    return new Response(body, { status, headers: sharedByJson })
   }
 
   const complete = (response: Response, headers: Headers): Response => {
@@ -110,7 +125,7 @@ export const createEdge = ({ log, metrics, https }: Deps) => {
         return undefined
       }
       tell(call, request, status)
-      const response = whole ? complete(value, set.headers) : respond(value, status, set.headers)
+      const response = whole ? complete(value, set.headers) : respond(value, status, set.headers, request)
       // Nothing is left for Elysia to add.
       set.headers = {}
       set.status = 200

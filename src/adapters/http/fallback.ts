@@ -1,5 +1,6 @@
 import { Elysia } from 'elysia'
 import { notFound } from '../../domain/errors.ts'
+import type { Call } from './call.ts'
 import type { Kernel } from './kernel.ts'
 import { HttpProblem } from './problems.ts'
 
@@ -13,12 +14,24 @@ const segmentsOf = (path: string) => path.replace(/\/$/, '').split('/')
 const fits = (pattern: readonly string[], path: readonly string[]): boolean =>
   pattern.length === path.length && pattern.every((part, index) => part.startsWith(':') || part === path[index])
 
-/** The methods that a path answers, for `Allow`; empty for an unknown path. A path with a name of its own is no `:id`. */
-export const allowedMethods = (routes: readonly Route[], path: string): readonly string[] => {
+/** The routes of a path, whatever their method. A path with a name of its own is no `:id`. */
+const fitting = (routes: readonly Route[], path: string): readonly Route[] => {
   const wanted = segmentsOf(path)
-  const fitting = routes.filter((route) => fits(segmentsOf(route.path), wanted))
-  const named = fitting.filter((route) => segmentsOf(route.path).join('/') === wanted.join('/'))
-  const methods = (named.length > 0 ? named : fitting).map((route) => route.method)
+  const all = routes.filter((route) => fits(segmentsOf(route.path), wanted))
+  const named = all.filter((route) => segmentsOf(route.path).join('/') === wanted.join('/'))
+  return named.length > 0 ? named : all
+}
+
+/** The path, with its parameters by name, of the route that a call takes, or would with another method; '' for none. */
+export const routeOf = (routes: readonly Route[], method: string, path: string): string => {
+  const candidates = fitting(routes, path).filter((route) => !route.path.includes('*'))
+  const sought = method === 'HEAD' ? 'GET' : method
+  return (candidates.find((route) => route.method === sought) ?? candidates[0])?.path ?? ''
+}
+
+/** The methods that a path answers, for `Allow`; empty for an unknown path. */
+export const allowedMethods = (routes: readonly Route[], path: string): readonly string[] => {
+  const methods = fitting(routes, path).map((route) => route.method)
   if (methods.length === 0) return []
   return [...new Set([...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'])].sort()
 }
@@ -42,9 +55,10 @@ export const fallbackRoutes = (kernel: Kernel, known: readonly Route[]) => {
   const routes = known.filter(({ path }) => !path.includes('*'))
   const admit = { who: 'anyone' } as const
   const detail = { hide: true }
-  const refuse = (method: string, path: string, headers: Record<string, string | number>) => {
+  const refuse = (call: Call, method: string, path: string, headers: Record<string, string | number>) => {
     const allowed = allowedMethods(routes, path)
     if (allowed.length === 0) throw notFound('Path')
+    call.route = routeOf(routes, method, path)
     const allow = allowed.join(', ')
     headers.allow = allow
     if (method === 'OPTIONS') return new Response(null, { status: 204 })
@@ -52,7 +66,10 @@ export const fallbackRoutes = (kernel: Kernel, known: readonly Route[]) => {
   }
   const app = new Elysia().use(kernel)
   for (const { method, path } of mistaken(routes)) {
-    app.route(method, path, ({ set }) => refuse(method, path, set.headers), { admit, detail })
+    app.route(method, path, ({ call, set }) => refuse(call, method, path, set.headers), { admit, detail })
   }
-  return app.all('/*', ({ path, request, set }) => refuse(request.method, path, set.headers), { admit, detail })
+  return app.all('/*', ({ call, path, request, set }) => refuse(call, request.method, path, set.headers), {
+    admit,
+    detail,
+  })
 }

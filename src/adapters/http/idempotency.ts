@@ -36,10 +36,13 @@ const respond = ({ status, headers, body }: StoredAnswer, replayed: boolean): Re
     },
   })
 
+/** Answers a Response. Typed clients hear of the schema of its route alone, which a `Response` would widen. */
 export type Idempotently = <T>(
   call: Idempotent<T>,
   work: (once: Once<T> | null) => Promise<Outcome<T>>,
-) => Promise<Response>
+) => Promise<never>
+
+const untyped = (response: Response): never => response as never
 
 /**
  * Runs creating use cases, once for each Idempotency-Key, and answers for them. Throws `idempotency_in_progress`
@@ -50,7 +53,7 @@ export const createIdempotency = (): Idempotently => {
   return async ({ request, actor, route, sent, answer }, work) => {
     const key = keyOf(request)
     const done = (outcome: Awaited<ReturnType<typeof work>>) =>
-      'replayed' in outcome ? respond(outcome.replayed, true) : respond(answer(outcome.result), false)
+      untyped('replayed' in outcome ? respond(outcome.replayed, true) : respond(answer(outcome.result), false))
     if (key === null) return done(await work(null))
     const name = `${actor.userId} ${route} ${key}`
     if (running.has(name)) {

@@ -22,6 +22,25 @@ export interface Listening<Carried> {
 
 const urlOf = (host: string, port: number) => `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'the port is in use',
+  EADDRNOTAVAIL: 'the address is not one of this machine',
+  EACCES: 'this user may not use the port',
+}
+
+/**
+ * Throws, in words for operators, unless a server could listen there now: for a start that fails because of that must
+ * leave nothing behind. It may still be taken a moment later.
+ */
+export const checkAddress = (host: string, port: number): void => {
+  try {
+    Bun.listen({ hostname: host, port, exclusive: true, socket: { data() {} } }).stop(true)
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+    throw new Error(`cannot listen on ${urlOf(host, port)}: ${REASONS[code] ?? 'no such address'}`, { cause: error })
+  }
+}
+
 /** Listens. Throws when the address is taken or not ours. */
 export const listen = <Carried>(app: Elysia, { host, port, websocket }: Listening<Carried>): RunningServer => {
   app.listen({

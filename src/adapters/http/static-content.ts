@@ -1,4 +1,6 @@
 import type { Context } from 'elysia'
+import { acceptsGzip, addVary, compressOnce } from './compression.ts'
+import { isKnown } from './preconditions.ts'
 
 type Headers = Context['set']['headers']
 
@@ -7,16 +9,30 @@ export interface Content {
   readonly body: () => Bun.BodyInit
   readonly type: string
   readonly etag: string
+  /** The same for clients that take gzip. */
+  readonly gzipped?: Uint8Array<ArrayBuffer>
 }
 
 export const etagOf = (content: string | Uint8Array) => `"${Bun.hash(content).toString(36)}"`
 
 export const fromText = (text: string, type: string): Content => ({ body: () => text, type, etag: etagOf(text) })
 
+/** As {@link fromText}, kept compressed too. */
+export const fromLongText = async (text: string, type: string): Promise<Content> => {
+  const gzipped = await compressOnce(text)
+  return { ...fromText(text, type), ...(gzipped === null ? {} : { gzipped }) }
+}
+
 /** Asked again each time, so that a new version shows at once; unchanged, it is not sent again. */
-export const send = ({ body, type, etag }: Content, request: Request, headers: Headers): Response => {
+export const send = (content: Content, request: Request, headers: Headers): Response => {
+  const { body, type, gzipped } = content
+  const packed = gzipped !== undefined && acceptsGzip(request) ? gzipped : null
+  // Each form has a tag of its own, for they are other bytes.
+  const etag = packed === null ? content.etag : content.etag.replace(/"$/, '-gzip"')
   headers['cache-control'] = 'no-cache'
   headers.etag = etag
-  if (request.headers.get('if-none-match') === etag) return new Response(null, { status: 304 })
-  return new Response(body(), { headers: { 'content-type': type } })
+  if (gzipped !== undefined) addVary(headers, 'Accept-Encoding')
+  if (isKnown(request, etag)) return new Response(null, { status: 304 })
+  if (packed === null) return new Response(body(), { headers: { 'content-type': type } })
+  return new Response(packed, { headers: { 'content-type': type, 'content-encoding': 'gzip' } })
 }

@@ -26,8 +26,11 @@ const OAuthErrorResponse = t.Composite(
   { title: 'OAuthError', description: 'RFC 6749 section 5.2, and the members of a problem' },
 )
 
+/** Typed as what a client sends: the text of a form. */
+const formText = (options: Parameters<typeof t.Any>[0]) => t.Unsafe<string>(t.Any(options))
+
 /** For the document alone: unknown parameters are ignored and faults have errors of their own (RFC 6749 section 3.2). */
-const TokenForm = t.Any({
+const TokenForm = formText({
   title: 'TokenRequest',
   openapi: {
     type: 'object',
@@ -40,7 +43,7 @@ const TokenForm = t.Any({
   },
 })
 
-const RevocationForm = t.Any({
+const RevocationForm = formText({
   title: 'RevocationRequest',
   openapi: {
     type: 'object',

@@ -35,8 +35,19 @@ export interface BlobStore {
   list(): AsyncIterable<BlobEntry>
 }
 
-/** The content type that these first bytes of a file give away; null when they have no known signature. */
-export type SniffContentType = (head: Uint8Array) => Promise<string | null>
+/** Content that can be read from anywhere. */
+export interface ReadableContent {
+  /** Bytes; null while more of it may come. */
+  readonly size: number | null
+  /** The bytes from `first` up to `end`, without it; fewer where the content ends. */
+  read(first: number, end: number): Promise<Uint8Array>
+}
 
-/** How many first bytes are enough. */
-export const SNIFFED_BYTES = 4_100
+/**
+ * The content type that the bytes themselves give away; null when they have no known signature. Reads where it has to,
+ * and takes what `read` does not give for the end of the content.
+ */
+export type SniffContentType = (content: ReadableContent) => Promise<string | null>
+
+/** How many first bytes are enough for most types. The signature of a disc image is the furthest: in its 17th sector. */
+export const SNIFFED_BYTES = 18 * 2_048

@@ -8,12 +8,12 @@ const open = (format: 'json' | 'pretty', level: 'debug' | 'info' | 'error' = 'de
 }
 
 describe('as JSON', () => {
-  test('each entry is one line with time, level, message and its fields', () => {
+  test('each entry is one line with time, level, msg and its fields, as pino-pretty reads them', () => {
     const { log, lines } = open('json')
     log.info('request', { status: 200, user_id: undefined })
     log.flush()
     const [entry] = lines().map((line) => JSON.parse(line))
-    expect(entry).toEqual({ time: expect.any(String), level: 'info', message: 'request', status: 200 })
+    expect(entry).toEqual({ time: expect.any(String), level: 'info', msg: 'request', status: 200 })
     expect(Math.abs(Date.parse(entry.time) - Date.now())).toBeLessThan(60_000)
   })
 
@@ -21,7 +21,9 @@ describe('as JSON', () => {
     const { log, lines } = open('json')
     log.error('failed', { error: new Error('outer', { cause: new Error('inner\nline') }) })
     expect(lines()).toHaveLength(1)
-    expect(JSON.parse(lines()[0] ?? '').error).toMatch(/Error: outer[\s\S]*log\.test\.ts[\s\S]*caused by Error: inner/)
+    const { err } = JSON.parse(lines()[0] ?? '')
+    expect(err).toMatchObject({ type: 'Error', message: 'outer' })
+    expect(err.stack).toMatch(/Error: outer[\s\S]*log\.test\.ts[\s\S]*caused by Error: inner/)
   })
 })
 

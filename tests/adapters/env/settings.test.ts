@@ -182,16 +182,52 @@ test.each([
   ['SHUTDOWN_TIMEOUT', ['0s', '25d', '36500d']],
   ['MAX_BODY_SIZE', ['1', '0mb', '1tb']],
   ['PUBLIC_URL', ['example.com', 'ftp://x', 'https://u:p@x', 'https://x/?q']],
-  ['CORS_ORIGINS', ['example.com', 'https://a.b/', 'https://a.b,', '*,https://a.b', 'null']],
+  ['CORS_ORIGINS', ['example.com', 'https://a.b/', 'https://a.b,', '*,https://a.b', 'null', 'https://*.example.com']],
+  ['CORS_ORIGINS', ['HTTPS://a.b', 'https://a.b:443', 'https://u@a.b', 'app://', 'app://x/y', 'App://x', 'file:///x']],
+  ['CORS_ORIGINS', ['wss://a.b', 'ftp://a.b', 'capacitor://*', 'javascript:alert(1)', 'https://']],
   ['MAIL_FROM', ['nobody', 'A <a@b>\r\nBcc: x@y', '<>']],
   ['SMTP_URL', ['mail:25', 'http://mail']],
   ['JWT_SECRET', ['short']],
   ['METRICS_TOKEN', ['fifteen-letters', 'two words in one text', 'sixteen=letters-']],
   ['TRUST_PROXY', ['yes', '-1']],
   ['LOG_LEVEL', ['loud']],
-  ['UPLOAD_TYPES', ['png', 'image/*,']],
+  [
+    'UPLOAD_TYPES',
+    ['png', 'image/*,', '*/png', '*', 'image/svg+xml', 'text/csv', 'image/png,application/json', 'text/html'],
+  ],
+  ['UPLOAD_TYPES', ['chemical/*', 'image/png;q=1', 'image/']],
   ['REDIS_URL', ['localhost:6379', 'http://localhost', 'redis://', 'redis://h/name', 'redis+unix:relative']],
   ['DATABASE_URL', ['mysql://x', 'skep.db', 'sqlite::memory:', 'postgres:', 'postgres:///x']],
 ])('%s refuses %p', (name, values) => {
   for (const value of values) expect(problemsOf({ [name]: value })).toHaveLength(1)
+})
+
+test('a type that content is never recognised as is named', () => {
+  expect(problemsOf({ UPLOAD_TYPES: 'image/svg+xml,image/png,text/csv' })).toEqual([
+    'UPLOAD_TYPES: got "image/svg+xml,image/png,text/csv", expected a comma list of types that content can be recognised as, which it never is as image/svg+xml, text/csv',
+  ])
+})
+
+test.each([
+  ['image/jpg, IMAGE/PNG,image/apng', ['image/jpeg', 'image/png']],
+  ['image/*,application/x-zip-compressed', ['image/*', 'application/zip']],
+  ['text/plain,application/octet-stream,audio/ogg', ['text/plain', 'application/octet-stream', 'audio/ogg']],
+  ['video/mp1s', ['video/mp1s']],
+])('UPLOAD_TYPES=%s is taken as what content is recognised as, and shown so', (text, types) => {
+  expect(settingsOf({ UPLOAD_TYPES: text }).UPLOAD_TYPES).toEqual(types)
+  expect(shownOf({ UPLOAD_TYPES: text }).get('UPLOAD_TYPES')?.value).toBe(types.join())
+})
+
+test.each([
+  ['https://*.example.com', 'only exact ones count (* alone stands for all)'],
+  ['https://ok.example, https://a.b/', 'browsers send https://a.b in place of https://a.b/'],
+  ['https://münchen.example', 'browsers send https://xn--mnchen-3ya.example in place of https://münchen.example'],
+  ['example.com', 'expected a comma list of origins such as https://app.example.com, or *: example.com is none'],
+])('CORS_ORIGINS=%s is refused, and the line says why', (text, why) => {
+  expect(problemsOf({ CORS_ORIGINS: text })[0]).toContain(why)
+})
+
+test('origins of applications that are no web pages are taken', () => {
+  const CORS_ORIGINS = 'capacitor://localhost,tauri://localhost,ionic://localhost,app://-,https://app.example.com:8443'
+  expect(settingsOf({ CORS_ORIGINS }).CORS_ORIGINS).toEqual(CORS_ORIGINS.split(','))
 })

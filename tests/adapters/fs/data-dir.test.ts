@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
-import { readdirSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { keptSecret, makeDataDir } from '../../../src/adapters/fs/data-dir.ts'
+import { exposed, keptSecret, makeDataDir } from '../../../src/adapters/fs/data-dir.ts'
 import { temporaryFolder } from '../../support/skep.ts'
 
 const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8)
@@ -26,4 +26,16 @@ test('a secret that is too short to be one is refused', () => {
   const folder = temporaryFolder()
   writeFileSync(join(folder, 'jwt-secret'), 'short\n')
   expect(() => keptSecret(folder)).toThrow('jwt-secret')
+})
+
+test('what others can get at is told, with its mode', () => {
+  const folder = join(temporaryFolder(), 'data')
+  mkdirSync(folder)
+  chmodSync(folder, 0o755)
+  keptSecret(folder)
+  expect(exposed(folder)).toEqual([{ path: folder, mode: '0755' }])
+  chmodSync(folder, 0o700)
+  expect(exposed(folder)).toEqual([])
+  chmodSync(join(folder, 'jwt-secret'), 0o640)
+  expect(exposed(folder)).toEqual([{ path: join(folder, 'jwt-secret'), mode: '0640' }])
 })

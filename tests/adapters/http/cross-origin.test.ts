@@ -10,7 +10,7 @@ const preflight = (origin: string) => ({
 const corsHeaders = (headers: Headers) => [...headers.keys()].filter((name) => name.startsWith('access-control-'))
 
 describe('with configured origins', async () => {
-  const skep = await startSkep({ CORS_ORIGINS: 'https://app.example.com,http://localhost:5173' })
+  const skep = await startSkep({ CORS_ORIGINS: 'https://app.example.com,http://localhost:5173,capacitor://localhost' })
 
   test('a configured origin may read answers, refusals included', async () => {
     for (const path of ['//health', '/users/me', '/nothing']) {
@@ -22,7 +22,8 @@ describe('with configured origins', async () => {
   })
 
   test('any other origin is told nothing, but caches are told that it matters', async () => {
-    for (const origin of ['https://evil.example', 'https://app.example.com.evil.example', 'app.example.com', 'null']) {
+    const near = ['https://app.example.com.evil.example', 'app.example.com', 'localhost:5173', 'capacitor://localhost/']
+    for (const origin of ['https://evil.example', ...near, 'null', 'constructor', '__proto__']) {
       const { headers } = await skep.call('GET', '//health', { headers: { origin } })
       expect([corsHeaders(headers), headers.get('vary')]).toEqual([[], 'Origin'])
     }
@@ -39,6 +40,59 @@ describe('with configured origins', async () => {
     expect(headers.get('access-control-max-age')).toBe('600')
     expect(headers.get('x-request-id')).not.toBeNull()
     expect(headers.get('x-content-type-options')).toBe('nosniff')
+  })
+
+  test('an application that is no web page may read answers', async () => {
+    const { headers } = await skep.call('GET', '//health', { headers: { origin: 'capacitor://localhost' } })
+    expect(headers.get('access-control-allow-origin')).toBe('capacitor://localhost')
+  })
+
+  test.each([
+    'Accept-Ranges',
+    'Content-Disposition',
+    'Content-Range',
+    'ETag',
+    'Idempotency-Replayed',
+    'Location',
+    'RateLimit-Limit',
+    'RateLimit-Remaining',
+    'RateLimit-Reset',
+    'Retry-After',
+    'WWW-Authenticate',
+    'X-Request-Id',
+  ])('a page may read %s', async (name) => {
+    const { headers } = await skep.call('GET', '//health', { headers: { origin: 'http://localhost:5173' } })
+    expect(headers.get('access-control-expose-headers')?.split(', ')).toContain(name)
+  })
+
+  test.each([
+    'Authorization',
+    'Content-Type',
+    'Idempotency-Key',
+    'If-Match',
+    'If-None-Match',
+    'If-Range',
+    'Range',
+    'X-Request-Id',
+  ])('a page may send %s', async (name) => {
+    const { headers } = await skep.call('OPTIONS', '/items/', { headers: preflight('http://localhost:5173') })
+    expect(headers.get('access-control-allow-headers')?.split(', ')).toContain(name)
+  })
+
+  test.each([
+    ['PATCH', '/items/17', '/api/v1/items/:id'],
+    ['GET', '/users/me', '/api/v1/users/me'],
+    ['POST', '/items', '/api/v1/items/'],
+    ['PUT', '/users/17', '/api/v1/users/:id'],
+    ['GET', '/files/3/content?link=1', '/api/v1/files/:id/content'],
+    ['GET', '/nothing/here', '(none)'],
+  ])('a preflight for %s of %s is logged with the route %s', async (method, path, route) => {
+    const origin = 'https://app.example.com'
+    const id = crypto.randomUUID()
+    const headers = { origin, 'access-control-request-method': method, 'x-request-id': id }
+    await skep.call('OPTIONS', path, { headers })
+    const [entry] = skep.log.entries.filter(({ fields }) => fields.request_id === id)
+    expect(entry?.fields).toMatchObject({ method: 'OPTIONS', route, status: 204 })
   })
 
   test('a preflight of another origin is told nothing', async () => {
@@ -59,4 +113,13 @@ test('without configured origins nobody is told anything', async () => {
   const { headers } = await skep.call('GET', '//health', { headers: { origin: 'https://any.example' } })
   expect(corsHeaders(headers)).toEqual([])
   expect((await skep.call('OPTIONS', '/users/me', { headers: preflight('https://any.example') })).status).toBe(204)
+})
+
+test('OPTIONS and what a path does not take are logged with the route of the path', async () => {
+  const skep = await startSkep()
+  await skep.call('OPTIONS', '/items/17')
+  await skep.call('PUT', '/items/17')
+  await skep.call('GET', '/nothing')
+  const logged = skep.log.entries.filter(({ message }) => message === 'request').map(({ fields }) => fields.route)
+  expect(logged).toEqual(['/api/v1/items/:id', '/api/v1/items/:id', '/*'])
 })

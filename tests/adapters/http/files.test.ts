@@ -174,7 +174,7 @@ describe('uploading', () => {
     const answered = new Promise<string>((resolve) => socket.once('data', (bytes) => resolve(bytes.toString('latin1'))))
     const head = `POST /api/v1/files/ HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nContent-Type: ${MULTIPART}\r\nContent-Length: 60000\r\n\r\n`
     socket.write(head)
-    socket.write(part('name="file"; filename="x.png"', 'GIF89a'.padEnd(5_000)))
+    socket.write(part('name="file"; filename="x.png"', 'GIF89a'.padEnd(50_000)))
     expect(await answered).toStartWith('HTTP/1.1 400 ')
     socket.destroy()
   })

@@ -122,3 +122,13 @@ describe('the limit on credentials', () => {
     expect(statuses.map(({ status }) => status)).toEqual([400, 200, 400, 400])
   })
 })
+
+test.each([
+  ['0', '127.0.0.1'],
+  ['1', '198.51.100.7'],
+  ['2', '2001:db8::1'],
+])('with %s trusted proxies the log names %s as the client', async (TRUST_PROXY, address) => {
+  const skep = await startSkep({ TRUST_PROXY })
+  await skep.call('GET', '//health', { headers: { 'x-forwarded-for': '203.0.113.9, 2001:db8::1, 198.51.100.7' } })
+  expect(skep.log.entries.find(({ message }) => message === 'request')?.fields.address).toBe(address)
+})

@@ -34,6 +34,30 @@ const refreshTokenOf = ({ refresh_token }: oauth.TokenEndpointResponse): string 
 }
 
 describe('a client that follows the RFCs', () => {
+  test('finds out where to sign in and to revoke from our URL alone (RFC 8414)', async () => {
+    const issuer = new URL(skep.url)
+    const response = await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...options })
+    expect(response.headers.get('content-type')).toBe('application/json')
+    const found = await oauth.processDiscoveryResponse(issuer, response)
+    expect(found).toMatchObject(server)
+    const ann = await skep.member()
+    const form = new URLSearchParams({ username: ann.email, password: ann.password })
+    const answer = await oauth.genericTokenEndpointRequest(found, client, oauth.None(), 'password', form, options)
+    expect(answer.status).toBe(200)
+    expect(found.grant_types_supported).toEqual(['password', 'refresh_token'])
+    expect(found.token_endpoint_auth_methods_supported).toEqual(['none'])
+  })
+
+  test('is sent to PUBLIC_URL, whatever Host it asks by', async () => {
+    const other = await startSkep({ PUBLIC_URL: 'https://api.example.com' }, { mailer: createMailbox() })
+    const headers = { host: 'localhost' }
+    const { body } = await other.call('GET', '//.well-known/oauth-authorization-server', { headers })
+    expect(body).toMatchObject({
+      issuer: 'https://api.example.com',
+      token_endpoint: 'https://api.example.com/api/v1/auth/token',
+    })
+  })
+
   test('signs in by the password grant and reads a protected resource', async () => {
     const ann = await skep.member()
     const tokens = await signIn(ann.email, ann.password)

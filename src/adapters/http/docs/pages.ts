@@ -1,6 +1,7 @@
 import { Elysia } from 'elysia'
+import { compressOnce } from '../compression.ts'
 import type { Kernel, Rule } from '../kernel.ts'
-import { type Content, etagOf, fromText, send } from '../static-content.ts'
+import { type Content, etagOf, fromLongText, fromText, send } from '../static-content.ts'
 import { ASSETS, type Asset } from './assets.ts'
 import { REDOC_PAGE, SWAGGER_UI_PAGE } from './html.ts'
 import type { Node } from './node.ts'
@@ -26,8 +27,10 @@ const REDOC_POLICY = `${PAGE_POLICY}; worker-src blob:`
 const fromAsset = async ({ file: path, type, foreign }: Asset): Promise<Content> => {
   const file = Bun.file(path)
   // Redoc has no option to do without its maker's logo; one that is empty it hides.
-  if (foreign !== undefined) return fromText((await file.text()).replaceAll(foreign, 'data:,'), type)
-  return { body: () => file, type, etag: etagOf(await file.bytes()) }
+  if (foreign !== undefined) return fromLongText((await file.text()).replaceAll(foreign, 'data:,'), type)
+  const bytes = await file.bytes()
+  const gzipped = type.startsWith('image/') ? null : await compressOnce(bytes)
+  return { body: () => file, type, etag: etagOf(bytes), ...(gzipped === null ? {} : { gzipped }) }
 }
 
 /** Calls `make` once, at first use; again after a failure. */
@@ -53,8 +56,8 @@ export const docsRoutes = (kernel: Kernel, describe: Descriptions) => {
   const hooks = { admit: UNLIMITED, detail: { hide: true } }
   const swaggerUi = fromText(SWAGGER_UI_PAGE, 'text/html; charset=utf-8')
   const redoc = fromText(REDOC_PAGE, 'text/html; charset=utf-8')
-  const document = once(async () => fromText(JSON.stringify(await describe.openapi()), 'application/json'))
-  const protocol = once(async () => fromText(JSON.stringify(describe.asyncapi()), 'application/json'))
+  const document = once(async () => fromLongText(JSON.stringify(await describe.openapi()), 'application/json'))
+  const protocol = once(async () => fromLongText(JSON.stringify(describe.asyncapi()), 'application/json'))
 
   const routes = new Elysia()
     .use(kernel)

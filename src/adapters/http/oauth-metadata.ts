@@ -1,0 +1,30 @@
+import { Elysia } from 'elysia'
+import type { Kernel, Rule } from './kernel.ts'
+import { fromText, send } from './static-content.ts'
+
+const UNLIMITED: Rule = { who: 'anyone', limit: 'none' }
+
+/** What clients that know no more than our URL find out about signing in (RFC 8414 section 2). */
+const metadata = (issuer: string) => ({
+  issuer,
+  token_endpoint: `${issuer}/api/v1/auth/token`,
+  revocation_endpoint: `${issuer}/api/v1/auth/revoke`,
+  // There is no authorization endpoint, whose answers these would be.
+  response_types_supported: [],
+  grant_types_supported: ['password', 'refresh_token'],
+  // Clients have no credentials of their own.
+  token_endpoint_auth_methods_supported: ['none'],
+  revocation_endpoint_auth_methods_supported: ['none'],
+  service_documentation: `${issuer}/docs`,
+})
+
+/** `GET /.well-known/oauth-authorization-server`. `publicUrl` is known once the server listens. */
+export const oauthMetadataRoutes = (kernel: Kernel, publicUrl: () => string) =>
+  new Elysia()
+    .use(kernel)
+    .get(
+      '/.well-known/oauth-authorization-server',
+      ({ request, set }) =>
+        send(fromText(JSON.stringify(metadata(publicUrl())), 'application/json'), request, set.headers),
+      { admit: UNLIMITED, detail: { hide: true } },
+    )

@@ -1,0 +1,46 @@
+import { expect, test } from 'bun:test'
+import { startSkep } from '../../support/skep.ts'
+
+const skep = await startSkep()
+const home = (headers: Record<string, string> = {}) => skep.call<string>('GET', '//', { headers })
+
+const BROWSER = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8'
+
+test.each([[BROWSER], ['*/*'], ['text/html, application/json']])('/ is a page for who takes %s', async (accept) => {
+  const { status, headers, body } = await home({ accept })
+  expect([status, headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8'])
+  expect(body).toContain('<h1>Skep</h1>')
+  expect(headers.get('vary')).toBe('Accept')
+})
+
+test('/ says where to go, and each place is there', async () => {
+  const { body } = await home()
+  const places = [...body.matchAll(/href="([^"]+)"/g)].map(([, path = '']) => path)
+  expect(places).toEqual(expect.arrayContaining(['docs', 'redoc', 'openapi.json', 'asyncapi.json', 'health']))
+  for (const path of places) expect([path, (await skep.call('GET', `//${path}`)).status]).toEqual([path, 200])
+})
+
+test.each(['application/json', 'application/problem+json', 'application/json, text/plain, */*'])(
+  'a client of the API that asks for %s is told that / is no call',
+  async (accept) => {
+    const { status, body } = await skep.call('GET', '//', { headers: { accept } })
+    expect([status, body.code]).toEqual([404, 'not_found'])
+  },
+)
+
+test('nothing in the page runs, and nothing comes from elsewhere', async () => {
+  const { headers, body } = await home()
+  const policy = headers.get('content-security-policy') ?? ''
+  expect(policy).toContain("default-src 'none'")
+  expect(policy).not.toContain('script-src')
+  const style = /<style>([\s\S]*?)<\/style>/.exec(body)?.[1] ?? ''
+  expect(policy).toContain(new Bun.CryptoHasher('sha256').update(style).digest('base64'))
+  expect(body).not.toMatch(/<script|https?:|style=/)
+})
+
+test('/ is not sent again to who has it, and takes nothing', async () => {
+  const { headers } = await home()
+  expect((await home({ 'if-none-match': headers.get('etag') ?? '' })).status).toBe(304)
+  const refused = await skep.call('POST', '//')
+  expect([refused.status, refused.headers.get('allow')]).toEqual([405, 'GET, HEAD, OPTIONS'])
+})
