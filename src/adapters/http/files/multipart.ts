@@ -1,6 +1,6 @@
 import { Busboy } from '@fastify/busboy'
 import type { Upload } from '../../../application/files.ts'
-import { requireType, tooLarge } from '../body.ts'
+import { requireProperEnd, requireType, tooLarge } from '../body.ts'
 import { HttpProblem } from '../problems.ts'
 
 /** The only part that an upload has. */
@@ -106,6 +106,7 @@ const piecesOf = async function* (request: Request, limit: number): AsyncGenerat
       Bun.gc(true)
       collectAt = size + COLLECTED_AFTER
     }
+    if (request.headers.get('content-length') === null) await requireProperEnd(request)
   } catch (error) {
     throw error instanceof HttpProblem ? error : malformed()
   }
