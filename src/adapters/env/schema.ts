@@ -85,6 +85,12 @@ const origins = (text: string): '*' | readonly string[] | null => {
   return list.every((origin) => /^https?:/.test(origin) && parseUrl(origin)?.origin === origin) ? list : null
 }
 
+const hosts = (text: string): '*' | readonly string[] | null => {
+  if (text === '*') return '*'
+  const list = text.split(',').map((host) => host.trim().toLowerCase())
+  return list.every((host) => /^(?:\[[0-9a-f:.]+\]|[a-z0-9._-]{1,253})(?::\d{1,5})?$/.test(host)) ? list : null
+}
+
 const contentTypes = (text: string): '*/*' | readonly string[] | null => {
   if (text === '*/*') return '*/*'
   const list = text.split(',').map((type) => type.trim().toLowerCase())
@@ -116,6 +122,7 @@ export const SettingsSchema = Type.Object({
   REFRESH_TOKEN_TTL: duration('30d'),
   SIGNUP: choice(['open', 'closed'], 'open'),
   CORS_ORIGINS: optional({ accepts: 'a comma list of origins such as https://app.example.com, or *' }, origins),
+  ALLOWED_HOSTS: optional({ accepts: 'a comma list of host names such as api.example.com, or *' }, hosts),
   SMTP_URL: optional({ accepts: 'smtp://… or smtps://…', secret: 'url' }, (text) =>
     /^smtps?:$/.test(parseUrl(text)?.protocol ?? '') ? text : null,
   ),

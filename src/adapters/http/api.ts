@@ -23,6 +23,7 @@ import { fallbackRoutes } from './fallback.ts'
 import { linkRoutes as fileLinkRoutes } from './files/links.ts'
 import { fileRoutes } from './files/routes.ts'
 import { healthRoutes } from './health.ts'
+import type { AllowedHosts } from './hosts.ts'
 import { itemRoutes } from './items.ts'
 import { jobRoutes } from './jobs.ts'
 import { createKernel, type Kernel } from './kernel.ts'
@@ -64,6 +65,7 @@ export interface ApiOptions {
   /** Bytes. */
   readonly maxBodySize: number
   readonly corsOrigins: '*' | readonly string[]
+  readonly allowedHosts: AllowedHosts
   /** A bearer token that reads the metrics and nothing else. */
   readonly metricsToken?: string | undefined
   /** Whether clients reach us by https. */
@@ -102,7 +104,12 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
     trustProxy: options.trustProxy,
     maxBodySize: options.maxBodySize,
   })
-  const edge = createEdge({ log: deps.log, metrics: deps.metrics, https: options.https })
+  const edge = createEdge({
+    log: deps.log,
+    metrics: deps.metrics,
+    https: options.https,
+    allowedHosts: options.allowedHosts,
+  })
   const app: Elysia = new Elysia({
     // Otherwise a short Host header shifts the path (`Host: a`, `/pub/admin` runs `/admin`).
     handler: { standardHostname: false },

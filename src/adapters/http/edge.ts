@@ -2,6 +2,7 @@ import { type Context, Elysia, ValidationError } from 'elysia'
 import type { Metrics } from '../../application/ports/metrics.ts'
 import type { Log } from '../../application/ports/system.ts'
 import { type Call, openCall } from './call.ts'
+import { type AllowedHosts, createHostCheck } from './hosts.ts'
 import { internalProblem, type Problem, problemResponse, toProblem } from './problems.ts'
 import { toResponseFailure, toValidationProblem } from './validation.ts'
 
@@ -10,6 +11,7 @@ interface Deps {
   readonly metrics: Pick<Metrics, 'requestAnswered'>
   /** Whether clients reach us by https, which they are then told to keep to. */
   readonly https: boolean
+  readonly allowedHosts: AllowedHosts
 }
 
 const POLICY = {
@@ -36,7 +38,8 @@ const isPlain = (value: unknown): value is object =>
  * What holds for every request, before and after its route: request id, security headers, refusals in one shape and
  * one line in the log. Everything here must not throw.
  */
-export const createEdge = ({ log, metrics, https }: Deps) => {
+export const createEdge = ({ log, metrics, https, allowedHosts }: Deps) => {
+  const judgeHost = createHostCheck(allowedHosts)
   const policy: Readonly<Record<string, string>> = https
     ? { ...POLICY, 'strict-transport-security': 'max-age=31536000' }
     : POLICY
@@ -93,6 +96,11 @@ export const createEdge = ({ log, metrics, https }: Deps) => {
     .onRequest((c) => {
       c.call = openCall(c.request)
       c.set.headers['x-request-id'] = c.call.id
+      const misdirected = judgeHost(c.request.headers.get('host'))
+      if (misdirected === null) return
+      const problem = problemOf(misdirected, c.call)
+      finish(c.call, c.request, { headers: c.set.headers, status: problem.status })
+      return problemResponse(problem, c.call.id)
     })
     .onError({ as: 'global' }, (c) => {
       const problem = problemOf(rootOf(c.error), c.call)
