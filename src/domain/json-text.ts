@@ -38,13 +38,16 @@ const hasExponent = (json: string, start: number, end: number): boolean => {
   return false
 }
 
-/** Works on any text, in time linear in its length; what it says of text that is not JSON means nothing. */
-export const outlineJson = (json: string): JsonOutline => {
+/**
+ * Works on any text, in time linear in its length, and stops where one of the limits is passed. What it says of text
+ * that is not JSON means nothing.
+ */
+export const outlineJson = (json: string, maxDepth: number, maxValues: number): JsonOutline => {
   let depth = 0
   let deepest = 0
   let values = 1
   let hasLongNumber = false
-  for (let at = 0; at < json.length; at++) {
+  for (let at = 0; at < json.length && depth <= maxDepth && values <= maxValues; at++) {
     const unit = json.charCodeAt(at)
     if (unit === QUOTE) at = stringEnd(json, at)
     else if (unit === 0x2c) values++
@@ -62,7 +65,7 @@ export const outlineJson = (json: string): JsonOutline => {
   return { depth: deepest, values, hasLongNumber }
 }
 
-/** `0.DIGITS × 10^exponent`, without a sign; DIGITS neither begins nor ends with 0 and is empty for zero. */
+/** `0.DIGITS × 10^exponent`, without a sign; DIGITS neither begins nor ends with 0. */
 interface Decimal {
   readonly digits: string
   readonly exponent: number
@@ -87,9 +90,10 @@ const decimalOf = (number: string): Decimal => {
 export const isExactNumber = (number: string): boolean => {
   const value = Number(number)
   if (!Number.isFinite(value)) return false
+  if (value === 0) return !/^[-0.]*[1-9]/.test(number)
+  // Up to here every integer has a double of its own, so that only fractions were rounded.
+  if (Math.abs(value) <= Number.MAX_SAFE_INTEGER) return true
   const sent = decimalOf(number)
-  if (sent.digits === '') return true
-  if (value === 0) return false
   if (sent.digits.length > sent.exponent) return true
   const kept = decimalOf(String(value))
   return kept.digits === sent.digits && kept.exponent === sent.exponent

@@ -211,7 +211,8 @@ export const readFrame = (text: string): Received => {
     detail,
     ref,
   })
-  if (outlineJson(text).hasLongNumber && inexactNumbers(text, 1).length > 0) {
+  // No frame is large enough to be limited further.
+  if (outlineJson(text, text.length, text.length).hasLongNumber && inexactNumbers(text, 1).length > 0) {
     return invalid('The frame has a number that a double cannot hold', 'number_not_exact')
   }
   if (!isKnown(value.type)) return invalid('type must be auth, subscribe, unsubscribe or ping')

@@ -9,6 +9,9 @@ const FIELD = 'file'
 /** What boundaries, headers and whatever surrounds the part may take beside it. */
 const FRAMING = 64 * 1_024
 
+/** What is parsed in one step. */
+const MAX_PIECE_BYTES = 16_384
+
 /**
  * The engine does not see how much memory the pieces of a body hold, and lets them pile up: after so many bytes it is
  * told to look. That takes some milliseconds, and bounds the memory of a body of any size.
@@ -83,7 +86,15 @@ const createParser = (contentType: string): Parser => {
   }
 
   return {
-    push: (bytes) => advance((done) => busboy.write(bytes, () => done())),
+    async push(bytes) {
+      const arrived: Uint8Array[] = []
+      // In pieces: a piece is parsed to its end, also after what is in it was refused.
+      for (let at = 0; at < bytes.byteLength; at += MAX_PIECE_BYTES) {
+        const piece = bytes.subarray(at, at + MAX_PIECE_BYTES)
+        arrived.push(...(await advance((done) => busboy.write(piece, () => done()))))
+      }
+      return arrived
+    },
     end: () =>
       advance((done) => {
         busboy.on('finish', done)
