@@ -29,8 +29,23 @@ export const requireType = (request: Request, expected: string): void => {
  * whether it did. Throws 400, so that what is answered 400 has no effect.
  */
 export const requireProperEnd = async (request: Request): Promise<void> => {
-  await new Promise((resolve) => setImmediate(resolve))
+  await yieldToEventLoop()
   if (request.signal.aborted) throw malformed('The end of the body is malformed')
+}
+
+const yieldToEventLoop = () => new Promise((resolve) => setImmediate(resolve))
+
+const MIN_CHUNK_BYTES = 1_024
+
+/**
+ * A body as it comes. Bun hands over each chunk by itself, however small and however many came in one packet: after a
+ * small one it gets the time to put the next ones together.
+ */
+export const chunksOf = async function* (request: Request): AsyncGenerator<Uint8Array> {
+  for await (const chunk of request.body ?? []) {
+    yield chunk
+    if (chunk.byteLength < MIN_CHUNK_BYTES) await yieldToEventLoop()
+  }
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
@@ -43,7 +58,7 @@ const readText = async (request: Request, limit: number): Promise<string> => {
   try {
     // HTTP's framing holds a body to its declared length; only a chunked one must be counted.
     if (declared !== null) return utf8.decode(await request.bytes())
-    for await (const chunk of request.body ?? []) {
+    for await (const chunk of chunksOf(request)) {
       size += chunk.byteLength
       if (size > limit) throw tooLarge(limit)
       chunks.push(chunk)

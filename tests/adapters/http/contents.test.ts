@@ -77,11 +77,11 @@ describe('a body', () => {
   })
 })
 
-describe('a chunked body with trailers', () => {
+describe('a chunked body', () => {
   const chunk = (bytes: string) => `${bytes.length.toString(16)}\r\n${bytes}\r\n`
 
   test.each(['X: y\r\n\r\n', 'X: y\r\nZ: w\r\n\r\n', 'no trailer'])(
-    'has no effect when it is answered 400 (%j)',
+    'with trailers has no effect when it is answered 400 (%j)',
     async (end) => {
       const ann = await skep.member()
       const send = async (path: string, type: string, body: string) =>
@@ -97,7 +97,14 @@ describe('a chunked body with trailers', () => {
     },
   )
 
-  test('does not keep one without trailers from taking effect', async () => {
+  test('of one byte a chunk is a body like any other', async () => {
+    const body = [...'{"title":"x"}'].map(chunk).join('')
+    const head = `POST /api/v1/items/ HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${root.token}\r\nConnection: close\r\n`
+    const type = 'Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n'
+    expect(await sendRaw(skep.url, `${head}${type}${body}0\r\n\r\n`)).toStartWith('HTTP/1.1 201')
+  })
+
+  test('without trailers takes effect', async () => {
     const ann = await skep.member()
     const body = new Blob(['{"title":"x"}']).stream()
     expect((await skep.call('POST', '/items/', { token: ann.token, body, headers: JSON_TYPE })).status).toBe(201)

@@ -1,6 +1,6 @@
 import { Busboy } from '@fastify/busboy'
 import type { Upload } from '../../../application/files.ts'
-import { requireProperEnd, requireType, tooLarge } from '../body.ts'
+import { chunksOf, requireProperEnd, requireType, tooLarge } from '../body.ts'
 import { HttpProblem } from '../problems.ts'
 
 /** The only part that an upload has. */
@@ -109,7 +109,7 @@ const piecesOf = async function* (request: Request, limit: number): AsyncGenerat
   let size = 0
   let collectAt = COLLECTED_AFTER
   try {
-    for await (const bytes of request.body ?? []) {
+    for await (const bytes of chunksOf(request)) {
       size += bytes.byteLength
       if (size > limit + FRAMING) throw tooLarge(limit)
       yield bytes
