@@ -183,6 +183,7 @@ test.each([
   ['MAX_BODY_SIZE', ['1', '0mb', '1tb']],
   ['PUBLIC_URL', ['example.com', 'ftp://x', 'https://u:p@x', 'https://x/?q']],
   ['CORS_ORIGINS', ['example.com', 'https://a.b/', 'https://a.b,', '*,https://a.b', 'null']],
+  ['ALLOWED_HOSTS', ['https://a.b', 'a b', 'a,', '*,a', 'a:b', '[::1']],
   ['MAIL_FROM', ['nobody', 'A <a@b>\r\nBcc: x@y', '<>']],
   ['SMTP_URL', ['mail:25', 'http://mail']],
   ['JWT_SECRET', ['short']],
