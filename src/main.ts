@@ -1,3 +1,6 @@
+// First of all: Elysia looks at it when it is loaded.
+import './main/production-mode.ts'
+
 import pkg from '../package.json' with { type: 'json' }
 import { systemClock } from './adapters/bun/clock.ts'
 import { createClosers } from './adapters/bun/closers.ts'
@@ -13,6 +16,7 @@ import { readSettings, type Settings } from './adapters/env/settings.ts'
 import { sniffContentType } from './adapters/file-type/sniff.ts'
 import { exposed, keptSecret, makeDataDir } from './adapters/fs/data-dir.ts'
 import { createApi, describeApi } from './adapters/http/api.ts'
+import { effectiveHosts } from './adapters/http/hosts.ts'
 import { toResponse as toItemBody } from './adapters/http/item-schemas.ts'
 import { toResponse as toJobBody } from './adapters/http/jobs.ts'
 import { checkAddress, listen } from './adapters/http/server.ts'
@@ -80,6 +84,11 @@ const apiOptions = (settings: Settings) => ({
   trustProxy: settings.TRUST_PROXY,
   maxBodySize: settings.MAX_BODY_SIZE,
   corsOrigins: settings.CORS_ORIGINS ?? [],
+  allowedHosts: effectiveHosts({
+    bound: settings.HOST,
+    given: settings.ALLOWED_HOSTS,
+    publicUrl: settings.PUBLIC_URL,
+  }),
   metricsToken: settings.METRICS_TOKEN,
   https: settings.PUBLIC_URL?.startsWith('https:') ?? false,
   version: pkg.version,

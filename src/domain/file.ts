@@ -1,3 +1,4 @@
+import { isVisible } from './text.ts'
 import type { Instant } from './user.ts'
 
 /** What someone uploaded. Its bytes never change. */
@@ -51,7 +52,7 @@ export const cleanFilename = (given: string): string => {
     .filter((character) => character.isWellFormed())
     .join('')
     .trim()
-  return /^\.*$/.test(short) ? 'file' : short
+  return /^\.*$/.test(short) || !isVisible(short) ? 'file' : short
 }
 
 /** Whether content of this type may be stored. */

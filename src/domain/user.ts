@@ -1,3 +1,5 @@
+import { isLine, isText } from './text.ts'
+
 /** Milliseconds since 1970-01-01T00:00:00Z. */
 export type Instant = number
 
@@ -28,42 +30,18 @@ export const USER_LIMITS = {
 const LABEL = '[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?'
 
 /** An address as HTML's `<input type=email>` accepts it; spaces around it are trimmed by {@link normalizeEmail}. */
-export const EMAIL_PATTERN = `^\\s*[A-Za-z0-9.!#$%&'*+/=?^_\`{|}~-]{1,64}@${LABEL}(?:\\.${LABEL})*\\s*$`
+const EMAIL = new RegExp(`^\\s*[A-Za-z0-9.!#$%&'*+/=?^_\`{|}~-]{1,64}@${LABEL}(?:\\.${LABEL})*\\s*$`)
 
-const PAIR = '[\\uD800-\\uDBFF][\\uDC00-\\uDFFF]'
-
-export interface Length {
-  readonly minLength?: number
-  readonly maxLength: number
-}
-
-const times = ({ minLength = 0, maxLength }: Length) => `{${minLength},${maxLength}}`
-
-/** Text that UTF-8 can carry: no half of a surrogate pair, which every store would replace in its own way. */
-export const textPattern = (length: Length): string => `^(?:[^\\uD800-\\uDFFF]|${PAIR})${times(length)}$`
-
-const UNFIT = '\\u0000-\\u001F\\u007F-\\u009F\\u2028-\\u202E\\u2066-\\u2069'
-const INVISIBLE = '\\s\\u200B-\\u200F\\u2060\\uFEFF'
-
-/**
- * At least one visible character, and none that ends a line (or a mail header), steers a terminal or turns the
- * direction of what follows.
- */
-export const linePattern = (length: Length): string =>
-  `^(?=[\\s\\S]*[^${INVISIBLE}])(?:[^${UNFIT}\\uD800-\\uDFFF]|${PAIR})${times(length)}$`
-
-/** {@link linePattern} for well-formed text of any length, in what all dialects of regular expressions share. */
-export const LINE_PATTERN = `^[^${UNFIT}]*[^${UNFIT}${INVISIBLE}][^${UNFIT}]*$`
+/** Begins an encoded word (RFC 2047), which mail programs would show as something else than it is. */
+const ENCODED_WORD = '=?'
 
 /** The one spelling under which an address is stored and looked up. */
 export const normalizeEmail = (email: string): string => email.trim().toLowerCase()
 
-const matches = (text: string, pattern: string) => new RegExp(pattern).test(text)
-
 export const isEmail = (text: string): boolean =>
-  text.length <= USER_LIMITS.email.maxLength && matches(text, EMAIL_PATTERN)
-export const isUserName = (text: string): boolean => matches(text, linePattern(USER_LIMITS.name))
-export const isPassword = (text: string): boolean => matches(text, textPattern(USER_LIMITS.password))
+  text.length <= USER_LIMITS.email.maxLength && EMAIL.test(text) && !text.includes(ENCODED_WORD)
+export const isUserName = (text: string): boolean => isLine(text, USER_LIMITS.name)
+export const isPassword = (text: string): boolean => isText(text, USER_LIMITS.password)
 
 export interface UserDraft {
   readonly email: string

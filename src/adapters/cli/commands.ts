@@ -6,6 +6,7 @@ import { type Commands, EXIT, type Flags } from './program.ts'
 interface Address {
   readonly HOST: string
   readonly PORT: number
+  readonly ALLOWED_HOSTS?: '*' | readonly string[] | undefined
 }
 
 type Reading<Settings> =
@@ -127,7 +128,11 @@ export const createCommands = <Settings extends Address>(capable: Capabilities<S
 
     health: (flags) =>
       withSettings(flags, async ({ settings }) => {
-        const response = await fetch(`${localUrl(settings)}/health/ready`, { signal: AbortSignal.timeout(5_000) })
+        const response = await fetch(`${localUrl(settings)}/health/ready`, {
+          // Called by a name that it answers to.
+          headers: typeof settings.ALLOWED_HOSTS === 'object' ? { host: settings.ALLOWED_HOSTS[0] ?? '' } : {},
+          signal: AbortSignal.timeout(5_000),
+        })
         print(`${await response.text()}\n`)
         return response.ok ? EXIT.done : EXIT.failed
       }),

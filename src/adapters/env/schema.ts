@@ -81,6 +81,12 @@ const publicUrl = (text: string): string | null => {
   return url.username || url.password || url.search || url.hash ? null : url.href.replace(/\/+$/, '')
 }
 
+const hosts = (text: string): '*' | readonly string[] | null => {
+  if (text === '*') return '*'
+  const list = text.split(',').map((host) => host.trim().toLowerCase())
+  return list.every((host) => /^(?:\[[0-9a-f:.]+\]|[a-z0-9._-]{1,253})(?::\d{1,5})?$/.test(host)) ? list : null
+}
+
 const visibleText = (text: string) => (/^[\x21-\x7e]+$/.test(text) ? text : null)
 
 const secretText = (minimumBytes: number) => (text: string) => (Buffer.byteLength(text) >= minimumBytes ? text : null)
@@ -106,6 +112,7 @@ export const SettingsSchema = Type.Object({
   REFRESH_TOKEN_TTL: duration('30d'),
   SIGNUP: choice(['open', 'closed'], 'open'),
   CORS_ORIGINS: optional({ accepts: 'a comma list of origins such as https://app.example.com, or *' }, parseOrigins),
+  ALLOWED_HOSTS: optional({ accepts: 'a comma list of host names such as api.example.com, or *' }, hosts),
   SMTP_URL: optional({ accepts: 'smtp://… or smtps://…', secret: 'url' }, (text) =>
     /^smtps?:$/.test(parseUrl(text)?.protocol ?? '') ? text : null,
   ),

@@ -18,7 +18,7 @@ export const accountRoutes = (kernel: Kernel, accounts: Accounts) =>
         return status(204, undefined)
       },
       {
-        admit: { who: 'anyone', limit: 'credentials', body: 'json' },
+        admit: { who: 'anyone', limit: 'credentials', body: 'json', small: true },
         body: body('EmailVerification', { token: MailedToken }),
         response: { 204: NoContent, ...problems(400, 413, 415, 422, 429, 503, 507) },
         detail: { operationId: 'verifyEmail', summary: 'Prove an address with the token mailed to it' },
@@ -43,7 +43,7 @@ export const accountRoutes = (kernel: Kernel, accounts: Accounts) =>
         return new Response(null, { status: 202 })
       },
       {
-        admit: { who: 'anyone', limit: 'credentials', body: 'json' },
+        admit: { who: 'anyone', limit: 'credentials', body: 'json', small: true },
         body: body('ForgottenPassword', { email: Email }),
         response: {
           202: t.Void({ description: 'Accepted, whether there is such an account or not' }),
@@ -62,7 +62,7 @@ export const accountRoutes = (kernel: Kernel, accounts: Accounts) =>
         return status(204, undefined)
       },
       {
-        admit: { who: 'anyone', limit: 'credentials', body: 'json' },
+        admit: { who: 'anyone', limit: 'credentials', body: 'json', small: true },
         body: body('PasswordReset', { token: MailedToken, password: Password }),
         response: { 204: NoContent, ...problems(400, 413, 415, 422, 429, 503, 507) },
         detail: { operationId: 'resetPassword', summary: 'Set a new password with a mailed token; every session ends' },

@@ -25,6 +25,7 @@ import { linkRoutes as fileLinkRoutes } from './files/links.ts'
 import { fileRoutes } from './files/routes.ts'
 import { healthRoutes } from './health.ts'
 import { homeRoutes } from './home.ts'
+import type { AllowedHosts } from './hosts.ts'
 import { itemRoutes } from './items.ts'
 import { jobRoutes } from './jobs.ts'
 import { createKernel, type Kernel } from './kernel.ts'
@@ -67,6 +68,7 @@ export interface ApiOptions {
   /** Bytes. */
   readonly maxBodySize: number
   readonly corsOrigins: '*' | readonly string[]
+  readonly allowedHosts: AllowedHosts
   /** A bearer token that reads the metrics and nothing else. */
   readonly metricsToken?: string | undefined
   /** Whether clients reach us by https. */
@@ -118,6 +120,7 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
       return clientAddress(peerOf(request), forwardedFor, options.trustProxy)
     },
     https: options.https,
+    allowedHosts: options.allowedHosts,
   })
   const app: Elysia = new Elysia({
     // Otherwise a short Host header shifts the path (`Host: a`, `/pub/admin` runs `/admin`).

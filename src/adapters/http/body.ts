@@ -1,4 +1,5 @@
-import { HttpProblem } from './problems.ts'
+import { inexactNumbers, outlineJson } from '../../domain/json-text.ts'
+import { HttpProblem, MAX_LISTED_FAULTS, shortPointer } from './problems.ts'
 
 /** A body that is more than `limit` bytes. */
 export const tooLarge = (limit: number) =>
@@ -9,10 +10,42 @@ const malformed = (detail: string) => new HttpProblem('malformed_body', detail)
 const mediaType = (request: Request): string =>
   (request.headers.get('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
 
-/** Throws 415 when the body says that it is of another type. */
+/** Throws 415 when the body says that it is of another type, or compressed. */
 export const requireType = (request: Request, expected: string): void => {
-  if (mediaType(request) === expected) return
-  throw new HttpProblem('unsupported_media_type', `The body must be ${expected}`, { headers: { accept: expected } })
+  const { headers } = request
+  if (mediaType(request) !== expected) {
+    throw new HttpProblem('unsupported_media_type', `The body must be ${expected}`, { headers: { accept: expected } })
+  }
+  const encoding = headers.get('content-encoding')
+  if (encoding === null || encoding.trim().toLowerCase() === 'identity') return
+  // RFC 9110 section 12.5.3: the answer names what would be accepted.
+  const accepted = { headers: { 'accept-encoding': 'identity' } }
+  throw new HttpProblem('unsupported_media_type', 'The body must not be compressed', accepted)
+}
+
+/**
+ * To be called when a chunked body has arrived. Bun hands over the last chunk before it reads on, and breaks the
+ * connection off with a bare 400 when it does not like what follows (such as trailers): a turn later it is known
+ * whether it did. Throws 400, so that what is answered 400 has no effect.
+ */
+export const requireProperEnd = async (request: Request): Promise<void> => {
+  await yieldToEventLoop()
+  if (request.signal.aborted) throw malformed('The end of the body is malformed')
+}
+
+const yieldToEventLoop = () => new Promise((resolve) => setImmediate(resolve))
+
+const MIN_CHUNK_BYTES = 1_024
+
+/**
+ * A body as it comes. Bun hands over each chunk by itself, however small and however many came in one packet: after a
+ * small one it gets the time to put the next ones together.
+ */
+export const chunksOf = async function* (request: Request): AsyncGenerator<Uint8Array> {
+  for await (const chunk of request.body ?? []) {
+    yield chunk
+    if (chunk.byteLength < MIN_CHUNK_BYTES) await yieldToEventLoop()
+  }
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
@@ -25,11 +58,12 @@ const readText = async (request: Request, limit: number): Promise<string> => {
   try {
     // HTTP's framing holds a body to its declared length; only a chunked one must be counted.
     if (declared !== null) return utf8.decode(await request.bytes())
-    for await (const chunk of request.body ?? []) {
+    for await (const chunk of chunksOf(request)) {
       size += chunk.byteLength
       if (size > limit) throw tooLarge(limit)
       chunks.push(chunk)
     }
+    await requireProperEnd(request)
     return utf8.decode(Buffer.concat(chunks))
   } catch (error) {
     if (error instanceof HttpProblem) throw error
@@ -37,27 +71,13 @@ const readText = async (request: Request, limit: number): Promise<string> => {
   }
 }
 
-const DEEPEST = 64
+/** Deeper than anyone needs; what walks a tree of any depth runs out of stack. */
+const MAX_JSON_DEPTH = 64
 
-/** Whether arrays and objects lie deeper in each other than anyone needs; what walks such a tree runs out of stack. */
-const isTooDeep = (json: string): boolean => {
-  let depth = 0
-  for (let at = 0; at < json.length; at++) {
-    const character = json.charCodeAt(at)
-    if (character === 0x22) {
-      for (at++; at < json.length && json.charCodeAt(at) !== 0x22; at++) if (json.charCodeAt(at) === 0x5c) at++
-    } else if (character === 0x5b || character === 0x7b) {
-      if (++depth > DEEPEST) return true
-    } else if (character === 0x5d || character === 0x7d) depth--
-  }
-  return false
-}
+/** Parsing costs time for each value however short it is: this keeps any body to a few milliseconds. */
+const MAX_JSON_VALUES_COUNT = 10_000
 
-/** The JSON body (RFC 8259), never larger than `limit` bytes nor deeper than 64. Throws 400, 413 or 415. */
-export const readJson = async (request: Request, limit: number): Promise<unknown> => {
-  requireType(request, 'application/json')
-  const text = await readText(request, limit)
-  if (isTooDeep(text)) throw malformed(`The body is nested deeper than ${DEEPEST}`)
+const parseJson = (text: string): unknown => {
   try {
     return JSON.parse(text)
   } catch {
@@ -65,15 +85,52 @@ export const readJson = async (request: Request, limit: number): Promise<unknown
   }
 }
 
-const MOST_FIELDS = 100
+const notExact = (text: string): HttpProblem | null => {
+  const pointers = inexactNumbers(text, MAX_LISTED_FAULTS)
+  if (pointers.length === 0) return null
+  const errors = pointers.map((pointer) => ({
+    in: 'body' as const,
+    pointer: shortPointer(pointer),
+    detail: 'A double cannot hold this number; send it as a string',
+  }))
+  return new HttpProblem('number_not_exact', 'The body has numbers that could not be stored as they are', { errors })
+}
+
+/**
+ * The JSON body (RFC 8259): no more than `limit` bytes, 10 000 values and a depth of 64, and no number that a double
+ * would change. Throws 400, 413, 415 or 422.
+ */
+export const readJson = async (request: Request, limit: number): Promise<unknown> => {
+  requireType(request, 'application/json')
+  const text = await readText(request, limit)
+  const { depth, values, hasLongNumber } = outlineJson(text, MAX_JSON_DEPTH, MAX_JSON_VALUES_COUNT)
+  if (depth > MAX_JSON_DEPTH) throw malformed(`The body is nested deeper than ${MAX_JSON_DEPTH}`)
+  if (values > MAX_JSON_VALUES_COUNT) {
+    throw new HttpProblem('payload_too_large', `The body has more than ${MAX_JSON_VALUES_COUNT} values`)
+  }
+  const value = parseJson(text)
+  const problem = hasLongNumber ? notExact(text) : null
+  if (problem !== null) throw problem
+  return value
+}
+
+const MAX_FORM_FIELDS_COUNT = 100
+
+const countFields = (form: string): number => {
+  let count = 1
+  for (let at = form.indexOf('&'); at !== -1 && count <= MAX_FORM_FIELDS_COUNT; at = form.indexOf('&', at + 1)) count++
+  return count
+}
 
 /** The fields of a form, by name; a field sent twice keeps all its values. Throws 400, 413 or 415. */
 export const readForm = async (request: Request, limit: number): Promise<Record<string, string | string[]>> => {
   requireType(request, 'application/x-www-form-urlencoded')
+  const text = await readText(request, limit)
+  if (countFields(text) > MAX_FORM_FIELDS_COUNT) {
+    throw malformed(`The form has more than ${MAX_FORM_FIELDS_COUNT} fields`)
+  }
   const form: Record<string, string | string[]> = Object.create(null)
-  let count = 0
-  for (const [name, value] of new URLSearchParams(await readText(request, limit))) {
-    if (++count > MOST_FIELDS) throw malformed(`The form has more than ${MOST_FIELDS} fields`)
+  for (const [name, value] of new URLSearchParams(text)) {
     const before = form[name]
     if (before === undefined) form[name] = value
     else form[name] = typeof before === 'string' ? [before, value] : [...before, value]

@@ -3,6 +3,7 @@ import type { Metrics } from '../../application/ports/metrics.ts'
 import type { Log } from '../../application/ports/system.ts'
 import { type Call, openCall } from './call.ts'
 import { acceptsGzip, addVary, compressJson } from './compression.ts'
+import { type AllowedHosts, createHostCheck } from './hosts.ts'
 import { internalProblem, type Problem, problemResponse, toProblem } from './problems.ts'
 import { toResponseFailure, toValidationProblem } from './validation.ts'
 
@@ -13,6 +14,7 @@ interface Deps {
   readonly addressOf: (request: Request) => string
   /** Whether clients reach us by https, which they are then told to keep to. */
   readonly https: boolean
+  readonly allowedHosts: AllowedHosts
 }
 
 const POLICY = {
@@ -39,7 +41,8 @@ const isPlain = (value: unknown): value is object =>
  * What holds for every request, before and after its route: request id, security headers, refusals in one shape and
  * one line in the log. Everything here must not throw.
  */
-export const createEdge = ({ log, metrics, addressOf, https }: Deps) => {
+export const createEdge = ({ log, metrics, addressOf, https, allowedHosts }: Deps) => {
+  const judgeHost = createHostCheck(allowedHosts)
   const policy: Readonly<Record<string, string>> = https
     ? { ...POLICY, 'strict-transport-security': 'max-age=31536000' }
     : POLICY
@@ -108,6 +111,11 @@ export const createEdge = ({ log, metrics, addressOf, https }: Deps) => {
     .onRequest((c) => {
       c.call = openCall(c.request)
       c.set.headers['x-request-id'] = c.call.id
+      const misdirected = judgeHost(c.request.headers.get('host'))
+      if (misdirected === null) return
+      const problem = problemOf(misdirected, c.call)
+      finish(c.call, c.request, { headers: c.set.headers, status: problem.status })
+      return problemResponse(problem, c.call.id)
     })
     .onError({ as: 'global' }, (c) => {
       const problem = problemOf(rootOf(c.error), c.call)

@@ -1,16 +1,15 @@
-import { t } from 'elysia'
-import { EMAIL_PATTERN, LINE_PATTERN, linePattern, USER_LIMITS } from '../../domain/user.ts'
-import { characters } from './schemas.ts'
+import { LINE_PATTERN } from '../../domain/text.ts'
+import { isEmail, isUserName, USER_LIMITS } from '../../domain/user.ts'
+import { characters, text } from './schemas.ts'
 
-export const Email = t.String({
-  ...USER_LIMITS.email,
-  pattern: EMAIL_PATTERN,
+export const Email = text({
+  accepts: isEmail,
   expects: 'an email address',
   openapi: { type: 'string', format: 'email', ...USER_LIMITS.email },
 })
 
-export const Name = t.String({
-  pattern: linePattern(USER_LIMITS.name),
+export const Name = text({
+  accepts: isUserName,
   expects: '1 to 200 visible characters',
   openapi: { type: 'string', ...USER_LIMITS.name, pattern: LINE_PATTERN, description: 'One line' },
 })

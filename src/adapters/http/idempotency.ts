@@ -36,6 +36,17 @@ const respond = ({ status, headers, body }: StoredAnswer, replayed: boolean): Re
     },
   })
 
+const withSortedMembers = (value: unknown): unknown => {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(withSortedMembers)
+  const members = Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1))
+  return Object.fromEntries(members.map(([name, member]) => [name, withSortedMembers(member)]))
+}
+
+/** SHA-256 of a JSON value: the same for members in another order, which mean the same (RFC 8259 section 4). */
+const fingerprintOf = (sent: unknown): Uint8Array =>
+  new Bun.CryptoHasher('sha256').update(JSON.stringify(withSortedMembers(sent))).digest()
+
 /** Answers a Response. Typed clients hear of the schema of its route alone, which a `Response` would widen. */
 export type Idempotently = <T>(
   call: Idempotent<T>,
@@ -61,8 +72,7 @@ export const createIdempotency = (): Idempotently => {
     }
     running.add(name)
     try {
-      const fingerprint = new Bun.CryptoHasher('sha256').update(JSON.stringify(sent)).digest()
-      return done(await work({ key, route, fingerprint, answer }))
+      return done(await work({ key, route, fingerprint: fingerprintOf(sent), answer }))
     } finally {
       running.delete(name)
     }

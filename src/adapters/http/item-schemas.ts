@@ -4,13 +4,13 @@ import type { ItemOperation } from '../../application/items.ts'
 import type { ItemSortField } from '../../application/ports/persistence.ts'
 import { ITEM_LIMITS, type Item, type ItemDraft, type ItemPatch } from '../../domain/item.ts'
 import type { JsonObject } from '../../domain/merge-patch.ts'
-import { LINE_PATTERN, linePattern } from '../../domain/user.ts'
+import { isLine, LINE_PATTERN } from '../../domain/text.ts'
 import { pageQuery } from './pages.ts'
-import { body, characters, IdText, Timestamp, TimestampText, textWithoutNul } from './schemas.ts'
+import { body, characters, IdText, queryOf, Timestamp, TimestampText, text, textWithoutNul } from './schemas.ts'
 import { toTimestamp } from './timestamps.ts'
 
-const Title = t.String({
-  pattern: linePattern(ITEM_LIMITS.title),
+const Title = text({
+  accepts: (title) => isLine(title, ITEM_LIMITS.title),
   expects: '1 to 200 visible characters',
   openapi: { type: 'string', ...ITEM_LIMITS.title, pattern: LINE_PATTERN, description: 'One line' },
 })
@@ -63,7 +63,7 @@ export const BatchResponse = t.Object(
 
 export const SORTS: readonly ItemSortField[] = ['created_at', 'updated_at', 'title']
 
-export const ItemsQuery = t.Object({
+export const ItemsQuery = queryOf({
   ...pageQuery(SORTS),
   q: t.Optional(characters({ maxLength: 200 }, { description: 'Words of title or description, at least as prefixes' })),
   created_after: t.Optional(TimestampText),

@@ -37,8 +37,10 @@ const toQuery = (query: Static<typeof ItemsQuery>, actor: { userId: number; role
     ...toPageRequest(query, SORTS, { field: 'created_at', descending: true }),
     ownerId: query.owner_id === undefined ? everyone : Number(query.owner_id),
     text: query.q === undefined || query.q === '' ? null : query.q,
-    createdAfter: query.created_after === undefined ? null : parseTimestamp(query.created_after, '/created_after'),
-    createdBefore: query.created_before === undefined ? null : parseTimestamp(query.created_before, '/created_before'),
+    createdAfter:
+      query.created_after === undefined ? null : parseTimestamp(query.created_after, '/created_after').floor,
+    createdBefore:
+      query.created_before === undefined ? null : parseTimestamp(query.created_before, '/created_before').ceiling,
   }
 }
 

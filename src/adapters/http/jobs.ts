@@ -5,7 +5,7 @@ import { actorOf } from './call.ts'
 import type { Kernel } from './kernel.ts'
 import { pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { problems } from './problems.ts'
-import { choiceOf, IdParams, NoContent, Timestamp } from './schemas.ts'
+import { choiceOf, IdParams, NoContent, queryOf, Timestamp } from './schemas.ts'
 import { toTimestamp } from './timestamps.ts'
 
 const State = choiceOf(JOB_STATES)
@@ -49,7 +49,7 @@ export const jobRoutes = (kernel: Kernel, jobs: Jobs) =>
       },
       {
         admit: { who: 'admin' },
-        query: t.Object({ ...pageQuery(SORTS), state: t.Optional(State) }),
+        query: queryOf({ ...pageQuery(SORTS), state: t.Optional(State) }),
         response: { 200: pageResponse(JobResponse), ...problems(400, 401, 403, 422, 429, 503) },
         detail: { operationId: 'listJobs', summary: 'Jobs, by state' },
       },

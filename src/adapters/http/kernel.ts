@@ -15,22 +15,29 @@ export interface Rule {
   /** Whether a bearer token is a further key to this route, and to no other. Whoever holds it is nobody. */
   readonly key?: (token: string) => boolean
   readonly limit?: 'credentials' | 'none'
+  /** Whether the request brings its right to this route with it, so that a token beside it is not looked at. */
+  readonly opens?: (request: Request) => boolean
   /** What else must hold before the body is read, with the path's parameters as they came. Throws what is wrong. */
   readonly may?: (principal: Principal, params: Readonly<Record<string, string>>) => unknown
   /** `stream` leaves the body to the route, which reads it as it comes. */
   readonly body?: 'json' | 'form' | 'stream'
+  /** Whether the body can only be small: credentials, or an account. A form always is. */
+  readonly small?: true
   /** Whether the route honours `Idempotency-Key`. */
   readonly idempotent?: true
 }
 
 /** How the OpenAPI document hears of a rule; it keeps the mark to itself. */
 interface Documented extends DocumentDecoration {
-  readonly 'x-admit': Omit<Rule, 'who' | 'key'> & { readonly who: string; readonly key: boolean }
+  readonly 'x-admit': Omit<Rule, 'who' | 'key' | 'opens'> & { readonly who: string; readonly key: boolean }
 }
 
-const documented = (rule: Rule): Documented => ({
+const documented = ({ opens: _, ...rule }: Rule): Documented => ({
   'x-admit': { ...rule, who: typeof rule.who === 'string' ? rule.who : 'optional', key: rule.key !== undefined },
 })
+
+/** What the largest credentials or account take, several times over. */
+const MAX_SMALL_BODY_BYTES = 16_384
 
 interface Deps {
   readonly access: Access
@@ -63,8 +70,9 @@ export const bearerToken = (request: Request): string | null => {
   return BEARER.exec(header)?.[1] ?? ''
 }
 
-/** Whether the request carries the key of its route. */
-const isKeyed = (request: Request, { key }: Rule): boolean => key?.(bearerToken(request) ?? '') ?? false
+/** Whether the request carries the key of its route, or opens it without a token. */
+const isKeyed = (request: Request, { key, opens }: Rule): boolean =>
+  (key?.(bearerToken(request) ?? '') ?? false) || (opens?.(request) ?? false)
 
 const identify = (access: Access, request: Request): Principal | Promise<Principal> => {
   const token = bearerToken(request)
@@ -133,9 +141,10 @@ export const createKernel = ({ access, limits, peerOf, trustProxy, maxBodySize }
     return count(subject, rule, null)
   }
 
-  const read = async (request: Request, kind: Rule['body']): Promise<unknown> => {
-    if (kind === 'json') return readJson(request, maxBodySize)
-    return kind === 'form' ? readForm(request, maxBodySize) : null
+  const read = async (request: Request, { body, small }: Rule): Promise<unknown> => {
+    const limit = small === true || body === 'form' ? Math.min(maxBodySize, MAX_SMALL_BODY_BYTES) : maxBodySize
+    if (body === 'json') return readJson(request, limit)
+    return body === 'form' ? readForm(request, limit) : null
   }
 
   return new Elysia({ name: 'kernel' })
@@ -149,7 +158,7 @@ export const createKernel = ({ access, limits, peerOf, trustProxy, maxBodySize }
         parse: [
           async ({ call, request, set, route, params }: HookContext) => {
             await judge({ call, request, headers: set.headers, params }, route, rule)
-            return read(request, rule.body)
+            return read(request, rule)
           },
         ],
         transform: async ({ call, request, set, route, params }: HookContext) => {

@@ -8,9 +8,9 @@ const signed = <const Field extends string>(fields: readonly Field[]) =>
 
 /** The query parameters of every list. */
 export const pageQuery = <const Field extends string>(fields: readonly Field[]) => ({
-  page: t.Optional(integerText('^[1-9][0-9]{0,8}$', 1, 999_999_999, { default: 1, description: 'Counted from 1' })),
+  page: t.Optional(integerText(/^[1-9][0-9]{0,8}$/, 1, 999_999_999, { default: 1, description: 'Counted from 1' })),
   size: t.Optional(
-    integerText('^([1-9][0-9]?|100)$', PAGE_SIZE.minimum, PAGE_SIZE.maximum, {
+    integerText(/^([1-9][0-9]?|100)$/, PAGE_SIZE.minimum, PAGE_SIZE.maximum, {
       default: PAGE_SIZE.default,
       description: 'How many on a page',
     }),

@@ -7,6 +7,8 @@ type ProtocolCode =
   | 'invalid_request'
   | 'malformed_body'
   | 'method_not_allowed'
+  | 'misdirected_request'
+  | 'number_not_exact'
   | 'payload_too_large'
   | 'range_not_satisfiable'
   | 'unsupported_grant_type'
@@ -36,7 +38,9 @@ export const PROBLEM_STATUS: Readonly<Record<ProblemCode, ProblemStatus>> = {
   last_admin: 409,
   malformed_body: 400,
   method_not_allowed: 405,
+  misdirected_request: 421,
   not_found: 404,
+  number_not_exact: 422,
   overloaded: 503,
   password_required: 422,
   payload_too_large: 413,
@@ -65,6 +69,7 @@ export type ProblemStatus =
   | 413
   | 415
   | 416
+  | 421
   | 422
   | 426
   | 429
@@ -78,6 +83,15 @@ export interface InvalidPart {
   readonly pointer: string
   readonly detail: string
 }
+
+/** How many faults a 422 lists. */
+export const MAX_LISTED_FAULTS = 20
+
+const MAX_POINTER_LENGTH = 200
+
+/** A pointer as it goes into an answer: one that names a property of the caller's own is cut where it gets long. */
+export const shortPointer = (pointer: string): string =>
+  pointer.length <= MAX_POINTER_LENGTH ? pointer : `${pointer.slice(0, MAX_POINTER_LENGTH - 1)}…`
 
 /** A refusal that only HTTP knows. */
 export class HttpProblem extends Error {
@@ -125,9 +139,10 @@ export const ProblemResponse = t.Object(
       t.Array(
         t.Object({
           in: t.Union([t.Literal('body'), t.Literal('query'), t.Literal('path'), t.Literal('header')]),
-          pointer: t.String({ description: 'A JSON Pointer (RFC 6901) to what is wrong' }),
+          pointer: t.String({ description: 'A JSON Pointer (RFC 6901) to what is wrong; cut where it is very long' }),
           detail: t.String(),
         }),
+        { description: `The first ${MAX_LISTED_FAULTS} faults` },
       ),
     ),
   },

@@ -48,6 +48,8 @@ export const realtimeRoutes = (kernel: Kernel, realtime: RealtimeUpgrade, option
     '/ws/:client_id',
     ({ params, request, set }) => {
       const data = realtime.connect(params.client_id, bearerToken(request))
+      // Bun would select the first subprotocol on offer; there is none that we speak.
+      request.headers.delete('sec-websocket-protocol')
       if (!options.upgrade(request, { data, headers: headersOf(set.headers) })) {
         throw new HttpProblem('upgrade_required', 'Connect to this path by WebSocket', {
           headers: { upgrade: 'websocket', connection: 'upgrade' },

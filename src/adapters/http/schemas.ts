@@ -1,61 +1,112 @@
+import { Kind, Type, TypeRegistry } from '@sinclair/typebox'
 import { type TSchema, t } from 'elysia'
-import { type Length, textPattern } from '../../domain/user.ts'
+import { isText, isTextWithoutNul, type Length } from '../../domain/text.ts'
+import type { Instant } from '../../domain/user.ts'
 import { HttpProblem } from './problems.ts'
 
-/** `expects` ends the message about a wrong value; `openapi` stands for the schema in the document. */
-const text = (pattern: string, expects: string, openapi: Readonly<Record<string, unknown>>) =>
-  t.String({ pattern, expects, openapi })
+interface TextOptions {
+  readonly accepts: (text: string) => boolean
+  /** Ends the message about a wrong value. */
+  readonly expects: string
+  /** Stands for the schema in the document. */
+  readonly openapi: Readonly<Record<string, unknown>>
+}
+
+TypeRegistry.Set<TextOptions>('Text', ({ accepts }, value) => typeof value === 'string' && accepts(value))
+
+/**
+ * Text that a function accepts. TypeBox's own strings are no match for hostile ones: to list faults it runs a pattern
+ * over text of any length, even where `maxLength` has refused it already.
+ */
+export const text = (options: TextOptions) => Type.Unsafe<string>({ [Kind]: 'Text', type: 'string', ...options })
 
 /** Text of so many characters: TypeBox's own `maxLength` counts UTF-16 code units, JSON Schema's does not. */
 export const characters = (length: Length, openapi: Readonly<Record<string, unknown>> = {}) =>
-  text(textPattern(length), `${length.minLength ?? 0} to ${length.maxLength} characters`, {
-    type: 'string',
-    ...length,
-    ...openapi,
+  text({
+    accepts: (value) => isText(value, length),
+    expects: `${length.minLength ?? 0} to ${length.maxLength} characters`,
+    openapi: { type: 'string', ...length, ...openapi },
   })
 
 /** As {@link characters}, without NUL, which not every database can hold. */
 export const textWithoutNul = (length: Length, openapi: Readonly<Record<string, unknown>> = {}) =>
-  text(`(?=^[^\\u0000]*$)${textPattern(length)}`, `up to ${length.maxLength} characters, none of them NUL`, {
-    type: 'string',
-    ...length,
-    pattern: '^[^\\u0000]*$',
-    ...openapi,
+  text({
+    accepts: (value) => isTextWithoutNul(value, length),
+    expects: `up to ${length.maxLength} characters, none of them NUL`,
+    openapi: { type: 'string', ...length, pattern: '^[^\\u0000]*$', ...openapi },
   })
 
 /** An integer in a query or a path: digits alone, so that `0x10` and `1e3` are none. */
 export const integerText = (
-  pattern: string,
+  pattern: RegExp,
   minimum: number,
   maximum: number,
   about: { readonly description?: string; readonly default?: number } = {},
-) => text(pattern, `an integer from ${minimum} to ${maximum}`, { type: 'integer', minimum, maximum, ...about })
+) =>
+  text({
+    accepts: (value) => pattern.test(value),
+    expects: `an integer from ${minimum} to ${maximum}`,
+    openapi: { type: 'integer', minimum, maximum, ...about },
+  })
 
 const MOST_ID = 999_999_999_999_999
+const ID = /^[1-9][0-9]{0,14}$/
 
 /** An id in a query or a path. */
-export const IdText = integerText('^[1-9][0-9]{0,14}$', 1, MOST_ID, { description: 'As `id` in answers' })
+export const IdText = integerText(ID, 1, MOST_ID, { description: 'As `id` in answers' })
 
 export const IdParams = t.Object({ id: IdText })
 
 /** Whether the `id` of a path is one; what is none is refused with the rest of what was sent. */
 export const hasId = (params: Readonly<Record<string, string>>): params is { readonly id: string } =>
-  /^[1-9][0-9]{0,14}$/.test(params.id ?? '')
+  ID.test(params.id ?? '')
 
 /** RFC 3339, UTC, with milliseconds. */
 export const Timestamp = t.String({ openapi: { type: 'string', format: 'date-time' } })
 
-const RFC_3339 = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)$/i
+/** A time in a query, which {@link parseTimestamp} reads. */
+export const TimestampText = t.String({ maxLength: 100, openapi: { type: 'string', format: 'date-time' } })
 
-/** A time in a query. What the pattern of a schema cannot see {@link parseTimestamp} does: 31 February is no day. */
-export const TimestampText = t.String({ maxLength: 40, openapi: { type: 'string', format: 'date-time' } })
+const RFC_3339 = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:Z|([+-])(\d\d):(\d\d))$/i
 
-/** Milliseconds since 1970. Throws `validation_failed` for what is not RFC 3339 (section 5.6) or no such day. */
-export const parseTimestamp = (text: string, pointer: string): number => {
-  const [, year, month, day] = RFC_3339.exec(text)?.map(Number) ?? []
-  const isDay = day !== undefined && day <= new Date(Date.UTC(year ?? 0, month ?? 0, 0)).getUTCDate()
-  const instant = isDay ? Date.parse(text) : Number.NaN
-  if (!Number.isNaN(instant)) return instant
+const MINUTE_MS = 60_000
+const DAY_MS = 86_400_000
+
+/** Milliseconds since 1970 at the beginning of a day; NaN when the calendar has no such day. */
+const startOfDay = (year: number, month: number, day: number): number => {
+  const date = new Date(0)
+  date.setUTCFullYear(year, month - 1, day)
+  return date.getUTCMonth() === month - 1 && date.getUTCDate() === day ? date.getTime() : Number.NaN
+}
+
+/** A time between two milliseconds, or at both: what is kept is of whole ones. */
+export interface InstantRange {
+  readonly floor: Instant
+  readonly ceiling: Instant
+}
+
+/** Null for what is not RFC 3339 (section 5.6). A leap second lies between the milliseconds around it. */
+const instantsOf = (text: string): InstantRange | null => {
+  const [, year, month, day, hour, minute, second, fraction = '', sign, offsetHour = '0', offsetMinute = '0'] =
+    RFC_3339.exec(text) ?? []
+  if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 60) return null
+  if (Number(offsetHour) > 23 || Number(offsetMinute) > 59) return null
+  const offset = (Number(offsetHour) * 60 + Number(offsetMinute)) * (sign === '-' ? -1 : 1)
+  const start = startOfDay(Number(year), Number(month), Number(day))
+  const minuteStart = start + (Number(hour) * 60 + Number(minute) - offset) * MINUTE_MS
+  if (Number.isNaN(minuteStart)) return null
+  if (second === '60') {
+    const end = minuteStart + MINUTE_MS
+    return end % DAY_MS === 0 ? { floor: end - 1, ceiling: end } : null
+  }
+  const floor = minuteStart + Number(second) * 1_000 + Number(fraction.slice(0, 3).padEnd(3, '0'))
+  return { floor, ceiling: /[1-9]/.test(fraction.slice(3)) ? floor + 1 : floor }
+}
+
+/** Throws `validation_failed` for what is not RFC 3339 or no such day. */
+export const parseTimestamp = (text: string, pointer: string): InstantRange => {
+  const instants = instantsOf(text)
+  if (instants !== null) return instants
   const errors = [{ in: 'query', pointer, detail: 'Expected a time as in RFC 3339' }] as const
   throw new HttpProblem('validation_failed', 'The query does not have the expected form', { errors })
 }
@@ -65,6 +116,10 @@ export const choiceOf = <const T extends string>(values: readonly T[], about: { 
     values.map((value) => t.Literal(value)),
     { expects: `one of ${values.join(', ')}`, openapi: { type: 'string', enum: values, ...about } },
   ) as TSchema & { static: T }
+
+/** Query parameters that are checked; all others are ignored. */
+export const queryOf = <T extends Parameters<typeof t.Object>[0]>(properties: T) =>
+  t.Object(properties, { additionalProperties: true })
 
 /** A body that takes these properties and no others. `title` names it in the document. */
 export const body = <T extends Parameters<typeof t.Object>[0]>(title: string, properties: T) =>

@@ -5,7 +5,7 @@ import { actorOf } from './call.ts'
 import type { Kernel } from './kernel.ts'
 import { pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { problems } from './problems.ts'
-import { IdParams, NoContent, Timestamp } from './schemas.ts'
+import { IdParams, NoContent, queryOf, Timestamp } from './schemas.ts'
 import { toTimestamp } from './timestamps.ts'
 
 const SessionResponse = t.Object(
@@ -46,7 +46,7 @@ export const sessionRoutes = (kernel: Kernel, sessions: Sessions) =>
       },
       {
         admit: { who: 'user' },
-        query: t.Object(pageQuery(SORTS)),
+        query: queryOf(pageQuery(SORTS)),
         response: { 200: pageResponse(SessionResponse), ...problems(400, 401, 422, 429, 503) },
         detail: { operationId: 'listSessions', summary: 'Where you are signed in' },
       },

@@ -7,7 +7,7 @@ import { CurrentPassword, Email, Name, Password } from './fields.ts'
 import type { Kernel, Rule } from './kernel.ts'
 import { pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { problems } from './problems.ts'
-import { body, choiceOf, hasId, IdParams, NoContent, Timestamp, textWithoutNul } from './schemas.ts'
+import { body, choiceOf, hasId, IdParams, NoContent, queryOf, Timestamp, textWithoutNul } from './schemas.ts'
 import { toTimestamp } from './timestamps.ts'
 
 const Role = choiceOf(ROLES)
@@ -62,7 +62,7 @@ const toChanges = ({ name, email, is_active, role, current_password }: Static<ty
 
 const SORTS: readonly UserSortField[] = ['created_at', 'updated_at', 'email', 'name']
 
-const UsersQuery = t.Object({
+const UsersQuery = queryOf({
   ...pageQuery(SORTS),
   q: t.Optional(textWithoutNul({ maxLength: 254 }, { description: 'Part of an address or a name' })),
 })
@@ -71,10 +71,11 @@ const ADDRESS_CHANGE =
   'Your own address changes once the link mailed to the new one is confirmed, and needs `current_password`.'
 
 export const userRoutes = (kernel: Kernel, users: Users) => {
-  const registrant: Rule = { who: (actor) => users.checkSignup(actor), limit: 'credentials', body: 'json' }
+  const registrant: Rule = { who: (actor) => users.checkSignup(actor), limit: 'credentials', body: 'json', small: true }
   const changer: Rule = {
     who: 'user',
     body: 'json',
+    small: true,
     may: (actor, params) => hasId(params) && users.get(actor, Number(params.id)),
   }
   return new Elysia({ prefix: '/users', tags: ['users'] })
@@ -116,7 +117,7 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
       '/me',
       async ({ call, body }) => toResponse(await users.update(actorOf(call), actorOf(call).userId, toChanges(body))),
       {
-        admit: { who: 'user', body: 'json' },
+        admit: { who: 'user', body: 'json', small: true },
         body: ChangesBody,
         response: { 200: UserResponse, ...problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503, 507) },
         detail: { operationId: 'updateMe', summary: 'Change your own account', description: ADDRESS_CHANGE },
@@ -144,7 +145,7 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
         return status(204, undefined)
       },
       {
-        admit: { who: 'user', limit: 'credentials', body: 'json' },
+        admit: { who: 'user', limit: 'credentials', body: 'json', small: true },
         body: PasswordBody,
         response: { 204: NoContent, ...problems(400, 401, 404, 413, 415, 422, 429, 503, 507) },
         detail: { operationId: 'changePassword', summary: 'Change your password; every other session ends' },

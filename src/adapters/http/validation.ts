@@ -1,7 +1,5 @@
 import type { ValidationError } from 'elysia'
-import { HttpProblem, type InvalidPart, type Problem, toProblem } from './problems.ts'
-
-const MOST_ERRORS = 20
+import { HttpProblem, type InvalidPart, MAX_LISTED_FAULTS, type Problem, shortPointer, toProblem } from './problems.ts'
 
 const PARTS: Readonly<Record<string, InvalidPart['in']>> = {
   body: 'body',
@@ -26,9 +24,9 @@ const brokenParts = (error: ValidationError): readonly Pick<InvalidPart, 'pointe
   for (const each of found) {
     // A missing property is reported twice, as absent and as of the wrong type.
     if (!broken.has(each.path)) broken.set(each.path, describe(each))
-    if (broken.size === MOST_ERRORS) break
+    if (broken.size === MAX_LISTED_FAULTS) break
   }
-  return [...broken].map(([pointer, detail]) => ({ pointer, detail }))
+  return [...broken].map(([pointer, detail]) => ({ pointer: shortPointer(pointer), detail }))
 }
 
 /** A request that misses its schema; null when it was our own answer. */
@@ -36,7 +34,9 @@ export const toValidationProblem = (error: ValidationError): Problem | null => {
   const part = PARTS[error.type]
   if (part === undefined) return null
   const errors = brokenParts(error).map((broken) => ({ in: part, ...broken }))
-  return toProblem(new HttpProblem('validation_failed', `The ${part} does not have the expected form`, { errors }))
+  const rest = errors.length < MAX_LISTED_FAULTS ? '' : `; the first ${MAX_LISTED_FAULTS} faults are listed`
+  const message = `The ${part} does not have the expected form${rest}`
+  return toProblem(new HttpProblem('validation_failed', message, { errors }))
 }
 
 /** What the log may hold of an answer that misses its schema: an answer can be a token. */

@@ -1,5 +1,6 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
+import { inexactNumbers, outlineJson } from '../../domain/json-text.ts'
 
 /** Bytes of one frame from a client; a larger one closes the connection with 1009. */
 export const MOST_FRAME_BYTES = 64 * 1024
@@ -98,6 +99,7 @@ export const ErrorCodes = Type.Union([
   Type.Literal('invalid_token'),
   Type.Literal('not_found'),
   Type.Literal('not_subscribed'),
+  Type.Literal('number_not_exact'),
   Type.Literal('too_many_subscriptions'),
   Type.Literal('unavailable'),
 ])
@@ -172,7 +174,12 @@ const checks = {
 export type Received =
   | { readonly kind: 'frame'; readonly frame: ClientFrame }
   | { readonly kind: 'text' }
-  | { readonly kind: 'invalid'; readonly detail: string; readonly ref: string | undefined }
+  | {
+      readonly kind: 'invalid'
+      readonly code: FrameErrorCode
+      readonly detail: string
+      readonly ref: string | undefined
+    }
 
 const parsed = (text: string): unknown => {
   try {
@@ -190,16 +197,27 @@ const isKnown = (type: unknown): type is keyof typeof checks => typeof type === 
 const refOf = ({ ref }: Record<string, unknown>): string | undefined =>
   typeof ref === 'string' && ref.length <= 64 ? ref : undefined
 
+/** A path goes back to the client no longer than this: it may hold a name of the client's own. */
+const MAX_PATH_LENGTH = 200
+
 /** Reads one text from a client and checks it by {@link CLIENT_FRAMES}. */
 export const readFrame = (text: string): Received => {
   const value = parsed(text)
   if (!isObject(value)) return { kind: 'text' }
   const ref = refOf(value)
-  if (!isKnown(value.type)) {
-    return { kind: 'invalid', detail: 'type must be auth, subscribe, unsubscribe or ping', ref }
+  const invalid = (detail: string, code: FrameErrorCode = 'invalid_frame'): Received => ({
+    kind: 'invalid',
+    code,
+    detail,
+    ref,
+  })
+  // No frame is large enough to be limited further.
+  if (outlineJson(text, text.length, text.length).hasLongNumber && inexactNumbers(text, 1).length > 0) {
+    return invalid('The frame has a number that a double cannot hold', 'number_not_exact')
   }
+  if (!isKnown(value.type)) return invalid('type must be auth, subscribe, unsubscribe or ping')
   const check = checks[value.type]
   if (check.Check(value)) return { kind: 'frame', frame: value }
-  const path = check.Errors(value).First()?.path ?? ''
-  return { kind: 'invalid', detail: `${path === '' ? 'The frame' : path} does not have the expected form`, ref }
+  const path = check.Errors(value).First()?.path.slice(0, MAX_PATH_LENGTH) ?? ''
+  return invalid(`${path === '' ? 'The frame' : path} does not have the expected form`)
 }

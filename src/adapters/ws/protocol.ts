@@ -104,7 +104,7 @@ export const createProtocol = ({ realtime, signIn, encode, log, frameWindowMs }:
   const handle = async (connection: Connection, text: string): Promise<void> => {
     const received = readFrame(text)
     if (received.kind === 'text') return void sendText(connection, `Message received: ${text}`)
-    if (received.kind === 'invalid') return sendError(connection, 'invalid_frame', received.detail, received.ref)
+    if (received.kind === 'invalid') return sendError(connection, received.code, received.detail, received.ref)
     try {
       await act(connection, received.frame)
     } catch (error) {

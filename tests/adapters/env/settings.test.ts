@@ -185,6 +185,7 @@ test.each([
   ['CORS_ORIGINS', ['example.com', 'https://a.b/', 'https://a.b,', '*,https://a.b', 'null', 'https://*.example.com']],
   ['CORS_ORIGINS', ['HTTPS://a.b', 'https://a.b:443', 'https://u@a.b', 'app://', 'app://x/y', 'App://x', 'file:///x']],
   ['CORS_ORIGINS', ['wss://a.b', 'ftp://a.b', 'capacitor://*', 'javascript:alert(1)', 'https://']],
+  ['ALLOWED_HOSTS', ['https://a.b', 'a b', 'a,', '*,a', 'a:b', '[::1']],
   ['MAIL_FROM', ['nobody', 'A <a@b>\r\nBcc: x@y', '<>']],
   ['SMTP_URL', ['mail:25', 'http://mail']],
   ['JWT_SECRET', ['short']],

@@ -7,7 +7,10 @@ import { outsideOf } from '../../support/stack.ts'
 
 const clock = testClock()
 const mailbox = createMailbox()
-const skep = await startSkep({ PUBLIC_URL: 'https://app.example.com/base/' }, { mailer: mailbox, clock })
+const skep = await startSkep(
+  { PUBLIC_URL: 'https://app.example.com/base/', ALLOWED_HOSTS: '*' },
+  { mailer: mailbox, clock },
+)
 
 const verify = (token: string) => skep.call('POST', '/auth/email/verify', { json: { token } })
 const forgot = (email: string) => skep.call('POST', '/auth/password/forgot', { json: { email } })

@@ -49,6 +49,7 @@ describe('paths and methods', () => {
   })
 
   test('a short Host header does not shift the path', async () => {
+    const skep = await startSkep({ ALLOWED_HOSTS: 'a' })
     const answer = await sendRaw(skep.url, 'GET /xxxxxxxx/health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
     expect(answer).toStartWith('HTTP/1.1 404')
     const health = await sendRaw(skep.url, 'GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')

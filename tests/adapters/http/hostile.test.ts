@@ -66,15 +66,16 @@ describe('a request that was let in and then waits for its body', () => {
 })
 
 describe('input made to be costly', () => {
-  test('a form of very many fields is refused', async () => {
-    const body = Array.from({ length: 200_000 }, (_, n) => n.toString(36)).join('&')
+  test.each(['/auth/token', '/auth/revoke'])('a form of very many fields is refused (%s)', async (path) => {
     const headers = { 'content-type': 'application/x-www-form-urlencoded' }
-    const { status, body: problem } = await skep.call('POST', '/auth/token', { body, headers })
-    expect([status, problem.code]).toEqual([400, 'malformed_body'])
+    for (const body of ['a&'.repeat(200), '&'.repeat(16_000), 'token=x&'.repeat(1_000)]) {
+      const { status, body: problem } = await skep.call('POST', path, { body, headers })
+      expect([status, problem.code]).toEqual([400, 'malformed_body'])
+    }
   })
 
   test.each([
-    '['.repeat(100_000) + ']'.repeat(100_000),
+    '['.repeat(5_000) + ']'.repeat(5_000),
     `{"email":${'['.repeat(5_000)}${']'.repeat(5_000)}}`,
     `{"email":${'{"a":'.repeat(100)}1${'}'.repeat(100)}}`,
   ])('JSON nested out of all proportion is refused (case %#)', async (body) => {
@@ -90,7 +91,7 @@ describe('input made to be costly', () => {
   })
 
   test('a huge name or password at sign-in is wrong like any other', async () => {
-    const long = 'ü'.repeat(100_000)
+    const long = 'ü'.repeat(2_000)
     for (const form of [
       { username: long, password: 'x' },
       { username: 'a@b.c', password: long },

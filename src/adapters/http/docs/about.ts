@@ -94,6 +94,7 @@ export const PROBLEM_DESCRIPTIONS: Readonly<Record<string, string>> = {
   413: 'The body is too large',
   415: 'The body has another media type than the one expected',
   416: 'The file has no such bytes; `Content-Range` says how many it has',
+  421: 'The server does not answer to the name in `Host`',
   422: 'The request does not have the expected form; `errors` names each fault',
   429: 'Too many requests; try again after `Retry-After` seconds',
   500: 'Something went wrong on our side; `request_id` names it in the log',

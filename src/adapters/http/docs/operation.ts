@@ -79,7 +79,9 @@ export const correctOperation = (raw: Node, components: Components): Node => {
   const admit = nodeAt(raw, 'x-admit')
   const standard = admit.key === true ? KEYED_SECURITY : SECURITY
   const limited = 'who' in admit && admit.limit !== 'none'
-  const responses: Node = { ...nodeAt(raw, 'responses'), 500: { content: { json: { schema: failure } } } }
+  const refusal = { content: { json: { schema: failure } } }
+  // What any request may meet: a Host header that is wrong or not ours, or a failure.
+  const responses: Node = { 400: refusal, ...nodeAt(raw, 'responses'), 421: refusal, 500: refusal }
   const parameters = listAt(raw, 'parameters').map((parameter) => parameterOf(parameter, components))
   if (admit.idempotent === true) parameters.push(IDEMPOTENCY_KEY)
   return {

@@ -7,7 +7,7 @@ import { actorOf } from '../call.ts'
 import type { Kernel, Rule } from '../kernel.ts'
 import { pageQuery, pageResponse, toPageRequest, toPageResponse } from '../pages.ts'
 import { problems } from '../problems.ts'
-import { body, characters, hasId, IdParams, IdText, NoContent, Timestamp } from '../schemas.ts'
+import { body, characters, hasId, IdParams, IdText, NoContent, queryOf, Timestamp } from '../schemas.ts'
 import { toTimestamp } from '../timestamps.ts'
 
 const LinkBody = body('FileLinkRequest', {
@@ -29,7 +29,7 @@ const LinkParams = t.Object({ ...IdParams.properties, link_id: IdText })
 const SORTS = ['created_at'] as const
 
 /** What the address of a signed link carries. */
-export const SignedQuery = t.Object({
+export const SignedQuery = queryOf({
   link: t.Optional(
     characters({ maxLength: 20 }, { description: 'Of a signed link, as are `expires` and `signature`' }),
   ),
@@ -41,8 +41,11 @@ const SIGNED = ['link', 'expires', 'signature'] as const
 
 /** Whether the request brings what a signed link does. */
 export const isSigned = (request: Request): boolean => {
-  const { searchParams } = new URL(request.url)
-  return SIGNED.every((name) => searchParams.has(name))
+  const { url } = request
+  const start = url.indexOf('?')
+  if (start === -1) return false
+  const parameters = new URLSearchParams(url.slice(start))
+  return SIGNED.every((name) => parameters.has(name))
 }
 
 const contentPath = (fileId: number) => `/api/v1/files/${fileId}/content`
@@ -99,7 +102,7 @@ export const linkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publi
       {
         admit: { who: 'user' },
         params: IdParams,
-        query: t.Object(pageQuery(SORTS)),
+        query: queryOf(pageQuery(SORTS)),
         response: { 200: pageResponse(LinkResponse), ...problems(400, 401, 404, 422, 429, 503) },
         detail: { operationId: 'listFileLinks', summary: 'Links to a file that have not expired' },
       },

@@ -1,6 +1,6 @@
 import { Busboy } from '@fastify/busboy'
 import type { Upload } from '../../../application/files.ts'
-import { requireType, tooLarge } from '../body.ts'
+import { chunksOf, requireProperEnd, requireType, tooLarge } from '../body.ts'
 import { HttpProblem } from '../problems.ts'
 
 /** The only part that an upload has. */
@@ -8,6 +8,9 @@ const FIELD = 'file'
 
 /** What boundaries, headers and whatever surrounds the part may take beside it. */
 const FRAMING = 64 * 1_024
+
+/** What is parsed in one step. */
+const MAX_PIECE_BYTES = 16_384
 
 /**
  * The engine does not see how much memory the pieces of a body hold, and lets them pile up: after so many bytes it is
@@ -83,7 +86,15 @@ const createParser = (contentType: string): Parser => {
   }
 
   return {
-    push: (bytes) => advance((done) => busboy.write(bytes, () => done())),
+    async push(bytes) {
+      const arrived: Uint8Array[] = []
+      // In pieces: a piece is parsed to its end, also after what is in it was refused.
+      for (let at = 0; at < bytes.byteLength; at += MAX_PIECE_BYTES) {
+        const piece = bytes.subarray(at, at + MAX_PIECE_BYTES)
+        arrived.push(...(await advance((done) => busboy.write(piece, () => done()))))
+      }
+      return arrived
+    },
     end: () =>
       advance((done) => {
         busboy.on('finish', done)
@@ -98,7 +109,7 @@ const piecesOf = async function* (request: Request, limit: number): AsyncGenerat
   let size = 0
   let collectAt = COLLECTED_AFTER
   try {
-    for await (const bytes of request.body ?? []) {
+    for await (const bytes of chunksOf(request)) {
       size += bytes.byteLength
       if (size > limit + FRAMING) throw tooLarge(limit)
       yield bytes
@@ -106,6 +117,7 @@ const piecesOf = async function* (request: Request, limit: number): AsyncGenerat
       Bun.gc(true)
       collectAt = size + COLLECTED_AFTER
     }
+    if (request.headers.get('content-length') === null) await requireProperEnd(request)
   } catch (error) {
     throw error instanceof HttpProblem ? error : malformed()
   }

@@ -8,7 +8,7 @@ import { actorOf, type Call } from '../call.ts'
 import type { Kernel, Rule } from '../kernel.ts'
 import { pageQuery, pageResponse, toPageRequest, toPageResponse } from '../pages.ts'
 import { problems } from '../problems.ts'
-import { IdParams, IdText, NoContent, Timestamp } from '../schemas.ts'
+import { IdParams, IdText, NoContent, queryOf, Timestamp } from '../schemas.ts'
 import { toTimestamp } from '../timestamps.ts'
 import { createAtOnce } from './at-once.ts'
 import { type Served, sendContent } from './content.ts'
@@ -50,7 +50,7 @@ const created = (file: StoredFile) => ({
 
 const SORTS = ['created_at'] as const
 
-const FilesQuery = t.Object({ ...pageQuery(SORTS), owner_id: t.Optional(IdText) })
+const FilesQuery = queryOf({ ...pageQuery(SORTS), owner_id: t.Optional(IdText) })
 
 /** For the document: the body is read as it comes, and by no schema. */
 const UPLOAD = {
@@ -77,11 +77,12 @@ const binary = (description: string) =>
 
 const withToken: Rule = { who: 'user' }
 
-/** A token or a signed link: without either, nobody gets further. */
+/** A token or a signed link: without either, nobody gets further. A link stands alone: a token beside it may be stale. */
 const withTokenOrLink: Rule = {
   who: (principal, request) => {
     if (principal === null && !isSigned(request)) throw new AppError('unauthenticated', 'Sign in to do this')
   },
+  opens: isSigned,
 }
 
 /** What GET and HEAD of a content have in common. */

@@ -1,0 +1,138 @@
+/** What one pass over a JSON text tells before it is parsed. */
+export interface JsonOutline {
+  /** How deep arrays and objects lie in each other. */
+  readonly depth: number
+  /** An upper bound of its values: parsing costs time for each, whatever its length. */
+  readonly values: number
+  /** Whether a number in it is so long, or has an exponent, that a double may not hold it. */
+  readonly hasLongNumber: boolean
+}
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+
+/** The index of the quote that ends the string beginning at `start`; the length of the text when none does. */
+const stringEnd = (json: string, start: number): number => {
+  let at = start + 1
+  while (at < json.length && json.charCodeAt(at) !== QUOTE) at += json.charCodeAt(at) === BACKSLASH ? 2 : 1
+  return at
+}
+
+const isDigit = (unit: number) => unit >= 0x30 && unit <= 0x39
+
+/** Whether a character goes on with a number: digits, and `+ - . E e`. */
+const isNumberPart = (unit: number) =>
+  isDigit(unit) || unit === 0x2b || unit === 0x2d || unit === 0x2e || unit === 0x45 || unit === 0x65
+
+const numberEnd = (json: string, start: number): number => {
+  let at = start + 1
+  while (isNumberPart(json.charCodeAt(at))) at++
+  return at
+}
+
+/** Every integer of fewer digits is held exactly by a double. */
+const MAX_SAFE_DIGITS = 15
+
+const hasExponent = (json: string, start: number, end: number): boolean => {
+  for (let at = start; at < end; at++) if ((json.charCodeAt(at) | 0x20) === 0x65) return true
+  return false
+}
+
+/**
+ * Works on any text, in time linear in its length, and stops where one of the limits is passed. What it says of text
+ * that is not JSON means nothing.
+ */
+export const outlineJson = (json: string, maxDepth: number, maxValues: number): JsonOutline => {
+  let depth = 0
+  let deepest = 0
+  let values = 1
+  let hasLongNumber = false
+  for (let at = 0; at < json.length && depth <= maxDepth && values <= maxValues; at++) {
+    const unit = json.charCodeAt(at)
+    if (unit === QUOTE) at = stringEnd(json, at)
+    else if (unit === 0x2c) values++
+    else if (unit === 0x5b || unit === 0x7b) {
+      values++
+      depth++
+      if (depth > deepest) deepest = depth
+    } else if (unit === 0x5d || unit === 0x7d) depth--
+    else if (isDigit(unit)) {
+      const end = numberEnd(json, at)
+      hasLongNumber ||= end - at > MAX_SAFE_DIGITS || hasExponent(json, at, end)
+      at = end - 1
+    }
+  }
+  return { depth: deepest, values, hasLongNumber }
+}
+
+/** `0.DIGITS × 10^exponent`, without a sign; DIGITS neither begins nor ends with 0. */
+interface Decimal {
+  readonly digits: string
+  readonly exponent: number
+}
+
+const NUMBER = /^-?(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?$/i
+
+const decimalOf = (number: string): Decimal => {
+  const [, whole = '', fraction = '', exponent = '0'] = NUMBER.exec(number) ?? []
+  const all = whole + fraction
+  let first = 0
+  while (all.charCodeAt(first) === 0x30) first++
+  let end = all.length
+  while (end > first && all.charCodeAt(end - 1) === 0x30) end--
+  return { digits: all.slice(first, end), exponent: whole.length - first + Number(exponent) }
+}
+
+/**
+ * Whether a JSON number, once it was parsed and written again, is still what was sent. Digits of a fraction beyond a
+ * double's precision are rounded, as usual; an integer must stay the same, and nothing may become zero or infinite.
+ */
+export const isExactNumber = (number: string): boolean => {
+  const value = Number(number)
+  if (!Number.isFinite(value)) return false
+  if (value === 0) return !/^[-0.]*[1-9]/.test(number)
+  // Up to here every integer has a double of its own, so that only fractions were rounded.
+  if (Math.abs(value) <= Number.MAX_SAFE_INTEGER) return true
+  const sent = decimalOf(number)
+  if (sent.digits.length > sent.exponent) return true
+  const kept = decimalOf(String(value))
+  return kept.digits === sent.digits && kept.exponent === sent.exponent
+}
+
+/** Where a scan of valid JSON is within one array or object. */
+interface Level {
+  readonly isArray: boolean
+  index: number
+  /** The JSON text of the present member's name. */
+  name: string
+}
+
+const escaped = (name: string) => name.replaceAll('~', '~0').replaceAll('/', '~1')
+
+const pointerOf = (levels: readonly Level[]): string =>
+  levels.map(({ isArray, index, name }) => `/${isArray ? index : escaped(String(JSON.parse(name)))}`).join('')
+
+/** JSON Pointers to the first `most` numbers of a valid JSON text that are not {@link isExactNumber}. */
+export const inexactNumbers = (json: string, most: number): readonly string[] => {
+  const found: string[] = []
+  const levels: Level[] = []
+  let text = ''
+  for (let at = 0; at < json.length && found.length < most; at++) {
+    const unit = json.charCodeAt(at)
+    const level = levels.at(-1)
+    if (unit === QUOTE) {
+      const end = stringEnd(json, at)
+      text = json.slice(at, end + 1)
+      at = end
+    } else if (unit === 0x3a && level !== undefined) level.name = text
+    else if (unit === 0x2c && level !== undefined) level.index++
+    else if (unit === 0x5b || unit === 0x7b) levels.push({ isArray: unit === 0x5b, index: 0, name: '""' })
+    else if (unit === 0x5d || unit === 0x7d) levels.pop()
+    else if (unit === 0x2d || isDigit(unit)) {
+      const end = numberEnd(json, at)
+      if (!isExactNumber(json.slice(at, end))) found.push(pointerOf(levels))
+      at = end - 1
+    }
+  }
+  return found
+}
