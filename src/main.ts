@@ -124,6 +124,7 @@ export const start = async (options: StartOptions): Promise<RunningSkep> => {
       onEvents: () => committed('events'),
     })
     closers.add(store.close)
+    await store.beginEpoch()
     const blobs = await openBlobs(settings, log)
     const useCases = compose(settings, secret, { unitOfWork: store, bus, clock, passwords })
     const files = createFiles({

@@ -25,7 +25,17 @@ const open = () => {
     store.write((tx) =>
       tx.events.append({
         event: 'item.created',
-        item: { id: 1, ownerId, title: 'x', description: null, data: {}, version: 1, createdAt: 1, updatedAt: 1 },
+        item: {
+          id: 1,
+          ownerId,
+          title: 'x',
+          description: null,
+          data: {},
+          version: 1,
+          epoch: 'e',
+          createdAt: 1,
+          updatedAt: 1,
+        },
         actorId: 1,
         requestId: 'r',
         createdAt: 1,
