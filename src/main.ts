@@ -42,6 +42,8 @@ export interface StartOptions {
   readonly clock?: Clock
   readonly passwords?: PasswordHasher
   readonly mailer?: Mailer
+  /** Milliseconds after which a socket that reads nothing of a replay is closed. */
+  readonly stallTimeoutMs?: number
 }
 
 export interface RunningSkep {
@@ -154,6 +156,8 @@ export const start = async (options: StartOptions): Promise<RunningSkep> => {
       toBody: { item: toItemBody, job: toJobBody },
       log,
       metrics,
+      maxSocketsPerUser: settings.MAX_SOCKETS_PER_USER,
+      ...(options.stallTimeoutMs === undefined ? {} : { stallTimeoutMs: options.stallTimeoutMs }),
     })
     await sockets.start()
     const api = createApi(
