@@ -242,10 +242,11 @@ const edit = (row, id) => {
   form.onsubmit = (event) => {
     event.preventDefault()
     void attempt(async () => {
-      // With the version that was edited: nobody's change is overwritten unseen.
-      const headers = { 'if-match': `"${version}"` }
+      // With the version that was edited: nobody's change is overwritten unseen. A list has no ETags for `If-Match`.
+      const operations = [{ op: 'update', id, version, title: input.value }]
       try {
-        put(await call('PATCH', `/items/${id}`, { json: { title: input.value }, headers }), true)
+        const { results } = await call('POST', '/items/batch', { json: { operations } })
+        put(results[0], true)
       } finally {
         done()
       }

@@ -49,6 +49,8 @@ export interface StartOptions {
   readonly passwords?: PasswordHasher
   readonly mailer?: Mailer
   readonly socketDurations?: Partial<SocketDurations>
+  /** Milliseconds after which a socket that reads nothing of a replay is closed. */
+  readonly stallTimeoutMs?: number
 }
 
 export interface RunningSkep {
@@ -140,6 +142,7 @@ export const start = async (options: StartOptions): Promise<RunningSkep> => {
       onEvents: () => committed('events'),
     })
     closers.add(store.close)
+    await store.beginEpoch()
     const blobs = await openBlobs(settings, log)
     const useCases = compose(settings, secret, { unitOfWork: store, bus, clock, passwords })
     const files = createFiles({
@@ -170,6 +173,8 @@ export const start = async (options: StartOptions): Promise<RunningSkep> => {
       log,
       metrics,
       ...(options.socketDurations && { durations: options.socketDurations }),
+      maxSocketsPerUser: settings.MAX_SOCKETS_PER_USER,
+      ...(options.stallTimeoutMs === undefined ? {} : { stallTimeoutMs: options.stallTimeoutMs }),
     })
     await sockets.start()
     const api = createApi(

@@ -74,12 +74,12 @@ export const startSoakLoad = ({ url, rate, actors, subscribers, seed }: Options)
   }
 
   const follow = async (index: number) => {
-    let cursor = 0
+    let cursor: string | null = null
     while (!stopped) {
       const token = slots[index]?.session?.accessToken
       try {
         if (token !== undefined) {
-          const onEvent = (event: { readonly cursor: number }) => {
+          const onEvent = (event: { readonly cursor: string }) => {
             counts.events++
             cursor = event.cursor
           }

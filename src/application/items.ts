@@ -9,8 +9,14 @@ import { type Once, type Outcome, once } from './idempotency.ts'
 import type { ItemQuery, ReadTx, Tx, UnitOfWork } from './ports/persistence.ts'
 import type { Clock } from './ports/system.ts'
 
+/** A version that a change may meet; of whatever epoch if that is null. */
+export interface ExpectedVersion {
+  readonly version: number
+  readonly epoch: string | null
+}
+
 /** The versions a change may meet; null for any. */
-export type Expected = readonly number[] | null
+export type Expected = readonly ExpectedVersion[] | null
 
 export type ItemOperation =
   | { readonly op: 'create'; readonly draft: ItemDraft }
@@ -47,7 +53,9 @@ const visible = async (tx: ReadTx, actor: Principal, id: number): Promise<Item> 
 }
 
 const checkVersion = (item: Item, expected: Expected): void => {
-  if (expected === null || expected.includes(item.version)) return
+  const isExpected = ({ version, epoch }: ExpectedVersion) =>
+    version === item.version && (epoch === null || epoch === item.epoch)
+  if (expected === null || expected.some(isExpected)) return
   throw new AppError('version_mismatch', 'The item was changed meanwhile')
 }
 
@@ -70,8 +78,7 @@ const add = async (tx: Tx, draft: ItemDraft, change: Change): Promise<Item> => {
 const alter = async (tx: Tx, id: number, patch: ItemPatch, expected: Expected, change: Change): Promise<Item> => {
   const item = await visible(tx, change.actor, id)
   checkVersion(item, expected)
-  const changed = patchedItem(item, patch, change.now)
-  await tx.items.update(changed)
+  const changed = await tx.items.update(patchedItem(item, patch, change.now))
   await record(tx, 'item.updated', changed, change)
   return changed
 }

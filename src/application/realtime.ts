@@ -1,6 +1,7 @@
+import { type Cursor, FIRST_EPOCH, isWithin } from '../domain/epoch.ts'
 import type { LoggedEvent } from '../domain/event.ts'
 import type { Principal } from '../domain/session.ts'
-import type { UnitOfWork } from './ports/persistence.ts'
+import type { EventScope, UnitOfWork } from './ports/persistence.ts'
 import type { Log } from './ports/system.ts'
 import { type View, viewOf } from './topics.ts'
 
@@ -9,6 +10,8 @@ export interface FeedListener {
   hear(event: LoggedEvent): Promise<void> | undefined
   /** All that was in the log was heard. It is read again when what this answers has settled. */
   rest(): Promise<void> | undefined
+  /** The data is other data now, restored from a copy: what was heard may not be in its log. */
+  restored(): void
 }
 
 /** Where a subscription begins, and whether events between the place it asked for and this one are gone. */
@@ -25,10 +28,15 @@ export interface Realtime {
   wake(): void
   /** The cursor of the event the listener was handed last; changes in the same step in which it is handed. */
   position(): number
+  /** The id of the epoch that goes with every cursor that is given out now. */
+  epoch(): string
   /** What `principal` sees by a topic. Throws `not_found`, `forbidden`. */
   view(principal: Principal, topic: string, after?: number | null): Promise<View>
-  /** Where to begin for someone who has seen everything up to `after`, or wants only what is to come. */
-  begin(after: number | null): Promise<Beginning>
+  /**
+   * Where to begin for someone who has seen everything up to `after`, or wants only what is to come. A cursor of an
+   * epoch that this data has not lived through, or from behind its end, is a gap, and only what is to come follows.
+   */
+  begin(after: Cursor | null): Promise<Beginning>
   /**
    * The next events of a view, up to {@link position} when it answers; all of them up to `cursor`.
    * Whoever reaches the position may listen from there on, and misses nothing and hears nothing twice.
@@ -48,26 +56,51 @@ interface Failure {
   readonly error: unknown
 }
 
-const CHUNK = 200
+/** Of what is read at a time. */
+const MAX_CHUNK_COUNT = 200
+const MAX_CHUNK_BYTES = 256 * 1024
 
 export const createRealtime = ({ unitOfWork, log }: Deps): Realtime => {
   let position = 0
+  let epoch = FIRST_EPOCH
   let listener: FeedListener | null = null
   let called = false
   let running: Promise<Failure | null> | null = null
 
+  const next = (scope: EventScope, after: number) =>
+    unitOfWork.read(async (tx) => {
+      const query = { scope, after, maxCount: MAX_CHUNK_COUNT, maxBytes: MAX_CHUNK_BYTES }
+      const { events, complete } = await tx.events.chunk(query)
+      return { events, complete, current: tx.epochs.current }
+    })
+
+  /** Goes on in another epoch; answers false when its log is not the one that was followed, and begins at its end. */
+  const follows = async (current: string): Promise<boolean> => {
+    const { known, last } = await unitOfWork.read(async (tx) => ({
+      known: isWithin(await tx.epochs.find(epoch), { epoch, position }),
+      last: (await tx.events.bounds()).last,
+    }))
+    epoch = current
+    if (!known) position = last
+    return known
+  }
+
   /** Reads until the log has nothing more and nobody called meanwhile. */
-  const read = async ({ hear, rest }: FeedListener): Promise<void> => {
+  const read = async ({ hear, rest, restored }: FeedListener): Promise<void> => {
     for (let more = true; more || called; ) {
       called = false
-      const events = await unitOfWork.read((tx) => tx.events.list({ scope: 'all', after: position, limit: CHUNK }))
+      const { events, complete, current } = await next('all', position)
+      if (current !== epoch && !(await follows(current))) {
+        restored()
+        continue
+      }
       for (const event of events) {
         if (listener === null) return
         position = event.cursor
         const heard = hear(event)
         if (heard !== undefined) await heard
       }
-      more = events.length === CHUNK
+      more = !complete
       const rested = more ? undefined : rest()
       if (rested !== undefined) await rested
     }
@@ -96,32 +129,37 @@ export const createRealtime = ({ unitOfWork, log }: Deps): Realtime => {
 
   return {
     async start(to) {
-      const { last } = await unitOfWork.read((tx) => tx.events.bounds())
+      const { last, current } = await unitOfWork.read(async (tx) => {
+        const { last } = await tx.events.bounds()
+        return { last, current: tx.epochs.current }
+      })
       position = last
+      epoch = current
       listener = to
       await wake()
     },
     wake: () => void wake(),
     position: () => position,
+    epoch: () => epoch,
     view: (principal, topic, after = null) => unitOfWork.read((tx) => viewOf(tx, principal, topic, after)),
     async begin(after) {
+      const known = after !== null && isWithin(await unitOfWork.read((tx) => tx.epochs.find(after.epoch)), after)
       // What was committed before is not to come, and may not have been handed out yet.
-      const failure = after === null || after > position ? await wake() : null
+      const failure = !known || after.position > position ? await wake() : null
       if (failure !== null) throw failure.error
       if (after === null) return { cursor: position, gap: false }
+      if (!known || after.position > position) return { cursor: position, gap: true }
       const { removed } = await unitOfWork.read((tx) => tx.events.bounds())
-      // A cursor from the future is from another life of this database: nothing is known of what it has missed.
-      if (after > position) return { cursor: position, gap: true }
-      return { cursor: Math.max(after, Math.min(removed, position)), gap: after < removed }
+      return { cursor: Math.max(after.position, Math.min(removed, position)), gap: after.position < removed }
     },
     async replay({ scope, sees }, after) {
       const before = position
-      const found = await unitOfWork.read((tx) => tx.events.list({ scope, after, limit: CHUNK }))
+      const { events: found, complete } = await next(scope, after)
       const events = found.filter((event) => event.cursor <= position)
       const last = events.at(-1)?.cursor ?? after
       if (events.length < found.length) return { events: events.filter(sees), cursor: position }
-      // A short answer holds all there was when it was read, and that was at least what the listener had been handed.
-      return { events: events.filter(sees), cursor: found.length < CHUNK ? Math.max(last, before) : last }
+      // All there was when it was read was at least what the listener had been handed.
+      return { events: events.filter(sees), cursor: complete ? Math.max(last, before) : last }
     },
     async stop() {
       listener = null

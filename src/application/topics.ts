@@ -9,6 +9,8 @@ export interface View {
   readonly topic: string
   readonly audience: string
   readonly scope: EventScope
+  /** Whether only an admin may see it. Any other right to it lasts as long as the account. */
+  readonly needsAdmin: boolean
   /** Whether it may be shown this event of the scope: rights are those of the event, not of the subscription. */
   sees(event: LoggedEvent): boolean
 }
@@ -44,11 +46,14 @@ const viewOfItem = async (tx: ReadTx, principal: Principal, id: number, after: n
   const topic = `items/${id}`
   const ownerId = await ownerOf(tx, id, after)
   if (ownerId === null || (ownerId !== userId && role !== 'admin')) throw notFound('Item')
-  if (role === 'admin') return { topic, audience: itemOf(id), scope: { itemId: id }, sees: () => true }
+  if (ownerId !== userId) {
+    return { topic, audience: itemOf(id), scope: { itemId: id }, needsAdmin: true, sees: () => true }
+  }
   return {
     topic,
     audience: ownItemOf(id, userId),
     scope: { itemId: id },
+    needsAdmin: false,
     sees: (event) => 'item' in event && event.item.ownerId === userId,
   }
 }
@@ -64,11 +69,13 @@ export const viewOf = async (
   after: number | null = null,
 ): Promise<View> => {
   const { userId } = principal
-  if (topic === 'items') return { topic, audience: ownersOf(userId), scope: { ownerId: userId }, sees: () => true }
+  if (topic === 'items') {
+    return { topic, audience: ownersOf(userId), scope: { ownerId: userId }, needsAdmin: false, sees: () => true }
+  }
   const id = /^items\/(\d+)$/.exec(topic)?.[1]
   if (id !== undefined) return viewOfItem(tx, principal, Number(id), after)
   if (topic !== 'items/all' && topic !== 'jobs') throw new AppError('not_found', 'There is no such topic')
   requireAdmin(principal)
-  if (topic === 'items/all') return { topic, audience: EVERYONES, scope: 'items', sees: () => true }
-  return { topic, audience: JOBS, scope: 'jobs', sees: () => true }
+  if (topic === 'items/all') return { topic, audience: EVERYONES, scope: 'items', needsAdmin: true, sees: () => true }
+  return { topic, audience: JOBS, scope: 'jobs', needsAdmin: true, sees: () => true }
 }

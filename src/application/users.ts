@@ -154,7 +154,7 @@ export const createUsers = (deps: Deps): Users => {
       // Each sends a mail to an address of the caller's choice, and tells whether it is taken.
       if (movesSelf) await attempts.count('new address', actor.userId)
       const now = clock.now()
-      const updated = await unitOfWork.write(async (tx) => {
+      const { before, updated } = await unitOfWork.write(async (tx) => {
         const current = await confirmHeld(tx, actor, now, id)
         if (isActive !== undefined || role !== undefined) requireAdmin(current)
         const before = await ofActor(tx, current, id)
@@ -170,9 +170,10 @@ export const createUsers = (deps: Deps): Users => {
         }
         await keepAnAdmin(tx, before, after)
         await tx.users.update(after)
-        return after
+        return { before, updated: after }
       })
-      await notices.publish(id)
+      // Whoever changes a name or an address changes nobody's rights.
+      if (before.role !== updated.role || before.isActive !== updated.isActive) await notices.publish(id)
       return updated
     },
 

@@ -10,11 +10,14 @@ export interface Item {
   readonly data: JsonObject
   /** Counts the changes; the first is 1. */
   readonly version: number
+  /** In which this version was written: by both together it is told from any other, also after a restore. */
+  readonly epoch: string
   readonly createdAt: Instant
   readonly updatedAt: Instant
 }
 
-export type NewItem = Omit<Item, 'id'>
+/** Whoever stores it knows the epoch. */
+export type NewItem = Omit<Item, 'id' | 'epoch'>
 
 /** Lengths count characters (code points); `data` is measured in bytes of its JSON text in UTF-8. */
 export const ITEM_LIMITS = {

@@ -7,8 +7,9 @@ import { openTestStore } from '../support/store.ts'
 
 const OWNER = { userId: 1, sessionId: 1, role: 'user' } as const
 
-const open = () => {
-  const { store } = openTestStore()
+const open = async () => {
+  const { store, path } = openTestStore()
+  await store.beginEpoch()
   let failing: boolean | 'once' = false
   const unitOfWork: UnitOfWork = {
     ...store,
@@ -25,18 +26,32 @@ const open = () => {
     store.write((tx) =>
       tx.events.append({
         event: 'item.created',
-        item: { id: 1, ownerId, title: 'x', description: null, data: {}, version: 1, createdAt: 1, updatedAt: 1 },
+        item: {
+          id: 1,
+          ownerId,
+          title: 'x',
+          description: null,
+          data: {},
+          version: 1,
+          epoch: 'e',
+          createdAt: 1,
+          updatedAt: 1,
+        },
         actorId: 1,
         requestId: 'r',
         createdAt: 1,
       }),
     )
+  const epoch = await store.read(async (tx) => tx.epochs.current)
   const heard: number[] = []
   const watchers = new Set<() => void>()
   return {
     realtime,
     append,
     log,
+    path,
+    at: (position: number) => ({ epoch, position }),
+    restored: () => {},
     heard,
     fail: (now: boolean | 'once') => {
       failing = now
@@ -56,9 +71,9 @@ const open = () => {
 }
 
 test('begins where the log ends, and hands on what follows', async () => {
-  const { realtime, append, heard, hear, until } = open()
+  const { realtime, append, heard, hear, until, restored } = await open()
   await append()
-  await realtime.start({ hear, rest: () => undefined })
+  await realtime.start({ hear, rest: () => undefined, restored })
   expect(realtime.position()).toBe(1)
   await append()
   await append()
@@ -68,8 +83,8 @@ test('begins where the log ends, and hands on what follows', async () => {
 })
 
 test('does not miss what is committed while it reads, however often it is woken', async () => {
-  const { realtime, append, heard, hear, until } = open()
-  await realtime.start({ hear, rest: () => undefined })
+  const { realtime, append, heard, hear, until, restored } = await open()
+  await realtime.start({ hear, rest: () => undefined, restored })
   await Promise.all(
     Array.from({ length: 300 }, async () => {
       await append()
@@ -81,13 +96,13 @@ test('does not miss what is committed while it reads, however often it is woken'
 })
 
 test('a read that failed is told and tried again at the next call', async () => {
-  const { realtime, append, heard, hear, until, fail, log } = open()
-  await realtime.start({ hear, rest: () => undefined })
+  const { realtime, append, heard, hear, until, fail, log, restored, at } = await open()
+  await realtime.start({ hear, rest: () => undefined, restored })
   await append()
   fail(true)
   realtime.wake()
   // In line behind the failing read.
-  await realtime.begin(99).catch(() => {})
+  await realtime.begin(at(99)).catch(() => {})
   expect(log.entries.map(({ level }) => level)).toEqual(['warn'])
   fail(false)
   realtime.wake()
@@ -96,16 +111,16 @@ test('a read that failed is told and tried again at the next call', async () => 
 })
 
 test('a cursor from another process is not taken for one from the future because a read failed', async () => {
-  const { realtime, append, hear, fail } = open()
-  await realtime.start({ hear, rest: () => undefined })
+  const { realtime, append, hear, fail, restored, at } = await open()
+  await realtime.start({ hear, rest: () => undefined, restored })
   await append()
   fail('once')
-  await expect(realtime.begin(1)).rejects.toMatchObject({ code: 'unavailable' })
-  expect(await realtime.begin(1)).toEqual({ cursor: 1, gap: false })
+  await expect(realtime.begin(at(1))).rejects.toMatchObject({ code: 'unavailable' })
+  expect(await realtime.begin(at(1))).toEqual({ cursor: 1, gap: false })
 })
 
 test('waits for a listener that asks for it, and moves its position with each event', async () => {
-  const { realtime, append } = open()
+  const { realtime, append, restored } = await open()
   const positions: number[] = []
   const gate = Promise.withResolvers<void>()
   const first = Promise.withResolvers<void>()
@@ -118,6 +133,7 @@ test('waits for a listener that asks for it, and moves its position with each ev
       return cursor === 1 ? gate.promise : undefined
     },
     rest: () => undefined,
+    restored,
   })
   await append()
   await append()
@@ -130,7 +146,7 @@ test('waits for a listener that asks for it, and moves its position with each ev
 })
 
 test('does not read the log again before its listener has rested, and then has all that came meanwhile', async () => {
-  const { realtime, append, heard, hear, until } = open()
+  const { realtime, append, heard, hear, until, restored, at } = await open()
   const [rested, over] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
   const heardAtRest: number[][] = []
   await append()
@@ -142,6 +158,7 @@ test('does not read the log again before its listener has rested, and then has a
       rested.resolve()
       return over.promise
     },
+    restored,
   })
   await append()
   realtime.wake()
@@ -151,26 +168,26 @@ test('does not read the log again before its listener has rested, and then has a
   realtime.wake()
   over.resolve()
   await until(3)
-  await realtime.begin(99)
+  await realtime.begin(at(99))
   expect(heardAtRest.slice(0, 3)).toEqual([[], [2], [2, 3, 4]])
 })
 
 test('replays up to its position and not beyond: what it has not handed out is still to come', async () => {
-  const { realtime, append, hear } = open()
-  await realtime.start({ hear, rest: () => undefined })
+  const { realtime, append, hear, restored, at } = await open()
+  await realtime.start({ hear, rest: () => undefined, restored })
   await append()
   await append(2)
   const view = await realtime.view(OWNER, 'items')
   expect(await realtime.replay(view, 0)).toEqual({ events: [], cursor: 0 })
   realtime.wake()
-  await realtime.begin(99)
+  await realtime.begin(at(99))
   const { events, cursor } = await realtime.replay(view, 0)
   expect(events.map((event) => event.cursor)).toEqual([1])
   expect(cursor).toBe(2)
 })
 
 test('knows no topics but its own, and some for admins alone', async () => {
-  const { realtime } = open()
+  const { realtime } = await open()
   await expect(realtime.view(OWNER, 'users')).rejects.toMatchObject({ code: 'not_found' })
   await expect(realtime.view(OWNER, 'items/7')).rejects.toMatchObject({ code: 'not_found' })
   await expect(realtime.view(OWNER, 'items/all')).rejects.toMatchObject({ code: 'forbidden' })
@@ -179,11 +196,11 @@ test('knows no topics but its own, and some for admins alone', async () => {
 })
 
 test('hands out nothing once it is stopped', async () => {
-  const { realtime, append, heard, hear } = open()
-  await realtime.start({ hear, rest: () => undefined })
+  const { realtime, append, heard, hear, restored, at } = await open()
+  await realtime.start({ hear, rest: () => undefined, restored })
   await realtime.stop()
   await append()
   realtime.wake()
-  await realtime.begin(99)
+  await realtime.begin(at(99))
   expect(heard).toEqual([])
 })

@@ -17,6 +17,7 @@ const eventOf = (ownerId: number, itemId: number, more: Partial<NewItemEvent> = 
     description: null,
     data: { deep: [1, { more: 'x' }] },
     version: 3,
+    epoch: 'e',
     createdAt: 10,
     updatedAt: 20,
   },
@@ -94,6 +95,33 @@ export const eventLogContract = (engine: string, open: () => Promise<Harness>) =
       expect(await cursors(one, 0, 'items')).toEqual([a, c])
       expect(await cursors(one, 0, 'jobs')).toEqual([b])
       expect(await list(one, a)).toMatchObject([ended, { item: { id: 11 } }])
+    })
+
+    test('is read in pieces that are bounded by count and by bytes, and a larger event alone', async () => {
+      const { one } = await open()
+      const sizes = [10, 10, 5_000, 10, 10]
+      for (const [n, size] of sizes.entries()) {
+        const { item } = eventOf(1, 10 + n)
+        await append(one, eventOf(1, 10 + n, { item: { ...item, data: { filling: '✓'.repeat(size) } } }))
+      }
+      const piecesOf = async (scope: EventScope, maxCount: number, maxBytes: number) => {
+        const pieces: number[] = []
+        for (let after = 0; ; ) {
+          const { events, complete } = await one.read((tx) => tx.events.chunk({ scope, after, maxCount, maxBytes }))
+          pieces.push(events.length)
+          after = events.at(-1)?.cursor ?? after
+          if (complete) return pieces
+        }
+      }
+      for (const scope of ['all', 'items', { ownerId: 1 }] as const) {
+        expect(await piecesOf(scope, 100, 1_000_000)).toEqual([5])
+        expect(await piecesOf(scope, 2, 1_000_000)).toEqual([2, 2, 1])
+        expect(await piecesOf(scope, 100, 1)).toEqual([1, 1, 1, 1, 1])
+        // Three bytes a character: the third event passes the limit, and ends the piece.
+        expect(await piecesOf(scope, 100, 10_000)).toEqual([3, 2])
+      }
+      expect(await piecesOf({ itemId: 12 }, 100, 1)).toEqual([1])
+      expect(await piecesOf({ itemId: 99 }, 100, 1)).toEqual([0])
     })
 
     test('tells where it ends and what retention has taken away', async () => {

@@ -20,16 +20,16 @@ export const createFollower = (topic: string, complain: (what: string) => void):
   const heard: Heard[] = []
   let current: Subscriber | null = null
   let following = false
-  const last = () => heard.at(-1)?.cursor ?? 0
+  const last = () => heard.at(-1)?.position ?? 0
   const open = (url: string, token: string) =>
     subscribe({
       url,
       token,
       topic,
-      after: last(),
+      after: heard.at(-1)?.cursor ?? null,
       complain,
       onEvent(event) {
-        if (event.cursor <= last()) complain(`${topic}: cursor ${event.cursor} came after ${last()}`)
+        if (event.position <= last()) complain(`${topic}: cursor ${event.cursor} came after ${last()}`)
         heard.push(event)
       },
     })

@@ -21,6 +21,9 @@ interface Tokens {
   readonly refresh_token: string
 }
 
+/** Each server gives out cursors of its own epoch. */
+const withoutEpoch = (text: string) => text.replace(/"cursor":"[0-9a-z]+\./, '"cursor":".')
+
 /** Nothing but what JSON can carry, some of which other stores change. */
 const ODD = {
   z: 1,
@@ -54,7 +57,7 @@ const live = async (skep: TestSkep, mailbox: ReturnType<typeof createMailbox>) =
   const next = await skep.call('GET', `/items/?size=2&sort=title&cursor=${page.body.next_cursor}`, { token: ann.token })
 
   await using socket = await openSocket(skep.url, { token: ann.token })
-  const { cursor = 0 } = await socket.subscribe('items')
+  const { cursor } = await socket.subscribe('items')
   await skep.call('PATCH', `/items/${first.body.id}`, { token: ann.token, json: { title: 'changed' } })
   const gone = await create(skep, ann, { title: 'soon gone' })
   await skep.call('DELETE', `/items/${gone.body.id}`, { token: ann.token })
@@ -170,7 +173,8 @@ describe.skipIf(missing)('a copied installation, with SKEP_TEST_POSTGRES_URL', (
       const fresh = await create(skep, ann, { title: 'fresh' })
       expect(fresh.body.id).toBeGreaterThan(lived.gone.body.id)
       await socket.until(() => socket.events().length === 4)
-      expect(socket.texts.filter((text) => text.includes('"type":"event"')).slice(0, 3)).toEqual(lived.events)
+      const told = socket.texts.filter((text) => text.includes('"type":"event"')).slice(0, 3)
+      expect(told.map(withoutEpoch)).toEqual(lived.events.map(withoutEpoch))
       expect(socket.events().at(-1)?.data?.id).toBe(fresh.body.id)
       const fifth = await upload(skep.call, { token: ann.token })
       expect(fifth.body.id).toBeGreaterThan(files.length + 1)

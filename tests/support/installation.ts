@@ -47,7 +47,10 @@ export const makeInstallation = async (
     migrate(database)
     database.run('BEGIN')
     database.run("INSERT INTO users VALUES (1, 'ann@example.com', 'Ann', 'admin', 1, 1, 'hash', 1, 1)")
-    const item = database.prepare("INSERT INTO items VALUES (?, 1, ?, NULL, '{}', 1, 1, 1)")
+    database.run("INSERT INTO epochs (first_cursor, nonce) VALUES (1, 'aaaaaaaaaa')")
+    const item = database.prepare(
+      "INSERT INTO items (id, owner_id, title, data, version, created_at, updated_at) VALUES (?, 1, ?, '{}', 1, 1, 1)",
+    )
     const event = database.prepare("INSERT INTO events VALUES (?, 'item.created', ?, 1, '{}', 1, 'r', 1)")
     for (let id = 1; id <= items; id++) {
       item.run(id, `item ${id}`)

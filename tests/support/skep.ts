@@ -24,13 +24,28 @@ export interface Entry {
 }
 
 /** A log that keeps its entries for the test to read. */
-export const recordingLog = (): Log & { readonly entries: Entry[] } => {
+export const recordingLog = () => {
   const entries: Entry[] = []
+  const watchers = new Set<() => void>()
   const at =
     (level: LogLevel) =>
-    (message: string, fields: LogFields = {}) =>
-      void entries.push({ level, message, fields })
-  return { entries, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
+    (message: string, fields: LogFields = {}) => {
+      entries.push({ level, message, fields })
+      for (const watcher of [...watchers]) watcher()
+    }
+  const log: Log = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
+  /** Resolves once there is such an entry. */
+  const until = (test: (entry: Entry) => boolean): Promise<void> =>
+    new Promise((resolve) => {
+      const watcher = () => {
+        if (!entries.some(test)) return
+        watchers.delete(watcher)
+        resolve()
+      }
+      watchers.add(watcher)
+      watcher()
+    })
+  return { ...log, entries, until }
 }
 
 /** Argon2id with parameters that cost next to nothing. */

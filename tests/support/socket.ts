@@ -6,7 +6,7 @@ export interface Frame {
   readonly type: string
   readonly ref?: string
   readonly topic?: string
-  readonly cursor?: number
+  readonly cursor?: string
   readonly gap?: boolean
   readonly event?: string
   readonly code?: string
@@ -29,12 +29,18 @@ export interface TestSocket extends AsyncDisposable {
   sees(wanted: Partial<Frame>): Promise<Frame>
   /** Resolves once `test` holds of what came. Rejects when the socket closes instead. */
   until(test: () => boolean): Promise<void>
-  /** Subscribes and answers the frame that says so. */
-  subscribe(topic: string, after?: number): Promise<Frame>
+  /** Subscribes and answers the frame that says so; after 0 from the beginning of the log. */
+  subscribe(topic: string, after?: string | 0): Promise<Frame>
   /** Answers once the server has handled everything sent before, and all it sent before has come. */
   settled(): Promise<void>
   close(): void
 }
+
+/** The number of the event that a cursor stands behind; -1 without one. */
+export const positionOf = (cursor: string | undefined): number => Number(cursor?.split('.')[1] ?? -1)
+
+/** The cursor before another one. */
+export const before = (cursor: string | undefined): string => `${cursor?.split('.')[0]}.${positionOf(cursor) - 1}`
 
 interface Options {
   readonly token?: string
@@ -112,7 +118,9 @@ export const openSocket = async (url: string, options: Options = {}): Promise<Te
     until,
     subscribe(topic, after) {
       const ref = `subscribe-${++pings}`
-      send({ type: 'subscribe', topic, ref, ...(after === undefined ? {} : { after }) })
+      const epoch = frames.find(({ type }) => type === 'ready')?.cursor?.split('.')[0]
+      const from = after === 0 ? `${epoch}.0` : after
+      send({ type: 'subscribe', topic, ref, ...(from === undefined ? {} : { after: from }) })
       return sees({ type: 'subscribed', ref })
     },
     async settled() {

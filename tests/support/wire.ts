@@ -39,6 +39,11 @@ export interface Wire extends AsyncDisposable {
   send(bytes: Uint8Array): void
   /** Resolves once so many texts have come. Rejects when the connection ends before. */
   received(count: number): Promise<void>
+  /** Resolves once `test` holds of what came. Rejects when the connection ends before. */
+  until(test: () => boolean): Promise<void>
+  /** Reads nothing until {@link Wire.resume}. */
+  pause(): void
+  resume(): void
   /** Sends nothing more. */
   end(): void
   /** Resolves with the code of the server's close frame, null without one, once the connection is gone. */
@@ -110,20 +115,24 @@ export const openWire = async (url: string, { token, clientId = 'wire' }: Option
       `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${authorization}\r\n`,
   )
   await opened.promise
+  const until = (test: () => boolean): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const watcher = () => {
+        if (test()) resolve()
+        else if (open) return
+        else reject(new Error(`the connection ended with ${code} after ${texts.length} texts`))
+        watchers.delete(watcher)
+      }
+      watchers.add(watcher)
+      watcher()
+    })
   return {
     texts,
     send: (bytes) => void socket.write(bytes),
-    received: (count) =>
-      new Promise((resolve, reject) => {
-        const watcher = () => {
-          if (texts.length >= count) resolve()
-          else if (open) return
-          else reject(new Error(`the connection ended with ${code} after ${texts.length} texts of ${count}`))
-          watchers.delete(watcher)
-        }
-        watchers.add(watcher)
-        watcher()
-      }),
+    received: (count) => until(() => texts.length >= count),
+    until,
+    pause: () => void socket.pause(),
+    resume: () => void socket.resume(),
     end: () => void socket.end(),
     ended: ended.promise,
     async [Symbol.asyncDispose]() {

@@ -128,6 +128,7 @@ export const SettingsSchema = Type.Object({
   ),
   RATE_LIMIT: rate('600/1m'),
   RATE_LIMIT_AUTH: rate('20/1m'),
+  MAX_SOCKETS_PER_USER: integer(1, 10_000, 20),
   TRUST_PROXY: integer(0, 100, 0),
   EVENT_RETENTION: duration('7d'),
   // As RFC 6750 section 2.1 wants it in a header.

@@ -26,7 +26,9 @@ const patchFields = {
 }
 // Elysia's own Integer takes "1" for 1.
 const Id = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })
-const Version = t.Optional(Type.Integer({ minimum: 1, description: 'Fails with version_mismatch at another version' }))
+const VERSION =
+  'Fails with version_mismatch at another version; unlike an ETag it does not tell a version from one of the same number after a restore'
+const Version = t.Optional(Type.Integer({ minimum: 1, description: VERSION }))
 
 export const ItemBody = body('NewItem', draftFields)
 export const ItemPatchBody = body('ItemPatch', patchFields)
@@ -94,7 +96,7 @@ export const toPatch = ({ title, description, data }: Static<typeof ItemPatchBod
   ...(data === undefined ? {} : { data }),
 })
 
-const expected = (version: number | undefined) => (version === undefined ? null : [version])
+const expected = (version: number | undefined) => (version === undefined ? null : [{ version, epoch: null }])
 
 export const toOperation = (operation: Static<typeof Operation>): ItemOperation => {
   switch (operation.op) {

@@ -27,7 +27,7 @@ const PATH = '/api/v1/items'
 
 const created = (item: Item) => ({
   status: 201,
-  headers: { location: `${PATH}/${item.id}`, etag: etagOf(item.version) },
+  headers: { location: `${PATH}/${item.id}`, etag: etagOf(item) },
   body: JSON.stringify(toResponse(item)),
 })
 
@@ -102,7 +102,7 @@ export const itemRoutes = (kernel: Kernel, items: Items) => {
       '/:id',
       async ({ call, params, request, set, status }) => {
         const item = await items.get(actorOf(call), Number(params.id))
-        const etag = etagOf(item.version)
+        const etag = etagOf(item)
         set.headers.etag = etag
         return isKnown(request, etag) ? status(304, undefined) : toResponse(item)
       },
@@ -114,14 +114,14 @@ export const itemRoutes = (kernel: Kernel, items: Items) => {
           304: t.Void({ description: 'You have this version' }),
           ...problems(400, 401, 404, 422, 429, 503),
         },
-        detail: { operationId: 'getItem', summary: 'An item; its version is the ETag' },
+        detail: { operationId: 'getItem', summary: 'An item, with the ETag of its version' },
       },
     )
     .patch(
       '/:id',
       async ({ call, params, body, request, set }) => {
         const item = await items.update(actorOf(call), Number(params.id), toPatch(body), ifMatch(request))
-        set.headers.etag = etagOf(item.version)
+        set.headers.etag = etagOf(item)
         return toResponse(item)
       },
       {

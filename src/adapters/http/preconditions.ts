@@ -1,11 +1,15 @@
-import type { Expected } from '../../application/items.ts'
+import type { Expected, ExpectedVersion } from '../../application/items.ts'
+import type { Item } from '../../domain/item.ts'
 
-/** The entity tag of a version (RFC 9110 section 8.8.3). */
-export const etagOf = (version: number): string => `"${version}"`
+/** The entity tag of a version (RFC 9110 section 8.8.3), which no other ever has. */
+export const etagOf = ({ version, epoch }: Pick<Item, 'version' | 'epoch'>): string => `"${version}-${epoch}"`
 
 const tagsIn = (header: string): readonly string[] => header.match(/(?:W\/)?"[^"]*"/g) ?? []
 
-const versionOf = (tag: string): readonly number[] => (/^"\d{1,15}"$/.test(tag) ? [Number(tag.slice(1, -1))] : [])
+const versionOf = (tag: string): readonly ExpectedVersion[] => {
+  const [, version, epoch = ''] = /^"(\d{1,15})-([0-9a-z]{1,16})"$/.exec(tag) ?? []
+  return version === undefined ? [] : [{ version: Number(version), epoch }]
+}
 
 /**
  * The versions that `If-Match` allows a change to meet (RFC 9110 section 13.1.1): strong comparison, so a weak or

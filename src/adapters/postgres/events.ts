@@ -39,6 +39,23 @@ const createPlacedReader = (connection: Connection): EventReader => ({
     )
     return rows.map(fromRow)
   },
+  async chunk({ scope, after, maxCount, maxBytes }) {
+    const { sql, values } = conditionOf(scope)
+    // What is only measured stays where it is: the length of a long text is known without it.
+    const rows = await connection.query<Row & { found: Int8 }>(
+      `SELECT * FROM (
+         SELECT *, count(*) OVER () AS found,
+           sum(octet_length(data)) OVER (ORDER BY position) - octet_length(data) AS before
+         FROM (SELECT * FROM events WHERE position > $1 AND ${sql} ORDER BY position LIMIT $2) next
+       ) measured WHERE before < $${values.length + 3} ORDER BY position`,
+      after,
+      maxCount,
+      ...values,
+      maxBytes,
+    )
+    const complete = rows.length < maxCount && rows.length === int(rows[0]?.found ?? '0')
+    return { events: rows.map(fromRow), complete }
+  },
   async bounds() {
     const [row] = await connection.query<{ last: Int8; first: Int8 | null }>(
       'SELECT position AS last, (SELECT min(position) FROM events) AS first FROM events_end',
@@ -56,6 +73,10 @@ export const createEventReader = (connection: Connection): EventReader => {
     async list(query) {
       await place()
       return placed.list(query)
+    },
+    async chunk(query) {
+      await place()
+      return placed.chunk(query)
     },
     async bounds() {
       await place()

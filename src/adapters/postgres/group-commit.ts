@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Metrics } from '../../application/ports/metrics.ts'
 import type { Tx, UnitOfWork } from '../../application/ports/persistence.ts'
+import type { PresentEpoch } from './epochs.ts'
 import { isConflict, toAppError, unavailable } from './errors.ts'
 import type { Link } from './link.ts'
 import type { Pool } from './pool.ts'
@@ -17,6 +18,7 @@ export interface GroupCommit {
 
 interface Options {
   readonly pool: Pool
+  readonly epoch: PresentEpoch
   readonly metrics: Pick<Metrics, 'databaseWaited' | 'committed'> | undefined
   readonly afterCommit: (marks: Readonly<Marks>) => void
 }
@@ -45,7 +47,7 @@ const LONGEST_PAUSE_MS = 50
  * that holds or changes rows is the last of its transaction, for others may wait for them. When a shared transaction
  * fails, each of its units runs again in one of its own.
  */
-export const createGroupCommit = ({ pool, metrics, afterCommit }: Options): GroupCommit => {
+export const createGroupCommit = ({ pool, epoch, metrics, afterCommit }: Options): GroupCommit => {
   const insideUnit = new AsyncLocalStorage<true>()
   const queue = new Set<Unit>()
   /** Those that serve, or wait for the connection to do it with. */
@@ -130,7 +132,7 @@ export const createGroupCommit = ({ pool, metrics, afterCommit }: Options): Grou
           const { work, resolve, reject, alone } = unit
           const share = shareOf(transaction)
           try {
-            const value = await insideUnit.run(true, () => work(writing(share, marks, holders)))
+            const value = await insideUnit.run(true, () => work(writing(share, marks, holders, epoch)))
             settle.push(() => resolve(value))
           } catch (error) {
             if (share.hasWritten() || share.hasFailed() || isConflict(error)) throw error

@@ -1,6 +1,7 @@
 import type { ItemReader, ItemRepository } from '../../application/ports/persistence.ts'
 import type { Item } from '../../domain/item.ts'
 import { type Connection, HOLD, type Int8, int, type Lock, only, type Transaction } from './connection.ts'
+import type { PresentEpoch } from './epochs.ts'
 import { lookUpIn } from './look-up.ts'
 import { createPager, type Filter } from './pages.ts'
 import { queryOf, vectorOf } from './words.ts'
@@ -12,12 +13,13 @@ interface Row {
   description: string | null
   data: string
   version: number
+  epoch: string
   created_at: Int8
   updated_at: Int8
 }
 
 /** All but the words, which are for finding. */
-const COLUMNS = 'id, owner_id, title, description, data, version, created_at, updated_at'
+const COLUMNS = 'id, owner_id, title, description, data, version, epoch, created_at, updated_at'
 
 const fromRow = (row: Row): Item => ({
   id: int(row.id),
@@ -26,6 +28,7 @@ const fromRow = (row: Row): Item => ({
   description: row.description,
   data: JSON.parse(row.data),
   version: row.version,
+  epoch: row.epoch,
   createdAt: int(row.created_at),
   updatedAt: int(row.updated_at),
 })
@@ -57,38 +60,43 @@ export const createItemReader = (connection: Connection, lock: Lock = ''): ItemR
   }
 }
 
-export const createItemRepository = (connection: Transaction): ItemRepository => ({
+export const createItemRepository = (connection: Transaction, present: PresentEpoch): ItemRepository => ({
   ...createItemReader(connection, HOLD),
   async insert(item) {
     const { ownerId, title, description, data, version, createdAt, updatedAt } = item
+    const epoch = present.current
     const inserted = await connection.query<{ id: Int8 }>(
-      `INSERT INTO items (owner_id, title, description, data, version, created_at, updated_at, words)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8::tsvector) RETURNING id`,
+      `INSERT INTO items (owner_id, title, description, data, version, epoch, created_at, updated_at, words)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::tsvector) RETURNING id`,
       ownerId,
       title,
       description,
       JSON.stringify(data),
       version,
+      epoch,
       createdAt,
       updatedAt,
       vectorOf(item),
     )
-    return { id: int(only(inserted).id), ...item }
+    return { id: int(only(inserted).id), ...item, epoch }
   },
   async update(item) {
     const { id, title, description, data, version, updatedAt } = item
+    const epoch = present.current
     const { count } = await connection.query(
-      `UPDATE items SET title = $1, description = $2, data = $3, version = $4, updated_at = $5, words = $6::tsvector
-       WHERE id = $7`,
+      `UPDATE items SET title = $1, description = $2, data = $3, version = $4, epoch = $5, updated_at = $6,
+         words = $7::tsvector WHERE id = $8`,
       title,
       description,
       JSON.stringify(data),
       version,
+      epoch,
       updatedAt,
       vectorOf(item),
       id,
     )
     if (count !== 1) throw new Error('UPDATE met no row')
+    return { ...item, epoch }
   },
   async delete(id) {
     connection.send('DELETE FROM items WHERE id = $1', id)

@@ -11,6 +11,8 @@ export interface PoolOptions {
   readonly patience?: number
   /** A connection is given up when the server has not answered for so many milliseconds; without it, never. */
   readonly silence?: number
+  /** Runs before anything else is sent on a new connection, which is given up when it fails. */
+  readonly onOpened?: (link: Link) => Promise<void>
   /** Hears how many milliseconds a single statement waited for a connection, in vain or not. */
   readonly onWaited?: ((milliseconds: number) => void) | undefined
 }
@@ -44,7 +46,7 @@ const DEPTH = 64
  * Connections of which each carries either one transaction or any number of single statements, one after the other
  * without waiting for answers between them. Where there are two or more, one is always left for single statements.
  */
-export const createPool = ({ url, size, patience = 5_000, silence, onWaited }: PoolOptions): Pool => {
+export const createPool = ({ url, size, patience = 5_000, silence, onOpened, onWaited }: PoolOptions): Pool => {
   const lanes: Lane[] = Array.from({ length: size }, () => ({
     link: null,
     opening: null,
@@ -131,10 +133,25 @@ export const createPool = ({ url, size, patience = 5_000, silence, onWaited }: P
     if (closing !== null && taken === 0 && lanes.every(({ sharing }) => sharing === 0)) closing()
   }
 
-  const open = async (lane: Lane): Promise<Link> => {
-    lane.opening ??= connect(url, patience, (lost) => {
+  const connectAndLook = async (lane: Lane): Promise<Link> => {
+    const link = await connect(url, patience, (lost) => {
       if (lane.link === lost) lane.link = null
-    }).finally(() => {
+    })
+    if (onOpened === undefined) return link
+    const timer = setTimeout(link.close, patience)
+    try {
+      await onOpened(link)
+      return link
+    } catch (error) {
+      link.close()
+      throw error
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  const open = async (lane: Lane): Promise<Link> => {
+    lane.opening ??= connectAndLook(lane).finally(() => {
       lane.opening = null
     })
     const link = await lane.opening

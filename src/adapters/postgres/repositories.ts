@@ -1,5 +1,6 @@
 import type { ReadTx, Tx } from '../../application/ports/persistence.ts'
 import type { Connection } from './connection.ts'
+import { createEpochReader, type PresentEpoch } from './epochs.ts'
 import { createEventReader, createEventRepository } from './events.ts'
 import { createFileLinkReader, createFileLinkRepository } from './file-links.ts'
 import { createFileReader, createFileRepository } from './files.ts'
@@ -26,14 +27,15 @@ const lazy = <T>(make: () => T): (() => T) => {
 }
 
 /** Repositories of one unit; most use two or three of them. */
-export const writing = (transaction: Share, marks: Marks, holders: Holders): Tx => {
+export const writing = (transaction: Share, marks: Marks, holders: Holders, epoch: PresentEpoch): Tx => {
   const users = lazy(() => createUserRepository(transaction))
   const sessions = lazy(() => createSessionRepository(transaction, holders))
   const refreshTokens = lazy(() => createRefreshTokenRepository(transaction))
   const mailTokens = lazy(() => createMailTokenRepository(transaction))
-  const items = lazy(() => createItemRepository(transaction))
+  const items = lazy(() => createItemRepository(transaction, epoch))
   const files = lazy(() => createFileRepository(transaction))
   const fileLinks = lazy(() => createFileLinkRepository(transaction))
+  const epochs = lazy(() => createEpochReader(transaction, epoch))
   const idempotency = lazy(() => createIdempotencyRepository(transaction))
   const jobs = lazy(() =>
     createJobRepository(transaction, () => {
@@ -73,13 +75,16 @@ export const writing = (transaction: Share, marks: Marks, holders: Holders): Tx 
     get events() {
       return events()
     },
+    get epochs() {
+      return epochs()
+    },
     get idempotency() {
       return idempotency()
     },
   }
 }
 
-export const reading = (connection: Connection): ReadTx => ({
+export const reading = (connection: Connection, epoch: PresentEpoch): ReadTx => ({
   users: createUserReader(connection),
   sessions: createSessionReader(connection),
   mailTokens: createMailTokenReader(connection),
@@ -88,4 +93,5 @@ export const reading = (connection: Connection): ReadTx => ({
   files: createFileReader(connection),
   fileLinks: createFileLinkReader(connection),
   events: createEventReader(connection),
+  epochs: createEpochReader(connection, epoch),
 })

@@ -1,5 +1,6 @@
 import type { Metrics } from '../../application/ports/metrics.ts'
 import type { Store } from '../../application/ports/persistence.ts'
+import { createPresentEpoch } from './epochs.ts'
 import { toAppError, unavailable } from './errors.ts'
 import { createGroupCommit } from './group-commit.ts'
 import { createPool, type PoolOptions } from './pool.ts'
@@ -29,20 +30,23 @@ const within = async (milliseconds: number, work: Promise<unknown>): Promise<voi
 
 /** Opens no connection before it is needed. The database must be migrated. */
 export const openPostgresStore = ({ metrics, onJobs, onEvents, ...options }: Options): Store => {
+  const epoch = createPresentEpoch()
   const pool = createPool({
     silence: SILENCE_MS,
     ...options,
+    onOpened: epoch.look,
     onWaited: (milliseconds) => metrics?.databaseWaited('connection', milliseconds),
   })
   const commits = createGroupCommit({
     pool,
+    epoch,
     metrics,
     afterCommit({ jobs, events }) {
       if (jobs) onJobs?.()
       if (events) onEvents?.()
     },
   })
-  const tx = reading(pool)
+  const tx = reading(pool, epoch)
 
   return {
     write: commits.write,
@@ -52,6 +56,10 @@ export const openPostgresStore = ({ metrics, onJobs, onEvents, ...options }: Opt
       } catch (error) {
         throw toAppError(error)
       }
+    },
+    // Each new connection has looked already.
+    async beginEpoch() {
+      await pool.query('SELECT')
     },
     // Other processes may be at work on them: what they leave behind comes back when its lease is over.
     async takeBackJobs() {},

@@ -85,6 +85,7 @@ export const TABLES: Readonly<Record<string, Table>> = {
       description: 'text',
       data: 'text',
       version: 'integer',
+      epoch: 'text',
       created_at: 'integer',
       updated_at: 'integer',
     },
@@ -119,6 +120,10 @@ export const TABLES: Readonly<Record<string, Table>> = {
       created_at: 'integer',
     },
     key: ['cursor'],
+  },
+  epochs: {
+    columns: { id: 'integer', first_cursor: 'integer', nonce: 'text', origin: 'text' },
+    key: ['id'],
   },
 }
 

@@ -1,4 +1,4 @@
-import type { EventReader, EventRepository } from '../../application/ports/persistence.ts'
+import type { EventReader, EventRepository, EventScope } from '../../application/ports/persistence.ts'
 import type { ItemEventName, JobEventName, LoggedEvent } from '../../domain/event.ts'
 import type { Connection } from './database.ts'
 
@@ -21,22 +21,35 @@ const fromRow = (row: Row): LoggedEvent => {
   return { cursor, event: row.event, item: data, actorId: row.actor_id, requestId: row.request_id, createdAt }
 }
 
+interface Sized {
+  cursor: number
+  bytes: number
+}
+
+/** Reads `columns` of the events of a scope, in their order. */
+const createScopedQuery = <Found>(connection: Connection, columns: string) => {
+  const where = <Values extends number[]>(condition: string) =>
+    connection.prepare<Found, Values>(
+      `SELECT ${columns} FROM events WHERE ${condition} cursor > ? ORDER BY cursor LIMIT +?`,
+    )
+  const items = where<[number, number]>('item_id IS NOT NULL AND')
+  const jobs = where<[number, number]>('item_id IS NULL AND')
+  const all = where<[number, number]>('')
+  const ofOwner = where<[number, number, number]>('owner_id = +? AND')
+  const ofItem = where<[number, number, number]>('item_id = +? AND')
+  return (scope: EventScope, after: number, limit: number): Found[] => {
+    if (scope === 'all') return all.all(after, limit)
+    if (scope === 'items') return items.all(after, limit)
+    if (scope === 'jobs') return jobs.all(after, limit)
+    if ('ownerId' in scope) return ofOwner.all(scope.ownerId, after, limit)
+    return ofItem.all(scope.itemId, after, limit)
+  }
+}
+
 export const createEventReader = (connection: Connection): EventReader => {
-  const items = connection.prepare<Row, [number, number]>(
-    'SELECT * FROM events WHERE item_id IS NOT NULL AND cursor > ? ORDER BY cursor LIMIT +?',
-  )
-  const jobs = connection.prepare<Row, [number, number]>(
-    'SELECT * FROM events WHERE item_id IS NULL AND cursor > ? ORDER BY cursor LIMIT +?',
-  )
-  const all = connection.prepare<Row, [number, number]>(
-    'SELECT * FROM events WHERE cursor > ? ORDER BY cursor LIMIT +?',
-  )
-  const ofOwner = connection.prepare<Row, [number, number, number]>(
-    'SELECT * FROM events WHERE owner_id = +? AND cursor > ? ORDER BY cursor LIMIT +?',
-  )
-  const ofItem = connection.prepare<Row, [number, number, number]>(
-    'SELECT * FROM events WHERE item_id = +? AND cursor > ? ORDER BY cursor LIMIT +?',
-  )
+  const rows = createScopedQuery<Row>(connection, '*')
+  // The length stands before the text: that of a long one is told without reading it.
+  const sizes = createScopedQuery<Sized>(connection, 'cursor, octet_length(data) AS bytes')
   const newest = connection.prepare<{ cursor: number }, []>(
     "SELECT seq AS cursor FROM sqlite_sequence WHERE name = 'events'",
   )
@@ -44,11 +57,14 @@ export const createEventReader = (connection: Connection): EventReader => {
 
   return {
     async list({ scope, after, limit }) {
-      if (scope === 'all') return all.all(after, limit).map(fromRow)
-      if (scope === 'items') return items.all(after, limit).map(fromRow)
-      if (scope === 'jobs') return jobs.all(after, limit).map(fromRow)
-      if ('ownerId' in scope) return ofOwner.all(scope.ownerId, after, limit).map(fromRow)
-      return ofItem.all(scope.itemId, after, limit).map(fromRow)
+      return rows(scope, after, limit).map(fromRow)
+    },
+    async chunk({ scope, after, maxCount, maxBytes }) {
+      const found = sizes(scope, after, maxCount)
+      let count = 0
+      for (let bytes = 0; count < found.length && bytes < maxBytes; count++) bytes += found[count]?.bytes ?? 0
+      const complete = count === found.length && count < maxCount
+      return { events: count === 0 ? [] : rows(scope, after, count).map(fromRow), complete }
     },
     async bounds() {
       const last = newest.get()?.cursor ?? 0

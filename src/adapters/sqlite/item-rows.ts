@@ -7,6 +7,7 @@ export interface ItemRow {
   description: string | null
   data: string
   version: number
+  epoch: string
   created_at: number
   updated_at: number
 }
@@ -18,6 +19,7 @@ export const fromItemRow = (row: ItemRow): Item => ({
   description: row.description,
   data: JSON.parse(row.data),
   version: row.version,
+  epoch: row.epoch,
   createdAt: row.created_at,
   updatedAt: row.updated_at,
 })

@@ -1,5 +1,6 @@
 import type { ItemReader, ItemRepository } from '../../application/ports/persistence.ts'
 import type { Connection } from './database.ts'
+import type { PresentEpoch } from './epochs.ts'
 import { fromItemRow, type ItemRow } from './item-rows.ts'
 import { createItemList } from './items-list.ts'
 import type { ItemText } from './items-text.ts'
@@ -17,14 +18,18 @@ export const createItemReader = (connection: Connection, remember = rememberNoth
   }
 }
 
-export const createItemRepository = (connection: Connection, texts: ItemText): ItemRepository => {
+export const createItemRepository = (
+  connection: Connection,
+  texts: ItemText,
+  present: PresentEpoch,
+): ItemRepository => {
   // RETURNING would open a statement journal, which costs more than the row.
-  const insert = connection.prepare<unknown, [number, string, string | null, string, number, number, number]>(
-    `INSERT INTO items (owner_id, title, description, data, version, created_at, updated_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?)`,
+  const insert = connection.prepare<unknown, [number, string, string | null, string, number, string, number, number]>(
+    `INSERT INTO items (owner_id, title, description, data, version, epoch, created_at, updated_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
   )
-  const update = connection.prepare<unknown, [string, string | null, string, number, number, number]>(
-    'UPDATE items SET title = ?, description = ?, data = ?, version = ?, updated_at = ? WHERE id = ?',
+  const update = connection.prepare<unknown, [string, string | null, string, number, string, number, number]>(
+    'UPDATE items SET title = ?, description = ?, data = ?, version = ?, epoch = ?, updated_at = ? WHERE id = ?',
   )
   const remove = connection.prepare<unknown, [number]>('DELETE FROM items WHERE id = ?')
   const owned = connection.prepare<ItemRow, [number, number]>(
@@ -35,16 +40,19 @@ export const createItemRepository = (connection: Connection, texts: ItemText): I
     ...createItemReader(connection),
     async insert(item) {
       const { ownerId, title, description, data, version, createdAt, updatedAt } = item
-      const values = [ownerId, title, description, JSON.stringify(data), version, createdAt, updatedAt] as const
-      const inserted = { id: Number(insert.run(...values).lastInsertRowid), ...item }
+      const epoch = present.current
+      const values = [ownerId, title, description, JSON.stringify(data), version, epoch, createdAt, updatedAt] as const
+      const inserted = { id: Number(insert.run(...values).lastInsertRowid), ...item, epoch }
       texts.put(inserted)
       return inserted
     },
     async update(item) {
       const { id, title, description, data, version, updatedAt } = item
-      const { changes } = update.run(title, description, JSON.stringify(data), version, updatedAt, id)
+      const epoch = present.current
+      const { changes } = update.run(title, description, JSON.stringify(data), version, epoch, updatedAt, id)
       if (changes !== 1) throw new Error('UPDATE met no row')
       texts.put(item)
+      return { ...item, epoch }
     },
     async delete(id) {
       remove.run(id)

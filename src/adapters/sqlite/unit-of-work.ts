@@ -5,6 +5,7 @@ import type { ReadTx, Store, Tx } from '../../application/ports/persistence.ts'
 import { AppError } from '../../domain/errors.ts'
 import { type Connection, fileOf, openReader, openWriter, toAppError } from './database.ts'
 import { createDurability } from './durability.ts'
+import { createEpochReader, createEpochWriter, type EpochWriter, type PresentEpoch, presentEpoch } from './epochs.ts'
 import { createEventReader, createEventRepository } from './events.ts'
 import { createFileLinkReader, createFileLinkRepository } from './file-links.ts'
 import { createFileReader, createFileRepository } from './files.ts'
@@ -22,6 +23,7 @@ import { openWal, type Wal } from './wal.ts'
 
 interface SqliteTx extends Tx {
   readonly jobs: SqliteJobRepository
+  readonly epochs: EpochWriter
 }
 
 interface Options extends StoreHooks {
@@ -57,7 +59,14 @@ interface Marks {
   events: boolean
 }
 
-const writing = (connection: Connection, texts: ItemText, memory: TransactionMemory, marks: Marks): SqliteTx => ({
+interface Shared {
+  readonly texts: ItemText
+  readonly memory: TransactionMemory
+  readonly marks: Marks
+  readonly epoch: PresentEpoch
+}
+
+const writing = (connection: Connection, { texts, memory, marks, epoch }: Shared): SqliteTx => ({
   users: createUserRepository(connection, memory.forget),
   sessions: createSessionRepository(connection, memory),
   refreshTokens: createRefreshTokenRepository(connection),
@@ -65,16 +74,17 @@ const writing = (connection: Connection, texts: ItemText, memory: TransactionMem
   jobs: createJobRepository(connection, () => {
     marks.jobs = true
   }),
-  items: createItemRepository(connection, texts),
+  items: createItemRepository(connection, texts, epoch),
   files: createFileRepository(connection),
   fileLinks: createFileLinkRepository(connection),
   events: createEventRepository(connection, () => {
     marks.events = true
   }),
+  epochs: createEpochWriter(connection, epoch),
   idempotency: createIdempotencyRepository(connection),
 })
 
-const reading = (connection: Connection, { remember }: Snapshots): ReadTx => ({
+const reading = (connection: Connection, { remember }: Snapshots, epoch: PresentEpoch): ReadTx => ({
   users: createUserReader(connection, remember),
   sessions: createSessionReader(connection),
   mailTokens: createMailTokenReader(connection),
@@ -83,6 +93,7 @@ const reading = (connection: Connection, { remember }: Snapshots): ReadTx => ({
   files: createFileReader(connection),
   fileLinks: createFileLinkReader(connection),
   events: createEventReader(connection),
+  epochs: createEpochReader(connection, epoch),
 })
 
 /**
@@ -100,13 +111,14 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, ...optio
   const { wal = openWal(fileOf(reader)), onLost = crash } = options
   const snapshots = createSnapshots(reader)
   const marks: Marks = { jobs: false, events: false }
+  const epoch = presentEpoch(reader)
   const commits = createGroupCommit<SqliteTx>({
     open,
     durability: createDurability({ reader, snapshots, wal, onLost }),
     repositories(connection) {
       const texts = createItemText(connection)
       const memory = createTransactionMemory(connection)
-      return { tx: writing(connection, texts, memory, marks), deferred: memory.endingWith(texts) }
+      return { tx: writing(connection, { texts, memory, marks, epoch }), deferred: memory.endingWith(texts) }
     },
     afterCommit() {
       const { jobs, events } = marks
@@ -117,7 +129,7 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, ...optio
     },
     ...options,
   })
-  const tx = reading(reader, snapshots)
+  const tx = reading(reader, snapshots, epoch)
   const alive = reader.prepare('SELECT 1 FROM users LIMIT 1')
 
   const failed = (error: unknown): never => {
@@ -147,6 +159,9 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, ...optio
   return {
     write: commits.write,
     read,
+    async beginEpoch() {
+      epoch.current = await commits.write((writing) => writing.epochs.begin())
+    },
     takeBackJobs: (now) => commits.write((writing) => writing.jobs.releaseAll(now)),
     async ping() {
       await read(async () => void alive.get())

@@ -27,7 +27,8 @@ One subscription a topic, at most 100 a connection. Who may see an event is judg
 
 Keep the cursor of the last event, or of \`ready\` and \`subscribed\` before there is one. Subscribed \`after\` it, you get
 everything since in order, then what happens next: none is lost and none comes twice. \`gap\` says that the log no longer
-goes back so far; load the state anew then.
+goes back so far, or that the data was restored from a copy that had not come so far; load the state anew then. A cursor
+is text that means something to the server alone; the bare numbers of older versions are accepted, and are a gap.
 
 ## How a connection ends
 
@@ -39,8 +40,8 @@ goes back so far; load the state anew then.
 | ${CLOSE.internal} | something went wrong on our side |
 | ${CLOSE.tryAgain} | the database does not answer: connect again later and resume by cursor |
 | ${CLOSE.signedOut} | not signed in in time, or the token, the session or the account has ended |
-| ${CLOSE.tooSlow} | more than 1 MiB waited to be read: connect again and resume by cursor |
-| ${CLOSE.tooMany} | more than 100 frames in 10 seconds, or more than 20 connections of one user |
+| ${CLOSE.tooSlow} | more than 1 MiB waited to be read, or for 30 seconds nothing was: connect again and resume by cursor |
+| ${CLOSE.tooMany} | more than 100 frames of any kind in 10 seconds, or more than \`MAX_SOCKETS_PER_USER\` (20) connections of one user |
 `
 
 const CHANNEL = '#/channels/socket'

@@ -6,7 +6,17 @@ import { CLOSE, type FrameErrorCode, type ServerFrame } from './frames.ts'
 export type Socket = ServerWebSocket<Connection>
 
 /** Bytes that may wait for a reader. */
-export const MOST_BACKLOG = 1024 * 1024
+export const MAX_BACKLOG_BYTES = 1024 * 1024
+
+/** What waits to be read, over all connections. */
+export interface Backlog {
+  /** To be told of what could not be sent at once. */
+  queued(bytes: number): void
+  /** Closes those for whom too much waits: of one connection, of all of one user, or of all together. */
+  look(): void
+  /** Whether a connection may be closed in order though so much waits: Bun keeps that for a reader who may yet come. */
+  mayLinger(bytes: number): boolean
+}
 
 /** One topic as one connection hears it. */
 export interface Subscription {
@@ -16,8 +26,6 @@ export interface Subscription {
   cursor: number
   /** Whether it hears what is published to its audience. */
   live: boolean
-  /** Grows when what brings it up to date must give way to another. */
-  run: number
 }
 
 export interface Credentials {
@@ -34,10 +42,16 @@ export interface Connection {
   socket: Socket | null
   credentials: Credentials | null
   readonly subscriptions: Map<string, Subscription>
+  /** Those of them that have not seen everything, and are to be brought up to date. */
+  readonly behind: Set<Subscription>
+  isReplaying: boolean
   /** How many notices about its user's rights are still to be followed: until then nothing is sent from the log. */
-  doubts: number
+  reauthorizations: number
   /** Work on frames that came, one after another; null when there is none. */
   work: Promise<void> | null
+  /** Of frames that wait for their turn. */
+  pendingBytes: number
+  readonly backlog: Backlog
   /** Ends the wait for a sign-in, or the connection with its token. */
   timer: ReturnType<typeof setTimeout> | null
   /** Who waits for the reader to read. */
@@ -47,14 +61,18 @@ export interface Connection {
   closed: boolean
 }
 
-export const newConnection = (clientId: string, token: string | null): Connection => ({
+export const newConnection = (clientId: string, token: string | null, backlog: Backlog): Connection => ({
   clientId,
   offered: token,
   socket: null,
   credentials: null,
   subscriptions: new Map(),
-  doubts: 0,
+  behind: new Set(),
+  isReplaying: false,
+  reauthorizations: 0,
   work: null,
+  pendingBytes: 0,
+  backlog,
   timer: null,
   waiting: new Set(),
   frames: 0,
@@ -62,22 +80,29 @@ export const newConnection = (clientId: string, token: string | null): Connectio
   closed: false,
 })
 
+/** Bytes that wait for the reader. */
+export const backlogOf = ({ socket, closed }: Connection): number =>
+  socket === null || closed ? 0 : socket.getBufferedAmount()
+
 /** Closes once. The socket's own close event does the rest. */
 export const close = (connection: Connection, code: number, reason: string): void => {
-  if (connection.closed) return
+  const { socket, closed, backlog } = connection
+  if (closed) return
+  const waiting = backlogOf(connection)
   connection.closed = true
-  connection.socket?.close(code, reason)
+  if (backlog.mayLinger(waiting)) socket?.close(code, reason)
+  else socket?.terminate()
 }
 
-/** Sends text; false when it has to wait in line. A connection with too much in line is closed. */
-export const sendText = (connection: Connection, text: string): boolean => {
-  const { socket, closed } = connection
-  if (socket === null || closed) return true
-  if (socket.getBufferedAmount() > MOST_BACKLOG) {
+/** Sends text, or puts it in line. A connection with too much in line is closed. */
+export const sendText = (connection: Connection, text: string): void => {
+  const { socket, closed, backlog } = connection
+  if (socket === null || closed) return
+  if (socket.getBufferedAmount() > MAX_BACKLOG_BYTES) {
     close(connection, CLOSE.tooSlow, 'Too much waits to be read')
-    return true
+    return
   }
-  return socket.sendText(text) !== -1
+  if (socket.sendText(text) === -1) backlog.queued(text.length)
 }
 
 export const send = (connection: Connection, frame: ServerFrame): void => {

@@ -4,10 +4,11 @@ import { audiencesOf } from '../../application/topics.ts'
 import type { LoggedEvent } from '../../domain/event.ts'
 import type { Item } from '../../domain/item.ts'
 import type { Job } from '../../domain/job.ts'
-import { close, MOST_BACKLOG } from './connection.ts'
-import { type Body, CLOSE, type JobData, type ServerFrame } from './frames.ts'
+import { type Backlog, close, MAX_BACKLOG_BYTES } from './connection.ts'
+import { type Body, CLOSE, formatCursor, type JobData, type ServerFrame } from './frames.ts'
 import type { Registry } from './registry.ts'
 import { createRest } from './rest.ts'
+import type { Turns } from './turns.ts'
 
 /** The part of a server that hands one text to all sockets of an audience. */
 export interface Publisher {
@@ -32,6 +33,8 @@ interface Deps {
   readonly realtime: Realtime
   readonly registry: Registry
   readonly toBody: ToBody
+  readonly backlog: Backlog
+  readonly turns: Turns
   readonly metrics: Pick<Metrics, 'eventSeen' | 'eventDelivered'>
 }
 
@@ -39,13 +42,15 @@ interface Deps {
 const POLL_MS = 1_000
 /** So many events that went out together need no rest for more. */
 const ENOUGH_AT_ONCE = 64
-/** No socket's line can grow by more between two looks at it. */
-const LOOK_EVERY = MOST_BACKLOG / 8
+/** No socket's line can grow by more between two looks at it, nor all of them together by more than that. */
+const LOOK_EVERY_BYTES = MAX_BACKLOG_BYTES / 8
+const LOOK_EVERY_SUM_BYTES = 32 * MAX_BACKLOG_BYTES
 
 /** Hands each event of the log to those who are to hear of it, encoded once for each topic. */
-export const createFanOut = ({ realtime, registry, toBody, metrics }: Deps): FanOut => {
+export const createFanOut = ({ realtime, registry, toBody, backlog, turns, metrics }: Deps): FanOut => {
   let publisher: Publisher | null = null
   let published = 0
+  let publishedToAll = 0
   /** How many sockets each audience had that heard something since the last rest. */
   const reached = new Map<string, number>()
   /** Events that were handed out since then. */
@@ -54,7 +59,8 @@ export const createFanOut = ({ realtime, registry, toBody, metrics }: Deps): Fan
   let poll: ReturnType<typeof setInterval> | null = null
 
   const encode = (logged: LoggedEvent, topic: string): string => {
-    const common = { type: 'event', topic, cursor: logged.cursor } as const
+    const cursor = formatCursor({ epoch: realtime.epoch(), position: logged.cursor })
+    const common = { type: 'event', topic, cursor } as const
     const frame: ServerFrame =
       'item' in logged
         ? { ...common, event: logged.event, data: toBody.item(logged.item) }
@@ -62,18 +68,12 @@ export const createFanOut = ({ realtime, registry, toBody, metrics }: Deps): Fan
     return JSON.stringify(frame)
   }
 
-  const closeSlow = (): void => {
-    for (const connection of [...registry.all()]) {
-      const waiting = connection.socket?.getBufferedAmount() ?? 0
-      if (waiting > MOST_BACKLOG) close(connection, CLOSE.tooSlow, 'Too much waits to be read')
-    }
-  }
-
   /** Lets what was published go out, then looks who does not read. */
-  const breathe = async (): Promise<void> => {
+  const flush = async (): Promise<void> => {
     published = 0
+    publishedToAll = 0
     await new Promise<void>((resolve) => setImmediate(resolve))
-    closeSlow()
+    backlog.look()
   }
 
   const hear = (event: LoggedEvent): Promise<void> | undefined => {
@@ -95,8 +95,10 @@ export const createFanOut = ({ realtime, registry, toBody, metrics }: Deps): Fan
       metrics.eventDelivered('live', sockets)
       // A character takes up to three bytes.
       published += text.length * 3
+      publishedToAll += text.length * sockets
     }
-    return published < LOOK_EVERY ? undefined : breathe()
+    if (published >= LOOK_EVERY_BYTES || publishedToAll >= LOOK_EVERY_SUM_BYTES) return flush()
+    return turns.isOver() ? turns.next() : undefined
   }
 
   /** What is committed during the rest goes out together; after a quiet time an event goes out at once. */
@@ -109,13 +111,17 @@ export const createFanOut = ({ realtime, registry, toBody, metrics }: Deps): Fan
     return milliseconds < 1 ? undefined : new Promise((resolve) => setTimeout(resolve, milliseconds))
   }
 
+  const restored = (): void => {
+    for (const connection of [...registry.all()]) close(connection, CLOSE.tryAgain, 'The data was restored')
+  }
+
   return {
     encode,
     publishTo(server) {
       publisher = server
     },
     async start() {
-      await realtime.start({ hear, rest })
+      await realtime.start({ hear, rest, restored })
       poll = setInterval(realtime.wake, POLL_MS)
     },
     async stop() {

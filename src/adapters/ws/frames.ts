@@ -1,5 +1,6 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
+import type { Cursor } from '../../domain/epoch.ts'
 import { inexactNumbers, outlineJson } from '../../domain/json-text.ts'
 
 /** Bytes of one frame from a client; a larger one closes the connection with 1009. */
@@ -23,6 +24,9 @@ export const CLOSE = {
   tooMany: 4429,
 } as const
 
+/** The epoch, and the number of the last event. */
+const CURSOR = /^([0-9a-z]{1,16})\.(0|[1-9][0-9]{0,14})$/
+
 const Ref = Type.Optional(
   Type.String({ maxLength: 64, description: 'Echoed in the direct answer to the frame that carried it' }),
 )
@@ -30,7 +34,14 @@ const TopicName = Type.String({
   pattern: '^(?:items|items/all|items/[1-9][0-9]{0,14}|jobs)$',
   description: 'items (your own), items/{id}, items/all (admins), jobs (admins)',
 })
-const Cursor = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'A place in the log' })
+const Position = Type.String({
+  pattern: CURSOR.source,
+  description: 'A place in the log: opaque, to be given back as it is',
+})
+const After = Type.Union(
+  [Position, Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'As older versions gave it' })],
+  { description: 'The cursor up to which everything was seen' },
+)
 const Timestamp = Type.String({ format: 'date-time', description: 'RFC 3339, UTC, with milliseconds' })
 
 const frame = <Name extends string, T extends Record<string, TSchema>>(
@@ -81,7 +92,7 @@ export const CLIENT_FRAMES = {
   subscribe: frame(
     'subscribe',
     'Subscribe',
-    { topic: TopicName, after: Type.Optional(Cursor), ref: Ref },
+    { topic: TopicName, after: Type.Optional(After), ref: Ref },
     'Asks for the events of a topic: those after the cursor, when one is given, then those to come',
   ),
   unsubscribe: frame('unsubscribe', 'Unsubscribe', { topic: TopicName, ref: Ref }, 'Ends a subscription'),
@@ -109,7 +120,7 @@ export const SERVER_FRAMES = {
   ready: frame(
     'ready',
     'Ready',
-    { client_id: Type.String(), user_id: Type.Integer(), expires_at: Timestamp, cursor: Cursor, ref: Ref },
+    { client_id: Type.String(), user_id: Type.Integer(), expires_at: Timestamp, cursor: Position, ref: Ref },
     'Signed in until expires_at; cursor is where the log stands',
   ),
   subscribed: frame(
@@ -117,8 +128,11 @@ export const SERVER_FRAMES = {
     'Subscribed',
     {
       topic: TopicName,
-      cursor: Cursor,
-      gap: Type.Boolean({ description: 'Whether events after the given cursor are gone: load the state anew' }),
+      cursor: Position,
+      gap: Type.Boolean({
+        description:
+          'Whether events after the given cursor are gone, or it is of data that was replaced: load the state anew',
+      }),
       ref: Ref,
     },
     'Every event of the topic after cursor follows, each once and in order',
@@ -141,7 +155,7 @@ export const SERVER_FRAMES = {
     'Event',
     {
       topic: TopicName,
-      cursor: Cursor,
+      cursor: Position,
       event: Type.Union([
         Type.Literal('item.created'),
         Type.Literal('item.updated'),
@@ -154,6 +168,15 @@ export const SERVER_FRAMES = {
     'What was committed. Keep the cursor to resume from; data is the item after the change, or before its end, or the job',
   ),
 } as const
+
+/** A cursor as it goes over the wire. */
+export const formatCursor = ({ epoch, position }: Cursor): string => `${epoch}.${position}`
+
+/** A bare number is of no epoch that is known. */
+export const parseCursor = (after: Static<typeof After>): Cursor => {
+  const [, epoch = '', position = 0] = CURSOR.exec(String(after)) ?? []
+  return { epoch, position: Number(position) }
+}
 
 type FrameOf<T extends Record<string, TSchema>> = { [Name in keyof T]: Static<T[Name]> }[keyof T]
 

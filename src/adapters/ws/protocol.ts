@@ -4,28 +4,35 @@ import type { View } from '../../application/topics.ts'
 import { AppError } from '../../domain/errors.ts'
 import type { Principal } from '../../domain/session.ts'
 import { type Connection, close, echo, inTurn, type Subscription, send, sendError, sendText } from './connection.ts'
-import { CLOSE, type ClientFrame, type FrameErrorCode, readFrame } from './frames.ts'
+import { CLOSE, type ClientFrame, type FrameErrorCode, formatCursor, parseCursor, readFrame } from './frames.ts'
+import { createReplays, type EncodeEvent, newSubscription } from './replays.ts'
 import type { SignIn } from './sign-in.ts'
-import { type EncodeEvent, follow, newSubscription, pause } from './subscriptions.ts'
+import type { Turns } from './turns.ts'
 
 /** What a connection does when something comes in. Nothing here throws. */
 export interface Protocol {
   opened(connection: Connection): void
   received(connection: Connection, message: string | Buffer): void
-  /** What its user may do has changed: sends nothing more before that is judged again. */
-  doubted(connection: Connection): void
+  /** A ping or a pong, which counts as any other frame. */
+  controlled(connection: Connection): void
+  /** What its user may do has changed: sends nothing more before it is authorized again. */
+  reauthorize(connection: Connection): void
 }
 
 interface Deps {
   readonly realtime: Realtime
   readonly signIn: SignIn
   readonly encode: EncodeEvent
+  readonly turns: Turns
+  readonly stallTimeoutMs: number
   readonly log: Log
   readonly frameWindowMs: number
 }
 
 const MOST_SUBSCRIPTIONS = 100
 const MOST_FRAMES = 100
+/** Of frames that wait until those before them are done. */
+const MAX_PENDING_BYTES = 512 * 1024
 
 const PASSED_ON = ['forbidden', 'not_found', 'unavailable'] as const satisfies readonly FrameErrorCode[]
 
@@ -42,7 +49,8 @@ const counted = (connection: Connection, windowMs: number): boolean => {
   return ++connection.frames <= MOST_FRAMES
 }
 
-export const createProtocol = ({ realtime, signIn, encode, log, frameWindowMs }: Deps): Protocol => {
+export const createProtocol = (deps: Deps): Protocol => {
+  const { realtime, signIn, encode, turns, stallTimeoutMs, log, frameWindowMs } = deps
   const broken = (connection: Connection) => (error: unknown) => {
     if (isPassing(error)) {
       log.warn('realtime connection given up', { client_id: connection.clientId, error })
@@ -52,6 +60,14 @@ export const createProtocol = ({ realtime, signIn, encode, log, frameWindowMs }:
       close(connection, CLOSE.internal, 'Something went wrong on our side')
     }
   }
+
+  const replays = createReplays({
+    realtime,
+    encode,
+    turns,
+    stallTimeoutMs,
+    failed: (connection, error) => broken(connection)(error),
+  })
 
   const refuse = (connection: Connection, error: unknown, ref: string | undefined): void => {
     const code = error instanceof AppError ? PASSED_ON.find((known) => known === error.code) : undefined
@@ -74,12 +90,16 @@ export const createProtocol = ({ realtime, signIn, encode, log, frameWindowMs }:
     if (subscriptions.size >= MOST_SUBSCRIPTIONS) {
       return sendError(connection, 'too_many_subscriptions', `At most ${MOST_SUBSCRIPTIONS} a connection`, ref)
     }
-    const view = await realtime.view(principal, topic, after ?? null)
-    const { cursor, gap } = await realtime.begin(after ?? null)
+    // So many may come at once that one after the other they would keep everyone else waiting.
+    if (turns.isOver()) await turns.next()
+    const { cursor, gap } = await realtime.begin(after === undefined ? null : parseCursor(after))
+    const view = await realtime.view(principal, topic, after === undefined ? null : cursor)
+    if (connection.closed) return
     const subscription = newSubscription(view, cursor)
     subscriptions.set(topic, subscription)
-    send(connection, { type: 'subscribed', topic, cursor, gap, ...echo(ref) })
-    if (connection.doubts === 0) follow(realtime, encode, connection, subscription).catch(broken(connection))
+    const from = formatCursor({ epoch: realtime.epoch(), position: cursor })
+    send(connection, { type: 'subscribed', topic, cursor: from, gap, ...echo(ref) })
+    if (connection.reauthorizations === 0) replays.follow(connection, subscription)
   }
 
   const unsubscribe = (connection: Connection, topic: string, ref: string | undefined): void => {
@@ -88,7 +108,7 @@ export const createProtocol = ({ realtime, signIn, encode, log, frameWindowMs }:
       sendError(connection, 'not_subscribed', 'There is no such subscription', ref)
       return
     }
-    pause(realtime, connection, subscription)
+    replays.pause(connection, subscription)
     connection.subscriptions.delete(topic)
     send(connection, { type: 'unsubscribed', topic, ...echo(ref) })
   }
@@ -122,23 +142,28 @@ export const createProtocol = ({ realtime, signIn, encode, log, frameWindowMs }:
     }
   }
 
-  /** Judges every subscription by today's rights; those that may go on do so from where they stood. */
-  const judge = async (connection: Connection): Promise<void> => {
-    connection.doubts--
-    if (connection.doubts > 0 || !(await signIn.again(connection))) return
+  /** Those that may go on do so from where they stood. Only what admins alone may see can have been lost. */
+  const authorizeAgain = async (connection: Connection): Promise<void> => {
+    connection.reauthorizations--
+    if (connection.reauthorizations > 0 || !(await signIn.again(connection))) return
+    let checked = 0
     for (const subscription of [...connection.subscriptions.values()]) {
+      if (turns.isOver()) await turns.next()
       const principal = connection.credentials?.grant.principal
-      if (principal === undefined || connection.doubts > 0) return
-      const view = await viewToday(principal, subscription)
-      if (connection.doubts > 0) return
+      if (principal === undefined || connection.reauthorizations > 0) return
+      const isLost = subscription.view.needsAdmin && principal.role !== 'admin'
+      if (isLost) checked++
+      const view = isLost ? await viewToday(principal, subscription) : subscription.view
+      if (connection.closed || connection.reauthorizations > 0) return
       if (view === null) {
         connection.subscriptions.delete(subscription.topic)
         send(connection, { type: 'unsubscribed', topic: subscription.topic })
       } else {
         subscription.view = view
-        follow(realtime, encode, connection, subscription).catch(broken(connection))
+        replays.follow(connection, subscription)
       }
     }
+    log.debug('realtime connection reauthorized', { client_id: connection.clientId, subscriptions: checked })
   }
 
   return {
@@ -150,20 +175,26 @@ export const createProtocol = ({ realtime, signIn, encode, log, frameWindowMs }:
     },
     received(connection, message) {
       if (connection.closed) return
-      if (!counted(connection, frameWindowMs)) return close(connection, CLOSE.tooMany, 'Too many frames')
+      connection.pendingBytes += message.length
+      const isFlood = connection.work !== null && connection.pendingBytes > MAX_PENDING_BYTES
+      if (!counted(connection, frameWindowMs) || isFlood) return close(connection, CLOSE.tooMany, 'Too many frames')
       inTurn(
         connection,
-        () =>
-          typeof message === 'string'
-            ? handle(connection, message)
-            : sendError(connection, 'binary_frame', 'Frames are text', undefined),
+        () => {
+          connection.pendingBytes -= message.length
+          if (typeof message === 'string') return handle(connection, message)
+          sendError(connection, 'binary_frame', 'Frames are text', undefined)
+        },
         broken(connection),
       )
     },
-    doubted(connection) {
-      connection.doubts++
-      for (const subscription of connection.subscriptions.values()) pause(realtime, connection, subscription)
-      inTurn(connection, () => judge(connection), broken(connection))
+    controlled(connection) {
+      if (!counted(connection, frameWindowMs)) close(connection, CLOSE.tooMany, 'Too many frames')
+    },
+    reauthorize(connection) {
+      connection.reauthorizations++
+      for (const subscription of connection.subscriptions.values()) replays.pause(connection, subscription)
+      inTurn(connection, () => authorizeAgain(connection), broken(connection))
     },
   }
 }

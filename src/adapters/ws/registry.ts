@@ -11,16 +11,14 @@ export interface Registry {
   size(): number
 }
 
-const MOST_OF_A_USER = 20
-
-export const createRegistry = (): Registry => {
+export const createRegistry = (maxOfUser: number): Registry => {
   const connections = new Set<Connection>()
   const byUser = new Map<number, Set<Connection>>()
   return {
     add: (connection) => void connections.add(connection),
     assign(connection, userId) {
       const theirs = byUser.get(userId) ?? new Set()
-      if (theirs.size >= MOST_OF_A_USER) return false
+      if (theirs.size >= maxOfUser) return false
       byUser.set(userId, theirs.add(connection))
       return true
     },

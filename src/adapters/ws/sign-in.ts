@@ -4,7 +4,7 @@ import type { Clock } from '../../application/ports/system.ts'
 import type { Realtime } from '../../application/realtime.ts'
 import { AppError } from '../../domain/errors.ts'
 import { type Connection, close, echo, send, sendError } from './connection.ts'
-import { CLOSE } from './frames.ts'
+import { CLOSE, formatCursor } from './frames.ts'
 import type { Registry } from './registry.ts'
 
 /** Who a connection speaks for, and until when. */
@@ -74,7 +74,7 @@ export const createSignIn = ({ access, notices, realtime, registry, clock, signI
       client_id: connection.clientId,
       user_id: grant.principal.userId,
       expires_at: new Date(grant.expiresAt).toISOString(),
-      cursor: realtime.position(),
+      cursor: formatCursor({ epoch: realtime.epoch(), position: realtime.position() }),
       ...echo(ref),
     })
   }

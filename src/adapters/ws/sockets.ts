@@ -5,12 +5,14 @@ import type { Metrics } from '../../application/ports/metrics.ts'
 import type { Clock, Log } from '../../application/ports/system.ts'
 import type { Realtime } from '../../application/realtime.ts'
 import type { LoggedEvent } from '../../domain/event.ts'
-import { type Connection, close, MOST_BACKLOG, newConnection, wakeWaiting } from './connection.ts'
+import { createBacklog } from './backlog.ts'
+import { type Connection, close, MAX_BACKLOG_BYTES, newConnection, wakeWaiting } from './connection.ts'
 import { createFanOut, type Publisher, type ToBody } from './fan-out.ts'
 import { CLOSE, MOST_FRAME_BYTES } from './frames.ts'
 import { createProtocol } from './protocol.ts'
 import { createRegistry } from './registry.ts'
 import { createSignIn } from './sign-in.ts'
+import { createTurns } from './turns.ts'
 import { createWatch } from './watch.ts'
 
 /** How many connections, and of these those that have signed in, and what they all listen to. */
@@ -46,6 +48,9 @@ interface Deps {
   readonly toBody: ToBody
   /** What differs from {@link SOCKET_DURATIONS}. */
   readonly durations?: Partial<SocketDurations>
+  readonly maxSocketsPerUser: number
+  /** A reader to whom a replay gets nothing through for so long is closed as too slow. */
+  readonly stallTimeoutMs?: number
 }
 
 /** How long a connection may take for what. */
@@ -59,32 +64,35 @@ export interface SocketDurations {
 const SOCKET_DURATIONS: SocketDurations = { signInMs: 10_000, frameWindowMs: 10_000 }
 
 const SECONDS_OF_SILENCE = 60
+const STALL_TIMEOUT_MS = 30_000
 
 export const createSockets = (deps: Deps): Sockets => {
-  const { realtime, access, notices, clock, log, metrics, toBody } = deps
+  const { realtime, access, notices, clock, log, metrics, toBody, stallTimeoutMs = STALL_TIMEOUT_MS } = deps
   const { signInMs, frameWindowMs } = { ...SOCKET_DURATIONS, ...deps.durations }
-  const registry = createRegistry()
-  const fanOut = createFanOut({ realtime, registry, toBody, metrics })
+  const registry = createRegistry(deps.maxSocketsPerUser)
+  const backlog = createBacklog(registry.all)
+  const turns = createTurns()
+  const fanOut = createFanOut({ realtime, registry, toBody, backlog, turns, metrics })
   const signIn = createSignIn({ access, notices, realtime, registry, clock, signInMs })
   /** Encodes what one connection has missed. */
   const encode = (event: LoggedEvent, topic: string) => {
     metrics.eventDelivered('replay', 1)
     return fanOut.encode(event, topic)
   }
-  const protocol = createProtocol({ realtime, signIn, encode, log, frameWindowMs })
+  const protocol = createProtocol({ realtime, signIn, encode, turns, stallTimeoutMs, log, frameWindowMs })
   let stopping = false
 
   notices.subscribe((userId) => {
-    for (const connection of registry.of(userId)) protocol.doubted(connection)
+    for (const connection of registry.of(userId)) protocol.reauthorize(connection)
   })
 
-  const watch = createWatch({ access, registry, doubted: protocol.doubted })
+  const watch = createWatch({ access, registry, reauthorize: protocol.reauthorize })
 
   return {
     handlers: {
       maxPayloadLength: MOST_FRAME_BYTES,
       // Never reached by what is published: whoever has half of it in line is closed as too slow before.
-      backpressureLimit: 2 * MOST_BACKLOG,
+      backpressureLimit: 2 * MAX_BACKLOG_BYTES,
       closeOnBackpressureLimit: true,
       idleTimeout: SECONDS_OF_SILENCE,
       sendPings: true,
@@ -97,10 +105,14 @@ export const createSockets = (deps: Deps): Sockets => {
         else protocol.opened(connection)
       },
       message: (socket, message) => protocol.received(socket.data, message),
+      ping: (socket) => protocol.controlled(socket.data),
+      pong: (socket) => protocol.controlled(socket.data),
       drain: (socket) => wakeWaiting(socket.data),
       close(socket, code) {
         const connection = socket.data
         connection.closed = true
+        connection.behind.clear()
+        connection.subscriptions.clear()
         if (connection.timer !== null) clearTimeout(connection.timer)
         registry.remove(connection)
         wakeWaiting(connection)
@@ -108,7 +120,7 @@ export const createSockets = (deps: Deps): Sockets => {
         log.debug('socket closed', { code, client_id: connection.clientId, user_id: userId })
       },
     },
-    connect: newConnection,
+    connect: (clientId, token) => newConnection(clientId, token, backlog),
     async start() {
       await fanOut.start()
       if (!notices.complete) watch.start()

@@ -12,18 +12,18 @@ export interface Watch {
 interface Deps {
   readonly access: Access
   readonly registry: Registry
-  readonly doubted: (connection: Connection) => void
+  readonly reauthorize: (connection: Connection) => void
 }
 
 /** Far more often than what is remembered gets too old, so that it is confirmed for all connections at once. */
 const LOOK_EVERY_MS = 100
 
-export const createWatch = ({ access, registry, doubted }: Deps): Watch => {
+export const createWatch = ({ access, registry, reauthorize }: Deps): Watch => {
   const asked = new WeakSet<Connection>()
   let timer: ReturnType<typeof setInterval> | null = null
 
   const compare = (connection: Connection, { principal }: Grant): void => {
-    if (connection.credentials?.grant.principal.role !== principal.role) doubted(connection)
+    if (connection.credentials?.grant.principal.role !== principal.role) reauthorize(connection)
   }
 
   const ask = async (connection: Connection, answer: Promise<Grant>): Promise<void> => {
@@ -32,7 +32,7 @@ export const createWatch = ({ access, registry, doubted }: Deps): Watch => {
       compare(connection, await answer)
     } catch (error) {
       // Without the database nothing can be judged, and nothing can be sent either.
-      if (refusalOf(error) !== null && !connection.closed) doubted(connection)
+      if (refusalOf(error) !== null && !connection.closed) reauthorize(connection)
     } finally {
       asked.delete(connection)
     }

@@ -1,3 +1,4 @@
+import type { Epoch } from '../../domain/epoch.ts'
 import type { LoggedEvent, NewEvent } from '../../domain/event.ts'
 import type { FileLink, NewFile, NewFileLink, StoredFile } from '../../domain/file.ts'
 import type { IdempotencyRecord } from '../../domain/idempotency.ts'
@@ -165,8 +166,8 @@ export interface ItemReader {
 
 export interface ItemRepository extends ItemReader {
   insert(item: NewItem): Promise<Item>
-  /** Stores title, description, data, version and time of the change. The row must exist. */
-  update(item: Item): Promise<void>
+  /** Stores title, description, data, version and time of the change, in the present epoch. The row must exist. */
+  update(item: Item): Promise<Item>
   delete(id: number): Promise<void>
   /** Removes up to `limit` items of an owner and answers what they were. */
   deleteOwned(ownerId: number, limit: number): Promise<readonly Item[]>
@@ -220,6 +221,16 @@ export interface EventReader {
     readonly after: number
     readonly limit: number
   }): Promise<readonly LoggedEvent[]>
+  /**
+   * As {@link EventReader.list}, up to `maxCount` events or the one with which `maxBytes` of what they hold are reached.
+   * `complete` when nothing follows them yet.
+   */
+  chunk(query: {
+    readonly scope: EventScope
+    readonly after: number
+    readonly maxCount: number
+    readonly maxBytes: number
+  }): Promise<{ readonly events: readonly LoggedEvent[]; readonly complete: boolean }>
   /** `last`: the newest cursor there ever was. `removed`: the newest one that retention has taken away. */
   bounds(): Promise<{ readonly last: number; readonly removed: number }>
 }
@@ -231,6 +242,13 @@ export interface EventRepository extends EventReader {
    * answers how many.
    */
   deleteBefore(instant: Instant, limit: number): Promise<number>
+}
+
+export interface EpochReader {
+  /** The id of the epoch to which belongs what is written now. */
+  readonly current: string
+  /** Null for one that this data has not lived through. */
+  find(id: string): Promise<Epoch | null>
 }
 
 export interface IdempotencyRepository {
@@ -250,6 +268,7 @@ export interface Tx {
   readonly jobs: JobRepository
   readonly items: ItemRepository
   readonly events: EventRepository
+  readonly epochs: EpochReader
   readonly files: FileRepository
   readonly fileLinks: FileLinkRepository
   readonly idempotency: IdempotencyRepository
@@ -263,6 +282,7 @@ export interface ReadTx {
   readonly jobs: JobReader
   readonly items: ItemReader
   readonly events: EventReader
+  readonly epochs: EpochReader
   readonly files: FileReader
   readonly fileLinks: FileLinkReader
 }
@@ -288,6 +308,11 @@ export interface Store extends UnitOfWork {
    * if none but this one can be at work here; else its leases have to run out.
    */
   takeBackJobs(now: Instant): Promise<void>
+  /**
+   * To be called before this process serves. Begins an epoch unless it is certain that the data is what the last server
+   * left, and no copy of it that was put back.
+   */
+  beginEpoch(): Promise<void>
   /** Rejects with `unavailable` when the database does not answer, `storage_full` when its disk is about to be. */
   ping(): Promise<void>
   /** Finishes what is under way or queued, within `timeout` milliseconds, and closes. */

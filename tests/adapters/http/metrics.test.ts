@@ -4,7 +4,7 @@ import { createFirstAdmin } from '../../support/admin.ts'
 import { createMailbox } from '../../support/mail.ts'
 import { type Labels, type Metric, parseMetrics, valueIn } from '../../support/metrics.ts'
 import { startSkep } from '../../support/skep.ts'
-import { openSocket } from '../../support/socket.ts'
+import { before, openSocket } from '../../support/socket.ts'
 import { isShared } from '../../support/stack.ts'
 import { until } from '../../support/until.ts'
 
@@ -226,7 +226,7 @@ describe('events', () => {
     await using late = await openSocket(skep.url, { token: ann.token })
     await one.until(() => one.events().length > 0)
     const [event] = one.events()
-    await grows(delivered, { how: 'replay' }, 1, () => late.subscribe('items', (event?.cursor ?? 0) - 1))
+    await grows(delivered, { how: 'replay' }, 1, () => late.subscribe('items', before(event?.cursor)))
   })
 })
 

@@ -6,7 +6,7 @@ import { openTestPostgres } from '../../support/postgres-store.ts'
 
 const eventOf = (id: number, version: number) => ({
   event: 'item.updated' as const,
-  item: { id, ...newItem({ title: 'x' }, 1, 1), version },
+  item: { id, ...newItem({ title: 'x' }, 1, 1), version, epoch: 'e' },
   actorId: 1,
   requestId: 'r',
   createdAt: 1,

@@ -97,7 +97,7 @@ describe('signing in', () => {
       client_id: 'client',
       user_id: id,
       expires_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
-      cursor: expect.any(Number),
+      cursor: expect.stringMatching(/^[0-9a-z]+\.\d+$/),
     })
     expect(Date.parse(ready?.expires_at ?? '') - Date.now()).toBeWithin(14 * 60_000, 15 * 60_000 + 1_000)
   })

@@ -29,6 +29,7 @@ const open = async () => {
   const notices = createMemoryAccessNotices()
   const log = recordingLog()
   const sockets = createSockets({
+    maxSocketsPerUser: 20,
     realtime: createRealtime({ unitOfWork, log }),
     access: createAccess({ unitOfWork, accessTokens, notices, clock }),
     notices,

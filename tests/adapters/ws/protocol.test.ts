@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { createFirstAdmin } from '../../support/admin.ts'
 import { type Member, startSkep } from '../../support/skep.ts'
-import { openSocket } from '../../support/socket.ts'
+import { before, openSocket, positionOf } from '../../support/socket.ts'
 
 const skep = await startSkep()
 const admin = await createFirstAdmin(skep)
@@ -130,12 +130,12 @@ describe('subscribing', () => {
     expect(updated).toEqual({
       type: 'event',
       topic: 'items',
-      cursor: expect.any(Number),
+      cursor: expect.stringMatching(/^[0-9a-z]+\.\d+$/),
       event: 'item.updated',
       data: item as never,
     })
     expect(deleted).toMatchObject({ event: 'item.deleted', data: { id, title: 'second', version: 2 } })
-    const cursors = [cursor, created?.cursor, updated?.cursor, deleted?.cursor].map(Number)
+    const cursors = [cursor, created?.cursor, updated?.cursor, deleted?.cursor].map(positionOf)
     expect(cursors).toEqual([...cursors].sort((a, b) => a - b))
   })
 
@@ -161,12 +161,12 @@ describe('subscribing', () => {
     await using socket = await connected(admin.token)
     await socket.subscribe('jobs')
     await skep.member()
-    const { cursor = 0, data } = await socket.sees({ type: 'event', topic: 'jobs', event: 'job.done' })
+    const { cursor, data } = await socket.sees({ type: 'event', topic: 'jobs', event: 'job.done' })
     expect(data).toMatchObject({ kind: 'mail', state: 'done', attempts: 1, last_error: null })
     expect(Object.keys(data ?? {})).not.toContain('payload')
     await using later = await connected(admin.token)
-    await later.subscribe('jobs', cursor - 1)
-    expect(await later.sees({ type: 'event', topic: 'jobs', cursor })).toMatchObject({ data })
+    await later.subscribe('jobs', before(cursor))
+    expect(await later.sees({ type: 'event', topic: 'jobs', cursor: cursor ?? '' })).toMatchObject({ data })
   })
 
   test('items/all and jobs: for admins', async () => {
@@ -255,7 +255,7 @@ describe('resuming', () => {
     const id = await create(ann, 'one')
     await patch(ann, id, 'two')
     await using later = await connected(ann.token)
-    expect(await later.subscribe('items', cursor)).toMatchObject({ cursor: Number(cursor), gap: false })
+    expect(await later.subscribe('items', cursor)).toMatchObject({ cursor, gap: false })
     await patch(ann, id, 'three')
     await later.sees({ event: 'item.updated' })
     await later.until(() => later.events().length >= 3)
@@ -267,7 +267,7 @@ describe('resuming', () => {
     const bob = await skep.member()
     const id = await create(ann)
     await using socket = await connected(ann.token)
-    const cursor = Number((await socket.sees({ type: 'ready' })).cursor)
+    const { cursor } = await socket.sees({ type: 'ready' })
     await remove(ann, id)
     await socket.subscribe(`items/${id}`, cursor)
     await socket.sees({ event: 'item.deleted', topic: `items/${id}` })
@@ -276,8 +276,21 @@ describe('resuming', () => {
     await others.sees({ type: 'error', code: 'not_found' })
   })
 
-  test('a cursor from another life of the database is a gap', async () => {
-    await using socket = await connected()
-    expect(await socket.subscribe('items', 999_999_999)).toMatchObject({ gap: true })
+  test.each([
+    ['of another epoch', 'aaaaaaaaaa.1'],
+    ['that is a bare number, as older versions gave them', 1],
+    ['from behind the end of the log', 'present'],
+  ])('a cursor %s is a gap, and what is to come follows', async (_, after) => {
+    const ann = await skep.member()
+    await create(ann, 'before')
+    await using socket = await connected(ann.token)
+    const { cursor } = await socket.sees({ type: 'ready' })
+    const from = after === 'present' ? `${cursor?.split('.')[0]}.999999999` : after
+    socket.send({ type: 'subscribe', topic: 'items', after: from })
+    expect(await socket.sees({ type: 'subscribed' })).toMatchObject({ gap: true })
+    await create(ann, 'after')
+    await socket.sees({ event: 'item.created' })
+    await socket.settled()
+    expect(socket.events().map(({ data }) => data?.title)).toEqual(['after'])
   })
 })

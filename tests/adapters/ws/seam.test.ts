@@ -2,7 +2,7 @@ import { afterAll, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { createFirstAdmin } from '../../support/admin.ts'
 import { type Member, startSkep } from '../../support/skep.ts'
-import { type Frame, openSocket, type TestSocket } from '../../support/socket.ts'
+import { type Frame, openSocket, positionOf, type TestSocket } from '../../support/socket.ts'
 import { openStoreOf } from '../../support/stack.ts'
 
 const skep = await startSkep()
@@ -26,7 +26,7 @@ const logged = async (topic: string, after: number, upTo: number) => {
     .map(({ cursor, event, item }) => ({ cursor, event, id: item.id, version: item.version, title: item.title }))
 }
 const told = ({ cursor, event, data }: Frame) => ({
-  cursor,
+  cursor: positionOf(cursor),
   event,
   id: data?.id,
   version: data?.version,
@@ -41,8 +41,8 @@ interface Target {
 /** One client that comes and goes, keeps its last cursor and gathers what it is told. */
 const createFollower = ({ member, topic }: Target) => {
   const gathered: Frame[] = []
-  let from: number | null = null
-  let cursor: number | undefined
+  let from: string | undefined
+  let cursor: string | undefined
   let socket: TestSocket | null = null
   let taken = 0
   const take = () => {
@@ -56,11 +56,11 @@ const createFollower = ({ member, topic }: Target) => {
     const frame = await socket?.subscribe(topic, cursor)
     if (frame?.gap !== false) throw new Error('a gap')
     cursor ??= frame.cursor
-    from ??= cursor ?? null
+    from ??= cursor
   }
   return {
     gathered,
-    from: () => from ?? 0,
+    from: () => positionOf(from),
     async connect() {
       if (socket !== null) return
       socket = await openSocket(skep.url, { token: member.token })
@@ -83,7 +83,7 @@ const createFollower = ({ member, topic }: Target) => {
       await subscribe()
     },
     async waitFor(last: number) {
-      await socket?.until(() => socket?.events().some((frame) => Number(frame.cursor) >= last) ?? false)
+      await socket?.until(() => socket?.events().some((frame) => positionOf(frame.cursor) >= last) ?? false)
       await socket?.settled()
       take()
     },

@@ -30,12 +30,19 @@ const operationOf = (change: Change) => {
   return op === 'update' ? { op, id, version, ...change.fields } : { op, id, version }
 }
 
-/** Method, path and the rest of a request for one change. */
-const requestOf = (change: Change): readonly [method: string, path: string, options: Call] => {
-  if (change.op === 'create') return ['POST', '/items/', { json: change.fields }]
+type Caller = (method: string, path: string, options?: Call) => Promise<Reply>
+
+/** One change by a request of its own. */
+const sendOne = async (call: Caller, change: Change, headers: Readonly<Record<string, string>>): Promise<Reply> => {
+  if (change.op === 'create') return call('POST', '/items/', { json: change.fields, headers })
   const path = `/items/${change.id}`
-  const headers = { 'if-match': `"${change.version}"` }
-  return change.op === 'update' ? ['PATCH', path, { json: change.fields, headers }] : ['DELETE', path, { headers }]
+  const seen = await call('GET', path)
+  if (seen.status !== 200) return seen
+  // Of the epoch in which it was written, and of the version that is known.
+  const etag = seen.headers.get('etag')?.replace(/^"\d+/, `"${change.version}`) ?? ''
+  const conditions = { ...headers, 'if-match': etag }
+  if (change.op === 'delete') return call('DELETE', path, { headers: conditions })
+  return call('PATCH', path, { json: change.fields, headers: conditions })
 }
 
 /** Sends an attempt and waits for the whole answer. Rejects when none comes. */
@@ -74,8 +81,7 @@ export const send = (url: string, actor: Actor, attempt: Attempt): Promise<Reply
         const operations = changes.map(operationOf)
         return call('POST', '/items/batch', { json: { operations }, headers: keyed(key) })
       }
-      const [method, path, options] = requestOf(change)
-      return call(method, path, { ...options, headers: { ...options.headers, ...keyed(key) } })
+      return sendOne(call, change, keyed(key))
     }
     case 'upload': {
       const { filename, content, key, slow } = attempt

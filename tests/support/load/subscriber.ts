@@ -1,6 +1,8 @@
 /** An event as it came. */
 export interface Heard {
-  readonly cursor: number
+  readonly cursor: string
+  /** Its number. */
+  readonly position: number
   readonly event: string
   readonly id: number
   readonly version: number
@@ -18,13 +20,16 @@ interface Options {
   readonly url: string
   readonly token: string
   readonly topic: string
-  readonly after: number
+  /** Null for the beginning of the log. */
+  readonly after: string | null
   onEvent(heard: Heard): void
   /** Something came that must not. */
   complain(what: string): void
 }
 
 let sockets = 0
+
+const partsOf = (cursor: string) => cursor.split('.')
 
 /** Follows one topic from a cursor on. Rejects when it cannot be opened; resolves once it is subscribed. */
 export const subscribe = async ({ url, token, topic, after, onEvent, complain }: Options): Promise<Subscriber> => {
@@ -39,9 +44,12 @@ export const subscribe = async ({ url, token, topic, after, onEvent, complain }:
     const frame = JSON.parse(data)
     if (frame.type === 'event') {
       const { id, version = 0, owner_id = 0 } = frame.data
-      onEvent({ cursor: frame.cursor, event: frame.event, id, version, ownerId: owner_id })
-    } else if (frame.type === 'ready') socket.send(JSON.stringify({ type: 'subscribe', topic, after }))
-    else if (frame.type === 'subscribed') {
+      const position = Number(partsOf(frame.cursor)[1])
+      onEvent({ cursor: frame.cursor, position, event: frame.event, id, version, ownerId: owner_id })
+    } else if (frame.type === 'ready') {
+      const from = after ?? `${partsOf(frame.cursor)[0]}.0`
+      socket.send(JSON.stringify({ type: 'subscribe', topic, after: from }))
+    } else if (frame.type === 'subscribed') {
       if (frame.gap) complain(`a subscription to ${topic} after ${after} has a gap`)
       subscribed.resolve()
     } else if (frame.type === 'pong') pongs.get(frame.ref)?.()
