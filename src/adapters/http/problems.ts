@@ -38,6 +38,7 @@ export const PROBLEM_STATUS: Readonly<Record<ProblemCode, ProblemStatus>> = {
   method_not_allowed: 405,
   not_found: 404,
   overloaded: 503,
+  page_too_deep: 422,
   password_required: 422,
   payload_too_large: 413,
   range_not_satisfiable: 416,

@@ -1,69 +1,43 @@
 import type { ItemReader, ItemRepository } from '../../application/ports/persistence.ts'
-import type { Item } from '../../domain/item.ts'
+import type { NewItem } from '../../domain/item.ts'
+import { atOnce } from '../sql/turns.ts'
 import { type Connection, HOLD, type Int8, int, type Lock, only, type Transaction } from './connection.ts'
+import { COLUMNS, fromRow, type Row } from './item-rows.ts'
+import { createItemList } from './items-list.ts'
 import { lookUpIn } from './look-up.ts'
-import { createPager, type Filter } from './pages.ts'
-import { queryOf, vectorOf } from './words.ts'
+import { bucketsOf, vectorOf } from './words.ts'
 
-interface Row {
-  id: Int8
-  owner_id: Int8
-  title: string
-  description: string | null
-  data: string
-  version: number
-  created_at: Int8
-  updated_at: Int8
-}
+/** More text at once is left to the backlog: folding it would hold up everybody. */
+const MAX_INLINE_CHARACTERS = 4_096
 
-/** All but the words, which are for finding. */
-const COLUMNS = 'id, owner_id, title, description, data, version, created_at, updated_at'
+const wordsNow = (item: NewItem): { readonly vector: string; readonly version: number | null } =>
+  item.title.length + (item.description?.length ?? 0) > MAX_INLINE_CHARACTERS
+    ? { vector: '', version: null }
+    : { vector: vectorOf(item), version: item.version }
 
-const fromRow = (row: Row): Item => ({
-  id: int(row.id),
-  ownerId: int(row.owner_id),
-  title: row.title,
-  description: row.description,
-  data: JSON.parse(row.data),
-  version: row.version,
-  createdAt: int(row.created_at),
-  updatedAt: int(row.updated_at),
-})
-
-export const createItemReader = (connection: Connection, lock: Lock = ''): ItemReader => {
+export const createItemReader = (connection: Connection, lock: Lock = '', turn = atOnce): ItemReader => {
   const rowOf = lookUpIn<Row>(connection, { table: 'items', columns: COLUMNS, lock })
-  const page = createPager<Row>(connection, {
-    table: 'items',
-    select: COLUMNS,
-    columns: ['created_at', 'updated_at', 'title'],
-  })
   return {
     async findById(id) {
       const row = await rowOf(id)
       return row ? fromRow(row) : null
     },
-    async list(query) {
-      const { ownerId, text, createdAfter, createdBefore } = query
-      const words = text === null ? null : queryOf(text, ownerId)
-      if (text !== null && words === null) return { items: [], total: 'page' in query.from ? 0 : null, next: null }
-      const filters: Filter[] = [
-        ...(ownerId === null ? [] : [{ sql: 'owner_id = ?', values: [ownerId] }]),
-        ...(words === null ? [] : [{ sql: 'words @@ ?::tsquery', values: [words] }]),
-        ...(createdAfter === null ? [] : [{ sql: 'created_at > ?', values: [createdAfter] }]),
-        ...(createdBefore === null ? [] : [{ sql: 'created_at < ?', values: [createdBefore] }]),
-      ]
-      return page(query, filters, fromRow)
-    },
+    list: createItemList(connection, turn),
   }
 }
 
-export const createItemRepository = (connection: Transaction): ItemRepository => ({
+export const createItemRepository = (connection: Transaction, onBacklog: () => void): ItemRepository => ({
   ...createItemReader(connection, HOLD),
   async insert(item) {
     const { ownerId, title, description, data, version, createdAt, updatedAt } = item
+    const words = wordsNow(item)
+    if (words.version === null) onBacklog()
     const inserted = await connection.query<{ id: Int8 }>(
-      `INSERT INTO items (owner_id, title, description, data, version, created_at, updated_at, words)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8::tsvector) RETURNING id`,
+      `INSERT INTO items (id, owner_id, title, description, data, version, created_at, updated_at, words, words_version)
+       SELECT id, $1::bigint, $2::text, $3::text, $4::text, $5::integer, $6::bigint, $7::bigint,
+         $8::tsvector || ${bucketsOf('id')}, $9::integer
+       FROM (SELECT nextval('items_id_seq') AS id) AS given
+       RETURNING id`,
       ownerId,
       title,
       description,
@@ -71,21 +45,26 @@ export const createItemRepository = (connection: Transaction): ItemRepository =>
       version,
       createdAt,
       updatedAt,
-      vectorOf(item),
+      words.vector,
+      words.version,
     )
     return { id: int(only(inserted).id), ...item }
   },
   async update(item) {
     const { id, title, description, data, version, updatedAt } = item
+    const words = wordsNow(item)
+    if (words.version === null) onBacklog()
     const { count } = await connection.query(
-      `UPDATE items SET title = $1, description = $2, data = $3, version = $4, updated_at = $5, words = $6::tsvector
-       WHERE id = $7`,
+      `UPDATE items SET title = $1, description = $2, data = $3, version = $4, updated_at = $5,
+         words = $6::tsvector || ${bucketsOf('id')}, words_version = $7
+       WHERE id = $8`,
       title,
       description,
       JSON.stringify(data),
       version,
       updatedAt,
-      vectorOf(item),
+      words.vector,
+      words.version,
       id,
     )
     if (count !== 1) throw new Error('UPDATE met no row')

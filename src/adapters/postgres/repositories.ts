@@ -1,4 +1,5 @@
 import type { ReadTx, Tx } from '../../application/ports/persistence.ts'
+import type { Turn } from '../sql/turns.ts'
 import type { Connection } from './connection.ts'
 import { createEventReader, createEventRepository } from './events.ts'
 import { createFileLinkReader, createFileLinkRepository } from './file-links.ts'
@@ -15,6 +16,7 @@ import { createUserReader, createUserRepository } from './users.ts'
 export interface Marks {
   jobs: boolean
   events: boolean
+  backlog: boolean
 }
 
 const lazy = <T>(make: () => T): (() => T) => {
@@ -31,7 +33,11 @@ export const writing = (transaction: Share, marks: Marks, holders: Holders): Tx 
   const sessions = lazy(() => createSessionRepository(transaction, holders))
   const refreshTokens = lazy(() => createRefreshTokenRepository(transaction))
   const mailTokens = lazy(() => createMailTokenRepository(transaction))
-  const items = lazy(() => createItemRepository(transaction))
+  const items = lazy(() =>
+    createItemRepository(transaction, () => {
+      marks.backlog = true
+    }),
+  )
   const files = lazy(() => createFileRepository(transaction))
   const fileLinks = lazy(() => createFileLinkRepository(transaction))
   const idempotency = lazy(() => createIdempotencyRepository(transaction))
@@ -79,12 +85,12 @@ export const writing = (transaction: Share, marks: Marks, holders: Holders): Tx 
   }
 }
 
-export const reading = (connection: Connection): ReadTx => ({
+export const reading = (connection: Connection, turn: Turn): ReadTx => ({
   users: createUserReader(connection),
   sessions: createSessionReader(connection),
   mailTokens: createMailTokenReader(connection),
   jobs: createJobReader(connection),
-  items: createItemReader(connection),
+  items: createItemReader(connection, '', turn),
   files: createFileReader(connection),
   fileLinks: createFileLinkReader(connection),
   events: createEventReader(connection),

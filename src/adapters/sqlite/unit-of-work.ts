@@ -3,6 +3,8 @@ import { dirname } from 'node:path'
 import type { StoreHooks } from '../../application/ports/engine.ts'
 import type { ReadTx, Store, Tx } from '../../application/ports/persistence.ts'
 import { AppError } from '../../domain/errors.ts'
+import { createTurns, type Turn } from '../sql/turns.ts'
+import { workOff } from '../sql/work-off.ts'
 import { type Connection, fileOf, openReader, openWriter, toAppError } from './database.ts'
 import { createDurability } from './durability.ts'
 import { createEventReader, createEventRepository } from './events.ts'
@@ -11,7 +13,7 @@ import { createFileReader, createFileRepository } from './files.ts'
 import { createGroupCommit } from './group-commit.ts'
 import { createIdempotencyRepository } from './idempotency.ts'
 import { createItemReader, createItemRepository } from './items.ts'
-import { createItemText, type ItemText } from './items-text.ts'
+import { type Backlog, createBacklog, createItemText, type ItemText } from './items-text.ts'
 import { createJobReader, createJobRepository, type SqliteJobRepository } from './jobs.ts'
 import { createMailTokenReader, createMailTokenRepository } from './mail-tokens.ts'
 import { createRefreshTokenRepository, createSessionReader, createSessionRepository } from './sessions.ts'
@@ -22,6 +24,7 @@ import { openWal, type Wal } from './wal.ts'
 
 interface SqliteTx extends Tx {
   readonly jobs: SqliteJobRepository
+  readonly backlog: Backlog
 }
 
 interface Options extends StoreHooks {
@@ -55,6 +58,7 @@ const crash = (error: Error): void => {
 interface Marks {
   jobs: boolean
   events: boolean
+  backlog: boolean
 }
 
 const writing = (connection: Connection, texts: ItemText, memory: TransactionMemory, marks: Marks): SqliteTx => ({
@@ -72,15 +76,16 @@ const writing = (connection: Connection, texts: ItemText, memory: TransactionMem
     marks.events = true
   }),
   idempotency: createIdempotencyRepository(connection),
+  backlog: createBacklog(connection),
 })
 
-const reading = (connection: Connection, { remember }: Snapshots): ReadTx => ({
-  users: createUserReader(connection, remember),
+const reading = (connection: Connection, { remember }: Snapshots, turn: Turn): ReadTx => ({
+  users: createUserReader(connection, remember, turn),
   sessions: createSessionReader(connection),
   mailTokens: createMailTokenReader(connection),
-  jobs: createJobReader(connection),
-  items: createItemReader(connection, remember),
-  files: createFileReader(connection),
+  jobs: createJobReader(connection, turn),
+  items: createItemReader(connection, remember, turn),
+  files: createFileReader(connection, turn),
   fileLinks: createFileLinkReader(connection),
   events: createEventReader(connection),
 })
@@ -99,25 +104,37 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, ...optio
   const reader = openReader(path)
   const { wal = openWal(fileOf(reader)), onLost = crash } = options
   const snapshots = createSnapshots(reader)
-  const marks: Marks = { jobs: false, events: false }
+  const marks: Marks = { jobs: false, events: false, backlog: false }
   const commits = createGroupCommit<SqliteTx>({
     open,
     durability: createDurability({ reader, snapshots, wal, onLost }),
     repositories(connection) {
-      const texts = createItemText(connection)
+      const texts = createItemText(connection, () => {
+        marks.backlog = true
+      })
       const memory = createTransactionMemory(connection)
       return { tx: writing(connection, texts, memory, marks), deferred: memory.endingWith(texts) }
     },
     afterCommit() {
-      const { jobs, events } = marks
+      const { jobs, events, backlog } = marks
       marks.jobs = false
       marks.events = false
+      marks.backlog = false
       if (jobs) onJobs?.()
       if (events) onEvents?.()
+      if (backlog) indexing.start()
     },
     ...options,
   })
-  const tx = reading(reader, snapshots)
+  const indexing = workOff(() => commits.write(async (writing) => writing.backlog.step()))
+  // Between two turns the last snapshot has gone.
+  const inTurn = createTurns({ limit: 1 })
+  const turn: Turn = (account, step) =>
+    inTurn(account, () => {
+      snapshots.hold()
+      return step()
+    })
+  const tx = reading(reader, snapshots, turn)
   const alive = reader.prepare('SELECT 1 FROM users LIMIT 1')
 
   const failed = (error: unknown): never => {
@@ -133,9 +150,11 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, ...optio
   }
 
   wal.begin()
+  if (reader.database.query('SELECT 1 FROM items_unindexed LIMIT 1').get() !== null) indexing.start()
 
   let closing: Promise<void> | null = null
   const shut = async (timeout: number) => {
+    indexing.stop()
     await commits.close(timeout)
     await wal.close()
     snapshots.release()

@@ -1,4 +1,5 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
+import { atOnce } from '../../../src/adapters/sql/turns.ts'
 import { openReader } from '../../../src/adapters/sqlite/database.ts'
 import { createItemList } from '../../../src/adapters/sqlite/items-list.ts'
 import type { ItemQuery, ItemSortField } from '../../../src/application/ports/persistence.ts'
@@ -44,13 +45,14 @@ test('no list reads a whole table or sorts for itself', async () => {
   })
   const reader = openReader(path)
   const asked = new Set<string>()
-  const list = createItemList({
+  const connection = {
     ...reader,
-    prepare(sql) {
+    prepare(sql: string) {
       asked.add(sql)
       return reader.prepare(sql)
     },
-  })
+  } as typeof reader
+  const list = createItemList(connection, atOnce)
   for (const query of queries) await list(query)
   expect(asked.size).toBeGreaterThan(40)
   for (const sql of asked) {
