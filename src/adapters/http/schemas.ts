@@ -60,7 +60,10 @@ export const parseTimestamp = (text: string, pointer: string): number => {
   throw new HttpProblem('validation_failed', 'The query does not have the expected form', { errors })
 }
 
-export const choiceOf = <const T extends string>(values: readonly T[], about: { readonly description?: string } = {}) =>
+export const choiceOf = <const T extends string>(
+  values: readonly T[],
+  about: { readonly description?: string; readonly default?: T } = {},
+) =>
   t.Union(
     values.map((value) => t.Literal(value)),
     { expects: `one of ${values.join(', ')}`, openapi: { type: 'string', enum: values, ...about } },

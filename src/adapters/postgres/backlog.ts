@@ -14,8 +14,8 @@ const MAX_STEP_COUNT = 50
 const MAX_STEP_CHARACTERS = 8_192
 
 /**
- * The items whose words are not those of their version: after a migration all of them, later those that an older program
- * or much text at once left behind.
+ * The items whose words are not those of their version: after a migration all of them, later those that an
+ * older program beside this one wrote.
  */
 export const createBacklog = (connection: Connection) => ({
   /** Indexes some of them, newest first. False when there were none. */

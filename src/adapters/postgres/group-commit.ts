@@ -115,7 +115,7 @@ export const createGroupCommit = ({ pool, metrics, afterCommit }: Options): Grou
     if (queue.size === 0) return
     const units: Unit[] = []
     const settle: (() => void)[] = []
-    const marks: Marks = { jobs: false, events: false, backlog: false }
+    const marks: Marks = { jobs: false, events: false }
     const holders: Holders = new Map()
     const begunAt = performance.now()
     let holdersSince = begunAt

@@ -22,9 +22,9 @@ const TEXT = "title || chr(10) || coalesce(description, '')"
 const BY_CREATION = { field: 'created_at', descending: true } as const
 
 /** Ids that one statement answers; fewer if their text must be read. */
-const MAX_STEP_COUNT = { exact: 1_000, tested: 100 } as const
+const MAX_STEP_COUNT = { exact: 1_000, tested: 200 } as const
 /** What a statement costs, in the units of a search: it is waited for, and Postgres works on it. */
-const STATEMENT_COST = 4_000
+const STATEMENT_COST = 1_000
 /** Fewer in a small bucket make the next one large. */
 const FEW = 16
 

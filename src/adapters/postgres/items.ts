@@ -1,19 +1,10 @@
 import type { ItemReader, ItemRepository } from '../../application/ports/persistence.ts'
-import type { NewItem } from '../../domain/item.ts'
 import { atOnce } from '../sql/turns.ts'
 import { type Connection, HOLD, type Int8, int, type Lock, only, type Transaction } from './connection.ts'
 import { COLUMNS, fromRow, type Row } from './item-rows.ts'
 import { createItemList } from './items-list.ts'
 import { lookUpIn } from './look-up.ts'
 import { bucketsOf, vectorOf } from './words.ts'
-
-/** More text at once is left to the backlog: folding it would hold up everybody. */
-const MAX_INLINE_CHARACTERS = 4_096
-
-const wordsNow = (item: NewItem): { readonly vector: string; readonly version: number | null } =>
-  item.title.length + (item.description?.length ?? 0) > MAX_INLINE_CHARACTERS
-    ? { vector: '', version: null }
-    : { vector: vectorOf(item), version: item.version }
 
 export const createItemReader = (connection: Connection, lock: Lock = '', turn = atOnce): ItemReader => {
   const rowOf = lookUpIn<Row>(connection, { table: 'items', columns: COLUMNS, lock })
@@ -26,12 +17,10 @@ export const createItemReader = (connection: Connection, lock: Lock = '', turn =
   }
 }
 
-export const createItemRepository = (connection: Transaction, onBacklog: () => void): ItemRepository => ({
+export const createItemRepository = (connection: Transaction): ItemRepository => ({
   ...createItemReader(connection, HOLD),
   async insert(item) {
     const { ownerId, title, description, data, version, createdAt, updatedAt } = item
-    const words = wordsNow(item)
-    if (words.version === null) onBacklog()
     const inserted = await connection.query<{ id: Int8 }>(
       `INSERT INTO items (id, owner_id, title, description, data, version, created_at, updated_at, words, words_version)
        SELECT id, $1::bigint, $2::text, $3::text, $4::text, $5::integer, $6::bigint, $7::bigint,
@@ -45,15 +34,13 @@ export const createItemRepository = (connection: Transaction, onBacklog: () => v
       version,
       createdAt,
       updatedAt,
-      words.vector,
-      words.version,
+      vectorOf(item),
+      version,
     )
     return { id: int(only(inserted).id), ...item }
   },
   async update(item) {
     const { id, title, description, data, version, updatedAt } = item
-    const words = wordsNow(item)
-    if (words.version === null) onBacklog()
     const { count } = await connection.query(
       `UPDATE items SET title = $1, description = $2, data = $3, version = $4, updated_at = $5,
          words = $6::tsvector || ${bucketsOf('id')}, words_version = $7
@@ -63,8 +50,8 @@ export const createItemRepository = (connection: Transaction, onBacklog: () => v
       JSON.stringify(data),
       version,
       updatedAt,
-      words.vector,
-      words.version,
+      vectorOf(item),
+      version,
       id,
     )
     if (count !== 1) throw new Error('UPDATE met no row')

@@ -16,7 +16,6 @@ import { createUserReader, createUserRepository } from './users.ts'
 export interface Marks {
   jobs: boolean
   events: boolean
-  backlog: boolean
 }
 
 const lazy = <T>(make: () => T): (() => T) => {
@@ -33,11 +32,7 @@ export const writing = (transaction: Share, marks: Marks, holders: Holders): Tx 
   const sessions = lazy(() => createSessionRepository(transaction, holders))
   const refreshTokens = lazy(() => createRefreshTokenRepository(transaction))
   const mailTokens = lazy(() => createMailTokenRepository(transaction))
-  const items = lazy(() =>
-    createItemRepository(transaction, () => {
-      marks.backlog = true
-    }),
-  )
+  const items = lazy(() => createItemRepository(transaction))
   const files = lazy(() => createFileRepository(transaction))
   const fileLinks = lazy(() => createFileLinkRepository(transaction))
   const idempotency = lazy(() => createIdempotencyRepository(transaction))

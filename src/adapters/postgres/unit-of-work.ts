@@ -51,10 +51,9 @@ export const openPostgresStore = ({
   const commits = createGroupCommit({
     pool,
     metrics,
-    afterCommit({ jobs, events, backlog }) {
+    afterCommit({ jobs, events }) {
       if (jobs) onJobs?.()
       if (events) onEvents?.()
-      if (backlog) indexing.start()
     },
   })
   const backlog = createBacklog(pool)

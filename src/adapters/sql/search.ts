@@ -227,7 +227,7 @@ export const createSearch = <Field extends string, T>(source: SearchSource<Field
   const sorted = async (query: Query<Field>, words: readonly string[]): Promise<Page<T>> => {
     const { sort, size, from } = query
     const all: Candidate[] = []
-    const options = { before: NEWEST, testAll: true, maxCost: MAX_COST / 2 }
+    const options = { before: NEWEST, testAll: true, maxCost: MAX_COST * 0.75 }
     const reached = await look(query, words, options, (_, rows) => {
       all.push(...rows)
       return all.length > MAX_COUNTED
