@@ -92,6 +92,7 @@ const timeInTurn = async <Kind extends string>(
 interface Page {
   readonly items: readonly { readonly title: string }[]
   readonly total: number | null
+  readonly total_at_least?: number
   readonly next_cursor: string | null
 }
 
@@ -128,8 +129,9 @@ export const millionItems: Case = {
     const pages = await timeInTurn(context, token, ends)
 
     const found = await get(`${list}&q=${wordOf(0)}`)
-    if (found.total === null || Math.abs(found.total - ITEMS / 100) > ITEMS / 1_000 || found.items.length !== SIZE) {
-      throw new Error(`${wordOf(0)} was found ${found.total} times`)
+    const times = found.total ?? found.total_at_least ?? 0
+    if (Math.abs(times - ITEMS / 100) > ITEMS / 1_000 || found.items.length !== SIZE) {
+      throw new Error(`${wordOf(0)} was found ${times} times`)
     }
     const chance = createChance(2)
     const some = (query: (word: string) => string) =>
