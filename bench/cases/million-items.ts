@@ -1,5 +1,5 @@
 import { Database } from 'bun:sqlite'
-import { ownerWord } from '../../src/adapters/sqlite/item-rows.ts'
+import { ownerTerm } from '../../src/adapters/sql/terms.ts'
 import { fetched } from '../lib/beside.ts'
 import type { Case, Context, Figure } from '../lib/case.ts'
 import { startLoad } from '../lib/load.ts'
@@ -41,18 +41,17 @@ const fill = (path: string, ownerId: number, progress: (text: string) => void): 
     `INSERT INTO items (id, owner_id, title, description, data, version, created_at, updated_at)
      VALUES (?, ?, ?, ?, ?, 1, ?, ?)`,
   )
-  using index = database.prepare<unknown, [number, string, string, string]>(
-    'INSERT INTO items_text (rowid, title, description, owner) VALUES (?, ?, ?, ?)',
-  )
+  using index = database.prepare<unknown, [number, string]>('INSERT INTO items_words (rowid, words) VALUES (?, ?)')
   const chance = createChance(1)
   const words = (count: number) => Array.from({ length: count }, () => wordOf(chance(WORDS))).join(' ')
   const start = Date.now() - ITEMS
-  const owner = ownerWord(ownerId)
+  const owner = ownerTerm(ownerId)
+  // Newest first within a commit, as the text index wants it.
   const insertFrom = database.transaction((first: number) => {
-    for (let id = first; id < first + IN_ONE_COMMIT; id++) {
+    for (let id = first + IN_ONE_COMMIT - 1; id >= first; id--) {
       const [title, description, at] = [words(TITLE_WORDS), words(ITEM_WORDS - TITLE_WORDS), start + id]
       insert.run(id, ownerId, title, description, JSON.stringify({ number: id }), at, at)
-      index.run(id, title, description, owner)
+      index.run(-id, `${title} ${description} ${owner}`)
     }
   })
   for (let first = 1; first <= ITEMS; first += IN_ONE_COMMIT) {
@@ -93,6 +92,7 @@ const timeInTurn = async <Kind extends string>(
 interface Page {
   readonly items: readonly { readonly title: string }[]
   readonly total: number | null
+  readonly total_at_least?: number
   readonly next_cursor: string | null
 }
 
@@ -129,8 +129,9 @@ export const millionItems: Case = {
     const pages = await timeInTurn(context, token, ends)
 
     const found = await get(`${list}&q=${wordOf(0)}`)
-    if (found.total === null || Math.abs(found.total - ITEMS / 100) > ITEMS / 1_000 || found.items.length !== SIZE) {
-      throw new Error(`${wordOf(0)} was found ${found.total} times`)
+    const times = found.total ?? found.total_at_least ?? 0
+    if (Math.abs(times - ITEMS / 100) > ITEMS / 1_000 || found.items.length !== SIZE) {
+      throw new Error(`${wordOf(0)} was found ${times} times`)
     }
     const chance = createChance(2)
     const some = (query: (word: string) => string) =>

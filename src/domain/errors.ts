@@ -17,6 +17,7 @@ export type ErrorCode =
   | 'last_admin'
   | 'not_found'
   | 'overloaded'
+  | 'page_too_deep'
   | 'password_required'
   | 'signup_closed'
   | 'storage_full'

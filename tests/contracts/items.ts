@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import type { ItemQuery, ItemSortField, Store } from '../../src/application/ports/persistence.ts'
 import { type ItemDraft, newItem } from '../../src/domain/item.ts'
+import { matchesWords, queryWordsOf } from '../../src/domain/words.ts'
 
 const SORTS: readonly ItemSortField[] = ['created_at', 'updated_at', 'title']
 const start = { page: 1 } as const
@@ -104,7 +105,8 @@ export const itemsContract = (engine: string, open: () => Promise<Store>) => {
       ['ney', []],
       ['creme brulee', ['Crème Brûlée']],
       ['CRÈME', ['Crème Brûlée']],
-      ['c-3', ['C-3PO']],
+      ['c-3po', ['C-3PO']],
+      ['c-3', []],
       ['3p', ['C-3PO']],
       ['o1', []],
       ['described', ['Bees and honey']],
@@ -142,6 +144,132 @@ export const itemsContract = (engine: string, open: () => Promise<Store>) => {
       for (const title of ['word b', 'word c', 'word a']) await insert(store, { title })
       const sort = { field: 'title', descending: false } as const
       expect(await titles(store, { text: 'word', sort })).toEqual(['word a', 'word b', 'word c'])
+    })
+
+    test.each([
+      ['한국어 사전', '한국'],
+      ['がっこう', 'がっ'],
+      ['йод', 'йо'],
+      ['ёлка', 'ёл'],
+      ['Việt Nam', 'viet'],
+      ['שָׁלוֹם עולם', 'שָׁלוֹם'],
+      ['⚠️Important notice', 'important'],
+      ['👩‍🚀Crew', 'crew'],
+      ['Größe', 'GRÖSSE'],
+      ['ﬁlter', 'filter'],
+      ['ภาษาไทย', 'ภาษา'],
+      ['internationalisation', 'internationali'],
+      ['nineteen', 'ninet'],
+    ])('are found in %j by %j, composed or not on either side', async (title, text) => {
+      const store = await open()
+      for (const form of ['NFC', 'NFD'] as const) await insert(store, { title: title.normalize(form) })
+      await insert(store, { title: '❤️ ️ ⃣ other' })
+      for (const form of ['NFC', 'NFD'] as const) {
+        expect(await list(store, { text: text.normalize(form) })).toMatchObject({ total: 2 })
+      }
+      expect(await list(store, { text: '❤️' })).toMatchObject({ total: 0 })
+    })
+
+    test('are found as a plain look at every one of them finds them, in every order', async () => {
+      const store = await open()
+      const piece = fc.constantFrom(
+        'a',
+        'b',
+        'ab',
+        'é',
+        'e\u0301',
+        'ß',
+        'й',
+        '한',
+        '日本',
+        '\u0301',
+        '\ufe0f',
+        '❤️',
+        ' ',
+        '-',
+        '1',
+        'x',
+      )
+      const text = fc.array(piece, { maxLength: 14 }).map((pieces) => pieces.join(''))
+      const setting = fc.record({
+        texts: fc.array(text, { maxLength: 12 }),
+        queries: fc.array(text, { minLength: 1, maxLength: 4 }),
+        field: fc.constantFrom(...SORTS),
+        descending: fc.boolean(),
+        size: fc.integer({ min: 1, max: 5 }),
+        after: fc.option(fc.nat(12)),
+      })
+      let owner = 1_000
+      await fc.assert(
+        fc.asyncProperty(setting, async ({ texts, queries, field, descending, size, after }) => {
+          const ownerId = ++owner
+          const items = await store.write(async (tx) => {
+            const made = []
+            for (const [n, description] of texts.entries()) {
+              made.push(await tx.items.insert(newItem({ title: `t${texts.length - n}`, description }, ownerId, n)))
+            }
+            return made
+          })
+          for (const text of queries) {
+            const words = queryWordsOf(text)
+            const matching = items.filter(
+              ({ title, description, createdAt }) =>
+                words.length > 0 && createdAt > (after ?? -1) && matchesWords(`${title}\n${description}`, words),
+            )
+            const query = { ownerId, text, size, sort: { field, descending }, createdAfter: after }
+            const seen: number[] = []
+            let page = await list(store, query)
+            expect(page.total).toBe(matching.length)
+            for (;;) {
+              seen.push(...page.items.map(({ id }) => id))
+              if (page.next === null) break
+              page = await list(store, { ...query, from: { after: page.next } })
+            }
+            // Titles count down.
+            const ids = matching.map(({ id, title }) => ({ id, key: field === 'title' ? title : id }))
+            ids.sort((one, other) => (one.key < other.key ? -1 : 1) * (descending ? -1 : 1))
+            expect(seen).toEqual(ids.map(({ id }) => id))
+          }
+        }),
+        { numRuns: 40 },
+      )
+    })
+
+    test('are counted unless the count is not wanted', async () => {
+      const store = await open()
+      for (const title of ['word a', 'word b', 'word c']) await insert(store, { title })
+      for (const text of [null, 'word', '…']) {
+        const page = await list(store, { text, size: 2, from: { page: 1, total: false } })
+        expect([page.total, page.next === null]).toEqual([null, text === '…'])
+      }
+    })
+
+    test('that are many are counted to 10,000, and found by words that few have', async () => {
+      const store = await open()
+      await store.write(async (tx) => {
+        for (let n = 0; n < 10_050; n++) {
+          await tx.items.insert(
+            newItem({ title: `common word ${n % 2 ? 'odd' : 'even'}${n === 77 ? ' rare' : ''}` }, n % 3, n),
+          )
+        }
+      })
+      while ((await list(store, { ownerId: null, text: 'rare' })).items.length === 0) await Bun.sleep(10)
+      for (const text of [null, 'common', 'commo wor']) {
+        for (const field of SORTS) {
+          const page = await list(store, { ownerId: null, text, size: 10, sort: { field, descending: true } })
+          expect(page).toMatchObject({ total: null, totalAtLeast: 10_000 })
+          expect(page.items).toHaveLength(10)
+        }
+      }
+      expect(await titles(store, { ownerId: 2, text: 'common rare' })).toHaveLength(1)
+      expect(await list(store, { ownerId: 1, text: 'even odd' })).toMatchObject({ total: 0, next: null })
+      expect(await list(store, { ownerId: 1, text: 'odd', createdBefore: 100 })).toMatchObject({ total: 17 })
+      const last = await list(store, { ownerId: null, size: 20, from: { page: 502 } })
+      expect(last.items.map(({ createdAt }) => createdAt)).toEqual(Array.from({ length: 20 }, (_, n) => 10_020 + n))
+      expect(await list(store, { ownerId: null, size: 100, from: { page: 999 } })).toMatchObject({
+        items: [],
+        next: null,
+      })
     })
 
     test('read by cursor, are each seen once if they stay, whatever comes and goes meanwhile', async () => {

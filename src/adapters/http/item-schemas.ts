@@ -67,7 +67,12 @@ export const SORTS: readonly ItemSortField[] = ['created_at', 'updated_at', 'tit
 
 export const ItemsQuery = queryOf({
   ...pageQuery(SORTS),
-  q: t.Optional(characters({ maxLength: 200 }, { description: 'Words of title or description, at least as prefixes' })),
+  q: t.Optional(
+    characters(
+      { maxLength: 200 },
+      { description: 'Words of title or description, or their beginnings of two characters and more; eight count' },
+    ),
+  ),
   created_after: t.Optional(TimestampText),
   created_before: t.Optional(TimestampText),
   owner_id: t.Optional(IdText),

@@ -16,6 +16,7 @@ export const pageQuery = <const Field extends string>(fields: readonly Field[]) 
     }),
   ),
   sort: t.Optional(choiceOf(signed(fields), { description: '`-` for descending' })),
+  total: t.Optional(choiceOf(['true', 'false'], { default: 'true', description: '`false` leaves the count out' })),
   cursor: t.Optional(characters({ maxLength: 2_000 }, { description: '`next_cursor` of the page before' })),
 })
 
@@ -23,6 +24,7 @@ interface PageParameters {
   readonly page?: string
   readonly size?: string
   readonly sort?: string
+  readonly total?: string
   readonly cursor?: string
 }
 
@@ -63,7 +65,8 @@ export const toPageRequest = <Field extends string>(
   const size = Number(parameters.size ?? PAGE_SIZE.default)
   const given = parameters.sort === undefined ? null : parseSort(parameters.sort, fields)
   if (parameters.cursor === undefined) {
-    return { size, sort: given ?? fallback, from: { page: Number(parameters.page ?? 1) } }
+    const page = Number(parameters.page ?? 1)
+    return { size, sort: given ?? fallback, from: parameters.total === 'false' ? { page, total: false } : { page } }
   }
   const { sort: text, position } = decodeCursor(parameters.cursor)
   const sort = parseSort(text, fields)
@@ -77,23 +80,31 @@ export const pageResponse = <T extends TSchema>(item: T) =>
   t.Object(
     {
       items: t.Array(item),
-      total: t.Nullable(t.Integer({ description: 'Null when read by cursor, as are page and pages' })),
+      total: t.Nullable(
+        t.Integer({ description: 'Null, as is pages, when read by cursor, with `total=false`, and beyond 10,000' }),
+      ),
+      total_at_least: t.Optional(
+        t.Integer({ description: 'When there are too many to be counted: no fewer than these' }),
+      ),
       page: t.Nullable(t.Integer()),
       size: t.Integer(),
       pages: t.Nullable(t.Integer()),
-      next_cursor: t.Nullable(t.String({ description: 'Reads on at constant cost; null on the last page' })),
+      next_cursor: t.Nullable(
+        t.String({ description: 'Reads on at constant cost; null on the last page, and only there' }),
+      ),
     },
     { title: `${item.title}Page` },
   )
 
 /** A page as every list answers it. */
 export const toPageResponse = <T, R>(
-  { items, total, next }: Page<T>,
+  { items, total, totalAtLeast, next }: Page<T>,
   { size, sort, from }: PageRequest<string>,
   toResponse: (item: T) => R,
 ) => ({
   items: items.map(toResponse),
   total,
+  ...(totalAtLeast === undefined ? {} : { total_at_least: totalAtLeast }),
   page: 'page' in from ? from.page : null,
   size,
   pages: total === null ? null : Math.ceil(total / size),

@@ -42,6 +42,7 @@ export const PROBLEM_STATUS: Readonly<Record<ProblemCode, ProblemStatus>> = {
   not_found: 404,
   number_not_exact: 422,
   overloaded: 503,
+  page_too_deep: 422,
   password_required: 422,
   payload_too_large: 413,
   range_not_satisfiable: 416,

@@ -111,7 +111,10 @@ export const parseTimestamp = (text: string, pointer: string): InstantRange => {
   throw new HttpProblem('validation_failed', 'The query does not have the expected form', { errors })
 }
 
-export const choiceOf = <const T extends string>(values: readonly T[], about: { readonly description?: string } = {}) =>
+export const choiceOf = <const T extends string>(
+  values: readonly T[],
+  about: { readonly description?: string; readonly default?: T } = {},
+) =>
   t.Union(
     values.map((value) => t.Literal(value)),
     { expects: `one of ${values.join(', ')}`, openapi: { type: 'string', enum: values, ...about } },

@@ -18,7 +18,7 @@ const fromRow = (row: Row): FileLink => ({
 })
 
 export const createFileLinkReader = (connection: Connection): FileLinkReader => {
-  const page = createPager<Row>(connection, { table: 'file_links', columns: ['created_at'] })
+  const { page } = createPager<Row>(connection, { table: 'file_links', columns: ['created_at'] })
   return {
     async find(fileId, id) {
       const [row] = await connection.query<Row>('SELECT * FROM file_links WHERE id = $1 AND file_id = $2', id, fileId)

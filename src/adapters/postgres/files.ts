@@ -28,7 +28,7 @@ const fromRow = (row: Row): StoredFile => ({
 
 export const createFileReader = (connection: Connection, lock: Lock = ''): FileReader => {
   const rowOf = lookUpIn<Row>(connection, { table: 'files', lock })
-  const page = createPager<Row>(connection, { table: 'files', columns: ['created_at'] })
+  const { page } = createPager<Row>(connection, { table: 'files', columns: ['created_at'] })
   return {
     async findById(id) {
       const row = await rowOf(id)

@@ -1,62 +1,20 @@
 import type { ItemReader, ItemRepository } from '../../application/ports/persistence.ts'
-import type { Item } from '../../domain/item.ts'
+import { atOnce } from '../sql/turns.ts'
 import { type Connection, HOLD, type Int8, int, type Lock, only, type Transaction } from './connection.ts'
 import type { PresentEpoch } from './epochs.ts'
+import { COLUMNS, fromRow, type Row } from './item-rows.ts'
+import { createItemList } from './items-list.ts'
 import { lookUpIn } from './look-up.ts'
-import { createPager, type Filter } from './pages.ts'
-import { queryOf, vectorOf } from './words.ts'
+import { bucketsOf, vectorOf } from './words.ts'
 
-interface Row {
-  id: Int8
-  owner_id: Int8
-  title: string
-  description: string | null
-  data: string
-  version: number
-  epoch: string
-  created_at: Int8
-  updated_at: Int8
-}
-
-/** All but the words, which are for finding. */
-const COLUMNS = 'id, owner_id, title, description, data, version, epoch, created_at, updated_at'
-
-const fromRow = (row: Row): Item => ({
-  id: int(row.id),
-  ownerId: int(row.owner_id),
-  title: row.title,
-  description: row.description,
-  data: JSON.parse(row.data),
-  version: row.version,
-  epoch: row.epoch,
-  createdAt: int(row.created_at),
-  updatedAt: int(row.updated_at),
-})
-
-export const createItemReader = (connection: Connection, lock: Lock = ''): ItemReader => {
+export const createItemReader = (connection: Connection, lock: Lock = '', turn = atOnce): ItemReader => {
   const rowOf = lookUpIn<Row>(connection, { table: 'items', columns: COLUMNS, lock })
-  const page = createPager<Row>(connection, {
-    table: 'items',
-    select: COLUMNS,
-    columns: ['created_at', 'updated_at', 'title'],
-  })
   return {
     async findById(id) {
       const row = await rowOf(id)
       return row ? fromRow(row) : null
     },
-    async list(query) {
-      const { ownerId, text, createdAfter, createdBefore } = query
-      const words = text === null ? null : queryOf(text, ownerId)
-      if (text !== null && words === null) return { items: [], total: 'page' in query.from ? 0 : null, next: null }
-      const filters: Filter[] = [
-        ...(ownerId === null ? [] : [{ sql: 'owner_id = ?', values: [ownerId] }]),
-        ...(words === null ? [] : [{ sql: 'words @@ ?::tsquery', values: [words] }]),
-        ...(createdAfter === null ? [] : [{ sql: 'created_at > ?', values: [createdAfter] }]),
-        ...(createdBefore === null ? [] : [{ sql: 'created_at < ?', values: [createdBefore] }]),
-      ]
-      return page(query, filters, fromRow)
-    },
+    list: createItemList(connection, turn),
   }
 }
 
@@ -66,8 +24,12 @@ export const createItemRepository = (connection: Transaction, present: PresentEp
     const { ownerId, title, description, data, version, createdAt, updatedAt } = item
     const epoch = present.current
     const inserted = await connection.query<{ id: Int8 }>(
-      `INSERT INTO items (owner_id, title, description, data, version, epoch, created_at, updated_at, words)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::tsvector) RETURNING id`,
+      `INSERT INTO items
+         (id, owner_id, title, description, data, version, epoch, created_at, updated_at, words, words_version)
+       SELECT id, $1::bigint, $2::text, $3::text, $4::text, $5::integer, $6::text, $7::bigint, $8::bigint,
+         $9::tsvector || ${bucketsOf('id')}, $10::integer
+       FROM (SELECT nextval('items_id_seq') AS id) AS given
+       RETURNING id`,
       ownerId,
       title,
       description,
@@ -77,6 +39,7 @@ export const createItemRepository = (connection: Transaction, present: PresentEp
       createdAt,
       updatedAt,
       vectorOf(item),
+      version,
     )
     return { id: int(only(inserted).id), ...item, epoch }
   },
@@ -85,7 +48,8 @@ export const createItemRepository = (connection: Transaction, present: PresentEp
     const epoch = present.current
     const { count } = await connection.query(
       `UPDATE items SET title = $1, description = $2, data = $3, version = $4, epoch = $5, updated_at = $6,
-         words = $7::tsvector WHERE id = $8`,
+         words = $7::tsvector || ${bucketsOf('id')}, words_version = $8
+       WHERE id = $9`,
       title,
       description,
       JSON.stringify(data),
@@ -93,6 +57,7 @@ export const createItemRepository = (connection: Transaction, present: PresentEp
       epoch,
       updatedAt,
       vectorOf(item),
+      version,
       id,
     )
     if (count !== 1) throw new Error('UPDATE met no row')

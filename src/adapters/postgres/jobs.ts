@@ -29,7 +29,7 @@ const fromRow = (row: Row): Job => ({
 })
 
 export const createJobReader = (connection: Connection): JobReader => {
-  const page = createPager<Row>(connection, { table: 'jobs', columns: ['created_at'] })
+  const { page } = createPager<Row>(connection, { table: 'jobs', columns: ['created_at'] })
   return {
     async findById(id) {
       const [row] = await connection.query<Row>('SELECT * FROM jobs WHERE id = $1', id)

@@ -1,4 +1,14 @@
-import type { Page, PageRequest } from '../../domain/page.ts'
+import {
+  isCounted,
+  MAX_COUNTED,
+  type Page,
+  type PageRequest,
+  type Position,
+  skippedBy,
+  totalOf,
+} from '../../domain/page.ts'
+import { hopTo } from '../sql/hops.ts'
+import { atOnce, type Turn } from '../sql/turns.ts'
 import type { Connection, Int8, Parameter } from './connection.ts'
 
 /** A condition in SQL with a `?` for each of its values. */
@@ -13,9 +23,16 @@ interface Source<Column extends string> {
   readonly select?: string
   /** The sort columns: no other name reaches the SQL. */
   readonly columns: readonly Column[]
+  /** For the steps to a page deep in the list. */
+  readonly turn?: Turn
 }
 
-const numbered = (sql: string): string => {
+export const whereOf = (filters: readonly Filter[]): string =>
+  filters.length === 0 ? '' : ` WHERE ${filters.map(({ sql }) => sql).join(' AND ')}`
+
+export const valuesOf = (filters: readonly Filter[]): readonly Parameter[] => filters.flatMap(({ values }) => values)
+
+export const numbered = (sql: string): string => {
   let n = 0
   return sql.replaceAll('?', () => `$${++n}`)
 }
@@ -26,39 +43,65 @@ const toKey = (value: unknown): string | number => {
 }
 
 /**
- * Reads pages in the order of a sort column and then `id`: by OFFSET with a total, or onwards from a position at
- * constant cost.
+ * Reads pages in the order of a sort column and then `id`: by number with a total, or onwards from a position at
+ * constant cost. An index must answer every filter, in the order of every sort.
  */
-export const createPager =
-  <Row extends { id: Int8 }>(connection: Connection, { table, select = '*', columns }: Source<keyof Row & string>) =>
-  async <Field extends string, T>(
-    { size, sort, from }: PageRequest<Field>,
+export const createPager = <Row extends { id: Int8 }>(
+  connection: Connection,
+  { table, select = '*', columns, turn = atOnce }: Source<keyof Row & string>,
+) => {
+  const ask = <Answered>(what: string, filters: readonly Filter[], end = '', ...more: Parameter[]) =>
+    connection.query<Answered>(
+      numbered(`SELECT ${what} FROM ${table}${whereOf(filters)}${end}`),
+      ...valuesOf(filters),
+      ...more,
+    )
+
+  /** No further than one beyond {@link MAX_COUNTED}. */
+  const count = async (filters: readonly Filter[]): Promise<number> => {
+    const [counted] = await connection.query<{ n: Int8 }>(
+      numbered(
+        `SELECT count(*) AS n FROM (SELECT FROM ${table}${whereOf(filters)} LIMIT ${MAX_COUNTED + 1}) AS counted`,
+      ),
+      ...valuesOf(filters),
+    )
+    return Number(counted?.n ?? 0)
+  }
+
+  const page = async <Field extends string, T>(
+    request: PageRequest<Field>,
     filters: readonly Filter[],
     fromRow: (row: Row) => T,
+    account: number | null = null,
   ): Promise<Page<T>> => {
+    const { size, sort, from } = request
     const column = columns.find((name) => name === sort.field)
     if (column === undefined) throw new Error(`no sort by ${sort.field} on ${table}`)
+    const isTime = column === 'created_at' || column === 'updated_at'
+    const keyOf = (value: unknown) => (isTime ? Number(toKey(value)) : toKey(value))
     const direction = sort.descending ? 'DESC' : 'ASC'
-    const beyond: readonly Filter[] =
-      'page' in from
-        ? []
-        : [{ sql: `(${column}, id) ${sort.descending ? '<' : '>'} (?, ?)`, values: [from.after.key, from.after.id] }]
-    const ask = <Answered>(what: string, conditions: readonly Filter[], end = '', ...more: Parameter[]) => {
-      const where = conditions.length === 0 ? '' : ` WHERE ${conditions.map(({ sql }) => sql).join(' AND ')}`
-      const values = conditions.flatMap((condition) => condition.values)
-      return connection.query<Answered>(numbered(`SELECT ${what} FROM ${table}${where}${end}`), ...values, ...more)
-    }
-
     const order = ` ORDER BY ${column} ${direction}, id ${direction} LIMIT ? OFFSET ?`
-    const offset = 'page' in from ? (from.page - 1) * size : 0
-    const [counted, window] = await Promise.all([
-      'page' in from ? ask<{ n: Int8 }>('count(*) AS n', filters) : null,
-      ask<Row>(select, [...filters, ...beyond], order, size + 1, offset),
-    ])
+    const beyond = (after: Position | null): readonly Filter[] =>
+      after === null
+        ? filters
+        : [...filters, { sql: `(${column}, id) ${sort.descending ? '<' : '>'} (?, ?)`, values: [after.key, after.id] }]
+
+    const windowed = async (): Promise<readonly Row[]> => {
+      const start = await hopTo(skippedBy(request), 'page' in from ? null : from.after, (after, skipped) =>
+        turn(account, async () => {
+          const what = `${column} AS key, id`
+          const [row] = await ask<{ key: unknown; id: Int8 }>(what, beyond(after), order, 1, skipped - 1)
+          return row === undefined ? null : { key: keyOf(row.key), id: Number(row.id) }
+        }),
+      )
+      return start === null ? [] : ask<Row>(select, beyond(start.after), order, size + 1, start.skipped)
+    }
+    const [counted, window] = await Promise.all([isCounted(request) ? count(filters) : null, windowed()])
     const rows = window.slice(0, size)
     const last = rows.at(-1)
-    const isTime = column === 'created_at' || column === 'updated_at'
-    const key = last === undefined ? '' : toKey(last[column])
-    const next = window.length > size && last ? { key: isTime ? Number(key) : key, id: Number(last.id) } : null
-    return { items: rows.map(fromRow), total: counted === null ? null : Number(counted[0]?.n ?? 0), next }
+    const next = window.length > size && last ? { key: keyOf(last[column]), id: Number(last.id) } : null
+    return { items: rows.map(fromRow), ...(counted === null ? { total: null } : totalOf(counted)), next }
   }
+
+  return { page, count }
+}

@@ -1,4 +1,5 @@
 import type { ReadTx, Tx } from '../../application/ports/persistence.ts'
+import type { Turn } from '../sql/turns.ts'
 import type { Connection } from './connection.ts'
 import { createEpochReader, type PresentEpoch } from './epochs.ts'
 import { createEventReader, createEventRepository } from './events.ts'
@@ -84,12 +85,12 @@ export const writing = (transaction: Share, marks: Marks, holders: Holders, epoc
   }
 }
 
-export const reading = (connection: Connection, epoch: PresentEpoch): ReadTx => ({
+export const reading = (connection: Connection, epoch: PresentEpoch, turn: Turn): ReadTx => ({
   users: createUserReader(connection),
   sessions: createSessionReader(connection),
   mailTokens: createMailTokenReader(connection),
   jobs: createJobReader(connection),
-  items: createItemReader(connection),
+  items: createItemReader(connection, '', turn),
   files: createFileReader(connection),
   fileLinks: createFileLinkReader(connection),
   events: createEventReader(connection),

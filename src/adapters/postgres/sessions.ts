@@ -41,7 +41,7 @@ const fromRow = (row: Row): Session => ({
 const STAYS = 'FOR KEY SHARE OF sessions'
 
 export const createSessionReader = (connection: Connection, lock: Lock = ''): SessionReader => {
-  const page = createPager<Row>(connection, { table: 'sessions', columns: ['created_at'] })
+  const { page } = createPager<Row>(connection, { table: 'sessions', columns: ['created_at'] })
   return {
     async findById(id) {
       const [row] = await connection.query<Row>(`SELECT * FROM sessions WHERE id = $1 ${lock}`, id)

@@ -5,7 +5,7 @@ import { sqlState } from './errors.ts'
 import type { Link } from './link.ts'
 import { migrate } from './migrate.ts'
 import { createPool } from './pool.ts'
-import { vectorOf } from './words.ts'
+import { bucketsOf, vectorOf } from './words.ts'
 
 /** Rows of up to 60 kB are asked for so many at a time. */
 const PIECE = 200
@@ -83,40 +83,48 @@ const toJson = (value: Value): string | number | boolean | null =>
 
 const textOrNull = (value: Value | undefined): string | null => (typeof value === 'string' ? value : null)
 
+interface Extra {
+  readonly name: string
+  readonly type: string
+  /** What is stored, if not the value itself. */
+  readonly sql?: string
+  of(row: Row): string | number
+}
+
 /** What a table has here besides its columns. */
-const EXTRAS: Readonly<
-  Record<string, { readonly name: string; readonly type: string; of(row: Row): string | number }>
-> = {
-  items: {
-    name: 'words',
-    type: 'tsvector',
-    of: ({ title, description, owner_id }) =>
-      vectorOf({
-        title: textOrNull(title ?? null) ?? '',
-        description: textOrNull(description),
-        ownerId: Number(owner_id),
-      }),
-  },
-  events: { name: 'id', type: 'bigint', of: ({ cursor }) => Number(cursor) },
+const EXTRAS: Readonly<Record<string, readonly Extra[]>> = {
+  items: [
+    {
+      name: 'words',
+      type: 'tsvector',
+      sql: `words || ${bucketsOf('id')}`,
+      of: ({ title, description, owner_id }) =>
+        vectorOf({
+          title: textOrNull(title ?? null) ?? '',
+          description: textOrNull(description),
+          ownerId: Number(owner_id),
+        }),
+    },
+    { name: 'words_version', type: 'integer', of: ({ version }) => Number(version) },
+  ],
+  events: [{ name: 'id', type: 'bigint', of: ({ cursor }) => Number(cursor) }],
 }
 
 const loaderOn = (link: Link): RowLoader => ({
   ...readerOn(link),
   async insert(table, rows) {
     const { columns } = tableNamed(table)
-    const extra = EXTRAS[table]
-    const names = [...Object.keys(columns), ...(extra === undefined ? [] : [extra.name])]
-    const types = [
-      ...Object.values(columns).map((kind) => SQL_TYPES[kind]),
-      ...(extra === undefined ? [] : [extra.type]),
-    ]
+    const extras = EXTRAS[table] ?? []
+    const names = [...Object.keys(columns), ...extras.map(({ name }) => name)]
+    const values = [...Object.keys(columns), ...extras.map(({ name, sql = name }) => sql)]
+    const types = [...Object.values(columns).map((kind) => SQL_TYPES[kind]), ...extras.map(({ type }) => type)]
     const records = rows.map((row) => ({
       ...Object.fromEntries(Object.entries(row).map(([name, value]) => [name, toJson(value)])),
-      ...(extra === undefined ? {} : { [extra.name]: extra.of(row) }),
+      ...Object.fromEntries(extras.map((extra) => [extra.name, extra.of(row)])),
     }))
     await link.send(
       `INSERT INTO ${table} (${names.map((name) => expressionOf(table, name)).join(', ')})
-       SELECT ${names.join(', ')} FROM json_to_recordset($1::text::json)
+       SELECT ${values.join(', ')} FROM json_to_recordset($1::text::json)
          AS records (${names.map((name, at) => `${name} ${types[at]}`).join(', ')})`,
       [JSON.stringify(records)],
     )

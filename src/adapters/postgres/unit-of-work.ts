@@ -1,5 +1,8 @@
 import type { Metrics } from '../../application/ports/metrics.ts'
 import type { Store } from '../../application/ports/persistence.ts'
+import { createTurns } from '../sql/turns.ts'
+import { workOff } from '../sql/work-off.ts'
+import { createBacklog } from './backlog.ts'
 import { createPresentEpoch } from './epochs.ts'
 import { toAppError, unavailable } from './errors.ts'
 import { createGroupCommit } from './group-commit.ts'
@@ -12,11 +15,16 @@ interface Options extends PoolOptions {
   readonly onJobs?: () => void
   /** Called after a commit that appended events to the log. */
   readonly onEvents?: () => void
+  /** Milliseconds between looks for items whose words are missing, which another program may have written. */
+  readonly indexEvery?: number
 }
 
 const PING_MS = 2_000
 /** No statement of ours takes as long on a server that works. */
 const SILENCE_MS = 15_000
+const INDEX_EVERY_MS = 5_000
+/** Steps of searches that may occupy connections at a time. */
+const MAX_SEARCHING = 2
 
 const within = async (milliseconds: number, work: Promise<unknown>): Promise<void> => {
   const { promise: late, reject } = Promise.withResolvers<never>()
@@ -29,7 +37,13 @@ const within = async (milliseconds: number, work: Promise<unknown>): Promise<voi
 }
 
 /** Opens no connection before it is needed. The database must be migrated. */
-export const openPostgresStore = ({ metrics, onJobs, onEvents, ...options }: Options): Store => {
+export const openPostgresStore = ({
+  metrics,
+  onJobs,
+  onEvents,
+  indexEvery = INDEX_EVERY_MS,
+  ...options
+}: Options): Store => {
   const epoch = createPresentEpoch()
   const pool = createPool({
     silence: SILENCE_MS,
@@ -46,7 +60,11 @@ export const openPostgresStore = ({ metrics, onJobs, onEvents, ...options }: Opt
       if (events) onEvents?.()
     },
   })
-  const tx = reading(pool, epoch)
+  const backlog = createBacklog(pool)
+  const indexing = workOff(backlog.step)
+  const looking = setInterval(indexing.start, indexEvery)
+  looking.unref()
+  const tx = reading(pool, epoch, createTurns({ limit: MAX_SEARCHING }))
 
   return {
     write: commits.write,
@@ -69,6 +87,8 @@ export const openPostgresStore = ({ metrics, onJobs, onEvents, ...options }: Opt
       })
     },
     async close(timeout = Number.POSITIVE_INFINITY) {
+      clearInterval(looking)
+      indexing.stop()
       const end = performance.now() + timeout
       await commits.close(timeout)
       await pool.close(Math.max(0, end - performance.now()))

@@ -51,7 +51,7 @@ const orEmailTaken = (error: unknown): unknown =>
 
 export const createUserReader = (connection: Connection, lock: Lock = ''): UserReader => {
   const rowOf = lookUpIn<Row>(connection, { table: 'users', lock })
-  const page = createPager<Row>(connection, {
+  const { page } = createPager<Row>(connection, {
     table: 'users',
     columns: ['created_at', 'updated_at', 'email', 'name'],
   })

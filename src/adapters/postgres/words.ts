@@ -1,32 +1,39 @@
 import type { Item } from '../../domain/item.ts'
+import { wordsOf } from '../../domain/words.ts'
+import { lookUpTermOf, ownerTerm, termsOf } from '../sql/terms.ts'
 
-/** Longer words are told apart by their beginnings alone: a lexeme of Postgres has room for 2046 bytes. */
-const LONGEST_WORD = 255
+/**
+ * Items lie in buckets by their id, and the bucket is a word of the item: a search that names one reads no more than
+ * belongs to it, whatever is stored. Small ones for words that many have, large ones for words that few have.
+ */
+export const SMALL_BUCKET_BITS = 14
+export const LARGE_BUCKET_BITS = 18
 
-/** Latin letters without their accents, all in lower case, as the embedded database's index has them. */
-const folded = (text: string): string =>
-  text
-    .normalize('NFD')
-    .replace(/(\p{Script=Latin})[\u0300-\u036f]+/gu, '$1')
-    .normalize('NFC')
-    .toLowerCase()
-    .replaceAll('ς', 'σ')
+const markOf = (bits: number): string => (bits === SMALL_BUCKET_BITS ? '#' : '##')
 
-export const wordsOf = (text: string): readonly string[] => [
-  ...new Set((folded(text).match(/[\p{L}\p{N}\p{M}\p{Co}]+/gu) ?? []).map((word) => word.slice(0, LONGEST_WORD))),
-]
+const quoted = (terms: Iterable<string>): string[] => Array.from(terms, (term) => `'${term}'`)
 
-/** An owner as a word that no text holds. */
-const ownerWord = (ownerId: number): string => `@${ownerId}`
-
-/** The words of an item as Postgres writes a `tsvector`. */
-export const vectorOf = ({ title, description, ownerId }: Pick<Item, 'title' | 'description' | 'ownerId'>): string =>
-  [ownerWord(ownerId), ...wordsOf(`${title} ${description ?? ''}`)].map((word) => `'${word}'`).join(' ')
-
-/** A `tsquery`: every word as a prefix, and the owner. Null when there is no word. */
-export const queryOf = (text: string, ownerId: number | null): string | null => {
-  const words = wordsOf(text)
-  if (words.length === 0) return null
-  const owner = ownerId === null ? [] : [`'${ownerWord(ownerId)}'`]
-  return [...owner, ...words.map((word) => `'${word}':*`)].join(' & ')
+/** The words of an item and its owner, as Postgres writes a `tsvector`. The buckets are missing: see {@link bucketsOf}. */
+export const vectorOf = ({ title, description, ownerId }: Pick<Item, 'title' | 'description' | 'ownerId'>): string => {
+  const terms = new Set([ownerTerm(ownerId)])
+  for (const word of wordsOf(`${title}\n${description ?? ''}`)) for (const term of termsOf(word)) terms.add(term)
+  return quoted(terms).join(' ')
 }
+
+/** SQL of a `tsvector` with the buckets of an item. */
+export const bucketsOf = (id: string): string =>
+  `array_to_tsvector(ARRAY[${[SMALL_BUCKET_BITS, LARGE_BUCKET_BITS]
+    .map((bits) => `'${markOf(bits)}' || (${id} >> ${bits})`)
+    .join(', ')}])`
+
+export const bucketOf = (id: number, bits: number): number => Math.floor(id / 2 ** bits)
+
+/** A `tsquery`: a bucket, the owner, and the beginning of every word under which it is found. */
+export const queryOf = (words: readonly string[], ownerId: number | null, bits: number, bucket: number): string =>
+  quoted([
+    `${markOf(bits)}${bucket}`,
+    ...(ownerId === null ? [] : [ownerTerm(ownerId)]),
+    ...words.map((word) => lookUpTermOf(word).term),
+  ]).join(' & ')
+
+export const isExact = (words: readonly string[]): boolean => words.every((word) => lookUpTermOf(word).isExact)

@@ -19,7 +19,7 @@ const fromRow = (row: Row): FileLink => ({
 
 export const createFileLinkReader = (connection: Connection): FileLinkReader => {
   const find = connection.prepare<Row, [number, number]>('SELECT * FROM file_links WHERE id = ? AND file_id = ?')
-  const page = createPager<Row>(connection, { from: 'file_links', rows: 'file_links', columns: ['created_at'] })
+  const { page } = createPager<Row>(connection, { table: 'file_links', columns: ['created_at'] })
   return {
     async find(fileId, id) {
       const row = find.get(id, fileId)

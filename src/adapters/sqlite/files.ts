@@ -1,5 +1,6 @@
 import type { FileReader, FileRepository } from '../../application/ports/persistence.ts'
 import type { StoredFile } from '../../domain/file.ts'
+import { atOnce } from '../sql/turns.ts'
 import type { Connection } from './database.ts'
 import { createPager } from './pages.ts'
 
@@ -25,17 +26,17 @@ const fromRow = (row: Row): StoredFile => ({
   createdAt: row.created_at,
 })
 
-export const createFileReader = (connection: Connection): FileReader => {
+export const createFileReader = (connection: Connection, turn = atOnce): FileReader => {
   const byId = connection.prepare<Row, [number]>('SELECT * FROM files WHERE id = ?')
   const byKey = connection.prepare<unknown, [string]>('SELECT 1 FROM files WHERE blob_key = ?')
-  const page = createPager<Row>(connection, { from: 'files', rows: 'files', columns: ['created_at'] })
+  const { page } = createPager<Row>(connection, { table: 'files', columns: ['created_at'], turn })
   return {
     async findById(id) {
       const row = byId.get(id)
       return row && fromRow(row)
     },
     async list({ ownerId, ...request }) {
-      return page(request, ownerId === null ? [] : [{ sql: 'owner_id = +:ownerId', ownerId }], fromRow)
+      return page(request, ownerId === null ? [] : [{ sql: 'owner_id = +:ownerId', ownerId }], fromRow, ownerId)
     },
     async names(blobKey) {
       return byKey.get(blobKey) !== null

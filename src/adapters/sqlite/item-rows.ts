@@ -23,6 +23,3 @@ export const fromItemRow = (row: ItemRow): Item => ({
   createdAt: row.created_at,
   updatedAt: row.updated_at,
 })
-
-/** An owner as a word of the text index. */
-export const ownerWord = (ownerId: number): string => `o${ownerId}`

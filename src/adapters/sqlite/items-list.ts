@@ -1,77 +1,110 @@
-import type { ItemQuery, ItemReader } from '../../application/ports/persistence.ts'
+import type { Statement } from 'bun:sqlite'
+import type { ItemQuery, ItemReader, ItemSortField } from '../../application/ports/persistence.ts'
 import type { Item } from '../../domain/item.ts'
-import type { Page } from '../../domain/page.ts'
+import { isCounted } from '../../domain/page.ts'
+import { queryWordsOf } from '../../domain/words.ts'
+import { type Candidate, createSearch, type Query, type SearchSource, WALKED_COUNT } from '../sql/search.ts'
+import type { Turn } from '../sql/turns.ts'
 import type { Connection } from './database.ts'
-import { fromItemRow, type ItemRow, ownerWord } from './item-rows.ts'
-import { createPager, type Filter } from './pages.ts'
+import { fromItemRow, type ItemRow } from './item-rows.ts'
+import { createPager, type Filter, parametersOf, whereOf } from './pages.ts'
+import { createIntersection } from './postings.ts'
 
-/** So many matches are sorted after they were found; more are found in the order of the sort. */
-const SORTED_MATCHES = 1_000
+const COLUMNS = ['created_at', 'updated_at', 'title'] as const satisfies readonly ItemSortField[]
+const TEXT = "title || char(10) || coalesce(description, '')"
 
-/** A query of FTS5: every word, as a prefix, in title or description, and the owner. Null when there is no word. */
-const matchOf = ({ text, ownerId }: Pick<ItemQuery, 'text' | 'ownerId'>): string | null => {
-  const words = text?.match(/[\p{L}\p{N}\p{M}]+/gu) ?? []
-  if (words.length === 0) return null
-  const prefixes = words.map((word) => `"${word}"*`).join(' AND ')
-  const owner = ownerId === null ? '' : ` AND owner : "${ownerWord(ownerId)}"`
-  return `({title description} : (${prefixes}))${owner}`
+const BY_CREATION = { field: 'created_at', descending: true } as const
+
+type ItemsInOrder = Query<ItemSortField>
+
+/** Conditions that an index of the sort answers. Others are tested row by row. */
+const filtersOf = ({ ownerId, createdAfter, createdBefore, sort }: ItemsInOrder): Filter[] => [
+  ...(ownerId === null ? [] : [{ sql: 'owner_id = +:owner', owner: ownerId }]),
+  ...(createdAfter === null || sort.field !== 'created_at'
+    ? []
+    : [{ sql: 'created_at > +:created_after', created_after: createdAfter }]),
+  ...(createdBefore === null || sort.field !== 'created_at'
+    ? []
+    : [{ sql: 'created_at < +:created_before', created_before: createdBefore }]),
+]
+
+interface CandidateRow {
+  readonly id: number
+  readonly owner_id: number
+  readonly created_at: number
+  readonly key: string | number
+  readonly text: string
 }
 
-/** `+` before a column keeps the planner from leaving the index of the sort for one that would need sorting. */
-const filtersOf = ({ ownerId, createdAfter, createdBefore, sort }: ItemQuery): Filter[] => {
-  const created = sort.field === 'created_at' ? 'created_at' : '+created_at'
-  return [
-    ...(ownerId === null ? [] : [{ sql: 'owner_id = +:owner', owner: ownerId }]),
-    ...(createdAfter === null ? [] : [{ sql: `${created} > +:created_after`, created_after: createdAfter }]),
-    ...(createdBefore === null ? [] : [{ sql: `${created} < +:created_before`, created_before: createdBefore }]),
-  ]
+const toCandidate = (row: CandidateRow): Candidate => ({
+  id: row.id,
+  ownerId: row.owner_id,
+  createdAt: row.created_at,
+  key: row.key,
+  text: row.text,
+})
+
+const createSource = (
+  connection: Connection,
+  count: (query: ItemQuery) => number,
+): SearchSource<ItemSortField, Item> => {
+  const postings = connection.prepare<unknown, [string, number, number]>(
+    'SELECT rowid FROM items_words WHERE items_words MATCH ? AND rowid > ? ORDER BY rowid LIMIT +?',
+  )
+  const byId = connection.prepare<ItemRow, [number]>('SELECT * FROM items WHERE id = ?')
+  const statements = new Map<string, Statement<CandidateRow>>()
+  const prepared = (sql: string) => {
+    const statement = statements.get(sql) ?? connection.prepare<CandidateRow>(sql)
+    statements.set(sql, statement)
+    return statement
+  }
+  const select = (field: ItemSortField, withText: boolean) =>
+    `SELECT id, owner_id, created_at, ${COLUMNS.find((name) => name === field)} AS key, ${withText ? TEXT : "''"} AS text
+     FROM items`
+
+  return {
+    matching: (words, matching) =>
+      createIntersection(
+        (match, before, limit) => postings.values(match, -before, limit).map(([rowid]) => -Number(rowid)),
+        words,
+        matching,
+      ),
+    candidates: (ids, { field, withText }) =>
+      prepared(`${select(field, withText)} WHERE id IN (SELECT value FROM json_each(:ids))`)
+        .all({ ids: JSON.stringify(ids) })
+        .map(toCandidate),
+    walk(query, { after, withText }) {
+      const { field, descending } = query.sort
+      const direction = descending ? 'DESC' : 'ASC'
+      const beyond =
+        after === null
+          ? []
+          : [{ sql: `(${field}, id) ${descending ? '<' : '>'} (+:key, +:after)`, key: after.key, after: after.id }]
+      const filters = [...filtersOf(query), ...beyond]
+      const sql = `${select(field, withText)}${whereOf(filters)} ORDER BY ${field} ${direction}, id ${direction} LIMIT +:limit`
+      return prepared(sql)
+        .all({ ...parametersOf(filters), limit: WALKED_COUNT })
+        .map(toCandidate)
+    },
+    rows: (ids) => ids.flatMap((id) => byId.get(id) ?? []).map(fromItemRow),
+    count,
+  }
 }
 
 /** Lists of items, each in an order that an index keeps. */
-export const createItemList = (connection: Connection): ItemReader['list'] => {
-  const columns = ['created_at', 'updated_at', 'title'] as const
-  const page = createPager<ItemRow>(connection, { from: 'items', rows: 'items', columns })
-  // The text index is kept by id, which is the order of creation: it is read only as far as the page goes.
-  const matching = {
-    from: 'items_text JOIN items ON items.id = items_text.rowid',
-    rows: 'items',
-    columns,
-    orderedBy: { created_at: 'items_text.rowid' },
-  }
-  const matches = createPager<ItemRow>(connection, { ...matching, countFrom: 'items_text' })
-  const datedMatches = createPager<ItemRow>(connection, matching)
-  const few = connection.prepare<{ id: number }, [string, number]>(
-    'SELECT rowid AS id FROM items_text WHERE items_text MATCH ? LIMIT +?',
-  )
-
-  const counted = connection.prepare<{ n: number }, [string]>(
-    'SELECT count(*) AS n FROM items_text WHERE items_text MATCH ?',
-  )
-
-  const inOtherOrder = (query: ItemQuery, match: string, filters: readonly Filter[]): Page<Item> => {
-    const ids = few.all(match, SORTED_MATCHES + 1).map(({ id }) => id)
-    if (ids.length <= SORTED_MATCHES) {
-      const found = { sql: 'id IN (SELECT value FROM json_each(:ids))', ids: JSON.stringify(ids) }
-      return page(query, [...filters, found], fromItemRow)
-    }
-    // The filters check the owner; in the match it would cost a walk along all that they own.
-    const anyOwner = matchOf({ text: query.text, ownerId: null }) ?? match
-    const found = { sql: '+id IN (SELECT rowid FROM items_text WHERE items_text MATCH :match)', match: anyOwner }
-    // To count them in the order of the sort would be to read every item.
-    const isDated = query.createdAfter !== null || query.createdBefore !== null
-    const total = isDated ? undefined : () => counted.get(match)?.n ?? 0
-    return page(query, [...filters, found], fromItemRow, total)
-  }
+export const createItemList = (connection: Connection, turn: Turn): ItemReader['list'] => {
+  const pager = createPager<ItemRow>(connection, { table: 'items', columns: COLUMNS, turn })
+  const source = createSource(connection, (query) => pager.count(filtersOf({ ...query, sort: BY_CREATION })))
+  const search = createSearch(source, turn)
 
   return async (query) => {
-    const filters = filtersOf(query)
-    if (query.text === null) return page(query, filters, fromItemRow)
-    const match = matchOf(query)
-    if (match === null) return { items: [], total: 'page' in query.from ? 0 : null, next: null }
-    if (query.sort.field !== 'created_at') return inOtherOrder(query, match, filters)
-    const text = { sql: 'items_text MATCH :match', match }
-    // The owner is in the match already.
-    const dates = filtersOf({ ...query, ownerId: null })
-    return dates.length === 0 ? matches(query, [text], fromItemRow) : datedMatches(query, [text, ...dates], fromItemRow)
+    if (query.text !== null) {
+      const words = queryWordsOf(query.text)
+      if (words.length > 0) return search.byWords(query, words)
+      return { items: [], total: isCounted(query) ? 0 : null, next: null }
+    }
+    const isDated = query.createdAfter !== null || query.createdBefore !== null
+    if (isDated && query.sort.field !== 'created_at') return search.byDates(query)
+    return pager.page(query, filtersOf(query), fromItemRow, query.ownerId)
   }
 }

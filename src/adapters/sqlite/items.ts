@@ -1,4 +1,5 @@
 import type { ItemReader, ItemRepository } from '../../application/ports/persistence.ts'
+import { atOnce } from '../sql/turns.ts'
 import type { Connection } from './database.ts'
 import type { PresentEpoch } from './epochs.ts'
 import { fromItemRow, type ItemRow } from './item-rows.ts'
@@ -6,7 +7,7 @@ import { createItemList } from './items-list.ts'
 import type { ItemText } from './items-text.ts'
 import { rememberNothing } from './snapshots.ts'
 
-export const createItemReader = (connection: Connection, remember = rememberNothing): ItemReader => {
+export const createItemReader = (connection: Connection, remember = rememberNothing, turn = atOnce): ItemReader => {
   const byId = connection.prepare<ItemRow, [number]>('SELECT * FROM items WHERE id = ?')
   const rowOf = remember((id) => byId.get(id))
   return {
@@ -14,7 +15,7 @@ export const createItemReader = (connection: Connection, remember = rememberNoth
       const row = rowOf(id)
       return row && fromItemRow(row)
     },
-    list: createItemList(connection),
+    list: createItemList(connection, turn),
   }
 }
 

@@ -1,6 +1,7 @@
 import type { JobReader, JobRepository } from '../../application/ports/persistence.ts'
 import { JOB_STATES, type Job, type JobState } from '../../domain/job.ts'
 import type { Instant } from '../../domain/user.ts'
+import { atOnce } from '../sql/turns.ts'
 import type { Connection } from './database.ts'
 import { createPager } from './pages.ts'
 
@@ -28,7 +29,7 @@ const fromRow = (row: Row): Job => ({
   updatedAt: row.updated_at,
 })
 
-export const createJobReader = (connection: Connection): JobReader => {
+export const createJobReader = (connection: Connection, turn = atOnce): JobReader => {
   const byId = connection.prepare<Row, [number]>('SELECT * FROM jobs WHERE id = ?')
   const queued = connection.prepare<unknown, [number]>(
     "SELECT 1 FROM jobs WHERE state = 'queued' AND run_at <= ? LIMIT 1",
@@ -39,7 +40,7 @@ export const createJobReader = (connection: Connection): JobReader => {
   const count = connection.prepare<{ count: number }, [JobState, number]>(
     'SELECT count(*) AS count FROM (SELECT 1 FROM jobs WHERE state = +? LIMIT +?)',
   )
-  const page = createPager<Row>(connection, { from: 'jobs', rows: 'jobs', columns: ['created_at'] })
+  const { page } = createPager<Row>(connection, { table: 'jobs', columns: ['created_at'], turn })
   return {
     async findById(id) {
       const row = byId.get(id)

@@ -1,76 +1,102 @@
 import type { SQLQueryBindings, Statement } from 'bun:sqlite'
-import type { Page, PageRequest } from '../../domain/page.ts'
+import {
+  isCounted,
+  MAX_COUNTED,
+  type Page,
+  type PageRequest,
+  type Position,
+  skippedBy,
+  totalOf,
+} from '../../domain/page.ts'
+import { hopTo } from '../sql/hops.ts'
+import { atOnce, type Turn } from '../sql/turns.ts'
 import type { Connection } from './database.ts'
 
 /** A condition in SQL and the parameters it names. */
 export type Filter = { readonly sql: string } & Readonly<Record<string, SQLQueryBindings>>
 
-const MOST_STATEMENTS = 200
+export const whereOf = (filters: readonly Filter[]): string =>
+  filters.length === 0 ? '' : ` WHERE ${filters.map(({ sql }) => sql).join(' AND ')}`
+
+export const parametersOf = (filters: readonly Filter[]): Record<string, SQLQueryBindings> => {
+  const parameters: Record<string, SQLQueryBindings> = {}
+  for (const { sql: _, ...named } of filters) Object.assign(parameters, named)
+  return parameters
+}
+
+const MAX_STATEMENTS_COUNT = 200
 
 interface Source<Column extends string> {
-  /** What follows FROM. */
-  readonly from: string
-  /** What is counted for the total, if it is not `from`. */
-  readonly countFrom?: string
-  /** The table whose rows are read. */
-  readonly rows: string
+  readonly table: string
   /** The sort columns: no other name reaches the SQL. */
   readonly columns: readonly Column[]
-  /** A single expression that orders rows as the column does, for a source that keeps its own order. */
-  readonly orderedBy?: Readonly<Partial<Record<Column, string>>>
+  /** For the steps to a page deep in the list. */
+  readonly turn?: Turn
+}
+
+interface Found {
+  readonly n: number
+  readonly key: string | number
 }
 
 /**
- * Reads pages in the order of a sort column and then `id`: by OFFSET with a total, or onwards from a position at
- * constant cost.
+ * Reads pages in the order of a sort column and then `id`: by number with a total, or onwards from a position at
+ * constant cost. An index must answer every filter, in the order of every sort.
  */
 export const createPager = <Row extends { id: number }>(
   connection: Connection,
-  { from: source, countFrom = source, rows: table, columns, orderedBy }: Source<keyof Row & string>,
+  { table, columns, turn = atOnce }: Source<keyof Row & string>,
 ) => {
-  const statements = new Map<string, Statement<Row & { n: number }>>()
+  const statements = new Map<string, Statement<Row & Found>>()
   const prepared = (sql: string) => {
     const known = statements.get(sql)
     if (known) return known
-    if (statements.size >= MOST_STATEMENTS) throw new Error(`too many forms of a query on ${table}`)
-    const statement = connection.prepare<Row & { n: number }>(sql)
+    if (statements.size >= MAX_STATEMENTS_COUNT) throw new Error(`too many forms of a query on ${table}`)
+    const statement = connection.prepare<Row & Found>(sql)
     statements.set(sql, statement)
     return statement
   }
 
-  return <Field extends string, T>(
-    { size, sort, from }: PageRequest<Field>,
+  /** No further than one beyond {@link MAX_COUNTED}. */
+  const count = (filters: readonly Filter[]): number =>
+    prepared(`SELECT count(*) AS n FROM (SELECT 1 FROM ${table}${whereOf(filters)} LIMIT ${MAX_COUNTED + 1})`).get(
+      parametersOf(filters),
+    )?.n ?? 0
+
+  const page = async <Field extends string, T>(
+    request: PageRequest<Field>,
     filters: readonly Filter[],
     fromRow: (row: Row) => T,
-    countOtherwise?: () => number,
-  ): Page<T> => {
+    account: number | null = null,
+  ): Promise<Page<T>> => {
+    const { size, sort, from } = request
     const column = columns.find((name) => name === sort.field)
     if (column === undefined) throw new Error(`no sort by ${sort.field} on ${table}`)
     const direction = sort.descending ? 'DESC' : 'ASC'
-    const own = orderedBy?.[column]
-    const order = own === undefined ? `${column} ${direction}, id ${direction}` : `${own} ${direction}`
-    const sign = sort.descending ? '<' : '>'
-    const beyond = own === undefined ? `(${column}, id) ${sign} (+:key, +:after)` : `${own} ${sign} +:after`
-    const conditions = filters.map((filter) => filter.sql)
-    const parameters: Record<string, SQLQueryBindings> = {}
-    for (const { sql: _, ...named } of filters) Object.assign(parameters, named)
-    const where = (all: readonly string[]) => (all.length === 0 ? '' : ` WHERE ${all.join(' AND ')}`)
-    const select = (all: readonly string[]) =>
-      `SELECT ${table}.* FROM ${source}${where(all)} ORDER BY ${order} LIMIT +:limit`
+    const order = `ORDER BY ${column} ${direction}, id ${direction}`
+    const beyond = `(${column}, id) ${sort.descending ? '<' : '>'} (+:key, +:after)`
+    const conditionsFrom = (after: Position | null) =>
+      after === null ? [...filters] : [...filters, { sql: beyond, key: after.key, after: after.id }]
 
-    const limit = size + 1
-    const count = () => prepared(`SELECT count(*) AS n FROM ${countFrom}${where(conditions)}`).get(parameters)?.n ?? 0
-    const total = 'page' in from ? (countOtherwise ?? count)() : null
-    const position =
-      'page' in from ? null : { after: from.after.id, ...(own === undefined ? { key: from.after.key } : {}) }
-    const window =
-      'page' in from
-        ? prepared(`${select(conditions)} OFFSET :offset`).all({ ...parameters, limit, offset: (from.page - 1) * size })
-        : prepared(select([...conditions, beyond])).all({ ...parameters, limit, ...position })
-
+    const total = isCounted(request) ? totalOf(count(filters)) : { total: null }
+    const start = await hopTo(skippedBy(request), 'page' in from ? null : from.after, (after, skipped) =>
+      turn(account, () => {
+        const conditions = conditionsFrom(after)
+        const sql = `SELECT ${column} AS key, id FROM ${table}${whereOf(conditions)} ${order} LIMIT 1 OFFSET +:skipped`
+        const row = prepared(sql).get({ ...parametersOf(conditions), skipped: skipped - 1 })
+        return row === null ? null : { key: row.key, id: row.id }
+      }),
+    )
+    if (start === null) return { items: [], ...total, next: null }
+    const conditions = conditionsFrom(start.after)
+    const window = prepared(`SELECT * FROM ${table}${whereOf(conditions)} ${order} LIMIT +:limit OFFSET +:skipped`).all(
+      { ...parametersOf(conditions), limit: size + 1, skipped: start.skipped },
+    )
     const rows = window.slice(0, size)
     const last = rows.at(-1)
     const next = window.length > size && last ? { key: last[column] as string | number, id: last.id } : null
-    return { items: rows.map(fromRow), total, next }
+    return { items: rows.map(fromRow), ...total, next }
   }
+
+  return { page, count }
 }

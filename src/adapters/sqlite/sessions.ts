@@ -45,7 +45,7 @@ export const createSessionReader = (connection: Connection, remember = rememberN
      FROM sessions JOIN users ON users.id = sessions.user_id
      WHERE sessions.id IN (SELECT value FROM json_each(?)) AND sessions.expires_at > ? AND users.is_active = 1`,
   )
-  const page = createPager<Row>(connection, { from: 'sessions', rows: 'sessions', columns: ['created_at'] })
+  const { page } = createPager<Row>(connection, { table: 'sessions', columns: ['created_at'] })
   return {
     async findById(id) {
       const row = byId.get(id)

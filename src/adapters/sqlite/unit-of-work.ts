@@ -3,6 +3,8 @@ import { dirname } from 'node:path'
 import type { StoreHooks } from '../../application/ports/engine.ts'
 import type { ReadTx, Store, Tx } from '../../application/ports/persistence.ts'
 import { AppError } from '../../domain/errors.ts'
+import { createTurns, type Turn } from '../sql/turns.ts'
+import { workOff } from '../sql/work-off.ts'
 import { type Connection, fileOf, openReader, openWriter, toAppError } from './database.ts'
 import { createDurability } from './durability.ts'
 import { createEpochReader, createEpochWriter, type EpochWriter, type PresentEpoch, presentEpoch } from './epochs.ts'
@@ -12,7 +14,7 @@ import { createFileReader, createFileRepository } from './files.ts'
 import { createGroupCommit } from './group-commit.ts'
 import { createIdempotencyRepository } from './idempotency.ts'
 import { createItemReader, createItemRepository } from './items.ts'
-import { createItemText, type ItemText } from './items-text.ts'
+import { type Backlog, createBacklog, createItemText, type ItemText } from './items-text.ts'
 import { createJobReader, createJobRepository, type SqliteJobRepository } from './jobs.ts'
 import { createMailTokenReader, createMailTokenRepository } from './mail-tokens.ts'
 import { createRefreshTokenRepository, createSessionReader, createSessionRepository } from './sessions.ts'
@@ -24,6 +26,7 @@ import { openWal, type Wal } from './wal.ts'
 interface SqliteTx extends Tx {
   readonly jobs: SqliteJobRepository
   readonly epochs: EpochWriter
+  readonly backlog: Backlog
 }
 
 interface Options extends StoreHooks {
@@ -57,6 +60,7 @@ const crash = (error: Error): void => {
 interface Marks {
   jobs: boolean
   events: boolean
+  backlog: boolean
 }
 
 interface Shared {
@@ -82,15 +86,16 @@ const writing = (connection: Connection, { texts, memory, marks, epoch }: Shared
   }),
   epochs: createEpochWriter(connection, epoch),
   idempotency: createIdempotencyRepository(connection),
+  backlog: createBacklog(connection),
 })
 
-const reading = (connection: Connection, { remember }: Snapshots, epoch: PresentEpoch): ReadTx => ({
-  users: createUserReader(connection, remember),
+const reading = (connection: Connection, { remember }: Snapshots, epoch: PresentEpoch, turn: Turn): ReadTx => ({
+  users: createUserReader(connection, remember, turn),
   sessions: createSessionReader(connection),
   mailTokens: createMailTokenReader(connection),
-  jobs: createJobReader(connection),
-  items: createItemReader(connection, remember),
-  files: createFileReader(connection),
+  jobs: createJobReader(connection, turn),
+  items: createItemReader(connection, remember, turn),
+  files: createFileReader(connection, turn),
   fileLinks: createFileLinkReader(connection),
   events: createEventReader(connection),
   epochs: createEpochReader(connection, epoch),
@@ -110,26 +115,38 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, ...optio
   const reader = openReader(path)
   const { wal = openWal(fileOf(reader)), onLost = crash } = options
   const snapshots = createSnapshots(reader)
-  const marks: Marks = { jobs: false, events: false }
+  const marks: Marks = { jobs: false, events: false, backlog: false }
   const epoch = presentEpoch(reader)
   const commits = createGroupCommit<SqliteTx>({
     open,
     durability: createDurability({ reader, snapshots, wal, onLost }),
     repositories(connection) {
-      const texts = createItemText(connection)
+      const texts = createItemText(connection, () => {
+        marks.backlog = true
+      })
       const memory = createTransactionMemory(connection)
       return { tx: writing(connection, { texts, memory, marks, epoch }), deferred: memory.endingWith(texts) }
     },
     afterCommit() {
-      const { jobs, events } = marks
+      const { jobs, events, backlog } = marks
       marks.jobs = false
       marks.events = false
+      marks.backlog = false
       if (jobs) onJobs?.()
       if (events) onEvents?.()
+      if (backlog) indexing.start()
     },
     ...options,
   })
-  const tx = reading(reader, snapshots, epoch)
+  const indexing = workOff(() => commits.write(async (writing) => writing.backlog.step()))
+  // Between two turns the last snapshot has gone.
+  const inTurn = createTurns({ limit: 1 })
+  const turn: Turn = (account, step) =>
+    inTurn(account, () => {
+      snapshots.hold()
+      return step()
+    })
+  const tx = reading(reader, snapshots, epoch, turn)
   const alive = reader.prepare('SELECT 1 FROM users LIMIT 1')
 
   const failed = (error: unknown): never => {
@@ -145,9 +162,11 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, ...optio
   }
 
   wal.begin()
+  if (reader.database.query('SELECT 1 FROM items_unindexed LIMIT 1').get() !== null) indexing.start()
 
   let closing: Promise<void> | null = null
   const shut = async (timeout: number) => {
+    indexing.stop()
     await commits.close(timeout)
     await wal.close()
     snapshots.release()

@@ -2,6 +2,7 @@ import type { UserReader, UserRepository } from '../../application/ports/persist
 import { AppError } from '../../domain/errors.ts'
 import type { Role, User } from '../../domain/user.ts'
 import { escapeLike } from '../sql/like.ts'
+import { atOnce } from '../sql/turns.ts'
 import { type Connection, sqliteCode } from './database.ts'
 import { createPager } from './pages.ts'
 import { rememberNothing } from './snapshots.ts'
@@ -44,17 +45,17 @@ const toRow = (user: Omit<User, 'id'>) => ({
 const orEmailTaken = (error: unknown): unknown =>
   sqliteCode(error) === 'SQLITE_CONSTRAINT_UNIQUE' ? new AppError('email_taken', 'Email already registered') : error
 
-export const createUserReader = (connection: Connection, remember = rememberNothing): UserReader => {
+export const createUserReader = (connection: Connection, remember = rememberNothing, turn = atOnce): UserReader => {
   const byId = connection.prepare<Row, [number]>('SELECT * FROM users WHERE id = ?')
   const rowOf = remember((id) => byId.get(id))
   const byEmail = connection.prepare<Row, [string]>('SELECT * FROM users WHERE email = ?')
   const activeAdmins = connection.prepare<{ n: number }, []>(
     "SELECT count(*) AS n FROM users WHERE role = 'admin' AND is_active = 1",
   )
-  const page = createPager<Row>(connection, {
-    from: 'users',
-    rows: 'users',
+  const { page } = createPager<Row>(connection, {
+    table: 'users',
     columns: ['created_at', 'updated_at', 'email', 'name'],
+    turn,
   })
 
   return {

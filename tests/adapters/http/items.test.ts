@@ -249,6 +249,26 @@ describe('lists', async () => {
     }
   })
 
+  test('come without their total when it is not wanted', async () => {
+    const { status, body } = await list(ann, '?total=false&size=2')
+    expect([status, body.items.length]).toEqual([200, 2])
+    expect(body).toMatchObject({ total: null, pages: null, page: 1 })
+    expect((await list(ann, '?total=true')).body.total).toBeGreaterThan(0)
+    expect((await list(ann, '?total=no')).status).toBe(422)
+    for (const path of [
+      '/users/?total=false',
+      '/admin/jobs?total=false',
+      '/files/?total=false',
+      '/auth/sessions?total=false',
+    ]) {
+      expect((await skep.call('GET', path, { token: root.token })).body).toMatchObject({
+        total: null,
+        pages: null,
+        page: 1,
+      })
+    }
+  })
+
   test('of others are for admins', async () => {
     expect((await list(bob, `?owner_id=${ann.id}`)).status).toBe(403)
     expect((await list(bob, `?owner_id=${bob.id}`)).status).toBe(200)

@@ -13,7 +13,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     const cursors = events.map((column) => (column === 'cursor' ? 'position' : column))
     expect(columnsByTable(rows)).toEqual({
       ...others,
-      items: [...items, 'words'].sort(),
+      items: [...items, 'words', 'words_version'].sort(),
       events: [...cursors, 'id'].sort(),
     })
   })

@@ -1,10 +1,15 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
-import { openReader } from '../../../src/adapters/sqlite/database.ts'
+import { join } from 'node:path'
+import { atOnce } from '../../../src/adapters/sql/turns.ts'
+import { openReader, openWriter } from '../../../src/adapters/sqlite/database.ts'
 import { createItemList } from '../../../src/adapters/sqlite/items-list.ts'
-import type { ItemQuery, ItemSortField } from '../../../src/application/ports/persistence.ts'
+import { MIGRATIONS, migrate } from '../../../src/adapters/sqlite/migrate.ts'
+import { openSqliteStore } from '../../../src/adapters/sqlite/unit-of-work.ts'
+import type { ItemQuery, ItemSortField, Store } from '../../../src/application/ports/persistence.ts'
 import { newItem } from '../../../src/domain/item.ts'
 import type { Position } from '../../../src/domain/page.ts'
 import { itemsContract } from '../../contracts/items.ts'
+import { temporaryFolder } from '../../support/skep.ts'
 import { openTestStore } from '../../support/store.ts'
 
 // Properties are tried many times, each with commits that wait for the disk.
@@ -44,13 +49,14 @@ test('no list reads a whole table or sorts for itself', async () => {
   })
   const reader = openReader(path)
   const asked = new Set<string>()
-  const list = createItemList({
+  const connection = {
     ...reader,
-    prepare(sql) {
+    prepare(sql: string) {
       asked.add(sql)
       return reader.prepare(sql)
     },
-  })
+  } as typeof reader
+  const list = createItemList(connection, atOnce)
   for (const query of queries) await list(query)
   expect(asked.size).toBeGreaterThan(40)
   for (const sql of asked) {
@@ -75,4 +81,30 @@ test('the words of a unit that fails are not found, those of its neighbours are'
     tx.items.list({ ...query, text: 'word', createdAfter: null, createdBefore: null }),
   )
   expect([found.total, found.items.map(({ title }) => title)]).toEqual([2, ['word one', 'word three']])
+})
+
+test('after a migration the items of before are indexed in the background, also when that is interrupted', async () => {
+  const path = join(temporaryFolder(), 'skep.db')
+  const before = openWriter(path)
+  migrate(
+    before.database,
+    MIGRATIONS.filter(({ name }) => name < '0007'),
+  )
+  before.run(`WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 1000)
+    INSERT INTO items (owner_id, title, data, version, created_at, updated_at)
+    SELECT 1, 'Ёлка ' || n || printf(' %.*c', 100, 'x'), '{}', 1, n, n FROM n`)
+  before.close()
+  const after = openWriter(path)
+  migrate(after.database)
+  after.close()
+  const query = { size: 20, sort: { field: 'created_at', descending: true }, from: start, ownerId: 1 } as const
+  const found = (store: Store) =>
+    store.read((tx) => tx.items.list({ ...query, text: 'ёлка', createdAfter: null, createdBefore: null }))
+
+  const first = openSqliteStore({ path })
+  while ((await found(first)).total === 0) await Bun.sleep(1)
+  await first.close()
+  const second = openSqliteStore({ path })
+  while ((await found(second)).total !== 1_000) await Bun.sleep(5)
+  await second.close()
 })

@@ -1,0 +1,149 @@
+import type { ItemReader, ItemSortField } from '../../application/ports/persistence.ts'
+import type { Item } from '../../domain/item.ts'
+import { isCounted } from '../../domain/page.ts'
+import { queryWordsOf } from '../../domain/words.ts'
+import {
+  type Candidate,
+  createSearch,
+  type Matching,
+  type Query,
+  type SearchSource,
+  type Step,
+  WALKED_COUNT,
+} from '../sql/search.ts'
+import type { Turn } from '../sql/turns.ts'
+import { type Connection, type Int8, int } from './connection.ts'
+import { COLUMNS, fromRow, type Row } from './item-rows.ts'
+import { createPager, type Filter, numbered, valuesOf, whereOf } from './pages.ts'
+import { bucketOf, isExact, LARGE_BUCKET_BITS, queryOf, SMALL_BUCKET_BITS } from './words.ts'
+
+const SORTS = ['created_at', 'updated_at', 'title'] as const satisfies readonly ItemSortField[]
+const TEXT = "title || chr(10) || coalesce(description, '')"
+const BY_CREATION = { field: 'created_at', descending: true } as const
+
+/** Ids that one statement answers; fewer if their text must be read. */
+const MAX_STEP_COUNT = { exact: 1_000, tested: 200 } as const
+/** What a statement costs, in the units of a search: it is waited for, and Postgres works on it. */
+const STATEMENT_COST = 1_000
+/** Fewer in a small bucket make the next one large. */
+const FEW = 16
+
+type ItemsInOrder = Query<ItemSortField>
+
+/** Conditions that an index of the sort answers. Others are tested row by row. */
+const filtersOf = ({ ownerId, createdAfter, createdBefore, sort }: ItemsInOrder): Filter[] => [
+  ...(ownerId === null ? [] : [{ sql: 'owner_id = ?', values: [ownerId] }]),
+  ...(createdAfter === null || sort.field !== 'created_at' ? [] : [{ sql: 'created_at > ?', values: [createdAfter] }]),
+  ...(createdBefore === null || sort.field !== 'created_at'
+    ? []
+    : [{ sql: 'created_at < ?', values: [createdBefore] }]),
+]
+
+interface CandidateRow {
+  readonly id: Int8
+  readonly owner_id: Int8
+  readonly created_at: Int8
+  readonly key: string
+  readonly text: string
+}
+
+/** Looks into one bucket after the other, the newest first. */
+const createLook = (connection: Connection, words: readonly string[], { ownerId, before }: Matching) => {
+  const exact = isExact(words)
+  const limit = exact ? MAX_STEP_COUNT.exact : MAX_STEP_COUNT.tested
+  let end = before
+  let bits = SMALL_BUCKET_BITS
+  let isBounded = false
+
+  return async (): Promise<Step> => {
+    if (!isBounded) {
+      const [newest] = await connection.query<{ id: Int8 | null }>('SELECT max(id) AS id FROM items WHERE id < $1', end)
+      if (newest === undefined || newest.id === null)
+        return { ids: [], reached: null, cost: STATEMENT_COST, isExact: exact }
+      end = int(newest.id) + 1
+      isBounded = true
+    }
+    const bucket = bucketOf(end - 1, bits)
+    const start = bucket * 2 ** bits
+    // What is found is sorted by itself: by no means is the table to be read in the order of ids until enough match.
+    const found = await connection.query<{ id: Int8 }>(
+      `WITH found AS MATERIALIZED (SELECT id FROM items WHERE words @@ $1::tsquery AND id >= $2 AND id < $3)
+       SELECT id FROM found ORDER BY id DESC LIMIT ${limit}`,
+      queryOf(words, ownerId, bits, bucket),
+      start,
+      end,
+    )
+    const ids = found.map(({ id }) => int(id))
+    const isWhole = ids.length < limit
+    bits = isWhole && ids.length < FEW ? LARGE_BUCKET_BITS : SMALL_BUCKET_BITS
+    end = isWhole ? start : (ids.at(-1) ?? start)
+    return { ids, reached: end <= 0 ? null : end, cost: STATEMENT_COST, isExact: exact }
+  }
+}
+
+const createSource = (
+  connection: Connection,
+  count: (query: ItemsInOrder) => Promise<number>,
+): SearchSource<ItemSortField, Item> => {
+  const select = (field: ItemSortField, withText: boolean) =>
+    `SELECT id, owner_id, created_at, ${SORTS.find((name) => name === field)} AS key, ${withText ? TEXT : "''"} AS text
+     FROM items`
+  const toCandidate =
+    (field: ItemSortField) =>
+    (row: CandidateRow): Candidate => ({
+      id: int(row.id),
+      ownerId: int(row.owner_id),
+      createdAt: int(row.created_at),
+      key: field === 'title' ? row.key : Number(row.key),
+      text: row.text,
+    })
+
+  return {
+    matching: (words, matching) => createLook(connection, words, matching),
+    async candidates(ids, { field, withText }) {
+      if (ids.length === 0) return []
+      const sql = `${select(field, withText)} WHERE id = ANY ($1::bigint[])`
+      return (await connection.query<CandidateRow>(sql, `{${ids.join()}}`)).map(toCandidate(field))
+    },
+    async walk(query, { after, withText }) {
+      const { field, descending } = query.sort
+      const direction = descending ? 'DESC' : 'ASC'
+      const beyond: Filter[] =
+        after === null
+          ? []
+          : [{ sql: `(${field}, id) ${descending ? '<' : '>'} (?, ?)`, values: [after.key, after.id] }]
+      const filters = [...filtersOf(query), ...beyond]
+      const order = `ORDER BY ${field} ${direction}, id ${direction} LIMIT ${WALKED_COUNT}`
+      const sql = numbered(`${select(field, withText)}${whereOf(filters)} ${order}`)
+      return (await connection.query<CandidateRow>(sql, ...valuesOf(filters))).map(toCandidate(field))
+    },
+    async rows(ids) {
+      if (ids.length === 0) return []
+      const rows = await connection.query<Row>(
+        `SELECT ${COLUMNS} FROM items WHERE id = ANY ($1::bigint[])`,
+        `{${ids.join()}}`,
+      )
+      const items = new Map(rows.map((row) => [int(row.id), fromRow(row)]))
+      return ids.flatMap((id) => items.get(id) ?? [])
+    },
+    count,
+  }
+}
+
+/** Lists of items, each in an order that an index keeps. */
+export const createItemList = (connection: Connection, turn: Turn): ItemReader['list'] => {
+  const pager = createPager<Row>(connection, { table: 'items', select: COLUMNS, columns: SORTS, turn })
+  const source = createSource(connection, (query) => pager.count(filtersOf({ ...query, sort: BY_CREATION })))
+  const search = createSearch(source, turn)
+
+  return async (query) => {
+    if (query.text !== null) {
+      const words = queryWordsOf(query.text)
+      if (words.length > 0) return search.byWords(query, words)
+      return { items: [], total: isCounted(query) ? 0 : null, next: null }
+    }
+    const isDated = query.createdAfter !== null || query.createdBefore !== null
+    if (isDated && query.sort.field !== 'created_at') return search.byDates(query)
+    return pager.page(query, filtersOf(query), fromRow, query.ownerId)
+  }
+}

@@ -1,0 +1,31 @@
+import { MAX_COUNTED, type Position, pageTooDeep } from '../../domain/page.ts'
+
+/** Rows that one statement passes over. */
+const HOP_COUNT = MAX_COUNTED
+const MAX_HOPS_COUNT = 100
+
+interface Start {
+  readonly after: Position | null
+  /** Rows left to be passed over behind `after`. */
+  readonly skipped: number
+}
+
+/**
+ * Passes over the rows before a numbered page, a bounded number at a time; `hop` answers the last of so many rows behind
+ * a position. Answers where to read from; null when the list ends before. Throws `page_too_deep`.
+ */
+export const hopTo = async (
+  skipped: number,
+  from: Position | null,
+  hop: (after: Position | null, skipped: number) => Promise<Position | null>,
+): Promise<Start | null> => {
+  let after = from
+  let left = skipped
+  for (let hops = 0; left > HOP_COUNT; hops++) {
+    if (hops >= MAX_HOPS_COUNT) throw pageTooDeep()
+    after = await hop(after, HOP_COUNT)
+    if (after === null) return null
+    left -= HOP_COUNT
+  }
+  return { after, skipped: left }
+}

@@ -1,0 +1,50 @@
+export interface Worker {
+  /** To be called when there is work. */
+  start(): void
+  stop(): void
+}
+
+const RETRY_MS = 1_000
+
+/**
+ * Does steps of work in the background until `step` answers that nothing is left. Rests as long as each step took, so
+ * that half of the time is for others. What a step that fails was to do is tried again.
+ */
+export const workOff = (step: () => Promise<boolean>): Worker => {
+  let isWorking = false
+  let isWanted = false
+  let isStopped = false
+  let timer: ReturnType<typeof setTimeout> | undefined
+
+  const work = async () => {
+    const startedAt = performance.now()
+    let rest = RETRY_MS
+    try {
+      isWanted = false
+      const more = await step()
+      if (!more && !isWanted) {
+        isWorking = false
+        return
+      }
+      rest = performance.now() - startedAt
+    } catch {
+      // The database is locked, full or going away.
+    }
+    if (isStopped) return
+    timer = setTimeout(work, rest)
+    timer.unref()
+  }
+
+  return {
+    start() {
+      isWanted = true
+      if (isWorking || isStopped) return
+      isWorking = true
+      void work()
+    },
+    stop() {
+      isStopped = true
+      clearTimeout(timer)
+    },
+  }
+}
