@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Metrics } from '../../application/ports/metrics.ts'
 import type { Tx, UnitOfWork } from '../../application/ports/persistence.ts'
+import { createUsageChanges } from '../sql/usage.ts'
 import { isConflict, toAppError, unavailable } from './errors.ts'
 import type { Link } from './link.ts'
 import type { Pool } from './pool.ts'
@@ -8,6 +9,7 @@ import { type Marks, writing } from './repositories.ts'
 import type { Holders } from './sessions.ts'
 import { shareOf } from './share.ts'
 import { RolledBack, transact } from './transaction.ts'
+import { storeUsage } from './usage.ts'
 
 export interface GroupCommit {
   readonly write: UnitOfWork['write']
@@ -17,6 +19,8 @@ export interface GroupCommit {
 
 interface Options {
   readonly pool: Pool
+  /** Bytes that one user may store; null for any. */
+  readonly quotaBytes: number | null
   readonly metrics: Pick<Metrics, 'databaseWaited' | 'committed'> | undefined
   readonly afterCommit: (marks: Readonly<Marks>) => void
 }
@@ -45,7 +49,7 @@ const LONGEST_PAUSE_MS = 50
  * that holds or changes rows is the last of its transaction, for others may wait for them. When a shared transaction
  * fails, each of its units runs again in one of its own.
  */
-export const createGroupCommit = ({ pool, metrics, afterCommit }: Options): GroupCommit => {
+export const createGroupCommit = ({ pool, quotaBytes, metrics, afterCommit }: Options): GroupCommit => {
   const insideUnit = new AsyncLocalStorage<true>()
   const queue = new Set<Unit>()
   /** Those that serve, or wait for the connection to do it with. */
@@ -117,6 +121,7 @@ export const createGroupCommit = ({ pool, metrics, afterCommit }: Options): Grou
     const settle: (() => void)[] = []
     const marks: Marks = { jobs: false, events: false }
     const holders: Holders = new Map()
+    const usage = createUsageChanges()
     const begunAt = performance.now()
     let holdersSince = begunAt
     try {
@@ -130,7 +135,7 @@ export const createGroupCommit = ({ pool, metrics, afterCommit }: Options): Grou
           const { work, resolve, reject, alone } = unit
           const share = shareOf(transaction)
           try {
-            const value = await insideUnit.run(true, () => work(writing(share, marks, holders)))
+            const value = await insideUnit.run(true, () => work(writing(share, { marks, holders, usage })))
             settle.push(() => resolve(value))
           } catch (error) {
             if (share.hasWritten() || share.hasFailed() || isConflict(error)) throw error
@@ -139,8 +144,9 @@ export const createGroupCommit = ({ pool, metrics, afterCommit }: Options): Grou
           } finally {
             share.end()
           }
-          if (alone || share.changesRows()) return
+          if (alone || share.changesRows()) break
         }
+        storeUsage(transaction, usage, quotaBytes)
       })
     } catch (error) {
       // Nobody knows what the connection is good for.

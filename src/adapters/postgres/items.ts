@@ -1,5 +1,6 @@
 import type { ItemReader, ItemRepository } from '../../application/ports/persistence.ts'
 import type { Item } from '../../domain/item.ts'
+import { BYTES_OF, itemBytes, type UsageCounter } from '../sql/usage.ts'
 import { type Connection, HOLD, type Int8, int, type Lock, only, type Transaction } from './connection.ts'
 import { lookUpIn } from './look-up.ts'
 import { createPager, type Filter } from './pages.ts'
@@ -57,41 +58,51 @@ export const createItemReader = (connection: Connection, lock: Lock = ''): ItemR
   }
 }
 
-export const createItemRepository = (connection: Transaction): ItemRepository => ({
+export const createItemRepository = (connection: Transaction, usage: UsageCounter): ItemRepository => ({
   ...createItemReader(connection, HOLD),
   async insert(item) {
     const { ownerId, title, description, data, version, createdAt, updatedAt } = item
+    const text = JSON.stringify(data)
     const inserted = await connection.query<{ id: Int8 }>(
       `INSERT INTO items (owner_id, title, description, data, version, created_at, updated_at, words)
        VALUES ($1, $2, $3, $4, $5, $6, $7, $8::tsvector) RETURNING id`,
       ownerId,
       title,
       description,
-      JSON.stringify(data),
+      text,
       version,
       createdAt,
       updatedAt,
       vectorOf(item),
     )
+    usage.add(ownerId, itemBytes(title, description, text))
     return { id: int(only(inserted).id), ...item }
   },
   async update(item) {
-    const { id, title, description, data, version, updatedAt } = item
-    const { count } = await connection.query(
+    const { id, ownerId, title, description, data, version, updatedAt } = item
+    const text = JSON.stringify(data)
+    // The unit has locked the row: what it took is what stands there.
+    const [before] = await connection.query<{ bytes: Int8 }>(
       `UPDATE items SET title = $1, description = $2, data = $3, version = $4, updated_at = $5, words = $6::tsvector
-       WHERE id = $7`,
+       FROM (SELECT ${BYTES_OF.item} AS bytes FROM items WHERE id = $7 FOR NO KEY UPDATE) before WHERE id = $7
+       RETURNING before.bytes`,
       title,
       description,
-      JSON.stringify(data),
+      text,
       version,
       updatedAt,
       vectorOf(item),
       id,
     )
-    if (count !== 1) throw new Error('UPDATE met no row')
+    if (before === undefined) throw new Error('UPDATE met no row')
+    usage.add(ownerId, itemBytes(title, description, text) - int(before.bytes))
   },
   async delete(id) {
-    connection.send('DELETE FROM items WHERE id = $1', id)
+    const [gone] = await connection.query<{ owner_id: Int8; bytes: Int8 }>(
+      `DELETE FROM items WHERE id = $1 RETURNING owner_id, ${BYTES_OF.item} AS bytes`,
+      id,
+    )
+    if (gone !== undefined) usage.add(int(gone.owner_id), -int(gone.bytes))
   },
   // Held before they are counted: one that somebody else is removing must not make them fewer than there are.
   async deleteOwned(ownerId, limit) {
@@ -101,6 +112,7 @@ export const createItemRepository = (connection: Transaction): ItemRepository =>
       ownerId,
       limit,
     )
+    for (const { title, description, data } of gone) usage.add(ownerId, -itemBytes(title, description, data))
     return gone.map(fromRow)
   },
 })

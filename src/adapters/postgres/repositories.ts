@@ -1,4 +1,5 @@
 import type { ReadTx, Tx } from '../../application/ports/persistence.ts'
+import type { UsageChanges } from '../sql/usage.ts'
 import type { Connection } from './connection.ts'
 import { createEventReader, createEventRepository } from './events.ts'
 import { createFileLinkReader, createFileLinkRepository } from './file-links.ts'
@@ -9,6 +10,7 @@ import { createJobReader, createJobRepository } from './jobs.ts'
 import { createMailTokenReader, createMailTokenRepository } from './mail-tokens.ts'
 import { createRefreshTokenRepository, createSessionReader, createSessionRepository, type Holders } from './sessions.ts'
 import type { Share } from './share.ts'
+import { createUsageReader, createUsageRepository } from './usage.ts'
 import { createUserReader, createUserRepository } from './users.ts'
 
 /** What a commit is to be told of. */
@@ -25,23 +27,31 @@ const lazy = <T>(make: () => T): (() => T) => {
   }
 }
 
+/** What the units of one transaction share. */
+export interface Shared {
+  readonly marks: Marks
+  readonly holders: Holders
+  readonly usage: UsageChanges
+}
+
 /** Repositories of one unit; most use two or three of them. */
-export const writing = (transaction: Share, marks: Marks, holders: Holders): Tx => {
+export const writing = (transaction: Share, { marks, holders, usage: counted }: Shared): Tx => {
   const users = lazy(() => createUserRepository(transaction))
   const sessions = lazy(() => createSessionRepository(transaction, holders))
   const refreshTokens = lazy(() => createRefreshTokenRepository(transaction))
   const mailTokens = lazy(() => createMailTokenRepository(transaction))
-  const items = lazy(() => createItemRepository(transaction))
-  const files = lazy(() => createFileRepository(transaction))
+  const items = lazy(() => createItemRepository(transaction, counted))
+  const files = lazy(() => createFileRepository(transaction, counted))
   const fileLinks = lazy(() => createFileLinkRepository(transaction))
-  const idempotency = lazy(() => createIdempotencyRepository(transaction))
+  const idempotency = lazy(() => createIdempotencyRepository(transaction, counted))
+  const usage = lazy(() => createUsageRepository(transaction, counted))
   const jobs = lazy(() =>
     createJobRepository(transaction, () => {
       marks.jobs = true
     }),
   )
   const events = lazy(() =>
-    createEventRepository(transaction, () => {
+    createEventRepository(transaction, counted, () => {
       marks.events = true
     }),
   )
@@ -76,6 +86,9 @@ export const writing = (transaction: Share, marks: Marks, holders: Holders): Tx 
     get idempotency() {
       return idempotency()
     },
+    get usage() {
+      return usage()
+    },
   }
 }
 
@@ -88,4 +101,5 @@ export const reading = (connection: Connection): ReadTx => ({
   files: createFileReader(connection),
   fileLinks: createFileLinkReader(connection),
   events: createEventReader(connection),
+  usage: createUsageReader(connection),
 })

@@ -6,6 +6,8 @@ import { createPool, type PoolOptions } from './pool.ts'
 import { reading } from './repositories.ts'
 
 interface Options extends PoolOptions {
+  /** Bytes that one user may store; without it, any. */
+  readonly quotaBytes?: number
   readonly metrics?: Pick<Metrics, 'databaseWaited' | 'committed'> | undefined
   /** Called after a commit that put jobs into the queue. */
   readonly onJobs?: () => void
@@ -28,7 +30,7 @@ const within = async (milliseconds: number, work: Promise<unknown>): Promise<voi
 }
 
 /** Opens no connection before it is needed. The database must be migrated. */
-export const openPostgresStore = ({ metrics, onJobs, onEvents, ...options }: Options): Store => {
+export const openPostgresStore = ({ quotaBytes, metrics, onJobs, onEvents, ...options }: Options): Store => {
   const pool = createPool({
     silence: SILENCE_MS,
     ...options,
@@ -36,6 +38,7 @@ export const openPostgresStore = ({ metrics, onJobs, onEvents, ...options }: Opt
   })
   const commits = createGroupCommit({
     pool,
+    quotaBytes: quotaBytes ?? null,
     metrics,
     afterCommit({ jobs, events }) {
       if (jobs) onJobs?.()

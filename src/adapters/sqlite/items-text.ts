@@ -32,6 +32,7 @@ export const createItemText = (connection: Connection): ItemText => {
     mark() {
       marked = changes.length
     },
+    check() {},
     undo() {
       changes.length = marked
     },

@@ -1,4 +1,5 @@
 import type { ItemReader, ItemRepository } from '../../application/ports/persistence.ts'
+import { BYTES_OF, itemBytes, type UsageCounter } from '../sql/usage.ts'
 import type { Connection } from './database.ts'
 import { fromItemRow, type ItemRow } from './item-rows.ts'
 import { createItemList } from './items-list.ts'
@@ -17,7 +18,7 @@ export const createItemReader = (connection: Connection, remember = rememberNoth
   }
 }
 
-export const createItemRepository = (connection: Connection, texts: ItemText): ItemRepository => {
+export const createItemRepository = (connection: Connection, texts: ItemText, usage: UsageCounter): ItemRepository => {
   // RETURNING would open a statement journal, which costs more than the row.
   const insert = connection.prepare<unknown, [number, string, string | null, string, number, number, number]>(
     `INSERT INTO items (owner_id, title, description, data, version, created_at, updated_at)
@@ -27,32 +28,49 @@ export const createItemRepository = (connection: Connection, texts: ItemText): I
     'UPDATE items SET title = ?, description = ?, data = ?, version = ?, updated_at = ? WHERE id = ?',
   )
   const remove = connection.prepare<unknown, [number]>('DELETE FROM items WHERE id = ?')
+  const taken = connection.prepare<{ owner_id: number; bytes: number }, [number]>(
+    `SELECT owner_id, ${BYTES_OF.item} AS bytes FROM items WHERE id = ?`,
+  )
   const owned = connection.prepare<ItemRow, [number, number]>(
     'DELETE FROM items WHERE id IN (SELECT id FROM items WHERE owner_id = ? LIMIT +?) RETURNING *',
   )
+
+  const takeOff = (id: number): void => {
+    const row = taken.get(id)
+    if (row !== null) usage.add(row.owner_id, -row.bytes)
+  }
 
   return {
     ...createItemReader(connection),
     async insert(item) {
       const { ownerId, title, description, data, version, createdAt, updatedAt } = item
-      const values = [ownerId, title, description, JSON.stringify(data), version, createdAt, updatedAt] as const
+      const text = JSON.stringify(data)
+      const values = [ownerId, title, description, text, version, createdAt, updatedAt] as const
       const inserted = { id: Number(insert.run(...values).lastInsertRowid), ...item }
       texts.put(inserted)
+      usage.add(ownerId, itemBytes(title, description, text))
       return inserted
     },
     async update(item) {
-      const { id, title, description, data, version, updatedAt } = item
-      const { changes } = update.run(title, description, JSON.stringify(data), version, updatedAt, id)
+      const { id, ownerId, title, description, data, version, updatedAt } = item
+      const text = JSON.stringify(data)
+      takeOff(id)
+      const { changes } = update.run(title, description, text, version, updatedAt, id)
       if (changes !== 1) throw new Error('UPDATE met no row')
       texts.put(item)
+      usage.add(ownerId, itemBytes(title, description, text))
     },
     async delete(id) {
+      takeOff(id)
       remove.run(id)
       texts.remove(id)
     },
     async deleteOwned(ownerId, limit) {
       const gone = owned.all(ownerId, limit)
-      for (const { id } of gone) texts.remove(id)
+      for (const { id, title, description, data } of gone) {
+        texts.remove(id)
+        usage.add(ownerId, -itemBytes(title, description, data))
+      }
       return gone.map(fromItemRow)
     },
   }

@@ -1,6 +1,6 @@
 import { access, constants, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import type { StoreHooks } from '../../application/ports/engine.ts'
+import type { StoreOptions } from '../../application/ports/engine.ts'
 import type { ReadTx, Store, Tx } from '../../application/ports/persistence.ts'
 import { AppError } from '../../domain/errors.ts'
 import { type Connection, fileOf, openReader, openWriter, toAppError } from './database.ts'
@@ -17,14 +17,16 @@ import { createMailTokenReader, createMailTokenRepository } from './mail-tokens.
 import { createRefreshTokenRepository, createSessionReader, createSessionRepository } from './sessions.ts'
 import { createSnapshots, type Snapshots } from './snapshots.ts'
 import { createTransactionMemory, type TransactionMemory } from './transaction-memory.ts'
+import { createUsage, createUsageReader, type Usage } from './usage.ts'
 import { createUserReader, createUserRepository } from './users.ts'
 import { openWal, type Wal } from './wal.ts'
+import { deferredTogether } from './writer.ts'
 
 interface SqliteTx extends Tx {
   readonly jobs: SqliteJobRepository
 }
 
-interface Options extends StoreHooks {
+interface Options extends StoreOptions {
   /** A migrated database. */
   readonly path: string
   readonly lockTimeout?: number
@@ -57,7 +59,15 @@ interface Marks {
   events: boolean
 }
 
-const writing = (connection: Connection, texts: ItemText, memory: TransactionMemory, marks: Marks): SqliteTx => ({
+/** What the repositories of one writing connection share. */
+interface Shared {
+  readonly texts: ItemText
+  readonly memory: TransactionMemory
+  readonly usage: Usage
+  readonly marks: Marks
+}
+
+const writing = (connection: Connection, { texts, memory, usage, marks }: Shared): SqliteTx => ({
   users: createUserRepository(connection, memory.forget),
   sessions: createSessionRepository(connection, memory),
   refreshTokens: createRefreshTokenRepository(connection),
@@ -65,13 +75,14 @@ const writing = (connection: Connection, texts: ItemText, memory: TransactionMem
   jobs: createJobRepository(connection, () => {
     marks.jobs = true
   }),
-  items: createItemRepository(connection, texts),
-  files: createFileRepository(connection),
+  items: createItemRepository(connection, texts, usage),
+  files: createFileRepository(connection, usage),
   fileLinks: createFileLinkRepository(connection),
-  events: createEventRepository(connection, () => {
+  events: createEventRepository(connection, usage, () => {
     marks.events = true
   }),
-  idempotency: createIdempotencyRepository(connection),
+  idempotency: createIdempotencyRepository(connection, usage),
+  usage: usage.repository,
 })
 
 const reading = (connection: Connection, { remember }: Snapshots): ReadTx => ({
@@ -83,13 +94,14 @@ const reading = (connection: Connection, { remember }: Snapshots): ReadTx => ({
   files: createFileReader(connection),
   fileLinks: createFileLinkReader(connection),
   events: createEventReader(connection),
+  usage: createUsageReader(connection),
 })
 
 /**
  * Closing moves the write-ahead log into the database file; writes that a lock keeps from beginning are rejected then.
  * `takeBackJobs` trusts that no other process serves this file.
  */
-export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, ...options }: Options): Store => {
+export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaBytes, ...options }: Options): Store => {
   const open = () => {
     const writer = openWriter(path)
     writer.run('PRAGMA synchronous = NORMAL')
@@ -106,7 +118,9 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, ...optio
     repositories(connection) {
       const texts = createItemText(connection)
       const memory = createTransactionMemory(connection)
-      return { tx: writing(connection, texts, memory, marks), deferred: memory.endingWith(texts) }
+      const usage = createUsage(connection, quotaBytes ?? Number.POSITIVE_INFINITY)
+      const tx = writing(connection, { texts, memory, usage, marks })
+      return { tx, deferred: memory.endingWith(deferredTogether([usage, texts])) }
     },
     afterCommit() {
       const { jobs, events } = marks
