@@ -13,6 +13,7 @@ import type { Tokens } from '../../application/tokens.ts'
 import type { Users } from '../../application/users.ts'
 import type { Rate } from '../../domain/measures.ts'
 import { accountRoutes } from './accounts.ts'
+import { createAnswers } from './answers.ts'
 import { crossOrigin } from './cross-origin.ts'
 import { describeRoutes } from './docs/document.ts'
 import type { Node } from './docs/node.ts'
@@ -95,14 +96,16 @@ export const describeApi = (version: string) =>
 
 /** The whole HTTP side. Its `listen` is the caller's. */
 export const createApi = (deps: ApiDeps, options: ApiOptions) => {
+  const answers = createAnswers()
   const kernel = createKernel({
+    answers,
     access: deps.access,
     limits: createLimits({ limiter: deps.limiter, general: options.rateLimit, credentials: options.rateLimitAuth }),
     peerOf: (request) => app.server?.requestIP(request)?.address ?? '',
     trustProxy: options.trustProxy,
     maxBodySize: options.maxBodySize,
   })
-  const edge = createEdge({ log: deps.log, metrics: deps.metrics, https: options.https })
+  const edge = createEdge({ log: deps.log, metrics: deps.metrics, https: options.https, answers })
   const app: Elysia = new Elysia({
     // Otherwise a short Host header shifts the path (`Host: a`, `/pub/admin` runs `/admin`).
     handler: { standardHostname: false },

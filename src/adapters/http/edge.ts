@@ -1,7 +1,8 @@
 import { type Context, Elysia, ValidationError } from 'elysia'
 import type { Metrics } from '../../application/ports/metrics.ts'
 import type { Log } from '../../application/ports/system.ts'
-import { type Call, openCall } from './call.ts'
+import type { Answers } from './answers.ts'
+import { type Call, clientOf, openCall } from './call.ts'
 import { internalProblem, type Problem, problemResponse, toProblem } from './problems.ts'
 import { toResponseFailure, toValidationProblem } from './validation.ts'
 
@@ -10,6 +11,7 @@ interface Deps {
   readonly metrics: Pick<Metrics, 'requestAnswered'>
   /** Whether clients reach us by https, which they are then told to keep to. */
   readonly https: boolean
+  readonly answers: Answers
 }
 
 const POLICY = {
@@ -36,12 +38,12 @@ const isPlain = (value: unknown): value is object =>
  * What holds for every request, before and after its route: request id, security headers, refusals in one shape and
  * one line in the log. Everything here must not throw.
  */
-export const createEdge = ({ log, metrics, https }: Deps) => {
+export const createEdge = ({ log, metrics, https, answers }: Deps) => {
   const policy: Readonly<Record<string, string>> = https
     ? { ...POLICY, 'strict-transport-security': 'max-age=31536000' }
     : POLICY
   // Copied whole by each answer, which costs much less than one name after another.
-  const shared = new globalThis.Headers(policy)
+  const shared = new globalThis.Headers({ ...policy, 'content-type': 'application/json;charset=utf-8' })
 
   const problemOf = (error: unknown, call: Call): Problem => {
     const known = error instanceof ValidationError ? toValidationProblem(error) : toProblem(error)
@@ -74,10 +76,19 @@ export const createEdge = ({ log, metrics, https }: Deps) => {
     for (const [name, value] of Object.entries(policy)) headers[name] ??= value
   }
 
-  const respond = (value: object, status: number, headers: Headers): Response => {
-    const response = Response.json(value, { status, headers: shared })
+  const respond = (body: string | ReadableStream | null, status: number, headers: Headers): Response => {
+    const response = new Response(body, { status, headers: shared })
     for (const name in headers) response.headers.set(name, String(headers[name]))
     return response
+  }
+
+  /** A plain object as the body it becomes, or the refusal of one that would be too much for its client now. */
+  const bodyOf = (call: Call, value: object): string | ReadableStream | Response => {
+    try {
+      return answers.body(clientOf(call), JSON.stringify(value))
+    } catch (error) {
+      return problemResponse(problemOf(error, call), call.id)
+    }
   }
 
   const complete = (response: Response, headers: Headers): Response => {
@@ -102,15 +113,19 @@ export const createEdge = ({ log, metrics, https }: Deps) => {
     })
     // Not after the answer, for which Elysia would plan a task each time.
     .mapResponse({ as: 'global' }, ({ call, request, set, responseValue }) => {
-      const value: unknown = responseValue
-      const whole = value instanceof Response
-      const status = whole ? value.status : Number(set.status)
-      if (call.finished || !(whole || isPlain(value))) {
+      const given: unknown = responseValue
+      const body = !call.finished && isPlain(given) ? bodyOf(call, given) : null
+      const whole = given instanceof Response ? given : body instanceof Response ? body : null
+      const status = whole?.status ?? Number(set.status)
+      if (call.finished || (whole === null && body === null)) {
         finish(call, request, { headers: set.headers, status })
         return undefined
       }
       tell(call, request, status)
-      const response = whole ? complete(value, set.headers) : respond(value, status, set.headers)
+      const response =
+        whole !== null
+          ? complete(whole, set.headers)
+          : respond(body instanceof Response ? null : body, status, set.headers)
       // Nothing is left for Elysia to add.
       set.headers = {}
       set.status = 200
