@@ -8,6 +8,7 @@ import { idleMemory } from './idle-memory.ts'
 import { idleSockets } from './idle-sockets.ts'
 import { mailDrain } from './mail-drain.ts'
 import { millionItems } from './million-items.ts'
+import { oneAccount } from './one-account.ts'
 import { overload } from './overload.ts'
 import { ownChanges } from './own-changes.ts'
 import { postgresCreate } from './postgres-create.ts'
@@ -26,6 +27,7 @@ export const CASES: readonly Case[] = [
   refresh,
   readsUnderSignIns,
   overload,
+  oneAccount,
   postgresRead,
   postgresCreate,
   twoProcesses,

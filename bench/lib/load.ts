@@ -13,15 +13,16 @@ const GRACE_MS = 20_000
 
 /**
  * Starts `loads/NAME.ts` in a process of its own: it gets `input` as JSON on standard input, and answers one line of
- * JSON when its time is over or SIGTERM comes.
+ * JSON when its time is over or SIGTERM comes. A `nice` one gives way to others on its core.
  */
 export const startLoad = <Report>(
   name: string,
   input: unknown,
-  { core, seconds }: { readonly core: number | null; readonly seconds: number },
+  { core, seconds, nice = false }: { readonly core: number | null; readonly seconds: number; readonly nice?: boolean },
 ): LoadProgram<Report> => {
+  const program = join(import.meta.dir, '../loads', `${name}.ts`)
   const child = track(
-    Bun.spawn(pinned([process.execPath, join(import.meta.dir, '../loads', `${name}.ts`)], core), {
+    Bun.spawn(pinned([...(nice ? ['nice', '-n', '15'] : []), process.execPath, program], core), {
       stdin: new Blob([JSON.stringify(input)]),
       stdout: 'pipe',
       stderr: 'pipe',

@@ -8,6 +8,7 @@ import { goOnFor } from './stopping.ts'
 export interface ReadsInput {
   readonly url: string
   readonly token: string
+  readonly headers?: Readonly<Record<string, string>>
   readonly perSecond: number
   readonly connections: number
   /** At most. */
@@ -26,8 +27,8 @@ export interface ReadsReport {
   readonly p99OfRounds: readonly number[]
 }
 
-const { url, token, perSecond, connections, seconds, round } = (await Bun.stdin.json()) as ReadsInput
-const init = { headers: { authorization: `Bearer ${token}` } }
+const { url, token, headers, perSecond, connections, seconds, round } = (await Bun.stdin.json()) as ReadsInput
+const init = { headers: { ...headers, authorization: `Bearer ${token}` } }
 const start = performance.now()
 const times: number[] = []
 const rounds: number[][] = []
