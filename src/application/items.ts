@@ -1,6 +1,14 @@
 import { AppError, notFound } from '../domain/errors.ts'
 import type { ItemEventName } from '../domain/event.ts'
-import { type Item, type ItemDraft, type ItemPatch, newItem, patchedItem } from '../domain/item.ts'
+import {
+  charactersOf,
+  ITEM_LIMITS,
+  type Item,
+  type ItemDraft,
+  type ItemPatch,
+  newItem,
+  patchedItem,
+} from '../domain/item.ts'
 import type { Page } from '../domain/page.ts'
 import type { Actor, Principal } from '../domain/session.ts'
 import type { Instant } from '../domain/user.ts'
@@ -39,7 +47,7 @@ export interface Items {
   /**
    * All or nothing, in order; the item of each operation, or null for a delete. An item that is changed more than once
    * has one event, with its last state.
-   * What an operation throws has its `index`.
+   * What an operation throws has its `index`: with `batch_too_large` the first whose item does not fit into the answer.
    */
   batch(
     actor: Actor,
@@ -65,6 +73,8 @@ interface Change {
   readonly now: Instant
   /** By item, in the order of the last change of each. */
   readonly events: Map<number, { readonly event: ItemEventName; readonly item: Item }>
+  /** Changed items that are still to be stored: each once, however often it changes. */
+  readonly changed: Map<number, Item>
 }
 
 /**
@@ -79,7 +89,8 @@ const record = (event: ItemEventName, item: Item, { events }: Change): void => {
   events.set(item.id, { event: wasCreated ? 'item.created' : event, item })
 }
 
-const writeEvents = async (tx: Tx, { actor, now, events }: Change): Promise<void> => {
+const store = async (tx: Tx, { actor, now, events, changed }: Change): Promise<void> => {
+  for (const item of changed.values()) await tx.items.update(item)
   for (const { event, item } of events.values()) {
     await tx.events.append({ event, item, actorId: actor.userId, requestId: actor.requestId, createdAt: now })
   }
@@ -92,19 +103,24 @@ const add = async (tx: Tx, draft: ItemDraft, change: Change): Promise<Item> => {
   return item
 }
 
+/** The item as the operations before have left it. */
+const current = async (tx: Tx, id: number, { actor, changed }: Change): Promise<Item> =>
+  changed.get(id) ?? (await visible(tx, actor, id))
+
 const alter = async (tx: Tx, id: number, patch: ItemPatch, expected: Expected, change: Change): Promise<Item> => {
-  const item = await visible(tx, change.actor, id)
+  const item = await current(tx, id, change)
   checkVersion(item, expected)
   const changed = patchedItem(item, patch, change.now)
   if (changed === item) return item
-  await tx.items.update(changed)
+  change.changed.set(id, changed)
   record('item.updated', changed, change)
   return changed
 }
 
 const erase = async (tx: Tx, id: number, expected: Expected, change: Change): Promise<void> => {
-  const item = await visible(tx, change.actor, id)
+  const item = await current(tx, id, change)
   checkVersion(item, expected)
+  change.changed.delete(id)
   await tx.items.delete(id)
   record('item.deleted', item, change)
 }
@@ -128,6 +144,9 @@ const holdAll = (tx: Tx, operations: readonly ItemOperation[]): Promise<unknown>
   return Promise.all([...ids].sort((one, other) => one - other).map((id) => tx.items.findById(id)))
 }
 
+const batchTooLarge = () =>
+  new AppError('batch_too_large', 'The items of this batch are too large together: send fewer operations')
+
 const atIndex = (error: unknown, index: number): unknown =>
   error instanceof AppError ? new AppError(error.code, error.message, { cause: error, index }) : error
 
@@ -143,9 +162,9 @@ export const createItems = ({ unitOfWork, clock, reserve }: Deps): Items => {
   const changing = <T>(actor: Actor, work: (tx: Tx, change: Change) => Promise<T>): Promise<T> =>
     unitOfWork.write(async (tx) => {
       const now = clock.now()
-      const change: Change = { actor: await confirm(tx, actor, now), now, events: new Map() }
+      const change: Change = { actor: await confirm(tx, actor, now), now, events: new Map(), changed: new Map() }
       const result = await work(tx, change)
-      await writeEvents(tx, change)
+      await store(tx, change)
       return result
     })
 
@@ -178,9 +197,13 @@ export const createItems = ({ unitOfWork, clock, reserve }: Deps): Items => {
         once(tx, actor, wish, change.now, async () => {
           await holdAll(tx, operations)
           const results: (Item | null)[] = []
+          let size = 0
           for (const [index, operation] of operations.entries()) {
             try {
-              results.push(await perform(tx, operation, change))
+              const item = await perform(tx, operation, change)
+              size += item === null ? 0 : charactersOf(item)
+              if (size > ITEM_LIMITS.batch.maxCharacters) throw batchTooLarge()
+              results.push(item)
             } catch (error) {
               throw atIndex(error, index)
             }

@@ -1,5 +1,6 @@
 /** Every way the core can refuse. Stable slugs: clients see them as `code`. */
 export type ErrorCode =
+  | 'batch_too_large'
   | 'data_too_large'
   | 'email_taken'
   | 'forbidden'

@@ -24,8 +24,13 @@ export const ITEM_LIMITS = {
   title: { minLength: 1, maxLength: 200 },
   description: { maxLength: 10_000 },
   data: { maxBytes: 16_384 },
-  batch: { minItems: 1, maxItems: 100 },
+  /** A change of a few bytes answers a whole item: what a batch answers is limited, too. */
+  batch: { minItems: 1, maxItems: 100, maxCharacters: 2_000_000 },
 } as const
+
+/** About what an item takes in an answer. */
+export const charactersOf = ({ title, description, data }: Item): number =>
+  title.length + (description?.length ?? 0) + JSON.stringify(data).length
 
 export interface ItemDraft {
   readonly title: string

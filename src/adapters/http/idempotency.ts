@@ -52,8 +52,14 @@ export type Idempotently = <T>(
  */
 export const createIdempotency = (answers: Answers): Idempotently => {
   const running = new Set<string>()
-  return async ({ request, actor, route, sent, answer }, work) => {
+  return async ({ request, actor, route, sent, answer: answerOf }, work) => {
     const key = keyOf(request)
+    // The one that was kept is the one that is sent; a unit of work may have run more than once.
+    let made: { readonly result: unknown; readonly answer: StoredAnswer } | null = null
+    const answer: typeof answerOf = (result) => {
+      if (made === null || made.result !== result) made = { result, answer: answerOf(result) }
+      return made.answer
+    }
     const done = (outcome: Awaited<ReturnType<typeof work>>) => {
       const replayed = 'replayed' in outcome
       const stored = replayed ? outcome.replayed : answer(outcome.result)

@@ -18,6 +18,7 @@ export type ProblemCode = ErrorCode | ProtocolCode
 
 /** The status of every refusal. */
 export const PROBLEM_STATUS: Readonly<Record<ProblemCode, ProblemStatus>> = {
+  batch_too_large: 422,
   data_too_large: 422,
   email_taken: 400,
   forbidden: 403,
