@@ -25,7 +25,7 @@ export const ITEM_LIMITS = {
   description: { maxLength: 10_000 },
   data: { maxBytes: 16_384 },
   /** A change of a few bytes answers a whole item: what a batch answers is limited, too. */
-  batch: { minItems: 1, maxItems: 100, maxCharacters: 2_000_000 },
+  batch: { minItems: 1, maxItems: 100, maxCharacters: 1_048_576 },
 } as const
 
 /** About what an item takes in an answer. */

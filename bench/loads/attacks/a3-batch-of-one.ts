@@ -1,6 +1,7 @@
 import type { Attack, Target } from './attack.ts'
 
-const UPDATES_COUNT = 100
+/** As many as one batch may answer. */
+const UPDATES_COUNT = 28
 const LARGE = { description: '\u{1F600}'.repeat(10_000), data: { x: 'y'.repeat(16_000) } }
 const REFUSED_PAUSE_MS = 20
 
@@ -17,7 +18,7 @@ const post = ({ url, token }: Target, path: string, body: unknown, key?: string)
 
 export const attack: Attack = {
   id: 'A3',
-  about: 'batches of 100 updates of one 57 kB item, each with an Idempotency-Key',
+  about: 'batches of 28 updates of one 57 kB item, each with an Idempotency-Key',
   async client(target, index, signal) {
     const made = await post(target, '/items/', { title: `${index}`, ...LARGE })
     const { id } = (await made.json()) as { readonly id?: number }

@@ -27,7 +27,7 @@ import { hasId, IdParams, NoContent, parseTimestamp } from './schemas.ts'
 const PATH = '/api/v1/items'
 
 /** Batches of one user under way in one process: each may answer a hundred large items. */
-const MAX_OPEN_BATCHES_COUNT = 8
+const MAX_OPEN_BATCHES_COUNT = 4
 
 const created = (item: Item) => ({
   status: 201,
