@@ -41,6 +41,8 @@ interface Options extends StoreOptions {
 /** With less, a commit is about to fail. A file system that tells no size has room. */
 const LEAST_ROOM = 1_048_576
 
+const MAX_IDLE_WAL_BYTES = 16 * 1_048_576
+
 const checkRoom = async (folder: string): Promise<void> => {
   const { blocks, bavail, bsize } = await statfs(folder)
   if (blocks > 0 && bavail * bsize < LEAST_ROOM) throw new AppError('storage_full', 'The storage is full')
@@ -106,6 +108,8 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
     const writer = openWriter(path)
     writer.run('PRAGMA synchronous = NORMAL')
     writer.run('PRAGMA wal_autocheckpoint = 0')
+    // Once its pages are in the database file, a log that a burst made large gives its space back.
+    writer.run(`PRAGMA journal_size_limit = ${MAX_IDLE_WAL_BYTES}`)
     return onOpenWriter?.(writer) ?? writer
   }
   const reader = openReader(path)
