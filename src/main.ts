@@ -15,6 +15,7 @@ import { writeError, writeOutput } from './adapters/console/streams.ts'
 import { readSettings, type Settings } from './adapters/env/settings.ts'
 import { sniffContentType } from './adapters/file-type/sniff.ts'
 import { exposed, keptSecret, makeDataDir } from './adapters/fs/data-dir.ts'
+import { NO_RESERVE } from './adapters/fs/reserve.ts'
 import { createApi, describeApi } from './adapters/http/api.ts'
 import { effectiveHosts } from './adapters/http/hosts.ts'
 import { toResponse as toItemBody } from './adapters/http/item-schemas.ts'
@@ -33,11 +34,11 @@ import { createJobRunner } from './application/job-runner.ts'
 import type { Bus, Mailer, Waker } from './application/ports/messaging.ts'
 import type { UnitOfWork } from './application/ports/persistence.ts'
 import type { PasswordHasher } from './application/ports/security.ts'
-import type { Clock, Log } from './application/ports/system.ts'
+import type { Clock, Log, Reserve } from './application/ports/system.ts'
 import { createRealtime, type Realtime } from './application/realtime.ts'
 import { createUseCases } from './application/use-cases.ts'
 import type { Users } from './application/users.ts'
-import { engineOf, type OpenMailer, openBlobs, openBus, openMailer } from './main/choices.ts'
+import { engineOf, type OpenMailer, openBlobs, openBus, openMailer, openReserve, quotaOf } from './main/choices.ts'
 import { copy } from './main/copy.ts'
 
 export type { App } from './adapters/http/api.ts'
@@ -51,6 +52,8 @@ export interface StartOptions {
   readonly socketDurations?: Partial<SocketDurations>
   /** Milliseconds after which a socket that reads nothing of a replay is closed. */
   readonly stallTimeoutMs?: number
+  /** In place of the free space of the disks. */
+  readonly reserve?: Reserve
 }
 
 export interface RunningSkep {
@@ -67,6 +70,7 @@ interface Foundation {
   readonly bus: Bus
   readonly clock: Clock
   readonly passwords: PasswordHasher
+  readonly reserve: Reserve
 }
 
 const compose = (settings: Settings, secret: string, foundation: Foundation) =>
@@ -137,6 +141,7 @@ export const start = async (options: StartOptions): Promise<RunningSkep> => {
     })
     closers.add(metrics.stop)
     const store = engine.open({
+      ...quotaOf(settings),
       metrics,
       onJobs: () => committed('jobs'),
       onEvents: () => committed('events'),
@@ -144,16 +149,21 @@ export const start = async (options: StartOptions): Promise<RunningSkep> => {
     closers.add(store.close)
     await store.beginEpoch()
     const blobs = await openBlobs(settings, log)
-    const useCases = compose(settings, secret, { unitOfWork: store, bus, clock, passwords })
+    const watched = options.reserve === undefined ? await openReserve(settings, log) : null
+    closers.add(() => watched?.stop())
+    const reserve = options.reserve ?? watched ?? NO_RESERVE
+    const useCases = compose(settings, secret, { unitOfWork: store, bus, clock, passwords, reserve })
     const files = createFiles({
       unitOfWork: store,
       blobs,
       sniff: sniffContentType,
       clock,
       accepted: settings.UPLOAD_TYPES,
+      reserve,
+      ...quotaOf(settings),
       log,
     })
-    const fileLinks = createFileLinks({ unitOfWork: store, signer: createLinkSigner(secret), clock })
+    const fileLinks = createFileLinks({ unitOfWork: store, signer: createLinkSigner(secret), clock, reserve })
     let publicUrl = settings.PUBLIC_URL ?? ''
     const uploads = { files, fileLinks, maxUploadSize: settings.MAX_UPLOAD_SIZE, publicUrl: () => publicUrl }
     const checks = [
@@ -245,7 +255,12 @@ const withUsers = async <T>(settings: Settings, work: (users: Users) => Promise<
   await engine.catchUp()
   const store = engine.open()
   try {
-    const own = { bus: createMemoryBus(systemClock), clock: systemClock, passwords: createPasswordHasher() }
+    const own = {
+      bus: createMemoryBus(systemClock),
+      clock: systemClock,
+      passwords: createPasswordHasher(),
+      reserve: NO_RESERVE,
+    }
     return await work(compose(settings, secretOf(settings), { unitOfWork: store, ...own }).users)
   } finally {
     await store.close()

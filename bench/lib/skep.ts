@@ -38,6 +38,8 @@ export const skepOptions = (
     LOG_FORMAT: 'json',
     RATE_LIMIT: COUNTED,
     RATE_LIMIT_AUTH: COUNTED,
+    // As with the limits: counted, and out of reach.
+    QUOTA: '1000000gb',
     ...env,
   },
 })

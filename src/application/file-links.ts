@@ -7,7 +7,8 @@ import { visibleFile } from './files.ts'
 import { type Once, type Outcome, once } from './idempotency.ts'
 import type { FileLinkQuery, ReadTx, UnitOfWork } from './ports/persistence.ts'
 import type { LinkSigner, SignedParts } from './ports/security.ts'
-import type { Clock } from './ports/system.ts'
+import type { Clock, Reserve } from './ports/system.ts'
+import { requireRoom } from './reserve.ts'
 
 export interface SignedLink {
   readonly link: FileLink
@@ -37,9 +38,10 @@ interface Deps {
   readonly unitOfWork: UnitOfWork
   readonly signer: LinkSigner
   readonly clock: Clock
+  readonly reserve: Reserve
 }
 
-export const createFileLinks = ({ unitOfWork, signer, clock }: Deps): FileLinks => {
+export const createFileLinks = ({ unitOfWork, signer, clock, reserve }: Deps): FileLinks => {
   const signed = (link: FileLink): SignedLink => {
     const parts = { fileId: link.fileId, linkId: link.id, expires: link.expiresAt / 1_000 }
     return { link, parts, signature: signer.sign(parts) }
@@ -55,7 +57,9 @@ export const createFileLinks = ({ unitOfWork, signer, clock }: Deps): FileLinks 
     create: (actor, fileId, life, wish) =>
       unitOfWork.write(async (tx) => {
         const now = clock.now()
-        await visibleFile(tx, await confirm(tx, actor, now), fileId)
+        const current = await confirm(tx, actor, now)
+        requireRoom(reserve, current)
+        await visibleFile(tx, current, fileId)
         // Whole seconds, which is what the link says.
         const expiresAt = (Math.ceil(now / 1_000) + life) * 1_000
         return once(tx, actor, wish, now, async () =>

@@ -7,9 +7,12 @@ import { type Once, type Outcome, once } from './idempotency.ts'
 import { judgeHead, judgeStored } from './judged-type.ts'
 import { type BlobBytes, type BlobStore, SNIFFED_BYTES, type SniffContentType } from './ports/blobs.ts'
 import type { FileQuery, ReadTx, UnitOfWork } from './ports/persistence.ts'
-import type { Clock, Log } from './ports/system.ts'
+import type { Clock, Log, Reserve } from './ports/system.ts'
+import { requireRoom } from './reserve.ts'
 
 export interface Upload {
+  /** Bytes at least, where the sender has announced it. */
+  readonly announced?: number
   readonly filename: string
   /** The bytes as they come. What it throws fails the upload. */
   readonly content: AsyncIterable<Uint8Array>
@@ -27,7 +30,8 @@ export interface ReceivedFile extends AsyncDisposable {
 export interface Files {
   /**
    * Takes in the bytes, which are held by the result until it is kept or disposed of. The type is judged by the bytes
-   * alone. Throws `invalid_file_type`, `storage_full`, and what the content throws; then nothing stays.
+   * alone. Throws `invalid_file_type`, `storage_full`, `storage_reserved`, `quota_exceeded` as soon as more comes than the
+   * actor has room for, and what the content throws; then nothing stays.
    */
   receive(actor: Principal, upload: Upload): Promise<ReceivedFile>
   /** One's own; an admin may ask for another's (`ownerId`) or for all (null). Throws `forbidden`. */
@@ -49,6 +53,9 @@ interface Deps {
   readonly clock: Clock
   readonly accepted: '*/*' | readonly string[]
   readonly log: Log
+  readonly reserve: Reserve
+  /** Bytes that one user may store; without it, any. */
+  readonly quotaBytes?: number
 }
 
 /** The file, for whoever may see it. Throws `not_found`. */
@@ -99,7 +106,37 @@ const peek = async (source: AsyncIterator<Uint8Array>, limit: number) => {
 /** A commit whose confirmation was lost may be one, now or in a moment: the sweep decides when that is over. */
 const mayStillCommit = (error: unknown): boolean => error instanceof AppError && error.code === 'unavailable'
 
-export const createFiles = ({ unitOfWork, blobs, sniff, clock, accepted, log }: Deps): Files => {
+export const createFiles = (deps: Deps): Files => {
+  const { unitOfWork, blobs, sniff, clock, accepted, reserve, log, quotaBytes = Number.POSITIVE_INFINITY } = deps
+  /** Bytes that each user's uploads have brought so far and that are in no row. */
+  const arriving = new Map<number, number>()
+
+  /** The bytes, as long as there is room for them; the transaction that keeps them counts exactly. */
+  const withinQuota = async function* (userId: number, { announced = 0, content }: Upload): AsyncGenerator<Uint8Array> {
+    const stored = await unitOfWork.read((tx) => tx.usage.bytesOf(userId))
+    let size = 0
+    const add = (bytes: number) => {
+      const all = (arriving.get(userId) ?? 0) + bytes
+      if (all > 0) arriving.set(userId, all)
+      else arriving.delete(userId)
+    }
+    const check = (more: number) => {
+      if (stored + (arriving.get(userId) ?? 0) + more > quotaBytes) {
+        throw new AppError('quota_exceeded', 'The storage of this account is full')
+      }
+    }
+    try {
+      for await (const bytes of content) {
+        check(size === 0 ? Math.max(announced, bytes.byteLength) : bytes.byteLength)
+        size += bytes.byteLength
+        add(bytes.byteLength)
+        yield bytes
+      }
+    } finally {
+      add(-size)
+    }
+  }
+
   const requireAccepted = (contentType: string): void => {
     if (!isAccepted(contentType, accepted)) throw new AppError('invalid_file_type', 'Invalid file type')
   }
@@ -145,7 +182,9 @@ export const createFiles = ({ unitOfWork, blobs, sniff, clock, accepted, log }: 
 
   return {
     async receive(actor, upload) {
-      const taken = await takeIn(upload)
+      requireRoom(reserve, actor)
+      const content = withinQuota(actor.userId, upload)
+      const taken = await takeIn({ ...upload, content })
       let needed = false
       return {
         filename: taken.filename,

@@ -1,13 +1,22 @@
 import { AppError, notFound } from '../domain/errors.ts'
 import type { ItemEventName } from '../domain/event.ts'
-import { type Item, type ItemDraft, type ItemPatch, newItem, patchedItem } from '../domain/item.ts'
+import {
+  charactersOf,
+  ITEM_LIMITS,
+  type Item,
+  type ItemDraft,
+  type ItemPatch,
+  newItem,
+  patchedItem,
+} from '../domain/item.ts'
 import type { Page } from '../domain/page.ts'
 import type { Actor, Principal } from '../domain/session.ts'
 import type { Instant } from '../domain/user.ts'
 import { confirm } from './access.ts'
 import { type Once, type Outcome, once } from './idempotency.ts'
 import type { ItemQuery, ReadTx, Tx, UnitOfWork } from './ports/persistence.ts'
-import type { Clock } from './ports/system.ts'
+import type { Clock, Reserve } from './ports/system.ts'
+import { requireRoom } from './reserve.ts'
 
 /** A version that a change may meet; of whatever epoch if that is null. */
 export interface ExpectedVersion {
@@ -25,19 +34,26 @@ export type ItemOperation =
 
 /** An item is seen and changed by its owner and by admins; to all others it does not exist (`not_found`). */
 export interface Items {
-  /** Throws `data_too_large`, `idempotency_mismatch`, `invalid_token` when the account is gone. */
+  /**
+   * Throws `data_too_large`, `idempotency_mismatch`, `invalid_token` when the account is gone, `quota_exceeded` and
+   * `storage_reserved`, as all that takes room.
+   */
   create(actor: Actor, draft: ItemDraft, wish: Once<Item> | null): Promise<Outcome<Item>>
   /** Throws `not_found`. */
   get(actor: Principal, id: number): Promise<Item>
-  /** Throws `not_found`, `version_mismatch`, `data_too_large`. Of writers that race, each sees what the others did. */
+  /**
+   * Throws `not_found`, `version_mismatch`, `data_too_large`. Of writers that race, each sees what the others did. What
+   * changes nothing leaves version and time as they are.
+   */
   update(actor: Actor, id: number, patch: ItemPatch, expected: Expected): Promise<Item>
   /** Throws `not_found`, `version_mismatch`. */
   remove(actor: Actor, id: number, expected: Expected): Promise<void>
   /** One's own; an admin may ask for another's (`ownerId`) or for all (null). Throws `forbidden`. */
   list(actor: Principal, query: ItemQuery): Promise<Page<Item>>
   /**
-   * All or nothing, in order; the item of each operation, or null for a delete.
-   * What an operation throws has its `index`.
+   * All or nothing, in order; the item of each operation, or null for a delete. An item that is changed more than once
+   * has one event, with its last state.
+   * What an operation throws has its `index`: with `batch_too_large` the first whose item does not fit into the answer.
    */
   batch(
     actor: Actor,
@@ -59,35 +75,63 @@ const checkVersion = (item: Item, expected: Expected): void => {
   throw new AppError('version_mismatch', 'The item was changed meanwhile')
 }
 
-/** Who makes it and when, for the log that is written with each change. */
+/** Who makes changes and when, and what the log is to say of them. */
 interface Change {
   readonly actor: Actor
   readonly now: Instant
+  /** By item, in the order of the last change of each. */
+  readonly events: Map<number, { readonly event: ItemEventName; readonly item: Item }>
+  /** Changed items that are still to be stored: each once, however often it changes. */
+  readonly changed: Map<number, Item>
 }
 
-const record = (tx: Tx, event: ItemEventName, item: Item, { actor, now }: Change): Promise<void> =>
-  tx.events.append({ event, item, actorId: actor.userId, requestId: actor.requestId, createdAt: now })
+/**
+ * Each item has one event in a transaction, with its last state: nobody ever sees those between. One that was created
+ * and deleted was never there for anyone.
+ */
+const record = (event: ItemEventName, item: Item, { events }: Change): void => {
+  const before = events.get(item.id)
+  events.delete(item.id)
+  const wasCreated = before?.event === 'item.created'
+  if (wasCreated && event === 'item.deleted') return
+  events.set(item.id, { event: wasCreated ? 'item.created' : event, item })
+}
+
+const store = async (tx: Tx, { actor, now, events, changed }: Change): Promise<void> => {
+  for (const item of changed.values()) await tx.items.update(item)
+  for (const { event, item } of events.values()) {
+    await tx.events.append({ event, item, actorId: actor.userId, requestId: actor.requestId, createdAt: now })
+  }
+}
 
 const add = async (tx: Tx, draft: ItemDraft, change: Change): Promise<Item> => {
   const { actor, now } = change
   const item = await tx.items.insert(newItem(draft, actor.userId, now))
-  await record(tx, 'item.created', item, change)
+  record('item.created', item, change)
   return item
 }
 
+/** The item as the operations before have left it. */
+const current = async (tx: Tx, id: number, { actor, changed }: Change): Promise<Item> =>
+  changed.get(id) ?? (await visible(tx, actor, id))
+
 const alter = async (tx: Tx, id: number, patch: ItemPatch, expected: Expected, change: Change): Promise<Item> => {
-  const item = await visible(tx, change.actor, id)
+  const item = await current(tx, id, change)
   checkVersion(item, expected)
-  const changed = await tx.items.update(patchedItem(item, patch, change.now))
-  await record(tx, 'item.updated', changed, change)
-  return changed
+  const changed = patchedItem(item, patch, change.now)
+  if (changed === item) return item
+  const written = { ...changed, epoch: tx.epochs.current }
+  change.changed.set(id, written)
+  record('item.updated', written, change)
+  return written
 }
 
 const erase = async (tx: Tx, id: number, expected: Expected, change: Change): Promise<void> => {
-  const item = await visible(tx, change.actor, id)
+  const item = await current(tx, id, change)
   checkVersion(item, expected)
+  change.changed.delete(id)
   await tx.items.delete(id)
-  await record(tx, 'item.deleted', item, change)
+  record('item.deleted', item, change)
 }
 
 const perform = async (tx: Tx, operation: ItemOperation, change: Change): Promise<Item | null> => {
@@ -109,23 +153,44 @@ const holdAll = (tx: Tx, operations: readonly ItemOperation[]): Promise<unknown>
   return Promise.all([...ids].sort((one, other) => one - other).map((id) => tx.items.findById(id)))
 }
 
+const batchTooLarge = () =>
+  new AppError('batch_too_large', 'The items of this batch are too large together: send fewer operations')
+
 const atIndex = (error: unknown, index: number): unknown =>
   error instanceof AppError ? new AppError(error.code, error.message, { cause: error, index }) : error
 
-export const createItems = ({ unitOfWork, clock }: { unitOfWork: UnitOfWork; clock: Clock }): Items => {
+interface Deps {
+  readonly unitOfWork: UnitOfWork
+  readonly clock: Clock
+  readonly reserve: Reserve
+}
+
+const isDelete = ({ op }: ItemOperation) => op === 'delete'
+
+export const createItems = ({ unitOfWork, clock, reserve }: Deps): Items => {
   const changing = <T>(actor: Actor, work: (tx: Tx, change: Change) => Promise<T>): Promise<T> =>
     unitOfWork.write(async (tx) => {
       const now = clock.now()
-      return work(tx, { actor: await confirm(tx, actor, now), now })
+      const change: Change = { actor: await confirm(tx, actor, now), now, events: new Map(), changed: new Map() }
+      const result = await work(tx, change)
+      await store(tx, change)
+      return result
+    })
+
+  /** As {@link changing}, for what takes room. */
+  const adding = <T>(actor: Actor, work: (tx: Tx, change: Change) => Promise<T>): Promise<T> =>
+    changing(actor, (tx, change) => {
+      requireRoom(reserve, change.actor)
+      return work(tx, change)
     })
 
   return {
     create: (actor, draft, wish) =>
-      changing(actor, (tx, change) => once(tx, actor, wish, change.now, () => add(tx, draft, change))),
+      adding(actor, (tx, change) => once(tx, actor, wish, change.now, () => add(tx, draft, change))),
 
     get: (actor, id) => unitOfWork.read((tx) => visible(tx, actor, id)),
 
-    update: (actor, id, patch, expected) => changing(actor, (tx, change) => alter(tx, id, patch, expected, change)),
+    update: (actor, id, patch, expected) => adding(actor, (tx, change) => alter(tx, id, patch, expected, change)),
 
     remove: (actor, id, expected) => changing(actor, (tx, change) => erase(tx, id, expected, change)),
 
@@ -137,13 +202,17 @@ export const createItems = ({ unitOfWork, clock }: { unitOfWork: UnitOfWork; clo
     },
 
     batch: (actor, operations, wish) =>
-      changing(actor, (tx, change) =>
+      (operations.every(isDelete) ? changing : adding)(actor, (tx, change) =>
         once(tx, actor, wish, change.now, async () => {
           await holdAll(tx, operations)
           const results: (Item | null)[] = []
+          let size = 0
           for (const [index, operation] of operations.entries()) {
             try {
-              results.push(await perform(tx, operation, change))
+              const item = await perform(tx, operation, change)
+              size += item === null ? 0 : charactersOf(item)
+              if (size > ITEM_LIMITS.batch.maxCharacters) throw batchTooLarge()
+              results.push(item)
             } catch (error) {
               throw atIndex(error, index)
             }

@@ -1,4 +1,5 @@
 import { IDEMPOTENCY_TTL } from '../domain/idempotency.ts'
+import { erasedItem } from '../domain/item.ts'
 import type { Job } from '../domain/job.ts'
 import type { MailRequest } from '../domain/mail.ts'
 import { createFileJobs } from './file-jobs.ts'
@@ -29,6 +30,8 @@ const HOUR = 3_600_000
 const DONE_KEPT = 24 * HOUR
 const DEAD_KEPT = 30 * 24 * HOUR
 const SLICE = 200
+/** Of rows that can be as large as an item. */
+const LARGE_SLICE = 50
 
 type Step = (tx: Tx, limit: number) => Promise<number>
 
@@ -56,10 +59,10 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
   }
 
   /** Each step removes up to so much and answers how much it was; none holds up other writes for long. */
-  const inSlices = async (steps: readonly Step[], signal: AbortSignal) => {
+  const inSlices = async (steps: readonly Step[], signal: AbortSignal, size = SLICE) => {
     for (const step of steps) {
       do signal.throwIfAborted()
-      while ((await unitOfWork.write((tx) => step(tx, SLICE))) === SLICE)
+      while ((await unitOfWork.write((tx) => step(tx, size))) === size)
     }
   }
 
@@ -78,26 +81,42 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
     return inSlices(steps, signal)
   }
 
+  /** For those who have to hear of it; nothing of what the items said is in it. */
   const forgetItems = async (tx: Tx, job: Job, userId: number, limit: number) => {
     const change = { actorId: userId, requestId: `job-${job.id}`, createdAt: clock.now() }
     const removed = await tx.items.deleteOwned(userId, limit)
-    for (const item of removed) await tx.events.append({ event: 'item.deleted', item, ...change })
+    for (const item of removed) await tx.events.append({ event: 'item.deleted', item: erasedItem(item), ...change })
     return removed.length
   }
 
-  const forgetUser = (job: Job, signal: AbortSignal) => {
+  const eraseEvents = async (userId: number, signal: AbortSignal) => {
+    // On an engine that gives events their place later, all have it now.
+    await unitOfWork.read((tx) => tx.events.bounds())
+    let reached: number | null = 0
+    while (reached !== null) {
+      signal.throwIfAborted()
+      const after: number = reached
+      reached = await unitOfWork.write((tx) => tx.events.eraseOwned(userId, after, LARGE_SLICE))
+    }
+  }
+
+  const forgetUser = async (job: Job, signal: AbortSignal) => {
     const { userId } = job.payload as { readonly userId: number }
+    await eraseEvents(userId, signal)
+    await inSlices([(tx, limit) => forgetItems(tx, job, userId, limit)], signal, LARGE_SLICE)
     const steps: readonly Step[] = [
-      (tx, limit) => forgetItems(tx, job, userId, limit),
       (tx, limit) => files.forget(tx, userId, limit),
+      (tx, limit) => tx.idempotency.deleteOwned(userId, limit),
     ]
-    return inSlices(steps, signal)
+    await inSlices(steps, signal)
+    await unitOfWork.write((tx) => tx.usage.forget(userId))
   }
 
   return {
     mail: { deadline: 60_000, run: sendMail },
     'password-forgotten': { deadline: 10_000, run: passwordForgotten },
-    'forget-user': { deadline: 60_000, run: forgetUser },
+    // Its slices leave room for others, so that a full account takes its time.
+    'forget-user': { deadline: 600_000, run: forgetUser },
     'delete-blob': { deadline: 60_000, run: files.deleteBlob },
     'sweep-blobs': { deadline: 80_000, every: 24 * HOUR, run: files.sweep },
     'clean-up': { deadline: 60_000, every: HOUR, run: cleanUp },

@@ -7,7 +7,7 @@ import { createJobs } from './jobs.ts'
 import type { Bus } from './ports/messaging.ts'
 import type { UnitOfWork } from './ports/persistence.ts'
 import type { AccessTokens, OpaqueTokens, PasswordHasher } from './ports/security.ts'
-import type { Clock } from './ports/system.ts'
+import type { Clock, Reserve } from './ports/system.ts'
 import { createSessions } from './sessions.ts'
 import { createTokens } from './tokens.ts'
 import { createUsers } from './users.ts'
@@ -20,6 +20,7 @@ interface Deps {
   readonly opaqueTokens: OpaqueTokens
   readonly clock: Clock
   readonly signup: 'open' | 'closed'
+  readonly reserve: Reserve
   /** How often a password may be tried. */
   readonly attemptRate: Rate | 'off'
   /** Milliseconds. */

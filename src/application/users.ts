@@ -8,7 +8,8 @@ import { mailToken, queueMail } from './mail-tokens.ts'
 import type { AccessNotices } from './ports/messaging.ts'
 import type { ReadTx, Tx, UnitOfWork, UserQuery } from './ports/persistence.ts'
 import type { OpaqueTokens, PasswordHasher } from './ports/security.ts'
-import type { Clock } from './ports/system.ts'
+import type { Clock, Reserve } from './ports/system.ts'
+import { requireRoom } from './reserve.ts'
 
 export interface Registration {
   readonly email: string
@@ -62,6 +63,7 @@ interface Deps {
   readonly attempts: Attempts
   readonly clock: Clock
   readonly signup: 'open' | 'closed'
+  readonly reserve: Reserve
 }
 
 const ofActor = async (tx: ReadTx, actor: Principal, id: number): Promise<User> => {
@@ -79,6 +81,13 @@ const voidLinksElsewhere = async (tx: Tx, user: User): Promise<void> => {
   if (pending !== null && pending.email !== user.email) await tx.mailTokens.delete(user.id, 'verify')
 }
 
+/** Whether nothing but the time differs. */
+const isSameUser = (before: User, after: User): boolean =>
+  before.name === after.name &&
+  before.email === after.email &&
+  before.role === after.role &&
+  before.isActive === after.isActive
+
 const keepAnAdmin = async (tx: Tx, before: User, after: User | null): Promise<void> => {
   const isActiveAdmin = (user: User | null) => user?.isActive && user.role === 'admin'
   if (!isActiveAdmin(before) || isActiveAdmin(after)) return
@@ -86,7 +95,7 @@ const keepAnAdmin = async (tx: Tx, before: User, after: User | null): Promise<vo
 }
 
 export const createUsers = (deps: Deps): Users => {
-  const { unitOfWork, passwords, opaqueTokens, notices, attempts, clock, signup } = deps
+  const { unitOfWork, passwords, opaqueTokens, notices, attempts, clock, signup, reserve } = deps
 
   /** The user whose password it is, as they were when it was checked. */
   const checkPassword = async (actor: Principal, password: string): Promise<User> => {
@@ -118,6 +127,7 @@ export const createUsers = (deps: Deps): Users => {
 
     async register(actor, { email, name, password }) {
       checkSignup(actor)
+      requireRoom(reserve, actor)
       const passwordHash = await passwords.hash(password)
       const now = clock.now()
       return unitOfWork.write(async (tx) => {
@@ -168,6 +178,7 @@ export const createUsers = (deps: Deps): Users => {
             after = { ...after, email: address, emailVerified: false }
           }
         }
+        if (isSameUser(before, after)) return { before, updated: before }
         await keepAnAdmin(tx, before, after)
         await tx.users.update(after)
         return { before, updated: after }

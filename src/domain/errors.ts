@@ -1,5 +1,6 @@
 /** Every way the core can refuse. Stable slugs: clients see them as `code`. */
 export type ErrorCode =
+  | 'batch_too_large'
   | 'data_too_large'
   | 'email_taken'
   | 'forbidden'
@@ -19,8 +20,10 @@ export type ErrorCode =
   | 'overloaded'
   | 'page_too_deep'
   | 'password_required'
+  | 'quota_exceeded'
   | 'signup_closed'
   | 'storage_full'
+  | 'storage_reserved'
   | 'too_many_requests'
   | 'unauthenticated'
   | 'unavailable'

@@ -1,5 +1,5 @@
 import { AppError } from './errors.ts'
-import { type JsonObject, mergePatch } from './merge-patch.ts'
+import { isEqualJson, type JsonObject, mergePatch } from './merge-patch.ts'
 import type { Instant } from './user.ts'
 
 export interface Item {
@@ -19,13 +19,21 @@ export interface Item {
 /** Whoever stores it knows the epoch. */
 export type NewItem = Omit<Item, 'id' | 'epoch'>
 
+/** What the log may say of an item whose owner's account was removed. */
+export const erasedItem = (item: Item): Item => ({ ...item, title: '', description: null, data: {} })
+
 /** Lengths count characters (code points); `data` is measured in bytes of its JSON text in UTF-8. */
 export const ITEM_LIMITS = {
   title: { minLength: 1, maxLength: 200 },
   description: { maxLength: 10_000 },
   data: { maxBytes: 16_384 },
-  batch: { minItems: 1, maxItems: 100 },
+  /** A change of a few bytes answers a whole item: what a batch answers is limited, too. */
+  batch: { minItems: 1, maxItems: 100, maxCharacters: 1_048_576 },
 } as const
+
+/** About what an item takes in an answer. */
+export const charactersOf = ({ title, description, data }: Item): number =>
+  title.length + (description?.length ?? 0) + JSON.stringify(data).length
 
 export interface ItemDraft {
   readonly title: string
@@ -46,6 +54,9 @@ const checkedData = (data: JsonObject): JsonObject => {
   throw new AppError('data_too_large', `data is larger than ${maxBytes} bytes`)
 }
 
+const patchedData = (data: JsonObject, patch: JsonObject | null): JsonObject =>
+  patch === null ? {} : mergePatch(data, patch)
+
 /** Throws `data_too_large`. */
 export const newItem = (
   { title, description = null, data = {} }: ItemDraft,
@@ -61,12 +72,10 @@ export const newItem = (
   updatedAt: now,
 })
 
-/** The item after a change. Throws `data_too_large`. */
-export const patchedItem = (item: Item, { title, description, data }: ItemPatch, now: Instant): Item => ({
-  ...item,
-  title: title ?? item.title,
-  description: description === undefined ? item.description : description,
-  data: data === undefined ? item.data : checkedData(data === null ? {} : mergePatch(item.data, data)),
-  version: item.version + 1,
-  updatedAt: now,
-})
+/** The item after a change; the same one when nothing changes. Throws `data_too_large`. */
+export const patchedItem = (item: Item, patch: ItemPatch, now: Instant): Item => {
+  const { title = item.title, description = item.description } = patch
+  const data = patch.data === undefined ? item.data : checkedData(patchedData(item.data, patch.data))
+  const isSame = title === item.title && description === item.description && isEqualJson(data, item.data)
+  return isSame ? item : { ...item, title, description, data, version: item.version + 1, updatedAt: now }
+}

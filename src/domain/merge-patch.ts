@@ -7,6 +7,24 @@ export interface JsonObject {
 const isObject = (value: Json | undefined): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
+/** Whether two are the same as JSON values: the order of members does not matter, that of elements does. */
+export const isEqualJson = (one: Json, other: Json): boolean => {
+  if (one === other) return true
+  if (Array.isArray(one) || Array.isArray(other)) {
+    if (!Array.isArray(one) || !Array.isArray(other) || one.length !== other.length) return false
+    return one.every((value, index) => isEqualJson(value, other[index]))
+  }
+  if (!isObject(one) || !isObject(other)) return false
+  const members = Object.entries(one)
+  return (
+    members.length === Object.keys(other).length &&
+    members.every(([name, value]) => {
+      const counterpart = Object.hasOwn(other, name) ? other[name] : undefined
+      return counterpart !== undefined && isEqualJson(value, counterpart)
+    })
+  )
+}
+
 /**
  * JSON Merge Patch (RFC 7396): null removes a member, an object is merged into what is there, all else takes its place.
  * Neither argument is changed. A member called `__proto__` is one like any other.

@@ -1,7 +1,8 @@
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { isEmbedded, type Settings, s3KeysOf } from '../adapters/env/settings.ts'
 import { createFsBlobStore } from '../adapters/fs/blob-store.ts'
 import { makeDataDir } from '../adapters/fs/data-dir.ts'
+import { type DiskReserve, watchReserve } from '../adapters/fs/reserve.ts'
 import { createMemoryBus } from '../adapters/memory/bus.ts'
 import { createFileMailer } from '../adapters/nodemailer/file-mailer.ts'
 import { createSmtpMailer } from '../adapters/nodemailer/smtp-mailer.ts'
@@ -18,6 +19,19 @@ export const engineOf = ({ DATABASE_URL, DATABASE_POOL_SIZE, DATA_DIR }: Setting
   isEmbedded(DATABASE_URL)
     ? createSqliteEngine({ path: DATABASE_URL, makeFolder: () => makeDataDir(DATA_DIR) })
     : createPostgresEngine({ url: DATABASE_URL, size: DATABASE_POOL_SIZE })
+
+/** How much one user may store. */
+export const quotaOf = ({ QUOTA }: Settings) => (QUOTA === 'off' ? {} : { quotaBytes: QUOTA })
+
+/** What is left of the disks that this process sees: those of an embedded database and of a folder of files. */
+export const openReserve = ({ DATABASE_URL, FILES_URL }: Settings, log: Log): Promise<DiskReserve> =>
+  watchReserve(
+    [
+      ...(isEmbedded(DATABASE_URL) ? [dirname(DATABASE_URL)] : []),
+      ...(typeof FILES_URL === 'string' ? [FILES_URL] : []),
+    ],
+    log,
+  )
 
 /** What the processes of `REDIS_URL` share, or this one has to itself. */
 export const openBus = async (settings: Settings, secret: string, clock: Clock, log: Log): Promise<Bus> => {

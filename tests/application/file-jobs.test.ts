@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test'
 import { createOpaqueTokens } from '../../src/adapters/bun/opaque-tokens.ts'
 import { sniffContentType } from '../../src/adapters/file-type/sniff.ts'
 import { createFsBlobStore } from '../../src/adapters/fs/blob-store.ts'
+import { NO_RESERVE } from '../../src/adapters/fs/reserve.ts'
 import { createFiles } from '../../src/application/files.ts'
 import { createJobHandlers } from '../../src/application/job-handlers.ts'
 import type { UnitOfWork } from '../../src/application/ports/persistence.ts'
@@ -36,7 +37,15 @@ const prepare = async () => {
     publicUrl: 'http://localhost',
   })
   const filesOn = (unitOfWork: UnitOfWork) =>
-    createFiles({ unitOfWork, blobs, clock, sniff: sniffContentType, accepted: '*/*', log: recordingLog() })
+    createFiles({
+      unitOfWork,
+      blobs,
+      clock,
+      sniff: sniffContentType,
+      accepted: '*/*',
+      log: recordingLog(),
+      reserve: NO_RESERVE,
+    })
   const files = filesOn(store)
   const receive = (content = 'hello') => files.receive(actor, { filename: 'a.txt', content: piecesOf(content) })
   const run = (kind: JobKind, payload: unknown = {}) => {

@@ -1,5 +1,6 @@
 import { systemClock } from '../../src/adapters/bun/clock.ts'
 import { createOpaqueTokens } from '../../src/adapters/bun/opaque-tokens.ts'
+import { NO_RESERVE } from '../../src/adapters/fs/reserve.ts'
 import { createMemoryAccessNotices } from '../../src/adapters/memory/access-notices.ts'
 import { createMemoryRateLimiter } from '../../src/adapters/memory/rate-limiter.ts'
 import { createAttempts } from '../../src/application/attempts.ts'
@@ -18,6 +19,7 @@ export const createFirstAdmin = async (skep: TestSkep): Promise<Member> => {
     attempts: createAttempts(createMemoryRateLimiter(systemClock), 'off'),
     clock: systemClock,
     signup: 'open',
+    reserve: NO_RESERVE,
   })
   const credentials = { email: 'root@example.com', password: 'correct horse' }
   const { id } = await users.createAdmin({ ...credentials, name: 'Admin' })

@@ -3,10 +3,18 @@ import { openPostgresStore } from '../../src/adapters/postgres/unit-of-work.ts'
 import { outsideOfPostgres, testDatabase } from './postgres.ts'
 
 /** A store on a database of its own. `reached` changes how; `silence` is that of the pool. */
-export const openTestPostgres = async (size = 10, reached = (url: string) => url, silence?: number) => {
+export const openTestPostgres = async (
+  size = 10,
+  reached = (url: string) => url,
+  silence?: number,
+  quotaBytes?: number,
+) => {
   const url = await testDatabase()
   const open = (connections = size) => {
-    const limits = silence === undefined ? {} : { silence }
+    const limits = {
+      ...(silence === undefined ? {} : { silence }),
+      ...(quotaBytes === undefined ? {} : { quotaBytes }),
+    }
     const store = openPostgresStore({ url: reached(url), size: connections, ...limits })
     afterAll(() => store.close(0))
     return store

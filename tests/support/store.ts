@@ -4,7 +4,7 @@ import { type Connection, openWriter } from '../../src/adapters/sqlite/database.
 import { migrate } from '../../src/adapters/sqlite/migrate.ts'
 import { openSqliteStore } from '../../src/adapters/sqlite/unit-of-work.ts'
 import type { Wal } from '../../src/adapters/sqlite/wal.ts'
-import type { StoreHooks } from '../../src/application/ports/engine.ts'
+import type { StoreOptions } from '../../src/application/ports/engine.ts'
 import type { Store } from '../../src/application/ports/persistence.ts'
 import type { NewSession } from '../../src/domain/session.ts'
 import type { NewUser } from '../../src/domain/user.ts'
@@ -19,7 +19,7 @@ export interface TestStore {
   readonly outside: <Row>(sql: string) => Row[]
 }
 
-interface Options extends StoreHooks {
+interface Options extends StoreOptions {
   readonly lockTimeout?: number
   readonly wrap?: (connection: Connection) => Connection
   readonly wal?: (path: string) => Wal

@@ -13,6 +13,7 @@ import type { Tokens } from '../../application/tokens.ts'
 import type { Users } from '../../application/users.ts'
 import type { Rate } from '../../domain/measures.ts'
 import { accountRoutes } from './accounts.ts'
+import { createAnswers } from './answers.ts'
 import { clientAddress } from './client-address.ts'
 import { crossOrigin } from './cross-origin.ts'
 import { describeRoutes } from './docs/document.ts'
@@ -104,7 +105,9 @@ export const describeApi = (version: string) =>
 /** The whole HTTP side. Its `listen` is the caller's. */
 export const createApi = (deps: ApiDeps, options: ApiOptions) => {
   const peerOf = (request: Request): string => app.server?.requestIP(request)?.address ?? ''
+  const answers = createAnswers()
   const kernel = createKernel({
+    answers,
     access: deps.access,
     limits: createLimits({ limiter: deps.limiter, general: options.rateLimit, credentials: options.rateLimitAuth }),
     peerOf,
@@ -121,6 +124,7 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
     },
     https: options.https,
     allowedHosts: options.allowedHosts,
+    answers,
   })
   const app: Elysia = new Elysia({
     // Otherwise a short Host header shifts the path (`Host: a`, `/pub/admin` runs `/admin`).

@@ -77,6 +77,39 @@ const MAX_JSON_DEPTH = 64
 /** Parsing costs time for each value however short it is: this keeps any body to a few milliseconds. */
 const MAX_JSON_VALUES_COUNT = 10_000
 
+/** Up to here a body is not counted while it comes. */
+const SMALL_BYTES = 16_384
+/** A body that is not complete by then is refused. */
+const MAX_RECEIVING_MS = 30_000
+
+/**
+ * Reads a body while `hold` has its bytes: as many as it declares, or as it may have. Throws what `hold` throws, and
+ * `malformed_body` when it does not come to its end in time.
+ */
+export const receiving = async <T>(
+  request: Request,
+  limit: number,
+  hold: (bytes: number) => Disposable,
+  read: () => Promise<T>,
+): Promise<T> => {
+  const declared = request.headers.get('content-length')
+  const size = declared === null ? limit : Number(declared)
+  // What is too large is refused without being read.
+  if (size <= SMALL_BYTES || size > limit) return read()
+  using _ = hold(size)
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(
+    () =>
+      reject(new HttpProblem('malformed_body', 'The body did not come in time', { headers: { connection: 'close' } })),
+    MAX_RECEIVING_MS,
+  )
+  try {
+    return await Promise.race([read(), late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
 const parseJson = (text: string): unknown => {
   try {
     return JSON.parse(text)

@@ -28,6 +28,10 @@ export const openCall = (request: Request): Call => {
   }
 }
 
+/** Whose bytes in flight those of a call are. */
+export const clientOf = ({ principal }: Pick<Call, 'principal'>): string =>
+  principal === null ? 'anyone' : `user:${principal.userId}`
+
 /** Who makes the call. Throws `unauthenticated` on a route that let everyone in: a forgotten check fails closed. */
 export const actorOf = ({ id, principal }: Call): Actor => {
   if (principal === null) throw new AppError('unauthenticated', 'Sign in to do this')

@@ -38,17 +38,12 @@ export const compressOnce = async (bytes: Uint8Array | string): Promise<Uint8Arr
 
 let compressing = 0
 
-/** Begins at once, so that it ends whether or not anybody reads. */
-const compressLater = (text: string): ReadableStream<Uint8Array> => {
+const compressLater = (text: string): Promise<Uint8Array> => {
   compressing++
   const packed = gzipOnThread(text, { level: JSON_LEVEL }).finally(() => compressing--)
+  // Whoever was to read it may have gone.
   packed.catch(() => {})
-  return new ReadableStream({
-    async pull(controller) {
-      controller.enqueue(new Uint8Array(await packed))
-      controller.close()
-    },
-  })
+  return packed
 }
 
 /**
@@ -56,7 +51,7 @@ const compressLater = (text: string): ReadableStream<Uint8Array> => {
  * carries credentials (`no-store`), whose length must not tell what they are (BREACH), and when it has an ETag, which
  * names these very bytes and comes back in `If-Match`.
  */
-export const compressJson = (text: string, headers: Headers): Uint8Array<ArrayBuffer> | ReadableStream | null => {
+export const compressJson = (text: string, headers: Headers): Uint8Array<ArrayBuffer> | Promise<Uint8Array> | null => {
   if (text.length < MIN_COMPRESSED_BYTES) return null
   if (headers['cache-control'] !== undefined || headers.etag !== undefined) return null
   if (text.length <= MAX_SYNC_BYTES) return Bun.gzipSync(text, { level: JSON_LEVEL, library: 'libdeflate' })

@@ -1,7 +1,8 @@
 import { type Context, Elysia, ValidationError } from 'elysia'
 import type { Metrics } from '../../application/ports/metrics.ts'
 import type { Log } from '../../application/ports/system.ts'
-import { type Call, openCall } from './call.ts'
+import type { Answers } from './answers.ts'
+import { type Call, clientOf, openCall } from './call.ts'
 import { acceptsGzip, addVary, compressJson } from './compression.ts'
 import { type AllowedHosts, createHostCheck } from './hosts.ts'
 import { internalProblem, type Problem, problemResponse, toProblem } from './problems.ts'
@@ -15,6 +16,7 @@ interface Deps {
   /** Whether clients reach us by https, which they are then told to keep to. */
   readonly https: boolean
   readonly allowedHosts: AllowedHosts
+  readonly answers: Answers
 }
 
 const POLICY = {
@@ -34,6 +36,8 @@ export type Finish = (call: Call, request: Request, answer: { readonly headers: 
 
 type Headers = Context['set']['headers']
 
+type Body = string | Uint8Array<ArrayBuffer> | ReadableStream | null
+
 const isPlain = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && value.constructor === Object
 
@@ -41,14 +45,13 @@ const isPlain = (value: unknown): value is object =>
  * What holds for every request, before and after its route: request id, security headers, refusals in one shape and
  * one line in the log. Everything here must not throw.
  */
-export const createEdge = ({ log, metrics, addressOf, https, allowedHosts }: Deps) => {
+export const createEdge = ({ log, metrics, addressOf, https, allowedHosts, answers }: Deps) => {
   const judgeHost = createHostCheck(allowedHosts)
   const policy: Readonly<Record<string, string>> = https
     ? { ...POLICY, 'strict-transport-security': 'max-age=31536000' }
     : POLICY
   // Copied whole by each answer, which costs much less than one name after another.
-  const shared = new globalThis.Headers(policy)
-  const sharedByJson = new globalThis.Headers({ ...policy, 'content-type': 'application/json;charset=utf-8' })
+  const shared = new globalThis.Headers({ ...policy, 'content-type': 'application/json;charset=utf-8' })
 
   const problemOf = (error: unknown, call: Call): Problem => {
     const known = error instanceof ValidationError ? toValidationProblem(error) : toProblem(error)
@@ -82,20 +85,25 @@ export const createEdge = ({ log, metrics, addressOf, https, allowedHosts }: Dep
     for (const [name, value] of Object.entries(policy)) headers[name] ??= value
   }
 
-  const respond = (value: object, status: number, headers: Headers, request: Request): Response => {
-    const response = acceptsGzip(request)
-      ? compressed(JSON.stringify(value), status, headers)
-      : Response.json(value, { status, headers: shared })
+  const respond = (body: Body, status: number, headers: Headers): Response => {
+    const response = new Response(body, { status, headers: shared })
     for (const name in headers) response.headers.set(name, String(headers[name]))
     return response
   }
 
-  const compressed = (text: string, status: number, headers: Headers): Response => {
-    const body = compressJson(text, headers)
-    if (body === null) return new Response(text, { status, headers: sharedByJson })
-    headers['content-encoding'] = 'gzip'
-    addVary(headers, 'Accept-Encoding')
-    return new Response(body, { status, headers: sharedByJson })
+  /** A plain object as the body it becomes, or the refusal of one that would be too much for its client now. */
+  const bodyOf = (call: Call, value: object, request: Request, headers: Headers): Body | Response => {
+    try {
+      const text = JSON.stringify(value)
+      const packed = acceptsGzip(request) ? compressJson(text, headers) : null
+      const body = packed instanceof Uint8Array ? packed : answers.body(clientOf(call), text, { packed })
+      if (packed === null) return body
+      headers['content-encoding'] = 'gzip'
+      addVary(headers, 'Accept-Encoding')
+      return body
+    } catch (error) {
+      return problemResponse(problemOf(error, call), call.id)
+    }
   }
 
   const complete = (response: Response, headers: Headers): Response => {
@@ -125,15 +133,19 @@ export const createEdge = ({ log, metrics, addressOf, https, allowedHosts }: Dep
     })
     // Not after the answer, for which Elysia would plan a task each time.
     .mapResponse({ as: 'global' }, ({ call, request, set, responseValue }) => {
-      const value: unknown = responseValue
-      const whole = value instanceof Response
-      const status = whole ? value.status : Number(set.status)
-      if (call.finished || !(whole || isPlain(value))) {
+      const given: unknown = responseValue
+      const body = !call.finished && isPlain(given) ? bodyOf(call, given, request, set.headers) : null
+      const whole = given instanceof Response ? given : body instanceof Response ? body : null
+      const status = whole?.status ?? Number(set.status)
+      if (call.finished || (whole === null && body === null)) {
         finish(call, request, { headers: set.headers, status })
         return undefined
       }
       tell(call, request, status)
-      const response = whole ? complete(value, set.headers) : respond(value, status, set.headers, request)
+      const response =
+        whole !== null
+          ? complete(whole, set.headers)
+          : respond(body instanceof Response ? null : body, status, set.headers)
       // Nothing is left for Elysia to add.
       set.headers = {}
       set.status = 200

@@ -2,6 +2,7 @@ import type { Once, Outcome } from '../../application/idempotency.ts'
 import { AppError } from '../../domain/errors.ts'
 import type { StoredAnswer } from '../../domain/idempotency.ts'
 import type { Principal } from '../../domain/session.ts'
+import type { Answers } from './answers.ts'
 import { HttpProblem } from './problems.ts'
 
 export interface Idempotent<T> {
@@ -26,7 +27,11 @@ const keyOf = (request: Request): string | null => {
   throw new HttpProblem('validation_failed', 'The header does not have the expected form', { errors })
 }
 
-const respond = ({ status, headers, body }: StoredAnswer, replayed: boolean): Response =>
+const respond = (
+  { status, headers }: StoredAnswer,
+  body: string | ReadableStream<Uint8Array>,
+  replayed: boolean,
+): Response =>
   new Response(body, {
     status,
     headers: {
@@ -59,12 +64,21 @@ const untyped = (response: Response): never => response as never
  * Runs creating use cases, once for each Idempotency-Key, and answers for them. Throws `idempotency_in_progress`
  * while the same key of the same user and route is at work, `idempotency_mismatch` when something else was sent.
  */
-export const createIdempotency = (): Idempotently => {
+export const createIdempotency = (answers: Answers): Idempotently => {
   const running = new Set<string>()
-  return async ({ request, actor, route, sent, answer }, work) => {
+  return async ({ request, actor, route, sent, answer: answerOf }, work) => {
     const key = keyOf(request)
-    const done = (outcome: Awaited<ReturnType<typeof work>>) =>
-      untyped('replayed' in outcome ? respond(outcome.replayed, true) : respond(answer(outcome.result), false))
+    // The one that was kept is the one that is sent; a unit of work may have run more than once.
+    let made: { readonly result: unknown; readonly answer: StoredAnswer } | null = null
+    const answer: typeof answerOf = (result) => {
+      if (made === null || made.result !== result) made = { result, answer: answerOf(result) }
+      return made.answer
+    }
+    const done = (outcome: Awaited<ReturnType<typeof work>>) => {
+      const replayed = 'replayed' in outcome
+      const stored = replayed ? outcome.replayed : answer(outcome.result)
+      return untyped(respond(stored, answers.body(`user:${actor.userId}`, stored.body, { always: 'always' }), replayed))
+    }
     if (key === null) return done(await work(null))
     const name = `${actor.userId} ${route} ${key}`
     if (running.has(name)) {

@@ -42,7 +42,9 @@ const Operation = t.Union(
   { expects: 'a create, update or delete' },
 )
 
-export const BatchBody = body('ItemBatch', { operations: t.Array(Operation, ITEM_LIMITS.batch) })
+export const BatchBody = body('ItemBatch', {
+  operations: t.Array(Operation, { minItems: ITEM_LIMITS.batch.minItems, maxItems: ITEM_LIMITS.batch.maxItems }),
+})
 
 export const ItemResponse = t.Object(
   {

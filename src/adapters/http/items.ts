@@ -3,6 +3,7 @@ import type { Items } from '../../application/items.ts'
 import type { ItemQuery } from '../../application/ports/persistence.ts'
 import type { Item } from '../../domain/item.ts'
 import { actorOf } from './call.ts'
+import { createAtOnce } from './files/at-once.ts'
 import {
   BatchBody,
   BatchResponse,
@@ -24,6 +25,9 @@ import { problems } from './problems.ts'
 import { hasId, IdParams, NoContent, parseTimestamp } from './schemas.ts'
 
 const PATH = '/api/v1/items'
+
+/** Batches of one user under way in one process: each may answer a hundred large items. */
+const MAX_OPEN_BATCHES_COUNT = 4
 
 const created = (item: Item) => ({
   status: 201,
@@ -50,6 +54,7 @@ export const itemRoutes = (kernel: Kernel, items: Items) => {
     body: 'json',
     may: (actor, params) => hasId(params) && items.get(actor, Number(params.id)),
   }
+  const beginBatch = createAtOnce(MAX_OPEN_BATCHES_COUNT)
   return new Elysia({ prefix: '/items', tags: ['items'] })
     .use(kernel)
     .post(
@@ -75,7 +80,7 @@ export const itemRoutes = (kernel: Kernel, items: Items) => {
         return toPageResponse(await items.list(actor, request), request, toResponse)
       },
       {
-        admit: { who: 'user' },
+        admit: { who: 'user', large: true },
         query: ItemsQuery,
         response: { 200: pageResponse(ItemResponse), ...problems(400, 401, 403, 422, 429, 503) },
         detail: { operationId: 'listItems', summary: 'List items: your own or, for an admin, all' },
@@ -83,16 +88,17 @@ export const itemRoutes = (kernel: Kernel, items: Items) => {
     )
     .post(
       '/batch',
-      ({ call, body, request, idempotently }) => {
+      async ({ call, body, request, idempotently }) => {
         const actor = actorOf(call)
+        using _ = beginBatch(actor.userId)
         const operations = body.operations.map(toOperation)
-        return idempotently(
+        return await idempotently(
           { request, actor, route: `POST ${PATH}/batch`, sent: body, answer: toBatchAnswer },
           (wish) => items.batch(actor, operations, wish),
         )
       },
       {
-        admit: { who: 'user', body: 'json', idempotent: true },
+        admit: { who: 'user', body: 'json', large: true, idempotent: true },
         body: BatchBody,
         response: { 200: BatchResponse, ...problems(400, 401, 404, 409, 412, 413, 415, 422, 429, 503, 507) },
         detail: { operationId: 'batchItems', summary: 'Create, update and delete up to 100 items, all or nothing' },

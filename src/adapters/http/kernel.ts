@@ -2,10 +2,12 @@ import { type Context, type DocumentDecoration, Elysia } from 'elysia'
 import { type Access, requireAdmin } from '../../application/access.ts'
 import { AppError } from '../../domain/errors.ts'
 import type { Principal } from '../../domain/session.ts'
-import { readForm, readJson } from './body.ts'
-import type { Call } from './call.ts'
-import { clientAddress } from './client-address.ts'
+import type { Answers } from './answers.ts'
+import { readForm, readJson, receiving } from './body.ts'
+import { type Call, clientOf } from './call.ts'
+import { addressGroup, clientAddress } from './client-address.ts'
 import { createIdempotency } from './idempotency.ts'
+import { createInFlight } from './in-flight.ts'
 import type { Limits } from './limits.ts'
 
 /** Who may call a route, how its calls are counted and what body it takes. Judged before anything else is read. */
@@ -23,6 +25,8 @@ export interface Rule {
   readonly body?: 'json' | 'form' | 'stream'
   /** Whether the body can only be small: credentials, or an account. A form always is. */
   readonly small?: true
+  /** Whether it can answer megabytes: who has not read what they were sent before is refused. */
+  readonly large?: true
   /** Whether the route honours `Idempotency-Key`. */
   readonly idempotent?: true
 }
@@ -48,6 +52,7 @@ interface Deps {
   readonly trustProxy: number
   /** Bytes. */
   readonly maxBodySize: number
+  readonly answers: Answers
 }
 
 interface Subject {
@@ -85,13 +90,14 @@ const identify = (access: Access, request: Request): Principal | Promise<Princip
  * What every feature's routes build on: `call`, what is known of the request beside Elysia's context, and the macro
  * `admit`, which turns a {@link Rule} into hooks that run before parsing and validation.
  */
-export const createKernel = ({ access, limits, peerOf, trustProxy, maxBodySize }: Deps) => {
+export const createKernel = ({ access, limits, peerOf, trustProxy, maxBodySize, answers }: Deps) => {
   const addressOf = (request: Request): string =>
     clientAddress(peerOf(request), request.headers.get('x-forwarded-for'), trustProxy)
 
   /** What is left to judge once it is known who calls, and the call is counted. */
   const allow = ({ call, request, params }: Subject, rule: Rule, refusal: unknown): undefined | Promise<unknown> => {
     if (refusal !== null) throw refusal
+    if (rule.large === true) answers.check(clientOf(call))
     const { principal } = call
     if (rule.who === 'admin' && principal !== null) requireAdmin(principal)
     if (typeof rule.who === 'function') rule.who(principal, request)
@@ -141,24 +147,33 @@ export const createKernel = ({ access, limits, peerOf, trustProxy, maxBodySize }
     return count(subject, rule, null)
   }
 
-  const read = async (request: Request, { body, small }: Rule): Promise<unknown> => {
+  const bodies = createInFlight()
+
+  const read = async (call: Call, request: Request, { body, small }: Rule): Promise<unknown> => {
+    if (body !== 'json' && body !== 'form') return null
     const limit = small === true || body === 'form' ? Math.min(maxBodySize, MAX_SMALL_BODY_BYTES) : maxBodySize
-    if (body === 'json') return readJson(request, limit)
-    return body === 'form' ? readForm(request, limit) : null
+    const client = call.principal === null ? `address:${addressGroup(addressOf(request))}` : clientOf(call)
+    return receiving(
+      request,
+      limit,
+      (bytes) => bodies.take(client, bytes),
+      () => (body === 'json' ? readJson(request, limit) : readForm(request, limit)),
+    )
   }
 
   return new Elysia({ name: 'kernel' })
     .decorate('call', null as unknown as Call)
     .decorate('addressOf', addressOf)
     .decorate('limits', limits)
-    .decorate('idempotently', createIdempotency())
+    .decorate('idempotently', createIdempotency(answers))
+    .decorate('bodies', bodies)
     .macro({
       admit: (rule: Rule) => ({
         // Fields are named one by one: a hook that hands on its whole context makes Elysia parse cookies, query and all.
         parse: [
           async ({ call, request, set, route, params }: HookContext) => {
             await judge({ call, request, headers: set.headers, params }, route, rule)
-            return read(request, rule)
+            return read(call, request, rule)
           },
         ],
         transform: async ({ call, request, set, route, params }: HookContext) => {

@@ -20,6 +20,7 @@ export type ProblemCode = ErrorCode | ProtocolCode
 
 /** The status of every refusal. */
 export const PROBLEM_STATUS: Readonly<Record<ProblemCode, ProblemStatus>> = {
+  batch_too_large: 422,
   data_too_large: 422,
   email_taken: 400,
   forbidden: 403,
@@ -45,9 +46,11 @@ export const PROBLEM_STATUS: Readonly<Record<ProblemCode, ProblemStatus>> = {
   page_too_deep: 422,
   password_required: 422,
   payload_too_large: 413,
+  quota_exceeded: 507,
   range_not_satisfiable: 416,
   signup_closed: 403,
   storage_full: 507,
+  storage_reserved: 507,
   too_many_requests: 429,
   unauthenticated: 401,
   unavailable: 503,

@@ -1,5 +1,6 @@
 import { SQL } from 'bun'
 import { AppError } from '../../domain/errors.ts'
+import { quotaExceeded } from '../sql/usage.ts'
 
 /** The SQLSTATE the server sent, such as `23505`; null for any other failure. */
 export const sqlState = (error: unknown): string | null =>
@@ -26,10 +27,14 @@ export const isLost = (error: unknown): boolean => {
 /** No room for another connection, or the server is starting, stopping, read-only, or failing to read its disk. */
 const PASSING = /^(53...|57014|55P03|25006|58...|XX00[12]|28...|3D000)$/
 
+/** From `count_usage()` of migration 0007. */
+const QUOTA_EXCEEDED = 'SK507'
+
 /** What the core may know of a failure of the database: it passes by itself, it needs room, or it is not ours. */
 export const toAppError = (error: unknown): unknown => {
   const state = sqlState(error) ?? ''
   if (state === '53100') return new AppError('storage_full', 'The storage is full', { cause: error, retryAfter: 60 })
+  if (state === QUOTA_EXCEEDED) return quotaExceeded(error)
   if (!isLost(error) && !isConflict(error) && !PASSING.test(state)) return error
   return new AppError('unavailable', 'The database is not available', { cause: error, retryAfter: 1 })
 }

@@ -1,5 +1,7 @@
 import type { EventReader, EventRepository, EventScope } from '../../application/ports/persistence.ts'
 import type { ItemEventName, JobEventName, LoggedEvent } from '../../domain/event.ts'
+import { erasedItem } from '../../domain/item.ts'
+import { BYTES_OF, eventBytes, type UsageCounter } from '../sql/usage.ts'
 import { type Connection, type Int8, int, type Parameter, type Transaction } from './connection.ts'
 
 interface Common {
@@ -86,7 +88,11 @@ export const createEventReader = (connection: Connection): EventReader => {
 }
 
 /** `onAppended` hears of each new event; what it hears is not committed yet. */
-export const createEventRepository = (connection: Transaction, onAppended: () => void): EventRepository => ({
+export const createEventRepository = (
+  connection: Transaction,
+  usage: UsageCounter,
+  onAppended: () => void,
+): EventRepository => ({
   ...createPlacedReader(connection),
   async append(logged) {
     const { event, createdAt } = logged
@@ -94,21 +100,47 @@ export const createEventRepository = (connection: Transaction, onAppended: () =>
       VALUES ($1, $2, $3, $4, $5, $6, $7)`
     if ('item' in logged) {
       const { item, actorId, requestId } = logged
-      connection.send(insert, event, item.id, item.ownerId, JSON.stringify(item), actorId, requestId, createdAt)
+      const data = JSON.stringify(item)
+      connection.send(insert, event, item.id, item.ownerId, data, actorId, requestId, createdAt)
+      if (event === 'item.deleted') usage.addAlways(item.ownerId, eventBytes(data))
+      else usage.add(item.ownerId, eventBytes(data))
     } else connection.send(insert, event, null, null, JSON.stringify(logged.job), null, null, createdAt)
     onAppended()
   },
   // From the beginning of the log without a gap, though times and places can differ by a moment.
   async deleteBefore(instant, limit) {
-    const { count } = await connection.query(
+    const gone = await connection.query<{ owner_id: Int8 | null; bytes: Int8 }>(
       `DELETE FROM events WHERE position <= (
          SELECT max(position) FROM (
            SELECT position, bool_and(created_at < $1) OVER (ORDER BY position) AS all_old FROM (
              SELECT position, created_at FROM events WHERE position IS NOT NULL ORDER BY position LIMIT $2) beginning
-         ) judged WHERE all_old)`,
+         ) judged WHERE all_old)
+       RETURNING owner_id, ${BYTES_OF.event} AS bytes`,
       instant,
       limit,
     )
-    return count
+    for (const { owner_id, bytes } of gone) if (owner_id !== null) usage.add(int(owner_id), -int(bytes))
+    return gone.length
+  },
+  async eraseOwned(ownerId, after, limit) {
+    const found = await connection.query<{ position: Int8; bytes: Int8; deleted: string | null }>(
+      `SELECT position, ${BYTES_OF.event} AS bytes, CASE WHEN event = 'item.deleted' THEN data END AS deleted
+       FROM events WHERE owner_id = $1 AND position > $2 ORDER BY position LIMIT $3 FOR UPDATE`,
+      ownerId,
+      after,
+      limit,
+    )
+    for (const { position, bytes, deleted } of found) {
+      usage.add(ownerId, -int(bytes))
+      if (deleted === null) {
+        connection.send('DELETE FROM events WHERE position = $1', position)
+        continue
+      }
+      const data = JSON.stringify(erasedItem(JSON.parse(deleted)))
+      connection.send('UPDATE events SET data = $1 WHERE position = $2', data, position)
+      usage.addAlways(ownerId, eventBytes(data))
+    }
+    const last = found.at(-1)
+    return last === undefined ? null : int(last.position)
   },
 })

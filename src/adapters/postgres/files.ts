@@ -1,5 +1,6 @@
 import type { FileReader, FileRepository } from '../../application/ports/persistence.ts'
 import type { StoredFile } from '../../domain/file.ts'
+import { fileBytes, type UsageCounter } from '../sql/usage.ts'
 import { type Connection, HOLD, type Int8, int, type Lock, only, type Transaction } from './connection.ts'
 import { lookUpIn } from './look-up.ts'
 import { createPager } from './pages.ts'
@@ -44,7 +45,7 @@ export const createFileReader = (connection: Connection, lock: Lock = ''): FileR
   }
 }
 
-export const createFileRepository = (connection: Transaction): FileRepository => ({
+export const createFileRepository = (connection: Transaction, usage: UsageCounter): FileRepository => ({
   ...createFileReader(connection, HOLD),
   async insert({ ownerId, filename, contentType, size, sha256, blobKey, createdAt }) {
     const inserted = await connection.query<Row>(
@@ -58,10 +59,12 @@ export const createFileRepository = (connection: Transaction): FileRepository =>
       blobKey,
       createdAt,
     )
+    usage.add(ownerId, fileBytes(size))
     return fromRow(only(inserted))
   },
   async delete(id) {
-    connection.send('DELETE FROM files WHERE id = $1', id)
+    const [gone] = await connection.query<Row>('DELETE FROM files WHERE id = $1 RETURNING *', id)
+    if (gone !== undefined) usage.add(int(gone.owner_id), -fileBytes(int(gone.size)))
   },
   // Held before they are counted, as items are.
   async deleteOwned(ownerId, limit) {
@@ -71,6 +74,7 @@ export const createFileRepository = (connection: Transaction): FileRepository =>
       ownerId,
       limit,
     )
+    for (const { size } of gone) usage.add(ownerId, -fileBytes(int(size)))
     return gone.map(fromRow)
   },
 })

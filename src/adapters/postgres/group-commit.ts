@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Metrics } from '../../application/ports/metrics.ts'
 import type { Tx, UnitOfWork } from '../../application/ports/persistence.ts'
+import { createUsageChanges } from '../sql/usage.ts'
 import type { PresentEpoch } from './epochs.ts'
 import { isConflict, toAppError, unavailable } from './errors.ts'
 import type { Link } from './link.ts'
@@ -9,6 +10,7 @@ import { type Marks, writing } from './repositories.ts'
 import type { Holders } from './sessions.ts'
 import { shareOf } from './share.ts'
 import { RolledBack, transact } from './transaction.ts'
+import { storeUsage } from './usage.ts'
 
 export interface GroupCommit {
   readonly write: UnitOfWork['write']
@@ -19,6 +21,8 @@ export interface GroupCommit {
 interface Options {
   readonly pool: Pool
   readonly epoch: PresentEpoch
+  /** Bytes that one user may store; null for any. */
+  readonly quotaBytes: number | null
   readonly metrics: Pick<Metrics, 'databaseWaited' | 'committed'> | undefined
   readonly afterCommit: (marks: Readonly<Marks>) => void
 }
@@ -47,7 +51,7 @@ const LONGEST_PAUSE_MS = 50
  * that holds or changes rows is the last of its transaction, for others may wait for them. When a shared transaction
  * fails, each of its units runs again in one of its own.
  */
-export const createGroupCommit = ({ pool, epoch, metrics, afterCommit }: Options): GroupCommit => {
+export const createGroupCommit = ({ pool, epoch, quotaBytes, metrics, afterCommit }: Options): GroupCommit => {
   const insideUnit = new AsyncLocalStorage<true>()
   const queue = new Set<Unit>()
   /** Those that serve, or wait for the connection to do it with. */
@@ -119,6 +123,7 @@ export const createGroupCommit = ({ pool, epoch, metrics, afterCommit }: Options
     const settle: (() => void)[] = []
     const marks: Marks = { jobs: false, events: false }
     const holders: Holders = new Map()
+    const usage = createUsageChanges()
     const begunAt = performance.now()
     let holdersSince = begunAt
     try {
@@ -132,7 +137,7 @@ export const createGroupCommit = ({ pool, epoch, metrics, afterCommit }: Options
           const { work, resolve, reject, alone } = unit
           const share = shareOf(transaction)
           try {
-            const value = await insideUnit.run(true, () => work(writing(share, marks, holders, epoch)))
+            const value = await insideUnit.run(true, () => work(writing(share, { marks, holders, epoch, usage })))
             settle.push(() => resolve(value))
           } catch (error) {
             if (share.hasWritten() || share.hasFailed() || isConflict(error)) throw error
@@ -141,8 +146,9 @@ export const createGroupCommit = ({ pool, epoch, metrics, afterCommit }: Options
           } finally {
             share.end()
           }
-          if (alone || share.changesRows()) return
+          if (alone || share.changesRows()) break
         }
+        storeUsage(transaction, usage, quotaBytes)
       })
     } catch (error) {
       // Nobody knows what the connection is good for.

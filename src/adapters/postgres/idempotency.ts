@@ -1,4 +1,6 @@
 import type { IdempotencyRepository } from '../../application/ports/persistence.ts'
+import { packAnswer, unpackAnswer } from '../sql/answers.ts'
+import { BYTES_OF, idempotencyBytes, type UsageCounter } from '../sql/usage.ts'
 import { type Int8, int, type Transaction } from './connection.ts'
 import { Taken } from './errors.ts'
 
@@ -11,7 +13,14 @@ interface Row {
   created_at: Int8
 }
 
-export const createIdempotencyRepository = (connection: Transaction): IdempotencyRepository => ({
+interface Counted {
+  user_id: Int8
+  bytes: Int8
+}
+
+const COUNTED = `user_id, ${BYTES_OF.idempotency} AS bytes`
+
+export const createIdempotencyRepository = (connection: Transaction, usage: UsageCounter): IdempotencyRepository => ({
   async find(userId, route, key) {
     // A row that is not there cannot be held. Nobody waits: who shares a transaction holds the keys of others, too.
     const [[lock], [row]] = await Promise.all([
@@ -33,31 +42,47 @@ export const createIdempotencyRepository = (connection: Transaction): Idempotenc
       route: row.route,
       key: row.key,
       fingerprint: new Uint8Array(row.fingerprint),
-      answer: JSON.parse(row.answer),
+      answer: unpackAnswer(row.answer),
       createdAt: int(row.created_at),
     }
   },
   async put({ userId, route, key, fingerprint, answer, createdAt }) {
-    connection.send(
+    const packed = packAnswer(answer)
+    // Of an expired one that it replaces; the subquery sees what was there before.
+    const [row] = await connection.query<{ before: Int8 | null }>(
       `INSERT INTO idempotency (user_id, route, key, fingerprint, answer, created_at) VALUES ($1, $2, $3, $4, $5, $6)
-       ON CONFLICT (user_id, route, key) DO UPDATE SET fingerprint = $4, answer = $5, created_at = $6`,
+       ON CONFLICT (user_id, route, key) DO UPDATE SET fingerprint = $4, answer = $5, created_at = $6
+       RETURNING (SELECT ${BYTES_OF.idempotency} FROM idempotency before
+                  WHERE before.user_id = $1 AND before.route = $2 AND before.key = $3) AS before`,
       userId,
       route,
       key,
       fingerprint,
-      JSON.stringify(answer),
+      packed,
       createdAt,
     )
+    usage.add(userId, idempotencyBytes(key, packed) - int(row?.before ?? '0'))
   },
   async deleteOld(before, limit) {
-    const { count } = await connection.query(
-      `DELETE FROM idempotency USING (
-         SELECT user_id, route, key FROM idempotency WHERE created_at <= $1 LIMIT $2) old
-       WHERE idempotency.created_at <= $1
-         AND idempotency.user_id = old.user_id AND idempotency.route = old.route AND idempotency.key = old.key`,
+    const gone = await connection.query<Counted>(
+      `DELETE FROM idempotency WHERE created_at <= $1 AND (user_id, route, key) IN (
+         SELECT user_id, route, key FROM idempotency WHERE created_at <= $1 LIMIT $2)
+       RETURNING ${COUNTED}`,
       before,
       limit,
     )
-    return count
+    for (const { user_id, bytes } of gone) usage.add(int(user_id), -int(bytes))
+    return gone.length
+  },
+  async deleteOwned(userId, limit) {
+    const gone = await connection.query<Counted>(
+      `DELETE FROM idempotency WHERE user_id = $1 AND (route, key) IN (
+         SELECT route, key FROM idempotency WHERE user_id = $1 LIMIT $2)
+       RETURNING ${COUNTED}`,
+      userId,
+      limit,
+    )
+    for (const { bytes } of gone) usage.add(userId, -int(bytes))
+    return gone.length
   },
 })

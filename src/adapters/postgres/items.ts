@@ -1,5 +1,6 @@
 import type { ItemReader, ItemRepository } from '../../application/ports/persistence.ts'
 import { atOnce } from '../sql/turns.ts'
+import { BYTES_OF, itemBytes, type UsageCounter } from '../sql/usage.ts'
 import { type Connection, HOLD, type Int8, int, type Lock, only, type Transaction } from './connection.ts'
 import type { PresentEpoch } from './epochs.ts'
 import { COLUMNS, fromRow, type Row } from './item-rows.ts'
@@ -18,11 +19,16 @@ export const createItemReader = (connection: Connection, lock: Lock = '', turn =
   }
 }
 
-export const createItemRepository = (connection: Transaction, present: PresentEpoch): ItemRepository => ({
+export const createItemRepository = (
+  connection: Transaction,
+  present: PresentEpoch,
+  usage: UsageCounter,
+): ItemRepository => ({
   ...createItemReader(connection, HOLD),
   async insert(item) {
     const { ownerId, title, description, data, version, createdAt, updatedAt } = item
     const epoch = present.current
+    const text = JSON.stringify(data)
     const inserted = await connection.query<{ id: Int8 }>(
       `INSERT INTO items
          (id, owner_id, title, description, data, version, epoch, created_at, updated_at, words, words_version)
@@ -33,7 +39,7 @@ export const createItemRepository = (connection: Transaction, present: PresentEp
       ownerId,
       title,
       description,
-      JSON.stringify(data),
+      text,
       version,
       epoch,
       createdAt,
@@ -41,18 +47,22 @@ export const createItemRepository = (connection: Transaction, present: PresentEp
       vectorOf(item),
       version,
     )
+    usage.add(ownerId, itemBytes(title, description, text))
     return { id: int(only(inserted).id), ...item, epoch }
   },
   async update(item) {
-    const { id, title, description, data, version, updatedAt } = item
+    const { id, ownerId, title, description, data, version, updatedAt } = item
     const epoch = present.current
-    const { count } = await connection.query(
+    const text = JSON.stringify(data)
+    // The unit has locked the row: what it took is what stands there.
+    const [before] = await connection.query<{ bytes: Int8 }>(
       `UPDATE items SET title = $1, description = $2, data = $3, version = $4, epoch = $5, updated_at = $6,
-         words = $7::tsvector || ${bucketsOf('id')}, words_version = $8
-       WHERE id = $9`,
+         words = $7::tsvector || ${bucketsOf('items.id')}, words_version = $8
+       FROM (SELECT ${BYTES_OF.item} AS bytes FROM items WHERE id = $9 FOR NO KEY UPDATE) before WHERE id = $9
+       RETURNING before.bytes`,
       title,
       description,
-      JSON.stringify(data),
+      text,
       version,
       epoch,
       updatedAt,
@@ -60,11 +70,16 @@ export const createItemRepository = (connection: Transaction, present: PresentEp
       version,
       id,
     )
-    if (count !== 1) throw new Error('UPDATE met no row')
+    if (before === undefined) throw new Error('UPDATE met no row')
+    usage.add(ownerId, itemBytes(title, description, text) - int(before.bytes))
     return { ...item, epoch }
   },
   async delete(id) {
-    connection.send('DELETE FROM items WHERE id = $1', id)
+    const [gone] = await connection.query<{ owner_id: Int8; bytes: Int8 }>(
+      `DELETE FROM items WHERE id = $1 RETURNING owner_id, ${BYTES_OF.item} AS bytes`,
+      id,
+    )
+    if (gone !== undefined) usage.add(int(gone.owner_id), -int(gone.bytes))
   },
   // Held before they are counted: one that somebody else is removing must not make them fewer than there are.
   async deleteOwned(ownerId, limit) {
@@ -74,6 +89,7 @@ export const createItemRepository = (connection: Transaction, present: PresentEp
       ownerId,
       limit,
     )
+    for (const { title, description, data } of gone) usage.add(ownerId, -itemBytes(title, description, data))
     return gone.map(fromRow)
   },
 })

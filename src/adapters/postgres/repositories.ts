@@ -1,5 +1,6 @@
 import type { ReadTx, Tx } from '../../application/ports/persistence.ts'
 import type { Turn } from '../sql/turns.ts'
+import type { UsageChanges } from '../sql/usage.ts'
 import type { Connection } from './connection.ts'
 import { createEpochReader, type PresentEpoch } from './epochs.ts'
 import { createEventReader, createEventRepository } from './events.ts'
@@ -11,6 +12,7 @@ import { createJobReader, createJobRepository } from './jobs.ts'
 import { createMailTokenReader, createMailTokenRepository } from './mail-tokens.ts'
 import { createRefreshTokenRepository, createSessionReader, createSessionRepository, type Holders } from './sessions.ts'
 import type { Share } from './share.ts'
+import { createUsageReader, createUsageRepository } from './usage.ts'
 import { createUserReader, createUserRepository } from './users.ts'
 
 /** What a commit is to be told of. */
@@ -27,24 +29,33 @@ const lazy = <T>(make: () => T): (() => T) => {
   }
 }
 
+/** What the units of one transaction share. */
+export interface Shared {
+  readonly marks: Marks
+  readonly holders: Holders
+  readonly epoch: PresentEpoch
+  readonly usage: UsageChanges
+}
+
 /** Repositories of one unit; most use two or three of them. */
-export const writing = (transaction: Share, marks: Marks, holders: Holders, epoch: PresentEpoch): Tx => {
+export const writing = (transaction: Share, { marks, holders, epoch, usage: counted }: Shared): Tx => {
   const users = lazy(() => createUserRepository(transaction))
   const sessions = lazy(() => createSessionRepository(transaction, holders))
   const refreshTokens = lazy(() => createRefreshTokenRepository(transaction))
   const mailTokens = lazy(() => createMailTokenRepository(transaction))
-  const items = lazy(() => createItemRepository(transaction, epoch))
-  const files = lazy(() => createFileRepository(transaction))
+  const items = lazy(() => createItemRepository(transaction, epoch, counted))
+  const files = lazy(() => createFileRepository(transaction, counted))
   const fileLinks = lazy(() => createFileLinkRepository(transaction))
   const epochs = lazy(() => createEpochReader(transaction, epoch))
-  const idempotency = lazy(() => createIdempotencyRepository(transaction))
+  const idempotency = lazy(() => createIdempotencyRepository(transaction, counted))
+  const usage = lazy(() => createUsageRepository(transaction, counted))
   const jobs = lazy(() =>
     createJobRepository(transaction, () => {
       marks.jobs = true
     }),
   )
   const events = lazy(() =>
-    createEventRepository(transaction, () => {
+    createEventRepository(transaction, counted, () => {
       marks.events = true
     }),
   )
@@ -82,6 +93,9 @@ export const writing = (transaction: Share, marks: Marks, holders: Holders, epoc
     get idempotency() {
       return idempotency()
     },
+    get usage() {
+      return usage()
+    },
   }
 }
 
@@ -95,4 +109,5 @@ export const reading = (connection: Connection, epoch: PresentEpoch, turn: Turn)
   fileLinks: createFileLinkReader(connection),
   events: createEventReader(connection),
   epochs: createEpochReader(connection, epoch),
+  usage: createUsageReader(connection),
 })

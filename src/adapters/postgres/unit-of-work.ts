@@ -10,6 +10,8 @@ import { createPool, type PoolOptions } from './pool.ts'
 import { reading } from './repositories.ts'
 
 interface Options extends PoolOptions {
+  /** Bytes that one user may store; without it, any. */
+  readonly quotaBytes?: number
   readonly metrics?: Pick<Metrics, 'databaseWaited' | 'committed'> | undefined
   /** Called after a commit that put jobs into the queue. */
   readonly onJobs?: () => void
@@ -38,6 +40,7 @@ const within = async (milliseconds: number, work: Promise<unknown>): Promise<voi
 
 /** Opens no connection before it is needed. The database must be migrated. */
 export const openPostgresStore = ({
+  quotaBytes,
   metrics,
   onJobs,
   onEvents,
@@ -54,6 +57,7 @@ export const openPostgresStore = ({
   const commits = createGroupCommit({
     pool,
     epoch,
+    quotaBytes: quotaBytes ?? null,
     metrics,
     afterCommit({ jobs, events }) {
       if (jobs) onJobs?.()

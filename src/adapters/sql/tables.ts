@@ -125,6 +125,10 @@ export const TABLES: Readonly<Record<string, Table>> = {
     columns: { id: 'integer', first_cursor: 'integer', nonce: 'text', origin: 'text' },
     key: ['id'],
   },
+  usage: {
+    columns: { user_id: 'integer', bytes: 'integer' },
+    key: ['user_id'],
+  },
 }
 
 export const tableNamed = (name: string): Table => {
@@ -135,5 +139,5 @@ export const tableNamed = (name: string): Table => {
 
 /** Tables whose ids count up. */
 export const COUNTED = Object.entries(TABLES)
-  .filter(([, { columns, key }]) => key.length === 1 && columns[key[0] ?? ''] === 'integer')
+  .filter(([, { key }]) => key.length === 1 && ['id', 'cursor'].includes(key[0] ?? ''))
   .map(([name]) => name)

@@ -1,5 +1,7 @@
 import type { EventReader, EventRepository, EventScope } from '../../application/ports/persistence.ts'
 import type { ItemEventName, JobEventName, LoggedEvent } from '../../domain/event.ts'
+import { erasedItem } from '../../domain/item.ts'
+import { BYTES_OF, eventBytes, type UsageCounter } from '../sql/usage.ts'
 import type { Connection } from './database.ts'
 
 interface Common {
@@ -13,6 +15,13 @@ type Row = Common &
     | { item_id: number; event: ItemEventName; actor_id: number; request_id: string }
     | { item_id: null; event: JobEventName }
   )
+
+/** An event of an item, with the item if it tells of a deletion. */
+interface Owned {
+  cursor: number
+  bytes: number
+  deleted: string | null
+}
 
 const fromRow = (row: Row): LoggedEvent => {
   const { cursor, created_at: createdAt } = row
@@ -74,7 +83,11 @@ export const createEventReader = (connection: Connection): EventReader => {
 }
 
 /** `onAppended` hears of each new event; what it hears is not committed yet. */
-export const createEventRepository = (connection: Connection, onAppended: () => void): EventRepository => {
+export const createEventRepository = (
+  connection: Connection,
+  usage: UsageCounter,
+  onAppended: () => void,
+): EventRepository => {
   const append = connection.prepare<
     unknown,
     [string, number | null, number | null, string, number | null, string | null, number]
@@ -83,25 +96,51 @@ export const createEventRepository = (connection: Connection, onAppended: () => 
      VALUES (?, ?, ?, ?, ?, ?, ?)`,
   )
   // From the beginning of the log without a gap, though a clock may have been set back.
-  const old = connection.prepare<unknown, [number, number]>(
+  const old = connection.prepare<{ owner_id: number | null; bytes: number }, [number, number]>(
     `DELETE FROM events WHERE cursor IN (
        SELECT cursor FROM (
          SELECT cursor, max(created_at) OVER (ORDER BY cursor) AS latest FROM (
            SELECT cursor, created_at FROM events ORDER BY cursor LIMIT +?)
-       ) WHERE latest < ?)`,
+       ) WHERE latest < ?)
+     RETURNING owner_id, ${BYTES_OF.event} AS bytes`,
   )
+  const owned = connection.prepare<Owned, [number, number, number]>(
+    `SELECT cursor, ${BYTES_OF.event} AS bytes, iif(event = 'item.deleted', data, NULL) AS deleted
+     FROM events WHERE owner_id = +? AND cursor > ? ORDER BY cursor LIMIT +?`,
+  )
+  const remove = connection.prepare<unknown, [number]>('DELETE FROM events WHERE cursor = ?')
+  const replace = connection.prepare<unknown, [string, number]>('UPDATE events SET data = ? WHERE cursor = ?')
   return {
     ...createEventReader(connection),
     async append(logged) {
       const { event, createdAt } = logged
       if ('item' in logged) {
         const { item, actorId, requestId } = logged
-        append.run(event, item.id, item.ownerId, JSON.stringify(item), actorId, requestId, createdAt)
+        const data = JSON.stringify(item)
+        append.run(event, item.id, item.ownerId, data, actorId, requestId, createdAt)
+        if (event === 'item.deleted') usage.addAlways(item.ownerId, eventBytes(data))
+        else usage.add(item.ownerId, eventBytes(data))
       } else append.run(event, null, null, JSON.stringify(logged.job), null, null, createdAt)
       onAppended()
     },
     async deleteBefore(instant, limit) {
-      return old.run(limit, instant).changes
+      const gone = old.all(limit, instant)
+      for (const { owner_id, bytes } of gone) if (owner_id !== null) usage.add(owner_id, -bytes)
+      return gone.length
+    },
+    async eraseOwned(ownerId, after, limit) {
+      const found = owned.all(ownerId, after, limit)
+      for (const { cursor, bytes, deleted } of found) {
+        usage.add(ownerId, -bytes)
+        if (deleted === null) {
+          remove.run(cursor)
+          continue
+        }
+        const data = JSON.stringify(erasedItem(JSON.parse(deleted)))
+        replace.run(data, cursor)
+        usage.addAlways(ownerId, eventBytes(data))
+      }
+      return found.at(-1)?.cursor ?? null
     },
   }
 }

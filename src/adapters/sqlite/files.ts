@@ -1,6 +1,7 @@
 import type { FileReader, FileRepository } from '../../application/ports/persistence.ts'
 import type { StoredFile } from '../../domain/file.ts'
 import { atOnce } from '../sql/turns.ts'
+import { fileBytes, type UsageCounter } from '../sql/usage.ts'
 import type { Connection } from './database.ts'
 import { createPager } from './pages.ts'
 
@@ -44,12 +45,12 @@ export const createFileReader = (connection: Connection, turn = atOnce): FileRea
   }
 }
 
-export const createFileRepository = (connection: Connection): FileRepository => {
+export const createFileRepository = (connection: Connection, usage: UsageCounter): FileRepository => {
   const insert = connection.prepare<Row, [number, string, string, number, string, string, number]>(
     `INSERT INTO files (owner_id, filename, content_type, size, sha256, blob_key, created_at)
      VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING *`,
   )
-  const remove = connection.prepare<unknown, [number]>('DELETE FROM files WHERE id = ?')
+  const remove = connection.prepare<Row, [number]>('DELETE FROM files WHERE id = ? RETURNING *')
   const owned = connection.prepare<Row, [number, number]>(
     `DELETE FROM files WHERE id IN (SELECT id FROM files WHERE owner_id = ? LIMIT +?) RETURNING *`,
   )
@@ -58,13 +59,17 @@ export const createFileRepository = (connection: Connection): FileRepository => 
     async insert({ ownerId, filename, contentType, size, sha256, blobKey, createdAt }) {
       const row = insert.get(ownerId, filename, contentType, size, sha256, blobKey, createdAt)
       if (row === null) throw new Error('INSERT returned no row')
+      usage.add(ownerId, fileBytes(size))
       return fromRow(row)
     },
     async delete(id) {
-      remove.run(id)
+      const gone = remove.get(id)
+      if (gone !== null) usage.add(gone.owner_id, -fileBytes(gone.size))
     },
     async deleteOwned(ownerId, limit) {
-      return owned.all(ownerId, limit).map(fromRow)
+      const gone = owned.all(ownerId, limit)
+      for (const { size } of gone) usage.add(ownerId, -fileBytes(size))
+      return gone.map(fromRow)
     },
   }
 }

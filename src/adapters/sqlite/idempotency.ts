@@ -1,4 +1,6 @@
 import type { IdempotencyRepository } from '../../application/ports/persistence.ts'
+import { packAnswer, unpackAnswer } from '../sql/answers.ts'
+import { BYTES_OF, idempotencyBytes, type UsageCounter } from '../sql/usage.ts'
 import type { Connection } from './database.ts'
 
 interface Row {
@@ -10,17 +12,35 @@ interface Row {
   created_at: number
 }
 
-export const createIdempotencyRepository = (connection: Connection): IdempotencyRepository => {
+interface Taken {
+  user_id: number
+  bytes: number
+}
+
+export const createIdempotencyRepository = (connection: Connection, usage: UsageCounter): IdempotencyRepository => {
   const find = connection.prepare<Row, [number, string, string]>(
     'SELECT * FROM idempotency WHERE user_id = ? AND route = ? AND key = ?',
+  )
+  const taken = connection.prepare<Taken, [number, string, string]>(
+    `SELECT user_id, ${BYTES_OF.idempotency} AS bytes FROM idempotency WHERE user_id = ? AND route = ? AND key = ?`,
   )
   const put = connection.prepare<unknown, [number, string, string, Uint8Array, string, number]>(
     'INSERT OR REPLACE INTO idempotency (user_id, route, key, fingerprint, answer, created_at) VALUES (?, ?, ?, ?, ?, ?)',
   )
-  const old = connection.prepare<unknown, [number, number]>(
+  const old = connection.prepare<Taken, [number, number]>(
     `DELETE FROM idempotency WHERE (user_id, route, key) IN
-       (SELECT user_id, route, key FROM idempotency WHERE created_at <= ? LIMIT +?)`,
+       (SELECT user_id, route, key FROM idempotency WHERE created_at <= ? LIMIT +?)
+     RETURNING user_id, ${BYTES_OF.idempotency} AS bytes`,
   )
+  const owned = connection.prepare<Taken, [number, number]>(
+    `DELETE FROM idempotency WHERE (user_id, route, key) IN
+       (SELECT user_id, route, key FROM idempotency WHERE user_id = ? LIMIT +?)
+     RETURNING user_id, ${BYTES_OF.idempotency} AS bytes`,
+  )
+  const takeOff = (rows: readonly Taken[]): number => {
+    for (const { user_id, bytes } of rows) usage.add(user_id, -bytes)
+    return rows.length
+  }
   return {
     async find(userId, route, key) {
       const row = find.get(userId, route, key)
@@ -30,16 +50,22 @@ export const createIdempotencyRepository = (connection: Connection): Idempotency
           route: row.route,
           key: row.key,
           fingerprint: row.fingerprint,
-          answer: JSON.parse(row.answer),
+          answer: unpackAnswer(row.answer),
           createdAt: row.created_at,
         }
       )
     },
     async put({ userId, route, key, fingerprint, answer, createdAt }) {
-      put.run(userId, route, key, fingerprint, JSON.stringify(answer), createdAt)
+      const packed = packAnswer(answer)
+      takeOff(taken.all(userId, route, key))
+      put.run(userId, route, key, fingerprint, packed, createdAt)
+      usage.add(userId, idempotencyBytes(key, packed))
     },
     async deleteOld(before, limit) {
-      return old.run(before, limit).changes
+      return takeOff(old.all(before, limit))
+    },
+    async deleteOwned(userId, limit) {
+      return takeOff(owned.all(userId, limit))
     },
   }
 }

@@ -50,6 +50,7 @@ export const createItemText = (connection: Connection, onBacklog: () => void): I
     mark() {
       marked = changes.length
     },
+    check() {},
     undo() {
       changes.length = marked
     },

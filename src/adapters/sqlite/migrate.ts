@@ -6,6 +6,7 @@ import items from './migrations/0003_items.sql' with { type: 'text' }
 import files from './migrations/0004_files.sql' with { type: 'text' }
 import events from './migrations/0005_events.sql' with { type: 'text' }
 import eventsInOrder from './migrations/0006_events_in_order.sql' with { type: 'text' }
+import usage from './migrations/0007_usage.sql' with { type: 'text' }
 import words from './migrations/0008_words.sql' with { type: 'text' }
 import epochs from './migrations/0009_epochs.sql' with { type: 'text' }
 
@@ -17,6 +18,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0004_files', sql: files },
   { name: '0005_events', sql: events },
   { name: '0006_events_in_order', sql: eventsInOrder },
+  { name: '0007_usage', sql: usage },
   { name: '0008_words', sql: words },
   { name: '0009_epochs', sql: epochs },
 ]

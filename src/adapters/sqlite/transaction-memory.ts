@@ -31,8 +31,9 @@ export const createTransactionMemory = ({ database }: Connection): TransactionMe
       }
     },
     forget,
-    endingWith: ({ mark, ...deferred }) => ({
+    endingWith: ({ mark, check, ...deferred }) => ({
       mark,
+      check,
       undo() {
         forget()
         deferred.undo()

@@ -1,6 +1,6 @@
 import { access, constants, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import type { StoreHooks } from '../../application/ports/engine.ts'
+import type { StoreOptions } from '../../application/ports/engine.ts'
 import type { ReadTx, Store, Tx } from '../../application/ports/persistence.ts'
 import { AppError } from '../../domain/errors.ts'
 import { createTurns, type Turn } from '../sql/turns.ts'
@@ -20,8 +20,10 @@ import { createMailTokenReader, createMailTokenRepository } from './mail-tokens.
 import { createRefreshTokenRepository, createSessionReader, createSessionRepository } from './sessions.ts'
 import { createSnapshots, type Snapshots } from './snapshots.ts'
 import { createTransactionMemory, type TransactionMemory } from './transaction-memory.ts'
+import { createUsage, createUsageReader, type Usage } from './usage.ts'
 import { createUserReader, createUserRepository } from './users.ts'
 import { openWal, type Wal } from './wal.ts'
+import { deferredTogether } from './writer.ts'
 
 interface SqliteTx extends Tx {
   readonly jobs: SqliteJobRepository
@@ -29,7 +31,7 @@ interface SqliteTx extends Tx {
   readonly backlog: Backlog
 }
 
-interface Options extends StoreHooks {
+interface Options extends StoreOptions {
   /** A migrated database. */
   readonly path: string
   readonly lockTimeout?: number
@@ -43,6 +45,8 @@ interface Options extends StoreHooks {
 
 /** With less, a commit is about to fail. A file system that tells no size has room. */
 const LEAST_ROOM = 1_048_576
+
+const MAX_IDLE_WAL_BYTES = 16 * 1_048_576
 
 const checkRoom = async (folder: string): Promise<void> => {
   const { blocks, bavail, bsize } = await statfs(folder)
@@ -63,14 +67,16 @@ interface Marks {
   backlog: boolean
 }
 
+/** What the repositories of one writing connection share. */
 interface Shared {
   readonly texts: ItemText
   readonly memory: TransactionMemory
+  readonly usage: Usage
   readonly marks: Marks
   readonly epoch: PresentEpoch
 }
 
-const writing = (connection: Connection, { texts, memory, marks, epoch }: Shared): SqliteTx => ({
+const writing = (connection: Connection, { texts, memory, usage, marks, epoch }: Shared): SqliteTx => ({
   users: createUserRepository(connection, memory.forget),
   sessions: createSessionRepository(connection, memory),
   refreshTokens: createRefreshTokenRepository(connection),
@@ -78,15 +84,16 @@ const writing = (connection: Connection, { texts, memory, marks, epoch }: Shared
   jobs: createJobRepository(connection, () => {
     marks.jobs = true
   }),
-  items: createItemRepository(connection, texts, epoch),
-  files: createFileRepository(connection),
+  items: createItemRepository(connection, texts, epoch, usage),
+  files: createFileRepository(connection, usage),
   fileLinks: createFileLinkRepository(connection),
-  events: createEventRepository(connection, () => {
+  events: createEventRepository(connection, usage, () => {
     marks.events = true
   }),
   epochs: createEpochWriter(connection, epoch),
-  idempotency: createIdempotencyRepository(connection),
+  idempotency: createIdempotencyRepository(connection, usage),
   backlog: createBacklog(connection),
+  usage: usage.repository,
 })
 
 const reading = (connection: Connection, { remember }: Snapshots, epoch: PresentEpoch, turn: Turn): ReadTx => ({
@@ -99,17 +106,20 @@ const reading = (connection: Connection, { remember }: Snapshots, epoch: Present
   fileLinks: createFileLinkReader(connection),
   events: createEventReader(connection),
   epochs: createEpochReader(connection, epoch),
+  usage: createUsageReader(connection),
 })
 
 /**
  * Closing moves the write-ahead log into the database file; writes that a lock keeps from beginning are rejected then.
  * `takeBackJobs` trusts that no other process serves this file.
  */
-export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, ...options }: Options): Store => {
+export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaBytes, ...options }: Options): Store => {
   const open = () => {
     const writer = openWriter(path)
     writer.run('PRAGMA synchronous = NORMAL')
     writer.run('PRAGMA wal_autocheckpoint = 0')
+    // Once its pages are in the database file, a log that a burst made large gives its space back.
+    writer.run(`PRAGMA journal_size_limit = ${MAX_IDLE_WAL_BYTES}`)
     return onOpenWriter?.(writer) ?? writer
   }
   const reader = openReader(path)
@@ -125,7 +135,9 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, ...optio
         marks.backlog = true
       })
       const memory = createTransactionMemory(connection)
-      return { tx: writing(connection, { texts, memory, marks, epoch }), deferred: memory.endingWith(texts) }
+      const usage = createUsage(connection, quotaBytes ?? Number.POSITIVE_INFINITY)
+      const tx = writing(connection, { texts, memory, usage, marks, epoch })
+      return { tx, deferred: memory.endingWith(deferredTogether([usage, texts])) }
     },
     afterCommit() {
       const { jobs, events, backlog } = marks

@@ -8,6 +8,7 @@ export interface Writer<Tx> {
   commit(): boolean
   /** Opens a savepoint, so that one unit of a transaction can fail alone. */
   save(): void
+  /** Throws what the unit must fail with; then it is to be undone. */
   keep(): void
   undo(): void
   readonly inTransaction: boolean
@@ -17,12 +18,22 @@ export interface Writer<Tx> {
 export interface Deferred {
   /** A unit begins. */
   mark(): void
+  /** A unit is about to end. Throws what it must fail with. */
+  check(): void
   /** Forgets what came since the last mark. */
   undo(): void
   /** Forgets everything. */
   clear(): void
   /** Makes the changes. */
   flush(): void
+}
+
+/** Several as one. */
+export const deferredTogether = (all: readonly Deferred[]): Deferred => {
+  const each = (step: keyof Deferred) => () => {
+    for (const deferred of all) deferred[step]()
+  }
+  return { mark: each('mark'), check: each('check'), undo: each('undo'), clear: each('clear'), flush: each('flush') }
 }
 
 export interface Repositories<Tx> {
@@ -83,7 +94,10 @@ export const createWriterSource = <Tx>(
         save.run()
         deferred.mark()
       },
-      keep: () => void keep.run(),
+      keep() {
+        deferred.check()
+        keep.run()
+      },
       undo() {
         undo.run()
         deferred.undo()

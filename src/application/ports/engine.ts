@@ -1,8 +1,10 @@
 import type { Metrics } from './metrics.ts'
 import type { Store } from './persistence.ts'
 
-/** What hears of the work on a store. */
-export interface StoreHooks {
+/** The limits of a store, and what hears of the work on it. */
+export interface StoreOptions {
+  /** Bytes that one user may store; without it, any. */
+  readonly quotaBytes?: number
   readonly metrics?: Pick<Metrics, 'databaseWaited' | 'committed'>
   /** Called after a commit that put jobs into the queue. */
   readonly onJobs?: () => void
@@ -21,5 +23,5 @@ export interface Engine {
   /** Keeps other servers from a database that one alone may serve, or throws. Answers how to let go of it. */
   lock(): () => void
   /** The database must be up to date. */
-  open(hooks?: StoreHooks): Store
+  open(hooks?: StoreOptions): Store
 }

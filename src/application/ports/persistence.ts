@@ -29,7 +29,7 @@ export interface UserRepository extends UserReader {
   insert(user: NewUser): Promise<User>
   /** Stores every field of `user`. Rejects with `email_taken`. The row must exist. */
   update(user: User): Promise<void>
-  /** False when there was no such user. Sessions and everything the user owns go too. */
+  /** False when there was no such user. Sessions and mailed tokens go too; what else was theirs is left to a job. */
   delete(id: number): Promise<boolean>
 }
 
@@ -242,6 +242,12 @@ export interface EventRepository extends EventReader {
    * answers how many.
    */
   deleteBefore(instant: Instant, limit: number): Promise<number>
+  /**
+   * Takes what a removed user wrote out of the log: the next `limit` events of their items after a cursor. Of each item
+   * only its deletion stays, for those who have to hear of it, without title, description and data. Answers the cursor
+   * it reached; null when there was nothing more.
+   */
+  eraseOwned(ownerId: number, after: number, limit: number): Promise<number | null>
 }
 
 export interface EpochReader {
@@ -257,6 +263,19 @@ export interface IdempotencyRepository {
   put(record: IdempotencyRecord): Promise<void>
   /** Removes up to `limit` from before and answers how many. */
   deleteOld(before: Instant, limit: number): Promise<number>
+  /** Removes up to `limit` of a user and answers how many. */
+  deleteOwned(userId: number, limit: number): Promise<number>
+}
+
+/** What users have stored: their items, the log's events of these, idempotency records and files. */
+export interface UsageReader {
+  /** Bytes that count towards the user's quota. */
+  bytesOf(userId: number): Promise<number>
+}
+
+export interface UsageRepository extends UsageReader {
+  /** Counts nothing of this user any more. To be called when nothing of theirs is left. */
+  forget(userId: number): Promise<void>
 }
 
 /** What a transaction may read and write. */
@@ -272,6 +291,7 @@ export interface Tx {
   readonly files: FileRepository
   readonly fileLinks: FileLinkRepository
   readonly idempotency: IdempotencyRepository
+  readonly usage: UsageRepository
 }
 
 /** What a read may see: committed rows only. */
@@ -285,6 +305,7 @@ export interface ReadTx {
   readonly epochs: EpochReader
   readonly files: FileReader
   readonly fileLinks: FileLinkReader
+  readonly usage: UsageReader
 }
 
 export interface UnitOfWork {
@@ -294,7 +315,8 @@ export interface UnitOfWork {
    * comes to be under an idempotency key that it found free; who looks up the same waits, and sees what became of it.
    * The holder of a session does not go away, but may change. All else may be older than what comes after it.
    * `work` may run twice, and may await nothing but `tx`; a `write` inside `work` rejects at once.
-   * Rejects with `unavailable` while the database is locked or unreachable, `storage_full` when it cannot grow.
+   * Rejects with `quota_exceeded` when a user whose storage it adds to would have more than their quota; what takes
+   * bytes away is never refused for that. Rejects with `unavailable` while the database is locked or unreachable, `storage_full` when it cannot grow.
    */
   write<T>(work: (tx: Tx) => Promise<T>): Promise<T>
   /** Runs `work` on committed data. Each statement sees the latest commit. */

@@ -15,6 +15,12 @@ export interface Log {
   error(message: string, fields?: LogFields): void
 }
 
+/** The last free space of the disks that the server writes to. */
+export interface Reserve {
+  /** Whether no more than that is left, as it was within the last second. Answers at once. */
+  isReached(): boolean
+}
+
 /** A part of this process that can stop working. */
 export interface Check {
   readonly name: string

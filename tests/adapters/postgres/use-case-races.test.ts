@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { createOpaqueTokens } from '../../../src/adapters/bun/opaque-tokens.ts'
+import { NO_RESERVE } from '../../../src/adapters/fs/reserve.ts'
 import { createAccessTokens } from '../../../src/adapters/jwt/access-tokens.ts'
 import { createMemoryAccessNotices } from '../../../src/adapters/memory/access-notices.ts'
 import { createMemoryRateLimiter } from '../../../src/adapters/memory/rate-limiter.ts'
@@ -60,9 +61,9 @@ const open = async () => {
     tokens,
     opaqueTokens,
     accounts: createAccounts(deps),
-    items: createItems(deps),
+    items: createItems({ ...deps, reserve: NO_RESERVE }),
     sessions: createSessions(deps),
-    users: createUsers({ ...deps, signup: 'open' }),
+    users: createUsers({ ...deps, signup: 'open', reserve: NO_RESERVE }),
   }
 }
 
@@ -174,9 +175,9 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     const draft = { title: 'one', description: null, data: {} }
     const made = await items.batch(actor, Array(10).fill({ op: 'create', draft }), null)
     const ids = 'result' in made ? made.result.map((item) => item?.id ?? 0) : []
-    const update = (id: number) => ({ op: 'update', id, patch: { title: 'two' }, expected: null }) as const
+    const update = (title: string) => (id: number) => ({ op: 'update', id, patch: { title }, expected: null }) as const
     const batches = [ids, ids.toReversed(), ids, ids.toReversed()]
-    const answers = await codes(batches.map((order) => items.batch(actor, order.map(update), null)))
+    const answers = await codes(batches.map((order, n) => items.batch(actor, order.map(update(`${n}`)), null)))
     expect(answers).toEqual(['done', 'done', 'done', 'done'])
     expect((await items.get(actor, ids[0] ?? 0)).version).toBe(5)
     expect(units.run).toBe(units.begun)

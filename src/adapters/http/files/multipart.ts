@@ -129,7 +129,8 @@ const piecesOf = async function* (request: Request, limit: number): AsyncGenerat
  */
 export const readUpload = async (request: Request, limit: number): Promise<Upload> => {
   requireType(request, 'multipart/form-data')
-  if (Number(request.headers.get('content-length') ?? 0) > limit + FRAMING) throw tooLarge(limit)
+  const announced = Number(request.headers.get('content-length') ?? 0)
+  if (announced > limit + FRAMING) throw tooLarge(limit)
   const parser = createParser(request.headers.get('content-type') ?? '')
   const source = piecesOf(request, limit)
 
@@ -167,7 +168,7 @@ export const readUpload = async (request: Request, limit: number): Promise<Uploa
 
   try {
     const first = await firstPieces()
-    return { filename: parser.filename() ?? '', content: content(first) }
+    return { filename: parser.filename() ?? '', announced: Math.max(0, announced - FRAMING), content: content(first) }
   } catch (error) {
     await source.return(undefined)
     throw error

@@ -4,7 +4,7 @@ import type { Files } from '../../../application/files.ts'
 import type { Log } from '../../../application/ports/system.ts'
 import { AppError, notFound } from '../../../domain/errors.ts'
 import { MOST_OPEN_UPLOADS, type StoredFile } from '../../../domain/file.ts'
-import { actorOf, type Call } from '../call.ts'
+import { actorOf, type Call, clientOf } from '../call.ts'
 import type { Kernel, Rule } from '../kernel.ts'
 import { pageQuery, pageResponse, toPageRequest, toPageResponse } from '../pages.ts'
 import { problems } from '../problems.ts'
@@ -16,6 +16,9 @@ import { isSigned, SignedQuery } from './links.ts'
 import { readUpload } from './multipart.ts'
 
 const PATH = '/api/v1/files'
+
+/** What one upload holds in memory while it comes, at most. */
+const UPLOAD_WINDOW_BYTES = 524_288
 
 export const FileResponse = t.Object(
   {
@@ -127,9 +130,10 @@ export const fileRoutes = (kernel: Kernel, { files, fileLinks, maxUploadSize, lo
     .use(kernel)
     .post(
       '/',
-      async ({ call, request, idempotently }) => {
+      async ({ call, request, idempotently, bodies }) => {
         const actor = actorOf(call)
         using _ = begin(actor.userId)
+        using _held = bodies.take(clientOf(call), UPLOAD_WINDOW_BYTES)
         await using received = await files.receive(actor, await readUpload(request, maxUploadSize))
         const sent = { sha256: received.sha256, filename: received.filename }
         return await idempotently({ request, actor, route: `POST ${PATH}`, sent, answer: created }, (wish) =>

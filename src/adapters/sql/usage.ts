@@ -1,0 +1,97 @@
+import { AppError } from '../../domain/errors.ts'
+
+/**
+ * What a row counts for beside its text: its other columns, and what indexes keep of it. Migration 0007 counts what was
+ * there before by the same numbers.
+ */
+const OVERHEAD_BYTES = { item: 512, event: 128, idempotency: 256, file: 512 } as const
+
+/**
+ * An item counts twice: the log keeps it once more when it is deleted, so that deleting always gives bytes back.
+ */
+const ITEM_COPIES = 2
+
+const text = (value: string | null): number => (value === null ? 0 : Buffer.byteLength(value))
+
+/** `data` as it is stored. */
+export const itemBytes = (title: string, description: string | null, data: string): number =>
+  OVERHEAD_BYTES.item + ITEM_COPIES * (text(title) + text(description) + text(data))
+
+/** `data` as it is stored. */
+export const eventBytes = (data: string): number => OVERHEAD_BYTES.event + text(data)
+
+/** `answer` as it is stored. */
+export const idempotencyBytes = (key: string, answer: string): number =>
+  OVERHEAD_BYTES.idempotency + text(key) + text(answer)
+
+export const fileBytes = (size: number): number => OVERHEAD_BYTES.file + size
+
+/** The same of a row that is there, as SQL that both engines understand. */
+export const BYTES_OF = {
+  item: `(${OVERHEAD_BYTES.item} + ${ITEM_COPIES} * (octet_length(title) + coalesce(octet_length(description), 0) + octet_length(data)))`,
+  event: `(${OVERHEAD_BYTES.event} + octet_length(data))`,
+  idempotency: `(${OVERHEAD_BYTES.idempotency} + octet_length(key) + octet_length(answer))`,
+  file: `(${OVERHEAD_BYTES.file} + size)`,
+} as const
+
+/** Counts what the rows of a user take while a transaction changes them. */
+export interface UsageCounter {
+  /** Adds bytes, for which the user must have room when the unit ends, or takes them off. */
+  add(userId: number, bytes: number): void
+  /** Adds bytes that nobody is refused for: what the log keeps of a deletion. */
+  addAlways(userId: number, bytes: number): void
+}
+
+export interface UsageChange {
+  readonly userId: number
+  readonly bytes: number
+  /** Whether the user must have room for it. */
+  readonly limited: boolean
+  /** Whether nothing of the user is counted any more. */
+  readonly forgotten: boolean
+}
+
+export interface UsageChanges extends UsageCounter {
+  forget(userId: number): void
+  of(userId: number): number
+  /** By user, in ascending order: whoever locks rows by them meets others in the same order. */
+  all(): readonly UsageChange[]
+  /** Adds what another has counted since. */
+  merge(later: UsageChanges): void
+  clear(): void
+}
+
+interface Change {
+  bytes: number
+  limited: boolean
+  forgotten: boolean
+}
+
+export const createUsageChanges = (): UsageChanges => {
+  const changes = new Map<number, Change>()
+  const put = (userId: number, { bytes, limited, forgotten }: Change): void => {
+    const change = changes.get(userId)
+    if (change === undefined) {
+      changes.set(userId, { bytes, limited, forgotten })
+      return
+    }
+    change.bytes += bytes
+    change.limited ||= limited
+    change.forgotten ||= forgotten
+  }
+  return {
+    add: (userId, bytes) => put(userId, { bytes, limited: bytes > 0, forgotten: false }),
+    addAlways: (userId, bytes) => put(userId, { bytes, limited: false, forgotten: false }),
+    forget: (userId) => put(userId, { bytes: 0, limited: false, forgotten: true }),
+    of: (userId) => changes.get(userId)?.bytes ?? 0,
+    all: () =>
+      [...changes].map(([userId, change]) => ({ userId, ...change })).sort((one, other) => one.userId - other.userId),
+    merge(later) {
+      for (const { userId, ...change } of later.all()) put(userId, change)
+    },
+    clear: () => changes.clear(),
+  }
+}
+
+export const quotaExceeded = (cause?: unknown): AppError =>
+  new AppError('quota_exceeded', 'The storage of this account is full', cause === undefined ? {} : { cause })

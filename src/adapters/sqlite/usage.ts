@@ -1,0 +1,76 @@
+import type { UsageReader, UsageRepository } from '../../application/ports/persistence.ts'
+import { createUsageChanges, quotaExceeded, type UsageCounter } from '../sql/usage.ts'
+import type { Connection } from './database.ts'
+import type { Deferred } from './writer.ts'
+
+const bytesIn = (connection: Connection) => {
+  const find = connection.prepare<{ bytes: number }, [number]>('SELECT bytes FROM usage WHERE user_id = ?')
+  return (userId: number): number => find.get(userId)?.bytes ?? 0
+}
+
+export const createUsageReader = (connection: Connection): UsageReader => {
+  const find = bytesIn(connection)
+  return { bytesOf: async (userId) => find(userId) }
+}
+
+export interface Usage extends UsageCounter, Deferred {
+  readonly repository: UsageRepository
+}
+
+/**
+ * Counts for all units of a transaction, and stores each user's sum once, just before the commit: a statement for each
+ * change would cost more than the change. Nobody else writes meanwhile.
+ */
+export const createUsage = (connection: Connection, quotaBytes: number): Usage => {
+  const find = bytesIn(connection)
+  const grow = connection.prepare<unknown, [number, number]>(
+    `INSERT INTO usage (user_id, bytes) VALUES (?, ?)
+     ON CONFLICT (user_id) DO UPDATE SET bytes = bytes + excluded.bytes`,
+  )
+  // What is left of a user who was removed is counted no more.
+  const shrink = connection.prepare<unknown, [number, number]>('UPDATE usage SET bytes = bytes + ? WHERE user_id = ?')
+  const remove = connection.prepare<unknown, [number]>('DELETE FROM usage WHERE user_id = ?')
+  /** What the table says, by user. */
+  const stored = new Map<number, number>()
+  const ended = createUsageChanges()
+  const current = createUsageChanges()
+
+  const bytesOf = (userId: number): number => {
+    const known = stored.get(userId) ?? find(userId)
+    stored.set(userId, known)
+    return known + ended.of(userId) + current.of(userId)
+  }
+  const endUnit = () => {
+    ended.merge(current)
+    current.clear()
+  }
+  const clear = () => {
+    for (const memory of [current, ended, stored]) memory.clear()
+  }
+
+  return {
+    add: current.add,
+    addAlways: current.addAlways,
+    repository: {
+      bytesOf: async (userId) => bytesOf(userId),
+      forget: async (userId) => current.forget(userId),
+    },
+    mark: endUnit,
+    check() {
+      for (const { userId, bytes, limited } of current.all()) {
+        if (limited && bytes > 0 && bytesOf(userId) > quotaBytes) throw quotaExceeded()
+      }
+    },
+    undo: current.clear,
+    clear,
+    flush() {
+      endUnit()
+      for (const { userId, bytes, forgotten } of ended.all()) {
+        if (forgotten) remove.run(userId)
+        else if (bytes > 0) grow.run(userId, bytes)
+        else if (bytes < 0) shrink.run(bytes, userId)
+      }
+      clear()
+    },
+  }
+}

@@ -1,0 +1,191 @@
+import { describe, expect, test } from 'bun:test'
+import fc from 'fast-check'
+import type { Store, Tx } from '../../src/application/ports/persistence.ts'
+import { type Item, newItem } from '../../src/domain/item.ts'
+import type { JsonObject } from '../../src/domain/merge-patch.ts'
+import { userNamed } from '../support/store.ts'
+
+interface Harness {
+  readonly store: Store
+  /** What a newcomer with a connection of their own sees. */
+  readonly outside: <Row>(sql: string) => Row[] | Promise<Row[]>
+}
+
+type Open = (quotaBytes?: number) => Promise<Harness>
+
+/** The rows that a migration makes of what was there before. */
+const countedIn = (migration: string): string => {
+  const found = /SELECT user_id, sum\(bytes\)[^;]+/.exec(migration)?.[0]
+  if (found === undefined) throw new Error('the migration counts nothing')
+  return found.replace('sum(bytes)', 'sum(bytes) AS bytes')
+}
+
+const QUOTA_BYTES = 20_000
+
+const code = (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    () => 'done',
+    (error: unknown) => (error instanceof Error && 'code' in error ? String(error.code) : String(error)),
+  )
+
+let names = 0
+const makeUser = async (store: Store): Promise<number> =>
+  (await store.write((tx) => tx.users.insert(userNamed(`user-${++names}`)))).id
+
+const used = (store: Store, userId: number) => store.read((tx) => tx.usage.bytesOf(userId))
+
+const insert = async (tx: Tx, ownerId: number, description: string, data: JsonObject = {}): Promise<Item> => {
+  const item = await tx.items.insert(newItem({ title: 'Öl', description, data }, ownerId, 1))
+  await tx.events.append({ event: 'item.created', item, actorId: ownerId, requestId: 'r', createdAt: item.createdAt })
+  return item
+}
+
+const remove = async (tx: Tx, item: Item): Promise<void> => {
+  await tx.items.delete(item.id)
+  await tx.events.append({ event: 'item.deleted', item, actorId: item.ownerId, requestId: 'r', createdAt: 2 })
+}
+
+let blobs = 0
+const insertFile = (tx: Tx, ownerId: number, size: number) =>
+  tx.files.insert({
+    ownerId,
+    filename: 'a',
+    contentType: 'text/plain',
+    size,
+    sha256: 'x',
+    blobKey: `${++blobs}`,
+    createdAt: 1,
+  })
+
+const answerOf = (body: string) => ({ status: 201, headers: {}, body })
+
+const putAnswer = (tx: Tx, userId: number, key: string, body: string, createdAt: number) =>
+  tx.idempotency.put({ userId, route: 'r', key, fingerprint: new Uint8Array(32), answer: answerOf(body), createdAt })
+
+const step = fc.record({
+  kind: fc.constantFrom('insert', 'update', 'delete', 'upload', 'unlink', 'answer', 'clean', 'forget', 'erase'),
+  owner: fc.nat(1),
+  at: fc.nat(9),
+  text: fc.string({ unit: 'grapheme', maxLength: 400 }),
+  fails: fc.boolean(),
+})
+
+/** What every engine promises of what it counts, and of the quota. `migration` is the one that began to count. */
+export const usageContract = (engine: string, open: Open, migration: string) => {
+  describe(`the usage of ${engine}`, () => {
+    test('is what the tables hold, after whatever was done, undone or cleaned away', async () => {
+      const { store, outside } = await open()
+      await fc.assert(
+        fc.asyncProperty(fc.array(fc.array(step, { minLength: 1, maxLength: 4 }), { maxLength: 10 }), async (units) => {
+          const owners = [await makeUser(store), await makeUser(store)]
+          const items: Item[] = []
+          const files: number[] = []
+          const perform = async (tx: Tx, { kind, owner, at, text }: (typeof units)[number][number]) => {
+            const userId = owners[owner] ?? 0
+            const item = items[at]
+            if (kind === 'insert') items.push(await insert(tx, userId, text, { text }))
+            else if (kind === 'update' && item !== undefined && (await tx.items.findById(item.id)) !== null) {
+              await tx.items.update({ ...item, description: text })
+            } else if (kind === 'delete' && item !== undefined) await remove(tx, item)
+            else if (kind === 'upload') files.push((await insertFile(tx, userId, text.length)).id)
+            else if (kind === 'unlink') await tx.files.delete(files[at] ?? 0)
+            else if (kind === 'answer') await putAnswer(tx, userId, `${at}`, text.repeat(at * 9), at)
+            else if (kind === 'clean') {
+              await tx.idempotency.deleteOld(at, 3)
+              await tx.events.deleteBefore(at, 3)
+            } else if (kind === 'forget') {
+              await tx.items.deleteOwned(userId, 2)
+              await tx.files.deleteOwned(userId, 2)
+              await tx.idempotency.deleteOwned(userId, 2)
+            } else if (kind === 'erase') await tx.events.eraseOwned(userId, at, 3)
+          }
+          for (const steps of units) {
+            const work = store.write(async (tx) => {
+              for (const each of steps) await perform(tx, each)
+              if (steps.some(({ fails }) => fails)) throw new Error('undone')
+            })
+            await work.catch((error: Error) => expect(error.message).toBe('undone'))
+            await store.read((tx) => tx.events.bounds())
+          }
+          const rows = await outside<{ user_id: number | string; bytes: number | string }>(countedIn(migration))
+          const held = new Map(rows.map(({ user_id, bytes }) => [Number(user_id), Number(bytes)]))
+          for (const userId of owners) expect(await used(store, userId)).toBe(held.get(userId) ?? 0)
+        }),
+        { numRuns: 40 },
+      )
+    })
+
+    test('refuses what exceeds the quota, keeps nothing of it, and lets others go on', async () => {
+      const { store } = await open(QUOTA_BYTES)
+      const [ann, bob] = [await makeUser(store), await makeUser(store)]
+      await store.write((tx) => insert(tx, ann, 'x'.repeat(5_000)))
+      const before = await used(store, ann)
+      const tooMuch = () => store.write((tx) => insert(tx, ann, 'x'.repeat(5_000)))
+      const more = () => store.write((tx) => insert(tx, bob, 'x'))
+      expect(await Promise.all([code(tooMuch()), code(more()), code(tooMuch()), code(more())])).toEqual([
+        'quota_exceeded',
+        'done',
+        'quota_exceeded',
+        'done',
+      ])
+      expect(await used(store, ann)).toBe(before)
+      expect(await store.read((tx) => tx.events.list({ scope: { ownerId: ann }, after: 0, limit: 9 }))).toHaveLength(1)
+    })
+
+    test('counts a unit as a whole: what it removes makes room for what it adds', async () => {
+      const { store } = await open(QUOTA_BYTES)
+      const ann = await makeUser(store)
+      const file = await store.write((tx) => insertFile(tx, ann, 15_000))
+      expect(await code(store.write((tx) => insertFile(tx, ann, 15_000)))).toBe('quota_exceeded')
+      const replaced = store.write(async (tx) => {
+        await insertFile(tx, ann, 15_000)
+        await tx.files.delete(file.id)
+      })
+      expect(await code(replaced)).toBe('done')
+    })
+
+    test('is never in the way of whoever deletes, and deleting gives bytes back', async () => {
+      const { store } = await open(QUOTA_BYTES)
+      const ann = await makeUser(store)
+      const item = await store.write((tx) => insert(tx, ann, 'x'.repeat(4_000)))
+      await store.write((tx) => insertFile(tx, ann, QUOTA_BYTES - 512 - 13_500))
+      const full = await used(store, ann)
+      await store.write((tx) => remove(tx, item))
+      expect(await used(store, ann)).toBeLessThan(full - 3_500)
+      // What the log keeps of it may even take more than the item did.
+      const controls = await store.write((tx) => insert(tx, ann, '\u0001'.repeat(500)))
+      expect(await code(store.write((tx) => remove(tx, controls)))).toBe('done')
+    })
+
+    test('of racing writers only so many are done as there is room for', async () => {
+      const { store } = await open(QUOTA_BYTES)
+      const ann = await makeUser(store)
+      const codes = await Promise.all(
+        Array.from({ length: 30 }, () => code(store.write((tx) => insertFile(tx, ann, 3_488)))),
+      )
+      expect(codes.filter((each) => each === 'done')).toHaveLength(5)
+      expect(codes.filter((each) => each === 'quota_exceeded')).toHaveLength(25)
+      expect(await used(store, ann)).toBe(20_000)
+    })
+
+    test('of a user who was forgotten is nothing, whatever goes later', async () => {
+      const { store } = await open()
+      const ann = await makeUser(store)
+      await store.write((tx) => insert(tx, ann, 'x'))
+      await store.write((tx) => tx.usage.forget(ann))
+      await store.write((tx) => tx.items.deleteOwned(ann, 9))
+      expect(await used(store, ann)).toBe(0)
+    })
+
+    test('a large answer is stored small when it repeats itself, and comes back as it was', async () => {
+      const { store } = await open()
+      const ann = await makeUser(store)
+      const one = crypto.getRandomValues(new Uint8Array(30_000)).toBase64()
+      const body = JSON.stringify(Array(100).fill({ one, ü: '✓' }))
+      await store.write((tx) => putAnswer(tx, ann, 'k', body, 1))
+      expect(await used(store, ann)).toBeLessThan(100_000)
+      const found = await store.write((tx) => tx.idempotency.find(ann, 'r', 'k'))
+      expect(found?.answer).toEqual(answerOf(body))
+    })
+  })
+}
