@@ -105,6 +105,23 @@ const holdAll = (tx: Tx, operations: readonly ItemOperation[]): Promise<unknown>
 const atIndex = (error: unknown, index: number): unknown =>
   error instanceof AppError ? new AppError(error.code, error.message, { cause: error, index }) : error
 
+const performAll = async (
+  tx: Tx,
+  operations: readonly ItemOperation[],
+  change: Change,
+): Promise<readonly (Item | null)[]> => {
+  await holdAll(tx, operations)
+  const results: (Item | null)[] = []
+  for (const [index, operation] of operations.entries()) {
+    try {
+      results.push(await perform(tx, operation, change))
+    } catch (error) {
+      throw atIndex(error, index)
+    }
+  }
+  return results
+}
+
 export const createItems = ({ unitOfWork, clock }: { unitOfWork: UnitOfWork; clock: Clock }): Items => {
   const changing = <T>(actor: Actor, work: (tx: Tx, change: Change) => Promise<T>): Promise<T> =>
     unitOfWork.write(async (tx) => {
@@ -114,7 +131,12 @@ export const createItems = ({ unitOfWork, clock }: { unitOfWork: UnitOfWork; clo
 
   return {
     create: (actor, draft, wish) =>
-      changing(actor, (tx, change) => once(tx, actor, wish, change.now, () => add(tx, draft, change))),
+      changing(actor, (tx, change) =>
+        once(tx, change.actor, wish, change.now, {
+          work: () => add(tx, draft, change),
+          owners: (item) => [item.ownerId],
+        }),
+      ),
 
     get: (actor, id) => unitOfWork.read((tx) => visible(tx, actor, id)),
 
@@ -131,17 +153,9 @@ export const createItems = ({ unitOfWork, clock }: { unitOfWork: UnitOfWork; clo
 
     batch: (actor, operations, wish) =>
       changing(actor, (tx, change) =>
-        once(tx, actor, wish, change.now, async () => {
-          await holdAll(tx, operations)
-          const results: (Item | null)[] = []
-          for (const [index, operation] of operations.entries()) {
-            try {
-              results.push(await perform(tx, operation, change))
-            } catch (error) {
-              throw atIndex(error, index)
-            }
-          }
-          return results
+        once(tx, change.actor, wish, change.now, {
+          work: () => performAll(tx, operations, change),
+          owners: (results) => results.flatMap((item) => (item === null ? [] : [item.ownerId])),
         }),
       ),
   }

@@ -20,6 +20,7 @@ export type ErrorCode =
   | 'password_required'
   | 'signup_closed'
   | 'storage_full'
+  | 'too_many_links'
   | 'too_many_requests'
   | 'unauthenticated'
   | 'unavailable'

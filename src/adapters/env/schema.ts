@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { type StaticDecode, type StringOptions, type TString, type TTransform, Type } from '@sinclair/typebox'
 import { parseDuration, parseRate, parseSize } from '../../domain/measures.ts'
 import { parseS3Place, type S3Place } from './s3-place.ts'
+import { parseSender } from './sender.ts'
 
 interface Option extends StringOptions {
   /** What is accepted, for the message about a wrong value. */
@@ -121,7 +122,7 @@ export const SettingsSchema = Type.Object({
   ),
   MAIL_FROM: setting(
     { accepts: 'an address such as Skep <no-reply@example.com>', default: 'Skep <no-reply@localhost>' },
-    (text) => (/^(?:[^<>\p{Cc}]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+)$/u.test(text) ? text : null),
+    parseSender,
   ),
   MAX_BODY_SIZE: size('1mb'),
   MAX_UPLOAD_SIZE: size('10mb'),

@@ -43,6 +43,7 @@ export const PROBLEM_STATUS: Readonly<Record<ProblemCode, ProblemStatus>> = {
   range_not_satisfiable: 416,
   signup_closed: 403,
   storage_full: 507,
+  too_many_links: 409,
   too_many_requests: 429,
   unauthenticated: 401,
   unavailable: 503,

@@ -1,4 +1,5 @@
 import type { IdempotencyRepository } from '../../application/ports/persistence.ts'
+import type { Role } from '../../domain/user.ts'
 import { type Int8, int, type Transaction } from './connection.ts'
 import { Taken } from './errors.ts'
 
@@ -9,6 +10,7 @@ interface Row {
   fingerprint: Uint8Array
   answer: string
   created_at: Int8
+  role: Role
 }
 
 export const createIdempotencyRepository = (connection: Transaction): IdempotencyRepository => ({
@@ -34,18 +36,21 @@ export const createIdempotencyRepository = (connection: Transaction): Idempotenc
       key: row.key,
       fingerprint: new Uint8Array(row.fingerprint),
       answer: JSON.parse(row.answer),
+      role: row.role,
       createdAt: int(row.created_at),
     }
   },
-  async put({ userId, route, key, fingerprint, answer, createdAt }) {
+  async put({ userId, route, key, fingerprint, answer, role, createdAt }) {
     connection.send(
-      `INSERT INTO idempotency (user_id, route, key, fingerprint, answer, created_at) VALUES ($1, $2, $3, $4, $5, $6)
-       ON CONFLICT (user_id, route, key) DO UPDATE SET fingerprint = $4, answer = $5, created_at = $6`,
+      `INSERT INTO idempotency (user_id, route, key, fingerprint, answer, role, created_at)
+       VALUES ($1, $2, $3, $4, $5, $6, $7)
+       ON CONFLICT (user_id, route, key) DO UPDATE SET fingerprint = $4, answer = $5, role = $6, created_at = $7`,
       userId,
       route,
       key,
       fingerprint,
       JSON.stringify(answer),
+      role,
       createdAt,
     )
   },

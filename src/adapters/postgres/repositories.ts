@@ -6,6 +6,7 @@ import { createFileReader, createFileRepository } from './files.ts'
 import { createIdempotencyRepository } from './idempotency.ts'
 import { createItemReader, createItemRepository } from './items.ts'
 import { createJobReader, createJobRepository } from './jobs.ts'
+import { createMailLimitRepository } from './mail-limits.ts'
 import { createMailTokenReader, createMailTokenRepository } from './mail-tokens.ts'
 import { createRefreshTokenRepository, createSessionReader, createSessionRepository, type Holders } from './sessions.ts'
 import type { Share } from './share.ts'
@@ -31,6 +32,7 @@ export const writing = (transaction: Share, marks: Marks, holders: Holders): Tx 
   const sessions = lazy(() => createSessionRepository(transaction, holders))
   const refreshTokens = lazy(() => createRefreshTokenRepository(transaction))
   const mailTokens = lazy(() => createMailTokenRepository(transaction))
+  const mailLimits = lazy(() => createMailLimitRepository(transaction))
   const items = lazy(() => createItemRepository(transaction))
   const files = lazy(() => createFileRepository(transaction))
   const fileLinks = lazy(() => createFileLinkRepository(transaction))
@@ -60,6 +62,9 @@ export const writing = (transaction: Share, marks: Marks, holders: Holders): Tx 
     },
     get jobs() {
       return jobs()
+    },
+    get mailLimits() {
+      return mailLimits()
     },
     get items() {
       return items()

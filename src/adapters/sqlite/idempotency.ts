@@ -1,4 +1,5 @@
 import type { IdempotencyRepository } from '../../application/ports/persistence.ts'
+import type { Role } from '../../domain/user.ts'
 import type { Connection } from './database.ts'
 
 interface Row {
@@ -8,14 +9,16 @@ interface Row {
   fingerprint: Uint8Array
   answer: string
   created_at: number
+  role: Role
 }
 
 export const createIdempotencyRepository = (connection: Connection): IdempotencyRepository => {
   const find = connection.prepare<Row, [number, string, string]>(
     'SELECT * FROM idempotency WHERE user_id = ? AND route = ? AND key = ?',
   )
-  const put = connection.prepare<unknown, [number, string, string, Uint8Array, string, number]>(
-    'INSERT OR REPLACE INTO idempotency (user_id, route, key, fingerprint, answer, created_at) VALUES (?, ?, ?, ?, ?, ?)',
+  const put = connection.prepare<unknown, [number, string, string, Uint8Array, string, Role, number]>(
+    `INSERT OR REPLACE INTO idempotency (user_id, route, key, fingerprint, answer, role, created_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?)`,
   )
   const old = connection.prepare<unknown, [number, number]>(
     `DELETE FROM idempotency WHERE (user_id, route, key) IN
@@ -31,12 +34,13 @@ export const createIdempotencyRepository = (connection: Connection): Idempotency
           key: row.key,
           fingerprint: row.fingerprint,
           answer: JSON.parse(row.answer),
+          role: row.role,
           createdAt: row.created_at,
         }
       )
     },
-    async put({ userId, route, key, fingerprint, answer, createdAt }) {
-      put.run(userId, route, key, fingerprint, JSON.stringify(answer), createdAt)
+    async put({ userId, route, key, fingerprint, answer, role, createdAt }) {
+      put.run(userId, route, key, fingerprint, JSON.stringify(answer), role, createdAt)
     },
     async deleteOld(before, limit) {
       return old.run(before, limit).changes

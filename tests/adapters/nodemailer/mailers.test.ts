@@ -11,6 +11,7 @@ import { recordingLog, temporaryFolder } from '../../support/skep.ts'
 
 const mail: Mail = {
   id: 'job-7',
+  messageId: 'abc-7',
   to: 'ann@example.com',
   subject: 'Grüße',
   text: 'Hello Ann,\n\nhttps://example.com/verify-email#token=abc\n',
@@ -52,7 +53,7 @@ const openServer = async (options: SMTPServerOptions = {}) => {
 }
 
 const mailerFor = (url: string, timeout = 5_000) => {
-  const mailer = createSmtpMailer({ url, from: 'Skep <no-reply@example.com>', timeout })
+  const mailer = createSmtpMailer({ url, from: { name: 'Skep', address: 'no-reply@example.com' }, timeout })
   afterAll(() => mailer.close())
   return mailer
 }
@@ -61,7 +62,7 @@ describe('by SMTP', () => {
   test('a mail arrives with text and HTML, from MAIL_FROM', async () => {
     const { received, host } = await openServer()
     await mailerFor(`smtp://${host}`).send(mail, signal)
-    expect(received[0]).toMatchObject({ subject: 'Grüße', messageId: '<job-7@example.com>' })
+    expect(received[0]).toMatchObject({ subject: 'Grüße', messageId: '<abc-7@example.com>' })
     expect(received[0]?.from?.text).toBe('"Skep" <no-reply@example.com>')
     expect(received[0]?.text).toContain('https://example.com/verify-email#token=abc')
     expect(received[0]?.html).toContain('<p>Hello Ann</p>')
@@ -180,7 +181,11 @@ describe('as files', () => {
   const open = () => {
     const folder = join(temporaryFolder(), 'mail')
     const log = recordingLog()
-    return { folder, log, mailer: createFileMailer({ folder, from: 'Skep <no-reply@localhost>', log }) }
+    return {
+      folder,
+      log,
+      mailer: createFileMailer({ folder, from: { name: 'Skep', address: 'no-reply@localhost' }, log }),
+    }
   }
 
   test('each mail is an .eml that mail programs can read, and a line in the log', async () => {
@@ -211,7 +216,7 @@ describe('as files', () => {
     const [folder, trace] = [join(data, 'mail'), join(temporaryFolder(), 'trace')]
     const script = `
       import { createFileMailer } from ${JSON.stringify(join(SOURCES, 'adapters/nodemailer/file-mailer.ts'))}
-      const options = { folder: ${JSON.stringify(folder)}, from: 'a@example.com', log: { info() {} } }
+      const options = { folder: ${JSON.stringify(folder)}, from: { name: '', address: 'a@example.com' }, log: { info() {} } }
       await createFileMailer(options).send(${JSON.stringify(mail)})`
     const calls = 'trace=fsync,rename,renameat,renameat2'
     const { success } = Bun.spawnSync(['strace', '-f', '-y', '-e', calls, '-o', trace, process.execPath, '-e', script])
@@ -225,7 +230,11 @@ describe('as files', () => {
   })
 
   test('rejects when the folder cannot be written', async () => {
-    const mailer = createFileMailer({ folder: '/dev/null/mail', from: 'a@b.c', log: recordingLog() })
+    const mailer = createFileMailer({
+      folder: '/dev/null/mail',
+      from: { name: '', address: 'a@b.c' },
+      log: recordingLog(),
+    })
     await expect(mailer.send(mail, signal)).rejects.toThrow()
   })
 })

@@ -127,10 +127,10 @@ test.each<[string, JobHandler['run']]>([
 ])('a handler that %s costs its own job an attempt, and no other', async (_, run) => {
   let first = true
   const { start, enqueue, jobs, logged } = open(
-    (job, signal) => {
+    (job, signal, atEnd) => {
       if (!first) return Promise.resolve()
       first = false
-      return run(job, signal)
+      return run(job, signal, atEnd)
     },
     { deadline: 20 },
   )
