@@ -76,7 +76,8 @@ const filesPlace = (text: string): string | S3Place | null => {
 
 const publicUrl = (text: string): string | null => {
   const url = parseUrl(text)
-  if (url === null || !/^https?:$/.test(url.protocol)) return null
+  // Paths that begin with two slashes would name another host.
+  if (url === null || !/^https?:$/.test(url.protocol) || /\/\/+[^/]/.test(url.pathname)) return null
   return url.username || url.password || url.search || url.hash ? null : url.href.replace(/\/+$/, '')
 }
 

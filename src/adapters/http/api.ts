@@ -68,12 +68,14 @@ export interface ApiOptions {
   readonly metricsToken?: string | undefined
   /** Whether clients reach us by https. */
   readonly https: boolean
+  /** Path of PUBLIC_URL, without a slash at the end; empty when it has none. */
+  readonly basePath: string
   /** Of the program. */
   readonly version: string
 }
 
 /** Everything that the OpenAPI document describes. */
-const createFeatures = (kernel: Kernel, deps: ApiDeps, metricsToken?: string) =>
+const createFeatures = (kernel: Kernel, deps: ApiDeps, basePath: string, metricsToken?: string) =>
   new Elysia()
     .use(healthRoutes(kernel, deps.checks))
     .use(metricsRoutes(kernel, deps.metrics, metricsToken))
@@ -84,17 +86,18 @@ const createFeatures = (kernel: Kernel, deps: ApiDeps, metricsToken?: string) =>
         .use(sessionRoutes(kernel, deps.sessions))
         .use(accountRoutes(kernel, deps.accounts))
         .use(itemRoutes(kernel, deps.items))
-        .use(fileRoutes(kernel, deps))
+        .use(fileRoutes(kernel, deps, basePath))
         .use(fileLinkRoutes(kernel, deps.files, deps.fileLinks, deps.publicUrl))
         .use(jobRoutes(kernel, deps.jobs)),
     )
 
 /** The OpenAPI document, as plain data. Needs nothing: the routes are described, not run. */
-export const describeApi = (version: string) =>
-  describeRoutes(createFeatures(createKernel(unusable()), unusable()), version)
+export const describeApi = (version: string, basePath = '') =>
+  describeRoutes(createFeatures(createKernel(unusable()), unusable(), basePath), { version, basePath })
 
 /** The whole HTTP side. Its `listen` is the caller's. */
 export const createApi = (deps: ApiDeps, options: ApiOptions) => {
+  const { basePath, version } = options
   const kernel = createKernel({
     access: deps.access,
     limits: createLimits({ limiter: deps.limiter, general: options.rateLimit, credentials: options.rateLimitAuth }),
@@ -102,7 +105,7 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
     trustProxy: options.trustProxy,
     maxBodySize: options.maxBodySize,
   })
-  const edge = createEdge({ log: deps.log, metrics: deps.metrics, https: options.https })
+  const edge = createEdge({ log: deps.log, metrics: deps.metrics, https: options.https, basePath })
   const app: Elysia = new Elysia({
     // Otherwise a short Host header shifts the path (`Host: a`, `/pub/admin` runs `/admin`).
     handler: { standardHostname: false },
@@ -114,8 +117,8 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
   })
     .use(edge.plugin)
     .use(options.corsOrigins.length === 0 ? new Elysia() : crossOrigin(options.corsOrigins, edge.finish))
-    .use(createFeatures(kernel, deps, options.metricsToken))
-    .use(linkRoutes(kernel))
+    .use(createFeatures(kernel, deps, basePath, options.metricsToken))
+    .use(linkRoutes(kernel, basePath))
     .use(
       realtimeRoutes(kernel, deps.realtime, {
         upgrade: (request, carried) => app.server?.upgrade(request, carried) ?? false,
@@ -124,7 +127,7 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
       }),
     )
     .use(
-      docsRoutes(kernel, { openapi: () => describeApi(options.version), asyncapi: deps.describeSocket }),
+      docsRoutes(kernel, { openapi: () => describeApi(version, basePath), asyncapi: deps.describeSocket }, basePath),
     ) as unknown as Elysia
   return app.use(fallbackRoutes(kernel, app.routes)) as unknown as Elysia
 }

@@ -10,6 +10,8 @@ interface Deps {
   readonly metrics: Pick<Metrics, 'requestAnswered'>
   /** Whether clients reach us by https, which they are then told to keep to. */
   readonly https: boolean
+  /** Path of PUBLIC_URL, without a slash at the end: a proxy in front takes it off every request. */
+  readonly basePath: string
 }
 
 const POLICY = {
@@ -36,7 +38,7 @@ const isPlain = (value: unknown): value is object =>
  * What holds for every request, before and after its route: request id, security headers, refusals in one shape and
  * one line in the log. Everything here must not throw.
  */
-export const createEdge = ({ log, metrics, https }: Deps) => {
+export const createEdge = ({ log, metrics, https, basePath }: Deps) => {
   const policy: Readonly<Record<string, string>> = https
     ? { ...POLICY, 'strict-transport-security': 'max-age=31536000' }
     : POLICY
@@ -74,6 +76,9 @@ export const createEdge = ({ log, metrics, https }: Deps) => {
     for (const [name, value] of Object.entries(policy)) headers[name] ??= value
   }
 
+  /** Routes know their own paths alone. */
+  const toPublic = (location: unknown): string => `${basePath}${location}`
+
   const respond = (value: object, status: number, headers: Headers): Response => {
     const response = Response.json(value, { status, headers: shared })
     for (const name in headers) response.headers.set(name, String(headers[name]))
@@ -81,6 +86,8 @@ export const createEdge = ({ log, metrics, https }: Deps) => {
   }
 
   const complete = (response: Response, headers: Headers): Response => {
+    const location = response.headers.get('location')
+    if (location !== null) response.headers.set('location', toPublic(location))
     for (const [name, value] of Object.entries({ ...policy, ...headers })) {
       // What the route says itself stands.
       if (!response.headers.has(name)) response.headers.set(name, String(value))
@@ -110,6 +117,7 @@ export const createEdge = ({ log, metrics, https }: Deps) => {
         return undefined
       }
       tell(call, request, status)
+      if (set.headers.location !== undefined) set.headers.location = toPublic(set.headers.location)
       const response = whole ? complete(value, set.headers) : respond(value, status, set.headers)
       // Nothing is left for Elysia to add.
       set.headers = {}

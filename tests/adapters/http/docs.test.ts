@@ -58,7 +58,7 @@ test('the server serves what the command writes', async () => {
 
 test('every route of the program appears, and nothing else', () => {
   const options = { rateLimit: 'off', rateLimitAuth: 'off', trustProxy: 0, maxBodySize: 1, corsOrigins: [] } as const
-  const api = createApi(unusable(), { ...options, https: false, version: pkg.version })
+  const api = createApi(unusable(), { ...options, https: false, basePath: '', version: pkg.version })
   const routes = api.routes
     .filter(({ hooks }) => hooks.detail?.hide !== true)
     .map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`)
