@@ -6,6 +6,7 @@ import { type ParsedMail, simpleParser } from 'mailparser'
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server'
 import { createFileMailer } from '../../../src/adapters/nodemailer/file-mailer.ts'
 import { createSmtpMailer } from '../../../src/adapters/nodemailer/smtp-mailer.ts'
+import { PermanentFailure } from '../../../src/application/ports/messaging.ts'
 import type { Mail } from '../../../src/domain/mail.ts'
 import { recordingLog, temporaryFolder } from '../../support/skep.ts'
 
@@ -115,6 +116,59 @@ describe('by SMTP', () => {
     await expect(mailer.send({ ...mail, to: 'bad@example.com' }, signal)).rejects.toThrow('no such user')
     await mailer.send(mail, signal)
     expect(received).toHaveLength(1)
+  })
+
+  const refusing = async (code: number, stage: 'MAIL' | 'RCPT' | 'DATA') => {
+    const refusal = Object.assign(new Error('5.1.1 no: https://x.example/#token=s3cr3t-s3cr3t'), { responseCode: code })
+    const { host } = await openServer({
+      onMailFrom: (_address, _session, done) => done(stage === 'MAIL' ? refusal : null),
+      onRcptTo: (_address, _session, done) => done(stage === 'RCPT' ? refusal : null),
+      onData(stream, _session, done) {
+        stream.resume().on('end', () => done(stage === 'DATA' ? refusal : null))
+      },
+    })
+    return mailerFor(`smtp://${host}`)
+      .send(mail, signal)
+      .catch((error: unknown) => error)
+  }
+
+  test.each([
+    [550, 'MAIL'],
+    [550, 'RCPT'],
+    [554, 'DATA'],
+    [503, 'RCPT'],
+  ] as const)('a reply %d to %s is final, and its text holds no token', async (code, stage) => {
+    const error = await refusing(code, stage)
+    expect(error).toBeInstanceOf(PermanentFailure)
+    expect(String(error)).toContain(String(code))
+    expect(Bun.inspect(error)).not.toContain('s3cr3t')
+  })
+
+  test.each([
+    [450, 'MAIL'],
+    [452, 'RCPT'],
+    [421, 'RCPT'],
+    [451, 'DATA'],
+  ] as const)('a reply %d to %s may pass', async (code, stage) => {
+    const error = await refusing(code, stage)
+    expect(error).toBeInstanceOf(Error)
+    expect(error).not.toBeInstanceOf(PermanentFailure)
+  })
+
+  test('no failure tells the password, however the server repeats it', async () => {
+    const { host } = await openServer({
+      authOptional: false,
+      allowInsecureAuth: true,
+      onAuth({ username = '', password = '' }, _session, done) {
+        const plain = Buffer.from(`\0${username}\0${password}`).toString('base64')
+        done(Object.assign(new Error(`5.7.8 ${password} ${plain}`), { responseCode: 535 }))
+      },
+    })
+    const error = await mailerFor(`smtp://me:p%40ssw0rd@${host}`)
+      .send(mail, signal)
+      .catch((error: unknown) => error)
+    expect(Bun.inspect(error)).toContain('***')
+    for (const secret of ['p@ssw0rd', btoa('\0me\0p@ssw0rd')]) expect(Bun.inspect(error)).not.toContain(secret)
   })
 
   test('rejects when nobody listens', async () => {
