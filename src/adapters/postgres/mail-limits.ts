@@ -14,7 +14,8 @@ export const createMailLimitRepository = (connection: Transaction): MailLimitRep
   },
   async put(recipient, kind, times) {
     connection.send(
-      'UPDATE mail_limits SET times = $3, newest_at = $4 WHERE recipient = $1 AND kind = $2',
+      `INSERT INTO mail_limits (recipient, kind, times, newest_at) VALUES ($1, $2, $3, $4)
+       ON CONFLICT (recipient, kind) DO UPDATE SET times = $3, newest_at = $4`,
       recipient,
       kind,
       JSON.stringify(times),
