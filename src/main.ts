@@ -84,6 +84,10 @@ const compose = (settings: Settings, secret: string, foundation: Foundation) =>
     refreshTtl: settings.REFRESH_TOKEN_TTL,
   })
 
+/** What a proxy in front takes off each path. */
+const basePathOf = ({ PUBLIC_URL }: Pick<Settings, 'PUBLIC_URL'>): string =>
+  PUBLIC_URL === undefined ? '' : new URL(PUBLIC_URL).pathname.replace(/\/+$/, '')
+
 const apiOptions = (settings: Settings) => ({
   rateLimit: settings.RATE_LIMIT,
   rateLimitAuth: settings.RATE_LIMIT_AUTH,
@@ -97,6 +101,7 @@ const apiOptions = (settings: Settings) => ({
   }),
   metricsToken: settings.METRICS_TOKEN,
   https: settings.PUBLIC_URL?.startsWith('https:') ?? false,
+  basePath: basePathOf(settings),
   version: pkg.version,
 })
 
@@ -276,7 +281,10 @@ if (import.meta.main) {
     withUsers,
     copy,
     generatePassword: () => createOpaqueTokens('').generate().slice(0, 20),
-    describe: () => describeApi(pkg.version),
+    describe() {
+      const reading = readSettings(process.env, {}, false)
+      return describeApi(pkg.version, 'settings' in reading ? basePathOf(reading.settings) : '')
+    },
     print: writeOutput,
     complain: writeError,
   })

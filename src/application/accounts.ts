@@ -4,7 +4,7 @@ import type { Principal } from '../domain/session.ts'
 import { type Instant, normalizeEmail } from '../domain/user.ts'
 import { confirmHeld } from './access.ts'
 import type { Attempts } from './attempts.ts'
-import { mailToken, queueMail } from './mail-tokens.ts'
+import { ifProven, mailTokenNow, notify } from './mail-tokens.ts'
 import type { AccessNotices } from './ports/messaging.ts'
 import type { MailTokenReader, UnitOfWork } from './ports/persistence.ts'
 import type { OpaqueTokens, PasswordHasher } from './ports/security.ts'
@@ -21,7 +21,10 @@ export interface Accounts {
   verifyEmail(token: string): Promise<void>
   /** Queues a link if there is such an account. Does and takes the same if there is none. Throws `too_many_requests`. */
   forgotPassword(email: string): Promise<void>
-  /** Sets the password, ends every session and tells the owner by mail. Throws `invalid_link`. */
+  /**
+   * Sets the password, ends every session and the signed links that the owner made, and tells the owner by mail.
+   * Throws `invalid_link`.
+   */
   resetPassword(token: string, password: string): Promise<void>
 }
 
@@ -57,7 +60,7 @@ export const createAccounts = ({ unitOfWork, passwords, opaqueTokens, notices, a
         await confirmHeld(tx, actor, now)
         const user = await tx.users.findById(userId)
         if (user === null || user.emailVerified) return
-        await mailToken(tx, opaqueTokens, { user, purpose: 'verify', email: user.email, template: 'verify', now })
+        await mailTokenNow(tx, opaqueTokens, { user, email: user.email, template: 'verify', now })
       })
     },
 
@@ -71,7 +74,12 @@ export const createAccounts = ({ unitOfWork, passwords, opaqueTokens, notices, a
         await tx.users.update({ ...user, email: proven.email, emailVerified: true, updatedAt: now })
         if (proven.email === user.email) return user.id
         await tx.mailTokens.delete(user.id)
-        await queueMail(tx, { template: 'email-changed', to: user.email, name: user.name, newEmail: proven.email }, now)
+        await notify(tx, opaqueTokens, {
+          user,
+          template: 'email-changed',
+          newEmail: ifProven(user, proven.email),
+          now,
+        })
         return user.id
       })
       await notices.publish(userId)
@@ -97,7 +105,8 @@ export const createAccounts = ({ unitOfWork, passwords, opaqueTokens, notices, a
         await tx.mailTokens.delete(user.id)
         await tx.users.update({ ...user, passwordHash, emailVerified: true, updatedAt: now })
         await tx.sessions.deleteAll(user.id, null)
-        await queueMail(tx, { template: 'password-changed', to: user.email, name: user.name }, now)
+        await tx.fileLinks.deleteAll({ makerId: user.id })
+        await notify(tx, opaqueTokens, { user, template: 'password-changed', now })
         return user.id
       })
       await notices.publish(userId)

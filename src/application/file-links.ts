@@ -1,11 +1,12 @@
-import { notFound } from '../domain/errors.ts'
-import type { FileLink, StoredFile } from '../domain/file.ts'
+import { AppError, notFound } from '../domain/errors.ts'
+import { type FileLink, MAX_LINKS_PER_MAKER_COUNT, type StoredFile } from '../domain/file.ts'
 import type { Page } from '../domain/page.ts'
 import type { Principal } from '../domain/session.ts'
+import type { Instant } from '../domain/user.ts'
 import { confirm } from './access.ts'
 import { visibleFile } from './files.ts'
 import { type Once, type Outcome, once } from './idempotency.ts'
-import type { FileLinkQuery, ReadTx, UnitOfWork } from './ports/persistence.ts'
+import type { FileLinkQuery, ReadTx, Tx, UnitOfWork } from './ports/persistence.ts'
 import type { LinkSigner, SignedParts } from './ports/security.ts'
 import type { Clock, Reserve } from './ports/system.ts'
 import { requireRoom } from './reserve.ts'
@@ -20,7 +21,7 @@ export type FileLinkPage = Omit<FileLinkQuery, 'fileId' | 'aliveAt'>
 
 /** Links that open one file to anyone. To make, see and end them one must see the file (`not_found`). */
 export interface FileLinks {
-  /** `life` in seconds. Throws `idempotency_mismatch`. */
+  /** `life` in seconds. Throws `idempotency_mismatch`, `too_many_links` when as many as one may have are alive. */
   create(actor: Principal, fileId: number, life: number, wish: Once<SignedLink> | null): Promise<Outcome<SignedLink>>
   /** Those that have not expired. */
   list(actor: Principal, fileId: number, page: FileLinkPage): Promise<Page<SignedLink>>
@@ -28,8 +29,8 @@ export interface FileLinks {
   /** From the next request on it opens nothing. */
   remove(actor: Principal, fileId: number, id: number): Promise<void>
   /**
-   * What a signed link opens. Throws `not_found` when it was not made by us, has expired, or when the link, the file
-   * or its owner is gone.
+   * What a signed link opens. Throws `not_found` when it was not made by us, has expired, when the link or the file is
+   * gone, or when whoever made it could not see the file today.
    */
   resolve(parts: SignedParts, signature: string): Promise<StoredFile>
 }
@@ -39,6 +40,28 @@ interface Deps {
   readonly signer: LinkSigner
   readonly clock: Clock
   readonly reserve: Reserve
+}
+
+/** Removed to make room for one more: as much as holds up nobody. */
+const SLICE = 200
+
+const makeRoom = async (tx: Tx, makerId: number, now: Instant): Promise<void> => {
+  if ((await tx.fileLinks.countMadeBy(makerId, MAX_LINKS_PER_MAKER_COUNT)) < MAX_LINKS_PER_MAKER_COUNT) return
+  if ((await tx.fileLinks.deleteExpiredOf(makerId, now, SLICE)) > 0) return
+  throw new AppError('too_many_links', `You have ${MAX_LINKS_PER_MAKER_COUNT} links that have not expired`)
+}
+
+/**
+ * Whether link and file may still be had: both accounts are active, and the maker is the owner or an admin. A change
+ * that ends the right also deletes the link; this holds for whatever was committed at the same moment.
+ */
+const isBacked = async (tx: ReadTx, { makerId }: FileLink, { ownerId }: StoredFile): Promise<boolean> => {
+  // The rows of a removed user's files outlive them for a moment.
+  const owner = await tx.users.findById(ownerId)
+  if (owner === null || !owner.isActive) return false
+  if (makerId === ownerId) return true
+  const maker = await tx.users.findById(makerId)
+  return maker?.isActive === true && maker.role === 'admin'
 }
 
 export const createFileLinks = ({ unitOfWork, signer, clock, reserve }: Deps): FileLinks => {
@@ -59,12 +82,17 @@ export const createFileLinks = ({ unitOfWork, signer, clock, reserve }: Deps): F
         const now = clock.now()
         const current = await confirm(tx, actor, now)
         requireRoom(reserve, current)
-        await visibleFile(tx, current, fileId)
+        const { ownerId } = await visibleFile(tx, current, fileId)
         // Whole seconds, which is what the link says.
         const expiresAt = (Math.ceil(now / 1_000) + life) * 1_000
-        return once(tx, actor, wish, now, async () =>
-          signed(await tx.fileLinks.insert({ fileId, expiresAt, createdAt: now })),
-        )
+        const makerId = current.userId
+        return once(tx, current, wish, now, {
+          async work() {
+            await makeRoom(tx, makerId, now)
+            return signed(await tx.fileLinks.insert({ fileId, ownerId, makerId, expiresAt, createdAt: now }))
+          },
+          owners: () => [ownerId],
+        })
       }),
 
     list: (actor, fileId, page) =>
@@ -91,9 +119,8 @@ export const createFileLinks = ({ unitOfWork, signer, clock, reserve }: Deps): F
       return unitOfWork.read(async (tx) => {
         const link = await alive(tx, parts.fileId, parts.linkId)
         const file = await tx.files.findById(parts.fileId)
-        // The rows of a removed user's files outlive them for a moment.
-        if (file === null || (await tx.users.findById(file.ownerId)) === null) throw notFound('File')
-        if (link.expiresAt !== parts.expires * 1_000) throw notFound('File')
+        if (file === null || link.expiresAt !== parts.expires * 1_000) throw notFound('File')
+        if (!(await isBacked(tx, link, file))) throw notFound('File')
         return file
       })
     },

@@ -194,8 +194,11 @@ export const createFiles = (deps: Deps): Files => {
           const file: NewFile = { ...taken, ownerId: actor.userId, createdAt: now }
           const keeping = unitOfWork.write(async (tx) => {
             // Much can have happened since the upload began.
-            await confirm(tx, actor, now)
-            return once(tx, actor, wish, now, () => tx.files.insert(file))
+            const current = await confirm(tx, actor, now)
+            return once(tx, current, wish, now, {
+              work: () => tx.files.insert(file),
+              owners: ({ ownerId }) => [ownerId],
+            })
           })
           const outcome = await keeping.catch((error) => {
             needed = mayStillCommit(error)

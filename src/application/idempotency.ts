@@ -1,7 +1,7 @@
 import { AppError } from '../domain/errors.ts'
 import { IDEMPOTENCY_TTL, type StoredAnswer } from '../domain/idempotency.ts'
 import type { Principal } from '../domain/session.ts'
-import type { Instant } from '../domain/user.ts'
+import type { Instant, Role } from '../domain/user.ts'
 import type { Tx } from './ports/persistence.ts'
 
 /** A client's wish that what it sends takes effect once, however often it is sent. */
@@ -20,25 +20,45 @@ export type Outcome<T> = { readonly result: T } | { readonly replayed: StoredAns
 const sameBytes = (one: Uint8Array, other: Uint8Array) =>
   one.length === other.length && one.every((byte, index) => byte === other[index])
 
+/** What is to happen once. */
+export interface Effect<T> {
+  readonly work: () => Promise<T>
+  /** Who owns what the answer shows: it is repeated to someone who may read it all, and to nobody else. */
+  readonly owners: (result: T) => readonly number[]
+}
+
+/** One's own things are one's own for good; those of others an admin may read. */
+const roleFor = (userId: number, owners: readonly number[]): Role =>
+  owners.every((ownerId) => ownerId === userId) ? 'user' : 'admin'
+
 /**
  * Does `work` unless the same was done under this key within 24 hours. The answer is kept in the same transaction as
- * the effect: there is never one without the other. Throws `idempotency_mismatch` when something else was sent.
+ * the effect: there is never one without the other. `actor` has the rights of this moment (see `confirm`). Throws
+ * `idempotency_mismatch` when something else was sent, `not_found` when the answer shows what the actor may no longer
+ * read.
  */
 export const once = async <T>(
   tx: Tx,
-  { userId }: Principal,
+  actor: Principal,
   wish: Once<T> | null,
   now: Instant,
-  work: () => Promise<T>,
+  { work, owners }: Effect<T>,
 ): Promise<Outcome<T>> => {
   if (wish === null) return { result: await work() }
+  const { userId } = actor
   const { key, route, fingerprint } = wish
   const done = await tx.idempotency.find(userId, route, key)
   if (done !== null && done.createdAt > now - IDEMPOTENCY_TTL) {
-    if (sameBytes(done.fingerprint, fingerprint)) return { replayed: done.answer }
-    throw new AppError('idempotency_mismatch', 'The Idempotency-Key was used for another request')
+    if (!sameBytes(done.fingerprint, fingerprint)) {
+      throw new AppError('idempotency_mismatch', 'The Idempotency-Key was used for another request')
+    }
+    if (done.role === 'admin' && actor.role !== 'admin') {
+      throw new AppError('not_found', 'The answer shows what you may no longer read')
+    }
+    return { replayed: done.answer }
   }
   const result = await work()
-  await tx.idempotency.put({ userId, route, key, fingerprint, answer: wish.answer(result), createdAt: now })
+  const role = roleFor(userId, owners(result))
+  await tx.idempotency.put({ userId, route, key, fingerprint, answer: wish.answer(result), role, createdAt: now })
   return { result }
 }

@@ -167,6 +167,27 @@ interface Deps {
 
 const isDelete = ({ op }: ItemOperation) => op === 'delete'
 
+const performAll = async (
+  tx: Tx,
+  operations: readonly ItemOperation[],
+  change: Change,
+): Promise<readonly (Item | null)[]> => {
+  await holdAll(tx, operations)
+  const results: (Item | null)[] = []
+  let size = 0
+  for (const [index, operation] of operations.entries()) {
+    try {
+      const item = await perform(tx, operation, change)
+      size += item === null ? 0 : charactersOf(item)
+      if (size > ITEM_LIMITS.batch.maxCharacters) throw batchTooLarge()
+      results.push(item)
+    } catch (error) {
+      throw atIndex(error, index)
+    }
+  }
+  return results
+}
+
 export const createItems = ({ unitOfWork, clock, reserve }: Deps): Items => {
   const changing = <T>(actor: Actor, work: (tx: Tx, change: Change) => Promise<T>): Promise<T> =>
     unitOfWork.write(async (tx) => {
@@ -186,7 +207,12 @@ export const createItems = ({ unitOfWork, clock, reserve }: Deps): Items => {
 
   return {
     create: (actor, draft, wish) =>
-      adding(actor, (tx, change) => once(tx, actor, wish, change.now, () => add(tx, draft, change))),
+      adding(actor, (tx, change) =>
+        once(tx, change.actor, wish, change.now, {
+          work: () => add(tx, draft, change),
+          owners: (item) => [item.ownerId],
+        }),
+      ),
 
     get: (actor, id) => unitOfWork.read((tx) => visible(tx, actor, id)),
 
@@ -203,21 +229,9 @@ export const createItems = ({ unitOfWork, clock, reserve }: Deps): Items => {
 
     batch: (actor, operations, wish) =>
       (operations.every(isDelete) ? changing : adding)(actor, (tx, change) =>
-        once(tx, actor, wish, change.now, async () => {
-          await holdAll(tx, operations)
-          const results: (Item | null)[] = []
-          let size = 0
-          for (const [index, operation] of operations.entries()) {
-            try {
-              const item = await perform(tx, operation, change)
-              size += item === null ? 0 : charactersOf(item)
-              if (size > ITEM_LIMITS.batch.maxCharacters) throw batchTooLarge()
-              results.push(item)
-            } catch (error) {
-              throw atIndex(error, index)
-            }
-          }
-          return results
+        once(tx, change.actor, wish, change.now, {
+          work: () => performAll(tx, operations, change),
+          owners: (results) => results.flatMap((item) => (item === null ? [] : [item.ownerId])),
         }),
       ),
   }

@@ -1,9 +1,10 @@
 import { IDEMPOTENCY_TTL } from '../domain/idempotency.ts'
 import { erasedItem } from '../domain/item.ts'
 import type { Job } from '../domain/job.ts'
-import type { MailRequest } from '../domain/mail.ts'
+import type { QueuedMail } from '../domain/mail.ts'
+import { MAIL_TOKEN_TTL } from '../domain/mail-token.ts'
 import { createFileJobs } from './file-jobs.ts'
-import type { JobHandlers } from './job-runner.ts'
+import type { Afterwards, JobHandlers } from './job-runner.ts'
 import { writeMail } from './mail-templates.ts'
 import { mailedToken, mailToken } from './mail-tokens.ts'
 import type { BlobStore } from './ports/blobs.ts'
@@ -29,6 +30,9 @@ interface Deps {
 const HOUR = 3_600_000
 const DONE_KEPT = 24 * HOUR
 const DEAD_KEPT = 30 * 24 * HOUR
+/** A mail that could not be sent may be retried as long as its job is kept, and its token then counts anew. */
+const TOKEN_KEPT = DEAD_KEPT + 2 * 24 * HOUR
+const MAIL_LIMIT_KEPT = HOUR
 const SLICE = 200
 /** Of rows that can be as large as an item. */
 const LARGE_SLICE = 50
@@ -39,13 +43,22 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
   const { unitOfWork, mailer, opaqueTokens, clock, publicUrl, refreshTtl, eventRetention } = deps
   const files = createFileJobs(deps)
 
-  const sendMail = async (job: Job, signal: AbortSignal) => {
-    const request = job.payload as MailRequest
-    const nonce = 'nonce' in request ? request.nonce : null
-    // A newer mail, or a changed address, voided the link: it would only confuse.
-    if (nonce !== null && (await unitOfWork.read((tx) => tx.mailTokens.findByNonce(nonce))) === null) return
-    const token = nonce === null ? '' : mailedToken(opaqueTokens, nonce)
-    await mailer.send(writeMail(request, `job-${job.id}`, { publicUrl, token }), signal)
+  const sendMail = async (job: Job, signal: AbortSignal, atEnd: (write: Afterwards) => void): Promise<void> => {
+    const request = job.payload as QueuedMail
+    const messageId = request.messageId ?? opaqueTokens.derive(`message ${job.id} ${job.createdAt}`)
+    const send = (token: string) =>
+      mailer.send(writeMail(request, { id: `job-${job.id}`, messageId }, { publicUrl, token }), signal)
+    if (!('nonce' in request)) return send('')
+
+    const { nonce } = request
+    const ttl = MAIL_TOKEN_TTL[request.template === 'reset' ? 'reset' : 'verify']
+    const startedAt = clock.now()
+    // Before it is handed over: should the process end in between, the link works until the mail is sent again. A newer
+    // mail, or a changed address, voided the token: then the link would only confuse.
+    if (!(await unitOfWork.write((tx) => tx.mailTokens.extend(nonce, startedAt + ttl)))) return
+    await send(mailedToken(opaqueTokens, nonce))
+    const sentAt = clock.now()
+    if (sentAt > startedAt) atEnd(async (tx) => void (await tx.mailTokens.extend(nonce, sentAt + ttl)))
   }
 
   const passwordForgotten = async (job: Job) => {
@@ -54,7 +67,8 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
     await unitOfWork.write(async (tx) => {
       const user = await tx.users.findByEmail(email)
       if (user === null || !user.isActive) return
-      await mailToken(tx, opaqueTokens, { user, purpose: 'reset', email, template: 'reset', now })
+      // Past the limits of mail nothing is voided either: the link that was mailed before works on.
+      await mailToken(tx, opaqueTokens, { user, email, template: 'reset', now })
     })
   }
 
@@ -71,7 +85,8 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
     const steps: readonly Step[] = [
       (tx, limit) => tx.sessions.deleteExpired(now, limit),
       (tx, limit) => tx.refreshTokens.deleteSpent(now - refreshTtl, limit),
-      (tx, limit) => tx.mailTokens.deleteExpired(now, limit),
+      (tx, limit) => tx.mailTokens.deleteExpired(now - TOKEN_KEPT, limit),
+      (tx, limit) => tx.mailLimits.deleteOld(now - MAIL_LIMIT_KEPT, limit),
       (tx, limit) => tx.fileLinks.deleteExpired(now, limit),
       (tx, limit) => tx.idempotency.deleteOld(now - IDEMPOTENCY_TTL, limit),
       (tx, limit) => tx.events.deleteBefore(now - eventRetention, limit),

@@ -1,6 +1,7 @@
 import { AppError } from '../domain/errors.ts'
 import type { JobEventName } from '../domain/event.ts'
 import { type Job, type JobKind, RECURRING_KINDS, retryDelay } from '../domain/job.ts'
+import { PermanentFailure } from './ports/messaging.ts'
 import type { NewJob, Tx, UnitOfWork } from './ports/persistence.ts'
 import type { Clock, Log } from './ports/system.ts'
 
@@ -10,9 +11,15 @@ export interface JobHandler {
   readonly deadline: number
   /** Milliseconds between runs of a kind that comes back by itself. */
   readonly every?: number
-  /** May run more than once for one job. `signal` aborts at the deadline and when the server stops. */
-  run(job: Job, signal: AbortSignal): Promise<void>
+  /**
+   * May run more than once for one job. `signal` aborts at the deadline and when the server stops. What it hands to
+   * `atEnd` is written in the transaction that notes its end. A {@link PermanentFailure} is not tried again.
+   */
+  run(job: Job, signal: AbortSignal, atEnd: (write: Afterwards) => void): Promise<void>
 }
+
+/** What has to be written together with the end of a job. */
+export type Afterwards = (tx: Tx) => Promise<void>
 
 export type JobHandlers = Readonly<Record<JobKind, JobHandler>>
 
@@ -92,8 +99,9 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
     await tx.events.append({ event, job, createdAt: clock.now() })
   }
 
-  const finish = (job: Job) =>
+  const finish = (job: Job, writes: readonly Afterwards[]) =>
     unitOfWork.write(async (tx) => {
+      for (const write of writes) await write(tx)
       if (await tx.jobs.complete(job, clock.now())) await record(tx, 'job.done', job.id)
       const following = next(job.kind)
       if (following !== null) await tx.jobs.enqueue(following)
@@ -101,7 +109,7 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
 
   /** When to try again; null for never. */
   const judge = (job: Job, error: unknown): number | null => {
-    const delay = retryDelay(job.attempts, random())
+    const delay = error instanceof PermanentFailure ? null : retryDelay(job.attempts, random())
     const fields = { job_id: job.id, kind: job.kind, attempts: job.attempts, error }
     if (delay === null) log.error('job is dead', fields)
     else log.warn('job failed, will be retried', fields)
@@ -126,14 +134,19 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
     return { [Symbol.dispose]: () => clearInterval(timer) }
   }
 
-  const attempt = async (job: Job, stop: AbortSignal): Promise<{ readonly error: unknown } | null> => {
+  const attempt = async (
+    job: Job,
+    stop: AbortSignal,
+  ): Promise<{ readonly writes: readonly Afterwards[] } | { readonly error: unknown }> => {
     try {
       // A job that ends its process each time never gets to fail.
       if (retryDelay(job.attempts - 1, 0) === null) throw new Error('started too often without an end')
       if (!isKnown(handlers, job.kind)) throw new Error(`no handler for ${job.kind}`)
       const handler = handlers[job.kind]
-      await within(handler.deadline, stop, async (signal) => handler.run(job, signal))
-      return null
+      const writes: Afterwards[] = []
+      const atEnd = (write: Afterwards) => void writes.push(write)
+      await within(handler.deadline, stop, async (signal) => handler.run(job, signal, atEnd))
+      return { writes }
     } catch (error) {
       return { error }
     }
@@ -169,14 +182,14 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
 
     async run(job, stop) {
       using _ = renewing(job)
-      const failure = await attempt(job, stop)
-      if (failure === null) {
-        await noted(stop, () => finish(job))
+      const outcome = await attempt(job, stop)
+      if ('writes' in outcome) {
+        await noted(stop, () => finish(job, outcome.writes))
         log.debug('job done', { job_id: job.id, kind: job.kind, attempts: job.attempts })
       } else if (stop.aborted) await unitOfWork.write((tx) => tx.jobs.release(job, clock.now()))
       else {
-        const runAt = judge(job, failure.error)
-        await noted(stop, () => fail(job, failure.error, runAt))
+        const runAt = judge(job, outcome.error)
+        await noted(stop, () => fail(job, outcome.error, runAt))
       }
     },
   }

@@ -17,26 +17,28 @@ interface Links {
 // The token stands behind the #: browsers send that part to no server, so it is in no log and no Referer.
 const link = ({ publicUrl, token }: Links, page: string) => `${publicUrl}/${page}#token=${token}`
 
+const greeting = (name: string | null) => (name === null ? 'Hello,' : `Hello ${name},`)
+
 const contentOf = (request: MailRequest, links: Links): Content => {
   switch (request.template) {
     case 'welcome':
       return {
         subject: 'Welcome',
-        paragraphs: [`Hello ${request.name},`, 'your account is ready. Please confirm that this address is yours:'],
+        paragraphs: ['Hello,', 'your account is ready. Please confirm that this address is yours:'],
         action: { label: 'Confirm address', url: link(links, 'verify-email') },
         closing: 'The link works once, for 24 hours. If you did not register, ignore this mail.',
       }
     case 'verify':
       return {
         subject: 'Confirm your address',
-        paragraphs: [`Hello ${request.name},`, 'please confirm that this address is yours:'],
+        paragraphs: ['Hello,', 'please confirm that this address is yours:'],
         action: { label: 'Confirm address', url: link(links, 'verify-email') },
         closing: 'The link works once, for 24 hours. If you did not ask for it, ignore this mail.',
       }
     case 'reset':
       return {
         subject: 'Choose a new password',
-        paragraphs: [`Hello ${request.name},`, 'someone, hopefully you, asked for a new password. Choose it here:'],
+        paragraphs: [greeting(request.name), 'someone, hopefully you, asked for a new password. Choose it here:'],
         action: { label: 'Choose a new password', url: link(links, 'reset-password') },
         closing:
           'The link works once, for 30 minutes. If you did not ask for it, ignore this mail: nothing has changed.',
@@ -44,22 +46,25 @@ const contentOf = (request: MailRequest, links: Links): Content => {
     case 'password-changed':
       return {
         subject: 'Your password was changed',
-        paragraphs: [`Hello ${request.name},`, 'your account has a new password, and every other session has ended.'],
+        paragraphs: [greeting(request.name), 'your account has a new password, and every other session has ended.'],
         closing: 'If this was not you, choose a new password by the link for forgotten ones.',
       }
     case 'email-change-requested':
       return {
         subject: 'Your address is about to change',
         paragraphs: [
-          `Hello ${request.name},`,
-          `someone, hopefully you, wants your account to use ${request.newEmail}.`,
+          greeting(request.name),
+          `someone, hopefully you, wants your account to use ${request.newEmail ?? 'another address'}.`,
         ],
         closing: 'It changes once that address is confirmed. If this was not you, change your password now.',
       }
     case 'email-changed':
       return {
         subject: 'Your address was changed',
-        paragraphs: [`Hello ${request.name},`, `your account now uses ${request.newEmail} instead of this address.`],
+        paragraphs: [
+          greeting(request.name),
+          `your account now uses ${request.newEmail ?? 'another address'} instead of this address.`,
+        ],
         closing: 'If this was not you, get in touch with the operator of this service.',
       }
   }
@@ -106,8 +111,8 @@ ${paragraphs.map((paragraph) => `<p>${escapeHtml(paragraph)}</p>\n`).join('')}${
 `
 }
 
-/** The mail as it is sent. `id` names it for good; `links.token` is used by the templates that carry a link. */
-export const writeMail = (request: MailRequest, id: string, links: Links): Mail => {
+/** The mail as it is sent. `links.token` is used by the templates that carry a link. */
+export const writeMail = (request: MailRequest, ids: Pick<Mail, 'id' | 'messageId'>, links: Links): Mail => {
   const content = contentOf(request, links)
-  return { id, to: request.to, subject: content.subject, text: toText(content), html: toHtml(content) }
+  return { ...ids, to: request.to, subject: content.subject, text: toText(content), html: toHtml(content) }
 }

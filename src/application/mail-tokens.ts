@@ -1,4 +1,6 @@
-import type { MailRequest } from '../domain/mail.ts'
+import { AppError } from '../domain/errors.ts'
+import type { MailRequest, QueuedMail } from '../domain/mail.ts'
+import { countedMails, MAX_MAIL_DELAY_MS, nextMailAt } from '../domain/mail-limit.ts'
 import { MAIL_TOKEN_TTL, type MailToken, type MailTokenPurpose } from '../domain/mail-token.ts'
 import type { Instant, User } from '../domain/user.ts'
 import type { Tx } from './ports/persistence.ts'
@@ -11,30 +13,115 @@ const TOKEN_LENGTH = 22
 export const mailedToken = (opaqueTokens: OpaqueTokens, nonce: string): string =>
   opaqueTokens.derive(`mail ${nonce}`).slice(0, TOKEN_LENGTH)
 
+/** When a mail goes that was asked for now. Where `queued` is false the limits forbid it before `at`. */
+interface Turn {
+  readonly queued: boolean
+  readonly at: Instant
+}
+
+interface Wanted {
+  readonly template: MailRequest['template']
+  readonly to: string
+  readonly now: Instant
+  /** For how many milliseconds it may be put off. */
+  readonly patience: number
+}
+
+/** Mail to `name+anything@domain` arrives in the mailbox of `name@domain` (RFC 5233): that is one recipient. */
+const mailboxOf = (address: string): string => address.replace(/(?<=.)\+[^@]*(?=@)/, '')
+
+const takeTurn = async (tx: Tx, { template, to, now, patience }: Wanted): Promise<Turn> => {
+  const mailbox = mailboxOf(to)
+  const times = countedMails(await tx.mailLimits.find(mailbox, template), now)
+  const at = nextMailAt(times, now)
+  if (at - now > patience) return { queued: false, at }
+  await tx.mailLimits.put(mailbox, template, [...times, at])
+  return { queued: true, at }
+}
+
+const enqueue = (tx: Tx, opaqueTokens: OpaqueTokens, request: MailRequest, now: Instant, runAt: Instant) => {
+  const payload: QueuedMail = { ...request, messageId: opaqueTokens.generate() }
+  return tx.jobs.enqueue({ kind: 'mail', payload, now, runAt })
+}
+
+const tooSoon = (at: Instant, now: Instant) =>
+  new AppError('too_many_requests', 'Too many mails to this address', {
+    retryAfter: Math.max(1, Math.ceil((at - now) / 1_000)),
+  })
+
+/** What mails to a user's address may say of what the user typed: nothing before the address is proven. */
+export const ifProven = ({ emailVerified }: User, typed: string): string | null => (emailVerified ? typed : null)
+
 interface Issue {
   readonly user: User
-  readonly purpose: MailTokenPurpose
   /** Where it is mailed to, and what it will prove. */
   readonly email: string
   readonly template: 'welcome' | 'verify' | 'reset'
   readonly now: Instant
 }
 
-/** Queues a mail with a new token, which voids the user's older one for that purpose. */
-export const mailToken = async (tx: Tx, opaqueTokens: OpaqueTokens, issue: Issue): Promise<void> => {
-  const { user, purpose, email, template, now } = issue
+const PURPOSES: Readonly<Record<Issue['template'], MailTokenPurpose>> = {
+  welcome: 'verify',
+  verify: 'verify',
+  reset: 'reset',
+}
+
+/**
+ * Queues a mail with a new token, which voids the user's older one for that purpose. Does neither when the limits of
+ * mail forbid it. Only a welcome, which nobody waits for, may be put off by them.
+ */
+export const mailToken = async (tx: Tx, opaqueTokens: OpaqueTokens, issue: Issue): Promise<Turn> => {
+  const { user, email, template, now } = issue
+  const patience = template === 'welcome' ? MAX_MAIL_DELAY_MS : 0
+  const turn = await takeTurn(tx, { template, to: email, now, patience })
+  if (!turn.queued) return turn
   const nonce = opaqueTokens.generate()
+  const purpose = PURPOSES[template]
   const token: MailToken = {
     userId: user.id,
     purpose,
     email,
     nonce,
     hash: opaqueTokens.hash(mailedToken(opaqueTokens, nonce)),
+    // Counted anew from when it is handed over.
     expiresAt: now + MAIL_TOKEN_TTL[purpose],
   }
   await tx.mailTokens.put(token)
-  await queueMail(tx, { template, to: email, name: user.name, nonce }, now)
+  const request: MailRequest =
+    template === 'reset'
+      ? { template, to: email, name: ifProven(user, user.name), nonce }
+      : { template, to: email, nonce }
+  await enqueue(tx, opaqueTokens, request, now, turn.at)
+  return turn
 }
 
-export const queueMail = (tx: Tx, payload: MailRequest, now: Instant): Promise<void> =>
-  tx.jobs.enqueue({ kind: 'mail', payload, now })
+/** As {@link mailToken}, for someone who is told. Throws `too_many_requests` instead of doing nothing. */
+export const mailTokenNow = async (tx: Tx, opaqueTokens: OpaqueTokens, issue: Issue): Promise<void> => {
+  const { queued, at } = await mailToken(tx, opaqueTokens, issue)
+  if (!queued) throw tooSoon(at, issue.now)
+}
+
+type Notice = { readonly user: User; readonly now: Instant } & (
+  | { readonly template: 'password-changed' }
+  | { readonly template: 'email-change-requested' | 'email-changed'; readonly newEmail: string | null }
+)
+
+/**
+ * Tells a user, at the address they have, what becomes of their account. The limits of mail may put it off, and drop it
+ * when as many are on their way as go in an hour.
+ */
+export const notify = async (tx: Tx, opaqueTokens: OpaqueTokens, notice: Notice): Promise<Turn> => {
+  const { user, now, ...about } = notice
+  const turn = await takeTurn(tx, { template: about.template, to: user.email, now, patience: MAX_MAIL_DELAY_MS })
+  if (!turn.queued) return turn
+  const told = { to: user.email, name: ifProven(user, user.name) }
+  const request: MailRequest = about.template === 'password-changed' ? { ...about, ...told } : { ...about, ...told }
+  await enqueue(tx, opaqueTokens, request, now, turn.at)
+  return turn
+}
+
+/** As {@link notify}, before a change that must not happen untold. Throws `too_many_requests` instead of dropping it. */
+export const notifyFirst = async (tx: Tx, opaqueTokens: OpaqueTokens, notice: Notice): Promise<void> => {
+  const { queued, at } = await notify(tx, opaqueTokens, notice)
+  if (!queued) throw tooSoon(at, notice.now)
+}

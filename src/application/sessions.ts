@@ -11,7 +11,7 @@ export interface Sessions {
   list(actor: Principal, query: Omit<SessionQuery, 'userId' | 'aliveAt'>): Promise<Page<Session>>
   /** Throws `not_found`, also for another's session. */
   end(actor: Principal, id: number): Promise<void>
-  /** Ends every session, the actor's too. */
+  /** Ends every session, the actor's too, and the signed links that the actor made. */
   endAll(actor: Principal): Promise<void>
 }
 
@@ -39,6 +39,7 @@ export const createSessions = ({ unitOfWork, notices, clock }: Deps): Sessions =
     await unitOfWork.write(async (tx) => {
       await confirmHeld(tx, actor, clock.now())
       await tx.sessions.deleteAll(actor.userId, null)
+      await tx.fileLinks.deleteAll({ makerId: actor.userId })
     })
     await notices.publish(actor.userId)
   },

@@ -4,7 +4,7 @@ import type { Principal } from '../domain/session.ts'
 import { type Instant, newUser, normalizeEmail, type Role, type User } from '../domain/user.ts'
 import { confirm, confirmHeld, requireAdmin } from './access.ts'
 import type { Attempts } from './attempts.ts'
-import { mailToken, queueMail } from './mail-tokens.ts'
+import { ifProven, mailToken, mailTokenNow, notify, notifyFirst } from './mail-tokens.ts'
 import type { AccessNotices } from './ports/messaging.ts'
 import type { ReadTx, Tx, UnitOfWork, UserQuery } from './ports/persistence.ts'
 import type { OpaqueTokens, PasswordHasher } from './ports/security.ts'
@@ -49,7 +49,10 @@ export interface Users {
    * `too_many_requests`.
    */
   update(actor: Principal, id: number, changes: UserChanges): Promise<User>
-  /** Ends every session but the actor's, and tells them by mail. Throws `wrong_password`, `too_many_requests`. */
+  /**
+   * Ends every session but the actor's and the signed links they made, and tells them by mail. Throws `wrong_password`,
+   * `too_many_requests`.
+   */
   changePassword(actor: Principal, change: PasswordChange): Promise<void>
   /** Removes oneself or, for an admin, anyone. Throws `not_found`, `last_admin`. */
   remove(actor: Principal, id: number): Promise<void>
@@ -88,6 +91,17 @@ const isSameUser = (before: User, after: User): boolean =>
   before.role === after.role &&
   before.isActive === after.isActive
 
+/** Signed links that nobody may have who may not see the file: not even once the right is given back. */
+const endLostLinks = async (tx: Tx, before: User, after: User): Promise<void> => {
+  if (before.isActive && !after.isActive) {
+    await tx.fileLinks.deleteAll({ makerId: after.id })
+    await tx.fileLinks.deleteAll({ ownerId: after.id })
+  }
+  if (before.role === 'admin' && after.role !== 'admin') {
+    await tx.fileLinks.deleteAll({ makerId: after.id, foreign: true })
+  }
+}
+
 const keepAnAdmin = async (tx: Tx, before: User, after: User | null): Promise<void> => {
   const isActiveAdmin = (user: User | null) => user?.isActive && user.role === 'admin'
   if (!isActiveAdmin(before) || isActiveAdmin(after)) return
@@ -109,13 +123,18 @@ export const createUsers = (deps: Deps): Users => {
   /** Mails a link to the address that the user chose; it takes the old one's place when the link is used. */
   const askForAddress = async (tx: Tx, user: User, email: string, now: Instant): Promise<void> => {
     if ((await tx.users.findByEmail(email)) !== null) throw new AppError('email_taken', 'Email already registered')
-    await mailToken(tx, opaqueTokens, { user, purpose: 'verify', email, template: 'verify', now })
-    await queueMail(tx, { template: 'email-change-requested', to: user.email, name: user.name, newEmail: email }, now)
+    await mailTokenNow(tx, opaqueTokens, { user, email, template: 'verify', now })
+    await notifyFirst(tx, opaqueTokens, {
+      user,
+      template: 'email-change-requested',
+      newEmail: ifProven(user, email),
+      now,
+    })
   }
 
   const setAddress = async (tx: Tx, user: User, email: string, now: Instant): Promise<void> => {
     await tx.mailTokens.delete(user.id)
-    await queueMail(tx, { template: 'email-changed', to: user.email, name: user.name, newEmail: email }, now)
+    await notify(tx, opaqueTokens, { user, template: 'email-changed', newEmail: email, now })
   }
 
   const checkSignup = (actor: Principal | null): void => {
@@ -133,7 +152,7 @@ export const createUsers = (deps: Deps): Users => {
       return unitOfWork.write(async (tx) => {
         checkSignup(actor === null ? null : await confirm(tx, actor, now))
         const user = await tx.users.insert(newUser({ email, name, passwordHash, now }))
-        await mailToken(tx, opaqueTokens, { user, purpose: 'verify', email: user.email, template: 'welcome', now })
+        await mailToken(tx, opaqueTokens, { user, email: user.email, template: 'welcome', now })
         return user
       })
     },
@@ -181,6 +200,7 @@ export const createUsers = (deps: Deps): Users => {
         if (isSameUser(before, after)) return { before, updated: before }
         await keepAnAdmin(tx, before, after)
         await tx.users.update(after)
+        await endLostLinks(tx, before, after)
         return { before, updated: after }
       })
       // Whoever changes a name or an address changes nobody's rights.
@@ -198,7 +218,8 @@ export const createUsers = (deps: Deps): Users => {
         await tx.users.update({ ...current, passwordHash, updatedAt: now })
         await voidLinksElsewhere(tx, current)
         await tx.sessions.deleteAll(actor.userId, actor.sessionId)
-        await queueMail(tx, { template: 'password-changed', to: current.email, name: current.name }, now)
+        await tx.fileLinks.deleteAll({ makerId: actor.userId })
+        await notify(tx, opaqueTokens, { user: current, template: 'password-changed', now })
       })
       await notices.publish(actor.userId)
     },
@@ -209,6 +230,8 @@ export const createUsers = (deps: Deps): Users => {
         await keepAnAdmin(tx, await ofActor(tx, await confirmHeld(tx, actor, now, id), id), null)
         // Before the user, whom those who still use one of them may have to look at.
         await tx.sessions.deleteAll(id, null)
+        await tx.fileLinks.deleteAll({ makerId: id })
+        await tx.fileLinks.deleteAll({ ownerId: id })
         await tx.users.delete(id)
         await tx.jobs.enqueue({ kind: 'forget-user', payload: { userId: id }, now })
       })

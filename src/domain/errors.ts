@@ -24,6 +24,7 @@ export type ErrorCode =
   | 'signup_closed'
   | 'storage_full'
   | 'storage_reserved'
+  | 'too_many_links'
   | 'too_many_requests'
   | 'unauthenticated'
   | 'unavailable'

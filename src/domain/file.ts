@@ -20,10 +20,13 @@ export interface StoredFile {
 
 export type NewFile = Omit<StoredFile, 'id'>
 
-/** Opens one file to whoever has it, until it expires or is taken back. */
+/** Opens one file to whoever has it, until it expires, is taken back, or its maker loses the right to the file. */
 export interface FileLink {
   readonly id: number
   readonly fileId: number
+  /** Of the file. */
+  readonly ownerId: number
+  readonly makerId: number
   readonly expiresAt: Instant
   readonly createdAt: Instant
 }
@@ -34,6 +37,9 @@ export const FILENAME_LENGTH = 255
 
 /** Uploads that one user may have under way in one process: each may hold two parts of a file in memory. */
 export const MOST_OPEN_UPLOADS = 16
+
+/** So that ending all that someone made takes a moment, and what they keep is bounded. */
+export const MAX_LINKS_PER_MAKER_COUNT = 10_000
 
 /** Seconds. */
 export const LINK_LIFE = { minimum: 1, maximum: 7 * 24 * 3_600 } as const

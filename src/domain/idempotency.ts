@@ -1,4 +1,4 @@
-import type { Instant } from './user.ts'
+import type { Instant, Role } from './user.ts'
 
 /** The answer a client got, kept to be given again. */
 export interface StoredAnswer {
@@ -16,6 +16,8 @@ export interface IdempotencyRecord {
   /** SHA-256 of what was sent. */
   readonly fingerprint: Uint8Array
   readonly answer: StoredAnswer
+  /** The role without which its caller may not read the answer. */
+  readonly role: Role
   readonly createdAt: Instant
 }
 

@@ -60,7 +60,7 @@ const prepare = async () => {
       createdAt: 0,
       updatedAt: 0,
     }
-    return handlers[kind].run(job, new AbortController().signal)
+    return handlers[kind].run(job, new AbortController().signal, () => {})
   }
   const upload = async () => {
     await using received = await receive()
@@ -166,7 +166,7 @@ test('forgetting a user removes all their files, however many, and nobody elseâ€
     for (let n = 0; n < 450; n++) {
       const { id, ...file } = kept
       const { id: fileId } = await tx.files.insert({ ...file, ownerId: other, blobKey: `key-${n}` })
-      await tx.fileLinks.insert({ fileId, expiresAt: Date.now() + DAY, createdAt: 0 })
+      await tx.fileLinks.insert({ fileId, ownerId: 1, makerId: 1, expiresAt: Date.now() + DAY, createdAt: 0 })
     }
   })
   await run('forget-user', { userId: other })
@@ -204,8 +204,8 @@ test('cleaning forgets links that have expired', async () => {
   const { store, upload, run, outside } = await prepare()
   const { id: fileId } = await upload()
   await store.write(async (tx) => {
-    await tx.fileLinks.insert({ fileId, expiresAt: Date.now() - 1, createdAt: 0 })
-    await tx.fileLinks.insert({ fileId, expiresAt: Date.now() + DAY, createdAt: 0 })
+    await tx.fileLinks.insert({ fileId, ownerId: 1, makerId: 1, expiresAt: Date.now() - 1, createdAt: 0 })
+    await tx.fileLinks.insert({ fileId, ownerId: 1, makerId: 1, expiresAt: Date.now() + DAY, createdAt: 0 })
   })
   await run('clean-up')
   expect(outside('SELECT 1 FROM file_links')).toHaveLength(1)

@@ -23,8 +23,11 @@ test('cleaning removes sessions and links that have expired, and jobs that ended
     await tx.refreshTokens.insert({ hash: new Uint8Array([1]), sessionId: gone.id, createdAt: now })
     await tx.sessions.insert({ ...session, expiresAt: now + 1 })
     const token = { userId, email: 'a@b.c', nonce: 'n', hash: new Uint8Array([1]) }
-    await tx.mailTokens.put({ ...token, purpose: 'verify', expiresAt: now })
-    await tx.mailTokens.put({ ...token, purpose: 'reset', nonce: 'm', hash: new Uint8Array([2]), expiresAt: now + 1 })
+    await tx.mailTokens.put({ ...token, purpose: 'verify', expiresAt: now - 33 * 24 * HOUR })
+    // Its mail may still be retried.
+    await tx.mailTokens.put({ ...token, purpose: 'reset', nonce: 'm', hash: new Uint8Array([2]), expiresAt: now })
+    await tx.mailLimits.put('a@b.c', 'verify', [now - HOUR - 1])
+    await tx.mailLimits.put('a@b.c', 'reset', [now - HOUR - 1, now - HOUR])
     for (const finishedAt of [now - 25 * HOUR, now - 23 * HOUR]) {
       await tx.jobs.enqueue({ kind: 'clean-up', payload: {}, now: finishedAt })
       for (const job of await tx.jobs.claim({ now: finishedAt, leaseUntil: now, limit: 1 })) {
@@ -36,7 +39,14 @@ test('cleaning removes sessions and links that have expired, and jobs that ended
   await handlers['clean-up'].run(
     { ...job, lastError: null, createdAt: now, updatedAt: now },
     new AbortController().signal,
+    () => {},
   )
   const count = (table: string) => outside(`SELECT 1 FROM ${table}`).length
-  expect([count('sessions'), count('refresh_tokens'), count('mail_tokens'), count('jobs')]).toEqual([1, 0, 1, 1])
+  expect([
+    count('sessions'),
+    count('refresh_tokens'),
+    count('mail_tokens'),
+    count('mail_limits'),
+    count('jobs'),
+  ]).toEqual([1, 0, 1, 1, 1])
 })

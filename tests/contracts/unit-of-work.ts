@@ -165,7 +165,7 @@ export const unitOfWorkContract = (engine: string, open: () => Promise<UnitOfWor
         unitOfWork.write(async (tx) => {
           if ((await tx.idempotency.find(kept.userId, kept.route, key)) !== null) return
           await tx.items.insert({ ...NEW_ITEM, title: key })
-          await tx.idempotency.put({ ...kept, key, answer })
+          await tx.idempotency.put({ ...kept, key, answer, role: 'user' })
         })
       const keys = ['a', 'b', 'c', 'd', 'e']
       await Promise.all(

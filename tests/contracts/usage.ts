@@ -60,7 +60,15 @@ const insertFile = (tx: Tx, ownerId: number, size: number) =>
 const answerOf = (body: string) => ({ status: 201, headers: {}, body })
 
 const putAnswer = (tx: Tx, userId: number, key: string, body: string, createdAt: number) =>
-  tx.idempotency.put({ userId, route: 'r', key, fingerprint: new Uint8Array(32), answer: answerOf(body), createdAt })
+  tx.idempotency.put({
+    userId,
+    route: 'r',
+    key,
+    fingerprint: new Uint8Array(32),
+    answer: answerOf(body),
+    role: 'user',
+    createdAt,
+  })
 
 const step = fc.record({
   kind: fc.constantFrom('insert', 'update', 'delete', 'upload', 'unlink', 'answer', 'clean', 'forget', 'erase'),

@@ -3,7 +3,14 @@ import { join } from 'node:path'
 import type { Mail } from '../../src/domain/mail.ts'
 import { temporaryFolder } from '../support/skep.ts'
 
-const mail: Mail = { id: 'job-7', to: 'ann@example.com', subject: 'Hello', text: 'Hello', html: '<p>Hello</p>' }
+const mail: Mail = {
+  id: 'job-7',
+  messageId: 'abc-7',
+  to: 'ann@example.com',
+  subject: 'Hello',
+  text: 'Hello',
+  html: '<p>Hello</p>',
+}
 
 const SOURCES = join(import.meta.dir, '../../src')
 
@@ -18,7 +25,7 @@ test.skipIf(!canTrace)('a mail as a file would survive a crash, under its name, 
   const [folder, trace] = [join(data, 'mail'), join(temporaryFolder(), 'trace')]
   const script = `
     import { createFileMailer } from ${JSON.stringify(join(SOURCES, 'adapters/nodemailer/file-mailer.ts'))}
-    const options = { folder: ${JSON.stringify(folder)}, from: 'a@example.com', log: { info() {} } }
+    const options = { folder: ${JSON.stringify(folder)}, from: { name: '', address: 'a@example.com' }, log: { info() {} } }
     await createFileMailer(options).send(${JSON.stringify(mail)})`
   const calls = 'trace=fsync,rename,renameat,renameat2'
   const { success } = Bun.spawnSync(['strace', '-f', '-y', '-e', calls, '-o', trace, process.execPath, '-e', script])

@@ -3,6 +3,7 @@ import { type StaticDecode, type StringOptions, type TString, type TTransform, T
 import { parseDuration, parseRate, parseSize } from '../../domain/measures.ts'
 import { parseOrigins } from './origins.ts'
 import { parseS3Place, type S3Place } from './s3-place.ts'
+import { parseSender } from './sender.ts'
 import { parseUploadTypes } from './upload-types.ts'
 
 interface Option extends StringOptions {
@@ -77,7 +78,8 @@ const filesPlace = (text: string): string | S3Place | null => {
 
 const publicUrl = (text: string): string | null => {
   const url = parseUrl(text)
-  if (url === null || !/^https?:$/.test(url.protocol)) return null
+  // Paths that begin with two slashes would name another host.
+  if (url === null || !/^https?:$/.test(url.protocol) || /\/\/+[^/]/.test(url.pathname)) return null
   return url.username || url.password || url.search || url.hash ? null : url.href.replace(/\/+$/, '')
 }
 
@@ -118,7 +120,7 @@ export const SettingsSchema = Type.Object({
   ),
   MAIL_FROM: setting(
     { accepts: 'an address such as Skep <no-reply@example.com>', default: 'Skep <no-reply@localhost>' },
-    (text) => (/^(?:[^<>\p{Cc}]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+)$/u.test(text) ? text : null),
+    parseSender,
   ),
   MAX_BODY_SIZE: size('1mb'),
   MAX_UPLOAD_SIZE: size('10mb'),

@@ -74,12 +74,14 @@ export interface ApiOptions {
   readonly metricsToken?: string | undefined
   /** Whether clients reach us by https. */
   readonly https: boolean
+  /** Path of PUBLIC_URL, without a slash at the end; empty when it has none. */
+  readonly basePath: string
   /** Of the program. */
   readonly version: string
 }
 
 /** Everything that the OpenAPI document describes. */
-const createFeatures = (kernel: Kernel, deps: ApiDeps, metricsToken?: string) =>
+const createFeatures = (kernel: Kernel, deps: ApiDeps, basePath: string, metricsToken?: string) =>
   new Elysia()
     .use(healthRoutes(kernel, deps.checks))
     .use(metricsRoutes(kernel, deps.metrics, metricsToken))
@@ -90,7 +92,7 @@ const createFeatures = (kernel: Kernel, deps: ApiDeps, metricsToken?: string) =>
         .use(sessionRoutes(kernel, deps.sessions))
         .use(accountRoutes(kernel, deps.accounts))
         .use(itemRoutes(kernel, deps.items))
-        .use(fileRoutes(kernel, deps))
+        .use(fileRoutes(kernel, deps, basePath))
         .use(fileLinkRoutes(kernel, deps.files, deps.fileLinks, deps.publicUrl))
         .use(jobRoutes(kernel, deps.jobs)),
     )
@@ -99,13 +101,14 @@ const createFeatures = (kernel: Kernel, deps: ApiDeps, metricsToken?: string) =>
 export type App = ReturnType<typeof createFeatures>
 
 /** The OpenAPI document, as plain data. Needs nothing: the routes are described, not run. */
-export const describeApi = (version: string) =>
-  describeRoutes(createFeatures(createKernel(unusable()), unusable()), version)
+export const describeApi = (version: string, basePath = '') =>
+  describeRoutes(createFeatures(createKernel(unusable()), unusable(), basePath), { version, basePath })
 
 /** The whole HTTP side. Its `listen` is the caller's. */
 export const createApi = (deps: ApiDeps, options: ApiOptions) => {
   const peerOf = (request: Request): string => app.server?.requestIP(request)?.address ?? ''
   const answers = createAnswers()
+  const { basePath, version } = options
   const kernel = createKernel({
     answers,
     access: deps.access,
@@ -125,6 +128,7 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
     https: options.https,
     allowedHosts: options.allowedHosts,
     answers,
+    basePath,
   })
   const app: Elysia = new Elysia({
     // Otherwise a short Host header shifts the path (`Host: a`, `/pub/admin` runs `/admin`).
@@ -141,9 +145,9 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
         ? new Elysia()
         : crossOrigin({ origins: options.corsOrigins, finish: edge.finish, routeOf: preflighted }),
     )
-    .use(createFeatures(kernel, deps, options.metricsToken))
-    .use(linkRoutes(kernel))
-    .use(homeRoutes(kernel, options.version))
+    .use(createFeatures(kernel, deps, basePath, options.metricsToken))
+    .use(linkRoutes(kernel, basePath))
+    .use(homeRoutes(kernel, version))
     .use(oauthMetadataRoutes(kernel, deps.publicUrl))
     .use(
       realtimeRoutes(kernel, deps.realtime, {
@@ -153,7 +157,7 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
       }),
     )
     .use(
-      docsRoutes(kernel, { openapi: () => describeApi(options.version), asyncapi: deps.describeSocket }),
+      docsRoutes(kernel, { openapi: () => describeApi(version, basePath), asyncapi: deps.describeSocket }, basePath),
     ) as unknown as Elysia
   return app.use(fallbackRoutes(kernel, app.routes)) as unknown as Elysia
 }

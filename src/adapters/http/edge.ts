@@ -17,6 +17,8 @@ interface Deps {
   readonly https: boolean
   readonly allowedHosts: AllowedHosts
   readonly answers: Answers
+  /** Path of PUBLIC_URL, without a slash at the end: a proxy in front takes it off every request. */
+  readonly basePath: string
 }
 
 const POLICY = {
@@ -45,7 +47,7 @@ const isPlain = (value: unknown): value is object =>
  * What holds for every request, before and after its route: request id, security headers, refusals in one shape and
  * one line in the log. Everything here must not throw.
  */
-export const createEdge = ({ log, metrics, addressOf, https, allowedHosts, answers }: Deps) => {
+export const createEdge = ({ log, metrics, addressOf, https, allowedHosts, answers, basePath }: Deps) => {
   const judgeHost = createHostCheck(allowedHosts)
   const policy: Readonly<Record<string, string>> = https
     ? { ...POLICY, 'strict-transport-security': 'max-age=31536000' }
@@ -85,6 +87,9 @@ export const createEdge = ({ log, metrics, addressOf, https, allowedHosts, answe
     for (const [name, value] of Object.entries(policy)) headers[name] ??= value
   }
 
+  /** Routes know their own paths alone. */
+  const toPublic = (location: unknown): string => `${basePath}${location}`
+
   const respond = (body: Body, status: number, headers: Headers): Response => {
     const response = new Response(body, { status, headers: shared })
     for (const name in headers) response.headers.set(name, String(headers[name]))
@@ -107,6 +112,8 @@ export const createEdge = ({ log, metrics, addressOf, https, allowedHosts, answe
   }
 
   const complete = (response: Response, headers: Headers): Response => {
+    const location = response.headers.get('location')
+    if (location !== null) response.headers.set('location', toPublic(location))
     for (const [name, value] of Object.entries({ ...policy, ...headers })) {
       // What the route says itself stands.
       if (!response.headers.has(name)) response.headers.set(name, String(value))
@@ -142,6 +149,7 @@ export const createEdge = ({ log, metrics, addressOf, https, allowedHosts, answe
         return undefined
       }
       tell(call, request, status)
+      if (set.headers.location !== undefined) set.headers.location = toPublic(set.headers.location)
       const response =
         whole !== null
           ? complete(whole, set.headers)

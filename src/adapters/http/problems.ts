@@ -51,6 +51,7 @@ export const PROBLEM_STATUS: Readonly<Record<ProblemCode, ProblemStatus>> = {
   signup_closed: 403,
   storage_full: 507,
   storage_reserved: 507,
+  too_many_links: 409,
   too_many_requests: 429,
   unauthenticated: 401,
   unavailable: 503,

@@ -3,12 +3,13 @@ import { dirname, join } from 'node:path'
 import { createTransport } from 'nodemailer'
 import type { Mailer } from '../../application/ports/messaging.ts'
 import type { Log } from '../../application/ports/system.ts'
+import type { Sender } from '../../domain/mail.ts'
 import { toMessage } from './message.ts'
 
 interface Options {
   /** Made when the first mail is written. */
   readonly folder: string
-  readonly from: string
+  readonly from: Sender
   readonly log: Log
 }
 

@@ -1,17 +1,37 @@
 import { createTransport } from 'nodemailer'
-import type { Mailer } from '../../application/ports/messaging.ts'
+import { type Mailer, PermanentFailure } from '../../application/ports/messaging.ts'
+import type { Sender } from '../../domain/mail.ts'
 import { toMessage } from './message.ts'
 
 interface Options {
   /** `smtp://` (STARTTLS when offered) or `smtps://` (TLS), with user and password if the server asks for them. */
   readonly url: string
-  readonly from: string
+  readonly from: Sender
   /** Milliseconds without an answer after which an attempt has failed. */
   readonly timeout?: number
 }
 
 export interface SmtpMailer extends Mailer {
   close(): void
+}
+
+/** What a server may repeat of what it was sent, and nobody may read in a log or a list of jobs. */
+const secretsIn = (url: string): readonly string[] => {
+  const { username, password } = new URL(url)
+  const [user, pass] = [decodeURIComponent(username), decodeURIComponent(password)]
+  if (pass === '') return []
+  return [Buffer.from(`\0${user}\0${pass}`).toString('base64'), Buffer.from(pass).toString('base64'), pass]
+}
+
+const MAILED_TOKEN = /(token=)[\w-]+/g
+
+/** The failure as others may know it: a reply 5yz is final (RFC 5321 section 4.2.1), everything else may pass. */
+const toFailure = (error: unknown, secrets: readonly string[]): Error => {
+  const message = error instanceof Error ? error.message : String(error)
+  const hidden = secrets.reduce((text, secret) => text.replaceAll(secret, '***'), message)
+  const shown = hidden.replaceAll(MAILED_TOKEN, '$1***')
+  const code: unknown = error instanceof Error && 'responseCode' in error ? error.responseCode : null
+  return typeof code === 'number' && code >= 500 && code < 600 ? new PermanentFailure(shown) : new Error(shown)
 }
 
 /** Hands mails to an SMTP server (RFC 5321) over a few kept connections. */
@@ -24,6 +44,7 @@ export const createSmtpMailer = ({ url, from, timeout = 20_000 }: Options): Smtp
     greetingTimeout: timeout,
     socketTimeout: timeout,
   })
+  const secrets = secretsIn(url)
   const underway = new Set<string>()
   return {
     async send(mail) {
@@ -32,6 +53,8 @@ export const createSmtpMailer = ({ url, from, timeout = 20_000 }: Options): Smtp
       underway.add(mail.id)
       try {
         await transport.sendMail(toMessage(mail, from))
+      } catch (error) {
+        throw toFailure(error, secrets)
       } finally {
         underway.delete(mail.id)
       }

@@ -8,11 +8,15 @@ interface Row {
   file_id: Int8
   expires_at: Int8
   created_at: Int8
+  maker_id: Int8
+  owner_id: Int8
 }
 
 const fromRow = (row: Row): FileLink => ({
   id: int(row.id),
   fileId: int(row.file_id),
+  ownerId: int(row.owner_id),
+  makerId: int(row.maker_id),
   expiresAt: int(row.expires_at),
   createdAt: int(row.created_at),
 })
@@ -36,10 +40,21 @@ export const createFileLinkReader = (connection: Connection): FileLinkReader => 
 
 export const createFileLinkRepository = (connection: Transaction): FileLinkRepository => ({
   ...createFileLinkReader(connection),
-  async insert({ fileId, expiresAt, createdAt }) {
+  async countMadeBy(makerId, most) {
+    const [row] = await connection.query<{ n: Int8 }>(
+      'SELECT count(*) AS n FROM (SELECT FROM file_links WHERE maker_id = $1 LIMIT $2) AS made',
+      makerId,
+      most,
+    )
+    return int(row?.n ?? '0')
+  },
+  async insert({ fileId, ownerId, makerId, expiresAt, createdAt }) {
     const inserted = await connection.query<Row>(
-      'INSERT INTO file_links (file_id, expires_at, created_at) VALUES ($1, $2, $3) RETURNING *',
+      `INSERT INTO file_links (file_id, owner_id, maker_id, expires_at, created_at) VALUES ($1, $2, $3, $4, $5)
+       RETURNING *`,
       fileId,
+      ownerId,
+      makerId,
       expiresAt,
       createdAt,
     )
@@ -47,6 +62,22 @@ export const createFileLinkRepository = (connection: Transaction): FileLinkRepos
   },
   async delete(id) {
     connection.send('DELETE FROM file_links WHERE id = $1', id)
+  },
+  async deleteAll(scope) {
+    if ('ownerId' in scope) connection.send('DELETE FROM file_links WHERE owner_id = $1', scope.ownerId)
+    else if (scope.foreign) {
+      connection.send('DELETE FROM file_links WHERE maker_id = $1 AND owner_id <> maker_id', scope.makerId)
+    } else connection.send('DELETE FROM file_links WHERE maker_id = $1', scope.makerId)
+  },
+  async deleteExpiredOf(makerId, now, limit) {
+    const { count } = await connection.query(
+      `DELETE FROM file_links WHERE id = ANY (ARRAY(
+         SELECT id FROM file_links WHERE maker_id = $1 AND expires_at <= $2 LIMIT $3))`,
+      makerId,
+      now,
+      limit,
+    )
+    return count
   },
   async deleteExpired(now, limit) {
     const { count } = await connection.query(

@@ -1,4 +1,5 @@
 import type { IdempotencyRepository } from '../../application/ports/persistence.ts'
+import type { Role } from '../../domain/user.ts'
 import { packAnswer, unpackAnswer } from '../sql/answers.ts'
 import { BYTES_OF, idempotencyBytes, type UsageCounter } from '../sql/usage.ts'
 import { type Int8, int, type Transaction } from './connection.ts'
@@ -11,6 +12,7 @@ interface Row {
   fingerprint: Uint8Array
   answer: string
   created_at: Int8
+  role: Role
 }
 
 interface Counted {
@@ -43,15 +45,17 @@ export const createIdempotencyRepository = (connection: Transaction, usage: Usag
       key: row.key,
       fingerprint: new Uint8Array(row.fingerprint),
       answer: unpackAnswer(row.answer),
+      role: row.role,
       createdAt: int(row.created_at),
     }
   },
-  async put({ userId, route, key, fingerprint, answer, createdAt }) {
+  async put({ userId, route, key, fingerprint, answer, role, createdAt }) {
     const packed = packAnswer(answer)
     // Of an expired one that it replaces; the subquery sees what was there before.
     const [row] = await connection.query<{ before: Int8 | null }>(
-      `INSERT INTO idempotency (user_id, route, key, fingerprint, answer, created_at) VALUES ($1, $2, $3, $4, $5, $6)
-       ON CONFLICT (user_id, route, key) DO UPDATE SET fingerprint = $4, answer = $5, created_at = $6
+      `INSERT INTO idempotency (user_id, route, key, fingerprint, answer, role, created_at)
+       VALUES ($1, $2, $3, $4, $5, $6, $7)
+       ON CONFLICT (user_id, route, key) DO UPDATE SET fingerprint = $4, answer = $5, role = $6, created_at = $7
        RETURNING (SELECT ${BYTES_OF.idempotency} FROM idempotency before
                   WHERE before.user_id = $1 AND before.route = $2 AND before.key = $3) AS before`,
       userId,
@@ -59,6 +63,7 @@ export const createIdempotencyRepository = (connection: Transaction, usage: Usag
       key,
       fingerprint,
       packed,
+      role,
       createdAt,
     )
     usage.add(userId, idempotencyBytes(key, packed) - int(row?.before ?? '0'))

@@ -33,10 +33,6 @@ export const createMailTokenReader = (connection: Connection, lock: Lock = ''): 
     )
     return fromRow(row)
   },
-  async findByNonce(nonce) {
-    const [row] = await connection.query<Row>(`SELECT * FROM mail_tokens WHERE nonce = $1 ${lock}`, nonce)
-    return fromRow(row)
-  },
   async findByUser(userId, purpose) {
     const [row] = await connection.query<Row>(
       `SELECT * FROM mail_tokens WHERE user_id = $1 AND purpose = $2 ${lock}`,
@@ -60,6 +56,14 @@ export const createMailTokenRepository = (connection: Transaction): MailTokenRep
       hash,
       expiresAt,
     )
+  },
+  async extend(nonce, expiresAt) {
+    const { count } = await connection.query(
+      'UPDATE mail_tokens SET expires_at = $2 WHERE nonce = $1',
+      nonce,
+      expiresAt,
+    )
+    return count > 0
   },
   async delete(userId, purpose) {
     if (purpose === undefined) connection.send('DELETE FROM mail_tokens WHERE user_id = $1', userId)

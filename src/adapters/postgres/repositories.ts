@@ -9,6 +9,7 @@ import { createFileReader, createFileRepository } from './files.ts'
 import { createIdempotencyRepository } from './idempotency.ts'
 import { createItemReader, createItemRepository } from './items.ts'
 import { createJobReader, createJobRepository } from './jobs.ts'
+import { createMailLimitRepository } from './mail-limits.ts'
 import { createMailTokenReader, createMailTokenRepository } from './mail-tokens.ts'
 import { createRefreshTokenRepository, createSessionReader, createSessionRepository, type Holders } from './sessions.ts'
 import type { Share } from './share.ts'
@@ -43,6 +44,7 @@ export const writing = (transaction: Share, { marks, holders, epoch, usage: coun
   const sessions = lazy(() => createSessionRepository(transaction, holders))
   const refreshTokens = lazy(() => createRefreshTokenRepository(transaction))
   const mailTokens = lazy(() => createMailTokenRepository(transaction))
+  const mailLimits = lazy(() => createMailLimitRepository(transaction))
   const items = lazy(() => createItemRepository(transaction, epoch, counted))
   const files = lazy(() => createFileRepository(transaction, counted))
   const fileLinks = lazy(() => createFileLinkRepository(transaction))
@@ -74,6 +76,9 @@ export const writing = (transaction: Share, { marks, holders, epoch, usage: coun
     },
     get jobs() {
       return jobs()
+    },
+    get mailLimits() {
+      return mailLimits()
     },
     get items() {
       return items()

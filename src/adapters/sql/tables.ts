@@ -50,6 +50,10 @@ export const TABLES: Readonly<Record<string, Table>> = {
     },
     key: ['user_id', 'purpose'],
   },
+  mail_limits: {
+    columns: { recipient: 'text', kind: 'text', times: 'text', newest_at: 'integer' },
+    key: ['recipient', 'kind'],
+  },
   jobs: {
     columns: {
       id: 'integer',
@@ -74,6 +78,7 @@ export const TABLES: Readonly<Record<string, Table>> = {
       fingerprint: 'bytes',
       answer: 'text',
       created_at: 'integer',
+      role: 'text',
     },
     key: ['user_id', 'route', 'key'],
   },
@@ -105,7 +110,14 @@ export const TABLES: Readonly<Record<string, Table>> = {
     key: ['id'],
   },
   file_links: {
-    columns: { id: 'integer', file_id: 'integer', expires_at: 'integer', created_at: 'integer' },
+    columns: {
+      id: 'integer',
+      file_id: 'integer',
+      expires_at: 'integer',
+      created_at: 'integer',
+      maker_id: 'integer',
+      owner_id: 'integer',
+    },
     key: ['id'],
   },
   events: {

@@ -1,4 +1,5 @@
 import type { IdempotencyRepository } from '../../application/ports/persistence.ts'
+import type { Role } from '../../domain/user.ts'
 import { packAnswer, unpackAnswer } from '../sql/answers.ts'
 import { BYTES_OF, idempotencyBytes, type UsageCounter } from '../sql/usage.ts'
 import type { Connection } from './database.ts'
@@ -10,6 +11,7 @@ interface Row {
   fingerprint: Uint8Array
   answer: string
   created_at: number
+  role: Role
 }
 
 interface Taken {
@@ -24,8 +26,9 @@ export const createIdempotencyRepository = (connection: Connection, usage: Usage
   const taken = connection.prepare<Taken, [number, string, string]>(
     `SELECT user_id, ${BYTES_OF.idempotency} AS bytes FROM idempotency WHERE user_id = ? AND route = ? AND key = ?`,
   )
-  const put = connection.prepare<unknown, [number, string, string, Uint8Array, string, number]>(
-    'INSERT OR REPLACE INTO idempotency (user_id, route, key, fingerprint, answer, created_at) VALUES (?, ?, ?, ?, ?, ?)',
+  const put = connection.prepare<unknown, [number, string, string, Uint8Array, string, Role, number]>(
+    `INSERT OR REPLACE INTO idempotency (user_id, route, key, fingerprint, answer, role, created_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?)`,
   )
   const old = connection.prepare<Taken, [number, number]>(
     `DELETE FROM idempotency WHERE (user_id, route, key) IN
@@ -51,14 +54,15 @@ export const createIdempotencyRepository = (connection: Connection, usage: Usage
           key: row.key,
           fingerprint: row.fingerprint,
           answer: unpackAnswer(row.answer),
+          role: row.role,
           createdAt: row.created_at,
         }
       )
     },
-    async put({ userId, route, key, fingerprint, answer, createdAt }) {
+    async put({ userId, route, key, fingerprint, answer, role, createdAt }) {
       const packed = packAnswer(answer)
       takeOff(taken.all(userId, route, key))
-      put.run(userId, route, key, fingerprint, packed, createdAt)
+      put.run(userId, route, key, fingerprint, packed, role, createdAt)
       usage.add(userId, idempotencyBytes(key, packed))
     },
     async deleteOld(before, limit) {

@@ -22,17 +22,12 @@ const fromRow = (row: Row): MailToken => ({
 
 export const createMailTokenReader = (connection: Connection): MailTokenReader => {
   const byHash = connection.prepare<Row, [Uint8Array]>('SELECT * FROM mail_tokens WHERE hash = ?')
-  const byNonce = connection.prepare<Row, [string]>('SELECT * FROM mail_tokens WHERE nonce = ?')
   const byUser = connection.prepare<Row, [number, string]>(
     'SELECT * FROM mail_tokens WHERE user_id = ? AND purpose = ?',
   )
   return {
     async findByHash(hash) {
       const row = byHash.get(hash)
-      return row && fromRow(row)
-    },
-    async findByNonce(nonce) {
-      const row = byNonce.get(nonce)
       return row && fromRow(row)
     },
     async findByUser(userId, purpose) {
@@ -46,6 +41,7 @@ export const createMailTokenRepository = (connection: Connection): MailTokenRepo
   const put = connection.prepare<unknown, [number, string, string, string, Uint8Array, number]>(
     'INSERT OR REPLACE INTO mail_tokens (user_id, purpose, email, nonce, hash, expires_at) VALUES (?, ?, ?, ?, ?, ?)',
   )
+  const extend = connection.prepare<unknown, [number, string]>('UPDATE mail_tokens SET expires_at = ? WHERE nonce = ?')
   const remove = connection.prepare<unknown, [number, string]>(
     'DELETE FROM mail_tokens WHERE user_id = ? AND purpose = ?',
   )
@@ -57,6 +53,9 @@ export const createMailTokenRepository = (connection: Connection): MailTokenRepo
     ...createMailTokenReader(connection),
     async put({ userId, purpose, email, nonce, hash, expiresAt }) {
       put.run(userId, purpose, email, nonce, hash, expiresAt)
+    },
+    async extend(nonce, expiresAt) {
+      return extend.run(expiresAt, nonce).changes > 0
     },
     async delete(userId, purpose) {
       if (purpose === undefined) removeAll.run(userId)

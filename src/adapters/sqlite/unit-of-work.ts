@@ -16,6 +16,7 @@ import { createIdempotencyRepository } from './idempotency.ts'
 import { createItemReader, createItemRepository } from './items.ts'
 import { type Backlog, createBacklog, createItemText, type ItemText } from './items-text.ts'
 import { createJobReader, createJobRepository, type SqliteJobRepository } from './jobs.ts'
+import { createMailLimitRepository } from './mail-limits.ts'
 import { createMailTokenReader, createMailTokenRepository } from './mail-tokens.ts'
 import { createRefreshTokenRepository, createSessionReader, createSessionRepository } from './sessions.ts'
 import { createSnapshots, type Snapshots } from './snapshots.ts'
@@ -81,6 +82,7 @@ const writing = (connection: Connection, { texts, memory, usage, marks, epoch }:
   sessions: createSessionRepository(connection, memory),
   refreshTokens: createRefreshTokenRepository(connection),
   mailTokens: createMailTokenRepository(connection),
+  mailLimits: createMailLimitRepository(connection),
   jobs: createJobRepository(connection, () => {
     marks.jobs = true
   }),

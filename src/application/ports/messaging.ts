@@ -36,7 +36,13 @@ export interface Bus {
   close(): Promise<void>
 }
 
+/** A failure that no further attempt would mend. */
+export class PermanentFailure extends Error {}
+
 export interface Mailer {
-  /** Resolves when the next server, or the disk, has taken responsibility for it. */
+  /**
+   * Resolves when the next server, or the disk, has taken responsibility for it. Rejects with {@link PermanentFailure}
+   * when it never will; no message of a failure holds a password or a token.
+   */
   send(mail: Mail, signal: AbortSignal): Promise<void>
 }

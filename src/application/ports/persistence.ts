@@ -89,16 +89,27 @@ export interface RefreshTokenRepository {
 export interface MailTokenReader {
   findByHash(hash: Uint8Array): Promise<MailToken | null>
   findByUser(userId: number, purpose: MailTokenPurpose): Promise<MailToken | null>
-  findByNonce(nonce: string): Promise<MailToken | null>
 }
 
 export interface MailTokenRepository extends MailTokenReader {
   /** Takes the place of the user's older one for the same purpose. */
   put(token: MailToken): Promise<void>
+  /** Sets when it expires. False when it was used or voided. */
+  extend(nonce: string, expiresAt: Instant): Promise<boolean>
   /** Voids the user's token for one purpose, or for all. */
   delete(userId: number, purpose?: MailTokenPurpose): Promise<void>
   /** Removes up to `limit` and answers how many. */
   deleteExpired(now: Instant, limit: number): Promise<number>
+}
+
+/** When mails of one kind went to one recipient, or are to go. */
+export interface MailLimitRepository {
+  /** Oldest first. Nobody else finds or puts those of the same kind and recipient before the end of the transaction. */
+  find(recipient: string, kind: string): Promise<readonly Instant[]>
+  /** Takes the place of what was there; not empty. */
+  put(recipient: string, kind: string, times: readonly Instant[]): Promise<void>
+  /** Removes up to `limit` whose newest mail went before `instant` and answers how many. */
+  deleteOld(instant: Instant, limit: number): Promise<number>
 }
 
 export type NewJob = JobRequest & {
@@ -204,9 +215,17 @@ export interface FileLinkReader {
   list(query: FileLinkQuery): Promise<Page<FileLink>>
 }
 
+/** Links by who made them or whose files they open; `foreign` are those to files of others. */
+export type FileLinkScope = { readonly makerId: number; readonly foreign?: true } | { readonly ownerId: number }
+
 export interface FileLinkRepository extends FileLinkReader {
+  /** How many someone made, expired ones included; no count goes beyond `most`. */
+  countMadeBy(makerId: number, most: number): Promise<number>
   insert(link: NewFileLink): Promise<FileLink>
   delete(id: number): Promise<void>
+  deleteAll(scope: FileLinkScope): Promise<void>
+  /** Removes up to `limit` that someone made and answers how many. */
+  deleteExpiredOf(makerId: number, now: Instant, limit: number): Promise<number>
   /** Removes up to `limit` and answers how many. */
   deleteExpired(now: Instant, limit: number): Promise<number>
 }
@@ -284,6 +303,7 @@ export interface Tx {
   readonly sessions: SessionRepository
   readonly refreshTokens: RefreshTokenRepository
   readonly mailTokens: MailTokenRepository
+  readonly mailLimits: MailLimitRepository
   readonly jobs: JobRepository
   readonly items: ItemRepository
   readonly events: EventRepository

@@ -65,7 +65,7 @@ test('every route of the program appears, and nothing else', () => {
     allowedHosts: '*',
     corsOrigins: [],
   } as const
-  const api = createApi(unusable(), { ...options, https: false, version: pkg.version })
+  const api = createApi(unusable(), { ...options, https: false, basePath: '', version: pkg.version })
   const routes = api.routes
     .filter(({ hooks }) => hooks.detail?.hide !== true)
     .map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`)

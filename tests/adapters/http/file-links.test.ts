@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'bun:test'
 import { createFirstAdmin } from '../../support/admin.ts'
 import { testClock } from '../../support/clock.ts'
-import { createMailbox } from '../../support/mail.ts'
+import { createMailbox, tokenIn } from '../../support/mail.ts'
 import { type Member, startSkep, type TestSkep } from '../../support/skep.ts'
 import { upload } from '../../support/uploads.ts'
 
 const clock = testClock()
-const skep = await startSkep({ ACCESS_TOKEN_TTL: '30d' }, { mailer: createMailbox(), clock })
+const mailbox = createMailbox()
+const skep = await startSkep({ ACCESS_TOKEN_TTL: '30d' }, { mailer: mailbox, clock })
 const root = await createFirstAdmin(skep)
 
 interface LinkBody {
@@ -130,6 +131,85 @@ describe('a signed link', () => {
     const statuses: number[] = []
     for (let n = 0; n < 7; n++) statuses.push(await open(made.body.url))
     expect([statuses[0], statuses.at(-1)]).toEqual([200, 429])
+  })
+})
+
+describe('a signed link ends with the right behind it', () => {
+  const change = (member: Member, json: object) =>
+    skep.call('PATCH', `/users/${member.id}`, { token: root.token, json })
+  const admin = async () => {
+    const member = await skep.member()
+    await change(member, { role: 'admin' })
+    return member
+  }
+
+  test('when its maker and owner is deactivated, and stays so when they come back', async () => {
+    const { ann, file } = await prepare()
+    const { url } = (await link(ann, file.id)).body
+    await change(ann, { is_active: false })
+    expect(await open(url)).toBe(404)
+    await change(ann, { is_active: true })
+    expect(await open(url)).toBe(404)
+  })
+
+  test('when the owner is deactivated, whoever made it', async () => {
+    const { ann, file } = await prepare()
+    const { url } = (await link(root, file.id)).body
+    expect(await open(url)).toBe(200)
+    await change(ann, { is_active: false })
+    await change(ann, { is_active: true })
+    expect(await open(url)).toBe(404)
+  })
+
+  test.each<[string, (maker: Member) => Promise<unknown>]>([
+    ['demoted', (maker) => change(maker, { role: 'user' })],
+    [
+      'demoted for a moment',
+      async (maker) => {
+        await change(maker, { role: 'user' })
+        await change(maker, { role: 'admin' })
+      },
+    ],
+    ['deactivated', (maker) => change(maker, { is_active: false })],
+    ['deleted', (maker) => skep.call('DELETE', `/users/${maker.id}`, { token: root.token })],
+  ])('when the admin who made it for another’s file is %s', async (_, end) => {
+    const { ann, file } = await prepare()
+    const maker = await admin()
+    const [theirs, own] = [(await link(maker, file.id)).body, (await link(ann, file.id)).body]
+    expect(await open(theirs.url)).toBe(200)
+    await end(maker)
+    expect([await open(theirs.url), await open(own.url)]).toEqual([404, 200])
+    const list = await skep.call('GET', `/files/${file.id}/links`, { token: ann.token })
+    expect(list.body).toMatchObject({ total: 1 })
+  })
+
+  test('a demoted admin keeps those to files of their own', async () => {
+    const maker = await admin()
+    const { body: file } = await upload(skep.call, { token: maker.token })
+    const { url } = (await link(maker, file.id)).body
+    await change(maker, { role: 'user' })
+    expect(await open(url)).toBe(200)
+  })
+
+  test('when its maker resets the password', async () => {
+    const { ann, file } = await prepare()
+    const others = (await link(root, file.id)).body
+    const { url } = (await link(ann, file.id)).body
+    await skep.call('POST', '/auth/password/forgot', { json: { email: ann.email } })
+    const mails = [await mailbox.next(ann.email), await mailbox.next(ann.email)]
+    const [token = ''] = mails.flatMap((mail) => (mail.subject === 'Choose a new password' ? [tokenIn(mail)] : []))
+    const json = { token, password: 'a battery staple' }
+    expect((await skep.call('POST', '/auth/password/reset', { json })).status).toBe(204)
+    expect([await open(url), await open(others.url)]).toEqual([404, 200])
+  })
+
+  test('when its maker changes the password, or ends every session', async () => {
+    const [one, other] = [await prepare(), await prepare()]
+    const urls = [(await link(one.ann, one.file.id)).body.url, (await link(other.ann, other.file.id)).body.url] as const
+    const json = { current_password: one.ann.password, new_password: 'a battery staple' }
+    await skep.call('POST', '/users/me/password', { token: one.ann.token, json })
+    await skep.call('DELETE', '/auth/sessions', { token: other.ann.token })
+    expect([await open(urls[0]), await open(urls[1])]).toEqual([404, 404])
   })
 })
 

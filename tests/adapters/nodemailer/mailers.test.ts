@@ -6,11 +6,13 @@ import { type ParsedMail, simpleParser } from 'mailparser'
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server'
 import { createFileMailer } from '../../../src/adapters/nodemailer/file-mailer.ts'
 import { createSmtpMailer } from '../../../src/adapters/nodemailer/smtp-mailer.ts'
+import { PermanentFailure } from '../../../src/application/ports/messaging.ts'
 import type { Mail } from '../../../src/domain/mail.ts'
 import { recordingLog, temporaryFolder } from '../../support/skep.ts'
 
 const mail: Mail = {
   id: 'job-7',
+  messageId: 'abc-7',
   to: 'ann@example.com',
   subject: 'Grüße',
   text: 'Hello Ann,\n\nhttps://example.com/verify-email#token=abc\n',
@@ -46,7 +48,7 @@ const openServer = async (options: SMTPServerOptions = {}) => {
 }
 
 const mailerFor = (url: string, timeout = 5_000) => {
-  const mailer = createSmtpMailer({ url, from: 'Skep <no-reply@example.com>', timeout })
+  const mailer = createSmtpMailer({ url, from: { name: 'Skep', address: 'no-reply@example.com' }, timeout })
   afterAll(() => mailer.close())
   return mailer
 }
@@ -55,7 +57,7 @@ describe('by SMTP', () => {
   test('a mail arrives with text and HTML, from MAIL_FROM', async () => {
     const { received, host } = await openServer()
     await mailerFor(`smtp://${host}`).send(mail, signal)
-    expect(received[0]).toMatchObject({ subject: 'Grüße', messageId: '<job-7@example.com>' })
+    expect(received[0]).toMatchObject({ subject: 'Grüße', messageId: '<abc-7@example.com>' })
     expect(received[0]?.from?.text).toBe('"Skep" <no-reply@example.com>')
     expect(received[0]?.text).toContain('https://example.com/verify-email#token=abc')
     expect(received[0]?.html).toContain('<p>Hello Ann</p>')
@@ -108,6 +110,59 @@ describe('by SMTP', () => {
     await expect(mailer.send({ ...mail, to: 'bad@example.com' }, signal)).rejects.toThrow('no such user')
     await mailer.send(mail, signal)
     expect(received).toHaveLength(1)
+  })
+
+  const refusing = async (code: number, stage: 'MAIL' | 'RCPT' | 'DATA') => {
+    const refusal = Object.assign(new Error('5.1.1 no: https://x.example/#token=s3cr3t-s3cr3t'), { responseCode: code })
+    const { host } = await openServer({
+      onMailFrom: (_address, _session, done) => done(stage === 'MAIL' ? refusal : null),
+      onRcptTo: (_address, _session, done) => done(stage === 'RCPT' ? refusal : null),
+      onData(stream, _session, done) {
+        stream.resume().on('end', () => done(stage === 'DATA' ? refusal : null))
+      },
+    })
+    return mailerFor(`smtp://${host}`)
+      .send(mail, signal)
+      .catch((error: unknown) => error)
+  }
+
+  test.each([
+    [550, 'MAIL'],
+    [550, 'RCPT'],
+    [554, 'DATA'],
+    [503, 'RCPT'],
+  ] as const)('a reply %d to %s is final, and its text holds no token', async (code, stage) => {
+    const error = await refusing(code, stage)
+    expect(error).toBeInstanceOf(PermanentFailure)
+    expect(String(error)).toContain(String(code))
+    expect(Bun.inspect(error)).not.toContain('s3cr3t')
+  })
+
+  test.each([
+    [450, 'MAIL'],
+    [452, 'RCPT'],
+    [421, 'RCPT'],
+    [451, 'DATA'],
+  ] as const)('a reply %d to %s may pass', async (code, stage) => {
+    const error = await refusing(code, stage)
+    expect(error).toBeInstanceOf(Error)
+    expect(error).not.toBeInstanceOf(PermanentFailure)
+  })
+
+  test('no failure tells the password, however the server repeats it', async () => {
+    const { host } = await openServer({
+      authOptional: false,
+      allowInsecureAuth: true,
+      onAuth({ username = '', password = '' }, _session, done) {
+        const plain = Buffer.from(`\0${username}\0${password}`).toString('base64')
+        done(Object.assign(new Error(`5.7.8 ${password} ${plain}`), { responseCode: 535 }))
+      },
+    })
+    const error = await mailerFor(`smtp://me:p%40ssw0rd@${host}`)
+      .send(mail, signal)
+      .catch((error: unknown) => error)
+    expect(Bun.inspect(error)).toContain('***')
+    for (const secret of ['p@ssw0rd', btoa('\0me\0p@ssw0rd')]) expect(Bun.inspect(error)).not.toContain(secret)
   })
 
   test('rejects when nobody listens', async () => {
@@ -174,7 +229,11 @@ describe('as files', () => {
   const open = () => {
     const folder = join(temporaryFolder(), 'mail')
     const log = recordingLog()
-    return { folder, log, mailer: createFileMailer({ folder, from: 'Skep <no-reply@localhost>', log }) }
+    return {
+      folder,
+      log,
+      mailer: createFileMailer({ folder, from: { name: 'Skep', address: 'no-reply@localhost' }, log }),
+    }
   }
 
   test('each mail is an .eml that mail programs can read, and a line in the log', async () => {
@@ -201,7 +260,11 @@ describe('as files', () => {
   })
 
   test('rejects when the folder cannot be written', async () => {
-    const mailer = createFileMailer({ folder: '/dev/null/mail', from: 'a@b.c', log: recordingLog() })
+    const mailer = createFileMailer({
+      folder: '/dev/null/mail',
+      from: { name: '', address: 'a@b.c' },
+      log: recordingLog(),
+    })
     await expect(mailer.send(mail, signal)).rejects.toThrow()
   })
 })

@@ -1,10 +1,12 @@
 import { describe } from 'bun:test'
 import { itemsContract } from '../../contracts/items.ts'
+import { mailLimitsContract } from '../../contracts/mail-limits.ts'
 import { usersContract } from '../../contracts/users.ts'
 import { missing } from '../../support/postgres.ts'
 import { openTestPostgres } from '../../support/postgres-store.ts'
 
 describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
   usersContract('postgres', async () => (await openTestPostgres()).store)
+  mailLimitsContract('postgres', async () => (await openTestPostgres()).store)
   itemsContract('postgres', async () => (await openTestPostgres()).store)
 })

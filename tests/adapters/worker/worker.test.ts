@@ -3,6 +3,7 @@ import { afterAll, expect, test } from 'bun:test'
 import { openSqliteStore } from '../../../src/adapters/sqlite/unit-of-work.ts'
 import { startWorker } from '../../../src/adapters/worker/worker.ts'
 import { createJobRunner, type JobHandler, type JobHandlers } from '../../../src/application/job-runner.ts'
+import { PermanentFailure } from '../../../src/application/ports/messaging.ts'
 import type { UnitOfWork } from '../../../src/application/ports/persistence.ts'
 import { AppError } from '../../../src/domain/errors.ts'
 import type { Job } from '../../../src/domain/job.ts'
@@ -115,6 +116,15 @@ test('retries what throws with growing delays, eight times, then it is dead', as
   expect((await jobs())[0]).toMatchObject({ state: 'dead', attempts: 9, lastError: 'refused' })
 })
 
+test('a failure that no attempt would mend ends a job at once', async () => {
+  const { start, enqueue, jobs, logged } = open(() => Promise.reject(new PermanentFailure('550 no such user')))
+  start()
+  await enqueue()
+  await logged('job is dead')
+  while ((await jobs())[0]?.state !== 'dead') await turn()
+  expect((await jobs())[0]).toMatchObject({ attempts: 1, lastError: '550 no such user' })
+})
+
 test.each<[string, JobHandler['run']]>([
   [
     'throws before it returns a promise',
@@ -127,10 +137,10 @@ test.each<[string, JobHandler['run']]>([
 ])('a handler that %s costs its own job an attempt, and no other', async (_, run) => {
   let first = true
   const { start, enqueue, jobs, logged } = open(
-    (job, signal) => {
+    (job, signal, atEnd) => {
       if (!first) return Promise.resolve()
       first = false
-      return run(job, signal)
+      return run(job, signal, atEnd)
     },
     { deadline: 20 },
   )

@@ -70,7 +70,8 @@ const take = (actor: Actor, attempt: Attempt, { body }: Reply, at: number): void
       endSession(actor)
       return
     case 'forgot':
-      actor.forgotAt = at
+      // Later ones may be too many to be mailed.
+      actor.forgotAt ??= at
       return
     case 'leave':
       endSession(actor)

@@ -42,7 +42,7 @@ export interface Actor {
   /** Addresses of links, without origin, that open nothing any more. */
   readonly deadLinks: string[]
   readonly deadFiles: number[]
-  /** When a mail for a forgotten password was last asked for. */
+  /** When a mail for a forgotten password was first asked for. */
   forgotAt: number | null
   /** The account was deleted. */
   gone: boolean

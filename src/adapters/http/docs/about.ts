@@ -48,15 +48,15 @@ export const TAGS = [
   { name: 'operations', description: 'Whether the server works' },
 ]
 
-export const SECURITY_SCHEMES = {
+export const securitySchemes = (basePath: string) => ({
   password: {
     type: 'oauth2',
     description: 'Signs in with an email address and a password',
-    flows: { password: { tokenUrl: '/api/v1/auth/token', scopes: {} } },
+    flows: { password: { tokenUrl: `${basePath}/api/v1/auth/token`, scopes: {} } },
   },
   bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'An access token you already have' },
   metricsToken: { type: 'http', scheme: 'bearer', description: 'The setting `METRICS_TOKEN` of the server' },
-}
+})
 
 export const SECURITY = [{ password: [] }, { bearer: [] }]
 

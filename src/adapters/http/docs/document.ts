@@ -1,6 +1,6 @@
 import { swagger } from '@elysiajs/swagger'
 import { type AnyElysia, Elysia } from 'elysia'
-import { about, HEADERS, SECURITY, SECURITY_SCHEMES, TAGS } from './about.ts'
+import { about, HEADERS, SECURITY, securitySchemes, TAGS } from './about.ts'
 import { createComponents } from './components.ts'
 import { isNode, mapValues, type Node, nodeAt } from './node.ts'
 import { correctOperation } from './operation.ts'
@@ -20,7 +20,10 @@ const rawDocument = async (routes: AnyElysia): Promise<Node> => {
  * The OpenAPI 3.1 document of `routes`, as plain data. The plugin's own is not valid and knows nothing of access,
  * limits and problems: all that is mended here and in the files beside this one.
  */
-export const describeRoutes = async (routes: AnyElysia, version: string): Promise<Node> => {
+export const describeRoutes = async (
+  routes: AnyElysia,
+  { version, basePath }: { readonly version: string; readonly basePath: string },
+): Promise<Node> => {
   const raw = await rawDocument(routes)
   const components = createComponents()
   const paths = mapValues(nodeAt(raw, 'paths'), (operations) =>
@@ -31,10 +34,10 @@ export const describeRoutes = async (routes: AnyElysia, version: string): Promis
   return {
     openapi: '3.1.0',
     info: about(version),
-    servers: [{ url: '/' }],
+    servers: [{ url: basePath || '/' }],
     tags: TAGS,
     security: SECURITY,
     paths,
-    components: { schemas: components.schemas(), headers: HEADERS, securitySchemes: SECURITY_SCHEMES },
+    components: { schemas: components.schemas(), headers: HEADERS, securitySchemes: securitySchemes(basePath) },
   }
 }

@@ -1,15 +1,17 @@
-const page = (title: string, head: string, scripts: readonly string[]) => `<!doctype html>
+import { escapeHtml } from '../../../application/mail-templates.ts'
+
+const page = (title: string, base: string, head: string, scripts: readonly string[]) => `<!doctype html>
 <html lang="en">
   <head>
     <meta charset="utf-8">
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <title>${title}</title>
-    <link rel="icon" type="image/png" href="/docs/favicon.png">
+    <link rel="icon" type="image/png" href="${base}/docs/favicon.png">
     ${head}
   </head>
   <body style="margin: 0">
     <div id="page"></div>
-    ${scripts.map((path) => `<script src="${path}"></script>`).join('\n    ')}
+    ${scripts.map((path) => `<script src="${base}${path}"></script>`).join('\n    ')}
   </body>
 </html>
 `
@@ -20,12 +22,13 @@ const NO_CLIENT = ['client_id_password', 'client_secret_password', 'password_typ
   .join(', ')
 
 /** The document to try out. */
-export const SWAGGER_UI_PAGE = page(
-  'Skep: try the API',
-  `<link rel="stylesheet" href="/docs/swagger-ui.css">
-    <style>${NO_CLIENT} { display: none }</style>`,
-  ['/docs/swagger-ui.js', '/docs/start.js'],
-)
+export const swaggerUiPage = (basePath: string) => {
+  const base = escapeHtml(basePath)
+  const head = `<link rel="stylesheet" href="${base}/docs/swagger-ui.css">
+    <style>${NO_CLIENT} { display: none }</style>`
+  return page('Skep: try the API', base, head, ['/docs/swagger-ui.js', '/docs/start.js'])
+}
 
 /** The document to read. */
-export const REDOC_PAGE = page('Skep: API reference', '', ['/redoc/redoc.js', '/redoc/start.js'])
+export const redocPage = (basePath: string) =>
+  page('Skep: API reference', escapeHtml(basePath), '', ['/redoc/redoc.js', '/redoc/start.js'])

@@ -3,7 +3,7 @@ import { compressOnce } from '../compression.ts'
 import type { Kernel, Rule } from '../kernel.ts'
 import { type Content, etagOf, fromLongText, fromText, send } from '../static-content.ts'
 import { ASSETS, type Asset } from './assets.ts'
-import { REDOC_PAGE, SWAGGER_UI_PAGE } from './html.ts'
+import { redocPage, swaggerUiPage } from './html.ts'
 import type { Node } from './node.ts'
 
 const UNLIMITED: Rule = { who: 'anyone', limit: 'none' }
@@ -51,11 +51,11 @@ export interface Descriptions {
   readonly asyncapi: () => Node
 }
 
-/** `/openapi.json` and the pages that show it, and `/asyncapi.json`. */
-export const docsRoutes = (kernel: Kernel, describe: Descriptions) => {
+/** `/openapi.json` and the pages that show it, and `/asyncapi.json`. Clients reach them below `basePath`. */
+export const docsRoutes = (kernel: Kernel, describe: Descriptions, basePath: string) => {
   const hooks = { admit: UNLIMITED, detail: { hide: true } }
-  const swaggerUi = fromText(SWAGGER_UI_PAGE, 'text/html; charset=utf-8')
-  const redoc = fromText(REDOC_PAGE, 'text/html; charset=utf-8')
+  const swaggerUi = fromText(swaggerUiPage(basePath), 'text/html; charset=utf-8')
+  const redoc = fromText(redocPage(basePath), 'text/html; charset=utf-8')
   const document = once(async () => fromLongText(JSON.stringify(await describe.openapi()), 'application/json'))
   const protocol = once(async () => fromLongText(JSON.stringify(describe.asyncapi()), 'application/json'))
 

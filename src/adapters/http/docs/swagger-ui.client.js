@@ -1,6 +1,7 @@
 /* global SwaggerUIBundle */
 SwaggerUIBundle({
-  url: '/openapi.json',
+  // Beside this script's folder, whatever path a proxy has put in front of it.
+  url: new URL('../openapi.json', document.currentScript.src).href,
   dom_id: '#page',
   deepLinking: true,
   displayRequestDuration: true,

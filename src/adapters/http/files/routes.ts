@@ -34,7 +34,7 @@ export const FileResponse = t.Object(
   { title: 'File' },
 )
 
-const toResponse = (file: StoredFile): Static<typeof FileResponse> => ({
+const toResponse = (file: StoredFile, basePath: string): Static<typeof FileResponse> => ({
   id: file.id,
   filename: file.filename,
   content_type: file.contentType,
@@ -42,13 +42,13 @@ const toResponse = (file: StoredFile): Static<typeof FileResponse> => ({
   sha256: file.sha256,
   owner_id: file.ownerId,
   created_at: toTimestamp(file.createdAt),
-  path: `${PATH}/${file.id}/content`,
+  path: `${basePath}${PATH}/${file.id}/content`,
 })
 
-const created = (file: StoredFile) => ({
+const created = (basePath: string) => (file: StoredFile) => ({
   status: 201,
   headers: { location: `${PATH}/${file.id}` },
-  body: JSON.stringify(toResponse(file)),
+  body: JSON.stringify(toResponse(file, basePath)),
 })
 
 const SORTS = ['created_at'] as const
@@ -107,7 +107,10 @@ export interface FileRoutesDeps {
   readonly log: Log
 }
 
-export const fileRoutes = (kernel: Kernel, { files, fileLinks, maxUploadSize, log }: FileRoutesDeps) => {
+export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: string) => {
+  const { files, fileLinks, maxUploadSize, log } = deps
+  const shown = (file: StoredFile) => toResponse(file, basePath)
+  const answer = created(basePath)
   const find = async (call: Call, fileId: number, query: Static<typeof SignedQuery>): Promise<Served> => {
     const failed = (error: unknown) => log.warn('a download broke off', { request_id: call.id, error })
     const { link, expires, signature } = query
@@ -136,7 +139,7 @@ export const fileRoutes = (kernel: Kernel, { files, fileLinks, maxUploadSize, lo
         using _held = bodies.take(clientOf(call), UPLOAD_WINDOW_BYTES)
         await using received = await files.receive(actor, await readUpload(request, maxUploadSize))
         const sent = { sha256: received.sha256, filename: received.filename }
-        return await idempotently({ request, actor, route: `POST ${PATH}`, sent, answer: created }, (wish) =>
+        return await idempotently({ request, actor, route: `POST ${PATH}`, sent, answer }, (wish) =>
           received.keep(wish),
         )
       },
@@ -153,7 +156,7 @@ export const fileRoutes = (kernel: Kernel, { files, fileLinks, maxUploadSize, lo
         const request = toPageRequest(query, SORTS, { field: 'created_at', descending: true })
         const everyone = actor.role === 'admin' ? null : actor.userId
         const ownerId = query.owner_id === undefined ? everyone : Number(query.owner_id)
-        return toPageResponse(await files.list(actor, { ...request, ownerId }), request, toResponse)
+        return toPageResponse(await files.list(actor, { ...request, ownerId }), request, shown)
       },
       {
         admit: withToken,
@@ -162,7 +165,7 @@ export const fileRoutes = (kernel: Kernel, { files, fileLinks, maxUploadSize, lo
         detail: { operationId: 'listFiles', summary: 'List files: your own or, for an admin, all' },
       },
     )
-    .get('/:id', async ({ call, params }) => toResponse(await files.get(actorOf(call), Number(params.id))), {
+    .get('/:id', async ({ call, params }) => shown(await files.get(actorOf(call), Number(params.id))), {
       admit: withToken,
       params: IdParams,
       response: { 200: FileResponse, ...problems(400, 401, 404, 422, 429, 503) },

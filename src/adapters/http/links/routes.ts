@@ -2,7 +2,7 @@ import { Elysia } from 'elysia'
 import type { Kernel, Rule } from '../kernel.ts'
 import { fromText, send } from '../static-content.ts'
 import script from './page.client.js' with { type: 'text' }
-import { PAGE_STYLE, RESET_PASSWORD_PAGE, VERIFY_EMAIL_PAGE } from './page.ts'
+import { PAGE_STYLE, resetPasswordPage, verifyEmailPage } from './page.ts'
 
 const UNLIMITED: Rule = { who: 'anyone', limit: 'none' }
 
@@ -17,11 +17,11 @@ const POLICY = [
 ].join('; ')
 
 /** The pages that mailed links lead to. The token stands behind the # and reaches only the call that the page makes. */
-export const linkRoutes = (kernel: Kernel) => {
+export const linkRoutes = (kernel: Kernel, basePath: string) => {
   const routes = new Elysia().use(kernel)
   const contents = {
-    '/verify-email': fromText(VERIFY_EMAIL_PAGE, 'text/html; charset=utf-8'),
-    '/reset-password': fromText(RESET_PASSWORD_PAGE, 'text/html; charset=utf-8'),
+    '/verify-email': fromText(verifyEmailPage(basePath), 'text/html; charset=utf-8'),
+    '/reset-password': fromText(resetPasswordPage(basePath), 'text/html; charset=utf-8'),
     '/links/page.css': fromText(PAGE_STYLE, 'text/css; charset=utf-8'),
     '/links/page.js': fromText(script, 'text/javascript; charset=utf-8'),
   }

@@ -1,0 +1,4 @@
+import { mailLimitsContract } from '../../contracts/mail-limits.ts'
+import { openTestStore } from '../../support/store.ts'
+
+mailLimitsContract('sqlite', async () => openTestStore().store)
