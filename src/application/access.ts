@@ -119,7 +119,12 @@ export const createAccess = ({ unitOfWork, accessTokens, notices, clock }: Deps)
  */
 export const confirm = async <A extends Principal>(tx: ReadTx, actor: A, now: Instant): Promise<A> => {
   const holder = await tx.sessions.findHolder(actor.sessionId)
-  if (holder === null || holder.userId !== actor.userId || holder.expiresAt <= now) throw invalid()
+  if (holder === null) {
+    // Deactivation ends the session too, but its owner is told the reason.
+    const user = await tx.users.findById(actor.userId)
+    throw user?.isActive === false ? inactive() : invalid()
+  }
+  if (holder.userId !== actor.userId || holder.expiresAt <= now) throw invalid()
   if (!holder.isActive) throw inactive()
   return actor.role === holder.role ? actor : { ...actor, role: holder.role }
 }

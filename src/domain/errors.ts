@@ -24,6 +24,7 @@ export type ErrorCode =
   | 'unauthenticated'
   | 'unavailable'
   | 'version_mismatch'
+  | 'weak_password'
   | 'wrong_password'
 
 export interface AppErrorOptions {

@@ -1,3 +1,5 @@
+import { COMMON_PASSWORDS } from './common-passwords.ts'
+
 /** Milliseconds since 1970-01-01T00:00:00Z. */
 export type Instant = number
 
@@ -63,7 +65,19 @@ const matches = (text: string, pattern: string) => new RegExp(pattern).test(text
 export const isEmail = (text: string): boolean =>
   text.length <= USER_LIMITS.email.maxLength && matches(text, EMAIL_PATTERN)
 export const isUserName = (text: string): boolean => matches(text, linePattern(USER_LIMITS.name))
-export const isPassword = (text: string): boolean => matches(text, textPattern(USER_LIMITS.password))
+export const isPassword = (text: string): boolean => matches(normalizePassword(text), textPattern(USER_LIMITS.password))
+
+/** The one spelling under which a password is hashed: keyboards differ in how they compose the same letters. */
+export const normalizePassword = (text: string): string => text.normalize('NFC')
+
+/** Why a password is too easy to guess for this address; null when it is not. */
+export const weakness = (password: string, email: string): string | null => {
+  const folded = normalizePassword(password).toLowerCase()
+  if (COMMON_PASSWORDS.has(folded)) return 'This password is among the most common ones'
+  const address = normalizeEmail(email)
+  const isOwn = folded.trim() === address || folded.trim() === address.split('@')[0]
+  return isOwn ? 'The password must not be your own address' : null
+}
 
 export interface UserDraft {
   readonly email: string

@@ -30,7 +30,7 @@ import { createLimits } from './limits.ts'
 import { linkRoutes } from './links/routes.ts'
 import { type Exposition, metricsRoutes } from './metrics.ts'
 import { type RealtimeUpgrade, realtimeRoutes } from './realtime.ts'
-import { sessionRoutes } from './sessions.ts'
+import { sessionRoutes, userSessionRoutes } from './sessions.ts'
 import { tokenRoutes } from './tokens.ts'
 import { userRoutes } from './users.ts'
 
@@ -82,6 +82,7 @@ const createFeatures = (kernel: Kernel, deps: ApiDeps, metricsToken?: string) =>
         .use(userRoutes(kernel, deps.users))
         .use(tokenRoutes(kernel, deps.tokens))
         .use(sessionRoutes(kernel, deps.sessions))
+        .use(userSessionRoutes(kernel, deps.sessions))
         .use(accountRoutes(kernel, deps.accounts))
         .use(itemRoutes(kernel, deps.items))
         .use(fileRoutes(kernel, deps))

@@ -15,6 +15,10 @@ export const requireType = (request: Request, expected: string): void => {
   throw new HttpProblem('unsupported_media_type', `The body must be ${expected}`, { headers: { accept: expected } })
 }
 
+/** Whether the request says that a body comes with it. */
+export const hasBody = ({ headers }: Request): boolean =>
+  headers.has('transfer-encoding') || (headers.get('content-length') ?? '0') !== '0'
+
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
 
 const readText = async (request: Request, limit: number): Promise<string> => {

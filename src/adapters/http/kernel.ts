@@ -2,9 +2,10 @@ import { type Context, type DocumentDecoration, Elysia } from 'elysia'
 import { type Access, requireAdmin } from '../../application/access.ts'
 import { AppError } from '../../domain/errors.ts'
 import type { Principal } from '../../domain/session.ts'
-import { readForm, readJson } from './body.ts'
+import { hasBody, readForm, readJson } from './body.ts'
 import type { Call } from './call.ts'
 import { clientAddress } from './client-address.ts'
+import { costOf } from './costs.ts'
 import { createIdempotency } from './idempotency.ts'
 import type { Limits } from './limits.ts'
 
@@ -14,11 +15,13 @@ export interface Rule {
   readonly who: 'anyone' | 'user' | 'admin' | ((principal: Principal | null, request: Request) => void)
   /** Whether a bearer token is a further key to this route, and to no other. Whoever holds it is nobody. */
   readonly key?: (token: string) => boolean
-  readonly limit?: 'credentials' | 'none'
+  readonly limit?: 'credentials' | 'mailed tokens' | 'none'
   /** What else must hold before the body is read, with the path's parameters as they came. Throws what is wrong. */
   readonly may?: (principal: Principal, params: Readonly<Record<string, string>>) => unknown
   /** `stream` leaves the body to the route, which reads it as it comes. */
   readonly body?: 'json' | 'form' | 'stream'
+  /** Whether the call may come without a body, which then counts as `{}`. */
+  readonly bodyOptional?: true
   /** Whether the route honours `Idempotency-Key`. */
   readonly idempotent?: true
 }
@@ -92,15 +95,17 @@ export const createKernel = ({ access, limits, peerOf, trustProxy, maxBodySize }
     return allowed instanceof Promise ? allowed : undefined
   }
 
+  const charge = (call: Call, request: Request, headers: Subject['headers'], { limit }: Rule) => {
+    if (limit === 'none') return undefined
+    if (limit === 'credentials') return limits.credentials(addressOf(request), headers)
+    if (limit === 'mailed tokens') return limits.mailedTokens(addressOf(request), headers)
+    return limits.general(call.principal, () => addressOf(request), headers, costOf(request))
+  }
+
   /** Counted before it is refused: whoever guesses tokens is limited by address. */
   const count = (subject: Subject, rule: Rule, refusal: unknown): undefined | Promise<unknown> => {
     const { call, request, headers } = subject
-    const counted =
-      rule.limit === 'none'
-        ? undefined
-        : rule.limit === 'credentials'
-          ? limits.credentials(addressOf(request), headers)
-          : limits.general(call.principal, () => addressOf(request), headers)
+    const counted = charge(call, request, headers, rule)
     if (counted === undefined) return allow(subject, rule, refusal)
     return counted.then(() => allow(subject, rule, refusal))
   }
@@ -110,7 +115,8 @@ export const createKernel = ({ access, limits, peerOf, trustProxy, maxBodySize }
     const { call, request, headers } = subject
     call.admitted = true
     call.route = route
-    if (rule.limit === 'credentials' || rule.body === 'form') headers['cache-control'] = 'no-store'
+    if (rule.limit === 'credentials' || rule.limit === 'mailed tokens' || rule.body === 'form')
+      headers['cache-control'] = 'no-store'
     const identifies = typeof rule.who === 'string' || request.headers.has('authorization')
     if (rule.who === 'anyone' || !identifies || isKeyed(request, rule)) {
       return count(subject, rule, null)
@@ -133,7 +139,8 @@ export const createKernel = ({ access, limits, peerOf, trustProxy, maxBodySize }
     return count(subject, rule, null)
   }
 
-  const read = async (request: Request, kind: Rule['body']): Promise<unknown> => {
+  const read = async (request: Request, { body: kind, bodyOptional }: Rule): Promise<unknown> => {
+    if (bodyOptional && !hasBody(request)) return {}
     if (kind === 'json') return readJson(request, maxBodySize)
     return kind === 'form' ? readForm(request, maxBodySize) : null
   }
@@ -149,7 +156,7 @@ export const createKernel = ({ access, limits, peerOf, trustProxy, maxBodySize }
         parse: [
           async ({ call, request, set, route, params }: HookContext) => {
             await judge({ call, request, headers: set.headers, params }, route, rule)
-            return read(request, rule.body)
+            return read(request, rule)
           },
         ],
         transform: async ({ call, request, set, route, params }: HookContext) => {

@@ -9,6 +9,7 @@ import { createJobReader, createJobRepository } from './jobs.ts'
 import { createMailTokenReader, createMailTokenRepository } from './mail-tokens.ts'
 import { createRefreshTokenRepository, createSessionReader, createSessionRepository, type Holders } from './sessions.ts'
 import type { Share } from './share.ts'
+import { createSignInSourceReader, createSignInSourceRepository } from './sign-in-sources.ts'
 import { createUserReader, createUserRepository } from './users.ts'
 
 /** What a commit is to be told of. */
@@ -30,6 +31,7 @@ export const writing = (transaction: Share, marks: Marks, holders: Holders): Tx 
   const users = lazy(() => createUserRepository(transaction))
   const sessions = lazy(() => createSessionRepository(transaction, holders))
   const refreshTokens = lazy(() => createRefreshTokenRepository(transaction))
+  const signInSources = lazy(() => createSignInSourceRepository(transaction))
   const mailTokens = lazy(() => createMailTokenRepository(transaction))
   const items = lazy(() => createItemRepository(transaction))
   const files = lazy(() => createFileRepository(transaction))
@@ -54,6 +56,9 @@ export const writing = (transaction: Share, marks: Marks, holders: Holders): Tx 
     },
     get refreshTokens() {
       return refreshTokens()
+    },
+    get signInSources() {
+      return signInSources()
     },
     get mailTokens() {
       return mailTokens()
@@ -82,6 +87,7 @@ export const writing = (transaction: Share, marks: Marks, holders: Holders): Tx 
 export const reading = (connection: Connection): ReadTx => ({
   users: createUserReader(connection),
   sessions: createSessionReader(connection),
+  signInSources: createSignInSourceReader(connection),
   mailTokens: createMailTokenReader(connection),
   jobs: createJobReader(connection),
   items: createItemReader(connection),

@@ -6,6 +6,7 @@ import items from './migrations/0003_items.sql' with { type: 'text' }
 import files from './migrations/0004_files.sql' with { type: 'text' }
 import events from './migrations/0005_events.sql' with { type: 'text' }
 import eventsInOrder from './migrations/0006_events_in_order.sql' with { type: 'text' }
+import signInSources from './migrations/0010_sign_in_sources.sql' with { type: 'text' }
 
 /** In the order they are applied. An applied one never changes: its checksum is recorded. */
 export const MIGRATIONS: readonly Migration[] = [
@@ -15,6 +16,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0004_files', sql: files },
   { name: '0005_events', sql: events },
   { name: '0006_events_in_order', sql: eventsInOrder },
+  { name: '0010_sign_in_sources', sql: signInSources },
 ]
 
 const applied = (database: Database): ReadonlyMap<string, string> => {

@@ -15,6 +15,7 @@ import { createItemText, type ItemText } from './items-text.ts'
 import { createJobReader, createJobRepository, type SqliteJobRepository } from './jobs.ts'
 import { createMailTokenReader, createMailTokenRepository } from './mail-tokens.ts'
 import { createRefreshTokenRepository, createSessionReader, createSessionRepository } from './sessions.ts'
+import { createSignInSourceReader, createSignInSourceRepository } from './sign-in-sources.ts'
 import { createSnapshots, type Snapshots } from './snapshots.ts'
 import { createTransactionMemory, type TransactionMemory } from './transaction-memory.ts'
 import { createUserReader, createUserRepository } from './users.ts'
@@ -61,6 +62,7 @@ const writing = (connection: Connection, texts: ItemText, memory: TransactionMem
   users: createUserRepository(connection, memory.forget),
   sessions: createSessionRepository(connection, memory),
   refreshTokens: createRefreshTokenRepository(connection),
+  signInSources: createSignInSourceRepository(connection),
   mailTokens: createMailTokenRepository(connection),
   jobs: createJobRepository(connection, () => {
     marks.jobs = true
@@ -77,6 +79,7 @@ const writing = (connection: Connection, texts: ItemText, memory: TransactionMem
 const reading = (connection: Connection, { remember }: Snapshots): ReadTx => ({
   users: createUserReader(connection, remember),
   sessions: createSessionReader(connection),
+  signInSources: createSignInSourceReader(connection),
   mailTokens: createMailTokenReader(connection),
   jobs: createJobReader(connection),
   items: createItemReader(connection, remember),
