@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** Makes the data folder, readable by its owner alone, unless it exists. */
@@ -9,6 +9,15 @@ export const makeDataDir = (path: string): void => {
 }
 
 const SHORTEST = 32
+
+const newSecret = (): string => crypto.getRandomValues(new Uint8Array(48)).toBase64()
+
+/** Whole or not at all, and readable by its owner alone. */
+const replaceFile = (path: string, content: string): void => {
+  const draft = `${path}.${process.pid}`
+  writeFileSync(draft, content, { mode: 0o600, flush: true })
+  renameSync(draft, path)
+}
 
 const readSecret = (path: string): string => {
   try {
@@ -29,7 +38,7 @@ export const keptSecret = (dataDir: string): string => {
   const path = secretPath(dataDir)
   if (!existsSync(path)) {
     const draft = `${path}.${process.pid}`
-    writeFileSync(draft, crypto.getRandomValues(new Uint8Array(48)).toBase64(), { mode: 0o600, flush: true })
+    writeFileSync(draft, newSecret(), { mode: 0o600, flush: true })
     try {
       linkSync(draft, path)
     } catch (error) {
@@ -41,4 +50,41 @@ export const keptSecret = (dataDir: string): string => {
   const secret = readSecret(path)
   if (Buffer.byteLength(secret) < SHORTEST) throw new Error(`${path} holds less than ${SHORTEST} bytes`)
   return secret
+}
+
+/** A secret that was replaced, and when the server stopped to sign with it, in milliseconds since 1970. */
+export interface PreviousSecret {
+  readonly secret: string
+  readonly retiredAt: number
+}
+
+const previousPath = (dataDir: string): string => `${secretPath(dataDir)}.previous`
+
+const readPrevious = (path: string): { readonly secret: string; readonly retiredAt: number | null } => {
+  const [secret = '', retiredAt] = readSecret(path).split('\n')
+  return { secret, retiredAt: retiredAt === undefined ? null : Number(retiredAt) }
+}
+
+/**
+ * Makes a new secret, which the server uses from its next start, and keeps the one before it as the previous. Throws when
+ * there is none yet.
+ */
+export const rotateSecret = (dataDir: string): void => {
+  if (!existsSync(secretPath(dataDir))) throw new Error(`there is no ${secretPath(dataDir)} to rotate`)
+  replaceFile(previousPath(dataDir), keptSecret(dataDir))
+  replaceFile(secretPath(dataDir), newSecret())
+}
+
+/**
+ * The secret before the one in use. It counts as retired from the first call, which is the start of the first server
+ * that no longer signs with it. Null when there is none.
+ */
+export const previousSecret = (dataDir: string, now: number): PreviousSecret | null => {
+  const path = previousPath(dataDir)
+  if (!existsSync(path)) return null
+  const { secret, retiredAt } = readPrevious(path)
+  // The process ended between the two steps of a rotation.
+  if (secret === keptSecret(dataDir)) return null
+  if (retiredAt === null) replaceFile(path, `${secret}\n${now}`)
+  return { secret, retiredAt: retiredAt ?? now }
 }

@@ -134,7 +134,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
         sessions.end(two.actor, one.actor.sessionId),
         users.update(one.actor, one.actor.userId, { name: 'one' }),
         users.remove(one.actor, one.actor.userId, ''),
-        users.remove(two.actor, one.actor.userId),
+        users.remove(two.actor, one.actor.userId, ''),
       ])
       const known = ['done', 'invalid_token', 'not_found', 'wrong_password']
       expect(new Set(answers).difference(new Set(known))).toEqual(new Set())
