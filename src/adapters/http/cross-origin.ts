@@ -10,6 +10,7 @@ const REQUEST_HEADERS = [
   'Idempotency-Key',
   'If-Match',
   'If-None-Match',
+  'Prefer',
   'Range',
   'X-Request-Id',
 ]

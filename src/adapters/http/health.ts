@@ -34,8 +34,11 @@ export const createReadiness = (checks: readonly Check[], now: () => number = ()
       return state
     }
   }
-  const asks = checks.map((check) => (check.immediate ? () => stateOf(check) : cached(check)))
-  return (): Promise<readonly State[]> => Promise.all(asks.map((ask) => ask()))
+  let asks: readonly (() => Promise<State>)[] | null = null
+  return (): Promise<readonly State[]> => {
+    asks ??= checks.map((check) => (check.immediate ? () => stateOf(check) : cached(check)))
+    return Promise.all(asks.map((ask) => ask()))
+  }
 }
 
 export const healthRoutes = (kernel: Kernel, checks: readonly Check[]) => {

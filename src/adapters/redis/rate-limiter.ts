@@ -22,7 +22,7 @@ const TAKE = script(`
     local window, limit, cost = tonumber(ARGV[3 * at - 2]), tonumber(ARGV[3 * at - 1]), tonumber(ARGV[3 * at])
     local count = redis.call('INCRBY', key, cost)
     local allowed = count <= limit and 1 or 0
-    if allowed == 0 then count = redis.call('DECRBY', key, cost) end
+    if allowed == 0 then count = redis.call('INCRBY', key, -cost) end
     local left = redis.call('PTTL', key)
     if left < 0 then
       left = math.max(1, window - 1)
