@@ -33,8 +33,7 @@ interface Deps {
 }
 
 /** How many times what one client may use all users of one address may use together, of its /56, and of its /48. */
-const ADDRESS_FACTOR = 4
-const WIDER_FACTORS = [8, 16] as const
+const ALL_USERS_FACTORS = [4, 8, 16] as const
 /** The same of one address for credentials, which are counted by address to begin with. */
 const WIDER_CREDENTIALS_FACTORS = [4, 16] as const
 
@@ -64,62 +63,71 @@ const tell = (own: Allowance, ceilings: readonly Allowance[], cost: number, head
 
 const times = ({ limit, window }: Rate, factor: number): Rate => ({ limit: limit * factor, window })
 
-const rememberNetworks = (): ((address: string) => Networks) => {
-  const known = new Map<string, Networks>()
+/** What an address is held against: its own budget, and the ceilings of the networks it is in. */
+interface Budgets {
+  readonly own: Budget
+  readonly ceilings: readonly Budget[]
+}
+
+const remembering = (make: (networks: Networks) => Budgets): ((address: string) => Budgets) => {
+  const known = new Map<string, Budgets>()
   return (address) => {
     const found = known.get(address)
     if (found !== undefined) return found
     if (known.size >= MAX_ADDRESSES_COUNT) known.clear()
-    const networks = networksOf(address)
-    known.set(address, networks)
-    return networks
+    const budgets = make(networksOf(address))
+    known.set(address, budgets)
+    return budgets
   }
 }
 
-export const createLimits = ({ limiter, general, credentials }: Deps): Limits => {
-  const networks = rememberNetworks()
+const ceilingsOf = (kind: string, networks: readonly string[], rate: Rate, factors: readonly number[]) =>
+  networks.map((network, index) => ({ key: `${kind}:${network}`, rate: times(rate, factors[index] ?? 1) }))
 
-  const take = (own: Budget, ceilings: readonly Budget[], cost: number, headers: Headers) => {
+const ofCredentials = (kind: string, rate: Rate) =>
+  remembering(({ client, wider }) => ({
+    own: { key: `${kind}:${client}`, rate },
+    ceilings: ceilingsOf(kind, wider, rate, WIDER_CREDENTIALS_FACTORS),
+  }))
+
+const ofRequests = (rate: Rate) =>
+  remembering(({ client, wider }) => ({
+    own: { key: `address:${client}`, rate },
+    ceilings: ceilingsOf('all', [client, ...wider], rate, ALL_USERS_FACTORS),
+  }))
+
+export const createLimits = ({ limiter, general, credentials }: Deps): Limits => {
+  const take = ({ own, ceilings }: Budgets, cost: number, headers: Headers) => {
     const taken = limiter.take(own.key, own.rate, cost)
     if (taken instanceof Promise) {
       const all = ceilings.map(({ key, rate }) => limiter.take(key, rate, cost))
       return Promise.all([taken, ...all]).then(([first, ...rest]) => tell(first, rest, cost, headers))
     }
-    const allowances: Allowance[] = []
-    // What is refused already takes nothing of what others share.
-    if (taken.allowed) {
-      for (const { key, rate } of ceilings) {
-        const allowance = limiter.take(key, rate, cost)
-        if (!(allowance instanceof Promise)) allowances.push(allowance)
-      }
+    let shown = taken
+    for (const { key, rate } of ceilings) {
+      // What is refused already takes nothing of what others share.
+      if (!shown.allowed) break
+      const allowance = limiter.take(key, rate, cost)
+      if (!(allowance instanceof Promise) && !allowance.allowed) shown = allowance
     }
-    tell(taken, allowances, cost, headers)
+    tell(shown, [], cost, headers)
     return undefined
   }
 
-  const ofCredentials = (kind: string, address: string, headers: Headers) => {
-    if (credentials === 'off') return undefined
-    const { client, wider } = networks(address)
-    const ceilings = wider.map((network, index) => ({
-      key: `${kind}:${network}`,
-      rate: times(credentials, WIDER_CREDENTIALS_FACTORS[index] ?? 1),
-    }))
-    return take({ key: `${kind}:${client}`, rate: credentials }, ceilings, 1, headers)
-  }
+  const requests = general === 'off' ? null : ofRequests(general)
+  const passwords = credentials === 'off' ? null : ofCredentials('credentials', credentials)
+  const mailed = credentials === 'off' ? null : ofCredentials('mailed tokens', credentials)
 
   return {
     general(principal, address, headers, cost = 1) {
-      if (general === 'off') return undefined
-      const { client, wider } = networks(address())
-      const own = principal === null ? `address:${client}` : `user:${principal.userId}`
-      const ceilings = [{ key: `all:${client}`, rate: times(general, ADDRESS_FACTOR) }]
-      for (const [index, network] of wider.entries()) {
-        ceilings.push({ key: `all:${network}`, rate: times(general, WIDER_FACTORS[index] ?? 1) })
-      }
-      return take({ key: own, rate: general }, ceilings, cost, headers)
+      if (requests === null) return undefined
+      const budgets = requests(address())
+      if (principal === null) return take(budgets, cost, headers)
+      const own = { key: `user:${principal.userId}`, rate: budgets.own.rate }
+      return take({ own, ceilings: budgets.ceilings }, cost, headers)
     },
-    credentials: (address, headers) => ofCredentials('credentials', address, headers),
-    mailedTokens: (address, headers) => ofCredentials('mailed tokens', address, headers),
-    liftCredentials: (address) => limiter.clear(`credentials:${networks(address).client}`),
+    credentials: (address, headers) => (passwords === null ? undefined : take(passwords(address), 1, headers)),
+    mailedTokens: (address, headers) => (mailed === null ? undefined : take(mailed(address), 1, headers)),
+    liftCredentials: (address) => (passwords === null ? undefined : limiter.clear(passwords(address).own.key)),
   }
 }
