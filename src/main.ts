@@ -14,14 +14,21 @@ import { createConsoleLog } from './adapters/console/log.ts'
 import { writeError, writeOutput } from './adapters/console/streams.ts'
 import { readSettings, type Settings } from './adapters/env/settings.ts'
 import { sniffContentType } from './adapters/file-type/sniff.ts'
-import { exposed, keptSecret, makeDataDir } from './adapters/fs/data-dir.ts'
+import {
+  exposed,
+  keptSecret,
+  makeDataDir,
+  type PreviousSecret,
+  previousSecret,
+  rotateSecret,
+} from './adapters/fs/data-dir.ts'
 import { NO_RESERVE } from './adapters/fs/reserve.ts'
 import { createApi, describeApi } from './adapters/http/api.ts'
 import { effectiveHosts } from './adapters/http/hosts.ts'
 import { toResponse as toItemBody } from './adapters/http/item-schemas.ts'
 import { toResponse as toJobBody } from './adapters/http/jobs.ts'
 import { checkAddress, listen } from './adapters/http/server.ts'
-import { createAccessTokens } from './adapters/jwt/access-tokens.ts'
+import { createAccessTokens, type PreviousKey } from './adapters/jwt/access-tokens.ts'
 import { createMemoryBus } from './adapters/memory/bus.ts'
 import { createMetrics } from './adapters/prometheus/metrics.ts'
 import { startWorker, type Worker } from './adapters/worker/worker.ts'
@@ -34,10 +41,11 @@ import { createJobRunner } from './application/job-runner.ts'
 import type { Bus, Mailer, Waker } from './application/ports/messaging.ts'
 import type { UnitOfWork } from './application/ports/persistence.ts'
 import type { PasswordHasher } from './application/ports/security.ts'
-import type { Clock, Log, Reserve } from './application/ports/system.ts'
+import type { Check, Clock, Log, Reserve } from './application/ports/system.ts'
 import { createRealtime, type Realtime } from './application/realtime.ts'
 import { createUseCases } from './application/use-cases.ts'
 import type { Users } from './application/users.ts'
+import { LINK_LIFE } from './domain/file.ts'
 import { engineOf, type OpenMailer, openBlobs, openBus, openMailer, openReserve, quotaOf } from './main/choices.ts'
 import { copy } from './main/copy.ts'
 
@@ -73,10 +81,19 @@ interface Foundation {
   readonly reserve: Reserve
 }
 
-const compose = (settings: Settings, secret: string, foundation: Foundation) =>
+/** What the previous secret signed is good until its tokens have expired. */
+const previousKeyOf = ({ ACCESS_TOKEN_TTL }: Settings, previous: PreviousSecret | null): PreviousKey | null =>
+  previous && { secret: previous.secret, verifiesUntil: previous.retiredAt + ACCESS_TOKEN_TTL }
+
+const signerOf = (secret: string, previous: PreviousSecret | null, now: number) => {
+  const isOver = previous === null || now >= previous.retiredAt + LINK_LIFE.maximum * 1_000
+  return createLinkSigner(secret, isOver ? [] : [previous.secret])
+}
+
+const compose = (settings: Settings, secret: string, foundation: Foundation, previous: PreviousSecret | null = null) =>
   createUseCases({
     ...foundation,
-    accessTokens: createAccessTokens(secret, foundation.clock),
+    accessTokens: createAccessTokens(secret, foundation.clock, previousKeyOf(settings, previous)),
     opaqueTokens: createOpaqueTokens(secret),
     signup: settings.SIGNUP,
     attemptRate: settings.RATE_LIMIT_AUTH,
@@ -130,6 +147,7 @@ export const start = async (options: StartOptions): Promise<RunningSkep> => {
     for (const { path, mode } of exposed(settings.DATA_DIR)) {
       log.warn('others on this machine can get at the data folder: take their rights away with chmod', { path, mode })
     }
+    const previous = settings.JWT_SECRET === undefined ? previousSecret(settings.DATA_DIR, clock.now()) : null
     const bus = await openBus(settings, secret, clock, log)
     closers.add(bus.close)
     const wake = (by: Waker) => (by === 'jobs' ? worker?.wake() : feed?.wake())
@@ -157,7 +175,7 @@ export const start = async (options: StartOptions): Promise<RunningSkep> => {
     const watched = options.reserve === undefined ? await openReserve(settings, log) : null
     closers.add(() => watched?.stop())
     const reserve = options.reserve ?? watched ?? NO_RESERVE
-    const useCases = compose(settings, secret, { unitOfWork: store, bus, clock, passwords, reserve })
+    const useCases = compose(settings, secret, { unitOfWork: store, bus, clock, passwords, reserve }, previous)
     const files = createFiles({
       unitOfWork: store,
       blobs,
@@ -168,11 +186,12 @@ export const start = async (options: StartOptions): Promise<RunningSkep> => {
       ...quotaOf(settings),
       log,
     })
-    const fileLinks = createFileLinks({ unitOfWork: store, signer: createLinkSigner(secret), clock, reserve })
+    const signer = signerOf(secret, previous, clock.now())
+    const fileLinks = createFileLinks({ unitOfWork: store, signer, clock, reserve })
     let publicUrl = settings.PUBLIC_URL ?? ''
     const uploads = { files, fileLinks, maxUploadSize: settings.MAX_UPLOAD_SIZE, publicUrl: () => publicUrl }
-    const checks = [
-      { name: 'accepting', run: accepting },
+    const checks: readonly Check[] = [
+      { name: 'accepting', run: accepting, immediate: true },
       { name: 'database', run: store.ping },
       { name: 'files', run: blobs.ping },
       ...bus.checks,
@@ -279,6 +298,7 @@ if (import.meta.main) {
     migrate: (settings) => engineOf(settings).migrate(),
     pendingMigrations: (settings) => engineOf(settings).pending(),
     withUsers,
+    rotateSecret: ({ DATA_DIR }) => rotateSecret(DATA_DIR),
     copy,
     generatePassword: () => createOpaqueTokens('').generate().slice(0, 20),
     describe() {

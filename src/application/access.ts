@@ -37,12 +37,15 @@ interface Entry extends Grant, Confirmed {
   readonly token: string
 }
 
-const REMEMBERED_AT_MOST = 20_000
+const MAX_REMEMBERED_COUNT = 20_000
+/** Whoever has more tokens in use at a time has the oldest proven again. */
+const MAX_REMEMBERED_PER_USER_COUNT = 50
 
 const invalid = () => new AppError('invalid_token', 'The access token is invalid or has expired')
 const inactive = () => new AppError('inactive_user', 'Inactive user')
 
 export const createAccess = ({ unitOfWork, accessTokens, notices, clock, ageing = AGEING }: Deps): Access => {
+  /** By token. Each has one spelling, and so one entry: what is remembered is bounded by the `jti`s that were issued. */
   const remembered = new Map<string, Entry>()
   const tokensOf = new Map<number, Set<string>>()
   let notice = 0
@@ -60,13 +63,19 @@ export const createAccess = ({ unitOfWork, accessTokens, notices, clock, ageing 
     const { token } = entry
     // The oldest first: those that nobody will present again must not stay until there are too many.
     for (const oldest of remembered.values()) {
-      if (remembered.size < REMEMBERED_AT_MOST && oldest.expiresAt > clock.now()) break
+      if (remembered.size < MAX_REMEMBERED_COUNT && oldest.expiresAt > clock.now()) break
       forget(oldest.token)
     }
+    const { userId } = entry.principal
+    const own = tokensOf.get(userId)
+    const [oldestOwn] = own ?? []
+    if (own !== undefined && oldestOwn !== undefined && own.size >= MAX_REMEMBERED_PER_USER_COUNT && !own.has(token)) {
+      forget(oldestOwn)
+    }
     remembered.set(token, entry)
-    const tokens = tokensOf.get(entry.principal.userId)
+    const tokens = tokensOf.get(userId)
     if (tokens) tokens.add(token)
-    else tokensOf.set(entry.principal.userId, new Set([token]))
+    else tokensOf.set(userId, new Set([token]))
   }
 
   notices.subscribe((userId) => {
@@ -121,7 +130,12 @@ export const createAccess = ({ unitOfWork, accessTokens, notices, clock, ageing 
  */
 export const confirm = async <A extends Principal>(tx: ReadTx, actor: A, now: Instant): Promise<A> => {
   const holder = await tx.sessions.findHolder(actor.sessionId)
-  if (holder === null || holder.userId !== actor.userId || holder.expiresAt <= now) throw invalid()
+  if (holder === null) {
+    // Deactivation ends the session too, but its owner is told the reason.
+    const user = await tx.users.findById(actor.userId)
+    throw user?.isActive === false ? inactive() : invalid()
+  }
+  if (holder.userId !== actor.userId || holder.expiresAt <= now) throw invalid()
   if (!holder.isActive) throw inactive()
   return actor.role === holder.role ? actor : { ...actor, role: holder.role }
 }

@@ -1,10 +1,12 @@
 import { AppError } from '../domain/errors.ts'
 import type { MailToken, MailTokenPurpose } from '../domain/mail-token.ts'
+import { networksOf } from '../domain/network.ts'
 import type { Principal } from '../domain/session.ts'
 import { type Instant, normalizeEmail } from '../domain/user.ts'
 import { confirmHeld } from './access.ts'
 import type { Attempts } from './attempts.ts'
 import { ifProven, mailTokenNow, notify } from './mail-tokens.ts'
+import { requireStrong } from './passwords.ts'
 import type { AccessNotices } from './ports/messaging.ts'
 import type { MailTokenReader, UnitOfWork } from './ports/persistence.ts'
 import type { OpaqueTokens, PasswordHasher } from './ports/security.ts'
@@ -19,13 +21,17 @@ export interface Accounts {
    * Throws `invalid_link` for a token that is unknown, used, expired or voided, `email_taken`.
    */
   verifyEmail(token: string): Promise<void>
-  /** Queues a link if there is such an account. Does and takes the same if there is none. Throws `too_many_requests`. */
-  forgotPassword(email: string): Promise<void>
   /**
-   * Sets the password, ends every session and the signed links that the owner made, and tells the owner by mail.
-   * Throws `invalid_link`.
+   * Queues a link if there is such an account. Does and takes the same if there is none. Throws `too_many_requests`
+   * when asked too often for one account from one source, wherever `address` belongs.
    */
-  resetPassword(token: string, password: string): Promise<void>
+  forgotPassword(email: string, address: string): Promise<void>
+  /**
+   * Sets the password, ends every session and the signed links that the owner made, and tells the owner by mail. Guesses
+   * at the old password no longer count, and `address`, where the call comes from, is a source its owner may sign in
+   * from. Throws `invalid_link`, `weak_password`.
+   */
+  resetPassword(token: string, password: string, address: string): Promise<void>
 }
 
 interface Deps {
@@ -54,7 +60,7 @@ export const createAccounts = ({ unitOfWork, passwords, opaqueTokens, notices, a
   return {
     async requestVerification(actor) {
       const { userId } = actor
-      await attempts.count('verification', userId)
+      await attempts.count({ attempted: 'verification', account: userId })
       const now = clock.now()
       await unitOfWork.write(async (tx) => {
         await confirmHeld(tx, actor, now)
@@ -69,7 +75,7 @@ export const createAccounts = ({ unitOfWork, passwords, opaqueTokens, notices, a
       const userId = await unitOfWork.write(async (tx) => {
         const proven = await find(tx, token, 'verify', now)
         const user = await tx.users.findById(proven.userId)
-        if (user === null) throw invalidLink()
+        if (!user?.isActive) throw invalidLink()
         await tx.mailTokens.delete(user.id, 'verify')
         await tx.users.update({ ...user, email: proven.email, emailVerified: true, updatedAt: now })
         if (proven.email === user.email) return user.id
@@ -85,27 +91,30 @@ export const createAccounts = ({ unitOfWork, passwords, opaqueTokens, notices, a
       await notices.publish(userId)
     },
 
-    async forgotPassword(given) {
+    async forgotPassword(given, address) {
       const email = normalizeEmail(given)
-      await attempts.count('forgotten password', email)
-      const job = { kind: 'password-forgotten', payload: { email }, now: clock.now() } as const
+      await attempts.count({ attempted: 'forgotten password', account: email, address })
+      const source = networksOf(address).client
+      const job = { kind: 'password-forgotten', payload: { email, source }, now: clock.now() } as const
       await unitOfWork.write((tx) => tx.jobs.enqueue(job))
     },
 
-    async resetPassword(token, password) {
+    async resetPassword(token, password, address) {
       // Asked before the costly hash, and again with it: of two that race one wins.
-      await unitOfWork.read((tx) => find(tx, token, 'reset', clock.now()))
-      const passwordHash = await passwords.hash(password)
+      const { email } = await unitOfWork.read((tx) => find(tx, token, 'reset', clock.now()))
+      requireStrong(password, email)
+      const passwordHash = await passwords.hash(password, address)
       const now = clock.now()
       const userId = await unitOfWork.write(async (tx) => {
         const proven = await find(tx, token, 'reset', now)
         const user = await tx.users.findById(proven.userId)
-        if (user === null || user.email !== proven.email) throw invalidLink()
+        if (!user?.isActive || user.email !== proven.email) throw invalidLink()
         // A change of address under way may be a thief's.
         await tx.mailTokens.delete(user.id)
         await tx.users.update({ ...user, passwordHash, emailVerified: true, updatedAt: now })
         await tx.sessions.deleteAll(user.id, null)
         await tx.fileLinks.deleteAll({ makerId: user.id })
+        await tx.signInSources.put({ userId: user.id, source: networksOf(address).client, usedAt: now })
         await notify(tx, opaqueTokens, { user, template: 'password-changed', now })
         return user.id
       })

@@ -1,30 +1,76 @@
 import { AppError } from '../domain/errors.ts'
 import type { Rate } from '../domain/measures.ts'
+import { networksOf } from '../domain/network.ts'
+import type { User } from '../domain/user.ts'
+import type { UnitOfWork } from './ports/persistence.ts'
 import type { RateLimiter } from './ports/security.ts'
 
 /** What is counted, each by itself: nobody's sign-ins use up what someone else may do in a session they have. */
 export type Attempted = 'sign-in' | 'current password' | 'new address' | 'verification' | 'forgotten password'
 
-/** Tries at something of one account, from wherever they come. */
-export interface Attempts {
-  /** Counts one try. Throws `too_many_requests` past the limit. */
-  count(attempted: Attempted, account: string | number): Promise<void>
-  /** A right guess clears the count. */
-  succeeded(attempted: Attempted, account: string | number): Promise<void>
+/** One try at something of an account. */
+export interface Try {
+  readonly attempted: Attempted
+  /** How the account was named, whether there is such a one or not. */
+  readonly account: string | number
+  /** Whose account it is: null when there is none, absent where nothing is guessed. */
+  readonly user?: Pick<User, 'id' | 'passwordHash'> | null
+  /** Where the try comes from; absent where the count is of what is done in the account, from wherever. */
+  readonly address?: string
 }
 
-export const createAttempts = (limiter: RateLimiter, rate: Rate | 'off'): Attempts => {
-  const key = (attempted: Attempted, account: string | number) => `${attempted}:${account}`
+/**
+ * Tries at something of one account. They are limited by account and source together, so that nobody's failures keep
+ * out an owner who is elsewhere. Guesses are limited over all sources too, more widely; that limit spares a source from
+ * which the owner has signed in before. Both are of one password: a new one starts them anew.
+ */
+export interface Attempts {
+  /** Counts one try. Throws `too_many_requests` past the limit. */
+  count(tried: Try): Promise<void>
+  /** A right guess clears the counts. */
+  succeeded(tried: Try): Promise<void>
+}
+
+/** How many times the rate may be tried at one account by all sources from which its owner never signed in. */
+const ALL_SOURCES_FACTOR = 5
+
+const keyOf = ({ attempted, account, user }: Try) =>
+  // The end of a salted hash names the password without telling anything of it.
+  `${attempted}:${account}:${user?.passwordHash.slice(-16) ?? ''}`
+
+const keyOfSource = (tried: Try) => {
+  const source = tried.address === undefined ? 'everywhere' : networksOf(tried.address).client
+  return `${keyOf(tried)}:${source}`
+}
+
+export const createAttempts = (
+  limiter: RateLimiter,
+  rate: Rate | 'off',
+  unitOfWork: Pick<UnitOfWork, 'read'>,
+): Attempts => {
+  const take = async (key: string, limited: Rate): Promise<AppError | null> => {
+    const { allowed, resetIn } = await limiter.take(key, limited)
+    if (allowed) return null
+    const retryAfter = Math.max(1, Math.ceil(resetIn / 1_000))
+    return new AppError('too_many_requests', 'Too many attempts on this account', { retryAfter })
+  }
+
+  const hasSignedInFrom = (userId = 0, address = ''): Promise<boolean> =>
+    unitOfWork.read((tx) => tx.signInSources.has(userId, networksOf(address).client))
+
   return {
-    async count(attempted, account) {
+    async count(tried) {
       if (rate === 'off') return
-      const { allowed, resetIn } = await limiter.take(key(attempted, account), rate)
-      if (allowed) return
-      const retryAfter = Math.max(1, Math.ceil(resetIn / 1_000))
-      throw new AppError('too_many_requests', 'Too many attempts on this account', { retryAfter })
+      const ofSource = await take(keyOfSource(tried), rate)
+      if (ofSource !== null) throw ofSource
+      if (tried.user === undefined) return
+      const ofAll = await take(keyOf(tried), { ...rate, limit: rate.limit * ALL_SOURCES_FACTOR })
+      if (ofAll !== null && !(await hasSignedInFrom(tried.user?.id, tried.address))) throw ofAll
     },
-    async succeeded(attempted, account) {
-      if (rate !== 'off') await limiter.clear(key(attempted, account))
+    async succeeded(tried) {
+      if (rate === 'off') return
+      await limiter.clear(keyOfSource(tried))
+      await limiter.clear(keyOf(tried))
     },
   }
 }

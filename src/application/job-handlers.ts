@@ -1,8 +1,9 @@
 import { IDEMPOTENCY_TTL } from '../domain/idempotency.ts'
 import { erasedItem } from '../domain/item.ts'
-import type { Job } from '../domain/job.ts'
+import type { Job, PasswordForgotten } from '../domain/job.ts'
 import type { QueuedMail } from '../domain/mail.ts'
 import { MAIL_TOKEN_TTL } from '../domain/mail-token.ts'
+import { SIGN_IN_SOURCE_KEPT_MS } from '../domain/session.ts'
 import { createFileJobs } from './file-jobs.ts'
 import type { Afterwards, JobHandlers } from './job-runner.ts'
 import { writeMail } from './mail-templates.ts'
@@ -62,11 +63,15 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
   }
 
   const passwordForgotten = async (job: Job) => {
-    const { email } = job.payload as { readonly email: string }
+    const { email, source = '' } = job.payload as PasswordForgotten
     const now = clock.now()
     await unitOfWork.write(async (tx) => {
       const user = await tx.users.findByEmail(email)
       if (user === null || !user.isActive) return
+      // A stranger's request must not void the link that its owner may be about to use.
+      const current = await tx.mailTokens.findByUser(user.id, 'reset')
+      const isLive = current !== null && current.email === email && current.expiresAt > now
+      if (isLive && !(await tx.signInSources.has(user.id, source))) return
       // Past the limits of mail nothing is voided either: the link that was mailed before works on.
       await mailToken(tx, opaqueTokens, { user, email, template: 'reset', now })
     })
@@ -87,6 +92,7 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
       (tx, limit) => tx.refreshTokens.deleteSpent(now - refreshTtl, limit),
       (tx, limit) => tx.mailTokens.deleteExpired(now - TOKEN_KEPT, limit),
       (tx, limit) => tx.mailLimits.deleteOld(now - MAIL_LIMIT_KEPT, limit),
+      (tx, limit) => tx.signInSources.deleteBefore(now - SIGN_IN_SOURCE_KEPT_MS, limit),
       (tx, limit) => tx.fileLinks.deleteExpired(now, limit),
       (tx, limit) => tx.idempotency.deleteOld(now - IDEMPOTENCY_TTL, limit),
       (tx, limit) => tx.events.deleteBefore(now - eventRetention, limit),

@@ -1,27 +1,40 @@
-import { notFound } from '../domain/errors.ts'
+import { AppError, notFound } from '../domain/errors.ts'
 import type { Page } from '../domain/page.ts'
 import type { Principal, Session } from '../domain/session.ts'
-import { confirmHeld } from './access.ts'
+import { confirmHeld, requireAdmin } from './access.ts'
+import { mailTokenNow } from './mail-tokens.ts'
 import type { AccessNotices } from './ports/messaging.ts'
 import type { SessionQuery, UnitOfWork } from './ports/persistence.ts'
+import type { OpaqueTokens, PasswordHasher } from './ports/security.ts'
 import type { Clock } from './ports/system.ts'
 
-/** A user's own sessions: nobody sees or ends another's. */
+type ListQuery = Omit<SessionQuery, 'userId' | 'aliveAt'>
+
+/** A user's own sessions and, for admins, those of anyone. */
 export interface Sessions {
-  list(actor: Principal, query: Omit<SessionQuery, 'userId' | 'aliveAt'>): Promise<Page<Session>>
+  list(actor: Principal, query: ListQuery): Promise<Page<Session>>
   /** Throws `not_found`, also for another's session. */
   end(actor: Principal, id: number): Promise<void>
   /** Ends every session, the actor's too, and the signed links that the actor made. */
   endAll(actor: Principal): Promise<void>
+  /** Admins only: throws `forbidden`, `not_found`. */
+  listOf(actor: Principal, userId: number, query: ListQuery): Promise<Page<Session>>
+  /**
+   * Ends every session of a user. With `forceReset` their password no longer signs in, and a link to choose another is
+   * mailed to them. Admins only: throws `forbidden`, `not_found`, and `inactive_user` for a reset nobody could make.
+   */
+  endAllOf(actor: Principal, userId: number, forceReset: boolean): Promise<void>
 }
 
 interface Deps {
   readonly unitOfWork: UnitOfWork
+  readonly passwords: PasswordHasher
+  readonly opaqueTokens: OpaqueTokens
   readonly notices: AccessNotices
   readonly clock: Clock
 }
 
-export const createSessions = ({ unitOfWork, notices, clock }: Deps): Sessions => ({
+export const createSessions = ({ unitOfWork, passwords, opaqueTokens, notices, clock }: Deps): Sessions => ({
   list: ({ userId }, query) => unitOfWork.read((tx) => tx.sessions.list({ ...query, userId, aliveAt: clock.now() })),
 
   async end(actor, id) {
@@ -42,5 +55,33 @@ export const createSessions = ({ unitOfWork, notices, clock }: Deps): Sessions =
       await tx.fileLinks.deleteAll({ makerId: actor.userId })
     })
     await notices.publish(actor.userId)
+  },
+
+  async listOf(actor, userId, query) {
+    requireAdmin(actor)
+    return unitOfWork.read(async (tx) => {
+      if ((await tx.users.findById(userId)) === null) throw notFound('User')
+      return tx.sessions.list({ ...query, userId, aliveAt: clock.now() })
+    })
+  },
+
+  async endAllOf(actor, userId, forceReset) {
+    requireAdmin(actor)
+    // The hash of a password that nobody knows.
+    const passwordHash = forceReset ? await passwords.hash(opaqueTokens.generate(), '') : null
+    const now = clock.now()
+    await unitOfWork.write(async (tx) => {
+      requireAdmin(await confirmHeld(tx, actor, now, userId))
+      const user = await tx.users.findById(userId)
+      if (user === null) throw notFound('User')
+      await tx.sessions.deleteAll(userId, null)
+      await tx.fileLinks.deleteAll({ makerId: userId })
+      if (passwordHash === null) return
+      if (!user.isActive) throw new AppError('inactive_user', 'An inactive account cannot reset its password')
+      await tx.mailTokens.delete(userId)
+      await tx.users.update({ ...user, passwordHash, updatedAt: now })
+      await mailTokenNow(tx, opaqueTokens, { user, email: user.email, template: 'reset', now })
+    })
+    await notices.publish(userId)
   },
 })

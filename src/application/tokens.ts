@@ -1,20 +1,13 @@
 import { AppError } from '../domain/errors.ts'
-import { DEVICE_LENGTH, type Origin, type Session } from '../domain/session.ts'
-import { type Instant, isEmail, normalizeEmail, USER_LIMITS } from '../domain/user.ts'
+import { networksOf } from '../domain/network.ts'
+import type { Origin } from '../domain/session.ts'
+import { type Instant, isEmail, normalizeEmail, normalizePassword, USER_LIMITS, type User } from '../domain/user.ts'
 import type { Attempts } from './attempts.ts'
 import type { AccessNotices } from './ports/messaging.ts'
 import type { RefreshToken, Tx, UnitOfWork } from './ports/persistence.ts'
 import type { AccessTokens, OpaqueTokens, PasswordHasher } from './ports/security.ts'
 import type { Clock } from './ports/system.ts'
-
-export interface TokenPair {
-  readonly accessToken: string
-  /** Seconds. */
-  readonly expiresIn: number
-  readonly refreshToken: string
-  /** Seconds. */
-  readonly refreshExpiresIn: number
-}
+import { createTokenIssuer, type TokenPair } from './token-issuer.ts'
 
 export interface SignIn {
   readonly username: string
@@ -45,7 +38,12 @@ export interface Tokens {
 }
 
 /** UTF-16 code units, two of which can make a character. */
-const LONGEST = 2 * USER_LIMITS.password.maxLength
+const MAX_PASSWORD_UNITS = 2 * USER_LIMITS.password.maxLength
+/** The same as typed: composing it makes at most this much less of it. */
+const MAX_TYPED_UNITS = 4 * MAX_PASSWORD_UNITS
+
+const isTooLong = (password: string): boolean =>
+  password.length > MAX_TYPED_UNITS || normalizePassword(password).length > MAX_PASSWORD_UNITS
 
 interface Deps {
   readonly unitOfWork: UnitOfWork
@@ -68,21 +66,8 @@ const refusedRefresh = () => new AppError('invalid_grant', 'The refresh token is
 const inactive = () => new AppError('inactive_user', 'Inactive user')
 
 export const createTokens = (deps: Deps): Tokens => {
-  const { unitOfWork, passwords, accessTokens, opaqueTokens, notices, attempts, clock, accessTtl, refreshTtl } = deps
-
-  // No access token outlives the session it belongs to.
-  const accessLifetime = Math.min(accessTtl, refreshTtl)
-
-  const pair = async (session: Pick<Session, 'id' | 'userId'>, refreshToken: string, now: Instant) => ({
-    accessToken: await accessTokens.issue({
-      userId: session.userId,
-      sessionId: session.id,
-      expiresAt: now + accessLifetime,
-    }),
-    expiresIn: Math.floor(accessLifetime / 1_000),
-    refreshToken,
-    refreshExpiresIn: Math.floor(refreshTtl / 1_000),
-  })
+  const { unitOfWork, passwords, accessTokens, opaqueTokens, notices, attempts, clock, refreshTtl } = deps
+  const issuer = createTokenIssuer(deps)
 
   /** The session goes on with `successor`, or null when the token was stolen and the session ended. */
   const rotate = async (tx: Tx, token: RefreshToken, successor: string, address: string, now: Instant) => {
@@ -103,6 +88,14 @@ export const createTokens = (deps: Deps): Tokens => {
     return { session, stolen: false }
   }
 
+  const openSession = async (tx: Tx, user: User, origin: Origin, refreshToken: string, now: Instant) => {
+    // The password may have been changed, or the account closed, while it was being checked.
+    const current = await tx.users.findById(user.id)
+    if (current?.passwordHash !== user.passwordHash || !current.isActive) throw refused()
+    await tx.signInSources.put({ userId: user.id, source: networksOf(origin.address).client, usedAt: now })
+    return issuer.open(tx, user.id, origin, refreshToken, now)
+  }
+
   const sessionOf = async (tx: Tx, token: string): Promise<number | null> => {
     const refresh = await tx.refreshTokens.find(opaqueTokens.hash(token))
     return refresh?.sessionId ?? null
@@ -111,36 +104,23 @@ export const createTokens = (deps: Deps): Tokens => {
   return {
     async signIn({ username, password, origin }) {
       const email = normalizeEmail(username)
+      const { address } = origin
       // Nobody can be called so: it costs the same time, and no room in anyone's memory.
-      if (!isEmail(email) || password.length > LONGEST) {
-        await passwords.verify('', null)
+      if (!isEmail(email) || isTooLong(password)) {
+        await passwords.verify('', null, address)
         throw refused()
       }
-      await attempts.count('sign-in', email)
       const user = await unitOfWork.read((tx) => tx.users.findByEmail(email))
-      if (!(await passwords.verify(password, user?.passwordHash ?? null)) || user === null) throw refused()
-      await attempts.succeeded('sign-in', email)
+      const tried = { attempted: 'sign-in', account: email, user, address } as const
+      await attempts.count(tried)
+      if (!(await passwords.verify(password, user?.passwordHash ?? null, address)) || user === null) throw refused()
+      await attempts.succeeded(tried)
       if (!user.isActive) throw inactive()
 
       const now = clock.now()
       const refreshToken = opaqueTokens.generate()
-      const session = await unitOfWork.write(async (tx) => {
-        // The password may have been changed, or the account closed, while it was being checked.
-        const current = await tx.users.findById(user.id)
-        if (current?.passwordHash !== user.passwordHash || !current.isActive) throw refused()
-        const opened = await tx.sessions.insert({
-          userId: user.id,
-          device: origin.device.slice(0, DEVICE_LENGTH),
-          address: origin.address,
-          createdAt: now,
-          lastUsedAt: now,
-          expiresAt: now + refreshTtl,
-        })
-        const hash = opaqueTokens.hash(refreshToken)
-        await tx.refreshTokens.insert({ hash, sessionId: opened.id, createdAt: now })
-        return opened
-      })
-      return pair(session, refreshToken, now)
+      const session = await unitOfWork.write((tx) => openSession(tx, user, origin, refreshToken, now))
+      return issuer.pair(session, refreshToken, now)
     },
 
     async refresh({ refreshToken, address }) {
@@ -151,7 +131,7 @@ export const createTokens = (deps: Deps): Tokens => {
         if (token === null) throw refusedRefresh()
         return rotate(tx, token, successor, address, now)
       })
-      if (!stolen) return pair(session, successor, now)
+      if (!stolen) return issuer.pair(session, successor, now)
       await notices.publish(session.userId)
       throw refusedRefresh()
     },

@@ -32,11 +32,12 @@ interface Deps {
 /** The use cases that need nothing but the database and what guards it. */
 export const createUseCases = ({ bus, signup, attemptRate, accessTtl, refreshTtl, ...deps }: Deps) => {
   const { notices } = bus
-  const shared = { ...deps, notices, attempts: createAttempts(bus.limiter, attemptRate) }
+  const attempts = createAttempts(bus.limiter, attemptRate, deps.unitOfWork)
+  const shared = { ...deps, notices, attempts, accessTtl, refreshTtl }
   return {
     access: createAccess(shared),
     users: createUsers({ ...shared, signup }),
-    tokens: createTokens({ ...shared, accessTtl, refreshTtl }),
+    tokens: createTokens(shared),
     sessions: createSessions(shared),
     accounts: createAccounts(shared),
     items: createItems(shared),

@@ -1,15 +1,17 @@
 import { AppError, notFound } from '../domain/errors.ts'
 import type { Page } from '../domain/page.ts'
-import type { Principal } from '../domain/session.ts'
+import type { Caller, Principal } from '../domain/session.ts'
 import { type Instant, newUser, normalizeEmail, type Role, type User } from '../domain/user.ts'
 import { confirm, confirmHeld, requireAdmin } from './access.ts'
 import type { Attempts } from './attempts.ts'
 import { ifProven, mailToken, mailTokenNow, notify, notifyFirst } from './mail-tokens.ts'
+import { requireStrong } from './passwords.ts'
 import type { AccessNotices } from './ports/messaging.ts'
 import type { ReadTx, Tx, UnitOfWork, UserQuery } from './ports/persistence.ts'
-import type { OpaqueTokens, PasswordHasher } from './ports/security.ts'
+import type { AccessTokens, OpaqueTokens, PasswordHasher } from './ports/security.ts'
 import type { Clock, Reserve } from './ports/system.ts'
 import { requireRoom } from './reserve.ts'
+import { createTokenIssuer, type TokenPair } from './token-issuer.ts'
 
 export interface Registration {
   readonly email: string
@@ -34,9 +36,12 @@ export interface PasswordChange {
 export interface Users {
   /** Throws `signup_closed` unless anyone may register or `actor` is an admin. */
   checkSignup(actor: Principal | null): void
-  /** Creates an ordinary account and queues its welcome mail. Throws `signup_closed`, `email_taken`. */
-  register(actor: Principal | null, registration: Registration): Promise<User>
-  /** Creates a verified admin. Throws `email_taken`. For the operator, who needs no account to do it. */
+  /**
+   * Creates an ordinary account and queues its welcome mail. `address` is where the call comes from. Throws
+   * `signup_closed`, `weak_password`, `email_taken`.
+   */
+  register(actor: Principal | null, registration: Registration, address: string): Promise<User>
+  /** Creates a verified admin. Throws `weak_password`, `email_taken`. For the operator, who needs no account to do it. */
   createAdmin(registration: Registration): Promise<User>
   /** Admins only: throws `forbidden`. */
   list(actor: Principal, query: UserQuery): Promise<Page<User>>
@@ -48,14 +53,19 @@ export interface Users {
    * Throws `not_found`, `forbidden`, `email_taken`, `last_admin`, `password_required`, `wrong_password`,
    * `too_many_requests`.
    */
-  update(actor: Principal, id: number, changes: UserChanges): Promise<User>
+  update(actor: Caller, id: number, changes: UserChanges): Promise<User>
   /**
-   * Ends every session but the actor's and the signed links they made, and tells them by mail. Throws `wrong_password`,
-   * `too_many_requests`.
+   * Ends every other session and the signed links that the actor made, and tells the actor by mail. No refresh token of
+   * this session works any more: with `renew` a new session takes its place, whose tokens are answered, and none of its
+   * access tokens works either; else the answer is null and the access tokens it has last until they expire. Throws
+   * `weak_password`, `wrong_password`, `too_many_requests`.
    */
-  changePassword(actor: Principal, change: PasswordChange): Promise<void>
-  /** Removes oneself or, for an admin, anyone. Throws `not_found`, `last_admin`. */
-  remove(actor: Principal, id: number): Promise<void>
+  changePassword(actor: Caller, change: PasswordChange, renew: boolean): Promise<TokenPair | null>
+  /**
+   * Removes oneself, with one's password, or, for an admin, anyone. Throws `not_found`, `last_admin`,
+   * `password_required`, `wrong_password`, `too_many_requests`.
+   */
+  remove(actor: Caller, id: number, currentPassword?: string): Promise<void>
 }
 
 interface Deps {
@@ -64,7 +74,12 @@ interface Deps {
   readonly opaqueTokens: OpaqueTokens
   readonly notices: AccessNotices
   readonly attempts: Attempts
+  readonly accessTokens: AccessTokens
   readonly clock: Clock
+  /** Milliseconds. */
+  readonly accessTtl: number
+  /** Milliseconds. */
+  readonly refreshTtl: number
   readonly signup: 'open' | 'closed'
   readonly reserve: Reserve
 }
@@ -74,6 +89,8 @@ const ofActor = async (tx: ReadTx, actor: Principal, id: number): Promise<User> 
   if (user === null) throw notFound('User')
   return user
 }
+
+const passwordRequired = (what: string) => new AppError('password_required', `${what} needs current_password`)
 
 const wrongPassword = () => new AppError('wrong_password', 'The current password is wrong')
 
@@ -102,6 +119,12 @@ const endLostLinks = async (tx: Tx, before: User, after: User): Promise<void> =>
   }
 }
 
+/** Ends every session and voids every mailed token, so that activating the account again brings none of them back. */
+const endAccess = async (tx: Tx, userId: number): Promise<void> => {
+  await tx.sessions.deleteAll(userId, null)
+  await tx.mailTokens.delete(userId)
+}
+
 const keepAnAdmin = async (tx: Tx, before: User, after: User | null): Promise<void> => {
   const isActiveAdmin = (user: User | null) => user?.isActive && user.role === 'admin'
   if (!isActiveAdmin(before) || isActiveAdmin(after)) return
@@ -110,14 +133,35 @@ const keepAnAdmin = async (tx: Tx, before: User, after: User | null): Promise<vo
 
 export const createUsers = (deps: Deps): Users => {
   const { unitOfWork, passwords, opaqueTokens, notices, attempts, clock, signup, reserve } = deps
+  const issuer = createTokenIssuer(deps)
 
   /** The user whose password it is, as they were when it was checked. */
-  const checkPassword = async (actor: Principal, password: string): Promise<User> => {
+  const checkPassword = async (actor: Caller, password: string): Promise<User> => {
     const user = await unitOfWork.read((tx) => ofActor(tx, actor, actor.userId))
-    await attempts.count('current password', user.id)
-    if (!(await passwords.verify(password, user.passwordHash))) throw wrongPassword()
-    await attempts.succeeded('current password', user.id)
+    const { address } = actor
+    const tried = { attempted: 'current password', account: user.id, user, address } as const
+    await attempts.count(tried)
+    if (!(await passwords.verify(password, user.passwordHash, address))) throw wrongPassword()
+    await attempts.succeeded(tried)
     return user
+  }
+
+  /** What is left of the actor's session once the password is another one. */
+  const renewSession = async (tx: Tx, actor: Caller, now: Instant): Promise<() => Promise<TokenPair>> => {
+    const session = await tx.sessions.findById(actor.sessionId)
+    await tx.sessions.deleteAll(actor.userId, null)
+    const refreshToken = opaqueTokens.generate()
+    const origin = { device: session?.device ?? '', address: actor.address }
+    const opened = await issuer.open(tx, actor.userId, origin, refreshToken, now)
+    return () => issuer.pair(opened, refreshToken, now)
+  }
+
+  const endRefreshing = async (tx: Tx, { userId, sessionId, address }: Caller, now: Instant): Promise<null> => {
+    await tx.sessions.deleteAll(userId, sessionId)
+    await tx.refreshTokens.deleteAll(sessionId)
+    // Nothing extends it any more, so that it need not stay in lists for longer than its last access token.
+    await tx.sessions.touch({ id: sessionId, lastUsedAt: now, expiresAt: now + issuer.accessLifetime, address })
+    return null
   }
 
   /** Mails a link to the address that the user chose; it takes the old one's place when the link is used. */
@@ -144,10 +188,11 @@ export const createUsers = (deps: Deps): Users => {
   return {
     checkSignup,
 
-    async register(actor, { email, name, password }) {
+    async register(actor, { email, name, password }, address) {
       checkSignup(actor)
       requireRoom(reserve, actor)
-      const passwordHash = await passwords.hash(password)
+      requireStrong(password, email)
+      const passwordHash = await passwords.hash(password, address)
       const now = clock.now()
       return unitOfWork.write(async (tx) => {
         checkSignup(actor === null ? null : await confirm(tx, actor, now))
@@ -158,6 +203,7 @@ export const createUsers = (deps: Deps): Users => {
     },
 
     async createAdmin({ email, name, password }) {
+      requireStrong(password, email)
       const passwordHash = await passwords.hash(password)
       const draft = { email, name, passwordHash, now: clock.now(), role: 'admin', emailVerified: true } as const
       return unitOfWork.write((tx) => tx.users.insert(newUser(draft)))
@@ -177,11 +223,11 @@ export const createUsers = (deps: Deps): Users => {
       if (isActive !== undefined || role !== undefined) requireAdmin(actor)
       const movesSelf = isSelf && address !== null && address !== seen.email
       if (movesSelf && currentPassword === undefined) {
-        throw new AppError('password_required', 'Changing your address needs current_password')
+        throw passwordRequired('Changing your address')
       }
       const checked = currentPassword !== undefined && isSelf ? await checkPassword(actor, currentPassword) : seen
       // Each sends a mail to an address of the caller's choice, and tells whether it is taken.
-      if (movesSelf) await attempts.count('new address', actor.userId)
+      if (movesSelf) await attempts.count({ attempted: 'new address', account: actor.userId })
       const now = clock.now()
       const { before, updated } = await unitOfWork.write(async (tx) => {
         const current = await confirmHeld(tx, actor, now, id)
@@ -199,6 +245,7 @@ export const createUsers = (deps: Deps): Users => {
         }
         if (isSameUser(before, after)) return { before, updated: before }
         await keepAnAdmin(tx, before, after)
+        if (before.isActive && !after.isActive) await endAccess(tx, id)
         await tx.users.update(after)
         await endLostLinks(tx, before, after)
         return { before, updated: after }
@@ -208,26 +255,33 @@ export const createUsers = (deps: Deps): Users => {
       return updated
     },
 
-    async changePassword(actor, { currentPassword, newPassword }) {
+    async changePassword(actor, { currentPassword, newPassword }, renew) {
       const user = await checkPassword(actor, currentPassword)
-      const passwordHash = await passwords.hash(newPassword)
+      requireStrong(newPassword, user.email)
+      const passwordHash = await passwords.hash(newPassword, actor.address)
       const now = clock.now()
-      await unitOfWork.write(async (tx) => {
+      const pair = await unitOfWork.write(async (tx) => {
         const current = await ofActor(tx, await confirmHeld(tx, actor, now), actor.userId)
         if (current.passwordHash !== user.passwordHash) throw wrongPassword()
         await tx.users.update({ ...current, passwordHash, updatedAt: now })
         await voidLinksElsewhere(tx, current)
-        await tx.sessions.deleteAll(actor.userId, actor.sessionId)
         await tx.fileLinks.deleteAll({ makerId: actor.userId })
         await notify(tx, opaqueTokens, { user: current, template: 'password-changed', now })
+        return renew ? renewSession(tx, actor, now) : endRefreshing(tx, actor, now)
       })
       await notices.publish(actor.userId)
+      return pair === null ? null : pair()
     },
 
-    async remove(actor, id) {
+    async remove(actor, id, currentPassword) {
+      const isSelf = actor.userId === id
+      if (isSelf && currentPassword === undefined) throw passwordRequired('Deleting your account')
+      const checked = isSelf && currentPassword !== undefined ? await checkPassword(actor, currentPassword) : null
       await unitOfWork.write(async (tx) => {
         const now = clock.now()
-        await keepAnAdmin(tx, await ofActor(tx, await confirmHeld(tx, actor, now, id), id), null)
+        const user = await ofActor(tx, await confirmHeld(tx, actor, now, id), id)
+        if (checked !== null && user.passwordHash !== checked.passwordHash) throw wrongPassword()
+        await keepAnAdmin(tx, user, null)
         // Before the user, whom those who still use one of them may have to look at.
         await tx.sessions.deleteAll(id, null)
         await tx.fileLinks.deleteAll({ makerId: id })

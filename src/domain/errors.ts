@@ -29,6 +29,7 @@ export type ErrorCode =
   | 'unauthenticated'
   | 'unavailable'
   | 'version_mismatch'
+  | 'weak_password'
   | 'wrong_password'
 
 export interface AppErrorOptions {

@@ -8,10 +8,16 @@ export type JobState = (typeof JOB_STATES)[number]
 export const RECURRING_KINDS = ['clean-up', 'sweep-blobs'] as const
 export type RecurringKind = (typeof RECURRING_KINDS)[number]
 
+/** Someone at `source` asked for a new password of an account; absent in jobs of older programs. */
+export interface PasswordForgotten {
+  readonly email: string
+  readonly source?: string
+}
+
 /** Work to be done after a commit, with what it needs to know. */
 export type JobRequest =
   | { readonly kind: 'mail'; readonly payload: MailRequest }
-  | { readonly kind: 'password-forgotten'; readonly payload: { readonly email: string } }
+  | { readonly kind: 'password-forgotten'; readonly payload: PasswordForgotten }
   | { readonly kind: 'forget-user'; readonly payload: { readonly userId: number } }
   | { readonly kind: 'delete-blob'; readonly payload: { readonly key: string } }
   | { readonly kind: RecurringKind; readonly payload: Readonly<Record<string, never>> }

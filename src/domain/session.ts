@@ -31,4 +31,13 @@ export interface Actor extends Principal {
   readonly requestId: string
 }
 
+/** Who makes a change that may need their password, and from where. */
+export interface Caller extends Principal {
+  readonly address: string
+}
+
 export const DEVICE_LENGTH = 200
+
+/** From how many networks a user is remembered to have signed in, and for how long. */
+export const MAX_SIGN_IN_SOURCES = 20
+export const SIGN_IN_SOURCE_KEPT_MS = 180 * 24 * 3_600_000

@@ -1,3 +1,4 @@
+import { COMMON_PASSWORDS } from './common-passwords.ts'
 import { isLine, isText } from './text.ts'
 
 /** Milliseconds since 1970-01-01T00:00:00Z. */
@@ -41,7 +42,19 @@ export const normalizeEmail = (email: string): string => email.trim().toLowerCas
 export const isEmail = (text: string): boolean =>
   text.length <= USER_LIMITS.email.maxLength && EMAIL.test(text) && !text.includes(ENCODED_WORD)
 export const isUserName = (text: string): boolean => isLine(text, USER_LIMITS.name)
-export const isPassword = (text: string): boolean => isText(text, USER_LIMITS.password)
+export const isPassword = (text: string): boolean => isText(normalizePassword(text), USER_LIMITS.password)
+
+/** The one spelling under which a password is hashed: keyboards differ in how they compose the same letters. */
+export const normalizePassword = (text: string): string => text.normalize('NFC')
+
+/** Why a password is too easy to guess for this address; null when it is not. */
+export const weakness = (password: string, email: string): string | null => {
+  const folded = normalizePassword(password).toLowerCase()
+  if (COMMON_PASSWORDS.has(folded)) return 'This password is among the most common ones'
+  const address = normalizeEmail(email)
+  const isOwn = folded.trim() === address || folded.trim() === address.split('@')[0]
+  return isOwn ? 'The password must not be your own address' : null
+}
 
 export interface UserDraft {
   readonly email: string

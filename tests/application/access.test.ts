@@ -162,3 +162,18 @@ test('where no notice can be lost nothing is looked up twice', async () => {
   expect(access.authenticate(token)).toMatchObject({ role: 'user' })
   expect(counting.reads).toBe(1)
 })
+
+test('no user has more than fifty tokens remembered, and others keep theirs', async () => {
+  const counting = countingReads()
+  const access = createProcess(createMemoryAccessNotices(), counting)
+  const [ann, bob] = [await newSession(), await newSession()]
+  await access.authenticate(bob.token)
+  const claims = { userId: ann.userId, sessionId: ann.id, expiresAt: Date.now() + 3_600_000 }
+  const many: string[] = []
+  for (let n = 0; n < 60; n++) many.push(await tokens.issue(claims))
+  for (const token of many) await access.authenticate(token)
+  const waits = (token: string) => access.grant(token) instanceof Promise
+  expect(many.slice(10).filter(waits)).toEqual([])
+  expect(waits(bob.token)).toBe(false)
+  expect(waits(many[0] ?? '')).toBe(true)
+})

@@ -52,6 +52,31 @@ export const rateLimiterContract = (engine: string, open: () => Promise<Harness>
       for (const key of keys) expect((await limiter.take(key, rate)).remaining).toBe(0)
     })
 
+    test('takes what a request costs, and nothing for one that costs more than is left', async () => {
+      const { limiter } = await open()
+      const take = async (cost: number) => {
+        const { allowed, remaining } = await limiter.take('a', { limit: 10, window: 60_000 }, cost)
+        return [allowed, remaining]
+      }
+      expect(await take(7)).toEqual([true, 3])
+      expect(await take(4)).toEqual([false, 3])
+      expect(await take(3)).toEqual([true, 0])
+      expect(await take(1)).toEqual([false, 0])
+      expect(await limiter.take('b', { limit: 10, window: 60_000 }, 11)).toMatchObject({
+        allowed: false,
+        remaining: 10,
+      })
+    })
+
+    test('starts anew in time for a key whose first request was refused', async () => {
+      const { limiter, pass } = await open()
+      const { resetIn } = await limiter.take('a', { limit: 1, window: 300 }, 2)
+      expect(resetIn).toBeGreaterThan(0)
+      expect(resetIn).toBeLessThanOrEqual(300)
+      await pass(resetIn)
+      expect((await limiter.take('a', rate)).remaining).toBe(1)
+    })
+
     test('forgets a key that is cleared', async () => {
       const { limiter } = await open()
       for (const _ of [1, 2, 3]) await limiter.take('a', rate)

@@ -81,15 +81,19 @@ def filter_case(context, case):
 LIST = {"invalid_cursor", "page_too_deep"}  # a cursor is a word of ours; only long lists have deep pages
 CREATION = {"idempotency_mismatch"}  # made-up keys come twice
 REFUSALS = {
-    "registerUser": {"email_taken"},
+    "registerUser": {"email_taken", "weak_password"},
     "updateMe": {"email_taken", "wrong_password", "password_required"},
     "updateUser": {"email_taken", "wrong_password", "password_required"},
-    "changePassword": {"wrong_password"},
+    "changePassword": {"wrong_password", "weak_password"},
+    "deleteMe": {"wrong_password", "password_required"},
+    "deleteUser": {"wrong_password", "password_required"},
     "createToken": {"invalid_grant", "invalid_request"},  # which field is needed depends on grant_type
     "verifyEmail": {"invalid_link"},
-    "resetPassword": {"invalid_link"},
+    "resetPassword": {"invalid_link", "weak_password"},
     "listUsers": LIST,
     "listSessions": LIST,
+    "listUserSessions": LIST,
+    "endUserSessions": {"inactive_user"},
     "listItems": LIST,
     "listFiles": LIST,
     "listFileLinks": LIST,

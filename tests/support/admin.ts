@@ -1,6 +1,7 @@
 import { systemClock } from '../../src/adapters/bun/clock.ts'
 import { createOpaqueTokens } from '../../src/adapters/bun/opaque-tokens.ts'
 import { NO_RESERVE } from '../../src/adapters/fs/reserve.ts'
+import { createAccessTokens } from '../../src/adapters/jwt/access-tokens.ts'
 import { createMemoryAccessNotices } from '../../src/adapters/memory/access-notices.ts'
 import { createMemoryRateLimiter } from '../../src/adapters/memory/rate-limiter.ts'
 import { createAttempts } from '../../src/application/attempts.ts'
@@ -15,8 +16,11 @@ export const createFirstAdmin = async (skep: TestSkep): Promise<Member> => {
     unitOfWork: store,
     passwords: quickPasswords(),
     opaqueTokens: createOpaqueTokens(''),
+    accessTokens: createAccessTokens('-'.repeat(32), systemClock),
+    accessTtl: 1,
+    refreshTtl: 1,
     notices: createMemoryAccessNotices(),
-    attempts: createAttempts(createMemoryRateLimiter(systemClock), 'off'),
+    attempts: createAttempts(createMemoryRateLimiter(systemClock), 'off', store),
     clock: systemClock,
     signup: 'open',
     reserve: NO_RESERVE,

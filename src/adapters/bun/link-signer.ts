@@ -1,23 +1,28 @@
 import { hkdfSync, timingSafeEqual } from 'node:crypto'
 import type { LinkSigner, SignedParts } from '../../application/ports/security.ts'
 
-/** HMAC-SHA-256 (RFC 2104) under a key of its own, derived from `secret` (HKDF, RFC 5869). */
-export const createLinkSigner = (secret: string): LinkSigner => {
+/** HMAC-SHA-256 (RFC 2104) under a key of its own, derived from the secret (HKDF, RFC 5869). */
+const macUnder = (secret: string) => {
   const key = new Uint8Array(hkdfSync('sha256', secret, '', 'skep file links', 32))
   // Numbers without leading zeros between dots: no two links have the same text.
-  const mac = ({ fileId, linkId, expires }: SignedParts) =>
+  return ({ fileId, linkId, expires }: SignedParts) =>
     new Bun.CryptoHasher('sha256', key).update(`${fileId}.${linkId}.${expires}`).digest()
+}
+
+/** Signs with `secret`. What one of the `previous` secrets signed verifies too: a link has a row and a time of its own. */
+export const createLinkSigner = (secret: string, previous: readonly string[] = []): LinkSigner => {
+  const current = macUnder(secret)
+  const macs = [current, ...previous.map(macUnder)]
   return {
-    sign: (parts) => mac(parts).toString('base64url'),
+    sign: (parts) => current(parts).toString('base64url'),
     verify(parts, signature) {
-      const expected = mac(parts)
       const given = Buffer.from(signature, 'base64url')
       // The same bytes have several spellings: only ours counts.
-      return (
-        given.length === expected.length &&
-        timingSafeEqual(given, expected) &&
-        given.toString('base64url') === signature
-      )
+      const isOurs = given.toString('base64url') === signature
+      return macs.some((mac) => {
+        const expected = mac(parts)
+        return isOurs && given.length === expected.length && timingSafeEqual(given, expected)
+      })
     },
   }
 }

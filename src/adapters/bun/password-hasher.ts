@@ -1,6 +1,8 @@
 import { availableParallelism } from 'node:os'
 import type { PasswordHasher } from '../../application/ports/security.ts'
-import { AppError } from '../../domain/errors.ts'
+import { networksOf } from '../../domain/network.ts'
+import { normalizePassword } from '../../domain/user.ts'
+import { createFairQueue } from './fair-queue.ts'
 
 interface Options {
   /** KiB. */
@@ -14,14 +16,6 @@ interface Options {
   readonly patience?: number
 }
 
-interface Waiting {
-  readonly since: number
-  readonly begin: () => void
-  readonly refuse: (reason: AppError) => void
-}
-
-const overloaded = () => new AppError('overloaded', 'Too many passwords are being checked', { retryAfter: 5 })
-
 /** Argon2id with the parameters of OWASP's Password Storage Cheat Sheet (19 MiB, two passes). */
 export const createPasswordHasher = ({
   memoryCost = 19_456,
@@ -32,40 +26,24 @@ export const createPasswordHasher = ({
   patience = 10_000,
 }: Options = {}): PasswordHasher => {
   const options = { algorithm: 'argon2id', memoryCost, timeCost } as const
-  const queue: Waiting[] = []
-  let running = 0
+  const queue = createFairQueue({ concurrency, waiting, patience })
+  const bounded = <T>(address: string, work: () => Promise<T>) => queue.run(networksOf(address).widest, work)
   // No password has this hash; with the same parameters it costs the same time to find that out.
   const decoy = `$argon2id$v=19$m=${memoryCost},t=${timeCost},p=1$${'A'.repeat(43)}$${'A'.repeat(43)}`
 
-  /** The next whose turn has not come too late. */
-  const nextInTime = (): Waiting | undefined => {
-    for (;;) {
-      const next = queue.shift()
-      if (next === undefined || performance.now() - next.since <= patience) return next
-      next.refuse(overloaded())
-    }
-  }
-
-  const bounded = async <T>(work: () => Promise<T>): Promise<T> => {
-    if (running >= concurrency) {
-      if (queue.length >= waiting) throw overloaded()
-      await new Promise<void>((begin, refuse) => queue.push({ since: performance.now(), begin, refuse }))
-    } else running++
-    try {
-      return await work()
-    } finally {
-      const next = nextInTime()
-      if (next !== undefined) next.begin()
-      else running--
-    }
-  }
-
   return {
-    hash: (password) => bounded(() => Bun.password.hash(password, options)),
-    verify: (password, hash) =>
-      bounded(async () => {
-        const valid = await Bun.password.verify(password === '' ? '\0' : password, hash ?? decoy)
-        return valid && hash !== null && password !== ''
+    hash: (password, address = '') => bounded(address, () => Bun.password.hash(normalizePassword(password), options)),
+    verify: (password, hash, address = '') =>
+      bounded(address, async () => {
+        if (password === '') {
+          await Bun.password.verify('\0', hash ?? decoy)
+          return false
+        }
+        // Hashes made before passwords were normalized are of what was typed then.
+        for (const spelling of new Set([normalizePassword(password), password, password.normalize('NFD')])) {
+          if (await Bun.password.verify(spelling, hash ?? decoy)) return hash !== null
+        }
+        return false
       }),
   }
 }

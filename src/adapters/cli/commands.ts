@@ -1,9 +1,11 @@
 import { writeFileSync } from 'node:fs'
 import type { Users } from '../../application/users.ts'
-import { isEmail, isPassword, isUserName, USER_LIMITS } from '../../domain/user.ts'
+import { isEmail, isPassword, isUserName, USER_LIMITS, weakness } from '../../domain/user.ts'
 import { type Commands, EXIT, type Flags } from './program.ts'
 
-interface Address {
+interface Given {
+  readonly JWT_SECRET?: string | undefined
+  readonly DATA_DIR: string
   readonly HOST: string
   readonly PORT: number
   readonly ALLOWED_HOSTS?: '*' | readonly string[] | undefined
@@ -17,7 +19,7 @@ type Reading<Settings> =
   | { readonly problems: readonly string[] }
 
 /** What the commands put to work. */
-export interface Capabilities<Settings extends Address> {
+export interface Capabilities<Settings extends Given> {
   readSettings(flags: Flags): Reading<Settings>
   /** Serves until a signal asks it to stop. */
   serve(settings: Settings): Promise<void>
@@ -26,6 +28,8 @@ export interface Capabilities<Settings extends Address> {
   /** Names of the migrations that are missing; creates nothing. */
   pendingMigrations(settings: Settings): Promise<readonly string[]>
   withUsers<T>(settings: Settings, work: (users: Users) => Promise<T>): Promise<T>
+  /** Replaces the secret in the data folder. Throws when there is none. */
+  rotateSecret(settings: Settings): void
   /**
    * Copies an embedded installation, and answers what to set for the processes that are to serve the copy; or the
    * problems of what was given, when nothing was done. Rejects when it cannot be copied.
@@ -44,19 +48,25 @@ const readStdin = async () => (await Bun.stdin.text()).replace(/\r?\n$/, '')
 
 const { minLength, maxLength } = USER_LIMITS.password
 
+const wrongPassword = (email: string, password: string): readonly string[] => {
+  if (!isPassword(password)) return [`password: expected ${minLength} to ${maxLength} characters`]
+  const why = weakness(password, email)
+  return why === null ? [] : [`password: ${why}`]
+}
+
 const wrongParts = (email: string, name: string, password: string): readonly string[] => [
   ...(isEmail(email) ? [] : ['EMAIL: expected an email address']),
   ...(isUserName(name) ? [] : ['--name: expected 1 to 200 visible characters']),
-  ...(isPassword(password) ? [] : [`password: expected ${minLength} to ${maxLength} characters`]),
+  ...wrongPassword(email, password),
 ]
 
 /** Where a server that listens on `HOST` can be reached from this machine. */
-const localUrl = ({ HOST, PORT }: Address): string => {
+const localUrl = ({ HOST, PORT }: Pick<Given, 'HOST' | 'PORT'>): string => {
   const host = HOST === '0.0.0.0' ? '127.0.0.1' : HOST === '::' ? '::1' : HOST
   return `http://${host.includes(':') ? `[${host}]` : host}:${PORT}`
 }
 
-export const createCommands = <Settings extends Address>(capable: Capabilities<Settings>): Commands => {
+export const createCommands = <Settings extends Given>(capable: Capabilities<Settings>): Commands => {
   const { print, complain } = capable
   const withSettings = async (
     flags: Flags,
@@ -98,6 +108,19 @@ export const createCommands = <Settings extends Address>(capable: Capabilities<S
         const admin = await capable.withUsers(settings, (users) => users.createAdmin({ email, name, password }))
         print(`Created admin ${admin.email} (id ${admin.id})\n`)
         if (!passwordFromStdin) print(`Password: ${password}\n`)
+        return EXIT.done
+      }),
+
+    rotateSecret: (flags) =>
+      withSettings(flags, ({ settings }) => {
+        if (settings.JWT_SECRET !== undefined) {
+          complain('JWT_SECRET: is set, so there is no key of our own to rotate: set another one and restart\n')
+          return EXIT.usage
+        }
+        capable.rotateSecret(settings)
+        print(
+          'Made a new key. Restart the server to sign with it; what the previous one signed stays good until it expires.\n',
+        )
         return EXIT.done
       }),
 

@@ -8,6 +8,7 @@ export interface Commands {
   serve(flags: Flags): Promise<number>
   migrate(options: { readonly check: boolean }, flags: Flags): Promise<number>
   createAdmin(options: { email: string; name?: string; passwordFromStdin: boolean }, flags: Flags): Promise<number>
+  rotateSecret(flags: Flags): Promise<number>
   copy(options: { readonly to: string; readonly files?: string }, flags: Flags): Promise<number>
   openapi(options: { readonly out?: string }): Promise<number>
   config(flags: Flags): Promise<number>
@@ -78,6 +79,16 @@ export const runProgram = async (args: readonly string[], version: string, comma
     .action(async (email, options) => {
       const name = options.name === undefined ? {} : { name: options.name }
       code = await commands.createAdmin({ email, ...name, passwordFromStdin: options.passwordStdin }, toFlags(options))
+    })
+
+  program
+    .command('secret')
+    .description('manage the signing key in DATA_DIR')
+    .command('rotate')
+    .description('make a new signing key; the previous one verifies until its tokens have expired')
+    .addOption(dataDir())
+    .action(async (options) => {
+      code = await commands.rotateSecret(toFlags(options))
     })
 
   program

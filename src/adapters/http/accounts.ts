@@ -1,7 +1,7 @@
 import { Elysia, t } from 'elysia'
 import type { Accounts } from '../../application/accounts.ts'
 import { actorOf } from './call.ts'
-import { Email, Password } from './fields.ts'
+import { Email, Password, settingPassword } from './fields.ts'
 import type { Kernel } from './kernel.ts'
 import { problems } from './problems.ts'
 import { body, characters, NoContent } from './schemas.ts'
@@ -18,7 +18,7 @@ export const accountRoutes = (kernel: Kernel, accounts: Accounts) =>
         return status(204, undefined)
       },
       {
-        admit: { who: 'anyone', limit: 'credentials', body: 'json', small: true },
+        admit: { who: 'anyone', limit: 'mailed tokens', body: 'json', small: true },
         body: body('EmailVerification', { token: MailedToken }),
         response: { 204: NoContent, ...problems(400, 413, 415, 422, 429, 503, 507) },
         detail: { operationId: 'verifyEmail', summary: 'Prove an address with the token mailed to it' },
@@ -38,8 +38,8 @@ export const accountRoutes = (kernel: Kernel, accounts: Accounts) =>
     )
     .post(
       '/password/forgot',
-      async ({ body: { email } }) => {
-        await accounts.forgotPassword(email)
+      async ({ body: { email }, request, addressOf }) => {
+        await accounts.forgotPassword(email, addressOf(request))
         return new Response(null, { status: 202 })
       },
       {
@@ -57,12 +57,15 @@ export const accountRoutes = (kernel: Kernel, accounts: Accounts) =>
     )
     .post(
       '/password/reset',
-      async ({ body: { token, password }, status }) => {
-        await accounts.resetPassword(token, password)
+      async ({ body: { token, password }, request, status, addressOf, limits }) => {
+        const address = addressOf(request)
+        await settingPassword(password, '/password', () => accounts.resetPassword(token, password, address))
+        // Who proved to be the owner may sign in now, however often they had guessed before.
+        await limits.liftCredentials(address)
         return status(204, undefined)
       },
       {
-        admit: { who: 'anyone', limit: 'credentials', body: 'json', small: true },
+        admit: { who: 'anyone', limit: 'mailed tokens', body: 'json', small: true },
         body: body('PasswordReset', { token: MailedToken, password: Password }),
         response: { 204: NoContent, ...problems(400, 413, 415, 422, 429, 503, 507) },
         detail: { operationId: 'resetPassword', summary: 'Set a new password with a mailed token; every session ends' },

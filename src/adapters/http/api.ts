@@ -35,7 +35,7 @@ import { linkRoutes } from './links/routes.ts'
 import { type Exposition, metricsRoutes } from './metrics.ts'
 import { oauthMetadataRoutes } from './oauth-metadata.ts'
 import { type RealtimeUpgrade, realtimeRoutes } from './realtime.ts'
-import { sessionRoutes } from './sessions.ts'
+import { sessionRoutes, userSessionRoutes } from './sessions.ts'
 import { tokenRoutes } from './tokens.ts'
 import { userRoutes } from './users.ts'
 
@@ -90,6 +90,7 @@ const createFeatures = (kernel: Kernel, deps: ApiDeps, basePath: string, metrics
         .use(userRoutes(kernel, deps.users))
         .use(tokenRoutes(kernel, deps.tokens))
         .use(sessionRoutes(kernel, deps.sessions))
+        .use(userSessionRoutes(kernel, deps.sessions))
         .use(accountRoutes(kernel, deps.accounts))
         .use(itemRoutes(kernel, deps.items))
         .use(fileRoutes(kernel, deps, basePath))

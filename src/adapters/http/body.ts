@@ -48,6 +48,10 @@ export const chunksOf = async function* (request: Request): AsyncGenerator<Uint8
   }
 }
 
+/** Whether the request says that a body comes with it. */
+export const hasBody = ({ headers }: Request): boolean =>
+  headers.has('transfer-encoding') || (headers.get('content-length') ?? '0') !== '0'
+
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
 
 const readText = async (request: Request, limit: number): Promise<string> => {

@@ -1,5 +1,5 @@
 import { AppError } from '../../domain/errors.ts'
-import type { Actor, Principal } from '../../domain/session.ts'
+import type { Actor, Caller, Principal } from '../../domain/session.ts'
 
 /** What this adapter knows of one request beside what Elysia does. */
 export interface Call {
@@ -37,3 +37,6 @@ export const actorOf = ({ id, principal }: Call): Actor => {
   if (principal === null) throw new AppError('unauthenticated', 'Sign in to do this')
   return { userId: principal.userId, sessionId: principal.sessionId, role: principal.role, requestId: id }
 }
+
+/** As {@link actorOf}, with the address it comes from. */
+export const callerOf = (call: Call, address: string): Actor & Caller => ({ ...actorOf(call), address })

@@ -25,21 +25,3 @@ export const clientAddress = (peer: string, forwardedFor: string | null, trusted
   const hops = forwardedFor.split(',')
   return normalize(hops[Math.max(0, hops.length - trusted)] ?? '') ?? own
 }
-
-const expand = (address: string): readonly string[] => {
-  const [head = '', tail] = address.split('::')
-  const left = head === '' ? [] : head.split(':')
-  const right = tail === undefined || tail === '' ? [] : tail.split(':')
-  return tail === undefined
-    ? left
-    : [...left, ...Array(Math.max(0, 8 - left.length - right.length)).fill('0'), ...right]
-}
-
-/** What limits count as one client: an IPv4 address, or the /64 that a single IPv6 subscriber holds. */
-export const addressGroup = (address: string): string => {
-  if (isIP(address) !== 6) return address
-  const network = expand(address)
-    .slice(0, 4)
-    .map((group) => Number.parseInt(group, 16).toString(16))
-  return `${network.join(':')}::/64`
-}

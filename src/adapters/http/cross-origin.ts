@@ -11,6 +11,7 @@ const REQUEST_HEADERS = [
   'If-Match',
   'If-None-Match',
   'If-Range',
+  'Prefer',
   'Range',
   'X-Request-Id',
 ]

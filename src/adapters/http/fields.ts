@@ -1,6 +1,8 @@
-import { LINE_PATTERN } from '../../domain/text.ts'
-import { isEmail, isUserName, USER_LIMITS } from '../../domain/user.ts'
-import { characters, text } from './schemas.ts'
+import { AppError } from '../../domain/errors.ts'
+import { isText, LINE_PATTERN } from '../../domain/text.ts'
+import { isEmail, isPassword, isUserName, USER_LIMITS } from '../../domain/user.ts'
+import { HttpProblem } from './problems.ts'
+import { text } from './schemas.ts'
 
 export const Email = text({
   accepts: isEmail,
@@ -14,8 +16,35 @@ export const Name = text({
   openapi: { type: 'string', ...USER_LIMITS.name, pattern: LINE_PATTERN, description: 'One line' },
 })
 
-/** A password that is being set. */
-export const Password = characters(USER_LIMITS.password, { format: 'password' })
+const PASSWORD_LENGTH = `${USER_LIMITS.password.minLength} to ${USER_LIMITS.password.maxLength} characters`
+
+/** A password as it may be typed: composed (NFC) it has fewer characters, at most four times. */
+const typed = (minLength: number) => {
+  const { maxLength } = USER_LIMITS.password
+  return text({
+    accepts: (given) => isText(given, { minLength, maxLength: 4 * maxLength }),
+    expects: PASSWORD_LENGTH,
+    openapi: { type: 'string', format: 'password', minLength, maxLength },
+  })
+}
+
+/** A password that is being set, to be taken with {@link settingPassword}. */
+export const Password = typed(USER_LIMITS.password.minLength)
 
 /** A password that is being checked: whatever its length, it is right or wrong. */
-export const CurrentPassword = characters({ maxLength: USER_LIMITS.password.maxLength }, { format: 'password' })
+export const CurrentPassword = typed(0)
+
+/** Sets a password that was sent at `pointer`. Throws 422 with that pointer for one that is too long or too weak. */
+export const settingPassword = async <T>(password: string, pointer: string, set: () => Promise<T>): Promise<T> => {
+  const refused = (code: 'validation_failed' | 'weak_password', message: string, detail: string) =>
+    new HttpProblem(code, message, { errors: [{ in: 'body', pointer, detail }] })
+  if (!isPassword(password)) {
+    throw refused('validation_failed', 'The body does not have the expected form', `Expected ${PASSWORD_LENGTH}`)
+  }
+  try {
+    return await set()
+  } catch (error) {
+    if (!(error instanceof AppError && error.code === 'weak_password')) throw error
+    throw refused('weak_password', error.message, error.message)
+  }
+}

@@ -20,8 +20,30 @@ const stateOf = ({ run, replaced }: Check): Promise<State> =>
     () => (replaced ? 'degraded' : 'failed'),
   )
 
-export const healthRoutes = (kernel: Kernel, checks: readonly Check[]) =>
-  new Elysia({ prefix: '/health', tags: ['operations'] })
+const READY_CACHED_MS = 1_000
+
+/** Asks each check at most once a second, whatever it costs; callers that come together share one look. */
+export const createReadiness = (checks: readonly Check[], now: () => number = () => performance.now()) => {
+  const cached = (check: Check): (() => Promise<State>) => {
+    let state: Promise<State> | null = null
+    let askedAt = 0
+    return () => {
+      if (state !== null && now() - askedAt < READY_CACHED_MS) return state
+      askedAt = now()
+      state = stateOf(check)
+      return state
+    }
+  }
+  let asks: readonly (() => Promise<State>)[] | null = null
+  return (): Promise<readonly State[]> => {
+    asks ??= checks.map((check) => (check.immediate ? () => stateOf(check) : cached(check)))
+    return Promise.all(asks.map((ask) => ask()))
+  }
+}
+
+export const healthRoutes = (kernel: Kernel, checks: readonly Check[]) => {
+  const ready = createReadiness(checks)
+  return new Elysia({ prefix: '/health', tags: ['operations'] })
     .use(kernel)
     .get('', () => ({ status: 'ok' as const }), {
       admit: UNLIMITED,
@@ -31,7 +53,7 @@ export const healthRoutes = (kernel: Kernel, checks: readonly Check[]) =>
     .get(
       '/ready',
       async ({ status }) => {
-        const states = await Promise.all(checks.map(stateOf))
+        const states = await ready()
         const worst = STATES.findLast((state) => states.includes(state)) ?? 'ok'
         const named = Object.fromEntries(checks.map(({ name }, index) => [name, states[index] ?? 'failed']))
         return status(worst === 'failed' ? 503 : 200, { status: worst, checks: named })
@@ -42,3 +64,4 @@ export const healthRoutes = (kernel: Kernel, checks: readonly Check[]) =>
         detail: { operationId: 'getReadiness', summary: 'Whether every part works' },
       },
     )
+}

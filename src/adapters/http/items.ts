@@ -3,6 +3,7 @@ import type { Items } from '../../application/items.ts'
 import type { ItemQuery } from '../../application/ports/persistence.ts'
 import type { Item } from '../../domain/item.ts'
 import { actorOf } from './call.ts'
+import { furtherCostOf } from './costs.ts'
 import { createAtOnce } from './files/at-once.ts'
 import {
   BatchBody,
@@ -88,9 +89,11 @@ export const itemRoutes = (kernel: Kernel, items: Items) => {
     )
     .post(
       '/batch',
-      async ({ call, body, request, idempotently }) => {
+      async ({ call, body, request, set, idempotently, limits, addressOf }) => {
         const actor = actorOf(call)
         using _ = beginBatch(actor.userId)
+        const cost = furtherCostOf(body.operations.length)
+        await limits.general(actor, () => addressOf(request), set.headers, cost)
         const operations = body.operations.map(toOperation)
         return await idempotently(
           { request, actor, route: `POST ${PATH}/batch`, sent: body, answer: toBatchAnswer },

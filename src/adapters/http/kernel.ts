@@ -1,11 +1,13 @@
 import { type Context, type DocumentDecoration, Elysia } from 'elysia'
 import { type Access, requireAdmin } from '../../application/access.ts'
 import { AppError } from '../../domain/errors.ts'
+import { networksOf } from '../../domain/network.ts'
 import type { Principal } from '../../domain/session.ts'
 import type { Answers } from './answers.ts'
-import { readForm, readJson, receiving } from './body.ts'
+import { hasBody, readForm, readJson, receiving } from './body.ts'
 import { type Call, clientOf } from './call.ts'
-import { addressGroup, clientAddress } from './client-address.ts'
+import { clientAddress } from './client-address.ts'
+import { costOf } from './costs.ts'
 import { createIdempotency } from './idempotency.ts'
 import { createInFlight } from './in-flight.ts'
 import type { Limits } from './limits.ts'
@@ -16,7 +18,7 @@ export interface Rule {
   readonly who: 'anyone' | 'user' | 'admin' | ((principal: Principal | null, request: Request) => void)
   /** Whether a bearer token is a further key to this route, and to no other. Whoever holds it is nobody. */
   readonly key?: (token: string) => boolean
-  readonly limit?: 'credentials' | 'none'
+  readonly limit?: 'credentials' | 'mailed tokens' | 'none'
   /** Whether the request brings its right to this route with it, so that a token beside it is not looked at. */
   readonly opens?: (request: Request) => boolean
   /** What else must hold before the body is read, with the path's parameters as they came. Throws what is wrong. */
@@ -27,6 +29,8 @@ export interface Rule {
   readonly small?: true
   /** Whether it can answer megabytes: who has not read what they were sent before is refused. */
   readonly large?: true
+  /** Whether the call may come without a body, which then counts as `{}`. */
+  readonly bodyOptional?: true
   /** Whether the route honours `Idempotency-Key`. */
   readonly idempotent?: true
 }
@@ -106,15 +110,17 @@ export const createKernel = ({ access, limits, peerOf, trustProxy, maxBodySize, 
     return allowed instanceof Promise ? allowed : undefined
   }
 
+  const charge = (call: Call, request: Request, headers: Subject['headers'], { limit }: Rule) => {
+    if (limit === 'none') return undefined
+    if (limit === 'credentials') return limits.credentials(addressOf(request), headers)
+    if (limit === 'mailed tokens') return limits.mailedTokens(addressOf(request), headers)
+    return limits.general(call.principal, () => addressOf(request), headers, costOf(request))
+  }
+
   /** Counted before it is refused: whoever guesses tokens is limited by address. */
   const count = (subject: Subject, rule: Rule, refusal: unknown): undefined | Promise<unknown> => {
     const { call, request, headers } = subject
-    const counted =
-      rule.limit === 'none'
-        ? undefined
-        : rule.limit === 'credentials'
-          ? limits.credentials(addressOf(request), headers)
-          : limits.general(call.principal, () => addressOf(request), headers)
+    const counted = charge(call, request, headers, rule)
     if (counted === undefined) return allow(subject, rule, refusal)
     return counted.then(() => allow(subject, rule, refusal))
   }
@@ -124,7 +130,8 @@ export const createKernel = ({ access, limits, peerOf, trustProxy, maxBodySize, 
     const { call, request, headers } = subject
     call.admitted = true
     call.route = route
-    if (rule.limit === 'credentials' || rule.body === 'form') headers['cache-control'] = 'no-store'
+    if (rule.limit === 'credentials' || rule.limit === 'mailed tokens' || rule.body === 'form')
+      headers['cache-control'] = 'no-store'
     const identifies = typeof rule.who === 'string' || request.headers.has('authorization')
     if (rule.who === 'anyone' || !identifies || isKeyed(request, rule)) {
       return count(subject, rule, null)
@@ -149,10 +156,11 @@ export const createKernel = ({ access, limits, peerOf, trustProxy, maxBodySize, 
 
   const bodies = createInFlight()
 
-  const read = async (call: Call, request: Request, { body, small }: Rule): Promise<unknown> => {
+  const read = async (call: Call, request: Request, { body, small, bodyOptional }: Rule): Promise<unknown> => {
     if (body !== 'json' && body !== 'form') return null
+    if (bodyOptional && !hasBody(request)) return {}
     const limit = small === true || body === 'form' ? Math.min(maxBodySize, MAX_SMALL_BODY_BYTES) : maxBodySize
-    const client = call.principal === null ? `address:${addressGroup(addressOf(request))}` : clientOf(call)
+    const client = call.principal === null ? `address:${networksOf(addressOf(request)).client}` : clientOf(call)
     return receiving(
       request,
       limit,

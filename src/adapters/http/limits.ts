@@ -2,16 +2,28 @@ import type { Context } from 'elysia'
 import type { Allowance, RateLimiter } from '../../application/ports/security.ts'
 import { AppError } from '../../domain/errors.ts'
 import type { Rate } from '../../domain/measures.ts'
+import { type Networks, networksOf } from '../../domain/network.ts'
 import type { Principal } from '../../domain/session.ts'
-import { addressGroup } from './client-address.ts'
 
 type Headers = Context['set']['headers']
 
 export interface Limits {
-  /** Counts one request of a user or, before anyone signed in, of an address. Throws `too_many_requests`. */
-  general(principal: Principal | null, address: () => string, headers: Headers): undefined | Promise<void>
+  /**
+   * Takes `cost` from what a user or, before anyone signed in, an address may use, and from what all users of that
+   * address and of the networks around it may use together. Throws `too_many_requests`.
+   */
+  general(
+    principal: Principal | null,
+    address: () => string,
+    headers: Headers,
+    cost?: number,
+  ): undefined | Promise<unknown>
   /** Counts one use of an endpoint that takes or gives credentials. Throws `too_many_requests`. */
-  credentials(address: string, headers: Headers): undefined | Promise<void>
+  credentials(address: string, headers: Headers): undefined | Promise<unknown>
+  /** The same for a mailed token, by itself: failures to sign in keep nobody from using a link they were sent. */
+  mailedTokens(address: string, headers: Headers): undefined | Promise<unknown>
+  /** Forgets how often credentials were used from an address. */
+  liftCredentials(address: string): void | Promise<void>
 }
 
 interface Deps {
@@ -20,31 +32,102 @@ interface Deps {
   readonly credentials: Rate | 'off'
 }
 
-const seconds = (milliseconds: number) => Math.max(1, Math.ceil(milliseconds / 1_000))
+/** How many times what one client may use all users of one address may use together, of its /56, and of its /48. */
+const ALL_USERS_FACTORS = [4, 8, 16] as const
+/** The same of one address for credentials, which are counted by address to begin with. */
+const WIDER_CREDENTIALS_FACTORS = [4, 16] as const
 
-const tell = ({ allowed, limit, remaining, resetIn }: Allowance, headers: Headers): void => {
-  headers['ratelimit-limit'] = limit
-  headers['ratelimit-remaining'] = remaining
-  headers['ratelimit-reset'] = seconds(resetIn)
-  if (!allowed) throw new AppError('too_many_requests', 'Too many requests', { retryAfter: seconds(resetIn) })
+/** Of those who call often: parsing an address takes longer than finding it. */
+const MAX_ADDRESSES_COUNT = 1_000
+
+interface Budget {
+  readonly key: string
+  readonly rate: Rate
 }
 
+const seconds = (milliseconds: number) => Math.max(1, Math.ceil(milliseconds / 1_000))
+
+const refusal = ({ limit, resetIn }: Allowance, cost: number): AppError => {
+  const why = cost > limit ? `This request counts as ${cost}, and ${limit} are allowed` : 'Too many requests'
+  return new AppError('too_many_requests', why, { retryAfter: seconds(resetIn) })
+}
+
+/** `own` is of the client alone, `ceilings` of the networks it is in. */
+const tell = (own: Allowance, ceilings: readonly Allowance[], cost: number, headers: Headers): void => {
+  const shown = [own, ...ceilings].find(({ allowed }) => !allowed) ?? own
+  headers['ratelimit-limit'] = shown.limit
+  headers['ratelimit-remaining'] = shown.remaining
+  headers['ratelimit-reset'] = seconds(shown.resetIn)
+  if (!shown.allowed) throw refusal(shown, cost)
+}
+
+const times = ({ limit, window }: Rate, factor: number): Rate => ({ limit: limit * factor, window })
+
+/** What an address is held against: its own budget, and the ceilings of the networks it is in. */
+interface Budgets {
+  readonly own: Budget
+  readonly ceilings: readonly Budget[]
+}
+
+const remembering = (make: (networks: Networks) => Budgets): ((address: string) => Budgets) => {
+  const known = new Map<string, Budgets>()
+  return (address) => {
+    const found = known.get(address)
+    if (found !== undefined) return found
+    if (known.size >= MAX_ADDRESSES_COUNT) known.clear()
+    const budgets = make(networksOf(address))
+    known.set(address, budgets)
+    return budgets
+  }
+}
+
+const ceilingsOf = (kind: string, networks: readonly string[], rate: Rate, factors: readonly number[]) =>
+  networks.map((network, index) => ({ key: `${kind}:${network}`, rate: times(rate, factors[index] ?? 1) }))
+
+const ofCredentials = (kind: string, rate: Rate) =>
+  remembering(({ client, wider }) => ({
+    own: { key: `${kind}:${client}`, rate },
+    ceilings: ceilingsOf(kind, wider, rate, WIDER_CREDENTIALS_FACTORS),
+  }))
+
+const ofRequests = (rate: Rate) =>
+  remembering(({ client, wider }) => ({
+    own: { key: `address:${client}`, rate },
+    ceilings: ceilingsOf('all', [client, ...wider], rate, ALL_USERS_FACTORS),
+  }))
+
 export const createLimits = ({ limiter, general, credentials }: Deps): Limits => {
-  const take = (key: string, rate: Rate, headers: Headers): undefined | Promise<void> => {
-    const allowance = limiter.take(key, rate)
-    if (allowance instanceof Promise) return allowance.then((known) => tell(known, headers))
-    tell(allowance, headers)
+  const take = ({ own, ceilings }: Budgets, cost: number, headers: Headers) => {
+    const taken = limiter.take(own.key, own.rate, cost)
+    if (taken instanceof Promise) {
+      const all = ceilings.map(({ key, rate }) => limiter.take(key, rate, cost))
+      return Promise.all([taken, ...all]).then(([first, ...rest]) => tell(first, rest, cost, headers))
+    }
+    let shown = taken
+    for (const { key, rate } of ceilings) {
+      // What is refused already takes nothing of what others share.
+      if (!shown.allowed) break
+      const allowance = limiter.take(key, rate, cost)
+      if (!(allowance instanceof Promise) && !allowance.allowed) shown = allowance
+    }
+    tell(shown, [], cost, headers)
     return undefined
   }
+
+  const requests = general === 'off' ? null : ofRequests(general)
+  const passwords = credentials === 'off' ? null : ofCredentials('credentials', credentials)
+  const mailed = credentials === 'off' ? null : ofCredentials('mailed tokens', credentials)
+
   return {
-    general(principal, address, headers) {
-      if (general === 'off') return undefined
-      const key = principal === null ? `address:${addressGroup(address())}` : `user:${principal.userId}`
-      return take(key, general, headers)
+    general(principal, address, headers, cost = 1) {
+      if (requests === null) return undefined
+      const budgets = requests(address())
+      if (principal === null) return take(budgets, cost, headers)
+      const own = { key: `user:${principal.userId}`, rate: budgets.own.rate }
+      return take({ own, ceilings: budgets.ceilings }, cost, headers)
     },
-    credentials(address, headers) {
-      if (credentials === 'off') return undefined
-      return take(`credentials:${addressGroup(address)}`, credentials, headers)
-    },
+    credentials: (address, headers) => (passwords === null ? undefined : take(passwords(address), 1, headers)),
+    mailedTokens: (address, headers) => (mailed === null ? undefined : take(mailed(address), 1, headers)),
+    liftCredentials: (address) => (passwords === null ? undefined : limiter.clear(passwords(address).own.key)),
   }
 }

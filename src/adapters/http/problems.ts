@@ -60,6 +60,7 @@ export const PROBLEM_STATUS: Readonly<Record<ProblemCode, ProblemStatus>> = {
   upgrade_required: 426,
   validation_failed: 422,
   version_mismatch: 412,
+  weak_password: 422,
   wrong_password: 400,
 }
 
@@ -100,12 +101,12 @@ export const shortPointer = (pointer: string): string =>
 
 /** A refusal that only HTTP knows. */
 export class HttpProblem extends Error {
-  readonly code: ProtocolCode
+  readonly code: ProtocolCode | 'weak_password'
   readonly errors: readonly InvalidPart[] | undefined
   readonly headers: Readonly<Record<string, string>>
 
   constructor(
-    code: ProtocolCode,
+    code: ProtocolCode | 'weak_password',
     message: string,
     options: { errors?: readonly InvalidPart[]; headers?: Readonly<Record<string, string>> } = {},
   ) {

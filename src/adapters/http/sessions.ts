@@ -5,7 +5,7 @@ import { actorOf } from './call.ts'
 import type { Kernel } from './kernel.ts'
 import { pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { problems } from './problems.ts'
-import { IdParams, NoContent, queryOf, Timestamp } from './schemas.ts'
+import { choiceOf, IdParams, NoContent, queryOf, Timestamp } from './schemas.ts'
 import { toTimestamp } from './timestamps.ts'
 
 const SessionResponse = t.Object(
@@ -32,6 +32,50 @@ const toResponse = (session: Session, current: number): Static<typeof SessionRes
 })
 
 const SORTS = ['created_at'] as const
+const NEWEST_FIRST = { field: 'created_at', descending: true } as const
+
+const EndQuery = t.Object({
+  force_reset: t.Optional(
+    choiceOf(['true', 'false'], {
+      description: '`true`: the password no longer signs in, and a link to choose another is mailed',
+    }),
+  ),
+})
+
+/** What admins do with the sessions of others. */
+export const userSessionRoutes = (kernel: Kernel, sessions: Sessions) =>
+  new Elysia({ prefix: '/users/:id/sessions', tags: ['users'] })
+    .use(kernel)
+    .get(
+      '',
+      async ({ call, params, query }) => {
+        const actor = actorOf(call)
+        const request = toPageRequest(query, SORTS, NEWEST_FIRST)
+        const page = await sessions.listOf(actor, Number(params.id), request)
+        return toPageResponse(page, request, (session) => toResponse(session, actor.sessionId))
+      },
+      {
+        admit: { who: 'admin' },
+        params: IdParams,
+        query: t.Object(pageQuery(SORTS)),
+        response: { 200: pageResponse(SessionResponse), ...problems(400, 401, 403, 404, 422, 429, 503) },
+        detail: { operationId: 'listUserSessions', summary: 'Where a user is signed in (admin)' },
+      },
+    )
+    .delete(
+      '',
+      async ({ call, params, query, status }) => {
+        await sessions.endAllOf(actorOf(call), Number(params.id), query.force_reset === 'true')
+        return status(204, undefined)
+      },
+      {
+        admit: { who: 'admin' },
+        params: IdParams,
+        query: EndQuery,
+        response: { 204: NoContent, ...problems(400, 401, 403, 404, 422, 429, 503, 507) },
+        detail: { operationId: 'endUserSessions', summary: 'Sign a user out everywhere (admin)' },
+      },
+    )
 
 export const sessionRoutes = (kernel: Kernel, sessions: Sessions) =>
   new Elysia({ prefix: '/auth/sessions', tags: ['auth'] })

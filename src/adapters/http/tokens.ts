@@ -1,10 +1,11 @@
 import { type Context, Elysia, type Static, t } from 'elysia'
-import type { TokenPair, Tokens } from '../../application/tokens.ts'
+import type { TokenPair } from '../../application/token-issuer.ts'
+import type { Tokens } from '../../application/tokens.ts'
 import { AppError } from '../../domain/errors.ts'
 import type { Kernel } from './kernel.ts'
 import { OAuthProblem, ProblemResponse, problems } from './problems.ts'
 
-const TokenResponse = t.Object(
+export const TokenResponse = t.Object(
   {
     access_token: t.String({ description: 'A JWT (RFC 7519)' }),
     token_type: t.Literal('bearer'),
@@ -72,7 +73,7 @@ const asOAuthProblem = (error: unknown): unknown => {
   return isGrant ? new OAuthProblem('invalid_grant', error.message, error.code) : error
 }
 
-const toResponse = (pair: TokenPair): Static<typeof TokenResponse> => ({
+export const toResponse = (pair: TokenPair): Static<typeof TokenResponse> => ({
   access_token: pair.accessToken,
   token_type: 'bearer',
   expires_in: pair.expiresIn,

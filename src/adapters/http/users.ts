@@ -2,13 +2,14 @@ import { Elysia, type Static, t } from 'elysia'
 import type { UserSortField } from '../../application/ports/persistence.ts'
 import type { UserChanges, Users } from '../../application/users.ts'
 import { ROLES, type User } from '../../domain/user.ts'
-import { actorOf } from './call.ts'
-import { CurrentPassword, Email, Name, Password } from './fields.ts'
+import { actorOf, callerOf } from './call.ts'
+import { CurrentPassword, Email, Name, Password, settingPassword } from './fields.ts'
 import type { Kernel, Rule } from './kernel.ts'
 import { pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { problems } from './problems.ts'
 import { body, choiceOf, hasId, IdParams, NoContent, queryOf, Timestamp, textWithoutNul } from './schemas.ts'
 import { toTimestamp } from './timestamps.ts'
+import { TokenResponse, toResponse as toTokenResponse } from './tokens.ts'
 
 const Role = choiceOf(ROLES)
 
@@ -26,6 +27,8 @@ const PasswordBody = body('PasswordChange', {
   current_password: CurrentPassword,
   new_password: Password,
 })
+
+const RemovalBody = body('UserRemoval', { current_password: t.Optional(CurrentPassword) })
 
 export const UserResponse = t.Object(
   {
@@ -70,6 +73,14 @@ const UsersQuery = queryOf({
 const ADDRESS_CHANGE =
   'Your own address changes once the link mailed to the new one is confirmed, and needs `current_password`.'
 
+const PASSWORD_CHANGE = `This session goes on, but its refresh tokens end too: someone may have copied them. With the
+header \`Prefer: return=representation\` (RFC 7240) the answer is 200 with new tokens, and all older ones have ended. Without it
+the answer is 204: the access token lasts until it expires, and then you sign in with the new password.`
+
+/** Whether the caller asks for an answer with content where one without would do (RFC 7240 section 4.2). */
+const prefersRepresentation = (request: Request): boolean =>
+  (request.headers.get('prefer') ?? '').split(',').some((preference) => preference.trim() === 'return=representation')
+
 export const userRoutes = (kernel: Kernel, users: Users) => {
   const registrant: Rule = { who: (actor) => users.checkSignup(actor), limit: 'credentials', body: 'json', small: true }
   const changer: Rule = {
@@ -78,12 +89,15 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
     small: true,
     may: (actor, params) => hasId(params) && users.get(actor, Number(params.id)),
   }
+  const remover: Rule = { ...changer, bodyOptional: true }
   return new Elysia({ prefix: '/users', tags: ['users'] })
     .use(kernel)
     .post(
       '/',
-      async ({ call, body, status, set }) => {
-        const user = await users.register(call.principal, body)
+      async ({ call, body, request, status, set, addressOf }) => {
+        const user = await settingPassword(body.password, '/password', () =>
+          users.register(call.principal, body, addressOf(request)),
+        )
         set.headers.location = `/api/v1/users/${user.id}`
         return status(201, toResponse(user))
       },
@@ -115,7 +129,11 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
     })
     .patch(
       '/me',
-      async ({ call, body }) => toResponse(await users.update(actorOf(call), actorOf(call).userId, toChanges(body))),
+      async ({ call, body, request, set, addressOf, limits }) => {
+        const caller = callerOf(call, addressOf(request))
+        if (body.current_password !== undefined) await limits.credentials(caller.address, set.headers)
+        return toResponse(await users.update(caller, caller.userId, toChanges(body)))
+      },
       {
         admit: { who: 'user', body: 'json', small: true },
         body: ChangesBody,
@@ -125,30 +143,45 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
     )
     .delete(
       '/me',
-      async ({ call, status }) => {
-        await users.remove(actorOf(call), actorOf(call).userId)
+      async ({ call, body, request, set, status, addressOf, limits }) => {
+        const caller = callerOf(call, addressOf(request))
+        if (body.current_password !== undefined) await limits.credentials(caller.address, set.headers)
+        await users.remove(caller, caller.userId, body.current_password)
         return status(204, undefined)
       },
       {
-        admit: { who: 'user' },
-        response: { 204: NoContent, ...problems(400, 401, 404, 409, 429, 503, 507) },
-        detail: { operationId: 'deleteMe', summary: 'Delete your own account and all that is yours' },
+        admit: { who: 'user', body: 'json', bodyOptional: true },
+        body: RemovalBody,
+        response: { 204: NoContent, ...problems(400, 401, 404, 409, 413, 415, 422, 429, 503, 507) },
+        detail: {
+          operationId: 'deleteMe',
+          summary: 'Delete your own account and all that is yours',
+          description: 'Needs `current_password`.',
+        },
       },
     )
     .post(
       '/me/password',
-      async ({ call, body, status }) => {
-        await users.changePassword(actorOf(call), {
-          currentPassword: body.current_password,
-          newPassword: body.new_password,
-        })
-        return status(204, undefined)
+      async ({ call, body, request, set, status, addressOf }) => {
+        const caller = callerOf(call, addressOf(request))
+        const change = { currentPassword: body.current_password, newPassword: body.new_password }
+        const renew = prefersRepresentation(request)
+        const pair = await settingPassword(change.newPassword, '/new_password', () =>
+          users.changePassword(caller, change, renew),
+        )
+        if (pair === null) return status(204, undefined)
+        set.headers['preference-applied'] = 'return=representation'
+        return toTokenResponse(pair)
       },
       {
         admit: { who: 'user', limit: 'credentials', body: 'json', small: true },
         body: PasswordBody,
-        response: { 204: NoContent, ...problems(400, 401, 404, 413, 415, 422, 429, 503, 507) },
-        detail: { operationId: 'changePassword', summary: 'Change your password; every other session ends' },
+        response: { 200: TokenResponse, 204: NoContent, ...problems(400, 401, 404, 413, 415, 422, 429, 503, 507) },
+        detail: {
+          operationId: 'changePassword',
+          summary: 'Change your password; every other session ends',
+          description: PASSWORD_CHANGE,
+        },
       },
     )
     .get('/:id', async ({ call, params }) => toResponse(await users.get(actorOf(call), Number(params.id))), {
@@ -159,8 +192,11 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
     })
     .patch(
       '/:id',
-      async ({ call, params, body }) =>
-        toResponse(await users.update(actorOf(call), Number(params.id), toChanges(body))),
+      async ({ call, params, body, request, set, addressOf, limits }) => {
+        const caller = callerOf(call, addressOf(request))
+        if (body.current_password !== undefined) await limits.credentials(caller.address, set.headers)
+        return toResponse(await users.update(caller, Number(params.id), toChanges(body)))
+      },
       {
         admit: changer,
         params: IdParams,
@@ -175,15 +211,22 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
     )
     .delete(
       '/:id',
-      async ({ call, params, status }) => {
-        await users.remove(actorOf(call), Number(params.id))
+      async ({ call, params, body, request, set, status, addressOf, limits }) => {
+        const caller = callerOf(call, addressOf(request))
+        if (body.current_password !== undefined) await limits.credentials(caller.address, set.headers)
+        await users.remove(caller, Number(params.id), body.current_password)
         return status(204, undefined)
       },
       {
-        admit: { who: 'user' },
+        admit: remover,
         params: IdParams,
-        response: { 204: NoContent, ...problems(400, 401, 404, 409, 422, 429, 503, 507) },
-        detail: { operationId: 'deleteUser', summary: 'Delete an account: your own or, for an admin, any' },
+        body: RemovalBody,
+        response: { 204: NoContent, ...problems(400, 401, 404, 409, 413, 415, 422, 429, 503, 507) },
+        detail: {
+          operationId: 'deleteUser',
+          summary: 'Delete an account: your own or, for an admin, any',
+          description: 'Your own needs `current_password`.',
+        },
       },
     )
 }

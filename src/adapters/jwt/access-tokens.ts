@@ -6,17 +6,63 @@ const ISSUER = 'skep'
 const AUDIENCE = 'skep-api'
 const ALGORITHM = 'HS256'
 
+/** Ours have some 350 characters. */
+const MAX_TOKEN_LENGTH = 1_000
+
 const integer = (value: unknown): number | null => (Number.isSafeInteger(value) ? Number(value) : null)
 
 const id = (value: unknown): number | null =>
   typeof value === 'string' && /^[1-9]\d{0,15}$/.test(value) ? integer(Number(value)) : null
 
-/** JWTs (RFC 7519) signed with HMAC-SHA-256. `verify` pins algorithm, issuer and audience and requires `exp`. */
-export const createAccessTokens = (secret: string, clock: Clock): AccessTokens => {
-  const { sign, verify } = jwt({ name: 'jwt', secret, alg: ALGORITHM }).decorator.jwt
+/** Names a key without telling anything of it (RFC 7515 section 4.1.4). */
+const keyIdOf = (secret: string): string =>
+  new Bun.CryptoHasher('sha256').update(`skep key id ${secret}`).digest('base64url').slice(0, 12)
+
+/**
+ * Whether it is spelled as we spell it. The signature covers the text of the parts before it, but its own last character
+ * has bits that no decoder looks at, and lenient ones take padding, spaces and another alphabet.
+ */
+const isCanonical = (token: string): boolean => {
+  const signature = /^[\w-]+\.[\w-]+\.([\w-]+)$/.exec(token)?.[1]
+  return signature !== undefined && Buffer.from(signature, 'base64url').toString('base64url') === signature
+}
+
+/** The key that a token says it was signed with; undefined for tokens from before keys had names. */
+const keyIdIn = (token: string): unknown => {
+  try {
+    const header: unknown = JSON.parse(Buffer.from(token.slice(0, token.indexOf('.')), 'base64url').toString())
+    return typeof header === 'object' && header !== null && 'kid' in header ? header.kid : undefined
+  } catch {
+    return null
+  }
+}
+
+/** A key that signs no more; what it signed is good until `verifiesUntil`, in milliseconds since 1970. */
+export interface PreviousKey {
+  readonly secret: string
+  readonly verifiesUntil: number
+}
+
+/**
+ * JWTs (RFC 7519) signed with HMAC-SHA-256. `verify` pins algorithm, issuer and audience, requires `exp`, and takes a
+ * token in no other spelling than its own. `kid` says which key signed it.
+ */
+export const createAccessTokens = (secret: string, clock: Clock, previous: PreviousKey | null = null): AccessTokens => {
+  const keyOf = (key: string) => {
+    const kid = keyIdOf(key)
+    return { kid, ...jwt({ name: 'jwt', secret: key, alg: ALGORITHM, kid }).decorator.jwt }
+  }
+  const current = keyOf(secret)
+  const retired = previous === null ? null : { ...keyOf(previous.secret), verifiesUntil: previous.verifiesUntil }
+
+  const keyFor = (kid: unknown) => {
+    if (kid === undefined || kid === current.kid) return current
+    return retired !== null && kid === retired.kid && clock.now() < retired.verifiesUntil ? retired : null
+  }
+
   return {
     issue: ({ userId, sessionId, expiresAt }) =>
-      sign({
+      current.sign({
         iss: ISSUER,
         aud: AUDIENCE,
         sub: String(userId),
@@ -25,7 +71,10 @@ export const createAccessTokens = (secret: string, clock: Clock): AccessTokens =
         jti: crypto.randomUUID(),
       }),
     async verify(token) {
-      const claims = await verify(token, {
+      if (token.length > MAX_TOKEN_LENGTH || !isCanonical(token)) return null
+      const key = keyFor(keyIdIn(token))
+      if (key === null) return null
+      const claims = await key.verify(token, {
         algorithms: [ALGORITHM],
         issuer: ISSUER,
         audience: AUDIENCE,
@@ -36,7 +85,9 @@ export const createAccessTokens = (secret: string, clock: Clock): AccessTokens =
       const [userId, sessionId] = [id(claims.sub), id(claims.sid)]
       const expiresAt = integer(claims.exp)
       if (userId === null || sessionId === null || expiresAt === null) return null
-      return { userId, sessionId, expiresAt: expiresAt * 1_000 }
+      // What the retired key signs now, whoever has it, opens nothing for longer than what it signed in time.
+      const until = key === retired ? Math.min(expiresAt * 1_000, retired.verifiesUntil) : expiresAt * 1_000
+      return { userId, sessionId, expiresAt: until }
     },
   }
 }

@@ -31,13 +31,14 @@ export const createMemoryRateLimiter = (clock: Clock): RateLimiter => {
   }
 
   return {
-    take(key, rate) {
+    take(key, rate, cost = 1) {
       const now = clock.now()
       const known = windows.get(key)
       const window = known !== undefined && known.endsAt > now ? known : open(key, now, rate.window)
-      window.count++
+      const allowed = window.count + cost <= rate.limit
+      if (allowed) window.count += cost
       return {
-        allowed: window.count <= rate.limit,
+        allowed,
         limit: rate.limit,
         remaining: Math.max(0, rate.limit - window.count),
         resetIn: window.endsAt - now,

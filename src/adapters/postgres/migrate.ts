@@ -9,6 +9,7 @@ import eventsInOrder from './migrations/0006_events_in_order.sql' with { type: '
 import usage from './migrations/0007_usage.sql' with { type: 'text' }
 import words from './migrations/0008_words.sql' with { type: 'text' }
 import epochs from './migrations/0009_epochs.sql' with { type: 'text' }
+import signInSources from './migrations/0010_sign_in_sources.sql' with { type: 'text' }
 import linksMailAndReplays from './migrations/0011_links_mail_and_replays.sql' with { type: 'text' }
 import { createPool } from './pool.ts'
 
@@ -26,6 +27,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0007_usage', sql: usage },
   { name: '0008_words', sql: words },
   { name: '0009_epochs', sql: epochs },
+  { name: '0010_sign_in_sources', sql: signInSources },
   { name: '0011_links_mail_and_replays', sql: linksMailAndReplays },
 ]
 

@@ -13,6 +13,7 @@ import { createMailLimitRepository } from './mail-limits.ts'
 import { createMailTokenReader, createMailTokenRepository } from './mail-tokens.ts'
 import { createRefreshTokenRepository, createSessionReader, createSessionRepository, type Holders } from './sessions.ts'
 import type { Share } from './share.ts'
+import { createSignInSourceReader, createSignInSourceRepository } from './sign-in-sources.ts'
 import { createUsageReader, createUsageRepository } from './usage.ts'
 import { createUserReader, createUserRepository } from './users.ts'
 
@@ -43,6 +44,7 @@ export const writing = (transaction: Share, { marks, holders, epoch, usage: coun
   const users = lazy(() => createUserRepository(transaction))
   const sessions = lazy(() => createSessionRepository(transaction, holders))
   const refreshTokens = lazy(() => createRefreshTokenRepository(transaction))
+  const signInSources = lazy(() => createSignInSourceRepository(transaction))
   const mailTokens = lazy(() => createMailTokenRepository(transaction))
   const mailLimits = lazy(() => createMailLimitRepository(transaction))
   const items = lazy(() => createItemRepository(transaction, epoch, counted))
@@ -70,6 +72,9 @@ export const writing = (transaction: Share, { marks, holders, epoch, usage: coun
     },
     get refreshTokens() {
       return refreshTokens()
+    },
+    get signInSources() {
+      return signInSources()
     },
     get mailTokens() {
       return mailTokens()
@@ -107,6 +112,7 @@ export const writing = (transaction: Share, { marks, holders, epoch, usage: coun
 export const reading = (connection: Connection, epoch: PresentEpoch, turn: Turn): ReadTx => ({
   users: createUserReader(connection),
   sessions: createSessionReader(connection),
+  signInSources: createSignInSourceReader(connection),
   mailTokens: createMailTokenReader(connection),
   jobs: createJobReader(connection),
   items: createItemReader(connection, '', turn),

@@ -173,6 +173,9 @@ export const createRefreshTokenRepository = (connection: Transaction): RefreshTo
   async spend(hash, now) {
     connection.send('UPDATE refresh_tokens SET spent_at = $1 WHERE hash = $2', now, hash)
   },
+  async deleteAll(sessionId) {
+    connection.send('DELETE FROM refresh_tokens WHERE session_id = $1', sessionId)
+  },
   async deleteSpent(instant, limit) {
     const { count } = await connection.query(
       'DELETE FROM refresh_tokens WHERE hash = ANY (ARRAY(SELECT hash FROM refresh_tokens WHERE spent_at < $1 LIMIT $2))',

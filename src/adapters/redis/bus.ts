@@ -24,7 +24,7 @@ export const openRedisBus = async ({ url, secret, fallback, log }: Options): Pro
     limiter: createRedisRateLimiter({ link, namespace, fallback }),
     notices: createRedisAccessNotices(link, namespace),
     wakeUps: createRedisWakeUps(link, namespace),
-    checks: [{ name: 'redis', run: link.ping, replaced: true }],
+    checks: [{ name: 'redis', run: link.ping, immediate: true, replaced: true }],
     close: link.stop,
   }
   await link.start()

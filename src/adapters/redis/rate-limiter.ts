@@ -1,4 +1,5 @@
 import type { RateLimiter } from '../../application/ports/security.ts'
+import type { Rate } from '../../domain/measures.ts'
 import type { RedisLink } from './link.ts'
 import type { Namespace } from './namespace.ts'
 import { script } from './session.ts'
@@ -11,19 +12,23 @@ interface Deps {
 }
 
 /**
- * Answers for each key its count and the milliseconds left, by the clock of Redis. A key is there until its time has
- * passed, not reached: one millisecond less makes both ends of a window the same instant.
+ * Takes three arguments for each key: window, limit and cost. Answers whether it was allowed (1 or 0), the count and the
+ * milliseconds left, by the clock of Redis. A key is there until its time has passed, not reached: one millisecond less
+ * makes both ends of a window the same instant.
  */
 const TAKE = script(`
   local answers = {}
   for at, key in ipairs(KEYS) do
-    local count = redis.call('INCR', key)
+    local window, limit, cost = tonumber(ARGV[3 * at - 2]), tonumber(ARGV[3 * at - 1]), tonumber(ARGV[3 * at])
+    local count = redis.call('INCRBY', key, cost)
+    local allowed = count <= limit and 1 or 0
+    if allowed == 0 then count = redis.call('INCRBY', key, -cost) end
     local left = redis.call('PTTL', key)
     if left < 0 then
-      left = math.max(1, tonumber(ARGV[at]) - 1)
+      left = math.max(1, window - 1)
       redis.call('PEXPIRE', key, left)
     end
-    answers[at] = { count, left + 1 }
+    answers[at] = { allowed, count, left + 1 }
   end
   return answers
 `)
@@ -36,13 +41,15 @@ const AT_ONCE = 4
 const MOST_KEYS = 100
 
 interface Count {
+  readonly allowed: boolean
   readonly count: number
   readonly resetIn: number
 }
 
 interface Asked extends PromiseWithResolvers<Count> {
   readonly key: string
-  readonly window: number
+  readonly rate: Rate
+  readonly cost: number
 }
 
 /**
@@ -63,9 +70,11 @@ export const createRedisRateLimiter = ({ link, namespace, fallback }: Deps): Rat
   const ask = async (batch: readonly Asked[]): Promise<void> => {
     try {
       const keys = batch.map(({ key }) => keyOf(key))
-      const windows = batch.map(({ window }) => String(window))
-      const answers = (await link.run(TAKE, keys, windows)) as readonly (readonly [number, number])[]
-      for (const [at, [count, resetIn]] of answers.entries()) batch[at]?.resolve({ count, resetIn })
+      const args = batch.flatMap(({ rate, cost }) => [rate.window, rate.limit, cost].map(String))
+      const answers = (await link.run(TAKE, keys, args)) as readonly (readonly [number, number, number])[]
+      for (const [at, [allowed, count, resetIn]] of answers.entries()) {
+        batch[at]?.resolve({ allowed: allowed === 1, count, resetIn })
+      }
     } catch (error) {
       for (const { reject } of batch) reject(error)
     }
@@ -73,7 +82,9 @@ export const createRedisRateLimiter = ({ link, namespace, fallback }: Deps): Rat
 
   const waiting: Asked[] = []
   let underWay = 0
+  let planned = false
   const send = (): void => {
+    planned = false
     if (waiting.length === 0 || underWay >= AT_ONCE) return
     underWay++
     void ask(waiting.splice(0, MOST_KEYS)).finally(() => {
@@ -82,22 +93,23 @@ export const createRedisRateLimiter = ({ link, namespace, fallback }: Deps): Rat
     })
   }
 
-  const counted = (key: string, window: number): Promise<Count> => {
-    const asked = { key, window, ...Promise.withResolvers<Count>() }
+  const counted = (key: string, rate: Rate, cost: number): Promise<Count> => {
+    const asked = { key, rate, cost, ...Promise.withResolvers<Count>() }
     waiting.push(asked)
-    send()
+    // A request is counted under several keys: they share a script.
+    if (!planned) queueMicrotask(send)
+    planned = true
     return asked.promise
   }
 
   return {
-    async take(key, rate) {
-      if (!link.isUp()) return fallback.take(key, rate)
+    async take(key, rate, cost = 1) {
+      if (!link.isUp()) return fallback.take(key, rate, cost)
       try {
-        const { count, resetIn } = await counted(key, rate.window)
-        const remaining = Math.max(0, rate.limit - count)
-        return { allowed: count <= rate.limit, limit: rate.limit, remaining, resetIn }
+        const { allowed, count, resetIn } = await counted(key, rate, cost)
+        return { allowed, limit: rate.limit, remaining: Math.max(0, rate.limit - count), resetIn }
       } catch {
-        return fallback.take(key, rate)
+        return fallback.take(key, rate, cost)
       }
     },
     async clear(key) {

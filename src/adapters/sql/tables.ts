@@ -39,6 +39,10 @@ export const TABLES: Readonly<Record<string, Table>> = {
     columns: { hash: 'bytes', session_id: 'integer', created_at: 'integer', spent_at: 'integer' },
     key: ['hash'],
   },
+  sign_in_sources: {
+    columns: { user_id: 'integer', source: 'text', used_at: 'integer' },
+    key: ['user_id', 'source'],
+  },
   mail_tokens: {
     columns: {
       user_id: 'integer',

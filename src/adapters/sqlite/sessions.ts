@@ -128,6 +128,7 @@ export const createRefreshTokenRepository = (connection: Connection): RefreshTok
   const spend = connection.prepare<unknown, [number, Uint8Array]>(
     'UPDATE refresh_tokens SET spent_at = ? WHERE hash = ?',
   )
+  const all = connection.prepare<unknown, [number]>('DELETE FROM refresh_tokens WHERE session_id = ?')
   const spent = connection.prepare<unknown, [number, number]>(
     'DELETE FROM refresh_tokens WHERE hash IN (SELECT hash FROM refresh_tokens WHERE spent_at < ? LIMIT +?)',
   )
@@ -141,6 +142,9 @@ export const createRefreshTokenRepository = (connection: Connection): RefreshTok
     },
     async spend(hash, now) {
       spend.run(now, hash)
+    },
+    async deleteAll(sessionId) {
+      all.run(sessionId)
     },
     async deleteSpent(instant, limit) {
       return spent.run(instant, limit).changes

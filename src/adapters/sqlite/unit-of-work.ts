@@ -19,6 +19,7 @@ import { createJobReader, createJobRepository, type SqliteJobRepository } from '
 import { createMailLimitRepository } from './mail-limits.ts'
 import { createMailTokenReader, createMailTokenRepository } from './mail-tokens.ts'
 import { createRefreshTokenRepository, createSessionReader, createSessionRepository } from './sessions.ts'
+import { createSignInSourceReader, createSignInSourceRepository } from './sign-in-sources.ts'
 import { createSnapshots, type Snapshots } from './snapshots.ts'
 import { createTransactionMemory, type TransactionMemory } from './transaction-memory.ts'
 import { createUsage, createUsageReader, type Usage } from './usage.ts'
@@ -81,6 +82,7 @@ const writing = (connection: Connection, { texts, memory, usage, marks, epoch }:
   users: createUserRepository(connection, memory.forget),
   sessions: createSessionRepository(connection, memory),
   refreshTokens: createRefreshTokenRepository(connection),
+  signInSources: createSignInSourceRepository(connection),
   mailTokens: createMailTokenRepository(connection),
   mailLimits: createMailLimitRepository(connection),
   jobs: createJobRepository(connection, () => {
@@ -101,6 +103,7 @@ const writing = (connection: Connection, { texts, memory, usage, marks, epoch }:
 const reading = (connection: Connection, { remember }: Snapshots, epoch: PresentEpoch, turn: Turn): ReadTx => ({
   users: createUserReader(connection, remember, turn),
   sessions: createSessionReader(connection),
+  signInSources: createSignInSourceReader(connection),
   mailTokens: createMailTokenReader(connection),
   jobs: createJobReader(connection, turn),
   items: createItemReader(connection, remember, turn),

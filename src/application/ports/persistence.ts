@@ -82,8 +82,28 @@ export interface RefreshTokenRepository {
   find(hash: Uint8Array): Promise<RefreshToken | null>
   insert(token: Omit<RefreshToken, 'spentAt'>): Promise<void>
   spend(hash: Uint8Array, now: Instant): Promise<void>
+  /** Removes those of a session, spent or not. */
+  deleteAll(sessionId: number): Promise<void>
   /** Removes up to `limit` tokens spent before `instant` and answers how many. */
   deleteSpent(instant: Instant, limit: number): Promise<number>
+}
+
+/** A network, as `client` of {@link networksOf}, from which a user has signed in. */
+export interface SignInSource {
+  readonly userId: number
+  readonly source: string
+  readonly usedAt: Instant
+}
+
+export interface SignInSourceReader {
+  has(userId: number, source: string): Promise<boolean>
+}
+
+export interface SignInSourceRepository extends SignInSourceReader {
+  /** Notes it as the user's latest; beyond {@link MAX_SIGN_IN_SOURCES} the one used longest ago goes. */
+  put(source: SignInSource): Promise<void>
+  /** Removes up to `limit` used before `instant` and answers how many. */
+  deleteBefore(instant: Instant, limit: number): Promise<number>
 }
 
 export interface MailTokenReader {
@@ -302,6 +322,7 @@ export interface Tx {
   readonly users: UserRepository
   readonly sessions: SessionRepository
   readonly refreshTokens: RefreshTokenRepository
+  readonly signInSources: SignInSourceRepository
   readonly mailTokens: MailTokenRepository
   readonly mailLimits: MailLimitRepository
   readonly jobs: JobRepository
@@ -318,6 +339,7 @@ export interface Tx {
 export interface ReadTx {
   readonly users: UserReader
   readonly sessions: SessionReader
+  readonly signInSources: SignInSourceReader
   readonly mailTokens: MailTokenReader
   readonly jobs: JobReader
   readonly items: ItemReader

@@ -2,13 +2,17 @@ import type { Rate } from '../../domain/measures.ts'
 import type { Instant } from '../../domain/user.ts'
 
 export interface PasswordHasher {
-  /** A salted hash that carries its own parameters. Rejects with `overloaded` when too many wait. */
-  hash(password: string): Promise<string>
   /**
-   * Whether `password` made `hash`. With null it takes the time of a real check and answers false,
-   * so that an unknown account costs what a known one does. Rejects with `overloaded` when too many wait.
+   * A salted hash that carries its own parameters, of the password as {@link normalizePassword} spells it. Rejects with
+   * `overloaded` when too many wait. Callers from one network take turns with those from others; `address` says where
+   * this one calls from, and is absent when it is nobody outside.
    */
-  verify(password: string, hash: string | null): Promise<boolean>
+  hash(password: string, address?: string): Promise<string>
+  /**
+   * Whether `password` made `hash`, in whatever Unicode form it is given. With null it takes the time of a real check
+   * and answers false, so that an unknown account costs what a known one does. Queues and rejects as `hash` does.
+   */
+  verify(password: string, hash: string | null, address?: string): Promise<boolean>
 }
 
 /** What an access token says: its subject, the session it belongs to and when it ends (RFC 7519 section 4.1). */
@@ -43,8 +47,11 @@ export interface Allowance {
 }
 
 export interface RateLimiter {
-  /** Counts one request of `key`. The window starts with its first request. */
-  take(key: string, rate: Rate): Allowance | Promise<Allowance>
+  /**
+   * Takes `cost` (1 if absent) from what `key` may use, if as much is left; a refused request takes nothing. The window
+   * starts with its first request.
+   */
+  take(key: string, rate: Rate, cost?: number): Allowance | Promise<Allowance>
   /** Forgets what was counted for `key`. */
   clear(key: string): void | Promise<void>
 }

@@ -26,6 +26,8 @@ export interface Check {
   readonly name: string
   /** Rejects while this part does not work. */
   readonly run: () => Promise<void>
+  /** Set where asking costs nothing, and the answer must not be older than the question. */
+  readonly immediate?: true
   /** Set where others do its work, less well, until it works again: then the process stays ready. */
   readonly replaced?: true
 }

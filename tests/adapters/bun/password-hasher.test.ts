@@ -39,3 +39,42 @@ test('who has waited too long is refused, and the next in time goes on', async (
   expect(all[1]).toMatchObject({ reason: { code: 'overloaded', retryAfter: 5 } })
   expect(await passwords.hash('d')).toStartWith('$argon2id$')
 })
+
+test('a hash of what was typed before passwords were normalized still verifies', async () => {
+  const { hash, verify } = createPasswordHasher(quick)
+  const typed = 'pässwörter'.normalize('NFD')
+  const old = await Bun.password.hash(typed, { algorithm: 'argon2id', ...quick })
+  expect([await verify(typed, old), await verify(typed.normalize('NFC'), old)]).toEqual([true, true])
+  expect(await verify(typed, await hash(typed.normalize('NFC')))).toBe(true)
+})
+
+test('callers from other networks take turns with one from which very many wait', async () => {
+  const { hash } = createPasswordHasher({ ...quick, concurrency: 1, waiting: 30 })
+  const served: string[] = []
+  const from = async (address: string, name: string) => {
+    await hash('correct horse', address)
+    served.push(name)
+  }
+  // All in one /48, each in a /64 of its own.
+  const flood = Array.from({ length: 20 }, (_, n) => from(`2001:db8:0:${n.toString(16)}::1`, 'flood'))
+  await Promise.all([from('192.0.2.1', 'ann'), from('2001:db8:1::1', 'bob')])
+  expect(served.filter((name) => name === 'flood').length).toBeLessThan(5)
+  await Promise.allSettled(flood)
+})
+
+test('a network that fills the queue gives way to others, and they to nobody', async () => {
+  const { hash } = createPasswordHasher({ ...quick, concurrency: 1, waiting: 4 })
+  const flood = Array.from({ length: 5 }, () => hash('correct horse', '192.0.2.1'))
+  const others = ['192.0.2.2', '192.0.2.3', '192.0.2.2'].map((address) => hash('correct horse', address))
+  const settled = await Promise.allSettled([...flood, ...others])
+  expect(settled.map(({ status }) => status)).toEqual([
+    'fulfilled',
+    'fulfilled',
+    'fulfilled',
+    'rejected',
+    'rejected',
+    'fulfilled',
+    'fulfilled',
+    'rejected',
+  ])
+})

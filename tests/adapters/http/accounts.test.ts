@@ -182,15 +182,16 @@ describe('a mailed link', () => {
   })
 })
 
-test('asking for mails is limited for one account, known or not', async () => {
+test('asking for mails is limited for one account and source, known or not', async () => {
   const limited = await startSkep({ RATE_LIMIT_AUTH: '2/1m', TRUST_PROXY: '1' }, { mailer: createMailbox() })
-  for (const email of ['nobody@example.com', 'ANN@example.com']) {
-    const ask = (n: number) =>
+  for (const [index, email] of ['nobody@example.com', 'ANN@example.com'].entries()) {
+    const ask = (host: string) =>
       limited.call('POST', '/auth/password/forgot', {
         json: { email },
-        headers: { 'x-forwarded-for': `${email.length}.0.0.${n}` },
+        headers: { 'x-forwarded-for': `2001:db8:${index}::${host}` },
       })
-    expect([(await ask(1)).status, (await ask(2)).status, (await ask(3)).status]).toEqual([202, 202, 429])
+    expect([(await ask('1')).status, (await ask('2')).status, (await ask('3')).status]).toEqual([202, 202, 429])
+    expect((await ask('1:0:0:0:1')).status).toBe(202)
   }
 })
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
-import { addressGroup, clientAddress } from '../../../src/adapters/http/client-address.ts'
+import { clientAddress } from '../../../src/adapters/http/client-address.ts'
+import { networksOf } from '../../../src/domain/network.ts'
 
 test('without trusted proxies the peer is the client, whatever X-Forwarded-For says', () => {
   expect(clientAddress('192.0.2.1', '198.51.100.7', 0)).toBe('192.0.2.1')
@@ -27,5 +28,5 @@ test.each([
   ['2001:db8::1', '2001:db8:0:0::/64'],
   ['::1', '0:0:0:0::/64'],
 ])('%s counts as %s', (address, group) => {
-  expect(addressGroup(address)).toBe(group)
+  expect(networksOf(address).client).toBe(group)
 })

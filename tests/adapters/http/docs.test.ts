@@ -191,7 +191,7 @@ test('what the server answers is declared', async () => {
     [400, 'POST', '/auth/token', { form: { username: email, password: 'wrong' } }],
     [400, 'POST', '/auth/token', { body: new Uint8Array([255]), headers: FORM }],
     [415, 'POST', '/auth/token', { json: {} }],
-    [204, 'DELETE', '/users/me', { token }],
+    [204, 'DELETE', '/users/me', { token, json: { current_password: 'correct horse' } }],
     [200, 'GET', '//health', {}],
     [200, 'GET', '//health/ready', {}],
   ]

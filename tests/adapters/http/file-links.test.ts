@@ -117,7 +117,7 @@ describe('a signed link', () => {
     const [one, other] = [await prepare(), await prepare()]
     const urls = [(await link(one.ann, one.file.id)).body.url, (await link(other.ann, other.file.id)).body.url] as const
     await skep.call('DELETE', `/files/${one.file.id}`, { token: one.ann.token })
-    await skep.call('DELETE', '/users/me', { token: other.ann.token })
+    await skep.call('DELETE', '/users/me', { token: other.ann.token, json: { current_password: other.ann.password } })
     expect([await open(urls[0]), await open(urls[1])]).toEqual([404, 404])
   })
 

@@ -272,7 +272,9 @@ describe('a file', () => {
     const ann = await skep.member()
     const before = (await skep.blobs()).length
     const ids = [(await upload(skep.call, ann)).body.id, (await upload(skep.call, ann)).body.id]
-    expect((await skep.call('DELETE', '/users/me', { token: ann.token })).status).toBe(204)
+    expect(
+      (await skep.call('DELETE', '/users/me', { token: ann.token, json: { current_password: ann.password } })).status,
+    ).toBe(204)
     await until(async () => (await skep.blobs()).length === before)
     for (const id of ids) expect((await skep.call('GET', `/files/${id}`, { token: root.token })).status).toBe(404)
   })

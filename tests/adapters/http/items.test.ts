@@ -421,7 +421,7 @@ describe('an Idempotency-Key', () => {
 test('the items of a removed user go too', async () => {
   const ann = await skep.member()
   for (let n = 0; n < 3; n++) await create(ann, { title: `Soon gone ${n}` })
-  await skep.call('DELETE', '/users/me', { token: ann.token })
+  await skep.call('DELETE', '/users/me', { token: ann.token, json: { current_password: ann.password } })
   await until(async () => (await list(root, `?owner_id=${ann.id}`)).body.total === 0)
   expect((await list(root, '?q=soon+gone')).body.total).toBe(0)
   expect(JSON.stringify((await outsideOf(skep.dataDir)).items)).not.toContain('Soon gone')

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { sendRaw } from '../../support/raw-http.ts'
-import { startSkep } from '../../support/skep.ts'
+import { type Member, startSkep } from '../../support/skep.ts'
 
 const from = (address: string) => ({ 'x-forwarded-for': address })
 
@@ -80,6 +80,123 @@ describe('addresses', () => {
   })
 })
 
+describe('what a request costs', () => {
+  const remaining = async (path: string, options: { method?: string; json?: object } = {}) => {
+    const skep = await startSkep({ RATE_LIMIT: '1000/1m' })
+    const { token } = await skep.member()
+    const before = Number((await skep.call('GET', '/users/me', { token })).headers.get('ratelimit-remaining'))
+    const { headers } = await skep.call(options.method ?? 'GET', path, { token, json: options.json })
+    return before - Number(headers.get('ratelimit-remaining'))
+  }
+
+  test.each<[string, number]>([
+    ['/items/', 1],
+    ['/items/?size=20', 1],
+    ['/items/?size=21', 2],
+    ['/items/?size=100&sort=title', 5],
+    ['/items/?q=a', 5],
+    ['/items/?q=', 1],
+    ['/items/?size=100&q=letters', 9],
+    ['/items/?size=1&size=100', 5],
+    ['/items/?%73ize=100', 5],
+    ['/files/?size=100', 5],
+    ['/auth/sessions?size=100', 5],
+    ['/nothing?size=100', 5],
+  ])('%s counts as %d', async (path, cost) => {
+    expect(await remaining(path)).toBe(cost)
+  })
+
+  test('a batch counts each of its operations', async () => {
+    const operations = Array(25).fill({ op: 'create', title: 'x' })
+    expect(await remaining('/items/batch', { method: 'POST', json: { operations } })).toBe(25)
+  })
+
+  test('a batch of more than is left is refused whole, and the limit says why if it never can be', async () => {
+    const skep = await startSkep({ RATE_LIMIT: '10/1m' })
+    const { token } = await skep.member()
+    const batch = (count: number) =>
+      skep.call('POST', '/items/batch', {
+        token,
+        json: { operations: Array(count).fill({ op: 'create', title: 'x' }) },
+      })
+    const never = await batch(20)
+    expect([never.status, never.body.code]).toEqual([429, 'too_many_requests'])
+    expect(String(never.body.detail)).toContain('10 are allowed')
+    expect((await skep.call('GET', '/items/', { token })).body.total).toBe(0)
+    expect((await batch(5)).status).toBe(200)
+  })
+})
+
+describe('the ceiling over all users', () => {
+  const open = async (count: number) => {
+    const skep = await startSkep({ RATE_LIMIT: '20/1m', TRUST_PROXY: '1' })
+    const members: Member[] = []
+    for (let n = 0; n < count; n++) members.push(await skep.member())
+    /** How many of these calls, each by the next member, were let through. */
+    const allowed = async (calls: number, addressOf: (n: number) => string) => {
+      let passed = 0
+      for (let n = 0; n < calls; n++) {
+        const token = members[n % count]?.token
+        const { status } = await skep.call('GET', '/users/me', { token, headers: from(addressOf(n)) })
+        if (status === 200) passed++
+      }
+      return passed
+    }
+    return { skep, allowed }
+  }
+
+  test('of one address is four times the limit of each', async () => {
+    const { skep, allowed } = await open(6)
+    expect(await allowed(120, () => '192.0.2.1')).toBe(80)
+    expect((await skep.call('GET', '/users/me', { headers: from('192.0.2.2') })).status).toBe(401)
+  })
+
+  test.each<[string, number, (n: number) => string]>([
+    ['/56', 160, (n) => `2001:db8:0:1${(n % 256).toString(16).padStart(2, '0')}::1`],
+    ['/48', 320, (n) => `2001:db8:0:${((n * 256) % 65_536).toString(16)}::1`],
+  ])('of an IPv6 %s is %d, however many networks it is cut into', async (_, ceiling, addressOf) => {
+    const { allowed } = await open(18)
+    expect(await allowed(360, addressOf)).toBe(ceiling)
+  })
+
+  test('of an IPv6 /48 bounds callers without a token too', async () => {
+    const skep = await startSkep({ RATE_LIMIT: '1/1m', TRUST_PROXY: '1' })
+    const statuses: number[] = []
+    for (let n = 0; n < 20; n++) {
+      const headers = from(`2001:db8:0:${(n * 256).toString(16)}::1`)
+      statuses.push((await skep.call('GET', '/users/me', { headers })).status)
+    }
+    expect(statuses.filter((status) => status === 401)).toHaveLength(16)
+  })
+
+  test('bounds credentials too', async () => {
+    const skep = await startSkep({ RATE_LIMIT_AUTH: '1/1m', TRUST_PROXY: '1' })
+    const statuses: number[] = []
+    for (let n = 0; n < 6; n++) {
+      const form = { username: `nobody${n}@example.com`, password: 'wrong' }
+      const headers = from(`2001:db8:0:1${n}::1`)
+      statuses.push((await skep.call('POST', '/auth/token', { form, headers })).status)
+    }
+    expect(statuses).toEqual([400, 400, 400, 400, 429, 429])
+  })
+
+  test('of an address holds for passwords that several accounts send in their own requests', async () => {
+    const skep = await startSkep({ RATE_LIMIT_AUTH: '8/1m', TRUST_PROXY: '1' })
+    const members = [await skep.member(), await skep.member(), await skep.member()]
+    const statuses: number[] = []
+    for (let n = 0; n < 12; n++) {
+      const json = { email: `other${n}@example.com`, current_password: 'wrong' }
+      const { status } = await skep.call('PATCH', '/users/me', {
+        token: members[n % 3]?.token,
+        json,
+        headers: from('192.0.2.1'),
+      })
+      statuses.push(status)
+    }
+    expect(statuses.filter((status) => status === 400)).toHaveLength(8)
+  })
+})
+
 describe('the limit on credentials', () => {
   const password = 'correct horse'
 
@@ -94,15 +211,26 @@ describe('the limit on credentials', () => {
     expect(headers.get('retry-after')).toMatch(/^\d+$/)
   })
 
-  test('counts guesses at one account, from wherever they come', async () => {
+  test('counts guesses at one account from one source, whatever the spelling of either', async () => {
     const skep = await startSkep({ RATE_LIMIT_AUTH: '3/1m', TRUST_PROXY: '1' })
     const ann = await skep.member()
-    const guess = (n: number, form = { username: ann.email, password: 'wrong' }) =>
-      skep.call('POST', '/auth/token', { form, headers: from(`192.0.2.${n}`) })
-    for (const n of [1, 2, 3]) expect((await guess(n)).status).toBe(400)
-    expect((await guess(4)).status).toBe(429)
-    expect((await guess(5, { username: ann.email.toUpperCase(), password: ann.password })).status).toBe(429)
-    expect((await skep.call('GET', '/users/me', { token: ann.token })).status).toBe(200)
+    const guess = (address: string, username = ann.email) =>
+      skep.call('POST', '/auth/token', { form: { username, password: 'wrong' }, headers: from(address) })
+    for (const host of ['1', '2', '3']) expect((await guess(`2001:db8:0:1::${host}`)).status).toBe(400)
+    expect((await guess('2001:DB8::1:0:0:0:4', ann.email.toUpperCase())).status).toBe(429)
+  })
+
+  test('counts guesses at one account over all sources, more widely', async () => {
+    const skep = await startSkep({ RATE_LIMIT_AUTH: '2/1m', TRUST_PROXY: '1' })
+    const ann = await skep.member()
+    const guess = (n: number) =>
+      skep.call('POST', '/auth/token', {
+        form: { username: ann.email, password: 'wrong' },
+        headers: from(`192.0.2.${n}`),
+      })
+    const statuses: number[] = []
+    for (let n = 0; n < 12; n++) statuses.push((await guess(n)).status)
+    expect(statuses).toEqual([...Array(10).fill(400), 429, 429])
   })
 
   test('a right password clears the account’s count', async () => {

@@ -222,14 +222,14 @@ describe('changing an account', () => {
     expect(body.code).toBe('email_taken')
   })
 
-  test('a deactivated account is 400 inactive_user on the very next request, and comes back when reactivated', async () => {
+  test('a deactivated account is 400 inactive_user on the very next request, and signs in anew when reactivated', async () => {
     const ann = await skep.member()
     await skep.call('GET', '/users/me', { token: ann.token })
     await skep.call('PATCH', `/users/${ann.id}`, { token: root.token, json: { is_active: false } })
     const refused = await skep.call('GET', '/users/me', { token: ann.token })
     expect([refused.status, refused.body.code]).toEqual([400, 'inactive_user'])
     await skep.call('PATCH', `/users/${ann.id}`, { token: root.token, json: { is_active: true } })
-    expect((await skep.call('GET', '/users/me', { token: ann.token })).status).toBe(200)
+    expect((await signIn(skep.call, ann)).token).toBeString()
   })
 
   test('a new role counts on the very next request', async () => {
@@ -329,12 +329,29 @@ describe('changing the password', () => {
 })
 
 describe('deleting an account', () => {
+  const remove = (member: Member, path: string, json?: object) =>
+    skep.call('DELETE', path, { token: member.token, json })
+
   test('signs out everywhere on the very next request and frees the address', async () => {
     const ann = await skep.member()
     await skep.call('GET', '/users/me', { token: ann.token })
-    expect((await skep.call('DELETE', '/users/me', { token: ann.token })).status).toBe(204)
+    expect((await remove(ann, '/users/me', { current_password: ann.password })).status).toBe(204)
     expect((await skep.call('GET', '/users/me', { token: ann.token })).status).toBe(401)
     expect((await skep.call('POST', '/users/', { json: json(ann.email) })).status).toBe(201)
+  })
+
+  test('of one’s own needs the current password, whichever path names it', async () => {
+    const ann = await skep.member()
+    for (const path of ['/users/me', `/users/${ann.id}`]) {
+      for (const json of [undefined, {}]) {
+        const missing = await remove(ann, path, json)
+        expect([missing.status, missing.body.code]).toEqual([422, 'password_required'])
+      }
+      const wrong = await remove(ann, path, { current_password: 'wrong' })
+      expect([wrong.status, wrong.body.code]).toEqual([400, 'wrong_password'])
+    }
+    expect((await skep.call('GET', '/users/me', { token: ann.token })).status).toBe(200)
+    expect((await remove(ann, `/users/${ann.id}`, { current_password: ann.password })).status).toBe(204)
   })
 
   test('of someone else is for admins', async () => {
@@ -355,7 +372,8 @@ describe('the last active admin', async () => {
     ['removed', 'DELETE', undefined],
   ])('cannot be %s', async (_, method, changes) => {
     for (const path of ['/users/me', `/users/${admin.id}`]) {
-      const { status, body } = await lonely.call(method, path, { token: admin.token, json: changes })
+      const json = changes ?? { current_password: admin.password }
+      const { status, body } = await lonely.call(method, path, { token: admin.token, json })
       expect([status, body.code]).toEqual([409, 'last_admin'])
     }
   })

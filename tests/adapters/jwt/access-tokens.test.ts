@@ -1,4 +1,4 @@
-import { expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { jwt } from '@elysiajs/jwt'
 import { createAccessTokens } from '../../../src/adapters/jwt/access-tokens.ts'
 import { testClock } from '../../support/clock.ts'
@@ -52,4 +52,66 @@ test.each<[string, () => Promise<string>]>([
   ['an expired token', () => forged({ exp: Math.floor(clock.now() / 1_000) - 1 })],
 ])('refuses %s', async (_, make) => {
   expect(await tokens.verify(await make())).toBeNull()
+})
+
+/** Other texts that a lenient decoder takes for the same token. */
+const respellings = (token: string): string[] => {
+  const last = token.at(-1) ?? ''
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+  const [header, payload, signature = ''] = token.split('.')
+  return [
+    `${token}=`,
+    `${token}==`,
+    ` ${token}`,
+    `${token} `,
+    `${token}\n`,
+    `${header}.${payload}.${signature.slice(0, 9)} ${signature.slice(9)}`,
+    `${header}.${payload}.${signature.slice(0, 9)}\n${signature.slice(9)}`,
+    `${header}=.${payload}.${signature}`,
+    `${token}.`,
+    token.replaceAll('-', '+').replaceAll('_', '/'),
+    ...[1, 2, 3].map((bits) => token.slice(0, -1) + alphabet[alphabet.indexOf(last) ^ bits]),
+  ].filter((spelling) => spelling !== token)
+}
+
+test('one token has one spelling', async () => {
+  for (let n = 0; n < 20; n++) {
+    const token = await tokens.issue(claims)
+    for (const spelling of respellings(token))
+      expect([spelling, await tokens.verify(spelling)]).toEqual([spelling, null])
+  }
+})
+
+test('a token of a megabyte is refused before anything of it is looked at', async () => {
+  expect(await tokens.verify(`${'a'.repeat(500_000)}.${'a'.repeat(500_000)}.aaaa`)).toBeNull()
+})
+
+describe('a key that was replaced', () => {
+  const next = 'n'.repeat(32)
+  const headerOf = (token: string) => JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString())
+  const rotated = (on = testClock()) => createAccessTokens(next, on, { secret, verifiesUntil: on.now() + 30_000 })
+
+  test('is named by kid in each token, and another by another', async () => {
+    const [one, two] = [headerOf(await tokens.issue(claims)), headerOf(await rotated().issue(claims))]
+    expect([one.alg, typeof one.kid, one.kid === two.kid]).toEqual(['HS256', 'string', false])
+    expect(headerOf(await tokens.issue(claims)).kid).toBe(one.kid)
+  })
+
+  test('verifies until its tokens have expired, and nothing for longer', async () => {
+    const later = testClock()
+    const both = rotated(later)
+    const old = await tokens.issue(claims)
+    expect(await both.verify(old)).toEqual({ ...claims, expiresAt: later.now() + 30_000 })
+    expect(await both.verify(await both.issue(claims))).toEqual(claims)
+    later.advance(30_000)
+    expect(await both.verify(old)).toBeNull()
+  })
+
+  test('does not verify what names the other key, nor the other what names it', async () => {
+    const both = rotated()
+    const [header] = (await both.issue(claims)).split('.')
+    const [, payload, signature] = (await tokens.issue(claims)).split('.')
+    expect(await both.verify(`${header}.${payload}.${signature}`)).toBeNull()
+    expect(await tokens.verify(await both.issue(claims))).toBeNull()
+  })
 })

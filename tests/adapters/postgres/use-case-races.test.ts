@@ -12,7 +12,7 @@ import { createSessions } from '../../../src/application/sessions.ts'
 import { createTokens } from '../../../src/application/tokens.ts'
 import { createUsers, type Users } from '../../../src/application/users.ts'
 import { AppError } from '../../../src/domain/errors.ts'
-import type { Principal } from '../../../src/domain/session.ts'
+import type { Caller } from '../../../src/domain/session.ts'
 import { missing } from '../../support/postgres.ts'
 import { openTestPostgres } from '../../support/postgres-store.ts'
 import { userNamed } from '../../support/store.ts'
@@ -35,10 +35,11 @@ const open = async () => {
     },
   }
   const notices = createMemoryAccessNotices()
-  const attempts = createAttempts(createMemoryRateLimiter(clock), 'off')
+  const attempts = createAttempts(createMemoryRateLimiter(clock), 'off', store)
+  const ttl = { accessTtl: 60_000, refreshTtl: 60_000 }
   const opaqueTokens = createOpaqueTokens('a secret that only these tests know')
   const accessTokens = createAccessTokens('a secret that only these tests know', clock)
-  const deps = { unitOfWork, notices, attempts, opaqueTokens, accessTokens, passwords, clock }
+  const deps = { unitOfWork, notices, attempts, opaqueTokens, accessTokens, passwords, clock, ...ttl }
   let names = 0
   const person = async (role: 'user' | 'admin', devices = 1) => {
     const password = `password${++names}`
@@ -47,13 +48,17 @@ const open = async () => {
       const origin = { device: '', address: '' }
       const { accessToken, refreshToken } = await tokens.signIn({ username: user.email, password, origin })
       const claims = await accessTokens.verify(accessToken)
-      return { actor: { userId: user.id, sessionId: claims?.sessionId ?? 0, role }, accessToken, refreshToken }
+      return {
+        actor: { userId: user.id, sessionId: claims?.sessionId ?? 0, role, address: '' },
+        accessToken,
+        refreshToken,
+      }
     }
     const signedIn = []
     for (let n = 0; n < devices; n++) signedIn.push(await signIn())
     return signedIn
   }
-  const tokens = createTokens({ ...deps, accessTtl: 60_000, refreshTtl: 60_000 })
+  const tokens = createTokens(deps)
   return {
     store,
     units,
@@ -126,11 +131,11 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
       const change = { currentPassword: '', newPassword: 'another' }
       const answers = await codes([
         users.update(two.actor, one.actor.userId, { name: 'two' }),
-        users.changePassword(one.actor, change),
+        users.changePassword(one.actor, change, false),
         sessions.end(two.actor, one.actor.sessionId),
         users.update(one.actor, one.actor.userId, { name: 'one' }),
-        users.remove(one.actor, one.actor.userId),
-        users.remove(two.actor, one.actor.userId),
+        users.remove(one.actor, one.actor.userId, ''),
+        users.remove(two.actor, one.actor.userId, ''),
       ])
       const known = ['done', 'invalid_token', 'not_found', 'wrong_password']
       expect(new Set(answers).difference(new Set(known))).toEqual(new Set())
@@ -156,9 +161,9 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
         }),
       )
       const answers = await codes([
-        users.changePassword(one.actor, { currentPassword: '', newPassword: 'another' }),
+        users.changePassword(one.actor, { currentPassword: '', newPassword: 'another' }, true),
         accounts.verifyEmail(link),
-        users.remove(one.actor, userId),
+        users.remove(one.actor, userId, ''),
         accounts.verifyEmail(link),
       ])
       const known = ['done', 'invalid_token', 'invalid_link', 'not_found', 'wrong_password']
@@ -184,7 +189,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
   })
 
   /** Two admins, beside a third, do the same to each other; what they were answered, round after round. */
-  const toEachOther = async (act: (users: Users, actor: Principal, id: number) => Promise<unknown>) => {
+  const toEachOther = async (act: (users: Users, actor: Caller, id: number) => Promise<unknown>) => {
     const { person, users, units } = await open()
     await person('admin')
     const answers: string[][] = []

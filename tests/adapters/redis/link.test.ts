@@ -150,6 +150,7 @@ describe.skipIf(skip)(`the way to Redis${needsRedisServer}`, () => {
     await link.start()
     await server.command('SCRIPT', 'FLUSH')
     expect((await limiter.take('a', rate)).remaining).toBe(1)
+    expect(await server.command('KEYS', '*:limit:*')).toHaveLength(1)
     expect(link.isUp()).toBe(true)
     expect(log.entries).toEqual([])
   })
@@ -188,7 +189,7 @@ describe.skipIf(skip)(`the way to Redis${needsRedisServer}`, () => {
     const server = await redisServer()
     await server.start()
     const rights = ['~skep:*', '&skep:*', '-@all', '+ping', '+hello', '+evalsha', '+eval', '+publish', '+subscribe']
-    const inScripts = ['+set', '+incr', '+pttl', '+pexpire', '+del']
+    const inScripts = ['+set', '+incrby', '+pttl', '+pexpire', '+del']
     await server.command('ACL', 'SETUSER', 'skep', 'on', '>hunter2', ...rights, ...inScripts)
     const { link, log, limiter } = openProcess(server.url.replace('redis://', 'redis://skep:hunter2@'))
     await link.start()

@@ -83,7 +83,8 @@ describe('closes with 4401 at once', () => {
       skep.call('DELETE', `/auth/sessions/${await currentSession(ann)}`, { token: ann.token }),
     'when all sessions are ended': (ann) => skep.call('DELETE', '/auth/sessions', { token: ann.token }),
     'when an admin deactivates the account': (ann) => change(ann.id, { is_active: false }),
-    'when the account is deleted': (ann) => skep.call('DELETE', '/users/me', { token: ann.token }),
+    'when the account is deleted': (ann) =>
+      skep.call('DELETE', '/users/me', { token: ann.token, json: { current_password: ann.password } }),
   }
   test.each(Object.entries(endings))('%s, and nothing more is heard', async (_, end) => {
     const ann = await skep.member()

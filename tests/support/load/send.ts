@@ -67,7 +67,7 @@ export const send = (url: string, actor: Actor, attempt: Attempt): Promise<Reply
     case 'forgot':
       return callAt(url, 'POST', '/auth/password/forgot', { json: { email: actor.email } })
     case 'leave':
-      return call('DELETE', '/users/me')
+      return call('DELETE', '/users/me', { json: { current_password: actor.password } })
     case 'rename':
       return call('PATCH', '/users/me', { json: { name: attempt.name } })
     case 'list':

@@ -56,8 +56,8 @@ const parameterOf = (raw: unknown, components: Components): unknown => {
   return { name: raw.name, in: raw.in, required: raw.required, ...about, schema }
 }
 
-const bodyOf = (raw: Node, kind: string, components: Components): Node => ({
-  required: true,
+const bodyOf = (raw: Node, kind: string, required: boolean, components: Components): Node => ({
+  required,
   content: { [MEDIA_TYPES[kind] ?? kind]: { schema: correctSchema(mediaSchema(nodeAt(raw, 'content')), components) } },
 })
 
@@ -92,7 +92,11 @@ export const correctOperation = (raw: Node, components: Components): Node => {
     ...(deprecated === undefined ? {} : { deprecated }),
     security: SECURITY_OF[textAt(admit, 'who') ?? ''] ?? standard,
     ...(parameters.length === 0 ? {} : { parameters }),
-    ...(isNode(requestBody) ? { requestBody: bodyOf(requestBody, textAt(admit, 'body') ?? 'json', components) } : {}),
+    ...(isNode(requestBody)
+      ? {
+          requestBody: bodyOf(requestBody, textAt(admit, 'body') ?? 'json', admit.bodyOptional !== true, components),
+        }
+      : {}),
     responses: mapValues(responses, (response, status) =>
       responseOf(isNode(response) ? response : {}, status, limited, components),
     ),

@@ -1,0 +1,60 @@
+import { DEVICE_LENGTH, type Origin, type Session } from '../domain/session.ts'
+import type { Instant } from '../domain/user.ts'
+import type { Tx } from './ports/persistence.ts'
+import type { AccessTokens, OpaqueTokens } from './ports/security.ts'
+
+export interface TokenPair {
+  readonly accessToken: string
+  /** Seconds. */
+  readonly expiresIn: number
+  readonly refreshToken: string
+  /** Seconds. */
+  readonly refreshExpiresIn: number
+}
+
+export interface TokenIssuer {
+  /** Milliseconds. No access token outlives the session it belongs to. */
+  readonly accessLifetime: number
+  /** A new session, which `refreshToken` goes on with. */
+  open(tx: Tx, userId: number, origin: Origin, refreshToken: string, now: Instant): Promise<Session>
+  /** What a client of the session is given. */
+  pair(session: Pick<Session, 'id' | 'userId'>, refreshToken: string, now: Instant): Promise<TokenPair>
+}
+
+interface Deps {
+  readonly accessTokens: AccessTokens
+  readonly opaqueTokens: OpaqueTokens
+  /** Milliseconds. */
+  readonly accessTtl: number
+  /** Milliseconds. */
+  readonly refreshTtl: number
+}
+
+export const createTokenIssuer = ({ accessTokens, opaqueTokens, accessTtl, refreshTtl }: Deps): TokenIssuer => {
+  const accessLifetime = Math.min(accessTtl, refreshTtl)
+  return {
+    accessLifetime,
+    async open(tx, userId, { device, address }, refreshToken, now) {
+      const session = await tx.sessions.insert({
+        userId,
+        device: device.slice(0, DEVICE_LENGTH),
+        address,
+        createdAt: now,
+        lastUsedAt: now,
+        expiresAt: now + refreshTtl,
+      })
+      await tx.refreshTokens.insert({ hash: opaqueTokens.hash(refreshToken), sessionId: session.id, createdAt: now })
+      return session
+    },
+    pair: async (session, refreshToken, now) => ({
+      accessToken: await accessTokens.issue({
+        userId: session.userId,
+        sessionId: session.id,
+        expiresAt: now + accessLifetime,
+      }),
+      expiresIn: Math.floor(accessLifetime / 1_000),
+      refreshToken,
+      refreshExpiresIn: Math.floor(refreshTtl / 1_000),
+    }),
+  }
+}

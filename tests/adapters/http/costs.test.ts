@@ -1,0 +1,24 @@
+import { expect, test } from 'bun:test'
+import { COST, costOf } from '../../../src/adapters/http/costs.ts'
+
+test('the README says what requests cost', async () => {
+  const readme = await Bun.file('README.md').text()
+  for (const row of [
+    `| any | ${COST.request} |`,
+    `| a page, for each ${COST.rows} rows of \`size\` after the first ${COST.rows} | ${COST.furtherRows} more |`,
+    `| a search (\`q\`) | ${COST.search} more |`,
+    `| a batch, for each operation after the first | ${COST.furtherOperation} more |`,
+  ]) {
+    expect(readme).toContain(row)
+  }
+})
+
+test.each([
+  ['http://a:99999/items?size=100', 5],
+  ['/items?size=-1', 1],
+  ['/items?size=999', 5],
+  ['/items?size=1e9', 1],
+  ['/items?q=%E0%A4%A', 5],
+])('%s costs %d whatever else is wrong with it', (url, cost) => {
+  expect(costOf({ method: 'GET', url })).toBe(cost)
+})
