@@ -1,3 +1,6 @@
+// Before anything that loads Elysia, as in the program.
+import '../../src/main/production-mode.ts'
+
 import { systemClock } from '../../src/adapters/bun/clock.ts'
 import { createOpaqueTokens } from '../../src/adapters/bun/opaque-tokens.ts'
 import { NO_RESERVE } from '../../src/adapters/fs/reserve.ts'

@@ -37,6 +37,15 @@ const streamOf = (
     left = null
     taken[Symbol.dispose]()
   }
+  const push = (controller: ReadableStreamDefaultController<Uint8Array>) => {
+    if (ended || left === null) return
+    // A copy: what is on its way to one client must not keep the whole.
+    controller.enqueue(left.slice(0, PIECE_BYTES))
+    left = left.subarray(PIECE_BYTES)
+    if (left.byteLength > 0) return
+    end()
+    controller.close()
+  }
   return new ReadableStream(
     {
       start(controller) {
@@ -46,15 +55,13 @@ const streamOf = (
         }, readingMs)
         timer.unref()
       },
-      async pull(controller) {
-        left ??= await bytes
-        if (ended) return
-        // A copy: what is on its way to one client must not keep the whole.
-        controller.enqueue(left.slice(0, PIECE_BYTES))
-        left = left.subarray(PIECE_BYTES)
-        if (left.byteLength > 0) return
-        end()
-        controller.close()
+      // Not an async function: Bun would not wait for the client between two pieces.
+      pull(controller) {
+        if (bytes instanceof Uint8Array) return push(controller)
+        return bytes.then((packed) => {
+          left ??= packed
+          push(controller)
+        })
       },
       cancel: end,
     },

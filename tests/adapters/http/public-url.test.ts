@@ -14,7 +14,10 @@ const proxy = Bun.serve({
   fetch(request) {
     const { pathname, search } = new URL(request.url)
     if (!pathname.startsWith(`${BASE}/`)) return new Response('not mine', { status: 502 })
-    const { method, headers, body } = request
+    const { method, body } = request
+    // What fetch has decompressed must not say that it is compressed.
+    const headers = new Headers(request.headers)
+    headers.set('accept-encoding', 'identity')
     return fetch(target + pathname.slice(BASE.length) + search, { method, headers, body, redirect: 'manual' })
   },
 })

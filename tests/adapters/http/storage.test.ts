@@ -160,12 +160,13 @@ describe('a change that changes nothing', () => {
     const skep = await startSkep()
     const ann = await skep.member()
     const data = { a: [{ x: 1, y: 2 }], b: null }
-    const { body: item } = await skep.call<Item>('POST', '/items/', { token: ann.token, json: { title: 'Oak', data } })
+    const oak = { title: 'Oak', data }
+    const { body: item, headers: created } = await skep.call<Item>('POST', '/items/', { token: ann.token, json: oak })
     await using socket = await openSocket(skep.url, { token: ann.token })
     await socket.subscribe('items')
     for (const json of [{}, { title: 'Oak' }, { data: { a: [{ y: 2, x: 1 }] } }, { data: { c: null } }]) {
       const { body, headers } = await skep.call<Item>('PATCH', `/items/${item.id}`, { token: ann.token, json })
-      expect([body.version, body.updated_at, headers.get('etag')]).toEqual([1, item.updated_at, '"1"'])
+      expect([body.version, body.updated_at, headers.get('etag')]).toEqual([1, item.updated_at, created.get('etag')])
     }
     await batch(skep, ann, [{ op: 'update', id: item.id, title: 'Oak' }])
     const json = { data: { a: [{ x: 1 }] } }
@@ -263,8 +264,10 @@ describe('bytes in flight', () => {
   }
 
   const manyLarge = async (skep: TestSkep, member: Member) => {
-    const operations = Array.from({ length: 20 }, () => ({ op: 'create', title: 'x', description: LARGE }))
-    for (let n = 0; n < 5; n++) expect((await batch(skep, member, operations)).status).toBe(200)
+    // A page of these is more than the system takes for a client that reads nothing.
+    const data = { text: 'x'.repeat(16_000) }
+    const operations = Array.from({ length: 10 }, () => ({ op: 'create', title: 'x', description: LARGE, data }))
+    for (let n = 0; n < 10; n++) expect((await batch(skep, member, operations)).status).toBe(200)
   }
 
   test('of answers that a user does not read are limited, others are answered, and leaving makes room', async () => {

@@ -28,10 +28,11 @@ describe('Elysia’s own client, typed by App', () => {
     const { items } = createClient(skep.url, token).api.v1
     const created = await items.post({ title: 'Water the roses', data: { litres: 2 } })
     const id = created.data?.id ?? 0
+    const etag = created.response.headers.get('etag') ?? ''
     expect(created.data).toMatchObject({ title: 'Water the roses', version: 1 })
-    const changed = await items({ id }).patch({ title: 'Cut the roses' }, { headers: { 'if-match': '"1"' } })
+    const changed = await items({ id }).patch({ title: 'Cut the roses' }, { headers: { 'if-match': etag } })
     expect(changed.data?.version).toBe(2)
-    const stale = await items({ id }).patch({ title: 'No' }, { headers: { 'if-match': '"1"' } })
+    const stale = await items({ id }).patch({ title: 'No' }, { headers: { 'if-match': etag } })
     expect(stale.error?.status).toBe(412)
     const { data: page } = await items.get({ query: { sort: '-created_at', size: '5' } })
     const titles: readonly string[] | undefined = page?.items.map(({ title }) => title)

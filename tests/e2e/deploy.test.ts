@@ -3,11 +3,11 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { join } from 'node:path'
 import { Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
-import { needsRedisServer } from './support/redis.ts'
-import { temporaryFolder } from './support/skep.ts'
-import { until } from './support/until.ts'
+import { needsRedisServer } from '../support/redis.ts'
+import { temporaryFolder } from '../support/skep.ts'
+import { until } from '../support/until.ts'
 
-const root = join(import.meta.dir, '..')
+const root = join(import.meta.dir, '../..')
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
 const modeOf = (...path: string[]) => (statSync(join(...path)).mode & 0o777).toString(8)
 
