@@ -76,7 +76,9 @@ describe.skipIf(cannotMount)('on a full disk', () => {
     const { token, id } = await full(skep, disk.fill)
     expect((await skep.call('GET', `/items/${id}`, { token })).status).toBe(200)
     expect((await skep.call('GET', '//health')).status).toBe(200)
-    expect(await ready(skep)).toEqual([503, expect.objectContaining({ database: 'failed', files: 'failed' })])
+    // Looked at once a second.
+    await until(async () => (await ready(skep))[0] === 503)
+    expect((await ready(skep))[1]).toMatchObject({ database: 'failed', files: 'failed' })
   })
 
   test('an upload is answered 507 and leaves no byte behind', async () => {
@@ -130,7 +132,8 @@ describe.skipIf(cannotMount)('on a full disk', () => {
   })
 
   test('before it is full users are refused, an admin can sign in and delete, and that makes room', async () => {
-    const megabytes = 64
+    // The reserve is a tenth of it: more than is written between two looks at the disk.
+    const megabytes = 256
     using disk = smallDisk(megabytes)
     await using skep = await serve({ cwd: disk.path, env: { ...embeddedOnly, UPLOAD_TYPES: '*/*' } })
     const { token, id } = await newMember(skep)
@@ -141,7 +144,7 @@ describe.skipIf(cannotMount)('on a full disk', () => {
       expect((await upload(skep.call, { token, content: Buffer.alloc(9_000_000, `${n}`) })).status).toBe(201)
     }
     const { bavail, bsize } = statfsSync(disk.path)
-    writeFileSync(join(disk.path, 'ballast'), Buffer.alloc(bavail * bsize - 5_000_000, 'x'))
+    writeFileSync(join(disk.path, 'ballast'), Buffer.alloc(bavail * bsize - 20_000_000, 'x'))
     await until(async () => (await create(skep, token)).body.code === 'storage_reserved')
     const root = await signIn(skep.call, { id: 0, email: 'root@example.com', password })
     expect((await skep.call('GET', '/users/me', { token })).status).toBe(200)
@@ -188,10 +191,11 @@ describe.skipIf(cannotMount)('on a disk that cannot be written to', () => {
     expect([refused.status, refused.body.code]).toEqual([503, 'unavailable'])
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
     expect((await skep.call('GET', `//api/v1/files/${body.id}/content`, { token })).status).toBe(200)
-    expect(await ready(skep)).toEqual([503, expect.objectContaining({ database: 'ok', files: 'failed' })])
+    await until(async () => (await ready(skep))[0] === 503)
+    expect((await ready(skep))[1]).toMatchObject({ database: 'ok', files: 'failed' })
     disk.setReadOnly(false)
     expect((await upload(skep.call, { token, content: PNG })).status).toBe(201)
-    expect((await ready(skep))[0]).toBe(200)
+    await until(async () => (await ready(skep))[0] === 200)
   })
 })
 

@@ -258,8 +258,10 @@ describe('bytes in flight', () => {
     const { hostname, port } = new URL(skep.url)
     const socket = connect(Number(port), hostname)
     socket.on('error', () => {})
-    socket.pause()
-    socket.write(text)
+    socket.once('connect', () => {
+      socket.pause()
+      socket.write(text)
+    })
     return { socket, [Symbol.dispose]: () => void socket.destroy() }
   }
 
