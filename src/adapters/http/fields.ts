@@ -19,20 +19,20 @@ export const Name = text({
 const PASSWORD_LENGTH = `${USER_LIMITS.password.minLength} to ${USER_LIMITS.password.maxLength} characters`
 
 /** A password as it may be typed: composed (NFC) it has fewer characters, at most four times. */
-const typed = (minLength: number) => {
+const typed = (minLength: number, documented: number) => {
   const { maxLength } = USER_LIMITS.password
   return text({
     accepts: (given) => isText(given, { minLength, maxLength: 4 * maxLength }),
     expects: PASSWORD_LENGTH,
-    openapi: { type: 'string', format: 'password', minLength, maxLength },
+    openapi: { type: 'string', format: 'password', minLength, maxLength: documented },
   })
 }
 
 /** A password that is being set, to be taken with {@link settingPassword}. */
-export const Password = typed(USER_LIMITS.password.minLength)
+export const Password = typed(USER_LIMITS.password.minLength, USER_LIMITS.password.maxLength)
 
 /** A password that is being checked: whatever its length, it is right or wrong. */
-export const CurrentPassword = typed(0)
+export const CurrentPassword = typed(0, 4 * USER_LIMITS.password.maxLength)
 
 /** Sets a password that was sent at `pointer`. Throws 422 with that pointer for one that is too long or too weak. */
 export const settingPassword = async <T>(password: string, pointer: string, set: () => Promise<T>): Promise<T> => {

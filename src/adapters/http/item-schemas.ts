@@ -28,7 +28,7 @@ const patchFields = {
 const Id = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })
 const VERSION =
   'Fails with version_mismatch at another version; unlike an ETag it does not tell a version from one of the same number after a restore'
-const Version = t.Optional(Type.Integer({ minimum: 1, description: VERSION }))
+const Version = t.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: VERSION }))
 
 export const ItemBody = body('NewItem', draftFields)
 export const ItemPatchBody = body('ItemPatch', patchFields)
