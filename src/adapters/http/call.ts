@@ -6,6 +6,8 @@ export interface Call {
   readonly id: string
   readonly startedAt: number
   principal: Principal | null
+  /** Of the client, once it was asked for: asking the connection costs more than reading this. */
+  address: string | null
   /** The path with its parameters by name, once a route was found. */
   route: string
   /** Set when access, limits and body were judged, so that it happens once. */
@@ -22,6 +24,7 @@ export const openCall = (request: Request): Call => {
     id: given !== null && REQUEST_ID.test(given) ? given : crypto.randomUUID(),
     startedAt: performance.now(),
     principal: null,
+    address: null,
     route: '',
     admitted: false,
     finished: false,

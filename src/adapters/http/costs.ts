@@ -1,7 +1,7 @@
 import { PAGE_SIZE } from '../../domain/page.ts'
 
 /**
- * What a request takes of `RATE_LIMIT`: one, and more for what costs the server more. The README shows this table to
+ * What a request takes of `RATE_LIMIT`: one, and more for what costs the server more. docs/errors.md shows this table to
  * users; a test compares the two.
  */
 export const COST = {

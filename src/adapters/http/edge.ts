@@ -77,7 +77,7 @@ export const createEdge = ({ log, metrics, addressOf, https, allowedHosts, answe
       status,
       duration_ms: Math.round(duration * 100) / 100,
       user_id: call.principal?.userId,
-      address: addressOf(request),
+      address: call.address ?? addressOf(request),
     })
   }
 

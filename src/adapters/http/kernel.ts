@@ -114,7 +114,11 @@ export const createKernel = ({ access, limits, peerOf, trustProxy, maxBodySize, 
     if (limit === 'none') return undefined
     if (limit === 'credentials') return limits.credentials(addressOf(request), headers)
     if (limit === 'mailed tokens') return limits.mailedTokens(addressOf(request), headers)
-    return limits.general(call.principal, () => addressOf(request), headers, costOf(request))
+    const address = () => {
+      call.address ??= addressOf(request)
+      return call.address
+    }
+    return limits.general(call.principal, address, headers, costOf(request))
   }
 
   /** Counted before it is refused: whoever guesses tokens is limited by address. */

@@ -1,15 +1,15 @@
 import { expect, test } from 'bun:test'
 import { COST, costOf } from '../../../src/adapters/http/costs.ts'
 
-test('the README says what requests cost', async () => {
-  const readme = await Bun.file('README.md').text()
+test('the documentation says what requests cost', async () => {
+  const page = await Bun.file('docs/errors.md').text()
   for (const row of [
     `| any | ${COST.request} |`,
     `| a page, for each ${COST.rows} rows of \`size\` after the first ${COST.rows} | ${COST.furtherRows} more |`,
     `| a search (\`q\`) | ${COST.search} more |`,
     `| a batch, for each operation after the first | ${COST.furtherOperation} more |`,
   ]) {
-    expect(readme).toContain(row)
+    expect(page).toContain(row)
   }
 })
 
