@@ -1,6 +1,6 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { residentMemory } from '../../tests/support/resources.ts'
+import { residentMegabytes } from '../../tests/support/resources.ts'
 import type { Case, CaseResult, Context, Figure } from '../lib/case.ts'
 import { startLoad } from '../lib/load.ts'
 import { signUp, startSkep } from '../lib/skep.ts'
@@ -29,9 +29,9 @@ const sizeOf = (folder: string): number =>
   }, 0)
 
 const peakMemory = (pid: number) => {
-  let peak = residentMemory(pid)
+  let peak = residentMegabytes(pid)
   const timer = setInterval(() => {
-    peak = Math.max(peak, residentMemory(pid))
+    peak = Math.max(peak, residentMegabytes(pid))
   }, SAMPLE_MS)
   return { peak: () => peak, [Symbol.dispose]: () => clearInterval(timer) }
 }
@@ -50,7 +50,7 @@ const measure = async (name: string, attack: Attack, { form, cores, folder, prog
     return startLoad('attack', input, { core: cores.load, seconds, nice: true }).report
   }
   await run('prepare', PREPARE_SECONDS)
-  const idle = residentMemory(skep.pid)
+  const idle = residentMegabytes(skep.pid)
   const reads = (path: string, perSecond: number) => {
     const input: ReadsInput = {
       url: `${skep.url}${path}`,
