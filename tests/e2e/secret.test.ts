@@ -15,17 +15,20 @@ describe('skep secret rotate', () => {
     const dataDir = temporaryFolder()
     const given = await run(['secret', 'rotate', '--data-dir', dataDir], {
       cwd: dataDir,
-      env: { JWT_SECRET: 'x'.repeat(32) },
+      env: { ...embeddedOnly, JWT_SECRET: 'x'.repeat(32) },
     })
     expect([given.code, given.stderr]).toEqual([2, expect.stringMatching(/^JWT_SECRET: is set, [^\n]*\n$/)])
-    const none = await run(['secret', 'rotate', '--data-dir', dataDir], { cwd: tmpdir() })
+    const none = await run(['secret', 'rotate', '--data-dir', dataDir], { cwd: tmpdir(), env: embeddedOnly })
     expect([none.code, none.stderr]).toEqual([1, expect.stringContaining('to rotate')])
   })
 
   test('makes a new key, and keeps both to their owner', async () => {
     const skep = await startSkep(embeddedOnly)
     const before = keyOf(skep.dataDir)
-    const { code, stdout } = await run(['secret', 'rotate', '--data-dir', skep.dataDir], { cwd: tmpdir() })
+    const { code, stdout } = await run(['secret', 'rotate', '--data-dir', skep.dataDir], {
+      cwd: tmpdir(),
+      env: embeddedOnly,
+    })
     expect([code, stdout]).toEqual([0, expect.stringContaining('Restart')])
     expect(keyOf(skep.dataDir)).not.toBe(before)
     for (const name of ['jwt-secret', 'jwt-secret.previous']) {

@@ -100,8 +100,11 @@ export const createLimits = ({ limiter, general, credentials }: Deps): Limits =>
   const take = ({ own, ceilings }: Budgets, cost: number, headers: Headers) => {
     const taken = limiter.take(own.key, own.rate, cost)
     if (taken instanceof Promise) {
-      const all = ceilings.map(({ key, rate }) => limiter.take(key, rate, cost))
-      return Promise.all([taken, ...all]).then(([first, ...rest]) => tell(first, rest, cost, headers))
+      return taken.then(async (first) => {
+        // What is refused already takes nothing of what others share.
+        const all = first.allowed ? ceilings.map(({ key, rate }) => limiter.take(key, rate, cost)) : []
+        tell(first, await Promise.all(all), cost, headers)
+      })
     }
     let shown = taken
     for (const { key, rate } of ceilings) {
