@@ -6,7 +6,7 @@ interface Options {
   /** How many may wait for their turn. */
   readonly waiting: number
   /** Milliseconds after which one who still waits is refused. */
-  readonly patience: number
+  readonly turnTimeoutMs: number
 }
 
 interface Waiting {
@@ -26,7 +26,7 @@ const overloaded = () => new AppError('overloaded', 'Too many passwords are bein
  * Sources take turns, however many wait of each. When the queue is full, a source with fewer waiting takes the place of
  * the newest of the one with the most: so none can keep the others out.
  */
-export const createFairQueue = ({ concurrency, waiting, patience }: Options): FairQueue => {
+export const createFairQueue = ({ concurrency, waiting, turnTimeoutMs }: Options): FairQueue => {
   /** By source, in the order of their turns. Each has at least one waiting. */
   const queues = new Map<string, Waiting[]>()
   let waitingCount = 0
@@ -40,7 +40,7 @@ export const createFairQueue = ({ concurrency, waiting, patience }: Options): Fa
       if (queue.length > 0) queues.set(source, queue)
       if (first === undefined) continue
       waitingCount--
-      if (performance.now() - first.since <= patience) return first
+      if (performance.now() - first.since <= turnTimeoutMs) return first
       first.refuse(overloaded())
     }
     return undefined

@@ -13,7 +13,7 @@ interface Options {
   /** How many may wait for their turn; more are refused with `overloaded`. */
   readonly waiting?: number
   /** Milliseconds after which one who still waits is refused as well. */
-  readonly patience?: number
+  readonly turnTimeoutMs?: number
 }
 
 /** Argon2id with the parameters of OWASP's Password Storage Cheat Sheet (19 MiB, two passes). */
@@ -23,10 +23,10 @@ export const createPasswordHasher = ({
   concurrency = availableParallelism(),
   waiting = 256,
   // Well before a connection on which nothing moves is cut, which would leave the caller without an answer.
-  patience = 10_000,
+  turnTimeoutMs = 10_000,
 }: Options = {}): PasswordHasher => {
   const options = { algorithm: 'argon2id', memoryCost, timeCost } as const
-  const queue = createFairQueue({ concurrency, waiting, patience })
+  const queue = createFairQueue({ concurrency, waiting, turnTimeoutMs })
   const bounded = <T>(address: string, work: () => Promise<T>) => queue.run(networksOf(address).widest, work)
   // No password has this hash; with the same parameters it costs the same time to find that out.
   const decoy = `$argon2id$v=19$m=${memoryCost},t=${timeCost},p=1$${'A'.repeat(43)}$${'A'.repeat(43)}`

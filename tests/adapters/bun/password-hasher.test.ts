@@ -33,7 +33,7 @@ test('refuses more than may wait, and serves those that do', async () => {
 })
 
 test('who has waited too long is refused, and the next in time goes on', async () => {
-  const passwords = createPasswordHasher({ ...quick, concurrency: 1, patience: -1 })
+  const passwords = createPasswordHasher({ ...quick, concurrency: 1, turnTimeoutMs: -1 })
   const all = await Promise.allSettled([passwords.hash('a'), passwords.hash('b'), passwords.hash('c')])
   expect(all.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected'])
   expect(all[1]).toMatchObject({ reason: { code: 'overloaded', retryAfter: 5 } })
