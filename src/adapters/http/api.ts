@@ -15,6 +15,7 @@ import type { Rate } from '../../domain/measures.ts'
 import { accountRoutes } from './accounts.ts'
 import { createAnswers } from './answers.ts'
 import { clientAddress } from './client-address.ts'
+import { createCommonHeaders } from './common-headers.ts'
 import { crossOrigin } from './cross-origin.ts'
 import { describeRoutes } from './docs/document.ts'
 import type { Node } from './docs/node.ts'
@@ -110,8 +111,10 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
   const peerOf = (request: Request): string => app.server?.requestIP(request)?.address ?? ''
   const answers = createAnswers()
   const { basePath, version } = options
+  const common = createCommonHeaders(options.https)
   const kernel = createKernel({
     answers,
+    common,
     access: deps.access,
     limits: createLimits({ limiter: deps.limiter, general: options.rateLimit, credentials: options.rateLimitAuth }),
     peerOf,
@@ -126,7 +129,7 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
       const forwardedFor = options.trustProxy === 0 ? null : request.headers.get('x-forwarded-for')
       return clientAddress(peerOf(request), forwardedFor, options.trustProxy)
     },
-    https: options.https,
+    common,
     allowedHosts: options.allowedHosts,
     answers,
     basePath,

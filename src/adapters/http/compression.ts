@@ -36,6 +36,9 @@ export const compressOnce = async (bytes: Uint8Array | string): Promise<Uint8Arr
   return compressed.byteLength < Buffer.byteLength(bytes) * 0.9 ? new Uint8Array(compressed) : null
 }
 
+/** Whether the text of an answer is long enough for {@link compressJson}. */
+export const isCompressible = (text: string): boolean => text.length >= MIN_COMPRESSED_BYTES
+
 let compressing = 0
 
 const compressLater = (text: string): Promise<Uint8Array> => {
@@ -52,7 +55,7 @@ const compressLater = (text: string): Promise<Uint8Array> => {
  * names these very bytes and comes back in `If-Match`.
  */
 export const compressJson = (text: string, headers: Headers): Uint8Array<ArrayBuffer> | Promise<Uint8Array> | null => {
-  if (text.length < MIN_COMPRESSED_BYTES) return null
+  if (!isCompressible(text)) return null
   if (headers['cache-control'] !== undefined || headers.etag !== undefined) return null
   if (text.length <= MAX_SYNC_BYTES) return Bun.gzipSync(text, { level: JSON_LEVEL, library: 'libdeflate' })
   return compressing < MAX_COMPRESSING_COUNT ? compressLater(text) : null

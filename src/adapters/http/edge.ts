@@ -3,7 +3,8 @@ import type { Metrics } from '../../application/ports/metrics.ts'
 import type { Log } from '../../application/ports/system.ts'
 import type { Answers } from './answers.ts'
 import { type Call, clientOf, openCall } from './call.ts'
-import { acceptsGzip, addVary, compressJson } from './compression.ts'
+import { type CommonHeaders, haveCommon } from './common-headers.ts'
+import { acceptsGzip, addVary, compressJson, isCompressible } from './compression.ts'
 import { type AllowedHosts, createHostCheck } from './hosts.ts'
 import { internalProblem, type Problem, problemResponse, toProblem } from './problems.ts'
 import { toResponseFailure, toValidationProblem } from './validation.ts'
@@ -13,20 +14,11 @@ interface Deps {
   readonly metrics: Pick<Metrics, 'requestAnswered'>
   /** The address of the client, as far as proxies are trusted to tell it. */
   readonly addressOf: (request: Request) => string
-  /** Whether clients reach us by https, which they are then told to keep to. */
-  readonly https: boolean
+  readonly common: CommonHeaders
   readonly allowedHosts: AllowedHosts
   readonly answers: Answers
   /** Path of PUBLIC_URL, without a slash at the end: a proxy in front takes it off every request. */
   readonly basePath: string
-}
-
-const POLICY = {
-  'x-content-type-options': 'nosniff',
-  'x-frame-options': 'DENY',
-  'referrer-policy': 'no-referrer',
-  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-  'cross-origin-resource-policy': 'same-origin',
 }
 
 /** Elysia wraps what a parser throws. */
@@ -47,14 +39,8 @@ const isPlain = (value: unknown): value is object =>
  * What holds for every request, before and after its route: request id, security headers, refusals in one shape and
  * one line in the log. Everything here must not throw.
  */
-export const createEdge = ({ log, metrics, addressOf, https, allowedHosts, answers, basePath }: Deps) => {
+export const createEdge = ({ log, metrics, addressOf, common, allowedHosts, answers, basePath }: Deps) => {
   const judgeHost = createHostCheck(allowedHosts)
-  const policy: Readonly<Record<string, string>> = https
-    ? { ...POLICY, 'strict-transport-security': 'max-age=31536000' }
-    : POLICY
-  // Copied whole by each answer, which costs much less than one name after another.
-  const shared = new globalThis.Headers({ ...policy, 'content-type': 'application/json;charset=utf-8' })
-
   const problemOf = (error: unknown, call: Call): Problem => {
     const known = error instanceof ValidationError ? toValidationProblem(error) : toProblem(error)
     if (known !== null) {
@@ -84,15 +70,16 @@ export const createEdge = ({ log, metrics, addressOf, https, allowedHosts, answe
   const finish: Finish = (call, request, { headers, status }) => {
     if (call.finished) return
     tell(call, request, status)
-    for (const [name, value] of Object.entries(policy)) headers[name] ??= value
+    for (const [name, value] of Object.entries(common.policy)) headers[name] ??= value
   }
 
   /** Routes know their own paths alone. */
   const toPublic = (location: unknown): string => `${basePath}${location}`
 
   const respond = (body: Body, status: number, headers: Headers): Response => {
-    const response = new Response(body, { status, headers: shared })
-    for (const name in headers) response.headers.set(name, String(headers[name]))
+    const response = new Response(body, { status, headers: common.ofJson })
+    const all = response.headers
+    for (const name in headers) all.set(name, String(headers[name]))
     return response
   }
 
@@ -100,7 +87,7 @@ export const createEdge = ({ log, metrics, addressOf, https, allowedHosts, answe
   const bodyOf = (call: Call, value: object, request: Request, headers: Headers): Body | Response => {
     try {
       const text = JSON.stringify(value)
-      const packed = acceptsGzip(request) ? compressJson(text, headers) : null
+      const packed = isCompressible(text) && acceptsGzip(request) ? compressJson(text, headers) : null
       const body = packed instanceof Uint8Array ? packed : answers.body(clientOf(call), text, { packed })
       if (packed === null) return body
       headers['content-encoding'] = 'gzip'
@@ -112,12 +99,15 @@ export const createEdge = ({ log, metrics, addressOf, https, allowedHosts, answe
   }
 
   const complete = (response: Response, headers: Headers): Response => {
-    const location = response.headers.get('location')
-    if (location !== null) response.headers.set('location', toPublic(location))
-    for (const [name, value] of Object.entries({ ...policy, ...headers })) {
-      // What the route says itself stands.
-      if (!response.headers.has(name)) response.headers.set(name, String(value))
+    const all = response.headers
+    const location = all.get('location')
+    if (location !== null) all.set('location', toPublic(location))
+    // What the route says itself stands.
+    const add = (name: string, value: unknown) => {
+      if (!all.has(name)) all.set(name, String(value))
     }
+    if (!haveCommon(all)) for (const name in common.policy) add(name, common.policy[name])
+    for (const name in headers) add(name, headers[name])
     return response
   }
 
@@ -127,10 +117,8 @@ export const createEdge = ({ log, metrics, addressOf, https, allowedHosts, answe
       c.call = openCall(c.request)
       c.set.headers['x-request-id'] = c.call.id
       const misdirected = judgeHost(c.request.headers.get('host'))
-      if (misdirected === null) return
-      const problem = problemOf(misdirected, c.call)
-      finish(c.call, c.request, { headers: c.set.headers, status: problem.status })
-      return problemResponse(problem, c.call.id)
+      // Not returned as an answer: Elysia would wait a turn for every request.
+      if (misdirected !== null) throw misdirected
     })
     .onError({ as: 'global' }, (c) => {
       const problem = problemOf(rootOf(c.error), c.call)

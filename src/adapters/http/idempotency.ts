@@ -3,6 +3,7 @@ import { AppError } from '../../domain/errors.ts'
 import type { StoredAnswer } from '../../domain/idempotency.ts'
 import type { Principal } from '../../domain/session.ts'
 import type { Answers } from './answers.ts'
+import type { CommonHeaders } from './common-headers.ts'
 import { HttpProblem } from './problems.ts'
 
 export interface Idempotent<T> {
@@ -27,20 +28,6 @@ const keyOf = (request: Request): string | null => {
   throw new HttpProblem('validation_failed', 'The header does not have the expected form', { errors })
 }
 
-const respond = (
-  { status, headers }: StoredAnswer,
-  body: string | ReadableStream<Uint8Array>,
-  replayed: boolean,
-): Response =>
-  new Response(body, {
-    status,
-    headers: {
-      'content-type': 'application/json;charset=utf-8',
-      ...headers,
-      ...(replayed ? { 'idempotency-replayed': 'true' } : {}),
-    },
-  })
-
 const withSortedMembers = (value: unknown): unknown => {
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map(withSortedMembers)
@@ -64,7 +51,15 @@ const untyped = (response: Response): never => response as never
  * Runs creating use cases, once for each Idempotency-Key, and answers for them. Throws `idempotency_in_progress`
  * while the same key of the same user and route is at work, `idempotency_mismatch` when something else was sent.
  */
-export const createIdempotency = (answers: Answers): Idempotently => {
+export const createIdempotency = (answers: Answers, common: Pick<CommonHeaders, 'ofJson'>): Idempotently => {
+  const respond = (userId: number, { status, headers, body }: StoredAnswer, replayed: boolean): Response => {
+    const text = answers.body(`user:${userId}`, body, { always: 'always' })
+    const response = new Response(text, { status, headers: common.ofJson })
+    const all = response.headers
+    for (const name in headers) all.set(name, headers[name] ?? '')
+    if (replayed) all.set('idempotency-replayed', 'true')
+    return response
+  }
   const running = new Set<string>()
   return async ({ request, actor, route, sent, answer: answerOf }, work) => {
     const key = keyOf(request)
@@ -77,7 +72,7 @@ export const createIdempotency = (answers: Answers): Idempotently => {
     const done = (outcome: Awaited<ReturnType<typeof work>>) => {
       const replayed = 'replayed' in outcome
       const stored = replayed ? outcome.replayed : answer(outcome.result)
-      return untyped(respond(stored, answers.body(`user:${actor.userId}`, stored.body, { always: 'always' }), replayed))
+      return untyped(respond(actor.userId, stored, replayed))
     }
     if (key === null) return done(await work(null))
     const name = `${actor.userId} ${route} ${key}`

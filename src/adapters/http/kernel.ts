@@ -7,6 +7,7 @@ import type { Answers } from './answers.ts'
 import { hasBody, readForm, readJson, receiving } from './body.ts'
 import { type Call, clientOf } from './call.ts'
 import { clientAddress } from './client-address.ts'
+import type { CommonHeaders } from './common-headers.ts'
 import { costOf } from './costs.ts'
 import { createIdempotency } from './idempotency.ts'
 import { createInFlight } from './in-flight.ts'
@@ -57,6 +58,7 @@ interface Deps {
   /** Bytes. */
   readonly maxBodySize: number
   readonly answers: Answers
+  readonly common: CommonHeaders
 }
 
 interface Subject {
@@ -94,9 +96,11 @@ const identify = (access: Access, request: Request): Principal | Promise<Princip
  * What every feature's routes build on: `call`, what is known of the request beside Elysia's context, and the macro
  * `admit`, which turns a {@link Rule} into hooks that run before parsing and validation.
  */
-export const createKernel = ({ access, limits, peerOf, trustProxy, maxBodySize, answers }: Deps) => {
-  const addressOf = (request: Request): string =>
-    clientAddress(peerOf(request), request.headers.get('x-forwarded-for'), trustProxy)
+export const createKernel = ({ access, limits, peerOf, trustProxy, maxBodySize, answers, common }: Deps) => {
+  const addressOf = (request: Request): string => {
+    const forwardedFor = trustProxy === 0 ? null : request.headers.get('x-forwarded-for')
+    return clientAddress(peerOf(request), forwardedFor, trustProxy)
+  }
 
   /** What is left to judge once it is known who calls, and the call is counted. */
   const allow = ({ call, request, params }: Subject, rule: Rule, refusal: unknown): undefined | Promise<unknown> => {
@@ -177,7 +181,7 @@ export const createKernel = ({ access, limits, peerOf, trustProxy, maxBodySize, 
     .decorate('call', null as unknown as Call)
     .decorate('addressOf', addressOf)
     .decorate('limits', limits)
-    .decorate('idempotently', createIdempotency(answers))
+    .decorate('idempotently', createIdempotency(answers, common))
     .decorate('bodies', bodies)
     .macro({
       admit: (rule: Rule) => ({

@@ -54,7 +54,8 @@ export interface UsageChange {
 export interface UsageChanges extends UsageCounter {
   forget(userId: number): void
   of(userId: number): number
-  /** By user, in ascending order: whoever locks rows by them meets others in the same order. */
+  each(): Iterable<UsageChange>
+  /** In ascending order of users: whoever locks rows by them meets others in the same order. */
   all(): readonly UsageChange[]
   /** Adds what another has counted since. */
   merge(later: UsageChanges): void
@@ -62,6 +63,7 @@ export interface UsageChanges extends UsageCounter {
 }
 
 interface Change {
+  readonly userId: number
   bytes: number
   limited: boolean
   forgotten: boolean
@@ -69,10 +71,10 @@ interface Change {
 
 export const createUsageChanges = (): UsageChanges => {
   const changes = new Map<number, Change>()
-  const put = (userId: number, { bytes, limited, forgotten }: Change): void => {
+  const put = (userId: number, bytes: number, limited: boolean, forgotten: boolean): void => {
     const change = changes.get(userId)
     if (change === undefined) {
-      changes.set(userId, { bytes, limited, forgotten })
+      changes.set(userId, { userId, bytes, limited, forgotten })
       return
     }
     change.bytes += bytes
@@ -80,14 +82,14 @@ export const createUsageChanges = (): UsageChanges => {
     change.forgotten ||= forgotten
   }
   return {
-    add: (userId, bytes) => put(userId, { bytes, limited: bytes > 0, forgotten: false }),
-    addAlways: (userId, bytes) => put(userId, { bytes, limited: false, forgotten: false }),
-    forget: (userId) => put(userId, { bytes: 0, limited: false, forgotten: true }),
+    add: (userId, bytes) => put(userId, bytes, bytes > 0, false),
+    addAlways: (userId, bytes) => put(userId, bytes, false, false),
+    forget: (userId) => put(userId, 0, false, true),
     of: (userId) => changes.get(userId)?.bytes ?? 0,
-    all: () =>
-      [...changes].map(([userId, change]) => ({ userId, ...change })).sort((one, other) => one.userId - other.userId),
+    each: () => changes.values(),
+    all: () => [...changes.values()].sort((one, other) => one.userId - other.userId),
     merge(later) {
-      for (const { userId, ...change } of later.all()) put(userId, change)
+      for (const { userId, bytes, limited, forgotten } of later.each()) put(userId, bytes, limited, forgotten)
     },
     clear: () => changes.clear(),
   }

@@ -19,8 +19,12 @@ const MAX_STEP_COUNT = 100
 
 const lengthOf = ({ title, description }: Text): number => title.length + (description?.length ?? 0)
 
-const termsIn = ({ title, description, ownerId }: Text): string =>
-  [ownerTerm(ownerId), ...new Set(Array.from(wordsOf(`${title}\n${description ?? ''}`), termOf))].join(' ')
+/** Words that begin alike may give one term twice; the index keeps it once. */
+const termsIn = ({ title, description, ownerId }: Text): string => {
+  let terms = ownerTerm(ownerId)
+  for (const word of wordsOf(`${title}\n${description ?? ''}`)) terms += ` ${termOf(word)}`
+  return terms
+}
 
 const statementsOf = (connection: Connection) => ({
   index: connection.prepare<unknown, [number, string]>(

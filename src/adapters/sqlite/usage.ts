@@ -57,7 +57,7 @@ export const createUsage = (connection: Connection, quotaBytes: number): Usage =
     },
     mark: endUnit,
     check() {
-      for (const { userId, bytes, limited } of current.all()) {
+      for (const { userId, bytes, limited } of current.each()) {
         if (limited && bytes > 0 && bytesOf(userId) > quotaBytes) throw quotaExceeded()
       }
     },
@@ -65,7 +65,7 @@ export const createUsage = (connection: Connection, quotaBytes: number): Usage =
     clear,
     flush() {
       endUnit()
-      for (const { userId, bytes, forgotten } of ended.all()) {
+      for (const { userId, bytes, forgotten } of ended.each()) {
         if (forgotten) remove.run(userId)
         else if (bytes > 0) grow.run(userId, bytes)
         else if (bytes < 0) shrink.run(bytes, userId)
