@@ -7,6 +7,7 @@ import { createClosers } from './adapters/bun/closers.ts'
 import { createLinkSigner } from './adapters/bun/link-signer.ts'
 import { createOpaqueTokens } from './adapters/bun/opaque-tokens.ts'
 import { createPasswordHasher } from './adapters/bun/password-hasher.ts'
+import { createTurns } from './adapters/bun/turns.ts'
 import { createCommands } from './adapters/cli/commands.ts'
 import { logCrashes, untilSignal } from './adapters/cli/lifecycle.ts'
 import { EXIT, runProgram } from './adapters/cli/program.ts'
@@ -198,8 +199,10 @@ export const start = async (options: StartOptions): Promise<RunningSkep> => {
     ]
     const protocol = { describeSocket: () => describeSocket(pkg.version, publicUrl) }
     feed = createRealtime({ unitOfWork: store, log })
+    const turns = createTurns()
     const sockets = createSockets({
       ...useCases,
+      turns,
       notices: bus.notices,
       clock,
       realtime: feed,
@@ -212,7 +215,7 @@ export const start = async (options: StartOptions): Promise<RunningSkep> => {
     })
     await sockets.start()
     const api = createApi(
-      { ...useCases, limiter: bus.limiter, ...uploads, ...protocol, realtime: sockets, log, metrics, checks },
+      { ...useCases, limiter: bus.limiter, ...uploads, ...protocol, realtime: sockets, log, metrics, checks, turns },
       apiOptions(settings),
     )
     closers.add(sockets.stop)

@@ -33,8 +33,6 @@ const ENDS = ['', '&page=400&size=100', '&created_after=2999-01-01T00:00:00Z', '
 export const attack: Attack = {
   id: 'A1',
   about: 'searches among 50 000 items of two accounts: many words, frequent beginnings, every sort, far pages, dates',
-  // Preparing takes 500 batches.
-  env: { RATE_LIMIT: '999999999/1h' },
   async prepare(target) {
     for (let n = 0; n < BATCHES; n++) {
       await create(target, n % 2 === 0 ? target.otherToken : target.token, n * BATCH_SIZE)

@@ -15,9 +15,7 @@ export interface Attack {
   readonly id: string
   /** One line for the table. */
   readonly about: string
-  /** Settings beside the defaults. Leave them out where possible: the promise is made for the default limits. */
-  readonly env?: Readonly<Record<string, string>>
-  /** Fills the server before anything is measured. */
+  /** Fills the server before anything is measured; without limits. What is measured are the default limits. */
   prepare?(target: Target): Promise<void>
   /**
    * One of 64 clients of one account: sends the input again and again until `signal` aborts. A refusal is an answer like

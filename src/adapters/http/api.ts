@@ -7,7 +7,7 @@ import type { Items } from '../../application/items.ts'
 import type { Jobs } from '../../application/jobs.ts'
 import type { Metrics } from '../../application/ports/metrics.ts'
 import type { RateLimiter } from '../../application/ports/security.ts'
-import type { Check, Log } from '../../application/ports/system.ts'
+import type { Check, Log, Turns } from '../../application/ports/system.ts'
 import type { Sessions } from '../../application/sessions.ts'
 import type { Tokens } from '../../application/tokens.ts'
 import type { Users } from '../../application/users.ts'
@@ -57,6 +57,7 @@ export interface ApiDeps {
   readonly users: Users
   readonly limiter: RateLimiter
   readonly log: Log
+  readonly turns: Turns
   readonly metrics: Pick<Metrics, 'requestAnswered'> & Exposition
   readonly checks: readonly Check[]
   /** The AsyncAPI document, as plain data; asked once the server listens. */
@@ -115,6 +116,7 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
   const kernel = createKernel({
     answers,
     common,
+    turns: deps.turns,
     access: deps.access,
     limits: createLimits({ limiter: deps.limiter, general: options.rateLimit, credentials: options.rateLimitAuth }),
     peerOf,

@@ -1,3 +1,4 @@
+import type { Turns } from '../../application/ports/system.ts'
 import { inexactNumbers, outlineJson } from '../../domain/json-text.ts'
 import { HttpProblem, MAX_LISTED_FAULTS, shortPointer } from './problems.ts'
 
@@ -52,22 +53,33 @@ export const chunksOf = async function* (request: Request): AsyncGenerator<Uint8
 export const hasBody = ({ headers }: Request): boolean =>
   headers.has('transfer-encoding') || (headers.get('content-length') ?? '0') !== '0'
 
+/** Up to here a body is not counted while it comes, and parsed at once. */
+const SMALL_BYTES = 16_384
+
+/** Large bodies are parsed in turns, a few milliseconds of them in each of the event loop. */
+type BodyTurns = Pick<Turns, 'next'>
+
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
 
-const readText = async (request: Request, limit: number): Promise<string> => {
+const readText = async (request: Request, limit: number, turns: BodyTurns): Promise<string> => {
   const declared = request.headers.get('content-length')
   if (declared !== null && Number(declared) > limit) throw tooLarge(limit)
   const chunks: Uint8Array[] = []
   let size = 0
   try {
     // HTTP's framing holds a body to its declared length; only a chunked one must be counted.
-    if (declared !== null) return utf8.decode(await request.bytes())
+    if (declared !== null) {
+      const bytes = await request.bytes()
+      if (bytes.byteLength > SMALL_BYTES) await turns.next()
+      return utf8.decode(bytes)
+    }
     for await (const chunk of chunksOf(request)) {
       size += chunk.byteLength
       if (size > limit) throw tooLarge(limit)
       chunks.push(chunk)
     }
     await requireProperEnd(request)
+    if (size > SMALL_BYTES) await turns.next()
     return utf8.decode(Buffer.concat(chunks))
   } catch (error) {
     if (error instanceof HttpProblem) throw error
@@ -81,8 +93,6 @@ const MAX_JSON_DEPTH = 64
 /** Parsing costs time for each value however short it is: this keeps any body to a few milliseconds. */
 const MAX_JSON_VALUES_COUNT = 10_000
 
-/** Up to here a body is not counted while it comes. */
-const SMALL_BYTES = 16_384
 /** A body that is not complete by then is refused. */
 const MAX_RECEIVING_MS = 30_000
 
@@ -137,9 +147,9 @@ const notExact = (text: string): HttpProblem | null => {
  * The JSON body (RFC 8259): no more than `limit` bytes, 10 000 values and a depth of 64, and no number that a double
  * would change. Throws 400, 413, 415 or 422.
  */
-export const readJson = async (request: Request, limit: number): Promise<unknown> => {
+export const readJson = async (request: Request, limit: number, turns: BodyTurns): Promise<unknown> => {
   requireType(request, 'application/json')
-  const text = await readText(request, limit)
+  const text = await readText(request, limit, turns)
   const { depth, values, hasLongNumber } = outlineJson(text, MAX_JSON_DEPTH, MAX_JSON_VALUES_COUNT)
   if (depth > MAX_JSON_DEPTH) throw malformed(`The body is nested deeper than ${MAX_JSON_DEPTH}`)
   if (values > MAX_JSON_VALUES_COUNT) {
@@ -160,9 +170,13 @@ const countFields = (form: string): number => {
 }
 
 /** The fields of a form, by name; a field sent twice keeps all its values. Throws 400, 413 or 415. */
-export const readForm = async (request: Request, limit: number): Promise<Record<string, string | string[]>> => {
+export const readForm = async (
+  request: Request,
+  limit: number,
+  turns: BodyTurns,
+): Promise<Record<string, string | string[]>> => {
   requireType(request, 'application/x-www-form-urlencoded')
-  const text = await readText(request, limit)
+  const text = await readText(request, limit, turns)
   if (countFields(text) > MAX_FORM_FIELDS_COUNT) {
     throw malformed(`The form has more than ${MAX_FORM_FIELDS_COUNT} fields`)
   }

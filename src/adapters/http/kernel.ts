@@ -1,5 +1,6 @@
 import { type Context, type DocumentDecoration, Elysia } from 'elysia'
 import { type Access, requireAdmin } from '../../application/access.ts'
+import type { Turns } from '../../application/ports/system.ts'
 import { AppError } from '../../domain/errors.ts'
 import { networksOf } from '../../domain/network.ts'
 import type { Principal } from '../../domain/session.ts'
@@ -59,6 +60,7 @@ interface Deps {
   readonly maxBodySize: number
   readonly answers: Answers
   readonly common: CommonHeaders
+  readonly turns: Pick<Turns, 'next'>
 }
 
 interface Subject {
@@ -96,7 +98,7 @@ const identify = (access: Access, request: Request): Principal | Promise<Princip
  * What every feature's routes build on: `call`, what is known of the request beside Elysia's context, and the macro
  * `admit`, which turns a {@link Rule} into hooks that run before parsing and validation.
  */
-export const createKernel = ({ access, limits, peerOf, trustProxy, maxBodySize, answers, common }: Deps) => {
+export const createKernel = ({ access, limits, peerOf, trustProxy, maxBodySize, answers, common, turns }: Deps) => {
   const addressOf = (request: Request): string => {
     const forwardedFor = trustProxy === 0 ? null : request.headers.get('x-forwarded-for')
     return clientAddress(peerOf(request), forwardedFor, trustProxy)
@@ -173,7 +175,7 @@ export const createKernel = ({ access, limits, peerOf, trustProxy, maxBodySize, 
       request,
       limit,
       (bytes) => bodies.take(client, bytes),
-      () => (body === 'json' ? readJson(request, limit) : readForm(request, limit)),
+      () => (body === 'json' ? readJson(request, limit, turns) : readForm(request, limit, turns)),
     )
   }
 

@@ -1,4 +1,5 @@
 import type { Metrics } from '../../application/ports/metrics.ts'
+import type { Turns } from '../../application/ports/system.ts'
 import type { Realtime } from '../../application/realtime.ts'
 import { audiencesOf } from '../../application/topics.ts'
 import type { LoggedEvent } from '../../domain/event.ts'
@@ -8,7 +9,6 @@ import { type Backlog, close, MAX_BACKLOG_BYTES } from './connection.ts'
 import { type Body, CLOSE, formatCursor, type JobData, type ServerFrame } from './frames.ts'
 import type { Registry } from './registry.ts'
 import { createRest } from './rest.ts'
-import type { Turns } from './turns.ts'
 
 /** The part of a server that hands one text to all sockets of an audience. */
 export interface Publisher {

@@ -1,4 +1,4 @@
-import type { Log } from '../../application/ports/system.ts'
+import type { Log, Turns } from '../../application/ports/system.ts'
 import type { Realtime } from '../../application/realtime.ts'
 import type { View } from '../../application/topics.ts'
 import { AppError } from '../../domain/errors.ts'
@@ -7,7 +7,6 @@ import { type Connection, close, echo, inTurn, type Subscription, send, sendErro
 import { CLOSE, type ClientFrame, type FrameErrorCode, formatCursor, parseCursor, readFrame } from './frames.ts'
 import { createReplays, type EncodeEvent, newSubscription } from './replays.ts'
 import type { SignIn } from './sign-in.ts'
-import type { Turns } from './turns.ts'
 
 /** What a connection does when something comes in. Nothing here throws. */
 export interface Protocol {

@@ -1,9 +1,9 @@
+import type { Turns } from '../../application/ports/system.ts'
 import type { Realtime } from '../../application/realtime.ts'
 import type { View } from '../../application/topics.ts'
 import type { LoggedEvent } from '../../domain/event.ts'
 import { backlogOf, type Connection, close, drained, type Subscription, sendText } from './connection.ts'
 import { CLOSE } from './frames.ts'
-import type { Turns } from './turns.ts'
 
 /** An event as everyone gets it who asked by this topic. */
 export type EncodeEvent = (event: LoggedEvent, topic: string) => string

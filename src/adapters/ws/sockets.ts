@@ -2,7 +2,7 @@ import type { WebSocketHandler } from 'bun'
 import type { Access } from '../../application/access.ts'
 import type { AccessNotices } from '../../application/ports/messaging.ts'
 import type { Metrics } from '../../application/ports/metrics.ts'
-import type { Clock, Log } from '../../application/ports/system.ts'
+import type { Clock, Log, Turns } from '../../application/ports/system.ts'
 import type { Realtime } from '../../application/realtime.ts'
 import type { LoggedEvent } from '../../domain/event.ts'
 import { createBacklog } from './backlog.ts'
@@ -12,7 +12,6 @@ import { CLOSE, MOST_FRAME_BYTES } from './frames.ts'
 import { createProtocol } from './protocol.ts'
 import { createRegistry } from './registry.ts'
 import { createSignIn } from './sign-in.ts'
-import { createTurns } from './turns.ts'
 import { createWatch } from './watch.ts'
 
 /** How many connections, and of these those that have signed in, and what they all listen to. */
@@ -46,6 +45,7 @@ interface Deps {
   readonly log: Log
   readonly metrics: Pick<Metrics, 'eventSeen' | 'eventDelivered'>
   readonly toBody: ToBody
+  readonly turns: Turns
   /** What differs from {@link SOCKET_DURATIONS}. */
   readonly durations?: Partial<SocketDurations>
   readonly maxSocketsPerUser: number
@@ -67,11 +67,10 @@ const SECONDS_OF_SILENCE = 60
 const STALL_TIMEOUT_MS = 30_000
 
 export const createSockets = (deps: Deps): Sockets => {
-  const { realtime, access, notices, clock, log, metrics, toBody, stallTimeoutMs = STALL_TIMEOUT_MS } = deps
+  const { realtime, access, notices, clock, log, metrics, toBody, turns, stallTimeoutMs = STALL_TIMEOUT_MS } = deps
   const { signInMs, frameWindowMs } = { ...SOCKET_DURATIONS, ...deps.durations }
   const registry = createRegistry(deps.maxSocketsPerUser)
   const backlog = createBacklog(registry.all)
-  const turns = createTurns()
   const fanOut = createFanOut({ realtime, registry, toBody, backlog, turns, metrics })
   const signIn = createSignIn({ access, notices, realtime, registry, clock, signInMs })
   /** Encodes what one connection has missed. */

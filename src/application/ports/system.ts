@@ -15,6 +15,14 @@ export interface Log {
   error(message: string, fields?: LogFields): void
 }
 
+/** Divides long work into steps, between which the event loop serves others. All such work shares one. */
+export interface Turns {
+  /** Whether this turn of the event loop had its share of such work. */
+  isOver(): boolean
+  /** Resolves in a turn that has time left: whoever asks first begins first. */
+  next(): Promise<void>
+}
+
 /** The last free space of the disks that the server writes to. */
 export interface Reserve {
   /** Whether no more than that is left, as it was within the last second. Answers at once. */

@@ -1,4 +1,5 @@
 import { afterAll, expect, test } from 'bun:test'
+import { createTurns } from '../../../src/adapters/bun/turns.ts'
 import { createAccessTokens } from '../../../src/adapters/jwt/access-tokens.ts'
 import { createMemoryAccessNotices } from '../../../src/adapters/memory/access-notices.ts'
 import type { Connection } from '../../../src/adapters/ws/connection.ts'
@@ -35,6 +36,7 @@ const open = async () => {
     notices,
     clock,
     log,
+    turns: createTurns(),
     metrics: { eventSeen() {}, eventDelivered() {} },
     toBody: {
       item() {

@@ -1,10 +1,4 @@
-/** Divides long work into steps, between which the event loop serves others. */
-export interface Turns {
-  /** Whether this turn of the event loop had its share of such work. */
-  isOver(): boolean
-  /** Resolves in a turn that has time left: whoever asks first begins first. */
-  next(): Promise<void>
-}
+import type { Turns } from '../../application/ports/system.ts'
 
 /** A request waits for one step at most, and for what a step goes beyond its share. */
 const MAX_TURN_MS = 2
