@@ -10,7 +10,7 @@ import {
 } from '../../domain/page.ts'
 import type { Instant } from '../../domain/user.ts'
 import { costOfMatching, matchesWords } from '../../domain/words.ts'
-import type { Turn } from './turns.ts'
+import { createTurns, type Turn } from './turns.ts'
 
 export interface Query<Field extends string> extends PageRequest<Field> {
   /** Null for everyone's. */
@@ -72,6 +72,8 @@ export const WALKED_COUNT = 100
 const MAX_COST = 400_000
 /** What one step may cost. */
 const MAX_STEP_COST = 4_000
+/** Each of these may have 10 000 rows in memory. */
+const MAX_SORTING_COUNT = 4
 /** Of reading one row to test it. */
 const ROW_COST = 20
 
@@ -110,6 +112,8 @@ const isDated = ({ createdAfter, createdBefore }: Query<string>): boolean =>
  * and a request that would take too many ends early and says where to go on.
  */
 export const createSearch = <Field extends string, T>(source: SearchSource<Field, T>, turn: Turn) => {
+  const inTurnToSort = createTurns({ limit: MAX_SORTING_COUNT })
+
   const test = (query: Query<Field>, words: readonly string[], each: Candidate): boolean =>
     (query.ownerId === null || each.ownerId === query.ownerId) &&
     (query.createdAfter === null || each.createdAt > query.createdAfter) &&
@@ -247,7 +251,9 @@ export const createSearch = <Field extends string, T>(source: SearchSource<Field
   return {
     /** Those that hold all of these words; there must be one at least. */
     byWords: (query: Query<Field>, words: readonly string[]): Promise<Page<T>> =>
-      query.sort.field === 'created_at' && query.sort.descending ? newestFirst(query, words) : sorted(query, words),
+      query.sort.field === 'created_at' && query.sort.descending
+        ? newestFirst(query, words)
+        : inTurnToSort(query.ownerId, () => sorted(query, words)),
 
     /** Those between two dates, in an order that no index keeps for them. */
     async byDates(query: Query<Field>): Promise<Page<T>> {
