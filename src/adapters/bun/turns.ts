@@ -4,25 +4,22 @@ import type { Turns } from '../../application/ports/system.ts'
 const MAX_TURN_MS = 2
 
 export const createTurns = (): Turns => {
+  const waiting: (() => void)[] = []
   let beganAt = performance.now()
-  let following: Promise<void> | null = null
-  const isOver = () => performance.now() - beganAt >= MAX_TURN_MS
-  const yieldToEventLoop = () =>
-    new Promise<void>((resolve) => {
-      setImmediate(() => {
-        following = null
-        beganAt = performance.now()
-        resolve()
-      })
-    })
+
+  /** One at a time: how long it takes is known in the next turn only. */
+  const begin = () => {
+    beganAt = performance.now()
+    waiting.shift()?.()
+    if (waiting.length > 0) setImmediate(begin)
+  }
+
   return {
-    isOver,
-    async next() {
-      // Of those who waited for the same turn, the first may have used it up.
-      while (isOver()) {
-        following ??= yieldToEventLoop()
-        await following
-      }
-    },
+    isOver: () => performance.now() - beganAt >= MAX_TURN_MS,
+    next: () =>
+      new Promise((resolve) => {
+        waiting.push(resolve)
+        if (waiting.length === 1) setImmediate(begin)
+      }),
   }
 }

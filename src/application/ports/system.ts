@@ -19,7 +19,7 @@ export interface Log {
 export interface Turns {
   /** Whether this turn of the event loop had its share of such work. */
   isOver(): boolean
-  /** Resolves in a turn that has time left: whoever asks first begins first. */
+  /** Resolves in a later turn, in which nobody else resumes: whoever asks first begins first. */
   next(): Promise<void>
 }
 
