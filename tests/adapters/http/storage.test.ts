@@ -278,12 +278,15 @@ describe('bytes in flight', () => {
     await manyLarge(skep, ann)
     await manyLarge(skep, bob)
     const page = ({ token }: Member) => skep.call<{ items: unknown[] }>('GET', '/items/?size=100', { token })
-    const head = `Host: localhost\r\nAuthorization: Bearer ${ann.token}`
-    const request = `GET /api/v1/items/?size=100 HTTP/1.1\r\n${head}\r\n\r\n`
-    const open = unread(skep, request)
+    const open = unread(skep, '')
     // The system may take several pages for a client that reads nothing before it makes the server wait.
+    let requests = 0
     await until(async () => {
-      open.socket.write(request)
+      const id = `unread-${requests++}`
+      open.socket.write(
+        `GET /api/v1/items/?size=100 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${ann.token}\r\nX-Request-Id: ${id}\r\n\r\n`,
+      )
+      await skep.log.until(({ fields }) => fields.request_id === id)
       return (await page(ann)).status === 429
     })
     const refused = await page(ann)
