@@ -11,11 +11,18 @@ export interface JsonOutline {
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 
+/** Whether an odd number of backslashes stands before `at`. */
+const isEscaped = (json: string, at: number): boolean => {
+  let first = at
+  while (json.charCodeAt(first - 1) === BACKSLASH) first--
+  return (at - first) % 2 === 1
+}
+
 /** The index of the quote that ends the string beginning at `start`; the length of the text when none does. */
 const stringEnd = (json: string, start: number): number => {
-  let at = start + 1
-  while (at < json.length && json.charCodeAt(at) !== QUOTE) at += json.charCodeAt(at) === BACKSLASH ? 2 : 1
-  return at
+  let at = json.indexOf('"', start + 1)
+  while (at !== -1 && isEscaped(json, at)) at = json.indexOf('"', at + 1)
+  return at === -1 ? json.length : at
 }
 
 const isDigit = (unit: number) => unit >= 0x30 && unit <= 0x39
