@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import type { StoreOptions } from '../../application/ports/engine.ts'
 import type { ReadTx, Store, Tx } from '../../application/ports/persistence.ts'
 import { AppError } from '../../domain/errors.ts'
+import { byCollection, RECORD_TABLES } from '../sql/record-table.ts'
 import { createTurns, type Turn } from '../sql/turns.ts'
 import { workOff } from '../sql/work-off.ts'
 import { type Connection, fileOf, openReader, openWriter, toAppError } from './database.ts'
@@ -13,11 +14,11 @@ import { createFileLinkReader, createFileLinkRepository } from './file-links.ts'
 import { createFileReader, createFileRepository } from './files.ts'
 import { createGroupCommit } from './group-commit.ts'
 import { createIdempotencyRepository } from './idempotency.ts'
-import { createItemReader, createItemRepository } from './items.ts'
-import { type Backlog, createBacklog, createItemText, type ItemText } from './items-text.ts'
 import { createJobReader, createJobRepository, type SqliteJobRepository } from './jobs.ts'
 import { createMailLimitRepository } from './mail-limits.ts'
 import { createMailTokenReader, createMailTokenRepository } from './mail-tokens.ts'
+import { type Backlog, createBacklog, createRecordText, hasBacklog, type RecordText } from './record-text.ts'
+import { createRecordReader, createRecordRepository } from './records.ts'
 import { createRefreshTokenRepository, createSessionReader, createSessionRepository } from './sessions.ts'
 import { createSignInSourceReader, createSignInSourceRepository } from './sign-in-sources.ts'
 import { createSnapshots, type Snapshots } from './snapshots.ts'
@@ -71,14 +72,14 @@ interface Marks {
 
 /** What the repositories of one writing connection share. */
 interface Shared {
-  readonly texts: ItemText
+  readonly textsOf: (collection: string) => RecordText | null
   readonly memory: TransactionMemory
   readonly usage: Usage
   readonly marks: Marks
   readonly epoch: PresentEpoch
 }
 
-const writing = (connection: Connection, { texts, memory, usage, marks, epoch }: Shared): SqliteTx => ({
+const writing = (connection: Connection, { textsOf, memory, usage, marks, epoch }: Shared): SqliteTx => ({
   users: createUserRepository(connection, memory.forget),
   sessions: createSessionRepository(connection, memory),
   refreshTokens: createRefreshTokenRepository(connection),
@@ -88,7 +89,9 @@ const writing = (connection: Connection, { texts, memory, usage, marks, epoch }:
   jobs: createJobRepository(connection, () => {
     marks.jobs = true
   }),
-  items: createItemRepository(connection, texts, epoch, usage),
+  records: byCollection((table) =>
+    createRecordRepository(connection, table, { texts: textsOf(table.name), epoch, usage }),
+  ),
   files: createFileRepository(connection, usage),
   fileLinks: createFileLinkRepository(connection),
   events: createEventRepository(connection, usage, () => {
@@ -106,7 +109,7 @@ const reading = (connection: Connection, { remember }: Snapshots, epoch: Present
   signInSources: createSignInSourceReader(connection),
   mailTokens: createMailTokenReader(connection),
   jobs: createJobReader(connection, turn),
-  items: createItemReader(connection, remember, turn),
+  records: byCollection((table) => createRecordReader(connection, table, remember, turn)),
   files: createFileReader(connection, turn),
   fileLinks: createFileLinkReader(connection),
   events: createEventReader(connection),
@@ -136,13 +139,19 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
     open,
     durability: createDurability({ reader, snapshots, wal, onLost }),
     repositories(connection) {
-      const texts = createItemText(connection, () => {
-        marks.backlog = true
-      })
+      const texts = new Map(
+        RECORD_TABLES.filter(({ collection }) => collection.search.length > 0).map((table) => [
+          table.name,
+          createRecordText(connection, table, () => {
+            marks.backlog = true
+          }),
+        ]),
+      )
       const memory = createTransactionMemory(connection)
       const usage = createUsage(connection, quotaBytes ?? Number.POSITIVE_INFINITY)
-      const tx = writing(connection, { texts, memory, usage, marks, epoch })
-      return { tx, deferred: memory.endingWith(deferredTogether([usage, texts])) }
+      const textsOf = (collection: string) => texts.get(collection) ?? null
+      const tx = writing(connection, { textsOf, memory, usage, marks, epoch })
+      return { tx, deferred: memory.endingWith(deferredTogether([usage, ...texts.values()])) }
     },
     afterCommit() {
       const { jobs, events, backlog } = marks
@@ -179,7 +188,7 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
   }
 
   wal.begin()
-  if (reader.database.query('SELECT 1 FROM items_unindexed LIMIT 1').get() !== null) indexing.start()
+  if (hasBacklog(reader)) indexing.start()
 
   let closing: Promise<void> | null = null
   const shut = async (timeout: number) => {
