@@ -6,7 +6,7 @@ import type { PresentEpoch } from './epochs.ts'
 import { fromItemRow, type ItemRow } from './item-rows.ts'
 import { createItemList } from './items-list.ts'
 import type { ItemText } from './items-text.ts'
-import { rememberNothing } from './snapshots.ts'
+import { rememberNothing } from './row-cache.ts'
 
 export const createItemReader = (connection: Connection, remember = rememberNothing, turn = atOnce): ItemReader => {
   const byId = connection.prepare<ItemRow, [number]>('SELECT * FROM items WHERE id = ?')
