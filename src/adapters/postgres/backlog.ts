@@ -1,4 +1,5 @@
-import { type Connection, type Int8, int } from './connection.ts'
+import { type Int8, int } from './connection.ts'
+import type { Pool } from './pool.ts'
 import { bucketsOf, vectorOf } from './words.ts'
 
 interface Unindexed {
@@ -17,10 +18,10 @@ const MAX_STEP_CHARACTERS = 8_192
  * The items whose words are not those of their version: after a migration all of them, later those that an
  * older program beside this one wrote.
  */
-export const createBacklog = (connection: Connection) => ({
+export const createBacklog = (pool: Pick<Pool, 'query'>) => ({
   /** Indexes some of them, newest first. False when there were none. */
   async step(): Promise<boolean> {
-    const rows = await connection.query<Unindexed>(
+    const rows = await pool.query<Unindexed>(
       `SELECT id, owner_id, title, description, version FROM items
        WHERE words_version IS DISTINCT FROM version ORDER BY id DESC LIMIT ${MAX_STEP_COUNT}`,
     )
@@ -32,8 +33,8 @@ export const createBacklog = (connection: Connection) => ({
       given.push({ id: int(id), version, words: vectorOf({ title, description, ownerId: int(owner_id) }) })
     }
     if (given.length === 0) return false
-    // A row that somebody holds is left for later: whoever waits here for one could hold another that they need.
-    await connection.query(
+    // A row that somebody has locked is left for later: whoever waits here for one could lock another that they need.
+    await pool.query(
       `WITH given AS (SELECT * FROM json_to_recordset($1::text::json) AS rows (id bigint, version integer, words text)),
          free AS (SELECT id FROM items WHERE id IN (SELECT id FROM given) FOR NO KEY UPDATE SKIP LOCKED)
        UPDATE items SET words = given.words::tsvector || ${bucketsOf('items.id')}, words_version = given.version

@@ -33,7 +33,7 @@ const conditionOf = (scope: EventScope): { readonly sql: string; readonly values
 const createPlacedReader = (connection: Connection): EventReader => ({
   async list({ scope, after, limit }) {
     const { sql, values } = conditionOf(scope)
-    const rows = await connection.query<Row>(
+    const rows = await connection.read<Row>(
       `SELECT * FROM events WHERE position > $1 AND ${sql} ORDER BY position LIMIT $2`,
       after,
       limit,
@@ -44,7 +44,7 @@ const createPlacedReader = (connection: Connection): EventReader => ({
   async chunk({ scope, after, maxCount, maxBytes }) {
     const { sql, values } = conditionOf(scope)
     // What is only measured stays where it is: the length of a long text is known without it.
-    const rows = await connection.query<Row & { found: Int8 }>(
+    const rows = await connection.read<Row & { found: Int8 }>(
       `SELECT * FROM (
          SELECT *, count(*) OVER () AS found,
            sum(octet_length(data)) OVER (ORDER BY position) - octet_length(data) AS before
@@ -59,7 +59,7 @@ const createPlacedReader = (connection: Connection): EventReader => ({
     return { events: rows.map(fromRow), complete }
   },
   async bounds() {
-    const [row] = await connection.query<{ last: Int8; first: Int8 | null }>(
+    const [row] = await connection.read<{ last: Int8; first: Int8 | null }>(
       'SELECT position AS last, (SELECT min(position) FROM events) AS first FROM events_end',
     )
     const last = int(row?.last ?? '0')
@@ -70,7 +70,7 @@ const createPlacedReader = (connection: Connection): EventReader => ({
 /** Gives all that is committed its place before it reads: nothing will ever appear below what it answers. */
 export const createEventReader = (connection: Connection): EventReader => {
   const placed = createPlacedReader(connection)
-  const place = () => connection.query('SELECT place_events()')
+  const place = () => connection.read('SELECT place_events()')
   return {
     async list(query) {
       await place()
@@ -101,15 +101,15 @@ export const createEventRepository = (
     if ('item' in logged) {
       const { item, actorId, requestId } = logged
       const data = JSON.stringify(item)
-      connection.send(insert, event, item.id, item.ownerId, data, actorId, requestId, createdAt)
+      void connection.insert(insert, event, item.id, item.ownerId, data, actorId, requestId, createdAt)
       if (event === 'item.deleted') usage.addAlways(item.ownerId, eventBytes(data))
       else usage.add(item.ownerId, eventBytes(data))
-    } else connection.send(insert, event, null, null, JSON.stringify(logged.job), null, null, createdAt)
+    } else void connection.insert(insert, event, null, null, JSON.stringify(logged.job), null, null, createdAt)
     onAppended()
   },
   // From the beginning of the log without a gap, though times and places can differ by a moment.
   async deleteBefore(instant, limit) {
-    const gone = await connection.query<{ owner_id: Int8 | null; bytes: Int8 }>(
+    const gone = await connection.change<{ owner_id: Int8 | null; bytes: Int8 }>(
       `DELETE FROM events WHERE position <= (
          SELECT max(position) FROM (
            SELECT position, bool_and(created_at < $1) OVER (ORDER BY position) AS all_old FROM (
@@ -123,7 +123,7 @@ export const createEventRepository = (
     return gone.length
   },
   async eraseOwned(ownerId, after, limit) {
-    const found = await connection.query<{ position: Int8; bytes: Int8; deleted: string | null }>(
+    const found = await connection.lock<{ position: Int8; bytes: Int8; deleted: string | null }>(
       `SELECT position, ${BYTES_OF.event} AS bytes, CASE WHEN event = 'item.deleted' THEN data END AS deleted
        FROM events WHERE owner_id = $1 AND position > $2 ORDER BY position LIMIT $3 FOR UPDATE`,
       ownerId,
@@ -133,11 +133,11 @@ export const createEventRepository = (
     for (const { position, bytes, deleted } of found) {
       usage.add(ownerId, -int(bytes))
       if (deleted === null) {
-        connection.send('DELETE FROM events WHERE position = $1', position)
+        void connection.change('DELETE FROM events WHERE position = $1', position)
         continue
       }
       const data = JSON.stringify(erasedItem(JSON.parse(deleted)))
-      connection.send('UPDATE events SET data = $1 WHERE position = $2', data, position)
+      void connection.change('UPDATE events SET data = $1 WHERE position = $2', data, position)
       usage.addAlways(ownerId, eventBytes(data))
     }
     const last = found.at(-1)

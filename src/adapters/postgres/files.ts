@@ -39,7 +39,7 @@ export const createFileReader = (connection: Connection, lock: Lock = ''): FileR
       return page(request, ownerId === null ? [] : [{ sql: 'owner_id = ?', values: [ownerId] }], fromRow)
     },
     async names(blobKey) {
-      const { count } = await connection.query('SELECT FROM files WHERE blob_key = $1', blobKey)
+      const { count } = await connection.read('SELECT FROM files WHERE blob_key = $1', blobKey)
       return count > 0
     },
   }
@@ -48,7 +48,7 @@ export const createFileReader = (connection: Connection, lock: Lock = ''): FileR
 export const createFileRepository = (connection: Transaction, usage: UsageCounter): FileRepository => ({
   ...createFileReader(connection, HOLD),
   async insert({ ownerId, filename, contentType, size, sha256, blobKey, createdAt }) {
-    const inserted = await connection.query<Row>(
+    const inserted = await connection.insert<Row>(
       `INSERT INTO files (owner_id, filename, content_type, size, sha256, blob_key, created_at)
        VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING *`,
       ownerId,
@@ -63,12 +63,12 @@ export const createFileRepository = (connection: Transaction, usage: UsageCounte
     return fromRow(only(inserted))
   },
   async delete(id) {
-    const [gone] = await connection.query<Row>('DELETE FROM files WHERE id = $1 RETURNING *', id)
+    const [gone] = await connection.change<Row>('DELETE FROM files WHERE id = $1 RETURNING *', id)
     if (gone !== undefined) usage.add(int(gone.owner_id), -fileBytes(int(gone.size)))
   },
   // Held before they are counted, as items are.
   async deleteOwned(ownerId, limit) {
-    const gone = await connection.query<Row>(
+    const gone = await connection.change<Row>(
       `DELETE FROM files WHERE id = ANY (ARRAY(SELECT id FROM files WHERE owner_id = $1 LIMIT $2 FOR UPDATE))
        RETURNING *`,
       ownerId,

@@ -29,7 +29,7 @@ export const createItemRepository = (
     const { ownerId, title, description, data, version, createdAt, updatedAt } = item
     const epoch = present.current
     const text = JSON.stringify(data)
-    const inserted = await connection.query<{ id: Int8 }>(
+    const inserted = await connection.insert<{ id: Int8 }>(
       `INSERT INTO items
          (id, owner_id, title, description, data, version, epoch, created_at, updated_at, words, words_version)
        SELECT id, $1::bigint, $2::text, $3::text, $4::text, $5::integer, $6::text, $7::bigint, $8::bigint,
@@ -55,7 +55,7 @@ export const createItemRepository = (
     const epoch = present.current
     const text = JSON.stringify(data)
     // The unit has locked the row: what it took is what stands there.
-    const [before] = await connection.query<{ bytes: Int8 }>(
+    const [before] = await connection.change<{ bytes: Int8 }>(
       `UPDATE items SET title = $1, description = $2, data = $3, version = $4, epoch = $5, updated_at = $6,
          words = $7::tsvector || ${bucketsOf('items.id')}, words_version = $8
        FROM (SELECT ${BYTES_OF.item} AS bytes FROM items WHERE id = $9 FOR NO KEY UPDATE) before WHERE id = $9
@@ -75,7 +75,7 @@ export const createItemRepository = (
     return { ...item, epoch }
   },
   async delete(id) {
-    const [gone] = await connection.query<{ owner_id: Int8; bytes: Int8 }>(
+    const [gone] = await connection.change<{ owner_id: Int8; bytes: Int8 }>(
       `DELETE FROM items WHERE id = $1 RETURNING owner_id, ${BYTES_OF.item} AS bytes`,
       id,
     )
@@ -83,7 +83,7 @@ export const createItemRepository = (
   },
   // Held before they are counted: one that somebody else is removing must not make them fewer than there are.
   async deleteOwned(ownerId, limit) {
-    const gone = await connection.query<Row>(
+    const gone = await connection.change<Row>(
       `DELETE FROM items WHERE id = ANY (ARRAY(SELECT id FROM items WHERE owner_id = $1 LIMIT $2 FOR UPDATE))
        RETURNING ${COLUMNS}`,
       ownerId,
