@@ -33,7 +33,7 @@ export interface Transaction extends Connection {
   readonly change: Query
 }
 
-export const HOLD: Lock = 'FOR NO KEY UPDATE'
+export const ROW_LOCK: Lock = 'FOR NO KEY UPDATE'
 
 /** `bigint` as it arrives: more than a number could hold in general, not with our values. */
 export type Int8 = string

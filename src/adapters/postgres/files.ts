@@ -1,7 +1,7 @@
 import type { FileReader, FileRepository } from '../../application/ports/persistence.ts'
 import type { StoredFile } from '../../domain/file.ts'
 import { fileBytes, type UsageCounter } from '../sql/usage.ts'
-import { type Connection, HOLD, type Int8, int, type Lock, only, type Transaction } from './connection.ts'
+import { type Connection, type Int8, int, type Lock, only, ROW_LOCK, type Transaction } from './connection.ts'
 import { lookUpIn } from './look-up.ts'
 import { createPager } from './pages.ts'
 
@@ -46,7 +46,7 @@ export const createFileReader = (connection: Connection, lock: Lock = ''): FileR
 }
 
 export const createFileRepository = (connection: Transaction, usage: UsageCounter): FileRepository => ({
-  ...createFileReader(connection, HOLD),
+  ...createFileReader(connection, ROW_LOCK),
   async insert({ ownerId, filename, contentType, size, sha256, blobKey, createdAt }) {
     const inserted = await connection.insert<Row>(
       `INSERT INTO files (owner_id, filename, content_type, size, sha256, blob_key, created_at)

@@ -1,7 +1,7 @@
 import type { ItemReader, ItemRepository } from '../../application/ports/persistence.ts'
 import { atOnce } from '../sql/turns.ts'
 import { BYTES_OF, itemBytes, type UsageCounter } from '../sql/usage.ts'
-import { type Connection, HOLD, type Int8, int, type Lock, only, type Transaction } from './connection.ts'
+import { type Connection, type Int8, int, type Lock, only, ROW_LOCK, type Transaction } from './connection.ts'
 import type { PresentEpoch } from './epochs.ts'
 import { COLUMNS, fromRow, type Row } from './item-rows.ts'
 import { createItemList } from './items-list.ts'
@@ -24,7 +24,7 @@ export const createItemRepository = (
   present: PresentEpoch,
   usage: UsageCounter,
 ): ItemRepository => ({
-  ...createItemReader(connection, HOLD),
+  ...createItemReader(connection, ROW_LOCK),
   async insert(item) {
     const { ownerId, title, description, data, version, createdAt, updatedAt } = item
     const epoch = present.current

@@ -1,6 +1,6 @@
 import type { MailTokenReader, MailTokenRepository } from '../../application/ports/persistence.ts'
 import type { MailToken, MailTokenPurpose } from '../../domain/mail-token.ts'
-import { type Connection, HOLD, type Int8, int, type Lock, type Transaction } from './connection.ts'
+import { type Connection, type Int8, int, type Lock, ROW_LOCK, type Transaction } from './connection.ts'
 
 interface Row {
   user_id: Int8
@@ -46,7 +46,7 @@ export const createMailTokenReader = (connection: Connection, lock: Lock = ''): 
 })
 
 export const createMailTokenRepository = (connection: Transaction): MailTokenRepository => ({
-  ...createMailTokenReader(connection, HOLD),
+  ...createMailTokenReader(connection, ROW_LOCK),
   async put({ userId, purpose, email, nonce, hash, expiresAt }) {
     void connection.change(
       `INSERT INTO mail_tokens (user_id, purpose, email, nonce, hash, expires_at) VALUES ($1, $2, $3, $4, $5, $6)

@@ -6,7 +6,16 @@ import type {
 } from '../../application/ports/persistence.ts'
 import type { Session } from '../../domain/session.ts'
 import type { Role } from '../../domain/user.ts'
-import { type Connection, HOLD, type Int8, int, intOrNull, type Lock, only, type Transaction } from './connection.ts'
+import {
+  type Connection,
+  type Int8,
+  int,
+  intOrNull,
+  type Lock,
+  only,
+  ROW_LOCK,
+  type Transaction,
+} from './connection.ts'
 import { createPager } from './pages.ts'
 import type { UnitTransaction } from './unit-transaction.ts'
 
@@ -139,7 +148,7 @@ const createSessionWriter = (connection: Transaction): Omit<SessionRepository, k
 })
 
 export const createSessionRepository = (transaction: UnitTransaction, holders: Holders): SessionRepository => {
-  const reader = createSessionReader(transaction, HOLD)
+  const reader = createSessionReader(transaction, ROW_LOCK)
   return { ...reader, ...createSessionWriter(transaction), findHolder: rememberHolders(reader, transaction, holders) }
 }
 
@@ -155,7 +164,7 @@ export const createRefreshTokenRepository = (connection: Transaction): RefreshTo
     // The session before the token, as whoever ends it: its tokens go after it.
     const [row] = await connection.lock<TokenRow>(
       `SELECT refresh_tokens.* FROM sessions JOIN refresh_tokens ON refresh_tokens.session_id = sessions.id
-       WHERE refresh_tokens.hash = $1 ${HOLD} OF sessions, refresh_tokens`,
+       WHERE refresh_tokens.hash = $1 ${ROW_LOCK} OF sessions, refresh_tokens`,
       hash,
     )
     if (row === undefined) return null

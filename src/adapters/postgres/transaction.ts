@@ -3,7 +3,7 @@ import { isConflict, isLost } from './errors.ts'
 import type { ServerConnection } from './server-connection.ts'
 
 /**
- * Each statement sees what is committed; a unit locks what it authorizes by (see `HOLD`). Whoever stops in the middle
+ * Each statement sees what is committed; a unit locks what it authorizes by (see `ROW_LOCK`). Whoever stops in the middle
  * keeps others waiting for so long and no longer. Set here and not for the connection, which a proxy may share out.
  */
 const BEGIN = `BEGIN ISOLATION LEVEL READ COMMITTED;

@@ -2,7 +2,7 @@ import type { UserReader, UserRepository } from '../../application/ports/persist
 import { AppError } from '../../domain/errors.ts'
 import type { Role, User } from '../../domain/user.ts'
 import { escapeLike } from '../sql/like.ts'
-import { type Connection, HOLD, type Int8, int, type Lock, only, type Transaction } from './connection.ts'
+import { type Connection, type Int8, int, type Lock, only, ROW_LOCK, type Transaction } from './connection.ts'
 import { sqlState } from './errors.ts'
 import { lookUpIn } from './look-up.ts'
 import { createPager } from './pages.ts'
@@ -84,7 +84,7 @@ export const createUserReader = (connection: Connection, lock: Lock = ''): UserR
 }
 
 export const createUserRepository = (connection: Transaction): UserRepository => {
-  const reader = createUserReader(connection, HOLD)
+  const reader = createUserReader(connection, ROW_LOCK)
   return {
     ...reader,
     // Of units that each take an admin away one counts after the other: the row that one counts another may remove.
