@@ -23,6 +23,10 @@ export interface Access {
   authenticate(token: string): Principal | Promise<Principal>
   /** As {@link authenticate}, with the end of the token, for connections that outlive a request. */
   grant(token: string): Grant | Promise<Grant>
+  /** Calls `listener` whenever a user's rights may have changed, once what was remembered of them is forgotten. */
+  onRightsChange(listener: (userId: number) => void): void
+  /** How often that was. What was proven stands as long as this stays the same. */
+  rightsChangeCount(): number
 }
 
 interface Deps {
@@ -48,7 +52,8 @@ export const createAccess = ({ unitOfWork, accessTokens, notices, clock, ageing 
   /** By token. Each has one spelling, and so one entry: what is remembered is bounded by the `jti`s that were issued. */
   const remembered = new Map<string, Entry>()
   const tokensOf = new Map<number, Set<string>>()
-  let notice = 0
+  const listeners: ((userId: number) => void)[] = []
+  let changeCount = 0
 
   const forget = (token: string) => {
     const userId = remembered.get(token)?.principal.userId
@@ -78,9 +83,11 @@ export const createAccess = ({ unitOfWork, accessTokens, notices, clock, ageing 
     else tokensOf.set(userId, new Set([token]))
   }
 
+  // The only subscriber: whoever else has to hear of it must find nothing of before here.
   notices.subscribe((userId) => {
-    notice++
+    changeCount++
     for (const token of tokensOf.get(userId) ?? []) forget(token)
+    for (const listener of listeners) listener(userId)
   })
 
   const confirmation = createConfirmation<Entry>({
@@ -94,14 +101,14 @@ export const createAccess = ({ unitOfWork, accessTokens, notices, clock, ageing 
   const prove = async (token: string): Promise<Grant> => {
     const claims = await accessTokens.verify(token)
     if (claims === null) throw invalid()
-    const noticeBefore = notice
+    const changeCountBefore = changeCount
     const confirmedAt = ageing.elapsed()
     const { userId, sessionId } = claims
     const claimed: Principal = { userId, sessionId, role: 'user' }
     const principal = await unitOfWork.read((tx) => confirm(tx, claimed, clock.now()))
     const proven = { token, principal, expiresAt: claims.expiresAt, confirmedAt }
     // A notice that came while we read may concern what was read: then the next request looks again.
-    if (notice === noticeBefore) remember(proven)
+    if (changeCount === changeCountBefore) remember(proven)
     return proven
   }
 
@@ -117,6 +124,8 @@ export const createAccess = ({ unitOfWork, accessTokens, notices, clock, ageing 
 
   return {
     grant,
+    onRightsChange: (listener) => void listeners.push(listener),
+    rightsChangeCount: () => changeCount,
     authenticate(token) {
       const granted = grant(token)
       return granted instanceof Promise ? granted.then(({ principal }) => principal) : granted.principal

@@ -131,6 +131,23 @@ describe('where a notice may be lost', () => {
   })
 })
 
+test('whoever hears of a change of rights no longer gets what was remembered of before', async () => {
+  const notices = createMemoryAccessNotices()
+  const access = createProcess(notices)
+  const { id, token, userId } = await newSession()
+  await access.authenticate(token)
+  const answers: unknown[] = []
+  access.onRightsChange((changed) => {
+    if (changed === userId) answers.push(access.authenticate(token))
+  })
+  const before = access.rightsChangeCount()
+  await end(id)
+  await notices.publish(userId)
+  expect(access.rightsChangeCount()).toBe(before + 1)
+  expect(answers).toHaveLength(1)
+  await expect(answers[0]).rejects.toMatchObject({ code: 'invalid_token' })
+})
+
 test('what has expired is not kept: it makes room as soon as another token is remembered', async () => {
   let now = Date.now()
   let proofs = 0

@@ -2,7 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { createRedisWakeUps } from '../../src/adapters/redis/wake-ups.ts'
 import type { UnitOfWork } from '../../src/application/ports/persistence.ts'
 import { itemEvent } from '../support/events.ts'
-import { needsRedisServer, openLink, redisServer } from '../support/redis.ts'
+import { needsRedisServer, openConnection, redisServer } from '../support/redis.ts'
 import { startSkep, type TestSkep } from '../support/skep.ts'
 import { openSocket } from '../support/socket.ts'
 import { openStoreOf } from '../support/stack.ts'
@@ -106,10 +106,10 @@ describe.skipIf(needsRedisServer !== '')(`a Skep with REDIS_URL${needsRedisServe
     const server = await redisServer()
     await server.start()
     const skep = await startSkep({ REDIS_URL: server.url, JWT_SECRET })
-    const { link, namespace } = openLink(server.url, JWT_SECRET)
-    const other = createRedisWakeUps(link, namespace)
+    const { connection, namespace } = openConnection(server.url, JWT_SECRET)
+    const other = createRedisWakeUps(connection, namespace)
     const heard = new Set<string>()
-    await link.start()
+    await connection.start()
     other.subscribe((by) => void heard.add(by))
     const ann = await skep.member()
     await until(() => heard.has('jobs'))

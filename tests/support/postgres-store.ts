@@ -2,17 +2,17 @@ import { afterAll } from 'bun:test'
 import { openPostgresStore } from '../../src/adapters/postgres/unit-of-work.ts'
 import { outsideOfPostgres, testDatabase } from './postgres.ts'
 
-/** A store on a database of its own. `reached` changes how; `silence` is that of the pool. */
+/** A store on a database of its own. `reached` changes how; `responseTimeoutMs` is that of the pool. */
 export const openTestPostgres = async (
   size = 10,
   reached = (url: string) => url,
-  silence?: number,
+  responseTimeoutMs?: number,
   quotaBytes?: number,
 ) => {
   const url = await testDatabase()
   const open = (connections = size) => {
     const limits = {
-      ...(silence === undefined ? {} : { silence }),
+      ...(responseTimeoutMs === undefined ? {} : { responseTimeoutMs }),
       ...(quotaBytes === undefined ? {} : { quotaBytes }),
     }
     const store = openPostgresStore({ url: reached(url), size: connections, ...limits })

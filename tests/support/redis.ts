@@ -1,7 +1,7 @@
 import { afterAll } from 'bun:test'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createRedisLink, type RedisLink } from '../../src/adapters/redis/link.ts'
+import { createRedisConnection, type RedisConnection } from '../../src/adapters/redis/connection.ts'
 import { createNamespace, type Namespace } from '../../src/adapters/redis/namespace.ts'
 import { freePort } from './port.ts'
 import { recordingLog, temporaryFolder } from './skep.ts'
@@ -80,17 +80,17 @@ export const anyRedis = async (): Promise<string> => {
   return server.url
 }
 
-export interface TestLink {
-  readonly link: RedisLink
+export interface TestConnection {
+  readonly connection: RedisConnection
   readonly namespace: Namespace
   readonly log: ReturnType<typeof recordingLog>
 }
 
 /** What a process has of a Redis; not started, so that the test can hang on it what it needs. */
-export const openLink = (url: string, secret: string = crypto.randomUUID()): TestLink => {
+export const openConnection = (url: string, secret: string = crypto.randomUUID()): TestConnection => {
   const log = recordingLog()
   const namespace = createNamespace(secret)
-  const link = createRedisLink({ url, namespace, log })
-  afterAll(link.stop)
-  return { link, namespace, log }
+  const connection = createRedisConnection({ url, namespace, log })
+  afterAll(connection.stop)
+  return { connection, namespace, log }
 }

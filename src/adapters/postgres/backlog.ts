@@ -1,5 +1,6 @@
 import { RECORD_TABLES, type RecordTable } from '../sql/record-table.ts'
-import { type Connection, type Int8, int } from './connection.ts'
+import { type Int8, int } from './connection.ts'
+import type { Pool } from './pool.ts'
 import { bucketsOf, vectorOf } from './words.ts'
 
 interface Unindexed {
@@ -13,9 +14,9 @@ interface Unindexed {
 const MAX_STEP_COUNT = 50
 const MAX_STEP_CHARACTERS = 8_192
 
-const indexSome = async (connection: Connection, table: RecordTable): Promise<boolean> => {
+const indexSome = async (pool: Pick<Pool, 'query'>, table: RecordTable): Promise<boolean> => {
   const { name, collection, textOf } = table
-  const rows = await connection.query<Unindexed>(
+  const rows = await pool.query<Unindexed>(
     `SELECT id, owner_id, ${collection.search.join(', ')}, version FROM ${name}
      WHERE words_version IS DISTINCT FROM version ORDER BY id DESC LIMIT ${MAX_STEP_COUNT}`,
   )
@@ -29,7 +30,7 @@ const indexSome = async (connection: Connection, table: RecordTable): Promise<bo
   }
   if (given.length === 0) return false
   // A row that somebody has locked is left for later: whoever waits here for one could have locked another that they need.
-  await connection.query(
+  await pool.query(
     `WITH given AS (SELECT * FROM json_to_recordset($1::text::json) AS rows (id bigint, version integer, words text)),
        free AS (SELECT id FROM ${name} WHERE id IN (SELECT id FROM given) FOR NO KEY UPDATE SKIP LOCKED)
      UPDATE ${name} SET words = given.words::tsvector || ${bucketsOf(`${name}.id`)}, words_version = given.version
@@ -43,11 +44,11 @@ const indexSome = async (connection: Connection, table: RecordTable): Promise<bo
  * The records whose words are not those of their version: after a migration all of them, later those that an older
  * program beside this one wrote.
  */
-export const createBacklog = (connection: Connection) => ({
+export const createBacklog = (pool: Pick<Pool, 'query'>) => ({
   /** Indexes some of them, newest first. False when there were none. */
   async step(): Promise<boolean> {
     for (const table of RECORD_TABLES) {
-      if (table.collection.search.length > 0 && (await indexSome(connection, table))) return true
+      if (table.collection.search.length > 0 && (await indexSome(pool, table))) return true
     }
     return false
   },

@@ -3,23 +3,37 @@ export type Parameter = string | number | boolean | Uint8Array | null
 /** Rows, and how many were read or changed. */
 export type Answer<Row> = readonly Row[] & { readonly count: number }
 
-/** Where statements run: on any connection of the pool, or inside one transaction. */
-export interface Connection {
-  query<Row = unknown>(sql: string, ...parameters: readonly Parameter[]): Promise<Answer<Row>>
-}
-
-export interface Transaction extends Connection {
-  /** Sends a statement whose answer nobody waits for. What goes wrong with it fails the transaction at the latest. */
-  send(sql: string, ...parameters: readonly Parameter[]): void
-}
+export type Query = <Row = unknown>(sql: string, ...parameters: readonly Parameter[]) => Promise<Answer<Row>>
 
 /**
- * What a look-up of one row does with the row. A unit of work holds what it judges by: nobody else changes or removes it
- * before the transaction ends, and who looks it up to do so waits, and then sees what became of it.
+ * What a look-up of one row does with the row. A unit of work locks what it authorizes by: nobody else changes or removes
+ * it before the transaction ends, and who looks it up to do so waits, and then sees what became of it.
  */
 export type Lock = '' | 'FOR NO KEY UPDATE'
 
-export const HOLD: Lock = 'FOR NO KEY UPDATE'
+/** Where statements run: on any connection of the pool, or inside one transaction. */
+export interface Connection {
+  /** For what only reads, or locks nothing that others wait for. */
+  readonly read: Query
+  /** A read that ends with `lock`. */
+  lookUp<Row>(lock: Lock, sql: string, ...parameters: readonly Parameter[]): Promise<Answer<Row>>
+}
+
+/**
+ * A transaction as one unit of work has it. What a statement does is told by how it is called: it decides what a failure
+ * of the unit must undo, and whether other units may share the transaction. Answers need not be waited for: a failed
+ * statement fails the transaction at the latest.
+ */
+export interface Transaction extends Connection {
+  /** Locks rows that others may wait for; there is nothing to undo. */
+  readonly lock: Query
+  /** Adds rows, for which nobody waits. */
+  readonly insert: Query
+  /** Changes or removes rows, for which others may wait. */
+  readonly change: Query
+}
+
+export const ROW_LOCK: Lock = 'FOR NO KEY UPDATE'
 
 /** `bigint` as it arrives: more than a number could hold in general, not with our values. */
 export type Int8 = string

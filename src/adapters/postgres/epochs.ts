@@ -2,13 +2,13 @@ import type { EpochReader } from '../../application/ports/persistence.ts'
 import { FIRST_EPOCH, MAX_EPOCHS_COUNT } from '../../domain/epoch.ts'
 import { newNonce } from '../sql/nonce.ts'
 import { type Connection, type Int8, intOrNull } from './connection.ts'
-import type { Link } from './link.ts'
+import type { ServerConnection } from './server-connection.ts'
 
 /** The epoch of the data as each new connection finds it. */
 export interface PresentEpoch {
   readonly current: string
   /** To be called with a connection before anything else is sent on it: only a new one can lead to other data. */
-  look(link: Link): Promise<void>
+  look(connection: ServerConnection): Promise<void>
 }
 
 export const createPresentEpoch = (): PresentEpoch => {
@@ -17,8 +17,8 @@ export const createPresentEpoch = (): PresentEpoch => {
     get current() {
       return current
     },
-    async look(link) {
-      const [row] = await link.send<{ nonce: string }>('SELECT present_epoch($1, $2) AS nonce', [
+    async look(connection) {
+      const [row] = await connection.send<{ nonce: string }>('SELECT present_epoch($1, $2) AS nonce', [
         newNonce(),
         MAX_EPOCHS_COUNT,
       ])
@@ -32,7 +32,7 @@ export const createEpochReader = (connection: Connection, present: PresentEpoch)
     return present.current
   },
   async find(id) {
-    const [found] = await connection.query<{ end: Int8 | null }>(
+    const [found] = await connection.read<{ end: Int8 | null }>(
       `SELECT (SELECT later.first_cursor - 1 FROM epochs later WHERE later.id > epochs.id ORDER BY later.id LIMIT 1) AS "end"
        FROM epochs WHERE nonce = $1`,
       id,

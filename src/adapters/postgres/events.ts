@@ -42,7 +42,7 @@ const conditionOf = (
 }
 
 const lastOf = async (connection: Connection): Promise<number> => {
-  const [end] = await connection.query<{ position: Int8 }>('SELECT position FROM events_end')
+  const [end] = await connection.read<{ position: Int8 }>('SELECT position FROM events_end')
   return int(end?.position ?? '0')
 }
 
@@ -53,7 +53,7 @@ const createPlacedReader = (connection: Connection): EventReader => ({
     const before = end === null ? after : Math.min(end, after + MAX_SCANNED_COUNT)
     const { sql, values } = conditionOf(scope, before)
     // What is only measured stays where it is: the length of a long text is known without it.
-    const rows = await connection.query<Row & { found: Int8 }>(
+    const rows = await connection.read<Row & { found: Int8 }>(
       `SELECT * FROM (
          SELECT *, count(*) OVER () AS found,
            sum(octet_length(data)) OVER (ORDER BY position) - octet_length(data) AS before
@@ -72,7 +72,7 @@ const createPlacedReader = (connection: Connection): EventReader => ({
     return { events, reached, complete: !isCut && (end === null || before >= end) }
   },
   async bounds() {
-    const [row] = await connection.query<{ last: Int8; first: Int8 | null }>(
+    const [row] = await connection.read<{ last: Int8; first: Int8 | null }>(
       'SELECT position AS last, (SELECT min(position) FROM events) AS first FROM events_end',
     )
     const last = int(row?.last ?? '0')
@@ -83,7 +83,7 @@ const createPlacedReader = (connection: Connection): EventReader => ({
 /** Gives all that is committed its place before it reads: nothing will ever appear below what it answers. */
 export const createEventReader = (connection: Connection): EventReader => {
   const placed = createPlacedReader(connection)
-  const place = () => connection.query('SELECT place_events()')
+  const place = () => connection.read('SELECT place_events()')
   return {
     async chunk(query) {
       await place()
@@ -111,14 +111,14 @@ export const createEventRepository = (
   ...createPlacedReader(connection),
   async append({ kind, event, subjectId, ownerId, data: subject, actorId, requestId, createdAt }) {
     const data = JSON.stringify(subject)
-    connection.send(INSERT, kind, event, subjectId, ownerId, data, actorId, requestId, createdAt)
+    void connection.insert(INSERT, kind, event, subjectId, ownerId, data, actorId, requestId, createdAt)
     if (ownerId !== null && isDeletion(event)) usage.addAlways(ownerId, eventBytes(data))
     else if (ownerId !== null) usage.add(ownerId, eventBytes(data))
     onAppended()
   },
   // From the beginning of the log without a gap, though times and places can differ by a moment.
   async deleteBefore(instant, limit) {
-    const gone = await connection.query<{ owner_id: Int8 | null; bytes: Int8 }>(
+    const gone = await connection.change<{ owner_id: Int8 | null; bytes: Int8 }>(
       `DELETE FROM events WHERE position <= (
          SELECT max(position) FROM (
            SELECT position, bool_and(created_at < $1) OVER (ORDER BY position) AS all_old FROM (
@@ -132,7 +132,7 @@ export const createEventRepository = (
     return gone.length
   },
   async eraseOwned(ownerId, after, limit) {
-    const found = await connection.query<{ kind: string; position: Int8; bytes: Int8; deleted: string | null }>(
+    const found = await connection.lock<{ kind: string; position: Int8; bytes: Int8; deleted: string | null }>(
       `SELECT kind, position, ${BYTES_OF.event} AS bytes, CASE WHEN event LIKE '%.deleted' THEN data END AS deleted
        FROM events WHERE owner_id = $1 AND (kind, position) > ($2, $3) ORDER BY kind, position LIMIT $4 FOR UPDATE`,
       ownerId,
@@ -143,11 +143,11 @@ export const createEventRepository = (
     for (const { kind, position, bytes, deleted } of found) {
       usage.add(ownerId, -int(bytes))
       if (deleted === null) {
-        connection.send('DELETE FROM events WHERE position = $1', position)
+        void connection.change('DELETE FROM events WHERE position = $1', position)
         continue
       }
       const data = erasedData(kind, deleted)
-      connection.send('UPDATE events SET data = $1 WHERE position = $2', data, position)
+      void connection.change('UPDATE events SET data = $1 WHERE position = $2', data, position)
       usage.addAlways(ownerId, eventBytes(data))
     }
     const last = found.at(-1)

@@ -25,7 +25,7 @@ export const createFileLinkReader = (connection: Connection): FileLinkReader => 
   const { page } = createPager<Row>(connection, { table: 'file_links', columns: ['created_at'] })
   return {
     async find(fileId, id) {
-      const [row] = await connection.query<Row>('SELECT * FROM file_links WHERE id = $1 AND file_id = $2', id, fileId)
+      const [row] = await connection.read<Row>('SELECT * FROM file_links WHERE id = $1 AND file_id = $2', id, fileId)
       return row ? fromRow(row) : null
     },
     async list({ fileId, aliveAt, ...request }) {
@@ -41,7 +41,7 @@ export const createFileLinkReader = (connection: Connection): FileLinkReader => 
 export const createFileLinkRepository = (connection: Transaction): FileLinkRepository => ({
   ...createFileLinkReader(connection),
   async countMadeBy(makerId, most) {
-    const [row] = await connection.query<{ n: Int8 }>(
+    const [row] = await connection.read<{ n: Int8 }>(
       'SELECT count(*) AS n FROM (SELECT FROM file_links WHERE maker_id = $1 LIMIT $2) AS made',
       makerId,
       most,
@@ -49,7 +49,7 @@ export const createFileLinkRepository = (connection: Transaction): FileLinkRepos
     return int(row?.n ?? '0')
   },
   async insert({ fileId, ownerId, makerId, expiresAt, createdAt }) {
-    const inserted = await connection.query<Row>(
+    const inserted = await connection.insert<Row>(
       `INSERT INTO file_links (file_id, owner_id, maker_id, expires_at, created_at) VALUES ($1, $2, $3, $4, $5)
        RETURNING *`,
       fileId,
@@ -61,16 +61,16 @@ export const createFileLinkRepository = (connection: Transaction): FileLinkRepos
     return fromRow(only(inserted))
   },
   async delete(id) {
-    connection.send('DELETE FROM file_links WHERE id = $1', id)
+    void connection.change('DELETE FROM file_links WHERE id = $1', id)
   },
   async deleteAll(scope) {
-    if ('ownerId' in scope) connection.send('DELETE FROM file_links WHERE owner_id = $1', scope.ownerId)
+    if ('ownerId' in scope) void connection.change('DELETE FROM file_links WHERE owner_id = $1', scope.ownerId)
     else if (scope.foreign) {
-      connection.send('DELETE FROM file_links WHERE maker_id = $1 AND owner_id <> maker_id', scope.makerId)
-    } else connection.send('DELETE FROM file_links WHERE maker_id = $1', scope.makerId)
+      void connection.change('DELETE FROM file_links WHERE maker_id = $1 AND owner_id <> maker_id', scope.makerId)
+    } else void connection.change('DELETE FROM file_links WHERE maker_id = $1', scope.makerId)
   },
   async deleteExpiredOf(makerId, now, limit) {
-    const { count } = await connection.query(
+    const { count } = await connection.change(
       `DELETE FROM file_links WHERE id = ANY (ARRAY(
          SELECT id FROM file_links WHERE maker_id = $1 AND expires_at <= $2 LIMIT $3))`,
       makerId,
@@ -80,7 +80,7 @@ export const createFileLinkRepository = (connection: Transaction): FileLinkRepos
     return count
   },
   async deleteExpired(now, limit) {
-    const { count } = await connection.query(
+    const { count } = await connection.change(
       'DELETE FROM file_links WHERE id = ANY (ARRAY(SELECT id FROM file_links WHERE expires_at <= $1 LIMIT $2))',
       now,
       limit,

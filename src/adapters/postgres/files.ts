@@ -1,7 +1,7 @@
 import type { FileReader, FileRepository } from '../../application/ports/persistence.ts'
 import type { StoredFile } from '../../domain/file.ts'
 import { fileBytes, type UsageCounter } from '../sql/usage.ts'
-import { type Connection, HOLD, type Int8, int, type Lock, only, type Transaction } from './connection.ts'
+import { type Connection, type Int8, int, type Lock, only, ROW_LOCK, type Transaction } from './connection.ts'
 import { lookUpIn } from './look-up.ts'
 import { createPager } from './pages.ts'
 
@@ -39,16 +39,16 @@ export const createFileReader = (connection: Connection, lock: Lock = ''): FileR
       return page(request, ownerId === null ? [] : [{ sql: 'owner_id = ?', values: [ownerId] }], fromRow)
     },
     async names(blobKey) {
-      const { count } = await connection.query('SELECT FROM files WHERE blob_key = $1', blobKey)
+      const { count } = await connection.read('SELECT FROM files WHERE blob_key = $1', blobKey)
       return count > 0
     },
   }
 }
 
 export const createFileRepository = (connection: Transaction, usage: UsageCounter): FileRepository => ({
-  ...createFileReader(connection, HOLD),
+  ...createFileReader(connection, ROW_LOCK),
   async insert({ ownerId, filename, contentType, size, sha256, blobKey, createdAt }) {
-    const inserted = await connection.query<Row>(
+    const inserted = await connection.insert<Row>(
       `INSERT INTO files (owner_id, filename, content_type, size, sha256, blob_key, created_at)
        VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING *`,
       ownerId,
@@ -63,12 +63,12 @@ export const createFileRepository = (connection: Transaction, usage: UsageCounte
     return fromRow(only(inserted))
   },
   async delete(id) {
-    const [gone] = await connection.query<Row>('DELETE FROM files WHERE id = $1 RETURNING *', id)
+    const [gone] = await connection.change<Row>('DELETE FROM files WHERE id = $1 RETURNING *', id)
     if (gone !== undefined) usage.add(int(gone.owner_id), -fileBytes(int(gone.size)))
   },
   // Held before they are counted, as items are.
   async deleteOwned(ownerId, limit) {
-    const gone = await connection.query<Row>(
+    const gone = await connection.change<Row>(
       `DELETE FROM files WHERE id = ANY (ARRAY(SELECT id FROM files WHERE owner_id = $1 LIMIT $2 FOR UPDATE))
        RETURNING *`,
       ownerId,

@@ -26,11 +26,11 @@ export const createIdempotencyRepository = (connection: Transaction, usage: Usag
   async find(userId, route, key) {
     // A row that is not there cannot be held. Nobody waits: who shares a transaction holds the keys of others, too.
     const [[lock], [row]] = await Promise.all([
-      connection.query<{ taken: boolean }>(
+      connection.read<{ taken: boolean }>(
         'SELECT NOT pg_try_advisory_xact_lock(hashtextextended($1, 0)) AS taken',
         `${userId} ${route} ${key}`,
       ),
-      connection.query<Row>(
+      connection.read<Row>(
         'SELECT * FROM idempotency WHERE user_id = $1 AND route = $2 AND key = $3',
         userId,
         route,
@@ -52,7 +52,7 @@ export const createIdempotencyRepository = (connection: Transaction, usage: Usag
   async put({ userId, route, key, fingerprint, answer, role, createdAt }) {
     const packed = packAnswer(answer)
     // Of an expired one that it replaces; the subquery sees what was there before.
-    const [row] = await connection.query<{ before: Int8 | null }>(
+    const [row] = await connection.change<{ before: Int8 | null }>(
       `INSERT INTO idempotency (user_id, route, key, fingerprint, answer, role, created_at)
        VALUES ($1, $2, $3, $4, $5, $6, $7)
        ON CONFLICT (user_id, route, key) DO UPDATE SET fingerprint = $4, answer = $5, role = $6, created_at = $7
@@ -69,7 +69,7 @@ export const createIdempotencyRepository = (connection: Transaction, usage: Usag
     usage.add(userId, idempotencyBytes(key, packed) - int(row?.before ?? '0'))
   },
   async deleteOld(before, limit) {
-    const gone = await connection.query<Counted>(
+    const gone = await connection.change<Counted>(
       `DELETE FROM idempotency WHERE created_at <= $1 AND (user_id, route, key) IN (
          SELECT user_id, route, key FROM idempotency WHERE created_at <= $1 LIMIT $2)
        RETURNING ${COUNTED}`,
@@ -80,7 +80,7 @@ export const createIdempotencyRepository = (connection: Transaction, usage: Usag
     return gone.length
   },
   async deleteOwned(userId, limit) {
-    const gone = await connection.query<Counted>(
+    const gone = await connection.change<Counted>(
       `DELETE FROM idempotency WHERE user_id = $1 AND (route, key) IN (
          SELECT route, key FROM idempotency WHERE user_id = $1 LIMIT $2)
        RETURNING ${COUNTED}`,

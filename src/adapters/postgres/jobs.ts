@@ -32,14 +32,14 @@ export const createJobReader = (connection: Connection): JobReader => {
   const { page } = createPager<Row>(connection, { table: 'jobs', columns: ['created_at'] })
   return {
     async findById(id) {
-      const [row] = await connection.query<Row>('SELECT * FROM jobs WHERE id = $1', id)
+      const [row] = await connection.read<Row>('SELECT * FROM jobs WHERE id = $1', id)
       return row ? fromRow(row) : null
     },
     async list({ state, ...request }) {
       return page(request, state === null ? [] : [{ sql: 'state = ?', values: [state] }], fromRow)
     },
     async countByState(most) {
-      const rows = await connection.query<{ state: JobState; n: Int8 }>(
+      const rows = await connection.read<{ state: JobState; n: Int8 }>(
         `SELECT state, (SELECT count(*) FROM (SELECT FROM jobs WHERE jobs.state = states.state LIMIT $1) AS found) AS n
          FROM unnest($2::text[]) AS states (state)`,
         most,
@@ -50,7 +50,7 @@ export const createJobReader = (connection: Connection): JobReader => {
       return counts
     },
     async hasDue(now) {
-      const { count } = await connection.query(
+      const { count } = await connection.read(
         `(SELECT FROM jobs WHERE state = 'queued' AND run_at <= $1 LIMIT 1) UNION ALL
          (SELECT FROM jobs WHERE state = 'running' AND lease_until <= $1 LIMIT 1)`,
         now,
@@ -66,7 +66,7 @@ const HELD = "WHERE id = $1 AND state = 'running' AND attempts = $2"
 export const createJobRepository = (connection: Transaction, onEnqueued: () => void): JobRepository => ({
   ...createJobReader(connection),
   async enqueue({ kind, payload, now, runAt = now, key }) {
-    connection.send(
+    void connection.insert(
       `INSERT INTO jobs (kind, payload, state, attempts, run_at, unique_key, created_at, updated_at)
        VALUES ($1, $2, 'queued', 0, $3, $4, $5, $5) ON CONFLICT DO NOTHING`,
       kind,
@@ -79,13 +79,13 @@ export const createJobRepository = (connection: Transaction, onEnqueued: () => v
   },
   // Several processes claim at once: each passes over the rows that another is about to take.
   async claim({ now, leaseUntil, limit }) {
-    connection.send(
+    void connection.change(
       `WITH lost AS MATERIALIZED (
          SELECT id FROM jobs WHERE state = 'running' AND lease_until <= $1 FOR UPDATE SKIP LOCKED)
        UPDATE jobs SET state = 'queued', lease_until = NULL FROM lost WHERE jobs.id = lost.id`,
       now,
     )
-    const claimed = await connection.query<Row>(
+    const claimed = await connection.change<Row>(
       `WITH due AS MATERIALIZED (
          SELECT id FROM jobs WHERE state = 'queued' AND run_at <= $1 ORDER BY run_at, id LIMIT $3
          FOR UPDATE SKIP LOCKED)
@@ -98,11 +98,11 @@ export const createJobRepository = (connection: Transaction, onEnqueued: () => v
     return claimed.map(fromRow).sort((one, other) => one.runAt - other.runAt || one.id - other.id)
   },
   async renew({ id, attempts }, leaseUntil) {
-    const { count } = await connection.query(`UPDATE jobs SET lease_until = $3 ${HELD}`, id, attempts, leaseUntil)
+    const { count } = await connection.change(`UPDATE jobs SET lease_until = $3 ${HELD}`, id, attempts, leaseUntil)
     return count > 0
   },
   async complete({ id, attempts }, now) {
-    const { count } = await connection.query(
+    const { count } = await connection.change(
       `UPDATE jobs SET state = 'done', lease_until = NULL, last_error = NULL, updated_at = $3 ${HELD}`,
       id,
       attempts,
@@ -111,7 +111,7 @@ export const createJobRepository = (connection: Transaction, onEnqueued: () => v
     return count > 0
   },
   async fail({ id, attempts }, { now, error, runAt }) {
-    const { count } = await connection.query(
+    const { count } = await connection.change(
       `UPDATE jobs SET state = CASE WHEN $3::bigint IS NULL THEN 'dead' ELSE 'queued' END,
          run_at = coalesce($3::bigint, run_at), lease_until = NULL, last_error = $4, updated_at = $5 ${HELD}`,
       id,
@@ -123,7 +123,7 @@ export const createJobRepository = (connection: Transaction, onEnqueued: () => v
     return count > 0
   },
   async release({ id, attempts }, now) {
-    connection.send(
+    void connection.change(
       `UPDATE jobs SET state = 'queued', attempts = attempts - 1, lease_until = NULL, updated_at = $3 ${HELD}`,
       id,
       attempts,
@@ -132,7 +132,7 @@ export const createJobRepository = (connection: Transaction, onEnqueued: () => v
   },
   async retry(id, now) {
     onEnqueued()
-    const retried = connection.query(
+    const retried = connection.change(
       `UPDATE jobs SET state = 'queued', attempts = 0, run_at = $2, updated_at = $2
        WHERE id = $1 AND state IN ('queued', 'dead') AND NOT EXISTS (
          SELECT FROM jobs other
@@ -147,11 +147,11 @@ export const createJobRepository = (connection: Transaction, onEnqueued: () => v
     return count > 0
   },
   async delete(id) {
-    const { count } = await connection.query("DELETE FROM jobs WHERE id = $1 AND state <> 'running'", id)
+    const { count } = await connection.change("DELETE FROM jobs WHERE id = $1 AND state <> 'running'", id)
     return count > 0
   },
   async deleteEnded(state, before, limit) {
-    const { count } = await connection.query(
+    const { count } = await connection.change(
       `DELETE FROM jobs WHERE state = $1 AND updated_at < $2 AND id = ANY (ARRAY(
          SELECT id FROM jobs WHERE state IN ('done', 'dead') AND state = $1 AND updated_at < $2 LIMIT $3))`,
       state,

@@ -14,7 +14,7 @@ interface Asked<Row> extends PromiseWithResolvers<Row | null> {
 }
 
 /** As long as no more statements are under way, nobody waits for company. */
-const AT_ONCE = 4
+const MAX_STATEMENTS_COUNT = 4
 
 const together = <Row extends { readonly id: Int8 }>(
   rowsOf: (ids: readonly number[]) => Promise<readonly Row[]>,
@@ -34,7 +34,7 @@ const together = <Row extends { readonly id: Int8 }>(
   }
 
   const send = (): void => {
-    if (waiting.length === 0 || underWay >= AT_ONCE) return
+    if (waiting.length === 0 || underWay >= MAX_STATEMENTS_COUNT) return
     const batch = waiting
     waiting = []
     underWay++
@@ -53,7 +53,7 @@ const together = <Row extends { readonly id: Int8 }>(
 }
 
 /**
- * Looks rows up by id. Without a lock, who asks while {@link AT_ONCE} statements are under way shares the next one with
+ * Looks rows up by id. Without a lock, who asks while {@link MAX_STATEMENTS_COUNT} statements are under way shares the next one with
  * others, and a row with those who asked for the same.
  */
 export const lookUpIn = <Row extends { readonly id: Int8 }>(
@@ -61,16 +61,16 @@ export const lookUpIn = <Row extends { readonly id: Int8 }>(
   { table, columns = '*', lock }: Source,
 ): LookUp<Row> => {
   const select = `SELECT ${columns} FROM ${table} WHERE id =`
-  const one = `${select} $1 ${lock}`
+  const one = `${select} $1`
   const many = `${select} ANY ($1::bigint[])`
   if (lock === '') {
     return together((ids) => {
       // A list of one would cost Postgres twice as much.
-      return ids.length === 1 ? connection.query<Row>(one, ...ids) : connection.query<Row>(many, `{${ids.join()}}`)
+      return ids.length === 1 ? connection.read<Row>(one, ...ids) : connection.read<Row>(many, `{${ids.join()}}`)
     })
   }
   return async (id) => {
-    const [row] = await connection.query<Row>(one, id)
+    const [row] = await connection.lookUp<Row>(lock, one, id)
     return row ?? null
   }
 }

@@ -1,6 +1,6 @@
 import type { MailTokenReader, MailTokenRepository } from '../../application/ports/persistence.ts'
 import type { MailToken, MailTokenPurpose } from '../../domain/mail-token.ts'
-import { type Connection, HOLD, type Int8, int, type Lock, type Transaction } from './connection.ts'
+import { type Connection, type Int8, int, type Lock, ROW_LOCK, type Transaction } from './connection.ts'
 
 interface Row {
   user_id: Int8
@@ -26,16 +26,18 @@ const fromRow = (row: Row | undefined): MailToken | null =>
 export const createMailTokenReader = (connection: Connection, lock: Lock = ''): MailTokenReader => ({
   async findByHash(hash) {
     // The user before the token, as whoever changes the account.
-    const [row] = await connection.query<Row>(
+    const [row] = await connection.lookUp<Row>(
+      lock,
       `SELECT mail_tokens.* FROM users JOIN mail_tokens ON mail_tokens.user_id = users.id
-       WHERE mail_tokens.hash = $1 ${lock && `${lock} OF users, mail_tokens`}`,
+       WHERE mail_tokens.hash = $1`,
       hash,
     )
     return fromRow(row)
   },
   async findByUser(userId, purpose) {
-    const [row] = await connection.query<Row>(
-      `SELECT * FROM mail_tokens WHERE user_id = $1 AND purpose = $2 ${lock}`,
+    const [row] = await connection.lookUp<Row>(
+      lock,
+      'SELECT * FROM mail_tokens WHERE user_id = $1 AND purpose = $2',
       userId,
       purpose,
     )
@@ -44,9 +46,9 @@ export const createMailTokenReader = (connection: Connection, lock: Lock = ''): 
 })
 
 export const createMailTokenRepository = (connection: Transaction): MailTokenRepository => ({
-  ...createMailTokenReader(connection, HOLD),
+  ...createMailTokenReader(connection, ROW_LOCK),
   async put({ userId, purpose, email, nonce, hash, expiresAt }) {
-    connection.send(
+    void connection.change(
       `INSERT INTO mail_tokens (user_id, purpose, email, nonce, hash, expires_at) VALUES ($1, $2, $3, $4, $5, $6)
        ON CONFLICT (user_id, purpose) DO UPDATE SET email = $3, nonce = $4, hash = $5, expires_at = $6`,
       userId,
@@ -58,7 +60,7 @@ export const createMailTokenRepository = (connection: Transaction): MailTokenRep
     )
   },
   async extend(nonce, expiresAt) {
-    const { count } = await connection.query(
+    const { count } = await connection.change(
       'UPDATE mail_tokens SET expires_at = $2 WHERE nonce = $1',
       nonce,
       expiresAt,
@@ -66,11 +68,11 @@ export const createMailTokenRepository = (connection: Transaction): MailTokenRep
     return count > 0
   },
   async delete(userId, purpose) {
-    if (purpose === undefined) connection.send('DELETE FROM mail_tokens WHERE user_id = $1', userId)
-    else connection.send('DELETE FROM mail_tokens WHERE user_id = $1 AND purpose = $2', userId, purpose)
+    if (purpose === undefined) void connection.change('DELETE FROM mail_tokens WHERE user_id = $1', userId)
+    else void connection.change('DELETE FROM mail_tokens WHERE user_id = $1 AND purpose = $2', userId, purpose)
   },
   async deleteExpired(now, limit) {
-    const { count } = await connection.query(
+    const { count } = await connection.change(
       `DELETE FROM mail_tokens WHERE expires_at <= $1
          AND hash = ANY (ARRAY(SELECT hash FROM mail_tokens WHERE expires_at <= $1 LIMIT $2))`,
       now,

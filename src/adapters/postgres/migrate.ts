@@ -1,6 +1,5 @@
 import { checksum, type Migration, MigrationError } from '../sql/migrations.ts'
 import { type Dialect, missingParts } from '../sql/record-schema.ts'
-import type { Link } from './link.ts'
 import accounts from './migrations/0001_accounts.sql' with { type: 'text' }
 import jobsAndMail from './migrations/0002_jobs_and_mail.sql' with { type: 'text' }
 import items from './migrations/0003_items.sql' with { type: 'text' }
@@ -14,6 +13,7 @@ import signInSources from './migrations/0010_sign_in_sources.sql' with { type: '
 import linksMailAndReplays from './migrations/0011_links_mail_and_replays.sql' with { type: 'text' }
 import eventsOfAnyKind from './migrations/0012_events_of_any_kind.sql' with { type: 'text' }
 import { createPool } from './pool.ts'
+import type { ServerConnection } from './server-connection.ts'
 
 /**
  * In the order they are applied. An applied one never changes: its checksum is recorded. A new one leaves the database
@@ -58,8 +58,8 @@ const DIALECT: Dialect = {
   }),
 }
 
-const partsOn = async (link: Link): Promise<readonly Migration[]> => {
-  const rows = await link.send<{ name: string }>(
+const partsOn = async (connection: ServerConnection): Promise<readonly Migration[]> => {
+  const rows = await connection.send<{ name: string }>(
     `SELECT table_name AS name FROM information_schema.tables WHERE table_schema = current_schema()
      UNION ALL
      SELECT table_name || '.' || column_name FROM information_schema.columns WHERE table_schema = current_schema()
@@ -70,10 +70,13 @@ const partsOn = async (link: Link): Promise<readonly Migration[]> => {
   return missingParts(new Set(rows.map(({ name }) => name)), DIALECT)
 }
 
-const pendingOn = async (link: Link, migrations: readonly Migration[]): Promise<readonly Migration[]> => {
-  const [table] = await link.send<{ known: boolean }>("SELECT to_regclass('migrations') IS NOT NULL AS known", [])
+const pendingOn = async (
+  connection: ServerConnection,
+  migrations: readonly Migration[],
+): Promise<readonly Migration[]> => {
+  const [table] = await connection.send<{ known: boolean }>("SELECT to_regclass('migrations') IS NOT NULL AS known", [])
   if (table?.known !== true) return migrations
-  const rows = await link.send<{ name: string; checksum: string }>('SELECT name, checksum FROM migrations', [])
+  const rows = await connection.send<{ name: string; checksum: string }>('SELECT name, checksum FROM migrations', [])
   const history = new Map(rows.map((row) => [row.name, row.checksum]))
   for (const { name, sql } of migrations) {
     const sum = history.get(name)
@@ -85,38 +88,41 @@ const pendingOn = async (link: Link, migrations: readonly Migration[]): Promise<
 }
 
 /** What is pending; once every migration is there, what the tables of collections lack. */
-const nextOn = async (link: Link, migrations: readonly Migration[]): Promise<readonly Migration[]> => {
-  const pending = await pendingOn(link, migrations)
-  return pending.length > 0 || migrations !== MIGRATIONS ? pending : partsOn(link)
+const nextOn = async (
+  connection: ServerConnection,
+  migrations: readonly Migration[],
+): Promise<readonly Migration[]> => {
+  const pending = await pendingOn(connection, migrations)
+  return pending.length > 0 || migrations !== MIGRATIONS ? pending : partsOn(connection)
 }
 
 /** Applies the next pending migration in a transaction of its own and answers its name; null when there is none. */
-const applyNext = async (link: Link, migrations: readonly Migration[]): Promise<string | null> => {
-  await link.send('BEGIN', [])
+const applyNext = async (connection: ServerConnection, migrations: readonly Migration[]): Promise<string | null> => {
+  await connection.send('BEGIN', [])
   try {
     // Two processes that start at once take turns, and look again when their turn has come.
-    await link.send(`SELECT pg_advisory_xact_lock(${LOCK})`, [])
-    await link.send(
+    await connection.send(`SELECT pg_advisory_xact_lock(${LOCK})`, [])
+    await connection.send(
       'CREATE TABLE IF NOT EXISTS migrations (name text PRIMARY KEY, checksum text NOT NULL, applied_at timestamptz NOT NULL)',
       [],
     )
-    const [next] = await nextOn(link, migrations)
+    const [next] = await nextOn(connection, migrations)
     if (next !== undefined) {
-      await link.send(next.sql, [])
+      await connection.send(next.sql, [])
       if (migrations.includes(next)) {
-        await link.send('INSERT INTO migrations VALUES ($1, $2, now())', [next.name, checksum(next.sql)])
+        await connection.send('INSERT INTO migrations VALUES ($1, $2, now())', [next.name, checksum(next.sql)])
       }
     }
-    await link.send('COMMIT', [])
+    await connection.send('COMMIT', [])
     return next?.name ?? null
   } catch (error) {
-    await link.send('ROLLBACK', []).catch(() => link.close())
+    await connection.send('ROLLBACK', []).catch(() => connection.close())
     throw error
   }
 }
 
-const withLink = async <T>(url: string, work: (link: Link) => Promise<T>): Promise<T> => {
-  const pool = createPool({ url, size: 1, patience: 10_000 })
+const withConnection = async <T>(url: string, work: (connection: ServerConnection) => Promise<T>): Promise<T> => {
+  const pool = createPool({ url, size: 1, connectionTimeoutMs: 10_000 })
   try {
     return await pool.exclusively(work)
   } catch (error) {
@@ -133,14 +139,18 @@ const withLink = async <T>(url: string, work: (link: Link) => Promise<T>): Promi
  * @throws {MigrationError} when it has one that was changed since.
  */
 export const pendingMigrations = (url: string, migrations = MIGRATIONS): Promise<readonly Migration[]> =>
-  withLink(url, (link) => nextOn(link, migrations))
+  withConnection(url, (connection) => nextOn(connection, migrations))
 
 /** Brings the database up to date, one transaction a migration, and returns the names of what was applied. */
 export const migrate = (url: string, migrations = MIGRATIONS): Promise<readonly string[]> =>
-  withLink(url, async (link) => {
+  withConnection(url, async (connection) => {
     const applied: string[] = []
-    if ((await nextOn(link, migrations)).length === 0) return applied
-    for (let name = await applyNext(link, migrations); name !== null; name = await applyNext(link, migrations)) {
+    if ((await nextOn(connection, migrations)).length === 0) return applied
+    for (
+      let name = await applyNext(connection, migrations);
+      name !== null;
+      name = await applyNext(connection, migrations)
+    ) {
       applied.push(name)
     }
     return applied

@@ -51,7 +51,7 @@ export const createPager = <Row extends { id: Int8 }>(
   { table, select = '*', columns, turn = atOnce }: Source<keyof Row & string>,
 ) => {
   const ask = <Answered>(what: string, filters: readonly Filter[], end = '', ...more: Parameter[]) =>
-    connection.query<Answered>(
+    connection.read<Answered>(
       numbered(`SELECT ${what} FROM ${table}${whereOf(filters)}${end}`),
       ...valuesOf(filters),
       ...more,
@@ -59,7 +59,7 @@ export const createPager = <Row extends { id: Int8 }>(
 
   /** No further than one beyond {@link MAX_COUNTED}. */
   const count = async (filters: readonly Filter[]): Promise<number> => {
-    const [counted] = await connection.query<{ n: Int8 }>(
+    const [counted] = await connection.read<{ n: Int8 }>(
       numbered(
         `SELECT count(*) AS n FROM (SELECT FROM ${table}${whereOf(filters)} LIMIT ${MAX_COUNTED + 1}) AS counted`,
       ),

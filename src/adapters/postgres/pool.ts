@@ -1,6 +1,7 @@
-import type { Answer, Connection, Parameter } from './connection.ts'
+import type { Answer, Connection, Parameter, Query } from './connection.ts'
 import { isLost, unavailable } from './errors.ts'
-import { connect, type Link } from './link.ts'
+import { connect, type ServerConnection } from './server-connection.ts'
+import { createSlots, type Slot } from './slots.ts'
 
 export interface PoolOptions {
   /** `postgres://…`; with `?prepare=false` no statement is named, as PgBouncer in transaction mode needs it. */
@@ -8,195 +9,140 @@ export interface PoolOptions {
   /** Connections at most. */
   readonly size: number
   /** Milliseconds to wait for a free connection, or for the server to take a new one. */
-  readonly patience?: number
+  readonly connectionTimeoutMs?: number
   /** A connection is given up when the server has not answered for so many milliseconds; without it, never. */
-  readonly silence?: number
+  readonly responseTimeoutMs?: number
   /** Runs before anything else is sent on a new connection, which is given up when it fails. */
-  readonly onOpened?: (link: Link) => Promise<void>
+  readonly onOpened?: (connection: ServerConnection) => Promise<void>
   /** Hears how many milliseconds a single statement waited for a connection, in vain or not. */
   readonly onWaited?: ((milliseconds: number) => void) | undefined
 }
 
-/** A lost connection is replaced without a word where a single statement may run again: it only reads. */
+/** Single statements run at once, on connections that others use too. */
 export interface Pool extends Connection {
   /** How many may work exclusively at the same time. */
-  readonly mostExclusive: number
+  readonly maxExclusiveCount: number
   /** Milliseconds to wait for a free connection. */
-  readonly patience: number
+  readonly connectionTimeoutMs: number
+  /** Sends a statement that may run twice: where the connection is lost, another takes its place without a word. */
+  readonly query: Query
   /** Runs `work` with a connection that nobody else sends on meanwhile. Rejects with `unavailable` when none is free. */
-  exclusively<T>(work: (link: Link) => Promise<T>): Promise<T>
+  exclusively<T>(work: (connection: ServerConnection) => Promise<T>): Promise<T>
   /** Refuses what comes, waits up to `timeout` milliseconds for what runs, then closes every connection. */
   close(timeout: number): Promise<void>
 }
 
-interface Lane {
-  link: Link | null
-  opening: Promise<Link> | null
-  /** Statements under way that share it. */
-  sharing: number
-  /** Those of them that are not sent yet: a transaction that began now would have them inside it. */
-  unsent: number
-  taken: boolean
-}
-
-/** So many statements follow each other on one connection before others wait. */
-const DEPTH = 64
-
-/**
- * Connections of which each carries either one transaction or any number of single statements, one after the other
- * without waiting for answers between them. Where there are two or more, one is always left for single statements.
- */
-export const createPool = ({ url, size, patience = 5_000, silence, onOpened, onWaited }: PoolOptions): Pool => {
-  const lanes: Lane[] = Array.from({ length: size }, () => ({
-    link: null,
-    opening: null,
-    sharing: 0,
-    unsent: 0,
-    taken: false,
-  }))
-  const mostExclusive = Math.max(1, size - 1)
-  let taken = 0
-  let closing: (() => void) | null = null
-  const waiting = { shared: new Set<(lane: Lane) => void>(), exclusive: new Set<(lane: Lane) => void>() }
-
-  // A server behind a network that is gone, or one that hangs, would hold all who asked for as long as it likes.
-  const closeSilent = (longest: number) => {
-    const silent = lanes.flatMap(({ link }) => (link !== null && link.silentFor() > longest ? [link] : []))
-    // Those that were idle have gone the same way.
-    if (silent.some((link) => link.isWaiting())) for (const link of silent) link.close()
-  }
-  const watching = silence === undefined ? null : setInterval(closeSilent, silence / 3, silence)
-  watching?.unref()
-
-  /** The idlest one that may be used so; one that is open before one that is not. */
-  const pick = (exclusive: boolean): Lane | null => {
-    if (exclusive && taken >= mostExclusive) return null
-    let best: Lane | null = null
-    let least = Number.POSITIVE_INFINITY
-    for (const lane of lanes) {
-      const load = lane.sharing * 2 + (lane.link === null ? 1 : 0)
-      if (lane.taken || lane.sharing >= DEPTH || (exclusive && lane.unsent > 0) || load >= least) continue
-      best = lane
-      least = load
-    }
-    return best
-  }
-
-  const enter = (lane: Lane, exclusive: boolean): Lane => {
-    if (exclusive) {
-      lane.taken = true
-      taken++
-    } else {
-      lane.sharing++
-      lane.unsent++
-    }
-    return lane
-  }
-
-  const wait = (exclusive: boolean): Promise<Lane> => {
-    const queue = exclusive ? waiting.exclusive : waiting.shared
-    return new Promise((resolve, reject) => {
-      const admitted = (lane: Lane) => {
-        clearTimeout(timer)
-        resolve(lane)
-      }
-      const timer = setTimeout(() => {
-        queue.delete(admitted)
-        reject(unavailable('The database is busy'))
-      }, patience)
-      queue.add(admitted)
+/** Opens the connection of a slot when it is needed, for all who need it. */
+const createOpener = ({ url, onOpened }: PoolOptions, timeoutMs: number) => {
+  const openIn = async (slot: Slot): Promise<ServerConnection> => {
+    const connection = await connect(url, timeoutMs, (closed) => {
+      if (slot.connection === closed) slot.connection = null
     })
-  }
-
-  const admit = (exclusive: boolean) => {
-    const queue = exclusive ? waiting.exclusive : waiting.shared
-    for (const admitted of queue) {
-      const lane = pick(exclusive)
-      if (lane === null) return
-      queue.delete(admitted)
-      admitted(enter(lane, exclusive))
-    }
-  }
-
-  const sent = (lane: Lane) => {
-    lane.unsent--
-    if (waiting.exclusive.size > 0) admit(true)
-  }
-
-  const leave = (lane: Lane, exclusive: boolean) => {
-    if (exclusive) {
-      lane.taken = false
-      taken--
-    } else lane.sharing--
-    if (waiting.exclusive.size > 0) admit(true)
-    if (waiting.shared.size > 0) admit(false)
-    if (closing !== null && taken === 0 && lanes.every(({ sharing }) => sharing === 0)) closing()
-  }
-
-  const connectAndLook = async (lane: Lane): Promise<Link> => {
-    const link = await connect(url, patience, (lost) => {
-      if (lane.link === lost) lane.link = null
-    })
-    if (onOpened === undefined) return link
-    const timer = setTimeout(link.close, patience)
+    if (onOpened === undefined) return connection
+    const timer = setTimeout(connection.close, timeoutMs)
     try {
-      await onOpened(link)
-      return link
+      await onOpened(connection)
+      return connection
     } catch (error) {
-      link.close()
+      connection.close()
       throw error
     } finally {
       clearTimeout(timer)
     }
   }
 
-  const open = async (lane: Lane): Promise<Link> => {
-    lane.opening ??= connectAndLook(lane).finally(() => {
-      lane.opening = null
+  return async (slot: Slot): Promise<ServerConnection> => {
+    slot.opening ??= openIn(slot).finally(() => {
+      slot.opening = null
     })
-    const link = await lane.opening
-    lane.link = link
-    return link
+    const connection = await slot.opening
+    slot.connection = connection
+    return connection
   }
+}
 
-  const using = async <T>(exclusive: boolean, work: (link: Link, isUsed: boolean) => Promise<T>): Promise<T> => {
-    if (closing !== null) throw unavailable('The server is stopping')
-    const free = pick(exclusive)
+/** A server behind a network that is gone, or one that hangs, would keep all who asked for as long as it likes. */
+const closeSilent = (slots: readonly Slot[], timeoutMs: number): void => {
+  const silent = slots.flatMap(({ connection }) =>
+    connection !== null && connection.silentFor() > timeoutMs ? [connection] : [],
+  )
+  // Those that were idle have gone the same way.
+  if (silent.some((connection) => connection.isWaiting())) for (const connection of silent) connection.close()
+}
+
+/**
+ * Connections of which each carries either one transaction or any number of single statements, one after the other
+ * without waiting for answers between them.
+ */
+export const createPool = (options: PoolOptions): Pool => {
+  const { size, connectionTimeoutMs = 5_000, responseTimeoutMs, onWaited } = options
+  const slots = createSlots(size, connectionTimeoutMs)
+  const open = createOpener(options, connectionTimeoutMs)
+  let isClosing = false
+  const watching =
+    responseTimeoutMs === undefined
+      ? null
+      : setInterval(closeSilent, responseTimeoutMs / 3, slots.all, responseTimeoutMs)
+  watching?.unref()
+
+  const enter = async (exclusive: boolean): Promise<Slot> => {
     const askedAt = performance.now()
-    if (free !== null) enter(free, exclusive)
-    const lane = free ?? (await wait(exclusive).finally(() => exclusive || onWaited?.(performance.now() - askedAt)))
-    if (free !== null && !exclusive) onWaited?.(0)
-    let unsent = !exclusive
     try {
-      const isUsed = lane.link !== null
-      const link = lane.link ?? (await open(lane))
-      try {
-        if (!exclusive) link.asked()
-        const worked = work(link, isUsed)
-        if (unsent) sent(lane)
-        unsent = false
-        return await worked
-      } catch (error) {
-        if (isLost(error)) link.close()
-        throw error
-      } finally {
-        if (!exclusive) link.answered()
-      }
+      return await slots.waitToEnter(exclusive)
     } finally {
-      if (unsent) sent(lane)
-      leave(lane, exclusive)
+      if (!exclusive) onWaited?.(performance.now() - askedAt)
     }
   }
 
-  /** Connections that were cut while idle, with the server's restart, are no reason to refuse a read: each is used up. */
+  const exclusively = async <T>(work: (connection: ServerConnection) => Promise<T>): Promise<T> => {
+    if (isClosing) throw unavailable('The server is stopping')
+    const slot = slots.tryEnter(true) ?? (await enter(true))
+    try {
+      const connection = slot.connection ?? (await open(slot))
+      try {
+        return await work(connection)
+      } catch (error) {
+        if (isLost(error)) connection.close()
+        throw error
+      }
+    } finally {
+      slots.leave(slot, true)
+    }
+  }
+
+  const send = async <Row>(slot: Slot, sql: string, parameters: readonly Parameter[]): Promise<Answer<Row>> => {
+    let unsent = true
+    try {
+      const connection = slot.connection ?? (await open(slot))
+      connection.asked()
+      try {
+        const answer = connection.send<Row>(sql, parameters)
+        slots.sent(slot)
+        unsent = false
+        return await answer
+      } catch (error) {
+        if (isLost(error)) connection.close()
+        throw error
+      } finally {
+        connection.answered()
+      }
+    } finally {
+      // Nothing was, and nothing will be.
+      if (unsent) slots.sent(slot)
+      slots.leave(slot, false)
+    }
+  }
+
+  /** Connections that were cut while idle, with the server's restart, are no reason to refuse: each is used up. */
   const query = async <Row>(sql: string, ...parameters: readonly Parameter[]): Promise<Answer<Row>> => {
     for (let fresh = 0, used = 0; ; ) {
-      let wasUsed = false
+      if (isClosing) throw unavailable('The server is stopping')
+      const free = slots.tryEnter(false)
+      if (free !== null) onWaited?.(0)
+      const slot = free ?? (await enter(false))
+      const wasUsed = slot.connection !== null
       try {
-        return await using(false, (link, isUsed) => {
-          wasUsed = isUsed
-          return link.send<Row>(sql, parameters)
-        })
+        return await send<Row>(slot, sql, parameters)
       } catch (error) {
         if (wasUsed) used++
         else fresh++
@@ -206,19 +152,20 @@ export const createPool = ({ url, size, patience = 5_000, silence, onOpened, onW
   }
 
   return {
-    mostExclusive,
-    patience,
+    maxExclusiveCount: slots.maxExclusiveCount,
+    connectionTimeoutMs,
     query,
-    exclusively: (work) => using(true, work),
+    read: query,
+    lookUp: (lock, sql, ...parameters) => query(`${sql} ${lock}`, ...parameters),
+    exclusively,
     async close(timeout) {
-      const idle = taken === 0 && lanes.every(({ sharing }) => sharing === 0)
-      const { promise, resolve } = Promise.withResolvers<void>()
-      closing = resolve
-      const timer = Number.isFinite(timeout) ? setTimeout(resolve, timeout) : null
-      if (!idle) await promise
+      isClosing = true
+      const late = Promise.withResolvers<void>()
+      const timer = Number.isFinite(timeout) ? setTimeout(late.resolve, timeout) : null
+      await Promise.race([slots.idle(), late.promise])
       if (timer !== null) clearTimeout(timer)
       if (watching !== null) clearInterval(watching)
-      for (const { link } of lanes) link?.close()
+      for (const { connection } of slots.all) connection?.close()
     },
   }
 }

@@ -60,7 +60,7 @@ const createLook = (connection: Connection, table: string, words: readonly strin
 
   return async (): Promise<Step> => {
     if (!isBounded) {
-      const [newest] = await connection.query<{ id: Int8 | null }>(
+      const [newest] = await connection.read<{ id: Int8 | null }>(
         `SELECT max(id) AS id FROM ${table} WHERE id < $1`,
         end,
       )
@@ -72,7 +72,7 @@ const createLook = (connection: Connection, table: string, words: readonly strin
     const bucket = bucketOf(end - 1, bits)
     const start = bucket * 2 ** bits
     // What is found is sorted by itself: by no means is the table to be read in the order of ids until enough match.
-    const found = await connection.query<{ id: Int8 }>(
+    const found = await connection.read<{ id: Int8 }>(
       `WITH found AS MATERIALIZED (SELECT id FROM ${table} WHERE words @@ $1::tsquery AND id >= $2 AND id < $3)
        SELECT id FROM found ORDER BY id DESC LIMIT ${limit}`,
       queryOf(words, ownerId, bits, bucket),
@@ -112,7 +112,7 @@ const createSource = (
     async candidates(ids, { field, withText }) {
       if (ids.length === 0) return []
       const sql = `${select(field, withText)} WHERE id = ANY ($1::bigint[])`
-      return (await connection.query<CandidateRow>(sql, `{${ids.join()}}`)).map(toCandidate(field))
+      return (await connection.read<CandidateRow>(sql, `{${ids.join()}}`)).map(toCandidate(field))
     },
     async walk(query, { after, withText }) {
       const { field, descending } = query.sort
@@ -124,11 +124,11 @@ const createSource = (
       const filters = [...filtersOf(query), ...beyond]
       const order = `ORDER BY ${field} ${direction}, id ${direction} LIMIT ${WALKED_COUNT}`
       const sql = numbered(`${select(field, withText)}${whereOf(filters)} ${order}`)
-      return (await connection.query<CandidateRow>(sql, ...valuesOf(filters))).map(toCandidate(field))
+      return (await connection.read<CandidateRow>(sql, ...valuesOf(filters))).map(toCandidate(field))
     },
     async rows(ids) {
       if (ids.length === 0) return []
-      const rows = await connection.query<Row>(
+      const rows = await connection.read<Row>(
         `SELECT ${columnsOf(table)} FROM ${name} WHERE id = ANY ($1::bigint[])`,
         `{${ids.join()}}`,
       )

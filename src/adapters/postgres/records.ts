@@ -2,7 +2,7 @@ import type { RecordReader, RecordRepository } from '../../application/ports/per
 import type { RecordTable } from '../sql/record-table.ts'
 import { atOnce } from '../sql/turns.ts'
 import type { UsageCounter } from '../sql/usage.ts'
-import { type Connection, HOLD, type Int8, int, type Lock, only, type Transaction } from './connection.ts'
+import { type Connection, type Int8, int, type Lock, only, ROW_LOCK, type Transaction } from './connection.ts'
 import type { PresentEpoch } from './epochs.ts'
 import { lookUpIn } from './look-up.ts'
 import { columnsOf, createRecordList, type Row } from './record-list.ts'
@@ -86,12 +86,12 @@ export const createRecordRepository = (
   const wordsOf = (ownerId: number, text: string) =>
     collection.search.length === 0 ? [] : [vectorOf({ ownerId, text })]
   return {
-    ...createRecordReader(connection, table, HOLD),
+    ...createRecordReader(connection, table, ROW_LOCK),
     async insert(record) {
       const { ownerId, version, createdAt, updatedAt } = record
       const epoch = present.current
       const values = valuesOf(record)
-      const inserted = await connection.query<{ id: Int8 }>(
+      const inserted = await connection.insert<{ id: Int8 }>(
         statements.insert,
         ...values,
         ownerId,
@@ -108,7 +108,7 @@ export const createRecordRepository = (
       const { id, ownerId, version, updatedAt } = record
       const epoch = present.current
       const values = valuesOf(record)
-      const [before] = await connection.query<{ bytes: Int8 }>(
+      const [before] = await connection.change<{ bytes: Int8 }>(
         statements.update,
         ...values,
         version,
@@ -122,11 +122,11 @@ export const createRecordRepository = (
       return { ...record, epoch }
     },
     async delete(id) {
-      const [gone] = await connection.query<{ owner_id: Int8; bytes: Int8 }>(statements.remove, id)
+      const [gone] = await connection.change<{ owner_id: Int8; bytes: Int8 }>(statements.remove, id)
       if (gone !== undefined) usage.add(int(gone.owner_id), -int(gone.bytes))
     },
     async deleteOwned(ownerId, limit) {
-      const gone = (await connection.query<Row>(statements.removeOwned, ownerId, limit)).map(fromRow)
+      const gone = (await connection.change<Row>(statements.removeOwned, ownerId, limit)).map(fromRow)
       for (const record of gone) usage.add(ownerId, -bytesOf(valuesOf(record)))
       return gone
     },

@@ -13,8 +13,8 @@ import { createMailLimitRepository } from './mail-limits.ts'
 import { createMailTokenReader, createMailTokenRepository } from './mail-tokens.ts'
 import { createRecordReader, createRecordRepository } from './records.ts'
 import { createRefreshTokenRepository, createSessionReader, createSessionRepository, type Holders } from './sessions.ts'
-import type { Share } from './share.ts'
 import { createSignInSourceReader, createSignInSourceRepository } from './sign-in-sources.ts'
+import type { UnitTransaction } from './unit-transaction.ts'
 import { createUsageReader, createUsageRepository } from './usage.ts'
 import { createUserReader, createUserRepository } from './users.ts'
 
@@ -41,7 +41,7 @@ export interface Shared {
 }
 
 /** Repositories of one unit; most use two or three of them. */
-export const writing = (transaction: Share, { marks, holders, epoch, usage: counted }: Shared): Tx => {
+export const writing = (transaction: UnitTransaction, { marks, holders, epoch, usage: counted }: Shared): Tx => {
   const users = lazy(() => createUserRepository(transaction))
   const sessions = lazy(() => createSessionRepository(transaction, holders))
   const refreshTokens = lazy(() => createRefreshTokenRepository(transaction))

@@ -6,9 +6,18 @@ import type {
 } from '../../application/ports/persistence.ts'
 import type { Session } from '../../domain/session.ts'
 import type { Role } from '../../domain/user.ts'
-import { type Connection, HOLD, type Int8, int, intOrNull, type Lock, only, type Transaction } from './connection.ts'
+import {
+  type Connection,
+  type Int8,
+  int,
+  intOrNull,
+  type Lock,
+  only,
+  ROW_LOCK,
+  type Transaction,
+} from './connection.ts'
 import { createPager } from './pages.ts'
-import type { Share } from './share.ts'
+import type { UnitTransaction } from './unit-transaction.ts'
 
 interface Row {
   id: Int8
@@ -44,11 +53,11 @@ export const createSessionReader = (connection: Connection, lock: Lock = ''): Se
   const { page } = createPager<Row>(connection, { table: 'sessions', columns: ['created_at'] })
   return {
     async findById(id) {
-      const [row] = await connection.query<Row>(`SELECT * FROM sessions WHERE id = $1 ${lock}`, id)
+      const [row] = await connection.lookUp<Row>(lock, 'SELECT * FROM sessions WHERE id = $1', id)
       return row ? fromRow(row) : null
     },
     async findHolder(id) {
-      const [row] = await connection.query<HolderRow>(
+      const [row] = await connection.read<HolderRow>(
         `SELECT users.id AS user_id, users.role, users.is_active, sessions.expires_at
          FROM sessions JOIN users ON users.id = sessions.user_id WHERE sessions.id = $1 ${lock && STAYS}`,
         id,
@@ -57,7 +66,7 @@ export const createSessionReader = (connection: Connection, lock: Lock = ''): Se
       return { userId: int(row.user_id), role: row.role, isActive: row.is_active, expiresAt: int(row.expires_at) }
     },
     async standing(ids, now) {
-      const rows = await connection.query<{ session_id: Int8; user_id: Int8; role: Role }>(
+      const rows = await connection.read<{ session_id: Int8; user_id: Int8; role: Role }>(
         `SELECT sessions.id AS session_id, users.id AS user_id, users.role
          FROM sessions JOIN users ON users.id = sessions.user_id
          WHERE sessions.id = ANY ($1::bigint[]) AND sessions.expires_at > $2 AND users.is_active`,
@@ -84,18 +93,18 @@ export type Holders = Map<number, SessionHolder>
  * holds rows itself: whoever changes a user or a session is the last, and what was held may have changed before.
  */
 const rememberHolders =
-  ({ findHolder }: SessionReader, share: Share, holders: Holders) =>
+  ({ findHolder }: SessionReader, transaction: UnitTransaction, holders: Holders) =>
   async (id: number) => {
-    const known = share.hasWritten() || share.changesRows() ? undefined : holders.get(id)
+    const known = transaction.hasWritten() || transaction.hasLocked() ? undefined : holders.get(id)
     if (known !== undefined) return known
     const found = await findHolder(id)
-    if (found !== null && !share.hasWritten()) holders.set(id, found)
+    if (found !== null && !transaction.hasWritten()) holders.set(id, found)
     return found
   }
 
 const createSessionWriter = (connection: Transaction): Omit<SessionRepository, keyof SessionReader> => ({
   async insert({ userId, device, address, createdAt, lastUsedAt, expiresAt }) {
-    const inserted = await connection.query<Row>(
+    const inserted = await connection.insert<Row>(
       `INSERT INTO sessions (user_id, device, address, created_at, last_used_at, expires_at)
        VALUES ($1, $2, $3, $4, $5, $6) RETURNING *`,
       userId,
@@ -108,7 +117,7 @@ const createSessionWriter = (connection: Transaction): Omit<SessionRepository, k
     return fromRow(only(inserted))
   },
   async touch({ id, lastUsedAt, expiresAt, address }) {
-    connection.send(
+    void connection.change(
       'UPDATE sessions SET last_used_at = $1, expires_at = $2, address = $3 WHERE id = $4',
       lastUsedAt,
       expiresAt,
@@ -117,14 +126,18 @@ const createSessionWriter = (connection: Transaction): Omit<SessionRepository, k
     )
   },
   async delete(id) {
-    const { count } = await connection.query('DELETE FROM sessions WHERE id = $1', id)
+    const { count } = await connection.change('DELETE FROM sessions WHERE id = $1', id)
     return count > 0
   },
   async deleteAll(userId, exceptId) {
-    connection.send('DELETE FROM sessions WHERE user_id = $1 AND id IS DISTINCT FROM $2::bigint', userId, exceptId)
+    void connection.change(
+      'DELETE FROM sessions WHERE user_id = $1 AND id IS DISTINCT FROM $2::bigint',
+      userId,
+      exceptId,
+    )
   },
   async deleteExpired(now, limit) {
-    const { count } = await connection.query(
+    const { count } = await connection.change(
       `DELETE FROM sessions WHERE expires_at <= $1
          AND id = ANY (ARRAY(SELECT id FROM sessions WHERE expires_at <= $1 LIMIT $2))`,
       now,
@@ -134,9 +147,9 @@ const createSessionWriter = (connection: Transaction): Omit<SessionRepository, k
   },
 })
 
-export const createSessionRepository = (share: Share, holders: Holders): SessionRepository => {
-  const reader = createSessionReader(share, HOLD)
-  return { ...reader, ...createSessionWriter(share), findHolder: rememberHolders(reader, share, holders) }
+export const createSessionRepository = (transaction: UnitTransaction, holders: Holders): SessionRepository => {
+  const reader = createSessionReader(transaction, ROW_LOCK)
+  return { ...reader, ...createSessionWriter(transaction), findHolder: rememberHolders(reader, transaction, holders) }
 }
 
 interface TokenRow {
@@ -149,9 +162,9 @@ interface TokenRow {
 export const createRefreshTokenRepository = (connection: Transaction): RefreshTokenRepository => ({
   async find(hash) {
     // The session before the token, as whoever ends it: its tokens go after it.
-    const [row] = await connection.query<TokenRow>(
+    const [row] = await connection.lock<TokenRow>(
       `SELECT refresh_tokens.* FROM sessions JOIN refresh_tokens ON refresh_tokens.session_id = sessions.id
-       WHERE refresh_tokens.hash = $1 ${HOLD} OF sessions, refresh_tokens`,
+       WHERE refresh_tokens.hash = $1 ${ROW_LOCK} OF sessions, refresh_tokens`,
       hash,
     )
     if (row === undefined) return null
@@ -163,7 +176,7 @@ export const createRefreshTokenRepository = (connection: Transaction): RefreshTo
     }
   },
   async insert({ hash, sessionId, createdAt }) {
-    connection.send(
+    void connection.insert(
       'INSERT INTO refresh_tokens (hash, session_id, created_at) VALUES ($1, $2, $3)',
       hash,
       sessionId,
@@ -171,13 +184,13 @@ export const createRefreshTokenRepository = (connection: Transaction): RefreshTo
     )
   },
   async spend(hash, now) {
-    connection.send('UPDATE refresh_tokens SET spent_at = $1 WHERE hash = $2', now, hash)
+    void connection.change('UPDATE refresh_tokens SET spent_at = $1 WHERE hash = $2', now, hash)
   },
   async deleteAll(sessionId) {
-    connection.send('DELETE FROM refresh_tokens WHERE session_id = $1', sessionId)
+    void connection.change('DELETE FROM refresh_tokens WHERE session_id = $1', sessionId)
   },
   async deleteSpent(instant, limit) {
-    const { count } = await connection.query(
+    const { count } = await connection.change(
       'DELETE FROM refresh_tokens WHERE hash = ANY (ARRAY(SELECT hash FROM refresh_tokens WHERE spent_at < $1 LIMIT $2))',
       instant,
       limit,

@@ -4,7 +4,7 @@ import type { Connection, Transaction } from './connection.ts'
 
 export const createSignInSourceReader = (connection: Connection): SignInSourceReader => ({
   async has(userId, source) {
-    const rows = await connection.query(
+    const rows = await connection.read(
       'SELECT used_at FROM sign_in_sources WHERE user_id = $1 AND source = $2',
       userId,
       source,
@@ -16,14 +16,14 @@ export const createSignInSourceReader = (connection: Connection): SignInSourceRe
 export const createSignInSourceRepository = (connection: Transaction): SignInSourceRepository => ({
   ...createSignInSourceReader(connection),
   async put({ userId, source, usedAt }) {
-    connection.send(
+    void connection.change(
       `INSERT INTO sign_in_sources (user_id, source, used_at) VALUES ($1, $2, $3)
        ON CONFLICT (user_id, source) DO UPDATE SET used_at = $3`,
       userId,
       source,
       usedAt,
     )
-    connection.send(
+    void connection.change(
       `DELETE FROM sign_in_sources WHERE user_id = $1 AND source IN
          (SELECT source FROM sign_in_sources WHERE user_id = $1 ORDER BY used_at DESC, source OFFSET $2)`,
       userId,
@@ -31,7 +31,7 @@ export const createSignInSourceRepository = (connection: Transaction): SignInSou
     )
   },
   async deleteBefore(instant, limit) {
-    const { count } = await connection.query(
+    const { count } = await connection.change(
       `DELETE FROM sign_in_sources WHERE (user_id, source) IN
          (SELECT user_id, source FROM sign_in_sources WHERE used_at < $1 LIMIT $2)`,
       instant,

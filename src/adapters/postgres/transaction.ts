@@ -1,10 +1,10 @@
-import type { Parameter, Transaction } from './connection.ts'
+import type { Answer, Parameter, Query } from './connection.ts'
 import { isConflict, isLost } from './errors.ts'
-import type { Link } from './link.ts'
+import type { ServerConnection } from './server-connection.ts'
 
 /**
- * Each statement sees what is committed; what a unit judges by it holds (see `HOLD`). Whoever stops in the middle holds
- * others up for so long and no longer. Set here and not for the connection, which a proxy may share out.
+ * Each statement sees what is committed; a unit locks what it authorizes by (see `ROW_LOCK`). Whoever stops in the middle
+ * keeps others waiting for so long and no longer. Set here and not for the connection, which a proxy may share out.
  */
 const BEGIN = `BEGIN ISOLATION LEVEL READ COMMITTED;
   SET LOCAL lock_timeout = '5s'; SET LOCAL idle_in_transaction_session_timeout = '15s'`
@@ -21,14 +21,14 @@ export class RolledBack extends Error {
 }
 
 /** Runs `work` in one transaction. Throws {@link RolledBack}, or what else happened when nobody knows the outcome. */
-export const transact = async <T>(link: Link, work: (transaction: Transaction) => Promise<T>): Promise<T> => {
-  const unanswered: Promise<unknown>[] = []
+export const transact = async <T>(connection: ServerConnection, work: (query: Query) => Promise<T>): Promise<T> => {
+  const answers: Promise<void>[] = []
   const ask = async <Row>(sql: string, parameters: readonly Parameter[] = []) => {
-    link.asked()
+    connection.asked()
     try {
-      return await link.send<Row>(sql, parameters)
+      return await connection.send<Row>(sql, parameters)
     } finally {
-      link.answered()
+      connection.answered()
     }
   }
   let over = false
@@ -46,29 +46,27 @@ export const transact = async <T>(link: Link, work: (transaction: Transaction) =
       throw failure
     }
   }
-  const transaction: Transaction = {
-    query: (sql, ...parameters) => run(sql, parameters),
-    send(sql, ...parameters) {
-      const answer = run(sql, parameters)
-      answer.catch(() => {})
-      unanswered.push(answer)
-    },
+  const query = <Row>(sql: string, ...parameters: readonly Parameter[]): Promise<Answer<Row>> => {
+    const answer = run<Row>(sql, parameters)
+    const settled = () => {}
+    answers.push(answer.then(settled, settled))
+    return answer
   }
   const done = (): Promise<T> =>
     new Promise<T>((resolve, reject) => {
-      link.watch((error) => {
+      connection.onLoss((error) => {
         lost = true
         reject(error)
       })
-      work(transaction).then(resolve, reject)
-    }).finally(() => link.watch(null))
+      work(query).then(resolve, reject)
+    }).finally(() => connection.onLoss(null))
 
   // Nothing waits for the answer to BEGIN: the first statement follows at once.
-  transaction.send(BEGIN)
+  void query(BEGIN)
   try {
     const value = await done()
     over = true
-    const [end] = await Promise.allSettled([ask('COMMIT'), ...unanswered])
+    const [end] = await Promise.allSettled([ask('COMMIT'), ...answers])
     if (end.status === 'rejected') {
       // Lost with the answer to COMMIT on its way: nobody knows what became of it.
       throw isLost(end.reason) ? end.reason : new RolledBack(end.reason)
@@ -79,10 +77,10 @@ export const transact = async <T>(link: Link, work: (transaction: Transaction) =
     if (over) throw error
     over = true
     if (lost || isLost(failure)) {
-      link.close()
+      connection.close()
       throw new RolledBack(failed ? failure : error, 'lost')
     }
-    await ask('ROLLBACK').catch(() => link.close())
+    await ask('ROLLBACK').catch(() => connection.close())
     throw new RolledBack(isConflict(failure) ? failure : error)
   }
 }

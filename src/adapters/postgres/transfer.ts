@@ -4,9 +4,9 @@ import { RECORD_TABLES, type RecordTable } from '../sql/record-table.ts'
 import { COUNTED, TABLES, tableNamed } from '../sql/tables.ts'
 import { type Int8, int } from './connection.ts'
 import { sqlState } from './errors.ts'
-import type { Link } from './link.ts'
 import { migrate } from './migrate.ts'
 import { createPool } from './pool.ts'
+import type { ServerConnection } from './server-connection.ts'
 import { bucketsOf, vectorOf } from './words.ts'
 
 /** Rows of up to 60 kB are asked for so many at a time. */
@@ -37,9 +37,9 @@ const fromPostgres = (kind: Kind | undefined, value: Value | undefined): Value =
   return value instanceof Uint8Array ? new Uint8Array(value) : value
 }
 
-const readerOn = (link: Link): RowReader => ({
+const readerOn = (connection: ServerConnection): RowReader => ({
   async count(table) {
-    const [row] = await link.send<{ n: Int8 }>(`SELECT count(*) AS n FROM ${table}`, [])
+    const [row] = await connection.send<{ n: Int8 }>(`SELECT count(*) AS n FROM ${table}`, [])
     return int(row?.n ?? '0')
   },
   async *rows(table) {
@@ -48,10 +48,10 @@ const readerOn = (link: Link): RowReader => ({
     const selected = names.map((name) => `${expressionOf(table, name)} AS ${name}`).join(', ')
     const order = key.map((name) => expressionOf(table, name)).join(', ')
     // One scan, however large the table; new rows have no statistics by which pages would be planned well.
-    await link.send(`DECLARE copied NO SCROLL CURSOR FOR SELECT ${selected} FROM ${table} ORDER BY ${order}`, [])
+    await connection.send(`DECLARE copied NO SCROLL CURSOR FOR SELECT ${selected} FROM ${table} ORDER BY ${order}`, [])
     try {
       for (;;) {
-        const found = await link.send<Record<string, Value>>(`FETCH ${PIECE} FROM copied`, [])
+        const found = await connection.send<Record<string, Value>>(`FETCH ${PIECE} FROM copied`, [])
         if (found.length === 0) return
         yield found.map((row) =>
           Object.fromEntries(names.map((name) => [name, fromPostgres(columns[name], row[name])])),
@@ -59,23 +59,23 @@ const readerOn = (link: Link): RowReader => ({
       }
     } finally {
       // In a transaction that failed it is closed already.
-      await link.send('CLOSE copied', []).catch(() => {})
+      await connection.send('CLOSE copied', []).catch(() => {})
     }
   },
   async highestIds() {
     const highest = new Map<string, number>()
     for (const table of COUNTED.filter((name) => name !== 'events')) {
-      const [sequence] = await link.send<{ name: string }>(
+      const [sequence] = await connection.send<{ name: string }>(
         `SELECT pg_get_serial_sequence('${table}', 'id') AS name`,
         [],
       )
-      const [last] = await link.send<{ id: Int8 }>(
+      const [last] = await connection.send<{ id: Int8 }>(
         `SELECT last_value - CASE WHEN is_called THEN 0 ELSE 1 END AS id FROM ${sequence?.name}`,
         [],
       )
       highest.set(table, int(last?.id ?? '0'))
     }
-    const [end] = await link.send<{ position: Int8 }>('SELECT position FROM events_end', [])
+    const [end] = await connection.send<{ position: Int8 }>('SELECT position FROM events_end', [])
     return highest.set('events', int(end?.position ?? '0'))
   },
 })
@@ -110,8 +110,8 @@ const EXTRAS: Readonly<Record<string, readonly Extra[]>> = {
   events: [{ name: 'id', type: 'bigint', of: ({ cursor }) => Number(cursor) }],
 }
 
-const loaderOn = (link: Link): RowLoader => ({
-  ...readerOn(link),
+const loaderOn = (connection: ServerConnection): RowLoader => ({
+  ...readerOn(connection),
   async insert(table, rows) {
     const { columns } = tableNamed(table)
     const extras = EXTRAS[table] ?? []
@@ -122,7 +122,7 @@ const loaderOn = (link: Link): RowLoader => ({
       ...Object.fromEntries(Object.entries(row).map(([name, value]) => [name, toJson(value)])),
       ...Object.fromEntries(extras.map((extra) => [extra.name, extra.of(row)])),
     }))
-    await link.send(
+    await connection.send(
       `INSERT INTO ${table} (${names.map((name) => expressionOf(table, name)).join(', ')})
        SELECT ${values.join(', ')} FROM json_to_recordset($1::text::json)
          AS records (${names.map((name, at) => `${name} ${types[at]}`).join(', ')})`,
@@ -132,20 +132,20 @@ const loaderOn = (link: Link): RowLoader => ({
   async setHighestIds(highest) {
     // Unlike setval() this is undone with the transaction.
     for (const [table, id] of highest) {
-      await link.send(`ALTER TABLE ${table} ALTER COLUMN id RESTART WITH ${id + 1}`, [])
+      await connection.send(`ALTER TABLE ${table} ALTER COLUMN id RESTART WITH ${id + 1}`, [])
     }
-    await link.send('UPDATE events_end SET position = $1', [highest.get('events') ?? 0])
+    await connection.send('UPDATE events_end SET position = $1', [highest.get('events') ?? 0])
   },
 })
 
-const within = async <T>(link: Link, begin: string, work: () => Promise<T>): Promise<T> => {
+const within = async <T>(connection: ServerConnection, begin: string, work: () => Promise<T>): Promise<T> => {
   try {
-    await link.send(`${begin}; ${UNHURRIED}`, [])
+    await connection.send(`${begin}; ${UNHURRIED}`, [])
     const value = await work()
-    await link.send('COMMIT', [])
+    await connection.send('COMMIT', [])
     return value
   } catch (error) {
-    await link.send('ROLLBACK', []).catch(() => link.close())
+    await connection.send('ROLLBACK', []).catch(() => connection.close())
     throw error
   }
 }
@@ -169,8 +169,8 @@ export const createPostgresTarget = (url: string): RowTarget => {
   const { host, pathname } = new URL(url)
   const place = `${host}${pathname}`
 
-  const withLink = async <T>(work: (link: Link) => Promise<T>): Promise<T> => {
-    const pool = createPool({ url, size: 1, patience: 10_000 })
+  const withConnection = async <T>(work: (connection: ServerConnection) => Promise<T>): Promise<T> => {
+    const pool = createPool({ url, size: 1, connectionTimeoutMs: 10_000 })
     try {
       return await pool.exclusively(work)
     } catch (error) {
@@ -193,12 +193,14 @@ export const createPostgresTarget = (url: string): RowTarget => {
       await migrate(url)
     },
     read: (work) =>
-      withLink((link) => within(link, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', () => work(readerOn(link)))),
+      withConnection((connection) =>
+        within(connection, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', () => work(readerOn(connection))),
+      ),
     load: (work) =>
-      withLink((link) => {
+      withConnection((connection) => {
         const tables = [...Object.keys(TABLES), 'events_end'].join(', ')
         const lock = `BEGIN; SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'; LOCK TABLE ${tables} IN SHARE ROW EXCLUSIVE MODE`
-        return within(link, lock, () => work(loaderOn(link)))
+        return within(connection, lock, () => work(loaderOn(connection)))
       }),
   }
 }

@@ -3,9 +3,9 @@ import type { Store } from '../../application/ports/persistence.ts'
 import { createTurns } from '../sql/turns.ts'
 import { workOff } from '../sql/work-off.ts'
 import { createBacklog } from './backlog.ts'
+import { createCommitQueue } from './commit-queue.ts'
 import { createPresentEpoch } from './epochs.ts'
 import { toAppError, unavailable } from './errors.ts'
-import { createGroupCommit } from './group-commit.ts'
 import { createPool, type PoolOptions } from './pool.ts'
 import { reading } from './repositories.ts'
 
@@ -23,10 +23,10 @@ interface Options extends PoolOptions {
 
 const PING_MS = 2_000
 /** No statement of ours takes as long on a server that works. */
-const SILENCE_MS = 15_000
+const RESPONSE_TIMEOUT_MS = 15_000
 const INDEX_EVERY_MS = 5_000
 /** Steps of searches that may occupy connections at a time. */
-const MAX_SEARCHING = 2
+const MAX_SEARCHING_COUNT = 2
 
 const within = async (milliseconds: number, work: Promise<unknown>): Promise<void> => {
   const { promise: late, reject } = Promise.withResolvers<never>()
@@ -49,12 +49,12 @@ export const openPostgresStore = ({
 }: Options): Store => {
   const epoch = createPresentEpoch()
   const pool = createPool({
-    silence: SILENCE_MS,
+    responseTimeoutMs: RESPONSE_TIMEOUT_MS,
     ...options,
     onOpened: epoch.look,
     onWaited: (milliseconds) => metrics?.databaseWaited('connection', milliseconds),
   })
-  const commits = createGroupCommit({
+  const commits = createCommitQueue({
     pool,
     epoch,
     quotaBytes: quotaBytes ?? null,
@@ -68,7 +68,7 @@ export const openPostgresStore = ({
   const indexing = workOff(backlog.step)
   const looking = setInterval(indexing.start, indexEvery)
   looking.unref()
-  const tx = reading(pool, epoch, createTurns({ limit: MAX_SEARCHING }))
+  const tx = reading(pool, epoch, createTurns({ limit: MAX_SEARCHING_COUNT }))
 
   return {
     write: commits.write,

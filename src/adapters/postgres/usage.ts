@@ -1,10 +1,10 @@
 import type { UsageReader, UsageRepository } from '../../application/ports/persistence.ts'
 import type { UsageChanges } from '../sql/usage.ts'
-import { type Connection, type Int8, int, type Transaction } from './connection.ts'
+import { type Connection, type Int8, int, type Query } from './connection.ts'
 
 export const createUsageReader = (connection: Connection): UsageReader => ({
   async bytesOf(userId) {
-    const [row] = await connection.query<{ bytes: Int8 }>('SELECT bytes FROM usage WHERE user_id = $1', userId)
+    const [row] = await connection.read<{ bytes: Int8 }>('SELECT bytes FROM usage WHERE user_id = $1', userId)
     return int(row?.bytes ?? '0')
   },
 })
@@ -21,11 +21,11 @@ export const createUsageRepository = (connection: Connection, changes: UsageChan
  * Stores what the units of a transaction have counted, right before its commit and in the order of users: rows that so
  * many change are locked last, for as short as can be, and by no two in another order.
  */
-export const storeUsage = (transaction: Transaction, changes: UsageChanges, quotaBytes: number | null): void => {
+export const storeUsage = (query: Query, changes: UsageChanges, quotaBytes: number | null): void => {
   for (const { userId, bytes, limited, forgotten } of changes.all()) {
-    if (forgotten) transaction.send('DELETE FROM usage WHERE user_id = $1', userId)
+    if (forgotten) void query('DELETE FROM usage WHERE user_id = $1', userId)
     else if (bytes !== 0) {
-      transaction.send('SELECT count_usage($1, $2, $3)', userId, bytes, limited ? quotaBytes : null)
+      void query('SELECT count_usage($1, $2, $3)', userId, bytes, limited ? quotaBytes : null)
     }
   }
 }

@@ -2,7 +2,7 @@ import type { UserReader, UserRepository } from '../../application/ports/persist
 import { AppError } from '../../domain/errors.ts'
 import type { Role, User } from '../../domain/user.ts'
 import { escapeLike } from '../sql/like.ts'
-import { type Connection, HOLD, type Int8, int, type Lock, only, type Transaction } from './connection.ts'
+import { type Connection, type Int8, int, type Lock, only, ROW_LOCK, type Transaction } from './connection.ts'
 import { sqlState } from './errors.ts'
 import { lookUpIn } from './look-up.ts'
 import { createPager } from './pages.ts'
@@ -63,7 +63,7 @@ export const createUserReader = (connection: Connection, lock: Lock = ''): UserR
     async findByEmail(email) {
       // Whatever someone types into a form is looked up; NUL is in no text of Postgres.
       if (email.includes('\0')) return null
-      const [row] = await connection.query<Row>('SELECT * FROM users WHERE email = $1', email)
+      const [row] = await connection.read<Row>('SELECT * FROM users WHERE email = $1', email)
       return row ? fromRow(row) : null
     },
     async list({ contains, ...request }) {
@@ -75,7 +75,7 @@ export const createUserReader = (connection: Connection, lock: Lock = ''): UserR
       return page(request, filters, fromRow)
     },
     async countActiveAdmins() {
-      const [row] = await connection.query<{ n: Int8 }>(
+      const [row] = await connection.read<{ n: Int8 }>(
         "SELECT count(*) AS n FROM users WHERE role = 'admin' AND is_active",
       )
       return int(row?.n ?? '0')
@@ -84,17 +84,17 @@ export const createUserReader = (connection: Connection, lock: Lock = ''): UserR
 }
 
 export const createUserRepository = (connection: Transaction): UserRepository => {
-  const reader = createUserReader(connection, HOLD)
+  const reader = createUserReader(connection, ROW_LOCK)
   return {
     ...reader,
     // Of units that each take an admin away one counts after the other: the row that one counts another may remove.
     async countActiveAdmins() {
-      connection.send('SELECT pg_advisory_xact_lock($1)', ADMINS)
+      void connection.lock('SELECT pg_advisory_xact_lock($1)', ADMINS)
       return reader.countActiveAdmins()
     },
     async insert(user) {
       try {
-        const inserted = await connection.query<Row>(
+        const inserted = await connection.insert<Row>(
           `INSERT INTO users (email, name, role, is_active, email_verified, password_hash, created_at, updated_at)
            VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING *`,
           ...toValues(user),
@@ -106,7 +106,7 @@ export const createUserRepository = (connection: Transaction): UserRepository =>
     },
     async update(user) {
       try {
-        const { count } = await connection.query(
+        const { count } = await connection.change(
           `UPDATE users SET email = $1, name = $2, role = $3, is_active = $4, email_verified = $5, password_hash = $6,
              created_at = $7, updated_at = $8 WHERE id = $9`,
           ...toValues(user),
@@ -118,7 +118,7 @@ export const createUserRepository = (connection: Transaction): UserRepository =>
       }
     },
     async delete(id) {
-      const { count } = await connection.query('DELETE FROM users WHERE id = $1', id)
+      const { count } = await connection.change('DELETE FROM users WHERE id = $1', id)
       return count > 0
     },
   }

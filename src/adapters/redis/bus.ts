@@ -2,7 +2,7 @@ import type { Bus } from '../../application/ports/messaging.ts'
 import type { RateLimiter } from '../../application/ports/security.ts'
 import type { Log } from '../../application/ports/system.ts'
 import { createRedisAccessNotices } from './access-notices.ts'
-import { createRedisLink } from './link.ts'
+import { createRedisConnection } from './connection.ts'
 import { createNamespace } from './namespace.ts'
 import { createRedisRateLimiter } from './rate-limiter.ts'
 import { createRedisWakeUps } from './wake-ups.ts'
@@ -19,14 +19,14 @@ interface Options {
 /** Resolves when the first try to reach Redis has ended, well or not. */
 export const openRedisBus = async ({ url, secret, fallback, log }: Options): Promise<Bus> => {
   const namespace = createNamespace(secret)
-  const link = createRedisLink({ url, namespace, log })
+  const connection = createRedisConnection({ url, namespace, log })
   const bus: Bus = {
-    limiter: createRedisRateLimiter({ link, namespace, fallback }),
-    notices: createRedisAccessNotices(link, namespace),
-    wakeUps: createRedisWakeUps(link, namespace),
-    checks: [{ name: 'redis', run: link.ping, immediate: true, replaced: true }],
-    close: link.stop,
+    limiter: createRedisRateLimiter({ connection, namespace, fallback }),
+    notices: createRedisAccessNotices(connection, namespace),
+    wakeUps: createRedisWakeUps(connection, namespace),
+    checks: [{ name: 'redis', run: connection.ping, immediate: true, replaced: true }],
+    close: connection.stop,
   }
-  await link.start()
+  await connection.start()
   return bus
 }

@@ -1,11 +1,11 @@
 import type { RateLimiter } from '../../application/ports/security.ts'
 import type { Rate } from '../../domain/measures.ts'
-import type { RedisLink } from './link.ts'
+import type { RedisConnection } from './connection.ts'
 import type { Namespace } from './namespace.ts'
 import { script } from './session.ts'
 
 interface Deps {
-  readonly link: RedisLink
+  readonly connection: RedisConnection
   readonly namespace: Namespace
   /** Counts while Redis is down. */
   readonly fallback: RateLimiter
@@ -34,11 +34,11 @@ const TAKE = script(`
 `)
 
 /** Of those who call often: a name takes longer to make than to find. */
-const MOST_NAMES = 1_000
+const MAX_NAMES_COUNT = 1_000
 /** As long as no more scripts are under way, nobody waits for company. */
-const AT_ONCE = 4
+const MAX_SCRIPTS_COUNT = 4
 /** In one script, during which Redis does nothing else. */
-const MOST_KEYS = 100
+const MAX_KEYS_COUNT = 100
 
 interface Count {
   readonly allowed: boolean
@@ -53,16 +53,16 @@ interface Asked extends PromiseWithResolvers<Count> {
 }
 
 /**
- * Counts for all processes together. Who asks while {@link AT_ONCE} scripts are under way shares the next one with others.
+ * Counts for all processes together. Who asks while {@link MAX_SCRIPTS_COUNT} scripts are under way shares the next one with others.
  * While Redis is down, each process counts for itself.
  */
-export const createRedisRateLimiter = ({ link, namespace, fallback }: Deps): RateLimiter => {
+export const createRedisRateLimiter = ({ connection, namespace, fallback }: Deps): RateLimiter => {
   const names = new Map<string, string>()
   const keyOf = (key: string): string => {
     const known = names.get(key)
     if (known !== undefined) return known
     const name = namespace.hidden('limit', key)
-    if (names.size >= MOST_NAMES) names.clear()
+    if (names.size >= MAX_NAMES_COUNT) names.clear()
     names.set(key, name)
     return name
   }
@@ -71,7 +71,7 @@ export const createRedisRateLimiter = ({ link, namespace, fallback }: Deps): Rat
     try {
       const keys = batch.map(({ key }) => keyOf(key))
       const args = batch.flatMap(({ rate, cost }) => [rate.window, rate.limit, cost].map(String))
-      const answers = (await link.run(TAKE, keys, args)) as readonly (readonly [number, number, number])[]
+      const answers = (await connection.run(TAKE, keys, args)) as readonly (readonly [number, number, number])[]
       for (const [at, [allowed, count, resetIn]] of answers.entries()) {
         batch[at]?.resolve({ allowed: allowed === 1, count, resetIn })
       }
@@ -85,9 +85,9 @@ export const createRedisRateLimiter = ({ link, namespace, fallback }: Deps): Rat
   let planned = false
   const send = (): void => {
     planned = false
-    if (waiting.length === 0 || underWay >= AT_ONCE) return
+    if (waiting.length === 0 || underWay >= MAX_SCRIPTS_COUNT) return
     underWay++
-    void ask(waiting.splice(0, MOST_KEYS)).finally(() => {
+    void ask(waiting.splice(0, MAX_KEYS_COUNT)).finally(() => {
       underWay--
       send()
     })
@@ -104,7 +104,7 @@ export const createRedisRateLimiter = ({ link, namespace, fallback }: Deps): Rat
 
   return {
     async take(key, rate, cost = 1) {
-      if (!link.isUp()) return fallback.take(key, rate, cost)
+      if (!connection.isUp()) return fallback.take(key, rate, cost)
       try {
         const { allowed, count, resetIn } = await counted(key, rate, cost)
         return { allowed, limit: rate.limit, remaining: Math.max(0, rate.limit - count), resetIn }
@@ -115,7 +115,7 @@ export const createRedisRateLimiter = ({ link, namespace, fallback }: Deps): Rat
     async clear(key) {
       await fallback.clear(key)
       // What cannot be cleared ends with its window.
-      if (link.isUp()) await link.send('DEL', [keyOf(key)]).catch(() => {})
+      if (connection.isUp()) await connection.send('DEL', [keyOf(key)]).catch(() => {})
     },
   }
 }

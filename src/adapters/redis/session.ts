@@ -1,5 +1,5 @@
 import { RedisClient } from 'bun'
-import { createPatience, PATIENCE_MS, within } from './patience.ts'
+import { createResponseTimeouts, RESPONSE_TIMEOUT_MS, within } from './response-timeout.ts'
 
 /** A script that Redis runs as one step. */
 export interface Script {
@@ -14,7 +14,7 @@ export const script = (source: string): Script => ({
 
 /** One life of a connection to Redis: a client for commands and one that listens, from their opening until one fails. */
 export interface Session {
-  /** Rejects when Redis refuses, and within {@link PATIENCE_MS} when it does not answer; that ends the session. */
+  /** Rejects when Redis refuses, and within {@link RESPONSE_TIMEOUT_MS} when it does not answer; that ends the session. */
   send(command: string, args: readonly string[]): Promise<unknown>
   run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown>
   end(reason: Error): void
@@ -23,28 +23,28 @@ export interface Session {
 interface Options {
   readonly url: string
   readonly channels: readonly string[]
-  readonly hear: (message: string, channel: string) => void
+  readonly onMessage: (message: string, channel: string) => void
   /** Called once, when the session is over. */
   readonly onEnd: (reason: Error) => void
 }
 
 /** Rejects with what Redis says against the address, the password or the rights of its user. */
-export const openSession = async ({ url, channels, hear, onEnd }: Options): Promise<Session> => {
+export const openSession = async ({ url, channels, onMessage, onEnd }: Options): Promise<Session> => {
   const clients: RedisClient[] = []
-  let over = false
+  let isOver = false
 
   const end = (reason: Error): void => {
-    if (over) return
-    over = true
-    patience.end(reason)
+    if (isOver) return
+    isOver = true
+    timeouts.end(reason)
     for (const client of clients) client.close()
     onEnd(reason)
   }
-  const patience = createPatience(end)
+  const timeouts = createResponseTimeouts(end)
 
   const connect = async (): Promise<RedisClient> => {
     // A client does not subscribe again, and gives up after some tries: each session has new ones.
-    const client = new RedisClient(url, { autoReconnect: false, connectionTimeout: PATIENCE_MS })
+    const client = new RedisClient(url, { autoReconnect: false, connectionTimeout: RESPONSE_TIMEOUT_MS })
     clients.push(client)
     client.onclose = end
     // Only a command that waits for the connection learns why there is none.
@@ -54,15 +54,15 @@ export const openSession = async ({ url, channels, hear, onEnd }: Options): Prom
 
   const opening = async (): Promise<RedisClient> => {
     const [commands, listening] = await Promise.all([connect(), connect()])
-    for (const channel of channels) await listening.subscribe(channel, hear)
+    for (const channel of channels) await listening.subscribe(channel, onMessage)
     return commands
   }
 
   try {
-    const commands = await within(opening(), 2 * PATIENCE_MS)
+    const commands = await within(opening(), 2 * RESPONSE_TIMEOUT_MS)
     const send = async (command: string, args: readonly string[]): Promise<unknown> => {
-      if (over) throw new Error('the connection is closed')
-      return patience.waitFor(commands.send(command, [...args]))
+      if (isOver) throw new Error('the connection is closed')
+      return timeouts.waitFor(commands.send(command, [...args]))
     }
     return {
       send,

@@ -1,12 +1,12 @@
 import { WAKERS, type Waker, type WakeUps } from '../../application/ports/messaging.ts'
-import type { RedisLink } from './link.ts'
+import type { RedisConnection } from './connection.ts'
 import type { Namespace } from './namespace.ts'
 
 /** Commits in so many milliseconds are one message. */
 const GATHER_MS = 2
 
 /** One message for all that is committed in a moment. After Redis was away, everything counts as called. */
-export const createRedisWakeUps = (link: RedisLink, namespace: Namespace): WakeUps => {
+export const createRedisWakeUps = (connection: RedisConnection, namespace: Namespace): WakeUps => {
   const channel = namespace.name('wake')
   const me = crypto.randomUUID()
   const gathered = new Set<Waker>()
@@ -18,15 +18,15 @@ export const createRedisWakeUps = (link: RedisLink, namespace: Namespace): WakeU
   const flush = () => {
     const message = [me, ...gathered].join(' ')
     gathered.clear()
-    if (link.isUp()) link.send('PUBLISH', [channel, message]).catch(() => {})
+    if (connection.isUp()) connection.send('PUBLISH', [channel, message]).catch(() => {})
   }
 
-  link.listen(channel, (message) => {
+  connection.listen(channel, (message) => {
     const [sender, ...called] = message.split(' ')
     if (sender === me) return
     for (const by of WAKERS) if (called.includes(by)) wake(by)
   })
-  link.onUp(() => WAKERS.forEach(wake))
+  connection.onUp(() => WAKERS.forEach(wake))
 
   return {
     publish(by) {

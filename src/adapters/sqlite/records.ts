@@ -7,7 +7,7 @@ import type { Connection } from './database.ts'
 import type { PresentEpoch } from './epochs.ts'
 import { createRecordList, type Row } from './record-list.ts'
 import type { RecordText } from './record-text.ts'
-import { rememberNothing } from './snapshots.ts'
+import { rememberNothing } from './row-cache.ts'
 
 type Value = string | number | boolean | null
 

@@ -3,8 +3,7 @@ import type { Principal, Session } from '../../domain/session.ts'
 import type { Role } from '../../domain/user.ts'
 import type { Connection } from './database.ts'
 import { createPager } from './pages.ts'
-import { rememberNothing } from './snapshots.ts'
-import type { TransactionMemory } from './transaction-memory.ts'
+import { type RowCache, rememberNothing } from './row-cache.ts'
 
 interface Row {
   id: number
@@ -69,10 +68,7 @@ export const createSessionReader = (connection: Connection, remember = rememberN
   }
 }
 
-export const createSessionRepository = (
-  connection: Connection,
-  { remember, forget }: TransactionMemory,
-): SessionRepository => {
+export const createSessionRepository = (connection: Connection, { remember, forget }: RowCache): SessionRepository => {
   const insert = connection.prepare<Row, [number, string, string, number, number, number]>(
     `INSERT INTO sessions (user_id, device, address, created_at, last_used_at, expires_at)
      VALUES (?, ?, ?, ?, ?, ?) RETURNING *`,

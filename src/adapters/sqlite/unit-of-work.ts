@@ -6,27 +6,26 @@ import { AppError } from '../../domain/errors.ts'
 import { byCollection, RECORD_TABLES } from '../sql/record-table.ts'
 import { createTurns, type Turn } from '../sql/turns.ts'
 import { workOff } from '../sql/work-off.ts'
+import { createCommitQueue } from './commit-queue.ts'
 import { type Connection, fileOf, openReader, openWriter, toAppError } from './database.ts'
-import { createDurability } from './durability.ts'
 import { createEpochReader, createEpochWriter, type EpochWriter, type PresentEpoch, presentEpoch } from './epochs.ts'
 import { createEventReader, createEventRepository } from './events.ts'
 import { createFileLinkReader, createFileLinkRepository } from './file-links.ts'
 import { createFileReader, createFileRepository } from './files.ts'
-import { createGroupCommit } from './group-commit.ts'
 import { createIdempotencyRepository } from './idempotency.ts'
 import { createJobReader, createJobRepository, type SqliteJobRepository } from './jobs.ts'
 import { createMailLimitRepository } from './mail-limits.ts'
 import { createMailTokenReader, createMailTokenRepository } from './mail-tokens.ts'
+import { createReadSnapshot, type ReadSnapshot } from './read-snapshot.ts'
 import { type Backlog, createBacklog, createRecordText, hasBacklog, type RecordText } from './record-text.ts'
 import { createRecordReader, createRecordRepository } from './records.ts'
+import type { RowCache } from './row-cache.ts'
 import { createRefreshTokenRepository, createSessionReader, createSessionRepository } from './sessions.ts'
 import { createSignInSourceReader, createSignInSourceRepository } from './sign-in-sources.ts'
-import { createSnapshots, type Snapshots } from './snapshots.ts'
-import { createTransactionMemory, type TransactionMemory } from './transaction-memory.ts'
 import { createUsage, createUsageReader, type Usage } from './usage.ts'
 import { createUserReader, createUserRepository } from './users.ts'
-import { openWal, type Wal } from './wal.ts'
-import { deferredTogether } from './writer.ts'
+import { createWalSync, openWal, type Wal } from './wal-sync.ts'
+import { createWriter } from './writer.ts'
 
 interface SqliteTx extends Tx {
   readonly jobs: SqliteJobRepository
@@ -46,14 +45,14 @@ interface Options extends StoreOptions {
   readonly onLost?: (error: Error) => void
 }
 
-/** With less, a commit is about to fail. A file system that tells no size has room. */
-const LEAST_ROOM = 1_048_576
+/** With less, a commit is about to fail. A file system that reports no size is assumed to have space. */
+const MIN_FREE_BYTES = 1_048_576
 
 const MAX_IDLE_WAL_BYTES = 16 * 1_048_576
 
-const checkRoom = async (folder: string): Promise<void> => {
+const checkFreeSpace = async (folder: string): Promise<void> => {
   const { blocks, bavail, bsize } = await statfs(folder)
-  if (blocks > 0 && bavail * bsize < LEAST_ROOM) throw new AppError('storage_full', 'The storage is full')
+  if (blocks > 0 && bavail * bsize < MIN_FREE_BYTES) throw new AppError('storage_full', 'The storage is full')
 }
 
 /** The next start finds what the disk has. */
@@ -73,7 +72,7 @@ interface Marks {
 /** What the repositories of one writing connection share. */
 interface Shared {
   readonly textsOf: (collection: string) => RecordText | null
-  readonly memory: TransactionMemory
+  readonly memory: RowCache
   readonly usage: Usage
   readonly marks: Marks
   readonly epoch: PresentEpoch
@@ -103,7 +102,7 @@ const writing = (connection: Connection, { textsOf, memory, usage, marks, epoch 
   usage: usage.repository,
 })
 
-const reading = (connection: Connection, { remember }: Snapshots, epoch: PresentEpoch, turn: Turn): ReadTx => ({
+const reading = (connection: Connection, { remember }: ReadSnapshot, epoch: PresentEpoch, turn: Turn): ReadTx => ({
   users: createUserReader(connection, remember, turn),
   sessions: createSessionReader(connection),
   signInSources: createSignInSourceReader(connection),
@@ -132,13 +131,12 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
   }
   const reader = openReader(path)
   const { wal = openWal(fileOf(reader)), onLost = crash } = options
-  const snapshots = createSnapshots(reader)
+  const snapshot = createReadSnapshot(reader)
   const marks: Marks = { jobs: false, events: false, backlog: false }
   const epoch = presentEpoch(reader)
-  const commits = createGroupCommit<SqliteTx>({
+  const writer = createWriter<SqliteTx>({
     open,
-    durability: createDurability({ reader, snapshots, wal, onLost }),
-    repositories(connection) {
+    repositories(connection, memory) {
       const texts = new Map(
         RECORD_TABLES.filter(({ collection }) => collection.search.length > 0).map((table) => [
           table.name,
@@ -147,12 +145,16 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
           }),
         ]),
       )
-      const memory = createTransactionMemory(connection)
       const usage = createUsage(connection, quotaBytes ?? Number.POSITIVE_INFINITY)
       const textsOf = (collection: string) => texts.get(collection) ?? null
       const tx = writing(connection, { textsOf, memory, usage, marks, epoch })
-      return { tx, deferred: memory.endingWith(deferredTogether([usage, ...texts.values()])) }
+      return { tx, deferred: [usage, ...texts.values()] }
     },
+  })
+  const commits = createCommitQueue<SqliteTx>({
+    writer,
+    snapshot,
+    walSync: createWalSync({ wal, reader, snapshot, onLost }),
     afterCommit() {
       const { jobs, events, backlog } = marks
       marks.jobs = false
@@ -169,10 +171,10 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
   const inTurn = createTurns({ limit: 1 })
   const turn: Turn = (account, step) =>
     inTurn(account, () => {
-      snapshots.hold()
+      snapshot.begin()
       return step()
     })
-  const tx = reading(reader, snapshots, epoch, turn)
+  const tx = reading(reader, snapshot, epoch, turn)
   const alive = reader.prepare('SELECT 1 FROM users LIMIT 1')
 
   const failed = (error: unknown): never => {
@@ -180,7 +182,7 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
   }
   const read = <T>(work: (tx: ReadTx) => Promise<T>): Promise<T> => {
     try {
-      snapshots.hold()
+      snapshot.begin()
       return work(tx).catch(failed)
     } catch (error) {
       return Promise.reject(toAppError(error))
@@ -195,7 +197,7 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
     indexing.stop()
     await commits.close(timeout)
     await wal.close()
-    snapshots.release()
+    snapshot.end()
     reader.run('PRAGMA query_only = OFF')
     reader.run('PRAGMA wal_checkpoint(TRUNCATE)')
     reader.close()
@@ -211,7 +213,7 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
     async ping() {
       await read(async () => void alive.get())
       await access(path, constants.W_OK)
-      await checkRoom(dirname(path))
+      await checkFreeSpace(dirname(path))
     },
     close(timeout = Number.POSITIVE_INFINITY) {
       closing ??= shut(timeout)

@@ -5,7 +5,7 @@ import { escapeLike } from '../sql/like.ts'
 import { atOnce } from '../sql/turns.ts'
 import { type Connection, sqliteCode } from './database.ts'
 import { createPager } from './pages.ts'
-import { rememberNothing } from './snapshots.ts'
+import { rememberNothing } from './row-cache.ts'
 
 interface Row {
   id: number

@@ -1,7 +1,7 @@
 import { Database } from 'bun:sqlite'
 import { closeSync, fdatasyncSync, openSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
-import type { WalAnswer, WalTask } from './wal.ts'
+import type { WalAnswer, WalTask } from './wal-sync.ts'
 
 const path: string = workerData
 

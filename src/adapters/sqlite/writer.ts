@@ -1,17 +1,26 @@
 import type { Connection } from './database.ts'
+import { createRowCache, type RowCache } from './row-cache.ts'
 
-/** The writing connection with its repositories and the statements that frame transactions. */
+/** The connection that writes, and the transaction on it. It is not trusted after a failure: another takes its place. */
 export interface Writer<Tx> {
-  readonly tx: Tx
+  /** Begins a transaction, on a new connection if the last one was discarded. Throws what either throws. */
   begin(): void
+  /** The repositories of the transaction. */
+  readonly tx: Tx
+  readonly inTransaction: boolean
+  /** Begins a unit, which can fail alone. */
+  save(): void
+  /** Ends the unit. Throws what it must fail with; then it is to be undone. */
+  release(): void
+  /** Undoes what the unit did; it still has to be released. */
+  undo(): void
   /** Whether anything was written. */
   commit(): boolean
-  /** Opens a savepoint, so that one unit of a transaction can fail alone. */
-  save(): void
-  /** Throws what the unit must fail with; then it is to be undone. */
-  keep(): void
-  undo(): void
-  readonly inTransaction: boolean
+  /** Ends a transaction that cannot be committed, and discards a connection that does not even roll back. Never throws. */
+  rollback(): void
+  /** Closes the connection, whatever is in it. Never throws. */
+  discard(): void
+  close(): void
 }
 
 /** Changes that go in together just before the commit, because every savepoint makes them dear. */
@@ -28,30 +37,22 @@ export interface Deferred {
   flush(): void
 }
 
-/** Several as one. */
-export const deferredTogether = (all: readonly Deferred[]): Deferred => {
-  const each = (step: keyof Deferred) => () => {
-    for (const deferred of all) deferred[step]()
-  }
-  return { mark: each('mark'), check: each('check'), undo: each('undo'), clear: each('clear'), flush: each('flush') }
-}
-
 export interface Repositories<Tx> {
   readonly tx: Tx
-  readonly deferred: Deferred
+  readonly deferred: readonly Deferred[]
 }
 
-export interface WriterSource<Tx> {
-  /** The writer, opened anew when the last one was given up. Throws what opening throws. */
-  current(): Writer<Tx>
-  /** Ends a transaction that cannot be committed; the connection with it, when it does not even roll back. Never throws. */
-  abandon(): void
-  /** Closes the connection, whatever is in it: another takes its place. Never throws. */
-  giveUp(): void
-  close(): void
+interface Options<Tx> {
+  /** Called again when a connection was discarded. */
+  readonly open: () => Connection
+  /**
+   * `cache` is what the units of a transaction share of what they found: nobody else writes meanwhile. It is cleared when
+   * one of them is undone, and with the transaction.
+   */
+  readonly repositories: (connection: Connection, cache: RowCache) => Repositories<Tx>
 }
 
-const attempt = (work: () => void): boolean => {
+const succeeds = (work: () => void): boolean => {
   try {
     work()
     return true
@@ -60,81 +61,93 @@ const attempt = (work: () => void): boolean => {
   }
 }
 
-export const createWriterSource = <Tx>(
-  open: () => Connection,
-  repositories: (connection: Connection) => Repositories<Tx>,
-): WriterSource<Tx> => {
-  const start = () => {
-    const connection = open()
-    const begin = connection.prepare('BEGIN IMMEDIATE')
-    const commit = connection.prepare('COMMIT')
-    const rollback = connection.prepare('ROLLBACK')
-    const save = connection.prepare('SAVEPOINT unit')
-    const keep = connection.prepare('RELEASE unit')
-    const undo = connection.prepare('ROLLBACK TO unit')
-    const total = connection.prepare<{ rows: number }, []>('SELECT total_changes() AS rows')
-    let written = 0
-    const { tx, deferred } = repositories(connection)
-    return {
-      connection,
-      tx,
-      begin: () => void begin.run(),
-      commit() {
-        deferred.flush()
-        commit.run()
-        const before = written
-        written = total.get()?.rows ?? before + 1
-        return written !== before
-      },
-      rollback() {
-        deferred.clear()
-        rollback.run()
-      },
-      save() {
-        save.run()
-        deferred.mark()
-      },
-      keep() {
-        deferred.check()
-        keep.run()
-      },
-      undo() {
-        undo.run()
-        deferred.undo()
-      },
-      /** SQLite rolled back by itself: what waits for the commit is void too. */
-      forget: () => deferred.clear(),
-      get inTransaction() {
-        return connection.database.inTransaction
-      },
-    }
+const openWith = <Tx>({ open, repositories }: Options<Tx>) => {
+  const connection = open()
+  const statement = (sql: string) => connection.prepare<unknown, []>(sql)
+  // SQLite may have rolled back by itself: what was found before need not be true any more.
+  const cache = createRowCache(() => connection.database.inTransaction)
+  return {
+    connection,
+    cache,
+    ...repositories(connection, cache),
+    begin: statement('BEGIN IMMEDIATE'),
+    save: statement('SAVEPOINT unit'),
+    release: statement('RELEASE unit'),
+    undo: statement('ROLLBACK TO unit'),
+    commit: statement('COMMIT'),
+    rollback: statement('ROLLBACK'),
+    totalChanges: connection.prepare<{ count: number }, []>('SELECT total_changes() AS count'),
+    writtenCount: 0,
   }
-  let writer: ReturnType<typeof start> | null = start()
+}
 
-  const giveUp = () => {
-    const lost = writer
-    writer = null
-    if (lost === null) return
-    attempt(() => lost.inTransaction && lost.rollback())
-    attempt(() => lost.connection.close())
+type OpenConnection<Tx> = ReturnType<typeof openWith<Tx>>
+
+export const createWriter = <Tx>(options: Options<Tx>): Writer<Tx> => {
+  let present: OpenConnection<Tx> | null = openWith(options)
+
+  const current = (): OpenConnection<Tx> => {
+    if (present === null) throw new Error('the writing connection was discarded')
+    return present
+  }
+
+  const discard = () => {
+    const discarded = present
+    present = null
+    if (discarded === null) return
+    const { connection, rollback } = discarded
+    succeeds(() => connection.database.inTransaction && rollback.run())
+    succeeds(() => connection.close())
   }
 
   return {
-    current() {
-      if (writer?.inTransaction) giveUp()
-      writer ??= start()
-      return writer
+    begin() {
+      if (present?.connection.database.inTransaction) discard()
+      present ??= openWith(options)
+      present.begin.run()
     },
-    abandon() {
-      const held = writer
-      if (held === null) return
-      if (held.inTransaction && !attempt(() => held.rollback())) giveUp()
-      else held.forget()
+    get tx() {
+      return current().tx
     },
-    giveUp,
+    get inTransaction() {
+      return current().connection.database.inTransaction
+    },
+    save() {
+      const { save, deferred } = current()
+      save.run()
+      for (const changes of deferred) changes.mark()
+    },
+    release() {
+      const { release, deferred } = current()
+      for (const changes of deferred) changes.check()
+      release.run()
+    },
+    undo() {
+      const { undo, deferred, cache } = current()
+      undo.run()
+      cache.forget()
+      for (const changes of deferred) changes.undo()
+    },
+    commit() {
+      const writing = current()
+      writing.cache.forget()
+      for (const changes of writing.deferred) changes.flush()
+      writing.commit.run()
+      const before = writing.writtenCount
+      writing.writtenCount = writing.totalChanges.get()?.count ?? before + 1
+      return writing.writtenCount !== before
+    },
+    rollback() {
+      if (present === null) return
+      const { connection, cache, deferred, rollback } = present
+      cache.forget()
+      for (const changes of deferred) changes.clear()
+      if (connection.database.inTransaction && !succeeds(() => rollback.run())) discard()
+    },
+    discard,
     close() {
-      writer?.connection.close()
-      writer = null
+      present?.connection.close()
+      present = null
     },
   }
 }

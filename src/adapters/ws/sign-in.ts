@@ -1,5 +1,4 @@
 import type { Access, Grant } from '../../application/access.ts'
-import type { AccessNotices } from '../../application/ports/messaging.ts'
 import type { Clock } from '../../application/ports/system.ts'
 import type { Realtime } from '../../application/realtime.ts'
 import { AppError } from '../../domain/errors.ts'
@@ -19,14 +18,13 @@ export interface SignIn {
 
 interface Deps {
   readonly access: Access
-  readonly notices: AccessNotices
   readonly realtime: Realtime
   readonly registry: Registry
   readonly clock: Clock
   readonly signInMs: number
 }
 
-const LONGEST_TIMER = 2 ** 31 - 1
+const MAX_TIMER_MS = 2 ** 31 - 1
 
 const REFUSALS = ['invalid_token', 'inactive_user'] as const
 type Refusal = (typeof REFUSALS)[number]
@@ -35,19 +33,14 @@ type Refusal = (typeof REFUSALS)[number]
 export const refusalOf = (error: unknown): Refusal | null =>
   error instanceof AppError ? (REFUSALS.find((code) => code === error.code) ?? null) : null
 
-export const createSignIn = ({ access, notices, realtime, registry, clock, signInMs }: Deps): SignIn => {
-  let heard = 0
-  notices.subscribe(() => {
-    heard++
-  })
-
-  /** What the token stands for in this very step: a notice that came while it was proven makes it be proven again. */
+export const createSignIn = ({ access, realtime, registry, clock, signInMs }: Deps): SignIn => {
+  /** What the token stands for in this very step: rights that changed while it was proven make it be proven again. */
   const prove = async (token: string): Promise<Grant | Refusal> => {
     for (;;) {
-      const before = heard
+      const changeCount = access.rightsChangeCount()
       try {
         const grant = await access.grant(token)
-        if (heard === before) return grant
+        if (access.rightsChangeCount() === changeCount) return grant
       } catch (error) {
         const refusal = refusalOf(error)
         if (refusal === null) throw error
@@ -60,10 +53,10 @@ export const createSignIn = ({ access, notices, realtime, registry, clock, signI
     if (connection.timer !== null) clearTimeout(connection.timer)
     const left = Math.max(0, instant - clock.now())
     const ring = () => {
-      if (clock.now() < instant && left > LONGEST_TIMER) endAt(connection, instant)
+      if (clock.now() < instant && left > MAX_TIMER_MS) endAt(connection, instant)
       else close(connection, CLOSE.signedOut, 'The access token has expired')
     }
-    connection.timer = setTimeout(ring, Math.min(left, LONGEST_TIMER))
+    connection.timer = setTimeout(ring, Math.min(left, MAX_TIMER_MS))
   }
 
   const settle = (connection: Connection, token: string, grant: Grant, ref?: string): void => {

@@ -40,7 +40,7 @@ export interface Sockets {
 interface Deps {
   readonly realtime: Realtime
   readonly access: Access
-  readonly notices: AccessNotices
+  readonly notices: Pick<AccessNotices, 'complete'>
   readonly clock: Clock
   readonly log: Log
   readonly metrics: Pick<Metrics, 'eventSeen' | 'eventDelivered'>
@@ -72,7 +72,7 @@ export const createSockets = (deps: Deps): Sockets => {
   const registry = createRegistry(deps.maxSocketsPerUser)
   const backlog = createBacklog(registry.all)
   const fanOut = createFanOut({ realtime, registry, toBody, backlog, turns, metrics })
-  const signIn = createSignIn({ access, notices, realtime, registry, clock, signInMs })
+  const signIn = createSignIn({ access, realtime, registry, clock, signInMs })
   /** Encodes what one connection has missed. */
   const encode = (event: LoggedEvent, topic: string) => {
     metrics.eventDelivered('replay', 1)
@@ -81,7 +81,7 @@ export const createSockets = (deps: Deps): Sockets => {
   const protocol = createProtocol({ realtime, signIn, encode, turns, stallTimeoutMs, log, frameWindowMs })
   let stopping = false
 
-  notices.subscribe((userId) => {
+  access.onRightsChange((userId) => {
     for (const connection of registry.of(userId)) protocol.reauthorize(connection)
   })
 

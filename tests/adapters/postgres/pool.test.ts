@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import type { Link } from '../../../src/adapters/postgres/link.ts'
 import { createPool, type Pool } from '../../../src/adapters/postgres/pool.ts'
+import type { ServerConnection } from '../../../src/adapters/postgres/server-connection.ts'
 import { missing, testDatabase } from '../../support/postgres.ts'
 
 /** As many as one connection carries at a time. */
@@ -12,9 +12,9 @@ const opened = async (size: number): Promise<Pool & AsyncDisposable> => {
   return { ...pool, [Symbol.asyncDispose]: () => pool.close(0) }
 }
 
-const transact = async (link: Link): Promise<void> => {
-  await link.send('BEGIN ISOLATION LEVEL SERIALIZABLE', [])
-  await link.send('COMMIT', [])
+const transact = async (connection: ServerConnection): Promise<void> => {
+  await connection.send('BEGIN ISOLATION LEVEL SERIALIZABLE', [])
+  await connection.send('COMMIT', [])
 }
 
 const isolationOf = async (pool: Pool) => (await pool.query<{ isolation: string }>(ISOLATION))[0]?.isolation

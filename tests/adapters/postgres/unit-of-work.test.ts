@@ -133,7 +133,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     const { url, outside } = await openTestPostgres(1)
     const waits: number[] = []
     const metrics = { databaseWaited: (_: string, wait: number) => void waits.push(wait), committed: () => {} }
-    const store = openPostgresStore({ url, size: 1, patience: 400, metrics })
+    const store = openPostgresStore({ url, size: 1, connectionTimeoutMs: 400, metrics })
     const end = Promise.withResolvers<void>()
     const begun = Promise.withResolvers<void>()
     const slow = store.write(async (tx) => {

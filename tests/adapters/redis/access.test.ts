@@ -2,7 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { createRedisAccessNotices } from '../../../src/adapters/redis/access-notices.ts'
 import { createAccess } from '../../../src/application/access.ts'
 import type { AccessNotices } from '../../../src/application/ports/messaging.ts'
-import { needsRedisServer, openLink, redisServer } from '../../support/redis.ts'
+import { needsRedisServer, openConnection, redisServer } from '../../support/redis.ts'
 import { newSession, sessionTokens } from '../../support/sessions.ts'
 import { openTestStore } from '../../support/store.ts'
 import { startTcpProxy } from '../../support/tcp-proxy.ts'
@@ -26,10 +26,10 @@ describe.skipIf(needsRedisServer !== '')(`two processes with a Redis${needsRedis
     const secret = crypto.randomUUID()
     const open = async () => {
       const proxy = await startTcpProxy(server.url)
-      const { link, namespace } = openLink(proxy.url.replace('http:', 'redis:'), secret)
-      const notices = createRedisAccessNotices(link, namespace)
-      await link.start()
-      return { proxy, link, notices, access: createProcess(notices) }
+      const { connection, namespace } = openConnection(proxy.url.replace('http:', 'redis:'), secret)
+      const notices = createRedisAccessNotices(connection, namespace)
+      await connection.start()
+      return { proxy, connection, notices, access: createProcess(notices) }
     }
     return { server, here: await open(), there: await open() }
   }

@@ -6,7 +6,7 @@ import { createRedisWakeUps } from '../../../src/adapters/redis/wake-ups.ts'
 import { accessNoticesContract } from '../../contracts/access-notices.ts'
 import { rateLimiterContract } from '../../contracts/rate-limiter.ts'
 import { wakeUpsContract } from '../../contracts/wake-ups.ts'
-import { anyRedis, needsRedis, openLink, type TestLink } from '../../support/redis.ts'
+import { anyRedis, needsRedis, openConnection, type TestConnection } from '../../support/redis.ts'
 
 const skip = needsRedis !== ''
 const url = skip ? '' : await anyRedis()
@@ -19,21 +19,21 @@ const unused = createMemoryRateLimiter({
 })
 
 const limiterOn = async (secret: string) => {
-  const { link, namespace } = openLink(url, secret)
-  await link.start()
-  return createRedisRateLimiter({ link, namespace, fallback: unused })
+  const { connection, namespace } = openConnection(url, secret)
+  await connection.start()
+  return createRedisRateLimiter({ connection, namespace, fallback: unused })
 }
 
 /** As many processes of one installation, each with its own connection. */
-const processes = async <T>(count: number, create: (of: TestLink) => T): Promise<T[]> => {
+const processes = async <T>(count: number, create: (of: TestConnection) => T): Promise<T[]> => {
   const secret = crypto.randomUUID()
-  const links = Array.from({ length: count }, () => openLink(url, secret))
-  const made = links.map(create)
-  await Promise.all(links.map(({ link }) => link.start()))
+  const connections = Array.from({ length: count }, () => openConnection(url, secret))
+  const made = connections.map(create)
+  await Promise.all(connections.map(({ connection }) => connection.start()))
   return made
 }
 
-const three = async <T>(create: (of: TestLink) => T): Promise<[T, T, T]> => {
+const three = async <T>(create: (of: TestConnection) => T): Promise<[T, T, T]> => {
   const [first, second, third] = await processes(3, create)
   if (first === undefined || second === undefined || third === undefined) throw new Error('too few')
   return [first, second, third]
@@ -51,11 +51,15 @@ rateLimiterContract(
 
 accessNoticesContract(
   `Redis${needsRedis}`,
-  () => three(({ link, namespace }) => createRedisAccessNotices(link, namespace)),
+  () => three(({ connection, namespace }) => createRedisAccessNotices(connection, namespace)),
   skip,
 )
 
-wakeUpsContract(`Redis${needsRedis}`, () => three(({ link, namespace }) => createRedisWakeUps(link, namespace)), skip)
+wakeUpsContract(
+  `Redis${needsRedis}`,
+  () => three(({ connection, namespace }) => createRedisWakeUps(connection, namespace)),
+  skip,
+)
 
 test.skipIf(skip)(`processes of one installation count together${needsRedis}`, async () => {
   const secret = crypto.randomUUID()

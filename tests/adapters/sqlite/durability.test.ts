@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { openWriter } from '../../../src/adapters/sqlite/database.ts'
 import { migrate } from '../../../src/adapters/sqlite/migrate.ts'
 import { openSqliteStore } from '../../../src/adapters/sqlite/unit-of-work.ts'
-import { openWal, type Wal } from '../../../src/adapters/sqlite/wal.ts'
+import { openWal, type Wal } from '../../../src/adapters/sqlite/wal-sync.ts'
 import { temporaryFolder } from '../../support/skep.ts'
 import { openTestStore, userNamed } from '../../support/store.ts'
 

@@ -2,12 +2,12 @@ import { type ReservedSQL, SQL } from 'bun'
 import type { Answer, Parameter } from './connection.ts'
 import { Lost } from './errors.ts'
 
-/** One connection for as long as it lives: what is sent after its loss is refused, never sent on another. */
-export interface Link {
+/** One connection to the server for as long as it lives: what is sent after its loss is refused, never sent on another. */
+export interface ServerConnection {
   send<Row>(sql: string, parameters: readonly Parameter[]): Promise<Answer<Row> & { readonly command: string | null }>
-  /** Names the one who is told when the connection is lost; null for nobody. */
-  watch(listener: ((error: unknown) => void) | null): void
-  /** To be called for each statement, and once more when it is answered: only then it is known who is silent. */
+  /** Sets the one listener for its loss; null for none. */
+  onLoss(listener: ((error: unknown) => void) | null): void
+  /** To be called for each statement, and once more when it is answered: only then it is known whether it is silent. */
   asked(): void
   answered(): void
   /** Whether the server has something to answer. */
@@ -29,17 +29,21 @@ const parse = (text: string) => {
 
 /**
  * Opens a connection to `postgres://…`; with `?prepare=false` no statement is named. Rejects when the server has not taken
- * it within `patience` milliseconds. `onLost` hears of its end, whoever brings it about.
+ * it within `timeoutMs`. `onClosed` is called at its end, whoever brings it about.
  */
-export const connect = async (text: string, patience: number, onLost: (link: Link) => void): Promise<Link> => {
-  let watcher: ((error: unknown) => void) | null = null
-  let link: Link | null = null
+export const connect = async (
+  text: string,
+  timeoutMs: number,
+  onClosed: (connection: ServerConnection) => void,
+): Promise<ServerConnection> => {
+  let lossListener: ((error: unknown) => void) | null = null
+  let connection: ServerConnection | null = null
   const { url, prepare } = parse(text)
   /** Bun does not answer all that is under way when a connection ends. */
   const pending = new Set<(error: unknown) => void>()
   const end = (error: unknown): void => {
-    if (link !== null) onLost(link)
-    watcher?.(error)
+    if (connection !== null) onClosed(connection)
+    lossListener?.(error)
     for (const reject of pending) reject(error)
     pending.clear()
   }
@@ -48,13 +52,13 @@ export const connect = async (text: string, patience: number, onLost: (link: Lin
     prepare,
     idleTimeout: 0,
     maxLifetime: 0,
-    connectionTimeout: Math.max(1, Math.ceil(patience / 1_000)),
+    connectionTimeout: Math.max(1, Math.ceil(timeoutMs / 1_000)),
     onclose: (error) => end(error ?? new Lost('The connection was closed')),
   })
   // An unreserved connection would be replaced in silence, in the middle of a transaction.
   let reserved: ReservedSQL
   const late = Promise.withResolvers<never>()
-  const timer = setTimeout(() => late.reject(new Lost('The connection was not opened in time')), patience + GRACE_MS)
+  const timer = setTimeout(() => late.reject(new Lost('The connection was not opened in time')), timeoutMs + GRACE_MS)
   try {
     reserved = await Promise.race([sql.reserve(), late.promise])
   } catch (error) {
@@ -64,8 +68,8 @@ export const connect = async (text: string, patience: number, onLost: (link: Lin
     clearTimeout(timer)
   }
   let unanswered = 0
-  let heardAt = performance.now()
-  link = {
+  let answeredAt = performance.now()
+  connection = {
     // In the order of the calls: by itself each would start when somebody waits for it.
     send: (statement, parameters) =>
       new Promise((resolve, reject) => {
@@ -85,21 +89,21 @@ export const connect = async (text: string, patience: number, onLost: (link: Lin
           )
       }),
     asked() {
-      if (unanswered++ === 0) heardAt = performance.now()
+      if (unanswered++ === 0) answeredAt = performance.now()
     },
     answered() {
       unanswered--
-      heardAt = performance.now()
+      answeredAt = performance.now()
     },
     isWaiting: () => unanswered > 0,
-    silentFor: () => performance.now() - heardAt,
-    watch(listener) {
-      watcher = listener
+    silentFor: () => performance.now() - answeredAt,
+    onLoss(listener) {
+      lossListener = listener
     },
     close() {
       void sql.close({ timeout: 0 })
       end(new Lost('The connection was closed'))
     },
   }
-  return link
+  return connection
 }

@@ -1,12 +1,12 @@
 /** What an answer may take. */
-export const PATIENCE_MS = 400
+export const RESPONSE_TIMEOUT_MS = 400
 /** Lets what came in while this process was busy be read before it counts as missing. */
 const GRACE_MS = 20
 
 const noAnswer = (milliseconds: number) => new Error(`no answer within ${milliseconds} ms`)
 
 /** Rejects when `promise` has not settled in time. */
-export const within = <T>(promise: Promise<T>, milliseconds = PATIENCE_MS): Promise<T> =>
+export const within = <T>(promise: Promise<T>, milliseconds = RESPONSE_TIMEOUT_MS): Promise<T> =>
   new Promise((resolve, reject) => {
     let timer = setTimeout(() => {
       timer = setTimeout(() => reject(noAnswer(milliseconds)), GRACE_MS)
@@ -15,7 +15,7 @@ export const within = <T>(promise: Promise<T>, milliseconds = PATIENCE_MS): Prom
   })
 
 /** Waits for many answers with one timer. */
-export interface Patience {
+export interface ResponseTimeouts {
   /** Settles as `answer` does, and rejects at the end if that comes before. */
   waitFor<T>(answer: Promise<T>): Promise<T>
   /** Rejects all that is waited for. */
@@ -27,15 +27,15 @@ interface Waiting {
   readonly reject: (reason: Error) => void
 }
 
-/** `onLate` is called when an answer takes longer than {@link PATIENCE_MS}. */
-export const createPatience = (onLate: (reason: Error) => void): Patience => {
+/** `onLate` is called when an answer takes longer than {@link RESPONSE_TIMEOUT_MS}. */
+export const createResponseTimeouts = (onLate: (reason: Error) => void): ResponseTimeouts => {
   /** In the order in which they were asked for. */
   const waiting = new Set<Waiting>()
   let timer: ReturnType<typeof setTimeout> | null = null
 
-  const judge = (oldest: Waiting): void => {
+  const giveUpOn = (oldest: Waiting): void => {
     timer = null
-    if (waiting.has(oldest)) onLate(noAnswer(PATIENCE_MS))
+    if (waiting.has(oldest)) onLate(noAnswer(RESPONSE_TIMEOUT_MS))
     else look()
   }
 
@@ -43,8 +43,8 @@ export const createPatience = (onLate: (reason: Error) => void): Patience => {
     timer = null
     const [oldest] = waiting
     if (oldest === undefined) return
-    const left = oldest.since + PATIENCE_MS - performance.now()
-    timer = left > 0 ? setTimeout(look, left) : setTimeout(judge, GRACE_MS, oldest)
+    const left = oldest.since + RESPONSE_TIMEOUT_MS - performance.now()
+    timer = left > 0 ? setTimeout(look, left) : setTimeout(giveUpOn, GRACE_MS, oldest)
   }
 
   return {

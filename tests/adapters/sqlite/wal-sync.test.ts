@@ -2,7 +2,7 @@ import { afterAll, expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { openWriter } from '../../../src/adapters/sqlite/database.ts'
-import { openWal } from '../../../src/adapters/sqlite/wal.ts'
+import { openWal } from '../../../src/adapters/sqlite/wal-sync.ts'
 import { temporaryFolder } from '../../support/skep.ts'
 
 /** A database whose log holds something, and nothing but a checkpoint takes it out. */

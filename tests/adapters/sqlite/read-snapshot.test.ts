@@ -1,7 +1,7 @@
 import { Database } from 'bun:sqlite'
 import { afterAll, expect, test } from 'bun:test'
 import { type Connection, openReader } from '../../../src/adapters/sqlite/database.ts'
-import { createSnapshots } from '../../../src/adapters/sqlite/snapshots.ts'
+import { createReadSnapshot } from '../../../src/adapters/sqlite/read-snapshot.ts'
 import { openTestStore, userNamed } from '../../support/store.ts'
 
 const holding = async () => {
@@ -15,18 +15,18 @@ const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
 /** A look-up that counts how often it was made, behind a memory. */
 const counting = <Row extends object>(find: (id: number) => Row | null) => {
   const reader = openReader(openTestStore().path)
-  const snapshots = createSnapshots(reader)
+  const snapshot = createReadSnapshot(reader)
   afterAll(() => {
-    snapshots.release()
+    snapshot.end()
     reader.close()
   })
   let calls = 0
-  const rowOf = snapshots.remember((id) => {
+  const rowOf = snapshot.remember((id) => {
     calls++
     return find(id)
   })
   const ask = (id = 1) => {
-    snapshots.hold()
+    snapshot.begin()
     return rowOf(id)
   }
   return { ask, calls: () => calls }
@@ -113,38 +113,38 @@ const endTransaction = (reader: Connection) => reader.run('ROLLBACK')
 const pinning = () => {
   const { path } = openTestStore()
   const reader = openReader(path)
-  const snapshots = createSnapshots(reader)
+  const snapshot = createReadSnapshot(reader)
   const other = new Database(path)
   afterAll(() => {
-    snapshots.release()
+    snapshot.end()
     reader.close()
     other.close()
   })
   const version = () => {
-    snapshots.hold()
+    snapshot.begin()
     return reader.database.query('SELECT version FROM notes').get()
   }
   other.run('CREATE TABLE notes AS SELECT 1 AS version')
-  return { reader, snapshots, version, change: () => other.run('UPDATE notes SET version = 2') }
+  return { reader, snapshot, version, change: () => other.run('UPDATE notes SET version = 2') }
 }
 
 test('a snapshot that an I/O error has ended before it is pinned is taken again', () => {
-  const { reader, snapshots, version, change } = pinning()
+  const { reader, snapshot, version, change } = pinning()
   version()
   endTransaction(reader)
-  const show = snapshots.pin()
+  const unpin = snapshot.pin()
   change()
   expect(version()).toEqual({ version: 1 })
-  show()
+  unpin()
   expect(version()).toEqual({ version: 2 })
 })
 
 test('while one that an I/O error has ended is pinned, reads are refused rather than shown what is newer', () => {
-  const { reader, snapshots, version, change } = pinning()
-  const show = snapshots.pin()
+  const { reader, snapshot, version, change } = pinning()
+  const unpin = snapshot.pin()
   change()
   endTransaction(reader)
   expect(version).toThrow(expect.objectContaining({ code: 'unavailable', retryAfter: 1 }))
-  show()
+  unpin()
   expect(version()).toEqual({ version: 2 })
 })

@@ -4,7 +4,7 @@ import { createRedisAccessNotices } from '../../../src/adapters/redis/access-not
 import { createRedisRateLimiter } from '../../../src/adapters/redis/rate-limiter.ts'
 import { createRedisWakeUps } from '../../../src/adapters/redis/wake-ups.ts'
 import type { Waker } from '../../../src/application/ports/messaging.ts'
-import { needsRedisServer, openLink, redisServer } from '../../support/redis.ts'
+import { needsRedisServer, openConnection, redisServer } from '../../support/redis.ts'
 import { until } from '../../support/until.ts'
 
 setDefaultTimeout(30_000)
@@ -14,55 +14,55 @@ const rate = { limit: 2, window: 60_000 }
 
 /** All that a process has of a Redis. */
 const openProcess = (url: string, secret?: string) => {
-  const { link, namespace, log } = openLink(url, secret)
+  const { connection, namespace, log } = openConnection(url, secret)
   const fallback = createMemoryRateLimiter({ now: () => 0 })
-  const limiter = createRedisRateLimiter({ link, namespace, fallback })
-  const notices = createRedisAccessNotices(link, namespace)
-  const wakeUps = createRedisWakeUps(link, namespace)
+  const limiter = createRedisRateLimiter({ connection, namespace, fallback })
+  const notices = createRedisAccessNotices(connection, namespace)
+  const wakeUps = createRedisWakeUps(connection, namespace)
   const heard: number[] = []
   const woken: Waker[] = []
   notices.subscribe((userId) => void heard.push(userId))
   wakeUps.subscribe((by) => void woken.push(by))
-  return { link, log, limiter, notices, wakeUps, heard, woken }
+  return { connection, log, limiter, notices, wakeUps, heard, woken }
 }
 
 const twoProcesses = async (url: string) => {
   const secret = crypto.randomUUID()
   const [one, other] = [openProcess(url, secret), openProcess(url, secret)]
-  await Promise.all([one.link.start(), other.link.start()])
+  await Promise.all([one.connection.start(), other.connection.start()])
   return [one, other] as const
 }
 
-describe.skipIf(skip)(`the way to Redis${needsRedisServer}`, () => {
+describe.skipIf(skip)(`the connection to Redis${needsRedisServer}`, () => {
   test('is up when the first try has ended, and says nothing of it', async () => {
     const server = await redisServer()
     await server.start()
-    const { link, log } = openProcess(server.url)
-    await link.start()
-    expect(link.isUp()).toBe(true)
+    const { connection, log } = openProcess(server.url)
+    await connection.start()
+    expect(connection.isUp()).toBe(true)
     expect(log.entries).toEqual([])
   })
 
-  test('leads through a Unix socket too', async () => {
+  test('works through a Unix socket too', async () => {
     const server = await redisServer()
     await server.start()
-    const { link, limiter } = openProcess(server.unixUrl)
-    await link.start()
-    expect(link.isUp()).toBe(true)
+    const { connection, limiter } = openProcess(server.unixUrl)
+    await connection.start()
+    expect(connection.isUp()).toBe(true)
     expect((await limiter.take('a', rate)).remaining).toBe(1)
   })
 
   test('may be down from the start: that is said once, then found out by itself when it is there', async () => {
     const server = await redisServer()
-    const { link, log, limiter } = openProcess(server.url)
-    await link.start()
-    expect(link.isUp()).toBe(false)
+    const { connection, log, limiter } = openProcess(server.url)
+    await connection.start()
+    expect(connection.isUp()).toBe(false)
     expect((await limiter.take('a', rate)).remaining).toBe(1)
     // Many tries, past those after which a client of Bun gives up.
     await Bun.sleep(3_000)
     expect(log.entries.map(({ level }) => level)).toEqual(['warn'])
     await server.start()
-    await until(link.isUp)
+    await until(connection.isUp)
     expect(log.entries.map(({ level }) => level)).toEqual(['warn', 'info'])
   })
 
@@ -72,9 +72,9 @@ describe.skipIf(skip)(`the way to Redis${needsRedisServer}`, () => {
     const [one, other] = await twoProcesses(server.url)
     for (const round of [1, 2, 3]) {
       await server.kill()
-      await until(() => !one.link.isUp() && !other.link.isUp())
+      await until(() => !one.connection.isUp() && !other.connection.isUp())
       await server.start()
-      await until(() => one.link.isUp() && other.link.isUp())
+      await until(() => one.connection.isUp() && other.connection.isUp())
       await one.notices.publish(round)
       await until(() => other.heard.includes(round))
       expect((await one.limiter.take('a', rate)).remaining).toBe(1)
@@ -91,77 +91,77 @@ describe.skipIf(skip)(`the way to Redis${needsRedisServer}`, () => {
   test('calls everyone who waits for events and jobs when it is back: some wake-ups may be lost', async () => {
     const server = await redisServer()
     await server.start()
-    const { link, woken } = openProcess(server.url)
-    await link.start()
+    const { connection, woken } = openProcess(server.url)
+    await connection.start()
     woken.length = 0
     await server.kill()
-    await until(() => !link.isUp())
+    await until(() => !connection.isUp())
     expect(woken).toEqual([])
     await server.start()
-    await until(link.isUp)
+    await until(connection.isUp)
     expect(woken).toEqual(['events', 'jobs'])
   })
 
   test('is found dead when Redis says nothing more; limits are counted here, and publishing goes on', async () => {
     const server = await redisServer()
     await server.start()
-    const { link, log, limiter, notices, wakeUps, heard } = openProcess(server.url)
-    await link.start()
+    const { connection, log, limiter, notices, wakeUps, heard } = openProcess(server.url)
+    await connection.start()
     server.freeze()
     // What is asked before that is known gets its answer too.
     expect((await limiter.take('a', rate)).allowed).toBe(true)
     await notices.publish(5)
     expect(heard).toEqual([5])
     wakeUps.publish('jobs')
-    await until(() => !link.isUp())
+    await until(() => !connection.isUp())
     expect((await limiter.take('a', rate)).remaining).toBe(0)
     server.thaw()
-    await until(link.isUp)
+    await until(connection.isUp)
     expect(log.entries.map(({ level }) => level)).toEqual(['warn', 'info'])
   })
 
   test('is found dead without anybody asking', async () => {
     const server = await redisServer()
     await server.start()
-    const { link } = openProcess(server.url)
-    await link.start()
+    const { connection } = openProcess(server.url)
+    await connection.start()
     server.freeze()
-    await until(() => !link.isUp())
+    await until(() => !connection.isUp())
     server.thaw()
   })
 
   test('is down while Redis takes no writes', async () => {
     const server = await redisServer()
     await server.start()
-    const { link, log } = openProcess(server.url)
-    await link.start()
+    const { connection, log } = openProcess(server.url)
+    await connection.start()
     await server.command('REPLICAOF', '127.0.0.1', '1')
-    await until(() => !link.isUp())
+    await until(() => !connection.isUp())
     expect(JSON.stringify(log.entries)).toContain('READONLY')
     await server.command('REPLICAOF', 'NO', 'ONE')
-    await until(link.isUp)
+    await until(connection.isUp)
     expect(log.entries).toHaveLength(2)
   })
 
   test('goes on after all scripts were forgotten', async () => {
     const server = await redisServer()
     await server.start()
-    const { link, limiter, log } = openProcess(server.url)
-    await link.start()
+    const { connection, limiter, log } = openProcess(server.url)
+    await connection.start()
     await server.command('SCRIPT', 'FLUSH')
     expect((await limiter.take('a', rate)).remaining).toBe(1)
     expect(await server.command('KEYS', '*:limit:*')).toHaveLength(1)
-    expect(link.isUp()).toBe(true)
+    expect(connection.isUp()).toBe(true)
     expect(log.entries).toEqual([])
   })
 
   test('a wrong password is said in words, once, and no password is', async () => {
     const server = await redisServer([], 'the-right-one')
     await server.start()
-    const { link, log } = openProcess(server.url.replace('the-right-one', 'hunter2'))
-    await link.start()
+    const { connection, log } = openProcess(server.url.replace('the-right-one', 'hunter2'))
+    await connection.start()
     await Bun.sleep(1_000)
-    expect(link.isUp()).toBe(false)
+    expect(connection.isUp()).toBe(false)
     expect(log.entries).toHaveLength(1)
     expect(log.entries[0]).toMatchObject({ level: 'warn', fields: { reason: 'wrong user or password in REDIS_URL' } })
     expect(JSON.stringify(log.entries)).not.toMatch(/hunter2|the-right-one/)
@@ -170,8 +170,8 @@ describe.skipIf(skip)(`the way to Redis${needsRedisServer}`, () => {
   test('a missing password is said in the same words', async () => {
     const server = await redisServer([], 'the-right-one')
     await server.start()
-    const { link, log } = openProcess(server.url.replace(':the-right-one@', ''))
-    await link.start()
+    const { connection, log } = openProcess(server.url.replace(':the-right-one@', ''))
+    await connection.start()
     expect(log.entries).toMatchObject([{ fields: { reason: 'wrong user or password in REDIS_URL' } }])
   })
 
@@ -179,8 +179,8 @@ describe.skipIf(skip)(`the way to Redis${needsRedisServer}`, () => {
     const server = await redisServer()
     await server.start()
     await server.command('ACL', 'SETUSER', 'skep', 'on', '>hunter2', '~*', '&*', '+@all', '-subscribe')
-    const { link, log } = openProcess(server.url.replace('redis://', 'redis://skep:hunter2@'))
-    await link.start()
+    const { connection, log } = openProcess(server.url.replace('redis://', 'redis://skep:hunter2@'))
+    await connection.start()
     expect(log.entries).toMatchObject([{ level: 'warn', fields: { reason: expect.stringContaining('lacks rights') } }])
     expect(JSON.stringify(log.entries)).not.toContain('hunter2')
   })
@@ -191,20 +191,20 @@ describe.skipIf(skip)(`the way to Redis${needsRedisServer}`, () => {
     const rights = ['~skep:*', '&skep:*', '-@all', '+ping', '+hello', '+evalsha', '+eval', '+publish', '+subscribe']
     const inScripts = ['+set', '+incrby', '+pttl', '+pexpire', '+del']
     await server.command('ACL', 'SETUSER', 'skep', 'on', '>hunter2', ...rights, ...inScripts)
-    const { link, log, limiter } = openProcess(server.url.replace('redis://', 'redis://skep:hunter2@'))
-    await link.start()
+    const { connection, log, limiter } = openProcess(server.url.replace('redis://', 'redis://skep:hunter2@'))
+    await connection.start()
     expect(log.entries).toEqual([])
     expect((await limiter.take('a', rate)).remaining).toBe(1)
     await limiter.clear('a')
     expect((await limiter.take('a', rate)).remaining).toBe(1)
-    expect(link.isUp()).toBe(true)
+    expect(connection.isUp()).toBe(true)
   })
 
   test('what it leaves there tells nobody what was counted, and goes by itself', async () => {
     const server = await redisServer()
     await server.start()
-    const { link, limiter } = openProcess(server.url)
-    await link.start()
+    const { connection, limiter } = openProcess(server.url)
+    await connection.start()
     await limiter.take('sign-in:ann@example.com', rate)
     const keys = (await server.command('KEYS', '*')) as string[]
     expect(keys).toHaveLength(2)
@@ -217,23 +217,23 @@ describe.skipIf(skip)(`the way to Redis${needsRedisServer}`, () => {
   test('holds no connection once it is stopped', async () => {
     const server = await redisServer()
     await server.start()
-    const { link } = openProcess(server.url)
-    await link.start()
-    await link.stop()
+    const { connection } = openProcess(server.url)
+    await connection.start()
+    await connection.stop()
     // The only one is that of the question itself.
     await until(async () => /connected_clients:1\b/.test(String(await server.command('INFO', 'clients'))))
-    expect(link.isUp()).toBe(false)
+    expect(connection.isUp()).toBe(false)
   })
 
   test('leaves no connection behind in Redis, however often it was lost', async () => {
     const server = await redisServer()
     await server.start()
-    const { link } = openProcess(server.url)
-    await link.start()
+    const { connection } = openProcess(server.url)
+    await connection.start()
     for (const _ of [1, 2, 3, 4, 5]) {
       await server.command('CLIENT', 'KILL', 'TYPE', 'pubsub')
-      await until(() => !link.isUp())
-      await until(link.isUp)
+      await until(() => !connection.isUp())
+      await until(connection.isUp)
     }
     await until(async () => /connected_clients:3\b/.test(String(await server.command('INFO', 'clients'))))
   })

@@ -1,0 +1,150 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Metrics } from '../../application/ports/metrics.ts'
+import type { Tx, UnitOfWork } from '../../application/ports/persistence.ts'
+import type { PresentEpoch } from './epochs.ts'
+import { toAppError, unavailable } from './errors.ts'
+import type { Pool } from './pool.ts'
+import type { Marks } from './repositories.ts'
+import type { ServerConnection } from './server-connection.ts'
+import { createSharedTransaction } from './shared-transaction.ts'
+import { RolledBack } from './transaction.ts'
+import { createUnitQueue, type Unit } from './unit-queue.ts'
+
+export interface CommitQueue {
+  readonly write: UnitOfWork['write']
+  /** Refuses what comes, and after `timeout` milliseconds what has not begun. */
+  close(timeout: number): Promise<void>
+}
+
+interface Options {
+  readonly pool: Pool
+  readonly epoch: PresentEpoch
+  /** Bytes that one user may store; null for any. */
+  readonly quotaBytes: number | null
+  readonly metrics: Pick<Metrics, 'databaseWaited' | 'committed'> | undefined
+  readonly afterCommit: (marks: Readonly<Marks>) => void
+}
+
+/** A unit that conflicts with others again and again is refused at last; so is one whose connection is lost again. */
+const MAX_TRIES_COUNT = { conflict: 50, lost: 2, failed: 0 } as const
+const MAX_PAUSE_MS = 50
+
+/** Has units run again that a transaction has failed, in one of their own. */
+const createRetries = (enqueue: (unit: Unit) => void) => {
+  let pausing = 0
+
+  const retry = (unit: Unit, { cause, reason }: RolledBack): void => {
+    unit.tries++
+    if (unit.tries >= MAX_TRIES_COUNT[reason]) {
+      unit.reject(toAppError(cause))
+      return
+    }
+    pausing++
+    const again = () => {
+      pausing--
+      enqueue(unit)
+    }
+    setTimeout(again, Math.random() * Math.min(2 ** unit.tries, MAX_PAUSE_MS))
+  }
+
+  return {
+    isIdle: () => pausing === 0,
+    failed(units: readonly Unit[], error: unknown): void {
+      for (const unit of units) {
+        if (!(error instanceof RolledBack)) unit.reject(toAppError(error))
+        else if (units.length === 1) retry(unit, error)
+        else {
+          unit.alone = true
+          enqueue(unit)
+        }
+      }
+    },
+  }
+}
+
+/**
+ * A unit that finds a free connection has a transaction of its own. While all are taken, units wait, and whoever is done
+ * with one goes on with the next in the same transaction, one after the other: one BEGIN and COMMIT for all of them. When
+ * a shared transaction fails, each of its units runs again in one of its own.
+ */
+export const createCommitQueue = ({ pool, epoch, quotaBytes, metrics, afterCommit }: Options): CommitQueue => {
+  const insideUnit = new AsyncLocalStorage<true>()
+  const queue = createUnitQueue({ timeoutMs: pool.connectionTimeoutMs, metrics })
+  /** Those that serve, or wait for the connection to do it with. */
+  let serving = 0
+  /** Those that have one. */
+  let connected = 0
+  let closing: (() => void) | null = null
+
+  const enqueue = (unit: Unit): void => {
+    queue.add(unit)
+    if (serving >= pool.maxExclusiveCount) queue.limitWait(unit)
+    pump()
+  }
+  const retries = createRetries(enqueue)
+  const isIdle = () => serving === 0 && queue.size === 0 && retries.isIdle()
+
+  const serve = async (connection: ServerConnection): Promise<void> => {
+    if (queue.size === 0) return
+    const begunAt = performance.now()
+    const transaction = createSharedTransaction({ next: queue.take, epoch, quotaBytes })
+    try {
+      await transaction.run(connection)
+    } catch (error) {
+      // Nobody knows what the connection is good for.
+      if (!(error instanceof RolledBack)) connection.close()
+      retries.failed(transaction.units, error)
+      return
+    }
+    metrics?.committed(transaction.units.length, performance.now() - begunAt)
+    afterCommit(transaction.marks)
+    transaction.settle()
+  }
+
+  const serveOnce = async (): Promise<void> => {
+    serving++
+    let hasConnection = false
+    let leftToOthers = false
+    try {
+      await pool.exclusively((connection) => {
+        hasConnection = true
+        connected++
+        return serve(connection)
+      })
+    } catch (error) {
+      // No further connection is to be had: whoever has one goes on, and asks for another when it is done.
+      leftToOthers = !hasConnection && connected > 0
+      if (leftToOthers) queue.limitWaits()
+      else queue.rejectAll(toAppError(error))
+    }
+    serving--
+    if (hasConnection) connected--
+    if (isIdle()) closing?.()
+    if (!leftToOthers) pump()
+  }
+
+  const pump = (): void => {
+    for (let free = Math.min(pool.maxExclusiveCount - serving, queue.size); free > 0; free--) void serveOnce()
+  }
+
+  return {
+    write<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+      if (insideUnit.getStore()) return Promise.reject(new Error('write called inside a unit of work'))
+      if (closing !== null) return Promise.reject(unavailable('The server is stopping'))
+      return new Promise<T>((resolve, reject) => {
+        const settled = { resolve: (value: unknown) => resolve(value as T), reject }
+        const inside = (tx: Tx) => insideUnit.run(true, () => work(tx))
+        enqueue({ work: inside, ...settled, queuedAt: performance.now(), timer: null, tries: 0, alone: false })
+      })
+    },
+    async close(timeout) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      closing = resolve
+      if (isIdle()) resolve()
+      const timer = Number.isFinite(timeout) ? setTimeout(resolve, timeout) : null
+      await promise
+      if (timer !== null) clearTimeout(timer)
+      queue.rejectAll(unavailable('The server is stopping'))
+    },
+  }
+}

@@ -1,0 +1,88 @@
+import type { Tx } from '../../application/ports/persistence.ts'
+import { createUsageChanges } from '../sql/usage.ts'
+import type { Query } from './connection.ts'
+import type { PresentEpoch } from './epochs.ts'
+import { isConflict, toAppError } from './errors.ts'
+import { type Marks, writing } from './repositories.ts'
+import type { ServerConnection } from './server-connection.ts'
+import type { Holders } from './sessions.ts'
+import { transact } from './transaction.ts'
+import type { Unit } from './unit-queue.ts'
+import { createUnitTransaction } from './unit-transaction.ts'
+import { storeUsage } from './usage.ts'
+
+/** So many units at most share a transaction. */
+const MAX_UNITS_COUNT = 32
+
+interface Options {
+  /** The next unit to run. `sharing` is whether others ran before it in this transaction; null when there is none. */
+  readonly next: (sharing: boolean) => Unit | null
+  readonly epoch: PresentEpoch
+  /** Bytes that one user may store; null for any. */
+  readonly quotaBytes: number | null
+}
+
+export interface SharedTransaction {
+  /** The units that it ran; when it fails, none of them is done. */
+  readonly units: readonly Unit[]
+  readonly marks: Readonly<Marks>
+  /** Commits. Throws as {@link transact} does. */
+  run(connection: ServerConnection): Promise<void>
+  /** To be called when it is committed. */
+  settle(): void
+}
+
+/**
+ * Runs units one after the other in one transaction, until there is no other. One that has locked or changed rows is the
+ * last, for others may wait for them.
+ */
+export const createSharedTransaction = ({ next, epoch, quotaBytes }: Options): SharedTransaction => {
+  const units: Unit[] = []
+  const settles: (() => void)[] = []
+  const marks: Marks = { jobs: false, events: false }
+  const usage = createUsageChanges()
+  const holders: Holders = new Map()
+  let holdersSince = performance.now()
+
+  const expireHolders = (unit: Unit): void => {
+    if (unit.queuedAt <= holdersSince) return
+    holders.clear()
+    holdersSince = performance.now()
+  }
+
+  /** Answers whether another unit may follow. */
+  const runUnit = async (unit: Unit, query: Query): Promise<boolean> => {
+    const { work, resolve, reject, alone } = unit
+    const transaction = createUnitTransaction(query)
+    const tx: Tx = writing(transaction, { marks, holders, epoch, usage })
+    try {
+      const value = await work(tx)
+      settles.push(() => resolve(value))
+    } catch (error) {
+      if (transaction.hasWritten() || transaction.hasFailed() || isConflict(error)) throw error
+      // Nothing has to be undone.
+      settles.push(() => reject(toAppError(error)))
+    } finally {
+      transaction.end()
+    }
+    return !alone && !transaction.hasLocked() && units.length < MAX_UNITS_COUNT
+  }
+
+  return {
+    units,
+    marks,
+    run: (connection) =>
+      transact(connection, async (query) => {
+        let mayFollow = true
+        for (let unit = next(false); unit !== null; unit = mayFollow ? next(true) : null) {
+          units.push(unit)
+          expireHolders(unit)
+          mayFollow = await runUnit(unit, query)
+        }
+        storeUsage(query, usage, quotaBytes)
+      }),
+    settle() {
+      for (const settle of settles) settle()
+    },
+  }
+}

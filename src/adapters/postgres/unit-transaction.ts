@@ -1,0 +1,50 @@
+import type { Query, Transaction } from './connection.ts'
+
+/** A transaction that several units may share, as one of them has it. */
+export interface UnitTransaction extends Transaction {
+  /** Whether there is something that a failure of the unit must undo. */
+  hasWritten(): boolean
+  /** Whether a statement has failed, and the transaction with it. */
+  hasFailed(): boolean
+  /** Whether it locks rows that others may wait for, rather than rows of its own. */
+  hasLocked(): boolean
+  /** What the unit sends from now on is refused. */
+  end(): void
+}
+
+export const createUnitTransaction = (query: Query): UnitTransaction => {
+  let hasWritten = false
+  let hasLocked = false
+  let hasFailed = false
+  let isOver = false
+
+  const kind =
+    ({ writes = false, locks = false }): Query =>
+    (sql, ...parameters) => {
+      if (isOver) throw new Error('a statement came after the end of its unit of work')
+      hasWritten ||= writes
+      hasLocked ||= locks
+      const answer = query<never>(sql, ...parameters)
+      answer.catch(() => {
+        hasFailed = true
+      })
+      return answer
+    }
+  const read = kind({})
+  const lock = kind({ locks: true })
+
+  return {
+    read,
+    lookUp: (clause, sql, ...parameters) =>
+      clause === '' ? read(sql, ...parameters) : lock(`${sql} ${clause}`, ...parameters),
+    lock,
+    insert: kind({ writes: true }),
+    change: kind({ writes: true, locks: true }),
+    hasWritten: () => hasWritten,
+    hasLocked: () => hasLocked,
+    hasFailed: () => hasFailed,
+    end() {
+      isOver = true
+    },
+  }
+}

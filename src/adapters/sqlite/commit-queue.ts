@@ -1,0 +1,189 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Metrics } from '../../application/ports/metrics.ts'
+import { AppError } from '../../domain/errors.ts'
+import { isBusy, toAppError } from './database.ts'
+import type { ReadSnapshot } from './read-snapshot.ts'
+import type { WalSync } from './wal-sync.ts'
+import type { Writer } from './writer.ts'
+
+interface Unit<Tx> {
+  readonly work: (tx: Tx) => Promise<unknown>
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: unknown) => void
+  readonly queuedAt: number
+}
+
+interface Deps<Tx> {
+  readonly writer: Writer<Tx>
+  readonly snapshot: ReadSnapshot
+  readonly walSync: WalSync
+  /** Called when a commit is on the disk, before the promises of its units run on. */
+  readonly afterCommit?: () => void
+  readonly metrics?: Pick<Metrics, 'databaseWaited' | 'committed'> | undefined
+}
+
+interface Options<Tx> extends Deps<Tx> {
+  /** Milliseconds a unit waits for a lock held by another process. */
+  readonly lockTimeout?: number
+}
+
+export interface CommitQueue<Tx> {
+  write<T>(work: (tx: Tx) => Promise<T>): Promise<T>
+  /** Runs what is queued, then closes the connection; what has not begun after `timeout` milliseconds is rejected. */
+  close(timeout: number): Promise<void>
+}
+
+const MAX_BATCH_COUNT = 512
+const MAX_QUEUE_COUNT = 20_000
+const LOCK_RETRY_MS = 10
+
+const unavailable = (message: string) => new AppError('unavailable', message, { retryAfter: 1 })
+
+class ForeignAwait extends Error {
+  constructor() {
+    super('a unit of work waited for something other than its transaction')
+  }
+}
+
+/** Commits a batch in the transaction that has begun, and settles its units; resolves with those that must run again. */
+const createCommit = <Tx>({ writer, snapshot, walSync, afterCommit, metrics }: Deps<Tx>) => {
+  const run = async (unit: Unit<Tx>, foreignAwait: Promise<never>): Promise<() => void> => {
+    writer.save()
+    try {
+      const value = await Promise.race([unit.work(writer.tx), foreignAwait])
+      writer.release()
+      return () => unit.resolve(value)
+    } catch (error) {
+      if (error instanceof ForeignAwait) throw error
+      const failure = toAppError(error)
+      // A full disk or an I/O error makes SQLite roll the whole transaction back.
+      if (!writer.inTransaction) throw failure
+      writer.undo()
+      writer.release()
+      return () => unit.reject(failure)
+    }
+  }
+
+  /** Until what was written is on the disk, nobody sees it. */
+  const commitDurably = async (): Promise<void> => {
+    const unpin = snapshot.pin()
+    try {
+      if (writer.commit()) await walSync.sync()
+    } finally {
+      unpin()
+    }
+  }
+
+  const measure = (batch: readonly Unit<Tx>[], begunAt: number): void => {
+    if (metrics === undefined) return
+    for (const { queuedAt } of batch) metrics.databaseWaited('writer', begunAt - queuedAt)
+    metrics.committed(batch.length, performance.now() - begunAt)
+  }
+
+  return async (batch: readonly Unit<Tx>[]): Promise<readonly Unit<Tx>[]> => {
+    const { promise: foreignAwait, reject } = Promise.withResolvers<never>()
+    foreignAwait.catch(() => {})
+    // Units await nothing but SQLite, which answers at once: whoever still waits at the next turn waits for more.
+    const watch = setImmediate(() => reject(new ForeignAwait()))
+    const settle: (() => void)[] = []
+    const begunAt = performance.now()
+    try {
+      for (const unit of batch) settle.push(await run(unit, foreignAwait))
+      clearImmediate(watch)
+      await commitDurably()
+      for (const done of settle) done()
+      afterCommit?.()
+      measure(batch, begunAt)
+    } catch (error) {
+      if (error instanceof ForeignAwait) {
+        // It may still use the transaction's repositories: the connection goes, and its neighbours run again.
+        writer.discard()
+        batch[settle.length]?.reject(error)
+        return batch.toSpliced(settle.length, 1)
+      }
+      writer.rollback()
+      const failure = toAppError(error)
+      for (const unit of batch) unit.reject(failure)
+    } finally {
+      clearImmediate(watch)
+    }
+    return []
+  }
+}
+
+/**
+ * One COMMIT for all units that wait at that moment: a disk sync costs the same for one row as for hundreds. Each unit
+ * runs in its own SAVEPOINT, so one that throws rolls back alone; every promise settles when the COMMIT is on the disk.
+ * Until then others queue.
+ */
+export const createCommitQueue = <Tx>({ lockTimeout = 5_000, ...deps }: Options<Tx>): CommitQueue<Tx> => {
+  const { writer, walSync } = deps
+  const insideUnit = new AsyncLocalStorage<true>()
+  const commit = createCommit(deps)
+  let queue: Unit<Tx>[] = []
+  let running = false
+  let closing: { readonly at: number; readonly done: () => void } | null = null
+
+  const rejectOverdue = (error: unknown) => {
+    const now = performance.now()
+    const mayWait = isBusy(error) && (closing === null || now < closing.at)
+    const queuedUntil = now - (mayWait ? lockTimeout : 0)
+    const failure = toAppError(error)
+    for (const unit of queue) if (unit.queuedAt <= queuedUntil) unit.reject(failure)
+    queue = queue.filter((unit) => unit.queuedAt > queuedUntil)
+  }
+
+  const begin = (): boolean => {
+    try {
+      writer.begin()
+      return true
+    } catch (error) {
+      rejectOverdue(error)
+      return false
+    }
+  }
+
+  const flush = async () => {
+    const begun = queue.length > 0 && begin()
+    try {
+      if (begun) {
+        const again = await commit(queue.splice(0, MAX_BATCH_COUNT))
+        if (again.length > 0) queue = [...again, ...queue]
+        await walSync.checkpoint()
+      }
+    } finally {
+      running = false
+      if (queue.length > 0) schedule(begun ? 0 : LOCK_RETRY_MS)
+      else closing?.done()
+    }
+  }
+
+  const schedule = (delay: number) => {
+    if (running) return
+    running = true
+    if (delay === 0) setImmediate(flush)
+    else setTimeout(flush, delay)
+  }
+
+  return {
+    write<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+      if (insideUnit.getStore()) return Promise.reject(new Error('write called inside a unit of work'))
+      if (closing) return Promise.reject(unavailable('The server is stopping'))
+      if (queue.length >= MAX_QUEUE_COUNT) return Promise.reject(unavailable('Too many writes are waiting'))
+      return new Promise<T>((resolve, reject) => {
+        const settle = resolve as (value: unknown) => void
+        const inside = (tx: Tx) => insideUnit.run(true, () => work(tx))
+        queue.push({ work: inside, resolve: settle, reject, queuedAt: performance.now() })
+        schedule(0)
+      })
+    },
+
+    async close(timeout) {
+      await new Promise<void>((done) => {
+        closing = { at: performance.now() + timeout, done }
+        if (!running) done()
+      })
+      writer.close()
+    },
+  }
+}

@@ -1,0 +1,49 @@
+type Find<Row> = (id: number) => Row | null
+
+/** Makes a look-up that asks again only when it has to. */
+export type Remember = <Row extends object>(find: Find<Row>) => Find<Row>
+
+/** Rows by id, as one state of the database has them. */
+export interface RowCache {
+  /** Whoever gets a row gets the same object as others. Rows with much text, and missing ones, are not cached. */
+  readonly remember: Remember
+  /** To be called when a row may have changed. */
+  forget(): void
+}
+
+/** Of each look-up. */
+const MAX_ROWS_COUNT = 1_000
+/** Of a row. */
+const MAX_TEXT_CHARACTERS = 2_048
+
+const textLengthOf = (row: object): number => {
+  let length = 0
+  for (const value of Object.values(row)) if (typeof value === 'string') length += value.length
+  return length
+}
+
+/** While `isCurrent` is false, every look-up asks the database and nothing is cached. */
+export const createRowCache = (isCurrent: () => boolean): RowCache => {
+  const caches: Map<number, object>[] = []
+  return {
+    remember<Row extends object>(find: Find<Row>): Find<Row> {
+      const rows = new Map<number, Row>()
+      caches.push(rows)
+      return (id) => {
+        if (!isCurrent()) return find(id)
+        const cached = rows.get(id)
+        if (cached !== undefined) return cached
+        const row = find(id)
+        if (row === null || textLengthOf(row) > MAX_TEXT_CHARACTERS) return row
+        if (rows.size >= MAX_ROWS_COUNT) rows.clear()
+        rows.set(id, row)
+        return row
+      }
+    },
+    forget() {
+      for (const rows of caches) rows.clear()
+    },
+  }
+}
+
+export const rememberNothing: Remember = (find) => find
