@@ -30,16 +30,16 @@ const VERSION =
   'Fails with version_mismatch at another version; unlike an ETag it does not tell a version from one of the same number after a restore'
 const Version = t.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: VERSION }))
 
-export const ItemBody = body('NewItem', draftFields)
-export const ItemPatchBody = body('ItemPatch', patchFields)
+export const ItemBody = body('ItemCreate', draftFields)
+export const ItemPatchBody = body('ItemUpdate', patchFields)
 
 const Operation = t.Union(
   [
-    body('CreateOperation', { op: t.Literal('create'), ...draftFields }),
-    body('UpdateOperation', { op: t.Literal('update'), id: Id, version: Version, ...patchFields }),
-    body('DeleteOperation', { op: t.Literal('delete'), id: Id, version: Version }),
+    body('ItemBatchCreate', { op: t.Literal('create'), ...draftFields }),
+    body('ItemBatchUpdate', { op: t.Literal('update'), id: Id, version: Version, ...patchFields }),
+    body('ItemBatchDelete', { op: t.Literal('delete'), id: Id, version: Version }),
   ],
-  { expects: 'a create, update or delete' },
+  { title: 'ItemBatchOperation', expects: 'a create, update or delete' },
 )
 
 export const BatchBody = body('ItemBatch', {
