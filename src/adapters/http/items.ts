@@ -1,4 +1,4 @@
-import { Elysia, type Static, t } from 'elysia'
+import { Elysia, type Static } from 'elysia'
 import type { Items } from '../../application/items.ts'
 import type { ItemQuery } from '../../application/ports/persistence.ts'
 import type { Item } from '../../domain/item.ts'
@@ -23,7 +23,7 @@ import type { Kernel, Rule } from './kernel.ts'
 import { pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { etagOf, ifMatch, isKnown } from './preconditions.ts'
 import { problems } from './problems.ts'
-import { hasId, IdParams, NoContent, parseTimestamp } from './schemas.ts'
+import { hasId, IdParams, NoContent, NotModified, parseTimestamp } from './schemas.ts'
 
 const PATH = '/api/v1/items'
 
@@ -120,7 +120,7 @@ export const itemRoutes = (kernel: Kernel, items: Items) => {
         params: IdParams,
         response: {
           200: ItemResponse,
-          304: t.Void({ description: 'You have this version' }),
+          304: NotModified,
           ...problems(400, 401, 404, 422, 429, 503),
         },
         detail: { operationId: 'getItem', summary: 'An item, with the ETag of its version' },

@@ -113,7 +113,7 @@ export const parseTimestamp = (text: string, pointer: string): InstantRange => {
 
 export const choiceOf = <const T extends string>(
   values: readonly T[],
-  about: { readonly description?: string; readonly default?: T } = {},
+  about: { readonly title?: string; readonly description?: string; readonly default?: T } = {},
 ) =>
   t.Union(
     values.map((value) => t.Literal(value)),
@@ -129,3 +129,5 @@ export const body = <T extends Parameters<typeof t.Object>[0]>(title: string, pr
   t.Object(properties, { title, additionalProperties: false })
 
 export const NoContent = t.Void({ description: 'Done; no content' })
+
+export const NotModified = t.Void({ description: 'What you have is still current' })
