@@ -44,7 +44,7 @@ export const accountRoutes = (kernel: Kernel, accounts: Accounts) =>
       },
       {
         admit: { who: 'anyone', limit: 'credentials', body: 'json', small: true },
-        body: body('ForgottenPassword', { email: Email }),
+        body: body('PasswordForgotten', { email: Email }),
         response: {
           202: t.Void({ description: 'Accepted, whether there is such an account or not' }),
           ...problems(400, 413, 415, 422, 429, 503, 507),

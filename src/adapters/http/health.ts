@@ -7,6 +7,7 @@ const STATES = ['ok', 'degraded', 'failed'] as const
 type State = (typeof STATES)[number]
 
 const State = choiceOf(STATES, {
+  title: 'CheckState',
   description: '`degraded`: it does not work, and the rest does without it; the process stays ready',
 })
 const HealthResponse = t.Object({ status: t.Literal('ok') }, { title: 'Health' })

@@ -8,7 +8,7 @@ import { problems } from './problems.ts'
 import { choiceOf, IdParams, NoContent, queryOf, Timestamp } from './schemas.ts'
 import { toTimestamp } from './timestamps.ts'
 
-const State = choiceOf(JOB_STATES)
+const State = choiceOf(JOB_STATES, { title: 'JobState' })
 
 const JobResponse = t.Object(
   {

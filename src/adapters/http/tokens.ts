@@ -3,7 +3,8 @@ import type { TokenPair } from '../../application/token-issuer.ts'
 import type { Tokens } from '../../application/tokens.ts'
 import { AppError } from '../../domain/errors.ts'
 import type { Kernel } from './kernel.ts'
-import { OAuthProblem, ProblemResponse, problems } from './problems.ts'
+import { OAUTH_ERRORS, OAuthProblem, ProblemResponse, problems } from './problems.ts'
+import { choiceOf } from './schemas.ts'
 
 export const TokenResponse = t.Object(
   {
@@ -19,7 +20,7 @@ export const TokenResponse = t.Object(
 const OAuthErrorResponse = t.Composite(
   [
     t.Object({
-      error: t.String({ description: 'invalid_request, invalid_grant or unsupported_grant_type' }),
+      error: choiceOf(OAUTH_ERRORS),
       error_description: t.String(),
     }),
     ProblemResponse,
@@ -45,7 +46,7 @@ const TokenForm = formText({
 })
 
 const RevocationForm = formText({
-  title: 'RevocationRequest',
+  title: 'TokenRevocation',
   openapi: {
     type: 'object',
     properties: { token: { type: 'string', minLength: 1 }, token_type_hint: { type: 'string' } },

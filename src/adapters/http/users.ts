@@ -11,11 +11,11 @@ import { body, choiceOf, hasId, IdParams, NoContent, queryOf, Timestamp, textWit
 import { toTimestamp } from './timestamps.ts'
 import { TokenResponse, toResponse as toTokenResponse } from './tokens.ts'
 
-const Role = choiceOf(ROLES)
+const Role = choiceOf(ROLES, { title: 'UserRole' })
 
-const RegistrationBody = body('Registration', { email: Email, name: Name, password: Password })
+const RegistrationBody = body('UserCreate', { email: Email, name: Name, password: Password })
 
-const ChangesBody = body('UserChanges', {
+const ChangesBody = body('UserUpdate', {
   name: t.Optional(Name),
   email: t.Optional(Email),
   is_active: t.Optional(t.Boolean()),
@@ -28,7 +28,7 @@ const PasswordBody = body('PasswordChange', {
   new_password: Password,
 })
 
-const RemovalBody = body('UserRemoval', { current_password: t.Optional(CurrentPassword) })
+const RemovalBody = body('UserDelete', { current_password: t.Optional(CurrentPassword) })
 
 export const UserResponse = t.Object(
   {

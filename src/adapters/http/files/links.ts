@@ -10,7 +10,7 @@ import { problems } from '../problems.ts'
 import { body, characters, hasId, IdParams, IdText, NoContent, queryOf, Timestamp } from '../schemas.ts'
 import { toTimestamp } from '../timestamps.ts'
 
-const LinkBody = body('FileLinkRequest', {
+const LinkBody = body('FileLinkCreate', {
   // Elysia's own takes "60" for a number.
   expires_in: Type.Integer({ ...LINK_LIFE, description: 'Seconds until it opens nothing any more' }),
 })

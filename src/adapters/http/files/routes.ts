@@ -8,10 +8,10 @@ import { actorOf, type Call, clientOf } from '../call.ts'
 import type { Kernel, Rule } from '../kernel.ts'
 import { pageQuery, pageResponse, toPageRequest, toPageResponse } from '../pages.ts'
 import { problems } from '../problems.ts'
-import { IdParams, IdText, NoContent, queryOf, Timestamp } from '../schemas.ts'
+import { IdParams, IdText, NoContent, NotModified, queryOf, Timestamp } from '../schemas.ts'
 import { toTimestamp } from '../timestamps.ts'
 import { createAtOnce } from './at-once.ts'
-import { type Served, sendContent } from './content.ts'
+import { SAFE_IMAGES, type Served, sendContent } from './content.ts'
 import { isSigned, SignedQuery } from './links.ts'
 import { readUpload } from './multipart.ts'
 
@@ -31,7 +31,7 @@ export const FileResponse = t.Object(
     created_at: Timestamp,
     path: t.String({ description: 'Where the content is' }),
   },
-  { title: 'File' },
+  { title: 'StoredFile' },
 )
 
 const toResponse = (file: StoredFile, basePath: string): Static<typeof FileResponse> => ({
@@ -61,7 +61,7 @@ const UPLOAD = {
     'multipart/form-data': {
       schema: {
         type: 'object' as const,
-        title: 'Upload',
+        title: 'FileUpload',
         required: ['file'],
         additionalProperties: false,
         properties: { file: { type: 'string' as const, format: 'binary' } },
@@ -73,8 +73,8 @@ const UPLOAD = {
 const binary = (description: string) =>
   t.String({
     description,
-    // Of whatever type the file is.
-    contentMediaType: '*/*',
+    // What a browser may show comes as it is; the type of anything else is in `content_type` of the file.
+    contentMediaType: ['application/octet-stream', ...SAFE_IMAGES].join(', '),
     openapi: { type: 'string', format: 'binary' },
   })
 
@@ -189,7 +189,7 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
       response: {
         200: binary('The content'),
         206: binary('The part that `Range` asked for'),
-        304: t.Void({ description: 'You have this content' }),
+        304: NotModified,
         ...problems(400, 401, 404, 416, 422, 429, 503),
       },
       detail: { operationId: 'getFileContent', summary: 'The content of a file, or a part of it' },
@@ -198,7 +198,7 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
       ...CONTENT,
       response: {
         200: t.Void({ description: 'What GET would say of the content' }),
-        304: t.Void({ description: 'You have this content' }),
+        304: NotModified,
         ...problems(400, 401, 404, 422, 429, 503),
       },
       detail: { operationId: 'headFileContent', summary: 'What is said of the content of a file' },
