@@ -94,9 +94,10 @@ def before_call(context, case, kwargs):
 # holds. Statuses 401, 403, 404 and 409 are of this kind everywhere.
 LIST = {"invalid_cursor", "page_too_deep"}  # a cursor is a word of ours; only long lists have deep pages
 CREATION = {"idempotency_mismatch"}  # a key may have been used before
+VERSION = {"version_mismatch"}  # a tag is of a version that may be gone
 DATA = {"data_too_large", "number_not_exact"}  # a schema knows neither bytes nor doubles
 REFUSALS = {
-    "registerUser": {"email_taken", "weak_password"},
+    "registerUser": CREATION | {"email_taken", "weak_password"},
     "updateMe": {"email_taken", "wrong_password", "password_required"},
     "updateUser": {"email_taken", "wrong_password", "password_required"},
     "changePassword": {"wrong_password", "weak_password"},
@@ -114,9 +115,10 @@ REFUSALS = {
     "listFileLinks": LIST,
     "listJobs": LIST,
     "createItem": CREATION | DATA,
-    "batchItems": CREATION | DATA | {"version_mismatch"},
-    "updateItem": DATA,
-    "uploadFile": CREATION,
+    "batchItems": CREATION | DATA | VERSION,
+    "updateItem": DATA | VERSION,
+    "deleteItem": VERSION,
+    "uploadFile": CREATION | {"invalid_file_type"},
     "createFileLink": CREATION,
 }
 

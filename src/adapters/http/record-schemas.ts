@@ -15,7 +15,7 @@ import type { Json, JsonObject } from '../../domain/merge-patch.ts'
 import { BATCH_LIMITS, type StoredRecord } from '../../domain/record.ts'
 import { isLine, LINE_PATTERN } from '../../domain/text.ts'
 import { pageQuery } from './pages.ts'
-import { body, characters, IdText, queryOf, Timestamp, TimestampText, text, textWithoutNul } from './schemas.ts'
+import { body, characters, Id, IdText, queryOf, Timestamp, TimestampText, text, textWithoutNul } from './schemas.ts'
 import { toTimestamp } from './timestamps.ts'
 
 const MAX_LENGTH = 1_000_000
@@ -114,10 +114,12 @@ type BatchOperation<C extends Collection> =
   | { op: 'delete'; id: number; version?: number }
 
 // Elysia's own Integer takes "1" for 1.
-const Id = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })
+const SentId = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, examples: [1] })
 const VERSION =
   'Fails with version_mismatch at another version; unlike an ETag it does not tell a version from one of the same number after a restore'
-const Version = t.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: VERSION }))
+const Version = t.Optional(
+  Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: VERSION, examples: [3] }),
+)
 
 /** `Item` of `item`, `DueDate` of `due_date`. */
 export const pascalCase = (name: string): string =>
@@ -131,10 +133,10 @@ export const recordSchema = <C extends Collection>(collection: C) =>
   t.Unsafe<RecordBody<C>>(
     t.Object(
       {
-        id: t.Integer(),
-        owner_id: t.Integer(),
+        id: Id,
+        owner_id: Id,
         ...schemasOf(collection, (field) => orNull(shownSchema(field), isNullable(field))),
-        version: t.Integer(),
+        version: t.Integer({ minimum: 1, description: 'Rises with each change', examples: [3] }),
         created_at: Timestamp,
         updated_at: Timestamp,
       },
@@ -156,10 +158,10 @@ export const createRecordSchemas = <C extends Collection>(collection: C) => {
   const Operation = t.Union(
     [
       body(`${title}BatchCreate`, { op: t.Literal('create'), ...draft }),
-      body(`${title}BatchUpdate`, { op: t.Literal('update'), id: Id, version: Version, ...patch }),
-      body(`${title}BatchDelete`, { op: t.Literal('delete'), id: Id, version: Version }),
+      body(`${title}BatchUpdate`, { op: t.Literal('update'), id: SentId, version: Version, ...patch }),
+      body(`${title}BatchDelete`, { op: t.Literal('delete'), id: SentId, version: Version }),
     ],
-    { expects: 'a create, update or delete' },
+    { title: `${title}BatchOperation`, expects: 'a create, update or delete' },
   )
   const { minOperations, maxOperations } = BATCH_LIMITS
   const searched = collection.search.join(' or ')
@@ -187,6 +189,7 @@ export const createRecordSchemas = <C extends Collection>(collection: C) => {
                   { maxLength: 200 },
                   {
                     description: `Words of ${searched}, or their beginnings of two characters and more; eight count`,
+                    examples: ['oak'],
                   },
                 ),
               ),

@@ -1,4 +1,4 @@
-import { Elysia, t } from 'elysia'
+import { Elysia } from 'elysia'
 import type { RecordQuery } from '../../application/ports/persistence.ts'
 import type { Records } from '../../application/records.ts'
 import { type Collection, sortsOf } from '../../domain/collection.ts'
@@ -19,7 +19,7 @@ import {
   toOperation,
   toRecordBody,
 } from './record-schemas.ts'
-import { hasId, IdParams, NoContent, parseTimestamp } from './schemas.ts'
+import { hasId, IdParams, NoContent, NotModified, parseTimestamp } from './schemas.ts'
 
 /** Batches of one user under way in one process: each may answer a hundred large records. */
 const MAX_OPEN_BATCHES_COUNT = 4
@@ -41,6 +41,19 @@ const toQuery = (
   }
 }
 
+/** What every collection's operations do, for the OpenAPI document. */
+const DESCRIPTIONS = {
+  create:
+    'You own what you create. Sent with an `Idempotency-Key`, it is created once however often the request is repeated.',
+  list: 'By page or, at constant cost at any depth, by `cursor`.',
+  batch:
+    'All operations take effect in one transaction, or none does: then the answer is the problem of the first that failed, with its `index`.',
+  get: 'With `If-None-Match`, 304 without content while nothing has changed.',
+  update:
+    'Fields that are not named stay as they are. With `If-Match`, nothing is changed at any other version than the one you know.',
+  delete: 'With `If-Match`, only at the version you know.',
+} as const
+
 /** The routes of one collection, `/NAME/…`: create, list, batch, read, change and delete. */
 export const recordRoutes = <const C extends Collection>(kernel: Kernel, collection: C, records: Records) => {
   const { name, singular } = collection
@@ -48,6 +61,8 @@ export const recordRoutes = <const C extends Collection>(kernel: Kernel, collect
   const title = titleOf(collection)
   const one = `${/^[aeiou]/.test(singular) ? 'an' : 'a'} ${singular.replaceAll('_', ' ')}`
   const sorts = sortsOf(collection)
+  const searched = collection.search.length === 0 ? '' : ` \`q\` searches ${collection.search.join(' and ')}.`
+  const listed = `${DESCRIPTIONS.list}${searched} \`owner_id\` is for admins.`
   const { Create, Update, Record, Batch, BatchResult, Query } = createRecordSchemas(collection)
   // The schema of the answer checks what no type can follow here.
   const shown = (record: StoredRecord) => toRecordBody(collection, record) as never
@@ -82,7 +97,7 @@ export const recordRoutes = <const C extends Collection>(kernel: Kernel, collect
         admit: { who: 'user', body: 'json', idempotent: true },
         body: Create,
         response: { 201: Record, ...problems(400, 401, 409, 413, 415, 422, 429, 503, 507) },
-        detail: { operationId: `create${title}`, summary: `Create ${one}` },
+        detail: { operationId: `create${title}`, summary: `Create ${one}`, description: DESCRIPTIONS.create },
       },
     )
     .get(
@@ -96,7 +111,11 @@ export const recordRoutes = <const C extends Collection>(kernel: Kernel, collect
         admit: { who: 'user', large: true },
         query: Query,
         response: { 200: pageResponse(Record), ...problems(400, 401, 403, 422, 429, 503) },
-        detail: { operationId: `list${pascalCase(name)}`, summary: `List ${name}: your own or, for an admin, all` },
+        detail: {
+          operationId: `list${pascalCase(name)}`,
+          summary: `List ${name}: your own or, for an admin, all`,
+          description: listed,
+        },
       },
     )
     .post(
@@ -119,6 +138,7 @@ export const recordRoutes = <const C extends Collection>(kernel: Kernel, collect
         detail: {
           operationId: `batch${pascalCase(name)}`,
           summary: `Create, update and delete up to 100 ${name}, all or nothing`,
+          description: DESCRIPTIONS.batch,
         },
       },
     )
@@ -135,10 +155,14 @@ export const recordRoutes = <const C extends Collection>(kernel: Kernel, collect
         params: IdParams,
         response: {
           200: Record,
-          304: t.Void({ description: 'You have this version' }),
+          304: NotModified,
           ...problems(400, 401, 404, 422, 429, 503),
         },
-        detail: { operationId: `get${title}`, summary: `Read ${one}, with the ETag of its version` },
+        detail: {
+          operationId: `get${title}`,
+          summary: `Read ${one}, with the ETag of its version`,
+          description: DESCRIPTIONS.get,
+        },
       },
     )
     .patch(
@@ -156,6 +180,7 @@ export const recordRoutes = <const C extends Collection>(kernel: Kernel, collect
         detail: {
           operationId: `update${title}`,
           summary: 'Change the named fields; those that are objects are merged (RFC 7396)',
+          description: DESCRIPTIONS.update,
         },
       },
     )
@@ -169,7 +194,7 @@ export const recordRoutes = <const C extends Collection>(kernel: Kernel, collect
         admit: { who: 'user' },
         params: IdParams,
         response: { 204: NoContent, ...problems(400, 401, 404, 412, 422, 429, 503, 507) },
-        detail: { operationId: `delete${title}`, summary: `Delete ${one}` },
+        detail: { operationId: `delete${title}`, summary: `Delete ${one}`, description: DESCRIPTIONS.delete },
       },
     )
 }

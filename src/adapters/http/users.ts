@@ -3,41 +3,46 @@ import type { UserSortField } from '../../application/ports/persistence.ts'
 import type { UserChanges, Users } from '../../application/users.ts'
 import { ROLES, type User } from '../../domain/user.ts'
 import { actorOf, callerOf } from './call.ts'
-import { CurrentPassword, Email, Name, Password, settingPassword } from './fields.ts'
+import { CurrentPassword, Email, Name, Password, PERSON, settingPassword } from './fields.ts'
 import type { Kernel, Rule } from './kernel.ts'
 import { pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { problems } from './problems.ts'
-import { body, choiceOf, hasId, IdParams, NoContent, queryOf, Timestamp, textWithoutNul } from './schemas.ts'
+import { body, choiceOf, hasId, Id, IdParams, NoContent, queryOf, Timestamp, textWithoutNul } from './schemas.ts'
 import { toTimestamp } from './timestamps.ts'
 import { TokenResponse, toResponse as toTokenResponse } from './tokens.ts'
 
-const Role = choiceOf(ROLES)
+const Role = choiceOf(ROLES, { title: 'UserRole' })
 
-const RegistrationBody = body('Registration', { email: Email, name: Name, password: Password })
+const RegistrationBody = body('UserCreate', { email: Email, name: Name, password: Password })
 
-const ChangesBody = body('UserChanges', {
-  name: t.Optional(Name),
-  email: t.Optional(Email),
-  is_active: t.Optional(t.Boolean()),
-  role: t.Optional(Role),
-  current_password: t.Optional(CurrentPassword),
-})
+const ChangesBody = body(
+  'UserUpdate',
+  {
+    name: t.Optional(Name),
+    email: t.Optional(Email),
+    is_active: t.Optional(t.Boolean({ description: 'For admins alone', examples: [true] })),
+    role: t.Optional(Role),
+    current_password: t.Optional(CurrentPassword),
+  },
+  { examples: [{ name: PERSON.name }] },
+)
 
-const PasswordBody = body('PasswordChange', {
-  current_password: CurrentPassword,
-  new_password: Password,
-})
+const PasswordBody = body(
+  'PasswordChange',
+  { current_password: CurrentPassword, new_password: Password },
+  { examples: [{ current_password: PERSON.password, new_password: 'another correct horse' }] },
+)
 
-const RemovalBody = body('UserRemoval', { current_password: t.Optional(CurrentPassword) })
+const RemovalBody = body('UserDelete', { current_password: t.Optional(CurrentPassword) })
 
 export const UserResponse = t.Object(
   {
-    id: t.Integer(),
-    email: t.String(),
-    name: t.String(),
+    id: Id,
+    email: t.String({ examples: [PERSON.email] }),
+    name: t.String({ examples: [PERSON.name] }),
     role: Role,
-    is_active: t.Boolean(),
-    email_verified: t.Boolean(),
+    is_active: t.Boolean({ description: 'Whether the account can sign in', examples: [true] }),
+    email_verified: t.Boolean({ description: 'Whether the mailed link was used', examples: [true] }),
     created_at: Timestamp,
     updated_at: Timestamp,
   },
@@ -55,6 +60,14 @@ const toResponse = (user: User): Static<typeof UserResponse> => ({
   updated_at: toTimestamp(user.updatedAt),
 })
 
+const PATH = '/api/v1/users'
+
+const created = (user: User) => ({
+  status: 201,
+  headers: { location: `${PATH}/${user.id}` },
+  body: JSON.stringify(toResponse(user)),
+})
+
 const toChanges = ({ name, email, is_active, role, current_password }: Static<typeof ChangesBody>): UserChanges => ({
   ...(name === undefined ? {} : { name }),
   ...(email === undefined ? {} : { email }),
@@ -67,7 +80,7 @@ const SORTS: readonly UserSortField[] = ['created_at', 'updated_at', 'email', 'n
 
 const UsersQuery = queryOf({
   ...pageQuery(SORTS),
-  q: t.Optional(textWithoutNul({ maxLength: 254 }, { description: 'Part of an address or a name' })),
+  q: t.Optional(textWithoutNul({ maxLength: 254 }, { description: 'Part of an address or a name', examples: ['ann'] })),
 })
 
 const ADDRESS_CHANGE =
@@ -82,7 +95,13 @@ const prefersRepresentation = (request: Request): boolean =>
   (request.headers.get('prefer') ?? '').split(',').some((preference) => preference.trim() === 'return=representation')
 
 export const userRoutes = (kernel: Kernel, users: Users) => {
-  const registrant: Rule = { who: (actor) => users.checkSignup(actor), limit: 'credentials', body: 'json', small: true }
+  const registrant: Rule = {
+    who: (actor) => users.checkSignup(actor),
+    limit: 'credentials',
+    body: 'json',
+    small: true,
+    idempotent: true,
+  }
   const changer: Rule = {
     who: 'user',
     body: 'json',
@@ -94,18 +113,22 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
     .use(kernel)
     .post(
       '/',
-      async ({ call, body, request, status, set, addressOf }) => {
-        const user = await settingPassword(body.password, '/password', () =>
-          users.register(call.principal, body, addressOf(request)),
+      ({ call, body, request, idempotently, addressOf }) => {
+        const { principal: actor } = call
+        return idempotently({ request, actor, route: `POST ${PATH}`, sent: body, answer: created }, (wish) =>
+          settingPassword(body.password, '/password', () => users.register(actor, body, addressOf(request), wish)),
         )
-        set.headers.location = `/api/v1/users/${user.id}`
-        return status(201, toResponse(user))
       },
       {
         admit: registrant,
         body: RegistrationBody,
-        response: { 201: UserResponse, ...problems(400, 401, 403, 413, 415, 422, 429, 503, 507) },
-        detail: { operationId: 'registerUser', summary: 'Register' },
+        response: { 201: UserResponse, ...problems(400, 401, 403, 409, 413, 415, 422, 429, 503, 507) },
+        detail: {
+          operationId: 'registerUser',
+          summary: 'Register',
+          description:
+            'Creates an account and mails it a link that proves its address. Anyone may, unless the server is set to `SIGNUP=closed`: then only admins. A taken address is refused with `email_taken`, a password that is easily guessed with `weak_password`.',
+        },
       },
     )
     .get(
@@ -119,13 +142,21 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
         admit: { who: 'admin' },
         query: UsersQuery,
         response: { 200: pageResponse(UserResponse), ...problems(400, 401, 403, 422, 429, 503) },
-        detail: { operationId: 'listUsers', summary: 'List users (admin)' },
+        detail: {
+          operationId: 'listUsers',
+          summary: 'List users (admin)',
+          description: 'For admins. `q` finds addresses and names that contain it.',
+        },
       },
     )
     .get('/me', async ({ call }) => toResponse(await users.get(actorOf(call), actorOf(call).userId)), {
       admit: { who: 'user' },
       response: { 200: UserResponse, ...problems(400, 401, 404, 429, 503) },
-      detail: { operationId: 'getMe', summary: 'Your own account' },
+      detail: {
+        operationId: 'getMe',
+        summary: 'Your own account',
+        description: 'The account to which the access token belongs.',
+      },
     })
     .patch(
       '/me',
@@ -188,7 +219,11 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
       admit: { who: 'user' },
       params: IdParams,
       response: { 200: UserResponse, ...problems(400, 401, 404, 422, 429, 503) },
-      detail: { operationId: 'getUser', summary: 'An account: your own or, for an admin, any' },
+      detail: {
+        operationId: 'getUser',
+        summary: 'An account: your own or, for an admin, any',
+        description: 'Accounts of others exist for admins alone: anyone else is answered 404.',
+      },
     })
     .patch(
       '/:id',

@@ -2,27 +2,12 @@ import { expect, test } from 'bun:test'
 import { join } from 'node:path'
 import pkg from '../../../package.json' with { type: 'json' }
 import { type ApiDeps, createApi, describeApi } from '../../../src/adapters/http/api.ts'
-import { isNode, listAt, type Node, nodeAt, textAt } from '../../../src/adapters/http/docs/node.ts'
+import { isNode, listAt, nodeAt, textAt } from '../../../src/adapters/http/docs/node.ts'
 import { unusable } from '../../../src/adapters/http/docs/unusable.ts'
 import { COLLECTIONS } from '../../../src/domain/collections/index.ts'
 import type { Call, Fields } from '../../support/call.ts'
+import { document, nodesIn, type Operation, operations, responseOf } from '../../support/openapi.ts'
 import { startSkep, temporaryFolder } from '../../support/skep.ts'
-
-const document = await describeApi(pkg.version)
-
-interface Operation {
-  readonly method: string
-  readonly path: string
-  readonly node: Node
-}
-
-const operations: readonly Operation[] = Object.entries(nodeAt(document, 'paths')).flatMap(([path, methods]) =>
-  Object.entries(isNode(methods) ? methods : {}).map(([method, node]) => ({
-    method: method.toUpperCase(),
-    path,
-    node: isNode(node) ? node : {},
-  })),
-)
 
 const statusesOf = ({ node }: Operation) => Object.keys(nodeAt(node, 'responses'))
 
@@ -33,13 +18,6 @@ const operationAt = (method: string, path: string): Operation => {
   const [found] = candidates.toSorted((a, b) => a.path.split('{').length - b.path.split('{').length)
   if (found === undefined) throw new Error(`${method} ${path} is not in the document`)
   return found
-}
-
-/** Every object in a JSON value, with where it is. */
-const nodesIn = function* (value: unknown, pointer = ''): Generator<readonly [string, Node]> {
-  if (typeof value !== 'object' || value === null) return
-  if (isNode(value)) yield [pointer, value]
-  for (const [key, each] of Object.entries(value)) yield* nodesIn(each, `${pointer}/${key}`)
 }
 
 test('the server serves what the command writes', async () => {
@@ -89,7 +67,7 @@ test('every operation has a name of its own, a summary and tags that are explain
 
 test('the document keeps our own keywords to itself', () => {
   for (const [pointer, node] of nodesIn(document)) {
-    if (/\/(properties|headers)$/.test(pointer)) continue
+    if (/\/(properties|headers)$|\/examples?(\/|$)/.test(pointer)) continue
     const own = Object.keys(node).filter((key) => ['expects', 'error', '$id', 'nullable', 'x-admit'].includes(key))
     expect({ pointer, own }).toEqual({ pointer, own: [] })
     expect({ pointer, type: node.type }).not.toEqual({
@@ -117,15 +95,17 @@ test('every reference leads somewhere', () => {
 })
 
 test('refusals are problems, success has a schema, and 204 has no content', () => {
-  for (const { node } of operations) {
-    for (const [status, response] of Object.entries(nodeAt(node, 'responses'))) {
-      const answer = isNode(response) ? response : {}
+  for (const operation of operations) {
+    for (const status of statusesOf(operation)) {
+      const answer = responseOf(operation, status)
       expect(textAt(answer, 'description')).toBeString()
       expect(nodeAt(answer, 'headers')).toContainKey('X-Request-Id')
       const content = nodeAt(answer, 'content')
       if (status === '204') expect(answer).not.toContainKey('content')
       if (!(Number(status) >= 400) || 'application/json' in content) continue
-      expect(content).toEqual({ 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } })
+      expect(content).toEqual({
+        'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' }, example: expect.any(Object) },
+      })
     }
   }
 })
@@ -134,7 +114,7 @@ test('every operation declares what its access, its limits and its body can answ
   for (const operation of operations) {
     const { path, node } = operation
     const isPublic = listAt(node, 'security').length === 0
-    const limited = 'RateLimit-Limit' in nodeAt(nodeAt(nodeAt(node, 'responses'), '500'), 'headers')
+    const limited = 'RateLimit-Limit' in nodeAt(responseOf(operation, 500), 'headers')
     expect({ path, limited }).toEqual({ path, limited: !path.startsWith('/health') })
     const expected = [
       '500',
@@ -166,8 +146,8 @@ test('signing in is public and takes a form; everything else takes JSON', () => 
 test('the metrics may also be opened by a key of their own', () => {
   const { node } = operationAt('GET', '/metrics')
   expect(node.security).toEqual([{ password: [] }, { bearer: [] }, { metricsToken: [] }])
-  expect(nodeAt(nodeAt(nodeAt(node, 'responses'), '200'), 'content')).toEqual({
-    'text/plain': { schema: { type: 'string', description: expect.any(String) } },
+  expect(nodeAt(nodeAt(nodeAt(node, 'responses'), '200'), 'content')).toMatchObject({
+    'text/plain': { schema: { type: 'string', description: expect.any(String) }, example: expect.any(String) },
   })
 })
 
@@ -201,7 +181,7 @@ test('what the server answers is declared', async () => {
   for (const [status, method, path, options] of calls) {
     const answer = await skep.call<Fields | string>(method, path, options)
     const operation = operationAt(method, path.startsWith('//') ? path.slice(1) : `/api/v1${path}`)
-    const response = nodeAt(nodeAt(operation.node, 'responses'), String(answer.status))
+    const response = responseOf(operation, answer.status)
     expect({ method, path, status: answer.status }).toEqual({ method, path, status })
     expect(textAt(response, 'description')).toBeString()
     const type = answer.headers.get('content-type')

@@ -38,6 +38,7 @@ export const about = (version: string) => ({
   title: 'Skep',
   version,
   description: DESCRIPTION,
+  contact: { name: 'Skep' },
   license: { name: 'MIT', identifier: 'MIT' },
 })
 
@@ -68,24 +69,6 @@ export const KEYED_SECURITY = [...SECURITY, { metricsToken: [] }]
 /** For what anyone may call, and some more than others. */
 export const OPTIONAL_SECURITY = [{}, ...SECURITY]
 
-const count = { type: 'integer', minimum: 0 }
-const seconds = { type: 'integer', minimum: 1 }
-
-export const HEADERS = {
-  'X-Request-Id': {
-    description:
-      'Names this request in the log of the server: what the caller sent, if it is 1 to 64 of `A-Za-z0-9_.-`',
-    schema: { type: 'string', pattern: '^[\\w.-]{1,64}$' },
-  },
-  'RateLimit-Limit': { description: 'How many requests one period allows; absent without a limit', schema: count },
-  'RateLimit-Remaining': { description: 'How many are left of them', schema: count },
-  'RateLimit-Reset': { description: 'Seconds until all of them are there again', schema: seconds },
-  'Retry-After': { description: 'Seconds after which the same call may succeed', schema: seconds },
-  Location: { description: 'The path of what was created', schema: { type: 'string', format: 'uri-reference' } },
-  'Content-Range': { description: 'Which bytes of how many (RFC 9110 section 14.4)', schema: { type: 'string' } },
-  'WWW-Authenticate': { description: 'How to prove who you are (RFC 6750)', schema: { type: 'string' } },
-}
-
 /** What a refusal with this status means, whatever the route. */
 export const PROBLEM_DESCRIPTIONS: Readonly<Record<string, string>> = {
   400: 'The request cannot be carried out; `code` says why',
@@ -93,6 +76,7 @@ export const PROBLEM_DESCRIPTIONS: Readonly<Record<string, string>> = {
   403: 'You may not do this',
   404: 'There is no such thing, or you may not see it',
   409: 'The present state forbids it; `code` says why',
+  412: 'What `If-Match` names is not the present version',
   413: 'The body is too large',
   415: 'The body has another media type than the one expected',
   416: 'The file has no such bytes; `Content-Range` says how many it has',

@@ -1,23 +1,48 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Node } from './node.ts'
+import { isNode, type Node, textAt } from './node.ts'
 
-/** The schemas of the document that have a name. */
+/** What the document names: schemas and whole answers. */
 export interface Components {
   /** Keeps a schema under its name and answers the reference to it. Throws when another schema has that name. */
   refer(name: string, schema: Node): Node
-  /** All of them, by name, in alphabetical order. */
+  /** The same for an answer. */
+  referResponse(name: string, response: Node): Node
+  /** The schema that a reference stands for; any other schema as it is. */
+  resolve(schema: Node): Node
+  /** All schemas, by name, in alphabetical order. */
   schemas(): Node
+  /** All answers, by name, in alphabetical order. */
+  responses(): Node
+}
+
+const SCHEMAS = '#/components/schemas/'
+
+const createNamed = (kind: string, prefix: string) => {
+  const named = new Map<string, Node>()
+  return {
+    named,
+    refer(name: string, node: Node): Node {
+      const known = named.get(name)
+      if (known !== undefined && !isDeepStrictEqual(known, node)) throw new Error(`two ${kind} are called ${name}`)
+      named.set(name, node)
+      return { $ref: `${prefix}${name}` }
+    },
+    sorted: (): Node => Object.fromEntries([...named].sort(([a], [b]) => (a < b ? -1 : 1))),
+  }
 }
 
 export const createComponents = (): Components => {
-  const named = new Map<string, Node>()
+  const schemas = createNamed('schemas', SCHEMAS)
+  const responses = createNamed('answers', '#/components/responses/')
   return {
-    refer(name, schema) {
-      const known = named.get(name)
-      if (known !== undefined && !isDeepStrictEqual(known, schema)) throw new Error(`two schemas are called ${name}`)
-      named.set(name, schema)
-      return { $ref: `#/components/schemas/${name}` }
+    refer: schemas.refer,
+    referResponse: responses.refer,
+    resolve(schema) {
+      const reference = textAt(schema, '$ref')
+      const found = reference === undefined ? schema : schemas.named.get(reference.slice(SCHEMAS.length))
+      return isNode(found) ? found : {}
     },
-    schemas: () => Object.fromEntries([...named].sort(([a], [b]) => (a < b ? -1 : 1))),
+    schemas: schemas.sorted,
+    responses: responses.sorted,
   }
 }

@@ -1,7 +1,8 @@
 import { swagger } from '@elysiajs/swagger'
 import { type AnyElysia, Elysia } from 'elysia'
-import { about, HEADERS, SECURITY, securitySchemes, TAGS } from './about.ts'
+import { about, SECURITY, securitySchemes, TAGS } from './about.ts'
 import { createComponents } from './components.ts'
+import { RESPONSE_HEADERS } from './headers.ts'
 import { isNode, mapValues, type Node, nodeAt } from './node.ts'
 import { correctOperation } from './operation.ts'
 
@@ -26,11 +27,11 @@ export const describeRoutes = async (
 ): Promise<Node> => {
   const raw = await rawDocument(routes)
   const components = createComponents()
-  const paths = mapValues(nodeAt(raw, 'paths'), (operations) =>
-    mapValues(isNode(operations) ? operations : {}, (operation) =>
-      correctOperation(isNode(operation) ? operation : {}, components),
-    ),
-  )
+  const paths = mapValues(nodeAt(raw, 'paths'), (at, path) => {
+    const operations = isNode(at) ? at : {}
+    const place = { path, get: nodeAt(operations, 'get') }
+    return mapValues(operations, (operation) => correctOperation(isNode(operation) ? operation : {}, place, components))
+  })
   return {
     openapi: '3.1.0',
     info: about(version),
@@ -38,6 +39,11 @@ export const describeRoutes = async (
     tags: TAGS,
     security: SECURITY,
     paths,
-    components: { schemas: components.schemas(), headers: HEADERS, securitySchemes: securitySchemes(basePath) },
+    components: {
+      schemas: components.schemas(),
+      responses: components.responses(),
+      headers: RESPONSE_HEADERS,
+      securitySchemes: securitySchemes(basePath),
+    },
   }
 }

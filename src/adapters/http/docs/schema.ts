@@ -1,5 +1,5 @@
 import type { Components } from './components.ts'
-import { isNode, listAt, mapValues, type Node, nodeAt, textAt } from './node.ts'
+import { isNode, listAt, mapValues, type Node, nodeAt } from './node.ts'
 
 const COMPONENT_NAME = /^[A-Z][A-Za-z0-9]*$/
 
@@ -11,19 +11,44 @@ const isNull = (schema: Node) => schema.type === 'null'
 const isTextForm = ({ type, format }: Node) => type === 'string' && typeof format === 'string' && TEXT_FORMS.has(format)
 
 /** Whether `null` can be told by a list of types alone. */
-const hasPlainType = (schema: Node) => typeof schema.type === 'string' && !('enum' in schema) && !('const' in schema)
+const hasPlainType = (schema: Node) => typeof schema.type === 'string' && !('enum' in schema)
 
-/** The shortest way to say "one of these"; null when there is none but `anyOf`. */
-const oneOf = (members: readonly Node[]): Node | null => {
+/** The property by which to tell the members of a union apart, and which value stands for which; null if there is none. */
+const discriminatorOf = (raw: readonly Node[], members: readonly Node[]): Node | null => {
+  const [first = {}] = raw
+  const constant = (schema: Node, name: string) => nodeAt(nodeAt(schema, 'properties'), name).const
+  const propertyName = Object.keys(nodeAt(first, 'properties')).find((name) =>
+    raw.every((schema) => typeof constant(schema, name) === 'string'),
+  )
+  if (propertyName === undefined || members.some((member) => !('$ref' in member))) return null
+  const mapping = raw.map((schema, index) => [constant(schema, propertyName), members[index]?.$ref])
+  return { propertyName, mapping: Object.fromEntries(mapping) }
+}
+
+/** The shortest way to say "one of these". Never `anyOf`, which not every generator of clients takes. */
+const oneOf = (members: readonly Node[], raw: readonly Node[]): Node => {
   if (members.some((member) => member.type === 'Date')) return { type: 'string', format: 'date-time' }
   const [first, second] = members
-  if (first === undefined || second === undefined) return null
-  if (members.every((member) => 'const' in member && member.type === first.type)) {
-    return { type: first.type, enum: members.map((member) => member.const) }
+  if (first === undefined || second === undefined) return first ?? {}
+  if (raw.every((member) => 'const' in member && member.type === raw[0]?.type)) {
+    return { type: first.type, enum: raw.map((member) => member.const) }
   }
-  if (members.length > 2) return null
-  if (isTextForm(first)) return second
-  return hasPlainType(first) && isNull(second) ? { ...first, type: [first.type, 'null'] } : null
+  if (members.length === 2 && isTextForm(first)) return second
+  if (members.length === 2 && hasPlainType(first) && isNull(second)) return { ...first, type: [first.type, 'null'] }
+  const discriminator = discriminatorOf(raw, members)
+  return { oneOf: members, ...(discriminator === null ? {} : { discriminator }) }
+}
+
+/** Whether generators of clients would make up a name for such a schema. */
+const wantsName = (schema: Node): boolean => schema.type === 'object' || 'enum' in schema || 'discriminator' in schema
+
+const MAX_INT32 = 2_147_483_647
+
+/** Without a format, an integer has 32 bits in some languages. */
+const integerFormat = ({ type, format, maximum }: Node): Node => {
+  const isInteger = type === 'integer' || (Array.isArray(type) && type.includes('integer'))
+  if (!isInteger || format !== undefined) return {}
+  return { format: typeof maximum === 'number' && maximum <= MAX_INT32 ? 'int32' : 'int64' }
 }
 
 const withoutOwnKeywords = ({ openapi, expects, error, $id, nullable, ...schema }: Node): Node => {
@@ -35,14 +60,14 @@ const withoutOwnKeywords = ({ openapi, expects, error, $id, nullable, ...schema 
 
 /**
  * A TypeBox schema as JSON Schema 2020-12, which is what OpenAPI 3.1 takes: what only we or Elysia understand is gone,
- * our keyword `openapi` stands for the schema that carries it, and an object with a `title` becomes a component of
- * that name.
+ * our keyword `openapi` stands for the schema that carries it, and an object, a choice or a union of objects with a
+ * `title` becomes a component of that name.
  */
 export const correctSchema = (raw: unknown, components: Components): unknown => {
   if (!isNode(raw)) return raw
   const correct = (schema: unknown) => correctSchema(schema, components)
-  const { anyOf, patternProperties, title, ...schema } = withoutOwnKeywords(raw)
-  const result: Record<string, unknown> = { ...schema }
+  const { anyOf, patternProperties, title, const: constant, ...schema } = withoutOwnKeywords(raw)
+  const result: Record<string, unknown> = constant === undefined ? { ...schema } : { ...schema, enum: [constant] }
 
   if ('properties' in result) result.properties = mapValues(nodeAt(result, 'properties'), correct)
   for (const key of ['items', 'additionalProperties', 'not'])
@@ -51,11 +76,12 @@ export const correctSchema = (raw: unknown, components: Components): unknown => 
   if (isNode(patternProperties)) result.additionalProperties = correct(Object.values(patternProperties)[0])
 
   if (Array.isArray(anyOf)) {
-    const members = anyOf.map(correct).filter(isNode)
-    Object.assign(result, { ...(oneOf(members) ?? { anyOf: members }), ...result })
+    Object.assign(result, { ...oneOf(anyOf.map(correct).filter(isNode), anyOf.filter(isNode)), ...result })
   }
+  Object.assign(result, integerFormat(result))
+  if ('enum' in result && !('examples' in result)) result.examples = [result.default ?? listAt(result, 'enum')[0]]
   const name = typeof title === 'string' && COMPONENT_NAME.test(title) ? title : null
-  if (name !== null && result.type === 'object') return components.refer(name, result)
+  if (name !== null && wantsName(result)) return components.refer(name, result)
   return title === undefined ? result : { title, ...result }
 }
 
@@ -67,14 +93,20 @@ const opened = (schema: Node): Node => {
   return isNode(copy) ? copy : {}
 }
 
-/** An answer's `schema` by media type: each member of a union may name its own in `contentMediaType`, and is JSON otherwise. */
-export const contentOf = (schema: Node, components: Components): Node => {
+/**
+ * An answer's `schema` by media type: each member of a union may name its own, or several, in `contentMediaType`, and is
+ * JSON otherwise.
+ */
+export const contentOf = (
+  schema: Node,
+  components: Components,
+): Readonly<Record<string, { readonly schema: Node }>> => {
   const members = listAt(schema, 'anyOf').filter(isNode)
   const parts = members.some((member) => 'contentMediaType' in member) ? members : [schema]
-  return Object.fromEntries(
-    parts.map(({ contentMediaType, ...part }) => [
-      textAt({ contentMediaType }, 'contentMediaType') ?? 'application/json',
-      { schema: correctSchema(opened(part), components) },
-    ]),
-  )
+  const content = parts.flatMap(({ contentMediaType = 'application/json', ...part }) => {
+    const corrected = correctSchema(opened(part), components)
+    const types = String(contentMediaType).split(', ')
+    return types.map((type) => [type, { schema: isNode(corrected) ? corrected : {} }] as const)
+  })
+  return Object.fromEntries(content)
 }

@@ -6,7 +6,7 @@ import { isKnown } from '../preconditions.ts'
 import { HttpProblem } from '../problems.ts'
 
 /** What a browser draws and never runs. */
-const SAFE_IMAGES = ['image/jpeg', 'image/png', 'image/gif', 'image/webp', 'image/avif']
+export const SAFE_IMAGES = ['image/jpeg', 'image/png', 'image/gif', 'image/webp', 'image/avif']
 
 const percent = (character: string) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`
 
