@@ -9,7 +9,7 @@ import { HttpProblem } from './problems.ts'
 
 export interface Idempotent<T> {
   readonly request: Request
-  /** Null for a caller without a token, whose key, if any, is ignored: there is nobody whose it would be. */
+  /** Null for a caller without a token, whose key counts for nothing: there is nobody whose it would be. */
   readonly actor: Principal | null
   /** The method and the path as it was registered. */
   readonly route: string
@@ -64,7 +64,7 @@ export const createIdempotency = (answers: Answers, common: Pick<CommonHeaders, 
   }
   const running = new Set<string>()
   return async ({ request, actor, route, sent, answer: answerOf }, work) => {
-    const key = actor === null ? null : keyOf(request)
+    const key = keyOf(request)
     // The one that was kept is the one that is sent; a unit of work may have run more than once.
     let made: { readonly result: unknown; readonly answer: StoredAnswer } | null = null
     const answer: typeof answerOf = (result) => {
