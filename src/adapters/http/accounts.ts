@@ -6,7 +6,13 @@ import type { Kernel } from './kernel.ts'
 import { problems } from './problems.ts'
 import { body, characters, NoContent } from './schemas.ts'
 
-const MailedToken = characters({ minLength: 1, maxLength: 200 }, { description: 'From the link in the mail' })
+const MailedToken = characters(
+  { minLength: 1, maxLength: 200 },
+  {
+    description: 'From the link in the mail',
+    examples: ['Hs1Ng8Ta3Ue5Io7Mp1Zt3q8Jc0m5Vw7Yb2Xd9Lk4Rf6'],
+  },
+)
 
 export const accountRoutes = (kernel: Kernel, accounts: Accounts) =>
   new Elysia({ prefix: '/auth', tags: ['auth'] })
@@ -21,7 +27,12 @@ export const accountRoutes = (kernel: Kernel, accounts: Accounts) =>
         admit: { who: 'anyone', limit: 'mailed tokens', body: 'json', small: true },
         body: body('EmailVerification', { token: MailedToken }),
         response: { 204: NoContent, ...problems(400, 413, 415, 422, 429, 503, 507) },
-        detail: { operationId: 'verifyEmail', summary: 'Prove an address with the token mailed to it' },
+        detail: {
+          operationId: 'verifyEmail',
+          summary: 'Prove an address with the token mailed to it',
+          description:
+            'Proves the address to which the token was mailed, or sets it where it is a new one. A token works once, for 24 hours.',
+        },
       },
     )
     .post(
@@ -33,7 +44,12 @@ export const accountRoutes = (kernel: Kernel, accounts: Accounts) =>
       {
         admit: { who: 'user', limit: 'credentials' },
         response: { 204: NoContent, ...problems(400, 401, 429, 503, 507) },
-        detail: { operationId: 'requestEmailVerification', summary: 'Have the verification mailed again' },
+        detail: {
+          operationId: 'requestEmailVerification',
+          summary: 'Have the verification mailed again',
+          description:
+            'Mails the link again, which voids the one before. Nothing is mailed to an address that is proven.',
+        },
       },
     )
     .post(
@@ -52,6 +68,8 @@ export const accountRoutes = (kernel: Kernel, accounts: Accounts) =>
         detail: {
           operationId: 'forgotPassword',
           summary: 'Have a link mailed for a new password; the answer is the same for an unknown address',
+          description:
+            'Mails a link that sets a new password to the address, if it has an account; it works once, for 30 minutes.',
         },
       },
     )
@@ -68,6 +86,11 @@ export const accountRoutes = (kernel: Kernel, accounts: Accounts) =>
         admit: { who: 'anyone', limit: 'mailed tokens', body: 'json', small: true },
         body: body('PasswordReset', { token: MailedToken, password: Password }),
         response: { 204: NoContent, ...problems(400, 413, 415, 422, 429, 503, 507) },
-        detail: { operationId: 'resetPassword', summary: 'Set a new password with a mailed token; every session ends' },
+        detail: {
+          operationId: 'resetPassword',
+          summary: 'Set a new password with a mailed token; every session ends',
+          description:
+            'Sets the password of the account to which the token was mailed. Every session and every signed link of the account ends.',
+        },
       },
     )

@@ -4,35 +4,44 @@ import { isEmail, isPassword, isUserName, USER_LIMITS } from '../../domain/user.
 import { HttpProblem } from './problems.ts'
 import { text } from './schemas.ts'
 
+/** Who the examples of the document are about. */
+export const PERSON = { email: 'ann@example.com', name: 'Ann Lee', password: 'correct horse battery' } as const
+
 export const Email = text({
   accepts: isEmail,
   expects: 'an email address',
-  openapi: { type: 'string', format: 'email', ...USER_LIMITS.email },
+  openapi: { type: 'string', format: 'email', ...USER_LIMITS.email, examples: [PERSON.email] },
 })
 
 export const Name = text({
   accepts: isUserName,
   expects: '1 to 200 visible characters',
-  openapi: { type: 'string', ...USER_LIMITS.name, pattern: LINE_PATTERN, description: 'One line' },
+  openapi: {
+    type: 'string',
+    ...USER_LIMITS.name,
+    pattern: LINE_PATTERN,
+    description: 'One line',
+    examples: [PERSON.name],
+  },
 })
 
 const PASSWORD_LENGTH = `${USER_LIMITS.password.minLength} to ${USER_LIMITS.password.maxLength} characters`
 
 /** A password as it may be typed: composed (NFC) it has fewer characters, at most four times. */
-const typed = (minLength: number, documented: number) => {
+const typed = (minLength: number, documented: number, example: string) => {
   const { maxLength } = USER_LIMITS.password
   return text({
     accepts: (given) => isText(given, { minLength, maxLength: 4 * maxLength }),
     expects: PASSWORD_LENGTH,
-    openapi: { type: 'string', format: 'password', minLength, maxLength: documented },
+    openapi: { type: 'string', format: 'password', minLength, maxLength: documented, examples: [example] },
   })
 }
 
 /** A password that is being set, to be taken with {@link settingPassword}. */
-export const Password = typed(USER_LIMITS.password.minLength, USER_LIMITS.password.maxLength)
+export const Password = typed(USER_LIMITS.password.minLength, USER_LIMITS.password.maxLength, PERSON.password)
 
 /** A password that is being checked: whatever its length, it is right or wrong. */
-export const CurrentPassword = typed(0, 4 * USER_LIMITS.password.maxLength)
+export const CurrentPassword = typed(0, 4 * USER_LIMITS.password.maxLength, PERSON.password)
 
 /** Sets a password that was sent at `pointer`. Throws 422 with that pointer for one that is too long or too weak. */
 export const settingPassword = async <T>(password: string, pointer: string, set: () => Promise<T>): Promise<T> => {

@@ -11,7 +11,16 @@ const State = choiceOf(STATES, {
   description: '`degraded`: it does not work, and the rest does without it; the process stays ready',
 })
 const HealthResponse = t.Object({ status: t.Literal('ok') }, { title: 'Health' })
-const ReadyResponse = t.Object({ status: State, checks: t.Record(t.String(), State) }, { title: 'Readiness' })
+const ReadyResponse = t.Object(
+  {
+    status: State,
+    checks: t.Record(t.String(), State, {
+      description: 'Each part by name',
+      examples: [{ accepting: 'ok', database: 'ok', files: 'ok' }],
+    }),
+  },
+  { title: 'Readiness' },
+)
 
 const UNLIMITED: Rule = { who: 'anyone', limit: 'none' }
 
@@ -49,7 +58,11 @@ export const healthRoutes = (kernel: Kernel, checks: readonly Check[]) => {
     .get('', () => ({ status: 'ok' as const }), {
       admit: UNLIMITED,
       response: { 200: HealthResponse },
-      detail: { operationId: 'getHealth', summary: 'Whether the process answers' },
+      detail: {
+        operationId: 'getHealth',
+        summary: 'Whether the process answers',
+        description: 'Answers as long as the process does. Not counted by any limit.',
+      },
     })
     .get(
       '/ready',
@@ -62,7 +75,12 @@ export const healthRoutes = (kernel: Kernel, checks: readonly Check[]) => {
       {
         admit: UNLIMITED,
         response: { 200: ReadyResponse, 503: ReadyResponse },
-        detail: { operationId: 'getReadiness', summary: 'Whether every part works' },
+        detail: {
+          operationId: 'getReadiness',
+          summary: 'Whether every part works',
+          description:
+            '200 when requests can be served, 503 when a part that is needed does not work or the server is about to stop; `checks` tells of each part. For load balancers.',
+        },
       },
     )
 }

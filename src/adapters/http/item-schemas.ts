@@ -6,16 +6,26 @@ import { ITEM_LIMITS, type Item, type ItemDraft, type ItemPatch } from '../../do
 import type { JsonObject } from '../../domain/merge-patch.ts'
 import { isLine, LINE_PATTERN } from '../../domain/text.ts'
 import { pageQuery } from './pages.ts'
-import { body, characters, IdText, queryOf, Timestamp, TimestampText, text, textWithoutNul } from './schemas.ts'
+import { body, characters, Id, IdText, queryOf, Timestamp, TimestampText, text, textWithoutNul } from './schemas.ts'
 import { toTimestamp } from './timestamps.ts'
 
 const Title = text({
   accepts: (title) => isLine(title, ITEM_LIMITS.title),
   expects: '1 to 200 visible characters',
-  openapi: { type: 'string', ...ITEM_LIMITS.title, pattern: LINE_PATTERN, description: 'One line' },
+  openapi: {
+    type: 'string',
+    ...ITEM_LIMITS.title,
+    pattern: LINE_PATTERN,
+    description: 'One line',
+    examples: ['Oak table'],
+  },
 })
-const Description = t.Nullable(textWithoutNul(ITEM_LIMITS.description))
-const DATA = { description: 'Up to 16 kB of JSON', openapi: { type: 'object', additionalProperties: true } }
+const Description = t.Nullable(textWithoutNul(ITEM_LIMITS.description, { examples: ['Seats six'] }))
+const DATA = {
+  description: 'Up to 16 kB of JSON',
+  examples: [{ price: 480, colours: ['natural', 'black'] }],
+  openapi: { type: 'object', additionalProperties: true },
+}
 const Data = t.Unsafe<JsonObject>(t.Object({}, { ...DATA, additionalProperties: true }))
 
 const draftFields = { title: Title, description: t.Optional(Description), data: t.Optional(Data) }
@@ -25,10 +35,12 @@ const patchFields = {
   data: t.Optional(t.Nullable(Data)),
 }
 // Elysia's own Integer takes "1" for 1.
-const Id = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })
+const SentId = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, examples: [1] })
 const VERSION =
   'Fails with version_mismatch at another version; unlike an ETag it does not tell a version from one of the same number after a restore'
-const Version = t.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: VERSION }))
+const Version = t.Optional(
+  Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: VERSION, examples: [3] }),
+)
 
 export const ItemBody = body('ItemCreate', draftFields)
 export const ItemPatchBody = body('ItemUpdate', patchFields)
@@ -36,8 +48,8 @@ export const ItemPatchBody = body('ItemUpdate', patchFields)
 const Operation = t.Union(
   [
     body('ItemBatchCreate', { op: t.Literal('create'), ...draftFields }),
-    body('ItemBatchUpdate', { op: t.Literal('update'), id: Id, version: Version, ...patchFields }),
-    body('ItemBatchDelete', { op: t.Literal('delete'), id: Id, version: Version }),
+    body('ItemBatchUpdate', { op: t.Literal('update'), id: SentId, version: Version, ...patchFields }),
+    body('ItemBatchDelete', { op: t.Literal('delete'), id: SentId, version: Version }),
   ],
   { title: 'ItemBatchOperation', expects: 'a create, update or delete' },
 )
@@ -48,12 +60,12 @@ export const BatchBody = body('ItemBatch', {
 
 export const ItemResponse = t.Object(
   {
-    id: t.Integer(),
-    owner_id: t.Integer(),
-    title: t.String(),
-    description: t.Nullable(t.String()),
+    id: Id,
+    owner_id: Id,
+    title: t.String({ examples: ['Oak table'] }),
+    description: t.Nullable(t.String({ examples: ['Seats six'] })),
     data: Data,
-    version: t.Integer(),
+    version: t.Integer({ minimum: 1, description: 'Rises with each change', examples: [3] }),
     created_at: Timestamp,
     updated_at: Timestamp,
   },
@@ -72,7 +84,10 @@ export const ItemsQuery = queryOf({
   q: t.Optional(
     characters(
       { maxLength: 200 },
-      { description: 'Words of title or description, or their beginnings of two characters and more; eight count' },
+      {
+        description: 'Words of title or description, or their beginnings of two characters and more; eight count',
+        examples: ['oak'],
+      },
     ),
   ),
   created_after: t.Optional(TimestampText),

@@ -70,7 +70,12 @@ export const itemRoutes = (kernel: Kernel, items: Items) => {
         admit: { who: 'user', body: 'json', idempotent: true },
         body: ItemBody,
         response: { 201: ItemResponse, ...problems(400, 401, 409, 413, 415, 422, 429, 503, 507) },
-        detail: { operationId: 'createItem', summary: 'Create an item' },
+        detail: {
+          operationId: 'createItem',
+          summary: 'Create an item',
+          description:
+            'You own what you create. Sent with an `Idempotency-Key`, it is created once however often the request is repeated.',
+        },
       },
     )
     .get(
@@ -84,7 +89,12 @@ export const itemRoutes = (kernel: Kernel, items: Items) => {
         admit: { who: 'user', large: true },
         query: ItemsQuery,
         response: { 200: pageResponse(ItemResponse), ...problems(400, 401, 403, 422, 429, 503) },
-        detail: { operationId: 'listItems', summary: 'List items: your own or, for an admin, all' },
+        detail: {
+          operationId: 'listItems',
+          summary: 'List items: your own or, for an admin, all',
+          description:
+            'By page or, at constant cost at any depth, by `cursor`. `q` searches title and description; `owner_id` is for admins.',
+        },
       },
     )
     .post(
@@ -104,7 +114,12 @@ export const itemRoutes = (kernel: Kernel, items: Items) => {
         admit: { who: 'user', body: 'json', large: true, idempotent: true },
         body: BatchBody,
         response: { 200: BatchResponse, ...problems(400, 401, 404, 409, 412, 413, 415, 422, 429, 503, 507) },
-        detail: { operationId: 'batchItems', summary: 'Create, update and delete up to 100 items, all or nothing' },
+        detail: {
+          operationId: 'batchItems',
+          summary: 'Create, update and delete up to 100 items, all or nothing',
+          description:
+            'All operations take effect in one transaction, or none does: then the answer is the problem of the first that failed, with its `index`.',
+        },
       },
     )
     .get(
@@ -123,7 +138,11 @@ export const itemRoutes = (kernel: Kernel, items: Items) => {
           304: NotModified,
           ...problems(400, 401, 404, 422, 429, 503),
         },
-        detail: { operationId: 'getItem', summary: 'An item, with the ETag of its version' },
+        detail: {
+          operationId: 'getItem',
+          summary: 'An item, with the ETag of its version',
+          description: 'With `If-None-Match`, 304 without content while nothing has changed.',
+        },
       },
     )
     .patch(
@@ -138,7 +157,12 @@ export const itemRoutes = (kernel: Kernel, items: Items) => {
         params: IdParams,
         body: ItemPatchBody,
         response: { 200: ItemResponse, ...problems(400, 401, 404, 412, 413, 415, 422, 429, 503, 507) },
-        detail: { operationId: 'updateItem', summary: 'Change the named fields; data is merged (RFC 7396)' },
+        detail: {
+          operationId: 'updateItem',
+          summary: 'Change the named fields; data is merged (RFC 7396)',
+          description:
+            'Fields that are not named stay as they are. With `If-Match`, nothing is changed at any other version than the one you know.',
+        },
       },
     )
     .delete(
@@ -151,7 +175,11 @@ export const itemRoutes = (kernel: Kernel, items: Items) => {
         admit: { who: 'user' },
         params: IdParams,
         response: { 204: NoContent, ...problems(400, 401, 404, 412, 422, 429, 503, 507) },
-        detail: { operationId: 'deleteItem', summary: 'Delete an item' },
+        detail: {
+          operationId: 'deleteItem',
+          summary: 'Delete an item',
+          description: 'With `If-Match`, only at the version you know.',
+        },
       },
     )
 }

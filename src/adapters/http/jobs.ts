@@ -5,19 +5,19 @@ import { actorOf } from './call.ts'
 import type { Kernel } from './kernel.ts'
 import { pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { problems } from './problems.ts'
-import { choiceOf, IdParams, NoContent, queryOf, Timestamp } from './schemas.ts'
+import { choiceOf, Id, IdParams, NoContent, queryOf, Timestamp } from './schemas.ts'
 import { toTimestamp } from './timestamps.ts'
 
 const State = choiceOf(JOB_STATES, { title: 'JobState' })
 
 const JobResponse = t.Object(
   {
-    id: t.Integer(),
-    kind: t.String(),
+    id: Id,
+    kind: t.String({ examples: ['mail'] }),
     state: State,
-    attempts: t.Integer({ description: 'How often it was started' }),
+    attempts: t.Integer({ minimum: 0, description: 'How often it was started', examples: [8] }),
     run_at: Timestamp,
-    last_error: t.Nullable(t.String()),
+    last_error: t.Nullable(t.String({ examples: ['connect ECONNREFUSED 192.0.2.25:587'] })),
     created_at: Timestamp,
     updated_at: Timestamp,
   },
@@ -51,14 +51,23 @@ export const jobRoutes = (kernel: Kernel, jobs: Jobs) =>
         admit: { who: 'admin' },
         query: queryOf({ ...pageQuery(SORTS), state: t.Optional(State) }),
         response: { 200: pageResponse(JobResponse), ...problems(400, 401, 403, 422, 429, 503) },
-        detail: { operationId: 'listJobs', summary: 'Jobs, by state' },
+        detail: {
+          operationId: 'listJobs',
+          summary: 'Jobs, by state',
+          description:
+            'For admins: mail and other work behind the scenes. `state` picks what is queued, running, done or dead.',
+        },
       },
     )
     .post('/:id/retry', async ({ call, params }) => toResponse(await jobs.retry(actorOf(call), Number(params.id))), {
       admit: { who: 'admin' },
       params: IdParams,
       response: { 200: JobResponse, ...problems(400, 401, 403, 404, 409, 422, 429, 503, 507) },
-      detail: { operationId: 'retryJob', summary: 'Run a waiting or dead job now' },
+      detail: {
+        operationId: 'retryJob',
+        summary: 'Run a waiting or dead job now',
+        description: 'For admins: queues the job anew, with no attempts counted.',
+      },
     })
     .delete(
       '/:id',
@@ -70,6 +79,10 @@ export const jobRoutes = (kernel: Kernel, jobs: Jobs) =>
         admit: { who: 'admin' },
         params: IdParams,
         response: { 204: NoContent, ...problems(400, 401, 403, 404, 409, 422, 429, 503, 507) },
-        detail: { operationId: 'deleteJob', summary: 'Remove a job that does not run' },
+        detail: {
+          operationId: 'deleteJob',
+          summary: 'Remove a job that does not run',
+          description: 'For admins: removes a job in any state but `running`.',
+        },
       },
     )

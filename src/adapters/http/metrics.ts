@@ -18,7 +18,11 @@ const isKey = (key: string | undefined): ((token: string) => boolean) => {
   return (token) => timingSafeEqual(digest(token), expected)
 }
 
-const MetricsText = t.String({ description: 'Metrics in Prometheus text format', contentMediaType: 'text/plain' })
+const MetricsText = t.String({
+  description: 'Metrics in Prometheus text format',
+  contentMediaType: 'text/plain',
+  examples: ['# TYPE skep_sockets_open gauge\nskep_sockets_open 12\n'],
+})
 
 /** `GET /metrics`, for admins and for whoever holds `key`. */
 export const metricsRoutes = (kernel: Kernel, metrics: Exposition, key: string | undefined) =>

@@ -6,18 +6,29 @@ import { characters, choiceOf, integerText } from './schemas.ts'
 const signed = <const Field extends string>(fields: readonly Field[]) =>
   fields.flatMap((field) => [field, `-${field}`] as const)
 
+const CURSOR = 'WyItY3JlYXRlZF9hdCIsMTc2OTg1MTgwMDAwMCwxXQ'
+
 /** The query parameters of every list. */
 export const pageQuery = <const Field extends string>(fields: readonly Field[]) => ({
-  page: t.Optional(integerText(/^[1-9][0-9]{0,8}$/, 1, 999_999_999, { default: 1, description: 'Counted from 1' })),
+  page: t.Optional(
+    integerText(/^[1-9][0-9]{0,8}$/, 1, 999_999_999, {
+      default: 1,
+      description: 'Counted from 1',
+      examples: [1],
+    }),
+  ),
   size: t.Optional(
     integerText(/^([1-9][0-9]?|100)$/, PAGE_SIZE.minimum, PAGE_SIZE.maximum, {
       default: PAGE_SIZE.default,
       description: 'How many on a page',
+      examples: [PAGE_SIZE.default],
     }),
   ),
-  sort: t.Optional(choiceOf(signed(fields), { description: '`-` for descending' })),
+  sort: t.Optional(choiceOf(signed(fields), { description: '`-` for descending; newest first without it' })),
   total: t.Optional(choiceOf(['true', 'false'], { default: 'true', description: '`false` leaves the count out' })),
-  cursor: t.Optional(characters({ maxLength: 2_000 }, { description: '`next_cursor` of the page before' })),
+  cursor: t.Optional(
+    characters({ maxLength: 2_000 }, { description: '`next_cursor` of the page before', examples: [CURSOR] }),
+  ),
 })
 
 interface PageParameters {
@@ -81,16 +92,27 @@ export const pageResponse = <T extends TSchema>(item: T) =>
     {
       items: t.Array(item),
       total: t.Nullable(
-        t.Integer({ description: 'Null, as is pages, when read by cursor, with `total=false`, and beyond 10,000' }),
+        t.Integer({
+          minimum: 0,
+          description: 'Null, as is pages, when read by cursor, with `total=false`, and beyond 10,000',
+          examples: [1],
+        }),
       ),
       total_at_least: t.Optional(
-        t.Integer({ description: 'When there are too many to be counted: no fewer than these' }),
+        t.Integer({
+          minimum: 0,
+          description: 'When there are too many to be counted: no fewer than these',
+          examples: [10_000],
+        }),
       ),
-      page: t.Nullable(t.Integer()),
-      size: t.Integer(),
-      pages: t.Nullable(t.Integer()),
+      page: t.Nullable(t.Integer({ minimum: 1, description: 'Null when read by cursor', examples: [1] })),
+      size: t.Integer({ minimum: 1, maximum: 100, description: 'How many were asked for', examples: [20] }),
+      pages: t.Nullable(t.Integer({ minimum: 0, description: 'How many pages there are', examples: [1] })),
       next_cursor: t.Nullable(
-        t.String({ description: 'Reads on at constant cost; null on the last page, and only there' }),
+        t.String({
+          description: 'Reads on at constant cost; null on the last page, and only there',
+          examples: [null, CURSOR],
+        }),
       ),
     },
     { title: `${item.title}Page` },

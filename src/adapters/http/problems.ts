@@ -144,6 +144,7 @@ const Code = t.Unsafe<ProblemCode>(
       type: 'string',
       title: 'ProblemCode',
       enum: Object.keys(PROBLEM_STATUS),
+      examples: ['not_found'],
       description: 'What went wrong, for programs: a code never changes its meaning; new ones may come',
     },
   }),
@@ -152,21 +153,35 @@ const Code = t.Unsafe<ProblemCode>(
 const FieldError = t.Object(
   {
     in: t.Union([t.Literal('body'), t.Literal('query'), t.Literal('path'), t.Literal('header')]),
-    pointer: t.String({ description: 'A JSON Pointer (RFC 6901) to what is wrong; cut where it is very long' }),
-    detail: t.String(),
+    pointer: t.String({
+      description: 'A JSON Pointer (RFC 6901) to what is wrong; cut where it is very long',
+      examples: ['/title'],
+    }),
+    detail: t.String({ description: 'What was expected', examples: ['Expected 1 to 200 visible characters'] }),
   },
   { title: 'FieldError', description: 'One fault of a request' },
 )
 
 export const ProblemResponse = t.Object(
   {
-    type: t.String({ description: 'Always `about:blank`: the kind of problem is in `code`' }),
-    title: t.String(),
-    status: t.Integer(),
-    detail: t.String({ description: 'What went wrong this time; for people, and free to change' }),
+    type: t.String({
+      description: 'Always `about:blank`: the kind of problem is in `code`',
+      examples: ['about:blank'],
+    }),
+    title: t.String({ description: 'What the status means', examples: ['Not Found'] }),
+    status: t.Integer({ minimum: 400, maximum: 599, description: 'The same as that of the answer', examples: [404] }),
+    detail: t.String({
+      description: 'What went wrong this time; for people, and free to change',
+      examples: ['There is no such thing, or you may not see it'],
+    }),
     code: Code,
-    request_id: t.String({ description: 'Names this request in the log of the server' }),
-    index: t.Optional(t.Integer({ description: 'Which operation of a batch failed, from 0' })),
+    request_id: t.String({
+      description: 'Names this request in the log of the server',
+      examples: ['5f0c9a52-6f0e-4c5b-9d3a-0a7c4f1e8b26'],
+    }),
+    index: t.Optional(
+      t.Integer({ minimum: 0, maximum: 99, description: 'Which operation of a batch failed, from 0', examples: [0] }),
+    ),
     errors: t.Optional(t.Array(FieldError, { description: `The first ${MAX_LISTED_FAULTS} faults` })),
   },
   { title: 'Problem', description: 'Problem details (RFC 9457)', contentMediaType: 'application/problem+json' },

@@ -41,7 +41,7 @@ export const integerText = (
   pattern: RegExp,
   minimum: number,
   maximum: number,
-  about: { readonly description?: string; readonly default?: number } = {},
+  about: { readonly description?: string; readonly default?: number; readonly examples?: readonly number[] } = {},
 ) =>
   text({
     accepts: (value) => pattern.test(value),
@@ -53,7 +53,7 @@ const MOST_ID = 999_999_999_999_999
 const ID = /^[1-9][0-9]{0,14}$/
 
 /** An id in a query or a path. */
-export const IdText = integerText(ID, 1, MOST_ID, { description: 'As `id` in answers' })
+export const IdText = integerText(ID, 1, MOST_ID, { description: 'As `id` in answers', examples: [1] })
 
 export const IdParams = t.Object({ id: IdText })
 
@@ -61,11 +61,17 @@ export const IdParams = t.Object({ id: IdText })
 export const hasId = (params: Readonly<Record<string, string>>): params is { readonly id: string } =>
   ID.test(params.id ?? '')
 
+/** An id in an answer. */
+export const Id = t.Integer({ minimum: 1, examples: [1] })
+
 /** RFC 3339, UTC, with milliseconds. */
-export const Timestamp = t.String({ openapi: { type: 'string', format: 'date-time' } })
+const TIME = { type: 'string', format: 'date-time', examples: ['2026-01-31T09:30:00.000Z'] }
+
+/** A time in an answer. */
+export const Timestamp = t.String({ openapi: TIME })
 
 /** A time in a query, which {@link parseTimestamp} reads. */
-export const TimestampText = t.String({ maxLength: 100, openapi: { type: 'string', format: 'date-time' } })
+export const TimestampText = t.String({ maxLength: 100, openapi: TIME })
 
 const RFC_3339 = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:Z|([+-])(\d\d):(\d\d))$/i
 
@@ -113,7 +119,12 @@ export const parseTimestamp = (text: string, pointer: string): InstantRange => {
 
 export const choiceOf = <const T extends string>(
   values: readonly T[],
-  about: { readonly title?: string; readonly description?: string; readonly default?: T } = {},
+  about: {
+    readonly title?: string
+    readonly description?: string
+    readonly default?: T
+    readonly examples?: readonly T[]
+  } = {},
 ) =>
   t.Union(
     values.map((value) => t.Literal(value)),
@@ -124,9 +135,15 @@ export const choiceOf = <const T extends string>(
 export const queryOf = <T extends Parameters<typeof t.Object>[0]>(properties: T) =>
   t.Object(properties, { additionalProperties: true })
 
-/** A body that takes these properties and no others. `title` names it in the document. */
-export const body = <T extends Parameters<typeof t.Object>[0]>(title: string, properties: T) =>
-  t.Object(properties, { title, additionalProperties: false })
+/**
+ * A body that takes these properties and no others. `title` names it in the document; `examples` stand for one made of
+ * those of all properties.
+ */
+export const body = <T extends Parameters<typeof t.Object>[0]>(
+  title: string,
+  properties: T,
+  about: { readonly description?: string; readonly examples?: readonly object[] } = {},
+) => t.Object(properties, { title, ...about, additionalProperties: false })
 
 export const NoContent = t.Void({ description: 'Done; no content' })
 

@@ -5,18 +5,18 @@ import { actorOf } from './call.ts'
 import type { Kernel } from './kernel.ts'
 import { pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { problems } from './problems.ts'
-import { choiceOf, IdParams, NoContent, queryOf, Timestamp } from './schemas.ts'
+import { choiceOf, Id, IdParams, NoContent, queryOf, Timestamp } from './schemas.ts'
 import { toTimestamp } from './timestamps.ts'
 
 const SessionResponse = t.Object(
   {
-    id: t.Integer(),
-    device: t.String({ description: 'User-Agent of the sign-in' }),
-    address: t.String({ description: 'Where it was last used from' }),
+    id: Id,
+    device: t.String({ description: 'User-Agent of the sign-in', examples: ['Mozilla/5.0'] }),
+    address: t.String({ description: 'Where it was last used from', examples: ['203.0.113.7'] }),
     created_at: Timestamp,
     last_used_at: Timestamp,
     expires_at: Timestamp,
-    current: t.Boolean({ description: 'Whether this request belongs to it' }),
+    current: t.Boolean({ description: 'Whether this request belongs to it', examples: [true] }),
   },
   { title: 'Session' },
 )
@@ -59,7 +59,11 @@ export const userSessionRoutes = (kernel: Kernel, sessions: Sessions) =>
         params: IdParams,
         query: t.Object(pageQuery(SORTS)),
         response: { 200: pageResponse(SessionResponse), ...problems(400, 401, 403, 404, 422, 429, 503) },
-        detail: { operationId: 'listUserSessions', summary: 'Where a user is signed in (admin)' },
+        detail: {
+          operationId: 'listUserSessions',
+          summary: 'Where a user is signed in (admin)',
+          description: 'For admins: the sessions of another user that have not ended.',
+        },
       },
     )
     .delete(
@@ -73,7 +77,12 @@ export const userSessionRoutes = (kernel: Kernel, sessions: Sessions) =>
         params: IdParams,
         query: EndQuery,
         response: { 204: NoContent, ...problems(400, 401, 403, 404, 422, 429, 503, 507) },
-        detail: { operationId: 'endUserSessions', summary: 'Sign a user out everywhere (admin)' },
+        detail: {
+          operationId: 'endUserSessions',
+          summary: 'Sign a user out everywhere (admin)',
+          description:
+            'For admins: ends every session of another user at once. With `force_reset=true` the password no longer works either, and a link to choose another is mailed.',
+        },
       },
     )
 
@@ -92,7 +101,11 @@ export const sessionRoutes = (kernel: Kernel, sessions: Sessions) =>
         admit: { who: 'user' },
         query: queryOf(pageQuery(SORTS)),
         response: { 200: pageResponse(SessionResponse), ...problems(400, 401, 422, 429, 503) },
-        detail: { operationId: 'listSessions', summary: 'Where you are signed in' },
+        detail: {
+          operationId: 'listSessions',
+          summary: 'Where you are signed in',
+          description: 'Your sessions that have not ended: from which device and address, and when each was last used.',
+        },
       },
     )
     .delete(
@@ -104,7 +117,11 @@ export const sessionRoutes = (kernel: Kernel, sessions: Sessions) =>
       {
         admit: { who: 'user' },
         response: { 204: NoContent, ...problems(400, 401, 429, 503, 507) },
-        detail: { operationId: 'endAllSessions', summary: 'Sign out everywhere, here too' },
+        detail: {
+          operationId: 'endAllSessions',
+          summary: 'Sign out everywhere, here too',
+          description: 'Ends every session of yours at once, this one too.',
+        },
       },
     )
     .delete(
@@ -117,6 +134,10 @@ export const sessionRoutes = (kernel: Kernel, sessions: Sessions) =>
         admit: { who: 'user' },
         params: IdParams,
         response: { 204: NoContent, ...problems(400, 401, 404, 422, 429, 503, 507) },
-        detail: { operationId: 'endSession', summary: 'Sign out one device' },
+        detail: {
+          operationId: 'endSession',
+          summary: 'Sign out one device',
+          description: 'Ends one session of yours: its tokens work no more, from the next request on.',
+        },
       },
     )

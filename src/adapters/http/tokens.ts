@@ -2,17 +2,23 @@ import { type Context, Elysia, type Static, t } from 'elysia'
 import type { TokenPair } from '../../application/token-issuer.ts'
 import type { Tokens } from '../../application/tokens.ts'
 import { AppError } from '../../domain/errors.ts'
+import { PERSON } from './fields.ts'
 import type { Kernel } from './kernel.ts'
 import { OAUTH_ERRORS, OAuthProblem, ProblemResponse, problems } from './problems.ts'
 import { choiceOf } from './schemas.ts'
 
+const REFRESH_TOKEN = 'p1Zt3q8Jc0m5Vw7Yb2Xd9Lk4Rf6Hs1Ng8Ta3Ue5Io7M'
+
 export const TokenResponse = t.Object(
   {
-    access_token: t.String({ description: 'A JWT (RFC 7519)' }),
+    access_token: t.String({
+      description: 'A JWT (RFC 7519)',
+      examples: ['eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl'],
+    }),
     token_type: t.Literal('bearer'),
-    expires_in: t.Integer({ description: 'Seconds' }),
-    refresh_token: t.String(),
-    refresh_expires_in: t.Integer({ description: 'Seconds' }),
+    expires_in: t.Integer({ minimum: 0, description: 'Seconds', examples: [900] }),
+    refresh_token: t.String({ description: 'Works once, for the next pair', examples: [REFRESH_TOKEN] }),
+    refresh_expires_in: t.Integer({ minimum: 0, description: 'Seconds', examples: [2_592_000] }),
   },
   { title: 'TokenPair', description: 'RFC 6749 section 5.1' },
 )
@@ -21,11 +27,26 @@ const OAuthErrorResponse = t.Composite(
   [
     t.Object({
       error: choiceOf(OAUTH_ERRORS),
-      error_description: t.String(),
+      error_description: t.String({ examples: ['Wrong email address or password'] }),
     }),
     ProblemResponse,
   ],
-  { title: 'OAuthError', description: 'RFC 6749 section 5.2, and the members of a problem' },
+  {
+    title: 'OAuthError',
+    description: 'RFC 6749 section 5.2, and the members of a problem',
+    examples: [
+      {
+        error: 'invalid_grant',
+        error_description: 'Wrong email address or password',
+        type: 'about:blank',
+        title: 'Bad Request',
+        status: 400,
+        detail: 'Wrong email address or password',
+        code: 'invalid_grant',
+        request_id: '5f0c9a52-6f0e-4c5b-9d3a-0a7c4f1e8b26',
+      },
+    ],
+  },
 )
 
 /** Typed as what a client sends: the text of a form. */
@@ -38,10 +59,11 @@ const TokenForm = formText({
     type: 'object',
     properties: {
       grant_type: { type: 'string', enum: ['password', 'refresh_token'], default: 'password' },
-      username: { type: 'string', description: 'The email address' },
-      password: { type: 'string', format: 'password' },
-      refresh_token: { type: 'string' },
+      username: { type: 'string', description: 'The email address', examples: [PERSON.email] },
+      password: { type: 'string', format: 'password', examples: [PERSON.password] },
+      refresh_token: { type: 'string', description: 'For `refresh_token` alone', examples: [REFRESH_TOKEN] },
     },
+    examples: [{ grant_type: 'password', username: PERSON.email, password: PERSON.password }],
   },
 })
 
@@ -49,7 +71,10 @@ const RevocationForm = formText({
   title: 'TokenRevocation',
   openapi: {
     type: 'object',
-    properties: { token: { type: 'string', minLength: 1 }, token_type_hint: { type: 'string' } },
+    properties: {
+      token: { type: 'string', minLength: 1, description: 'Of either kind', examples: [REFRESH_TOKEN] },
+      token_type_hint: { type: 'string', description: 'Not needed', examples: ['refresh_token'] },
+    },
     required: ['token'],
   },
 })
@@ -120,7 +145,12 @@ export const tokenRoutes = (kernel: Kernel, tokens: Tokens) =>
         admit: { who: 'anyone', body: 'form' },
         body: TokenForm,
         response: { 200: TokenResponse, ...ErrorResponses },
-        detail: { operationId: 'createToken', summary: 'Sign in, or refresh (RFC 6749)' },
+        detail: {
+          operationId: 'createToken',
+          summary: 'Sign in, or refresh (RFC 6749)',
+          description:
+            'With `grant_type=password`, or without one, signs in with an address and a password and begins a session. With `grant_type=refresh_token` exchanges a refresh token, which works once, for a new pair of the same session. Errors have the members of RFC 6749 beside those of a problem.',
+        },
       },
     )
     .post(
@@ -137,6 +167,11 @@ export const tokenRoutes = (kernel: Kernel, tokens: Tokens) =>
           200: t.Void({ description: 'The session of this token has ended, if there was one' }),
           ...ErrorResponses,
         },
-        detail: { operationId: 'revokeToken', summary: 'Sign out (RFC 7009)' },
+        detail: {
+          operationId: 'revokeToken',
+          summary: 'Sign out (RFC 7009)',
+          description:
+            'Ends the session to which the token belongs, whether it is an access or a refresh token. The answer is 200 for an unknown token too.',
+        },
       },
     )

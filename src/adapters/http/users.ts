@@ -3,11 +3,11 @@ import type { UserSortField } from '../../application/ports/persistence.ts'
 import type { UserChanges, Users } from '../../application/users.ts'
 import { ROLES, type User } from '../../domain/user.ts'
 import { actorOf, callerOf } from './call.ts'
-import { CurrentPassword, Email, Name, Password, settingPassword } from './fields.ts'
+import { CurrentPassword, Email, Name, Password, PERSON, settingPassword } from './fields.ts'
 import type { Kernel, Rule } from './kernel.ts'
 import { pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { problems } from './problems.ts'
-import { body, choiceOf, hasId, IdParams, NoContent, queryOf, Timestamp, textWithoutNul } from './schemas.ts'
+import { body, choiceOf, hasId, Id, IdParams, NoContent, queryOf, Timestamp, textWithoutNul } from './schemas.ts'
 import { toTimestamp } from './timestamps.ts'
 import { TokenResponse, toResponse as toTokenResponse } from './tokens.ts'
 
@@ -15,29 +15,34 @@ const Role = choiceOf(ROLES, { title: 'UserRole' })
 
 const RegistrationBody = body('UserCreate', { email: Email, name: Name, password: Password })
 
-const ChangesBody = body('UserUpdate', {
-  name: t.Optional(Name),
-  email: t.Optional(Email),
-  is_active: t.Optional(t.Boolean()),
-  role: t.Optional(Role),
-  current_password: t.Optional(CurrentPassword),
-})
+const ChangesBody = body(
+  'UserUpdate',
+  {
+    name: t.Optional(Name),
+    email: t.Optional(Email),
+    is_active: t.Optional(t.Boolean({ description: 'For admins alone', examples: [true] })),
+    role: t.Optional(Role),
+    current_password: t.Optional(CurrentPassword),
+  },
+  { examples: [{ name: PERSON.name }] },
+)
 
-const PasswordBody = body('PasswordChange', {
-  current_password: CurrentPassword,
-  new_password: Password,
-})
+const PasswordBody = body(
+  'PasswordChange',
+  { current_password: CurrentPassword, new_password: Password },
+  { examples: [{ current_password: PERSON.password, new_password: 'another correct horse' }] },
+)
 
 const RemovalBody = body('UserDelete', { current_password: t.Optional(CurrentPassword) })
 
 export const UserResponse = t.Object(
   {
-    id: t.Integer(),
-    email: t.String(),
-    name: t.String(),
+    id: Id,
+    email: t.String({ examples: [PERSON.email] }),
+    name: t.String({ examples: [PERSON.name] }),
     role: Role,
-    is_active: t.Boolean(),
-    email_verified: t.Boolean(),
+    is_active: t.Boolean({ description: 'Whether the account can sign in', examples: [true] }),
+    email_verified: t.Boolean({ description: 'Whether the mailed link was used', examples: [true] }),
     created_at: Timestamp,
     updated_at: Timestamp,
   },
@@ -67,7 +72,7 @@ const SORTS: readonly UserSortField[] = ['created_at', 'updated_at', 'email', 'n
 
 const UsersQuery = queryOf({
   ...pageQuery(SORTS),
-  q: t.Optional(textWithoutNul({ maxLength: 254 }, { description: 'Part of an address or a name' })),
+  q: t.Optional(textWithoutNul({ maxLength: 254 }, { description: 'Part of an address or a name', examples: ['ann'] })),
 })
 
 const ADDRESS_CHANGE =
@@ -105,7 +110,12 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
         admit: registrant,
         body: RegistrationBody,
         response: { 201: UserResponse, ...problems(400, 401, 403, 413, 415, 422, 429, 503, 507) },
-        detail: { operationId: 'registerUser', summary: 'Register' },
+        detail: {
+          operationId: 'registerUser',
+          summary: 'Register',
+          description:
+            'Creates an account and mails it a link that proves its address. Anyone may, unless the server is set to `SIGNUP=closed`: then only admins. A taken address is refused with `email_taken`, a password that is easily guessed with `weak_password`.',
+        },
       },
     )
     .get(
@@ -119,13 +129,21 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
         admit: { who: 'admin' },
         query: UsersQuery,
         response: { 200: pageResponse(UserResponse), ...problems(400, 401, 403, 422, 429, 503) },
-        detail: { operationId: 'listUsers', summary: 'List users (admin)' },
+        detail: {
+          operationId: 'listUsers',
+          summary: 'List users (admin)',
+          description: 'For admins. `q` finds addresses and names that contain it.',
+        },
       },
     )
     .get('/me', async ({ call }) => toResponse(await users.get(actorOf(call), actorOf(call).userId)), {
       admit: { who: 'user' },
       response: { 200: UserResponse, ...problems(400, 401, 404, 429, 503) },
-      detail: { operationId: 'getMe', summary: 'Your own account' },
+      detail: {
+        operationId: 'getMe',
+        summary: 'Your own account',
+        description: 'The account to which the access token belongs.',
+      },
     })
     .patch(
       '/me',
@@ -188,7 +206,11 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
       admit: { who: 'user' },
       params: IdParams,
       response: { 200: UserResponse, ...problems(400, 401, 404, 422, 429, 503) },
-      detail: { operationId: 'getUser', summary: 'An account: your own or, for an admin, any' },
+      detail: {
+        operationId: 'getUser',
+        summary: 'An account: your own or, for an admin, any',
+        description: 'Accounts of others exist for admins alone: anyone else is answered 404.',
+      },
     })
     .patch(
       '/:id',

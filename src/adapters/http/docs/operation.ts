@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import { ProblemResponse } from '../problems.ts'
 import { KEYED_SECURITY, OPTIONAL_SECURITY, PROBLEM_DESCRIPTIONS, SECURITY } from './about.ts'
 import type { Components } from './components.ts'
+import { exampleOf, problemExample } from './examples.ts'
 import { type Facts, requestHeadersOf, responseHeadersOf } from './headers.ts'
 import { isNode, listAt, mapValues, type Node, nodeAt, textAt } from './node.ts'
 import { contentOf, correctSchema } from './schema.ts'
@@ -28,6 +29,13 @@ const sharedName = (status: string, content: Node): string | null => {
   return Object.keys(content).length === 1 ? `${phrase}Problem` : `${phrase}OAuthProblem`
 }
 
+const withExamples = (content: ReturnType<typeof contentOf>, status: string, components: Components): Node =>
+  mapValues(content, (media, type) => {
+    const schema = isNode(media) ? media.schema : {}
+    const example = type === PROBLEM_TYPE ? problemExample(status) : exampleOf(schema, components, false)
+    return { schema, ...(example === undefined ? {} : { example }) }
+  })
+
 /** The plugin spreads an object's keywords over the response and its schema; both together are the schema. */
 const responseOf = (raw: Node, status: string, facts: Facts, components: Components): Node => {
   const { content: rawContent, ...rest } = raw
@@ -39,7 +47,7 @@ const responseOf = (raw: Node, status: string, facts: Facts, components: Compone
   const response = {
     description: own ?? STATUS_CODES[status] ?? status,
     headers: responseHeadersOf(status, facts, { versioned, problem }),
-    ...(schema === null ? {} : { content }),
+    ...(schema === null ? {} : { content: withExamples(content, status, components) }),
   }
   // Where calls are not counted, no answer has the headers that the shared ones have.
   const name = facts.limited ? sharedName(status, content) : null
@@ -51,13 +59,19 @@ const parameterOf = (raw: unknown, components: Components): unknown => {
   const corrected = correctSchema(raw.schema, components)
   const { description = raw.description, ...schema } = isNode(corrected) ? corrected : {}
   const about = description === undefined ? {} : { description }
-  return { name: raw.name, in: raw.in, required: raw.required, ...about, schema }
+  // Swagger UI fills in an example of the parameter, but none of its schema: what may be left out is left empty.
+  const [example] = raw.required === true ? listAt(schema, 'examples') : []
+  const filledIn = example === undefined ? {} : { example }
+  return { name: raw.name, in: raw.in, required: raw.required, ...about, schema, ...filledIn }
 }
 
-const bodyOf = (raw: Node, kind: string, required: boolean, components: Components): Node => ({
-  required,
-  content: { [MEDIA_TYPES[kind] ?? kind]: { schema: correctSchema(mediaSchema(nodeAt(raw, 'content')), components) } },
-})
+const bodyOf = (raw: Node, kind: string, required: boolean, components: Components): Node => {
+  const schema = correctSchema(mediaSchema(nodeAt(raw, 'content')), components)
+  const example = exampleOf(schema, components, true)
+  // A file cannot be written down.
+  const filledIn = example === undefined || kind === 'stream' ? {} : { example }
+  return { required, content: { [MEDIA_TYPES[kind] ?? kind]: { schema, ...filledIn } } }
+}
 
 const SECURITY_OF: Readonly<Record<string, readonly unknown[]>> = { anyone: [], optional: OPTIONAL_SECURITY }
 

@@ -79,6 +79,7 @@ export const correctSchema = (raw: unknown, components: Components): unknown => 
     Object.assign(result, { ...oneOf(anyOf.map(correct).filter(isNode), anyOf.filter(isNode)), ...result })
   }
   Object.assign(result, integerFormat(result))
+  if ('enum' in result && !('examples' in result)) result.examples = [result.default ?? listAt(result, 'enum')[0]]
   const name = typeof title === 'string' && COMPONENT_NAME.test(title) ? title : null
   if (name !== null && wantsName(result)) return components.refer(name, result)
   return title === undefined ? result : { title, ...result }

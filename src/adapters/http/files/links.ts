@@ -7,18 +7,26 @@ import { actorOf } from '../call.ts'
 import type { Kernel, Rule } from '../kernel.ts'
 import { pageQuery, pageResponse, toPageRequest, toPageResponse } from '../pages.ts'
 import { problems } from '../problems.ts'
-import { body, characters, hasId, IdParams, IdText, NoContent, queryOf, Timestamp } from '../schemas.ts'
+import { body, characters, hasId, Id, IdParams, IdText, NoContent, queryOf, Timestamp } from '../schemas.ts'
 import { toTimestamp } from '../timestamps.ts'
 
 const LinkBody = body('FileLinkCreate', {
   // Elysia's own takes "60" for a number.
-  expires_in: Type.Integer({ ...LINK_LIFE, description: 'Seconds until it opens nothing any more' }),
+  expires_in: Type.Integer({ ...LINK_LIFE, description: 'Seconds until it opens nothing any more', examples: [3_600] }),
 })
+
+const contentPath = (fileId: number) => `/api/v1/files/${fileId}/content`
+
+const SIGNATURE = 'Yb2Xd9Lk4Rf6Hs1Ng8Ta3Ue5Io7Mp1Zt3q8Jc0m5Vw7'
 
 const LinkResponse = t.Object(
   {
-    id: t.Integer(),
-    url: t.String({ description: 'Opens the content without a token', openapi: { type: 'string', format: 'uri' } }),
+    id: Id,
+    url: t.String({
+      description: 'Opens the content without a token',
+      openapi: { type: 'string', format: 'uri' },
+      examples: [`https://api.example.com${contentPath(1)}?link=1&expires=1769855400&signature=${SIGNATURE}`],
+    }),
     expires_at: Timestamp,
   },
   { title: 'FileLink' },
@@ -31,10 +39,13 @@ const SORTS = ['created_at'] as const
 /** What the address of a signed link carries. */
 export const SignedQuery = queryOf({
   link: t.Optional(
-    characters({ maxLength: 20 }, { description: 'Of a signed link, as are `expires` and `signature`' }),
+    characters(
+      { maxLength: 20 },
+      { description: 'Of a signed link, as are `expires` and `signature`', examples: ['1'] },
+    ),
   ),
-  expires: t.Optional(characters({ maxLength: 20 })),
-  signature: t.Optional(characters({ maxLength: 100 })),
+  expires: t.Optional(characters({ maxLength: 20 }, { examples: ['1769855400'] })),
+  signature: t.Optional(characters({ maxLength: 100 }, { examples: [SIGNATURE] })),
 })
 
 const SIGNED = ['link', 'expires', 'signature'] as const
@@ -47,8 +58,6 @@ export const isSigned = (request: Request): boolean => {
   const parameters = new URLSearchParams(url.slice(start))
   return SIGNED.every((name) => parameters.has(name))
 }
-
-const contentPath = (fileId: number) => `/api/v1/files/${fileId}/content`
 
 export const linkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publicUrl: () => string) => {
   const maker: Rule = {
@@ -89,7 +98,12 @@ export const linkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publi
         params: IdParams,
         body: LinkBody,
         response: { 201: LinkResponse, ...problems(400, 401, 404, 409, 413, 415, 422, 429, 503, 507) },
-        detail: { operationId: 'createFileLink', summary: 'Make a link that opens a file without a token' },
+        detail: {
+          operationId: 'createFileLink',
+          summary: 'Make a link that opens a file without a token',
+          description:
+            'The link opens the content without a token until it expires, is deleted, or its maker or owner loses the right to the file.',
+        },
       },
     )
     .get(
@@ -104,7 +118,11 @@ export const linkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publi
         params: IdParams,
         query: queryOf(pageQuery(SORTS)),
         response: { 200: pageResponse(LinkResponse), ...problems(400, 401, 404, 422, 429, 503) },
-        detail: { operationId: 'listFileLinks', summary: 'Links to a file that have not expired' },
+        detail: {
+          operationId: 'listFileLinks',
+          summary: 'Links to a file that have not expired',
+          description: 'All that were made to this file, whoever made them.',
+        },
       },
     )
     .get(
@@ -117,7 +135,11 @@ export const linkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publi
         admit: { who: 'user' },
         params: LinkParams,
         response: { 200: LinkResponse, ...problems(400, 401, 404, 422, 429, 503) },
-        detail: { operationId: 'getFileLink', summary: 'A link to a file' },
+        detail: {
+          operationId: 'getFileLink',
+          summary: 'A link to a file',
+          description: 'The same as it was answered when it was made.',
+        },
       },
     )
     .delete(
@@ -130,7 +152,11 @@ export const linkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publi
         admit: { who: 'user' },
         params: LinkParams,
         response: { 204: NoContent, ...problems(400, 401, 404, 422, 429, 503, 507) },
-        detail: { operationId: 'deleteFileLink', summary: 'Take a link back: it opens nothing from now on' },
+        detail: {
+          operationId: 'deleteFileLink',
+          summary: 'Take a link back: it opens nothing from now on',
+          description: 'From the next request on.',
+        },
       },
     )
 }

@@ -8,7 +8,7 @@ import { actorOf, type Call, clientOf } from '../call.ts'
 import type { Kernel, Rule } from '../kernel.ts'
 import { pageQuery, pageResponse, toPageRequest, toPageResponse } from '../pages.ts'
 import { problems } from '../problems.ts'
-import { IdParams, IdText, NoContent, NotModified, queryOf, Timestamp } from '../schemas.ts'
+import { Id, IdParams, IdText, NoContent, NotModified, queryOf, Timestamp } from '../schemas.ts'
 import { toTimestamp } from '../timestamps.ts'
 import { createAtOnce } from './at-once.ts'
 import { SAFE_IMAGES, type Served, sendContent } from './content.ts'
@@ -22,14 +22,17 @@ const UPLOAD_WINDOW_BYTES = 524_288
 
 export const FileResponse = t.Object(
   {
-    id: t.Integer(),
-    filename: t.String({ description: 'As it was uploaded, without a path' }),
-    content_type: t.String({ description: 'Judged by content' }),
-    size: t.Integer({ description: 'Bytes' }),
-    sha256: t.String({ description: 'Of the content, in hexadecimal' }),
-    owner_id: t.Integer(),
+    id: Id,
+    filename: t.String({ description: 'As it was uploaded, without a path', examples: ['table.jpg'] }),
+    content_type: t.String({ description: 'Judged by content', examples: ['image/jpeg'] }),
+    size: t.Integer({ minimum: 0, description: 'Bytes', examples: [52_488] }),
+    sha256: t.String({
+      description: 'Of the content, in hexadecimal',
+      examples: ['9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'],
+    }),
+    owner_id: Id,
     created_at: Timestamp,
-    path: t.String({ description: 'Where the content is' }),
+    path: t.String({ description: 'Where the content is', examples: ['/api/v1/files/1/content'] }),
   },
   { title: 'StoredFile' },
 )
@@ -146,7 +149,13 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
       {
         admit: { who: 'user', body: 'stream', idempotent: true },
         response: { 201: FileResponse, ...problems(400, 401, 409, 413, 415, 422, 429, 503, 507) },
-        detail: { operationId: 'uploadFile', summary: 'Upload a file', requestBody: UPLOAD },
+        detail: {
+          operationId: 'uploadFile',
+          summary: 'Upload a file',
+          description:
+            'Stores one file, sent as the part `file` of a form. Its type is judged by its content, not by its name: one that the server is not set to accept is refused with `invalid_file_type`.',
+          requestBody: UPLOAD,
+        },
       },
     )
     .get(
@@ -162,14 +171,22 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
         admit: withToken,
         query: FilesQuery,
         response: { 200: pageResponse(FileResponse), ...problems(400, 401, 403, 422, 429, 503) },
-        detail: { operationId: 'listFiles', summary: 'List files: your own or, for an admin, all' },
+        detail: {
+          operationId: 'listFiles',
+          summary: 'List files: your own or, for an admin, all',
+          description: 'Your own or, for an admin, everyone’s; `owner_id` is for admins.',
+        },
       },
     )
     .get('/:id', async ({ call, params }) => shown(await files.get(actorOf(call), Number(params.id))), {
       admit: withToken,
       params: IdParams,
       response: { 200: FileResponse, ...problems(400, 401, 404, 422, 429, 503) },
-      detail: { operationId: 'getFile', summary: 'What is known of a file' },
+      detail: {
+        operationId: 'getFile',
+        summary: 'What is known of a file',
+        description: 'Name, type, size and hash; the content is at `path`.',
+      },
     })
     .delete(
       '/:id',
@@ -181,7 +198,11 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
         admit: withToken,
         params: IdParams,
         response: { 204: NoContent, ...problems(400, 401, 404, 422, 429, 503, 507) },
-        detail: { operationId: 'deleteFile', summary: 'Delete a file; its links open nothing from now on' },
+        detail: {
+          operationId: 'deleteFile',
+          summary: 'Delete a file; its links open nothing from now on',
+          description: 'Deletes a file and its content.',
+        },
       },
     )
     .get('/:id/content', content, {
@@ -192,7 +213,12 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
         304: NotModified,
         ...problems(400, 401, 404, 416, 422, 429, 503),
       },
-      detail: { operationId: 'getFileContent', summary: 'The content of a file, or a part of it' },
+      detail: {
+        operationId: 'getFileContent',
+        summary: 'The content of a file, or a part of it',
+        description:
+          'With an access token, or by a signed link without one. Takes `Range` for a part, and `If-None-Match` for what you have. Images that are safe to show come with their own type; other content is never run by a browser.',
+      },
     })
     .head('/:id/content', content, {
       ...CONTENT,
@@ -201,6 +227,10 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
         304: NotModified,
         ...problems(400, 401, 404, 422, 429, 503),
       },
-      detail: { operationId: 'headFileContent', summary: 'What is said of the content of a file' },
+      detail: {
+        operationId: 'headFileContent',
+        summary: 'What is said of the content of a file',
+        description: 'The headers that GET answers, without the content.',
+      },
     })
 }

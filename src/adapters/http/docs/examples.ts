@@ -1,0 +1,67 @@
+import { STATUS_CODES } from 'node:http'
+import type { ProblemCode, ProblemStatus } from '../problems.ts'
+import type { Components } from './components.ts'
+import { isNode, listAt, type Node, nodeAt } from './node.ts'
+
+const objectExample = (schema: Node, components: Components, whole: boolean): Node => {
+  const required = listAt(schema, 'required')
+  const entries = Object.entries(nodeAt(schema, 'properties'))
+    .filter(([name]) => whole || required.includes(name))
+    .map(([name, property]) => [name, exampleOf(property, components, whole)] as const)
+  return Object.fromEntries(entries.filter(([, example]) => example !== undefined))
+}
+
+/**
+ * A value of a schema, put together from the examples in it; undefined where there are none. `whole`: with the
+ * properties that may be left out.
+ */
+export const exampleOf = (raw: unknown, components: Components, whole: boolean): unknown => {
+  if (!isNode(raw)) return undefined
+  const schema = components.resolve(raw)
+  const given = listAt(schema, 'examples')
+  if (given.length > 0) return given[0]
+  const [first] = [...listAt(schema, 'enum'), ...listAt(schema, 'oneOf')]
+  if ('enum' in schema) return first
+  if ('oneOf' in schema) return exampleOf(first, components, whole)
+  if (schema.type === 'array') return [exampleOf(schema.items, components, whole)].filter((each) => each !== undefined)
+  return 'properties' in schema ? objectExample(schema, components, whole) : undefined
+}
+
+/** What a refusal with this status may say. */
+const REFUSALS: Readonly<Record<ProblemStatus, readonly [code: ProblemCode, detail: string]>> = {
+  400: ['malformed_body', 'The body is not JSON'],
+  401: ['invalid_token', 'The access token is invalid, expired or revoked'],
+  403: ['forbidden', 'Only an admin may do this'],
+  404: ['not_found', 'There is no such thing, or you may not see it'],
+  405: ['method_not_allowed', 'This path does not take this method'],
+  409: ['idempotency_in_progress', 'A request with this Idempotency-Key still runs'],
+  412: ['version_mismatch', 'The item was changed meanwhile'],
+  413: ['payload_too_large', 'The body has more than 1048576 bytes'],
+  415: ['unsupported_media_type', 'Send the body as application/json'],
+  416: ['range_not_satisfiable', 'The file has 52488 bytes'],
+  421: ['misdirected_request', 'The server does not answer to this Host'],
+  422: ['validation_failed', 'The request does not have the expected form'],
+  426: ['upgrade_required', 'Connect to this path by WebSocket'],
+  429: ['too_many_requests', 'Too many requests'],
+  500: ['internal_error', 'Something went wrong on our side'],
+  503: ['overloaded', 'Too much is under way'],
+  507: ['quota_exceeded', 'Your account is full'],
+}
+
+const isRefused = (status: string): status is `${ProblemStatus}` => status in REFUSALS
+
+/** A problem as it may be answered with this status. */
+export const problemExample = (status: string): Node | undefined => {
+  if (!isRefused(status)) return undefined
+  const [code, detail] = REFUSALS[status]
+  const errors = [{ in: 'query', pointer: '/size', detail: 'Expected an integer from 1 to 100' }]
+  return {
+    type: 'about:blank',
+    title: STATUS_CODES[status],
+    status: Number(status),
+    detail,
+    code,
+    request_id: '5f0c9a52-6f0e-4c5b-9d3a-0a7c4f1e8b26',
+    ...(status === '422' ? { errors } : {}),
+  }
+}
