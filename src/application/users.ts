@@ -1,23 +1,17 @@
 import { AppError, notFound } from '../domain/errors.ts'
 import type { Page } from '../domain/page.ts'
 import type { Caller, Principal } from '../domain/session.ts'
-import { type Instant, newUser, normalizeEmail, type Role, type User } from '../domain/user.ts'
-import { confirm, confirmHeld, requireAdmin } from './access.ts'
+import { type Instant, normalizeEmail, type Role, type User } from '../domain/user.ts'
+import { confirmHeld, requireAdmin } from './access.ts'
 import type { Attempts } from './attempts.ts'
-import { ifProven, mailToken, mailTokenNow, notify, notifyFirst } from './mail-tokens.ts'
+import { ifProven, mailTokenNow, notify, notifyFirst } from './mail-tokens.ts'
 import { requireStrong } from './passwords.ts'
 import type { AccessNotices } from './ports/messaging.ts'
 import type { ReadTx, Tx, UnitOfWork, UserQuery } from './ports/persistence.ts'
 import type { AccessTokens, OpaqueTokens, PasswordHasher } from './ports/security.ts'
 import type { Clock, Reserve } from './ports/system.ts'
-import { requireRoom } from './reserve.ts'
+import { createRegistrations, type Registrations } from './registrations.ts'
 import { createTokenIssuer, type TokenPair } from './token-issuer.ts'
-
-export interface Registration {
-  readonly email: string
-  readonly name: string
-  readonly password: string
-}
 
 export interface UserChanges {
   readonly name?: string
@@ -33,16 +27,7 @@ export interface PasswordChange {
   readonly newPassword: string
 }
 
-export interface Users {
-  /** Throws `signup_closed` unless anyone may register or `actor` is an admin. */
-  checkSignup(actor: Principal | null): void
-  /**
-   * Creates an ordinary account and queues its welcome mail. `address` is where the call comes from. Throws
-   * `signup_closed`, `weak_password`, `email_taken`.
-   */
-  register(actor: Principal | null, registration: Registration, address: string): Promise<User>
-  /** Creates a verified admin. Throws `weak_password`, `email_taken`. For the operator, who needs no account to do it. */
-  createAdmin(registration: Registration): Promise<User>
+export interface Users extends Registrations {
   /** Admins only: throws `forbidden`. */
   list(actor: Principal, query: UserQuery): Promise<Page<User>>
   /** Oneself or, for an admin, anyone. Throws `not_found`. */
@@ -132,7 +117,7 @@ const keepAnAdmin = async (tx: Tx, before: User, after: User | null): Promise<vo
 }
 
 export const createUsers = (deps: Deps): Users => {
-  const { unitOfWork, passwords, opaqueTokens, notices, attempts, clock, signup, reserve } = deps
+  const { unitOfWork, passwords, opaqueTokens, notices, attempts, clock } = deps
   const issuer = createTokenIssuer(deps)
 
   /** The user whose password it is, as they were when it was checked. */
@@ -181,33 +166,8 @@ export const createUsers = (deps: Deps): Users => {
     await notify(tx, opaqueTokens, { user, template: 'email-changed', newEmail: email, now })
   }
 
-  const checkSignup = (actor: Principal | null): void => {
-    if (signup === 'closed' && actor?.role !== 'admin') throw new AppError('signup_closed', 'Sign-up is closed')
-  }
-
   return {
-    checkSignup,
-
-    async register(actor, { email, name, password }, address) {
-      checkSignup(actor)
-      requireRoom(reserve, actor)
-      requireStrong(password, email)
-      const passwordHash = await passwords.hash(password, address)
-      const now = clock.now()
-      return unitOfWork.write(async (tx) => {
-        checkSignup(actor === null ? null : await confirm(tx, actor, now))
-        const user = await tx.users.insert(newUser({ email, name, passwordHash, now }))
-        await mailToken(tx, opaqueTokens, { user, email: user.email, template: 'welcome', now })
-        return user
-      })
-    },
-
-    async createAdmin({ email, name, password }) {
-      requireStrong(password, email)
-      const passwordHash = await passwords.hash(password)
-      const draft = { email, name, passwordHash, now: clock.now(), role: 'admin', emailVerified: true } as const
-      return unitOfWork.write((tx) => tx.users.insert(newUser(draft)))
-    },
+    ...createRegistrations(deps),
 
     async list(actor, query) {
       requireAdmin(actor)

@@ -3,12 +3,14 @@ import { AppError } from '../../domain/errors.ts'
 import type { StoredAnswer } from '../../domain/idempotency.ts'
 import type { Principal } from '../../domain/session.ts'
 import type { Answers } from './answers.ts'
+import { clientOf } from './call.ts'
 import type { CommonHeaders } from './common-headers.ts'
 import { HttpProblem } from './problems.ts'
 
 export interface Idempotent<T> {
   readonly request: Request
-  readonly actor: Principal
+  /** Null for a caller without a token, whose key, if any, is ignored: there is nobody whose it would be. */
+  readonly actor: Principal | null
   /** The method and the path as it was registered. */
   readonly route: string
   /** What was sent: the parsed body, or what stands for it. */
@@ -52,8 +54,8 @@ const untyped = (response: Response): never => response as never
  * while the same key of the same user and route is at work, `idempotency_mismatch` when something else was sent.
  */
 export const createIdempotency = (answers: Answers, common: Pick<CommonHeaders, 'ofJson'>): Idempotently => {
-  const respond = (userId: number, { status, headers, body }: StoredAnswer, replayed: boolean): Response => {
-    const text = answers.body(`user:${userId}`, body, { always: 'always' })
+  const respond = (client: string, { status, headers, body }: StoredAnswer, replayed: boolean): Response => {
+    const text = answers.body(client, body, { always: 'always' })
     const response = new Response(text, { status, headers: common.ofJson })
     const all = response.headers
     for (const name in headers) all.set(name, headers[name] ?? '')
@@ -62,7 +64,7 @@ export const createIdempotency = (answers: Answers, common: Pick<CommonHeaders, 
   }
   const running = new Set<string>()
   return async ({ request, actor, route, sent, answer: answerOf }, work) => {
-    const key = keyOf(request)
+    const key = actor === null ? null : keyOf(request)
     // The one that was kept is the one that is sent; a unit of work may have run more than once.
     let made: { readonly result: unknown; readonly answer: StoredAnswer } | null = null
     const answer: typeof answerOf = (result) => {
@@ -72,9 +74,9 @@ export const createIdempotency = (answers: Answers, common: Pick<CommonHeaders, 
     const done = (outcome: Awaited<ReturnType<typeof work>>) => {
       const replayed = 'replayed' in outcome
       const stored = replayed ? outcome.replayed : answer(outcome.result)
-      return untyped(respond(actor.userId, stored, replayed))
+      return untyped(respond(clientOf({ principal: actor }), stored, replayed))
     }
-    if (key === null) return done(await work(null))
+    if (actor === null || key === null) return done(await work(null))
     const name = `${actor.userId} ${route} ${key}`
     if (running.has(name)) {
       throw new AppError('idempotency_in_progress', 'A request with this Idempotency-Key still runs', { retryAfter: 1 })

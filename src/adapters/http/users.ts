@@ -60,6 +60,14 @@ const toResponse = (user: User): Static<typeof UserResponse> => ({
   updated_at: toTimestamp(user.updatedAt),
 })
 
+const PATH = '/api/v1/users'
+
+const created = (user: User) => ({
+  status: 201,
+  headers: { location: `${PATH}/${user.id}` },
+  body: JSON.stringify(toResponse(user)),
+})
+
 const toChanges = ({ name, email, is_active, role, current_password }: Static<typeof ChangesBody>): UserChanges => ({
   ...(name === undefined ? {} : { name }),
   ...(email === undefined ? {} : { email }),
@@ -87,7 +95,13 @@ const prefersRepresentation = (request: Request): boolean =>
   (request.headers.get('prefer') ?? '').split(',').some((preference) => preference.trim() === 'return=representation')
 
 export const userRoutes = (kernel: Kernel, users: Users) => {
-  const registrant: Rule = { who: (actor) => users.checkSignup(actor), limit: 'credentials', body: 'json', small: true }
+  const registrant: Rule = {
+    who: (actor) => users.checkSignup(actor),
+    limit: 'credentials',
+    body: 'json',
+    small: true,
+    idempotent: true,
+  }
   const changer: Rule = {
     who: 'user',
     body: 'json',
@@ -99,17 +113,16 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
     .use(kernel)
     .post(
       '/',
-      async ({ call, body, request, status, set, addressOf }) => {
-        const user = await settingPassword(body.password, '/password', () =>
-          users.register(call.principal, body, addressOf(request)),
+      ({ call, body, request, idempotently, addressOf }) => {
+        const { principal: actor } = call
+        return idempotently({ request, actor, route: `POST ${PATH}`, sent: body, answer: created }, (wish) =>
+          settingPassword(body.password, '/password', () => users.register(actor, body, addressOf(request), wish)),
         )
-        set.headers.location = `/api/v1/users/${user.id}`
-        return status(201, toResponse(user))
       },
       {
         admit: registrant,
         body: RegistrationBody,
-        response: { 201: UserResponse, ...problems(400, 401, 403, 413, 415, 422, 429, 503, 507) },
+        response: { 201: UserResponse, ...problems(400, 401, 403, 409, 413, 415, 422, 429, 503, 507) },
         detail: {
           operationId: 'registerUser',
           summary: 'Register',

@@ -1,0 +1,102 @@
+import { AppError } from '../domain/errors.ts'
+import type { Principal } from '../domain/session.ts'
+import { type Instant, newUser, type User } from '../domain/user.ts'
+import { confirm } from './access.ts'
+import { type Once, type Outcome, once } from './idempotency.ts'
+import { mailToken } from './mail-tokens.ts'
+import { requireStrong } from './passwords.ts'
+import type { Tx, UnitOfWork } from './ports/persistence.ts'
+import type { OpaqueTokens, PasswordHasher } from './ports/security.ts'
+import type { Clock, Reserve } from './ports/system.ts'
+import { requireRoom } from './reserve.ts'
+
+export interface Registration {
+  readonly email: string
+  readonly name: string
+  readonly password: string
+}
+
+/** How accounts come into being. */
+export interface Registrations {
+  /** Throws `signup_closed` unless anyone may register or `actor` is an admin. */
+  checkSignup(actor: Principal | null): void
+  /**
+   * Creates an ordinary account and queues its welcome mail. `address` is where the call comes from; `wish` counts for
+   * someone signed in alone. Throws `signup_closed`, `weak_password`, `email_taken`.
+   */
+  register(
+    actor: Principal | null,
+    registration: Registration,
+    address: string,
+    wish: Once<User> | null,
+  ): Promise<Outcome<User>>
+  /** Creates a verified admin. Throws `weak_password`, `email_taken`. For the operator, who needs no account to do it. */
+  createAdmin(registration: Registration): Promise<User>
+}
+
+interface Deps {
+  readonly unitOfWork: UnitOfWork
+  readonly passwords: PasswordHasher
+  readonly opaqueTokens: OpaqueTokens
+  readonly clock: Clock
+  readonly signup: 'open' | 'closed'
+  readonly reserve: Reserve
+}
+
+interface Account {
+  readonly email: string
+  readonly name: string
+  readonly passwordHash: string
+  readonly now: Instant
+}
+
+export const createRegistrations = (deps: Deps): Registrations => {
+  const { unitOfWork, passwords, opaqueTokens, clock, signup, reserve } = deps
+
+  const checkSignup = (actor: Principal | null): void => {
+    if (signup === 'closed' && actor?.role !== 'admin') throw new AppError('signup_closed', 'Sign-up is closed')
+  }
+
+  const add = async (tx: Tx, account: Account): Promise<User> => {
+    const user = await tx.users.insert(newUser(account))
+    await mailToken(tx, opaqueTokens, { user, email: user.email, template: 'welcome', now: account.now })
+    return user
+  }
+
+  /**
+   * What was sent holds a password, and a plain hash of it would be quick to guess from: what is kept in its place takes
+   * the secret of the server to make.
+   */
+  const keyed = <T>(wish: Once<T>): Once<T> => {
+    const fingerprint = opaqueTokens.hash(opaqueTokens.derive(`registration ${wish.fingerprint.toHex()}`))
+    return { ...wish, fingerprint }
+  }
+
+  return {
+    checkSignup,
+
+    async register(actor, { email, name, password }, address, wish) {
+      checkSignup(actor)
+      requireRoom(reserve, actor)
+      requireStrong(password, email)
+      const account = { email, name, passwordHash: await passwords.hash(password, address), now: clock.now() }
+      return unitOfWork.write(async (tx) => {
+        if (actor === null) return { result: await add(tx, account) }
+        const current = await confirm(tx, actor, account.now)
+        checkSignup(current)
+        return once(tx, current, wish === null ? null : keyed(wish), account.now, {
+          work: () => add(tx, account),
+          // Whoever is no admin sees the account in this answer alone, and may see that again.
+          owners: (user) => [current.role === 'admin' ? user.id : current.userId],
+        })
+      })
+    },
+
+    async createAdmin({ email, name, password }) {
+      requireStrong(password, email)
+      const passwordHash = await passwords.hash(password)
+      const draft = { email, name, passwordHash, now: clock.now(), role: 'admin', emailVerified: true } as const
+      return unitOfWork.write((tx) => tx.users.insert(newUser(draft)))
+    },
+  }
+}
