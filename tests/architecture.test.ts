@@ -51,7 +51,7 @@ test('imports point inward', () => {
 
 test('only tests of the second command start programs, browsers and services', async () => {
   const outside =
-    /support\/(browser|clients|cluster|cluster-load|disk|postgres|postgres-store|process|redis|s3|services)\.ts$/
+    /support\/(browser|clients|cluster|cluster-load|disk|generators|postgres|postgres-store|process|redis|s3|services)\.ts$/
   const second = /^(e2e|adapters\/(postgres|redis|s3))\//
   const strays: string[] = []
   for await (const path of new Glob('**/*.test.ts').scan(import.meta.dir)) {
