@@ -25,9 +25,8 @@ import {
 } from './adapters/fs/data-dir.ts'
 import { NO_RESERVE } from './adapters/fs/reserve.ts'
 import { createApi, describeApi } from './adapters/http/api.ts'
+import { toEventBody } from './adapters/http/event-bodies.ts'
 import { effectiveHosts } from './adapters/http/hosts.ts'
-import { toResponse as toItemBody } from './adapters/http/item-schemas.ts'
-import { toResponse as toJobBody } from './adapters/http/jobs.ts'
 import { checkAddress, listen } from './adapters/http/server.ts'
 import { createAccessTokens, type PreviousKey } from './adapters/jwt/access-tokens.ts'
 import { createMemoryBus } from './adapters/memory/bus.ts'
@@ -44,8 +43,10 @@ import type { UnitOfWork } from './application/ports/persistence.ts'
 import type { PasswordHasher } from './application/ports/security.ts'
 import type { Check, Clock, Log, Reserve } from './application/ports/system.ts'
 import { createRealtime, type Realtime } from './application/realtime.ts'
+import { createTopics } from './application/topics.ts'
 import { createUseCases } from './application/use-cases.ts'
 import type { Users } from './application/users.ts'
+import { COLLECTIONS } from './domain/collections/index.ts'
 import { LINK_LIFE } from './domain/file.ts'
 import { engineOf, type OpenMailer, openBlobs, openBus, openMailer, openReserve, quotaOf } from './main/choices.ts'
 import { copy } from './main/copy.ts'
@@ -94,6 +95,7 @@ const signerOf = (secret: string, previous: PreviousSecret | null, now: number) 
 const compose = (settings: Settings, secret: string, foundation: Foundation, previous: PreviousSecret | null = null) =>
   createUseCases({
     ...foundation,
+    collections: COLLECTIONS,
     accessTokens: createAccessTokens(secret, foundation.clock, previousKeyOf(settings, previous)),
     opaqueTokens: createOpaqueTokens(secret),
     signup: settings.SIGNUP,
@@ -198,7 +200,7 @@ export const start = async (options: StartOptions): Promise<RunningSkep> => {
       ...bus.checks,
     ]
     const protocol = { describeSocket: () => describeSocket(pkg.version, publicUrl) }
-    feed = createRealtime({ unitOfWork: store, log })
+    feed = createRealtime({ unitOfWork: store, topics: createTopics(COLLECTIONS), log })
     const turns = createTurns()
     const sockets = createSockets({
       ...useCases,
@@ -206,7 +208,7 @@ export const start = async (options: StartOptions): Promise<RunningSkep> => {
       notices: bus.notices,
       clock,
       realtime: feed,
-      toBody: { item: toItemBody, job: toJobBody },
+      toBody: toEventBody,
       log,
       metrics,
       ...(options.socketDurations && { durations: options.socketDurations }),
@@ -232,6 +234,7 @@ export const start = async (options: StartOptions): Promise<RunningSkep> => {
     }
     const handlers = createJobHandlers({
       unitOfWork: store,
+      collections: COLLECTIONS,
       mailer,
       blobs,
       opaqueTokens: createOpaqueTokens(secret),

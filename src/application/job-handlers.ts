@@ -1,8 +1,9 @@
+import type { Collection } from '../domain/collection.ts'
 import { IDEMPOTENCY_TTL } from '../domain/idempotency.ts'
-import { erasedItem } from '../domain/item.ts'
 import type { Job, PasswordForgotten } from '../domain/job.ts'
 import type { QueuedMail } from '../domain/mail.ts'
 import { MAIL_TOKEN_TTL } from '../domain/mail-token.ts'
+import { erasedRecord, recordEvent } from '../domain/record.ts'
 import { SIGN_IN_SOURCE_KEPT_MS } from '../domain/session.ts'
 import { createFileJobs } from './file-jobs.ts'
 import type { Afterwards, JobHandlers } from './job-runner.ts'
@@ -10,12 +11,13 @@ import { writeMail } from './mail-templates.ts'
 import { mailedToken, mailToken } from './mail-tokens.ts'
 import type { BlobStore } from './ports/blobs.ts'
 import type { Mailer } from './ports/messaging.ts'
-import type { Tx, UnitOfWork } from './ports/persistence.ts'
+import type { Erased, Tx, UnitOfWork } from './ports/persistence.ts'
 import type { OpaqueTokens } from './ports/security.ts'
 import type { Clock } from './ports/system.ts'
 
 interface Deps {
   readonly unitOfWork: UnitOfWork
+  readonly collections: readonly Collection[]
   readonly mailer: Mailer
   readonly blobs: BlobStore
   readonly opaqueTokens: OpaqueTokens
@@ -35,13 +37,13 @@ const DEAD_KEPT = 30 * 24 * HOUR
 const TOKEN_KEPT = DEAD_KEPT + 2 * 24 * HOUR
 const MAIL_LIMIT_KEPT = HOUR
 const SLICE = 200
-/** Of rows that can be as large as an item. */
+/** Of rows that can be as large as a record. */
 const LARGE_SLICE = 50
 
 type Step = (tx: Tx, limit: number) => Promise<number>
 
 export const createJobHandlers = (deps: Deps): JobHandlers => {
-  const { unitOfWork, mailer, opaqueTokens, clock, publicUrl, refreshTtl, eventRetention } = deps
+  const { unitOfWork, collections, mailer, opaqueTokens, clock, publicUrl, refreshTtl, eventRetention } = deps
   const files = createFileJobs(deps)
 
   const sendMail = async (job: Job, signal: AbortSignal, atEnd: (write: Afterwards) => void): Promise<void> => {
@@ -102,29 +104,34 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
     return inSlices(steps, signal)
   }
 
-  /** For those who have to hear of it; nothing of what the items said is in it. */
-  const forgetItems = async (tx: Tx, job: Job, userId: number, limit: number) => {
-    const change = { actorId: userId, requestId: `job-${job.id}`, createdAt: clock.now() }
-    const removed = await tx.items.deleteOwned(userId, limit)
-    for (const item of removed) await tx.events.append({ event: 'item.deleted', item: erasedItem(item), ...change })
+  /** Subscribers learn that the records are gone; nothing of what these held is in the events. */
+  const forgetRecords = async (tx: Tx, collection: Collection, job: Job, userId: number, limit: number) => {
+    const author = { actorId: userId, requestId: `job-${job.id}`, createdAt: clock.now() }
+    const removed = await tx.records(collection.name).deleteOwned(userId, limit)
+    for (const record of removed) {
+      await tx.events.append(recordEvent(collection, 'deleted', erasedRecord(collection, record), author))
+    }
     return removed.length
   }
 
   const eraseEvents = async (userId: number, signal: AbortSignal) => {
     // On an engine that gives events their place later, all have it now.
     await unitOfWork.read((tx) => tx.events.bounds())
-    let reached: number | null = 0
-    while (reached !== null) {
+    let reached: Erased | null = null
+    do {
       signal.throwIfAborted()
-      const after: number = reached
+      const after: Erased | null = reached
       reached = await unitOfWork.write((tx) => tx.events.eraseOwned(userId, after, LARGE_SLICE))
-    }
+    } while (reached !== null)
   }
 
   const forgetUser = async (job: Job, signal: AbortSignal) => {
     const { userId } = job.payload as { readonly userId: number }
     await eraseEvents(userId, signal)
-    await inSlices([(tx, limit) => forgetItems(tx, job, userId, limit)], signal, LARGE_SLICE)
+    const records = collections.map<Step>(
+      (collection) => (tx, limit) => forgetRecords(tx, collection, job, userId, limit),
+    )
+    await inSlices(records, signal, LARGE_SLICE)
     const steps: readonly Step[] = [
       (tx, limit) => files.forget(tx, userId, limit),
       (tx, limit) => tx.idempotency.deleteOwned(userId, limit),

@@ -1,5 +1,5 @@
 import { AppError } from '../domain/errors.ts'
-import type { JobEventName } from '../domain/event.ts'
+import { type JobEventName, jobEvent } from '../domain/event.ts'
 import { type Job, type JobKind, RECURRING_KINDS, retryDelay } from '../domain/job.ts'
 import { PermanentFailure } from './ports/messaging.ts'
 import type { NewJob, Tx, UnitOfWork } from './ports/persistence.ts'
@@ -95,8 +95,7 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
   const record = async (tx: Tx, event: JobEventName, id: number) => {
     const ended = await tx.jobs.findById(id)
     if (ended === null) return
-    const { payload: _, ...job } = ended
-    await tx.events.append({ event, job, createdAt: clock.now() })
+    await tx.events.append(jobEvent(event, ended, clock.now()))
   }
 
   const finish = (job: Job, writes: readonly Afterwards[]) =>

@@ -3,7 +3,7 @@ import type { LoggedEvent } from '../domain/event.ts'
 import type { Principal } from '../domain/session.ts'
 import type { EventScope, UnitOfWork } from './ports/persistence.ts'
 import type { Log } from './ports/system.ts'
-import { type View, viewOf } from './topics.ts'
+import type { Audience, Topics, View } from './topics.ts'
 
 export interface FeedListener {
   /** Hears each event once, in order. The next one comes when what it answers has settled. */
@@ -30,6 +30,8 @@ export interface Realtime {
   position(): number
   /** The id of the epoch that goes with every cursor that is given out now. */
   epoch(): string
+  /** Who is to get an event. */
+  audiencesOf(event: LoggedEvent): readonly Audience[]
   /** What `principal` sees by a topic. Throws `not_found`, `forbidden`. */
   view(principal: Principal, topic: string, after?: number | null): Promise<View>
   /**
@@ -48,6 +50,7 @@ export interface Realtime {
 
 interface Deps {
   readonly unitOfWork: UnitOfWork
+  readonly topics: Topics
   readonly log: Log
 }
 
@@ -60,7 +63,7 @@ interface Failure {
 const MAX_CHUNK_COUNT = 200
 const MAX_CHUNK_BYTES = 256 * 1024
 
-export const createRealtime = ({ unitOfWork, log }: Deps): Realtime => {
+export const createRealtime = ({ unitOfWork, topics, log }: Deps): Realtime => {
   let position = 0
   let epoch = FIRST_EPOCH
   let listener: FeedListener | null = null
@@ -70,8 +73,8 @@ export const createRealtime = ({ unitOfWork, log }: Deps): Realtime => {
   const next = (scope: EventScope, after: number) =>
     unitOfWork.read(async (tx) => {
       const query = { scope, after, maxCount: MAX_CHUNK_COUNT, maxBytes: MAX_CHUNK_BYTES }
-      const { events, complete } = await tx.events.chunk(query)
-      return { events, complete, current: tx.epochs.current }
+      const chunk = await tx.events.chunk(query)
+      return { ...chunk, current: tx.epochs.current }
     })
 
   /** Goes on in another epoch; answers false when its log is not the one that was followed, and begins at its end. */
@@ -141,7 +144,8 @@ export const createRealtime = ({ unitOfWork, log }: Deps): Realtime => {
     wake: () => void wake(),
     position: () => position,
     epoch: () => epoch,
-    view: (principal, topic, after = null) => unitOfWork.read((tx) => viewOf(tx, principal, topic, after)),
+    audiencesOf: topics.audiencesOf,
+    view: (principal, topic, after = null) => unitOfWork.read((tx) => topics.viewOf(tx, principal, topic, after)),
     async begin(after) {
       const known = after !== null && isWithin(await unitOfWork.read((tx) => tx.epochs.find(after.epoch)), after)
       // What was committed before is not to come, and may not have been handed out yet.
@@ -154,12 +158,12 @@ export const createRealtime = ({ unitOfWork, log }: Deps): Realtime => {
     },
     async replay({ scope, sees }, after) {
       const before = position
-      const { events: found, complete } = await next(scope, after)
+      const { events: found, complete, reached } = await next(scope, after)
       const events = found.filter((event) => event.cursor <= position)
-      const last = events.at(-1)?.cursor ?? after
       if (events.length < found.length) return { events: events.filter(sees), cursor: position }
       // All there was when it was read was at least what the listener had been handed.
-      return { events: events.filter(sees), cursor: complete ? Math.max(last, before) : last }
+      const cursor = complete ? Math.max(reached, before) : Math.min(reached, position)
+      return { events: events.filter(sees), cursor }
     },
     async stop() {
       listener = null

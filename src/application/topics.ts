@@ -1,5 +1,6 @@
+import type { Collection } from '../domain/collection.ts'
 import { AppError, notFound } from '../domain/errors.ts'
-import type { LoggedEvent } from '../domain/event.ts'
+import { JOBS, type LoggedEvent } from '../domain/event.ts'
 import type { Principal } from '../domain/session.ts'
 import { requireAdmin } from './access.ts'
 import type { EventScope, ReadTx } from './ports/persistence.ts'
@@ -15,67 +16,104 @@ export interface View {
   sees(event: LoggedEvent): boolean
 }
 
-const ownersOf = (userId: number) => `owner/${userId}`
-const itemOf = (id: number) => `item/${id}`
-const ownItemOf = (id: number, userId: number) => `${itemOf(id)}/${ownersOf(userId)}`
-const EVERYONES = 'all'
-const JOBS = 'jobs'
-
-/** Who is to hear of an event, and by which topic they asked for it. */
-export const audiencesOf = (event: LoggedEvent): readonly { readonly audience: string; readonly topic: string }[] => {
-  if ('job' in event) return [{ audience: JOBS, topic: 'jobs' }]
-  const { item } = event
-  return [
-    { audience: ownersOf(item.ownerId), topic: 'items' },
-    { audience: EVERYONES, topic: 'items/all' },
-    { audience: itemOf(item.id), topic: `items/${item.id}` },
-    { audience: ownItemOf(item.id, item.ownerId), topic: `items/${item.id}` },
-  ]
-}
-
-/** Who owns the item, or owned it when the log last spoke of it. */
-const ownerOf = async (tx: ReadTx, id: number, after: number | null): Promise<number | null> => {
-  const item = await tx.items.findById(id)
-  if (item !== null || after === null) return item?.ownerId ?? null
-  const [event] = await tx.events.list({ scope: { itemId: id }, after, limit: 1 })
-  return event !== undefined && 'item' in event ? event.item.ownerId : null
-}
-
-const viewOfItem = async (tx: ReadTx, principal: Principal, id: number, after: number | null): Promise<View> => {
-  const { userId, role } = principal
-  const topic = `items/${id}`
-  const ownerId = await ownerOf(tx, id, after)
-  if (ownerId === null || (ownerId !== userId && role !== 'admin')) throw notFound('Item')
-  if (ownerId !== userId) {
-    return { topic, audience: itemOf(id), scope: { itemId: id }, needsAdmin: true, sees: () => true }
-  }
-  return {
-    topic,
-    audience: ownItemOf(id, userId),
-    scope: { itemId: id },
-    needsAdmin: false,
-    sees: (event) => 'item' in event && event.item.ownerId === userId,
-  }
+export interface Audience {
+  readonly audience: string
+  readonly topic: string
 }
 
 /**
- * What `principal` sees by this topic: `items` their own, `items/{id}` one they may see (else `not_found`), `items/all`
- * and `jobs` for admins (else `forbidden`). Who resumes `after` a cursor may ask for an item that is gone since.
+ * What can be subscribed to: `NAME` one's own records of a collection, `NAME/{id}` one record, `NAME/all` those of
+ * everyone, and `jobs`.
  */
-export const viewOf = async (
+export interface Topics {
+  /** Who is to get an event, and by which topic they asked for it; nobody for a kind that is not registered. */
+  audiencesOf(event: LoggedEvent): readonly Audience[]
+  /**
+   * What `principal` sees by a topic. Throws `not_found` for a record they may not see and for what is no topic,
+   * `forbidden` for what is for admins. Who resumes `after` a cursor may ask for a record that is gone since.
+   */
+  viewOf(tx: ReadTx, principal: Principal, topic: string, after: number | null): Promise<View>
+}
+
+const OWNED = /^([a-z][a-z0-9_]*)(?:\/(all|[1-9]\d*))?$/
+
+const seesAll = () => true
+
+const audienceOf = {
+  owner: (kind: string, userId: number) => `${kind}/owner/${userId}`,
+  all: (kind: string) => `${kind}/all`,
+  subject: (kind: string, id: number) => `${kind}/${id}`,
+  ownSubject: (kind: string, id: number, userId: number) => `${kind}/${id}/owner/${userId}`,
+}
+
+/** Who owns the record, or owned it when the log last mentioned it. */
+const ownerOf = async (tx: ReadTx, kind: string, id: number, after: number | null): Promise<number | null> => {
+  const record = await tx.records(kind).findById(id)
+  if (record !== null || after === null) return record?.ownerId ?? null
+  const scope = { kind, subjectId: id }
+  const { events } = await tx.events.chunk({ scope, after, maxCount: 1, maxBytes: Number.MAX_SAFE_INTEGER })
+  return events[0]?.ownerId ?? null
+}
+
+const viewOfRecord = async (
   tx: ReadTx,
   principal: Principal,
-  topic: string,
-  after: number | null = null,
+  { kind, id, after }: { readonly kind: string; readonly id: number; readonly after: number | null },
 ): Promise<View> => {
-  const { userId } = principal
-  if (topic === 'items') {
-    return { topic, audience: ownersOf(userId), scope: { ownerId: userId }, needsAdmin: false, sees: () => true }
+  const { userId, role } = principal
+  const topic = `${kind}/${id}`
+  const scope = { kind, subjectId: id }
+  const ownerId = await ownerOf(tx, kind, id, after)
+  if (ownerId === null || (ownerId !== userId && role !== 'admin')) throw notFound('Record')
+  if (ownerId !== userId) {
+    return { topic, audience: audienceOf.subject(kind, id), scope, needsAdmin: true, sees: seesAll }
   }
-  const id = /^items\/(\d+)$/.exec(topic)?.[1]
-  if (id !== undefined) return viewOfItem(tx, principal, Number(id), after)
-  if (topic !== 'items/all' && topic !== 'jobs') throw new AppError('not_found', 'There is no such topic')
-  requireAdmin(principal)
-  if (topic === 'items/all') return { topic, audience: EVERYONES, scope: 'items', needsAdmin: true, sees: () => true }
-  return { topic, audience: JOBS, scope: 'jobs', needsAdmin: true, sees: () => true }
+  return {
+    topic,
+    audience: audienceOf.ownSubject(kind, id, userId),
+    scope,
+    needsAdmin: false,
+    sees: (event) => event.ownerId === userId,
+  }
+}
+
+export const createTopics = (collections: readonly Collection[]): Topics => {
+  const kinds = new Set(collections.map(({ name }) => name))
+
+  return {
+    audiencesOf({ kind, subjectId, ownerId }) {
+      if (kind === JOBS) return [{ audience: JOBS, topic: JOBS }]
+      if (!kinds.has(kind)) return []
+      const topic = `${kind}/${subjectId}`
+      const owners =
+        ownerId === null
+          ? []
+          : [
+              { audience: audienceOf.owner(kind, ownerId), topic: kind },
+              { audience: audienceOf.ownSubject(kind, subjectId, ownerId), topic },
+            ]
+      return [
+        ...owners,
+        { audience: audienceOf.subject(kind, subjectId), topic },
+        { audience: audienceOf.all(kind), topic: `${kind}/all` },
+      ]
+    },
+
+    async viewOf(tx, principal, topic, after) {
+      if (topic === JOBS) {
+        requireAdmin(principal)
+        return { topic, audience: JOBS, scope: { kind: JOBS }, needsAdmin: true, sees: seesAll }
+      }
+      const [, kind = '', which] = OWNED.exec(topic) ?? []
+      if (!kinds.has(kind)) throw new AppError('not_found', 'There is no such topic')
+      const { userId } = principal
+      if (which === undefined) {
+        const scope = { kind, ownerId: userId }
+        return { topic, audience: audienceOf.owner(kind, userId), scope, needsAdmin: false, sees: seesAll }
+      }
+      if (which !== 'all') return viewOfRecord(tx, principal, { kind, id: Number(which), after })
+      requireAdmin(principal)
+      return { topic, audience: audienceOf.all(kind), scope: { kind }, needsAdmin: true, sees: seesAll }
+    },
+  }
 }

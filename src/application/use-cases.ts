@@ -1,18 +1,20 @@
+import type { Collection } from '../domain/collection.ts'
 import type { Rate } from '../domain/measures.ts'
 import { createAccess } from './access.ts'
 import { createAccounts } from './accounts.ts'
 import { createAttempts } from './attempts.ts'
-import { createItems } from './items.ts'
 import { createJobs } from './jobs.ts'
 import type { Bus } from './ports/messaging.ts'
 import type { UnitOfWork } from './ports/persistence.ts'
 import type { AccessTokens, OpaqueTokens, PasswordHasher } from './ports/security.ts'
 import type { Clock, Reserve } from './ports/system.ts'
+import { createRecords } from './records.ts'
 import { createSessions } from './sessions.ts'
 import { createTokens } from './tokens.ts'
 import { createUsers } from './users.ts'
 
 interface Deps {
+  readonly collections: readonly Collection[]
   readonly unitOfWork: UnitOfWork
   readonly bus: Pick<Bus, 'limiter' | 'notices'>
   readonly passwords: PasswordHasher
@@ -30,7 +32,7 @@ interface Deps {
 }
 
 /** The use cases that need nothing but the database and what guards it. */
-export const createUseCases = ({ bus, signup, attemptRate, accessTtl, refreshTtl, ...deps }: Deps) => {
+export const createUseCases = ({ collections, bus, signup, attemptRate, accessTtl, refreshTtl, ...deps }: Deps) => {
   const { notices } = bus
   const attempts = createAttempts(bus.limiter, attemptRate, deps.unitOfWork)
   const shared = { ...deps, notices, attempts, accessTtl, refreshTtl }
@@ -40,7 +42,7 @@ export const createUseCases = ({ bus, signup, attemptRate, accessTtl, refreshTtl
     tokens: createTokens(shared),
     sessions: createSessions(shared),
     accounts: createAccounts(shared),
-    items: createItems(shared),
+    collections: collections.map((collection) => ({ collection, records: createRecords(collection, shared) })),
     jobs: createJobs(shared),
   }
 }

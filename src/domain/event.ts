@@ -1,32 +1,43 @@
-import type { Item } from './item.ts'
 import type { Job } from './job.ts'
+import type { JsonObject } from './merge-patch.ts'
 import type { Instant } from './user.ts'
 
-export const ITEM_EVENTS = ['item.created', 'item.updated', 'item.deleted'] as const
-export type ItemEventName = (typeof ITEM_EVENTS)[number]
+/** The kind of events that tell how a job ended. */
+export const JOBS = 'jobs'
 export const JOB_EVENTS = ['job.done', 'job.dead'] as const
 export type JobEventName = (typeof JOB_EVENTS)[number]
 
-/** A change to an item, as it is in the log: who, what, when, from which request. */
-export interface ItemEvent {
+/** A job as the log holds it: without its payload. */
+export type EndedJob = Omit<Job, 'payload'>
+
+/** What happened, as it is in the log: who, what, when, from which request. Readers ignore kinds they do not know. */
+export interface LoggedEvent {
   /** Grows with every commit; what commits later has a higher one. */
   readonly cursor: number
-  readonly event: ItemEventName
-  /** As it was after the change, or before it was deleted. */
-  readonly item: Item
-  readonly actorId: number
-  readonly requestId: string
+  /** The name of a collection, or {@link JOBS}. */
+  readonly kind: string
+  readonly event: string
+  /** Of the record or job, within its kind. */
+  readonly subjectId: number
+  /** Null for what belongs to nobody. */
+  readonly ownerId: number | null
+  /** The subject after the change, or before it was deleted. */
+  readonly data: JsonObject
+  /** Null for what the server did by itself. */
+  readonly actorId: number | null
+  readonly requestId: string | null
   readonly createdAt: Instant
 }
 
-/** How a job ended. Its payload stays out of the log. */
-export interface JobEvent {
-  readonly cursor: number
-  readonly event: JobEventName
-  readonly job: Omit<Job, 'payload'>
-  readonly createdAt: Instant
-}
+export type NewEvent = Omit<LoggedEvent, 'cursor'>
 
-export type LoggedEvent = ItemEvent | JobEvent
-export type NewItemEvent = Omit<ItemEvent, 'cursor'>
-export type NewEvent = NewItemEvent | Omit<JobEvent, 'cursor'>
+export const jobEvent = (event: JobEventName, { payload: _, ...job }: Job, createdAt: Instant): NewEvent => ({
+  kind: JOBS,
+  event,
+  subjectId: job.id,
+  ownerId: null,
+  data: { ...job },
+  actorId: null,
+  requestId: null,
+  createdAt,
+})

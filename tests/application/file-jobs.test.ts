@@ -6,6 +6,7 @@ import { NO_RESERVE } from '../../src/adapters/fs/reserve.ts'
 import { createFiles } from '../../src/application/files.ts'
 import { createJobHandlers } from '../../src/application/job-handlers.ts'
 import type { UnitOfWork } from '../../src/application/ports/persistence.ts'
+import { COLLECTIONS } from '../../src/domain/collections/index.ts'
 import { AppError } from '../../src/domain/errors.ts'
 import type { Job, JobKind } from '../../src/domain/job.ts'
 import { entriesOf, piecesOf } from '../contracts/blob-store.ts'
@@ -27,6 +28,7 @@ const prepare = async () => {
     return { actor: { userId, sessionId, role: 'user' } as const }
   })
   const handlers = createJobHandlers({
+    collections: COLLECTIONS,
     unitOfWork: store,
     blobs,
     clock,

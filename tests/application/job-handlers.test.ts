@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test'
 import { createOpaqueTokens } from '../../src/adapters/bun/opaque-tokens.ts'
 import { createFsBlobStore } from '../../src/adapters/fs/blob-store.ts'
 import { createJobHandlers } from '../../src/application/job-handlers.ts'
+import { COLLECTIONS } from '../../src/domain/collections/index.ts'
 import { testClock } from '../support/clock.ts'
 import { createMailbox } from '../support/mail.ts'
 import { temporaryFolder } from '../support/skep.ts'
@@ -14,7 +15,13 @@ test('cleaning removes sessions and links that have expired, and jobs that ended
   const { store, outside } = openTestStore()
   const blobs = createFsBlobStore(temporaryFolder())
   const deps = { unitOfWork: store, blobs, mailer: createMailbox(), opaqueTokens: createOpaqueTokens('x'), clock }
-  const handlers = createJobHandlers({ ...deps, publicUrl: 'http://localhost', refreshTtl: HOUR, eventRetention: HOUR })
+  const handlers = createJobHandlers({
+    collections: COLLECTIONS,
+    ...deps,
+    publicUrl: 'http://localhost',
+    refreshTtl: HOUR,
+    eventRetention: HOUR,
+  })
   const now = clock.now()
   await store.write(async (tx) => {
     const { id: userId } = await tx.users.insert(userNamed('ann'))

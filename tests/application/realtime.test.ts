@@ -1,10 +1,14 @@
 import { expect, test } from 'bun:test'
 import type { UnitOfWork } from '../../src/application/ports/persistence.ts'
 import { createRealtime } from '../../src/application/realtime.ts'
+import { createTopics } from '../../src/application/topics.ts'
+import { COLLECTIONS } from '../../src/domain/collections/index.ts'
 import { AppError } from '../../src/domain/errors.ts'
+import { itemEvent } from '../support/events.ts'
 import { recordingLog } from '../support/skep.ts'
 import { openTestStore } from '../support/store.ts'
 
+const FIELDS = { title: 'x', description: null, data: {} }
 const OWNER = { userId: 1, sessionId: 1, role: 'user' } as const
 
 const open = async () => {
@@ -21,26 +25,12 @@ const open = async () => {
     },
   }
   const log = recordingLog()
-  const realtime = createRealtime({ unitOfWork, log })
+  const realtime = createRealtime({ unitOfWork, topics: createTopics(COLLECTIONS), log })
   const append = (ownerId = 1) =>
     store.write((tx) =>
-      tx.events.append({
-        event: 'item.created',
-        item: {
-          id: 1,
-          ownerId,
-          title: 'x',
-          description: null,
-          data: {},
-          version: 1,
-          epoch: 'e',
-          createdAt: 1,
-          updatedAt: 1,
-        },
-        actorId: 1,
-        requestId: 'r',
-        createdAt: 1,
-      }),
+      tx.events.append(
+        itemEvent('created', { id: 1, ownerId, ...FIELDS, version: 1, epoch: 'e', createdAt: 1, updatedAt: 1 }),
+      ),
     )
   const epoch = await store.read(async (tx) => tx.epochs.current)
   const heard: number[] = []
@@ -192,7 +182,7 @@ test('knows no topics but its own, and some for admins alone', async () => {
   await expect(realtime.view(OWNER, 'items/7')).rejects.toMatchObject({ code: 'not_found' })
   await expect(realtime.view(OWNER, 'items/all')).rejects.toMatchObject({ code: 'forbidden' })
   await expect(realtime.view(OWNER, 'jobs')).rejects.toMatchObject({ code: 'forbidden' })
-  expect(await realtime.view({ ...OWNER, role: 'admin' }, 'jobs')).toMatchObject({ scope: 'jobs' })
+  expect(await realtime.view({ ...OWNER, role: 'admin' }, 'jobs')).toMatchObject({ scope: { kind: 'jobs' } })
 })
 
 test('hands out nothing once it is stopped', async () => {

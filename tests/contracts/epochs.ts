@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'bun:test'
 import type { Store } from '../../src/application/ports/persistence.ts'
+import { ITEMS } from '../../src/domain/collections/items.ts'
 import { isWithin } from '../../src/domain/epoch.ts'
-import { newItem } from '../../src/domain/item.ts'
+import { newRecord } from '../../src/domain/record.ts'
+import { itemEvent } from '../support/events.ts'
 
 interface Harness {
   readonly store: Store
@@ -16,8 +18,8 @@ export const epochsContract = (engine: string, open: () => Promise<Harness>) => 
     const find = (store: Store, id: string) => store.read((tx) => tx.epochs.find(id))
     const write = (store: Store) =>
       store.write(async (tx) => {
-        const item = await tx.items.insert(newItem({ title: 'x' }, 1, 1))
-        await tx.events.append({ event: 'item.created', item, actorId: 1, requestId: 'r', createdAt: 1 })
+        const item = await tx.records('items').insert(newRecord(ITEMS, { title: 'x' }, 1, 1))
+        await tx.events.append(itemEvent('created', item))
         return item
       })
     const last = async (store: Store) => (await store.read((tx) => tx.events.bounds())).last
@@ -67,10 +69,10 @@ export const epochsContract = (engine: string, open: () => Promise<Harness>) => 
       expect(item.epoch).toBe(await current(store))
       const later = await again()
       await later.beginEpoch()
-      expect(await later.read((tx) => tx.items.findById(item.id))).toEqual(item)
-      const updated = await later.write((tx) => tx.items.update({ ...item, version: 2 }))
+      expect(await later.read((tx) => tx.records('items').findById(item.id))).toEqual(item)
+      const updated = await later.write((tx) => tx.records('items').update({ ...item, version: 2 }))
       expect(updated).toEqual({ ...item, version: 2, epoch: await current(later) })
-      expect(await later.read((tx) => tx.items.findById(item.id))).toEqual(updated)
+      expect(await later.read((tx) => tx.records('items').findById(item.id))).toEqual(updated)
     })
 
     test('are forgotten when their events are gone', async () => {

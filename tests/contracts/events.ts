@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'bun:test'
 import type { EventScope, UnitOfWork } from '../../src/application/ports/persistence.ts'
-import type { NewItemEvent } from '../../src/domain/event.ts'
+import { ITEMS } from '../../src/domain/collections/items.ts'
+import { jobEvent, type NewEvent } from '../../src/domain/event.ts'
+import { recordEvent, type StoredRecord } from '../../src/domain/record.ts'
+import { readEvents } from '../support/events.ts'
 
 interface Harness {
   /** Two connections to one database, as two processes would have. */
@@ -8,31 +11,31 @@ interface Harness {
   readonly other: UnitOfWork
 }
 
-const eventOf = (ownerId: number, itemId: number, more: Partial<NewItemEvent> = {}): NewItemEvent => ({
-  event: 'item.updated',
-  item: {
-    id: itemId,
-    ownerId,
-    title: 'ünïcödé ✓',
-    description: null,
-    data: { deep: [1, { more: 'x' }] },
-    version: 3,
-    epoch: 'e',
-    createdAt: 10,
-    updatedAt: 20,
-  },
-  actorId: 7,
-  requestId: 'request-1',
-  createdAt: 100,
+const itemOf = (ownerId: number, id: number): StoredRecord => ({
+  id,
+  ownerId,
+  title: 'ünïcödé ✓',
+  description: null,
+  data: { deep: [1, { more: 'x' }] },
+  version: 3,
+  epoch: 'e',
+  createdAt: 10,
+  updatedAt: 20,
+})
+
+const eventOf = (ownerId: number, itemId: number, more: Partial<NewEvent> = {}): NewEvent => ({
+  ...recordEvent(ITEMS, 'updated', itemOf(ownerId, itemId), { actorId: 7, requestId: 'request-1', createdAt: 100 }),
   ...more,
 })
+
+const of = (kind: string, ownerId?: number): EventScope => (ownerId === undefined ? { kind } : { kind, ownerId })
 
 /** What every engine's log of events promises. */
 export const eventLogContract = (engine: string, open: () => Promise<Harness>) => {
   describe(`the event log of ${engine}`, () => {
-    const append = (unitOfWork: UnitOfWork, event: NewItemEvent) => unitOfWork.write((tx) => tx.events.append(event))
+    const append = (unitOfWork: UnitOfWork, event: NewEvent) => unitOfWork.write((tx) => tx.events.append(event))
     const list = (unitOfWork: UnitOfWork, after = 0, scope: EventScope = 'all', limit = 1_000) =>
-      unitOfWork.read((tx) => tx.events.list({ scope, after, limit }))
+      readEvents(unitOfWork, { scope, after, limit })
     const cursors = async (unitOfWork: UnitOfWork, after = 0, scope: EventScope = 'all', limit = 1_000) =>
       (await list(unitOfWork, after, scope, limit)).map(({ cursor }) => cursor)
     const bounds = (unitOfWork: UnitOfWork) => unitOfWork.read((tx) => tx.events.bounds())
@@ -53,7 +56,7 @@ export const eventLogContract = (engine: string, open: () => Promise<Harness>) =
       await expect(rolledBack).rejects.toThrow('no')
       expect(await list(one)).toEqual([])
       await append(one, eventOf(1, 3))
-      expect(await list(one)).toMatchObject([{ item: { id: 3 } }])
+      expect(await list(one)).toMatchObject([{ subjectId: 3, data: { id: 3 } }])
     })
 
     test('lists by owner, by item or all, after a cursor and up to a limit', async () => {
@@ -68,10 +71,10 @@ export const eventLogContract = (engine: string, open: () => Promise<Harness>) =
       }
       const [a = 0, b = 0, c = 0, d = 0] = await cursors(one)
       expect([a, b, c, d]).toEqual([...new Set([a, b, c, d])].sort((x, y) => x - y))
-      expect(await cursors(one, 0, { ownerId: 1 })).toEqual([a, c, d])
-      expect(await cursors(one, a, { ownerId: 1 })).toEqual([c, d])
-      expect(await cursors(one, 0, { itemId: 10 })).toEqual([a, d])
-      expect(await cursors(one, 0, { itemId: 10 }, 1)).toEqual([a])
+      expect(await cursors(one, 0, of('items', 1))).toEqual([a, c, d])
+      expect(await cursors(one, a, of('items', 1))).toEqual([c, d])
+      expect(await cursors(one, 0, { kind: 'items', subjectId: 10 })).toEqual([a, d])
+      expect(await cursors(one, 0, { kind: 'items', subjectId: 10 }, 1)).toEqual([a])
       expect(await cursors(one, d)).toEqual([])
     })
 
@@ -87,22 +90,22 @@ export const eventLogContract = (engine: string, open: () => Promise<Harness>) =
         createdAt: 1,
         updatedAt: 2,
       }
-      const ended = { event: 'job.done', job: { ...job, state: 'done' as const }, createdAt: 100 } as const
+      const ended = jobEvent('job.done', { ...job, state: 'done', payload: { secret: 'x' } }, 100)
       await append(one, eventOf(1, 10))
       await one.write((tx) => tx.events.append(ended))
       await append(one, eventOf(1, 11))
       const [a = 0, b = 0, c = 0] = await cursors(one)
-      expect(await cursors(one, 0, 'items')).toEqual([a, c])
-      expect(await cursors(one, 0, 'jobs')).toEqual([b])
-      expect(await list(one, a)).toMatchObject([ended, { item: { id: 11 } }])
+      expect(await cursors(one, 0, of('items'))).toEqual([a, c])
+      expect(await cursors(one, 0, of('jobs'))).toEqual([b])
+      expect(await list(one, a)).toMatchObject([ended, { subjectId: 11 }])
     })
 
     test('is read in pieces that are bounded by count and by bytes, and a larger event alone', async () => {
       const { one } = await open()
       const sizes = [10, 10, 5_000, 10, 10]
       for (const [n, size] of sizes.entries()) {
-        const { item } = eventOf(1, 10 + n)
-        await append(one, eventOf(1, 10 + n, { item: { ...item, data: { filling: '✓'.repeat(size) } } }))
+        const data = { ...itemOf(1, 10 + n), data: { filling: '✓'.repeat(size) } }
+        await append(one, eventOf(1, 10 + n, { data }))
       }
       const piecesOf = async (scope: EventScope, maxCount: number, maxBytes: number) => {
         const pieces: number[] = []
@@ -113,15 +116,15 @@ export const eventLogContract = (engine: string, open: () => Promise<Harness>) =
           if (complete) return pieces
         }
       }
-      for (const scope of ['all', 'items', { ownerId: 1 }] as const) {
+      for (const scope of ['all', of('items'), of('items', 1)] as const) {
         expect(await piecesOf(scope, 100, 1_000_000)).toEqual([5])
         expect(await piecesOf(scope, 2, 1_000_000)).toEqual([2, 2, 1])
         expect(await piecesOf(scope, 100, 1)).toEqual([1, 1, 1, 1, 1])
         // Three bytes a character: the third event passes the limit, and ends the piece.
         expect(await piecesOf(scope, 100, 10_000)).toEqual([3, 2])
       }
-      expect(await piecesOf({ itemId: 12 }, 100, 1)).toEqual([1])
-      expect(await piecesOf({ itemId: 99 }, 100, 1)).toEqual([0])
+      expect(await piecesOf({ kind: 'items', subjectId: 12 }, 100, 1)).toEqual([1])
+      expect(await piecesOf({ kind: 'items', subjectId: 99 }, 100, 1)).toEqual([0])
     })
 
     test('tells where it ends and what retention has taken away', async () => {
@@ -161,7 +164,7 @@ export const eventLogContract = (engine: string, open: () => Promise<Harness>) =
       const seen: { readonly cursor: number; readonly id: number }[] = []
       for (let last = false; ; last = !writing) {
         for (const event of await list(one, seen.at(-1)?.cursor ?? 0)) {
-          if ('item' in event) seen.push({ cursor: event.cursor, id: event.item.id })
+          seen.push({ cursor: event.cursor, id: event.subjectId })
         }
         if (last) break
         await new Promise((resolve) => setImmediate(resolve))

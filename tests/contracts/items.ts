@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import type { ItemQuery, ItemSortField, Store } from '../../src/application/ports/persistence.ts'
-import { type ItemDraft, newItem } from '../../src/domain/item.ts'
+import type { RecordQuery, Store } from '../../src/application/ports/persistence.ts'
+import type { Draft } from '../../src/domain/collection.ts'
+import { ITEMS } from '../../src/domain/collections/items.ts'
+import { newRecord } from '../../src/domain/record.ts'
 import { matchesWords, queryWordsOf } from '../../src/domain/words.ts'
 
-const SORTS: readonly ItemSortField[] = ['created_at', 'updated_at', 'title']
+const SORTS: readonly string[] = ['created_at', 'updated_at', 'title']
 const start = { page: 1 } as const
 const all = {
   size: 100,
@@ -14,17 +16,18 @@ const all = {
   text: null,
   createdAfter: null,
   createdBefore: null,
-} as const satisfies ItemQuery
+} as const satisfies RecordQuery
 
 type Step = { readonly insert: string } | { readonly remove: number } | 'read'
 
 /** What every engine's items promise: they come back as they were, in one order, and are found by the same words. */
 export const itemsContract = (engine: string, open: () => Promise<Store>) => {
   describe(`the items of ${engine}`, () => {
-    const insert = (store: Store, draft: ItemDraft, ownerId = 1, now = 1) =>
-      store.write((tx) => tx.items.insert(newItem(draft, ownerId, now)))
-    const list = (store: Store, query: Partial<ItemQuery>) => store.read((tx) => tx.items.list({ ...all, ...query }))
-    const titles = async (store: Store, query: Partial<ItemQuery>) =>
+    const insert = (store: Store, draft: Draft<typeof ITEMS>, ownerId = 1, now = 1) =>
+      store.write((tx) => tx.records('items').insert(newRecord(ITEMS, draft, ownerId, now)))
+    const list = (store: Store, query: Partial<RecordQuery>) =>
+      store.read((tx) => tx.records('items').list({ ...all, ...query }))
+    const titles = async (store: Store, query: Partial<RecordQuery>) =>
       (await list(store, query)).items.map(({ title }) => title)
 
     test('give data back with every member in its place and every number as it was', async () => {
@@ -33,7 +36,7 @@ export const itemsContract = (engine: string, open: () => Promise<Store>) => {
         '{"b":1,"a":{"z":[],"10":1e21,"2":-0.1},"":"","\\u0000":"\\u0000 \\ud800 \\ud83d\\ude00","big":9007199254740993,"t":1e-7}',
       )
       const { id } = await insert(store, { title: 'x', description: 'ünïcödé ✓\n\t', data })
-      const item = await store.read((tx) => tx.items.findById(id))
+      const item = await store.read((tx) => tx.records('items').findById(id))
       expect(JSON.stringify(item?.data)).toBe(JSON.stringify(data))
       expect(item?.description).toBe('ünïcödé ✓\n\t')
     })
@@ -42,28 +45,29 @@ export const itemsContract = (engine: string, open: () => Promise<Store>) => {
       const store = await open()
       const most = 8_640_000_000_000_000
       const { id } = await insert(store, { title: 'x' }, Number.MAX_SAFE_INTEGER, most)
-      const item = await store.read((tx) => tx.items.findById(id))
+      const item = await store.read((tx) => tx.records('items').findById(id))
       expect(item).toMatchObject({ ownerId: Number.MAX_SAFE_INTEGER, createdAt: most, updatedAt: most })
-      expect(await store.read((tx) => tx.items.findById(Number.MAX_SAFE_INTEGER))).toBeNull()
+      expect(await store.read((tx) => tx.records('items').findById(Number.MAX_SAFE_INTEGER))).toBeNull()
     })
 
     test('are looked up by many at once, and each gets what it asked for', async () => {
       const store = await open()
       const made = await store.write(async (tx) => {
         const items = []
-        for (let n = 0; n < 50; n++) items.push(await tx.items.insert(newItem({ title: `${n}` }, 1, 1)))
+        for (let n = 0; n < 50; n++)
+          items.push(await tx.records('items').insert(newRecord(ITEMS, { title: `${n}` }, 1, 1)))
         return items
       })
       const missing = Number.MAX_SAFE_INTEGER
       const ids = Array.from({ length: 200 }, (_, n) => made[(n * 7) % 60]?.id ?? missing)
-      const found = await Promise.all(ids.map((id) => store.read((tx) => tx.items.findById(id))))
+      const found = await Promise.all(ids.map((id) => store.read((tx) => tx.records('items').findById(id))))
       expect(found).toEqual(ids.map((id) => made.find((item) => item.id === id) ?? null))
     })
 
     test('are looked up as they are, whoever else asks for them meanwhile', async () => {
       const store = await open()
       let latest = await insert(store, { title: 'x' })
-      const find = () => store.read((tx) => tx.items.findById(latest.id))
+      const find = () => store.read((tx) => tx.records('items').findById(latest.id))
       let writing = true
       const others = Array.from({ length: 32 }, async () => {
         while (writing) {
@@ -74,7 +78,7 @@ export const itemsContract = (engine: string, open: () => Promise<Store>) => {
       })
       for (let version = 2; version <= 50; version++) {
         latest = { ...latest, version }
-        await store.write((tx) => tx.items.update(latest))
+        await store.write((tx) => tx.records('items').update(latest))
         expect((await find())?.version).toBe(version)
       }
       writing = false
@@ -133,9 +137,9 @@ export const itemsContract = (engine: string, open: () => Promise<Store>) => {
       const store = await open()
       const item = await insert(store, { title: 'before', description: `long ${'x'.repeat(9_000)} end` })
       expect(await titles(store, { text: 'end' })).toEqual(['before'])
-      await store.write((tx) => tx.items.update({ ...item, title: 'after', description: null }))
+      await store.write((tx) => tx.records('items').update({ ...item, title: 'after', description: null }))
       expect([await titles(store, { text: 'before' }), await titles(store, { text: 'after' })]).toEqual([[], ['after']])
-      await store.write((tx) => tx.items.delete(item.id))
+      await store.write((tx) => tx.records('items').delete(item.id))
       expect(await titles(store, { text: 'after' })).toEqual([])
     })
 
@@ -206,7 +210,11 @@ export const itemsContract = (engine: string, open: () => Promise<Store>) => {
           const items = await store.write(async (tx) => {
             const made = []
             for (const [n, description] of texts.entries()) {
-              made.push(await tx.items.insert(newItem({ title: `t${texts.length - n}`, description }, ownerId, n)))
+              made.push(
+                await tx
+                  .records('items')
+                  .insert(newRecord(ITEMS, { title: `t${texts.length - n}`, description }, ownerId, n)),
+              )
             }
             return made
           })
@@ -226,7 +234,7 @@ export const itemsContract = (engine: string, open: () => Promise<Store>) => {
               page = await list(store, { ...query, from: { after: page.next } })
             }
             // Titles count down.
-            const ids = matching.map(({ id, title }) => ({ id, key: field === 'title' ? title : id }))
+            const ids = matching.map(({ id, title }) => ({ id, key: field === 'title' ? String(title) : id }))
             ids.sort((one, other) => (one.key < other.key ? -1 : 1) * (descending ? -1 : 1))
             expect(seen).toEqual(ids.map(({ id }) => id))
           }
@@ -248,9 +256,11 @@ export const itemsContract = (engine: string, open: () => Promise<Store>) => {
       const store = await open()
       await store.write(async (tx) => {
         for (let n = 0; n < 10_050; n++) {
-          await tx.items.insert(
-            newItem({ title: `common word ${n % 2 ? 'odd' : 'even'}${n === 77 ? ' rare' : ''}` }, n % 3, n),
-          )
+          await tx
+            .records('items')
+            .insert(
+              newRecord(ITEMS, { title: `common word ${n % 2 ? 'odd' : 'even'}${n === 2 ? ' rare' : ''}` }, n % 3, n),
+            )
         }
       })
       while ((await list(store, { ownerId: null, text: 'rare' })).items.length === 0) await Bun.sleep(10)
@@ -303,7 +313,7 @@ export const itemsContract = (engine: string, open: () => Promise<Store>) => {
           for (const title of before) stays.add(await add(title))
 
           const seen: number[] = []
-          let from: ItemQuery['from'] | null = start
+          let from: RecordQuery['from'] | null = start
           const read = async () => {
             if (from === null) return
             const { items, next } = await list(store, { size, sort: { field, descending }, ownerId, text, from })
@@ -316,7 +326,7 @@ export const itemsContract = (engine: string, open: () => Promise<Store>) => {
             else {
               const id = ids[each.remove] ?? 0
               stays.delete(id)
-              await store.write((tx) => tx.items.delete(id))
+              await store.write((tx) => tx.records('items').delete(id))
             }
           }
           while (from !== null) await read()

@@ -164,7 +164,7 @@ export const unitOfWorkContract = (engine: string, open: () => Promise<UnitOfWor
       const doOnce = (key: string) =>
         unitOfWork.write(async (tx) => {
           if ((await tx.idempotency.find(kept.userId, kept.route, key)) !== null) return
-          await tx.items.insert({ ...NEW_ITEM, title: key })
+          await tx.records('items').insert({ ...NEW_ITEM, title: key })
           await tx.idempotency.put({ ...kept, key, answer, role: 'user' })
         })
       const keys = ['a', 'b', 'c', 'd', 'e']
@@ -173,7 +173,7 @@ export const unitOfWorkContract = (engine: string, open: () => Promise<UnitOfWor
           .flat()
           .map(doOnce),
       )
-      const { items } = await unitOfWork.read((tx) => tx.items.list(EVERY_ITEM))
+      const { items } = await unitOfWork.read((tx) => tx.records('items').list(EVERY_ITEM))
       expect(items.map(({ title }) => title)).toEqual(keys)
     })
 
@@ -187,15 +187,15 @@ export const unitOfWorkContract = (engine: string, open: () => Promise<UnitOfWor
         const add = () =>
           unitOfWork.write(async (tx) => {
             if ((await tx.sessions.findHolder(sessionId)) === null) return
-            await tx.items.insert({ ...NEW_ITEM, ownerId: id })
+            await tx.records('items').insert({ ...NEW_ITEM, ownerId: id })
           })
         const remove = async () => {
           await unitOfWork.write((tx) => tx.users.delete(id))
-          await unitOfWork.write((tx) => tx.items.deleteOwned(id, 1_000))
+          await unitOfWork.write((tx) => tx.records('items').deleteOwned(id, 1_000))
         }
         await Promise.all([add(), add(), remove(), add(), add()])
       }
-      expect((await unitOfWork.read((tx) => tx.items.list(EVERY_ITEM))).items).toEqual([])
+      expect((await unitOfWork.read((tx) => tx.records('items').list(EVERY_ITEM))).items).toEqual([])
     })
 
     test('refuses a write inside a write at once', async () => {

@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import type { Store, Tx } from '../../src/application/ports/persistence.ts'
-import { type Item, newItem } from '../../src/domain/item.ts'
+import { ITEMS } from '../../src/domain/collections/items.ts'
 import type { JsonObject } from '../../src/domain/merge-patch.ts'
+import { newRecord, type StoredRecord } from '../../src/domain/record.ts'
+import { itemEvent, readEvents } from '../support/events.ts'
 import { userNamed } from '../support/store.ts'
 
 interface Harness {
@@ -34,15 +36,15 @@ const makeUser = async (store: Store): Promise<number> =>
 
 const used = (store: Store, userId: number) => store.read((tx) => tx.usage.bytesOf(userId))
 
-const insert = async (tx: Tx, ownerId: number, description: string, data: JsonObject = {}): Promise<Item> => {
-  const item = await tx.items.insert(newItem({ title: 'Öl', description, data }, ownerId, 1))
-  await tx.events.append({ event: 'item.created', item, actorId: ownerId, requestId: 'r', createdAt: item.createdAt })
+const insert = async (tx: Tx, ownerId: number, description: string, data: JsonObject = {}): Promise<StoredRecord> => {
+  const item = await tx.records('items').insert(newRecord(ITEMS, { title: 'Öl', description, data }, ownerId, 1))
+  await tx.events.append(itemEvent('created', item, { actorId: ownerId, createdAt: item.createdAt }))
   return item
 }
 
-const remove = async (tx: Tx, item: Item): Promise<void> => {
-  await tx.items.delete(item.id)
-  await tx.events.append({ event: 'item.deleted', item, actorId: item.ownerId, requestId: 'r', createdAt: 2 })
+const remove = async (tx: Tx, item: StoredRecord): Promise<void> => {
+  await tx.records('items').delete(item.id)
+  await tx.events.append(itemEvent('deleted', item, { actorId: item.ownerId, createdAt: 2 }))
 }
 
 let blobs = 0
@@ -86,14 +88,18 @@ export const usageContract = (engine: string, open: Open, migration: string) => 
       await fc.assert(
         fc.asyncProperty(fc.array(fc.array(step, { minLength: 1, maxLength: 4 }), { maxLength: 10 }), async (units) => {
           const owners = [await makeUser(store), await makeUser(store)]
-          const items: Item[] = []
+          const items: StoredRecord[] = []
           const files: number[] = []
           const perform = async (tx: Tx, { kind, owner, at, text }: (typeof units)[number][number]) => {
             const userId = owners[owner] ?? 0
             const item = items[at]
             if (kind === 'insert') items.push(await insert(tx, userId, text, { text }))
-            else if (kind === 'update' && item !== undefined && (await tx.items.findById(item.id)) !== null) {
-              await tx.items.update({ ...item, description: text })
+            else if (
+              kind === 'update' &&
+              item !== undefined &&
+              (await tx.records('items').findById(item.id)) !== null
+            ) {
+              await tx.records('items').update({ ...item, description: text })
             } else if (kind === 'delete' && item !== undefined) await remove(tx, item)
             else if (kind === 'upload') files.push((await insertFile(tx, userId, text.length)).id)
             else if (kind === 'unlink') await tx.files.delete(files[at] ?? 0)
@@ -102,10 +108,10 @@ export const usageContract = (engine: string, open: Open, migration: string) => 
               await tx.idempotency.deleteOld(at, 3)
               await tx.events.deleteBefore(at, 3)
             } else if (kind === 'forget') {
-              await tx.items.deleteOwned(userId, 2)
+              await tx.records('items').deleteOwned(userId, 2)
               await tx.files.deleteOwned(userId, 2)
               await tx.idempotency.deleteOwned(userId, 2)
-            } else if (kind === 'erase') await tx.events.eraseOwned(userId, at, 3)
+            } else if (kind === 'erase') await tx.events.eraseOwned(userId, { kind: 'items', cursor: at }, 3)
           }
           for (const steps of units) {
             const work = store.write(async (tx) => {
@@ -137,7 +143,7 @@ export const usageContract = (engine: string, open: Open, migration: string) => 
         'done',
       ])
       expect(await used(store, ann)).toBe(before)
-      expect(await store.read((tx) => tx.events.list({ scope: { ownerId: ann }, after: 0, limit: 9 }))).toHaveLength(1)
+      expect(await readEvents(store, { scope: { kind: 'items', ownerId: ann } })).toHaveLength(1)
     })
 
     test('counts a unit as a whole: what it removes makes room for what it adds', async () => {
@@ -181,7 +187,7 @@ export const usageContract = (engine: string, open: Open, migration: string) => 
       const ann = await makeUser(store)
       await store.write((tx) => insert(tx, ann, 'x'))
       await store.write((tx) => tx.usage.forget(ann))
-      await store.write((tx) => tx.items.deleteOwned(ann, 9))
+      await store.write((tx) => tx.records('items').deleteOwned(ann, 9))
       expect(await used(store, ann)).toBe(0)
     })
 

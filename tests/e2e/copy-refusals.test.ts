@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { SQL } from 'bun'
 import { createFsBlobStore } from '../../src/adapters/fs/blob-store.ts'
 import { openPostgresStore } from '../../src/adapters/postgres/unit-of-work.ts'
+import { itemEvent, readEvents } from '../support/events.ts'
 import { ask, bytesBelow, change, makeInstallation } from '../support/installation.ts'
 import { missing, outsideOfPostgres, testDatabase } from '../support/postgres.ts'
 import { type Folder, folder, run, type Skep, serve, spawn } from '../support/process.ts'
@@ -129,13 +130,12 @@ describe.skipIf(missing)('copy, with SKEP_TEST_POSTGRES_URL', () => {
       expect(await store.read((tx) => tx.events.bounds())).toEqual({ last: 50, removed: 50 })
       const item = { ownerId: 1, title: 'x', description: null, data: {}, version: 1, createdAt: 1, updatedAt: 1 }
       const inserted = await store.write(async (tx) => {
-        const made = await tx.items.insert(item)
-        const about = { event: 'item.created', actorId: 1, requestId: 'r', createdAt: 1 } as const
-        await tx.events.append({ ...about, item: made })
+        const made = await tx.records('items').insert(item)
+        await tx.events.append(itemEvent('created', made))
         return made
       })
       expect(inserted.id).toBe(51)
-      const events = await store.read((tx) => tx.events.list({ scope: 'all', after: 50, limit: 10 }))
+      const events = await readEvents(store, { after: 50 })
       expect(events.map(({ cursor }) => cursor)).toEqual([51])
     } finally {
       await store.close()

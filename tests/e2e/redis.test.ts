@@ -1,6 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { createRedisWakeUps } from '../../src/adapters/redis/wake-ups.ts'
 import type { UnitOfWork } from '../../src/application/ports/persistence.ts'
+import { itemEvent } from '../support/events.ts'
 import { needsRedisServer, openConnection, redisServer } from '../support/redis.ts'
 import { startSkep, type TestSkep } from '../support/skep.ts'
 import { openSocket } from '../support/socket.ts'
@@ -122,10 +123,10 @@ describe.skipIf(needsRedisServer !== '')(`a Skep with REDIS_URL${needsRedisServe
     const began = performance.now()
     for (let round = 0; round < 10; round++) {
       await elsewhere(skep, async (tx) => {
-        const item = await tx.items.findById(id)
+        const item = await tx.records('items').findById(id)
         if (item === null) throw new Error('no item')
-        const about = { event: 'item.updated', actorId: ann.id, requestId: 'elsewhere', createdAt: Date.now() } as const
-        await tx.events.append({ ...about, item: { ...item, title: `there ${round}` } })
+        const author = { actorId: ann.id, requestId: 'elsewhere', createdAt: Date.now() }
+        await tx.events.append(itemEvent('updated', { ...item, title: `there ${round}` }, author))
       })
       other.publish('events')
       await socket.until(() => socket.events().some(({ data }) => data?.title === `there ${round}`))

@@ -1,6 +1,7 @@
 import { afterAll } from 'bun:test'
 import { SQL } from 'bun'
 import { MIGRATIONS, migrate } from '../../src/adapters/postgres/migrate.ts'
+import { RECORD_TABLES } from '../../src/adapters/sql/record-table.ts'
 
 /** Where the server for tests is, empty when there is none. */
 export const SERVER = process.env.SKEP_TEST_POSTGRES_URL ?? ''
@@ -16,7 +17,10 @@ const urlOf = (database: string): string => {
   return url.href
 }
 
-const TEMPLATE = `skep_template_${new Bun.CryptoHasher('sha256').update(JSON.stringify(MIGRATIONS)).digest('hex').slice(0, 16)}`
+const TEMPLATE = `skep_template_${new Bun.CryptoHasher('sha256')
+  .update(JSON.stringify([MIGRATIONS, RECORD_TABLES]))
+  .digest('hex')
+  .slice(0, 16)}`
 
 /** Runs statements on the server itself. */
 const onServer = async <T>(work: (sql: SQL) => Promise<T>): Promise<T> => {

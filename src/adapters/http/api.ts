@@ -3,14 +3,16 @@ import type { Access } from '../../application/access.ts'
 import type { Accounts } from '../../application/accounts.ts'
 import type { FileLinks } from '../../application/file-links.ts'
 import type { Files } from '../../application/files.ts'
-import type { Items } from '../../application/items.ts'
 import type { Jobs } from '../../application/jobs.ts'
 import type { Metrics } from '../../application/ports/metrics.ts'
 import type { RateLimiter } from '../../application/ports/security.ts'
 import type { Check, Log, Turns } from '../../application/ports/system.ts'
+import type { Records } from '../../application/records.ts'
 import type { Sessions } from '../../application/sessions.ts'
 import type { Tokens } from '../../application/tokens.ts'
 import type { Users } from '../../application/users.ts'
+import type { Collection } from '../../domain/collection.ts'
+import { COLLECTIONS } from '../../domain/collections/index.ts'
 import type { Rate } from '../../domain/measures.ts'
 import { accountRoutes } from './accounts.ts'
 import { createAnswers } from './answers.ts'
@@ -28,7 +30,6 @@ import { fileRoutes } from './files/routes.ts'
 import { healthRoutes } from './health.ts'
 import { homeRoutes } from './home.ts'
 import type { AllowedHosts } from './hosts.ts'
-import { itemRoutes } from './items.ts'
 import { jobRoutes } from './jobs.ts'
 import { createKernel, type Kernel } from './kernel.ts'
 import { createLimits } from './limits.ts'
@@ -36,6 +37,7 @@ import { linkRoutes } from './links/routes.ts'
 import { type Exposition, metricsRoutes } from './metrics.ts'
 import { oauthMetadataRoutes } from './oauth-metadata.ts'
 import { type RealtimeUpgrade, realtimeRoutes } from './realtime.ts'
+import { recordRoutes } from './records.ts'
 import { sessionRoutes, userSessionRoutes } from './sessions.ts'
 import { tokenRoutes } from './tokens.ts'
 import { userRoutes } from './users.ts'
@@ -45,7 +47,7 @@ export interface ApiDeps {
   readonly tokens: Tokens
   readonly sessions: Sessions
   readonly accounts: Accounts
-  readonly items: Items
+  readonly collections: readonly { readonly collection: Collection; readonly records: Records }[]
   readonly files: Files
   readonly fileLinks: FileLinks
   /** Bytes. */
@@ -82,8 +84,38 @@ export interface ApiOptions {
   readonly version: string
 }
 
+type NoRoutes = Elysia['~Routes']
+
+type RoutesOf<All extends readonly Collection[]> = All extends readonly [
+  infer First extends Collection,
+  ...infer Rest extends readonly Collection[],
+]
+  ? ReturnType<typeof recordRoutes<First>>['~Routes'] & RoutesOf<Rest>
+  : NoRoutes
+
+type RegisteredRoutes = Elysia<
+  '',
+  Elysia['~Singleton'],
+  Elysia['~Definitions'],
+  Elysia['~Metadata'],
+  RoutesOf<typeof COLLECTIONS>
+>
+
+/** The routes of every collection, typed by those that are defined in code. */
+const collectionRoutes = (kernel: Kernel, collections: ApiDeps['collections']): RegisteredRoutes => {
+  const all = new Elysia()
+  for (const { collection, records } of collections) all.use(recordRoutes(kernel, collection, records))
+  return all as unknown as RegisteredRoutes
+}
+
 /** Everything that the OpenAPI document describes. */
-const createFeatures = (kernel: Kernel, deps: ApiDeps, basePath: string, metricsToken?: string) =>
+const createFeatures = (
+  kernel: Kernel,
+  deps: ApiDeps,
+  collections: ApiDeps['collections'],
+  basePath: string,
+  metricsToken?: string,
+) =>
   new Elysia()
     .use(healthRoutes(kernel, deps.checks))
     .use(metricsRoutes(kernel, deps.metrics, metricsToken))
@@ -94,7 +126,7 @@ const createFeatures = (kernel: Kernel, deps: ApiDeps, basePath: string, metrics
         .use(sessionRoutes(kernel, deps.sessions))
         .use(userSessionRoutes(kernel, deps.sessions))
         .use(accountRoutes(kernel, deps.accounts))
-        .use(itemRoutes(kernel, deps.items))
+        .use(collectionRoutes(kernel, collections))
         .use(fileRoutes(kernel, deps, basePath))
         .use(fileLinkRoutes(kernel, deps.files, deps.fileLinks, deps.publicUrl))
         .use(jobRoutes(kernel, deps.jobs)),
@@ -103,9 +135,11 @@ const createFeatures = (kernel: Kernel, deps: ApiDeps, basePath: string, metrics
 /** For Elysia's typed client: `treaty<App>(url)` of `@elysiajs/eden`. */
 export type App = ReturnType<typeof createFeatures>
 
+const described = (): ApiDeps['collections'] => COLLECTIONS.map((collection) => ({ collection, records: unusable() }))
+
 /** The OpenAPI document, as plain data. Needs nothing: the routes are described, not run. */
 export const describeApi = (version: string, basePath = '') =>
-  describeRoutes(createFeatures(createKernel(unusable()), unusable(), basePath), { version, basePath })
+  describeRoutes(createFeatures(createKernel(unusable()), unusable(), described(), basePath), { version, basePath })
 
 /** The whole HTTP side. Its `listen` is the caller's. */
 export const createApi = (deps: ApiDeps, options: ApiOptions) => {
@@ -151,7 +185,7 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
         ? new Elysia()
         : crossOrigin({ origins: options.corsOrigins, finish: edge.finish, routeOf: preflighted }),
     )
-    .use(createFeatures(kernel, deps, basePath, options.metricsToken))
+    .use(createFeatures(kernel, deps, deps.collections, basePath, options.metricsToken))
     .use(linkRoutes(kernel, basePath))
     .use(homeRoutes(kernel, version))
     .use(oauthMetadataRoutes(kernel, deps.publicUrl))

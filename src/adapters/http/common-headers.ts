@@ -11,13 +11,25 @@ export interface CommonHeaders {
   readonly policy: Readonly<Record<string, string>>
   /** With the type of JSON. Copied whole by each answer, which costs much less than one name after another. */
   readonly ofJson: Headers
+  /** Makes an answer that has them. */
+  respond(body: string | ReadableStream<Uint8Array>, status: number): Response
+  /** Whether it was made by {@link CommonHeaders.respond}. */
+  has(response: Response): boolean
 }
 
 /** `https`: whether clients reach us by https, which they are then told to keep to. */
 export const createCommonHeaders = (https: boolean): CommonHeaders => {
   const policy = https ? { ...POLICY, 'strict-transport-security': 'max-age=31536000' } : POLICY
-  return { policy, ofJson: new Headers({ ...policy, 'content-type': 'application/json;charset=utf-8' }) }
+  const ofJson = new Headers({ ...policy, 'content-type': 'application/json;charset=utf-8' })
+  const made = new WeakSet<Response>()
+  return {
+    policy,
+    ofJson,
+    respond(body, status) {
+      const response = new Response(body, { status, headers: ofJson })
+      made.add(response)
+      return response
+    },
+    has: (response) => made.has(response),
+  }
 }
-
-/** Whether the headers were a copy of {@link CommonHeaders.ofJson} to begin with. */
-export const haveCommon = (headers: Headers): boolean => headers.has('x-content-type-options')

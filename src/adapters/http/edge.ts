@@ -3,7 +3,7 @@ import type { Metrics } from '../../application/ports/metrics.ts'
 import type { Log } from '../../application/ports/system.ts'
 import type { Answers } from './answers.ts'
 import { type Call, clientOf, openCall } from './call.ts'
-import { type CommonHeaders, haveCommon } from './common-headers.ts'
+import type { CommonHeaders } from './common-headers.ts'
 import { acceptsGzip, addVary, compressJson, isCompressible } from './compression.ts'
 import { type AllowedHosts, createHostCheck } from './hosts.ts'
 import { internalProblem, type Problem, problemResponse, toProblem } from './problems.ts'
@@ -114,7 +114,7 @@ export const createEdge = (deps: Deps) => {
       if (!all.has(name)) all.set(name, String(value))
     }
     for (const name in headers) add(name, headers[name])
-    if (!haveCommon(all)) for (const name in common.policy) add(name, common.policy[name])
+    if (!common.has(response)) for (const name in common.policy) add(name, common.policy[name])
     return response
   }
 

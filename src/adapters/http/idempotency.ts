@@ -51,10 +51,10 @@ const untyped = (response: Response): never => response as never
  * Runs creating use cases, once for each Idempotency-Key, and answers for them. Throws `idempotency_in_progress`
  * while the same key of the same user and route is at work, `idempotency_mismatch` when something else was sent.
  */
-export const createIdempotency = (answers: Answers, common: Pick<CommonHeaders, 'ofJson'>): Idempotently => {
+export const createIdempotency = (answers: Answers, common: Pick<CommonHeaders, 'respond'>): Idempotently => {
   const respond = (userId: number, { status, headers, body }: StoredAnswer, replayed: boolean): Response => {
     const text = answers.body(`user:${userId}`, body, { always: 'always' })
-    const response = new Response(text, { status, headers: common.ofJson })
+    const response = common.respond(text, status)
     const all = response.headers
     for (const name in headers) all.set(name, headers[name] ?? '')
     if (replayed) all.set('idempotency-replayed', 'true')

@@ -1,3 +1,4 @@
+import { RECORD_TABLES, type RecordTable } from '../sql/record-table.ts'
 import { type Int8, int } from './connection.ts'
 import type { Pool } from './pool.ts'
 import { bucketsOf, vectorOf } from './words.ts'
@@ -5,42 +6,50 @@ import { bucketsOf, vectorOf } from './words.ts'
 interface Unindexed {
   readonly id: Int8
   readonly owner_id: Int8
-  readonly title: string
-  readonly description: string | null
   readonly version: number
+  readonly [column: string]: unknown
 }
 
 /** What one step indexes. */
 const MAX_STEP_COUNT = 50
 const MAX_STEP_CHARACTERS = 8_192
 
+const indexSome = async (pool: Pick<Pool, 'query'>, table: RecordTable): Promise<boolean> => {
+  const { name, collection, textOf } = table
+  const rows = await pool.query<Unindexed>(
+    `SELECT id, owner_id, ${collection.search.join(', ')}, version FROM ${name}
+     WHERE words_version IS DISTINCT FROM version ORDER BY id DESC LIMIT ${MAX_STEP_COUNT}`,
+  )
+  let characters = 0
+  const given = []
+  for (const row of rows) {
+    if (characters >= MAX_STEP_CHARACTERS) break
+    const text = textOf(row)
+    characters += text.length
+    given.push({ id: int(row.id), version: row.version, words: vectorOf({ text, ownerId: int(row.owner_id) }) })
+  }
+  if (given.length === 0) return false
+  // A row that somebody has locked is left for later: whoever waits here for one could have locked another that they need.
+  await pool.query(
+    `WITH given AS (SELECT * FROM json_to_recordset($1::text::json) AS rows (id bigint, version integer, words text)),
+       free AS (SELECT id FROM ${name} WHERE id IN (SELECT id FROM given) FOR NO KEY UPDATE SKIP LOCKED)
+     UPDATE ${name} SET words = given.words::tsvector || ${bucketsOf(`${name}.id`)}, words_version = given.version
+     FROM given JOIN free USING (id) WHERE ${name}.id = given.id AND ${name}.version = given.version`,
+    JSON.stringify(given),
+  )
+  return true
+}
+
 /**
- * The items whose words are not those of their version: after a migration all of them, later those that an
- * older program beside this one wrote.
+ * The records whose words are not those of their version: after a migration all of them, later those that an older
+ * program beside this one wrote.
  */
 export const createBacklog = (pool: Pick<Pool, 'query'>) => ({
   /** Indexes some of them, newest first. False when there were none. */
   async step(): Promise<boolean> {
-    const rows = await pool.query<Unindexed>(
-      `SELECT id, owner_id, title, description, version FROM items
-       WHERE words_version IS DISTINCT FROM version ORDER BY id DESC LIMIT ${MAX_STEP_COUNT}`,
-    )
-    let characters = 0
-    const given = []
-    for (const { id, owner_id, title, description, version } of rows) {
-      if (characters >= MAX_STEP_CHARACTERS) break
-      characters += title.length + (description?.length ?? 0)
-      given.push({ id: int(id), version, words: vectorOf({ title, description, ownerId: int(owner_id) }) })
+    for (const table of RECORD_TABLES) {
+      if (table.collection.search.length > 0 && (await indexSome(pool, table))) return true
     }
-    if (given.length === 0) return false
-    // A row that somebody has locked is left for later: whoever waits here for one could lock another that they need.
-    await pool.query(
-      `WITH given AS (SELECT * FROM json_to_recordset($1::text::json) AS rows (id bigint, version integer, words text)),
-         free AS (SELECT id FROM items WHERE id IN (SELECT id FROM given) FOR NO KEY UPDATE SKIP LOCKED)
-       UPDATE items SET words = given.words::tsvector || ${bucketsOf('items.id')}, words_version = given.version
-       FROM given JOIN free USING (id) WHERE items.id = given.id AND items.version = given.version`,
-      JSON.stringify(given),
-    )
-    return true
+    return false
   },
 })

@@ -1,48 +1,57 @@
 import type { EventReader, EventRepository, EventScope } from '../../application/ports/persistence.ts'
-import type { ItemEventName, JobEventName, LoggedEvent } from '../../domain/event.ts'
-import { erasedItem } from '../../domain/item.ts'
+import type { LoggedEvent } from '../../domain/event.ts'
+import { isDeletion } from '../../domain/record.ts'
+import { erasedData, isScanned, MAX_SCANNED_COUNT } from '../sql/events.ts'
+import { insertInto, numbered } from '../sql/statements.ts'
 import { BYTES_OF, eventBytes, type UsageCounter } from '../sql/usage.ts'
 import { type Connection, type Int8, int, type Parameter, type Transaction } from './connection.ts'
 
-interface Common {
-  position: Int8
-  data: string
-  created_at: Int8
+interface Row {
+  readonly position: Int8
+  readonly kind: string
+  readonly event: string
+  readonly subject_id: Int8
+  readonly owner_id: Int8 | null
+  readonly data: string
+  readonly actor_id: Int8 | null
+  readonly request_id: string | null
+  readonly created_at: Int8
 }
 
-type Row = Common &
-  ({ item_id: Int8; event: ItemEventName; actor_id: Int8; request_id: string } | { item_id: null; event: JobEventName })
+const fromRow = (row: Row): LoggedEvent => ({
+  cursor: int(row.position),
+  kind: row.kind,
+  event: row.event,
+  subjectId: int(row.subject_id),
+  ownerId: row.owner_id === null ? null : int(row.owner_id),
+  data: JSON.parse(row.data),
+  actorId: row.actor_id === null ? null : int(row.actor_id),
+  requestId: row.request_id,
+  createdAt: int(row.created_at),
+})
 
-const fromRow = (row: Row): LoggedEvent => {
-  const cursor = int(row.position)
-  const createdAt = int(row.created_at)
-  const data = JSON.parse(row.data)
-  if (row.item_id === null) return { cursor, event: row.event, job: data, createdAt }
-  return { cursor, event: row.event, item: data, actorId: int(row.actor_id), requestId: row.request_id, createdAt }
-}
-
-const conditionOf = (scope: EventScope): { readonly sql: string; readonly values: readonly Parameter[] } => {
+const conditionOf = (
+  scope: EventScope,
+  before: number,
+): { readonly sql: string; readonly values: readonly Parameter[] } => {
   if (scope === 'all') return { sql: 'true', values: [] }
-  if (scope === 'items') return { sql: 'item_id IS NOT NULL', values: [] }
-  if (scope === 'jobs') return { sql: 'item_id IS NULL', values: [] }
-  if ('ownerId' in scope) return { sql: 'owner_id = $3', values: [scope.ownerId] }
-  return { sql: 'item_id = $3', values: [scope.itemId] }
+  if ('subjectId' in scope) return { sql: 'subject_id = $3 AND kind = $4', values: [scope.subjectId, scope.kind] }
+  // No index leads from one event of a kind to the next: what is passed over is bounded instead.
+  if (isScanned(scope)) return { sql: 'position <= $3 AND kind = $4', values: [before, scope.kind] }
+  return { sql: 'owner_id = $3 AND kind = $4', values: [scope.ownerId ?? 0, scope.kind] }
+}
+
+const lastOf = async (connection: Connection): Promise<number> => {
+  const [end] = await connection.read<{ position: Int8 }>('SELECT position FROM events_end')
+  return int(end?.position ?? '0')
 }
 
 /** What has its place in the log. */
 const createPlacedReader = (connection: Connection): EventReader => ({
-  async list({ scope, after, limit }) {
-    const { sql, values } = conditionOf(scope)
-    const rows = await connection.read<Row>(
-      `SELECT * FROM events WHERE position > $1 AND ${sql} ORDER BY position LIMIT $2`,
-      after,
-      limit,
-      ...values,
-    )
-    return rows.map(fromRow)
-  },
   async chunk({ scope, after, maxCount, maxBytes }) {
-    const { sql, values } = conditionOf(scope)
+    const end = isScanned(scope) ? await lastOf(connection) : null
+    const before = end === null ? after : Math.min(end, after + MAX_SCANNED_COUNT)
+    const { sql, values } = conditionOf(scope, before)
     // What is only measured stays where it is: the length of a long text is known without it.
     const rows = await connection.read<Row & { found: Int8 }>(
       `SELECT * FROM (
@@ -55,8 +64,12 @@ const createPlacedReader = (connection: Connection): EventReader => ({
       ...values,
       maxBytes,
     )
-    const complete = rows.length < maxCount && rows.length === int(rows[0]?.found ?? '0')
-    return { events: rows.map(fromRow), complete }
+    const isCut = rows.length === maxCount || rows.length < int(rows[0]?.found ?? '0')
+    const events = rows.map(fromRow)
+    const last = events.at(-1)?.cursor ?? after
+    // What was placed since the end was asked for may be among them.
+    const reached = isCut ? last : Math.max(before, last)
+    return { events, reached, complete: !isCut && (end === null || before >= end) }
   },
   async bounds() {
     const [row] = await connection.read<{ last: Int8; first: Int8 | null }>(
@@ -72,10 +85,6 @@ export const createEventReader = (connection: Connection): EventReader => {
   const placed = createPlacedReader(connection)
   const place = () => connection.read('SELECT place_events()')
   return {
-    async list(query) {
-      await place()
-      return placed.list(query)
-    },
     async chunk(query) {
       await place()
       return placed.chunk(query)
@@ -87,24 +96,24 @@ export const createEventReader = (connection: Connection): EventReader => {
   }
 }
 
-/** `onAppended` hears of each new event; what it hears is not committed yet. */
+const INSERT = insertInto(
+  'events',
+  ['kind', 'event', 'subject_id', 'owner_id', 'data', 'actor_id', 'request_id', 'created_at'],
+  numbered,
+)
+
+/** `onAppended` is called for each new event, which is not committed yet. */
 export const createEventRepository = (
   connection: Transaction,
   usage: UsageCounter,
   onAppended: () => void,
 ): EventRepository => ({
   ...createPlacedReader(connection),
-  async append(logged) {
-    const { event, createdAt } = logged
-    const insert = `INSERT INTO events (event, item_id, owner_id, data, actor_id, request_id, created_at)
-      VALUES ($1, $2, $3, $4, $5, $6, $7)`
-    if ('item' in logged) {
-      const { item, actorId, requestId } = logged
-      const data = JSON.stringify(item)
-      void connection.insert(insert, event, item.id, item.ownerId, data, actorId, requestId, createdAt)
-      if (event === 'item.deleted') usage.addAlways(item.ownerId, eventBytes(data))
-      else usage.add(item.ownerId, eventBytes(data))
-    } else void connection.insert(insert, event, null, null, JSON.stringify(logged.job), null, null, createdAt)
+  async append({ kind, event, subjectId, ownerId, data: subject, actorId, requestId, createdAt }) {
+    const data = JSON.stringify(subject)
+    void connection.insert(INSERT, kind, event, subjectId, ownerId, data, actorId, requestId, createdAt)
+    if (ownerId !== null && isDeletion(event)) usage.addAlways(ownerId, eventBytes(data))
+    else if (ownerId !== null) usage.add(ownerId, eventBytes(data))
     onAppended()
   },
   // From the beginning of the log without a gap, though times and places can differ by a moment.
@@ -123,24 +132,25 @@ export const createEventRepository = (
     return gone.length
   },
   async eraseOwned(ownerId, after, limit) {
-    const found = await connection.lock<{ position: Int8; bytes: Int8; deleted: string | null }>(
-      `SELECT position, ${BYTES_OF.event} AS bytes, CASE WHEN event = 'item.deleted' THEN data END AS deleted
-       FROM events WHERE owner_id = $1 AND position > $2 ORDER BY position LIMIT $3 FOR UPDATE`,
+    const found = await connection.lock<{ kind: string; position: Int8; bytes: Int8; deleted: string | null }>(
+      `SELECT kind, position, ${BYTES_OF.event} AS bytes, CASE WHEN event LIKE '%.deleted' THEN data END AS deleted
+       FROM events WHERE owner_id = $1 AND (kind, position) > ($2, $3) ORDER BY kind, position LIMIT $4 FOR UPDATE`,
       ownerId,
-      after,
+      after?.kind ?? '',
+      after?.cursor ?? 0,
       limit,
     )
-    for (const { position, bytes, deleted } of found) {
+    for (const { kind, position, bytes, deleted } of found) {
       usage.add(ownerId, -int(bytes))
       if (deleted === null) {
         void connection.change('DELETE FROM events WHERE position = $1', position)
         continue
       }
-      const data = JSON.stringify(erasedItem(JSON.parse(deleted)))
+      const data = erasedData(kind, deleted)
       void connection.change('UPDATE events SET data = $1 WHERE position = $2', data, position)
       usage.addAlways(ownerId, eventBytes(data))
     }
     const last = found.at(-1)
-    return last === undefined ? null : int(last.position)
+    return last === undefined ? null : { kind: last.kind, cursor: int(last.position) }
   },
 })

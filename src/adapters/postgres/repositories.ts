@@ -1,4 +1,5 @@
 import type { ReadTx, Tx } from '../../application/ports/persistence.ts'
+import { byCollection } from '../sql/record-table.ts'
 import type { Turn } from '../sql/turns.ts'
 import type { UsageChanges } from '../sql/usage.ts'
 import type { Connection } from './connection.ts'
@@ -7,10 +8,10 @@ import { createEventReader, createEventRepository } from './events.ts'
 import { createFileLinkReader, createFileLinkRepository } from './file-links.ts'
 import { createFileReader, createFileRepository } from './files.ts'
 import { createIdempotencyRepository } from './idempotency.ts'
-import { createItemReader, createItemRepository } from './items.ts'
 import { createJobReader, createJobRepository } from './jobs.ts'
 import { createMailLimitRepository } from './mail-limits.ts'
 import { createMailTokenReader, createMailTokenRepository } from './mail-tokens.ts'
+import { createRecordReader, createRecordRepository } from './records.ts'
 import { createRefreshTokenRepository, createSessionReader, createSessionRepository, type Holders } from './sessions.ts'
 import { createSignInSourceReader, createSignInSourceRepository } from './sign-in-sources.ts'
 import type { UnitTransaction } from './unit-transaction.ts'
@@ -47,7 +48,7 @@ export const writing = (transaction: UnitTransaction, { marks, holders, epoch, u
   const signInSources = lazy(() => createSignInSourceRepository(transaction))
   const mailTokens = lazy(() => createMailTokenRepository(transaction))
   const mailLimits = lazy(() => createMailLimitRepository(transaction))
-  const items = lazy(() => createItemRepository(transaction, epoch, counted))
+  const records = byCollection((table) => createRecordRepository(transaction, table, { epoch, usage: counted }))
   const files = lazy(() => createFileRepository(transaction, counted))
   const fileLinks = lazy(() => createFileLinkRepository(transaction))
   const epochs = lazy(() => createEpochReader(transaction, epoch))
@@ -85,9 +86,7 @@ export const writing = (transaction: UnitTransaction, { marks, holders, epoch, u
     get mailLimits() {
       return mailLimits()
     },
-    get items() {
-      return items()
-    },
+    records,
     get files() {
       return files()
     },
@@ -115,7 +114,7 @@ export const reading = (connection: Connection, epoch: PresentEpoch, turn: Turn)
   signInSources: createSignInSourceReader(connection),
   mailTokens: createMailTokenReader(connection),
   jobs: createJobReader(connection),
-  items: createItemReader(connection, '', turn),
+  records: byCollection((table) => createRecordReader(connection, table, '', turn)),
   files: createFileReader(connection),
   fileLinks: createFileLinkReader(connection),
   events: createEventReader(connection),

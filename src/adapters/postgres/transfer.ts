@@ -1,5 +1,7 @@
 import type { Row, RowLoader, RowReader, RowTarget, Value } from '../../application/ports/transfer.ts'
-import { COUNTED, type Kind, TABLES, tableNamed } from '../sql/tables.ts'
+import type { Kind } from '../sql/kinds.ts'
+import { RECORD_TABLES, type RecordTable } from '../sql/record-table.ts'
+import { COUNTED, TABLES, tableNamed } from '../sql/tables.ts'
 import { type Int8, int } from './connection.ts'
 import { sqlState } from './errors.ts'
 import { migrate } from './migrate.ts'
@@ -19,6 +21,7 @@ const UNHURRIED =
 
 const SQL_TYPES: Readonly<Record<Kind, string>> = {
   integer: 'bigint',
+  number: 'double precision',
   text: 'text',
   boolean: 'boolean',
   bytes: 'bytea',
@@ -81,8 +84,6 @@ const readerOn = (connection: ServerConnection): RowReader => ({
 const toJson = (value: Value): string | number | boolean | null =>
   value instanceof Uint8Array ? `\\x${value.toHex()}` : value
 
-const textOrNull = (value: Value | undefined): string | null => (typeof value === 'string' ? value : null)
-
 interface Extra {
   readonly name: string
   readonly type: string
@@ -91,22 +92,21 @@ interface Extra {
   of(row: Row): string | number
 }
 
+const wordsOf = ({ textOf }: RecordTable): readonly Extra[] => [
+  {
+    name: 'words',
+    type: 'tsvector',
+    sql: `words || ${bucketsOf('id')}`,
+    of: (row) => vectorOf({ text: textOf(row), ownerId: Number(row.owner_id) }),
+  },
+  { name: 'words_version', type: 'integer', of: ({ version }) => Number(version) },
+]
+
 /** What a table has here besides its columns. */
 const EXTRAS: Readonly<Record<string, readonly Extra[]>> = {
-  items: [
-    {
-      name: 'words',
-      type: 'tsvector',
-      sql: `words || ${bucketsOf('id')}`,
-      of: ({ title, description, owner_id }) =>
-        vectorOf({
-          title: textOrNull(title ?? null) ?? '',
-          description: textOrNull(description),
-          ownerId: Number(owner_id),
-        }),
-    },
-    { name: 'words_version', type: 'integer', of: ({ version }) => Number(version) },
-  ],
+  ...Object.fromEntries(
+    RECORD_TABLES.filter(({ collection }) => collection.search.length > 0).map((table) => [table.name, wordsOf(table)]),
+  ),
   events: [{ name: 'id', type: 'bigint', of: ({ cursor }) => Number(cursor) }],
 }
 

@@ -1,9 +1,8 @@
-import type { Item } from '../../domain/item.ts'
 import { wordsOf } from '../../domain/words.ts'
 import { lookUpTermOf, ownerTerm, termsOf } from '../sql/terms.ts'
 
 /**
- * Items lie in buckets by their id, and the bucket is a word of the item: a search that names one reads no more than
+ * Records lie in buckets by their id, and the bucket is a word of the record: a search that names one reads no more than
  * belongs to it, whatever is stored. Small ones for words that many have, large ones for words that few have.
  */
 export const SMALL_BUCKET_BITS = 14
@@ -13,14 +12,14 @@ const markOf = (bits: number): string => (bits === SMALL_BUCKET_BITS ? '#' : '##
 
 const quoted = (terms: Iterable<string>): string[] => Array.from(terms, (term) => `'${term}'`)
 
-/** The words of an item and its owner, as Postgres writes a `tsvector`. The buckets are missing: see {@link bucketsOf}. */
-export const vectorOf = ({ title, description, ownerId }: Pick<Item, 'title' | 'description' | 'ownerId'>): string => {
+/** The words of a record and its owner, as Postgres writes a `tsvector`. The buckets are missing: see {@link bucketsOf}. */
+export const vectorOf = ({ ownerId, text }: { readonly ownerId: number; readonly text: string }): string => {
   const terms = new Set([ownerTerm(ownerId)])
-  for (const word of wordsOf(`${title}\n${description ?? ''}`)) for (const term of termsOf(word)) terms.add(term)
+  for (const word of wordsOf(text)) for (const term of termsOf(word)) terms.add(term)
   return quoted(terms).join(' ')
 }
 
-/** SQL of a `tsvector` with the buckets of an item. */
+/** SQL of a `tsvector` with the buckets of a record. */
 export const bucketsOf = (id: string): string =>
   `array_to_tsvector(ARRAY[${[SMALL_BUCKET_BITS, LARGE_BUCKET_BITS]
     .map((bits) => `'${markOf(bits)}' || (${id} >> ${bits})`)

@@ -1,6 +1,8 @@
 import type { Metrics } from '../../application/ports/metrics.ts'
 import type { Log } from '../../application/ports/system.ts'
-import { ITEM_EVENTS, JOB_EVENTS } from '../../domain/event.ts'
+import { type Collection, EVENTS, eventName } from '../../domain/collection.ts'
+import { COLLECTIONS } from '../../domain/collections/index.ts'
+import { JOB_EVENTS } from '../../domain/event.ts'
 import type { JobState } from '../../domain/job.ts'
 import { createDatabaseMetrics } from './database.ts'
 import { watchEventLoop } from './event-loop.ts'
@@ -35,7 +37,10 @@ export const createMetrics = ({ version, log, sockets, jobs }: Deps): Prometheus
   const database = createDatabaseMetrics()
   const eventLoop = watchEventLoop()
   // From the start, or the first of a kind would be no increase.
-  const seen = new Map<string, number>([...ITEM_EVENTS, ...JOB_EVENTS].map((event) => [event, 0]))
+  const recordEvents = COLLECTIONS.flatMap((collection: Collection) =>
+    EVENTS.map((change) => eventName(collection, change)),
+  )
+  const seen = new Map<string, number>([...recordEvents, ...JOB_EVENTS].map((event) => [event, 0]))
   const delivered = new Map<string, number>([
     ['live', 0],
     ['replay', 0],

@@ -1,4 +1,5 @@
-export type Kind = 'integer' | 'text' | 'boolean' | 'bytes'
+import type { Kind } from './kinds.ts'
+import { RECORD_TABLES } from './record-table.ts'
 
 export interface Table {
   /** By name, in the order in which rows are compared. */
@@ -6,6 +7,10 @@ export interface Table {
   /** The primary key, which orders rows in the same way on every engine. */
   readonly key: readonly string[]
 }
+
+const RECORDS: Readonly<Record<string, Table>> = Object.fromEntries(
+  RECORD_TABLES.map(({ name, columns }) => [name, { columns, key: ['id'] }]),
+)
 
 /** What every engine keeps, each row after those it refers to; what an engine adds for finding is its own matter. */
 export const TABLES: Readonly<Record<string, Table>> = {
@@ -86,20 +91,7 @@ export const TABLES: Readonly<Record<string, Table>> = {
     },
     key: ['user_id', 'route', 'key'],
   },
-  items: {
-    columns: {
-      id: 'integer',
-      owner_id: 'integer',
-      title: 'text',
-      description: 'text',
-      data: 'text',
-      version: 'integer',
-      epoch: 'text',
-      created_at: 'integer',
-      updated_at: 'integer',
-    },
-    key: ['id'],
-  },
+  ...RECORDS,
   files: {
     columns: {
       id: 'integer',
@@ -128,7 +120,8 @@ export const TABLES: Readonly<Record<string, Table>> = {
     columns: {
       cursor: 'integer',
       event: 'text',
-      item_id: 'integer',
+      kind: 'text',
+      subject_id: 'integer',
       owner_id: 'integer',
       data: 'text',
       actor_id: 'integer',

@@ -4,18 +4,9 @@ import { AppError } from '../../domain/errors.ts'
  * What a row counts for beside its text: its other columns, and what indexes keep of it. Migration 0007 counts what was
  * there before by the same numbers.
  */
-const OVERHEAD_BYTES = { item: 512, event: 128, idempotency: 256, file: 512 } as const
-
-/**
- * An item counts twice: the log keeps it once more when it is deleted, so that deleting always gives bytes back.
- */
-const ITEM_COPIES = 2
+const OVERHEAD_BYTES = { event: 128, idempotency: 256, file: 512 } as const
 
 const text = (value: string | null): number => (value === null ? 0 : Buffer.byteLength(value))
-
-/** `data` as it is stored. */
-export const itemBytes = (title: string, description: string | null, data: string): number =>
-  OVERHEAD_BYTES.item + ITEM_COPIES * (text(title) + text(description) + text(data))
 
 /** `data` as it is stored. */
 export const eventBytes = (data: string): number => OVERHEAD_BYTES.event + text(data)
@@ -28,7 +19,6 @@ export const fileBytes = (size: number): number => OVERHEAD_BYTES.file + size
 
 /** The same of a row that is there, as SQL that both engines understand. */
 export const BYTES_OF = {
-  item: `(${OVERHEAD_BYTES.item} + ${ITEM_COPIES} * (octet_length(title) + coalesce(octet_length(description), 0) + octet_length(data)))`,
   event: `(${OVERHEAD_BYTES.event} + octet_length(data))`,
   idempotency: `(${OVERHEAD_BYTES.idempotency} + octet_length(key) + octet_length(answer))`,
   file: `(${OVERHEAD_BYTES.file} + size)`,

@@ -1,57 +1,56 @@
 import type { EventReader, EventRepository, EventScope } from '../../application/ports/persistence.ts'
-import type { ItemEventName, JobEventName, LoggedEvent } from '../../domain/event.ts'
-import { erasedItem } from '../../domain/item.ts'
+import type { LoggedEvent } from '../../domain/event.ts'
+import { isDeletion } from '../../domain/record.ts'
+import { erasedData, isScanned, MAX_SCANNED_COUNT } from '../sql/events.ts'
+import { insertInto } from '../sql/statements.ts'
 import { BYTES_OF, eventBytes, type UsageCounter } from '../sql/usage.ts'
 import type { Connection } from './database.ts'
 
-interface Common {
-  cursor: number
-  data: string
-  created_at: number
+interface Row {
+  readonly cursor: number
+  readonly kind: string
+  readonly event: string
+  readonly subject_id: number
+  readonly owner_id: number | null
+  readonly data: string
+  readonly actor_id: number | null
+  readonly request_id: string | null
+  readonly created_at: number
 }
 
-type Row = Common &
-  (
-    | { item_id: number; event: ItemEventName; actor_id: number; request_id: string }
-    | { item_id: null; event: JobEventName }
-  )
-
-/** An event of an item, with the item if it tells of a deletion. */
-interface Owned {
-  cursor: number
-  bytes: number
-  deleted: string | null
-}
-
-const fromRow = (row: Row): LoggedEvent => {
-  const { cursor, created_at: createdAt } = row
-  const data = JSON.parse(row.data)
-  if (row.item_id === null) return { cursor, event: row.event, job: data, createdAt }
-  return { cursor, event: row.event, item: data, actorId: row.actor_id, requestId: row.request_id, createdAt }
-}
+const fromRow = (row: Row): LoggedEvent => ({
+  cursor: row.cursor,
+  kind: row.kind,
+  event: row.event,
+  subjectId: row.subject_id,
+  ownerId: row.owner_id,
+  data: JSON.parse(row.data),
+  actorId: row.actor_id,
+  requestId: row.request_id,
+  createdAt: row.created_at,
+})
 
 interface Sized {
-  cursor: number
-  bytes: number
+  readonly cursor: number
+  readonly bytes: number
 }
 
 /** Reads `columns` of the events of a scope, in their order. */
 const createScopedQuery = <Found>(connection: Connection, columns: string) => {
-  const where = <Values extends number[]>(condition: string) =>
+  const where = <Values extends (number | string)[]>(condition: string) =>
     connection.prepare<Found, Values>(
       `SELECT ${columns} FROM events WHERE ${condition} cursor > ? ORDER BY cursor LIMIT +?`,
     )
-  const items = where<[number, number]>('item_id IS NOT NULL AND')
-  const jobs = where<[number, number]>('item_id IS NULL AND')
   const all = where<[number, number]>('')
-  const ofOwner = where<[number, number, number]>('owner_id = +? AND')
-  const ofItem = where<[number, number, number]>('item_id = +? AND')
-  return (scope: EventScope, after: number, limit: number): Found[] => {
+  // No index leads from one event of a kind to the next: what is passed over is bounded instead.
+  const ofKind = where<[string, number, number, number]>('kind = +? AND cursor <= ? AND')
+  const ofOwner = where<[number, string, number, number]>('owner_id = +? AND kind = +? AND')
+  const ofSubject = where<[number, string, number, number]>('subject_id = +? AND kind = +? AND')
+  return (scope: EventScope, after: number, before: number, limit: number): Found[] => {
     if (scope === 'all') return all.all(after, limit)
-    if (scope === 'items') return items.all(after, limit)
-    if (scope === 'jobs') return jobs.all(after, limit)
-    if ('ownerId' in scope) return ofOwner.all(scope.ownerId, after, limit)
-    return ofItem.all(scope.itemId, after, limit)
+    if ('subjectId' in scope) return ofSubject.all(scope.subjectId, scope.kind, after, limit)
+    if (isScanned(scope)) return ofKind.all(scope.kind, before, after, limit)
+    return ofOwner.all(scope.ownerId ?? 0, scope.kind, after, limit)
   }
 }
 
@@ -63,37 +62,36 @@ export const createEventReader = (connection: Connection): EventReader => {
     "SELECT seq AS cursor FROM sqlite_sequence WHERE name = 'events'",
   )
   const oldest = connection.prepare<{ cursor: number | null }, []>('SELECT min(cursor) AS cursor FROM events')
+  const last = () => newest.get()?.cursor ?? 0
 
   return {
-    async list({ scope, after, limit }) {
-      return rows(scope, after, limit).map(fromRow)
-    },
     async chunk({ scope, after, maxCount, maxBytes }) {
-      const found = sizes(scope, after, maxCount)
+      const end = isScanned(scope) ? last() : null
+      const before = end === null ? after : Math.min(end, after + MAX_SCANNED_COUNT)
+      const found = sizes(scope, after, before, maxCount)
       let count = 0
       for (let bytes = 0; count < found.length && bytes < maxBytes; count++) bytes += found[count]?.bytes ?? 0
-      const complete = count === found.length && count < maxCount
-      return { events: count === 0 ? [] : rows(scope, after, count).map(fromRow), complete }
+      const isCut = count < found.length || count === maxCount
+      const events = count === 0 ? [] : rows(scope, after, before, count).map(fromRow)
+      const newest = events.at(-1)?.cursor ?? after
+      const reached = isCut ? newest : Math.max(before, newest)
+      return { events, reached, complete: !isCut && (end === null || before >= end) }
     },
     async bounds() {
-      const last = newest.get()?.cursor ?? 0
-      return { last, removed: (oldest.get()?.cursor ?? last + 1) - 1 }
+      const end = last()
+      return { last: end, removed: (oldest.get()?.cursor ?? end + 1) - 1 }
     },
   }
 }
 
-/** `onAppended` hears of each new event; what it hears is not committed yet. */
+/** `onAppended` is called for each new event, which is not committed yet. */
 export const createEventRepository = (
   connection: Connection,
   usage: UsageCounter,
   onAppended: () => void,
 ): EventRepository => {
-  const append = connection.prepare<
-    unknown,
-    [string, number | null, number | null, string, number | null, string | null, number]
-  >(
-    `INSERT INTO events (event, item_id, owner_id, data, actor_id, request_id, created_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?)`,
+  const append = connection.prepare<unknown, (string | number | null)[]>(
+    insertInto('events', ['kind', 'event', 'subject_id', 'owner_id', 'data', 'actor_id', 'request_id', 'created_at']),
   )
   // From the beginning of the log without a gap, though a clock may have been set back.
   const old = connection.prepare<{ owner_id: number | null; bytes: number }, [number, number]>(
@@ -104,23 +102,22 @@ export const createEventRepository = (
        ) WHERE latest < ?)
      RETURNING owner_id, ${BYTES_OF.event} AS bytes`,
   )
-  const owned = connection.prepare<Owned, [number, number, number]>(
-    `SELECT cursor, ${BYTES_OF.event} AS bytes, iif(event = 'item.deleted', data, NULL) AS deleted
-     FROM events WHERE owner_id = +? AND cursor > ? ORDER BY cursor LIMIT +?`,
+  const owned = connection.prepare<
+    Sized & { readonly kind: string; readonly deleted: string | null },
+    [number, string, number, number]
+  >(
+    `SELECT kind, cursor, ${BYTES_OF.event} AS bytes, iif(event LIKE '%.deleted', data, NULL) AS deleted
+     FROM events WHERE owner_id = +? AND (kind, cursor) > (+?, +?) ORDER BY kind, cursor LIMIT +?`,
   )
   const remove = connection.prepare<unknown, [number]>('DELETE FROM events WHERE cursor = ?')
   const replace = connection.prepare<unknown, [string, number]>('UPDATE events SET data = ? WHERE cursor = ?')
   return {
     ...createEventReader(connection),
-    async append(logged) {
-      const { event, createdAt } = logged
-      if ('item' in logged) {
-        const { item, actorId, requestId } = logged
-        const data = JSON.stringify(item)
-        append.run(event, item.id, item.ownerId, data, actorId, requestId, createdAt)
-        if (event === 'item.deleted') usage.addAlways(item.ownerId, eventBytes(data))
-        else usage.add(item.ownerId, eventBytes(data))
-      } else append.run(event, null, null, JSON.stringify(logged.job), null, null, createdAt)
+    async append({ kind, event, subjectId, ownerId, data: subject, actorId, requestId, createdAt }) {
+      const data = JSON.stringify(subject)
+      append.run(kind, event, subjectId, ownerId, data, actorId, requestId, createdAt)
+      if (ownerId !== null && isDeletion(event)) usage.addAlways(ownerId, eventBytes(data))
+      else if (ownerId !== null) usage.add(ownerId, eventBytes(data))
       onAppended()
     },
     async deleteBefore(instant, limit) {
@@ -129,18 +126,19 @@ export const createEventRepository = (
       return gone.length
     },
     async eraseOwned(ownerId, after, limit) {
-      const found = owned.all(ownerId, after, limit)
-      for (const { cursor, bytes, deleted } of found) {
+      const found = owned.all(ownerId, after?.kind ?? '', after?.cursor ?? 0, limit)
+      for (const { kind, cursor, bytes, deleted } of found) {
         usage.add(ownerId, -bytes)
         if (deleted === null) {
           remove.run(cursor)
           continue
         }
-        const data = JSON.stringify(erasedItem(JSON.parse(deleted)))
+        const data = erasedData(kind, deleted)
         replace.run(data, cursor)
         usage.addAlways(ownerId, eventBytes(data))
       }
-      return found.at(-1)?.cursor ?? null
+      const last = found.at(-1)
+      return last === undefined ? null : { kind: last.kind, cursor: last.cursor }
     },
   }
 }

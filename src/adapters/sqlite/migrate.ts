@@ -1,5 +1,6 @@
 import type { Database } from 'bun:sqlite'
 import { checksum, type Migration, MigrationError } from '../sql/migrations.ts'
+import { type Dialect, missingParts } from '../sql/record-schema.ts'
 import accounts from './migrations/0001_accounts.sql' with { type: 'text' }
 import jobsAndMail from './migrations/0002_jobs_and_mail.sql' with { type: 'text' }
 import items from './migrations/0003_items.sql' with { type: 'text' }
@@ -11,6 +12,7 @@ import words from './migrations/0008_words.sql' with { type: 'text' }
 import epochs from './migrations/0009_epochs.sql' with { type: 'text' }
 import signInSources from './migrations/0010_sign_in_sources.sql' with { type: 'text' }
 import linksMailAndReplays from './migrations/0011_links_mail_and_replays.sql' with { type: 'text' }
+import eventsOfAnyKind from './migrations/0012_events_of_any_kind.sql' with { type: 'text' }
 
 /** In the order they are applied. An applied one never changes: its checksum is recorded. */
 export const MIGRATIONS: readonly Migration[] = [
@@ -25,7 +27,38 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0009_epochs', sql: epochs },
   { name: '0010_sign_in_sources', sql: signInSources },
   { name: '0011_links_mail_and_replays', sql: linksMailAndReplays },
+  { name: '0012_events_of_any_kind', sql: eventsOfAnyKind },
 ]
+
+const DIALECT: Dialect = {
+  types: { integer: 'INTEGER', number: 'REAL', text: 'TEXT', boolean: 'INTEGER', bytes: 'BLOB' },
+  defaults: { integer: '0', number: '0', text: "''", boolean: '0', bytes: "x''" },
+  id: 'INTEGER PRIMARY KEY AUTOINCREMENT',
+  end: ' STRICT',
+  // As migration 0008 makes them.
+  words: (table) => ({
+    columns: {},
+    others: {
+      [`${table}_words`]: `CREATE VIRTUAL TABLE ${table}_words USING fts5 (
+        words,
+        content = '', contentless_delete = 1, detail = none, prefix = '2 3 4 6', tokenize = "ascii tokenchars '@'"
+      )`,
+      [`${table}_unindexed`]: `CREATE TABLE ${table}_unindexed (id INTEGER PRIMARY KEY) STRICT`,
+    },
+  }),
+}
+
+const partsIn = (database: Database): ReadonlySet<string> => {
+  const rows = database
+    .query<{ name: string }, []>(
+      `SELECT name FROM sqlite_schema
+       UNION ALL
+       SELECT tables.name || '.' || columns.name
+       FROM sqlite_schema AS tables, pragma_table_info(tables.name) AS columns WHERE tables.type = 'table'`,
+    )
+    .all()
+  return new Set(rows.map(({ name }) => name))
+}
 
 const applied = (database: Database): ReadonlyMap<string, string> => {
   const known = database.query("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'migrations'").get()
@@ -34,11 +67,7 @@ const applied = (database: Database): ReadonlyMap<string, string> => {
   return new Map(rows.map((row) => [row.name, row.checksum]))
 }
 
-/**
- * The migrations this database still needs.
- * @throws {MigrationError} when it has one this program does not know, or one that was changed since.
- */
-export const pendingMigrations = (database: Database, migrations = MIGRATIONS): readonly Migration[] => {
+const pendingNumbered = (database: Database, migrations: readonly Migration[]): readonly Migration[] => {
   const history = applied(database)
   const known = new Map(migrations.map((migration) => [migration.name, checksum(migration.sql)]))
   for (const [name, sum] of history) {
@@ -49,6 +78,19 @@ export const pendingMigrations = (database: Database, migrations = MIGRATIONS): 
   return migrations.filter((migration) => !history.has(migration.name))
 }
 
+/** What the tables of collections lack, once all other migrations are there. */
+const pendingParts = (database: Database, migrations: readonly Migration[]): readonly Migration[] =>
+  migrations === MIGRATIONS ? missingParts(partsIn(database), DIALECT) : []
+
+/**
+ * The migrations this database still needs; once it has them all, what the tables of collections lack.
+ * @throws {MigrationError} when it has one this program does not know, or one that was changed since.
+ */
+export const pendingMigrations = (database: Database, migrations = MIGRATIONS): readonly Migration[] => {
+  const pending = pendingNumbered(database, migrations)
+  return pending.length > 0 ? pending : pendingParts(database, migrations)
+}
+
 /** Brings the database up to date in one transaction and returns the names of what was applied. */
 export const migrate = (database: Database, migrations = MIGRATIONS): readonly string[] => {
   if (pendingMigrations(database, migrations).length === 0) return []
@@ -56,7 +98,7 @@ export const migrate = (database: Database, migrations = MIGRATIONS): readonly s
   database.run('BEGIN IMMEDIATE')
   try {
     // Asked again under the lock: another process may have been faster.
-    const pending = pendingMigrations(database, migrations)
+    const pending = pendingNumbered(database, migrations)
     database.run(
       'CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, checksum TEXT NOT NULL, applied_at TEXT NOT NULL) STRICT',
     )
@@ -64,8 +106,10 @@ export const migrate = (database: Database, migrations = MIGRATIONS): readonly s
       database.run(sql)
       database.run("INSERT INTO migrations VALUES (?, ?, strftime('%Y-%m-%dT%H:%M:%fZ'))", [name, checksum(sql)])
     }
+    const parts = pendingParts(database, migrations)
+    for (const { sql } of parts) database.run(sql)
     database.run('COMMIT')
-    return pending.map((migration) => migration.name)
+    return [...pending, ...parts].map(({ name }) => name)
   } catch (error) {
     if (database.inTransaction) database.run('ROLLBACK')
     throw error

@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import type { StoreOptions } from '../../application/ports/engine.ts'
 import type { ReadTx, Store, Tx } from '../../application/ports/persistence.ts'
 import { AppError } from '../../domain/errors.ts'
+import { byCollection, RECORD_TABLES } from '../sql/record-table.ts'
 import { createTurns, type Turn } from '../sql/turns.ts'
 import { workOff } from '../sql/work-off.ts'
 import { createCommitQueue } from './commit-queue.ts'
@@ -12,12 +13,12 @@ import { createEventReader, createEventRepository } from './events.ts'
 import { createFileLinkReader, createFileLinkRepository } from './file-links.ts'
 import { createFileReader, createFileRepository } from './files.ts'
 import { createIdempotencyRepository } from './idempotency.ts'
-import { createItemReader, createItemRepository } from './items.ts'
-import { type Backlog, createBacklog, createItemText, type ItemText } from './items-text.ts'
 import { createJobReader, createJobRepository, type SqliteJobRepository } from './jobs.ts'
 import { createMailLimitRepository } from './mail-limits.ts'
 import { createMailTokenReader, createMailTokenRepository } from './mail-tokens.ts'
 import { createReadSnapshot, type ReadSnapshot } from './read-snapshot.ts'
+import { type Backlog, createBacklog, createRecordText, hasBacklog, type RecordText } from './record-text.ts'
+import { createRecordReader, createRecordRepository } from './records.ts'
 import type { RowCache } from './row-cache.ts'
 import { createRefreshTokenRepository, createSessionReader, createSessionRepository } from './sessions.ts'
 import { createSignInSourceReader, createSignInSourceRepository } from './sign-in-sources.ts'
@@ -70,14 +71,14 @@ interface Marks {
 
 /** What the repositories of one writing connection share. */
 interface Shared {
-  readonly texts: ItemText
+  readonly textsOf: (collection: string) => RecordText | null
   readonly memory: RowCache
   readonly usage: Usage
   readonly marks: Marks
   readonly epoch: PresentEpoch
 }
 
-const writing = (connection: Connection, { texts, memory, usage, marks, epoch }: Shared): SqliteTx => ({
+const writing = (connection: Connection, { textsOf, memory, usage, marks, epoch }: Shared): SqliteTx => ({
   users: createUserRepository(connection, memory.forget),
   sessions: createSessionRepository(connection, memory),
   refreshTokens: createRefreshTokenRepository(connection),
@@ -87,7 +88,9 @@ const writing = (connection: Connection, { texts, memory, usage, marks, epoch }:
   jobs: createJobRepository(connection, () => {
     marks.jobs = true
   }),
-  items: createItemRepository(connection, texts, epoch, usage),
+  records: byCollection((table) =>
+    createRecordRepository(connection, table, { texts: textsOf(table.name), epoch, usage }),
+  ),
   files: createFileRepository(connection, usage),
   fileLinks: createFileLinkRepository(connection),
   events: createEventRepository(connection, usage, () => {
@@ -105,7 +108,7 @@ const reading = (connection: Connection, { remember }: ReadSnapshot, epoch: Pres
   signInSources: createSignInSourceReader(connection),
   mailTokens: createMailTokenReader(connection),
   jobs: createJobReader(connection, turn),
-  items: createItemReader(connection, remember, turn),
+  records: byCollection((table) => createRecordReader(connection, table, remember, turn)),
   files: createFileReader(connection, turn),
   fileLinks: createFileLinkReader(connection),
   events: createEventReader(connection),
@@ -134,11 +137,18 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
   const writer = createWriter<SqliteTx>({
     open,
     repositories(connection, memory) {
-      const texts = createItemText(connection, () => {
-        marks.backlog = true
-      })
+      const texts = new Map(
+        RECORD_TABLES.filter(({ collection }) => collection.search.length > 0).map((table) => [
+          table.name,
+          createRecordText(connection, table, () => {
+            marks.backlog = true
+          }),
+        ]),
+      )
       const usage = createUsage(connection, quotaBytes ?? Number.POSITIVE_INFINITY)
-      return { tx: writing(connection, { texts, memory, usage, marks, epoch }), deferred: [usage, texts] }
+      const textsOf = (collection: string) => texts.get(collection) ?? null
+      const tx = writing(connection, { textsOf, memory, usage, marks, epoch })
+      return { tx, deferred: [usage, ...texts.values()] }
     },
   })
   const commits = createCommitQueue<SqliteTx>({
@@ -180,7 +190,7 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
   }
 
   wal.begin()
-  if (reader.database.query('SELECT 1 FROM items_unindexed LIMIT 1').get() !== null) indexing.start()
+  if (hasBacklog(reader)) indexing.start()
 
   let closing: Promise<void> | null = null
   const shut = async (timeout: number) => {

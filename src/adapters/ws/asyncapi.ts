@@ -1,6 +1,7 @@
 import type { TSchema } from '@sinclair/typebox'
 import { CLIENT_EXAMPLES, SERVER_EXAMPLES } from './asyncapi-examples.ts'
 import { CLIENT_FRAMES, CLOSE, MOST_FRAME_BYTES, SERVER_FRAMES } from './frames.ts'
+import { TOPICS_TABLE } from './subjects.ts'
 
 type Node = Readonly<Record<string, unknown>>
 
@@ -16,10 +17,7 @@ another origin than the server's must be named in \`CORS_ORIGINS\`.
 
 | topic | whose events |
 |---|---|
-| \`items\` | your own items |
-| \`items/{id}\` | one item that you may see |
-| \`items/all\` | all items, for admins |
-| \`jobs\` | jobs, for admins |
+${TOPICS_TABLE}
 
 One subscription a topic, at most 100 a connection. Who may see an event is judged when it is delivered.
 
@@ -132,7 +130,7 @@ const operations = (): Node => ({
   },
   end: {
     action: 'send',
-    summary: 'Unasked, when its item or the rank is no longer yours: the subscription has ended',
+    summary: 'Unasked, when its record or the rank is no longer yours: the subscription has ended',
     channel: reference(CHANNEL),
     messages: [messageOf('unsubscribed')],
   },

@@ -1,12 +1,9 @@
 import type { Metrics } from '../../application/ports/metrics.ts'
 import type { Turns } from '../../application/ports/system.ts'
 import type { Realtime } from '../../application/realtime.ts'
-import { audiencesOf } from '../../application/topics.ts'
 import type { LoggedEvent } from '../../domain/event.ts'
-import type { Item } from '../../domain/item.ts'
-import type { Job } from '../../domain/job.ts'
 import { type Backlog, close, MAX_BACKLOG_BYTES } from './connection.ts'
-import { type Body, CLOSE, formatCursor, type JobData, type ServerFrame } from './frames.ts'
+import { CLOSE, formatCursor, type ServerFrame } from './frames.ts'
 import type { Registry } from './registry.ts'
 import { createRest } from './rest.ts'
 
@@ -16,11 +13,8 @@ export interface Publisher {
   subscriberCount(audience: string): number
 }
 
-/** What the log speaks of, as the REST interface shows it. */
-export interface ToBody {
-  item(item: Item): Body
-  job(job: Omit<Job, 'payload'>): JobData
-}
+/** The subject of an event, as the REST interface shows it. */
+export type ToBody = (event: LoggedEvent) => object
 
 export interface FanOut {
   encode(event: LoggedEvent, topic: string): string
@@ -60,11 +54,7 @@ export const createFanOut = ({ realtime, registry, toBody, backlog, turns, metri
 
   const encode = (logged: LoggedEvent, topic: string): string => {
     const cursor = formatCursor({ epoch: realtime.epoch(), position: logged.cursor })
-    const common = { type: 'event', topic, cursor } as const
-    const frame: ServerFrame =
-      'item' in logged
-        ? { ...common, event: logged.event, data: toBody.item(logged.item) }
-        : { ...common, event: logged.event, data: toBody.job(logged.job) }
+    const frame: ServerFrame = { type: 'event', topic, cursor, event: logged.event, data: toBody(logged) }
     return JSON.stringify(frame)
   }
 
@@ -83,7 +73,7 @@ export const createFanOut = ({ realtime, registry, toBody, backlog, turns, metri
     if (publisher === null) return undefined
     let topic = ''
     let text = ''
-    for (const target of audiencesOf(event)) {
+    for (const target of realtime.audiencesOf(event)) {
       const sockets = publisher.subscriberCount(target.audience)
       if (sockets === 0) continue
       reached.set(target.audience, sockets)

@@ -2,6 +2,7 @@ import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import type { Cursor } from '../../domain/epoch.ts'
 import { inexactNumbers, outlineJson } from '../../domain/json-text.ts'
+import { EVENT_NAMES, SUBJECTS, TOPIC_PATTERN, TOPICS_TEXT } from './subjects.ts'
 
 /** Bytes of one frame from a client; a larger one closes the connection with 1009. */
 export const MOST_FRAME_BYTES = 64 * 1024
@@ -31,8 +32,8 @@ const Ref = Type.Optional(
   Type.String({ maxLength: 64, description: 'Echoed in the direct answer to the frame that carried it' }),
 )
 const TopicName = Type.String({
-  pattern: '^(?:items|items/all|items/[1-9][0-9]{0,14}|jobs)$',
-  description: 'items (your own), items/{id}, items/all (admins), jobs (admins)',
+  pattern: TOPIC_PATTERN,
+  description: TOPICS_TEXT,
 })
 const Position = Type.String({
   pattern: CURSOR.source,
@@ -50,36 +51,6 @@ const frame = <Name extends string, T extends Record<string, TSchema>>(
   properties: T,
   description: string,
 ) => Type.Object({ type: Type.Literal(type), ...properties }, { title, description, additionalProperties: false })
-
-/** An item as the REST interface shows it. */
-export const ItemBody = Type.Object(
-  {
-    id: Type.Integer(),
-    owner_id: Type.Integer(),
-    title: Type.String(),
-    description: Type.Union([Type.String(), Type.Null()]),
-    data: Type.Object({}, { additionalProperties: true }),
-    version: Type.Integer(),
-    created_at: Timestamp,
-    updated_at: Timestamp,
-  },
-  { title: 'Item', additionalProperties: false },
-)
-
-/** A job as the REST interface shows it. */
-export const JobBody = Type.Object(
-  {
-    id: Type.Integer(),
-    kind: Type.String(),
-    state: Type.Union([Type.Literal('queued'), Type.Literal('running'), Type.Literal('done'), Type.Literal('dead')]),
-    attempts: Type.Integer(),
-    run_at: Timestamp,
-    last_error: Type.Union([Type.String(), Type.Null()]),
-    created_at: Timestamp,
-    updated_at: Timestamp,
-  },
-  { title: 'Job', additionalProperties: false },
-)
 
 /** What a client may send, by `type`. */
 export const CLIENT_FRAMES = {
@@ -156,16 +127,10 @@ export const SERVER_FRAMES = {
     {
       topic: TopicName,
       cursor: Position,
-      event: Type.Union([
-        Type.Literal('item.created'),
-        Type.Literal('item.updated'),
-        Type.Literal('item.deleted'),
-        Type.Literal('job.done'),
-        Type.Literal('job.dead'),
-      ]),
-      data: Type.Union([ItemBody, JobBody]),
+      event: Type.Union(EVENT_NAMES.map((name) => Type.Literal(name))),
+      data: Type.Unsafe<object>(Type.Union([...SUBJECTS])),
     },
-    'What was committed. Keep the cursor to resume from; data is the item after the change, or before its end, or the job',
+    'What was committed. Keep the cursor to resume from; data is the record after the change, or before it was deleted, or the job',
   ),
 } as const
 
@@ -183,8 +148,6 @@ type FrameOf<T extends Record<string, TSchema>> = { [Name in keyof T]: Static<T[
 export type ClientFrame = FrameOf<typeof CLIENT_FRAMES>
 export type ServerFrame = FrameOf<typeof SERVER_FRAMES>
 export type FrameErrorCode = Static<typeof ErrorCodes>
-export type Body = Static<typeof ItemBody>
-export type JobData = Static<typeof JobBody>
 
 const checks = {
   auth: TypeCompiler.Compile(CLIENT_FRAMES.auth),

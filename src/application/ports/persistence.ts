@@ -2,10 +2,10 @@ import type { Epoch } from '../../domain/epoch.ts'
 import type { LoggedEvent, NewEvent } from '../../domain/event.ts'
 import type { FileLink, NewFile, NewFileLink, StoredFile } from '../../domain/file.ts'
 import type { IdempotencyRecord } from '../../domain/idempotency.ts'
-import type { Item, NewItem } from '../../domain/item.ts'
 import type { Job, JobRequest, JobState } from '../../domain/job.ts'
 import type { MailToken, MailTokenPurpose } from '../../domain/mail-token.ts'
 import type { Page, PageRequest } from '../../domain/page.ts'
+import type { NewRecord, StoredRecord } from '../../domain/record.ts'
 import type { NewSession, Principal, Session } from '../../domain/session.ts'
 import type { Instant, NewUser, Role, User } from '../../domain/user.ts'
 
@@ -179,29 +179,28 @@ export interface JobRepository extends JobReader {
   deleteEnded(state: 'done' | 'dead', before: Instant, limit: number): Promise<number>
 }
 
-export type ItemSortField = 'created_at' | 'updated_at' | 'title'
-
-export interface ItemQuery extends PageRequest<ItemSortField> {
+/** A list of the records of a collection, sorted by one of {@link sortsOf}. */
+export interface RecordQuery extends PageRequest<string> {
   /** Null for everyone's. */
   readonly ownerId: number | null
-  /** Words that title or description must all hold, each at least as a prefix. */
+  /** Words that the searched fields together must all hold, each at least as a prefix. */
   readonly text: string | null
   readonly createdAfter: Instant | null
   readonly createdBefore: Instant | null
 }
 
-export interface ItemReader {
-  findById(id: number): Promise<Item | null>
-  list(query: ItemQuery): Promise<Page<Item>>
+export interface RecordReader {
+  findById(id: number): Promise<StoredRecord | null>
+  list(query: RecordQuery): Promise<Page<StoredRecord>>
 }
 
-export interface ItemRepository extends ItemReader {
-  insert(item: NewItem): Promise<Item>
-  /** Stores title, description, data, version and time of the change, in the present epoch. The row must exist. */
-  update(item: Item): Promise<Item>
+export interface RecordRepository extends RecordReader {
+  insert(record: NewRecord): Promise<StoredRecord>
+  /** Stores fields, version and time of the change, in the present epoch. The row must exist. */
+  update(record: StoredRecord): Promise<StoredRecord>
   delete(id: number): Promise<void>
-  /** Removes up to `limit` items of an owner and answers what they were. */
-  deleteOwned(ownerId: number, limit: number): Promise<readonly Item[]>
+  /** Removes up to `limit` records of an owner and answers what they were. */
+  deleteOwned(ownerId: number, limit: number): Promise<readonly StoredRecord[]>
 }
 
 export interface FileQuery extends PageRequest<'created_at'> {
@@ -250,28 +249,40 @@ export interface FileLinkRepository extends FileLinkReader {
   deleteExpired(now: Instant, limit: number): Promise<number>
 }
 
-/** The whole log; changes to all items, to those of one owner or to one item; or the ends of jobs. */
-export type EventScope = 'all' | 'items' | 'jobs' | { readonly ownerId: number } | { readonly itemId: number }
+/** The whole log, or the events of one kind: all of them, those of what someone owns, or those of one subject. */
+export type EventScope =
+  | 'all'
+  | { readonly kind: string; readonly ownerId?: number }
+  | { readonly kind: string; readonly subjectId: number }
+
+export interface EventChunk {
+  /** In the order of their commits. */
+  readonly events: readonly LoggedEvent[]
+  /** Every event of the scope up to this cursor was among these, or before. */
+  readonly reached: number
+  /** Whether nothing follows yet. */
+  readonly complete: boolean
+}
 
 export interface EventReader {
-  /** In the order of their commits. */
-  list(query: {
-    readonly scope: EventScope
-    readonly after: number
-    readonly limit: number
-  }): Promise<readonly LoggedEvent[]>
   /**
-   * As {@link EventReader.list}, up to `maxCount` events or the one with which `maxBytes` of what they hold are reached.
-   * `complete` when nothing follows them yet.
+   * The events of a scope after a cursor: up to `maxCount`, or to the one with which `maxBytes` of what they hold are
+   * reached. May be cut short, even before the first one, where finding more would take long.
    */
   chunk(query: {
     readonly scope: EventScope
     readonly after: number
     readonly maxCount: number
     readonly maxBytes: number
-  }): Promise<{ readonly events: readonly LoggedEvent[]; readonly complete: boolean }>
+  }): Promise<EventChunk>
   /** `last`: the newest cursor there ever was. `removed`: the newest one that retention has taken away. */
   bounds(): Promise<{ readonly last: number; readonly removed: number }>
+}
+
+/** How far {@link EventRepository.eraseOwned} has come. */
+export interface Erased {
+  readonly kind: string
+  readonly cursor: number
 }
 
 export interface EventRepository extends EventReader {
@@ -282,11 +293,11 @@ export interface EventRepository extends EventReader {
    */
   deleteBefore(instant: Instant, limit: number): Promise<number>
   /**
-   * Takes what a removed user wrote out of the log: the next `limit` events of their items after a cursor. Of each item
-   * only its deletion stays, for those who have to hear of it, without title, description and data. Answers the cursor
-   * it reached; null when there was nothing more.
+   * Takes what a removed user wrote out of the log: the next `limit` events of what they owned, of every kind. Of each
+   * record only its deletion stays, for those who have to learn of it, with empty fields. Answers how far it came; null
+   * when there was nothing more.
    */
-  eraseOwned(ownerId: number, after: number, limit: number): Promise<number | null>
+  eraseOwned(ownerId: number, after: Erased | null, limit: number): Promise<Erased | null>
 }
 
 export interface EpochReader {
@@ -306,7 +317,7 @@ export interface IdempotencyRepository {
   deleteOwned(userId: number, limit: number): Promise<number>
 }
 
-/** What users have stored: their items, the log's events of these, idempotency records and files. */
+/** What users have stored: their records, the log's events of these, idempotency records and files. */
 export interface UsageReader {
   /** Bytes that count towards the user's quota. */
   bytesOf(userId: number): Promise<number>
@@ -326,7 +337,8 @@ export interface Tx {
   readonly mailTokens: MailTokenRepository
   readonly mailLimits: MailLimitRepository
   readonly jobs: JobRepository
-  readonly items: ItemRepository
+  /** Of a registered collection. */
+  records(collection: string): RecordRepository
   readonly events: EventRepository
   readonly epochs: EpochReader
   readonly files: FileRepository
@@ -342,7 +354,8 @@ export interface ReadTx {
   readonly signInSources: SignInSourceReader
   readonly mailTokens: MailTokenReader
   readonly jobs: JobReader
-  readonly items: ItemReader
+  /** Of a registered collection. */
+  records(collection: string): RecordReader
   readonly events: EventReader
   readonly epochs: EpochReader
   readonly files: FileReader

@@ -1,9 +1,10 @@
 import { expect, test } from 'bun:test'
 import { join } from 'node:path'
 import pkg from '../../../package.json' with { type: 'json' }
-import { createApi, describeApi } from '../../../src/adapters/http/api.ts'
+import { type ApiDeps, createApi, describeApi } from '../../../src/adapters/http/api.ts'
 import { isNode, listAt, type Node, nodeAt, textAt } from '../../../src/adapters/http/docs/node.ts'
 import { unusable } from '../../../src/adapters/http/docs/unusable.ts'
+import { COLLECTIONS } from '../../../src/domain/collections/index.ts'
 import type { Call, Fields } from '../../support/call.ts'
 import { startSkep, temporaryFolder } from '../../support/skep.ts'
 
@@ -65,7 +66,9 @@ test('every route of the program appears, and nothing else', () => {
     allowedHosts: '*',
     corsOrigins: [],
   } as const
-  const api = createApi(unusable(), { ...options, https: false, basePath: '', version: pkg.version })
+  const collections = COLLECTIONS.map((collection) => ({ collection, records: unusable() }))
+  const deps: ApiDeps = Object.create(unusable(), { collections: { value: collections } })
+  const api = createApi(deps, { ...options, https: false, basePath: '', version: pkg.version })
   const routes = api.routes
     .filter(({ hooks }) => hooks.detail?.hide !== true)
     .map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`)

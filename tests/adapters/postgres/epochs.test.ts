@@ -3,8 +3,12 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { openPostgresStore } from '../../../src/adapters/postgres/unit-of-work.ts'
 import { createRealtime } from '../../../src/application/realtime.ts'
-import { newItem } from '../../../src/domain/item.ts'
+import { createTopics } from '../../../src/application/topics.ts'
+import { COLLECTIONS } from '../../../src/domain/collections/index.ts'
+import { ITEMS } from '../../../src/domain/collections/items.ts'
+import { newRecord } from '../../../src/domain/record.ts'
 import { epochsContract } from '../../contracts/epochs.ts'
+import { itemEvent } from '../../support/events.ts'
 import { missing, testDatabase } from '../../support/postgres.ts'
 import { openTestPostgres } from '../../support/postgres-store.ts'
 import { recordingLog, temporaryFolder } from '../../support/skep.ts'
@@ -26,8 +30,8 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
   const currentOf = (store: ReturnType<typeof openPostgresStore>) => store.read(async (tx) => tx.epochs.current)
   const write = (store: ReturnType<typeof openPostgresStore>) =>
     store.write(async (tx) => {
-      const item = await tx.items.insert(newItem({ title: 'x' }, 1, 1))
-      await tx.events.append({ event: 'item.created', item, actorId: 1, requestId: 'r', createdAt: 1 })
+      const item = await tx.records('items').insert(newRecord(ITEMS, { title: 'x' }, 1, 1))
+      await tx.events.append(itemEvent('created', item))
     })
 
   test('processes that share a database share its epoch, also one that starts later', async () => {
@@ -45,7 +49,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     await store.beginEpoch()
     const before = await currentOf(store)
     for (let n = 0; n < 3; n++) await write(store)
-    const realtime = createRealtime({ unitOfWork: store, log: recordingLog() })
+    const realtime = createRealtime({ unitOfWork: store, topics: createTopics(COLLECTIONS), log: recordingLog() })
     const restored = Promise.withResolvers<void>()
     await realtime.start({ hear: () => undefined, rest: () => undefined, restored: restored.resolve })
     expect([realtime.position(), realtime.epoch()]).toEqual([3, before])
@@ -68,7 +72,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     const { store, outside } = await openTestPostgres(2)
     await store.beginEpoch()
     await write(store)
-    const realtime = createRealtime({ unitOfWork: store, log: recordingLog() })
+    const realtime = createRealtime({ unitOfWork: store, topics: createTopics(COLLECTIONS), log: recordingLog() })
     const second = Promise.withResolvers<number>()
     const restored = () => second.reject(new Error('restored'))
     await realtime.start({ hear: ({ cursor }) => void second.resolve(cursor), rest: () => undefined, restored })

@@ -1,16 +1,13 @@
 import { describe, expect, test } from 'bun:test'
-import { newItem } from '../../../src/domain/item.ts'
+import { ITEMS } from '../../../src/domain/collections/items.ts'
+import { newRecord } from '../../../src/domain/record.ts'
 import { eventLogContract } from '../../contracts/events.ts'
+import { itemEvent, OF_ITEMS, readEvents } from '../../support/events.ts'
 import { missing } from '../../support/postgres.ts'
 import { openTestPostgres } from '../../support/postgres-store.ts'
 
-const eventOf = (id: number, version: number) => ({
-  event: 'item.updated' as const,
-  item: { id, ...newItem({ title: 'x' }, 1, 1), version, epoch: 'e' },
-  actorId: 1,
-  requestId: 'r',
-  createdAt: 1,
-})
+const eventOf = (id: number, version: number) =>
+  itemEvent('updated', { id, ...newRecord(ITEMS, { title: 'x' }, 1, 1), version, epoch: 'e' })
 
 describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
   eventLogContract('postgres', async () => {
@@ -24,8 +21,8 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     const seen: (readonly [number, number])[] = []
     let cursor = 0
     const read = async () => {
-      for (const event of await other.read((tx) => tx.events.list({ scope: 'all', after: cursor, limit: 100 }))) {
-        if ('item' in event) seen.push([event.item.id, event.item.version])
+      for (const event of await readEvents(other, { after: cursor, limit: 100 })) {
+        seen.push([event.subjectId, Number(event.data.version)])
         cursor = event.cursor
       }
     }
@@ -60,14 +57,16 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     const { store: one, open } = await openTestPostgres(5)
     const other = open()
     const items = await Promise.all(
-      Array.from({ length: 5 }, () => one.write((tx) => tx.items.insert(newItem({ title: 'x' }, 1, 1)))),
+      Array.from({ length: 5 }, () =>
+        one.write((tx) => tx.records('items').insert(newRecord(ITEMS, { title: 'x' }, 1, 1))),
+      ),
     )
     const change = (id: number, nth: number) =>
       (nth % 2 === 0 ? one : other).write(async (tx) => {
-        const item = await tx.items.findById(id)
+        const item = await tx.records('items').findById(id)
         if (item === null) throw new Error('no item')
         const version = item.version + 1
-        await tx.items.update({ ...item, version })
+        await tx.records('items').update({ ...item, version })
         await tx.events.append(eventOf(id, version))
       })
     let writing = true
@@ -79,8 +78,8 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
       const seen: { cursor: number; id: number; version: number }[] = []
       for (let last = false; ; last = !writing) {
         const after = seen.at(-1)?.cursor ?? 0
-        for (const event of await store.read((tx) => tx.events.list({ scope: 'items', after, limit: 7 }))) {
-          if ('item' in event) seen.push({ cursor: event.cursor, id: event.item.id, version: event.item.version })
+        for (const event of await readEvents(store, { scope: OF_ITEMS, after, limit: 7 })) {
+          seen.push({ cursor: event.cursor, id: event.subjectId, version: Number(event.data.version) })
         }
         if (last && seen.length >= 100) return seen
       }

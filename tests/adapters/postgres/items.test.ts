@@ -1,17 +1,18 @@
 import { describe, expect, test } from 'bun:test'
 import { openPostgresStore } from '../../../src/adapters/postgres/unit-of-work.ts'
-import { newItem } from '../../../src/domain/item.ts'
+import { ITEMS } from '../../../src/domain/collections/items.ts'
+import { newRecord } from '../../../src/domain/record.ts'
 import { missing, outsideOfPostgres, testDatabase } from '../../support/postgres.ts'
 
 describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
   test('items that an older program wrote are indexed in the background', async () => {
     const url = await testDatabase()
     const store = openPostgresStore({ url, size: 2, indexEvery: 10 })
-    const item = await store.write((tx) => tx.items.insert(newItem({ title: 'before' }, 1, 1)))
+    const item = await store.write((tx) => tx.records('items').insert(newRecord(ITEMS, { title: 'before' }, 1, 1)))
     await outsideOfPostgres(url, `UPDATE items SET title = 'Ёлка', version = version + 1 WHERE id = ${item.id}`)
     const sort = { field: 'created_at', descending: true } as const
     const query = { size: 20, sort, from: { page: 1 }, ownerId: 1, createdAfter: null, createdBefore: null } as const
-    const found = (text: string) => store.read((tx) => tx.items.list({ ...query, text }))
+    const found = (text: string) => store.read((tx) => tx.records('items').list({ ...query, text }))
     while ((await found('ёл')).total === 0) await Bun.sleep(10)
     expect(await found('before')).toMatchObject({ total: 0 })
     await store.close()

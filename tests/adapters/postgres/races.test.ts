@@ -36,13 +36,13 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
   test('a slice of an owner’s items is full while there are more, though one of them is removed meanwhile', async () => {
     const { store, meet } = await open()
     const [first] = await store.write(async (tx) => [
-      await tx.items.insert(ITEM),
-      await tx.items.insert(ITEM),
-      await tx.items.insert(ITEM),
+      await tx.records('items').insert(ITEM),
+      await tx.records('items').insert(ITEM),
+      await tx.records('items').insert(ITEM),
     ])
     const removed = await meet(
-      (tx) => tx.items.delete(first?.id ?? 0),
-      (tx) => tx.items.deleteOwned(1, 2),
+      (tx) => tx.records('items').delete(first?.id ?? 0),
+      (tx) => tx.records('items').deleteOwned(1, 2),
     )
     expect(removed).toHaveLength(2)
   })

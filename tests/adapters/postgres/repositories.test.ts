@@ -1,6 +1,7 @@
 import { describe } from 'bun:test'
 import { itemsContract } from '../../contracts/items.ts'
 import { mailLimitsContract } from '../../contracts/mail-limits.ts'
+import { recordsContract } from '../../contracts/records.ts'
 import { usersContract } from '../../contracts/users.ts'
 import { missing } from '../../support/postgres.ts'
 import { openTestPostgres } from '../../support/postgres-store.ts'
@@ -9,4 +10,5 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
   usersContract('postgres', async () => (await openTestPostgres()).store)
   mailLimitsContract('postgres', async () => (await openTestPostgres()).store)
   itemsContract('postgres', async () => (await openTestPostgres()).store)
+  recordsContract('postgres', async () => (await openTestPostgres()).store)
 })

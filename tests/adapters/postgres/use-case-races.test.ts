@@ -6,11 +6,12 @@ import { createMemoryAccessNotices } from '../../../src/adapters/memory/access-n
 import { createMemoryRateLimiter } from '../../../src/adapters/memory/rate-limiter.ts'
 import { createAccounts } from '../../../src/application/accounts.ts'
 import { createAttempts } from '../../../src/application/attempts.ts'
-import { createItems } from '../../../src/application/items.ts'
 import type { UnitOfWork } from '../../../src/application/ports/persistence.ts'
+import { createRecords } from '../../../src/application/records.ts'
 import { createSessions } from '../../../src/application/sessions.ts'
 import { createTokens } from '../../../src/application/tokens.ts'
 import { createUsers, type Users } from '../../../src/application/users.ts'
+import { ITEMS } from '../../../src/domain/collections/items.ts'
 import { AppError } from '../../../src/domain/errors.ts'
 import type { Caller } from '../../../src/domain/session.ts'
 import { missing } from '../../support/postgres.ts'
@@ -66,7 +67,7 @@ const open = async () => {
     tokens,
     opaqueTokens,
     accounts: createAccounts(deps),
-    items: createItems({ ...deps, reserve: NO_RESERVE }),
+    items: createRecords(ITEMS, { ...deps, reserve: NO_RESERVE }),
     sessions: createSessions(deps),
     users: createUsers({ ...deps, signup: 'open', reserve: NO_RESERVE }),
   }

@@ -1,14 +1,17 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
+import { RECORD_TABLES } from '../../../src/adapters/sql/record-table.ts'
 import { atOnce } from '../../../src/adapters/sql/turns.ts'
 import { openReader, openWriter } from '../../../src/adapters/sqlite/database.ts'
-import { createItemList } from '../../../src/adapters/sqlite/items-list.ts'
 import { MIGRATIONS, migrate } from '../../../src/adapters/sqlite/migrate.ts'
+import { createRecordList } from '../../../src/adapters/sqlite/record-list.ts'
 import { openSqliteStore } from '../../../src/adapters/sqlite/unit-of-work.ts'
-import type { ItemQuery, ItemSortField, Store } from '../../../src/application/ports/persistence.ts'
-import { newItem } from '../../../src/domain/item.ts'
+import type { RecordQuery, Store } from '../../../src/application/ports/persistence.ts'
+import { ITEMS } from '../../../src/domain/collections/items.ts'
 import type { Position } from '../../../src/domain/page.ts'
+import { newRecord } from '../../../src/domain/record.ts'
 import { itemsContract } from '../../contracts/items.ts'
+import { recordsContract } from '../../contracts/records.ts'
 import { temporaryFolder } from '../../support/skep.ts'
 import { openTestStore } from '../../support/store.ts'
 
@@ -16,12 +19,13 @@ import { openTestStore } from '../../support/store.ts'
 setDefaultTimeout(30_000)
 
 itemsContract('sqlite', async () => openTestStore().store)
+recordsContract('sqlite', async () => openTestStore().store)
 
-const SORTS: readonly ItemSortField[] = ['created_at', 'updated_at', 'title']
+const SORTS: readonly string[] = ['created_at', 'updated_at', 'title']
 const start = { page: 1 } as const
 const position: { after: Position } = { after: { key: 1, id: 1 } }
 
-const queries: ItemQuery[] = SORTS.flatMap((field) =>
+const queries: RecordQuery[] = SORTS.flatMap((field) =>
   [true, false].flatMap((descending) =>
     [1, null].flatMap((ownerId) =>
       [null, 'word'].flatMap((text) =>
@@ -45,7 +49,7 @@ test('no list reads a whole table or sorts for itself', async () => {
   const { store, path } = openTestStore()
   // More matches than are sorted after they were found.
   await store.write(async (tx) => {
-    for (let n = 0; n < 1_100; n++) await tx.items.insert(newItem({ title: 'word' }, 1, n))
+    for (let n = 0; n < 1_100; n++) await tx.records('items').insert(newRecord(ITEMS, { title: 'word' }, 1, n))
   })
   const reader = openReader(path)
   const asked = new Set<string>()
@@ -56,7 +60,9 @@ test('no list reads a whole table or sorts for itself', async () => {
       return reader.prepare(sql)
     },
   } as typeof reader
-  const list = createItemList(connection, atOnce)
+  const [table] = RECORD_TABLES
+  if (table === undefined) throw new Error('nothing is registered')
+  const list = createRecordList(connection, table, atOnce)
   for (const query of queries) await list(query)
   expect(asked.size).toBeGreaterThan(40)
   for (const sql of asked) {
@@ -72,13 +78,13 @@ test('the words of a unit that fails are not found, those of its neighbours are'
   const { store } = openTestStore()
   const insert = (title: string, fails = false) =>
     store.write(async (tx) => {
-      await tx.items.insert(newItem({ title }, 1, 1))
+      await tx.records('items').insert(newRecord(ITEMS, { title }, 1, 1))
       if (fails) throw new Error('on purpose')
     })
   await Promise.allSettled([insert('word one'), insert('word two', true), insert('word three')])
   const query = { size: 20, sort: { field: 'created_at', descending: false }, from: start, ownerId: 1 } as const
   const found = await store.read((tx) =>
-    tx.items.list({ ...query, text: 'word', createdAfter: null, createdBefore: null }),
+    tx.records('items').list({ ...query, text: 'word', createdAfter: null, createdBefore: null }),
   )
   expect([found.total, found.items.map(({ title }) => title)]).toEqual([2, ['word one', 'word three']])
 })
@@ -99,7 +105,7 @@ test('after a migration the items of before are indexed in the background, also 
   after.close()
   const query = { size: 20, sort: { field: 'created_at', descending: true }, from: start, ownerId: 1 } as const
   const found = (store: Store) =>
-    store.read((tx) => tx.items.list({ ...query, text: 'ёлка', createdAfter: null, createdBefore: null }))
+    store.read((tx) => tx.records('items').list({ ...query, text: 'ёлка', createdAfter: null, createdBefore: null }))
 
   const first = openSqliteStore({ path })
   while ((await found(first)).total === 0) await Bun.sleep(1)

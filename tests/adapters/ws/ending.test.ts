@@ -2,6 +2,7 @@ import { afterAll, describe, expect, test } from 'bun:test'
 import { connect } from 'node:net'
 import { createAccessTokens } from '../../../src/adapters/jwt/access-tokens.ts'
 import { createFirstAdmin } from '../../support/admin.ts'
+import { OF_ITEMS, readEvents } from '../../support/events.ts'
 import { type Member, signIn, startSkep } from '../../support/skep.ts'
 import { openSocket, positionOf } from '../../support/socket.ts'
 import { openStoreOf } from '../../support/stack.ts'
@@ -179,7 +180,7 @@ test('events that retention took away are a gap, and what is left is replayed', 
 })
 
 const skepCursor = async (): Promise<readonly number[]> => {
-  const events = await store.read((tx) => tx.events.list({ scope: 'items', after: 0, limit: 100_000 }))
+  const events = await readEvents(store, { scope: OF_ITEMS })
   return events.map(({ cursor }) => cursor)
 }
 

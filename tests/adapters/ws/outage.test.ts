@@ -7,6 +7,8 @@ import { createSockets } from '../../../src/adapters/ws/sockets.ts'
 import { createAccess } from '../../../src/application/access.ts'
 import type { UnitOfWork } from '../../../src/application/ports/persistence.ts'
 import { createRealtime } from '../../../src/application/realtime.ts'
+import { createTopics } from '../../../src/application/topics.ts'
+import { COLLECTIONS } from '../../../src/domain/collections/index.ts'
 import { AppError } from '../../../src/domain/errors.ts'
 import { recordingLog } from '../../support/skep.ts'
 import { openSocket } from '../../support/socket.ts'
@@ -31,20 +33,15 @@ const open = async () => {
   const log = recordingLog()
   const sockets = createSockets({
     maxSocketsPerUser: 20,
-    realtime: createRealtime({ unitOfWork, log }),
+    realtime: createRealtime({ unitOfWork, topics: createTopics(COLLECTIONS), log }),
     access: createAccess({ unitOfWork, accessTokens, notices, clock }),
     notices,
     clock,
     log,
     turns: createTurns(),
     metrics: { eventSeen() {}, eventDelivered() {} },
-    toBody: {
-      item() {
-        throw new Error('nothing is changed here')
-      },
-      job() {
-        throw new Error('no job is done here')
-      },
+    toBody() {
+      throw new Error('nothing happens here')
     },
   })
   await sockets.start()

@@ -1,6 +1,7 @@
 import { afterAll, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { createFirstAdmin } from '../../support/admin.ts'
+import { OF_ITEMS, readEvents } from '../../support/events.ts'
 import { type Member, startSkep } from '../../support/skep.ts'
 import { type Frame, openSocket, positionOf, type TestSocket } from '../../support/socket.ts'
 import { openStoreOf } from '../../support/stack.ts'
@@ -15,15 +16,20 @@ const [ann, bob] = people
 
 /** What the log says that this topic must have told between two cursors. */
 const logged = async (topic: string, after: number, upTo: number) => {
-  const events = await store.read((tx) => tx.events.list({ scope: 'items', after, limit: 100_000 }))
+  const events = await readEvents(store, { scope: OF_ITEMS, after })
   return events
-    .filter((event) => 'item' in event)
-    .filter(({ cursor, item }) => {
+    .filter(({ cursor, ownerId, subjectId }) => {
       if (cursor > upTo) return false
-      if (topic === 'items') return item.ownerId === ann.id
-      return topic === 'items/all' || topic === `items/${item.id}`
+      if (topic === 'items') return ownerId === ann.id
+      return topic === 'items/all' || topic === `items/${subjectId}`
     })
-    .map(({ cursor, event, item }) => ({ cursor, event, id: item.id, version: item.version, title: item.title }))
+    .map(({ cursor, event, subjectId, data: { version, title } }) => ({
+      cursor,
+      event,
+      id: subjectId,
+      version: Number(version),
+      title: String(title),
+    }))
 }
 const told = ({ cursor, event, data }: Frame) => ({
   cursor: positionOf(cursor),

@@ -1,3 +1,5 @@
+import type { Collection } from '../../../domain/collection.ts'
+import { COLLECTIONS } from '../../../domain/collections/index.ts'
 import { PROBLEM_STATUS } from '../problems.ts'
 
 const statuses = [...new Set(Object.values(PROBLEM_STATUS))].sort((a, b) => a - b)
@@ -42,7 +44,7 @@ export const about = (version: string) => ({
 export const TAGS = [
   { name: 'auth', description: 'Signing in, and what proves it' },
   { name: 'users', description: 'Accounts: your own and, for admins, all' },
-  { name: 'items', description: 'Things with a title, a description and any data' },
+  ...COLLECTIONS.map(({ name, description }: Collection) => ({ name, description })),
   { name: 'files', description: 'Uploads, their content, and links that open it to others' },
   { name: 'admin', description: 'What only admins may do' },
   { name: 'operations', description: 'Whether the server works' },

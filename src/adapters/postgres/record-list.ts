@@ -1,7 +1,8 @@
-import type { ItemReader, ItemSortField } from '../../application/ports/persistence.ts'
-import type { Item } from '../../domain/item.ts'
+import type { RecordQuery, RecordReader } from '../../application/ports/persistence.ts'
 import { isCounted } from '../../domain/page.ts'
+import type { StoredRecord } from '../../domain/record.ts'
 import { queryWordsOf } from '../../domain/words.ts'
+import { type RecordRow, type RecordTable, searchedText } from '../sql/record-table.ts'
 import {
   type Candidate,
   createSearch,
@@ -13,12 +14,14 @@ import {
 } from '../sql/search.ts'
 import type { Turn } from '../sql/turns.ts'
 import { type Connection, type Int8, int } from './connection.ts'
-import { COLUMNS, fromRow, type Row } from './item-rows.ts'
 import { createPager, type Filter, numbered, valuesOf, whereOf } from './pages.ts'
 import { bucketOf, isExact, LARGE_BUCKET_BITS, queryOf, SMALL_BUCKET_BITS } from './words.ts'
 
-const SORTS = ['created_at', 'updated_at', 'title'] as const satisfies readonly ItemSortField[]
-const TEXT = "title || chr(10) || coalesce(description, '')"
+export type Row = RecordRow & { readonly id: Int8 }
+
+/** All but the words, which are for finding. */
+export const columnsOf = ({ columns }: RecordTable): string => Object.keys(columns).join(', ')
+
 const BY_CREATION = { field: 'created_at', descending: true } as const
 
 /** Ids that one statement answers; fewer if their text must be read. */
@@ -28,10 +31,10 @@ const STATEMENT_COST = 1_000
 /** Fewer in a small bucket make the next one large. */
 const FEW = 16
 
-type ItemsInOrder = Query<ItemSortField>
+type RecordsInOrder = Query<string>
 
 /** Conditions that an index of the sort answers. Others are tested row by row. */
-const filtersOf = ({ ownerId, createdAfter, createdBefore, sort }: ItemsInOrder): Filter[] => [
+const filtersOf = ({ ownerId, createdAfter, createdBefore, sort }: RecordsInOrder): Filter[] => [
   ...(ownerId === null ? [] : [{ sql: 'owner_id = ?', values: [ownerId] }]),
   ...(createdAfter === null || sort.field !== 'created_at' ? [] : [{ sql: 'created_at > ?', values: [createdAfter] }]),
   ...(createdBefore === null || sort.field !== 'created_at'
@@ -48,7 +51,7 @@ interface CandidateRow {
 }
 
 /** Looks into one bucket after the other, the newest first. */
-const createLook = (connection: Connection, words: readonly string[], { ownerId, before }: Matching) => {
+const createLook = (connection: Connection, table: string, words: readonly string[], { ownerId, before }: Matching) => {
   const exact = isExact(words)
   const limit = exact ? MAX_STEP_COUNT.exact : MAX_STEP_COUNT.tested
   let end = before
@@ -57,7 +60,10 @@ const createLook = (connection: Connection, words: readonly string[], { ownerId,
 
   return async (): Promise<Step> => {
     if (!isBounded) {
-      const [newest] = await connection.read<{ id: Int8 | null }>('SELECT max(id) AS id FROM items WHERE id < $1', end)
+      const [newest] = await connection.read<{ id: Int8 | null }>(
+        `SELECT max(id) AS id FROM ${table} WHERE id < $1`,
+        end,
+      )
       if (newest === undefined || newest.id === null)
         return { ids: [], reached: null, cost: STATEMENT_COST, isExact: exact }
       end = int(newest.id) + 1
@@ -67,7 +73,7 @@ const createLook = (connection: Connection, words: readonly string[], { ownerId,
     const start = bucket * 2 ** bits
     // What is found is sorted by itself: by no means is the table to be read in the order of ids until enough match.
     const found = await connection.read<{ id: Int8 }>(
-      `WITH found AS MATERIALIZED (SELECT id FROM items WHERE words @@ $1::tsquery AND id >= $2 AND id < $3)
+      `WITH found AS MATERIALIZED (SELECT id FROM ${table} WHERE words @@ $1::tsquery AND id >= $2 AND id < $3)
        SELECT id FROM found ORDER BY id DESC LIMIT ${limit}`,
       queryOf(words, ownerId, bits, bucket),
       start,
@@ -83,23 +89,26 @@ const createLook = (connection: Connection, words: readonly string[], { ownerId,
 
 const createSource = (
   connection: Connection,
-  count: (query: ItemsInOrder) => Promise<number>,
-): SearchSource<ItemSortField, Item> => {
-  const select = (field: ItemSortField, withText: boolean) =>
-    `SELECT id, owner_id, created_at, ${SORTS.find((name) => name === field)} AS key, ${withText ? TEXT : "''"} AS text
-     FROM items`
+  table: RecordTable,
+  count: (query: RecordQuery) => Promise<number>,
+): SearchSource<string, StoredRecord> => {
+  const { name, sorts, columns, fromRow } = table
+  const text = searchedText(table, 'chr(10)')
+  const select = (field: string, withText: boolean) =>
+    `SELECT id, owner_id, created_at, ${sorts.find((sort) => sort === field)} AS key, ${withText ? text : "''"} AS text
+     FROM ${name}`
   const toCandidate =
-    (field: ItemSortField) =>
+    (field: string) =>
     (row: CandidateRow): Candidate => ({
       id: int(row.id),
       ownerId: int(row.owner_id),
       createdAt: int(row.created_at),
-      key: field === 'title' ? row.key : Number(row.key),
+      key: columns[field] === 'text' ? row.key : Number(row.key),
       text: row.text,
     })
 
   return {
-    matching: (words, matching) => createLook(connection, words, matching),
+    matching: (words, matching) => createLook(connection, name, words, matching),
     async candidates(ids, { field, withText }) {
       if (ids.length === 0) return []
       const sql = `${select(field, withText)} WHERE id = ANY ($1::bigint[])`
@@ -120,30 +129,35 @@ const createSource = (
     async rows(ids) {
       if (ids.length === 0) return []
       const rows = await connection.read<Row>(
-        `SELECT ${COLUMNS} FROM items WHERE id = ANY ($1::bigint[])`,
+        `SELECT ${columnsOf(table)} FROM ${name} WHERE id = ANY ($1::bigint[])`,
         `{${ids.join()}}`,
       )
-      const items = new Map(rows.map((row) => [int(row.id), fromRow(row)]))
-      return ids.flatMap((id) => items.get(id) ?? [])
+      const records = new Map(rows.map((row) => [int(row.id), fromRow(row)]))
+      return ids.flatMap((id) => records.get(id) ?? [])
     },
     count,
   }
 }
 
-/** Lists of items, each in an order that an index keeps. */
-export const createItemList = (connection: Connection, turn: Turn): ItemReader['list'] => {
-  const pager = createPager<Row>(connection, { table: 'items', select: COLUMNS, columns: SORTS, turn })
-  const source = createSource(connection, (query) => pager.count(filtersOf({ ...query, sort: BY_CREATION })))
+/** Lists of records, each in an order that an index keeps. */
+export const createRecordList = (connection: Connection, table: RecordTable, turn: Turn): RecordReader['list'] => {
+  const pager = createPager<Row>(connection, {
+    table: table.name,
+    select: columnsOf(table),
+    columns: table.sorts,
+    turn,
+  })
+  const source = createSource(connection, table, (query) => pager.count(filtersOf({ ...query, sort: BY_CREATION })))
   const search = createSearch(source, turn)
 
   return async (query) => {
     if (query.text !== null) {
-      const words = queryWordsOf(query.text)
+      const words = table.collection.search.length === 0 ? [] : queryWordsOf(query.text)
       if (words.length > 0) return search.byWords(query, words)
       return { items: [], total: isCounted(query) ? 0 : null, next: null }
     }
     const isDated = query.createdAfter !== null || query.createdBefore !== null
     if (isDated && query.sort.field !== 'created_at') return search.byDates(query)
-    return pager.page(query, filtersOf(query), fromRow, query.ownerId)
+    return pager.page(query, filtersOf(query), table.fromRow, query.ownerId)
   }
 }

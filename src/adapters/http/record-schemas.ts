@@ -1,0 +1,219 @@
+import { Type } from '@sinclair/typebox'
+import { type TSchema, t } from 'elysia'
+import type { RecordOperation } from '../../application/records.ts'
+import {
+  type Collection,
+  type Draft,
+  type FieldSchema,
+  type FieldValues,
+  isNullable,
+  type Patch,
+  sortsOf,
+  typeOf,
+} from '../../domain/collection.ts'
+import type { Json, JsonObject } from '../../domain/merge-patch.ts'
+import { BATCH_LIMITS, type StoredRecord } from '../../domain/record.ts'
+import { isLine, LINE_PATTERN } from '../../domain/text.ts'
+import { pageQuery } from './pages.ts'
+import { body, characters, IdText, queryOf, Timestamp, TimestampText, text, textWithoutNul } from './schemas.ts'
+import { toTimestamp } from './timestamps.ts'
+
+const MAX_LENGTH = 1_000_000
+
+const isVisibleLine = (length: { readonly minLength: number; readonly maxLength: number }, about: object) =>
+  text({
+    accepts: (value) => isLine(value, length),
+    expects: `${length.minLength} to ${length.maxLength} visible characters`,
+    openapi: { type: 'string', ...length, pattern: LINE_PATTERN, ...about },
+  })
+
+/** What a field takes, for the validator and for the document. */
+const sentSchema = (field: FieldSchema): TSchema => {
+  const { minLength = 0, maxLength = MAX_LENGTH, minimum, maximum, description, examples } = field
+  const about = { ...(description && { description }), ...(examples && { examples }) }
+  switch (typeOf(field)) {
+    case 'string':
+      return field['x-line'] === true
+        ? isVisibleLine({ minLength, maxLength }, about)
+        : textWithoutNul({ maxLength, ...(minLength > 0 && { minLength }) }, about)
+    case 'boolean':
+      return Type.Boolean(about)
+    case 'number':
+      return Type.Number({
+        ...(minimum !== undefined && { minimum }),
+        ...(maximum !== undefined && { maximum }),
+        ...about,
+      })
+    case 'integer':
+      return Type.Integer({
+        minimum: minimum ?? Number.MIN_SAFE_INTEGER,
+        maximum: maximum ?? Number.MAX_SAFE_INTEGER,
+        ...about,
+      })
+    case 'object':
+      return t.Object(
+        {},
+        { ...about, additionalProperties: true, openapi: { type: 'object', additionalProperties: true, ...about } },
+      )
+  }
+}
+
+/** What an answer has of a field. Looser than what is taken: what is stored was checked. */
+const shownSchema = (field: FieldSchema): TSchema => {
+  const { description, examples } = field
+  const about = { ...(description && { description }), ...(examples && { examples }) }
+  switch (typeOf(field)) {
+    case 'string':
+      return t.String(about)
+    case 'boolean':
+      return Type.Boolean(about)
+    case 'number':
+      return Type.Number(about)
+    case 'integer':
+      return Type.Integer(about)
+    case 'object':
+      return sentSchema(field)
+  }
+}
+
+const orNull = (schema: TSchema, isNull: boolean): TSchema => (isNull ? t.Nullable(schema) : schema)
+
+const schemasOf = <T>(collection: Collection, make: (field: FieldSchema, name: string) => T): Record<string, T> =>
+  Object.fromEntries(Object.entries(collection.fields).map(([name, field]) => [name, make(field, name)]))
+
+/** A record as REST and WebSocket show it. */
+export type RecordBody<C extends Collection> = {
+  readonly id: number
+  readonly owner_id: number
+  readonly version: number
+  readonly created_at: string
+  readonly updated_at: string
+} & FieldValues<C>
+
+/** As {@link RecordBody}, of any collection. */
+export type AnyRecordBody = { readonly id: number } & Readonly<Record<string, Json>>
+
+type SortField<C extends Collection> = 'created_at' | 'updated_at' | C['sorts'][number]
+
+/** The query parameters of a list. */
+export interface RecordsQuery<C extends Collection = Collection> {
+  page?: string
+  size?: string
+  sort?: SortField<C> | `-${SortField<C>}`
+  total?: 'true' | 'false'
+  cursor?: string
+  q?: string
+  created_after?: string
+  created_before?: string
+  owner_id?: string
+}
+
+type BatchOperation<C extends Collection> =
+  | ({ op: 'create' } & Draft<C>)
+  | ({ op: 'update'; id: number; version?: number } & Patch<C>)
+  | { op: 'delete'; id: number; version?: number }
+
+// Elysia's own Integer takes "1" for 1.
+const Id = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })
+const VERSION =
+  'Fails with version_mismatch at another version; unlike an ETag it does not tell a version from one of the same number after a restore'
+const Version = t.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: VERSION }))
+
+/** `Item` of `item`, `DueDate` of `due_date`. */
+export const pascalCase = (name: string): string =>
+  name.replace(/(?:^|_)([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
+
+/** What a record is called in documents. */
+export const titleOf = ({ singular }: Collection): string => pascalCase(singular)
+
+/** Of answers, by name, for HTTP and WebSocket. */
+export const recordSchema = <C extends Collection>(collection: C) =>
+  t.Unsafe<RecordBody<C>>(
+    t.Object(
+      {
+        id: t.Integer(),
+        owner_id: t.Integer(),
+        ...schemasOf(collection, (field) => orNull(shownSchema(field), isNullable(field))),
+        version: t.Integer(),
+        created_at: Timestamp,
+        updated_at: Timestamp,
+      },
+      { title: titleOf(collection) },
+    ),
+  )
+
+/** Everything that the routes of a collection take and answer. */
+export const createRecordSchemas = <C extends Collection>(collection: C) => {
+  const title = titleOf(collection)
+  const draft = schemasOf(collection, (field, name) => {
+    const schema = orNull(sentSchema(field), isNullable(field))
+    return collection.required.includes(name) ? schema : t.Optional(schema)
+  })
+  const patch = schemasOf(collection, (field) =>
+    t.Optional(orNull(sentSchema(field), isNullable(field) || typeOf(field) === 'object')),
+  )
+  const Record = recordSchema(collection)
+  const Operation = t.Union(
+    [
+      body(`${title}BatchCreate`, { op: t.Literal('create'), ...draft }),
+      body(`${title}BatchUpdate`, { op: t.Literal('update'), id: Id, version: Version, ...patch }),
+      body(`${title}BatchDelete`, { op: t.Literal('delete'), id: Id, version: Version }),
+    ],
+    { expects: 'a create, update or delete' },
+  )
+  const { minOperations, maxOperations } = BATCH_LIMITS
+  const searched = collection.search.join(' or ')
+  return {
+    Create: t.Unsafe<Draft<C>>(body(`${title}Create`, draft)),
+    Update: t.Unsafe<Patch<C>>(body(`${title}Update`, patch)),
+    Record,
+    Batch: t.Unsafe<{ operations: BatchOperation<C>[] }>(
+      body(`${title}Batch`, {
+        operations: t.Array(Operation, { minItems: minOperations, maxItems: maxOperations }),
+      }),
+    ),
+    BatchResult: t.Object(
+      { results: t.Array(t.Nullable(Record), { description: 'In order; null for a delete' }) },
+      { title: `${title}BatchResult` },
+    ),
+    Query: t.Unsafe<RecordsQuery<C>>(
+      queryOf({
+        ...pageQuery(sortsOf(collection)),
+        ...(collection.search.length === 0
+          ? {}
+          : {
+              q: t.Optional(
+                characters(
+                  { maxLength: 200 },
+                  {
+                    description: `Words of ${searched}, or their beginnings of two characters and more; eight count`,
+                  },
+                ),
+              ),
+            }),
+        created_after: t.Optional(TimestampText),
+        created_before: t.Optional(TimestampText),
+        owner_id: t.Optional(IdText),
+      }),
+    ),
+  }
+}
+
+/** Of answers: the record under the names of the API. */
+export const toRecordBody = ({ fields }: Collection, record: StoredRecord): AnyRecordBody => {
+  const shown: Record<string, Json> & { id: number } = { id: record.id, owner_id: record.ownerId }
+  for (const name in fields) shown[name] = record[name] ?? null
+  shown.version = record.version
+  shown.created_at = toTimestamp(record.createdAt)
+  shown.updated_at = toTimestamp(record.updatedAt)
+  return shown
+}
+
+const expected = (version: unknown) => (typeof version === 'number' ? [{ version, epoch: null }] : null)
+
+/** An operation of a batch that has passed its schema. */
+export const toOperation = ({ op, id, version, ...fields }: JsonObject): RecordOperation => {
+  if (op === 'create') return { op, draft: fields }
+  if (op === 'update') return { op, id: Number(id), patch: fields, expected: expected(version) }
+  return { op: 'delete', id: Number(id), expected: expected(version) }
+}

@@ -1,0 +1,175 @@
+import { Elysia, t } from 'elysia'
+import type { RecordQuery } from '../../application/ports/persistence.ts'
+import type { Records } from '../../application/records.ts'
+import { type Collection, sortsOf } from '../../domain/collection.ts'
+import type { JsonObject } from '../../domain/merge-patch.ts'
+import type { StoredRecord } from '../../domain/record.ts'
+import { actorOf } from './call.ts'
+import { furtherCostOf } from './costs.ts'
+import { createAtOnce } from './files/at-once.ts'
+import type { Kernel, Rule } from './kernel.ts'
+import { pageResponse, toPageRequest, toPageResponse } from './pages.ts'
+import { etagOf, ifMatch, isKnown } from './preconditions.ts'
+import { problems } from './problems.ts'
+import {
+  createRecordSchemas,
+  pascalCase,
+  type RecordsQuery,
+  titleOf,
+  toOperation,
+  toRecordBody,
+} from './record-schemas.ts'
+import { hasId, IdParams, NoContent, parseTimestamp } from './schemas.ts'
+
+/** Batches of one user under way in one process: each may answer a hundred large records. */
+const MAX_OPEN_BATCHES_COUNT = 4
+
+const toQuery = (
+  query: RecordsQuery,
+  sorts: readonly string[],
+  actor: { readonly userId: number; readonly role: string },
+): RecordQuery => {
+  const everyone = actor.role === 'admin' ? null : actor.userId
+  return {
+    ...toPageRequest(query, sorts, { field: 'created_at', descending: true }),
+    ownerId: query.owner_id === undefined ? everyone : Number(query.owner_id),
+    text: query.q === undefined || query.q === '' ? null : query.q,
+    createdAfter:
+      query.created_after === undefined ? null : parseTimestamp(query.created_after, '/created_after').floor,
+    createdBefore:
+      query.created_before === undefined ? null : parseTimestamp(query.created_before, '/created_before').ceiling,
+  }
+}
+
+/** The routes of one collection, `/NAME/…`: create, list, batch, read, change and delete. */
+export const recordRoutes = <const C extends Collection>(kernel: Kernel, collection: C, records: Records) => {
+  const { name, singular } = collection
+  const path = `/api/v1/${name}`
+  const title = titleOf(collection)
+  const one = `${/^[aeiou]/.test(singular) ? 'an' : 'a'} ${singular.replaceAll('_', ' ')}`
+  const sorts = sortsOf(collection)
+  const { Create, Update, Record, Batch, BatchResult, Query } = createRecordSchemas(collection)
+  // The schema of the answer checks what no type can follow here.
+  const shown = (record: StoredRecord) => toRecordBody(collection, record) as never
+  const created = (record: StoredRecord) => ({
+    status: 201,
+    headers: { location: `${path}/${record.id}`, etag: etagOf(record) },
+    body: JSON.stringify(shown(record)),
+  })
+  const answered = (results: readonly (StoredRecord | null)[]) => ({
+    status: 200,
+    headers: {},
+    body: JSON.stringify({ results: results.map((record) => record && shown(record)) }),
+  })
+  const changer: Rule = {
+    who: 'user',
+    body: 'json',
+    may: (actor, params) => hasId(params) && records.get(actor, Number(params.id)),
+  }
+  const beginBatch = createAtOnce(MAX_OPEN_BATCHES_COUNT)
+
+  return new Elysia({ prefix: `/${name as C['name']}`, tags: [name] })
+    .use(kernel)
+    .post(
+      '/',
+      ({ call, body, request, idempotently }) => {
+        const actor = actorOf(call)
+        return idempotently({ request, actor, route: `POST ${path}`, sent: body, answer: created }, (wish) =>
+          records.create(actor, body as JsonObject, wish),
+        )
+      },
+      {
+        admit: { who: 'user', body: 'json', idempotent: true },
+        body: Create,
+        response: { 201: Record, ...problems(400, 401, 409, 413, 415, 422, 429, 503, 507) },
+        detail: { operationId: `create${title}`, summary: `Create ${one}` },
+      },
+    )
+    .get(
+      '/',
+      async ({ call, query }) => {
+        const actor = actorOf(call)
+        const request = toQuery(query, sorts, actor)
+        return toPageResponse(await records.list(actor, request), request, shown)
+      },
+      {
+        admit: { who: 'user', large: true },
+        query: Query,
+        response: { 200: pageResponse(Record), ...problems(400, 401, 403, 422, 429, 503) },
+        detail: { operationId: `list${pascalCase(name)}`, summary: `List ${name}: your own or, for an admin, all` },
+      },
+    )
+    .post(
+      '/batch',
+      async ({ call, body, request, set, idempotently, limits, addressOf }) => {
+        const actor = actorOf(call)
+        using _ = beginBatch(actor.userId)
+        const cost = furtherCostOf(body.operations.length)
+        await limits.general(actor, () => addressOf(request), set.headers, cost)
+        const operations = body.operations.map((operation) => toOperation(operation as JsonObject))
+        return await idempotently(
+          { request, actor, route: `POST ${path}/batch`, sent: body, answer: answered },
+          (wish) => records.batch(actor, operations, wish),
+        )
+      },
+      {
+        admit: { who: 'user', body: 'json', large: true, idempotent: true },
+        body: Batch,
+        response: { 200: BatchResult, ...problems(400, 401, 404, 409, 412, 413, 415, 422, 429, 503, 507) },
+        detail: {
+          operationId: `batch${pascalCase(name)}`,
+          summary: `Create, update and delete up to 100 ${name}, all or nothing`,
+        },
+      },
+    )
+    .get(
+      '/:id',
+      async ({ call, params, request, set, status }) => {
+        const record = await records.get(actorOf(call), Number(params.id))
+        const etag = etagOf(record)
+        set.headers.etag = etag
+        return isKnown(request, etag) ? status(304, undefined) : shown(record)
+      },
+      {
+        admit: { who: 'user' },
+        params: IdParams,
+        response: {
+          200: Record,
+          304: t.Void({ description: 'You have this version' }),
+          ...problems(400, 401, 404, 422, 429, 503),
+        },
+        detail: { operationId: `get${title}`, summary: `Read ${one}, with the ETag of its version` },
+      },
+    )
+    .patch(
+      '/:id',
+      async ({ call, params, body, request, set }) => {
+        const record = await records.update(actorOf(call), Number(params.id), body as JsonObject, ifMatch(request))
+        set.headers.etag = etagOf(record)
+        return shown(record)
+      },
+      {
+        admit: changer,
+        params: IdParams,
+        body: Update,
+        response: { 200: Record, ...problems(400, 401, 404, 412, 413, 415, 422, 429, 503, 507) },
+        detail: {
+          operationId: `update${title}`,
+          summary: 'Change the named fields; those that are objects are merged (RFC 7396)',
+        },
+      },
+    )
+    .delete(
+      '/:id',
+      async ({ call, params, request, status }) => {
+        await records.remove(actorOf(call), Number(params.id), ifMatch(request))
+        return status(204, undefined)
+      },
+      {
+        admit: { who: 'user' },
+        params: IdParams,
+        response: { 204: NoContent, ...problems(400, 401, 404, 412, 422, 429, 503, 507) },
+        detail: { operationId: `delete${title}`, summary: `Delete ${one}` },
+      },
+    )
+}

@@ -1,0 +1,2 @@
+/** What a column holds, on every engine. */
+export type Kind = 'integer' | 'number' | 'text' | 'boolean' | 'bytes'

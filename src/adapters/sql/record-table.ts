@@ -1,0 +1,136 @@
+import { type Collection, type FieldSchema, isNullable, sortsOf, typeOf } from '../../domain/collection.ts'
+import { COLLECTIONS } from '../../domain/collections/index.ts'
+import type { Json } from '../../domain/merge-patch.ts'
+import type { NewRecord, StoredRecord } from '../../domain/record.ts'
+import type { Kind } from './kinds.ts'
+
+/** A row as an engine answers it: integers may come as text. */
+export type RecordRow = Readonly<Record<string, unknown>>
+
+type Stored = string | number | boolean | null
+
+/** How the records of a collection lie in a table. */
+export interface RecordTable {
+  readonly collection: Collection
+  readonly name: string
+  /** In the order of {@link RecordTable.valuesOf}. */
+  readonly fields: readonly string[]
+  /** All of them. */
+  readonly columns: Readonly<Record<string, Kind>>
+  /** Columns by which lists are sorted. */
+  readonly sorts: readonly string[]
+  valuesOf(record: NewRecord | StoredRecord): readonly Stored[]
+  fromRow(row: RecordRow): StoredRecord
+  /** What the searched fields say. */
+  textOf(record: Readonly<Record<string, unknown>>): string
+  /** Bytes that count towards a quota, of values as they are stored. */
+  bytesOf(values: readonly Stored[]): number
+  /** The same of a row that is there, as SQL that both engines understand. */
+  readonly bytesSql: string
+}
+
+const KINDS = {
+  string: 'text',
+  integer: 'integer',
+  number: 'number',
+  boolean: 'boolean',
+  object: 'text',
+} as const satisfies Record<ReturnType<typeof typeOf>, Kind>
+
+const encode = (field: FieldSchema, value: Json | undefined): Stored => {
+  if (value === undefined || value === null) return null
+  if (typeOf(field) === 'object') return JSON.stringify(value)
+  return typeof value === 'object' ? JSON.stringify(value) : value
+}
+
+const decode = (field: FieldSchema, value: unknown): Json => {
+  if (value === null || value === undefined) return null
+  switch (typeOf(field)) {
+    case 'object':
+      return JSON.parse(String(value))
+    case 'integer':
+    case 'number':
+      return Number(value)
+    case 'boolean':
+      return value === true || value === 1 || value === 't'
+    case 'string':
+      return String(value)
+  }
+}
+
+/**
+ * What a row counts for beside its text: its other columns, and what indexes keep of it. Migration 0007 counts what was
+ * there before by the same numbers.
+ */
+const OVERHEAD_BYTES = 512
+
+/**
+ * A record counts twice: the log keeps it once more when it is deleted, so that deleting always gives bytes back.
+ */
+const COPIES = 2
+
+const describe = (collection: Collection): RecordTable => {
+  const schemas = Object.entries(collection.fields)
+  const texts = schemas.filter(([, schema]) => KINDS[typeOf(schema)] === 'text').map(([field]) => field)
+  return {
+    collection,
+    name: collection.name,
+    fields: schemas.map(([field]) => field),
+    columns: {
+      id: 'integer',
+      owner_id: 'integer',
+      ...Object.fromEntries(schemas.map(([field, schema]) => [field, KINDS[typeOf(schema)]])),
+      version: 'integer',
+      epoch: 'text',
+      created_at: 'integer',
+      updated_at: 'integer',
+    },
+    sorts: sortsOf(collection),
+    valuesOf: (record) => schemas.map(([field, schema]) => encode(schema, record[field])),
+    fromRow(row) {
+      const fields: Record<string, Json> = {}
+      for (const [field, schema] of schemas) fields[field] = decode(schema, row[field])
+      return {
+        id: Number(row.id),
+        ownerId: Number(row.owner_id),
+        ...fields,
+        version: Number(row.version),
+        epoch: String(row.epoch),
+        createdAt: Number(row.created_at),
+        updatedAt: Number(row.updated_at),
+      }
+    },
+    textOf: (record) => collection.search.map((field) => record[field] ?? '').join('\n'),
+    bytesOf(values) {
+      let bytes = 0
+      for (const value of values) if (typeof value === 'string') bytes += Buffer.byteLength(value)
+      return OVERHEAD_BYTES + COPIES * bytes
+    },
+    bytesSql: `(${OVERHEAD_BYTES} + ${COPIES} * (${['0', ...texts.map((field) => `coalesce(octet_length(${field}), 0)`)].join(' + ')}))`,
+  }
+}
+
+export const RECORD_TABLES: readonly RecordTable[] = COLLECTIONS.map(describe)
+
+/** SQL of {@link RecordTable.textOf}; `newline` is how the engine writes one. */
+export const searchedText = ({ collection }: RecordTable, newline: string): string =>
+  collection.search
+    .map((field) => {
+      const schema = collection.fields[field]
+      return schema !== undefined && isNullable(schema) ? `coalesce(${field}, '')` : field
+    })
+    .join(` || ${newline} || `) || "''"
+
+/** One of each collection, made when it is first asked for. Throws for a name that is not registered. */
+export const byCollection = <T>(make: (table: RecordTable) => T): ((name: string) => T) => {
+  const made = new Map<string, T>()
+  return (name) => {
+    const known = made.get(name)
+    if (known !== undefined) return known
+    const table = RECORD_TABLES.find((each) => each.name === name)
+    if (table === undefined) throw new Error(`there is no collection ${name}`)
+    const one = make(table)
+    made.set(name, one)
+    return one
+  }
+}

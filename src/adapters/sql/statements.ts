@@ -1,0 +1,19 @@
+/** The nth parameter of a statement. */
+export type Placeholder = (n: number) => string
+
+/** As SQLite takes parameters. */
+const unnumbered: Placeholder = () => '?'
+
+/** As Postgres takes them. */
+export const numbered: Placeholder = (n) => `$${n}`
+
+export const insertInto = (table: string, columns: readonly string[], placeholder = unnumbered): string =>
+  `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${columns.map((_, n) => placeholder(n + 1)).join(', ')})`
+
+/** The id is the last parameter. */
+export const updateById = (table: string, columns: readonly string[], placeholder = unnumbered): string =>
+  `UPDATE ${table} SET ${columns.map((column, n) => `${column} = ${placeholder(n + 1)}`).join(', ')}
+   WHERE id = ${placeholder(columns.length + 1)}`
+
+export const deleteById = (table: string, placeholder = unnumbered): string =>
+  `DELETE FROM ${table} WHERE id = ${placeholder(1)}`

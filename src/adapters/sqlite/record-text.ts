@@ -1,0 +1,141 @@
+import { wordsOf } from '../../domain/words.ts'
+import { RECORD_TABLES, type RecordTable } from '../sql/record-table.ts'
+import { ownerTerm, termOf } from '../sql/terms.ts'
+import type { Connection } from './database.ts'
+import type { Deferred } from './writer.ts'
+
+interface Text {
+  readonly id: number
+  readonly ownerId: number
+  /** Of the searched fields. */
+  readonly text: string
+}
+
+export interface RecordText extends Deferred {
+  put(text: Text): void
+  remove(id: number): void
+}
+
+/** What is indexed within a commit, in characters: some 20 ms. The rest is left to {@link createBacklog}. */
+const MAX_COMMIT_CHARACTERS = 16_384
+/** What one step of the backlog indexes. */
+const MAX_STEP_CHARACTERS = 8_192
+const MAX_STEP_COUNT = 100
+
+/** Words that begin alike may give one term twice; the index keeps it once. */
+const termsIn = ({ text, ownerId }: Omit<Text, 'id'>): string => {
+  let terms = ownerTerm(ownerId)
+  for (const word of wordsOf(text)) terms += ` ${termOf(word)}`
+  return terms
+}
+
+const statementsOf = (connection: Connection, { name }: RecordTable) => ({
+  index: connection.prepare<unknown, [number, string]>(
+    `INSERT OR REPLACE INTO ${name}_words (rowid, words) VALUES (?, ?)`,
+  ),
+  unindex: connection.prepare<unknown, [number]>(`DELETE FROM ${name}_words WHERE rowid = ?`),
+})
+
+/**
+ * Keeps the text index in step with the records of a transaction. FTS5 writes what it holds in memory at every savepoint,
+ * as a segment that must be merged later: changes wait for the commit. Inside their transaction they are not found yet.
+ * Much text waits for the backlog, and is found a moment later. `onBacklog` is called when there is some.
+ */
+export const createRecordText = (connection: Connection, table: RecordTable, onBacklog: () => void): RecordText => {
+  const { index, unindex } = statementsOf(connection, table)
+  const postpone = connection.prepare<unknown, [number]>(
+    `INSERT OR IGNORE INTO ${table.name}_unindexed (id) VALUES (?)`,
+  )
+  let changes: { readonly id: number; readonly text: Text | null }[] = []
+  let marked = 0
+
+  return {
+    put(text) {
+      changes.push({ id: text.id, text })
+    },
+    remove(id) {
+      changes.push({ id, text: null })
+    },
+    mark() {
+      marked = changes.length
+    },
+    check() {},
+    undo() {
+      changes.length = marked
+    },
+    clear() {
+      changes = []
+    },
+    flush() {
+      if (changes.length === 0) return
+      const latest = [...new Map(changes.map(({ id, text }) => [id, text]))]
+      changes = []
+      let characters = 0
+      // FTS5 takes rows in the order of their rowid, which is the id negated; any other makes it write a segment each.
+      for (const [id, text] of latest.sort(([one], [other]) => other - one)) {
+        if (text === null) {
+          unindex.run(-id)
+          continue
+        }
+        characters += text.text.length
+        if (characters <= MAX_COMMIT_CHARACTERS) index.run(-id, termsIn(text))
+        else {
+          // Old words must not be found meanwhile.
+          unindex.run(-id)
+          postpone.run(id)
+          onBacklog()
+        }
+      }
+    },
+  }
+}
+
+interface Unindexed {
+  readonly unindexed: number
+  readonly owner_id: number | null
+  readonly [column: string]: unknown
+}
+
+const createTableBacklog = (connection: Connection, table: RecordTable) => {
+  const { name } = table
+  const { index } = statementsOf(connection, table)
+  const waiting = connection.prepare<Unindexed, [number]>(
+    `SELECT ${name}_unindexed.id AS unindexed, ${name}.*
+     FROM ${name}_unindexed LEFT JOIN ${name} USING (id) ORDER BY unindexed DESC LIMIT +?`,
+  )
+  const done = connection.prepare<unknown, [number]>(`DELETE FROM ${name}_unindexed WHERE id = ?`)
+
+  return (): boolean => {
+    const rows: { readonly id: number; readonly ownerId: number | null; readonly text: string }[] = []
+    let characters = 0
+    for (const row of waiting.iterate(MAX_STEP_COUNT)) {
+      const text = table.textOf(row)
+      rows.push({ id: row.unindexed, ownerId: row.owner_id, text })
+      characters += text.length
+      if (characters >= MAX_STEP_CHARACTERS) break
+    }
+    for (const { id, ownerId, text } of rows) {
+      done.run(id)
+      // One that was deleted meanwhile has no owner.
+      if (ownerId !== null) index.run(-id, termsIn({ ownerId, text }))
+    }
+    return rows.length > 0
+  }
+}
+
+export interface Backlog {
+  /** Indexes some of what waits, newest first. False when there was nothing. */
+  step(): boolean
+}
+
+const searched = RECORD_TABLES.filter(({ collection }) => collection.search.length > 0)
+
+/** The records that are not in their text index yet: after a migration all of them, else what was much at once. */
+export const createBacklog = (connection: Connection): Backlog => {
+  const steps = searched.map((table) => createTableBacklog(connection, table))
+  return { step: () => steps.some((step) => step()) }
+}
+
+/** Whether records wait for {@link createBacklog}. */
+export const hasBacklog = (connection: Connection): boolean =>
+  searched.some(({ name }) => connection.database.query(`SELECT 1 FROM ${name}_unindexed LIMIT 1`).get() !== null)

@@ -1,0 +1,254 @@
+import type { Collection, RecordChange } from '../domain/collection.ts'
+import { AppError, notFound } from '../domain/errors.ts'
+import type { JsonObject } from '../domain/merge-patch.ts'
+import type { Page } from '../domain/page.ts'
+import {
+  BATCH_LIMITS,
+  charactersOf,
+  newRecord,
+  patchedRecord,
+  recordEvent,
+  type StoredRecord,
+} from '../domain/record.ts'
+import type { Actor, Principal } from '../domain/session.ts'
+import type { Instant } from '../domain/user.ts'
+import { confirm } from './access.ts'
+import { type Once, type Outcome, once } from './idempotency.ts'
+import type { ReadTx, RecordQuery, Tx, UnitOfWork } from './ports/persistence.ts'
+import type { Clock, Reserve } from './ports/system.ts'
+import { requireRoom } from './reserve.ts'
+
+/** A version that a change may meet; of whatever epoch if that is null. */
+export interface ExpectedVersion {
+  readonly version: number
+  readonly epoch: string | null
+}
+
+/** The versions a change may meet; null for any. */
+export type Expected = readonly ExpectedVersion[] | null
+
+export type RecordOperation =
+  | { readonly op: 'create'; readonly draft: JsonObject }
+  | { readonly op: 'update'; readonly id: number; readonly patch: JsonObject; readonly expected: Expected }
+  | { readonly op: 'delete'; readonly id: number; readonly expected: Expected }
+
+/**
+ * The records of one collection. A record is seen and changed by its owner and by admins; to all others it does not exist
+ * (`not_found`). Drafts and patches have passed the schema of the collection.
+ */
+export interface Records {
+  /**
+   * Throws `data_too_large`, `idempotency_mismatch`, `invalid_token` when the account is gone, `quota_exceeded` and
+   * `storage_reserved`, as all that takes room.
+   */
+  create(actor: Actor, draft: JsonObject, wish: Once<StoredRecord> | null): Promise<Outcome<StoredRecord>>
+  /** Throws `not_found`. */
+  get(actor: Principal, id: number): Promise<StoredRecord>
+  /**
+   * Throws `not_found`, `version_mismatch`, `data_too_large`. Of writers that race, each sees what the others did. What
+   * changes nothing leaves version and time as they are.
+   */
+  update(actor: Actor, id: number, patch: JsonObject, expected: Expected): Promise<StoredRecord>
+  /** Throws `not_found`, `version_mismatch`. */
+  remove(actor: Actor, id: number, expected: Expected): Promise<void>
+  /** One's own; an admin may ask for another's (`ownerId`) or for all (null). Throws `forbidden`. */
+  list(actor: Principal, query: RecordQuery): Promise<Page<StoredRecord>>
+  /**
+   * All or nothing, in order; the record of each operation, or null for a delete. A record that is changed more than once
+   * has one event, with its last state.
+   * What an operation throws has its `index`: with `batch_too_large` the first whose record does not fit into the answer.
+   */
+  batch(
+    actor: Actor,
+    operations: readonly RecordOperation[],
+    wish: Once<readonly (StoredRecord | null)[]> | null,
+  ): Promise<Outcome<readonly (StoredRecord | null)[]>>
+}
+
+/** Who makes changes and when, and what the log is to say of them. */
+interface Change {
+  readonly actor: Actor
+  readonly now: Instant
+  /** By record, in the order of the last change of each. */
+  readonly events: Map<number, { readonly change: RecordChange; readonly record: StoredRecord }>
+  /** Changed records that are still to be stored: each once, however often it changes. */
+  readonly changed: Map<number, StoredRecord>
+}
+
+const isDelete = ({ op }: RecordOperation) => op === 'delete'
+
+const batchTooLarge = () =>
+  new AppError('batch_too_large', 'The records of this batch are too large together: send fewer operations')
+
+const atIndex = (error: unknown, index: number): unknown =>
+  error instanceof AppError ? new AppError(error.code, error.message, { cause: error, index }) : error
+
+/**
+ * Each record has one event in a transaction, with its last state: nobody ever sees those between. One that was created
+ * and deleted was never there for anyone.
+ */
+const noteEvent = (change: RecordChange, record: StoredRecord, { events }: Change): void => {
+  const before = events.get(record.id)
+  events.delete(record.id)
+  const wasCreated = before?.change === 'created'
+  if (wasCreated && change === 'deleted') return
+  events.set(record.id, { change: wasCreated ? 'created' : change, record })
+}
+
+/** What users may do with the records of a collection, inside a transaction. */
+const createChanges = (collection: Collection) => {
+  const { name, singular } = collection
+  const noun = `${singular.charAt(0).toUpperCase()}${singular.slice(1)}`
+
+  const visible = async (tx: ReadTx, actor: Principal, id: number): Promise<StoredRecord> => {
+    const record = await tx.records(name).findById(id)
+    if (record === null || (record.ownerId !== actor.userId && actor.role !== 'admin')) throw notFound(noun)
+    return record
+  }
+
+  const checkVersion = (record: StoredRecord, expected: Expected): void => {
+    const isExpected = ({ version, epoch }: ExpectedVersion) =>
+      version === record.version && (epoch === null || epoch === record.epoch)
+    if (expected === null || expected.some(isExpected)) return
+    throw new AppError('version_mismatch', `The ${singular} was changed meanwhile`)
+  }
+
+  const store = async (tx: Tx, { actor, now, events, changed }: Change): Promise<void> => {
+    const author = { actorId: actor.userId, requestId: actor.requestId, createdAt: now }
+    for (const record of changed.values()) await tx.records(name).update(record)
+    for (const { change, record } of events.values()) {
+      await tx.events.append(recordEvent(collection, change, record, author))
+    }
+  }
+
+  const add = async (tx: Tx, draft: JsonObject, change: Change): Promise<StoredRecord> => {
+    const { actor, now } = change
+    const record = await tx.records(name).insert(newRecord(collection, draft, actor.userId, now))
+    noteEvent('created', record, change)
+    return record
+  }
+
+  /** The record as the operations before have left it. */
+  const current = async (tx: Tx, id: number, { actor, changed }: Change): Promise<StoredRecord> =>
+    changed.get(id) ?? (await visible(tx, actor, id))
+
+  const alter = async (
+    tx: Tx,
+    id: number,
+    patch: JsonObject,
+    expected: Expected,
+    change: Change,
+  ): Promise<StoredRecord> => {
+    const record = await current(tx, id, change)
+    checkVersion(record, expected)
+    const changed = patchedRecord(collection, record, patch, change.now)
+    if (changed === record) return record
+    const written = { ...changed, epoch: tx.epochs.current }
+    change.changed.set(id, written)
+    noteEvent('updated', written, change)
+    return written
+  }
+
+  const erase = async (tx: Tx, id: number, expected: Expected, change: Change): Promise<void> => {
+    const record = await current(tx, id, change)
+    checkVersion(record, expected)
+    change.changed.delete(id)
+    await tx.records(name).delete(id)
+    noteEvent('deleted', record, change)
+  }
+
+  const perform = async (tx: Tx, operation: RecordOperation, change: Change): Promise<StoredRecord | null> => {
+    switch (operation.op) {
+      case 'create':
+        return add(tx, operation.draft, change)
+      case 'update':
+        return alter(tx, operation.id, operation.patch, operation.expected, change)
+      case 'delete':
+        await erase(tx, operation.id, operation.expected, change)
+        return null
+    }
+  }
+
+  /** Each batch locks what it changes in the same order, whatever its own: so no two wait for each other. */
+  const lockAll = (tx: Tx, operations: readonly RecordOperation[]): Promise<unknown> => {
+    const ids = new Set(operations.flatMap((operation) => (operation.op === 'create' ? [] : [operation.id])))
+    if (ids.size < 2) return Promise.resolve()
+    return Promise.all([...ids].sort((one, other) => one - other).map((id) => tx.records(name).findById(id)))
+  }
+
+  const performAll = async (tx: Tx, operations: readonly RecordOperation[], change: Change) => {
+    await lockAll(tx, operations)
+    const results: (StoredRecord | null)[] = []
+    let size = 0
+    for (const [index, operation] of operations.entries()) {
+      try {
+        const record = await perform(tx, operation, change)
+        size += record === null ? 0 : charactersOf(collection, record)
+        if (size > BATCH_LIMITS.maxCharacters) throw batchTooLarge()
+        results.push(record)
+      } catch (error) {
+        throw atIndex(error, index)
+      }
+    }
+    return results
+  }
+
+  return { visible, store, add, alter, erase, performAll }
+}
+
+interface Deps {
+  readonly unitOfWork: UnitOfWork
+  readonly clock: Clock
+  readonly reserve: Reserve
+}
+
+export const createRecords = (collection: Collection, { unitOfWork, clock, reserve }: Deps): Records => {
+  const { visible, store, add, alter, erase, performAll } = createChanges(collection)
+
+  const changing = <T>(actor: Actor, work: (tx: Tx, change: Change) => Promise<T>): Promise<T> =>
+    unitOfWork.write(async (tx) => {
+      const now = clock.now()
+      const change: Change = { actor: await confirm(tx, actor, now), now, events: new Map(), changed: new Map() }
+      const result = await work(tx, change)
+      await store(tx, change)
+      return result
+    })
+
+  /** As {@link changing}, for what takes room. */
+  const adding = <T>(actor: Actor, work: (tx: Tx, change: Change) => Promise<T>): Promise<T> =>
+    changing(actor, (tx, change) => {
+      requireRoom(reserve, change.actor)
+      return work(tx, change)
+    })
+
+  return {
+    create: (actor, draft, wish) =>
+      adding(actor, (tx, change) =>
+        once(tx, change.actor, wish, change.now, {
+          work: () => add(tx, draft, change),
+          owners: (record) => [record.ownerId],
+        }),
+      ),
+
+    get: (actor, id) => unitOfWork.read((tx) => visible(tx, actor, id)),
+
+    update: (actor, id, patch, expected) => adding(actor, (tx, change) => alter(tx, id, patch, expected, change)),
+
+    remove: (actor, id, expected) => changing(actor, (tx, change) => erase(tx, id, expected, change)),
+
+    async list(actor, query) {
+      if (query.ownerId !== actor.userId && actor.role !== 'admin') {
+        throw new AppError('forbidden', 'Only an admin may list what others own')
+      }
+      return unitOfWork.read((tx) => tx.records(collection.name).list(query))
+    },
+
+    batch: (actor, operations, wish) =>
+      (operations.every(isDelete) ? changing : adding)(actor, (tx, change) =>
+        once(tx, change.actor, wish, change.now, {
+          work: () => performAll(tx, operations, change),
+          owners: (results) => results.flatMap((record) => (record === null ? [] : [record.ownerId])),
+        }),
+      ),
+  }
+}

@@ -1,0 +1,135 @@
+import {
+  type Collection,
+  EVENTS,
+  eventName,
+  type FieldSchema,
+  isNullable,
+  type RecordChange,
+  typeOf,
+} from './collection.ts'
+import { AppError } from './errors.ts'
+import type { NewEvent } from './event.ts'
+import { isEqualJson, type Json, type JsonObject, mergePatch } from './merge-patch.ts'
+import type { Instant } from './user.ts'
+
+/** A record of a collection: what every record has, beside the fields of its collection under their own names. */
+export interface StoredRecord {
+  readonly id: number
+  readonly ownerId: number
+  /** Counts the changes; the first is 1. */
+  readonly version: number
+  /** In which this version was written: by both together it is told from any other, also after a restore. */
+  readonly epoch: string
+  readonly createdAt: Instant
+  readonly updatedAt: Instant
+  readonly [field: string]: Json
+}
+
+/** Whoever stores it knows the epoch. */
+export type NewRecord = Omit<StoredRecord, 'id' | 'epoch'> &
+  Pick<StoredRecord, 'ownerId' | 'version' | 'createdAt' | 'updatedAt'>
+
+/** A change of a few bytes answers a whole record: what a batch answers is limited, too. */
+export const BATCH_LIMITS = { minOperations: 1, maxOperations: 100, maxCharacters: 1_048_576 } as const
+
+const EMPTY: Readonly<Record<ReturnType<typeof typeOf>, Json>> = {
+  string: '',
+  integer: 0,
+  number: 0,
+  boolean: false,
+  object: {},
+}
+
+/** What a field holds that nobody has set. */
+const emptyValue = (field: FieldSchema): Json => {
+  if (field.default !== undefined) return field.default
+  return isNullable(field) ? null : EMPTY[typeOf(field)]
+}
+
+const isObject = (value: Json | undefined): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const checkSize = (name: string, { 'x-max-bytes': maxBytes }: FieldSchema, value: Json): void => {
+  if (maxBytes === undefined || new TextEncoder().encode(JSON.stringify(value)).length <= maxBytes) return
+  throw new AppError('data_too_large', `${name} is larger than ${maxBytes} bytes`)
+}
+
+/** About what a record takes in an answer. */
+export const charactersOf = ({ fields }: Collection, record: StoredRecord): number => {
+  let characters = 0
+  for (const name in fields) {
+    const value = record[name]
+    characters += typeof value === 'string' ? value.length : value === null ? 0 : JSON.stringify(value).length
+  }
+  return characters
+}
+
+/** `draft` has passed the schema of the collection. Throws `data_too_large`. */
+export const newRecord = ({ fields }: Collection, draft: JsonObject, ownerId: number, now: Instant): NewRecord => {
+  const values: Record<string, Json> = {}
+  for (const name in fields) {
+    const field = fields[name]
+    if (field === undefined) continue
+    const value = draft[name] ?? emptyValue(field)
+    checkSize(name, field, value)
+    values[name] = value
+  }
+  return { ...values, ownerId, version: 1, createdAt: now, updatedAt: now }
+}
+
+/** An object is merged (RFC 7396), and null empties it; every other value takes the place of the one before. */
+const patchedValue = (field: FieldSchema, before: Json | undefined, patch: Json): Json => {
+  if (typeOf(field) !== 'object') return patch
+  if (patch === null) return emptyValue(field)
+  return isObject(patch) ? mergePatch(isObject(before) ? before : {}, patch) : patch
+}
+
+/**
+ * The record after a JSON Merge Patch (RFC 7396) that has passed the schema of the collection; the same one when nothing
+ * changes. Throws `data_too_large`.
+ */
+export const patchedRecord = (
+  { fields }: Collection,
+  record: StoredRecord,
+  patch: JsonObject,
+  now: Instant,
+): StoredRecord => {
+  const changed: Record<string, Json> = {}
+  for (const [name, value] of Object.entries(patch)) {
+    const field = fields[name]
+    if (field === undefined) continue
+    const before = record[name]
+    const after = patchedValue(field, before, value)
+    if (before !== undefined && isEqualJson(after, before)) continue
+    checkSize(name, field, after)
+    changed[name] = after
+  }
+  if (Object.keys(changed).length === 0) return record
+  return { ...record, ...changed, version: record.version + 1, updatedAt: now }
+}
+
+/** What the log may say of a record whose owner's account was removed: nothing that anyone wrote into it. */
+export const erasedRecord = ({ fields }: Collection, record: StoredRecord): StoredRecord => ({
+  ...record,
+  ...Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, emptyValue(field)])),
+})
+
+type Author = Pick<NewEvent, 'actorId' | 'requestId' | 'createdAt'>
+
+/** The entry of the log that tells of a change to a record: as it is after the change, or was before it was deleted. */
+export const recordEvent = (
+  collection: Collection,
+  change: RecordChange,
+  record: StoredRecord,
+  author: Author,
+): NewEvent => ({
+  kind: collection.name,
+  event: eventName(collection, change),
+  subjectId: record.id,
+  ownerId: record.ownerId,
+  data: record,
+  ...author,
+})
+
+/** Whether an event of this name tells that its subject is gone. */
+export const isDeletion = (event: string): boolean => event.endsWith(`.${EVENTS[2]}`)
