@@ -35,12 +35,8 @@ type Body = string | Uint8Array<ArrayBuffer> | ReadableStream | null
 const isPlain = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && value.constructor === Object
 
-/**
- * What holds for every request, before and after its route: request id, security headers, refusals in one shape and
- * one line in the log. Everything here must not throw.
- */
-export const createEdge = ({ log, metrics, addressOf, common, allowedHosts, answers, basePath }: Deps) => {
-  const judgeHost = createHostCheck(allowedHosts)
+/** What the operator learns of failures and of every answer. */
+const createReports = ({ log, metrics, addressOf }: Deps) => {
   const problemOf = (error: unknown, call: Call): Problem => {
     const known = error instanceof ValidationError ? toValidationProblem(error) : toProblem(error)
     if (known !== null) {
@@ -52,7 +48,7 @@ export const createEdge = ({ log, metrics, addressOf, common, allowedHosts, answ
     return internalProblem()
   }
 
-  const tell = (call: Call, request: Request, status: number): void => {
+  const report = (call: Call, request: Request, status: number): void => {
     call.finished = true
     const duration = performance.now() - call.startedAt
     metrics.requestAnswered(request.method, call.route, status, duration)
@@ -67,9 +63,20 @@ export const createEdge = ({ log, metrics, addressOf, common, allowedHosts, answ
     })
   }
 
+  return { problemOf, report }
+}
+
+/**
+ * What holds for every request, before and after its route: request id, security headers, refusals in one shape and
+ * one line in the log. Everything here must not throw.
+ */
+export const createEdge = (deps: Deps) => {
+  const { common, allowedHosts, answers, basePath } = deps
+  const { problemOf, report } = createReports(deps)
+  const checkHost = createHostCheck(allowedHosts)
   const finish: Finish = (call, request, { headers, status }) => {
     if (call.finished) return
-    tell(call, request, status)
+    report(call, request, status)
     for (const [name, value] of Object.entries(common.policy)) headers[name] ??= value
   }
 
@@ -116,7 +123,7 @@ export const createEdge = ({ log, metrics, addressOf, common, allowedHosts, answ
     .onRequest((c) => {
       c.call = openCall(c.request)
       c.set.headers['x-request-id'] = c.call.id
-      const misdirected = judgeHost(c.request.headers.get('host'))
+      const misdirected = checkHost(c.request.headers.get('host'))
       // Not returned as an answer: Elysia would wait a turn for every request.
       if (misdirected !== null) throw misdirected
     })
@@ -136,7 +143,7 @@ export const createEdge = ({ log, metrics, addressOf, common, allowedHosts, answ
         finish(call, request, { headers: set.headers, status })
         return undefined
       }
-      tell(call, request, status)
+      report(call, request, status)
       if (set.headers.location !== undefined) set.headers.location = toPublic(set.headers.location)
       const response =
         whole !== null

@@ -1,6 +1,7 @@
 import { Elysia, t } from 'elysia'
 import { AppError } from '../../domain/errors.ts'
-import { bearerToken, type Kernel } from './kernel.ts'
+import { bearerToken } from './admission.ts'
+import type { Kernel } from './kernel.ts'
 import { HttpProblem } from './problems.ts'
 
 /** What takes over a connection once it is no longer HTTP. */

@@ -1,0 +1,112 @@
+import type { Context } from 'elysia'
+import { type Access, requireAdmin } from '../../application/access.ts'
+import { AppError } from '../../domain/errors.ts'
+import type { Principal } from '../../domain/session.ts'
+import type { Answers } from './answers.ts'
+import { type Call, clientOf } from './call.ts'
+import { costOf } from './costs.ts'
+import type { Limits } from './limits.ts'
+import type { Rule } from './rule.ts'
+
+/** A call to a route, before its body is read. */
+export interface Subject {
+  readonly call: Call
+  readonly params: Readonly<Record<string, string>>
+  readonly request: Request
+  readonly headers: Context['set']['headers']
+}
+
+interface Deps {
+  readonly access: Access
+  readonly limits: Limits
+  readonly answers: Answers
+  readonly addressOf: (request: Request) => string
+}
+
+const BEARER = /^Bearer +([\w\-.~+/]+=*) *$/i
+
+/** Null without an Authorization header, empty when it holds no bearer token. */
+export const bearerToken = (request: Request): string | null => {
+  const header = request.headers.get('authorization')
+  if (header === null) return null
+  // The usual spelling, without the cost of a pattern.
+  if (header.startsWith('Bearer ey')) return header.slice(7)
+  return BEARER.exec(header)?.[1] ?? ''
+}
+
+/** Whether the request carries the key of its route, or opens it without a token. */
+const isKeyed = (request: Request, { key, opens }: Rule): boolean =>
+  (key?.(bearerToken(request) ?? '') ?? false) || (opens?.(request) ?? false)
+
+const identifies = (request: Request, rule: Rule): boolean => {
+  if (rule.who === 'anyone') return false
+  return (typeof rule.who === 'string' || request.headers.has('authorization')) && !isKeyed(request, rule)
+}
+
+const authenticate = (access: Access, request: Request): Principal | Promise<Principal> => {
+  const token = bearerToken(request)
+  if (token === null) throw new AppError('unauthenticated', 'Sign in to do this')
+  if (token === '') throw new AppError('invalid_token', 'The Authorization header holds no bearer token')
+  return access.authenticate(token)
+}
+
+/** Goes on at once unless there is something to wait for: most calls are admitted without a promise. */
+const then = <T, Next>(value: T | Promise<T>, next: (value: T) => Next | Promise<Next>): Next | Promise<Next> =>
+  value instanceof Promise ? value.then(next) : next(value)
+
+/** The steps from a call to its admission. Each throws, or rejects with, what stands against it. */
+const createSteps = ({ access, limits, answers, addressOf }: Deps) => ({
+  keepSecrets({ headers }: Subject, { limit, body }: Rule): void {
+    if (limit === 'credentials' || limit === 'mailed tokens' || body === 'form') headers['cache-control'] = 'no-store'
+  },
+
+  /** Answers what is wrong with the token rather than throwing it: see {@link createAdmission}. */
+  identify({ call, request }: Subject, rule: Rule): unknown {
+    if (!identifies(request, rule)) return null
+    const identified = (principal: Principal): null => {
+      call.principal = principal
+      return null
+    }
+    try {
+      const principal = authenticate(access, request)
+      if (principal instanceof Promise) return principal.then(identified, (error: unknown) => error)
+      return identified(principal)
+    } catch (error) {
+      return error
+    }
+  },
+
+  count({ call, request, headers }: Subject, { limit }: Rule): undefined | Promise<unknown> {
+    if (limit === 'none') return undefined
+    if (limit === 'credentials') return limits.credentials(addressOf(request), headers)
+    if (limit === 'mailed tokens') return limits.mailedTokens(addressOf(request), headers)
+    const address = () => {
+      call.address ??= addressOf(request)
+      return call.address
+    }
+    return limits.general(call.principal, address, headers, costOf(request))
+  },
+
+  authorize({ call, request, params }: Subject, { large, who, may }: Rule): unknown {
+    if (large === true) answers.check(clientOf(call))
+    const { principal } = call
+    if (who === 'admin' && principal !== null) requireAdmin(principal)
+    if (typeof who === 'function') who(principal, request)
+    return principal === null ? undefined : may?.(principal, params)
+  },
+})
+
+/** Judges a call by the rule of its route. Answers a promise only where there is something to wait for. */
+export const createAdmission = (deps: Deps) => {
+  const { keepSecrets, identify, count, authorize } = createSteps(deps)
+  return (subject: Subject, rule: Rule): unknown => {
+    keepSecrets(subject, rule)
+    // Counted before it is refused: whoever guesses tokens is limited by address.
+    return then(identify(subject, rule), (refusal) =>
+      then<unknown, unknown>(count(subject, rule), () => {
+        if (refusal !== null) throw refusal
+        return authorize(subject, rule)
+      }),
+    )
+  }
+}
