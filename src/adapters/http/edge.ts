@@ -106,8 +106,8 @@ export const createEdge = ({ log, metrics, addressOf, common, allowedHosts, answ
     const add = (name: string, value: unknown) => {
       if (!all.has(name)) all.set(name, String(value))
     }
-    if (!haveCommon(all)) for (const name in common.policy) add(name, common.policy[name])
     for (const name in headers) add(name, headers[name])
+    if (!haveCommon(all)) for (const name in common.policy) add(name, common.policy[name])
     return response
   }
 
