@@ -227,7 +227,7 @@ export const start = async (options: StartOptions): Promise<RunningSkep> => {
     closers.add((left) => Promise.all([sockets.stop(), server.stop(left * 0.8), worker?.stop(left * 0.8)]))
 
     publicUrl = settings.PUBLIC_URL ?? server.url
-    if (publicUrl === server.url && /^(0\.0\.0\.0|::)$/.test(settings.HOST)) {
+    if (publicUrl === server.url && settings.APP_URL === undefined && /^(0\.0\.0\.0|::)$/.test(settings.HOST)) {
       log.warn('set PUBLIC_URL: links in mail would lead to an address that nobody can open', { publicUrl })
     }
     const handlers = createJobHandlers({
@@ -236,7 +236,11 @@ export const start = async (options: StartOptions): Promise<RunningSkep> => {
       blobs,
       opaqueTokens: createOpaqueTokens(secret),
       clock,
-      publicUrl,
+      mail: {
+        appName: settings.APP_NAME,
+        appUrl: settings.APP_URL ?? publicUrl,
+        templates: settings.MAIL_TEMPLATES,
+      },
       refreshTtl: settings.REFRESH_TOKEN_TTL,
       eventRetention: settings.EVENT_RETENTION,
     })

@@ -14,7 +14,12 @@ test('cleaning removes sessions and links that have expired, and jobs that ended
   const { store, outside } = openTestStore()
   const blobs = createFsBlobStore(temporaryFolder())
   const deps = { unitOfWork: store, blobs, mailer: createMailbox(), opaqueTokens: createOpaqueTokens('x'), clock }
-  const handlers = createJobHandlers({ ...deps, publicUrl: 'http://localhost', refreshTtl: HOUR, eventRetention: HOUR })
+  const handlers = createJobHandlers({
+    ...deps,
+    mail: { appName: 'Skep', appUrl: 'http://localhost' },
+    refreshTtl: HOUR,
+    eventRetention: HOUR,
+  })
   const now = clock.now()
   await store.write(async (tx) => {
     const { id: userId } = await tx.users.insert(userNamed('ann'))
