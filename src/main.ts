@@ -119,6 +119,8 @@ const apiOptions = (settings: Settings) => ({
   }),
   metricsToken: settings.METRICS_TOKEN,
   https: settings.PUBLIC_URL?.startsWith('https:') ?? false,
+  appName: settings.APP_NAME,
+  appUrl: settings.APP_URL,
   basePath: basePathOf(settings),
   version: pkg.version,
 })

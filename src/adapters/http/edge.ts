@@ -74,7 +74,10 @@ export const createEdge = ({ log, metrics, addressOf, common, allowedHosts, answ
   }
 
   /** Routes know their own paths alone. */
-  const toPublic = (location: unknown): string => `${basePath}${location}`
+  const toPublic = (location: unknown): string => {
+    const text = String(location)
+    return text.startsWith('/') ? `${basePath}${text}` : text
+  }
 
   const respond = (body: Body, status: number, headers: Headers): Response => {
     const response = new Response(body, { status, headers: common.ofJson })

@@ -64,6 +64,8 @@ test('every route of the program appears, and nothing else', () => {
     maxBodySize: 1,
     allowedHosts: '*',
     corsOrigins: [],
+    appName: 'Skep',
+    appUrl: undefined,
   } as const
   const api = createApi(unusable(), { ...options, https: false, basePath: '', version: pkg.version })
   const routes = api.routes
