@@ -95,7 +95,23 @@ const ACTIONS = {
   'resend-verification': resend,
 }
 
+const otherwise = document.getElementById('otherwise')
+
+/** Nothing can be done by this link: another one is all that is left. */
+const giveUp = (sentence) => {
+  form.hidden = true
+  document.getElementById('lead').hidden = true
+  error.textContent = sentence
+  otherwise.className = ''
+  otherwise.firstElementChild.className = 'button'
+}
+
 const show = (refusal) => {
+  if (refusal.message === USED_UP) {
+    giveUp(USED_UP)
+    otherwise.firstElementChild.focus()
+    return
+  }
   error.textContent = refusal instanceof Refusal ? refusal.message : 'Something went wrong. Please reload the page.'
   const field = form.elements.namedItem(refusal.field ?? '')
   field?.setAttribute('aria-invalid', 'true')
@@ -104,7 +120,7 @@ const show = (refusal) => {
 
 const finish = (sentence) => {
   form.hidden = true
-  for (const id of ['lead', 'otherwise']) document.getElementById(id).hidden = true
+  for (const part of [document.getElementById('lead'), otherwise]) part.hidden = true
   const onwards = document.getElementById('onwards')
   if (onwards !== null) onwards.hidden = false
   done.textContent = sentence
@@ -137,6 +153,5 @@ for (const reveal of document.querySelectorAll('.reveal')) {
 }
 
 if ('token' in form.dataset && token === '') {
-  document.getElementById('lead').hidden = true
-  error.textContent = 'This link is incomplete. Open it from the mail again, or have a new one mailed.'
+  giveUp('This link is incomplete. Open it from the mail again, or have a new one mailed.')
 } else form.hidden = false

@@ -30,7 +30,7 @@ const passwordField = (label: string, autocomplete: 'new-password' | 'current-pa
         </div>`
 
 const NEW_PASSWORD = `${passwordField('New password', 'new-password', ` minlength="${minLength}" maxlength="${maxLength}" aria-describedby="password-hint"`)}
-        <p class="hint" id="password-hint">At least ${minLength} characters. A few words are easier to remember than signs.</p>`
+        <p class="hint" id="password-hint">At least ${minLength} characters. Three or four unrelated words make a good one.</p>`
 
 /** Nothing happens before the button is pressed: mail scanners open links too. */
 const VERIFY_EMAIL: Page = {
@@ -61,7 +61,7 @@ const FORGOT_PASSWORD: Page = {
   lead: 'Tell us the email address of your account, and we mail you a link to choose a new one.',
   fields: emailField(''),
   button: 'Mail me a link',
-  otherwise: ['/resend-verification', 'Have the link mailed that confirms an address'],
+  otherwise: ['/resend-verification', 'Need a link to confirm your address?'],
 }
 
 const RESEND_VERIFICATION: Page = {

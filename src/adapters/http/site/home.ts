@@ -4,29 +4,27 @@ import { notFound } from '../../../domain/errors.ts'
 import { addVary } from '../compression.ts'
 import type { Kernel, Rule } from '../kernel.ts'
 import { fromText, send } from '../static-content.ts'
-import { brand, icon, layout, SITE_POLICY, type Site } from './layout.ts'
+import { icon, layout, mark, SITE_POLICY, type Site } from './layout.ts'
 import style from './style.css' with { type: 'text' }
 
 const UNLIMITED: Rule = { who: 'anyone', limit: 'none' }
 
 /** Without a leading slash, so that they lead to the right place behind a path of a proxy too. */
 const PLACES = [
-  ['docs', 'Try the API', 'every call, with forms to fill in; Authorize signs in'],
-  ['redoc', 'Read the API', 'the same as a reference'],
-  ['openapi.json', 'OpenAPI document', 'for generators of clients'],
-  ['asyncapi.json', 'AsyncAPI document', 'the WebSocket at /ws/{client_id}'],
-  ['health', 'Health', 'whether the process answers; health/ready tells whether every part works'],
+  ['docs', 'Try the API', 'Every call, with forms to fill in. Authorize signs you in.'],
+  ['redoc', 'Read the API', 'The same as a reference.'],
+  ['openapi.json', 'OpenAPI document', 'For generators of clients.'],
+  ['asyncapi.json', 'AsyncAPI document', 'The WebSocket at /ws/{client_id}.'],
+  ['health', 'Health', 'Whether the process answers; health/ready tells whether every part works.'],
 ] as const
 
 const html = (site: Site, version: string) => {
   const app = escapeHtml(site.appName)
-  const whose = site.appName === 'Skep' ? 'an application' : app
-  const product = site.appName === 'Skep' ? `version ${version}` : `Skep, version ${version}`
+  const program = site.appName === 'Skep' ? `Version ${version}` : `Skep, version ${version},`
   const places = PLACES.map(([path, name, about]) => `<li><a href="${path}">${name}</a> <span>${about}</span></li>`)
   const open = site.appUrl === undefined ? '' : `<a class="button" href="${escapeHtml(site.appUrl)}">Open ${app}</a>`
-  const content = `${brand(site, '.')}
-      <h1>The backend of ${whose}</h1>
-      <p class="quiet">It runs here: ${product}. Its API is at <code>/api/v1</code>.</p>
+  const content = `<div class="brand">${mark('.')}<h1>${app}</h1></div>
+      <p class="quiet">The backend of an application runs here. ${program} serves its API at <code>/api/v1</code>.</p>
       ${open}
       <ul class="places">
         ${places.join('\n        ')}
@@ -47,7 +45,7 @@ const wantsJson = (request: Request): boolean => {
 export const homeRoutes = (kernel: Kernel, site: Site, version: string) => {
   const page = fromText(html(site, version), 'text/html; charset=utf-8')
   const styles = fromText(style, 'text/css; charset=utf-8')
-  const mark = fromText(icon(site.appName), 'image/svg+xml')
+  const picture = fromText(icon(site.appName), 'image/svg+xml')
   const hooks = { admit: UNLIMITED, detail: { hide: true } }
   return new Elysia()
     .use(kernel)
@@ -62,5 +60,5 @@ export const homeRoutes = (kernel: Kernel, site: Site, version: string) => {
       hooks,
     )
     .get('/site/style.css', ({ request, set }) => send(styles, request, set.headers), hooks)
-    .get('/site/icon.svg', ({ request, set }) => send(mark, request, set.headers), hooks)
+    .get('/site/icon.svg', ({ request, set }) => send(picture, request, set.headers), hooks)
 }

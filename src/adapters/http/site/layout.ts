@@ -56,9 +56,11 @@ export const layout = ({ appName }: Site, { title, base, wide, content, scripts 
 `
 }
 
-/** The name of the application with its mark, above a title. */
+export const mark = (base: string): string => `<img class="mark" src="${base}/site/icon.svg" alt="">`
+
+/** The name of the application, above a title. */
 export const brand = ({ appName }: Site, base: string): string =>
-  `<p class="brand"><img class="mark" src="${base}/site/icon.svg" alt="">${escapeHtml(appName)}</p>`
+  `<p class="brand">${mark(base)}${escapeHtml(appName)}</p>`
 
 /** The first letter of the application's name, as its mark. */
 export const icon = (appName: string): string => {
