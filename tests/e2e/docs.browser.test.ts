@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import { elsewhere, missing, openPage, snapshot } from '../support/browser.ts'
 import { startSkep } from '../support/skep.ts'
+import { upload } from '../support/uploads.ts'
 
 test.skipIf(missing)(
   'Swagger UI signs in and calls an operation, and nothing leaves our origin',
@@ -64,7 +65,7 @@ test.skipIf(missing)(
   async () => {
     const skep = await startSkep()
     const { token } = await skep.member()
-    const { body } = await upload(skep.call, { token, content: png() })
+    const { body } = await upload(skep.call, { token })
     const { page, errors } = await openPage({ viewport: { width: 360, height: 740 }, colorScheme: 'dark' })
     await page.goto(`${skep.url}/docs`)
     const first = page.locator('.opblock').first()

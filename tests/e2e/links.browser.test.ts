@@ -146,7 +146,7 @@ test.skipIf(missing)(
     const { page } = await openPage({ javaScriptEnabled: false })
     for (const path of ['/reset-password#token=abc', '/forgot-password']) {
       await page.goto(skep.url + path)
-      await page.getByText('This page needs JavaScript').waitFor()
+      await page.locator('noscript .message').waitFor()
       expect(await page.locator('form').isVisible()).toBe(false)
     }
     await page.close()
