@@ -121,6 +121,8 @@ const apiOptions = (settings: Settings) => ({
   }),
   metricsToken: settings.METRICS_TOKEN,
   https: settings.PUBLIC_URL?.startsWith('https:') ?? false,
+  appName: settings.APP_NAME,
+  appUrl: settings.APP_URL,
   basePath: basePathOf(settings),
   version: pkg.version,
 })
@@ -229,7 +231,7 @@ export const start = async (options: StartOptions): Promise<RunningSkep> => {
     closers.add((left) => Promise.all([sockets.stop(), server.stop(left * 0.8), worker?.stop(left * 0.8)]))
 
     publicUrl = settings.PUBLIC_URL ?? server.url
-    if (publicUrl === server.url && /^(0\.0\.0\.0|::)$/.test(settings.HOST)) {
+    if (publicUrl === server.url && settings.APP_URL === undefined && /^(0\.0\.0\.0|::)$/.test(settings.HOST)) {
       log.warn('set PUBLIC_URL: links in mail would lead to an address that nobody can open', { publicUrl })
     }
     const handlers = createJobHandlers({
@@ -239,7 +241,11 @@ export const start = async (options: StartOptions): Promise<RunningSkep> => {
       blobs,
       opaqueTokens: createOpaqueTokens(secret),
       clock,
-      publicUrl,
+      mail: {
+        appName: settings.APP_NAME,
+        appUrl: settings.APP_URL ?? publicUrl,
+        templates: settings.MAIL_TEMPLATES,
+      },
       refreshTtl: settings.REFRESH_TOKEN_TTL,
       eventRetention: settings.EVENT_RETENTION,
     })

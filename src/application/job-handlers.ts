@@ -7,7 +7,7 @@ import { erasedRecord, recordEvent } from '../domain/record.ts'
 import { SIGN_IN_SOURCE_KEPT_MS } from '../domain/session.ts'
 import { createFileJobs } from './file-jobs.ts'
 import type { Afterwards, JobHandlers } from './job-runner.ts'
-import { writeMail } from './mail-templates.ts'
+import { type MailOptions, writeMail } from './mail-templates.ts'
 import { mailedToken, mailToken } from './mail-tokens.ts'
 import type { BlobStore } from './ports/blobs.ts'
 import type { Mailer } from './ports/messaging.ts'
@@ -22,8 +22,7 @@ interface Deps {
   readonly blobs: BlobStore
   readonly opaqueTokens: OpaqueTokens
   readonly clock: Clock
-  /** Base of links, without a slash at the end. */
-  readonly publicUrl: string
+  readonly mail: MailOptions
   /** Milliseconds for which a spent refresh token is recognised. */
   readonly refreshTtl: number
   /** Milliseconds for which the log of changes is kept. */
@@ -43,14 +42,14 @@ const LARGE_SLICE = 50
 type Step = (tx: Tx, limit: number) => Promise<number>
 
 export const createJobHandlers = (deps: Deps): JobHandlers => {
-  const { unitOfWork, collections, mailer, opaqueTokens, clock, publicUrl, refreshTtl, eventRetention } = deps
+  const { unitOfWork, collections, mailer, opaqueTokens, clock, refreshTtl, eventRetention } = deps
   const files = createFileJobs(deps)
 
   const sendMail = async (job: Job, signal: AbortSignal, atEnd: (write: Afterwards) => void): Promise<void> => {
     const request = job.payload as QueuedMail
     const messageId = request.messageId ?? opaqueTokens.derive(`message ${job.id} ${job.createdAt}`)
     const send = (token: string) =>
-      mailer.send(writeMail(request, { id: `job-${job.id}`, messageId }, { publicUrl, token }), signal)
+      mailer.send(writeMail(request, { id: `job-${job.id}`, messageId }, deps.mail, token), signal)
     if (!('nonce' in request)) return send('')
 
     const { nonce } = request

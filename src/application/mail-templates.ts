@@ -1,71 +1,130 @@
 import type { Mail, MailRequest } from '../domain/mail.ts'
 
+export type MailKind = MailRequest['template']
+
+/** What a template can name. Any of them but the first two may be missing in a mail. */
+export type Placeholder = 'app_name' | 'app_url' | 'link' | 'name' | 'new_email'
+
+/** Null for what a mail of this kind does not say, or not to this recipient. */
+export type MailValues = Readonly<Record<Placeholder, string | null>>
+
+interface Offer {
+  readonly placeholders: readonly Placeholder[]
+  /** Whether the mail is useless without its link. */
+  readonly needsLink: boolean
+}
+
+/** What each mail can say. Mails to an address that is not proven have nothing that somebody typed. */
+export const MAIL_OFFERS: Readonly<Record<MailKind, Offer>> = {
+  welcome: { placeholders: ['app_name', 'app_url', 'link'], needsLink: true },
+  verify: { placeholders: ['app_name', 'app_url', 'link'], needsLink: true },
+  reset: { placeholders: ['app_name', 'app_url', 'link', 'name'], needsLink: true },
+  'password-changed': { placeholders: ['app_name', 'app_url', 'link', 'name'], needsLink: false },
+  'email-change-requested': { placeholders: ['app_name', 'app_url', 'link', 'name', 'new_email'], needsLink: false },
+  'email-changed': { placeholders: ['app_name', 'app_url', 'name', 'new_email'], needsLink: false },
+}
+
+export type RenderTemplate = (values: MailValues) => string
+
+/** An operator's words for one kind of mail, in place of the built-in ones. */
+export interface MailTemplate {
+  readonly subject?: RenderTemplate
+  readonly body?: { readonly text: RenderTemplate; readonly html: RenderTemplate }
+}
+
+export type MailTemplates = Readonly<Partial<Record<MailKind, MailTemplate>>>
+
+/** What is the same in every mail. */
+export interface MailOptions {
+  readonly appName: string
+  /** Base of every link, without a slash at the end. */
+  readonly appUrl: string
+  readonly templates?: MailTemplates | undefined
+}
+
 interface Content {
   readonly subject: string
   readonly paragraphs: readonly string[]
-  /** A link on a line of its own, and what its button says. */
-  readonly action?: { readonly label: string; readonly url: string }
+  /** What the button of the link says, where the mail has one. */
+  readonly action?: string
   readonly closing: string
 }
 
-interface Links {
-  /** Base of every link, without a slash at the end. */
-  readonly publicUrl: string
-  readonly token: string
+const linkOf = ({ template }: MailRequest, appUrl: string, token: string): string | null => {
+  // The token is in the fragment, which browsers send to no server: it is in no log and no Referer.
+  switch (template) {
+    case 'welcome':
+    case 'verify':
+      return `${appUrl}/verify-email#token=${token}`
+    case 'reset':
+      return `${appUrl}/reset-password#token=${token}`
+    case 'password-changed':
+    case 'email-change-requested':
+      return `${appUrl}/forgot-password`
+    case 'email-changed':
+      return null
+  }
 }
-
-// The token stands behind the #: browsers send that part to no server, so it is in no log and no Referer.
-const link = ({ publicUrl, token }: Links, page: string) => `${publicUrl}/${page}#token=${token}`
 
 const greeting = (name: string | null) => (name === null ? 'Hello,' : `Hello ${name},`)
 
-const contentOf = (request: MailRequest, links: Links): Content => {
+const contentOf = (request: MailRequest, app: string): Content => {
   switch (request.template) {
     case 'welcome':
       return {
-        subject: 'Welcome',
-        paragraphs: ['Hello,', 'your account is ready. Please confirm that this address is yours:'],
-        action: { label: 'Confirm address', url: link(links, 'verify-email') },
+        subject: `Welcome to ${app}`,
+        paragraphs: ['Hello,', `your ${app} account is ready. Please confirm that this email address is yours:`],
+        action: 'Confirm address',
         closing: 'The link works once, for 24 hours. If you did not register, ignore this mail.',
       }
     case 'verify':
       return {
-        subject: 'Confirm your address',
-        paragraphs: ['Hello,', 'please confirm that this address is yours:'],
-        action: { label: 'Confirm address', url: link(links, 'verify-email') },
+        subject: `Confirm your email address for ${app}`,
+        paragraphs: ['Hello,', `please confirm that this email address is yours, so that ${app} can use it:`],
+        action: 'Confirm address',
         closing: 'The link works once, for 24 hours. If you did not ask for it, ignore this mail.',
       }
     case 'reset':
       return {
-        subject: 'Choose a new password',
-        paragraphs: [greeting(request.name), 'someone, hopefully you, asked for a new password. Choose it here:'],
-        action: { label: 'Choose a new password', url: link(links, 'reset-password') },
+        subject: `Choose a new password for ${app}`,
+        paragraphs: [
+          greeting(request.name),
+          `someone, hopefully you, asked for a new password for your ${app} account. Choose it here:`,
+        ],
+        action: 'Choose a new password',
         closing:
           'The link works once, for 30 minutes. If you did not ask for it, ignore this mail: nothing has changed.',
       }
     case 'password-changed':
       return {
-        subject: 'Your password was changed',
-        paragraphs: [greeting(request.name), 'your account has a new password, and every other session has ended.'],
-        closing: 'If this was not you, choose a new password by the link for forgotten ones.',
+        subject: `Your ${app} password was changed`,
+        paragraphs: [
+          greeting(request.name),
+          `your ${app} account has a new password, and every other session has ended.`,
+          'If this was not you, choose another password now:',
+        ],
+        action: 'Choose another password',
+        closing: 'If it was you, there is nothing to do.',
       }
     case 'email-change-requested':
       return {
-        subject: 'Your address is about to change',
+        subject: `Your email address for ${app} is about to change`,
         paragraphs: [
           greeting(request.name),
-          `someone, hopefully you, wants your account to use ${request.newEmail ?? 'another address'}.`,
+          `someone, hopefully you, wants your ${app} account to use ${request.newEmail ?? 'another address'}. It changes once that address is confirmed.`,
+          'If this was not you, choose a new password now, which also stops the change:',
         ],
-        closing: 'It changes once that address is confirmed. If this was not you, change your password now.',
+        action: 'Choose a new password',
+        closing: 'If it was you, there is nothing to do.',
       }
     case 'email-changed':
       return {
-        subject: 'Your address was changed',
+        subject: `Your email address for ${app} was changed`,
         paragraphs: [
           greeting(request.name),
-          `your account now uses ${request.newEmail ?? 'another address'} instead of this address.`,
+          `your ${app} account now uses ${request.newEmail ?? 'another address'} instead of this address.`,
         ],
-        closing: 'If this was not you, get in touch with the operator of this service.',
+        closing: `If this was not you, get in touch with the people who run ${app}.`,
       }
   }
 }
@@ -95,24 +154,61 @@ const wrap = (text: string): string => {
   return lines.join('\n')
 }
 
-const toText = ({ paragraphs, action, closing }: Content): string =>
-  [...paragraphs.map(wrap), ...(action === undefined ? [] : [action.url]), wrap(closing)].join('\n\n').concat('\n')
+const toText = ({ paragraphs, closing }: Content, link: string | null): string =>
+  [...paragraphs.map(wrap), ...(link === null ? [] : [link]), wrap(closing)].join('\n\n').concat('\n')
 
-const toHtml = ({ subject, paragraphs, action, closing }: Content): string => {
+const BODY_STYLE =
+  'font-family: system-ui, sans-serif; font-size: 16px; line-height: 1.5; max-width: 36em; margin: 0 auto; padding: 24px'
+const BUTTON_STYLE =
+  'display: inline-block; padding: 12px 20px; border-radius: 8px; background: #1d4ed8; color: #ffffff; font-weight: 600; text-decoration: none'
+const SMALL_STYLE = 'font-size: 14px; overflow-wrap: anywhere'
+
+const toHtml = ({ subject, paragraphs, action, closing }: Content, app: string, link: string | null): string => {
+  const url = escapeHtml(link ?? '')
   const button =
-    action === undefined ? '' : `<p><a href="${escapeHtml(action.url)}">${escapeHtml(action.label)}</a></p>\n`
+    link === null || action === undefined
+      ? ''
+      : `<p style="margin: 24px 0"><a href="${url}" style="${BUTTON_STYLE}">${escapeHtml(action)}</a></p>
+<p style="${SMALL_STYLE}">If the button does not work, open this address: <a href="${url}">${url}</a></p>
+`
   return `<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><title>${escapeHtml(subject)}</title></head>
-<body style="font-family: sans-serif; line-height: 1.5; max-width: 36em">
-${paragraphs.map((paragraph) => `<p>${escapeHtml(paragraph)}</p>\n`).join('')}${button}<p>${escapeHtml(closing)}</p>
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${escapeHtml(subject)}</title>
+</head>
+<body style="${BODY_STYLE}">
+<p style="font-size: 20px; font-weight: 600">${escapeHtml(app)}</p>
+${paragraphs.map((paragraph) => `<p>${escapeHtml(paragraph)}</p>\n`).join('')}${button}<p style="${SMALL_STYLE}">${escapeHtml(closing)}</p>
 </body>
 </html>
 `
 }
 
-/** The mail as it is sent. `links.token` is used by the templates that carry a link. */
-export const writeMail = (request: MailRequest, ids: Pick<Mail, 'id' | 'messageId'>, links: Links): Mail => {
-  const content = contentOf(request, links)
-  return { ...ids, to: request.to, subject: content.subject, text: toText(content), html: toHtml(content) }
+/** The mail as it is sent. `token` is used by the mails whose link carries one. */
+export const writeMail = (
+  request: MailRequest,
+  ids: Pick<Mail, 'id' | 'messageId'>,
+  { appName, appUrl, templates = {} }: MailOptions,
+  token: string,
+): Mail => {
+  const template = templates[request.template]
+  const link = linkOf(request, appUrl, token)
+  const values: MailValues = {
+    app_name: appName,
+    app_url: appUrl,
+    link,
+    name: 'name' in request ? request.name : null,
+    new_email: 'newEmail' in request ? request.newEmail : null,
+  }
+  const content = contentOf(request, appName)
+  return {
+    ...ids,
+    to: request.to,
+    subject: template?.subject?.(values) ?? content.subject,
+    text: template?.body?.text(values) ?? toText(content, link),
+    html: template?.body?.html(values) ?? toHtml(content, appName, link),
+  }
 }

@@ -36,7 +36,7 @@ const prepare = async () => {
     opaqueTokens: createOpaqueTokens('x'),
     refreshTtl: 1,
     eventRetention: 1,
-    publicUrl: 'http://localhost',
+    mail: { appName: 'Skep', appUrl: 'http://localhost' },
   })
   const filesOn = (unitOfWork: UnitOfWork) =>
     createFiles({

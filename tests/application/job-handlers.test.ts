@@ -16,9 +16,9 @@ test('cleaning removes sessions and links that have expired, and jobs that ended
   const blobs = createFsBlobStore(temporaryFolder())
   const deps = { unitOfWork: store, blobs, mailer: createMailbox(), opaqueTokens: createOpaqueTokens('x'), clock }
   const handlers = createJobHandlers({
-    collections: COLLECTIONS,
     ...deps,
-    publicUrl: 'http://localhost',
+    collections: COLLECTIONS,
+    mail: { appName: 'Skep', appUrl: 'http://localhost' },
     refreshTtl: HOUR,
     eventRetention: HOUR,
   })

@@ -40,8 +40,8 @@ test.skipIf(missing)(
     const { page } = await openPage()
     await page.goto(link)
     await page.getByLabel('New password').fill('brand new horse')
-    await page.getByRole('button').click()
-    await page.getByText('Your password is set').waitFor()
+    await page.getByRole('button', { name: 'Set new password' }).click()
+    await page.getByText('Your new password is set').waitFor()
     await snapshot(page, 'reset-password')
     const form = { username: ann.email, password: 'brand new horse' }
     expect((await skep.call('POST', '/auth/token', { form })).status).toBe(200)
@@ -49,8 +49,106 @@ test.skipIf(missing)(
     await page.goto('about:blank')
     await page.goto(link)
     await page.getByLabel('New password').fill('another horse')
+    await page.getByRole('button', { name: 'Set new password' }).click()
+    await page.getByText('This link has expired, was used already').waitFor()
+    await page.getByRole('link', { name: 'Have a new link mailed' }).click()
+    await page.getByRole('heading', { name: 'Forgot your password?' }).waitFor()
+    await page.close()
+  },
+  60_000,
+)
+
+test.skipIf(missing)(
+  'a forgotten password is asked for by keyboard alone',
+  async () => {
+    const mailbox = createMailbox()
+    const skep = await startSkep({ APP_NAME: 'Acme' }, { mailer: mailbox })
+    const ann = await skep.member()
+    await mailbox.next(ann.email)
+    const { page, errors } = await openPage()
+    await page.goto(`${skep.url}/forgot-password`)
+    await page.keyboard.press('Tab')
+    await page.keyboard.type(ann.email)
+    await page.keyboard.press('Enter')
+    await page.getByText('a link is on its way').waitFor()
+    expect((await mailbox.next(ann.email)).subject).toBe('Choose a new password for Acme')
+    expect(errors).toEqual([])
+    await page.close()
+  },
+  60_000,
+)
+
+test.skipIf(missing)(
+  'a new link to confirm an address is mailed to who signs in, and the session ends',
+  async () => {
+    const mailbox = createMailbox()
+    const skep = await startSkep({}, { mailer: mailbox })
+    const ann = await skep.member()
+    const first = linkIn((await mailbox.next(ann.email)).text)
+    const { page } = await openPage()
+    await page.goto(`${skep.url}/verify-email`)
+    await page.getByText('This link is incomplete').waitFor()
+    await page.getByRole('link', { name: 'Have a new link mailed' }).click()
+    await page.getByLabel('Email address').fill(ann.email)
+    await page.getByLabel('Password', { exact: true }).fill('wrong horse')
+    await page.keyboard.press('Enter')
+    await page.getByText('The address or the password is wrong.').waitFor()
+    await page.getByLabel('Password', { exact: true }).fill(ann.password)
+    await page.keyboard.press('Enter')
+    await page.getByText('A new link is on its way').waitFor()
+    const { body } = await skep.call<{ total: number }>('GET', '/auth/sessions', { token: ann.token })
+    expect(body.total).toBe(1)
+
+    const second = linkIn((await mailbox.next(ann.email)).text)
+    await page.goto(second)
     await page.getByRole('button').click()
-    await page.getByText('The link is invalid').waitFor()
+    await page.getByText('your address is confirmed').waitFor()
+    await page.goto('about:blank')
+    await page.goto(first)
+    await page.getByRole('button').click()
+    await page.getByText('This link has expired').waitFor()
+    await page.close()
+  },
+  60_000,
+)
+
+test.skipIf(missing)(
+  'a refused password is explained, can be shown, and has the fields that password managers fill',
+  async () => {
+    const mailbox = createMailbox()
+    const skep = await startSkep({}, { mailer: mailbox })
+    const ann = await skep.member()
+    await mailbox.next(ann.email)
+    await skep.call('POST', '/auth/password/forgot', { json: { email: ann.email } })
+    const { page } = await openPage({ viewport: { width: 360, height: 740 } })
+    await page.goto(linkIn((await mailbox.next(ann.email)).text))
+    const password = page.getByLabel('New password')
+    expect(await password.getAttribute('autocomplete')).toBe('new-password')
+    expect(await page.getByLabel('Email address').getAttribute('autocomplete')).toBe('username')
+    await password.fill('password1')
+    await page.getByRole('button', { name: 'Set new password' }).click()
+    await page.getByText('This password is among the most common ones. Please choose another one.').waitFor()
+    expect(await password.getAttribute('aria-invalid')).toBe('true')
+    await snapshot(page, 'reset-password-refused')
+    await page.getByRole('button', { name: 'Show password' }).click()
+    expect(await password.getAttribute('type')).toBe('text')
+    await page.getByRole('button', { name: 'Hide password' }).click()
+    expect(await password.getAttribute('type')).toBe('password')
+    await page.close()
+  },
+  60_000,
+)
+
+test.skipIf(missing)(
+  'without script a page says what it needs, and shows no form that does nothing',
+  async () => {
+    const skep = await startSkep()
+    const { page } = await openPage({ javaScriptEnabled: false })
+    for (const path of ['/reset-password#token=abc', '/forgot-password']) {
+      await page.goto(skep.url + path)
+      await page.locator('noscript .message').waitFor()
+      expect(await page.locator('form').isVisible()).toBe(false)
+    }
     await page.close()
   },
   60_000,

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { readdirSync } from 'node:fs'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { folder, run } from '../support/process.ts'
 import { embeddedOnly } from '../support/stack.ts'
@@ -10,6 +10,8 @@ const WRONG = [
   ['PORT', '65536', 'an integer from 0 to 65535'],
   ['DATABASE_POOL_SIZE', '0', 'an integer from 1 to 1000'],
   ['PUBLIC_URL', 'example.com', 'an http or https URL'],
+  ['APP_NAME', 'Acme\tSons', 'a name of 1 to 64 visible characters'],
+  ['APP_URL', 'acme.example', 'an http or https URL'],
   ['ACCESS_TOKEN_TTL', '15', 'a duration such as 30s'],
   ['REFRESH_TOKEN_TTL', '1 month', 'a duration such as 30s'],
   ['SIGNUP', 'maybe', 'open or closed'],
@@ -77,6 +79,22 @@ test('a wrong setting that may hold a secret is named without what was given', a
     expect(lines.find((line) => line.startsWith(`${name}: `))).toContain(accepted)
   }
   expect(stderr).not.toContain('hunter2')
+})
+
+test('a wrong template of a mail is named with its file and line, and nothing is started', async () => {
+  using home = folder()
+  const templates = join(home.path, 'mails')
+  mkdirSync(templates)
+  writeFileSync(join(templates, 'welcome.subject.txt'), 'Hello {{nmae}}')
+  writeFileSync(join(templates, 'welcom.txt'), '')
+  const env = { ...embeddedOnly, MAIL_TEMPLATES: 'mails' }
+  const { code, stdout, stderr } = await run(['serve', '--port', '0'], { cwd: home.path, env })
+  expect([code, stdout]).toEqual([2, ''])
+  expect(stderr.trimEnd().split('\n')).toEqual([
+    expect.stringContaining(`MAIL_TEMPLATES: ${templates}/welcom.txt: belongs to no mail`),
+    expect.stringContaining(`MAIL_TEMPLATES: ${templates}/welcome.subject.txt:1: unknown placeholder {{nmae}}`),
+  ])
+  expect(readdirSync(home.path)).toEqual(['mails'])
 })
 
 test.each(['migrate', 'config', 'health', 'admin create boss@example.com'])(

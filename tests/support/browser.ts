@@ -1,6 +1,7 @@
 import { afterAll } from 'bun:test'
 import { existsSync } from 'node:fs'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import axe from 'axe-core'
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
 /** Whether there is no browser to test with. */
@@ -11,12 +12,14 @@ let browser: Browser | null = null
 afterAll(() => browser?.close())
 
 /** A page that can reach no host but ours, and what it asks for. */
-export const openPage = async (): Promise<{ page: Page; requests: string[]; errors: string[] }> => {
+export const openPage = async (
+  options: BrowserContextOptions = {},
+): Promise<{ page: Page; requests: string[]; errors: string[] }> => {
   browser ??= await chromium.launch({
     executablePath,
     args: ['--no-sandbox', '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'],
   })
-  const page = await browser.newPage({ viewport: { width: 1_280, height: 1_000 } })
+  const page = await browser.newPage({ viewport: { width: 1_280, height: 1_000 }, ...options })
   const requests: string[] = []
   const errors: string[] = []
   page.on('request', (request) => requests.push(request.url()))
@@ -35,4 +38,18 @@ export const elsewhere = (requests: readonly string[], origin: string) =>
 export const snapshot = async (page: Page, name: string) => {
   const folder = process.env.SCREENSHOTS
   if (folder !== undefined) await page.screenshot({ path: `${folder}/${name}.png` })
+}
+
+interface Violation {
+  readonly id: string
+  readonly nodes: readonly { readonly target: readonly string[] }[]
+}
+
+/** What axe-core finds wrong with the page as it is, or a part of it: each a rule and the elements that break it. */
+export const axeViolations = async (page: Page, part = 'html'): Promise<readonly string[]> => {
+  await page.evaluate(axe.source)
+  const found = await page.evaluate<readonly Violation[]>(
+    `axe.run(${JSON.stringify(part)}).then(({ violations }) => violations.map(({ id, nodes }) => ({ id, nodes })))`,
+  )
+  return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`)
 }

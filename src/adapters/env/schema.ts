@@ -1,6 +1,8 @@
 import { resolve } from 'node:path'
 import { type StaticDecode, type StringOptions, type TString, type TTransform, Type } from '@sinclair/typebox'
 import { parseDuration, parseRate, parseSize } from '../../domain/measures.ts'
+import { isLine } from '../../domain/text.ts'
+import { readMailTemplates } from './mail-templates.ts'
 import { parseOrigins } from './origins.ts'
 import { parseS3Place, type S3Place } from './s3-place.ts'
 import { parseSender } from './sender.ts'
@@ -93,6 +95,8 @@ const visibleText = (text: string) => (/^[\x21-\x7e]+$/.test(text) ? text : null
 
 const secretText = (minimumBytes: number) => (text: string) => (Buffer.byteLength(text) >= minimumBytes ? text : null)
 
+const MAX_APP_NAME_CHARACTERS = 64
+
 /** Every setting, by its environment variable. Absent optional ones have a default that depends on others, or none. */
 export const SettingsSchema = Type.Object({
   HOST: setting({ accepts: 'a host name or an IP address', default: '127.0.0.1' }, (text) =>
@@ -109,6 +113,11 @@ export const SettingsSchema = Type.Object({
   AWS_SESSION_TOKEN: optional({ accepts: 'visible ASCII characters', secret: true }, visibleText),
   AWS_REGION: optional({ accepts: 'a region such as eu-central-1' }, (text) => (/^[\w-]+$/.test(text) ? text : null)),
   PUBLIC_URL: optional({ accepts: 'an http or https URL without query' }, publicUrl),
+  APP_NAME: setting(
+    { accepts: `a name of 1 to ${MAX_APP_NAME_CHARACTERS} visible characters`, default: 'Skep' },
+    (text) => (isLine(text.trim(), { minLength: 1, maxLength: MAX_APP_NAME_CHARACTERS }) ? text.trim() : null),
+  ),
+  APP_URL: optional({ accepts: 'an http or https URL without query' }, publicUrl),
   JWT_SECRET: optional({ accepts: 'at least 32 bytes', secret: true }, secretText(32)),
   ACCESS_TOKEN_TTL: duration('15m'),
   REFRESH_TOKEN_TTL: duration('30d'),
@@ -122,6 +131,7 @@ export const SettingsSchema = Type.Object({
     { accepts: 'an address such as Skep <no-reply@example.com>', default: 'Skep <no-reply@localhost>' },
     parseSender,
   ),
+  MAIL_TEMPLATES: optional({ accepts: 'a folder of templates' }, (text) => readMailTemplates(resolve(text))),
   MAX_BODY_SIZE: size('1mb'),
   MAX_UPLOAD_SIZE: size('10mb'),
   UPLOAD_TYPES: setting(

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { TransformDecodeError, Value } from '@sinclair/typebox/value'
+import { SettingFaults } from './mail-templates.ts'
 import { lacking, type S3Place, showS3Place, withRegion } from './s3-place.ts'
 import { type GivenSettings, type SettingName, SettingsSchema } from './schema.ts'
 
@@ -56,6 +57,15 @@ const hidden = (text: string, secret: unknown): string => {
   return secret === 'url' ? hiddenUrl(text) : text
 }
 
+/** One line for each fault of a value that was not accepted. */
+const problemsOf = (name: SettingName, text: string, error: unknown): readonly string[] => {
+  const { accepts, secret } = SettingsSchema.properties[name]
+  const cause = error instanceof TransformDecodeError ? error.error : null
+  if (cause instanceof SettingFaults) return cause.faults.map((fault) => `${name}: ${fault}`)
+  const given = secret === undefined ? `got ${JSON.stringify(text)}, ` : ''
+  return [`${name}: ${given}${cause?.message ?? accepts}`]
+}
+
 /**
  * Reads all settings at once: flags before environment before defaults, an empty value as none.
  * `problems` has one line for every wrong one, so that they can be mended together.
@@ -80,9 +90,7 @@ export const readSettings = (environment: Texts, flags: Texts, isTerminal: boole
       values[name] = Value.Decode(schema, text)
       shown.push({ name, value: hidden(text, schema.secret), source })
     } catch (error) {
-      const why = error instanceof TransformDecodeError ? error.error.message : schema.accepts
-      const given = schema.secret === undefined ? `got ${JSON.stringify(text)}, ` : ''
-      problems.push(`${name}: ${given}${why}`)
+      problems.push(...problemsOf(name, text, error))
     }
   }
   const given = values as unknown as GivenSettings
@@ -103,11 +111,14 @@ export const readSettings = (environment: Texts, flags: Texts, isTerminal: boole
   const DATABASE_URL = given.DATABASE_URL ?? join(given.DATA_DIR, 'skep.db')
   const files = given.FILES_URL ?? join(given.DATA_DIR, 'files')
   const FILES_URL = typeof files === 'string' ? files : withRegion(files, given.AWS_REGION)
+  const host = given.HOST.includes(':') ? `[${given.HOST}]` : given.HOST
+  const publicUrl = given.PUBLIC_URL ?? `http://${host}:${given.PORT}`
   const effective: Texts = {
     ...(isEmbedded(DATABASE_URL) ? { DATABASE_URL: `sqlite:${DATABASE_URL}` } : {}),
     FILES_URL: placeOf(FILES_URL),
     UPLOAD_TYPES: typeof given.UPLOAD_TYPES === 'string' ? given.UPLOAD_TYPES : given.UPLOAD_TYPES.join(),
-    PUBLIC_URL: given.PUBLIC_URL ?? `http://${given.HOST.includes(':') ? `[${given.HOST}]` : given.HOST}:${given.PORT}`,
+    PUBLIC_URL: publicUrl,
+    APP_URL: given.APP_URL ?? publicUrl,
     DATA_DIR: given.DATA_DIR,
     JWT_SECRET: '***',
   }

@@ -28,7 +28,6 @@ import { fallbackRoutes, routeOf } from './fallback.ts'
 import { linkRoutes as fileLinkRoutes } from './files/links.ts'
 import { fileRoutes } from './files/routes.ts'
 import { healthRoutes } from './health.ts'
-import { homeRoutes } from './home.ts'
 import type { AllowedHosts } from './hosts.ts'
 import { jobRoutes } from './jobs.ts'
 import { createKernel, type Kernel } from './kernel.ts'
@@ -39,6 +38,8 @@ import { oauthMetadataRoutes } from './oauth-metadata.ts'
 import { type RealtimeUpgrade, realtimeRoutes } from './realtime.ts'
 import { recordRoutes } from './records.ts'
 import { sessionRoutes, userSessionRoutes } from './sessions.ts'
+import { homeRoutes } from './site/home.ts'
+import type { Site } from './site/layout.ts'
 import { tokenRoutes } from './tokens.ts'
 import { userRoutes } from './users.ts'
 
@@ -66,7 +67,8 @@ export interface ApiDeps {
   readonly describeSocket: () => Node
 }
 
-export interface ApiOptions {
+/** `basePath` is empty when PUBLIC_URL has no path. */
+export interface ApiOptions extends Site {
   readonly rateLimit: Rate | 'off'
   readonly rateLimitAuth: Rate | 'off'
   readonly trustProxy: number
@@ -78,8 +80,6 @@ export interface ApiOptions {
   readonly metricsToken?: string | undefined
   /** Whether clients reach us by https. */
   readonly https: boolean
-  /** Path of PUBLIC_URL, without a slash at the end; empty when it has none. */
-  readonly basePath: string
   /** Of the program. */
   readonly version: string
 }
@@ -186,8 +186,8 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
         : crossOrigin({ origins: options.corsOrigins, finish: edge.finish, routeOf: preflighted }),
     )
     .use(createFeatures(kernel, deps, deps.collections, basePath, options.metricsToken))
-    .use(linkRoutes(kernel, basePath))
-    .use(homeRoutes(kernel, version))
+    .use(linkRoutes(kernel, options))
+    .use(homeRoutes(kernel, options, version))
     .use(oauthMetadataRoutes(kernel, deps.publicUrl))
     .use(
       realtimeRoutes(kernel, deps.realtime, {

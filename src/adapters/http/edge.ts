@@ -81,7 +81,10 @@ export const createEdge = (deps: Deps) => {
   }
 
   /** Routes know their own paths alone. */
-  const toPublic = (location: unknown): string => `${basePath}${location}`
+  const toPublic = (location: unknown): string => {
+    const text = String(location)
+    return text.startsWith('/') ? `${basePath}${text}` : text
+  }
 
   const respond = (body: Body, status: number, headers: Headers): Response => {
     const response = new Response(body, { status, headers: common.ofJson })

@@ -21,7 +21,7 @@ const syncFolder = async (path: string): Promise<void> => {
 
 /** Writes each mail as an `.eml` file, for days without a mail server. A repeated one takes the place of the first. */
 export const createFileMailer = ({ folder, from, log }: Options): Mailer => {
-  const transport = createTransport({ streamTransport: true, buffer: true, newline: 'unix' })
+  const transport = createTransport({ streamTransport: true, buffer: true, newline: 'windows' })
   return {
     async send(mail) {
       const { message } = await transport.sendMail(toMessage(mail, from))

@@ -58,7 +58,7 @@ describe('verifying an address', () => {
     const before = mailbox.mails.length
     expect((await skep.call('POST', '/auth/email/verify/request', { token: member.token })).status).toBe(204)
     await resetToken(member)
-    expect(mailbox.mails.slice(before).map(({ subject }) => subject)).toEqual(['Choose a new password'])
+    expect(mailbox.mails.slice(before).map(({ subject }) => subject)).toEqual(['Choose a new password for Skep'])
   })
 
   test('a reset token does not verify, nor a verify token reset', async () => {
@@ -81,7 +81,7 @@ describe('a forgotten password', () => {
     const { member } = await newcomer()
     await reset(await resetToken(member))
     const mail = await mailbox.next(member.email)
-    expect(mail.subject).toBe('Your password was changed')
+    expect(mail.subject).toBe('Your Skep password was changed')
     expect(mail.text).not.toContain('#token=')
   })
 
@@ -150,7 +150,7 @@ describe('a forgotten password', () => {
     await skep.call('PATCH', `/users/${member.id}`, { token: admin.token, json: { is_active: false } })
     await forgot(member.email)
     await resetToken((await newcomer()).member)
-    expect(mailbox.mails.filter(({ to, subject }) => to === member.email && subject !== 'Welcome')).toEqual([])
+    expect(mailbox.mails.filter(({ to, subject }) => to === member.email && subject !== 'Welcome to Skep')).toEqual([])
   })
 
   test('a weak new password does not use up the link', async () => {

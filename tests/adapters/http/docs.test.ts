@@ -43,6 +43,8 @@ test('every route of the program appears, and nothing else', () => {
     maxBodySize: 1,
     allowedHosts: '*',
     corsOrigins: [],
+    appName: 'Skep',
+    appUrl: undefined,
   } as const
   const collections = COLLECTIONS.map((collection) => ({ collection, records: unusable() }))
   const deps: ApiDeps = Object.create(unusable(), { collections: { value: collections } })

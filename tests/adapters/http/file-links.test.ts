@@ -197,7 +197,9 @@ describe('a signed link ends with the right behind it', () => {
     const { url } = (await link(ann, file.id)).body
     await skep.call('POST', '/auth/password/forgot', { json: { email: ann.email } })
     const mails = [await mailbox.next(ann.email), await mailbox.next(ann.email)]
-    const [token = ''] = mails.flatMap((mail) => (mail.subject === 'Choose a new password' ? [tokenIn(mail)] : []))
+    const [token = ''] = mails.flatMap((mail) =>
+      mail.subject === 'Choose a new password for Skep' ? [tokenIn(mail)] : [],
+    )
     const json = { token, password: 'a battery staple' }
     expect((await skep.call('POST', '/auth/password/reset', { json })).status).toBe(204)
     expect([await open(url), await open(others.url)]).toEqual([404, 200])

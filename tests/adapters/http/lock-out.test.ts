@@ -87,7 +87,7 @@ describe('strangers who forget someone’s password', () => {
     for (const address of strangers(20)) await forgot(ann.email, address)
     const token = tokenIn(await mailbox.next(ann.email))
     expect((await reset(token, 'brand new horse', HOME)).status).toBe(204)
-    expect((await mailbox.next(ann.email)).subject).toBe('Your password was changed')
+    expect((await mailbox.next(ann.email)).subject).toBe('Your Skep password was changed')
     const subjects = mailbox.mails.filter(({ to }) => to === ann.email).map(({ subject }) => subject)
     expect(subjects).toHaveLength(3)
   })

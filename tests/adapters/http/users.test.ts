@@ -265,7 +265,7 @@ describe('a self-chosen address', () => {
     expect((await skep.call('POST', '/auth/email/verify', { json: { token } })).status).toBe(204)
     const me = await skep.call('GET', '/users/me', { token: ann.token })
     expect(me.body).toMatchObject({ email: fresh, email_verified: true })
-    expect((await mailbox.next(ann.email)).subject).toBe('Your address was changed')
+    expect((await mailbox.next(ann.email)).subject).toBe('Your email address for Skep was changed')
   })
 
   test('that another registered meanwhile stays theirs', async () => {
@@ -308,7 +308,7 @@ describe('changing the password', () => {
     const ann = await skep.member()
     await mailbox.next(ann.email)
     await change(ann, ann.password, 'another horse')
-    expect((await mailbox.next(ann.email)).subject).toBe('Your password was changed')
+    expect((await mailbox.next(ann.email)).subject).toBe('Your Skep password was changed')
   })
 
   test('the new one signs in, the old one does not', async () => {

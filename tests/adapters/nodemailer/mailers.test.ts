@@ -246,6 +246,14 @@ describe('as files', () => {
     expect(JSON.stringify(log.entries)).not.toContain('token=')
   })
 
+  test('every line of it ends as mail programs expect', async () => {
+    const { folder, mailer } = open()
+    await mailer.send(mail, signal)
+    const written = await Bun.file(join(folder, 'job-7.eml')).text()
+    expect(written.split('\r\n').length).toBeGreaterThan(10)
+    expect(written.replaceAll('\r\n', '')).not.toMatch(/[\r\n]/)
+  })
+
   test('the link stands in it unbroken', async () => {
     const { folder, mailer } = open()
     await mailer.send(mail, signal)

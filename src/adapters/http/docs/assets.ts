@@ -1,9 +1,9 @@
 import redocBundle from 'redoc/bundles/redoc.standalone.js' with { type: 'file' }
-import favicon from 'swagger-ui-dist/favicon-32x32.png' with { type: 'file' }
 import swaggerUiStyle from 'swagger-ui-dist/swagger-ui.css' with { type: 'file' }
 import swaggerUiBundle from 'swagger-ui-dist/swagger-ui-bundle.js' with { type: 'file' }
 import redocStart from './redoc.client.js' with { type: 'file' }
 import swaggerUiStart from './swagger-ui.client.js' with { type: 'file' }
+import swaggerUiPage from './swagger-ui.page.css' with { type: 'file' }
 
 /** A file that is part of the program, compiled or not. */
 export interface Asset {
@@ -21,9 +21,9 @@ const SCRIPT = 'text/javascript; charset=utf-8'
 /** What the pages load; nothing of it comes from elsewhere. */
 export const ASSETS: readonly Asset[] = [
   { path: '/docs/swagger-ui.css', file: swaggerUiStyle, type: 'text/css; charset=utf-8' },
+  { path: '/docs/page.css', file: swaggerUiPage, type: 'text/css; charset=utf-8' },
   { path: '/docs/swagger-ui.js', file: swaggerUiBundle, type: SCRIPT },
   { path: '/docs/start.js', file: swaggerUiStart, type: SCRIPT },
-  { path: '/docs/favicon.png', file: favicon, type: 'image/png' },
   { path: '/redoc/redoc.js', file: redocBundle, type: SCRIPT, foreign: 'https://cdn.redoc.ly/redoc/logo-mini.svg' },
   { path: '/redoc/start.js', file: redocStart, type: SCRIPT },
 ]

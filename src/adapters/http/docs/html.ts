@@ -6,7 +6,7 @@ const page = (title: string, base: string, head: string, scripts: readonly strin
     <meta charset="utf-8">
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <title>${title}</title>
-    <link rel="icon" type="image/png" href="${base}/docs/favicon.png">
+    <link rel="icon" type="image/svg+xml" href="${base}/site/icon.svg">
     ${head}
   </head>
   <body style="margin: 0">
@@ -16,16 +16,11 @@ const page = (title: string, base: string, head: string, scripts: readonly strin
 </html>
 `
 
-/** Nobody has a client id here: the form need not ask for one. */
-const NO_CLIENT = ['client_id_password', 'client_secret_password', 'password_type']
-  .map((field) => `.wrapper:has(> [for=${field}])`)
-  .join(', ')
-
 /** The document to try out. */
 export const swaggerUiPage = (basePath: string) => {
   const base = escapeHtml(basePath)
   const head = `<link rel="stylesheet" href="${base}/docs/swagger-ui.css">
-    <style>${NO_CLIENT} { display: none }</style>`
+    <link rel="stylesheet" href="${base}/docs/page.css">`
   return page('Skep: try the API', base, head, ['/docs/swagger-ui.js', '/docs/start.js'])
 }
 

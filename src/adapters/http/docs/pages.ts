@@ -13,7 +13,7 @@ const PAGE_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self' 'unsafe-inline'",
-  "img-src 'self' data:",
+  "img-src 'self' data: blob:",
   "font-src 'self' data:",
   "connect-src 'self'",
   "form-action 'none'",
@@ -29,7 +29,7 @@ const fromAsset = async ({ file: path, type, foreign }: Asset): Promise<Content>
   // Redoc has no option to do without its maker's logo; one that is empty it hides.
   if (foreign !== undefined) return fromLongText((await file.text()).replaceAll(foreign, 'data:,'), type)
   const bytes = await file.bytes()
-  const gzipped = type.startsWith('image/') ? null : await compressOnce(bytes)
+  const gzipped = await compressOnce(bytes)
   return { body: () => file, type, etag: etagOf(bytes), ...(gzipped === null ? {} : { gzipped }) }
 }
 

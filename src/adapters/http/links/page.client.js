@@ -1,26 +1,157 @@
 const form = document.querySelector('form')
-const status = document.querySelector('[role=status]')
+const error = document.getElementById('error')
+const done = document.getElementById('done')
+const button = form.querySelector('[type=submit]')
+const { action, api } = form.dataset
 const token = new URLSearchParams(location.hash.slice(1)).get('token') ?? ''
 
 // The address bar and the history need not keep it.
 history.replaceState(null, '', location.pathname)
+// Another link opened in the same tab changes nothing but the part behind the #.
+addEventListener('hashchange', () => location.reload())
+
+const USED_UP = 'This link has expired, was used already, or was replaced by a newer one.'
+
+const SENTENCES = {
+  invalid_link: USED_UP,
+  invalid_grant: 'The address or the password is wrong.',
+  inactive_user: 'This account is deactivated. Get in touch with the people who run this service.',
+  overloaded: 'The service is busy. Please try again in a moment.',
+  unavailable: 'The service is not available right now. Please try again in a few minutes.',
+}
+
+const ABOUT_FIELD = {
+  '/email': 'That does not look like an email address.',
+  '/password': 'A password has 8 to 128 characters.',
+  '/token': USED_UP,
+}
+
+class Refusal extends Error {
+  constructor(message, field = null) {
+    super(message)
+    this.field = field
+  }
+}
+
+const waitOf = (response) => {
+  const seconds = Number(response.headers.get('retry-after') ?? 60)
+  if (seconds < 90) return `${seconds} seconds`
+  return seconds < 5400 ? `${Math.ceil(seconds / 60)} minutes` : `${Math.ceil(seconds / 3600)} hours`
+}
+
+/** What a person is told of an answer that is none of success. */
+const refusalOf = async (response) => {
+  const problem = await response.json().catch(() => ({}))
+  const { code, detail, errors, request_id: id } = problem
+  if (code === 'too_many_requests') return new Refusal(`Too many attempts. Please try again in ${waitOf(response)}.`)
+  if (code === 'weak_password') return new Refusal(`${detail}. Please choose another one.`, 'password')
+  const pointer = code === 'validation_failed' ? errors?.[0]?.pointer : null
+  if (pointer in ABOUT_FIELD) return new Refusal(ABOUT_FIELD[pointer], pointer.slice(1))
+  if (code in SENTENCES) return new Refusal(SENTENCES[code])
+  return new Refusal(`Something went wrong. Please try again later${id ? ` (reference ${id})` : ''}.`)
+}
+
+const call = async (method, path, { json, body, bearer } = {}) => {
+  const headers = {}
+  if (json !== undefined) headers['content-type'] = 'application/json'
+  if (bearer !== undefined) headers.authorization = `Bearer ${bearer}`
+  const init = { method, headers, body: json === undefined ? body : JSON.stringify(json) }
+  const response = await fetch(`${api}/${path}`, init).catch(() => {
+    throw new Refusal('The service cannot be reached. Please check your connection and try again.')
+  })
+  if (!response.ok) throw await refusalOf(response)
+  return response
+}
+
+const resend = async ({ email, password }) => {
+  const credentials = new URLSearchParams({ grant_type: 'password', username: email, password })
+  const tokens = await (await call('POST', 'auth/token', { body: credentials })).json()
+  const bearer = tokens.access_token
+  try {
+    const user = await (await call('GET', 'users/me', { bearer })).json()
+    if (user.email_verified) {
+      return `${user.email} is confirmed already. To change to another address, ask for it again where you changed it.`
+    }
+    await call('POST', 'auth/email/verify/request', { bearer })
+    return `A new link is on its way to ${user.email}. It works once, for 24 hours.`
+  } finally {
+    await call('POST', 'auth/revoke', { body: new URLSearchParams({ token: tokens.refresh_token }) }).catch(() => {})
+  }
+}
+
+const ACTIONS = {
+  'verify-email': async () => {
+    await call('POST', 'auth/email/verify', { json: { token } })
+    return 'Thank you, your address is confirmed.'
+  },
+  'reset-password': async ({ password }) => {
+    await call('POST', 'auth/password/reset', { json: { token, password } })
+    return 'Your new password is set. Sign in with it; every other session has ended.'
+  },
+  'forgot-password': async ({ email }) => {
+    await call('POST', 'auth/password/forgot', { json: { email } })
+    return `If there is an account for ${email}, a link is on its way. It works once, for 30 minutes. Look into the spam folder, too.`
+  },
+  'resend-verification': resend,
+}
+
+const otherwise = document.getElementById('otherwise')
+
+/** Nothing can be done by this link: another one is all that is left. */
+const giveUp = (sentence) => {
+  form.hidden = true
+  document.getElementById('lead').hidden = true
+  error.textContent = sentence
+  otherwise.className = ''
+  otherwise.firstElementChild.className = 'button'
+}
+
+const show = (refusal) => {
+  if (refusal.message === USED_UP) {
+    giveUp(USED_UP)
+    otherwise.firstElementChild.focus()
+    return
+  }
+  error.textContent = refusal instanceof Refusal ? refusal.message : 'Something went wrong. Please reload the page.'
+  const field = form.elements.namedItem(refusal.field ?? '')
+  field?.setAttribute('aria-invalid', 'true')
+  field?.focus()
+}
+
+const finish = (sentence) => {
+  form.hidden = true
+  for (const part of [document.getElementById('lead'), otherwise]) part.hidden = true
+  const onwards = document.getElementById('onwards')
+  if (onwards !== null) onwards.hidden = false
+  done.textContent = sentence
+  done.focus()
+}
 
 form.addEventListener('submit', async (event) => {
   event.preventDefault()
-  const fields = Object.fromEntries(new FormData(form))
+  if (button.ariaDisabled === 'true') return
+  error.textContent = ''
+  for (const field of form.elements) field.removeAttribute('aria-invalid')
+  button.ariaDisabled = 'true'
   try {
-    const response = await fetch(form.dataset.action, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ token, ...fields }),
-    })
-    if (response.ok) {
-      form.hidden = true
-      status.textContent = form.dataset.done
-      return
-    }
-    status.textContent = (await response.json()).detail
-  } catch {
-    status.textContent = 'The server cannot be reached. Please try again.'
+    finish(await ACTIONS[action](Object.fromEntries(new FormData(form))))
+  } catch (refusal) {
+    show(refusal)
+  } finally {
+    button.ariaDisabled = 'false'
   }
 })
+
+for (const reveal of document.querySelectorAll('.reveal')) {
+  reveal.addEventListener('click', () => {
+    const field = document.getElementById(reveal.getAttribute('aria-controls'))
+    const isHidden = field.type === 'password'
+    field.type = isHidden ? 'text' : 'password'
+    reveal.textContent = isHidden ? 'Hide' : 'Show'
+    reveal.ariaLabel = isHidden ? 'Hide password' : 'Show password'
+  })
+}
+
+if ('token' in form.dataset && token === '') {
+  giveUp('This link is incomplete. Open it from the mail again, or have a new one mailed.')
+} else form.hidden = false

@@ -1,63 +1,106 @@
 import { escapeHtml } from '../../../application/mail-templates.ts'
+import { USER_LIMITS } from '../../../domain/user.ts'
+import { brand, layout, type Site } from '../site/layout.ts'
 
 interface Page {
+  /** What the script does when the button is pressed. */
+  readonly action: 'verify-email' | 'reset-password' | 'forgot-password' | 'resend-verification'
+  /** Whether it is nothing without the token of a link. */
+  readonly needsToken: boolean
   readonly title: string
-  /** The call that the button makes with the token of the link, and a password if it asks for one. */
-  readonly action: string
+  readonly lead: string
+  /** HTML. */
+  readonly fields: string
   readonly button: string
-  readonly done: string
-  readonly asksPassword: boolean
+  /** Where to go for another link, and what to call it. */
+  readonly otherwise: readonly [path: string, label: string]
 }
 
-const PASSWORD_FIELD = `<label>New password
-          <input type="password" name="password" minlength="8" maxlength="128" autocomplete="new-password" required>
-        </label>`
+const { minLength, maxLength } = USER_LIMITS.password
 
-const html = (base: string, { title, action, button, done, asksPassword }: Page) => `<!doctype html>
-<html lang="en">
-  <head>
-    <meta charset="utf-8">
-    <meta name="viewport" content="width=device-width, initial-scale=1">
-    <meta name="robots" content="noindex">
-    <title>${title}</title>
-    <link rel="stylesheet" href="${base}/links/page.css">
-  </head>
-  <body>
-    <main>
-      <h1>${title}</h1>
-      <form data-action="${base}/${action}" data-done="${done}">
-        ${asksPassword ? PASSWORD_FIELD : ''}
-        <button>${button}</button>
-      </form>
-      <p role="status"></p>
-    </main>
-    <script src="${base}/links/page.js"></script>
-  </body>
-</html>
-`
+const emailField = (hint: string) => `<label for="email">Email address</label>
+        <input id="email" name="email" type="email" autocomplete="username" autocapitalize="none" spellcheck="false"
+          maxlength="${USER_LIMITS.email.maxLength}"${hint === '' ? ' required' : ' aria-describedby="email-hint"'}>${hint === '' ? '' : `\n        <p class="hint" id="email-hint">${hint}</p>`}`
+
+const passwordField = (label: string, autocomplete: 'new-password' | 'current-password', attributes: string) =>
+  `<label for="password">${label}</label>
+        <div class="secret">
+          <input id="password" name="password" type="password" autocomplete="${autocomplete}" required${attributes}>
+          <button class="reveal" type="button" aria-label="Show password" aria-controls="password">Show</button>
+        </div>`
+
+const NEW_PASSWORD = `${passwordField('New password', 'new-password', ` minlength="${minLength}" maxlength="${maxLength}" aria-describedby="password-hint"`)}
+        <p class="hint" id="password-hint">At least ${minLength} characters. Three or four unrelated words make a good one.</p>`
 
 /** Nothing happens before the button is pressed: mail scanners open links too. */
 const VERIFY_EMAIL: Page = {
-  title: 'Confirm your address',
-  action: 'api/v1/auth/email/verify',
-  button: 'Confirm',
-  done: 'Thank you, your address is confirmed.',
-  asksPassword: false,
+  action: 'verify-email',
+  needsToken: true,
+  title: 'Confirm your email address',
+  lead: 'Press the button to confirm that the address this link was mailed to is yours.',
+  fields: '',
+  button: 'Confirm address',
+  otherwise: ['/resend-verification', 'Have a new link mailed'],
 }
 
 const RESET_PASSWORD: Page = {
+  action: 'reset-password',
+  needsToken: true,
   title: 'Choose a new password',
-  action: 'api/v1/auth/password/reset',
-  button: 'Set password',
-  done: 'Your password is set. Sign in with it; every other session has ended.',
-  asksPassword: true,
+  lead: 'Every session of your account ends, on all devices. Then you sign in with the new password.',
+  fields: `${emailField('Optional. It tells your password manager which account the password is for.')}
+        ${NEW_PASSWORD}`,
+  button: 'Set new password',
+  otherwise: ['/forgot-password', 'Have a new link mailed'],
 }
 
-export const verifyEmailPage = (basePath: string) => html(escapeHtml(basePath), VERIFY_EMAIL)
-export const resetPasswordPage = (basePath: string) => html(escapeHtml(basePath), RESET_PASSWORD)
+const FORGOT_PASSWORD: Page = {
+  action: 'forgot-password',
+  needsToken: false,
+  title: 'Forgot your password?',
+  lead: 'Tell us the email address of your account, and we mail you a link to choose a new one.',
+  fields: emailField(''),
+  button: 'Mail me a link',
+  otherwise: ['/resend-verification', 'Need a link to confirm your address?'],
+}
 
-export const PAGE_STYLE = `:root { color-scheme: light dark; font-family: system-ui, sans-serif; line-height: 1.5 }
-main { max-width: 24rem; margin: 15vh auto; padding: 0 1rem }
-label, input, button { display: block; width: 100%; box-sizing: border-box; font: inherit }
-input, button { margin: 0.5rem 0 1rem; padding: 0.6rem }
-`
+const RESEND_VERIFICATION: Page = {
+  action: 'resend-verification',
+  needsToken: false,
+  title: 'Get a new confirmation link',
+  lead: 'Sign in, and we mail a new link to the address of your account. You are signed out again at once.',
+  fields: `${emailField('')}
+        ${passwordField('Password', 'current-password', '')}`,
+  button: 'Mail me a new link',
+  otherwise: ['/forgot-password', 'Forgot your password?'],
+}
+
+export const LINK_PAGES = [VERIFY_EMAIL, RESET_PASSWORD, FORGOT_PASSWORD, RESEND_VERIFICATION]
+
+const NO_SCRIPT = {
+  link: `This page needs JavaScript. The secret part of your link is kept from every server on its way, this one too, until
+          a script of this page hands it over. Allow JavaScript here and open the link again, or open it in another browser.`,
+  form: 'This page needs JavaScript. Allow it here and reload the page, or open the page in another browser.',
+}
+
+export const linkPage = (site: Site, page: Page): string => {
+  const base = escapeHtml(site.basePath)
+  const app = escapeHtml(site.appName)
+  const [path, label] = page.otherwise
+  const onwards =
+    site.appUrl === undefined
+      ? ''
+      : `\n      <p class="after" id="onwards" hidden><a href="${escapeHtml(site.appUrl)}">Go on to ${app}</a></p>`
+  const content = `${brand(site, base)}
+      <h1>${page.title}</h1>
+      <p class="quiet" id="lead">${page.lead}</p>
+      <noscript><p class="message">${NO_SCRIPT[page.needsToken ? 'link' : 'form']}</p></noscript>
+      <form hidden data-action="${page.action}" data-api="${base}/api/v1"${page.needsToken ? ' data-token' : ''}>
+        ${page.fields}
+        <button type="submit">${page.button}</button>
+      </form>
+      <div class="message" role="alert" id="error"></div>
+      <div class="message done" role="status" id="done" tabindex="-1"></div>${onwards}
+      <p class="after" id="otherwise"><a href="${base}${path}">${label}</a></p>`
+  return layout(site, { title: page.title, base, content, scripts: ['/links/page.js'] })
+}

@@ -1,0 +1,64 @@
+import { Elysia } from 'elysia'
+import { escapeHtml } from '../../../application/mail-templates.ts'
+import { notFound } from '../../../domain/errors.ts'
+import { addVary } from '../compression.ts'
+import type { Kernel, Rule } from '../kernel.ts'
+import { fromText, send } from '../static-content.ts'
+import { icon, layout, mark, SITE_POLICY, type Site } from './layout.ts'
+import style from './style.css' with { type: 'text' }
+
+const UNLIMITED: Rule = { who: 'anyone', limit: 'none' }
+
+/** Without a leading slash, so that they lead to the right place behind a path of a proxy too. */
+const PLACES = [
+  ['docs', 'Try the API', 'Every call, with forms to fill in. Authorize signs you in.'],
+  ['redoc', 'Read the API', 'The same as a reference.'],
+  ['openapi.json', 'OpenAPI document', 'For generators of clients.'],
+  ['asyncapi.json', 'AsyncAPI document', 'The WebSocket at /ws/{client_id}.'],
+  ['health', 'Health', 'Whether the process answers; health/ready tells whether every part works.'],
+] as const
+
+const html = (site: Site, version: string) => {
+  const app = escapeHtml(site.appName)
+  const program = site.appName === 'Skep' ? `Version ${version}` : `Skep, version ${version},`
+  const places = PLACES.map(([path, name, about]) => `<li><a href="${path}">${name}</a> <span>${about}</span></li>`)
+  const open = site.appUrl === undefined ? '' : `<a class="button" href="${escapeHtml(site.appUrl)}">Open ${app}</a>`
+  const content = `<div class="brand">${mark('.')}<h1>${app}</h1></div>
+      <p class="quiet">The backend of an application runs here. ${program} serves its API at <code>/api/v1</code>.</p>
+      ${open}
+      <ul class="places">
+        ${places.join('\n        ')}
+      </ul>`
+  return layout(site, { title: site.appName, base: '.', wide: true, content })
+}
+
+/** Whether a client that names what it takes wants JSON and no page. */
+const wantsJson = (request: Request): boolean => {
+  const accepted = request.headers.get('accept') ?? ''
+  return /\bjson\b/i.test(accepted) && !/\btext\/html\b/i.test(accepted)
+}
+
+/**
+ * `GET /`: a page that says what runs here, and what all pages share. A client of the API, which asks for JSON, is told
+ * that it is no call.
+ */
+export const homeRoutes = (kernel: Kernel, site: Site, version: string) => {
+  const page = fromText(html(site, version), 'text/html; charset=utf-8')
+  const styles = fromText(style, 'text/css; charset=utf-8')
+  const picture = fromText(icon(site.appName), 'image/svg+xml')
+  const hooks = { admit: UNLIMITED, detail: { hide: true } }
+  return new Elysia()
+    .use(kernel)
+    .get(
+      '/',
+      ({ request, set }) => {
+        addVary(set.headers, 'Accept')
+        if (wantsJson(request)) throw notFound('Path')
+        set.headers['content-security-policy'] = SITE_POLICY
+        return send(page, request, set.headers)
+      },
+      hooks,
+    )
+    .get('/site/style.css', ({ request, set }) => send(styles, request, set.headers), hooks)
+    .get('/site/icon.svg', ({ request, set }) => send(picture, request, set.headers), hooks)
+}
