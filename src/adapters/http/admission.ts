@@ -50,9 +50,10 @@ const authenticate = (access: Access, request: Request): Principal | Promise<Pri
   return access.authenticate(token)
 }
 
-/** Goes on at once unless there is something to wait for: most calls are admitted without a promise. */
-const then = <T, Next>(value: T | Promise<T>, next: (value: T) => Next | Promise<Next>): Next | Promise<Next> =>
-  value instanceof Promise ? value.then(next) : next(value)
+const identifiedAs = (call: Call) => (principal: Principal) => {
+  call.principal = principal
+  return null
+}
 
 /** The steps from a call to its admission. Each throws, or rejects with, what stands against it. */
 const createSteps = ({ access, limits, answers, addressOf }: Deps) => ({
@@ -63,14 +64,11 @@ const createSteps = ({ access, limits, answers, addressOf }: Deps) => ({
   /** Answers what is wrong with the token rather than throwing it: see {@link createAdmission}. */
   identify({ call, request }: Subject, rule: Rule): unknown {
     if (!identifies(request, rule)) return null
-    const identified = (principal: Principal): null => {
-      call.principal = principal
-      return null
-    }
     try {
       const principal = authenticate(access, request)
-      if (principal instanceof Promise) return principal.then(identified, (error: unknown) => error)
-      return identified(principal)
+      if (principal instanceof Promise) return principal.then(identifiedAs(call), (error: unknown) => error)
+      call.principal = principal
+      return null
     } catch (error) {
       return error
     }
@@ -96,17 +94,29 @@ const createSteps = ({ access, limits, answers, addressOf }: Deps) => ({
   },
 })
 
-/** Judges a call by the rule of its route. Answers a promise only where there is something to wait for. */
+/**
+ * Judges a call by the rule of its route. Answers a promise only where there is something to wait for: most calls are
+ * admitted at once.
+ */
 export const createAdmission = (deps: Deps) => {
   const { keepSecrets, identify, count, authorize } = createSteps(deps)
+
+  const decide = (subject: Subject, rule: Rule, refusal: unknown): unknown => {
+    if (refusal !== null) throw refusal
+    return authorize(subject, rule)
+  }
+
+  /** Counted before it is refused: whoever guesses tokens is limited by address. */
+  const countAndDecide = (subject: Subject, rule: Rule, refusal: unknown): unknown => {
+    const counted = count(subject, rule)
+    if (counted === undefined) return decide(subject, rule, refusal)
+    return counted.then(() => decide(subject, rule, refusal))
+  }
+
   return (subject: Subject, rule: Rule): unknown => {
     keepSecrets(subject, rule)
-    // Counted before it is refused: whoever guesses tokens is limited by address.
-    return then(identify(subject, rule), (refusal) =>
-      then<unknown, unknown>(count(subject, rule), () => {
-        if (refusal !== null) throw refusal
-        return authorize(subject, rule)
-      }),
-    )
+    const refusal = identify(subject, rule)
+    if (refusal instanceof Promise) return refusal.then((late) => countAndDecide(subject, rule, late))
+    return countAndDecide(subject, rule, refusal)
   }
 }

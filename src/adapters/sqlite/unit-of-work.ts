@@ -116,17 +116,23 @@ const reading = (connection: Connection, { remember }: ReadSnapshot, epoch: Pres
   usage: createUsageReader(connection),
 })
 
+/** Syncs and checkpoints are left to `wal-sync.ts`. */
+const openQueueWriter = (path: string): Connection => {
+  const writer = openWriter(path)
+  writer.run('PRAGMA synchronous = NORMAL')
+  writer.run('PRAGMA wal_autocheckpoint = 0')
+  // Once its pages are in the database file, a log that a burst made large gives its space back.
+  writer.run(`PRAGMA journal_size_limit = ${MAX_IDLE_WAL_BYTES}`)
+  return writer
+}
+
 /**
  * Closing moves the write-ahead log into the database file; writes that a lock keeps from beginning are rejected then.
  * `takeBackJobs` trusts that no other process serves this file.
  */
 export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaBytes, ...options }: Options): Store => {
   const open = () => {
-    const writer = openWriter(path)
-    writer.run('PRAGMA synchronous = NORMAL')
-    writer.run('PRAGMA wal_autocheckpoint = 0')
-    // Once its pages are in the database file, a log that a burst made large gives its space back.
-    writer.run(`PRAGMA journal_size_limit = ${MAX_IDLE_WAL_BYTES}`)
+    const writer = openQueueWriter(path)
     return onOpenWriter?.(writer) ?? writer
   }
   const reader = openReader(path)
