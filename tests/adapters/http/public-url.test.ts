@@ -56,8 +56,11 @@ interface FileBody {
 /** Where a page would load its parts from. */
 const partsOf = async (url: string) => {
   const html = await (await fetch(url)).text()
-  const parts = [...html.matchAll(/(?:src|href|data-action)="([^"]+)"/g)]
-  return parts.map(([, part = '']) => new URL(part, url).href)
+  const parts = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, part = '']) => part)
+  const [, api] = /data-api="([^"]+)"/.exec(html) ?? []
+  // What the form of a mailed link calls.
+  if (api !== undefined) parts.push(`${api}/auth/password/reset`)
+  return parts.map((part) => new URL(part, url).href)
 }
 
 describe('behind a proxy that takes the path of PUBLIC_URL off', () => {
