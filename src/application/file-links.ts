@@ -5,7 +5,7 @@ import type { Principal } from '../domain/session.ts'
 import type { Instant } from '../domain/user.ts'
 import { confirm } from './access.ts'
 import { visibleFile } from './files.ts'
-import { type Once, type Outcome, once } from './idempotency.ts'
+import { type IdempotencyRequest, type IdempotentResult, withIdempotency } from './idempotency.ts'
 import type { FileLinkQuery, ReadTx, Tx, UnitOfWork } from './ports/persistence.ts'
 import type { LinkSigner, SignedParts } from './ports/security.ts'
 import type { Clock, Reserve } from './ports/system.ts'
@@ -22,7 +22,12 @@ export type FileLinkPage = Omit<FileLinkQuery, 'fileId' | 'aliveAt'>
 /** Links that open one file to anyone. To make, see and end them one must see the file (`not_found`). */
 export interface FileLinks {
   /** `life` in seconds. Throws `idempotency_mismatch`, `too_many_links` when as many as one may have are alive. */
-  create(actor: Principal, fileId: number, life: number, wish: Once<SignedLink> | null): Promise<Outcome<SignedLink>>
+  create(
+    actor: Principal,
+    fileId: number,
+    life: number,
+    idempotency: IdempotencyRequest<SignedLink> | null,
+  ): Promise<IdempotentResult<SignedLink>>
   /** Those that have not expired. */
   list(actor: Principal, fileId: number, page: FileLinkPage): Promise<Page<SignedLink>>
   get(actor: Principal, fileId: number, id: number): Promise<SignedLink>
@@ -77,7 +82,7 @@ export const createFileLinks = ({ unitOfWork, signer, clock, reserve }: Deps): F
   }
 
   return {
-    create: (actor, fileId, life, wish) =>
+    create: (actor, fileId, life, idempotency) =>
       unitOfWork.write(async (tx) => {
         const now = clock.now()
         const current = await confirm(tx, actor, now)
@@ -86,7 +91,7 @@ export const createFileLinks = ({ unitOfWork, signer, clock, reserve }: Deps): F
         // Whole seconds, which is what the link says.
         const expiresAt = (Math.ceil(now / 1_000) + life) * 1_000
         const makerId = current.userId
-        return once(tx, current, wish, now, {
+        return withIdempotency(tx, current, idempotency, now, {
           async work() {
             await makeRoom(tx, makerId, now)
             return signed(await tx.fileLinks.insert({ fileId, ownerId, makerId, expiresAt, createdAt: now }))

@@ -3,7 +3,7 @@ import { cleanFilename, isAccepted, type NewFile, type StoredFile } from '../dom
 import type { Page } from '../domain/page.ts'
 import type { Principal } from '../domain/session.ts'
 import { confirm } from './access.ts'
-import { type Once, type Outcome, once } from './idempotency.ts'
+import { type IdempotencyRequest, type IdempotentResult, withIdempotency } from './idempotency.ts'
 import { judgeHead, judgeStored } from './judged-type.ts'
 import { type BlobBytes, type BlobStore, SNIFFED_BYTES, type SniffContentType } from './ports/blobs.ts'
 import type { FileQuery, ReadTx, UnitOfWork } from './ports/persistence.ts'
@@ -23,7 +23,7 @@ export interface ReceivedFile extends AsyncDisposable {
   readonly filename: string
   readonly sha256: string
   /** Makes it a file. Throws `idempotency_mismatch`, and what `confirm` throws when the owner's session has ended. */
-  keep(wish: Once<StoredFile> | null): Promise<Outcome<StoredFile>>
+  keep(idempotency: IdempotencyRequest<StoredFile> | null): Promise<IdempotentResult<StoredFile>>
 }
 
 /** A file is seen by its owner and by admins; to all others it does not exist (`not_found`). */
@@ -189,23 +189,23 @@ export const createFiles = (deps: Deps): Files => {
       return {
         filename: taken.filename,
         sha256: taken.sha256,
-        async keep(wish) {
+        async keep(idempotency) {
           const now = clock.now()
           const file: NewFile = { ...taken, ownerId: actor.userId, createdAt: now }
           const keeping = unitOfWork.write(async (tx) => {
             // Much can have happened since the upload began.
             const current = await confirm(tx, actor, now)
-            return once(tx, current, wish, now, {
+            return withIdempotency(tx, current, idempotency, now, {
               work: () => tx.files.insert(file),
               owners: ({ ownerId }) => [ownerId],
             })
           })
-          const outcome = await keeping.catch((error) => {
+          const idempotent = await keeping.catch((error) => {
             needed = mayStillCommit(error)
             throw error
           })
-          needed = 'result' in outcome
-          return outcome
+          needed = 'result' in idempotent
+          return idempotent
         },
         async [Symbol.asyncDispose]() {
           if (!needed) await discard(taken.blobKey)

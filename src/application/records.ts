@@ -13,7 +13,7 @@ import {
 import type { Actor, Principal } from '../domain/session.ts'
 import type { Instant } from '../domain/user.ts'
 import { confirm } from './access.ts'
-import { type Once, type Outcome, once } from './idempotency.ts'
+import { type IdempotencyRequest, type IdempotentResult, withIdempotency } from './idempotency.ts'
 import type { ReadTx, RecordQuery, Tx, UnitOfWork } from './ports/persistence.ts'
 import type { Clock, Reserve } from './ports/system.ts'
 import { requireRoom } from './reserve.ts'
@@ -41,7 +41,11 @@ export interface Records {
    * Throws `data_too_large`, `idempotency_mismatch`, `invalid_token` when the account is gone, `quota_exceeded` and
    * `storage_reserved`, as all that takes room.
    */
-  create(actor: Actor, draft: JsonObject, wish: Once<StoredRecord> | null): Promise<Outcome<StoredRecord>>
+  create(
+    actor: Actor,
+    draft: JsonObject,
+    idempotency: IdempotencyRequest<StoredRecord> | null,
+  ): Promise<IdempotentResult<StoredRecord>>
   /** Throws `not_found`. */
   get(actor: Principal, id: number): Promise<StoredRecord>
   /**
@@ -61,8 +65,8 @@ export interface Records {
   batch(
     actor: Actor,
     operations: readonly RecordOperation[],
-    wish: Once<readonly (StoredRecord | null)[]> | null,
-  ): Promise<Outcome<readonly (StoredRecord | null)[]>>
+    idempotency: IdempotencyRequest<readonly (StoredRecord | null)[]> | null,
+  ): Promise<IdempotentResult<readonly (StoredRecord | null)[]>>
 }
 
 /** Who makes changes and when, and what the log is to say of them. */
@@ -222,9 +226,9 @@ export const createRecords = (collection: Collection, { unitOfWork, clock, reser
     })
 
   return {
-    create: (actor, draft, wish) =>
+    create: (actor, draft, idempotency) =>
       adding(actor, (tx, change) =>
-        once(tx, change.actor, wish, change.now, {
+        withIdempotency(tx, change.actor, idempotency, change.now, {
           work: () => add(tx, draft, change),
           owners: (record) => [record.ownerId],
         }),
@@ -243,9 +247,9 @@ export const createRecords = (collection: Collection, { unitOfWork, clock, reser
       return unitOfWork.read((tx) => tx.records(collection.name).list(query))
     },
 
-    batch: (actor, operations, wish) =>
+    batch: (actor, operations, idempotency) =>
       (operations.every(isDelete) ? changing : adding)(actor, (tx, change) =>
-        once(tx, change.actor, wish, change.now, {
+        withIdempotency(tx, change.actor, idempotency, change.now, {
           work: () => performAll(tx, operations, change),
           owners: (results) => results.flatMap((record) => (record === null ? [] : [record.ownerId])),
         }),

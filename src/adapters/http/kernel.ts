@@ -79,7 +79,7 @@ export const createKernel = (deps: Deps) => {
     .decorate('call', null as unknown as Call)
     .decorate('addressOf', addressOf)
     .decorate('limits', limits)
-    .decorate('idempotently', createIdempotency(answers, common))
+    .decorate('withIdempotency', createIdempotency(answers, common))
     .decorate('bodies', bodies)
     .macro({
       admit: (rule: Rule) => ({

@@ -85,12 +85,13 @@ export const linkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publi
     .use(kernel)
     .post(
       '',
-      ({ call, params, body, request, idempotently }) => {
+      ({ call, params, body, request, withIdempotency }) => {
         const actor = actorOf(call)
         const fileId = Number(params.id)
         const sent = { fileId, ...body }
-        return idempotently({ request, actor, route: 'POST /api/v1/files/:id/links', sent, answer: created }, (wish) =>
-          links.create(actor, fileId, body.expires_in, wish),
+        return withIdempotency(
+          { request, actor, route: 'POST /api/v1/files/:id/links', sent, answer: created },
+          (idempotency) => links.create(actor, fileId, body.expires_in, idempotency),
         )
       },
       {

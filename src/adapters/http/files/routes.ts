@@ -136,14 +136,14 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
     .use(kernel)
     .post(
       '/',
-      async ({ call, request, idempotently, bodies }) => {
+      async ({ call, request, withIdempotency, bodies }) => {
         const actor = actorOf(call)
         using _ = begin(actor.userId)
         using _held = bodies.take(clientOf(call), UPLOAD_WINDOW_BYTES)
         await using received = await files.receive(actor, await readUpload(request, maxUploadSize))
         const sent = { sha256: received.sha256, filename: received.filename }
-        return await idempotently({ request, actor, route: `POST ${PATH}`, sent, answer }, (wish) =>
-          received.keep(wish),
+        return await withIdempotency({ request, actor, route: `POST ${PATH}`, sent, answer }, (idempotency) =>
+          received.keep(idempotency),
         )
       },
       {
