@@ -3,7 +3,7 @@ import { type FileLink, MAX_LINKS_PER_MAKER_COUNT, type StoredFile } from '../do
 import type { Page } from '../domain/page.ts'
 import type { Principal } from '../domain/session.ts'
 import type { Instant } from '../domain/user.ts'
-import { confirm } from './access.ts'
+import { requireActiveActor } from './access.ts'
 import { visibleFile } from './files.ts'
 import { type IdempotencyRequest, type IdempotentResult, withIdempotency } from './idempotency.ts'
 import type { FileLinkQuery, ReadTx, Tx, UnitOfWork } from './ports/persistence.ts'
@@ -85,7 +85,7 @@ export const createFileLinks = ({ unitOfWork, signer, clock, reserve }: Deps): F
     create: (actor, fileId, life, idempotency) =>
       unitOfWork.write(async (tx) => {
         const now = clock.now()
-        const current = await confirm(tx, actor, now)
+        const current = await requireActiveActor(tx, actor, now)
         requireRoom(reserve, current)
         const { ownerId } = await visibleFile(tx, current, fileId)
         // Whole seconds, which is what the link says.
@@ -115,7 +115,7 @@ export const createFileLinks = ({ unitOfWork, signer, clock, reserve }: Deps): F
 
     remove: (actor, fileId, id) =>
       unitOfWork.write(async (tx) => {
-        await visibleFile(tx, await confirm(tx, actor, clock.now()), fileId)
+        await visibleFile(tx, await requireActiveActor(tx, actor, clock.now()), fileId)
         await tx.fileLinks.delete((await alive(tx, fileId, id)).id)
       }),
 

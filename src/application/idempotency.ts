@@ -33,9 +33,9 @@ const roleFor = (userId: number, owners: readonly number[]): Role =>
 
 /**
  * Does `work` unless the same was done under this key within 24 hours. The answer is kept in the same transaction as
- * the effect: there is never one without the other. `actor` has the rights of this moment (see `confirm`). Throws
- * `idempotency_mismatch` when something else was sent, `not_found` when the answer shows what the actor may no longer
- * read.
+ * the effect: there is never one without the other. `actor` has the rights of this moment (see `requireActiveActor`).
+ * Throws `idempotency_mismatch` when something else was sent, `not_found` when the answer shows what the actor may no
+ * longer read.
  */
 export const withIdempotency = async <T>(
   tx: Tx,

@@ -107,7 +107,7 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
     })
 
   /** When to try again; null for never. */
-  const judge = (job: Job, error: unknown): number | null => {
+  const retryAt = (job: Job, error: unknown): number | null => {
     const delay = error instanceof PermanentFailure ? null : retryDelay(job.attempts, random())
     const fields = { job_id: job.id, kind: job.kind, attempts: job.attempts, error }
     if (delay === null) log.error('job is dead', fields)
@@ -187,7 +187,7 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
         log.debug('job done', { job_id: job.id, kind: job.kind, attempts: job.attempts })
       } else if (stop.aborted) await unitOfWork.write((tx) => tx.jobs.release(job, clock.now()))
       else {
-        const runAt = judge(job, outcome.error)
+        const runAt = retryAt(job, outcome.error)
         await noted(stop, () => fail(job, outcome.error, runAt))
       }
     },

@@ -12,7 +12,7 @@ import {
 } from '../domain/record.ts'
 import type { Actor, Principal } from '../domain/session.ts'
 import type { Instant } from '../domain/user.ts'
-import { confirm } from './access.ts'
+import { requireActiveActor } from './access.ts'
 import { type IdempotencyRequest, type IdempotentResult, withIdempotency } from './idempotency.ts'
 import type { ReadTx, RecordQuery, Tx, UnitOfWork } from './ports/persistence.ts'
 import type { Clock, Reserve } from './ports/system.ts'
@@ -33,8 +33,8 @@ export type RecordOperation =
   | { readonly op: 'delete'; readonly id: number; readonly expected: Expected }
 
 /**
- * The records of one collection. A record is seen and changed by its owner and by admins; to all others it does not exist
- * (`not_found`). Drafts and patches have passed the schema of the collection.
+ * The records of one collection. A record is seen and changed by its owner and by admins; to all others it does not
+ * exist (`not_found`). Drafts and patches have passed the schema of the collection.
  */
 export interface Records {
   /**
@@ -58,9 +58,9 @@ export interface Records {
   /** One's own; an admin may ask for another's (`ownerId`) or for all (null). Throws `forbidden`. */
   list(actor: Principal, query: RecordQuery): Promise<Page<StoredRecord>>
   /**
-   * All or nothing, in order; the record of each operation, or null for a delete. A record that is changed more than once
-   * has one event, with its last state.
-   * What an operation throws has its `index`: with `batch_too_large` the first whose record does not fit into the answer.
+   * All or nothing, in order; the record of each operation, or null for a delete. A record that is changed more than
+   * once has one event, with its last state. What an operation throws has its `index`: with `batch_too_large` the first
+   * whose record does not fit into the answer.
    */
   batch(
     actor: Actor,
@@ -212,7 +212,12 @@ export const createRecords = (collection: Collection, { unitOfWork, clock, reser
   const changing = <T>(actor: Actor, work: (tx: Tx, change: Change) => Promise<T>): Promise<T> =>
     unitOfWork.write(async (tx) => {
       const now = clock.now()
-      const change: Change = { actor: await confirm(tx, actor, now), now, events: new Map(), changed: new Map() }
+      const change: Change = {
+        actor: await requireActiveActor(tx, actor, now),
+        now,
+        events: new Map(),
+        changed: new Map(),
+      }
       const result = await work(tx, change)
       await store(tx, change)
       return result

@@ -1,7 +1,7 @@
 import { AppError } from '../domain/errors.ts'
 import type { Principal } from '../domain/session.ts'
 import { type Instant, newUser, type User } from '../domain/user.ts'
-import { confirm } from './access.ts'
+import { requireActiveActor } from './access.ts'
 import { type IdempotencyRequest, type IdempotentResult, withIdempotency } from './idempotency.ts'
 import { mailToken } from './mail-tokens.ts'
 import { requireStrong } from './passwords.ts'
@@ -21,8 +21,8 @@ export interface Registrations {
   /** Throws `signup_closed` unless anyone may register or `actor` is an admin. */
   checkSignup(actor: Principal | null): void
   /**
-   * Creates an ordinary account and queues its welcome mail. `address` is where the call comes from; `idempotency` counts for
-   * someone signed in alone. Throws `signup_closed`, `weak_password`, `email_taken`.
+   * Creates an ordinary account and queues its welcome mail. `address` is where the call comes from; `idempotency`
+   * counts for someone signed in alone. Throws `signup_closed`, `weak_password`, `email_taken`.
    */
   register(
     actor: Principal | null,
@@ -30,7 +30,9 @@ export interface Registrations {
     address: string,
     idempotency: IdempotencyRequest<User> | null,
   ): Promise<IdempotentResult<User>>
-  /** Creates a verified admin. Throws `weak_password`, `email_taken`. For the operator, who needs no account to do it. */
+  /**
+   * Creates a verified admin. Throws `weak_password`, `email_taken`. For the operator, who needs no account to do it.
+   */
   createAdmin(registration: Registration): Promise<User>
 }
 
@@ -64,8 +66,8 @@ export const createRegistrations = (deps: Deps): Registrations => {
   }
 
   /**
-   * What was sent holds a password, and a plain hash of it would be quick to guess from: what is kept in its place takes
-   * the secret of the server to make.
+   * What was sent holds a password, and a plain hash of it would be quick to guess from: what is kept in its place
+   * takes the secret of the server to make.
    */
   const keyed = <T>(idempotency: IdempotencyRequest<T>): IdempotencyRequest<T> => {
     const fingerprint = opaqueTokens.hash(opaqueTokens.derive(`registration ${idempotency.fingerprint.toHex()}`))
@@ -82,7 +84,7 @@ export const createRegistrations = (deps: Deps): Registrations => {
       const account = { email, name, passwordHash: await passwords.hash(password, address), now: clock.now() }
       return unitOfWork.write(async (tx) => {
         if (actor === null) return { result: await add(tx, account) }
-        const current = await confirm(tx, actor, account.now)
+        const current = await requireActiveActor(tx, actor, account.now)
         checkSignup(current)
         return withIdempotency(tx, current, idempotency === null ? null : keyed(idempotency), account.now, {
           work: () => add(tx, account),

@@ -74,9 +74,9 @@ export const createTokens = (deps: Deps): Tokens => {
     const session = await tx.sessions.findById(token.sessionId)
     if (session === null || session.expiresAt <= now) throw refusedRefresh()
     // Without a hold on the user: whoever has that may be waiting for the session.
-    const holder = await tx.sessions.findHolder(session.id)
-    if (holder === null) throw refusedRefresh()
-    if (!holder.isActive) throw inactive()
+    const account = await tx.sessions.findAccount(session.id)
+    if (account === null) throw refusedRefresh()
+    if (!account.isActive) throw inactive()
     if (token.spentAt !== null) {
       if (now - token.spentAt <= REUSE_GRACE) return { session, stolen: false }
       await tx.sessions.delete(session.id)

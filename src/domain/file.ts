@@ -7,7 +7,7 @@ export interface StoredFile {
   readonly ownerId: number
   /** As the uploader called it: for people, never part of a path on our disk. */
   readonly filename: string
-  /** Judged by content. */
+  /** Detected from the content. */
   readonly contentType: string
   /** Bytes. */
   readonly size: number

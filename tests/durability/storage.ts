@@ -19,7 +19,7 @@ export interface Storage {
 export interface BlobFolder {
   /** Everything in it; what is still being written ends in `.part`. */
   list(): readonly string[]
-  /** Makes all of it so old that the sweep may judge it. */
+  /** Makes all of it so old that the sweep may remove it. */
   age(): void
 }
 

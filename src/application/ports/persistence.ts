@@ -39,8 +39,8 @@ export interface SessionQuery extends PageRequest<'created_at'> {
   readonly aliveAt: Instant
 }
 
-/** Whom a session speaks for. */
-export interface SessionHolder {
+/** The account of a session. */
+export interface SessionAccount {
   readonly userId: number
   readonly role: Role
   readonly isActive: boolean
@@ -51,7 +51,7 @@ export interface SessionHolder {
 export interface SessionReader {
   findById(id: number): Promise<Session | null>
   /** Also when the session has ended or the account is switched off. */
-  findHolder(id: number): Promise<SessionHolder | null>
+  findAccount(id: number): Promise<SessionAccount | null>
   /** Whom those of the sessions speak for that have not ended by `now` and whose account is active; in no order. */
   standing(ids: readonly number[], now: Instant): Promise<readonly Principal[]>
   list(query: SessionQuery): Promise<Page<Session>>
@@ -368,10 +368,10 @@ export interface UnitOfWork {
    * Runs `work` in one transaction: durable when the promise resolves, rolled back when it rejects. A user, session,
    * token, item or file that it looks up by its id or hash nobody else changes or removes before the end, and nothing
    * comes to be under an idempotency key that it found free; who looks up the same waits, and sees what became of it.
-   * The holder of a session does not go away, but may change. All else may be older than what comes after it.
-   * `work` may run twice, and may await nothing but `tx`; a `write` inside `work` rejects at once.
-   * Rejects with `quota_exceeded` when a user whose storage it adds to would have more than their quota; what takes
-   * bytes away is never refused for that. Rejects with `unavailable` while the database is locked or unreachable, `storage_full` when it cannot grow.
+   * The account of a session is not removed, but may change. All else may be older than what comes after it. `work` may
+   * run twice, and may await nothing but `tx`; a `write` inside `work` rejects at once. Rejects with `quota_exceeded`
+   * when a user whose storage it adds to would have more than their quota; what takes bytes away is never refused for
+   * that. Rejects with `unavailable` while the database is locked or unreachable, `storage_full` when it cannot grow.
    */
   write<T>(work: (tx: Tx) => Promise<T>): Promise<T>
   /** Runs `work` on committed data. Each statement sees the latest commit. */
