@@ -38,7 +38,7 @@ import { createFileLinks } from './application/file-links.ts'
 import { createFiles } from './application/files.ts'
 import { createJobHandlers } from './application/job-handlers.ts'
 import { createJobRunner } from './application/job-runner.ts'
-import type { Bus, Mailer, Waker } from './application/ports/messaging.ts'
+import type { Bus, CommitSignal, Mailer } from './application/ports/messaging.ts'
 import type { UnitOfWork } from './application/ports/persistence.ts'
 import type { PasswordHasher } from './application/ports/security.ts'
 import type { Check, Clock, Log, Reserve } from './application/ports/system.ts'
@@ -155,11 +155,11 @@ export const start = async (options: StartOptions): Promise<RunningSkep> => {
     const previous = settings.JWT_SECRET === undefined ? previousSecret(settings.DATA_DIR, clock.now()) : null
     const bus = await openBus(settings, secret, clock, log)
     closers.add(bus.close)
-    const wake = (by: Waker) => (by === 'jobs' ? worker?.wake() : feed?.wake())
-    bus.wakeUps.subscribe(wake)
-    const committed = (by: Waker) => {
-      wake(by)
-      bus.wakeUps.publish(by)
+    const notify = (signal: CommitSignal) => (signal === 'jobs' ? worker?.notify() : feed?.notify())
+    bus.commitSignals.subscribe(notify)
+    const committed = (signal: CommitSignal) => {
+      notify(signal)
+      bus.commitSignals.publish(signal)
     }
     const metrics = createMetrics({
       version: pkg.version,

@@ -85,7 +85,7 @@ export const createAccess = ({ unitOfWork, accessTokens, notices, clock, ageing 
     else tokensOf.set(userId, new Set([token]))
   }
 
-  // The only subscriber: whoever else has to hear of it must find nothing of before here.
+  // The only subscriber: by the time other listeners are called, nothing stale may be remembered here.
   notices.subscribe((userId) => {
     changeCount++
     for (const token of tokensOf.get(userId) ?? []) forget(token)
@@ -142,7 +142,7 @@ export const createAccess = ({ unitOfWork, accessTokens, notices, clock, ageing 
 export const requireActiveActor = async <A extends Principal>(tx: ReadTx, actor: A, now: Instant): Promise<A> => {
   const account = await tx.sessions.findAccount(actor.sessionId)
   if (account === null) {
-    // Deactivation ends the session too, but its owner is told the reason.
+    // Deactivation ends the session too, but its owner gets the reason.
     const user = await tx.users.findById(actor.userId)
     throw user?.isActive === false ? inactive() : invalid()
   }

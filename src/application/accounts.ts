@@ -17,7 +17,7 @@ export interface Accounts {
   /** Mails a link to the actor's own address, unless it is proven already. Throws `too_many_requests`. */
   requestVerification(actor: Principal): Promise<void>
   /**
-   * Proves the address the token was mailed to; one the user chose takes the place of the old one, which is told.
+   * Proves the address the token was mailed to; one the user chose takes the place of the old one, which is notified.
    * Throws `invalid_link` for a token that is unknown, used, expired or voided, `email_taken`.
    */
   verifyEmail(token: string): Promise<void>
@@ -27,7 +27,7 @@ export interface Accounts {
    */
   forgotPassword(email: string, address: string): Promise<void>
   /**
-   * Sets the password, ends every session and the signed links that the owner made, and tells the owner by mail.
+   * Sets the password, ends every session and the signed links that the owner made, and notifies the owner by mail.
    * Guesses at the old password no longer count, and `address`, where the call comes from, is a source its owner may
    * sign in from. Throws `invalid_link`, `weak_password`.
    */

@@ -7,7 +7,7 @@ export interface FileCopy {
   readonly to: MovableBlobs | null
   readonly openSha256: OpenSha256
   readonly signal: AbortSignal
-  /** Told of each file whose bytes are missing or wrong. */
+  /** Called with each file whose bytes are missing or wrong. */
   complain(line: string): void
   done(): void
 }
@@ -29,7 +29,7 @@ interface Named {
   readonly sha256: string
 }
 
-/** The source has not the bytes of which the row tells. */
+/** The source lacks the bytes that the row describes. */
 class Faulty extends Error {}
 
 const named = ({ id, blob_key, size, sha256 }: Row): Named => ({

@@ -12,9 +12,9 @@ interface Deps {
   readonly to: MovableBlobs | null
   readonly openSha256: OpenSha256
   readonly clock: Clock
-  /** Told how far it is, now and then. */
+  /** Called with the progress now and then. */
   say(line: string): void
-  /** Told of each thing that keeps it from being copied. */
+  /** Called with each problem that prevents the copy. */
   complain(line: string): void
   readonly signal: AbortSignal
 }
@@ -128,7 +128,7 @@ export const copyInstallation = async (deps: Deps): Promise<void> => {
   try {
     await copyAll(deps)
   } catch (error) {
-    // What clients are not told, operators are.
+    // Operators get the cause, which clients do not.
     if (!(error instanceof AppError && error.cause instanceof Error)) throw error
     throw new Error(`${error.message}: ${error.cause.message}`, { cause: error })
   }

@@ -95,7 +95,7 @@ export const mailToken = async (tx: Tx, opaqueTokens: OpaqueTokens, issue: Issue
   return turn
 }
 
-/** As {@link mailToken}, for someone who is told. Throws `too_many_requests` instead of doing nothing. */
+/** As {@link mailToken}, for a caller who learns of a refusal. Throws `too_many_requests` instead of doing nothing. */
 export const mailTokenNow = async (tx: Tx, opaqueTokens: OpaqueTokens, issue: Issue): Promise<void> => {
   const { queued, at } = await mailToken(tx, opaqueTokens, issue)
   if (!queued) throw tooSoon(at, issue.now)
@@ -107,15 +107,16 @@ type Notice = { readonly user: User; readonly now: Instant } & (
 )
 
 /**
- * Tells a user, at the address they have, what becomes of their account. The limits of mail may put it off, and drop it
+ * Mails a user, at their current address, what becomes of their account. The limits of mail may put it off, and drop it
  * when as many are on their way as go in an hour.
  */
 export const notify = async (tx: Tx, opaqueTokens: OpaqueTokens, notice: Notice): Promise<Turn> => {
   const { user, now, ...about } = notice
   const turn = await takeTurn(tx, { template: about.template, to: user.email, now, patience: MAX_MAIL_DELAY_MS })
   if (!turn.queued) return turn
-  const told = { to: user.email, name: ifProven(user, user.name) }
-  const request: MailRequest = about.template === 'password-changed' ? { ...about, ...told } : { ...about, ...told }
+  const recipient = { to: user.email, name: ifProven(user, user.name) }
+  const request: MailRequest =
+    about.template === 'password-changed' ? { ...about, ...recipient } : { ...about, ...recipient }
   await enqueue(tx, opaqueTokens, request, now, turn.at)
   return turn
 }

@@ -33,7 +33,7 @@ export interface Tokens {
    * its two holders is a thief (RFC 9700 section 4.14.2). Throws `invalid_grant`, `inactive_user`.
    */
   refresh(refresh: Refresh): Promise<TokenPair>
-  /** Ends the session of an access or refresh token; one that is not ours is none of ours to tell (RFC 7009). */
+  /** Ends the session of an access or refresh token. Unknown tokens are ignored (RFC 7009). */
   revoke(token: string): Promise<void>
 }
 

@@ -40,9 +40,9 @@ export interface Users extends Registrations {
    */
   update(actor: Caller, id: number, changes: UserChanges): Promise<User>
   /**
-   * Ends every other session and the signed links that the actor made, and tells the actor by mail. No refresh token of
-   * this session works any more: with `renew` a new session takes its place, whose tokens are answered, and none of its
-   * access tokens works either; else the answer is null and the access tokens it has last until they expire. Throws
+   * Ends every other session and the signed links that the actor made, and notifies the actor by mail. No refresh token
+   * of this session works any more: with `renew` a new session takes its place, whose tokens are answered, and none of
+   * its access tokens works either; else the answer is null and the access tokens it has last until they expire. Throws
    * `weak_password`, `wrong_password`, `too_many_requests`.
    */
   changePassword(actor: Caller, change: PasswordChange, renew: boolean): Promise<TokenPair | null>
@@ -186,7 +186,7 @@ export const createUsers = (deps: Deps): Users => {
         throw passwordRequired('Changing your address')
       }
       const checked = currentPassword !== undefined && isSelf ? await checkPassword(actor, currentPassword) : seen
-      // Each sends a mail to an address of the caller's choice, and tells whether it is taken.
+      // Each sends a mail to an address of the caller's choice, and reveals whether it is taken.
       if (movesSelf) await attempts.count({ attempted: 'new address', account: actor.userId })
       const now = clock.now()
       const { before, updated } = await unitOfWork.write(async (tx) => {

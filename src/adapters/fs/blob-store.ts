@@ -33,7 +33,7 @@ const toAppError = (error: unknown): unknown => {
   return new AppError('unavailable', 'The storage is not available', { cause: error, retryAfter: 1 })
 }
 
-/** With less, an upload or a commit is about to fail. A file system that tells no size has room. */
+/** With less, an upload or a commit is about to fail. A file system that reports no size is assumed to have space. */
 const LEAST_ROOM = 1_048_576
 
 const checkRoom = async (path: string): Promise<void> => {

@@ -41,7 +41,7 @@ const withSortedMembers = (value: unknown): unknown => {
 const fingerprintOf = (sent: unknown): Uint8Array =>
   new Bun.CryptoHasher('sha256').update(JSON.stringify(withSortedMembers(sent))).digest()
 
-/** Answers a Response. Typed clients hear of the schema of its route alone, which a `Response` would widen. */
+/** Answers a Response. Typed clients see the schema of its route alone, which a `Response` would widen. */
 export type WithIdempotency = <T>(
   call: IdempotentCall<T>,
   work: (idempotency: IdempotencyRequest<T> | null) => Promise<IdempotentResult<T>>,

@@ -24,7 +24,7 @@ export interface Rule {
   readonly idempotent?: true
 }
 
-/** What the OpenAPI document is told of a rule; it keeps the mark to itself. */
+/** What the OpenAPI document shows of a rule; it keeps the mark to itself. */
 interface Documented extends DocumentDecoration {
   readonly 'x-admit': Omit<Rule, 'who' | 'key' | 'opens'> & { readonly who: string; readonly key: boolean }
 }

@@ -23,7 +23,7 @@ import type { UnitTransaction } from './unit-transaction.ts'
 import { createUsageReader, createUsageRepository } from './usage.ts'
 import { createUserReader, createUserRepository } from './users.ts'
 
-/** What a commit is to be told of. */
+/** What to signal after the commit. */
 export interface Marks {
   jobs: boolean
   events: boolean

@@ -70,7 +70,7 @@ const beginParts = async (s3: S3Client, key: string): Promise<Parts> => {
       try {
         await s3.send({ method: 'POST', key, query: { uploadId }, body, timeout: LONG })
       } catch (error) {
-        // Of an upload whose completion was done, but not heard of, S3 knows nothing any more.
+        // Of an upload that completed although the answer was lost, S3 knows nothing any more.
         if (!isMissing(error)) throw error
         const { headers } = await s3.send({ method: 'HEAD', key })
         if (Number(headers.get('content-length')) !== size) throw error
@@ -92,7 +92,7 @@ export const abortUpload = async (s3: S3Client, key: string, uploadId: string): 
 
 /**
  * Stores `body` under `key` in parts, and holds no more than one. What fits in one is sent at once. When anything fails
- * nothing stays, as far as S3 can be reached; `left` is told when it cannot.
+ * nothing stays, as far as S3 can be reached; `left` is called when it cannot.
  */
 export const upload = async (
   s3: S3Client,
@@ -107,7 +107,7 @@ export const upload = async (
   let sent = false
 
   /** Failures of S3 alone: those of the body go to the caller as they are. */
-  const told = async <T>(work: Promise<T>): Promise<T> => {
+  const reported = async <T>(work: Promise<T>): Promise<T> => {
     try {
       return await work
     } catch (error) {
@@ -138,10 +138,10 @@ export const upload = async (
       size += bytes.byteLength
       for (let at = 0; at < bytes.byteLength; ) {
         at += collector.add(bytes.subarray(at))
-        if (collector.isFull()) await told(sendPart())
+        if (collector.isFull()) await reported(sendPart())
       }
     }
-    await told(finish())
+    await reported(finish())
     return { key, size, sha256: hash.digest('hex') }
   } catch (error) {
     await undo().catch(left)

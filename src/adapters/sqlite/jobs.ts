@@ -65,7 +65,7 @@ export interface SqliteJobRepository extends JobRepository {
   releaseAll(now: Instant): Promise<void>
 }
 
-/** `onEnqueued` hears of each new or returned job; what it hears is not committed yet. */
+/** `onEnqueued` is called for each new or returned job, before the commit. */
 export const createJobRepository = (connection: Connection, onEnqueued: () => void): SqliteJobRepository => {
   const enqueue = connection.prepare<unknown, [string, string, number, string | null, number, number]>(
     `INSERT INTO jobs (kind, payload, state, attempts, run_at, unique_key, created_at, updated_at)

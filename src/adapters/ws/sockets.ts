@@ -6,7 +6,7 @@ import type { Clock, Log, Turns } from '../../application/ports/system.ts'
 import type { Realtime } from '../../application/realtime.ts'
 import type { LoggedEvent } from '../../domain/event.ts'
 import { createBacklog } from './backlog.ts'
-import { type Connection, close, MAX_BACKLOG_BYTES, newConnection, wakeWaiting } from './connection.ts'
+import { type Connection, close, MAX_BACKLOG_BYTES, newConnection, notifyDrained } from './connection.ts'
 import { createFanOut, type Publisher, type ToBody } from './fan-out.ts'
 import { CLOSE, MOST_FRAME_BYTES } from './frames.ts'
 import { createProtocol } from './protocol.ts'
@@ -106,7 +106,7 @@ export const createSockets = (deps: Deps): Sockets => {
       message: (socket, message) => protocol.received(socket.data, message),
       ping: (socket) => protocol.controlled(socket.data),
       pong: (socket) => protocol.controlled(socket.data),
-      drain: (socket) => wakeWaiting(socket.data),
+      drain: (socket) => notifyDrained(socket.data),
       close(socket, code) {
         const connection = socket.data
         connection.closed = true
@@ -114,7 +114,7 @@ export const createSockets = (deps: Deps): Sockets => {
         connection.subscriptions.clear()
         if (connection.timer !== null) clearTimeout(connection.timer)
         registry.remove(connection)
-        wakeWaiting(connection)
+        notifyDrained(connection)
         const userId = connection.credentials?.grant.principal.userId
         log.debug('socket closed', { code, client_id: connection.clientId, user_id: userId })
       },

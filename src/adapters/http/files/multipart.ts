@@ -27,7 +27,7 @@ const notOneFile = () =>
 
 const ESCAPES: Readonly<Record<string, string>> = { '%0A': '\n', '%0D': '\r', '%22': '"' }
 
-/** Browsers escape these three (HTML, section 4.10.21.8), and no percent sign: what they mean cannot always be told. */
+/** Browsers escape these three (HTML, section 4.10.21.8), and no percent sign: what they mean is not always clear. */
 const withoutEscapes = (name: string) => name.replace(/%0[AD]|%22/gi, (code) => ESCAPES[code.toUpperCase()] ?? '')
 
 interface Parser {
