@@ -20,7 +20,7 @@ export interface FileCounts {
 }
 
 /** How many are under way at once: each may hold two parts of an upload. */
-const LANES = 4
+const MAX_FILES_IN_FLIGHT_COUNT = 4
 
 interface Named {
   readonly id: number
@@ -95,7 +95,7 @@ export const copyFiles = async (copy: FileCopy): Promise<FileCounts> => {
   }
 
   const waiting = each(files)
-  const lane = async (): Promise<void> => {
+  const runSlot = async (): Promise<void> => {
     try {
       for (let next = await waiting.next(); next.done !== true; next = await waiting.next()) {
         signal.throwIfAborted()
@@ -107,7 +107,7 @@ export const copyFiles = async (copy: FileCopy): Promise<FileCounts> => {
       await waiting.return(undefined)
     }
   }
-  const ends = await Promise.allSettled(Array.from({ length: LANES }, lane))
+  const ends = await Promise.allSettled(Array.from({ length: MAX_FILES_IN_FLIGHT_COUNT }, runSlot))
   for (const end of ends) if (end.status === 'rejected') throw end.reason
   return counts
 }

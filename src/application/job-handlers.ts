@@ -78,7 +78,7 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
     })
   }
 
-  /** Each step removes up to so much and answers how much it was; none holds up other writes for long. */
+  /** Each step removes up to so much and answers how much it was; none delays other writes for long. */
   const inSlices = async (steps: readonly Step[], signal: AbortSignal, size = SLICE) => {
     for (const step of steps) {
       do signal.throwIfAborted()
@@ -103,7 +103,7 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
     return inSlices(steps, signal)
   }
 
-  /** Subscribers learn that the records are gone; nothing of what these held is in the events. */
+  /** Subscribers learn that the records are gone; nothing of their contents is in the events. */
   const forgetRecords = async (tx: Tx, collection: Collection, job: Job, userId: number, limit: number) => {
     const author = { actorId: userId, requestId: `job-${job.id}`, createdAt: clock.now() }
     const removed = await tx.records(collection.name).deleteOwned(userId, limit)

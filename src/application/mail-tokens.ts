@@ -24,17 +24,17 @@ interface Wanted {
   readonly to: string
   readonly now: Instant
   /** For how many milliseconds it may be put off. */
-  readonly patience: number
+  readonly maxDelayMs: number
 }
 
 /** Mail to `name+anything@domain` arrives in the mailbox of `name@domain` (RFC 5233): that is one recipient. */
 const mailboxOf = (address: string): string => address.replace(/(?<=.)\+[^@]*(?=@)/, '')
 
-const takeTurn = async (tx: Tx, { template, to, now, patience }: Wanted): Promise<Turn> => {
+const takeTurn = async (tx: Tx, { template, to, now, maxDelayMs }: Wanted): Promise<Turn> => {
   const mailbox = mailboxOf(to)
   const times = countedMails(await tx.mailLimits.find(mailbox, template), now)
   const at = nextMailAt(times, now)
-  if (at - now > patience) return { queued: false, at }
+  if (at - now > maxDelayMs) return { queued: false, at }
   await tx.mailLimits.put(mailbox, template, [...times, at])
   return { queued: true, at }
 }
@@ -72,8 +72,8 @@ const PURPOSES: Readonly<Record<Issue['template'], MailTokenPurpose>> = {
  */
 export const mailToken = async (tx: Tx, opaqueTokens: OpaqueTokens, issue: Issue): Promise<Turn> => {
   const { user, email, template, now } = issue
-  const patience = template === 'welcome' ? MAX_MAIL_DELAY_MS : 0
-  const turn = await takeTurn(tx, { template, to: email, now, patience })
+  const maxDelayMs = template === 'welcome' ? MAX_MAIL_DELAY_MS : 0
+  const turn = await takeTurn(tx, { template, to: email, now, maxDelayMs })
   if (!turn.queued) return turn
   const nonce = opaqueTokens.generate()
   const purpose = PURPOSES[template]
@@ -112,7 +112,7 @@ type Notice = { readonly user: User; readonly now: Instant } & (
  */
 export const notify = async (tx: Tx, opaqueTokens: OpaqueTokens, notice: Notice): Promise<Turn> => {
   const { user, now, ...about } = notice
-  const turn = await takeTurn(tx, { template: about.template, to: user.email, now, patience: MAX_MAIL_DELAY_MS })
+  const turn = await takeTurn(tx, { template: about.template, to: user.email, now, maxDelayMs: MAX_MAIL_DELAY_MS })
   if (!turn.queued) return turn
   const recipient = { to: user.email, name: ifProven(user, user.name) }
   const request: MailRequest =

@@ -30,7 +30,7 @@ export interface Tokens {
   /**
    * Exchanges a refresh token for its successor (RFC 6749 section 6). A spent one that comes back within ten seconds
    * gets the same successor again, so that a lost answer signs nobody out; later it ends the session, since one of
-   * its two holders is a thief (RFC 9700 section 4.14.2). Throws `invalid_grant`, `inactive_user`.
+   * its two bearers is a thief (RFC 9700 section 4.14.2). Throws `invalid_grant`, `inactive_user`.
    */
   refresh(refresh: Refresh): Promise<TokenPair>
   /** Ends the session of an access or refresh token. Unknown tokens are ignored (RFC 7009). */
@@ -73,7 +73,7 @@ export const createTokens = (deps: Deps): Tokens => {
   const rotate = async (tx: Tx, token: RefreshToken, successor: string, address: string, now: Instant) => {
     const session = await tx.sessions.findById(token.sessionId)
     if (session === null || session.expiresAt <= now) throw refusedRefresh()
-    // Without a hold on the user: whoever has that may be waiting for the session.
+    // Without a lock on the user: whoever has that may be waiting for the session.
     const account = await tx.sessions.findAccount(session.id)
     if (account === null) throw refusedRefresh()
     if (!account.isActive) throw inactive()

@@ -63,7 +63,7 @@ const reportAllowance = (own: Allowance, ceilings: readonly Allowance[], cost: n
 
 const times = ({ limit, window }: Rate, factor: number): Rate => ({ limit: limit * factor, window })
 
-/** What an address is held against: its own budget, and the ceilings of the networks it is in. */
+/** What the requests of an address are counted against: its own budget, and the ceilings of the networks it is in. */
 interface Budgets {
   readonly own: Budget
   readonly ceilings: readonly Budget[]

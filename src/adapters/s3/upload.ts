@@ -91,8 +91,8 @@ export const abortUpload = async (s3: S3Client, key: string, uploadId: string): 
 }
 
 /**
- * Stores `body` under `key` in parts, and holds no more than one. What fits in one is sent at once. When anything fails
- * nothing stays, as far as S3 can be reached; `left` is called when it cannot.
+ * Stores `body` under `key` in parts, with no more than one in memory. What fits in one is sent at once. When anything
+ * fails nothing stays, as far as S3 can be reached; `left` is called when it cannot.
  */
 export const upload = async (
   s3: S3Client,
@@ -107,7 +107,7 @@ export const upload = async (
   let sent = false
 
   /** Failures of S3 alone: those of the body go to the caller as they are. */
-  const reported = async <T>(work: Promise<T>): Promise<T> => {
+  const withAppErrors = async <T>(work: Promise<T>): Promise<T> => {
     try {
       return await work
     } catch (error) {
@@ -138,10 +138,10 @@ export const upload = async (
       size += bytes.byteLength
       for (let at = 0; at < bytes.byteLength; ) {
         at += collector.add(bytes.subarray(at))
-        if (collector.isFull()) await reported(sendPart())
+        if (collector.isFull()) await withAppErrors(sendPart())
       }
     }
-    await reported(finish())
+    await withAppErrors(finish())
     return { key, size, sha256: hash.digest('hex') }
   } catch (error) {
     await undo().catch(left)

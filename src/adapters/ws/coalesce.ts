@@ -3,7 +3,7 @@ const IDLE_MS_PER_SOCKET = 0.015
 const BUSY_MS_PER_SOCKET = 0.035
 const MAX_DELAY_MS = 100
 
-/** The share of one core that this process took since it was asked last, 1 at most. */
+/** The part of one core that this process used since the last call, 1 at most. */
 const createBusyness = (): (() => number) => {
   const taken = () => {
     const { user, system } = process.cpuUsage()

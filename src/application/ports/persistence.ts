@@ -25,7 +25,7 @@ export interface UserReader {
 }
 
 export interface UserRepository extends UserReader {
-  /** Rejects with `email_taken` when another user holds the address. */
+  /** Rejects with `email_taken` when another user has the address. */
   insert(user: NewUser): Promise<User>
   /** Stores every field of `user`. Rejects with `email_taken`. The row must exist. */
   update(user: User): Promise<void>
@@ -153,7 +153,7 @@ export interface JobReader {
   countByState(most: number): Promise<Readonly<Record<JobState, number>>>
 }
 
-/** A job as one worker holds it: nobody else has this attempt. */
+/** A job as one worker has leased it: nobody else has this attempt. */
 export interface Attempt {
   readonly id: number
   readonly attempts: number
@@ -163,7 +163,9 @@ export interface JobRepository extends JobReader {
   enqueue(job: NewJob): Promise<void>
   /** Takes up to `limit` due jobs until `leaseUntil`, oldest first. Nobody else gets the same attempt. */
   claim(claim: { readonly now: Instant; readonly leaseUntil: Instant; readonly limit: number }): Promise<readonly Job[]>
-  /** Holds the attempt until `leaseUntil`. False when the lease had run out and someone else may have it. */
+  /**
+   * Renews the lease of the attempt until `leaseUntil`. False when the lease had run out and someone else may have it.
+   */
   renew(attempt: Attempt, leaseUntil: Instant): Promise<boolean>
   /** False as for `renew`. */
   complete(attempt: Attempt, now: Instant): Promise<boolean>

@@ -155,15 +155,15 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
 
   test('a unit that goes on after its end cannot touch the next one’s transaction', async () => {
     const { store, outside } = await openTestPostgres(1)
-    const strayed = Promise.withResolvers<unknown>()
+    const foreignAwait = Promise.withResolvers<unknown>()
     const over = Promise.withResolvers<void>()
     await store.write(async (tx) => {
       const later = over.promise.then(() => tx.users.insert(userNamed('stray')))
-      later.catch(strayed.resolve)
+      later.catch(foreignAwait.resolve)
     })
     await store.write(async (tx) => {
       over.resolve()
-      expect(await strayed.promise).toMatchObject({ message: expect.stringContaining('after the end') })
+      expect(await foreignAwait.promise).toMatchObject({ message: expect.stringContaining('after the end') })
       await tx.users.insert(userNamed('ann'))
     })
     expect(await names(outside)).toEqual(['ann'])
