@@ -47,7 +47,7 @@ import { createTopics } from './application/topics.ts'
 import { createUseCases } from './application/use-cases.ts'
 import type { Users } from './application/users.ts'
 import { COLLECTIONS } from './domain/collections/index.ts'
-import { LINK_LIFE } from './domain/file.ts'
+import { LINK_LIFE_SECONDS } from './domain/file.ts'
 import { engineOf, type OpenMailer, openBlobs, openBus, openMailer, openReserve, quotaOf } from './main/choices.ts'
 import { copy } from './main/copy.ts'
 
@@ -88,7 +88,7 @@ const previousKeyOf = ({ ACCESS_TOKEN_TTL }: Settings, previous: PreviousSecret 
   previous && { secret: previous.secret, verifiesUntil: previous.retiredAt + ACCESS_TOKEN_TTL }
 
 const signerOf = (secret: string, previous: PreviousSecret | null, now: number) => {
-  const isOver = previous === null || now >= previous.retiredAt + LINK_LIFE.maximum * 1_000
+  const isOver = previous === null || now >= previous.retiredAt + LINK_LIFE_SECONDS.maximum * 1_000
   return createLinkSigner(secret, isOver ? [] : [previous.secret])
 }
 

@@ -11,7 +11,7 @@ import { median, spreadOf } from '../lib/statistics.ts'
 import { runWrk } from '../lib/wrk.ts'
 
 /** With fewer cores the services and the load take theirs from the two processes. */
-const ENOUGH_CORES = 4
+const MIN_CORES_COUNT = 4
 const BAR: Bar = { of: 'ratio', atLeast: 1.5 }
 /** Of a core, for each process where cores are few: what is left is more than services and load need for both. */
 const CORES_EACH = 0.3
@@ -136,7 +136,7 @@ export const twoProcesses: Case = {
     if (missing !== null) return skipped(missing)
     const { cores, form, folder } = context
     const [second = null, ...others] = cores.rest
-    const isRoomy = others.length + 2 >= ENOUGH_CORES
+    const isRoomy = others.length + 2 >= MIN_CORES_COUNT
     // Null lets them run wherever there is time, which on few cores is the processes'.
     const core = isRoomy ? others : null
     await using services = await startServices(context, core)

@@ -20,7 +20,7 @@ interface Deps {
 }
 
 /** As many misfits are named; the others are counted. */
-const NAMED = 20
+const MAX_NAMED_COUNT = 20
 
 const isEmpty = (counts: ReadonlyMap<string, number>) => [...counts.values()].every((count) => count === 0)
 
@@ -47,7 +47,7 @@ const copyAll = async (deps: Deps): Promise<void> => {
       seen(table, rows)
       for (const row of rows) {
         const why = target.misfit(table, row)
-        if (why !== null && ++misfits <= NAMED) complain(why)
+        if (why !== null && ++misfits <= MAX_NAMED_COUNT) complain(why)
       }
     })
     if (misfits > 0) throw new Error(`${plural(misfits, 'row')} cannot be copied: nothing was written`)

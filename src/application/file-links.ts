@@ -48,11 +48,11 @@ interface Deps {
 }
 
 /** Removed to make room for one more: as much as holds up nobody. */
-const SLICE = 200
+const MAX_SLICE_COUNT = 200
 
 const makeRoom = async (tx: Tx, makerId: number, now: Instant): Promise<void> => {
   if ((await tx.fileLinks.countMadeBy(makerId, MAX_LINKS_PER_MAKER_COUNT)) < MAX_LINKS_PER_MAKER_COUNT) return
-  if ((await tx.fileLinks.deleteExpiredOf(makerId, now, SLICE)) > 0) return
+  if ((await tx.fileLinks.deleteExpiredOf(makerId, now, MAX_SLICE_COUNT)) > 0) return
   throw new AppError('too_many_links', `You have ${MAX_LINKS_PER_MAKER_COUNT} links that have not expired`)
 }
 

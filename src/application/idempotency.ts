@@ -1,5 +1,5 @@
 import { AppError } from '../domain/errors.ts'
-import { IDEMPOTENCY_TTL, type StoredAnswer } from '../domain/idempotency.ts'
+import { IDEMPOTENCY_TTL_MS, type StoredAnswer } from '../domain/idempotency.ts'
 import type { Principal } from '../domain/session.ts'
 import type { Instant, Role } from '../domain/user.ts'
 import type { Tx } from './ports/persistence.ts'
@@ -48,7 +48,7 @@ export const withIdempotency = async <T>(
   const { userId } = actor
   const { key, route, fingerprint } = idempotency
   const done = await tx.idempotency.find(userId, route, key)
-  if (done !== null && done.createdAt > now - IDEMPOTENCY_TTL) {
+  if (done !== null && done.createdAt > now - IDEMPOTENCY_TTL_MS) {
     if (!sameBytes(done.fingerprint, fingerprint)) {
       throw new AppError('idempotency_mismatch', 'The Idempotency-Key was used for another request')
     }

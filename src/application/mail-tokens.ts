@@ -1,7 +1,7 @@
 import { AppError } from '../domain/errors.ts'
 import type { MailRequest, QueuedMail } from '../domain/mail.ts'
 import { countedMails, MAX_MAIL_DELAY_MS, nextMailAt } from '../domain/mail-limit.ts'
-import { MAIL_TOKEN_TTL, type MailToken, type MailTokenPurpose } from '../domain/mail-token.ts'
+import { MAIL_TOKEN_TTL_MS, type MailToken, type MailTokenPurpose } from '../domain/mail-token.ts'
 import type { Instant, User } from '../domain/user.ts'
 import type { Tx } from './ports/persistence.ts'
 import type { OpaqueTokens } from './ports/security.ts'
@@ -84,7 +84,7 @@ export const mailToken = async (tx: Tx, opaqueTokens: OpaqueTokens, issue: Issue
     nonce,
     hash: opaqueTokens.hash(mailedToken(opaqueTokens, nonce)),
     // Counted anew from when it is handed over.
-    expiresAt: now + MAIL_TOKEN_TTL[purpose],
+    expiresAt: now + MAIL_TOKEN_TTL_MS[purpose],
   }
   await tx.mailTokens.put(token)
   const request: MailRequest =

@@ -59,7 +59,7 @@ interface Deps {
   readonly refreshTtl: number
 }
 
-const REUSE_GRACE = 10_000
+const REUSE_GRACE_MS = 10_000
 
 const refused = () => new AppError('invalid_grant', 'Incorrect email or password')
 const refusedRefresh = () => new AppError('invalid_grant', 'The refresh token is invalid, expired or was revoked')
@@ -78,7 +78,7 @@ export const createTokens = (deps: Deps): Tokens => {
     if (account === null) throw refusedRefresh()
     if (!account.isActive) throw inactive()
     if (token.spentAt !== null) {
-      if (now - token.spentAt <= REUSE_GRACE) return { session, stolen: false }
+      if (now - token.spentAt <= REUSE_GRACE_MS) return { session, stolen: false }
       await tx.sessions.delete(session.id)
       return { session, stolen: true }
     }

@@ -17,7 +17,7 @@ const WRITERS = 8
 const WRITER_FOLLOWERS = 3
 const PAUSE_MS = 20
 /** Acknowledged writes before and after what happens in the midst of the load. */
-const ENOUGH = 600
+const MIN_WRITES_COUNT = 600
 const PASSWORD = 'correct horse battery'
 const APPETITE = { items: 30, files: 4, churn: 0, fileSize: 50_000 } as const
 
@@ -185,7 +185,7 @@ export const startLoad = async (cluster: Cluster, random: Random, adminToken: st
       }
     }
     const enough = () => {
-      const wanted = writes + ENOUGH
+      const wanted = writes + MIN_WRITES_COUNT
       return until(() => writes >= wanted || findings.length > 0)
     }
 

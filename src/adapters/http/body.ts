@@ -1,6 +1,6 @@
 import type { Turns } from '../../application/ports/system.ts'
 import { inexactNumbers, outlineJson } from '../../domain/json-text.ts'
-import { HttpProblem, MAX_LISTED_FAULTS, shortPointer } from './problems.ts'
+import { HttpProblem, MAX_LISTED_FAULTS_COUNT, shortPointer } from './problems.ts'
 
 /** A body that is more than `limit` bytes. */
 export const tooLarge = (limit: number) =>
@@ -133,7 +133,7 @@ const parseJson = (text: string): unknown => {
 }
 
 const notExact = (text: string): HttpProblem | null => {
-  const pointers = inexactNumbers(text, MAX_LISTED_FAULTS)
+  const pointers = inexactNumbers(text, MAX_LISTED_FAULTS_COUNT)
   if (pointers.length === 0) return null
   const errors = pointers.map((pointer) => ({
     in: 'body' as const,

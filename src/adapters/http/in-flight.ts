@@ -14,10 +14,12 @@ export interface InFlight {
 
 const MAX_CLIENT_BYTES = 8 * 1_048_576
 const MAX_TOTAL_BYTES = 64 * 1_048_576
-const RETRY_AFTER_S = 1
+const RETRY_AFTER_SECONDS = 1
 
 const tooMany = () =>
-  new AppError('too_many_requests', 'Too much is on its way to or from you already', { retryAfter: RETRY_AFTER_S })
+  new AppError('too_many_requests', 'Too much is on its way to or from you already', {
+    retryAfter: RETRY_AFTER_SECONDS,
+  })
 
 export const createInFlight = (maxClientBytes = MAX_CLIENT_BYTES, maxTotalBytes = MAX_TOTAL_BYTES): InFlight => {
   const bytesByClient = new Map<string, number>()
@@ -35,7 +37,7 @@ export const createInFlight = (maxClientBytes = MAX_CLIENT_BYTES, maxTotalBytes 
       const before = bytesByClient.get(client) ?? 0
       if (always === undefined && before > 0 && before + bytes > maxClientBytes) throw tooMany()
       if (always === undefined && total > 0 && total + bytes > maxTotalBytes) {
-        throw new AppError('overloaded', 'Too much is on its way already', { retryAfter: RETRY_AFTER_S })
+        throw new AppError('overloaded', 'Too much is on its way already', { retryAfter: RETRY_AFTER_SECONDS })
       }
       add(client, bytes)
       let taken = true

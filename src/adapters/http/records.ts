@@ -6,7 +6,7 @@ import type { JsonObject } from '../../domain/merge-patch.ts'
 import type { StoredRecord } from '../../domain/record.ts'
 import { actorOf } from './call.ts'
 import { furtherCostOf } from './costs.ts'
-import { createAtOnce } from './files/at-once.ts'
+import { createConcurrencyLimit } from './files/concurrency-limit.ts'
 import type { Kernel, Rule } from './kernel.ts'
 import { pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { etagOf, ifMatch, isKnown } from './preconditions.ts'
@@ -81,7 +81,7 @@ export const recordRoutes = <const C extends Collection>(kernel: Kernel, collect
     body: 'json',
     may: (actor, params) => hasId(params) && records.get(actor, Number(params.id)),
   }
-  const beginBatch = createAtOnce(MAX_OPEN_BATCHES_COUNT)
+  const beginBatch = createConcurrencyLimit(MAX_OPEN_BATCHES_COUNT)
 
   return new Elysia({ prefix: `/${name as C['name']}`, tags: [name] })
     .use(kernel)

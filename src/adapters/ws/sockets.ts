@@ -8,7 +8,7 @@ import type { LoggedEvent } from '../../domain/event.ts'
 import { createBacklog } from './backlog.ts'
 import { type Connection, close, MAX_BACKLOG_BYTES, newConnection, notifyDrained } from './connection.ts'
 import { createFanOut, type Publisher, type ToBody } from './fan-out.ts'
-import { CLOSE, MOST_FRAME_BYTES } from './frames.ts'
+import { CLOSE, MAX_FRAME_BYTES } from './frames.ts'
 import { createProtocol } from './protocol.ts'
 import { createRegistry } from './registry.ts'
 import { createSignIn } from './sign-in.ts'
@@ -63,7 +63,7 @@ export interface SocketDurations {
 
 const SOCKET_DURATIONS: SocketDurations = { signInMs: 10_000, frameWindowMs: 10_000 }
 
-const SECONDS_OF_SILENCE = 60
+const IDLE_TIMEOUT_SECONDS = 60
 const STALL_TIMEOUT_MS = 30_000
 
 export const createSockets = (deps: Deps): Sockets => {
@@ -89,11 +89,11 @@ export const createSockets = (deps: Deps): Sockets => {
 
   return {
     handlers: {
-      maxPayloadLength: MOST_FRAME_BYTES,
+      maxPayloadLength: MAX_FRAME_BYTES,
       // Never reached by what is published: whoever has half of it in line is closed as too slow before.
       backpressureLimit: 2 * MAX_BACKLOG_BYTES,
       closeOnBackpressureLimit: true,
-      idleTimeout: SECONDS_OF_SILENCE,
+      idleTimeout: IDLE_TIMEOUT_SECONDS,
       sendPings: true,
       perMessageDeflate: false,
       open(socket) {

@@ -2,7 +2,7 @@ import { Type } from '@sinclair/typebox'
 import { Elysia, type Static, t } from 'elysia'
 import type { FileLinks, SignedLink } from '../../../application/file-links.ts'
 import type { Files } from '../../../application/files.ts'
-import { LINK_LIFE } from '../../../domain/file.ts'
+import { LINK_LIFE_SECONDS } from '../../../domain/file.ts'
 import { actorOf } from '../call.ts'
 import type { Kernel, Rule } from '../kernel.ts'
 import { pageQuery, pageResponse, toPageRequest, toPageResponse } from '../pages.ts'
@@ -12,7 +12,11 @@ import { toTimestamp } from '../timestamps.ts'
 
 const LinkBody = body('FileLinkCreate', {
   // Elysia's own takes "60" for a number.
-  expires_in: Type.Integer({ ...LINK_LIFE, description: 'Seconds until it opens nothing any more', examples: [3_600] }),
+  expires_in: Type.Integer({
+    ...LINK_LIFE_SECONDS,
+    description: 'Seconds until it opens nothing any more',
+    examples: [3_600],
+  }),
 })
 
 const contentPath = (fileId: number) => `/api/v1/files/${fileId}/content`
