@@ -38,7 +38,7 @@ import { createFileLinks } from './application/file-links.ts'
 import { createFiles } from './application/files.ts'
 import { createJobHandlers } from './application/job-handlers.ts'
 import { createJobRunner } from './application/job-runner.ts'
-import type { Bus, Mailer, Waker } from './application/ports/messaging.ts'
+import type { Bus, CommitSignal, Mailer } from './application/ports/messaging.ts'
 import type { UnitOfWork } from './application/ports/persistence.ts'
 import type { PasswordHasher } from './application/ports/security.ts'
 import type { Check, Clock, Log, Reserve } from './application/ports/system.ts'
@@ -47,7 +47,7 @@ import { createTopics } from './application/topics.ts'
 import { createUseCases } from './application/use-cases.ts'
 import type { Users } from './application/users.ts'
 import { COLLECTIONS } from './domain/collections/index.ts'
-import { LINK_LIFE } from './domain/file.ts'
+import { LINK_LIFE_SECONDS } from './domain/file.ts'
 import { engineOf, type OpenMailer, openBlobs, openBus, openMailer, openReserve, quotaOf } from './main/choices.ts'
 import { copy } from './main/copy.ts'
 
@@ -88,7 +88,7 @@ const previousKeyOf = ({ ACCESS_TOKEN_TTL }: Settings, previous: PreviousSecret 
   previous && { secret: previous.secret, verifiesUntil: previous.retiredAt + ACCESS_TOKEN_TTL }
 
 const signerOf = (secret: string, previous: PreviousSecret | null, now: number) => {
-  const isOver = previous === null || now >= previous.retiredAt + LINK_LIFE.maximum * 1_000
+  const isOver = previous === null || now >= previous.retiredAt + LINK_LIFE_SECONDS.maximum * 1_000
   return createLinkSigner(secret, isOver ? [] : [previous.secret])
 }
 
@@ -155,11 +155,11 @@ export const start = async (options: StartOptions): Promise<RunningSkep> => {
     const previous = settings.JWT_SECRET === undefined ? previousSecret(settings.DATA_DIR, clock.now()) : null
     const bus = await openBus(settings, secret, clock, log)
     closers.add(bus.close)
-    const wake = (by: Waker) => (by === 'jobs' ? worker?.wake() : feed?.wake())
-    bus.wakeUps.subscribe(wake)
-    const committed = (by: Waker) => {
-      wake(by)
-      bus.wakeUps.publish(by)
+    const notify = (signal: CommitSignal) => (signal === 'jobs' ? worker?.notify() : feed?.notify())
+    bus.commitSignals.subscribe(notify)
+    const committed = (signal: CommitSignal) => {
+      notify(signal)
+      bus.commitSignals.publish(signal)
     }
     const metrics = createMetrics({
       version: pkg.version,

@@ -31,7 +31,7 @@ export interface SubscribersReport {
   readonly seconds: number
 }
 
-const AT_ONCE = 50
+const MAX_CONCURRENT_COUNT = 50
 
 const { url, tokens, subscribe, change, seconds } = (await Bun.stdin.json()) as SubscribersInput
 let heard = 0
@@ -51,8 +51,8 @@ const join = async (token: string): Promise<void> => {
   socket.send(subscribe)
   await socket.received(GREETINGS)
 }
-for (let first = 0; first < tokens.length; first += AT_ONCE) {
-  await Promise.all(tokens.slice(first, first + AT_ONCE).map(join))
+for (let first = 0; first < tokens.length; first += MAX_CONCURRENT_COUNT) {
+  await Promise.all(tokens.slice(first, first + MAX_CONCURRENT_COUNT).map(join))
 }
 
 const hearing = (texts: number): Promise<void> => {

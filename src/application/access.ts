@@ -1,11 +1,11 @@
 import { AppError } from '../domain/errors.ts'
 import type { Principal } from '../domain/session.ts'
 import type { Instant } from '../domain/user.ts'
-import { AGEING, type Ageing, type Confirmed, createConfirmation } from './confirmation.ts'
 import type { AccessNotices } from './ports/messaging.ts'
 import type { ReadTx, Tx, UnitOfWork } from './ports/persistence.ts'
 import type { AccessTokens } from './ports/security.ts'
 import type { Clock } from './ports/system.ts'
+import { AGEING, type Ageing, createRevalidation, type Remembered } from './revalidation.ts'
 
 /** Who presented a token, and until when it speaks for them. */
 export interface Grant {
@@ -18,7 +18,7 @@ export interface Access {
    * Who presents this access token. Throws `invalid_token` when it is not ours, has expired or its session has ended,
    * `inactive_user` when the account is switched off. A proven token is remembered until it expires or a notice
    * names its user; the answer then comes without a promise. Where a notice may be lost, it is remembered only as long
-   * as the database has confirmed it within the last second.
+   * as the database has revalidated it within the last second.
    */
   authenticate(token: string): Principal | Promise<Principal>
   /** As {@link authenticate}, with the end of the token, for connections that outlive a request. */
@@ -37,7 +37,7 @@ interface Deps {
   readonly ageing?: Ageing
 }
 
-interface Entry extends Grant, Confirmed {
+interface Entry extends Grant, Remembered {
   readonly token: string
 }
 
@@ -49,7 +49,9 @@ const invalid = () => new AppError('invalid_token', 'The access token is invalid
 const inactive = () => new AppError('inactive_user', 'Inactive user')
 
 export const createAccess = ({ unitOfWork, accessTokens, notices, clock, ageing = AGEING }: Deps): Access => {
-  /** By token. Each has one spelling, and so one entry: what is remembered is bounded by the `jti`s that were issued. */
+  /**
+   * By token. Each has one spelling, and so one entry: what is remembered is bounded by the `jti`s that were issued.
+   */
   const remembered = new Map<string, Entry>()
   const tokensOf = new Map<number, Set<string>>()
   const listeners: ((userId: number) => void)[] = []
@@ -83,14 +85,14 @@ export const createAccess = ({ unitOfWork, accessTokens, notices, clock, ageing 
     else tokensOf.set(userId, new Set([token]))
   }
 
-  // The only subscriber: whoever else has to hear of it must find nothing of before here.
+  // The only subscriber: by the time other listeners are called, nothing stale may be remembered here.
   notices.subscribe((userId) => {
     changeCount++
     for (const token of tokensOf.get(userId) ?? []) forget(token)
     for (const listener of listeners) listener(userId)
   })
 
-  const confirmation = createConfirmation<Entry>({
+  const revalidation = createRevalidation<Entry>({
     unitOfWork,
     clock,
     ...ageing,
@@ -102,11 +104,11 @@ export const createAccess = ({ unitOfWork, accessTokens, notices, clock, ageing 
     const claims = await accessTokens.verify(token)
     if (claims === null) throw invalid()
     const changeCountBefore = changeCount
-    const confirmedAt = ageing.elapsed()
+    const validatedAt = ageing.elapsed()
     const { userId, sessionId } = claims
     const claimed: Principal = { userId, sessionId, role: 'user' }
-    const principal = await unitOfWork.read((tx) => confirm(tx, claimed, clock.now()))
-    const proven = { token, principal, expiresAt: claims.expiresAt, confirmedAt }
+    const principal = await unitOfWork.read((tx) => requireActiveActor(tx, claimed, clock.now()))
+    const proven = { token, principal, expiresAt: claims.expiresAt, validatedAt }
     // A notice that came while we read may concern what was read: then the next request looks again.
     if (changeCount === changeCountBefore) remember(proven)
     return proven
@@ -116,7 +118,7 @@ export const createAccess = ({ unitOfWork, accessTokens, notices, clock, ageing 
     const known = remembered.get(token)
     if (known === undefined) return prove(token)
     const expired = known.expiresAt <= clock.now()
-    if (!expired && (notices.complete || confirmation.holds(known))) return known
+    if (!expired && (notices.complete || revalidation.isFresh(known))) return known
     forget(token)
     if (expired) throw invalid()
     return prove(token)
@@ -137,34 +139,34 @@ export const createAccess = ({ unitOfWork, accessTokens, notices, clock, ageing 
  * The actor with today's rights, inside the transaction that uses them: a request can wait long for its body or a hash.
  * Throws `invalid_token` when the session or account has ended meanwhile, `inactive_user` when it was switched off.
  */
-export const confirm = async <A extends Principal>(tx: ReadTx, actor: A, now: Instant): Promise<A> => {
-  const holder = await tx.sessions.findHolder(actor.sessionId)
-  if (holder === null) {
-    // Deactivation ends the session too, but its owner is told the reason.
+export const requireActiveActor = async <A extends Principal>(tx: ReadTx, actor: A, now: Instant): Promise<A> => {
+  const account = await tx.sessions.findAccount(actor.sessionId)
+  if (account === null) {
+    // Deactivation ends the session too, but its owner gets the reason.
     const user = await tx.users.findById(actor.userId)
     throw user?.isActive === false ? inactive() : invalid()
   }
-  if (holder.userId !== actor.userId || holder.expiresAt <= now) throw invalid()
-  if (!holder.isActive) throw inactive()
-  return actor.role === holder.role ? actor : { ...actor, role: holder.role }
+  if (account.userId !== actor.userId || account.expiresAt <= now) throw invalid()
+  if (!account.isActive) throw inactive()
+  return actor.role === account.role ? actor : { ...actor, role: account.role }
 }
 
 /**
- * As {@link confirm}, for a unit that changes users or ends sessions. Holds the actor and the user it is about, whose
- * rights nobody changes meanwhile, then the actor's session: all such units in this order, so that each waits for
- * another, and no two for each other.
+ * As {@link requireActiveActor}, for a unit that changes users or ends sessions. Locks the actor and the user it is
+ * about, so that nobody changes their rights meanwhile, then the actor's session. All such units lock in this order, so
+ * that two of them never deadlock.
  */
-export const confirmHeld = async <A extends Principal>(
+export const requireActiveActorLocked = async <A extends Principal>(
   tx: Tx,
   actor: A,
   now: Instant,
   userId = actor.userId,
 ): Promise<A> => {
-  // Nobody holds up others by naming them.
+  // Only an admin may lock another user's row by naming it.
   const ids = actor.role === 'admin' ? new Set([actor.userId, userId]) : [actor.userId]
   for (const id of [...ids].sort((one, other) => one - other)) await tx.users.findById(id)
   await tx.sessions.findById(actor.sessionId)
-  return confirm(tx, actor, now)
+  return requireActiveActor(tx, actor, now)
 }
 
 /** Throws `forbidden` for everyone but an admin. */

@@ -3,7 +3,7 @@ import type { MailToken, MailTokenPurpose } from '../domain/mail-token.ts'
 import { networksOf } from '../domain/network.ts'
 import type { Principal } from '../domain/session.ts'
 import { type Instant, normalizeEmail } from '../domain/user.ts'
-import { confirmHeld } from './access.ts'
+import { requireActiveActorLocked } from './access.ts'
 import type { Attempts } from './attempts.ts'
 import { ifProven, mailTokenNow, notify } from './mail-tokens.ts'
 import { requireStrong } from './passwords.ts'
@@ -17,7 +17,7 @@ export interface Accounts {
   /** Mails a link to the actor's own address, unless it is proven already. Throws `too_many_requests`. */
   requestVerification(actor: Principal): Promise<void>
   /**
-   * Proves the address the token was mailed to; one the user chose takes the place of the old one, which is told.
+   * Proves the address the token was mailed to; one the user chose takes the place of the old one, which is notified.
    * Throws `invalid_link` for a token that is unknown, used, expired or voided, `email_taken`.
    */
   verifyEmail(token: string): Promise<void>
@@ -27,9 +27,9 @@ export interface Accounts {
    */
   forgotPassword(email: string, address: string): Promise<void>
   /**
-   * Sets the password, ends every session and the signed links that the owner made, and tells the owner by mail. Guesses
-   * at the old password no longer count, and `address`, where the call comes from, is a source its owner may sign in
-   * from. Throws `invalid_link`, `weak_password`.
+   * Sets the password, ends every session and the signed links that the owner made, and notifies the owner by mail.
+   * Guesses at the old password no longer count, and `address`, where the call comes from, is a source its owner may
+   * sign in from. Throws `invalid_link`, `weak_password`.
    */
   resetPassword(token: string, password: string, address: string): Promise<void>
 }
@@ -63,7 +63,7 @@ export const createAccounts = ({ unitOfWork, passwords, opaqueTokens, notices, a
       await attempts.count({ attempted: 'verification', account: userId })
       const now = clock.now()
       await unitOfWork.write(async (tx) => {
-        await confirmHeld(tx, actor, now)
+        await requireActiveActorLocked(tx, actor, now)
         const user = await tx.users.findById(userId)
         if (user === null || user.emailVerified) return
         await mailTokenNow(tx, opaqueTokens, { user, email: user.email, template: 'verify', now })

@@ -7,7 +7,7 @@ export interface FileCopy {
   readonly to: MovableBlobs | null
   readonly openSha256: OpenSha256
   readonly signal: AbortSignal
-  /** Told of each file whose bytes are missing or wrong. */
+  /** Called with each file whose bytes are missing or wrong. */
   complain(line: string): void
   done(): void
 }
@@ -20,7 +20,7 @@ export interface FileCounts {
 }
 
 /** How many are under way at once: each may hold two parts of an upload. */
-const LANES = 4
+const MAX_FILES_IN_FLIGHT_COUNT = 4
 
 interface Named {
   readonly id: number
@@ -29,7 +29,7 @@ interface Named {
   readonly sha256: string
 }
 
-/** The source has not the bytes of which the row tells. */
+/** The source lacks the bytes that the row describes. */
 class Faulty extends Error {}
 
 const named = ({ id, blob_key, size, sha256 }: Row): Named => ({
@@ -95,7 +95,7 @@ export const copyFiles = async (copy: FileCopy): Promise<FileCounts> => {
   }
 
   const waiting = each(files)
-  const lane = async (): Promise<void> => {
+  const runSlot = async (): Promise<void> => {
     try {
       for (let next = await waiting.next(); next.done !== true; next = await waiting.next()) {
         signal.throwIfAborted()
@@ -107,7 +107,7 @@ export const copyFiles = async (copy: FileCopy): Promise<FileCounts> => {
       await waiting.return(undefined)
     }
   }
-  const ends = await Promise.allSettled(Array.from({ length: LANES }, lane))
+  const ends = await Promise.allSettled(Array.from({ length: MAX_FILES_IN_FLIGHT_COUNT }, runSlot))
   for (const end of ends) if (end.status === 'rejected') throw end.reason
   return counts
 }

@@ -12,15 +12,15 @@ interface Deps {
   readonly to: MovableBlobs | null
   readonly openSha256: OpenSha256
   readonly clock: Clock
-  /** Told how far it is, now and then. */
+  /** Called with the progress now and then. */
   say(line: string): void
-  /** Told of each thing that keeps it from being copied. */
+  /** Called with each problem that prevents the copy. */
   complain(line: string): void
   readonly signal: AbortSignal
 }
 
 /** As many misfits are named; the others are counted. */
-const NAMED = 20
+const MAX_NAMED_COUNT = 20
 
 const isEmpty = (counts: ReadonlyMap<string, number>) => [...counts.values()].every((count) => count === 0)
 
@@ -47,7 +47,7 @@ const copyAll = async (deps: Deps): Promise<void> => {
       seen(table, rows)
       for (const row of rows) {
         const why = target.misfit(table, row)
-        if (why !== null && ++misfits <= NAMED) complain(why)
+        if (why !== null && ++misfits <= MAX_NAMED_COUNT) complain(why)
       }
     })
     if (misfits > 0) throw new Error(`${plural(misfits, 'row')} cannot be copied: nothing was written`)
@@ -128,7 +128,7 @@ export const copyInstallation = async (deps: Deps): Promise<void> => {
   try {
     await copyAll(deps)
   } catch (error) {
-    // What clients are not told, operators are.
+    // Operators get the cause, which clients do not.
     if (!(error instanceof AppError && error.cause instanceof Error)) throw error
     throw new Error(`${error.message}: ${error.cause.message}`, { cause: error })
   }

@@ -3,9 +3,9 @@ import { type FileLink, MAX_LINKS_PER_MAKER_COUNT, type StoredFile } from '../do
 import type { Page } from '../domain/page.ts'
 import type { Principal } from '../domain/session.ts'
 import type { Instant } from '../domain/user.ts'
-import { confirm } from './access.ts'
+import { requireActiveActor } from './access.ts'
 import { visibleFile } from './files.ts'
-import { type Once, type Outcome, once } from './idempotency.ts'
+import { type IdempotencyRequest, type IdempotentResult, withIdempotency } from './idempotency.ts'
 import type { FileLinkQuery, ReadTx, Tx, UnitOfWork } from './ports/persistence.ts'
 import type { LinkSigner, SignedParts } from './ports/security.ts'
 import type { Clock, Reserve } from './ports/system.ts'
@@ -22,7 +22,12 @@ export type FileLinkPage = Omit<FileLinkQuery, 'fileId' | 'aliveAt'>
 /** Links that open one file to anyone. To make, see and end them one must see the file (`not_found`). */
 export interface FileLinks {
   /** `life` in seconds. Throws `idempotency_mismatch`, `too_many_links` when as many as one may have are alive. */
-  create(actor: Principal, fileId: number, life: number, wish: Once<SignedLink> | null): Promise<Outcome<SignedLink>>
+  create(
+    actor: Principal,
+    fileId: number,
+    life: number,
+    idempotency: IdempotencyRequest<SignedLink> | null,
+  ): Promise<IdempotentResult<SignedLink>>
   /** Those that have not expired. */
   list(actor: Principal, fileId: number, page: FileLinkPage): Promise<Page<SignedLink>>
   get(actor: Principal, fileId: number, id: number): Promise<SignedLink>
@@ -43,11 +48,11 @@ interface Deps {
 }
 
 /** Removed to make room for one more: as much as holds up nobody. */
-const SLICE = 200
+const MAX_SLICE_COUNT = 200
 
 const makeRoom = async (tx: Tx, makerId: number, now: Instant): Promise<void> => {
   if ((await tx.fileLinks.countMadeBy(makerId, MAX_LINKS_PER_MAKER_COUNT)) < MAX_LINKS_PER_MAKER_COUNT) return
-  if ((await tx.fileLinks.deleteExpiredOf(makerId, now, SLICE)) > 0) return
+  if ((await tx.fileLinks.deleteExpiredOf(makerId, now, MAX_SLICE_COUNT)) > 0) return
   throw new AppError('too_many_links', `You have ${MAX_LINKS_PER_MAKER_COUNT} links that have not expired`)
 }
 
@@ -77,16 +82,16 @@ export const createFileLinks = ({ unitOfWork, signer, clock, reserve }: Deps): F
   }
 
   return {
-    create: (actor, fileId, life, wish) =>
+    create: (actor, fileId, life, idempotency) =>
       unitOfWork.write(async (tx) => {
         const now = clock.now()
-        const current = await confirm(tx, actor, now)
+        const current = await requireActiveActor(tx, actor, now)
         requireRoom(reserve, current)
         const { ownerId } = await visibleFile(tx, current, fileId)
         // Whole seconds, which is what the link says.
         const expiresAt = (Math.ceil(now / 1_000) + life) * 1_000
         const makerId = current.userId
-        return once(tx, current, wish, now, {
+        return withIdempotency(tx, current, idempotency, now, {
           async work() {
             await makeRoom(tx, makerId, now)
             return signed(await tx.fileLinks.insert({ fileId, ownerId, makerId, expiresAt, createdAt: now }))
@@ -110,7 +115,7 @@ export const createFileLinks = ({ unitOfWork, signer, clock, reserve }: Deps): F
 
     remove: (actor, fileId, id) =>
       unitOfWork.write(async (tx) => {
-        await visibleFile(tx, await confirm(tx, actor, clock.now()), fileId)
+        await visibleFile(tx, await requireActiveActor(tx, actor, clock.now()), fileId)
         await tx.fileLinks.delete((await alive(tx, fileId, id)).id)
       }),
 

@@ -2,9 +2,9 @@ import { AppError, notFound } from '../domain/errors.ts'
 import { cleanFilename, isAccepted, type NewFile, type StoredFile } from '../domain/file.ts'
 import type { Page } from '../domain/page.ts'
 import type { Principal } from '../domain/session.ts'
-import { confirm } from './access.ts'
-import { type Once, type Outcome, once } from './idempotency.ts'
-import { judgeHead, judgeStored } from './judged-type.ts'
+import { requireActiveActor } from './access.ts'
+import { detectHeadType, detectStoredType } from './detected-type.ts'
+import { type IdempotencyRequest, type IdempotentResult, withIdempotency } from './idempotency.ts'
 import { type BlobBytes, type BlobStore, SNIFFED_BYTES, type SniffContentType } from './ports/blobs.ts'
 import type { FileQuery, ReadTx, UnitOfWork } from './ports/persistence.ts'
 import type { Clock, Log, Reserve } from './ports/system.ts'
@@ -18,20 +18,25 @@ export interface Upload {
   readonly content: AsyncIterable<Uint8Array>
 }
 
-/** An upload whose bytes are kept but which is in no row yet. Disposing of it deletes the bytes unless a row has them. */
+/**
+ * An upload whose bytes are kept but which is in no row yet. Disposing of it deletes the bytes unless a row has them.
+ */
 export interface ReceivedFile extends AsyncDisposable {
   readonly filename: string
   readonly sha256: string
-  /** Makes it a file. Throws `idempotency_mismatch`, and what `confirm` throws when the owner's session has ended. */
-  keep(wish: Once<StoredFile> | null): Promise<Outcome<StoredFile>>
+  /**
+   * Makes it a file. Throws `idempotency_mismatch`, and what `requireActiveActor` throws when the owner's session has
+   * ended.
+   */
+  keep(idempotency: IdempotencyRequest<StoredFile> | null): Promise<IdempotentResult<StoredFile>>
 }
 
 /** A file is seen by its owner and by admins; to all others it does not exist (`not_found`). */
 export interface Files {
   /**
-   * Takes in the bytes, which are held by the result until it is kept or disposed of. The type is judged by the bytes
-   * alone. Throws `invalid_file_type`, `storage_full`, `storage_reserved`, `quota_exceeded` as soon as more comes than the
-   * actor has room for, and what the content throws; then nothing stays.
+   * Receives the bytes, which belong to the result until it is kept or disposed of. The type is detected from the bytes
+   * alone. Throws `invalid_file_type`, `storage_full`, `storage_reserved`, `quota_exceeded` as soon as more comes than
+   * the actor has room for, and what the content throws; then nothing stays.
    */
   receive(actor: Principal, upload: Upload): Promise<ReceivedFile>
   /** One's own; an admin may ask for another's (`ownerId`) or for all (null). Throws `forbidden`. */
@@ -103,7 +108,7 @@ const peek = async (source: AsyncIterator<Uint8Array>, limit: number) => {
   return { head, whole: whole() }
 }
 
-/** A commit whose confirmation was lost may be one, now or in a moment: the sweep decides when that is over. */
+/** A commit whose answer was lost may be one, now or in a moment: the sweep decides when that is over. */
 const mayStillCommit = (error: unknown): boolean => error instanceof AppError && error.code === 'unavailable'
 
 export const createFiles = (deps: Deps): Files => {
@@ -155,11 +160,11 @@ export const createFiles = (deps: Deps): Files => {
     const source = content[Symbol.asyncIterator]()
     try {
       const { head, whole } = await peek(source, SNIFFED_BYTES)
-      const known = await judgeHead(sniff, head)
+      const known = await detectHeadType(sniff, head)
       if (known !== null) requireAccepted(known)
       const { key, size, sha256 } = await blobs.write(whole)
       try {
-        const contentType = known ?? (await judgeStored(sniff, blobs, { key, size }, head))
+        const contentType = known ?? (await detectStoredType(sniff, blobs, { key, size }, head))
         requireAccepted(contentType)
         return { filename: cleanFilename(filename), contentType, size, sha256, blobKey: key }
       } catch (error) {
@@ -189,23 +194,23 @@ export const createFiles = (deps: Deps): Files => {
       return {
         filename: taken.filename,
         sha256: taken.sha256,
-        async keep(wish) {
+        async keep(idempotency) {
           const now = clock.now()
           const file: NewFile = { ...taken, ownerId: actor.userId, createdAt: now }
           const keeping = unitOfWork.write(async (tx) => {
             // Much can have happened since the upload began.
-            const current = await confirm(tx, actor, now)
-            return once(tx, current, wish, now, {
+            const current = await requireActiveActor(tx, actor, now)
+            return withIdempotency(tx, current, idempotency, now, {
               work: () => tx.files.insert(file),
               owners: ({ ownerId }) => [ownerId],
             })
           })
-          const outcome = await keeping.catch((error) => {
+          const idempotent = await keeping.catch((error) => {
             needed = mayStillCommit(error)
             throw error
           })
-          needed = 'result' in outcome
-          return outcome
+          needed = 'result' in idempotent
+          return idempotent
         },
         async [Symbol.asyncDispose]() {
           if (!needed) await discard(taken.blobKey)
@@ -225,7 +230,7 @@ export const createFiles = (deps: Deps): Files => {
     async remove(actor, id) {
       await unitOfWork.write(async (tx) => {
         const now = clock.now()
-        const { blobKey } = await visibleFile(tx, await confirm(tx, actor, now), id)
+        const { blobKey } = await visibleFile(tx, await requireActiveActor(tx, actor, now), id)
         await tx.files.delete(id)
         await tx.jobs.enqueue({ kind: 'delete-blob', payload: { key: blobKey }, now })
       })

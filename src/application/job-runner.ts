@@ -42,11 +42,11 @@ interface RunnerDeps {
 }
 
 /** Renewed while the job runs: a lease that runs out means that its worker is gone. */
-const LEASE = 15_000
-const RENEW_EVERY = LEASE / 3
+const LEASE_MS = 15_000
+const RENEW_EVERY_MS = LEASE_MS / 3
 
 /** Soon enough for a stop that leaves a moment to write down what is unfinished. */
-const NOTE_AGAIN_AFTER = 200
+const RETRY_WRITE_MS = 200
 
 /** Whether what failed can be tried again as it is. */
 const passes = (error: unknown): boolean =>
@@ -107,7 +107,7 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
     })
 
   /** When to try again; null for never. */
-  const judge = (job: Job, error: unknown): number | null => {
+  const retryAt = (job: Job, error: unknown): number | null => {
     const delay = error instanceof PermanentFailure ? null : retryDelay(job.attempts, random())
     const fields = { job_id: job.id, kind: job.kind, attempts: job.attempts, error }
     if (delay === null) log.error('job is dead', fields)
@@ -126,10 +126,10 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
   const renewing = (job: Job): Disposable => {
     const renew = () =>
       unitOfWork
-        .write((tx) => tx.jobs.renew(job, clock.now() + LEASE))
+        .write((tx) => tx.jobs.renew(job, clock.now() + LEASE_MS))
         // The next one may be in time.
         .catch((error: unknown) => log.warn('a lease was not renewed', { job_id: job.id, error }))
-    const timer = setInterval(renew, RENEW_EVERY)
+    const timer = setInterval(renew, RENEW_EVERY_MS)
     return { [Symbol.dispose]: () => clearInterval(timer) }
   }
 
@@ -159,7 +159,7 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
       } catch (error) {
         if (stop.aborted || !passes(error)) throw error
       }
-      await new Promise((resolve) => setTimeout(resolve, NOTE_AGAIN_AFTER))
+      await new Promise((resolve) => setTimeout(resolve, RETRY_WRITE_MS))
     }
   }
 
@@ -176,7 +176,7 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
     async claim(limit) {
       const now = clock.now()
       if (!(await unitOfWork.read((tx) => tx.jobs.hasDue(now)))) return []
-      return unitOfWork.write((tx) => tx.jobs.claim({ now, leaseUntil: now + LEASE, limit }))
+      return unitOfWork.write((tx) => tx.jobs.claim({ now, leaseUntil: now + LEASE_MS, limit }))
     },
 
     async run(job, stop) {
@@ -187,7 +187,7 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
         log.debug('job done', { job_id: job.id, kind: job.kind, attempts: job.attempts })
       } else if (stop.aborted) await unitOfWork.write((tx) => tx.jobs.release(job, clock.now()))
       else {
-        const runAt = judge(job, outcome.error)
+        const runAt = retryAt(job, outcome.error)
         await noted(stop, () => fail(job, outcome.error, runAt))
       }
     },

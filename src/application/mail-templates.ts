@@ -140,7 +140,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
 /** Text as HTML that shows it, in an element or a quoted attribute. */
 export const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '')
 
-const LINE_LENGTH = 72
+const MAX_LINE_CHARACTERS = 72
 
 /** Lines that a mail can carry as they are. */
 const wrap = (text: string): string => {
@@ -148,7 +148,7 @@ const wrap = (text: string): string => {
   for (const word of text.split(' ')) {
     const line = lines.at(-1) ?? ''
     if (line === '') lines[lines.length - 1] = word
-    else if (line.length + 1 + word.length <= LINE_LENGTH) lines[lines.length - 1] = `${line} ${word}`
+    else if (line.length + 1 + word.length <= MAX_LINE_CHARACTERS) lines[lines.length - 1] = `${line} ${word}`
     else lines.push(word)
   }
   return lines.join('\n')

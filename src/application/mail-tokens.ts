@@ -1,7 +1,7 @@
 import { AppError } from '../domain/errors.ts'
 import type { MailRequest, QueuedMail } from '../domain/mail.ts'
 import { countedMails, MAX_MAIL_DELAY_MS, nextMailAt } from '../domain/mail-limit.ts'
-import { MAIL_TOKEN_TTL, type MailToken, type MailTokenPurpose } from '../domain/mail-token.ts'
+import { MAIL_TOKEN_TTL_MS, type MailToken, type MailTokenPurpose } from '../domain/mail-token.ts'
 import type { Instant, User } from '../domain/user.ts'
 import type { Tx } from './ports/persistence.ts'
 import type { OpaqueTokens } from './ports/security.ts'
@@ -24,17 +24,17 @@ interface Wanted {
   readonly to: string
   readonly now: Instant
   /** For how many milliseconds it may be put off. */
-  readonly patience: number
+  readonly maxDelayMs: number
 }
 
 /** Mail to `name+anything@domain` arrives in the mailbox of `name@domain` (RFC 5233): that is one recipient. */
 const mailboxOf = (address: string): string => address.replace(/(?<=.)\+[^@]*(?=@)/, '')
 
-const takeTurn = async (tx: Tx, { template, to, now, patience }: Wanted): Promise<Turn> => {
+const takeTurn = async (tx: Tx, { template, to, now, maxDelayMs }: Wanted): Promise<Turn> => {
   const mailbox = mailboxOf(to)
   const times = countedMails(await tx.mailLimits.find(mailbox, template), now)
   const at = nextMailAt(times, now)
-  if (at - now > patience) return { queued: false, at }
+  if (at - now > maxDelayMs) return { queued: false, at }
   await tx.mailLimits.put(mailbox, template, [...times, at])
   return { queued: true, at }
 }
@@ -72,8 +72,8 @@ const PURPOSES: Readonly<Record<Issue['template'], MailTokenPurpose>> = {
  */
 export const mailToken = async (tx: Tx, opaqueTokens: OpaqueTokens, issue: Issue): Promise<Turn> => {
   const { user, email, template, now } = issue
-  const patience = template === 'welcome' ? MAX_MAIL_DELAY_MS : 0
-  const turn = await takeTurn(tx, { template, to: email, now, patience })
+  const maxDelayMs = template === 'welcome' ? MAX_MAIL_DELAY_MS : 0
+  const turn = await takeTurn(tx, { template, to: email, now, maxDelayMs })
   if (!turn.queued) return turn
   const nonce = opaqueTokens.generate()
   const purpose = PURPOSES[template]
@@ -84,7 +84,7 @@ export const mailToken = async (tx: Tx, opaqueTokens: OpaqueTokens, issue: Issue
     nonce,
     hash: opaqueTokens.hash(mailedToken(opaqueTokens, nonce)),
     // Counted anew from when it is handed over.
-    expiresAt: now + MAIL_TOKEN_TTL[purpose],
+    expiresAt: now + MAIL_TOKEN_TTL_MS[purpose],
   }
   await tx.mailTokens.put(token)
   const request: MailRequest =
@@ -95,7 +95,7 @@ export const mailToken = async (tx: Tx, opaqueTokens: OpaqueTokens, issue: Issue
   return turn
 }
 
-/** As {@link mailToken}, for someone who is told. Throws `too_many_requests` instead of doing nothing. */
+/** As {@link mailToken}, for a caller who learns of a refusal. Throws `too_many_requests` instead of doing nothing. */
 export const mailTokenNow = async (tx: Tx, opaqueTokens: OpaqueTokens, issue: Issue): Promise<void> => {
   const { queued, at } = await mailToken(tx, opaqueTokens, issue)
   if (!queued) throw tooSoon(at, issue.now)
@@ -107,15 +107,16 @@ type Notice = { readonly user: User; readonly now: Instant } & (
 )
 
 /**
- * Tells a user, at the address they have, what becomes of their account. The limits of mail may put it off, and drop it
+ * Mails a user, at their current address, what becomes of their account. The limits of mail may put it off, and drop it
  * when as many are on their way as go in an hour.
  */
 export const notify = async (tx: Tx, opaqueTokens: OpaqueTokens, notice: Notice): Promise<Turn> => {
   const { user, now, ...about } = notice
-  const turn = await takeTurn(tx, { template: about.template, to: user.email, now, patience: MAX_MAIL_DELAY_MS })
+  const turn = await takeTurn(tx, { template: about.template, to: user.email, now, maxDelayMs: MAX_MAIL_DELAY_MS })
   if (!turn.queued) return turn
-  const told = { to: user.email, name: ifProven(user, user.name) }
-  const request: MailRequest = about.template === 'password-changed' ? { ...about, ...told } : { ...about, ...told }
+  const recipient = { to: user.email, name: ifProven(user, user.name) }
+  const request: MailRequest =
+    about.template === 'password-changed' ? { ...about, ...recipient } : { ...about, ...recipient }
   await enqueue(tx, opaqueTokens, request, now, turn.at)
   return turn
 }

@@ -6,12 +6,12 @@ import type { Log } from './ports/system.ts'
 import type { Audience, Topics, View } from './topics.ts'
 
 export interface FeedListener {
-  /** Hears each event once, in order. The next one comes when what it answers has settled. */
-  hear(event: LoggedEvent): Promise<void> | undefined
-  /** All that was in the log was heard. It is read again when what this answers has settled. */
-  rest(): Promise<void> | undefined
-  /** The data is other data now, restored from a copy: what was heard may not be in its log. */
-  restored(): void
+  /** Called once for each event, in order. The next one follows when the returned promise has settled. */
+  onEvent(event: LoggedEvent): Promise<void> | undefined
+  /** Called at the end of the log. It is read again when the returned promise has settled. */
+  onCaughtUp(): Promise<void> | undefined
+  /** The data was restored from a copy: events that were handed out may not be in its log. */
+  onRestored(): void
 }
 
 /** Where a subscription begins, and whether events between the place it asked for and this one are gone. */
@@ -25,7 +25,7 @@ export interface Realtime {
   /** Reads on from the log's present end. To be called once. */
   start(listener: FeedListener): Promise<void>
   /** Looks for events. To be called after commits, and now and then for those of other processes. */
-  wake(): void
+  notify(): void
   /** The cursor of the event the listener was handed last; changes in the same step in which it is handed. */
   position(): number
   /** The id of the epoch that goes with every cursor that is given out now. */
@@ -41,10 +41,10 @@ export interface Realtime {
   begin(after: Cursor | null): Promise<Beginning>
   /**
    * The next events of a view, up to {@link position} when it answers; all of them up to `cursor`.
-   * Whoever reaches the position may listen from there on, and misses nothing and hears nothing twice.
+   * Whoever reaches the position may listen from there on, and misses nothing and gets nothing twice.
    */
   replay(view: View, after: number): Promise<{ readonly events: readonly LoggedEvent[]; readonly cursor: number }>
-  /** Hands out nothing more. Resolves when the listener is at rest. */
+  /** Hands out nothing more. Resolves when the listener is idle. */
   stop(): Promise<void>
 }
 
@@ -67,7 +67,7 @@ export const createRealtime = ({ unitOfWork, topics, log }: Deps): Realtime => {
   let position = 0
   let epoch = FIRST_EPOCH
   let listener: FeedListener | null = null
-  let called = false
+  let notified = false
   let running: Promise<Failure | null> | null = null
 
   const next = (scope: EventScope, after: number) =>
@@ -88,44 +88,44 @@ export const createRealtime = ({ unitOfWork, topics, log }: Deps): Realtime => {
     return known
   }
 
-  /** Reads until the log has nothing more and nobody called meanwhile. */
-  const read = async ({ hear, rest, restored }: FeedListener): Promise<void> => {
-    for (let more = true; more || called; ) {
-      called = false
+  /** Reads until the log has nothing more and nothing was notified meanwhile. */
+  const read = async ({ onEvent, onCaughtUp, onRestored }: FeedListener): Promise<void> => {
+    for (let more = true; more || notified; ) {
+      notified = false
       const { events, complete, current } = await next('all', position)
       if (current !== epoch && !(await follows(current))) {
-        restored()
+        onRestored()
         continue
       }
       for (const event of events) {
         if (listener === null) return
         position = event.cursor
-        const heard = hear(event)
-        if (heard !== undefined) await heard
+        const handled = onEvent(event)
+        if (handled !== undefined) await handled
       }
       more = !complete
-      const rested = more ? undefined : rest()
-      if (rested !== undefined) await rested
+      const coalesced = more ? undefined : onCaughtUp()
+      if (coalesced !== undefined) await coalesced
     }
   }
 
   /** Never rejects: most of its callers only want it to happen. */
-  const wake = (): Promise<Failure | null> => {
-    called = true
+  const notify = (): Promise<Failure | null> => {
+    notified = true
     if (listener === null) return Promise.resolve(null)
     running ??= read(listener)
       .then(
         () => null,
         (error: unknown) => {
           // The next call tries again.
-          called = false
+          notified = false
           log.warn('the log of changes could not be read', { error })
           return { error }
         },
       )
       .finally(() => {
         running = null
-        if (called) void wake()
+        if (notified) void notify()
       })
     return running
   }
@@ -139,9 +139,9 @@ export const createRealtime = ({ unitOfWork, topics, log }: Deps): Realtime => {
       position = last
       epoch = current
       listener = to
-      await wake()
+      await notify()
     },
-    wake: () => void wake(),
+    notify: () => void notify(),
     position: () => position,
     epoch: () => epoch,
     audiencesOf: topics.audiencesOf,
@@ -149,7 +149,7 @@ export const createRealtime = ({ unitOfWork, topics, log }: Deps): Realtime => {
     async begin(after) {
       const known = after !== null && isWithin(await unitOfWork.read((tx) => tx.epochs.find(after.epoch)), after)
       // What was committed before is not to come, and may not have been handed out yet.
-      const failure = !known || after.position > position ? await wake() : null
+      const failure = !known || after.position > position ? await notify() : null
       if (failure !== null) throw failure.error
       if (after === null) return { cursor: position, gap: false }
       if (!known || after.position > position) return { cursor: position, gap: true }

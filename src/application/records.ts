@@ -12,8 +12,8 @@ import {
 } from '../domain/record.ts'
 import type { Actor, Principal } from '../domain/session.ts'
 import type { Instant } from '../domain/user.ts'
-import { confirm } from './access.ts'
-import { type Once, type Outcome, once } from './idempotency.ts'
+import { requireActiveActor } from './access.ts'
+import { type IdempotencyRequest, type IdempotentResult, withIdempotency } from './idempotency.ts'
 import type { ReadTx, RecordQuery, Tx, UnitOfWork } from './ports/persistence.ts'
 import type { Clock, Reserve } from './ports/system.ts'
 import { requireRoom } from './reserve.ts'
@@ -33,15 +33,19 @@ export type RecordOperation =
   | { readonly op: 'delete'; readonly id: number; readonly expected: Expected }
 
 /**
- * The records of one collection. A record is seen and changed by its owner and by admins; to all others it does not exist
- * (`not_found`). Drafts and patches have passed the schema of the collection.
+ * The records of one collection. A record is seen and changed by its owner and by admins; to all others it does not
+ * exist (`not_found`). Drafts and patches have passed the schema of the collection.
  */
 export interface Records {
   /**
    * Throws `data_too_large`, `idempotency_mismatch`, `invalid_token` when the account is gone, `quota_exceeded` and
    * `storage_reserved`, as all that takes room.
    */
-  create(actor: Actor, draft: JsonObject, wish: Once<StoredRecord> | null): Promise<Outcome<StoredRecord>>
+  create(
+    actor: Actor,
+    draft: JsonObject,
+    idempotency: IdempotencyRequest<StoredRecord> | null,
+  ): Promise<IdempotentResult<StoredRecord>>
   /** Throws `not_found`. */
   get(actor: Principal, id: number): Promise<StoredRecord>
   /**
@@ -54,15 +58,15 @@ export interface Records {
   /** One's own; an admin may ask for another's (`ownerId`) or for all (null). Throws `forbidden`. */
   list(actor: Principal, query: RecordQuery): Promise<Page<StoredRecord>>
   /**
-   * All or nothing, in order; the record of each operation, or null for a delete. A record that is changed more than once
-   * has one event, with its last state.
-   * What an operation throws has its `index`: with `batch_too_large` the first whose record does not fit into the answer.
+   * All or nothing, in order; the record of each operation, or null for a delete. A record that is changed more than
+   * once has one event, with its last state. What an operation throws has its `index`: with `batch_too_large` the first
+   * whose record does not fit into the answer.
    */
   batch(
     actor: Actor,
     operations: readonly RecordOperation[],
-    wish: Once<readonly (StoredRecord | null)[]> | null,
-  ): Promise<Outcome<readonly (StoredRecord | null)[]>>
+    idempotency: IdempotencyRequest<readonly (StoredRecord | null)[]> | null,
+  ): Promise<IdempotentResult<readonly (StoredRecord | null)[]>>
 }
 
 /** Who makes changes and when, and what the log is to say of them. */
@@ -208,7 +212,12 @@ export const createRecords = (collection: Collection, { unitOfWork, clock, reser
   const changing = <T>(actor: Actor, work: (tx: Tx, change: Change) => Promise<T>): Promise<T> =>
     unitOfWork.write(async (tx) => {
       const now = clock.now()
-      const change: Change = { actor: await confirm(tx, actor, now), now, events: new Map(), changed: new Map() }
+      const change: Change = {
+        actor: await requireActiveActor(tx, actor, now),
+        now,
+        events: new Map(),
+        changed: new Map(),
+      }
       const result = await work(tx, change)
       await store(tx, change)
       return result
@@ -222,9 +231,9 @@ export const createRecords = (collection: Collection, { unitOfWork, clock, reser
     })
 
   return {
-    create: (actor, draft, wish) =>
+    create: (actor, draft, idempotency) =>
       adding(actor, (tx, change) =>
-        once(tx, change.actor, wish, change.now, {
+        withIdempotency(tx, change.actor, idempotency, change.now, {
           work: () => add(tx, draft, change),
           owners: (record) => [record.ownerId],
         }),
@@ -243,9 +252,9 @@ export const createRecords = (collection: Collection, { unitOfWork, clock, reser
       return unitOfWork.read((tx) => tx.records(collection.name).list(query))
     },
 
-    batch: (actor, operations, wish) =>
+    batch: (actor, operations, idempotency) =>
       (operations.every(isDelete) ? changing : adding)(actor, (tx, change) =>
-        once(tx, change.actor, wish, change.now, {
+        withIdempotency(tx, change.actor, idempotency, change.now, {
           work: () => performAll(tx, operations, change),
           owners: (results) => results.flatMap((record) => (record === null ? [] : [record.ownerId])),
         }),

@@ -1,7 +1,7 @@
 import { AppError, notFound } from '../domain/errors.ts'
 import type { Page } from '../domain/page.ts'
 import type { Principal, Session } from '../domain/session.ts'
-import { confirmHeld, requireAdmin } from './access.ts'
+import { requireActiveActorLocked, requireAdmin } from './access.ts'
 import { mailTokenNow } from './mail-tokens.ts'
 import type { AccessNotices } from './ports/messaging.ts'
 import type { SessionQuery, UnitOfWork } from './ports/persistence.ts'
@@ -40,7 +40,7 @@ export const createSessions = ({ unitOfWork, passwords, opaqueTokens, notices, c
   async end(actor, id) {
     const { userId } = actor
     await unitOfWork.write(async (tx) => {
-      await confirmHeld(tx, actor, clock.now())
+      await requireActiveActorLocked(tx, actor, clock.now())
       const session = await tx.sessions.findById(id)
       if (session?.userId !== userId) throw notFound('Session')
       await tx.sessions.delete(id)
@@ -50,7 +50,7 @@ export const createSessions = ({ unitOfWork, passwords, opaqueTokens, notices, c
 
   async endAll(actor) {
     await unitOfWork.write(async (tx) => {
-      await confirmHeld(tx, actor, clock.now())
+      await requireActiveActorLocked(tx, actor, clock.now())
       await tx.sessions.deleteAll(actor.userId, null)
       await tx.fileLinks.deleteAll({ makerId: actor.userId })
     })
@@ -71,7 +71,7 @@ export const createSessions = ({ unitOfWork, passwords, opaqueTokens, notices, c
     const passwordHash = forceReset ? await passwords.hash(opaqueTokens.generate(), '') : null
     const now = clock.now()
     await unitOfWork.write(async (tx) => {
-      requireAdmin(await confirmHeld(tx, actor, now, userId))
+      requireAdmin(await requireActiveActorLocked(tx, actor, now, userId))
       const user = await tx.users.findById(userId)
       if (user === null) throw notFound('User')
       await tx.sessions.deleteAll(userId, null)

@@ -30,10 +30,10 @@ export interface Tokens {
   /**
    * Exchanges a refresh token for its successor (RFC 6749 section 6). A spent one that comes back within ten seconds
    * gets the same successor again, so that a lost answer signs nobody out; later it ends the session, since one of
-   * its two holders is a thief (RFC 9700 section 4.14.2). Throws `invalid_grant`, `inactive_user`.
+   * its two bearers is a thief (RFC 9700 section 4.14.2). Throws `invalid_grant`, `inactive_user`.
    */
   refresh(refresh: Refresh): Promise<TokenPair>
-  /** Ends the session of an access or refresh token; one that is not ours is none of ours to tell (RFC 7009). */
+  /** Ends the session of an access or refresh token. Unknown tokens are ignored (RFC 7009). */
   revoke(token: string): Promise<void>
 }
 
@@ -59,7 +59,7 @@ interface Deps {
   readonly refreshTtl: number
 }
 
-const REUSE_GRACE = 10_000
+const REUSE_GRACE_MS = 10_000
 
 const refused = () => new AppError('invalid_grant', 'Incorrect email or password')
 const refusedRefresh = () => new AppError('invalid_grant', 'The refresh token is invalid, expired or was revoked')
@@ -73,12 +73,12 @@ export const createTokens = (deps: Deps): Tokens => {
   const rotate = async (tx: Tx, token: RefreshToken, successor: string, address: string, now: Instant) => {
     const session = await tx.sessions.findById(token.sessionId)
     if (session === null || session.expiresAt <= now) throw refusedRefresh()
-    // Without a hold on the user: whoever has that may be waiting for the session.
-    const holder = await tx.sessions.findHolder(session.id)
-    if (holder === null) throw refusedRefresh()
-    if (!holder.isActive) throw inactive()
+    // Without a lock on the user: whoever has that may be waiting for the session.
+    const account = await tx.sessions.findAccount(session.id)
+    if (account === null) throw refusedRefresh()
+    if (!account.isActive) throw inactive()
     if (token.spentAt !== null) {
-      if (now - token.spentAt <= REUSE_GRACE) return { session, stolen: false }
+      if (now - token.spentAt <= REUSE_GRACE_MS) return { session, stolen: false }
       await tx.sessions.delete(session.id)
       return { session, stolen: true }
     }

@@ -2,7 +2,7 @@ import { AppError, notFound } from '../domain/errors.ts'
 import type { Page } from '../domain/page.ts'
 import type { Caller, Principal } from '../domain/session.ts'
 import { type Instant, normalizeEmail, type Role, type User } from '../domain/user.ts'
-import { confirmHeld, requireAdmin } from './access.ts'
+import { requireActiveActorLocked, requireAdmin } from './access.ts'
 import type { Attempts } from './attempts.ts'
 import { ifProven, mailTokenNow, notify, notifyFirst } from './mail-tokens.ts'
 import { requireStrong } from './passwords.ts'
@@ -40,9 +40,9 @@ export interface Users extends Registrations {
    */
   update(actor: Caller, id: number, changes: UserChanges): Promise<User>
   /**
-   * Ends every other session and the signed links that the actor made, and tells the actor by mail. No refresh token of
-   * this session works any more: with `renew` a new session takes its place, whose tokens are answered, and none of its
-   * access tokens works either; else the answer is null and the access tokens it has last until they expire. Throws
+   * Ends every other session and the signed links that the actor made, and notifies the actor by mail. No refresh token
+   * of this session works any more: with `renew` a new session takes its place, whose tokens are answered, and none of
+   * its access tokens works either; else the answer is null and the access tokens it has last until they expire. Throws
    * `weak_password`, `wrong_password`, `too_many_requests`.
    */
   changePassword(actor: Caller, change: PasswordChange, renew: boolean): Promise<TokenPair | null>
@@ -186,11 +186,11 @@ export const createUsers = (deps: Deps): Users => {
         throw passwordRequired('Changing your address')
       }
       const checked = currentPassword !== undefined && isSelf ? await checkPassword(actor, currentPassword) : seen
-      // Each sends a mail to an address of the caller's choice, and tells whether it is taken.
+      // Each sends a mail to an address of the caller's choice, and reveals whether it is taken.
       if (movesSelf) await attempts.count({ attempted: 'new address', account: actor.userId })
       const now = clock.now()
       const { before, updated } = await unitOfWork.write(async (tx) => {
-        const current = await confirmHeld(tx, actor, now, id)
+        const current = await requireActiveActorLocked(tx, actor, now, id)
         if (isActive !== undefined || role !== undefined) requireAdmin(current)
         const before = await ofActor(tx, current, id)
         if (movesSelf && before.passwordHash !== checked.passwordHash) throw wrongPassword()
@@ -221,7 +221,7 @@ export const createUsers = (deps: Deps): Users => {
       const passwordHash = await passwords.hash(newPassword, actor.address)
       const now = clock.now()
       const pair = await unitOfWork.write(async (tx) => {
-        const current = await ofActor(tx, await confirmHeld(tx, actor, now), actor.userId)
+        const current = await ofActor(tx, await requireActiveActorLocked(tx, actor, now), actor.userId)
         if (current.passwordHash !== user.passwordHash) throw wrongPassword()
         await tx.users.update({ ...current, passwordHash, updatedAt: now })
         await voidLinksElsewhere(tx, current)
@@ -239,7 +239,7 @@ export const createUsers = (deps: Deps): Users => {
       const checked = isSelf && currentPassword !== undefined ? await checkPassword(actor, currentPassword) : null
       await unitOfWork.write(async (tx) => {
         const now = clock.now()
-        const user = await ofActor(tx, await confirmHeld(tx, actor, now, id), id)
+        const user = await ofActor(tx, await requireActiveActorLocked(tx, actor, now, id), id)
         if (checked !== null && user.passwordHash !== checked.passwordHash) throw wrongPassword()
         await keepAnAdmin(tx, user, null)
         // Before the user, whom those who still use one of them may have to look at.

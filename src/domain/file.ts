@@ -7,7 +7,7 @@ export interface StoredFile {
   readonly ownerId: number
   /** As the uploader called it: for people, never part of a path on our disk. */
   readonly filename: string
-  /** Judged by content. */
+  /** Detected from the content. */
   readonly contentType: string
   /** Bytes. */
   readonly size: number
@@ -33,19 +33,19 @@ export interface FileLink {
 
 export type NewFileLink = Omit<FileLink, 'id'>
 
-export const FILENAME_LENGTH = 255
+export const MAX_FILENAME_LENGTH = 255
 
 /** Uploads that one user may have under way in one process: each may hold two parts of a file in memory. */
-export const MOST_OPEN_UPLOADS = 16
+export const MAX_OPEN_UPLOADS_COUNT = 16
 
 /** So that ending all that someone made takes a moment, and what they keep is bounded. */
 export const MAX_LINKS_PER_MAKER_COUNT = 10_000
 
 /** Seconds. */
-export const LINK_LIFE = { minimum: 1, maximum: 7 * 24 * 3_600 } as const
+export const LINK_LIFE_SECONDS = { minimum: 1, maximum: 7 * 24 * 3_600 } as const
 
 /** How long bytes that no row names are left alone, for their row may be about to be committed. */
-export const ORPHAN_AGE = 24 * 3_600_000
+export const ORPHAN_AGE_MS = 24 * 3_600_000
 
 const PATH = /^.*[/\\]/s
 // Besides control characters, what turns the direction of text: `photo<U+202E>gnp.exe` would read as `photoexe.png`.
@@ -54,7 +54,7 @@ const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]
 /** A name fit to be stored and shown: no path, nothing unseen, up to 255 characters; `file` when nothing is left. */
 export const cleanFilename = (given: string): string => {
   const name = given.toWellFormed().replace(PATH, '').replace(UNSEEN, '').trim()
-  const short = [...name.slice(0, FILENAME_LENGTH)]
+  const short = [...name.slice(0, MAX_FILENAME_LENGTH)]
     .filter((character) => character.isWellFormed())
     .join('')
     .trim()

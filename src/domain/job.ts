@@ -39,14 +39,14 @@ export interface Job {
   readonly updatedAt: Instant
 }
 
-export const MAX_RETRIES = 8
+export const MAX_RETRIES_COUNT = 8
 
-const FIRST_DELAY = 5_000
-const LONGEST_DELAY = 6 * 3_600_000
+const FIRST_DELAY_MS = 5_000
+const MAX_DELAY_MS = 6 * 3_600_000
 
 /**
  * Milliseconds to wait after so many failed attempts, or null when it is time to give up. Grows by four each time;
  * `random` (0 to 1) spreads it between half and one and a half times, so that what failed together retries apart.
  */
 export const retryDelay = (attempts: number, random: number): number | null =>
-  attempts > MAX_RETRIES ? null : Math.min(LONGEST_DELAY, FIRST_DELAY * 4 ** (attempts - 1)) * (0.5 + random)
+  attempts > MAX_RETRIES_COUNT ? null : Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 4 ** (attempts - 1)) * (0.5 + random)

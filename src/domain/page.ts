@@ -3,7 +3,7 @@ import { AppError } from './errors.ts'
 export const PAGE_SIZE = { minimum: 1, maximum: 100, default: 20 } as const
 
 /** Totals are exact up to so many; of more it is only said that there are more. */
-export const MAX_COUNTED = 10_000
+export const MAX_TOTAL_COUNT = 10_000
 
 export interface Sort<Field extends string> {
   readonly field: Field
@@ -38,11 +38,11 @@ export interface Page<T> {
 
 type Total = Pick<Page<unknown>, 'total' | 'totalAtLeast'>
 
-/** What a page says of how many there are, when counting stopped beyond {@link MAX_COUNTED}, or before its end. */
+/** What a page says of how many there are, when counting stopped beyond {@link MAX_TOTAL_COUNT}, or before its end. */
 export const totalOf = (counted: number, isComplete = true): Total =>
-  isComplete && counted <= MAX_COUNTED
+  isComplete && counted <= MAX_TOTAL_COUNT
     ? { total: counted }
-    : { total: null, totalAtLeast: Math.min(counted, MAX_COUNTED) }
+    : { total: null, totalAtLeast: Math.min(counted, MAX_TOTAL_COUNT) }
 
 export const isCounted = ({ from }: PageRequest<string>): boolean => 'page' in from && from.total !== false
 

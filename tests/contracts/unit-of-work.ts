@@ -186,7 +186,7 @@ export const unitOfWorkContract = (engine: string, open: () => Promise<UnitOfWor
         })
         const add = () =>
           unitOfWork.write(async (tx) => {
-            if ((await tx.sessions.findHolder(sessionId)) === null) return
+            if ((await tx.sessions.findAccount(sessionId)) === null) return
             await tx.records('items').insert({ ...NEW_ITEM, ownerId: id })
           })
         const remove = async () => {

@@ -1,4 +1,4 @@
-import { MAIL_TOKEN_TTL } from '../../src/domain/mail-token.ts'
+import { MAIL_TOKEN_TTL_MS } from '../../src/domain/mail-token.ts'
 import { callAt } from '../support/call.ts'
 import type { Actor } from '../support/load/actor.ts'
 import type { Heard } from '../support/load/subscriber.ts'
@@ -141,7 +141,7 @@ export const checkMails = ({ actors, departed, complain }: Whole, mails: readonl
   for (const { email, id, tag, forgotAt } of actors) {
     if (id !== null && !has(email, /^Welcome/, 0)) complain(`${tag}: no welcome mail`)
     // Whoever asks again while a link lives, or within a minute, gets no second mail.
-    const linkSince = (forgotAt ?? 0) - MAIL_TOKEN_TTL.reset
+    const linkSince = (forgotAt ?? 0) - MAIL_TOKEN_TTL_MS.reset
     if (forgotAt !== null && !has(email, /new password/, linkSince))
       complain(`${tag}: no mail for a forgotten password`)
   }

@@ -104,8 +104,8 @@ const underLoad = async (disturb: () => Promise<void>): Promise<Report> => {
 }
 
 /** Makes a process hold the mails that it sends and gives it back whole, whatever happened to it. */
-const withHeldMails = async <T>(place: Place, work: () => Promise<T>): Promise<T> => {
-  place.mail.hold()
+const withPausedMails = async <T>(place: Place, work: () => Promise<T>): Promise<T> => {
+  place.mail.pause()
   try {
     return await work()
   } finally {
@@ -116,7 +116,7 @@ const withHeldMails = async <T>(place: Place, work: () => Promise<T>): Promise<T
 
 /** Kills a process that is at work on some mails. Resolves with when it was killed, as `performance.now()` has it. */
 const killAtWork = async (place: Place): Promise<number> => {
-  await until(() => place.mail.held.length >= 4)
+  await until(() => place.mail.paused.length >= 4)
   const killed = performance.now()
   await cluster().kill(place)
   return killed
@@ -126,7 +126,7 @@ const killAtWork = async (place: Place): Promise<number> => {
 const sentOf = ({ mail }: Place): string[] =>
   cluster()
     .letters()
-    .flatMap(({ to }) => (mail.held.includes(to) ? [to] : []))
+    .flatMap(({ to }) => (mail.paused.includes(to) ? [to] : []))
     .toSorted()
 
 const told = ({ requests, writes, events, refused, healing }: Report): string =>
@@ -368,7 +368,7 @@ describe.skipIf(started === null)(`three processes on one database, files in ${F
     const place = placeOf('B')
     let killed = 0
     let gone = 0
-    const outcome = await withHeldMails(place, () =>
+    const outcome = await withPausedMails(place, () =>
       underLoad(async () => {
         killed = await killAtWork(place)
         gone = performance.now()
@@ -376,22 +376,22 @@ describe.skipIf(started === null)(`three processes on one database, files in ${F
     )
     const healing = outcome.healing + gone - killed
     expect(healing).toBeLessThan(HEALED_MS)
-    expect(sentOf(place)).toEqual(place.mail.held.toSorted())
-    const mails = `the ${place.mail.held.length} mails that it was sending went out once`
+    expect(sentOf(place)).toEqual(place.mail.paused.toSorted())
+    const mails = `the ${place.mail.paused.length} mails that it was sending went out once`
     report(`kill -9 of one process: ${told({ ...outcome, healing })}; ${mails}`)
   })
 
   test('the jobs of a process that was killed are done by the others once its lease is over and they have looked', async () => {
     const place = placeOf('C')
-    await withHeldMails(place, async () => {
-      while (place.mail.held.length < 4) await member()
+    await withPausedMails(place, async () => {
+      while (place.mail.paused.length < 4) await member()
       const killed = await killAtWork(place)
-      const held = place.mail.held.toSorted()
-      await until(() => sentOf(place).length >= held.length)
+      const paused = place.mail.paused.toSorted()
+      await until(() => sentOf(place).length >= paused.length)
       const taken = performance.now() - killed
-      expect(sentOf(place)).toEqual(held)
+      expect(sentOf(place)).toEqual(paused)
       expect(taken).toBeLessThan(TAKEN_OVER_MS)
-      report(`the ${held.length} mails that a killed process was sending went out ${taken.toFixed(0)} ms later`)
+      report(`the ${paused.length} mails that a killed process was sending went out ${taken.toFixed(0)} ms later`)
     })
   })
 

@@ -1,5 +1,5 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { createRedisWakeUps } from '../../src/adapters/redis/wake-ups.ts'
+import { createRedisCommitSignals } from '../../src/adapters/redis/commit-signals.ts'
 import type { UnitOfWork } from '../../src/application/ports/persistence.ts'
 import { itemEvent } from '../support/events.ts'
 import { needsRedisServer, openConnection, redisServer } from '../support/redis.ts'
@@ -107,7 +107,7 @@ describe.skipIf(needsRedisServer !== '')(`a Skep with REDIS_URL${needsRedisServe
     await server.start()
     const skep = await startSkep({ REDIS_URL: server.url, JWT_SECRET })
     const { connection, namespace } = openConnection(server.url, JWT_SECRET)
-    const other = createRedisWakeUps(connection, namespace)
+    const other = createRedisCommitSignals(connection, namespace)
     const heard = new Set<string>()
     await connection.start()
     other.subscribe((by) => void heard.add(by))

@@ -17,7 +17,7 @@ const WRITERS = 8
 const WRITER_FOLLOWERS = 3
 const PAUSE_MS = 20
 /** Acknowledged writes before and after what happens in the midst of the load. */
-const ENOUGH = 600
+const MIN_WRITES_COUNT = 600
 const PASSWORD = 'correct horse battery'
 const APPETITE = { items: 30, files: 4, churn: 0, fileSize: 50_000 } as const
 
@@ -45,7 +45,7 @@ export interface Load {
 /** Nothing of it is done, as is sure of reads. */
 const READS: readonly Attempt['kind'][] = ['list', 'search', 'download']
 
-/** Whether the answer means: not now. Anything else it may mean is for the caller to judge. */
+/** Whether the answer means: not now. Anything else it may mean is for the caller to decide. */
 const isRefusal = (answer: Answer<unknown>): boolean => answer.status === 503 && answer.headers.has('retry-after')
 
 let loads = 0
@@ -53,9 +53,10 @@ let loads = 0
 const withoutEpochs = (heard: readonly Heard[]) => heard.map(({ cursor: _, ...rest }) => rest)
 
 /**
- * A mixed load from all sides: actors that do everything there is, writers that repeat each write under its key until it
- * is acknowledged, somebody who registers one user after the other, and sockets that follow the changes of all of them
- * and resume by cursor wherever they get to. Its users are new ones, and what was wrong before it began does not count.
+ * A mixed load from all sides: actors that do everything there is, writers that repeat each write under its key until
+ * it is acknowledged, somebody who registers one user after the other, and sockets that follow the changes of all of
+ * them and resume by cursor wherever they get to. Its users are new ones, and what was wrong before it began does not
+ * count.
  */
 export const startLoad = async (cluster: Cluster, random: Random, adminToken: string): Promise<Load> => {
   const run = ++loads
@@ -184,7 +185,7 @@ export const startLoad = async (cluster: Cluster, random: Random, adminToken: st
       }
     }
     const enough = () => {
-      const wanted = writes + ENOUGH
+      const wanted = writes + MIN_WRITES_COUNT
       return until(() => writes >= wanted || findings.length > 0)
     }
 

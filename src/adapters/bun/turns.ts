@@ -1,6 +1,6 @@
 import type { Turns } from '../../application/ports/system.ts'
 
-/** A request waits for one step at most, and for what a step goes beyond its share. */
+/** A request waits for one step at most, and for what a step takes beyond its slice. */
 const MAX_TURN_MS = 2
 
 export const createTurns = (): Turns => {

@@ -7,7 +7,7 @@ const COLOURS: Readonly<Record<LogLevel, string>> = {
   warn: '\x1b[33m',
   error: '\x1b[31m',
 }
-const WRITTEN_TOGETHER = 128
+const MAX_BATCH_COUNT = 128
 const FLUSH_AFTER_MS = 20
 
 interface Options {
@@ -122,7 +122,7 @@ export const createConsoleLog = ({ level, format, write }: Options): ConsoleLog 
     if (LEVELS[own] < LEVELS[level]) return () => {}
     return (message: string, fields: LogFields = {}) => {
       entries.push({ level: own, message, fields, time: timestamp() })
-      if (entries.length >= WRITTEN_TOGETHER || own === 'error') flush()
+      if (entries.length >= MAX_BATCH_COUNT || own === 'error') flush()
       else timer ??= setTimeout(flush, FLUSH_AFTER_MS)
     }
   }

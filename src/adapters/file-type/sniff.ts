@@ -16,7 +16,7 @@ const GZIP: Detector = {
 /** What `file-type` answers, by what it is called here: an animated PNG is a PNG. */
 const NAMES: Readonly<Record<string, string>> = { 'image/apng': 'image/png' }
 
-/** Judges by the signatures that the package `file-type` knows. */
+/** Detects types by the signatures that the package `file-type` knows. */
 export const sniffContentType: SniffContentType = async (content) => {
   const found = await fileTypeFromTokenizer(createTokenizer(content), { customDetectors: [GZIP] })
   const type = found?.mime.toLowerCase() ?? null

@@ -33,12 +33,12 @@ const toAppError = (error: unknown): unknown => {
   return new AppError('unavailable', 'The storage is not available', { cause: error, retryAfter: 1 })
 }
 
-/** With less, an upload or a commit is about to fail. A file system that tells no size has room. */
-const LEAST_ROOM = 1_048_576
+/** With less, an upload or a commit is about to fail. A file system that reports no size is assumed to have space. */
+const MIN_FREE_BYTES = 1_048_576
 
 const checkRoom = async (path: string): Promise<void> => {
   const { blocks, bavail, bsize } = await statfs(path)
-  if (blocks > 0 && bavail * bsize < LEAST_ROOM) throw new AppError('storage_full', 'The storage is full')
+  if (blocks > 0 && bavail * bsize < MIN_FREE_BYTES) throw new AppError('storage_full', 'The storage is full')
 }
 
 /** Makes names in a folder survive a crash. */

@@ -18,7 +18,7 @@ export const makeDataDir = (path: string): void => {
   chmodSync(path, 0o700)
 }
 
-const SHORTEST = 32
+const MIN_SECRET_BYTES = 32
 
 const newSecret = (): string => crypto.getRandomValues(new Uint8Array(48)).toBase64()
 
@@ -58,7 +58,7 @@ export const keptSecret = (dataDir: string): string => {
     }
   }
   const secret = readSecret(path)
-  if (Buffer.byteLength(secret) < SHORTEST) throw new Error(`${path} holds less than ${SHORTEST} bytes`)
+  if (Buffer.byteLength(secret) < MIN_SECRET_BYTES) throw new Error(`${path} holds less than ${MIN_SECRET_BYTES} bytes`)
   return secret
 }
 

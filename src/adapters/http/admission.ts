@@ -95,8 +95,8 @@ const createSteps = ({ access, limits, answers, addressOf }: Deps) => ({
 })
 
 /**
- * Judges a call by the rule of its route. Answers a promise only where there is something to wait for: most calls are
- * admitted at once.
+ * Checks a call against the rule of its route. Answers a promise only where there is something to wait for: most calls
+ * are admitted at once.
  */
 export const createAdmission = (deps: Deps) => {
   const { keepSecrets, identify, count, authorize } = createSteps(deps)

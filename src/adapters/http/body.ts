@@ -1,6 +1,6 @@
 import type { Turns } from '../../application/ports/system.ts'
 import { inexactNumbers, outlineJson } from '../../domain/json-text.ts'
-import { HttpProblem, MAX_LISTED_FAULTS, shortPointer } from './problems.ts'
+import { HttpProblem, MAX_LISTED_FAULTS_COUNT, shortPointer } from './problems.ts'
 
 /** A body that is more than `limit` bytes. */
 export const tooLarge = (limit: number) =>
@@ -67,7 +67,7 @@ const readText = async (request: Request, limit: number, turns: BodyTurns): Prom
   const chunks: Uint8Array[] = []
   let size = 0
   try {
-    // HTTP's framing holds a body to its declared length; only a chunked one must be counted.
+    // HTTP's framing limits a body to its declared length; only a chunked one must be counted.
     if (declared !== null) {
       const bytes = await request.bytes()
       if (bytes.byteLength > SMALL_BYTES) await turns.next()
@@ -97,20 +97,20 @@ const MAX_JSON_VALUES_COUNT = 10_000
 const MAX_RECEIVING_MS = 30_000
 
 /**
- * Reads a body while `hold` has its bytes: as many as it declares, or as it may have. Throws what `hold` throws, and
- * `malformed_body` when it does not come to its end in time.
+ * Reads a body while `reserve` counts its bytes: as many as it declares, or as it may have. Throws what `reserve`
+ * throws, and `malformed_body` when it does not come to its end in time.
  */
 export const receiving = async <T>(
   request: Request,
   limit: number,
-  hold: (bytes: number) => Disposable,
+  reserve: (bytes: number) => Disposable,
   read: () => Promise<T>,
 ): Promise<T> => {
   const declared = request.headers.get('content-length')
   const size = declared === null ? limit : Number(declared)
   // What is too large is refused without being read.
   if (size <= SMALL_BYTES || size > limit) return read()
-  using _ = hold(size)
+  using _ = reserve(size)
   const { promise: late, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(
     () =>
@@ -133,7 +133,7 @@ const parseJson = (text: string): unknown => {
 }
 
 const notExact = (text: string): HttpProblem | null => {
-  const pointers = inexactNumbers(text, MAX_LISTED_FAULTS)
+  const pointers = inexactNumbers(text, MAX_LISTED_FAULTS_COUNT)
   if (pointers.length === 0) return null
   const errors = pointers.map((pointer) => ({
     in: 'body' as const,

@@ -10,7 +10,7 @@ export interface Call {
   address: string | null
   /** The path with its parameters by name, once a route was found. */
   route: string
-  /** Set when access, limits and body were judged, so that it happens once. */
+  /** Set when access, limits and body were checked, so that it happens once. */
   admitted: boolean
   /** Set when its answer was dressed and its line written to the log, so that it happens once. */
   finished: boolean

@@ -12,7 +12,7 @@ import { toResponseFailure, toValidationProblem } from './validation.ts'
 interface Deps {
   readonly log: Log
   readonly metrics: Pick<Metrics, 'requestAnswered'>
-  /** The address of the client, as far as proxies are trusted to tell it. */
+  /** The address of the client, as far as proxies are trusted to report it. */
   readonly addressOf: (request: Request) => string
   readonly common: CommonHeaders
   readonly allowedHosts: AllowedHosts

@@ -1,4 +1,4 @@
-import type { Once, Outcome } from '../../application/idempotency.ts'
+import type { IdempotencyRequest, IdempotentResult } from '../../application/idempotency.ts'
 import { AppError } from '../../domain/errors.ts'
 import type { StoredAnswer } from '../../domain/idempotency.ts'
 import type { Principal } from '../../domain/session.ts'
@@ -7,7 +7,7 @@ import { clientOf } from './call.ts'
 import type { CommonHeaders } from './common-headers.ts'
 import { HttpProblem } from './problems.ts'
 
-export interface Idempotent<T> {
+export interface IdempotentCall<T> {
   readonly request: Request
   /** Null for a caller without a token, whose key counts for nothing: there is nobody whose it would be. */
   readonly actor: Principal | null
@@ -41,10 +41,10 @@ const withSortedMembers = (value: unknown): unknown => {
 const fingerprintOf = (sent: unknown): Uint8Array =>
   new Bun.CryptoHasher('sha256').update(JSON.stringify(withSortedMembers(sent))).digest()
 
-/** Answers a Response. Typed clients hear of the schema of its route alone, which a `Response` would widen. */
-export type Idempotently = <T>(
-  call: Idempotent<T>,
-  work: (once: Once<T> | null) => Promise<Outcome<T>>,
+/** Answers a Response. Typed clients see the schema of its route alone, which a `Response` would widen. */
+export type WithIdempotency = <T>(
+  call: IdempotentCall<T>,
+  work: (idempotency: IdempotencyRequest<T> | null) => Promise<IdempotentResult<T>>,
 ) => Promise<never>
 
 const untyped = (response: Response): never => response as never
@@ -53,7 +53,7 @@ const untyped = (response: Response): never => response as never
  * Runs creating use cases, once for each Idempotency-Key, and answers for them. Throws `idempotency_in_progress`
  * while the same key of the same user and route is at work, `idempotency_mismatch` when something else was sent.
  */
-export const createIdempotency = (answers: Answers, common: Pick<CommonHeaders, 'respond'>): Idempotently => {
+export const createIdempotency = (answers: Answers, common: Pick<CommonHeaders, 'respond'>): WithIdempotency => {
   const respond = (client: string, { status, headers, body }: StoredAnswer, replayed: boolean): Response => {
     const text = answers.body(client, body, { always: 'always' })
     const response = common.respond(text, status)
@@ -71,9 +71,9 @@ export const createIdempotency = (answers: Answers, common: Pick<CommonHeaders, 
       if (made === null || made.result !== result) made = { result, answer: answerOf(result) }
       return made.answer
     }
-    const done = (outcome: Awaited<ReturnType<typeof work>>) => {
-      const replayed = 'replayed' in outcome
-      const stored = replayed ? outcome.replayed : answer(outcome.result)
+    const done = (idempotent: Awaited<ReturnType<typeof work>>) => {
+      const replayed = 'replayed' in idempotent
+      const stored = replayed ? idempotent.replayed : answer(idempotent.result)
       return untyped(respond(clientOf({ principal: actor }), stored, replayed))
     }
     if (actor === null || key === null) return done(await work(null))

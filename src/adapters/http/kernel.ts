@@ -69,7 +69,7 @@ export const createKernel = (deps: Deps) => {
   const admit = createAdmission({ access, limits, answers, addressOf })
   const read = createBodyReader(deps, addressOf, bodies)
 
-  const judge = (subject: Subject, route: string, rule: Rule): unknown => {
+  const authorize = (subject: Subject, route: string, rule: Rule): unknown => {
     subject.call.admitted = true
     subject.call.route = route
     return admit(subject, rule)
@@ -79,21 +79,22 @@ export const createKernel = (deps: Deps) => {
     .decorate('call', null as unknown as Call)
     .decorate('addressOf', addressOf)
     .decorate('limits', limits)
-    .decorate('idempotently', createIdempotency(answers, common))
+    .decorate('withIdempotency', createIdempotency(answers, common))
     .decorate('bodies', bodies)
     .macro({
       admit: (rule: Rule) => ({
-        // Fields are named one by one: a hook that hands on its whole context makes Elysia parse cookies, query and all.
+        // Fields are named one by one: a hook that hands on its whole context makes Elysia parse cookies, query and
+        // all.
         parse: [
           async ({ call, request, set, route, params }: HookContext) => {
-            await judge({ call, request, headers: set.headers, params }, route, rule)
+            await authorize({ call, request, headers: set.headers, params }, route, rule)
             return read(call, request, rule)
           },
         ],
         transform: async ({ call, request, set, route, params }: HookContext) => {
           if (call.admitted) return
-          const judged = judge({ call, request, headers: set.headers, params }, route, rule)
-          if (judged instanceof Promise) await judged
+          const authorizing = authorize({ call, request, headers: set.headers, params }, route, rule)
+          if (authorizing instanceof Promise) await authorizing
         },
         detail: documented(rule),
       }),

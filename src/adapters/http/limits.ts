@@ -53,7 +53,7 @@ const refusal = ({ limit, resetIn }: Allowance, cost: number): AppError => {
 }
 
 /** `own` is of the client alone, `ceilings` of the networks it is in. */
-const tell = (own: Allowance, ceilings: readonly Allowance[], cost: number, headers: Headers): void => {
+const reportAllowance = (own: Allowance, ceilings: readonly Allowance[], cost: number, headers: Headers): void => {
   const shown = [own, ...ceilings].find(({ allowed }) => !allowed) ?? own
   headers['ratelimit-limit'] = shown.limit
   headers['ratelimit-remaining'] = shown.remaining
@@ -63,7 +63,7 @@ const tell = (own: Allowance, ceilings: readonly Allowance[], cost: number, head
 
 const times = ({ limit, window }: Rate, factor: number): Rate => ({ limit: limit * factor, window })
 
-/** What an address is held against: its own budget, and the ceilings of the networks it is in. */
+/** What the requests of an address are counted against: its own budget, and the ceilings of the networks it is in. */
 interface Budgets {
   readonly own: Budget
   readonly ceilings: readonly Budget[]
@@ -103,7 +103,7 @@ export const createLimits = ({ limiter, general, credentials }: Deps): Limits =>
       return taken.then(async (first) => {
         // What is refused already takes nothing of what others share.
         const all = first.allowed ? ceilings.map(({ key, rate }) => limiter.take(key, rate, cost)) : []
-        tell(first, await Promise.all(all), cost, headers)
+        reportAllowance(first, await Promise.all(all), cost, headers)
       })
     }
     let shown = taken
@@ -113,7 +113,7 @@ export const createLimits = ({ limiter, general, credentials }: Deps): Limits =>
       const allowance = limiter.take(key, rate, cost)
       if (!(allowance instanceof Promise) && !allowance.allowed) shown = allowance
     }
-    tell(shown, [], cost, headers)
+    reportAllowance(shown, [], cost, headers)
     return undefined
   }
 

@@ -24,7 +24,7 @@ const MetricsText = t.String({
   examples: ['# TYPE skep_sockets_open gauge\nskep_sockets_open 12\n'],
 })
 
-/** `GET /metrics`, for admins and for whoever holds `key`. */
+/** `GET /metrics`, for admins and for whoever sends `key`. */
 export const metricsRoutes = (kernel: Kernel, metrics: Exposition, key: string | undefined) =>
   new Elysia({ tags: ['operations'] }).use(kernel).get(
     '/metrics',

@@ -91,7 +91,7 @@ export interface InvalidPart {
 }
 
 /** How many faults a 422 lists. */
-export const MAX_LISTED_FAULTS = 20
+export const MAX_LISTED_FAULTS_COUNT = 20
 
 const MAX_POINTER_LENGTH = 200
 
@@ -182,7 +182,7 @@ export const ProblemResponse = t.Object(
     index: t.Optional(
       t.Integer({ minimum: 0, maximum: 99, description: 'Which operation of a batch failed, from 0', examples: [0] }),
     ),
-    errors: t.Optional(t.Array(FieldError, { description: `The first ${MAX_LISTED_FAULTS} faults` })),
+    errors: t.Optional(t.Array(FieldError, { description: `The first ${MAX_LISTED_FAULTS_COUNT} faults` })),
   },
   { title: 'Problem', description: 'Problem details (RFC 9457)', contentMediaType: 'application/problem+json' },
 )

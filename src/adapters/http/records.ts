@@ -6,7 +6,7 @@ import type { JsonObject } from '../../domain/merge-patch.ts'
 import type { StoredRecord } from '../../domain/record.ts'
 import { actorOf } from './call.ts'
 import { furtherCostOf } from './costs.ts'
-import { createAtOnce } from './files/at-once.ts'
+import { createConcurrencyLimit } from './files/concurrency-limit.ts'
 import type { Kernel, Rule } from './kernel.ts'
 import { pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { etagOf, ifMatch, isKnown } from './preconditions.ts'
@@ -81,16 +81,16 @@ export const recordRoutes = <const C extends Collection>(kernel: Kernel, collect
     body: 'json',
     may: (actor, params) => hasId(params) && records.get(actor, Number(params.id)),
   }
-  const beginBatch = createAtOnce(MAX_OPEN_BATCHES_COUNT)
+  const beginBatch = createConcurrencyLimit(MAX_OPEN_BATCHES_COUNT)
 
   return new Elysia({ prefix: `/${name as C['name']}`, tags: [name] })
     .use(kernel)
     .post(
       '/',
-      ({ call, body, request, idempotently }) => {
+      ({ call, body, request, withIdempotency }) => {
         const actor = actorOf(call)
-        return idempotently({ request, actor, route: `POST ${path}`, sent: body, answer: created }, (wish) =>
-          records.create(actor, body as JsonObject, wish),
+        return withIdempotency({ request, actor, route: `POST ${path}`, sent: body, answer: created }, (idempotency) =>
+          records.create(actor, body as JsonObject, idempotency),
         )
       },
       {
@@ -120,15 +120,15 @@ export const recordRoutes = <const C extends Collection>(kernel: Kernel, collect
     )
     .post(
       '/batch',
-      async ({ call, body, request, set, idempotently, limits, addressOf }) => {
+      async ({ call, body, request, set, withIdempotency, limits, addressOf }) => {
         const actor = actorOf(call)
         using _ = beginBatch(actor.userId)
         const cost = furtherCostOf(body.operations.length)
         await limits.general(actor, () => addressOf(request), set.headers, cost)
         const operations = body.operations.map((operation) => toOperation(operation as JsonObject))
-        return await idempotently(
+        return await withIdempotency(
           { request, actor, route: `POST ${path}/batch`, sent: body, answer: answered },
-          (wish) => records.batch(actor, operations, wish),
+          (idempotency) => records.batch(actor, operations, idempotency),
         )
       },
       {

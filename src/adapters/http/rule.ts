@@ -1,7 +1,7 @@
 import type { DocumentDecoration } from 'elysia'
 import type { Principal } from '../../domain/session.ts'
 
-/** Who may call a route, how its calls are counted and what body it takes. Judged before anything else is read. */
+/** Who may call a route, how its calls are counted and what body it takes. Checked before anything else is read. */
 export interface Rule {
   /** A function decides by itself, and is given null for someone without a token. */
   readonly who: 'anyone' | 'user' | 'admin' | ((principal: Principal | null, request: Request) => void)
@@ -24,7 +24,7 @@ export interface Rule {
   readonly idempotent?: true
 }
 
-/** What the OpenAPI document is told of a rule; it keeps the mark to itself. */
+/** What the OpenAPI document shows of a rule; it keeps the mark to itself. */
 interface Documented extends DocumentDecoration {
   readonly 'x-admit': Omit<Rule, 'who' | 'key' | 'opens'> & { readonly who: string; readonly key: boolean }
 }

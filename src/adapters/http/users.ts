@@ -113,10 +113,12 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
     .use(kernel)
     .post(
       '/',
-      ({ call, body, request, idempotently, addressOf }) => {
+      ({ call, body, request, withIdempotency, addressOf }) => {
         const { principal: actor } = call
-        return idempotently({ request, actor, route: `POST ${PATH}`, sent: body, answer: created }, (wish) =>
-          settingPassword(body.password, '/password', () => users.register(actor, body, addressOf(request), wish)),
+        return withIdempotency({ request, actor, route: `POST ${PATH}`, sent: body, answer: created }, (idempotency) =>
+          settingPassword(body.password, '/password', () =>
+            users.register(actor, body, addressOf(request), idempotency),
+          ),
         )
       },
       {

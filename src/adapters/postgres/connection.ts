@@ -20,9 +20,9 @@ export interface Connection {
 }
 
 /**
- * A transaction as one unit of work has it. What a statement does is told by how it is called: it decides what a failure
- * of the unit must undo, and whether other units may share the transaction. Answers need not be waited for: a failed
- * statement fails the transaction at the latest.
+ * A transaction as one unit of work has it. What a statement does follows from the method it is called by: it decides
+ * what a failure of the unit must undo, and whether other units may share the transaction. Answers need not be waited
+ * for: a failed statement fails the transaction at the latest.
  */
 export interface Transaction extends Connection {
   /** Locks rows that others may wait for; there is nothing to undo. */

@@ -24,7 +24,8 @@ const COUNTED = `user_id, ${BYTES_OF.idempotency} AS bytes`
 
 export const createIdempotencyRepository = (connection: Transaction, usage: UsageCounter): IdempotencyRepository => ({
   async find(userId, route, key) {
-    // A row that is not there cannot be held. Nobody waits: who shares a transaction holds the keys of others, too.
+    // A row that is not there cannot be locked. Nobody waits: a unit of a shared transaction has the keys of others,
+    // too.
     const [[lock], [row]] = await Promise.all([
       connection.read<{ taken: boolean }>(
         'SELECT NOT pg_try_advisory_xact_lock(hashtextextended($1, 0)) AS taken',

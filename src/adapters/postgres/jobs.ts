@@ -62,7 +62,7 @@ export const createJobReader = (connection: Connection): JobReader => {
 
 const HELD = "WHERE id = $1 AND state = 'running' AND attempts = $2"
 
-/** `onEnqueued` hears of each new or returned job; what it hears is not committed yet. */
+/** `onEnqueued` is called for each new or returned job, before the commit. */
 export const createJobRepository = (connection: Transaction, onEnqueued: () => void): JobRepository => ({
   ...createJobReader(connection),
   async enqueue({ kind, payload, now, runAt = now, key }) {

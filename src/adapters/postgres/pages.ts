@@ -1,6 +1,6 @@
 import {
   isCounted,
-  MAX_COUNTED,
+  MAX_TOTAL_COUNT,
   type Page,
   type PageRequest,
   type Position,
@@ -57,11 +57,11 @@ export const createPager = <Row extends { id: Int8 }>(
       ...more,
     )
 
-  /** No further than one beyond {@link MAX_COUNTED}. */
+  /** No further than one beyond {@link MAX_TOTAL_COUNT}. */
   const count = async (filters: readonly Filter[]): Promise<number> => {
     const [counted] = await connection.read<{ n: Int8 }>(
       numbered(
-        `SELECT count(*) AS n FROM (SELECT FROM ${table}${whereOf(filters)} LIMIT ${MAX_COUNTED + 1}) AS counted`,
+        `SELECT count(*) AS n FROM (SELECT FROM ${table}${whereOf(filters)} LIMIT ${MAX_TOTAL_COUNT + 1}) AS counted`,
       ),
       ...valuesOf(filters),
     )

@@ -14,7 +14,7 @@ export interface PoolOptions {
   readonly responseTimeoutMs?: number
   /** Runs before anything else is sent on a new connection, which is given up when it fails. */
   readonly onOpened?: (connection: ServerConnection) => Promise<void>
-  /** Hears how many milliseconds a single statement waited for a connection, in vain or not. */
+  /** Called with how many milliseconds a single statement waited for a connection, in vain or not. */
   readonly onWaited?: ((milliseconds: number) => void) | undefined
 }
 

@@ -29,7 +29,7 @@ const MAX_STEP_COUNT = { exact: 1_000, tested: 200 } as const
 /** What a statement costs, in the units of a search: it is waited for, and Postgres works on it. */
 const STATEMENT_COST = 1_000
 /** Fewer in a small bucket make the next one large. */
-const FEW = 16
+const MIN_SMALL_BUCKET_COUNT = 16
 
 type RecordsInOrder = Query<string>
 
@@ -81,7 +81,7 @@ const createLook = (connection: Connection, table: string, words: readonly strin
     )
     const ids = found.map(({ id }) => int(id))
     const isWhole = ids.length < limit
-    bits = isWhole && ids.length < FEW ? LARGE_BUCKET_BITS : SMALL_BUCKET_BITS
+    bits = isWhole && ids.length < MIN_SMALL_BUCKET_COUNT ? LARGE_BUCKET_BITS : SMALL_BUCKET_BITS
     end = isWhole ? start : (ids.at(-1) ?? start)
     return { ids, reached: end <= 0 ? null : end, cost: STATEMENT_COST, isExact: exact }
   }

@@ -12,13 +12,18 @@ import { createJobReader, createJobRepository } from './jobs.ts'
 import { createMailLimitRepository } from './mail-limits.ts'
 import { createMailTokenReader, createMailTokenRepository } from './mail-tokens.ts'
 import { createRecordReader, createRecordRepository } from './records.ts'
-import { createRefreshTokenRepository, createSessionReader, createSessionRepository, type Holders } from './sessions.ts'
+import {
+  type CachedSessionAccounts,
+  createRefreshTokenRepository,
+  createSessionReader,
+  createSessionRepository,
+} from './sessions.ts'
 import { createSignInSourceReader, createSignInSourceRepository } from './sign-in-sources.ts'
 import type { UnitTransaction } from './unit-transaction.ts'
 import { createUsageReader, createUsageRepository } from './usage.ts'
 import { createUserReader, createUserRepository } from './users.ts'
 
-/** What a commit is to be told of. */
+/** What to signal after the commit. */
 export interface Marks {
   jobs: boolean
   events: boolean
@@ -35,15 +40,15 @@ const lazy = <T>(make: () => T): (() => T) => {
 /** What the units of one transaction share. */
 export interface Shared {
   readonly marks: Marks
-  readonly holders: Holders
+  readonly cachedAccounts: CachedSessionAccounts
   readonly epoch: PresentEpoch
   readonly usage: UsageChanges
 }
 
 /** Repositories of one unit; most use two or three of them. */
-export const writing = (transaction: UnitTransaction, { marks, holders, epoch, usage: counted }: Shared): Tx => {
+export const writing = (transaction: UnitTransaction, { marks, cachedAccounts, epoch, usage: counted }: Shared): Tx => {
   const users = lazy(() => createUserRepository(transaction))
-  const sessions = lazy(() => createSessionRepository(transaction, holders))
+  const sessions = lazy(() => createSessionRepository(transaction, cachedAccounts))
   const refreshTokens = lazy(() => createRefreshTokenRepository(transaction))
   const signInSources = lazy(() => createSignInSourceRepository(transaction))
   const mailTokens = lazy(() => createMailTokenRepository(transaction))

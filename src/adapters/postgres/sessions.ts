@@ -1,6 +1,6 @@
 import type {
   RefreshTokenRepository,
-  SessionHolder,
+  SessionAccount,
   SessionReader,
   SessionRepository,
 } from '../../application/ports/persistence.ts'
@@ -29,7 +29,7 @@ interface Row {
   expires_at: Int8
 }
 
-interface HolderRow {
+interface AccountRow {
   user_id: Int8
   role: Role
   is_active: boolean
@@ -56,8 +56,8 @@ export const createSessionReader = (connection: Connection, lock: Lock = ''): Se
       const [row] = await connection.lookUp<Row>(lock, 'SELECT * FROM sessions WHERE id = $1', id)
       return row ? fromRow(row) : null
     },
-    async findHolder(id) {
-      const [row] = await connection.read<HolderRow>(
+    async findAccount(id) {
+      const [row] = await connection.read<AccountRow>(
         `SELECT users.id AS user_id, users.role, users.is_active, sessions.expires_at
          FROM sessions JOIN users ON users.id = sessions.user_id WHERE sessions.id = $1 ${lock && STAYS}`,
         id,
@@ -85,20 +85,20 @@ export const createSessionReader = (connection: Connection, lock: Lock = ''): Se
   }
 }
 
-/** Who holds which session, as one transaction has seen it since all units that may rely on it were queued. */
-export type Holders = Map<number, SessionHolder>
+/** Accounts by session id, as one transaction has seen them since all units that may rely on them were queued. */
+export type CachedSessionAccounts = Map<number, SessionAccount>
 
 /**
- * Each unit asks who acts. What one was answered holds for the next of its transaction, until that writes or
- * holds rows itself: whoever changes a user or a session is the last, and what was held may have changed before.
+ * Each unit looks up who acts. The answer serves the next units of its transaction until one writes or locks rows
+ * itself: a unit that changes a user or a session is the last, and a row it locks may have changed before.
  */
-const rememberHolders =
-  ({ findHolder }: SessionReader, transaction: UnitTransaction, holders: Holders) =>
+const cacheAccounts =
+  ({ findAccount }: SessionReader, transaction: UnitTransaction, cachedAccounts: CachedSessionAccounts) =>
   async (id: number) => {
-    const known = transaction.hasWritten() || transaction.hasLocked() ? undefined : holders.get(id)
+    const known = transaction.hasWritten() || transaction.hasLocked() ? undefined : cachedAccounts.get(id)
     if (known !== undefined) return known
-    const found = await findHolder(id)
-    if (found !== null && !transaction.hasWritten()) holders.set(id, found)
+    const found = await findAccount(id)
+    if (found !== null && !transaction.hasWritten()) cachedAccounts.set(id, found)
     return found
   }
 
@@ -147,9 +147,16 @@ const createSessionWriter = (connection: Transaction): Omit<SessionRepository, k
   },
 })
 
-export const createSessionRepository = (transaction: UnitTransaction, holders: Holders): SessionRepository => {
+export const createSessionRepository = (
+  transaction: UnitTransaction,
+  cachedAccounts: CachedSessionAccounts,
+): SessionRepository => {
   const reader = createSessionReader(transaction, ROW_LOCK)
-  return { ...reader, ...createSessionWriter(transaction), findHolder: rememberHolders(reader, transaction, holders) }
+  return {
+    ...reader,
+    ...createSessionWriter(transaction),
+    findAccount: cacheAccounts(reader, transaction, cachedAccounts),
+  }
 }
 
 interface TokenRow {

@@ -5,7 +5,7 @@ import type { PresentEpoch } from './epochs.ts'
 import { isConflict, toAppError } from './errors.ts'
 import { type Marks, writing } from './repositories.ts'
 import type { ServerConnection } from './server-connection.ts'
-import type { Holders } from './sessions.ts'
+import type { CachedSessionAccounts } from './sessions.ts'
 import { transact } from './transaction.ts'
 import type { Unit } from './unit-queue.ts'
 import { createUnitTransaction } from './unit-transaction.ts'
@@ -33,28 +33,28 @@ export interface SharedTransaction {
 }
 
 /**
- * Runs units one after the other in one transaction, until there is no other. One that has locked or changed rows is the
- * last, for others may wait for them.
+ * Runs units one after the other in one transaction, until there is no other. One that has locked or changed rows is
+ * the last, for others may wait for them.
  */
 export const createSharedTransaction = ({ next, epoch, quotaBytes }: Options): SharedTransaction => {
   const units: Unit[] = []
   const settles: (() => void)[] = []
   const marks: Marks = { jobs: false, events: false }
   const usage = createUsageChanges()
-  const holders: Holders = new Map()
-  let holdersSince = performance.now()
+  const cachedAccounts: CachedSessionAccounts = new Map()
+  let cachedSince = performance.now()
 
-  const expireHolders = (unit: Unit): void => {
-    if (unit.queuedAt <= holdersSince) return
-    holders.clear()
-    holdersSince = performance.now()
+  const expireCachedAccounts = (unit: Unit): void => {
+    if (unit.queuedAt <= cachedSince) return
+    cachedAccounts.clear()
+    cachedSince = performance.now()
   }
 
   /** Answers whether another unit may follow. */
   const runUnit = async (unit: Unit, query: Query): Promise<boolean> => {
     const { work, resolve, reject, alone } = unit
     const transaction = createUnitTransaction(query)
-    const tx: Tx = writing(transaction, { marks, holders, epoch, usage })
+    const tx: Tx = writing(transaction, { marks, cachedAccounts, epoch, usage })
     try {
       const value = await work(tx)
       settles.push(() => resolve(value))
@@ -76,7 +76,7 @@ export const createSharedTransaction = ({ next, epoch, quotaBytes }: Options): S
         let mayFollow = true
         for (let unit = next(false); unit !== null; unit = mayFollow ? next(true) : null) {
           units.push(unit)
-          expireHolders(unit)
+          expireCachedAccounts(unit)
           mayFollow = await runUnit(unit, query)
         }
         storeUsage(query, usage, quotaBytes)

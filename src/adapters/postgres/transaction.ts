@@ -40,7 +40,7 @@ export const transact = async <T>(connection: ServerConnection, work: (query: Qu
     try {
       return await ask<Row>(sql, parameters)
     } catch (error) {
-      // What follows a failed statement fails because of it; the first failure is the one to tell.
+      // What follows a failed statement fails because of it; the first failure is the one to report.
       if (!failed) failure = error
       failed = true
       throw failure

@@ -10,7 +10,7 @@ import type { ServerConnection } from './server-connection.ts'
 import { bucketsOf, vectorOf } from './words.ts'
 
 /** Rows of up to 60 kB are asked for so many at a time. */
-const PIECE = 200
+const MAX_PIECE_COUNT = 200
 
 const LOCK_TIMEOUT = '10s'
 const LOCK_NOT_AVAILABLE = '55P03'
@@ -51,7 +51,7 @@ const readerOn = (connection: ServerConnection): RowReader => ({
     await connection.send(`DECLARE copied NO SCROLL CURSOR FOR SELECT ${selected} FROM ${table} ORDER BY ${order}`, [])
     try {
       for (;;) {
-        const found = await connection.send<Record<string, Value>>(`FETCH ${PIECE} FROM copied`, [])
+        const found = await connection.send<Record<string, Value>>(`FETCH ${MAX_PIECE_COUNT} FROM copied`, [])
         if (found.length === 0) return
         yield found.map((row) =>
           Object.fromEntries(names.map((name) => [name, fromPostgres(columns[name], row[name])])),

@@ -19,7 +19,7 @@ interface Row {
   updated_at: Int8
 }
 
-/** The advisory lock of whoever judges by the number of admins. */
+/** The advisory lock of a unit whose decision depends on the number of admins. */
 const ADMINS = 0x5cea
 
 const fromRow = (row: Row): User => ({

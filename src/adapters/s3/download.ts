@@ -2,14 +2,14 @@ import type { S3Client } from './client.ts'
 import { toAppError } from './errors.ts'
 
 /** Milliseconds without a byte, while one is waited for. */
-const QUIET = 30_000
+const MAX_SILENCE_MS = 30_000
 
 /** How often in a row a reading that broke off is taken up again. */
-const RESUMED = 3
+const MAX_RESUMES_COUNT = 3
 
 const inTime = async <T>(work: Promise<T>): Promise<T> => {
   const late = Promise.withResolvers<never>()
-  const timer = setTimeout(() => late.reject(new Error('S3 sent nothing for too long')), QUIET)
+  const timer = setTimeout(() => late.reject(new Error('S3 sent nothing for too long')), MAX_SILENCE_MS)
   try {
     return await Promise.race([work, late.promise])
   } finally {
@@ -56,7 +56,7 @@ export const download = async (s3: S3Client, key: string, first: number, end: nu
       } catch (error) {
         source.stop()
         source = null
-        if (cancelled || ++failures > RESUMED) throw error
+        if (cancelled || ++failures > MAX_RESUMES_COUNT) throw error
       }
     }
   }

@@ -34,7 +34,7 @@ const RETRIED = [408, 429, 500, 502, 503, 504]
 export const isPassing = (error: unknown): boolean =>
   !(error instanceof S3Refusal) || RETRIED.includes(error.status) || error.code === 'RequestTimeout'
 
-/** What callers are told of a failure. What was refused for good, as by wrong keys, waits for people. */
+/** The error that callers get for a failure. What was refused for good, as by wrong keys, waits for people. */
 export const toAppError = (error: unknown): AppError => {
   if (error instanceof AppError) return error
   if (error instanceof S3Refusal && (error.status === 507 || FULL.includes(error.code))) {

@@ -1,7 +1,7 @@
-import { MAX_COUNTED, type Position, pageTooDeep } from '../../domain/page.ts'
+import { MAX_TOTAL_COUNT, type Position, pageTooDeep } from '../../domain/page.ts'
 
 /** Rows that one statement passes over. */
-const HOP_COUNT = MAX_COUNTED
+const HOP_COUNT = MAX_TOTAL_COUNT
 const MAX_HOPS_COUNT = 100
 
 interface Start {

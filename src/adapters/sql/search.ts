@@ -1,6 +1,6 @@
 import {
   isCounted,
-  MAX_COUNTED,
+  MAX_TOTAL_COUNT,
   type Page,
   type PageRequest,
   type Position,
@@ -62,7 +62,7 @@ export interface SearchSource<Field extends string, T> {
   ): readonly Candidate[] | Promise<readonly Candidate[]>
   /** In the order of the ids; what is gone is left out. */
   rows(ids: readonly number[]): readonly T[] | Promise<readonly T[]>
-  /** Without regard to words, and no further than one beyond {@link MAX_COUNTED}. */
+  /** Without regard to words, and no further than one beyond {@link MAX_TOTAL_COUNT}. */
   count(query: Query<Field>): number | Promise<number>
 }
 
@@ -168,7 +168,7 @@ export const createSearch = <Field extends string, T>(source: SearchSource<Field
     const options = { before, testAll: isDated(query), maxCost: MAX_COST }
     const reached = await look(query, words, options, (ids) => {
       for (const id of ids) if (++count > skipped && page.length <= size) page.push(id)
-      return page.length > size && (!counted || count > MAX_COUNTED)
+      return page.length > size && (!counted || count > MAX_TOTAL_COUNT)
     })
     if (page.length <= size && reached !== null && count <= skipped && skipped > 0) throw pageTooDeep()
     const shown = page.slice(0, size)
@@ -234,7 +234,7 @@ export const createSearch = <Field extends string, T>(source: SearchSource<Field
     const options = { before: NEWEST, testAll: true, maxCost: MAX_COST * 0.75 }
     const reached = await look(query, words, options, (_, rows) => {
       all.push(...rows)
-      return all.length > MAX_COUNTED
+      return all.length > MAX_TOTAL_COUNT
     })
     const total = isCounted(query) ? totalOf(all.length, reached === null) : { total: null }
     if (reached !== null) return walked(query, words, total)

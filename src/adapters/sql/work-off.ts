@@ -7,7 +7,7 @@ export interface Worker {
 const RETRY_MS = 1_000
 
 /**
- * Does steps of work in the background until `step` answers that nothing is left. Rests as long as each step took, so
+ * Does steps of work in the background until `step` answers that nothing is left. Pauses as long as each step took, so
  * that half of the time is for others. What a step that fails was to do is tried again.
  */
 export const workOff = (step: () => Promise<boolean>): Worker => {
@@ -18,7 +18,7 @@ export const workOff = (step: () => Promise<boolean>): Worker => {
 
   const work = async () => {
     const startedAt = performance.now()
-    let rest = RETRY_MS
+    let pauseMs = RETRY_MS
     try {
       isWanted = false
       const more = await step()
@@ -26,12 +26,12 @@ export const workOff = (step: () => Promise<boolean>): Worker => {
         isWorking = false
         return
       }
-      rest = performance.now() - startedAt
+      pauseMs = performance.now() - startedAt
     } catch {
       // The database is locked, full or going away.
     }
     if (isStopped) return
-    timer = setTimeout(work, rest)
+    timer = setTimeout(work, pauseMs)
     timer.unref()
   }
 

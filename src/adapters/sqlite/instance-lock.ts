@@ -2,8 +2,8 @@ import { chmodSync, statSync } from 'node:fs'
 import { isBusy, openFile } from './database.ts'
 
 /**
- * Holds a database for one server, which remembers rights that another could change unseen.
- * The operating system lets go of the lock when the process ends, however it ends. Null when another holds it;
+ * Locks a database for one server, which remembers rights that another could change unseen.
+ * The operating system releases the lock when the process ends, however it ends. Null when another has it;
  * throws when it cannot be written.
  */
 export const lockInstance = (databasePath: string): (() => void) | null => {

@@ -65,7 +65,7 @@ export interface SqliteJobRepository extends JobRepository {
   releaseAll(now: Instant): Promise<void>
 }
 
-/** `onEnqueued` hears of each new or returned job; what it hears is not committed yet. */
+/** `onEnqueued` is called for each new or returned job, before the commit. */
 export const createJobRepository = (connection: Connection, onEnqueued: () => void): SqliteJobRepository => {
   const enqueue = connection.prepare<unknown, [string, string, number, string | null, number, number]>(
     `INSERT INTO jobs (kind, payload, state, attempts, run_at, unique_key, created_at, updated_at)
@@ -79,17 +79,17 @@ export const createJobRepository = (connection: Connection, onEnqueued: () => vo
      WHERE id IN (SELECT id FROM jobs WHERE state = 'queued' AND run_at <= :now ORDER BY run_at, id LIMIT +:limit)
      RETURNING *`,
   )
-  const held = "WHERE id = :id AND state = 'running' AND attempts = :attempts"
-  const renew = connection.prepare(`UPDATE jobs SET lease_until = :leaseUntil ${held}`)
+  const leased = "WHERE id = :id AND state = 'running' AND attempts = :attempts"
+  const renew = connection.prepare(`UPDATE jobs SET lease_until = :leaseUntil ${leased}`)
   const complete = connection.prepare(
-    `UPDATE jobs SET state = 'done', lease_until = NULL, last_error = NULL, updated_at = :now ${held}`,
+    `UPDATE jobs SET state = 'done', lease_until = NULL, last_error = NULL, updated_at = :now ${leased}`,
   )
   const fail = connection.prepare(
     `UPDATE jobs SET state = iif(:runAt IS NULL, 'dead', 'queued'), run_at = coalesce(:runAt, run_at),
-       lease_until = NULL, last_error = :error, updated_at = :now ${held}`,
+       lease_until = NULL, last_error = :error, updated_at = :now ${leased}`,
   )
   const release = connection.prepare(
-    `UPDATE jobs SET state = 'queued', attempts = attempts - 1, lease_until = NULL, updated_at = :now ${held}`,
+    `UPDATE jobs SET state = 'queued', attempts = attempts - 1, lease_until = NULL, updated_at = :now ${leased}`,
   )
   const releaseAll = connection.prepare<unknown, [number]>(
     "UPDATE jobs SET state = 'queued', lease_until = NULL, updated_at = ? WHERE state = 'running'",

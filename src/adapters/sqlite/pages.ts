@@ -1,7 +1,7 @@
 import type { SQLQueryBindings, Statement } from 'bun:sqlite'
 import {
   isCounted,
-  MAX_COUNTED,
+  MAX_TOTAL_COUNT,
   type Page,
   type PageRequest,
   type Position,
@@ -57,9 +57,9 @@ export const createPager = <Row extends { id: number }>(
     return statement
   }
 
-  /** No further than one beyond {@link MAX_COUNTED}. */
+  /** No further than one beyond {@link MAX_TOTAL_COUNT}. */
   const count = (filters: readonly Filter[]): number =>
-    prepared(`SELECT count(*) AS n FROM (SELECT 1 FROM ${table}${whereOf(filters)} LIMIT ${MAX_COUNTED + 1})`).get(
+    prepared(`SELECT count(*) AS n FROM (SELECT 1 FROM ${table}${whereOf(filters)} LIMIT ${MAX_TOTAL_COUNT + 1})`).get(
       parametersOf(filters),
     )?.n ?? 0
 

@@ -15,7 +15,7 @@ interface Row {
   expires_at: number
 }
 
-interface HolderRow {
+interface AccountRow {
   user_id: number
   role: Role
   is_active: number
@@ -34,11 +34,11 @@ const fromRow = (row: Row): Session => ({
 
 export const createSessionReader = (connection: Connection, remember = rememberNothing): SessionReader => {
   const byId = connection.prepare<Row, [number]>('SELECT * FROM sessions WHERE id = ?')
-  const holder = connection.prepare<HolderRow, [number]>(
+  const account = connection.prepare<AccountRow, [number]>(
     `SELECT users.id AS user_id, users.role, users.is_active, sessions.expires_at
      FROM sessions JOIN users ON users.id = sessions.user_id WHERE sessions.id = +?`,
   )
-  const holderOf = remember((id) => holder.get(id))
+  const accountOf = remember((id) => account.get(id))
   const standing = connection.prepare<Principal, [string, number]>(
     `SELECT sessions.id AS sessionId, users.id AS userId, users.role AS role
      FROM sessions JOIN users ON users.id = sessions.user_id
@@ -50,8 +50,8 @@ export const createSessionReader = (connection: Connection, remember = rememberN
       const row = byId.get(id)
       return row && fromRow(row)
     },
-    async findHolder(id) {
-      const row = holderOf(id)
+    async findAccount(id) {
+      const row = accountOf(id)
       if (row === null) return null
       return { userId: row.user_id, role: row.role, isActive: row.is_active === 1, expiresAt: row.expires_at }
     },

@@ -14,8 +14,8 @@ export interface SqliteSource extends RowSource {
 }
 
 /** A piece is over with so many rows, or so many characters. */
-const MOST_ROWS = 1_000
-const MOST_CHARACTERS = 1_000_000
+const MAX_PIECE_COUNT = 1_000
+const MAX_PIECE_CHARACTERS = 1_000_000
 
 /** What a process that was killed left beside the database, and what is only whole together with it. */
 const COMPANIONS = ['-wal', '-journal'] as const
@@ -87,7 +87,7 @@ const readerOf = (database: Database): Omit<RowSource, 'isUnchanged'> => ({
         const row = Object.fromEntries(names.map((name) => [name, fromSqlite(columns[name], found[name] ?? null)]))
         piece.push(row)
         length += lengthOf(row)
-        if (piece.length < MOST_ROWS && length < MOST_CHARACTERS) continue
+        if (piece.length < MAX_PIECE_COUNT && length < MAX_PIECE_CHARACTERS) continue
         yield piece
         piece = []
         length = 0

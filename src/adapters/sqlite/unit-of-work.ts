@@ -37,7 +37,7 @@ interface Options extends StoreOptions {
   /** A migrated database. */
   readonly path: string
   readonly lockTimeout?: number
-  /** For tests of what goes wrong: hears of each writing connection, and answers the one to use. */
+  /** For tests of failures: called with each writing connection, returns the one to use. */
   readonly onOpenWriter?: (writer: Connection) => Connection
   /** For tests of what goes wrong. */
   readonly wal?: Wal

@@ -81,7 +81,7 @@ export interface WalSync {
 
 interface Options {
   readonly wal: Wal
-  /** Tells how much the log holds. */
+  /** The size of the log. */
   readonly reader: Connection
   readonly snapshot: ReadSnapshot
   /** Called when what was committed may not be on the disk, and cannot be taken back. */
@@ -114,7 +114,7 @@ export const createWalSync = ({ wal, reader, snapshot, onLost }: Options): WalSy
         return never
       }),
     async checkpoint() {
-      // Inside a transaction the reader is not told how much the log holds.
+      // Inside a transaction the reader cannot see how large the log is.
       snapshot.end()
       try {
         if (!hasGrown()) return

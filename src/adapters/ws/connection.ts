@@ -10,7 +10,7 @@ export const MAX_BACKLOG_BYTES = 1024 * 1024
 
 /** What waits to be read, over all connections. */
 export interface Backlog {
-  /** To be told of what could not be sent at once. */
+  /** Notified of what could not be sent at once. */
   queued(bytes: number): void
   /** Closes those for whom too much waits: of one connection, of all of one user, or of all together. */
   look(): void
@@ -18,13 +18,13 @@ export interface Backlog {
   mayLinger(bytes: number): boolean
 }
 
-/** One topic as one connection hears it. */
+/** The subscription of one connection to one topic. */
 export interface Subscription {
   readonly topic: string
   view: View
   /** Everything up to here was sent. Stands still while the subscription is live. */
   cursor: number
-  /** Whether it hears what is published to its audience. */
+  /** Whether it receives what is published to its audience. */
   live: boolean
 }
 
@@ -119,9 +119,9 @@ export const echo = (ref: string | undefined): { readonly ref?: string } => (ref
 export const drained = ({ closed, waiting }: Connection): Promise<void> =>
   closed ? Promise.resolve() : new Promise((resolve) => waiting.add(resolve))
 
-/** Tells those who wait that the reader has read, or is gone. */
-export const wakeWaiting = ({ waiting }: Connection): void => {
-  for (const wake of waiting) wake()
+/** Notifies those who wait that the reader has read, or is gone. */
+export const notifyDrained = ({ waiting }: Connection): void => {
+  for (const resolve of waiting) resolve()
   waiting.clear()
 }
 

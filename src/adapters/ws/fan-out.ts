@@ -2,10 +2,10 @@ import type { Metrics } from '../../application/ports/metrics.ts'
 import type { Turns } from '../../application/ports/system.ts'
 import type { Realtime } from '../../application/realtime.ts'
 import type { LoggedEvent } from '../../domain/event.ts'
+import { createCoalesceDelay } from './coalesce.ts'
 import { type Backlog, close, MAX_BACKLOG_BYTES } from './connection.ts'
 import { CLOSE, formatCursor, type ServerFrame } from './frames.ts'
 import type { Registry } from './registry.ts'
-import { createRest } from './rest.ts'
 
 /** The part of a server that hands one text to all sockets of an audience. */
 export interface Publisher {
@@ -34,22 +34,22 @@ interface Deps {
 
 /** For what other processes commit, and for a read that failed. */
 const POLL_MS = 1_000
-/** So many events that went out together need no rest for more. */
-const ENOUGH_AT_ONCE = 64
+/** From so many events in one go on, waiting to coalesce more is not worth it. */
+const MIN_BATCH_COUNT = 64
 /** No socket's line can grow by more between two looks at it, nor all of them together by more than that. */
 const LOOK_EVERY_BYTES = MAX_BACKLOG_BYTES / 8
 const LOOK_EVERY_SUM_BYTES = 32 * MAX_BACKLOG_BYTES
 
-/** Hands each event of the log to those who are to hear of it, encoded once for each topic. */
+/** Sends each event of the log to its audiences, encoded once for each topic. */
 export const createFanOut = ({ realtime, registry, toBody, backlog, turns, metrics }: Deps): FanOut => {
   let publisher: Publisher | null = null
   let published = 0
   let publishedToAll = 0
-  /** How many sockets each audience had that heard something since the last rest. */
+  /** Sockets by audience that got an event since events were last coalesced. */
   const reached = new Map<string, number>()
   /** Events that were handed out since then. */
-  let heard = 0
-  const restFor = createRest()
+  let handledCount = 0
+  const coalesceDelayMs = createCoalesceDelay()
   let poll: ReturnType<typeof setInterval> | null = null
 
   const encode = (logged: LoggedEvent, topic: string): string => {
@@ -66,9 +66,9 @@ export const createFanOut = ({ realtime, registry, toBody, backlog, turns, metri
     backlog.look()
   }
 
-  const hear = (event: LoggedEvent): Promise<void> | undefined => {
+  const onEvent = (event: LoggedEvent): Promise<void> | undefined => {
     metrics.eventSeen(event.event)
-    heard++
+    handledCount++
     // Before there is a server, nobody listens.
     if (publisher === null) return undefined
     let topic = ''
@@ -91,17 +91,17 @@ export const createFanOut = ({ realtime, registry, toBody, backlog, turns, metri
     return turns.isOver() ? turns.next() : undefined
   }
 
-  /** What is committed during the rest goes out together; after a quiet time an event goes out at once. */
-  const rest = (): Promise<void> | undefined => {
+  /** Waits, so that what is committed meanwhile goes out together; after a quiet time an event goes out at once. */
+  const onCaughtUp = (): Promise<void> | undefined => {
     let sockets = 0
     for (const count of reached.values()) sockets += count
     reached.clear()
-    const milliseconds = heard < ENOUGH_AT_ONCE ? restFor(sockets) : 0
-    heard = 0
-    return milliseconds < 1 ? undefined : new Promise((resolve) => setTimeout(resolve, milliseconds))
+    const delayMs = handledCount < MIN_BATCH_COUNT ? coalesceDelayMs(sockets) : 0
+    handledCount = 0
+    return delayMs < 1 ? undefined : new Promise((resolve) => setTimeout(resolve, delayMs))
   }
 
-  const restored = (): void => {
+  const onRestored = (): void => {
     for (const connection of [...registry.all()]) close(connection, CLOSE.tryAgain, 'The data was restored')
   }
 
@@ -111,8 +111,8 @@ export const createFanOut = ({ realtime, registry, toBody, backlog, turns, metri
       publisher = server
     },
     async start() {
-      await realtime.start({ hear, rest, restored })
-      poll = setInterval(realtime.wake, POLL_MS)
+      await realtime.start({ onEvent, onCaughtUp, onRestored })
+      poll = setInterval(realtime.notify, POLL_MS)
     },
     async stop() {
       if (poll !== null) clearInterval(poll)

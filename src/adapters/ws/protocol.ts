@@ -28,8 +28,8 @@ interface Deps {
   readonly frameWindowMs: number
 }
 
-const MOST_SUBSCRIPTIONS = 100
-const MOST_FRAMES = 100
+const MAX_SUBSCRIPTIONS_COUNT = 100
+const MAX_FRAMES_COUNT = 100
 /** Of frames that wait until those before them are done. */
 const MAX_PENDING_BYTES = 512 * 1024
 
@@ -45,7 +45,7 @@ const counted = (connection: Connection, windowMs: number): boolean => {
     connection.frames = 0
     connection.framesUntil = now + windowMs
   }
-  return ++connection.frames <= MOST_FRAMES
+  return ++connection.frames <= MAX_FRAMES_COUNT
 }
 
 export const createProtocol = (deps: Deps): Protocol => {
@@ -86,8 +86,8 @@ export const createProtocol = (deps: Deps): Protocol => {
   ): Promise<void> => {
     const { subscriptions } = connection
     if (subscriptions.has(topic)) return sendError(connection, 'already_subscribed', 'Unsubscribe first', ref)
-    if (subscriptions.size >= MOST_SUBSCRIPTIONS) {
-      return sendError(connection, 'too_many_subscriptions', `At most ${MOST_SUBSCRIPTIONS} a connection`, ref)
+    if (subscriptions.size >= MAX_SUBSCRIPTIONS_COUNT) {
+      return sendError(connection, 'too_many_subscriptions', `At most ${MAX_SUBSCRIPTIONS_COUNT} a connection`, ref)
     }
     // So many may come at once that one after the other they would keep everyone else waiting.
     if (turns.isOver()) await turns.next()

@@ -20,7 +20,7 @@ interface Deps {
   readonly realtime: Realtime
   readonly encode: EncodeEvent
   readonly turns: Turns
-  /** Told what ended the replay of a connection. */
+  /** Called with what ended the replay of a connection. */
   readonly failed: (connection: Connection, error: unknown) => void
   /** A reader who has read nothing for so long is closed as too slow. */
   readonly stallTimeoutMs: number

@@ -6,9 +6,9 @@ import type { Clock, Log, Turns } from '../../application/ports/system.ts'
 import type { Realtime } from '../../application/realtime.ts'
 import type { LoggedEvent } from '../../domain/event.ts'
 import { createBacklog } from './backlog.ts'
-import { type Connection, close, MAX_BACKLOG_BYTES, newConnection, wakeWaiting } from './connection.ts'
+import { type Connection, close, MAX_BACKLOG_BYTES, newConnection, notifyDrained } from './connection.ts'
 import { createFanOut, type Publisher, type ToBody } from './fan-out.ts'
-import { CLOSE, MOST_FRAME_BYTES } from './frames.ts'
+import { CLOSE, MAX_FRAME_BYTES } from './frames.ts'
 import { createProtocol } from './protocol.ts'
 import { createRegistry } from './registry.ts'
 import { createSignIn } from './sign-in.ts'
@@ -63,7 +63,7 @@ export interface SocketDurations {
 
 const SOCKET_DURATIONS: SocketDurations = { signInMs: 10_000, frameWindowMs: 10_000 }
 
-const SECONDS_OF_SILENCE = 60
+const IDLE_TIMEOUT_SECONDS = 60
 const STALL_TIMEOUT_MS = 30_000
 
 export const createSockets = (deps: Deps): Sockets => {
@@ -89,11 +89,11 @@ export const createSockets = (deps: Deps): Sockets => {
 
   return {
     handlers: {
-      maxPayloadLength: MOST_FRAME_BYTES,
+      maxPayloadLength: MAX_FRAME_BYTES,
       // Never reached by what is published: whoever has half of it in line is closed as too slow before.
       backpressureLimit: 2 * MAX_BACKLOG_BYTES,
       closeOnBackpressureLimit: true,
-      idleTimeout: SECONDS_OF_SILENCE,
+      idleTimeout: IDLE_TIMEOUT_SECONDS,
       sendPings: true,
       perMessageDeflate: false,
       open(socket) {
@@ -106,7 +106,7 @@ export const createSockets = (deps: Deps): Sockets => {
       message: (socket, message) => protocol.received(socket.data, message),
       ping: (socket) => protocol.controlled(socket.data),
       pong: (socket) => protocol.controlled(socket.data),
-      drain: (socket) => wakeWaiting(socket.data),
+      drain: (socket) => notifyDrained(socket.data),
       close(socket, code) {
         const connection = socket.data
         connection.closed = true
@@ -114,7 +114,7 @@ export const createSockets = (deps: Deps): Sockets => {
         connection.subscriptions.clear()
         if (connection.timer !== null) clearTimeout(connection.timer)
         registry.remove(connection)
-        wakeWaiting(connection)
+        notifyDrained(connection)
         const userId = connection.credentials?.grant.principal.userId
         log.debug('socket closed', { code, client_id: connection.clientId, user_id: userId })
       },

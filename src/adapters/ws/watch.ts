@@ -15,7 +15,7 @@ interface Deps {
   readonly reauthorize: (connection: Connection) => void
 }
 
-/** Far more often than what is remembered gets too old, so that it is confirmed for all connections at once. */
+/** Far more often than what is remembered gets too old, so that it is revalidated for all connections together. */
 const LOOK_EVERY_MS = 100
 
 export const createWatch = ({ access, registry, reauthorize }: Deps): Watch => {
@@ -31,7 +31,7 @@ export const createWatch = ({ access, registry, reauthorize }: Deps): Watch => {
     try {
       compare(connection, await answer)
     } catch (error) {
-      // Without the database nothing can be judged, and nothing can be sent either.
+      // Without the database nothing can be authorized, and nothing can be sent either.
       if (refusalOf(error) !== null && !connection.closed) reauthorize(connection)
     } finally {
       asked.delete(connection)

@@ -18,7 +18,7 @@ export type BlobBytes = Blob | ReadableStream<Uint8Array>
 /** Keeps bytes under keys of its own making. */
 export interface BlobStore {
   /**
-   * Takes in `body` piece by piece, without holding more than a piece. Resolves when the bytes would survive a crash.
+   * Stores `body` piece by piece, with no more than a piece in memory. Resolves when the bytes would survive a crash.
    * When `body` throws, rejects with what it threw and nothing stays. Rejects with `storage_full` when there is no room,
    * `unavailable` while nothing can be written.
    * A store elsewhere rejects with `unavailable`, here and in all that follows, when it cannot be reached.

@@ -1,7 +1,7 @@
 import type { Metrics } from './metrics.ts'
 import type { Store } from './persistence.ts'
 
-/** The limits of a store, and what hears of the work on it. */
+/** The limits of a store, and the callbacks for work on it. */
 export interface StoreOptions {
   /** Bytes that one user may store; without it, any. */
   readonly quotaBytes?: number

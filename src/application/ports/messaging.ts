@@ -2,7 +2,7 @@ import type { Mail } from '../../domain/mail.ts'
 import type { RateLimiter } from './security.ts'
 import type { Check } from './system.ts'
 
-/** Tells every process that what it remembers of a user's rights must be looked up again. */
+/** Notifies every process that what it remembers of a user's rights must be looked up again. */
 export interface AccessNotices {
   /**
    * Whether all who publish are in this process. Otherwise a notice can be lost on its way, and what is remembered has
@@ -11,27 +11,27 @@ export interface AccessNotices {
   readonly complete: boolean
   /** To be called after the change is committed and before it is answered. */
   publish(userId: number): void | Promise<void>
-  /** Every listener in this process has heard a notice when its `publish` resolves. */
+  /** Every listener in this process has been called when `publish` resolves. */
   subscribe(listener: (userId: number) => void): void
 }
 
-/** What others may have to look for after a commit. */
-export const WAKERS = ['events', 'jobs'] as const
-export type Waker = (typeof WAKERS)[number]
+/** What other processes may have to look for after a commit. */
+export const COMMIT_SIGNALS = ['events', 'jobs'] as const
+export type CommitSignal = (typeof COMMIT_SIGNALS)[number]
 
-/** Tells the other processes on this database that it has something new. They look now and then without being told. */
-export interface WakeUps {
+/** Notifies the other processes on this database of a commit. They also poll, so a lost signal only costs time. */
+export interface CommitSignals {
   /** To be called after a commit. Returns at once and never throws; may be lost. */
-  publish(by: Waker): void
-  /** Hears the other processes, and everything once when some of them may have been missed. */
-  subscribe(listener: (by: Waker) => void): void
+  publish(signal: CommitSignal): void
+  /** Called for signals of other processes, and with every signal when some may have been missed. */
+  subscribe(listener: (signal: CommitSignal) => void): void
 }
 
 /** What the processes on one database share, or what one has to itself. */
 export interface Bus {
   readonly limiter: RateLimiter
   readonly notices: AccessNotices
-  readonly wakeUps: WakeUps
+  readonly commitSignals: CommitSignals
   readonly checks: readonly Check[]
   close(): Promise<void>
 }

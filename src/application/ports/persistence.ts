@@ -25,7 +25,7 @@ export interface UserReader {
 }
 
 export interface UserRepository extends UserReader {
-  /** Rejects with `email_taken` when another user holds the address. */
+  /** Rejects with `email_taken` when another user has the address. */
   insert(user: NewUser): Promise<User>
   /** Stores every field of `user`. Rejects with `email_taken`. The row must exist. */
   update(user: User): Promise<void>
@@ -39,8 +39,8 @@ export interface SessionQuery extends PageRequest<'created_at'> {
   readonly aliveAt: Instant
 }
 
-/** Whom a session speaks for. */
-export interface SessionHolder {
+/** The account of a session. */
+export interface SessionAccount {
   readonly userId: number
   readonly role: Role
   readonly isActive: boolean
@@ -51,7 +51,7 @@ export interface SessionHolder {
 export interface SessionReader {
   findById(id: number): Promise<Session | null>
   /** Also when the session has ended or the account is switched off. */
-  findHolder(id: number): Promise<SessionHolder | null>
+  findAccount(id: number): Promise<SessionAccount | null>
   /** Whom those of the sessions speak for that have not ended by `now` and whose account is active; in no order. */
   standing(ids: readonly number[], now: Instant): Promise<readonly Principal[]>
   list(query: SessionQuery): Promise<Page<Session>>
@@ -153,7 +153,7 @@ export interface JobReader {
   countByState(most: number): Promise<Readonly<Record<JobState, number>>>
 }
 
-/** A job as one worker holds it: nobody else has this attempt. */
+/** A job as one worker has leased it: nobody else has this attempt. */
 export interface Attempt {
   readonly id: number
   readonly attempts: number
@@ -163,7 +163,9 @@ export interface JobRepository extends JobReader {
   enqueue(job: NewJob): Promise<void>
   /** Takes up to `limit` due jobs until `leaseUntil`, oldest first. Nobody else gets the same attempt. */
   claim(claim: { readonly now: Instant; readonly leaseUntil: Instant; readonly limit: number }): Promise<readonly Job[]>
-  /** Holds the attempt until `leaseUntil`. False when the lease had run out and someone else may have it. */
+  /**
+   * Renews the lease of the attempt until `leaseUntil`. False when the lease had run out and someone else may have it.
+   */
   renew(attempt: Attempt, leaseUntil: Instant): Promise<boolean>
   /** False as for `renew`. */
   complete(attempt: Attempt, now: Instant): Promise<boolean>
@@ -368,10 +370,10 @@ export interface UnitOfWork {
    * Runs `work` in one transaction: durable when the promise resolves, rolled back when it rejects. A user, session,
    * token, item or file that it looks up by its id or hash nobody else changes or removes before the end, and nothing
    * comes to be under an idempotency key that it found free; who looks up the same waits, and sees what became of it.
-   * The holder of a session does not go away, but may change. All else may be older than what comes after it.
-   * `work` may run twice, and may await nothing but `tx`; a `write` inside `work` rejects at once.
-   * Rejects with `quota_exceeded` when a user whose storage it adds to would have more than their quota; what takes
-   * bytes away is never refused for that. Rejects with `unavailable` while the database is locked or unreachable, `storage_full` when it cannot grow.
+   * The account of a session is not removed, but may change. All else may be older than what comes after it. `work` may
+   * run twice, and may await nothing but `tx`; a `write` inside `work` rejects at once. Rejects with `quota_exceeded`
+   * when a user whose storage it adds to would have more than their quota; what takes bytes away is never refused for
+   * that. Rejects with `unavailable` while the database is locked or unreachable, `storage_full` when it cannot grow.
    */
   write<T>(work: (tx: Tx) => Promise<T>): Promise<T>
   /** Runs `work` on committed data. Each statement sees the latest commit. */

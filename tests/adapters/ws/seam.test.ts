@@ -130,7 +130,7 @@ const write = async (kind: string, member: Member, item: number): Promise<void> 
   }
 }
 
-/** Notices make every subscription be judged anew, which must neither lose nor repeat anything. */
+/** Notices reauthorize every subscription, which must neither lose nor repeat anything. */
 const renotice = async () => {
   for (const role of ['admin', 'user']) {
     await skep.call('PATCH', `/users/${ann.id}`, { token: admin.token, json: { role } })

@@ -42,7 +42,7 @@ export interface Served {
   readonly read: (first: number, end: number) => Promise<BlobBytes>
   /** Whether pages of other origins may show it. */
   readonly shared: boolean
-  /** Is told why what was begun could not be sent to its end. */
+  /** Called with the reason when a response could not be sent to its end. */
   readonly failed: (error: unknown) => void
 }
 

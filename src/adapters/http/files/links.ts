@@ -2,7 +2,7 @@ import { Type } from '@sinclair/typebox'
 import { Elysia, type Static, t } from 'elysia'
 import type { FileLinks, SignedLink } from '../../../application/file-links.ts'
 import type { Files } from '../../../application/files.ts'
-import { LINK_LIFE } from '../../../domain/file.ts'
+import { LINK_LIFE_SECONDS } from '../../../domain/file.ts'
 import { actorOf } from '../call.ts'
 import type { Kernel, Rule } from '../kernel.ts'
 import { pageQuery, pageResponse, toPageRequest, toPageResponse } from '../pages.ts'
@@ -12,7 +12,11 @@ import { toTimestamp } from '../timestamps.ts'
 
 const LinkBody = body('FileLinkCreate', {
   // Elysia's own takes "60" for a number.
-  expires_in: Type.Integer({ ...LINK_LIFE, description: 'Seconds until it opens nothing any more', examples: [3_600] }),
+  expires_in: Type.Integer({
+    ...LINK_LIFE_SECONDS,
+    description: 'Seconds until it opens nothing any more',
+    examples: [3_600],
+  }),
 })
 
 const contentPath = (fileId: number) => `/api/v1/files/${fileId}/content`
@@ -85,12 +89,13 @@ export const linkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publi
     .use(kernel)
     .post(
       '',
-      ({ call, params, body, request, idempotently }) => {
+      ({ call, params, body, request, withIdempotency }) => {
         const actor = actorOf(call)
         const fileId = Number(params.id)
         const sent = { fileId, ...body }
-        return idempotently({ request, actor, route: 'POST /api/v1/files/:id/links', sent, answer: created }, (wish) =>
-          links.create(actor, fileId, body.expires_in, wish),
+        return withIdempotency(
+          { request, actor, route: 'POST /api/v1/files/:id/links', sent, answer: created },
+          (idempotency) => links.create(actor, fileId, body.expires_in, idempotency),
         )
       },
       {

@@ -3,14 +3,14 @@ import type { FileLinks } from '../../../application/file-links.ts'
 import type { Files } from '../../../application/files.ts'
 import type { Log } from '../../../application/ports/system.ts'
 import { AppError, notFound } from '../../../domain/errors.ts'
-import { MOST_OPEN_UPLOADS, type StoredFile } from '../../../domain/file.ts'
+import { MAX_OPEN_UPLOADS_COUNT, type StoredFile } from '../../../domain/file.ts'
 import { actorOf, type Call, clientOf } from '../call.ts'
 import type { Kernel, Rule } from '../kernel.ts'
 import { pageQuery, pageResponse, toPageRequest, toPageResponse } from '../pages.ts'
 import { problems } from '../problems.ts'
 import { Id, IdParams, IdText, NoContent, NotModified, queryOf, Timestamp } from '../schemas.ts'
 import { toTimestamp } from '../timestamps.ts'
-import { createAtOnce } from './at-once.ts'
+import { createConcurrencyLimit } from './concurrency-limit.ts'
 import { SAFE_IMAGES, type Served, sendContent } from './content.ts'
 import { isSigned, SignedQuery } from './links.ts'
 import { readUpload } from './multipart.ts'
@@ -127,7 +127,7 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
     return { file, read: (first, end) => files.read(file, first, end), shared: true, failed }
   }
 
-  const begin = createAtOnce(MOST_OPEN_UPLOADS)
+  const begin = createConcurrencyLimit(MAX_OPEN_UPLOADS_COUNT)
 
   const content = async ({ call, params, query, request, set }: AskedContent) =>
     sendContent(await find(call, Number(params.id), query), request, set)
@@ -136,14 +136,14 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
     .use(kernel)
     .post(
       '/',
-      async ({ call, request, idempotently, bodies }) => {
+      async ({ call, request, withIdempotency, bodies }) => {
         const actor = actorOf(call)
         using _ = begin(actor.userId)
         using _held = bodies.take(clientOf(call), UPLOAD_WINDOW_BYTES)
         await using received = await files.receive(actor, await readUpload(request, maxUploadSize))
         const sent = { sha256: received.sha256, filename: received.filename }
-        return await idempotently({ request, actor, route: `POST ${PATH}`, sent, answer }, (wish) =>
-          received.keep(wish),
+        return await withIdempotency({ request, actor, route: `POST ${PATH}`, sent, answer }, (idempotency) =>
+          received.keep(idempotency),
         )
       },
       {

@@ -4,7 +4,7 @@ import { AppError } from '../../../domain/errors.ts'
  * How many each user may have under way at the same time in this process. Whoever begins one more is refused with
  * `too_many_requests`; disposing of what is answered makes room again.
  */
-export const createAtOnce = (most: number) => {
+export const createConcurrencyLimit = (most: number) => {
   const underWay = new Map<number, number>()
   return (userId: number): Disposable => {
     const before = underWay.get(userId) ?? 0

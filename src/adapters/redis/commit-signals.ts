@@ -1,4 +1,4 @@
-import { WAKERS, type Waker, type WakeUps } from '../../application/ports/messaging.ts'
+import { COMMIT_SIGNALS, type CommitSignal, type CommitSignals } from '../../application/ports/messaging.ts'
 import type { RedisConnection } from './connection.ts'
 import type { Namespace } from './namespace.ts'
 
@@ -6,13 +6,13 @@ import type { Namespace } from './namespace.ts'
 const GATHER_MS = 2
 
 /** One message for all that is committed in a moment. After Redis was away, everything counts as called. */
-export const createRedisWakeUps = (connection: RedisConnection, namespace: Namespace): WakeUps => {
+export const createRedisCommitSignals = (connection: RedisConnection, namespace: Namespace): CommitSignals => {
   const channel = namespace.name('wake')
   const me = crypto.randomUUID()
-  const gathered = new Set<Waker>()
-  const listeners: ((by: Waker) => void)[] = []
-  const wake = (by: Waker) => {
-    for (const listener of listeners) listener(by)
+  const gathered = new Set<CommitSignal>()
+  const listeners: ((signal: CommitSignal) => void)[] = []
+  const notify = (signal: CommitSignal) => {
+    for (const listener of listeners) listener(signal)
   }
 
   const flush = () => {
@@ -22,16 +22,16 @@ export const createRedisWakeUps = (connection: RedisConnection, namespace: Names
   }
 
   connection.listen(channel, (message) => {
-    const [sender, ...called] = message.split(' ')
+    const [sender, ...received] = message.split(' ')
     if (sender === me) return
-    for (const by of WAKERS) if (called.includes(by)) wake(by)
+    for (const signal of COMMIT_SIGNALS) if (received.includes(signal)) notify(signal)
   })
-  connection.onUp(() => WAKERS.forEach(wake))
+  connection.onUp(() => COMMIT_SIGNALS.forEach(notify))
 
   return {
-    publish(by) {
+    publish(signal) {
       if (gathered.size === 0) setTimeout(flush, GATHER_MS)
-      gathered.add(by)
+      gathered.add(signal)
     },
     subscribe(listener) {
       listeners.push(listener)

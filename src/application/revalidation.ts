@@ -1,0 +1,89 @@
+import type { Principal } from '../domain/session.ts'
+import type { UnitOfWork } from './ports/persistence.ts'
+import type { Clock } from './ports/system.ts'
+
+/** Something remembered of what a session may do. */
+export interface Remembered {
+  readonly principal: Principal
+  /** When the read began that last found it valid, by the {@link Elapsed} clock. */
+  validatedAt: number
+}
+
+/** Keeps what is remembered no older than a second where a notice may be lost. */
+export interface Revalidation<Entry extends Remembered> {
+  /**
+   * Whether it was validated within the last second. Entries in use are revalidated together before that second is
+   * over, so a request rarely waits for it.
+   */
+  isFresh(entry: Entry): boolean
+}
+
+/** Milliseconds since some moment; never goes back. */
+export type Elapsed = () => number
+
+/** What measures the age of what is remembered. Tests replace it, so that nothing waits for a second to pass. */
+export interface Ageing {
+  readonly elapsed: Elapsed
+  /** How long to wait for others before looking up what is in use. Bounds how many reads a second that takes. */
+  readonly gatherMs: number
+}
+
+interface Deps<Entry> extends Ageing {
+  readonly unitOfWork: UnitOfWork
+  readonly clock: Clock
+  /** Called with each entry that is no longer valid. */
+  readonly forget: (entry: Entry) => void
+}
+
+const MAX_AGE_MS = 1_000
+const REVALIDATE_AFTER_MS = 300
+const MAX_SESSIONS_PER_READ_COUNT = 500
+
+export const AGEING: Ageing = { elapsed: () => performance.now(), gatherMs: 100 }
+
+export const createRevalidation = <Entry extends Remembered>(deps: Deps<Entry>): Revalidation<Entry> => {
+  const { unitOfWork, clock, forget, elapsed, gatherMs } = deps
+  const ageing = new Set<Entry>()
+  let scheduled = false
+
+  const revalidate = async (entries: readonly Entry[]): Promise<void> => {
+    const startedAt = elapsed()
+    const ids = [...new Set(entries.map(({ principal }) => principal.sessionId))]
+    const standing = await unitOfWork.read((tx) => tx.sessions.standing(ids, clock.now()))
+    const roles = new Map(standing.map(({ sessionId, role }) => [sessionId, role]))
+    for (const entry of entries) {
+      if (roles.get(entry.principal.sessionId) === entry.principal.role) entry.validatedAt = startedAt
+      else forget(entry)
+    }
+  }
+
+  const revalidateAgeing = async (): Promise<void> => {
+    const young = elapsed() - REVALIDATE_AFTER_MS
+    const entries = [...ageing].filter(({ validatedAt }) => validatedAt < young)
+    ageing.clear()
+    try {
+      for (let from = 0; from < entries.length; from += MAX_SESSIONS_PER_READ_COUNT)
+        await revalidate(entries.slice(from, from + MAX_SESSIONS_PER_READ_COUNT))
+    } catch {
+      // What could not be looked up is soon too old; the next request for it reports why.
+    }
+    scheduled = false
+    if (ageing.size > 0) scheduleRevalidation()
+  }
+
+  const scheduleRevalidation = () => {
+    if (!scheduled) setTimeout(revalidateAgeing, gatherMs)
+    scheduled = true
+  }
+
+  return {
+    isFresh(entry) {
+      const age = elapsed() - entry.validatedAt
+      if (age > REVALIDATE_AFTER_MS && age <= MAX_AGE_MS) {
+        ageing.add(entry)
+        scheduleRevalidation()
+      }
+      return age <= MAX_AGE_MS
+    },
+  }
+}
