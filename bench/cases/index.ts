@@ -17,11 +17,12 @@ import { readItem } from './read-item.ts'
 import { readsUnderSignIns } from './reads-under-sign-ins.ts'
 import { refresh } from './refresh.ts'
 import { twoProcesses } from './two-processes.ts'
-import { usersMe } from './users-me.ts'
+import { usersMe, usersMeDuties } from './users-me.ts'
 
 /** Every case, in the order it runs. */
 export const CASES: readonly Case[] = [
   usersMe,
+  usersMeDuties,
   readItem,
   createItem,
   refresh,

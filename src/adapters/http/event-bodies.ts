@@ -1,13 +1,16 @@
-import { collectionNamed } from '../../domain/collections/index.ts'
+import type { Collection } from '../../domain/collection.ts'
+import { COLLECTIONS } from '../../domain/collections/index.ts'
 import { type EndedJob, JOBS, type LoggedEvent } from '../../domain/event.ts'
 import type { StoredRecord } from '../../domain/record.ts'
 import { toResponse as toJobBody } from './jobs.ts'
-import { toRecordBody } from './record-schemas.ts'
+import { createRecordBody } from './record-schemas.ts'
+
+const bodies = new Map(COLLECTIONS.map((collection: Collection) => [collection.name, createRecordBody(collection)]))
 
 /** The subject of an event, as its own routes show it; as it is, if its kind is not known. */
 export const toEventBody = ({ kind, data }: LoggedEvent): object => {
   // What is in the log was written by `recordEvent` and `jobEvent`.
   if (kind === JOBS) return toJobBody(data as unknown as EndedJob)
-  const collection = collectionNamed(kind)
-  return collection === null ? data : toRecordBody(collection, data as unknown as StoredRecord)
+  const toBody = bodies.get(kind)
+  return toBody === undefined ? data : toBody(data as unknown as StoredRecord)
 }

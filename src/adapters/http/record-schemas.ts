@@ -206,14 +206,17 @@ export const createRecordSchemas = <C extends Collection>(collection: C) => {
   }
 }
 
-/** Of answers: the record under the names of the API. */
-export const toRecordBody = ({ fields }: Collection, record: StoredRecord): AnyRecordBody => {
-  const shown: Record<string, Json> & { id: number } = { id: record.id, owner_id: record.ownerId }
-  for (const name in fields) shown[name] = record[name] ?? null
-  shown.version = record.version
-  shown.created_at = toTimestamp(record.createdAt)
-  shown.updated_at = toTimestamp(record.updatedAt)
-  return shown
+/** Shows a record in answers, under the names of the API. */
+export const createRecordBody = ({ fields }: Collection): ((record: StoredRecord) => AnyRecordBody) => {
+  const names = Object.keys(fields)
+  return (record) => {
+    const shown: Record<string, Json> & { id: number } = { id: record.id, owner_id: record.ownerId }
+    for (const name of names) shown[name] = record[name] ?? null
+    shown.version = record.version
+    shown.created_at = toTimestamp(record.createdAt)
+    shown.updated_at = toTimestamp(record.updatedAt)
+    return shown
+  }
 }
 
 const expected = (version: unknown) => (typeof version === 'number' ? [{ version, epoch: null }] : null)

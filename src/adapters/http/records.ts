@@ -12,12 +12,12 @@ import { pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { etagOf, ifMatch, isKnown } from './preconditions.ts'
 import { problems } from './problems.ts'
 import {
+  createRecordBody,
   createRecordSchemas,
   pascalCase,
   type RecordsQuery,
   titleOf,
   toOperation,
-  toRecordBody,
 } from './record-schemas.ts'
 import { hasId, IdParams, NoContent, NotModified, parseTimestamp } from './schemas.ts'
 
@@ -63,7 +63,7 @@ export const recordRoutes = <const C extends Collection>(kernel: Kernel, collect
   const listed = `${DESCRIPTIONS.list}${searched} \`owner_id\` is for admins.`
   const { Create, Update, Record, Batch, BatchResult, Query } = createRecordSchemas(collection)
   // The schema of the answer checks what no type can follow here.
-  const shown = (record: StoredRecord) => toRecordBody(collection, record) as never
+  const shown = createRecordBody(collection) as (record: StoredRecord) => never
   const created = (record: StoredRecord) => ({
     status: 201,
     headers: { location: `${path}/${record.id}`, etag: etagOf(record) },

@@ -1,4 +1,4 @@
-import { type Collection, type FieldSchema, isNullable, sortsOf, typeOf } from '../../domain/collection.ts'
+import { type Collection, type FieldType, isNullable, sortsOf, typeOf } from '../../domain/collection.ts'
 import { COLLECTIONS } from '../../domain/collections/index.ts'
 import type { Json } from '../../domain/merge-patch.ts'
 import type { NewRecord, StoredRecord } from '../../domain/record.ts'
@@ -37,15 +37,14 @@ const KINDS = {
   object: 'text',
 } as const satisfies Record<ReturnType<typeof typeOf>, Kind>
 
-const encode = (field: FieldSchema, value: Json | undefined): Stored => {
+const encode = (value: Json | undefined): Stored => {
   if (value === undefined || value === null) return null
-  if (typeOf(field) === 'object') return JSON.stringify(value)
   return typeof value === 'object' ? JSON.stringify(value) : value
 }
 
-const decode = (field: FieldSchema, value: unknown): Json => {
+const decode = (type: FieldType, value: unknown): Json => {
   if (value === null || value === undefined) return null
-  switch (typeOf(field)) {
+  switch (type) {
     case 'object':
       return JSON.parse(String(value))
     case 'integer':
@@ -71,11 +70,13 @@ const COPIES = 2
 
 const describe = (collection: Collection): RecordTable => {
   const schemas = Object.entries(collection.fields)
+  const fields = schemas.map(([field]) => field)
+  const types = schemas.map(([field, schema]) => ({ field, type: typeOf(schema) }))
   const texts = schemas.filter(([, schema]) => KINDS[typeOf(schema)] === 'text').map(([field]) => field)
   return {
     collection,
     name: collection.name,
-    fields: schemas.map(([field]) => field),
+    fields,
     columns: {
       id: 'integer',
       owner_id: 'integer',
@@ -86,19 +87,18 @@ const describe = (collection: Collection): RecordTable => {
       updated_at: 'integer',
     },
     sorts: sortsOf(collection),
-    valuesOf: (record) => schemas.map(([field, schema]) => encode(schema, record[field])),
+    valuesOf: (record) => fields.map((field) => encode(record[field])),
     fromRow(row) {
-      const fields: Record<string, Json> = {}
-      for (const [field, schema] of schemas) fields[field] = decode(schema, row[field])
-      return {
+      const record: Record<string, Json> = {}
+      for (const { field, type } of types) record[field] = decode(type, row[field])
+      return Object.assign(record, {
         id: Number(row.id),
         ownerId: Number(row.owner_id),
-        ...fields,
         version: Number(row.version),
         epoch: String(row.epoch),
         createdAt: Number(row.created_at),
         updatedAt: Number(row.updated_at),
-      }
+      })
     },
     textOf: (record) => collection.search.map((field) => record[field] ?? '').join('\n'),
     bytesOf(values) {
