@@ -37,8 +37,9 @@ export const metricsRoutes = (kernel: Kernel, metrics: Exposition, key: string |
       response: { 200: MetricsText, ...problems(400, 401, 403, 429, 503) },
       detail: {
         operationId: 'getMetrics',
-        summary: 'What the server counts, for Prometheus',
-        description: 'For admins, and for the bearer token of the setting `METRICS_TOKEN`, which opens nothing else.',
+        summary: 'Read metrics for Prometheus',
+        description:
+          'For admins, and for the bearer token in the setting `METRICS_TOKEN`, which is accepted for this route only.',
       },
     },
   )

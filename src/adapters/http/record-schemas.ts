@@ -116,7 +116,7 @@ type BatchOperation<C extends Collection> =
 // Elysia's own Integer takes "1" for 1.
 const SentId = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, examples: [1] })
 const VERSION =
-  'Fails with version_mismatch at another version; unlike an ETag it does not tell a version from one of the same number after a restore'
+  'Fails with version_mismatch if the current version differs. Unlike an ETag, it cannot distinguish two versions with the same number before and after a restore'
 const Version = t.Optional(
   Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: VERSION, examples: [3] }),
 )
@@ -136,7 +136,7 @@ export const recordSchema = <C extends Collection>(collection: C) =>
         id: Id,
         owner_id: Id,
         ...schemasOf(collection, (field) => orNull(shownSchema(field), isNullable(field))),
-        version: t.Integer({ minimum: 1, description: 'Rises with each change', examples: [3] }),
+        version: t.Integer({ minimum: 1, description: 'Increases with each change', examples: [3] }),
         created_at: Timestamp,
         updated_at: Timestamp,
       },
@@ -175,7 +175,11 @@ export const createRecordSchemas = <C extends Collection>(collection: C) => {
       }),
     ),
     BatchResult: t.Object(
-      { results: t.Array(t.Nullable(Record), { description: 'In order; null for a delete' }) },
+      {
+        results: t.Array(t.Nullable(Record), {
+          description: 'One result per operation, in the same order; null for a delete',
+        }),
+      },
       { title: `${title}BatchResult` },
     ),
     Query: t.Unsafe<RecordsQuery<C>>(
@@ -188,7 +192,7 @@ export const createRecordSchemas = <C extends Collection>(collection: C) => {
                 characters(
                   { maxLength: 200 },
                   {
-                    description: `Words of ${searched}, or their beginnings of two characters and more; eight count`,
+                    description: `Words of ${searched}, or prefixes of at least two characters; up to eight words are used`,
                     examples: ['oak'],
                   },
                 ),

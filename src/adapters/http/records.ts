@@ -43,15 +43,13 @@ const toQuery = (
 
 /** What every collection's operations do, for the OpenAPI document. */
 const DESCRIPTIONS = {
-  create:
-    'You own what you create. Sent with an `Idempotency-Key`, it is created once however often the request is repeated.',
-  list: 'By page or, at constant cost at any depth, by `cursor`.',
+  create: 'The caller becomes the owner. With an `Idempotency-Key`, repeating the request does not create it again.',
+  list: 'Paginated by `page`, or by `cursor`, which costs the same at any depth.',
   batch:
-    'All operations take effect in one transaction, or none does: then the answer is the problem of the first that failed, with its `index`.',
-  get: 'With `If-None-Match`, 304 without content while nothing has changed.',
-  update:
-    'Fields that are not named stay as they are. With `If-Match`, nothing is changed at any other version than the one you know.',
-  delete: 'With `If-Match`, only at the version you know.',
+    'All operations take effect in one transaction, or none does. If one fails, the response is the problem of the first that failed, with its `index`.',
+  get: 'With `If-None-Match`, the response is 304 without content if nothing has changed.',
+  update: 'Omitted fields keep their values. With `If-Match`, nothing is changed unless the current version matches.',
+  delete: 'With `If-Match`, nothing is deleted unless the current version matches.',
 } as const
 
 /** The routes of one collection, `/NAME/…`: create, list, batch, read, change and delete. */
@@ -113,7 +111,7 @@ export const recordRoutes = <const C extends Collection>(kernel: Kernel, collect
         response: { 200: pageResponse(Record), ...problems(400, 401, 403, 422, 429, 503) },
         detail: {
           operationId: `list${pascalCase(name)}`,
-          summary: `List ${name}: your own or, for an admin, all`,
+          summary: `List your ${name} or, as an admin, all ${name}`,
           description: listed,
         },
       },
@@ -179,7 +177,7 @@ export const recordRoutes = <const C extends Collection>(kernel: Kernel, collect
         response: { 200: Record, ...problems(400, 401, 404, 412, 413, 415, 422, 429, 503, 507) },
         detail: {
           operationId: `update${title}`,
-          summary: 'Change the named fields; those that are objects are merged (RFC 7396)',
+          summary: 'Change the given fields; objects are merged (RFC 7396)',
           description: DESCRIPTIONS.update,
         },
       },

@@ -53,7 +53,7 @@ const MAX_ID = 999_999_999_999_999
 const ID = /^[1-9][0-9]{0,14}$/
 
 /** An id in a query or a path. */
-export const IdText = integerText(ID, 1, MAX_ID, { description: 'As `id` in answers', examples: [1] })
+export const IdText = integerText(ID, 1, MAX_ID, { description: 'The `id` from a response', examples: [1] })
 
 export const IdParams = t.Object({ id: IdText })
 
@@ -147,4 +147,4 @@ export const body = <T extends Parameters<typeof t.Object>[0]>(
 
 export const NoContent = t.Void({ description: 'Done; no content' })
 
-export const NotModified = t.Void({ description: 'What you have is still current' })
+export const NotModified = t.Void({ description: 'The version you have is still current' })

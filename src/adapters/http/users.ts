@@ -20,7 +20,7 @@ const ChangesBody = body(
   {
     name: t.Optional(Name),
     email: t.Optional(Email),
-    is_active: t.Optional(t.Boolean({ description: 'For admins alone', examples: [true] })),
+    is_active: t.Optional(t.Boolean({ description: 'For admins only', examples: [true] })),
     role: t.Optional(Role),
     current_password: t.Optional(CurrentPassword),
   },
@@ -42,7 +42,10 @@ export const UserResponse = t.Object(
     name: t.String({ examples: [PERSON.name] }),
     role: Role,
     is_active: t.Boolean({ description: 'Whether the account can sign in', examples: [true] }),
-    email_verified: t.Boolean({ description: 'Whether the mailed link was used', examples: [true] }),
+    email_verified: t.Boolean({
+      description: 'Whether the user has confirmed the address with the mailed link',
+      examples: [true],
+    }),
     created_at: Timestamp,
     updated_at: Timestamp,
   },
@@ -84,11 +87,11 @@ const UsersQuery = queryOf({
 })
 
 const ADDRESS_CHANGE =
-  'Your own address changes once the link mailed to the new one is confirmed, and needs `current_password`.'
+  'To change your own address, send `current_password`. The address changes once you confirm the link mailed to the new one.'
 
-const PASSWORD_CHANGE = `This session goes on, but its refresh tokens end too: someone may have copied them. With the
-header \`Prefer: return=representation\` (RFC 7240) the answer is 200 with new tokens, and all older ones have ended. Without it
-the answer is 204: the access token lasts until it expires, and then you sign in with the new password.`
+const PASSWORD_CHANGE = `This session continues, but its refresh tokens end too, because someone may have copied them. With
+the header \`Prefer: return=representation\` (RFC 7240) the response is 200 with new tokens, and all older tokens end. Without
+it the response is 204: the access token works until it expires, and then you sign in with the new password.`
 
 /** Whether the caller asks for an answer with content where one without would do (RFC 7240 section 4.2). */
 const prefersRepresentation = (request: Request): boolean =>
@@ -129,7 +132,7 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
           operationId: 'registerUser',
           summary: 'Register',
           description:
-            'Creates an account and mails it a link that proves its address. Anyone may, unless the server is set to `SIGNUP=closed`: then only admins. A taken address is refused with `email_taken`, a password that is easily guessed with `weak_password`.',
+            'Creates an account and mails it a link to verify its address. Anyone may register, unless the server is set to `SIGNUP=closed`: then only admins can create accounts. A taken address is refused with `email_taken`, a password that is easy to guess with `weak_password`.',
         },
       },
     )
@@ -147,7 +150,7 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
         detail: {
           operationId: 'listUsers',
           summary: 'List users (admin)',
-          description: 'For admins. `q` finds addresses and names that contain it.',
+          description: 'For admins. `q` matches addresses and names that contain it.',
         },
       },
     )
@@ -188,7 +191,7 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
         response: { 204: NoContent, ...problems(400, 401, 404, 409, 413, 415, 422, 429, 503, 507) },
         detail: {
           operationId: 'deleteMe',
-          summary: 'Delete your own account and all that is yours',
+          summary: 'Delete your own account and everything you own',
           description: 'Needs `current_password`.',
         },
       },
@@ -223,8 +226,8 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
       response: { 200: UserResponse, ...problems(400, 401, 404, 422, 429, 503) },
       detail: {
         operationId: 'getUser',
-        summary: 'An account: your own or, for an admin, any',
-        description: 'Accounts of others exist for admins alone: anyone else is answered 404.',
+        summary: 'Read your own account or, as an admin, any account',
+        description: 'Only admins can read the accounts of others; for anyone else the response is 404.',
       },
     })
     .patch(
@@ -241,7 +244,7 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
         response: { 200: UserResponse, ...problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503, 507) },
         detail: {
           operationId: 'updateUser',
-          summary: 'Change an account: your own or, for an admin, any',
+          summary: 'Change your own account or, as an admin, any account',
           description: ADDRESS_CHANGE,
         },
       },
@@ -261,8 +264,8 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
         response: { 204: NoContent, ...problems(400, 401, 404, 409, 413, 415, 422, 429, 503, 507) },
         detail: {
           operationId: 'deleteUser',
-          summary: 'Delete an account: your own or, for an admin, any',
-          description: 'Your own needs `current_password`.',
+          summary: 'Delete your own account or, as an admin, any account',
+          description: 'To delete your own account, send `current_password`.',
         },
       },
     )

@@ -12,11 +12,7 @@ import { toTimestamp } from '../timestamps.ts'
 
 const LinkBody = body('FileLinkCreate', {
   // Elysia's own takes "60" for a number.
-  expires_in: Type.Integer({
-    ...LINK_LIFE_SECONDS,
-    description: 'Seconds until it opens nothing any more',
-    examples: [3_600],
-  }),
+  expires_in: Type.Integer({ ...LINK_LIFE_SECONDS, description: 'Seconds until the link expires', examples: [3_600] }),
 })
 
 const contentPath = (fileId: number) => `/api/v1/files/${fileId}/content`
@@ -27,7 +23,7 @@ const LinkResponse = t.Object(
   {
     id: Id,
     url: t.String({
-      description: 'Opens the content without a token',
+      description: 'Gives access to the content without a token',
       openapi: { type: 'string', format: 'uri' },
       examples: [`https://api.example.com${contentPath(1)}?link=1&expires=1769855400&signature=${SIGNATURE}`],
     }),
@@ -45,7 +41,7 @@ export const SignedQuery = queryOf({
   link: t.Optional(
     characters(
       { maxLength: 20 },
-      { description: 'Of a signed link, as are `expires` and `signature`', examples: ['1'] },
+      { description: 'Part of a signed link, like `expires` and `signature`', examples: ['1'] },
     ),
   ),
   expires: t.Optional(characters({ maxLength: 20 }, { examples: ['1769855400'] })),
@@ -105,9 +101,9 @@ export const linkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publi
         response: { 201: LinkResponse, ...problems(400, 401, 404, 409, 413, 415, 422, 429, 503, 507) },
         detail: {
           operationId: 'createFileLink',
-          summary: 'Make a link that opens a file without a token',
+          summary: 'Create a link that gives access to a file without a token',
           description:
-            'The link opens the content without a token until it expires, is deleted, or its maker or owner loses the right to the file.',
+            'The link gives access to the content without a token until it expires, is deleted, or its creator or the owner of the file loses the right to the file.',
         },
       },
     )
@@ -125,8 +121,8 @@ export const linkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publi
         response: { 200: pageResponse(LinkResponse), ...problems(400, 401, 404, 422, 429, 503) },
         detail: {
           operationId: 'listFileLinks',
-          summary: 'Links to a file that have not expired',
-          description: 'All that were made to this file, whoever made them.',
+          summary: 'List the links to a file that have not expired',
+          description: 'Includes every link to this file, whoever created it.',
         },
       },
     )
@@ -142,8 +138,8 @@ export const linkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publi
         response: { 200: LinkResponse, ...problems(400, 401, 404, 422, 429, 503) },
         detail: {
           operationId: 'getFileLink',
-          summary: 'A link to a file',
-          description: 'The same as it was answered when it was made.',
+          summary: 'Read a link to a file',
+          description: 'Returns the same representation as when the link was created.',
         },
       },
     )
@@ -159,8 +155,8 @@ export const linkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publi
         response: { 204: NoContent, ...problems(400, 401, 404, 422, 429, 503, 507) },
         detail: {
           operationId: 'deleteFileLink',
-          summary: 'Take a link back: it opens nothing from now on',
-          description: 'From the next request on.',
+          summary: 'Revoke a link',
+          description: 'The link stops working from the next request on.',
         },
       },
     )

@@ -23,16 +23,16 @@ const UPLOAD_WINDOW_BYTES = 524_288
 export const FileResponse = t.Object(
   {
     id: Id,
-    filename: t.String({ description: 'As it was uploaded, without a path', examples: ['table.jpg'] }),
-    content_type: t.String({ description: 'Judged by content', examples: ['image/jpeg'] }),
+    filename: t.String({ description: 'The name of the uploaded file, without a path', examples: ['table.jpg'] }),
+    content_type: t.String({ description: 'Detected from the content', examples: ['image/jpeg'] }),
     size: t.Integer({ minimum: 0, description: 'Bytes', examples: [52_488] }),
     sha256: t.String({
-      description: 'Of the content, in hexadecimal',
+      description: 'The SHA-256 of the content, in hexadecimal',
       examples: ['9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'],
     }),
     owner_id: Id,
     created_at: Timestamp,
-    path: t.String({ description: 'Where the content is', examples: ['/api/v1/files/1/content'] }),
+    path: t.String({ description: 'The path of the content', examples: ['/api/v1/files/1/content'] }),
   },
   { title: 'StoredFile' },
 )
@@ -153,7 +153,7 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
           operationId: 'uploadFile',
           summary: 'Upload a file',
           description:
-            'Stores one file, sent as the part `file` of a form. Its type is judged by its content, not by its name: one that the server is not set to accept is refused with `invalid_file_type`.',
+            'Stores one file, sent as the part `file` of a form. The type is detected from the content, not from the name. A type that the server is not configured to accept is refused with `invalid_file_type`.',
           requestBody: UPLOAD,
         },
       },
@@ -173,8 +173,8 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
         response: { 200: pageResponse(FileResponse), ...problems(400, 401, 403, 422, 429, 503) },
         detail: {
           operationId: 'listFiles',
-          summary: 'List files: your own or, for an admin, all',
-          description: 'Your own or, for an admin, everyone’s; `owner_id` is for admins.',
+          summary: 'List your files or, as an admin, all files',
+          description: 'Lists your files or, as an admin, those of all users. Only admins can use `owner_id`.',
         },
       },
     )
@@ -184,8 +184,8 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
       response: { 200: FileResponse, ...problems(400, 401, 404, 422, 429, 503) },
       detail: {
         operationId: 'getFile',
-        summary: 'What is known of a file',
-        description: 'Name, type, size and hash; the content is at `path`.',
+        summary: 'Read the metadata of a file',
+        description: 'Returns name, type, size and hash; the content is at `path`.',
       },
     })
     .delete(
@@ -200,7 +200,7 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
         response: { 204: NoContent, ...problems(400, 401, 404, 422, 429, 503, 507) },
         detail: {
           operationId: 'deleteFile',
-          summary: 'Delete a file; its links open nothing from now on',
+          summary: 'Delete a file; its links stop working',
           description: 'Deletes a file and its content.',
         },
       },
@@ -209,28 +209,28 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
       ...CONTENT,
       response: {
         200: binary('The content'),
-        206: binary('The part that `Range` asked for'),
+        206: binary('The requested range'),
         304: NotModified,
         ...problems(400, 401, 404, 416, 422, 429, 503),
       },
       detail: {
         operationId: 'getFileContent',
-        summary: 'The content of a file, or a part of it',
+        summary: 'Download a file, or a part of it',
         description:
-          'With an access token, or by a signed link without one. Takes `Range` for a part, and `If-None-Match` for what you have. Images that are safe to show come with their own type; other content is never run by a browser.',
+          'Takes an access token or a signed link. Supports `Range` for a part, and `If-None-Match` for a cached copy. Images that are safe to display are sent with their own type; no browser runs any other content.',
       },
     })
     .head('/:id/content', content, {
       ...CONTENT,
       response: {
-        200: t.Void({ description: 'What GET would say of the content' }),
+        200: t.Void({ description: 'The headers of GET' }),
         304: NotModified,
         ...problems(400, 401, 404, 422, 429, 503),
       },
       detail: {
         operationId: 'headFileContent',
-        summary: 'What is said of the content of a file',
-        description: 'The headers that GET answers, without the content.',
+        summary: 'Read the headers of a file',
+        description: 'Returns the headers of GET, without the content.',
       },
     })
 }
