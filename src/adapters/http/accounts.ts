@@ -26,7 +26,7 @@ export const accountRoutes = (kernel: Kernel, accounts: Accounts) =>
       {
         admit: { who: 'anyone', limit: 'mailed tokens', body: 'json', small: true },
         body: body('EmailVerification', { token: MailedToken }),
-        response: { 204: NoContent, ...problems(400, 413, 415, 422, 429, 503, 507) },
+        response: { 204: NoContent, ...problems() },
         detail: {
           operationId: 'verifyEmail',
           summary: 'Verify an address with the token mailed to it',
@@ -43,7 +43,7 @@ export const accountRoutes = (kernel: Kernel, accounts: Accounts) =>
       },
       {
         admit: { who: 'user', limit: 'credentials' },
-        response: { 204: NoContent, ...problems(400, 401, 429, 503, 507) },
+        response: { 204: NoContent, ...problems() },
         detail: {
           operationId: 'requestEmailVerification',
           summary: 'Send the verification mail again',
@@ -63,7 +63,7 @@ export const accountRoutes = (kernel: Kernel, accounts: Accounts) =>
         body: body('PasswordForgotten', { email: Email }),
         response: {
           202: t.Void({ description: 'Accepted, whether or not the account exists' }),
-          ...problems(400, 413, 415, 422, 429, 503, 507),
+          ...problems(),
         },
         detail: {
           operationId: 'forgotPassword',
@@ -85,7 +85,7 @@ export const accountRoutes = (kernel: Kernel, accounts: Accounts) =>
       {
         admit: { who: 'anyone', limit: 'mailed tokens', body: 'json', small: true },
         body: body('PasswordReset', { token: MailedToken, password: Password }),
-        response: { 204: NoContent, ...problems(400, 413, 415, 422, 429, 503, 507) },
+        response: { 204: NoContent, ...problems() },
         detail: {
           operationId: 'resetPassword',
           summary: 'Set a new password with a mailed token; every session ends',

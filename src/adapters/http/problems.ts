@@ -187,9 +187,15 @@ export const ProblemResponse = t.Object(
   { title: 'Problem', description: 'Problem details (RFC 9457)', contentMediaType: 'application/problem+json' },
 )
 
-/** The problem statuses a route declares, for its `response`. */
-export const problems = <const Status extends ProblemStatus>(...statuses: readonly Status[]) =>
-  Object.fromEntries(statuses.map((status) => [status, ProblemResponse])) as Record<Status, typeof ProblemResponse>
+/**
+ * The problems of a route, for its `response`. To a typed client, every route may answer any problem. In the OpenAPI
+ * document, a route lists `statuses` and those that follow from its method, rule and schemas.
+ */
+export const problems = (...statuses: readonly ProblemStatus[]) =>
+  Object.fromEntries(statuses.map((status) => [status, ProblemResponse])) as Record<
+    ProblemStatus,
+    typeof ProblemResponse
+  >
 
 export interface Problem {
   readonly status: number

@@ -94,7 +94,7 @@ export const recordRoutes = <const C extends Collection>(kernel: Kernel, collect
       {
         admit: { who: 'user', body: 'json', idempotent: true },
         body: Create,
-        response: { 201: Record, ...problems(400, 401, 409, 413, 415, 422, 429, 503, 507) },
+        response: { 201: Record, ...problems() },
         detail: { operationId: `create${title}`, summary: `Create ${one}`, description: DESCRIPTIONS.create },
       },
     )
@@ -108,7 +108,7 @@ export const recordRoutes = <const C extends Collection>(kernel: Kernel, collect
       {
         admit: { who: 'user', large: true },
         query: Query,
-        response: { 200: pageResponse(Record), ...problems(400, 401, 403, 422, 429, 503) },
+        response: { 200: pageResponse(Record), ...problems(403) },
         detail: {
           operationId: `list${pascalCase(name)}`,
           summary: `List your ${name} or, as an admin, all ${name}`,
@@ -132,7 +132,7 @@ export const recordRoutes = <const C extends Collection>(kernel: Kernel, collect
       {
         admit: { who: 'user', body: 'json', large: true, idempotent: true },
         body: Batch,
-        response: { 200: BatchResult, ...problems(400, 401, 404, 409, 412, 413, 415, 422, 429, 503, 507) },
+        response: { 200: BatchResult, ...problems(404, 412) },
         detail: {
           operationId: `batch${pascalCase(name)}`,
           summary: `Create, update and delete up to 100 ${name}, all or nothing`,
@@ -154,7 +154,7 @@ export const recordRoutes = <const C extends Collection>(kernel: Kernel, collect
         response: {
           200: Record,
           304: NotModified,
-          ...problems(400, 401, 404, 422, 429, 503),
+          ...problems(),
         },
         detail: {
           operationId: `get${title}`,
@@ -174,7 +174,7 @@ export const recordRoutes = <const C extends Collection>(kernel: Kernel, collect
         admit: changer,
         params: IdParams,
         body: Update,
-        response: { 200: Record, ...problems(400, 401, 404, 412, 413, 415, 422, 429, 503, 507) },
+        response: { 200: Record, ...problems(412) },
         detail: {
           operationId: `update${title}`,
           summary: 'Change the given fields; objects are merged (RFC 7396)',
@@ -191,7 +191,7 @@ export const recordRoutes = <const C extends Collection>(kernel: Kernel, collect
       {
         admit: { who: 'user' },
         params: IdParams,
-        response: { 204: NoContent, ...problems(400, 401, 404, 412, 422, 429, 503, 507) },
+        response: { 204: NoContent, ...problems(412) },
         detail: { operationId: `delete${title}`, summary: `Delete ${one}`, description: DESCRIPTIONS.delete },
       },
     )

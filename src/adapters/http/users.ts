@@ -127,7 +127,7 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
       {
         admit: registrant,
         body: RegistrationBody,
-        response: { 201: UserResponse, ...problems(400, 401, 403, 409, 413, 415, 422, 429, 503, 507) },
+        response: { 201: UserResponse, ...problems(403) },
         detail: {
           operationId: 'registerUser',
           summary: 'Register',
@@ -146,7 +146,7 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
       {
         admit: { who: 'admin' },
         query: UsersQuery,
-        response: { 200: pageResponse(UserResponse), ...problems(400, 401, 403, 422, 429, 503) },
+        response: { 200: pageResponse(UserResponse), ...problems() },
         detail: {
           operationId: 'listUsers',
           summary: 'List users (admin)',
@@ -156,7 +156,7 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
     )
     .get('/me', async ({ call }) => toResponse(await users.get(actorOf(call), actorOf(call).userId)), {
       admit: { who: 'user' },
-      response: { 200: UserResponse, ...problems(400, 401, 404, 429, 503) },
+      response: { 200: UserResponse, ...problems(404) },
       detail: {
         operationId: 'getMe',
         summary: 'Your own account',
@@ -173,7 +173,7 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
       {
         admit: { who: 'user', body: 'json', small: true },
         body: ChangesBody,
-        response: { 200: UserResponse, ...problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503, 507) },
+        response: { 200: UserResponse, ...problems(403, 404, 409) },
         detail: { operationId: 'updateMe', summary: 'Change your own account', description: ADDRESS_CHANGE },
       },
     )
@@ -188,7 +188,7 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
       {
         admit: { who: 'user', body: 'json', bodyOptional: true },
         body: RemovalBody,
-        response: { 204: NoContent, ...problems(400, 401, 404, 409, 413, 415, 422, 429, 503, 507) },
+        response: { 204: NoContent, ...problems(404, 409) },
         detail: {
           operationId: 'deleteMe',
           summary: 'Delete your own account and everything you own',
@@ -212,7 +212,7 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
       {
         admit: { who: 'user', limit: 'credentials', body: 'json', small: true },
         body: PasswordBody,
-        response: { 200: TokenResponse, 204: NoContent, ...problems(400, 401, 404, 413, 415, 422, 429, 503, 507) },
+        response: { 200: TokenResponse, 204: NoContent, ...problems(404) },
         detail: {
           operationId: 'changePassword',
           summary: 'Change your password; every other session ends',
@@ -223,7 +223,7 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
     .get('/:id', async ({ call, params }) => toResponse(await users.get(actorOf(call), Number(params.id))), {
       admit: { who: 'user' },
       params: IdParams,
-      response: { 200: UserResponse, ...problems(400, 401, 404, 422, 429, 503) },
+      response: { 200: UserResponse, ...problems() },
       detail: {
         operationId: 'getUser',
         summary: 'Read your own account or, as an admin, any account',
@@ -241,7 +241,7 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
         admit: changer,
         params: IdParams,
         body: ChangesBody,
-        response: { 200: UserResponse, ...problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503, 507) },
+        response: { 200: UserResponse, ...problems(403, 409) },
         detail: {
           operationId: 'updateUser',
           summary: 'Change your own account or, as an admin, any account',
@@ -261,7 +261,7 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
         admit: remover,
         params: IdParams,
         body: RemovalBody,
-        response: { 204: NoContent, ...problems(400, 401, 404, 409, 413, 415, 422, 429, 503, 507) },
+        response: { 204: NoContent, ...problems(409) },
         detail: {
           operationId: 'deleteUser',
           summary: 'Delete your own account or, as an admin, any account',

@@ -79,19 +79,41 @@ const failure: unknown = JSON.parse(JSON.stringify(ProblemResponse))
 
 /** Where an operation is, and what else is there. */
 export interface Place {
+  readonly method: string
   readonly path: string
   /** GET of the same path; empty when there is none. */
   readonly get: Node
 }
 
+/** The statuses with which a request can be refused before its route runs, and those of every write. */
+const derivedStatuses = (method: string, raw: Node, admit: Node): readonly string[] => {
+  if (!('who' in admit)) return ['400']
+  const places = listAt(raw, 'parameters').map((parameter) => isNode(parameter) && parameter.in)
+  const hasSchema = places.length > 0 || (admit.body !== undefined && admit.body !== 'form')
+  return [
+    ['400', true],
+    ['401', admit.who !== 'anyone'],
+    ['403', admit.who === 'admin'],
+    ['404', places.includes('path')],
+    ['409', admit.idempotent === true],
+    ['413', admit.body !== undefined],
+    ['415', admit.body !== undefined],
+    ['422', hasSchema],
+    ['429', admit.limit !== 'none'],
+    ['503', admit.limit !== 'none'],
+    ['507', method !== 'get' && method !== 'head'],
+  ].flatMap(([status, possible]) => (possible ? [String(status)] : []))
+}
+
 /** One operation as the plugin gives it, corrected. What its route admits (`x-admit`) tells who, how often and what. */
-export const correctOperation = (raw: Node, { path, get }: Place, components: Components): Node => {
+export const correctOperation = (raw: Node, { method, path, get }: Place, components: Components): Node => {
   const { operationId, summary, description, tags, deprecated, requestBody } = raw
   const admit = nodeAt(raw, 'x-admit')
   const standard = admit.key === true ? KEYED_SECURITY : SECURITY
   const refusal = { content: { json: { schema: failure } } }
-  // What any request may meet: a Host header that is wrong or not ours, or a failure.
-  const responses: Node = { 400: refusal, ...nodeAt(raw, 'responses'), 421: refusal, 500: refusal }
+  const derived = Object.fromEntries(derivedStatuses(method, raw, admit).map((status) => [status, refusal]))
+  // Any request may have a Host header that is not this server's, or meet a failure.
+  const responses: Node = { ...derived, ...nodeAt(raw, 'responses'), 421: refusal, 500: refusal }
   const statuses = new Set(Object.keys(responses))
   const facts: Facts = {
     path,

@@ -98,7 +98,7 @@ export const linkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publi
         admit: maker,
         params: IdParams,
         body: LinkBody,
-        response: { 201: LinkResponse, ...problems(400, 401, 404, 409, 413, 415, 422, 429, 503, 507) },
+        response: { 201: LinkResponse, ...problems() },
         detail: {
           operationId: 'createFileLink',
           summary: 'Create a link that gives access to a file without a token',
@@ -118,7 +118,7 @@ export const linkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publi
         admit: { who: 'user' },
         params: IdParams,
         query: queryOf(pageQuery(SORTS)),
-        response: { 200: pageResponse(LinkResponse), ...problems(400, 401, 404, 422, 429, 503) },
+        response: { 200: pageResponse(LinkResponse), ...problems() },
         detail: {
           operationId: 'listFileLinks',
           summary: 'List the links to a file that have not expired',
@@ -135,7 +135,7 @@ export const linkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publi
       {
         admit: { who: 'user' },
         params: LinkParams,
-        response: { 200: LinkResponse, ...problems(400, 401, 404, 422, 429, 503) },
+        response: { 200: LinkResponse, ...problems() },
         detail: {
           operationId: 'getFileLink',
           summary: 'Read a link to a file',
@@ -152,7 +152,7 @@ export const linkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publi
       {
         admit: { who: 'user' },
         params: LinkParams,
-        response: { 204: NoContent, ...problems(400, 401, 404, 422, 429, 503, 507) },
+        response: { 204: NoContent, ...problems() },
         detail: {
           operationId: 'deleteFileLink',
           summary: 'Revoke a link',

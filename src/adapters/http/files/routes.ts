@@ -148,7 +148,7 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
       },
       {
         admit: { who: 'user', body: 'stream', idempotent: true },
-        response: { 201: FileResponse, ...problems(400, 401, 409, 413, 415, 422, 429, 503, 507) },
+        response: { 201: FileResponse, ...problems() },
         detail: {
           operationId: 'uploadFile',
           summary: 'Upload a file',
@@ -170,7 +170,7 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
       {
         admit: withToken,
         query: FilesQuery,
-        response: { 200: pageResponse(FileResponse), ...problems(400, 401, 403, 422, 429, 503) },
+        response: { 200: pageResponse(FileResponse), ...problems(403) },
         detail: {
           operationId: 'listFiles',
           summary: 'List your files or, as an admin, all files',
@@ -181,7 +181,7 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
     .get('/:id', async ({ call, params }) => shown(await files.get(actorOf(call), Number(params.id))), {
       admit: withToken,
       params: IdParams,
-      response: { 200: FileResponse, ...problems(400, 401, 404, 422, 429, 503) },
+      response: { 200: FileResponse, ...problems() },
       detail: {
         operationId: 'getFile',
         summary: 'Read the metadata of a file',
@@ -197,7 +197,7 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
       {
         admit: withToken,
         params: IdParams,
-        response: { 204: NoContent, ...problems(400, 401, 404, 422, 429, 503, 507) },
+        response: { 204: NoContent, ...problems() },
         detail: {
           operationId: 'deleteFile',
           summary: 'Delete a file; its links stop working',
@@ -211,7 +211,7 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
         200: binary('The content'),
         206: binary('The requested range'),
         304: NotModified,
-        ...problems(400, 401, 404, 416, 422, 429, 503),
+        ...problems(416),
       },
       detail: {
         operationId: 'getFileContent',
@@ -225,7 +225,7 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
       response: {
         200: t.Void({ description: 'The headers of GET' }),
         304: NotModified,
-        ...problems(400, 401, 404, 422, 429, 503),
+        ...problems(),
       },
       detail: {
         operationId: 'headFileContent',
