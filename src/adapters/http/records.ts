@@ -52,18 +52,28 @@ const DESCRIPTIONS = {
   delete: 'With `If-Match`, nothing is deleted unless the current version matches.',
 } as const
 
-/** The routes of one collection, `/NAME/…`: create, list, batch, read, change and delete. */
-export const recordRoutes = <const C extends Collection>(kernel: Kernel, collection: C, records: Records) => {
+/** What the routes of a collection share. */
+const createResources = <const C extends Collection>(collection: C, records: Records) => {
   const { name, singular } = collection
-  const path = `/api/v1/${name}`
-  const title = titleOf(collection)
-  const one = `${/^[aeiou]/.test(singular) ? 'an' : 'a'} ${singular.replaceAll('_', ' ')}`
-  const sorts = sortsOf(collection)
-  const searched = collection.search.length === 0 ? '' : ` \`q\` searches ${collection.search.join(' and ')}.`
-  const listed = `${DESCRIPTIONS.list}${searched} \`owner_id\` is for admins.`
-  const { Create, Update, Record, Batch, BatchResult, Query } = createRecordSchemas(collection)
-  // The schema of the answer checks what no type can follow here.
-  const shown = createRecordBody(collection) as (record: StoredRecord) => never
+  return {
+    name,
+    path: `/api/v1/${name}`,
+    records,
+    title: titleOf(collection),
+    one: `${/^[aeiou]/.test(singular) ? 'an' : 'a'} ${singular.replaceAll('_', ' ')}`,
+    sorts: sortsOf(collection),
+    searched: collection.search.length === 0 ? '' : ` \`q\` searches ${collection.search.join(' and ')}.`,
+    schemas: createRecordSchemas(collection),
+    // The schema of the answer checks what no type can follow here.
+    shown: createRecordBody(collection) as (record: StoredRecord) => never,
+  }
+}
+
+type Resources<C extends Collection> = ReturnType<typeof createResources<C>>
+
+const listRoutes = <const C extends Collection>(kernel: Kernel, resources: Resources<C>) => {
+  const { name, path, records, title, one, sorts, searched, shown } = resources
+  const { Create, Record, Batch, BatchResult, Query } = resources.schemas
   const created = (record: StoredRecord) => ({
     status: 201,
     headers: { location: `${path}/${record.id}`, etag: etagOf(record) },
@@ -74,14 +84,9 @@ export const recordRoutes = <const C extends Collection>(kernel: Kernel, collect
     headers: {},
     body: JSON.stringify({ results: results.map((record) => record && shown(record)) }),
   })
-  const changer: Rule = {
-    who: 'user',
-    body: 'json',
-    may: (actor, params) => hasId(params) && records.get(actor, Number(params.id)),
-  }
   const beginBatch = createConcurrencyLimit(MAX_OPEN_BATCHES_COUNT)
 
-  return new Elysia({ prefix: `/${name as C['name']}`, tags: [name] })
+  return new Elysia({ tags: [name] })
     .use(kernel)
     .post(
       '/',
@@ -112,7 +117,7 @@ export const recordRoutes = <const C extends Collection>(kernel: Kernel, collect
         detail: {
           operationId: `list${pascalCase(name)}`,
           summary: `List your ${name} or, as an admin, all ${name}`,
-          description: listed,
+          description: `${DESCRIPTIONS.list}${searched} \`owner_id\` is for admins.`,
         },
       },
     )
@@ -140,6 +145,18 @@ export const recordRoutes = <const C extends Collection>(kernel: Kernel, collect
         },
       },
     )
+}
+
+const singleRoutes = <const C extends Collection>(kernel: Kernel, resources: Resources<C>) => {
+  const { name, records, title, one, shown } = resources
+  const { Update, Record } = resources.schemas
+  const changer: Rule = {
+    who: 'user',
+    body: 'json',
+    may: (actor, params) => hasId(params) && records.get(actor, Number(params.id)),
+  }
+  return new Elysia({ tags: [name] })
+    .use(kernel)
     .get(
       '/:id',
       async ({ call, params, request, set, status }) => {
@@ -195,4 +212,12 @@ export const recordRoutes = <const C extends Collection>(kernel: Kernel, collect
         detail: { operationId: `delete${title}`, summary: `Delete ${one}`, description: DESCRIPTIONS.delete },
       },
     )
+}
+
+/** The routes of one collection, `/NAME/…`: create, list, batch, read, change and delete. */
+export const recordRoutes = <const C extends Collection>(kernel: Kernel, collection: C, records: Records) => {
+  const resources = createResources(collection, records)
+  return new Elysia({ prefix: `/${collection.name as C['name']}` })
+    .use(listRoutes(kernel, resources))
+    .use(singleRoutes(kernel, resources))
 }

@@ -97,7 +97,7 @@ it the response is 204: the access token works until it expires, and then you si
 const prefersRepresentation = (request: Request): boolean =>
   (request.headers.get('prefer') ?? '').split(',').some((preference) => preference.trim() === 'return=representation')
 
-export const userRoutes = (kernel: Kernel, users: Users) => {
+const listRoutes = (kernel: Kernel, users: Users) => {
   const registrant: Rule = {
     who: (actor) => users.checkSignup(actor),
     limit: 'credentials',
@@ -105,14 +105,7 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
     small: true,
     idempotent: true,
   }
-  const changer: Rule = {
-    who: 'user',
-    body: 'json',
-    small: true,
-    may: (actor, params) => hasId(params) && users.get(actor, Number(params.id)),
-  }
-  const remover: Rule = { ...changer, bodyOptional: true }
-  return new Elysia({ prefix: '/users', tags: ['users'] })
+  return new Elysia({ tags: ['users'] })
     .use(kernel)
     .post(
       '/',
@@ -154,6 +147,11 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
         },
       },
     )
+}
+
+const ownRoutes = (kernel: Kernel, users: Users) =>
+  new Elysia({ tags: ['users'] })
+    .use(kernel)
     .get('/me', async ({ call }) => toResponse(await users.get(actorOf(call), actorOf(call).userId)), {
       admit: { who: 'user' },
       response: { 200: UserResponse, ...problems(404) },
@@ -220,6 +218,17 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
         },
       },
     )
+
+const singleRoutes = (kernel: Kernel, users: Users) => {
+  const changer: Rule = {
+    who: 'user',
+    body: 'json',
+    small: true,
+    may: (actor, params) => hasId(params) && users.get(actor, Number(params.id)),
+  }
+  const remover: Rule = { ...changer, bodyOptional: true }
+  return new Elysia({ tags: ['users'] })
+    .use(kernel)
     .get('/:id', async ({ call, params }) => toResponse(await users.get(actorOf(call), Number(params.id))), {
       admit: { who: 'user' },
       params: IdParams,
@@ -270,3 +279,9 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
       },
     )
 }
+
+export const userRoutes = (kernel: Kernel, users: Users) =>
+  new Elysia({ prefix: '/users' })
+    .use(listRoutes(kernel, users))
+    .use(ownRoutes(kernel, users))
+    .use(singleRoutes(kernel, users))
