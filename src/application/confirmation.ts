@@ -2,18 +2,18 @@ import type { Principal } from '../domain/session.ts'
 import type { UnitOfWork } from './ports/persistence.ts'
 import type { Clock } from './ports/system.ts'
 
-/** Something remembered of what a session may do. */
+/** A cached result about the rights of a session. */
 export interface Confirmed {
   readonly principal: Principal
-  /** When the reading began that last found it right, by the {@link Elapsed} clock. */
+  /** When the read that last confirmed it began, by the {@link Elapsed} clock. */
   confirmedAt: number
 }
 
-/** Keeps what is remembered no older than a second where a notice may be lost. */
+/** Limits the age of cached results to one second if notices may be lost. */
 export interface Confirmation<Entry extends Confirmed> {
   /**
-   * Whether it was found right within the last second. What is in use is looked up again before that second is over,
-   * together with all else that is: so it hardly ever has to be waited for.
+   * Whether it was confirmed within the last second. Results in use are revalidated in batches before that second is
+   * over, so a request rarely has to wait.
    */
   holds(entry: Entry): boolean
 }
@@ -21,17 +21,17 @@ export interface Confirmation<Entry extends Confirmed> {
 /** Milliseconds since some moment; never goes back. */
 export type Elapsed = () => number
 
-/** What measures the age of what is remembered. Tests replace it, so that nothing waits for a second to pass. */
+/** The clock for the age of cached results. Tests replace it, so that they do not have to wait for a second. */
 export interface Ageing {
   readonly elapsed: Elapsed
-  /** How long to wait for others before looking up what is in use. Bounds how many reads a second that takes. */
+  /** How long to gather results in use before revalidating them. Bounds the number of reads per second. */
   readonly gatherMs: number
 }
 
 interface Deps<Entry> extends Ageing {
   readonly unitOfWork: UnitOfWork
   readonly clock: Clock
-  /** Hears of what holds no more. */
+  /** Called for results that are no longer valid. */
   readonly forget: (entry: Entry) => void
 }
 
@@ -64,7 +64,7 @@ export const createConfirmation = <Entry extends Confirmed>(deps: Deps<Entry>): 
     try {
       for (let from = 0; from < entries.length; from += AT_ONCE) await confirm(entries.slice(from, from + AT_ONCE))
     } catch {
-      // What could not be looked up is too old soon; whoever needs it then hears why it cannot be.
+      // Results that could not be revalidated soon expire; the next request that needs one gets the error.
     }
     looking = false
     if (ageing.size > 0) lookSoon()

@@ -79,7 +79,7 @@ export const newRecord = ({ fields }: Collection, draft: JsonObject, ownerId: nu
   return { ...values, ownerId, version: 1, createdAt: now, updatedAt: now }
 }
 
-/** An object is merged (RFC 7396), and null empties it; every other value takes the place of the one before. */
+/** An object is merged (RFC 7396), and null empties it; any other value replaces the previous one. */
 const patchedValue = (field: FieldSchema, before: Json | undefined, patch: Json): Json => {
   if (typeOf(field) !== 'object') return patch
   if (patch === null) return emptyValue(field)
