@@ -142,7 +142,7 @@ export const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (ch
 
 const LINE_LENGTH = 72
 
-/** Wraps lines to the length that mail allows. */
+/** Wraps text so that its lines need no transfer encoding. */
 const wrap = (text: string): string => {
   const lines = ['']
   for (const word of text.split(' ')) {

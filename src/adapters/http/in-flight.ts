@@ -1,14 +1,14 @@
 import { AppError } from '../../domain/errors.ts'
 
-/** Bytes that are held in memory for the network: what has not been read, or not been received to its end. */
+/** Bytes in memory for the network: unread responses and incomplete bodies. */
 export interface InFlight {
   /**
-   * Holds `bytes` for a client until what it answers is disposed of. One alone is always taken. Throws
-   * `too_many_requests` when the client, `overloaded` when all together would hold more than they may; never with
-   * `always`, for the answer to what is done already.
+   * Counts `bytes` for a client until the result is disposed of. A single one is always accepted. Throws
+   * `too_many_requests` above the client's limit, `overloaded` above the total limit; never with `always`, for
+   * responses to requests that have already taken effect.
    */
   take(client: string, bytes: number, always?: 'always'): Disposable
-  /** Throws `too_many_requests` when the client holds half of what it may: whoever goes on has to read first. */
+  /** Throws `too_many_requests` if half of the client's limit is in use: the client has to read first. */
   check(client: string): void
 }
 
