@@ -7,7 +7,7 @@ import type { AccessTokens } from './ports/security.ts'
 import type { Clock } from './ports/system.ts'
 import { AGEING, type Ageing, createRevalidation, type Remembered } from './revalidation.ts'
 
-/** Who presented a token, and until when it speaks for them. */
+/** The user of a token, and when the token expires. */
 export interface Grant {
   readonly principal: Principal
   readonly expiresAt: Instant
@@ -15,17 +15,17 @@ export interface Grant {
 
 export interface Access {
   /**
-   * Who presents this access token. Throws `invalid_token` when it is not ours, has expired or its session has ended,
-   * `inactive_user` when the account is switched off. A proven token is remembered until it expires or a notice
-   * names its user; the answer then comes without a promise. Where a notice may be lost, it is remembered only as long
-   * as the database has revalidated it within the last second.
+   * The principal of an access token. Throws `invalid_token` if it is not valid, has expired or its session has ended,
+   * `inactive_user` if the account is deactivated. A verified token is cached until it expires or a notice names its
+   * user; a cached result is returned without a promise. If notices may be lost, a cached result is valid only if the
+   * database has confirmed it within the last second.
    */
   authenticate(token: string): Principal | Promise<Principal>
   /** As {@link authenticate}, with the end of the token, for connections that outlive a request. */
   grant(token: string): Grant | Promise<Grant>
-  /** Calls `listener` whenever a user's rights may have changed, once what was remembered of them is forgotten. */
+  /** Calls `listener` whenever a user's rights may have changed, after their cached tokens were dropped. */
   onRightsChange(listener: (userId: number) => void): void
-  /** How often that was. What was proven stands as long as this stays the same. */
+  /** The number of such notices. A verified token stays valid as long as this does not change. */
   rightsChangeCount(): number
 }
 
@@ -42,7 +42,7 @@ interface Entry extends Grant, Remembered {
 }
 
 const MAX_REMEMBERED_COUNT = 20_000
-/** Whoever has more tokens in use at a time has the oldest proven again. */
+/** For a user with more tokens in use, the oldest are verified again. */
 const MAX_REMEMBERED_PER_USER_COUNT = 50
 
 const invalid = () => new AppError('invalid_token', 'The access token is invalid or has expired')
@@ -50,7 +50,7 @@ const inactive = () => new AppError('inactive_user', 'Inactive user')
 
 export const createAccess = ({ unitOfWork, accessTokens, notices, clock, ageing = AGEING }: Deps): Access => {
   /**
-   * By token. Each has one spelling, and so one entry: what is remembered is bounded by the `jti`s that were issued.
+   * By token. Each has one accepted spelling and so one entry, so the cache is bounded by the number of issued `jti`s.
    */
   const remembered = new Map<string, Entry>()
   const tokensOf = new Map<number, Set<string>>()
@@ -68,7 +68,7 @@ export const createAccess = ({ unitOfWork, accessTokens, notices, clock, ageing 
 
   const remember = (entry: Entry) => {
     const { token } = entry
-    // The oldest first: those that nobody will present again must not stay until there are too many.
+    // The oldest first: tokens that are never used again must not stay until the cache is full.
     for (const oldest of remembered.values()) {
       if (remembered.size < MAX_REMEMBERED_COUNT && oldest.expiresAt > clock.now()) break
       forget(oldest.token)
@@ -85,7 +85,7 @@ export const createAccess = ({ unitOfWork, accessTokens, notices, clock, ageing 
     else tokensOf.set(userId, new Set([token]))
   }
 
-  // The only subscriber: by the time other listeners are called, nothing stale may be remembered here.
+  // The only subscriber to notices: other listeners are called after the cache has dropped outdated entries.
   notices.subscribe((userId) => {
     changeCount++
     for (const token of tokensOf.get(userId) ?? []) forget(token)
@@ -96,7 +96,7 @@ export const createAccess = ({ unitOfWork, accessTokens, notices, clock, ageing 
     unitOfWork,
     clock,
     ...ageing,
-    // By then another may stand in its place.
+    // By then, another entry may have replaced it.
     forget: (entry) => remembered.get(entry.token) === entry && forget(entry.token),
   })
 
@@ -109,7 +109,7 @@ export const createAccess = ({ unitOfWork, accessTokens, notices, clock, ageing 
     const claimed: Principal = { userId, sessionId, role: 'user' }
     const principal = await unitOfWork.read((tx) => requireActiveActor(tx, claimed, clock.now()))
     const proven = { token, principal, expiresAt: claims.expiresAt, validatedAt }
-    // A notice that came while we read may concern what was read: then the next request looks again.
+    // A notice that arrived during the read may concern its result: in that case the next request reads again.
     if (changeCount === changeCountBefore) remember(proven)
     return proven
   }
@@ -136,13 +136,14 @@ export const createAccess = ({ unitOfWork, accessTokens, notices, clock, ageing 
 }
 
 /**
- * The actor with today's rights, inside the transaction that uses them: a request can wait long for its body or a hash.
- * Throws `invalid_token` when the session or account has ended meanwhile, `inactive_user` when it was switched off.
+ * The actor with current rights, inside the transaction that uses them, because a request can wait a long time for its
+ * body or a hash. Throws `invalid_token` if the session or account has ended meanwhile, `inactive_user` if the account
+ * was deactivated.
  */
 export const requireActiveActor = async <A extends Principal>(tx: ReadTx, actor: A, now: Instant): Promise<A> => {
   const account = await tx.sessions.findAccount(actor.sessionId)
   if (account === null) {
-    // Deactivation ends the session too, but its owner gets the reason.
+    // Deactivation ends the session too, but its user should get the reason.
     const user = await tx.users.findById(actor.userId)
     throw user?.isActive === false ? inactive() : invalid()
   }
@@ -152,9 +153,9 @@ export const requireActiveActor = async <A extends Principal>(tx: ReadTx, actor:
 }
 
 /**
- * As {@link requireActiveActor}, for a unit that changes users or ends sessions. Locks the actor and the user it is
- * about, so that nobody changes their rights meanwhile, then the actor's session. All such units lock in this order, so
- * that two of them never deadlock.
+ * As {@link requireActiveActor}, for a unit that changes users or ends sessions. Locks the actor and the affected user,
+ * whose rights cannot change meanwhile, and then the actor's session. All such units lock in this order, so that they
+ * cannot deadlock.
  */
 export const requireActiveActorLocked = async <A extends Principal>(
   tx: Tx,
@@ -162,7 +163,7 @@ export const requireActiveActorLocked = async <A extends Principal>(
   now: Instant,
   userId = actor.userId,
 ): Promise<A> => {
-  // Only an admin may lock another user's row by naming it.
+  // Naming another user must not lock their row for someone without the right to do so.
   const ids = actor.role === 'admin' ? new Set([actor.userId, userId]) : [actor.userId]
   for (const id of [...ids].sort((one, other) => one - other)) await tx.users.findById(id)
   await tx.sessions.findById(actor.sessionId)

@@ -3,14 +3,14 @@ import type { HighestIds, OpenSha256, Row, RowLoader, RowReader, RowSource, Valu
 
 export interface Summary {
   readonly rows: number
-  /** Over all of them, in their order. */
+  /** Over all rows, in order. */
   readonly sha256: string
 }
 
 /** By table, in the order of the tables. */
 export type Summaries = ReadonlyMap<string, Summary>
 
-/** Called for each piece of rows on its way. */
+/** Called for each batch of rows. */
 type Each = (table: string, rows: readonly Row[]) => Promise<void> | void
 
 const toJson = (value: Value) => (value instanceof Uint8Array ? { bytes: value.toHex() } : value)
@@ -52,20 +52,22 @@ export const countAll = async (reader: RowReader, tables: readonly string[]): Pr
   return counts
 }
 
-/** Whether ids given out after `target` are above all that `source` gave, and cursors go on where they ended. */
+/**
+ * Whether ids assigned after `target` are above all ids that `source` assigned, and cursors continue from its last one.
+ */
 export const goesOn = (source: HighestIds, target: HighestIds): boolean =>
   [...source].every(([table, id]) => (table === 'events' ? target.get(table) === id : (target.get(table) ?? 0) >= id))
 
 export interface RowCopy {
   readonly source: RowSource
   readonly openSha256: OpenSha256
-  /** What the source was found to hold. */
+  /** The content of the source, as counted and hashed. */
   readonly expected: Summaries
   readonly onWritten: Each
   readonly onProved: Each
 }
 
-/** Fills an empty database, and throws unless it then reads back what `expected` says. */
+/** Fills an empty database, and throws unless it reads back the same as `expected`. */
 export const fill = async (loader: RowLoader, copy: RowCopy): Promise<void> => {
   const { source, openSha256, expected, onWritten, onProved } = copy
   const { tables } = source
@@ -83,7 +85,7 @@ export const fill = async (loader: RowLoader, copy: RowCopy): Promise<void> => {
   if (!goesOn(highest, await loader.highestIds())) throw new Error('the target did not take the highest ids')
 }
 
-/** Says `line()` at most once in a while. */
+/** Prints `line()`, limited to once per interval. */
 export const createPace = (now: () => Instant, say: (line: string) => void, every = 5_000) => {
   let last = now()
   return (line: () => string): void => {

@@ -2,18 +2,18 @@ import type { Principal } from '../domain/session.ts'
 import type { UnitOfWork } from './ports/persistence.ts'
 import type { Clock } from './ports/system.ts'
 
-/** Something remembered of what a session may do. */
+/** A cached result about the rights of a session. */
 export interface Remembered {
   readonly principal: Principal
-  /** When the read began that last found it valid, by the {@link Elapsed} clock. */
+  /** When the read that last confirmed it began, by the {@link Elapsed} clock. */
   validatedAt: number
 }
 
-/** Keeps what is remembered no older than a second where a notice may be lost. */
+/** Limits the age of cached results to one second if notices may be lost. */
 export interface Revalidation<Entry extends Remembered> {
   /**
-   * Whether it was validated within the last second. Entries in use are revalidated together before that second is
-   * over, so a request rarely waits for it.
+   * Whether it was confirmed within the last second. Results in use are revalidated in batches before that second is
+   * over, so a request rarely has to wait.
    */
   isFresh(entry: Entry): boolean
 }
@@ -21,17 +21,17 @@ export interface Revalidation<Entry extends Remembered> {
 /** Milliseconds since some moment; never goes back. */
 export type Elapsed = () => number
 
-/** What measures the age of what is remembered. Tests replace it, so that nothing waits for a second to pass. */
+/** The clock for the age of cached results. Tests replace it, so that they do not have to wait for a second. */
 export interface Ageing {
   readonly elapsed: Elapsed
-  /** How long to wait for others before looking up what is in use. Bounds how many reads a second that takes. */
+  /** How long to gather results in use before revalidating them. Bounds the number of reads per second. */
   readonly gatherMs: number
 }
 
 interface Deps<Entry> extends Ageing {
   readonly unitOfWork: UnitOfWork
   readonly clock: Clock
-  /** Called with each entry that is no longer valid. */
+  /** Called for results that are no longer valid. */
   readonly forget: (entry: Entry) => void
 }
 
@@ -65,7 +65,7 @@ export const createRevalidation = <Entry extends Remembered>(deps: Deps<Entry>):
       for (let from = 0; from < entries.length; from += MAX_SESSIONS_PER_READ_COUNT)
         await revalidate(entries.slice(from, from + MAX_SESSIONS_PER_READ_COUNT))
     } catch {
-      // What could not be looked up is soon too old; the next request for it reports why.
+      // Results that could not be revalidated soon expire; the next request that needs one gets the error.
     }
     scheduled = false
     if (ageing.size > 0) scheduleRevalidation()

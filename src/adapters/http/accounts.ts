@@ -78,7 +78,7 @@ export const accountRoutes = (kernel: Kernel, accounts: Accounts) =>
       async ({ body: { token, password }, request, status, addressOf, limits }) => {
         const address = addressOf(request)
         await settingPassword(password, '/password', () => accounts.resetPassword(token, password, address))
-        // Who proved to be the owner may sign in now, however often they had guessed before.
+        // The caller has proven to be the owner, so earlier failed guesses no longer block the sign-in.
         await limits.liftCredentials(address)
         return status(204, undefined)
       },

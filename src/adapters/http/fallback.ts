@@ -14,7 +14,7 @@ const segmentsOf = (path: string) => path.replace(/\/$/, '').split('/')
 const fits = (pattern: readonly string[], path: readonly string[]): boolean =>
   pattern.length === path.length && pattern.every((part, index) => part.startsWith(':') || part === path[index])
 
-/** The routes of a path, whatever their method. A path with a name of its own is no `:id`. */
+/** The routes of a path, for all methods. A literal path takes precedence over `:id`. */
 const fitting = (routes: readonly Route[], path: string): readonly Route[] => {
   const wanted = segmentsOf(path)
   const all = routes.filter((route) => fits(segmentsOf(route.path), wanted))
@@ -22,21 +22,21 @@ const fitting = (routes: readonly Route[], path: string): readonly Route[] => {
   return named.length > 0 ? named : all
 }
 
-/** The path, with its parameters by name, of the route that a call takes, or would with another method; '' for none. */
+/** The path template of the route that matches a request, or would match with another method; '' for none. */
 export const routeOf = (routes: readonly Route[], method: string, path: string): string => {
   const candidates = fitting(routes, path).filter((route) => !route.path.includes('*'))
   const sought = method === 'HEAD' ? 'GET' : method
   return (candidates.find((route) => route.method === sought) ?? candidates[0])?.path ?? ''
 }
 
-/** The methods that a path answers, for `Allow`; empty for an unknown path. */
+/** The methods of a path, for `Allow`; empty for an unknown path. */
 export const allowedMethods = (routes: readonly Route[], path: string): readonly string[] => {
   const methods = fitting(routes, path).map((route) => route.method)
   if (methods.length === 0) return []
   return [...new Set([...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'])].sort()
 }
 
-/** What the router would take for an `:id`: the other methods of a path that has a name of its own. */
+/** Other methods of a literal path, which the router would match as an `:id`. */
 const mistaken = (routes: readonly Route[]): readonly Route[] =>
   routes.flatMap(({ path }) => {
     if (path.includes(':')) return []
@@ -48,8 +48,8 @@ const mistaken = (routes: readonly Route[]): readonly Route[] =>
   })
 
 /**
- * Answers what none of `known` does: 404, 405 with `Allow`, or OPTIONS. Counted by the limits like everything else.
- * To be used after them all.
+ * Handles requests that match none of `known`: 404, 405 with `Allow`, or OPTIONS. Limits apply as usual. Use it after
+ * all other routes.
  */
 export const fallbackRoutes = (kernel: Kernel, known: readonly Route[]) => {
   const routes = known.filter(({ path }) => !path.includes('*'))

@@ -32,7 +32,7 @@ const stateOf = ({ run, replaced }: Check): Promise<State> =>
 
 const READY_CACHED_MS = 1_000
 
-/** Asks each check at most once a second, whatever it costs; callers that come together share one look. */
+/** Runs each check at most once a second; concurrent callers share one run. */
 export const createReadiness = (checks: readonly Check[], now: () => number = () => performance.now()) => {
   const cached = (check: Check): (() => Promise<State>) => {
     let state: Promise<State> | null = null

@@ -53,7 +53,7 @@ const parseSort = <Field extends string>(sort: string, fields: readonly Field[])
 const encodeCursor = (sort: Sort<string>, { key, id }: Position): string =>
   Buffer.from(JSON.stringify([sortText(sort), key, id])).toString('base64url')
 
-/** Whether a row can have it: there is no NUL in what is sorted by, and a time is a whole number of milliseconds. */
+/** Whether a row can have this sort value: text has no NUL, and a time is a whole number of milliseconds. */
 const isKey = (key: unknown): key is string | number =>
   typeof key === 'string' ? !key.includes('\0') : Number.isSafeInteger(key)
 
@@ -64,12 +64,12 @@ const decodeCursor = (cursor: string): { sort: string; position: Position } => {
       return { sort, position: { key, id } }
     }
   } catch {
-    // Not JSON: the same answer as below.
+    // Not JSON: the same error as below.
   }
   throw invalidCursor()
 }
 
-/** Throws `invalid_cursor`. A cursor brings its own sort; one that is also given must be the same. */
+/** Throws `invalid_cursor`. A cursor contains its sort; a sort in the request must be the same. */
 export const toPageRequest = <Field extends string>(
   parameters: PageParameters,
   fields: readonly Field[],
@@ -120,7 +120,7 @@ export const pageResponse = <T extends TSchema>(item: T) =>
     { title: `${item.title}Page` },
   )
 
-/** A page as every list answers it. */
+/** The response body of every list. */
 export const toPageResponse = <T, R>(
   { items, total, totalAtLeast, next }: Page<T>,
   { size, sort, from }: PageRequest<string>,

@@ -27,7 +27,7 @@ const isVisibleLine = (length: { readonly minLength: number; readonly maxLength:
     openapi: { type: 'string', ...length, pattern: LINE_PATTERN, ...about },
   })
 
-/** What a field takes, for the validator and for the document. */
+/** The schema of a field in requests, for the validator and the document. */
 const sentSchema = (field: FieldSchema): TSchema => {
   const { minLength = 0, maxLength = MAX_LENGTH, minimum, maximum, description, examples } = field
   const about = { ...(description && { description }), ...(examples && { examples }) }
@@ -58,7 +58,7 @@ const sentSchema = (field: FieldSchema): TSchema => {
   }
 }
 
-/** What an answer has of a field. Looser than what is taken: what is stored was checked. */
+/** The schema of a field in responses. Looser than in requests, because stored values were checked. */
 const shownSchema = (field: FieldSchema): TSchema => {
   const { description, examples } = field
   const about = { ...(description && { description }), ...(examples && { examples }) }
@@ -113,7 +113,7 @@ type BatchOperation<C extends Collection> =
   | ({ op: 'update'; id: number; version?: number } & Patch<C>)
   | { op: 'delete'; id: number; version?: number }
 
-// Elysia's own Integer takes "1" for 1.
+// Elysia's own Integer accepts "1" as 1.
 const SentId = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, examples: [1] })
 const VERSION =
   'Fails with version_mismatch if the current version differs. Unlike an ETag, it cannot distinguish two versions with the same number before and after a restore'
@@ -125,10 +125,10 @@ const Version = t.Optional(
 export const pascalCase = (name: string): string =>
   name.replace(/(?:^|_)([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
 
-/** What a record is called in documents. */
+/** The name of a record in documents. */
 export const titleOf = ({ singular }: Collection): string => pascalCase(singular)
 
-/** Of answers, by name, for HTTP and WebSocket. */
+/** Field schemas of responses, by name, for HTTP and WebSocket. */
 export const recordSchema = <C extends Collection>(collection: C) =>
   t.Unsafe<RecordBody<C>>(
     t.Object(
@@ -144,7 +144,7 @@ export const recordSchema = <C extends Collection>(collection: C) =>
     ),
   )
 
-/** Everything that the routes of a collection take and answer. */
+/** All request and response schemas of a collection's routes. */
 export const createRecordSchemas = <C extends Collection>(collection: C) => {
   const title = titleOf(collection)
   const draft = schemasOf(collection, (field, name) => {
@@ -206,7 +206,7 @@ export const createRecordSchemas = <C extends Collection>(collection: C) => {
   }
 }
 
-/** Shows a record in answers, under the names of the API. */
+/** Converts a record to a response, with the names of the API. */
 export const createRecordBody = ({ fields }: Collection): ((record: StoredRecord) => AnyRecordBody) => {
   const names = Object.keys(fields)
   return (record) => {

@@ -21,7 +21,7 @@ import {
 } from './record-schemas.ts'
 import { hasId, IdParams, NoContent, NotModified, parseTimestamp } from './schemas.ts'
 
-/** Batches of one user under way in one process: each may answer a hundred large records. */
+/** Concurrent batches of one user in one process; limited because each may return a hundred large records. */
 const MAX_OPEN_BATCHES_COUNT = 4
 
 const toQuery = (
@@ -41,7 +41,7 @@ const toQuery = (
   }
 }
 
-/** What every collection's operations do, for the OpenAPI document. */
+/** Descriptions of every collection's operations, for the OpenAPI document. */
 const DESCRIPTIONS = {
   create: 'The caller becomes the owner. With an `Idempotency-Key`, repeating the request does not create it again.',
   list: 'Paginated by `page`, or by `cursor`, which costs the same at any depth.',
@@ -64,7 +64,7 @@ const createResources = <const C extends Collection>(collection: C, records: Rec
     sorts: sortsOf(collection),
     searched: collection.search.length === 0 ? '' : ` \`q\` searches ${collection.search.join(' and ')}.`,
     schemas: createRecordSchemas(collection),
-    // The schema of the answer checks what no type can follow here.
+    // The response schema checks what the types cannot express here.
     shown: createRecordBody(collection) as (record: StoredRecord) => never,
   }
 }

@@ -42,7 +42,7 @@ const EndQuery = t.Object({
   ),
 })
 
-/** What admins do with the sessions of others. */
+/** Admins' access to the sessions of other users. */
 export const userSessionRoutes = (kernel: Kernel, sessions: Sessions) =>
   new Elysia({ prefix: '/users/:id/sessions', tags: ['users'] })
     .use(kernel)

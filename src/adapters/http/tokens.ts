@@ -52,10 +52,13 @@ const OAuthErrorResponse = t.Composite(
   },
 )
 
-/** Typed as what a client sends: the text of a form. */
+/** Typed as the client sends it: as form text. */
 const formText = (options: Parameters<typeof t.Any>[0]) => t.Unsafe<string>(t.Any(options))
 
-/** For the document alone: unknown parameters are ignored and faults have errors of their own (RFC 6749 section 3.2). */
+/**
+ * Only for the OpenAPI document: unknown parameters are ignored and faults have their own errors (RFC 6749 section
+ * 3.2).
+ */
 const TokenForm = formText({
   title: 'TokenRequest',
   openapi: {

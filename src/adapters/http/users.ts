@@ -93,7 +93,7 @@ const PASSWORD_CHANGE = `This session continues, but its refresh tokens end too,
 the header \`Prefer: return=representation\` (RFC 7240) the response is 200 with new tokens, and all older tokens end. Without
 it the response is 204: the access token works until it expires, and then you sign in with the new password.`
 
-/** Whether the caller asks for an answer with content where one without would do (RFC 7240 section 4.2). */
+/** Whether the client prefers a response with content (RFC 7240 section 4.2). */
 const prefersRepresentation = (request: Request): boolean =>
   (request.headers.get('prefer') ?? '').split(',').some((preference) => preference.trim() === 'return=representation')
 

@@ -15,27 +15,27 @@ export interface Log {
   error(message: string, fields?: LogFields): void
 }
 
-/** Divides long work into steps, between which the event loop serves others. All such work shares one. */
+/** Divides long work into steps, between which the event loop serves other work. All long work shares one instance. */
 export interface Turns {
-  /** Whether the time for such work in this turn of the event loop is used up. */
+  /** Whether long work has used up its share of this turn of the event loop. */
   isOver(): boolean
-  /** Resolves in a later turn, in which nobody else resumes: whoever asks first begins first. */
+  /** Resolves in a later turn, one caller per turn, in the order of the calls. */
   next(): Promise<void>
 }
 
-/** The last free space of the disks that the server writes to. */
+/** The reserved free space on the disks that the server writes to. */
 export interface Reserve {
-  /** Whether no more than that is left, as it was within the last second. Answers at once. */
+  /** Whether only the reserve is left, as measured within the last second. Returns at once. */
   isReached(): boolean
 }
 
-/** A part of this process that can stop working. */
+/** A component whose health can be checked. */
 export interface Check {
   readonly name: string
-  /** Rejects while this part does not work. */
+  /** Rejects while the component does not work. */
   readonly run: () => Promise<void>
-  /** Set where asking costs nothing, and the answer must not be older than the question. */
+  /** Set if the check costs nothing and its result must not be cached. */
   readonly immediate?: true
-  /** Set where others do its work, less well, until it works again: then the process stays ready. */
+  /** Set if the process stays ready with reduced service while the component does not work. */
   readonly replaced?: true
 }

@@ -63,13 +63,13 @@ export const securitySchemes = (basePath: string) => ({
 
 export const SECURITY = [{ password: [] }, { bearer: [] }]
 
-/** For what may also be opened by a key of its own. */
+/** For routes that also accept a static token. */
 export const KEYED_SECURITY = [...SECURITY, { metricsToken: [] }]
 
-/** For what anyone may call, and some more than others. */
+/** For routes without required sign-in whose result depends on the caller. */
 export const OPTIONAL_SECURITY = [{}, ...SECURITY]
 
-/** What a refusal with this status means, whatever the route. */
+/** The meaning of an error with this status, for every route. */
 export const PROBLEM_DESCRIPTIONS: Readonly<Record<string, string>> = {
   400: 'The request cannot be carried out; `code` says why',
   401: 'The access token is missing, invalid, expired or revoked',

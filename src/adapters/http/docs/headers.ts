@@ -7,7 +7,7 @@ const count = (example: number): Node => ({ type: 'integer', format: 'int64', mi
 const seconds = (example: number): Node => ({ ...count(example), minimum: 1 })
 const text = (example: string, rest: Node = {}): Node => ({ type: 'string', ...rest, examples: [example] })
 
-/** What answers carry, for `components/headers`. */
+/** Response headers, for `components/headers`. */
 export const RESPONSE_HEADERS: Readonly<Record<string, Node>> = {
   'Accept-Ranges': { description: '`bytes`: the server accepts `Range` requests', schema: text('bytes') },
   'Content-Disposition': {
@@ -96,23 +96,23 @@ const PREFER = requestHeader(
   text('return=representation'),
 )
 
-/** What is known of an operation before it is described. */
+/** The properties of an operation that determine its headers. */
 export interface Facts {
   readonly path: string
-  /** Those it declares. */
+  /** The statuses it declares. */
   readonly statuses: ReadonlySet<string>
-  /** Whether it honours `Idempotency-Key`. */
+  /** Whether it supports `Idempotency-Key`. */
   readonly idempotent: boolean
-  /** Whether calls are counted. */
+  /** Whether it has a rate limit. */
   readonly limited: boolean
-  /** Whether it serves content of which parts can be had, or says what GET would. */
+  /** Whether it serves content with range support, or is the HEAD of such content. */
   readonly ranged: boolean
 }
 
-/** The headers an operation reads. They follow from the answers that only these can bring about. */
+/** The headers an operation reads, derived from the responses that only they can cause. */
 export const requestHeadersOf = ({ path, statuses, idempotent }: Facts): readonly Node[] => [
   ...(idempotent ? [IDEMPOTENCY_KEY] : []),
-  // Of the one thing that the path names: a batch names its own versions.
+  // Only for a single resource; a batch names versions in its operations.
   ...(statuses.has('412') && path.endsWith('}') ? [IF_MATCH] : []),
   ...(statuses.has('304') ? [IF_NONE_MATCH] : []),
   ...(statuses.has('206') ? [RANGE, IF_RANGE] : []),
@@ -121,10 +121,10 @@ export const requestHeadersOf = ({ path, statuses, idempotent }: Facts): readonl
 
 const LIMIT = ['RateLimit-Limit', 'RateLimit-Remaining', 'RateLimit-Reset']
 
-/** Statuses whose refusal says when the same call may succeed. */
+/** Statuses of errors with `Retry-After`. */
 const RETRIED: ReadonlySet<string> = new Set(['429', '503', '507'])
 
-/** The headers of one answer. `versioned`: what it shows has a version; `problem`: it is a refusal. */
+/** The headers of one response. `versioned`: its resource has a version; `problem`: it is an error. */
 export const responseHeadersOf = (
   status: string,
   { statuses, idempotent, limited, ranged }: Facts,
@@ -134,7 +134,7 @@ export const responseHeadersOf = (
   const hasContent = isSuccess && status !== '204'
   const names = [
     'X-Request-Id',
-    // A wrong Host is refused before anything is counted.
+    // A wrong Host is refused before the rate limit.
     ...(limited && status !== '421' ? LIMIT : []),
     ...(status === '201' ? ['Location'] : []),
     ...(versioned || (statuses.has('304') && (hasContent || status === '304')) ? ['ETag'] : []),

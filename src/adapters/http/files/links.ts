@@ -11,7 +11,7 @@ import { body, characters, hasId, Id, IdParams, IdText, NoContent, queryOf, Time
 import { toTimestamp } from '../timestamps.ts'
 
 const LinkBody = body('FileLinkCreate', {
-  // Elysia's own takes "60" for a number.
+  // Elysia's own type accepts "60" as a number.
   expires_in: Type.Integer({ ...LINK_LIFE_SECONDS, description: 'Seconds until the link expires', examples: [3_600] }),
 })
 
@@ -36,7 +36,7 @@ const LinkParams = t.Object({ ...IdParams.properties, link_id: IdText })
 
 const SORTS = ['created_at'] as const
 
-/** What the address of a signed link carries. */
+/** The query parameters of a signed link. */
 export const SignedQuery = queryOf({
   link: t.Optional(
     characters(
@@ -50,7 +50,7 @@ export const SignedQuery = queryOf({
 
 const SIGNED = ['link', 'expires', 'signature'] as const
 
-/** Whether the request brings what a signed link does. */
+/** Whether the request has the parameters of a signed link. */
 export const isSigned = (request: Request): boolean => {
   const { url } = request
   const start = url.indexOf('?')

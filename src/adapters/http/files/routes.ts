@@ -17,7 +17,7 @@ import { readUpload } from './multipart.ts'
 
 const PATH = '/api/v1/files'
 
-/** What one upload holds in memory while it comes, at most. */
+/** The maximum memory of one upload in progress. */
 const UPLOAD_WINDOW_BYTES = 524_288
 
 export const FileResponse = t.Object(
@@ -58,7 +58,7 @@ const SORTS = ['created_at'] as const
 
 const FilesQuery = queryOf({ ...pageQuery(SORTS), owner_id: t.Optional(IdText) })
 
-/** For the document: the body is read as it comes, and by no schema. */
+/** Only for the OpenAPI document: the body is streamed and not checked by a schema. */
 const UPLOAD = {
   content: {
     'multipart/form-data': {
@@ -76,14 +76,14 @@ const UPLOAD = {
 const binary = (description: string) =>
   t.String({
     description,
-    // What a browser may show comes as it is; the type of anything else is in `content_type` of the file.
+    // Types that browsers may display keep their content type; the type of other files is in the file's `content_type`.
     contentMediaType: ['application/octet-stream', ...SAFE_IMAGES].join(', '),
     openapi: { type: 'string', format: 'binary' },
   })
 
 const withToken: Rule = { who: 'user' }
 
-/** A token or a signed link: without either, nobody gets further. A link stands alone: a token beside it may be stale. */
+/** Requires a token or a signed link. With a link, a token in the same request is ignored, because it may be stale. */
 const withTokenOrLink: Rule = {
   who: (principal, request) => {
     if (principal === null && !isSigned(request)) throw new AppError('unauthenticated', 'Sign in to do this')
@@ -91,7 +91,7 @@ const withTokenOrLink: Rule = {
   opens: isSigned,
 }
 
-/** What GET and HEAD of a content have in common. */
+/** Shared by GET and HEAD of the content. */
 const CONTENT = { admit: withTokenOrLink, params: IdParams, query: SignedQuery }
 
 interface AskedContent {
