@@ -59,13 +59,7 @@ export const isSigned = (request: Request): boolean => {
   return SIGNED.every((name) => parameters.has(name))
 }
 
-export const linkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publicUrl: () => string) => {
-  const maker: Rule = {
-    who: 'user',
-    body: 'json',
-    idempotent: true,
-    may: (actor, params) => hasId(params) && files.get(actor, Number(params.id)),
-  }
+const createResponses = (publicUrl: () => string) => {
   const toResponse = ({ link, parts, signature }: SignedLink): Static<typeof LinkResponse> => ({
     id: link.id,
     url: `${publicUrl()}${contentPath(link.fileId)}?link=${link.id}&expires=${parts.expires}&signature=${signature}`,
@@ -81,6 +75,17 @@ export const linkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publi
     body: JSON.stringify(toResponse(signed)),
   })
 
+  return { toResponse, created }
+}
+
+export const linkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publicUrl: () => string) => {
+  const maker: Rule = {
+    who: 'user',
+    body: 'json',
+    idempotent: true,
+    may: (actor, params) => hasId(params) && files.get(actor, Number(params.id)),
+  }
+  const { toResponse, created } = createResponses(publicUrl)
   return new Elysia({ prefix: '/files/:id/links', tags: ['files'] })
     .use(kernel)
     .post(
