@@ -6,11 +6,11 @@ import type { UnitOfWork } from './ports/persistence.ts'
 import type { RateLimiter } from './ports/security.ts'
 
 /** What is counted, each by itself: nobody's sign-ins use up what someone else may do in a session they have. */
-export type Attempted = 'sign-in' | 'current password' | 'new address' | 'verification' | 'forgotten password'
+export type AttemptKind = 'sign-in' | 'current password' | 'new address' | 'verification' | 'forgotten password'
 
 /** One try at something of an account. */
-export interface Try {
-  readonly attempted: Attempted
+export interface Attempt {
+  readonly kind: AttemptKind
   /** How the account was named, whether there is such a one or not. */
   readonly account: string | number
   /** Whose account it is: null when there is none, absent where nothing is guessed. */
@@ -26,19 +26,19 @@ export interface Try {
  */
 export interface Attempts {
   /** Counts one try. Throws `too_many_requests` past the limit. */
-  count(tried: Try): Promise<void>
+  count(tried: Attempt): Promise<void>
   /** A right guess clears the counts. */
-  succeeded(tried: Try): Promise<void>
+  succeeded(tried: Attempt): Promise<void>
 }
 
 /** How many times the rate may be tried at one account by all sources from which its owner never signed in. */
 const ALL_SOURCES_FACTOR = 5
 
-const keyOf = ({ attempted, account, user }: Try) =>
+const keyOf = ({ kind, account, user }: Attempt) =>
   // The end of a salted hash names the password without telling anything of it.
-  `${attempted}:${account}:${user?.passwordHash.slice(-16) ?? ''}`
+  `${kind}:${account}:${user?.passwordHash.slice(-16) ?? ''}`
 
-const keyOfSource = (tried: Try) => {
+const keyOfSource = (tried: Attempt) => {
   const source = tried.address === undefined ? 'everywhere' : networksOf(tried.address).client
   return `${keyOf(tried)}:${source}`
 }

@@ -8,14 +8,14 @@ export type Placeholder = 'app_name' | 'app_url' | 'link' | 'name' | 'new_email'
 /** Null for what a mail of this kind does not say, or not to this recipient. */
 export type MailValues = Readonly<Record<Placeholder, string | null>>
 
-interface Offer {
+interface MailContents {
   readonly placeholders: readonly Placeholder[]
   /** Whether the mail is useless without its link. */
   readonly needsLink: boolean
 }
 
 /** What each mail can say. Mails to an address that is not proven have nothing that somebody typed. */
-export const MAIL_OFFERS: Readonly<Record<MailKind, Offer>> = {
+export const MAIL_CONTENTS: Readonly<Record<MailKind, MailContents>> = {
   welcome: { placeholders: ['app_name', 'app_url', 'link'], needsLink: true },
   verify: { placeholders: ['app_name', 'app_url', 'link'], needsLink: true },
   reset: { placeholders: ['app_name', 'app_url', 'link', 'name'], needsLink: true },

@@ -14,12 +14,12 @@ export const mailedToken = (opaqueTokens: OpaqueTokens, nonce: string): string =
   opaqueTokens.derive(`mail ${nonce}`).slice(0, TOKEN_LENGTH)
 
 /** When a mail goes that was asked for now. Where `queued` is false the limits forbid it before `at`. */
-interface Turn {
+interface MailSlot {
   readonly queued: boolean
   readonly at: Instant
 }
 
-interface Wanted {
+interface MailSlotRequest {
   readonly template: MailRequest['template']
   readonly to: string
   readonly now: Instant
@@ -30,7 +30,7 @@ interface Wanted {
 /** Mail to `name+anything@domain` arrives in the mailbox of `name@domain` (RFC 5233): that is one recipient. */
 const mailboxOf = (address: string): string => address.replace(/(?<=.)\+[^@]*(?=@)/, '')
 
-const takeTurn = async (tx: Tx, { template, to, now, maxDelayMs }: Wanted): Promise<Turn> => {
+const reserveMailSlot = async (tx: Tx, { template, to, now, maxDelayMs }: MailSlotRequest): Promise<MailSlot> => {
   const mailbox = mailboxOf(to)
   const times = countedMails(await tx.mailLimits.find(mailbox, template), now)
   const at = nextMailAt(times, now)
@@ -44,13 +44,13 @@ const enqueue = (tx: Tx, opaqueTokens: OpaqueTokens, request: MailRequest, now: 
   return tx.jobs.enqueue({ kind: 'mail', payload, now, runAt })
 }
 
-const tooSoon = (at: Instant, now: Instant) =>
+const tooManyMails = (at: Instant, now: Instant) =>
   new AppError('too_many_requests', 'Too many mails to this address', {
     retryAfter: Math.max(1, Math.ceil((at - now) / 1_000)),
   })
 
 /** What mails to a user's address may say of what the user typed: nothing before the address is proven. */
-export const ifProven = ({ emailVerified }: User, typed: string): string | null => (emailVerified ? typed : null)
+export const ifVerified = ({ emailVerified }: User, typed: string): string | null => (emailVerified ? typed : null)
 
 interface Issue {
   readonly user: User
@@ -70,10 +70,10 @@ const PURPOSES: Readonly<Record<Issue['template'], MailTokenPurpose>> = {
  * Queues a mail with a new token, which voids the user's older one for that purpose. Does neither when the limits of
  * mail forbid it. Only a welcome, which nobody waits for, may be put off by them.
  */
-export const mailToken = async (tx: Tx, opaqueTokens: OpaqueTokens, issue: Issue): Promise<Turn> => {
+export const mailToken = async (tx: Tx, opaqueTokens: OpaqueTokens, issue: Issue): Promise<MailSlot> => {
   const { user, email, template, now } = issue
   const maxDelayMs = template === 'welcome' ? MAX_MAIL_DELAY_MS : 0
-  const turn = await takeTurn(tx, { template, to: email, now, maxDelayMs })
+  const turn = await reserveMailSlot(tx, { template, to: email, now, maxDelayMs })
   if (!turn.queued) return turn
   const nonce = opaqueTokens.generate()
   const purpose = PURPOSES[template]
@@ -89,16 +89,16 @@ export const mailToken = async (tx: Tx, opaqueTokens: OpaqueTokens, issue: Issue
   await tx.mailTokens.put(token)
   const request: MailRequest =
     template === 'reset'
-      ? { template, to: email, name: ifProven(user, user.name), nonce }
+      ? { template, to: email, name: ifVerified(user, user.name), nonce }
       : { template, to: email, nonce }
   await enqueue(tx, opaqueTokens, request, now, turn.at)
   return turn
 }
 
 /** As {@link mailToken}, for a caller who learns of a refusal. Throws `too_many_requests` instead of doing nothing. */
-export const mailTokenNow = async (tx: Tx, opaqueTokens: OpaqueTokens, issue: Issue): Promise<void> => {
+export const requireMailToken = async (tx: Tx, opaqueTokens: OpaqueTokens, issue: Issue): Promise<void> => {
   const { queued, at } = await mailToken(tx, opaqueTokens, issue)
-  if (!queued) throw tooSoon(at, issue.now)
+  if (!queued) throw tooManyMails(at, issue.now)
 }
 
 type Notice = { readonly user: User; readonly now: Instant } & (
@@ -110,11 +110,16 @@ type Notice = { readonly user: User; readonly now: Instant } & (
  * Mails a user, at their current address, what becomes of their account. The limits of mail may put it off, and drop it
  * when as many are on their way as go in an hour.
  */
-export const notify = async (tx: Tx, opaqueTokens: OpaqueTokens, notice: Notice): Promise<Turn> => {
+export const notify = async (tx: Tx, opaqueTokens: OpaqueTokens, notice: Notice): Promise<MailSlot> => {
   const { user, now, ...about } = notice
-  const turn = await takeTurn(tx, { template: about.template, to: user.email, now, maxDelayMs: MAX_MAIL_DELAY_MS })
+  const turn = await reserveMailSlot(tx, {
+    template: about.template,
+    to: user.email,
+    now,
+    maxDelayMs: MAX_MAIL_DELAY_MS,
+  })
   if (!turn.queued) return turn
-  const recipient = { to: user.email, name: ifProven(user, user.name) }
+  const recipient = { to: user.email, name: ifVerified(user, user.name) }
   const request: MailRequest =
     about.template === 'password-changed' ? { ...about, ...recipient } : { ...about, ...recipient }
   await enqueue(tx, opaqueTokens, request, now, turn.at)
@@ -124,5 +129,5 @@ export const notify = async (tx: Tx, opaqueTokens: OpaqueTokens, notice: Notice)
 /** As {@link notify}, before a change that must not happen untold. Throws `too_many_requests` instead of dropping it. */
 export const notifyFirst = async (tx: Tx, opaqueTokens: OpaqueTokens, notice: Notice): Promise<void> => {
   const { queued, at } = await notify(tx, opaqueTokens, notice)
-  if (!queued) throw tooSoon(at, notice.now)
+  if (!queued) throw tooManyMails(at, notice.now)
 }

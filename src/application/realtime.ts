@@ -15,7 +15,7 @@ export interface FeedListener {
 }
 
 /** Where a subscription begins, and whether events between the place it asked for and this one are gone. */
-export interface Beginning {
+export interface StartPosition {
   readonly cursor: number
   readonly gap: boolean
 }
@@ -38,7 +38,7 @@ export interface Realtime {
    * Where to begin for someone who has seen everything up to `after`, or wants only what is to come. A cursor of an
    * epoch that this data has not lived through, or from behind its end, is a gap, and only what is to come follows.
    */
-  begin(after: Cursor | null): Promise<Beginning>
+  begin(after: Cursor | null): Promise<StartPosition>
   /**
    * The next events of a view, up to {@link position} when it answers; all of them up to `cursor`.
    * Whoever reaches the position may listen from there on, and misses nothing and gets nothing twice.

@@ -4,14 +4,14 @@ export interface ByteRange {
   readonly last: number
 }
 
-const SINGLE = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i
+const SINGLE_RANGE = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i
 
 /**
  * Which bytes of `size` a `Range` header asks for (RFC 9110 section 14). What we do not serve in part, such as several
  * ranges, another unit or a malformed range, asks for the whole: section 14.2 lets a server ignore the header.
  */
 export const requestedRange = (header: string | null, size: number): ByteRange | 'whole' | 'unsatisfiable' => {
-  const [, from = '', to = ''] = (header === null ? null : SINGLE.exec(header)) ?? []
+  const [, from = '', to = ''] = (header === null ? null : SINGLE_RANGE.exec(header)) ?? []
   if (from === '' && to === '') return 'whole'
   if (from === '') {
     const length = Number(to)

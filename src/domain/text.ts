@@ -27,8 +27,8 @@ export const isText = (text: string, { minLength = 0, maxLength }: Length): bool
 export const isTextWithoutNul = (text: string, length: Length): boolean => isText(text, length) && !text.includes('\0')
 
 /** Line ends, other control characters, and what turns the direction of the text that follows. */
-const UNFIT_RANGES = '\\u0000-\\u001F\\u007F-\\u009F\\u2028-\\u202E\\u2066-\\u2069'
-const UNFIT = new RegExp(`[${UNFIT_RANGES}]`)
+const DISALLOWED_RANGES = '\\u0000-\\u001F\\u007F-\\u009F\\u2028-\\u202E\\u2066-\\u2069'
+const DISALLOWED = new RegExp(`[${DISALLOWED_RANGES}]`)
 
 // Beside what Unicode calls ignorable, format or space: BRAILLE PATTERN BLANK and two more signs drawn as nothing.
 const VISIBLE = /[^\s\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}\u2800\u{16FE4}\u{1D159}]/u
@@ -41,7 +41,7 @@ export const isVisible = (text: string): boolean => VISIBLE.test(text)
  * character, and nothing that turns the direction of what follows.
  */
 export const isLine = (text: string, length: Length): boolean =>
-  isText(text, length) && !UNFIT.test(text) && isVisible(text)
+  isText(text, length) && !DISALLOWED.test(text) && isVisible(text)
 
 const INVISIBLE_RANGES =
   '\\s\\u00AD\\u034F\\u0600-\\u0605\\u061C\\u06DD\\u070F\\u0890\\u0891\\u08E2\\u115F\\u1160\\u17B4\\u17B5' +
@@ -51,4 +51,4 @@ const INVISIBLE_RANGES =
  * {@link isLine} for documents, in what all dialects of regular expressions share. It takes a text of nothing but
  * invisible characters beyond the Basic Multilingual Plane, which {@link isLine} refuses.
  */
-export const LINE_PATTERN = `^[^${UNFIT_RANGES}]*[^${UNFIT_RANGES}${INVISIBLE_RANGES}][^${UNFIT_RANGES}]*$`
+export const LINE_PATTERN = `^[^${DISALLOWED_RANGES}]*[^${DISALLOWED_RANGES}${INVISIBLE_RANGES}][^${DISALLOWED_RANGES}]*$`

@@ -52,12 +52,12 @@ const appetiteOf = (round: number): Appetite => ({
 })
 
 /** Runs at most so many at a time. */
-const eachOf = async <T>(list: readonly T[], atOnce: number, work: (one: T) => Promise<void>): Promise<void> => {
+const eachOf = async <T>(list: readonly T[], concurrency: number, work: (one: T) => Promise<void>): Promise<void> => {
   const left = list.values()
   const worker = async () => {
     for (const one of left) await work(one)
   }
-  await Promise.all(Array.from({ length: atOnce }, worker))
+  await Promise.all(Array.from({ length: concurrency }, worker))
 }
 
 export const runRounds = async ({ rounds, seed, folder, settings, progress }: Plan): Promise<Outcome> => {

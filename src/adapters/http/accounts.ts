@@ -79,7 +79,7 @@ export const accountRoutes = (kernel: Kernel, accounts: Accounts) =>
         const address = addressOf(request)
         await settingPassword(password, '/password', () => accounts.resetPassword(token, password, address))
         // Who proved to be the owner may sign in now, however often they had guessed before.
-        await limits.liftCredentials(address)
+        await limits.resetCredentials(address)
         return status(204, undefined)
       },
       {

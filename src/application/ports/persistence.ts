@@ -53,7 +53,7 @@ export interface SessionReader {
   /** Also when the session has ended or the account is switched off. */
   findAccount(id: number): Promise<SessionAccount | null>
   /** Whom those of the sessions speak for that have not ended by `now` and whose account is active; in no order. */
-  standing(ids: readonly number[], now: Instant): Promise<readonly Principal[]>
+  findActivePrincipals(ids: readonly number[], now: Instant): Promise<readonly Principal[]>
   list(query: SessionQuery): Promise<Page<Session>>
 }
 
@@ -282,7 +282,7 @@ export interface EventReader {
 }
 
 /** How far {@link EventRepository.eraseOwned} has come. */
-export interface Erased {
+export interface EraseProgress {
   readonly kind: string
   readonly cursor: number
 }
@@ -299,7 +299,7 @@ export interface EventRepository extends EventReader {
    * record only its deletion stays, for those who have to learn of it, with empty fields. Answers how far it came; null
    * when there was nothing more.
    */
-  eraseOwned(ownerId: number, after: Erased | null, limit: number): Promise<Erased | null>
+  eraseOwned(ownerId: number, after: EraseProgress | null, limit: number): Promise<EraseProgress | null>
 }
 
 export interface EpochReader {
@@ -386,7 +386,7 @@ export interface Store extends UnitOfWork {
    * To be called before this process works on jobs. Puts back into the queue what a process that is gone had in hand,
    * if none but this one can be at work here; else its leases have to run out.
    */
-  takeBackJobs(now: Instant): Promise<void>
+  requeueAbandonedJobs(now: Instant): Promise<void>
   /**
    * To be called before this process serves. Begins an epoch unless it is certain that the data is what the last server
    * left, and no copy of it that was put back.

@@ -16,7 +16,7 @@ export interface Log {
 }
 
 /** Divides long work into steps, between which the event loop serves others. All such work shares one. */
-export interface Turns {
+export interface EventLoopSlices {
   /** Whether the time for such work in this turn of the event loop is used up. */
   isOver(): boolean
   /** Resolves in a later turn, in which nobody else resumes: whoever asks first begins first. */

@@ -34,7 +34,7 @@ export interface RowLoader extends RowReader {
 /** A database to be filled with the rows of another. */
 export interface RowTarget {
   /** Says, in words for operators, which value of a row it could not keep as it is; null when there is none. */
-  misfit(table: string, row: Row): string | null
+  findUnsupportedValue(table: string, row: Row): string | null
   /** Makes the tables, unless they are there. */
   prepare(): Promise<void>
   /** Disturbs nobody. */

@@ -91,7 +91,7 @@ const PREFER = requestHeader(
 )
 
 /** What is known of an operation before it is described. */
-export interface Facts {
+export interface OperationFacts {
   readonly path: string
   /** Those it declares. */
   readonly statuses: ReadonlySet<string>
@@ -104,7 +104,7 @@ export interface Facts {
 }
 
 /** The headers an operation reads. They follow from the answers that only these can bring about. */
-export const requestHeadersOf = ({ path, statuses, idempotent }: Facts): readonly Node[] => [
+export const requestHeadersOf = ({ path, statuses, idempotent }: OperationFacts): readonly Node[] => [
   ...(idempotent ? [IDEMPOTENCY_KEY] : []),
   // Of the one thing that the path names: a batch names its own versions.
   ...(statuses.has('412') && path.endsWith('}') ? [IF_MATCH] : []),
@@ -116,12 +116,12 @@ export const requestHeadersOf = ({ path, statuses, idempotent }: Facts): readonl
 const LIMIT = ['RateLimit-Limit', 'RateLimit-Remaining', 'RateLimit-Reset']
 
 /** Statuses whose refusal says when the same call may succeed. */
-const RETRIED: ReadonlySet<string> = new Set(['429', '503', '507'])
+const RETRYABLE_STATUSES: ReadonlySet<string> = new Set(['429', '503', '507'])
 
 /** The headers of one answer. `versioned`: what it shows has a version; `problem`: it is a refusal. */
 export const responseHeadersOf = (
   status: string,
-  { statuses, idempotent, limited, ranged }: Facts,
+  { statuses, idempotent, limited, ranged }: OperationFacts,
   { versioned, problem }: { readonly versioned: boolean; readonly problem: boolean },
 ): Node => {
   const isSuccess = status.startsWith('2')
@@ -138,7 +138,7 @@ export const responseHeadersOf = (
     ...(status === '206' || status === '416' ? ['Content-Range'] : []),
     ...(status === '200' && statuses.has('204') ? ['Preference-Applied'] : []),
     ...(status === '401' ? ['WWW-Authenticate'] : []),
-    ...(problem && RETRIED.has(status) ? ['Retry-After'] : []),
+    ...(problem && RETRYABLE_STATUSES.has(status) ? ['Retry-After'] : []),
   ]
   return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]))
 }

@@ -86,7 +86,7 @@ export const correctSchema = (raw: unknown, components: Components): unknown => 
 }
 
 /** Elysia closes the answers it has compiled. They stay open here: a client must bear a new property. */
-const opened = (schema: Node): Node => {
+const withOpenObjects = (schema: Node): Node => {
   const copy: unknown = JSON.parse(JSON.stringify(schema), (key, value: unknown) =>
     key === 'additionalProperties' && value === false ? undefined : value,
   )
@@ -104,7 +104,7 @@ export const contentOf = (
   const members = listAt(schema, 'anyOf').filter(isNode)
   const parts = members.some((member) => 'contentMediaType' in member) ? members : [schema]
   const content = parts.flatMap(({ contentMediaType = 'application/json', ...part }) => {
-    const corrected = correctSchema(opened(part), components)
+    const corrected = correctSchema(withOpenObjects(part), components)
     const types = String(contentMediaType).split(', ')
     return types.map((type) => [type, { schema: isNode(corrected) ? corrected : {} }] as const)
   })

@@ -37,7 +37,7 @@ const partOf = (request: Request, size: number, etag: string) => {
 const typeOf = ({ contentType }: StoredFile) =>
   contentType.startsWith('text/') ? `${contentType}; charset=utf-8` : contentType
 
-export interface Served {
+export interface ServedFile {
   readonly file: StoredFile
   readonly read: (first: number, end: number) => Promise<BlobBytes>
   /** Whether pages of other origins may show it. */
@@ -50,7 +50,7 @@ export interface Served {
  * A body that is read as fast as the client takes it. When the reading fails the connection is reset, so that nobody
  * takes a part for the whole. Bun writes an error that it is given to stderr, so it is given none.
  */
-const bodyOf = (bytes: BlobBytes, failed: Served['failed']): Blob | ReadableStream<Uint8Array> => {
+const bodyOf = (bytes: BlobBytes, failed: ServedFile['failed']): Blob | ReadableStream<Uint8Array> => {
   if (bytes instanceof Blob) return bytes
   const reader = bytes.getReader()
   return new ReadableStream({
@@ -72,7 +72,7 @@ const bodyOf = (bytes: BlobBytes, failed: Served['failed']): Blob | ReadableStre
  * What answers a HEAD. Elysia gives it to the route of GET, reads the body to its end and counts `byteLength` for
  * `Content-Length`: this spares it a file of any size.
  */
-const measuredOnly = (byteLength: number): ReadableStream =>
+const headBody = (byteLength: number): ReadableStream =>
   new ReadableStream({
     start(controller) {
       controller.enqueue({ byteLength })
@@ -81,7 +81,11 @@ const measuredOnly = (byteLength: number): ReadableStream =>
   })
 
 /** Sends a file or a part of it. It comes from strangers: nothing in it may run under our origin. */
-export const sendContent = async ({ file, read, shared, failed }: Served, request: Request, set: Context['set']) => {
+export const sendContent = async (
+  { file, read, shared, failed }: ServedFile,
+  request: Request,
+  set: Context['set'],
+) => {
   const etag = `"${file.sha256}"`
   const known = isKnown(request, etag)
   const part = known ? null : partOf(request, file.size, etag)
@@ -102,7 +106,7 @@ export const sendContent = async ({ file, read, shared, failed }: Served, reques
   headers['accept-ranges'] = 'bytes'
   headers['content-disposition'] = disposition(file)
   if (request.method === 'HEAD') {
-    return new Response(measuredOnly(file.size), { headers: { 'content-type': typeOf(file) } })
+    return new Response(headBody(file.size), { headers: { 'content-type': typeOf(file) } })
   }
   const body = bodyOf(bytes, failed)
   if (part === null) return new Response(body, { headers: { 'content-type': typeOf(file) } })

@@ -11,7 +11,7 @@ import { problems } from '../problems.ts'
 import { Id, IdParams, IdText, NoContent, NotModified, queryOf, Timestamp } from '../schemas.ts'
 import { toTimestamp } from '../timestamps.ts'
 import { createConcurrencyLimit } from './concurrency-limit.ts'
-import { SAFE_IMAGES, type Served, sendContent } from './content.ts'
+import { SAFE_IMAGES, type ServedFile, sendContent } from './content.ts'
 import { isSigned, SignedQuery } from './links.ts'
 import { readUpload } from './multipart.ts'
 
@@ -114,7 +114,7 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
   const { files, fileLinks, maxUploadSize, log } = deps
   const shown = (file: StoredFile) => toResponse(file, basePath)
   const answer = created(basePath)
-  const find = async (call: Call, fileId: number, query: Static<typeof SignedQuery>): Promise<Served> => {
+  const find = async (call: Call, fileId: number, query: Static<typeof SignedQuery>): Promise<ServedFile> => {
     const failed = (error: unknown) => log.warn('a download broke off', { request_id: call.id, error })
     const { link, expires, signature } = query
     if (link === undefined || expires === undefined || signature === undefined) {
