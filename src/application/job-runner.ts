@@ -181,14 +181,14 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
 
     async run(job, stop) {
       using _ = renewing(job)
-      const outcome = await attempt(job, stop)
-      if ('writes' in outcome) {
-        await recordResult(stop, () => finish(job, outcome.writes))
+      const result = await attempt(job, stop)
+      if ('writes' in result) {
+        await recordResult(stop, () => finish(job, result.writes))
         log.debug('job done', { job_id: job.id, kind: job.kind, attempts: job.attempts })
       } else if (stop.aborted) await unitOfWork.write((tx) => tx.jobs.release(job, clock.now()))
       else {
-        const runAt = retryAt(job, outcome.error)
-        await recordResult(stop, () => fail(job, outcome.error, runAt))
+        const runAt = retryAt(job, result.error)
+        await recordResult(stop, () => fail(job, result.error, runAt))
       }
     },
   }

@@ -86,8 +86,8 @@ test.each([
   ['toString.txt', '{{link}}', 'toString.txt: belongs to no mail'],
   ['welcome.txt', '{{link}} {{name}}', 'welcome.txt:1: unknown placeholder {{name}}'],
   ['verify.html', '{{link}} {{new_email}}', 'verify.html:1: unknown placeholder {{new_email}}'],
-])('a fault in %s is told with its file and line: %p', (name, content, told) => {
-  expect(faultsOf({ 'reset.html': '{{link}}', [name]: content }).join('\n')).toContain(`MAIL_TEMPLATES: ${told}`)
+])('a fault in %s is told with its file and line: %p', (name, content, expected) => {
+  expect(faultsOf({ 'reset.html': '{{link}}', [name]: content }).join('\n')).toContain(`MAIL_TEMPLATES: ${expected}`)
 })
 
 test('every fault of every file is told at once', () => {
