@@ -4,10 +4,10 @@ import './main/production-mode.ts'
 import pkg from '../package.json' with { type: 'json' }
 import { systemClock } from './adapters/bun/clock.ts'
 import { createClosers } from './adapters/bun/closers.ts'
+import { createEventLoopSlices } from './adapters/bun/event-loop-slices.ts'
 import { createLinkSigner } from './adapters/bun/link-signer.ts'
 import { createOpaqueTokens } from './adapters/bun/opaque-tokens.ts'
 import { createPasswordHasher } from './adapters/bun/password-hasher.ts'
-import { createTurns } from './adapters/bun/turns.ts'
 import { createCommands } from './adapters/cli/commands.ts'
 import { logCrashes, untilSignal } from './adapters/cli/lifecycle.ts'
 import { EXIT, runProgram } from './adapters/cli/program.ts'
@@ -16,7 +16,7 @@ import { writeError, writeOutput } from './adapters/console/streams.ts'
 import { readSettings, type Settings } from './adapters/env/settings.ts'
 import { sniffContentType } from './adapters/file-type/sniff.ts'
 import {
-  exposed,
+  exposedPaths,
   keptSecret,
   makeDataDir,
   type PreviousSecret,
@@ -149,7 +149,7 @@ export const start = async (options: StartOptions): Promise<RunningSkep> => {
     }
     let feed: Realtime | null = null
     const secret = secretOf(settings)
-    for (const { path, mode } of exposed(settings.DATA_DIR)) {
+    for (const { path, mode } of exposedPaths(settings.DATA_DIR)) {
       log.warn('others on this machine can get at the data folder: take their rights away with chmod', { path, mode })
     }
     const previous = settings.JWT_SECRET === undefined ? previousSecret(settings.DATA_DIR, clock.now()) : null
@@ -203,10 +203,10 @@ export const start = async (options: StartOptions): Promise<RunningSkep> => {
     ]
     const protocol = { describeSocket: () => describeSocket(pkg.version, publicUrl) }
     feed = createRealtime({ unitOfWork: store, topics: createTopics(COLLECTIONS), log })
-    const turns = createTurns()
+    const slices = createEventLoopSlices()
     const sockets = createSockets({
       ...useCases,
-      turns,
+      slices,
       notices: bus.notices,
       clock,
       realtime: feed,
@@ -219,7 +219,7 @@ export const start = async (options: StartOptions): Promise<RunningSkep> => {
     })
     await sockets.start()
     const api = createApi(
-      { ...useCases, limiter: bus.limiter, ...uploads, ...protocol, realtime: sockets, log, metrics, checks, turns },
+      { ...useCases, limiter: bus.limiter, ...uploads, ...protocol, realtime: sockets, log, metrics, checks, slices },
       apiOptions(settings),
     )
     closers.add(sockets.stop)
@@ -250,7 +250,7 @@ export const start = async (options: StartOptions): Promise<RunningSkep> => {
       eventRetention: settings.EVENT_RETENTION,
     })
     const runner = createJobRunner({ unitOfWork: store, handlers, clock, log, random: Math.random })
-    await store.takeBackJobs(clock.now())
+    await store.requeueAbandonedJobs(clock.now())
     await runner.prepare()
     worker = startWorker({ runner, log })
 

@@ -68,7 +68,7 @@ const measure = async (setting: Setting, processes: readonly Server[], seconds: 
   }
 }
 
-const FEW_CORES =
+const TOO_FEW_CORES_NOTE =
   'too few cores for two processes, Postgres, Redis and the load: requests/s show how these were shared out, and what ' +
   'two do with a core each is reckoned from their processor time'
 const LIMITED_NOTE = `so each process was also held to ${CORES_EACH} of a core, which leaves the others enough, and the bar is on that`
@@ -166,7 +166,7 @@ export const twoProcesses: Case = {
         ...rate(limited, `${CORES_EACH} of a core each: requests/s, beside one`, BAR),
         ...figure(limited, { name: `${CORES_EACH} of a core each: had`, unit: '', of: (each) => each.busy }),
       ],
-      notes: isRoomy ? [] : [limited.length === 0 ? FEW_CORES : `${FEW_CORES}; ${LIMITED_NOTE}`],
+      notes: isRoomy ? [] : [limited.length === 0 ? TOO_FEW_CORES_NOTE : `${TOO_FEW_CORES_NOTE}; ${LIMITED_NOTE}`],
       detail: {
         form: form.name,
         cores_of_their_own: isRoomy,

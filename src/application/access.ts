@@ -5,7 +5,12 @@ import type { AccessNotices } from './ports/messaging.ts'
 import type { ReadTx, Tx, UnitOfWork } from './ports/persistence.ts'
 import type { AccessTokens } from './ports/security.ts'
 import type { Clock } from './ports/system.ts'
-import { AGEING, type Ageing, createRevalidation, type Remembered } from './revalidation.ts'
+import {
+  type CachedGrant,
+  createRevalidation,
+  type RevalidationTimer,
+  SYSTEM_REVALIDATION_TIMER,
+} from './revalidation.ts'
 
 /** The user of a token, and when the token expires. */
 export interface Grant {
@@ -34,10 +39,10 @@ interface Deps {
   readonly accessTokens: AccessTokens
   readonly notices: AccessNotices
   readonly clock: Clock
-  readonly ageing?: Ageing
+  readonly ageing?: RevalidationTimer
 }
 
-interface Entry extends Grant, Remembered {
+interface Entry extends Grant, CachedGrant {
   readonly token: string
 }
 
@@ -48,7 +53,13 @@ const MAX_REMEMBERED_PER_USER_COUNT = 50
 const invalid = () => new AppError('invalid_token', 'The access token is invalid or has expired')
 const inactive = () => new AppError('inactive_user', 'Inactive user')
 
-export const createAccess = ({ unitOfWork, accessTokens, notices, clock, ageing = AGEING }: Deps): Access => {
+export const createAccess = ({
+  unitOfWork,
+  accessTokens,
+  notices,
+  clock,
+  ageing = SYSTEM_REVALIDATION_TIMER,
+}: Deps): Access => {
   /**
    * By token. Each has one accepted spelling and so one entry, so the cache is bounded by the number of issued `jti`s.
    */

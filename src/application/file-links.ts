@@ -81,7 +81,7 @@ export const createFileLinks = ({ unitOfWork, signer, clock, reserve }: Deps): F
     return { link, parts, signature: signer.sign(parts) }
   }
 
-  const alive = async (tx: ReadTx, fileId: number, id: number): Promise<FileLink> => {
+  const requireUnexpired = async (tx: ReadTx, fileId: number, id: number): Promise<FileLink> => {
     const link = await tx.fileLinks.find(fileId, id)
     if (link === null || link.expiresAt <= clock.now()) throw notFound('Link')
     return link
@@ -116,19 +116,19 @@ export const createFileLinks = ({ unitOfWork, signer, clock, reserve }: Deps): F
     get: (actor, fileId, id) =>
       unitOfWork.read(async (tx) => {
         await visibleFile(tx, actor, fileId)
-        return signed(await alive(tx, fileId, id))
+        return signed(await requireUnexpired(tx, fileId, id))
       }),
 
     remove: (actor, fileId, id) =>
       unitOfWork.write(async (tx) => {
         await visibleFile(tx, await requireActiveActor(tx, actor, clock.now()), fileId)
-        await tx.fileLinks.delete((await alive(tx, fileId, id)).id)
+        await tx.fileLinks.delete((await requireUnexpired(tx, fileId, id)).id)
       }),
 
     async resolve(parts, signature) {
       if (!signer.verify(parts, signature)) throw notFound('File')
       return unitOfWork.read(async (tx) => {
-        const link = await alive(tx, parts.fileId, parts.linkId)
+        const link = await requireUnexpired(tx, parts.fileId, parts.linkId)
         const file = await tx.files.findById(parts.fileId)
         if (file === null || link.expiresAt !== parts.expires * 1_000) throw notFound('File')
         if (!(await isBacked(tx, link, file))) throw notFound('File')

@@ -6,12 +6,12 @@ import { MAIL_TOKEN_TTL_MS } from '../domain/mail-token.ts'
 import { erasedRecord, recordEvent } from '../domain/record.ts'
 import { SIGN_IN_SOURCE_KEPT_MS } from '../domain/session.ts'
 import { createFileJobs } from './file-jobs.ts'
-import type { Afterwards, JobHandlers } from './job-runner.ts'
+import type { CompletionWrite, JobHandlers } from './job-runner.ts'
 import { type MailOptions, writeMail } from './mail-templates.ts'
 import { mailedToken, mailToken } from './mail-tokens.ts'
 import type { BlobStore } from './ports/blobs.ts'
 import type { Mailer } from './ports/messaging.ts'
-import type { Erased, Tx, UnitOfWork } from './ports/persistence.ts'
+import type { EraseProgress, Tx, UnitOfWork } from './ports/persistence.ts'
 import type { OpaqueTokens } from './ports/security.ts'
 import type { Clock } from './ports/system.ts'
 
@@ -45,7 +45,7 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
   const { unitOfWork, collections, mailer, opaqueTokens, clock, refreshTtl, eventRetention } = deps
   const files = createFileJobs(deps)
 
-  const sendMail = async (job: Job, signal: AbortSignal, atEnd: (write: Afterwards) => void): Promise<void> => {
+  const sendMail = async (job: Job, signal: AbortSignal, atEnd: (write: CompletionWrite) => void): Promise<void> => {
     const request = job.payload as QueuedMail
     const messageId = request.messageId ?? opaqueTokens.derive(`message ${job.id} ${job.createdAt}`)
     const send = (token: string) =>
@@ -117,10 +117,10 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
   const eraseEvents = async (userId: number, signal: AbortSignal) => {
     // On an engine that assigns cursors to events later, all events have one now.
     await unitOfWork.read((tx) => tx.events.bounds())
-    let reached: Erased | null = null
+    let reached: EraseProgress | null = null
     do {
       signal.throwIfAborted()
-      const after: Erased | null = reached
+      const after: EraseProgress | null = reached
       reached = await unitOfWork.write((tx) => tx.events.eraseOwned(userId, after, MAX_LARGE_SLICE_COUNT))
     } while (reached !== null)
   }

@@ -8,14 +8,14 @@ export type Placeholder = 'app_name' | 'app_url' | 'link' | 'name' | 'new_email'
 /** Null if a mail of this kind, or to this recipient, does not contain the value. */
 export type MailValues = Readonly<Record<Placeholder, string | null>>
 
-interface Offer {
+interface MailContents {
   readonly placeholders: readonly Placeholder[]
   /** Whether the mail is useless without its link. */
   readonly needsLink: boolean
 }
 
 /** The values available to each mail. Mails to an unverified address contain no user-supplied text. */
-export const MAIL_OFFERS: Readonly<Record<MailKind, Offer>> = {
+export const MAIL_CONTENTS: Readonly<Record<MailKind, MailContents>> = {
   welcome: { placeholders: ['app_name', 'app_url', 'link'], needsLink: true },
   verify: { placeholders: ['app_name', 'app_url', 'link'], needsLink: true },
   reset: { placeholders: ['app_name', 'app_url', 'link', 'name'], needsLink: true },

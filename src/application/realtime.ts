@@ -15,7 +15,7 @@ export interface FeedListener {
 }
 
 /** Where a subscription begins, and whether events between the requested position and this one are gone. */
-export interface Beginning {
+export interface StartPosition {
   readonly cursor: number
   readonly gap: boolean
 }
@@ -38,7 +38,7 @@ export interface Realtime {
    * Where to begin for a client that has seen everything up to `after`, or wants only new events. A cursor of an
    * unknown epoch, or after the end of its epoch, is a gap, and only new events follow.
    */
-  begin(after: Cursor | null): Promise<Beginning>
+  begin(after: Cursor | null): Promise<StartPosition>
   /**
    * The next events of a view, up to {@link position} at the time of the result; complete up to `cursor`. A client that
    * has reached the position can switch to live events without missing or repeating any.

@@ -3,14 +3,14 @@ import type { UnitOfWork } from './ports/persistence.ts'
 import type { Clock } from './ports/system.ts'
 
 /** A cached result about the rights of a session. */
-export interface Remembered {
+export interface CachedGrant {
   readonly principal: Principal
   /** When the read that last confirmed it began, by the {@link Elapsed} clock. */
   validatedAt: number
 }
 
 /** Limits the age of cached results to one second if notices may be lost. */
-export interface Revalidation<Entry extends Remembered> {
+export interface Revalidation<Entry extends CachedGrant> {
   /**
    * Whether it was confirmed within the last second. Results in use are revalidated in batches before that second is
    * over, so a request rarely has to wait.
@@ -19,16 +19,16 @@ export interface Revalidation<Entry extends Remembered> {
 }
 
 /** Milliseconds since some moment; never goes back. */
-export type Elapsed = () => number
+export type MonotonicClock = () => number
 
 /** The clock for the age of cached results. Tests replace it, so that they do not have to wait for a second. */
-export interface Ageing {
-  readonly elapsed: Elapsed
+export interface RevalidationTimer {
+  readonly elapsed: MonotonicClock
   /** How long to gather results in use before revalidating them. Bounds the number of reads per second. */
-  readonly gatherMs: number
+  readonly coalesceMs: number
 }
 
-interface Deps<Entry> extends Ageing {
+interface Deps<Entry> extends RevalidationTimer {
   readonly unitOfWork: UnitOfWork
   readonly clock: Clock
   /** Called for results that are no longer valid. */
@@ -39,17 +39,17 @@ const MAX_AGE_MS = 1_000
 const REVALIDATE_AFTER_MS = 300
 const MAX_SESSIONS_PER_READ_COUNT = 500
 
-export const AGEING: Ageing = { elapsed: () => performance.now(), gatherMs: 100 }
+export const SYSTEM_REVALIDATION_TIMER: RevalidationTimer = { elapsed: () => performance.now(), coalesceMs: 100 }
 
-export const createRevalidation = <Entry extends Remembered>(deps: Deps<Entry>): Revalidation<Entry> => {
-  const { unitOfWork, clock, forget, elapsed, gatherMs } = deps
-  const ageing = new Set<Entry>()
+export const createRevalidation = <Entry extends CachedGrant>(deps: Deps<Entry>): Revalidation<Entry> => {
+  const { unitOfWork, clock, forget, elapsed, coalesceMs } = deps
+  const stale = new Set<Entry>()
   let scheduled = false
 
   const revalidate = async (entries: readonly Entry[]): Promise<void> => {
     const startedAt = elapsed()
     const ids = [...new Set(entries.map(({ principal }) => principal.sessionId))]
-    const standing = await unitOfWork.read((tx) => tx.sessions.standing(ids, clock.now()))
+    const standing = await unitOfWork.read((tx) => tx.sessions.findActivePrincipals(ids, clock.now()))
     const roles = new Map(standing.map(({ sessionId, role }) => [sessionId, role]))
     for (const entry of entries) {
       if (roles.get(entry.principal.sessionId) === entry.principal.role) entry.validatedAt = startedAt
@@ -57,10 +57,10 @@ export const createRevalidation = <Entry extends Remembered>(deps: Deps<Entry>):
     }
   }
 
-  const revalidateAgeing = async (): Promise<void> => {
-    const young = elapsed() - REVALIDATE_AFTER_MS
-    const entries = [...ageing].filter(({ validatedAt }) => validatedAt < young)
-    ageing.clear()
+  const revalidateStale = async (): Promise<void> => {
+    const newest = elapsed() - REVALIDATE_AFTER_MS
+    const entries = [...stale].filter(({ validatedAt }) => validatedAt < newest)
+    stale.clear()
     try {
       for (let from = 0; from < entries.length; from += MAX_SESSIONS_PER_READ_COUNT)
         await revalidate(entries.slice(from, from + MAX_SESSIONS_PER_READ_COUNT))
@@ -68,11 +68,11 @@ export const createRevalidation = <Entry extends Remembered>(deps: Deps<Entry>):
       // Results that could not be revalidated soon expire; the next request that needs one gets the error.
     }
     scheduled = false
-    if (ageing.size > 0) scheduleRevalidation()
+    if (stale.size > 0) scheduleRevalidation()
   }
 
   const scheduleRevalidation = () => {
-    if (!scheduled) setTimeout(revalidateAgeing, gatherMs)
+    if (!scheduled) setTimeout(revalidateStale, coalesceMs)
     scheduled = true
   }
 
@@ -80,7 +80,7 @@ export const createRevalidation = <Entry extends Remembered>(deps: Deps<Entry>):
     isFresh(entry) {
       const age = elapsed() - entry.validatedAt
       if (age > REVALIDATE_AFTER_MS && age <= MAX_AGE_MS) {
-        ageing.add(entry)
+        stale.add(entry)
         scheduleRevalidation()
       }
       return age <= MAX_AGE_MS

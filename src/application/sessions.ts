@@ -2,7 +2,7 @@ import { AppError, notFound } from '../domain/errors.ts'
 import type { Page } from '../domain/page.ts'
 import type { Principal, Session } from '../domain/session.ts'
 import { requireActiveActorLocked, requireAdmin } from './access.ts'
-import { mailTokenNow } from './mail-tokens.ts'
+import { requireMailToken } from './mail-tokens.ts'
 import type { AccessNotices } from './ports/messaging.ts'
 import type { SessionQuery, UnitOfWork } from './ports/persistence.ts'
 import type { OpaqueTokens, PasswordHasher } from './ports/security.ts'
@@ -81,7 +81,7 @@ export const createSessions = ({ unitOfWork, passwords, opaqueTokens, notices, c
       if (!user.isActive) throw new AppError('inactive_user', 'An inactive account cannot reset its password')
       await tx.mailTokens.delete(userId)
       await tx.users.update({ ...user, passwordHash, updatedAt: now })
-      await mailTokenNow(tx, opaqueTokens, { user, email: user.email, template: 'reset', now })
+      await requireMailToken(tx, opaqueTokens, { user, email: user.email, template: 'reset', now })
     })
     await notices.publish(userId)
   },

@@ -39,12 +39,12 @@ export interface Tokens {
 }
 
 /** In UTF-16 code units; a character may take two. */
-const MAX_PASSWORD_UNITS = 2 * USER_LIMITS.password.maxLength
+const MAX_PASSWORD_LENGTH = 2 * USER_LIMITS.password.maxLength
 /** The limit before normalization, which shortens text by at most this factor. */
-const MAX_TYPED_UNITS = 4 * MAX_PASSWORD_UNITS
+const MAX_RAW_PASSWORD_LENGTH = 4 * MAX_PASSWORD_LENGTH
 
 const isTooLong = (password: string): boolean =>
-  password.length > MAX_TYPED_UNITS || normalizePassword(password).length > MAX_PASSWORD_UNITS
+  password.length > MAX_RAW_PASSWORD_LENGTH || normalizePassword(password).length > MAX_PASSWORD_LENGTH
 
 interface Deps {
   readonly unitOfWork: UnitOfWork
@@ -112,7 +112,7 @@ export const createTokens = (deps: Deps): Tokens => {
         throw refused()
       }
       const user = await unitOfWork.read((tx) => tx.users.findByEmail(email))
-      const tried = { attempted: 'sign-in', account: email, user, address } as const
+      const tried = { kind: 'sign-in', account: email, user, address } as const
       await attempts.count(tried)
       if (!(await passwords.verify(password, user?.passwordHash ?? null, address)) || user === null) throw refused()
       await attempts.succeeded(tried)

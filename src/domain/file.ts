@@ -52,14 +52,14 @@ export const ORPHAN_AGE_MS = 24 * 3_600_000
 const PATH = /^.*[/\\]/s
 // Control characters, and characters that change the text direction: `photo<U+202E>gnp.exe` would read as
 // `photoexe.png`.
-const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu
+const INVISIBLE = /[\p{Cc}\p{Zl}\p{Zp}\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu
 
 /**
  * A name that is safe to store and show: no path, no invisible characters, up to 255 characters; `file` if nothing is
  * left.
  */
 export const cleanFilename = (given: string): string => {
-  const name = given.toWellFormed().replace(PATH, '').replace(UNSEEN, '').trim()
+  const name = given.toWellFormed().replace(PATH, '').replace(INVISIBLE, '').trim()
   const short = [...name.slice(0, MAX_FILENAME_LENGTH)]
     .filter((character) => character.isWellFormed())
     .join('')

@@ -47,7 +47,8 @@ export const totalOf = (counted: number, isComplete = true): Total =>
 export const isCounted = ({ from }: PageRequest<string>): boolean => 'page' in from && from.total !== false
 
 /** How many rows a numbered page skips. */
-export const skippedBy = ({ from, size }: PageRequest<string>): number => ('page' in from ? (from.page - 1) * size : 0)
+export const skippedRowCount = ({ from, size }: PageRequest<string>): number =>
+  'page' in from ? (from.page - 1) * size : 0
 
 export const pageTooDeep = () =>
   new AppError('page_too_deep', 'The page lies too deep in the list: read on by next_cursor')

@@ -21,7 +21,7 @@ export const sessionsContract = (engine: string, open: () => Promise<UnitOfWork>
       })
 
     const standing = (unitOfWork: UnitOfWork, ids: readonly number[]) =>
-      unitOfWork.read(async (tx) => new Set(await tx.sessions.standing(ids, NOW)))
+      unitOfWork.read(async (tx) => new Set(await tx.sessions.findActivePrincipals(ids, NOW)))
 
     test('are those asked for that have not ended, of active accounts, with the role of today', async () => {
       const unitOfWork = await open()

@@ -20,7 +20,7 @@ export interface MailSink {
   close(): Promise<void>
 }
 
-const PATIENCE_MS = 60_000
+const TIMEOUT_MS = 60_000
 
 /** A real SMTP server on a free port of loopback. */
 export const openMailSink = async (): Promise<MailSink> => {
@@ -30,7 +30,7 @@ export const openMailSink = async (): Promise<MailSink> => {
   const server = new SMTPServer({
     authOptional: true,
     disabledCommands: ['STARTTLS', 'AUTH'],
-    socketTimeout: PATIENCE_MS,
+    socketTimeout: TIMEOUT_MS,
     async onData(stream, { envelope }, done) {
       const text = (await Array.fromAsync(stream)).join('')
       const header = (pattern: RegExp) => pattern.exec(text)?.[1] ?? ''

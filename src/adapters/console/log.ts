@@ -54,17 +54,19 @@ const toJson = ({ level, message, fields, time }: Entry) => {
 const codePoint = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 
 /** Without what steers a terminal, ends a line or turns the direction of text: JSON leaves some of it as it is. */
-const tame = (text: string): string => text.replace(/[\p{Cc}\u2028-\u202E\u2066-\u2069]/gu, codePoint)
+const escapeControls = (text: string): string => text.replace(/[\p{Cc}\u2028-\u202E\u2066-\u2069]/gu, codePoint)
 
 /** Text as it is, unless it could be taken for more than one line or field. */
 const readable = (value: unknown): string =>
-  typeof value === 'string' && /^[^\s"\p{Cc}]+$/u.test(value) ? tame(value) : tame(JSON.stringify(value))
+  typeof value === 'string' && /^[^\s"\p{Cc}]+$/u.test(value)
+    ? escapeControls(value)
+    : escapeControls(JSON.stringify(value))
 
 /** Lines that cannot be taken for entries. */
 const indented = (text: string): string =>
   text
     .split('\n')
-    .map((line) => `\n  ${tame(line)}`)
+    .map((line) => `\n  ${escapeControls(line)}`)
     .join('')
 
 const toPretty = ({ level, message, fields, time }: Entry) => {

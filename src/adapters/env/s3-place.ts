@@ -62,7 +62,7 @@ export const showS3Place = ({ bucket, prefix, endpoint, region, virtualHosted }:
 }
 
 /** The settings that have to be there as well, and why; `unset` tells which are not. */
-export const lacking = (
+export const missingSettings = (
   { endpoint, region }: S3Place,
   unset: (name: string) => boolean,
 ): readonly (readonly [name: string, why: string])[] => {

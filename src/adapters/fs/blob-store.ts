@@ -23,13 +23,13 @@ const newKey = (): string => {
 const codeOf = (error: unknown) => (error instanceof Error && 'code' in error ? error.code : null)
 
 const FULL = ['ENOSPC', 'EDQUOT', 'EFBIG']
-const PASSING = ['EROFS', 'EACCES', 'EPERM', 'EIO', 'ESTALE', 'EMFILE', 'ENFILE']
+const TRANSIENT_CODES = ['EROFS', 'EACCES', 'EPERM', 'EIO', 'ESTALE', 'EMFILE', 'ENFILE']
 
 /** What the core may know of a failure of the disk: it needs room, it may pass, or it is not ours. */
 const toAppError = (error: unknown): unknown => {
   const code = String(codeOf(error))
   if (FULL.includes(code)) return new AppError('storage_full', 'The storage is full', { cause: error, retryAfter: 60 })
-  if (!PASSING.includes(code)) return error
+  if (!TRANSIENT_CODES.includes(code)) return error
   return new AppError('unavailable', 'The storage is not available', { cause: error, retryAfter: 1 })
 }
 

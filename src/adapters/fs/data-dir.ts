@@ -63,7 +63,7 @@ export const keptSecret = (dataDir: string): string => {
 }
 
 /** Which of the data folder and its secret have rights for others than their owner, and which rights they have. */
-export const exposed = (dataDir: string): readonly { readonly path: string; readonly mode: string }[] =>
+export const exposedPaths = (dataDir: string): readonly { readonly path: string; readonly mode: string }[] =>
   [dataDir, secretPath(dataDir)].flatMap((path) => {
     const mode = (statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o777
     return (mode & 0o077) === 0 ? [] : [{ path, mode: mode.toString(8).padStart(4, '0') }]

@@ -79,7 +79,7 @@ export const accountRoutes = (kernel: Kernel, accounts: Accounts) =>
         const address = addressOf(request)
         await settingPassword(password, '/password', () => accounts.resetPassword(token, password, address))
         // The caller has proven to be the owner, so earlier failed guesses no longer block the sign-in.
-        await limits.liftCredentials(address)
+        await limits.resetCredentials(address)
         return status(204, undefined)
       },
       {

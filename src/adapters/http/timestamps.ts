@@ -2,8 +2,8 @@ const DAY_MS = 86_400_000
 const MAX_DAYS_COUNT = 1_000
 const numerals = (digits: number): readonly string[] =>
   Array.from({ length: 10 ** digits }, (_, number) => String(number).padStart(digits, '0'))
-const TWO = numerals(2)
-const THREE = numerals(3)
+const TWO_DIGITS = numerals(2)
+const THREE_DIGITS = numerals(3)
 const days = new Map<number, string>()
 
 /** Cache of date texts up to the `T`, because the same few repeat. */
@@ -20,9 +20,9 @@ const textOf = (instant: number): string => {
   const day = Math.floor(instant / DAY_MS)
   const rest = instant - day * DAY_MS
   const seconds = Math.floor(rest / 1_000)
-  const hours = TWO[Math.floor(seconds / 3_600)]
-  const minutes = TWO[Math.floor(seconds / 60) % 60]
-  return `${dateOf(day)}${hours}:${minutes}:${TWO[seconds % 60]}.${THREE[Math.trunc(rest % 1_000)]}Z`
+  const hours = TWO_DIGITS[Math.floor(seconds / 3_600)]
+  const minutes = TWO_DIGITS[Math.floor(seconds / 60) % 60]
+  return `${dateOf(day)}${hours}:${minutes}:${TWO_DIGITS[seconds % 60]}.${THREE_DIGITS[Math.trunc(rest % 1_000)]}Z`
 }
 
 const SLOTS_COUNT = 1_024

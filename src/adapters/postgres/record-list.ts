@@ -10,9 +10,9 @@ import {
   type Query,
   type SearchSource,
   type Step,
-  WALKED_COUNT,
+  WALK_PIECE_COUNT,
 } from '../sql/search.ts'
-import type { Turn } from '../sql/turns.ts'
+import type { RunStep } from '../sql/step-queue.ts'
 import { type Connection, type Int8, int } from './connection.ts'
 import { createPager, type Filter, numbered, valuesOf, whereOf } from './pages.ts'
 import { bucketOf, isExact, LARGE_BUCKET_BITS, queryOf, SMALL_BUCKET_BITS } from './words.ts'
@@ -122,7 +122,7 @@ const createSource = (
           ? []
           : [{ sql: `(${field}, id) ${descending ? '<' : '>'} (?, ?)`, values: [after.key, after.id] }]
       const filters = [...filtersOf(query), ...beyond]
-      const order = `ORDER BY ${field} ${direction}, id ${direction} LIMIT ${WALKED_COUNT}`
+      const order = `ORDER BY ${field} ${direction}, id ${direction} LIMIT ${WALK_PIECE_COUNT}`
       const sql = numbered(`${select(field, withText)}${whereOf(filters)} ${order}`)
       return (await connection.read<CandidateRow>(sql, ...valuesOf(filters))).map(toCandidate(field))
     },
@@ -140,15 +140,19 @@ const createSource = (
 }
 
 /** Lists of records, each in an order that an index keeps. */
-export const createRecordList = (connection: Connection, table: RecordTable, turn: Turn): RecordReader['list'] => {
+export const createRecordList = (
+  connection: Connection,
+  table: RecordTable,
+  runStep: RunStep,
+): RecordReader['list'] => {
   const pager = createPager<Row>(connection, {
     table: table.name,
     select: columnsOf(table),
     columns: table.sorts,
-    turn,
+    runStep,
   })
   const source = createSource(connection, table, (query) => pager.count(filtersOf({ ...query, sort: BY_CREATION })))
-  const search = createSearch(source, turn)
+  const search = createSearch(source, runStep)
 
   return async (query) => {
     if (query.text !== null) {

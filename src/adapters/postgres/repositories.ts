@@ -1,6 +1,6 @@
 import type { ReadTx, Tx } from '../../application/ports/persistence.ts'
 import { byCollection } from '../sql/record-table.ts'
-import type { Turn } from '../sql/turns.ts'
+import type { RunStep } from '../sql/step-queue.ts'
 import type { UsageChanges } from '../sql/usage.ts'
 import type { Connection } from './connection.ts'
 import { createEpochReader, type PresentEpoch } from './epochs.ts'
@@ -24,7 +24,7 @@ import { createUsageReader, createUsageRepository } from './usage.ts'
 import { createUserReader, createUserRepository } from './users.ts'
 
 /** What to signal after the commit. */
-export interface Marks {
+export interface CommitMarks {
   jobs: boolean
   events: boolean
 }
@@ -38,15 +38,18 @@ const lazy = <T>(make: () => T): (() => T) => {
 }
 
 /** What the units of one transaction share. */
-export interface Shared {
-  readonly marks: Marks
+export interface TransactionContext {
+  readonly marks: CommitMarks
   readonly cachedAccounts: CachedSessionAccounts
   readonly epoch: PresentEpoch
   readonly usage: UsageChanges
 }
 
 /** Repositories of one unit; most use two or three of them. */
-export const writing = (transaction: UnitTransaction, { marks, cachedAccounts, epoch, usage: counted }: Shared): Tx => {
+export const createRepositories = (
+  transaction: UnitTransaction,
+  { marks, cachedAccounts, epoch, usage: counted }: TransactionContext,
+): Tx => {
   const users = lazy(() => createUserRepository(transaction))
   const sessions = lazy(() => createSessionRepository(transaction, cachedAccounts))
   const refreshTokens = lazy(() => createRefreshTokenRepository(transaction))
@@ -113,13 +116,13 @@ export const writing = (transaction: UnitTransaction, { marks, cachedAccounts, e
   }
 }
 
-export const reading = (connection: Connection, epoch: PresentEpoch, turn: Turn): ReadTx => ({
+export const createReaders = (connection: Connection, epoch: PresentEpoch, runStep: RunStep): ReadTx => ({
   users: createUserReader(connection),
   sessions: createSessionReader(connection),
   signInSources: createSignInSourceReader(connection),
   mailTokens: createMailTokenReader(connection),
   jobs: createJobReader(connection),
-  records: byCollection((table) => createRecordReader(connection, table, '', turn)),
+  records: byCollection((table) => createRecordReader(connection, table, '', runStep)),
   files: createFileReader(connection),
   fileLinks: createFileLinkReader(connection),
   events: createEventReader(connection),

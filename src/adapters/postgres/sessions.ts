@@ -9,10 +9,10 @@ import type { Role } from '../../domain/user.ts'
 import {
   type Connection,
   type Int8,
+  insertedRow,
   int,
   intOrNull,
   type Lock,
-  only,
   ROW_LOCK,
   type Transaction,
 } from './connection.ts'
@@ -47,7 +47,7 @@ const fromRow = (row: Row): Session => ({
 })
 
 /** Who acts may go on using the session, but it does not end, nor its user, before what they do is committed. */
-const STAYS = 'FOR KEY SHARE OF sessions'
+const LOCK_SESSION = 'FOR KEY SHARE OF sessions'
 
 export const createSessionReader = (connection: Connection, lock: Lock = ''): SessionReader => {
   const { page } = createPager<Row>(connection, { table: 'sessions', columns: ['created_at'] })
@@ -59,13 +59,13 @@ export const createSessionReader = (connection: Connection, lock: Lock = ''): Se
     async findAccount(id) {
       const [row] = await connection.read<AccountRow>(
         `SELECT users.id AS user_id, users.role, users.is_active, sessions.expires_at
-         FROM sessions JOIN users ON users.id = sessions.user_id WHERE sessions.id = $1 ${lock && STAYS}`,
+         FROM sessions JOIN users ON users.id = sessions.user_id WHERE sessions.id = $1 ${lock && LOCK_SESSION}`,
         id,
       )
       if (row === undefined) return null
       return { userId: int(row.user_id), role: row.role, isActive: row.is_active, expiresAt: int(row.expires_at) }
     },
-    async standing(ids, now) {
+    async findActivePrincipals(ids, now) {
       const rows = await connection.read<{ session_id: Int8; user_id: Int8; role: Role }>(
         `SELECT sessions.id AS session_id, users.id AS user_id, users.role
          FROM sessions JOIN users ON users.id = sessions.user_id
@@ -114,7 +114,7 @@ const createSessionWriter = (connection: Transaction): Omit<SessionRepository, k
       lastUsedAt,
       expiresAt,
     )
-    return fromRow(only(inserted))
+    return fromRow(insertedRow(inserted))
   },
   async touch({ id, lastUsedAt, expiresAt, address }) {
     void connection.change(

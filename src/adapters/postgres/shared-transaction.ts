@@ -3,7 +3,7 @@ import { createUsageChanges } from '../sql/usage.ts'
 import type { Query } from './connection.ts'
 import type { PresentEpoch } from './epochs.ts'
 import { isConflict, toAppError } from './errors.ts'
-import { type Marks, writing } from './repositories.ts'
+import { type CommitMarks, createRepositories } from './repositories.ts'
 import type { ServerConnection } from './server-connection.ts'
 import type { CachedSessionAccounts } from './sessions.ts'
 import { transact } from './transaction.ts'
@@ -25,7 +25,7 @@ interface Options {
 export interface SharedTransaction {
   /** The units that it ran; when it fails, none of them is done. */
   readonly units: readonly Unit[]
-  readonly marks: Readonly<Marks>
+  readonly marks: Readonly<CommitMarks>
   /** Commits. Throws as {@link transact} does. */
   run(connection: ServerConnection): Promise<void>
   /** To be called when it is committed. */
@@ -39,7 +39,7 @@ export interface SharedTransaction {
 export const createSharedTransaction = ({ next, epoch, quotaBytes }: Options): SharedTransaction => {
   const units: Unit[] = []
   const settles: (() => void)[] = []
-  const marks: Marks = { jobs: false, events: false }
+  const marks: CommitMarks = { jobs: false, events: false }
   const usage = createUsageChanges()
   const cachedAccounts: CachedSessionAccounts = new Map()
   let cachedSince = performance.now()
@@ -54,7 +54,7 @@ export const createSharedTransaction = ({ next, epoch, quotaBytes }: Options): S
   const runUnit = async (unit: Unit, query: Query): Promise<boolean> => {
     const { work, resolve, reject, alone } = unit
     const transaction = createUnitTransaction(query)
-    const tx: Tx = writing(transaction, { marks, cachedAccounts, epoch, usage })
+    const tx: Tx = createRepositories(transaction, { marks, cachedAccounts, epoch, usage })
     try {
       const value = await work(tx)
       settles.push(() => resolve(value))

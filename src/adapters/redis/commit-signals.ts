@@ -3,12 +3,12 @@ import type { RedisConnection } from './connection.ts'
 import type { Namespace } from './namespace.ts'
 
 /** Commits in so many milliseconds are one message. */
-const GATHER_MS = 2
+const COALESCE_MS = 2
 
 /** One message for all that is committed in a moment. After Redis was away, everything counts as called. */
 export const createRedisCommitSignals = (connection: RedisConnection, namespace: Namespace): CommitSignals => {
   const channel = namespace.name('wake')
-  const me = crypto.randomUUID()
+  const processId = crypto.randomUUID()
   const gathered = new Set<CommitSignal>()
   const listeners: ((signal: CommitSignal) => void)[] = []
   const notify = (signal: CommitSignal) => {
@@ -16,21 +16,21 @@ export const createRedisCommitSignals = (connection: RedisConnection, namespace:
   }
 
   const flush = () => {
-    const message = [me, ...gathered].join(' ')
+    const message = [processId, ...gathered].join(' ')
     gathered.clear()
     if (connection.isUp()) connection.send('PUBLISH', [channel, message]).catch(() => {})
   }
 
   connection.listen(channel, (message) => {
     const [sender, ...received] = message.split(' ')
-    if (sender === me) return
+    if (sender === processId) return
     for (const signal of COMMIT_SIGNALS) if (received.includes(signal)) notify(signal)
   })
   connection.onUp(() => COMMIT_SIGNALS.forEach(notify))
 
   return {
     publish(signal) {
-      if (gathered.size === 0) setTimeout(flush, GATHER_MS)
+      if (gathered.size === 0) setTimeout(flush, COALESCE_MS)
       gathered.add(signal)
     },
     subscribe(listener) {

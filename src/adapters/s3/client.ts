@@ -1,5 +1,5 @@
 import { AwsV4Signer } from 'aws4fetch'
-import { isPassing, S3Refusal } from './errors.ts'
+import { isTransient, S3Refusal } from './errors.ts'
 
 export interface S3Place {
   readonly bucket: string
@@ -116,7 +116,7 @@ export const createS3Client = (place: S3Place, keys: S3Keys): S3Client => {
       try {
         return await attempt(call, take)
       } catch (error) {
-        if (call.signal?.aborted || made >= (call.attempts ?? MAX_ATTEMPTS_COUNT) || !isPassing(error)) throw error
+        if (call.signal?.aborted || made >= (call.attempts ?? MAX_ATTEMPTS_COUNT) || !isTransient(error)) throw error
         await pause(made)
       }
     }

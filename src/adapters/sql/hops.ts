@@ -14,7 +14,7 @@ interface Start {
  * Passes over the rows before a numbered page, a bounded number at a time; `hop` answers the last of so many rows behind
  * a position. Answers where to read from; null when the list ends before. Throws `page_too_deep`.
  */
-export const hopTo = async (
+export const skipToPage = async (
   skipped: number,
   from: Position | null,
   hop: (after: Position | null, skipped: number) => Promise<Position | null>,

@@ -1,7 +1,7 @@
 import type { JobReader, JobRepository } from '../../application/ports/persistence.ts'
 import { JOB_STATES, type Job, type JobState } from '../../domain/job.ts'
 import type { Instant } from '../../domain/user.ts'
-import { atOnce } from '../sql/turns.ts'
+import { runAtOnce } from '../sql/step-queue.ts'
 import type { Connection } from './database.ts'
 import { createPager } from './pages.ts'
 
@@ -29,7 +29,7 @@ const fromRow = (row: Row): Job => ({
   updatedAt: row.updated_at,
 })
 
-export const createJobReader = (connection: Connection, turn = atOnce): JobReader => {
+export const createJobReader = (connection: Connection, runStep = runAtOnce): JobReader => {
   const byId = connection.prepare<Row, [number]>('SELECT * FROM jobs WHERE id = ?')
   const queued = connection.prepare<unknown, [number]>(
     "SELECT 1 FROM jobs WHERE state = 'queued' AND run_at <= ? LIMIT 1",
@@ -40,7 +40,7 @@ export const createJobReader = (connection: Connection, turn = atOnce): JobReade
   const count = connection.prepare<{ count: number }, [JobState, number]>(
     'SELECT count(*) AS count FROM (SELECT 1 FROM jobs WHERE state = +? LIMIT +?)',
   )
-  const { page } = createPager<Row>(connection, { table: 'jobs', columns: ['created_at'], turn })
+  const { page } = createPager<Row>(connection, { table: 'jobs', columns: ['created_at'], runStep })
   return {
     async findById(id) {
       const row = byId.get(id)

@@ -1,6 +1,6 @@
 import { AppError } from '../../domain/errors.ts'
 import type { Connection } from './database.ts'
-import { createRowCache, type Remember } from './row-cache.ts'
+import { type CacheLookUp, createRowCache } from './row-cache.ts'
 
 /** One read transaction a turn of the event loop: taking and leaving SQLite's locks costs more than reading a row. */
 export interface ReadSnapshot {
@@ -14,7 +14,7 @@ export interface ReadSnapshot {
    */
   pin(): () => void
   /** A look-up that finds each row once until something is committed, by whatever process. */
-  readonly remember: Remember
+  readonly cacheLookUp: CacheLookUp
 }
 
 const lost = () => new AppError('unavailable', 'The database is not available', { retryAfter: 1 })
@@ -66,6 +66,6 @@ export const createReadSnapshot = (reader: Connection): ReadSnapshot => {
         end()
       }
     },
-    remember: cache.remember,
+    cacheLookUp: cache.cacheLookUp,
   }
 }

@@ -47,7 +47,7 @@ const reference = ($ref: string): Node => ({ $ref })
 const messageOf = (name: string) => reference(`${CHANNEL}/messages/${name}`)
 
 /** As plain JSON: TypeBox marks its schemas with symbols. */
-const plain = (schema: TSchema): unknown => JSON.parse(JSON.stringify(schema))
+const toPlainJson = (schema: TSchema): unknown => JSON.parse(JSON.stringify(schema))
 
 /** A client must bear a property that a later version adds. */
 const opened = (schema: TSchema): unknown =>
@@ -81,7 +81,7 @@ const messages = (): Node => ({
   ...Object.fromEntries(
     Object.entries(CLIENT_FRAMES).map(([name, schema]) => [
       name,
-      jsonMessage(name, schema, plain(schema), CLIENT_EXAMPLES[name as keyof typeof CLIENT_FRAMES]),
+      jsonMessage(name, schema, toPlainJson(schema), CLIENT_EXAMPLES[name as keyof typeof CLIENT_FRAMES]),
     ]),
   ),
   ...Object.fromEntries(

@@ -13,7 +13,7 @@ export interface Backlog {
   /** Notified of what could not be sent at once. */
   queued(bytes: number): void
   /** Closes those for whom too much waits: of one connection, of all of one user, or of all together. */
-  look(): void
+  checkNow(): void
   /** Whether a connection may be closed in order though so much waits: Bun keeps that for a reader who may yet come. */
   mayLinger(bytes: number): boolean
 }
@@ -116,7 +116,7 @@ export const sendError = (connection: Connection, code: FrameErrorCode, detail: 
 export const echo = (ref: string | undefined): { readonly ref?: string } => (ref === undefined ? {} : { ref })
 
 /** Resolves when the reader has read some of what waits, or is gone. */
-export const drained = ({ closed, waiting }: Connection): Promise<void> =>
+export const waitForDrain = ({ closed, waiting }: Connection): Promise<void> =>
   closed ? Promise.resolve() : new Promise((resolve) => waiting.add(resolve))
 
 /** Notifies those who wait that the reader has read, or is gone. */

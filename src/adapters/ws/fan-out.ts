@@ -1,5 +1,5 @@
 import type { Metrics } from '../../application/ports/metrics.ts'
-import type { Turns } from '../../application/ports/system.ts'
+import type { EventLoopSlices } from '../../application/ports/system.ts'
 import type { Realtime } from '../../application/realtime.ts'
 import type { LoggedEvent } from '../../domain/event.ts'
 import { createCoalesceDelay } from './coalesce.ts'
@@ -28,7 +28,7 @@ interface Deps {
   readonly registry: Registry
   readonly toBody: ToBody
   readonly backlog: Backlog
-  readonly turns: Turns
+  readonly slices: EventLoopSlices
   readonly metrics: Pick<Metrics, 'eventSeen' | 'eventDelivered'>
 }
 
@@ -37,11 +37,11 @@ const POLL_MS = 1_000
 /** From so many events in one go on, waiting to coalesce more is not worth it. */
 const MIN_BATCH_COUNT = 64
 /** No socket's line can grow by more between two looks at it, nor all of them together by more than that. */
-const LOOK_EVERY_BYTES = MAX_BACKLOG_BYTES / 8
-const LOOK_EVERY_SUM_BYTES = 32 * MAX_BACKLOG_BYTES
+const CHECK_EVERY_BYTES = MAX_BACKLOG_BYTES / 8
+const CHECK_EVERY_TOTAL_BYTES = 32 * MAX_BACKLOG_BYTES
 
 /** Sends each event of the log to its audiences, encoded once for each topic. */
-export const createFanOut = ({ realtime, registry, toBody, backlog, turns, metrics }: Deps): FanOut => {
+export const createFanOut = ({ realtime, registry, toBody, backlog, slices, metrics }: Deps): FanOut => {
   let publisher: Publisher | null = null
   let published = 0
   let publishedToAll = 0
@@ -63,7 +63,7 @@ export const createFanOut = ({ realtime, registry, toBody, backlog, turns, metri
     published = 0
     publishedToAll = 0
     await new Promise<void>((resolve) => setImmediate(resolve))
-    backlog.look()
+    backlog.checkNow()
   }
 
   const onEvent = (event: LoggedEvent): Promise<void> | undefined => {
@@ -87,8 +87,8 @@ export const createFanOut = ({ realtime, registry, toBody, backlog, turns, metri
       published += text.length * 3
       publishedToAll += text.length * sockets
     }
-    if (published >= LOOK_EVERY_BYTES || publishedToAll >= LOOK_EVERY_SUM_BYTES) return flush()
-    return turns.isOver() ? turns.next() : undefined
+    if (published >= CHECK_EVERY_BYTES || publishedToAll >= CHECK_EVERY_TOTAL_BYTES) return flush()
+    return slices.isOver() ? slices.next() : undefined
   }
 
   /** Waits, so that what is committed meanwhile goes out together; after a quiet time an event goes out at once. */

@@ -2,7 +2,7 @@ import type { WebSocketHandler } from 'bun'
 import type { Access } from '../../application/access.ts'
 import type { AccessNotices } from '../../application/ports/messaging.ts'
 import type { Metrics } from '../../application/ports/metrics.ts'
-import type { Clock, Log, Turns } from '../../application/ports/system.ts'
+import type { Clock, EventLoopSlices, Log } from '../../application/ports/system.ts'
 import type { Realtime } from '../../application/realtime.ts'
 import type { LoggedEvent } from '../../domain/event.ts'
 import { createBacklog } from './backlog.ts'
@@ -11,8 +11,8 @@ import { createFanOut, type Publisher, type ToBody } from './fan-out.ts'
 import { CLOSE, MAX_FRAME_BYTES } from './frames.ts'
 import { createProtocol } from './protocol.ts'
 import { createRegistry } from './registry.ts'
+import { createRevalidationWatch } from './revalidation-watch.ts'
 import { createSignIn } from './sign-in.ts'
-import { createWatch } from './watch.ts'
 
 /** How many connections, and of these those that have signed in, and what they all listen to. */
 export interface SocketCounts {
@@ -45,7 +45,7 @@ interface Deps {
   readonly log: Log
   readonly metrics: Pick<Metrics, 'eventSeen' | 'eventDelivered'>
   readonly toBody: ToBody
-  readonly turns: Turns
+  readonly slices: EventLoopSlices
   /** What differs from {@link SOCKET_DURATIONS}. */
   readonly durations?: Partial<SocketDurations>
   readonly maxSocketsPerUser: number
@@ -67,25 +67,25 @@ const IDLE_TIMEOUT_SECONDS = 60
 const STALL_TIMEOUT_MS = 30_000
 
 export const createSockets = (deps: Deps): Sockets => {
-  const { realtime, access, notices, clock, log, metrics, toBody, turns, stallTimeoutMs = STALL_TIMEOUT_MS } = deps
+  const { realtime, access, notices, clock, log, metrics, toBody, slices, stallTimeoutMs = STALL_TIMEOUT_MS } = deps
   const { signInMs, frameWindowMs } = { ...SOCKET_DURATIONS, ...deps.durations }
   const registry = createRegistry(deps.maxSocketsPerUser)
   const backlog = createBacklog(registry.all)
-  const fanOut = createFanOut({ realtime, registry, toBody, backlog, turns, metrics })
+  const fanOut = createFanOut({ realtime, registry, toBody, backlog, slices, metrics })
   const signIn = createSignIn({ access, realtime, registry, clock, signInMs })
   /** Encodes what one connection has missed. */
   const encode = (event: LoggedEvent, topic: string) => {
     metrics.eventDelivered('replay', 1)
     return fanOut.encode(event, topic)
   }
-  const protocol = createProtocol({ realtime, signIn, encode, turns, stallTimeoutMs, log, frameWindowMs })
+  const protocol = createProtocol({ realtime, signIn, encode, slices, stallTimeoutMs, log, frameWindowMs })
   let stopping = false
 
   access.onRightsChange((userId) => {
     for (const connection of registry.of(userId)) protocol.reauthorize(connection)
   })
 
-  const watch = createWatch({ access, registry, reauthorize: protocol.reauthorize })
+  const watch = createRevalidationWatch({ access, registry, reauthorize: protocol.reauthorize })
 
   return {
     handlers: {
@@ -104,8 +104,8 @@ export const createSockets = (deps: Deps): Sockets => {
         else protocol.opened(connection)
       },
       message: (socket, message) => protocol.received(socket.data, message),
-      ping: (socket) => protocol.controlled(socket.data),
-      pong: (socket) => protocol.controlled(socket.data),
+      ping: (socket) => protocol.onPingOrPong(socket.data),
+      pong: (socket) => protocol.onPingOrPong(socket.data),
       drain: (socket) => notifyDrained(socket.data),
       close(socket, code) {
         const connection = socket.data

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { Taken } from '../../../src/adapters/postgres/errors.ts'
+import { LockConflict } from '../../../src/adapters/postgres/errors.ts'
 import { openPostgresStore } from '../../../src/adapters/postgres/unit-of-work.ts'
 import type { Tx } from '../../../src/application/ports/persistence.ts'
 import { AppError } from '../../../src/domain/errors.ts'
@@ -351,7 +351,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     await store.write(async (tx) => {
       if (closing === null) {
         closing = store.close()
-        throw new Taken()
+        throw new LockConflict()
       }
       await tx.users.insert(userNamed('ann'))
     })

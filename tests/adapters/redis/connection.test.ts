@@ -19,11 +19,11 @@ const openProcess = (url: string, secret?: string) => {
   const limiter = createRedisRateLimiter({ connection, namespace, fallback })
   const notices = createRedisAccessNotices(connection, namespace)
   const signals = createRedisCommitSignals(connection, namespace)
-  const heard: number[] = []
+  const noticed: number[] = []
   const received: CommitSignal[] = []
-  notices.subscribe((userId) => void heard.push(userId))
+  notices.subscribe((userId) => void noticed.push(userId))
   signals.subscribe((by) => void received.push(by))
-  return { connection, log, limiter, notices, wakeUps: signals, heard, woken: received }
+  return { connection, log, limiter, notices, signals, noticed, received }
 }
 
 const twoProcesses = async (url: string) => {
@@ -76,7 +76,7 @@ describe.skipIf(skip)(`the connection to Redis${needsRedisServer}`, () => {
       await server.start()
       await until(() => one.connection.isUp() && other.connection.isUp())
       await one.notices.publish(round)
-      await until(() => other.heard.includes(round))
+      await until(() => other.noticed.includes(round))
       expect((await one.limiter.take('a', rate)).remaining).toBe(1)
       expect((await other.limiter.take('a', rate)).remaining).toBe(0)
     }
@@ -84,14 +84,14 @@ describe.skipIf(skip)(`the connection to Redis${needsRedisServer}`, () => {
       const lines = log.entries.map(({ level }) => level)
       expect(lines).toEqual(['warn', 'info', 'warn', 'info', 'warn', 'info'])
     }
-    expect(one.heard).toEqual([1, 2, 3])
-    expect(other.heard).toEqual([1, 2, 3])
+    expect(one.noticed).toEqual([1, 2, 3])
+    expect(other.noticed).toEqual([1, 2, 3])
   })
 
   test('calls everyone who waits for events and jobs when it is back: some wake-ups may be lost', async () => {
     const server = await redisServer()
     await server.start()
-    const { connection, woken: received } = openProcess(server.url)
+    const { connection, received } = openProcess(server.url)
     await connection.start()
     received.length = 0
     await server.kill()
@@ -105,13 +105,13 @@ describe.skipIf(skip)(`the connection to Redis${needsRedisServer}`, () => {
   test('is found dead when Redis says nothing more; limits are counted here, and publishing goes on', async () => {
     const server = await redisServer()
     await server.start()
-    const { connection, log, limiter, notices, wakeUps: signals, heard } = openProcess(server.url)
+    const { connection, log, limiter, notices, signals, noticed } = openProcess(server.url)
     await connection.start()
     server.freeze()
     // What is asked before that is known gets its answer too.
     expect((await limiter.take('a', rate)).allowed).toBe(true)
     await notices.publish(5)
-    expect(heard).toEqual([5])
+    expect(noticed).toEqual([5])
     signals.publish('jobs')
     await until(() => !connection.isUp())
     expect((await limiter.take('a', rate)).remaining).toBe(0)

@@ -21,7 +21,7 @@ const counting = <Row extends object>(find: (id: number) => Row | null) => {
     reader.close()
   })
   let calls = 0
-  const rowOf = snapshot.remember((id) => {
+  const rowOf = snapshot.cacheLookUp((id) => {
     calls++
     return find(id)
   })

@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from 'bun:test'
-import { createTurns } from '../../../src/adapters/bun/turns.ts'
+import { createEventLoopSlices } from '../../../src/adapters/bun/event-loop-slices.ts'
 import { createAccessTokens } from '../../../src/adapters/jwt/access-tokens.ts'
 import { createMemoryAccessNotices } from '../../../src/adapters/memory/access-notices.ts'
 import type { Connection } from '../../../src/adapters/ws/connection.ts'
@@ -38,7 +38,7 @@ const open = async () => {
     notices,
     clock,
     log,
-    turns: createTurns(),
+    slices: createEventLoopSlices(),
     metrics: { eventSeen() {}, eventDelivered() {} },
     toBody() {
       throw new Error('nothing happens here')

@@ -3,7 +3,7 @@ import { ProblemResponse } from '../problems.ts'
 import { KEYED_SECURITY, OPTIONAL_SECURITY, PROBLEM_DESCRIPTIONS, SECURITY } from './about.ts'
 import type { Components } from './components.ts'
 import { exampleOf, problemExample } from './examples.ts'
-import { type Facts, requestHeadersOf, responseHeadersOf } from './headers.ts'
+import { type OperationFacts, requestHeadersOf, responseHeadersOf } from './headers.ts'
 import { isNode, listAt, mapValues, type Node, nodeAt, textAt } from './node.ts'
 import { contentOf, correctSchema } from './schema.ts'
 
@@ -37,7 +37,7 @@ const withExamples = (content: ReturnType<typeof contentOf>, status: string, com
   })
 
 /** The plugin spreads an object's keywords over the response and its schema; both together are the schema. */
-const responseOf = (raw: Node, status: string, facts: Facts, components: Components): Node => {
+const responseOf = (raw: Node, status: string, facts: OperationFacts, components: Components): Node => {
   const { content: rawContent, ...rest } = raw
   const schema = isNode(rawContent) && status !== '204' ? { ...rest, ...mediaSchema(rawContent) } : null
   const content = schema === null ? {} : contentOf(schema, components)
@@ -115,7 +115,7 @@ export const correctOperation = (raw: Node, { method, path, get }: Place, compon
   // Errors of every operation: a wrong Host header, or an internal failure.
   const responses: Node = { ...derived, ...nodeAt(raw, 'responses'), 421: refusal, 500: refusal }
   const statuses = new Set(Object.keys(responses))
-  const facts: Facts = {
+  const facts: OperationFacts = {
     path,
     statuses,
     idempotent: admit.idempotent === true,

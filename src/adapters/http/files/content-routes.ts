@@ -7,7 +7,7 @@ import { actorOf, type Call } from '../call.ts'
 import type { Kernel, Rule } from '../kernel.ts'
 import { problems } from '../problems.ts'
 import { IdParams, NotModified } from '../schemas.ts'
-import { SAFE_IMAGES, type Served, sendContent } from './content.ts'
+import { SAFE_IMAGES, type ServedFile, sendContent } from './content.ts'
 import { isSigned, SignedQuery } from './links.ts'
 
 const binary = (description: string) =>
@@ -45,7 +45,7 @@ interface Deps {
 
 /** `GET` and `HEAD` of `/:id/content`. */
 export const contentRoutes = (kernel: Kernel, { files, fileLinks, log }: Deps) => {
-  const find = async (call: Call, fileId: number, query: Static<typeof SignedQuery>): Promise<Served> => {
+  const find = async (call: Call, fileId: number, query: Static<typeof SignedQuery>): Promise<ServedFile> => {
     const failed = (error: unknown) => log.warn('a download broke off', { request_id: call.id, error })
     const { link, expires, signature } = query
     if (link === undefined || expires === undefined || signature === undefined) {

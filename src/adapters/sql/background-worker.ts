@@ -1,4 +1,4 @@
-export interface Worker {
+export interface BackgroundWorker {
   /** To be called when there is work. */
   start(): void
   stop(): void
@@ -10,7 +10,7 @@ const RETRY_MS = 1_000
  * Does steps of work in the background until `step` answers that nothing is left. Pauses as long as each step took, so
  * that half of the time is for others. What a step that fails was to do is tried again.
  */
-export const workOff = (step: () => Promise<boolean>): Worker => {
+export const createBackgroundWorker = (step: () => Promise<boolean>): BackgroundWorker => {
   let isWorking = false
   let isWanted = false
   let isStopped = false
