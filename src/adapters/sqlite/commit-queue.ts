@@ -17,7 +17,7 @@ interface Deps<Tx> {
   readonly writer: Writer<Tx>
   readonly snapshot: ReadSnapshot
   readonly walSync: WalSync
-  /** Called when a commit is on the disk, before the promises of its units run on. */
+  /** Called when a commit is on the disk, before the promises of its units settle. */
   readonly afterCommit?: () => void
   readonly metrics?: Pick<Metrics, 'databaseWaited' | 'committed'> | undefined
 }
@@ -29,7 +29,9 @@ interface Options<Tx> extends Deps<Tx> {
 
 export interface CommitQueue<Tx> {
   write<T>(work: (tx: Tx) => Promise<T>): Promise<T>
-  /** Runs what is queued, then closes the connection; what has not begun after `timeout` milliseconds is rejected. */
+  /**
+   * Runs queued units, then closes the connection; units that have not begun after `timeout` milliseconds are rejected.
+   */
   close(timeout: number): Promise<void>
 }
 
@@ -45,7 +47,7 @@ class ForeignAwait extends Error {
   }
 }
 
-/** Commits a batch in the transaction that has begun, and settles its units; resolves with those that must run again. */
+/** Commits a batch in the open transaction and settles its units; resolves with those that must run again. */
 const createCommit = <Tx>({ writer, snapshot, walSync, afterCommit, metrics }: Deps<Tx>) => {
   const run = async (unit: Unit<Tx>, foreignAwait: Promise<never>): Promise<() => void> => {
     writer.save()

@@ -61,11 +61,13 @@ export const createJobReader = (connection: Connection, turn = atOnce): JobReade
 }
 
 export interface SqliteJobRepository extends JobRepository {
-  /** Back to the queue: every running job. Only for the one process that serves this database, before it works. */
+  /**
+   * Returns every running job to the queue. Only for the one process that serves this database, before it runs jobs.
+   */
   releaseAll(now: Instant): Promise<void>
 }
 
-/** `onEnqueued` hears of each new or returned job; what it hears is not committed yet. */
+/** `onEnqueued` is called for each new or returned job, before the commit. */
 export const createJobRepository = (connection: Connection, onEnqueued: () => void): SqliteJobRepository => {
   const enqueue = connection.prepare<unknown, [string, string, number, string | null, number, number]>(
     `INSERT INTO jobs (kind, payload, state, attempts, run_at, unique_key, created_at, updated_at)
