@@ -66,7 +66,7 @@ const createCommit = <Tx>({ writer, snapshot, walSync, afterCommit, metrics }: D
     }
   }
 
-  /** Until what was written is on the disk, nobody sees it. */
+  /** Changes are invisible until they are on the disk. */
   const commitDurably = async (): Promise<void> => {
     const unpin = snapshot.pin()
     try {
@@ -85,7 +85,8 @@ const createCommit = <Tx>({ writer, snapshot, walSync, afterCommit, metrics }: D
   return async (batch: readonly Unit<Tx>[]): Promise<readonly Unit<Tx>[]> => {
     const { promise: foreignAwait, reject } = Promise.withResolvers<never>()
     foreignAwait.catch(() => {})
-    // Units await nothing but SQLite, which answers at once: whoever still waits at the next turn waits for more.
+    // Units may await only SQLite, which is synchronous: a unit that is still pending at the next turn has awaited
+    // something else.
     const watch = setImmediate(() => reject(new ForeignAwait()))
     const settle: (() => void)[] = []
     const begunAt = performance.now()
@@ -98,7 +99,7 @@ const createCommit = <Tx>({ writer, snapshot, walSync, afterCommit, metrics }: D
       measure(batch, begunAt)
     } catch (error) {
       if (error instanceof ForeignAwait) {
-        // It may still use the transaction's repositories: the connection goes, and its neighbours run again.
+        // It may still use the transaction's repositories, so the connection is closed, and the other units run again.
         writer.discard()
         batch[settle.length]?.reject(error)
         return batch.toSpliced(settle.length, 1)
