@@ -62,7 +62,7 @@ export const createJobReader = (connection: Connection): JobReader => {
 
 const HELD = "WHERE id = $1 AND state = 'running' AND attempts = $2"
 
-/** `onEnqueued` hears of each new or returned job; what it hears is not committed yet. */
+/** `onEnqueued` is called for each new or returned job, before the commit. */
 export const createJobRepository = (connection: Transaction, onEnqueued: () => void): JobRepository => ({
   ...createJobReader(connection),
   async enqueue({ kind, payload, now, runAt = now, key }) {
@@ -77,7 +77,7 @@ export const createJobRepository = (connection: Transaction, onEnqueued: () => v
     )
     onEnqueued()
   },
-  // Several processes claim at once: each passes over the rows that another is about to take.
+  // Several processes claim concurrently: each skips rows locked by another.
   async claim({ now, leaseUntil, limit }) {
     void connection.change(
       `WITH lost AS MATERIALIZED (
@@ -140,7 +140,7 @@ export const createJobRepository = (connection: Transaction, onEnqueued: () => v
       id,
       now,
     )
-    // Another with its key came to be queued meanwhile: the next run sees it.
+    // A job with the same key was queued meanwhile; the next run sees it.
     const { count } = await retried.catch((error: unknown) => {
       throw sqlState(error) === '23505' ? new Taken('another job has the key', { cause: error }) : error
     })

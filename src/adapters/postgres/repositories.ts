@@ -18,7 +18,7 @@ import type { UnitTransaction } from './unit-transaction.ts'
 import { createUsageReader, createUsageRepository } from './usage.ts'
 import { createUserReader, createUserRepository } from './users.ts'
 
-/** What a commit is to be told of. */
+/** Listeners of a commit. */
 export interface Marks {
   jobs: boolean
   events: boolean
@@ -32,7 +32,7 @@ const lazy = <T>(make: () => T): (() => T) => {
   }
 }
 
-/** What the units of one transaction share. */
+/** Shared by the units of one transaction. */
 export interface Shared {
   readonly marks: Marks
   readonly holders: Holders
