@@ -1,4 +1,4 @@
 import type { WakeUps } from '../../application/ports/messaging.ts'
 
-/** For a process without others: there is nobody to wake, and nobody who does. */
+/** For a single process: there are no others to notify. */
 export const createMemoryWakeUps = (): WakeUps => ({ publish() {}, subscribe() {} })
