@@ -4,10 +4,10 @@ import './main/production-mode.ts'
 import pkg from '../package.json' with { type: 'json' }
 import { systemClock } from './adapters/bun/clock.ts'
 import { createClosers } from './adapters/bun/closers.ts'
+import { createEventLoopSlices } from './adapters/bun/event-loop-slices.ts'
 import { createLinkSigner } from './adapters/bun/link-signer.ts'
 import { createOpaqueTokens } from './adapters/bun/opaque-tokens.ts'
 import { createPasswordHasher } from './adapters/bun/password-hasher.ts'
-import { createTurns } from './adapters/bun/turns.ts'
 import { createCommands } from './adapters/cli/commands.ts'
 import { logCrashes, untilSignal } from './adapters/cli/lifecycle.ts'
 import { EXIT, runProgram } from './adapters/cli/program.ts'
@@ -16,7 +16,7 @@ import { writeError, writeOutput } from './adapters/console/streams.ts'
 import { readSettings, type Settings } from './adapters/env/settings.ts'
 import { sniffContentType } from './adapters/file-type/sniff.ts'
 import {
-  exposed,
+  exposedPaths,
   keptSecret,
   makeDataDir,
   type PreviousSecret,
@@ -38,7 +38,7 @@ import { createFileLinks } from './application/file-links.ts'
 import { createFiles } from './application/files.ts'
 import { createJobHandlers } from './application/job-handlers.ts'
 import { createJobRunner } from './application/job-runner.ts'
-import type { Bus, Mailer, Waker } from './application/ports/messaging.ts'
+import type { Bus, CommitSignal, Mailer } from './application/ports/messaging.ts'
 import type { UnitOfWork } from './application/ports/persistence.ts'
 import type { PasswordHasher } from './application/ports/security.ts'
 import type { Check, Clock, Log, Reserve } from './application/ports/system.ts'
@@ -47,7 +47,7 @@ import { createTopics } from './application/topics.ts'
 import { createUseCases } from './application/use-cases.ts'
 import type { Users } from './application/users.ts'
 import { COLLECTIONS } from './domain/collections/index.ts'
-import { LINK_LIFE } from './domain/file.ts'
+import { LINK_LIFE_SECONDS } from './domain/file.ts'
 import { engineOf, type OpenMailer, openBlobs, openBus, openMailer, openReserve, quotaOf } from './main/choices.ts'
 import { copy } from './main/copy.ts'
 
@@ -88,7 +88,7 @@ const previousKeyOf = ({ ACCESS_TOKEN_TTL }: Settings, previous: PreviousSecret 
   previous && { secret: previous.secret, verifiesUntil: previous.retiredAt + ACCESS_TOKEN_TTL }
 
 const signerOf = (secret: string, previous: PreviousSecret | null, now: number) => {
-  const isOver = previous === null || now >= previous.retiredAt + LINK_LIFE.maximum * 1_000
+  const isOver = previous === null || now >= previous.retiredAt + LINK_LIFE_SECONDS.maximum * 1_000
   return createLinkSigner(secret, isOver ? [] : [previous.secret])
 }
 
@@ -149,17 +149,17 @@ export const start = async (options: StartOptions): Promise<RunningSkep> => {
     }
     let feed: Realtime | null = null
     const secret = secretOf(settings)
-    for (const { path, mode } of exposed(settings.DATA_DIR)) {
+    for (const { path, mode } of exposedPaths(settings.DATA_DIR)) {
       log.warn('others on this machine can get at the data folder: take their rights away with chmod', { path, mode })
     }
     const previous = settings.JWT_SECRET === undefined ? previousSecret(settings.DATA_DIR, clock.now()) : null
     const bus = await openBus(settings, secret, clock, log)
     closers.add(bus.close)
-    const wake = (by: Waker) => (by === 'jobs' ? worker?.wake() : feed?.wake())
-    bus.wakeUps.subscribe(wake)
-    const committed = (by: Waker) => {
-      wake(by)
-      bus.wakeUps.publish(by)
+    const notify = (signal: CommitSignal) => (signal === 'jobs' ? worker?.notify() : feed?.notify())
+    bus.commitSignals.subscribe(notify)
+    const committed = (signal: CommitSignal) => {
+      notify(signal)
+      bus.commitSignals.publish(signal)
     }
     const metrics = createMetrics({
       version: pkg.version,
@@ -203,10 +203,10 @@ export const start = async (options: StartOptions): Promise<RunningSkep> => {
     ]
     const protocol = { describeSocket: () => describeSocket(pkg.version, publicUrl) }
     feed = createRealtime({ unitOfWork: store, topics: createTopics(COLLECTIONS), log })
-    const turns = createTurns()
+    const slices = createEventLoopSlices()
     const sockets = createSockets({
       ...useCases,
-      turns,
+      slices,
       notices: bus.notices,
       clock,
       realtime: feed,
@@ -219,7 +219,7 @@ export const start = async (options: StartOptions): Promise<RunningSkep> => {
     })
     await sockets.start()
     const api = createApi(
-      { ...useCases, limiter: bus.limiter, ...uploads, ...protocol, realtime: sockets, log, metrics, checks, turns },
+      { ...useCases, limiter: bus.limiter, ...uploads, ...protocol, realtime: sockets, log, metrics, checks, slices },
       apiOptions(settings),
     )
     closers.add(sockets.stop)
@@ -250,7 +250,7 @@ export const start = async (options: StartOptions): Promise<RunningSkep> => {
       eventRetention: settings.EVENT_RETENTION,
     })
     const runner = createJobRunner({ unitOfWork: store, handlers, clock, log, random: Math.random })
-    await store.takeBackJobs(clock.now())
+    await store.requeueAbandonedJobs(clock.now())
     await runner.prepare()
     worker = startWorker({ runner, log })
 

@@ -53,13 +53,13 @@ test('only tests of the second command start programs, browsers and services', a
   const outside =
     /support\/(browser|clients|cluster|cluster-load|disk|generators|postgres|postgres-store|process|redis|s3|services)\.ts$/
   const second = /^(e2e|adapters\/(postgres|redis|s3))\//
-  const strays: string[] = []
+  const forbidden: string[] = []
   for await (const path of new Glob('**/*.test.ts').scan(import.meta.dir)) {
     if (second.test(path)) continue
     const names = importsOf(await Bun.file(`${import.meta.dir}/${path}`).text())
-    strays.push(...names.filter((name) => outside.test(name)).map((name) => `${path} imports ${name}`))
+    forbidden.push(...names.filter((name) => outside.test(name)).map((name) => `${path} imports ${name}`))
   }
-  expect(strays).toEqual([])
+  expect(forbidden).toEqual([])
 })
 
 test('no file imports itself by way of others', () => {

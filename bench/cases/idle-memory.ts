@@ -6,7 +6,7 @@ import { spreadOf } from '../lib/statistics.ts'
 const RUNS = 3
 const SETTLE_MS = 2_000
 const REQUESTS = 1_000
-const AT_ONCE = 20
+const MAX_CONCURRENT_COUNT = 20
 
 const readOften = async (url: string, token: string): Promise<void> => {
   const one = async () => {
@@ -14,7 +14,8 @@ const readOften = async (url: string, token: string): Promise<void> => {
     await response.text()
     if (response.status !== 200) throw new Error(`/users/me answered ${response.status}`)
   }
-  for (let sent = 0; sent < REQUESTS; sent += AT_ONCE) await Promise.all(Array.from({ length: AT_ONCE }, one))
+  for (let sent = 0; sent < REQUESTS; sent += MAX_CONCURRENT_COUNT)
+    await Promise.all(Array.from({ length: MAX_CONCURRENT_COUNT }, one))
 }
 
 /** What the process holds while nobody asks anything of it. */

@@ -7,7 +7,7 @@ import { startSkep } from '../lib/skep.ts'
 
 const SOCKETS = 10_000
 const SOCKETS_EACH = 20
-const AT_ONCE = 100
+const MAX_CONCURRENT_COUNT = 100
 const WARMING = 500
 const SETTLE_MS = 5_000
 
@@ -25,8 +25,8 @@ const openAll = async ({ url }: Server, tokens: readonly string[]): Promise<RawS
     await socket.received(1)
     sockets.push(socket)
   }
-  for (let first = 0; first < tokens.length; first += AT_ONCE) {
-    await Promise.all(tokens.slice(first, first + AT_ONCE).map(open))
+  for (let first = 0; first < tokens.length; first += MAX_CONCURRENT_COUNT) {
+    await Promise.all(tokens.slice(first, first + MAX_CONCURRENT_COUNT).map(open))
   }
   return sockets
 }

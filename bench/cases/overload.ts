@@ -10,7 +10,7 @@ const TIMES = 2
 /** Of a core: a server that had less waited, and a load that had more may have been what it waited for. */
 const SATURATED = 0.9
 /** Less than that was no overload worth the name. */
-const LEAST_TIMES = 1.8
+const MIN_LOAD_FACTOR = 1.8
 const CONNECTIONS = 1_000
 const OVERLOAD_SECONDS = 5
 const WARMUP_SECONDS = 2
@@ -155,7 +155,7 @@ export const overload: Case = {
     const cost = costOf(overload, busy)
     const costSustained = costOf(sustained.report, sustained.busy)
     const notes: string[] = []
-    if (times < LEAST_TIMES)
+    if (times < MIN_LOAD_FACTOR)
       notes.push(`what it sustains was found too low: only ${times.toFixed(2)} times was offered`)
     if (busy < SATURATED)
       notes.push(`the server had ${percent(busy)} of a core: it waited for the disk, or something else ran`)

@@ -19,7 +19,7 @@ import type { Server } from '../lib/server.ts'
 import { startSkep } from '../lib/skep.ts'
 import { spreadOf } from '../lib/statistics.ts'
 
-const AT_ONCE = 50
+const MAX_CONCURRENT_COUNT = 50
 
 /** An item of each, and who hears of it: its owner. */
 const follow = async (server: Server, tokens: readonly string[]): Promise<Followed> => {
@@ -29,8 +29,8 @@ const follow = async (server: Server, tokens: readonly string[]): Promise<Follow
     return { url: `${server.url}/api/v1/items/${(JSON.parse(body) as { readonly id: number }).id}`, token, socket }
   }
   const targets: Followed['targets'][number][] = []
-  for (let first = 0; first < tokens.length; first += AT_ONCE) {
-    const some = tokens.slice(first, first + AT_ONCE).map((token, index) => create(token, first + index))
+  for (let first = 0; first < tokens.length; first += MAX_CONCURRENT_COUNT) {
+    const some = tokens.slice(first, first + MAX_CONCURRENT_COUNT).map((token, index) => create(token, first + index))
     targets.push(...(await Promise.all(some)))
   }
   const subscribe = JSON.stringify({ type: 'subscribe', topic: 'items' })

@@ -2,19 +2,19 @@ import { processorTime } from '../../tests/support/resources.ts'
 import { fetched, loggedBy } from '../lib/beside.ts'
 import { type Bar, type Case, type Context, type Figure, skipped } from '../lib/case.ts'
 import type { Core } from '../lib/cores.ts'
+import { canLimitCpu, limitCpu } from '../lib/cpu-limit.ts'
 import { DRAFT } from '../lib/items.ts'
 import type { Server } from '../lib/server.ts'
 import { missingServices, type Services, startServices } from '../lib/services.ts'
-import { canHoldToShare, holdToShare } from '../lib/shares.ts'
 import { signUp, startSkep } from '../lib/skep.ts'
 import { median, spreadOf } from '../lib/statistics.ts'
 import { runWrk } from '../lib/wrk.ts'
 
 /** With fewer cores the services and the load take theirs from the two processes. */
-const ENOUGH_CORES = 4
+const MIN_CORES_COUNT = 4
 const BAR: Bar = { of: 'ratio', atLeast: 1.5 }
 /** Of a core, for each process where cores are few: what is left is more than services and load need for both. */
-const SHARE = 0.3
+const CORES_EACH = 0.3
 
 interface Measured {
   readonly requestsPerSecond: number
@@ -68,10 +68,10 @@ const measure = async (setting: Setting, processes: readonly Server[], seconds: 
   }
 }
 
-const FEW_CORES =
+const TOO_FEW_CORES_NOTE =
   'too few cores for two processes, Postgres, Redis and the load: requests/s show how these were shared out, and what ' +
   'two do with a core each is reckoned from their processor time'
-const IN_SHARES = `so each process was also held to ${SHARE} of a core, which leaves the others enough, and the bar is on that`
+const LIMITED_NOTE = `so each process was also held to ${CORES_EACH} of a core, which leaves the others enough, and the bar is on that`
 
 interface Pair {
   readonly one: Measured
@@ -94,10 +94,10 @@ const compare = async (setting: Setting, both: readonly Server[], what: string):
 }
 
 /** As {@link compare}, while each process has the same small share of a core, and no other. */
-const compareShares = async (setting: Setting, both: readonly Server[]): Promise<readonly Pair[]> => {
-  using shares = new DisposableStack()
-  for (const { pid } of both) shares.use(holdToShare(pid, SHARE))
-  return await compare(setting, both, `${SHARE} of a core each`)
+const compareLimited = async (setting: Setting, both: readonly Server[]): Promise<readonly Pair[]> => {
+  using limits = new DisposableStack()
+  for (const { pid } of both) limits.use(limitCpu(pid, CORES_EACH))
+  return await compare(setting, both, `${CORES_EACH} of a core each`)
 }
 
 const figure = (
@@ -125,7 +125,9 @@ const rate = (rounds: readonly Pair[], name: string, bar?: Bar): readonly Figure
 const ratios = (rounds: readonly Pair[]) =>
   spreadOf(rounds.map(({ one, two }) => two.requestsPerSecond / one.requestsPerSecond))
 
-/** What a second process adds: the same load on one and on two that share a database, each held to a core of its own. */
+/**
+ * What a second process adds: the same load on one and on two that share a database, each limited to a core of its own.
+ */
 export const twoProcesses: Case = {
   name: 'two-processes',
   about: 'GET /api/v1/items/{id} of two processes on two cores, beside one, on the same Postgres and Redis',
@@ -134,7 +136,7 @@ export const twoProcesses: Case = {
     if (missing !== null) return skipped(missing)
     const { cores, form, folder } = context
     const [second = null, ...others] = cores.rest
-    const isRoomy = others.length + 2 >= ENOUGH_CORES
+    const isRoomy = others.length + 2 >= MIN_CORES_COUNT
     // Null lets them run wherever there is time, which on few cores is the processes'.
     const core = isRoomy ? others : null
     await using services = await startServices(context, core)
@@ -153,24 +155,24 @@ export const twoProcesses: Case = {
 
     const both = [first, other]
     const rounds = await compare(setting, both, 'all cores')
-    const shared = !isRoomy && canHoldToShare() ? await compareShares(setting, both) : []
+    const limited = !isRoomy && canLimitCpu() ? await compareLimited(setting, both) : []
     return {
       figures: [
-        ...rate(rounds, 'requests/s, beside one', shared.length === 0 ? BAR : undefined),
+        ...rate(rounds, 'requests/s, beside one', limited.length === 0 ? BAR : undefined),
         ...figure(rounds, { name: 'for a core each, beside one', unit: '/s', of: (each) => each.capacity }),
         ...figure(rounds, { name: 'of a core each', unit: '', of: (each) => each.busy }),
         ...figure(rounds, { name: 'Postgres, CPU/request', unit: 'µs', of: (each) => each.postgres }),
         ...figure(rounds, { name: 'Redis, CPU/request', unit: 'µs', of: (each) => each.redis }),
-        ...rate(shared, `${SHARE} of a core each: requests/s, beside one`, BAR),
-        ...figure(shared, { name: `${SHARE} of a core each: had`, unit: '', of: (each) => each.busy }),
+        ...rate(limited, `${CORES_EACH} of a core each: requests/s, beside one`, BAR),
+        ...figure(limited, { name: `${CORES_EACH} of a core each: had`, unit: '', of: (each) => each.busy }),
       ],
-      notes: isRoomy ? [] : [shared.length === 0 ? FEW_CORES : `${FEW_CORES}; ${IN_SHARES}`],
+      notes: isRoomy ? [] : [limited.length === 0 ? TOO_FEW_CORES_NOTE : `${TOO_FEW_CORES_NOTE}; ${LIMITED_NOTE}`],
       detail: {
         form: form.name,
         cores_of_their_own: isRoomy,
         ratio: ratios(rounds),
         rounds,
-        ...(shared.length === 0 ? {} : { share: SHARE, share_ratio: ratios(shared), share_rounds: shared }),
+        ...(limited.length === 0 ? {} : { share: CORES_EACH, share_ratio: ratios(limited), share_rounds: limited }),
       },
     }
   },

@@ -1,7 +1,7 @@
 import type { Server } from './server.ts'
 import type { LoadResult } from './wrk.ts'
 
-const LEAST_LOG_BYTES = 60
+const MIN_LOG_LINE_BYTES = 60
 const EXPECTED_HEADERS = ['x-request-id', 'ratelimit-remaining']
 
 export interface Answer {
@@ -34,5 +34,5 @@ export const checkAlike = (own: Answer, raw: Answer, normalize: (body: string) =
 export const loggedBy =
   (skep: Server) =>
   ({ requests }: LoadResult): void => {
-    if (skep.takeLog() < requests * LEAST_LOG_BYTES) throw new Error('requests were answered and not logged')
+    if (skep.takeLog() < requests * MIN_LOG_LINE_BYTES) throw new Error('requests were answered and not logged')
   }

@@ -18,7 +18,7 @@ const allowed = (): readonly number[] => {
   })
 }
 
-/** Two cores of their own, when there are two and `taskset` can hold a process to one. */
+/** Two cores of their own, when there are two and `taskset` can bind a process to one. */
 export const pickCores = (): Cores => {
   const [server, ...rest] = Bun.which('taskset') === null ? [] : allowed()
   const [load] = rest
@@ -28,7 +28,7 @@ export const pickCores = (): Cores => {
 /** One core, any of several, or any there is: null, or none of several. */
 export type Core = number | readonly number[] | null
 
-/** The command, held to a core. */
+/** The command, bound to a core. */
 export const pinned = (command: readonly string[], core: Core): string[] => {
   const list = [core ?? []].flat().join(',')
   return list === '' ? [...command] : ['taskset', '-c', list, ...command]

@@ -10,7 +10,7 @@ import { median } from './statistics.ts'
 export const PER_SECOND = 200
 /** Until all sockets are there. */
 const GATHERING_SECONDS = 2
-const MOST_PAIRS = 4
+const MAX_PAIRS_COUNT = 4
 /** No change at all: the sockets are there in both measurements. */
 const NONE = 0
 
@@ -95,7 +95,7 @@ export const readsBeside = async (
 }
 
 /** So many pairs as are measured of a server. */
-export const pairsOf = ({ settings }: Context): number => Math.min(MOST_PAIRS, settings.rounds)
+export const pairsOf = ({ settings }: Context): number => Math.min(MAX_PAIRS_COUNT, settings.rounds)
 
 /** What the reads kept, in each pair. */
 export const kept = (pairs: readonly Pair[]): readonly number[] =>

@@ -122,9 +122,9 @@ const VERDICT: Readonly<Record<string, (value: number) => string>> = {
 /** A soak in two lines. */
 export const describeSoak = ({ date, machine, versions, settings, end, verdict }: SoakResult): string => {
   const { minutes, rate, actors } = settings
-  const seen = Object.entries(VERDICT).flatMap(([name, tell]) => {
+  const seen = Object.entries(VERDICT).flatMap(([name, describe]) => {
     const value = verdict[name]
-    return value === undefined ? [] : [tell(value)]
+    return value === undefined ? [] : [describe(value)]
   })
   const state = end === 'done' ? '' : ' (not over yet)'
   return (

@@ -66,7 +66,7 @@ const startBoth = async (folder: string, core: Core) => {
   }
 }
 
-/** A Postgres and a Redis of one's own, on free ports and with folders of their own, held to `core`. */
+/** A Postgres and a Redis of one's own, on free ports and with folders of their own, limited to `core`. */
 export const startServices = async ({ form, folder }: Context, core: Core): Promise<Services> => {
   const { postgres, redis, stop } = await startBoth(folder(), core)
   const env = { ...SECRET, DATABASE_POOL_SIZE: String(POOL_SIZE), REDIS_URL: redis.url }

@@ -72,6 +72,9 @@ export const renderMarkdown = (results: readonly NamedResult[]): string => {
   const line = (cells: readonly string[]) => `| ${cells.map(escaped).join(' | ')} |`
   const rule = `|${COLUMNS.map(({ isNumber }) => (isNumber ? '---:' : '---')).join('|')}|`
   const rows = rowsOf(results)
-  const once = rows.map(([name = '', ...rest], index) => [name === rows[index - 1]?.[0] ? '' : `\`${name}\``, ...rest])
-  return [line(COLUMNS.map(({ head }) => head)), rule, ...once.map(line)].join('\n')
+  const unrepeated = rows.map(([name = '', ...rest], index) => [
+    name === rows[index - 1]?.[0] ? '' : `\`${name}\``,
+    ...rest,
+  ])
+  return [line(COLUMNS.map(({ head }) => head)), rule, ...unrepeated.map(line)].join('\n')
 }

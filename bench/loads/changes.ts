@@ -37,7 +37,7 @@ export interface ChangesReport {
   readonly max: number
 }
 
-const AT_ONCE = 50
+const MAX_CONCURRENT_COUNT = 50
 /** Of sockets that all hear the same, every so manieth is read. */
 const READ_EVERY = 20
 /** The others leave it to the system to receive: here the load has one core, which a thousand readers would fill. */
@@ -65,8 +65,8 @@ const join = async (token: string, index: number): Promise<RawSocket> => {
   return socket
 }
 const sockets: RawSocket[] = []
-for (let first = 0; first < tokens.length; first += AT_ONCE) {
-  const some = tokens.slice(first, first + AT_ONCE).map((token, index) => join(token, first + index))
+for (let first = 0; first < tokens.length; first += MAX_CONCURRENT_COUNT) {
+  const some = tokens.slice(first, first + MAX_CONCURRENT_COUNT).map((token, index) => join(token, first + index))
   sockets.push(...(await Promise.all(some)))
 }
 

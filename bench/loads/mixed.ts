@@ -44,7 +44,7 @@ export interface MixedReport {
 
 const SUCCESS = [200, 201]
 const REFUSAL = [429, 503]
-const OPENED_AT_ONCE = 100
+const MAX_OPENING_COUNT = 100
 
 const { url, perSecond, connections, seconds, keepTimes, ...input } = (await Bun.stdin.json()) as MixedInput
 const requests = input.requests.map((text) => Buffer.from(text))
@@ -104,8 +104,8 @@ const open = async (): Promise<void> => {
   free.push(send)
 }
 
-for (let left = connections; left > 0; left -= OPENED_AT_ONCE) {
-  await Promise.all(Array.from({ length: Math.min(left, OPENED_AT_ONCE) }, open))
+for (let left = connections; left > 0; left -= MAX_OPENING_COUNT) {
+  await Promise.all(Array.from({ length: Math.min(left, MAX_OPENING_COUNT) }, open))
 }
 startedAt = Date.now()
 start = performance.now()

@@ -1,5 +1,5 @@
 /**
- * Many sockets that hear the same, and changes that are made as fast as they are heard: the next request goes out when
+ * Many sockets that receive the same, and changes that are made as fast as they are received: the next request goes out when
  * all have what came before the last one, so that the server always has work and nobody's line grows.
  */
 import { GREETINGS } from '../lib/greetings.ts'
@@ -31,10 +31,10 @@ export interface SubscribersReport {
   readonly seconds: number
 }
 
-const AT_ONCE = 50
+const MAX_CONCURRENT_COUNT = 50
 
 const { url, tokens, subscribe, change, seconds } = (await Bun.stdin.json()) as SubscribersInput
-let heard = 0
+let received = 0
 let awaited = { texts: 0, done: () => {} }
 const fail = (why: string): void => {
   console.error(why)
@@ -43,28 +43,28 @@ const fail = (why: string): void => {
 
 const join = async (token: string): Promise<void> => {
   const onTexts = (count: number) => {
-    heard += count
-    if (heard >= awaited.texts) awaited.done()
+    received += count
+    if (received >= awaited.texts) awaited.done()
   }
   const socket = await openRawSocket({ url, token, onTexts, onEnd: fail })
   await socket.received(1)
   socket.send(subscribe)
   await socket.received(GREETINGS)
 }
-for (let first = 0; first < tokens.length; first += AT_ONCE) {
-  await Promise.all(tokens.slice(first, first + AT_ONCE).map(join))
+for (let first = 0; first < tokens.length; first += MAX_CONCURRENT_COUNT) {
+  await Promise.all(tokens.slice(first, first + MAX_CONCURRENT_COUNT).map(join))
 }
 
-const hearing = (texts: number): Promise<void> => {
+const waitForTexts = (texts: number): Promise<void> => {
   const { promise, resolve: done } = Promise.withResolvers<void>()
   awaited = { texts, done }
-  if (heard >= texts) done()
+  if (received >= texts) done()
   return promise
 }
 
 const { headers, method, body, texts } = change
 const each = texts * tokens.length
-const greeted = heard
+const greeted = received
 const from = performance.now()
 const goOn = goOnFor(seconds)
 let made = 0
@@ -72,11 +72,11 @@ while (goOn()) {
   const response = await fetch(change.url, { method, headers, body: body === '' ? null : body })
   const answer = await response.text()
   if (!response.ok) fail(`${change.url} answered ${response.status}: ${answer}`)
-  await hearing(greeted + each * made)
+  await waitForTexts(greeted + each * made)
   made++
 }
-await hearing(greeted + each * made)
-if (heard !== greeted + each * made) fail(`${heard - greeted} texts came instead of ${each * made}`)
+await waitForTexts(greeted + each * made)
+if (received !== greeted + each * made) fail(`${received - greeted} texts came instead of ${each * made}`)
 const report: SubscribersReport = { deliveries: each * made, seconds: (performance.now() - from) / 1_000 }
 console.log(JSON.stringify(report))
 process.exit(0)

@@ -1,11 +1,16 @@
 import { AppError } from '../domain/errors.ts'
 import type { Principal } from '../domain/session.ts'
 import type { Instant } from '../domain/user.ts'
-import { AGEING, type Ageing, type Confirmed, createConfirmation } from './confirmation.ts'
 import type { AccessNotices } from './ports/messaging.ts'
 import type { ReadTx, Tx, UnitOfWork } from './ports/persistence.ts'
 import type { AccessTokens } from './ports/security.ts'
 import type { Clock } from './ports/system.ts'
+import {
+  type CachedGrant,
+  createRevalidation,
+  type RevalidationTimer,
+  SYSTEM_REVALIDATION_TIMER,
+} from './revalidation.ts'
 
 /** The user of a token, and when the token expires. */
 export interface Grant {
@@ -34,10 +39,10 @@ interface Deps {
   readonly accessTokens: AccessTokens
   readonly notices: AccessNotices
   readonly clock: Clock
-  readonly ageing?: Ageing
+  readonly ageing?: RevalidationTimer
 }
 
-interface Entry extends Grant, Confirmed {
+interface Entry extends Grant, CachedGrant {
   readonly token: string
 }
 
@@ -48,7 +53,13 @@ const MAX_REMEMBERED_PER_USER_COUNT = 50
 const invalid = () => new AppError('invalid_token', 'The access token is invalid or has expired')
 const inactive = () => new AppError('inactive_user', 'Inactive user')
 
-export const createAccess = ({ unitOfWork, accessTokens, notices, clock, ageing = AGEING }: Deps): Access => {
+export const createAccess = ({
+  unitOfWork,
+  accessTokens,
+  notices,
+  clock,
+  ageing = SYSTEM_REVALIDATION_TIMER,
+}: Deps): Access => {
   /**
    * By token. Each has one accepted spelling and so one entry, so the cache is bounded by the number of issued `jti`s.
    */
@@ -92,7 +103,7 @@ export const createAccess = ({ unitOfWork, accessTokens, notices, clock, ageing 
     for (const listener of listeners) listener(userId)
   })
 
-  const confirmation = createConfirmation<Entry>({
+  const revalidation = createRevalidation<Entry>({
     unitOfWork,
     clock,
     ...ageing,
@@ -104,11 +115,11 @@ export const createAccess = ({ unitOfWork, accessTokens, notices, clock, ageing 
     const claims = await accessTokens.verify(token)
     if (claims === null) throw invalid()
     const changeCountBefore = changeCount
-    const confirmedAt = ageing.elapsed()
+    const validatedAt = ageing.elapsed()
     const { userId, sessionId } = claims
     const claimed: Principal = { userId, sessionId, role: 'user' }
-    const principal = await unitOfWork.read((tx) => confirm(tx, claimed, clock.now()))
-    const proven = { token, principal, expiresAt: claims.expiresAt, confirmedAt }
+    const principal = await unitOfWork.read((tx) => requireActiveActor(tx, claimed, clock.now()))
+    const proven = { token, principal, expiresAt: claims.expiresAt, validatedAt }
     // A notice that arrived during the read may concern its result: in that case the next request reads again.
     if (changeCount === changeCountBefore) remember(proven)
     return proven
@@ -118,7 +129,7 @@ export const createAccess = ({ unitOfWork, accessTokens, notices, clock, ageing 
     const known = remembered.get(token)
     if (known === undefined) return prove(token)
     const expired = known.expiresAt <= clock.now()
-    if (!expired && (notices.complete || confirmation.holds(known))) return known
+    if (!expired && (notices.complete || revalidation.isFresh(known))) return known
     forget(token)
     if (expired) throw invalid()
     return prove(token)
@@ -140,24 +151,24 @@ export const createAccess = ({ unitOfWork, accessTokens, notices, clock, ageing 
  * body or a hash. Throws `invalid_token` if the session or account has ended meanwhile, `inactive_user` if the account
  * was deactivated.
  */
-export const confirm = async <A extends Principal>(tx: ReadTx, actor: A, now: Instant): Promise<A> => {
-  const holder = await tx.sessions.findHolder(actor.sessionId)
-  if (holder === null) {
+export const requireActiveActor = async <A extends Principal>(tx: ReadTx, actor: A, now: Instant): Promise<A> => {
+  const account = await tx.sessions.findAccount(actor.sessionId)
+  if (account === null) {
     // Deactivation ends the session too, but its user should get the reason.
     const user = await tx.users.findById(actor.userId)
     throw user?.isActive === false ? inactive() : invalid()
   }
-  if (holder.userId !== actor.userId || holder.expiresAt <= now) throw invalid()
-  if (!holder.isActive) throw inactive()
-  return actor.role === holder.role ? actor : { ...actor, role: holder.role }
+  if (account.userId !== actor.userId || account.expiresAt <= now) throw invalid()
+  if (!account.isActive) throw inactive()
+  return actor.role === account.role ? actor : { ...actor, role: account.role }
 }
 
 /**
- * As {@link confirm}, for a unit that changes users or ends sessions. Locks the actor and the affected user, whose
- * rights cannot change meanwhile, and then the actor's session. All such units lock in this order, so that they cannot
- * deadlock.
+ * As {@link requireActiveActor}, for a unit that changes users or ends sessions. Locks the actor and the affected user,
+ * whose rights cannot change meanwhile, and then the actor's session. All such units lock in this order, so that they
+ * cannot deadlock.
  */
-export const confirmHeld = async <A extends Principal>(
+export const requireActiveActorLocked = async <A extends Principal>(
   tx: Tx,
   actor: A,
   now: Instant,
@@ -167,7 +178,7 @@ export const confirmHeld = async <A extends Principal>(
   const ids = actor.role === 'admin' ? new Set([actor.userId, userId]) : [actor.userId]
   for (const id of [...ids].sort((one, other) => one - other)) await tx.users.findById(id)
   await tx.sessions.findById(actor.sessionId)
-  return confirm(tx, actor, now)
+  return requireActiveActor(tx, actor, now)
 }
 
 /** Throws `forbidden` for everyone but an admin. */

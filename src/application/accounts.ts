@@ -3,9 +3,9 @@ import type { MailToken, MailTokenPurpose } from '../domain/mail-token.ts'
 import { networksOf } from '../domain/network.ts'
 import type { Principal } from '../domain/session.ts'
 import { type Instant, normalizeEmail } from '../domain/user.ts'
-import { confirmHeld } from './access.ts'
+import { requireActiveActorLocked } from './access.ts'
 import type { Attempts } from './attempts.ts'
-import { ifProven, mailTokenNow, notify } from './mail-tokens.ts'
+import { ifVerified, notify, requireMailToken } from './mail-tokens.ts'
 import { requireStrong } from './passwords.ts'
 import type { AccessNotices } from './ports/messaging.ts'
 import type { MailTokenReader, UnitOfWork } from './ports/persistence.ts'
@@ -60,13 +60,13 @@ export const createAccounts = ({ unitOfWork, passwords, opaqueTokens, notices, a
   return {
     async requestVerification(actor) {
       const { userId } = actor
-      await attempts.count({ attempted: 'verification', account: userId })
+      await attempts.count({ kind: 'verification', account: userId })
       const now = clock.now()
       await unitOfWork.write(async (tx) => {
-        await confirmHeld(tx, actor, now)
+        await requireActiveActorLocked(tx, actor, now)
         const user = await tx.users.findById(userId)
         if (user === null || user.emailVerified) return
-        await mailTokenNow(tx, opaqueTokens, { user, email: user.email, template: 'verify', now })
+        await requireMailToken(tx, opaqueTokens, { user, email: user.email, template: 'verify', now })
       })
     },
 
@@ -83,7 +83,7 @@ export const createAccounts = ({ unitOfWork, passwords, opaqueTokens, notices, a
         await notify(tx, opaqueTokens, {
           user,
           template: 'email-changed',
-          newEmail: ifProven(user, proven.email),
+          newEmail: ifVerified(user, proven.email),
           now,
         })
         return user.id
@@ -93,7 +93,7 @@ export const createAccounts = ({ unitOfWork, passwords, opaqueTokens, notices, a
 
     async forgotPassword(given, address) {
       const email = normalizeEmail(given)
-      await attempts.count({ attempted: 'forgotten password', account: email, address })
+      await attempts.count({ kind: 'forgotten password', account: email, address })
       const source = networksOf(address).client
       const job = { kind: 'password-forgotten', payload: { email, source }, now: clock.now() } as const
       await unitOfWork.write((tx) => tx.jobs.enqueue(job))

@@ -6,11 +6,11 @@ import type { UnitOfWork } from './ports/persistence.ts'
 import type { RateLimiter } from './ports/security.ts'
 
 /** Each kind is counted separately, so that sign-in attempts do not use up the limit for actions in a session. */
-export type Attempted = 'sign-in' | 'current password' | 'new address' | 'verification' | 'forgotten password'
+export type AttemptKind = 'sign-in' | 'current password' | 'new address' | 'verification' | 'forgotten password'
 
 /** One attempt on an account. */
-export interface Try {
-  readonly attempted: Attempted
+export interface Attempt {
+  readonly kind: AttemptKind
   /** The account name in the request, whether it exists or not. */
   readonly account: string | number
   /** The user of the account: null if there is none, absent if the attempt is not a guess. */
@@ -26,19 +26,19 @@ export interface Try {
  */
 export interface Attempts {
   /** Counts one attempt. Throws `too_many_requests` above the limit. */
-  count(tried: Try): Promise<void>
+  count(tried: Attempt): Promise<void>
   /** A correct password resets the counts. */
-  succeeded(tried: Try): Promise<void>
+  succeeded(tried: Attempt): Promise<void>
 }
 
 /** The limit over all unknown sources of an account, as a multiple of the limit of one source. */
 const ALL_SOURCES_FACTOR = 5
 
-const keyOf = ({ attempted, account, user }: Try) =>
+const keyOf = ({ kind, account, user }: Attempt) =>
   // The end of a salted hash identifies the password without revealing anything about it.
-  `${attempted}:${account}:${user?.passwordHash.slice(-16) ?? ''}`
+  `${kind}:${account}:${user?.passwordHash.slice(-16) ?? ''}`
 
-const keyOfSource = (tried: Try) => {
+const keyOfSource = (tried: Attempt) => {
   const source = tried.address === undefined ? 'everywhere' : networksOf(tried.address).client
   return `${keyOf(tried)}:${source}`
 }

@@ -20,9 +20,9 @@ export interface FileCounts {
 }
 
 /** Concurrent copies: each may keep two parts of an upload in memory. */
-const LANES = 4
+const MAX_FILES_IN_FLIGHT_COUNT = 4
 
-interface Named {
+interface FileRow {
   readonly id: number
   readonly key: string
   readonly size: number
@@ -30,25 +30,25 @@ interface Named {
 }
 
 /** The source does not have the bytes that the row describes. */
-class Faulty extends Error {}
+class FaultyBlob extends Error {}
 
-const named = ({ id, blob_key, size, sha256 }: Row): Named => ({
+const toFileRow = ({ id, blob_key, size, sha256 }: Row): FileRow => ({
   id: Number(id),
   key: String(blob_key),
   size: Number(size),
   sha256: String(sha256),
 })
 
-const each = async function* (pieces: AsyncIterable<readonly Row[]>): AsyncGenerator<Named> {
-  for await (const rows of pieces) for (const row of rows) yield named(row)
+const fileRows = async function* (pieces: AsyncIterable<readonly Row[]>): AsyncGenerator<FileRow> {
+  for await (const rows of pieces) for (const row of rows) yield toFileRow(row)
 }
 
 /** Verifies the bytes of every file row, and copies missing ones to `to`. Throws if a store cannot be used. */
 export const copyFiles = async (copy: FileCopy): Promise<FileCounts> => {
   const { files, from, to, openSha256, signal, complain, done } = copy
-  const bytesOf = async function* (blobs: MovableBlobs, { key, size }: Named): AsyncGenerator<Uint8Array> {
+  const bytesOf = async function* (blobs: MovableBlobs, { key, size }: FileRow): AsyncGenerator<Uint8Array> {
     const bytes = await blobs.read(key, 0, size)
-    if (bytes === null) throw new Faulty('is missing')
+    if (bytes === null) throw new FaultyBlob('is missing')
     for await (const piece of bytes instanceof Blob ? bytes.stream() : bytes) {
       signal.throwIfAborted()
       yield piece
@@ -56,50 +56,50 @@ export const copyFiles = async (copy: FileCopy): Promise<FileCounts> => {
   }
 
   /** Passes on the bytes, and throws at the end if they do not match the row. */
-  const proven = async function* (blobs: MovableBlobs, file: Named): AsyncGenerator<Uint8Array> {
+  const verified = async function* (blobs: MovableBlobs, file: FileRow): AsyncGenerator<Uint8Array> {
     const size = await blobs.size(file.key)
-    if (size === null) throw new Faulty('is missing')
-    if (size !== file.size) throw new Faulty(`has ${size} bytes, not ${file.size}`)
+    if (size === null) throw new FaultyBlob('is missing')
+    if (size !== file.size) throw new FaultyBlob(`has ${size} bytes, not ${file.size}`)
     const digest = openSha256()
     for await (const piece of bytesOf(blobs, file)) {
       digest.update(piece)
       yield piece
     }
-    if (digest.end() !== file.sha256) throw new Faulty('has another SHA-256')
+    if (digest.end() !== file.sha256) throw new FaultyBlob('has another SHA-256')
   }
 
-  const isSound = async (blobs: MovableBlobs, file: Named): Promise<boolean> => {
+  const isSound = async (blobs: MovableBlobs, file: FileRow): Promise<boolean> => {
     try {
-      for await (const _ of proven(blobs, file));
+      for await (const _ of verified(blobs, file));
       return true
     } catch (error) {
-      if (error instanceof Faulty) return false
+      if (error instanceof FaultyBlob) return false
       throw error
     }
   }
 
   const counts = { sound: 0, written: 0, faulty: 0 }
-  const bring = async (file: Named): Promise<void> => {
+  const copyFile = async (file: FileRow): Promise<void> => {
     try {
-      if (to === null) for await (const _ of proven(from, file));
+      if (to === null) for await (const _ of verified(from, file));
       else if (!(await isSound(to, file))) {
-        await to.put(file.key, proven(from, file))
+        await to.put(file.key, verified(from, file))
         counts.written++
       }
       counts.sound++
     } catch (error) {
-      if (!(error instanceof Faulty)) throw error
+      if (!(error instanceof FaultyBlob)) throw error
       counts.faulty++
       complain(`file ${file.id}: what is kept under ${file.key} ${error.message}`)
     }
   }
 
-  const waiting = each(files)
-  const lane = async (): Promise<void> => {
+  const waiting = fileRows(files)
+  const runSlot = async (): Promise<void> => {
     try {
       for (let next = await waiting.next(); next.done !== true; next = await waiting.next()) {
         signal.throwIfAborted()
-        await bring(next.value)
+        await copyFile(next.value)
         done()
       }
     } finally {
@@ -107,7 +107,7 @@ export const copyFiles = async (copy: FileCopy): Promise<FileCounts> => {
       await waiting.return(undefined)
     }
   }
-  const ends = await Promise.allSettled(Array.from({ length: LANES }, lane))
-  for (const end of ends) if (end.status === 'rejected') throw end.reason
+  const results = await Promise.allSettled(Array.from({ length: MAX_FILES_IN_FLIGHT_COUNT }, runSlot))
+  for (const end of results) if (end.status === 'rejected') throw end.reason
   return counts
 }

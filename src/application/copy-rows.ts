@@ -1,24 +1,29 @@
 import type { Instant } from '../domain/user.ts'
 import type { HighestIds, OpenSha256, Row, RowLoader, RowReader, RowSource, Value } from './ports/transfer.ts'
 
-export interface Summary {
+export interface TableSummary {
   readonly rows: number
   /** Over all rows, in order. */
   readonly sha256: string
 }
 
 /** By table, in the order of the tables. */
-export type Summaries = ReadonlyMap<string, Summary>
+export type TableSummaries = ReadonlyMap<string, TableSummary>
 
 /** Called for each batch of rows. */
-type Each = (table: string, rows: readonly Row[]) => Promise<void> | void
+type OnRows = (table: string, rows: readonly Row[]) => Promise<void> | void
 
 const toJson = (value: Value) => (value instanceof Uint8Array ? { bytes: value.toHex() } : value)
 
 const encode = (row: Row): string => `${JSON.stringify(Object.values(row).map(toJson))}\n`
 
 /** Reads all rows of a table to its end. */
-const summarize = async (reader: RowReader, table: string, openSha256: OpenSha256, each: Each): Promise<Summary> => {
+const summarize = async (
+  reader: RowReader,
+  table: string,
+  openSha256: OpenSha256,
+  each: OnRows,
+): Promise<TableSummary> => {
   const digest = openSha256()
   let count = 0
   for await (const rows of reader.rows(table)) {
@@ -33,15 +38,15 @@ export const summarizeAll = async (
   reader: RowReader,
   tables: readonly string[],
   openSha256: OpenSha256,
-  each: Each,
-): Promise<Summaries> => {
-  const summaries = new Map<string, Summary>()
+  each: OnRows,
+): Promise<TableSummaries> => {
+  const summaries = new Map<string, TableSummary>()
   for (const table of tables) summaries.set(table, await summarize(reader, table, openSha256, each))
   return summaries
 }
 
 /** The tables whose rows are not the same on both sides. */
-export const differing = (one: Summaries, other: Summaries): readonly string[] =>
+export const differingTables = (one: TableSummaries, other: TableSummaries): readonly string[] =>
   [...one]
     .filter(([table, { rows, sha256 }]) => other.get(table)?.rows !== rows || other.get(table)?.sha256 !== sha256)
     .map(([table]) => table)
@@ -55,34 +60,34 @@ export const countAll = async (reader: RowReader, tables: readonly string[]): Pr
 /**
  * Whether ids assigned after `target` are above all ids that `source` assigned, and cursors continue from its last one.
  */
-export const goesOn = (source: HighestIds, target: HighestIds): boolean =>
+export const hasHighestIds = (source: HighestIds, target: HighestIds): boolean =>
   [...source].every(([table, id]) => (table === 'events' ? target.get(table) === id : (target.get(table) ?? 0) >= id))
 
 export interface RowCopy {
   readonly source: RowSource
   readonly openSha256: OpenSha256
   /** The content of the source, as counted and hashed. */
-  readonly expected: Summaries
-  readonly onWritten: Each
-  readonly onProved: Each
+  readonly expected: TableSummaries
+  readonly onWritten: OnRows
+  readonly onProved: OnRows
 }
 
 /** Fills an empty database, and throws unless it reads back the same as `expected`. */
-export const fill = async (loader: RowLoader, copy: RowCopy): Promise<void> => {
+export const fillTarget = async (loader: RowLoader, copy: RowCopy): Promise<void> => {
   const { source, openSha256, expected, onWritten, onProved } = copy
   const { tables } = source
   const read = await summarizeAll(source, tables, openSha256, async (table, rows) => {
     await loader.insert(table, rows)
     await onWritten(table, rows)
   })
-  if (differing(expected, read).length > 0 || !source.isUnchanged()) {
+  if (differingTables(expected, read).length > 0 || !source.isUnchanged()) {
     throw new Error('the installation was changed while it was copied: see that nothing uses it')
   }
   const highest = await source.highestIds()
   await loader.setHighestIds(highest)
-  const written = differing(expected, await summarizeAll(loader, tables, openSha256, onProved))
+  const written = differingTables(expected, await summarizeAll(loader, tables, openSha256, onProved))
   if (written.length > 0) throw new Error(`the target did not keep ${written.join(', ')} as they are`)
-  if (!goesOn(highest, await loader.highestIds())) throw new Error('the target did not take the highest ids')
+  if (!hasHighestIds(highest, await loader.highestIds())) throw new Error('the target did not take the highest ids')
 }
 
 /** Prints `line()`, limited to once per interval. */

@@ -1,6 +1,14 @@
 import { AppError } from '../domain/errors.ts'
 import { copyFiles, type FileCounts } from './copy-files.ts'
-import { countAll, createPace, differing, fill, goesOn, type Summaries, summarizeAll } from './copy-rows.ts'
+import {
+  countAll,
+  createPace,
+  differingTables,
+  fillTarget,
+  hasHighestIds,
+  summarizeAll,
+  type TableSummaries,
+} from './copy-rows.ts'
 import type { Clock } from './ports/system.ts'
 import type { MovableBlobs, OpenSha256, RowReader, RowSource, RowTarget } from './ports/transfer.ts'
 
@@ -13,23 +21,23 @@ interface Deps {
   readonly openSha256: OpenSha256
   readonly clock: Clock
   /** Called now and then with the progress. */
-  say(line: string): void
+  onProgress(line: string): void
   /** Called for each fault that prevents the copy. */
   complain(line: string): void
   readonly signal: AbortSignal
 }
 
 /** How many faults are listed; further ones are only counted. */
-const NAMED = 20
+const MAX_NAMED_COUNT = 20
 
 const isEmpty = (counts: ReadonlyMap<string, number>) => [...counts.values()].every((count) => count === 0)
 
 const plural = (count: number, one: string, many = `${one}s`) => `${count} ${count === 1 ? one : many}`
 
 const copyAll = async (deps: Deps): Promise<void> => {
-  const { source, target, from, to, openSha256, clock, say, complain, signal } = deps
+  const { source, target, from, to, openSha256, clock, onProgress, complain, signal } = deps
   const { tables } = source
-  const pace = createPace(() => clock.now(), say)
+  const pace = createPace(() => clock.now(), onProgress)
 
   const watch = (doing: string) => {
     let rows = 0
@@ -40,14 +48,14 @@ const copyAll = async (deps: Deps): Promise<void> => {
     }
   }
 
-  const survey = async (): Promise<Summaries> => {
+  const summarizeSource = async (): Promise<TableSummaries> => {
     let misfits = 0
     const seen = watch('read')
     const summaries = await summarizeAll(source, tables, openSha256, (table, rows) => {
       seen(table, rows)
       for (const row of rows) {
-        const why = target.misfit(table, row)
-        if (why !== null && ++misfits <= NAMED) complain(why)
+        const why = target.findUnsupportedValue(table, row)
+        if (why !== null && ++misfits <= MAX_NAMED_COUNT) complain(why)
       }
     })
     if (misfits > 0) throw new Error(`${plural(misfits, 'row')} cannot be copied: nothing was written`)
@@ -55,25 +63,25 @@ const copyAll = async (deps: Deps): Promise<void> => {
   }
 
   /** Whether the target is a finished copy. Throws if it is neither that nor empty. */
-  const look = async (reader: RowReader, expected: Summaries): Promise<boolean> => {
+  const isFinishedCopy = async (reader: RowReader, expected: TableSummaries): Promise<boolean> => {
     const counts = await countAll(reader, tables)
     if (isEmpty(counts)) {
       const hasRows = [...expected.values()].some(({ rows }) => rows > 0)
-      return !hasRows && goesOn(await source.highestIds(), await reader.highestIds())
+      return !hasRows && hasHighestIds(await source.highestIds(), await reader.highestIds())
     }
     const others = tables.filter((table) => counts.get(table) !== expected.get(table)?.rows)
     const different =
       others.length > 0
         ? others
-        : differing(expected, await summarizeAll(reader, tables, openSha256, watch('compared')))
-    if (different.length === 0 && goesOn(await source.highestIds(), await reader.highestIds())) return true
+        : differingTables(expected, await summarizeAll(reader, tables, openSha256, watch('compared')))
+    if (different.length === 0 && hasHighestIds(await source.highestIds(), await reader.highestIds())) return true
     const found = different.map((table) => `${table} (${counts.get(table)} there, ${expected.get(table)?.rows} here)`)
     const where = found.length === 0 ? 'the ids it gave out' : found.join(', ')
     throw new Error(`the target is neither empty nor a copy of this installation; it differs in ${where}`)
   }
 
-  const bringFiles = async (count: number): Promise<FileCounts> => {
-    say(
+  const copyAllFiles = async (count: number): Promise<FileCounts> => {
+    onProgress(
       to === null ? `Checking ${plural(count, 'file')}, which stay where they are` : `Copying ${plural(count, 'file')}`,
     )
     let done = 0
@@ -96,27 +104,27 @@ const copyAll = async (deps: Deps): Promise<void> => {
     )
   }
 
-  say('Reading the installation')
-  const expected = await survey()
+  onProgress('Reading the installation')
+  const expected = await summarizeSource()
   signal.throwIfAborted()
   await target.prepare()
-  const finished = await target.read((reader) => look(reader, expected))
-  const files = await bringFiles(expected.get('files')?.rows ?? 0)
+  const finished = await target.read((reader) => isFinishedCopy(reader, expected))
+  const files = await copyAllFiles(expected.get('files')?.rows ?? 0)
   if (!finished) {
     const rows = [...expected.values()].reduce((sum, summary) => sum + summary.rows, 0)
-    say(`Copying ${plural(rows, 'row')}`)
+    onProgress(`Copying ${plural(rows, 'row')}`)
     await target.load(async (loader) => {
       // Checked again, now that nobody else can write.
       if (!isEmpty(await countAll(loader, tables))) throw new Error('meanwhile the target was written to')
-      await fill(loader, { source, openSha256, expected, onWritten: watch('wrote'), onProved: watch('proved') })
+      await fillTarget(loader, { source, openSha256, expected, onWritten: watch('wrote'), onProved: watch('proved') })
     })
   }
-  for (const [table, { rows, sha256 }] of expected) say(`  ${table}: ${plural(rows, 'row')}, SHA-256 ${sha256}`)
+  for (const [table, { rows, sha256 }] of expected) onProgress(`  ${table}: ${plural(rows, 'row')}, SHA-256 ${sha256}`)
   const moved =
     to === null
       ? `${plural(files.sound, 'file')} in place`
       : `${plural(files.sound, 'file')} there, ${files.written} written`
-  say(finished ? `The target is a finished copy already (${moved})` : `Copied and verified (${moved})`)
+  onProgress(finished ? `The target is a finished copy already (${moved})` : `Copied and verified (${moved})`)
 }
 
 /**

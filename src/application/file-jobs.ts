@@ -1,4 +1,4 @@
-import { ORPHAN_AGE } from '../domain/file.ts'
+import { ORPHAN_AGE_MS } from '../domain/file.ts'
 import type { Job } from '../domain/job.ts'
 import type { BlobStore } from './ports/blobs.ts'
 import type { Tx, UnitOfWork } from './ports/persistence.ts'
@@ -35,7 +35,7 @@ export const createFileJobs = ({ unitOfWork, blobs, clock }: Deps): FileJobs => 
   },
 
   async sweep(_, signal) {
-    const newest = clock.now() - ORPHAN_AGE
+    const newest = clock.now() - ORPHAN_AGE_MS
     for await (const { key, modifiedAt } of blobs.list()) {
       signal.throwIfAborted()
       if (modifiedAt > newest) continue

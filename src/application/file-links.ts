@@ -3,9 +3,9 @@ import { type FileLink, MAX_LINKS_PER_MAKER_COUNT, type StoredFile } from '../do
 import type { Page } from '../domain/page.ts'
 import type { Principal } from '../domain/session.ts'
 import type { Instant } from '../domain/user.ts'
-import { confirm } from './access.ts'
+import { requireActiveActor } from './access.ts'
 import { visibleFile } from './files.ts'
-import { type Once, type Outcome, once } from './idempotency.ts'
+import { type IdempotencyRequest, type IdempotentResult, withIdempotency } from './idempotency.ts'
 import type { FileLinkQuery, ReadTx, Tx, UnitOfWork } from './ports/persistence.ts'
 import type { LinkSigner, SignedParts } from './ports/security.ts'
 import type { Clock, Reserve } from './ports/system.ts'
@@ -28,7 +28,12 @@ export interface FileLinks {
    * `life` is in seconds. Throws `idempotency_mismatch`, and `too_many_links` when the actor has the maximum number of
    * valid links.
    */
-  create(actor: Principal, fileId: number, life: number, wish: Once<SignedLink> | null): Promise<Outcome<SignedLink>>
+  create(
+    actor: Principal,
+    fileId: number,
+    life: number,
+    idempotency: IdempotencyRequest<SignedLink> | null,
+  ): Promise<IdempotentResult<SignedLink>>
   /** Those that have not expired. */
   list(actor: Principal, fileId: number, page: FileLinkPage): Promise<Page<SignedLink>>
   get(actor: Principal, fileId: number, id: number): Promise<SignedLink>
@@ -49,11 +54,11 @@ interface Deps {
 }
 
 /** How many expired links are removed to make room for a new one; few enough not to delay others. */
-const SLICE = 200
+const MAX_SLICE_COUNT = 200
 
 const makeRoom = async (tx: Tx, makerId: number, now: Instant): Promise<void> => {
   if ((await tx.fileLinks.countMadeBy(makerId, MAX_LINKS_PER_MAKER_COUNT)) < MAX_LINKS_PER_MAKER_COUNT) return
-  if ((await tx.fileLinks.deleteExpiredOf(makerId, now, SLICE)) > 0) return
+  if ((await tx.fileLinks.deleteExpiredOf(makerId, now, MAX_SLICE_COUNT)) > 0) return
   throw new AppError('too_many_links', `You have ${MAX_LINKS_PER_MAKER_COUNT} links that have not expired`)
 }
 
@@ -76,23 +81,23 @@ export const createFileLinks = ({ unitOfWork, signer, clock, reserve }: Deps): F
     return { link, parts, signature: signer.sign(parts) }
   }
 
-  const alive = async (tx: ReadTx, fileId: number, id: number): Promise<FileLink> => {
+  const requireUnexpired = async (tx: ReadTx, fileId: number, id: number): Promise<FileLink> => {
     const link = await tx.fileLinks.find(fileId, id)
     if (link === null || link.expiresAt <= clock.now()) throw notFound('Link')
     return link
   }
 
   return {
-    create: (actor, fileId, life, wish) =>
+    create: (actor, fileId, life, idempotency) =>
       unitOfWork.write(async (tx) => {
         const now = clock.now()
-        const current = await confirm(tx, actor, now)
+        const current = await requireActiveActor(tx, actor, now)
         requireRoom(reserve, current)
         const { ownerId } = await visibleFile(tx, current, fileId)
         // Whole seconds, as in the link.
         const expiresAt = (Math.ceil(now / 1_000) + life) * 1_000
         const makerId = current.userId
-        return once(tx, current, wish, now, {
+        return withIdempotency(tx, current, idempotency, now, {
           async work() {
             await makeRoom(tx, makerId, now)
             return signed(await tx.fileLinks.insert({ fileId, ownerId, makerId, expiresAt, createdAt: now }))
@@ -111,19 +116,19 @@ export const createFileLinks = ({ unitOfWork, signer, clock, reserve }: Deps): F
     get: (actor, fileId, id) =>
       unitOfWork.read(async (tx) => {
         await visibleFile(tx, actor, fileId)
-        return signed(await alive(tx, fileId, id))
+        return signed(await requireUnexpired(tx, fileId, id))
       }),
 
     remove: (actor, fileId, id) =>
       unitOfWork.write(async (tx) => {
-        await visibleFile(tx, await confirm(tx, actor, clock.now()), fileId)
-        await tx.fileLinks.delete((await alive(tx, fileId, id)).id)
+        await visibleFile(tx, await requireActiveActor(tx, actor, clock.now()), fileId)
+        await tx.fileLinks.delete((await requireUnexpired(tx, fileId, id)).id)
       }),
 
     async resolve(parts, signature) {
       if (!signer.verify(parts, signature)) throw notFound('File')
       return unitOfWork.read(async (tx) => {
-        const link = await alive(tx, parts.fileId, parts.linkId)
+        const link = await requireUnexpired(tx, parts.fileId, parts.linkId)
         const file = await tx.files.findById(parts.fileId)
         if (file === null || link.expiresAt !== parts.expires * 1_000) throw notFound('File')
         if (!(await isBacked(tx, link, file))) throw notFound('File')

@@ -2,9 +2,9 @@ import { AppError, notFound } from '../domain/errors.ts'
 import { cleanFilename, isAccepted, type NewFile, type StoredFile } from '../domain/file.ts'
 import type { Page } from '../domain/page.ts'
 import type { Principal } from '../domain/session.ts'
-import { confirm } from './access.ts'
-import { type Once, type Outcome, once } from './idempotency.ts'
-import { judgeHead, judgeStored } from './judged-type.ts'
+import { requireActiveActor } from './access.ts'
+import { detectHeadType, detectStoredType } from './detected-type.ts'
+import { type IdempotencyRequest, type IdempotentResult, withIdempotency } from './idempotency.ts'
 import { type BlobBytes, type BlobStore, SNIFFED_BYTES, type SniffContentType } from './ports/blobs.ts'
 import type { FileQuery, ReadTx, UnitOfWork } from './ports/persistence.ts'
 import type { Clock, Log, Reserve } from './ports/system.ts'
@@ -25,8 +25,8 @@ export interface Upload {
 export interface ReceivedFile extends AsyncDisposable {
   readonly filename: string
   readonly sha256: string
-  /** Stores its row. Throws `idempotency_mismatch`, and the errors of `confirm` if the owner's session has ended. */
-  keep(wish: Once<StoredFile> | null): Promise<Outcome<StoredFile>>
+  /** Stores its row. Throws `idempotency_mismatch`, and the errors of `requireActiveActor` if the owner's session has ended. */
+  keep(idempotency: IdempotencyRequest<StoredFile> | null): Promise<IdempotentResult<StoredFile>>
 }
 
 /** Only the owner and admins can see a file; for all others it does not exist (`not_found`). */
@@ -158,11 +158,11 @@ export const createFiles = (deps: Deps): Files => {
     const source = content[Symbol.asyncIterator]()
     try {
       const { head, whole } = await peek(source, SNIFFED_BYTES)
-      const known = await judgeHead(sniff, head)
+      const known = await detectHeadType(sniff, head)
       if (known !== null) requireAccepted(known)
       const { key, size, sha256 } = await blobs.write(whole)
       try {
-        const contentType = known ?? (await judgeStored(sniff, blobs, { key, size }, head))
+        const contentType = known ?? (await detectStoredType(sniff, blobs, { key, size }, head))
         requireAccepted(contentType)
         return { filename: cleanFilename(filename), contentType, size, sha256, blobKey: key }
       } catch (error) {
@@ -194,23 +194,23 @@ export const createFiles = (deps: Deps): Files => {
       return {
         filename: taken.filename,
         sha256: taken.sha256,
-        async keep(wish) {
+        async keep(idempotency) {
           const now = clock.now()
           const file: NewFile = { ...taken, ownerId: actor.userId, createdAt: now }
           const keeping = unitOfWork.write(async (tx) => {
             // Rights may have changed since the upload began.
-            const current = await confirm(tx, actor, now)
-            return once(tx, current, wish, now, {
+            const current = await requireActiveActor(tx, actor, now)
+            return withIdempotency(tx, current, idempotency, now, {
               work: () => tx.files.insert(file),
               owners: ({ ownerId }) => [ownerId],
             })
           })
-          const outcome = await keeping.catch((error) => {
+          const idempotent = await keeping.catch((error) => {
             needed = mayStillCommit(error)
             throw error
           })
-          needed = 'result' in outcome
-          return outcome
+          needed = 'result' in idempotent
+          return idempotent
         },
         async [Symbol.asyncDispose]() {
           if (!needed) await discard(taken.blobKey)
@@ -230,7 +230,7 @@ export const createFiles = (deps: Deps): Files => {
     async remove(actor, id) {
       await unitOfWork.write(async (tx) => {
         const now = clock.now()
-        const { blobKey } = await visibleFile(tx, await confirm(tx, actor, now), id)
+        const { blobKey } = await visibleFile(tx, await requireActiveActor(tx, actor, now), id)
         await tx.files.delete(id)
         await tx.jobs.enqueue({ kind: 'delete-blob', payload: { key: blobKey }, now })
       })

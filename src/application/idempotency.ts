@@ -1,11 +1,11 @@
 import { AppError } from '../domain/errors.ts'
-import { IDEMPOTENCY_TTL, type StoredAnswer } from '../domain/idempotency.ts'
+import { IDEMPOTENCY_TTL_MS, type StoredAnswer } from '../domain/idempotency.ts'
 import type { Principal } from '../domain/session.ts'
 import type { Instant, Role } from '../domain/user.ts'
 import type { Tx } from './ports/persistence.ts'
 
 /** A client's request that must take effect only once, however often it is sent. */
-export interface Once<T> {
+export interface IdempotencyRequest<T> {
   readonly key: string
   readonly route: string
   /** SHA-256 of the request. */
@@ -15,13 +15,13 @@ export interface Once<T> {
 }
 
 /** The result of this request, or the stored response of an earlier one. */
-export type Outcome<T> = { readonly result: T } | { readonly replayed: StoredAnswer }
+export type IdempotentResult<T> = { readonly result: T } | { readonly replayed: StoredAnswer }
 
 const sameBytes = (one: Uint8Array, other: Uint8Array) =>
   one.length === other.length && one.every((byte, index) => byte === other[index])
 
 /** The work that must happen only once. */
-export interface Effect<T> {
+export interface IdempotentEffect<T> {
   readonly work: () => Promise<T>
   /** The owners of the response's content: it is replayed only to a caller who may read all of it. */
   readonly owners: (result: T) => readonly number[]
@@ -33,21 +33,22 @@ const roleFor = (userId: number, owners: readonly number[]): Role =>
 
 /**
  * Does `work` unless the same request was done with this key within 24 hours. The response is stored in the same
- * transaction as the effect, so neither exists without the other. `actor` must have current rights (see `confirm`).
- * Throws `idempotency_mismatch` if the request differs, `not_found` if the actor may no longer read the response.
+ * transaction as the effect, so neither exists without the other. `actor` must have current rights (see
+ * `requireActiveActor`). Throws `idempotency_mismatch` if the request differs, `not_found` if the actor may no longer
+ * read the response.
  */
-export const once = async <T>(
+export const withIdempotency = async <T>(
   tx: Tx,
   actor: Principal,
-  wish: Once<T> | null,
+  idempotency: IdempotencyRequest<T> | null,
   now: Instant,
-  { work, owners }: Effect<T>,
-): Promise<Outcome<T>> => {
-  if (wish === null) return { result: await work() }
+  { work, owners }: IdempotentEffect<T>,
+): Promise<IdempotentResult<T>> => {
+  if (idempotency === null) return { result: await work() }
   const { userId } = actor
-  const { key, route, fingerprint } = wish
+  const { key, route, fingerprint } = idempotency
   const done = await tx.idempotency.find(userId, route, key)
-  if (done !== null && done.createdAt > now - IDEMPOTENCY_TTL) {
+  if (done !== null && done.createdAt > now - IDEMPOTENCY_TTL_MS) {
     if (!sameBytes(done.fingerprint, fingerprint)) {
       throw new AppError('idempotency_mismatch', 'The Idempotency-Key was used for another request')
     }
@@ -58,6 +59,14 @@ export const once = async <T>(
   }
   const result = await work()
   const role = roleFor(userId, owners(result))
-  await tx.idempotency.put({ userId, route, key, fingerprint, answer: wish.answer(result), role, createdAt: now })
+  await tx.idempotency.put({
+    userId,
+    route,
+    key,
+    fingerprint,
+    answer: idempotency.answer(result),
+    role,
+    createdAt: now,
+  })
   return { result }
 }

@@ -1,17 +1,17 @@
 import type { Collection } from '../domain/collection.ts'
-import { IDEMPOTENCY_TTL } from '../domain/idempotency.ts'
+import { IDEMPOTENCY_TTL_MS } from '../domain/idempotency.ts'
 import type { Job, PasswordForgotten } from '../domain/job.ts'
 import type { QueuedMail } from '../domain/mail.ts'
-import { MAIL_TOKEN_TTL } from '../domain/mail-token.ts'
+import { MAIL_TOKEN_TTL_MS } from '../domain/mail-token.ts'
 import { erasedRecord, recordEvent } from '../domain/record.ts'
 import { SIGN_IN_SOURCE_KEPT_MS } from '../domain/session.ts'
 import { createFileJobs } from './file-jobs.ts'
-import type { Afterwards, JobHandlers } from './job-runner.ts'
+import type { CompletionWrite, JobHandlers } from './job-runner.ts'
 import { type MailOptions, writeMail } from './mail-templates.ts'
 import { mailedToken, mailToken } from './mail-tokens.ts'
 import type { BlobStore } from './ports/blobs.ts'
 import type { Mailer } from './ports/messaging.ts'
-import type { Erased, Tx, UnitOfWork } from './ports/persistence.ts'
+import type { EraseProgress, Tx, UnitOfWork } from './ports/persistence.ts'
 import type { OpaqueTokens } from './ports/security.ts'
 import type { Clock } from './ports/system.ts'
 
@@ -29,15 +29,15 @@ interface Deps {
   readonly eventRetention: number
 }
 
-const HOUR = 3_600_000
-const DONE_KEPT = 24 * HOUR
-const DEAD_KEPT = 30 * 24 * HOUR
+const HOUR_MS = 3_600_000
+const DONE_KEPT_MS = 24 * HOUR_MS
+const DEAD_KEPT_MS = 30 * 24 * HOUR_MS
 /** A mail that could not be sent may be retried as long as its job is kept, which renews its token's lifetime. */
-const TOKEN_KEPT = DEAD_KEPT + 2 * 24 * HOUR
-const MAIL_LIMIT_KEPT = HOUR
-const SLICE = 200
+const TOKEN_KEPT_MS = DEAD_KEPT_MS + 2 * 24 * HOUR_MS
+const MAIL_LIMIT_KEPT_MS = HOUR_MS
+const MAX_SLICE_COUNT = 200
 /** For rows that can be as large as a record. */
-const LARGE_SLICE = 50
+const MAX_LARGE_SLICE_COUNT = 50
 
 type Step = (tx: Tx, limit: number) => Promise<number>
 
@@ -45,7 +45,7 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
   const { unitOfWork, collections, mailer, opaqueTokens, clock, refreshTtl, eventRetention } = deps
   const files = createFileJobs(deps)
 
-  const sendMail = async (job: Job, signal: AbortSignal, atEnd: (write: Afterwards) => void): Promise<void> => {
+  const sendMail = async (job: Job, signal: AbortSignal, atEnd: (write: CompletionWrite) => void): Promise<void> => {
     const request = job.payload as QueuedMail
     const messageId = request.messageId ?? opaqueTokens.derive(`message ${job.id} ${job.createdAt}`)
     const send = (token: string) =>
@@ -53,7 +53,7 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
     if (!('nonce' in request)) return send('')
 
     const { nonce } = request
-    const ttl = MAIL_TOKEN_TTL[request.template === 'reset' ? 'reset' : 'verify']
+    const ttl = MAIL_TOKEN_TTL_MS[request.template === 'reset' ? 'reset' : 'verify']
     const startedAt = clock.now()
     // The expiry is set before the mail is handed over: if the process ends in between, the link works until the mail
     // is sent again. If a newer mail or a changed address has replaced the token, the link would not work, and the mail
@@ -80,7 +80,7 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
   }
 
   /** Each step removes a limited number of rows and returns how many, so that none blocks other writes for long. */
-  const inSlices = async (steps: readonly Step[], signal: AbortSignal, size = SLICE) => {
+  const inSlices = async (steps: readonly Step[], signal: AbortSignal, size = MAX_SLICE_COUNT) => {
     for (const step of steps) {
       do signal.throwIfAborted()
       while ((await unitOfWork.write((tx) => step(tx, size))) === size)
@@ -92,14 +92,14 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
     const steps: readonly Step[] = [
       (tx, limit) => tx.sessions.deleteExpired(now, limit),
       (tx, limit) => tx.refreshTokens.deleteSpent(now - refreshTtl, limit),
-      (tx, limit) => tx.mailTokens.deleteExpired(now - TOKEN_KEPT, limit),
-      (tx, limit) => tx.mailLimits.deleteOld(now - MAIL_LIMIT_KEPT, limit),
+      (tx, limit) => tx.mailTokens.deleteExpired(now - TOKEN_KEPT_MS, limit),
+      (tx, limit) => tx.mailLimits.deleteOld(now - MAIL_LIMIT_KEPT_MS, limit),
       (tx, limit) => tx.signInSources.deleteBefore(now - SIGN_IN_SOURCE_KEPT_MS, limit),
       (tx, limit) => tx.fileLinks.deleteExpired(now, limit),
-      (tx, limit) => tx.idempotency.deleteOld(now - IDEMPOTENCY_TTL, limit),
+      (tx, limit) => tx.idempotency.deleteOld(now - IDEMPOTENCY_TTL_MS, limit),
       (tx, limit) => tx.events.deleteBefore(now - eventRetention, limit),
-      (tx, limit) => tx.jobs.deleteEnded('done', now - DONE_KEPT, limit),
-      (tx, limit) => tx.jobs.deleteEnded('dead', now - DEAD_KEPT, limit),
+      (tx, limit) => tx.jobs.deleteEnded('done', now - DONE_KEPT_MS, limit),
+      (tx, limit) => tx.jobs.deleteEnded('dead', now - DEAD_KEPT_MS, limit),
     ]
     return inSlices(steps, signal)
   }
@@ -117,11 +117,11 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
   const eraseEvents = async (userId: number, signal: AbortSignal) => {
     // On an engine that assigns cursors to events later, all events have one now.
     await unitOfWork.read((tx) => tx.events.bounds())
-    let reached: Erased | null = null
+    let reached: EraseProgress | null = null
     do {
       signal.throwIfAborted()
-      const after: Erased | null = reached
-      reached = await unitOfWork.write((tx) => tx.events.eraseOwned(userId, after, LARGE_SLICE))
+      const after: EraseProgress | null = reached
+      reached = await unitOfWork.write((tx) => tx.events.eraseOwned(userId, after, MAX_LARGE_SLICE_COUNT))
     } while (reached !== null)
   }
 
@@ -131,7 +131,7 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
     const records = collections.map<Step>(
       (collection) => (tx, limit) => forgetRecords(tx, collection, job, userId, limit),
     )
-    await inSlices(records, signal, LARGE_SLICE)
+    await inSlices(records, signal, MAX_LARGE_SLICE_COUNT)
     const steps: readonly Step[] = [
       (tx, limit) => files.forget(tx, userId, limit),
       (tx, limit) => tx.idempotency.deleteOwned(userId, limit),
@@ -146,7 +146,7 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
     // Works in slices that leave time for other work, so a large account takes a while.
     'forget-user': { deadline: 600_000, run: forgetUser },
     'delete-blob': { deadline: 60_000, run: files.deleteBlob },
-    'sweep-blobs': { deadline: 80_000, every: 24 * HOUR, run: files.sweep },
-    'clean-up': { deadline: 60_000, every: HOUR, run: cleanUp },
+    'sweep-blobs': { deadline: 80_000, every: 24 * HOUR_MS, run: files.sweep },
+    'clean-up': { deadline: 60_000, every: HOUR_MS, run: cleanUp },
   }
 }

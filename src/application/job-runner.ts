@@ -15,11 +15,11 @@ export interface JobHandler {
    * May run more than once for one job. `signal` aborts at the deadline and when the server stops. Writes passed to
    * `atEnd` run in the transaction that records the end of the job. A {@link PermanentFailure} is not retried.
    */
-  run(job: Job, signal: AbortSignal, atEnd: (write: Afterwards) => void): Promise<void>
+  run(job: Job, signal: AbortSignal, onCompletion: (write: CompletionWrite) => void): Promise<void>
 }
 
 /** Writes that belong to the transaction that ends a job. */
-export type Afterwards = (tx: Tx) => Promise<void>
+export type CompletionWrite = (tx: Tx) => Promise<void>
 
 export type JobHandlers = Readonly<Record<JobKind, JobHandler>>
 
@@ -42,14 +42,14 @@ interface RunnerDeps {
 }
 
 /** Renewed while the job runs, so an expired lease means that its worker is gone. */
-const LEASE = 15_000
-const RENEW_EVERY = LEASE / 3
+const LEASE_MS = 15_000
+const RENEW_EVERY_MS = LEASE_MS / 3
 
 /** Short enough that a shutdown has time to return unfinished jobs to the queue. */
-const NOTE_AGAIN_AFTER = 200
+const RETRY_WRITE_MS = 200
 
 /** Whether a failed job can be retried. */
-const passes = (error: unknown): boolean =>
+const isTransient = (error: unknown): boolean =>
   error instanceof AppError && (error.code === 'unavailable' || error.code === 'storage_full')
 
 const reasonOf = (error: unknown): string =>
@@ -58,7 +58,7 @@ const reasonOf = (error: unknown): string =>
 const isKnown = (handlers: JobHandlers, kind: string): kind is JobKind => Object.hasOwn(handlers, kind)
 
 /** Runs `work` until it settles, `deadline` passes or `stop` aborts, whichever is first. */
-const within = async (
+const withDeadline = async (
   deadline: number,
   stop: AbortSignal,
   work: (signal: AbortSignal) => Promise<void>,
@@ -99,7 +99,7 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
     await tx.events.append(jobEvent(event, ended, clock.now()))
   }
 
-  const finish = (job: Job, writes: readonly Afterwards[]) =>
+  const finish = (job: Job, writes: readonly CompletionWrite[]) =>
     unitOfWork.write(async (tx) => {
       for (const write of writes) await write(tx)
       if (await tx.jobs.complete(job, clock.now())) await record(tx, 'job.done', job.id)
@@ -108,7 +108,7 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
     })
 
   /** When to retry; null for never. */
-  const judge = (job: Job, error: unknown): number | null => {
+  const retryAt = (job: Job, error: unknown): number | null => {
     const delay = error instanceof PermanentFailure ? null : retryDelay(job.attempts, random())
     const fields = { job_id: job.id, kind: job.kind, attempts: job.attempts, error }
     if (delay === null) log.error('job is dead', fields)
@@ -127,25 +127,25 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
   const renewing = (job: Job): Disposable => {
     const renew = () =>
       unitOfWork
-        .write((tx) => tx.jobs.renew(job, clock.now() + LEASE))
+        .write((tx) => tx.jobs.renew(job, clock.now() + LEASE_MS))
         // The next renewal may still be in time.
         .catch((error: unknown) => log.warn('a lease was not renewed', { job_id: job.id, error }))
-    const timer = setInterval(renew, RENEW_EVERY)
+    const timer = setInterval(renew, RENEW_EVERY_MS)
     return { [Symbol.dispose]: () => clearInterval(timer) }
   }
 
   const attempt = async (
     job: Job,
     stop: AbortSignal,
-  ): Promise<{ readonly writes: readonly Afterwards[] } | { readonly error: unknown }> => {
+  ): Promise<{ readonly writes: readonly CompletionWrite[] } | { readonly error: unknown }> => {
     try {
       // A job that crashes its process each time never reaches `fail`.
       if (retryDelay(job.attempts - 1, 0) === null) throw new Error('started too often without an end')
       if (!isKnown(handlers, job.kind)) throw new Error(`no handler for ${job.kind}`)
       const handler = handlers[job.kind]
-      const writes: Afterwards[] = []
-      const atEnd = (write: Afterwards) => void writes.push(write)
-      await within(handler.deadline, stop, async (signal) => handler.run(job, signal, atEnd))
+      const writes: CompletionWrite[] = []
+      const onCompletion = (write: CompletionWrite) => void writes.push(write)
+      await withDeadline(handler.deadline, stop, async (signal) => handler.run(job, signal, onCompletion))
       return { writes }
     } catch (error) {
       return { error }
@@ -155,14 +155,14 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
   /**
    * Records how an attempt ended, and retries until the database accepts it, because otherwise the job would run again.
    */
-  const noted = async (stop: AbortSignal, note: () => Promise<void>): Promise<void> => {
+  const recordResult = async (stop: AbortSignal, note: () => Promise<void>): Promise<void> => {
     for (;;) {
       try {
         return await note()
       } catch (error) {
-        if (stop.aborted || !passes(error)) throw error
+        if (stop.aborted || !isTransient(error)) throw error
       }
-      await new Promise((resolve) => setTimeout(resolve, NOTE_AGAIN_AFTER))
+      await new Promise((resolve) => setTimeout(resolve, RETRY_WRITE_MS))
     }
   }
 
@@ -179,19 +179,19 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
     async claim(limit) {
       const now = clock.now()
       if (!(await unitOfWork.read((tx) => tx.jobs.hasDue(now)))) return []
-      return unitOfWork.write((tx) => tx.jobs.claim({ now, leaseUntil: now + LEASE, limit }))
+      return unitOfWork.write((tx) => tx.jobs.claim({ now, leaseUntil: now + LEASE_MS, limit }))
     },
 
     async run(job, stop) {
       using _ = renewing(job)
-      const outcome = await attempt(job, stop)
-      if ('writes' in outcome) {
-        await noted(stop, () => finish(job, outcome.writes))
+      const result = await attempt(job, stop)
+      if ('writes' in result) {
+        await recordResult(stop, () => finish(job, result.writes))
         log.debug('job done', { job_id: job.id, kind: job.kind, attempts: job.attempts })
       } else if (stop.aborted) await unitOfWork.write((tx) => tx.jobs.release(job, clock.now()))
       else {
-        const runAt = judge(job, outcome.error)
-        await noted(stop, () => fail(job, outcome.error, runAt))
+        const runAt = retryAt(job, result.error)
+        await recordResult(stop, () => fail(job, result.error, runAt))
       }
     },
   }

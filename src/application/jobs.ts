@@ -2,7 +2,7 @@ import { AppError, notFound } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
 import type { Page } from '../domain/page.ts'
 import type { Principal } from '../domain/session.ts'
-import { confirm, requireAdmin } from './access.ts'
+import { requireActiveActor, requireAdmin } from './access.ts'
 import type { JobQuery, UnitOfWork } from './ports/persistence.ts'
 import type { Clock } from './ports/system.ts'
 
@@ -28,7 +28,7 @@ export const createJobs = ({ unitOfWork, clock }: { unitOfWork: UnitOfWork; cloc
     },
     async retry(actor, id) {
       return unitOfWork.write(async (tx) => {
-        requireAdmin(await confirm(tx, actor, clock.now()))
+        requireAdmin(await requireActiveActor(tx, actor, clock.now()))
         const retried = await tx.jobs.retry(id, clock.now())
         const job = await tx.jobs.findById(id)
         return retried && job !== null ? job : refuse(job)
@@ -36,7 +36,7 @@ export const createJobs = ({ unitOfWork, clock }: { unitOfWork: UnitOfWork; cloc
     },
     async remove(actor, id) {
       await unitOfWork.write(async (tx) => {
-        requireAdmin(await confirm(tx, actor, clock.now()))
+        requireAdmin(await requireActiveActor(tx, actor, clock.now()))
         if (!(await tx.jobs.delete(id))) refuse(await tx.jobs.findById(id))
       })
     },

@@ -8,14 +8,14 @@ export type Placeholder = 'app_name' | 'app_url' | 'link' | 'name' | 'new_email'
 /** Null if a mail of this kind, or to this recipient, does not contain the value. */
 export type MailValues = Readonly<Record<Placeholder, string | null>>
 
-interface Offer {
+interface MailContents {
   readonly placeholders: readonly Placeholder[]
   /** Whether the mail is useless without its link. */
   readonly needsLink: boolean
 }
 
 /** The values available to each mail. Mails to an unverified address contain no user-supplied text. */
-export const MAIL_OFFERS: Readonly<Record<MailKind, Offer>> = {
+export const MAIL_CONTENTS: Readonly<Record<MailKind, MailContents>> = {
   welcome: { placeholders: ['app_name', 'app_url', 'link'], needsLink: true },
   verify: { placeholders: ['app_name', 'app_url', 'link'], needsLink: true },
   reset: { placeholders: ['app_name', 'app_url', 'link', 'name'], needsLink: true },
@@ -140,7 +140,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
 /** Escapes text for an HTML element or a quoted attribute. */
 export const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '')
 
-const LINE_LENGTH = 72
+const MAX_LINE_CHARACTERS = 72
 
 /** Wraps text so that its lines need no transfer encoding. */
 const wrap = (text: string): string => {
@@ -148,7 +148,7 @@ const wrap = (text: string): string => {
   for (const word of text.split(' ')) {
     const line = lines.at(-1) ?? ''
     if (line === '') lines[lines.length - 1] = word
-    else if (line.length + 1 + word.length <= LINE_LENGTH) lines[lines.length - 1] = `${line} ${word}`
+    else if (line.length + 1 + word.length <= MAX_LINE_CHARACTERS) lines[lines.length - 1] = `${line} ${word}`
     else lines.push(word)
   }
   return lines.join('\n')

@@ -1,7 +1,7 @@
 import { AppError } from '../domain/errors.ts'
 import type { MailRequest, QueuedMail } from '../domain/mail.ts'
 import { countedMails, MAX_MAIL_DELAY_MS, nextMailAt } from '../domain/mail-limit.ts'
-import { MAIL_TOKEN_TTL, type MailToken, type MailTokenPurpose } from '../domain/mail-token.ts'
+import { MAIL_TOKEN_TTL_MS, type MailToken, type MailTokenPurpose } from '../domain/mail-token.ts'
 import type { Instant, User } from '../domain/user.ts'
 import type { Tx } from './ports/persistence.ts'
 import type { OpaqueTokens } from './ports/security.ts'
@@ -17,17 +17,17 @@ export const mailedToken = (opaqueTokens: OpaqueTokens, nonce: string): string =
   opaqueTokens.derive(`mail ${nonce}`).slice(0, TOKEN_LENGTH)
 
 /** When a mail that is requested now is sent. If `queued` is false, the limits forbid it before `at`. */
-interface Turn {
+interface MailSlot {
   readonly queued: boolean
   readonly at: Instant
 }
 
-interface Wanted {
+interface MailSlotRequest {
   readonly template: MailRequest['template']
   readonly to: string
   readonly now: Instant
   /** How many milliseconds it may be delayed. */
-  readonly patience: number
+  readonly maxDelayMs: number
 }
 
 /**
@@ -35,11 +35,11 @@ interface Wanted {
  */
 const mailboxOf = (address: string): string => address.replace(/(?<=.)\+[^@]*(?=@)/, '')
 
-const takeTurn = async (tx: Tx, { template, to, now, patience }: Wanted): Promise<Turn> => {
+const reserveMailSlot = async (tx: Tx, { template, to, now, maxDelayMs }: MailSlotRequest): Promise<MailSlot> => {
   const mailbox = mailboxOf(to)
   const times = countedMails(await tx.mailLimits.find(mailbox, template), now)
   const at = nextMailAt(times, now)
-  if (at - now > patience) return { queued: false, at }
+  if (at - now > maxDelayMs) return { queued: false, at }
   await tx.mailLimits.put(mailbox, template, [...times, at])
   return { queued: true, at }
 }
@@ -49,13 +49,13 @@ const enqueue = (tx: Tx, opaqueTokens: OpaqueTokens, request: MailRequest, now: 
   return tx.jobs.enqueue({ kind: 'mail', payload, now, runAt })
 }
 
-const tooSoon = (at: Instant, now: Instant) =>
+const tooManyMails = (at: Instant, now: Instant) =>
   new AppError('too_many_requests', 'Too many mails to this address', {
     retryAfter: Math.max(1, Math.ceil((at - now) / 1_000)),
   })
 
 /** The user-supplied text that mails to a user's address may contain: none until the address is verified. */
-export const ifProven = ({ emailVerified }: User, typed: string): string | null => (emailVerified ? typed : null)
+export const ifVerified = ({ emailVerified }: User, typed: string): string | null => (emailVerified ? typed : null)
 
 interface Issue {
   readonly user: User
@@ -75,10 +75,10 @@ const PURPOSES: Readonly<Record<Issue['template'], MailTokenPurpose>> = {
  * Queues a mail with a new token, which replaces the user's older one for that purpose. Does neither if the mail limits
  * forbid it. Only a welcome mail, which nobody is waiting for, may be delayed by them.
  */
-export const mailToken = async (tx: Tx, opaqueTokens: OpaqueTokens, issue: Issue): Promise<Turn> => {
+export const mailToken = async (tx: Tx, opaqueTokens: OpaqueTokens, issue: Issue): Promise<MailSlot> => {
   const { user, email, template, now } = issue
-  const patience = template === 'welcome' ? MAX_MAIL_DELAY_MS : 0
-  const turn = await takeTurn(tx, { template, to: email, now, patience })
+  const maxDelayMs = template === 'welcome' ? MAX_MAIL_DELAY_MS : 0
+  const turn = await reserveMailSlot(tx, { template, to: email, now, maxDelayMs })
   if (!turn.queued) return turn
   const nonce = opaqueTokens.generate()
   const purpose = PURPOSES[template]
@@ -89,21 +89,21 @@ export const mailToken = async (tx: Tx, opaqueTokens: OpaqueTokens, issue: Issue
     nonce,
     hash: opaqueTokens.hash(mailedToken(opaqueTokens, nonce)),
     // Set again when the mail is handed over.
-    expiresAt: now + MAIL_TOKEN_TTL[purpose],
+    expiresAt: now + MAIL_TOKEN_TTL_MS[purpose],
   }
   await tx.mailTokens.put(token)
   const request: MailRequest =
     template === 'reset'
-      ? { template, to: email, name: ifProven(user, user.name), nonce }
+      ? { template, to: email, name: ifVerified(user, user.name), nonce }
       : { template, to: email, nonce }
   await enqueue(tx, opaqueTokens, request, now, turn.at)
   return turn
 }
 
 /** As {@link mailToken}, but throws `too_many_requests` if the limits forbid the mail. */
-export const mailTokenNow = async (tx: Tx, opaqueTokens: OpaqueTokens, issue: Issue): Promise<void> => {
+export const requireMailToken = async (tx: Tx, opaqueTokens: OpaqueTokens, issue: Issue): Promise<void> => {
   const { queued, at } = await mailToken(tx, opaqueTokens, issue)
-  if (!queued) throw tooSoon(at, issue.now)
+  if (!queued) throw tooManyMails(at, issue.now)
 }
 
 type Notice = { readonly user: User; readonly now: Instant } & (
@@ -115,12 +115,18 @@ type Notice = { readonly user: User; readonly now: Instant } & (
  * Notifies a user, at their current address, of a change to their account. The mail limits may delay it, and drop it if
  * an hour's worth of mails is already queued.
  */
-export const notify = async (tx: Tx, opaqueTokens: OpaqueTokens, notice: Notice): Promise<Turn> => {
+export const notify = async (tx: Tx, opaqueTokens: OpaqueTokens, notice: Notice): Promise<MailSlot> => {
   const { user, now, ...about } = notice
-  const turn = await takeTurn(tx, { template: about.template, to: user.email, now, patience: MAX_MAIL_DELAY_MS })
+  const turn = await reserveMailSlot(tx, {
+    template: about.template,
+    to: user.email,
+    now,
+    maxDelayMs: MAX_MAIL_DELAY_MS,
+  })
   if (!turn.queued) return turn
-  const told = { to: user.email, name: ifProven(user, user.name) }
-  const request: MailRequest = about.template === 'password-changed' ? { ...about, ...told } : { ...about, ...told }
+  const recipient = { to: user.email, name: ifVerified(user, user.name) }
+  const request: MailRequest =
+    about.template === 'password-changed' ? { ...about, ...recipient } : { ...about, ...recipient }
   await enqueue(tx, opaqueTokens, request, now, turn.at)
   return turn
 }
@@ -131,5 +137,5 @@ export const notify = async (tx: Tx, opaqueTokens: OpaqueTokens, notice: Notice)
  */
 export const notifyFirst = async (tx: Tx, opaqueTokens: OpaqueTokens, notice: Notice): Promise<void> => {
   const { queued, at } = await notify(tx, opaqueTokens, notice)
-  if (!queued) throw tooSoon(at, notice.now)
+  if (!queued) throw tooManyMails(at, notice.now)
 }

@@ -7,15 +7,15 @@ import type { Audience, Topics, View } from './topics.ts'
 
 export interface FeedListener {
   /** Called once per event, in order. The next call follows when the returned promise has settled. */
-  hear(event: LoggedEvent): Promise<void> | undefined
+  onEvent(event: LoggedEvent): Promise<void> | undefined
   /** Called at the end of the log. The log is read again when the returned promise has settled. */
-  rest(): Promise<void> | undefined
+  onCaughtUp(): Promise<void> | undefined
   /** Called when the data was restored from a copy: events delivered before may not be in its log. */
-  restored(): void
+  onRestored(): void
 }
 
 /** Where a subscription begins, and whether events between the requested position and this one are gone. */
-export interface Beginning {
+export interface StartPosition {
   readonly cursor: number
   readonly gap: boolean
 }
@@ -25,7 +25,7 @@ export interface Realtime {
   /** Follows the log from its current end. Call it once. */
   start(listener: FeedListener): Promise<void>
   /** Looks for new events. Call it after commits, and regularly for those of other processes. */
-  wake(): void
+  notify(): void
   /** The cursor of the event last passed to the listener; changes in the same step in which it is passed. */
   position(): number
   /** The id of the current epoch, which new cursors contain. */
@@ -38,7 +38,7 @@ export interface Realtime {
    * Where to begin for a client that has seen everything up to `after`, or wants only new events. A cursor of an
    * unknown epoch, or after the end of its epoch, is a gap, and only new events follow.
    */
-  begin(after: Cursor | null): Promise<Beginning>
+  begin(after: Cursor | null): Promise<StartPosition>
   /**
    * The next events of a view, up to {@link position} at the time of the result; complete up to `cursor`. A client that
    * has reached the position can switch to live events without missing or repeating any.
@@ -67,7 +67,7 @@ export const createRealtime = ({ unitOfWork, topics, log }: Deps): Realtime => {
   let position = 0
   let epoch = FIRST_EPOCH
   let listener: FeedListener | null = null
-  let called = false
+  let notified = false
   let running: Promise<Failure | null> | null = null
 
   const next = (scope: EventScope, after: number) =>
@@ -92,43 +92,43 @@ export const createRealtime = ({ unitOfWork, topics, log }: Deps): Realtime => {
   }
 
   /** Reads until the log has no more events and there was no further call meanwhile. */
-  const read = async ({ hear, rest, restored }: FeedListener): Promise<void> => {
-    for (let more = true; more || called; ) {
-      called = false
+  const read = async ({ onEvent, onCaughtUp, onRestored }: FeedListener): Promise<void> => {
+    for (let more = true; more || notified; ) {
+      notified = false
       const { events, complete, current } = await next('all', position)
       if (current !== epoch && !(await follows(current))) {
-        restored()
+        onRestored()
         continue
       }
       for (const event of events) {
         if (listener === null) return
         position = event.cursor
-        const heard = hear(event)
-        if (heard !== undefined) await heard
+        const handled = onEvent(event)
+        if (handled !== undefined) await handled
       }
       more = !complete
-      const rested = more ? undefined : rest()
-      if (rested !== undefined) await rested
+      const coalesced = more ? undefined : onCaughtUp()
+      if (coalesced !== undefined) await coalesced
     }
   }
 
   /** Never rejects, because most callers do not wait for the result. */
-  const wake = (): Promise<Failure | null> => {
-    called = true
+  const notify = (): Promise<Failure | null> => {
+    notified = true
     if (listener === null) return Promise.resolve(null)
     running ??= read(listener)
       .then(
         () => null,
         (error: unknown) => {
           // The next call retries.
-          called = false
+          notified = false
           log.warn('the log of changes could not be read', { error })
           return { error }
         },
       )
       .finally(() => {
         running = null
-        if (called) void wake()
+        if (notified) void notify()
       })
     return running
   }
@@ -142,9 +142,9 @@ export const createRealtime = ({ unitOfWork, topics, log }: Deps): Realtime => {
       position = last
       epoch = current
       listener = to
-      await wake()
+      await notify()
     },
-    wake: () => void wake(),
+    notify: () => void notify(),
     position: () => position,
     epoch: () => epoch,
     audiencesOf: topics.audiencesOf,
@@ -152,7 +152,7 @@ export const createRealtime = ({ unitOfWork, topics, log }: Deps): Realtime => {
     async begin(after) {
       const known = after !== null && isWithin(await unitOfWork.read((tx) => tx.epochs.find(after.epoch)), after)
       // Events committed before are not new, but may not have been delivered yet.
-      const failure = !known || after.position > position ? await wake() : null
+      const failure = !known || after.position > position ? await notify() : null
       if (failure !== null) throw failure.error
       if (after === null) return { cursor: position, gap: false }
       if (!known || after.position > position) return { cursor: position, gap: true }

@@ -12,8 +12,8 @@ import {
 } from '../domain/record.ts'
 import type { Actor, Principal } from '../domain/session.ts'
 import type { Instant } from '../domain/user.ts'
-import { confirm } from './access.ts'
-import { type Once, type Outcome, once } from './idempotency.ts'
+import { requireActiveActor } from './access.ts'
+import { type IdempotencyRequest, type IdempotentResult, withIdempotency } from './idempotency.ts'
 import type { ReadTx, RecordQuery, Tx, UnitOfWork } from './ports/persistence.ts'
 import type { Clock, Reserve } from './ports/system.ts'
 import { requireRoom } from './reserve.ts'
@@ -41,7 +41,11 @@ export interface Records {
    * Throws `data_too_large`, `idempotency_mismatch`, `invalid_token` if the account is gone, and, like every write that
    * needs space, `quota_exceeded` and `storage_reserved`.
    */
-  create(actor: Actor, draft: JsonObject, wish: Once<StoredRecord> | null): Promise<Outcome<StoredRecord>>
+  create(
+    actor: Actor,
+    draft: JsonObject,
+    idempotency: IdempotencyRequest<StoredRecord> | null,
+  ): Promise<IdempotentResult<StoredRecord>>
   /** Throws `not_found`. */
   get(actor: Principal, id: number): Promise<StoredRecord>
   /**
@@ -61,8 +65,8 @@ export interface Records {
   batch(
     actor: Actor,
     operations: readonly RecordOperation[],
-    wish: Once<readonly (StoredRecord | null)[]> | null,
-  ): Promise<Outcome<readonly (StoredRecord | null)[]>>
+    idempotency: IdempotencyRequest<readonly (StoredRecord | null)[]> | null,
+  ): Promise<IdempotentResult<readonly (StoredRecord | null)[]>>
 }
 
 /** Who makes changes and when, and the data for their log entries. */
@@ -211,7 +215,12 @@ export const createRecords = (collection: Collection, { unitOfWork, clock, reser
   const changing = <T>(actor: Actor, work: (tx: Tx, change: Change) => Promise<T>): Promise<T> =>
     unitOfWork.write(async (tx) => {
       const now = clock.now()
-      const change: Change = { actor: await confirm(tx, actor, now), now, events: new Map(), changed: new Map() }
+      const change: Change = {
+        actor: await requireActiveActor(tx, actor, now),
+        now,
+        events: new Map(),
+        changed: new Map(),
+      }
       const result = await work(tx, change)
       await store(tx, change)
       return result
@@ -225,9 +234,9 @@ export const createRecords = (collection: Collection, { unitOfWork, clock, reser
     })
 
   return {
-    create: (actor, draft, wish) =>
+    create: (actor, draft, idempotency) =>
       adding(actor, (tx, change) =>
-        once(tx, change.actor, wish, change.now, {
+        withIdempotency(tx, change.actor, idempotency, change.now, {
           work: () => add(tx, draft, change),
           owners: (record) => [record.ownerId],
         }),
@@ -246,9 +255,9 @@ export const createRecords = (collection: Collection, { unitOfWork, clock, reser
       return unitOfWork.read((tx) => tx.records(collection.name).list(query))
     },
 
-    batch: (actor, operations, wish) =>
+    batch: (actor, operations, idempotency) =>
       (operations.every(isDelete) ? changing : adding)(actor, (tx, change) =>
-        once(tx, change.actor, wish, change.now, {
+        withIdempotency(tx, change.actor, idempotency, change.now, {
           work: () => performAll(tx, operations, change),
           owners: (results) => results.flatMap((record) => (record === null ? [] : [record.ownerId])),
         }),

@@ -1,8 +1,8 @@
 import { AppError } from '../domain/errors.ts'
 import type { Principal } from '../domain/session.ts'
 import { type Instant, newUser, type User } from '../domain/user.ts'
-import { confirm } from './access.ts'
-import { type Once, type Outcome, once } from './idempotency.ts'
+import { requireActiveActor } from './access.ts'
+import { type IdempotencyRequest, type IdempotentResult, withIdempotency } from './idempotency.ts'
 import { mailToken } from './mail-tokens.ts'
 import { requireStrong } from './passwords.ts'
 import type { Tx, UnitOfWork } from './ports/persistence.ts'
@@ -21,15 +21,15 @@ export interface Registrations {
   /** Throws `signup_closed` unless anyone may register or `actor` is an admin. */
   checkSignup(actor: Principal | null): void
   /**
-   * Creates an ordinary account and queues its welcome mail. `address` is where the request comes from; `wish` is used
-   * only for a caller who is signed in. Throws `signup_closed`, `weak_password`, `email_taken`.
+   * Creates an ordinary account and queues its welcome mail. `address` is where the request comes from; `idempotency`
+   * is used only for a caller who is signed in. Throws `signup_closed`, `weak_password`, `email_taken`.
    */
   register(
     actor: Principal | null,
     registration: Registration,
     address: string,
-    wish: Once<User> | null,
-  ): Promise<Outcome<User>>
+    idempotency: IdempotencyRequest<User> | null,
+  ): Promise<IdempotentResult<User>>
   /** Creates a verified admin. Throws `weak_password`, `email_taken`. For the operator, who needs no account. */
   createAdmin(registration: Registration): Promise<User>
 }
@@ -67,24 +67,24 @@ export const createRegistrations = (deps: Deps): Registrations => {
    * The request contains a password, and a plain hash of it would allow fast guessing, so the stored fingerprint is
    * keyed with the server's secret.
    */
-  const keyed = <T>(wish: Once<T>): Once<T> => {
-    const fingerprint = opaqueTokens.hash(opaqueTokens.derive(`registration ${wish.fingerprint.toHex()}`))
-    return { ...wish, fingerprint }
+  const keyed = <T>(idempotency: IdempotencyRequest<T>): IdempotencyRequest<T> => {
+    const fingerprint = opaqueTokens.hash(opaqueTokens.derive(`registration ${idempotency.fingerprint.toHex()}`))
+    return { ...idempotency, fingerprint }
   }
 
   return {
     checkSignup,
 
-    async register(actor, { email, name, password }, address, wish) {
+    async register(actor, { email, name, password }, address, idempotency) {
       checkSignup(actor)
       requireRoom(reserve, actor)
       requireStrong(password, email)
       const account = { email, name, passwordHash: await passwords.hash(password, address), now: clock.now() }
       return unitOfWork.write(async (tx) => {
         if (actor === null) return { result: await add(tx, account) }
-        const current = await confirm(tx, actor, account.now)
+        const current = await requireActiveActor(tx, actor, account.now)
         checkSignup(current)
-        return once(tx, current, wish === null ? null : keyed(wish), account.now, {
+        return withIdempotency(tx, current, idempotency === null ? null : keyed(idempotency), account.now, {
           work: () => add(tx, account),
           // A caller who is not an admin sees the account only in this response, and may see the response again.
           owners: (user) => [current.role === 'admin' ? user.id : current.userId],

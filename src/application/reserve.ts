@@ -2,7 +2,7 @@ import { AppError } from '../domain/errors.ts'
 import type { Principal } from '../domain/session.ts'
 import type { Reserve } from './ports/system.ts'
 
-const RETRY_AFTER_S = 60
+const RETRY_AFTER_SECONDS = 60
 
 /**
  * Call it before a write that needs space. Throws `storage_reserved` while the disk has little space left, which is
@@ -10,5 +10,5 @@ const RETRY_AFTER_S = 60
  */
 export const requireRoom = (reserve: Reserve, actor: Pick<Principal, 'role'> | null): void => {
   if (actor?.role === 'admin' || !reserve.isReached()) return
-  throw new AppError('storage_reserved', 'What is left of the storage is reserved', { retryAfter: RETRY_AFTER_S })
+  throw new AppError('storage_reserved', 'What is left of the storage is reserved', { retryAfter: RETRY_AFTER_SECONDS })
 }

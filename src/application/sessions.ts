@@ -1,8 +1,8 @@
 import { AppError, notFound } from '../domain/errors.ts'
 import type { Page } from '../domain/page.ts'
 import type { Principal, Session } from '../domain/session.ts'
-import { confirmHeld, requireAdmin } from './access.ts'
-import { mailTokenNow } from './mail-tokens.ts'
+import { requireActiveActorLocked, requireAdmin } from './access.ts'
+import { requireMailToken } from './mail-tokens.ts'
 import type { AccessNotices } from './ports/messaging.ts'
 import type { SessionQuery, UnitOfWork } from './ports/persistence.ts'
 import type { OpaqueTokens, PasswordHasher } from './ports/security.ts'
@@ -41,7 +41,7 @@ export const createSessions = ({ unitOfWork, passwords, opaqueTokens, notices, c
   async end(actor, id) {
     const { userId } = actor
     await unitOfWork.write(async (tx) => {
-      await confirmHeld(tx, actor, clock.now())
+      await requireActiveActorLocked(tx, actor, clock.now())
       const session = await tx.sessions.findById(id)
       if (session?.userId !== userId) throw notFound('Session')
       await tx.sessions.delete(id)
@@ -51,7 +51,7 @@ export const createSessions = ({ unitOfWork, passwords, opaqueTokens, notices, c
 
   async endAll(actor) {
     await unitOfWork.write(async (tx) => {
-      await confirmHeld(tx, actor, clock.now())
+      await requireActiveActorLocked(tx, actor, clock.now())
       await tx.sessions.deleteAll(actor.userId, null)
       await tx.fileLinks.deleteAll({ makerId: actor.userId })
     })
@@ -72,7 +72,7 @@ export const createSessions = ({ unitOfWork, passwords, opaqueTokens, notices, c
     const passwordHash = forceReset ? await passwords.hash(opaqueTokens.generate(), '') : null
     const now = clock.now()
     await unitOfWork.write(async (tx) => {
-      requireAdmin(await confirmHeld(tx, actor, now, userId))
+      requireAdmin(await requireActiveActorLocked(tx, actor, now, userId))
       const user = await tx.users.findById(userId)
       if (user === null) throw notFound('User')
       await tx.sessions.deleteAll(userId, null)
@@ -81,7 +81,7 @@ export const createSessions = ({ unitOfWork, passwords, opaqueTokens, notices, c
       if (!user.isActive) throw new AppError('inactive_user', 'An inactive account cannot reset its password')
       await tx.mailTokens.delete(userId)
       await tx.users.update({ ...user, passwordHash, updatedAt: now })
-      await mailTokenNow(tx, opaqueTokens, { user, email: user.email, template: 'reset', now })
+      await requireMailToken(tx, opaqueTokens, { user, email: user.email, template: 'reset', now })
     })
     await notices.publish(userId)
   },

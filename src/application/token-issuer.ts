@@ -1,4 +1,4 @@
-import { DEVICE_LENGTH, type Origin, type Session } from '../domain/session.ts'
+import { MAX_DEVICE_LENGTH, type Origin, type Session } from '../domain/session.ts'
 import type { Instant } from '../domain/user.ts'
 import type { Tx } from './ports/persistence.ts'
 import type { AccessTokens, OpaqueTokens } from './ports/security.ts'
@@ -37,7 +37,7 @@ export const createTokenIssuer = ({ accessTokens, opaqueTokens, accessTtl, refre
     async open(tx, userId, { device, address }, refreshToken, now) {
       const session = await tx.sessions.insert({
         userId,
-        device: device.slice(0, DEVICE_LENGTH),
+        device: device.slice(0, MAX_DEVICE_LENGTH),
         address,
         createdAt: now,
         lastUsedAt: now,

@@ -39,12 +39,12 @@ export interface Tokens {
 }
 
 /** In UTF-16 code units; a character may take two. */
-const MAX_PASSWORD_UNITS = 2 * USER_LIMITS.password.maxLength
+const MAX_PASSWORD_LENGTH = 2 * USER_LIMITS.password.maxLength
 /** The limit before normalization, which shortens text by at most this factor. */
-const MAX_TYPED_UNITS = 4 * MAX_PASSWORD_UNITS
+const MAX_RAW_PASSWORD_LENGTH = 4 * MAX_PASSWORD_LENGTH
 
 const isTooLong = (password: string): boolean =>
-  password.length > MAX_TYPED_UNITS || normalizePassword(password).length > MAX_PASSWORD_UNITS
+  password.length > MAX_RAW_PASSWORD_LENGTH || normalizePassword(password).length > MAX_PASSWORD_LENGTH
 
 interface Deps {
   readonly unitOfWork: UnitOfWork
@@ -60,7 +60,7 @@ interface Deps {
   readonly refreshTtl: number
 }
 
-const REUSE_GRACE = 10_000
+const REUSE_GRACE_MS = 10_000
 
 const refused = () => new AppError('invalid_grant', 'Incorrect email or password')
 const refusedRefresh = () => new AppError('invalid_grant', 'The refresh token is invalid, expired or was revoked')
@@ -75,11 +75,11 @@ export const createTokens = (deps: Deps): Tokens => {
     const session = await tx.sessions.findById(token.sessionId)
     if (session === null || session.expiresAt <= now) throw refusedRefresh()
     // Does not lock the user, because a unit that has the user locked may be waiting for the session.
-    const holder = await tx.sessions.findHolder(session.id)
-    if (holder === null) throw refusedRefresh()
-    if (!holder.isActive) throw inactive()
+    const account = await tx.sessions.findAccount(session.id)
+    if (account === null) throw refusedRefresh()
+    if (!account.isActive) throw inactive()
     if (token.spentAt !== null) {
-      if (now - token.spentAt <= REUSE_GRACE) return { session, stolen: false }
+      if (now - token.spentAt <= REUSE_GRACE_MS) return { session, stolen: false }
       await tx.sessions.delete(session.id)
       return { session, stolen: true }
     }
@@ -112,7 +112,7 @@ export const createTokens = (deps: Deps): Tokens => {
         throw refused()
       }
       const user = await unitOfWork.read((tx) => tx.users.findByEmail(email))
-      const tried = { attempted: 'sign-in', account: email, user, address } as const
+      const tried = { kind: 'sign-in', account: email, user, address } as const
       await attempts.count(tried)
       if (!(await passwords.verify(password, user?.passwordHash ?? null, address)) || user === null) throw refused()
       await attempts.succeeded(tried)

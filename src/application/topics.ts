@@ -38,7 +38,7 @@ export interface Topics {
 
 const OWNED = /^([a-z][a-z0-9_]*)(?:\/(all|[1-9]\d*))?$/
 
-const seesAll = () => true
+const seesEverything = () => true
 
 const audienceOf = {
   owner: (kind: string, userId: number) => `${kind}/owner/${userId}`,
@@ -67,7 +67,7 @@ const viewOfRecord = async (
   const ownerId = await ownerOf(tx, kind, id, after)
   if (ownerId === null || (ownerId !== userId && role !== 'admin')) throw notFound('Record')
   if (ownerId !== userId) {
-    return { topic, audience: audienceOf.subject(kind, id), scope, needsAdmin: true, sees: seesAll }
+    return { topic, audience: audienceOf.subject(kind, id), scope, needsAdmin: true, sees: seesEverything }
   }
   return {
     topic,
@@ -103,18 +103,18 @@ export const createTopics = (collections: readonly Collection[]): Topics => {
     async viewOf(tx, principal, topic, after) {
       if (topic === JOBS) {
         requireAdmin(principal)
-        return { topic, audience: JOBS, scope: { kind: JOBS }, needsAdmin: true, sees: seesAll }
+        return { topic, audience: JOBS, scope: { kind: JOBS }, needsAdmin: true, sees: seesEverything }
       }
       const [, kind = '', which] = OWNED.exec(topic) ?? []
       if (!kinds.has(kind)) throw new AppError('not_found', 'There is no such topic')
       const { userId } = principal
       if (which === undefined) {
         const scope = { kind, ownerId: userId }
-        return { topic, audience: audienceOf.owner(kind, userId), scope, needsAdmin: false, sees: seesAll }
+        return { topic, audience: audienceOf.owner(kind, userId), scope, needsAdmin: false, sees: seesEverything }
       }
       if (which !== 'all') return viewOfRecord(tx, principal, { kind, id: Number(which), after })
       requireAdmin(principal)
-      return { topic, audience: audienceOf.all(kind), scope: { kind }, needsAdmin: true, sees: seesAll }
+      return { topic, audience: audienceOf.all(kind), scope: { kind }, needsAdmin: true, sees: seesEverything }
     },
   }
 }

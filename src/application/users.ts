@@ -2,9 +2,9 @@ import { AppError, notFound } from '../domain/errors.ts'
 import type { Page } from '../domain/page.ts'
 import type { Caller, Principal } from '../domain/session.ts'
 import { type Instant, normalizeEmail, type Role, type User } from '../domain/user.ts'
-import { confirmHeld, requireAdmin } from './access.ts'
+import { requireActiveActorLocked, requireAdmin } from './access.ts'
 import type { Attempts } from './attempts.ts'
-import { ifProven, mailTokenNow, notify, notifyFirst } from './mail-tokens.ts'
+import { ifVerified, notify, notifyFirst, requireMailToken } from './mail-tokens.ts'
 import { requireStrong } from './passwords.ts'
 import type { AccessNotices } from './ports/messaging.ts'
 import type { ReadTx, Tx, UnitOfWork, UserQuery } from './ports/persistence.ts'
@@ -69,7 +69,7 @@ interface Deps {
   readonly reserve: Reserve
 }
 
-const ofActor = async (tx: ReadTx, actor: Principal, id: number): Promise<User> => {
+const findVisible = async (tx: ReadTx, actor: Principal, id: number): Promise<User> => {
   const user = actor.userId === id || actor.role === 'admin' ? await tx.users.findById(id) : null
   if (user === null) throw notFound('User')
   return user
@@ -80,7 +80,7 @@ const passwordRequired = (what: string) => new AppError('password_required', `${
 const wrongPassword = () => new AppError('wrong_password', 'The current password is wrong')
 
 /** Invalidates mailed links for a new password or another address, because a thief may have requested them. */
-const voidLinksElsewhere = async (tx: Tx, user: User): Promise<void> => {
+const voidUnverifiedTokens = async (tx: Tx, user: User): Promise<void> => {
   await tx.mailTokens.delete(user.id, 'reset')
   const pending = await tx.mailTokens.findByUser(user.id, 'verify')
   if (pending !== null && pending.email !== user.email) await tx.mailTokens.delete(user.id, 'verify')
@@ -97,7 +97,7 @@ const isSameUser = (before: User, after: User): boolean =>
  * Deletes the signed links of users who may no longer see the file, so that they do not work even if the right is
  * granted again.
  */
-const endLostLinks = async (tx: Tx, before: User, after: User): Promise<void> => {
+const deleteForbiddenLinks = async (tx: Tx, before: User, after: User): Promise<void> => {
   if (before.isActive && !after.isActive) {
     await tx.fileLinks.deleteAll({ makerId: after.id })
     await tx.fileLinks.deleteAll({ ownerId: after.id })
@@ -113,7 +113,7 @@ const endAccess = async (tx: Tx, userId: number): Promise<void> => {
   await tx.mailTokens.delete(userId)
 }
 
-const keepAnAdmin = async (tx: Tx, before: User, after: User | null): Promise<void> => {
+const requireRemainingAdmin = async (tx: Tx, before: User, after: User | null): Promise<void> => {
   const isActiveAdmin = (user: User | null) => user?.isActive && user.role === 'admin'
   if (!isActiveAdmin(before) || isActiveAdmin(after)) return
   if ((await tx.users.countActiveAdmins()) <= 1) throw new AppError('last_admin', 'The last active admin must stay')
@@ -125,9 +125,9 @@ export const createUsers = (deps: Deps): Users => {
 
   /** The user as of when the password was checked. */
   const checkPassword = async (actor: Caller, password: string): Promise<User> => {
-    const user = await unitOfWork.read((tx) => ofActor(tx, actor, actor.userId))
+    const user = await unitOfWork.read((tx) => findVisible(tx, actor, actor.userId))
     const { address } = actor
-    const tried = { attempted: 'current password', account: user.id, user, address } as const
+    const tried = { kind: 'current password', account: user.id, user, address } as const
     await attempts.count(tried)
     if (!(await passwords.verify(password, user.passwordHash, address))) throw wrongPassword()
     await attempts.succeeded(tried)
@@ -153,13 +153,13 @@ export const createUsers = (deps: Deps): Users => {
   }
 
   /** Mails a link to the new address, which replaces the old one when the link is used. */
-  const askForAddress = async (tx: Tx, user: User, email: string, now: Instant): Promise<void> => {
+  const requestEmailChange = async (tx: Tx, user: User, email: string, now: Instant): Promise<void> => {
     if ((await tx.users.findByEmail(email)) !== null) throw new AppError('email_taken', 'Email already registered')
-    await mailTokenNow(tx, opaqueTokens, { user, email, template: 'verify', now })
+    await requireMailToken(tx, opaqueTokens, { user, email, template: 'verify', now })
     await notifyFirst(tx, opaqueTokens, {
       user,
       template: 'email-change-requested',
-      newEmail: ifProven(user, email),
+      newEmail: ifVerified(user, email),
       now,
     })
   }
@@ -177,12 +177,12 @@ export const createUsers = (deps: Deps): Users => {
       return unitOfWork.read((tx) => tx.users.list(query))
     },
 
-    get: (actor, id) => unitOfWork.read((tx) => ofActor(tx, actor, id)),
+    get: (actor, id) => unitOfWork.read((tx) => findVisible(tx, actor, id)),
 
     async update(actor, id, { name, email, isActive, role, currentPassword }) {
       const isSelf = actor.userId === id
       const address = email === undefined ? null : normalizeEmail(email)
-      const seen = await unitOfWork.read((tx) => ofActor(tx, actor, id))
+      const seen = await unitOfWork.read((tx) => findVisible(tx, actor, id))
       if (isActive !== undefined || role !== undefined) requireAdmin(actor)
       const movesSelf = isSelf && address !== null && address !== seen.email
       if (movesSelf && currentPassword === undefined) {
@@ -190,27 +190,27 @@ export const createUsers = (deps: Deps): Users => {
       }
       const checked = currentPassword !== undefined && isSelf ? await checkPassword(actor, currentPassword) : seen
       // Each attempt sends a mail to an address that the caller chooses, and reveals whether it is taken.
-      if (movesSelf) await attempts.count({ attempted: 'new address', account: actor.userId })
+      if (movesSelf) await attempts.count({ kind: 'new address', account: actor.userId })
       const now = clock.now()
       const { before, updated } = await unitOfWork.write(async (tx) => {
-        const current = await confirmHeld(tx, actor, now, id)
+        const current = await requireActiveActorLocked(tx, actor, now, id)
         if (isActive !== undefined || role !== undefined) requireAdmin(current)
-        const before = await ofActor(tx, current, id)
+        const before = await findVisible(tx, current, id)
         if (movesSelf && before.passwordHash !== checked.passwordHash) throw wrongPassword()
         const given = { ...before, isActive: isActive ?? before.isActive, role: role ?? before.role, updatedAt: now }
         let after: User = { ...given, name: name === undefined ? before.name : name.trim() }
         if (address !== null && address !== before.email) {
-          if (isSelf) await askForAddress(tx, before, address, now)
+          if (isSelf) await requestEmailChange(tx, before, address, now)
           else {
             await setAddress(tx, before, address, now)
             after = { ...after, email: address, emailVerified: false }
           }
         }
         if (isSameUser(before, after)) return { before, updated: before }
-        await keepAnAdmin(tx, before, after)
+        await requireRemainingAdmin(tx, before, after)
         if (before.isActive && !after.isActive) await endAccess(tx, id)
         await tx.users.update(after)
-        await endLostLinks(tx, before, after)
+        await deleteForbiddenLinks(tx, before, after)
         return { before, updated: after }
       })
       // Changing a name or an address does not change anyone's rights.
@@ -224,10 +224,10 @@ export const createUsers = (deps: Deps): Users => {
       const passwordHash = await passwords.hash(newPassword, actor.address)
       const now = clock.now()
       const pair = await unitOfWork.write(async (tx) => {
-        const current = await ofActor(tx, await confirmHeld(tx, actor, now), actor.userId)
+        const current = await findVisible(tx, await requireActiveActorLocked(tx, actor, now), actor.userId)
         if (current.passwordHash !== user.passwordHash) throw wrongPassword()
         await tx.users.update({ ...current, passwordHash, updatedAt: now })
-        await voidLinksElsewhere(tx, current)
+        await voidUnverifiedTokens(tx, current)
         await tx.fileLinks.deleteAll({ makerId: actor.userId })
         await notify(tx, opaqueTokens, { user: current, template: 'password-changed', now })
         return renew ? renewSession(tx, actor, now) : endRefreshing(tx, actor, now)
@@ -242,9 +242,9 @@ export const createUsers = (deps: Deps): Users => {
       const checked = isSelf && currentPassword !== undefined ? await checkPassword(actor, currentPassword) : null
       await unitOfWork.write(async (tx) => {
         const now = clock.now()
-        const user = await ofActor(tx, await confirmHeld(tx, actor, now, id), id)
+        const user = await findVisible(tx, await requireActiveActorLocked(tx, actor, now, id), id)
         if (checked !== null && user.passwordHash !== checked.passwordHash) throw wrongPassword()
-        await keepAnAdmin(tx, user, null)
+        await requireRemainingAdmin(tx, user, null)
         // Sessions are deleted before the user, because requests that still use one may look up the user.
         await tx.sessions.deleteAll(id, null)
         await tx.fileLinks.deleteAll({ makerId: id })

@@ -4,14 +4,14 @@ export interface ByteRange {
   readonly last: number
 }
 
-const SINGLE = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i
+const SINGLE_RANGE = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i
 
 /**
  * Which bytes of `size` a `Range` header requests (RFC 9110 section 14). Several ranges, another unit or a malformed
  * range request the whole content, because section 14.2 allows a server to ignore the header.
  */
 export const requestedRange = (header: string | null, size: number): ByteRange | 'whole' | 'unsatisfiable' => {
-  const [, from = '', to = ''] = (header === null ? null : SINGLE.exec(header)) ?? []
+  const [, from = '', to = ''] = (header === null ? null : SINGLE_RANGE.exec(header)) ?? []
   if (from === '' && to === '') return 'whole'
   if (from === '') {
     const length = Number(to)

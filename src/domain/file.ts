@@ -35,32 +35,32 @@ export interface FileLink {
 
 export type NewFileLink = Omit<FileLink, 'id'>
 
-export const FILENAME_LENGTH = 255
+export const MAX_FILENAME_LENGTH = 255
 
 /** Concurrent uploads of one user in one process. Limited because each may keep two parts of a file in memory. */
-export const MOST_OPEN_UPLOADS = 16
+export const MAX_OPEN_UPLOADS_COUNT = 16
 
 /** Limits how long it takes to end all links of a user, and how much they store. */
 export const MAX_LINKS_PER_MAKER_COUNT = 10_000
 
 /** Seconds. */
-export const LINK_LIFE = { minimum: 1, maximum: 7 * 24 * 3_600 } as const
+export const LINK_LIFE_SECONDS = { minimum: 1, maximum: 7 * 24 * 3_600 } as const
 
 /** How long bytes without a row are kept, because their row may be about to be committed. */
-export const ORPHAN_AGE = 24 * 3_600_000
+export const ORPHAN_AGE_MS = 24 * 3_600_000
 
 const PATH = /^.*[/\\]/s
 // Control characters, and characters that change the text direction: `photo<U+202E>gnp.exe` would read as
 // `photoexe.png`.
-const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu
+const INVISIBLE = /[\p{Cc}\p{Zl}\p{Zp}\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu
 
 /**
  * A name that is safe to store and show: no path, no invisible characters, up to 255 characters; `file` if nothing is
  * left.
  */
 export const cleanFilename = (given: string): string => {
-  const name = given.toWellFormed().replace(PATH, '').replace(UNSEEN, '').trim()
-  const short = [...name.slice(0, FILENAME_LENGTH)]
+  const name = given.toWellFormed().replace(PATH, '').replace(INVISIBLE, '').trim()
+  const short = [...name.slice(0, MAX_FILENAME_LENGTH)]
     .filter((character) => character.isWellFormed())
     .join('')
     .trim()

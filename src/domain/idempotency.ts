@@ -21,4 +21,4 @@ export interface IdempotencyRecord {
   readonly createdAt: Instant
 }
 
-export const IDEMPOTENCY_TTL = 24 * 3_600_000
+export const IDEMPOTENCY_TTL_MS = 24 * 3_600_000

@@ -39,10 +39,10 @@ export interface Job {
   readonly updatedAt: Instant
 }
 
-export const MAX_RETRIES = 8
+export const MAX_RETRIES_COUNT = 8
 
-const FIRST_DELAY = 5_000
-const LONGEST_DELAY = 6 * 3_600_000
+const FIRST_DELAY_MS = 5_000
+const MAX_DELAY_MS = 6 * 3_600_000
 
 /**
  * Milliseconds to wait after this number of failed attempts, or null to give up. Each delay is four times the one
@@ -50,4 +50,4 @@ const LONGEST_DELAY = 6 * 3_600_000
  * together.
  */
 export const retryDelay = (attempts: number, random: number): number | null =>
-  attempts > MAX_RETRIES ? null : Math.min(LONGEST_DELAY, FIRST_DELAY * 4 ** (attempts - 1)) * (0.5 + random)
+  attempts > MAX_RETRIES_COUNT ? null : Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 4 ** (attempts - 1)) * (0.5 + random)

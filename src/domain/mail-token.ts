@@ -14,7 +14,7 @@ export interface MailToken {
   readonly expiresAt: Instant
 }
 
-export const MAIL_TOKEN_TTL: Readonly<Record<MailTokenPurpose, number>> = {
+export const MAIL_TOKEN_TTL_MS: Readonly<Record<MailTokenPurpose, number>> = {
   verify: 24 * 3_600_000,
   reset: 30 * 60_000,
 }

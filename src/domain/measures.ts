@@ -2,7 +2,7 @@ const MILLISECONDS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as con
 const BYTES = { b: 1, kb: 1_024, mb: 1_048_576, gb: 1_073_741_824 } as const
 
 /** A hundred years, so that adding a duration to a date gives a valid date. */
-const LONGEST = 36_500 * MILLISECONDS.d
+const MAX_DURATION_MS = 36_500 * MILLISECONDS.d
 
 const measure = (text: string, units: Readonly<Record<string, number>>, most: number): number | null => {
   const match = /^(\d{1,9})([a-z]{1,2})$/.exec(text)
@@ -13,7 +13,7 @@ const measure = (text: string, units: Readonly<Record<string, number>>, most: nu
 }
 
 /** `30s`, `15m`, `12h` or `30d` in milliseconds; null for anything else, zero and more than `36500d` included. */
-export const parseDuration = (text: string): number | null => measure(text, MILLISECONDS, LONGEST)
+export const parseDuration = (text: string): number | null => measure(text, MILLISECONDS, MAX_DURATION_MS)
 
 /** `512b`, `16kb`, `10mb` or `1gb` in bytes (1 kb is 1024); null for anything else, zero included. */
 export const parseSize = (text: string): number | null => measure(text, BYTES, Number.MAX_SAFE_INTEGER)

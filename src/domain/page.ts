@@ -3,7 +3,7 @@ import { AppError } from './errors.ts'
 export const PAGE_SIZE = { minimum: 1, maximum: 100, default: 20 } as const
 
 /** Totals are exact up to this number; beyond it, only a lower bound is given. */
-export const MAX_COUNTED = 10_000
+export const MAX_TOTAL_COUNT = 10_000
 
 export interface Sort<Field extends string> {
   readonly field: Field
@@ -40,14 +40,15 @@ type Total = Pick<Page<unknown>, 'total' | 'totalAtLeast'>
 
 /** The totals of a page if counting stopped beyond {@link MAX_COUNTED}, or before the end. */
 export const totalOf = (counted: number, isComplete = true): Total =>
-  isComplete && counted <= MAX_COUNTED
+  isComplete && counted <= MAX_TOTAL_COUNT
     ? { total: counted }
-    : { total: null, totalAtLeast: Math.min(counted, MAX_COUNTED) }
+    : { total: null, totalAtLeast: Math.min(counted, MAX_TOTAL_COUNT) }
 
 export const isCounted = ({ from }: PageRequest<string>): boolean => 'page' in from && from.total !== false
 
 /** How many rows a numbered page skips. */
-export const skippedBy = ({ from, size }: PageRequest<string>): number => ('page' in from ? (from.page - 1) * size : 0)
+export const skippedRowCount = ({ from, size }: PageRequest<string>): number =>
+  'page' in from ? (from.page - 1) * size : 0
 
 export const pageTooDeep = () =>
   new AppError('page_too_deep', 'The page lies too deep in the list: read on by next_cursor')

@@ -36,8 +36,8 @@ export interface Caller extends Principal {
   readonly address: string
 }
 
-export const DEVICE_LENGTH = 200
+export const MAX_DEVICE_LENGTH = 200
 
 /** How many sign-in networks of a user are stored, and for how long. */
-export const MAX_SIGN_IN_SOURCES = 20
+export const MAX_SIGN_IN_SOURCES_COUNT = 20
 export const SIGN_IN_SOURCE_KEPT_MS = 180 * 24 * 3_600_000

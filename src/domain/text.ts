@@ -27,8 +27,8 @@ export const isText = (text: string, { minLength = 0, maxLength }: Length): bool
 export const isTextWithoutNul = (text: string, length: Length): boolean => isText(text, length) && !text.includes('\0')
 
 /** Line ends, other control characters, and characters that change the direction of the following text. */
-const UNFIT_RANGES = '\\u0000-\\u001F\\u007F-\\u009F\\u2028-\\u202E\\u2066-\\u2069'
-const UNFIT = new RegExp(`[${UNFIT_RANGES}]`)
+const DISALLOWED_RANGES = '\\u0000-\\u001F\\u007F-\\u009F\\u2028-\\u202E\\u2066-\\u2069'
+const DISALLOWED = new RegExp(`[${DISALLOWED_RANGES}]`)
 
 // Characters that Unicode classifies as ignorable, format or space, and BRAILLE PATTERN BLANK and two more that are
 // drawn as nothing.
@@ -42,7 +42,7 @@ export const isVisible = (text: string): boolean => VISIBLE.test(text)
  * nothing that changes the direction of the following text.
  */
 export const isLine = (text: string, length: Length): boolean =>
-  isText(text, length) && !UNFIT.test(text) && isVisible(text)
+  isText(text, length) && !DISALLOWED.test(text) && isVisible(text)
 
 const INVISIBLE_RANGES =
   '\\s\\u00AD\\u034F\\u0600-\\u0605\\u061C\\u06DD\\u070F\\u0890\\u0891\\u08E2\\u115F\\u1160\\u17B4\\u17B5' +
@@ -52,4 +52,4 @@ const INVISIBLE_RANGES =
  * {@link isLine} as a pattern for documents, in syntax that all regular expression dialects share. Unlike {@link
  * isLine}, it accepts text that consists only of invisible characters beyond the Basic Multilingual Plane.
  */
-export const LINE_PATTERN = `^[^${UNFIT_RANGES}]*[^${UNFIT_RANGES}${INVISIBLE_RANGES}][^${UNFIT_RANGES}]*$`
+export const LINE_PATTERN = `^[^${DISALLOWED_RANGES}]*[^${DISALLOWED_RANGES}${INVISIBLE_RANGES}][^${DISALLOWED_RANGES}]*$`

@@ -48,7 +48,7 @@ export const isPassword = (text: string): boolean => isText(normalizePassword(te
 export const normalizePassword = (text: string): string => text.normalize('NFC')
 
 /** The reason why a password is too easy to guess for this address, or null. */
-export const weakness = (password: string, email: string): string | null => {
+export const passwordWeakness = (password: string, email: string): string | null => {
   const folded = normalizePassword(password).toLowerCase()
   if (COMMON_PASSWORDS.has(folded)) return 'This password is among the most common ones'
   const address = normalizeEmail(email)

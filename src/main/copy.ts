@@ -13,7 +13,7 @@ import { copyInstallation } from '../application/copy.ts'
 import { blobsAt, openBlobs } from './choices.ts'
 
 /** How to pass the old secret to the new processes, without printing it. */
-const whereSecretIs = ({ JWT_SECRET, DATA_DIR }: Settings): string => {
+const secretLocation = ({ JWT_SECRET, DATA_DIR }: Settings): string => {
   if (JWT_SECRET !== undefined) return 'JWT_SECRET: as it is set now'
   const path = secretPath(DATA_DIR)
   if (existsSync(path)) return `JWT_SECRET: the content of ${path}`
@@ -42,12 +42,12 @@ export const copy = async (settings: Settings, options: DestinationOptions) => {
       to: files === null ? null : await openBlobs({ ...settings, FILES_URL: files }, log),
       openSha256,
       clock: systemClock,
-      say: (line) => writeOutput(`${line}\n`),
+      onProgress: (line) => writeOutput(`${line}\n`),
       complain: (line) => writeError(`${line}\n`),
       signal: stopping.signal,
     })
     const { DATABASE_URL, FILES_URL } = shown
-    return { toSet: [`DATABASE_URL=${DATABASE_URL}`, `FILES_URL=${FILES_URL}`, whereSecretIs(settings)] }
+    return { toSet: [`DATABASE_URL=${DATABASE_URL}`, `FILES_URL=${FILES_URL}`, secretLocation(settings)] }
   } finally {
     source.close()
     log.flush()

@@ -26,7 +26,7 @@ const lost: AccessNotices = { complete: false, publish() {}, subscribe() {} }
 
 const createProcess = (notices: AccessNotices, unitOfWork: UnitOfWork = store) => {
   let elapsed = 0
-  const ageing = { elapsed: () => elapsed, gatherMs: 1 }
+  const ageing = { elapsed: () => elapsed, coalesceMs: 1 }
   const access = createAccess({ unitOfWork, accessTokens: tokens, notices, clock, ageing })
   return {
     ...access,

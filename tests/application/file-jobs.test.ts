@@ -66,9 +66,9 @@ const prepare = async () => {
   }
   const upload = async () => {
     await using received = await receive()
-    const outcome = await received.keep(null)
-    if ('replayed' in outcome) throw new Error('nothing to replay')
-    return outcome.result
+    const idempotent = await received.keep(null)
+    if ('replayed' in idempotent) throw new Error('nothing to replay')
+    return idempotent.result
   }
   const queued = () =>
     outside<{ kind: string; payload: string }>("SELECT kind, payload FROM jobs WHERE kind = 'delete-blob' ORDER BY id")

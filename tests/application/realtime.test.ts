@@ -33,7 +33,7 @@ const open = async () => {
       ),
     )
   const epoch = await store.read(async (tx) => tx.epochs.current)
-  const heard: number[] = []
+  const received: number[] = []
   const watchers = new Set<() => void>()
   return {
     realtime,
@@ -42,18 +42,18 @@ const open = async () => {
     path,
     at: (position: number) => ({ epoch, position }),
     restored: () => {},
-    heard,
+    received,
     fail: (now: boolean | 'once') => {
       failing = now
     },
-    hear: ({ cursor }: { cursor: number }) => {
-      heard.push(cursor)
+    onEvent: ({ cursor }: { cursor: number }) => {
+      received.push(cursor)
       for (const watcher of watchers) watcher()
       return undefined
     },
     until: (count: number) =>
       new Promise<void>((resolve) => {
-        const watcher = () => heard.length >= count && resolve()
+        const watcher = () => received.length >= count && resolve()
         watchers.add(watcher)
         watcher()
       }),
@@ -61,48 +61,48 @@ const open = async () => {
 }
 
 test('begins where the log ends, and hands on what follows', async () => {
-  const { realtime, append, heard, hear, until, restored } = await open()
+  const { realtime, append, received, onEvent, until, restored } = await open()
   await append()
-  await realtime.start({ hear, rest: () => undefined, restored })
+  await realtime.start({ onEvent: onEvent, onCaughtUp: () => undefined, onRestored: restored })
   expect(realtime.position()).toBe(1)
   await append()
   await append()
-  realtime.wake()
+  realtime.notify()
   await until(2)
-  expect(heard).toEqual([2, 3])
+  expect(received).toEqual([2, 3])
 })
 
 test('does not miss what is committed while it reads, however often it is woken', async () => {
-  const { realtime, append, heard, hear, until, restored } = await open()
-  await realtime.start({ hear, rest: () => undefined, restored })
+  const { realtime, append, received, onEvent, until, restored } = await open()
+  await realtime.start({ onEvent: onEvent, onCaughtUp: () => undefined, onRestored: restored })
   await Promise.all(
     Array.from({ length: 300 }, async () => {
       await append()
-      realtime.wake()
+      realtime.notify()
     }),
   )
   await until(300)
-  expect(heard).toEqual(Array.from({ length: 300 }, (_, n) => n + 1))
+  expect(received).toEqual(Array.from({ length: 300 }, (_, n) => n + 1))
 })
 
 test('a read that failed is told and tried again at the next call', async () => {
-  const { realtime, append, heard, hear, until, fail, log, restored, at } = await open()
-  await realtime.start({ hear, rest: () => undefined, restored })
+  const { realtime, append, received, onEvent, until, fail, log, restored, at } = await open()
+  await realtime.start({ onEvent: onEvent, onCaughtUp: () => undefined, onRestored: restored })
   await append()
   fail(true)
-  realtime.wake()
+  realtime.notify()
   // In line behind the failing read.
   await realtime.begin(at(99)).catch(() => {})
   expect(log.entries.map(({ level }) => level)).toEqual(['warn'])
   fail(false)
-  realtime.wake()
+  realtime.notify()
   await until(1)
-  expect(heard).toEqual([1])
+  expect(received).toEqual([1])
 })
 
 test('a cursor from another process is not taken for one from the future because a read failed', async () => {
-  const { realtime, append, hear, fail, restored, at } = await open()
-  await realtime.start({ hear, rest: () => undefined, restored })
+  const { realtime, append, onEvent, fail, restored, at } = await open()
+  await realtime.start({ onEvent: onEvent, onCaughtUp: () => undefined, onRestored: restored })
   await append()
   fail('once')
   await expect(realtime.begin(at(1))).rejects.toMatchObject({ code: 'unavailable' })
@@ -116,18 +116,18 @@ test('waits for a listener that asks for it, and moves its position with each ev
   const first = Promise.withResolvers<void>()
   const second = Promise.withResolvers<void>()
   await realtime.start({
-    hear({ cursor }) {
+    onEvent({ cursor }) {
       positions.push(realtime.position())
       if (cursor === 2) second.resolve()
       else first.resolve()
       return cursor === 1 ? gate.promise : undefined
     },
-    rest: () => undefined,
-    restored,
+    onCaughtUp: () => undefined,
+    onRestored: restored,
   })
   await append()
   await append()
-  realtime.wake()
+  realtime.notify()
   await first.promise
   expect(positions).toEqual([1])
   gate.resolve()
@@ -136,40 +136,40 @@ test('waits for a listener that asks for it, and moves its position with each ev
 })
 
 test('does not read the log again before its listener has rested, and then has all that came meanwhile', async () => {
-  const { realtime, append, heard, hear, until, restored, at } = await open()
+  const { realtime, append, received, onEvent, until, restored, at } = await open()
   const [rested, over] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
-  const heardAtRest: number[][] = []
+  const receivedAtPause: number[][] = []
   await append()
   await realtime.start({
-    hear,
-    rest() {
-      heardAtRest.push([...heard])
-      if (heardAtRest.length !== 2) return undefined
+    onEvent: onEvent,
+    onCaughtUp() {
+      receivedAtPause.push([...received])
+      if (receivedAtPause.length !== 2) return undefined
       rested.resolve()
       return over.promise
     },
-    restored,
+    onRestored: restored,
   })
   await append()
-  realtime.wake()
+  realtime.notify()
   await rested.promise
   await append()
   await append()
-  realtime.wake()
+  realtime.notify()
   over.resolve()
   await until(3)
   await realtime.begin(at(99))
-  expect(heardAtRest.slice(0, 3)).toEqual([[], [2], [2, 3, 4]])
+  expect(receivedAtPause.slice(0, 3)).toEqual([[], [2], [2, 3, 4]])
 })
 
 test('replays up to its position and not beyond: what it has not handed out is still to come', async () => {
-  const { realtime, append, hear, restored, at } = await open()
-  await realtime.start({ hear, rest: () => undefined, restored })
+  const { realtime, append, onEvent, restored, at } = await open()
+  await realtime.start({ onEvent: onEvent, onCaughtUp: () => undefined, onRestored: restored })
   await append()
   await append(2)
   const view = await realtime.view(OWNER, 'items')
   expect(await realtime.replay(view, 0)).toEqual({ events: [], cursor: 0 })
-  realtime.wake()
+  realtime.notify()
   await realtime.begin(at(99))
   const { events, cursor } = await realtime.replay(view, 0)
   expect(events.map((event) => event.cursor)).toEqual([1])
@@ -186,11 +186,11 @@ test('knows no topics but its own, and some for admins alone', async () => {
 })
 
 test('hands out nothing once it is stopped', async () => {
-  const { realtime, append, heard, hear, restored, at } = await open()
-  await realtime.start({ hear, rest: () => undefined, restored })
+  const { realtime, append, received, onEvent, restored, at } = await open()
+  await realtime.start({ onEvent: onEvent, onCaughtUp: () => undefined, onRestored: restored })
   await realtime.stop()
   await append()
-  realtime.wake()
+  realtime.notify()
   await realtime.begin(at(99))
-  expect(heard).toEqual([])
+  expect(received).toEqual([])
 })

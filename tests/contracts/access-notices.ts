@@ -9,33 +9,33 @@ export const accessNoticesContract = (
   skip = false,
 ) => {
   describe.skipIf(skip)(`the access notices of ${engine}`, () => {
-    const hearing = (notices: AccessNotices) => {
-      const heard: number[] = []
-      notices.subscribe((userId) => void heard.push(userId))
-      return heard
+    const receive = (notices: AccessNotices) => {
+      const received: number[] = []
+      notices.subscribe((userId) => void received.push(userId))
+      return received
     }
 
     test('reach every listener of the process that publishes by the time this resolves, once', async () => {
       const [own] = await open()
-      const [first, second] = [hearing(own), hearing(own)]
+      const [first, second] = [receive(own), receive(own)]
       await own.publish(7)
       expect([first, second]).toEqual([[7], [7]])
     })
 
     test('have reached it when `publish` returns', async () => {
       const [own] = await open()
-      const heard = hearing(own)
+      const received = receive(own)
       const published = own.publish(7)
-      expect(heard).toEqual([7])
+      expect(received).toEqual([7])
       await published
     })
 
     test('reach every other process, each once and in order', async () => {
       const [own, ...others] = await open()
-      const here = hearing(own)
-      const there = others.map(hearing)
+      const here = receive(own)
+      const there = others.map(receive)
       for (const userId of [1, 2, 3]) await own.publish(userId)
-      await until(() => there.every((heard) => heard.length === 3))
+      await until(() => there.every((received) => received.length === 3))
       expect([here, ...there]).toEqual([here, ...there].map(() => [1, 2, 3]))
     })
 

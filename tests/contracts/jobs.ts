@@ -74,11 +74,11 @@ export const jobQueueContract = (engine: string, open: () => Promise<Harness>) =
     test('leaves a job with a worker that renews its lease in time', async () => {
       const { one, other } = await open()
       await enqueue(one)
-      const held = only(await claim(one, 200))
-      expect(await one.write((tx) => tx.jobs.renew(held, 300))).toBe(true)
+      const leased = only(await claim(one, 200))
+      expect(await one.write((tx) => tx.jobs.renew(leased, 300))).toBe(true)
       expect(await claim(other, 299)).toEqual([])
       expect(await claim(other, 300)).toHaveLength(1)
-      expect(await one.write((tx) => tx.jobs.renew(held, 400))).toBe(false)
+      expect(await one.write((tx) => tx.jobs.renew(leased, 400))).toBe(false)
     })
 
     test('does not hand out again what was completed', async () => {

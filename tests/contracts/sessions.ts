@@ -21,7 +21,7 @@ export const sessionsContract = (engine: string, open: () => Promise<UnitOfWork>
       })
 
     const standing = (unitOfWork: UnitOfWork, ids: readonly number[]) =>
-      unitOfWork.read(async (tx) => new Set(await tx.sessions.standing(ids, NOW)))
+      unitOfWork.read(async (tx) => new Set(await tx.sessions.findActivePrincipals(ids, NOW)))
 
     test('are those asked for that have not ended, of active accounts, with the role of today', async () => {
       const unitOfWork = await open()
@@ -51,8 +51,8 @@ export const sessionsContract = (engine: string, open: () => Promise<UnitOfWork>
       const user = await tx.users.insert({ ...userNamed('ida'), role: 'admin', isActive: false })
       return tx.sessions.insert({ userId: user.id, device: '', address: '', ...at })
     })
-    const holder = (sessionId: number) => unitOfWork.read((tx) => tx.sessions.findHolder(sessionId))
-    expect(await holder(id)).toEqual({ userId, role: 'admin', isActive: false, expiresAt: 7 })
-    expect(await holder(id + 1)).toBeNull()
+    const account = (sessionId: number) => unitOfWork.read((tx) => tx.sessions.findAccount(sessionId))
+    expect(await account(id)).toEqual({ userId, role: 'admin', isActive: false, expiresAt: 7 })
+    expect(await account(id + 1)).toBeNull()
   })
 }

@@ -49,7 +49,7 @@ export const unitOfWorkContract = (engine: string, open: () => Promise<UnitOfWor
 
     test('rolls one unit back and leaves its neighbours', async () => {
       const { unitOfWork, committed } = await open()
-      const outcomes = await Promise.allSettled(
+      const results = await Promise.allSettled(
         ['ann', 'bob', 'cid'].map((name) =>
           unitOfWork.write(async (tx) => {
             await tx.users.insert(userNamed(name))
@@ -57,7 +57,7 @@ export const unitOfWorkContract = (engine: string, open: () => Promise<UnitOfWor
           }),
         ),
       )
-      expect(outcomes.map((outcome) => outcome.status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+      expect(results.map((result) => result.status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
       expect(await committed()).toEqual(['ann@example.com', 'cid@example.com'])
     })
 
@@ -69,8 +69,8 @@ export const unitOfWorkContract = (engine: string, open: () => Promise<UnitOfWor
           return tx.users.insert(userNamed('ann'))
         }),
       )
-      const outcomes = await Promise.allSettled(race)
-      expect(outcomes.filter((outcome) => outcome.status === 'fulfilled')).toHaveLength(1)
+      const results = await Promise.allSettled(race)
+      expect(results.filter((result) => result.status === 'fulfilled')).toHaveLength(1)
       expect(await committed()).toEqual(['ann@example.com'])
     })
 
@@ -125,9 +125,9 @@ export const unitOfWorkContract = (engine: string, open: () => Promise<UnitOfWor
             if (found === null || (await tx.users.countActiveAdmins()) < 2) throw new Error('the last one')
             await tx.users.update({ ...found, role: 'user' })
           })
-        const outcomes = await Promise.allSettled(admins.map(demote))
-        expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
-        const left = admins[outcomes.findIndex(({ status }) => status === 'rejected')]
+        const results = await Promise.allSettled(admins.map(demote))
+        expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+        const left = admins[results.findIndex(({ status }) => status === 'rejected')]
         if (left !== undefined) await unitOfWork.write((tx) => tx.users.update({ ...left, role: 'user' }))
       }
     })
@@ -161,7 +161,7 @@ export const unitOfWorkContract = (engine: string, open: () => Promise<UnitOfWor
       const { id: userId } = await unitOfWork.write((tx) => tx.users.insert(userNamed('ann')))
       const kept = { userId, route: 'POST /items/', fingerprint: new Uint8Array(32), createdAt: 1 }
       const answer = { status: 201, headers: {}, body: '' }
-      const doOnce = (key: string) =>
+      const writeWithKey = (key: string) =>
         unitOfWork.write(async (tx) => {
           if ((await tx.idempotency.find(kept.userId, kept.route, key)) !== null) return
           await tx.records('items').insert({ ...NEW_ITEM, title: key })
@@ -171,7 +171,7 @@ export const unitOfWorkContract = (engine: string, open: () => Promise<UnitOfWor
       await Promise.all(
         Array.from({ length: 20 }, () => keys)
           .flat()
-          .map(doOnce),
+          .map(writeWithKey),
       )
       const { items } = await unitOfWork.read((tx) => tx.records('items').list(EVERY_ITEM))
       expect(items.map(({ title }) => title)).toEqual(keys)
@@ -186,7 +186,7 @@ export const unitOfWorkContract = (engine: string, open: () => Promise<UnitOfWor
         })
         const add = () =>
           unitOfWork.write(async (tx) => {
-            if ((await tx.sessions.findHolder(sessionId)) === null) return
+            if ((await tx.sessions.findAccount(sessionId)) === null) return
             await tx.records('items').insert({ ...NEW_ITEM, ownerId: id })
           })
         const remove = async () => {
@@ -233,12 +233,12 @@ export const unitOfWorkContract = (engine: string, open: () => Promise<UnitOfWor
 
     test('rejects every unit of a commit that fails, and works on afterwards', async () => {
       const { unitOfWork, committed, spoilCommit } = await open()
-      const outcomes = await Promise.allSettled([
+      const results = await Promise.allSettled([
         unitOfWork.write((tx) => tx.users.insert(userNamed('ann'))),
         unitOfWork.write(spoilCommit),
       ])
-      expect(outcomes[1]?.status).toBe('rejected')
-      const landed = outcomes[0]?.status === 'fulfilled' ? ['ann@example.com'] : []
+      expect(results[1]?.status).toBe('rejected')
+      const landed = results[0]?.status === 'fulfilled' ? ['ann@example.com'] : []
       expect(await committed()).toEqual(landed)
       await unitOfWork.write((tx) => tx.users.insert(userNamed('bob')))
       expect(await committed()).toEqual([...landed, 'bob@example.com'])

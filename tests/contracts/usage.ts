@@ -122,8 +122,8 @@ export const usageContract = (engine: string, open: Open, migration: string) => 
             await store.read((tx) => tx.events.bounds())
           }
           const rows = await outside<{ user_id: number | string; bytes: number | string }>(countedIn(migration))
-          const held = new Map(rows.map(({ user_id, bytes }) => [Number(user_id), Number(bytes)]))
-          for (const userId of owners) expect(await used(store, userId)).toBe(held.get(userId) ?? 0)
+          const storedBytes = new Map(rows.map(({ user_id, bytes }) => [Number(user_id), Number(bytes)]))
+          for (const userId of owners) expect(await used(store, userId)).toBe(storedBytes.get(userId) ?? 0)
         }),
         { numRuns: 40 },
       )

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { cleanFilename, FILENAME_LENGTH, isAccepted, typeWithoutSignature } from '../../src/domain/file.ts'
+import { cleanFilename, isAccepted, MAX_FILENAME_LENGTH, typeWithoutSignature } from '../../src/domain/file.ts'
 
 describe('a file name', () => {
   test.each([
@@ -23,7 +23,7 @@ describe('a file name', () => {
   })
 
   test('never breaks a character where it is cut', () => {
-    expect(cleanFilename(`${'x'.repeat(FILENAME_LENGTH - 1)}😀`)).toBe('x'.repeat(FILENAME_LENGTH - 1))
+    expect(cleanFilename(`${'x'.repeat(MAX_FILENAME_LENGTH - 1)}😀`)).toBe('x'.repeat(MAX_FILENAME_LENGTH - 1))
   })
 
   test('is never a path, empty or too long, whatever was given', () => {

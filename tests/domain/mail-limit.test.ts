@@ -6,7 +6,7 @@ const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
 
 /** When mails go that are asked for after these pauses. */
-const sent = (pauses: readonly number[], patience: number): readonly number[] => {
+const sent = (pauses: readonly number[], maxDelayMs: number): readonly number[] => {
   let now = 1_000_000_000
   let times: readonly number[] = []
   const all: number[] = []
@@ -14,7 +14,7 @@ const sent = (pauses: readonly number[], patience: number): readonly number[] =>
     now += pause
     times = countedMails(times, now)
     const at = nextMailAt(times, now)
-    if (at - now > patience) continue
+    if (at - now > maxDelayMs) continue
     times = [...times, at]
     all.push(at)
   }
@@ -24,8 +24,8 @@ const sent = (pauses: readonly number[], patience: number): readonly number[] =>
 test('however they are asked for, no two mails go within a minute and no six within an hour', () => {
   const pauses = fc.array(fc.oneof(fc.nat(2_000), fc.nat(2 * MINUTE_MS), fc.nat(2 * HOUR_MS)), { maxLength: 60 })
   fc.assert(
-    fc.property(pauses, fc.constantFrom(0, MAX_MAIL_DELAY_MS), (given, patience) => {
-      const times = sent(given, patience)
+    fc.property(pauses, fc.constantFrom(0, MAX_MAIL_DELAY_MS), (given, maxDelayMs) => {
+      const times = sent(given, maxDelayMs)
       for (const [index, at] of times.entries()) {
         expect(at - (times[index - 1] ?? Number.NEGATIVE_INFINITY)).toBeGreaterThanOrEqual(MINUTE_MS)
         expect(at - (times[index - 5] ?? Number.NEGATIVE_INFINITY)).toBeGreaterThanOrEqual(HOUR_MS)

@@ -1,14 +1,14 @@
 import type { Actor } from '../support/load/actor.ts'
-import { type Heard, type Subscriber, subscribe } from '../support/load/subscriber.ts'
+import { type ReceivedEvent, type Subscriber, subscribe } from '../support/load/subscriber.ts'
 
-/** Someone who follows a topic from crash to crash by cursor, and everything that was heard. */
+/** Someone who follows a topic from crash to crash by cursor, and everything that was received. */
 export interface Follower {
-  readonly heard: readonly Heard[]
+  readonly received: readonly ReceivedEvent[]
   readonly last: () => number
   /** Follows on, and again after each loss, until `stop`; whoever is signed out waits. */
   follow(url: () => string, token: () => string | null): Promise<void>
   stop(): void
-  /** Reads on until as many events as expected were heard and no more come. */
+  /** Reads on until as many events as expected were received and no more come. */
   catchUp(url: string, token: string, expected: number): Promise<void>
 }
 
@@ -17,24 +17,24 @@ const CATCH_UP_MS = 20_000
 const POLL_MS = 5
 
 export const createFollower = (topic: string, complain: (what: string) => void): Follower => {
-  const heard: Heard[] = []
+  const received: ReceivedEvent[] = []
   let current: Subscriber | null = null
   let following = false
-  const last = () => heard.at(-1)?.position ?? 0
+  const last = () => received.at(-1)?.position ?? 0
   const open = (url: string, token: string) =>
     subscribe({
       url,
       token,
       topic,
-      after: heard.at(-1)?.cursor ?? null,
+      after: received.at(-1)?.cursor ?? null,
       complain,
       onEvent(event) {
         if (event.position <= last()) complain(`${topic}: cursor ${event.cursor} came after ${last()}`)
-        heard.push(event)
+        received.push(event)
       },
     })
   return {
-    heard,
+    received,
     last,
     async follow(url, token) {
       following = true
@@ -60,7 +60,7 @@ export const createFollower = (topic: string, complain: (what: string) => void):
     async catchUp(url, token, expected) {
       const subscriber = await open(url, token)
       const deadline = Date.now() + CATCH_UP_MS
-      while (heard.length < expected && Date.now() < deadline) await Bun.sleep(POLL_MS)
+      while (received.length < expected && Date.now() < deadline) await Bun.sleep(POLL_MS)
       await subscriber.settled()
       subscriber.close()
       await subscriber.closed
@@ -68,15 +68,15 @@ export const createFollower = (topic: string, complain: (what: string) => void):
   }
 }
 
-/** What is wrong with what was heard of an actor's items; null when nothing is. */
-export const compareLog = ({ world }: Actor, heard: readonly Heard[]): string | null => {
-  const length = Math.max(world.log.length, heard.length)
+/** What is wrong with what was received of an actor's items; null when nothing is. */
+export const compareLog = ({ world }: Actor, received: readonly ReceivedEvent[]): string | null => {
+  const length = Math.max(world.log.length, received.length)
   for (let at = 0; at < length; at++) {
     const expected = world.log[at]
-    const got = heard[at]
+    const got = received[at]
     if (expected?.event === got?.event && expected?.id === got?.id && expected?.version === got?.version) continue
     const { log } = world
-    return `event ${at} of ${log.length} (heard ${heard.length}): expected ${JSON.stringify(expected)}, heard ${JSON.stringify(got)}`
+    return `event ${at} of ${log.length} (received ${received.length}): expected ${JSON.stringify(expected)}, received ${JSON.stringify(got)}`
   }
   return null
 }

@@ -58,7 +58,7 @@ const refresh = async (actor: Actor, recovery: Recovery, askedAt: number | null)
   actor.session = null
 }
 
-/** Judges an open attempt at the account or the session, and leaves the actor signed in unless it is gone. */
+/** Decides an open attempt at the account or the session, and leaves the actor signed in unless it is gone. */
 const recoverAccount = async (actor: Actor, recovery: Recovery): Promise<Fate> => {
   const { pending, tag } = actor
   const kind = pending?.attempt.kind ?? null

@@ -28,7 +28,7 @@ export interface Plan {
   progress(text: string): void
 }
 
-export interface Outcome {
+export interface RunResult {
   readonly findings: readonly string[]
   readonly counts: Readonly<Record<string, number>>
 }
@@ -52,15 +52,15 @@ const appetiteOf = (round: number): Appetite => ({
 })
 
 /** Runs at most so many at a time. */
-const eachOf = async <T>(list: readonly T[], atOnce: number, work: (one: T) => Promise<void>): Promise<void> => {
+const eachOf = async <T>(list: readonly T[], concurrency: number, work: (one: T) => Promise<void>): Promise<void> => {
   const left = list.values()
   const worker = async () => {
     for (const one of left) await work(one)
   }
-  await Promise.all(Array.from({ length: atOnce }, worker))
+  await Promise.all(Array.from({ length: concurrency }, worker))
 }
 
-export const runRounds = async ({ rounds, seed, folder, settings, progress }: Plan): Promise<Outcome> => {
+export const runRounds = async ({ rounds, seed, folder, settings, progress }: Plan): Promise<RunResult> => {
   const random: Random = createRandom(seed)
   const findings: string[] = []
   const counts: Record<string, number> = {}
@@ -196,15 +196,15 @@ export const runRounds = async ({ rounds, seed, folder, settings, progress }: Pl
     await eachOf(signedIn, 8, async ({ actor, follower }) => {
       if (actor.session === null) return
       await follower.catchUp(url, actor.session.accessToken, actor.world.log.length)
-      const wrong = compareLog(actor, follower.heard)
+      const wrong = compareLog(actor, follower.received)
       if (wrong !== null) complain(`${actor.tag}: ${wrong}`)
     })
     await everything.catchUp(url, token, expectedEvents(whole))
-    checkEvents(whole, everything.heard)
+    checkEvents(whole, everything.received)
     await ends.catchUp(url, token, 0)
-    checkJobEvents(ends.heard, complain)
+    checkJobEvents(ends.received, complain)
     checkMails(whole, storage.mails())
-    counts.events = everything.heard.length
+    counts.events = everything.received.length
     counts.users = 1 + slots.filter(({ actor }) => actor.id !== null).length
     counts.items = slots.reduce((sum, { actor }) => sum + actor.world.items.size, 0)
     counts.files = slots.reduce((sum, { actor }) => sum + actor.world.files.size, 0)

@@ -19,7 +19,7 @@ export interface Storage {
 export interface BlobFolder {
   /** Everything in it; what is still being written ends in `.part`. */
   list(): readonly string[]
-  /** Makes all of it so old that the sweep may judge it. */
+  /** Makes all of it so old that the sweep may remove it. */
   age(): void
 }
 
@@ -52,9 +52,9 @@ const integrityOf = (dataDir: string): string => {
   const database = new Database(join(folder, 'skep.db'), { readwrite: true })
   try {
     const rows = database.query<{ integrity_check: string }, []>('PRAGMA integrity_check').all()
-    const strays = database.query('PRAGMA foreign_key_check').all()
+    const violations = database.query('PRAGMA foreign_key_check').all()
     const found = rows.map(({ integrity_check }) => integrity_check).join('; ')
-    return strays.length === 0 ? found : `${found}; ${strays.length} rows refer to none`
+    return violations.length === 0 ? found : `${found}; ${violations.length} rows refer to none`
   } finally {
     database.close()
     rmSync(folder, { recursive: true, force: true })

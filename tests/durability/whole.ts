@@ -1,7 +1,7 @@
-import { MAIL_TOKEN_TTL } from '../../src/domain/mail-token.ts'
+import { MAIL_TOKEN_TTL_MS } from '../../src/domain/mail-token.ts'
 import { callAt } from '../support/call.ts'
 import type { Actor } from '../support/load/actor.ts'
-import type { Heard } from '../support/load/subscriber.ts'
+import type { ReceivedEvent } from '../support/load/subscriber.ts'
 import { countOf, JobShape, readAll } from './ask.ts'
 import { compareLog } from './follow.ts'
 import type { BlobFolder, SentMail } from './storage.ts'
@@ -103,8 +103,8 @@ export const expectedEvents = ({ actors, departed }: Whole): number =>
   departed.reduce((sum, { world }) => sum + world.log.length + world.items.size, 0)
 
 /** Each change there was is in the log once, and nothing else is. */
-export const checkEvents = ({ actors, departed, complain }: Whole, heard: readonly Heard[]): void => {
-  const byOwner = Map.groupBy(heard, ({ ownerId }) => ownerId)
+export const checkEvents = ({ actors, departed, complain }: Whole, received: readonly ReceivedEvent[]): void => {
+  const byOwner = Map.groupBy(received, ({ ownerId }) => ownerId)
   for (const actor of actors) {
     const wrong = compareLog(actor, byOwner.get(actor.id ?? 0) ?? [])
     if (wrong !== null) complain(`${actor.tag} as an admin hears it: ${wrong}`)
@@ -125,9 +125,9 @@ export const checkEvents = ({ actors, departed, complain }: Whole, heard: readon
 }
 
 /** A job ends once. */
-export const checkJobEvents = (heard: readonly Heard[], complain: (what: string) => void): void => {
+export const checkJobEvents = (received: readonly ReceivedEvent[], complain: (what: string) => void): void => {
   const ends = new Set<number>()
-  for (const { id, event } of heard) {
+  for (const { id, event } of received) {
     if (ends.has(id) || event !== 'job.done') complain(`job ${id} ended again, or badly: ${event}`)
     ends.add(id)
   }
@@ -141,7 +141,7 @@ export const checkMails = ({ actors, departed, complain }: Whole, mails: readonl
   for (const { email, id, tag, forgotAt } of actors) {
     if (id !== null && !has(email, /^Welcome/, 0)) complain(`${tag}: no welcome mail`)
     // Whoever asks again while a link lives, or within a minute, gets no second mail.
-    const linkSince = (forgotAt ?? 0) - MAIL_TOKEN_TTL.reset
+    const linkSince = (forgotAt ?? 0) - MAIL_TOKEN_TTL_MS.reset
     if (forgotAt !== null && !has(email, /new password/, linkSince))
       complain(`${tag}: no mail for a forgotten password`)
   }

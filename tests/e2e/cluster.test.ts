@@ -4,7 +4,7 @@ import { readAll } from '../durability/ask.ts'
 import { type Answer, type Call, callAt } from '../support/call.ts'
 import { type Cluster, FILES, needsCluster, type Place, startCluster } from '../support/cluster.ts'
 import { type Load, type Report, startLoad } from '../support/cluster-load.ts'
-import { heardTooEarly, type Write, whatOf } from '../support/commit-order.ts'
+import { receivedTooEarly, type Write, whatOf } from '../support/commit-order.ts'
 import { pathOfLink } from '../support/load/acknowledge.ts'
 import { createRandom } from '../support/load/random.ts'
 import { digestAt } from '../support/load/send.ts'
@@ -97,15 +97,15 @@ let unharmed: Load | null = null
 const underLoad = async (disturb: () => Promise<void>): Promise<Report> => {
   const load = unharmed ?? (await startLoad(cluster(), random, (await admin()).access_token))
   unharmed = null
-  const outcome = await load.during(disturb)
+  const result = await load.during(disturb)
   expect(load.findings).toEqual([])
   unharmed = load
-  return outcome
+  return result
 }
 
 /** Makes a process hold the mails that it sends and gives it back whole, whatever happened to it. */
-const withHeldMails = async <T>(place: Place, work: () => Promise<T>): Promise<T> => {
-  place.mail.hold()
+const withPausedMails = async <T>(place: Place, work: () => Promise<T>): Promise<T> => {
+  place.mail.pause()
   try {
     return await work()
   } finally {
@@ -116,7 +116,7 @@ const withHeldMails = async <T>(place: Place, work: () => Promise<T>): Promise<T
 
 /** Kills a process that is at work on some mails. Resolves with when it was killed, as `performance.now()` has it. */
 const killAtWork = async (place: Place): Promise<number> => {
-  await until(() => place.mail.held.length >= 4)
+  await until(() => place.mail.paused.length >= 4)
   const killed = performance.now()
   await cluster().kill(place)
   return killed
@@ -126,10 +126,10 @@ const killAtWork = async (place: Place): Promise<number> => {
 const sentOf = ({ mail }: Place): string[] =>
   cluster()
     .letters()
-    .flatMap(({ to }) => (mail.held.includes(to) ? [to] : []))
+    .flatMap(({ to }) => (mail.paused.includes(to) ? [to] : []))
     .toSorted()
 
-const told = ({ requests, writes, events, refused, healing }: Report): string =>
+const summaryOf = ({ requests, writes, events, refused, healing }: Report): string =>
   `${requests} requests, ${writes} writes acknowledged, ${events} events checked, ` +
   `${refused} requests refused or cut off, healed after ${healing.toFixed(0)} ms`
 
@@ -314,7 +314,7 @@ describe.skipIf(started === null)(`three processes on one database, files in ${F
     }
     // One hears a little from each, one after the other.
     const wandered: Frame[] = []
-    const hearOn = async (name: string, most: number) => {
+    const receiveOn = async (name: string, most: number) => {
       await using socket = await openSocket(urlOf(name), { token, clientId: 'wanderer' })
       expect((await socket.subscribe('items', wandered.at(-1)?.cursor ?? 0)).gap).toBe(false)
       await socket.until(() => socket.events().length >= most)
@@ -322,22 +322,22 @@ describe.skipIf(started === null)(`three processes on one database, files in ${F
       wandered.push(...socket.events())
     }
     const wander = async () => {
-      for (const name of ['A', 'B', 'C', 'A', 'B']) await hearOn(name, 20)
+      for (const name of ['A', 'B', 'C', 'A', 'B']) await receiveOn(name, 20)
     }
     await Promise.all([wander(), ...Array.from({ length: 8 }, writer)])
-    await hearOn('C', writes.length - wandered.length)
+    await receiveOn('C', writes.length - wandered.length)
     for (const socket of sockets) {
       await socket.until(() => socket.events().length >= writes.length)
       await socket.settled()
     }
-    const heard = sockets[0]?.events() ?? []
-    for (const socket of sockets) expect(socket.events()).toEqual(heard)
-    expect(wandered).toEqual([...heard])
-    expect(heard.map(whatOf).toSorted()).toEqual(writes.map(({ what }) => what).toSorted())
-    const cursors = heard.map(({ cursor }) => positionOf(cursor))
+    const received = sockets[0]?.events() ?? []
+    for (const socket of sockets) expect(socket.events()).toEqual(received)
+    expect(wandered).toEqual([...received])
+    expect(received.map(whatOf).toSorted()).toEqual(writes.map(({ what }) => what).toSorted())
+    const cursors = received.map(({ cursor }) => positionOf(cursor))
     expect(cursors).toEqual([...new Set(cursors)].toSorted((a, b) => a - b))
-    expect(heardTooEarly(heard, writes)).toEqual([])
-    report(`${writes.length} writes by 8 writers; 4 subscribers heard each of them once, in commit order`)
+    expect(receivedTooEarly(received, writes)).toEqual([])
+    report(`${writes.length} writes by 8 writers; 4 subscribers received each of them once, in commit order`)
   })
 
   test('each of 300 welcome mails goes out once and at the first attempt, whoever registers where', async () => {
@@ -368,44 +368,44 @@ describe.skipIf(started === null)(`three processes on one database, files in ${F
     const place = placeOf('B')
     let killed = 0
     let gone = 0
-    const outcome = await withHeldMails(place, () =>
+    const result = await withPausedMails(place, () =>
       underLoad(async () => {
         killed = await killAtWork(place)
         gone = performance.now()
       }),
     )
-    const healing = outcome.healing + gone - killed
+    const healing = result.healing + gone - killed
     expect(healing).toBeLessThan(HEALED_MS)
-    expect(sentOf(place)).toEqual(place.mail.held.toSorted())
-    const mails = `the ${place.mail.held.length} mails that it was sending went out once`
-    report(`kill -9 of one process: ${told({ ...outcome, healing })}; ${mails}`)
+    expect(sentOf(place)).toEqual(place.mail.paused.toSorted())
+    const mails = `the ${place.mail.paused.length} mails that it was sending went out once`
+    report(`kill -9 of one process: ${summaryOf({ ...result, healing })}; ${mails}`)
   })
 
   test('the jobs of a process that was killed are done by the others once its lease is over and they have looked', async () => {
     const place = placeOf('C')
-    await withHeldMails(place, async () => {
-      while (place.mail.held.length < 4) await member()
+    await withPausedMails(place, async () => {
+      while (place.mail.paused.length < 4) await member()
       const killed = await killAtWork(place)
-      const held = place.mail.held.toSorted()
-      await until(() => sentOf(place).length >= held.length)
+      const paused = place.mail.paused.toSorted()
+      await until(() => sentOf(place).length >= paused.length)
       const taken = performance.now() - killed
-      expect(sentOf(place)).toEqual(held)
+      expect(sentOf(place)).toEqual(paused)
       expect(taken).toBeLessThan(TAKEN_OVER_MS)
-      report(`the ${held.length} mails that a killed process was sending went out ${taken.toFixed(0)} ms later`)
+      report(`the ${paused.length} mails that a killed process was sending went out ${taken.toFixed(0)} ms later`)
     })
   })
 
   test('a restart of Postgres under load heals within five seconds and loses nothing', async () => {
-    const outcome = await underLoad(async () => void (await cluster().postgres.restart()))
-    expect(outcome.healing).toBeLessThan(HEALED_MS)
-    report(`restart of Postgres: ${told(outcome)}`)
+    const result = await underLoad(async () => void (await cluster().postgres.restart()))
+    expect(result.healing).toBeLessThan(HEALED_MS)
+    report(`restart of Postgres: ${summaryOf(result)}`)
   })
 
   test('without Redis nothing is refused and sessions end everywhere; its return heals within five seconds', async () => {
     const { access_token: token, refresh_token } = await member()
     let revoked = 0
     let healing = 0
-    const outcome = await underLoad(async () => {
+    const result = await underLoad(async () => {
       await cluster().redis.kill()
       try {
         await untilReady('degraded')
@@ -417,23 +417,23 @@ describe.skipIf(started === null)(`three processes on one database, files in ${F
       await untilReady('ok')
       healing = performance.now() - back
     })
-    expect(outcome.refused).toBe(0)
+    expect(result.refused).toBe(0)
     expect(revoked).toBeLessThan(REVOKED_MS)
     expect(healing).toBeLessThan(HEALED_MS)
     const end = `without it a session that ended was refused by all ${revoked.toFixed(0)} ms later`
-    report(`restart of Redis: ${told({ ...outcome, healing })}; ${end}`)
+    report(`restart of Redis: ${summaryOf({ ...result, healing })}; ${end}`)
   })
 
   test('a graceful stop of one process under load, and its start, lose nothing', async () => {
     const place = placeOf('C')
-    const outcome = await underLoad(async () => {
+    const result = await underLoad(async () => {
       try {
         expect((await cluster().stop(place)).code).toBe(0)
       } finally {
         await cluster().start(place)
       }
     })
-    expect(outcome.healing).toBeLessThan(HEALED_MS)
-    report(`SIGTERM of one process, and its start: ${told(outcome)}`)
+    expect(result.healing).toBeLessThan(HEALED_MS)
+    report(`SIGTERM of one process, and its start: ${summaryOf(result)}`)
   })
 })

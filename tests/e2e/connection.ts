@@ -28,18 +28,18 @@ export const openConnection = async (url: string): Promise<Connection> => {
   let received = ''
   let closed = false
   const gone = Promise.withResolvers<void>()
-  let wake = () => {}
+  let onData = () => {}
   const socket = connect(Number(port), hostname)
   socket.setEncoding('latin1')
   socket.on('data', (text) => {
     received += text
-    wake()
+    onData()
   })
   socket.on('error', () => {})
   socket.on('close', () => {
     closed = true
     gone.resolve()
-    wake()
+    onData()
   })
   await new Promise<void>((resolve, reject) => {
     socket.once('connect', resolve)
@@ -67,7 +67,7 @@ export const openConnection = async (url: string): Promise<Connection> => {
       const answered = takeAnswer()
       if (answered !== null || closed) return answered
       await new Promise<void>((resolve) => {
-        wake = resolve
+        onData = resolve
       })
     }
   }

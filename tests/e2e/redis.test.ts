@@ -1,5 +1,5 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { createRedisWakeUps } from '../../src/adapters/redis/wake-ups.ts'
+import { createRedisCommitSignals } from '../../src/adapters/redis/commit-signals.ts'
 import type { UnitOfWork } from '../../src/application/ports/persistence.ts'
 import { itemEvent } from '../support/events.ts'
 import { needsRedisServer, openConnection, redisServer } from '../support/redis.ts'
@@ -107,16 +107,16 @@ describe.skipIf(needsRedisServer !== '')(`a Skep with REDIS_URL${needsRedisServe
     await server.start()
     const skep = await startSkep({ REDIS_URL: server.url, JWT_SECRET })
     const { connection, namespace } = openConnection(server.url, JWT_SECRET)
-    const other = createRedisWakeUps(connection, namespace)
-    const heard = new Set<string>()
+    const other = createRedisCommitSignals(connection, namespace)
+    const received = new Set<string>()
     await connection.start()
-    other.subscribe((by) => void heard.add(by))
+    other.subscribe((by) => void received.add(by))
     const ann = await skep.member()
-    await until(() => heard.has('jobs'))
-    heard.clear()
+    await until(() => received.has('jobs'))
+    received.clear()
     const created = await skep.call<{ id: number }>('POST', '/items/', { token: ann.token, json: { title: 'here' } })
     const { id } = created.body
-    await until(() => heard.has('events'))
+    await until(() => received.has('events'))
 
     await using socket = await openSocket(skep.url, { token: ann.token })
     await socket.subscribe('items')

@@ -102,7 +102,7 @@ test('after a copy is put back, nobody is told that nothing was missed, and no E
   await using whole = await openSocket(third.url, { token: restored.token })
   expect(await whole.subscribe('items', cursorOfCopy)).toMatchObject({ gap: false })
   await whole.until(() => whole.events().length >= 6)
-  expect(whole.events().map(({ data: told }) => told?.title)).toEqual([
+  expect(whole.events().map(({ data }) => data?.title)).toEqual([
     'changed otherwise',
     ...fresh.map((_, n) => `new ${n}`),
   ])

@@ -50,7 +50,7 @@ export interface Client extends AsyncDisposable {
   signal(name: NodeJS.Signals): void
 }
 
-const PATIENCE_MS = 25_000
+const TIMEOUT_MS = 25_000
 
 const frameOf = ({ saw, text = '' }: Sight): Fields | null => {
   if (saw !== 'text' || !text.startsWith('{')) return null
@@ -93,7 +93,7 @@ export const startClient = ({ command }: Library): Client => {
     waiting.add(look)
     look()
     try {
-      const sight = await Promise.race([promise, Bun.sleep(PATIENCE_MS), ended])
+      const sight = await Promise.race([promise, Bun.sleep(TIMEOUT_MS), ended])
       if (sight === undefined) {
         child.kill('SIGKILL')
         throw new Error(`waited for nothing; ${JSON.stringify(sights.slice(-5))} ${await complaints}`)

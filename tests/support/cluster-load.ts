@@ -9,7 +9,7 @@ import { type Actor, createActor } from './load/actor.ts'
 import { type Attempt, nextAttempt } from './load/attempt.ts'
 import type { Random } from './load/random.ts'
 import { send } from './load/send.ts'
-import type { Heard } from './load/subscriber.ts'
+import type { ReceivedEvent } from './load/subscriber.ts'
 import { until } from './until.ts'
 
 const ACTORS = 10
@@ -17,7 +17,7 @@ const WRITERS = 8
 const WRITER_FOLLOWERS = 3
 const PAUSE_MS = 20
 /** Acknowledged writes before and after what happens in the midst of the load. */
-const ENOUGH = 600
+const MIN_WRITES_COUNT = 600
 const PASSWORD = 'correct horse battery'
 const APPETITE = { items: 30, files: 4, churn: 0, fileSize: 50_000 } as const
 
@@ -45,17 +45,18 @@ export interface Load {
 /** Nothing of it is done, as is sure of reads. */
 const READS: readonly Attempt['kind'][] = ['list', 'search', 'download']
 
-/** Whether the answer means: not now. Anything else it may mean is for the caller to judge. */
+/** Whether the answer means: not now. Anything else it may mean is for the caller to decide. */
 const isRefusal = (answer: Answer<unknown>): boolean => answer.status === 503 && answer.headers.has('retry-after')
 
 let loads = 0
 
-const withoutEpochs = (heard: readonly Heard[]) => heard.map(({ cursor: _, ...rest }) => rest)
+const withoutEpochs = (received: readonly ReceivedEvent[]) => received.map(({ cursor: _, ...rest }) => rest)
 
 /**
- * A mixed load from all sides: actors that do everything there is, writers that repeat each write under its key until it
- * is acknowledged, somebody who registers one user after the other, and sockets that follow the changes of all of them
- * and resume by cursor wherever they get to. Its users are new ones, and what was wrong before it began does not count.
+ * A mixed load from all sides: actors that do everything there is, writers that repeat each write under its key until
+ * it is acknowledged, somebody who registers one user after the other, and sockets that follow the changes of all of
+ * them and resume by cursor wherever they get to. Its users are new ones, and what was wrong before it began does not
+ * count.
  */
 export const startLoad = async (cluster: Cluster, random: Random, adminToken: string): Promise<Load> => {
   const run = ++loads
@@ -87,7 +88,7 @@ export const startLoad = async (cluster: Cluster, random: Random, adminToken: st
   let serials = 0
 
   const during = async (disturb: () => Promise<void>): Promise<Report> => {
-    const before = { written: written.size, registered: registered.length, events: eventsHeard() }
+    const before = { written: written.size, registered: registered.length, events: eventsReceived() }
     const calm = Promise.withResolvers<void>()
     let requests = 0
     let writes = 0
@@ -184,7 +185,7 @@ export const startLoad = async (cluster: Cluster, random: Random, adminToken: st
       }
     }
     const enough = () => {
-      const wanted = writes + ENOUGH
+      const wanted = writes + MIN_WRITES_COUNT
       return until(() => writes >= wanted || findings.length > 0)
     }
 
@@ -214,12 +215,12 @@ export const startLoad = async (cluster: Cluster, random: Random, adminToken: st
     await Promise.all(following)
     await compare()
     const healing = Math.max(healed, lastRefusal) - back
-    const events = eventsHeard() - before.events
+    const events = eventsReceived() - before.events
     return { requests, writes, refused, healing, events, registered: registered.length - before.registered }
   }
 
   const followers = (): readonly Follower[] => [...slots.map(({ follower }) => follower), ...readers, ends]
-  const eventsHeard = () => followers().reduce((sum, { heard }) => sum + heard.length, 0)
+  const eventsReceived = () => followers().reduce((sum, { received }) => sum + received.length, 0)
 
   /** Waits until this process can write again. */
   const untilWritten = async (url: string) => {
@@ -238,7 +239,7 @@ export const startLoad = async (cluster: Cluster, random: Random, adminToken: st
     for (const { actor, follower } of slots) {
       await recover(actor, { url: somewhere(), complain })
       await follower.catchUp(somewhere(), actor.session?.accessToken ?? '', actor.world.log.length)
-      const wrong = compareLog(actor, follower.heard)
+      const wrong = compareLog(actor, follower.received)
       if (wrong !== null) complain(`${actor.tag}: ${wrong}`)
     }
     const items = await readAll(somewhere(), '/items/', writerToken, ItemShape)
@@ -252,18 +253,20 @@ export const startLoad = async (cluster: Cluster, random: Random, adminToken: st
     const ids = [...written.values()].sort((a, b) => a - b)
     for (const reader of readers) {
       await reader.catchUp(somewhere(), writerToken, written.size)
-      const heard = reader.heard.map(({ id }) => id)
+      const received = reader.received.map(({ id }) => id)
       if (
         !Bun.deepEquals(
-          heard.toSorted((a, b) => a - b),
+          received.toSorted((a, b) => a - b),
           ids,
         )
       ) {
-        complain(`a reader heard ${heard.length} events, ${new Set(heard).size} of them different, of ${ids.length}`)
+        complain(
+          `a reader received ${received.length} events, ${new Set(received).size} of them different, of ${ids.length}`,
+        )
       }
-      // A restart of the database renews the epoch of cursors, and one may have heard an event before and one after it.
-      if (!Bun.deepEquals(withoutEpochs(reader.heard), withoutEpochs(readers[0]?.heard ?? [])))
-        complain('two readers heard different things')
+      // A restart of the database renews the epoch of cursors, and one may have received an event before and one after it.
+      if (!Bun.deepEquals(withoutEpochs(reader.received), withoutEpochs(readers[0]?.received ?? [])))
+        complain('two readers received different things')
     }
     const addresses = [...registered, ...slots.map(({ actor }) => actor.email)]
     await until(() => {
@@ -278,7 +281,7 @@ export const startLoad = async (cluster: Cluster, random: Random, adminToken: st
       mails.add(id)
     }
     await ends.catchUp(somewhere(), adminToken, 0)
-    checkJobEvents(ends.heard, complain)
+    checkJobEvents(ends.received, complain)
   }
 
   return { findings, during }

@@ -17,12 +17,12 @@ const METHODS: Readonly<Record<string, string>> = {
 /** Method, id and version of what an event tells. */
 export const whatOf = ({ event = '', data }: Frame): string => `${METHODS[event]} ${data?.id} ${data?.version}`
 
-/** Writes that were heard of before another that was over when they began. */
-export const heardTooEarly = (heard: readonly Frame[], writes: readonly Write[]): string[] => {
+/** Writes that were received of before another that was over when they began. */
+export const receivedTooEarly = (received: readonly Frame[], writes: readonly Write[]): string[] => {
   const byWhat = new Map(writes.map((write) => [write.what, write]))
   const early: string[] = []
   let earliestEnd = Number.POSITIVE_INFINITY
-  for (const frame of heard.toReversed()) {
+  for (const frame of received.toReversed()) {
     const write = byWhat.get(whatOf(frame))
     if (write === undefined) continue
     if (write.begun > earliestEnd) early.push(write.what)

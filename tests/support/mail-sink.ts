@@ -13,29 +13,29 @@ export interface MailSink {
   readonly url: string
   readonly letters: readonly Letter[]
   /** From here on whoever sends a mail gets no answer. */
-  hold(): void
+  pause(): void
   release(): void
   /** Recipients of the mails that came and were never answered. */
-  readonly held: readonly string[]
+  readonly paused: readonly string[]
   close(): Promise<void>
 }
 
-const PATIENCE_MS = 60_000
+const TIMEOUT_MS = 60_000
 
 /** A real SMTP server on a free port of loopback. */
 export const openMailSink = async (): Promise<MailSink> => {
   const letters: Letter[] = []
-  const held: string[] = []
-  let holding = false
+  const paused: string[] = []
+  let isPaused = false
   const server = new SMTPServer({
     authOptional: true,
     disabledCommands: ['STARTTLS', 'AUTH'],
-    socketTimeout: PATIENCE_MS,
+    socketTimeout: TIMEOUT_MS,
     async onData(stream, { envelope }, done) {
       const text = (await Array.fromAsync(stream)).join('')
       const header = (pattern: RegExp) => pattern.exec(text)?.[1] ?? ''
       for (const { address } of envelope.rcptTo) {
-        if (holding) held.push(address)
+        if (isPaused) paused.push(address)
         else
           letters.push({
             to: address,
@@ -43,7 +43,7 @@ export const openMailSink = async (): Promise<MailSink> => {
             id: header(/^Message-ID: <([^@>]+)/im),
           })
       }
-      if (!holding) done()
+      if (!isPaused) done()
     },
   })
   // A sender that is killed hangs up in the middle.
@@ -56,12 +56,12 @@ export const openMailSink = async (): Promise<MailSink> => {
   return {
     url: `smtp://127.0.0.1:${address.port}`,
     letters,
-    held,
-    hold() {
-      holding = true
+    paused,
+    pause() {
+      isPaused = true
     },
     release() {
-      holding = false
+      isPaused = false
     },
     close: () => new Promise((closed) => server.close(closed)),
   }

@@ -27,14 +27,15 @@ export const createPasswordHasher = ({
 }: Options = {}): PasswordHasher => {
   const options = { algorithm: 'argon2id', memoryCost, timeCost } as const
   const queue = createFairQueue({ concurrency, waiting, turnTimeoutMs })
-  const bounded = <T>(address: string, work: () => Promise<T>) => queue.run(networksOf(address).widest, work)
+  const runBounded = <T>(address: string, work: () => Promise<T>) => queue.run(networksOf(address).widest, work)
   // No password has this hash; verifying against it takes the same time, because it has the same parameters.
   const decoy = `$argon2id$v=19$m=${memoryCost},t=${timeCost},p=1$${'A'.repeat(43)}$${'A'.repeat(43)}`
 
   return {
-    hash: (password, address = '') => bounded(address, () => Bun.password.hash(normalizePassword(password), options)),
+    hash: (password, address = '') =>
+      runBounded(address, () => Bun.password.hash(normalizePassword(password), options)),
     verify: (password, hash, address = '') =>
-      bounded(address, async () => {
+      runBounded(address, async () => {
         if (password === '') {
           await Bun.password.verify('\0', hash ?? decoy)
           return false

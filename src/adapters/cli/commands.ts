@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import type { Users } from '../../application/users.ts'
-import { isEmail, isPassword, isUserName, USER_LIMITS, weakness } from '../../domain/user.ts'
+import { isEmail, isPassword, isUserName, passwordWeakness, USER_LIMITS } from '../../domain/user.ts'
 import { type Commands, EXIT, type Flags } from './program.ts'
 
 interface Given {
@@ -50,7 +50,7 @@ const { minLength, maxLength } = USER_LIMITS.password
 
 const wrongPassword = (email: string, password: string): readonly string[] => {
   if (!isPassword(password)) return [`password: expected ${minLength} to ${maxLength} characters`]
-  const why = weakness(password, email)
+  const why = passwordWeakness(password, email)
   return why === null ? [] : [`password: ${why}`]
 }
 

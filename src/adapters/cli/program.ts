@@ -37,17 +37,7 @@ reads back the same rows. After an interruption, run it again to resume. After s
 Exit codes: 0 copied, or already copied; 1 not copied, and nothing is in the database; 2 wrong usage.
 `
 
-/**
- * Runs one command line (without the program's name) and returns its exit code: 0 success, 1 failure, 2 wrong usage.
- */
-export const runProgram = async (args: readonly string[], version: string, commands: Commands): Promise<number> => {
-  let code: number = EXIT.done
-  const program = new Command('skep')
-    .description('The application backend in one file')
-    .version(version)
-    .exitOverride()
-    .showHelpAfterError('(skep --help lists the commands)')
-
+const addServerCommands = (program: Command, commands: Commands, done: (code: number) => void) => {
   program
     .command('serve')
     .description('migrate an embedded database and start the server')
@@ -55,7 +45,7 @@ export const runProgram = async (args: readonly string[], version: string, comma
     .option('--port <port>', 'port to listen on, 0 for any free port (PORT)')
     .addOption(dataDir())
     .action(async (options) => {
-      code = await commands.serve(toFlags(options))
+      done(await commands.serve(toFlags(options)))
     })
 
   program
@@ -64,9 +54,28 @@ export const runProgram = async (args: readonly string[], version: string, comma
     .option('--check', 'only list them, and exit 1 if there are any', false)
     .addOption(dataDir())
     .action(async (options) => {
-      code = await commands.migrate({ check: options.check }, toFlags(options))
+      done(await commands.migrate({ check: options.check }, toFlags(options)))
     })
 
+  program
+    .command('config')
+    .description('print the effective settings and where each came from')
+    .addOption(dataDir())
+    .action(async (options) => {
+      done(await commands.config(toFlags(options)))
+    })
+
+  program
+    .command('health')
+    .description('check whether a running server is ready; exit 1 if not')
+    .option('--host <host>', 'where it listens (HOST)')
+    .option('--port <port>', 'where it listens (PORT)')
+    .action(async (options) => {
+      done(await commands.health(toFlags(options)))
+    })
+}
+
+const addAdministrationCommands = (program: Command, commands: Commands, done: (code: number) => void) => {
   program
     .command('admin')
     .description('manage admins')
@@ -78,7 +87,7 @@ export const runProgram = async (args: readonly string[], version: string, comma
     .addOption(dataDir())
     .action(async (email, options) => {
       const name = options.name === undefined ? {} : { name: options.name }
-      code = await commands.createAdmin({ email, ...name, passwordFromStdin: options.passwordStdin }, toFlags(options))
+      done(await commands.createAdmin({ email, ...name, passwordFromStdin: options.passwordStdin }, toFlags(options)))
     })
 
   program
@@ -90,7 +99,7 @@ export const runProgram = async (args: readonly string[], version: string, comma
     )
     .addOption(dataDir())
     .action(async (options) => {
-      code = await commands.rotateSecret(toFlags(options))
+      done(await commands.rotateSecret(toFlags(options)))
     })
 
   program
@@ -107,7 +116,7 @@ export const runProgram = async (args: readonly string[], version: string, comma
     .addOption(dataDir())
     .addHelpText('after', COPY_HELP)
     .action(async ({ to, files, ...options }) => {
-      code = await commands.copy({ to, ...(files === undefined ? {} : { files }) }, toFlags(options))
+      done(await commands.copy({ to, ...(files === undefined ? {} : { files }) }, toFlags(options)))
     })
 
   program
@@ -115,25 +124,26 @@ export const runProgram = async (args: readonly string[], version: string, comma
     .description('write the OpenAPI document')
     .option('--out <file>', 'write to a file instead of standard output')
     .action(async (options) => {
-      code = await commands.openapi(options)
+      done(await commands.openapi(options))
     })
+}
 
-  program
-    .command('config')
-    .description('print the effective settings and where each came from')
-    .addOption(dataDir())
-    .action(async (options) => {
-      code = await commands.config(toFlags(options))
-    })
+/**
+ * Runs one command line (without the program's name) and answers its exit code: 0 done, 1 failed, 2 wrong usage.
+ */
+export const runProgram = async (args: readonly string[], version: string, commands: Commands): Promise<number> => {
+  let code: number = EXIT.done
+  const program = new Command('skep')
+    .description('The application backend in one file')
+    .version(version)
+    .exitOverride()
+    .showHelpAfterError('(skep --help lists the commands)')
 
-  program
-    .command('health')
-    .description('check whether a running server is ready; exit 1 if not')
-    .option('--host <host>', 'where it listens (HOST)')
-    .option('--port <port>', 'where it listens (PORT)')
-    .action(async (options) => {
-      code = await commands.health(toFlags(options))
-    })
+  const done = (result: number) => {
+    code = result
+  }
+  addServerCommands(program, commands, done)
+  addAdministrationCommands(program, commands, done)
 
   try {
     await program.parseAsync(args, { from: 'user' })

@@ -7,7 +7,7 @@ const COLOURS: Readonly<Record<LogLevel, string>> = {
   warn: '\x1b[33m',
   error: '\x1b[31m',
 }
-const WRITTEN_TOGETHER = 128
+const MAX_BATCH_COUNT = 128
 const FLUSH_AFTER_MS = 20
 
 interface Options {
@@ -57,17 +57,19 @@ const codePoint = (character: string) => `\\u${character.charCodeAt(0).toString(
  * Removes characters that control a terminal, end a line or change the text direction, some of which JSON does not
  * escape.
  */
-const tame = (text: string): string => text.replace(/[\p{Cc}\u2028-\u202E\u2066-\u2069]/gu, codePoint)
+const escapeControls = (text: string): string => text.replace(/[\p{Cc}\u2028-\u202E\u2066-\u2069]/gu, codePoint)
 
 /** Text unchanged, unless it could be mistaken for more than one line or field. */
 const readable = (value: unknown): string =>
-  typeof value === 'string' && /^[^\s"\p{Cc}]+$/u.test(value) ? tame(value) : tame(JSON.stringify(value))
+  typeof value === 'string' && /^[^\s"\p{Cc}]+$/u.test(value)
+    ? escapeControls(value)
+    : escapeControls(JSON.stringify(value))
 
 /** Lines that cannot be mistaken for entries. */
 const indented = (text: string): string =>
   text
     .split('\n')
-    .map((line) => `\n  ${tame(line)}`)
+    .map((line) => `\n  ${escapeControls(line)}`)
     .join('')
 
 const toPretty = ({ level, message, fields, time }: Entry) => {
@@ -125,7 +127,7 @@ export const createConsoleLog = ({ level, format, write }: Options): ConsoleLog 
     if (LEVELS[own] < LEVELS[level]) return () => {}
     return (message: string, fields: LogFields = {}) => {
       entries.push({ level: own, message, fields, time: timestamp() })
-      if (entries.length >= WRITTEN_TOGETHER || own === 'error') flush()
+      if (entries.length >= MAX_BATCH_COUNT || own === 'error') flush()
       else timer ??= setTimeout(flush, FLUSH_AFTER_MS)
     }
   }

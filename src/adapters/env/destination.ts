@@ -1,5 +1,5 @@
 import { TransformDecodeError, Value } from '@sinclair/typebox/value'
-import { lacking, type S3Place, withRegion } from './s3-place.ts'
+import { missingSettings, type S3Place, withRegion } from './s3-place.ts'
 import { SettingsSchema } from './schema.ts'
 import { hiddenUrl, isEmbedded, placeOf, type Settings } from './settings.ts'
 
@@ -48,7 +48,7 @@ export const readDestination = (
     if ('why' in decoded) problems.push(`--files: ${decoded.why}`)
     else if (typeof decoded.value === 'object') {
       const unset = (name: string) => Reflect.get(settings, name) === undefined
-      for (const [name, why] of lacking(decoded.value, unset)) problems.push(`${name}: ${why}`)
+      for (const [name, why] of missingSettings(decoded.value, unset)) problems.push(`${name}: ${why}`)
       place = withRegion(decoded.value, settings.AWS_REGION)
     } else if (decoded.value !== undefined) place = decoded.value
   }

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   escapeHtml,
-  MAIL_OFFERS,
+  MAIL_CONTENTS,
   type MailKind,
   type MailTemplate,
   type MailTemplates,
@@ -29,7 +29,7 @@ const MAX_SUBJECT_CHARACTERS = 200
 
 const PARTS: Readonly<Record<string, Part>> = { 'subject.txt': 'subject', txt: 'text', html: 'html' }
 
-const isKind = (text: string): text is MailKind => Object.hasOwn(MAIL_OFFERS, text)
+const isKind = (text: string): text is MailKind => Object.hasOwn(MAIL_CONTENTS, text)
 
 const toFile = (name: string): { readonly kind: MailKind; readonly part: Part } | null => {
   const dot = name.indexOf('.')
@@ -39,13 +39,13 @@ const toFile = (name: string): { readonly kind: MailKind; readonly part: Part } 
 
 const nameOf = (kind: MailKind, part: Part) => `${kind}.${Object.keys(PARTS).find((ending) => PARTS[ending] === part)}`
 
-const KNOWN = `KIND.subject.txt, KIND.txt or KIND.html, where KIND is ${Object.keys(MAIL_OFFERS).join(', ')}`
+const EXPECTED_NAMES = `KIND.subject.txt, KIND.txt or KIND.html, where KIND is ${Object.keys(MAIL_CONTENTS).join(', ')}`
 
 /** A value that cannot end a tag or an attribute, even without quotes. */
 const escapeAnywhere = (value: string): string =>
   escapeHtml(value).replace(/[\s`]/g, (character) => `&#${character.charCodeAt(0)};`)
 
-const asItIs = (value: string) => value
+const unescaped = (value: string) => value
 
 /** The text of a file, with `\n` at each line end. */
 const readText = (path: string): string => {
@@ -71,7 +71,7 @@ interface Read {
 }
 
 const readTemplate = (path: string, kind: MailKind, part: Part): Read => {
-  const { placeholders, needsLink } = MAIL_OFFERS[kind]
+  const { placeholders, needsLink } = MAIL_CONTENTS[kind]
   const text = readText(path)
   const isSubject = part === 'subject'
   // Subjects are logged, so they must not contain a link with a token.
@@ -87,11 +87,11 @@ const readTemplate = (path: string, kind: MailKind, part: Part): Read => {
         ? [`${path}:${text.split('\n').length}: ends without {{link}}, which has to stand outside of sections`]
         : []),
     ],
-    render: (values) => render(values, part === 'html' ? escapeAnywhere : asItIs),
+    render: (values) => render(values, part === 'html' ? escapeAnywhere : unescaped),
   }
 }
 
-const whyOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 type Parts = Partial<Record<Part, RenderTemplate>>
 
@@ -115,7 +115,7 @@ const namesIn = (folder: string): readonly string[] => {
       .filter((name) => !name.startsWith('.'))
       .toSorted()
   } catch (error) {
-    throw new SettingFaults([`${folder}: expected a folder that can be read (${whyOf(error)})`])
+    throw new SettingFaults([`${folder}: expected a folder that can be read (${reasonOf(error)})`])
   }
 }
 
@@ -131,7 +131,7 @@ export const readMailTemplates = (folder: string): MailTemplates => {
     const path = join(folder, name)
     const file = toFile(name)
     if (file === null) {
-      faults.push(`${path}: belongs to no mail, expected ${KNOWN}`)
+      faults.push(`${path}: belongs to no mail, expected ${EXPECTED_NAMES}`)
       continue
     }
     const { kind, part } = file
@@ -140,7 +140,7 @@ export const readMailTemplates = (folder: string): MailTemplates => {
       faults.push(...read.faults)
       found.set(kind, { ...found.get(kind), [part]: read.render })
     } catch (error) {
-      faults.push(`${path}: ${whyOf(error)}`)
+      faults.push(`${path}: ${reasonOf(error)}`)
     }
   }
   for (const kind of found.keys()) faults.push(...faultsOfKind(folder, names, kind))

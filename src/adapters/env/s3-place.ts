@@ -62,7 +62,7 @@ export const showS3Place = ({ bucket, prefix, endpoint, region, virtualHosted }:
 }
 
 /** The settings that are also required, and why; `unset` returns those that are missing. */
-export const lacking = (
+export const missingSettings = (
   { endpoint, region }: S3Place,
   unset: (name: string) => boolean,
 ): readonly (readonly [name: string, why: string])[] => {

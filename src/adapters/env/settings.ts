@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { TransformDecodeError, Value } from '@sinclair/typebox/value'
 import { SettingFaults } from './mail-templates.ts'
-import { lacking, type S3Place, showS3Place, withRegion } from './s3-place.ts'
+import { missingSettings, type S3Place, showS3Place, withRegion } from './s3-place.ts'
 import { type GivenSettings, type SettingName, SettingsSchema } from './schema.ts'
 
 export type Source = 'flag' | 'environment' | 'default'
@@ -14,14 +14,14 @@ export interface Settings extends Readonly<GivenSettings> {
   readonly LOG_FORMAT: 'pretty' | 'json'
 }
 
-export interface Shown {
+export interface ShownSetting {
   readonly name: SettingName
   readonly value: string
   readonly source: Source
 }
 
 export type SettingsResult =
-  | { readonly settings: Settings; readonly shown: readonly Shown[] }
+  | { readonly settings: Settings; readonly shown: readonly ShownSetting[] }
   | { readonly problems: readonly string[] }
 
 type Texts = Readonly<Record<string, string | undefined>>
@@ -72,7 +72,7 @@ const problemsOf = (name: SettingName, text: string, error: unknown): readonly s
  */
 export const readSettings = (environment: Texts, flags: Texts, isTerminal: boolean): SettingsResult => {
   const values: Record<string, unknown> = {}
-  const shown: Shown[] = []
+  const shown: ShownSetting[] = []
   const problems: string[] = []
 
   const dependent: Texts = { LOG_FORMAT: isTerminal ? 'pretty' : 'json' }
@@ -104,7 +104,7 @@ export const readSettings = (environment: Texts, flags: Texts, isTerminal: boole
   }
   if (typeof given.FILES_URL === 'object') {
     const unset = (name: string) => shown.some((row) => row.name === name && row.value === '(unset)')
-    for (const [name, why] of lacking(given.FILES_URL, unset)) problems.push(`${name}: ${why}`)
+    for (const [name, why] of missingSettings(given.FILES_URL, unset)) problems.push(`${name}: ${why}`)
   }
   if (problems.length > 0) return { problems }
 

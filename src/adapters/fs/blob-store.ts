@@ -23,7 +23,7 @@ const newKey = (): string => {
 const codeOf = (error: unknown) => (error instanceof Error && 'code' in error ? error.code : null)
 
 const FULL = ['ENOSPC', 'EDQUOT', 'EFBIG']
-const PASSING = ['EROFS', 'EACCES', 'EPERM', 'EIO', 'ESTALE', 'EMFILE', 'ENFILE']
+const TRANSIENT_CODES = ['EROFS', 'EACCES', 'EPERM', 'EIO', 'ESTALE', 'EMFILE', 'ENFILE']
 
 /**
  * Converts a disk failure to an error of the core if it is temporary or needs disk space; other errors are returned
@@ -32,7 +32,7 @@ const PASSING = ['EROFS', 'EACCES', 'EPERM', 'EIO', 'ESTALE', 'EMFILE', 'ENFILE'
 const toAppError = (error: unknown): unknown => {
   const code = String(codeOf(error))
   if (FULL.includes(code)) return new AppError('storage_full', 'The storage is full', { cause: error, retryAfter: 60 })
-  if (!PASSING.includes(code)) return error
+  if (!TRANSIENT_CODES.includes(code)) return error
   return new AppError('unavailable', 'The storage is not available', { cause: error, retryAfter: 1 })
 }
 
@@ -40,11 +40,11 @@ const toAppError = (error: unknown): unknown => {
  * Below this free space, an upload or a commit is about to fail. A file system that reports no size is assumed to have
  * space.
  */
-const LEAST_ROOM = 1_048_576
+const MIN_FREE_BYTES = 1_048_576
 
 const checkRoom = async (path: string): Promise<void> => {
   const { blocks, bavail, bsize } = await statfs(path)
-  if (blocks > 0 && bavail * bsize < LEAST_ROOM) throw new AppError('storage_full', 'The storage is full')
+  if (blocks > 0 && bavail * bsize < MIN_FREE_BYTES) throw new AppError('storage_full', 'The storage is full')
 }
 
 /** Makes the names in a folder durable. */

@@ -18,7 +18,7 @@ export const makeDataDir = (path: string): void => {
   chmodSync(path, 0o700)
 }
 
-const SHORTEST = 32
+const MIN_SECRET_BYTES = 32
 
 const newSecret = (): string => crypto.getRandomValues(new Uint8Array(48)).toBase64()
 
@@ -58,12 +58,12 @@ export const keptSecret = (dataDir: string): string => {
     }
   }
   const secret = readSecret(path)
-  if (Buffer.byteLength(secret) < SHORTEST) throw new Error(`${path} holds less than ${SHORTEST} bytes`)
+  if (Buffer.byteLength(secret) < MIN_SECRET_BYTES) throw new Error(`${path} holds less than ${MIN_SECRET_BYTES} bytes`)
   return secret
 }
 
 /** Which of the data folder and its secret are accessible by users other than the owner, and their modes. */
-export const exposed = (dataDir: string): readonly { readonly path: string; readonly mode: string }[] =>
+export const exposedPaths = (dataDir: string): readonly { readonly path: string; readonly mode: string }[] =>
   [dataDir, secretPath(dataDir)].flatMap((path) => {
     const mode = (statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o777
     return (mode & 0o077) === 0 ? [] : [{ path, mode: mode.toString(8).padStart(4, '0') }]

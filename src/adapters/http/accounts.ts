@@ -26,7 +26,7 @@ export const accountRoutes = (kernel: Kernel, accounts: Accounts) =>
       {
         admit: { who: 'anyone', limit: 'mailed tokens', body: 'json', small: true },
         body: body('EmailVerification', { token: MailedToken }),
-        response: { 204: NoContent, ...problems(400, 413, 415, 422, 429, 503, 507) },
+        response: { 204: NoContent, ...problems() },
         detail: {
           operationId: 'verifyEmail',
           summary: 'Verify an address with the token mailed to it',
@@ -43,7 +43,7 @@ export const accountRoutes = (kernel: Kernel, accounts: Accounts) =>
       },
       {
         admit: { who: 'user', limit: 'credentials' },
-        response: { 204: NoContent, ...problems(400, 401, 429, 503, 507) },
+        response: { 204: NoContent, ...problems() },
         detail: {
           operationId: 'requestEmailVerification',
           summary: 'Send the verification mail again',
@@ -63,7 +63,7 @@ export const accountRoutes = (kernel: Kernel, accounts: Accounts) =>
         body: body('PasswordForgotten', { email: Email }),
         response: {
           202: t.Void({ description: 'Accepted, whether or not the account exists' }),
-          ...problems(400, 413, 415, 422, 429, 503, 507),
+          ...problems(),
         },
         detail: {
           operationId: 'forgotPassword',
@@ -79,13 +79,13 @@ export const accountRoutes = (kernel: Kernel, accounts: Accounts) =>
         const address = addressOf(request)
         await settingPassword(password, '/password', () => accounts.resetPassword(token, password, address))
         // The caller has proven to be the owner, so earlier failed guesses no longer block the sign-in.
-        await limits.liftCredentials(address)
+        await limits.resetCredentials(address)
         return status(204, undefined)
       },
       {
         admit: { who: 'anyone', limit: 'mailed tokens', body: 'json', small: true },
         body: body('PasswordReset', { token: MailedToken, password: Password }),
-        response: { 204: NoContent, ...problems(400, 413, 415, 422, 429, 503, 507) },
+        response: { 204: NoContent, ...problems() },
         detail: {
           operationId: 'resetPassword',
           summary: 'Set a new password with a mailed token; every session ends',

@@ -9,7 +9,7 @@ import type { Limits } from './limits.ts'
 import type { Rule } from './rule.ts'
 
 /** A request to a route, before its body is read. */
-export interface Subject {
+export interface RoutedCall {
   readonly call: Call
   readonly params: Readonly<Record<string, string>>
   readonly request: Request
@@ -57,12 +57,12 @@ const identifiedAs = (call: Call) => (principal: Principal) => {
 
 /** The steps of admission. Each throws or rejects if the request is refused. */
 const createSteps = ({ access, limits, answers, addressOf }: Deps) => ({
-  keepSecrets({ headers }: Subject, { limit, body }: Rule): void {
+  forbidCaching({ headers }: RoutedCall, { limit, body }: Rule): void {
     if (limit === 'credentials' || limit === 'mailed tokens' || body === 'form') headers['cache-control'] = 'no-store'
   },
 
   /** Returns the error of an invalid token instead of throwing it: see {@link createAdmission}. */
-  identify({ call, request }: Subject, rule: Rule): unknown {
+  identify({ call, request }: RoutedCall, rule: Rule): unknown {
     if (!identifies(request, rule)) return null
     try {
       const principal = authenticate(access, request)
@@ -74,7 +74,7 @@ const createSteps = ({ access, limits, answers, addressOf }: Deps) => ({
     }
   },
 
-  count({ call, request, headers }: Subject, { limit }: Rule): undefined | Promise<unknown> {
+  count({ call, request, headers }: RoutedCall, { limit }: Rule): undefined | Promise<unknown> {
     if (limit === 'none') return undefined
     if (limit === 'credentials') return limits.credentials(addressOf(request), headers)
     if (limit === 'mailed tokens') return limits.mailedTokens(addressOf(request), headers)
@@ -85,7 +85,7 @@ const createSteps = ({ access, limits, answers, addressOf }: Deps) => ({
     return limits.general(call.principal, address, headers, costOf(request))
   },
 
-  authorize({ call, request, params }: Subject, { large, who, may }: Rule): unknown {
+  authorize({ call, request, params }: RoutedCall, { large, who, may }: Rule): unknown {
     if (large === true) answers.check(clientOf(call))
     const { principal } = call
     if (who === 'admin' && principal !== null) requireAdmin(principal)
@@ -99,22 +99,22 @@ const createSteps = ({ access, limits, answers, addressOf }: Deps) => ({
  * synchronously.
  */
 export const createAdmission = (deps: Deps) => {
-  const { keepSecrets, identify, count, authorize } = createSteps(deps)
+  const { forbidCaching, identify, count, authorize } = createSteps(deps)
 
-  const decide = (subject: Subject, rule: Rule, refusal: unknown): unknown => {
+  const decide = (subject: RoutedCall, rule: Rule, refusal: unknown): unknown => {
     if (refusal !== null) throw refusal
     return authorize(subject, rule)
   }
 
   /** Counted before it is refused, so that guessing tokens is rate-limited by address. */
-  const countAndDecide = (subject: Subject, rule: Rule, refusal: unknown): unknown => {
+  const countAndDecide = (subject: RoutedCall, rule: Rule, refusal: unknown): unknown => {
     const counted = count(subject, rule)
     if (counted === undefined) return decide(subject, rule, refusal)
     return counted.then(() => decide(subject, rule, refusal))
   }
 
-  return (subject: Subject, rule: Rule): unknown => {
-    keepSecrets(subject, rule)
+  return (subject: RoutedCall, rule: Rule): unknown => {
+    forbidCaching(subject, rule)
     const refusal = identify(subject, rule)
     if (refusal instanceof Promise) return refusal.then((late) => countAndDecide(subject, rule, late))
     return countAndDecide(subject, rule, refusal)

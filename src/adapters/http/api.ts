@@ -6,7 +6,7 @@ import type { Files } from '../../application/files.ts'
 import type { Jobs } from '../../application/jobs.ts'
 import type { Metrics } from '../../application/ports/metrics.ts'
 import type { RateLimiter } from '../../application/ports/security.ts'
-import type { Check, Log, Turns } from '../../application/ports/system.ts'
+import type { Check, EventLoopSlices, Log } from '../../application/ports/system.ts'
 import type { Records } from '../../application/records.ts'
 import type { Sessions } from '../../application/sessions.ts'
 import type { Tokens } from '../../application/tokens.ts'
@@ -60,7 +60,7 @@ export interface ApiDeps {
   readonly users: Users
   readonly limiter: RateLimiter
   readonly log: Log
-  readonly turns: Turns
+  readonly slices: EventLoopSlices
   readonly metrics: Pick<Metrics, 'requestAnswered'> & Exposition
   readonly checks: readonly Check[]
   /** The AsyncAPI document, as plain data; created once the server listens. */
@@ -150,7 +150,7 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
   const kernel = createKernel({
     answers,
     common,
-    turns: deps.turns,
+    slices: deps.slices,
     access: deps.access,
     limits: createLimits({ limiter: deps.limiter, general: options.rateLimit, credentials: options.rateLimitAuth }),
     peerOf,

@@ -1,6 +1,6 @@
-import type { Turns } from '../../application/ports/system.ts'
+import type { EventLoopSlices } from '../../application/ports/system.ts'
 import { inexactNumbers, outlineJson } from '../../domain/json-text.ts'
-import { HttpProblem, MAX_LISTED_FAULTS, shortPointer } from './problems.ts'
+import { HttpProblem, MAX_LISTED_FAULTS_COUNT, shortPointer } from './problems.ts'
 
 /** The error for a body of more than `limit` bytes. */
 export const tooLarge = (limit: number) =>
@@ -57,11 +57,11 @@ export const hasBody = ({ headers }: Request): boolean =>
 const SMALL_BYTES = 16_384
 
 /** Large bodies are parsed in turns of the event loop, a few milliseconds at a time. */
-type BodyTurns = Pick<Turns, 'next'>
+type BodySlices = Pick<EventLoopSlices, 'next'>
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
 
-const readText = async (request: Request, limit: number, turns: BodyTurns): Promise<string> => {
+const readText = async (request: Request, limit: number, slices: BodySlices): Promise<string> => {
   const declared = request.headers.get('content-length')
   if (declared !== null && Number(declared) > limit) throw tooLarge(limit)
   const chunks: Uint8Array[] = []
@@ -70,7 +70,7 @@ const readText = async (request: Request, limit: number, turns: BodyTurns): Prom
     // HTTP framing enforces the declared length; only a chunked body must be counted.
     if (declared !== null) {
       const bytes = await request.bytes()
-      if (bytes.byteLength > SMALL_BYTES) await turns.next()
+      if (bytes.byteLength > SMALL_BYTES) await slices.next()
       return utf8.decode(bytes)
     }
     for await (const chunk of chunksOf(request)) {
@@ -79,7 +79,7 @@ const readText = async (request: Request, limit: number, turns: BodyTurns): Prom
       chunks.push(chunk)
     }
     await requireProperEnd(request)
-    if (size > SMALL_BYTES) await turns.next()
+    if (size > SMALL_BYTES) await slices.next()
     return utf8.decode(Buffer.concat(chunks))
   } catch (error) {
     if (error instanceof HttpProblem) throw error
@@ -103,14 +103,14 @@ const MAX_RECEIVING_MS = 30_000
 export const receiving = async <T>(
   request: Request,
   limit: number,
-  hold: (bytes: number) => Disposable,
+  reserve: (bytes: number) => Disposable,
   read: () => Promise<T>,
 ): Promise<T> => {
   const declared = request.headers.get('content-length')
   const size = declared === null ? limit : Number(declared)
   // A body that is too large is refused without being read.
   if (size <= SMALL_BYTES || size > limit) return read()
-  using _ = hold(size)
+  using _ = reserve(size)
   const { promise: late, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(
     () =>
@@ -132,8 +132,8 @@ const parseJson = (text: string): unknown => {
   }
 }
 
-const notExact = (text: string): HttpProblem | null => {
-  const pointers = inexactNumbers(text, MAX_LISTED_FAULTS)
+const inexactNumberProblem = (text: string): HttpProblem | null => {
+  const pointers = inexactNumbers(text, MAX_LISTED_FAULTS_COUNT)
   if (pointers.length === 0) return null
   const errors = pointers.map((pointer) => ({
     in: 'body' as const,
@@ -147,16 +147,16 @@ const notExact = (text: string): HttpProblem | null => {
  * The JSON body (RFC 8259): no more than `limit` bytes, 10 000 values and a depth of 64, and no number that a double
  * would change. Throws 400, 413, 415 or 422.
  */
-export const readJson = async (request: Request, limit: number, turns: BodyTurns): Promise<unknown> => {
+export const readJson = async (request: Request, limit: number, slices: BodySlices): Promise<unknown> => {
   requireType(request, 'application/json')
-  const text = await readText(request, limit, turns)
+  const text = await readText(request, limit, slices)
   const { depth, values, hasLongNumber } = outlineJson(text, MAX_JSON_DEPTH, MAX_JSON_VALUES_COUNT)
   if (depth > MAX_JSON_DEPTH) throw malformed(`The body is nested deeper than ${MAX_JSON_DEPTH}`)
   if (values > MAX_JSON_VALUES_COUNT) {
     throw new HttpProblem('payload_too_large', `The body has more than ${MAX_JSON_VALUES_COUNT} values`)
   }
   const value = parseJson(text)
-  const problem = hasLongNumber ? notExact(text) : null
+  const problem = hasLongNumber ? inexactNumberProblem(text) : null
   if (problem !== null) throw problem
   return value
 }
@@ -173,10 +173,10 @@ const countFields = (form: string): number => {
 export const readForm = async (
   request: Request,
   limit: number,
-  turns: BodyTurns,
+  slices: BodySlices,
 ): Promise<Record<string, string | string[]>> => {
   requireType(request, 'application/x-www-form-urlencoded')
-  const text = await readText(request, limit, turns)
+  const text = await readText(request, limit, slices)
   if (countFields(text) > MAX_FORM_FIELDS_COUNT) {
     throw malformed(`The form has more than ${MAX_FORM_FIELDS_COUNT} fields`)
   }

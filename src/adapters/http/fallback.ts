@@ -11,39 +11,39 @@ export interface Route {
 
 const segmentsOf = (path: string) => path.replace(/\/$/, '').split('/')
 
-const fits = (pattern: readonly string[], path: readonly string[]): boolean =>
+const matches = (pattern: readonly string[], path: readonly string[]): boolean =>
   pattern.length === path.length && pattern.every((part, index) => part.startsWith(':') || part === path[index])
 
 /** The routes of a path, for all methods. A literal path takes precedence over `:id`. */
-const fitting = (routes: readonly Route[], path: string): readonly Route[] => {
+const matchingRoutes = (routes: readonly Route[], path: string): readonly Route[] => {
   const wanted = segmentsOf(path)
-  const all = routes.filter((route) => fits(segmentsOf(route.path), wanted))
+  const all = routes.filter((route) => matches(segmentsOf(route.path), wanted))
   const named = all.filter((route) => segmentsOf(route.path).join('/') === wanted.join('/'))
   return named.length > 0 ? named : all
 }
 
 /** The path template of the route that matches a request, or would match with another method; '' for none. */
 export const routeOf = (routes: readonly Route[], method: string, path: string): string => {
-  const candidates = fitting(routes, path).filter((route) => !route.path.includes('*'))
+  const candidates = matchingRoutes(routes, path).filter((route) => !route.path.includes('*'))
   const sought = method === 'HEAD' ? 'GET' : method
   return (candidates.find((route) => route.method === sought) ?? candidates[0])?.path ?? ''
 }
 
 /** The methods of a path, for `Allow`; empty for an unknown path. */
 export const allowedMethods = (routes: readonly Route[], path: string): readonly string[] => {
-  const methods = fitting(routes, path).map((route) => route.method)
+  const methods = matchingRoutes(routes, path).map((route) => route.method)
   if (methods.length === 0) return []
   return [...new Set([...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'])].sort()
 }
 
 /** Other methods of a literal path, which the router would match as an `:id`. */
-const mistaken = (routes: readonly Route[]): readonly Route[] =>
+const shadowedRoutes = (routes: readonly Route[]): readonly Route[] =>
   routes.flatMap(({ path }) => {
     if (path.includes(':')) return []
     const allowed = allowedMethods(routes, path)
     const others = routes.filter((route) => !allowed.includes(route.method))
     return others
-      .filter((route) => fits(segmentsOf(route.path), segmentsOf(path)))
+      .filter((route) => matches(segmentsOf(route.path), segmentsOf(path)))
       .map(({ method }) => ({ method, path }))
   })
 
@@ -65,7 +65,7 @@ export const fallbackRoutes = (kernel: Kernel, known: readonly Route[]) => {
     throw new HttpProblem('method_not_allowed', `This path answers ${allow}`)
   }
   const app = new Elysia().use(kernel)
-  for (const { method, path } of mistaken(routes)) {
+  for (const { method, path } of shadowedRoutes(routes)) {
     app.route(method, path, ({ call, set }) => refuse(call, method, path, set.headers), { admit, detail })
   }
   return app.all('/*', ({ call, path, request, set }) => refuse(call, request.method, path, set.headers), {

@@ -32,7 +32,7 @@ const withoutDot = (name: string) => (name.endsWith('.') ? name.slice(0, -1) : n
 /** Checks the Host header of a request; null if it is accepted. */
 export const createHostCheck = (allowed: AllowedHosts): ((header: string | null) => HttpProblem | null) => {
   const names = new Set(allowed === '*' ? [] : allowed.map((name) => name.toLowerCase()))
-  const judge = (header: string | null): HttpProblem | null => {
+  const check = (header: string | null): HttpProblem | null => {
     const [, host, port = ''] = HOST.exec(header?.toLowerCase() ?? '') ?? []
     if (host === undefined || Number(port) > MAX_PORT) {
       return new HttpProblem('invalid_request', 'The Host header is missing, repeated or malformed')
@@ -47,7 +47,7 @@ export const createHostCheck = (allowed: AllowedHosts): ((header: string | null)
   let accepted: string | null = null
   return (header) => {
     if (header !== null && header === accepted) return null
-    const problem = judge(header)
+    const problem = check(header)
     if (problem === null) accepted = header
     return problem
   }

@@ -1,4 +1,4 @@
-import type { Once, Outcome } from '../../application/idempotency.ts'
+import type { IdempotencyRequest, IdempotentResult } from '../../application/idempotency.ts'
 import { AppError } from '../../domain/errors.ts'
 import type { StoredAnswer } from '../../domain/idempotency.ts'
 import type { Principal } from '../../domain/session.ts'
@@ -7,7 +7,7 @@ import { clientOf } from './call.ts'
 import type { CommonHeaders } from './common-headers.ts'
 import { HttpProblem } from './problems.ts'
 
-export interface Idempotent<T> {
+export interface IdempotentCall<T> {
   readonly request: Request
   /** Null for a caller without a token, whose key is ignored, because a key belongs to a user. */
   readonly actor: Principal | null
@@ -44,9 +44,9 @@ const fingerprintOf = (sent: unknown): Uint8Array =>
 /**
  * Returns a Response, typed as its body, because a `Response` type would widen the route's schema for typed clients.
  */
-export type Idempotently = <T>(
-  call: Idempotent<T>,
-  work: (once: Once<T> | null) => Promise<Outcome<T>>,
+export type WithIdempotency = <T>(
+  call: IdempotentCall<T>,
+  work: (idempotency: IdempotencyRequest<T> | null) => Promise<IdempotentResult<T>>,
 ) => Promise<never>
 
 const untyped = (response: Response): never => response as never
@@ -55,7 +55,7 @@ const untyped = (response: Response): never => response as never
  * Runs creating use cases once per Idempotency-Key and returns their responses. Throws `idempotency_in_progress` while
  * a request with the same user, route and key is running, `idempotency_mismatch` if the request differs.
  */
-export const createIdempotency = (answers: Answers, common: Pick<CommonHeaders, 'respond'>): Idempotently => {
+export const createIdempotency = (answers: Answers, common: Pick<CommonHeaders, 'respond'>): WithIdempotency => {
   const respond = (client: string, { status, headers, body }: StoredAnswer, replayed: boolean): Response => {
     const text = answers.body(client, body, { always: 'always' })
     const response = common.respond(text, status)
@@ -73,9 +73,9 @@ export const createIdempotency = (answers: Answers, common: Pick<CommonHeaders, 
       if (made === null || made.result !== result) made = { result, answer: answerOf(result) }
       return made.answer
     }
-    const done = (outcome: Awaited<ReturnType<typeof work>>) => {
-      const replayed = 'replayed' in outcome
-      const stored = replayed ? outcome.replayed : answer(outcome.result)
+    const done = (idempotent: Awaited<ReturnType<typeof work>>) => {
+      const replayed = 'replayed' in idempotent
+      const stored = replayed ? idempotent.replayed : answer(idempotent.result)
       return untyped(respond(clientOf({ principal: actor }), stored, replayed))
     }
     if (actor === null || key === null) return done(await work(null))

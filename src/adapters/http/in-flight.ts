@@ -14,28 +14,30 @@ export interface InFlight {
 
 const MAX_CLIENT_BYTES = 8 * 1_048_576
 const MAX_TOTAL_BYTES = 64 * 1_048_576
-const RETRY_AFTER_S = 1
+const RETRY_AFTER_SECONDS = 1
 
 const tooMany = () =>
-  new AppError('too_many_requests', 'Too much is on its way to or from you already', { retryAfter: RETRY_AFTER_S })
+  new AppError('too_many_requests', 'Too much is on its way to or from you already', {
+    retryAfter: RETRY_AFTER_SECONDS,
+  })
 
 export const createInFlight = (maxClientBytes = MAX_CLIENT_BYTES, maxTotalBytes = MAX_TOTAL_BYTES): InFlight => {
-  const held = new Map<string, number>()
+  const bytesByClient = new Map<string, number>()
   let total = 0
 
   const add = (client: string, bytes: number): void => {
     total += bytes
-    const all = (held.get(client) ?? 0) + bytes
-    if (all > 0) held.set(client, all)
-    else held.delete(client)
+    const all = (bytesByClient.get(client) ?? 0) + bytes
+    if (all > 0) bytesByClient.set(client, all)
+    else bytesByClient.delete(client)
   }
 
   return {
     take(client, bytes, always) {
-      const before = held.get(client) ?? 0
+      const before = bytesByClient.get(client) ?? 0
       if (always === undefined && before > 0 && before + bytes > maxClientBytes) throw tooMany()
       if (always === undefined && total > 0 && total + bytes > maxTotalBytes) {
-        throw new AppError('overloaded', 'Too much is on its way already', { retryAfter: RETRY_AFTER_S })
+        throw new AppError('overloaded', 'Too much is on its way already', { retryAfter: RETRY_AFTER_SECONDS })
       }
       add(client, bytes)
       let taken = true
@@ -47,7 +49,7 @@ export const createInFlight = (maxClientBytes = MAX_CLIENT_BYTES, maxTotalBytes 
       }
     },
     check(client) {
-      if ((held.get(client) ?? 0) > maxClientBytes / 2) throw tooMany()
+      if ((bytesByClient.get(client) ?? 0) > maxClientBytes / 2) throw tooMany()
     },
   }
 }

@@ -50,7 +50,7 @@ export const jobRoutes = (kernel: Kernel, jobs: Jobs) =>
       {
         admit: { who: 'admin' },
         query: queryOf({ ...pageQuery(SORTS), state: t.Optional(State) }),
-        response: { 200: pageResponse(JobResponse), ...problems(400, 401, 403, 422, 429, 503) },
+        response: { 200: pageResponse(JobResponse), ...problems() },
         detail: {
           operationId: 'listJobs',
           summary: 'List jobs by state',
@@ -62,7 +62,7 @@ export const jobRoutes = (kernel: Kernel, jobs: Jobs) =>
     .post('/:id/retry', async ({ call, params }) => toResponse(await jobs.retry(actorOf(call), Number(params.id))), {
       admit: { who: 'admin' },
       params: IdParams,
-      response: { 200: JobResponse, ...problems(400, 401, 403, 404, 409, 422, 429, 503, 507) },
+      response: { 200: JobResponse, ...problems(409) },
       detail: {
         operationId: 'retryJob',
         summary: 'Run a waiting or dead job now',
@@ -78,7 +78,7 @@ export const jobRoutes = (kernel: Kernel, jobs: Jobs) =>
       {
         admit: { who: 'admin' },
         params: IdParams,
-        response: { 204: NoContent, ...problems(400, 401, 403, 404, 409, 422, 429, 503, 507) },
+        response: { 204: NoContent, ...problems(409) },
         detail: {
           operationId: 'deleteJob',
           summary: 'Remove a job that is not running',

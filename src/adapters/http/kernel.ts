@@ -1,8 +1,8 @@
 import { type Context, Elysia } from 'elysia'
 import type { Access } from '../../application/access.ts'
-import type { Turns } from '../../application/ports/system.ts'
+import type { EventLoopSlices } from '../../application/ports/system.ts'
 import { networksOf } from '../../domain/network.ts'
-import { createAdmission, type Subject } from './admission.ts'
+import { createAdmission, type RoutedCall } from './admission.ts'
 import type { Answers } from './answers.ts'
 import { hasBody, readForm, readJson, receiving } from './body.ts'
 import { type Call, clientOf } from './call.ts'
@@ -29,7 +29,7 @@ interface Deps {
   readonly maxBodySize: number
   readonly answers: Answers
   readonly common: CommonHeaders
-  readonly turns: Pick<Turns, 'next'>
+  readonly slices: Pick<EventLoopSlices, 'next'>
 }
 
 type AddressOf = (request: Request) => string
@@ -44,7 +44,7 @@ const createAddressOf =
   }
 
 const createBodyReader =
-  ({ maxBodySize, turns }: Deps, addressOf: AddressOf, bodies: InFlight) =>
+  ({ maxBodySize, slices }: Deps, addressOf: AddressOf, bodies: InFlight) =>
   async (call: Call, request: Request, { body, small, bodyOptional }: Rule): Promise<unknown> => {
     if (body !== 'json' && body !== 'form') return null
     if (bodyOptional && !hasBody(request)) return {}
@@ -54,7 +54,7 @@ const createBodyReader =
       request,
       limit,
       (bytes) => bodies.take(client, bytes),
-      () => (body === 'json' ? readJson(request, limit, turns) : readForm(request, limit, turns)),
+      () => (body === 'json' ? readJson(request, limit, slices) : readForm(request, limit, slices)),
     )
   }
 
@@ -69,7 +69,7 @@ export const createKernel = (deps: Deps) => {
   const admit = createAdmission({ access, limits, answers, addressOf })
   const read = createBodyReader(deps, addressOf, bodies)
 
-  const judge = (subject: Subject, route: string, rule: Rule): unknown => {
+  const authorize = (subject: RoutedCall, route: string, rule: Rule): unknown => {
     subject.call.admitted = true
     subject.call.route = route
     return admit(subject, rule)
@@ -79,7 +79,7 @@ export const createKernel = (deps: Deps) => {
     .decorate('call', null as unknown as Call)
     .decorate('addressOf', addressOf)
     .decorate('limits', limits)
-    .decorate('idempotently', createIdempotency(answers, common))
+    .decorate('withIdempotency', createIdempotency(answers, common))
     .decorate('bodies', bodies)
     .macro({
       admit: (rule: Rule) => ({
@@ -87,14 +87,14 @@ export const createKernel = (deps: Deps) => {
         // and everything else.
         parse: [
           async ({ call, request, set, route, params }: HookContext) => {
-            await judge({ call, request, headers: set.headers, params }, route, rule)
+            await authorize({ call, request, headers: set.headers, params }, route, rule)
             return read(call, request, rule)
           },
         ],
         transform: async ({ call, request, set, route, params }: HookContext) => {
           if (call.admitted) return
-          const judged = judge({ call, request, headers: set.headers, params }, route, rule)
-          if (judged instanceof Promise) await judged
+          const authorizing = authorize({ call, request, headers: set.headers, params }, route, rule)
+          if (authorizing instanceof Promise) await authorizing
         },
         detail: documented(rule),
       }),

@@ -23,7 +23,7 @@ export interface Limits {
   /** The same for a mailed token, counted separately, so that failed sign-ins do not block the use of a mailed link. */
   mailedTokens(address: string, headers: Headers): undefined | Promise<unknown>
   /** Resets the count of credentials used from an address. */
-  liftCredentials(address: string): void | Promise<void>
+  resetCredentials(address: string): void | Promise<void>
 }
 
 interface Deps {
@@ -55,7 +55,7 @@ const refusal = ({ limit, resetIn }: Allowance, cost: number): AppError => {
 }
 
 /** `own` is the limit of the client, `ceilings` are those of its networks. */
-const tell = (own: Allowance, ceilings: readonly Allowance[], cost: number, headers: Headers): void => {
+const reportAllowance = (own: Allowance, ceilings: readonly Allowance[], cost: number, headers: Headers): void => {
   const shown = [own, ...ceilings].find(({ allowed }) => !allowed) ?? own
   headers['ratelimit-limit'] = shown.limit
   headers['ratelimit-remaining'] = shown.remaining
@@ -71,7 +71,7 @@ interface Budgets {
   readonly ceilings: readonly Budget[]
 }
 
-const remembering = (make: (networks: Networks) => Budgets): ((address: string) => Budgets) => {
+const cachedByAddress = (make: (networks: Networks) => Budgets): ((address: string) => Budgets) => {
   const known = new Map<string, Budgets>()
   return (address) => {
     const found = known.get(address)
@@ -86,14 +86,14 @@ const remembering = (make: (networks: Networks) => Budgets): ((address: string) 
 const ceilingsOf = (kind: string, networks: readonly string[], rate: Rate, factors: readonly number[]) =>
   networks.map((network, index) => ({ key: `${kind}:${network}`, rate: times(rate, factors[index] ?? 1) }))
 
-const ofCredentials = (kind: string, rate: Rate) =>
-  remembering(({ client, wider }) => ({
+const credentialBudgets = (kind: string, rate: Rate) =>
+  cachedByAddress(({ client, wider }) => ({
     own: { key: `${kind}:${client}`, rate },
     ceilings: ceilingsOf(kind, wider, rate, WIDER_CREDENTIALS_FACTORS),
   }))
 
-const ofRequests = (rate: Rate) =>
-  remembering(({ client, wider }) => ({
+const requestBudgets = (rate: Rate) =>
+  cachedByAddress(({ client, wider }) => ({
     own: { key: `address:${client}`, rate },
     ceilings: ceilingsOf('all', [client, ...wider], rate, ALL_USERS_FACTORS),
   }))
@@ -105,7 +105,7 @@ export const createLimits = ({ limiter, general, credentials }: Deps): Limits =>
       return taken.then(async (first) => {
         // A request that is already refused takes nothing from shared limits.
         const all = first.allowed ? ceilings.map(({ key, rate }) => limiter.take(key, rate, cost)) : []
-        tell(first, await Promise.all(all), cost, headers)
+        reportAllowance(first, await Promise.all(all), cost, headers)
       })
     }
     let shown = taken
@@ -115,13 +115,13 @@ export const createLimits = ({ limiter, general, credentials }: Deps): Limits =>
       const allowance = limiter.take(key, rate, cost)
       if (!(allowance instanceof Promise) && !allowance.allowed) shown = allowance
     }
-    tell(shown, [], cost, headers)
+    reportAllowance(shown, [], cost, headers)
     return undefined
   }
 
-  const requests = general === 'off' ? null : ofRequests(general)
-  const passwords = credentials === 'off' ? null : ofCredentials('credentials', credentials)
-  const mailed = credentials === 'off' ? null : ofCredentials('mailed tokens', credentials)
+  const requests = general === 'off' ? null : requestBudgets(general)
+  const passwords = credentials === 'off' ? null : credentialBudgets('credentials', credentials)
+  const mailed = credentials === 'off' ? null : credentialBudgets('mailed tokens', credentials)
 
   return {
     general(principal, address, headers, cost = 1) {
@@ -133,6 +133,6 @@ export const createLimits = ({ limiter, general, credentials }: Deps): Limits =>
     },
     credentials: (address, headers) => (passwords === null ? undefined : take(passwords(address), 1, headers)),
     mailedTokens: (address, headers) => (mailed === null ? undefined : take(mailed(address), 1, headers)),
-    liftCredentials: (address) => (passwords === null ? undefined : limiter.clear(passwords(address).own.key)),
+    resetCredentials: (address) => (passwords === null ? undefined : limiter.clear(passwords(address).own.key)),
   }
 }

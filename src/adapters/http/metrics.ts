@@ -34,7 +34,7 @@ export const metricsRoutes = (kernel: Kernel, metrics: Exposition, key: string |
     },
     {
       admit: { who: 'admin', key: isKey(key) },
-      response: { 200: MetricsText, ...problems(400, 401, 403, 429, 503) },
+      response: { 200: MetricsText, ...problems() },
       detail: {
         operationId: 'getMetrics',
         summary: 'Read metrics for Prometheus',

@@ -91,7 +91,7 @@ export interface InvalidPart {
 }
 
 /** How many faults a 422 lists. */
-export const MAX_LISTED_FAULTS = 20
+export const MAX_LISTED_FAULTS_COUNT = 20
 
 const MAX_POINTER_LENGTH = 200
 
@@ -182,14 +182,20 @@ export const ProblemResponse = t.Object(
     index: t.Optional(
       t.Integer({ minimum: 0, maximum: 99, description: 'Which operation of a batch failed, from 0', examples: [0] }),
     ),
-    errors: t.Optional(t.Array(FieldError, { description: `The first ${MAX_LISTED_FAULTS} faults` })),
+    errors: t.Optional(t.Array(FieldError, { description: `The first ${MAX_LISTED_FAULTS_COUNT} faults` })),
   },
   { title: 'Problem', description: 'Problem details (RFC 9457)', contentMediaType: 'application/problem+json' },
 )
 
-/** The problem statuses a route declares, for its `response`. */
-export const problems = <const Status extends ProblemStatus>(...statuses: readonly Status[]) =>
-  Object.fromEntries(statuses.map((status) => [status, ProblemResponse])) as Record<Status, typeof ProblemResponse>
+/**
+ * The problems of a route, for its `response`. To a typed client, every route may answer any problem. In the OpenAPI
+ * document, a route lists `statuses` and those that follow from its method, rule and schemas.
+ */
+export const problems = (...statuses: readonly ProblemStatus[]) =>
+  Object.fromEntries(statuses.map((status) => [status, ProblemResponse])) as Record<
+    ProblemStatus,
+    typeof ProblemResponse
+  >
 
 export interface Problem {
   readonly status: number

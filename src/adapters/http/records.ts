@@ -6,7 +6,7 @@ import type { JsonObject } from '../../domain/merge-patch.ts'
 import type { StoredRecord } from '../../domain/record.ts'
 import { actorOf } from './call.ts'
 import { furtherCostOf } from './costs.ts'
-import { createAtOnce } from './files/at-once.ts'
+import { createConcurrencyLimit } from './files/concurrency-limit.ts'
 import type { Kernel, Rule } from './kernel.ts'
 import { pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { etagOf, ifMatch, isKnown } from './preconditions.ts'
@@ -52,18 +52,28 @@ const DESCRIPTIONS = {
   delete: 'With `If-Match`, nothing is deleted unless the current version matches.',
 } as const
 
-/** The routes of one collection, `/NAME/…`: create, list, batch, read, change and delete. */
-export const recordRoutes = <const C extends Collection>(kernel: Kernel, collection: C, records: Records) => {
+/** What the routes of a collection share. */
+const createResources = <const C extends Collection>(collection: C, records: Records) => {
   const { name, singular } = collection
-  const path = `/api/v1/${name}`
-  const title = titleOf(collection)
-  const one = `${/^[aeiou]/.test(singular) ? 'an' : 'a'} ${singular.replaceAll('_', ' ')}`
-  const sorts = sortsOf(collection)
-  const searched = collection.search.length === 0 ? '' : ` \`q\` searches ${collection.search.join(' and ')}.`
-  const listed = `${DESCRIPTIONS.list}${searched} \`owner_id\` is for admins.`
-  const { Create, Update, Record, Batch, BatchResult, Query } = createRecordSchemas(collection)
-  // The response schema checks what the types cannot express here.
-  const shown = createRecordBody(collection) as (record: StoredRecord) => never
+  return {
+    name,
+    path: `/api/v1/${name}`,
+    records,
+    title: titleOf(collection),
+    one: `${/^[aeiou]/.test(singular) ? 'an' : 'a'} ${singular.replaceAll('_', ' ')}`,
+    sorts: sortsOf(collection),
+    searched: collection.search.length === 0 ? '' : ` \`q\` searches ${collection.search.join(' and ')}.`,
+    schemas: createRecordSchemas(collection),
+    // The response schema checks what the types cannot express here.
+    shown: createRecordBody(collection) as (record: StoredRecord) => never,
+  }
+}
+
+type Resources<C extends Collection> = ReturnType<typeof createResources<C>>
+
+const listRoutes = <const C extends Collection>(kernel: Kernel, resources: Resources<C>) => {
+  const { name, path, records, title, one, sorts, searched, shown } = resources
+  const { Create, Record, Batch, BatchResult, Query } = resources.schemas
   const created = (record: StoredRecord) => ({
     status: 201,
     headers: { location: `${path}/${record.id}`, etag: etagOf(record) },
@@ -74,27 +84,22 @@ export const recordRoutes = <const C extends Collection>(kernel: Kernel, collect
     headers: {},
     body: JSON.stringify({ results: results.map((record) => record && shown(record)) }),
   })
-  const changer: Rule = {
-    who: 'user',
-    body: 'json',
-    may: (actor, params) => hasId(params) && records.get(actor, Number(params.id)),
-  }
-  const beginBatch = createAtOnce(MAX_OPEN_BATCHES_COUNT)
+  const beginBatch = createConcurrencyLimit(MAX_OPEN_BATCHES_COUNT)
 
-  return new Elysia({ prefix: `/${name as C['name']}`, tags: [name] })
+  return new Elysia({ tags: [name] })
     .use(kernel)
     .post(
       '/',
-      ({ call, body, request, idempotently }) => {
+      ({ call, body, request, withIdempotency }) => {
         const actor = actorOf(call)
-        return idempotently({ request, actor, route: `POST ${path}`, sent: body, answer: created }, (wish) =>
-          records.create(actor, body as JsonObject, wish),
+        return withIdempotency({ request, actor, route: `POST ${path}`, sent: body, answer: created }, (idempotency) =>
+          records.create(actor, body as JsonObject, idempotency),
         )
       },
       {
         admit: { who: 'user', body: 'json', idempotent: true },
         body: Create,
-        response: { 201: Record, ...problems(400, 401, 409, 413, 415, 422, 429, 503, 507) },
+        response: { 201: Record, ...problems() },
         detail: { operationId: `create${title}`, summary: `Create ${one}`, description: DESCRIPTIONS.create },
       },
     )
@@ -108,31 +113,31 @@ export const recordRoutes = <const C extends Collection>(kernel: Kernel, collect
       {
         admit: { who: 'user', large: true },
         query: Query,
-        response: { 200: pageResponse(Record), ...problems(400, 401, 403, 422, 429, 503) },
+        response: { 200: pageResponse(Record), ...problems(403) },
         detail: {
           operationId: `list${pascalCase(name)}`,
           summary: `List your ${name} or, as an admin, all ${name}`,
-          description: listed,
+          description: `${DESCRIPTIONS.list}${searched} \`owner_id\` is for admins.`,
         },
       },
     )
     .post(
       '/batch',
-      async ({ call, body, request, set, idempotently, limits, addressOf }) => {
+      async ({ call, body, request, set, withIdempotency, limits, addressOf }) => {
         const actor = actorOf(call)
         using _ = beginBatch(actor.userId)
         const cost = furtherCostOf(body.operations.length)
         await limits.general(actor, () => addressOf(request), set.headers, cost)
         const operations = body.operations.map((operation) => toOperation(operation as JsonObject))
-        return await idempotently(
+        return await withIdempotency(
           { request, actor, route: `POST ${path}/batch`, sent: body, answer: answered },
-          (wish) => records.batch(actor, operations, wish),
+          (idempotency) => records.batch(actor, operations, idempotency),
         )
       },
       {
         admit: { who: 'user', body: 'json', large: true, idempotent: true },
         body: Batch,
-        response: { 200: BatchResult, ...problems(400, 401, 404, 409, 412, 413, 415, 422, 429, 503, 507) },
+        response: { 200: BatchResult, ...problems(404, 412) },
         detail: {
           operationId: `batch${pascalCase(name)}`,
           summary: `Create, update and delete up to 100 ${name}, all or nothing`,
@@ -140,6 +145,18 @@ export const recordRoutes = <const C extends Collection>(kernel: Kernel, collect
         },
       },
     )
+}
+
+const singleRoutes = <const C extends Collection>(kernel: Kernel, resources: Resources<C>) => {
+  const { name, records, title, one, shown } = resources
+  const { Update, Record } = resources.schemas
+  const changer: Rule = {
+    who: 'user',
+    body: 'json',
+    may: (actor, params) => hasId(params) && records.get(actor, Number(params.id)),
+  }
+  return new Elysia({ tags: [name] })
+    .use(kernel)
     .get(
       '/:id',
       async ({ call, params, request, set, status }) => {
@@ -154,7 +171,7 @@ export const recordRoutes = <const C extends Collection>(kernel: Kernel, collect
         response: {
           200: Record,
           304: NotModified,
-          ...problems(400, 401, 404, 422, 429, 503),
+          ...problems(),
         },
         detail: {
           operationId: `get${title}`,
@@ -174,7 +191,7 @@ export const recordRoutes = <const C extends Collection>(kernel: Kernel, collect
         admit: changer,
         params: IdParams,
         body: Update,
-        response: { 200: Record, ...problems(400, 401, 404, 412, 413, 415, 422, 429, 503, 507) },
+        response: { 200: Record, ...problems(412) },
         detail: {
           operationId: `update${title}`,
           summary: 'Change the given fields; objects are merged (RFC 7396)',
@@ -191,8 +208,16 @@ export const recordRoutes = <const C extends Collection>(kernel: Kernel, collect
       {
         admit: { who: 'user' },
         params: IdParams,
-        response: { 204: NoContent, ...problems(400, 401, 404, 412, 422, 429, 503, 507) },
+        response: { 204: NoContent, ...problems(412) },
         detail: { operationId: `delete${title}`, summary: `Delete ${one}`, description: DESCRIPTIONS.delete },
       },
     )
+}
+
+/** The routes of one collection, `/NAME/…`: create, list, batch, read, change and delete. */
+export const recordRoutes = <const C extends Collection>(kernel: Kernel, collection: C, records: Records) => {
+  const resources = createResources(collection, records)
+  return new Elysia({ prefix: `/${collection.name as C['name']}` })
+    .use(listRoutes(kernel, resources))
+    .use(singleRoutes(kernel, resources))
 }

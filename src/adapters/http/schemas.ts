@@ -52,11 +52,11 @@ export const integerText = (
     openapi: { type: 'integer', minimum, maximum, ...about },
   })
 
-const MOST_ID = 999_999_999_999_999
+const MAX_ID = 999_999_999_999_999
 const ID = /^[1-9][0-9]{0,14}$/
 
 /** An id in a query or a path. */
-export const IdText = integerText(ID, 1, MOST_ID, { description: 'The `id` from a response', examples: [1] })
+export const IdText = integerText(ID, 1, MAX_ID, { description: 'The `id` from a response', examples: [1] })
 
 export const IdParams = t.Object({ id: IdText })
 

@@ -58,7 +58,7 @@ export const userSessionRoutes = (kernel: Kernel, sessions: Sessions) =>
         admit: { who: 'admin' },
         params: IdParams,
         query: t.Object(pageQuery(SORTS)),
-        response: { 200: pageResponse(SessionResponse), ...problems(400, 401, 403, 404, 422, 429, 503) },
+        response: { 200: pageResponse(SessionResponse), ...problems() },
         detail: {
           operationId: 'listUserSessions',
           summary: 'List the sessions of a user (admin)',
@@ -76,7 +76,7 @@ export const userSessionRoutes = (kernel: Kernel, sessions: Sessions) =>
         admit: { who: 'admin' },
         params: IdParams,
         query: EndQuery,
-        response: { 204: NoContent, ...problems(400, 401, 403, 404, 422, 429, 503, 507) },
+        response: { 204: NoContent, ...problems() },
         detail: {
           operationId: 'endUserSessions',
           summary: 'Sign a user out everywhere (admin)',
@@ -100,7 +100,7 @@ export const sessionRoutes = (kernel: Kernel, sessions: Sessions) =>
       {
         admit: { who: 'user' },
         query: queryOf(pageQuery(SORTS)),
-        response: { 200: pageResponse(SessionResponse), ...problems(400, 401, 422, 429, 503) },
+        response: { 200: pageResponse(SessionResponse), ...problems() },
         detail: {
           operationId: 'listSessions',
           summary: 'List your sessions',
@@ -116,7 +116,7 @@ export const sessionRoutes = (kernel: Kernel, sessions: Sessions) =>
       },
       {
         admit: { who: 'user' },
-        response: { 204: NoContent, ...problems(400, 401, 429, 503, 507) },
+        response: { 204: NoContent, ...problems() },
         detail: {
           operationId: 'endAllSessions',
           summary: 'Sign out everywhere, including this session',
@@ -133,7 +133,7 @@ export const sessionRoutes = (kernel: Kernel, sessions: Sessions) =>
       {
         admit: { who: 'user' },
         params: IdParams,
-        response: { 204: NoContent, ...problems(400, 401, 404, 422, 429, 503, 507) },
+        response: { 204: NoContent, ...problems() },
         detail: {
           operationId: 'endSession',
           summary: 'Sign out one device',

@@ -124,8 +124,8 @@ const noStore = (headers: Context['set']['headers']) => {
 }
 
 const ErrorResponses = {
+  ...problems(),
   400: t.Union([OAuthErrorResponse, ProblemResponse]),
-  ...problems(413, 415, 429, 503, 507),
 }
 
 export const tokenRoutes = (kernel: Kernel, tokens: Tokens) =>

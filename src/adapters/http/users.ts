@@ -97,7 +97,7 @@ it the response is 204: the access token works until it expires, and then you si
 const prefersRepresentation = (request: Request): boolean =>
   (request.headers.get('prefer') ?? '').split(',').some((preference) => preference.trim() === 'return=representation')
 
-export const userRoutes = (kernel: Kernel, users: Users) => {
+const listRoutes = (kernel: Kernel, users: Users) => {
   const registrant: Rule = {
     who: (actor) => users.checkSignup(actor),
     limit: 'credentials',
@@ -105,27 +105,22 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
     small: true,
     idempotent: true,
   }
-  const changer: Rule = {
-    who: 'user',
-    body: 'json',
-    small: true,
-    may: (actor, params) => hasId(params) && users.get(actor, Number(params.id)),
-  }
-  const remover: Rule = { ...changer, bodyOptional: true }
-  return new Elysia({ prefix: '/users', tags: ['users'] })
+  return new Elysia({ tags: ['users'] })
     .use(kernel)
     .post(
       '/',
-      ({ call, body, request, idempotently, addressOf }) => {
+      ({ call, body, request, withIdempotency, addressOf }) => {
         const { principal: actor } = call
-        return idempotently({ request, actor, route: `POST ${PATH}`, sent: body, answer: created }, (wish) =>
-          settingPassword(body.password, '/password', () => users.register(actor, body, addressOf(request), wish)),
+        return withIdempotency({ request, actor, route: `POST ${PATH}`, sent: body, answer: created }, (idempotency) =>
+          settingPassword(body.password, '/password', () =>
+            users.register(actor, body, addressOf(request), idempotency),
+          ),
         )
       },
       {
         admit: registrant,
         body: RegistrationBody,
-        response: { 201: UserResponse, ...problems(400, 401, 403, 409, 413, 415, 422, 429, 503, 507) },
+        response: { 201: UserResponse, ...problems(403) },
         detail: {
           operationId: 'registerUser',
           summary: 'Register',
@@ -144,7 +139,7 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
       {
         admit: { who: 'admin' },
         query: UsersQuery,
-        response: { 200: pageResponse(UserResponse), ...problems(400, 401, 403, 422, 429, 503) },
+        response: { 200: pageResponse(UserResponse), ...problems() },
         detail: {
           operationId: 'listUsers',
           summary: 'List users (admin)',
@@ -152,9 +147,14 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
         },
       },
     )
+}
+
+const ownRoutes = (kernel: Kernel, users: Users) =>
+  new Elysia({ tags: ['users'] })
+    .use(kernel)
     .get('/me', async ({ call }) => toResponse(await users.get(actorOf(call), actorOf(call).userId)), {
       admit: { who: 'user' },
-      response: { 200: UserResponse, ...problems(400, 401, 404, 429, 503) },
+      response: { 200: UserResponse, ...problems(404) },
       detail: {
         operationId: 'getMe',
         summary: 'Your own account',
@@ -171,7 +171,7 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
       {
         admit: { who: 'user', body: 'json', small: true },
         body: ChangesBody,
-        response: { 200: UserResponse, ...problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503, 507) },
+        response: { 200: UserResponse, ...problems(403, 404, 409) },
         detail: { operationId: 'updateMe', summary: 'Change your own account', description: ADDRESS_CHANGE },
       },
     )
@@ -186,7 +186,7 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
       {
         admit: { who: 'user', body: 'json', bodyOptional: true },
         body: RemovalBody,
-        response: { 204: NoContent, ...problems(400, 401, 404, 409, 413, 415, 422, 429, 503, 507) },
+        response: { 204: NoContent, ...problems(404, 409) },
         detail: {
           operationId: 'deleteMe',
           summary: 'Delete your own account and everything you own',
@@ -210,7 +210,7 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
       {
         admit: { who: 'user', limit: 'credentials', body: 'json', small: true },
         body: PasswordBody,
-        response: { 200: TokenResponse, 204: NoContent, ...problems(400, 401, 404, 413, 415, 422, 429, 503, 507) },
+        response: { 200: TokenResponse, 204: NoContent, ...problems(404) },
         detail: {
           operationId: 'changePassword',
           summary: 'Change your password; every other session ends',
@@ -218,10 +218,21 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
         },
       },
     )
+
+const singleRoutes = (kernel: Kernel, users: Users) => {
+  const changer: Rule = {
+    who: 'user',
+    body: 'json',
+    small: true,
+    may: (actor, params) => hasId(params) && users.get(actor, Number(params.id)),
+  }
+  const remover: Rule = { ...changer, bodyOptional: true }
+  return new Elysia({ tags: ['users'] })
+    .use(kernel)
     .get('/:id', async ({ call, params }) => toResponse(await users.get(actorOf(call), Number(params.id))), {
       admit: { who: 'user' },
       params: IdParams,
-      response: { 200: UserResponse, ...problems(400, 401, 404, 422, 429, 503) },
+      response: { 200: UserResponse, ...problems() },
       detail: {
         operationId: 'getUser',
         summary: 'Read your own account or, as an admin, any account',
@@ -239,7 +250,7 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
         admit: changer,
         params: IdParams,
         body: ChangesBody,
-        response: { 200: UserResponse, ...problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503, 507) },
+        response: { 200: UserResponse, ...problems(403, 409) },
         detail: {
           operationId: 'updateUser',
           summary: 'Change your own account or, as an admin, any account',
@@ -259,7 +270,7 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
         admit: remover,
         params: IdParams,
         body: RemovalBody,
-        response: { 204: NoContent, ...problems(400, 401, 404, 409, 413, 415, 422, 429, 503, 507) },
+        response: { 204: NoContent, ...problems(409) },
         detail: {
           operationId: 'deleteUser',
           summary: 'Delete your own account or, as an admin, any account',
@@ -268,3 +279,9 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
       },
     )
 }
+
+export const userRoutes = (kernel: Kernel, users: Users) =>
+  new Elysia({ prefix: '/users' })
+    .use(listRoutes(kernel, users))
+    .use(ownRoutes(kernel, users))
+    .use(singleRoutes(kernel, users))

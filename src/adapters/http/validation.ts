@@ -1,5 +1,12 @@
 import type { ValidationError } from 'elysia'
-import { HttpProblem, type InvalidPart, MAX_LISTED_FAULTS, type Problem, shortPointer, toProblem } from './problems.ts'
+import {
+  HttpProblem,
+  type InvalidPart,
+  MAX_LISTED_FAULTS_COUNT,
+  type Problem,
+  shortPointer,
+  toProblem,
+} from './problems.ts'
 
 const PARTS: Readonly<Record<string, InvalidPart['in']>> = {
   body: 'body',
@@ -24,7 +31,7 @@ const brokenParts = (error: ValidationError): readonly Pick<InvalidPart, 'pointe
   for (const each of found) {
     // A missing property is reported twice, as absent and as of the wrong type.
     if (!broken.has(each.path)) broken.set(each.path, describe(each))
-    if (broken.size === MAX_LISTED_FAULTS) break
+    if (broken.size === MAX_LISTED_FAULTS_COUNT) break
   }
   return [...broken].map(([pointer, detail]) => ({ pointer: shortPointer(pointer), detail }))
 }
@@ -34,7 +41,7 @@ export const toValidationProblem = (error: ValidationError): Problem | null => {
   const part = PARTS[error.type]
   if (part === undefined) return null
   const errors = brokenParts(error).map((broken) => ({ in: part, ...broken }))
-  const rest = errors.length < MAX_LISTED_FAULTS ? '' : `; the first ${MAX_LISTED_FAULTS} faults are listed`
+  const rest = errors.length < MAX_LISTED_FAULTS_COUNT ? '' : `; the first ${MAX_LISTED_FAULTS_COUNT} faults are listed`
   const message = `The ${part} does not have the expected form${rest}`
   return toProblem(new HttpProblem('validation_failed', message, { errors }))
 }

@@ -6,7 +6,7 @@ interface Window {
   endsAt: number
 }
 
-const MOST_KEYS = 200_000
+const MAX_KEYS_COUNT = 200_000
 
 /** Counts only in this process. The oldest key is dropped when there are too many. */
 export const createMemoryRateLimiter = (clock: Clock): RateLimiter => {
@@ -20,7 +20,7 @@ export const createMemoryRateLimiter = (clock: Clock): RateLimiter => {
 
   const open = (key: string, now: number, length: number): Window => {
     if (now >= sweepAt) sweep(now)
-    if (windows.size >= MOST_KEYS) {
+    if (windows.size >= MAX_KEYS_COUNT) {
       const [oldest] = windows.keys()
       if (oldest !== undefined) windows.delete(oldest)
     }

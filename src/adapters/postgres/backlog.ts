@@ -14,7 +14,7 @@ interface Unindexed {
 const MAX_STEP_COUNT = 50
 const MAX_STEP_CHARACTERS = 8_192
 
-const indexSome = async (pool: Pick<Pool, 'query'>, table: RecordTable): Promise<boolean> => {
+const indexBatch = async (pool: Pick<Pool, 'query'>, table: RecordTable): Promise<boolean> => {
   const { name, collection, textOf } = table
   const rows = await pool.query<Unindexed>(
     `SELECT id, owner_id, ${collection.search.join(', ')}, version FROM ${name}
@@ -48,7 +48,7 @@ export const createBacklog = (pool: Pick<Pool, 'query'>) => ({
   /** Indexes some of them, newest first. False if there were none. */
   async step(): Promise<boolean> {
     for (const table of RECORD_TABLES) {
-      if (table.collection.search.length > 0 && (await indexSome(pool, table))) return true
+      if (table.collection.search.length > 0 && (await indexBatch(pool, table))) return true
     }
     return false
   },

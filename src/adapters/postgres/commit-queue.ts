@@ -4,7 +4,7 @@ import type { Tx, UnitOfWork } from '../../application/ports/persistence.ts'
 import type { PresentEpoch } from './epochs.ts'
 import { toAppError, unavailable } from './errors.ts'
 import type { Pool } from './pool.ts'
-import type { Marks } from './repositories.ts'
+import type { CommitMarks } from './repositories.ts'
 import type { ServerConnection } from './server-connection.ts'
 import { createSharedTransaction } from './shared-transaction.ts'
 import { RolledBack } from './transaction.ts'
@@ -22,7 +22,7 @@ interface Options {
   /** Bytes that one user may store; null for unlimited. */
   readonly quotaBytes: number | null
   readonly metrics: Pick<Metrics, 'databaseWaited' | 'committed'> | undefined
-  readonly afterCommit: (marks: Readonly<Marks>) => void
+  readonly afterCommit: (marks: Readonly<CommitMarks>) => void
 }
 
 /** A unit that keeps conflicting with others is finally rejected; so is one whose connection is lost a second time. */

@@ -43,7 +43,7 @@ export const int = (value: Int8): number => Number(value)
 export const intOrNull = (value: Int8 | null): number | null => (value === null ? null : Number(value))
 
 /** The row that an INSERT … RETURNING gives back. */
-export const only = <Row>([row]: readonly Row[]): Row => {
+export const insertedRow = <Row>([row]: readonly Row[]): Row => {
   if (row === undefined) throw new Error('the statement returned no row')
   return row
 }

@@ -7,25 +7,25 @@ export const sqlState = (error: unknown): string | null =>
   error instanceof SQL.PostgresError && typeof error.errno === 'string' ? error.errno : null
 
 /** Another transaction has a lock that this one needs, and waiting could deadlock. */
-export class Taken extends Error {}
+export class LockConflict extends Error {}
 
 /** Another transaction was first: retrying the whole unit may succeed. */
 export const isConflict = (error: unknown): boolean =>
-  error instanceof Taken || /^(40001|40P01)$/.test(sqlState(error) ?? '')
+  error instanceof LockConflict || /^(40001|40P01)$/.test(sqlState(error) ?? '')
 
 /** The connection ended before the answer came. */
-export class Lost extends Error {}
+export class ConnectionLost extends Error {}
 
 /** The connection is gone, or there never was one. */
-export const isLost = (error: unknown): boolean => {
-  if (error instanceof Lost) return true
+export const isConnectionLost = (error: unknown): boolean => {
+  if (error instanceof ConnectionLost) return true
   const state = sqlState(error)
   if (state !== null) return /^(08...|57P0[1-5]|25P03)$/.test(state)
   return error instanceof SQL.PostgresError && error.code.startsWith('ERR_POSTGRES_CONNECTION_')
 }
 
 /** Too many connections, or the server is starting, stopping, read-only, or cannot read its disk. */
-const PASSING = /^(53...|57014|55P03|25006|58...|XX00[12]|28...|3D000)$/
+const TRANSIENT = /^(53...|57014|55P03|25006|58...|XX00[12]|28...|3D000)$/
 
 /** From `count_usage()` of migration 0007. */
 const QUOTA_EXCEEDED = 'SK507'
@@ -38,7 +38,7 @@ export const toAppError = (error: unknown): unknown => {
   const state = sqlState(error) ?? ''
   if (state === '53100') return new AppError('storage_full', 'The storage is full', { cause: error, retryAfter: 60 })
   if (state === QUOTA_EXCEEDED) return quotaExceeded(error)
-  if (!isLost(error) && !isConflict(error) && !PASSING.test(state)) return error
+  if (!isConnectionLost(error) && !isConflict(error) && !TRANSIENT.test(state)) return error
   return new AppError('unavailable', 'The database is not available', { cause: error, retryAfter: 1 })
 }
 

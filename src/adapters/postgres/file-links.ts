@@ -1,6 +1,6 @@
 import type { FileLinkReader, FileLinkRepository } from '../../application/ports/persistence.ts'
 import type { FileLink } from '../../domain/file.ts'
-import { type Connection, type Int8, int, only, type Transaction } from './connection.ts'
+import { type Connection, type Int8, insertedRow, int, type Transaction } from './connection.ts'
 import { createPager } from './pages.ts'
 
 interface Row {
@@ -58,7 +58,7 @@ export const createFileLinkRepository = (connection: Transaction): FileLinkRepos
       expiresAt,
       createdAt,
     )
-    return fromRow(only(inserted))
+    return fromRow(insertedRow(inserted))
   },
   async delete(id) {
     void connection.change('DELETE FROM file_links WHERE id = $1', id)

@@ -1,7 +1,7 @@
 import type { FileReader, FileRepository } from '../../application/ports/persistence.ts'
 import type { StoredFile } from '../../domain/file.ts'
 import { fileBytes, type UsageCounter } from '../sql/usage.ts'
-import { type Connection, type Int8, int, type Lock, only, ROW_LOCK, type Transaction } from './connection.ts'
+import { type Connection, type Int8, insertedRow, int, type Lock, ROW_LOCK, type Transaction } from './connection.ts'
 import { lookUpIn } from './look-up.ts'
 import { createPager } from './pages.ts'
 
@@ -60,7 +60,7 @@ export const createFileRepository = (connection: Transaction, usage: UsageCounte
       createdAt,
     )
     usage.add(ownerId, fileBytes(size))
-    return fromRow(only(inserted))
+    return fromRow(insertedRow(inserted))
   },
   async delete(id) {
     const [gone] = await connection.change<Row>('DELETE FROM files WHERE id = $1 RETURNING *', id)

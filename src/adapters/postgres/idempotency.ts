@@ -3,7 +3,7 @@ import type { Role } from '../../domain/user.ts'
 import { packAnswer, unpackAnswer } from '../sql/answers.ts'
 import { BYTES_OF, idempotencyBytes, type UsageCounter } from '../sql/usage.ts'
 import { type Int8, int, type Transaction } from './connection.ts'
-import { Taken } from './errors.ts'
+import { LockConflict } from './errors.ts'
 
 interface Row {
   user_id: Int8
@@ -15,12 +15,12 @@ interface Row {
   role: Role
 }
 
-interface Counted {
+interface SizeRow {
   user_id: Int8
   bytes: Int8
 }
 
-const COUNTED = `user_id, ${BYTES_OF.idempotency} AS bytes`
+const RETURNED_SIZE = `user_id, ${BYTES_OF.idempotency} AS bytes`
 
 export const createIdempotencyRepository = (connection: Transaction, usage: UsageCounter): IdempotencyRepository => ({
   async find(userId, route, key) {
@@ -38,7 +38,7 @@ export const createIdempotencyRepository = (connection: Transaction, usage: Usag
         key,
       ),
     ])
-    if (lock?.taken !== false) throw new Taken('another transaction has the key')
+    if (lock?.taken !== false) throw new LockConflict('another transaction has the key')
     if (row === undefined) return null
     return {
       userId: int(row.user_id),
@@ -70,10 +70,10 @@ export const createIdempotencyRepository = (connection: Transaction, usage: Usag
     usage.add(userId, idempotencyBytes(key, packed) - int(row?.before ?? '0'))
   },
   async deleteOld(before, limit) {
-    const gone = await connection.change<Counted>(
+    const gone = await connection.change<SizeRow>(
       `DELETE FROM idempotency WHERE created_at <= $1 AND (user_id, route, key) IN (
          SELECT user_id, route, key FROM idempotency WHERE created_at <= $1 LIMIT $2)
-       RETURNING ${COUNTED}`,
+       RETURNING ${RETURNED_SIZE}`,
       before,
       limit,
     )
@@ -81,10 +81,10 @@ export const createIdempotencyRepository = (connection: Transaction, usage: Usag
     return gone.length
   },
   async deleteOwned(userId, limit) {
-    const gone = await connection.change<Counted>(
+    const gone = await connection.change<SizeRow>(
       `DELETE FROM idempotency WHERE user_id = $1 AND (route, key) IN (
          SELECT route, key FROM idempotency WHERE user_id = $1 LIMIT $2)
-       RETURNING ${COUNTED}`,
+       RETURNING ${RETURNED_SIZE}`,
       userId,
       limit,
     )

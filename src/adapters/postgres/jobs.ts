@@ -1,7 +1,7 @@
 import type { JobReader, JobRepository } from '../../application/ports/persistence.ts'
 import { JOB_STATES, type Job, type JobState } from '../../domain/job.ts'
 import { type Connection, type Int8, int, type Transaction } from './connection.ts'
-import { sqlState, Taken } from './errors.ts'
+import { LockConflict, sqlState } from './errors.ts'
 import { createPager } from './pages.ts'
 
 interface Row {
@@ -60,7 +60,7 @@ export const createJobReader = (connection: Connection): JobReader => {
   }
 }
 
-const HELD = "WHERE id = $1 AND state = 'running' AND attempts = $2"
+const LEASED_ATTEMPT = "WHERE id = $1 AND state = 'running' AND attempts = $2"
 
 /** `onEnqueued` is called for each new or returned job, before the commit. */
 export const createJobRepository = (connection: Transaction, onEnqueued: () => void): JobRepository => ({
@@ -98,12 +98,17 @@ export const createJobRepository = (connection: Transaction, onEnqueued: () => v
     return claimed.map(fromRow).sort((one, other) => one.runAt - other.runAt || one.id - other.id)
   },
   async renew({ id, attempts }, leaseUntil) {
-    const { count } = await connection.change(`UPDATE jobs SET lease_until = $3 ${HELD}`, id, attempts, leaseUntil)
+    const { count } = await connection.change(
+      `UPDATE jobs SET lease_until = $3 ${LEASED_ATTEMPT}`,
+      id,
+      attempts,
+      leaseUntil,
+    )
     return count > 0
   },
   async complete({ id, attempts }, now) {
     const { count } = await connection.change(
-      `UPDATE jobs SET state = 'done', lease_until = NULL, last_error = NULL, updated_at = $3 ${HELD}`,
+      `UPDATE jobs SET state = 'done', lease_until = NULL, last_error = NULL, updated_at = $3 ${LEASED_ATTEMPT}`,
       id,
       attempts,
       now,
@@ -113,7 +118,7 @@ export const createJobRepository = (connection: Transaction, onEnqueued: () => v
   async fail({ id, attempts }, { now, error, runAt }) {
     const { count } = await connection.change(
       `UPDATE jobs SET state = CASE WHEN $3::bigint IS NULL THEN 'dead' ELSE 'queued' END,
-         run_at = coalesce($3::bigint, run_at), lease_until = NULL, last_error = $4, updated_at = $5 ${HELD}`,
+         run_at = coalesce($3::bigint, run_at), lease_until = NULL, last_error = $4, updated_at = $5 ${LEASED_ATTEMPT}`,
       id,
       attempts,
       runAt,
@@ -124,7 +129,7 @@ export const createJobRepository = (connection: Transaction, onEnqueued: () => v
   },
   async release({ id, attempts }, now) {
     void connection.change(
-      `UPDATE jobs SET state = 'queued', attempts = attempts - 1, lease_until = NULL, updated_at = $3 ${HELD}`,
+      `UPDATE jobs SET state = 'queued', attempts = attempts - 1, lease_until = NULL, updated_at = $3 ${LEASED_ATTEMPT}`,
       id,
       attempts,
       now,
@@ -142,7 +147,7 @@ export const createJobRepository = (connection: Transaction, onEnqueued: () => v
     )
     // A job with the same key was queued meanwhile; the next run sees it.
     const { count } = await retried.catch((error: unknown) => {
-      throw sqlState(error) === '23505' ? new Taken('another job has the key', { cause: error }) : error
+      throw sqlState(error) === '23505' ? new LockConflict('another job has the key', { cause: error }) : error
     })
     return count > 0
   },

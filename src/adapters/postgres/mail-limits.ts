@@ -1,5 +1,5 @@
 import type { MailLimitRepository } from '../../application/ports/persistence.ts'
-import { only, type Transaction } from './connection.ts'
+import { insertedRow, type Transaction } from './connection.ts'
 
 export const createMailLimitRepository = (connection: Transaction): MailLimitRepository => ({
   async find(recipient, kind) {
@@ -10,7 +10,7 @@ export const createMailLimitRepository = (connection: Transaction): MailLimitRep
       recipient,
       kind,
     )
-    return JSON.parse(only(found).times)
+    return JSON.parse(insertedRow(found).times)
   },
   async put(recipient, kind, times) {
     void connection.change(

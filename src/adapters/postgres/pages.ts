@@ -1,14 +1,14 @@
 import {
   isCounted,
-  MAX_COUNTED,
+  MAX_TOTAL_COUNT,
   type Page,
   type PageRequest,
   type Position,
-  skippedBy,
+  skippedRowCount,
   totalOf,
 } from '../../domain/page.ts'
-import { hopTo } from '../sql/hops.ts'
-import { atOnce, type Turn } from '../sql/turns.ts'
+import { skipToPage } from '../sql/hops.ts'
+import { type RunStep, runAtOnce } from '../sql/step-queue.ts'
 import type { Connection, Int8, Parameter } from './connection.ts'
 
 /** A condition in SQL with a `?` for each of its values. */
@@ -24,7 +24,7 @@ interface Source<Column extends string> {
   /** The sort columns: no other name reaches the SQL. */
   readonly columns: readonly Column[]
   /** For the steps to a page deep in the list. */
-  readonly turn?: Turn
+  readonly runStep?: RunStep
 }
 
 export const whereOf = (filters: readonly Filter[]): string =>
@@ -48,7 +48,7 @@ const toKey = (value: unknown): string | number => {
  */
 export const createPager = <Row extends { id: Int8 }>(
   connection: Connection,
-  { table, select = '*', columns, turn = atOnce }: Source<keyof Row & string>,
+  { table, select = '*', columns, runStep = runAtOnce }: Source<keyof Row & string>,
 ) => {
   const ask = <Answered>(what: string, filters: readonly Filter[], end = '', ...more: Parameter[]) =>
     connection.read<Answered>(
@@ -57,11 +57,11 @@ export const createPager = <Row extends { id: Int8 }>(
       ...more,
     )
 
-  /** No further than one beyond {@link MAX_COUNTED}. */
+  /** No further than one beyond {@link MAX_TOTAL_COUNT}. */
   const count = async (filters: readonly Filter[]): Promise<number> => {
     const [counted] = await connection.read<{ n: Int8 }>(
       numbered(
-        `SELECT count(*) AS n FROM (SELECT FROM ${table}${whereOf(filters)} LIMIT ${MAX_COUNTED + 1}) AS counted`,
+        `SELECT count(*) AS n FROM (SELECT FROM ${table}${whereOf(filters)} LIMIT ${MAX_TOTAL_COUNT + 1}) AS counted`,
       ),
       ...valuesOf(filters),
     )
@@ -87,8 +87,8 @@ export const createPager = <Row extends { id: Int8 }>(
         : [...filters, { sql: `(${column}, id) ${sort.descending ? '<' : '>'} (?, ?)`, values: [after.key, after.id] }]
 
     const windowed = async (): Promise<readonly Row[]> => {
-      const start = await hopTo(skippedBy(request), 'page' in from ? null : from.after, (after, skipped) =>
-        turn(account, async () => {
+      const start = await skipToPage(skippedRowCount(request), 'page' in from ? null : from.after, (after, skipped) =>
+        runStep(account, async () => {
           const what = `${column} AS key, id`
           const [row] = await ask<{ key: unknown; id: Int8 }>(what, beyond(after), order, 1, skipped - 1)
           return row === undefined ? null : { key: keyOf(row.key), id: Number(row.id) }

@@ -1,5 +1,5 @@
 import type { Answer, Connection, Parameter, Query } from './connection.ts'
-import { isLost, unavailable } from './errors.ts'
+import { isConnectionLost, unavailable } from './errors.ts'
 import { connect, type ServerConnection } from './server-connection.ts'
 import { createSlots, type Slot } from './slots.ts'
 
@@ -64,7 +64,7 @@ const createOpener = ({ url, onOpened }: PoolOptions, timeoutMs: number) => {
 /** Without this, a lost network or a server that hangs would block callers indefinitely. */
 const closeSilent = (slots: readonly Slot[], timeoutMs: number): void => {
   const silent = slots.flatMap(({ connection }) =>
-    connection !== null && connection.silentFor() > timeoutMs ? [connection] : [],
+    connection !== null && connection.silenceMs() > timeoutMs ? [connection] : [],
   )
   // Idle connections are probably lost too.
   if (silent.some((connection) => connection.isWaiting())) for (const connection of silent) connection.close()
@@ -82,10 +82,10 @@ export const createPool = (options: PoolOptions): Pool => {
       : setInterval(closeSilent, responseTimeoutMs / 3, slots.all, responseTimeoutMs)
   watching?.unref()
 
-  const enter = async (exclusive: boolean): Promise<Slot> => {
+  const acquire = async (exclusive: boolean): Promise<Slot> => {
     const askedAt = performance.now()
     try {
-      return await slots.waitToEnter(exclusive)
+      return await slots.acquire(exclusive)
     } finally {
       if (!exclusive) onWaited?.(performance.now() - askedAt)
     }
@@ -93,17 +93,17 @@ export const createPool = (options: PoolOptions): Pool => {
 
   const exclusively = async <T>(work: (connection: ServerConnection) => Promise<T>): Promise<T> => {
     if (isClosing) throw unavailable('The server is stopping')
-    const slot = slots.tryEnter(true) ?? (await enter(true))
+    const slot = slots.tryAcquire(true) ?? (await acquire(true))
     try {
       const connection = slot.connection ?? (await open(slot))
       try {
         return await work(connection)
       } catch (error) {
-        if (isLost(error)) connection.close()
+        if (isConnectionLost(error)) connection.close()
         throw error
       }
     } finally {
-      slots.leave(slot, true)
+      slots.release(slot, true)
     }
   }
 
@@ -118,7 +118,7 @@ export const createPool = (options: PoolOptions): Pool => {
         unsent = false
         return await answer
       } catch (error) {
-        if (isLost(error)) connection.close()
+        if (isConnectionLost(error)) connection.close()
         throw error
       } finally {
         connection.answered()
@@ -126,7 +126,7 @@ export const createPool = (options: PoolOptions): Pool => {
     } finally {
       // Nothing was sent, and nothing will be.
       if (unsent) slots.sent(slot)
-      slots.leave(slot, false)
+      slots.release(slot, false)
     }
   }
 
@@ -134,16 +134,16 @@ export const createPool = (options: PoolOptions): Pool => {
   const query = async <Row>(sql: string, ...parameters: readonly Parameter[]): Promise<Answer<Row>> => {
     for (let fresh = 0, used = 0; ; ) {
       if (isClosing) throw unavailable('The server is stopping')
-      const free = slots.tryEnter(false)
+      const free = slots.tryAcquire(false)
       if (free !== null) onWaited?.(0)
-      const slot = free ?? (await enter(false))
+      const slot = free ?? (await acquire(false))
       const wasUsed = slot.connection !== null
       try {
         return await send<Row>(slot, sql, parameters)
       } catch (error) {
         if (wasUsed) used++
         else fresh++
-        if (!isLost(error) || fresh > 1 || used > size) throw error
+        if (!isConnectionLost(error) || fresh > 1 || used > size) throw error
       }
     }
   }

@@ -10,9 +10,9 @@ import {
   type Query,
   type SearchSource,
   type Step,
-  WALKED_COUNT,
+  WALK_PIECE_COUNT,
 } from '../sql/search.ts'
-import type { Turn } from '../sql/turns.ts'
+import type { RunStep } from '../sql/step-queue.ts'
 import { type Connection, type Int8, int } from './connection.ts'
 import { createPager, type Filter, numbered, valuesOf, whereOf } from './pages.ts'
 import { bucketOf, isExact, LARGE_BUCKET_BITS, queryOf, SMALL_BUCKET_BITS } from './words.ts'
@@ -29,7 +29,7 @@ const MAX_STEP_COUNT = { exact: 1_000, tested: 200 } as const
 /** The cost of a statement, in the units of a search: its round trip and the work of Postgres. */
 const STATEMENT_COST = 1_000
 /** With fewer matches in a small bucket, the next one is large. */
-const FEW = 16
+const MIN_SMALL_BUCKET_COUNT = 16
 
 type RecordsInOrder = Query<string>
 
@@ -82,7 +82,7 @@ const createLook = (connection: Connection, table: string, words: readonly strin
     )
     const ids = found.map(({ id }) => int(id))
     const isWhole = ids.length < limit
-    bits = isWhole && ids.length < FEW ? LARGE_BUCKET_BITS : SMALL_BUCKET_BITS
+    bits = isWhole && ids.length < MIN_SMALL_BUCKET_COUNT ? LARGE_BUCKET_BITS : SMALL_BUCKET_BITS
     end = isWhole ? start : (ids.at(-1) ?? start)
     return { ids, reached: end <= 0 ? null : end, cost: STATEMENT_COST, isExact: exact }
   }
@@ -123,7 +123,7 @@ const createSource = (
           ? []
           : [{ sql: `(${field}, id) ${descending ? '<' : '>'} (?, ?)`, values: [after.key, after.id] }]
       const filters = [...filtersOf(query), ...beyond]
-      const order = `ORDER BY ${field} ${direction}, id ${direction} LIMIT ${WALKED_COUNT}`
+      const order = `ORDER BY ${field} ${direction}, id ${direction} LIMIT ${WALK_PIECE_COUNT}`
       const sql = numbered(`${select(field, withText)}${whereOf(filters)} ${order}`)
       return (await connection.read<CandidateRow>(sql, ...valuesOf(filters))).map(toCandidate(field))
     },
@@ -141,15 +141,19 @@ const createSource = (
 }
 
 /** Lists of records, each in the order of an index. */
-export const createRecordList = (connection: Connection, table: RecordTable, turn: Turn): RecordReader['list'] => {
+export const createRecordList = (
+  connection: Connection,
+  table: RecordTable,
+  runStep: RunStep,
+): RecordReader['list'] => {
   const pager = createPager<Row>(connection, {
     table: table.name,
     select: columnsOf(table),
     columns: table.sorts,
-    turn,
+    runStep,
   })
   const source = createSource(connection, table, (query) => pager.count(filtersOf({ ...query, sort: BY_CREATION })))
-  const search = createSearch(source, turn)
+  const search = createSearch(source, runStep)
 
   return async (query) => {
     if (query.text !== null) {

@@ -1,8 +1,8 @@
 import type { RecordReader, RecordRepository } from '../../application/ports/persistence.ts'
 import type { RecordTable } from '../sql/record-table.ts'
-import { atOnce } from '../sql/turns.ts'
+import { runAtOnce } from '../sql/step-queue.ts'
 import type { UsageCounter } from '../sql/usage.ts'
-import { type Connection, type Int8, int, type Lock, only, ROW_LOCK, type Transaction } from './connection.ts'
+import { type Connection, type Int8, insertedRow, int, type Lock, ROW_LOCK, type Transaction } from './connection.ts'
 import type { PresentEpoch } from './epochs.ts'
 import { lookUpIn } from './look-up.ts'
 import { columnsOf, createRecordList, type Row } from './record-list.ts'
@@ -12,7 +12,7 @@ export const createRecordReader = (
   connection: Connection,
   table: RecordTable,
   lock: Lock = '',
-  turn = atOnce,
+  runStep = runAtOnce,
 ): RecordReader => {
   const rowOf = lookUpIn<Row>(connection, { table: table.name, columns: columnsOf(table), lock })
   return {
@@ -20,7 +20,7 @@ export const createRecordReader = (
       const row = await rowOf(id)
       return row ? table.fromRow(row) : null
     },
-    list: createRecordList(connection, table, turn),
+    list: createRecordList(connection, table, runStep),
   }
 }
 
@@ -102,7 +102,7 @@ export const createRecordRepository = (
         ...wordsOf(ownerId, textOf(record)),
       )
       usage.add(ownerId, bytesOf(values))
-      return { id: int(only(inserted).id), ...record, epoch }
+      return { id: int(insertedRow(inserted).id), ...record, epoch }
     },
     async update(record) {
       const { id, ownerId, version, updatedAt } = record

@@ -1,6 +1,6 @@
 import type { ReadTx, Tx } from '../../application/ports/persistence.ts'
 import { byCollection } from '../sql/record-table.ts'
-import type { Turn } from '../sql/turns.ts'
+import type { RunStep } from '../sql/step-queue.ts'
 import type { UsageChanges } from '../sql/usage.ts'
 import type { Connection } from './connection.ts'
 import { createEpochReader, type PresentEpoch } from './epochs.ts'
@@ -12,14 +12,19 @@ import { createJobReader, createJobRepository } from './jobs.ts'
 import { createMailLimitRepository } from './mail-limits.ts'
 import { createMailTokenReader, createMailTokenRepository } from './mail-tokens.ts'
 import { createRecordReader, createRecordRepository } from './records.ts'
-import { createRefreshTokenRepository, createSessionReader, createSessionRepository, type Holders } from './sessions.ts'
+import {
+  type CachedSessionAccounts,
+  createRefreshTokenRepository,
+  createSessionReader,
+  createSessionRepository,
+} from './sessions.ts'
 import { createSignInSourceReader, createSignInSourceRepository } from './sign-in-sources.ts'
 import type { UnitTransaction } from './unit-transaction.ts'
 import { createUsageReader, createUsageRepository } from './usage.ts'
 import { createUserReader, createUserRepository } from './users.ts'
 
 /** Listeners of a commit. */
-export interface Marks {
+export interface CommitMarks {
   jobs: boolean
   events: boolean
 }
@@ -33,17 +38,20 @@ const lazy = <T>(make: () => T): (() => T) => {
 }
 
 /** Shared by the units of one transaction. */
-export interface Shared {
-  readonly marks: Marks
-  readonly holders: Holders
+export interface TransactionContext {
+  readonly marks: CommitMarks
+  readonly cachedAccounts: CachedSessionAccounts
   readonly epoch: PresentEpoch
   readonly usage: UsageChanges
 }
 
 /** Repositories of one unit; most use two or three of them. */
-export const writing = (transaction: UnitTransaction, { marks, holders, epoch, usage: counted }: Shared): Tx => {
+export const createRepositories = (
+  transaction: UnitTransaction,
+  { marks, cachedAccounts, epoch, usage: counted }: TransactionContext,
+): Tx => {
   const users = lazy(() => createUserRepository(transaction))
-  const sessions = lazy(() => createSessionRepository(transaction, holders))
+  const sessions = lazy(() => createSessionRepository(transaction, cachedAccounts))
   const refreshTokens = lazy(() => createRefreshTokenRepository(transaction))
   const signInSources = lazy(() => createSignInSourceRepository(transaction))
   const mailTokens = lazy(() => createMailTokenRepository(transaction))
@@ -108,13 +116,13 @@ export const writing = (transaction: UnitTransaction, { marks, holders, epoch, u
   }
 }
 
-export const reading = (connection: Connection, epoch: PresentEpoch, turn: Turn): ReadTx => ({
+export const createReaders = (connection: Connection, epoch: PresentEpoch, runStep: RunStep): ReadTx => ({
   users: createUserReader(connection),
   sessions: createSessionReader(connection),
   signInSources: createSignInSourceReader(connection),
   mailTokens: createMailTokenReader(connection),
   jobs: createJobReader(connection),
-  records: byCollection((table) => createRecordReader(connection, table, '', turn)),
+  records: byCollection((table) => createRecordReader(connection, table, '', runStep)),
   files: createFileReader(connection),
   fileLinks: createFileLinkReader(connection),
   events: createEventReader(connection),

@@ -1,6 +1,6 @@
 import { type ReservedSQL, SQL } from 'bun'
 import type { Answer, Parameter } from './connection.ts'
-import { Lost } from './errors.ts'
+import { ConnectionLost } from './errors.ts'
 
 /** One connection to the server. After it is lost, statements are rejected, never sent on another connection. */
 export interface ServerConnection {
@@ -13,7 +13,7 @@ export interface ServerConnection {
   /** Whether statements are pending. */
   isWaiting(): boolean
   /** Milliseconds since the last response, or since the first pending statement after it. */
-  silentFor(): number
+  silenceMs(): number
   close(): void
 }
 
@@ -53,12 +53,15 @@ export const connect = async (
     idleTimeout: 0,
     maxLifetime: 0,
     connectionTimeout: Math.max(1, Math.ceil(timeoutMs / 1_000)),
-    onclose: (error) => end(error ?? new Lost('The connection was closed')),
+    onclose: (error) => end(error ?? new ConnectionLost('The connection was closed')),
   })
   // An unreserved connection would be replaced silently, in the middle of a transaction.
   let reserved: ReservedSQL
   const late = Promise.withResolvers<never>()
-  const timer = setTimeout(() => late.reject(new Lost('The connection was not opened in time')), timeoutMs + GRACE_MS)
+  const timer = setTimeout(
+    () => late.reject(new ConnectionLost('The connection was not opened in time')),
+    timeoutMs + GRACE_MS,
+  )
   try {
     reserved = await Promise.race([sql.reserve(), late.promise])
   } catch (error) {
@@ -96,13 +99,13 @@ export const connect = async (
       answeredAt = performance.now()
     },
     isWaiting: () => unanswered > 0,
-    silentFor: () => performance.now() - answeredAt,
+    silenceMs: () => performance.now() - answeredAt,
     onLoss(listener) {
       lossListener = listener
     },
     close() {
       void sql.close({ timeout: 0 })
-      end(new Lost('The connection was closed'))
+      end(new ConnectionLost('The connection was closed'))
     },
   }
   return connection

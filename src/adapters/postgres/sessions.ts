@@ -1,6 +1,6 @@
 import type {
   RefreshTokenRepository,
-  SessionHolder,
+  SessionAccount,
   SessionReader,
   SessionRepository,
 } from '../../application/ports/persistence.ts'
@@ -9,10 +9,10 @@ import type { Role } from '../../domain/user.ts'
 import {
   type Connection,
   type Int8,
+  insertedRow,
   int,
   intOrNull,
   type Lock,
-  only,
   ROW_LOCK,
   type Transaction,
 } from './connection.ts'
@@ -29,7 +29,7 @@ interface Row {
   expires_at: Int8
 }
 
-interface HolderRow {
+interface AccountRow {
   user_id: Int8
   role: Role
   is_active: boolean
@@ -50,7 +50,7 @@ const fromRow = (row: Row): Session => ({
  * Locks the session only against deletion: it may still be used, but neither it nor its user is removed before the
  * commit.
  */
-const STAYS = 'FOR KEY SHARE OF sessions'
+const LOCK_SESSION = 'FOR KEY SHARE OF sessions'
 
 export const createSessionReader = (connection: Connection, lock: Lock = ''): SessionReader => {
   const { page } = createPager<Row>(connection, { table: 'sessions', columns: ['created_at'] })
@@ -59,16 +59,16 @@ export const createSessionReader = (connection: Connection, lock: Lock = ''): Se
       const [row] = await connection.lookUp<Row>(lock, 'SELECT * FROM sessions WHERE id = $1', id)
       return row ? fromRow(row) : null
     },
-    async findHolder(id) {
-      const [row] = await connection.read<HolderRow>(
+    async findAccount(id) {
+      const [row] = await connection.read<AccountRow>(
         `SELECT users.id AS user_id, users.role, users.is_active, sessions.expires_at
-         FROM sessions JOIN users ON users.id = sessions.user_id WHERE sessions.id = $1 ${lock && STAYS}`,
+         FROM sessions JOIN users ON users.id = sessions.user_id WHERE sessions.id = $1 ${lock && LOCK_SESSION}`,
         id,
       )
       if (row === undefined) return null
       return { userId: int(row.user_id), role: row.role, isActive: row.is_active, expiresAt: int(row.expires_at) }
     },
-    async standing(ids, now) {
+    async findActivePrincipals(ids, now) {
       const rows = await connection.read<{ session_id: Int8; user_id: Int8; role: Role }>(
         `SELECT sessions.id AS session_id, users.id AS user_id, users.role
          FROM sessions JOIN users ON users.id = sessions.user_id
@@ -89,19 +89,19 @@ export const createSessionReader = (connection: Connection, lock: Lock = ''): Se
 }
 
 /** Sessions and their users, as read by one transaction after all units that may rely on them were queued. */
-export type Holders = Map<number, SessionHolder>
+export type CachedSessionAccounts = Map<number, SessionAccount>
 
 /**
  * Each unit looks up its actor. A result is reused by the next units of its transaction until a unit changes or locks
  * rows: a unit that changes a user or a session is the last, and rows locked later may have changed before.
  */
-const rememberHolders =
-  ({ findHolder }: SessionReader, transaction: UnitTransaction, holders: Holders) =>
+const cacheAccounts =
+  ({ findAccount }: SessionReader, transaction: UnitTransaction, cachedAccounts: CachedSessionAccounts) =>
   async (id: number) => {
-    const known = transaction.hasWritten() || transaction.hasLocked() ? undefined : holders.get(id)
+    const known = transaction.hasWritten() || transaction.hasLocked() ? undefined : cachedAccounts.get(id)
     if (known !== undefined) return known
-    const found = await findHolder(id)
-    if (found !== null && !transaction.hasWritten()) holders.set(id, found)
+    const found = await findAccount(id)
+    if (found !== null && !transaction.hasWritten()) cachedAccounts.set(id, found)
     return found
   }
 
@@ -117,7 +117,7 @@ const createSessionWriter = (connection: Transaction): Omit<SessionRepository, k
       lastUsedAt,
       expiresAt,
     )
-    return fromRow(only(inserted))
+    return fromRow(insertedRow(inserted))
   },
   async touch({ id, lastUsedAt, expiresAt, address }) {
     void connection.change(
@@ -150,9 +150,16 @@ const createSessionWriter = (connection: Transaction): Omit<SessionRepository, k
   },
 })
 
-export const createSessionRepository = (transaction: UnitTransaction, holders: Holders): SessionRepository => {
+export const createSessionRepository = (
+  transaction: UnitTransaction,
+  cachedAccounts: CachedSessionAccounts,
+): SessionRepository => {
   const reader = createSessionReader(transaction, ROW_LOCK)
-  return { ...reader, ...createSessionWriter(transaction), findHolder: rememberHolders(reader, transaction, holders) }
+  return {
+    ...reader,
+    ...createSessionWriter(transaction),
+    findAccount: cacheAccounts(reader, transaction, cachedAccounts),
+  }
 }
 
 interface TokenRow {

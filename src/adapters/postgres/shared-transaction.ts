@@ -3,9 +3,9 @@ import { createUsageChanges } from '../sql/usage.ts'
 import type { Query } from './connection.ts'
 import type { PresentEpoch } from './epochs.ts'
 import { isConflict, toAppError } from './errors.ts'
-import { type Marks, writing } from './repositories.ts'
+import { type CommitMarks, createRepositories } from './repositories.ts'
 import type { ServerConnection } from './server-connection.ts'
-import type { Holders } from './sessions.ts'
+import type { CachedSessionAccounts } from './sessions.ts'
 import { transact } from './transaction.ts'
 import type { Unit } from './unit-queue.ts'
 import { createUnitTransaction } from './unit-transaction.ts'
@@ -27,7 +27,7 @@ interface Options {
 export interface SharedTransaction {
   /** The units that it ran; if it fails, none of them is done. */
   readonly units: readonly Unit[]
-  readonly marks: Readonly<Marks>
+  readonly marks: Readonly<CommitMarks>
   /** Commits. Throws as {@link transact} does. */
   run(connection: ServerConnection): Promise<void>
   /** Call it after the commit. */
@@ -41,22 +41,22 @@ export interface SharedTransaction {
 export const createSharedTransaction = ({ next, epoch, quotaBytes }: Options): SharedTransaction => {
   const units: Unit[] = []
   const settles: (() => void)[] = []
-  const marks: Marks = { jobs: false, events: false }
+  const marks: CommitMarks = { jobs: false, events: false }
   const usage = createUsageChanges()
-  const holders: Holders = new Map()
-  let holdersSince = performance.now()
+  const cachedAccounts: CachedSessionAccounts = new Map()
+  let cachedSince = performance.now()
 
-  const expireHolders = (unit: Unit): void => {
-    if (unit.queuedAt <= holdersSince) return
-    holders.clear()
-    holdersSince = performance.now()
+  const expireCachedAccounts = (unit: Unit): void => {
+    if (unit.queuedAt <= cachedSince) return
+    cachedAccounts.clear()
+    cachedSince = performance.now()
   }
 
   /** Returns whether another unit may follow. */
   const runUnit = async (unit: Unit, query: Query): Promise<boolean> => {
     const { work, resolve, reject, alone } = unit
     const transaction = createUnitTransaction(query)
-    const tx: Tx = writing(transaction, { marks, holders, epoch, usage })
+    const tx: Tx = createRepositories(transaction, { marks, cachedAccounts, epoch, usage })
     try {
       const value = await work(tx)
       settles.push(() => resolve(value))
@@ -78,7 +78,7 @@ export const createSharedTransaction = ({ next, epoch, quotaBytes }: Options): S
         let mayFollow = true
         for (let unit = next(false); unit !== null; unit = mayFollow ? next(true) : null) {
           units.push(unit)
-          expireHolders(unit)
+          expireCachedAccounts(unit)
           mayFollow = await runUnit(unit, query)
         }
         storeUsage(query, usage, quotaBytes)

@@ -1,5 +1,5 @@
 import type { SignInSourceReader, SignInSourceRepository } from '../../application/ports/persistence.ts'
-import { MAX_SIGN_IN_SOURCES } from '../../domain/session.ts'
+import { MAX_SIGN_IN_SOURCES_COUNT } from '../../domain/session.ts'
 import type { Connection, Transaction } from './connection.ts'
 
 export const createSignInSourceReader = (connection: Connection): SignInSourceReader => ({
@@ -27,7 +27,7 @@ export const createSignInSourceRepository = (connection: Transaction): SignInSou
       `DELETE FROM sign_in_sources WHERE user_id = $1 AND source IN
          (SELECT source FROM sign_in_sources WHERE user_id = $1 ORDER BY used_at DESC, source OFFSET $2)`,
       userId,
-      MAX_SIGN_IN_SOURCES,
+      MAX_SIGN_IN_SOURCES_COUNT,
     )
   },
   async deleteBefore(instant, limit) {

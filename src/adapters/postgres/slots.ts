@@ -6,7 +6,7 @@ export interface Slot {
   connection: ServerConnection | null
   opening: Promise<ServerConnection> | null
   /** Running statements that share it. */
-  sharing: number
+  inFlight: number
   /** Statements that are not sent yet: a transaction that began now would contain them. */
   unsent: number
   taken: boolean
@@ -17,18 +17,18 @@ export interface Slots {
   readonly all: readonly Slot[]
   readonly maxExclusiveCount: number
   /** Null if none is free. */
-  tryEnter(exclusive: boolean): Slot | null
+  tryAcquire(exclusive: boolean): Slot | null
   /** Rejects with `unavailable` if none becomes free in time. */
-  waitToEnter(exclusive: boolean): Promise<Slot>
+  acquire(exclusive: boolean): Promise<Slot>
   /** Call it when a single statement has been sent. */
   sent(slot: Slot): void
-  leave(slot: Slot, exclusive: boolean): void
+  release(slot: Slot, exclusive: boolean): void
   /** Resolves when none is in use. */
   idle(): Promise<void>
 }
 
 /** Maximum number of pipelined statements on one connection. */
-const MAX_SHARING_COUNT = 64
+const MAX_IN_FLIGHT_COUNT = 64
 
 /** If there are two or more connections, one is always left for single statements. */
 export const createSlots = (count: number, timeoutMs: number): Slots => {
@@ -37,7 +37,7 @@ export const createSlots = (count: number, timeoutMs: number): Slots => {
     (): Slot => ({
       connection: null,
       opening: null,
-      sharing: 0,
+      inFlight: 0,
       unsent: 0,
       taken: false,
     }),
@@ -48,30 +48,31 @@ export const createSlots = (count: number, timeoutMs: number): Slots => {
   let taken = 0
   let onIdle: (() => void) | null = null
 
-  const isIdle = () => taken === 0 && all.every(({ sharing }) => sharing === 0)
+  const isIdle = () => taken === 0 && all.every(({ inFlight }) => inFlight === 0)
 
   /** The least busy usable slot; open ones are preferred. */
   const pick = (exclusive: boolean): Slot | null => {
     if (exclusive && taken >= maxExclusiveCount) return null
     let best: Slot | null = null
-    let least = Number.POSITIVE_INFINITY
+    let leastLoad = Number.POSITIVE_INFINITY
     for (const slot of all) {
-      const load = slot.sharing * 2 + (slot.connection === null ? 1 : 0)
-      if (slot.taken || slot.sharing >= MAX_SHARING_COUNT || (exclusive && slot.unsent > 0) || load >= least) continue
+      const load = slot.inFlight * 2 + (slot.connection === null ? 1 : 0)
+      if (slot.taken || slot.inFlight >= MAX_IN_FLIGHT_COUNT || (exclusive && slot.unsent > 0) || load >= leastLoad)
+        continue
       best = slot
-      least = load
+      leastLoad = load
     }
     return best
   }
 
-  const tryEnter = (exclusive: boolean): Slot | null => {
+  const tryAcquire = (exclusive: boolean): Slot | null => {
     const slot = pick(exclusive)
     if (slot === null) return null
     if (exclusive) {
       slot.taken = true
       taken++
     } else {
-      slot.sharing++
+      slot.inFlight++
       slot.unsent++
     }
     return slot
@@ -80,7 +81,7 @@ export const createSlots = (count: number, timeoutMs: number): Slots => {
   const admit = (exclusive: boolean): void => {
     const queue = waitingFor(exclusive)
     for (const admitted of queue) {
-      const slot = tryEnter(exclusive)
+      const slot = tryAcquire(exclusive)
       if (slot === null) return
       queue.delete(admitted)
       admitted(slot)
@@ -90,8 +91,8 @@ export const createSlots = (count: number, timeoutMs: number): Slots => {
   return {
     all,
     maxExclusiveCount,
-    tryEnter,
-    waitToEnter(exclusive) {
+    tryAcquire,
+    acquire(exclusive) {
       const queue = waitingFor(exclusive)
       return new Promise((resolve, reject) => {
         const admitted = (slot: Slot) => {
@@ -109,11 +110,11 @@ export const createSlots = (count: number, timeoutMs: number): Slots => {
       slot.unsent--
       if (waiting.exclusive.size > 0) admit(true)
     },
-    leave(slot, exclusive) {
+    release(slot, exclusive) {
       if (exclusive) {
         slot.taken = false
         taken--
-      } else slot.sharing--
+      } else slot.inFlight--
       if (waiting.exclusive.size > 0) admit(true)
       if (waiting.shared.size > 0) admit(false)
       if (onIdle !== null && isIdle()) onIdle()

@@ -1,5 +1,5 @@
 import type { Answer, Parameter, Query } from './connection.ts'
-import { isConflict, isLost } from './errors.ts'
+import { isConflict, isConnectionLost } from './errors.ts'
 import type { ServerConnection } from './server-connection.ts'
 
 /**
@@ -72,14 +72,14 @@ export const transact = async <T>(connection: ServerConnection, work: (query: Qu
     const [end] = await Promise.allSettled([ask('COMMIT'), ...answers])
     if (end.status === 'rejected') {
       // The connection was lost before the response to COMMIT: the outcome is unknown.
-      throw isLost(end.reason) ? end.reason : new RolledBack(end.reason)
+      throw isConnectionLost(end.reason) ? end.reason : new RolledBack(end.reason)
     }
     if (!failed && end.value.command === 'COMMIT') return value
     throw new RolledBack(failure)
   } catch (error) {
     if (over) throw error
     over = true
-    if (lost || isLost(failure)) {
+    if (lost || isConnectionLost(failure)) {
       connection.close()
       throw new RolledBack(failed ? failure : error, 'lost')
     }

@@ -1,7 +1,7 @@
 import type { Row, RowLoader, RowReader, RowTarget, Value } from '../../application/ports/transfer.ts'
 import type { Kind } from '../sql/kinds.ts'
 import { RECORD_TABLES, type RecordTable } from '../sql/record-table.ts'
-import { COUNTED, TABLES, tableNamed } from '../sql/tables.ts'
+import { COUNTING_TABLES, TABLES, tableNamed } from '../sql/tables.ts'
 import { type Int8, int } from './connection.ts'
 import { sqlState } from './errors.ts'
 import { migrate } from './migrate.ts'
@@ -10,13 +10,13 @@ import type { ServerConnection } from './server-connection.ts'
 import { bucketsOf, vectorOf } from './words.ts'
 
 /** Rows per fetch; a row has up to 60 kB. */
-const PIECE = 200
+const MAX_PIECE_COUNT = 200
 
 const LOCK_TIMEOUT = '10s'
 const LOCK_NOT_AVAILABLE = '55P03'
 
 /** No timeouts: reads and loads may take as long as they need, and may wait for the other side. */
-const UNHURRIED =
+const WITHOUT_TIMEOUTS =
   'SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL jit = off'
 
 const SQL_TYPES: Readonly<Record<Kind, string>> = {
@@ -51,7 +51,7 @@ const readerOn = (connection: ServerConnection): RowReader => ({
     await connection.send(`DECLARE copied NO SCROLL CURSOR FOR SELECT ${selected} FROM ${table} ORDER BY ${order}`, [])
     try {
       for (;;) {
-        const found = await connection.send<Record<string, Value>>(`FETCH ${PIECE} FROM copied`, [])
+        const found = await connection.send<Record<string, Value>>(`FETCH ${MAX_PIECE_COUNT} FROM copied`, [])
         if (found.length === 0) return
         yield found.map((row) =>
           Object.fromEntries(names.map((name) => [name, fromPostgres(columns[name], row[name])])),
@@ -64,7 +64,7 @@ const readerOn = (connection: ServerConnection): RowReader => ({
   },
   async highestIds() {
     const highest = new Map<string, number>()
-    for (const table of COUNTED.filter((name) => name !== 'events')) {
+    for (const table of COUNTING_TABLES.filter((name) => name !== 'events')) {
       const [sequence] = await connection.send<{ name: string }>(
         `SELECT pg_get_serial_sequence('${table}', 'id') AS name`,
         [],
@@ -84,7 +84,7 @@ const readerOn = (connection: ServerConnection): RowReader => ({
 const toJson = (value: Value): string | number | boolean | null =>
   value instanceof Uint8Array ? `\\x${value.toHex()}` : value
 
-interface Extra {
+interface DerivedColumn {
   readonly name: string
   readonly type: string
   /** The stored form, if it is not the value itself. */
@@ -92,7 +92,7 @@ interface Extra {
   of(row: Row): string | number
 }
 
-const wordsOf = ({ textOf }: RecordTable): readonly Extra[] => [
+const wordsOf = ({ textOf }: RecordTable): readonly DerivedColumn[] => [
   {
     name: 'words',
     type: 'tsvector',
@@ -103,7 +103,7 @@ const wordsOf = ({ textOf }: RecordTable): readonly Extra[] => [
 ]
 
 /** What a table has in Postgres in addition to its shared columns. */
-const EXTRAS: Readonly<Record<string, readonly Extra[]>> = {
+const DERIVED_COLUMNS: Readonly<Record<string, readonly DerivedColumn[]>> = {
   ...Object.fromEntries(
     RECORD_TABLES.filter(({ collection }) => collection.search.length > 0).map((table) => [table.name, wordsOf(table)]),
   ),
@@ -114,7 +114,7 @@ const loaderOn = (connection: ServerConnection): RowLoader => ({
   ...readerOn(connection),
   async insert(table, rows) {
     const { columns } = tableNamed(table)
-    const extras = EXTRAS[table] ?? []
+    const extras = DERIVED_COLUMNS[table] ?? []
     const names = [...Object.keys(columns), ...extras.map(({ name }) => name)]
     const values = [...Object.keys(columns), ...extras.map(({ name, sql = name }) => sql)]
     const types = [...Object.values(columns).map((kind) => SQL_TYPES[kind]), ...extras.map(({ type }) => type)]
@@ -140,7 +140,7 @@ const loaderOn = (connection: ServerConnection): RowLoader => ({
 
 const within = async <T>(connection: ServerConnection, begin: string, work: () => Promise<T>): Promise<T> => {
   try {
-    await connection.send(`${begin}; ${UNHURRIED}`, [])
+    await connection.send(`${begin}; ${WITHOUT_TIMEOUTS}`, [])
     const value = await work()
     await connection.send('COMMIT', [])
     return value
@@ -182,7 +182,7 @@ export const createPostgresTarget = (url: string): RowTarget => {
   }
 
   return {
-    misfit(table, row) {
+    findUnsupportedValue(table, row) {
       for (const [column, value] of Object.entries(row)) {
         const why = fault(value)
         if (why !== null) return `${table} ${idOf(table, row)}: ${column} ${why}, which Postgres cannot keep`

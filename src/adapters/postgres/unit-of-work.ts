@@ -1,13 +1,13 @@
 import type { Metrics } from '../../application/ports/metrics.ts'
 import type { Store } from '../../application/ports/persistence.ts'
-import { createTurns } from '../sql/turns.ts'
-import { workOff } from '../sql/work-off.ts'
+import { createBackgroundWorker } from '../sql/background-worker.ts'
+import { createStepQueue } from '../sql/step-queue.ts'
 import { createBacklog } from './backlog.ts'
 import { createCommitQueue } from './commit-queue.ts'
 import { createPresentEpoch } from './epochs.ts'
 import { toAppError, unavailable } from './errors.ts'
 import { createPool, type PoolOptions } from './pool.ts'
-import { reading } from './repositories.ts'
+import { createReaders } from './repositories.ts'
 
 interface Options extends PoolOptions {
   /** Bytes that one user may store; unlimited if absent. */
@@ -28,7 +28,7 @@ const INDEX_EVERY_MS = 5_000
 /** Maximum number of search steps that use connections at a time. */
 const MAX_SEARCHING_COUNT = 2
 
-const within = async (milliseconds: number, work: Promise<unknown>): Promise<void> => {
+const withTimeout = async (milliseconds: number, work: Promise<unknown>): Promise<void> => {
   const { promise: late, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(() => reject(unavailable('The database does not answer')), milliseconds)
   try {
@@ -65,10 +65,10 @@ export const openPostgresStore = ({
     },
   })
   const backlog = createBacklog(pool)
-  const indexing = workOff(backlog.step)
+  const indexing = createBackgroundWorker(backlog.step)
   const looking = setInterval(indexing.start, indexEvery)
   looking.unref()
-  const tx = reading(pool, epoch, createTurns({ limit: MAX_SEARCHING_COUNT }))
+  const tx = createReaders(pool, epoch, createStepQueue({ limit: MAX_SEARCHING_COUNT }))
 
   return {
     write: commits.write,
@@ -84,9 +84,9 @@ export const openPostgresStore = ({
       await pool.query('SELECT')
     },
     // Other processes may be running them; jobs of a crashed process return when their lease expires.
-    async takeBackJobs() {},
+    async requeueAbandonedJobs() {},
     async ping() {
-      await within(PING_MS, pool.query('SELECT FROM users LIMIT 1')).catch((error: unknown) => {
+      await withTimeout(PING_MS, pool.query('SELECT FROM users LIMIT 1')).catch((error: unknown) => {
         throw toAppError(error)
       })
     },

@@ -2,7 +2,7 @@ import type { UserReader, UserRepository } from '../../application/ports/persist
 import { AppError } from '../../domain/errors.ts'
 import type { Role, User } from '../../domain/user.ts'
 import { escapeLike } from '../sql/like.ts'
-import { type Connection, type Int8, int, type Lock, only, ROW_LOCK, type Transaction } from './connection.ts'
+import { type Connection, type Int8, insertedRow, int, type Lock, ROW_LOCK, type Transaction } from './connection.ts'
 import { sqlState } from './errors.ts'
 import { lookUpIn } from './look-up.ts'
 import { createPager } from './pages.ts'
@@ -46,7 +46,7 @@ const toValues = (user: Omit<User, 'id'>) =>
     user.updatedAt,
   ] as const
 
-const orEmailTaken = (error: unknown): unknown =>
+const toEmailTaken = (error: unknown): unknown =>
   sqlState(error) === '23505' ? new AppError('email_taken', 'Email already registered', { cause: error }) : error
 
 export const createUserReader = (connection: Connection, lock: Lock = ''): UserReader => {
@@ -99,9 +99,9 @@ export const createUserRepository = (connection: Transaction): UserRepository =>
            VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING *`,
           ...toValues(user),
         )
-        return fromRow(only(inserted))
+        return fromRow(insertedRow(inserted))
       } catch (error) {
-        throw orEmailTaken(error)
+        throw toEmailTaken(error)
       }
     },
     async update(user) {
@@ -114,7 +114,7 @@ export const createUserRepository = (connection: Transaction): UserRepository =>
         )
         if (count !== 1) throw new Error('UPDATE met no row')
       } catch (error) {
-        throw orEmailTaken(error)
+        throw toEmailTaken(error)
       }
     },
     async delete(id) {

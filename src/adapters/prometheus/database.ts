@@ -1,17 +1,17 @@
 import type { DatabaseWait } from '../../application/ports/metrics.ts'
-import { createHistogram, LATENCIES } from './histogram.ts'
+import { createHistogram, LATENCY_BUCKETS } from './histogram.ts'
 import type { Collected } from './registry.ts'
 
 const WAIT = 'skep_database_wait_seconds'
 const COMMIT = 'skep_database_commit_duration_seconds'
 const UNITS = 'skep_database_commit_units'
 
-const FEW_TO_MANY = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]
+const COUNT_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]
 
 export const createDatabaseMetrics = () => {
-  const waits = { writer: createHistogram(LATENCIES), connection: createHistogram(LATENCIES) }
-  const commits = createHistogram(LATENCIES)
-  const perCommit = createHistogram(FEW_TO_MANY)
+  const waits = { writer: createHistogram(LATENCY_BUCKETS), connection: createHistogram(LATENCY_BUCKETS) }
+  const commits = createHistogram(LATENCY_BUCKETS)
+  const perCommit = createHistogram(COUNT_BUCKETS)
   const metrics: readonly Collected[] = [
     {
       name: WAIT,

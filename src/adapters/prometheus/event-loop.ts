@@ -1,4 +1,4 @@
-import { createHistogram, LATENCIES } from './histogram.ts'
+import { createHistogram, LATENCY_BUCKETS } from './histogram.ts'
 import type { Collected } from './registry.ts'
 
 const LAG = 'skep_event_loop_lag_seconds'
@@ -11,7 +11,7 @@ export interface EventLoopLag {
 
 /** How late a timer fires, which is how long everything else had to wait too. */
 export const watchEventLoop = (): EventLoopLag => {
-  const lags = createHistogram(LATENCIES)
+  const lags = createHistogram(LATENCY_BUCKETS)
   let due = 0
   let timer: ReturnType<typeof setTimeout> | null = null
   const wait = () => {

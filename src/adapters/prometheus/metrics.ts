@@ -7,7 +7,7 @@ import type { JobState } from '../../domain/job.ts'
 import { createDatabaseMetrics } from './database.ts'
 import { watchEventLoop } from './event-loop.ts'
 import { processMetrics } from './process.ts'
-import { by, type Collected, createExposition, type Exposition, plain } from './registry.ts'
+import { type Collected, createExposition, type Exposition, samplesBy, unlabelledSample } from './registry.ts'
 import { createRequests } from './requests.ts'
 
 export interface SocketCounts {
@@ -51,37 +51,37 @@ export const createMetrics = ({ version, log, sockets, jobs }: Deps): Prometheus
       name: 'skep_sockets_open',
       type: 'gauge',
       help: 'Open WebSocket connections.',
-      samples: () => plain(sockets().open),
+      samples: () => unlabelledSample(sockets().open),
     },
     {
       name: 'skep_sockets_signed_in',
       type: 'gauge',
       help: 'Open WebSocket connections that have signed in.',
-      samples: () => plain(sockets().signedIn),
+      samples: () => unlabelledSample(sockets().signedIn),
     },
     {
       name: 'skep_socket_subscriptions',
       type: 'gauge',
       help: 'Subscriptions of open WebSocket connections.',
-      samples: () => plain(sockets().subscriptions),
+      samples: () => unlabelledSample(sockets().subscriptions),
     },
     {
       name: 'skep_events_appended_total',
       type: 'counter',
       help: 'Events appended to the log of changes since this process started, by whichever process.',
-      samples: () => by('event', seen),
+      samples: () => samplesBy('event', seen),
     },
     {
       name: 'skep_events_delivered_total',
       type: 'counter',
       help: 'Events sent, once for each WebSocket connection.',
-      samples: () => by('how', delivered),
+      samples: () => samplesBy('how', delivered),
     },
     {
       name: 'skep_jobs',
       type: 'gauge',
       help: 'Jobs in the queue by state; counted up to 100000 each.',
-      samples: async () => by('state', Object.entries(await jobs())),
+      samples: async () => samplesBy('state', Object.entries(await jobs())),
     },
   ]
   const exposition = createExposition(

@@ -1,42 +1,42 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { type Collected, plain } from './registry.ts'
+import { type Collected, unlabelledSample } from './registry.ts'
 
 const startedAt = Date.now() / 1_000 - process.uptime()
 
-const mostDescriptors = (): number => {
+const maxDescriptors = (): number => {
   const [, soft] = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? []
   return soft === undefined ? Number.POSITIVE_INFINITY : Number(soft)
 }
 
 /** Process metrics from the operating system, under the common names of Prometheus client libraries. */
 export const processMetrics = (version: string): readonly Collected[] => {
-  const everywhere: readonly Collected[] = [
+  const portable: readonly Collected[] = [
     {
       name: 'process_cpu_seconds_total',
       type: 'counter',
       help: 'User and system CPU time.',
       samples() {
         const { user, system } = process.cpuUsage()
-        return plain((user + system) / 1_000_000)
+        return unlabelledSample((user + system) / 1_000_000)
       },
     },
     {
       name: 'process_resident_memory_bytes',
       type: 'gauge',
       help: 'Resident memory.',
-      samples: () => plain(process.memoryUsage.rss()),
+      samples: () => unlabelledSample(process.memoryUsage.rss()),
     },
     {
       name: 'skep_heap_used_bytes',
       type: 'gauge',
       help: 'The JavaScript heap, what waits for the collector included.',
-      samples: () => plain(process.memoryUsage().heapUsed),
+      samples: () => unlabelledSample(process.memoryUsage().heapUsed),
     },
     {
       name: 'process_start_time_seconds',
       type: 'gauge',
       help: 'When the process started, in seconds since 1970.',
-      samples: () => plain(startedAt),
+      samples: () => unlabelledSample(startedAt),
     },
     {
       name: 'skep_build_info',
@@ -45,21 +45,21 @@ export const processMetrics = (version: string): readonly Collected[] => {
       samples: () => [{ labels: { version, bun: Bun.version }, value: 1 }],
     },
   ]
-  if (process.platform !== 'linux') return everywhere
+  if (process.platform !== 'linux') return portable
   return [
-    ...everywhere,
+    ...portable,
     {
       name: 'process_open_fds',
       type: 'gauge',
       help: 'Open file descriptors.',
       // The descriptor that reads the folder is not counted.
-      samples: () => plain(readdirSync('/proc/self/fd').length - 1),
+      samples: () => unlabelledSample(readdirSync('/proc/self/fd').length - 1),
     },
     {
       name: 'process_max_fds',
       type: 'gauge',
       help: 'File descriptors that may be open.',
-      samples: () => plain(mostDescriptors()),
+      samples: () => unlabelledSample(maxDescriptors()),
     },
   ]
 }

@@ -46,8 +46,8 @@ export const createExposition = (
 }
 
 /** One number without labels. */
-export const plain = (value: number): readonly Sample[] => [{ labels: {}, value }]
+export const unlabelledSample = (value: number): readonly Sample[] => [{ labels: {}, value }]
 
 /** A number for each value of one label. */
-export const by = (label: string, values: Iterable<readonly [string, number]>): readonly Sample[] =>
+export const samplesBy = (label: string, values: Iterable<readonly [string, number]>): readonly Sample[] =>
   [...values].map(([name, value]) => ({ labels: { [label]: name }, value }))

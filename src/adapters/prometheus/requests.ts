@@ -1,4 +1,4 @@
-import { createHistogram, type Histogram, LATENCIES } from './histogram.ts'
+import { createHistogram, type Histogram, LATENCY_BUCKETS } from './histogram.ts'
 import type { Collected } from './registry.ts'
 
 export interface Requests {
@@ -25,7 +25,7 @@ export const createRequests = (): Requests => {
 
   const open = (method: string, route: string): Entry => {
     const methods = entries.get(route) ?? new Map<string, Entry>()
-    const entry = { method, route, statuses: new Map(), durations: createHistogram(LATENCIES) }
+    const entry = { method, route, statuses: new Map(), durations: createHistogram(LATENCY_BUCKETS) }
     entries.set(route, methods.set(method, entry))
     return entry
   }

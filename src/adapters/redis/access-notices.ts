@@ -5,7 +5,7 @@ import type { Namespace } from './namespace.ts'
 /** Reaches this process before `publish` returns, and the others before it resolves unless Redis is down. */
 export const createRedisAccessNotices = (connection: RedisConnection, namespace: Namespace): AccessNotices => {
   const channel = namespace.name('access')
-  const me = crypto.randomUUID()
+  const processId = crypto.randomUUID()
   const listeners: ((userId: number) => void)[] = []
   const notify = (userId: number) => {
     for (const listener of listeners) listener(userId)
@@ -13,7 +13,7 @@ export const createRedisAccessNotices = (connection: RedisConnection, namespace:
 
   connection.listen(channel, (message) => {
     const [sender, userId] = message.split(' ')
-    if (sender !== me) notify(Number(userId))
+    if (sender !== processId) notify(Number(userId))
   })
 
   return {
@@ -21,7 +21,7 @@ export const createRedisAccessNotices = (connection: RedisConnection, namespace:
     async publish(userId) {
       notify(userId)
       // Listeners compensate for lost notices: see `complete`.
-      if (connection.isUp()) await connection.send('PUBLISH', [channel, `${me} ${userId}`]).catch(() => {})
+      if (connection.isUp()) await connection.send('PUBLISH', [channel, `${processId} ${userId}`]).catch(() => {})
     },
     subscribe(listener) {
       listeners.push(listener)

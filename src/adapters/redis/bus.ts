@@ -2,10 +2,10 @@ import type { Bus } from '../../application/ports/messaging.ts'
 import type { RateLimiter } from '../../application/ports/security.ts'
 import type { Log } from '../../application/ports/system.ts'
 import { createRedisAccessNotices } from './access-notices.ts'
+import { createRedisCommitSignals } from './commit-signals.ts'
 import { createRedisConnection } from './connection.ts'
 import { createNamespace } from './namespace.ts'
 import { createRedisRateLimiter } from './rate-limiter.ts'
-import { createRedisWakeUps } from './wake-ups.ts'
 
 interface Options {
   readonly url: string
@@ -23,7 +23,7 @@ export const openRedisBus = async ({ url, secret, fallback, log }: Options): Pro
   const bus: Bus = {
     limiter: createRedisRateLimiter({ connection, namespace, fallback }),
     notices: createRedisAccessNotices(connection, namespace),
-    wakeUps: createRedisWakeUps(connection, namespace),
+    commitSignals: createRedisCommitSignals(connection, namespace),
     checks: [{ name: 'redis', run: connection.ping, immediate: true, replaced: true }],
     close: connection.stop,
   }

@@ -1,6 +1,6 @@
 import type { Log } from '../../application/ports/system.ts'
 import type { Namespace } from './namespace.ts'
-import { within } from './response-timeout.ts'
+import { withTimeout } from './response-timeout.ts'
 import { openSession, type Script, type Session, script } from './session.ts'
 
 /** A connection to Redis, which may be down at any time and reconnects automatically. */
@@ -40,7 +40,7 @@ const HEARTBEAT = script(`
   return redis.call('PUBLISH', ARGV[1], ARGV[2])
 `)
 
-const down = () => new Error('Redis is down')
+const downError = () => new Error('Redis is down')
 
 /** The reason that the operator has to act on, if Redis is not simply unavailable. */
 const refusalOf = (error: unknown): string | null => {
@@ -67,7 +67,7 @@ const createHeartbeat = (namespace: Namespace) => {
           if (message === number) resolve()
         }
       })
-      await within(Promise.all([session.run(HEARTBEAT, [namespace.name('alive')], [channel, number]), returned]))
+      await withTimeout(Promise.all([session.run(HEARTBEAT, [namespace.name('alive')], [channel, number]), returned]))
     },
   }
 }
@@ -110,20 +110,20 @@ export const createRedisConnection = ({ url, namespace, log, heartbeatMs = 250 }
   let session: Session | null = null
   let following: Promise<void> = Promise.resolve()
   let stopping = false
-  /** Ends what {@link follow} waits for. */
+  /** Ends what {@link keepConnected} waits for. */
   let interrupt: () => void = () => {}
   const interruptBy = (end: () => void): void => {
     interrupt = end
     if (stopping) end()
   }
 
-  const wentUp = (opened: Session): void => {
+  const onConnected = (opened: Session): void => {
     session = opened
     outages.ended()
     for (const listener of upListeners) listener()
   }
 
-  const wentDown = (error: unknown): void => {
+  const onDisconnected = (error: unknown): void => {
     session = null
     if (!stopping) outages.failed(error)
   }
@@ -134,24 +134,24 @@ export const createRedisConnection = ({ url, namespace, log, heartbeatMs = 250 }
   }
 
   /** Runs from an attempt to connect until the connection is lost, and then resolves. */
-  const live = async (connected: () => void): Promise<never> => {
+  const runSession = async (connected: () => void): Promise<never> => {
     const { promise: lost, reject: onEnd } = Promise.withResolvers<never>()
     lost.catch(() => {})
     const channels = [heartbeat.channel, ...listeners.keys()]
     const opened = await openSession({ url, channels, onMessage: receive, onEnd })
-    interruptBy(() => opened.end(down()))
+    interruptBy(() => opened.end(downError()))
     let timer: ReturnType<typeof setTimeout> | undefined
     const round = async (): Promise<void> => {
       try {
         await heartbeat.beat(opened)
         if (stopping) return
         if (session === null) {
-          wentUp(opened)
+          onConnected(opened)
           connected()
         }
         timer = setTimeout(round, heartbeatMs)
       } catch (error) {
-        opened.end(error instanceof Error ? error : down())
+        opened.end(error instanceof Error ? error : downError())
       }
     }
     void round()
@@ -162,14 +162,14 @@ export const createRedisConnection = ({ url, namespace, log, heartbeatMs = 250 }
     }
   }
 
-  const follow = async (tried: () => void): Promise<void> => {
+  const keepConnected = async (tried: () => void): Promise<void> => {
     let delay = FIRST_RETRY_MS
     const connected = () => {
       delay = FIRST_RETRY_MS
       tried()
     }
     while (!stopping) {
-      await live(connected).catch(wentDown)
+      await runSession(connected).catch(onDisconnected)
       tried()
       const pause = pauseFor(delay)
       interruptBy(pause.end)
@@ -181,15 +181,15 @@ export const createRedisConnection = ({ url, namespace, log, heartbeatMs = 250 }
   return {
     isUp: () => session !== null,
     async ping() {
-      if (session === null) throw down()
+      if (session === null) throw downError()
     },
-    send: (command, args) => session?.send(command, args) ?? Promise.reject(down()),
-    run: (wanted, keys, args) => session?.run(wanted, keys, args) ?? Promise.reject(down()),
+    send: (command, args) => session?.send(command, args) ?? Promise.reject(downError()),
+    run: (wanted, keys, args) => session?.run(wanted, keys, args) ?? Promise.reject(downError()),
     listen: (channel, listener) => void listeners.set(channel, listener),
     onUp: (listener) => void upListeners.push(listener),
     start: () =>
       new Promise((tried) => {
-        following = follow(tried)
+        following = keepConnected(tried)
       }),
     async stop() {
       stopping = true

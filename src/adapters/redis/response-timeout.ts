@@ -6,7 +6,7 @@ const GRACE_MS = 20
 const noAnswer = (milliseconds: number) => new Error(`no answer within ${milliseconds} ms`)
 
 /** Rejects when `promise` has not settled in time. */
-export const within = <T>(promise: Promise<T>, milliseconds = RESPONSE_TIMEOUT_MS): Promise<T> =>
+export const withTimeout = <T>(promise: Promise<T>, milliseconds = RESPONSE_TIMEOUT_MS): Promise<T> =>
   new Promise((resolve, reject) => {
     let timer = setTimeout(() => {
       timer = setTimeout(() => reject(noAnswer(milliseconds)), GRACE_MS)
@@ -33,18 +33,18 @@ export const createResponseTimeouts = (onLate: (reason: Error) => void): Respons
   const waiting = new Set<Waiting>()
   let timer: ReturnType<typeof setTimeout> | null = null
 
-  const giveUpOn = (oldest: Waiting): void => {
+  const onTimeout = (oldest: Waiting): void => {
     timer = null
     if (waiting.has(oldest)) onLate(noAnswer(RESPONSE_TIMEOUT_MS))
-    else look()
+    else schedule()
   }
 
-  const look = (): void => {
+  const schedule = (): void => {
     timer = null
     const [oldest] = waiting
     if (oldest === undefined) return
     const left = oldest.since + RESPONSE_TIMEOUT_MS - performance.now()
-    timer = left > 0 ? setTimeout(look, left) : setTimeout(giveUpOn, GRACE_MS, oldest)
+    timer = left > 0 ? setTimeout(schedule, left) : setTimeout(onTimeout, GRACE_MS, oldest)
   }
 
   return {
@@ -52,7 +52,7 @@ export const createResponseTimeouts = (onLate: (reason: Error) => void): Respons
       new Promise((resolve, reject) => {
         const asked = { since: performance.now(), reject }
         waiting.add(asked)
-        if (timer === null) look()
+        if (timer === null) schedule()
         answer.then(
           (value) => {
             waiting.delete(asked)

@@ -1,5 +1,5 @@
 import { RedisClient } from 'bun'
-import { createResponseTimeouts, RESPONSE_TIMEOUT_MS, within } from './response-timeout.ts'
+import { createResponseTimeouts, RESPONSE_TIMEOUT_MS, withTimeout } from './response-timeout.ts'
 
 /** A script that Redis runs as one step. */
 export interface Script {
@@ -62,7 +62,7 @@ export const openSession = async ({ url, channels, onMessage, onEnd }: Options):
   }
 
   try {
-    const commands = await within(opening(), 2 * RESPONSE_TIMEOUT_MS)
+    const commands = await withTimeout(opening(), 2 * RESPONSE_TIMEOUT_MS)
     const send = async (command: string, args: readonly string[]): Promise<unknown> => {
       if (isOver) throw new Error('the connection is closed')
       return timeouts.waitFor(commands.send(command, [...args]))

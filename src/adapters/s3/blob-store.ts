@@ -25,11 +25,11 @@ const UNFINISHED = '.part'
  * Up to this size a blob is read completely before the response, which then has a `Content-Length`, and a failure
  * becomes a proper error.
  */
-const READ_WHOLE = 1_048_576
+const MAX_BUFFERED_BYTES = 1_048_576
 
-const PING_TIMEOUT = 3_000
+const PING_TIMEOUT_MS = 3_000
 /** Milliseconds for which a ping result is cached. */
-const PING_LIFE = 2_000
+const PING_CACHED_MS = 2_000
 
 const newKey = (): string => {
   const name = crypto.getRandomValues(new Uint8Array(16)).toHex()
@@ -57,7 +57,7 @@ export const createS3BlobStore = ({ place, keys, log }: S3BlobStoreOptions): S3B
   const bytesOf = async (key: string, first: number, end: number) => {
     if (end <= first) return (await exists(key)) ? new Blob([]) : null
     const stream = await download(s3, key, first, end)
-    return end - first <= READ_WHOLE ? await new Response(stream).blob() : stream
+    return end - first <= MAX_BUFFERED_BYTES ? await new Response(stream).blob() : stream
   }
 
   const remove = async ({ object, unfinished }: ReturnType<typeof checked>): Promise<void> => {
@@ -69,14 +69,14 @@ export const createS3BlobStore = ({ place, keys, log }: S3BlobStoreOptions): S3B
 
   const left = (error: unknown) => log.warn('a failed upload is left to the sweep', { error })
 
-  const ask = async () => void (await s3.send({ method: 'HEAD', attempts: 1, timeout: PING_TIMEOUT }))
+  const ask = async () => void (await s3.send({ method: 'HEAD', attempts: 1, timeout: PING_TIMEOUT_MS }))
   let asked: { readonly at: number; readonly answer: Promise<void> } | null = null
 
   return {
     async prepare() {
       const query = { 'list-type': '2', 'max-keys': '1', prefix: place.prefix }
       try {
-        await s3.send({ method: 'GET', query, timeout: PING_TIMEOUT })
+        await s3.send({ method: 'GET', query, timeout: PING_TIMEOUT_MS })
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error)
         throw new Error(`cannot use the bucket ${place.bucket} of FILES_URL: ${why}`, { cause: error })
@@ -85,7 +85,7 @@ export const createS3BlobStore = ({ place, keys, log }: S3BlobStoreOptions): S3B
 
     ping() {
       const now = performance.now()
-      if (asked === null || now - asked.at > PING_LIFE) asked = { at: now, answer: ask() }
+      if (asked === null || now - asked.at > PING_CACHED_MS) asked = { at: now, answer: ask() }
       return asked.answer
     },
 

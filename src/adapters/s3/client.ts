@@ -1,5 +1,5 @@
 import { AwsV4Signer } from 'aws4fetch'
-import { isPassing, S3Refusal } from './errors.ts'
+import { isTransient, S3Refusal } from './errors.ts'
 
 export interface S3Place {
   readonly bucket: string
@@ -47,8 +47,8 @@ export interface S3Client {
   open(call: S3Call): Promise<Response>
 }
 
-const ATTEMPTS = 3
-const TIMEOUT = 20_000
+const MAX_ATTEMPTS_COUNT = 3
+const TIMEOUT_MS = 20_000
 
 const rootOf = ({ bucket, endpoint, region, virtualHosted }: S3Place): URL => {
   const domain = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com'
@@ -95,7 +95,7 @@ export const createS3Client = (place: S3Place, keys: S3Keys): S3Client => {
   const attempt = async <T>(call: S3Call, take: (response: Response) => Promise<T>): Promise<T> => {
     const { url, headers } = await signed(call)
     const late = new AbortController()
-    const timer = setTimeout(() => late.abort(new Error('S3 did not answer in time')), call.timeout ?? TIMEOUT)
+    const timer = setTimeout(() => late.abort(new Error('S3 did not answer in time')), call.timeout ?? TIMEOUT_MS)
     try {
       const response = await fetch(url, {
         method: call.method,
@@ -116,7 +116,7 @@ export const createS3Client = (place: S3Place, keys: S3Keys): S3Client => {
       try {
         return await attempt(call, take)
       } catch (error) {
-        if (call.signal?.aborted || made >= (call.attempts ?? ATTEMPTS) || !isPassing(error)) throw error
+        if (call.signal?.aborted || made >= (call.attempts ?? MAX_ATTEMPTS_COUNT) || !isTransient(error)) throw error
         await pause(made)
       }
     }

@@ -2,14 +2,14 @@ import type { S3Client } from './client.ts'
 import { toAppError } from './errors.ts'
 
 /** Milliseconds to wait for the next byte. */
-const QUIET = 30_000
+const MAX_SILENCE_MS = 30_000
 
 /** How many times in a row an interrupted read is resumed. */
-const RESUMED = 3
+const MAX_RESUMES_COUNT = 3
 
-const inTime = async <T>(work: Promise<T>): Promise<T> => {
+const withTimeout = async <T>(work: Promise<T>): Promise<T> => {
   const late = Promise.withResolvers<never>()
-  const timer = setTimeout(() => late.reject(new Error('S3 sent nothing for too long')), QUIET)
+  const timer = setTimeout(() => late.reject(new Error('S3 sent nothing for too long')), MAX_SILENCE_MS)
   try {
     return await Promise.race([work, late.promise])
   } finally {
@@ -48,7 +48,7 @@ export const download = async (s3: S3Client, key: string, first: number, end: nu
     for (let failures = 0; ; ) {
       source ??= await openAt(s3, key, at, end)
       try {
-        const { done, value } = await inTime(source.reader.read())
+        const { done, value } = await withTimeout(source.reader.read())
         if (done && at === end) return null
         if (done || at + value.byteLength > end) throw new Error('S3 sent another number of bytes than it has')
         at += value.byteLength
@@ -56,7 +56,7 @@ export const download = async (s3: S3Client, key: string, first: number, end: nu
       } catch (error) {
         source.stop()
         source = null
-        if (cancelled || ++failures > RESUMED) throw error
+        if (cancelled || ++failures > MAX_RESUMES_COUNT) throw error
       }
     }
   }

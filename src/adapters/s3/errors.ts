@@ -28,11 +28,11 @@ const FULL = [
 export const isMissing = (error: unknown): boolean =>
   error instanceof S3Refusal && error.status === 404 && error.code !== 'NoSuchBucket'
 
-const RETRIED = [408, 429, 500, 502, 503, 504]
+const TRANSIENT_STATUSES = [408, 429, 500, 502, 503, 504]
 
 /** Whether the same request may succeed soon. Anything but a response of S3 is a network failure. */
-export const isPassing = (error: unknown): boolean =>
-  !(error instanceof S3Refusal) || RETRIED.includes(error.status) || error.code === 'RequestTimeout'
+export const isTransient = (error: unknown): boolean =>
+  !(error instanceof S3Refusal) || TRANSIENT_STATUSES.includes(error.status) || error.code === 'RequestTimeout'
 
 /** The error that callers get. Permanent errors, such as wrong access keys, need an operator. */
 export const toAppError = (error: unknown): AppError => {
@@ -40,6 +40,6 @@ export const toAppError = (error: unknown): AppError => {
   if (error instanceof S3Refusal && (error.status === 507 || FULL.includes(error.code))) {
     return new AppError('storage_full', 'The storage is full', { cause: error, retryAfter: 60 })
   }
-  const retryAfter = isPassing(error) ? 5 : 60
+  const retryAfter = isTransient(error) ? 5 : 60
   return new AppError('unavailable', 'The file storage cannot be used at the moment', { cause: error, retryAfter })
 }

@@ -42,7 +42,7 @@ export const listsOf = (s3: S3Client, prefix: string) => {
   }
 
   /** `silent`: statuses that are ignored, because S3 may refuse the listing. */
-  const begun = async function* (within: string, silent: readonly number[]): AsyncGenerator<Unfinished> {
+  const unfinishedUploads = async function* (within: string, silent: readonly number[]): AsyncGenerator<Unfinished> {
     const following = (xml: string) => ({
       'key-marker': textOf(xml, 'NextKeyMarker'),
       'upload-id-marker': textOf(xml, 'NextUploadIdMarker'),
@@ -62,16 +62,16 @@ export const listsOf = (s3: S3Client, prefix: string) => {
   }
 
   /** A server that cannot list them cleans up itself. */
-  const uploadsOf = (key: string) => begun(prefix + key, [501])
+  const uploadsOf = (key: string) => unfinishedUploads(prefix + key, [501])
 
   const uploads = async function* (): AsyncGenerator<Unfinished> {
     let found = false
-    for await (const upload of begun(prefix, [501])) {
+    for await (const upload of unfinishedUploads(prefix, [501])) {
       found = true
       yield upload
     }
     // MinIO lists those of one key, or of the whole bucket, which the access keys may not be allowed to list.
-    if (!found && prefix !== '') yield* begun('', [403, 501])
+    if (!found && prefix !== '') yield* unfinishedUploads('', [403, 501])
   }
 
   return { objects, uploads, uploadsOf }

@@ -4,10 +4,10 @@ import { isMissing, toAppError } from './errors.ts'
 import { textOf } from './xml.ts'
 
 /** S3 requires at least 5 MiB and accepts 10 000 parts: 78 GiB. */
-export const PART_SIZE = 8 * 1_048_576
+export const PART_BYTES = 8 * 1_048_576
 
 /** Timeout of requests that S3 may process slowly. */
-const LONG = 120_000
+const LONG_TIMEOUT_MS = 120_000
 
 interface Content {
   readonly body: Uint8Array<ArrayBuffer>
@@ -22,10 +22,10 @@ const createCollector = () => {
   return {
     /** Returns how many of the bytes it took. */
     add(bytes: Uint8Array): number {
-      const taken = bytes.subarray(0, PART_SIZE - used)
+      const taken = bytes.subarray(0, PART_BYTES - used)
       const needed = used + taken.byteLength
       if (needed > memory.byteLength) {
-        const larger = new Uint8Array(Math.min(PART_SIZE, Math.max(needed, 2 * memory.byteLength)))
+        const larger = new Uint8Array(Math.min(PART_BYTES, Math.max(needed, 2 * memory.byteLength)))
         larger.set(memory.subarray(0, used))
         memory = larger
       }
@@ -35,7 +35,7 @@ const createCollector = () => {
       return taken.byteLength
     },
     isEmpty: () => used === 0,
-    isFull: () => used === PART_SIZE,
+    isFull: () => used === PART_BYTES,
     /** The collected bytes, valid until more are added. */
     take(): Content {
       const content = { body: memory.subarray(0, used), sha256: hash.digest('hex') }
@@ -61,14 +61,14 @@ const beginParts = async (s3: S3Client, key: string): Promise<Parts> => {
   return {
     async send(content) {
       const query = { partNumber: String(etags.length + 1), uploadId }
-      const { headers } = await s3.send({ method: 'PUT', key, query, ...content, timeout: LONG })
+      const { headers } = await s3.send({ method: 'PUT', key, query, ...content, timeout: LONG_TIMEOUT_MS })
       etags.push(headers.get('etag') ?? '')
     },
     async complete(size) {
       const list = etags.map((etag, at) => `<Part><PartNumber>${at + 1}</PartNumber><ETag>${etag}</ETag></Part>`)
       const body = Buffer.from(`<CompleteMultipartUpload>${list.join('')}</CompleteMultipartUpload>`)
       try {
-        await s3.send({ method: 'POST', key, query: { uploadId }, body, timeout: LONG })
+        await s3.send({ method: 'POST', key, query: { uploadId }, body, timeout: LONG_TIMEOUT_MS })
       } catch (error) {
         // If the completion succeeded but its response was lost, S3 no longer knows the upload.
         if (!isMissing(error)) throw error
@@ -107,7 +107,7 @@ export const upload = async (
   let sent = false
 
   /** Only failures of S3; errors of the body are passed to the caller unchanged. */
-  const told = async <T>(work: Promise<T>): Promise<T> => {
+  const withAppErrors = async <T>(work: Promise<T>): Promise<T> => {
     try {
       return await work
     } catch (error) {
@@ -121,7 +121,7 @@ export const upload = async (
   const finish = async () => {
     sent = true
     if (parts === null) {
-      await s3.send({ method: 'PUT', key, ...collector.take(), timeout: LONG })
+      await s3.send({ method: 'PUT', key, ...collector.take(), timeout: LONG_TIMEOUT_MS })
       return
     }
     if (!collector.isEmpty()) await sendPart()
@@ -138,10 +138,10 @@ export const upload = async (
       size += bytes.byteLength
       for (let at = 0; at < bytes.byteLength; ) {
         at += collector.add(bytes.subarray(at))
-        if (collector.isFull()) await told(sendPart())
+        if (collector.isFull()) await withAppErrors(sendPart())
       }
     }
-    await told(finish())
+    await withAppErrors(finish())
     return { key, size, sha256: hash.digest('hex') }
   } catch (error) {
     await undo().catch(left)

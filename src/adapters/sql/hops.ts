@@ -1,7 +1,7 @@
-import { MAX_COUNTED, type Position, pageTooDeep } from '../../domain/page.ts'
+import { MAX_TOTAL_COUNT, type Position, pageTooDeep } from '../../domain/page.ts'
 
 /** Rows that one statement skips. */
-const HOP_COUNT = MAX_COUNTED
+const HOP_COUNT = MAX_TOTAL_COUNT
 const MAX_HOPS_COUNT = 100
 
 interface Start {
@@ -14,7 +14,7 @@ interface Start {
  * Skips the rows before a numbered page, a bounded number at a time; `hop` returns the last of a number of rows after a
  * position. Returns the position to read from; null if the list ends before it. Throws `page_too_deep`.
  */
-export const hopTo = async (
+export const skipToPage = async (
   skipped: number,
   from: Position | null,
   hop: (after: Position | null, skipped: number) => Promise<Position | null>,

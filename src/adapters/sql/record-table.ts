@@ -64,7 +64,7 @@ const decode = (type: FieldType, value: unknown): Json => {
 const OVERHEAD_BYTES = 512
 
 /** A record counts twice, because its deletion adds it to the log once more; so deleting always frees bytes. */
-const COPIES = 2
+const COPIES_PER_RECORD = 2
 
 const describe = (collection: Collection): RecordTable => {
   const schemas = Object.entries(collection.fields)
@@ -102,9 +102,9 @@ const describe = (collection: Collection): RecordTable => {
     bytesOf(values) {
       let bytes = 0
       for (const value of values) if (typeof value === 'string') bytes += Buffer.byteLength(value)
-      return OVERHEAD_BYTES + COPIES * bytes
+      return OVERHEAD_BYTES + COPIES_PER_RECORD * bytes
     },
-    bytesSql: `(${OVERHEAD_BYTES} + ${COPIES} * (${['0', ...texts.map((field) => `coalesce(octet_length(${field}), 0)`)].join(' + ')}))`,
+    bytesSql: `(${OVERHEAD_BYTES} + ${COPIES_PER_RECORD} * (${['0', ...texts.map((field) => `coalesce(octet_length(${field}), 0)`)].join(' + ')}))`,
   }
 }
 

@@ -1,16 +1,16 @@
 import {
   isCounted,
-  MAX_COUNTED,
+  MAX_TOTAL_COUNT,
   type Page,
   type PageRequest,
   type Position,
   pageTooDeep,
-  skippedBy,
+  skippedRowCount,
   totalOf,
 } from '../../domain/page.ts'
 import type { Instant } from '../../domain/user.ts'
 import { costOfMatching, matchesWords } from '../../domain/words.ts'
-import { createTurns, type Turn } from './turns.ts'
+import { createStepQueue, type RunStep } from './step-queue.ts'
 
 export interface Query<Field extends string> extends PageRequest<Field> {
   /** Null for all owners. */
@@ -55,18 +55,18 @@ export interface SearchSource<Field extends string, T> {
     ids: readonly number[],
     options: { readonly field: Field; readonly withText: boolean },
   ): readonly Candidate[] | Promise<readonly Candidate[]>
-  /** Up to {@link WALKED_COUNT} rows of an owner in the order of the sort. The caller may have to check dates. */
+  /** Up to {@link WALK_PIECE_COUNT} rows of an owner in the order of the sort. The caller may have to check dates. */
   walk(
     query: Query<Field>,
     options: { readonly after: Position | null; readonly withText: boolean },
   ): readonly Candidate[] | Promise<readonly Candidate[]>
   /** In the order of the ids; without deleted rows. */
   rows(ids: readonly number[]): readonly T[] | Promise<readonly T[]>
-  /** Counts without regard to words, up to one beyond {@link MAX_COUNTED}. */
+  /** Counts without regard to words, up to one beyond {@link MAX_TOTAL_COUNT}. */
   count(query: Query<Field>): number | Promise<number>
 }
 
-export const WALKED_COUNT = 100
+export const WALK_PIECE_COUNT = 100
 
 /** The maximum cost of a request, in units of about 0.25 µs: 100 ms. The rest is left to the next page. */
 const MAX_COST = 400_000
@@ -111,8 +111,8 @@ const isDated = ({ createdAfter, createdBefore }: Query<string>): boolean =>
  * Finds records by words and dates, in any order, step by step: each step is short, other work runs between steps, and
  * a request that needs too many ends early with a cursor.
  */
-export const createSearch = <Field extends string, T>(source: SearchSource<Field, T>, turn: Turn) => {
-  const inTurnToSort = createTurns({ limit: MAX_SORTING_COUNT })
+export const createSearch = <Field extends string, T>(source: SearchSource<Field, T>, runStep: RunStep) => {
+  const runSortStep = createStepQueue({ limit: MAX_SORTING_COUNT })
 
   const test = (query: Query<Field>, words: readonly string[], each: Candidate): boolean =>
     (query.ownerId === null || each.ownerId === query.ownerId) &&
@@ -125,7 +125,7 @@ export const createSearch = <Field extends string, T>(source: SearchSource<Field
     const found: Candidate[] = []
     let cost = 0
     for (const part of partsOf(candidates)) {
-      await turn(query.ownerId, () => {
+      await runStep(query.ownerId, () => {
         for (const each of part.rows) if (test(query, words, each)) found.push({ ...each, text: '' })
       })
       cost += part.cost
@@ -146,10 +146,10 @@ export const createSearch = <Field extends string, T>(source: SearchSource<Field
     const { ownerId, sort } = query
     const step = source.matching(words, { ownerId, before: options.before })
     for (let cost = 0; ; ) {
-      const { ids, reached, isExact, cost: stepCost } = await turn(ownerId, step)
+      const { ids, reached, isExact, cost: stepCost } = await runStep(ownerId, step)
       cost += stepCost
       if (!isExact || options.testAll) {
-        const rows = await turn(ownerId, () => source.candidates(ids, { field: sort.field, withText: !isExact }))
+        const rows = await runStep(ownerId, () => source.candidates(ids, { field: sort.field, withText: !isExact }))
         const selected = await select(query, isExact ? [] : words, rows)
         cost += selected.cost
         const newestFirst = selected.found.sort((one, other) => other.id - one.id)
@@ -163,7 +163,7 @@ export const createSearch = <Field extends string, T>(source: SearchSource<Field
   /** In the order of the text index: reads only as far as the page needs, and then only counts. */
   const newestFirst = async (query: Query<Field>, words: readonly string[]): Promise<Page<T>> => {
     const { size, from } = query
-    const skipped = skippedBy(query)
+    const skipped = skippedRowCount(query)
     const counted = isCounted(query)
     const page: number[] = []
     let count = 0
@@ -171,35 +171,35 @@ export const createSearch = <Field extends string, T>(source: SearchSource<Field
     const options = { before, testAll: isDated(query), maxCost: MAX_COST }
     const reached = await look(query, words, options, (ids) => {
       for (const id of ids) if (++count > skipped && page.length <= size) page.push(id)
-      return page.length > size && (!counted || count > MAX_COUNTED)
+      return page.length > size && (!counted || count > MAX_TOTAL_COUNT)
     })
     if (page.length <= size && reached !== null && count <= skipped && skipped > 0) throw pageTooDeep()
     const shown = page.slice(0, size)
     const last = page.length > size ? shown.at(-1) : (reached ?? undefined)
-    const items = await turn(query.ownerId, () => source.rows(shown))
+    const items = await runStep(query.ownerId, () => source.rows(shown))
     const next = last === undefined ? null : await positionOf(query, last)
     return { items, ...(counted ? totalOf(count, reached === null) : { total: null }), next }
   }
 
   /** The cursor of a page that ends with this id, even if the row has been deleted. */
   const positionOf = async ({ ownerId, sort }: Query<Field>, id: number): Promise<Position> => {
-    const [row] = await turn(ownerId, () => source.candidates([id], { field: sort.field, withText: false }))
+    const [row] = await runStep(ownerId, () => source.candidates([id], { field: sort.field, withText: false }))
     return { key: row?.key ?? 0, id }
   }
 
   /** Scans in sort order and tests each row. If many rows match, a page fills quickly. */
   const walk = async (query: Query<Field>, words: readonly string[], maxCost: number) => {
     const { ownerId, size, from } = query
-    const skipped = skippedBy(query)
+    const skipped = skippedRowCount(query)
     const page: Candidate[] = []
     let count = 0
     let cost = 0
     let after: Position | null = 'page' in from ? null : from.after
     while (page.length <= size) {
       const start = after
-      const rows = await turn(ownerId, () => source.walk(query, { after: start, withText: words.length > 0 }))
+      const rows = await runStep(ownerId, () => source.walk(query, { after: start, withText: words.length > 0 }))
       for (const part of partsOf(rows)) {
-        await turn(ownerId, () => {
+        await runStep(ownerId, () => {
           for (const each of part.rows) {
             if (page.length > size) return
             after = each
@@ -210,7 +210,7 @@ export const createSearch = <Field extends string, T>(source: SearchSource<Field
         if (page.length > size || cost > maxCost) break
       }
       if (page.length > size) break
-      if (rows.length < WALKED_COUNT && after === (rows.at(-1) ?? start)) return { page, next: null }
+      if (rows.length < WALK_PIECE_COUNT && after === (rows.at(-1) ?? start)) return { page, next: null }
       if (cost > maxCost) {
         if (count <= skipped && skipped > 0) throw pageTooDeep()
         return { page, next: after }
@@ -226,7 +226,7 @@ export const createSearch = <Field extends string, T>(source: SearchSource<Field
     total: Pick<Page<T>, 'total' | 'totalAtLeast'>,
   ) => {
     const { page, next } = await walk(query, words, MAX_COST)
-    const items = await turn(query.ownerId, () => source.rows(page.map(({ id }) => id)))
+    const items = await runStep(query.ownerId, () => source.rows(page.map(({ id }) => id)))
     return { items, ...total, next: next && { key: next.key, id: next.id } }
   }
 
@@ -237,17 +237,18 @@ export const createSearch = <Field extends string, T>(source: SearchSource<Field
     const options = { before: NEWEST, testAll: true, maxCost: MAX_COST * 0.75 }
     const reached = await look(query, words, options, (_, rows) => {
       all.push(...rows)
-      return all.length > MAX_COUNTED
+      return all.length > MAX_TOTAL_COUNT
     })
     const total = isCounted(query) ? totalOf(all.length, reached === null) : { total: null }
     if (reached !== null) return walked(query, words, total)
     const sign = sort.descending ? -1 : 1
     const compare = (one: Position, other: Position) => sign * (compareKeys(one.key, other.key) || one.id - other.id)
     all.sort(compare)
-    const rest = 'page' in from ? all.slice(skippedBy(query)) : all.filter((each) => compare(each, from.after) > 0)
+    const rest =
+      'page' in from ? all.slice(skippedRowCount(query)) : all.filter((each) => compare(each, from.after) > 0)
     const page = rest.slice(0, size)
     const last = page.at(-1)
-    const items = await turn(query.ownerId, () => source.rows(page.map(({ id }) => id)))
+    const items = await runStep(query.ownerId, () => source.rows(page.map(({ id }) => id)))
     return { items, ...total, next: rest.length > size && last ? { key: last.key, id: last.id } : null }
   }
 
@@ -256,11 +257,13 @@ export const createSearch = <Field extends string, T>(source: SearchSource<Field
     byWords: (query: Query<Field>, words: readonly string[]): Promise<Page<T>> =>
       query.sort.field === 'created_at' && query.sort.descending
         ? newestFirst(query, words)
-        : inTurnToSort(query.ownerId, () => sorted(query, words)),
+        : runSortStep(query.ownerId, () => sorted(query, words)),
 
     /** Rows between two dates, in an order without an index for dates. */
     async byDates(query: Query<Field>): Promise<Page<T>> {
-      const total = isCounted(query) ? totalOf(await turn(query.ownerId, () => source.count(query))) : { total: null }
+      const total = isCounted(query)
+        ? totalOf(await runStep(query.ownerId, () => source.count(query)))
+        : { total: null }
       return walked(query, [], total)
     },
   }

@@ -150,6 +150,6 @@ export const tableNamed = (name: string): Table => {
 }
 
 /** Tables that assign ascending ids. */
-export const COUNTED = Object.entries(TABLES)
+export const COUNTING_TABLES = Object.entries(TABLES)
   .filter(([, { key }]) => key.length === 1 && ['id', 'cursor'].includes(key[0] ?? ''))
   .map(([name]) => name)

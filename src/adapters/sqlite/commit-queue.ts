@@ -23,7 +23,7 @@ interface Deps<Tx> {
 }
 
 interface Options<Tx> extends Deps<Tx> {
-  /** Milliseconds a unit waits for a lock held by another process. */
+  /** Milliseconds a unit waits for a lock of another process. */
   readonly lockTimeout?: number
 }
 

@@ -28,7 +28,7 @@ export interface Connection {
 }
 
 /** SQLite reports only that it cannot open a file; checking the folder may show why. */
-const whyNoFile = (path: string): string | null => {
+const openFailureReason = (path: string): string | null => {
   try {
     accessSync(dirname(path), constants.W_OK | constants.X_OK)
     return null
@@ -41,7 +41,7 @@ const whyNoFile = (path: string): string | null => {
 const named = (path: string, error: unknown): Error => {
   const code = sqliteCode(error) ?? 'SQLITE_CANTOPEN'
   const said = error instanceof Error ? error.message : String(error)
-  const reason = /^SQLITE_(CANTOPEN|READONLY)/.test(code) ? (whyNoFile(path) ?? said) : said
+  const reason = /^SQLITE_(CANTOPEN|READONLY)/.test(code) ? (openFailureReason(path) ?? said) : said
   return Object.assign(new Error(`${path}: ${reason}`, { cause: error }), { code })
 }
 

@@ -30,7 +30,7 @@ const fromRow = (row: Row): LoggedEvent => ({
   createdAt: row.created_at,
 })
 
-interface Sized {
+interface SizedRow {
   readonly cursor: number
   readonly bytes: number
 }
@@ -57,7 +57,7 @@ const createScopedQuery = <Found>(connection: Connection, columns: string) => {
 export const createEventReader = (connection: Connection): EventReader => {
   const rows = createScopedQuery<Row>(connection, '*')
   // The length is stored before the text, so it is known without reading a long text.
-  const sizes = createScopedQuery<Sized>(connection, 'cursor, octet_length(data) AS bytes')
+  const sizes = createScopedQuery<SizedRow>(connection, 'cursor, octet_length(data) AS bytes')
   const newest = connection.prepare<{ cursor: number }, []>(
     "SELECT seq AS cursor FROM sqlite_sequence WHERE name = 'events'",
   )
@@ -103,7 +103,7 @@ export const createEventRepository = (
      RETURNING owner_id, ${BYTES_OF.event} AS bytes`,
   )
   const owned = connection.prepare<
-    Sized & { readonly kind: string; readonly deleted: string | null },
+    SizedRow & { readonly kind: string; readonly deleted: string | null },
     [number, string, number, number]
   >(
     `SELECT kind, cursor, ${BYTES_OF.event} AS bytes, iif(event LIKE '%.deleted', data, NULL) AS deleted

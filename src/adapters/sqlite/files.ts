@@ -1,6 +1,6 @@
 import type { FileReader, FileRepository } from '../../application/ports/persistence.ts'
 import type { StoredFile } from '../../domain/file.ts'
-import { atOnce } from '../sql/turns.ts'
+import { runAtOnce } from '../sql/step-queue.ts'
 import { fileBytes, type UsageCounter } from '../sql/usage.ts'
 import type { Connection } from './database.ts'
 import { createPager } from './pages.ts'
@@ -27,10 +27,10 @@ const fromRow = (row: Row): StoredFile => ({
   createdAt: row.created_at,
 })
 
-export const createFileReader = (connection: Connection, turn = atOnce): FileReader => {
+export const createFileReader = (connection: Connection, runStep = runAtOnce): FileReader => {
   const byId = connection.prepare<Row, [number]>('SELECT * FROM files WHERE id = ?')
   const byKey = connection.prepare<unknown, [string]>('SELECT 1 FROM files WHERE blob_key = ?')
-  const { page } = createPager<Row>(connection, { table: 'files', columns: ['created_at'], turn })
+  const { page } = createPager<Row>(connection, { table: 'files', columns: ['created_at'], runStep })
   return {
     async findById(id) {
       const row = byId.get(id)

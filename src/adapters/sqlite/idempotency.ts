@@ -14,7 +14,7 @@ interface Row {
   role: Role
 }
 
-interface Taken {
+interface SizeRow {
   user_id: number
   bytes: number
 }
@@ -23,24 +23,24 @@ export const createIdempotencyRepository = (connection: Connection, usage: Usage
   const find = connection.prepare<Row, [number, string, string]>(
     'SELECT * FROM idempotency WHERE user_id = ? AND route = ? AND key = ?',
   )
-  const taken = connection.prepare<Taken, [number, string, string]>(
+  const taken = connection.prepare<SizeRow, [number, string, string]>(
     `SELECT user_id, ${BYTES_OF.idempotency} AS bytes FROM idempotency WHERE user_id = ? AND route = ? AND key = ?`,
   )
   const put = connection.prepare<unknown, [number, string, string, Uint8Array, string, Role, number]>(
     `INSERT OR REPLACE INTO idempotency (user_id, route, key, fingerprint, answer, role, created_at)
      VALUES (?, ?, ?, ?, ?, ?, ?)`,
   )
-  const old = connection.prepare<Taken, [number, number]>(
+  const old = connection.prepare<SizeRow, [number, number]>(
     `DELETE FROM idempotency WHERE (user_id, route, key) IN
        (SELECT user_id, route, key FROM idempotency WHERE created_at <= ? LIMIT +?)
      RETURNING user_id, ${BYTES_OF.idempotency} AS bytes`,
   )
-  const owned = connection.prepare<Taken, [number, number]>(
+  const owned = connection.prepare<SizeRow, [number, number]>(
     `DELETE FROM idempotency WHERE (user_id, route, key) IN
        (SELECT user_id, route, key FROM idempotency WHERE user_id = ? LIMIT +?)
      RETURNING user_id, ${BYTES_OF.idempotency} AS bytes`,
   )
-  const takeOff = (rows: readonly Taken[]): number => {
+  const subtractUsage = (rows: readonly SizeRow[]): number => {
     for (const { user_id, bytes } of rows) usage.add(user_id, -bytes)
     return rows.length
   }
@@ -61,15 +61,15 @@ export const createIdempotencyRepository = (connection: Connection, usage: Usage
     },
     async put({ userId, route, key, fingerprint, answer, role, createdAt }) {
       const packed = packAnswer(answer)
-      takeOff(taken.all(userId, route, key))
+      subtractUsage(taken.all(userId, route, key))
       put.run(userId, route, key, fingerprint, packed, role, createdAt)
       usage.add(userId, idempotencyBytes(key, packed))
     },
     async deleteOld(before, limit) {
-      return takeOff(old.all(before, limit))
+      return subtractUsage(old.all(before, limit))
     },
     async deleteOwned(userId, limit) {
-      return takeOff(owned.all(userId, limit))
+      return subtractUsage(owned.all(userId, limit))
     },
   }
 }

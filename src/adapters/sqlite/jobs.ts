@@ -1,7 +1,7 @@
 import type { JobReader, JobRepository } from '../../application/ports/persistence.ts'
 import { JOB_STATES, type Job, type JobState } from '../../domain/job.ts'
 import type { Instant } from '../../domain/user.ts'
-import { atOnce } from '../sql/turns.ts'
+import { runAtOnce } from '../sql/step-queue.ts'
 import type { Connection } from './database.ts'
 import { createPager } from './pages.ts'
 
@@ -29,7 +29,7 @@ const fromRow = (row: Row): Job => ({
   updatedAt: row.updated_at,
 })
 
-export const createJobReader = (connection: Connection, turn = atOnce): JobReader => {
+export const createJobReader = (connection: Connection, runStep = runAtOnce): JobReader => {
   const byId = connection.prepare<Row, [number]>('SELECT * FROM jobs WHERE id = ?')
   const queued = connection.prepare<unknown, [number]>(
     "SELECT 1 FROM jobs WHERE state = 'queued' AND run_at <= ? LIMIT 1",
@@ -40,7 +40,7 @@ export const createJobReader = (connection: Connection, turn = atOnce): JobReade
   const count = connection.prepare<{ count: number }, [JobState, number]>(
     'SELECT count(*) AS count FROM (SELECT 1 FROM jobs WHERE state = +? LIMIT +?)',
   )
-  const { page } = createPager<Row>(connection, { table: 'jobs', columns: ['created_at'], turn })
+  const { page } = createPager<Row>(connection, { table: 'jobs', columns: ['created_at'], runStep })
   return {
     async findById(id) {
       const row = byId.get(id)
@@ -81,17 +81,17 @@ export const createJobRepository = (connection: Connection, onEnqueued: () => vo
      WHERE id IN (SELECT id FROM jobs WHERE state = 'queued' AND run_at <= :now ORDER BY run_at, id LIMIT +:limit)
      RETURNING *`,
   )
-  const held = "WHERE id = :id AND state = 'running' AND attempts = :attempts"
-  const renew = connection.prepare(`UPDATE jobs SET lease_until = :leaseUntil ${held}`)
+  const leased = "WHERE id = :id AND state = 'running' AND attempts = :attempts"
+  const renew = connection.prepare(`UPDATE jobs SET lease_until = :leaseUntil ${leased}`)
   const complete = connection.prepare(
-    `UPDATE jobs SET state = 'done', lease_until = NULL, last_error = NULL, updated_at = :now ${held}`,
+    `UPDATE jobs SET state = 'done', lease_until = NULL, last_error = NULL, updated_at = :now ${leased}`,
   )
   const fail = connection.prepare(
     `UPDATE jobs SET state = iif(:runAt IS NULL, 'dead', 'queued'), run_at = coalesce(:runAt, run_at),
-       lease_until = NULL, last_error = :error, updated_at = :now ${held}`,
+       lease_until = NULL, last_error = :error, updated_at = :now ${leased}`,
   )
   const release = connection.prepare(
-    `UPDATE jobs SET state = 'queued', attempts = attempts - 1, lease_until = NULL, updated_at = :now ${held}`,
+    `UPDATE jobs SET state = 'queued', attempts = attempts - 1, lease_until = NULL, updated_at = :now ${leased}`,
   )
   const releaseAll = connection.prepare<unknown, [number]>(
     "UPDATE jobs SET state = 'queued', lease_until = NULL, updated_at = ? WHERE state = 'running'",

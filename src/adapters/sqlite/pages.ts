@@ -1,15 +1,15 @@
 import type { SQLQueryBindings, Statement } from 'bun:sqlite'
 import {
   isCounted,
-  MAX_COUNTED,
+  MAX_TOTAL_COUNT,
   type Page,
   type PageRequest,
   type Position,
-  skippedBy,
+  skippedRowCount,
   totalOf,
 } from '../../domain/page.ts'
-import { hopTo } from '../sql/hops.ts'
-import { atOnce, type Turn } from '../sql/turns.ts'
+import { skipToPage } from '../sql/hops.ts'
+import { type RunStep, runAtOnce } from '../sql/step-queue.ts'
 import type { Connection } from './database.ts'
 
 /** A condition in SQL and the parameters it names. */
@@ -31,7 +31,7 @@ interface Source<Column extends string> {
   /** The sort columns: no other name reaches the SQL. */
   readonly columns: readonly Column[]
   /** For the steps to a page deep in the list. */
-  readonly turn?: Turn
+  readonly runStep?: RunStep
 }
 
 interface Found {
@@ -45,7 +45,7 @@ interface Found {
  */
 export const createPager = <Row extends { id: number }>(
   connection: Connection,
-  { table, columns, turn = atOnce }: Source<keyof Row & string>,
+  { table, columns, runStep = runAtOnce }: Source<keyof Row & string>,
 ) => {
   const statements = new Map<string, Statement<Row & Found>>()
   const prepared = (sql: string) => {
@@ -57,9 +57,9 @@ export const createPager = <Row extends { id: number }>(
     return statement
   }
 
-  /** No further than one beyond {@link MAX_COUNTED}. */
+  /** No further than one beyond {@link MAX_TOTAL_COUNT}. */
   const count = (filters: readonly Filter[]): number =>
-    prepared(`SELECT count(*) AS n FROM (SELECT 1 FROM ${table}${whereOf(filters)} LIMIT ${MAX_COUNTED + 1})`).get(
+    prepared(`SELECT count(*) AS n FROM (SELECT 1 FROM ${table}${whereOf(filters)} LIMIT ${MAX_TOTAL_COUNT + 1})`).get(
       parametersOf(filters),
     )?.n ?? 0
 
@@ -79,8 +79,8 @@ export const createPager = <Row extends { id: number }>(
       after === null ? [...filters] : [...filters, { sql: beyond, key: after.key, after: after.id }]
 
     const total = isCounted(request) ? totalOf(count(filters)) : { total: null }
-    const start = await hopTo(skippedBy(request), 'page' in from ? null : from.after, (after, skipped) =>
-      turn(account, () => {
+    const start = await skipToPage(skippedRowCount(request), 'page' in from ? null : from.after, (after, skipped) =>
+      runStep(account, () => {
         const conditions = conditionsFrom(after)
         const sql = `SELECT ${column} AS key, id FROM ${table}${whereOf(conditions)} ${order} LIMIT 1 OFFSET +:skipped`
         const row = prepared(sql).get({ ...parametersOf(conditions), skipped: skipped - 1 })

@@ -4,7 +4,7 @@ import { type LookUpTerm, lookUpTermOf, ownerTerm } from '../sql/terms.ts'
 /** Reads a list: ids below `before`, newest first. The only operation on the index, because its cost is bounded. */
 export type ReadPostings = (match: string, before: number, limit: number) => readonly number[]
 
-const FIRST_COUNT = 64
+const FIRST_PIECE_COUNT = 64
 const MAX_FETCHED_COUNT = 2_048
 /** The cost of seeking in a list, in ids read. */
 const SEEK_COST = 400
@@ -33,10 +33,10 @@ export const createIntersection = (
   let cost = 0
 
   const open = (match: string): List => {
-    let ids = read(match, before, FIRST_COUNT)
+    let ids = read(match, before, FIRST_PIECE_COUNT)
     let at = 0
     let visited = 0
-    let count = FIRST_COUNT
+    let count = FIRST_PIECE_COUNT
     let isDone = ids.length < count
     cost += SEEK_COST + ids.length
     return {
@@ -48,7 +48,8 @@ export const createIntersection = (
         if (at < ids.length) return ids[at] ?? null
         if (isDone) return null
         // A list that is mostly skipped is read in small batches.
-        count = visited * 4 < ids.length ? Math.max(FIRST_COUNT, count / 4) : Math.min(MAX_FETCHED_COUNT, count * 2)
+        count =
+          visited * 4 < ids.length ? Math.max(FIRST_PIECE_COUNT, count / 4) : Math.min(MAX_FETCHED_COUNT, count * 2)
         ids = read(match, id + 1, count)
         isDone = ids.length < count
         at = 0

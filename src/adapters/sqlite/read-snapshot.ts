@@ -1,6 +1,6 @@
 import { AppError } from '../../domain/errors.ts'
 import type { Connection } from './database.ts'
-import { createRowCache, type Remember } from './row-cache.ts'
+import { type CacheLookUp, createRowCache } from './row-cache.ts'
 
 /**
  * One read transaction per turn of the event loop, because acquiring and releasing SQLite's locks costs more than
@@ -17,7 +17,7 @@ export interface ReadSnapshot {
    */
   pin(): () => void
   /** A look-up that caches each row until something is committed by any process. */
-  readonly remember: Remember
+  readonly cacheLookUp: CacheLookUp
 }
 
 const lost = () => new AppError('unavailable', 'The database is not available', { retryAfter: 1 })
@@ -69,6 +69,6 @@ export const createReadSnapshot = (reader: Connection): ReadSnapshot => {
         end()
       }
     },
-    remember: cache.remember,
+    cacheLookUp: cache.cacheLookUp,
   }
 }

@@ -4,8 +4,8 @@ import { isCounted } from '../../domain/page.ts'
 import type { StoredRecord } from '../../domain/record.ts'
 import { queryWordsOf } from '../../domain/words.ts'
 import { type RecordRow, type RecordTable, searchedText } from '../sql/record-table.ts'
-import { type Candidate, createSearch, type Query, type SearchSource, WALKED_COUNT } from '../sql/search.ts'
-import type { Turn } from '../sql/turns.ts'
+import { type Candidate, createSearch, type Query, type SearchSource, WALK_PIECE_COUNT } from '../sql/search.ts'
+import type { RunStep } from '../sql/step-queue.ts'
 import type { Connection } from './database.ts'
 import { createPager, type Filter, parametersOf, whereOf } from './pages.ts'
 import { createIntersection } from './postings.ts'
@@ -91,7 +91,7 @@ const createSource = (
       const filters = [...filtersOf(query), ...beyond]
       const sql = `${select(field, withText)}${whereOf(filters)} ORDER BY ${field} ${direction}, id ${direction} LIMIT +:limit`
       return statementOf(sql)
-        .all({ ...parametersOf(filters), limit: WALKED_COUNT })
+        .all({ ...parametersOf(filters), limit: WALK_PIECE_COUNT })
         .map(toCandidate)
     },
     rows: (ids) => ids.flatMap((id) => byId.get(id) ?? []).map(table.fromRow),
@@ -100,10 +100,14 @@ const createSource = (
 }
 
 /** Lists of records, each in the order of an index. */
-export const createRecordList = (connection: Connection, table: RecordTable, turn: Turn): RecordReader['list'] => {
-  const pager = createPager<Row>(connection, { table: table.name, columns: table.sorts, turn })
+export const createRecordList = (
+  connection: Connection,
+  table: RecordTable,
+  runStep: RunStep,
+): RecordReader['list'] => {
+  const pager = createPager<Row>(connection, { table: table.name, columns: table.sorts, runStep })
   const source = createSource(connection, table, (query) => pager.count(filtersOf({ ...query, sort: BY_CREATION })))
-  const search = createSearch(source, turn)
+  const search = createSearch(source, runStep)
 
   return async (query) => {
     if (query.text !== null) {

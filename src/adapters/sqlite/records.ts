@@ -1,30 +1,30 @@
 import type { RecordReader, RecordRepository } from '../../application/ports/persistence.ts'
 import type { RecordTable } from '../sql/record-table.ts'
 import { deleteById, insertInto, updateById } from '../sql/statements.ts'
-import { atOnce } from '../sql/turns.ts'
+import { runAtOnce } from '../sql/step-queue.ts'
 import type { UsageCounter } from '../sql/usage.ts'
 import type { Connection } from './database.ts'
 import type { PresentEpoch } from './epochs.ts'
 import { createRecordList, type Row } from './record-list.ts'
 import type { RecordText } from './record-text.ts'
-import { rememberNothing } from './row-cache.ts'
+import { withoutCache } from './row-cache.ts'
 
 type Value = string | number | boolean | null
 
 export const createRecordReader = (
   connection: Connection,
   table: RecordTable,
-  remember = rememberNothing,
-  turn = atOnce,
+  cacheLookUp = withoutCache,
+  runStep = runAtOnce,
 ): RecordReader => {
   const byId = connection.prepare<Row, [number]>(`SELECT * FROM ${table.name} WHERE id = ?`)
-  const rowOf = remember((id) => byId.get(id))
+  const rowOf = cacheLookUp((id) => byId.get(id))
   return {
     async findById(id) {
       const row = rowOf(id)
       return row && table.fromRow(row)
     },
-    list: createRecordList(connection, table, turn),
+    list: createRecordList(connection, table, runStep),
   }
 }
 
@@ -54,7 +54,7 @@ export const createRecordRepository = (
     `DELETE FROM ${name} WHERE id IN (SELECT id FROM ${name} WHERE owner_id = ? LIMIT +?) RETURNING *`,
   )
 
-  const takeOff = (id: number): void => {
+  const subtractUsage = (id: number): void => {
     const row = taken.get(id)
     if (row !== null) usage.add(row.owner_id, -row.bytes)
   }
@@ -75,7 +75,7 @@ export const createRecordRepository = (
       const { id, ownerId, version, updatedAt } = record
       const epoch = present.current
       const values = valuesOf(record)
-      takeOff(id)
+      subtractUsage(id)
       const { changes } = update.run(...values, version, epoch, updatedAt, id)
       if (changes !== 1) throw new Error('UPDATE met no row')
       texts?.put({ id, ownerId, text: textOf(record) })
@@ -83,7 +83,7 @@ export const createRecordRepository = (
       return { ...record, epoch }
     },
     async delete(id) {
-      takeOff(id)
+      subtractUsage(id)
       remove.run(id)
       texts?.remove(id)
     },

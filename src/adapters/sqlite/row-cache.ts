@@ -1,12 +1,12 @@
 type Find<Row> = (id: number) => Row | null
 
 /** Creates a look-up that queries only if the row is not cached. */
-export type Remember = <Row extends object>(find: Find<Row>) => Find<Row>
+export type CacheLookUp = <Row extends object>(find: Find<Row>) => Find<Row>
 
 /** Rows by id, from one state of the database. */
 export interface RowCache {
   /** All callers get the same object for a row. Rows with much text, and missing ones, are not cached. */
-  readonly remember: Remember
+  readonly cacheLookUp: CacheLookUp
   /** Call it when a row may have changed. */
   forget(): void
 }
@@ -26,7 +26,7 @@ const textLengthOf = (row: object): number => {
 export const createRowCache = (isCurrent: () => boolean): RowCache => {
   const caches: Map<number, object>[] = []
   return {
-    remember<Row extends object>(find: Find<Row>): Find<Row> {
+    cacheLookUp<Row extends object>(find: Find<Row>): Find<Row> {
       const rows = new Map<number, Row>()
       caches.push(rows)
       return (id) => {
@@ -46,4 +46,4 @@ export const createRowCache = (isCurrent: () => boolean): RowCache => {
   }
 }
 
-export const rememberNothing: Remember = (find) => find
+export const withoutCache: CacheLookUp = (find) => find

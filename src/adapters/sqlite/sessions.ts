@@ -3,7 +3,7 @@ import type { Principal, Session } from '../../domain/session.ts'
 import type { Role } from '../../domain/user.ts'
 import type { Connection } from './database.ts'
 import { createPager } from './pages.ts'
-import { type RowCache, rememberNothing } from './row-cache.ts'
+import { type RowCache, withoutCache } from './row-cache.ts'
 
 interface Row {
   id: number
@@ -15,7 +15,7 @@ interface Row {
   expires_at: number
 }
 
-interface HolderRow {
+interface AccountRow {
   user_id: number
   role: Role
   is_active: number
@@ -32,13 +32,13 @@ const fromRow = (row: Row): Session => ({
   expiresAt: row.expires_at,
 })
 
-export const createSessionReader = (connection: Connection, remember = rememberNothing): SessionReader => {
+export const createSessionReader = (connection: Connection, cacheLookUp = withoutCache): SessionReader => {
   const byId = connection.prepare<Row, [number]>('SELECT * FROM sessions WHERE id = ?')
-  const holder = connection.prepare<HolderRow, [number]>(
+  const account = connection.prepare<AccountRow, [number]>(
     `SELECT users.id AS user_id, users.role, users.is_active, sessions.expires_at
      FROM sessions JOIN users ON users.id = sessions.user_id WHERE sessions.id = +?`,
   )
-  const holderOf = remember((id) => holder.get(id))
+  const accountOf = cacheLookUp((id) => account.get(id))
   const standing = connection.prepare<Principal, [string, number]>(
     `SELECT sessions.id AS sessionId, users.id AS userId, users.role AS role
      FROM sessions JOIN users ON users.id = sessions.user_id
@@ -50,12 +50,12 @@ export const createSessionReader = (connection: Connection, remember = rememberN
       const row = byId.get(id)
       return row && fromRow(row)
     },
-    async findHolder(id) {
-      const row = holderOf(id)
+    async findAccount(id) {
+      const row = accountOf(id)
       if (row === null) return null
       return { userId: row.user_id, role: row.role, isActive: row.is_active === 1, expiresAt: row.expires_at }
     },
-    async standing(ids, now) {
+    async findActivePrincipals(ids, now) {
       return standing.all(JSON.stringify(ids), now)
     },
     async list({ userId, aliveAt, ...request }) {
@@ -68,7 +68,10 @@ export const createSessionReader = (connection: Connection, remember = rememberN
   }
 }
 
-export const createSessionRepository = (connection: Connection, { remember, forget }: RowCache): SessionRepository => {
+export const createSessionRepository = (
+  connection: Connection,
+  { cacheLookUp, forget }: RowCache,
+): SessionRepository => {
   const insert = connection.prepare<Row, [number, string, string, number, number, number]>(
     `INSERT INTO sessions (user_id, device, address, created_at, last_used_at, expires_at)
      VALUES (?, ?, ?, ?, ?, ?) RETURNING *`,
@@ -84,7 +87,7 @@ export const createSessionRepository = (connection: Connection, { remember, forg
     'DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at <= ? LIMIT +?)',
   )
   return {
-    ...createSessionReader(connection, remember),
+    ...createSessionReader(connection, cacheLookUp),
     async insert({ userId, device, address, createdAt, lastUsedAt, expiresAt }) {
       const row = insert.get(userId, device, address, createdAt, lastUsedAt, expiresAt)
       if (row === null) throw new Error('INSERT returned no row')

@@ -1,5 +1,5 @@
 import type { SignInSourceReader, SignInSourceRepository } from '../../application/ports/persistence.ts'
-import { MAX_SIGN_IN_SOURCES } from '../../domain/session.ts'
+import { MAX_SIGN_IN_SOURCES_COUNT } from '../../domain/session.ts'
 import type { Connection } from './database.ts'
 
 export const createSignInSourceReader = (connection: Connection): SignInSourceReader => {
@@ -29,7 +29,7 @@ export const createSignInSourceRepository = (connection: Connection): SignInSour
     ...createSignInSourceReader(connection),
     async put({ userId, source, usedAt }) {
       put.run(userId, source, usedAt)
-      trim.run(userId, MAX_SIGN_IN_SOURCES)
+      trim.run(userId, MAX_SIGN_IN_SOURCES_COUNT)
     },
     async deleteBefore(instant, limit) {
       return old.run(instant, limit).changes

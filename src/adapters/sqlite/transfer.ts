@@ -5,7 +5,7 @@ import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Row, RowSource, Value } from '../../application/ports/transfer.ts'
 import type { Kind } from '../sql/kinds.ts'
-import { COUNTED, TABLES, tableNamed } from '../sql/tables.ts'
+import { COUNTING_TABLES, TABLES, tableNamed } from '../sql/tables.ts'
 import { lockInstance } from './instance-lock.ts'
 import { pendingMigrations } from './migrate.ts'
 
@@ -14,17 +14,17 @@ export interface SqliteSource extends RowSource {
 }
 
 /** Limits of a batch: rows, or characters. */
-const MOST_ROWS = 1_000
-const MOST_CHARACTERS = 1_000_000
+const MAX_PIECE_COUNT = 1_000
+const MAX_PIECE_CHARACTERS = 1_000_000
 
 /** Files that a killed process leaves next to the database, without which it is incomplete. */
-const COMPANIONS = ['-wal', '-journal'] as const
+const JOURNAL_SUFFIXES = ['-wal', '-journal'] as const
 
 const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0
 
 /** The state of the files, which reveals a write by any process. */
 const standing = (path: string): string =>
-  ['', ...COMPANIONS]
+  ['', ...JOURNAL_SUFFIXES]
     .map((suffix) => statSync(path + suffix, { bigint: true, throwIfNoEntry: false }))
     .map((found) => (found === undefined || found.size === 0n ? '-' : `${found.ino}:${found.size}:${found.mtimeNs}`))
     .join(' ')
@@ -47,7 +47,7 @@ const openCopy = (path: string): Opened => {
   const remove = () => rmSync(folder, { recursive: true, force: true })
   try {
     const copy = join(folder, basename(path))
-    for (const suffix of ['', ...COMPANIONS]) {
+    for (const suffix of ['', ...JOURNAL_SUFFIXES]) {
       if (existsSync(path + suffix)) copyFileSync(path + suffix, copy + suffix, files.COPYFILE_FICLONE)
     }
     const database = new Database(copy, { readwrite: true, create: false })
@@ -87,7 +87,7 @@ const readerOf = (database: Database): Omit<RowSource, 'isUnchanged'> => ({
         const row = Object.fromEntries(names.map((name) => [name, fromSqlite(columns[name], found[name] ?? null)]))
         piece.push(row)
         length += lengthOf(row)
-        if (piece.length < MOST_ROWS && length < MOST_CHARACTERS) continue
+        if (piece.length < MAX_PIECE_COUNT && length < MAX_PIECE_CHARACTERS) continue
         yield piece
         piece = []
         length = 0
@@ -100,7 +100,7 @@ const readerOf = (database: Database): Omit<RowSource, 'isUnchanged'> => ({
   async highestIds() {
     const rows = database.query<{ name: string; seq: number }, []>('SELECT name, seq FROM sqlite_sequence').all()
     const given = new Map(rows.map(({ name, seq }) => [name, seq]))
-    return new Map(COUNTED.map((table) => [table, given.get(table) ?? 0]))
+    return new Map(COUNTING_TABLES.map((table) => [table, given.get(table) ?? 0]))
   },
 })
 
@@ -119,7 +119,7 @@ export const openSqliteSource = (path: string): SqliteSource => {
   }
   try {
     const before = standing(path)
-    opened = COMPANIONS.some((suffix) => sizeOf(path + suffix) > 0) ? openCopy(path) : openInPlace(path)
+    opened = JOURNAL_SUFFIXES.some((suffix) => sizeOf(path + suffix) > 0) ? openCopy(path) : openInPlace(path)
     const [missing] = pendingMigrations(opened.database)
     if (missing !== undefined) throw new Error(`${path} lacks ${missing.name}: run skep migrate on it first`)
     return { ...readerOf(opened.database), isUnchanged: () => standing(path) === before, close }

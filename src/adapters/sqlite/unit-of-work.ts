@@ -3,9 +3,9 @@ import { dirname } from 'node:path'
 import type { StoreOptions } from '../../application/ports/engine.ts'
 import type { ReadTx, Store, Tx } from '../../application/ports/persistence.ts'
 import { AppError } from '../../domain/errors.ts'
+import { createBackgroundWorker } from '../sql/background-worker.ts'
 import { byCollection, RECORD_TABLES } from '../sql/record-table.ts'
-import { createTurns, type Turn } from '../sql/turns.ts'
-import { workOff } from '../sql/work-off.ts'
+import { createStepQueue, type RunStep } from '../sql/step-queue.ts'
 import { createCommitQueue } from './commit-queue.ts'
 import { type Connection, fileOf, openReader, openWriter, toAppError } from './database.ts'
 import { createEpochReader, createEpochWriter, type EpochWriter, type PresentEpoch, presentEpoch } from './epochs.ts'
@@ -63,22 +63,25 @@ const crash = (error: Error): void => {
 }
 
 /** Listeners to call after a commit. */
-interface Marks {
+interface CommitMarks {
   jobs: boolean
   events: boolean
   backlog: boolean
 }
 
 /** Shared by the repositories of one writer connection. */
-interface Shared {
+interface WriterContext {
   readonly textsOf: (collection: string) => RecordText | null
   readonly memory: RowCache
   readonly usage: Usage
-  readonly marks: Marks
+  readonly marks: CommitMarks
   readonly epoch: PresentEpoch
 }
 
-const writing = (connection: Connection, { textsOf, memory, usage, marks, epoch }: Shared): SqliteTx => ({
+const createRepositories = (
+  connection: Connection,
+  { textsOf, memory, usage, marks, epoch }: WriterContext,
+): SqliteTx => ({
   users: createUserRepository(connection, memory.forget),
   sessions: createSessionRepository(connection, memory),
   refreshTokens: createRefreshTokenRepository(connection),
@@ -102,14 +105,19 @@ const writing = (connection: Connection, { textsOf, memory, usage, marks, epoch 
   usage: usage.repository,
 })
 
-const reading = (connection: Connection, { remember }: ReadSnapshot, epoch: PresentEpoch, turn: Turn): ReadTx => ({
-  users: createUserReader(connection, remember, turn),
+const createReaders = (
+  connection: Connection,
+  { cacheLookUp }: ReadSnapshot,
+  epoch: PresentEpoch,
+  runStep: RunStep,
+): ReadTx => ({
+  users: createUserReader(connection, cacheLookUp, runStep),
   sessions: createSessionReader(connection),
   signInSources: createSignInSourceReader(connection),
   mailTokens: createMailTokenReader(connection),
-  jobs: createJobReader(connection, turn),
-  records: byCollection((table) => createRecordReader(connection, table, remember, turn)),
-  files: createFileReader(connection, turn),
+  jobs: createJobReader(connection, runStep),
+  records: byCollection((table) => createRecordReader(connection, table, cacheLookUp, runStep)),
+  files: createFileReader(connection, runStep),
   fileLinks: createFileLinkReader(connection),
   events: createEventReader(connection),
   epochs: createEpochReader(connection, epoch),
@@ -128,7 +136,7 @@ const openQueueWriter = (path: string): Connection => {
 
 /**
  * Closing moves the write-ahead log into the database file; writes that are still waiting for a lock are rejected.
- * `takeBackJobs` relies on no other process serving this file.
+ * `requeueAbandonedJobs` relies on no other process serving this file.
  */
 export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaBytes, ...options }: Options): Store => {
   const open = () => {
@@ -138,7 +146,7 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
   const reader = openReader(path)
   const { wal = openWal(fileOf(reader)), onLost = crash } = options
   const snapshot = createReadSnapshot(reader)
-  const marks: Marks = { jobs: false, events: false, backlog: false }
+  const marks: CommitMarks = { jobs: false, events: false, backlog: false }
   const epoch = presentEpoch(reader)
   const writer = createWriter<SqliteTx>({
     open,
@@ -153,7 +161,7 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
       )
       const usage = createUsage(connection, quotaBytes ?? Number.POSITIVE_INFINITY)
       const textsOf = (collection: string) => texts.get(collection) ?? null
-      const tx = writing(connection, { textsOf, memory, usage, marks, epoch })
+      const tx = createRepositories(connection, { textsOf, memory, usage, marks, epoch })
       return { tx, deferred: [usage, ...texts.values()] }
     },
   })
@@ -172,15 +180,15 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
     },
     ...options,
   })
-  const indexing = workOff(() => commits.write(async (writing) => writing.backlog.step()))
+  const indexing = createBackgroundWorker(() => commits.write(async (writing) => writing.backlog.step()))
+  const enqueueStep = createStepQueue({ limit: 1 })
   // Between two turns there is no snapshot.
-  const inTurn = createTurns({ limit: 1 })
-  const turn: Turn = (account, step) =>
-    inTurn(account, () => {
+  const runStep: RunStep = (account, step) =>
+    enqueueStep(account, () => {
       snapshot.begin()
       return step()
     })
-  const tx = reading(reader, snapshot, epoch, turn)
+  const tx = createReaders(reader, snapshot, epoch, runStep)
   const alive = reader.prepare('SELECT 1 FROM users LIMIT 1')
 
   const failed = (error: unknown): never => {
@@ -215,7 +223,7 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
     async beginEpoch() {
       epoch.current = await commits.write((writing) => writing.epochs.begin())
     },
-    takeBackJobs: (now) => commits.write((writing) => writing.jobs.releaseAll(now)),
+    requeueAbandonedJobs: (now) => commits.write((writing) => writing.jobs.releaseAll(now)),
     async ping() {
       await read(async () => void alive.get())
       await access(path, constants.W_OK)

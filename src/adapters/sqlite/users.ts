@@ -2,10 +2,10 @@ import type { UserReader, UserRepository } from '../../application/ports/persist
 import { AppError } from '../../domain/errors.ts'
 import type { Role, User } from '../../domain/user.ts'
 import { escapeLike } from '../sql/like.ts'
-import { atOnce } from '../sql/turns.ts'
+import { runAtOnce } from '../sql/step-queue.ts'
 import { type Connection, sqliteCode } from './database.ts'
 import { createPager } from './pages.ts'
-import { rememberNothing } from './row-cache.ts'
+import { withoutCache } from './row-cache.ts'
 
 interface Row {
   id: number
@@ -42,12 +42,16 @@ const toRow = (user: Omit<User, 'id'>) => ({
   updated_at: user.updatedAt,
 })
 
-const orEmailTaken = (error: unknown): unknown =>
+const toEmailTaken = (error: unknown): unknown =>
   sqliteCode(error) === 'SQLITE_CONSTRAINT_UNIQUE' ? new AppError('email_taken', 'Email already registered') : error
 
-export const createUserReader = (connection: Connection, remember = rememberNothing, turn = atOnce): UserReader => {
+export const createUserReader = (
+  connection: Connection,
+  cacheLookUp = withoutCache,
+  runStep = runAtOnce,
+): UserReader => {
   const byId = connection.prepare<Row, [number]>('SELECT * FROM users WHERE id = ?')
-  const rowOf = remember((id) => byId.get(id))
+  const rowOf = cacheLookUp((id) => byId.get(id))
   const byEmail = connection.prepare<Row, [string]>('SELECT * FROM users WHERE email = ?')
   const activeAdmins = connection.prepare<{ n: number }, []>(
     "SELECT count(*) AS n FROM users WHERE role = 'admin' AND is_active = 1",
@@ -55,7 +59,7 @@ export const createUserReader = (connection: Connection, remember = rememberNoth
   const { page } = createPager<Row>(connection, {
     table: 'users',
     columns: ['created_at', 'updated_at', 'email', 'name'],
-    turn,
+    runStep,
   })
 
   return {
@@ -107,7 +111,7 @@ export const createUserRepository = (connection: Connection, forget: () => void)
         if (row === null) throw new Error('INSERT returned no row')
         return fromRow(row)
       } catch (error) {
-        throw orEmailTaken(error)
+        throw toEmailTaken(error)
       }
     },
     async update(user) {
@@ -116,7 +120,7 @@ export const createUserRepository = (connection: Connection, forget: () => void)
         const { changes } = update.run({ id: user.id, ...toRow(user) })
         if (changes !== 1) throw new Error('UPDATE met no row')
       } catch (error) {
-        throw orEmailTaken(error)
+        throw toEmailTaken(error)
       }
     },
     async delete(id) {

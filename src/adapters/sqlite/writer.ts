@@ -52,7 +52,7 @@ interface Options<Tx> {
   readonly repositories: (connection: Connection, cache: RowCache) => Repositories<Tx>
 }
 
-const succeeds = (work: () => void): boolean => {
+const isDone = (work: () => void): boolean => {
   try {
     work()
     return true
@@ -96,8 +96,8 @@ export const createWriter = <Tx>(options: Options<Tx>): Writer<Tx> => {
     present = null
     if (discarded === null) return
     const { connection, rollback } = discarded
-    succeeds(() => connection.database.inTransaction && rollback.run())
-    succeeds(() => connection.close())
+    isDone(() => connection.database.inTransaction && rollback.run())
+    isDone(() => connection.close())
   }
 
   return {
@@ -142,7 +142,7 @@ export const createWriter = <Tx>(options: Options<Tx>): Writer<Tx> => {
       const { connection, cache, deferred, rollback } = present
       cache.forget()
       for (const changes of deferred) changes.clear()
-      if (connection.database.inTransaction && !succeeds(() => rollback.run())) discard()
+      if (connection.database.inTransaction && !isDone(() => rollback.run())) discard()
     },
     discard,
     close() {

@@ -4,7 +4,7 @@ import type { Job } from '../../domain/job.ts'
 
 export interface Worker {
   /** Looks for jobs now instead of at the next poll. */
-  wake(): void
+  notify(): void
   /**
    * Claims no more jobs; jobs that do not end within `timeout` milliseconds return to the queue, or, if that cannot be
    * written in time, run again when their lease expires.
@@ -30,7 +30,7 @@ const SCHEDULE_MS = 60_000
 export const startWorker = ({ runner, log, concurrency = 8, poll = 1_000 }: Options): Worker => {
   const stopping = new AbortController()
   const running = new Set<Promise<void>>()
-  let woken = false
+  let notified = false
   let looking = false
   let stopped = false
 
@@ -41,7 +41,7 @@ export const startWorker = ({ runner, log, concurrency = 8, poll = 1_000 }: Opti
       .catch((error: unknown) => log.error('job lost', { job_id: job.id, error }))
       .finally(() => {
         running.delete(work)
-        wake()
+        notify()
       })
     running.add(work)
   }
@@ -50,10 +50,10 @@ export const startWorker = ({ runner, log, concurrency = 8, poll = 1_000 }: Opti
     looking = true
     try {
       do {
-        woken = false
+        notified = false
         const free = concurrency - running.size
         if (free > 0) for (const job of await runner.claim(free)) start(job)
-      } while (woken && !stopped)
+      } while (notified && !stopped)
     } catch (error) {
       log.warn('the queue cannot be read', { error })
     } finally {
@@ -61,18 +61,18 @@ export const startWorker = ({ runner, log, concurrency = 8, poll = 1_000 }: Opti
     }
   }
 
-  const wake = () => {
-    woken = true
+  const notify = () => {
+    notified = true
     if (!looking && !stopped) void look()
   }
 
   const schedule = () => runner.prepare().catch((error: unknown) => log.warn('the schedule cannot be kept', { error }))
-  const timer = setInterval(wake, poll)
+  const timer = setInterval(notify, poll)
   const scheduleTimer = setInterval(schedule, SCHEDULE_MS)
-  wake()
+  notify()
 
   return {
-    wake,
+    notify,
     async stop(timeout) {
       stopped = true
       clearInterval(timer)

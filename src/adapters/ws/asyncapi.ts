@@ -1,6 +1,6 @@
 import type { TSchema } from '@sinclair/typebox'
 import { CLIENT_EXAMPLES, SERVER_EXAMPLES } from './asyncapi-examples.ts'
-import { CLIENT_FRAMES, CLOSE, MOST_FRAME_BYTES, SERVER_FRAMES } from './frames.ts'
+import { CLIENT_FRAMES, CLOSE, MAX_FRAME_BYTES, SERVER_FRAMES } from './frames.ts'
 import { TOPICS_TABLE } from './subjects.ts'
 
 type Node = Readonly<Record<string, unknown>>
@@ -34,7 +34,7 @@ is text that means something to the server alone; the bare numbers of older vers
 |---|---|
 | ${CLOSE.goingAway} | the server stops |
 | 1007 | a text was not UTF-8 |
-| ${CLOSE.tooBig} | a message was larger than ${MOST_FRAME_BYTES / 1_024} kB |
+| ${CLOSE.tooBig} | a message was larger than ${MAX_FRAME_BYTES / 1_024} kB |
 | ${CLOSE.internal} | something went wrong on our side |
 | ${CLOSE.tryAgain} | the database does not answer: connect again later and resume by cursor |
 | ${CLOSE.signedOut} | not signed in in time, or the token, the session or the account has ended |
@@ -47,7 +47,7 @@ const reference = ($ref: string): Node => ({ $ref })
 const messageOf = (name: string) => reference(`${CHANNEL}/messages/${name}`)
 
 /** As plain JSON: TypeBox marks its schemas with symbols. */
-const plain = (schema: TSchema): unknown => JSON.parse(JSON.stringify(schema))
+const toPlainJson = (schema: TSchema): unknown => JSON.parse(JSON.stringify(schema))
 
 /** Clients must tolerate properties that a later version adds. */
 const opened = (schema: TSchema): unknown =>
@@ -81,7 +81,7 @@ const messages = (): Node => ({
   ...Object.fromEntries(
     Object.entries(CLIENT_FRAMES).map(([name, schema]) => [
       name,
-      jsonMessage(name, schema, plain(schema), CLIENT_EXAMPLES[name as keyof typeof CLIENT_FRAMES]),
+      jsonMessage(name, schema, toPlainJson(schema), CLIENT_EXAMPLES[name as keyof typeof CLIENT_FRAMES]),
     ]),
   ),
   ...Object.fromEntries(

@@ -1,10 +1,10 @@
 import { type Backlog, type Connection, close, MAX_BACKLOG_BYTES } from './connection.ts'
 import { CLOSE } from './frames.ts'
 
-const MAX_OF_USER_BYTES = 8 * MAX_BACKLOG_BYTES
-const MAX_OF_ALL_BYTES = 48 * MAX_BACKLOG_BYTES
+const MAX_USER_BYTES = 8 * MAX_BACKLOG_BYTES
+const MAX_TOTAL_BYTES = 48 * MAX_BACKLOG_BYTES
 /** Bytes queued between two checks. */
-const LOOK_EVERY_BYTES = 8 * MAX_BACKLOG_BYTES
+const CHECK_EVERY_BYTES = 8 * MAX_BACKLOG_BYTES
 /** How long Bun keeps a closed connection whose client does not read. */
 const LINGER_MS = 16_000
 const MAX_LINGERING_BYTES = 16 * MAX_BACKLOG_BYTES
@@ -33,7 +33,7 @@ export const createBacklog = (connections: () => Iterable<Connection>): Backlog 
   let queued = 0
   let lingering = 0
 
-  const look = (): void => {
+  const checkNow = (): void => {
     queued = 0
     const byUser = new Map<number | null, Waiting[]>()
     for (const connection of [...connections()]) {
@@ -46,15 +46,15 @@ export const createBacklog = (connections: () => Iterable<Connection>): Backlog 
         else list.push({ connection, bytes })
       }
     }
-    const left = [...byUser.values()].flatMap((list) => closeSlowest(list, MAX_OF_USER_BYTES))
-    closeSlowest(left, MAX_OF_ALL_BYTES)
+    const left = [...byUser.values()].flatMap((list) => closeSlowest(list, MAX_USER_BYTES))
+    closeSlowest(left, MAX_TOTAL_BYTES)
   }
 
   return {
-    look,
+    checkNow,
     queued(bytes) {
       queued += bytes
-      if (queued >= LOOK_EVERY_BYTES) look()
+      if (queued >= CHECK_EVERY_BYTES) checkNow()
     },
     mayLinger(bytes) {
       if (bytes === 0) return true

@@ -13,7 +13,7 @@ export interface Backlog {
   /** Call it with bytes that could not be sent at once. */
   queued(bytes: number): void
   /** Closes connections whose backlog exceeds the limit of a connection, of a user, or of all together. */
-  look(): void
+  checkNow(): void
   /**
    * Whether a connection with this backlog may be closed with a close frame, although Bun keeps the data until the
    * client reads it.
@@ -121,12 +121,12 @@ export const sendError = (connection: Connection, code: FrameErrorCode, detail: 
 export const echo = (ref: string | undefined): { readonly ref?: string } => (ref === undefined ? {} : { ref })
 
 /** Resolves when the client has read some of its backlog, or has disconnected. */
-export const drained = ({ closed, waiting }: Connection): Promise<void> =>
+export const waitForDrain = ({ closed, waiting }: Connection): Promise<void> =>
   closed ? Promise.resolve() : new Promise((resolve) => waiting.add(resolve))
 
 /** Resumes the waiting callers after the client has read or disconnected. */
-export const wakeWaiting = ({ waiting }: Connection): void => {
-  for (const wake of waiting) wake()
+export const notifyDrained = ({ waiting }: Connection): void => {
+  for (const resolve of waiting) resolve()
   waiting.clear()
 }
 

@@ -1,11 +1,11 @@
 import type { Metrics } from '../../application/ports/metrics.ts'
-import type { Turns } from '../../application/ports/system.ts'
+import type { EventLoopSlices } from '../../application/ports/system.ts'
 import type { Realtime } from '../../application/realtime.ts'
 import type { LoggedEvent } from '../../domain/event.ts'
+import { createCoalesceDelay } from './coalesce.ts'
 import { type Backlog, close, MAX_BACKLOG_BYTES } from './connection.ts'
 import { CLOSE, formatCursor, type ServerFrame } from './frames.ts'
 import type { Registry } from './registry.ts'
-import { createRest } from './rest.ts'
 
 /** The part of a server that sends one text to all sockets of an audience. */
 export interface Publisher {
@@ -28,28 +28,28 @@ interface Deps {
   readonly registry: Registry
   readonly toBody: ToBody
   readonly backlog: Backlog
-  readonly turns: Turns
+  readonly slices: EventLoopSlices
   readonly metrics: Pick<Metrics, 'eventSeen' | 'eventDelivered'>
 }
 
 /** Polls for commits of other processes, and after a failed read. */
 const POLL_MS = 1_000
 /** This number of events in one flush is enough; there is no pause to gather more. */
-const ENOUGH_AT_ONCE = 64
+const MIN_BATCH_COUNT = 64
 /** Bytes that a socket's backlog can grow between two checks, and the same for all sockets together. */
-const LOOK_EVERY_BYTES = MAX_BACKLOG_BYTES / 8
-const LOOK_EVERY_SUM_BYTES = 32 * MAX_BACKLOG_BYTES
+const CHECK_EVERY_BYTES = MAX_BACKLOG_BYTES / 8
+const CHECK_EVERY_TOTAL_BYTES = 32 * MAX_BACKLOG_BYTES
 
 /** Delivers each event of the log to its audiences, encoded once per topic. */
-export const createFanOut = ({ realtime, registry, toBody, backlog, turns, metrics }: Deps): FanOut => {
+export const createFanOut = ({ realtime, registry, toBody, backlog, slices, metrics }: Deps): FanOut => {
   let publisher: Publisher | null = null
   let published = 0
   let publishedToAll = 0
   /** The number of sockets of each audience with events since the last pause. */
   const reached = new Map<string, number>()
   /** Events delivered since then. */
-  let heard = 0
-  const restFor = createRest()
+  let handledCount = 0
+  const coalesceDelayMs = createCoalesceDelay()
   let poll: ReturnType<typeof setInterval> | null = null
 
   const encode = (logged: LoggedEvent, topic: string): string => {
@@ -63,12 +63,12 @@ export const createFanOut = ({ realtime, registry, toBody, backlog, turns, metri
     published = 0
     publishedToAll = 0
     await new Promise<void>((resolve) => setImmediate(resolve))
-    backlog.look()
+    backlog.checkNow()
   }
 
-  const hear = (event: LoggedEvent): Promise<void> | undefined => {
+  const onEvent = (event: LoggedEvent): Promise<void> | undefined => {
     metrics.eventSeen(event.event)
-    heard++
+    handledCount++
     // Without a server, there are no subscribers.
     if (publisher === null) return undefined
     let topic = ''
@@ -87,21 +87,21 @@ export const createFanOut = ({ realtime, registry, toBody, backlog, turns, metri
       published += text.length * 3
       publishedToAll += text.length * sockets
     }
-    if (published >= LOOK_EVERY_BYTES || publishedToAll >= LOOK_EVERY_SUM_BYTES) return flush()
-    return turns.isOver() ? turns.next() : undefined
+    if (published >= CHECK_EVERY_BYTES || publishedToAll >= CHECK_EVERY_TOTAL_BYTES) return flush()
+    return slices.isOver() ? slices.next() : undefined
   }
 
   /** Events committed during the pause are sent together; after a quiet period an event is sent at once. */
-  const rest = (): Promise<void> | undefined => {
+  const onCaughtUp = (): Promise<void> | undefined => {
     let sockets = 0
     for (const count of reached.values()) sockets += count
     reached.clear()
-    const milliseconds = heard < ENOUGH_AT_ONCE ? restFor(sockets) : 0
-    heard = 0
-    return milliseconds < 1 ? undefined : new Promise((resolve) => setTimeout(resolve, milliseconds))
+    const delayMs = handledCount < MIN_BATCH_COUNT ? coalesceDelayMs(sockets) : 0
+    handledCount = 0
+    return delayMs < 1 ? undefined : new Promise((resolve) => setTimeout(resolve, delayMs))
   }
 
-  const restored = (): void => {
+  const onRestored = (): void => {
     for (const connection of [...registry.all()]) close(connection, CLOSE.tryAgain, 'The data was restored')
   }
 
@@ -111,8 +111,8 @@ export const createFanOut = ({ realtime, registry, toBody, backlog, turns, metri
       publisher = server
     },
     async start() {
-      await realtime.start({ hear, rest, restored })
-      poll = setInterval(realtime.wake, POLL_MS)
+      await realtime.start({ onEvent, onCaughtUp, onRestored })
+      poll = setInterval(realtime.notify, POLL_MS)
     },
     async stop() {
       if (poll !== null) clearInterval(poll)

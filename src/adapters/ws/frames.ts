@@ -5,13 +5,13 @@ import { inexactNumbers, outlineJson } from '../../domain/json-text.ts'
 import { EVENT_NAMES, SUBJECTS, TOPIC_PATTERN, TOPICS_TEXT } from './subjects.ts'
 
 /** Bytes of one frame from a client; a larger one closes the connection with 1009. */
-export const MOST_FRAME_BYTES = 64 * 1024
+export const MAX_FRAME_BYTES = 64 * 1024
 
 /** Close codes; those below 4000 are registered with IANA (RFC 6455 section 7.4). */
 export const CLOSE = {
   /** The server is shutting down. */
   goingAway: 1001,
-  /** A frame larger than {@link MOST_FRAME_BYTES}. */
+  /** A frame larger than {@link MAX_FRAME_BYTES}. */
   tooBig: 1009,
   /** Internal error. */
   internal: 1011,

@@ -1,4 +1,4 @@
-import type { Log, Turns } from '../../application/ports/system.ts'
+import type { EventLoopSlices, Log } from '../../application/ports/system.ts'
 import type { Realtime } from '../../application/realtime.ts'
 import type { View } from '../../application/topics.ts'
 import { AppError } from '../../domain/errors.ts'
@@ -13,7 +13,7 @@ export interface Protocol {
   opened(connection: Connection): void
   received(connection: Connection, message: string | Buffer): void
   /** A ping or a pong, which counts like any other frame. */
-  controlled(connection: Connection): void
+  onPingOrPong(connection: Connection): void
   /** Called when the user's rights have changed: sends nothing more before the connection is reauthorized. */
   reauthorize(connection: Connection): void
 }
@@ -22,21 +22,21 @@ interface Deps {
   readonly realtime: Realtime
   readonly signIn: SignIn
   readonly encode: EncodeEvent
-  readonly turns: Turns
+  readonly slices: EventLoopSlices
   readonly stallTimeoutMs: number
   readonly log: Log
   readonly frameWindowMs: number
 }
 
-const MOST_SUBSCRIPTIONS = 100
-const MOST_FRAMES = 100
+const MAX_SUBSCRIPTIONS_COUNT = 100
+const MAX_FRAMES_COUNT = 100
 /** Maximum number of frames waiting for earlier ones to be processed. */
 const MAX_PENDING_BYTES = 512 * 1024
 
-const PASSED_ON = ['forbidden', 'not_found', 'unavailable'] as const satisfies readonly FrameErrorCode[]
+const FORWARDED_CODES = ['forbidden', 'not_found', 'unavailable'] as const satisfies readonly FrameErrorCode[]
 
 /** Whether a component is temporarily unavailable, for which HTTP would send 503. */
-const isPassing = (error: unknown): boolean => error instanceof AppError && error.code === 'unavailable'
+const isUnavailable = (error: unknown): boolean => error instanceof AppError && error.code === 'unavailable'
 
 /** Counts a frame; false if there were too many. */
 const counted = (connection: Connection, windowMs: number): boolean => {
@@ -45,13 +45,13 @@ const counted = (connection: Connection, windowMs: number): boolean => {
     connection.frames = 0
     connection.framesUntil = now + windowMs
   }
-  return ++connection.frames <= MOST_FRAMES
+  return ++connection.frames <= MAX_FRAMES_COUNT
 }
 
 export const createProtocol = (deps: Deps): Protocol => {
-  const { realtime, signIn, encode, turns, stallTimeoutMs, log, frameWindowMs } = deps
-  const broken = (connection: Connection) => (error: unknown) => {
-    if (isPassing(error)) {
+  const { realtime, signIn, encode, slices, stallTimeoutMs, log, frameWindowMs } = deps
+  const onFailure = (connection: Connection) => (error: unknown) => {
+    if (isUnavailable(error)) {
       log.warn('realtime connection given up', { client_id: connection.clientId, error })
       close(connection, CLOSE.tryAgain, 'Try again later')
     } else {
@@ -63,15 +63,15 @@ export const createProtocol = (deps: Deps): Protocol => {
   const replays = createReplays({
     realtime,
     encode,
-    turns,
+    slices,
     stallTimeoutMs,
-    failed: (connection, error) => broken(connection)(error),
+    failed: (connection, error) => onFailure(connection)(error),
   })
 
   const refuse = (connection: Connection, error: unknown, ref: string | undefined): void => {
-    const code = error instanceof AppError ? PASSED_ON.find((known) => known === error.code) : undefined
+    const code = error instanceof AppError ? FORWARDED_CODES.find((known) => known === error.code) : undefined
     if (error instanceof AppError && code !== undefined) {
-      if (isPassing(error)) log.warn('realtime frame refused', { client_id: connection.clientId, error })
+      if (isUnavailable(error)) log.warn('realtime frame refused', { client_id: connection.clientId, error })
       sendError(connection, code, error.message, ref)
     } else {
       log.error('realtime frame failed', { client_id: connection.clientId, error })
@@ -86,11 +86,11 @@ export const createProtocol = (deps: Deps): Protocol => {
   ): Promise<void> => {
     const { subscriptions } = connection
     if (subscriptions.has(topic)) return sendError(connection, 'already_subscribed', 'Unsubscribe first', ref)
-    if (subscriptions.size >= MOST_SUBSCRIPTIONS) {
-      return sendError(connection, 'too_many_subscriptions', `At most ${MOST_SUBSCRIPTIONS} a connection`, ref)
+    if (subscriptions.size >= MAX_SUBSCRIPTIONS_COUNT) {
+      return sendError(connection, 'too_many_subscriptions', `At most ${MAX_SUBSCRIPTIONS_COUNT} a connection`, ref)
     }
     // Many frames may arrive at once, and processing them without a break would delay everyone else.
-    if (turns.isOver()) await turns.next()
+    if (slices.isOver()) await slices.next()
     const { cursor, gap } = await realtime.begin(after === undefined ? null : parseCursor(after))
     const view = await realtime.view(principal, topic, after === undefined ? null : cursor)
     if (connection.closed) return
@@ -113,7 +113,7 @@ export const createProtocol = (deps: Deps): Protocol => {
   }
 
   const act = (connection: Connection, frame: ClientFrame): void | Promise<void> => {
-    if (frame.type === 'auth') return signIn.by(connection, frame.token, frame.ref)
+    if (frame.type === 'auth') return signIn.signIn(connection, frame.token, frame.ref)
     if (connection.credentials === null) return close(connection, CLOSE.signedOut, 'Sign in first')
     if (frame.type === 'ping') return send(connection, { type: 'pong', ...echo(frame.ref) })
     if (frame.type === 'unsubscribe') return unsubscribe(connection, frame.topic, frame.ref)
@@ -132,7 +132,7 @@ export const createProtocol = (deps: Deps): Protocol => {
   }
 
   /** The part of the topic that `principal` may see now; null if nothing. */
-  const viewToday = async (principal: Principal, { topic, cursor }: Subscription): Promise<View | null> => {
+  const authorizedView = async (principal: Principal, { topic, cursor }: Subscription): Promise<View | null> => {
     try {
       return await realtime.view(principal, topic, cursor)
     } catch (error) {
@@ -144,15 +144,15 @@ export const createProtocol = (deps: Deps): Protocol => {
   /** Subscriptions that are still allowed continue from their cursor. Only admin subscriptions can have been lost. */
   const authorizeAgain = async (connection: Connection): Promise<void> => {
     connection.reauthorizations--
-    if (connection.reauthorizations > 0 || !(await signIn.again(connection))) return
+    if (connection.reauthorizations > 0 || !(await signIn.reauthorize(connection))) return
     let checked = 0
     for (const subscription of [...connection.subscriptions.values()]) {
-      if (turns.isOver()) await turns.next()
+      if (slices.isOver()) await slices.next()
       const principal = connection.credentials?.grant.principal
       if (principal === undefined || connection.reauthorizations > 0) return
-      const isLost = subscription.view.needsAdmin && principal.role !== 'admin'
-      if (isLost) checked++
-      const view = isLost ? await viewToday(principal, subscription) : subscription.view
+      const hasLostAccess = subscription.view.needsAdmin && principal.role !== 'admin'
+      if (hasLostAccess) checked++
+      const view = hasLostAccess ? await authorizedView(principal, subscription) : subscription.view
       if (connection.closed || connection.reauthorizations > 0) return
       if (view === null) {
         connection.subscriptions.delete(subscription.topic)
@@ -167,10 +167,10 @@ export const createProtocol = (deps: Deps): Protocol => {
 
   return {
     opened(connection) {
-      signIn.expect(connection)
+      signIn.startTimeout(connection)
       const { offered } = connection
       connection.offered = null
-      if (offered !== null) inTurn(connection, () => signIn.by(connection, offered), broken(connection))
+      if (offered !== null) inTurn(connection, () => signIn.signIn(connection, offered), onFailure(connection))
     },
     received(connection, message) {
       if (connection.closed) return
@@ -184,16 +184,16 @@ export const createProtocol = (deps: Deps): Protocol => {
           if (typeof message === 'string') return handle(connection, message)
           sendError(connection, 'binary_frame', 'Frames are text', undefined)
         },
-        broken(connection),
+        onFailure(connection),
       )
     },
-    controlled(connection) {
+    onPingOrPong(connection) {
       if (!counted(connection, frameWindowMs)) close(connection, CLOSE.tooMany, 'Too many frames')
     },
     reauthorize(connection) {
       connection.reauthorizations++
       for (const subscription of connection.subscriptions.values()) replays.pause(connection, subscription)
-      inTurn(connection, () => authorizeAgain(connection), broken(connection))
+      inTurn(connection, () => authorizeAgain(connection), onFailure(connection))
     },
   }
 }

@@ -1,8 +1,8 @@
-import type { Turns } from '../../application/ports/system.ts'
+import type { EventLoopSlices } from '../../application/ports/system.ts'
 import type { Realtime } from '../../application/realtime.ts'
 import type { View } from '../../application/topics.ts'
 import type { LoggedEvent } from '../../domain/event.ts'
-import { backlogOf, type Connection, close, drained, type Subscription, sendText } from './connection.ts'
+import { backlogOf, type Connection, close, type Subscription, sendText, waitForDrain } from './connection.ts'
 import { CLOSE } from './frames.ts'
 
 /** An event as encoded for all subscribers of this topic. */
@@ -19,7 +19,7 @@ export interface Replays {
 interface Deps {
   readonly realtime: Realtime
   readonly encode: EncodeEvent
-  readonly turns: Turns
+  readonly slices: EventLoopSlices
   /** Called with the error that ended the replay of a connection. */
   readonly failed: (connection: Connection, error: unknown) => void
   /** A client that has read nothing for this time is closed as too slow. */
@@ -47,7 +47,7 @@ const createSlots = (most: number) => {
       if (taken < most) taken++
       else await new Promise<void>((resolve) => waiting.push(resolve))
     },
-    leave(): void {
+    release(): void {
       const next = waiting.shift()
       if (next === undefined) taken--
       else next()
@@ -60,7 +60,7 @@ const createSlots = (most: number) => {
  * log. A subscription joins its audience in the same step that finds nothing left to send, and the feed delivers events
  * in separate steps, so no event is lost or repeated.
  */
-export const createReplays = ({ realtime, encode, turns, failed, stallTimeoutMs }: Deps): Replays => {
+export const createReplays = ({ realtime, encode, slices, failed, stallTimeoutMs }: Deps): Replays => {
   const slots = createSlots(MAX_CHUNKS_COUNT)
 
   const join = (connection: Connection, subscription: Subscription): void => {
@@ -78,7 +78,7 @@ export const createReplays = ({ realtime, encode, turns, failed, stallTimeoutMs 
       before = now
     }
     const timer = setInterval(look, stallTimeoutMs)
-    await drained(connection)
+    await waitForDrain(connection)
     clearInterval(timer)
   }
 
@@ -86,7 +86,7 @@ export const createReplays = ({ realtime, encode, turns, failed, stallTimeoutMs 
     const { view, cursor: after } = subscription
     await slots.take()
     try {
-      await turns.next()
+      await slices.next()
       // The subscription may have ended or been reauthorized during the wait or the read.
       const isSame = () => connection.behind.has(subscription) && subscription.view === view && !connection.closed
       if (!isSame()) return
@@ -98,13 +98,13 @@ export const createReplays = ({ realtime, encode, turns, failed, stallTimeoutMs 
       connection.behind.delete(subscription)
       connection.behind.add(subscription)
     } finally {
-      slots.leave()
+      slots.release()
     }
   }
 
   const run = async (connection: Connection): Promise<void> => {
     while (!connection.closed) {
-      if (turns.isOver()) await turns.next()
+      if (slices.isOver()) await slices.next()
       const [subscription] = connection.behind
       if (subscription === undefined) {
         // In the same step, so that the next subscription to follow starts a new loop.

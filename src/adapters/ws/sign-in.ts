@@ -9,11 +9,11 @@ import type { Registry } from './registry.ts'
 /** The user of a connection, and the expiry of the sign-in. */
 export interface SignIn {
   /** Closes the connection if it does not sign in within the time limit. */
-  expect(connection: Connection): void
+  startTimeout(connection: Connection): void
   /** Signs in, or extends a connection of the same user. */
-  by(connection: Connection, token: string, ref?: string): Promise<void>
+  signIn(connection: Connection, token: string, ref?: string): Promise<void>
   /** Verifies the connection's token again; closes the connection and returns false if it is no longer valid. */
-  again(connection: Connection): Promise<boolean>
+  reauthorize(connection: Connection): Promise<boolean>
 }
 
 interface Deps {
@@ -35,7 +35,7 @@ export const refusalOf = (error: unknown): Refusal | null =>
 
 export const createSignIn = ({ access, realtime, registry, clock, signInMs }: Deps): SignIn => {
   /** The current principal of the token: if rights change during the verification, it is verified again. */
-  const prove = async (token: string): Promise<Grant | Refusal> => {
+  const authenticate = async (token: string): Promise<Grant | Refusal> => {
     for (;;) {
       const changeCount = access.rightsChangeCount()
       try {
@@ -52,11 +52,11 @@ export const createSignIn = ({ access, realtime, registry, clock, signInMs }: De
   const endAt = (connection: Connection, instant: number): void => {
     if (connection.timer !== null) clearTimeout(connection.timer)
     const left = Math.max(0, instant - clock.now())
-    const ring = () => {
+    const onTimer = () => {
       if (clock.now() < instant && left > MAX_TIMER_MS) endAt(connection, instant)
       else close(connection, CLOSE.signedOut, 'The access token has expired')
     }
-    connection.timer = setTimeout(ring, Math.min(left, MAX_TIMER_MS))
+    connection.timer = setTimeout(onTimer, Math.min(left, MAX_TIMER_MS))
   }
 
   const settle = (connection: Connection, token: string, grant: Grant, ref?: string): void => {
@@ -78,11 +78,11 @@ export const createSignIn = ({ access, realtime, registry, clock, signInMs }: De
   }
 
   return {
-    expect(connection) {
+    startTimeout(connection) {
       connection.timer = setTimeout(() => close(connection, CLOSE.signedOut, 'Nobody signed in in time'), signInMs)
     },
-    async by(connection, token, ref) {
-      const proven = await prove(token)
+    async signIn(connection, token, ref) {
+      const proven = await authenticate(token)
       if (connection.closed) return
       const userId = connection.credentials?.grant.principal.userId
       if (typeof proven === 'string') {
@@ -94,10 +94,10 @@ export const createSignIn = ({ access, realtime, registry, clock, signInMs }: De
       else if (userId === proven.principal.userId) settle(connection, token, proven, ref)
       else sendError(connection, 'forbidden', 'The token is of another user: connect anew', ref)
     },
-    async again(connection) {
+    async reauthorize(connection) {
       if (connection.credentials === null) return false
       const { token } = connection.credentials
-      const proven = await prove(token)
+      const proven = await authenticate(token)
       if (connection.closed) return false
       if (typeof proven === 'string') {
         close(connection, CLOSE.signedOut, 'The session or the account has ended')

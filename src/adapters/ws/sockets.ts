@@ -2,17 +2,17 @@ import type { WebSocketHandler } from 'bun'
 import type { Access } from '../../application/access.ts'
 import type { AccessNotices } from '../../application/ports/messaging.ts'
 import type { Metrics } from '../../application/ports/metrics.ts'
-import type { Clock, Log, Turns } from '../../application/ports/system.ts'
+import type { Clock, EventLoopSlices, Log } from '../../application/ports/system.ts'
 import type { Realtime } from '../../application/realtime.ts'
 import type { LoggedEvent } from '../../domain/event.ts'
 import { createBacklog } from './backlog.ts'
-import { type Connection, close, MAX_BACKLOG_BYTES, newConnection, wakeWaiting } from './connection.ts'
+import { type Connection, close, MAX_BACKLOG_BYTES, newConnection, notifyDrained } from './connection.ts'
 import { createFanOut, type Publisher, type ToBody } from './fan-out.ts'
-import { CLOSE, MOST_FRAME_BYTES } from './frames.ts'
+import { CLOSE, MAX_FRAME_BYTES } from './frames.ts'
 import { createProtocol } from './protocol.ts'
 import { createRegistry } from './registry.ts'
+import { createRevalidationWatch } from './revalidation-watch.ts'
 import { createSignIn } from './sign-in.ts'
-import { createWatch } from './watch.ts'
 
 /** The number of connections, of signed-in connections, and of subscriptions. */
 export interface SocketCounts {
@@ -45,7 +45,7 @@ interface Deps {
   readonly log: Log
   readonly metrics: Pick<Metrics, 'eventSeen' | 'eventDelivered'>
   readonly toBody: ToBody
-  readonly turns: Turns
+  readonly slices: EventLoopSlices
   /** Overrides of {@link SOCKET_DURATIONS}. */
   readonly durations?: Partial<SocketDurations>
   readonly maxSocketsPerUser: number
@@ -63,37 +63,37 @@ export interface SocketDurations {
 
 const SOCKET_DURATIONS: SocketDurations = { signInMs: 10_000, frameWindowMs: 10_000 }
 
-const SECONDS_OF_SILENCE = 60
+const IDLE_TIMEOUT_SECONDS = 60
 const STALL_TIMEOUT_MS = 30_000
 
 export const createSockets = (deps: Deps): Sockets => {
-  const { realtime, access, notices, clock, log, metrics, toBody, turns, stallTimeoutMs = STALL_TIMEOUT_MS } = deps
+  const { realtime, access, notices, clock, log, metrics, toBody, slices, stallTimeoutMs = STALL_TIMEOUT_MS } = deps
   const { signInMs, frameWindowMs } = { ...SOCKET_DURATIONS, ...deps.durations }
   const registry = createRegistry(deps.maxSocketsPerUser)
   const backlog = createBacklog(registry.all)
-  const fanOut = createFanOut({ realtime, registry, toBody, backlog, turns, metrics })
+  const fanOut = createFanOut({ realtime, registry, toBody, backlog, slices, metrics })
   const signIn = createSignIn({ access, realtime, registry, clock, signInMs })
   /** Encodes events missed by one connection. */
   const encode = (event: LoggedEvent, topic: string) => {
     metrics.eventDelivered('replay', 1)
     return fanOut.encode(event, topic)
   }
-  const protocol = createProtocol({ realtime, signIn, encode, turns, stallTimeoutMs, log, frameWindowMs })
+  const protocol = createProtocol({ realtime, signIn, encode, slices, stallTimeoutMs, log, frameWindowMs })
   let stopping = false
 
   access.onRightsChange((userId) => {
     for (const connection of registry.of(userId)) protocol.reauthorize(connection)
   })
 
-  const watch = createWatch({ access, registry, reauthorize: protocol.reauthorize })
+  const watch = createRevalidationWatch({ access, registry, reauthorize: protocol.reauthorize })
 
   return {
     handlers: {
-      maxPayloadLength: MOST_FRAME_BYTES,
+      maxPayloadLength: MAX_FRAME_BYTES,
       // Published events never reach this limit: a connection with half of it queued is closed as too slow.
       backpressureLimit: 2 * MAX_BACKLOG_BYTES,
       closeOnBackpressureLimit: true,
-      idleTimeout: SECONDS_OF_SILENCE,
+      idleTimeout: IDLE_TIMEOUT_SECONDS,
       sendPings: true,
       perMessageDeflate: false,
       open(socket) {
@@ -104,9 +104,9 @@ export const createSockets = (deps: Deps): Sockets => {
         else protocol.opened(connection)
       },
       message: (socket, message) => protocol.received(socket.data, message),
-      ping: (socket) => protocol.controlled(socket.data),
-      pong: (socket) => protocol.controlled(socket.data),
-      drain: (socket) => wakeWaiting(socket.data),
+      ping: (socket) => protocol.onPingOrPong(socket.data),
+      pong: (socket) => protocol.onPingOrPong(socket.data),
+      drain: (socket) => notifyDrained(socket.data),
       close(socket, code) {
         const connection = socket.data
         connection.closed = true
@@ -114,7 +114,7 @@ export const createSockets = (deps: Deps): Sockets => {
         connection.subscriptions.clear()
         if (connection.timer !== null) clearTimeout(connection.timer)
         registry.remove(connection)
-        wakeWaiting(connection)
+        notifyDrained(connection)
         const userId = connection.credentials?.grant.principal.userId
         log.debug('socket closed', { code, client_id: connection.clientId, user_id: userId })
       },

@@ -16,22 +16,22 @@ export interface AccessNotices {
 }
 
 /** What other processes should look for after a commit. */
-export const WAKERS = ['events', 'jobs'] as const
-export type Waker = (typeof WAKERS)[number]
+export const COMMIT_SIGNALS = ['events', 'jobs'] as const
+export type CommitSignal = (typeof COMMIT_SIGNALS)[number]
 
 /** Notifies the other processes on this database of new data. They also poll regularly. */
-export interface WakeUps {
+export interface CommitSignals {
   /** Call it after a commit. Returns at once and never throws; the message may be lost. */
-  publish(by: Waker): void
+  publish(signal: CommitSignal): void
   /** Calls `listener` for messages of other processes, and with every topic once if some may have been lost. */
-  subscribe(listener: (by: Waker) => void): void
+  subscribe(listener: (signal: CommitSignal) => void): void
 }
 
 /** What the processes on one database share, or a single process uses alone. */
 export interface Bus {
   readonly limiter: RateLimiter
   readonly notices: AccessNotices
-  readonly wakeUps: WakeUps
+  readonly commitSignals: CommitSignals
   readonly checks: readonly Check[]
   close(): Promise<void>
 }

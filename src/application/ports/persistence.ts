@@ -25,7 +25,7 @@ export interface UserReader {
 }
 
 export interface UserRepository extends UserReader {
-  /** Rejects with `email_taken` when another user holds the address. */
+  /** Rejects with `email_taken` when another user has the address. */
   insert(user: NewUser): Promise<User>
   /** Stores every field of `user`. Rejects with `email_taken`. The row must exist. */
   update(user: User): Promise<void>
@@ -40,7 +40,7 @@ export interface SessionQuery extends PageRequest<'created_at'> {
 }
 
 /** The user and rights of a session. */
-export interface SessionHolder {
+export interface SessionAccount {
   readonly userId: number
   readonly role: Role
   readonly isActive: boolean
@@ -51,9 +51,9 @@ export interface SessionHolder {
 export interface SessionReader {
   findById(id: number): Promise<Session | null>
   /** Also if the session has ended or the account is deactivated. */
-  findHolder(id: number): Promise<SessionHolder | null>
+  findAccount(id: number): Promise<SessionAccount | null>
   /** The principals of those sessions that have not ended by `now` and whose account is active; in no order. */
-  standing(ids: readonly number[], now: Instant): Promise<readonly Principal[]>
+  findActivePrincipals(ids: readonly number[], now: Instant): Promise<readonly Principal[]>
   list(query: SessionQuery): Promise<Page<Session>>
 }
 
@@ -280,7 +280,7 @@ export interface EventReader {
 }
 
 /** The progress of {@link EventRepository.eraseOwned}. */
-export interface Erased {
+export interface EraseProgress {
   readonly kind: string
   readonly cursor: number
 }
@@ -297,7 +297,7 @@ export interface EventRepository extends EventReader {
    * each record only its deletion stays, with empty fields, so that subscribers learn of it. Returns its progress; null
    * when nothing is left.
    */
-  eraseOwned(ownerId: number, after: Erased | null, limit: number): Promise<Erased | null>
+  eraseOwned(ownerId: number, after: EraseProgress | null, limit: number): Promise<EraseProgress | null>
 }
 
 export interface EpochReader {
@@ -384,7 +384,7 @@ export interface Store extends UnitOfWork {
    * Call it before this process works on jobs. If no other process can be working on this database, returns the jobs of
    * a crashed process to the queue; otherwise their leases must expire.
    */
-  takeBackJobs(now: Instant): Promise<void>
+  requeueAbandonedJobs(now: Instant): Promise<void>
   /**
    * Call it before this process serves. Begins an epoch unless it is certain that the data is what the last server
    * left, and not a restored copy.

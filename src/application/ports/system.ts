@@ -16,7 +16,7 @@ export interface Log {
 }
 
 /** Divides long work into steps, between which the event loop serves other work. All long work shares one instance. */
-export interface Turns {
+export interface EventLoopSlices {
   /** Whether long work has used up its share of this turn of the event loop. */
   isOver(): boolean
   /** Resolves in a later turn, one caller per turn, in the order of the calls. */

@@ -34,7 +34,7 @@ export interface RowLoader extends RowReader {
 /** The target database of a copy. */
 export interface RowTarget {
   /** Describes for operators the value of a row that it could not store unchanged; null if there is none. */
-  misfit(table: string, row: Row): string | null
+  findUnsupportedValue(table: string, row: Row): string | null
   /** Creates the tables if they do not exist. */
   prepare(): Promise<void>
   /** Does not block other users of the database. */

@@ -26,9 +26,9 @@ test('does the same work for nobody, and answers false', async () => {
 
 test('refuses more than may wait, and serves those that do', async () => {
   const { hash } = createPasswordHasher({ ...quick, concurrency: 1, waiting: 2 })
-  const outcomes = await Promise.allSettled(Array.from({ length: 5 }, () => hash('correct horse')))
-  expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled', 'rejected', 'rejected'])
-  expect(outcomes[4]).toMatchObject({ reason: { code: 'overloaded', retryAfter: 5 } })
+  const results = await Promise.allSettled(Array.from({ length: 5 }, () => hash('correct horse')))
+  expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled', 'rejected', 'rejected'])
+  expect(results[4]).toMatchObject({ reason: { code: 'overloaded', retryAfter: 5 } })
   expect(await hash('correct horse')).toBeString()
 })
 

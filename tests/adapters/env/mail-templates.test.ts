@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { readSettings } from '../../../src/adapters/env/settings.ts'
 import { parseTemplate } from '../../../src/adapters/env/template.ts'
-import { escapeHtml, MAIL_OFFERS, writeMail } from '../../../src/application/mail-templates.ts'
+import { escapeHtml, MAIL_CONTENTS, writeMail } from '../../../src/application/mail-templates.ts'
 import type { MailRequest } from '../../../src/domain/mail.ts'
 import { settingsOf, temporaryFolder } from '../../support/skep.ts'
 
@@ -86,8 +86,8 @@ test.each([
   ['toString.txt', '{{link}}', 'toString.txt: belongs to no mail'],
   ['welcome.txt', '{{link}} {{name}}', 'welcome.txt:1: unknown placeholder {{name}}'],
   ['verify.html', '{{link}} {{new_email}}', 'verify.html:1: unknown placeholder {{new_email}}'],
-])('a fault in %s is told with its file and line: %p', (name, content, told) => {
-  expect(faultsOf({ 'reset.html': '{{link}}', [name]: content }).join('\n')).toContain(`MAIL_TEMPLATES: ${told}`)
+])('a fault in %s is told with its file and line: %p', (name, content, expected) => {
+  expect(faultsOf({ 'reset.html': '{{link}}', [name]: content }).join('\n')).toContain(`MAIL_TEMPLATES: ${expected}`)
 })
 
 test('every fault of every file is told at once', () => {
@@ -116,7 +116,7 @@ test('hidden files are left alone: mounted folders have some', () => {
 
 test('mail to an address that is not proven offers nothing that somebody typed', () => {
   for (const kind of ['welcome', 'verify'] as const) {
-    expect(MAIL_OFFERS[kind].placeholders).not.toContainAnyValues(['name', 'new_email'])
+    expect(MAIL_CONTENTS[kind].placeholders).not.toContainAnyValues(['name', 'new_email'])
   }
   const files = { 'reset.txt': '[{{name}}]{{link}}', 'reset.html': '[{{name}}]{{link}}' }
   expect(written(files, { ...RESET, name: null }).html).toStartWith('[]https://')

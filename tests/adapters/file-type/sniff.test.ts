@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { sniffContentType } from '../../../src/adapters/file-type/sniff.ts'
-import { judgeHead } from '../../../src/application/judged-type.ts'
+import { detectHeadType } from '../../../src/application/detected-type.ts'
 import { SAMPLES, type Sample, sample } from '../../support/samples.ts'
 
 const contentOf = (bytes: Uint8Array, size: number | null = bytes.length) => ({
@@ -32,7 +32,7 @@ test('what the first bytes alone decide, the whole decides alike', async () => {
   await fc.assert(
     fc.asyncProperty(cut, async ([whole, length]) => {
       const bytes = whole.subarray(0, length)
-      const known = await judgeHead(sniffContentType, { bytes, complete: false })
+      const known = await detectHeadType(sniffContentType, { bytes, complete: false })
       if (known !== null) expect(await sniffContentType(contentOf(whole))).toBe(known)
     }),
     { numRuns: 300 },

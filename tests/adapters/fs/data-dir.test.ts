@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { chmodSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { exposed, keptSecret, makeDataDir } from '../../../src/adapters/fs/data-dir.ts'
+import { exposedPaths, keptSecret, makeDataDir } from '../../../src/adapters/fs/data-dir.ts'
 import { temporaryFolder } from '../../support/skep.ts'
 
 const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8)
@@ -33,9 +33,9 @@ test('what others can get at is told, with its mode', () => {
   mkdirSync(folder)
   chmodSync(folder, 0o755)
   keptSecret(folder)
-  expect(exposed(folder)).toEqual([{ path: folder, mode: '0755' }])
+  expect(exposedPaths(folder)).toEqual([{ path: folder, mode: '0755' }])
   chmodSync(folder, 0o700)
-  expect(exposed(folder)).toEqual([])
+  expect(exposedPaths(folder)).toEqual([])
   chmodSync(join(folder, 'jwt-secret'), 0o640)
-  expect(exposed(folder)).toEqual([{ path: join(folder, 'jwt-secret'), mode: '0640' }])
+  expect(exposedPaths(folder)).toEqual([{ path: join(folder, 'jwt-secret'), mode: '0640' }])
 })

@@ -9,7 +9,7 @@ const skep = await startSkep({}, { mailer: mailbox })
 const root = await createFirstAdmin(skep)
 
 /** A request whose body waits for `send`; `admitted` resolves when the server has begun to wait for it. */
-const heldRequest = (method: string, path: string, token: string, json: object) => {
+const pausedRequest = (method: string, path: string, token: string, json: object) => {
   const text = JSON.stringify(json)
   const { promise: sent, resolve: send } = Promise.withResolvers<void>()
   const { promise: admitted, resolve: started } = Promise.withResolvers<void>()
@@ -42,12 +42,12 @@ describe('a request that was let in and then waits for its body', () => {
     ['deactivated', { is_active: false }, 400],
   ])('has no more rights than its maker when it comes: %s', async (_, change, status) => {
     const member = await promoted()
-    const held = heldRequest('PATCH', '/users/me', member.token, { role: 'admin', is_active: true })
-    await held.admitted
+    const paused = pausedRequest('PATCH', '/users/me', member.token, { role: 'admin', is_active: true })
+    await paused.admitted
     await skep.call('GET', '/users/me', { token: member.token })
     await demote(member, change)
-    held.send()
-    expect((await held.answer).status).toBe(status)
+    paused.send()
+    expect((await paused.answer).status).toBe(status)
   })
 
   test.each<[string, string, object]>([
@@ -56,12 +56,12 @@ describe('a request that was let in and then waits for its body', () => {
     ['PATCH', '/users/me', { name: 'too late' }],
   ])('does nothing once its session has ended (%s %s)', async (method, path, json) => {
     const member = await skep.member()
-    const held = heldRequest(method, path, member.token, json)
-    await held.admitted
+    const paused = pausedRequest(method, path, member.token, json)
+    await paused.admitted
     await skep.call('GET', '/users/me', { token: member.token })
     await skep.call('DELETE', '/auth/sessions', { token: member.token })
-    held.send()
-    expect((await held.answer).status).toBe(401)
+    paused.send()
+    expect((await paused.answer).status).toBe(401)
   })
 })
 

@@ -51,7 +51,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     for (let n = 0; n < 3; n++) await write(store)
     const realtime = createRealtime({ unitOfWork: store, topics: createTopics(COLLECTIONS), log: recordingLog() })
     const restored = Promise.withResolvers<void>()
-    await realtime.start({ hear: () => undefined, rest: () => undefined, restored: restored.resolve })
+    await realtime.start({ onEvent: () => undefined, onCaughtUp: () => undefined, onRestored: restored.resolve })
     expect([realtime.position(), realtime.epoch()]).toEqual([3, before])
     // As a restore of a copy that ended after the first event leaves it.
     await outside('DELETE FROM events WHERE position > 1')
@@ -60,7 +60,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     await outside(
       'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
     )
-    realtime.wake()
+    realtime.notify()
     await restored.promise
     expect(await realtime.begin({ epoch: before, position: 3 })).toEqual({ cursor: 1, gap: true })
     expect(await realtime.begin({ epoch: before, position: 1 })).toEqual({ cursor: 1, gap: false })
@@ -75,13 +75,17 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     const realtime = createRealtime({ unitOfWork: store, topics: createTopics(COLLECTIONS), log: recordingLog() })
     const second = Promise.withResolvers<number>()
     const restored = () => second.reject(new Error('restored'))
-    await realtime.start({ hear: ({ cursor }) => void second.resolve(cursor), rest: () => undefined, restored })
+    await realtime.start({
+      onEvent: ({ cursor }) => void second.resolve(cursor),
+      onCaughtUp: () => undefined,
+      onRestored: restored,
+    })
     await outside("UPDATE epochs SET origin = 'the same server, before its restart'")
     await outside(
       'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
     )
     await write(store)
-    realtime.wake()
+    realtime.notify()
     expect(await second.promise).toBe(2)
     await realtime.stop()
   })

@@ -22,11 +22,11 @@ const isolationOf = async (pool: Pool) => (await pool.query<{ isolation: string 
 describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
   test('a statement that had to wait for a connection runs in no transaction that came after it', async () => {
     await using pool = await opened(2)
-    const { promise: held, resolve: release } = Promise.withResolvers<void>()
+    const { promise: occupied, resolve: release } = Promise.withResolvers<void>()
     const { promise: taken, resolve: take } = Promise.withResolvers<void>()
     const first = pool.exclusively(async () => {
       take()
-      await held
+      await occupied
     })
     await taken
     // The other connection is full.

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { Taken } from '../../../src/adapters/postgres/errors.ts'
+import { LockConflict } from '../../../src/adapters/postgres/errors.ts'
 import { openPostgresStore } from '../../../src/adapters/postgres/unit-of-work.ts'
 import type { Tx } from '../../../src/application/ports/persistence.ts'
 import { AppError } from '../../../src/domain/errors.ts'
@@ -155,15 +155,15 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
 
   test('a unit that goes on after its end cannot touch the next one’s transaction', async () => {
     const { store, outside } = await openTestPostgres(1)
-    const strayed = Promise.withResolvers<unknown>()
+    const foreignAwait = Promise.withResolvers<unknown>()
     const over = Promise.withResolvers<void>()
     await store.write(async (tx) => {
       const later = over.promise.then(() => tx.users.insert(userNamed('stray')))
-      later.catch(strayed.resolve)
+      later.catch(foreignAwait.resolve)
     })
     await store.write(async (tx) => {
       over.resolve()
-      expect(await strayed.promise).toMatchObject({ message: expect.stringContaining('after the end') })
+      expect(await foreignAwait.promise).toMatchObject({ message: expect.stringContaining('after the end') })
       await tx.users.insert(userNamed('ann'))
     })
     expect(await names(outside)).toEqual(['ann'])
@@ -200,7 +200,9 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
   })
 
   describe('units that wait for a connection', () => {
-    /** Two connections, of which one is for reads: units that come while the first is held share the next transaction. */
+    /**
+     * Two connections, of which one is for reads: units that come while the first is held share the next transaction.
+     */
     const queued = async (units: readonly ((tx: Tx) => Promise<unknown>)[]) => {
       const { url, outside } = await openTestPostgres(1)
       const commits: number[] = []
@@ -229,7 +231,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
       const commits: number[] = []
       const metrics = { databaseWaited: () => {}, committed: (count: number) => void commits.push(count) }
       const another = openPostgresStore({ url, size: 2, metrics })
-      const look = async (tx: Tx) => (await tx.sessions.findHolder(session.id))?.isActive
+      const look = async (tx: Tx) => (await tx.sessions.findAccount(session.id))?.isActive
       return { id, outside, another, commits, look }
     }
     const insert = (name: string) => (tx: Tx) => tx.users.insert(userNamed(name))
@@ -251,7 +253,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
 
     test('go on when one of them is refused that has written nothing', async () => {
       const refuse = async (tx: Tx) => {
-        await tx.sessions.findHolder(1)
+        await tx.sessions.findAccount(1)
         throw new AppError('forbidden', 'no')
       }
       const { statuses, commits } = await queued([insert('a'), refuse, insert('b')])
@@ -265,7 +267,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
         const user = await tx.users.findByEmail('first@example.com')
         await tx.sessions.insert(sessionFor(user?.id ?? 0))
       }
-      const look = async (tx: Tx) => void seen.push((await tx.sessions.findHolder(1))?.isActive)
+      const look = async (tx: Tx) => void seen.push((await tx.sessions.findAccount(1))?.isActive)
       const deactivate = async (tx: Tx) => {
         await look(tx)
         const user = await tx.users.findByEmail('first@example.com')
@@ -349,7 +351,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     await store.write(async (tx) => {
       if (closing === null) {
         closing = store.close()
-        throw new Taken()
+        throw new LockConflict()
       }
       await tx.users.insert(userNamed('ann'))
     })

@@ -75,9 +75,9 @@ const open = async () => {
 
 /** What each answered: `done`, or the code it was refused with. */
 const codes = async (work: readonly Promise<unknown>[]) =>
-  (await Promise.allSettled(work)).map((outcome) => {
-    if (outcome.status === 'fulfilled') return 'done'
-    return outcome.reason instanceof AppError ? outcome.reason.code : String(outcome.reason)
+  (await Promise.allSettled(work)).map((result) => {
+    if (result.status === 'fulfilled') return 'done'
+    return result.reason instanceof AppError ? result.reason.code : String(result.reason)
   })
 
 describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {

@@ -1,9 +1,9 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { createMemoryRateLimiter } from '../../../src/adapters/memory/rate-limiter.ts'
 import { createRedisAccessNotices } from '../../../src/adapters/redis/access-notices.ts'
+import { createRedisCommitSignals } from '../../../src/adapters/redis/commit-signals.ts'
 import { createRedisRateLimiter } from '../../../src/adapters/redis/rate-limiter.ts'
-import { createRedisWakeUps } from '../../../src/adapters/redis/wake-ups.ts'
-import type { Waker } from '../../../src/application/ports/messaging.ts'
+import type { CommitSignal } from '../../../src/application/ports/messaging.ts'
 import { needsRedisServer, openConnection, redisServer } from '../../support/redis.ts'
 import { until } from '../../support/until.ts'
 
@@ -18,12 +18,12 @@ const openProcess = (url: string, secret?: string) => {
   const fallback = createMemoryRateLimiter({ now: () => 0 })
   const limiter = createRedisRateLimiter({ connection, namespace, fallback })
   const notices = createRedisAccessNotices(connection, namespace)
-  const wakeUps = createRedisWakeUps(connection, namespace)
-  const heard: number[] = []
-  const woken: Waker[] = []
-  notices.subscribe((userId) => void heard.push(userId))
-  wakeUps.subscribe((by) => void woken.push(by))
-  return { connection, log, limiter, notices, wakeUps, heard, woken }
+  const signals = createRedisCommitSignals(connection, namespace)
+  const noticed: number[] = []
+  const received: CommitSignal[] = []
+  notices.subscribe((userId) => void noticed.push(userId))
+  signals.subscribe((by) => void received.push(by))
+  return { connection, log, limiter, notices, signals, noticed, received }
 }
 
 const twoProcesses = async (url: string) => {
@@ -76,7 +76,7 @@ describe.skipIf(skip)(`the connection to Redis${needsRedisServer}`, () => {
       await server.start()
       await until(() => one.connection.isUp() && other.connection.isUp())
       await one.notices.publish(round)
-      await until(() => other.heard.includes(round))
+      await until(() => other.noticed.includes(round))
       expect((await one.limiter.take('a', rate)).remaining).toBe(1)
       expect((await other.limiter.take('a', rate)).remaining).toBe(0)
     }
@@ -84,35 +84,35 @@ describe.skipIf(skip)(`the connection to Redis${needsRedisServer}`, () => {
       const lines = log.entries.map(({ level }) => level)
       expect(lines).toEqual(['warn', 'info', 'warn', 'info', 'warn', 'info'])
     }
-    expect(one.heard).toEqual([1, 2, 3])
-    expect(other.heard).toEqual([1, 2, 3])
+    expect(one.noticed).toEqual([1, 2, 3])
+    expect(other.noticed).toEqual([1, 2, 3])
   })
 
   test('calls everyone who waits for events and jobs when it is back: some wake-ups may be lost', async () => {
     const server = await redisServer()
     await server.start()
-    const { connection, woken } = openProcess(server.url)
+    const { connection, received } = openProcess(server.url)
     await connection.start()
-    woken.length = 0
+    received.length = 0
     await server.kill()
     await until(() => !connection.isUp())
-    expect(woken).toEqual([])
+    expect(received).toEqual([])
     await server.start()
     await until(connection.isUp)
-    expect(woken).toEqual(['events', 'jobs'])
+    expect(received).toEqual(['events', 'jobs'])
   })
 
   test('is found dead when Redis says nothing more; limits are counted here, and publishing goes on', async () => {
     const server = await redisServer()
     await server.start()
-    const { connection, log, limiter, notices, wakeUps, heard } = openProcess(server.url)
+    const { connection, log, limiter, notices, signals, noticed } = openProcess(server.url)
     await connection.start()
     server.freeze()
     // What is asked before that is known gets its answer too.
     expect((await limiter.take('a', rate)).allowed).toBe(true)
     await notices.publish(5)
-    expect(heard).toEqual([5])
-    wakeUps.publish('jobs')
+    expect(noticed).toEqual([5])
+    signals.publish('jobs')
     await until(() => !connection.isUp())
     expect((await limiter.take('a', rate)).remaining).toBe(0)
     server.thaw()

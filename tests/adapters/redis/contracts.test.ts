@@ -1,11 +1,11 @@
 import { expect, test } from 'bun:test'
 import { createMemoryRateLimiter } from '../../../src/adapters/memory/rate-limiter.ts'
 import { createRedisAccessNotices } from '../../../src/adapters/redis/access-notices.ts'
+import { createRedisCommitSignals } from '../../../src/adapters/redis/commit-signals.ts'
 import { createRedisRateLimiter } from '../../../src/adapters/redis/rate-limiter.ts'
-import { createRedisWakeUps } from '../../../src/adapters/redis/wake-ups.ts'
 import { accessNoticesContract } from '../../contracts/access-notices.ts'
+import { commitSignalsContract } from '../../contracts/commit-signals.ts'
 import { rateLimiterContract } from '../../contracts/rate-limiter.ts'
-import { wakeUpsContract } from '../../contracts/wake-ups.ts'
 import { anyRedis, needsRedis, openConnection, type TestConnection } from '../../support/redis.ts'
 
 const skip = needsRedis !== ''
@@ -55,9 +55,9 @@ accessNoticesContract(
   skip,
 )
 
-wakeUpsContract(
+commitSignalsContract(
   `Redis${needsRedis}`,
-  () => three(({ connection, namespace }) => createRedisWakeUps(connection, namespace)),
+  () => three(({ connection, namespace }) => createRedisCommitSignals(connection, namespace)),
   skip,
 )
 

@@ -9,7 +9,7 @@ import { openWal, type Wal } from '../../../src/adapters/sqlite/wal-sync.ts'
 import { temporaryFolder } from '../../support/skep.ts'
 import { openTestStore, userNamed } from '../../support/store.ts'
 
-/** A disk that is as slow as it is told to be: `begun` resolves at each sync, which `go` lets happen. */
+/** A disk that is as slow as the test sets it: `begun` resolves at each sync, which `go` lets happen. */
 const slowDisk = () => {
   const syncs: { readonly begun: () => void; readonly go: Promise<void> }[] = []
   const next = () => {
@@ -22,9 +22,9 @@ const slowDisk = () => {
     return {
       ...wal,
       async sync() {
-        const told = syncs.shift()
-        told?.begun()
-        await told?.go
+        const sync = syncs.shift()
+        sync?.begun()
+        await sync?.go
         return wal.sync()
       },
     }

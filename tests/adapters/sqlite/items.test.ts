@@ -1,7 +1,7 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
 import { RECORD_TABLES } from '../../../src/adapters/sql/record-table.ts'
-import { atOnce } from '../../../src/adapters/sql/turns.ts'
+import { runAtOnce } from '../../../src/adapters/sql/step-queue.ts'
 import { openReader, openWriter } from '../../../src/adapters/sqlite/database.ts'
 import { MIGRATIONS, migrate } from '../../../src/adapters/sqlite/migrate.ts'
 import { createRecordList } from '../../../src/adapters/sqlite/record-list.ts'
@@ -62,7 +62,7 @@ test('no list reads a whole table or sorts for itself', async () => {
   } as typeof reader
   const [table] = RECORD_TABLES
   if (table === undefined) throw new Error('nothing is registered')
-  const list = createRecordList(connection, table, atOnce)
+  const list = createRecordList(connection, table, runAtOnce)
   for (const query of queries) await list(query)
   expect(asked.size).toBeGreaterThan(40)
   for (const sql of asked) {

@@ -4,7 +4,7 @@ import { type Connection, openReader } from '../../../src/adapters/sqlite/databa
 import { createReadSnapshot } from '../../../src/adapters/sqlite/read-snapshot.ts'
 import { openTestStore, userNamed } from '../../support/store.ts'
 
-const holding = async () => {
+const openWithUser = async () => {
   const opened = openTestStore()
   const ann = await opened.store.write((tx) => tx.users.insert(userNamed('ann')))
   return { ...opened, ann, find: () => opened.store.read((tx) => tx.users.findById(ann.id)) }
@@ -21,7 +21,7 @@ const counting = <Row extends object>(find: (id: number) => Row | null) => {
     reader.close()
   })
   let calls = 0
-  const rowOf = snapshot.remember((id) => {
+  const rowOf = snapshot.cacheLookUp((id) => {
     calls++
     return find(id)
   })
@@ -70,14 +70,14 @@ test('a look-up that failed is made again', () => {
 })
 
 test('a row that was changed is read again by whoever asks after the commit, in the same turn too', async () => {
-  const { store, ann, find } = await holding()
+  const { store, ann, find } = await openWithUser()
   await find()
   await store.write((tx) => tx.users.update({ ...ann, name: 'Anna' }))
   expect((await find())?.name).toBe('Anna')
 })
 
 test('a row that another process has changed or removed is read again in the next turn', async () => {
-  const { path, find } = await holding()
+  const { path, find } = await openWithUser()
   await find()
   using other = new Database(path)
   other.run("UPDATE users SET name = 'Anna'")
@@ -89,7 +89,7 @@ test('a row that another process has changed or removed is read again in the nex
 })
 
 test('what was not there is found once it is', async () => {
-  const { store, ann } = await holding()
+  const { store, ann } = await openWithUser()
   const find = () => store.read((tx) => tx.users.findById(ann.id + 1))
   expect(await find()).toBeNull()
   await store.write((tx) => tx.users.insert(userNamed('bob')))
@@ -97,7 +97,7 @@ test('what was not there is found once it is', async () => {
 })
 
 test('a unit that goes on in a later turn reads what was committed meanwhile', async () => {
-  const { store, ann } = await holding()
+  const { store, ann } = await openWithUser()
   const names = store.read(async (tx) => {
     const before = await tx.users.findById(ann.id)
     await nextTurn()

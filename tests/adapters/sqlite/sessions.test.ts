@@ -11,7 +11,7 @@ const foundAround = async (change: (tx: Tx, user: User, id: number) => Promise<u
   const { store } = openTestStore()
   const ann = await store.write((tx) => tx.users.insert(userNamed('ann')))
   const { id } = await store.write((tx) => tx.sessions.insert(sessionFor(ann.id)))
-  const find = () => store.write((tx) => tx.sessions.findHolder(id))
+  const find = () => store.write((tx) => tx.sessions.findAccount(id))
   const changing = () => store.write((tx) => change(tx, ann, id)).catch(() => null)
   const [before, , after] = await Promise.all([find(), changing(), find()])
   expect(before).toEqual({ userId: ann.id, role: 'user', isActive: true, expiresAt: 2 })
@@ -34,7 +34,7 @@ test.each<[string, (tx: Tx, user: User, id: number) => Promise<unknown>, object 
 test('what a unit found of its own changes is forgotten when they are undone', async () => {
   const after = await foundAround(async (tx, user, id) => {
     await tx.users.update({ ...user, isActive: false })
-    expect(await tx.sessions.findHolder(id)).toMatchObject({ isActive: false })
+    expect(await tx.sessions.findAccount(id)).toMatchObject({ isActive: false })
     throw new Error('on purpose')
   })
   expect(after).toMatchObject({ isActive: true })
@@ -47,10 +47,10 @@ test('nothing found before is answered once SQLite has rolled back by itself', a
   const found: unknown[] = []
   const unit = store.write(async (tx) => {
     await tx.users.update({ ...ann, role: 'admin' })
-    found.push(await tx.sessions.findHolder(id))
+    found.push(await tx.sessions.findAccount(id))
     // As a full disk or an I/O error does it.
     writer().run('ROLLBACK')
-    found.push(await tx.sessions.findHolder(id))
+    found.push(await tx.sessions.findAccount(id))
   })
   await expect(unit).rejects.toThrow()
   expect(found).toMatchObject([{ role: 'admin' }, { role: 'user' }])

@@ -19,7 +19,7 @@ unitOfWorkContract('sqlite', async () => {
 
 test('a commit that fails rejects the innocent units of its batch too', async () => {
   const { store, writer, outside } = openTestStore()
-  const outcomes = await Promise.allSettled([
+  const results = await Promise.allSettled([
     store.write((tx) => tx.users.insert(userNamed('ann'))),
     store.write(async () => {
       writer().run('PRAGMA defer_foreign_keys = ON')
@@ -27,14 +27,14 @@ test('a commit that fails rejects the innocent units of its batch too', async ()
     }),
     store.write((tx) => tx.users.insert(userNamed('bob'))),
   ])
-  expect(outcomes.map((outcome) => outcome.status)).toEqual(['rejected', 'rejected', 'rejected'])
+  expect(results.map((result) => result.status)).toEqual(['rejected', 'rejected', 'rejected'])
   expect(outside('SELECT 1 FROM users')).toEqual([])
 })
 
 test('a unit that waits for anything but its transaction is refused, and its neighbours commit without it', async () => {
   const { store, outside } = openTestStore()
   const outside_io = Promise.withResolvers<void>()
-  const outcomes = await Promise.allSettled([
+  const results = await Promise.allSettled([
     store.write((tx) => tx.users.insert(userNamed('ann'))),
     store.write(async (tx) => {
       await tx.users.insert(userNamed('stray'))
@@ -43,7 +43,7 @@ test('a unit that waits for anything but its transaction is refused, and its nei
     }),
     store.write((tx) => tx.users.insert(userNamed('bob'))),
   ])
-  expect(outcomes.map((outcome) => outcome.status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+  expect(results.map((result) => result.status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
   outside_io.resolve()
   await store.write((tx) => tx.users.insert(userNamed('cid')))
   expect(outside<{ name: string }>('SELECT name FROM users ORDER BY name').map(({ name }) => name)).toEqual([
@@ -112,9 +112,9 @@ test('closing does not wait for a lock longer than it is told to', async () => {
   const { store, path } = openTestStore({ lockTimeout: 60_000 })
   const other = new Database(path)
   other.run('BEGIN IMMEDIATE')
-  const outcome = store.write((tx) => tx.users.insert(userNamed('ann'))).catch((error: unknown) => error)
+  const result = store.write((tx) => tx.users.insert(userNamed('ann'))).catch((error: unknown) => error)
   await store.close(1)
-  expect(await outcome).toMatchObject({ code: 'unavailable' })
+  expect(await result).toMatchObject({ code: 'unavailable' })
   other.close()
 })
 
@@ -137,11 +137,11 @@ test.each(['COMMIT', 'ROLLBACK TO unit', 'RELEASE unit', 'SAVEPOINT unit'])(
         return { ...connection, prepare: prepare as Connection['prepare'] }
       },
     })
-    const outcomes = await Promise.allSettled([
+    const results = await Promise.allSettled([
       store.write((tx) => tx.users.insert(userNamed('ann'))),
       store.write(() => Promise.reject(new Error('on purpose'))),
     ])
-    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+    expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
     failing = false
     await store.write((tx) => tx.users.insert(userNamed('bob')))
     expect(outside<{ name: string }>('SELECT name FROM users')).toEqual([{ name: 'bob' }])
@@ -159,8 +159,8 @@ test('a writer that cannot be opened again makes writes unavailable until it can
     },
   })
   missing = true
-  const stray = store.write(() => new Promise(() => {}))
-  await expect(stray).rejects.toThrow('other than its transaction')
+  const foreign = store.write(() => new Promise(() => {}))
+  await expect(foreign).rejects.toThrow('other than its transaction')
   await expect(store.write((tx) => tx.users.insert(userNamed('ann')))).rejects.toMatchObject({ code: 'unavailable' })
   missing = false
   await store.write((tx) => tx.users.insert(userNamed('ann')))

@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from 'bun:test'
-import { createTurns } from '../../../src/adapters/bun/turns.ts'
+import { createEventLoopSlices } from '../../../src/adapters/bun/event-loop-slices.ts'
 import { createAccessTokens } from '../../../src/adapters/jwt/access-tokens.ts'
 import { createMemoryAccessNotices } from '../../../src/adapters/memory/access-notices.ts'
 import type { Connection } from '../../../src/adapters/ws/connection.ts'
@@ -38,7 +38,7 @@ const open = async () => {
     notices,
     clock,
     log,
-    turns: createTurns(),
+    slices: createEventLoopSlices(),
     metrics: { eventSeen() {}, eventDelivered() {} },
     toBody() {
       throw new Error('nothing happens here')
@@ -78,7 +78,7 @@ const open = async () => {
     fail: (by: Error | null) => {
       failure = by
     },
-    doubt: () => notices.publish(userId),
+    publishRightsChange: () => notices.publish(userId),
     /** What was said of sockets; that the log of changes cannot be read is said beside. */
     said: () =>
       log.entries.filter(({ message }) => message.startsWith('realtime')).map(({ level, message }) => [level, message]),
@@ -94,11 +94,11 @@ test('who signs in with the upgrade while the database is away is closed with 10
 })
 
 test('whose rights are in doubt while the database is away is closed with 1013', async () => {
-  const { url, token, fail, doubt, said } = await open()
+  const { url, token, fail, publishRightsChange, said } = await open()
   const socket = await openSocket(url, { token })
   await socket.subscribe('items')
   fail(AWAY)
-  await doubt()
+  await publishRightsChange()
   expect(await socket.closed).toMatchObject({ code: 1013 })
   expect(said()).toEqual([['warn', 'realtime connection given up']])
 })
@@ -124,10 +124,10 @@ test('a frame that needs the database while it is away is refused, and may be se
 })
 
 test('any other failure closes with 1011 and is an error in the log', async () => {
-  const { url, token, fail, doubt, said } = await open()
+  const { url, token, fail, publishRightsChange, said } = await open()
   const socket = await openSocket(url, { token })
   fail(new Error('a defect'))
-  await doubt()
+  await publishRightsChange()
   expect(await socket.closed).toMatchObject({ code: 1011 })
   expect(said()).toEqual([['error', 'realtime connection failed']])
 })

@@ -14,7 +14,7 @@ afterAll(() => store.close())
 const people = await Promise.all([skep.member(), skep.member()])
 const [ann, bob] = people
 
-/** What the log says that this topic must have told between two cursors. */
+/** What the log says that this topic must have sent between two cursors. */
 const logged = async (topic: string, after: number, upTo: number) => {
   const events = await readEvents(store, { scope: OF_ITEMS, after })
   return events
@@ -31,7 +31,7 @@ const logged = async (topic: string, after: number, upTo: number) => {
       title: String(title),
     }))
 }
-const told = ({ cursor, event, data }: Frame) => ({
+const toExpected = ({ cursor, event, data }: Frame) => ({
   cursor: positionOf(cursor),
   event,
   id: data?.id,
@@ -44,7 +44,7 @@ interface Target {
   readonly topic: string
 }
 
-/** One client that comes and goes, keeps its last cursor and gathers what it is told. */
+/** One client that comes and goes, keeps its last cursor and gathers what it receives. */
 const createFollower = ({ member, topic }: Target) => {
   const gathered: Frame[] = []
   let from: string | undefined
@@ -130,7 +130,7 @@ const write = async (kind: string, member: Member, item: number): Promise<void> 
   }
 }
 
-/** Notices make every subscription be judged anew, which must neither lose nor repeat anything. */
+/** Notices reauthorize every subscription, which must neither lose nor repeat anything. */
 const renotice = async () => {
   for (const role of ['admin', 'user']) {
     await skep.call('PATCH', `/users/${ann.id}`, { token: admin.token, json: { role } })
@@ -170,7 +170,7 @@ test('each event comes once and in order, however a client comes and goes while 
       for (const [index, { topic }] of targets.entries()) {
         const follower = followers[index]
         await follower?.waitFor(last?.cursor ?? 0)
-        expect(follower?.gathered.map(told)).toEqual(
+        expect(follower?.gathered.map(toExpected)).toEqual(
           await logged(topic, follower?.from() ?? 0, Number.MAX_SAFE_INTEGER),
         )
       }

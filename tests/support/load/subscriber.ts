@@ -1,5 +1,5 @@
 /** An event as it came. */
-export interface Heard {
+export interface ReceivedEvent {
   readonly cursor: string
   /** Its number. */
   readonly position: number
@@ -22,7 +22,7 @@ interface Options {
   readonly topic: string
   /** Null for the beginning of the log. */
   readonly after: string | null
-  onEvent(heard: Heard): void
+  onEvent(received: ReceivedEvent): void
   /** Something came that must not. */
   complain(what: string): void
 }

@@ -29,8 +29,10 @@ export const describeRoutes = async (
   const components = createComponents()
   const paths = mapValues(nodeAt(raw, 'paths'), (at, path) => {
     const operations = isNode(at) ? at : {}
-    const place = { path, get: nodeAt(operations, 'get') }
-    return mapValues(operations, (operation) => correctOperation(isNode(operation) ? operation : {}, place, components))
+    const get = nodeAt(operations, 'get')
+    return mapValues(operations, (operation, method) =>
+      correctOperation(isNode(operation) ? operation : {}, { method, path, get }, components),
+    )
   })
   return {
     openapi: '3.1.0',

@@ -97,7 +97,7 @@ const PREFER = requestHeader(
 )
 
 /** The properties of an operation that determine its headers. */
-export interface Facts {
+export interface OperationFacts {
   readonly path: string
   /** The statuses it declares. */
   readonly statuses: ReadonlySet<string>
@@ -110,7 +110,7 @@ export interface Facts {
 }
 
 /** The headers an operation reads, derived from the responses that only they can cause. */
-export const requestHeadersOf = ({ path, statuses, idempotent }: Facts): readonly Node[] => [
+export const requestHeadersOf = ({ path, statuses, idempotent }: OperationFacts): readonly Node[] => [
   ...(idempotent ? [IDEMPOTENCY_KEY] : []),
   // Only for a single resource; a batch names versions in its operations.
   ...(statuses.has('412') && path.endsWith('}') ? [IF_MATCH] : []),
@@ -122,12 +122,12 @@ export const requestHeadersOf = ({ path, statuses, idempotent }: Facts): readonl
 const LIMIT = ['RateLimit-Limit', 'RateLimit-Remaining', 'RateLimit-Reset']
 
 /** Statuses of errors with `Retry-After`. */
-const RETRIED: ReadonlySet<string> = new Set(['429', '503', '507'])
+const RETRYABLE_STATUSES: ReadonlySet<string> = new Set(['429', '503', '507'])
 
 /** The headers of one response. `versioned`: its resource has a version; `problem`: it is an error. */
 export const responseHeadersOf = (
   status: string,
-  { statuses, idempotent, limited, ranged }: Facts,
+  { statuses, idempotent, limited, ranged }: OperationFacts,
   { versioned, problem }: { readonly versioned: boolean; readonly problem: boolean },
 ): Node => {
   const isSuccess = status.startsWith('2')
@@ -144,7 +144,7 @@ export const responseHeadersOf = (
     ...(status === '206' || status === '416' ? ['Content-Range'] : []),
     ...(status === '200' && statuses.has('204') ? ['Preference-Applied'] : []),
     ...(status === '401' ? ['WWW-Authenticate'] : []),
-    ...(problem && RETRIED.has(status) ? ['Retry-After'] : []),
+    ...(problem && RETRYABLE_STATUSES.has(status) ? ['Retry-After'] : []),
   ]
   return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]))
 }

@@ -3,7 +3,7 @@ import { ProblemResponse } from '../problems.ts'
 import { KEYED_SECURITY, OPTIONAL_SECURITY, PROBLEM_DESCRIPTIONS, SECURITY } from './about.ts'
 import type { Components } from './components.ts'
 import { exampleOf, problemExample } from './examples.ts'
-import { type Facts, requestHeadersOf, responseHeadersOf } from './headers.ts'
+import { type OperationFacts, requestHeadersOf, responseHeadersOf } from './headers.ts'
 import { isNode, listAt, mapValues, type Node, nodeAt, textAt } from './node.ts'
 import { contentOf, correctSchema } from './schema.ts'
 
@@ -37,7 +37,7 @@ const withExamples = (content: ReturnType<typeof contentOf>, status: string, com
   })
 
 /** The plugin spreads an object's keywords over the response and its schema; both together are the schema. */
-const responseOf = (raw: Node, status: string, facts: Facts, components: Components): Node => {
+const responseOf = (raw: Node, status: string, facts: OperationFacts, components: Components): Node => {
   const { content: rawContent, ...rest } = raw
   const schema = isNode(rawContent) && status !== '204' ? { ...rest, ...mediaSchema(rawContent) } : null
   const content = schema === null ? {} : contentOf(schema, components)
@@ -79,21 +79,43 @@ const failure: unknown = JSON.parse(JSON.stringify(ProblemResponse))
 
 /** The location of an operation and its siblings. */
 export interface Place {
+  readonly method: string
   readonly path: string
   /** GET of the same path; empty when there is none. */
   readonly get: Node
 }
 
+/** The statuses with which a request can be refused before its route runs, and those of every write. */
+const derivedStatuses = (method: string, raw: Node, admit: Node): readonly string[] => {
+  if (!('who' in admit)) return ['400']
+  const places = listAt(raw, 'parameters').map((parameter) => isNode(parameter) && parameter.in)
+  const hasSchema = places.length > 0 || (admit.body !== undefined && admit.body !== 'form')
+  return [
+    ['400', true],
+    ['401', admit.who !== 'anyone'],
+    ['403', admit.who === 'admin'],
+    ['404', places.includes('path')],
+    ['409', admit.idempotent === true],
+    ['413', admit.body !== undefined],
+    ['415', admit.body !== undefined],
+    ['422', hasSchema],
+    ['429', admit.limit !== 'none'],
+    ['503', admit.limit !== 'none'],
+    ['507', method !== 'get' && method !== 'head'],
+  ].flatMap(([status, possible]) => (possible ? [String(status)] : []))
+}
+
 /** Corrects one operation of the plugin's document. Its route's rule (`x-admit`) provides access, limits and body. */
-export const correctOperation = (raw: Node, { path, get }: Place, components: Components): Node => {
+export const correctOperation = (raw: Node, { method, path, get }: Place, components: Components): Node => {
   const { operationId, summary, description, tags, deprecated, requestBody } = raw
   const admit = nodeAt(raw, 'x-admit')
   const standard = admit.key === true ? KEYED_SECURITY : SECURITY
   const refusal = { content: { json: { schema: failure } } }
+  const derived = Object.fromEntries(derivedStatuses(method, raw, admit).map((status) => [status, refusal]))
   // Errors of every operation: a wrong Host header, or an internal failure.
-  const responses: Node = { 400: refusal, ...nodeAt(raw, 'responses'), 421: refusal, 500: refusal }
+  const responses: Node = { ...derived, ...nodeAt(raw, 'responses'), 421: refusal, 500: refusal }
   const statuses = new Set(Object.keys(responses))
-  const facts: Facts = {
+  const facts: OperationFacts = {
     path,
     statuses,
     idempotent: admit.idempotent === true,

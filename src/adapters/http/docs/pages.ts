@@ -37,7 +37,7 @@ const fromAsset = async ({ file: path, type, foreign }: Asset): Promise<Content>
 }
 
 /** Calls `make` at first use and caches the result; calls it again after a failure. */
-const once = <T>(make: () => Promise<T>): (() => Promise<T>) => {
+const lazy = <T>(make: () => Promise<T>): (() => Promise<T>) => {
   let made: Promise<T> | null = null
   return () => {
     made ??= make().catch((error: unknown) => {
@@ -59,8 +59,8 @@ export const docsRoutes = (kernel: Kernel, describe: Descriptions, basePath: str
   const hooks = { admit: UNLIMITED, detail: { hide: true } }
   const swaggerUi = fromText(swaggerUiPage(basePath), 'text/html; charset=utf-8')
   const redoc = fromText(redocPage(basePath), 'text/html; charset=utf-8')
-  const document = once(async () => fromLongText(JSON.stringify(await describe.openapi()), 'application/json'))
-  const protocol = once(async () => fromLongText(JSON.stringify(describe.asyncapi()), 'application/json'))
+  const document = lazy(async () => fromLongText(JSON.stringify(await describe.openapi()), 'application/json'))
+  const protocol = lazy(async () => fromLongText(JSON.stringify(describe.asyncapi()), 'application/json'))
 
   const routes = new Elysia()
     .use(kernel)
@@ -83,7 +83,7 @@ export const docsRoutes = (kernel: Kernel, describe: Descriptions, basePath: str
       hooks,
     )
   for (const asset of ASSETS) {
-    const content = once(() => fromAsset(asset))
+    const content = lazy(() => fromAsset(asset))
     routes.get(asset.path, async ({ request, set }) => send(await content(), request, set.headers), hooks)
   }
   return routes

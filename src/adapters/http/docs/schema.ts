@@ -89,7 +89,7 @@ export const correctSchema = (raw: unknown, components: Components): unknown => 
  * Elysia sets `additionalProperties: false` on compiled responses. The document leaves them open, because clients must
  * tolerate new properties.
  */
-const opened = (schema: Node): Node => {
+const withOpenObjects = (schema: Node): Node => {
   const copy: unknown = JSON.parse(JSON.stringify(schema), (key, value: unknown) =>
     key === 'additionalProperties' && value === false ? undefined : value,
   )
@@ -107,7 +107,7 @@ export const contentOf = (
   const members = listAt(schema, 'anyOf').filter(isNode)
   const parts = members.some((member) => 'contentMediaType' in member) ? members : [schema]
   const content = parts.flatMap(({ contentMediaType = 'application/json', ...part }) => {
-    const corrected = correctSchema(opened(part), components)
+    const corrected = correctSchema(withOpenObjects(part), components)
     const types = String(contentMediaType).split(', ')
     return types.map((type) => [type, { schema: isNode(corrected) ? corrected : {} }] as const)
   })

@@ -40,7 +40,7 @@ const partOf = (request: Request, size: number, etag: string) => {
 const typeOf = ({ contentType }: StoredFile) =>
   contentType.startsWith('text/') ? `${contentType}; charset=utf-8` : contentType
 
-export interface Served {
+export interface ServedFile {
   readonly file: StoredFile
   readonly read: (first: number, end: number) => Promise<BlobBytes>
   /** Whether pages of other origins may embed it. */
@@ -53,7 +53,7 @@ export interface Served {
  * A body that is read as fast as the client reads it. If reading fails, the connection is reset, so that a partial
  * response does not look complete. No error is passed to Bun, because Bun would write it to stderr.
  */
-const bodyOf = (bytes: BlobBytes, failed: Served['failed']): Blob | ReadableStream<Uint8Array> => {
+const bodyOf = (bytes: BlobBytes, failed: ServedFile['failed']): Blob | ReadableStream<Uint8Array> => {
   if (bytes instanceof Blob) return bytes
   const reader = bytes.getReader()
   return new ReadableStream({
@@ -75,7 +75,7 @@ const bodyOf = (bytes: BlobBytes, failed: Served['failed']): Blob | ReadableStre
  * The body of a HEAD response. Elysia runs the GET route, reads the body to its end and uses `byteLength` for
  * `Content-Length`; this avoids reading the file.
  */
-const measuredOnly = (byteLength: number): ReadableStream =>
+const headBody = (byteLength: number): ReadableStream =>
   new ReadableStream({
     start(controller) {
       controller.enqueue({ byteLength })
@@ -84,7 +84,11 @@ const measuredOnly = (byteLength: number): ReadableStream =>
   })
 
 /** Sends a file or a part of it. The content is untrusted, so nothing in it may run in the server's origin. */
-export const sendContent = async ({ file, read, shared, failed }: Served, request: Request, set: Context['set']) => {
+export const sendContent = async (
+  { file, read, shared, failed }: ServedFile,
+  request: Request,
+  set: Context['set'],
+) => {
   const etag = `"${file.sha256}"`
   const known = isKnown(request, etag)
   const part = known ? null : partOf(request, file.size, etag)
@@ -105,7 +109,7 @@ export const sendContent = async ({ file, read, shared, failed }: Served, reques
   headers['accept-ranges'] = 'bytes'
   headers['content-disposition'] = disposition(file)
   if (request.method === 'HEAD') {
-    return new Response(measuredOnly(file.size), { headers: { 'content-type': typeOf(file) } })
+    return new Response(headBody(file.size), { headers: { 'content-type': typeOf(file) } })
   }
   const body = bodyOf(bytes, failed)
   if (part === null) return new Response(body, { headers: { 'content-type': typeOf(file) } })

@@ -2,7 +2,7 @@ import { Type } from '@sinclair/typebox'
 import { Elysia, type Static, t } from 'elysia'
 import type { FileLinks, SignedLink } from '../../../application/file-links.ts'
 import type { Files } from '../../../application/files.ts'
-import { LINK_LIFE } from '../../../domain/file.ts'
+import { LINK_LIFE_SECONDS } from '../../../domain/file.ts'
 import { actorOf } from '../call.ts'
 import type { Kernel, Rule } from '../kernel.ts'
 import { pageQuery, pageResponse, toPageRequest, toPageResponse } from '../pages.ts'
@@ -12,7 +12,7 @@ import { toTimestamp } from '../timestamps.ts'
 
 const LinkBody = body('FileLinkCreate', {
   // Elysia's own type accepts "60" as a number.
-  expires_in: Type.Integer({ ...LINK_LIFE, description: 'Seconds until the link expires', examples: [3_600] }),
+  expires_in: Type.Integer({ ...LINK_LIFE_SECONDS, description: 'Seconds until the link expires', examples: [3_600] }),
 })
 
 const contentPath = (fileId: number) => `/api/v1/files/${fileId}/content`
@@ -59,13 +59,7 @@ export const isSigned = (request: Request): boolean => {
   return SIGNED.every((name) => parameters.has(name))
 }
 
-export const linkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publicUrl: () => string) => {
-  const maker: Rule = {
-    who: 'user',
-    body: 'json',
-    idempotent: true,
-    may: (actor, params) => hasId(params) && files.get(actor, Number(params.id)),
-  }
+const createResponses = (publicUrl: () => string) => {
   const toResponse = ({ link, parts, signature }: SignedLink): Static<typeof LinkResponse> => ({
     id: link.id,
     url: `${publicUrl()}${contentPath(link.fileId)}?link=${link.id}&expires=${parts.expires}&signature=${signature}`,
@@ -81,23 +75,35 @@ export const linkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publi
     body: JSON.stringify(toResponse(signed)),
   })
 
+  return { toResponse, created }
+}
+
+export const linkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publicUrl: () => string) => {
+  const maker: Rule = {
+    who: 'user',
+    body: 'json',
+    idempotent: true,
+    may: (actor, params) => hasId(params) && files.get(actor, Number(params.id)),
+  }
+  const { toResponse, created } = createResponses(publicUrl)
   return new Elysia({ prefix: '/files/:id/links', tags: ['files'] })
     .use(kernel)
     .post(
       '',
-      ({ call, params, body, request, idempotently }) => {
+      ({ call, params, body, request, withIdempotency }) => {
         const actor = actorOf(call)
         const fileId = Number(params.id)
         const sent = { fileId, ...body }
-        return idempotently({ request, actor, route: 'POST /api/v1/files/:id/links', sent, answer: created }, (wish) =>
-          links.create(actor, fileId, body.expires_in, wish),
+        return withIdempotency(
+          { request, actor, route: 'POST /api/v1/files/:id/links', sent, answer: created },
+          (idempotency) => links.create(actor, fileId, body.expires_in, idempotency),
         )
       },
       {
         admit: maker,
         params: IdParams,
         body: LinkBody,
-        response: { 201: LinkResponse, ...problems(400, 401, 404, 409, 413, 415, 422, 429, 503, 507) },
+        response: { 201: LinkResponse, ...problems() },
         detail: {
           operationId: 'createFileLink',
           summary: 'Create a link that gives access to a file without a token',
@@ -117,7 +123,7 @@ export const linkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publi
         admit: { who: 'user' },
         params: IdParams,
         query: queryOf(pageQuery(SORTS)),
-        response: { 200: pageResponse(LinkResponse), ...problems(400, 401, 404, 422, 429, 503) },
+        response: { 200: pageResponse(LinkResponse), ...problems() },
         detail: {
           operationId: 'listFileLinks',
           summary: 'List the links to a file that have not expired',
@@ -134,7 +140,7 @@ export const linkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publi
       {
         admit: { who: 'user' },
         params: LinkParams,
-        response: { 200: LinkResponse, ...problems(400, 401, 404, 422, 429, 503) },
+        response: { 200: LinkResponse, ...problems() },
         detail: {
           operationId: 'getFileLink',
           summary: 'Read a link to a file',
@@ -151,7 +157,7 @@ export const linkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publi
       {
         admit: { who: 'user' },
         params: LinkParams,
-        response: { 204: NoContent, ...problems(400, 401, 404, 422, 429, 503, 507) },
+        response: { 204: NoContent, ...problems() },
         detail: {
           operationId: 'deleteFileLink',
           summary: 'Revoke a link',

@@ -7,7 +7,7 @@ import { HttpProblem } from '../problems.ts'
 const FIELD = 'file'
 
 /** Limit for boundaries, headers and other bytes around the part. */
-const FRAMING = 64 * 1_024
+const MAX_FRAMING_BYTES = 64 * 1_024
 
 /** Bytes parsed in one step. */
 const MAX_PIECE_BYTES = 16_384
@@ -16,7 +16,7 @@ const MAX_PIECE_BYTES = 16_384
  * The engine does not account for the memory of body chunks, so they accumulate: after this number of bytes, garbage
  * collection is requested. That takes a few milliseconds and bounds the memory of a body of any size.
  */
-const COLLECTED_AFTER = 16 * 1_048_576
+const COLLECT_AFTER_BYTES = 16 * 1_048_576
 
 const malformed = () => new HttpProblem('malformed_body', 'The body is incomplete or not multipart/form-data')
 
@@ -110,15 +110,15 @@ const createParser = (contentType: string): Parser => {
 /** The body, chunk by chunk, on demand; transfer errors become client errors. */
 const piecesOf = async function* (request: Request, limit: number): AsyncGenerator<Uint8Array> {
   let size = 0
-  let collectAt = COLLECTED_AFTER
+  let collectAt = COLLECT_AFTER_BYTES
   try {
     for await (const bytes of chunksOf(request)) {
       size += bytes.byteLength
-      if (size > limit + FRAMING) throw tooLarge(limit)
+      if (size > limit + MAX_FRAMING_BYTES) throw tooLarge(limit)
       yield bytes
       if (size < collectAt) continue
       Bun.gc(true)
-      collectAt = size + COLLECTED_AFTER
+      collectAt = size + COLLECT_AFTER_BYTES
     }
     if (request.headers.get('content-length') === null) await requireProperEnd(request)
   } catch (error) {
@@ -133,7 +133,7 @@ const piecesOf = async function* (request: Request, limit: number): AsyncGenerat
 export const readUpload = async (request: Request, limit: number): Promise<Upload> => {
   requireType(request, 'multipart/form-data')
   const announced = Number(request.headers.get('content-length') ?? 0)
-  if (announced > limit + FRAMING) throw tooLarge(limit)
+  if (announced > limit + MAX_FRAMING_BYTES) throw tooLarge(limit)
   const parser = createParser(request.headers.get('content-type') ?? '')
   const source = piecesOf(request, limit)
 
@@ -171,7 +171,11 @@ export const readUpload = async (request: Request, limit: number): Promise<Uploa
 
   try {
     const first = await firstPieces()
-    return { filename: parser.filename() ?? '', announced: Math.max(0, announced - FRAMING), content: content(first) }
+    return {
+      filename: parser.filename() ?? '',
+      announced: Math.max(0, announced - MAX_FRAMING_BYTES),
+      content: content(first),
+    }
   } catch (error) {
     await source.return(undefined)
     throw error

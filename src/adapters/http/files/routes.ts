@@ -1,18 +1,16 @@
-import { type Context, Elysia, type Static, t } from 'elysia'
+import { Elysia, type Static, t } from 'elysia'
 import type { FileLinks } from '../../../application/file-links.ts'
 import type { Files } from '../../../application/files.ts'
 import type { Log } from '../../../application/ports/system.ts'
-import { AppError, notFound } from '../../../domain/errors.ts'
-import { MOST_OPEN_UPLOADS, type StoredFile } from '../../../domain/file.ts'
-import { actorOf, type Call, clientOf } from '../call.ts'
+import { MAX_OPEN_UPLOADS_COUNT, type StoredFile } from '../../../domain/file.ts'
+import { actorOf, clientOf } from '../call.ts'
 import type { Kernel, Rule } from '../kernel.ts'
 import { pageQuery, pageResponse, toPageRequest, toPageResponse } from '../pages.ts'
 import { problems } from '../problems.ts'
-import { Id, IdParams, IdText, NoContent, NotModified, queryOf, Timestamp } from '../schemas.ts'
+import { Id, IdParams, IdText, NoContent, queryOf, Timestamp } from '../schemas.ts'
 import { toTimestamp } from '../timestamps.ts'
-import { createAtOnce } from './at-once.ts'
-import { SAFE_IMAGES, type Served, sendContent } from './content.ts'
-import { isSigned, SignedQuery } from './links.ts'
+import { createConcurrencyLimit } from './concurrency-limit.ts'
+import { contentRoutes } from './content-routes.ts'
 import { readUpload } from './multipart.ts'
 
 const PATH = '/api/v1/files'
@@ -73,34 +71,7 @@ const UPLOAD = {
   },
 }
 
-const binary = (description: string) =>
-  t.String({
-    description,
-    // Types that browsers may display keep their content type; the type of other files is in the file's `content_type`.
-    contentMediaType: ['application/octet-stream', ...SAFE_IMAGES].join(', '),
-    openapi: { type: 'string', format: 'binary' },
-  })
-
 const withToken: Rule = { who: 'user' }
-
-/** Requires a token or a signed link. With a link, a token in the same request is ignored, because it may be stale. */
-const withTokenOrLink: Rule = {
-  who: (principal, request) => {
-    if (principal === null && !isSigned(request)) throw new AppError('unauthenticated', 'Sign in to do this')
-  },
-  opens: isSigned,
-}
-
-/** Shared by GET and HEAD of the content. */
-const CONTENT = { admit: withTokenOrLink, params: IdParams, query: SignedQuery }
-
-interface AskedContent {
-  readonly call: Call
-  readonly params: Static<typeof IdParams>
-  readonly query: Static<typeof SignedQuery>
-  readonly request: Request
-  readonly set: Context['set']
-}
 
 export interface FileRoutesDeps {
   readonly files: Files
@@ -111,44 +82,28 @@ export interface FileRoutesDeps {
 }
 
 export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: string) => {
-  const { files, fileLinks, maxUploadSize, log } = deps
+  const { files, maxUploadSize } = deps
   const shown = (file: StoredFile) => toResponse(file, basePath)
   const answer = created(basePath)
-  const find = async (call: Call, fileId: number, query: Static<typeof SignedQuery>): Promise<Served> => {
-    const failed = (error: unknown) => log.warn('a download broke off', { request_id: call.id, error })
-    const { link, expires, signature } = query
-    if (link === undefined || expires === undefined || signature === undefined) {
-      const file = await files.get(actorOf(call), fileId)
-      return { file, read: (first, end) => files.read(file, first, end), shared: false, failed }
-    }
-    if (!/^[1-9]\d{0,14}$/.test(link) || !/^[1-9]\d{0,11}$/.test(expires)) throw notFound('File')
-    const parts = { fileId, linkId: Number(link), expires: Number(expires) }
-    const file = await fileLinks.resolve(parts, signature)
-    return { file, read: (first, end) => files.read(file, first, end), shared: true, failed }
-  }
-
-  const begin = createAtOnce(MOST_OPEN_UPLOADS)
-
-  const content = async ({ call, params, query, request, set }: AskedContent) =>
-    sendContent(await find(call, Number(params.id), query), request, set)
+  const begin = createConcurrencyLimit(MAX_OPEN_UPLOADS_COUNT)
 
   return new Elysia({ prefix: '/files', tags: ['files'] })
     .use(kernel)
     .post(
       '/',
-      async ({ call, request, idempotently, bodies }) => {
+      async ({ call, request, withIdempotency, bodies }) => {
         const actor = actorOf(call)
         using _ = begin(actor.userId)
-        using _held = bodies.take(clientOf(call), UPLOAD_WINDOW_BYTES)
+        using _reserved = bodies.take(clientOf(call), UPLOAD_WINDOW_BYTES)
         await using received = await files.receive(actor, await readUpload(request, maxUploadSize))
         const sent = { sha256: received.sha256, filename: received.filename }
-        return await idempotently({ request, actor, route: `POST ${PATH}`, sent, answer }, (wish) =>
-          received.keep(wish),
+        return await withIdempotency({ request, actor, route: `POST ${PATH}`, sent, answer }, (idempotency) =>
+          received.keep(idempotency),
         )
       },
       {
         admit: { who: 'user', body: 'stream', idempotent: true },
-        response: { 201: FileResponse, ...problems(400, 401, 409, 413, 415, 422, 429, 503, 507) },
+        response: { 201: FileResponse, ...problems() },
         detail: {
           operationId: 'uploadFile',
           summary: 'Upload a file',
@@ -170,7 +125,7 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
       {
         admit: withToken,
         query: FilesQuery,
-        response: { 200: pageResponse(FileResponse), ...problems(400, 401, 403, 422, 429, 503) },
+        response: { 200: pageResponse(FileResponse), ...problems(403) },
         detail: {
           operationId: 'listFiles',
           summary: 'List your files or, as an admin, all files',
@@ -181,7 +136,7 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
     .get('/:id', async ({ call, params }) => shown(await files.get(actorOf(call), Number(params.id))), {
       admit: withToken,
       params: IdParams,
-      response: { 200: FileResponse, ...problems(400, 401, 404, 422, 429, 503) },
+      response: { 200: FileResponse, ...problems() },
       detail: {
         operationId: 'getFile',
         summary: 'Read the metadata of a file',
@@ -197,7 +152,7 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
       {
         admit: withToken,
         params: IdParams,
-        response: { 204: NoContent, ...problems(400, 401, 404, 422, 429, 503, 507) },
+        response: { 204: NoContent, ...problems() },
         detail: {
           operationId: 'deleteFile',
           summary: 'Delete a file; its links stop working',
@@ -205,32 +160,5 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
         },
       },
     )
-    .get('/:id/content', content, {
-      ...CONTENT,
-      response: {
-        200: binary('The content'),
-        206: binary('The requested range'),
-        304: NotModified,
-        ...problems(400, 401, 404, 416, 422, 429, 503),
-      },
-      detail: {
-        operationId: 'getFileContent',
-        summary: 'Download a file, or a part of it',
-        description:
-          'Takes an access token or a signed link. Supports `Range` for a part, and `If-None-Match` for a cached copy. Images that are safe to display are sent with their own type; no browser runs any other content.',
-      },
-    })
-    .head('/:id/content', content, {
-      ...CONTENT,
-      response: {
-        200: t.Void({ description: 'The headers of GET' }),
-        304: NotModified,
-        ...problems(400, 401, 404, 422, 429, 503),
-      },
-      detail: {
-        operationId: 'headFileContent',
-        summary: 'Read the headers of a file',
-        description: 'Returns the headers of GET, without the content.',
-      },
-    })
+    .use(contentRoutes(kernel, deps))
 }

@@ -10,7 +10,7 @@ import style from './style.css' with { type: 'text' }
 const UNLIMITED: Rule = { who: 'anyone', limit: 'none' }
 
 /** Without a leading slash, so that they also work if a proxy adds a path prefix. */
-const PLACES = [
+const LINKS = [
   ['docs', 'Try the API', 'Every call, with forms to fill in. Authorize signs you in.'],
   ['redoc', 'Read the API', 'The same as a reference.'],
   ['openapi.json', 'OpenAPI document', 'For generators of clients.'],
@@ -21,7 +21,7 @@ const PLACES = [
 const html = (site: Site, version: string) => {
   const app = escapeHtml(site.appName)
   const program = site.appName === 'Skep' ? `Version ${version}` : `Skep, version ${version},`
-  const places = PLACES.map(([path, name, about]) => `<li><a href="${path}">${name}</a> <span>${about}</span></li>`)
+  const places = LINKS.map(([path, name, about]) => `<li><a href="${path}">${name}</a> <span>${about}</span></li>`)
   const open = site.appUrl === undefined ? '' : `<a class="button" href="${escapeHtml(site.appUrl)}">Open ${app}</a>`
   const content = `<div class="brand">${mark('.')}<h1>${app}</h1></div>
       <p class="quiet">The backend of an application runs here. ${program} serves its API at <code>/api/v1</code>.</p>

@@ -16,7 +16,7 @@ export interface Head {
 }
 
 /** The type detected from the beginning of an upload; null if it depends on later bytes. */
-export const judgeHead = async (sniff: SniffContentType, { bytes, complete }: Head): Promise<string | null> => {
+export const detectHeadType = async (sniff: SniffContentType, { bytes, complete }: Head): Promise<string | null> => {
   let readBeyond = false
   const content: ReadableContent = {
     size: complete ? bytes.byteLength : null,
@@ -48,7 +48,7 @@ const contentOf = (blobs: BlobStore, key: string, size: number): ReadableContent
 }
 
 /** The type of stored bytes, which begin with `head`. */
-export const judgeStored = async (
+export const detectStoredType = async (
   sniff: SniffContentType,
   blobs: BlobStore,
   { key, size }: { readonly key: string; readonly size: number },

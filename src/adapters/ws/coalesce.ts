@@ -1,7 +1,7 @@
 /** Pause per socket that was written to: in an idle process, and in a fully loaded one. */
-const IDLE_MS = 0.015
-const BUSY_MS = 0.035
-const LONGEST_MS = 100
+const IDLE_MS_PER_SOCKET = 0.015
+const BUSY_MS_PER_SOCKET = 0.035
+const MAX_DELAY_MS = 100
 
 /** The share of one core that this process has used since the last call, at most 1. */
 const createBusyness = (): (() => number) => {
@@ -12,9 +12,9 @@ const createBusyness = (): (() => number) => {
   let before = { at: performance.now(), taken: taken() }
   return () => {
     const now = { at: performance.now(), taken: taken() }
-    const share = (now.taken - before.taken) / Math.max(1, now.at - before.at)
+    const busy = (now.taken - before.taken) / Math.max(1, now.at - before.at)
     before = now
-    return Math.min(1, share)
+    return Math.min(1, busy)
   }
 }
 
@@ -23,10 +23,13 @@ const createBusyness = (): (() => number) => {
  * for one event as for ten, so a longer pause leaves more time for requests: an idle process pauses briefly, a busy one
  * about twice as long. Below 1 if a timer is not worth it.
  */
-export const createRest = (): ((sockets: number) => number) => {
+export const createCoalesceDelay = (): ((sockets: number) => number) => {
   const busyness = createBusyness()
   return (sockets) => {
-    if (sockets * BUSY_MS < 1) return 0
-    return Math.min(LONGEST_MS, sockets * (IDLE_MS + (BUSY_MS - IDLE_MS) * busyness()))
+    if (sockets * BUSY_MS_PER_SOCKET < 1) return 0
+    return Math.min(
+      MAX_DELAY_MS,
+      sockets * (IDLE_MS_PER_SOCKET + (BUSY_MS_PER_SOCKET - IDLE_MS_PER_SOCKET) * busyness()),
+    )
   }
 }

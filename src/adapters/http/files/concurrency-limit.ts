@@ -4,7 +4,7 @@ import { AppError } from '../../../domain/errors.ts'
  * Limits the concurrent operations of each user in this process. Above the limit, throws `too_many_requests`; disposing
  * of the result frees a slot.
  */
-export const createAtOnce = (most: number) => {
+export const createConcurrencyLimit = (most: number) => {
   const underWay = new Map<number, number>()
   return (userId: number): Disposable => {
     const before = underWay.get(userId) ?? 0

@@ -1,9 +1,9 @@
-import type { Turns } from '../../application/ports/system.ts'
+import type { EventLoopSlices } from '../../application/ports/system.ts'
 
-/** A request waits for one step at most, and for what a step goes beyond its share. */
-const MAX_TURN_MS = 2
+/** A request waits for one step at most, and for what a step takes beyond its slice. */
+const MAX_SLICE_MS = 2
 
-export const createTurns = (): Turns => {
+export const createEventLoopSlices = (): EventLoopSlices => {
   const waiting: (() => void)[] = []
   let beganAt = performance.now()
 
@@ -15,7 +15,7 @@ export const createTurns = (): Turns => {
   }
 
   return {
-    isOver: () => performance.now() - beganAt >= MAX_TURN_MS,
+    isOver: () => performance.now() - beganAt >= MAX_SLICE_MS,
     next: () =>
       new Promise((resolve) => {
         waiting.push(resolve)

@@ -4,7 +4,7 @@ import type { Registry } from './registry.ts'
 import { refusalOf } from './sign-in.ts'
 
 /** Rechecks the token of every connection, because a notice of its end may be lost. */
-export interface Watch {
+export interface RevalidationWatch {
   start(): void
   stop(): void
 }
@@ -16,9 +16,9 @@ interface Deps {
 }
 
 /** Much more often than cached tokens expire, so that they are revalidated in batches. */
-const LOOK_EVERY_MS = 100
+const CHECK_EVERY_MS = 100
 
-export const createWatch = ({ access, registry, reauthorize }: Deps): Watch => {
+export const createRevalidationWatch = ({ access, registry, reauthorize }: Deps): RevalidationWatch => {
   const asked = new WeakSet<Connection>()
   let timer: ReturnType<typeof setInterval> | null = null
 
@@ -38,7 +38,7 @@ export const createWatch = ({ access, registry, reauthorize }: Deps): Watch => {
     }
   }
 
-  const look = (connection: Connection): void => {
+  const check = (connection: Connection): void => {
     const { credentials, closed } = connection
     if (closed || credentials === null || asked.has(connection)) return
     // The connection itself handles the expiry of its token.
@@ -52,8 +52,8 @@ export const createWatch = ({ access, registry, reauthorize }: Deps): Watch => {
   return {
     start() {
       timer = setInterval(() => {
-        for (const connection of registry.all()) look(connection)
-      }, LOOK_EVERY_MS)
+        for (const connection of registry.all()) check(connection)
+      }, CHECK_EVERY_MS)
     },
     stop() {
       if (timer !== null) clearInterval(timer)

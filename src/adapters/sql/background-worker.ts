@@ -1,4 +1,4 @@
-export interface Worker {
+export interface BackgroundWorker {
   /** Call it when there is work. */
   start(): void
   stop(): void
@@ -10,7 +10,7 @@ const RETRY_MS = 1_000
  * Runs steps of work in the background until `step` returns that nothing is left. Pauses as long as each step took, so
  * that half of the time is left for other work. A failed step is retried.
  */
-export const workOff = (step: () => Promise<boolean>): Worker => {
+export const createBackgroundWorker = (step: () => Promise<boolean>): BackgroundWorker => {
   let isWorking = false
   let isWanted = false
   let isStopped = false
@@ -18,7 +18,7 @@ export const workOff = (step: () => Promise<boolean>): Worker => {
 
   const work = async () => {
     const startedAt = performance.now()
-    let rest = RETRY_MS
+    let pauseMs = RETRY_MS
     try {
       isWanted = false
       const more = await step()
@@ -26,12 +26,12 @@ export const workOff = (step: () => Promise<boolean>): Worker => {
         isWorking = false
         return
       }
-      rest = performance.now() - startedAt
+      pauseMs = performance.now() - startedAt
     } catch {
       // The database is locked, full or closing.
     }
     if (isStopped) return
-    timer = setTimeout(work, rest)
+    timer = setTimeout(work, pauseMs)
     timer.unref()
   }
 

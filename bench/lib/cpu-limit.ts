@@ -22,15 +22,15 @@ const findController = () => {
   return readFileSync(controllers, 'utf8').split(/\s+/).includes('cpu') ? { root: V2, version: 2 } : null
 }
 
-/** Whether {@link holdToShare} can. */
-export const canHoldToShare = (): boolean => findController() !== null
+/** Whether {@link limitCpu} can. */
+export const canLimitCpu = (): boolean => findController() !== null
 
 /** Gives a process at most so much of a core, from 0 to 1, until it ends; the group goes when this is disposed of. */
-export const holdToShare = (pid: number, share: number): Disposable => {
+export const limitCpu = (pid: number, cores: number): Disposable => {
   const controller = findController()
   if (controller === null) throw new Error('no control groups for processor time')
   const group = join(controller.root, `skep-bench-${pid}`)
-  const quota = Math.round(PERIOD_US * share)
+  const quota = Math.round(PERIOD_US * cores)
   mkdirSync(group)
   if (controller.version === 2) writeFileSync(join(group, 'cpu.max'), `${quota} ${PERIOD_US}`)
   else {

@@ -1,8 +1,8 @@
 /** Runs one step of a long read, when it is its account's turn. */
-export type Turn = <T>(account: number | null, step: () => T | Promise<T>) => Promise<T>
+export type RunStep = <T>(account: number | null, step: () => T | Promise<T>) => Promise<T>
 
 /** Inside a transaction, nothing else may be awaited. */
-export const atOnce: Turn = async (_, step) => step()
+export const runAtOnce: RunStep = async (_, step) => step()
 
 interface Options {
   /** How many steps run at a time. */
@@ -15,7 +15,7 @@ const yieldToEventLoop = () => new Promise<void>((resolve) => setImmediate(resol
  * Runs steps of long reads one after the other, with accounts in turn, and lets the event loop serve other work between
  * them: however many searches one account starts, others wait for at most one of its steps.
  */
-export const createTurns = ({ limit }: Options): Turn => {
+export const createStepQueue = ({ limit }: Options): RunStep => {
   const waiting = new Map<number | null, (() => Promise<void>)[]>()
   let running = 0
 
