@@ -150,7 +150,7 @@ export const start = async (options: StartOptions): Promise<RunningSkep> => {
     let feed: Realtime | null = null
     const secret = secretOf(settings)
     for (const { path, mode } of exposedPaths(settings.DATA_DIR)) {
-      log.warn('others on this machine can get at the data folder: take their rights away with chmod', { path, mode })
+      log.warn('other users on this machine can access the data folder: restrict its mode with chmod', { path, mode })
     }
     const previous = settings.JWT_SECRET === undefined ? previousSecret(settings.DATA_DIR, clock.now()) : null
     const bus = await openBus(settings, secret, clock, log)
@@ -232,7 +232,7 @@ export const start = async (options: StartOptions): Promise<RunningSkep> => {
 
     publicUrl = settings.PUBLIC_URL ?? server.url
     if (publicUrl === server.url && settings.APP_URL === undefined && /^(0\.0\.0\.0|::)$/.test(settings.HOST)) {
-      log.warn('set PUBLIC_URL: links in mail would lead to an address that nobody can open', { publicUrl })
+      log.warn('set PUBLIC_URL: without it, links in mail lead to an address that nobody can open', { publicUrl })
     }
     const handlers = createJobHandlers({
       unitOfWork: store,

@@ -149,7 +149,7 @@ export const createFiles = (deps: Deps): Files => {
     try {
       await blobs.delete(blobKey)
     } catch (error) {
-      log.warn('a refused upload is left to the sweep', { error })
+      log.warn('the bytes of a refused upload are left to the sweep', { error })
     }
   }
 
@@ -181,7 +181,7 @@ export const createFiles = (deps: Deps): Files => {
     try {
       if (!(await unitOfWork.read((tx) => tx.files.names(blobKey)))) await blobs.delete(blobKey)
     } catch (error) {
-      log.warn('an upload that came to nothing is left to the sweep', { error })
+      log.warn('the bytes of a failed upload are left to the sweep', { error })
     }
   }
 
@@ -220,7 +220,7 @@ export const createFiles = (deps: Deps): Files => {
 
     async list(actor, query) {
       if (query.ownerId !== actor.userId && actor.role !== 'admin') {
-        throw new AppError('forbidden', 'Only an admin may list what others own')
+        throw new AppError('forbidden', 'Only an admin may list data of other users')
       }
       return unitOfWork.read((tx) => tx.files.list(query))
     },

@@ -27,8 +27,8 @@ export const watchReserve = async (folders: readonly string[], log: Log): Promis
     try {
       const before = reached
       reached = (await Promise.all(folders.map(isLow))).includes(true)
-      if (reached && !before) log.warn('the storage is nearly full: what users write is refused', { folders })
-      if (before && !reached) log.info('the storage has room again')
+      if (reached && !before) log.warn('the storage is nearly full: writes of users are refused', { folders })
+      if (before && !reached) log.info('the storage has enough space again')
     } catch (error) {
       log.warn('the free space cannot be read', { error })
     } finally {

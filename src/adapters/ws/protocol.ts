@@ -52,7 +52,7 @@ export const createProtocol = (deps: Deps): Protocol => {
   const { realtime, signIn, encode, slices, stallTimeoutMs, log, frameWindowMs } = deps
   const onFailure = (connection: Connection) => (error: unknown) => {
     if (isUnavailable(error)) {
-      log.warn('realtime connection given up', { client_id: connection.clientId, error })
+      log.warn('realtime connection closed', { client_id: connection.clientId, error })
       close(connection, CLOSE.tryAgain, 'Try again later')
     } else {
       log.error('realtime connection failed', { client_id: connection.clientId, error })
