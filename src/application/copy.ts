@@ -115,7 +115,7 @@ const copyAll = async (deps: Deps): Promise<void> => {
     onProgress(`Copying ${plural(rows, 'row')}`)
     await target.load(async (loader) => {
       // Checked again, now that nobody else can write.
-      if (!isEmpty(await countAll(loader, tables))) throw new Error('meanwhile the target was written to')
+      if (!isEmpty(await countAll(loader, tables))) throw new Error('the target was written to during the copy')
       await fillTarget(loader, { source, openSha256, expected, onWritten: watch('wrote'), onProved: watch('proved') })
     })
   }

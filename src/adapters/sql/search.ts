@@ -13,68 +13,68 @@ import { costOfMatching, matchesWords } from '../../domain/words.ts'
 import { createStepQueue, type RunStep } from './step-queue.ts'
 
 export interface Query<Field extends string> extends PageRequest<Field> {
-  /** Null for everyone's. */
+  /** Null for all owners. */
   readonly ownerId: number | null
   readonly createdAfter: Instant | null
   readonly createdBefore: Instant | null
 }
 
-/** What a row is tested and sorted by. */
+/** The parts of a row that are tested and sorted by. */
 export interface Candidate {
   readonly id: number
   readonly ownerId: number
   readonly createdAt: Instant
-  /** What the list is sorted by. */
+  /** The sort key. */
   readonly key: string | number
   readonly text: string
 }
 
-/** What one step of a look through the text index found. */
+/** The result of one step of a text index search. */
 export interface Step {
   /** Newest first. */
   readonly ids: readonly number[]
-  /** Nothing at or above this id is left to be found; null when nothing at all is. */
+  /** No further match is at or above this id; null if there are no more matches. */
   readonly reached: number | null
   readonly cost: number
-  /** Whether every id is that of a match, as far as words and owner go. */
+  /** Whether every id is a match with regard to words and owner. */
   readonly isExact: boolean
 }
 
 export interface Matching {
   readonly ownerId: number | null
-  /** Ids from here on are left out. */
+  /** Ids from this one on are excluded. */
   readonly before: number
 }
 
-/** A table and its text index. What each of these costs is bounded, whatever is stored and asked. */
+/** A table and its text index. The cost of each operation is bounded for any data and query. */
 export interface SearchSource<Field extends string, T> {
-  /** Looks through the text index, step by step. */
+  /** Searches the text index, step by step. */
   matching(words: readonly string[], matching: Matching): () => Step | Promise<Step>
-  /** Of these rows, those that are still there, in no order; without their text, unless it is asked for. */
+  /** Those of the given rows that still exist, in no order; with their text only if requested. */
   candidates(
     ids: readonly number[],
     options: { readonly field: Field; readonly withText: boolean },
   ): readonly Candidate[] | Promise<readonly Candidate[]>
-  /** Up to {@link WALK_PIECE_COUNT} rows of an owner in the order of the sort. Dates may be left to the caller. */
+  /** Up to {@link WALK_PIECE_COUNT} rows of an owner in the order of the sort. The caller may have to check dates. */
   walk(
     query: Query<Field>,
     options: { readonly after: Position | null; readonly withText: boolean },
   ): readonly Candidate[] | Promise<readonly Candidate[]>
-  /** In the order of the ids; what is gone is left out. */
+  /** In the order of the ids; without deleted rows. */
   rows(ids: readonly number[]): readonly T[] | Promise<readonly T[]>
-  /** Without regard to words, and no further than one beyond {@link MAX_TOTAL_COUNT}. */
+  /** Counts without regard to words, up to one beyond {@link MAX_TOTAL_COUNT}. */
   count(query: Query<Field>): number | Promise<number>
 }
 
 export const WALK_PIECE_COUNT = 100
 
-/** What one request may cost, in units of about a quarter of a microsecond: 100 ms. What is left is for the next page. */
+/** The maximum cost of a request, in units of about 0.25 µs: 100 ms. The rest is left to the next page. */
 const MAX_COST = 400_000
-/** What one step may cost. */
+/** The maximum cost of a step. */
 const MAX_STEP_COST = 4_000
-/** Each of these may have 10 000 rows in memory. */
+/** Each running search may have 10 000 rows in memory. */
 const MAX_SORTING_COUNT = 4
-/** Of reading one row to test it. */
+/** The cost of reading one row to test it. */
 const ROW_COST = 20
 
 const NEWEST = Number.MAX_SAFE_INTEGER
@@ -89,7 +89,7 @@ const compareKeys = (one: string | number, other: string | number): number =>
 
 const costOf = ({ text }: Candidate): number => ROW_COST + costOfMatching(text)
 
-/** Parts that each cost about as much as one step may. */
+/** Splits work into parts of about the cost of one step. */
 const partsOf = (candidates: readonly Candidate[]): readonly { rows: Candidate[]; cost: number }[] => {
   const parts: { rows: Candidate[]; cost: number }[] = []
   for (const candidate of candidates) {
@@ -108,8 +108,8 @@ const isDated = ({ createdAfter, createdBefore }: Query<string>): boolean =>
   createdAfter !== null || createdBefore !== null
 
 /**
- * Finds records by words and dates, in any order, step by step: each step is short, others have their turn between two,
- * and a request that would take too many ends early and says where to go on.
+ * Finds records by words and dates, in any order, step by step: each step is short, other work runs between steps, and
+ * a request that needs too many ends early with a cursor.
  */
 export const createSearch = <Field extends string, T>(source: SearchSource<Field, T>, runStep: RunStep) => {
   const runSortStep = createStepQueue({ limit: MAX_SORTING_COUNT })
@@ -120,7 +120,7 @@ export const createSearch = <Field extends string, T>(source: SearchSource<Field
     (query.createdBefore === null || each.createdAt < query.createdBefore) &&
     matchesWords(each.text, words)
 
-  /** Those that match, with what it cost to tell. */
+  /** The matches, and the cost of testing. */
   const select = async (query: Query<Field>, words: readonly string[], candidates: readonly Candidate[]) => {
     const found: Candidate[] = []
     let cost = 0
@@ -133,7 +133,10 @@ export const createSearch = <Field extends string, T>(source: SearchSource<Field
     return { found, cost }
   }
 
-  /** Pieces of what matches, newest first, until `isEnough` or the cost is spent. Answers where it stopped. */
+  /**
+   * Yields batches of matches, newest first, until `isEnough` or the cost is used up. Returns the position where it
+   * stopped.
+   */
   const look = async (
     query: Query<Field>,
     words: readonly string[],
@@ -157,7 +160,7 @@ export const createSearch = <Field extends string, T>(source: SearchSource<Field
     }
   }
 
-  /** In the order of the text index itself: read only as far as the page goes, and counted on. */
+  /** In the order of the text index: reads only as far as the page needs, and then only counts. */
   const newestFirst = async (query: Query<Field>, words: readonly string[]): Promise<Page<T>> => {
     const { size, from } = query
     const skipped = skippedRowCount(query)
@@ -178,13 +181,13 @@ export const createSearch = <Field extends string, T>(source: SearchSource<Field
     return { items, ...(counted ? totalOf(count, reached === null) : { total: null }), next }
   }
 
-  /** The cursor of a page that ends with this id, whether or not the row is still there. */
+  /** The cursor of a page that ends with this id, even if the row has been deleted. */
   const positionOf = async ({ ownerId, sort }: Query<Field>, id: number): Promise<Position> => {
     const [row] = await runStep(ownerId, () => source.candidates([id], { field: sort.field, withText: false }))
     return { key: row?.key ?? 0, id }
   }
 
-  /** In the order of the sort, each row tested. Where most rows match, a page is soon full. */
+  /** Scans in sort order and tests each row. If many rows match, a page fills quickly. */
   const walk = async (query: Query<Field>, words: readonly string[], maxCost: number) => {
     const { ownerId, size, from } = query
     const skipped = skippedRowCount(query)
@@ -227,7 +230,7 @@ export const createSearch = <Field extends string, T>(source: SearchSource<Field
     return { items, ...total, next: next && { key: next.key, id: next.id } }
   }
 
-  /** All that match are found and sorted, or, if they are too many, met on a walk in the order of the sort. */
+  /** Finds and sorts all matches, or, if there are too many, scans in sort order. */
   const sorted = async (query: Query<Field>, words: readonly string[]): Promise<Page<T>> => {
     const { sort, size, from } = query
     const all: Candidate[] = []
@@ -250,13 +253,13 @@ export const createSearch = <Field extends string, T>(source: SearchSource<Field
   }
 
   return {
-    /** Those that hold all of these words; there must be one at least. */
+    /** Rows that contain all of these words; there must be at least one word. */
     byWords: (query: Query<Field>, words: readonly string[]): Promise<Page<T>> =>
       query.sort.field === 'created_at' && query.sort.descending
         ? newestFirst(query, words)
         : runSortStep(query.ownerId, () => sorted(query, words)),
 
-    /** Those between two dates, in an order that no index keeps for them. */
+    /** Rows between two dates, in an order without an index for dates. */
     async byDates(query: Query<Field>): Promise<Page<T>> {
       const total = isCounted(query)
         ? totalOf(await runStep(query.ownerId, () => source.count(query)))

@@ -16,7 +16,7 @@ const BY_CREATION = { field: 'created_at', descending: true } as const
 
 type RecordsInOrder = Query<string>
 
-/** Conditions that an index of the sort answers. Others are tested row by row. */
+/** Conditions covered by an index of the sort. Others are tested row by row. */
 const filtersOf = ({ ownerId, createdAfter, createdBefore, sort }: RecordsInOrder): Filter[] => [
   ...(ownerId === null ? [] : [{ sql: 'owner_id = +:owner', owner: ownerId }]),
   ...(createdAfter === null || sort.field !== 'created_at'
@@ -99,7 +99,7 @@ const createSource = (
   }
 }
 
-/** Lists of records, each in an order that an index keeps. */
+/** Lists of records, each in the order of an index. */
 export const createRecordList = (
   connection: Connection,
   table: RecordTable,

@@ -8,13 +8,13 @@ import { CLOSE, type ClientFrame, type FrameErrorCode, formatCursor, parseCursor
 import { createReplays, type EncodeEvent, newSubscription } from './replays.ts'
 import type { SignIn } from './sign-in.ts'
 
-/** What a connection does when something comes in. Nothing here throws. */
+/** Handles incoming frames. Nothing here throws. */
 export interface Protocol {
   opened(connection: Connection): void
   received(connection: Connection, message: string | Buffer): void
-  /** A ping or a pong, which counts as any other frame. */
+  /** A ping or a pong, which counts like any other frame. */
   onPingOrPong(connection: Connection): void
-  /** What its user may do has changed: sends nothing more before it is authorized again. */
+  /** Called when the user's rights have changed: sends nothing more before the connection is reauthorized. */
   reauthorize(connection: Connection): void
 }
 
@@ -30,15 +30,15 @@ interface Deps {
 
 const MAX_SUBSCRIPTIONS_COUNT = 100
 const MAX_FRAMES_COUNT = 100
-/** Of frames that wait until those before them are done. */
+/** Maximum number of frames waiting for earlier ones to be processed. */
 const MAX_PENDING_BYTES = 512 * 1024
 
 const FORWARDED_CODES = ['forbidden', 'not_found', 'unavailable'] as const satisfies readonly FrameErrorCode[]
 
-/** Whether it is a part of ours that is away for now, as HTTP would answer 503. */
+/** Whether a component is temporarily unavailable, for which HTTP would send 503. */
 const isUnavailable = (error: unknown): boolean => error instanceof AppError && error.code === 'unavailable'
 
-/** Counts a frame; false when there were too many. */
+/** Counts a frame; false if there were too many. */
 const counted = (connection: Connection, windowMs: number): boolean => {
   const now = performance.now()
   if (now >= connection.framesUntil) {
@@ -52,7 +52,7 @@ export const createProtocol = (deps: Deps): Protocol => {
   const { realtime, signIn, encode, slices, stallTimeoutMs, log, frameWindowMs } = deps
   const onFailure = (connection: Connection) => (error: unknown) => {
     if (isUnavailable(error)) {
-      log.warn('realtime connection given up', { client_id: connection.clientId, error })
+      log.warn('realtime connection closed', { client_id: connection.clientId, error })
       close(connection, CLOSE.tryAgain, 'Try again later')
     } else {
       log.error('realtime connection failed', { client_id: connection.clientId, error })
@@ -89,7 +89,7 @@ export const createProtocol = (deps: Deps): Protocol => {
     if (subscriptions.size >= MAX_SUBSCRIPTIONS_COUNT) {
       return sendError(connection, 'too_many_subscriptions', `At most ${MAX_SUBSCRIPTIONS_COUNT} a connection`, ref)
     }
-    // So many may come at once that one after the other they would keep everyone else waiting.
+    // Many frames may arrive at once, and processing them without a break would delay everyone else.
     if (slices.isOver()) await slices.next()
     const { cursor, gap } = await realtime.begin(after === undefined ? null : parseCursor(after))
     const view = await realtime.view(principal, topic, after === undefined ? null : cursor)
@@ -131,7 +131,7 @@ export const createProtocol = (deps: Deps): Protocol => {
     }
   }
 
-  /** What `principal` may see of the topic today; null when that is nothing. */
+  /** The part of the topic that `principal` may see now; null if nothing. */
   const authorizedView = async (principal: Principal, { topic, cursor }: Subscription): Promise<View | null> => {
     try {
       return await realtime.view(principal, topic, cursor)
@@ -141,7 +141,7 @@ export const createProtocol = (deps: Deps): Protocol => {
     }
   }
 
-  /** Those that may go on do so from where they stood. Only what admins alone may see can have been lost. */
+  /** Subscriptions that are still allowed continue from their cursor. Only admin subscriptions can have been lost. */
   const authorizeAgain = async (connection: Connection): Promise<void> => {
     connection.reauthorizations--
     if (connection.reauthorizations > 0 || !(await signIn.reauthorize(connection))) return
