@@ -178,7 +178,7 @@ describe.skipIf(cannotMount)('on a disk that cannot be written to', () => {
     expect([code, stderr]).toEqual([1, expect.stringMatching(/^skep: .*read-only file system.*\/data'\n$/)])
   })
 
-  test('uploads are answered 503 while downloads go on, readiness tells, and it heals', async () => {
+  test('uploads are answered 503, downloads work, readiness reports it, and it recovers', async () => {
     using home = folder()
     using disk = smallDisk(MEGABYTES)
     const files = join(disk.path, 'files')

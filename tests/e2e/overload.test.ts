@@ -124,7 +124,7 @@ const expectWorking = async (skep: Server, token: string) => {
   expect((await skep.call('GET', '//health/ready')).status).toBe(200)
 }
 
-test('of more sign-ins than can be checked, some are let in and the rest hear when to come again', async () => {
+test('with more sign-ins than can be checked, some succeed and the others get 503 with Retry-After', async () => {
   await using skep = await start()
   const token = await register(skep, 'ann@example.com')
   using people = await crowd(skep.url, 500)
@@ -190,7 +190,7 @@ describe('a flood of requests', () => {
     120_000,
   )
 
-  test('past the limit hears when to come again, and takes nothing from others', async () => {
+  test('past the limit gets Retry-After and takes nothing from others', async () => {
     await using skep = await start({ RATE_LIMIT: '200/1m' })
     const [ann, bob] = [await register(skep, 'ann@example.com'), await register(skep, 'bob@example.com')]
     using people = await crowd(skep.url, 100)

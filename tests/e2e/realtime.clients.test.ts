@@ -146,7 +146,7 @@ describe.each([...LIBRARIES])('$name', (library) => {
     }),
   )
 
-  check('is told that a binary frame is none of ours, and stays', () =>
+  check('gets an error for a binary frame, and stays connected', () =>
     ends(async (client) => {
       client.act('binary', { size: 16 })
       expect(await client.receives({ type: 'error' })).toMatchObject({

@@ -102,7 +102,7 @@ describe.skipIf(needsRedisServer !== '')(`a Skep with REDIS_URL${needsRedisServe
     expect(bobs.frames.filter(({ type }) => type !== 'pong').map(({ type }) => type)).toEqual(['ready'])
   })
 
-  test('tells the others of events and jobs, and hears of theirs long before it would look', async () => {
+  test('notifies the others of events and jobs, and is notified of theirs before it would poll', async () => {
     const server = await redisServer()
     await server.start()
     const skep = await startSkep({ REDIS_URL: server.url, JWT_SECRET })
@@ -135,7 +135,7 @@ describe.skipIf(needsRedisServer !== '')(`a Skep with REDIS_URL${needsRedisServe
     expect(performance.now() - began).toBeLessThan(5_000)
   })
 
-  test('an admin who is one no more, by a word from elsewhere that never came, hears no more of others', async () => {
+  test('a demoted admin whose notice was lost receives no more events of others', async () => {
     const server = await redisServer()
     const skep = await startSkep({ REDIS_URL: server.url })
     const ann = await skep.member()

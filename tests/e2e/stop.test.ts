@@ -79,7 +79,7 @@ describe.each(['SIGTERM', 'SIGINT'] as const)('%s', (signal) => {
   })
 })
 
-test('during a stop no open connection hears that the server is ready: it is told 503 or closed', async () => {
+test('during a stop an open connection gets 503 from readiness or is closed', async () => {
   using home = folder()
   await using skep = await serve({ cwd: home.path })
   await register(skep)
@@ -112,7 +112,7 @@ test('a request that never ends is cut after SHUTDOWN_TIMEOUT, and the exit is s
   expect((await skep.exit()).code).toBe(0)
 })
 
-test('an idle connection does not hold up a stop', async () => {
+test('an idle connection does not delay a stop', async () => {
   using home = folder()
   await using skep = await serve({ cwd: home.path })
   using open = await openConnection(skep.url)

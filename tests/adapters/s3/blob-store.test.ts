@@ -60,7 +60,7 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
     expect((most - before) / MEBIBYTE).toBeLessThan(64)
   })
 
-  test('a reader who does not read on holds no more than some of it', async () => {
+  test('a reader who does not read on buffers only a part of it', async () => {
     const { store } = openTestS3()
     const { key } = await store.write(numbered(100 * MEBIBYTE))
     const before = process.memoryUsage.rss()
@@ -141,7 +141,7 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
     expect(proxy.requests.map((request) => request.split(' ')[0])).toEqual(['PUT', 'DELETE'])
   })
 
-  test('wrong keys are told to operators, and callers that it cannot be used', async () => {
+  test('wrong keys are logged for operators, and callers get unavailable', async () => {
     const { store } = openTestS3(newS3Settings(), { secretAccessKey: 'wrong' })
     await expect(store.prepare()).rejects.toThrow(
       /^cannot use the bucket skep-test of FILES_URL: .*403 SignatureDoesNot/,
@@ -150,7 +150,7 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
     await expect(store.write(piecesOf('hello'))).rejects.toMatchObject({ code: 'unavailable', retryAfter: 60 })
   })
 
-  test('a bucket that is not there is told to operators', async () => {
+  test('a missing bucket is logged for operators', async () => {
     const settings = newS3Settings()
     const FILES_URL = (settings.FILES_URL ?? '').replace('skep-test', 'no-such-bucket')
     const { store } = openTestS3({ ...settings, FILES_URL })
@@ -204,7 +204,7 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
     expect(await entriesOf(store)).toEqual([])
   })
 
-  test('a completion that was done but not heard of is done', async () => {
+  test('a completed upload whose answer was lost is done', async () => {
     await using proxy = startS3Proxy(s3Endpoint())
     const { store } = openTestS3(newS3Settings(proxy.url))
     proxy.deafen((request) => request.startsWith('POST') && request.includes('uploadId'))
