@@ -17,13 +17,13 @@ const SIGN_IN_HEAD =
   `Content-Length: ${SIGN_IN.length}\r\nExpect: 100-continue\r\n\r\n`
 
 /** What the server says once it has the head. */
-const CONTINUE = 100
+const STATUS_CONTINUE = 100
 
 /** A sign-in of which the server has seen the head and half the body; `finish` sends the rest and reads the status. */
 const startSignIn = async (skep: Server) => {
   const connection = await openConnection(skep.url)
   connection.send(SIGN_IN_HEAD + SIGN_IN.slice(0, 9))
-  expect(await connection.status()).toBe(CONTINUE)
+  expect(await connection.status()).toBe(STATUS_CONTINUE)
   return {
     connection,
     finish: () => {
@@ -48,7 +48,9 @@ describe.each(['SIGTERM', 'SIGINT'] as const)('%s', (signal) => {
     await register(skep)
     const waiting = await Promise.all(Array.from({ length: 16 }, () => openConnection(skep.url)))
     for (const connection of waiting) connection.send(SIGN_IN_HEAD + SIGN_IN)
-    expect(await Promise.all(waiting.map((connection) => connection.status()))).toEqual(waiting.map(() => CONTINUE))
+    expect(await Promise.all(waiting.map((connection) => connection.status()))).toEqual(
+      waiting.map(() => STATUS_CONTINUE),
+    )
     skep.signal(signal)
     expect(await Promise.all(waiting.map((connection) => connection.status()))).toEqual(waiting.map(() => 200))
     const { code, stdout } = await skep.exit()

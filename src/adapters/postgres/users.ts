@@ -20,7 +20,7 @@ interface Row {
 }
 
 /** The advisory lock of a unit whose decision depends on the number of admins. */
-const ADMINS = 0x5cea
+const ADMINS_LOCK_KEY = 0x5cea
 
 const fromRow = (row: Row): User => ({
   id: int(row.id),
@@ -89,7 +89,7 @@ export const createUserRepository = (connection: Transaction): UserRepository =>
     ...reader,
     // Of units that each take an admin away one counts after the other: the row that one counts another may remove.
     async countActiveAdmins() {
-      void connection.lock('SELECT pg_advisory_xact_lock($1)', ADMINS)
+      void connection.lock('SELECT pg_advisory_xact_lock($1)', ADMINS_LOCK_KEY)
       return reader.countActiveAdmins()
     },
     async insert(user) {

@@ -232,13 +232,13 @@ describe('events', () => {
 
 describe('jobs', () => {
   test('are counted by state', async () => {
-    const isCalm = async () => {
+    const isIdle = async () => {
       const text = await read()
       return (
         valueIn(text, 'skep_jobs', { state: 'queued' }) <= 2 && valueIn(text, 'skep_jobs', { state: 'running' }) === 0
       )
     }
-    await until(isCalm)
+    await until(isIdle)
     await grows('skep_jobs', { state: 'done' }, 1, () => skep.member())
     working = false
     await grows('skep_jobs', { state: 'queued' }, 1, async () => {
