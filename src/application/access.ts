@@ -28,7 +28,7 @@ export interface Access {
   authenticate(token: string): Principal | Promise<Principal>
   /** As {@link authenticate}, with the end of the token, for connections that outlive a request. */
   grant(token: string): Grant | Promise<Grant>
-  /** Calls `listener` whenever a user's rights may have changed, once what was remembered of them is forgotten. */
+  /** Calls `listener` whenever a user's rights may have changed, after the cached grants are dropped. */
   onRightsChange(listener: (userId: number) => void): void
   /** How often that was. What was proven stands as long as this stays the same. */
   rightsChangeCount(): number
@@ -47,7 +47,7 @@ interface Entry extends Grant, CachedGrant {
 }
 
 const MAX_REMEMBERED_COUNT = 20_000
-/** Whoever has more tokens in use at a time has the oldest proven again. */
+/** With more tokens of one user, the oldest is dropped and verified again at its next use. */
 const MAX_REMEMBERED_PER_USER_COUNT = 50
 
 const invalid = () => new AppError('invalid_token', 'The access token is invalid or has expired')
@@ -79,7 +79,7 @@ export const createAccess = ({
 
   const remember = (entry: Entry) => {
     const { token } = entry
-    // The oldest first: those that nobody will present again must not stay until there are too many.
+    // Oldest first, so that tokens which are no longer used do not stay.
     for (const oldest of remembered.values()) {
       if (remembered.size < MAX_REMEMBERED_COUNT && oldest.expiresAt > clock.now()) break
       forget(oldest.token)
@@ -96,7 +96,7 @@ export const createAccess = ({
     else tokensOf.set(userId, new Set([token]))
   }
 
-  // The only subscriber: by the time other listeners are called, nothing stale may be remembered here.
+  // The only subscriber, so that nothing stale is cached when the other listeners are called.
   notices.subscribe((userId) => {
     changeCount++
     for (const token of tokensOf.get(userId) ?? []) forget(token)
@@ -120,7 +120,7 @@ export const createAccess = ({
     const claimed: Principal = { userId, sessionId, role: 'user' }
     const principal = await unitOfWork.read((tx) => requireActiveActor(tx, claimed, clock.now()))
     const proven = { token, principal, expiresAt: claims.expiresAt, validatedAt }
-    // A notice that came while we read may concern what was read: then the next request looks again.
+    // A notice that arrived during the read may concern it: then the next request reads again.
     if (changeCount === changeCountBefore) remember(proven)
     return proven
   }

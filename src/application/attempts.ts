@@ -5,17 +5,17 @@ import type { User } from '../domain/user.ts'
 import type { UnitOfWork } from './ports/persistence.ts'
 import type { RateLimiter } from './ports/security.ts'
 
-/** What is counted, each by itself: nobody's sign-ins use up what someone else may do in a session they have. */
+/** What is counted, each separately: failed sign-ins do not use up the attempts of an existing session. */
 export type AttemptKind = 'sign-in' | 'current password' | 'new address' | 'verification' | 'forgotten password'
 
-/** One try at something of an account. */
+/** One attempt at a credential or a limited action of an account. */
 export interface Attempt {
   readonly kind: AttemptKind
   /** How the account was named, whether there is such a one or not. */
   readonly account: string | number
   /** Whose account it is: null when there is none, absent where nothing is guessed. */
   readonly user?: Pick<User, 'id' | 'passwordHash'> | null
-  /** Where the try comes from; absent where the count is of what is done in the account, from wherever. */
+  /** The address of the caller; absent where attempts are counted over all sources. */
   readonly address?: string
 }
 
@@ -31,11 +31,11 @@ export interface Attempts {
   succeeded(tried: Attempt): Promise<void>
 }
 
-/** How many times the rate may be tried at one account by all sources from which its owner never signed in. */
+/** Multiplies the rate for all sources together from which the owner of the account never signed in. */
 const ALL_SOURCES_FACTOR = 5
 
 const keyOf = ({ kind, account, user }: Attempt) =>
-  // The end of a salted hash names the password without telling anything of it.
+  // The end of a salted hash identifies the password without revealing it.
   `${kind}:${account}:${user?.passwordHash.slice(-16) ?? ''}`
 
 const keyOfSource = (tried: Attempt) => {

@@ -19,7 +19,7 @@ export interface FileCounts {
   readonly faulty: number
 }
 
-/** How many are under way at once: each may hold two parts of an upload. */
+/** Each may have two parts of an upload in memory. */
 const MAX_FILES_IN_FLIGHT_COUNT = 4
 
 interface FileRow {
@@ -43,7 +43,7 @@ const fileRows = async function* (pieces: AsyncIterable<readonly Row[]>): AsyncG
   for await (const rows of pieces) for (const row of rows) yield toFileRow(row)
 }
 
-/** Looks at every file that a row names, and brings what `to` lacks there. Throws when a store cannot be used. */
+/** Verifies every file that a row names, and copies those that `to` lacks. Throws when a store cannot be used. */
 export const copyFiles = async (copy: FileCopy): Promise<FileCounts> => {
   const { files, from, to, openSha256, signal, complain, done } = copy
   const bytesOf = async function* (blobs: MovableBlobs, { key, size }: FileRow): AsyncGenerator<Uint8Array> {
@@ -55,7 +55,7 @@ export const copyFiles = async (copy: FileCopy): Promise<FileCounts> => {
     }
   }
 
-  /** Passes them on, and throws at the end when they were others than the row says. */
+  /** Yields the bytes of a file. Throws at the end when they differ from what the row says. */
   const verified = async function* (blobs: MovableBlobs, file: FileRow): AsyncGenerator<Uint8Array> {
     const size = await blobs.size(file.key)
     if (size === null) throw new FaultyBlob('is missing')

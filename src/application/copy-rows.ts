@@ -10,7 +10,7 @@ export interface TableSummary {
 /** By table, in the order of the tables. */
 export type TableSummaries = ReadonlyMap<string, TableSummary>
 
-/** Called for each piece of rows on its way. */
+/** Called for each piece of rows. */
 type OnRows = (table: string, rows: readonly Row[]) => Promise<void> | void
 
 const toJson = (value: Value) => (value instanceof Uint8Array ? { bytes: value.toHex() } : value)
@@ -45,7 +45,7 @@ export const summarizeAll = async (
   return summaries
 }
 
-/** The tables whose rows are not the same on both sides. */
+/** The tables whose rows differ. */
 export const differingTables = (one: TableSummaries, other: TableSummaries): readonly string[] =>
   [...one]
     .filter(([table, { rows, sha256 }]) => other.get(table)?.rows !== rows || other.get(table)?.sha256 !== sha256)
@@ -57,14 +57,14 @@ export const countAll = async (reader: RowReader, tables: readonly string[]): Pr
   return counts
 }
 
-/** Whether ids given out after `target` are above all that `source` gave, and cursors go on where they ended. */
+/** Whether `target` will assign ids above all that `source` assigned, and continue its cursors. */
 export const hasHighestIds = (source: HighestIds, target: HighestIds): boolean =>
   [...source].every(([table, id]) => (table === 'events' ? target.get(table) === id : (target.get(table) ?? 0) >= id))
 
 export interface RowCopy {
   readonly source: RowSource
   readonly openSha256: OpenSha256
-  /** What the source was found to hold. */
+  /** What was read from the source. */
   readonly expected: TableSummaries
   readonly onWritten: OnRows
   readonly onProved: OnRows

@@ -47,7 +47,7 @@ interface Deps {
   readonly reserve: Reserve
 }
 
-/** Removed to make room for one more: as much as holds up nobody. */
+/** Removed at a time to make room for one more, without blocking other writes for long. */
 const MAX_SLICE_COUNT = 200
 
 const makeRoom = async (tx: Tx, makerId: number, now: Instant): Promise<void> => {

@@ -18,7 +18,7 @@ export interface JobHandler {
   run(job: Job, signal: AbortSignal, onCompletion: (write: CompletionWrite) => void): Promise<void>
 }
 
-/** What has to be written together with the end of a job. */
+/** A write in the transaction that completes a job. */
 export type CompletionWrite = (tx: Tx) => Promise<void>
 
 export type JobHandlers = Readonly<Record<JobKind, JobHandler>>
@@ -26,7 +26,7 @@ export type JobHandlers = Readonly<Record<JobKind, JobHandler>>
 export interface JobRunner {
   /** Queues what comes back by itself, unless it waits already. To be called before work begins, and now and then. */
   prepare(): Promise<void>
-  /** Takes up to `limit` due jobs; nobody else has these attempts. */
+  /** Takes up to `limit` due jobs, exclusively. */
   claim(limit: number): Promise<readonly Job[]>
   /** Does one claimed job and notes how it ended. When `stop` aborts, an unfinished one goes back to the queue. */
   run(job: Job, stop: AbortSignal): Promise<void>
@@ -48,7 +48,7 @@ const RENEW_EVERY_MS = LEASE_MS / 3
 /** Soon enough for a stop that leaves a moment to write down what is unfinished. */
 const RETRY_WRITE_MS = 200
 
-/** Whether what failed can be tried again as it is. */
+/** Whether the same write may succeed later. */
 const isTransient = (error: unknown): boolean =>
   error instanceof AppError && (error.code === 'unavailable' || error.code === 'storage_full')
 
@@ -83,7 +83,7 @@ const withDeadline = async (
 }
 
 export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: RunnerDeps): JobRunner => {
-  /** The next run of a kind that comes back by itself; null for all others. */
+  /** The next run of a recurring kind; null for all others. */
   const next = (name: string): NewJob | null => {
     const kind = RECURRING_KINDS.find((recurring) => recurring === name)
     const every = kind === undefined ? undefined : handlers[kind].every
@@ -151,7 +151,7 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
     }
   }
 
-  /** Writes down how an attempt ended, once the database takes it: what is done would otherwise be done again. */
+  /** Records how an attempt ended, and retries until the database accepts it: otherwise the job would run again. */
   const recordResult = async (stop: AbortSignal, note: () => Promise<void>): Promise<void> => {
     for (;;) {
       try {

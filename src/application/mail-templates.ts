@@ -14,7 +14,7 @@ interface MailContents {
   readonly needsLink: boolean
 }
 
-/** What each mail can say. Mails to an address that is not proven have nothing that somebody typed. */
+/** The placeholders of each kind of mail. Mails to an unverified address contain nothing that a user typed. */
 export const MAIL_CONTENTS: Readonly<Record<MailKind, MailContents>> = {
   welcome: { placeholders: ['app_name', 'app_url', 'link'], needsLink: true },
   verify: { placeholders: ['app_name', 'app_url', 'link'], needsLink: true },

@@ -6,14 +6,14 @@ import type { Instant, User } from '../domain/user.ts'
 import type { Tx } from './ports/persistence.ts'
 import type { OpaqueTokens } from './ports/security.ts'
 
-/** 132 bits: nobody guesses them, and a link to localhost fits into an unbroken line of mail. */
+/** 132 bits cannot be guessed, and a link to localhost fits into a line of mail. */
 const TOKEN_LENGTH = 22
 
-/** The token that a nonce stands for. Only its hash and the nonce are stored: a stolen database opens no account. */
+/** The token derived from a nonce. Only its hash and the nonce are stored: a stolen database gives access to no account. */
 export const mailedToken = (opaqueTokens: OpaqueTokens, nonce: string): string =>
   opaqueTokens.derive(`mail ${nonce}`).slice(0, TOKEN_LENGTH)
 
-/** When a mail goes that was asked for now. Where `queued` is false the limits forbid it before `at`. */
+/** When a mail requested now is sent. When `queued` is false, the limits do not allow it before `at`. */
 interface MailSlot {
   readonly queued: boolean
   readonly at: Instant
@@ -23,7 +23,7 @@ interface MailSlotRequest {
   readonly template: MailRequest['template']
   readonly to: string
   readonly now: Instant
-  /** For how many milliseconds it may be put off. */
+  /** How many milliseconds the mail may be delayed. */
   readonly maxDelayMs: number
 }
 
@@ -49,7 +49,7 @@ const tooManyMails = (at: Instant, now: Instant) =>
     retryAfter: Math.max(1, Math.ceil((at - now) / 1_000)),
   })
 
-/** What mails to a user's address may say of what the user typed: nothing before the address is proven. */
+/** Text that a user typed, for a mail to their address; null before the address is verified. */
 export const ifVerified = ({ emailVerified }: User, typed: string): string | null => (emailVerified ? typed : null)
 
 interface Issue {

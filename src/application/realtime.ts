@@ -30,7 +30,7 @@ export interface Realtime {
   position(): number
   /** The id of the epoch that goes with every cursor that is given out now. */
   epoch(): string
-  /** Who is to get an event. */
+  /** The audiences of an event. */
   audiencesOf(event: LoggedEvent): readonly Audience[]
   /** What `principal` sees by a topic. Throws `not_found`, `forbidden`. */
   view(principal: Principal, topic: string, after?: number | null): Promise<View>
@@ -41,7 +41,7 @@ export interface Realtime {
   begin(after: Cursor | null): Promise<StartPosition>
   /**
    * The next events of a view, up to {@link position} when it answers; all of them up to `cursor`.
-   * Whoever reaches the position may listen from there on, and misses nothing and gets nothing twice.
+   * A reader that reaches the position may subscribe from there on without missing or repeating an event.
    */
   replay(view: View, after: number): Promise<{ readonly events: readonly LoggedEvent[]; readonly cursor: number }>
   /** Hands out nothing more. Resolves when the listener is idle. */

@@ -2,14 +2,14 @@ import type { Principal } from '../domain/session.ts'
 import type { UnitOfWork } from './ports/persistence.ts'
 import type { Clock } from './ports/system.ts'
 
-/** Something remembered of what a session may do. */
+/** A cached grant of a session. */
 export interface CachedGrant {
   readonly principal: Principal
   /** When the read began that last found it valid, by the {@link MonotonicClock} clock. */
   validatedAt: number
 }
 
-/** Keeps what is remembered no older than a second where a notice may be lost. */
+/** Keeps cached grants no older than a second, for setups in which a notice may be lost. */
 export interface Revalidation<Entry extends CachedGrant> {
   /**
    * Whether it was validated within the last second. Entries in use are revalidated together before that second is
@@ -18,13 +18,13 @@ export interface Revalidation<Entry extends CachedGrant> {
   isFresh(entry: Entry): boolean
 }
 
-/** Milliseconds since some moment; never goes back. */
+/** Milliseconds since an arbitrary moment. */
 export type MonotonicClock = () => number
 
-/** What measures the age of what is remembered. Tests replace it, so that nothing waits for a second to pass. */
+/** Measures the age of cached grants. Tests replace it so that they need not wait. */
 export interface RevalidationTimer {
   readonly elapsed: MonotonicClock
-  /** How long to wait for others before looking up what is in use. Bounds how many reads a second that takes. */
+  /** How long to collect stale entries before one read revalidates them. Bounds the reads per second. */
   readonly coalesceMs: number
 }
 
@@ -65,7 +65,7 @@ export const createRevalidation = <Entry extends CachedGrant>(deps: Deps<Entry>)
       for (let from = 0; from < entries.length; from += MAX_SESSIONS_PER_READ_COUNT)
         await revalidate(entries.slice(from, from + MAX_SESSIONS_PER_READ_COUNT))
     } catch {
-      // What could not be looked up is soon too old; the next request for it reports why.
+      // Entries that could not be revalidated expire soon; the next request for one reports the failure.
     }
     scheduled = false
     if (stale.size > 0) scheduleRevalidation()

@@ -67,7 +67,7 @@ export const createSessions = ({ unitOfWork, passwords, opaqueTokens, notices, c
 
   async endAllOf(actor, userId, forceReset) {
     requireAdmin(actor)
-    // The hash of a password that nobody knows.
+    // The hash of a random password.
     const passwordHash = forceReset ? await passwords.hash(opaqueTokens.generate(), '') : null
     const now = clock.now()
     await unitOfWork.write(async (tx) => {

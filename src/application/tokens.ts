@@ -39,7 +39,7 @@ export interface Tokens {
 
 /** UTF-16 code units, two of which can make a character. */
 const MAX_PASSWORD_LENGTH = 2 * USER_LIMITS.password.maxLength
-/** The same as typed: composing it makes at most this much less of it. */
+/** Before composition (NFC), which shortens it by this factor at most. */
 const MAX_RAW_PASSWORD_LENGTH = 4 * MAX_PASSWORD_LENGTH
 
 const isTooLong = (password: string): boolean =>
@@ -73,7 +73,7 @@ export const createTokens = (deps: Deps): Tokens => {
   const rotate = async (tx: Tx, token: RefreshToken, successor: string, address: string, now: Instant) => {
     const session = await tx.sessions.findById(token.sessionId)
     if (session === null || session.expiresAt <= now) throw refusedRefresh()
-    // Without a lock on the user: whoever has that may be waiting for the session.
+    // Without a lock on the user: a transaction that has it may be waiting for the session.
     const account = await tx.sessions.findAccount(session.id)
     if (account === null) throw refusedRefresh()
     if (!account.isActive) throw inactive()
@@ -105,7 +105,7 @@ export const createTokens = (deps: Deps): Tokens => {
     async signIn({ username, password, origin }) {
       const email = normalizeEmail(username)
       const { address } = origin
-      // Nobody can be called so: it costs the same time, and no room in anyone's memory.
+      // No account can have such a name. The check takes the same time as for others, and stores nothing.
       if (!isEmail(email) || isTooLong(password)) {
         await passwords.verify('', null, address)
         throw refused()

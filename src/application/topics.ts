@@ -26,7 +26,7 @@ export interface Audience {
  * everyone, and `jobs`.
  */
 export interface Topics {
-  /** Who is to get an event, and by which topic they asked for it; nobody for a kind that is not registered. */
+  /** The audiences of an event, with the topic of each; none for a kind that is not registered. */
   audiencesOf(event: LoggedEvent): readonly Audience[]
   /**
    * What `principal` sees by a topic. Throws `not_found` for a record they may not see and for what is no topic,

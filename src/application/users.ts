@@ -79,7 +79,7 @@ const passwordRequired = (what: string) => new AppError('password_required', `${
 
 const wrongPassword = () => new AppError('wrong_password', 'The current password is wrong')
 
-/** Voids what was mailed for a new password or another address: whoever asked for it may be a thief. */
+/** Voids pending tokens for a reset or for another address, since a thief may have requested them. */
 const voidUnverifiedTokens = async (tx: Tx, user: User): Promise<void> => {
   await tx.mailTokens.delete(user.id, 'reset')
   const pending = await tx.mailTokens.findByUser(user.id, 'verify')
@@ -93,7 +93,7 @@ const isSameUser = (before: User, after: User): boolean =>
   before.role === after.role &&
   before.isActive === after.isActive
 
-/** Signed links that nobody may have who may not see the file: not even once the right is given back. */
+/** Deletes signed links whose maker or owner loses the right to the file, so that they stay dead when the right returns. */
 const deleteForbiddenLinks = async (tx: Tx, before: User, after: User): Promise<void> => {
   if (before.isActive && !after.isActive) {
     await tx.fileLinks.deleteAll({ makerId: after.id })
@@ -104,7 +104,7 @@ const deleteForbiddenLinks = async (tx: Tx, before: User, after: User): Promise<
   }
 }
 
-/** Ends every session and voids every mailed token, so that activating the account again brings none of them back. */
+/** Ends every session and voids every mailed token, so that reactivating the account restores none of them. */
 const endAccess = async (tx: Tx, userId: number): Promise<void> => {
   await tx.sessions.deleteAll(userId, null)
   await tx.mailTokens.delete(userId)
@@ -149,7 +149,7 @@ export const createUsers = (deps: Deps): Users => {
     return null
   }
 
-  /** Mails a link to the address that the user chose; it takes the old one's place when the link is used. */
+  /** Mails a link to the new address, which replaces the old one when the link is used. */
   const requestEmailChange = async (tx: Tx, user: User, email: string, now: Instant): Promise<void> => {
     if ((await tx.users.findByEmail(email)) !== null) throw new AppError('email_taken', 'Email already registered')
     await requireMailToken(tx, opaqueTokens, { user, email, template: 'verify', now })
@@ -210,7 +210,7 @@ export const createUsers = (deps: Deps): Users => {
         await deleteForbiddenLinks(tx, before, after)
         return { before, updated: after }
       })
-      // Whoever changes a name or an address changes nobody's rights.
+      // A change of name or address changes no rights.
       if (before.role !== updated.role || before.isActive !== updated.isActive) await notices.publish(id)
       return updated
     },
@@ -242,7 +242,7 @@ export const createUsers = (deps: Deps): Users => {
         const user = await findVisible(tx, await requireActiveActorLocked(tx, actor, now, id), id)
         if (checked !== null && user.passwordHash !== checked.passwordHash) throw wrongPassword()
         await requireRemainingAdmin(tx, user, null)
-        // Before the user, whom those who still use one of them may have to look at.
+        // Before the user, which requests of these sessions may still read.
         await tx.sessions.deleteAll(id, null)
         await tx.fileLinks.deleteAll({ makerId: id })
         await tx.fileLinks.deleteAll({ ownerId: id })

@@ -20,7 +20,7 @@ export interface StoredFile {
 
 export type NewFile = Omit<StoredFile, 'id'>
 
-/** Opens one file to whoever has it, until it expires, is taken back, or its maker loses the right to the file. */
+/** Gives its bearer access to one file until it expires, is deleted, or its maker loses the right to the file. */
 export interface FileLink {
   readonly id: number
   readonly fileId: number
@@ -35,7 +35,7 @@ export type NewFileLink = Omit<FileLink, 'id'>
 
 export const MAX_FILENAME_LENGTH = 255
 
-/** Uploads that one user may have under way in one process: each may hold two parts of a file in memory. */
+/** Uploads that one user may have in progress in one process. Each may have two parts of a file in memory. */
 export const MAX_OPEN_UPLOADS_COUNT = 16
 
 /** So that ending all that someone made takes a moment, and what they keep is bounded. */

@@ -1,4 +1,4 @@
-/** What one pass over a JSON text tells before it is parsed. */
+/** What one pass over a JSON text finds before it is parsed. */
 export interface JsonOutline {
   /** How deep arrays and objects lie in each other. */
   readonly depth: number

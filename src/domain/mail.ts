@@ -42,7 +42,7 @@ export interface Sender {
 export interface Mail {
   /** Names it in this installation, the same for every attempt to deliver it. */
   readonly id: string
-  /** As {@link id}, and unlike that of any other mail in the world, so that a receiver can tell a repetition. */
+  /** Like {@link id}, but globally unique, so that a receiver can recognise a repetition. */
   readonly messageId: string
   readonly to: string
   readonly subject: string

@@ -2,7 +2,7 @@ import { AppError } from './errors.ts'
 
 export const PAGE_SIZE = { minimum: 1, maximum: 100, default: 20 } as const
 
-/** Totals are exact up to so many; of more it is only said that there are more. */
+/** Totals are exact up to this count; beyond it a page only says that there are more. */
 export const MAX_TOTAL_COUNT = 10_000
 
 export interface Sort<Field extends string> {
@@ -46,7 +46,7 @@ export const totalOf = (counted: number, isComplete = true): Total =>
 
 export const isCounted = ({ from }: PageRequest<string>): boolean => 'page' in from && from.total !== false
 
-/** Rows that a page by number leaves out before its first. */
+/** The rows before the first of a numbered page. */
 export const skippedRowCount = ({ from, size }: PageRequest<string>): number =>
   'page' in from ? (from.page - 1) * size : 0
 

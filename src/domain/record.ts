@@ -18,7 +18,7 @@ export interface StoredRecord {
   readonly ownerId: number
   /** Counts the changes; the first is 1. */
   readonly version: number
-  /** In which this version was written: by both together it is told from any other, also after a restore. */
+  /** The epoch in which this version was written. Both together identify it, also after a restore. */
   readonly epoch: string
   readonly createdAt: Instant
   readonly updatedAt: Instant
@@ -116,7 +116,7 @@ export const erasedRecord = ({ fields }: Collection, record: StoredRecord): Stor
 
 type Author = Pick<NewEvent, 'actorId' | 'requestId' | 'createdAt'>
 
-/** The entry of the log that tells of a change to a record: as it is after the change, or was before it was deleted. */
+/** The event of a change to a record, with the record after the change or before its deletion. */
 export const recordEvent = (
   collection: Collection,
   change: RecordChange,
@@ -131,5 +131,5 @@ export const recordEvent = (
   ...author,
 })
 
-/** Whether an event of this name tells that its subject is gone. */
+/** Whether an event of this name reports a deletion. */
 export const isDeletion = (event: string): boolean => event.endsWith(`.${EVENTS[2]}`)

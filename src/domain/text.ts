@@ -23,7 +23,7 @@ export const isText = (text: string, { minLength = 0, maxLength }: Length): bool
   return count >= minLength && count <= maxLength
 }
 
-/** {@link isText} without NUL, which not every database can hold. */
+/** {@link isText} without NUL, which not every database can store. */
 export const isTextWithoutNul = (text: string, length: Length): boolean => isText(text, length) && !text.includes('\0')
 
 /** Line ends, other control characters, and what turns the direction of the text that follows. */

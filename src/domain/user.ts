@@ -47,7 +47,7 @@ export const isPassword = (text: string): boolean => isText(normalizePassword(te
 /** The one spelling under which a password is hashed: keyboards differ in how they compose the same letters. */
 export const normalizePassword = (text: string): string => text.normalize('NFC')
 
-/** Why a password is too easy to guess for this address; null when it is not. */
+/** Why the password is too easy to guess; null when it is not. */
 export const passwordWeakness = (password: string, email: string): string | null => {
   const folded = normalizePassword(password).toLowerCase()
   if (COMMON_PASSWORDS.has(folded)) return 'This password is among the most common ones'

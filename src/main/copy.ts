@@ -12,7 +12,7 @@ import { openSqliteSource } from '../adapters/sqlite/transfer.ts'
 import { copyInstallation } from '../application/copy.ts'
 import { blobsAt, openBlobs } from './choices.ts'
 
-/** What tells the new processes the secret of the old one, without telling it here. */
+/** Where the new processes find the secret, without printing it. */
 const secretLocation = ({ JWT_SECRET, DATA_DIR }: Settings): string => {
   if (JWT_SECRET !== undefined) return 'JWT_SECRET: as it is set now'
   const path = secretPath(DATA_DIR)

@@ -53,7 +53,7 @@ const toJson = ({ level, message, fields, time }: Entry) => {
 
 const codePoint = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 
-/** Without what steers a terminal, ends a line or turns the direction of text: JSON leaves some of it as it is. */
+/** Escapes characters that control a terminal, end a line or change the direction of text; JSON leaves some of them. */
 const escapeControls = (text: string): string => text.replace(/[\p{Cc}\u2028-\u202E\u2066-\u2069]/gu, codePoint)
 
 /** Text as it is, unless it could be taken for more than one line or field. */

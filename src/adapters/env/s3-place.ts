@@ -61,7 +61,7 @@ export const showS3Place = ({ bucket, prefix, endpoint, region, virtualHosted }:
   return `s3://${[bucket, prefix].join('/').replace(/\/+$/, '')}?${at}region=${region}&virtual_hosted_style=${virtualHosted}`
 }
 
-/** The settings that have to be there as well, and why; `unset` tells which are not. */
+/** The settings that a place on S3 requires and that are not set, and why. `unset` reports whether one is not set. */
 export const missingSettings = (
   { endpoint, region }: S3Place,
   unset: (name: string) => boolean,

@@ -2,7 +2,7 @@ import { type Detector, fileTypeFromTokenizer } from 'file-type'
 import type { SniffContentType } from '../../application/ports/blobs.ts'
 import { createTokenizer } from './tokenizer.ts'
 
-/** Answers for gzip what `file-type` does, which inflates up to 16 MB first to tell a `.tar.gz` by its extension. */
+/** Answers for gzip what `file-type` does, which inflates up to 16 MB first to recognise a `.tar.gz` by its extension. */
 const GZIP: Detector = {
   id: 'gzip',
   async detect(tokenizer) {

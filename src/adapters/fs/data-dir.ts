@@ -62,7 +62,7 @@ export const keptSecret = (dataDir: string): string => {
   return secret
 }
 
-/** Which of the data folder and its secret have rights for others than their owner, and which rights they have. */
+/** The data folder and its secret, as far as other users can access them, with their modes. */
 export const exposedPaths = (dataDir: string): readonly { readonly path: string; readonly mode: string }[] =>
   [dataDir, secretPath(dataDir)].flatMap((path) => {
     const mode = (statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o777

@@ -41,5 +41,5 @@ export const watchReserve = async (folders: readonly string[], log: Log): Promis
   return { isReached: () => reached, stop: () => clearInterval(timer) }
 }
 
-/** For a command that serves nobody. */
+/** For a command that serves no requests. */
 export const NO_RESERVE: Reserve = { isReached: () => false }

@@ -25,7 +25,7 @@ interface Deps {
 
 const BEARER = /^Bearer +([\w\-.~+/]+=*) *$/i
 
-/** Null without an Authorization header, empty when it holds no bearer token. */
+/** Null without an Authorization header, empty when it contains no bearer token. */
 export const bearerToken = (request: Request): string | null => {
   const header = request.headers.get('authorization')
   if (header === null) return null
@@ -106,7 +106,7 @@ export const createAdmission = (deps: Deps) => {
     return authorize(subject, rule)
   }
 
-  /** Counted before it is refused: whoever guesses tokens is limited by address. */
+  /** Counted before it is refused, so that guessing tokens is limited by address. */
   const countAndDecide = (subject: RoutedCall, rule: Rule, refusal: unknown): unknown => {
     const counted = count(subject, rule)
     if (counted === undefined) return decide(subject, rule, refusal)

@@ -14,7 +14,7 @@ const segmentsOf = (path: string) => path.replace(/\/$/, '').split('/')
 const matches = (pattern: readonly string[], path: readonly string[]): boolean =>
   pattern.length === path.length && pattern.every((part, index) => part.startsWith(':') || part === path[index])
 
-/** The routes of a path, whatever their method. A path with a name of its own is no `:id`. */
+/** The routes of a path, whatever their method. A literal segment takes precedence over `:id`. */
 const matchingRoutes = (routes: readonly Route[], path: string): readonly Route[] => {
   const wanted = segmentsOf(path)
   const all = routes.filter((route) => matches(segmentsOf(route.path), wanted))
@@ -36,7 +36,7 @@ export const allowedMethods = (routes: readonly Route[], path: string): readonly
   return [...new Set([...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'])].sort()
 }
 
-/** What the router would take for an `:id`: the other methods of a path that has a name of its own. */
+/** Methods of a literal path that the router would match with an `:id` route instead. */
 const shadowedRoutes = (routes: readonly Route[]): readonly Route[] =>
   routes.flatMap(({ path }) => {
     if (path.includes(':')) return []

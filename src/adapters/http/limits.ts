@@ -20,7 +20,7 @@ export interface Limits {
   ): undefined | Promise<unknown>
   /** Counts one use of an endpoint that takes or gives credentials. Throws `too_many_requests`. */
   credentials(address: string, headers: Headers): undefined | Promise<unknown>
-  /** The same for a mailed token, by itself: failures to sign in keep nobody from using a link they were sent. */
+  /** The same for a mailed token, counted separately: failed sign-ins do not block the use of a mailed link. */
   mailedTokens(address: string, headers: Headers): undefined | Promise<unknown>
   /** Forgets how often credentials were used from an address. */
   resetCredentials(address: string): void | Promise<void>

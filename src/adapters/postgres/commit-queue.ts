@@ -91,7 +91,7 @@ export const createCommitQueue = ({ pool, epoch, quotaBytes, metrics, afterCommi
     try {
       await transaction.run(connection)
     } catch (error) {
-      // Nobody knows what the connection is good for.
+      // The state of the connection is unknown.
       if (!(error instanceof RolledBack)) connection.close()
       retries.failed(transaction.units, error)
       return
@@ -112,7 +112,7 @@ export const createCommitQueue = ({ pool, epoch, quotaBytes, metrics, afterCommi
         return serve(connection)
       })
     } catch (error) {
-      // No further connection is to be had: whoever has one goes on, and asks for another when it is done.
+      // No further connection is available. A transaction that has one continues, and asks for another when it is done.
       leftToOthers = !hasConnection && connected > 0
       if (leftToOthers) queue.limitWaits()
       else queue.rejectAll(toAppError(error))

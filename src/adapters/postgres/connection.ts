@@ -27,7 +27,7 @@ export interface Connection {
 export interface Transaction extends Connection {
   /** Locks rows that others may wait for; there is nothing to undo. */
   readonly lock: Query
-  /** Adds rows, for which nobody waits. */
+  /** Adds rows without waiting for the answer. */
   readonly insert: Query
   /** Changes or removes rows, for which others may wait. */
   readonly change: Query
@@ -35,7 +35,7 @@ export interface Transaction extends Connection {
 
 export const ROW_LOCK: Lock = 'FOR NO KEY UPDATE'
 
-/** `bigint` as it arrives: more than a number could hold in general, not with our values. */
+/** `bigint` as it arrives. In general it exceeds what a number can represent; our values do not. */
 export type Int8 = string
 
 export const int = (value: Int8): number => Number(value)

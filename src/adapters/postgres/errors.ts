@@ -6,7 +6,7 @@ import { quotaExceeded } from '../sql/usage.ts'
 export const sqlState = (error: unknown): string | null =>
   error instanceof SQL.PostgresError && typeof error.errno === 'string' ? error.errno : null
 
-/** Another transaction has what this one needs, and waiting for it could be waiting for each other. */
+/** Another transaction has a lock that this one needs, and waiting for it could be a deadlock. */
 export class LockConflict extends Error {}
 
 /** Another transaction was first: running the whole unit again may succeed. */

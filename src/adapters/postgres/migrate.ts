@@ -100,7 +100,7 @@ const nextOn = async (
 const applyNext = async (connection: ServerConnection, migrations: readonly Migration[]): Promise<string | null> => {
   await connection.send('BEGIN', [])
   try {
-    // Two processes that start at once take turns, and look again when their turn has come.
+    // Processes that start at the same time run one after the other; each reads again what is pending.
     await connection.send(`SELECT pg_advisory_xact_lock(${MIGRATION_LOCK_KEY})`, [])
     await connection.send(
       'CREATE TABLE IF NOT EXISTS migrations (name text PRIMARY KEY, checksum text NOT NULL, applied_at timestamptz NOT NULL)',

@@ -10,7 +10,7 @@ export interface PoolOptions {
   readonly size: number
   /** Milliseconds to wait for a free connection, or for the server to take a new one. */
   readonly connectionTimeoutMs?: number
-  /** A connection is given up when the server has not answered for so many milliseconds; without it, never. */
+  /** A connection is closed when the server has not answered for this many milliseconds; without it, never. */
   readonly responseTimeoutMs?: number
   /** Runs before anything else is sent on a new connection, which is given up when it fails. */
   readonly onOpened?: (connection: ServerConnection) => Promise<void>
@@ -26,7 +26,7 @@ export interface Pool extends Connection {
   readonly connectionTimeoutMs: number
   /** Sends a statement that may run twice: where the connection is lost, another takes its place without a word. */
   readonly query: Query
-  /** Runs `work` with a connection that nobody else sends on meanwhile. Rejects with `unavailable` when none is free. */
+  /** Runs `work` with exclusive use of a connection. Rejects with `unavailable` when none is free. */
   exclusively<T>(work: (connection: ServerConnection) => Promise<T>): Promise<T>
   /** Refuses what comes, waits up to `timeout` milliseconds for what runs, then closes every connection. */
   close(timeout: number): Promise<void>

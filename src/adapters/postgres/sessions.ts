@@ -46,7 +46,7 @@ const fromRow = (row: Row): Session => ({
   expiresAt: int(row.expires_at),
 })
 
-/** Who acts may go on using the session, but it does not end, nor its user, before what they do is committed. */
+/** Neither the session nor its user can be deleted before the transaction commits; other requests may use the session. */
 const LOCK_SESSION = 'FOR KEY SHARE OF sessions'
 
 export const createSessionReader = (connection: Connection, lock: Lock = ''): SessionReader => {
@@ -168,7 +168,7 @@ interface TokenRow {
 
 export const createRefreshTokenRepository = (connection: Transaction): RefreshTokenRepository => ({
   async find(hash) {
-    // The session before the token, as whoever ends it: its tokens go after it.
+    // Locks the session before the token, in the order in which a session is deleted: its tokens go after it.
     const [row] = await connection.lock<TokenRow>(
       `SELECT refresh_tokens.* FROM sessions JOIN refresh_tokens ON refresh_tokens.session_id = sessions.id
        WHERE refresh_tokens.hash = $1 ${ROW_LOCK} OF sessions, refresh_tokens`,

@@ -5,14 +5,14 @@ import type { ServerConnection } from './server-connection.ts'
 export interface Slot {
   connection: ServerConnection | null
   opening: Promise<ServerConnection> | null
-  /** Statements under way that share it. */
+  /** Single statements in flight on it. */
   inFlight: number
-  /** Those of them that are not sent yet: a transaction that began now would have them inside it. */
+  /** Those of them that are not sent yet: they would become part of a transaction that began now. */
   unsent: number
   taken: boolean
 }
 
-/** Who may use which connection: one transaction has it exclusively, or any number of single statements share it. */
+/** Assigns connections: to one transaction exclusively, or to any number of single statements. */
 export interface Slots {
   readonly all: readonly Slot[]
   readonly maxExclusiveCount: number
@@ -23,11 +23,11 @@ export interface Slots {
   /** To be called when a single statement is on its way. */
   sent(slot: Slot): void
   release(slot: Slot, exclusive: boolean): void
-  /** Resolves when nobody uses any. */
+  /** Resolves when no slot is in use. */
   idle(): Promise<void>
 }
 
-/** So many statements follow each other on one connection before others wait. */
+/** Statements in flight on one connection; further ones wait. */
 const MAX_IN_FLIGHT_COUNT = 64
 
 /** Where there are two or more, one is always left for single statements. */
@@ -50,7 +50,7 @@ export const createSlots = (count: number, timeoutMs: number): Slots => {
 
   const isIdle = () => taken === 0 && all.every(({ inFlight }) => inFlight === 0)
 
-  /** The idlest one that may be used so; one that is open before one that is not. */
+  /** The slot with the least load that allows this use; open connections are preferred. */
   const pick = (exclusive: boolean): Slot | null => {
     if (exclusive && taken >= maxExclusiveCount) return null
     let best: Slot | null = null

@@ -20,7 +20,7 @@ export class RolledBack extends Error {
   }
 }
 
-/** Runs `work` in one transaction. Throws {@link RolledBack}, or what else happened when nobody knows the outcome. */
+/** Runs `work` in one transaction. Throws {@link RolledBack}, or another error when it is unknown whether it committed. */
 export const transact = async <T>(connection: ServerConnection, work: (query: Query) => Promise<T>): Promise<T> => {
   const answers: Promise<void>[] = []
   const ask = async <Row>(sql: string, parameters: readonly Parameter[] = []) => {
@@ -68,7 +68,7 @@ export const transact = async <T>(connection: ServerConnection, work: (query: Qu
     over = true
     const [end] = await Promise.allSettled([ask('COMMIT'), ...answers])
     if (end.status === 'rejected') {
-      // Lost with the answer to COMMIT on its way: nobody knows what became of it.
+      // The connection was lost before the answer to COMMIT: whether it committed is unknown.
       throw isConnectionLost(end.reason) ? end.reason : new RolledBack(end.reason)
     }
     if (!failed && end.value.command === 'COMMIT') return value

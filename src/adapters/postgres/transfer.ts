@@ -9,13 +9,13 @@ import { createPool } from './pool.ts'
 import type { ServerConnection } from './server-connection.ts'
 import { bucketsOf, vectorOf } from './words.ts'
 
-/** Rows of up to 60 kB are asked for so many at a time. */
+/** Rows, of up to 60 kB each, fetched at a time. */
 const MAX_PIECE_COUNT = 200
 
 const LOCK_TIMEOUT = '10s'
 const LOCK_NOT_AVAILABLE = '55P03'
 
-/** Reads and loads may take as long as they need, and wait for the other side as long as that needs. */
+/** Reading and loading may take long, and may wait long for the other side. */
 const WITHOUT_TIMEOUTS =
   'SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL jit = off'
 
@@ -102,7 +102,7 @@ const wordsOf = ({ textOf }: RecordTable): readonly DerivedColumn[] => [
   { name: 'words_version', type: 'integer', of: ({ version }) => Number(version) },
 ]
 
-/** What a table has here besides its columns. */
+/** Columns that Postgres has beside those of `TABLES`, computed from the row. */
 const DERIVED_COLUMNS: Readonly<Record<string, readonly DerivedColumn[]>> = {
   ...Object.fromEntries(
     RECORD_TABLES.filter(({ collection }) => collection.search.length > 0).map((table) => [table.name, wordsOf(table)]),

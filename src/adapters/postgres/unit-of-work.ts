@@ -17,7 +17,7 @@ interface Options extends PoolOptions {
   readonly onJobs?: () => void
   /** Called after a commit that appended events to the log. */
   readonly onEvents?: () => void
-  /** Milliseconds between looks for items whose words are missing, which another program may have written. */
+  /** How often to search for items whose words are missing, since another program may have written some. */
   readonly indexEvery?: number
 }
 

@@ -9,7 +9,7 @@ import { createRedisRateLimiter } from './rate-limiter.ts'
 
 interface Options {
   readonly url: string
-  /** Of the installation: it tells one from the others on this Redis. */
+  /** Identifies the installation among others on the same Redis. */
   readonly secret: string
   /** Counts while Redis is down. */
   readonly fallback: RateLimiter

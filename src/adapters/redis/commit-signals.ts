@@ -2,7 +2,7 @@ import { COMMIT_SIGNALS, type CommitSignal, type CommitSignals } from '../../app
 import type { RedisConnection } from './connection.ts'
 import type { Namespace } from './namespace.ts'
 
-/** Commits in so many milliseconds are one message. */
+/** Commits within this time are sent as one message. */
 const COALESCE_MS = 2
 
 /** One message for all that is committed in a moment. After Redis was away, everything counts as called. */

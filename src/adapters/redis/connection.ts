@@ -22,7 +22,7 @@ export interface RedisConnection {
 }
 
 interface Deps {
-  /** May hold a password: it goes into no message. */
+  /** May contain a password, so it is never logged. */
   readonly url: string
   readonly namespace: Namespace
   readonly log: Log
@@ -32,7 +32,7 @@ interface Deps {
 const FIRST_RETRY_MS = 100
 const MAX_RETRY_MS = 1_000
 
-/** Writes and publishes, as all we do needs one or the other. The key goes when nobody does so any more. */
+/** Writes and publishes, since all our commands need one or the other. The key expires when the heartbeats stop. */
 const HEARTBEAT = script(`
   redis.call('SET', KEYS[1], ARGV[2], 'PX', 10000)
   return redis.call('PUBLISH', ARGV[1], ARGV[2])
@@ -108,7 +108,7 @@ export const createRedisConnection = ({ url, namespace, log, heartbeatMs = 250 }
   let session: Session | null = null
   let following: Promise<void> = Promise.resolve()
   let stopping = false
-  /** Ends what {@link keepConnected} waits for. */
+  /** Ends the wait of {@link keepConnected}. */
   let interrupt: () => void = () => {}
   const interruptBy = (end: () => void): void => {
     interrupt = end

@@ -2,7 +2,7 @@
 export interface Namespace {
   /** The name of a channel or of something there is one of. */
   name(of: string): string
-  /** A name made of what a user may have chosen: it tells nobody what that was, and no two texts share one. */
+  /** A name derived from text that a user may have chosen. It does not reveal the text, and no two texts have the same. */
   hidden(of: string, text: string): string
 }
 

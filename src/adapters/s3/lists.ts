@@ -41,7 +41,7 @@ export const listsOf = (s3: S3Client, prefix: string) => {
     }
   }
 
-  /** `silent`: with which statuses S3 may refuse to show them. */
+  /** `silent` lists the statuses with which S3 may refuse, which are then ignored. */
   const unfinishedUploads = async function* (within: string, silent: readonly number[]): AsyncGenerator<Unfinished> {
     const following = (xml: string) => ({
       'key-marker': textOf(xml, 'NextKeyMarker'),

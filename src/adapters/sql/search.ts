@@ -29,7 +29,7 @@ export interface Candidate {
   readonly text: string
 }
 
-/** What one step of a look through the text index found. */
+/** What one step of a search in the text index found. */
 export interface Step {
   /** Newest first. */
   readonly ids: readonly number[]
@@ -120,7 +120,7 @@ export const createSearch = <Field extends string, T>(source: SearchSource<Field
     (query.createdBefore === null || each.createdAt < query.createdBefore) &&
     matchesWords(each.text, words)
 
-  /** Those that match, with what it cost to tell. */
+  /** The candidates that match, and what testing them cost. */
   const select = async (query: Query<Field>, words: readonly string[], candidates: readonly Candidate[]) => {
     const found: Candidate[] = []
     let cost = 0
@@ -250,7 +250,7 @@ export const createSearch = <Field extends string, T>(source: SearchSource<Field
   }
 
   return {
-    /** Those that hold all of these words; there must be one at least. */
+    /** Records that contain all of these words, of which there is at least one. */
     byWords: (query: Query<Field>, words: readonly string[]): Promise<Page<T>> =>
       query.sort.field === 'created_at' && query.sort.descending
         ? newestFirst(query, words)

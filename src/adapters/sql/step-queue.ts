@@ -1,7 +1,7 @@
-/** Runs one step of a long read, when it is its account's turn. */
+/** Runs one step of a long read, when it is the turn of its account. */
 export type RunStep = <T>(account: number | null, step: () => T | Promise<T>) => Promise<T>
 
-/** Inside a transaction nothing else may be waited for. */
+/** For reads inside a transaction, which must not wait for anything else. */
 export const runAtOnce: RunStep = async (_, step) => step()
 
 interface Options {

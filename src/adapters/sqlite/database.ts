@@ -26,7 +26,7 @@ export interface Connection {
   close(): void
 }
 
-/** SQLite only says that it cannot open a file; its folder may tell why. */
+/** SQLite does not report why it cannot open a file; the state of its folder may explain it. */
 const openFailureReason = (path: string): string | null => {
   try {
     accessSync(dirname(path), constants.W_OK | constants.X_OK)

@@ -56,7 +56,7 @@ const createScopedQuery = <Found>(connection: Connection, columns: string) => {
 
 export const createEventReader = (connection: Connection): EventReader => {
   const rows = createScopedQuery<Row>(connection, '*')
-  // The length stands before the text: that of a long one is told without reading it.
+  // SQLite stores the length before the text, so the length of a long text is known without reading it.
   const sizes = createScopedQuery<SizedRow>(connection, 'cursor, octet_length(data) AS bytes')
   const newest = connection.prepare<{ cursor: number }, []>(
     "SELECT seq AS cursor FROM sqlite_sequence WHERE name = 'events'",

@@ -13,7 +13,7 @@ export interface ReadSnapshot {
    * too. An I/O error may end it sooner: reads are refused then.
    */
   pin(): () => void
-  /** A look-up that finds each row once until something is committed, by whatever process. */
+  /** Caches each row that a look-up finds until any process commits. */
   readonly cacheLookUp: CacheLookUp
 }
 

@@ -1,19 +1,19 @@
 type Find<Row> = (id: number) => Row | null
 
-/** Makes a look-up that asks again only when it has to. */
+/** Wraps a look-up so that rows it has found come from the cache. */
 export type CacheLookUp = <Row extends object>(find: Find<Row>) => Find<Row>
 
 /** Rows by id, as one state of the database has them. */
 export interface RowCache {
-  /** Whoever gets a row gets the same object as others. Rows with much text, and missing ones, are not cached. */
+  /** All callers get the same object for a row. Rows with much text, and missing ones, are not cached. */
   readonly cacheLookUp: CacheLookUp
   /** To be called when a row may have changed. */
   forget(): void
 }
 
-/** Of each look-up. */
+/** Per look-up. */
 const MAX_ROWS_COUNT = 1_000
-/** Of a row. */
+/** Per row. */
 const MAX_TEXT_CHARACTERS = 2_048
 
 const textLengthOf = (row: object): number => {

@@ -13,11 +13,11 @@ export interface SqliteSource extends RowSource {
   close(): void
 }
 
-/** A piece is over with so many rows, or so many characters. */
+/** A piece ends at this many rows or characters. */
 const MAX_PIECE_COUNT = 1_000
 const MAX_PIECE_CHARACTERS = 1_000_000
 
-/** What a process that was killed left beside the database, and what is only whole together with it. */
+/** Files that a killed process leaves beside the database, and that contain a part of its data. */
 const JOURNAL_SUFFIXES = ['-wal', '-journal'] as const
 
 const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0

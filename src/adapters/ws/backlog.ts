@@ -3,7 +3,7 @@ import { CLOSE } from './frames.ts'
 
 const MAX_USER_BYTES = 8 * MAX_BACKLOG_BYTES
 const MAX_TOTAL_BYTES = 48 * MAX_BACKLOG_BYTES
-/** What is queued between two looks. */
+/** Bytes queued between two checks. */
 const CHECK_EVERY_BYTES = 8 * MAX_BACKLOG_BYTES
 /** As long as Bun keeps a closed connection whose reader does not read. */
 const LINGER_MS = 16_000

@@ -34,9 +34,9 @@ interface Deps {
 
 /** For what other processes commit, and for a read that failed. */
 const POLL_MS = 1_000
-/** From so many events in one go on, waiting to coalesce more is not worth it. */
+/** With this many events at a time, waiting to coalesce more does not pay off. */
 const MIN_BATCH_COUNT = 64
-/** No socket's line can grow by more between two looks at it, nor all of them together by more than that. */
+/** The most bytes by which one socket's backlog, and all backlogs together, grow between two checks. */
 const CHECK_EVERY_BYTES = MAX_BACKLOG_BYTES / 8
 const CHECK_EVERY_TOTAL_BYTES = 32 * MAX_BACKLOG_BYTES
 
@@ -58,7 +58,7 @@ export const createFanOut = ({ realtime, registry, toBody, backlog, slices, metr
     return JSON.stringify(frame)
   }
 
-  /** Lets what was published go out, then looks who does not read. */
+  /** Flushes what was published, then checks for slow readers. */
   const flush = async (): Promise<void> => {
     published = 0
     publishedToAll = 0
@@ -69,7 +69,7 @@ export const createFanOut = ({ realtime, registry, toBody, backlog, slices, metr
   const onEvent = (event: LoggedEvent): Promise<void> | undefined => {
     metrics.eventSeen(event.event)
     handledCount++
-    // Before there is a server, nobody listens.
+    // Before the server listens there are no subscribers.
     if (publisher === null) return undefined
     let topic = ''
     let text = ''

@@ -12,7 +12,7 @@ import type { SignIn } from './sign-in.ts'
 export interface Protocol {
   opened(connection: Connection): void
   received(connection: Connection, message: string | Buffer): void
-  /** A ping or a pong, which counts as any other frame. */
+  /** Called for a ping or a pong, which counts like any other frame. */
   onPingOrPong(connection: Connection): void
   /** What its user may do has changed: sends nothing more before it is authorized again. */
   reauthorize(connection: Connection): void

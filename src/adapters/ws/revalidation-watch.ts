@@ -3,7 +3,7 @@ import type { Connection } from './connection.ts'
 import type { Registry } from './registry.ts'
 import { refusalOf } from './sign-in.ts'
 
-/** Looks at what every connection signed in with, for where no notice may come of its end. */
+/** Checks the grant of every connection regularly, for setups in which a notice of its end may be lost. */
 export interface RevalidationWatch {
   start(): void
   stop(): void
@@ -15,7 +15,7 @@ interface Deps {
   readonly reauthorize: (connection: Connection) => void
 }
 
-/** Far more often than what is remembered gets too old, so that it is revalidated for all connections together. */
+/** Much shorter than the lifetime of a cached grant, so that all connections are revalidated together. */
 const CHECK_EVERY_MS = 100
 
 export const createRevalidationWatch = ({ access, registry, reauthorize }: Deps): RevalidationWatch => {
@@ -41,7 +41,7 @@ export const createRevalidationWatch = ({ access, registry, reauthorize }: Deps)
   const check = (connection: Connection): void => {
     const { credentials, closed } = connection
     if (closed || credentials === null || asked.has(connection)) return
-    // The end of the token itself is the connection's own to keep.
+    // Each connection has its own timer for the expiry of its token.
     try {
       const grant = access.grant(credentials.token)
       if (grant instanceof Promise) void ask(connection, grant)

@@ -6,13 +6,13 @@ import { type Connection, close, echo, send, sendError } from './connection.ts'
 import { CLOSE, formatCursor } from './frames.ts'
 import type { Registry } from './registry.ts'
 
-/** Who a connection speaks for, and until when. */
+/** Authenticates connections. */
 export interface SignIn {
-  /** Closes the connection unless it signs in in time. */
+  /** Starts the timer that closes the connection unless it signs in. */
   startTimeout(connection: Connection): void
   /** Signs in, or extends a connection of the same user. */
   signIn(connection: Connection, token: string, ref?: string): Promise<void>
-  /** Proves again what the connection signed in with; closes it and answers false when that stands no more. */
+  /** Verifies the token of the connection again. Closes the connection and resolves to false when it is no longer valid. */
   reauthorize(connection: Connection): Promise<boolean>
 }
 
@@ -29,12 +29,12 @@ const MAX_TIMER_MS = 2 ** 31 - 1
 const REFUSALS = ['invalid_token', 'inactive_user'] as const
 type Refusal = (typeof REFUSALS)[number]
 
-/** Why a token stands no more; null for any other failure. */
+/** Why a token is no longer valid; null for any other failure. */
 export const refusalOf = (error: unknown): Refusal | null =>
   error instanceof AppError ? (REFUSALS.find((code) => code === error.code) ?? null) : null
 
 export const createSignIn = ({ access, realtime, registry, clock, signInMs }: Deps): SignIn => {
-  /** What the token stands for in this very step: rights that changed while it was proven make it be proven again. */
+  /** The current grant of a token. Verifies it again when rights changed meanwhile. */
   const authenticate = async (token: string): Promise<Grant | Refusal> => {
     for (;;) {
       const changeCount = access.rightsChangeCount()

@@ -57,7 +57,7 @@ interface Deps {
 export interface SocketDurations {
   /** Until it must have signed in. */
   readonly signInMs: number
-  /** In which only so many frames may come. */
+  /** The window in which frames are counted. */
   readonly frameWindowMs: number
 }
 
@@ -90,7 +90,7 @@ export const createSockets = (deps: Deps): Sockets => {
   return {
     handlers: {
       maxPayloadLength: MAX_FRAME_BYTES,
-      // Never reached by what is published: whoever has half of it in line is closed as too slow before.
+      // Published events never reach this limit: a connection with half of it queued is closed as too slow.
       backpressureLimit: 2 * MAX_BACKLOG_BYTES,
       closeOnBackpressureLimit: true,
       idleTimeout: IDLE_TIMEOUT_SECONDS,

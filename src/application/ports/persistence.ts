@@ -52,7 +52,7 @@ export interface SessionReader {
   findById(id: number): Promise<Session | null>
   /** Also when the session has ended or the account is switched off. */
   findAccount(id: number): Promise<SessionAccount | null>
-  /** Whom those of the sessions speak for that have not ended by `now` and whose account is active; in no order. */
+  /** The principals of those sessions that have not ended by `now` and whose account is active, in no order. */
   findActivePrincipals(ids: readonly number[], now: Instant): Promise<readonly Principal[]>
   list(query: SessionQuery): Promise<Page<Session>>
 }
@@ -153,7 +153,7 @@ export interface JobReader {
   countByState(most: number): Promise<Readonly<Record<JobState, number>>>
 }
 
-/** A job as one worker has leased it: nobody else has this attempt. */
+/** One worker's exclusive attempt at a job, under a lease. */
 export interface Attempt {
   readonly id: number
   readonly attempts: number
@@ -161,7 +161,7 @@ export interface Attempt {
 
 export interface JobRepository extends JobReader {
   enqueue(job: NewJob): Promise<void>
-  /** Takes up to `limit` due jobs until `leaseUntil`, oldest first. Nobody else gets the same attempt. */
+  /** Leases up to `limit` due jobs until `leaseUntil`, oldest first. No other worker gets the same attempt. */
   claim(claim: { readonly now: Instant; readonly leaseUntil: Instant; readonly limit: number }): Promise<readonly Job[]>
   /**
    * Renews the lease of the attempt until `leaseUntil`. False when the lease had run out and someone else may have it.
@@ -185,7 +185,7 @@ export interface JobRepository extends JobReader {
 export interface RecordQuery extends PageRequest<string> {
   /** Null for everyone's. */
   readonly ownerId: number | null
-  /** Words that the searched fields together must all hold, each at least as a prefix. */
+  /** Words that the searched fields together must contain, each at least as a prefix. */
   readonly text: string | null
   readonly createdAfter: Instant | null
   readonly createdBefore: Instant | null

@@ -15,11 +15,11 @@ export interface Log {
   error(message: string, fields?: LogFields): void
 }
 
-/** Divides long work into steps, between which the event loop serves others. All such work shares one. */
+/** Divides long work into slices, between which the event loop does other work. All long work shares one instance. */
 export interface EventLoopSlices {
-  /** Whether the time for such work in this turn of the event loop is used up. */
+  /** Whether the slice of this turn of the event loop is used up. */
   isOver(): boolean
-  /** Resolves in a later turn, in which nobody else resumes: whoever asks first begins first. */
+  /** Resolves in a later turn, for one caller a turn, in the order of the calls. */
   next(): Promise<void>
 }
 

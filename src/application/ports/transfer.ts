@@ -20,7 +20,7 @@ export interface RowReader {
 export interface RowSource extends RowReader {
   /** In an order in which every row comes after those it refers to. */
   readonly tables: readonly string[]
-  /** Whether nobody wrote to it since it was opened. */
+  /** Whether it is unchanged since it was opened. */
   isUnchanged(): boolean
 }
 
@@ -33,11 +33,11 @@ export interface RowLoader extends RowReader {
 
 /** A database to be filled with the rows of another. */
 export interface RowTarget {
-  /** Says, in words for operators, which value of a row it could not keep as it is; null when there is none. */
+  /** Describes, for operators, a value of the row that it cannot store unchanged; null when there is none. */
   findUnsupportedValue(table: string, row: Row): string | null
   /** Makes the tables, unless they are there. */
   prepare(): Promise<void>
-  /** Disturbs nobody. */
+  /** Does not block other connections. */
   read<T>(work: (reader: RowReader) => Promise<T>): Promise<T>
   /**
    * One transaction in which nobody else writes: when it resolves everything is there and would survive a crash, when it

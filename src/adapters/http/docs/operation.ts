@@ -84,7 +84,7 @@ export interface Place {
   readonly get: Node
 }
 
-/** One operation as the plugin gives it, corrected. What its route admits (`x-admit`) tells who, how often and what. */
+/** One operation as the plugin gives it, corrected. The rule of its route (`x-admit`) says who may call it, how often and with which body. */
 export const correctOperation = (raw: Node, { path, get }: Place, components: Components): Node => {
   const { operationId, summary, description, tags, deprecated, requestBody } = raw
   const admit = nodeAt(raw, 'x-admit')

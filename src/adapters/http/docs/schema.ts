@@ -10,10 +10,10 @@ const isNull = (schema: Node) => schema.type === 'null'
 
 const isTextForm = ({ type, format }: Node) => type === 'string' && typeof format === 'string' && TEXT_FORMS.has(format)
 
-/** Whether `null` can be told by a list of types alone. */
+/** Whether a list of types is enough to express `null`. */
 const hasPlainType = (schema: Node) => typeof schema.type === 'string' && !('enum' in schema)
 
-/** The property by which to tell the members of a union apart, and which value stands for which; null if there is none. */
+/** The property that distinguishes the members of a union, and the value of each; null if there is none. */
 const discriminatorOf = (raw: readonly Node[], members: readonly Node[]): Node | null => {
   const [first = {}] = raw
   const constant = (schema: Node, name: string) => nodeAt(nodeAt(schema, 'properties'), name).const
@@ -85,7 +85,7 @@ export const correctSchema = (raw: unknown, components: Components): unknown => 
   return title === undefined ? result : { title, ...result }
 }
 
-/** Elysia closes the answers it has compiled. They stay open here: a client must bear a new property. */
+/** Elysia forbids additional properties in compiled answers. The document allows them, so that clients accept new ones. */
 const withOpenObjects = (schema: Node): Node => {
   const copy: unknown = JSON.parse(JSON.stringify(schema), (key, value: unknown) =>
     key === 'additionalProperties' && value === false ? undefined : value,

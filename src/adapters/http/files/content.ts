@@ -42,7 +42,7 @@ export interface ServedFile {
   readonly read: (first: number, end: number) => Promise<BlobBytes>
   /** Whether pages of other origins may show it. */
   readonly shared: boolean
-  /** Called with the reason when a response could not be sent to its end. */
+  /** Called with the reason when a response could not be completed. */
   readonly failed: (error: unknown) => void
 }
 

@@ -17,7 +17,7 @@ import { readUpload } from './multipart.ts'
 
 const PATH = '/api/v1/files'
 
-/** What one upload holds in memory while it comes, at most. */
+/** The most memory that one upload uses while it arrives. */
 const UPLOAD_WINDOW_BYTES = 524_288
 
 export const FileResponse = t.Object(
@@ -83,7 +83,7 @@ const binary = (description: string) =>
 
 const withToken: Rule = { who: 'user' }
 
-/** A token or a signed link: without either, nobody gets further. A link stands alone: a token beside it may be stale. */
+/** Requires a token or a signed link. With a link the token is ignored, since it may be stale. */
 const withTokenOrLink: Rule = {
   who: (principal, request) => {
     if (principal === null && !isSigned(request)) throw new AppError('unauthenticated', 'Sign in to do this')
