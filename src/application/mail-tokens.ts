@@ -73,8 +73,8 @@ const PURPOSES: Readonly<Record<Issue['template'], MailTokenPurpose>> = {
 export const mailToken = async (tx: Tx, opaqueTokens: OpaqueTokens, issue: Issue): Promise<MailSlot> => {
   const { user, email, template, now } = issue
   const maxDelayMs = template === 'welcome' ? MAX_MAIL_DELAY_MS : 0
-  const turn = await reserveMailSlot(tx, { template, to: email, now, maxDelayMs })
-  if (!turn.queued) return turn
+  const slot = await reserveMailSlot(tx, { template, to: email, now, maxDelayMs })
+  if (!slot.queued) return slot
   const nonce = opaqueTokens.generate()
   const purpose = PURPOSES[template]
   const token: MailToken = {
@@ -91,8 +91,8 @@ export const mailToken = async (tx: Tx, opaqueTokens: OpaqueTokens, issue: Issue
     template === 'reset'
       ? { template, to: email, name: ifVerified(user, user.name), nonce }
       : { template, to: email, nonce }
-  await enqueue(tx, opaqueTokens, request, now, turn.at)
-  return turn
+  await enqueue(tx, opaqueTokens, request, now, slot.at)
+  return slot
 }
 
 /** As {@link mailToken}, for a caller who learns of a refusal. Throws `too_many_requests` instead of doing nothing. */
@@ -112,18 +112,18 @@ type Notice = { readonly user: User; readonly now: Instant } & (
  */
 export const notify = async (tx: Tx, opaqueTokens: OpaqueTokens, notice: Notice): Promise<MailSlot> => {
   const { user, now, ...about } = notice
-  const turn = await reserveMailSlot(tx, {
+  const slot = await reserveMailSlot(tx, {
     template: about.template,
     to: user.email,
     now,
     maxDelayMs: MAX_MAIL_DELAY_MS,
   })
-  if (!turn.queued) return turn
+  if (!slot.queued) return slot
   const recipient = { to: user.email, name: ifVerified(user, user.name) }
   const request: MailRequest =
     about.template === 'password-changed' ? { ...about, ...recipient } : { ...about, ...recipient }
-  await enqueue(tx, opaqueTokens, request, now, turn.at)
-  return turn
+  await enqueue(tx, opaqueTokens, request, now, slot.at)
+  return slot
 }
 
 /** As {@link notify}, before a change that must not happen untold. Throws `too_many_requests` instead of dropping it. */
