@@ -12,7 +12,7 @@ import {
   SYSTEM_REVALIDATION_TIMER,
 } from './revalidation.ts'
 
-/** Who presented a token, and until when it speaks for them. */
+/** The user of a token, and when the token expires. */
 export interface Grant {
   readonly principal: Principal
   readonly expiresAt: Instant
@@ -20,17 +20,17 @@ export interface Grant {
 
 export interface Access {
   /**
-   * Who presents this access token. Throws `invalid_token` when it is not ours, has expired or its session has ended,
-   * `inactive_user` when the account is switched off. A proven token is remembered until it expires or a notice
-   * names its user; the answer then comes without a promise. Where a notice may be lost, it is remembered only as long
-   * as the database has revalidated it within the last second.
+   * The principal of an access token. Throws `invalid_token` if it is not valid, has expired or its session has ended,
+   * `inactive_user` if the account is deactivated. A verified token is cached until it expires or a notice names its
+   * user; a cached result is returned without a promise. If notices may be lost, a cached result is valid only if the
+   * database has confirmed it within the last second.
    */
   authenticate(token: string): Principal | Promise<Principal>
   /** As {@link authenticate}, with the end of the token, for connections that outlive a request. */
   grant(token: string): Grant | Promise<Grant>
-  /** Calls `listener` whenever a user's rights may have changed, after the cached grants are dropped. */
+  /** Calls `listener` whenever a user's rights may have changed, after their cached tokens were dropped. */
   onRightsChange(listener: (userId: number) => void): void
-  /** How often that was. What was proven stands as long as this stays the same. */
+  /** The number of such notices. A verified token stays valid as long as this does not change. */
   rightsChangeCount(): number
 }
 
@@ -47,7 +47,7 @@ interface Entry extends Grant, CachedGrant {
 }
 
 const MAX_REMEMBERED_COUNT = 20_000
-/** With more tokens of one user, the oldest is dropped and verified again at its next use. */
+/** For a user with more tokens in use, the oldest are verified again. */
 const MAX_REMEMBERED_PER_USER_COUNT = 50
 
 const invalid = () => new AppError('invalid_token', 'The access token is invalid or has expired')
@@ -61,7 +61,7 @@ export const createAccess = ({
   ageing = SYSTEM_REVALIDATION_TIMER,
 }: Deps): Access => {
   /**
-   * By token. Each has one spelling, and so one entry: what is remembered is bounded by the `jti`s that were issued.
+   * By token. Each has one accepted spelling and so one entry, so the cache is bounded by the number of issued `jti`s.
    */
   const remembered = new Map<string, Entry>()
   const tokensOf = new Map<number, Set<string>>()
@@ -79,7 +79,7 @@ export const createAccess = ({
 
   const remember = (entry: Entry) => {
     const { token } = entry
-    // Oldest first, so that tokens which are no longer used do not stay.
+    // The oldest first: tokens that are never used again must not stay until the cache is full.
     for (const oldest of remembered.values()) {
       if (remembered.size < MAX_REMEMBERED_COUNT && oldest.expiresAt > clock.now()) break
       forget(oldest.token)
@@ -96,7 +96,7 @@ export const createAccess = ({
     else tokensOf.set(userId, new Set([token]))
   }
 
-  // The only subscriber, so that nothing stale is cached when the other listeners are called.
+  // The only subscriber to notices: other listeners are called after the cache has dropped outdated entries.
   notices.subscribe((userId) => {
     changeCount++
     for (const token of tokensOf.get(userId) ?? []) forget(token)
@@ -107,7 +107,7 @@ export const createAccess = ({
     unitOfWork,
     clock,
     ...ageing,
-    // By then another may stand in its place.
+    // By then, another entry may have replaced it.
     forget: (entry) => remembered.get(entry.token) === entry && forget(entry.token),
   })
 
@@ -120,7 +120,7 @@ export const createAccess = ({
     const claimed: Principal = { userId, sessionId, role: 'user' }
     const principal = await unitOfWork.read((tx) => requireActiveActor(tx, claimed, clock.now()))
     const proven = { token, principal, expiresAt: claims.expiresAt, validatedAt }
-    // A notice that arrived during the read may concern it: then the next request reads again.
+    // A notice that arrived during the read may concern its result: in that case the next request reads again.
     if (changeCount === changeCountBefore) remember(proven)
     return proven
   }
@@ -147,13 +147,14 @@ export const createAccess = ({
 }
 
 /**
- * The actor with today's rights, inside the transaction that uses them: a request can wait long for its body or a hash.
- * Throws `invalid_token` when the session or account has ended meanwhile, `inactive_user` when it was switched off.
+ * The actor with current rights, inside the transaction that uses them, because a request can wait a long time for its
+ * body or a hash. Throws `invalid_token` if the session or account has ended meanwhile, `inactive_user` if the account
+ * was deactivated.
  */
 export const requireActiveActor = async <A extends Principal>(tx: ReadTx, actor: A, now: Instant): Promise<A> => {
   const account = await tx.sessions.findAccount(actor.sessionId)
   if (account === null) {
-    // Deactivation ends the session too, but its owner gets the reason.
+    // Deactivation ends the session too, but its user should get the reason.
     const user = await tx.users.findById(actor.userId)
     throw user?.isActive === false ? inactive() : invalid()
   }
@@ -163,9 +164,9 @@ export const requireActiveActor = async <A extends Principal>(tx: ReadTx, actor:
 }
 
 /**
- * As {@link requireActiveActor}, for a unit that changes users or ends sessions. Locks the actor and the user it is
- * about, so that nobody changes their rights meanwhile, then the actor's session. All such units lock in this order, so
- * that two of them never deadlock.
+ * As {@link requireActiveActor}, for a unit that changes users or ends sessions. Locks the actor and the affected user,
+ * whose rights cannot change meanwhile, and then the actor's session. All such units lock in this order, so that they
+ * cannot deadlock.
  */
 export const requireActiveActorLocked = async <A extends Principal>(
   tx: Tx,
@@ -173,7 +174,7 @@ export const requireActiveActorLocked = async <A extends Principal>(
   now: Instant,
   userId = actor.userId,
 ): Promise<A> => {
-  // Only an admin may lock another user's row by naming it.
+  // Naming another user must not lock their row for someone without the right to do so.
   const ids = actor.role === 'admin' ? new Set([actor.userId, userId]) : [actor.userId]
   for (const id of [...ids].sort((one, other) => one - other)) await tx.users.findById(id)
   await tx.sessions.findById(actor.sessionId)

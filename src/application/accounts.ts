@@ -12,24 +12,24 @@ import type { MailTokenReader, UnitOfWork } from './ports/persistence.ts'
 import type { OpaqueTokens, PasswordHasher } from './ports/security.ts'
 import type { Clock } from './ports/system.ts'
 
-/** What people do with the links we mail to them. */
+/** The use cases behind mailed links. */
 export interface Accounts {
-  /** Mails a link to the actor's own address, unless it is proven already. Throws `too_many_requests`. */
+  /** Mails a link to the actor's own address, unless it is already verified. Throws `too_many_requests`. */
   requestVerification(actor: Principal): Promise<void>
   /**
-   * Proves the address the token was mailed to; one the user chose takes the place of the old one, which is notified.
-   * Throws `invalid_link` for a token that is unknown, used, expired or voided, `email_taken`.
+   * Verifies the address the token was mailed to. A new address replaces the old one, which gets a notification. Throws
+   * `invalid_link` for a token that is unknown, used, expired or replaced, and `email_taken`.
    */
   verifyEmail(token: string): Promise<void>
   /**
-   * Queues a link if there is such an account. Does and takes the same if there is none. Throws `too_many_requests`
-   * when asked too often for one account from one source, wherever `address` belongs.
+   * Queues a link if the account exists. If it does not, does the same work in the same time. Throws
+   * `too_many_requests` after too many requests for one account from one source, which `address` determines.
    */
   forgotPassword(email: string, address: string): Promise<void>
   /**
-   * Sets the password, ends every session and the signed links that the owner made, and notifies the owner by mail.
-   * Guesses at the old password no longer count, and `address`, where the call comes from, is a source its owner may
-   * sign in from. Throws `invalid_link`, `weak_password`.
+   * Sets the password, ends every session and the signed links that the owner created, and notifies the owner by mail.
+   * Failed guesses at the old password no longer count, and `address`, where the request comes from, becomes a known
+   * sign-in source. Throws `invalid_link`, `weak_password`.
    */
   resetPassword(token: string, password: string, address: string): Promise<void>
 }
@@ -100,7 +100,7 @@ export const createAccounts = ({ unitOfWork, passwords, opaqueTokens, notices, a
     },
 
     async resetPassword(token, password, address) {
-      // Asked before the costly hash, and again with it: of two that race one wins.
+      // Checked before the expensive hash, and again after it, so that only one of two concurrent resets succeeds.
       const { email } = await unitOfWork.read((tx) => find(tx, token, 'reset', clock.now()))
       requireStrong(password, email)
       const passwordHash = await passwords.hash(password, address)
@@ -109,7 +109,7 @@ export const createAccounts = ({ unitOfWork, passwords, opaqueTokens, notices, a
         const proven = await find(tx, token, 'reset', now)
         const user = await tx.users.findById(proven.userId)
         if (!user?.isActive || user.email !== proven.email) throw invalidLink()
-        // A change of address under way may be a thief's.
+        // A pending change of address may come from a thief.
         await tx.mailTokens.delete(user.id)
         await tx.users.update({ ...user, passwordHash, emailVerified: true, updatedAt: now })
         await tx.sessions.deleteAll(user.id, null)

@@ -5,37 +5,37 @@ import type { User } from '../domain/user.ts'
 import type { UnitOfWork } from './ports/persistence.ts'
 import type { RateLimiter } from './ports/security.ts'
 
-/** What is counted, each separately: failed sign-ins do not use up the attempts of an existing session. */
+/** Each kind is counted separately, so that sign-in attempts do not use up the limit for actions in a session. */
 export type AttemptKind = 'sign-in' | 'current password' | 'new address' | 'verification' | 'forgotten password'
 
-/** One attempt at a credential or a limited action of an account. */
+/** One attempt on an account. */
 export interface Attempt {
   readonly kind: AttemptKind
-  /** How the account was named, whether there is such a one or not. */
+  /** The account name in the request, whether it exists or not. */
   readonly account: string | number
-  /** Whose account it is: null when there is none, absent where nothing is guessed. */
+  /** The user of the account: null if there is none, absent if the attempt is not a guess. */
   readonly user?: Pick<User, 'id' | 'passwordHash'> | null
-  /** The address of the caller; absent where attempts are counted over all sources. */
+  /** The source of the attempt; absent if attempts count for the account from all sources together. */
   readonly address?: string
 }
 
 /**
- * Tries at something of one account. They are limited by account and source together, so that nobody's failures keep
- * out an owner who is elsewhere. Guesses are limited over all sources too, more widely; that limit spares a source from
- * which the owner has signed in before. Both are of one password: a new one starts them anew.
+ * Limits attempts on one account. They are limited by account and source together, so that failures from one source do
+ * not lock out an owner at another. Guesses are also limited over all sources, with a higher limit; sources from which
+ * the owner has signed in before are exempt from it. A new password resets both limits.
  */
 export interface Attempts {
-  /** Counts one try. Throws `too_many_requests` past the limit. */
+  /** Counts one attempt. Throws `too_many_requests` above the limit. */
   count(attempt: Attempt): Promise<void>
-  /** A right guess clears the counts. */
+  /** A correct password resets the counts. */
   succeeded(attempt: Attempt): Promise<void>
 }
 
-/** Multiplies the rate for all sources together from which the owner of the account never signed in. */
+/** The limit over all unknown sources of an account, as a multiple of the limit of one source. */
 const ALL_SOURCES_FACTOR = 5
 
 const keyOf = ({ kind, account, user }: Attempt) =>
-  // The end of a salted hash identifies the password without revealing it.
+  // The end of a salted hash identifies the password without revealing anything about it.
   `${kind}:${account}:${user?.passwordHash.slice(-16) ?? ''}`
 
 const keyOfSource = (attempt: Attempt) => {

@@ -3,23 +3,23 @@ import type { MovableBlobs, OpenSha256, Row } from './ports/transfer.ts'
 export interface FileCopy {
   readonly files: AsyncIterable<readonly Row[]>
   readonly from: MovableBlobs
-  /** Null when the bytes stay where they are, and are only looked at. */
+  /** Null if the bytes stay where they are and are only verified. */
   readonly to: MovableBlobs | null
   readonly openSha256: OpenSha256
   readonly signal: AbortSignal
-  /** Called with each file whose bytes are missing or wrong. */
+  /** Called for each file whose bytes are missing or wrong. */
   complain(line: string): void
   done(): void
 }
 
 export interface FileCounts {
   readonly sound: number
-  /** Of these, how many had to be written. */
+  /** How many of these had to be written. */
   readonly written: number
   readonly faulty: number
 }
 
-/** Each may have two parts of an upload in memory. */
+/** Concurrent copies: each may keep two parts of an upload in memory. */
 const MAX_FILES_IN_FLIGHT_COUNT = 4
 
 interface FileRow {
@@ -29,7 +29,7 @@ interface FileRow {
   readonly sha256: string
 }
 
-/** The source lacks the bytes that the row describes. */
+/** The source does not have the bytes that the row describes. */
 class FaultyBlob extends Error {}
 
 const toFileRow = ({ id, blob_key, size, sha256 }: Row): FileRow => ({
@@ -43,7 +43,7 @@ const fileRows = async function* (pieces: AsyncIterable<readonly Row[]>): AsyncG
   for await (const rows of pieces) for (const row of rows) yield toFileRow(row)
 }
 
-/** Verifies every file that a row names, and copies those that `to` lacks. Throws when a store cannot be used. */
+/** Verifies the bytes of every file row, and copies missing ones to `to`. Throws if a store cannot be used. */
 export const copyFiles = async (copy: FileCopy): Promise<FileCounts> => {
   const { files, from, to, openSha256, signal, complain, done } = copy
   const bytesOf = async function* (blobs: MovableBlobs, { key, size }: FileRow): AsyncGenerator<Uint8Array> {
@@ -55,7 +55,7 @@ export const copyFiles = async (copy: FileCopy): Promise<FileCounts> => {
     }
   }
 
-  /** Yields the bytes of a file. Throws at the end when they differ from what the row says. */
+  /** Passes on the bytes, and throws at the end if they do not match the row. */
   const verified = async function* (blobs: MovableBlobs, file: FileRow): AsyncGenerator<Uint8Array> {
     const size = await blobs.size(file.key)
     if (size === null) throw new FaultyBlob('is missing')
@@ -103,7 +103,7 @@ export const copyFiles = async (copy: FileCopy): Promise<FileCounts> => {
         done()
       }
     } finally {
-      // When one fails the others stop, each after its file.
+      // When one worker fails, the others stop after their current file.
       await waiting.return(undefined)
     }
   }

@@ -3,14 +3,14 @@ import type { HighestIds, OpenSha256, Row, RowLoader, RowReader, RowSource, Valu
 
 export interface TableSummary {
   readonly rows: number
-  /** Over all of them, in their order. */
+  /** Over all rows, in order. */
   readonly sha256: string
 }
 
 /** By table, in the order of the tables. */
 export type TableSummaries = ReadonlyMap<string, TableSummary>
 
-/** Called for each piece of rows. */
+/** Called for each batch of rows. */
 type OnRows = (table: string, rows: readonly Row[]) => Promise<void> | void
 
 const toJson = (value: Value) => (value instanceof Uint8Array ? { bytes: value.toHex() } : value)
@@ -57,20 +57,22 @@ export const countAll = async (reader: RowReader, tables: readonly string[]): Pr
   return counts
 }
 
-/** Whether `target` will assign ids above all that `source` assigned, and continue its cursors. */
+/**
+ * Whether ids assigned after `target` are above all ids that `source` assigned, and cursors continue from its last one.
+ */
 export const hasHighestIds = (source: HighestIds, target: HighestIds): boolean =>
   [...source].every(([table, id]) => (table === 'events' ? target.get(table) === id : (target.get(table) ?? 0) >= id))
 
 export interface RowCopy {
   readonly source: RowSource
   readonly openSha256: OpenSha256
-  /** What was read from the source. */
+  /** The content of the source, as counted and hashed. */
   readonly expected: TableSummaries
   readonly onWritten: OnRows
   readonly onProved: OnRows
 }
 
-/** Fills an empty database, and throws unless it then reads back what `expected` says. */
+/** Fills an empty database, and throws unless it reads back the same as `expected`. */
 export const fillTarget = async (loader: RowLoader, copy: RowCopy): Promise<void> => {
   const { source, openSha256, expected, onWritten, onProved } = copy
   const { tables } = source
@@ -88,7 +90,7 @@ export const fillTarget = async (loader: RowLoader, copy: RowCopy): Promise<void
   if (!hasHighestIds(highest, await loader.highestIds())) throw new Error('the target did not take the highest ids')
 }
 
-/** Says `line()` at most once in a while. */
+/** Prints `line()`, limited to once per interval. */
 export const createPace = (now: () => Instant, say: (line: string) => void, every = 5_000) => {
   let last = now()
   return (line: () => string): void => {

@@ -20,14 +20,14 @@ interface Deps {
   readonly to: MovableBlobs | null
   readonly openSha256: OpenSha256
   readonly clock: Clock
-  /** Called with the progress now and then. */
+  /** Called now and then with the progress. */
   onProgress(line: string): void
-  /** Called with each problem that prevents the copy. */
+  /** Called for each fault that prevents the copy. */
   complain(line: string): void
   readonly signal: AbortSignal
 }
 
-/** As many misfits are named; the others are counted. */
+/** How many faults are listed; further ones are only counted. */
 const MAX_NAMED_COUNT = 20
 
 const isEmpty = (counts: ReadonlyMap<string, number>) => [...counts.values()].every((count) => count === 0)
@@ -62,7 +62,7 @@ const copyAll = async (deps: Deps): Promise<void> => {
     return summaries
   }
 
-  /** Whether it is a finished copy. Throws when it is neither that nor empty. */
+  /** Whether the target is a finished copy. Throws if it is neither that nor empty. */
   const isFinishedCopy = async (reader: RowReader, expected: TableSummaries): Promise<boolean> => {
     const counts = await countAll(reader, tables)
     if (isEmpty(counts)) {
@@ -128,15 +128,15 @@ const copyAll = async (deps: Deps): Promise<void> => {
 }
 
 /**
- * Copies an installation: files first, each unless the target has it, then all rows in one transaction, which commits
- * only when what the target reads back is the same. Run again it goes on where it was interrupted; of a copy that was
- * finished, and not used since, it only proves that it is one. Rejects, in words for operators, when that is not done.
+ * Copies an installation: first files that the target does not have, then all rows in one transaction, which commits
+ * only if the target reads back the same rows. A second run continues after an interruption; if the copy is finished
+ * and unused, it only verifies it. Rejects with a message for operators if the copy is not complete.
  */
 export const copyInstallation = async (deps: Deps): Promise<void> => {
   try {
     await copyAll(deps)
   } catch (error) {
-    // Operators get the cause, which clients do not.
+    // Unlike clients, operators see the cause.
     if (!(error instanceof AppError && error.cause instanceof Error)) throw error
     throw new Error(`${error.message}: ${error.cause.message}`, { cause: error })
   }

@@ -2,20 +2,20 @@ import { AppError } from '../domain/errors.ts'
 import { typeWithoutSignature } from '../domain/file.ts'
 import type { BlobStore, ReadableContent, SniffContentType } from './ports/blobs.ts'
 
-/** Read at once from the store, where many small reads would each be a call. */
+/** Bytes per read from the store, where each small read would be a request. */
 const WINDOW_BYTES = 65_536
 
-/** A type that takes more reading than this is taken for what was found until then. */
+/** If detection would read more than this, the type found so far is used. */
 const MAX_WINDOWS_COUNT = 64
 
 /** The beginning of an upload. */
 export interface Head {
   readonly bytes: Uint8Array
-  /** Whether that is all there is. */
+  /** Whether `head` is the whole content. */
   readonly complete: boolean
 }
 
-/** The type that the beginning of an upload gives away; null when that depends on what comes after it. */
+/** The type detected from the beginning of an upload; null if it depends on later bytes. */
 export const detectHeadType = async (sniff: SniffContentType, { bytes, complete }: Head): Promise<string | null> => {
   let readBeyond = false
   const content: ReadableContent = {
@@ -29,7 +29,7 @@ export const detectHeadType = async (sniff: SniffContentType, { bytes, complete 
   return readBeyond && !complete ? null : type
 }
 
-/** A blob, read in windows and not for ever. */
+/** A blob that is read in windows, up to a limit. */
 const contentOf = (blobs: BlobStore, key: string, size: number): ReadableContent => {
   let window = { first: 0, bytes: new Uint8Array() }
   let left = MAX_WINDOWS_COUNT
@@ -47,7 +47,7 @@ const contentOf = (blobs: BlobStore, key: string, size: number): ReadableContent
   }
 }
 
-/** The type of bytes that are stored, of which `head` is the beginning. */
+/** The type of stored bytes, which begin with `head`. */
 export const detectStoredType = async (
   sniff: SniffContentType,
   blobs: BlobStore,

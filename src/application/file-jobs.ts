@@ -10,12 +10,12 @@ interface Deps {
   readonly clock: Clock
 }
 
-/** What keeps files and their bytes in step when someone, or the process, goes away. */
+/** Keeps files and their bytes consistent when a user is removed or the process crashes. */
 export interface FileJobs {
-  /** Removes up to `limit` files of an owner and answers how many; their bytes go by jobs of their own. */
+  /** Removes up to `limit` files of an owner and returns how many; separate jobs delete their bytes. */
   forget(tx: Tx, ownerId: number, limit: number): Promise<number>
   deleteBlob(job: Job): Promise<void>
-  /** Removes bytes that no file names and that are too old to be on their way into one. */
+  /** Removes bytes that no file refers to and that are too old to belong to an upload in progress. */
   sweep(job: Job, signal: AbortSignal): Promise<void>
 }
 

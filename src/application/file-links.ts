@@ -19,9 +19,15 @@ export interface SignedLink {
 
 export type FileLinkPage = Omit<FileLinkQuery, 'fileId' | 'aliveAt'>
 
-/** Links that open one file to anyone. To make, see and end them one must see the file (`not_found`). */
+/**
+ * Links that give anyone access to one file. Creating, listing and revoking them requires access to the file
+ * (`not_found`).
+ */
 export interface FileLinks {
-  /** `life` in seconds. Throws `idempotency_mismatch`, `too_many_links` when as many as one may have are alive. */
+  /**
+   * `life` is in seconds. Throws `idempotency_mismatch`, and `too_many_links` when the actor has the maximum number of
+   * valid links.
+   */
   create(
     actor: Principal,
     fileId: number,
@@ -31,11 +37,11 @@ export interface FileLinks {
   /** Those that have not expired. */
   list(actor: Principal, fileId: number, page: FileLinkPage): Promise<Page<SignedLink>>
   get(actor: Principal, fileId: number, id: number): Promise<SignedLink>
-  /** From the next request on it opens nothing. */
+  /** The link stops working with the next request. */
   remove(actor: Principal, fileId: number, id: number): Promise<void>
   /**
-   * What a signed link opens. Throws `not_found` when it was not made by us, has expired, when the link or the file is
-   * gone, or when whoever made it could not see the file today.
+   * The file of a signed link. Throws `not_found` if the signature is invalid, the link has expired or was revoked, the
+   * file is gone, or its creator can no longer see the file.
    */
   resolve(parts: SignedParts, signature: string): Promise<StoredFile>
 }
@@ -47,7 +53,7 @@ interface Deps {
   readonly reserve: Reserve
 }
 
-/** Removed at a time to make room for one more, without blocking other writes for long. */
+/** How many expired links are removed to make room for a new one; few enough not to delay others. */
 const MAX_SLICE_COUNT = 200
 
 const makeRoom = async (tx: Tx, makerId: number, now: Instant): Promise<void> => {
@@ -57,11 +63,11 @@ const makeRoom = async (tx: Tx, makerId: number, now: Instant): Promise<void> =>
 }
 
 /**
- * Whether link and file may still be had: both accounts are active, and the maker is the owner or an admin. A change
- * that ends the right also deletes the link; this holds for whatever was committed at the same moment.
+ * Whether the link is still valid: both accounts are active, and the creator is the owner or an admin. A change that
+ * revokes the right also deletes the link; this check covers a link created at the same moment.
  */
 const isBacked = async (tx: ReadTx, { makerId }: FileLink, { ownerId }: StoredFile): Promise<boolean> => {
-  // The rows of a removed user's files outlive them for a moment.
+  // The rows of a removed user's files exist for a moment after the user.
   const owner = await tx.users.findById(ownerId)
   if (owner === null || !owner.isActive) return false
   if (makerId === ownerId) return true
@@ -88,7 +94,7 @@ export const createFileLinks = ({ unitOfWork, signer, clock, reserve }: Deps): F
         const current = await requireActiveActor(tx, actor, now)
         requireRoom(reserve, current)
         const { ownerId } = await visibleFile(tx, current, fileId)
-        // Whole seconds, which is what the link says.
+        // Whole seconds, as in the link.
         const expiresAt = (Math.ceil(now / 1_000) + life) * 1_000
         const makerId = current.userId
         return withIdempotency(tx, current, idempotency, now, {

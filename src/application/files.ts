@@ -11,42 +11,40 @@ import type { Clock, Log, Reserve } from './ports/system.ts'
 import { requireRoom } from './reserve.ts'
 
 export interface Upload {
-  /** Bytes at least, where the sender has announced it. */
+  /** Minimum size in bytes, if the sender declared it. */
   readonly announced?: number
   readonly filename: string
-  /** The bytes as they come. What it throws fails the upload. */
+  /** The bytes as they arrive. An error it throws fails the upload. */
   readonly content: AsyncIterable<Uint8Array>
 }
 
 /**
- * An upload whose bytes are kept but which is in no row yet. Disposing of it deletes the bytes unless a row has them.
+ * An upload whose bytes are stored but which has no row yet. Disposing of it deletes the bytes unless a row refers to
+ * them.
  */
 export interface ReceivedFile extends AsyncDisposable {
   readonly filename: string
   readonly sha256: string
-  /**
-   * Makes it a file. Throws `idempotency_mismatch`, and what `requireActiveActor` throws when the owner's session has
-   * ended.
-   */
+  /** Stores its row. Throws `idempotency_mismatch`, and the errors of `requireActiveActor` if the owner's session has ended. */
   keep(idempotency: IdempotencyRequest<StoredFile> | null): Promise<IdempotentResult<StoredFile>>
 }
 
-/** A file is seen by its owner and by admins; to all others it does not exist (`not_found`). */
+/** Only the owner and admins can see a file; for all others it does not exist (`not_found`). */
 export interface Files {
   /**
-   * Receives the bytes, which belong to the result until it is kept or disposed of. The type is detected from the bytes
-   * alone. Throws `invalid_file_type`, `storage_full`, `storage_reserved`, `quota_exceeded` as soon as more comes than
-   * the actor has room for, and what the content throws; then nothing stays.
+   * Stores the bytes, which belong to the result until it is kept or disposed of. The type is detected only from the
+   * bytes. Throws `invalid_file_type`, `storage_full`, `storage_reserved`, `quota_exceeded` as soon as the upload
+   * exceeds the actor's remaining quota, and errors of the content; in that case nothing remains stored.
    */
   receive(actor: Principal, upload: Upload): Promise<ReceivedFile>
-  /** One's own; an admin may ask for another's (`ownerId`) or for all (null). Throws `forbidden`. */
+  /** The actor's own files; an admin may list another user's (`ownerId`) or all (null). Throws `forbidden`. */
   list(actor: Principal, query: FileQuery): Promise<Page<StoredFile>>
   get(actor: Principal, id: number): Promise<StoredFile>
-  /** Its links end at once; its bytes go soon after. */
+  /** Its links end at once; its bytes are deleted soon after. */
   remove(actor: Principal, id: number): Promise<void>
   /**
-   * The bytes of a file that someone may see, from `first` up to `end`, without it. Throws `not_found` when they were
-   * removed meanwhile, `unavailable` when they cannot be reached now.
+   * The bytes of a visible file from `first` up to, but not including, `end`. Throws `not_found` if they were removed
+   * meanwhile, `unavailable` if they cannot be read now.
    */
   read(file: StoredFile, first: number, end: number): Promise<BlobBytes>
 }
@@ -59,11 +57,11 @@ interface Deps {
   readonly accepted: '*/*' | readonly string[]
   readonly log: Log
   readonly reserve: Reserve
-  /** Bytes that one user may store; without it, any. */
+  /** Bytes that one user may store; unlimited if absent. */
   readonly quotaBytes?: number
 }
 
-/** The file, for whoever may see it. Throws `not_found`. */
+/** The file, if the actor may see it. Throws `not_found`. */
 export const visibleFile = async (tx: ReadTx, actor: Principal, id: number): Promise<StoredFile> => {
   const file = await tx.files.findById(id)
   if (file === null || (file.ownerId !== actor.userId && actor.role !== 'admin')) throw notFound('File')
@@ -86,7 +84,7 @@ const join = (chunks: readonly Uint8Array[], limit: number): Uint8Array => {
   return bytes
 }
 
-/** The first bytes, and everything as it was. */
+/** Returns the first bytes, and a stream of all bytes. */
 const peek = async (source: AsyncIterator<Uint8Array>, limit: number) => {
   const seen: Uint8Array[] = []
   let size = 0
@@ -108,15 +106,15 @@ const peek = async (source: AsyncIterator<Uint8Array>, limit: number) => {
   return { head, whole: whole() }
 }
 
-/** A commit whose answer was lost may be one, now or in a moment: the sweep decides when that is over. */
+/** A commit whose confirmation was lost may still succeed; the sweep checks later. */
 const mayStillCommit = (error: unknown): boolean => error instanceof AppError && error.code === 'unavailable'
 
 export const createFiles = (deps: Deps): Files => {
   const { unitOfWork, blobs, sniff, clock, accepted, reserve, log, quotaBytes = Number.POSITIVE_INFINITY } = deps
-  /** Bytes that each user's uploads have brought so far and that are in no row. */
+  /** Received bytes of each user's uploads that have no row yet. */
   const arriving = new Map<number, number>()
 
-  /** The bytes, as long as there is room for them; the transaction that keeps them counts exactly. */
+  /** Passes on the bytes while the quota allows; the transaction that stores the row counts exactly. */
   const withinQuota = async function* (userId: number, { announced = 0, content }: Upload): AsyncGenerator<Uint8Array> {
     const stored = await unitOfWork.read((tx) => tx.usage.bytesOf(userId))
     let size = 0
@@ -146,7 +144,7 @@ export const createFiles = (deps: Deps): Files => {
     if (!isAccepted(contentType, accepted)) throw new AppError('invalid_file_type', 'Invalid file type')
   }
 
-  /** Bytes that no row can name yet. */
+  /** Bytes that no row can refer to yet. */
   const drop = async (blobKey: string): Promise<void> => {
     try {
       await blobs.delete(blobKey)
@@ -155,7 +153,7 @@ export const createFiles = (deps: Deps): Files => {
     }
   }
 
-  /** Refuses before anything is stored where the first bytes are enough to. */
+  /** Refuses before anything is stored, if the first bytes determine the type. */
   const takeIn = async ({ filename, content }: Upload) => {
     const source = content[Symbol.asyncIterator]()
     try {
@@ -176,7 +174,9 @@ export const createFiles = (deps: Deps): Files => {
     }
   }
 
-  /** Asks the rows first: what failed after its commit is committed. What cannot be asked the sweep decides. */
+  /**
+   * Checks for a row first, because a unit may fail after its commit. If that is impossible, the sweep checks later.
+   */
   const discard = async (blobKey: string): Promise<void> => {
     try {
       if (!(await unitOfWork.read((tx) => tx.files.names(blobKey)))) await blobs.delete(blobKey)
@@ -198,7 +198,7 @@ export const createFiles = (deps: Deps): Files => {
           const now = clock.now()
           const file: NewFile = { ...taken, ownerId: actor.userId, createdAt: now }
           const keeping = unitOfWork.write(async (tx) => {
-            // Much can have happened since the upload began.
+            // Rights may have changed since the upload began.
             const current = await requireActiveActor(tx, actor, now)
             return withIdempotency(tx, current, idempotency, now, {
               work: () => tx.files.insert(file),

@@ -4,38 +4,38 @@ import type { Principal } from '../domain/session.ts'
 import type { Instant, Role } from '../domain/user.ts'
 import type { Tx } from './ports/persistence.ts'
 
-/** A request that carries an Idempotency-Key: however often it is sent, it takes effect once. */
+/** A client's request that must take effect only once, however often it is sent. */
 export interface IdempotencyRequest<T> {
   readonly key: string
   readonly route: string
-  /** SHA-256 of what was sent. */
+  /** SHA-256 of the request. */
   readonly fingerprint: Uint8Array
-  /** The answer to keep. */
+  /** The response to store. */
   readonly answer: (result: T) => StoredAnswer
 }
 
-/** The result of a first request, or the stored answer when the request is a replay. */
+/** The result of this request, or the stored response of an earlier one. */
 export type IdempotentResult<T> = { readonly result: T } | { readonly replayed: StoredAnswer }
 
 const sameBytes = (one: Uint8Array, other: Uint8Array) =>
   one.length === other.length && one.every((byte, index) => byte === other[index])
 
-/** The effect that an Idempotency-Key guards. */
+/** The work that must happen only once. */
 export interface IdempotentEffect<T> {
   readonly work: () => Promise<T>
-  /** Who owns what the answer shows: it is repeated to someone who may read it all, and to nobody else. */
+  /** The owners of the response's content: it is replayed only to a caller who may read all of it. */
   readonly owners: (result: T) => readonly number[]
 }
 
-/** One's own things are one's own for good; those of others an admin may read. */
+/** A user may always read their own content; other users' content requires an admin. */
 const roleFor = (userId: number, owners: readonly number[]): Role =>
   owners.every((ownerId) => ownerId === userId) ? 'user' : 'admin'
 
 /**
- * Does `work` unless the same was done under this key within 24 hours. The answer is kept in the same transaction as
- * the effect: there is never one without the other. `actor` has the rights of this moment (see `requireActiveActor`).
- * Throws `idempotency_mismatch` when something else was sent, `not_found` when the answer shows what the actor may no
- * longer read.
+ * Does `work` unless the same request was done with this key within 24 hours. The response is stored in the same
+ * transaction as the effect, so neither exists without the other. `actor` must have current rights (see
+ * `requireActiveActor`). Throws `idempotency_mismatch` if the request differs, `not_found` if the actor may no longer
+ * read the response.
  */
 export const withIdempotency = async <T>(
   tx: Tx,

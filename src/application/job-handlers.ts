@@ -23,7 +23,7 @@ interface Deps {
   readonly opaqueTokens: OpaqueTokens
   readonly clock: Clock
   readonly mail: MailOptions
-  /** Milliseconds for which a spent refresh token is recognised. */
+  /** Milliseconds for which a used refresh token is kept to detect its reuse. */
   readonly refreshTtl: number
   /** Milliseconds for which the log of changes is kept. */
   readonly eventRetention: number
@@ -32,11 +32,11 @@ interface Deps {
 const HOUR_MS = 3_600_000
 const DONE_KEPT_MS = 24 * HOUR_MS
 const DEAD_KEPT_MS = 30 * 24 * HOUR_MS
-/** A mail that could not be sent may be retried as long as its job is kept, and its token then counts anew. */
+/** A mail that could not be sent may be retried as long as its job is kept, which renews its token's lifetime. */
 const TOKEN_KEPT_MS = DEAD_KEPT_MS + 2 * 24 * HOUR_MS
 const MAIL_LIMIT_KEPT_MS = HOUR_MS
 const MAX_SLICE_COUNT = 200
-/** Of rows that can be as large as a record. */
+/** For rows that can be as large as a record. */
 const MAX_LARGE_SLICE_COUNT = 50
 
 type Step = (tx: Tx, limit: number) => Promise<number>
@@ -55,8 +55,9 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
     const { nonce } = request
     const ttl = MAIL_TOKEN_TTL_MS[request.template === 'reset' ? 'reset' : 'verify']
     const startedAt = clock.now()
-    // Before it is handed over: should the process end in between, the link works until the mail is sent again. A newer
-    // mail, or a changed address, voided the token: then the link would only confuse.
+    // The expiry is set before the mail is handed over: if the process ends in between, the link works until the mail
+    // is sent again. If a newer mail or a changed address has replaced the token, the link would not work, and the mail
+    // is not sent.
     if (!(await unitOfWork.write((tx) => tx.mailTokens.extend(nonce, startedAt + ttl)))) return
     await send(mailedToken(opaqueTokens, nonce))
     const sentAt = clock.now()
@@ -69,16 +70,16 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
     await unitOfWork.write(async (tx) => {
       const user = await tx.users.findByEmail(email)
       if (user === null || !user.isActive) return
-      // A stranger's request must not void the link that its owner may be about to use.
+      // A stranger's request must not invalidate a link that the owner may be about to use.
       const current = await tx.mailTokens.findByUser(user.id, 'reset')
       const isLive = current !== null && current.email === email && current.expiresAt > now
       if (isLive && !(await tx.signInSources.has(user.id, source))) return
-      // Past the limits of mail nothing is voided either: the link that was mailed before works on.
+      // Beyond the mail limits, the link mailed before stays valid too.
       await mailToken(tx, opaqueTokens, { user, email, template: 'reset', now })
     })
   }
 
-  /** Each step removes up to so much and answers how much it was; none delays other writes for long. */
+  /** Each step removes a limited number of rows and returns how many, so that none blocks other writes for long. */
   const inSlices = async (steps: readonly Step[], signal: AbortSignal, size = MAX_SLICE_COUNT) => {
     for (const step of steps) {
       do signal.throwIfAborted()
@@ -103,7 +104,7 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
     return inSlices(steps, signal)
   }
 
-  /** Subscribers learn that the records are gone; nothing of their contents is in the events. */
+  /** Subscribers learn that the records are gone; the events do not contain their content. */
   const forgetRecords = async (tx: Tx, collection: Collection, job: Job, userId: number, limit: number) => {
     const author = { actorId: userId, requestId: `job-${job.id}`, createdAt: clock.now() }
     const removed = await tx.records(collection.name).deleteOwned(userId, limit)
@@ -114,7 +115,7 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
   }
 
   const eraseEvents = async (userId: number, signal: AbortSignal) => {
-    // On an engine that gives events their place later, all have it now.
+    // On an engine that assigns cursors to events later, all events have one now.
     await unitOfWork.read((tx) => tx.events.bounds())
     let reached: EraseProgress | null = null
     do {
@@ -142,7 +143,7 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
   return {
     mail: { deadline: 60_000, run: sendMail },
     'password-forgotten': { deadline: 10_000, run: passwordForgotten },
-    // Its slices leave room for others, so that a full account takes its time.
+    // Works in slices that leave time for other work, so a large account takes a while.
     'forget-user': { deadline: 600_000, run: forgetUser },
     'delete-blob': { deadline: 60_000, run: files.deleteBlob },
     'sweep-blobs': { deadline: 80_000, every: 24 * HOUR_MS, run: files.sweep },

@@ -5,30 +5,30 @@ import { PermanentFailure } from './ports/messaging.ts'
 import type { NewJob, Tx, UnitOfWork } from './ports/persistence.ts'
 import type { Clock, Log } from './ports/system.ts'
 
-/** How one kind of job is done. */
+/** The handler of one kind of job. */
 export interface JobHandler {
   /** Milliseconds after which an attempt counts as failed, whether it returns or not. */
   readonly deadline: number
-  /** Milliseconds between runs of a kind that comes back by itself. */
+  /** Milliseconds between runs of a recurring kind. */
   readonly every?: number
   /**
-   * May run more than once for one job. `signal` aborts at the deadline and when the server stops. What it hands to
-   * `atEnd` is written in the transaction that notes its end. A {@link PermanentFailure} is not tried again.
+   * May run more than once for one job. `signal` aborts at the deadline and when the server stops. Writes passed to
+   * `atEnd` run in the transaction that records the end of the job. A {@link PermanentFailure} is not retried.
    */
   run(job: Job, signal: AbortSignal, onCompletion: (write: CompletionWrite) => void): Promise<void>
 }
 
-/** A write in the transaction that completes a job. */
+/** Writes that belong to the transaction that ends a job. */
 export type CompletionWrite = (tx: Tx) => Promise<void>
 
 export type JobHandlers = Readonly<Record<JobKind, JobHandler>>
 
 export interface JobRunner {
-  /** Queues what comes back by itself, unless it waits already. To be called before work begins, and now and then. */
+  /** Queues recurring jobs that are not queued yet. Call it before work begins, and regularly. */
   prepare(): Promise<void>
-  /** Takes up to `limit` due jobs, exclusively. */
+  /** Claims up to `limit` due jobs; no other worker has these attempts. */
   claim(limit: number): Promise<readonly Job[]>
-  /** Does one claimed job and notes how it ended. When `stop` aborts, an unfinished one goes back to the queue. */
+  /** Runs one claimed job and records how it ended. When `stop` aborts, an unfinished job returns to the queue. */
   run(job: Job, stop: AbortSignal): Promise<void>
 }
 
@@ -41,14 +41,14 @@ interface RunnerDeps {
   readonly random: () => number
 }
 
-/** Renewed while the job runs: a lease that runs out means that its worker is gone. */
+/** Renewed while the job runs, so an expired lease means that its worker is gone. */
 const LEASE_MS = 15_000
 const RENEW_EVERY_MS = LEASE_MS / 3
 
-/** Soon enough for a stop that leaves a moment to write down what is unfinished. */
+/** Short enough that a shutdown has time to return unfinished jobs to the queue. */
 const RETRY_WRITE_MS = 200
 
-/** Whether the same write may succeed later. */
+/** Whether a failed job can be retried. */
 const isTransient = (error: unknown): boolean =>
   error instanceof AppError && (error.code === 'unavailable' || error.code === 'storage_full')
 
@@ -69,7 +69,8 @@ const withDeadline = async (
     ending.abort(reason)
     reject(reason)
   }
-  // Taken off by hand: `stop` lives as long as the process, and would keep all that `AbortSignal.any` derives from it.
+  // The listener is removed explicitly: `stop` lives as long as the process, and would retain every signal that
+  // `AbortSignal.any` derives from it.
   const stopped = () => end(stop.reason)
   const timer = setTimeout(() => end(new Error(`no end within ${deadline} ms`)), deadline)
   stop.addEventListener('abort', stopped, { once: true })
@@ -106,7 +107,7 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
       if (following !== null) await tx.jobs.enqueue(following)
     })
 
-  /** When to try again; null for never. */
+  /** When to retry; null for never. */
   const retryAt = (job: Job, error: unknown): number | null => {
     const delay = error instanceof PermanentFailure ? null : retryDelay(job.attempts, random())
     const fields = { job_id: job.id, kind: job.kind, attempts: job.attempts, error }
@@ -127,7 +128,7 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
     const renew = () =>
       unitOfWork
         .write((tx) => tx.jobs.renew(job, clock.now() + LEASE_MS))
-        // The next one may be in time.
+        // The next renewal may still be in time.
         .catch((error: unknown) => log.warn('a lease was not renewed', { job_id: job.id, error }))
     const timer = setInterval(renew, RENEW_EVERY_MS)
     return { [Symbol.dispose]: () => clearInterval(timer) }
@@ -138,7 +139,7 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
     stop: AbortSignal,
   ): Promise<{ readonly writes: readonly CompletionWrite[] } | { readonly error: unknown }> => {
     try {
-      // A job that ends its process each time never gets to fail.
+      // A job that crashes its process each time never reaches `fail`.
       if (retryDelay(job.attempts - 1, 0) === null) throw new Error('started too often without an end')
       if (!isKnown(handlers, job.kind)) throw new Error(`no handler for ${job.kind}`)
       const handler = handlers[job.kind]
@@ -151,7 +152,9 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
     }
   }
 
-  /** Records how an attempt ended, and retries until the database accepts it: otherwise the job would run again. */
+  /**
+   * Records how an attempt ended, and retries until the database accepts it, because otherwise the job would run again.
+   */
   const recordResult = async (stop: AbortSignal, note: () => Promise<void>): Promise<void> => {
     for (;;) {
       try {

@@ -6,7 +6,7 @@ import { requireActiveActor, requireAdmin } from './access.ts'
 import type { JobQuery, UnitOfWork } from './ports/persistence.ts'
 import type { Clock } from './ports/system.ts'
 
-/** What admins may do with the queue. Every call throws `forbidden` for others. */
+/** What admins may do with the queue. Every method throws `forbidden` for other users. */
 export interface Jobs {
   list(actor: Principal, query: JobQuery): Promise<Page<Job>>
   /** Runs a waiting or dead job now. Throws `not_found`, `job_running`, `job_done`. */

@@ -2,10 +2,10 @@ import type { Mail, MailRequest } from '../domain/mail.ts'
 
 export type MailKind = MailRequest['template']
 
-/** What a template can name. Any of them but the first two may be missing in a mail. */
+/** The placeholders of templates. All except the first two may be absent in a mail. */
 export type Placeholder = 'app_name' | 'app_url' | 'link' | 'name' | 'new_email'
 
-/** Null for what a mail of this kind does not say, or not to this recipient. */
+/** Null if a mail of this kind, or to this recipient, does not contain the value. */
 export type MailValues = Readonly<Record<Placeholder, string | null>>
 
 interface MailContents {
@@ -14,7 +14,7 @@ interface MailContents {
   readonly needsLink: boolean
 }
 
-/** The placeholders of each kind of mail. Mails to an unverified address contain nothing that a user typed. */
+/** The values available to each mail. Mails to an unverified address contain no user-supplied text. */
 export const MAIL_CONTENTS: Readonly<Record<MailKind, MailContents>> = {
   welcome: { placeholders: ['app_name', 'app_url', 'link'], needsLink: true },
   verify: { placeholders: ['app_name', 'app_url', 'link'], needsLink: true },
@@ -26,7 +26,7 @@ export const MAIL_CONTENTS: Readonly<Record<MailKind, MailContents>> = {
 
 export type RenderTemplate = (values: MailValues) => string
 
-/** An operator's words for one kind of mail, in place of the built-in ones. */
+/** An operator's texts for one kind of mail, which replace the built-in ones. */
 export interface MailTemplate {
   readonly subject?: RenderTemplate
   readonly body?: { readonly text: RenderTemplate; readonly html: RenderTemplate }
@@ -34,7 +34,7 @@ export interface MailTemplate {
 
 export type MailTemplates = Readonly<Partial<Record<MailKind, MailTemplate>>>
 
-/** What is the same in every mail. */
+/** Values that are the same in every mail. */
 export interface MailOptions {
   readonly appName: string
   /** Base of every link, without a slash at the end. */
@@ -45,13 +45,13 @@ export interface MailOptions {
 interface Content {
   readonly subject: string
   readonly paragraphs: readonly string[]
-  /** What the button of the link says, where the mail has one. */
+  /** The label of the link's button, if the mail has one. */
   readonly action?: string
   readonly closing: string
 }
 
 const linkOf = ({ template }: MailRequest, appUrl: string, token: string): string | null => {
-  // The token is in the fragment, which browsers send to no server: it is in no log and no Referer.
+  // The token is in the fragment, which browsers do not send to servers, so it is in no log and no Referer.
   switch (template) {
     case 'welcome':
     case 'verify':
@@ -137,12 +137,12 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 }
 
-/** Text as HTML that shows it, in an element or a quoted attribute. */
+/** Escapes text for an HTML element or a quoted attribute. */
 export const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '')
 
 const MAX_LINE_CHARACTERS = 72
 
-/** Lines that a mail can carry as they are. */
+/** Wraps text so that its lines need no transfer encoding. */
 const wrap = (text: string): string => {
   const lines = ['']
   for (const word of text.split(' ')) {
@@ -187,7 +187,7 @@ ${paragraphs.map((paragraph) => `<p>${escapeHtml(paragraph)}</p>\n`).join('')}${
 `
 }
 
-/** The mail as it is sent. `token` is used by the mails whose link carries one. */
+/** Renders the mail. `token` is used by mails whose link contains one. */
 export const writeMail = (
   request: MailRequest,
   ids: Pick<Mail, 'id' | 'messageId'>,

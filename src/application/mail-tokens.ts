@@ -6,14 +6,17 @@ import type { Instant, User } from '../domain/user.ts'
 import type { Tx } from './ports/persistence.ts'
 import type { OpaqueTokens } from './ports/security.ts'
 
-/** 132 bits cannot be guessed, and a link to localhost fits into a line of mail. */
+/** 132 bits cannot be guessed, and a link to localhost fits into one line of mail. */
 const TOKEN_LENGTH = 22
 
-/** The token derived from a nonce. Only its hash and the nonce are stored: a stolen database gives access to no account. */
+/**
+ * The token that a nonce stands for. Only its hash and the nonce are stored, so a stolen database gives no access to
+ * accounts.
+ */
 export const mailedToken = (opaqueTokens: OpaqueTokens, nonce: string): string =>
   opaqueTokens.derive(`mail ${nonce}`).slice(0, TOKEN_LENGTH)
 
-/** When a mail requested now is sent. When `queued` is false, the limits do not allow it before `at`. */
+/** When a mail that is requested now is sent. If `queued` is false, the limits forbid it before `at`. */
 interface MailSlot {
   readonly queued: boolean
   readonly at: Instant
@@ -27,7 +30,9 @@ interface MailSlotRequest {
   readonly maxDelayMs: number
 }
 
-/** Mail to `name+anything@domain` arrives in the mailbox of `name@domain` (RFC 5233): that is one recipient. */
+/**
+ * Mail to `name+anything@domain` arrives in the mailbox of `name@domain` (RFC 5233), so both count as one recipient.
+ */
 const mailboxOf = (address: string): string => address.replace(/(?<=.)\+[^@]*(?=@)/, '')
 
 const reserveMailSlot = async (tx: Tx, { template, to, now, maxDelayMs }: MailSlotRequest): Promise<MailSlot> => {
@@ -49,12 +54,12 @@ const tooManyMails = (at: Instant, now: Instant) =>
     retryAfter: Math.max(1, Math.ceil((at - now) / 1_000)),
   })
 
-/** Text that a user typed, for a mail to their address; null before the address is verified. */
+/** The user-supplied text that mails to a user's address may contain: none until the address is verified. */
 export const ifVerified = ({ emailVerified }: User, typed: string): string | null => (emailVerified ? typed : null)
 
 interface Issue {
   readonly user: User
-  /** Where it is mailed to, and what it will prove. */
+  /** The address it is mailed to, which using it verifies. */
   readonly email: string
   readonly template: 'welcome' | 'verify' | 'reset'
   readonly now: Instant
@@ -67,8 +72,8 @@ const PURPOSES: Readonly<Record<Issue['template'], MailTokenPurpose>> = {
 }
 
 /**
- * Queues a mail with a new token, which voids the user's older one for that purpose. Does neither when the limits of
- * mail forbid it. Only a welcome, which nobody waits for, may be put off by them.
+ * Queues a mail with a new token, which replaces the user's older one for that purpose. Does neither if the mail limits
+ * forbid it. Only a welcome mail, which nobody is waiting for, may be delayed by them.
  */
 export const mailToken = async (tx: Tx, opaqueTokens: OpaqueTokens, issue: Issue): Promise<MailSlot> => {
   const { user, email, template, now } = issue
@@ -83,7 +88,7 @@ export const mailToken = async (tx: Tx, opaqueTokens: OpaqueTokens, issue: Issue
     email,
     nonce,
     hash: opaqueTokens.hash(mailedToken(opaqueTokens, nonce)),
-    // Counted anew from when it is handed over.
+    // Set again when the mail is handed over.
     expiresAt: now + MAIL_TOKEN_TTL_MS[purpose],
   }
   await tx.mailTokens.put(token)
@@ -95,7 +100,7 @@ export const mailToken = async (tx: Tx, opaqueTokens: OpaqueTokens, issue: Issue
   return slot
 }
 
-/** As {@link mailToken}, for a caller who learns of a refusal. Throws `too_many_requests` instead of doing nothing. */
+/** As {@link mailToken}, but throws `too_many_requests` if the limits forbid the mail. */
 export const requireMailToken = async (tx: Tx, opaqueTokens: OpaqueTokens, issue: Issue): Promise<void> => {
   const { queued, at } = await mailToken(tx, opaqueTokens, issue)
   if (!queued) throw tooManyMails(at, issue.now)
@@ -107,8 +112,8 @@ type Notice = { readonly user: User; readonly now: Instant } & (
 )
 
 /**
- * Mails a user, at their current address, what becomes of their account. The limits of mail may put it off, and drop it
- * when as many are on their way as go in an hour.
+ * Notifies a user, at their current address, of a change to their account. The mail limits may delay it, and drop it if
+ * an hour's worth of mails is already queued.
  */
 export const notify = async (tx: Tx, opaqueTokens: OpaqueTokens, notice: Notice): Promise<MailSlot> => {
   const { user, now, ...about } = notice
@@ -126,7 +131,10 @@ export const notify = async (tx: Tx, opaqueTokens: OpaqueTokens, notice: Notice)
   return slot
 }
 
-/** As {@link notify}, before a change that must not happen untold. Throws `too_many_requests` instead of dropping it. */
+/**
+ * As {@link notify}, for a change that must not happen without a notification. Throws `too_many_requests` instead of
+ * dropping it.
+ */
 export const notifyFirst = async (tx: Tx, opaqueTokens: OpaqueTokens, notice: Notice): Promise<void> => {
   const { queued, at } = await notify(tx, opaqueTokens, notice)
   if (!queued) throw tooManyMails(at, notice.now)

@@ -6,45 +6,45 @@ import type { Log } from './ports/system.ts'
 import type { Audience, Topics, View } from './topics.ts'
 
 export interface FeedListener {
-  /** Called once for each event, in order. The next one follows when the returned promise has settled. */
+  /** Called once per event, in order. The next call follows when the returned promise has settled. */
   onEvent(event: LoggedEvent): Promise<void> | undefined
-  /** Called at the end of the log. It is read again when the returned promise has settled. */
+  /** Called at the end of the log. The log is read again when the returned promise has settled. */
   onCaughtUp(): Promise<void> | undefined
-  /** The data was restored from a copy: events that were handed out may not be in its log. */
+  /** Called when the data was restored from a copy: events delivered before may not be in its log. */
   onRestored(): void
 }
 
-/** Where a subscription begins, and whether events between the place it asked for and this one are gone. */
+/** Where a subscription begins, and whether events between the requested position and this one are gone. */
 export interface StartPosition {
   readonly cursor: number
   readonly gap: boolean
 }
 
-/** The log of changes as it grows. */
+/** Follows the log of changes. */
 export interface Realtime {
-  /** Reads on from the log's present end. To be called once. */
+  /** Follows the log from its current end. Call it once. */
   start(listener: FeedListener): Promise<void>
-  /** Looks for events. To be called after commits, and now and then for those of other processes. */
+  /** Looks for new events. Call it after commits, and regularly for those of other processes. */
   notify(): void
-  /** The cursor of the event the listener was handed last; changes in the same step in which it is handed. */
+  /** The cursor of the event last passed to the listener; changes in the same step in which it is passed. */
   position(): number
-  /** The id of the epoch that goes with every cursor that is given out now. */
+  /** The id of the current epoch, which new cursors contain. */
   epoch(): string
   /** The audiences of an event. */
   audiencesOf(event: LoggedEvent): readonly Audience[]
-  /** What `principal` sees by a topic. Throws `not_found`, `forbidden`. */
+  /** The part of the log that `principal` sees under a topic. Throws `not_found`, `forbidden`. */
   view(principal: Principal, topic: string, after?: number | null): Promise<View>
   /**
-   * Where to begin for someone who has seen everything up to `after`, or wants only what is to come. A cursor of an
-   * epoch that this data has not lived through, or from behind its end, is a gap, and only what is to come follows.
+   * Where to begin for a client that has seen everything up to `after`, or wants only new events. A cursor of an
+   * unknown epoch, or after the end of its epoch, is a gap, and only new events follow.
    */
   begin(after: Cursor | null): Promise<StartPosition>
   /**
-   * The next events of a view, up to {@link position} when it answers; all of them up to `cursor`.
-   * A reader that reaches the position may subscribe from there on without missing or repeating an event.
+   * The next events of a view, up to {@link position} at the time of the result; complete up to `cursor`. A client that
+   * has reached the position can switch to live events without missing or repeating any.
    */
   replay(view: View, after: number): Promise<{ readonly events: readonly LoggedEvent[]; readonly cursor: number }>
-  /** Hands out nothing more. Resolves when the listener is idle. */
+  /** Delivers no more events. Resolves when the listener is idle. */
   stop(): Promise<void>
 }
 
@@ -54,12 +54,12 @@ interface Deps {
   readonly log: Log
 }
 
-/** Why the log could not be read. */
+/** Called with the reason if the log cannot be read. */
 interface Failure {
   readonly error: unknown
 }
 
-/** Of what is read at a time. */
+/** Limits of one read. */
 const MAX_CHUNK_COUNT = 200
 const MAX_CHUNK_BYTES = 256 * 1024
 
@@ -77,7 +77,10 @@ export const createRealtime = ({ unitOfWork, topics, log }: Deps): Realtime => {
       return { ...chunk, current: tx.epochs.current }
     })
 
-  /** Goes on in another epoch; answers false when its log is not the one that was followed, and begins at its end. */
+  /**
+   * Continues in a new epoch. If its log does not continue the one followed so far, begins at its end and returns
+   * false.
+   */
   const follows = async (current: string): Promise<boolean> => {
     const { known, last } = await unitOfWork.read(async (tx) => ({
       known: isWithin(await tx.epochs.find(epoch), { epoch, position }),
@@ -88,7 +91,7 @@ export const createRealtime = ({ unitOfWork, topics, log }: Deps): Realtime => {
     return known
   }
 
-  /** Reads until the log has nothing more and nothing was notified meanwhile. */
+  /** Reads until the log has no more events and there was no further call meanwhile. */
   const read = async ({ onEvent, onCaughtUp, onRestored }: FeedListener): Promise<void> => {
     for (let more = true; more || notified; ) {
       notified = false
@@ -109,7 +112,7 @@ export const createRealtime = ({ unitOfWork, topics, log }: Deps): Realtime => {
     }
   }
 
-  /** Never rejects: most of its callers only want it to happen. */
+  /** Never rejects, because most callers do not wait for the result. */
   const notify = (): Promise<Failure | null> => {
     notified = true
     if (listener === null) return Promise.resolve(null)
@@ -117,7 +120,7 @@ export const createRealtime = ({ unitOfWork, topics, log }: Deps): Realtime => {
       .then(
         () => null,
         (error: unknown) => {
-          // The next call tries again.
+          // The next call retries.
           notified = false
           log.warn('the log of changes could not be read', { error })
           return { error }
@@ -148,7 +151,7 @@ export const createRealtime = ({ unitOfWork, topics, log }: Deps): Realtime => {
     view: (principal, topic, after = null) => unitOfWork.read((tx) => topics.viewOf(tx, principal, topic, after)),
     async begin(after) {
       const known = after !== null && isWithin(await unitOfWork.read((tx) => tx.epochs.find(after.epoch)), after)
-      // What was committed before is not to come, and may not have been handed out yet.
+      // Events committed before are not new, but may not have been delivered yet.
       const failure = !known || after.position > position ? await notify() : null
       if (failure !== null) throw failure.error
       if (after === null) return { cursor: position, gap: false }
@@ -161,7 +164,7 @@ export const createRealtime = ({ unitOfWork, topics, log }: Deps): Realtime => {
       const { events: found, complete, reached } = await next(scope, after)
       const events = found.filter((event) => event.cursor <= position)
       if (events.length < found.length) return { events: events.filter(sees), cursor: position }
-      // All there was when it was read was at least what the listener had been handed.
+      // The end of the log at the time of the read is at least the position of the listener.
       const cursor = complete ? Math.max(reached, before) : Math.min(reached, position)
       return { events: events.filter(sees), cursor }
     },

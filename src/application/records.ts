@@ -18,13 +18,13 @@ import type { ReadTx, RecordQuery, Tx, UnitOfWork } from './ports/persistence.ts
 import type { Clock, Reserve } from './ports/system.ts'
 import { requireRoom } from './reserve.ts'
 
-/** A version that a change may meet; of whatever epoch if that is null. */
+/** A version that a change may apply to; in any epoch if that is null. */
 export interface ExpectedVersion {
   readonly version: number
   readonly epoch: string | null
 }
 
-/** The versions a change may meet; null for any. */
+/** The versions that a change may apply to; null for any. */
 export type Expected = readonly ExpectedVersion[] | null
 
 export type RecordOperation =
@@ -33,13 +33,13 @@ export type RecordOperation =
   | { readonly op: 'delete'; readonly id: number; readonly expected: Expected }
 
 /**
- * The records of one collection. A record is seen and changed by its owner and by admins; to all others it does not
+ * The records of one collection. Only the owner and admins can see and change a record; for all others it does not
  * exist (`not_found`). Drafts and patches have passed the schema of the collection.
  */
 export interface Records {
   /**
-   * Throws `data_too_large`, `idempotency_mismatch`, `invalid_token` when the account is gone, `quota_exceeded` and
-   * `storage_reserved`, as all that takes room.
+   * Throws `data_too_large`, `idempotency_mismatch`, `invalid_token` if the account is gone, and, like every write that
+   * needs space, `quota_exceeded` and `storage_reserved`.
    */
   create(
     actor: Actor,
@@ -49,18 +49,18 @@ export interface Records {
   /** Throws `not_found`. */
   get(actor: Principal, id: number): Promise<StoredRecord>
   /**
-   * Throws `not_found`, `version_mismatch`, `data_too_large`. Of writers that race, each sees what the others did. What
-   * changes nothing leaves version and time as they are.
+   * Throws `not_found`, `version_mismatch`, `data_too_large`. Concurrent writers see each other's changes. A patch that
+   * changes nothing leaves version and time unchanged.
    */
   update(actor: Actor, id: number, patch: JsonObject, expected: Expected): Promise<StoredRecord>
   /** Throws `not_found`, `version_mismatch`. */
   remove(actor: Actor, id: number, expected: Expected): Promise<void>
-  /** One's own; an admin may ask for another's (`ownerId`) or for all (null). Throws `forbidden`. */
+  /** The actor's own records; an admin may list another user's (`ownerId`) or all (null). Throws `forbidden`. */
   list(actor: Principal, query: RecordQuery): Promise<Page<StoredRecord>>
   /**
    * All or nothing, in order; the record of each operation, or null for a delete. A record that is changed more than
-   * once has one event, with its last state. What an operation throws has its `index`: with `batch_too_large` the first
-   * whose record does not fit into the answer.
+   * once has one event, with its last state. The error of an operation has its `index`; for `batch_too_large` it is the
+   * first operation whose record does not fit into the response.
    */
   batch(
     actor: Actor,
@@ -69,13 +69,13 @@ export interface Records {
   ): Promise<IdempotentResult<readonly (StoredRecord | null)[]>>
 }
 
-/** Who makes changes and when, and what the log is to say of them. */
+/** Who makes changes and when, and the data for their log entries. */
 interface Change {
   readonly actor: Actor
   readonly now: Instant
   /** By record, in the order of the last change of each. */
   readonly events: Map<number, { readonly change: RecordChange; readonly record: StoredRecord }>
-  /** Changed records that are still to be stored: each once, however often it changes. */
+  /** Changed records that are not stored yet: each is stored once, however often it changes. */
   readonly changed: Map<number, StoredRecord>
 }
 
@@ -88,8 +88,8 @@ const atIndex = (error: unknown, index: number): unknown =>
   error instanceof AppError ? new AppError(error.code, error.message, { cause: error, index }) : error
 
 /**
- * Each record has one event in a transaction, with its last state: nobody ever sees those between. One that was created
- * and deleted was never there for anyone.
+ * Each record has one event in a transaction, with its last state, because nobody can see the states in between. A
+ * record created and deleted in one transaction has no event.
  */
 const noteEvent = (change: RecordChange, record: StoredRecord, { events }: Change): void => {
   const before = events.get(record.id)
@@ -99,7 +99,7 @@ const noteEvent = (change: RecordChange, record: StoredRecord, { events }: Chang
   events.set(record.id, { change: wasCreated ? 'created' : change, record })
 }
 
-/** What users may do with the records of a collection, inside a transaction. */
+/** The operations of users on the records of a collection, inside a transaction. */
 const createChanges = (collection: Collection) => {
   const { name, singular } = collection
   const noun = `${singular.charAt(0).toUpperCase()}${singular.slice(1)}`
@@ -132,7 +132,7 @@ const createChanges = (collection: Collection) => {
     return record
   }
 
-  /** The record as the operations before have left it. */
+  /** The record after the previous operations. */
   const current = async (tx: Tx, id: number, { actor, changed }: Change): Promise<StoredRecord> =>
     changed.get(id) ?? (await visible(tx, actor, id))
 
@@ -173,7 +173,10 @@ const createChanges = (collection: Collection) => {
     }
   }
 
-  /** Each batch locks what it changes in the same order, whatever its own: so no two wait for each other. */
+  /**
+   * Every batch locks its records in the same order, whatever the order of its operations, so that batches cannot
+   * deadlock.
+   */
   const lockAll = (tx: Tx, operations: readonly RecordOperation[]): Promise<unknown> => {
     const ids = new Set(operations.flatMap((operation) => (operation.op === 'create' ? [] : [operation.id])))
     if (ids.size < 2) return Promise.resolve()
@@ -223,7 +226,7 @@ export const createRecords = (collection: Collection, { unitOfWork, clock, reser
       return result
     })
 
-  /** As {@link changing}, for what takes room. */
+  /** As {@link changing}, for changes that need space. */
   const adding = <T>(actor: Actor, work: (tx: Tx, change: Change) => Promise<T>): Promise<T> =>
     changing(actor, (tx, change) => {
       requireRoom(reserve, change.actor)

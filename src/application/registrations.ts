@@ -16,13 +16,13 @@ export interface Registration {
   readonly password: string
 }
 
-/** How accounts come into being. */
+/** Creation of accounts. */
 export interface Registrations {
   /** Throws `signup_closed` unless anyone may register or `actor` is an admin. */
   checkSignup(actor: Principal | null): void
   /**
-   * Creates an ordinary account and queues its welcome mail. `address` is where the call comes from; `idempotency`
-   * counts for someone signed in alone. Throws `signup_closed`, `weak_password`, `email_taken`.
+   * Creates an ordinary account and queues its welcome mail. `address` is where the request comes from; `idempotency`
+   * is used only for a caller who is signed in. Throws `signup_closed`, `weak_password`, `email_taken`.
    */
   register(
     actor: Principal | null,
@@ -30,9 +30,7 @@ export interface Registrations {
     address: string,
     idempotency: IdempotencyRequest<User> | null,
   ): Promise<IdempotentResult<User>>
-  /**
-   * Creates a verified admin. Throws `weak_password`, `email_taken`. For the operator, who needs no account to do it.
-   */
+  /** Creates a verified admin. Throws `weak_password`, `email_taken`. For the operator, who needs no account. */
   createAdmin(registration: Registration): Promise<User>
 }
 
@@ -66,8 +64,8 @@ export const createRegistrations = (deps: Deps): Registrations => {
   }
 
   /**
-   * What was sent holds a password, and a plain hash of it would be quick to guess from: what is kept in its place
-   * takes the secret of the server to make.
+   * The request contains a password, and a plain hash of it would allow fast guessing, so the stored fingerprint is
+   * keyed with the server's secret.
    */
   const keyed = <T>(idempotency: IdempotencyRequest<T>): IdempotencyRequest<T> => {
     const fingerprint = opaqueTokens.hash(opaqueTokens.derive(`registration ${idempotency.fingerprint.toHex()}`))
@@ -88,7 +86,7 @@ export const createRegistrations = (deps: Deps): Registrations => {
         checkSignup(current)
         return withIdempotency(tx, current, idempotency === null ? null : keyed(idempotency), account.now, {
           work: () => add(tx, account),
-          // Whoever is no admin sees the account in this answer alone, and may see that again.
+          // A caller who is not an admin sees the account only in this response, and may see the response again.
           owners: (user) => [current.role === 'admin' ? user.id : current.userId],
         })
       })

@@ -5,8 +5,8 @@ import type { Reserve } from './ports/system.ts'
 const RETRY_AFTER_SECONDS = 60
 
 /**
- * To be called before what takes room is written. Throws `storage_reserved` while the disk has little left, which is
- * kept for admins, for signing in and for what gives room back. `actor` is null for someone without an account.
+ * Call it before a write that needs space. Throws `storage_reserved` while the disk has little space left, which is
+ * reserved for admins, for signing in and for freeing space. `actor` is null for someone without an account.
  */
 export const requireRoom = (reserve: Reserve, actor: Pick<Principal, 'role'> | null): void => {
   if (actor?.role === 'admin' || !reserve.isReached()) return

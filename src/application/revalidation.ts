@@ -2,18 +2,18 @@ import type { Principal } from '../domain/session.ts'
 import type { UnitOfWork } from './ports/persistence.ts'
 import type { Clock } from './ports/system.ts'
 
-/** A cached grant of a session. */
+/** A cached result about the rights of a session. */
 export interface CachedGrant {
   readonly principal: Principal
-  /** When the read began that last found it valid, by the {@link MonotonicClock} clock. */
+  /** When the read that last confirmed it began, by the {@link MonotonicClock} clock. */
   validatedAt: number
 }
 
-/** Keeps cached grants no older than a second, for setups in which a notice may be lost. */
+/** Limits the age of cached results to one second if notices may be lost. */
 export interface Revalidation<Entry extends CachedGrant> {
   /**
-   * Whether it was validated within the last second. Entries in use are revalidated together before that second is
-   * over, so a request rarely waits for it.
+   * Whether it was confirmed within the last second. Results in use are revalidated in batches before that second is
+   * over, so a request rarely has to wait.
    */
   isFresh(entry: Entry): boolean
 }
@@ -21,17 +21,17 @@ export interface Revalidation<Entry extends CachedGrant> {
 /** Milliseconds since an arbitrary moment. */
 export type MonotonicClock = () => number
 
-/** Measures the age of cached grants. Tests replace it so that they need not wait. */
+/** The clock for the age of cached results. Tests replace it, so that they do not have to wait for a second. */
 export interface RevalidationTimer {
   readonly elapsed: MonotonicClock
-  /** How long to collect stale entries before one read revalidates them. Bounds the reads per second. */
+  /** How long to gather results in use before revalidating them. Bounds the number of reads per second. */
   readonly coalesceMs: number
 }
 
 interface Deps<Entry> extends RevalidationTimer {
   readonly unitOfWork: UnitOfWork
   readonly clock: Clock
-  /** Called with each entry that is no longer valid. */
+  /** Called for results that are no longer valid. */
   readonly forget: (entry: Entry) => void
 }
 
@@ -65,7 +65,7 @@ export const createRevalidation = <Entry extends CachedGrant>(deps: Deps<Entry>)
       for (let from = 0; from < entries.length; from += MAX_SESSIONS_PER_READ_COUNT)
         await revalidate(entries.slice(from, from + MAX_SESSIONS_PER_READ_COUNT))
     } catch {
-      // Entries that could not be revalidated expire soon; the next request for one reports the failure.
+      // Results that could not be revalidated soon expire; the next request that needs one gets the error.
     }
     scheduled = false
     if (stale.size > 0) scheduleRevalidation()

@@ -21,7 +21,8 @@ export interface Sessions {
   listOf(actor: Principal, userId: number, query: ListQuery): Promise<Page<Session>>
   /**
    * Ends every session of a user. With `forceReset` their password no longer signs in, and a link to choose another is
-   * mailed to them. Admins only: throws `forbidden`, `not_found`, and `inactive_user` for a reset nobody could make.
+   * mailed to them. Admins only: throws `forbidden`, `not_found`, and `inactive_user` if the account could not use the
+   * reset link.
    */
   endAllOf(actor: Principal, userId: number, forceReset: boolean): Promise<void>
 }
@@ -67,7 +68,7 @@ export const createSessions = ({ unitOfWork, passwords, opaqueTokens, notices, c
 
   async endAllOf(actor, userId, forceReset) {
     requireAdmin(actor)
-    // The hash of a random password.
+    // The hash of a random password that nobody knows.
     const passwordHash = forceReset ? await passwords.hash(opaqueTokens.generate(), '') : null
     const now = clock.now()
     await unitOfWork.write(async (tx) => {

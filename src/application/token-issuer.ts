@@ -15,9 +15,9 @@ export interface TokenPair {
 export interface TokenIssuer {
   /** Milliseconds. No access token outlives the session it belongs to. */
   readonly accessLifetime: number
-  /** A new session, which `refreshToken` goes on with. */
+  /** A new session, which `refreshToken` continues. */
   open(tx: Tx, userId: number, origin: Origin, refreshToken: string, now: Instant): Promise<Session>
-  /** What a client of the session is given. */
+  /** The tokens that a client of the session gets. */
   pair(session: Pick<Session, 'id' | 'userId'>, refreshToken: string, now: Instant): Promise<TokenPair>
 }
 

@@ -17,29 +17,30 @@ export interface SignIn {
 
 export interface Refresh {
   readonly refreshToken: string
-  /** Where it is used from now. */
+  /** The address it is used from now. */
   readonly address: string
 }
 
 export interface Tokens {
   /**
-   * Opens a session. Throws `invalid_grant` alike for an unknown address and a wrong password, `inactive_user` only to
-   * someone who knew the password, `too_many_requests` past the limit for one account, `overloaded` when too many hash.
+   * Opens a session. Throws the same `invalid_grant` for an unknown address and a wrong password, `inactive_user` only
+   * if the password is right, `too_many_requests` past the limit for one account, `overloaded` when too many hashes are
+   * queued.
    */
   signIn(signIn: SignIn): Promise<TokenPair>
   /**
-   * Exchanges a refresh token for its successor (RFC 6749 section 6). A spent one that comes back within ten seconds
-   * gets the same successor again, so that a lost answer signs nobody out; later it ends the session, since one of
-   * its two bearers is a thief (RFC 9700 section 4.14.2). Throws `invalid_grant`, `inactive_user`.
+   * Exchanges a refresh token for its successor (RFC 6749 section 6). A used token that is sent again within ten
+   * seconds gets the same successor, so that a lost response signs nobody out; later it ends the session, because one
+   * of two parties with the token is a thief (RFC 9700 section 4.14.2). Throws `invalid_grant`, `inactive_user`.
    */
   refresh(refresh: Refresh): Promise<TokenPair>
-  /** Ends the session of an access or refresh token. Unknown tokens are ignored (RFC 7009). */
+  /** Ends the session of an access or refresh token. Unknown tokens are ignored (RFC 7009 section 2.2). */
   revoke(token: string): Promise<void>
 }
 
-/** UTF-16 code units, two of which can make a character. */
+/** In UTF-16 code units; a character may take two. */
 const MAX_PASSWORD_LENGTH = 2 * USER_LIMITS.password.maxLength
-/** Before composition (NFC), which shortens it by this factor at most. */
+/** The limit before normalization, which shortens text by at most this factor. */
 const MAX_RAW_PASSWORD_LENGTH = 4 * MAX_PASSWORD_LENGTH
 
 const isTooLong = (password: string): boolean =>
@@ -69,11 +70,11 @@ export const createTokens = (deps: Deps): Tokens => {
   const { unitOfWork, passwords, accessTokens, opaqueTokens, notices, attempts, clock, refreshTtl } = deps
   const issuer = createTokenIssuer(deps)
 
-  /** The session goes on with `successor`, or null when the token was stolen and the session ended. */
+  /** The session continues with `successor`; null if the token was stolen and the session ended. */
   const rotate = async (tx: Tx, token: RefreshToken, successor: string, address: string, now: Instant) => {
     const session = await tx.sessions.findById(token.sessionId)
     if (session === null || session.expiresAt <= now) throw refusedRefresh()
-    // Without a lock on the user: a transaction that has it may be waiting for the session.
+    // Does not lock the user, because a unit that has the user locked may be waiting for the session.
     const account = await tx.sessions.findAccount(session.id)
     if (account === null) throw refusedRefresh()
     if (!account.isActive) throw inactive()
@@ -105,7 +106,7 @@ export const createTokens = (deps: Deps): Tokens => {
     async signIn({ username, password, origin }) {
       const email = normalizeEmail(username)
       const { address } = origin
-      // No account can have such a name. The check takes the same time as for others, and stores nothing.
+      // No account can have this name: the attempt takes the same time, but no memory.
       if (!isEmail(email) || isTooLong(password)) {
         await passwords.verify('', null, address)
         throw refused()

@@ -10,9 +10,9 @@ export interface View {
   readonly topic: string
   readonly audience: string
   readonly scope: EventScope
-  /** Whether only an admin may see it. Any other right to it lasts as long as the account. */
+  /** Whether only an admin may see it. All other access lasts as long as the account. */
   readonly needsAdmin: boolean
-  /** Whether it may be shown this event of the scope: rights are those of the event, not of the subscription. */
+  /** Whether it may see this event of the scope. Access depends on the event, not on the state at subscription. */
   sees(event: LoggedEvent): boolean
 }
 
@@ -22,15 +22,16 @@ export interface Audience {
 }
 
 /**
- * What can be subscribed to: `NAME` one's own records of a collection, `NAME/{id}` one record, `NAME/all` those of
- * everyone, and `jobs`.
+ * What can be subscribed to: `NAME` the user's own records of a collection, `NAME/{id}` one record, `NAME/all`
+ * everyone's records, and `jobs`.
  */
 export interface Topics {
-  /** The audiences of an event, with the topic of each; none for a kind that is not registered. */
+  /** The audiences of an event and the topic each subscribed to; none for an unregistered kind. */
   audiencesOf(event: LoggedEvent): readonly Audience[]
   /**
-   * What `principal` sees by a topic. Throws `not_found` for a record they may not see and for what is no topic,
-   * `forbidden` for what is for admins. Who resumes `after` a cursor may ask for a record that is gone since.
+   * What `principal` sees by a topic. Throws `not_found` for a record they may not see and for an unknown topic,
+   * `forbidden` for an admin topic. A client that resumes `after` a cursor may subscribe to a record that was deleted
+   * since.
    */
   viewOf(tx: ReadTx, principal: Principal, topic: string, after: number | null): Promise<View>
 }
@@ -46,7 +47,7 @@ const audienceOf = {
   ownSubject: (kind: string, id: number, userId: number) => `${kind}/${id}/owner/${userId}`,
 }
 
-/** Who owns the record, or owned it when the log last mentioned it. */
+/** The owner of the record, or its last owner in the log. */
 const ownerOf = async (tx: ReadTx, kind: string, id: number, after: number | null): Promise<number | null> => {
   const record = await tx.records(kind).findById(id)
   if (record !== null || after === null) return record?.ownerId ?? null

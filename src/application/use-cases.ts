@@ -23,7 +23,7 @@ interface Deps {
   readonly clock: Clock
   readonly signup: 'open' | 'closed'
   readonly reserve: Reserve
-  /** How often a password may be tried. */
+  /** Rate limit for password attempts. */
   readonly attemptRate: Rate | 'off'
   /** Milliseconds. */
   readonly accessTtl: number
@@ -31,7 +31,7 @@ interface Deps {
   readonly refreshTtl: number
 }
 
-/** The use cases that need nothing but the database and what guards it. */
+/** The use cases that depend only on the database and its guards. */
 export const createUseCases = ({ collections, bus, signup, attemptRate, accessTtl, refreshTtl, ...deps }: Deps) => {
   const { notices } = bus
   const attempts = createAttempts(bus.limiter, attemptRate, deps.unitOfWork)

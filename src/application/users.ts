@@ -18,7 +18,7 @@ export interface UserChanges {
   readonly email?: string
   readonly isActive?: boolean
   readonly role?: Role
-  /** Needed to change one's own address. */
+  /** Required to change one's own address. */
   readonly currentPassword?: string
 }
 
@@ -30,25 +30,25 @@ export interface PasswordChange {
 export interface Users extends Registrations {
   /** Admins only: throws `forbidden`. */
   list(actor: Principal, query: UserQuery): Promise<Page<User>>
-  /** Oneself or, for an admin, anyone. Throws `not_found`. */
+  /** Returns the actor or, for an admin, any user. Throws `not_found`. */
   get(actor: Principal, id: number): Promise<User>
   /**
-   * Everyone may change their own name and, with their password, address, which counts once the link mailed to it is
-   * confirmed. Admins may also change another's name and address, and anyone's role and whether they are active.
+   * Everyone may change their own name and, with their password, their address, which takes effect when the link mailed
+   * to it is used. Admins may also change another's name and address, and anyone's role and whether they are active.
    * Throws `not_found`, `forbidden`, `email_taken`, `last_admin`, `password_required`, `wrong_password`,
    * `too_many_requests`.
    */
   update(actor: Caller, id: number, changes: UserChanges): Promise<User>
   /**
-   * Ends every other session and the signed links that the actor made, and notifies the actor by mail. No refresh token
-   * of this session works any more: with `renew` a new session takes its place, whose tokens are answered, and none of
-   * its access tokens works either; else the answer is null and the access tokens it has last until they expire. Throws
+   * Ends every other session and the signed links that the actor made, and notifies the actor by mail. The refresh
+   * tokens of this session stop working. With `renew`, its access tokens stop working too, and a new session replaces
+   * it, whose tokens are returned. Otherwise the result is null, and its access tokens work until they expire. Throws
    * `weak_password`, `wrong_password`, `too_many_requests`.
    */
   changePassword(actor: Caller, change: PasswordChange, renew: boolean): Promise<TokenPair | null>
   /**
-   * Removes oneself, with one's password, or, for an admin, anyone. Throws `not_found`, `last_admin`,
-   * `password_required`, `wrong_password`, `too_many_requests`.
+   * Deletes the actor's own account, with their password, or, for an admin, any account. Throws `not_found`,
+   * `last_admin`, `password_required`, `wrong_password`, `too_many_requests`.
    */
   remove(actor: Caller, id: number, currentPassword?: string): Promise<void>
 }
@@ -79,21 +79,24 @@ const passwordRequired = (what: string) => new AppError('password_required', `${
 
 const wrongPassword = () => new AppError('wrong_password', 'The current password is wrong')
 
-/** Voids pending tokens for a reset or for another address, since a thief may have requested them. */
+/** Invalidates mailed links for a new password or another address, because a thief may have requested them. */
 const voidUnverifiedTokens = async (tx: Tx, user: User): Promise<void> => {
   await tx.mailTokens.delete(user.id, 'reset')
   const pending = await tx.mailTokens.findByUser(user.id, 'verify')
   if (pending !== null && pending.email !== user.email) await tx.mailTokens.delete(user.id, 'verify')
 }
 
-/** Whether nothing but the time differs. */
+/** Whether only the time differs. */
 const isSameUser = (before: User, after: User): boolean =>
   before.name === after.name &&
   before.email === after.email &&
   before.role === after.role &&
   before.isActive === after.isActive
 
-/** Deletes signed links whose maker or owner loses the right to the file, so that they stay dead when the right returns. */
+/**
+ * Deletes the signed links of users who may no longer see the file, so that they do not work even if the right is
+ * granted again.
+ */
 const deleteForbiddenLinks = async (tx: Tx, before: User, after: User): Promise<void> => {
   if (before.isActive && !after.isActive) {
     await tx.fileLinks.deleteAll({ makerId: after.id })
@@ -104,7 +107,7 @@ const deleteForbiddenLinks = async (tx: Tx, before: User, after: User): Promise<
   }
 }
 
-/** Ends every session and voids every mailed token, so that reactivating the account restores none of them. */
+/** Ends every session and invalidates every mailed token, so that reactivating the account restores none of them. */
 const endAccess = async (tx: Tx, userId: number): Promise<void> => {
   await tx.sessions.deleteAll(userId, null)
   await tx.mailTokens.delete(userId)
@@ -120,7 +123,7 @@ export const createUsers = (deps: Deps): Users => {
   const { unitOfWork, passwords, opaqueTokens, notices, attempts, clock } = deps
   const issuer = createTokenIssuer(deps)
 
-  /** The user whose password it is, as they were when it was checked. */
+  /** The user as of when the password was checked. */
   const checkPassword = async (actor: Caller, password: string): Promise<User> => {
     const user = await unitOfWork.read((tx) => findVisible(tx, actor, actor.userId))
     const { address } = actor
@@ -131,7 +134,7 @@ export const createUsers = (deps: Deps): Users => {
     return user
   }
 
-  /** What is left of the actor's session once the password is another one. */
+  /** What remains of the actor's session after the password has changed. */
   const renewSession = async (tx: Tx, actor: Caller, now: Instant): Promise<() => Promise<TokenPair>> => {
     const session = await tx.sessions.findById(actor.sessionId)
     await tx.sessions.deleteAll(actor.userId, null)
@@ -144,7 +147,7 @@ export const createUsers = (deps: Deps): Users => {
   const endRefreshing = async (tx: Tx, { userId, sessionId, address }: Caller, now: Instant): Promise<null> => {
     await tx.sessions.deleteAll(userId, sessionId)
     await tx.refreshTokens.deleteAll(sessionId)
-    // Nothing extends it any more, so that it need not stay in lists for longer than its last access token.
+    // The session cannot be extended any more, so it leaves lists when its last access token expires.
     await tx.sessions.touch({ id: sessionId, lastUsedAt: now, expiresAt: now + issuer.accessLifetime, address })
     return null
   }
@@ -186,7 +189,7 @@ export const createUsers = (deps: Deps): Users => {
         throw passwordRequired('Changing your address')
       }
       const checked = currentPassword !== undefined && isSelf ? await checkPassword(actor, currentPassword) : seen
-      // Each sends a mail to an address of the caller's choice, and reveals whether it is taken.
+      // Each attempt sends a mail to an address that the caller chooses, and reveals whether it is taken.
       if (movesSelf) await attempts.count({ kind: 'new address', account: actor.userId })
       const now = clock.now()
       const { before, updated } = await unitOfWork.write(async (tx) => {
@@ -210,7 +213,7 @@ export const createUsers = (deps: Deps): Users => {
         await deleteForbiddenLinks(tx, before, after)
         return { before, updated: after }
       })
-      // A change of name or address changes no rights.
+      // Changing a name or an address does not change anyone's rights.
       if (before.role !== updated.role || before.isActive !== updated.isActive) await notices.publish(id)
       return updated
     },
@@ -242,7 +245,7 @@ export const createUsers = (deps: Deps): Users => {
         const user = await findVisible(tx, await requireActiveActorLocked(tx, actor, now, id), id)
         if (checked !== null && user.passwordHash !== checked.passwordHash) throw wrongPassword()
         await requireRemainingAdmin(tx, user, null)
-        // Before the user, which requests of these sessions may still read.
+        // Sessions are deleted before the user, because requests that still use one may look up the user.
         await tx.sessions.deleteAll(id, null)
         await tx.fileLinks.deleteAll({ makerId: id })
         await tx.fileLinks.deleteAll({ ownerId: id })

@@ -7,8 +7,8 @@ export interface ByteRange {
 const SINGLE_RANGE = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i
 
 /**
- * Which bytes of `size` a `Range` header asks for (RFC 9110 section 14). What we do not serve in part, such as several
- * ranges, another unit or a malformed range, asks for the whole: section 14.2 lets a server ignore the header.
+ * Which bytes of `size` a `Range` header requests (RFC 9110 section 14). Several ranges, another unit or a malformed
+ * range request the whole content, because section 14.2 allows a server to ignore the header.
  */
 export const requestedRange = (header: string | null, size: number): ByteRange | 'whole' | 'unsatisfiable' => {
   const [, from = '', to = ''] = (header === null ? null : SINGLE_RANGE.exec(header)) ?? []
@@ -16,7 +16,7 @@ export const requestedRange = (header: string | null, size: number): ByteRange |
   if (from === '') {
     const length = Number(to)
     if (length === 0) return 'unsatisfiable'
-    // Nothing of nothing has no first byte: there is no way to write that range.
+    // Empty content has no first byte, so no range can describe it.
     return size === 0 ? 'whole' : { first: Math.max(0, size - length), last: size - 1 }
   }
   const first = Number(from)

@@ -2,37 +2,37 @@ import type { Json, JsonObject } from './merge-patch.ts'
 
 export type FieldType = 'string' | 'integer' | 'number' | 'boolean' | 'object'
 
-/** What one field of a record may hold: a subset of JSON Schema 2020-12. Lengths count characters (code points). */
+/** The allowed values of a field: a subset of JSON Schema 2020-12. Lengths count characters (code points). */
 export interface FieldSchema {
   readonly type: FieldType | readonly [FieldType, 'null']
   readonly minLength?: number
   readonly maxLength?: number
   readonly minimum?: number
   readonly maximum?: number
-  /** What a record has whose creator leaves the field out; without it, null or the empty value of the type. */
+  /** The value if a create request omits the field; without it, null or the empty value of the type. */
   readonly default?: Json
   readonly description?: string
   readonly examples?: readonly Json[]
-  /** One line with at least one visible character, and nothing that turns the direction of what follows. */
+  /** One line with at least one visible character, and nothing that changes the direction of the following text. */
   readonly 'x-line'?: true
-  /** Of an object: bytes of its JSON text in UTF-8. */
+  /** The limit for an object, in bytes of its JSON text in UTF-8. */
   readonly 'x-max-bytes'?: number
 }
 
 /**
- * A kind of record that users own. Storage, use cases, routes, topics, clean-up and documents are made from it.
- * Every record has `id owner_id version created_at updated_at` beside its fields.
+ * A kind of record that users own. Storage, use cases, routes, topics, clean-up and documents are derived from it.
+ * Every record has `id owner_id version created_at updated_at` in addition to its fields.
  */
 export interface Collection {
-  /** Of many: path, topic and kind of its events. `^[a-z][a-z0-9_]{0,62}$`. */
+  /** The plural: path, topic and kind of its events. `^[a-z][a-z0-9_]{0,62}$`. */
   readonly name: string
-  /** Of one: `item.created`, and `Item` in documents. */
+  /** The singular: `item.created`, and `Item` in documents. */
   readonly singular: string
-  /** What a record is, for documents. */
+  /** Description of a record, for documents. */
   readonly description: string
   readonly fields: Readonly<Record<string, FieldSchema>>
   readonly required: readonly string[]
-  /** Fields that lists can be sorted by, beside `created_at` and `updated_at`. */
+  /** Fields that lists can be sorted by, in addition to `created_at` and `updated_at`. */
   readonly sorts: readonly string[]
   /** Text fields that `q` searches. */
   readonly search: readonly string[]
@@ -46,7 +46,7 @@ interface Values {
   readonly object: JsonObject
 }
 
-/** What a field holds. */
+/** The value of a field. */
 export type FieldValue<F extends FieldSchema> = F['type'] extends readonly [infer T extends FieldType, 'null']
   ? Values[T] | null
   : F['type'] extends FieldType
@@ -60,11 +60,11 @@ export type FieldValues<C extends Collection> = {
   -readonly [Name in keyof FieldsOf<C>]: FieldValue<FieldsOf<C>[Name]>
 }
 
-/** What a record is created from. */
+/** The input from which a record is created. */
 export type Draft<C extends Collection> = Pick<FieldValues<C>, Extract<C['required'][number], keyof FieldValues<C>>> &
   Partial<FieldValues<C>>
 
-/** A change: named fields take their new value; an object is merged (RFC 7396), and null empties it. */
+/** A change: the given fields take their new value; an object is merged (RFC 7396), and null empties it. */
 export type Patch<C extends Collection> = {
   [Name in keyof FieldsOf<C>]?:
     | FieldValue<FieldsOf<C>[Name]>
@@ -115,7 +115,7 @@ const faultsOf = (collection: Collection): readonly string[] => {
   ]
 }
 
-/** The definition itself, with its own type. Throws when it contradicts itself. */
+/** Returns the definition with its exact type. Throws if it contradicts itself. */
 export const defineCollection = <const C extends Collection>(collection: C): C => {
   const faults = faultsOf(collection)
   if (faults.length > 0) throw new Error(`collection ${collection.name}: ${faults.join('; ')}`)

@@ -1,6 +1,6 @@
 /**
- * The thousand most common passwords of eight characters or more, most common first: from Royce Williams's list of those
- * in public breaches, as Django distributes it (django/contrib/auth/common-passwords.txt.gz).
+ * The thousand most common passwords of eight characters or more, most common first: from Royce Williams's list of
+ * passwords in public breaches, as distributed by Django (django/contrib/auth/common-passwords.txt.gz).
  */
 const LIST = `
 123456789 password 12345678 password1 1234567890 iloveyou 1q2w3e4r5t qwertyuiop 1qaz2wsx myspace1 homelesspa

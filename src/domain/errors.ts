@@ -1,4 +1,4 @@
-/** Every way the core can refuse. Stable slugs: clients see them as `code`. */
+/** Every error of the core. Stable slugs: clients see them as `code`. */
 export type ErrorCode =
   | 'batch_too_large'
   | 'data_too_large'
@@ -34,13 +34,13 @@ export type ErrorCode =
 
 export interface AppErrorOptions {
   readonly cause?: unknown
-  /** Whole seconds after which the same call may succeed. */
+  /** Whole seconds after which the same request may succeed. */
   readonly retryAfter?: number
   /** Which of several operations failed, from 0. */
   readonly index?: number
 }
 
-/** A failure the caller can act on. Thrown inside a unit of work it rolls the transaction back. */
+/** A failure that the caller can act on. If thrown inside a unit of work, it rolls the transaction back. */
 export class AppError extends Error {
   readonly code: ErrorCode
   readonly retryAfter: number | undefined

@@ -7,23 +7,23 @@ export const JOBS = 'jobs'
 export const JOB_EVENTS = ['job.done', 'job.dead'] as const
 export type JobEventName = (typeof JOB_EVENTS)[number]
 
-/** A job as the log holds it: without its payload. */
+/** A job in the log: without its payload. */
 export type EndedJob = Omit<Job, 'payload'>
 
-/** What happened, as it is in the log: who, what, when, from which request. Readers ignore kinds they do not know. */
+/** An entry of the log: who did what, when, in which request. Readers ignore kinds they do not know. */
 export interface LoggedEvent {
-  /** Grows with every commit; what commits later has a higher one. */
+  /** Increases in the order of commits. */
   readonly cursor: number
   /** The name of a collection, or {@link JOBS}. */
   readonly kind: string
   readonly event: string
-  /** Of the record or job, within its kind. */
+  /** Id of the record or job, within its kind. */
   readonly subjectId: number
-  /** Null for what belongs to nobody. */
+  /** Null if the subject has no owner. */
   readonly ownerId: number | null
   /** The subject after the change, or before it was deleted. */
   readonly data: JsonObject
-  /** Null for what the server did by itself. */
+  /** Null for changes made by the server itself. */
   readonly actorId: number | null
   readonly requestId: string | null
   readonly createdAt: Instant

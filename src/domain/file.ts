@@ -1,11 +1,11 @@
 import { isVisible } from './text.ts'
 import type { Instant } from './user.ts'
 
-/** What someone uploaded. Its bytes never change. */
+/** An uploaded file. Its bytes never change. */
 export interface StoredFile {
   readonly id: number
   readonly ownerId: number
-  /** As the uploader called it: for people, never part of a path on our disk. */
+  /** The uploader's name for it: for display, never part of a path on the server's disk. */
   readonly filename: string
   /** Detected from the content. */
   readonly contentType: string
@@ -13,14 +13,16 @@ export interface StoredFile {
   readonly size: number
   /** Lower-case hexadecimal. */
   readonly sha256: string
-  /** Names its bytes in the blob store. */
+  /** Key of its bytes in the blob store. */
   readonly blobKey: string
   readonly createdAt: Instant
 }
 
 export type NewFile = Omit<StoredFile, 'id'>
 
-/** Gives its bearer access to one file until it expires, is deleted, or its maker loses the right to the file. */
+/**
+ * Gives anyone who has it access to one file, until it expires, is revoked, or its creator loses the right to the file.
+ */
 export interface FileLink {
   readonly id: number
   readonly fileId: number
@@ -35,23 +37,27 @@ export type NewFileLink = Omit<FileLink, 'id'>
 
 export const MAX_FILENAME_LENGTH = 255
 
-/** Uploads that one user may have in progress in one process. Each may have two parts of a file in memory. */
+/** Concurrent uploads of one user in one process. Limited because each may keep two parts of a file in memory. */
 export const MAX_OPEN_UPLOADS_COUNT = 16
 
-/** So that ending all that someone made takes a moment, and what they keep is bounded. */
+/** Limits how long it takes to end all links of a user, and how much they store. */
 export const MAX_LINKS_PER_MAKER_COUNT = 10_000
 
 /** Seconds. */
 export const LINK_LIFE_SECONDS = { minimum: 1, maximum: 7 * 24 * 3_600 } as const
 
-/** How long bytes that no row names are left alone, for their row may be about to be committed. */
+/** How long bytes without a row are kept, because their row may be about to be committed. */
 export const ORPHAN_AGE_MS = 24 * 3_600_000
 
 const PATH = /^.*[/\\]/s
-// Besides control characters, what turns the direction of text: `photo<U+202E>gnp.exe` would read as `photoexe.png`.
+// Control characters, and characters that change the text direction: `photo<U+202E>gnp.exe` would read as
+// `photoexe.png`.
 const INVISIBLE = /[\p{Cc}\p{Zl}\p{Zp}\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu
 
-/** A name fit to be stored and shown: no path, nothing unseen, up to 255 characters; `file` when nothing is left. */
+/**
+ * A name that is safe to store and show: no path, no invisible characters, up to 255 characters; `file` if nothing is
+ * left.
+ */
 export const cleanFilename = (given: string): string => {
   const name = given.toWellFormed().replace(PATH, '').replace(INVISIBLE, '').trim()
   const short = [...name.slice(0, MAX_FILENAME_LENGTH)]
@@ -71,11 +77,11 @@ export const isAccepted = (contentType: string, accepted: '*/*' | readonly strin
 
 const BINARY = 'application/octet-stream'
 
-/** What content is whose first bytes (`head`) have no signature. */
+/** The type of content whose first bytes (`head`) have no known signature. */
 export const typeWithoutSignature = (head: Uint8Array): string => {
   if (head.includes(0)) return BINARY
   try {
-    // The last character may be cut.
+    // The last character may be incomplete.
     new TextDecoder('utf-8', { fatal: true }).decode(head, { stream: true })
     return 'text/plain'
   } catch {

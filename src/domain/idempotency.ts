@@ -1,6 +1,6 @@
 import type { Instant, Role } from './user.ts'
 
-/** The answer a client got, kept to be given again. */
+/** A stored response, which is returned again for the same key. */
 export interface StoredAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
@@ -8,15 +8,15 @@ export interface StoredAnswer {
   readonly body: string
 }
 
-/** What was done under an Idempotency-Key, by whom and on which route. */
+/** A request with an Idempotency-Key that was done, with its user and route. */
 export interface IdempotencyRecord {
   readonly userId: number
   readonly route: string
   readonly key: string
-  /** SHA-256 of what was sent. */
+  /** SHA-256 of the request. */
   readonly fingerprint: Uint8Array
   readonly answer: StoredAnswer
-  /** The role without which its caller may not read the answer. */
+  /** The role that the caller needs to read the response. */
   readonly role: Role
   readonly createdAt: Instant
 }

@@ -4,17 +4,17 @@ import type { Instant } from './user.ts'
 export const JOB_STATES = ['queued', 'running', 'done', 'dead'] as const
 export type JobState = (typeof JOB_STATES)[number]
 
-/** What comes back by itself, and needs to know nothing. */
+/** Recurring jobs without a payload. */
 export const RECURRING_KINDS = ['clean-up', 'sweep-blobs'] as const
 export type RecurringKind = (typeof RECURRING_KINDS)[number]
 
-/** Someone at `source` asked for a new password of an account; absent in jobs of older programs. */
+/** Someone at `source` asked for a new password of an account; absent in jobs of older releases. */
 export interface PasswordForgotten {
   readonly email: string
   readonly source?: string
 }
 
-/** Work to be done after a commit, with what it needs to know. */
+/** Work to do after a commit, with its parameters. */
 export type JobRequest =
   | { readonly kind: 'mail'; readonly payload: MailRequest }
   | { readonly kind: 'password-forgotten'; readonly payload: PasswordForgotten }
@@ -26,11 +26,11 @@ export type JobKind = JobRequest['kind']
 
 export interface Job {
   readonly id: number
-  /** A kind of an older or newer program may be in the queue too. */
+  /** The queue may also contain kinds of an older or newer release. */
   readonly kind: JobKind | (string & {})
   readonly payload: unknown
   readonly state: JobState
-  /** How often it was started. */
+  /** How many times it was started. */
   readonly attempts: number
   /** Not before. */
   readonly runAt: Instant
@@ -45,8 +45,9 @@ const FIRST_DELAY_MS = 5_000
 const MAX_DELAY_MS = 6 * 3_600_000
 
 /**
- * Milliseconds to wait after so many failed attempts, or null when it is time to give up. Grows by four each time;
- * `random` (0 to 1) spreads it between half and one and a half times, so that what failed together retries apart.
+ * Milliseconds to wait after this number of failed attempts, or null to give up. Each delay is four times the one
+ * before, multiplied by 0.5 to 1.5 depending on `random` (0 to 1), so that jobs that failed together do not retry
+ * together.
  */
 export const retryDelay = (attempts: number, random: number): number | null =>
   attempts > MAX_RETRIES_COUNT ? null : Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 4 ** (attempts - 1)) * (0.5 + random)

@@ -1,8 +1,8 @@
-/** What one pass over a JSON text finds before it is parsed. */
+/** The result of one pass over a JSON text before it is parsed. */
 export interface JsonOutline {
-  /** How deep arrays and objects lie in each other. */
+  /** Depth of nested arrays and objects. */
   readonly depth: number
-  /** An upper bound of its values: parsing costs time for each, whatever its length. */
+  /** An upper bound of the number of values, because parsing costs time for each, whatever its length. */
   readonly values: number
   /** Whether a number in it is so long, or has an exponent, that a double may not hold it. */
   readonly hasLongNumber: boolean
@@ -27,7 +27,7 @@ const stringEnd = (json: string, start: number): number => {
 
 const isDigit = (unit: number) => unit >= 0x30 && unit <= 0x39
 
-/** Whether a character goes on with a number: digits, and `+ - . E e`. */
+/** Whether a character continues a number: digits, and `+ - . E e`. */
 const isNumberPart = (unit: number) =>
   isDigit(unit) || unit === 0x2b || unit === 0x2d || unit === 0x2e || unit === 0x45 || unit === 0x65
 
@@ -37,7 +37,7 @@ const numberEnd = (json: string, start: number): number => {
   return at
 }
 
-/** Every integer of fewer digits is held exactly by a double. */
+/** A double represents every integer with fewer digits exactly. */
 const MAX_SAFE_DIGITS = 15
 
 const hasExponent = (json: string, start: number, end: number): boolean => {
@@ -46,8 +46,8 @@ const hasExponent = (json: string, start: number, end: number): boolean => {
 }
 
 /**
- * Works on any text, in time linear in its length, and stops where one of the limits is passed. What it says of text
- * that is not JSON means nothing.
+ * Works on any text, in time linear in its length, and stops when a limit is exceeded. The result is meaningless for
+ * text that is not JSON.
  */
 export const outlineJson = (json: string, maxDepth: number, maxValues: number): JsonOutline => {
   let depth = 0
@@ -91,14 +91,14 @@ const decimalOf = (number: string): Decimal => {
 }
 
 /**
- * Whether a JSON number, once it was parsed and written again, is still what was sent. Digits of a fraction beyond a
- * double's precision are rounded, as usual; an integer must stay the same, and nothing may become zero or infinite.
+ * Whether a JSON number has the same value after it is parsed and written again. Digits of a fraction beyond a double's
+ * precision are rounded, as usual; an integer must stay the same, and nothing may become zero or infinite.
  */
 export const isExactNumber = (number: string): boolean => {
   const value = Number(number)
   if (!Number.isFinite(value)) return false
   if (value === 0) return !/^[-0.]*[1-9]/.test(number)
-  // Up to here every integer has a double of its own, so that only fractions were rounded.
+  // Up to here a double represents every integer exactly, so only fractions were rounded.
   if (Math.abs(value) <= Number.MAX_SAFE_INTEGER) return true
   const sent = decimalOf(number)
   if (sent.digits.length > sent.exponent) return true
@@ -106,11 +106,11 @@ export const isExactNumber = (number: string): boolean => {
   return kept.digits === sent.digits && kept.exponent === sent.exponent
 }
 
-/** Where a scan of valid JSON is within one array or object. */
+/** The state of a scan of valid JSON within one array or object. */
 interface Level {
   readonly isArray: boolean
   index: number
-  /** The JSON text of the present member's name. */
+  /** The JSON text of the current member's name. */
   name: string
 }
 

@@ -2,13 +2,13 @@ import type { Instant } from './user.ts'
 
 export type MailTokenPurpose = 'verify' | 'reset'
 
-/** A single-use proof that someone reads an address. A user holds at most one for each purpose. */
+/** A single-use proof that someone can read mail to an address. A user has at most one for each purpose. */
 export interface MailToken {
   readonly userId: number
   readonly purpose: MailTokenPurpose
-  /** The address it was mailed to, and proves. */
+  /** The address it was mailed to, which using it verifies. */
   readonly email: string
-  /** With the server's secret it makes the token; alone it is worth nothing. */
+  /** The token is derived from it and the server's secret; it is useless alone. */
   readonly nonce: string
   readonly hash: Uint8Array
   readonly expiresAt: Instant

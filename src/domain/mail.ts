@@ -1,6 +1,6 @@
 /**
- * What we write to people about. `nonce` names the mailed token whose link the mail carries. What someone typed is null
- * unless `to` is proven: otherwise it would reach a stranger under our name.
+ * The kinds of mail and their parameters. `nonce` identifies the mailed token of the mail's link. User-supplied text is
+ * null unless `to` is verified, because otherwise it would reach a stranger in the server's name.
  */
 export type MailRequest =
   | {
@@ -26,13 +26,13 @@ export type MailRequest =
       readonly newEmail: string | null
     }
 
-/** A mail as it waits to be sent. */
+/** A queued mail. */
 export type QueuedMail = MailRequest & {
-  /** Random. Absent in jobs that an older program queued. */
+  /** Random. Absent in jobs queued by an older release. */
   readonly messageId?: string
 }
 
-/** Whom mail is from. */
+/** The sender of mail. */
 export interface Sender {
   /** May be empty. */
   readonly name: string
@@ -40,9 +40,9 @@ export interface Sender {
 }
 
 export interface Mail {
-  /** Names it in this installation, the same for every attempt to deliver it. */
+  /** Identifies the mail in this installation; the same for every delivery attempt. */
   readonly id: string
-  /** Like {@link id}, but globally unique, so that a receiver can recognise a repetition. */
+  /** As {@link id}, but globally unique, so that a receiver can detect a duplicate. */
   readonly messageId: string
   readonly to: string
   readonly subject: string

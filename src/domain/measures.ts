@@ -1,7 +1,7 @@
 const MILLISECONDS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 const BYTES = { b: 1, kb: 1_024, mb: 1_048_576, gb: 1_073_741_824 } as const
 
-/** A hundred years: what is added to a date stays one. */
+/** A hundred years, so that adding a duration to a date gives a valid date. */
 const MAX_DURATION_MS = 36_500 * MILLISECONDS.d
 
 const measure = (text: string, units: Readonly<Record<string, number>>, most: number): number | null => {
@@ -18,7 +18,7 @@ export const parseDuration = (text: string): number | null => measure(text, MILL
 /** `512b`, `16kb`, `10mb` or `1gb` in bytes (1 kb is 1024); null for anything else, zero included. */
 export const parseSize = (text: string): number | null => measure(text, BYTES, Number.MAX_SAFE_INTEGER)
 
-/** So many requests in so many milliseconds. */
+/** A number of requests per number of milliseconds. */
 export interface Rate {
   readonly limit: number
   readonly window: number

@@ -26,8 +26,8 @@ export const isEqualJson = (one: Json, other: Json): boolean => {
 }
 
 /**
- * JSON Merge Patch (RFC 7396): null removes a member, an object is merged into what is there, all else takes its place.
- * Neither argument is changed. A member called `__proto__` is one like any other.
+ * JSON Merge Patch (RFC 7396): null removes a member, an object is merged into the existing one, any other value
+ * replaces it. Neither argument is changed. `__proto__` is an ordinary member.
  */
 export const mergePatch = (target: JsonObject, patch: JsonObject): JsonObject => {
   const merged = new Map(Object.entries(target))

@@ -18,13 +18,15 @@ const network = (groups: readonly string[], bits: number): string => {
   return `${whole.join(':')}::/${bits}`
 }
 
-/** Networks one party may hold, the narrowest first: a limit on the wider ones bounds who holds many narrow ones. */
+/**
+ * Networks that one party may control, narrowest first: a limit on the wider ones bounds a party with many narrow ones.
+ */
 export interface Networks {
   /** What counts as one client: an IPv4 address, or the /64 of an IPv6 subscriber. */
   readonly client: string
   /** The /56 and the /48 around it; none for IPv4. */
   readonly wider: readonly string[]
-  /** The widest of them all. */
+  /** The widest of its networks. */
   readonly widest: string
 }
 

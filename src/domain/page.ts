@@ -2,7 +2,7 @@ import { AppError } from './errors.ts'
 
 export const PAGE_SIZE = { minimum: 1, maximum: 100, default: 20 } as const
 
-/** Totals are exact up to this count; beyond it a page only says that there are more. */
+/** Totals are exact up to this number; beyond it, only a lower bound is given. */
 export const MAX_TOTAL_COUNT = 10_000
 
 export interface Sort<Field extends string> {
@@ -10,13 +10,13 @@ export interface Sort<Field extends string> {
   readonly descending: boolean
 }
 
-/** Where a list goes on: the sort key and id of the last row seen. */
+/** Where a list continues: the sort key and id of the last row returned. */
 export interface Position {
   readonly key: string | number
   readonly id: number
 }
 
-/** By number (with a total, unless it is not wanted) or onwards from a position (at constant cost at any depth). */
+/** By number (with an optional total), or after a position (at constant cost at any depth). */
 export interface PageRequest<Field extends string> {
   readonly size: number
   readonly sort: Sort<Field>
@@ -25,20 +25,20 @@ export interface PageRequest<Field extends string> {
 
 export interface Page<T> {
   readonly items: readonly T[]
-  /** Null when read by position, not wanted, or not known: then there may be `totalAtLeast`. */
+  /** Null when read by position, not requested, or unknown; if unknown, `totalAtLeast` may be set. */
   readonly total: number | null
-  /** How many there are at least, where counting all would cost too much. */
+  /** A lower bound, if counting all would cost too much. */
   readonly totalAtLeast?: number
   /**
-   * Where the next page starts; null on the last one. A page whose reading was cut short, because it would have cost too
-   * much, may hold fewer than were asked for, even none, and says where to go on.
+   * Where the next page starts; null on the last one. A page that ended early because it would have cost too much may
+   * have fewer rows than requested, even none, and still has a position.
    */
   readonly next: Position | null
 }
 
 type Total = Pick<Page<unknown>, 'total' | 'totalAtLeast'>
 
-/** What a page says of how many there are, when counting stopped beyond {@link MAX_TOTAL_COUNT}, or before its end. */
+/** The totals of a page if counting stopped beyond {@link MAX_TOTAL_COUNT}, or before the end. */
 export const totalOf = (counted: number, isComplete = true): Total =>
   isComplete && counted <= MAX_TOTAL_COUNT
     ? { total: counted }
@@ -46,7 +46,7 @@ export const totalOf = (counted: number, isComplete = true): Total =>
 
 export const isCounted = ({ from }: PageRequest<string>): boolean => 'page' in from && from.total !== false
 
-/** The rows before the first of a numbered page. */
+/** How many rows a numbered page skips. */
 export const skippedRowCount = ({ from, size }: PageRequest<string>): number =>
   'page' in from ? (from.page - 1) * size : 0
 

@@ -12,24 +12,26 @@ import type { NewEvent } from './event.ts'
 import { isEqualJson, type Json, type JsonObject, mergePatch } from './merge-patch.ts'
 import type { Instant } from './user.ts'
 
-/** A record of a collection: what every record has, beside the fields of its collection under their own names. */
+/**
+ * A record of a collection: the members that every record has, next to the collection's fields under their own names.
+ */
 export interface StoredRecord {
   readonly id: number
   readonly ownerId: number
-  /** Counts the changes; the first is 1. */
+  /** Increases with each change; the first is 1. */
   readonly version: number
-  /** The epoch in which this version was written. Both together identify it, also after a restore. */
+  /** The epoch in which this version was written. Epoch and version together are unique, also after a restore. */
   readonly epoch: string
   readonly createdAt: Instant
   readonly updatedAt: Instant
   readonly [field: string]: Json
 }
 
-/** Whoever stores it knows the epoch. */
+/** The repository sets the epoch. */
 export type NewRecord = Omit<StoredRecord, 'id' | 'epoch'> &
   Pick<StoredRecord, 'ownerId' | 'version' | 'createdAt' | 'updatedAt'>
 
-/** A change of a few bytes answers a whole record: what a batch answers is limited, too. */
+/** A change of a few bytes returns a whole record, so the response of a batch is limited too. */
 export const BATCH_LIMITS = { minOperations: 1, maxOperations: 100, maxCharacters: 1_048_576 } as const
 
 const EMPTY: Readonly<Record<ReturnType<typeof typeOf>, Json>> = {
@@ -40,7 +42,7 @@ const EMPTY: Readonly<Record<ReturnType<typeof typeOf>, Json>> = {
   object: {},
 }
 
-/** What a field holds that nobody has set. */
+/** The value of a field that has not been set. */
 const emptyValue = (field: FieldSchema): Json => {
   if (field.default !== undefined) return field.default
   return isNullable(field) ? null : EMPTY[typeOf(field)]
@@ -54,7 +56,7 @@ const checkSize = (name: string, { 'x-max-bytes': maxBytes }: FieldSchema, value
   throw new AppError('data_too_large', `${name} is larger than ${maxBytes} bytes`)
 }
 
-/** About what a record takes in an answer. */
+/** The approximate size of a record in a response. */
 export const charactersOf = ({ fields }: Collection, record: StoredRecord): number => {
   let characters = 0
   for (const name in fields) {
@@ -77,7 +79,7 @@ export const newRecord = ({ fields }: Collection, draft: JsonObject, ownerId: nu
   return { ...values, ownerId, version: 1, createdAt: now, updatedAt: now }
 }
 
-/** An object is merged (RFC 7396), and null empties it; every other value takes the place of the one before. */
+/** An object is merged (RFC 7396), and null empties it; any other value replaces the previous one. */
 const patchedValue = (field: FieldSchema, before: Json | undefined, patch: Json): Json => {
   if (typeOf(field) !== 'object') return patch
   if (patch === null) return emptyValue(field)
@@ -108,7 +110,7 @@ export const patchedRecord = (
   return { ...record, ...changed, version: record.version + 1, updatedAt: now }
 }
 
-/** What the log may say of a record whose owner's account was removed: nothing that anyone wrote into it. */
+/** The log's version of a record whose owner's account was removed: without any user content. */
 export const erasedRecord = ({ fields }: Collection, record: StoredRecord): StoredRecord => ({
   ...record,
   ...Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, emptyValue(field)])),
@@ -116,7 +118,7 @@ export const erasedRecord = ({ fields }: Collection, record: StoredRecord): Stor
 
 type Author = Pick<NewEvent, 'actorId' | 'requestId' | 'createdAt'>
 
-/** The event of a change to a record, with the record after the change or before its deletion. */
+/** The log entry of a change to a record: the record after the change, or before it was deleted. */
 export const recordEvent = (
   collection: Collection,
   change: RecordChange,
@@ -131,5 +133,5 @@ export const recordEvent = (
   ...author,
 })
 
-/** Whether an event of this name reports a deletion. */
+/** Whether an event of this name means that its subject was deleted. */
 export const isDeletion = (event: string): boolean => event.endsWith(`.${EVENTS[2]}`)

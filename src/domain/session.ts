@@ -1,6 +1,6 @@
 import type { Instant, Role } from './user.ts'
 
-/** One signed-in device. Ending it removes the row and with it every token that names it. */
+/** One signed-in device. Ending a session removes its row and invalidates all its tokens. */
 export interface Session {
   readonly id: number
   readonly userId: number
@@ -19,14 +19,14 @@ export interface Origin {
   readonly address: string
 }
 
-/** Who makes a request: proven by an access token whose session still stands. */
+/** Who sends a request, verified by an access token whose session has not ended. */
 export interface Principal {
   readonly userId: number
   readonly sessionId: number
   readonly role: Role
 }
 
-/** Who makes a change, and by which request: what the log of changes says of it. */
+/** Who makes a change, and in which request, as recorded in the log of changes. */
 export interface Actor extends Principal {
   readonly requestId: string
 }
@@ -38,6 +38,6 @@ export interface Caller extends Principal {
 
 export const MAX_DEVICE_LENGTH = 200
 
-/** From how many networks a user is remembered to have signed in, and for how long. */
+/** How many sign-in networks of a user are stored, and for how long. */
 export const MAX_SIGN_IN_SOURCES_COUNT = 20
 export const SIGN_IN_SOURCE_KEPT_MS = 180 * 24 * 3_600_000

@@ -13,8 +13,8 @@ const countCharacters = (text: string): number => {
 }
 
 /**
- * Whether text has so many characters and UTF-8 can carry it: an unpaired surrogate would be replaced by every store
- * in its own way. Refuses text that is too long by its length alone, before reading it.
+ * Whether text has an allowed number of characters and is valid in UTF-8, because each store replaces unpaired
+ * surrogates differently. Checks the length first, so that text that is too long costs nothing.
  */
 export const isText = (text: string, { minLength = 0, maxLength }: Length): boolean => {
   if (text.length < minLength || text.length > maxLength * MAX_UNITS_PER_CHARACTER || !text.isWellFormed()) return false
@@ -26,19 +26,20 @@ export const isText = (text: string, { minLength = 0, maxLength }: Length): bool
 /** {@link isText} without NUL, which not every database can store. */
 export const isTextWithoutNul = (text: string, length: Length): boolean => isText(text, length) && !text.includes('\0')
 
-/** Line ends, other control characters, and what turns the direction of the text that follows. */
+/** Line ends, other control characters, and characters that change the direction of the following text. */
 const DISALLOWED_RANGES = '\\u0000-\\u001F\\u007F-\\u009F\\u2028-\\u202E\\u2066-\\u2069'
 const DISALLOWED = new RegExp(`[${DISALLOWED_RANGES}]`)
 
-// Beside what Unicode calls ignorable, format or space: BRAILLE PATTERN BLANK and two more signs drawn as nothing.
+// Characters that Unicode classifies as ignorable, format or space, and BRAILLE PATTERN BLANK and two more that are
+// drawn as nothing.
 const VISIBLE = /[^\s\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}\u2800\u{16FE4}\u{1D159}]/u
 
-/** Whether a reader sees anything of the text. */
+/** Whether the text has a visible character. */
 export const isVisible = (text: string): boolean => VISIBLE.test(text)
 
 /**
- * Whether text can stand for something in a list, a mail header or a terminal: one line, at least one visible
- * character, and nothing that turns the direction of what follows.
+ * Whether text is safe as a label in a list, a mail header or a terminal: one line, at least one visible character, and
+ * nothing that changes the direction of the following text.
  */
 export const isLine = (text: string, length: Length): boolean =>
   isText(text, length) && !DISALLOWED.test(text) && isVisible(text)
@@ -48,7 +49,7 @@ const INVISIBLE_RANGES =
   '\\u180B-\\u180F\\u200B-\\u200F\\u2060-\\u206F\\u2800\\u3164\\uFE00-\\uFE0F\\uFEFF\\uFFA0\\uFFF0-\\uFFFB'
 
 /**
- * {@link isLine} for documents, in what all dialects of regular expressions share. It takes a text of nothing but
- * invisible characters beyond the Basic Multilingual Plane, which {@link isLine} refuses.
+ * {@link isLine} as a pattern for documents, in syntax that all regular expression dialects share. Unlike {@link
+ * isLine}, it accepts text that consists only of invisible characters beyond the Basic Multilingual Plane.
  */
 export const LINE_PATTERN = `^[^${DISALLOWED_RANGES}]*[^${DISALLOWED_RANGES}${INVISIBLE_RANGES}][^${DISALLOWED_RANGES}]*$`

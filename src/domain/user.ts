@@ -33,7 +33,7 @@ const LABEL = '[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?'
 /** An address as HTML's `<input type=email>` accepts it; spaces around it are trimmed by {@link normalizeEmail}. */
 const EMAIL = new RegExp(`^\\s*[A-Za-z0-9.!#$%&'*+/=?^_\`{|}~-]{1,64}@${LABEL}(?:\\.${LABEL})*\\s*$`)
 
-/** Begins an encoded word (RFC 2047), which mail programs would show as something else than it is. */
+/** Begins an encoded word (RFC 2047), which mail programs would decode and show as different text. */
 const ENCODED_WORD = '=?'
 
 /** The one spelling under which an address is stored and looked up. */
@@ -44,10 +44,10 @@ export const isEmail = (text: string): boolean =>
 export const isUserName = (text: string): boolean => isLine(text, USER_LIMITS.name)
 export const isPassword = (text: string): boolean => isText(normalizePassword(text), USER_LIMITS.password)
 
-/** The one spelling under which a password is hashed: keyboards differ in how they compose the same letters. */
+/** The one spelling under which a password is hashed, because keyboards compose the same letters differently. */
 export const normalizePassword = (text: string): string => text.normalize('NFC')
 
-/** Why the password is too easy to guess; null when it is not. */
+/** The reason why a password is too easy to guess for this address, or null. */
 export const passwordWeakness = (password: string, email: string): string | null => {
   const folded = normalizePassword(password).toLowerCase()
   if (COMMON_PASSWORDS.has(folded)) return 'This password is among the most common ones'
@@ -65,7 +65,7 @@ export interface UserDraft {
   readonly emailVerified?: boolean
 }
 
-/** A new active account; an ordinary user with an unproven address unless the draft says otherwise. */
+/** A new active account; an ordinary user with an unverified address unless the draft says otherwise. */
 export const newUser = ({
   email,
   name,

@@ -51,7 +51,9 @@ export const makeInstallation = async (
     const item = database.prepare(
       "INSERT INTO items (id, owner_id, title, data, version, created_at, updated_at) VALUES (?, 1, ?, '{}', 1, 1, 1)",
     )
-    const event = database.prepare("INSERT INTO events VALUES (?, 'item.created', ?, 1, '{}', 1, 'r', 1)")
+    const event = database.prepare(
+      "INSERT INTO events (cursor, event, subject_id, owner_id, data, actor_id, request_id, created_at) VALUES (?, 'item.created', ?, 1, '{}', 1, 'r', 1)",
+    )
     for (let id = 1; id <= items; id++) {
       item.run(id, `item ${id}`)
       event.run(id, id)

@@ -17,7 +17,7 @@ export interface Commands {
 
 export const EXIT = { done: 0, failed: 1, usage: 2 } as const
 
-const dataDir = () => new Option('--data-dir <dir>', 'where the database, files and secret are (DATA_DIR)')
+const dataDir = () => new Option('--data-dir <dir>', 'folder of the database, files and secret (DATA_DIR)')
 
 const toFlags = (options: { host?: string; port?: string; dataDir?: string }): Flags => ({
   HOST: options.host,
@@ -26,16 +26,107 @@ const toFlags = (options: { host?: string; port?: string; dataDir?: string }): F
 })
 
 const COPY_HELP = `
-What is copied is found by the settings of its server: DATA_DIR, DATABASE_URL, FILES_URL. Stop that server first.
+The source is the installation that DATA_DIR, DATABASE_URL and FILES_URL name. Stop its server first.
 The keys for S3 are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, as for serve.
 
-Users, sessions, items, files, links, jobs, events and idempotency keys keep their ids; tokens, links and cursors that
-people hold stay good, if the new processes get the same JWT_SECRET. At the end it says what to set for them.
+Users, sessions, items, files, links, jobs, events and idempotency keys keep their ids. Tokens, links and cursors stay
+valid if the new processes get the same JWT_SECRET. At the end the command prints the settings for the new processes.
 
-Files go first, each checked against its SHA-256; then all rows in one transaction, which commits only when what Postgres
-reads back is the same. After an interruption run it again: it goes on. Once done, running it again only checks.
-Exit codes: 0 copied, or a finished copy already; 1 not copied, nothing in the database; 2 wrong usage.
+Files are copied first, each checked against its SHA-256; then all rows in one transaction, which commits only if Postgres
+reads back the same rows. After an interruption, run it again to resume. After success, running it again only verifies.
+Exit codes: 0 copied, or already copied; 1 not copied, and nothing is in the database; 2 wrong usage.
 `
+
+const addServerCommands = (program: Command, commands: Commands, done: (code: number) => void) => {
+  program
+    .command('serve')
+    .description('migrate an embedded database and start the server')
+    .option('--host <host>', 'address to listen on (HOST)')
+    .option('--port <port>', 'port to listen on, 0 for any free port (PORT)')
+    .addOption(dataDir())
+    .action(async (options) => {
+      done(await commands.serve(toFlags(options)))
+    })
+
+  program
+    .command('migrate')
+    .description('apply pending migrations')
+    .option('--check', 'only list them, and exit 1 if there are any', false)
+    .addOption(dataDir())
+    .action(async (options) => {
+      done(await commands.migrate({ check: options.check }, toFlags(options)))
+    })
+
+  program
+    .command('config')
+    .description('print the effective settings and where each came from')
+    .addOption(dataDir())
+    .action(async (options) => {
+      done(await commands.config(toFlags(options)))
+    })
+
+  program
+    .command('health')
+    .description('check whether a running server is ready; exit 1 if not')
+    .option('--host <host>', 'where it listens (HOST)')
+    .option('--port <port>', 'where it listens (PORT)')
+    .action(async (options) => {
+      done(await commands.health(toFlags(options)))
+    })
+}
+
+const addAdministrationCommands = (program: Command, commands: Commands, done: (code: number) => void) => {
+  program
+    .command('admin')
+    .description('manage admins')
+    .command('create')
+    .description('create an active, verified admin')
+    .argument('<email>')
+    .option('--name <name>', 'name of the admin')
+    .option('--password-stdin', 'read the password from standard input instead of printing a generated one', false)
+    .addOption(dataDir())
+    .action(async (email, options) => {
+      const name = options.name === undefined ? {} : { name: options.name }
+      done(await commands.createAdmin({ email, ...name, passwordFromStdin: options.passwordStdin }, toFlags(options)))
+    })
+
+  program
+    .command('secret')
+    .description('manage the signing key in DATA_DIR')
+    .command('rotate')
+    .description(
+      'create a new signing key; the previous key stays valid for verification until its tokens have expired',
+    )
+    .addOption(dataDir())
+    .action(async (options) => {
+      done(await commands.rotateSecret(toFlags(options)))
+    })
+
+  program
+    .command('copy')
+    .description('copy an embedded installation to Postgres and optionally S3, without changing the source')
+    .requiredOption(
+      '--to <url>',
+      'an empty Postgres database: postgres://USER:PASSWORD@HOST/NAME, or - to read that from standard input',
+    )
+    .option(
+      '--files <url>',
+      'where to copy files: s3://BUCKET?endpoint=…&region=… or file:PATH; by default they stay where they are',
+    )
+    .addOption(dataDir())
+    .addHelpText('after', COPY_HELP)
+    .action(async ({ to, files, ...options }) => {
+      done(await commands.copy({ to, ...(files === undefined ? {} : { files }) }, toFlags(options)))
+    })
+
+  program
+    .command('openapi')
+    .description('write the OpenAPI document')
+    .option('--out <file>', 'write to a file instead of standard output')
+    .action(async (options) => {
+      done(await commands.openapi(options))
+    })
+}
 
 /**
  * Runs one command line (without the program's name) and answers its exit code: 0 done, 1 failed, 2 wrong usage.
@@ -48,87 +139,11 @@ export const runProgram = async (args: readonly string[], version: string, comma
     .exitOverride()
     .showHelpAfterError('(skep --help lists the commands)')
 
-  program
-    .command('serve')
-    .description('migrate an embedded database and start the server')
-    .option('--host <host>', 'address to listen on (HOST)')
-    .option('--port <port>', 'port to listen on, 0 for any free one (PORT)')
-    .addOption(dataDir())
-    .action(async (options) => {
-      code = await commands.serve(toFlags(options))
-    })
-
-  program
-    .command('migrate')
-    .description('apply pending migrations')
-    .option('--check', 'only list them, and exit 1 if there are any', false)
-    .addOption(dataDir())
-    .action(async (options) => {
-      code = await commands.migrate({ check: options.check }, toFlags(options))
-    })
-
-  program
-    .command('admin')
-    .description('manage admins')
-    .command('create')
-    .description('make an active, verified admin')
-    .argument('<email>')
-    .option('--name <name>', 'how the admin is called')
-    .option('--password-stdin', 'read the password from standard input instead of printing a generated one', false)
-    .addOption(dataDir())
-    .action(async (email, options) => {
-      const name = options.name === undefined ? {} : { name: options.name }
-      code = await commands.createAdmin({ email, ...name, passwordFromStdin: options.passwordStdin }, toFlags(options))
-    })
-
-  program
-    .command('secret')
-    .description('manage the signing key in DATA_DIR')
-    .command('rotate')
-    .description('make a new signing key; the previous one verifies until its tokens have expired')
-    .addOption(dataDir())
-    .action(async (options) => {
-      code = await commands.rotateSecret(toFlags(options))
-    })
-
-  program
-    .command('copy')
-    .description('copy an embedded installation, which stays as it is, to Postgres and perhaps S3')
-    .requiredOption(
-      '--to <url>',
-      'an empty Postgres database: postgres://USER:PASSWORD@HOST/NAME, or - to read that from standard input',
-    )
-    .option('--files <url>', 'where files go: s3://BUCKET?endpoint=…&region=… or file:PATH; else they stay')
-    .addOption(dataDir())
-    .addHelpText('after', COPY_HELP)
-    .action(async ({ to, files, ...options }) => {
-      code = await commands.copy({ to, ...(files === undefined ? {} : { files }) }, toFlags(options))
-    })
-
-  program
-    .command('openapi')
-    .description('write the OpenAPI document')
-    .option('--out <file>', 'write to a file instead of standard output')
-    .action(async (options) => {
-      code = await commands.openapi(options)
-    })
-
-  program
-    .command('config')
-    .description('print the effective settings and where each came from')
-    .addOption(dataDir())
-    .action(async (options) => {
-      code = await commands.config(toFlags(options))
-    })
-
-  program
-    .command('health')
-    .description('ask a running server whether it is ready; exit 1 if not')
-    .option('--host <host>', 'where it listens (HOST)')
-    .option('--port <port>', 'where it listens (PORT)')
-    .action(async (options) => {
-      code = await commands.health(toFlags(options))
-    })
+  const done = (result: number) => {
+    code = result
+  }
+  addServerCommands(program, commands, done)
+  addAdministrationCommands(program, commands, done)
 
   try {
     await program.parseAsync(args, { from: 'user' })

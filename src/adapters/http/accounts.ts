@@ -9,7 +9,7 @@ import { body, characters, NoContent } from './schemas.ts'
 const MailedToken = characters(
   { minLength: 1, maxLength: 200 },
   {
-    description: 'From the link in the mail',
+    description: 'The token in the mailed link',
     examples: ['Hs1Ng8Ta3Ue5Io7Mp1Zt3q8Jc0m5Vw7Yb2Xd9Lk4Rf6'],
   },
 )
@@ -26,12 +26,12 @@ export const accountRoutes = (kernel: Kernel, accounts: Accounts) =>
       {
         admit: { who: 'anyone', limit: 'mailed tokens', body: 'json', small: true },
         body: body('EmailVerification', { token: MailedToken }),
-        response: { 204: NoContent, ...problems(400, 413, 415, 422, 429, 503, 507) },
+        response: { 204: NoContent, ...problems() },
         detail: {
           operationId: 'verifyEmail',
-          summary: 'Prove an address with the token mailed to it',
+          summary: 'Verify an address with the token mailed to it',
           description:
-            'Proves the address to which the token was mailed, or sets it where it is a new one. A token works once, for 24 hours.',
+            'Verifies the address to which the token was mailed. If it is a new address, it becomes the address of the account. A token works once and expires after 24 hours.',
         },
       },
     )
@@ -43,12 +43,12 @@ export const accountRoutes = (kernel: Kernel, accounts: Accounts) =>
       },
       {
         admit: { who: 'user', limit: 'credentials' },
-        response: { 204: NoContent, ...problems(400, 401, 429, 503, 507) },
+        response: { 204: NoContent, ...problems() },
         detail: {
           operationId: 'requestEmailVerification',
-          summary: 'Have the verification mailed again',
+          summary: 'Send the verification mail again',
           description:
-            'Mails the link again, which voids the one before. Nothing is mailed to an address that is proven.',
+            'Mails a new link, which invalidates the previous one. Nothing is mailed if the address is already verified.',
         },
       },
     )
@@ -62,14 +62,14 @@ export const accountRoutes = (kernel: Kernel, accounts: Accounts) =>
         admit: { who: 'anyone', limit: 'credentials', body: 'json', small: true },
         body: body('PasswordForgotten', { email: Email }),
         response: {
-          202: t.Void({ description: 'Accepted, whether there is such an account or not' }),
-          ...problems(400, 413, 415, 422, 429, 503, 507),
+          202: t.Void({ description: 'Accepted, whether or not the account exists' }),
+          ...problems(),
         },
         detail: {
           operationId: 'forgotPassword',
-          summary: 'Have a link mailed for a new password; the answer is the same for an unknown address',
+          summary: 'Send a password reset mail; the response is the same for an unknown address',
           description:
-            'Mails a link that sets a new password to the address, if it has an account; it works once, for 30 minutes.',
+            'If the address has an account, mails it a link to set a new password. The link works once and expires after 30 minutes.',
         },
       },
     )
@@ -78,19 +78,19 @@ export const accountRoutes = (kernel: Kernel, accounts: Accounts) =>
       async ({ body: { token, password }, request, status, addressOf, limits }) => {
         const address = addressOf(request)
         await settingPassword(password, '/password', () => accounts.resetPassword(token, password, address))
-        // Who proved to be the owner may sign in now, however often they had guessed before.
+        // The caller has proven to be the owner, so earlier failed guesses no longer block the sign-in.
         await limits.resetCredentials(address)
         return status(204, undefined)
       },
       {
         admit: { who: 'anyone', limit: 'mailed tokens', body: 'json', small: true },
         body: body('PasswordReset', { token: MailedToken, password: Password }),
-        response: { 204: NoContent, ...problems(400, 413, 415, 422, 429, 503, 507) },
+        response: { 204: NoContent, ...problems() },
         detail: {
           operationId: 'resetPassword',
           summary: 'Set a new password with a mailed token; every session ends',
           description:
-            'Sets the password of the account to which the token was mailed. Every session and every signed link of the account ends.',
+            'Sets the password of the account to which the token was mailed. Ends every session and every signed link of the account.',
         },
       },
     )

@@ -8,7 +8,7 @@ import { costOf } from './costs.ts'
 import type { Limits } from './limits.ts'
 import type { Rule } from './rule.ts'
 
-/** A call to a route, before its body is read. */
+/** A request to a route, before its body is read. */
 export interface RoutedCall {
   readonly call: Call
   readonly params: Readonly<Record<string, string>>
@@ -25,16 +25,16 @@ interface Deps {
 
 const BEARER = /^Bearer +([\w\-.~+/]+=*) *$/i
 
-/** Null without an Authorization header, empty when it contains no bearer token. */
+/** Null without an Authorization header, empty if it has no bearer token. */
 export const bearerToken = (request: Request): string | null => {
   const header = request.headers.get('authorization')
   if (header === null) return null
-  // The usual spelling, without the cost of a pattern.
+  // A fast path for the usual spelling.
   if (header.startsWith('Bearer ey')) return header.slice(7)
   return BEARER.exec(header)?.[1] ?? ''
 }
 
-/** Whether the request carries the key of its route, or opens it without a token. */
+/** Whether the request has the static token of its route, or needs no token. */
 const isKeyed = (request: Request, { key, opens }: Rule): boolean =>
   (key?.(bearerToken(request) ?? '') ?? false) || (opens?.(request) ?? false)
 
@@ -55,13 +55,13 @@ const identifiedAs = (call: Call) => (principal: Principal) => {
   return null
 }
 
-/** The steps from a call to its admission. Each throws, or rejects with, what stands against it. */
+/** The steps of admission. Each throws or rejects if the request is refused. */
 const createSteps = ({ access, limits, answers, addressOf }: Deps) => ({
   forbidCaching({ headers }: RoutedCall, { limit, body }: Rule): void {
     if (limit === 'credentials' || limit === 'mailed tokens' || body === 'form') headers['cache-control'] = 'no-store'
   },
 
-  /** Answers what is wrong with the token rather than throwing it: see {@link createAdmission}. */
+  /** Returns the error of an invalid token instead of throwing it: see {@link createAdmission}. */
   identify({ call, request }: RoutedCall, rule: Rule): unknown {
     if (!identifies(request, rule)) return null
     try {
@@ -95,8 +95,8 @@ const createSteps = ({ access, limits, answers, addressOf }: Deps) => ({
 })
 
 /**
- * Checks a call against the rule of its route. Answers a promise only where there is something to wait for: most calls
- * are admitted at once.
+ * Admits a request by the rule of its route. Returns a promise only if it has to wait; most requests are admitted
+ * synchronously.
  */
 export const createAdmission = (deps: Deps) => {
   const { forbidCaching, identify, count, authorize } = createSteps(deps)
@@ -106,7 +106,7 @@ export const createAdmission = (deps: Deps) => {
     return authorize(subject, rule)
   }
 
-  /** Counted before it is refused, so that guessing tokens is limited by address. */
+  /** Counted before it is refused, so that guessing tokens is rate-limited by address. */
   const countAndDecide = (subject: RoutedCall, rule: Rule, refusal: unknown): unknown => {
     const counted = count(subject, rule)
     if (counted === undefined) return decide(subject, rule, refusal)

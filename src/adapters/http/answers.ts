@@ -7,21 +7,21 @@ interface BodyOptions {
 
 export interface Answers extends Pick<InFlight, 'check'> {
   /**
-   * The text as a body, or `packed` in its place: the same, compressed. Throws as {@link InFlight.take} when the client
-   * has too much unread, unless it is to be answered `always`.
+   * The text as a body, or `packed`, its compressed form. Throws as {@link InFlight.take} if the client has too much
+   * unread data, unless `always` is set.
    */
   body(client: string, text: string, options?: BodyOptions): string | ReadableStream<Uint8Array>
 }
 
-/** Up to here an answer is handed to the system as a whole, which has room for it. */
+/** Up to this size a response is written at once, because it fits into the socket's buffer. */
 const LARGE_CHARACTERS = 65_536
 const PIECE_BYTES = 65_536
-/** Whoever has not read an answer by then is cut off. */
+/** A client that has not read a response within this time is disconnected. */
 const MAX_READING_MS = 60_000
 
 /**
- * A body that is handed on as fast as the client takes it, and counted until then. When the client takes too long the
- * connection is reset, so that nobody takes a part for the whole.
+ * A body that is sent as fast as the client reads it, and counts until then. If the client takes too long, the
+ * connection is reset, so that a partial response does not look complete.
  */
 const streamOf = (
   bytes: Uint8Array | Promise<Uint8Array>,
@@ -39,7 +39,7 @@ const streamOf = (
   }
   const push = (controller: ReadableStreamDefaultController<Uint8Array>) => {
     if (ended || left === null) return
-    // A copy: what is on its way to one client must not keep the whole.
+    // A copy, so that a chunk in transit does not retain the whole body.
     controller.enqueue(left.slice(0, PIECE_BYTES))
     left = left.subarray(PIECE_BYTES)
     if (left.byteLength > 0) return
@@ -55,7 +55,7 @@ const streamOf = (
         }, readingMs)
         timer.unref()
       },
-      // Not an async function: Bun would not wait for the client between two pieces.
+      // Not an async function, because Bun would apply no backpressure.
       pull(controller) {
         if (bytes instanceof Uint8Array) return push(controller)
         return bytes.then((packed) => {

@@ -53,7 +53,7 @@ export interface ApiDeps {
   readonly fileLinks: FileLinks
   /** Bytes. */
   readonly maxUploadSize: number
-  /** Base of links, without a slash at the end; known once the server listens. */
+  /** Base of links, without a trailing slash; known once the server listens. */
   readonly publicUrl: () => string
   readonly jobs: Jobs
   readonly realtime: RealtimeUpgrade
@@ -63,7 +63,7 @@ export interface ApiDeps {
   readonly slices: EventLoopSlices
   readonly metrics: Pick<Metrics, 'requestAnswered'> & Exposition
   readonly checks: readonly Check[]
-  /** The AsyncAPI document, as plain data; asked once the server listens. */
+  /** The AsyncAPI document, as plain data; created once the server listens. */
   readonly describeSocket: () => Node
 }
 
@@ -76,11 +76,11 @@ export interface ApiOptions extends Site {
   readonly maxBodySize: number
   readonly corsOrigins: '*' | readonly string[]
   readonly allowedHosts: AllowedHosts
-  /** A bearer token that reads the metrics and nothing else. */
+  /** A bearer token that is valid only for the metrics. */
   readonly metricsToken?: string | undefined
-  /** Whether clients reach us by https. */
+  /** Whether clients use https. */
   readonly https: boolean
-  /** Of the program. */
+  /** Version of the program. */
   readonly version: string
 }
 
@@ -108,7 +108,7 @@ const collectionRoutes = (kernel: Kernel, collections: ApiDeps['collections']): 
   return all as unknown as RegisteredRoutes
 }
 
-/** Everything that the OpenAPI document describes. */
+/** All routes in the OpenAPI document. */
 const createFeatures = (
   kernel: Kernel,
   deps: ApiDeps,
@@ -137,11 +137,11 @@ export type App = ReturnType<typeof createFeatures>
 
 const described = (): ApiDeps['collections'] => COLLECTIONS.map((collection) => ({ collection, records: unusable() }))
 
-/** The OpenAPI document, as plain data. Needs nothing: the routes are described, not run. */
+/** The OpenAPI document, as plain data. Needs no dependencies, because the routes are only described, not run. */
 export const describeApi = (version: string, basePath = '') =>
   describeRoutes(createFeatures(createKernel(unusable()), unusable(), described(), basePath), { version, basePath })
 
-/** The whole HTTP side. Its `listen` is the caller's. */
+/** The whole HTTP interface. The caller calls `listen`. */
 export const createApi = (deps: ApiDeps, options: ApiOptions) => {
   const peerOf = (request: Request): string => app.server?.requestIP(request)?.address ?? ''
   const answers = createAnswers()
@@ -173,10 +173,10 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
   const app: Elysia = new Elysia({
     // Otherwise a short Host header shifts the path (`Host: a`, `/pub/admin` runs `/admin`).
     handler: { standardHostname: false },
-    // Otherwise unknown properties are dropped in silence.
+    // Otherwise unknown properties are dropped silently.
     normalize: false,
     encodeSchema: false,
-    // Bun's own router knows other paths than Elysia's: one of them is enough.
+    // Bun's own router is off, because it matches paths differently from Elysia's.
     systemRouter: false,
   })
     .use(edge.plugin)

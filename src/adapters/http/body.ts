@@ -2,7 +2,7 @@ import type { EventLoopSlices } from '../../application/ports/system.ts'
 import { inexactNumbers, outlineJson } from '../../domain/json-text.ts'
 import { HttpProblem, MAX_LISTED_FAULTS_COUNT, shortPointer } from './problems.ts'
 
-/** A body that is more than `limit` bytes. */
+/** The error for a body of more than `limit` bytes. */
 export const tooLarge = (limit: number) =>
   new HttpProblem('payload_too_large', `The body is larger than ${limit} bytes`)
 
@@ -11,7 +11,7 @@ const malformed = (detail: string) => new HttpProblem('malformed_body', detail)
 const mediaType = (request: Request): string =>
   (request.headers.get('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
 
-/** Throws 415 when the body says that it is of another type, or compressed. */
+/** Throws 415 if the declared type differs, or the body is compressed. */
 export const requireType = (request: Request, expected: string): void => {
   const { headers } = request
   if (mediaType(request) !== expected) {
@@ -19,15 +19,15 @@ export const requireType = (request: Request, expected: string): void => {
   }
   const encoding = headers.get('content-encoding')
   if (encoding === null || encoding.trim().toLowerCase() === 'identity') return
-  // RFC 9110 section 12.5.3: the answer names what would be accepted.
+  // RFC 9110 section 12.5.3: the response names the accepted encodings.
   const accepted = { headers: { 'accept-encoding': 'identity' } }
   throw new HttpProblem('unsupported_media_type', 'The body must not be compressed', accepted)
 }
 
 /**
- * To be called when a chunked body has arrived. Bun hands over the last chunk before it reads on, and breaks the
- * connection off with a bare 400 when it does not like what follows (such as trailers): a turn later it is known
- * whether it did. Throws 400, so that what is answered 400 has no effect.
+ * Call it when a chunked body has arrived. Bun delivers the last chunk before it reads on, and closes the connection
+ * with a 400 if it does not accept what follows (such as trailers); one turn later the outcome is known. Throws 400, so
+ * that a request that gets 400 has no effect.
  */
 export const requireProperEnd = async (request: Request): Promise<void> => {
   await yieldToEventLoop()
@@ -39,8 +39,8 @@ const yieldToEventLoop = () => new Promise((resolve) => setImmediate(resolve))
 const MIN_CHUNK_BYTES = 1_024
 
 /**
- * A body as it comes. Bun hands over each chunk by itself, however small and however many came in one packet: after a
- * small one it gets the time to put the next ones together.
+ * The body as a stream. Bun delivers each chunk separately, even if many small ones arrive in one packet; a pause after
+ * a small chunk lets it merge the next ones.
  */
 export const chunksOf = async function* (request: Request): AsyncGenerator<Uint8Array> {
   for await (const chunk of request.body ?? []) {
@@ -49,14 +49,14 @@ export const chunksOf = async function* (request: Request): AsyncGenerator<Uint8
   }
 }
 
-/** Whether the request says that a body comes with it. */
+/** Whether the request declares a body. */
 export const hasBody = ({ headers }: Request): boolean =>
   headers.has('transfer-encoding') || (headers.get('content-length') ?? '0') !== '0'
 
-/** Up to here a body is not counted while it comes, and parsed at once. */
+/** Up to this size a body is not counted while it arrives, and is parsed in one step. */
 const SMALL_BYTES = 16_384
 
-/** Large bodies are parsed in turns, a few milliseconds of them in each of the event loop. */
+/** Large bodies are parsed in turns of the event loop, a few milliseconds at a time. */
 type BodySlices = Pick<EventLoopSlices, 'next'>
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
@@ -67,7 +67,7 @@ const readText = async (request: Request, limit: number, slices: BodySlices): Pr
   const chunks: Uint8Array[] = []
   let size = 0
   try {
-    // HTTP's framing limits a body to its declared length; only a chunked one must be counted.
+    // HTTP framing enforces the declared length; only a chunked body must be counted.
     if (declared !== null) {
       const bytes = await request.bytes()
       if (bytes.byteLength > SMALL_BYTES) await slices.next()
@@ -87,18 +87,18 @@ const readText = async (request: Request, limit: number, slices: BodySlices): Pr
   }
 }
 
-/** Deeper than anyone needs; what walks a tree of any depth runs out of stack. */
+/** Deeper than any real data; recursion over a tree of unlimited depth would overflow the stack. */
 const MAX_JSON_DEPTH = 64
 
-/** Parsing costs time for each value however short it is: this keeps any body to a few milliseconds. */
+/** Parsing costs time for each value, however short; this limit keeps any body to a few milliseconds. */
 const MAX_JSON_VALUES_COUNT = 10_000
 
-/** A body that is not complete by then is refused. */
+/** A body that is not complete within this time is refused. */
 const MAX_RECEIVING_MS = 30_000
 
 /**
- * Reads a body while `reserve` counts its bytes: as many as it declares, or as it may have. Throws what `reserve`
- * throws, and `malformed_body` when it does not come to its end in time.
+ * Reads a body while `hold` counts its bytes: the declared length, or the limit. Throws the errors of `hold`, and
+ * `malformed_body` if it is not complete in time.
  */
 export const receiving = async <T>(
   request: Request,
@@ -108,7 +108,7 @@ export const receiving = async <T>(
 ): Promise<T> => {
   const declared = request.headers.get('content-length')
   const size = declared === null ? limit : Number(declared)
-  // What is too large is refused without being read.
+  // A body that is too large is refused without being read.
   if (size <= SMALL_BYTES || size > limit) return read()
   using _ = reserve(size)
   const { promise: late, reject } = Promise.withResolvers<never>()

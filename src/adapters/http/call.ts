@@ -1,18 +1,18 @@
 import { AppError } from '../../domain/errors.ts'
 import type { Actor, Caller, Principal } from '../../domain/session.ts'
 
-/** What this adapter knows of one request beside what Elysia does. */
+/** What this adapter knows about a request in addition to Elysia's context. */
 export interface Call {
   readonly id: string
   readonly startedAt: number
   principal: Principal | null
-  /** Of the client, once it was asked for: asking the connection costs more than reading this. */
+  /** The client's address, cached because reading it from the connection is slower. */
   address: string | null
   /** The path with its parameters by name, once a route was found. */
   route: string
-  /** Set when access, limits and body were checked, so that it happens once. */
+  /** Set after access, limits and body were checked, so that it happens only once. */
   admitted: boolean
-  /** Set when its answer was dressed and its line written to the log, so that it happens once. */
+  /** Set after the response got its headers and log line, so that it happens only once. */
   finished: boolean
 }
 
@@ -31,11 +31,14 @@ export const openCall = (request: Request): Call => {
   }
 }
 
-/** Whose bytes in flight those of a call are. */
+/** The client for whom a request's bytes in flight count. */
 export const clientOf = ({ principal }: Pick<Call, 'principal'>): string =>
   principal === null ? 'anyone' : `user:${principal.userId}`
 
-/** Who makes the call. Throws `unauthenticated` on a route that let everyone in: a forgotten check fails closed. */
+/**
+ * The actor of the request. Throws `unauthenticated` on a route without authentication, so that a forgotten check fails
+ * closed.
+ */
 export const actorOf = ({ id, principal }: Call): Actor => {
   if (principal === null) throw new AppError('unauthenticated', 'Sign in to do this')
   return { userId: principal.userId, sessionId: principal.sessionId, role: principal.role, requestId: id }

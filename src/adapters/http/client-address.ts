@@ -6,9 +6,9 @@ const withoutPort = (address: string): string => {
   return /^[\d.]+:\d+$/.test(address) ? address.slice(0, address.lastIndexOf(':')) : address
 }
 
-/** An address in one spelling: without port, zone or IPv4-in-IPv6 prefix; null when it is none. */
+/** An address in one spelling: without port, zone or IPv4-in-IPv6 prefix; null if it is not an address. */
 const normalize = (address: string): string | null => {
-  // The usual spelling, without the cost of patterns: each line of the log asks.
+  // A fast path for the usual spelling, because it runs for each log line.
   if (isIP(address) === 4) return address
   const bare = withoutPort(address.trim()).replace(/%.*$/, '').toLowerCase()
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(bare)?.[1] ?? bare
@@ -17,7 +17,7 @@ const normalize = (address: string): string | null => {
 
 /**
  * The address of the client. With `trusted` proxies in front, each of which appends the address it was called from to
- * X-Forwarded-For, it is the entry that many from the right; what stands left of it the client may have made up.
+ * X-Forwarded-For, it is the entry at that position from the right; entries to the left of it may be forged.
  */
 export const clientAddress = (peer: string, forwardedFor: string | null, trusted: number): string => {
   const own = normalize(peer) ?? 'unknown'

@@ -6,18 +6,20 @@ const POLICY: Readonly<Record<string, string>> = {
   'cross-origin-resource-policy': 'same-origin',
 }
 
-/** The headers of every answer. */
+/** The headers of every response. */
 export interface CommonHeaders {
   readonly policy: Readonly<Record<string, string>>
-  /** With the type of JSON. Copied whole by each answer, which costs much less than one name after another. */
+  /**
+   * With the JSON content type. Copying the whole object for each response is much cheaper than setting single headers.
+   */
   readonly ofJson: Headers
-  /** Makes an answer that has them. */
+  /** Creates a response that has them. */
   respond(body: string | ReadableStream<Uint8Array>, status: number): Response
-  /** Whether it was made by {@link CommonHeaders.respond}. */
+  /** Whether it was created by {@link CommonHeaders.respond}. */
   has(response: Response): boolean
 }
 
-/** `https`: whether clients reach us by https, which they are then told to keep to. */
+/** `https`: whether clients use https; if so, the headers include HSTS. */
 export const createCommonHeaders = (https: boolean): CommonHeaders => {
   const policy = https ? { ...POLICY, 'strict-transport-security': 'max-age=31536000' } : POLICY
   const ofJson = new Headers({ ...policy, 'content-type': 'application/json;charset=utf-8' })

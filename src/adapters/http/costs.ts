@@ -1,23 +1,23 @@
 import { PAGE_SIZE } from '../../domain/page.ts'
 
 /**
- * What a request takes of `RATE_LIMIT`: one, and more for what costs the server more. docs/errors.md shows this table to
+ * How much of `RATE_LIMIT` a request uses: one, and more for expensive requests. docs/errors.md shows this table to
  * users; a test compares the two.
  */
 export const COST = {
   request: 1,
-  /** Each further so many rows of a page. */
+  /** For this number of further rows of a page. */
   furtherRows: 1,
   rows: PAGE_SIZE.default,
-  /** `q`, on top of its page. */
+  /** For a search (`q`), in addition to its page. */
   search: 4,
-  /** Each operation of a batch but the first. */
+  /** For each operation of a batch after the first. */
   furtherOperation: 1,
 } as const
 
 const rowsOf = (size: string): number => (/^\d{1,3}$/.test(size) ? Math.min(Number(size), PAGE_SIZE.maximum) : 0)
 
-/** The cost of a request by its URL alone, which is all that is known before it is admitted. */
+/** The cost of a request by its URL, the only information available before admission. */
 export const costOf = ({ method, url }: Pick<Request, 'method' | 'url'>): number => {
   const at = url.indexOf('?')
   if (at === -1 || method !== 'GET') return COST.request
@@ -27,5 +27,5 @@ export const costOf = ({ method, url }: Pick<Request, 'method' | 'url'>): number
   return COST.request + (Math.ceil(rows / COST.rows) - 1) * COST.furtherRows + (searches ? COST.search : 0)
 }
 
-/** What a batch costs beyond {@link costOf}, known once its body was read. */
+/** The cost of a batch beyond {@link costOf}, known once its body has been read. */
 export const furtherCostOf = (operationCount: number): number => Math.max(0, operationCount - 1) * COST.furtherOperation

@@ -36,22 +36,22 @@ const PREFLIGHT_SECONDS = 600
 interface Deps {
   readonly origins: '*' | readonly string[]
   readonly finish: Finish
-  /** The route that a request with this method and path would take; '' for none. */
+  /** The route that matches a request with this method and path; '' for none. */
   readonly routeOf: (method: string, path: string) => string
 }
 
 const pathOf = (url: string): string => (URL.canParse(url) ? new URL(url).pathname : '')
 
 /**
- * CORS for these exact origins, or for all (never with credentials). Answers preflights, and says nothing to an
- * origin it does not know. Must stand behind the edge, whose headers a preflight carries too.
+ * CORS for these exact origins, or for all (never with credentials). Answers preflights; unknown origins get no CORS
+ * headers. Use it after the edge, so that preflight responses have the common headers too.
  */
 export const crossOrigin = ({ origins, finish, routeOf }: Deps) => {
   const known: ReadonlySet<string> = new Set(origins)
   return new Elysia({ name: 'cross-origin' })
     .use(
       cors({
-        // Of texts the plugin compares more than is meant: `localhost` with `http://localhost`.
+        // With strings, the plugin also matches `localhost` with `http://localhost`.
         origin: origins === '*' ? '*' : (request) => known.has(request.headers.get('origin') ?? ''),
         methods: METHODS,
         allowedHeaders: REQUEST_HEADERS,

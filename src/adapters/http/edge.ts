@@ -12,20 +12,20 @@ import { toResponseFailure, toValidationProblem } from './validation.ts'
 interface Deps {
   readonly log: Log
   readonly metrics: Pick<Metrics, 'requestAnswered'>
-  /** The address of the client, as far as proxies are trusted to report it. */
+  /** The client's address, as reported by trusted proxies. */
   readonly addressOf: (request: Request) => string
   readonly common: CommonHeaders
   readonly allowedHosts: AllowedHosts
   readonly answers: Answers
-  /** Path of PUBLIC_URL, without a slash at the end: a proxy in front takes it off every request. */
+  /** Path of PUBLIC_URL, without a trailing slash: the proxy strips it from every request. */
   readonly basePath: string
 }
 
-/** Elysia wraps what a parser throws. */
+/** Elysia wraps errors thrown by a parser. */
 const rootOf = (error: unknown): unknown =>
   error instanceof Error && 'code' in error && error.code === 'PARSE' && error.cause !== undefined ? error.cause : error
 
-/** The answer to a call is on its way: with the headers of every answer and one line in the log. */
+/** Completes the response to a request: adds the common headers and writes one log line. */
 export type Finish = (call: Call, request: Request, answer: { readonly headers: Headers; status: number }) => void
 
 type Headers = Context['set']['headers']
@@ -35,7 +35,7 @@ type Body = string | Uint8Array<ArrayBuffer> | ReadableStream | null
 const isPlain = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && value.constructor === Object
 
-/** What the operator learns of failures and of every answer. */
+/** Writes log lines for failures and for every response. */
 const createReports = ({ log, metrics, addressOf }: Deps) => {
   const problemOf = (error: unknown, call: Call): Problem => {
     const known = error instanceof ValidationError ? toValidationProblem(error) : toProblem(error)
@@ -67,8 +67,8 @@ const createReports = ({ log, metrics, addressOf }: Deps) => {
 }
 
 /**
- * What holds for every request, before and after its route: request id, security headers, refusals in one shape and
- * one line in the log. Everything here must not throw.
+ * Runs before and after the route of every request: request id, security headers, problem responses and one log line.
+ * Nothing here may throw.
  */
 export const createEdge = (deps: Deps) => {
   const { common, allowedHosts, answers, basePath } = deps
@@ -80,7 +80,7 @@ export const createEdge = (deps: Deps) => {
     for (const [name, value] of Object.entries(common.policy)) headers[name] ??= value
   }
 
-  /** Routes know their own paths alone. */
+  /** Routes know only their own paths. */
   const toPublic = (location: unknown): string => {
     const text = String(location)
     return text.startsWith('/') ? `${basePath}${text}` : text
@@ -93,7 +93,7 @@ export const createEdge = (deps: Deps) => {
     return response
   }
 
-  /** A plain object as the body it becomes, or the refusal of one that would be too much for its client now. */
+  /** Turns a plain object into a response body, or an error if the client has too much unread data. */
   const bodyOf = (call: Call, value: object, request: Request, headers: Headers): Body | Response => {
     try {
       const text = JSON.stringify(value)
@@ -112,7 +112,7 @@ export const createEdge = (deps: Deps) => {
     const all = response.headers
     const location = all.get('location')
     if (location !== null) all.set('location', toPublic(location))
-    // What the route says itself stands.
+    // Headers set by the route take precedence.
     const add = (name: string, value: unknown) => {
       if (!all.has(name)) all.set(name, String(value))
     }
@@ -127,7 +127,7 @@ export const createEdge = (deps: Deps) => {
       c.call = openCall(c.request)
       c.set.headers['x-request-id'] = c.call.id
       const misdirected = checkHost(c.request.headers.get('host'))
-      // Not returned as an answer: Elysia would wait a turn for every request.
+      // Not returned as a response, because Elysia would then wait a turn for every request.
       if (misdirected !== null) throw misdirected
     })
     .onError({ as: 'global' }, (c) => {
@@ -136,7 +136,7 @@ export const createEdge = (deps: Deps) => {
       finish(c.call, c.request, { headers: c.set.headers, status: problem.status })
       return problemResponse(problem, c.call.id)
     })
-    // Not after the answer, for which Elysia would plan a task each time.
+    // Not in `onAfterResponse`, for which Elysia would schedule a task each time.
     .mapResponse({ as: 'global' }, ({ call, request, set, responseValue }) => {
       const given: unknown = responseValue
       const body = !call.finished && isPlain(given) ? bodyOf(call, given, request, set.headers) : null
@@ -152,7 +152,7 @@ export const createEdge = (deps: Deps) => {
         whole !== null
           ? complete(whole, set.headers)
           : respond(body instanceof Response ? null : body, status, set.headers)
-      // Nothing is left for Elysia to add.
+      // The response is complete, so Elysia has nothing to add.
       set.headers = {}
       set.status = 200
       return response

@@ -7,9 +7,9 @@ import { createRecordBody } from './record-schemas.ts'
 
 const bodies = new Map(COLLECTIONS.map((collection: Collection) => [collection.name, createRecordBody(collection)]))
 
-/** The subject of an event, as its own routes show it; as it is, if its kind is not known. */
+/** The subject of an event, as its own routes show it; unchanged if its kind is unknown. */
 export const toEventBody = ({ kind, data }: LoggedEvent): object => {
-  // What is in the log was written by `recordEvent` and `jobEvent`.
+  // The log is written only by `recordEvent` and `jobEvent`.
   if (kind === JOBS) return toJobBody(data as unknown as EndedJob)
   const toBody = bodies.get(kind)
   return toBody === undefined ? data : toBody(data as unknown as StoredRecord)

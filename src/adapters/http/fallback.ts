@@ -14,7 +14,7 @@ const segmentsOf = (path: string) => path.replace(/\/$/, '').split('/')
 const matches = (pattern: readonly string[], path: readonly string[]): boolean =>
   pattern.length === path.length && pattern.every((part, index) => part.startsWith(':') || part === path[index])
 
-/** The routes of a path, whatever their method. A literal segment takes precedence over `:id`. */
+/** The routes of a path, for all methods. A literal path takes precedence over `:id`. */
 const matchingRoutes = (routes: readonly Route[], path: string): readonly Route[] => {
   const wanted = segmentsOf(path)
   const all = routes.filter((route) => matches(segmentsOf(route.path), wanted))
@@ -22,21 +22,21 @@ const matchingRoutes = (routes: readonly Route[], path: string): readonly Route[
   return named.length > 0 ? named : all
 }
 
-/** The path, with its parameters by name, of the route that a call takes, or would with another method; '' for none. */
+/** The path template of the route that matches a request, or would match with another method; '' for none. */
 export const routeOf = (routes: readonly Route[], method: string, path: string): string => {
   const candidates = matchingRoutes(routes, path).filter((route) => !route.path.includes('*'))
   const sought = method === 'HEAD' ? 'GET' : method
   return (candidates.find((route) => route.method === sought) ?? candidates[0])?.path ?? ''
 }
 
-/** The methods that a path answers, for `Allow`; empty for an unknown path. */
+/** The methods of a path, for `Allow`; empty for an unknown path. */
 export const allowedMethods = (routes: readonly Route[], path: string): readonly string[] => {
   const methods = matchingRoutes(routes, path).map((route) => route.method)
   if (methods.length === 0) return []
   return [...new Set([...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'])].sort()
 }
 
-/** Methods of a literal path that the router would match with an `:id` route instead. */
+/** Other methods of a literal path, which the router would match as an `:id`. */
 const shadowedRoutes = (routes: readonly Route[]): readonly Route[] =>
   routes.flatMap(({ path }) => {
     if (path.includes(':')) return []
@@ -48,8 +48,8 @@ const shadowedRoutes = (routes: readonly Route[]): readonly Route[] =>
   })
 
 /**
- * Answers what none of `known` does: 404, 405 with `Allow`, or OPTIONS. Counted by the limits like everything else.
- * To be used after them all.
+ * Handles requests that match none of `known`: 404, 405 with `Allow`, or OPTIONS. Limits apply as usual. Use it after
+ * all other routes.
  */
 export const fallbackRoutes = (kernel: Kernel, known: readonly Route[]) => {
   const routes = known.filter(({ path }) => !path.includes('*'))

@@ -4,7 +4,7 @@ import { isEmail, isPassword, isUserName, USER_LIMITS } from '../../domain/user.
 import { HttpProblem } from './problems.ts'
 import { text } from './schemas.ts'
 
-/** Who the examples of the document are about. */
+/** The user in the document's examples. */
 export const PERSON = { email: 'ann@example.com', name: 'Ann Lee', password: 'correct horse battery' } as const
 
 export const Email = text({
@@ -27,7 +27,7 @@ export const Name = text({
 
 const PASSWORD_LENGTH = `${USER_LIMITS.password.minLength} to ${USER_LIMITS.password.maxLength} characters`
 
-/** A password as it may be typed: composed (NFC) it has fewer characters, at most four times. */
+/** A password before normalization, which may have up to four times as many characters as in NFC. */
 const typed = (minLength: number, documented: number, example: string) => {
   const { maxLength } = USER_LIMITS.password
   return text({
@@ -37,13 +37,13 @@ const typed = (minLength: number, documented: number, example: string) => {
   })
 }
 
-/** A password that is being set, to be taken with {@link settingPassword}. */
+/** A new password, to be checked by {@link settingPassword}. */
 export const Password = typed(USER_LIMITS.password.minLength, USER_LIMITS.password.maxLength, PERSON.password)
 
-/** A password that is being checked: whatever its length, it is right or wrong. */
+/** A password to verify. Any length is accepted, because it is simply right or wrong. */
 export const CurrentPassword = typed(0, 4 * USER_LIMITS.password.maxLength, PERSON.password)
 
-/** Sets a password that was sent at `pointer`. Throws 422 with that pointer for one that is too long or too weak. */
+/** Sets the password at `pointer` of the request. Throws 422 with that pointer if it is too long or too weak. */
 export const settingPassword = async <T>(password: string, pointer: string, set: () => Promise<T>): Promise<T> => {
   const refused = (code: 'validation_failed' | 'weak_password', message: string, detail: string) =>
     new HttpProblem(code, message, { errors: [{ in: 'body', pointer, detail }] })

@@ -8,14 +8,14 @@ type State = (typeof STATES)[number]
 
 const State = choiceOf(STATES, {
   title: 'CheckState',
-  description: '`degraded`: it does not work, and the rest does without it; the process stays ready',
+  description: '`degraded`: this part does not work, but the process works without it and stays ready',
 })
 const HealthResponse = t.Object({ status: t.Literal('ok') }, { title: 'Health' })
 const ReadyResponse = t.Object(
   {
     status: State,
     checks: t.Record(t.String(), State, {
-      description: 'Each part by name',
+      description: 'The state of each part, by name',
       examples: [{ accepting: 'ok', database: 'ok', files: 'ok' }],
     }),
   },
@@ -32,7 +32,7 @@ const stateOf = ({ run, replaced }: Check): Promise<State> =>
 
 const READY_CACHED_MS = 1_000
 
-/** Asks each check at most once a second, whatever it costs; callers that come together share one look. */
+/** Runs each check at most once a second; concurrent callers share one run. */
 export const createReadiness = (checks: readonly Check[], now: () => number = () => performance.now()) => {
   const cached = (check: Check): (() => Promise<State>) => {
     let state: Promise<State> | null = null
@@ -60,8 +60,8 @@ export const healthRoutes = (kernel: Kernel, checks: readonly Check[]) => {
       response: { 200: HealthResponse },
       detail: {
         operationId: 'getHealth',
-        summary: 'Whether the process answers',
-        description: 'Answers as long as the process does. Not counted by any limit.',
+        summary: 'Check that the process responds',
+        description: 'Responds while the process is running. No rate limit applies.',
       },
     })
     .get(
@@ -77,9 +77,9 @@ export const healthRoutes = (kernel: Kernel, checks: readonly Check[]) => {
         response: { 200: ReadyResponse, 503: ReadyResponse },
         detail: {
           operationId: 'getReadiness',
-          summary: 'Whether every part works',
+          summary: 'Check that every part works',
           description:
-            '200 when requests can be served, 503 when a part that is needed does not work or the server is about to stop; `checks` tells of each part. For load balancers.',
+            '200 if the process can serve requests; 503 if a required part does not work or the server is stopping. `checks` has the state of each part. For load balancers.',
         },
       },
     )

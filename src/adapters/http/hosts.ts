@@ -1,6 +1,6 @@
 import { HttpProblem } from './problems.ts'
 
-/** Names by which a request may call this server, with or without a port; `*` for any. */
+/** Allowed values of the Host header, with or without a port; `*` for any. */
 export type AllowedHosts = '*' | readonly string[]
 
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/i
@@ -9,8 +9,8 @@ const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '[::1]']
 const bracketed = (host: string) => (host.includes(':') ? `[${host}]` : host)
 
 /**
- * The names in force. A server bound to a loopback address answers to loopback names and that of PUBLIC_URL alone, so
- * that a page whose own name leads there (DNS rebinding) reaches nothing.
+ * The effective names. A server bound to a loopback address accepts only loopback names and the host of PUBLIC_URL, as
+ * protection against DNS rebinding.
  */
 export const effectiveHosts = (options: {
   readonly bound: string
@@ -23,13 +23,13 @@ export const effectiveHosts = (options: {
   return publicUrl === undefined ? given : [...given, new URL(publicUrl).hostname]
 }
 
-// RFC 9112 section 3.2. Lines sent twice arrive as one, joined by a comma.
+// RFC 9112 section 3.2. Repeated header lines arrive as one, joined by a comma.
 const HOST = /^(\[[0-9a-f:.]{2,45}\]|[a-z0-9._-]{1,253}):?(\d{0,5})$/
 const MAX_PORT = 65_535
 
 const withoutDot = (name: string) => (name.endsWith('.') ? name.slice(0, -1) : name)
 
-/** Checks the Host header of a request; null when it is accepted. */
+/** Checks the Host header of a request; null if it is accepted. */
 export const createHostCheck = (allowed: AllowedHosts): ((header: string | null) => HttpProblem | null) => {
   const names = new Set(allowed === '*' ? [] : allowed.map((name) => name.toLowerCase()))
   const check = (header: string | null): HttpProblem | null => {
@@ -43,7 +43,7 @@ export const createHostCheck = (allowed: AllowedHosts): ((header: string | null)
     if (names.has('localhost') && name.endsWith('.localhost')) return null
     return new HttpProblem('misdirected_request', 'This server does not answer to that name (see ALLOWED_HOSTS)')
   }
-  // Nearly all requests call the server by one name.
+  // Nearly all requests use the same name.
   let accepted: string | null = null
   return (header) => {
     if (header !== null && header === accepted) return null

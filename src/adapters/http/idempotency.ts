@@ -9,13 +9,13 @@ import { HttpProblem } from './problems.ts'
 
 export interface IdempotentCall<T> {
   readonly request: Request
-  /** Null for a caller without a token, whose key counts for nothing: there is nobody whose it would be. */
+  /** Null for a caller without a token, whose key is ignored, because a key belongs to a user. */
   readonly actor: Principal | null
-  /** The method and the path as it was registered. */
+  /** The method and the path template. */
   readonly route: string
-  /** What was sent: the parsed body, or what stands for it. */
+  /** The content to compare: the parsed body, or a substitute. */
   readonly sent: unknown
-  /** The answer to a first request. */
+  /** The response to the first request. */
   readonly answer: (result: T) => StoredAnswer
 }
 
@@ -37,11 +37,13 @@ const withSortedMembers = (value: unknown): unknown => {
   return Object.fromEntries(members.map(([name, member]) => [name, withSortedMembers(member)]))
 }
 
-/** SHA-256 of a JSON value: the same for members in another order, which mean the same (RFC 8259 section 4). */
+/** SHA-256 of a JSON value: independent of the order of members (RFC 8259 section 4). */
 const fingerprintOf = (sent: unknown): Uint8Array =>
   new Bun.CryptoHasher('sha256').update(JSON.stringify(withSortedMembers(sent))).digest()
 
-/** Answers a Response. Typed clients see the schema of its route alone, which a `Response` would widen. */
+/**
+ * Returns a Response, typed as its body, because a `Response` type would widen the route's schema for typed clients.
+ */
 export type WithIdempotency = <T>(
   call: IdempotentCall<T>,
   work: (idempotency: IdempotencyRequest<T> | null) => Promise<IdempotentResult<T>>,
@@ -50,8 +52,8 @@ export type WithIdempotency = <T>(
 const untyped = (response: Response): never => response as never
 
 /**
- * Runs creating use cases, once for each Idempotency-Key, and answers for them. Throws `idempotency_in_progress`
- * while the same key of the same user and route is at work, `idempotency_mismatch` when something else was sent.
+ * Runs creating use cases once per Idempotency-Key and returns their responses. Throws `idempotency_in_progress` while
+ * a request with the same user, route and key is running, `idempotency_mismatch` if the request differs.
  */
 export const createIdempotency = (answers: Answers, common: Pick<CommonHeaders, 'respond'>): WithIdempotency => {
   const respond = (client: string, { status, headers, body }: StoredAnswer, replayed: boolean): Response => {
@@ -65,7 +67,7 @@ export const createIdempotency = (answers: Answers, common: Pick<CommonHeaders, 
   const running = new Set<string>()
   return async ({ request, actor, route, sent, answer: answerOf }, work) => {
     const key = keyOf(request)
-    // The one that was kept is the one that is sent; a unit of work may have run more than once.
+    // Sends the stored response, because a unit of work may have run more than once.
     let made: { readonly result: unknown; readonly answer: StoredAnswer } | null = null
     const answer: typeof answerOf = (result) => {
       if (made === null || made.result !== result) made = { result, answer: answerOf(result) }

@@ -1,14 +1,14 @@
 import { AppError } from '../../domain/errors.ts'
 
-/** Bytes that are buffered for the network: answers not read yet, and bodies not received to their end. */
+/** Bytes in memory for the network: unread responses and incomplete bodies. */
 export interface InFlight {
   /**
-   * Counts `bytes` for a client until the result is disposed of. One alone is always taken. Throws
-   * `too_many_requests` when the client, `overloaded` when all together would have more than they may; never with
-   * `always`, for the answer to what is done already.
+   * Counts `bytes` for a client until the result is disposed of. A single one is always accepted. Throws
+   * `too_many_requests` above the client's limit, `overloaded` above the total limit; never with `always`, for
+   * responses to requests that have already taken effect.
    */
   take(client: string, bytes: number, always?: 'always'): Disposable
-  /** Throws `too_many_requests` when the client has half of what it may: it has to read before it goes on. */
+  /** Throws `too_many_requests` if half of the client's limit is in use: the client has to read first. */
   check(client: string): void
 }
 

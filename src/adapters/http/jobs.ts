@@ -15,7 +15,7 @@ const JobResponse = t.Object(
     id: Id,
     kind: t.String({ examples: ['mail'] }),
     state: State,
-    attempts: t.Integer({ minimum: 0, description: 'How often it was started', examples: [8] }),
+    attempts: t.Integer({ minimum: 0, description: 'How many times it was started', examples: [8] }),
     run_at: Timestamp,
     last_error: t.Nullable(t.String({ examples: ['connect ECONNREFUSED 192.0.2.25:587'] })),
     created_at: Timestamp,
@@ -50,23 +50,23 @@ export const jobRoutes = (kernel: Kernel, jobs: Jobs) =>
       {
         admit: { who: 'admin' },
         query: queryOf({ ...pageQuery(SORTS), state: t.Optional(State) }),
-        response: { 200: pageResponse(JobResponse), ...problems(400, 401, 403, 422, 429, 503) },
+        response: { 200: pageResponse(JobResponse), ...problems() },
         detail: {
           operationId: 'listJobs',
-          summary: 'Jobs, by state',
+          summary: 'List jobs by state',
           description:
-            'For admins: mail and other work behind the scenes. `state` picks what is queued, running, done or dead.',
+            'For admins: mail and other background work. `state` selects jobs that are queued, running, done or dead.',
         },
       },
     )
     .post('/:id/retry', async ({ call, params }) => toResponse(await jobs.retry(actorOf(call), Number(params.id))), {
       admit: { who: 'admin' },
       params: IdParams,
-      response: { 200: JobResponse, ...problems(400, 401, 403, 404, 409, 422, 429, 503, 507) },
+      response: { 200: JobResponse, ...problems(409) },
       detail: {
         operationId: 'retryJob',
         summary: 'Run a waiting or dead job now',
-        description: 'For admins: queues the job anew, with no attempts counted.',
+        description: 'For admins: queues the job again and resets its attempts to zero.',
       },
     })
     .delete(
@@ -78,11 +78,11 @@ export const jobRoutes = (kernel: Kernel, jobs: Jobs) =>
       {
         admit: { who: 'admin' },
         params: IdParams,
-        response: { 204: NoContent, ...problems(400, 401, 403, 404, 409, 422, 429, 503, 507) },
+        response: { 204: NoContent, ...problems(409) },
         detail: {
           operationId: 'deleteJob',
-          summary: 'Remove a job that does not run',
-          description: 'For admins: removes a job in any state but `running`.',
+          summary: 'Remove a job that is not running',
+          description: 'For admins: removes a job in any state except `running`.',
         },
       },
     )

@@ -15,7 +15,7 @@ import { documented, type Rule } from './rule.ts'
 
 export type { Rule } from './rule.ts'
 
-/** What the largest credentials or account take, several times over. */
+/** Several times the size of the largest credentials or account. */
 const MAX_SMALL_BODY_BYTES = 16_384
 
 interface Deps {
@@ -23,7 +23,7 @@ interface Deps {
   readonly limits: Limits
   /** The address at the other end of the connection. */
   readonly peerOf: (request: Request) => string
-  /** How many proxies in front are trusted. */
+  /** The number of trusted proxies. */
   readonly trustProxy: number
   /** Bytes. */
   readonly maxBodySize: number
@@ -59,8 +59,8 @@ const createBodyReader =
   }
 
 /**
- * What every feature's routes build on: `call`, what is known of the request beside Elysia's context, and the macro
- * `admit`, which turns a {@link Rule} into hooks that run before parsing and validation.
+ * The base of every feature's routes: `call`, with data about the request in addition to Elysia's context, and the
+ * macro `admit`, which turns a {@link Rule} into hooks that run before parsing and validation.
  */
 export const createKernel = (deps: Deps) => {
   const { access, limits, answers, common } = deps
@@ -83,8 +83,8 @@ export const createKernel = (deps: Deps) => {
     .decorate('bodies', bodies)
     .macro({
       admit: (rule: Rule) => ({
-        // Fields are named one by one: a hook that hands on its whole context makes Elysia parse cookies, query and
-        // all.
+        // Fields are named one by one: for a hook that passes on its whole context, Elysia would parse cookies, query
+        // and everything else.
         parse: [
           async ({ call, request, set, route, params }: HookContext) => {
             await authorize({ call, request, headers: set.headers, params }, route, rule)

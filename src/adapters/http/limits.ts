@@ -9,8 +9,8 @@ type Headers = Context['set']['headers']
 
 export interface Limits {
   /**
-   * Takes `cost` from what a user or, before anyone signed in, an address may use, and from what all users of that
-   * address and of the networks around it may use together. Throws `too_many_requests`.
+   * Takes `cost` from the limit of a user or, without a sign-in, of an address, and from the limits of all users of
+   * that address and its networks. Throws `too_many_requests`.
    */
   general(
     principal: Principal | null,
@@ -18,11 +18,11 @@ export interface Limits {
     headers: Headers,
     cost?: number,
   ): undefined | Promise<unknown>
-  /** Counts one use of an endpoint that takes or gives credentials. Throws `too_many_requests`. */
+  /** Counts one use of an endpoint that accepts or issues credentials. Throws `too_many_requests`. */
   credentials(address: string, headers: Headers): undefined | Promise<unknown>
-  /** The same for a mailed token, counted separately: failed sign-ins do not block the use of a mailed link. */
+  /** The same for a mailed token, counted separately, so that failed sign-ins do not block the use of a mailed link. */
   mailedTokens(address: string, headers: Headers): undefined | Promise<unknown>
-  /** Forgets how often credentials were used from an address. */
+  /** Resets the count of credentials used from an address. */
   resetCredentials(address: string): void | Promise<void>
 }
 
@@ -32,12 +32,14 @@ interface Deps {
   readonly credentials: Rate | 'off'
 }
 
-/** How many times what one client may use all users of one address may use together, of its /56, and of its /48. */
+/**
+ * The limits of all users of one address, of its /56 and of its /48 together, as multiples of the limit of one client.
+ */
 const ALL_USERS_FACTORS = [4, 8, 16] as const
-/** The same of one address for credentials, which are counted by address to begin with. */
+/** The same for credentials, whose own limit is by address. */
 const WIDER_CREDENTIALS_FACTORS = [4, 16] as const
 
-/** Of those who call often: parsing an address takes longer than finding it. */
+/** A cache for frequent callers: parsing an address takes longer than a look-up. */
 const MAX_ADDRESSES_COUNT = 1_000
 
 interface Budget {
@@ -52,7 +54,7 @@ const refusal = ({ limit, resetIn }: Allowance, cost: number): AppError => {
   return new AppError('too_many_requests', why, { retryAfter: seconds(resetIn) })
 }
 
-/** `own` is of the client alone, `ceilings` of the networks it is in. */
+/** `own` is the limit of the client, `ceilings` are those of its networks. */
 const reportAllowance = (own: Allowance, ceilings: readonly Allowance[], cost: number, headers: Headers): void => {
   const shown = [own, ...ceilings].find(({ allowed }) => !allowed) ?? own
   headers['ratelimit-limit'] = shown.limit
@@ -63,7 +65,7 @@ const reportAllowance = (own: Allowance, ceilings: readonly Allowance[], cost: n
 
 const times = ({ limit, window }: Rate, factor: number): Rate => ({ limit: limit * factor, window })
 
-/** What the requests of an address are counted against: its own budget, and the ceilings of the networks it is in. */
+/** The limits of an address: its own, and those of its networks. */
 interface Budgets {
   readonly own: Budget
   readonly ceilings: readonly Budget[]
@@ -101,14 +103,14 @@ export const createLimits = ({ limiter, general, credentials }: Deps): Limits =>
     const taken = limiter.take(own.key, own.rate, cost)
     if (taken instanceof Promise) {
       return taken.then(async (first) => {
-        // What is refused already takes nothing of what others share.
+        // A request that is already refused takes nothing from shared limits.
         const all = first.allowed ? ceilings.map(({ key, rate }) => limiter.take(key, rate, cost)) : []
         reportAllowance(first, await Promise.all(all), cost, headers)
       })
     }
     let shown = taken
     for (const { key, rate } of ceilings) {
-      // What is refused already takes nothing of what others share.
+      // A request that is already refused takes nothing from shared limits.
       if (!shown.allowed) break
       const allowance = limiter.take(key, rate, cost)
       if (!(allowance instanceof Promise) && !allowance.allowed) shown = allowance

@@ -3,7 +3,7 @@ import { Elysia, t } from 'elysia'
 import type { Kernel } from './kernel.ts'
 import { problems } from './problems.ts'
 
-/** What the server counted, in a text format of its own. */
+/** The metrics in their text format. */
 export interface Exposition {
   readonly contentType: string
   expose(): Promise<string>
@@ -11,7 +11,7 @@ export interface Exposition {
 
 const digest = (text: string) => createHash('sha256').update(text).digest()
 
-/** Whether a token is the one that opens this page; takes the same time for every token of one length. */
+/** Whether a token is the metrics token; takes the same time for every token of one length. */
 const isKey = (key: string | undefined): ((token: string) => boolean) => {
   if (key === undefined) return () => false
   const expected = digest(key)
@@ -24,7 +24,7 @@ const MetricsText = t.String({
   examples: ['# TYPE skep_sockets_open gauge\nskep_sockets_open 12\n'],
 })
 
-/** `GET /metrics`, for admins and for whoever sends `key`. */
+/** `GET /metrics`, for admins and callers with `key`. */
 export const metricsRoutes = (kernel: Kernel, metrics: Exposition, key: string | undefined) =>
   new Elysia({ tags: ['operations'] }).use(kernel).get(
     '/metrics',
@@ -34,11 +34,12 @@ export const metricsRoutes = (kernel: Kernel, metrics: Exposition, key: string |
     },
     {
       admit: { who: 'admin', key: isKey(key) },
-      response: { 200: MetricsText, ...problems(400, 401, 403, 429, 503) },
+      response: { 200: MetricsText, ...problems() },
       detail: {
         operationId: 'getMetrics',
-        summary: 'What the server counts, for Prometheus',
-        description: 'For admins, and for the bearer token of the setting `METRICS_TOKEN`, which opens nothing else.',
+        summary: 'Read metrics for Prometheus',
+        description:
+          'For admins, and for the bearer token in the setting `METRICS_TOKEN`, which is accepted for this route only.',
       },
     },
   )

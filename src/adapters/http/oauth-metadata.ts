@@ -4,15 +4,15 @@ import { fromText, send } from './static-content.ts'
 
 const UNLIMITED: Rule = { who: 'anyone', limit: 'none' }
 
-/** What clients that know no more than our URL find out about signing in (RFC 8414 section 2). */
+/** How clients discover the sign-in endpoints from the server's URL (RFC 8414 section 2). */
 const metadata = (issuer: string) => ({
   issuer,
   token_endpoint: `${issuer}/api/v1/auth/token`,
   revocation_endpoint: `${issuer}/api/v1/auth/revoke`,
-  // There is no authorization endpoint, whose answers these would be.
+  // Empty, because there is no authorization endpoint.
   response_types_supported: [],
   grant_types_supported: ['password', 'refresh_token'],
-  // Clients have no credentials of their own.
+  // Clients do not authenticate.
   token_endpoint_auth_methods_supported: ['none'],
   revocation_endpoint_auth_methods_supported: ['none'],
   service_documentation: `${issuer}/docs`,

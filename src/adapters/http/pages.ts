@@ -20,14 +20,16 @@ export const pageQuery = <const Field extends string>(fields: readonly Field[]) 
   size: t.Optional(
     integerText(/^([1-9][0-9]?|100)$/, PAGE_SIZE.minimum, PAGE_SIZE.maximum, {
       default: PAGE_SIZE.default,
-      description: 'How many on a page',
+      description: 'Maximum number of entries per page',
       examples: [PAGE_SIZE.default],
     }),
   ),
-  sort: t.Optional(choiceOf(signed(fields), { description: '`-` for descending; newest first without it' })),
-  total: t.Optional(choiceOf(['true', 'false'], { default: 'true', description: '`false` leaves the count out' })),
+  sort: t.Optional(
+    choiceOf(signed(fields), { description: 'Prefix `-` for descending order; by default, newest first' }),
+  ),
+  total: t.Optional(choiceOf(['true', 'false'], { default: 'true', description: '`false` omits the total count' })),
   cursor: t.Optional(
-    characters({ maxLength: 2_000 }, { description: '`next_cursor` of the page before', examples: [CURSOR] }),
+    characters({ maxLength: 2_000 }, { description: 'The `next_cursor` of the previous page', examples: [CURSOR] }),
   ),
 })
 
@@ -51,7 +53,7 @@ const parseSort = <Field extends string>(sort: string, fields: readonly Field[])
 const encodeCursor = (sort: Sort<string>, { key, id }: Position): string =>
   Buffer.from(JSON.stringify([sortText(sort), key, id])).toString('base64url')
 
-/** Whether a row can have it: there is no NUL in what is sorted by, and a time is a whole number of milliseconds. */
+/** Whether a row can have this sort value: text has no NUL, and a time is a whole number of milliseconds. */
 const isKey = (key: unknown): key is string | number =>
   typeof key === 'string' ? !key.includes('\0') : Number.isSafeInteger(key)
 
@@ -62,12 +64,12 @@ const decodeCursor = (cursor: string): { sort: string; position: Position } => {
       return { sort, position: { key, id } }
     }
   } catch {
-    // Not JSON: the same answer as below.
+    // Not JSON: the same error as below.
   }
   throw invalidCursor()
 }
 
-/** Throws `invalid_cursor`. A cursor brings its own sort; one that is also given must be the same. */
+/** Throws `invalid_cursor`. A cursor contains its sort; a sort in the request must be the same. */
 export const toPageRequest = <Field extends string>(
   parameters: PageParameters,
   fields: readonly Field[],
@@ -94,23 +96,23 @@ export const pageResponse = <T extends TSchema>(item: T) =>
       total: t.Nullable(
         t.Integer({
           minimum: 0,
-          description: 'Null, as is pages, when read by cursor, with `total=false`, and beyond 10,000',
+          description: 'Null, like `pages`, when reading by cursor, with `total=false`, and beyond 10,000',
           examples: [1],
         }),
       ),
       total_at_least: t.Optional(
         t.Integer({
           minimum: 0,
-          description: 'When there are too many to be counted: no fewer than these',
+          description: 'A lower bound of the total when there are too many entries to count',
           examples: [10_000],
         }),
       ),
-      page: t.Nullable(t.Integer({ minimum: 1, description: 'Null when read by cursor', examples: [1] })),
-      size: t.Integer({ minimum: 1, maximum: 100, description: 'How many were asked for', examples: [20] }),
-      pages: t.Nullable(t.Integer({ minimum: 0, description: 'How many pages there are', examples: [1] })),
+      page: t.Nullable(t.Integer({ minimum: 1, description: 'Null when reading by cursor', examples: [1] })),
+      size: t.Integer({ minimum: 1, maximum: 100, description: 'The requested page size', examples: [20] }),
+      pages: t.Nullable(t.Integer({ minimum: 0, description: 'The number of pages', examples: [1] })),
       next_cursor: t.Nullable(
         t.String({
-          description: 'Reads on at constant cost; null on the last page, and only there',
+          description: 'Pass it as `cursor` to read the next page at constant cost; null on the last page only',
           examples: [null, CURSOR],
         }),
       ),
@@ -118,7 +120,7 @@ export const pageResponse = <T extends TSchema>(item: T) =>
     { title: `${item.title}Page` },
   )
 
-/** A page as every list answers it. */
+/** The response body of every list. */
 export const toPageResponse = <T, R>(
   { items, total, totalAtLeast, next }: Page<T>,
   { size, sort, from }: PageRequest<string>,

@@ -1,7 +1,7 @@
 import type { Expected, ExpectedVersion } from '../../application/records.ts'
 import type { StoredRecord } from '../../domain/record.ts'
 
-/** The entity tag of a version (RFC 9110 section 8.8.3), which no other ever has. */
+/** The entity tag of a version (RFC 9110 section 8.8.3), which no other version ever has. */
 export const etagOf = ({ version, epoch }: Pick<StoredRecord, 'version' | 'epoch'>): string => `"${version}-${epoch}"`
 
 const tagsIn = (header: string): readonly string[] => header.match(/(?:W\/)?"[^"]*"/g) ?? []
@@ -12,15 +12,15 @@ const versionOf = (tag: string): readonly ExpectedVersion[] => {
 }
 
 /**
- * The versions that `If-Match` allows a change to meet (RFC 9110 section 13.1.1): strong comparison, so a weak or
- * foreign tag allows none. Null when any will do.
+ * The versions that `If-Match` allows (RFC 9110 section 13.1.1): strong comparison, so a weak or unknown tag allows
+ * none. Null if any version is allowed.
  */
 export const ifMatch = (request: Request): Expected => {
   const header = request.headers.get('if-match')
   return header === null || header.trim() === '*' ? null : tagsIn(header).flatMap(versionOf)
 }
 
-/** Whether `If-None-Match` says that the client has this one (RFC 9110 section 13.1.2: weak comparison). */
+/** Whether `If-None-Match` matches this version (RFC 9110 section 13.1.2: weak comparison). */
 export const isKnown = (request: Request, etag: string): boolean => {
   const header = request.headers.get('if-none-match')
   if (header === null) return false

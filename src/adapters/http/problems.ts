@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import { t } from 'elysia'
 import { AppError, type ErrorCode } from '../../domain/errors.ts'
 
-/** What only this protocol can refuse, beside what the core refuses. */
+/** Errors that only exist in HTTP, in addition to those of the core. */
 type ProtocolCode =
   | 'invalid_request'
   | 'malformed_body'
@@ -18,7 +18,7 @@ type ProtocolCode =
 
 export type ProblemCode = ErrorCode | ProtocolCode
 
-/** The status of every refusal. */
+/** The status of every error. */
 export const PROBLEM_STATUS: Readonly<Record<ProblemCode, ProblemStatus>> = {
   batch_too_large: 422,
   data_too_large: 422,
@@ -83,7 +83,7 @@ export type ProblemStatus =
   | 503
   | 507
 
-/** One part of a request that broke its schema. `pointer` is a JSON Pointer (RFC 6901) into that part. */
+/** A fault in one part of a request. `pointer` is a JSON Pointer (RFC 6901) into that part. */
 export interface InvalidPart {
   readonly in: 'body' | 'query' | 'path' | 'header'
   readonly pointer: string
@@ -95,11 +95,11 @@ export const MAX_LISTED_FAULTS_COUNT = 20
 
 const MAX_POINTER_LENGTH = 200
 
-/** A pointer as it goes into an answer: one that names a property of the caller's own is cut where it gets long. */
+/** A pointer for a response: truncated if long, because it may contain a property name from the client. */
 export const shortPointer = (pointer: string): string =>
   pointer.length <= MAX_POINTER_LENGTH ? pointer : `${pointer.slice(0, MAX_POINTER_LENGTH - 1)}…`
 
-/** A refusal that only HTTP knows. */
+/** An error that only exists in HTTP. */
 export class HttpProblem extends Error {
   readonly code: ProtocolCode | 'weak_password'
   readonly errors: readonly InvalidPart[] | undefined
@@ -117,7 +117,7 @@ export class HttpProblem extends Error {
   }
 }
 
-/** The errors of RFC 6749 section 5.2 that this server gives. */
+/** The errors of RFC 6749 section 5.2 that this server uses. */
 export const OAUTH_ERRORS = [
   'invalid_grant',
   'invalid_request',
@@ -126,7 +126,7 @@ export const OAUTH_ERRORS = [
 ] as const
 export type OAuthError = (typeof OAUTH_ERRORS)[number]
 
-/** A refusal of an OAuth endpoint, which has a body of its own. */
+/** An error of an OAuth endpoint, which has its own body format. */
 export class OAuthProblem extends Error {
   readonly error: OAuthError
   readonly code: ProblemCode
@@ -187,9 +187,15 @@ export const ProblemResponse = t.Object(
   { title: 'Problem', description: 'Problem details (RFC 9457)', contentMediaType: 'application/problem+json' },
 )
 
-/** The problem statuses a route declares, for its `response`. */
-export const problems = <const Status extends ProblemStatus>(...statuses: readonly Status[]) =>
-  Object.fromEntries(statuses.map((status) => [status, ProblemResponse])) as Record<Status, typeof ProblemResponse>
+/**
+ * The problems of a route, for its `response`. To a typed client, every route may answer any problem. In the OpenAPI
+ * document, a route lists `statuses` and those that follow from its method, rule and schemas.
+ */
+export const problems = (...statuses: readonly ProblemStatus[]) =>
+  Object.fromEntries(statuses.map((status) => [status, ProblemResponse])) as Record<
+    ProblemStatus,
+    typeof ProblemResponse
+  >
 
 export interface Problem {
   readonly status: number
@@ -198,7 +204,7 @@ export interface Problem {
   readonly errors?: readonly InvalidPart[] | undefined
   readonly headers: Readonly<Record<string, string>>
   readonly index?: number | undefined
-  /** Set for a refusal of an OAuth endpoint. */
+  /** Set for an error of an OAuth endpoint. */
   readonly oauthError?: OAuthError
 }
 
@@ -215,7 +221,7 @@ const challenge = (code: ProblemCode): Record<string, string> => {
   return code === 'invalid_token' ? { 'www-authenticate': 'Bearer error="invalid_token"' } : {}
 }
 
-/** What a caller may know of a failure; null when it is none of theirs and must be logged. */
+/** The problem for a failure that the client may see; null for an internal failure, which must be logged. */
 export const toProblem = (error: unknown): Problem | null => {
   if (error instanceof AppError && error.code !== 'internal_error') {
     const retry = error.retryAfter === undefined ? {} : { 'retry-after': String(error.retryAfter) }
@@ -232,8 +238,8 @@ export const toProblem = (error: unknown): Problem | null => {
 export const internalProblem = (): Problem => describe('internal_error', 'Something went wrong on our side')
 
 /**
- * A problem as `application/problem+json` (RFC 9457 section 3.1; `code` says the kind). From an OAuth endpoint it is
- * `application/json` with the members of RFC 6749 section 5.2 in front.
+ * A problem as `application/problem+json` (RFC 9457 section 3.1; `code` identifies the error). From an OAuth endpoint
+ * it is `application/json` with the members of RFC 6749 section 5.2 in front.
  */
 export const problemResponse = (problem: Problem, requestId: string): Response => {
   const { status, code, detail, errors, headers, index, oauthError } = problem

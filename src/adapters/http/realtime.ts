@@ -4,14 +4,14 @@ import { bearerToken } from './admission.ts'
 import type { Kernel } from './kernel.ts'
 import { HttpProblem } from './problems.ts'
 
-/** What takes over a connection once it is no longer HTTP. */
+/** Takes over upgraded connections. */
 export interface RealtimeUpgrade {
-  /** What the socket is to carry; `token` is the access token of the request, which was accepted. */
+  /** Data for the socket; `token` is the verified access token of the request. */
   connect(clientId: string, token: string | null): object
 }
 
 export interface RealtimeOptions {
-  /** Hands the connection over; false when the request asks for no such thing. */
+  /** Upgrades the connection; false if the request is not a valid upgrade. */
   readonly upgrade: (request: Request, carried: { data: object; headers: Headers }) => boolean
   /** Base of links. */
   readonly publicUrl: () => string
@@ -20,7 +20,7 @@ export interface RealtimeOptions {
 
 const originOf = (url: string): string | null => (URL.canParse(url) ? new URL(url).origin : null)
 
-/** Whether a page from `origin` may connect: browsers ask nobody before they do. */
+/** Whether a page from `origin` may connect, because browsers send no preflight for WebSockets. */
 export const isAllowedOrigin = (
   origin: string,
   host: string | null,
@@ -38,7 +38,7 @@ const headersOf = (headers: Readonly<Record<string, unknown>>): Headers => {
   return result
 }
 
-/** `GET /ws/{client_id}`: from HTTP to realtime. What is refused is refused before the upgrade, as a problem. */
+/** `GET /ws/{client_id}`: upgrades from HTTP to realtime. Errors are sent before the upgrade, as problems. */
 export const realtimeRoutes = (kernel: Kernel, realtime: RealtimeUpgrade, options: RealtimeOptions) => {
   const checkOrigin = (request: Request): void => {
     const origin = request.headers.get('origin')
@@ -49,7 +49,7 @@ export const realtimeRoutes = (kernel: Kernel, realtime: RealtimeUpgrade, option
     '/ws/:client_id',
     ({ params, request, set }) => {
       const data = realtime.connect(params.client_id, bearerToken(request))
-      // Bun would select the first subprotocol on offer; there is none that we speak.
+      // Bun would select the first offered subprotocol, but the server supports none.
       request.headers.delete('sec-websocket-protocol')
       if (!options.upgrade(request, { data, headers: headersOf(set.headers) })) {
         throw new HttpProblem('upgrade_required', 'Connect to this path by WebSocket', {

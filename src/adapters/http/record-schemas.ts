@@ -27,7 +27,7 @@ const isVisibleLine = (length: { readonly minLength: number; readonly maxLength:
     openapi: { type: 'string', ...length, pattern: LINE_PATTERN, ...about },
   })
 
-/** What a field takes, for the validator and for the document. */
+/** The schema of a field in requests, for the validator and the document. */
 const sentSchema = (field: FieldSchema): TSchema => {
   const { minLength = 0, maxLength = MAX_LENGTH, minimum, maximum, description, examples } = field
   const about = { ...(description && { description }), ...(examples && { examples }) }
@@ -58,7 +58,7 @@ const sentSchema = (field: FieldSchema): TSchema => {
   }
 }
 
-/** What an answer has of a field. Looser than what is taken: what is stored was checked. */
+/** The schema of a field in responses. Looser than in requests, because stored values were checked. */
 const shownSchema = (field: FieldSchema): TSchema => {
   const { description, examples } = field
   const about = { ...(description && { description }), ...(examples && { examples }) }
@@ -113,10 +113,10 @@ type BatchOperation<C extends Collection> =
   | ({ op: 'update'; id: number; version?: number } & Patch<C>)
   | { op: 'delete'; id: number; version?: number }
 
-// Elysia's own Integer takes "1" for 1.
+// Elysia's own Integer accepts "1" as 1.
 const SentId = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, examples: [1] })
 const VERSION =
-  'Fails with version_mismatch at another version; unlike an ETag it does not tell a version from one of the same number after a restore'
+  'Fails with version_mismatch if the current version differs. Unlike an ETag, it cannot distinguish two versions with the same number before and after a restore'
 const Version = t.Optional(
   Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: VERSION, examples: [3] }),
 )
@@ -125,10 +125,10 @@ const Version = t.Optional(
 export const pascalCase = (name: string): string =>
   name.replace(/(?:^|_)([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
 
-/** What a record is called in documents. */
+/** The name of a record in documents. */
 export const titleOf = ({ singular }: Collection): string => pascalCase(singular)
 
-/** Of answers, by name, for HTTP and WebSocket. */
+/** Field schemas of responses, by name, for HTTP and WebSocket. */
 export const recordSchema = <C extends Collection>(collection: C) =>
   t.Unsafe<RecordBody<C>>(
     t.Object(
@@ -136,7 +136,7 @@ export const recordSchema = <C extends Collection>(collection: C) =>
         id: Id,
         owner_id: Id,
         ...schemasOf(collection, (field) => orNull(shownSchema(field), isNullable(field))),
-        version: t.Integer({ minimum: 1, description: 'Rises with each change', examples: [3] }),
+        version: t.Integer({ minimum: 1, description: 'Increases with each change', examples: [3] }),
         created_at: Timestamp,
         updated_at: Timestamp,
       },
@@ -144,7 +144,7 @@ export const recordSchema = <C extends Collection>(collection: C) =>
     ),
   )
 
-/** Everything that the routes of a collection take and answer. */
+/** All request and response schemas of a collection's routes. */
 export const createRecordSchemas = <C extends Collection>(collection: C) => {
   const title = titleOf(collection)
   const draft = schemasOf(collection, (field, name) => {
@@ -175,7 +175,11 @@ export const createRecordSchemas = <C extends Collection>(collection: C) => {
       }),
     ),
     BatchResult: t.Object(
-      { results: t.Array(t.Nullable(Record), { description: 'In order; null for a delete' }) },
+      {
+        results: t.Array(t.Nullable(Record), {
+          description: 'One result per operation, in the same order; null for a delete',
+        }),
+      },
       { title: `${title}BatchResult` },
     ),
     Query: t.Unsafe<RecordsQuery<C>>(
@@ -188,7 +192,7 @@ export const createRecordSchemas = <C extends Collection>(collection: C) => {
                 characters(
                   { maxLength: 200 },
                   {
-                    description: `Words of ${searched}, or their beginnings of two characters and more; eight count`,
+                    description: `Words of ${searched}, or prefixes of at least two characters; up to eight words are used`,
                     examples: ['oak'],
                   },
                 ),
@@ -202,7 +206,7 @@ export const createRecordSchemas = <C extends Collection>(collection: C) => {
   }
 }
 
-/** Shows a record in answers, under the names of the API. */
+/** Converts a record to a response, with the names of the API. */
 export const createRecordBody = ({ fields }: Collection): ((record: StoredRecord) => AnyRecordBody) => {
   const names = Object.keys(fields)
   return (record) => {

@@ -21,7 +21,7 @@ import {
 } from './record-schemas.ts'
 import { hasId, IdParams, NoContent, NotModified, parseTimestamp } from './schemas.ts'
 
-/** Batches of one user under way in one process: each may answer a hundred large records. */
+/** Concurrent batches of one user in one process; limited because each may return a hundred large records. */
 const MAX_OPEN_BATCHES_COUNT = 4
 
 const toQuery = (
@@ -41,31 +41,39 @@ const toQuery = (
   }
 }
 
-/** What every collection's operations do, for the OpenAPI document. */
+/** Descriptions of every collection's operations, for the OpenAPI document. */
 const DESCRIPTIONS = {
-  create:
-    'You own what you create. Sent with an `Idempotency-Key`, it is created once however often the request is repeated.',
-  list: 'By page or, at constant cost at any depth, by `cursor`.',
+  create: 'The caller becomes the owner. With an `Idempotency-Key`, repeating the request does not create it again.',
+  list: 'Paginated by `page`, or by `cursor`, which costs the same at any depth.',
   batch:
-    'All operations take effect in one transaction, or none does: then the answer is the problem of the first that failed, with its `index`.',
-  get: 'With `If-None-Match`, 304 without content while nothing has changed.',
-  update:
-    'Fields that are not named stay as they are. With `If-Match`, nothing is changed at any other version than the one you know.',
-  delete: 'With `If-Match`, only at the version you know.',
+    'All operations take effect in one transaction, or none does. If one fails, the response is the problem of the first that failed, with its `index`.',
+  get: 'With `If-None-Match`, the response is 304 without content if nothing has changed.',
+  update: 'Omitted fields keep their values. With `If-Match`, nothing is changed unless the current version matches.',
+  delete: 'With `If-Match`, nothing is deleted unless the current version matches.',
 } as const
 
-/** The routes of one collection, `/NAME/…`: create, list, batch, read, change and delete. */
-export const recordRoutes = <const C extends Collection>(kernel: Kernel, collection: C, records: Records) => {
+/** What the routes of a collection share. */
+const createResources = <const C extends Collection>(collection: C, records: Records) => {
   const { name, singular } = collection
-  const path = `/api/v1/${name}`
-  const title = titleOf(collection)
-  const one = `${/^[aeiou]/.test(singular) ? 'an' : 'a'} ${singular.replaceAll('_', ' ')}`
-  const sorts = sortsOf(collection)
-  const searched = collection.search.length === 0 ? '' : ` \`q\` searches ${collection.search.join(' and ')}.`
-  const listed = `${DESCRIPTIONS.list}${searched} \`owner_id\` is for admins.`
-  const { Create, Update, Record, Batch, BatchResult, Query } = createRecordSchemas(collection)
-  // The schema of the answer checks what no type can follow here.
-  const shown = createRecordBody(collection) as (record: StoredRecord) => never
+  return {
+    name,
+    path: `/api/v1/${name}`,
+    records,
+    title: titleOf(collection),
+    one: `${/^[aeiou]/.test(singular) ? 'an' : 'a'} ${singular.replaceAll('_', ' ')}`,
+    sorts: sortsOf(collection),
+    searched: collection.search.length === 0 ? '' : ` \`q\` searches ${collection.search.join(' and ')}.`,
+    schemas: createRecordSchemas(collection),
+    // The response schema checks what the types cannot express here.
+    shown: createRecordBody(collection) as (record: StoredRecord) => never,
+  }
+}
+
+type Resources<C extends Collection> = ReturnType<typeof createResources<C>>
+
+const listRoutes = <const C extends Collection>(kernel: Kernel, resources: Resources<C>) => {
+  const { name, path, records, title, one, sorts, searched, shown } = resources
+  const { Create, Record, Batch, BatchResult, Query } = resources.schemas
   const created = (record: StoredRecord) => ({
     status: 201,
     headers: { location: `${path}/${record.id}`, etag: etagOf(record) },
@@ -76,14 +84,9 @@ export const recordRoutes = <const C extends Collection>(kernel: Kernel, collect
     headers: {},
     body: JSON.stringify({ results: results.map((record) => record && shown(record)) }),
   })
-  const changer: Rule = {
-    who: 'user',
-    body: 'json',
-    may: (actor, params) => hasId(params) && records.get(actor, Number(params.id)),
-  }
   const beginBatch = createConcurrencyLimit(MAX_OPEN_BATCHES_COUNT)
 
-  return new Elysia({ prefix: `/${name as C['name']}`, tags: [name] })
+  return new Elysia({ tags: [name] })
     .use(kernel)
     .post(
       '/',
@@ -96,7 +99,7 @@ export const recordRoutes = <const C extends Collection>(kernel: Kernel, collect
       {
         admit: { who: 'user', body: 'json', idempotent: true },
         body: Create,
-        response: { 201: Record, ...problems(400, 401, 409, 413, 415, 422, 429, 503, 507) },
+        response: { 201: Record, ...problems() },
         detail: { operationId: `create${title}`, summary: `Create ${one}`, description: DESCRIPTIONS.create },
       },
     )
@@ -110,11 +113,11 @@ export const recordRoutes = <const C extends Collection>(kernel: Kernel, collect
       {
         admit: { who: 'user', large: true },
         query: Query,
-        response: { 200: pageResponse(Record), ...problems(400, 401, 403, 422, 429, 503) },
+        response: { 200: pageResponse(Record), ...problems(403) },
         detail: {
           operationId: `list${pascalCase(name)}`,
-          summary: `List ${name}: your own or, for an admin, all`,
-          description: listed,
+          summary: `List your ${name} or, as an admin, all ${name}`,
+          description: `${DESCRIPTIONS.list}${searched} \`owner_id\` is for admins.`,
         },
       },
     )
@@ -134,7 +137,7 @@ export const recordRoutes = <const C extends Collection>(kernel: Kernel, collect
       {
         admit: { who: 'user', body: 'json', large: true, idempotent: true },
         body: Batch,
-        response: { 200: BatchResult, ...problems(400, 401, 404, 409, 412, 413, 415, 422, 429, 503, 507) },
+        response: { 200: BatchResult, ...problems(404, 412) },
         detail: {
           operationId: `batch${pascalCase(name)}`,
           summary: `Create, update and delete up to 100 ${name}, all or nothing`,
@@ -142,6 +145,18 @@ export const recordRoutes = <const C extends Collection>(kernel: Kernel, collect
         },
       },
     )
+}
+
+const singleRoutes = <const C extends Collection>(kernel: Kernel, resources: Resources<C>) => {
+  const { name, records, title, one, shown } = resources
+  const { Update, Record } = resources.schemas
+  const changer: Rule = {
+    who: 'user',
+    body: 'json',
+    may: (actor, params) => hasId(params) && records.get(actor, Number(params.id)),
+  }
+  return new Elysia({ tags: [name] })
+    .use(kernel)
     .get(
       '/:id',
       async ({ call, params, request, set, status }) => {
@@ -156,7 +171,7 @@ export const recordRoutes = <const C extends Collection>(kernel: Kernel, collect
         response: {
           200: Record,
           304: NotModified,
-          ...problems(400, 401, 404, 422, 429, 503),
+          ...problems(),
         },
         detail: {
           operationId: `get${title}`,
@@ -176,10 +191,10 @@ export const recordRoutes = <const C extends Collection>(kernel: Kernel, collect
         admit: changer,
         params: IdParams,
         body: Update,
-        response: { 200: Record, ...problems(400, 401, 404, 412, 413, 415, 422, 429, 503, 507) },
+        response: { 200: Record, ...problems(412) },
         detail: {
           operationId: `update${title}`,
-          summary: 'Change the named fields; those that are objects are merged (RFC 7396)',
+          summary: 'Change the given fields; objects are merged (RFC 7396)',
           description: DESCRIPTIONS.update,
         },
       },
@@ -193,8 +208,16 @@ export const recordRoutes = <const C extends Collection>(kernel: Kernel, collect
       {
         admit: { who: 'user' },
         params: IdParams,
-        response: { 204: NoContent, ...problems(400, 401, 404, 412, 422, 429, 503, 507) },
+        response: { 204: NoContent, ...problems(412) },
         detail: { operationId: `delete${title}`, summary: `Delete ${one}`, description: DESCRIPTIONS.delete },
       },
     )
+}
+
+/** The routes of one collection, `/NAME/…`: create, list, batch, read, change and delete. */
+export const recordRoutes = <const C extends Collection>(kernel: Kernel, collection: C, records: Records) => {
+  const resources = createResources(collection, records)
+  return new Elysia({ prefix: `/${collection.name as C['name']}` })
+    .use(listRoutes(kernel, resources))
+    .use(singleRoutes(kernel, resources))
 }

@@ -1,30 +1,30 @@
 import type { DocumentDecoration } from 'elysia'
 import type { Principal } from '../../domain/session.ts'
 
-/** Who may call a route, how its calls are counted and what body it takes. Checked before anything else is read. */
+/** Who may call a route, how its requests are counted and which body it accepts. Checked before the body is read. */
 export interface Rule {
-  /** A function decides by itself, and is given null for someone without a token. */
+  /** A function decides itself; it gets null for a caller without a token. */
   readonly who: 'anyone' | 'user' | 'admin' | ((principal: Principal | null, request: Request) => void)
   /** Accepts a static token for this route only. Such a caller has no principal. */
   readonly key?: (token: string) => boolean
   readonly limit?: 'credentials' | 'mailed tokens' | 'none'
-  /** Whether the request brings its right to this route with it, so that a token beside it is not looked at. */
+  /** Whether the request itself grants access to this route (a signed link), so that its token is ignored. */
   readonly opens?: (request: Request) => boolean
-  /** What else must hold before the body is read, with the path's parameters as they came. Throws what is wrong. */
+  /** Further checks before the body is read, with the unvalidated path parameters. Throws if the request is refused. */
   readonly may?: (principal: Principal, params: Readonly<Record<string, string>>) => unknown
-  /** `stream` leaves the body to the route, which reads it as it comes. */
+  /** `stream` leaves the body to the route, which streams it. */
   readonly body?: 'json' | 'form' | 'stream'
-  /** Whether the body can only be small: credentials, or an account. A form always is. */
+  /** Whether the body has the small limit: for credentials or an account. A form always has. */
   readonly small?: true
-  /** Whether it can answer megabytes: who has not read what they were sent before is refused. */
+  /** Whether the response can have megabytes: a client with too much unread data is refused. */
   readonly large?: true
-  /** Whether the body may be missing, which then counts as `{}`. */
+  /** Whether the body may be absent, which is treated as `{}`. */
   readonly bodyOptional?: true
-  /** Whether the route honours `Idempotency-Key`. */
+  /** Whether the route supports `Idempotency-Key`. */
   readonly idempotent?: true
 }
 
-/** What the OpenAPI document shows of a rule; it keeps the mark to itself. */
+/** The description of a rule for the OpenAPI document, which removes it after use. */
 interface Documented extends DocumentDecoration {
   readonly 'x-admit': Omit<Rule, 'who' | 'key' | 'opens'> & { readonly who: string; readonly key: boolean }
 }

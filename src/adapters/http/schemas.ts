@@ -6,21 +6,24 @@ import { HttpProblem } from './problems.ts'
 
 interface TextOptions {
   readonly accepts: (text: string) => boolean
-  /** Ends the message about a wrong value. */
+  /** The end of the message about a wrong value. */
   readonly expects: string
-  /** Stands for the schema in the document. */
+  /** Replaces the schema in the document. */
   readonly openapi: Readonly<Record<string, unknown>>
 }
 
 TypeRegistry.Set<TextOptions>('Text', ({ accepts }, value) => typeof value === 'string' && accepts(value))
 
 /**
- * Text that a function accepts. TypeBox's own strings are no match for hostile ones: to list faults it runs a pattern
- * over text of any length, even where `maxLength` has refused it already.
+ * Text that a function accepts. TypeBox's own strings are not safe for hostile input: to list faults, it runs patterns
+ * on text of any length, even if `maxLength` has already refused it.
  */
 export const text = (options: TextOptions) => Type.Unsafe<string>({ [Kind]: 'Text', type: 'string', ...options })
 
-/** Text of so many characters: TypeBox's own `maxLength` counts UTF-16 code units, JSON Schema's does not. */
+/**
+ * Text with a number of characters (code points), as in JSON Schema; TypeBox's own `maxLength` counts UTF-16 code
+ * units.
+ */
 export const characters = (length: Length, openapi: Readonly<Record<string, unknown>> = {}) =>
   text({
     accepts: (value) => isText(value, length),
@@ -28,7 +31,7 @@ export const characters = (length: Length, openapi: Readonly<Record<string, unkn
     openapi: { type: 'string', ...length, ...openapi },
   })
 
-/** As {@link characters}, without NUL, which not every database can hold. */
+/** As {@link characters}, without NUL, which not every database can store. */
 export const textWithoutNul = (length: Length, openapi: Readonly<Record<string, unknown>> = {}) =>
   text({
     accepts: (value) => isTextWithoutNul(value, length),
@@ -36,7 +39,7 @@ export const textWithoutNul = (length: Length, openapi: Readonly<Record<string, 
     openapi: { type: 'string', ...length, pattern: '^[^\\u0000]*$', ...openapi },
   })
 
-/** An integer in a query or a path: digits alone, so that `0x10` and `1e3` are none. */
+/** An integer in a query or a path: only digits, so `0x10` and `1e3` are invalid. */
 export const integerText = (
   pattern: RegExp,
   minimum: number,
@@ -53,21 +56,21 @@ const MAX_ID = 999_999_999_999_999
 const ID = /^[1-9][0-9]{0,14}$/
 
 /** An id in a query or a path. */
-export const IdText = integerText(ID, 1, MAX_ID, { description: 'As `id` in answers', examples: [1] })
+export const IdText = integerText(ID, 1, MAX_ID, { description: 'The `id` from a response', examples: [1] })
 
 export const IdParams = t.Object({ id: IdText })
 
-/** Whether the `id` of a path is one; what is none is refused with the rest of what was sent. */
+/** Whether the `id` of a path is valid; an invalid one is refused by validation. */
 export const hasId = (params: Readonly<Record<string, string>>): params is { readonly id: string } =>
   ID.test(params.id ?? '')
 
-/** An id in an answer. */
+/** An id in a response. */
 export const Id = t.Integer({ minimum: 1, examples: [1] })
 
 /** RFC 3339, UTC, with milliseconds. */
 const TIME = { type: 'string', format: 'date-time', examples: ['2026-01-31T09:30:00.000Z'] }
 
-/** A time in an answer. */
+/** A time in a response. */
 export const Timestamp = t.String({ openapi: TIME })
 
 /** A time in a query, which {@link parseTimestamp} reads. */
@@ -78,14 +81,14 @@ const RFC_3339 = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:Z|([
 const MINUTE_MS = 60_000
 const DAY_MS = 86_400_000
 
-/** Milliseconds since 1970 at the beginning of a day; NaN when the calendar has no such day. */
+/** Milliseconds since 1970 at the beginning of a day; NaN if the day does not exist. */
 const startOfDay = (year: number, month: number, day: number): number => {
   const date = new Date(0)
   date.setUTCFullYear(year, month - 1, day)
   return date.getUTCMonth() === month - 1 && date.getUTCDate() === day ? date.getTime() : Number.NaN
 }
 
-/** A time between two milliseconds, or at both: what is kept is of whole ones. */
+/** The whole milliseconds before and after a time, because stored times are whole milliseconds. */
 export interface InstantRange {
   readonly floor: Instant
   readonly ceiling: Instant
@@ -109,7 +112,7 @@ const instantsOf = (text: string): InstantRange | null => {
   return { floor, ceiling: /[1-9]/.test(fraction.slice(3)) ? floor + 1 : floor }
 }
 
-/** Throws `validation_failed` for what is not RFC 3339 or no such day. */
+/** Throws `validation_failed` if the text is not RFC 3339 or the day does not exist. */
 export const parseTimestamp = (text: string, pointer: string): InstantRange => {
   const instants = instantsOf(text)
   if (instants !== null) return instants
@@ -136,8 +139,8 @@ export const queryOf = <T extends Parameters<typeof t.Object>[0]>(properties: T)
   t.Object(properties, { additionalProperties: true })
 
 /**
- * A body that takes these properties and no others. `title` names it in the document; `examples` stand for one made of
- * those of all properties.
+ * A body with these properties and no others. `title` is its name in the document; `examples` replace the one derived
+ * from the properties' examples.
  */
 export const body = <T extends Parameters<typeof t.Object>[0]>(
   title: string,
@@ -147,4 +150,4 @@ export const body = <T extends Parameters<typeof t.Object>[0]>(
 
 export const NoContent = t.Void({ description: 'Done; no content' })
 
-export const NotModified = t.Void({ description: 'What you have is still current' })
+export const NotModified = t.Void({ description: 'The version you have is still current' })

@@ -4,10 +4,13 @@ import type { Elysia } from 'elysia'
 export interface RunningServer {
   /** `http://HOST:PORT` as it listens. */
   readonly url: string
-  /** Hands one text to all sockets that have subscribed to it. */
+  /** Sends one text to all subscribed sockets. */
   publish(audience: string, text: string): unknown
   subscriberCount(audience: string): number
-  /** No more connections; requests under way finish, and what is still open after `timeout` milliseconds is cut. */
+  /**
+   * Accepts no more connections; requests in progress finish, and connections still open after `timeout` milliseconds
+   * are cut.
+   */
   stop(timeout: number): Promise<void>
 }
 
@@ -16,7 +19,7 @@ const POLL_MS = 10
 export interface Listening<Carried> {
   readonly host: string
   readonly port: number
-  /** What handles the connections that a route upgrades: in place of Elysia's own handlers, which parse what comes. */
+  /** Handlers of upgraded connections, which replace Elysia's own, because those parse messages. */
   readonly websocket: WebSocketHandler<Carried>
 }
 
@@ -29,8 +32,8 @@ const REASONS: Readonly<Record<string, string>> = {
 }
 
 /**
- * Throws, in words for operators, unless a server could listen there now: for a start that fails because of that must
- * leave nothing behind. It may still be taken a moment later.
+ * Throws, with a message for operators, unless a server could listen there now, so that a start that fails leaves
+ * nothing behind. The port may still be taken a moment later.
  */
 export const checkAddress = (host: string, port: number): void => {
   try {
@@ -41,16 +44,16 @@ export const checkAddress = (host: string, port: number): void => {
   }
 }
 
-/** Listens. Throws when the address is taken or not ours. */
+/** Listens. Throws if the address is in use or not available. */
 export const listen = <Carried>(app: Elysia, { host, port, websocket }: Listening<Carried>): RunningServer => {
   app.listen({
     hostname: host,
     port,
     websocket: websocket as WebSocketHandler<unknown>,
-    // Otherwise a second server shares the port in silence.
+    // Otherwise a second server could share the port without an error.
     reusePort: false,
     development: false,
-    // The routes answer 413 themselves, in the common shape; Bun would close without a body.
+    // The routes send 413 themselves, in the common format; Bun's response has no body.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
   })
   const { server } = app

@@ -11,8 +11,8 @@ import { toTimestamp } from './timestamps.ts'
 const SessionResponse = t.Object(
   {
     id: Id,
-    device: t.String({ description: 'User-Agent of the sign-in', examples: ['Mozilla/5.0'] }),
-    address: t.String({ description: 'Where it was last used from', examples: ['203.0.113.7'] }),
+    device: t.String({ description: 'The User-Agent at sign-in', examples: ['Mozilla/5.0'] }),
+    address: t.String({ description: 'The address it was last used from', examples: ['203.0.113.7'] }),
     created_at: Timestamp,
     last_used_at: Timestamp,
     expires_at: Timestamp,
@@ -37,12 +37,12 @@ const NEWEST_FIRST = { field: 'created_at', descending: true } as const
 const EndQuery = t.Object({
   force_reset: t.Optional(
     choiceOf(['true', 'false'], {
-      description: '`true`: the password no longer signs in, and a link to choose another is mailed',
+      description: '`true`: also invalidates the password, and mails a link to choose another',
     }),
   ),
 })
 
-/** What admins do with the sessions of others. */
+/** Admins' access to the sessions of other users. */
 export const userSessionRoutes = (kernel: Kernel, sessions: Sessions) =>
   new Elysia({ prefix: '/users/:id/sessions', tags: ['users'] })
     .use(kernel)
@@ -58,11 +58,11 @@ export const userSessionRoutes = (kernel: Kernel, sessions: Sessions) =>
         admit: { who: 'admin' },
         params: IdParams,
         query: t.Object(pageQuery(SORTS)),
-        response: { 200: pageResponse(SessionResponse), ...problems(400, 401, 403, 404, 422, 429, 503) },
+        response: { 200: pageResponse(SessionResponse), ...problems() },
         detail: {
           operationId: 'listUserSessions',
-          summary: 'Where a user is signed in (admin)',
-          description: 'For admins: the sessions of another user that have not ended.',
+          summary: 'List the sessions of a user (admin)',
+          description: 'For admins: lists the active sessions of another user.',
         },
       },
     )
@@ -76,12 +76,12 @@ export const userSessionRoutes = (kernel: Kernel, sessions: Sessions) =>
         admit: { who: 'admin' },
         params: IdParams,
         query: EndQuery,
-        response: { 204: NoContent, ...problems(400, 401, 403, 404, 422, 429, 503, 507) },
+        response: { 204: NoContent, ...problems() },
         detail: {
           operationId: 'endUserSessions',
           summary: 'Sign a user out everywhere (admin)',
           description:
-            'For admins: ends every session of another user at once. With `force_reset=true` the password no longer works either, and a link to choose another is mailed.',
+            'For admins: ends every session of another user immediately. With `force_reset=true` the password stops working too, and the user is mailed a link to choose another.',
         },
       },
     )
@@ -100,11 +100,11 @@ export const sessionRoutes = (kernel: Kernel, sessions: Sessions) =>
       {
         admit: { who: 'user' },
         query: queryOf(pageQuery(SORTS)),
-        response: { 200: pageResponse(SessionResponse), ...problems(400, 401, 422, 429, 503) },
+        response: { 200: pageResponse(SessionResponse), ...problems() },
         detail: {
           operationId: 'listSessions',
-          summary: 'Where you are signed in',
-          description: 'Your sessions that have not ended: from which device and address, and when each was last used.',
+          summary: 'List your sessions',
+          description: 'Lists your active sessions: the device, the address and the last use of each.',
         },
       },
     )
@@ -116,11 +116,11 @@ export const sessionRoutes = (kernel: Kernel, sessions: Sessions) =>
       },
       {
         admit: { who: 'user' },
-        response: { 204: NoContent, ...problems(400, 401, 429, 503, 507) },
+        response: { 204: NoContent, ...problems() },
         detail: {
           operationId: 'endAllSessions',
-          summary: 'Sign out everywhere, here too',
-          description: 'Ends every session of yours at once, this one too.',
+          summary: 'Sign out everywhere, including this session',
+          description: 'Ends all of your sessions immediately, including this one.',
         },
       },
     )
@@ -133,11 +133,11 @@ export const sessionRoutes = (kernel: Kernel, sessions: Sessions) =>
       {
         admit: { who: 'user' },
         params: IdParams,
-        response: { 204: NoContent, ...problems(400, 401, 404, 422, 429, 503, 507) },
+        response: { 204: NoContent, ...problems() },
         detail: {
           operationId: 'endSession',
           summary: 'Sign out one device',
-          description: 'Ends one session of yours: its tokens work no more, from the next request on.',
+          description: 'Ends one of your sessions: from the next request on, its tokens are refused.',
         },
       },
     )

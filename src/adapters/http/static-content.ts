@@ -4,12 +4,12 @@ import { isKnown } from './preconditions.ts'
 
 type Headers = Context['set']['headers']
 
-/** Something to serve that does not change while the program runs. */
+/** Content that does not change while the program runs. */
 export interface Content {
   readonly body: () => Bun.BodyInit
   readonly type: string
   readonly etag: string
-  /** The same for clients that take gzip. */
+  /** The gzipped form. */
   readonly gzipped?: Uint8Array<ArrayBuffer>
 }
 
@@ -17,17 +17,17 @@ export const etagOf = (content: string | Uint8Array) => `"${Bun.hash(content).to
 
 export const fromText = (text: string, type: string): Content => ({ body: () => text, type, etag: etagOf(text) })
 
-/** As {@link fromText}, kept compressed too. */
+/** As {@link fromText}, with a gzipped form. */
 export const fromLongText = async (text: string, type: string): Promise<Content> => {
   const gzipped = await compressOnce(text)
   return { ...fromText(text, type), ...(gzipped === null ? {} : { gzipped }) }
 }
 
-/** Asked again each time, so that a new version shows at once; unchanged, it is not sent again. */
+/** Clients revalidate each time, so that a new version shows at once; unchanged content gets a 304. */
 export const send = (content: Content, request: Request, headers: Headers): Response => {
   const { body, type, gzipped } = content
   const packed = gzipped !== undefined && acceptsGzip(request) ? gzipped : null
-  // Each form has a tag of its own, for they are other bytes.
+  // Each form has its own tag, because the bytes differ.
   const etag = packed === null ? content.etag : content.etag.replace(/"$/, '-gzip"')
   headers['cache-control'] = 'no-cache'
   headers.etag = etag

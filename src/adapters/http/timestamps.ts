@@ -6,7 +6,7 @@ const TWO_DIGITS = numerals(2)
 const THREE_DIGITS = numerals(3)
 const days = new Map<number, string>()
 
-/** A date up to its `T`: the same few come again and again. */
+/** Cache of date texts up to the `T`, because the same few repeat. */
 const dateOf = (day: number): string => {
   const known = days.get(day)
   if (known !== undefined) return known
@@ -30,9 +30,8 @@ const instants = new Float64Array(SLOTS_COUNT).fill(Number.NaN)
 const texts = new Array<string>(SLOTS_COUNT).fill('')
 
 /**
- * RFC 3339, UTC, with milliseconds: as `Date.prototype.toISOString`, in a third of its time. What is asked for again
- * soon, as the two times of a new row or those of a row that many read, is only looked up. Throws a `RangeError` for
- * what is no date.
+ * RFC 3339, UTC, with milliseconds: as `Date.prototype.toISOString`, in a third of its time. Recent results, such as
+ * the two equal times of a new row or those of a popular row, are cached. Throws a `RangeError` for an invalid date.
  */
 export const toTimestamp = (instant: number): string => {
   const slot = instant & (SLOTS_COUNT - 1)

@@ -17,7 +17,10 @@ export const TokenResponse = t.Object(
     }),
     token_type: t.Literal('bearer'),
     expires_in: t.Integer({ minimum: 0, description: 'Seconds', examples: [900] }),
-    refresh_token: t.String({ description: 'Works once, for the next pair', examples: [REFRESH_TOKEN] }),
+    refresh_token: t.String({
+      description: 'Can be exchanged once for a new pair of tokens',
+      examples: [REFRESH_TOKEN],
+    }),
     refresh_expires_in: t.Integer({ minimum: 0, description: 'Seconds', examples: [2_592_000] }),
   },
   { title: 'TokenPair', description: 'RFC 6749 section 5.1' },
@@ -33,7 +36,7 @@ const OAuthErrorResponse = t.Composite(
   ],
   {
     title: 'OAuthError',
-    description: 'RFC 6749 section 5.2, and the members of a problem',
+    description: 'RFC 6749 section 5.2, with the members of a problem document',
     examples: [
       {
         error: 'invalid_grant',
@@ -49,10 +52,13 @@ const OAuthErrorResponse = t.Composite(
   },
 )
 
-/** Typed as what a client sends: the text of a form. */
+/** Typed as the client sends it: as form text. */
 const formText = (options: Parameters<typeof t.Any>[0]) => t.Unsafe<string>(t.Any(options))
 
-/** For the document alone: unknown parameters are ignored and faults have errors of their own (RFC 6749 section 3.2). */
+/**
+ * Only for the OpenAPI document: unknown parameters are ignored and faults have their own errors (RFC 6749 section
+ * 3.2).
+ */
 const TokenForm = formText({
   title: 'TokenRequest',
   openapi: {
@@ -61,7 +67,7 @@ const TokenForm = formText({
       grant_type: { type: 'string', enum: ['password', 'refresh_token'], default: 'password' },
       username: { type: 'string', description: 'The email address', examples: [PERSON.email] },
       password: { type: 'string', format: 'password', examples: [PERSON.password] },
-      refresh_token: { type: 'string', description: 'For `refresh_token` alone', examples: [REFRESH_TOKEN] },
+      refresh_token: { type: 'string', description: 'Only with `grant_type=refresh_token`', examples: [REFRESH_TOKEN] },
     },
     examples: [{ grant_type: 'password', username: PERSON.email, password: PERSON.password }],
   },
@@ -72,8 +78,13 @@ const RevocationForm = formText({
   openapi: {
     type: 'object',
     properties: {
-      token: { type: 'string', minLength: 1, description: 'Of either kind', examples: [REFRESH_TOKEN] },
-      token_type_hint: { type: 'string', description: 'Not needed', examples: ['refresh_token'] },
+      token: {
+        type: 'string',
+        minLength: 1,
+        description: 'An access token or a refresh token',
+        examples: [REFRESH_TOKEN],
+      },
+      token_type_hint: { type: 'string', description: 'Accepted and not needed', examples: ['refresh_token'] },
     },
     required: ['token'],
   },
@@ -113,8 +124,8 @@ const noStore = (headers: Context['set']['headers']) => {
 }
 
 const ErrorResponses = {
+  ...problems(),
   400: t.Union([OAuthErrorResponse, ProblemResponse]),
-  ...problems(413, 415, 429, 503, 507),
 }
 
 export const tokenRoutes = (kernel: Kernel, tokens: Tokens) =>
@@ -149,7 +160,7 @@ export const tokenRoutes = (kernel: Kernel, tokens: Tokens) =>
           operationId: 'createToken',
           summary: 'Sign in, or refresh (RFC 6749)',
           description:
-            'With `grant_type=password`, or without one, signs in with an address and a password and begins a session. With `grant_type=refresh_token` exchanges a refresh token, which works once, for a new pair of the same session. Errors have the members of RFC 6749 beside those of a problem.',
+            'With `grant_type=password`, or without `grant_type`, signs in with an address and a password and begins a session. With `grant_type=refresh_token`, exchanges a refresh token, which works once, for a new pair of tokens of the same session. Errors have the members of RFC 6749 in addition to those of a problem document.',
         },
       },
     )
@@ -171,7 +182,7 @@ export const tokenRoutes = (kernel: Kernel, tokens: Tokens) =>
           operationId: 'revokeToken',
           summary: 'Sign out (RFC 7009)',
           description:
-            'Ends the session to which the token belongs, whether it is an access or a refresh token. The answer is 200 for an unknown token too.',
+            'Ends the session of an access token or a refresh token. The response is 200 for an unknown token too.',
         },
       },
     )

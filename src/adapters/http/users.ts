@@ -20,7 +20,7 @@ const ChangesBody = body(
   {
     name: t.Optional(Name),
     email: t.Optional(Email),
-    is_active: t.Optional(t.Boolean({ description: 'For admins alone', examples: [true] })),
+    is_active: t.Optional(t.Boolean({ description: 'For admins only', examples: [true] })),
     role: t.Optional(Role),
     current_password: t.Optional(CurrentPassword),
   },
@@ -42,7 +42,10 @@ export const UserResponse = t.Object(
     name: t.String({ examples: [PERSON.name] }),
     role: Role,
     is_active: t.Boolean({ description: 'Whether the account can sign in', examples: [true] }),
-    email_verified: t.Boolean({ description: 'Whether the mailed link was used', examples: [true] }),
+    email_verified: t.Boolean({
+      description: 'Whether the user has confirmed the address with the mailed link',
+      examples: [true],
+    }),
     created_at: Timestamp,
     updated_at: Timestamp,
   },
@@ -84,17 +87,17 @@ const UsersQuery = queryOf({
 })
 
 const ADDRESS_CHANGE =
-  'Your own address changes once the link mailed to the new one is confirmed, and needs `current_password`.'
+  'To change your own address, send `current_password`. The address changes once you confirm the link mailed to the new one.'
 
-const PASSWORD_CHANGE = `This session goes on, but its refresh tokens end too: someone may have copied them. With the
-header \`Prefer: return=representation\` (RFC 7240) the answer is 200 with new tokens, and all older ones have ended. Without it
-the answer is 204: the access token lasts until it expires, and then you sign in with the new password.`
+const PASSWORD_CHANGE = `This session continues, but its refresh tokens end too, because someone may have copied them. With
+the header \`Prefer: return=representation\` (RFC 7240) the response is 200 with new tokens, and all older tokens end. Without
+it the response is 204: the access token works until it expires, and then you sign in with the new password.`
 
-/** Whether the caller asks for an answer with content where one without would do (RFC 7240 section 4.2). */
+/** Whether the client prefers a response with content (RFC 7240 section 4.2). */
 const prefersRepresentation = (request: Request): boolean =>
   (request.headers.get('prefer') ?? '').split(',').some((preference) => preference.trim() === 'return=representation')
 
-export const userRoutes = (kernel: Kernel, users: Users) => {
+const listRoutes = (kernel: Kernel, users: Users) => {
   const registrant: Rule = {
     who: (actor) => users.checkSignup(actor),
     limit: 'credentials',
@@ -102,14 +105,7 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
     small: true,
     idempotent: true,
   }
-  const changer: Rule = {
-    who: 'user',
-    body: 'json',
-    small: true,
-    may: (actor, params) => hasId(params) && users.get(actor, Number(params.id)),
-  }
-  const remover: Rule = { ...changer, bodyOptional: true }
-  return new Elysia({ prefix: '/users', tags: ['users'] })
+  return new Elysia({ tags: ['users'] })
     .use(kernel)
     .post(
       '/',
@@ -124,12 +120,12 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
       {
         admit: registrant,
         body: RegistrationBody,
-        response: { 201: UserResponse, ...problems(400, 401, 403, 409, 413, 415, 422, 429, 503, 507) },
+        response: { 201: UserResponse, ...problems(403) },
         detail: {
           operationId: 'registerUser',
           summary: 'Register',
           description:
-            'Creates an account and mails it a link that proves its address. Anyone may, unless the server is set to `SIGNUP=closed`: then only admins. A taken address is refused with `email_taken`, a password that is easily guessed with `weak_password`.',
+            'Creates an account and mails it a link to verify its address. Anyone may register, unless the server is set to `SIGNUP=closed`: then only admins can create accounts. A taken address is refused with `email_taken`, a password that is easy to guess with `weak_password`.',
         },
       },
     )
@@ -143,17 +139,22 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
       {
         admit: { who: 'admin' },
         query: UsersQuery,
-        response: { 200: pageResponse(UserResponse), ...problems(400, 401, 403, 422, 429, 503) },
+        response: { 200: pageResponse(UserResponse), ...problems() },
         detail: {
           operationId: 'listUsers',
           summary: 'List users (admin)',
-          description: 'For admins. `q` finds addresses and names that contain it.',
+          description: 'For admins. `q` matches addresses and names that contain it.',
         },
       },
     )
+}
+
+const ownRoutes = (kernel: Kernel, users: Users) =>
+  new Elysia({ tags: ['users'] })
+    .use(kernel)
     .get('/me', async ({ call }) => toResponse(await users.get(actorOf(call), actorOf(call).userId)), {
       admit: { who: 'user' },
-      response: { 200: UserResponse, ...problems(400, 401, 404, 429, 503) },
+      response: { 200: UserResponse, ...problems(404) },
       detail: {
         operationId: 'getMe',
         summary: 'Your own account',
@@ -170,7 +171,7 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
       {
         admit: { who: 'user', body: 'json', small: true },
         body: ChangesBody,
-        response: { 200: UserResponse, ...problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503, 507) },
+        response: { 200: UserResponse, ...problems(403, 404, 409) },
         detail: { operationId: 'updateMe', summary: 'Change your own account', description: ADDRESS_CHANGE },
       },
     )
@@ -185,10 +186,10 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
       {
         admit: { who: 'user', body: 'json', bodyOptional: true },
         body: RemovalBody,
-        response: { 204: NoContent, ...problems(400, 401, 404, 409, 413, 415, 422, 429, 503, 507) },
+        response: { 204: NoContent, ...problems(404, 409) },
         detail: {
           operationId: 'deleteMe',
-          summary: 'Delete your own account and all that is yours',
+          summary: 'Delete your own account and everything you own',
           description: 'Needs `current_password`.',
         },
       },
@@ -209,7 +210,7 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
       {
         admit: { who: 'user', limit: 'credentials', body: 'json', small: true },
         body: PasswordBody,
-        response: { 200: TokenResponse, 204: NoContent, ...problems(400, 401, 404, 413, 415, 422, 429, 503, 507) },
+        response: { 200: TokenResponse, 204: NoContent, ...problems(404) },
         detail: {
           operationId: 'changePassword',
           summary: 'Change your password; every other session ends',
@@ -217,14 +218,25 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
         },
       },
     )
+
+const singleRoutes = (kernel: Kernel, users: Users) => {
+  const changer: Rule = {
+    who: 'user',
+    body: 'json',
+    small: true,
+    may: (actor, params) => hasId(params) && users.get(actor, Number(params.id)),
+  }
+  const remover: Rule = { ...changer, bodyOptional: true }
+  return new Elysia({ tags: ['users'] })
+    .use(kernel)
     .get('/:id', async ({ call, params }) => toResponse(await users.get(actorOf(call), Number(params.id))), {
       admit: { who: 'user' },
       params: IdParams,
-      response: { 200: UserResponse, ...problems(400, 401, 404, 422, 429, 503) },
+      response: { 200: UserResponse, ...problems() },
       detail: {
         operationId: 'getUser',
-        summary: 'An account: your own or, for an admin, any',
-        description: 'Accounts of others exist for admins alone: anyone else is answered 404.',
+        summary: 'Read your own account or, as an admin, any account',
+        description: 'Only admins can read the accounts of others; for anyone else the response is 404.',
       },
     })
     .patch(
@@ -238,10 +250,10 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
         admit: changer,
         params: IdParams,
         body: ChangesBody,
-        response: { 200: UserResponse, ...problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503, 507) },
+        response: { 200: UserResponse, ...problems(403, 409) },
         detail: {
           operationId: 'updateUser',
-          summary: 'Change an account: your own or, for an admin, any',
+          summary: 'Change your own account or, as an admin, any account',
           description: ADDRESS_CHANGE,
         },
       },
@@ -258,12 +270,18 @@ export const userRoutes = (kernel: Kernel, users: Users) => {
         admit: remover,
         params: IdParams,
         body: RemovalBody,
-        response: { 204: NoContent, ...problems(400, 401, 404, 409, 413, 415, 422, 429, 503, 507) },
+        response: { 204: NoContent, ...problems(409) },
         detail: {
           operationId: 'deleteUser',
-          summary: 'Delete an account: your own or, for an admin, any',
-          description: 'Your own needs `current_password`.',
+          summary: 'Delete your own account or, as an admin, any account',
+          description: 'To delete your own account, send `current_password`.',
         },
       },
     )
 }
+
+export const userRoutes = (kernel: Kernel, users: Users) =>
+  new Elysia({ prefix: '/users' })
+    .use(listRoutes(kernel, users))
+    .use(ownRoutes(kernel, users))
+    .use(singleRoutes(kernel, users))

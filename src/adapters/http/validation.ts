@@ -24,7 +24,7 @@ interface SchemaError {
 const describe = ({ message, schema }: SchemaError): string =>
   typeof schema.expects === 'string' ? `Expected ${schema.expects}` : message
 
-/** What broke the schema, never the value that did. */
+/** Describes the fault, never the value. */
 const brokenParts = (error: ValidationError): readonly Pick<InvalidPart, 'pointer' | 'detail'>[] => {
   const found = (error.validator as { Errors(value: unknown): Iterable<SchemaError> }).Errors(error.value)
   const broken = new Map<string, string>()
@@ -36,7 +36,7 @@ const brokenParts = (error: ValidationError): readonly Pick<InvalidPart, 'pointe
   return [...broken].map(([pointer, detail]) => ({ pointer: shortPointer(pointer), detail }))
 }
 
-/** A request that misses its schema; null when it was our own answer. */
+/** The problem for a request that does not match its schema; null if it was a response. */
 export const toValidationProblem = (error: ValidationError): Problem | null => {
   const part = PARTS[error.type]
   if (part === undefined) return null
@@ -46,6 +46,9 @@ export const toValidationProblem = (error: ValidationError): Problem | null => {
   return toProblem(new HttpProblem('validation_failed', message, { errors }))
 }
 
-/** What the log may hold of an answer that misses its schema: an answer can be a token. */
+/**
+ * What may be logged about a response that does not match its schema; without values, because a response can contain a
+ * token.
+ */
 export const toResponseFailure = (error: ValidationError): Error =>
   new Error(`the answer misses its schema: ${JSON.stringify(brokenParts(error))}`)

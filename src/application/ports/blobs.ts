@@ -1,5 +1,5 @@
 export interface StoredBlob {
-  /** Random; says nothing about the content or its name. */
+  /** Random; reveals nothing about the content or its name. */
   readonly key: string
   /** Bytes. */
   readonly size: number
@@ -15,39 +15,41 @@ export interface BlobEntry {
 
 export type BlobBytes = Blob | ReadableStream<Uint8Array>
 
-/** Keeps bytes under keys of its own making. */
+/** Stores bytes under keys that it generates. */
 export interface BlobStore {
   /**
-   * Stores `body` piece by piece, with no more than a piece in memory. Resolves when the bytes would survive a crash.
-   * When `body` throws, rejects with what it threw and nothing stays. Rejects with `storage_full` when there is no room,
-   * `unavailable` while nothing can be written.
-   * A store elsewhere rejects with `unavailable`, here and in all that follows, when it cannot be reached.
+   * Stores `body` chunk by chunk, with at most one chunk in memory. Resolves when the bytes are durable. If `body`
+   * throws, rejects with that error and stores nothing. Rejects with `storage_full` if there is no space, `unavailable`
+   * if nothing can be written. For a remote store, this and all other methods reject with `unavailable` if it cannot be
+   * reached.
    */
   write(body: AsyncIterable<Uint8Array>): Promise<StoredBlob>
   /**
-   * The bytes from `first` up to `end`, without it, read as they are asked for; null when there are none under this key.
-   * A stream that cannot go on fails, it never just ends early. To cancel it ends the reading.
+   * The bytes from `first` up to, but not including, `end`, read on demand; null if there is no blob with this key. A
+   * stream that cannot continue fails; it never ends early. Canceling it stops the reading.
    */
   read(key: string, first: number, end: number): Promise<BlobBytes | null>
-  /** Fine when there are none. */
+  /** Does nothing if there is no such blob. */
   delete(key: string): Promise<void>
-  /** Everything there is in no order, also what was never finished: that has keys which no `write` answers. */
+  /** All blobs, in no order, including unfinished ones, whose keys `write` never returns. */
   list(): AsyncIterable<BlobEntry>
 }
 
-/** Content that can be read from anywhere. */
+/** Content with random access. */
 export interface ReadableContent {
-  /** Bytes; null while more of it may come. */
+  /** Size in bytes; null while more may follow. */
   readonly size: number | null
-  /** The bytes from `first` up to `end`, without it; fewer where the content ends. */
+  /** The bytes from `first` up to, but not including, `end`; fewer at the end of the content. */
   read(first: number, end: number): Promise<Uint8Array>
 }
 
 /**
- * The content type that the bytes themselves give away; null when they have no known signature. Reads where it has to,
- * and takes what `read` does not give for the end of the content.
+ * Detects the content type from the bytes; null if they have no known signature. Reads only what it needs, and treats a
+ * short result of `read` as the end of the content.
  */
 export type SniffContentType = (content: ReadableContent) => Promise<string | null>
 
-/** How many first bytes are enough for most types. The signature of a disc image is the furthest: in its 17th sector. */
+/**
+ * How many first bytes are enough for most types. The signature of a disc image is the furthest, in its 17th sector.
+ */
 export const SNIFFED_BYTES = 18 * 2_048

@@ -1,9 +1,9 @@
 import type { Metrics } from './metrics.ts'
 import type { Store } from './persistence.ts'
 
-/** The limits of a store, and the callbacks for work on it. */
+/** The limits of a store, and its listeners. */
 export interface StoreOptions {
-  /** Bytes that one user may store; without it, any. */
+  /** Bytes that one user may store; unlimited if absent. */
   readonly quotaBytes?: number
   readonly metrics?: Pick<Metrics, 'databaseWaited' | 'committed'>
   /** Called after a commit that put jobs into the queue. */
@@ -12,15 +12,18 @@ export interface StoreOptions {
   readonly onEvents?: () => void
 }
 
-/** A database that may be missing, behind or in use, with all that is needed to serve it. */
+/** A database that may be missing, not migrated or in use. */
 export interface Engine {
   /** Names of the migrations that were applied. */
   migrate(): Promise<readonly string[]>
-  /** Names of the migrations that are missing. Creates nothing. */
+  /** Names of the pending migrations. Creates nothing. */
   pending(): Promise<readonly string[]>
-  /** Migrates an embedded database, rejects when another lacks migrations. Answers as {@link Engine.migrate}. */
+  /**
+   * Migrates an embedded database; for other databases, rejects if migrations are pending. Returns the same as {@link
+   * Engine.migrate}.
+   */
   catchUp(): Promise<readonly string[]>
-  /** Keeps other servers from a database that one alone may serve, or throws. Answers how to let go of it. */
+  /** Locks a database that only one server may use, or throws. Returns a function that releases the lock. */
   lock(): () => void
   /** The database must be up to date. */
   open(hooks?: StoreOptions): Store

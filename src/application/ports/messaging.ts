@@ -2,32 +2,32 @@ import type { Mail } from '../../domain/mail.ts'
 import type { RateLimiter } from './security.ts'
 import type { Check } from './system.ts'
 
-/** Notifies every process that what it remembers of a user's rights must be looked up again. */
+/** Notifies every process that cached rights of a user must be looked up again. */
 export interface AccessNotices {
   /**
-   * Whether all who publish are in this process. Otherwise a notice can be lost on its way, and what is remembered has
-   * to be looked up again so often that it is never older than it may be.
+   * Whether all publishers are in this process. If not, a notice can be lost, and cached rights must be revalidated
+   * regularly.
    */
   readonly complete: boolean
-  /** To be called after the change is committed and before it is answered. */
+  /** Call it after the commit and before the response. */
   publish(userId: number): void | Promise<void>
-  /** Every listener in this process has been called when `publish` resolves. */
+  /** When `publish` resolves, every listener in this process has been called. */
   subscribe(listener: (userId: number) => void): void
 }
 
-/** What other processes may have to look for after a commit. */
+/** What other processes should look for after a commit. */
 export const COMMIT_SIGNALS = ['events', 'jobs'] as const
 export type CommitSignal = (typeof COMMIT_SIGNALS)[number]
 
-/** Notifies the other processes on this database of a commit. They also poll, so a lost signal only costs time. */
+/** Notifies the other processes on this database of new data. They also poll regularly. */
 export interface CommitSignals {
-  /** To be called after a commit. Returns at once and never throws; may be lost. */
+  /** Call it after a commit. Returns at once and never throws; the message may be lost. */
   publish(signal: CommitSignal): void
-  /** Called for signals of other processes, and with every signal when some may have been missed. */
+  /** Calls `listener` for messages of other processes, and with every topic once if some may have been lost. */
   subscribe(listener: (signal: CommitSignal) => void): void
 }
 
-/** What the processes on one database share, or what one has to itself. */
+/** What the processes on one database share, or a single process uses alone. */
 export interface Bus {
   readonly limiter: RateLimiter
   readonly notices: AccessNotices
@@ -36,13 +36,13 @@ export interface Bus {
   close(): Promise<void>
 }
 
-/** A failure that no further attempt would mend. */
+/** A failure that a retry cannot fix. */
 export class PermanentFailure extends Error {}
 
 export interface Mailer {
   /**
    * Resolves when the next server, or the disk, has taken responsibility for it. Rejects with {@link PermanentFailure}
-   * when it never will; no message of a failure holds a password or a token.
+   * if delivery is impossible; no error message contains a password or a token.
    */
   send(mail: Mail, signal: AbortSignal): Promise<void>
 }

@@ -1,17 +1,17 @@
 import type { LoggedEvent } from '../../domain/event.ts'
 
-/** What work on the database may have to wait for before it can begin. */
+/** Resources that database work may wait for before it begins. */
 export type DatabaseWait = 'writer' | 'connection'
 
-/** What a running server counts of itself. A call costs a few additions and never throws. Times are milliseconds. */
+/** The counters of a running server. A call costs a few additions and never throws. Times are milliseconds. */
 export interface Metrics {
-  /** `route` is the template of the route that answered, never the path that was asked for; empty when there was none. */
+  /** `route` is the template of the matching route, never the requested path; empty if there is none. */
   requestAnswered(method: string, route: string, status: number, duration: number): void
   databaseWaited(wait: DatabaseWait, duration: number): void
-  /** A transaction with so many units of work was committed; `duration` is from its beginning. */
+  /** A transaction with this number of units of work was committed; `duration` counts from its beginning. */
   committed(units: number, duration: number): void
-  /** An event of the log was seen for the first time, in order. */
+  /** An event was read from the log for the first time, in order. */
   eventSeen(event: LoggedEvent['event']): void
-  /** An event was sent to so many sockets. */
+  /** An event was sent to this number of sockets. */
   eventDelivered(how: 'live' | 'replay', sockets: number): void
 }

@@ -12,7 +12,7 @@ import type { Instant, NewUser, Role, User } from '../../domain/user.ts'
 export type UserSortField = 'created_at' | 'updated_at' | 'email' | 'name'
 
 export interface UserQuery extends PageRequest<UserSortField> {
-  /** Matches addresses and names that contain it, without regard to case. */
+  /** Matches addresses and names that contain it, ignoring case. */
   readonly contains: string | null
 }
 
@@ -29,17 +29,17 @@ export interface UserRepository extends UserReader {
   insert(user: NewUser): Promise<User>
   /** Stores every field of `user`. Rejects with `email_taken`. The row must exist. */
   update(user: User): Promise<void>
-  /** False when there was no such user. Sessions and mailed tokens go too; what else was theirs is left to a job. */
+  /** False if there was no such user. Sessions and mailed tokens are removed too; a job removes their other data. */
   delete(id: number): Promise<boolean>
 }
 
 export interface SessionQuery extends PageRequest<'created_at'> {
   readonly userId: number
-  /** Sessions that end before are left out. */
+  /** Excludes sessions that end before it. */
   readonly aliveAt: Instant
 }
 
-/** The account of a session. */
+/** The user and rights of a session. */
 export interface SessionAccount {
   readonly userId: number
   readonly role: Role
@@ -50,7 +50,7 @@ export interface SessionAccount {
 
 export interface SessionReader {
   findById(id: number): Promise<Session | null>
-  /** Also when the session has ended or the account is switched off. */
+  /** Also if the session has ended or the account is deactivated. */
   findAccount(id: number): Promise<SessionAccount | null>
   /** The principals of those sessions that have not ended by `now` and whose account is active, in no order. */
   findActivePrincipals(ids: readonly number[], now: Instant): Promise<readonly Principal[]>
@@ -59,22 +59,22 @@ export interface SessionReader {
 
 export interface SessionRepository extends SessionReader {
   insert(session: NewSession): Promise<Session>
-  /** Notes that it was used at `lastUsedAt` from `address`, and lives until `expiresAt`. */
+  /** Records that it was used at `lastUsedAt` from `address`, and extends it to `expiresAt`. */
   touch(session: Pick<Session, 'id' | 'lastUsedAt' | 'expiresAt' | 'address'>): Promise<void>
-  /** False when there was no such session. Its refresh tokens go too. */
+  /** False if there was no such session. Removes its refresh tokens too. */
   delete(id: number): Promise<boolean>
-  /** Ends every session of the user but the one named, if one is. */
+  /** Ends every session of the user except the given one, if any. */
   deleteAll(userId: number, exceptId: number | null): Promise<void>
-  /** Removes up to `limit` and answers how many. */
+  /** Removes up to `limit` and returns how many. */
   deleteExpired(now: Instant, limit: number): Promise<number>
 }
 
-/** A refresh token at rest: never the token, only its SHA-256. */
+/** A stored refresh token: never the token itself, only its SHA-256. */
 export interface RefreshToken {
   readonly hash: Uint8Array
   readonly sessionId: number
   readonly createdAt: Instant
-  /** When it was exchanged; a spent one is kept to recognise its reuse. */
+  /** When it was exchanged; used tokens are kept to detect reuse. */
   readonly spentAt: Instant | null
 }
 
@@ -82,9 +82,9 @@ export interface RefreshTokenRepository {
   find(hash: Uint8Array): Promise<RefreshToken | null>
   insert(token: Omit<RefreshToken, 'spentAt'>): Promise<void>
   spend(hash: Uint8Array, now: Instant): Promise<void>
-  /** Removes those of a session, spent or not. */
+  /** Removes those of a session, used or not. */
   deleteAll(sessionId: number): Promise<void>
-  /** Removes up to `limit` tokens spent before `instant` and answers how many. */
+  /** Removes up to `limit` tokens used before `instant` and returns how many. */
   deleteSpent(instant: Instant, limit: number): Promise<number>
 }
 
@@ -100,9 +100,9 @@ export interface SignInSourceReader {
 }
 
 export interface SignInSourceRepository extends SignInSourceReader {
-  /** Notes it as the user's latest; beyond {@link MAX_SIGN_IN_SOURCES} the one used longest ago goes. */
+  /** Stores it as the user's latest; beyond {@link MAX_SIGN_IN_SOURCES_COUNT} the least recently used one is removed. */
   put(source: SignInSource): Promise<void>
-  /** Removes up to `limit` used before `instant` and answers how many. */
+  /** Removes up to `limit` used before `instant` and returns how many. */
   deleteBefore(instant: Instant, limit: number): Promise<number>
 }
 
@@ -112,31 +112,31 @@ export interface MailTokenReader {
 }
 
 export interface MailTokenRepository extends MailTokenReader {
-  /** Takes the place of the user's older one for the same purpose. */
+  /** Replaces the user's older one for the same purpose. */
   put(token: MailToken): Promise<void>
-  /** Sets when it expires. False when it was used or voided. */
+  /** Sets when it expires. False if it was used or replaced. */
   extend(nonce: string, expiresAt: Instant): Promise<boolean>
-  /** Voids the user's token for one purpose, or for all. */
+  /** Invalidates the user's token for one purpose, or for all. */
   delete(userId: number, purpose?: MailTokenPurpose): Promise<void>
-  /** Removes up to `limit` and answers how many. */
+  /** Removes up to `limit` and returns how many. */
   deleteExpired(now: Instant, limit: number): Promise<number>
 }
 
-/** When mails of one kind went to one recipient, or are to go. */
+/** When mails of one kind were sent, or will be sent, to one recipient. */
 export interface MailLimitRepository {
-  /** Oldest first. Nobody else finds or puts those of the same kind and recipient before the end of the transaction. */
+  /** Oldest first. Locks the kind and recipient until the end of the transaction. */
   find(recipient: string, kind: string): Promise<readonly Instant[]>
-  /** Takes the place of what was there; not empty. */
+  /** Replaces the stored times; must not be empty. */
   put(recipient: string, kind: string, times: readonly Instant[]): Promise<void>
-  /** Removes up to `limit` whose newest mail went before `instant` and answers how many. */
+  /** Removes up to `limit` whose newest mail was sent before `instant` and returns how many. */
   deleteOld(instant: Instant, limit: number): Promise<number>
 }
 
 export type NewJob = JobRequest & {
   readonly now: Instant
-  /** Not before; at once when absent. */
+  /** Earliest start; at once if absent. */
   readonly runAt?: Instant
-  /** While a job with this key waits or runs, another is not enqueued. */
+  /** While a job with this key is queued or running, no other one is enqueued. */
   readonly key?: string
 }
 
@@ -147,13 +147,13 @@ export interface JobQuery extends PageRequest<'created_at'> {
 export interface JobReader {
   findById(id: number): Promise<Job | null>
   list(query: JobQuery): Promise<Page<Job>>
-  /** Whether a job waits that may run now, or one's lease has run out. */
+  /** Whether a queued job may run now, or a job's lease has expired. */
   hasDue(now: Instant): Promise<boolean>
-  /** How many jobs are in each state. No count goes beyond `most`, so that it costs little whatever there is. */
+  /** How many jobs are in each state. Counts stop at `most`, to bound their cost. */
   countByState(most: number): Promise<Readonly<Record<JobState, number>>>
 }
 
-/** One worker's exclusive attempt at a job, under a lease. */
+/** A job claimed by one worker, which alone has this attempt. */
 export interface Attempt {
   readonly id: number
   readonly attempts: number
@@ -161,31 +161,29 @@ export interface Attempt {
 
 export interface JobRepository extends JobReader {
   enqueue(job: NewJob): Promise<void>
-  /** Leases up to `limit` due jobs until `leaseUntil`, oldest first. No other worker gets the same attempt. */
+  /** Claims up to `limit` due jobs until `leaseUntil`, oldest first. Nobody else gets the same attempt. */
   claim(claim: { readonly now: Instant; readonly leaseUntil: Instant; readonly limit: number }): Promise<readonly Job[]>
-  /**
-   * Renews the lease of the attempt until `leaseUntil`. False when the lease had run out and someone else may have it.
-   */
+  /** Extends the lease to `leaseUntil`. False if it had expired and another worker may have the job. */
   renew(attempt: Attempt, leaseUntil: Instant): Promise<boolean>
   /** False as for `renew`. */
   complete(attempt: Attempt, now: Instant): Promise<boolean>
-  /** Back to the queue until `runAt`, or dead when that is null. False as for `renew`. */
+  /** Returns the job to the queue until `runAt`, or marks it dead if that is null. False as for `renew`. */
   fail(attempt: Attempt, failure: { now: Instant; error: string; runAt: Instant | null }): Promise<boolean>
-  /** Back to the queue as if it had not been started. */
+  /** Returns the job to the queue as if it had not been started. */
   release(attempt: Attempt, now: Instant): Promise<void>
-  /** Queues a waiting or dead job anew with no attempts counted. False for any other. */
+  /** Queues a waiting or dead job again and resets its attempts. False for any other. */
   retry(id: number, now: Instant): Promise<boolean>
-  /** False when it is running or there is none. */
+  /** False if it is running or does not exist. */
   delete(id: number): Promise<boolean>
-  /** Removes up to `limit` jobs that ended in this state before `instant` and answers how many. */
+  /** Removes up to `limit` jobs that ended in this state before `instant` and returns how many. */
   deleteEnded(state: 'done' | 'dead', before: Instant, limit: number): Promise<number>
 }
 
 /** A list of the records of a collection, sorted by one of {@link sortsOf}. */
 export interface RecordQuery extends PageRequest<string> {
-  /** Null for everyone's. */
+  /** Null for all owners. */
   readonly ownerId: number | null
-  /** Words that the searched fields together must contain, each at least as a prefix. */
+  /** Words that the searched fields together must all contain, at least as prefixes. */
   readonly text: string | null
   readonly createdAfter: Instant | null
   readonly createdBefore: Instant | null
@@ -198,36 +196,36 @@ export interface RecordReader {
 
 export interface RecordRepository extends RecordReader {
   insert(record: NewRecord): Promise<StoredRecord>
-  /** Stores fields, version and time of the change, in the present epoch. The row must exist. */
+  /** Stores fields, version and time of the change, in the current epoch. The row must exist. */
   update(record: StoredRecord): Promise<StoredRecord>
   delete(id: number): Promise<void>
-  /** Removes up to `limit` records of an owner and answers what they were. */
+  /** Removes up to `limit` records of an owner and returns them. */
   deleteOwned(ownerId: number, limit: number): Promise<readonly StoredRecord[]>
 }
 
 export interface FileQuery extends PageRequest<'created_at'> {
-  /** Null for everyone's. */
+  /** Null for all owners. */
   readonly ownerId: number | null
 }
 
 export interface FileReader {
   findById(id: number): Promise<StoredFile | null>
   list(query: FileQuery): Promise<Page<StoredFile>>
-  /** Whether a file has its bytes under this key. */
+  /** Whether a file refers to this key. */
   names(blobKey: string): Promise<boolean>
 }
 
 export interface FileRepository extends FileReader {
   insert(file: NewFile): Promise<StoredFile>
-  /** Its links go too. */
+  /** Removes its links too. */
   delete(id: number): Promise<void>
-  /** Removes up to `limit` files of an owner, with their links, and answers which. */
+  /** Removes up to `limit` files of an owner, with their links, and returns them. */
   deleteOwned(ownerId: number, limit: number): Promise<readonly StoredFile[]>
 }
 
 export interface FileLinkQuery extends PageRequest<'created_at'> {
   readonly fileId: number
-  /** Links that end before are left out. */
+  /** Excludes links that expire before it. */
   readonly aliveAt: Instant
 }
 
@@ -236,22 +234,22 @@ export interface FileLinkReader {
   list(query: FileLinkQuery): Promise<Page<FileLink>>
 }
 
-/** Links by who made them or whose files they open; `foreign` are those to files of others. */
+/** Links by creator or by owner of the file; `foreign` are those to other users' files. */
 export type FileLinkScope = { readonly makerId: number; readonly foreign?: true } | { readonly ownerId: number }
 
 export interface FileLinkRepository extends FileLinkReader {
-  /** How many someone made, expired ones included; no count goes beyond `most`. */
+  /** How many a user has created, including expired ones; counting stops at `most`. */
   countMadeBy(makerId: number, most: number): Promise<number>
   insert(link: NewFileLink): Promise<FileLink>
   delete(id: number): Promise<void>
   deleteAll(scope: FileLinkScope): Promise<void>
-  /** Removes up to `limit` that someone made and answers how many. */
+  /** Removes up to `limit` that a user has created and returns how many. */
   deleteExpiredOf(makerId: number, now: Instant, limit: number): Promise<number>
-  /** Removes up to `limit` and answers how many. */
+  /** Removes up to `limit` and returns how many. */
   deleteExpired(now: Instant, limit: number): Promise<number>
 }
 
-/** The whole log, or the events of one kind: all of them, those of what someone owns, or those of one subject. */
+/** The whole log, or the events of one kind: all, those of one owner, or those of one subject. */
 export type EventScope =
   | 'all'
   | { readonly kind: string; readonly ownerId?: number }
@@ -260,16 +258,16 @@ export type EventScope =
 export interface EventChunk {
   /** In the order of their commits. */
   readonly events: readonly LoggedEvent[]
-  /** Every event of the scope up to this cursor was among these, or before. */
+  /** These and earlier pages contain every event of the scope up to this cursor. */
   readonly reached: number
-  /** Whether nothing follows yet. */
+  /** Whether no events follow yet. */
   readonly complete: boolean
 }
 
 export interface EventReader {
   /**
-   * The events of a scope after a cursor: up to `maxCount`, or to the one with which `maxBytes` of what they hold are
-   * reached. May be cut short, even before the first one, where finding more would take long.
+   * The events of a scope after a cursor: up to `maxCount`, or to the one that reaches `maxBytes` of content. May end
+   * early, even without any event, if finding more would take long.
    */
   chunk(query: {
     readonly scope: EventScope
@@ -277,11 +275,11 @@ export interface EventReader {
     readonly maxCount: number
     readonly maxBytes: number
   }): Promise<EventChunk>
-  /** `last`: the newest cursor there ever was. `removed`: the newest one that retention has taken away. */
+  /** `last`: the newest cursor ever assigned. `removed`: the newest one that retention has removed. */
   bounds(): Promise<{ readonly last: number; readonly removed: number }>
 }
 
-/** How far {@link EventRepository.eraseOwned} has come. */
+/** The progress of {@link EventRepository.eraseOwned}. */
 export interface EraseProgress {
   readonly kind: string
   readonly cursor: number
@@ -290,47 +288,47 @@ export interface EraseProgress {
 export interface EventRepository extends EventReader {
   append(event: NewEvent): Promise<void>
   /**
-   * Removes up to `limit` events older than `instant` from the beginning of the log, none beyond one that is not, and
-   * answers how many.
+   * Removes up to `limit` events older than `instant` from the beginning of the log, stopping at the first that is not
+   * older, and returns how many.
    */
   deleteBefore(instant: Instant, limit: number): Promise<number>
   /**
-   * Takes what a removed user wrote out of the log: the next `limit` events of what they owned, of every kind. Of each
-   * record only its deletion stays, for those who have to learn of it, with empty fields. Answers how far it came; null
-   * when there was nothing more.
+   * Removes a removed user's content from the log: the next `limit` events of subjects they owned, of every kind. Of
+   * each record only its deletion stays, with empty fields, so that subscribers learn of it. Returns its progress; null
+   * when nothing is left.
    */
   eraseOwned(ownerId: number, after: EraseProgress | null, limit: number): Promise<EraseProgress | null>
 }
 
 export interface EpochReader {
-  /** The id of the epoch to which belongs what is written now. */
+  /** The id of the current epoch, to which new changes belong. */
   readonly current: string
-  /** Null for one that this data has not lived through. */
+  /** Null for an unknown epoch. */
   find(id: string): Promise<Epoch | null>
 }
 
 export interface IdempotencyRepository {
   find(userId: number, route: string, key: string): Promise<IdempotencyRecord | null>
-  /** Takes the place of an older one. */
+  /** Replaces an older one. */
   put(record: IdempotencyRecord): Promise<void>
-  /** Removes up to `limit` from before and answers how many. */
+  /** Removes up to `limit` older ones and returns how many. */
   deleteOld(before: Instant, limit: number): Promise<number>
-  /** Removes up to `limit` of a user and answers how many. */
+  /** Removes up to `limit` of a user and returns how many. */
   deleteOwned(userId: number, limit: number): Promise<number>
 }
 
-/** What users have stored: their records, the log's events of these, idempotency records and files. */
+/** The storage used by each user: records, their events in the log, idempotency records and files. */
 export interface UsageReader {
   /** Bytes that count towards the user's quota. */
   bytesOf(userId: number): Promise<number>
 }
 
 export interface UsageRepository extends UsageReader {
-  /** Counts nothing of this user any more. To be called when nothing of theirs is left. */
+  /** Removes the count of a user. Call it when none of their data is left. */
   forget(userId: number): Promise<void>
 }
 
-/** What a transaction may read and write. */
+/** The repositories that a transaction may read and write. */
 export interface Tx {
   readonly users: UserRepository
   readonly sessions: SessionRepository
@@ -349,7 +347,7 @@ export interface Tx {
   readonly usage: UsageRepository
 }
 
-/** What a read may see: committed rows only. */
+/** The repositories of a read, which sees only committed rows. */
 export interface ReadTx {
   readonly users: UserReader
   readonly sessions: SessionReader
@@ -368,12 +366,12 @@ export interface ReadTx {
 export interface UnitOfWork {
   /**
    * Runs `work` in one transaction: durable when the promise resolves, rolled back when it rejects. A user, session,
-   * token, item or file that it looks up by its id or hash nobody else changes or removes before the end, and nothing
-   * comes to be under an idempotency key that it found free; who looks up the same waits, and sees what became of it.
-   * The account of a session is not removed, but may change. All else may be older than what comes after it. `work` may
-   * run twice, and may await nothing but `tx`; a `write` inside `work` rejects at once. Rejects with `quota_exceeded`
-   * when a user whose storage it adds to would have more than their quota; what takes bytes away is never refused for
-   * that. Rejects with `unavailable` while the database is locked or unreachable, `storage_full` when it cannot grow.
+   * token, item or file that it looks up by id or hash is locked until the end, and so is an idempotency key that it
+   * found unused: a transaction that looks up the same one waits, and then sees the result. The user of a session
+   * cannot be removed, but may change. Other data that it reads may become outdated before the commit. `work` may run
+   * twice, and may await nothing but `tx`; a `write` inside `work` rejects at once. Rejects with `quota_exceeded` if a
+   * user to whose storage it adds would exceed their quota; freeing bytes is never refused for that. Rejects with
+   * `unavailable` while the database is locked or unreachable, `storage_full` when it cannot grow.
    */
   write<T>(work: (tx: Tx) => Promise<T>): Promise<T>
   /** Runs `work` on committed data. Each statement sees the latest commit. */
@@ -383,17 +381,17 @@ export interface UnitOfWork {
 /** A database that is open. */
 export interface Store extends UnitOfWork {
   /**
-   * To be called before this process works on jobs. Puts back into the queue what a process that is gone had in hand,
-   * if none but this one can be at work here; else its leases have to run out.
+   * Call it before this process works on jobs. If no other process can be working on this database, returns the jobs of
+   * a crashed process to the queue; otherwise their leases must expire.
    */
   requeueAbandonedJobs(now: Instant): Promise<void>
   /**
-   * To be called before this process serves. Begins an epoch unless it is certain that the data is what the last server
-   * left, and no copy of it that was put back.
+   * Call it before this process serves. Begins an epoch unless it is certain that the data is what the last server
+   * left, and not a restored copy.
    */
   beginEpoch(): Promise<void>
-  /** Rejects with `unavailable` when the database does not answer, `storage_full` when its disk is about to be. */
+  /** Rejects with `unavailable` if the database does not respond, `storage_full` if its disk is almost full. */
   ping(): Promise<void>
-  /** Finishes what is under way or queued, within `timeout` milliseconds, and closes. */
+  /** Finishes running and queued work within `timeout` milliseconds, and closes. */
   close(timeout?: number): Promise<void>
 }

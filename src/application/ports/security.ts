@@ -4,18 +4,18 @@ import type { Instant } from '../../domain/user.ts'
 export interface PasswordHasher {
   /**
    * A salted hash that carries its own parameters, of the password as {@link normalizePassword} spells it. Rejects with
-   * `overloaded` when too many wait. Callers from one network take turns with those from others; `address` says where
-   * this one calls from, and is absent when it is nobody outside.
+   * `overloaded` when too many hashes are queued. Networks take turns; `address` is the caller's, and is absent for
+   * internal callers.
    */
   hash(password: string, address?: string): Promise<string>
   /**
-   * Whether `password` made `hash`, in whatever Unicode form it is given. With null it takes the time of a real check
-   * and answers false, so that an unknown account costs what a known one does. Queues and rejects as `hash` does.
+   * Whether `password`, in any Unicode form, matches `hash`. With null, it takes the time of a real check and returns
+   * false, so that unknown accounts cannot be told apart by time. Queues and rejects as `hash` does.
    */
   verify(password: string, hash: string | null, address?: string): Promise<boolean>
 }
 
-/** What an access token says: its subject, the session it belongs to and when it ends (RFC 7519 section 4.1). */
+/** The claims of an access token: its subject, its session and its expiry (RFC 7519 section 4.1). */
 export interface AccessClaims {
   readonly userId: number
   readonly sessionId: number
@@ -24,20 +24,20 @@ export interface AccessClaims {
 
 export interface AccessTokens {
   issue(claims: AccessClaims): Promise<string>
-  /** Null for anything that is not one of our tokens, whole and unexpired. Never rejects. */
+  /** Null for anything but a valid, unexpired token of this server. Never rejects. */
   verify(token: string): Promise<AccessClaims | null>
 }
 
 export interface OpaqueTokens {
   /** 256 random bits, URL-safe. */
   generate(): string
-  /** What is stored instead of the token. */
+  /** The hash that is stored instead of the token. */
   hash(token: string): Uint8Array
-  /** The same token for the same source, which nobody without the server's secret can make. */
+  /** Returns the same token for the same source. Nobody without the server's secret can derive it. */
   derive(source: string): string
 }
 
-/** How a limit stands after a request was counted. */
+/** The state of a limit after a request was counted. */
 export interface Allowance {
   readonly allowed: boolean
   readonly limit: number
@@ -48,15 +48,15 @@ export interface Allowance {
 
 export interface RateLimiter {
   /**
-   * Takes `cost` (1 if absent) from what `key` may use, if as much is left; a refused request takes nothing. The window
-   * starts with its first request.
+   * Takes `cost` (1 if absent) from the remaining limit of `key` if that is enough; a refused request takes nothing.
+   * The window starts with its first request.
    */
   take(key: string, rate: Rate, cost?: number): Allowance | Promise<Allowance>
-  /** Forgets what was counted for `key`. */
+  /** Resets the count of `key`. */
   clear(key: string): void | Promise<void>
 }
 
-/** What a signed link to a file says. `expires` is in seconds since 1970. */
+/** The content of a signed link to a file. `expires` is in seconds since 1970. */
 export interface SignedParts {
   readonly fileId: number
   readonly linkId: number
@@ -64,7 +64,7 @@ export interface SignedParts {
 }
 
 export interface LinkSigner {
-  /** URL-safe. Nobody without the server's secret can make it. */
+  /** URL-safe. Nobody without the server's secret can create it. */
   sign(parts: SignedParts): string
   /** Takes the same time for every signature of the right length. */
   verify(parts: SignedParts, signature: string): boolean

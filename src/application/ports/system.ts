@@ -17,25 +17,25 @@ export interface Log {
 
 /** Divides long work into slices, between which the event loop does other work. All long work shares one instance. */
 export interface EventLoopSlices {
-  /** Whether the slice of this turn of the event loop is used up. */
+  /** Whether long work has used up its share of this turn of the event loop. */
   isOver(): boolean
-  /** Resolves in a later turn, for one caller a turn, in the order of the calls. */
+  /** Resolves in a later turn, one caller per turn, in the order of the calls. */
   next(): Promise<void>
 }
 
-/** The last free space of the disks that the server writes to. */
+/** The reserved free space on the disks that the server writes to. */
 export interface Reserve {
-  /** Whether no more than that is left, as it was within the last second. Answers at once. */
+  /** Whether only the reserve is left, as measured within the last second. Returns at once. */
   isReached(): boolean
 }
 
-/** A part of this process that can stop working. */
+/** A component whose health can be checked. */
 export interface Check {
   readonly name: string
-  /** Rejects while this part does not work. */
+  /** Rejects while the component does not work. */
   readonly run: () => Promise<void>
-  /** Set where asking costs nothing, and the answer must not be older than the question. */
+  /** Set if the check costs nothing and its result must not be cached. */
   readonly immediate?: true
-  /** Set where others do its work, less well, until it works again: then the process stays ready. */
+  /** Set if the process stays ready with reduced service while the component does not work. */
   readonly replaced?: true
 }

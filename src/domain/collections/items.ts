@@ -1,6 +1,6 @@
 import { defineCollection } from '../collection.ts'
 
-/** Something with a title that an application keeps for its users. */
+/** A titled record that an application stores for its users. */
 export const ITEMS = defineCollection({
   name: 'items',
   singular: 'item',

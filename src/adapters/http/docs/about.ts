@@ -12,22 +12,22 @@ const DESCRIPTION = `Users, items, files, realtime, jobs and mail behind one API
 
 ## Signing in
 
-\`POST /api/v1/auth/token\` takes an email address as \`username\` and a \`password\` (RFC 6749, password grant) and answers
+\`POST /api/v1/auth/token\` takes an email address as \`username\` and a \`password\` (RFC 6749, password grant) and returns
 an access token. Send it as \`Authorization: Bearer TOKEN\`. On the interactive page, **Authorize** does this for you.
 
 ## Conventions
 
 JSON in \`snake_case\`; times are RFC 3339 in UTC with milliseconds; ids are integers. A path works with and without a
-trailing slash. Properties that a body does not know are refused.
+trailing slash. A body with an unknown property is refused.
 
-Lists come in pages: by \`page\` and \`size\`, or by \`cursor\`, which reads on from \`next_cursor\` at constant cost at any
-depth.
+Lists are paginated by \`page\` and \`size\`, or by \`cursor\`: pass the \`next_cursor\` of the previous page. Reading by
+cursor costs the same at any depth.
 
-Every answer carries \`X-Request-Id\`, which names the request in the server's log: yours, if you send one.
+Every response carries \`X-Request-Id\`, which identifies the request in the server's log. If you send one, it is used.
 
 ## Errors
 
-Every refusal is a problem (RFC 9457) with a stable \`code\`. Endpoints of OAuth add the members of RFC 6749.
+Every error is a problem document (RFC 9457) with a stable \`code\`. The OAuth endpoints add the members of RFC 6749.
 
 | status | \`code\` |
 |---|---|
@@ -43,12 +43,12 @@ export const about = (version: string) => ({
 })
 
 export const TAGS = [
-  { name: 'auth', description: 'Signing in, and what proves it' },
-  { name: 'users', description: 'Accounts: your own and, for admins, all' },
+  { name: 'auth', description: 'Sign-in, tokens, sessions and mailed links' },
+  { name: 'users', description: 'Your own account and, for admins, all accounts' },
   ...COLLECTIONS.map(({ name, description }: Collection) => ({ name, description })),
-  { name: 'files', description: 'Uploads, their content, and links that open it to others' },
-  { name: 'admin', description: 'What only admins may do' },
-  { name: 'operations', description: 'Whether the server works' },
+  { name: 'files', description: 'Uploads, their content, and signed links that share it' },
+  { name: 'admin', description: 'Operations for admins only' },
+  { name: 'operations', description: 'Health and metrics of the server' },
 ]
 
 export const securitySchemes = (basePath: string) => ({
@@ -58,32 +58,32 @@ export const securitySchemes = (basePath: string) => ({
     flows: { password: { tokenUrl: `${basePath}/api/v1/auth/token`, scopes: {} } },
   },
   bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'An access token you already have' },
-  metricsToken: { type: 'http', scheme: 'bearer', description: 'The setting `METRICS_TOKEN` of the server' },
+  metricsToken: { type: 'http', scheme: 'bearer', description: "The value of the server's `METRICS_TOKEN` setting" },
 })
 
 export const SECURITY = [{ password: [] }, { bearer: [] }]
 
-/** For what may also be opened by a key of its own. */
+/** For routes that also accept a static token. */
 export const KEYED_SECURITY = [...SECURITY, { metricsToken: [] }]
 
-/** For what anyone may call, and some more than others. */
+/** For routes without required sign-in whose result depends on the caller. */
 export const OPTIONAL_SECURITY = [{}, ...SECURITY]
 
-/** What a refusal with this status means, whatever the route. */
+/** The meaning of an error with this status, for every route. */
 export const PROBLEM_DESCRIPTIONS: Readonly<Record<string, string>> = {
   400: 'The request cannot be carried out; `code` says why',
   401: 'The access token is missing, invalid, expired or revoked',
-  403: 'You may not do this',
-  404: 'There is no such thing, or you may not see it',
-  409: 'The present state forbids it; `code` says why',
-  412: 'What `If-Match` names is not the present version',
+  403: 'You are not allowed to do this',
+  404: 'The resource does not exist, or you are not allowed to see it',
+  409: 'The request conflicts with the current state; `code` says why',
+  412: 'The current version does not match `If-Match`',
   413: 'The body is too large',
-  415: 'The body has another media type than the one expected',
-  416: 'The file has no such bytes; `Content-Range` says how many it has',
-  421: 'The server does not answer to the name in `Host`',
-  422: 'The request does not have the expected form; `errors` names each fault',
+  415: 'The media type of the body is not supported',
+  416: 'The requested range is outside the file; `Content-Range` gives its size',
+  421: 'The server does not accept the name in `Host`',
+  422: 'The request does not match the schema; `errors` lists the faults',
   429: 'Too many requests; try again after `Retry-After` seconds',
-  500: 'Something went wrong on our side; `request_id` names it in the log',
-  503: 'Too much is under way, or a part of the server does not work; try again after `Retry-After` seconds',
+  500: 'An unexpected error in the server; `request_id` identifies it in the log',
+  503: 'The server is overloaded, or one of its parts is unavailable; try again after `Retry-After` seconds',
   507: 'The storage is full',
 }

@@ -5,20 +5,20 @@ import redocStart from './redoc.client.js' with { type: 'file' }
 import swaggerUiStart from './swagger-ui.client.js' with { type: 'file' }
 import swaggerUiPage from './swagger-ui.page.css' with { type: 'file' }
 
-/** A file that is part of the program, compiled or not. */
+/** A file that is part of the program, also when compiled. */
 export interface Asset {
-  /** Where it is served. */
+  /** Path at which it is served. */
   readonly path: string
-  /** Where it is read. */
+  /** File from which it is read. */
   readonly file: string
   readonly type: string
-  /** An address that it would load from somewhere else. */
+  /** A URL that it would load from another origin. */
   readonly foreign?: string
 }
 
 const SCRIPT = 'text/javascript; charset=utf-8'
 
-/** What the pages load; nothing of it comes from elsewhere. */
+/** The files that the pages load, all from this server. */
 export const ASSETS: readonly Asset[] = [
   { path: '/docs/swagger-ui.css', file: swaggerUiStyle, type: 'text/css; charset=utf-8' },
   { path: '/docs/page.css', file: swaggerUiPage, type: 'text/css; charset=utf-8' },

@@ -1,17 +1,17 @@
 import { isDeepStrictEqual } from 'node:util'
 import { isNode, type Node, textAt } from './node.ts'
 
-/** What the document names: schemas and whole answers. */
+/** The named components of the document: schemas and responses. */
 export interface Components {
-  /** Keeps a schema under its name and answers the reference to it. Throws when another schema has that name. */
+  /** Stores a schema under its name and returns a reference to it. Throws if a different schema has that name. */
   refer(name: string, schema: Node): Node
-  /** The same for an answer. */
+  /** The same for a response. */
   referResponse(name: string, response: Node): Node
-  /** The schema that a reference stands for; any other schema as it is. */
+  /** Resolves a reference; returns any other schema unchanged. */
   resolve(schema: Node): Node
   /** All schemas, by name, in alphabetical order. */
   schemas(): Node
-  /** All answers, by name, in alphabetical order. */
+  /** All responses, by name, in alphabetical order. */
   responses(): Node
 }
 

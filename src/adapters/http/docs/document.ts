@@ -8,7 +8,7 @@ import { correctOperation } from './operation.ts'
 
 const RAW = '/raw'
 
-/** What the plugin makes of the routes, on an instance that nobody else can reach. */
+/** The plugin's document of the routes, created on a private instance. */
 const rawDocument = async (routes: AnyElysia): Promise<Node> => {
   const host = new Elysia().use(swagger({ path: '/page', specPath: RAW, excludeStaticFile: false })).use(routes)
   const response = await host.handle(new Request(`http://localhost${RAW}`))
@@ -18,8 +18,8 @@ const rawDocument = async (routes: AnyElysia): Promise<Node> => {
 }
 
 /**
- * The OpenAPI 3.1 document of `routes`, as plain data. The plugin's own is not valid and knows nothing of access,
- * limits and problems: all that is mended here and in the files beside this one.
+ * The OpenAPI 3.1 document of `routes`, as plain data. The plugin's own document is not valid and lacks access, limits
+ * and problems; this file and those next to it correct that.
  */
 export const describeRoutes = async (
   routes: AnyElysia,
@@ -29,8 +29,10 @@ export const describeRoutes = async (
   const components = createComponents()
   const paths = mapValues(nodeAt(raw, 'paths'), (at, path) => {
     const operations = isNode(at) ? at : {}
-    const place = { path, get: nodeAt(operations, 'get') }
-    return mapValues(operations, (operation) => correctOperation(isNode(operation) ? operation : {}, place, components))
+    const get = nodeAt(operations, 'get')
+    return mapValues(operations, (operation, method) =>
+      correctOperation(isNode(operation) ? operation : {}, { method, path, get }, components),
+    )
   })
   return {
     openapi: '3.1.0',

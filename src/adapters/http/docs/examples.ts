@@ -12,8 +12,8 @@ const objectExample = (schema: Node, components: Components, whole: boolean): No
 }
 
 /**
- * A value of a schema, put together from the examples in it; undefined where there are none. `whole`: with the
- * properties that may be left out.
+ * An example value of a schema, built from the examples in it; undefined if there are none. `whole` includes optional
+ * properties.
  */
 export const exampleOf = (raw: unknown, components: Components, whole: boolean): unknown => {
   if (!isNode(raw)) return undefined
@@ -27,7 +27,7 @@ export const exampleOf = (raw: unknown, components: Components, whole: boolean):
   return 'properties' in schema ? objectExample(schema, components, whole) : undefined
 }
 
-/** What a refusal with this status may say. */
+/** Example texts of a problem with this status. */
 const REFUSALS: Readonly<Record<ProblemStatus, readonly [code: ProblemCode, detail: string]>> = {
   400: ['malformed_body', 'The body is not JSON'],
   401: ['invalid_token', 'The access token is invalid, expired or revoked'],
@@ -50,7 +50,7 @@ const REFUSALS: Readonly<Record<ProblemStatus, readonly [code: ProblemCode, deta
 
 const isRefused = (status: string): status is `${ProblemStatus}` => status in REFUSALS
 
-/** A problem as it may be answered with this status. */
+/** An example problem with this status. */
 export const problemExample = (status: string): Node | undefined => {
   if (!isRefused(status)) return undefined
   const [code, detail] = REFUSALS[status]

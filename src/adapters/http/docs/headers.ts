@@ -7,41 +7,47 @@ const count = (example: number): Node => ({ type: 'integer', format: 'int64', mi
 const seconds = (example: number): Node => ({ ...count(example), minimum: 1 })
 const text = (example: string, rest: Node = {}): Node => ({ type: 'string', ...rest, examples: [example] })
 
-/** What answers carry, for `components/headers`. */
+/** Response headers, for `components/headers`. */
 export const RESPONSE_HEADERS: Readonly<Record<string, Node>> = {
-  'Accept-Ranges': { description: '`bytes`: parts can be asked for by `Range`', schema: text('bytes') },
+  'Accept-Ranges': { description: '`bytes`: the server accepts `Range` requests', schema: text('bytes') },
   'Content-Disposition': {
-    description: '`inline` for an image that is safe to show, else `attachment`; with the name of the file (RFC 6266)',
+    description: '`inline` for an image that is safe to display, otherwise `attachment`; with the file name (RFC 6266)',
     schema: text(`inline; filename="table.jpg"; filename*=UTF-8''table.jpg`),
   },
-  'Content-Range': { description: 'Which bytes of how many (RFC 9110 section 14.4)', schema: text(PART) },
+  'Content-Range': {
+    description: 'The range of bytes sent, and the total size (RFC 9110 section 14.4)',
+    schema: text(PART),
+  },
   ETag: {
-    description: 'Names this version: send it back as `If-Match` or `If-None-Match`, quotes and all',
+    description: 'Identifies this version: send it back as `If-Match` or `If-None-Match`, including the quotes',
     schema: text(ETAG),
   },
   'Idempotency-Replayed': {
-    description: '`true`: this is the answer to an earlier request with the same `Idempotency-Key`; absent otherwise',
+    description: '`true`: the stored response to an earlier request with the same `Idempotency-Key`; absent otherwise',
     schema: { type: 'string', enum: ['true'], examples: ['true'] },
   },
   Location: {
-    description: 'The path of what was created',
+    description: 'The path of the created resource',
     schema: text('/api/v1/items/1', { format: 'uri-reference' }),
   },
   'Preference-Applied': {
-    description: '`return=representation` when that was asked for by `Prefer` (RFC 7240)',
+    description: '`return=representation` if the request asked for it with `Prefer` (RFC 7240)',
     schema: text('return=representation'),
   },
-  'RateLimit-Limit': { description: 'How many requests one period allows; absent without a limit', schema: count(600) },
-  'RateLimit-Remaining': { description: 'How many are left of them', schema: count(599) },
-  'RateLimit-Reset': { description: 'Seconds until all of them are there again', schema: seconds(60) },
-  'Retry-After': { description: 'Seconds after which the same call may succeed', schema: seconds(30) },
+  'RateLimit-Limit': { description: 'Requests allowed per window; absent without a limit', schema: count(600) },
+  'RateLimit-Remaining': { description: 'Requests left in the current window', schema: count(599) },
+  'RateLimit-Reset': {
+    description: 'Seconds until the window ends and the limit is available in full',
+    schema: seconds(60),
+  },
+  'Retry-After': { description: 'Seconds to wait before the same call may succeed', schema: seconds(30) },
   'WWW-Authenticate': {
-    description: 'How to prove who you are (RFC 6750)',
+    description: 'How to authenticate (RFC 6750)',
     schema: text('Bearer error="invalid_token"'),
   },
   'X-Request-Id': {
     description:
-      'Names this request in the log of the server: what the caller sent, if it is 1 to 64 of `A-Za-z0-9_.-`',
+      "Identifies this request in the server's log: the value sent by the caller, if it is 1 to 64 characters of `A-Za-z0-9_.-`",
     schema: text('5f0c9a52-6f0e-4c5b-9d3a-0a7c4f1e8b26', { pattern: '^[\\w.-]{1,64}$' }),
   },
 }
@@ -56,31 +62,31 @@ const requestHeader = (name: string, description: string, schema: Node): Node =>
 
 const IDEMPOTENCY_KEY = requestHeader(
   'Idempotency-Key',
-  'A value of your choice, such as a UUID. Sent again with the same key within 24 hours, the same request takes effect once and is answered alike; another one is refused with `idempotency_mismatch`. For callers with a token',
+  'A value of your choice, such as a UUID. If the same request is repeated with the same key within 24 hours, it takes effect once and gets the same response; a different request with that key is refused with `idempotency_mismatch`. Only for authenticated callers',
   text('9b2d6a0e-4c1f-4d53-8f0b-2f6f0c7e1a94', { pattern: '^[\\x21-\\x7e]{1,255}$' }),
 )
 
 const IF_MATCH = requestHeader(
   'If-Match',
-  'The `ETag` of the version you know, or several: at any other version nothing is changed, and the answer is 412',
+  'One or more `ETag` values. If none matches the current version, nothing is changed and the response is 412',
   text(ETAG),
 )
 
 const IF_NONE_MATCH = requestHeader(
   'If-None-Match',
-  'The `ETag` of what you have, or several: if that is still current, the answer is 304 without content',
+  'One or more `ETag` values. If one matches the current version, the response is 304 without content',
   text(ETAG),
 )
 
 const RANGE = requestHeader(
   'Range',
-  'The part you want, for a single range of bytes (RFC 9110 section 14): the answer is 206 with these alone',
+  'A single range of bytes (RFC 9110 section 14): the response is 206 with those bytes only',
   text('bytes=0-1023'),
 )
 
 const IF_RANGE = requestHeader(
   'If-Range',
-  'The `ETag` of the part you have: `Range` counts only if the content is still the same, else all of it is sent',
+  'The `ETag` of the content you have a part of: if the content has changed, `Range` is ignored and all of it is sent',
   text(ETAG),
 )
 
@@ -90,23 +96,23 @@ const PREFER = requestHeader(
   text('return=representation'),
 )
 
-/** What is known of an operation before it is described. */
+/** The properties of an operation that determine its headers. */
 export interface OperationFacts {
   readonly path: string
-  /** Those it declares. */
+  /** The statuses it declares. */
   readonly statuses: ReadonlySet<string>
-  /** Whether it honours `Idempotency-Key`. */
+  /** Whether it supports `Idempotency-Key`. */
   readonly idempotent: boolean
-  /** Whether calls are counted. */
+  /** Whether it has a rate limit. */
   readonly limited: boolean
-  /** Whether it serves content of which parts can be had, or says what GET would. */
+  /** Whether it serves content with range support, or is the HEAD of such content. */
   readonly ranged: boolean
 }
 
-/** The headers an operation reads. They follow from the answers that only these can bring about. */
+/** The headers an operation reads, derived from the responses that only they can cause. */
 export const requestHeadersOf = ({ path, statuses, idempotent }: OperationFacts): readonly Node[] => [
   ...(idempotent ? [IDEMPOTENCY_KEY] : []),
-  // Of the one thing that the path names: a batch names its own versions.
+  // Only for a single resource; a batch names versions in its operations.
   ...(statuses.has('412') && path.endsWith('}') ? [IF_MATCH] : []),
   ...(statuses.has('304') ? [IF_NONE_MATCH] : []),
   ...(statuses.has('206') ? [RANGE, IF_RANGE] : []),
@@ -115,10 +121,10 @@ export const requestHeadersOf = ({ path, statuses, idempotent }: OperationFacts)
 
 const LIMIT = ['RateLimit-Limit', 'RateLimit-Remaining', 'RateLimit-Reset']
 
-/** Statuses whose refusal says when the same call may succeed. */
+/** Statuses of errors with `Retry-After`. */
 const RETRYABLE_STATUSES: ReadonlySet<string> = new Set(['429', '503', '507'])
 
-/** The headers of one answer. `versioned`: what it shows has a version; `problem`: it is a refusal. */
+/** The headers of one response. `versioned`: its resource has a version; `problem`: it is an error. */
 export const responseHeadersOf = (
   status: string,
   { statuses, idempotent, limited, ranged }: OperationFacts,
@@ -128,7 +134,7 @@ export const responseHeadersOf = (
   const hasContent = isSuccess && status !== '204'
   const names = [
     'X-Request-Id',
-    // A wrong Host is refused before anything is counted.
+    // A wrong Host is refused before the rate limit.
     ...(limited && status !== '421' ? LIMIT : []),
     ...(status === '201' ? ['Location'] : []),
     ...(versioned || (statuses.has('304') && (hasContent || status === '304')) ? ['ETag'] : []),

@@ -16,7 +16,7 @@ const page = (title: string, base: string, head: string, scripts: readonly strin
 </html>
 `
 
-/** The document to try out. */
+/** The document in Swagger UI. */
 export const swaggerUiPage = (basePath: string) => {
   const base = escapeHtml(basePath)
   const head = `<link rel="stylesheet" href="${base}/docs/swagger-ui.css">
@@ -24,6 +24,6 @@ export const swaggerUiPage = (basePath: string) => {
   return page('Skep: try the API', base, head, ['/docs/swagger-ui.js', '/docs/start.js'])
 }
 
-/** The document to read. */
+/** The document in Redoc. */
 export const redocPage = (basePath: string) =>
   page('Skep: API reference', escapeHtml(basePath), '', ['/redoc/redoc.js', '/redoc/start.js'])

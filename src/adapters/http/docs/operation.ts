@@ -20,12 +20,12 @@ const mediaSchema = (content: Node): Node => {
   return isNode(media) ? nodeAt(media, 'schema') : {}
 }
 
-/** The name of an answer that many operations share; null for one of their own. */
+/** The name of a response that many operations share; null for a specific one. */
 const sharedName = (status: string, content: Node): string | null => {
   const phrase = (STATUS_CODES[status] ?? '').replace(/\W/g, '')
   if (status === '204' || status === '304') return phrase
   if (!(PROBLEM_TYPE in content)) return null
-  // An endpoint of OAuth answers its own kind of error beside problems.
+  // An OAuth endpoint has its own error format in addition to problems.
   return Object.keys(content).length === 1 ? `${phrase}Problem` : `${phrase}OAuthProblem`
 }
 
@@ -49,7 +49,7 @@ const responseOf = (raw: Node, status: string, facts: OperationFacts, components
     headers: responseHeadersOf(status, facts, { versioned, problem }),
     ...(schema === null ? {} : { content: withExamples(content, status, components) }),
   }
-  // Where calls are not counted, no answer has the headers that the shared ones have.
+  // Without a rate limit, responses lack the headers of the shared ones.
   const name = facts.limited ? sharedName(status, content) : null
   return name === null ? response : components.referResponse(name, response)
 }
@@ -59,7 +59,7 @@ const parameterOf = (raw: unknown, components: Components): unknown => {
   const corrected = correctSchema(raw.schema, components)
   const { description = raw.description, ...schema } = isNode(corrected) ? corrected : {}
   const about = description === undefined ? {} : { description }
-  // Swagger UI fills in an example of the parameter, but none of its schema: what may be left out is left empty.
+  // Swagger UI fills in examples of parameters but not those of schemas, so optional parameters stay empty.
   const [example] = raw.required === true ? listAt(schema, 'examples') : []
   const filledIn = example === undefined ? {} : { example }
   return { name: raw.name, in: raw.in, required: raw.required, ...about, schema, ...filledIn }
@@ -68,7 +68,7 @@ const parameterOf = (raw: unknown, components: Components): unknown => {
 const bodyOf = (raw: Node, kind: string, required: boolean, components: Components): Node => {
   const schema = correctSchema(mediaSchema(nodeAt(raw, 'content')), components)
   const example = exampleOf(schema, components, true)
-  // A file cannot be written down.
+  // A file has no textual example.
   const filledIn = example === undefined || kind === 'stream' ? {} : { example }
   return { required, content: { [MEDIA_TYPES[kind] ?? kind]: { schema, ...filledIn } } }
 }
@@ -77,28 +77,50 @@ const SECURITY_OF: Readonly<Record<string, readonly unknown[]>> = { anyone: [], 
 
 const failure: unknown = JSON.parse(JSON.stringify(ProblemResponse))
 
-/** Where an operation is, and what else is there. */
+/** The location of an operation and its siblings. */
 export interface Place {
+  readonly method: string
   readonly path: string
   /** GET of the same path; empty when there is none. */
   readonly get: Node
 }
 
-/** One operation as the plugin gives it, corrected. The rule of its route (`x-admit`) says who may call it, how often and with which body. */
-export const correctOperation = (raw: Node, { path, get }: Place, components: Components): Node => {
+/** The statuses with which a request can be refused before its route runs, and those of every write. */
+const derivedStatuses = (method: string, raw: Node, admit: Node): readonly string[] => {
+  if (!('who' in admit)) return ['400']
+  const places = listAt(raw, 'parameters').map((parameter) => isNode(parameter) && parameter.in)
+  const hasSchema = places.length > 0 || (admit.body !== undefined && admit.body !== 'form')
+  return [
+    ['400', true],
+    ['401', admit.who !== 'anyone'],
+    ['403', admit.who === 'admin'],
+    ['404', places.includes('path')],
+    ['409', admit.idempotent === true],
+    ['413', admit.body !== undefined],
+    ['415', admit.body !== undefined],
+    ['422', hasSchema],
+    ['429', admit.limit !== 'none'],
+    ['503', admit.limit !== 'none'],
+    ['507', method !== 'get' && method !== 'head'],
+  ].flatMap(([status, possible]) => (possible ? [String(status)] : []))
+}
+
+/** Corrects one operation of the plugin's document. Its route's rule (`x-admit`) provides access, limits and body. */
+export const correctOperation = (raw: Node, { method, path, get }: Place, components: Components): Node => {
   const { operationId, summary, description, tags, deprecated, requestBody } = raw
   const admit = nodeAt(raw, 'x-admit')
   const standard = admit.key === true ? KEYED_SECURITY : SECURITY
   const refusal = { content: { json: { schema: failure } } }
-  // What any request may meet: a Host header that is wrong or not ours, or a failure.
-  const responses: Node = { 400: refusal, ...nodeAt(raw, 'responses'), 421: refusal, 500: refusal }
+  const derived = Object.fromEntries(derivedStatuses(method, raw, admit).map((status) => [status, refusal]))
+  // Errors of every operation: a wrong Host header, or an internal failure.
+  const responses: Node = { ...derived, ...nodeAt(raw, 'responses'), 421: refusal, 500: refusal }
   const statuses = new Set(Object.keys(responses))
   const facts: OperationFacts = {
     path,
     statuses,
     idempotent: admit.idempotent === true,
     limited: 'who' in admit && admit.limit !== 'none',
-    // HEAD has no parts, and says of the content what GET does.
+    // HEAD has no ranges, and the same headers as GET.
     ranged: statuses.has('206') || (statuses.has('304') && '206' in nodeAt(get, 'responses')),
   }
   const parameters = [

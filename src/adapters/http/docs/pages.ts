@@ -8,7 +8,10 @@ import type { Node } from './node.ts'
 
 const UNLIMITED: Rule = { who: 'anyone', limit: 'none' }
 
-/** Scripts and styles of our own, and nothing from or to anywhere else. Both pages style their elements inline. */
+/**
+ * Allows only the server's own scripts and styles, and no other origin. Inline styles are allowed because both pages
+ * use them.
+ */
 const PAGE_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -21,19 +24,19 @@ const PAGE_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-/** Redoc searches in a worker that it makes itself. */
+/** Redoc creates its own worker for the search. */
 const REDOC_POLICY = `${PAGE_POLICY}; worker-src blob:`
 
 const fromAsset = async ({ file: path, type, foreign }: Asset): Promise<Content> => {
   const file = Bun.file(path)
-  // Redoc has no option to do without its maker's logo; one that is empty it hides.
+  // Redoc has no option to hide its vendor's logo, but hides an empty one.
   if (foreign !== undefined) return fromLongText((await file.text()).replaceAll(foreign, 'data:,'), type)
   const bytes = await file.bytes()
   const gzipped = await compressOnce(bytes)
   return { body: () => file, type, etag: etagOf(bytes), ...(gzipped === null ? {} : { gzipped }) }
 }
 
-/** Calls `make` once, at first use; again after a failure. */
+/** Calls `make` at first use and caches the result; calls it again after a failure. */
 const lazy = <T>(make: () => Promise<T>): (() => Promise<T>) => {
   let made: Promise<T> | null = null
   return () => {
@@ -45,13 +48,13 @@ const lazy = <T>(make: () => Promise<T>): (() => Promise<T>) => {
   }
 }
 
-/** How the documents are made. */
+/** How the documents are created. */
 export interface Descriptions {
   readonly openapi: () => Promise<Node>
   readonly asyncapi: () => Node
 }
 
-/** `/openapi.json` and the pages that show it, and `/asyncapi.json`. Clients reach them below `basePath`. */
+/** `/openapi.json` and the pages that show it, and `/asyncapi.json`. Their URLs begin with `basePath`. */
 export const docsRoutes = (kernel: Kernel, describe: Descriptions, basePath: string) => {
   const hooks = { admit: UNLIMITED, detail: { hide: true } }
   const swaggerUi = fromText(swaggerUiPage(basePath), 'text/html; charset=utf-8')

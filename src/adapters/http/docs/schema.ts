@@ -3,17 +3,17 @@ import { isNode, listAt, mapValues, type Node, nodeAt } from './node.ts'
 
 const COMPONENT_NAME = /^[A-Z][A-Za-z0-9]*$/
 
-/** The text forms by which Elysia takes a number, a boolean or an object from a query. */
+/** The string alternatives with which Elysia accepts a number, a boolean or an object in a query. */
 const TEXT_FORMS = new Set(['integer', 'numeric', 'boolean', 'ObjectString', 'ArrayString'])
 
 const isNull = (schema: Node) => schema.type === 'null'
 
 const isTextForm = ({ type, format }: Node) => type === 'string' && typeof format === 'string' && TEXT_FORMS.has(format)
 
-/** Whether a list of types is enough to express `null`. */
+/** Whether `null` can be expressed by a list of types. */
 const hasPlainType = (schema: Node) => typeof schema.type === 'string' && !('enum' in schema)
 
-/** The property that distinguishes the members of a union, and the value of each; null if there is none. */
+/** The discriminator of a union, and its values; null if there is none. */
 const discriminatorOf = (raw: readonly Node[], members: readonly Node[]): Node | null => {
   const [first = {}] = raw
   const constant = (schema: Node, name: string) => nodeAt(nodeAt(schema, 'properties'), name).const
@@ -25,7 +25,7 @@ const discriminatorOf = (raw: readonly Node[], members: readonly Node[]): Node |
   return { propertyName, mapping: Object.fromEntries(mapping) }
 }
 
-/** The shortest way to say "one of these". Never `anyOf`, which not every generator of clients takes. */
+/** The shortest form of "one of these". Never `anyOf`, which some client generators do not support. */
 const oneOf = (members: readonly Node[], raw: readonly Node[]): Node => {
   if (members.some((member) => member.type === 'Date')) return { type: 'string', format: 'date-time' }
   const [first, second] = members
@@ -39,7 +39,7 @@ const oneOf = (members: readonly Node[], raw: readonly Node[]): Node => {
   return { oneOf: members, ...(discriminator === null ? {} : { discriminator }) }
 }
 
-/** Whether generators of clients would make up a name for such a schema. */
+/** Whether client generators would invent a name for such a schema. */
 const wantsName = (schema: Node): boolean => schema.type === 'object' || 'enum' in schema || 'discriminator' in schema
 
 const MAX_INT32 = 2_147_483_647
@@ -59,9 +59,9 @@ const withoutOwnKeywords = ({ openapi, expects, error, $id, nullable, ...schema 
 }
 
 /**
- * A TypeBox schema as JSON Schema 2020-12, which is what OpenAPI 3.1 takes: what only we or Elysia understand is gone,
- * our keyword `openapi` stands for the schema that carries it, and an object, a choice or a union of objects with a
- * `title` becomes a component of that name.
+ * A TypeBox schema as JSON Schema 2020-12, which is what OpenAPI 3.1 takes: keywords specific to Skep or Elysia are
+ * removed, the keyword `openapi` replaces its schema, and an object, a choice or a union of objects with a `title`
+ * becomes a component of that name.
  */
 export const correctSchema = (raw: unknown, components: Components): unknown => {
   if (!isNode(raw)) return raw
@@ -85,7 +85,10 @@ export const correctSchema = (raw: unknown, components: Components): unknown => 
   return title === undefined ? result : { title, ...result }
 }
 
-/** Elysia forbids additional properties in compiled answers. The document allows them, so that clients accept new ones. */
+/**
+ * Elysia sets `additionalProperties: false` on compiled responses. The document leaves them open, because clients must
+ * tolerate new properties.
+ */
 const withOpenObjects = (schema: Node): Node => {
   const copy: unknown = JSON.parse(JSON.stringify(schema), (key, value: unknown) =>
     key === 'additionalProperties' && value === false ? undefined : value,
@@ -94,8 +97,8 @@ const withOpenObjects = (schema: Node): Node => {
 }
 
 /**
- * An answer's `schema` by media type: each member of a union may name its own, or several, in `contentMediaType`, and is
- * JSON otherwise.
+ * A response's `schema` by media type: each member of a union may name one or several in `contentMediaType`; the
+ * default is JSON.
  */
 export const contentOf = (
   schema: Node,

@@ -85,6 +85,8 @@ SwaggerUIBundle({
   displayRequestDuration: true,
   tryItOutEnabled: true,
   defaultModelsExpandDepth: 0,
+  // The numbers of the theme that comes first have too little contrast to be read by everyone.
+  syntaxHighlight: { theme: 'tomorrow-night' },
   plugins: [page],
   // Otherwise the document would be sent to a validator elsewhere.
   validatorUrl: null,

@@ -1,8 +1,8 @@
 import { AppError } from '../../../domain/errors.ts'
 
 /**
- * How many each user may have under way at the same time in this process. Whoever begins one more is refused with
- * `too_many_requests`; disposing of what is answered makes room again.
+ * Limits the concurrent operations of each user in this process. Above the limit, throws `too_many_requests`; disposing
+ * of the result frees a slot.
  */
 export const createConcurrencyLimit = (most: number) => {
   const underWay = new Map<number, number>()

@@ -5,25 +5,28 @@ import type { StoredFile } from '../../../domain/file.ts'
 import { isKnown } from '../preconditions.ts'
 import { HttpProblem } from '../problems.ts'
 
-/** What a browser draws and never runs. */
+/** Types that a browser displays and never runs. */
 export const SAFE_IMAGES = ['image/jpeg', 'image/png', 'image/gif', 'image/webp', 'image/avif']
 
 const percent = (character: string) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`
 
-/** RFC 6266: the name in ASCII for old clients, and as it is (RFC 8187). */
+/** RFC 6266: the name in ASCII for old clients, and in full (RFC 8187). */
 const disposition = ({ contentType, filename }: StoredFile): string => {
   const kind = SAFE_IMAGES.includes(contentType) ? 'inline' : 'attachment'
   const ascii = filename.replace(/[^ -~]|["\\%]/gu, '_')
   return `${kind}; filename="${ascii}"; filename*=UTF-8''${encodeURIComponent(filename).replace(/['()*]/g, percent)}`
 }
 
-/** Whether `If-Range` lets a part be sent (RFC 9110 section 13.1.5). No date of ours could stand in it. */
+/**
+ * Whether `If-Range` allows a partial response (RFC 9110 section 13.1.5). Dates never match, because the server sends
+ * no `Last-Modified`.
+ */
 const allowsPart = (request: Request, etag: string): boolean => {
   const condition = request.headers.get('if-range')
   return condition === null || condition.trim() === etag
 }
 
-/** The part asked for, as RFC 9110 section 14.2 defines it: for GET alone. Throws `range_not_satisfiable`. */
+/** The requested range, which RFC 9110 section 14.2 defines only for GET. Throws `range_not_satisfiable`. */
 const partOf = (request: Request, size: number, etag: string) => {
   if (request.method !== 'GET' || !allowsPart(request, etag)) return null
   const range = requestedRange(request.headers.get('range'), size)
@@ -40,15 +43,15 @@ const typeOf = ({ contentType }: StoredFile) =>
 export interface ServedFile {
   readonly file: StoredFile
   readonly read: (first: number, end: number) => Promise<BlobBytes>
-  /** Whether pages of other origins may show it. */
+  /** Whether pages of other origins may embed it. */
   readonly shared: boolean
-  /** Called with the reason when a response could not be completed. */
+  /** Called with the reason if a response could not be completed. */
   readonly failed: (error: unknown) => void
 }
 
 /**
- * A body that is read as fast as the client takes it. When the reading fails the connection is reset, so that nobody
- * takes a part for the whole. Bun writes an error that it is given to stderr, so it is given none.
+ * A body that is read as fast as the client reads it. If reading fails, the connection is reset, so that a partial
+ * response does not look complete. No error is passed to Bun, because Bun would write it to stderr.
  */
 const bodyOf = (bytes: BlobBytes, failed: ServedFile['failed']): Blob | ReadableStream<Uint8Array> => {
   if (bytes instanceof Blob) return bytes
@@ -69,8 +72,8 @@ const bodyOf = (bytes: BlobBytes, failed: ServedFile['failed']): Blob | Readable
 }
 
 /**
- * What answers a HEAD. Elysia gives it to the route of GET, reads the body to its end and counts `byteLength` for
- * `Content-Length`: this spares it a file of any size.
+ * The body of a HEAD response. Elysia runs the GET route, reads the body to its end and uses `byteLength` for
+ * `Content-Length`; this avoids reading the file.
  */
 const headBody = (byteLength: number): ReadableStream =>
   new ReadableStream({
@@ -80,7 +83,7 @@ const headBody = (byteLength: number): ReadableStream =>
     },
   })
 
-/** Sends a file or a part of it. It comes from strangers: nothing in it may run under our origin. */
+/** Sends a file or a part of it. The content is untrusted, so nothing in it may run in the server's origin. */
 export const sendContent = async (
   { file, read, shared, failed }: ServedFile,
   request: Request,
@@ -90,12 +93,12 @@ export const sendContent = async (
   const known = isKnown(request, etag)
   const part = known ? null : partOf(request, file.size, etag)
   const first = part?.first ?? 0
-  // Of what is only asked about it is enough to know that it is there.
+  // For HEAD, it is enough to know that the bytes exist.
   const end = request.method === 'HEAD' ? 0 : part === null ? file.size : part.last + 1
   const bytes = known ? null : await read(first, end)
   const { headers } = set
   headers.etag = etag
-  // Each use asks again: a link can be taken back.
+  // Caches must revalidate each time, because a link can be revoked.
   headers['cache-control'] = 'private, no-cache'
   headers['content-security-policy'] = "sandbox; default-src 'none'"
   if (shared) headers['cross-origin-resource-policy'] = 'cross-origin'

@@ -11,12 +11,8 @@ import { body, characters, hasId, Id, IdParams, IdText, NoContent, queryOf, Time
 import { toTimestamp } from '../timestamps.ts'
 
 const LinkBody = body('FileLinkCreate', {
-  // Elysia's own takes "60" for a number.
-  expires_in: Type.Integer({
-    ...LINK_LIFE_SECONDS,
-    description: 'Seconds until it opens nothing any more',
-    examples: [3_600],
-  }),
+  // Elysia's own type accepts "60" as a number.
+  expires_in: Type.Integer({ ...LINK_LIFE_SECONDS, description: 'Seconds until the link expires', examples: [3_600] }),
 })
 
 const contentPath = (fileId: number) => `/api/v1/files/${fileId}/content`
@@ -27,7 +23,7 @@ const LinkResponse = t.Object(
   {
     id: Id,
     url: t.String({
-      description: 'Opens the content without a token',
+      description: 'Gives access to the content without a token',
       openapi: { type: 'string', format: 'uri' },
       examples: [`https://api.example.com${contentPath(1)}?link=1&expires=1769855400&signature=${SIGNATURE}`],
     }),
@@ -40,12 +36,12 @@ const LinkParams = t.Object({ ...IdParams.properties, link_id: IdText })
 
 const SORTS = ['created_at'] as const
 
-/** What the address of a signed link carries. */
+/** The query parameters of a signed link. */
 export const SignedQuery = queryOf({
   link: t.Optional(
     characters(
       { maxLength: 20 },
-      { description: 'Of a signed link, as are `expires` and `signature`', examples: ['1'] },
+      { description: 'Part of a signed link, like `expires` and `signature`', examples: ['1'] },
     ),
   ),
   expires: t.Optional(characters({ maxLength: 20 }, { examples: ['1769855400'] })),
@@ -54,7 +50,7 @@ export const SignedQuery = queryOf({
 
 const SIGNED = ['link', 'expires', 'signature'] as const
 
-/** Whether the request brings what a signed link does. */
+/** Whether the request has the parameters of a signed link. */
 export const isSigned = (request: Request): boolean => {
   const { url } = request
   const start = url.indexOf('?')
@@ -63,13 +59,7 @@ export const isSigned = (request: Request): boolean => {
   return SIGNED.every((name) => parameters.has(name))
 }
 
-export const linkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publicUrl: () => string) => {
-  const maker: Rule = {
-    who: 'user',
-    body: 'json',
-    idempotent: true,
-    may: (actor, params) => hasId(params) && files.get(actor, Number(params.id)),
-  }
+const createResponses = (publicUrl: () => string) => {
   const toResponse = ({ link, parts, signature }: SignedLink): Static<typeof LinkResponse> => ({
     id: link.id,
     url: `${publicUrl()}${contentPath(link.fileId)}?link=${link.id}&expires=${parts.expires}&signature=${signature}`,
@@ -85,6 +75,17 @@ export const linkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publi
     body: JSON.stringify(toResponse(signed)),
   })
 
+  return { toResponse, created }
+}
+
+export const linkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publicUrl: () => string) => {
+  const maker: Rule = {
+    who: 'user',
+    body: 'json',
+    idempotent: true,
+    may: (actor, params) => hasId(params) && files.get(actor, Number(params.id)),
+  }
+  const { toResponse, created } = createResponses(publicUrl)
   return new Elysia({ prefix: '/files/:id/links', tags: ['files'] })
     .use(kernel)
     .post(
@@ -102,12 +103,12 @@ export const linkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publi
         admit: maker,
         params: IdParams,
         body: LinkBody,
-        response: { 201: LinkResponse, ...problems(400, 401, 404, 409, 413, 415, 422, 429, 503, 507) },
+        response: { 201: LinkResponse, ...problems() },
         detail: {
           operationId: 'createFileLink',
-          summary: 'Make a link that opens a file without a token',
+          summary: 'Create a link that gives access to a file without a token',
           description:
-            'The link opens the content without a token until it expires, is deleted, or its maker or owner loses the right to the file.',
+            'The link gives access to the content without a token until it expires, is deleted, or its creator or the owner of the file loses the right to the file.',
         },
       },
     )
@@ -122,11 +123,11 @@ export const linkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publi
         admit: { who: 'user' },
         params: IdParams,
         query: queryOf(pageQuery(SORTS)),
-        response: { 200: pageResponse(LinkResponse), ...problems(400, 401, 404, 422, 429, 503) },
+        response: { 200: pageResponse(LinkResponse), ...problems() },
         detail: {
           operationId: 'listFileLinks',
-          summary: 'Links to a file that have not expired',
-          description: 'All that were made to this file, whoever made them.',
+          summary: 'List the links to a file that have not expired',
+          description: 'Includes every link to this file, whoever created it.',
         },
       },
     )
@@ -139,11 +140,11 @@ export const linkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publi
       {
         admit: { who: 'user' },
         params: LinkParams,
-        response: { 200: LinkResponse, ...problems(400, 401, 404, 422, 429, 503) },
+        response: { 200: LinkResponse, ...problems() },
         detail: {
           operationId: 'getFileLink',
-          summary: 'A link to a file',
-          description: 'The same as it was answered when it was made.',
+          summary: 'Read a link to a file',
+          description: 'Returns the same representation as when the link was created.',
         },
       },
     )
@@ -156,11 +157,11 @@ export const linkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publi
       {
         admit: { who: 'user' },
         params: LinkParams,
-        response: { 204: NoContent, ...problems(400, 401, 404, 422, 429, 503, 507) },
+        response: { 204: NoContent, ...problems() },
         detail: {
           operationId: 'deleteFileLink',
-          summary: 'Take a link back: it opens nothing from now on',
-          description: 'From the next request on.',
+          summary: 'Revoke a link',
+          description: 'The link stops working from the next request on.',
         },
       },
     )

@@ -3,18 +3,18 @@ import type { Upload } from '../../../application/files.ts'
 import { chunksOf, requireProperEnd, requireType, tooLarge } from '../body.ts'
 import { HttpProblem } from '../problems.ts'
 
-/** The only part that an upload has. */
+/** The only part of an upload. */
 const FIELD = 'file'
 
-/** What boundaries, headers and whatever surrounds the part may take beside it. */
+/** Limit for boundaries, headers and other bytes around the part. */
 const MAX_FRAMING_BYTES = 64 * 1_024
 
-/** What is parsed in one step. */
+/** Bytes parsed in one step. */
 const MAX_PIECE_BYTES = 16_384
 
 /**
- * The engine does not see how much memory the pieces of a body hold, and lets them pile up: after so many bytes it is
- * told to look. That takes some milliseconds, and bounds the memory of a body of any size.
+ * The engine does not account for the memory of body chunks, so they accumulate: after this number of bytes, garbage
+ * collection is requested. That takes a few milliseconds and bounds the memory of a body of any size.
  */
 const COLLECT_AFTER_BYTES = 16 * 1_048_576
 
@@ -27,15 +27,18 @@ const notOneFile = () =>
 
 const ESCAPES: Readonly<Record<string, string>> = { '%0A': '\n', '%0D': '\r', '%22': '"' }
 
-/** Browsers escape these three (HTML, section 4.10.21.8), and no percent sign: what they mean is not always clear. */
+/**
+ * Browsers escape these three (HTML, section 4.10.21.8) but not the percent sign, so decoding is not always
+ * unambiguous.
+ */
 const withoutEscapes = (name: string) => name.replace(/%0[AD]|%22/gi, (code) => ESCAPES[code.toUpperCase()] ?? '')
 
 interface Parser {
-  /** Takes what arrived, and answers what it held of the file. Throws when it is refused. */
+  /** Parses received bytes and returns the file's bytes in them. Throws if the body is refused. */
   push(bytes: Uint8Array): Promise<readonly Uint8Array[]>
-  /** To be called when everything has arrived. */
+  /** Call it when everything has arrived. */
   end(): Promise<readonly Uint8Array[]>
-  /** As the client means it; null until the file has begun. */
+  /** The file name from the client; null until the file has begun. */
   filename(): string | null
 }
 
@@ -55,7 +58,7 @@ const createParser = (contentType: string): Parser => {
   let found: string | null = null
   let pieces: Uint8Array[] = []
   let failure: HttpProblem | null = null
-  // After a failure the parser may call back for nothing any more: this goes on with whoever waits.
+  // After a failure the parser may not call back any more, so this resumes the waiting caller.
   let goOn = () => {}
   const fail = (problem: HttpProblem) => {
     failure ??= problem
@@ -65,7 +68,7 @@ const createParser = (contentType: string): Parser => {
   busboy.on('file', (field, stream, filename: string | undefined) => {
     stream.on('error', () => fail(malformed()))
     stream.on('data', (bytes: Uint8Array) => pieces.push(bytes))
-    // A form sends a field in which no file was chosen as one without a name.
+    // A form sends a field without a chosen file as a file without a name.
     if (field !== FIELD || filename === undefined || filename === '') fail(notOneFile())
     else found = withoutEscapes(filename)
   })
@@ -88,7 +91,7 @@ const createParser = (contentType: string): Parser => {
   return {
     async push(bytes) {
       const arrived: Uint8Array[] = []
-      // In pieces: a piece is parsed to its end, also after what is in it was refused.
+      // In pieces, because a piece is parsed to its end even after its content was refused.
       for (let at = 0; at < bytes.byteLength; at += MAX_PIECE_BYTES) {
         const piece = bytes.subarray(at, at + MAX_PIECE_BYTES)
         arrived.push(...(await advance((done) => busboy.write(piece, () => done()))))
@@ -104,7 +107,7 @@ const createParser = (contentType: string): Parser => {
   }
 }
 
-/** The body, piece by piece, as it is asked for; what goes wrong on the way is a problem of whoever sends it. */
+/** The body, chunk by chunk, on demand; transfer errors become client errors. */
 const piecesOf = async function* (request: Request, limit: number): AsyncGenerator<Uint8Array> {
   let size = 0
   let collectAt = COLLECT_AFTER_BYTES
@@ -124,8 +127,8 @@ const piecesOf = async function* (request: Request, limit: number): AsyncGenerat
 }
 
 /**
- * The one file of a multipart body (RFC 7578), read only as fast as its content is. Throws 400, 413, 415 or 422, and
- * so does the content: when it ends, the whole body was right. Whoever stops before that need not read on.
+ * The one file of a multipart body (RFC 7578), read only as fast as its content is consumed. Throws 400, 413, 415 or
+ * 422, as does the content: when it ends, the whole body was valid. A consumer may stop early.
  */
 export const readUpload = async (request: Request, limit: number): Promise<Upload> => {
   requireType(request, 'multipart/form-data')
@@ -134,7 +137,7 @@ export const readUpload = async (request: Request, limit: number): Promise<Uploa
   const parser = createParser(request.headers.get('content-type') ?? '')
   const source = piecesOf(request, limit)
 
-  /** What the next piece of the body held of the file; null after the last. */
+  /** The file's bytes in the next chunk of the body; null after the last. */
   const advance = async (): Promise<readonly Uint8Array[] | null> => {
     const next = await source.next()
     return next.done === true ? null : parser.push(next.value)
@@ -159,7 +162,7 @@ export const readUpload = async (request: Request, limit: number): Promise<Uploa
           yield bytes
         }
       }
-      // The end of the file may come out only now.
+      // The end of the file may only be available now.
       yield* await parser.end()
     } finally {
       await source.return(undefined)

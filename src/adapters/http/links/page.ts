@@ -3,16 +3,16 @@ import { USER_LIMITS } from '../../../domain/user.ts'
 import { brand, layout, type Site } from '../site/layout.ts'
 
 interface Page {
-  /** What the script does when the button is pressed. */
+  /** What the script does when the button is clicked. */
   readonly action: 'verify-email' | 'reset-password' | 'forgot-password' | 'resend-verification'
-  /** Whether it is nothing without the token of a link. */
+  /** Whether the page requires the token of a link. */
   readonly needsToken: boolean
   readonly title: string
   readonly lead: string
   /** HTML. */
   readonly fields: string
   readonly button: string
-  /** Where to go for another link, and what to call it. */
+  /** Where to get another link, and the label for it. */
   readonly otherwise: readonly [path: string, label: string]
 }
 
@@ -32,7 +32,7 @@ const passwordField = (label: string, autocomplete: 'new-password' | 'current-pa
 const NEW_PASSWORD = `${passwordField('New password', 'new-password', ` minlength="${minLength}" maxlength="${maxLength}" aria-describedby="password-hint"`)}
         <p class="hint" id="password-hint">At least ${minLength} characters. Three or four unrelated words make a good one.</p>`
 
-/** Nothing happens before the button is pressed: mail scanners open links too. */
+/** Nothing happens before the button is clicked, because mail scanners open links too. */
 const VERIFY_EMAIL: Page = {
   action: 'verify-email',
   needsToken: true,

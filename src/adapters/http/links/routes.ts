@@ -7,14 +7,14 @@ import { LINK_PAGES, linkPage } from './page.ts'
 
 const UNLIMITED: Rule = { who: 'anyone', limit: 'none' }
 
-/** The pages that mailed links lead to. The token stands behind the # and reaches only the call that the page makes. */
+/** The pages that mailed links open. The token is in the fragment and is only sent by the page's own request. */
 export const linkRoutes = (kernel: Kernel, site: Site) => {
   const hooks = { admit: UNLIMITED, detail: { hide: true } }
   const code = fromText(script, 'text/javascript; charset=utf-8')
   const routes = new Elysia()
     .use(kernel)
     .get('/links/page.js', ({ request, set }) => send(code, request, set.headers), hooks)
-    // Where password managers look (https://w3c.github.io/webappsec-change-password-url/).
+    // The URL that password managers use (https://w3c.github.io/webappsec-change-password-url/).
     .get(
       '/.well-known/change-password',
       ({ set }) => {

@@ -9,7 +9,7 @@ import style from './style.css' with { type: 'text' }
 
 const UNLIMITED: Rule = { who: 'anyone', limit: 'none' }
 
-/** Without a leading slash, so that they lead to the right place behind a path of a proxy too. */
+/** Without a leading slash, so that they also work if a proxy adds a path prefix. */
 const LINKS = [
   ['docs', 'Try the API', 'Every call, with forms to fill in. Authorize signs you in.'],
   ['redoc', 'Read the API', 'The same as a reference.'],
@@ -32,15 +32,15 @@ const html = (site: Site, version: string) => {
   return layout(site, { title: site.appName, base: '.', wide: true, content })
 }
 
-/** Whether a client that names what it takes wants JSON and no page. */
+/** Whether the client accepts JSON but not HTML. */
 const wantsJson = (request: Request): boolean => {
   const accepted = request.headers.get('accept') ?? ''
   return /\bjson\b/i.test(accepted) && !/\btext\/html\b/i.test(accepted)
 }
 
 /**
- * `GET /`: a page that says what runs here, and what all pages share. A client of the API, which asks for JSON, is told
- * that it is no call.
+ * `GET /`: a page that shows what runs here, and the assets that all pages share. A client that accepts only JSON gets
+ * 404.
  */
 export const homeRoutes = (kernel: Kernel, site: Site, version: string) => {
   const page = fromText(html(site, version), 'text/html; charset=utf-8')

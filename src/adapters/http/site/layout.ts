@@ -1,15 +1,15 @@
 import { escapeHtml } from '../../../application/mail-templates.ts'
 
-/** The application that the pages belong to. */
+/** The application shown on the pages. */
 export interface Site {
   readonly appName: string
-  /** Where the application is, if it is not here. */
+  /** URL of the application, if it is elsewhere. */
   readonly appUrl: string | undefined
-  /** Path of PUBLIC_URL, without a slash at the end. */
+  /** Path of PUBLIC_URL, without a trailing slash. */
   readonly basePath: string
 }
 
-/** Our own styles, pictures and scripts, and calls of our own API. */
+/** Allows only the server's own styles, images, scripts and API. */
 export const SITE_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -23,16 +23,16 @@ export const SITE_POLICY = [
 
 interface Page {
   readonly title: string
-  /** What the path of everything that the page loads begins with. */
+  /** Path prefix of everything that the page loads. */
   readonly base: string
   readonly wide?: true
   /** HTML. */
   readonly content: string
-  /** Paths of scripts, behind `base`. */
+  /** Paths of scripts, relative to `base`. */
   readonly scripts?: readonly string[]
 }
 
-/** A page in the look that all of ours have. */
+/** A page in the common layout. */
 export const layout = ({ appName }: Site, { title, base, wide, content, scripts = [] }: Page): string => {
   const app = escapeHtml(appName)
   return `<!doctype html>
@@ -62,7 +62,7 @@ export const mark = (base: string): string => `<img class="mark" src="${base}/si
 export const brand = ({ appName }: Site, base: string): string =>
   `<p class="brand">${mark(base)}${escapeHtml(appName)}</p>`
 
-/** The first letter of the application's name, as its mark. */
+/** The first letter of the application's name, as a logo. */
 export const icon = (appName: string): string => {
   const [first] = new Intl.Segmenter().segment(appName)
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64">
