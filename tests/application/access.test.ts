@@ -131,7 +131,7 @@ describe('where a notice may be lost', () => {
   })
 })
 
-test('whoever hears of a change of rights no longer gets what was remembered of before', async () => {
+test('a notice of changed rights drops the cached grants', async () => {
   const notices = createMemoryAccessNotices()
   const access = createProcess(notices)
   const { id, token, userId } = await newSession()

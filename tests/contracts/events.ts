@@ -47,7 +47,7 @@ export const eventLogContract = (engine: string, open: () => Promise<Harness>) =
       expect(await list(other)).toEqual([{ ...event, cursor: 1 }])
     })
 
-    test('holds what was committed and not what was rolled back', async () => {
+    test('contains what was committed and not what was rolled back', async () => {
       const { one } = await open()
       const rolledBack = one.write(async (tx) => {
         await tx.events.append(eventOf(1, 2))
@@ -127,7 +127,7 @@ export const eventLogContract = (engine: string, open: () => Promise<Harness>) =
       expect(await piecesOf({ kind: 'items', subjectId: 99 }, 100, 1)).toEqual([0])
     })
 
-    test('tells where it ends and what retention has taken away', async () => {
+    test('reports where it ends and what retention has removed', async () => {
       const { one } = await open()
       expect(await bounds(one)).toEqual({ last: 0, removed: 0 })
       for (const createdAt of [100, 200, 300]) await append(one, eventOf(1, 2, { createdAt }))

@@ -166,7 +166,7 @@ describe.skipIf(started === null)(`three processes on one database, files in ${F
     }
   })
 
-  test('of racing changes to one version through all processes one is made and the others are told', async () => {
+  test('of racing changes to one version through all processes one succeeds and the others get 412', async () => {
     const { access_token: token } = await member()
     const { body: item } = await call<Item>('POST', '/items/', { token, json: { title: 'raced' } })
     for (let version = 1; version <= 10; version++) {
@@ -290,7 +290,7 @@ describe.skipIf(started === null)(`three processes on one database, files in ${F
     }
   })
 
-  test('sockets hear in commit order, once each and without loss, what concurrent writers do through all processes', async () => {
+  test('sockets receive concurrent writes through all processes in commit order, each once', async () => {
     const { access_token: token } = await member()
     await using open = new AsyncDisposableStack()
     const sockets = await Promise.all(['A', 'B', 'C'].map((name) => openSocket(urlOf(name), { token })))

@@ -28,7 +28,7 @@ describe('as JSON', () => {
 })
 
 describe('for people', () => {
-  test('an entry is one line, whatever its fields hold', () => {
+  test('an entry is one line, whatever its fields contain', () => {
     const { log, lines } = open('pretty')
     log.info('mail written', { to: 'a@b.c\n12:00:00.000 error forged entry', subject: 'two words' })
     log.flush()

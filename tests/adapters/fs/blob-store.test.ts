@@ -37,7 +37,7 @@ test('what is being written is beside its place, and takes it when it is whole',
   expect(files()).toEqual([key])
 })
 
-test('what others put into the folder is none of its blobs', async () => {
+test('foreign files in the folder are not listed as blobs', async () => {
   const { store, root } = await open()
   writeFileSync(join(root, 'notes.txt'), '')
   const { key } = await store.write(piecesOf('hello'))
@@ -45,7 +45,7 @@ test('what others put into the folder is none of its blobs', async () => {
   expect((await entriesOf(store)).map((entry) => entry.key)).toEqual([key])
 })
 
-test('it tells when its folder is gone, and makes it again', async () => {
+test('it reports when its folder is gone, and makes it again', async () => {
   const { store, root } = await open()
   await store.ping()
   rmSync(root, { recursive: true })

@@ -161,7 +161,7 @@ describe('a number that a double would change', () => {
     expect(body.errors?.map(({ pointer }) => pointer)).toEqual(['/data/n', '/data/a~1b~0/1/id'])
   })
 
-  test('is told after who may send it, wherever JSON is read', async () => {
+  test('is reported after authorization, wherever JSON is read', async () => {
     const inexact = '{"n":1e400}'
     const headers = { 'content-type': 'application/json' }
     expect((await skep.call('POST', '/items/', { body: inexact, headers })).status).toBe(401)

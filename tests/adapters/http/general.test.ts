@@ -36,7 +36,7 @@ describe('paths and methods', () => {
     },
   )
 
-  test('OPTIONS tells the methods of a known path', async () => {
+  test('OPTIONS lists the methods of a known path', async () => {
     const { status, headers } = await skep.call('OPTIONS', '/auth/token')
     expect([status, headers.get('allow')]).toEqual([204, 'OPTIONS, POST'])
     expect((await skep.call('OPTIONS', '/items/batch')).headers.get('allow')).toBe('OPTIONS, POST')
@@ -94,7 +94,7 @@ describe('bodies', () => {
     expect(body.errors).toEqual([{ in: 'body', pointer: '/is_admin', detail: 'Unexpected property' }])
   })
 
-  test('each broken limit and wrong type is told with its pointer', async () => {
+  test('each broken limit and wrong type is reported with its pointer', async () => {
     const { body } = await skep.call('POST', '/users/', { json: { email: 'no', name: 7, password: 'short' } })
     expect(body.errors).toMatchObject([{ pointer: '/email' }, { pointer: '/name' }, { pointer: '/password' }])
   })

@@ -102,7 +102,7 @@ describe('input made to be costly', () => {
   })
 })
 
-describe('a request whose end can be told in two ways', () => {
+describe('a request whose end is ambiguous', () => {
   test.each([
     'Content-Length: 4\r\nTransfer-Encoding: chunked',
     'Content-Length: 2\r\nContent-Length: 7',
@@ -194,7 +194,7 @@ describe('limits on what an account may try', async () => {
   })
 })
 
-test('a body is not judged for someone who may not change what it is for', async () => {
+test('a body is not validated for a caller who may not change the resource', async () => {
   const [ann, bob] = [await skep.member(), await skep.member()]
   const { body: item } = await skep.call<{ id: number }>('POST', '/items/', { token: bob.token, json: { title: 'x' } })
   for (const path of [`/users/${bob.id}`, `/items/${item.id}`]) {

@@ -254,7 +254,7 @@ describe('a self-chosen address', () => {
     expect([wrong.status, wrong.body.code]).toEqual([400, 'wrong_password'])
   })
 
-  test('counts once its mailed link is confirmed, and the old address is told', async () => {
+  test('counts once its mailed link is used, and the old address gets a notice', async () => {
     const ann = await skep.member()
     await skep.call('POST', '/auth/email/verify', { json: { token: tokenIn(await mailbox.next(ann.email)) } })
     const fresh = `fresh.${ann.email}`
@@ -304,7 +304,7 @@ describe('changing the password', () => {
     expect((await skep.call('POST', '/auth/token', { form: refresh })).status).toBe(400)
   })
 
-  test('is told to the owner by mail', async () => {
+  test('is reported to the owner by mail', async () => {
     const ann = await skep.member()
     await mailbox.next(ann.email)
     await change(ann, ann.password, 'another horse')

@@ -149,7 +149,7 @@ describe('by SMTP', () => {
     expect(error).not.toBeInstanceOf(PermanentFailure)
   })
 
-  test('no failure tells the password, however the server repeats it', async () => {
+  test('no failure contains the password, however the server repeats it', async () => {
     const { host } = await openServer({
       authOptional: false,
       allowInsecureAuth: true,

@@ -169,7 +169,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     expect(await names(outside)).toEqual(['ann'])
   })
 
-  test('a failure that is noticed at the end only rolls everything back, and is told as it was', async () => {
+  test('a failure noticed only at the end rolls everything back and is reported as it was', async () => {
     const { store, outside } = await openTestPostgres()
     const job = { kind: 'clean-up', payload: {}, now: Number.NaN } as const
     const write = store.write(async (tx) => {
@@ -261,7 +261,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
       expect(commits).toEqual([1, 3])
     })
 
-    test('see who holds a session as it is, whoever of them has changed it', async () => {
+    test('see the account of a session as it is, whichever of them has changed it', async () => {
       const seen: unknown[] = []
       const open = async (tx: Tx) => {
         const user = await tx.users.findByEmail('first@example.com')
@@ -302,7 +302,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
       await another.close()
     })
 
-    test('see who holds a session as it is once they hold the user, though their transaction had asked before', async () => {
+    test('see the account of a session as it is once they lock the user, though their transaction had read it before', async () => {
       const { id, outside, another, commits, look } = await withSession()
       const [begun, end] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
       const units = [
@@ -326,7 +326,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
       await another.close()
     })
 
-    test('let go of a row before the next one begins, when they have held it', async () => {
+    test('release a locked row before the next one begins', async () => {
       const update = async (tx: Tx) => {
         const user = await tx.users.findByEmail('first@example.com')
         if (user !== null) await tx.users.update({ ...user, updatedAt: user.updatedAt + 1 })

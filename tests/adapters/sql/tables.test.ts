@@ -14,7 +14,7 @@ test('what is copied is every column of every table of the embedded database', (
   expect(columnsByTable(rows)).toEqual(COLUMNS)
 })
 
-test('the embedded database never holds half a surrogate pair, which Postgres could not keep', async () => {
+test('the embedded database never stores a lone surrogate, which Postgres could not store', async () => {
   const { store } = openTestStore()
   const user = await store.write((tx) => tx.users.insert({ ...userNamed('ann'), name: 'a\ud800b' }))
   expect((await store.read((tx) => tx.users.findById(user.id)))?.name).toBe('a\ufffdb')
