@@ -1,0 +1,119 @@
+import pkg from '../../package.json' with { type: 'json' }
+import { systemClock } from '../adapters/bun/clock.ts'
+import type { Closers } from '../adapters/bun/closers.ts'
+import { createOpaqueTokens } from '../adapters/bun/opaque-tokens.ts'
+import { createPasswordHasher } from '../adapters/bun/password-hasher.ts'
+import type { Settings } from '../adapters/env/settings.ts'
+import { exposedPaths, keptSecret, type PreviousSecret, previousSecret } from '../adapters/fs/data-dir.ts'
+import { NO_RESERVE } from '../adapters/fs/reserve.ts'
+import { createAccessTokens, type PreviousKey } from '../adapters/jwt/access-tokens.ts'
+import { createMetrics } from '../adapters/prometheus/metrics.ts'
+import type { SocketDurations, Sockets } from '../adapters/ws/sockets.ts'
+import type { Bus, CommitSignal, Mailer } from '../application/ports/messaging.ts'
+import type { UnitOfWork } from '../application/ports/persistence.ts'
+import type { PasswordHasher } from '../application/ports/security.ts'
+import type { Clock, Log, Reserve } from '../application/ports/system.ts'
+import { createUseCases } from '../application/use-cases.ts'
+import { COLLECTIONS } from '../domain/collections/index.ts'
+import { engineOf, openBlobs, openBus, openReserve, quotaOf } from './choices.ts'
+
+export interface StartOptions {
+  readonly settings: Settings
+  readonly log: Log
+  readonly clock?: Clock
+  readonly passwords?: PasswordHasher
+  readonly mailer?: Mailer
+  readonly socketDurations?: Partial<SocketDurations>
+  /** Milliseconds after which a socket that reads nothing of a replay is closed. */
+  readonly stallTimeoutMs?: number
+  /** Replaces the free space of the disks. */
+  readonly reserve?: Reserve
+}
+
+export const secretOf = (settings: Settings): string => settings.JWT_SECRET ?? keptSecret(settings.DATA_DIR)
+
+/** Signatures of the previous secret are valid until its tokens have expired. */
+const previousKeyOf = ({ ACCESS_TOKEN_TTL }: Settings, previous: PreviousSecret | null): PreviousKey | null =>
+  previous && { secret: previous.secret, verifiesUntil: previous.retiredAt + ACCESS_TOKEN_TTL }
+
+interface UseCasePorts {
+  readonly unitOfWork: UnitOfWork
+  readonly bus: Bus
+  readonly clock: Clock
+  readonly passwords: PasswordHasher
+  readonly reserve: Reserve
+}
+
+/** The use cases that need only the database and the bus. */
+export const composeUseCases = (
+  settings: Settings,
+  secret: string,
+  ports: UseCasePorts,
+  previous: PreviousSecret | null = null,
+) =>
+  createUseCases({
+    ...ports,
+    collections: COLLECTIONS,
+    accessTokens: createAccessTokens(secret, ports.clock, previousKeyOf(settings, previous)),
+    opaqueTokens: createOpaqueTokens(secret),
+    signup: settings.SIGNUP,
+    attemptRate: settings.RATE_LIMIT_AUTH,
+    accessTtl: settings.ACCESS_TOKEN_TTL,
+    refreshTtl: settings.REFRESH_TOKEN_TTL,
+  })
+
+/** Called after commits, once the parts that react to them exist. */
+interface Listeners {
+  jobs?: () => void
+  events?: () => void
+  sockets?: Sockets
+}
+
+const NO_SOCKETS = { open: 0, signedIn: 0, subscriptions: 0 }
+
+/** Opens the database, the bus and the file storage, in that order, and registers each with `closers`. */
+export const openFoundation = async (options: StartOptions, closers: Closers) => {
+  const { settings, log, clock = systemClock, passwords = createPasswordHasher() } = options
+  const engine = engineOf(settings)
+  closers.add(engine.lock())
+  const migrations = await engine.catchUp()
+  if (migrations.length > 0) log.info('migrated', { migrations })
+
+  const secret = secretOf(settings)
+  for (const { path, mode } of exposedPaths(settings.DATA_DIR)) {
+    log.warn('other users on this machine can access the data folder: restrict its mode with chmod', { path, mode })
+  }
+  const previous = settings.JWT_SECRET === undefined ? previousSecret(settings.DATA_DIR, clock.now()) : null
+  const bus = await openBus(settings, secret, clock, log)
+  closers.add(bus.close)
+  const listeners: Listeners = {}
+  const notify = (signal: CommitSignal) => listeners[signal]?.()
+  bus.commitSignals.subscribe(notify)
+  const committed = (signal: CommitSignal) => {
+    notify(signal)
+    bus.commitSignals.publish(signal)
+  }
+  const metrics = createMetrics({
+    version: pkg.version,
+    log,
+    sockets: () => listeners.sockets?.counts() ?? NO_SOCKETS,
+    jobs: () => store.read((tx) => tx.jobs.countByState(100_000)),
+  })
+  closers.add(metrics.stop)
+  const store = engine.open({
+    ...quotaOf(settings),
+    metrics,
+    onJobs: () => committed('jobs'),
+    onEvents: () => committed('events'),
+  })
+  closers.add(store.close)
+  await store.beginEpoch()
+  const blobs = await openBlobs(settings, log)
+  const watched = options.reserve === undefined ? await openReserve(settings, log) : null
+  closers.add(() => watched?.stop())
+  const reserve = options.reserve ?? watched ?? NO_RESERVE
+  const useCases = composeUseCases(settings, secret, { unitOfWork: store, bus, clock, passwords, reserve }, previous)
+  return { settings, log, clock, secret, previous, bus, listeners, metrics, store, blobs, reserve, useCases }
+}
+
+export type Foundation = Awaited<ReturnType<typeof openFoundation>>

@@ -1,0 +1,33 @@
+import { createOpaqueTokens } from '../adapters/bun/opaque-tokens.ts'
+import { startWorker, type Worker } from '../adapters/worker/worker.ts'
+import { createJobHandlers } from '../application/job-handlers.ts'
+import { createJobRunner } from '../application/job-runner.ts'
+import type { Mailer } from '../application/ports/messaging.ts'
+import { COLLECTIONS } from '../domain/collections/index.ts'
+import type { Foundation } from './foundation.ts'
+
+/** Works on queued jobs. Links in mail begin with `publicUrl`, unless `APP_URL` is set. */
+export const startJobs = async (foundation: Foundation, mailer: Mailer, publicUrl: string): Promise<Worker> => {
+  const { settings, log, clock, secret, listeners, store, blobs } = foundation
+  const handlers = createJobHandlers({
+    unitOfWork: store,
+    collections: COLLECTIONS,
+    mailer,
+    blobs,
+    opaqueTokens: createOpaqueTokens(secret),
+    clock,
+    mail: {
+      appName: settings.APP_NAME,
+      appUrl: settings.APP_URL ?? publicUrl,
+      templates: settings.MAIL_TEMPLATES,
+    },
+    refreshTtl: settings.REFRESH_TOKEN_TTL,
+    eventRetention: settings.EVENT_RETENTION,
+  })
+  const runner = createJobRunner({ unitOfWork: store, handlers, clock, log, random: Math.random })
+  await store.requeueAbandonedJobs(clock.now())
+  await runner.prepare()
+  const worker = startWorker({ runner, log })
+  listeners.jobs = worker.notify
+  return worker
+}

@@ -1,0 +1,126 @@
+import pkg from '../../package.json' with { type: 'json' }
+import type { Closers } from '../adapters/bun/closers.ts'
+import { createEventLoopSlices } from '../adapters/bun/event-loop-slices.ts'
+import { createLinkSigner } from '../adapters/bun/link-signer.ts'
+import type { Settings } from '../adapters/env/settings.ts'
+import { sniffContentType } from '../adapters/file-type/sniff.ts'
+import { createApi } from '../adapters/http/api.ts'
+import { toEventBody } from '../adapters/http/event-bodies.ts'
+import { effectiveHosts } from '../adapters/http/hosts.ts'
+import { listen } from '../adapters/http/server.ts'
+import { describeSocket } from '../adapters/ws/asyncapi.ts'
+import { createSockets } from '../adapters/ws/sockets.ts'
+import { createFileLinks } from '../application/file-links.ts'
+import { createFiles } from '../application/files.ts'
+import type { Check } from '../application/ports/system.ts'
+import { createRealtime } from '../application/realtime.ts'
+import { createTopics } from '../application/topics.ts'
+import { COLLECTIONS } from '../domain/collections/index.ts'
+import { LINK_LIFE_SECONDS } from '../domain/file.ts'
+import { quotaOf } from './choices.ts'
+import type { Foundation, StartOptions } from './foundation.ts'
+
+/** The path prefix that the proxy strips. */
+export const basePathOf = ({ PUBLIC_URL }: Pick<Settings, 'PUBLIC_URL'>): string =>
+  PUBLIC_URL === undefined ? '' : new URL(PUBLIC_URL).pathname.replace(/\/+$/, '')
+
+const apiOptions = (settings: Settings) => ({
+  rateLimit: settings.RATE_LIMIT,
+  rateLimitAuth: settings.RATE_LIMIT_AUTH,
+  trustProxy: settings.TRUST_PROXY,
+  maxBodySize: settings.MAX_BODY_SIZE,
+  corsOrigins: settings.CORS_ORIGINS ?? [],
+  allowedHosts: effectiveHosts({
+    bound: settings.HOST,
+    given: settings.ALLOWED_HOSTS,
+    publicUrl: settings.PUBLIC_URL,
+  }),
+  metricsToken: settings.METRICS_TOKEN,
+  https: settings.PUBLIC_URL?.startsWith('https:') ?? false,
+  appName: settings.APP_NAME,
+  appUrl: settings.APP_URL,
+  basePath: basePathOf(settings),
+  version: pkg.version,
+})
+
+const signerOf = ({ secret, previous, clock }: Foundation) => {
+  const isOver = previous === null || clock.now() >= previous.retiredAt + LINK_LIFE_SECONDS.maximum * 1_000
+  return createLinkSigner(secret, isOver ? [] : [previous.secret])
+}
+
+/** The use cases of files, and what their routes need besides. */
+const composeFiles = (foundation: Foundation) => {
+  const { settings, store, blobs, clock, reserve, log } = foundation
+  return {
+    files: createFiles({
+      unitOfWork: store,
+      blobs,
+      sniff: sniffContentType,
+      clock,
+      accepted: settings.UPLOAD_TYPES,
+      reserve,
+      ...quotaOf(settings),
+      log,
+    }),
+    fileLinks: createFileLinks({ unitOfWork: store, signer: signerOf(foundation), clock, reserve }),
+    maxUploadSize: settings.MAX_UPLOAD_SIZE,
+  }
+}
+
+/** Answers requests and sockets until both are stopped. `accepting` rejects while the server is stopping. */
+export const serveApi = async (
+  foundation: Foundation,
+  options: StartOptions,
+  closers: Closers,
+  accepting: () => Promise<void>,
+) => {
+  const { settings, log, clock, bus, listeners, metrics, store, blobs, useCases } = foundation
+  const realtime = createRealtime({ unitOfWork: store, topics: createTopics(COLLECTIONS), log })
+  listeners.events = realtime.notify
+  const slices = createEventLoopSlices()
+  const sockets = createSockets({
+    ...useCases,
+    slices,
+    notices: bus.notices,
+    clock,
+    realtime,
+    toBody: toEventBody,
+    log,
+    metrics,
+    ...(options.socketDurations && { durations: options.socketDurations }),
+    maxSocketsPerUser: settings.MAX_SOCKETS_PER_USER,
+    ...(options.stallTimeoutMs === undefined ? {} : { stallTimeoutMs: options.stallTimeoutMs }),
+  })
+  listeners.sockets = sockets
+  await sockets.start()
+  const checks: readonly Check[] = [
+    { name: 'accepting', run: accepting, immediate: true },
+    { name: 'database', run: store.ping },
+    { name: 'files', run: blobs.ping },
+    ...bus.checks,
+  ]
+  let publicUrl = settings.PUBLIC_URL ?? ''
+  const api = createApi(
+    {
+      ...useCases,
+      ...composeFiles(foundation),
+      publicUrl: () => publicUrl,
+      describeSocket: () => describeSocket(pkg.version, publicUrl),
+      limiter: bus.limiter,
+      realtime: sockets,
+      log,
+      metrics,
+      checks,
+      slices,
+    },
+    apiOptions(settings),
+  )
+  closers.add(sockets.stop)
+  const server = listen(api, { host: settings.HOST, port: settings.PORT, websocket: sockets.handlers })
+  sockets.publishTo(server)
+  publicUrl = settings.PUBLIC_URL ?? server.url
+  if (publicUrl === server.url && settings.APP_URL === undefined && /^(0\.0\.0\.0|::)$/.test(settings.HOST)) {
+    log.warn('set PUBLIC_URL: without it, links in mail lead to an address that nobody can open', { publicUrl })
+  }
+  return { server, sockets, publicUrl }
+}
