@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { startSkep, temporaryFolder } from './support/skep.ts'
 import { embeddedOnly } from './support/stack.ts'
 
-test('a start that fails lets go of the database, so that the next one can have it', async () => {
+test('a failed start releases the database for the next one', async () => {
   const DATA_DIR = temporaryFolder()
   const secret = join(DATA_DIR, 'jwt-secret')
   writeFileSync(secret, 'short')
@@ -14,7 +14,7 @@ test('a start that fails lets go of the database, so that the next one can have 
   expect((await next.call('GET', '//health/ready')).status).toBe(200)
 })
 
-test('two servers cannot hold one embedded database', async () => {
+test('two servers cannot open one embedded database', async () => {
   const DATA_DIR = temporaryFolder()
   await startSkep({ DATA_DIR, ...embeddedOnly })
   await expect(startSkep({ DATA_DIR, ...embeddedOnly })).rejects.toThrow('another server has')

@@ -102,7 +102,7 @@ describe.skipIf(needsRedisServer !== '')(`a Skep with REDIS_URL${needsRedisServe
     expect(bobs.frames.filter(({ type }) => type !== 'pong').map(({ type }) => type)).toEqual(['ready'])
   })
 
-  test('tells the others of events and jobs, and hears of theirs long before it would look', async () => {
+  test('processes notify each other of events and jobs long before the next poll', async () => {
     const server = await redisServer()
     await server.start()
     const skep = await startSkep({ REDIS_URL: server.url, JWT_SECRET })

@@ -53,7 +53,7 @@ const clientOf = async (skep: Server) => {
   }
 }
 
-test('after a copy is put back, nobody is told that nothing was missed, and no ETag of the lost life matches', async () => {
+test('after a restore, old cursors are a gap and no ETag of the lost data matches', async () => {
   using home = folder()
   const [data, copy] = [join(home.path, 'data'), join(home.path, 'copy')]
   const options = { cwd: home.path, env: { ...embeddedOnly, DATA_DIR: data } }
@@ -108,7 +108,7 @@ test('after a copy is put back, nobody is told that nothing was missed, and no E
   ])
 })
 
-test('a copy that is made while the server works is told from what the server wrote after it', async () => {
+test('after restoring a copy made from a running server, the later writes of that server are detected', async () => {
   using home = folder()
   const [data, copy] = [join(home.path, 'data'), join(home.path, 'copy')]
   const options = { cwd: home.path, env: { ...embeddedOnly, DATA_DIR: data } }
