@@ -60,7 +60,7 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
     expect((most - before) / MEBIBYTE).toBeLessThan(64)
   })
 
-  test('a reader who does not read on holds no more than some of it', async () => {
+  test('a reader that stops reading keeps only a part in memory', async () => {
     const { store } = openTestS3()
     const { key } = await store.write(numbered(100 * MEBIBYTE))
     const before = process.memoryUsage.rss()
@@ -106,7 +106,7 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
     expect(listed.sort()).toEqual(keys.sort())
   })
 
-  test('a busy S3 is asked again', async () => {
+  test('requests to a busy S3 are retried', async () => {
     await using proxy = startS3Proxy(s3Endpoint())
     const { store } = openTestS3(newS3Settings(proxy.url))
     proxy.refuse(2, 503, 'SlowDown')
@@ -133,7 +133,7 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
     await expect(store.ping()).rejects.toThrow('503')
   })
 
-  test('an S3 without room is full, and is not asked again', async () => {
+  test('an S3 without space is storage_full, and is not retried', async () => {
     await using proxy = startS3Proxy(s3Endpoint())
     const { store } = openTestS3(newS3Settings(proxy.url))
     proxy.refuse(1, 403, 'QuotaExceeded')
@@ -141,7 +141,7 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
     expect(proxy.requests.map((request) => request.split(' ')[0])).toEqual(['PUT', 'DELETE'])
   })
 
-  test('wrong keys are told to operators, and callers that it cannot be used', async () => {
+  test('wrong keys are reported to operators, and callers get unavailable', async () => {
     const { store } = openTestS3(newS3Settings(), { secretAccessKey: 'wrong' })
     await expect(store.prepare()).rejects.toThrow(
       /^cannot use the bucket skep-test of FILES_URL: .*403 SignatureDoesNot/,
@@ -150,7 +150,7 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
     await expect(store.write(piecesOf('hello'))).rejects.toMatchObject({ code: 'unavailable', retryAfter: 60 })
   })
 
-  test('a bucket that is not there is told to operators', async () => {
+  test('a missing bucket is reported to operators', async () => {
     const settings = newS3Settings()
     const FILES_URL = (settings.FILES_URL ?? '').replace('skep-test', 'no-such-bucket')
     const { store } = openTestS3({ ...settings, FILES_URL })
@@ -204,7 +204,7 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
     expect(await entriesOf(store)).toEqual([])
   })
 
-  test('a completion that was done but not heard of is done', async () => {
+  test('a completion whose response was lost counts as done', async () => {
     await using proxy = startS3Proxy(s3Endpoint())
     const { store } = openTestS3(newS3Settings(proxy.url))
     proxy.deafen((request) => request.startsWith('POST') && request.includes('uploadId'))
@@ -212,7 +212,7 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
     expect(await digest(streamOf(await store.read(key, 0, size)))).toBe(sha256)
   })
 
-  test('a download that breaks off goes on where it was', async () => {
+  test('an interrupted download is resumed', async () => {
     await using proxy = await startTcpProxy(s3Endpoint())
     const { store } = openTestS3(newS3Settings(proxy.url))
     const size = 60 * MEBIBYTE
@@ -248,7 +248,7 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
     expect(seen).toBeLessThan(size)
   })
 
-  test('whoever reads no further ends the request to S3', async () => {
+  test('a reader that stops ends the request to S3', async () => {
     await using proxy = startS3Proxy(s3Endpoint())
     const { store } = openTestS3(newS3Settings(proxy.url))
     const { key, size } = await store.write(numbered(100 * MEBIBYTE))

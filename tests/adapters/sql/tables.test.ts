@@ -3,7 +3,7 @@ import { createPostgresTarget } from '../../../src/adapters/postgres/transfer.ts
 import { openTestStore, userNamed } from '../../support/store.ts'
 import { COLUMNS, columnsByTable } from '../../support/tables.ts'
 
-test('what is copied is every column of every table of the embedded database', () => {
+test('the copy covers every column of every table of the embedded database', () => {
   const { outside } = openTestStore()
   const rows = outside<{ table: string; column: string }>(
     `SELECT tables.name AS "table", columns.name AS "column" FROM sqlite_schema tables, pragma_table_info(tables.name) columns
@@ -14,7 +14,7 @@ test('what is copied is every column of every table of the embedded database', (
   expect(columnsByTable(rows)).toEqual(COLUMNS)
 })
 
-test('the embedded database never holds half a surrogate pair, which Postgres could not keep', async () => {
+test('the embedded database never stores unpaired surrogates, which Postgres cannot store', async () => {
   const { store } = openTestStore()
   const user = await store.write((tx) => tx.users.insert({ ...userNamed('ann'), name: 'a\ud800b' }))
   expect((await store.read((tx) => tx.users.findById(user.id)))?.name).toBe('a\ufffdb')

@@ -25,7 +25,7 @@ test('a checkpoint moves what the log holds into the database file', async () =>
   writer.close()
 })
 
-test('once closed it holds the database no longer: who closes it last leaves no log behind', async () => {
+test('once closed it releases the database, and the last connection to close leaves no log behind', async () => {
   const { path, writer, wal } = logged()
   await wal.sync()
   await wal.checkpoint()
