@@ -98,7 +98,7 @@ test('the composition root may see everything', () => {
   expect(breaches('main/choices.ts', source)).toEqual([])
 })
 
-test('engines of one kind may share what their common room holds', () => {
+test('engines of one kind may share the modules of their common folder', () => {
   expect(breaches('adapters/sqlite/users.ts', "import { x } from '../sql/pages.ts'")).toEqual([])
   expect(breaches('adapters/http/users.ts', "import { x } from '../sql/pages.ts'")).toHaveLength(1)
 })

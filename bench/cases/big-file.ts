@@ -2,9 +2,9 @@ import { residentMegabytes } from '../../tests/support/resources.ts'
 import type { Case } from '../lib/case.ts'
 import { signUp, startSkep } from '../lib/skep.ts'
 
-const PIECE = 256 * 1_024
-const WARM = 64 * 1_048_576
-const SIZE = 1_073_741_824
+const PIECE_BYTES = 256 * 1_024
+const WARM_UP_BYTES = 64 * 1_048_576
+const FILE_BYTES = 1_073_741_824
 const BOUNDARY = 'big-file'
 const WATCH_MS = 10
 
@@ -15,10 +15,10 @@ const HEAD = new TextEncoder().encode(
 const END = new TextEncoder().encode(`\r\n--${BOUNDARY}--\r\n`)
 
 async function* formOf(size: number) {
-  const piece = crypto.getRandomValues(new Uint8Array(PIECE / 4))
-  const bytes = new Uint8Array(PIECE).map((_, index) => piece[index % piece.length] ?? 0)
+  const piece = crypto.getRandomValues(new Uint8Array(PIECE_BYTES / 4))
+  const bytes = new Uint8Array(PIECE_BYTES).map((_, index) => piece[index % piece.length] ?? 0)
   yield HEAD
-  for (let sent = 0; sent < size; sent += PIECE) yield bytes
+  for (let sent = 0; sent < size; sent += PIECE_BYTES) yield bytes
   yield END
 }
 
@@ -45,7 +45,7 @@ export const bigFile: Case = {
     const env = { MAX_UPLOAD_SIZE: '2gb', UPLOAD_TYPES: '*/*' }
     await using skep = await startSkep(context.form, { folder: context.folder(), core: null, env })
     const { token } = await signUp(skep.url)
-    await download(skep.url, token, await upload(skep.url, token, WARM))
+    await download(skep.url, token, await upload(skep.url, token, WARM_UP_BYTES))
     const before = residentMegabytes(skep.pid)
     let peak = before
     const watch = setInterval(() => {
@@ -53,19 +53,19 @@ export const bigFile: Case = {
     }, WATCH_MS)
     try {
       const from = performance.now()
-      const path = await upload(skep.url, token, SIZE)
+      const path = await upload(skep.url, token, FILE_BYTES)
       const between = performance.now()
       const size = await download(skep.url, token, path)
       const to = performance.now()
-      if (size !== SIZE) throw new Error(`${size} bytes came back of ${SIZE}`)
-      const rate = (milliseconds: number) => SIZE / 1e6 / (milliseconds / 1_000)
+      if (size !== FILE_BYTES) throw new Error(`${size} bytes came back of ${FILE_BYTES}`)
+      const rate = (milliseconds: number) => FILE_BYTES / 1e6 / (milliseconds / 1_000)
       return {
         figures: [
           { name: 'memory moved', unit: 'MB', value: peak - before, bar: { of: 'value', atMost: 67 } },
           { name: 'upload', unit: 'MB/s', value: rate(between - from) },
           { name: 'download', unit: 'MB/s', value: rate(to - between) },
         ],
-        detail: { form: context.form.name, size: SIZE, before, peak },
+        detail: { form: context.form.name, size: FILE_BYTES, before, peak },
       }
     } finally {
       clearInterval(watch)

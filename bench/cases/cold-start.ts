@@ -4,7 +4,7 @@ import { spawnProgram } from '../lib/server.ts'
 import { type Form, skepOptions } from '../lib/skep.ts'
 import { spreadOf } from '../lib/statistics.ts'
 
-const RUNS = 9
+const RUNS_COUNT = 9
 const TIMEOUT_MS = 15_000
 const POLL_MS = 1
 
@@ -36,7 +36,7 @@ const startOnce = async (form: Form, folder: string): Promise<number> => {
 
 const startOften = async (context: Context, folderOf: () => string): Promise<readonly number[]> => {
   const times: number[] = []
-  for (let run = 0; run < RUNS; run++) times.push(await startOnce(context.deployedForm, folderOf()))
+  for (let run = 0; run < RUNS_COUNT; run++) times.push(await startOnce(context.deployedForm, folderOf()))
   return times
 }
 
@@ -58,7 +58,7 @@ export const coldStart: Case = {
         { name: `${form.name}, new folder`, unit: 'ms', value: fresh.median, ...bar },
         { name: `${form.name}, existing data`, unit: 'ms', value: again.median, ...bar },
       ],
-      detail: { form: form.name, runs: RUNS, new_folder: fresh, existing_data: again },
+      detail: { form: form.name, runs: RUNS_COUNT, new_folder: fresh, existing_data: again },
     }
   },
 }

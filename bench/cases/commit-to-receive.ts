@@ -4,27 +4,27 @@ import type { Case, Context } from '../lib/case.ts'
 import { startFloor } from '../lib/floor.ts'
 import {
   aloneFigures,
-  besideFigure,
+  CHANGES_PER_SECOND,
   changesAlone,
   type Followed,
   kept,
   keptFigure,
+  latencyDuringReadsFigure,
+  measureReadsWithChanges,
   type Pair,
-  PER_SECOND,
   pairsOf,
-  readsBeside,
   SHARED_CORE,
 } from '../lib/followed.ts'
 import { DRAFT } from '../lib/items.ts'
 import type { Server } from '../lib/server.ts'
 import { median, spreadOf } from '../lib/statistics.ts'
 
-const ITEMS = 100
+const ITEMS_COUNT = 100
 /** Milliseconds between the texts of the raw server: as long as its p99 stays under the bar with some to spare. */
 const RAW_EVERY = 40
 
 const createItems = async ({ skep, headers }: Audience): Promise<readonly string[]> => {
-  const operations = Array.from({ length: ITEMS }, () => ({ op: 'create', ...(JSON.parse(DRAFT) as object) }))
+  const operations = Array.from({ length: ITEMS_COUNT }, () => ({ op: 'create', ...(JSON.parse(DRAFT) as object) }))
   const { body } = await fetched(`${skep.url}/api/v1/items/batch`, {
     method: 'POST',
     headers,
@@ -41,7 +41,7 @@ const takenByChanges = ({ quiet, during }: Pair): number =>
 /** How long it takes until a thousand sockets have all heard of a change, and what that leaves for requests. */
 export const commitToReceive: Case = {
   name: 'commit-to-receive',
-  about: `${PER_SECOND} changes/s that ${AUDIENCE} sockets all hear of, alone and beside reads from wrk`,
+  about: `${CHANGES_PER_SECOND} changes/s that ${AUDIENCE} sockets all hear of, alone and beside reads from wrk`,
   async run(context: Context) {
     await using audience = await startAudience(context)
     const { skep, tokens, headers } = audience
@@ -55,7 +55,7 @@ export const commitToReceive: Case = {
     const change = { method: 'PATCH', headers, body: JSON.stringify({ title: 'Oak table, restored' }) }
     const text = await eventOf(audience, () => fetched(skep.url + items[0], change))
     const alone = await changesAlone(context, own)
-    const pairs = await readsBeside(context, own, { what: 'Skep', rounds: pairsOf(context) })
+    const pairs = await measureReadsWithChanges(context, own, { what: 'Skep', rounds: pairsOf(context) })
 
     const args = [text, String(RAW_EVERY)]
     await using floor = await startFloor('commit-to-receive', {
@@ -64,12 +64,12 @@ export const commitToReceive: Case = {
       args,
     })
     const rounds = Math.ceil(pairsOf(context) / 2)
-    const raw = await readsBeside(context, followedOn(floor), { what: 'raw server', rounds })
+    const raw = await measureReadsWithChanges(context, followedOn(floor), { what: 'raw server', rounds })
     const [taken, rawTaken] = [median(pairs.map(takenByChanges)), median(raw.map(takenByChanges))]
     return {
       figures: [
         ...aloneFigures(alone),
-        { ...besideFigure(pairs), floor: median(raw.map(({ during }) => during.changes.p99)) },
+        { ...latencyDuringReadsFigure(pairs), floor: median(raw.map(({ during }) => during.changes.p99)) },
         { name: 'of a core, beside reads', unit: '', value: taken, floor: rawTaken, ratio: taken / rawTaken },
         keptFigure(pairs),
       ],

@@ -10,7 +10,7 @@ import { median, spreadOf } from '../lib/statistics.ts'
 import type { SubscribersInput, SubscribersReport } from '../loads/subscribers.ts'
 
 /** Of one request. */
-const CHANGES = 100
+const CHANGES_COUNT = 100
 
 interface Measured {
   readonly perSecond: number
@@ -48,7 +48,7 @@ export const fanOut: Case = {
       fetched(`${skep.url}/api/v1/items/batch`, { method: 'POST', headers, body: JSON.stringify({ operations }) })
 
     const draft: object = JSON.parse(DRAFT)
-    const created = await batch(Array.from({ length: CHANGES }, () => ({ op: 'create', ...draft })))
+    const created = await batch(Array.from({ length: CHANGES_COUNT }, () => ({ op: 'create', ...draft })))
     const items = (JSON.parse(created.body) as { results: { id: number }[] }).results
     const operations = items.map(({ id }) => ({ op: 'update', id, title: 'Oak table, restored and sold' }))
     const text = await eventOf(audience, () => batch(operations.slice(0, 1)))
@@ -62,18 +62,18 @@ export const fanOut: Case = {
         method: 'POST',
         headers,
         body: JSON.stringify({ operations }),
-        texts: CHANGES,
+        texts: CHANGES_COUNT,
       },
     }
     const raw: Target = {
       server: floor,
       tokens,
       change: {
-        url: `${floor.url}/publish?times=${CHANGES}`,
+        url: `${floor.url}/publish?times=${CHANGES_COUNT}`,
         method: 'POST',
         headers: {},
         body: '',
-        texts: CHANGES,
+        texts: CHANGES_COUNT,
       },
     }
     const { rounds, seconds, warmupSeconds } = context.settings

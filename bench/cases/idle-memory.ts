@@ -3,9 +3,9 @@ import type { Case } from '../lib/case.ts'
 import { signUp, startSkep } from '../lib/skep.ts'
 import { spreadOf } from '../lib/statistics.ts'
 
-const RUNS = 3
+const RUNS_COUNT = 3
 const SETTLE_MS = 2_000
-const REQUESTS = 1_000
+const REQUESTS_COUNT = 1_000
 const MAX_CONCURRENT_COUNT = 20
 
 const readOften = async (url: string, token: string): Promise<void> => {
@@ -14,7 +14,7 @@ const readOften = async (url: string, token: string): Promise<void> => {
     await response.text()
     if (response.status !== 200) throw new Error(`/users/me answered ${response.status}`)
   }
-  for (let sent = 0; sent < REQUESTS; sent += MAX_CONCURRENT_COUNT)
+  for (let sent = 0; sent < REQUESTS_COUNT; sent += MAX_CONCURRENT_COUNT)
     await Promise.all(Array.from({ length: MAX_CONCURRENT_COUNT }, one))
 }
 
@@ -26,7 +26,7 @@ export const idleMemory: Case = {
     const form = context.deployedForm
     const idle: number[] = []
     const used: number[] = []
-    for (let run = 0; run < RUNS; run++) {
+    for (let run = 0; run < RUNS_COUNT; run++) {
       await using skep = await startSkep(form, { folder: context.folder(), core: null })
       await Bun.sleep(SETTLE_MS)
       idle.push(residentMegabytes(skep.pid))
@@ -39,9 +39,9 @@ export const idleMemory: Case = {
     return {
       figures: [
         { name: `${form.name}, idle`, unit: 'MB', value: before.median, bar: { of: 'value', atMost: 90 } },
-        { name: `${form.name}, after ${REQUESTS} requests`, unit: 'MB', value: after.median },
+        { name: `${form.name}, after ${REQUESTS_COUNT} requests`, unit: 'MB', value: after.median },
       ],
-      detail: { form: form.name, runs: RUNS, idle: before, after_requests: after },
+      detail: { form: form.name, runs: RUNS_COUNT, idle: before, after_requests: after },
     }
   },
 }

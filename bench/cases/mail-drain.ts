@@ -11,8 +11,8 @@ import { databaseOf, type Member, signUp, startSkep } from '../lib/skep.ts'
 import { median } from '../lib/statistics.ts'
 import type { ReadsReport } from '../loads/reads.ts'
 
-const MAILS = 10_000
-const IN_ONE_COMMIT = 1_000
+const MAILS_COUNT = 10_000
+const MAILS_PER_COMMIT = 1_000
 const TIMEOUT_SECONDS = 180
 const POLL_MS = 50
 
@@ -21,9 +21,9 @@ const queueMails = async (path: string): Promise<void> => {
   const store = openSqliteStore({ path })
   const opaqueTokens = createOpaqueTokens('bench')
   const now = Date.now()
-  for (let first = 0; first < MAILS; first += IN_ONE_COMMIT) {
+  for (let first = 0; first < MAILS_COUNT; first += MAILS_PER_COMMIT) {
     await store.write(async (tx) => {
-      for (let each = first; each < first + IN_ONE_COMMIT; each++) {
+      for (let each = first; each < first + MAILS_PER_COMMIT; each++) {
         const email = `reader${each}@example.com`
         const user = await tx.users.insert(newUser({ email, name: `Reader ${each}`, passwordHash: '-', now }))
         await mailToken(tx, opaqueTokens, { user, email, template: 'verify', now })
@@ -81,7 +81,8 @@ const drain = async (context: Context, core: number | null): Promise<Drain> => {
   const reads = await load.stop()
   const files = readdirSync(join(folder, 'data/mail')).filter((name) => name.endsWith('.eml')).length
   // One more was for whoever signed up.
-  if (files < MAILS || mails.sent() < MAILS) throw new Error(`${files} files of ${mails.sent()} mails sent at once`)
+  if (files < MAILS_COUNT || mails.sent() < MAILS_COUNT)
+    throw new Error(`${files} files of ${mails.sent()} mails sent at once`)
   context.progress(`${seconds.toFixed(1)} s, p99 of reads ${reads.p99.toFixed(1)} ms`)
   return { reads, seconds }
 }
@@ -89,7 +90,7 @@ const drain = async (context: Context, core: number | null): Promise<Drain> => {
 /** Reads from the start on, while a long queue of mails is written to files, each synced to the disk. */
 export const mailDrain: Case = {
   name: 'mail-drain',
-  about: `GET /api/v1/users/me at a given rate while ${MAILS} queued mails drain`,
+  about: `GET /api/v1/users/me at a given rate while ${MAILS_COUNT} queued mails drain`,
   async run(context) {
     const { reads, seconds } = await drain(context, context.cores.server)
     return {
@@ -104,9 +105,9 @@ export const mailDrain: Case = {
         },
         { name: 'slowest read', unit: 'ms', value: reads.max },
         { name: 'drained after', unit: 's', value: seconds },
-        { name: 'mails/s', unit: '', value: MAILS / seconds },
+        { name: 'mails/s', unit: '', value: MAILS_COUNT / seconds },
       ],
-      detail: { form: context.form.name, mails: MAILS, seconds, reads },
+      detail: { form: context.form.name, mails: MAILS_COUNT, seconds, reads },
     }
   },
 }

@@ -7,15 +7,15 @@ import { databaseOf, type Member, signUp, startSkep } from '../lib/skep.ts'
 import { median, percentile } from '../lib/statistics.ts'
 import type { OneByOneInput, OneByOneReport } from '../loads/one-by-one.ts'
 
-const ITEMS = 1_000_000
-const IN_ONE_COMMIT = 5_000
-const WORDS = 1_000
-const TITLE_WORDS = 3
+const ITEMS_COUNT = 1_000_000
+const ITEMS_PER_COMMIT = 5_000
+const VOCABULARY_COUNT = 1_000
+const TITLE_WORDS_COUNT = 3
 /** With so many of so many words, each word is in one item of a hundred. */
-const ITEM_WORDS = 10
-const SIZE = 20
-const PAGES = 300
-const QUERIES = 300
+const ITEM_WORDS_COUNT = 10
+const PAGE_SIZE_COUNT = 20
+const PAGES_COUNT = 300
+const QUERIES_COUNT = 300
 const TIMEOUT_SECONDS = 240
 
 const SYLLABLES = ['ba', 'de', 'fi', 'go', 'hu', 'ka', 'le', 'mi', 'no', 'ru'] as const
@@ -43,20 +43,24 @@ const fill = (path: string, ownerId: number, progress: (text: string) => void): 
   )
   using index = database.prepare<unknown, [number, string]>('INSERT INTO items_words (rowid, words) VALUES (?, ?)')
   const chance = createChance(1)
-  const words = (count: number) => Array.from({ length: count }, () => wordOf(chance(WORDS))).join(' ')
-  const start = Date.now() - ITEMS
+  const words = (count: number) => Array.from({ length: count }, () => wordOf(chance(VOCABULARY_COUNT))).join(' ')
+  const start = Date.now() - ITEMS_COUNT
   const owner = ownerTerm(ownerId)
   // Newest first within a commit, as the text index wants it.
   const insertFrom = database.transaction((first: number) => {
-    for (let id = first + IN_ONE_COMMIT - 1; id >= first; id--) {
-      const [title, description, at] = [words(TITLE_WORDS), words(ITEM_WORDS - TITLE_WORDS), start + id]
+    for (let id = first + ITEMS_PER_COMMIT - 1; id >= first; id--) {
+      const [title, description, at] = [
+        words(TITLE_WORDS_COUNT),
+        words(ITEM_WORDS_COUNT - TITLE_WORDS_COUNT),
+        start + id,
+      ]
       insert.run(id, ownerId, title, description, JSON.stringify({ number: id }), at, at)
       index.run(-id, `${title} ${description} ${owner}`)
     }
   })
-  for (let first = 1; first <= ITEMS; first += IN_ONE_COMMIT) {
+  for (let first = 1; first <= ITEMS_COUNT; first += ITEMS_PER_COMMIT) {
     insertFrom(first)
-    if (first % 250_000 === 1) progress(`item ${first} of ${ITEMS}`)
+    if (first % 250_000 === 1) progress(`item ${first} of ${ITEMS_COUNT}`)
   }
 }
 
@@ -106,7 +110,7 @@ export const millionItems: Case = {
     const { token } = member
     context.progress(`prepared in ${seconds.toFixed(0)} s`)
     await using skep = await startSkep(context.form, { folder, core: context.cores.server })
-    const list = `${skep.url}/api/v1/items/?size=${SIZE}`
+    const list = `${skep.url}/api/v1/items/?size=${PAGE_SIZE_COUNT}`
     const get = async (url: string) =>
       JSON.parse((await fetched(url, { headers: { authorization: `Bearer ${token}` } })).body) as Page
 
@@ -114,11 +118,12 @@ export const millionItems: Case = {
       const url = `${list}&sort=${sort}`
       const { next_cursor } = await get(`${url}&page=${page}`)
       const next = `${url}&cursor=${next_cursor}`
-      if (next_cursor === null || (await get(next)).items.length !== SIZE) throw new Error(`no page after ${page}`)
+      if (next_cursor === null || (await get(next)).items.length !== PAGE_SIZE_COUNT)
+        throw new Error(`no page after ${page}`)
       return next
     }
-    const last = ITEMS / SIZE
-    const often = (url: string) => Array.from({ length: PAGES }, () => url)
+    const last = ITEMS_COUNT / PAGE_SIZE_COUNT
+    const often = (url: string) => Array.from({ length: PAGES_COUNT }, () => url)
     const ends = {
       newest: often(await followUp('-created_at', 1)),
       oldest: often(await followUp('-created_at', last - 1)),
@@ -130,16 +135,19 @@ export const millionItems: Case = {
 
     const found = await get(`${list}&q=${wordOf(0)}`)
     const times = found.total ?? found.total_at_least ?? 0
-    if (Math.abs(times - ITEMS / 100) > ITEMS / 1_000 || found.items.length !== SIZE) {
+    if (Math.abs(times - ITEMS_COUNT / 100) > ITEMS_COUNT / 1_000 || found.items.length !== PAGE_SIZE_COUNT) {
       throw new Error(`${wordOf(0)} was found ${times} times`)
     }
     const chance = createChance(2)
     const some = (query: (word: string) => string) =>
-      Array.from({ length: QUERIES }, (_, index) => list + query(wordOf((index * 7 + chance(7)) % WORDS)))
+      Array.from(
+        { length: QUERIES_COUNT },
+        (_, index) => list + query(wordOf((index * 7 + chance(7)) % VOCABULARY_COUNT)),
+      )
     const searches = {
       word: some((word) => `&q=${word}`),
       byTitle: some((word) => `&q=${word}&sort=title`),
-      twoWords: some((word) => `&q=${word}+${wordOf(chance(WORDS))}`),
+      twoWords: some((word) => `&q=${word}+${wordOf(chance(VOCABULARY_COUNT))}`),
       prefix: some((word) => `&q=${word.slice(0, 4)}`),
     }
     const queries = await timeInTurn(context, token, searches)
@@ -170,7 +178,7 @@ export const millionItems: Case = {
         ...search('q of two words', queries('twoWords')),
         ...search('q of a beginning', queries('prefix')),
       ],
-      detail: { form: context.form.name, items: ITEMS, prepared_in_seconds: seconds },
+      detail: { form: context.form.name, items: ITEMS_COUNT, prepared_in_seconds: seconds },
     }
   },
 }

@@ -6,23 +6,23 @@ import { startSkep } from '../lib/skep.ts'
 import { percentile } from '../lib/statistics.ts'
 import type { MixedInput, MixedReport } from '../loads/mixed.ts'
 
-const TIMES = 2
+const OVERLOAD_FACTOR = 2
 /** Of a core: a server that had less waited, and a load that had more may have been what it waited for. */
-const SATURATED = 0.9
+const SATURATED_RATIO = 0.9
 /** Less than that was no overload worth the name. */
 const MIN_LOAD_FACTOR = 1.8
-const CONNECTIONS = 1_000
+const CONNECTIONS_COUNT = 1_000
 const OVERLOAD_SECONDS = 5
 const WARMUP_SECONDS = 2
 const SUSTAINED_SECONDS = 1.5
 /** More at once share a commit and its wait for the disk, so that a server may sustain more with them. */
-const SUSTAINED_BY = [64, 256, CONNECTIONS] as const
+const SUSTAINED_BY = [64, 256, CONNECTIONS_COUNT] as const
 
 const LIGHT = { perSecond: 100, connections: 16 } as const
 const LIGHT_BEFORE_SECONDS = 2.5
 /** Long enough to see whether the bar is met, and the requests that prove it. */
 const LIGHT_AFTER_SECONDS = 6
-const LIGHT_WINDOW = 100
+const LIGHT_WINDOW_COUNT = 100
 /** Service is normal when the p99 is not more than twice as long as before. Times below this are all good. */
 const NORMAL = { times: 2, leastMs: 20 } as const
 
@@ -67,9 +67,9 @@ const recoveryOf = (light: MixedReport, overload: MixedReport, overloadBegan: nu
   const before = p99(light.times.filter(({ dueAt }) => dueAt < overloadBegan))
   const normal = Math.max(NORMAL.times * before, NORMAL.leastMs)
   const after = light.times.filter(({ dueAt }) => dueAt >= overload.stoppedAt)
-  const windows = after.slice(0, 1 - LIGHT_WINDOW).map(({ dueAt }, index) => ({
+  const windows = after.slice(0, 1 - LIGHT_WINDOW_COUNT).map(({ dueAt }, index) => ({
     seconds: (dueAt - overload.stoppedAt) / 1_000,
-    p99: p99(after.slice(index, index + LIGHT_WINDOW)),
+    p99: p99(after.slice(index, index + LIGHT_WINDOW_COUNT)),
   }))
   const back = windows.find((each) => each.p99 <= normal)
   const during = p99(light.times.filter(({ dueAt }) => dueAt >= overload.startedAt && dueAt < overload.stoppedAt))
@@ -114,8 +114,8 @@ const measure = async ({ form, cores, folder, progress }: Context) => {
   await Bun.sleep(LIGHT_BEFORE_SECONDS * 1_000)
   using watched = watch(skep.pid)
   const began = Date.now()
-  const perSecond = TIMES * sustained.rate
-  const overload = await load({ perSecond, connections: CONNECTIONS, seconds: OVERLOAD_SECONDS }).report
+  const perSecond = OVERLOAD_FACTOR * sustained.rate
+  const overload = await load({ perSecond, connections: CONNECTIONS_COUNT, seconds: OVERLOAD_SECONDS }).report
   const answered = overload.succeeded / secondsOf(overload)
   progress(`answers ${answered.toFixed(0)} of ${perSecond.toFixed(0)} requests/s with success`)
   await Bun.sleep(overload.stoppedAt + LIGHT_AFTER_SECONDS * 1_000 - Date.now())
@@ -145,7 +145,7 @@ const withoutTimes = ({ times: _, ...rest }: MixedReport) => rest
 /** Twice what is sustained comes in: most of it must be answered as well as ever, the rest refused in so many words. */
 export const overload: Case = {
   name: 'overload',
-  about: `reads, pages and creates at ${TIMES} times the rate that is sustained, over ${CONNECTIONS} connections`,
+  about: `reads, pages and creates at ${OVERLOAD_FACTOR} times the rate that is sustained, over ${CONNECTIONS_COUNT} connections`,
   async run(context) {
     const { closed, sustained, answered, offered, overload, busy, memory, recovery } = await measure(context)
     const { succeeded, refused } = overload
@@ -157,10 +157,10 @@ export const overload: Case = {
     const notes: string[] = []
     if (times < MIN_LOAD_FACTOR)
       notes.push(`what it sustains was found too low: only ${times.toFixed(2)} times was offered`)
-    if (busy < SATURATED)
+    if (busy < SATURATED_RATIO)
       notes.push(`the server had ${percent(busy)} of a core: it waited for the disk, or something else ran`)
     const loadBusy = Math.max(sustained.report.busy, overload.busy)
-    if (loadBusy > SATURATED)
+    if (loadBusy > SATURATED_RATIO)
       notes.push(`the load had ${percent(loadBusy)} of its core, and may have been what limited`)
     return {
       figures: [

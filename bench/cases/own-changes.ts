@@ -4,14 +4,14 @@ import type { Case, Context } from '../lib/case.ts'
 import { gatherCrowd, SECRET } from '../lib/crowd.ts'
 import {
   aloneFigures,
-  besideFigure,
+  CHANGES_PER_SECOND,
   changesAlone,
   type Followed,
   kept,
   keptFigure,
-  PER_SECOND,
+  latencyDuringReadsFigure,
+  measureReadsWithChanges,
   pairsOf,
-  readsBeside,
   SHARED_CORE,
 } from '../lib/followed.ts'
 import { DRAFT } from '../lib/items.ts'
@@ -40,7 +40,7 @@ const follow = async (server: Server, tokens: readonly string[]): Promise<Follow
 /** A thousand users who each follow what is theirs: each change is heard of by one of them. */
 export const ownChanges: Case = {
   name: 'own-changes',
-  about: `${PER_SECOND} changes/s, each heard of by one of ${AUDIENCE} users, alone and beside reads from wrk`,
+  about: `${CHANGES_PER_SECOND} changes/s, each heard of by one of ${AUDIENCE} users, alone and beside reads from wrk`,
   async run(context: Context) {
     const { form, cores } = context
     const folder = context.folder()
@@ -48,9 +48,9 @@ export const ownChanges: Case = {
     await using skep = await startSkep(form, { folder, core: cores.server, env: SECRET })
     const followed = await follow(skep, tokens)
     const alone = await changesAlone(context, followed)
-    const pairs = await readsBeside(context, followed, { what: 'Skep', rounds: pairsOf(context) })
+    const pairs = await measureReadsWithChanges(context, followed, { what: 'Skep', rounds: pairsOf(context) })
     return {
-      figures: [...aloneFigures(alone), besideFigure(pairs), keptFigure(pairs)],
+      figures: [...aloneFigures(alone), latencyDuringReadsFigure(pairs), keptFigure(pairs)],
       notes: [SHARED_CORE],
       detail: { form: form.name, sockets: tokens.length, alone, ratio: spreadOf(kept(pairs)), rounds: pairs },
     }

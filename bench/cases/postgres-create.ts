@@ -2,7 +2,7 @@ import { type Case, skipped } from '../lib/case.ts'
 import { compare } from '../lib/compare.ts'
 import { startFloor } from '../lib/floor.ts'
 import { creation } from '../lib/items.ts'
-import { missingServices, POOL_SIZE, startServices } from '../lib/services.ts'
+import { missingServices, POOL_CONNECTIONS_COUNT, startServices } from '../lib/services.ts'
 import { signUp, startSkep } from '../lib/skep.ts'
 
 /** An item and its entry in the log of changes in one serializable transaction, beside one INSERT by itself. */
@@ -17,9 +17,9 @@ export const postgresCreate: Case = {
     const floorUrl = await services.createDatabase('floor')
     await using skep = await startSkep(context.form, { folder: context.folder(), core, env: services.env })
     const { id, token } = await signUp(skep.url)
-    const args = [floorUrl, String(POOL_SIZE), String(id)]
+    const args = [floorUrl, String(POOL_CONNECTIONS_COUNT), String(id)]
     await using floor = await startFloor('postgres-create', { folder: context.folder(), core, args })
-    const detail = { pool_size: POOL_SIZE }
+    const detail = { pool_size: POOL_CONNECTIONS_COUNT }
     return await compare(context, { skep, floor, atLeast: 0.5, detail }, creation(token))
   },
 }

@@ -5,7 +5,7 @@ import { credentialsOf, signUp, startSkep } from '../lib/skep.ts'
 import { median } from '../lib/statistics.ts'
 import type { SignInsInput, SignInsReport } from '../loads/sign-ins.ts'
 
-const IN_FLIGHT = 200
+const IN_FLIGHT_COUNT = 200
 const EMAIL = 'bob@example.com'
 
 const measure = async ({ form, cores, settings, folder, progress }: Context, core: number | null) => {
@@ -21,7 +21,7 @@ const measure = async ({ form, cores, settings, folder, progress }: Context, cor
   const input: SignInsInput = {
     url: skep.url,
     ...credentialsOf(EMAIL),
-    inFlight: IN_FLIGHT,
+    inFlight: IN_FLIGHT_COUNT,
     seconds: seconds + 2 * warmupSeconds,
   }
   const signIns = startLoad<SignInsReport>('sign-ins', input, { core: cores.load, seconds: input.seconds })
@@ -52,11 +52,11 @@ const figuresOf = (where: string, { alone, during, signIns }: Awaited<ReturnType
 /** Reads while passwords are checked all the time, on the cores that also have to answer. */
 export const readsUnderSignIns: Case = {
   name: 'reads-under-sign-ins',
-  about: `GET /api/v1/users/me at a given rate while ${IN_FLIGHT} sign-ins are in flight`,
+  about: `GET /api/v1/users/me at a given rate while ${IN_FLIGHT_COUNT} sign-ins are in flight`,
   async run(context): Promise<CaseResult> {
     const all = await measure(context, null)
     const figures = figuresOf('all cores', all)
-    const detail = { form: context.form.name, in_flight: IN_FLIGHT, all_cores: all }
+    const detail = { form: context.form.name, in_flight: IN_FLIGHT_COUNT, all_cores: all }
     if (context.cores.server === null) return { figures, detail }
     const one = await measure(context, context.cores.server)
     return { figures: [...figures, ...figuresOf('one core', one)], detail: { ...detail, one_core: one } }

@@ -14,7 +14,7 @@ import { runWrk } from '../lib/wrk.ts'
 const MIN_CORES_COUNT = 4
 const BAR: Bar = { of: 'ratio', atLeast: 1.5 }
 /** Of a core, for each process where cores are few: what is left is more than services and load need for both. */
-const CORES_EACH = 0.3
+const CORES_PER_PROCESS = 0.3
 
 interface Measured {
   readonly requestsPerSecond: number
@@ -71,7 +71,7 @@ const measure = async (setting: Setting, processes: readonly Server[], seconds: 
 const TOO_FEW_CORES_NOTE =
   'too few cores for two processes, Postgres, Redis and the load: requests/s show how these were shared out, and what ' +
   'two do with a core each is reckoned from their processor time'
-const LIMITED_NOTE = `so each process was also held to ${CORES_EACH} of a core, which leaves the others enough, and the bar is on that`
+const LIMITED_NOTE = `so each process was also held to ${CORES_PER_PROCESS} of a core, which leaves the others enough, and the bar is on that`
 
 interface Pair {
   readonly one: Measured
@@ -96,8 +96,8 @@ const compare = async (setting: Setting, both: readonly Server[], what: string):
 /** As {@link compare}, while each process has the same small share of a core, and no other. */
 const compareLimited = async (setting: Setting, both: readonly Server[]): Promise<readonly Pair[]> => {
   using limits = new DisposableStack()
-  for (const { pid } of both) limits.use(limitCpu(pid, CORES_EACH))
-  return await compare(setting, both, `${CORES_EACH} of a core each`)
+  for (const { pid } of both) limits.use(limitCpu(pid, CORES_PER_PROCESS))
+  return await compare(setting, both, `${CORES_PER_PROCESS} of a core each`)
 }
 
 const figure = (
@@ -163,8 +163,8 @@ export const twoProcesses: Case = {
         ...figure(rounds, { name: 'of a core each', unit: '', of: (each) => each.busy }),
         ...figure(rounds, { name: 'Postgres, CPU/request', unit: 'µs', of: (each) => each.postgres }),
         ...figure(rounds, { name: 'Redis, CPU/request', unit: 'µs', of: (each) => each.redis }),
-        ...rate(limited, `${CORES_EACH} of a core each: requests/s, beside one`, BAR),
-        ...figure(limited, { name: `${CORES_EACH} of a core each: had`, unit: '', of: (each) => each.busy }),
+        ...rate(limited, `${CORES_PER_PROCESS} of a core each: requests/s, beside one`, BAR),
+        ...figure(limited, { name: `${CORES_PER_PROCESS} of a core each: had`, unit: '', of: (each) => each.busy }),
       ],
       notes: isRoomy ? [] : [limited.length === 0 ? TOO_FEW_CORES_NOTE : `${TOO_FEW_CORES_NOTE}; ${LIMITED_NOTE}`],
       detail: {
@@ -172,7 +172,9 @@ export const twoProcesses: Case = {
         cores_of_their_own: isRoomy,
         ratio: ratios(rounds),
         rounds,
-        ...(limited.length === 0 ? {} : { share: CORES_EACH, share_ratio: ratios(limited), share_rounds: limited }),
+        ...(limited.length === 0
+          ? {}
+          : { share: CORES_PER_PROCESS, share_ratio: ratios(limited), share_rounds: limited }),
       },
     }
   },

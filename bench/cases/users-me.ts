@@ -3,7 +3,7 @@ import { compare } from '../lib/compare.ts'
 import { startFloor } from '../lib/floor.ts'
 import { databaseOf, signUp, startSkep } from '../lib/skep.ts'
 
-const besideFloor = (floorName: string, atLeast: number): Case['run'] =>
+const compareWithFloor = (floorName: string, atLeast: number): Case['run'] =>
   async function run(context) {
     const core = context.cores.server
     const folder = context.folder()
@@ -19,12 +19,12 @@ const besideFloor = (floorName: string, atLeast: number): Case['run'] =>
 export const usersMe: Case = {
   name: 'users-me',
   about: 'GET /api/v1/users/me with a token, beside raw Bun.serve and the same statement',
-  run: besideFloor('users-me', 0.75),
+  run: compareWithFloor('users-me', 0.75),
 }
 
 /** The same beside what no program of this stack can leave out: how much of the distance to the floor is the duties'. */
 export const usersMeDuties: Case = {
   name: 'users-me-duties',
   about: 'the same, beside raw Bun.serve that also gives request id, policy, limits and a line in the log',
-  run: besideFloor('users-me-duties', 0.8),
+  run: compareWithFloor('users-me-duties', 0.8),
 }

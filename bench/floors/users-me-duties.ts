@@ -24,8 +24,8 @@ database.run('PRAGMA query_only = ON')
 const byId = database.prepare<Row, [number]>('SELECT * FROM users WHERE id = ?')
 const userId = Number(id)
 
-const LINES_TOGETHER = 128
-const LIMIT = 999_999_999
+const MAX_BATCH_COUNT = 128
+const RATE_LIMIT_COUNT = 999_999_999
 const common = new Headers({
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
@@ -66,8 +66,8 @@ const server = Bun.serve({
       const response = new Response(body, { headers: common })
       const all = response.headers
       all.set('x-request-id', requestId)
-      all.set('ratelimit-limit', String(LIMIT))
-      all.set('ratelimit-remaining', String(LIMIT - ++count))
+      all.set('ratelimit-limit', String(RATE_LIMIT_COUNT))
+      all.set('ratelimit-remaining', String(RATE_LIMIT_COUNT - ++count))
       all.set('ratelimit-reset', '3600')
       const entry = {
         level: 'info',
@@ -82,7 +82,7 @@ const server = Bun.serve({
         address,
       }
       lines += `${JSON.stringify(entry)}\n`
-      if (count % LINES_TOGETHER === 0) {
+      if (count % MAX_BATCH_COUNT === 0) {
         writeSync(1, lines)
         lines = ''
       }

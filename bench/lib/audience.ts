@@ -1,16 +1,16 @@
 import type { Context } from './case.ts'
 import { gatherCrowd, SECRET } from './crowd.ts'
-import { GREETINGS } from './greetings.ts'
+import { GREETINGS_COUNT } from './greetings.ts'
 import { openRawSocket } from './raw-socket.ts'
 import type { Server } from './server.ts'
 import { startSkep } from './skep.ts'
 
-const USERS = 50
+const USERS_COUNT = 50
 /** As many as one user may have. */
-const SOCKETS_EACH = 20
+const SOCKETS_PER_USER = 20
 
 /** How many sockets hear the same. */
-export const AUDIENCE = USERS * SOCKETS_EACH
+export const AUDIENCE = USERS_COUNT * SOCKETS_PER_USER
 
 /** What each sends once it is greeted: all of them are admins. */
 export const SUBSCRIBE = JSON.stringify({ type: 'subscribe', topic: 'items/all' })
@@ -30,12 +30,12 @@ export const socketUrl = ({ url }: Server) => `${url}/ws/bench`
 /** A server, and tokens for a thousand sockets that may hear everything. */
 export const startAudience = async ({ form, cores, folder }: Context): Promise<Audience> => {
   const home = folder()
-  const people = await gatherCrowd({ form, folder: home, users: USERS, sessionsEach: 1, role: 'admin' })
+  const people = await gatherCrowd({ form, folder: home, users: USERS_COUNT, sessionsEach: 1, role: 'admin' })
   const skep = await startSkep(form, { folder: home, core: cores.server, env: SECRET })
   return {
     skep,
     url: socketUrl(skep),
-    tokens: people.flatMap((token) => Array.from({ length: SOCKETS_EACH }, () => token)),
+    tokens: people.flatMap((token) => Array.from({ length: SOCKETS_PER_USER }, () => token)),
     headers: { authorization: `Bearer ${people[0]}`, 'content-type': 'application/json' },
     [Symbol.asyncDispose]: skep.stop,
   }
@@ -48,9 +48,9 @@ export const eventOf = async ({ url, tokens }: Audience, change: () => Promise<u
   const socket = await openRawSocket({ url, token, onText: (text) => void texts.push(text) })
   await socket.received(1)
   socket.send(SUBSCRIBE)
-  await socket.received(GREETINGS)
+  await socket.received(GREETINGS_COUNT)
   await change()
-  await socket.received(GREETINGS + 1)
+  await socket.received(GREETINGS_COUNT + 1)
   socket.close()
   const [, , event = ''] = texts
   if (JSON.parse(event).type !== 'event') throw new Error(`no event: ${event}`)

@@ -7,7 +7,7 @@ import type { Server } from './server.ts'
 import { median } from './statistics.ts'
 
 /** How often something changes while it is followed. */
-export const PER_SECOND = 200
+export const CHANGES_PER_SECOND = 200
 /** Until all sockets are there. */
 const GATHERING_SECONDS = 2
 const MAX_PAIRS_COUNT = 4
@@ -56,17 +56,18 @@ interface Alone extends ChangesReport {
 export const changesAlone = async (context: Context, followed: Followed): Promise<Alone> => {
   const { settings, progress } = context
   const { pid } = followed.server
-  await startChanges(context, followed, { perSecond: PER_SECOND, seconds: settings.warmupSeconds }).report
+  await startChanges(context, followed, { perSecond: CHANGES_PER_SECOND, seconds: settings.warmupSeconds }).report
   const before = processorTime(pid)
   const seconds = settings.rounds * settings.seconds
-  const report = await startChanges(context, followed, { perSecond: PER_SECOND, seconds }).report
-  if (report.changes < PER_SECOND * report.seconds * 0.95) throw new Error(`only ${report.changes} changes were made`)
+  const report = await startChanges(context, followed, { perSecond: CHANGES_PER_SECOND, seconds }).report
+  if (report.changes < CHANGES_PER_SECOND * report.seconds * 0.95)
+    throw new Error(`only ${report.changes} changes were made`)
   progress(`p99 ${report.p99.toFixed(1)} ms`)
   return { ...report, busy: (processorTime(pid) - before) / report.seconds }
 }
 
 /** Reads as fast as they are answered, beside no changes and beside changes, in turn. */
-export const readsBeside = async (
+export const measureReadsWithChanges = async (
   context: Context,
   followed: Followed,
   { what, rounds }: { readonly what: string; readonly rounds: number },
@@ -84,11 +85,11 @@ export const readsBeside = async (
   }
   const pairs: Pair[] = []
   for (let round = 1; round <= rounds; round++) {
-    const pair = { quiet: await reads(NONE), during: await reads(PER_SECOND) }
+    const pair = { quiet: await reads(NONE), during: await reads(CHANGES_PER_SECOND) }
     pairs.push(pair)
-    const [beside, without] = [pair.during, pair.quiet].map((at) => at.reads.requestsPerSecond.toFixed(0))
+    const [during, without] = [pair.during, pair.quiet].map((at) => at.reads.requestsPerSecond.toFixed(0))
     progress(
-      `${what}, round ${round}: ${beside} against ${without} reads/s, p99 ${pair.during.changes.p99.toFixed(1)} ms`,
+      `${what}, round ${round}: ${during} against ${without} reads/s, p99 ${pair.during.changes.p99.toFixed(1)} ms`,
     )
   }
   return pairs
@@ -119,7 +120,7 @@ export const aloneFigures = ({ p50, p99, max, busy }: Alone): readonly Figure[] 
 ]
 
 /** The row of how long that takes beside reads. */
-export const besideFigure = (pairs: readonly Pair[]): Figure => ({
+export const latencyDuringReadsFigure = (pairs: readonly Pair[]): Figure => ({
   name: 'p99 beside reads',
   unit: 'ms',
   value: median(pairs.map(({ during }) => during.changes.p99)),

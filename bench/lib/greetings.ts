@@ -1,2 +1,2 @@
 /** After so many texts a socket hears events. */
-export const GREETINGS = 2
+export const GREETINGS_COUNT = 2

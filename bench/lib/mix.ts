@@ -3,7 +3,7 @@ import { DRAFT } from './items.ts'
 import type { Server } from './server.ts'
 import { signUp } from './skep.ts'
 
-const ITEMS = 100
+const ITEMS_COUNT = 100
 
 const get = (path: string, token: string) =>
   `GET /api/v1${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\n\r\n`
@@ -25,7 +25,7 @@ export interface Mix {
  */
 export const prepareMix = async ({ url }: Pick<Server, 'url'>): Promise<Mix> => {
   const [{ token: reader }, { token: writer }] = [await signUp(url), await signUp(url, 'bob@example.com')]
-  const operations = Array.from({ length: ITEMS }, () => ({ op: 'create', ...JSON.parse(DRAFT) }))
+  const operations = Array.from({ length: ITEMS_COUNT }, () => ({ op: 'create', ...JSON.parse(DRAFT) }))
   const headers = { authorization: `Bearer ${reader}`, 'content-type': 'application/json' }
   const body = JSON.stringify({ operations })
   const batch = await fetched(`${url}/api/v1/items/batch`, { method: 'POST', headers, body })

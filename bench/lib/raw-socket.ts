@@ -1,5 +1,5 @@
 import type { Socket } from 'bun'
-import { GREETINGS } from './greetings.ts'
+import { GREETINGS_COUNT } from './greetings.ts'
 
 /** A WebSocket client that does little more than count: what it costs must not be what is measured. */
 export interface RawSocket {
@@ -101,7 +101,7 @@ export const openRawSocket = async (options: RawOptions): Promise<RawSocket> => 
     read(piece)
     if (texts > before) onTexts?.(texts - before)
     while (waiting[0] !== undefined && texts >= waiting[0].texts) waiting.shift()?.done()
-    if (everyMs === undefined || texts < GREETINGS) return
+    if (everyMs === undefined || texts < GREETINGS_COUNT) return
     socket?.pause()
     setTimeout(() => socket?.resume(), everyMs)
   }

@@ -1,8 +1,8 @@
 import type { ReadsInput, ReadsReport } from '../loads/reads.ts'
 import { type LoadProgram, startLoad } from './load.ts'
 
-const PER_SECOND = 500
-const CONNECTIONS = 16
+const READS_PER_SECOND = 500
+const CONNECTIONS_COUNT = 16
 const ROUND_SECONDS = 2
 
 /** Reads of `GET /users/me` at a rate that leaves the server most of its time. */
@@ -14,8 +14,8 @@ export const readsOf = (
   const input: ReadsInput = {
     url: `${url}/api/v1/users/me`,
     token,
-    perSecond: PER_SECOND,
-    connections: CONNECTIONS,
+    perSecond: READS_PER_SECOND,
+    connections: CONNECTIONS_COUNT,
     seconds: options.seconds,
     round: ROUND_SECONDS,
   }

@@ -23,7 +23,7 @@ export interface Pair {
 }
 
 /** Below this the server waited, for the load or for its core: requests/s then say little about it. */
-const SATURATED = 0.9
+const SATURATED_RATIO = 0.9
 
 /** Loads one server for so long. */
 export const measure = async ({ cores, settings }: Context, target: Target, seconds: number): Promise<Measured> => {
@@ -92,7 +92,7 @@ export const pairFigures = (
 export const saturationNotes = (pairs: readonly Pair[]): readonly string[] => {
   const busy = median(pairs.flatMap(({ skep, floor }) => [skep.busy, floor.busy]))
   // Without /proc there is nothing to judge by.
-  if (!(busy < SATURATED)) return []
+  if (!(busy < SATURATED_RATIO)) return []
   const share = `${Math.round(busy * 100)} %`
   return [`the servers had ${share} of a core: something else ran, and the ratio of requests/s leans towards 1`]
 }

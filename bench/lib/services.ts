@@ -10,7 +10,7 @@ import { SECRET } from './crowd.ts'
 import { migrate } from './skep.ts'
 
 /** Connections of each process to Postgres: as many as Skep takes unless told otherwise. */
-export const POOL_SIZE = 10
+export const POOL_CONNECTIONS_COUNT = 10
 
 export interface Services extends AsyncDisposable {
   /** Settings of a Skep that uses both. */
@@ -69,7 +69,7 @@ const startBoth = async (folder: string, core: Core) => {
 /** A Postgres and a Redis of one's own, on free ports and with folders of their own, limited to `core`. */
 export const startServices = async ({ form, folder }: Context, core: Core): Promise<Services> => {
   const { postgres, redis, stop } = await startBoth(folder(), core)
-  const env = { ...SECRET, DATABASE_POOL_SIZE: String(POOL_SIZE), REDIS_URL: redis.url }
+  const env = { ...SECRET, DATABASE_POOL_SIZE: String(POOL_CONNECTIONS_COUNT), REDIS_URL: redis.url }
   const migrated = async (url: string): Promise<void> =>
     migrate(form, { folder: folder(), env: { ...env, DATABASE_URL: url } })
   await migrated(postgres.url)

@@ -13,8 +13,8 @@ interface Options {
   readonly admin: { readonly username: string; readonly password: string }
 }
 
-const PAGE = 100
-const PAGES = 30
+const PAGE_SIZE_COUNT = 100
+const MAX_PAGES_COUNT = 30
 
 /**
  * Removes what the server keeps for a day or longer, as an admin would: jobs that are done, mails in the folder, events
@@ -23,13 +23,15 @@ const PAGES = 30
 export const createJanitor = ({ url, dataDir, admin }: Options) => {
   const tidy = async (token: string) => {
     const jobs = async (state: string) => {
-      const { body } = await callAt(url, 'GET', `/admin/jobs?state=${state}&sort=created_at&size=${PAGE}`, { token })
+      const { body } = await callAt(url, 'GET', `/admin/jobs?state=${state}&sort=created_at&size=${PAGE_SIZE_COUNT}`, {
+        token,
+      })
       return expectShape(Jobs, body).items
     }
-    for (let pages = 0; pages < PAGES; pages++) {
+    for (let pages = 0; pages < MAX_PAGES_COUNT; pages++) {
       const done = await jobs('done')
       for (const { id } of done) await callAt(url, 'DELETE', `/admin/jobs/${id}`, { token })
-      if (done.length < PAGE) break
+      if (done.length < PAGE_SIZE_COUNT) break
     }
     const cleaning = (await jobs('queued')).find(({ kind }) => kind === 'clean-up')
     if (cleaning !== undefined) await callAt(url, 'POST', `/admin/jobs/${cleaning.id}/retry`, { token })

@@ -1,5 +1,5 @@
 import { type Actor, act, createActor } from '../../tests/support/load/actor.ts'
-import type { Appetite } from '../../tests/support/load/attempt.ts'
+import type { LoadProfile } from '../../tests/support/load/attempt.ts'
 import { createRandom } from '../../tests/support/load/random.ts'
 import { type Subscriber, subscribe } from '../../tests/support/load/subscriber.ts'
 
@@ -29,9 +29,9 @@ interface Options {
 }
 
 /** Of so many items and files each actor keeps, so that what the server holds does not grow. */
-const APPETITE: Appetite = { items: 30, files: 6, churn: 0.2, fileSize: 200_000 }
+const LOAD_PROFILE: LoadProfile = { items: 30, files: 6, churn: 0.2, fileSize: 200_000 }
 const TICK_MS = 5
-const REASONS = 20
+const MAX_REASONS_COUNT = 20
 const RETRY_MS = 200
 
 /** What a soak need not remember, and could not for hours. */
@@ -46,7 +46,7 @@ export const startSoakLoad = ({ url, rate, actors, subscribers, seed }: Options)
   const reasons: string[] = []
   const complain = (what: string) => {
     counts.errors++
-    if (reasons.length < REASONS) reasons.push(what)
+    if (reasons.length < MAX_REASONS_COUNT) reasons.push(what)
   }
   let born = 0
   const newActor = () => createActor(`s${++born}x`, random.fork())
@@ -59,7 +59,7 @@ export const startSoakLoad = ({ url, rate, actors, subscribers, seed }: Options)
   const step = async (index: number) => {
     for (const actor of slots.slice(index, index + 1)) {
       try {
-        const { refused } = await act(actor, { url, appetite: APPETITE, complain })
+        const { refused } = await act(actor, { url, profile: LOAD_PROFILE, complain })
         if (refused) counts.refused++
         else counts.answered++
       } catch (error) {

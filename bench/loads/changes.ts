@@ -2,10 +2,10 @@
  * Changes at a given rate, and many sockets that hear of them. Of some sockets each event is read: it took the time from
  * `updated_at`, which is set before the change is committed, until here.
  */
-import { GREETINGS } from '../lib/greetings.ts'
+import { GREETINGS_COUNT } from '../lib/greetings.ts'
 import { openRawSocket, type RawSocket } from '../lib/raw-socket.ts'
 import { percentile } from '../lib/statistics.ts'
-import { goOnFor } from './stopping.ts'
+import { createStopCheck } from './stopping.ts'
 
 /** An item, and who changes it. */
 export interface Target {
@@ -61,7 +61,7 @@ const join = async (token: string, index: number): Promise<RawSocket> => {
   const socket = await openRawSocket({ url, token, onEnd: fail, ...reading })
   await socket.received(1)
   socket.send(subscribe)
-  await socket.received(GREETINGS)
+  await socket.received(GREETINGS_COUNT)
   return socket
 }
 const sockets: RawSocket[] = []
@@ -70,7 +70,7 @@ for (let first = 0; first < tokens.length; first += MAX_CONCURRENT_COUNT) {
   sockets.push(...(await Promise.all(some)))
 }
 
-const due = sockets.map(() => GREETINGS)
+const due = sockets.map(() => GREETINGS_COUNT)
 let done = 0
 const change = async (number: number): Promise<void> => {
   const target = targets[number % targets.length]
@@ -85,9 +85,9 @@ const change = async (number: number): Promise<void> => {
 }
 
 const start = performance.now()
-const goOn = goOnFor(seconds)
+const isRunning = createStopCheck(seconds)
 let made = 0
-while (goOn()) {
+while (isRunning()) {
   for (; made < ((performance.now() - start) / 1_000) * perSecond; made++) void change(made)
   await Bun.sleep(1)
 }

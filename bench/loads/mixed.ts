@@ -4,7 +4,7 @@
  */
 import { type HttpConnection, openHttpConnection } from '../lib/http-connection.ts'
 import { percentile } from '../lib/statistics.ts'
-import { goOnFor } from './stopping.ts'
+import { createStopCheck } from './stopping.ts'
 
 export interface MixedInput {
   readonly url: string
@@ -110,7 +110,7 @@ for (let left = connections; left > 0; left -= MAX_OPENING_COUNT) {
 startedAt = Date.now()
 start = performance.now()
 const usedBefore = process.cpuUsage()
-goOn = goOnFor(seconds)
+goOn = createStopCheck(seconds)
 while (goOn()) {
   const due = dueBy(performance.now())
   while (counts.sent < due) {

@@ -3,7 +3,7 @@
  * due: one that had to wait for a free connection, or for a late answer before it, has waited.
  */
 import { percentile } from '../lib/statistics.ts'
-import { goOnFor } from './stopping.ts'
+import { createStopCheck } from './stopping.ts'
 
 export interface ReadsInput {
   readonly url: string
@@ -58,9 +58,9 @@ const send = (): void => {
   }
 }
 
-const goOn = goOnFor(seconds)
+const isRunning = createStopCheck(seconds)
 const interval = 1_000 / perSecond
-for (let next = start; goOn(); ) {
+for (let next = start; isRunning(); ) {
   for (const now = performance.now(); next <= now; next += interval) due.push(next)
   send()
   await Bun.sleep(1)

@@ -1,6 +1,6 @@
 /** Chains of refresh grants: each session exchanges its token for the next, over and over. */
 import { percentile } from '../lib/statistics.ts'
-import { goOnFor } from './stopping.ts'
+import { createStopCheck } from './stopping.ts'
 
 export interface RefreshesInput {
   readonly url: string
@@ -38,10 +38,10 @@ const refresh = async (token: string): Promise<string> => {
   return pair.refresh_token
 }
 
-const goOn = goOnFor(warmupSeconds + rounds * seconds)
+const isRunning = createStopCheck(warmupSeconds + rounds * seconds)
 const chains = Promise.all(
   tokens.map(async (first) => {
-    for (let token = first; goOn(); ) token = await refresh(token)
+    for (let token = first; isRunning(); ) token = await refresh(token)
   }),
 )
 await Bun.sleep(warmupSeconds * 1_000)

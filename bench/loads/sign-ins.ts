@@ -1,6 +1,6 @@
 /** Keeps a number of sign-ins in flight: each that is answered is followed by another. */
 import { percentile } from '../lib/statistics.ts'
-import { goOnFor } from './stopping.ts'
+import { createStopCheck } from './stopping.ts'
 
 export interface SignInsInput {
   readonly url: string
@@ -34,13 +34,13 @@ const signIn = async (): Promise<void> => {
   else times.push(performance.now() - from)
 }
 
-const goOn = goOnFor(seconds)
+const isRunning = createStopCheck(seconds)
 const start = performance.now()
 const one = async (): Promise<void> => {
-  while (goOn()) await signIn()
+  while (isRunning()) await signIn()
 }
 const all = Promise.all(Array.from({ length: inFlight }, one))
-while (goOn()) await Bun.sleep(10)
+while (isRunning()) await Bun.sleep(10)
 const [signedIn, took] = [times.length, performance.now() - start]
 const report: SignInsReport = { signedIn, refused, seconds: took / 1_000, p50: percentile(times, 50) }
 // Those still in flight must be answered well too.

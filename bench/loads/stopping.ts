@@ -1,5 +1,5 @@
 /** Whether a load program is to go on: not after SIGTERM, and not longer than so many seconds. */
-export const goOnFor = (seconds: number): (() => boolean) => {
+export const createStopCheck = (seconds: number): (() => boolean) => {
   let stopped = false
   process.once('SIGTERM', () => {
     stopped = true

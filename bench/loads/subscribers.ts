@@ -2,9 +2,9 @@
  * Many sockets that receive the same, and changes that are made as fast as they are received: the next request goes out when
  * all have what came before the last one, so that the server always has work and nobody's line grows.
  */
-import { GREETINGS } from '../lib/greetings.ts'
+import { GREETINGS_COUNT } from '../lib/greetings.ts'
 import { openRawSocket } from '../lib/raw-socket.ts'
-import { goOnFor } from './stopping.ts'
+import { createStopCheck } from './stopping.ts'
 
 export interface SubscribersInput {
   /** Of the socket. */
@@ -49,7 +49,7 @@ const join = async (token: string): Promise<void> => {
   const socket = await openRawSocket({ url, token, onTexts, onEnd: fail })
   await socket.received(1)
   socket.send(subscribe)
-  await socket.received(GREETINGS)
+  await socket.received(GREETINGS_COUNT)
 }
 for (let first = 0; first < tokens.length; first += MAX_CONCURRENT_COUNT) {
   await Promise.all(tokens.slice(first, first + MAX_CONCURRENT_COUNT).map(join))
@@ -66,9 +66,9 @@ const { headers, method, body, texts } = change
 const each = texts * tokens.length
 const greeted = received
 const from = performance.now()
-const goOn = goOnFor(seconds)
+const isRunning = createStopCheck(seconds)
 let made = 0
-while (goOn()) {
+while (isRunning()) {
   const response = await fetch(change.url, { method, headers, body: body === '' ? null : body })
   const answer = await response.text()
   if (!response.ok) fail(`${change.url} answered ${response.status}: ${answer}`)

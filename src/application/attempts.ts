@@ -26,9 +26,9 @@ export interface Attempt {
  */
 export interface Attempts {
   /** Counts one attempt. Throws `too_many_requests` above the limit. */
-  count(tried: Attempt): Promise<void>
+  count(attempt: Attempt): Promise<void>
   /** A correct password resets the counts. */
-  succeeded(tried: Attempt): Promise<void>
+  succeeded(attempt: Attempt): Promise<void>
 }
 
 /** The limit over all unknown sources of an account, as a multiple of the limit of one source. */
@@ -38,9 +38,9 @@ const keyOf = ({ kind, account, user }: Attempt) =>
   // The end of a salted hash identifies the password without revealing anything about it.
   `${kind}:${account}:${user?.passwordHash.slice(-16) ?? ''}`
 
-const keyOfSource = (tried: Attempt) => {
-  const source = tried.address === undefined ? 'everywhere' : networksOf(tried.address).client
-  return `${keyOf(tried)}:${source}`
+const keyOfSource = (attempt: Attempt) => {
+  const source = attempt.address === undefined ? 'everywhere' : networksOf(attempt.address).client
+  return `${keyOf(attempt)}:${source}`
 }
 
 export const createAttempts = (
@@ -59,18 +59,18 @@ export const createAttempts = (
     unitOfWork.read((tx) => tx.signInSources.has(userId, networksOf(address).client))
 
   return {
-    async count(tried) {
+    async count(attempt) {
       if (rate === 'off') return
-      const ofSource = await take(keyOfSource(tried), rate)
+      const ofSource = await take(keyOfSource(attempt), rate)
       if (ofSource !== null) throw ofSource
-      if (tried.user === undefined) return
-      const ofAll = await take(keyOf(tried), { ...rate, limit: rate.limit * ALL_SOURCES_FACTOR })
-      if (ofAll !== null && !(await hasSignedInFrom(tried.user?.id, tried.address))) throw ofAll
+      if (attempt.user === undefined) return
+      const ofAll = await take(keyOf(attempt), { ...rate, limit: rate.limit * ALL_SOURCES_FACTOR })
+      if (ofAll !== null && !(await hasSignedInFrom(attempt.user?.id, attempt.address))) throw ofAll
     },
-    async succeeded(tried) {
+    async succeeded(attempt) {
       if (rate === 'off') return
-      await limiter.clear(keyOfSource(tried))
-      await limiter.clear(keyOf(tried))
+      await limiter.clear(keyOfSource(attempt))
+      await limiter.clear(keyOf(attempt))
     },
   }
 }

@@ -45,7 +45,7 @@ export const summarizeAll = async (
   return summaries
 }
 
-/** The tables whose rows are not the same on both sides. */
+/** The tables whose rows differ. */
 export const differingTables = (one: TableSummaries, other: TableSummaries): readonly string[] =>
   [...one]
     .filter(([table, { rows, sha256 }]) => other.get(table)?.rows !== rows || other.get(table)?.sha256 !== sha256)

@@ -1,28 +1,17 @@
 import type { Collection } from '../domain/collection.ts'
 import { IDEMPOTENCY_TTL_MS } from '../domain/idempotency.ts'
-import type { Job, PasswordForgotten } from '../domain/job.ts'
-import type { QueuedMail } from '../domain/mail.ts'
-import { MAIL_TOKEN_TTL_MS } from '../domain/mail-token.ts'
+import type { Job } from '../domain/job.ts'
 import { erasedRecord, recordEvent } from '../domain/record.ts'
 import { SIGN_IN_SOURCE_KEPT_MS } from '../domain/session.ts'
 import { createFileJobs } from './file-jobs.ts'
-import type { CompletionWrite, JobHandlers } from './job-runner.ts'
-import { type MailOptions, writeMail } from './mail-templates.ts'
-import { mailedToken, mailToken } from './mail-tokens.ts'
+import type { JobHandlers } from './job-runner.ts'
+import { createMailJobs, type MailJobsDeps } from './mail-jobs.ts'
 import type { BlobStore } from './ports/blobs.ts'
-import type { Mailer } from './ports/messaging.ts'
-import type { EraseProgress, Tx, UnitOfWork } from './ports/persistence.ts'
-import type { OpaqueTokens } from './ports/security.ts'
-import type { Clock } from './ports/system.ts'
+import type { EraseProgress, Tx } from './ports/persistence.ts'
 
-interface Deps {
-  readonly unitOfWork: UnitOfWork
+interface Deps extends MailJobsDeps {
   readonly collections: readonly Collection[]
-  readonly mailer: Mailer
   readonly blobs: BlobStore
-  readonly opaqueTokens: OpaqueTokens
-  readonly clock: Clock
-  readonly mail: MailOptions
   /** Milliseconds for which a used refresh token is kept to detect its reuse. */
   readonly refreshTtl: number
   /** Milliseconds for which the log of changes is kept. */
@@ -42,42 +31,9 @@ const MAX_LARGE_SLICE_COUNT = 50
 type Step = (tx: Tx, limit: number) => Promise<number>
 
 export const createJobHandlers = (deps: Deps): JobHandlers => {
-  const { unitOfWork, collections, mailer, opaqueTokens, clock, refreshTtl, eventRetention } = deps
+  const { unitOfWork, collections, clock, refreshTtl, eventRetention } = deps
+  const mail = createMailJobs(deps)
   const files = createFileJobs(deps)
-
-  const sendMail = async (job: Job, signal: AbortSignal, atEnd: (write: CompletionWrite) => void): Promise<void> => {
-    const request = job.payload as QueuedMail
-    const messageId = request.messageId ?? opaqueTokens.derive(`message ${job.id} ${job.createdAt}`)
-    const send = (token: string) =>
-      mailer.send(writeMail(request, { id: `job-${job.id}`, messageId }, deps.mail, token), signal)
-    if (!('nonce' in request)) return send('')
-
-    const { nonce } = request
-    const ttl = MAIL_TOKEN_TTL_MS[request.template === 'reset' ? 'reset' : 'verify']
-    const startedAt = clock.now()
-    // The expiry is set before the mail is handed over: if the process ends in between, the link works until the mail
-    // is sent again. If a newer mail or a changed address has replaced the token, the link would not work, and the mail
-    // is not sent.
-    if (!(await unitOfWork.write((tx) => tx.mailTokens.extend(nonce, startedAt + ttl)))) return
-    await send(mailedToken(opaqueTokens, nonce))
-    const sentAt = clock.now()
-    if (sentAt > startedAt) atEnd(async (tx) => void (await tx.mailTokens.extend(nonce, sentAt + ttl)))
-  }
-
-  const passwordForgotten = async (job: Job) => {
-    const { email, source = '' } = job.payload as PasswordForgotten
-    const now = clock.now()
-    await unitOfWork.write(async (tx) => {
-      const user = await tx.users.findByEmail(email)
-      if (user === null || !user.isActive) return
-      // A stranger's request must not invalidate a link that the owner may be about to use.
-      const current = await tx.mailTokens.findByUser(user.id, 'reset')
-      const isLive = current !== null && current.email === email && current.expiresAt > now
-      if (isLive && !(await tx.signInSources.has(user.id, source))) return
-      // Beyond the mail limits, the link mailed before stays valid too.
-      await mailToken(tx, opaqueTokens, { user, email, template: 'reset', now })
-    })
-  }
 
   /** Each step removes a limited number of rows and returns how many, so that none blocks other writes for long. */
   const inSlices = async (steps: readonly Step[], signal: AbortSignal, size = MAX_SLICE_COUNT) => {
@@ -141,8 +97,8 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
   }
 
   return {
-    mail: { deadline: 60_000, run: sendMail },
-    'password-forgotten': { deadline: 10_000, run: passwordForgotten },
+    mail: { deadline: 60_000, run: mail.send },
+    'password-forgotten': { deadline: 10_000, run: mail.resetPassword },
     // Works in slices that leave time for other work, so a large account takes a while.
     'forget-user': { deadline: 600_000, run: forgetUser },
     'delete-blob': { deadline: 60_000, run: files.deleteBlob },

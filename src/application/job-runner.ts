@@ -13,7 +13,7 @@ export interface JobHandler {
   readonly every?: number
   /**
    * May run more than once for one job. `signal` aborts at the deadline and when the server stops. Writes passed to
-   * `atEnd` run in the transaction that records the end of the job. A {@link PermanentFailure} is not retried.
+   * `onCompletion` run in the transaction that records the end of the job. A {@link PermanentFailure} is not retried.
    */
   run(job: Job, signal: AbortSignal, onCompletion: (write: CompletionWrite) => void): Promise<void>
 }
@@ -83,7 +83,8 @@ const withDeadline = async (
   }
 }
 
-export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: RunnerDeps): JobRunner => {
+/** Records how jobs end, and queues the next run of those that recur. */
+const createResults = (unitOfWork: UnitOfWork, handlers: JobHandlers, clock: Clock) => {
   /** The next run of a recurring kind; null for all others. */
   const next = (name: string): NewJob | null => {
     const kind = RECURRING_KINDS.find((recurring) => recurring === name)
@@ -107,6 +108,20 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
       if (following !== null) await tx.jobs.enqueue(following)
     })
 
+  const fail = (job: Job, error: unknown, runAt: number | null) =>
+    unitOfWork.write(async (tx) => {
+      const failed = await tx.jobs.fail(job, { now: clock.now(), error: reasonOf(error), runAt })
+      if (failed && runAt === null) await record(tx, 'job.dead', job.id)
+      const following = runAt === null ? next(job.kind) : null
+      if (following !== null) await tx.jobs.enqueue(following)
+    })
+
+  return { next, finish, fail }
+}
+
+export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: RunnerDeps): JobRunner => {
+  const { next, finish, fail } = createResults(unitOfWork, handlers, clock)
+
   /** When to retry; null for never. */
   const retryAt = (job: Job, error: unknown): number | null => {
     const delay = error instanceof PermanentFailure ? null : retryDelay(job.attempts, random())
@@ -115,14 +130,6 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
     else log.warn('job failed, will be retried', fields)
     return delay === null ? null : Math.round(clock.now() + delay)
   }
-
-  const fail = (job: Job, error: unknown, runAt: number | null) =>
-    unitOfWork.write(async (tx) => {
-      const failed = await tx.jobs.fail(job, { now: clock.now(), error: reasonOf(error), runAt })
-      if (failed && runAt === null) await record(tx, 'job.dead', job.id)
-      const following = runAt === null ? next(job.kind) : null
-      if (following !== null) await tx.jobs.enqueue(following)
-    })
 
   const renewing = (job: Job): Disposable => {
     const renew = () =>

@@ -26,7 +26,7 @@ interface MailSlotRequest {
   readonly template: MailRequest['template']
   readonly to: string
   readonly now: Instant
-  /** How many milliseconds it may be delayed. */
+  /** How many milliseconds the mail may be delayed. */
   readonly maxDelayMs: number
 }
 
@@ -78,8 +78,8 @@ const PURPOSES: Readonly<Record<Issue['template'], MailTokenPurpose>> = {
 export const mailToken = async (tx: Tx, opaqueTokens: OpaqueTokens, issue: Issue): Promise<MailSlot> => {
   const { user, email, template, now } = issue
   const maxDelayMs = template === 'welcome' ? MAX_MAIL_DELAY_MS : 0
-  const turn = await reserveMailSlot(tx, { template, to: email, now, maxDelayMs })
-  if (!turn.queued) return turn
+  const slot = await reserveMailSlot(tx, { template, to: email, now, maxDelayMs })
+  if (!slot.queued) return slot
   const nonce = opaqueTokens.generate()
   const purpose = PURPOSES[template]
   const token: MailToken = {
@@ -96,8 +96,8 @@ export const mailToken = async (tx: Tx, opaqueTokens: OpaqueTokens, issue: Issue
     template === 'reset'
       ? { template, to: email, name: ifVerified(user, user.name), nonce }
       : { template, to: email, nonce }
-  await enqueue(tx, opaqueTokens, request, now, turn.at)
-  return turn
+  await enqueue(tx, opaqueTokens, request, now, slot.at)
+  return slot
 }
 
 /** As {@link mailToken}, but throws `too_many_requests` if the limits forbid the mail. */
@@ -117,18 +117,18 @@ type Notice = { readonly user: User; readonly now: Instant } & (
  */
 export const notify = async (tx: Tx, opaqueTokens: OpaqueTokens, notice: Notice): Promise<MailSlot> => {
   const { user, now, ...about } = notice
-  const turn = await reserveMailSlot(tx, {
+  const slot = await reserveMailSlot(tx, {
     template: about.template,
     to: user.email,
     now,
     maxDelayMs: MAX_MAIL_DELAY_MS,
   })
-  if (!turn.queued) return turn
+  if (!slot.queued) return slot
   const recipient = { to: user.email, name: ifVerified(user, user.name) }
   const request: MailRequest =
     about.template === 'password-changed' ? { ...about, ...recipient } : { ...about, ...recipient }
-  await enqueue(tx, opaqueTokens, request, now, turn.at)
-  return turn
+  await enqueue(tx, opaqueTokens, request, now, slot.at)
+  return slot
 }
 
 /**

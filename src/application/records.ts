@@ -99,6 +99,16 @@ const noteEvent = (change: RecordChange, record: StoredRecord, { events }: Chang
   events.set(record.id, { change: wasCreated ? 'created' : change, record })
 }
 
+/**
+ * Every batch locks its records in the same order, whatever the order of its operations, so that batches cannot
+ * deadlock.
+ */
+const lockAll = (tx: Tx, name: string, operations: readonly RecordOperation[]): Promise<unknown> => {
+  const ids = new Set(operations.flatMap((operation) => (operation.op === 'create' ? [] : [operation.id])))
+  if (ids.size < 2) return Promise.resolve()
+  return Promise.all([...ids].sort((one, other) => one - other).map((id) => tx.records(name).findById(id)))
+}
+
 /** The operations of users on the records of a collection, inside a transaction. */
 const createChanges = (collection: Collection) => {
   const { name, singular } = collection
@@ -173,18 +183,8 @@ const createChanges = (collection: Collection) => {
     }
   }
 
-  /**
-   * Every batch locks its records in the same order, whatever the order of its operations, so that batches cannot
-   * deadlock.
-   */
-  const lockAll = (tx: Tx, operations: readonly RecordOperation[]): Promise<unknown> => {
-    const ids = new Set(operations.flatMap((operation) => (operation.op === 'create' ? [] : [operation.id])))
-    if (ids.size < 2) return Promise.resolve()
-    return Promise.all([...ids].sort((one, other) => one - other).map((id) => tx.records(name).findById(id)))
-  }
-
   const performAll = async (tx: Tx, operations: readonly RecordOperation[], change: Change) => {
-    await lockAll(tx, operations)
+    await lockAll(tx, name, operations)
     const results: (StoredRecord | null)[] = []
     let size = 0
     for (const [index, operation] of operations.entries()) {

@@ -5,7 +5,7 @@ import type { Clock } from './ports/system.ts'
 /** A cached result about the rights of a session. */
 export interface CachedGrant {
   readonly principal: Principal
-  /** When the read that last confirmed it began, by the {@link Elapsed} clock. */
+  /** When the read that last confirmed it began, by the {@link MonotonicClock} clock. */
   validatedAt: number
 }
 
@@ -18,7 +18,7 @@ export interface Revalidation<Entry extends CachedGrant> {
   isFresh(entry: Entry): boolean
 }
 
-/** Milliseconds since some moment; never goes back. */
+/** Milliseconds since an arbitrary moment. */
 export type MonotonicClock = () => number
 
 /** The clock for the age of cached results. Tests replace it, so that they do not have to wait for a second. */

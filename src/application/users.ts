@@ -119,12 +119,38 @@ const requireRemainingAdmin = async (tx: Tx, before: User, after: User | null): 
   if ((await tx.users.countActiveAdmins()) <= 1) throw new AppError('last_admin', 'The last active admin must stay')
 }
 
-export const createUsers = (deps: Deps): Users => {
-  const { unitOfWork, passwords, opaqueTokens, notices, attempts, clock } = deps
-  const issuer = createTokenIssuer(deps)
+/** Mails a link to the new address, which replaces the old one when the link is used. */
+const requestEmailChange = async (
+  tx: Tx,
+  opaqueTokens: OpaqueTokens,
+  user: User,
+  email: string,
+  now: Instant,
+): Promise<void> => {
+  if ((await tx.users.findByEmail(email)) !== null) throw new AppError('email_taken', 'Email already registered')
+  await requireMailToken(tx, opaqueTokens, { user, email, template: 'verify', now })
+  await notifyFirst(tx, opaqueTokens, {
+    user,
+    template: 'email-change-requested',
+    newEmail: ifVerified(user, email),
+    now,
+  })
+}
 
-  /** The user as of when the password was checked. */
-  const checkPassword = async (actor: Caller, password: string): Promise<User> => {
+const setAddress = async (
+  tx: Tx,
+  opaqueTokens: OpaqueTokens,
+  user: User,
+  email: string,
+  now: Instant,
+): Promise<void> => {
+  await tx.mailTokens.delete(user.id)
+  await notify(tx, opaqueTokens, { user, template: 'email-changed', newEmail: email, now })
+}
+
+/** Returns the user as of when the password was checked. Throws `wrong_password`, `too_many_requests`. */
+const createPasswordCheck = ({ unitOfWork, passwords, attempts }: Deps) => {
+  return async (actor: Caller, password: string): Promise<User> => {
     const user = await unitOfWork.read((tx) => findVisible(tx, actor, actor.userId))
     const { address } = actor
     const tried = { kind: 'current password', account: user.id, user, address } as const
@@ -133,9 +159,15 @@ export const createUsers = (deps: Deps): Users => {
     await attempts.succeeded(tried)
     return user
   }
+}
+
+/** What becomes of the session in which a user changes their password. */
+const createOwnSession = (deps: Deps) => {
+  const { opaqueTokens } = deps
+  const issuer = createTokenIssuer(deps)
 
   /** What remains of the actor's session after the password has changed. */
-  const renewSession = async (tx: Tx, actor: Caller, now: Instant): Promise<() => Promise<TokenPair>> => {
+  const renew = async (tx: Tx, actor: Caller, now: Instant): Promise<() => Promise<TokenPair>> => {
     const session = await tx.sessions.findById(actor.sessionId)
     await tx.sessions.deleteAll(actor.userId, null)
     const refreshToken = opaqueTokens.generate()
@@ -152,22 +184,13 @@ export const createUsers = (deps: Deps): Users => {
     return null
   }
 
-  /** Mails a link to the new address, which replaces the old one when the link is used. */
-  const requestEmailChange = async (tx: Tx, user: User, email: string, now: Instant): Promise<void> => {
-    if ((await tx.users.findByEmail(email)) !== null) throw new AppError('email_taken', 'Email already registered')
-    await requireMailToken(tx, opaqueTokens, { user, email, template: 'verify', now })
-    await notifyFirst(tx, opaqueTokens, {
-      user,
-      template: 'email-change-requested',
-      newEmail: ifVerified(user, email),
-      now,
-    })
-  }
+  return { renew, endRefreshing }
+}
 
-  const setAddress = async (tx: Tx, user: User, email: string, now: Instant): Promise<void> => {
-    await tx.mailTokens.delete(user.id)
-    await notify(tx, opaqueTokens, { user, template: 'email-changed', newEmail: email, now })
-  }
+export const createUsers = (deps: Deps): Users => {
+  const { unitOfWork, passwords, opaqueTokens, notices, attempts, clock } = deps
+  const checkPassword = createPasswordCheck(deps)
+  const ownSession = createOwnSession(deps)
 
   return {
     ...createRegistrations(deps),
@@ -200,9 +223,9 @@ export const createUsers = (deps: Deps): Users => {
         const given = { ...before, isActive: isActive ?? before.isActive, role: role ?? before.role, updatedAt: now }
         let after: User = { ...given, name: name === undefined ? before.name : name.trim() }
         if (address !== null && address !== before.email) {
-          if (isSelf) await requestEmailChange(tx, before, address, now)
+          if (isSelf) await requestEmailChange(tx, opaqueTokens, before, address, now)
           else {
-            await setAddress(tx, before, address, now)
+            await setAddress(tx, opaqueTokens, before, address, now)
             after = { ...after, email: address, emailVerified: false }
           }
         }
@@ -230,7 +253,7 @@ export const createUsers = (deps: Deps): Users => {
         await voidUnverifiedTokens(tx, current)
         await tx.fileLinks.deleteAll({ makerId: actor.userId })
         await notify(tx, opaqueTokens, { user: current, template: 'password-changed', now })
-        return renew ? renewSession(tx, actor, now) : endRefreshing(tx, actor, now)
+        return renew ? ownSession.renew(tx, actor, now) : ownSession.endRefreshing(tx, actor, now)
       })
       await notices.publish(actor.userId)
       return pair === null ? null : pair()

@@ -2,7 +2,7 @@ import type { Job } from './job.ts'
 import type { JsonObject } from './merge-patch.ts'
 import type { Instant } from './user.ts'
 
-/** The kind of events that report how a job ended. */
+/** The kind of the events that report how a job ended. */
 export const JOBS = 'jobs'
 export const JOB_EVENTS = ['job.done', 'job.dead'] as const
 export type JobEventName = (typeof JOB_EVENTS)[number]

@@ -38,7 +38,7 @@ export interface Page<T> {
 
 type Total = Pick<Page<unknown>, 'total' | 'totalAtLeast'>
 
-/** The totals of a page if counting stopped beyond {@link MAX_COUNTED}, or before the end. */
+/** The totals of a page if counting stopped beyond {@link MAX_TOTAL_COUNT}, or before the end. */
 export const totalOf = (counted: number, isComplete = true): Total =>
   isComplete && counted <= MAX_TOTAL_COUNT
     ? { total: counted }

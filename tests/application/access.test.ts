@@ -131,7 +131,7 @@ describe('when notices may be lost', () => {
   })
 })
 
-test('a listener to a change of rights no longer gets outdated cached results', async () => {
+test('a notice of changed rights drops the cached grants', async () => {
   const notices = createMemoryAccessNotices()
   const access = createProcess(notices)
   const { id, token, userId } = await newSession()

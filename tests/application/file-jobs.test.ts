@@ -14,7 +14,7 @@ import { createMailbox } from '../support/mail.ts'
 import { recordingLog, temporaryFolder } from '../support/skep.ts'
 import { openTestStore, userNamed } from '../support/store.ts'
 
-const DAY = 24 * 3_600_000
+const DAY_MS = 24 * 3_600_000
 
 const prepare = async () => {
   const { store, outside, writer } = openTestStore()
@@ -23,7 +23,7 @@ const prepare = async () => {
   const clock = { now: () => Date.now() + ahead }
   const { actor } = await store.write(async (tx) => {
     const { id: userId } = await tx.users.insert(userNamed('ann'))
-    const times = { createdAt: 0, lastUsedAt: 0, expiresAt: Date.now() + 7 * DAY }
+    const times = { createdAt: 0, lastUsedAt: 0, expiresAt: Date.now() + 7 * DAY_MS }
     const { id: sessionId } = await tx.sessions.insert({ userId, device: '', address: '', ...times })
     return { actor: { userId, sessionId, role: 'user' } as const }
   })
@@ -168,7 +168,7 @@ test('removing a user removes all their files, however many, and nobody else’s
     for (let n = 0; n < 450; n++) {
       const { id, ...file } = kept
       const { id: fileId } = await tx.files.insert({ ...file, ownerId: other, blobKey: `key-${n}` })
-      await tx.fileLinks.insert({ fileId, ownerId: 1, makerId: 1, expiresAt: Date.now() + DAY, createdAt: 0 })
+      await tx.fileLinks.insert({ fileId, ownerId: 1, makerId: 1, expiresAt: Date.now() + DAY_MS, createdAt: 0 })
     }
   })
   await run('forget-user', { userId: other })
@@ -195,7 +195,7 @@ test('the sweep removes bytes without a file row once they are a day old, unfini
   await begun.promise
   await run('sweep-blobs')
   expect(await entriesOf(blobs)).toHaveLength(3)
-  pass(DAY + 60_000)
+  pass(DAY_MS + 60_000)
   await run('sweep-blobs')
   expect((await entriesOf(blobs)).map(({ key }) => key)).toEqual([blobKey])
   crash.resolve()
@@ -207,7 +207,7 @@ test('the clean-up removes expired links', async () => {
   const { id: fileId } = await upload()
   await store.write(async (tx) => {
     await tx.fileLinks.insert({ fileId, ownerId: 1, makerId: 1, expiresAt: Date.now() - 1, createdAt: 0 })
-    await tx.fileLinks.insert({ fileId, ownerId: 1, makerId: 1, expiresAt: Date.now() + DAY, createdAt: 0 })
+    await tx.fileLinks.insert({ fileId, ownerId: 1, makerId: 1, expiresAt: Date.now() + DAY_MS, createdAt: 0 })
   })
   await run('clean-up')
   expect(outside('SELECT 1 FROM file_links')).toHaveLength(1)

@@ -8,7 +8,7 @@ import { createMailbox } from '../support/mail.ts'
 import { temporaryFolder } from '../support/skep.ts'
 import { openTestStore, userNamed } from '../support/store.ts'
 
-const HOUR = 3_600_000
+const HOUR_MS = 3_600_000
 
 test('the clean-up removes expired sessions and links, and jobs that ended long ago', async () => {
   const clock = testClock()
@@ -19,8 +19,8 @@ test('the clean-up removes expired sessions and links, and jobs that ended long 
     ...deps,
     collections: COLLECTIONS,
     mail: { appName: 'Skep', appUrl: 'http://localhost' },
-    refreshTtl: HOUR,
-    eventRetention: HOUR,
+    refreshTtl: HOUR_MS,
+    eventRetention: HOUR_MS,
   })
   const now = clock.now()
   await store.write(async (tx) => {
@@ -30,12 +30,12 @@ test('the clean-up removes expired sessions and links, and jobs that ended long 
     await tx.refreshTokens.insert({ hash: new Uint8Array([1]), sessionId: gone.id, createdAt: now })
     await tx.sessions.insert({ ...session, expiresAt: now + 1 })
     const token = { userId, email: 'a@b.c', nonce: 'n', hash: new Uint8Array([1]) }
-    await tx.mailTokens.put({ ...token, purpose: 'verify', expiresAt: now - 33 * 24 * HOUR })
+    await tx.mailTokens.put({ ...token, purpose: 'verify', expiresAt: now - 33 * 24 * HOUR_MS })
     // Its mail may still be retried.
     await tx.mailTokens.put({ ...token, purpose: 'reset', nonce: 'm', hash: new Uint8Array([2]), expiresAt: now })
-    await tx.mailLimits.put('a@b.c', 'verify', [now - HOUR - 1])
-    await tx.mailLimits.put('a@b.c', 'reset', [now - HOUR - 1, now - HOUR])
-    for (const finishedAt of [now - 25 * HOUR, now - 23 * HOUR]) {
+    await tx.mailLimits.put('a@b.c', 'verify', [now - HOUR_MS - 1])
+    await tx.mailLimits.put('a@b.c', 'reset', [now - HOUR_MS - 1, now - HOUR_MS])
+    for (const finishedAt of [now - 25 * HOUR_MS, now - 23 * HOUR_MS]) {
       await tx.jobs.enqueue({ kind: 'clean-up', payload: {}, now: finishedAt })
       for (const job of await tx.jobs.claim({ now: finishedAt, leaseUntil: now, limit: 1 })) {
         await tx.jobs.complete(job, finishedAt)

@@ -12,7 +12,7 @@ export const piecesOf = async function* (...pieces: readonly (string | Error)[])
 export const entriesOf = async (store: BlobStore): Promise<readonly BlobEntry[]> => Array.fromAsync(store.list())
 
 /** So many bytes, and no store still keeps them to itself. */
-export const BEGUN = 12 * 1_048_576
+export const UNFINISHED_UPLOAD_BYTES = 12 * 1_048_576
 
 /** What every blob store promises. */
 export const blobStoreContract = (engine: string, open: () => Promise<MovableBlobs>) => {
@@ -77,7 +77,7 @@ export const blobStoreContract = (engine: string, open: () => Promise<MovableBlo
       const goOn = Promise.withResolvers<void>()
       const writing = store.write(
         (async function* () {
-          yield new Uint8Array(BEGUN)
+          yield new Uint8Array(UNFINISHED_UPLOAD_BYTES)
           begun.resolve()
           await goOn.promise
           throw new Error('no')

@@ -8,7 +8,7 @@ export const commitSignalsContract = (
   open: () => Promise<readonly [CommitSignals, ...CommitSignals[]]>,
   skip = false,
 ) => {
-  describe.skipIf(skip)(`the wake-ups of ${engine}`, () => {
+  describe.skipIf(skip)(`the commit signals of ${engine}`, () => {
     const receive = (signals: CommitSignals) => {
       const received: CommitSignal[] = []
       signals.subscribe((signal) => void received.push(signal))

@@ -62,7 +62,7 @@ export const epochsContract = (engine: string, open: () => Promise<Harness>) => 
       expect(await within(await current(later), end + 1)).toBe(true)
     })
 
-    test('an item has the epoch in which its version was written', async () => {
+    test('an item records in which its version was written', async () => {
       const { store, again } = await open()
       await store.beginEpoch()
       const item = await write(store)

@@ -47,7 +47,7 @@ export const eventLogContract = (engine: string, open: () => Promise<Harness>) =
       expect(await list(other)).toEqual([{ ...event, cursor: 1 }])
     })
 
-    test('contains committed events and no rolled-back ones', async () => {
+    test('contains what was committed and not what was rolled back', async () => {
       const { one } = await open()
       const rolledBack = one.write(async (tx) => {
         await tx.events.append(eventOf(1, 2))

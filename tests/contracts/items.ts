@@ -41,7 +41,7 @@ export const itemsContract = (engine: string, open: () => Promise<Store>) => {
       expect(item?.description).toBe('ünïcödé ✓\n\t')
     })
 
-    test('keep every time and number that JavaScript can represent', async () => {
+    test('keep the largest times and numbers of JavaScript', async () => {
       const store = await open()
       const most = 8_640_000_000_000_000
       const { id } = await insert(store, { title: 'x' }, Number.MAX_SAFE_INTEGER, most)

@@ -51,7 +51,7 @@ export const jobQueueContract = (engine: string, open: () => Promise<Harness>) =
       expect(new Set(ids).size).toBe(30)
     })
 
-    test('keeps a job until it is due, and reports when one is due', async () => {
+    test('keeps a job until it is due, and reports when one is', async () => {
       const { one } = await open()
       await enqueue(one, { runAt: 500 })
       expect(await one.read((tx) => tx.jobs.hasDue(499))).toBe(false)
@@ -111,7 +111,7 @@ export const jobQueueContract = (engine: string, open: () => Promise<Harness>) =
       expect(await states(one)).toEqual([['queued', 0]])
     })
 
-    test('has at most one job per key at a time', async () => {
+    test('queues one job of a key at a time', async () => {
       const { one } = await open()
       await enqueue(one, { key: 'daily' })
       await enqueue(one, { key: 'daily' })

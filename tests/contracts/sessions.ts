@@ -44,7 +44,7 @@ export const sessionsContract = (engine: string, open: () => Promise<UnitOfWork>
     })
   })
 
-  test(`a session of ${engine} tells whom it speaks for, also when it has ended or the account is switched off`, async () => {
+  test(`a session of ${engine} returns its principal, also when it has ended or the account is inactive`, async () => {
     const unitOfWork = await open()
     const at = { createdAt: 1, lastUsedAt: 1, expiresAt: 7 }
     const { userId, id } = await unitOfWork.write(async (tx) => {

@@ -83,7 +83,7 @@ const step = fc.record({
 /** What every engine promises of what it counts, and of the quota. `migration` is the one that began to count. */
 export const usageContract = (engine: string, open: Open, migration: string) => {
   describe(`the usage of ${engine}`, () => {
-    test('matches the tables after any changes, rollbacks and clean-ups', async () => {
+    test('equals the size of the stored rows, after any writes, rollbacks and clean-ups', async () => {
       const { store, outside } = await open()
       await fc.assert(
         fc.asyncProperty(fc.array(fc.array(step, { minLength: 1, maxLength: 4 }), { maxLength: 10 }), async (units) => {

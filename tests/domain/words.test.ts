@@ -41,7 +41,7 @@ describe('words', () => {
     )
   })
 
-  test('never begin with a mark and never hold what ends a word', () => {
+  test('never begin with a mark and never contain what ends a word', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (given) => {
         for (const word of words(given)) expect(word).toMatch(/^[\p{L}\p{N}\p{Co}][\p{L}\p{N}\p{M}\p{Co}]*$/u)

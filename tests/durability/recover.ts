@@ -9,7 +9,7 @@ import { afterChanges } from '../support/load/world.ts'
 import { FileShape, ItemShape, LinkShape, readAll } from './ask.ts'
 
 /** How an attempt that nobody answered came out. */
-export type Fate = 'done' | 'undone' | 'unknown'
+export type Effect = 'done' | 'undone' | 'unknown'
 
 export interface Recovery {
   readonly url: string
@@ -59,7 +59,7 @@ const refresh = async (actor: Actor, recovery: Recovery, askedAt: number | null)
 }
 
 /** Decides an open attempt at the account or the session, and leaves the actor signed in unless it is gone. */
-const recoverAccount = async (actor: Actor, recovery: Recovery): Promise<Fate> => {
+const recoverAccount = async (actor: Actor, recovery: Recovery): Promise<Effect> => {
   const { pending, tag } = actor
   const kind = pending?.attempt.kind ?? null
   if (kind === 'register') {
@@ -89,7 +89,7 @@ const recoverAccount = async (actor: Actor, recovery: Recovery): Promise<Fate> =
   return 'unknown'
 }
 
-const checkName = async (actor: Actor, { url, complain }: Recovery): Promise<Fate> => {
+const checkName = async (actor: Actor, { url, complain }: Recovery): Promise<Effect> => {
   const attempt = actor.pending?.attempt
   const { body } = await callAt(url, 'GET', '/users/me', { token: actor.session?.accessToken })
   const { name } = expectShape(Named, body)
@@ -101,7 +101,7 @@ const checkName = async (actor: Actor, { url, complain }: Recovery): Promise<Fat
   return 'undone'
 }
 
-const checkItems = async (actor: Actor, { url, complain }: Recovery): Promise<Fate> => {
+const checkItems = async (actor: Actor, { url, complain }: Recovery): Promise<Effect> => {
   const { world, pending, tag, session } = actor
   const listed = await readAll(url, '/items/', session?.accessToken ?? '', ItemShape)
   const seen = new Map(
@@ -114,7 +114,7 @@ const checkItems = async (actor: Actor, { url, complain }: Recovery): Promise<Fa
   if (after !== null && isDeepStrictEqual(seen, after.items)) {
     world.items.clear()
     for (const [id, item] of after.items) world.items.set(id, item)
-    world.log.push(...after.happenings)
+    world.log.push(...after.events)
     return 'done'
   }
   const missing = [...world.items.keys()].filter((id) => !seen.has(id))
@@ -127,17 +127,17 @@ const checkItems = async (actor: Actor, { url, complain }: Recovery): Promise<Fa
   return 'unknown'
 }
 
-const checkFiles = async (actor: Actor, recovery: Recovery): Promise<Fate> => {
+const checkFiles = async (actor: Actor, recovery: Recovery): Promise<Effect> => {
   const { world, pending, tag, session } = actor
   const { url, complain } = recovery
   const attempt = pending?.attempt
   const token = session?.accessToken ?? ''
   const listed = await readAll(url, '/files/', token, FileShape)
-  let fate: Fate = 'undone'
+  let effect: Effect = 'undone'
   const seen = new Set(listed.map(({ id }) => id))
   for (const id of [...world.files.keys()].filter((known) => !seen.has(known))) {
     if (attempt?.kind !== 'remove-file' || attempt.id !== id) complain(`${tag}: file ${id} is missing`)
-    else fate = 'done'
+    else effect = 'done'
     actor.deadFiles.push(id)
     actor.deadLinks.push(...(world.files.get(id)?.links.values() ?? []))
     world.files.delete(id)
@@ -147,42 +147,42 @@ const checkFiles = async (actor: Actor, recovery: Recovery): Promise<Fate> => {
     if (known === undefined) {
       const mine = attempt?.kind === 'upload' && attempt.filename === filename ? digestOf(attempt.content) : null
       if (mine !== sha256) complain(`${tag}: file ${id} (${filename}, ${size} bytes) was never asked for`)
-      else fate = 'done'
+      else effect = 'done'
       world.files.set(id, { filename, size, sha256, links: new Map() })
     } else if (known.sha256 !== sha256 || known.size !== size) complain(`${tag}: file ${id} is another`)
     const digest = await digestAt(url, `/api/v1/files/${id}/content`, token)
     if (digest !== sha256) complain(`${tag}: the bytes of file ${id} are ${digest === null ? 'gone' : 'others'}`)
-    if ((await checkLinks(actor, id, recovery)) === 'done') fate = 'done'
+    if ((await checkLinks(actor, id, recovery)) === 'done') effect = 'done'
   }
-  return fate
+  return effect
 }
 
-const checkLinks = async (actor: Actor, id: number, { url, complain }: Recovery): Promise<Fate> => {
+const checkLinks = async (actor: Actor, id: number, { url, complain }: Recovery): Promise<Effect> => {
   const { world, pending, tag, session } = actor
   const attempt = pending?.attempt
   const links = world.files.get(id)?.links ?? new Map<number, string>()
   const listed = await readAll(url, `/files/${id}/links`, session?.accessToken ?? '', LinkShape)
   const seen = new Set(listed.map((link) => link.id))
-  let fate: Fate = 'undone'
+  let effect: Effect = 'undone'
   for (const [linkId, path] of links) {
     if (seen.has(linkId)) continue
     if (attempt?.kind !== 'unlink' || attempt.linkId !== linkId)
       complain(`${tag}: link ${linkId} to file ${id} is missing`)
-    else fate = 'done'
+    else effect = 'done'
     actor.deadLinks.push(path)
     links.delete(linkId)
   }
   for (const link of listed) {
     if (!links.has(link.id)) {
-      if (attempt?.kind !== 'link' || attempt.id !== id || fate === 'done')
+      if (attempt?.kind !== 'link' || attempt.id !== id || effect === 'done')
         complain(`${tag}: link ${link.id} was never asked for`)
-      else fate = 'done'
+      else effect = 'done'
       links.set(link.id, pathOfLink(link.url))
     }
     const digest = await digestAt(url, pathOfLink(link.url))
     if (digest !== world.files.get(id)?.sha256) complain(`${tag}: link ${link.id} does not open file ${id}`)
   }
-  return fate
+  return effect
 }
 
 /** What was ended or deleted must not be back. */
@@ -209,15 +209,15 @@ const checkDead = async (actor: Actor, { url, complain }: Recovery): Promise<voi
 }
 
 /** Sends again what has a key: it must be done now, and once. */
-const retry = async (actor: Actor, fate: Fate, recovery: Recovery): Promise<void> => {
+const retry = async (actor: Actor, effect: Effect, recovery: Recovery): Promise<void> => {
   const attempt = actor.pending?.attempt
-  if (attempt === undefined || !('key' in attempt) || attempt.key === null || fate === 'unknown') return
+  if (attempt === undefined || !('key' in attempt) || attempt.key === null || effect === 'unknown') return
   const reply = await send(recovery.url, actor, attempt)
   const replayed = reply.headers.get('idempotency-replayed') === 'true'
-  if (replayed !== (fate === 'done')) {
-    recovery.complain(`${actor.tag}: ${attempt.kind} was ${fate} before its retry, which was replayed: ${replayed}`)
+  if (replayed !== (effect === 'done')) {
+    recovery.complain(`${actor.tag}: ${attempt.kind} was ${effect} before its retry, which was replayed: ${replayed}`)
   }
-  if (fate === 'done') {
+  if (effect === 'done') {
     if (reply.status > 201) recovery.complain(`${actor.tag}: the retry of ${attempt.kind} was answered ${reply.status}`)
     return
   }
@@ -229,8 +229,8 @@ const retry = async (actor: Actor, fate: Fate, recovery: Recovery): Promise<void
  * Compares all that an actor can see with its world, settles the attempt that the crash left open, and sends it again
  * if it has a key. Answers how that attempt had come out.
  */
-export const recover = async (actor: Actor, recovery: Recovery): Promise<Fate> => {
-  let fate = await recoverAccount(actor, recovery)
+export const recover = async (actor: Actor, recovery: Recovery): Promise<Effect> => {
+  let effect = await recoverAccount(actor, recovery)
   if (actor.session !== null) {
     const look = async () => [
       await checkName(actor, recovery),
@@ -239,17 +239,17 @@ export const recover = async (actor: Actor, recovery: Recovery): Promise<Fate> =
     ]
     const fates = await look()
     const kind = actor.pending?.attempt.kind
-    if (fates.includes('done')) fate = 'done'
+    if (fates.includes('done')) effect = 'done'
     else if (kind === 'items' || kind === 'upload' || kind === 'link')
-      fate = fates.includes('unknown') ? 'unknown' : 'undone'
-    await retry(actor, fate, recovery)
+      effect = fates.includes('unknown') ? 'unknown' : 'undone'
+    await retry(actor, effect, recovery)
     actor.pending = null
     // Once more: the retry must have done it once, and nothing else.
     if (kind === 'items' || kind === 'upload' || kind === 'link') await look()
   }
   actor.pending = null
   await checkDead(actor, recovery)
-  return fate
+  return effect
 }
 
 /** A spent token that comes back after ten seconds ends its session. Answers whether there was one to try. */

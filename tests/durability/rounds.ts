@@ -1,10 +1,10 @@
 import { callAt } from '../support/call.ts'
 import { type Actor, act, createActor } from '../support/load/actor.ts'
-import type { Appetite } from '../support/load/attempt.ts'
+import type { LoadProfile } from '../support/load/attempt.ts'
 import { createRandom, type Random } from '../support/load/random.ts'
 import { run, type Server, serve, spawn } from '../support/process.ts'
 import { compareLog, createFollower, type Follower } from './follow.ts'
-import { type Fate, recover, tryRepeat, tryTheft } from './recover.ts'
+import { type Effect, recover, tryRepeat, tryTheft } from './recover.ts'
 import { storageOf } from './storage.ts'
 import {
   checkEvents,
@@ -33,7 +33,7 @@ export interface RunResult {
   readonly counts: Readonly<Record<string, number>>
 }
 
-const ACTORS = 24
+const ACTORS_COUNT = 24
 const ADMIN = { email: 'root@example.com', password: 'correct horse battery' }
 const BUSY_PAUSE_MS = 50
 
@@ -44,7 +44,7 @@ interface Slot {
   readonly before: number
 }
 
-const appetiteOf = (round: number): Appetite => ({
+const loadProfileOf = (round: number): LoadProfile => ({
   items: 12 + 4 * round,
   files: 4 + round / 3,
   churn: 1,
@@ -52,7 +52,11 @@ const appetiteOf = (round: number): Appetite => ({
 })
 
 /** Runs at most so many at a time. */
-const eachOf = async <T>(list: readonly T[], concurrency: number, work: (one: T) => Promise<void>): Promise<void> => {
+const forEachConcurrently = async <T>(
+  list: readonly T[],
+  concurrency: number,
+  work: (one: T) => Promise<void>,
+): Promise<void> => {
   const left = list.values()
   const worker = async () => {
     for (const one of left) await work(one)
@@ -79,7 +83,7 @@ export const runRounds = async ({ rounds, seed, folder, settings, progress }: Pl
     follower: createFollower('items', complain),
     before,
   })
-  const slots = Array.from({ length: ACTORS }, (_, index) => newSlot(index, 0))
+  const slots = Array.from({ length: ACTORS_COUNT }, (_, index) => newSlot(index, 0))
   const departed: Actor[] = []
   const everything = createFollower('items/all', complain)
   const ends = createFollower('jobs', complain)
@@ -104,7 +108,7 @@ export const runRounds = async ({ rounds, seed, folder, settings, progress }: Pl
           () => slot.actor.session?.accessToken ?? null,
         ),
       )
-    const stage = { url: server.url, appetite: appetiteOf(round), complain }
+    const stage = { url: server.url, profile: loadProfileOf(round), complain }
     const live = async (index: number) => {
       for (const slot of slots.slice(index, index + 1)) follow(slot)
       while (!killed) {
@@ -170,15 +174,15 @@ export const runRounds = async ({ rounds, seed, folder, settings, progress }: Pl
     const { url } = server
     const recovery = { url, complain }
     const storage = storageOf(server.dataDir, settings)
-    const fates: Record<Fate, number> = { done: 0, undone: 0, unknown: 0 }
+    const effects: Record<Effect, number> = { done: 0, undone: 0, unknown: 0 }
     // First those whose time runs: a refresh that was not answered has ten seconds.
     const urgent = slots.toSorted((a, b) => Number(isRefresh(b.actor)) - Number(isRefresh(a.actor)))
-    await eachOf(urgent, 8, async ({ actor }) => {
+    await forEachConcurrently(urgent, 8, async ({ actor }) => {
       const open = actor.pending !== null
-      const fate = await recover(actor, recovery)
-      if (open) fates[fate]++
+      const effect = await recover(actor, recovery)
+      if (open) effects[effect]++
     })
-    for (const [name, number] of Object.entries(fates)) count(`unanswered ${name}`, number)
+    for (const [name, number] of Object.entries(effects)) count(`unanswered ${name}`, number)
     for (const [index, { actor }] of slots.entries()) if (actor.gone) replace(index)
     const signedIn = slots.filter(({ actor }) => actor.session !== null)
     for (const { actor } of signedIn.slice(0, 4)) if (await tryRepeat(actor, recovery)) count('spent tokens repeated')
@@ -193,7 +197,7 @@ export const runRounds = async ({ rounds, seed, folder, settings, progress }: Pl
       count('blobs without a row swept', swept.whole)
       count('cut uploads swept', swept.parts)
     }
-    await eachOf(signedIn, 8, async ({ actor, follower }) => {
+    await forEachConcurrently(signedIn, 8, async ({ actor, follower }) => {
       if (actor.session === null) return
       await follower.catchUp(url, actor.session.accessToken, actor.world.log.length)
       const wrong = compareLog(actor, follower.received)

@@ -290,7 +290,7 @@ describe.skipIf(started === null)(`three processes on one database, files in ${F
     }
   })
 
-  test('sockets receive the changes of concurrent writers in all processes in commit order, exactly once', async () => {
+  test('sockets receive concurrent writes through all processes in commit order, each once', async () => {
     const { access_token: token } = await member()
     await using open = new AsyncDisposableStack()
     const sockets = await Promise.all(['A', 'B', 'C'].map((name) => openSocket(urlOf(name), { token })))

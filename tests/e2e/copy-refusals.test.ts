@@ -309,7 +309,7 @@ describe.skipIf(missing)('copy, with SKEP_TEST_POSTGRES_URL', () => {
     expect([code, stderr]).toEqual([1, expect.stringContaining('was changed while it was copied')])
   })
 
-  test('does not wait for locks of others on the target', async () => {
+  test('does not wait for a lock on the target', async () => {
     using home = folder()
     await makeInstallation(dataOf(home))
     const url = await testDatabase()

@@ -9,7 +9,7 @@ import { embeddedOnly } from '../support/stack.ts'
 import { until } from '../support/until.ts'
 import { PNG, upload } from '../support/uploads.ts'
 
-const MEGABYTES = 12
+const DISK_MB = 12
 const LARGE = 'x'.repeat(9_000)
 /** What is refused depends on whether the reserve was seen to be reached before the disk was full. */
 const FULL = expect.stringMatching(/^storage_(full|reserved)$/)
@@ -52,7 +52,7 @@ describe.skipIf(cannotMount)('on a full disk', () => {
   }
 
   test('writes get 507 storage_full and store nothing', async () => {
-    using disk = smallDisk(MEGABYTES)
+    using disk = smallDisk(DISK_MB)
     await using skep = await serve({ cwd: disk.path, env: embeddedOnly })
     const { token, id, refusal, total } = await full(skep, disk.fill)
     expect(refusal.status).toBe(507)
@@ -70,7 +70,7 @@ describe.skipIf(cannotMount)('on a full disk', () => {
   })
 
   test('reads go on, the process is well, and is not ready', async () => {
-    using disk = smallDisk(MEGABYTES)
+    using disk = smallDisk(DISK_MB)
     await using skep = await serve({ cwd: disk.path, env: embeddedOnly })
     expect((await ready(skep))[0]).toBe(200)
     const { token, id } = await full(skep, disk.fill)
@@ -82,7 +82,7 @@ describe.skipIf(cannotMount)('on a full disk', () => {
   })
 
   test('an upload is answered 507 and leaves no byte behind', async () => {
-    using disk = smallDisk(MEGABYTES)
+    using disk = smallDisk(DISK_MB)
     await using skep = await serve({ cwd: disk.path, env: { ...embeddedOnly, UPLOAD_TYPES: '*/*' } })
     const { token } = await newMember(skep)
     expect((await upload(skep.call, { token })).status).toBe(201)
@@ -98,7 +98,7 @@ describe.skipIf(cannotMount)('on a full disk', () => {
   })
 
   test('everything works again once there is space, without a restart', async () => {
-    using disk = smallDisk(MEGABYTES)
+    using disk = smallDisk(DISK_MB)
     await using skep = await serve({ cwd: disk.path, env: { ...embeddedOnly, LOG_FORMAT: 'json' } })
     const { token, total } = await full(skep, disk.fill)
     expect((await upload(skep.call, { token })).status).toBe(507)
@@ -115,7 +115,7 @@ describe.skipIf(cannotMount)('on a full disk', () => {
   })
 
   test('one that was killed does not start, and has everything once there is room', async () => {
-    using disk = smallDisk(MEGABYTES)
+    using disk = smallDisk(DISK_MB)
     const total = await (async () => {
       await using skep = await serve({ cwd: disk.path, env: embeddedOnly })
       const made = await full(skep, disk.fill)
@@ -166,7 +166,7 @@ describe.skipIf(cannotMount)('on a full disk', () => {
 
 describe.skipIf(cannotMount)('on a disk that cannot be written to', () => {
   test.each(['a new', 'a used'])('serve with %s data folder says so and exits 1', async (kind) => {
-    using disk = smallDisk(MEGABYTES)
+    using disk = smallDisk(DISK_MB)
     if (kind === 'a used') {
       await using skep = await serve({ cwd: disk.path, env: embeddedOnly })
       await newMember(skep)
@@ -178,9 +178,9 @@ describe.skipIf(cannotMount)('on a disk that cannot be written to', () => {
     expect([code, stderr]).toEqual([1, expect.stringMatching(/^skep: .*read-only file system.*\/data'\n$/)])
   })
 
-  test('uploads are answered 503 while downloads go on, readiness tells, and it heals', async () => {
+  test('uploads are answered 503, downloads work, readiness reports it, and it recovers', async () => {
     using home = folder()
-    using disk = smallDisk(MEGABYTES)
+    using disk = smallDisk(DISK_MB)
     const files = join(disk.path, 'files')
     mkdirSync(files)
     await using skep = await serve({ cwd: home.path, env: { ...embeddedOnly, FILES_URL: `file:${files}` } })
@@ -236,7 +236,7 @@ describe.skipIf(Bun.which('prlimit') === null)('where files cannot grow', () => 
   })
 })
 
-const leadsTo = (link: string): string => {
+const linkTarget = (link: string): string => {
   try {
     return readlinkSync(link)
   } catch {
@@ -247,7 +247,7 @@ const leadsTo = (link: string): string => {
 /** The descriptors of a process: the number of each, and what it leads to. */
 const descriptorsOf = ({ pid }: Server): ReadonlyMap<number, string> => {
   const folder = `/proc/${pid}/fd`
-  return new Map(readdirSync(folder).map((number) => [Number(number), leadsTo(join(folder, number))]))
+  return new Map(readdirSync(folder).map((number) => [Number(number), linkTarget(join(folder, number))]))
 }
 
 /** Lets a process open one more file or connection, and no other beside it. */

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { folder, residentMemory, serve } from '../support/process.ts'
 import { type FileBody, MULTIPART, streamedUpload } from '../support/uploads.ts'
 
-const MB = 1_048_576
+const BYTES_PER_MB = 1_048_576
 
 test.skipIf(!existsSync('/proc/self/status'))(
   'uploading and downloading 256 MiB moves the memory of the process by less than 64 MiB',
@@ -41,12 +41,12 @@ test.skipIf(!existsSync('/proc/self/status'))(
     }, 5)
     try {
       // Code that runs for the first time, and what the engine keeps for the next time, take memory whatever the size.
-      await receive(await send(16 * MB))
+      await receive(await send(16 * BYTES_PER_MB))
       const before = residentMemory(skep.pid)
       peak = before
-      const file = await send(256 * MB)
+      const file = await send(256 * BYTES_PER_MB)
       expect(await receive(file)).toBe(file.sha256)
-      expect(peak - before).toBeLessThan(64 * MB)
+      expect(peak - before).toBeLessThan(64 * BYTES_PER_MB)
     } finally {
       clearInterval(watch)
     }

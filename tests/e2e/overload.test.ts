@@ -7,7 +7,7 @@ import { END, MULTIPART, part } from '../support/uploads.ts'
 import { encodeFrame, OPCODE, openWire } from '../support/wire.ts'
 import { type Connection, openConnection, type RawAnswer } from './connection.ts'
 
-const MB = 1_048_576
+const BYTES_PER_MB = 1_048_576
 const PASSWORD = 'correct horse'
 const noProc = !existsSync('/proc/self/status')
 
@@ -124,7 +124,7 @@ const expectWorking = async (skep: Server, token: string) => {
   expect((await skep.call('GET', '//health/ready')).status).toBe(200)
 }
 
-test('of too many sign-ins, some succeed and the rest get Retry-After', async () => {
+test('with more sign-ins than can be checked, some succeed and the others get 503 with Retry-After', async () => {
   await using skep = await start()
   const token = await register(skep, 'ann@example.com')
   using people = await crowd(skep.url, 500)
@@ -178,7 +178,7 @@ describe('a flood of requests', () => {
       expect(overload.succeeded).toBeGreaterThanOrEqual(6_000 / 2 / 2)
       // By the processor's time, whatever else the machine does: half as many a second would cost twice as much each.
       expect(overload.cost).toBeLessThan(2 * sustained.cost)
-      expect(peak - before).toBeLessThan(256 * MB)
+      expect(peak - before).toBeLessThan(256 * BYTES_PER_MB)
 
       const acknowledged = answers.filter((answer) => answer?.status === 201).length
       const kept = await skep.call<{ total: number }>('GET', '/items/?size=1', { token: bob })
@@ -190,7 +190,7 @@ describe('a flood of requests', () => {
     120_000,
   )
 
-  test('above the limit gets Retry-After, and does not affect others', async () => {
+  test('past the limit gets Retry-After and takes nothing from others', async () => {
     await using skep = await start({ RATE_LIMIT: '200/1m' })
     const [ann, bob] = [await register(skep, 'ann@example.com'), await register(skep, 'bob@example.com')]
     using people = await crowd(skep.url, 100)
@@ -213,7 +213,7 @@ describe.concurrent('slow clients', () => {
     const hello = await openWire(skep.url)
     hello.send(encodeFrame({ opcode: OPCODE.text, payload: new TextEncoder().encode('hello') }))
     await hello.received(1)
-    expect(residentMemory(skep.pid) - before).toBeLessThan(128 * MB)
+    expect(residentMemory(skep.pid) - before).toBeLessThan(128 * BYTES_PER_MB)
     // Nobody signed in.
     expect(await Promise.all(wires.map(({ ended }) => ended))).toEqual(wires.map(() => 4401))
   })
@@ -226,7 +226,7 @@ describe.concurrent('slow clients', () => {
     await neighbour.subscribe('items')
     const items = Array.from({ length: 60 }, () => ({ op: 'create', title: 'long', description: 'x'.repeat(10_000) }))
     await skep.call('POST', '/items/batch', { token: ann, json: { operations: items } })
-    const large = part('name="file"; filename="large.bin"', new Uint8Array(8 * MB))
+    const large = part('name="file"; filename="large.bin"', new Uint8Array(8 * BYTES_PER_MB))
     const uploaded = await skep.call<{ id: number }>('POST', '/files/', {
       token: ann,
       body: new Uint8Array(Buffer.concat([large, END])),

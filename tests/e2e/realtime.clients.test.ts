@@ -4,7 +4,7 @@ import { folder, type Server, serve } from '../support/process.ts'
 import { positionOf } from '../support/socket.ts'
 
 const PASSWORD = 'correct horse'
-const KB = 1_024
+const BYTES_PER_KB = 1_024
 /** Signing in by frame must be done within this. */
 const SIGN_IN_MS = 10_000
 
@@ -49,7 +49,7 @@ const connect = async (client: Client, { token }: Person, after?: unknown) => {
 const titleOf = (event: Readonly<Record<string, unknown>>) => (event.data as { title: string }).title
 
 /** Receives an event while the work is done, and another one after it: each exactly once, on one connection. */
-const besideNeighbour = async (library: Library, work: () => Promise<void>) => {
+const withNeighbour = async (library: Library, work: () => Promise<void>) => {
   const person = await signUp()
   await using neighbour = startClient(library)
   await connect(neighbour, person)
@@ -63,17 +63,17 @@ const besideNeighbour = async (library: Library, work: () => Promise<void>) => {
       .filter(({ type }) => type === 'event')
       .map(titleOf),
   ).toEqual(['before', 'after'])
-  expect(neighbour.sights.filter(({ saw }) => saw === 'close')).toEqual([])
+  expect(neighbour.observations.filter(({ saw }) => saw === 'close')).toEqual([])
 }
 
-const closeOf = async (client: Client) => (await client.sees(({ saw }) => saw === 'close')).code
+const closeOf = async (client: Client) => (await client.untilObserved(({ saw }) => saw === 'close')).code
 
 describe.each([...LIBRARIES])('$name', (library) => {
   const check = test.skipIf(library.missing)
 
   /** Someone signed in and subscribed does something; how the connection then ends, if it does. */
   const ends = (work: (client: Client) => Promise<unknown>) =>
-    besideNeighbour(library, async () => {
+    withNeighbour(library, async () => {
       const person = await signUp()
       await using client = startClient(library)
       await connect(client, person)
@@ -113,7 +113,7 @@ describe.each([...LIBRARIES])('$name', (library) => {
     const { token, id } = await signUp()
     await using client = startClient(library)
     client.act('open', { url: socketUrl('by-frame') })
-    await client.sees(({ saw }) => saw === 'open')
+    await client.untilObserved(({ saw }) => saw === 'open')
     client.send({ type: 'auth', token, ref: 'me' })
     expect(await client.receives({ type: 'ready' })).toMatchObject({ client_id: 'by-frame', user_id: id, ref: 'me' })
     client.send({ type: 'ping' })
@@ -123,7 +123,7 @@ describe.each([...LIBRARIES])('$name', (library) => {
   check('is not let in with a wrong token', async () => {
     await using client = startClient(library)
     client.act('open', { url: socketUrl('wrong') })
-    await client.sees(({ saw }) => saw === 'open')
+    await client.untilObserved(({ saw }) => saw === 'open')
     client.send({ type: 'auth', token: 'no such token' })
     expect(await closeOf(client)).toBe(4401)
   })
@@ -131,9 +131,9 @@ describe.each([...LIBRARIES])('$name', (library) => {
   check('gets its text back when it is no JSON object, whole or in fragments', () =>
     ends(async (client) => {
       client.act('text', { text: 'hello' })
-      await client.sees(({ text }) => text === 'Message received: hello')
+      await client.untilObserved(({ text }) => text === 'Message received: hello')
       client.act('fragments', { parts: ['hel', 'lo ', 'fragments'] })
-      await client.sees(({ text }) => text === 'Message received: hello fragments')
+      await client.untilObserved(({ text }) => text === 'Message received: hello fragments')
       client.act('fragments', { parts: ['{"type":', '"ping",', '"ref":"1"}'] })
       expect(await client.receives({ type: 'pong' })).toEqual({ type: 'pong', ref: '1' })
     }),
@@ -142,11 +142,11 @@ describe.each([...LIBRARIES])('$name', (library) => {
   check('has its pings answered', () =>
     ends(async (client) => {
       client.act('ping', { text: 'are you there' })
-      await client.sees(({ saw, text }) => saw === 'pong' && text === 'are you there')
+      await client.untilObserved(({ saw, text }) => saw === 'pong' && text === 'are you there')
     }),
   )
 
-  check('is told that a binary frame is none of ours, and stays', () =>
+  check('gets an error for a binary frame, and stays connected', () =>
     ends(async (client) => {
       client.act('binary', { size: 16 })
       expect(await client.receives({ type: 'error' })).toMatchObject({
@@ -160,15 +160,15 @@ describe.each([...LIBRARIES])('$name', (library) => {
 
   check('may send 64 kB, and is closed with 1009 for more, in one frame or in fragments', () =>
     ends(async (client) => {
-      const text = 'x'.repeat(64 * KB)
+      const text = 'x'.repeat(64 * BYTES_PER_KB)
       client.act('text', { text })
-      await client.sees((sight) => sight.text === `Message received: ${text}`)
+      await client.untilObserved((sight) => sight.text === `Message received: ${text}`)
       client.act('text', { text: `${text}x` })
       expect(await closeOf(client)).toBe(1009)
 
       await using other = startClient(library)
       await connect(other, await signUp())
-      other.act('fragments', { parts: Array.from({ length: 9 }, () => 'x'.repeat(8 * KB)) })
+      other.act('fragments', { parts: Array.from({ length: 9 }, () => 'x'.repeat(8 * BYTES_PER_KB)) })
       expect(await closeOf(other)).toBe(1009)
     }),
   )
@@ -197,11 +197,11 @@ describe.each([...LIBRARIES])('$name', (library) => {
       ends(async (client) => {
         await using silent = startClient(library)
         silent.act('open', { url: socketUrl('silent') })
-        await silent.sees(({ saw }) => saw === 'open')
+        await silent.untilObserved(({ saw }) => saw === 'open')
         const from = performance.now()
         expect(await closeOf(silent)).toBe(4401)
         expect(performance.now() - from).toBeWithin(SIGN_IN_MS - 1_500, SIGN_IN_MS + 5_000)
-        expect(client.sights.filter(({ saw }) => saw === 'close')).toEqual([])
+        expect(client.observations.filter(({ saw }) => saw === 'close')).toEqual([])
       }),
     60_000,
   )
@@ -209,13 +209,13 @@ describe.each([...LIBRARIES])('$name', (library) => {
   check(
     'that stops reading is closed with 4408 and resumes without a loss',
     () =>
-      besideNeighbour(library, async () => {
+      withNeighbour(library, async () => {
         const person = await signUp()
         await using client = startClient(library)
         await connect(client, person)
         client.signal('SIGSTOP')
         // More than the kernel keeps for it, and 1 MiB.
-        const large = { description: '€'.repeat(10_000), data: { filler: 'x'.repeat(15 * KB) } }
+        const large = { description: '€'.repeat(10_000), data: { filler: 'x'.repeat(15 * BYTES_PER_KB) } }
         const titles = Array.from({ length: 400 }, (_, index) => `item ${index}`)
         for (let index = 0; index < titles.length; index += 20) {
           const operations = titles.slice(index, index + 20).map((title) => ({ op: 'create', title, ...large }))

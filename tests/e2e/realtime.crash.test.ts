@@ -2,8 +2,8 @@ import { expect, test } from 'bun:test'
 import { folder, type Server, serve } from '../support/process.ts'
 import { type Frame, openSocket, positionOf } from '../support/socket.ts'
 
-const CHANGES = 1_000
-const WRITERS = 8
+const CHANGES_COUNT = 1_000
+const WRITERS_COUNT = 8
 const PASSWORD = 'correct horse'
 const EMAIL = 'ann@example.com'
 
@@ -28,7 +28,7 @@ const write = async (skep: Server, token: string, enough: () => boolean): Promis
       }
     }
   }
-  await Promise.all(Array.from({ length: WRITERS }, writer))
+  await Promise.all(Array.from({ length: WRITERS_COUNT }, writer))
   return answered
 }
 
@@ -47,7 +47,7 @@ test('kill -9 during 1000 changes: a client that resumes by cursor gets each com
     const socket = await openSocket(skep.url, { token })
     await socket.subscribe('items', 0)
     const writing = write(skep, token, () => false)
-    await socket.until(() => socket.events().length >= CHANGES / 3)
+    await socket.until(() => socket.events().length >= CHANGES_COUNT / 3)
     skep.signal('SIGKILL')
     answered.push(...(await writing))
     await socket.closed
@@ -62,7 +62,7 @@ test('kill -9 during 1000 changes: a client that resumes by cursor gets each com
   expect(await socket.subscribe('items', last)).toMatchObject({ gap: false })
   const already = answered.length
   let made = 0
-  answered.push(...(await write(again, token, () => already + made++ >= CHANGES)))
+  answered.push(...(await write(again, token, () => already + made++ >= CHANGES_COUNT)))
   const ids = () => new Set([...seen, ...socket.events()].map(({ data }) => data?.id))
   await socket.until(() => answered.every((id) => ids().has(id)))
   await socket.settled()
@@ -74,7 +74,7 @@ test('kill -9 during 1000 changes: a client that resumes by cursor gets each com
   await whole.until(() => whole.events().length >= union.length)
   await whole.settled()
   expect(numbered(union)).toEqual(numbered(whole.events()))
-  expect(union.length).toBeGreaterThanOrEqual(CHANGES)
+  expect(union.length).toBeGreaterThanOrEqual(CHANGES_COUNT)
   expect(cursorsOf(union)).toEqual([...new Set(cursorsOf(union))].sort((a, b) => a - b))
   const { body } = await again.call<{ total: number }>('GET', '/items/?size=1', { token })
   expect(ids().size).toBe(body.total)

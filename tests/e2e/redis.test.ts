@@ -18,7 +18,8 @@ const readiness = async (skep: TestSkep) => {
 }
 const DEGRADED = { status: 200, said: 'degraded', redis: 'degraded', database: 'ok' }
 const WELL = { status: 200, said: 'ok', redis: 'ok', database: 'ok' }
-const becomes = (skep: TestSkep, state: typeof WELL) => until(async () => Bun.deepEquals(await readiness(skep), state))
+const untilReadiness = (skep: TestSkep, state: typeof WELL) =>
+  until(async () => Bun.deepEquals(await readiness(skep), state))
 
 const linesAbout = (skep: TestSkep, what: RegExp) => skep.log.entries.filter(({ message }) => what.test(message))
 
@@ -39,14 +40,14 @@ describe.skipIf(needsRedisServer !== '')(`a Skep with REDIS_URL${needsRedisServe
     const skep = await startSkep({ REDIS_URL: server.url, RATE_LIMIT: '1000/1m' })
     expect(await readiness(skep)).toEqual(WELL)
     await server.kill()
-    await becomes(skep, DEGRADED)
+    await untilReadiness(skep, DEGRADED)
     const ann = await skep.member()
     for (let call = 0; call < 20; call++) {
       expect((await skep.call('GET', '/users/me', { token: ann.token })).status).toBe(200)
     }
     expect(linesAbout(skep, /Redis/)).toHaveLength(1)
     await server.start()
-    await becomes(skep, WELL)
+    await untilReadiness(skep, WELL)
     expect((await skep.call('GET', '/users/me', { token: ann.token })).status).toBe(200)
     expect(linesAbout(skep, /Redis/).map(({ level }) => level)).toEqual(['warn', 'info'])
   })
@@ -56,7 +57,7 @@ describe.skipIf(needsRedisServer !== '')(`a Skep with REDIS_URL${needsRedisServe
     const skep = await startSkep({ REDIS_URL: server.url })
     expect(await readiness(skep)).toEqual(DEGRADED)
     await server.start()
-    await becomes(skep, WELL)
+    await untilReadiness(skep, WELL)
   })
 
   test('shares its limits with all of the same secret, and with no other', async () => {
@@ -77,7 +78,7 @@ describe.skipIf(needsRedisServer !== '')(`a Skep with REDIS_URL${needsRedisServe
     expect((await other.call('GET', '/users/me')).status).toBe(429)
     // Then each counts by itself.
     await server.kill()
-    await becomes(other, DEGRADED)
+    await untilReadiness(other, DEGRADED)
     expect((await other.call('GET', '/users/me')).status).toBe(401)
     expect(await remaining(other)).toBe(8)
   })
@@ -102,7 +103,7 @@ describe.skipIf(needsRedisServer !== '')(`a Skep with REDIS_URL${needsRedisServe
     expect(bobs.frames.filter(({ type }) => type !== 'pong').map(({ type }) => type)).toEqual(['ready'])
   })
 
-  test('processes notify each other of events and jobs long before the next poll', async () => {
+  test('notifies the others of events and jobs, and is notified of theirs before it would poll', async () => {
     const server = await redisServer()
     await server.start()
     const skep = await startSkep({ REDIS_URL: server.url, JWT_SECRET })
@@ -135,7 +136,7 @@ describe.skipIf(needsRedisServer !== '')(`a Skep with REDIS_URL${needsRedisServe
     expect(performance.now() - began).toBeLessThan(5_000)
   })
 
-  test('an admin who is one no more, by a word from elsewhere that never came, hears no more of others', async () => {
+  test('a demoted admin whose notice was lost receives no more events of others', async () => {
     const server = await redisServer()
     const skep = await startSkep({ REDIS_URL: server.url })
     const ann = await skep.member()

@@ -53,7 +53,7 @@ const clientOf = async (skep: Server) => {
   }
 }
 
-test('after a restore, old cursors are a gap and no ETag of the lost data matches', async () => {
+test('after a restore, old cursors report missed events and no ETag from before matches', async () => {
   using home = folder()
   const [data, copy] = [join(home.path, 'data'), join(home.path, 'copy')]
   const options = { cwd: home.path, env: { ...embeddedOnly, DATA_DIR: data } }
@@ -108,7 +108,7 @@ test('after a restore, old cursors are a gap and no ETag of the lost data matche
   ])
 })
 
-test('after restoring a copy made from a running server, the later writes of that server are detected', async () => {
+test('a copy made while the server runs differs from what the server wrote afterwards', async () => {
   using home = folder()
   const [data, copy] = [join(home.path, 'data'), join(home.path, 'copy')]
   const options = { cwd: home.path, env: { ...embeddedOnly, DATA_DIR: data } }

@@ -5,7 +5,7 @@ import { startS3Proxy } from '../support/s3-proxy.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'
 import { type FileBody, MULTIPART, streamedUpload, upload } from '../support/uploads.ts'
 
-const MB = 1_048_576
+const BYTES_PER_MB = 1_048_576
 const ANYTHING = { UPLOAD_TYPES: '*/*', MAX_UPLOAD_SIZE: '100mb' }
 
 const tokenOf = async ({ call }: Server) => {
@@ -69,7 +69,7 @@ describe.skipIf(!HAS_S3)(`files on S3${S3_NEEDED}`, () => {
     await using proxy = await startTcpProxy(s3Endpoint())
     await using skep = await serve({ cwd: home.path, env: { ...newS3Settings(proxy.url), ...ANYTHING } })
     const token = await tokenOf(skep)
-    const { path } = await sendLarge(skep, token, 64 * MB)
+    const { path } = await sendLarge(skep, token, 64 * BYTES_PER_MB)
     const response = await fetch(skep.url + path, { headers: { authorization: `Bearer ${token}` } })
     expect(response.status).toBe(200)
     const reader = response.body?.getReader()
@@ -81,7 +81,7 @@ describe.skipIf(!HAS_S3)(`files on S3${S3_NEEDED}`, () => {
       }
     }
     await expect(rest()).rejects.toThrow(/closed|reset/i)
-    expect(seen).toBeLessThan(64 * MB)
+    expect(seen).toBeLessThan(64 * BYTES_PER_MB)
     await skep.stdout.match(/a download was interrupted/)
     expect(skep.stderr.text()).toBe('')
   })
@@ -91,7 +91,7 @@ describe.skipIf(!HAS_S3)(`files on S3${S3_NEEDED}`, () => {
     await using proxy = startS3Proxy(s3Endpoint())
     await using skep = await serve({ cwd: home.path, env: { ...newS3Settings(proxy.url), ...ANYTHING } })
     const token = await tokenOf(skep)
-    const { path } = await sendLarge(skep, token, 64 * MB)
+    const { path } = await sendLarge(skep, token, 64 * BYTES_PER_MB)
     const leaving = new AbortController()
     const headers = { authorization: `Bearer ${token}` }
     const response = await fetch(skep.url + path, { headers, signal: leaving.signal })
@@ -106,7 +106,7 @@ describe.skipIf(!HAS_S3)(`files on S3${S3_NEEDED}`, () => {
     await using proxy = startS3Proxy(s3Endpoint())
     await using skep = await serve({ cwd: home.path, env: { ...newS3Settings(proxy.url), ...ANYTHING } })
     const token = await tokenOf(skep)
-    const file = await sendLarge(skep, token, 10 * MB + 5)
+    const file = await sendLarge(skep, token, 10 * BYTES_PER_MB + 5)
     const ask = (method: string, headers: Record<string, string>) =>
       fetch(skep.url + file.path, { method, headers: { authorization: `Bearer ${token}`, ...headers } })
     const before = proxy.requests.length
@@ -117,8 +117,8 @@ describe.skipIf(!HAS_S3)(`files on S3${S3_NEEDED}`, () => {
       String(file.size),
       'text/plain; charset=utf-8',
     ])
-    const large = await ask('GET', { range: `bytes=${3 * MB}-` })
-    expect([large.status, (await large.bytes()).byteLength]).toEqual([206, file.size - 3 * MB])
+    const large = await ask('GET', { range: `bytes=${3 * BYTES_PER_MB}-` })
+    expect([large.status, (await large.bytes()).byteLength]).toEqual([206, file.size - 3 * BYTES_PER_MB])
     const last = await ask('GET', { range: 'bytes=-5', 'if-range': `"${file.sha256}"` })
     expect([last.status, last.headers.get('content-range'), last.headers.get('content-length')]).toEqual([
       206,

@@ -70,7 +70,7 @@ test('every wrong setting gets its own line, with its name, what was given and w
   expect(readdirSync(home.path)).toEqual([])
 })
 
-test('a wrong setting that may hold a secret is named without what was given', async () => {
+test('a wrong setting that may contain a secret is reported without its value', async () => {
   const { code, stderr } = await serveWith(Object.fromEntries(WRONG_SECRETS.map(([name, given]) => [name, given])))
   expect(code).toBe(2)
   const lines = stderr.trimEnd().split('\n')

@@ -17,13 +17,13 @@ const SIGN_IN_HEAD =
   `Content-Length: ${SIGN_IN.length}\r\nExpect: 100-continue\r\n\r\n`
 
 /** What the server says once it has the head. */
-const CONTINUE = 100
+const STATUS_CONTINUE = 100
 
 /** A sign-in of which the server has seen the head and half the body; `finish` sends the rest and reads the status. */
 const startSignIn = async (skep: Server) => {
   const connection = await openConnection(skep.url)
   connection.send(SIGN_IN_HEAD + SIGN_IN.slice(0, 9))
-  expect(await connection.status()).toBe(CONTINUE)
+  expect(await connection.status()).toBe(STATUS_CONTINUE)
   return {
     connection,
     finish: () => {
@@ -48,7 +48,9 @@ describe.each(['SIGTERM', 'SIGINT'] as const)('%s', (signal) => {
     await register(skep)
     const waiting = await Promise.all(Array.from({ length: 16 }, () => openConnection(skep.url)))
     for (const connection of waiting) connection.send(SIGN_IN_HEAD + SIGN_IN)
-    expect(await Promise.all(waiting.map((connection) => connection.status()))).toEqual(waiting.map(() => CONTINUE))
+    expect(await Promise.all(waiting.map((connection) => connection.status()))).toEqual(
+      waiting.map(() => STATUS_CONTINUE),
+    )
     skep.signal(signal)
     expect(await Promise.all(waiting.map((connection) => connection.status()))).toEqual(waiting.map(() => 200))
     const { code, stdout } = await skep.exit()
@@ -79,7 +81,7 @@ describe.each(['SIGTERM', 'SIGINT'] as const)('%s', (signal) => {
   })
 })
 
-test('during a stop no open connection hears that the server is ready: it is told 503 or closed', async () => {
+test('during a stop an open connection gets 503 from readiness or is closed', async () => {
   using home = folder()
   await using skep = await serve({ cwd: home.path })
   await register(skep)
@@ -112,7 +114,7 @@ test('a request that never ends is cut after SHUTDOWN_TIMEOUT, and the exit is s
   expect((await skep.exit()).code).toBe(0)
 })
 
-test('an idle connection does not hold up a stop', async () => {
+test('an idle connection does not delay a stop', async () => {
   using home = folder()
   await using skep = await serve({ cwd: home.path })
   using open = await openConnection(skep.url)

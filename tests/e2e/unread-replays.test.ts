@@ -3,7 +3,7 @@ import { folder, residentMemory, serve } from '../support/process.ts'
 import { signIn } from '../support/skep.ts'
 import { encodeFrame, OPCODE, openWire } from '../support/wire.ts'
 
-const MB = 1_048_576
+const BYTES_PER_MB = 1_048_576
 /** Of one user, by default. */
 const SOCKETS_COUNT = 20
 /** As many as one connection may send in 10 s. */
@@ -40,5 +40,5 @@ test('unread replays of large events take no memory, however often they begin an
     for (const wire of opened) wire.send(text({ type: 'unsubscribe', topic: 'items' }))
   }
   expect((await skep.call('GET', '//health')).status).toBe(200)
-  expect(residentMemory(skep.pid) - before).toBeLessThan(128 * MB)
+  expect(residentMemory(skep.pid) - before).toBeLessThan(128 * BYTES_PER_MB)
 })

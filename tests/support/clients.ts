@@ -29,7 +29,7 @@ if (WEBSOCKETS.missing) {
 }
 
 /** What a client saw: `open`, `refused`, `text`, `binary`, `pong` or `close`. */
-export interface Sight {
+export interface Observation {
   readonly saw: string
   readonly text?: string
   readonly status?: number
@@ -38,13 +38,13 @@ export interface Sight {
 
 export interface Client extends AsyncDisposable {
   /** Everything it saw so far. */
-  readonly sights: readonly Sight[]
+  readonly observations: readonly Observation[]
   /** The JSON objects among them. */
   frames(): readonly Fields[]
   act(act: string, rest?: Fields): void
   send(frame: Fields): void
   /** The first sight, from the beginning on, that is such; waits for it. */
-  sees(is: (sight: Sight) => boolean): Promise<Sight>
+  untilObserved(is: (observation: Observation) => boolean): Promise<Observation>
   /** The first frame with these members, and perhaps others; waits for it. */
   receives(members: Fields): Promise<Fields>
   signal(name: NodeJS.Signals): void
@@ -52,7 +52,7 @@ export interface Client extends AsyncDisposable {
 
 const TIMEOUT_MS = 25_000
 
-const frameOf = ({ saw, text = '' }: Sight): Fields | null => {
+const frameOf = ({ saw, text = '' }: Observation): Fields | null => {
   if (saw !== 'text' || !text.startsWith('{')) return null
   const frame: unknown = JSON.parse(text)
   return frame as Fields
@@ -65,7 +65,7 @@ const hasAll = (value: unknown, members: unknown): boolean =>
 
 /** Starts one client; it ends with the scope that holds it by `await using`. */
 export const startClient = ({ command }: Library): Client => {
-  const sights: Sight[] = []
+  const observations: Observation[] = []
   const waiting = new Set<() => void>()
   const child = Bun.spawn([...command], { stdin: 'pipe', stdout: 'pipe', stderr: 'pipe' })
   const complaints = child.stderr.text()
@@ -75,30 +75,30 @@ export const startClient = ({ command }: Library): Client => {
     for await (const part of child.stdout) {
       const lines = (rest + decoder.decode(part, { stream: true })).split('\n')
       rest = lines.pop() ?? ''
-      for (const line of lines) sights.push(JSON.parse(line))
+      for (const line of lines) observations.push(JSON.parse(line))
       for (const look of waiting) look()
     }
   }
   const ended = read()
 
-  const sees = async (is: (sight: Sight) => boolean): Promise<Sight> => {
-    const { promise, resolve: found } = Promise.withResolvers<Sight>()
+  const untilObserved = async (is: (observation: Observation) => boolean): Promise<Observation> => {
+    const { promise, resolve: found } = Promise.withResolvers<Observation>()
     let next = 0
     const look = () => {
-      for (; next < sights.length; next++) {
-        const sight = sights[next]
-        if (sight !== undefined && is(sight)) return found(sight)
+      for (; next < observations.length; next++) {
+        const observation = observations[next]
+        if (observation !== undefined && is(observation)) return found(observation)
       }
     }
     waiting.add(look)
     look()
     try {
-      const sight = await Promise.race([promise, Bun.sleep(TIMEOUT_MS), ended])
-      if (sight === undefined) {
+      const observation = await Promise.race([promise, Bun.sleep(TIMEOUT_MS), ended])
+      if (observation === undefined) {
         child.kill('SIGKILL')
-        throw new Error(`waited for nothing; ${JSON.stringify(sights.slice(-5))} ${await complaints}`)
+        throw new Error(`waited for nothing; ${JSON.stringify(observations.slice(-5))} ${await complaints}`)
       }
-      return sight
+      return observation
     } finally {
       waiting.delete(look)
     }
@@ -108,17 +108,17 @@ export const startClient = ({ command }: Library): Client => {
     child.stdin.flush()
   }
   return {
-    sights,
-    frames: () => sights.map(frameOf).filter((frame) => frame !== null),
+    observations,
+    frames: () => observations.map(frameOf).filter((frame) => frame !== null),
     act,
     send: (frame) => act('text', { text: JSON.stringify(frame) }),
-    sees,
+    untilObserved,
     async receives(members) {
-      const sight = await sees((candidate) => {
+      const observation = await untilObserved((candidate) => {
         const frame = frameOf(candidate)
         return frame !== null && hasAll(frame, members)
       })
-      return frameOf(sight) ?? {}
+      return frameOf(observation) ?? {}
     },
     signal: (name) => child.kill(name),
     async [Symbol.asyncDispose]() {

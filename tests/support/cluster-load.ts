@@ -12,14 +12,14 @@ import { send } from './load/send.ts'
 import type { ReceivedEvent } from './load/subscriber.ts'
 import { until } from './until.ts'
 
-const ACTORS = 10
-const WRITERS = 8
-const WRITER_FOLLOWERS = 3
+const ACTORS_COUNT = 10
+const WRITERS_COUNT = 8
+const WRITER_FOLLOWERS_COUNT = 3
 const PAUSE_MS = 20
 /** Acknowledged writes before and after what happens in the midst of the load. */
 const MIN_WRITES_COUNT = 600
 const PASSWORD = 'correct horse battery'
-const APPETITE = { items: 30, files: 4, churn: 0, fileSize: 50_000 } as const
+const LOAD_PROFILE = { items: 30, files: 4, churn: 0, fileSize: 50_000 } as const
 
 export interface Report {
   readonly requests: number
@@ -63,7 +63,7 @@ export const startLoad = async (cluster: Cluster, random: Random, adminToken: st
   const earlier = new Set(cluster.letters())
   const findings: string[] = []
   const complain = (what: string) => void findings.push(what)
-  const somewhere = () => random.pick(cluster.running()).url
+  const randomServerUrl = () => random.pick(cluster.running()).url
 
   const member = async (name: string) => {
     const email = `${name}@example.com`
@@ -77,12 +77,12 @@ export const startLoad = async (cluster: Cluster, random: Random, adminToken: st
   }
 
   const writerToken = await member(`writer${run}`)
-  const slots = Array.from({ length: ACTORS }, (_, n) => ({
+  const slots = Array.from({ length: ACTORS_COUNT }, (_, n) => ({
     actor: createActor(`actor${n}x${run}x`, random.fork()),
     follower: createFollower('items', complain),
   }))
   const ends = createFollower('jobs', complain)
-  const readers = Array.from({ length: WRITER_FOLLOWERS }, () => createFollower('items', complain))
+  const readers = Array.from({ length: WRITER_FOLLOWERS_COUNT }, () => createFollower('items', complain))
   const written = new Map<string, number>()
   const registered: string[] = [`writer${run}@example.com`]
   let serials = 0
@@ -117,7 +117,7 @@ export const startLoad = async (cluster: Cluster, random: Random, adminToken: st
     }
 
     const doNext = async (actor: Actor): Promise<void> => {
-      const attempt = nextAttempt(actor, APPETITE)
+      const attempt = nextAttempt(actor, LOAD_PROFILE)
       const at = Date.now()
       actor.pending = { attempt, at }
       const reply = await asked(`${actor.tag}: ${attempt.kind}`, (url) => send(url, actor, attempt))
@@ -136,14 +136,14 @@ export const startLoad = async (cluster: Cluster, random: Random, adminToken: st
       }
       // Nobody knows whether it was done: that can be seen when nothing of it is under way any more.
       await calm.promise
-      await recover(actor, { url: somewhere(), complain })
+      await recover(actor, { url: randomServerUrl(), complain })
     }
     const live = async (actor: Actor) => {
       while (working) await doNext(actor)
     }
 
     /** Sends the same until it is acknowledged. */
-    const insist = async <T>(
+    const retryUntilAnswered = async <T>(
       what: string,
       request: (url: string) => Promise<Answer<T>>,
       accepted: readonly number[],
@@ -163,7 +163,11 @@ export const startLoad = async (cluster: Cluster, random: Random, adminToken: st
       while (working) {
         const title = `write ${++serials}`
         const call = { token: writerToken, json: { title }, headers: { 'idempotency-key': title.replace(' ', '-') } }
-        const answer = await insist(title, (url) => callAt<{ id: number }>(url, 'POST', '/items/', call), [201])
+        const answer = await retryUntilAnswered(
+          title,
+          (url) => callAt<{ id: number }>(url, 'POST', '/items/', call),
+          [201],
+        )
         if (answer === null) return
         written.set(title, answer.body.id)
         writes++
@@ -174,7 +178,7 @@ export const startLoad = async (cluster: Cluster, random: Random, adminToken: st
         const email = `person${run}x${++serials}@example.com`
         const json = { email, name: 'Ann', password: PASSWORD }
         // Taken, when an attempt that got no answer had made it.
-        const answer = await insist(
+        const answer = await retryUntilAnswered(
           `registering ${email}`,
           (url) => callAt(url, 'POST', '/users/', { json }),
           [201, 400],
@@ -184,28 +188,28 @@ export const startLoad = async (cluster: Cluster, random: Random, adminToken: st
         writes++
       }
     }
-    const enough = () => {
+    const hasEnoughWrites = () => {
       const wanted = writes + MIN_WRITES_COUNT
       return until(() => writes >= wanted || findings.length > 0)
     }
 
     const following = [
-      ...slots.map(({ actor, follower }) => follower.follow(somewhere, () => actor.session?.accessToken ?? null)),
-      ...readers.map((reader) => reader.follow(somewhere, () => writerToken)),
-      ends.follow(somewhere, () => adminToken),
+      ...slots.map(({ actor, follower }) => follower.follow(randomServerUrl, () => actor.session?.accessToken ?? null)),
+      ...readers.map((reader) => reader.follow(randomServerUrl, () => writerToken)),
+      ends.follow(randomServerUrl, () => adminToken),
     ]
-    const load = [...slots.map(({ actor }) => live(actor)), ...Array.from({ length: WRITERS }, write), register()]
+    const load = [...slots.map(({ actor }) => live(actor)), ...Array.from({ length: WRITERS_COUNT }, write), register()]
     let back = 0
     let healed = 0
     try {
-      await enough()
+      await hasEnoughWrites()
       disturbed = true
       await disturb()
       back = performance.now()
       await Promise.all(cluster.running().map(({ url }) => untilWritten(url)))
       healed = performance.now()
       calm.resolve()
-      await enough()
+      await hasEnoughWrites()
     } finally {
       working = false
       calm.resolve()
@@ -237,12 +241,12 @@ export const startLoad = async (cluster: Cluster, random: Random, adminToken: st
   /** What there is, and what was told of it, beside what was acknowledged. */
   const compare = async (): Promise<void> => {
     for (const { actor, follower } of slots) {
-      await recover(actor, { url: somewhere(), complain })
-      await follower.catchUp(somewhere(), actor.session?.accessToken ?? '', actor.world.log.length)
+      await recover(actor, { url: randomServerUrl(), complain })
+      await follower.catchUp(randomServerUrl(), actor.session?.accessToken ?? '', actor.world.log.length)
       const wrong = compareLog(actor, follower.received)
       if (wrong !== null) complain(`${actor.tag}: ${wrong}`)
     }
-    const items = await readAll(somewhere(), '/items/', writerToken, ItemShape)
+    const items = await readAll(randomServerUrl(), '/items/', writerToken, ItemShape)
     const found = items.map(({ title, id }) => `${title}: ${id}`).sort()
     const known = [...written].map(([title, id]) => `${title}: ${id}`).sort()
     if (!Bun.deepEquals(found, known)) {
@@ -252,7 +256,7 @@ export const startLoad = async (cluster: Cluster, random: Random, adminToken: st
     }
     const ids = [...written.values()].sort((a, b) => a - b)
     for (const reader of readers) {
-      await reader.catchUp(somewhere(), writerToken, written.size)
+      await reader.catchUp(randomServerUrl(), writerToken, written.size)
       const received = reader.received.map(({ id }) => id)
       if (
         !Bun.deepEquals(
@@ -280,7 +284,7 @@ export const startLoad = async (cluster: Cluster, random: Random, adminToken: st
       if (mails.has(id)) complain(`mail ${id} went to ${to} twice`)
       mails.add(id)
     }
-    await ends.catchUp(somewhere(), adminToken, 0)
+    await ends.catchUp(randomServerUrl(), adminToken, 0)
     checkJobEvents(ends.received, complain)
   }
 

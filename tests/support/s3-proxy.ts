@@ -6,7 +6,7 @@ export interface S3Proxy extends AsyncDisposable {
   /** The next so many requests are refused. */
   refuse(times: number, status: number, code: string): void
   /** The first request of this kind is done, but its client hears nothing of it. */
-  deafen(kind: (request: string) => boolean): void
+  stopAnswering(kind: (request: string) => boolean): void
   /** Answers in place of S3, where this answers at all. */
   answer(instead: (request: string) => Response | null): void
   /** Resolves when a client goes away before it has its answer. */
@@ -51,7 +51,7 @@ export const startS3Proxy = (target: string): S3Proxy => {
     url: server.url.origin,
     requests,
     left: left.promise,
-    deafen(kind) {
+    stopAnswering(kind) {
       deaf = kind
     },
     answer(instead) {

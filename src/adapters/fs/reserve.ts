@@ -4,7 +4,7 @@ import type { Log, Reserve } from '../../application/ports/system.ts'
 /** Free space reserved for admins, for signing in and for freeing space. */
 const RESERVE_BYTES = 256 * 1_048_576
 /** The same on a small disk. */
-const RESERVE_SHARE = 0.1
+const RESERVE_RATIO = 0.1
 const SAMPLE_MS = 1_000
 
 export interface DiskReserve extends Reserve {
@@ -14,7 +14,7 @@ export interface DiskReserve extends Reserve {
 const isLow = async (folder: string): Promise<boolean> => {
   const { blocks, bavail, bsize } = await statfs(folder)
   // A file system that reports no size is assumed to have space.
-  return blocks > 0 && bavail * bsize < Math.min(RESERVE_BYTES, blocks * bsize * RESERVE_SHARE)
+  return blocks > 0 && bavail * bsize < Math.min(RESERVE_BYTES, blocks * bsize * RESERVE_RATIO)
 }
 
 /** Checks the disks of these folders once a second, outside of requests. */

@@ -1,4 +1,4 @@
-import type { JobReader, JobRepository } from '../../application/ports/persistence.ts'
+import type { Attempt, JobReader, JobRepository } from '../../application/ports/persistence.ts'
 import { JOB_STATES, type Job, type JobState } from '../../domain/job.ts'
 import { type Connection, type Int8, int, type Transaction } from './connection.ts'
 import { LockConflict, sqlState } from './errors.ts'
@@ -63,6 +63,17 @@ export const createJobReader = (connection: Connection): JobReader => {
 const LEASED_ATTEMPT = "WHERE id = $1 AND state = 'running' AND attempts = $2"
 
 /** `onEnqueued` is called for each new or returned job, before the commit. */
+/** Sets columns of a job if the attempt still has its lease. `$1` and `$2` are the attempt. */
+const changeLeased = async (
+  connection: Transaction,
+  { id, attempts }: Attempt,
+  columns: string,
+  ...values: readonly (string | number | null)[]
+): Promise<boolean> => {
+  const { count } = await connection.change(`UPDATE jobs SET ${columns} ${LEASED_ATTEMPT}`, id, attempts, ...values)
+  return count > 0
+}
+
 export const createJobRepository = (connection: Transaction, onEnqueued: () => void): JobRepository => ({
   ...createJobReader(connection),
   async enqueue({ kind, payload, now, runAt = now, key }) {
@@ -97,36 +108,19 @@ export const createJobRepository = (connection: Transaction, onEnqueued: () => v
     )
     return claimed.map(fromRow).sort((one, other) => one.runAt - other.runAt || one.id - other.id)
   },
-  async renew({ id, attempts }, leaseUntil) {
-    const { count } = await connection.change(
-      `UPDATE jobs SET lease_until = $3 ${LEASED_ATTEMPT}`,
-      id,
-      attempts,
-      leaseUntil,
-    )
-    return count > 0
-  },
-  async complete({ id, attempts }, now) {
-    const { count } = await connection.change(
-      `UPDATE jobs SET state = 'done', lease_until = NULL, last_error = NULL, updated_at = $3 ${LEASED_ATTEMPT}`,
-      id,
-      attempts,
-      now,
-    )
-    return count > 0
-  },
-  async fail({ id, attempts }, { now, error, runAt }) {
-    const { count } = await connection.change(
-      `UPDATE jobs SET state = CASE WHEN $3::bigint IS NULL THEN 'dead' ELSE 'queued' END,
-         run_at = coalesce($3::bigint, run_at), lease_until = NULL, last_error = $4, updated_at = $5 ${LEASED_ATTEMPT}`,
-      id,
-      attempts,
+  renew: (attempt, leaseUntil) => changeLeased(connection, attempt, 'lease_until = $3', leaseUntil),
+  complete: (attempt, now) =>
+    changeLeased(connection, attempt, "state = 'done', lease_until = NULL, last_error = NULL, updated_at = $3", now),
+  fail: (attempt, { now, error, runAt }) =>
+    changeLeased(
+      connection,
+      attempt,
+      `state = CASE WHEN $3::bigint IS NULL THEN 'dead' ELSE 'queued' END,
+       run_at = coalesce($3::bigint, run_at), lease_until = NULL, last_error = $4, updated_at = $5`,
       runAt,
       error,
       now,
-    )
-    return count > 0
-  },
+    ),
   async release({ id, attempts }, now) {
     void connection.change(
       `UPDATE jobs SET state = 'queued', attempts = attempts - 1, lease_until = NULL, updated_at = $3 ${LEASED_ATTEMPT}`,

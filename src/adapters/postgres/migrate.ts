@@ -35,7 +35,7 @@ export const MIGRATIONS: readonly Migration[] = [
 ]
 
 /** One advisory lock for all processes that migrate this database; the number is arbitrary. */
-const LOCK = 0x5ce9
+const MIGRATION_LOCK_KEY = 0x5ce9
 
 const DIALECT: Dialect = {
   types: {
@@ -101,7 +101,7 @@ const applyNext = async (connection: ServerConnection, migrations: readonly Migr
   await connection.send('BEGIN', [])
   try {
     // Two processes that start concurrently take turns, and check again when it is their turn.
-    await connection.send(`SELECT pg_advisory_xact_lock(${LOCK})`, [])
+    await connection.send(`SELECT pg_advisory_xact_lock(${MIGRATION_LOCK_KEY})`, [])
     await connection.send(
       'CREATE TABLE IF NOT EXISTS migrations (name text PRIMARY KEY, checksum text NOT NULL, applied_at timestamptz NOT NULL)',
       [],

@@ -12,7 +12,7 @@ export interface Slot {
   taken: boolean
 }
 
-/** Who may use which connection: one transaction has it exclusively, or any number of single statements share it. */
+/** Assigns connections: to one transaction exclusively, or to any number of single statements. */
 export interface Slots {
   readonly all: readonly Slot[]
   readonly maxExclusiveCount: number

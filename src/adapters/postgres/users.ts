@@ -20,7 +20,7 @@ interface Row {
 }
 
 /** The advisory lock for decisions based on the number of admins. */
-const ADMINS = 0x5cea
+const ADMINS_LOCK_KEY = 0x5cea
 
 const fromRow = (row: Row): User => ({
   id: int(row.id),
@@ -89,7 +89,7 @@ export const createUserRepository = (connection: Transaction): UserRepository =>
     ...reader,
     // Units that each remove an admin must count one after the other, because one may remove a row that another counts.
     async countActiveAdmins() {
-      void connection.lock('SELECT pg_advisory_xact_lock($1)', ADMINS)
+      void connection.lock('SELECT pg_advisory_xact_lock($1)', ADMINS_LOCK_KEY)
       return reader.countActiveAdmins()
     },
     async insert(user) {

@@ -45,9 +45,9 @@ export const createExposition = (
   return { contentType: registry.contentType, expose: () => registry.metrics() }
 }
 
-/** One number without labels. */
+/** One sample without labels. */
 export const unlabelledSample = (value: number): readonly Sample[] => [{ labels: {}, value }]
 
-/** A number for each value of one label. */
+/** One sample for each value of a label. */
 export const samplesBy = (label: string, values: Iterable<readonly [string, number]>): readonly Sample[] =>
   [...values].map(([name, value]) => ({ labels: { [label]: name }, value }))

@@ -110,7 +110,7 @@ export const createRedisConnection = ({ url, namespace, log, heartbeatMs = 250 }
   let session: Session | null = null
   let following: Promise<void> = Promise.resolve()
   let stopping = false
-  /** Ends what {@link keepConnected} waits for. */
+  /** Ends the wait of {@link keepConnected}. */
   let interrupt: () => void = () => {}
   const interruptBy = (end: () => void): void => {
     interrupt = end

@@ -3,7 +3,7 @@ import type { StoredAnswer } from '../../domain/idempotency.ts'
 /** Shorter responses are stored uncompressed, because compression would cost more than it saves. */
 const COMPRESSED_FROM_CHARACTERS = 4_096
 /** The fastest level is enough for the repetitions in a batch, which are within its window. */
-const LEVEL = 1
+const GZIP_LEVEL = 1
 
 interface Packed {
   readonly status: number
@@ -20,7 +20,7 @@ interface Packed {
  */
 export const packAnswer = ({ status, headers, body }: StoredAnswer): string => {
   if (body.length < COMPRESSED_FROM_CHARACTERS) return JSON.stringify({ status, headers, body } satisfies Packed)
-  const zstd = Bun.zstdCompressSync(body, { level: LEVEL }).toBase64()
+  const zstd = Bun.zstdCompressSync(body, { level: GZIP_LEVEL }).toBase64()
   return JSON.stringify({ status, headers, zstd } satisfies Packed)
 }
 

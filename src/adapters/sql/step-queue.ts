@@ -1,4 +1,4 @@
-/** Runs one step of a long read, when it is its account's turn. */
+/** Runs one step of a long read, when it is the turn of its account. */
 export type RunStep = <T>(account: number | null, step: () => T | Promise<T>) => Promise<T>
 
 /** Inside a transaction, nothing else may be awaited. */

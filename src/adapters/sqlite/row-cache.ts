@@ -11,9 +11,9 @@ export interface RowCache {
   forget(): void
 }
 
-/** Of each look-up. */
+/** Per look-up. */
 const MAX_ROWS_COUNT = 1_000
-/** Of a row. */
+/** Per row. */
 const MAX_TEXT_CHARACTERS = 2_048
 
 const textLengthOf = (row: object): number => {

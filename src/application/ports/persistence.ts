@@ -52,7 +52,7 @@ export interface SessionReader {
   findById(id: number): Promise<Session | null>
   /** Also if the session has ended or the account is deactivated. */
   findAccount(id: number): Promise<SessionAccount | null>
-  /** The principals of those sessions that have not ended by `now` and whose account is active; in no order. */
+  /** The principals of those sessions that have not ended by `now` and whose account is active, in no order. */
   findActivePrincipals(ids: readonly number[], now: Instant): Promise<readonly Principal[]>
   list(query: SessionQuery): Promise<Page<Session>>
 }
@@ -100,7 +100,7 @@ export interface SignInSourceReader {
 }
 
 export interface SignInSourceRepository extends SignInSourceReader {
-  /** Stores it as the user's latest; beyond {@link MAX_SIGN_IN_SOURCES} the least recently used one is removed. */
+  /** Stores it as the user's latest; beyond {@link MAX_SIGN_IN_SOURCES_COUNT} the least recently used one is removed. */
   put(source: SignInSource): Promise<void>
   /** Removes up to `limit` used before `instant` and returns how many. */
   deleteBefore(instant: Instant, limit: number): Promise<number>

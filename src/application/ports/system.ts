@@ -15,7 +15,7 @@ export interface Log {
   error(message: string, fields?: LogFields): void
 }
 
-/** Divides long work into steps, between which the event loop serves other work. All long work shares one instance. */
+/** Divides long work into slices, between which the event loop does other work. All long work shares one instance. */
 export interface EventLoopSlices {
   /** Whether long work has used up its share of this turn of the event loop. */
   isOver(): boolean

@@ -86,11 +86,11 @@ test.each([
   ['toString.txt', '{{link}}', 'toString.txt: belongs to no mail'],
   ['welcome.txt', '{{link}} {{name}}', 'welcome.txt:1: unknown placeholder {{name}}'],
   ['verify.html', '{{link}} {{new_email}}', 'verify.html:1: unknown placeholder {{new_email}}'],
-])('a fault in %s is told with its file and line: %p', (name, content, expected) => {
+])('a fault in %s is reported with its file and line: %p', (name, content, expected) => {
   expect(faultsOf({ 'reset.html': '{{link}}', [name]: content }).join('\n')).toContain(`MAIL_TEMPLATES: ${expected}`)
 })
 
-test('all faults of all files are reported together', () => {
+test('every fault of every file is reported', () => {
   expect(faultsOf({ 'reset.txt': '{{a}}\n{{b}}', 'welcome.subject.txt': '{{c}}' })).toEqual([
     expect.stringMatching(/^MAIL_TEMPLATES: reset.txt:1: unknown placeholder {{a}}, expected one of app_name, /),
     expect.stringMatching(/^MAIL_TEMPLATES: reset.txt:2: unknown placeholder {{b}}/),
@@ -99,7 +99,7 @@ test('all faults of all files are reported together', () => {
   ])
 })
 
-test('a folder that is none, and a folder in the place of a file, are told', () => {
+test('a folder that does not exist, and a folder in the place of a file, are reported', () => {
   const folder = folderWith({ file: '' })
   const result = readSettings({ MAIL_TEMPLATES: join(folder, 'gone') }, {}, false)
   expect('problems' in result && result.problems).toEqual([

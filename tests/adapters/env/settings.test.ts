@@ -55,7 +55,7 @@ test('settings cannot be changed', () => {
   expect(Object.isFrozen(settingsOf({}))).toBe(true)
 })
 
-test('all invalid settings are reported together, with the value and what is accepted', () => {
+test('every wrong setting is reported, with what was given and what is accepted', () => {
   expect(problemsOf({ PORT: '70000', SIGNUP: 'maybe', RATE_LIMIT: '5' })).toEqual([
     'PORT: got "70000", expected an integer from 0 to 65535',
     'SIGNUP: got "maybe", expected open or closed',
@@ -128,7 +128,7 @@ describe('files on S3', () => {
     })
   })
 
-  test('need keys and a region, and each that is missing is told', () => {
+  test('need keys and a region, and each that is missing is reported', () => {
     expect(problemsOf({ FILES_URL: 's3://bucket' })).toEqual([
       'AWS_ACCESS_KEY_ID: expected a key, because FILES_URL is on S3',
       'AWS_SECRET_ACCESS_KEY: expected a key, because FILES_URL is on S3',

@@ -37,7 +37,7 @@ test('an unfinished blob has a temporary name, and is renamed when complete', as
   expect(files()).toEqual([key])
 })
 
-test('other files in the folder are not blobs', async () => {
+test('foreign files in the folder are not listed as blobs', async () => {
   const { store, root } = await open()
   writeFileSync(join(root, 'notes.txt'), '')
   const { key } = await store.write(piecesOf('hello'))
@@ -45,7 +45,7 @@ test('other files in the folder are not blobs', async () => {
   expect((await entriesOf(store)).map((entry) => entry.key)).toEqual([key])
 })
 
-test('reports when its folder is missing, and creates it again', async () => {
+test('it reports when its folder is gone, and makes it again', async () => {
   const { store, root } = await open()
   await store.ping()
   rmSync(root, { recursive: true })

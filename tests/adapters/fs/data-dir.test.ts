@@ -28,7 +28,7 @@ test('a secret that is too short to be one is refused', () => {
   expect(() => keptSecret(folder)).toThrow('jwt-secret')
 })
 
-test('files accessible by others are reported, with their mode', () => {
+test('paths that other users can access are reported, with their mode', () => {
   const folder = join(temporaryFolder(), 'data')
   mkdirSync(folder)
   chmodSync(folder, 0o755)

@@ -77,7 +77,7 @@ describe('a forgotten password', () => {
     expect([await signsIn(member, member.password), await signsIn(member, 'brand new horse')]).toEqual([false, true])
   })
 
-  test('notifies the owner of its replacement', async () => {
+  test('mails its owner that it was replaced', async () => {
     const { member } = await newcomer()
     await reset(await resetToken(member))
     const mail = await mailbox.next(member.email)

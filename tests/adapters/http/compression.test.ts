@@ -40,7 +40,7 @@ describe('a page', () => {
     expect(packed.headers.get('x-content-type-options')).toBe('nosniff')
   })
 
-  test('has Vary: Accept-Encoding', async () => {
+  test('varies by Accept-Encoding', async () => {
     const { headers } = await raw('/api/v1/items/', { origin: 'https://app.example.com' })
     expect(headers.get('vary')).toBe('Origin, Accept-Encoding')
   })

@@ -55,7 +55,7 @@ describe('a body', () => {
     }
   })
 
-  test('may hold as many values as the data of an item has room for', async () => {
+  test('may have as many values as the data of an item has room for', async () => {
     const ann = await skep.member()
     const json = { title: 'x', data: { n: Array.from({ length: 8_000 }, () => 0) } }
     expect((await skep.call('POST', '/items/', { token: ann.token, json })).status).toBe(201)

@@ -21,7 +21,7 @@ describe('with configured origins', async () => {
     }
   })
 
-  test('any other origin gets no CORS headers, but Vary for caches', async () => {
+  test('any other origin gets no CORS header, but the answer varies by Origin', async () => {
     const near = ['https://app.example.com.evil.example', 'app.example.com', 'localhost:5173', 'capacitor://localhost/']
     for (const origin of ['https://evil.example', ...near, 'null', 'constructor', '__proto__']) {
       const { headers } = await skep.call('GET', '//health', { headers: { origin } })
@@ -95,7 +95,7 @@ describe('with configured origins', async () => {
     expect(entry?.fields).toMatchObject({ method: 'OPTIONS', route, status: 204 })
   })
 
-  test('a preflight of another origin gets no CORS headers', async () => {
+  test('a preflight of another origin gets no CORS header', async () => {
     const { headers } = await skep.call('OPTIONS', '/users/me', { headers: preflight('https://evil.example') })
     expect(corsHeaders(headers)).toEqual([])
   })
@@ -108,7 +108,7 @@ test('* lets everyone read, never with credentials', async () => {
   expect(headers.get('access-control-allow-credentials')).toBeNull()
 })
 
-test('without configured origins there are no CORS headers', async () => {
+test('without configured origins no CORS header is sent', async () => {
   const skep = await startSkep()
   const { headers } = await skep.call('GET', '//health', { headers: { origin: 'https://any.example' } })
   expect(corsHeaders(headers)).toEqual([])

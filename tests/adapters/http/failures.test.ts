@@ -15,7 +15,7 @@ describe.each(['production', 'development'])('an unexpected failure in %s', asyn
   const skep = await startSkep({}, { passwords: broken })
   const json = { email: 'ann@example.com', name: 'Ann', password: 'correct horse' }
 
-  test('is 500 internal_error and does not reveal its cause', async () => {
+  test('is 500 internal_error and reveals nothing of its cause', async () => {
     const { status, headers, body } = await skep.call('POST', '/users/', { json })
     expect([status, headers.get('content-type')]).toEqual([500, 'application/problem+json'])
     expect(body).toMatchObject({ code: 'internal_error', title: 'Internal Server Error' })

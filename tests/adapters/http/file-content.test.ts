@@ -83,7 +83,7 @@ describe('a part', () => {
     expect([status, text, headers.get('content-range')]).toEqual([200, TEXT, null])
   })
 
-  test('is for GET: HEAD tells of the whole (RFC 9110 section 14.2)', async () => {
+  test('is for GET: HEAD describes the whole (RFC 9110 section 14.2)', async () => {
     const { status, headers } = await get({ range: 'bytes=0-3' }, 'HEAD')
     expect([status, headers.get('content-length'), headers.get('content-range')]).toEqual([200, '10', null])
   })

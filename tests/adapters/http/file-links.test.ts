@@ -246,7 +246,7 @@ describe('making links', () => {
     expect(Object.is(one.body.url, made[0]?.url)).toBe(true)
   })
 
-  test('a link of one file does not exist for another', async () => {
+  test('a link of one file is not found under another', async () => {
     const { ann, file } = await prepare()
     const other = (await upload(skep.call, ann)).body
     const { body } = await link(ann, file.id)

@@ -53,11 +53,11 @@ describe('the type of a file', () => {
     expect(await typeOf(pngWithText(100_000, Buffer.from('\0\0\0\x08acTL')))).toBe('image/png')
   })
 
-  test('a disc image is detected by its 17th sector', async () => {
+  test('a disc image is recognised by its 17th sector', async () => {
     expect(await typeOf(discImage())).toBe('application/x-iso9660-image')
   })
 
-  test('a compressed file is not decompressed for detection', async () => {
+  test('a compressed file is not inflated to recognise it', async () => {
     expect(await typeOf(Bun.gzipSync(new Uint8Array(1_000_000)))).toBe('application/gzip')
   })
 

@@ -202,7 +202,7 @@ describe('uploading', () => {
     expect(await rowsOf(anything)).toHaveLength(rows)
   })
 
-  test('is 429 while the user has sixteen in progress, and does not affect others', async () => {
+  test('is 429 while one has sixteen under way, and nobody else is delayed', async () => {
     const [ann, bob] = [await skep.member(), await skep.member()]
     const gate = Promise.withResolvers<void>()
     const file = multipart(part('name="file"; filename="x.png"', PNG))

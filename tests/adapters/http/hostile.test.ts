@@ -102,7 +102,7 @@ describe('input designed to be expensive', () => {
   })
 })
 
-describe('a request whose end can be told in two ways', () => {
+describe('a request whose end is ambiguous', () => {
   test.each([
     'Content-Length: 4\r\nTransfer-Encoding: chunked',
     'Content-Length: 2\r\nContent-Length: 7',
@@ -194,7 +194,7 @@ describe('limits on attempts of an account', async () => {
   })
 })
 
-test('a body is not validated for a caller who may not change its resource', async () => {
+test('a body is not validated for a caller who may not change the resource', async () => {
   const [ann, bob] = [await skep.member(), await skep.member()]
   const { body: item } = await skep.call<{ id: number }>('POST', '/items/', { token: bob.token, json: { title: 'x' } })
   for (const path of [`/users/${bob.id}`, `/items/${item.id}`]) {

@@ -50,7 +50,7 @@ describe('an item', () => {
     expect(headers.get('content-type')).toStartWith('application/json')
   })
 
-  test('holds a title, a description and any JSON object', async () => {
+  test('has a title, a description and any JSON object', async () => {
     const ann = await skep.member()
     const given = { title: 'Ünïcode', description: 'a\nb', data: { a: [1, null, { b: 'ß' }], ['__proto__']: { x: 1 } } }
     const { body } = await create(ann, given)

@@ -44,7 +44,7 @@ describe('the admin’s view of jobs', () => {
     }
   })
 
-  test('lists them by state, with the reason of a failure and nothing of what they hold', async () => {
+  test('lists them by state, with the reason of a failure and without their payload', async () => {
     const job = await failedMail()
     expect(job).toMatchObject({ kind: 'mail', state: 'queued', last_error: 'refused' })
     expect(Object.keys(job).sort()).toEqual([

@@ -5,7 +5,7 @@ import { type Member, startSkep } from '../../support/skep.ts'
 const from = (address: string) => ({ 'x-forwarded-for': address })
 
 describe('the general limit', () => {
-  test('answers 429 with Retry-After past the rate, and tells how it stands before', async () => {
+  test('answers 429 with Retry-After past the rate, and reports what remains before', async () => {
     const skep = await startSkep({ RATE_LIMIT: '2/1m' })
     const first = await skep.call('GET', '/users/me')
     expect(first.headers.get('ratelimit-limit')).toBe('2')
@@ -180,7 +180,7 @@ describe('the ceiling over all users', () => {
     expect(statuses).toEqual([400, 400, 400, 400, 429, 429])
   })
 
-  test('of an address holds for passwords that several accounts send in their own requests', async () => {
+  test('of an address applies to passwords that several accounts send in their own requests', async () => {
     const skep = await startSkep({ RATE_LIMIT_AUTH: '8/1m', TRUST_PROXY: '1' })
     const members = [await skep.member(), await skep.member(), await skep.member()]
     const statuses: number[] = []

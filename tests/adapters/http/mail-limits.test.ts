@@ -126,7 +126,7 @@ describe('what a stranger typed', () => {
   })
 })
 
-test('an admin’s change is reported to the old address by name', async () => {
+test('an admin’s change is mailed to the old address and names the new one', async () => {
   const root = await createFirstAdmin(skep)
   const ann = await skep.member()
   await mailbox.next(ann.email)

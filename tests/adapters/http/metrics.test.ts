@@ -165,7 +165,7 @@ describe('requests', () => {
 })
 
 describe('the event loop', () => {
-  test('shows that it was blocked', async () => {
+  test('shows that it was delayed', async () => {
     const late = async () => {
       const text = await read()
       const within = valueIn(text, 'skep_event_loop_lag_seconds_bucket', { le: '0.1' })
@@ -232,13 +232,13 @@ describe('events', () => {
 
 describe('jobs', () => {
   test('are counted by state', async () => {
-    const isCalm = async () => {
+    const isIdle = async () => {
       const text = await read()
       return (
         valueIn(text, 'skep_jobs', { state: 'queued' }) <= 2 && valueIn(text, 'skep_jobs', { state: 'running' }) === 0
       )
     }
-    await until(isCalm)
+    await until(isIdle)
     await grows('skep_jobs', { state: 'done' }, 1, () => skep.member())
     working = false
     await grows('skep_jobs', { state: 'queued' }, 1, async () => {
@@ -255,7 +255,7 @@ describe('jobs', () => {
 })
 
 describe('the database', () => {
-  test('shows how long writes waited, how long commits took and how much each held', async () => {
+  test('shows how long writes waited, how long commits took and how many writes each contained', async () => {
     const gate = { for: isShared ? 'connection' : 'writer' }
     const numbers = async () => {
       const text = await read()
@@ -279,7 +279,7 @@ describe('the database', () => {
 })
 
 describe('the process', () => {
-  test('tells its age, memory, CPU time, descriptors and build', async () => {
+  test('reports its age, memory, CPU time, descriptors and build', async () => {
     const text = await read()
     const now = Date.now() / 1_000
     expect(valueIn(text, 'process_start_time_seconds')).toBeWithin(now - 3_600, now)

@@ -39,7 +39,7 @@ test.each(['email', 'name', 'password'] as const)('with another %s it is refused
   expect([refused.status, refused.body.code]).toEqual([422, 'idempotency_mismatch'])
 })
 
-test('of concurrent duplicates one creates the account, and the other gets 409 or the same response', async () => {
+test('of two concurrent registrations with one key one makes the account, and the other gets 409 or the same answer', async () => {
   const json = person()
   const twins = await Promise.all([register(json, 'twins', root.token), register(json, 'twins', root.token)])
   const statuses = twins.map(({ status }) => status).sort()

@@ -107,7 +107,7 @@ describe('the quota', () => {
 })
 
 describe('a batch', () => {
-  test('has one event for an item that it changes often, with its last state, live and in the replay', async () => {
+  test('reports an item that it changes often once, with its last state, live and in the replay', async () => {
     const skep = await startSkep()
     const ann = await skep.member()
     const { body: item } = await create(skep, ann)
@@ -186,7 +186,7 @@ describe('a change that changes nothing', () => {
 })
 
 describe('deleting an account', () => {
-  test('removes its data from items, files, the log and idempotency records, and notifies admins', async () => {
+  test('removes its items, files, log entries and idempotency records, and admins receive the events', async () => {
     const skep = await startSkep({ UPLOAD_TYPES: '*/*' })
     const admin = await createFirstAdmin(skep)
     const ann = await skep.member()

@@ -73,7 +73,7 @@ describe('signing in', () => {
     expect(asked).toEqual(['a hash', null])
   })
 
-  test('reveals that an account is deactivated only with the right password', async () => {
+  test('reveals that an account is inactive only with its password', async () => {
     const ann = await skep.member()
     await skep.call('PATCH', `/users/${ann.id}`, { token: root.token, json: { is_active: false } })
     const right = await token({ username: ann.email, password: ann.password })
@@ -263,7 +263,7 @@ describe('sessions', () => {
     expect([await isSignedIn(elsewhere.token), await isSignedIn(ann.token)]).toEqual([false, true])
   })
 
-  test('those of others cannot be ended by guessing ids, and look like missing ones', async () => {
+  test('another’s cannot be ended by guessing its id, nor distinguished from a missing one', async () => {
     const [ann, bob] = [await skep.member(), await skep.member()]
     const id = (await list(bob)).body.items[0]?.id
     const guessed = await skep.call('DELETE', `/auth/sessions/${id}`, { token: ann.token })

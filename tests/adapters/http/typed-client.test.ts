@@ -9,7 +9,7 @@ const person = { email: 'ann@example.com', name: 'Ann', password: 'correct horse
 describe('Elysia’s own client, typed by App', () => {
   const anyone = createClient(skep.url).api.v1
 
-  test('registers, signs in, and gets typed errors by status', async () => {
+  test('registers, signs in, and gets errors typed by status', async () => {
     const registered = await anyone.users.post(person)
     expect([registered.status, registered.data?.email]).toEqual([201, person.email])
 

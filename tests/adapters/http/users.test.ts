@@ -254,7 +254,7 @@ describe('a self-chosen address', () => {
     expect([wrong.status, wrong.body.code]).toEqual([400, 'wrong_password'])
   })
 
-  test('takes effect once its mailed link is used, and the old address is notified', async () => {
+  test('counts once its mailed link is used, and the old address gets a notice', async () => {
     const ann = await skep.member()
     await skep.call('POST', '/auth/email/verify', { json: { token: tokenIn(await mailbox.next(ann.email)) } })
     const fresh = `fresh.${ann.email}`

@@ -4,7 +4,7 @@ import type { ServerConnection } from '../../../src/adapters/postgres/server-con
 import { missing, testDatabase } from '../../support/postgres.ts'
 
 /** As many as one connection carries at a time. */
-const DEPTH = 64
+const PIPELINE_COUNT = 64
 const ISOLATION = "SELECT current_setting('transaction_isolation') AS isolation"
 
 const opened = async (size: number): Promise<Pool & AsyncDisposable> => {
@@ -30,7 +30,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     })
     await taken
     // The other connection is full.
-    const crowd = Array.from({ length: DEPTH }, () => pool.query('SELECT pg_sleep(0.01)'))
+    const crowd = Array.from({ length: PIPELINE_COUNT }, () => pool.query('SELECT pg_sleep(0.01)'))
     const waited = isolationOf(pool)
     const next = first.then(() => pool.exclusively(transact))
     release()

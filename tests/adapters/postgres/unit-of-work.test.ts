@@ -169,7 +169,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     expect(await names(outside)).toEqual(['ann'])
   })
 
-  test('a failure detected at the end rolls everything back, and is reported unchanged', async () => {
+  test('a failure noticed only at the end rolls everything back and is reported as it was', async () => {
     const { store, outside } = await openTestPostgres()
     const job = { kind: 'clean-up', payload: {}, now: Number.NaN } as const
     const write = store.write(async (tx) => {
@@ -261,7 +261,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
       expect(commits).toEqual([1, 3])
     })
 
-    test('see the current user of a session, whichever of them has changed it', async () => {
+    test('see the account of a session as it is, whichever of them has changed it', async () => {
       const seen: unknown[] = []
       const open = async (tx: Tx) => {
         const user = await tx.users.findByEmail('first@example.com')
@@ -302,7 +302,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
       await another.close()
     })
 
-    test('see the current user of a session after locking the user, even if their transaction has read it before', async () => {
+    test('see the account of a session as it is once they lock the user, though their transaction had read it before', async () => {
       const { id, outside, another, commits, look } = await withSession()
       const [begun, end] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
       const units = [

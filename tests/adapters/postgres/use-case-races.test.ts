@@ -20,7 +20,7 @@ import { userNamed } from '../../support/store.ts'
 
 const clock = { now: () => Date.now() }
 const passwords = { hash: async (password: string) => password, verify: async () => true }
-const ROUNDS = 5
+const ROUNDS_COUNT = 5
 
 const open = async () => {
   const { store } = await openTestPostgres()
@@ -83,7 +83,7 @@ const codes = async (work: readonly Promise<unknown>[]) =>
 describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
   test('a session that several requests end at once ends without one of them running twice', async () => {
     const { person, sessions, tokens, units } = await open()
-    for (let round = 0; round < ROUNDS; round++) {
+    for (let round = 0; round < ROUNDS_COUNT; round++) {
       const [one] = await person('user')
       if (one === undefined) throw new Error('nobody')
       const { actor, accessToken } = one
@@ -102,7 +102,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
 
   test('of two devices that end all sessions at once, one succeeds, without running twice', async () => {
     const { person, sessions, units } = await open()
-    for (let round = 0; round < ROUNDS; round++) {
+    for (let round = 0; round < ROUNDS_COUNT; round++) {
       const devices = await person('user', 3)
       const ended = await codes(devices.map(({ actor }) => sessions.endAll(actor)))
       expect(ended.sort()).toEqual(['done', 'invalid_token', 'invalid_token'])
@@ -112,7 +112,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
 
   test('a session that is refreshed while it is ended is refreshed before, or not at all', async () => {
     const { person, sessions, tokens, units } = await open()
-    for (let round = 0; round < 4 * ROUNDS; round++) {
+    for (let round = 0; round < 4 * ROUNDS_COUNT; round++) {
       const [one] = await person('user')
       if (one === undefined) throw new Error('nobody')
       const { actor, refreshToken } = one
@@ -126,7 +126,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
 
   test('concurrent change and removal of an account wait for each other, and none runs twice', async () => {
     const { person, users, sessions, units } = await open()
-    for (let round = 0; round < ROUNDS; round++) {
+    for (let round = 0; round < ROUNDS_COUNT; round++) {
       const [one, two] = await person('user', 2)
       if (one === undefined || two === undefined) throw new Error('nobody')
       const change = { currentPassword: '', newPassword: 'another' }
@@ -146,7 +146,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
 
   test('the use of a mailed link waits for a concurrent change of its account, and none runs twice', async () => {
     const { store, person, users, accounts, opaqueTokens, units } = await open()
-    for (let round = 0; round < 4 * ROUNDS; round++) {
+    for (let round = 0; round < 4 * ROUNDS_COUNT; round++) {
       const [one] = await person('user')
       if (one === undefined) throw new Error('nobody')
       const { userId } = one.actor
@@ -194,7 +194,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     const { person, users, units } = await open()
     await person('admin')
     const answers: string[][] = []
-    for (let round = 0; round < ROUNDS; round++) {
+    for (let round = 0; round < ROUNDS_COUNT; round++) {
       const [[one], [two]] = [await person('admin'), await person('admin')]
       if (one === undefined || two === undefined) throw new Error('nobody')
       const both = [act(users, one.actor, two.actor.userId), act(users, two.actor, one.actor.userId)]
@@ -206,11 +206,11 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
 
   test('of two admins that demote each other, one succeeds, without running twice', async () => {
     const answers = await toEachOther((users, actor, id) => users.update(actor, id, { role: 'user' }))
-    expect(answers).toEqual(Array(ROUNDS).fill(['done', 'forbidden']))
+    expect(answers).toEqual(Array(ROUNDS_COUNT).fill(['done', 'forbidden']))
   })
 
   test('of two admins that remove each other, one succeeds, without running twice', async () => {
     const answers = await toEachOther((users, actor, id) => users.remove(actor, id))
-    expect(answers).toEqual(Array(ROUNDS).fill(['done', 'invalid_token']))
+    expect(answers).toEqual(Array(ROUNDS_COUNT).fill(['done', 'invalid_token']))
   })
 })

@@ -66,7 +66,7 @@ describe.skipIf(skip)(`the connection to Redis${needsRedisServer}`, () => {
     expect(log.entries.map(({ level }) => level)).toEqual(['warn', 'info'])
   })
 
-  test('recovers after each kill: channels and scripts work again, with one log line each way', async () => {
+  test('recovers after each kill: channels are subscribed and scripts loaded again, with one log line each way', async () => {
     const server = await redisServer()
     await server.start()
     const [one, other] = await twoProcesses(server.url)
@@ -88,7 +88,7 @@ describe.skipIf(skip)(`the connection to Redis${needsRedisServer}`, () => {
     expect(other.noticed).toEqual([1, 2, 3])
   })
 
-  test('notifies all listeners for events and jobs when it is back, because signals may have been lost', async () => {
+  test('signals events and jobs after a reconnect, since signals may have been lost', async () => {
     const server = await redisServer()
     await server.start()
     const { connection, received } = openProcess(server.url)
@@ -200,7 +200,7 @@ describe.skipIf(skip)(`the connection to Redis${needsRedisServer}`, () => {
     expect(connection.isUp()).toBe(true)
   })
 
-  test('keys in Redis do not reveal what was counted, and expire', async () => {
+  test('its keys do not reveal what was counted, and expire by themselves', async () => {
     const server = await redisServer()
     await server.start()
     const { connection, limiter } = openProcess(server.url)

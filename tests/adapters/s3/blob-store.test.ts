@@ -1,12 +1,12 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { BEGUN, blobStoreContract, entriesOf, piecesOf } from '../../contracts/blob-store.ts'
+import { blobStoreContract, entriesOf, piecesOf, UNFINISHED_UPLOAD_BYTES } from '../../contracts/blob-store.ts'
 import { HAS_S3, newS3Settings, openTestS3, S3_NEEDED, s3Endpoint } from '../../support/s3.ts'
 import { startS3Proxy } from '../../support/s3-proxy.ts'
 import { startTcpProxy } from '../../support/tcp-proxy.ts'
 
 setDefaultTimeout(60_000)
 
-const MEBIBYTE = 1_048_576
+const BYTES_PER_MB = 1_048_576
 
 /** So many bytes in pieces, each with its number at its beginning. */
 const numbered = async function* (size: number, piece = 64 * 1_024): AsyncGenerator<Uint8Array> {
@@ -33,7 +33,7 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
 
   test('memory does not grow with what is written or read', async () => {
     const { store } = openTestS3()
-    const size = 192 * MEBIBYTE
+    const size = 192 * BYTES_PER_MB
     let before = 0
     let most = 0
     const watched = async function* (source: AsyncIterable<Uint8Array>) {
@@ -43,7 +43,7 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
         yield bytes
         seen += bytes.byteLength
         if (seen < lookAt) continue
-        lookAt = seen + 16 * MEBIBYTE
+        lookAt = seen + 16 * BYTES_PER_MB
         // As the HTTP adapter does: the engine does not see what pieces hold.
         Bun.gc(true)
         if (seen <= size / 3) before = Math.max(before, process.memoryUsage.rss())
@@ -52,22 +52,22 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
     }
     const written = await store.write(watched(numbered(size)))
     expect(written.size).toBe(size)
-    expect((most - before) / MEBIBYTE).toBeLessThan(64)
+    expect((most - before) / BYTES_PER_MB).toBeLessThan(64)
 
     ;[before, most] = [0, 0]
     const read = streamOf(await store.read(written.key, 0, size))
     expect(await digest(watched(read))).toBe(written.sha256)
-    expect((most - before) / MEBIBYTE).toBeLessThan(64)
+    expect((most - before) / BYTES_PER_MB).toBeLessThan(64)
   })
 
-  test('a reader that stops reading keeps only a part in memory', async () => {
+  test('a reader who does not read on buffers only a part of it', async () => {
     const { store } = openTestS3()
-    const { key } = await store.write(numbered(100 * MEBIBYTE))
+    const { key } = await store.write(numbered(100 * BYTES_PER_MB))
     const before = process.memoryUsage.rss()
-    const reader = streamOf(await store.read(key, 0, 100 * MEBIBYTE)).getReader()
+    const reader = streamOf(await store.read(key, 0, 100 * BYTES_PER_MB)).getReader()
     await reader.read()
     await Bun.sleep(500)
-    expect((process.memoryUsage.rss() - before) / MEBIBYTE).toBeLessThan(40)
+    expect((process.memoryUsage.rss() - before) / BYTES_PER_MB).toBeLessThan(40)
     await reader.cancel()
   })
 
@@ -75,7 +75,7 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
     const { store, s3, place } = openTestS3()
     const failure = new Error('the client is gone')
     const failing = async function* () {
-      yield* numbered(3 * BEGUN)
+      yield* numbered(3 * UNFINISHED_UPLOAD_BYTES)
       expect((await entriesOf(store)).map(({ key }) => key)).toEqual([expect.stringMatching(/\.part$/)])
       throw failure
     }
@@ -87,7 +87,7 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
 
   test('objects are kept as they were written, whatever the size of their last part', async () => {
     const { store } = openTestS3()
-    for (const size of [8 * MEBIBYTE, 8 * MEBIBYTE + 1, 16 * MEBIBYTE]) {
+    for (const size of [8 * BYTES_PER_MB, 8 * BYTES_PER_MB + 1, 16 * BYTES_PER_MB]) {
       const { key, sha256 } = await store.write(numbered(size, 1_000_000))
       expect(await digest(streamOf(await store.read(key, 0, size)))).toBe(sha256)
     }
@@ -141,7 +141,7 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
     expect(proxy.requests.map((request) => request.split(' ')[0])).toEqual(['PUT', 'DELETE'])
   })
 
-  test('wrong keys are reported to operators, and callers get unavailable', async () => {
+  test('wrong keys are logged for operators, and callers get unavailable', async () => {
     const { store } = openTestS3(newS3Settings(), { secretAccessKey: 'wrong' })
     await expect(store.prepare()).rejects.toThrow(
       /^cannot use the bucket skep-test of FILES_URL: .*403 SignatureDoesNot/,
@@ -150,7 +150,7 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
     await expect(store.write(piecesOf('hello'))).rejects.toMatchObject({ code: 'unavailable', retryAfter: 60 })
   })
 
-  test('a missing bucket is reported to operators', async () => {
+  test('a missing bucket is logged for operators', async () => {
     const settings = newS3Settings()
     const FILES_URL = (settings.FILES_URL ?? '').replace('skep-test', 'no-such-bucket')
     const { store } = openTestS3({ ...settings, FILES_URL })
@@ -178,7 +178,7 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
     }
     const failure = new Error('the client is gone')
     const failing = async function* () {
-      yield* numbered(3 * BEGUN)
+      yield* numbered(3 * UNFINISHED_UPLOAD_BYTES)
       expect(await listed(null)).toEqual([expect.stringMatching(/\.part$/)])
       expect(await listed(new Response('<Error><Code>AccessDenied</Code></Error>', { status: 403 }))).toEqual([])
       throw failure
@@ -191,9 +191,9 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
     const settings = newS3Settings(proxy.url)
     const { store, log } = openTestS3(settings)
     const cut = async function* () {
-      yield* numbered(BEGUN)
+      yield* numbered(UNFINISHED_UPLOAD_BYTES)
       proxy.cut()
-      yield* numbered(BEGUN)
+      yield* numbered(UNFINISHED_UPLOAD_BYTES)
     }
     await expect(store.write(cut())).rejects.toMatchObject({ code: 'unavailable' })
     expect(log.entries.map(({ message }) => message)).toEqual(['a failed upload is left to the sweep'])
@@ -204,18 +204,18 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
     expect(await entriesOf(store)).toEqual([])
   })
 
-  test('a completion whose response was lost counts as done', async () => {
+  test('a completed upload whose answer was lost is done', async () => {
     await using proxy = startS3Proxy(s3Endpoint())
     const { store } = openTestS3(newS3Settings(proxy.url))
-    proxy.deafen((request) => request.startsWith('POST') && request.includes('uploadId'))
-    const { key, size, sha256 } = await store.write(numbered(BEGUN))
+    proxy.stopAnswering((request) => request.startsWith('POST') && request.includes('uploadId'))
+    const { key, size, sha256 } = await store.write(numbered(UNFINISHED_UPLOAD_BYTES))
     expect(await digest(streamOf(await store.read(key, 0, size)))).toBe(sha256)
   })
 
   test('an interrupted download is resumed', async () => {
     await using proxy = await startTcpProxy(s3Endpoint())
     const { store } = openTestS3(newS3Settings(proxy.url))
-    const size = 60 * MEBIBYTE
+    const size = 60 * BYTES_PER_MB
     const { key, sha256 } = await store.write(numbered(size))
     let cuts = 0
     const broken = async function* (source: AsyncIterable<Uint8Array>) {
@@ -223,7 +223,7 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
       for await (const bytes of source) {
         yield bytes
         seen += bytes.byteLength
-        if (seen < (cuts + 1) * 10 * MEBIBYTE) continue
+        if (seen < (cuts + 1) * 10 * BYTES_PER_MB) continue
         cuts++
         proxy.cut()
         proxy.mend()
@@ -236,7 +236,7 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
   test('a download whose S3 is gone fails, and does not just end', async () => {
     await using proxy = await startTcpProxy(s3Endpoint())
     const { store } = openTestS3(newS3Settings(proxy.url))
-    const size = 60 * MEBIBYTE
+    const size = 60 * BYTES_PER_MB
     const { key } = await store.write(numbered(size))
     const reader = streamOf(await store.read(key, 0, size)).getReader()
     let seen = (await reader.read()).value?.byteLength ?? 0
@@ -251,7 +251,7 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
   test('a reader that stops ends the request to S3', async () => {
     await using proxy = startS3Proxy(s3Endpoint())
     const { store } = openTestS3(newS3Settings(proxy.url))
-    const { key, size } = await store.write(numbered(100 * MEBIBYTE))
+    const { key, size } = await store.write(numbered(100 * BYTES_PER_MB))
     const reader = streamOf(await store.read(key, 0, size)).getReader()
     await reader.read()
     await reader.cancel()

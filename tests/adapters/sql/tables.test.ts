@@ -14,7 +14,7 @@ test('the copy covers every column of every table of the embedded database', () 
   expect(columnsByTable(rows)).toEqual(COLUMNS)
 })
 
-test('the embedded database never stores unpaired surrogates, which Postgres cannot store', async () => {
+test('the embedded database never stores a lone surrogate, which Postgres could not store', async () => {
   const { store } = openTestStore()
   const user = await store.write((tx) => tx.users.insert({ ...userNamed('ann'), name: 'a\ud800b' }))
   expect((await store.read((tx) => tx.users.findById(user.id)))?.name).toBe('a\ufffdb')

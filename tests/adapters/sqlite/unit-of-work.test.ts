@@ -108,7 +108,7 @@ test('closing finishes queued writes and leaves no write-ahead log behind', asyn
   expect(outside('SELECT 1 FROM users')).toHaveLength(1)
 })
 
-test('closing does not wait for a lock longer than it is told to', async () => {
+test('closing does not wait for a lock longer than its timeout', async () => {
   const { store, path } = openTestStore({ lockTimeout: 60_000 })
   const other = new Database(path)
   other.run('BEGIN IMMEDIATE')

@@ -15,7 +15,7 @@ const logged = () => {
   return { path, writer, wal }
 }
 
-test('a checkpoint moves what the log holds into the database file', async () => {
+test('a checkpoint moves the log into the database file', async () => {
   const { writer, wal } = logged()
   const state = () => writer.database.query('PRAGMA wal_checkpoint(NOOP)').get()
   expect(state()).toEqual({ busy: 0, log: 2, checkpointed: 0 })
@@ -25,7 +25,7 @@ test('a checkpoint moves what the log holds into the database file', async () =>
   writer.close()
 })
 
-test('once closed it releases the database, and the last connection to close leaves no log behind', async () => {
+test('once closed it has no lock on the database: the last one to close leaves no log behind', async () => {
   const { path, writer, wal } = logged()
   await wal.sync()
   await wal.checkpoint()

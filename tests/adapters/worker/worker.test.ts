@@ -178,7 +178,7 @@ test('a job that crashes its process each time is finally dead', async () => {
   expect((await jobs())[0]).toMatchObject({ state: 'dead', lastError: 'started too many times without finishing' })
 })
 
-test('two workers on one database never have the same attempt', async () => {
+test('two workers on one database never run the same attempt', async () => {
   const done: number[] = []
   const { path, deps, start, enqueue, log } = open(async (job: Job) => {
     done.push(job.id)

@@ -80,7 +80,7 @@ test.each(Object.entries(CLIENT_EXAMPLES))('the server takes the examples of %s'
   }
 })
 
-test('tells every code that a connection ends with', () => {
+test('lists every code that a connection ends with', () => {
   for (const code of Object.values(CLOSE)) expect(document.info.description).toContain(`| ${code} |`)
 })
 

@@ -1,11 +1,11 @@
 import { expect, test } from 'bun:test'
 import { createCoalesceDelay } from '../../../src/adapters/ws/coalesce.ts'
 
-test('a handful of sockets is not worth a rest', () => {
+test('a handful of sockets is not coalesced', () => {
   expect(createCoalesceDelay()(16)).toBe(0)
 })
 
-test('a thousand sockets are worth a rest that nobody sees, and a busy process rests longer', async () => {
+test('a thousand sockets are coalesced for a few milliseconds, and longer in a busy process', async () => {
   const coalesceDelay = createCoalesceDelay()
   await Bun.sleep(50)
   const idle = coalesceDelay(1_000)
@@ -17,7 +17,7 @@ test('a thousand sockets are worth a rest that nobody sees, and a busy process r
   expect(busy).toBeLessThanOrEqual(35)
 })
 
-test('however many sockets there are, a tenth of a second is the longest rest', () => {
+test('however many sockets there are, the delay is at most a tenth of a second', () => {
   const coalesceDelay = createCoalesceDelay()
   expect(coalesceDelay(1_000_000)).toBe(100)
 })

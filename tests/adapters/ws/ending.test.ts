@@ -87,7 +87,7 @@ describe('closes with 4401 at once', () => {
     'when the account is deleted': (ann) =>
       skep.call('DELETE', '/users/me', { token: ann.token, json: { current_password: ann.password } }),
   }
-  test.each(Object.entries(endings))('%s, and nothing more is heard', async (_, end) => {
+  test.each(Object.entries(endings))('%s, and nothing more is received', async (_, end) => {
     const ann = await skep.member()
     const bob = await skep.member()
     const socket = await connected(ann.token)
@@ -116,7 +116,7 @@ describe('closes with 4401 at once', () => {
 })
 
 describe('rights are checked at delivery', () => {
-  test('a demoted admin gets no more events of others, and still gets their own', async () => {
+  test('a demoted admin receives nothing more of others, and still receives their own events', async () => {
     const ann = await skep.member()
     const bob = await skep.member()
     await change(ann.id, { role: 'admin' })
@@ -253,7 +253,7 @@ const lazyReader = async (token: string) => {
   }
 }
 
-test('a client with a backlog above 1 MiB is closed with 4408, and others get everything', async () => {
+test('a reader too slow for 1 MiB of backlog is closed with 4408, and its neighbour receives everything', async () => {
   const ann = await skep.member()
   const lazy = await lazyReader(ann.token)
   await using neighbour = await connected(ann.token)

@@ -93,7 +93,7 @@ test('a sign-in with the upgrade while the database is unavailable is closed wit
   expect(said()).toEqual([['warn', 'realtime connection closed']])
 })
 
-test('a connection to reauthorize while the database is unavailable is closed with 1013', async () => {
+test('a connection that cannot be reauthorized while the database is away is closed with 1013', async () => {
   const { url, token, fail, publishRightsChange, said } = await open()
   const socket = await openSocket(url, { token })
   await socket.subscribe('items')

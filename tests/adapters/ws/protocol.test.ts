@@ -157,7 +157,7 @@ describe('subscribing', () => {
     expect([socket.events().length, admins.events().length, others.events().length]).toEqual([1, 1, 0])
   })
 
-  test('jobs: the outcome of each job, for admins, with replay', async () => {
+  test('jobs: admins receive how each ended, live and replayed', async () => {
     await using socket = await connected(admin.token)
     await socket.subscribe('jobs')
     await skep.member()
@@ -262,7 +262,7 @@ describe('resuming', () => {
     expect(later.events().map(({ data }) => data?.title)).toEqual(['one', 'two', 'three'])
   })
 
-  test('an item deleted meanwhile: its deletion is delivered', async () => {
+  test('an item that is gone meanwhile: its deletion is replayed', async () => {
     const ann = await skep.member()
     const bob = await skep.member()
     const id = await create(ann)

@@ -131,7 +131,7 @@ const write = async (kind: string, member: Member, item: number): Promise<void> 
 }
 
 /** Notices reauthorize every subscription, which must neither lose nor repeat anything. */
-const renotice = async () => {
+const resendNotice = async () => {
   for (const role of ['admin', 'user']) {
     await skep.call('PATCH', `/users/${ann.id}`, { token: admin.token, json: { role } })
   }
@@ -157,7 +157,7 @@ test('each event comes once and in order, however a client comes and goes while 
           writes.push(writing)
           if (next.wait) await writing
         } else if (next.step === 'promote') {
-          writes.push(renotice())
+          writes.push(resendNotice())
         } else {
           await followers[next.who]?.[next.step]()
         }

@@ -1,5 +1,5 @@
 import { acknowledge } from './acknowledge.ts'
-import { type Appetite, type Attempt, nextAttempt } from './attempt.ts'
+import { type Attempt, type LoadProfile, nextAttempt } from './attempt.ts'
 import type { Random } from './random.ts'
 import { type Reply, send } from './send.ts'
 import { newWorld, type World } from './world.ts'
@@ -71,7 +71,7 @@ export const createActor = (tag: string, random: Random): Actor => {
 export interface Stage {
   /** Where the server is, without a slash at the end. */
   readonly url: string
-  readonly appetite: Appetite
+  readonly profile: LoadProfile
   /** An answer that no attempt may get. */
   complain(what: string): void
 }
@@ -84,7 +84,7 @@ export const act = async (
   actor: Actor,
   stage: Stage,
 ): Promise<{ readonly kind: string; readonly refused: boolean }> => {
-  const attempt = actor.pending?.attempt ?? nextAttempt(actor, stage.appetite)
+  const attempt = actor.pending?.attempt ?? nextAttempt(actor, stage.profile)
   actor.pending = { attempt, at: Date.now() }
   const reply: Reply = await send(stage.url, actor, attempt)
   const at = actor.pending.at

@@ -25,7 +25,7 @@ export type Attempt =
   | { readonly kind: 'refresh'; readonly refreshToken: string }
   | { readonly kind: 'rename'; readonly name: string }
 
-export interface Appetite {
+export interface LoadProfile {
   /** Items and files that an actor has at most; it keeps about so many. */
   readonly items: number
   readonly files: number
@@ -35,13 +35,13 @@ export interface Appetite {
   readonly fileSize: number
 }
 
-const BLOCK = 1_024
+const BLOCK_BYTES = 1_024
 
 /** Bytes that pass for a picture and are like no others. */
 const picture = (random: Random, size: number): Uint8Array => {
-  const bytes = new Uint8Array(Math.max(size, BLOCK))
-  for (let at = 0; at < BLOCK; at++) bytes[at] = random.integer(0, 255)
-  for (let at = BLOCK; at < bytes.length; at += BLOCK) bytes.copyWithin(at, 0, BLOCK)
+  const bytes = new Uint8Array(Math.max(size, BLOCK_BYTES))
+  for (let at = 0; at < BLOCK_BYTES; at++) bytes[at] = random.integer(0, 255)
+  for (let at = BLOCK_BYTES; at < bytes.length; at += BLOCK_BYTES) bytes.copyWithin(at, 0, BLOCK_BYTES)
   bytes.set(PNG)
   return bytes
 }
@@ -86,7 +86,7 @@ const batchOf = (actor: Actor, most: number): Change[] => {
 }
 
 /** What the actor does next. */
-export const nextAttempt = (actor: Actor, appetite: Appetite): Attempt => {
+export const nextAttempt = (actor: Actor, profile: LoadProfile): Attempt => {
   const { random, world, session } = actor
   if (actor.id === null) return { kind: 'register' }
   if (session === null) return { kind: 'sign-in' }
@@ -94,22 +94,22 @@ export const nextAttempt = (actor: Actor, appetite: Appetite): Attempt => {
   const files = [...world.files.keys()]
   const links = [...world.files].flatMap(([id, file]) => [...file.links.keys()].map((linkId) => ({ id, linkId })))
   const kind = random.weighted({
-    create: items.length < appetite.items ? 24 : 0,
+    create: items.length < profile.items ? 24 : 0,
     update: items.length > 0 ? 26 : 0,
-    delete: items.length > appetite.items / 2 ? 18 : 0,
+    delete: items.length > profile.items / 2 ? 18 : 0,
     batch: 6,
-    upload: files.length < appetite.files ? 8 : 0,
-    'remove-file': files.length > appetite.files / 2 ? 6 : 0,
+    upload: files.length < profile.files ? 8 : 0,
+    'remove-file': files.length > profile.files / 2 ? 6 : 0,
     download: files.length > 0 ? 4 : 0,
-    link: files.length > 0 && links.length < appetite.files ? 4 : 0,
-    unlink: links.length > appetite.files / 2 ? 3 : 0,
+    link: files.length > 0 && links.length < profile.files ? 4 : 0,
+    unlink: links.length > profile.files / 2 ? 3 : 0,
     refresh: 4,
     rename: 2,
     list: 8,
     search: 4,
-    revoke: appetite.churn,
-    forgot: appetite.churn,
-    leave: appetite.churn / 2,
+    revoke: profile.churn,
+    forgot: profile.churn,
+    leave: profile.churn / 2,
   })
   switch (kind) {
     case 'create':
@@ -118,9 +118,9 @@ export const nextAttempt = (actor: Actor, appetite: Appetite): Attempt => {
     case 'delete':
       return { kind: 'items', changes: [changeOf(actor, kind, random.pick(items))], batch: false, key: null }
     case 'batch':
-      return { kind: 'items', changes: batchOf(actor, appetite.items), batch: true, key: keyOf(actor) }
+      return { kind: 'items', changes: batchOf(actor, profile.items), batch: true, key: keyOf(actor) }
     case 'upload': {
-      const size = Math.round(appetite.fileSize * random.next() ** 3)
+      const size = Math.round(profile.fileSize * random.next() ** 3)
       const filename = `${actor.tag}-${actor.serial()}.png`
       return { kind, filename, content: picture(random, size), key: keyOf(actor), slow: random.chance(0.1) }
     }

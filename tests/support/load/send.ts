@@ -6,12 +6,12 @@ import type { Change } from './world.ts'
 
 export type Reply = Answer<unknown>
 
-const PIECES = 8
+const PIECES_COUNT = 8
 const PAUSE_MS = 25
 
 /** The body in pieces, with pauses, as from someone far away. */
 const slowly = (body: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array> => {
-  const size = Math.ceil(body.length / PIECES)
+  const size = Math.ceil(body.length / PIECES_COUNT)
   let at = 0
   return new ReadableStream({
     async pull(controller) {

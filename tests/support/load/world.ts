@@ -4,7 +4,7 @@ export interface World {
   readonly items: Map<number, ItemState>
   readonly files: Map<number, FileState>
   /** Every event there must be of the items, in order. */
-  readonly log: Happening[]
+  readonly log: WorldEvent[]
 }
 
 export interface ItemState {
@@ -22,7 +22,7 @@ export interface FileState {
   readonly links: Map<number, string>
 }
 
-export interface Happening {
+export interface WorldEvent {
   readonly event: string
   readonly id: number
   readonly version: number
@@ -46,29 +46,29 @@ export const afterChanges = (
   items: ReadonlyMap<number, ItemState>,
   changes: readonly Change[],
   idOf: (title: string) => number | null,
-): { readonly items: Map<number, ItemState>; readonly happenings: readonly Happening[] } | null => {
+): { readonly items: Map<number, ItemState>; readonly events: readonly WorldEvent[] } | null => {
   const after = new Map(items)
-  const happenings: Happening[] = []
+  const events: WorldEvent[] = []
   for (const change of changes) {
     const id = change.op === 'create' ? idOf(change.fields.title) : change.id
     if (id === null) return null
     const before = after.get(id)
     if (change.op === 'create') {
       after.set(id, { ...change.fields, version: 1 })
-      happenings.push({ event: 'item.created', id, version: 1 })
+      events.push({ event: 'item.created', id, version: 1 })
       continue
     }
     if (before?.version !== change.version) return null
     if (change.op === 'update') {
       const version = before.version + 1
       after.set(id, { ...change.fields, version })
-      happenings.push({ event: 'item.updated', id, version })
+      events.push({ event: 'item.updated', id, version })
     } else {
       after.delete(id)
-      happenings.push({ event: 'item.deleted', id, version: before.version })
+      events.push({ event: 'item.deleted', id, version: before.version })
     }
   }
-  return { items: after, happenings }
+  return { items: after, events }
 }
 
 /** Takes changes that were made into the model. Throws when they do not fit it. */
@@ -77,5 +77,5 @@ export const takeChanges = (world: World, changes: readonly Change[], idOf: (tit
   if (after === null) throw new Error('the answer does not fit what was asked')
   world.items.clear()
   for (const [id, item] of after.items) world.items.set(id, item)
-  world.log.push(...after.happenings)
+  world.log.push(...after.events)
 }

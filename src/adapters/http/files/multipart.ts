@@ -1,5 +1,5 @@
 import { Busboy } from '@fastify/busboy'
-import type { Upload } from '../../../application/files.ts'
+import type { Upload } from '../../../application/uploads.ts'
 import { chunksOf, requireProperEnd, requireType, tooLarge } from '../body.ts'
 import { HttpProblem } from '../problems.ts'
 

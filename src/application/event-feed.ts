@@ -1,0 +1,115 @@
+import { FIRST_EPOCH, isWithin } from '../domain/epoch.ts'
+import type { LoggedEvent } from '../domain/event.ts'
+import type { EventScope, UnitOfWork } from './ports/persistence.ts'
+import type { Log } from './ports/system.ts'
+
+export interface FeedListener {
+  /** Called once per event, in order. The next call follows when the returned promise has settled. */
+  onEvent(event: LoggedEvent): Promise<void> | undefined
+  /** Called at the end of the log. The log is read again when the returned promise has settled. */
+  onCaughtUp(): Promise<void> | undefined
+  /** Called when the data was restored from a copy: events delivered before may not be in its log. */
+  onRestored(): void
+}
+
+/** Called with the reason if the log cannot be read. */
+interface Failure {
+  readonly error: unknown
+}
+
+/** Limits of one read. */
+const MAX_CHUNK_COUNT = 200
+const MAX_CHUNK_BYTES = 256 * 1024
+
+/** Follows the log from its end, and passes each event to one listener. */
+export const createEventFeed = (unitOfWork: UnitOfWork, log: Log) => {
+  let position = 0
+  let epoch = FIRST_EPOCH
+  let listener: FeedListener | null = null
+  let notified = false
+  let running: Promise<Failure | null> | null = null
+
+  const next = (scope: EventScope, after: number) =>
+    unitOfWork.read(async (tx) => {
+      const query = { scope, after, maxCount: MAX_CHUNK_COUNT, maxBytes: MAX_CHUNK_BYTES }
+      const chunk = await tx.events.chunk(query)
+      return { ...chunk, current: tx.epochs.current }
+    })
+
+  /**
+   * Continues in a new epoch. If its log does not continue the one followed so far, begins at its end and returns
+   * false.
+   */
+  const follows = async (current: string): Promise<boolean> => {
+    const { known, last } = await unitOfWork.read(async (tx) => ({
+      known: isWithin(await tx.epochs.find(epoch), { epoch, position }),
+      last: (await tx.events.bounds()).last,
+    }))
+    epoch = current
+    if (!known) position = last
+    return known
+  }
+
+  /** Reads until the log has no more events and there was no further call meanwhile. */
+  const read = async ({ onEvent, onCaughtUp, onRestored }: FeedListener): Promise<void> => {
+    for (let more = true; more || notified; ) {
+      notified = false
+      const { events, complete, current } = await next('all', position)
+      if (current !== epoch && !(await follows(current))) {
+        onRestored()
+        continue
+      }
+      for (const event of events) {
+        if (listener === null) return
+        position = event.cursor
+        const handled = onEvent(event)
+        if (handled !== undefined) await handled
+      }
+      more = !complete
+      const coalesced = more ? undefined : onCaughtUp()
+      if (coalesced !== undefined) await coalesced
+    }
+  }
+
+  /** Never rejects, because most callers do not wait for the result. */
+  const notify = (): Promise<Failure | null> => {
+    notified = true
+    if (listener === null) return Promise.resolve(null)
+    running ??= read(listener)
+      .then(
+        () => null,
+        (error: unknown) => {
+          // The next call retries.
+          notified = false
+          log.warn('the log of changes could not be read', { error })
+          return { error }
+        },
+      )
+      .finally(() => {
+        running = null
+        if (notified) void notify()
+      })
+    return running
+  }
+
+  return {
+    async start(to: FeedListener) {
+      const { last, current } = await unitOfWork.read(async (tx) => {
+        const { last } = await tx.events.bounds()
+        return { last, current: tx.epochs.current }
+      })
+      position = last
+      epoch = current
+      listener = to
+      await notify()
+    },
+    notify,
+    position: () => position,
+    epoch: () => epoch,
+    next,
+    async stop() {
+      listener = null
+      await running
+    },
+  }
+}
