@@ -1,4 +1,4 @@
-import type { MailLimitRepository } from '../../application/ports/persistence.ts'
+import type { MailLimitRepository } from '../../application/ports/accounts.ts'
 import { insertedRow, type Transaction } from './connection.ts'
 
 export const createMailLimitRepository = (connection: Transaction): MailLimitRepository => ({

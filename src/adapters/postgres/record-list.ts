@@ -3,15 +3,15 @@ import { isCounted } from '../../domain/page.ts'
 import type { StoredRecord } from '../../domain/record.ts'
 import { queryWordsOf } from '../../domain/words.ts'
 import { type RecordRow, type RecordTable, searchedText } from '../sql/record-table.ts'
+import { createSearch } from '../sql/search.ts'
 import {
   type Candidate,
-  createSearch,
   type Matching,
   type Query,
   type SearchSource,
   type Step,
   WALK_PIECE_COUNT,
-} from '../sql/search.ts'
+} from '../sql/search-source.ts'
 import type { RunStep } from '../sql/step-queue.ts'
 import { type Connection, type Int8, int } from './connection.ts'
 import { createPager, type Filter, numbered, valuesOf, whereOf } from './pages.ts'

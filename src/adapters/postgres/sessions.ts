@@ -3,7 +3,7 @@ import type {
   SessionAccount,
   SessionReader,
   SessionRepository,
-} from '../../application/ports/persistence.ts'
+} from '../../application/ports/accounts.ts'
 import type { Session } from '../../domain/session.ts'
 import type { Role } from '../../domain/user.ts'
 import {

@@ -1,4 +1,4 @@
-import type { UserReader, UserRepository } from '../../application/ports/persistence.ts'
+import type { UserReader, UserRepository } from '../../application/ports/accounts.ts'
 import { AppError } from '../../domain/errors.ts'
 import type { Role, User } from '../../domain/user.ts'
 import { escapeLike } from '../sql/like.ts'

@@ -1,4 +1,4 @@
-import type { Step } from '../sql/search.ts'
+import type { Step } from '../sql/search-source.ts'
 import { type LookUpTerm, lookUpTermOf, ownerTerm } from '../sql/terms.ts'
 
 /** Reads a list: ids below `before`, newest first. The only operation on the index, because its cost is bounded. */

@@ -1,12 +1,11 @@
 import type { EventLoopSlices, Log } from '../../application/ports/system.ts'
 import type { Realtime } from '../../application/realtime.ts'
-import type { View } from '../../application/topics.ts'
 import { AppError } from '../../domain/errors.ts'
-import type { Principal } from '../../domain/session.ts'
-import { type Connection, close, echo, inTurn, type Subscription, send, sendError, sendText } from './connection.ts'
-import { CLOSE, type ClientFrame, type FrameErrorCode, formatCursor, parseCursor, readFrame } from './frames.ts'
-import { createReplays, type EncodeEvent, newSubscription } from './replays.ts'
+import { type Connection, close, echo, inTurn, send, sendError, sendText } from './connection.ts'
+import { CLOSE, type ClientFrame, type FrameErrorCode, readFrame } from './frames.ts'
+import { createReplays, type EncodeEvent } from './replays.ts'
 import type { SignIn } from './sign-in.ts'
+import { createSubscriptions } from './subscriptions.ts'
 
 /** Handles incoming frames. Nothing here throws. */
 export interface Protocol {
@@ -28,7 +27,6 @@ interface Deps {
   readonly frameWindowMs: number
 }
 
-const MAX_SUBSCRIPTIONS_COUNT = 100
 const MAX_FRAMES_COUNT = 100
 /** Maximum number of frames waiting for earlier ones to be processed. */
 const MAX_PENDING_BYTES = 512 * 1024
@@ -68,6 +66,8 @@ export const createProtocol = (deps: Deps): Protocol => {
     failed: (connection, error) => onFailure(connection)(error),
   })
 
+  const subscriptions = createSubscriptions({ realtime, signIn, replays, slices, log })
+
   const refuse = (connection: Connection, error: unknown, ref: string | undefined): void => {
     const code = error instanceof AppError ? FORWARDED_CODES.find((known) => known === error.code) : undefined
     if (error instanceof AppError && code !== undefined) {
@@ -79,45 +79,12 @@ export const createProtocol = (deps: Deps): Protocol => {
     }
   }
 
-  const subscribe = async (
-    connection: Connection,
-    principal: Principal,
-    { topic, after, ref }: Extract<ClientFrame, { type: 'subscribe' }>,
-  ): Promise<void> => {
-    const { subscriptions } = connection
-    if (subscriptions.has(topic)) return sendError(connection, 'already_subscribed', 'Unsubscribe first', ref)
-    if (subscriptions.size >= MAX_SUBSCRIPTIONS_COUNT) {
-      return sendError(connection, 'too_many_subscriptions', `At most ${MAX_SUBSCRIPTIONS_COUNT} a connection`, ref)
-    }
-    // Many frames may arrive at once, and processing them without a break would delay everyone else.
-    if (slices.isOver()) await slices.next()
-    const { cursor, gap } = await realtime.begin(after === undefined ? null : parseCursor(after))
-    const view = await realtime.view(principal, topic, after === undefined ? null : cursor)
-    if (connection.closed) return
-    const subscription = newSubscription(view, cursor)
-    subscriptions.set(topic, subscription)
-    const from = formatCursor({ epoch: realtime.epoch(), position: cursor })
-    send(connection, { type: 'subscribed', topic, cursor: from, gap, ...echo(ref) })
-    if (connection.reauthorizations === 0) replays.follow(connection, subscription)
-  }
-
-  const unsubscribe = (connection: Connection, topic: string, ref: string | undefined): void => {
-    const subscription = connection.subscriptions.get(topic)
-    if (subscription === undefined) {
-      sendError(connection, 'not_subscribed', 'There is no such subscription', ref)
-      return
-    }
-    replays.pause(connection, subscription)
-    connection.subscriptions.delete(topic)
-    send(connection, { type: 'unsubscribed', topic, ...echo(ref) })
-  }
-
   const act = (connection: Connection, frame: ClientFrame): void | Promise<void> => {
     if (frame.type === 'auth') return signIn.signIn(connection, frame.token, frame.ref)
     if (connection.credentials === null) return close(connection, CLOSE.signedOut, 'Sign in first')
     if (frame.type === 'ping') return send(connection, { type: 'pong', ...echo(frame.ref) })
-    if (frame.type === 'unsubscribe') return unsubscribe(connection, frame.topic, frame.ref)
-    return subscribe(connection, connection.credentials.grant.principal, frame)
+    if (frame.type === 'unsubscribe') return subscriptions.unsubscribe(connection, frame.topic, frame.ref)
+    return subscriptions.subscribe(connection, connection.credentials.grant.principal, frame)
   }
 
   const handle = async (connection: Connection, text: string): Promise<void> => {
@@ -129,40 +96,6 @@ export const createProtocol = (deps: Deps): Protocol => {
     } catch (error) {
       refuse(connection, error, received.frame.ref)
     }
-  }
-
-  /** The part of the topic that `principal` may see now; null if nothing. */
-  const authorizedView = async (principal: Principal, { topic, cursor }: Subscription): Promise<View | null> => {
-    try {
-      return await realtime.view(principal, topic, cursor)
-    } catch (error) {
-      if (error instanceof AppError && (error.code === 'forbidden' || error.code === 'not_found')) return null
-      throw error
-    }
-  }
-
-  /** Subscriptions that are still allowed continue from their cursor. Only admin subscriptions can have been lost. */
-  const authorizeAgain = async (connection: Connection): Promise<void> => {
-    connection.reauthorizations--
-    if (connection.reauthorizations > 0 || !(await signIn.reauthorize(connection))) return
-    let checked = 0
-    for (const subscription of [...connection.subscriptions.values()]) {
-      if (slices.isOver()) await slices.next()
-      const principal = connection.credentials?.grant.principal
-      if (principal === undefined || connection.reauthorizations > 0) return
-      const hasLostAccess = subscription.view.needsAdmin && principal.role !== 'admin'
-      if (hasLostAccess) checked++
-      const view = hasLostAccess ? await authorizedView(principal, subscription) : subscription.view
-      if (connection.closed || connection.reauthorizations > 0) return
-      if (view === null) {
-        connection.subscriptions.delete(subscription.topic)
-        send(connection, { type: 'unsubscribed', topic: subscription.topic })
-      } else {
-        subscription.view = view
-        replays.follow(connection, subscription)
-      }
-    }
-    log.debug('realtime connection reauthorized', { client_id: connection.clientId, subscriptions: checked })
   }
 
   return {
@@ -193,7 +126,7 @@ export const createProtocol = (deps: Deps): Protocol => {
     reauthorize(connection) {
       connection.reauthorizations++
       for (const subscription of connection.subscriptions.values()) replays.pause(connection, subscription)
-      inTurn(connection, () => authorizeAgain(connection), onFailure(connection))
+      inTurn(connection, () => subscriptions.authorizeAgain(connection), onFailure(connection))
     },
   }
 }
