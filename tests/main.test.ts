@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { startSkep, temporaryFolder } from './support/skep.ts'
 import { embeddedOnly } from './support/stack.ts'
 
-test('a start that fails lets go of the database, so that the next one can have it', async () => {
+test('a failed start releases the database for the next one', async () => {
   const DATA_DIR = temporaryFolder()
   const secret = join(DATA_DIR, 'jwt-secret')
   writeFileSync(secret, 'short')

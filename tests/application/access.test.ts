@@ -52,7 +52,7 @@ const countingReads = () => {
   return counting
 }
 
-describe('where a notice may be lost', () => {
+describe('when notices may be lost', () => {
   test('a token in constant use is refused a second after its session ended', async () => {
     const counting = countingReads()
     const access = createProcess(lost, counting)
@@ -90,7 +90,7 @@ describe('where a notice may be lost', () => {
     await expect((async () => access.authenticate(token))()).rejects.toMatchObject({ code: 'invalid_token' })
   })
 
-  test('a deactivated account and another role are noticed too', async () => {
+  test('a deactivated account and a changed role are detected too', async () => {
     const access = createProcess(lost)
     const [ann, bob] = [await newSession(), await newSession()]
     for (const { token } of [ann, bob]) await access.authenticate(token)
@@ -101,7 +101,7 @@ describe('where a notice may be lost', () => {
     expect(await access.authenticate(bob.token)).toMatchObject({ role: 'admin' })
   })
 
-  test('all tokens in use are looked up by one read, and nobody waits for it', async () => {
+  test('all tokens in use are revalidated by one read, and no request waits for it', async () => {
     const counting = countingReads()
     const access = createProcess(lost, counting)
     const sessions = await Promise.all(Array.from({ length: 200 }, newSession))
@@ -115,7 +115,7 @@ describe('where a notice may be lost', () => {
     expect(counting.reads).toBe(proven + 1)
   })
 
-  test('a database that does not answer lets nobody in on what is remembered for longer than that', async () => {
+  test('while the database does not respond, cached tokens expire after that second', async () => {
     let broken = false
     const access = createProcess(lost, {
       ...store,
@@ -148,7 +148,7 @@ test('a notice of changed rights drops the cached grants', async () => {
   await expect(answers[0]).rejects.toMatchObject({ code: 'invalid_token' })
 })
 
-test('what has expired is not kept: it makes room as soon as another token is remembered', async () => {
+test('expired tokens leave the cache as soon as another token is cached', async () => {
   let now = Date.now()
   let proofs = 0
   const verify = (token: string) => {
@@ -170,7 +170,7 @@ test('what has expired is not kept: it makes room as soon as another token is re
   expect(proofs).toBe(3)
 })
 
-test('where no notice can be lost nothing is looked up twice', async () => {
+test('if notices cannot be lost, no token is looked up twice', async () => {
   const counting = countingReads()
   const access = createProcess(createMemoryAccessNotices(), counting)
   const { token } = await newSession()
@@ -180,7 +180,7 @@ test('where no notice can be lost nothing is looked up twice', async () => {
   expect(counting.reads).toBe(1)
 })
 
-test('no user has more than fifty tokens remembered, and others keep theirs', async () => {
+test('at most fifty tokens per user are cached, and those of others stay', async () => {
   const counting = countingReads()
   const access = createProcess(createMemoryAccessNotices(), counting)
   const [ann, bob] = [await newSession(), await newSession()]

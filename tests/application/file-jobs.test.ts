@@ -80,7 +80,7 @@ const prepare = async () => {
   }
 }
 
-test('deleting a file queues the end of its bytes in the same transaction', async () => {
+test('deleting a file queues the deletion of its bytes in the same transaction', async () => {
   const { files, actor, upload, queued, run, blobs } = await prepare()
   const { id, blobKey } = await upload()
   await files.remove(actor, id)
@@ -90,7 +90,7 @@ test('deleting a file queues the end of its bytes in the same transaction', asyn
   expect(await entriesOf(blobs)).toEqual([])
 })
 
-test('what is received and not kept leaves no bytes', async () => {
+test('an upload that is received but not kept leaves no bytes', async () => {
   const { receive, blobs } = await prepare()
   {
     await using _ = await receive()
@@ -149,7 +149,7 @@ test('a commit that is only seen after its confirmation was lost keeps the bytes
   expect([(await entriesOf(blobs)).length, outside('SELECT 1 FROM files').length]).toEqual([1, 1])
 })
 
-test('whoever is removed while they upload leaves nothing behind', async () => {
+test('a user who is removed during an upload leaves nothing behind', async () => {
   const { store, receive, actor, blobs, outside } = await prepare()
   const uploading = async () => {
     await using received = await receive()
@@ -160,7 +160,7 @@ test('whoever is removed while they upload leaves nothing behind', async () => {
   expect([(await entriesOf(blobs)).length, outside('SELECT 1 FROM files').length]).toEqual([0, 0])
 })
 
-test('forgetting a user removes all their files, however many, and nobody else’s', async () => {
+test('removing a user removes all their files, however many, and nobody else’s', async () => {
   const { store, actor, upload, run, outside, queued } = await prepare()
   const kept = await upload()
   const other = actor.userId + 1
@@ -178,7 +178,7 @@ test('forgetting a user removes all their files, however many, and nobody else�
   expect(queued()).toHaveLength(450)
 })
 
-test('the sweep takes bytes that no file names once they are a day old, unfinished ones too', async () => {
+test('the sweep removes bytes without a file row once they are a day old, unfinished ones too', async () => {
   const { upload, blobs, run, pass } = await prepare()
   const { blobKey } = await upload()
   await blobs.write(piecesOf('orphan'))
@@ -202,7 +202,7 @@ test('the sweep takes bytes that no file names once they are a day old, unfinish
   await expect(unfinished).rejects.toThrow('crashed')
 })
 
-test('cleaning forgets links that have expired', async () => {
+test('the clean-up removes expired links', async () => {
   const { store, upload, run, outside } = await prepare()
   const { id: fileId } = await upload()
   await store.write(async (tx) => {

@@ -6,7 +6,7 @@ import { MAX_LINKS_PER_MAKER_COUNT } from '../../src/domain/file.ts'
 import { testClock } from '../support/clock.ts'
 import { openTestStore, sessionFor, userNamed } from '../support/store.ts'
 
-test('one has so many links and no more; those that have expired make room', async () => {
+test('the number of links per user is limited; expired ones do not count', async () => {
   const clock = testClock()
   const { store } = openTestStore()
   const links = createFileLinks({

@@ -10,7 +10,7 @@ import { openTestStore, userNamed } from '../support/store.ts'
 
 const HOUR_MS = 3_600_000
 
-test('cleaning removes sessions and links that have expired, and jobs that ended long ago', async () => {
+test('the clean-up removes expired sessions and links, and jobs that ended long ago', async () => {
   const clock = testClock()
   const { store, outside } = openTestStore()
   const blobs = createFsBlobStore(temporaryFolder())

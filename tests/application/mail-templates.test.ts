@@ -45,7 +45,7 @@ test.each([
   }
 })
 
-test('nothing anyone can call themselves becomes markup', () => {
+test('no user name becomes markup', () => {
   fc.assert(
     fc.property(fc.string(), (name) => {
       const { html } = write({ template: 'reset', to: 'a@b.c', name, nonce: 'n' })
@@ -57,7 +57,7 @@ test('nothing anyone can call themselves becomes markup', () => {
   expect(html).toContain('&lt;img src=x&gt;')
 })
 
-test('lines are short enough to be sent as they are', () => {
+test('lines are short enough to be sent unencoded', () => {
   const request = { template: 'email-changed', to: 'a@b.c', name: 'Ann', newEmail: 'someone@example.com' } as const
   for (const line of write(request).text.split('\n')) expect(line.length).toBeLessThanOrEqual(76)
 })

@@ -60,7 +60,7 @@ const open = async () => {
   }
 }
 
-test('begins where the log ends, and hands on what follows', async () => {
+test('begins at the end of the log, and delivers what follows', async () => {
   const { realtime, append, received, onEvent, until, restored } = await open()
   await append()
   await realtime.start({ onEvent: onEvent, onCaughtUp: () => undefined, onRestored: restored })
@@ -72,7 +72,7 @@ test('begins where the log ends, and hands on what follows', async () => {
   expect(received).toEqual([2, 3])
 })
 
-test('delivers what is committed while it reads, however often it is notified', async () => {
+test('delivers commits during a read, however often it is notified', async () => {
   const { realtime, append, received, onEvent, until, restored } = await open()
   await realtime.start({ onEvent: onEvent, onCaughtUp: () => undefined, onRestored: restored })
   await Promise.all(
@@ -100,7 +100,7 @@ test('a read that failed is logged and tried again at the next call', async () =
   expect(received).toEqual([1])
 })
 
-test('a cursor from another process is not taken for one from the future because a read failed', async () => {
+test('after a failed read, a newer cursor from another process is still valid', async () => {
   const { realtime, append, onEvent, fail, restored, at } = await open()
   await realtime.start({ onEvent: onEvent, onCaughtUp: () => undefined, onRestored: restored })
   await append()
@@ -135,7 +135,7 @@ test('waits for a listener that asks for it, and moves its position with each ev
   expect(positions).toEqual([1, 2])
 })
 
-test('does not read the log again before its listener has rested, and then has all that came meanwhile', async () => {
+test('does not read the log again before its listener is ready, and then delivers everything committed meanwhile', async () => {
   const { realtime, append, received, onEvent, until, restored, at } = await open()
   const [rested, over] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
   const receivedAtPause: number[][] = []
@@ -162,7 +162,7 @@ test('does not read the log again before its listener has rested, and then has a
   expect(receivedAtPause.slice(0, 3)).toEqual([[], [2], [2, 3, 4]])
 })
 
-test('replays up to its position and not beyond: what it has not handed out is still to come', async () => {
+test('replays up to its position and not beyond it', async () => {
   const { realtime, append, onEvent, restored, at } = await open()
   await realtime.start({ onEvent: onEvent, onCaughtUp: () => undefined, onRestored: restored })
   await append()
@@ -176,7 +176,7 @@ test('replays up to its position and not beyond: what it has not handed out is s
   expect(cursor).toBe(2)
 })
 
-test('knows no topics but its own, and some for admins alone', async () => {
+test('accepts only known topics, some of them only for admins', async () => {
   const { realtime } = await open()
   await expect(realtime.view(OWNER, 'users')).rejects.toMatchObject({ code: 'not_found' })
   await expect(realtime.view(OWNER, 'items/7')).rejects.toMatchObject({ code: 'not_found' })
@@ -185,7 +185,7 @@ test('knows no topics but its own, and some for admins alone', async () => {
   expect(await realtime.view({ ...OWNER, role: 'admin' }, 'jobs')).toMatchObject({ scope: { kind: 'jobs' } })
 })
 
-test('hands out nothing once it is stopped', async () => {
+test('delivers nothing after it is stopped', async () => {
   const { realtime, append, received, onEvent, restored, at } = await open()
   await realtime.start({ onEvent: onEvent, onCaughtUp: () => undefined, onRestored: restored })
   await realtime.stop()

@@ -39,7 +39,7 @@ export const accessNoticesContract = (
       expect([here, ...there]).toEqual([here, ...there].map(() => [1, 2, 3]))
     })
 
-    test('say that one may be lost wherever there are others', async () => {
+    test('report that notices may be lost if there are other processes', async () => {
       const all = await open()
       expect(all.map(({ complete }) => complete)).toEqual(all.map(() => all.length === 1))
     })

@@ -22,7 +22,7 @@ export const blobStoreContract = (engine: string, open: () => Promise<MovableBlo
       return bytes === null ? null : await new Response(bytes).text()
     }
 
-    test('gives back what was written, with its size and SHA-256', async () => {
+    test('returns what was written, with its size and SHA-256', async () => {
       const store = await open()
       const { key, size, sha256 } = await store.write(piecesOf('hello ', 'world'))
       expect(await read(store, key, 0, size)).toBe('hello world')
@@ -32,7 +32,7 @@ export const blobStoreContract = (engine: string, open: () => Promise<MovableBlo
       })
     })
 
-    test('reads any part by itself', async () => {
+    test('reads any range', async () => {
       const store = await open()
       const { key } = await store.write(piecesOf('0123456789'))
       expect(await read(store, key, 0, 10)).toBe('0123456789')
@@ -41,13 +41,13 @@ export const blobStoreContract = (engine: string, open: () => Promise<MovableBlo
       expect(await read(store, key, 0, 0)).toBe('')
     })
 
-    test('keeps nothing at all as an empty blob', async () => {
+    test('stores empty content as an empty blob', async () => {
       const store = await open()
       const { key, size } = await store.write(piecesOf())
       expect([size, await read(store, key, 0, 0)]).toEqual([0, ''])
     })
 
-    test('makes a random key for each write, whatever its bytes', async () => {
+    test('generates a random key for each write, whatever its bytes', async () => {
       const store = await open()
       const written = await Promise.all(Array.from({ length: 20 }, () => store.write(piecesOf('same'))))
       const keys = written.map(({ key }) => key)
@@ -55,14 +55,14 @@ export const blobStoreContract = (engine: string, open: () => Promise<MovableBlo
       for (const key of keys) expect(key).toMatch(/^([0-9a-f]{2})\/\1[0-9a-f]{30}$/)
     })
 
-    test('leaves nothing of a body that fails, and says why it did', async () => {
+    test('stores nothing of a body that fails, and rejects with its error', async () => {
       const store = await open()
       const failure = new Error('the client is gone')
       await expect(store.write(piecesOf('hello', failure))).rejects.toBe(failure)
       expect(await entriesOf(store)).toEqual([])
     })
 
-    test('lists what there is, with the time it came', async () => {
+    test('lists all blobs, with the time they were written', async () => {
       const store = await open()
       const before = Date.now()
       const keys = [await store.write(piecesOf('a')), await store.write(piecesOf('b'))].map(({ key }) => key)
@@ -71,7 +71,7 @@ export const blobStoreContract = (engine: string, open: () => Promise<MovableBlo
       for (const { modifiedAt } of entries) expect(Math.abs(modifiedAt - before)).toBeLessThan(60_000)
     })
 
-    test('lists what is still being written too, and can delete it', async () => {
+    test('lists unfinished blobs too, and can delete them', async () => {
       const store = await open()
       const begun = Promise.withResolvers<void>()
       const goOn = Promise.withResolvers<void>()
@@ -91,7 +91,7 @@ export const blobStoreContract = (engine: string, open: () => Promise<MovableBlo
       await expect(writing).rejects.toThrow('no')
     })
 
-    test('forgets what is deleted, and does not mind what is not there', async () => {
+    test('deletes a blob, and ignores a missing one', async () => {
       const store = await open()
       const { key } = await store.write(piecesOf('hello'))
       await store.delete(key)
@@ -100,7 +100,7 @@ export const blobStoreContract = (engine: string, open: () => Promise<MovableBlo
       expect(await entriesOf(store)).toEqual([])
     })
 
-    test('takes bytes under the key that another store made, in place of what was there', async () => {
+    test('stores bytes under a key of another store, and replaces an existing blob', async () => {
       const [one, other] = [await open(), await open()]
       const { key } = await one.write(piecesOf('hello'))
       expect([await one.size(key), await other.size(key)]).toEqual([5, null])
@@ -110,7 +110,7 @@ export const blobStoreContract = (engine: string, open: () => Promise<MovableBlo
       expect((await entriesOf(other)).map((entry) => entry.key)).toEqual([key])
     })
 
-    test('keeps what is under a key when what should take its place fails', async () => {
+    test('keeps the existing blob if its replacement fails', async () => {
       const store = await open()
       const { key } = await store.write(piecesOf('hello'))
       const failure = new Error('broken')
@@ -119,14 +119,14 @@ export const blobStoreContract = (engine: string, open: () => Promise<MovableBlo
       expect((await entriesOf(store)).map((entry) => entry.key)).toEqual([key])
     })
 
-    test('takes nothing under the key of what was never finished', async () => {
+    test('accepts no key of an unfinished blob', async () => {
       const store = await open()
       const { key } = await store.write(piecesOf('hello'))
       await expect(store.put(`${key}.part`, piecesOf('x'))).rejects.toThrow('not a key')
     })
 
     test.each(['../secret', 'ab/../../secret', '/etc/passwd', 'ab/cd', 'AB/abcdef', '', 'ab/ab\0'])(
-      'a key that it never made, %j, leads nowhere',
+      'a malformed key, %j, finds no blob',
       async (key) => {
         const store = await open()
         await expect(store.read(key, 0, 1)).rejects.toThrow('not a key')

@@ -15,7 +15,7 @@ export const commitSignalsContract = (
       return received
     }
 
-    test('reach every other process, and say what for', async () => {
+    test('reach every other process, with their topic', async () => {
       const [own, ...others] = await open()
       const there = others.map(receive)
       own.publish('jobs')
@@ -35,7 +35,7 @@ export const commitSignalsContract = (
       expect(here).toEqual(others.length === 0 ? [] : ['jobs'])
     })
 
-    test('are one for all that is committed in a moment', async () => {
+    test('are one message for all commits within a short time', async () => {
       const [own, ...others] = await open()
       const there = others.map(receive)
       for (let commit = 0; commit < 1_000; commit++) own.publish('events')

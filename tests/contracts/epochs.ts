@@ -24,7 +24,7 @@ export const epochsContract = (engine: string, open: () => Promise<Harness>) => 
       })
     const last = async (store: Store) => (await store.read((tx) => tx.events.bounds())).last
 
-    test('begin with a server, and last until the next', async () => {
+    test('begin at a server’s start, and last until the next', async () => {
       const { store, again } = await open()
       await store.beginEpoch()
       const first = await current(store)
@@ -75,7 +75,7 @@ export const epochsContract = (engine: string, open: () => Promise<Harness>) => 
       expect(await later.read((tx) => tx.records('items').findById(item.id))).toEqual(updated)
     })
 
-    test('are forgotten when their events are gone', async () => {
+    test('are removed when their events are gone', async () => {
       const { store, again } = await open()
       await store.beginEpoch()
       const first = await current(store)

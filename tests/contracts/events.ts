@@ -40,7 +40,7 @@ export const eventLogContract = (engine: string, open: () => Promise<Harness>) =
       (await list(unitOfWork, after, scope, limit)).map(({ cursor }) => cursor)
     const bounds = (unitOfWork: UnitOfWork) => unitOfWork.read((tx) => tx.events.bounds())
 
-    test('gives back what was appended', async () => {
+    test('returns what was appended', async () => {
       const { one, other } = await open()
       const event = eventOf(1, 2)
       await append(one, event)
@@ -78,7 +78,7 @@ export const eventLogContract = (engine: string, open: () => Promise<Harness>) =
       expect(await cursors(one, d)).toEqual([])
     })
 
-    test('keeps what became of jobs apart from items, in one order with them', async () => {
+    test('keeps events of jobs and items apart, in one common order', async () => {
       const { one } = await open()
       const job = {
         id: 7,
@@ -127,7 +127,7 @@ export const eventLogContract = (engine: string, open: () => Promise<Harness>) =
       expect(await piecesOf({ kind: 'items', subjectId: 99 }, 100, 1)).toEqual([0])
     })
 
-    test('reports where it ends and what retention has removed', async () => {
+    test('reports its end and what retention has removed', async () => {
       const { one } = await open()
       expect(await bounds(one)).toEqual({ last: 0, removed: 0 })
       for (const createdAt of [100, 200, 300]) await append(one, eventOf(1, 2, { createdAt }))
@@ -142,7 +142,7 @@ export const eventLogContract = (engine: string, open: () => Promise<Harness>) =
       expect(await cursors(one)).toEqual([third + 1])
     })
 
-    test('retention takes from the beginning, and nothing from between when a clock was set back', async () => {
+    test('retention removes only from the beginning, even if a clock was set back', async () => {
       const { one } = await open()
       for (const createdAt of [100, 900, 200, 1_000]) await append(one, eventOf(1, 2, { createdAt }))
       const [, ...later] = await cursors(one)

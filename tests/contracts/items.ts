@@ -30,7 +30,7 @@ export const itemsContract = (engine: string, open: () => Promise<Store>) => {
     const titles = async (store: Store, query: Partial<RecordQuery>) =>
       (await list(store, query)).items.map(({ title }) => title)
 
-    test('give data back with every member in its place and every number as it was', async () => {
+    test('return data with the order of members and every number unchanged', async () => {
       const store = await open()
       const data = JSON.parse(
         '{"b":1,"a":{"z":[],"10":1e21,"2":-0.1},"":"","\\u0000":"\\u0000 \\ud800 \\ud83d\\ude00","big":9007199254740993,"t":1e-7}',
@@ -50,7 +50,7 @@ export const itemsContract = (engine: string, open: () => Promise<Store>) => {
       expect(await store.read((tx) => tx.records('items').findById(Number.MAX_SAFE_INTEGER))).toBeNull()
     })
 
-    test('are looked up by many at once, and each gets what it asked for', async () => {
+    test('are looked up concurrently, and each caller gets its own item', async () => {
       const store = await open()
       const made = await store.write(async (tx) => {
         const items = []
@@ -64,7 +64,7 @@ export const itemsContract = (engine: string, open: () => Promise<Store>) => {
       expect(found).toEqual(ids.map((id) => made.find((item) => item.id === id) ?? null))
     })
 
-    test('are looked up as they are, whoever else asks for them meanwhile', async () => {
+    test('are looked up in their current state, whoever else looks them up meanwhile', async () => {
       const store = await open()
       let latest = await insert(store, { title: 'x' })
       const find = () => store.read((tx) => tx.records('items').findById(latest.id))
@@ -133,7 +133,7 @@ export const itemsContract = (engine: string, open: () => Promise<Store>) => {
       expect(await list(store, { text })).toMatchObject({ total: expected.length })
     })
 
-    test('are found by what they say now, and not when they are gone', async () => {
+    test('are found by their current words, and not after deletion', async () => {
       const store = await open()
       const item = await insert(store, { title: 'before', description: `long ${'x'.repeat(9_000)} end` })
       expect(await titles(store, { text: 'end' })).toEqual(['before'])
@@ -143,7 +143,7 @@ export const itemsContract = (engine: string, open: () => Promise<Store>) => {
       expect(await titles(store, { text: 'after' })).toEqual([])
     })
 
-    test('that match are in the order that was asked for', async () => {
+    test('that match are in the requested order', async () => {
       const store = await open()
       for (const title of ['word b', 'word c', 'word a']) await insert(store, { title })
       const sort = { field: 'title', descending: false } as const
@@ -174,7 +174,7 @@ export const itemsContract = (engine: string, open: () => Promise<Store>) => {
       expect(await list(store, { text: '❤️' })).toMatchObject({ total: 0 })
     })
 
-    test('are found as a plain look at every one of them finds them, in every order', async () => {
+    test('are found exactly as by a full scan, in every order', async () => {
       const store = await open()
       const piece = fc.constantFrom(
         'a',
@@ -252,7 +252,7 @@ export const itemsContract = (engine: string, open: () => Promise<Store>) => {
       }
     })
 
-    test('that are many are counted to 10,000, and found by words that few have', async () => {
+    test('are counted up to 10,000, and found by rare words', async () => {
       const store = await open()
       await store.write(async (tx) => {
         for (let n = 0; n < 10_050; n++) {
@@ -282,7 +282,7 @@ export const itemsContract = (engine: string, open: () => Promise<Store>) => {
       })
     })
 
-    test('read by cursor, are each seen once if they stay, whatever comes and goes meanwhile', async () => {
+    test('paged by cursor appear exactly once, whatever is created or deleted meanwhile', async () => {
       const word = fc.constantFrom('a', 'b', 'c', 'd')
       const step: fc.Arbitrary<Step> = fc.oneof(
         { weight: 3, arbitrary: fc.constant('read' as const) },

@@ -31,7 +31,7 @@ export const jobQueueContract = (engine: string, open: () => Promise<Harness>) =
       return job
     }
 
-    test('hands out a job whose transaction committed, and not one whose rolled back', async () => {
+    test('hands out a job after its transaction commits, and none after a rollback', async () => {
       const { one } = await open()
       await enqueue(one)
       const rolledBack = one.write(async (tx) => {
@@ -60,7 +60,7 @@ export const jobQueueContract = (engine: string, open: () => Promise<Harness>) =
       expect(await claim(one, 500)).toHaveLength(1)
     })
 
-    test('hands a job out again when the lease of its worker has run out, and not before', async () => {
+    test('hands a job out again when its lease has expired, and not before', async () => {
       const { one, other } = await open()
       await enqueue(one)
       const lost = only(await claim(one, 200))
@@ -71,7 +71,7 @@ export const jobQueueContract = (engine: string, open: () => Promise<Harness>) =
       expect(await states(one)).toEqual([['running', 2]])
     })
 
-    test('leaves a job with a worker that renews its lease in time', async () => {
+    test('keeps a job assigned to a worker that renews its lease in time', async () => {
       const { one, other } = await open()
       await enqueue(one)
       const leased = only(await claim(one, 200))
@@ -90,7 +90,7 @@ export const jobQueueContract = (engine: string, open: () => Promise<Harness>) =
       expect(await states(one)).toEqual([['done', 1]])
     })
 
-    test('puts what failed back until its time, or makes it dead', async () => {
+    test('returns a failed job to the queue until it is due, or marks it dead', async () => {
       const { one } = await open()
       await enqueue(one)
       const first = only(await claim(one))
@@ -103,7 +103,7 @@ export const jobQueueContract = (engine: string, open: () => Promise<Harness>) =
       expect(await states(one)).toEqual([['dead', 2]])
     })
 
-    test('forgets an attempt that was released', async () => {
+    test('does not count a released attempt', async () => {
       const { one } = await open()
       await enqueue(one)
       const job = only(await claim(one))
@@ -126,7 +126,7 @@ export const jobQueueContract = (engine: string, open: () => Promise<Harness>) =
       ])
     })
 
-    test('retries and deletes what does not run', async () => {
+    test('retries and deletes jobs that are not running', async () => {
       const { one } = await open()
       await enqueue(one)
       const job = only(await claim(one))
@@ -139,7 +139,7 @@ export const jobQueueContract = (engine: string, open: () => Promise<Harness>) =
       expect([await remove(), await remove(), await retry()]).toEqual([true, false, false])
     })
 
-    test('does not do again what is done', async () => {
+    test('does not retry a done job', async () => {
       const { one } = await open()
       await enqueue(one)
       const job = only(await claim(one))
@@ -147,7 +147,7 @@ export const jobQueueContract = (engine: string, open: () => Promise<Harness>) =
       expect(await one.write((tx) => tx.jobs.retry(job.id, 400))).toBe(false)
     })
 
-    test('counts the jobs in each state, and no further than it is asked to', async () => {
+    test('counts the jobs in each state, up to the given limit', async () => {
       const { one, other } = await open()
       const count = (most: number) => other.read((tx) => tx.jobs.countByState(most))
       expect(await count(10)).toEqual({ queued: 0, running: 0, done: 0, dead: 0 })
@@ -160,7 +160,7 @@ export const jobQueueContract = (engine: string, open: () => Promise<Harness>) =
       expect(await count(2)).toEqual({ queued: 2, running: 1, done: 1, dead: 1 })
     })
 
-    test('cleans away what was finished long ago', async () => {
+    test('removes jobs that ended long ago', async () => {
       const { one } = await open()
       for (let n = 0; n < 3; n++) await enqueue(one)
       const [done, dead] = await claim(one, 200, 2)

@@ -7,7 +7,7 @@ import { userNamed } from '../support/store.ts'
 /** What every engine keeps of mail that went, and of the links of an account. */
 export const mailLimitsContract = (engine: string, open: () => Promise<UnitOfWork>) => {
   describe(`the limits of mail in ${engine}`, () => {
-    test('are kept by recipient and kind, and rolled back with what asked for the mail', async () => {
+    test('are stored by recipient and kind, and rolled back with the transaction that queues the mail', async () => {
       const unitOfWork = await open()
       await unitOfWork.write((tx) => tx.mailLimits.put('a@b.c', 'reset', [1, 2]))
       const rolledBack = unitOfWork.write(async (tx) => {
@@ -23,7 +23,7 @@ export const mailLimitsContract = (engine: string, open: () => Promise<UnitOfWor
       ])
     })
 
-    test('let one of twenty units send that ask for the same recipient at once', async () => {
+    test('let one of twenty concurrent units send to the same recipient', async () => {
       const unitOfWork = await open()
       const opaqueTokens = createOpaqueTokens('x')
       const names = Array.from({ length: 20 }, (_, n) => `user${n}`)
@@ -35,7 +35,7 @@ export const mailLimitsContract = (engine: string, open: () => Promise<UnitOfWor
       expect(turns.filter(({ queued }) => queued)).toHaveLength(1)
     })
 
-    test('are forgotten once they are old', async () => {
+    test('are removed once they are old', async () => {
       const unitOfWork = await open()
       await unitOfWork.write(async (tx) => {
         for (const newest of [5, 10, 15]) await tx.mailLimits.put(`${newest}@b.c`, 'reset', [1, newest])
@@ -46,7 +46,7 @@ export const mailLimitsContract = (engine: string, open: () => Promise<UnitOfWor
   })
 
   describe(`the links of an account in ${engine}`, () => {
-    test('end by who made them, by whose files they open, or both', async () => {
+    test('are removed by creator, by owner of the file, or both', async () => {
       const unitOfWork = await open()
       const [ann, root] = [1, 2]
       const alive = () =>

@@ -12,7 +12,7 @@ export const rateLimiterContract = (engine: string, open: () => Promise<Harness>
   describe.skipIf(skip)(`the rate limiter of ${engine}`, () => {
     const rate = { limit: 2, window: 1_000 }
 
-    test('allows as many as the rate says, then no more', async () => {
+    test('allows the number of requests in the rate, then no more', async () => {
       const { limiter } = await open()
       const taken = [await limiter.take('a', rate), await limiter.take('a', rate), await limiter.take('a', rate)]
       expect(taken.map(({ allowed }) => allowed)).toEqual([true, true, false])
@@ -20,7 +20,7 @@ export const rateLimiterContract = (engine: string, open: () => Promise<Harness>
       expect(taken[0]).toMatchObject({ limit: 2 })
     })
 
-    test('says when the window ends, and starts anew then', async () => {
+    test('returns when the window ends, and restarts then', async () => {
       const { limiter, pass } = await open()
       for (const _ of [1, 2, 3]) await limiter.take('a', rate)
       const { resetIn } = await limiter.take('a', rate)
@@ -30,7 +30,7 @@ export const rateLimiterContract = (engine: string, open: () => Promise<Harness>
       expect((await limiter.take('a', rate)).allowed).toBe(true)
     })
 
-    test('counts each key by itself', async () => {
+    test('counts each key separately', async () => {
       const { limiter } = await open()
       for (const _ of [1, 2, 3]) await limiter.take('a', rate)
       expect((await limiter.take('b', rate)).allowed).toBe(true)
@@ -45,14 +45,14 @@ export const rateLimiterContract = (engine: string, open: () => Promise<Harness>
       expect((await limiter.take('a', rate)).remaining).toBe(1)
     })
 
-    test('takes any text for a key, and no two for the same', async () => {
+    test('accepts any text as a key, and distinguishes all of them', async () => {
       const { limiter } = await open()
       const keys = ['a:b', 'a', 'a\r\nFLUSHALL\r\n', 'ann@example.com', 'ANN@example.com', 'a\0b', 'ä', '*', '{a}', '']
       for (const key of keys) expect((await limiter.take(key, rate)).remaining).toBe(1)
       for (const key of keys) expect((await limiter.take(key, rate)).remaining).toBe(0)
     })
 
-    test('takes what a request costs, and nothing for one that costs more than is left', async () => {
+    test('takes the cost of a request, and nothing if the cost exceeds the remaining limit', async () => {
       const { limiter } = await open()
       const take = async (cost: number) => {
         const { allowed, remaining } = await limiter.take('a', { limit: 10, window: 60_000 }, cost)
@@ -68,7 +68,7 @@ export const rateLimiterContract = (engine: string, open: () => Promise<Harness>
       })
     })
 
-    test('starts anew in time for a key whose first request was refused', async () => {
+    test('restarts in time for a key whose first request was refused', async () => {
       const { limiter, pass } = await open()
       const { resetIn } = await limiter.take('a', { limit: 1, window: 300 }, 2)
       expect(resetIn).toBeGreaterThan(0)
@@ -77,14 +77,14 @@ export const rateLimiterContract = (engine: string, open: () => Promise<Harness>
       expect((await limiter.take('a', rate)).remaining).toBe(1)
     })
 
-    test('forgets a key that is cleared', async () => {
+    test('resets a key that is cleared', async () => {
       const { limiter } = await open()
       for (const _ of [1, 2, 3]) await limiter.take('a', rate)
       await limiter.clear('a')
       expect((await limiter.take('a', rate)).remaining).toBe(1)
     })
 
-    test('counts as many keys at once as there are', async () => {
+    test('counts many keys at once', async () => {
       const { limiter } = await open()
       const keys = Array.from({ length: 900 }, (_, n) => `${n % 300}`)
       const taken = await Promise.all(keys.map((key) => limiter.take(key, { limit: 7, window: 60_000 })))

@@ -51,7 +51,7 @@ export const recordsContract = (engine: string, open: () => Promise<Store>) => {
     (_, collection) => {
       const { name } = collection
 
-      test('come back as they were stored, however they are read', async () => {
+      test('are returned as stored, however they are read', async () => {
         const store = await open()
         await fc.assert(
           fc.asyncProperty(draftOf(collection), draftOf(collection), async (draft, patch) => {
@@ -74,7 +74,7 @@ export const recordsContract = (engine: string, open: () => Promise<Store>) => {
         )
       })
 
-      test('are removed with their owner, and leave nothing in the log but that they are gone', async () => {
+      test('are removed with their owner, and the log keeps only their deletion', async () => {
         const store = await open()
         const [draft = {}] = fc.sample(draftOf(collection), { numRuns: 1, seed: 7 })
         const author = { actorId: 1, requestId: 'r', createdAt: 1 }

@@ -23,7 +23,7 @@ export const sessionsContract = (engine: string, open: () => Promise<UnitOfWork>
     const standing = (unitOfWork: UnitOfWork, ids: readonly number[]) =>
       unitOfWork.read(async (tx) => new Set(await tx.sessions.findActivePrincipals(ids, NOW)))
 
-    test('are those asked for that have not ended, of active accounts, with the role of today', async () => {
+    test('are those of the given sessions that have not ended, of active accounts, with the current role', async () => {
       const unitOfWork = await open()
       const ann = await signIn(unitOfWork, 'ann')
       const root = await signIn(unitOfWork, 'root', { role: 'admin' })
@@ -36,7 +36,7 @@ export const sessionsContract = (engine: string, open: () => Promise<UnitOfWork>
       expect(await standing(unitOfWork, [...asked, unasked.sessionId + 1_000])).toEqual(new Set([ann, root]))
     })
 
-    test('are none when none is asked for, and one when one is asked for twice', async () => {
+    test('are none for an empty list, and one for a repeated id', async () => {
       const unitOfWork = await open()
       const ann = await signIn(unitOfWork, 'ann')
       expect(await standing(unitOfWork, [])).toEqual(new Set())

@@ -31,7 +31,7 @@ export const unitOfWorkContract = (engine: string, open: () => Promise<UnitOfWor
       expect(await committed()).toEqual(['ann@example.com'])
     })
 
-    test('answers what the work answered', async () => {
+    test('returns the result of the work', async () => {
       const { unitOfWork } = await open()
       expect(await unitOfWork.write(async () => 42)).toBe(42)
       expect(await unitOfWork.read(async () => 43)).toBe(43)
@@ -47,7 +47,7 @@ export const unitOfWorkContract = (engine: string, open: () => Promise<UnitOfWor
       expect(await committed()).toEqual([])
     })
 
-    test('rolls one unit back and leaves its neighbours', async () => {
+    test('rolls one unit back without affecting others', async () => {
       const { unitOfWork, committed } = await open()
       const results = await Promise.allSettled(
         ['ann', 'bob', 'cid'].map((name) =>
@@ -86,7 +86,7 @@ export const unitOfWorkContract = (engine: string, open: () => Promise<UnitOfWor
       expect((await unitOfWork.read((tx) => tx.users.findById(id)))?.name).toBe('20')
     })
 
-    test('lets twenty racing writers change rows that have nothing to do with each other', async () => {
+    test('lets twenty racing writers change unrelated rows', async () => {
       const { unitOfWork } = await open()
       const people = await unitOfWork.write(async (tx) => {
         const users = []
@@ -112,7 +112,7 @@ export const unitOfWorkContract = (engine: string, open: () => Promise<UnitOfWor
       expect(found.total).toBe(20)
     })
 
-    test('leaves an admin, of twenty pairs of units that each take away one of two', async () => {
+    test('keeps one of two admins when two units each remove one, in twenty pairs', async () => {
       const { unitOfWork } = await open()
       for (let round = 0; round < 20; round++) {
         const admins = await unitOfWork.write(async (tx) => [
@@ -132,7 +132,7 @@ export const unitOfWorkContract = (engine: string, open: () => Promise<UnitOfWor
       }
     })
 
-    test('leaves no session to a password that another unit changes while it is opened', async () => {
+    test('opens no session with a password that another unit changes at the same time', async () => {
       const { unitOfWork } = await open()
       const people = await Promise.all(
         Array.from({ length: 20 }, (_, n) => unitOfWork.write((tx) => tx.users.insert(userNamed(`person${n}`)))),
@@ -156,7 +156,7 @@ export const unitOfWorkContract = (engine: string, open: () => Promise<UnitOfWor
       expect(lists.flatMap(({ items }) => items)).toEqual([])
     })
 
-    test('does once what twenty units would do under one key', async () => {
+    test('does the work of twenty units with one key only once', async () => {
       const { unitOfWork } = await open()
       const { id: userId } = await unitOfWork.write((tx) => tx.users.insert(userNamed('ann')))
       const kept = { userId, route: 'POST /items/', fingerprint: new Uint8Array(32), createdAt: 1 }
@@ -177,7 +177,7 @@ export const unitOfWorkContract = (engine: string, open: () => Promise<UnitOfWor
       expect(items.map(({ title }) => title)).toEqual(keys)
     })
 
-    test('shows whoever removes a user’s things all that units added while the user was there', async () => {
+    test('a unit that removes a user’s data sees everything added before the user was removed', async () => {
       const { unitOfWork } = await open()
       for (let round = 0; round < 10; round++) {
         const { id, sessionId } = await unitOfWork.write(async (tx) => {
@@ -208,7 +208,7 @@ export const unitOfWorkContract = (engine: string, open: () => Promise<UnitOfWor
       expect(await committed()).toEqual([])
     })
 
-    test('shows a reader nothing that is not committed', async () => {
+    test('shows readers only committed data', async () => {
       const { unitOfWork } = await open()
       const seen: unknown[] = []
       await unitOfWork.write(async (tx) => {
@@ -219,7 +219,7 @@ export const unitOfWorkContract = (engine: string, open: () => Promise<UnitOfWor
       expect(await unitOfWork.read((tx) => tx.users.findByEmail('ann@example.com'))).toMatchObject({ name: 'ann' })
     })
 
-    test('lets who wrote read what they wrote, though a read came before in the same turn', async () => {
+    test('shows a committed write to the next read, even after an earlier read in the same turn', async () => {
       const { unitOfWork } = await open()
       const find = () => unitOfWork.read((tx) => tx.users.findByEmail('ann@example.com'))
       const write = unitOfWork.write((tx) => tx.users.insert(userNamed('ann')))

@@ -129,7 +129,7 @@ export const usageContract = (engine: string, open: Open, migration: string) => 
       )
     })
 
-    test('refuses what exceeds the quota, keeps nothing of it, and lets others go on', async () => {
+    test('refuses a unit that exceeds the quota, stores nothing of it, and does not affect others', async () => {
       const { store } = await open(QUOTA_BYTES)
       const [ann, bob] = [await makeUser(store), await makeUser(store)]
       await store.write((tx) => insert(tx, ann, 'x'.repeat(5_000)))
@@ -146,7 +146,7 @@ export const usageContract = (engine: string, open: Open, migration: string) => 
       expect(await readEvents(store, { scope: { kind: 'items', ownerId: ann } })).toHaveLength(1)
     })
 
-    test('counts a unit as a whole: what it removes makes room for what it adds', async () => {
+    test('counts a unit as a whole: removed bytes offset added ones', async () => {
       const { store } = await open(QUOTA_BYTES)
       const ann = await makeUser(store)
       const file = await store.write((tx) => insertFile(tx, ann, 15_000))
@@ -158,7 +158,7 @@ export const usageContract = (engine: string, open: Open, migration: string) => 
       expect(await code(replaced)).toBe('done')
     })
 
-    test('is never in the way of whoever deletes, and deleting gives bytes back', async () => {
+    test('never prevents deleting, and deleting frees bytes', async () => {
       const { store } = await open(QUOTA_BYTES)
       const ann = await makeUser(store)
       const item = await store.write((tx) => insert(tx, ann, 'x'.repeat(4_000)))
@@ -171,7 +171,7 @@ export const usageContract = (engine: string, open: Open, migration: string) => 
       expect(await code(store.write((tx) => remove(tx, controls)))).toBe('done')
     })
 
-    test('of racing writers only so many are done as there is room for', async () => {
+    test('only as many racing writers succeed as the quota allows', async () => {
       const { store } = await open(QUOTA_BYTES)
       const ann = await makeUser(store)
       const codes = await Promise.all(
@@ -182,7 +182,7 @@ export const usageContract = (engine: string, open: Open, migration: string) => 
       expect(await used(store, ann)).toBe(20_000)
     })
 
-    test('of a user who was forgotten is nothing, whatever goes later', async () => {
+    test('of a removed user is zero, whatever is deleted later', async () => {
       const { store } = await open()
       const ann = await makeUser(store)
       await store.write((tx) => insert(tx, ann, 'x'))
@@ -191,7 +191,7 @@ export const usageContract = (engine: string, open: Open, migration: string) => 
       expect(await used(store, ann)).toBe(0)
     })
 
-    test('a large answer is stored small when it repeats itself, and comes back as it was', async () => {
+    test('a large repetitive response is stored compressed, and returned unchanged', async () => {
       const { store } = await open()
       const ann = await makeUser(store)
       const one = crypto.getRandomValues(new Uint8Array(30_000)).toBase64()

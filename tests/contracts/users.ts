@@ -43,14 +43,14 @@ export const usersContract = (engine: string, open: () => Promise<Store>) => {
       expect(await names({ contains })).toEqual(expected)
     })
 
-    test('are found by an address, and nobody by what no address can be', async () => {
+    test('are found by address; an impossible address finds nobody', async () => {
       const { store } = await prepare('ann')
       const find = (email: string) => store.read((tx) => tx.users.findByEmail(email))
       expect((await find('ann@x'))?.name).toBe('ann')
       for (const email of ['', 'ann@x\0', '\ud800', 'Ann@x']) expect(await find(email)).toBeNull()
     })
 
-    test('have an address that is nobody else’s', async () => {
+    test('have unique addresses', async () => {
       const { store } = await prepare('ann', 'bob')
       const bob = await store.read((tx) => tx.users.findByEmail('bob@x'))
       if (bob === null) throw new Error('no bob')

@@ -24,7 +24,7 @@ describe('a line', () => {
     '\ufff9',
     '\u00a0\u2003\u3000',
     '\u200b \u3164',
-  ])('is not made of nothing but the invisible (%j)', (text) => {
+  ])('has a visible character (%j)', (text) => {
     expect(isLine(text, LENGTH)).toBe(false)
     expect(isLine(`${text}x${text}`, LENGTH)).toBe(true)
   })
@@ -49,7 +49,7 @@ describe('a line', () => {
   })
 })
 
-test('text is counted by characters, and half of one is none', () => {
+test('text is counted by characters, and unpaired surrogates are refused', () => {
   const anything = fc.string({
     unit: fc.oneof(fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }), fc.constant('\ud83d')),
     maxLength: 30,

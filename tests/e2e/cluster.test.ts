@@ -166,7 +166,7 @@ describe.skipIf(started === null)(`three processes on one database, files in ${F
     }
   })
 
-  test('of racing changes to one version through all processes one succeeds and the others get 412', async () => {
+  test('of racing changes to one version through all processes, one succeeds and the others get 412', async () => {
     const { access_token: token } = await member()
     const { body: item } = await call<Item>('POST', '/items/', { token, json: { title: 'raced' } })
     for (let version = 1; version <= 10; version++) {
@@ -245,7 +245,7 @@ describe.skipIf(started === null)(`three processes on one database, files in ${F
     report(`a session that ended was refused by every process ${Math.max(...slowest).toFixed(0)} ms later at most`)
   })
 
-  test('what is sent twice under one key is done once, one after the other or at the same moment elsewhere', async () => {
+  test('two requests with one key take effect once, in sequence or concurrently in different processes', async () => {
     const { access_token: token } = await member()
     for (let round = 0; round < 20; round++) {
       const headers = { 'idempotency-key': `key-${round}` }

@@ -42,7 +42,7 @@ describe('copy is wrong usage, exit 2, and touches nothing', () => {
     expect(readdirSync(home.path)).toEqual([])
   })
 
-  test('to what standard input says, when that is no Postgres', async () => {
+  test('if standard input has no Postgres URL', async () => {
     using home = folder()
     const { code, stderr } = await run(['copy', '--to', '-'], {
       cwd: home.path,
@@ -61,7 +61,7 @@ describe('copy is wrong usage, exit 2, and touches nothing', () => {
 })
 
 describe('copy is refused with 1 and one line', () => {
-  test('where there is no installation, and makes none', async () => {
+  test('if there is no installation, and creates none', async () => {
     using home = folder()
     const { code, stderr } = await copy(home, NOBODY)
     expect([code, stderr]).toEqual([1, `skep: there is no database at ${join(dataOf(home), 'skep.db')}\n`])
@@ -116,7 +116,7 @@ describe.skipIf(missing)('copy, with SKEP_TEST_POSTGRES_URL', () => {
     expect([user?.email, others.length]).toEqual(['ann@example.com', 0])
   })
 
-  test('goes on with cursors and ids after all they were ever given to is gone', async () => {
+  test('continues cursors and ids even if all their rows are gone', async () => {
     using home = folder()
     await makeInstallation(dataOf(home), { items: 50 })
     change(dataOf(home), (database) => {
@@ -142,7 +142,7 @@ describe.skipIf(missing)('copy, with SKEP_TEST_POSTGRES_URL', () => {
     }
   })
 
-  test('an installation in which nothing is left is copied too, and known again', async () => {
+  test('an empty installation is copied too, and recognized again', async () => {
     using home = folder()
     await makeInstallation(dataOf(home))
     change(dataOf(home), (database) => {
@@ -167,7 +167,7 @@ describe.skipIf(missing)('copy, with SKEP_TEST_POSTGRES_URL', () => {
     expect(await countOf(url, "items WHERE title = 'other'")).toBe(1)
   })
 
-  test('refuses a target that others use, before it brings files', async () => {
+  test('refuses a target in use before it copies files', async () => {
     using home = folder()
     await makeInstallation(dataOf(home), { files: 1 })
     const url = await testDatabase()
@@ -181,7 +181,7 @@ describe.skipIf(missing)('copy, with SKEP_TEST_POSTGRES_URL', () => {
     expect(existsSync(files) ? readdirSync(files) : []).toEqual([])
   })
 
-  test('names each value that Postgres cannot keep, before anything is written', async () => {
+  test('names each value that Postgres cannot store, before anything is written', async () => {
     using home = folder()
     await makeInstallation(dataOf(home))
     change(dataOf(home), (database) => {
@@ -202,7 +202,7 @@ describe.skipIf(missing)('copy, with SKEP_TEST_POSTGRES_URL', () => {
     expect(await outsideOfPostgres(url, "SELECT FROM pg_tables WHERE schemaname = 'public'")).toHaveLength(0)
   })
 
-  test('names each file without its bytes, brings the others, and writes no row', async () => {
+  test('names each file without bytes, copies the others, and writes no row', async () => {
     using home = folder()
     await makeInstallation(dataOf(home), { files: 6 })
     const keys = ask<{ blob_key: string }>(dataOf(home), 'SELECT blob_key FROM files ORDER BY id')

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { folder, serve } from '../support/process.ts'
 
-test('who was answered 201 can sign in after kill -9 and a restart', async () => {
+test('a user whose registration got 201 can sign in after kill -9 and a restart', async () => {
   using home = folder()
   const password = 'correct horse'
   const emails = Array.from({ length: 20 }, (_, index) => `person${index}@example.com`)

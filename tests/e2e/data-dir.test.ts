@@ -34,7 +34,7 @@ test('migrate makes the data folder and the database just as private', async () 
   expect(modeOf(home.path, 'data', 'skep.db')).toBe('600')
 })
 
-test('a data folder that others can read is warned of, and one of our own is not', async () => {
+test('a data folder that others can read causes a warning, and one that the server created does not', async () => {
   using home = folder()
   mkdirSync(join(home.path, 'open'))
   chmodSync(join(home.path, 'open'), 0o750)
@@ -77,7 +77,7 @@ test('tokens stay valid across a restart: the secret is kept', async () => {
   expect((await again.call('GET', '/users/me', { token })).status).toBe(200)
 })
 
-test('without its secret a copied data folder gives nobody rights, and people go on by their refresh tokens', async () => {
+test('without its secret a copied data folder gives nobody access, and refresh tokens still work', async () => {
   using home = folder()
   const env = embeddedOnly
   await run(['admin', 'create', 'boss@example.com', '--password-stdin'], {

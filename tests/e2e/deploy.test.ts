@@ -39,7 +39,7 @@ const { services } = compose
 const serviceAt = (name: string) => Value.Parse(Service, services[name])
 
 describe('compose.yaml', () => {
-  test.each(Object.keys(services))('%s has no rights, writes nowhere by itself and is limited', (name) => {
+  test.each(Object.keys(services))('%s has no capabilities, a read-only file system and resource limits', (name) => {
     const service = serviceAt(name)
     expect(service).toMatchObject({ cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'], read_only: true })
     expect(service.cap_add ?? []).toEqual(name === 'proxy' ? ['NET_BIND_SERVICE'] : [])
@@ -49,7 +49,7 @@ describe('compose.yaml', () => {
     expect(service.user ?? '').toMatch(name === 'proxy' ? /^$/ : /^(postgres|redis|65532:65532)$/)
   })
 
-  test('only the proxy can be reached from outside, and engines reach nothing there', () => {
+  test('only the proxy is reachable from outside, and engines have no access to the outside', () => {
     expect(Object.keys(services).filter((name) => serviceAt(name).ports !== undefined)).toEqual(['proxy'])
     expect(compose.networks.back).toEqual({ internal: true })
     for (const name of ['postgres', 'redis', 'migrate']) expect(serviceAt(name).networks).toEqual(['back'])
@@ -105,7 +105,7 @@ describe('compose.yaml', () => {
 describe('make-secrets.sh', () => {
   const run = async (folder: string) => Bun.$`sh ${join(root, 'deploy/make-secrets.sh')} ${folder}`.nothrow().quiet()
 
-  test('makes what compose needs, each another and none readable by others on the machine', async () => {
+  test('generates every secret that compose needs, all different and readable only by the owner', async () => {
     const folder = temporaryFolder()
     expect((await run(folder)).exitCode).toBe(0)
     expect(readdirSync(join(folder, 'secrets')).sort()).toEqual(Object.keys(compose.secrets).sort())
@@ -123,7 +123,7 @@ describe('make-secrets.sh', () => {
     expect(readFileSync(join(folder, 'secrets', 'redis_password'), 'utf8')).toBe(values.get('REDIS_PASSWORD') ?? '')
   })
 
-  test('changes nothing that is there', async () => {
+  test('does not change existing secrets', async () => {
     const folder = temporaryFolder()
     mkdirSync(join(folder, 'secrets'))
     expect((await run(folder)).exitCode).toBe(1)
@@ -137,7 +137,7 @@ describe('the image', () => {
     .slice(1)
   const last = stages.at(-1) ?? ''
 
-  test('runs as nobody in particular, says whether it is healthy, and has a fixed base', () => {
+  test('runs as an unprivileged user, has a health check and a pinned base', () => {
     expect(last).toMatch(/^USER 65532:65532$/m)
     expect(last).toMatch(/^HEALTHCHECK .*CMD \["\/skep", "health"\]$/m)
     for (const stage of stages) {
@@ -147,7 +147,7 @@ describe('the image', () => {
     expect(last).not.toContain('RUN ')
   })
 
-  test('is built from what it needs and nothing else that lies beside it', () => {
+  test('is built only from the files it needs', () => {
     const rules = read('.dockerignore')
       .split('\n')
       .filter((line) => line !== '' && !line.startsWith('#'))
@@ -181,7 +181,7 @@ describe('skep.service', () => {
     expect(unit.split('\n')).toContain(`${name}=${value}`)
   })
 
-  test(`is understood by systemd and exposes little${skipped}`, async () => {
+  test(`is valid for systemd and has a low exposure score${skipped}`, async () => {
     if (analyze === null) return
     const path = join(temporaryFolder(), 'skep.service')
     // The program is not installed here.

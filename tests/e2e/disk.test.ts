@@ -51,7 +51,7 @@ describe.skipIf(cannotMount)('on a full disk', () => {
     return { token, id: body.id, refusal, total: await countItems(skep, token) }
   }
 
-  test('what needs room is answered 507 storage_full, and nothing of it is there', async () => {
+  test('writes get 507 storage_full and store nothing', async () => {
     using disk = smallDisk(DISK_MB)
     await using skep = await serve({ cwd: disk.path, env: embeddedOnly })
     const { token, id, refusal, total } = await full(skep, disk.fill)
@@ -97,7 +97,7 @@ describe.skipIf(cannotMount)('on a full disk', () => {
     expect(blobsIn(skep.dataDir)).toHaveLength(2)
   })
 
-  test('all works again once there is room, without a restart', async () => {
+  test('everything works again once there is space, without a restart', async () => {
     using disk = smallDisk(DISK_MB)
     await using skep = await serve({ cwd: disk.path, env: { ...embeddedOnly, LOG_FORMAT: 'json' } })
     const { token, total } = await full(skep, disk.fill)

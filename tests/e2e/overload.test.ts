@@ -218,7 +218,7 @@ describe.concurrent('slow clients', () => {
     expect(await Promise.all(wires.map(({ ended }) => ended))).toEqual(wires.map(() => 4401))
   })
 
-  test('keep nobody waiting, and those who do not send in time are shown out', async () => {
+  test('do not delay others, and are disconnected when they do not send in time', async () => {
     using files = folder()
     await using skep = await start({ MAX_UPLOAD_SIZE: '20mb', FILES_URL: `file:${files.path}` })
     const [ann, bob] = [await register(skep, 'ann@example.com'), await register(skep, 'bob@example.com')]

@@ -82,7 +82,7 @@ test('a server that cannot be reached ends each command with 1 and one line, wit
   }
 })
 
-test('a database that is not embedded needs a secret of its own: exit 2', async () => {
+test('a database that is not embedded needs JWT_SECRET: exit 2', async () => {
   using home = folder()
   const env = { DATABASE_URL: 'postgres://skep:hunter2@127.0.0.1:1/skep' }
   const { code, stderr } = await run(['serve'], { cwd: home.path, env })

@@ -36,7 +36,7 @@ const cursorsOf = (frames: readonly Frame[]) => frames.map(({ cursor }) => posit
 /** Without what tells in which life they were heard. */
 const numbered = (frames: readonly Frame[]) => frames.map((frame) => ({ ...frame, cursor: positionOf(frame.cursor) }))
 
-test('kill -9 during 1000 changes: who resumes by cursor has each committed change once, in order', async () => {
+test('kill -9 during 1000 changes: a client that resumes by cursor gets each committed change once, in order', async () => {
   using home = folder()
   const seen: Frame[] = []
   const answered: number[] = []

@@ -86,7 +86,7 @@ describe.skipIf(!HAS_S3)(`files on S3${S3_NEEDED}`, () => {
     expect(skep.stderr.text()).toBe('')
   })
 
-  test('whoever leaves a download ends the request to S3', async () => {
+  test('a client that aborts a download ends the request to S3', async () => {
     using home = folder()
     await using proxy = startS3Proxy(s3Endpoint())
     await using skep = await serve({ cwd: home.path, env: { ...newS3Settings(proxy.url), ...ANYTHING } })

@@ -26,7 +26,7 @@ test('port 0 picks a free port, on which it answers', async () => {
   expect(await skep.call('GET', '//health')).toMatchObject({ status: 200, body: { status: 'ok' } })
 })
 
-test('flags win over the environment', async () => {
+test('flags override the environment', async () => {
   using home = folder()
   const env = { HOST: 'no such host!', PORT: '99999', DATA_DIR: join(home.path, 'variable') }
   const flags = ['--host', 'localhost', '--port', '0', '--data-dir', join(home.path, 'flag')]

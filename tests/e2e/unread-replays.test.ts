@@ -12,7 +12,7 @@ const PAIRS_COUNT = 48
 const text = (frame: object) =>
   encodeFrame({ opcode: OPCODE.text, payload: new TextEncoder().encode(JSON.stringify(frame)) })
 
-test('replays of large events that nobody reads take no memory, however often they begin and end', async () => {
+test('unread replays of large events take no memory, however often they begin and end', async () => {
   using home = folder()
   await using skep = await serve({ cwd: home.path })
   const account = { email: 'ann@example.com', password: 'correct horse' }

@@ -12,7 +12,7 @@ test('salts: the same password gives two hashes', async () => {
   expect(await hash('correct horse')).not.toBe(await hash('correct horse'))
 })
 
-test('knows the password from others', async () => {
+test('distinguishes the password from others', async () => {
   const { hash, verify } = createPasswordHasher(quick)
   const made = await hash('correct horse')
   expect(await verify('correct horse', made)).toBe(true)
@@ -20,11 +20,11 @@ test('knows the password from others', async () => {
   expect(await verify('', made)).toBe(false)
 })
 
-test('does the same work for nobody, and answers false', async () => {
+test('does the same work without an account, and returns false', async () => {
   expect(await createPasswordHasher(quick).verify('correct horse', null)).toBe(false)
 })
 
-test('refuses more than may wait, and serves those that do', async () => {
+test('refuses callers above the limit, and serves those waiting', async () => {
   const { hash } = createPasswordHasher({ ...quick, concurrency: 1, waiting: 2 })
   const results = await Promise.allSettled(Array.from({ length: 5 }, () => hash('correct horse')))
   expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled', 'rejected', 'rejected'])
@@ -32,7 +32,7 @@ test('refuses more than may wait, and serves those that do', async () => {
   expect(await hash('correct horse')).toBeString()
 })
 
-test('who has waited too long is refused, and the next in time goes on', async () => {
+test('a caller that has waited too long is refused, and the next one runs', async () => {
   const passwords = createPasswordHasher({ ...quick, concurrency: 1, turnTimeoutMs: -1 })
   const all = await Promise.allSettled([passwords.hash('a'), passwords.hash('b'), passwords.hash('c')])
   expect(all.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected'])
@@ -40,7 +40,7 @@ test('who has waited too long is refused, and the next in time goes on', async (
   expect(await passwords.hash('d')).toStartWith('$argon2id$')
 })
 
-test('a hash of what was typed before passwords were normalized still verifies', async () => {
+test('a hash from before passwords were normalized still verifies', async () => {
   const { hash, verify } = createPasswordHasher(quick)
   const typed = 'pässwörter'.normalize('NFD')
   const old = await Bun.password.hash(typed, { algorithm: 'argon2id', ...quick })
@@ -48,7 +48,7 @@ test('a hash of what was typed before passwords were normalized still verifies',
   expect(await verify(typed, await hash(typed.normalize('NFC')))).toBe(true)
 })
 
-test('callers from other networks take turns with one from which very many wait', async () => {
+test('networks take turns, even if very many callers of one are waiting', async () => {
   const { hash } = createPasswordHasher({ ...quick, concurrency: 1, waiting: 30 })
   const served: string[] = []
   const from = async (address: string, name: string) => {
@@ -62,7 +62,7 @@ test('callers from other networks take turns with one from which very many wait'
   await Promise.allSettled(flood)
 })
 
-test('a network that fills the queue gives way to others, and they to nobody', async () => {
+test('a network that fills the queue is displaced by others, and they by nobody', async () => {
   const { hash } = createPasswordHasher({ ...quick, concurrency: 1, waiting: 4 })
   const flood = Array.from({ length: 5 }, () => hash('correct horse', '192.0.2.1'))
   const others = ['192.0.2.2', '192.0.2.3', '192.0.2.2'].map((address) => hash('correct horse', address))

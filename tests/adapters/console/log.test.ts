@@ -36,7 +36,7 @@ describe('for people', () => {
     expect(lines()[0]).toContain('"two words"')
   })
 
-  test('nothing in an error or a field can pass for an entry or steer the terminal', () => {
+  test('nothing in an error or a field can be mistaken for an entry or control the terminal', () => {
     const { log, lines, written } = open('pretty')
     const hostile = 'refused\n12:00:00.000 info forged entry\x1b[2J\x9b2J\u202e'
     log.warn('mail failed', { reply: hostile, error: new Error(hostile) })
@@ -51,7 +51,7 @@ describe('for people', () => {
   })
 })
 
-test('entries below the level are left out', () => {
+test('entries below the level are omitted', () => {
   const { log, lines } = open('json', 'error')
   log.debug('no')
   log.info('no')

@@ -32,7 +32,7 @@ const written = (files: Files, request: MailRequest) => {
 const RESET = { template: 'reset', to: 'a@b.c', name: 'Ann', nonce: 'n' } as const
 const WELCOME = { template: 'welcome', to: 'a@b.c', nonce: 'n' } as const
 
-test('a template takes the place of the built-in text, and other mails keep theirs', () => {
+test('a template replaces the built-in text, and other mails keep theirs', () => {
   const files = {
     'reset.subject.txt': 'Neues Passwort für {{app_name}}\n',
     'reset.txt': 'Hallo{{#name}} {{name}}{{/name}}{{^name}} du{{/name}},\r\n\r\n{{ link }}\r\n',
@@ -114,7 +114,7 @@ test('hidden files are left alone: mounted folders have some', () => {
   expect(faultsOf({ '.DS_Store': 'x', '..data': 'y' })).toEqual([])
 })
 
-test('mail to an address that is not proven offers nothing that somebody typed', () => {
+test('mail to an unverified address contains no user-supplied text', () => {
   for (const kind of ['welcome', 'verify'] as const) {
     expect(MAIL_CONTENTS[kind].placeholders).not.toContainAnyValues(['name', 'new_email'])
   }

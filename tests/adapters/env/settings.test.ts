@@ -12,7 +12,7 @@ const shownOf = (environment: Record<string, string>, flags: Record<string, stri
   return 'shown' in result ? new Map(result.shown.map((row) => [row.name as string, row])) : new Map()
 }
 
-test('everything has a default that serves the first day', () => {
+test('every setting has a default that works out of the box', () => {
   expect(settingsOf({})).toMatchObject({
     HOST: '127.0.0.1',
     PORT: 3_000,
@@ -40,7 +40,7 @@ test('database and files live in the data folder unless their URL says otherwise
   })
 })
 
-test('flags win over the environment, and the source is shown', () => {
+test('flags override the environment, and the source is shown', () => {
   const shown = shownOf({ PORT: '1', HOST: 'localhost' }, { PORT: '2' })
   expect(shown.get('PORT')).toEqual({ name: 'PORT', value: '2', source: 'flag' })
   expect(shown.get('HOST')).toMatchObject({ source: 'environment' })
@@ -63,7 +63,7 @@ test('every wrong setting is reported, with what was given and what is accepted'
   ])
 })
 
-test('what was given is kept to ourselves when it is a secret', () => {
+test('invalid values of secrets are not shown', () => {
   expect(problemsOf({ JWT_SECRET: 'hunter2', METRICS_TOKEN: 'two words' }).join()).not.toMatch(/hunter2|two words/)
 })
 
@@ -74,13 +74,13 @@ test('secrets are shown as ***, and of a URL only the password is hidden', () =>
   expect(shown.get('SMTP_URL')?.value).toBe('smtp://me:***@mail:25')
 })
 
-test('no spelling of a URL gives its secrets away', () => {
+test('no spelling of a URL reveals its secrets', () => {
   for (const url of ['smtp://user:p@ss@mail.example:25', 'smtp://mail.example/?auth.pass=p@ss', 'smtp://:p@ss@mail']) {
     expect(shownOf({ SMTP_URL: url }).get('SMTP_URL')?.value).not.toMatch(/ss@|p%40ss|p@ss/)
   }
 })
 
-test('a database that is not embedded needs a secret of its own, and shows no password', () => {
+test('a database that is not embedded needs JWT_SECRET, and its password is not shown', () => {
   const DATABASE_URL = 'postgres://u:p@ss@localhost/x?prepare=false'
   expect(problemsOf({ DATABASE_URL })).toEqual([expect.stringMatching(/^JWT_SECRET: required .* 32 bytes$/)])
   expect(problemsOf({ DATABASE_URL, JWT_SECRET: 'short' })).toHaveLength(1)
@@ -137,7 +137,7 @@ describe('files on S3', () => {
     expect(problemsOf({ FILES_URL: 's3://bucket?region=x', ...keys, AWS_ACCESS_KEY_ID: 'two words' })).toHaveLength(1)
   })
 
-  test('are shown as they are used, without the keys', () => {
+  test('are shown with effective values, without the keys', () => {
     const shown = shownOf({
       FILES_URL: 's3://bucket/skep?endpoint=http://s3.test:9000',
       AWS_SESSION_TOKEN: 't',
@@ -203,7 +203,7 @@ test.each([
   for (const value of values) expect(problemsOf({ [name]: value })).toHaveLength(1)
 })
 
-test('a type that content is never recognised as is named', () => {
+test('a type that cannot be detected from content is reported', () => {
   expect(problemsOf({ UPLOAD_TYPES: 'image/svg+xml,image/png,text/csv' })).toEqual([
     'UPLOAD_TYPES: got "image/svg+xml,image/png,text/csv", expected a comma list of types that content can be recognised as, which it never is as image/svg+xml, text/csv',
   ])

@@ -27,7 +27,7 @@ test('never fails, whatever the bytes are and wherever they end', async () => {
   )
 })
 
-test('what the first bytes alone decide, the whole decides alike', async () => {
+test('a type detected from the first bytes is the type of the whole', async () => {
   const cut = fc.tuple(fc.constantFrom(...samples), fc.nat(40_000))
   await fc.assert(
     fc.asyncProperty(cut, async ([whole, length]) => {

@@ -15,13 +15,13 @@ blobStoreContract('the file system', async () => (await open()).store)
 
 const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8)
 
-test('folders and files are for their owner alone', async () => {
+test('folders and files are accessible only by their owner', async () => {
   const { store, root } = await open()
   const { key } = await store.write(piecesOf('hello'))
   expect([modeOf(root), modeOf(join(root, key.slice(0, 2))), modeOf(join(root, key))]).toEqual(['700', '700', '600'])
 })
 
-test('what is being written is beside its place, and takes it when it is whole', async () => {
+test('an unfinished blob has a temporary name, and is renamed when complete', async () => {
   const { store, root } = await open()
   const files = () =>
     readdirSync(root, { recursive: true })

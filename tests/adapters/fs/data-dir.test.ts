@@ -6,14 +6,14 @@ import { temporaryFolder } from '../../support/skep.ts'
 
 const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8)
 
-test('the data folder is made for its owner alone, and one that exists is left as it is', () => {
+test('a new data folder is accessible only by its owner, and an existing one is left unchanged', () => {
   const path = join(temporaryFolder(), 'a', 'b')
   makeDataDir(path)
   expect(modeOf(path)).toBe('700')
   makeDataDir(path)
 })
 
-test('the secret is made once, long, and for its owner alone', () => {
+test('the secret is generated once, long, and readable only by its owner', () => {
   const folder = temporaryFolder()
   const secret = keptSecret(folder)
   expect(Buffer.from(secret, 'base64')).toHaveLength(48)

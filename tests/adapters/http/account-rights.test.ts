@@ -21,7 +21,7 @@ describe('deactivating an account', () => {
   const switchOff = (id: number) => byRoot('PATCH', `/users/${id}`, { is_active: false })
   const switchOn = (id: number) => byRoot('PATCH', `/users/${id}`, { is_active: true })
 
-  test('ends every session for good: activation brings none back', async () => {
+  test('ends every session permanently: reactivation restores none', async () => {
     const { member } = await newcomer()
     const other = await signIn(skep.call, member)
     await switchOff(member.id)
@@ -32,7 +32,7 @@ describe('deactivating an account', () => {
     expect((await byRoot('GET', `/users/${member.id}/sessions`)).body.items).toEqual([])
   })
 
-  test('voids every mailed token for good', async () => {
+  test('invalidates every mailed token permanently', async () => {
     const { member, verification } = await newcomer()
     await skep.call('POST', '/auth/password/forgot', { json: { email: member.email } })
     const token = tokenIn(await mailbox.next(member.email))
@@ -46,7 +46,7 @@ describe('deactivating an account', () => {
     expect(await tryBoth()).toEqual(['invalid_link', 'invalid_link'])
   })
 
-  test('voids the link for another address as well', async () => {
+  test('invalidates the link for a new address too', async () => {
     const { member } = await newcomer()
     const email = `fresh.${member.email}`
     const json = { email, current_password: member.password }
@@ -94,7 +94,7 @@ describe('a changed password', () => {
       headers,
     })
 
-  test('ends the refresh tokens of its own session, spent ones and their successors', async () => {
+  test('ends the refresh tokens of its own session, used ones and their successors', async () => {
     const { member } = await newcomer()
     const { body } = await refresh(member.refreshToken)
     expect((await change(member)).status).toBe(204)
@@ -103,7 +103,7 @@ describe('a changed password', () => {
     expect((await refresh(String(body.refresh_token))).body.code).toBe('invalid_grant')
   })
 
-  test('renews the tokens of its own session where asked to, and ends all older ones', async () => {
+  test('renews the tokens of its own session if requested, and ends all older ones', async () => {
     const { member } = await newcomer()
     const { status, headers, body } = await change(member, { prefer: 'respond-async, return=representation' })
     expect([status, headers.get('preference-applied')]).toEqual([200, 'return=representation'])
@@ -123,7 +123,7 @@ describe('passwords', () => {
     (await skep.call('POST', '/auth/token', { form: { username: email, password } })).status
 
   test.each(['pässwörter', '비밀번호입니다요', 'Ångström 12', 'ﬁne ligature'])(
-    'one composed as %s signs in however it is typed, and the reverse',
+    'one set as %s works in any Unicode form, and the reverse',
     async (password) => {
       for (const [n, form] of (['NFC', 'NFD'] as const).entries()) {
         const email = `${form}${password.length}${n}${crypto.randomUUID()}@example.com`
@@ -152,7 +152,7 @@ describe('passwords', () => {
     'weak@example.com',
     ' WEAK@example.com ',
     'qwertyuiop',
-  ])('%s is too easy to guess, wherever it is set', async (password) => {
+  ])('%s is refused as too easy to guess, wherever it is set', async (password) => {
     const registered = await register('weak@example.com', password)
     expect([registered.status, registered.body.code]).toEqual([422, 'weak_password'])
     expect(registered.body.errors).toMatchObject([{ in: 'body', pointer: '/password' }])

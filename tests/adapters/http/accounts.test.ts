@@ -45,14 +45,14 @@ describe('verifying an address', () => {
     expect((await verify(token)).status).toBe(400)
   })
 
-  test('can be asked for again, which voids the older link', async () => {
+  test('can be requested again, which invalidates the older link', async () => {
     const { member, token } = await newcomer()
     expect((await skep.call('POST', '/auth/email/verify/request', { token: member.token })).status).toBe(204)
     const newer = tokenIn(await mailbox.next(member.email))
     expect([(await verify(token)).status, (await verify(newer)).status]).toEqual([400, 204])
   })
 
-  test('a proven address is not mailed again', async () => {
+  test('a verified address gets no further mail', async () => {
     const { member, token } = await newcomer()
     await verify(token)
     const before = mailbox.mails.length
@@ -102,14 +102,14 @@ describe('a forgotten password', () => {
     expect(wins.filter((wins) => wins)).toHaveLength(1)
   })
 
-  test('a reset token dies after 30 minutes', async () => {
+  test('a reset token expires after 30 minutes', async () => {
     const { member } = await newcomer()
     const token = await resetToken(member)
     clock.advance(30 * 60_000)
     expect((await reset(token)).status).toBe(400)
   })
 
-  test('a reset token dies when a newer one is mailed', async () => {
+  test('a newer mail invalidates a reset token', async () => {
     const { member } = await newcomer()
     const older = await resetToken(member)
     clock.advance(60_000)
@@ -117,7 +117,7 @@ describe('a forgotten password', () => {
     expect([(await reset(older)).status, (await reset(newer)).status]).toEqual([400, 204])
   })
 
-  test('a reset token dies when the address changes', async () => {
+  test('a change of address invalidates a reset token', async () => {
     const { member } = await newcomer()
     const token = await resetToken(member)
     const fresh = `fresh.${member.email}`
@@ -127,7 +127,7 @@ describe('a forgotten password', () => {
     expect((await reset(token)).status).toBe(400)
   })
 
-  test('a reset token dies when the password is changed', async () => {
+  test('a change of password invalidates a reset token', async () => {
     const { member } = await newcomer()
     const token = await resetToken(member)
     const json = { current_password: member.password, new_password: 'another horse' }
@@ -135,7 +135,7 @@ describe('a forgotten password', () => {
     expect((await reset(token)).status).toBe(400)
   })
 
-  test('answers alike for an unknown address, and writes alike', async () => {
+  test('gets the same response for an unknown address, with the same writes', async () => {
     const { member } = await newcomer()
     const [known, unknown] = [await forgot(member.email), await forgot('nobody@example.com')]
     expect([known.status, unknown.status]).toEqual([202, 202])
@@ -195,7 +195,7 @@ test('asking for mails is limited for one account and source, known or not', asy
   }
 })
 
-test('someone else’s failures lock nobody out of a session they have', async () => {
+test('someone else’s failures do not affect existing sessions', async () => {
   const limited = await startSkep({ RATE_LIMIT_AUTH: '3/1m', TRUST_PROXY: '1' }, { mailer: createMailbox() })
   const ann = await limited.member()
   for (const n of [1, 2, 3, 4, 5]) {

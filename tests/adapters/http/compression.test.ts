@@ -45,20 +45,20 @@ describe('a page', () => {
     expect(headers.get('vary')).toBe('Origin, Accept-Encoding')
   })
 
-  test('is whole for each of many who ask at the same time', async () => {
+  test('is complete for each of many concurrent clients', async () => {
     const whole = await raw('/api/v1/items/?size=100', plain)
     const answers = await Promise.all(Array.from({ length: 20 }, () => raw('/api/v1/items/?size=100')))
     for (const { text } of answers) expect(text).toBe(whole.text)
     expect((await raw('/api/v1/items/?size=100')).isGzip).toBe(true)
   })
 
-  test('that is small is sent as it is', async () => {
+  test('that is small is not compressed', async () => {
     expect((await raw('/api/v1/items/?size=1')).isGzip).toBe(false)
   })
 })
 
 describe('never compressed', () => {
-  test('is what carries credentials, however long', async () => {
+  test('is a response with credentials, however long', async () => {
     const { body: file } = await upload(skep.call, { token: ann.token })
     const json = { expires_in: 60 }
     for (let nth = 0; nth < 20; nth++) {
@@ -90,7 +90,7 @@ describe('never compressed', () => {
 describe.each(['/openapi.json', '/asyncapi.json', '/docs/swagger-ui.js', '/docs/swagger-ui.css', '/redoc/redoc.js'])(
   '%s',
   (path) => {
-    test('is compressed for who takes gzip', async () => {
+    test('is compressed for clients that accept gzip', async () => {
       const [packed, whole] = [await raw(path), await raw(path, plain)]
       expect([packed.isGzip, whole.isGzip]).toEqual([true, false])
       expect(packed.text).toBe(whole.text)
@@ -101,7 +101,7 @@ describe.each(['/openapi.json', '/asyncapi.json', '/docs/swagger-ui.js', '/docs/
       ])
     })
 
-    test('has an ETag for each form, and is not sent again', async () => {
+    test('has an ETag for each form, and answers 304 when it matches', async () => {
       const tags = [(await raw(path)).headers.get('etag') ?? '', (await raw(path, plain)).headers.get('etag') ?? '']
       expect(tags[0]).not.toBe(tags[1])
       expect((await raw(path, { 'if-none-match': tags[0] ?? '' })).status).toBe(304)

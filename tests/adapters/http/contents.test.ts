@@ -32,7 +32,7 @@ describe('a body', () => {
     ['POST', '/auth/password/forgot'],
     ['POST', '/auth/password/reset'],
     ['POST', '/auth/email/verify'],
-  ])('for credentials or an account is no larger than 16 kB (%s %s)', async (method, path) => {
+  ])('for credentials or an account has at most 16 kB (%s %s)', async (method, path) => {
     const send = (email: string) =>
       skep.call(method, path, { token: root.token, body: JSON.stringify({ email }), headers: JSON_TYPE })
     expect((await send(pad(16_384))).body.code).toBe('payload_too_large')
@@ -48,7 +48,7 @@ describe('a body', () => {
     `{"operations":[${'{},'.repeat(300_000)}{}]}`,
     `{"title":"x",${Array.from({ length: 100_000 }, (_, n) => `"${n.toString(36)}":0`).join(',')}}`,
     `{"title":"x","data":{"n":[${'0,'.repeat(400_000)}0]}}`,
-  ])('of more values than any needs is refused before it is parsed (case %#)', async (body) => {
+  ])('with too many values is refused before it is parsed (case %#)', async (body) => {
     for (const path of ['/items/', '/items/batch']) {
       const answer = await skep.call('POST', path, { token: root.token, body, headers: JSON_TYPE })
       expect([answer.status, answer.body.code]).toEqual([413, 'payload_too_large'])
@@ -81,7 +81,7 @@ describe('a chunked body', () => {
   const chunk = (bytes: string) => `${bytes.length.toString(16)}\r\n${bytes}\r\n`
 
   test.each(['X: y\r\n\r\n', 'X: y\r\nZ: w\r\n\r\n', 'no trailer'])(
-    'with trailers has no effect when it is answered 400 (%j)',
+    'with trailers has no effect when it gets 400 (%j)',
     async (end) => {
       const ann = await skep.member()
       const send = async (path: string, type: string, body: string) =>
@@ -196,7 +196,7 @@ describe('an Idempotency-Key', () => {
 describe('text for people', () => {
   const INVISIBLE = ['\u3164', '\u00ad', '\u180e', '\uffa0\u2800', '\u{e0041}', ' \u034f ']
 
-  test.each(INVISIBLE)('is refused when nothing of it can be seen (%j)', async (text) => {
+  test.each(INVISIBLE)('is refused without a visible character (%j)', async (text) => {
     const token = root.token
     const user = { email: 'unseen@example.com', name: text, password: 'correct horse battery' }
     const operations = [{ op: 'create', title: text }]

@@ -12,7 +12,7 @@ const corsHeaders = (headers: Headers) => [...headers.keys()].filter((name) => n
 describe('with configured origins', async () => {
   const skep = await startSkep({ CORS_ORIGINS: 'https://app.example.com,http://localhost:5173,capacitor://localhost' })
 
-  test('a configured origin may read answers, refusals included', async () => {
+  test('a configured origin may read responses, including errors', async () => {
     for (const path of ['//health', '/users/me', '/nothing']) {
       const { headers } = await skep.call('GET', path, { headers: { origin: 'https://app.example.com' } })
       expect(headers.get('access-control-allow-origin')).toBe('https://app.example.com')
@@ -31,7 +31,7 @@ describe('with configured origins', async () => {
     expect([corsHeaders(headers), headers.get('vary')]).toEqual([[], 'Origin'])
   })
 
-  test('a preflight of a configured origin is answered without asking who calls', async () => {
+  test('a preflight of a configured origin needs no authentication', async () => {
     const { status, headers } = await skep.call('OPTIONS', '/users/me', { headers: preflight('http://localhost:5173') })
     expect(status).toBe(204)
     expect(headers.get('access-control-allow-origin')).toBe('http://localhost:5173')
@@ -42,7 +42,7 @@ describe('with configured origins', async () => {
     expect(headers.get('x-content-type-options')).toBe('nosniff')
   })
 
-  test('an application that is no web page may read answers', async () => {
+  test('an app with a custom scheme may read responses', async () => {
     const { headers } = await skep.call('GET', '//health', { headers: { origin: 'capacitor://localhost' } })
     expect(headers.get('access-control-allow-origin')).toBe('capacitor://localhost')
   })
@@ -115,7 +115,7 @@ test('without configured origins no CORS header is sent', async () => {
   expect((await skep.call('OPTIONS', '/users/me', { headers: preflight('https://any.example') })).status).toBe(204)
 })
 
-test('OPTIONS and what a path does not take are logged with the route of the path', async () => {
+test('OPTIONS and unsupported methods are logged with the route of the path', async () => {
   const skep = await startSkep()
   await skep.call('OPTIONS', '/items/17')
   await skep.call('PUT', '/items/17')

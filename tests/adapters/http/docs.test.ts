@@ -67,7 +67,7 @@ test('every operation has a name of its own, a summary and tags that are explain
   }
 })
 
-test('the document keeps our own keywords to itself', () => {
+test('the document does not contain internal keywords', () => {
   for (const [pointer, node] of nodesIn(document)) {
     if (/\/(properties|headers)$|\/examples?(\/|$)/.test(pointer)) continue
     const own = Object.keys(node).filter((key) => ['expects', 'error', '$id', 'nullable', 'x-admit'].includes(key))
@@ -145,7 +145,7 @@ test('signing in is public and takes a form; everything else takes JSON', () => 
   expect(operationAt('GET', '/api/v1/users/me').node.security).toEqual([{ password: [] }, { bearer: [] }])
 })
 
-test('the metrics may also be opened by a key of their own', () => {
+test('the metrics also accept a separate token', () => {
   const { node } = operationAt('GET', '/metrics')
   expect(node.security).toEqual([{ password: [] }, { bearer: [] }, { metricsToken: [] }])
   expect(nodeAt(nodeAt(nodeAt(node, 'responses'), '200'), 'content')).toMatchObject({
@@ -217,7 +217,7 @@ test.each(['//docs', '//redoc', '//docs/', '//docs/swagger-ui.js', '//redoc/redo
   },
 )
 
-test('pages run no script but our own files', async () => {
+test('pages run only the server’s own script files', async () => {
   const skep = await startSkep()
   for (const path of ['//docs', '//redoc']) {
     const { headers, body } = await skep.call<string>('GET', path)

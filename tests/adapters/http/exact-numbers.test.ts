@@ -119,7 +119,7 @@ const survives = (source: string): boolean => {
 }
 
 describe('any JSON that a client stores', () => {
-  test('is returned equal, or was refused because a double would change one of its numbers', async () => {
+  test('is returned unchanged, or was refused because a double would change one of its numbers', async () => {
     await fc.assert(
       fc.asyncProperty(data, async (source) => {
         const { status, body } = await sendText('POST', '/items/', `{"title":"x","data":${source}}`)
@@ -198,7 +198,7 @@ test('no more than twenty faults are listed, and the answer says so', async () =
   expect(numbers.body.errors).toHaveLength(20)
 })
 
-test('a long name of a property is cut in the pointer', async () => {
+test('a long property name is truncated in the pointer', async () => {
   const name = 'n'.repeat(200_000)
   for (const source of [`{"title":"x","${name}":1}`, `{"title":"x","data":{"${name}":1e400}}`]) {
     const { status, body } = await sendText('POST', '/items/', source)

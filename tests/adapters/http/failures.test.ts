@@ -22,14 +22,14 @@ describe.each(['production', 'development'])('an unexpected failure in %s', asyn
     expect(JSON.stringify(body)).not.toMatch(/SELECT|users\.ts|TypeError|correct horse/)
   })
 
-  test('is logged whole with its request id', async () => {
+  test('is logged in full with its request id', async () => {
     await skep.call('POST', '/users/', { json, headers: { 'x-request-id': 'fails-1' } })
     const entry = skep.log.entries.find(({ level, fields }) => level === 'error' && fields.request_id === 'fails-1')
     expect(entry?.fields.error).toMatchObject({ message: secretDetail })
   })
 })
 
-test('a refusal never echoes what was sent', async () => {
+test('an error never echoes the request', async () => {
   const skep = await startSkep()
   const json = { email: 'echo-email', name: 'echo-name\n', password: 'echo' }
   const { status, body } = await skep.call('POST', '/users/', { json })

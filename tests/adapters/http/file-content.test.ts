@@ -23,7 +23,7 @@ test('the whole comes with its length, its tag and its type', async () => {
   expect(headers.get('accept-ranges')).toBe('bytes')
 })
 
-test('nothing in it can run under our origin', async () => {
+test('nothing in it can run in the server’s origin', async () => {
   for (const path of [file.path, picture.path]) {
     const { headers } = await get({}, 'GET', path)
     expect(headers.get('x-content-type-options')).toBe('nosniff')
@@ -32,14 +32,14 @@ test('nothing in it can run under our origin', async () => {
   }
 })
 
-test('only a safe picture is shown in place; everything else is for saving', async () => {
+test('only safe images are inline; everything else is an attachment', async () => {
   expect((await get()).headers.get('content-disposition')).toBe(
     `attachment; filename="digits.txt"; filename*=UTF-8''digits.txt`,
   )
   expect((await get({}, 'GET', picture.path)).headers.get('content-disposition')).toStartWith('inline; ')
 })
 
-test('HEAD says what GET would, without a body', async () => {
+test('HEAD has the headers of GET, without a body', async () => {
   const [got, head] = [await get(), await get({}, 'HEAD')]
   expect([head.status, head.text]).toEqual([200, ''])
   for (const name of [

@@ -43,7 +43,7 @@ describe('a signed link', () => {
     expect((await fetch(body.url, { method: 'HEAD' })).status).toBe(200)
   })
 
-  test('opens nothing but its file’s content', async () => {
+  test('gives access only to its file’s content', async () => {
     const { ann, file } = await prepare()
     const { body } = await link(ann, file.id)
     const query = new URL(body.url).search
@@ -63,14 +63,14 @@ describe('a signed link', () => {
     ],
     ['a leading zero', (url) => url.searchParams.set('link', `0${url.searchParams.get('link')}`)],
     ['words for numbers', (url) => url.searchParams.set('expires', 'never')],
-  ])('with %s opens nothing', async (_, change) => {
+  ])('with %s gives no access', async (_, change) => {
     const { ann, file } = await prepare()
     const url = new URL((await link(ann, file.id)).body.url)
     change(url)
     expect(await open(url.href)).toBe(404)
   })
 
-  test('moved to another file opens nothing', async () => {
+  test('for another file gives no access', async () => {
     const { ann, file } = await prepare()
     const other = (await upload(skep.call, ann)).body
     const { url } = (await link(ann, file.id)).body
@@ -84,7 +84,7 @@ describe('a signed link', () => {
     expect(await open(url.href)).toBe(401)
   })
 
-  test('of another server’s secret opens nothing', async () => {
+  test('of another server’s secret gives no access', async () => {
     const other = await startSkep({}, { mailer: createMailbox(), clock })
     const [ours, theirs] = [await prepare(), await prepare(other)]
     const { url } = (await link(ours.ann, ours.file.id)).body
@@ -104,7 +104,7 @@ describe('a signed link', () => {
     expect(list.body).toMatchObject({ items: [], total: 0 })
   })
 
-  test('that is taken back opens nothing at once, and others go on', async () => {
+  test('that is revoked stops working at once, and others still work', async () => {
     const { ann, file } = await prepare()
     const [one, other] = [(await link(ann, file.id)).body, (await link(ann, file.id)).body]
     const path = `/files/${file.id}/links/${one.id}`
@@ -143,7 +143,7 @@ describe('a signed link ends with the right behind it', () => {
     return member
   }
 
-  test('when its maker and owner is deactivated, and stays so when they come back', async () => {
+  test('when its creator and owner is deactivated, also after reactivation', async () => {
     const { ann, file } = await prepare()
     const { url } = (await link(ann, file.id)).body
     await change(ann, { is_active: false })
@@ -152,7 +152,7 @@ describe('a signed link ends with the right behind it', () => {
     expect(await open(url)).toBe(404)
   })
 
-  test('when the owner is deactivated, whoever made it', async () => {
+  test('when the owner is deactivated, whoever created it', async () => {
     const { ann, file } = await prepare()
     const { url } = (await link(root, file.id)).body
     expect(await open(url)).toBe(200)
@@ -183,7 +183,7 @@ describe('a signed link ends with the right behind it', () => {
     expect(list.body).toMatchObject({ total: 1 })
   })
 
-  test('a demoted admin keeps those to files of their own', async () => {
+  test('a demoted admin keeps links to their own files', async () => {
     const maker = await admin()
     const { body: file } = await upload(skep.call, { token: maker.token })
     const { url } = (await link(maker, file.id)).body
@@ -191,7 +191,7 @@ describe('a signed link ends with the right behind it', () => {
     expect(await open(url)).toBe(200)
   })
 
-  test('when its maker resets the password', async () => {
+  test('when its creator resets the password', async () => {
     const { ann, file } = await prepare()
     const others = (await link(root, file.id)).body
     const { url } = (await link(ann, file.id)).body
@@ -205,7 +205,7 @@ describe('a signed link ends with the right behind it', () => {
     expect([await open(url), await open(others.url)]).toEqual([404, 200])
   })
 
-  test('when its maker changes the password, or ends every session', async () => {
+  test('when its creator changes the password, or ends every session', async () => {
     const [one, other] = [await prepare(), await prepare()]
     const urls = [(await link(one.ann, one.file.id)).body.url, (await link(other.ann, other.file.id)).body.url] as const
     const json = { current_password: one.ann.password, new_password: 'a battery staple' }
@@ -226,7 +226,7 @@ describe('making links', () => {
     expect(Date.parse((await link(ann, file.id, 604_800)).body.expires_at) - clock.now()).toBe(604_800_000)
   })
 
-  test('is for those who see the file', async () => {
+  test('requires access to the file', async () => {
     const { ann, file } = await prepare()
     const bob = await skep.member()
     expect((await link(bob, file.id)).status).toBe(404)
@@ -237,7 +237,7 @@ describe('making links', () => {
     }
   })
 
-  test('lists and shows them as they were made', async () => {
+  test('lists and returns them as created', async () => {
     const { ann, file } = await prepare()
     const made = [(await link(ann, file.id)).body, (await link(ann, file.id)).body]
     const { body } = await skep.call('GET', `/files/${file.id}/links`, { token: ann.token })
@@ -268,7 +268,7 @@ describe('making links', () => {
     expect((await link(ann, other.id, 60, headers)).body.code).toBe('idempotency_mismatch')
   })
 
-  test('PUBLIC_URL is the base of what they say', async () => {
+  test('PUBLIC_URL is the base of their URLs', async () => {
     const named = await startSkep({ PUBLIC_URL: 'https://files.example.com/base/' }, { mailer: createMailbox() })
     const { ann, file } = await prepare(named)
     const { body } = await named.call<LinkBody>('POST', `/files/${file.id}/links`, {

@@ -61,12 +61,12 @@ describe('the type of a file', () => {
     expect(await typeOf(Bun.gzipSync(new Uint8Array(1_000_000)))).toBe('application/gzip')
   })
 
-  test('a directory that is not where the file says makes no TIFF of it', async () => {
+  test('a file whose directory is not at the declared offset is not a TIFF', async () => {
     expect(await typeOf(tiffOf(40_000).subarray(0, 39_000))).toBe('application/octet-stream')
   })
 })
 
-describe('what UPLOAD_TYPES admits', () => {
+describe('what UPLOAD_TYPES allows', () => {
   test('image/png admits an animated one', async () => {
     const { status, body } = await upload(pictures.call, {
       token: painter.token,
@@ -75,7 +75,7 @@ describe('what UPLOAD_TYPES admits', () => {
     expect([status, body.content_type]).toEqual([201, 'image/png'])
   })
 
-  test('what is refused once it was stored leaves nothing', async () => {
+  test('a file refused after it was stored leaves nothing', async () => {
     const content = await sample('libtiff-raw.tif')
     const { status, body } = await upload(pictures.call, { token: painter.token, content })
     expect([status, body.code]).toEqual([400, 'invalid_file_type'])

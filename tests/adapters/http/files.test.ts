@@ -88,7 +88,7 @@ describe('uploading', () => {
     expect(await skep.blobs()).toHaveLength(before)
   })
 
-  test('UPLOAD_TYPES=*/* takes everything, and still judges by content', async () => {
+  test('UPLOAD_TYPES=*/* accepts everything, and still detects types by content', async () => {
     const { token } = await anything.member()
     const typeOf = async (content: Uint8Array | string) =>
       (await upload(anything.call, { token, content })).body.content_type
@@ -162,12 +162,12 @@ describe('uploading', () => {
     expect(await skep.blobs()).toHaveLength(before)
   })
 
-  test('is for people who are signed in, and nothing is read for others', async () => {
+  test('requires a sign-in, and no body is read without one', async () => {
     const answers = [await upload(skep.call), await upload(skep.call, { token: 'nonsense', content: large(100_000) })]
     expect(answers.map(({ status }) => status)).toEqual([401, 401])
   })
 
-  test('of a body that never ends is answered before it does', async () => {
+  test('of an endless body gets its response before the end', async () => {
     const { token } = await skep.member()
     const { hostname, port } = new URL(skep.url)
     const socket = connect(Number(port), hostname)
@@ -246,7 +246,7 @@ describe('uploading', () => {
 })
 
 describe('a file', () => {
-  test('is seen by its owner and by admins; to others it does not exist', async () => {
+  test('is visible to its owner and to admins; for others it does not exist', async () => {
     const [ann, bob] = [await skep.member(), await skep.member()]
     const { id } = (await upload(skep.call, { token: ann.token })).body
     for (const path of [`/files/${id}`, `/files/${id}/content`, `/files/${id}/links`]) {
@@ -279,7 +279,7 @@ describe('a file', () => {
     for (const id of ids) expect((await skep.call('GET', `/files/${id}`, { token: root.token })).status).toBe(404)
   })
 
-  test('lists come in pages of one’s own; admins see everyone’s and may choose', async () => {
+  test('lists contain one’s own; admins see everyone’s and may filter', async () => {
     const [ann, bob] = [await skep.member(), await skep.member()]
     const uploaded = []
     for (let n = 0; n < 3; n++)

@@ -94,12 +94,12 @@ describe('bodies', () => {
     expect(body.errors).toEqual([{ in: 'body', pointer: '/is_admin', detail: 'Unexpected property' }])
   })
 
-  test('each broken limit and wrong type is reported with its pointer', async () => {
+  test('each exceeded limit and wrong type is reported with its pointer', async () => {
     const { body } = await skep.call('POST', '/users/', { json: { email: 'no', name: 7, password: 'short' } })
     expect(body.errors).toMatchObject([{ pointer: '/email' }, { pointer: '/name' }, { pointer: '/password' }])
   })
 
-  test('a wrong query and a wrong path say where they are', async () => {
+  test('faults in the query and the path are reported with their location', async () => {
     const path = await skep.call('GET', '/users/0x10', { token: ann.token })
     expect(path.body.errors).toMatchObject([{ in: 'path', pointer: '/id' }])
   })
@@ -122,8 +122,8 @@ describe('bodies', () => {
   })
 })
 
-describe('order of judgement', () => {
-  test('who you are comes before what you sent', async () => {
+describe('order of checks', () => {
+  test('authorization comes before validation', async () => {
     const bad = { body: '{', headers: { 'content-type': 'text/plain' } }
     expect((await skep.call('PATCH', '/users/me', bad)).status).toBe(401)
     expect((await skep.call('GET', '/users/?size=0')).status).toBe(401)
@@ -131,7 +131,7 @@ describe('order of judgement', () => {
     expect((await skep.call('GET', '/users/abc')).status).toBe(401)
   })
 
-  test('the body of someone who may not send it is not waited for', async () => {
+  test('the body of an unauthorized request is not awaited', async () => {
     const head = 'PATCH /api/v1/users/me HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n'
     const answer = await sendRaw(skep.url, `${head}Connection: close\r\nContent-Length: 500\r\n\r\n`)
     expect(answer).toStartWith('HTTP/1.1 401')
@@ -139,7 +139,7 @@ describe('order of judgement', () => {
 })
 
 describe('every answer', () => {
-  test('carries a request id: ours, or the caller’s if it is a plain one', async () => {
+  test('has a request id: generated, or the client’s if valid', async () => {
     const own = await skep.call('GET', '//health')
     expect(own.headers.get('x-request-id')).toMatch(/^[\w-]{36}$/)
     const given = await skep.call('GET', '//health', { headers: { 'x-request-id': 'trace.7_a-b' } })
@@ -150,13 +150,13 @@ describe('every answer', () => {
     }
   })
 
-  test('of a refusal names the request id in its body too', async () => {
+  test('to a refused request has the request id in its body too', async () => {
     const { body, headers } = await skep.call('GET', '/nothing')
     expect(body.request_id).toBe(headers.get('x-request-id'))
     expect(body).toMatchObject({ type: 'about:blank', title: 'Not Found', status: 404, code: 'not_found' })
   })
 
-  test('carries the security headers, refusals included', async () => {
+  test('has the security headers, also for errors', async () => {
     for (const { headers } of [await skep.call('GET', '//health'), await skep.call('GET', '/nothing')]) {
       expect(headers.get('x-content-type-options')).toBe('nosniff')
       expect(headers.get('x-frame-options')).toBe('DENY')
@@ -166,7 +166,7 @@ describe('every answer', () => {
     }
   })
 
-  test('turns HSTS on when the public URL is https', async () => {
+  test('enables HSTS if the public URL is https', async () => {
     const secure = await startSkep({ PUBLIC_URL: 'https://api.example.com' })
     expect((await secure.call('GET', '//health')).headers.get('strict-transport-security')).toBe('max-age=31536000')
   })

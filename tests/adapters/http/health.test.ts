@@ -16,7 +16,7 @@ const counted = (immediate = false) => {
   return check
 }
 
-test('readiness looks at each part once a second at most, however many ask', async () => {
+test('readiness checks each part at most once a second, however many requests', async () => {
   let now = 0
   const check = counted()
   const ready = createReadiness([check], () => now)
@@ -28,7 +28,7 @@ test('readiness looks at each part once a second at most, however many ask', asy
   expect([await ready(), await ready(), check.runs]).toEqual([['failed'], ['failed'], 2])
 })
 
-test('what costs nothing is asked each time, so that a stop shows at once', async () => {
+test('free checks run each time, so that a stop shows at once', async () => {
   const check = counted(true)
   const ready = createReadiness([check], () => 0)
   expect(await ready()).toEqual(['ok'])

@@ -6,14 +6,14 @@ const home = (headers: Record<string, string> = {}) => skep.call<string>('GET', 
 
 const BROWSER = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8'
 
-test.each([[BROWSER], ['*/*'], ['text/html, application/json']])('/ is a page for who takes %s', async (accept) => {
+test.each([[BROWSER], ['*/*'], ['text/html, application/json']])('/ is a page for Accept: %s', async (accept) => {
   const { status, headers, body } = await home({ accept })
   expect([status, headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8'])
   expect(body).toContain('<h1>Skep</h1>')
   expect(headers.get('vary')).toBe('Accept')
 })
 
-test('/ says where to go, and each place is there', async () => {
+test('/ has links, and each target exists', async () => {
   const { body } = await home()
   const places = [...body.matchAll(/href="([^"]+)"/g)].map(([, path = '']) => path)
   expect(places).toEqual(expect.arrayContaining(['docs', 'redoc', 'openapi.json', 'asyncapi.json', 'health']))
@@ -28,7 +28,7 @@ test.each(['application/json', 'application/problem+json', 'application/json, te
   },
 )
 
-test('nothing in the page runs, and nothing comes from elsewhere', async () => {
+test('the page runs no script, and loads nothing from other origins', async () => {
   const { headers, body } = await home()
   const policy = headers.get('content-security-policy') ?? ''
   expect(policy).toContain("default-src 'none'; script-src 'self'; style-src 'self';")
@@ -43,7 +43,7 @@ test('/ carries the name of the application and leads to it, whatever it is call
   expect(body).not.toContain('<b>')
 })
 
-test('/ is not sent again to who has it, and takes nothing', async () => {
+test('/ answers 304 when If-None-Match matches, and accepts no other method', async () => {
   const { headers } = await home()
   expect((await home({ 'if-none-match': headers.get('etag') ?? '' })).status).toBe(304)
   const refused = await skep.call('POST', '//')

@@ -40,7 +40,7 @@ describe('a request that was let in and then waits for its body', () => {
   test.each<[string, object, number]>([
     ['demoted', { role: 'user' }, 403],
     ['deactivated', { is_active: false }, 400],
-  ])('has no more rights than its maker when it comes: %s', async (_, change, status) => {
+  ])('has only its user’s rights at the time of its body: %s', async (_, change, status) => {
     const member = await promoted()
     const paused = pausedRequest('PATCH', '/users/me', member.token, { role: 'admin', is_active: true })
     await paused.admitted
@@ -54,7 +54,7 @@ describe('a request that was let in and then waits for its body', () => {
     ['POST', '/items/', { title: 'too late' }],
     ['POST', '/items/batch', { operations: [{ op: 'create', title: 'too late' }] }],
     ['PATCH', '/users/me', { name: 'too late' }],
-  ])('does nothing once its session has ended (%s %s)', async (method, path, json) => {
+  ])('has no effect once its session has ended (%s %s)', async (method, path, json) => {
     const member = await skep.member()
     const paused = pausedRequest(method, path, member.token, json)
     await paused.admitted
@@ -65,7 +65,7 @@ describe('a request that was let in and then waits for its body', () => {
   })
 })
 
-describe('input made to be costly', () => {
+describe('input designed to be expensive', () => {
   test.each(['/auth/token', '/auth/revoke'])('a form of very many fields is refused (%s)', async (path) => {
     const headers = { 'content-type': 'application/x-www-form-urlencoded' }
     for (const body of ['a&'.repeat(200), '&'.repeat(16_000), 'token=x&'.repeat(1_000)]) {
@@ -84,7 +84,7 @@ describe('input made to be costly', () => {
     expect([status, problem.code]).toEqual([400, 'malformed_body'])
   })
 
-  test('brackets inside text are no nesting', async () => {
+  test('brackets inside text do not count as nesting', async () => {
     const name = `${'['.repeat(80)}\\"{`
     const json = { email: 'brackets@example.com', name, password: 'correct horse' }
     expect((await skep.call('POST', '/users/', { json })).status).toBe(201)
@@ -146,7 +146,7 @@ describe('an address change that a thief began', () => {
     expect((await finish(token)).body.code).toBe('invalid_link')
   })
 
-  test('leaves a link for the present address alone', async () => {
+  test('does not affect a link for the current address', async () => {
     const owner = await skep.member()
     const token = tokenIn(await mailbox.next(owner.email))
     const json = { current_password: owner.password, new_password: 'another horse' }
@@ -155,12 +155,12 @@ describe('an address change that a thief began', () => {
   })
 })
 
-describe('limits on what an account may try', async () => {
+describe('limits on attempts of an account', async () => {
   const limited = await startSkep({ RATE_LIMIT_AUTH: '5/1m', TRUST_PROXY: '1' }, { mailer: createMailbox() })
   let host = 0
   const elsewhere = () => ({ 'x-forwarded-for': `192.0.2.${++host}` })
 
-  test('someone else’s failures keep nobody from changing their password or address', async () => {
+  test('someone else’s failures do not prevent changing one’s password or address', async () => {
     const ann = await limited.member()
     for (let n = 0; n < 8; n++) {
       const form = { username: ann.email, password: 'wrong' }
@@ -171,7 +171,7 @@ describe('limits on what an account may try', async () => {
     expect(changed.status).toBe(204)
   })
 
-  test('a sign-in cannot use up what a forgotten password may ask', async () => {
+  test('sign-ins do not use up the limit for password resets', async () => {
     for (let n = 0; n < 8; n++) {
       const form = { username: 'forgotten password:bob@example.com', password: 'wrong' }
       await limited.call('POST', '/auth/token', { form, headers: elsewhere() })
@@ -180,7 +180,7 @@ describe('limits on what an account may try', async () => {
     expect((await limited.call('POST', '/auth/password/forgot', { json, headers: elsewhere() })).status).toBe(202)
   })
 
-  test('nobody can have mails sent to address after address', async () => {
+  test('nobody can have mails sent to many addresses', async () => {
     const ann = await limited.member()
     const ask = (n: number) =>
       limited.call('PATCH', '/users/me', {

@@ -70,7 +70,7 @@ describe('a Host header', () => {
   })
 })
 
-test('a server that is bound to every address answers to any name', () => {
+test('a server bound to all addresses accepts any name', () => {
   const check = createHostCheck(effectiveHosts({ bound: '0.0.0.0', given: undefined, publicUrl: 'https://a.example' }))
   expect(check('anything.example:80')).toBeNull()
 })

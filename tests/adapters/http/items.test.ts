@@ -83,7 +83,7 @@ describe('an item', () => {
     expect((await create(ann, json)).status).toBe(422)
   })
 
-  test('is seen by its owner and admins; to others it is not there', async () => {
+  test('is visible to its owner and admins; for others it does not exist', async () => {
     const [ann, bob] = [await skep.member(), await skep.member()]
     const { body } = await create(ann, { title: 'Mine' })
     expect([(await at(ann, body)).status, (await at(root, body)).status]).toEqual([200, 200])
@@ -94,7 +94,7 @@ describe('an item', () => {
     expect((await skep.call('GET', `/items/${body.id}`)).status).toBe(401)
   })
 
-  test('is not sent again to who has its version', async () => {
+  test('answers 304 when If-None-Match matches', async () => {
     const ann = await skep.member()
     const { body } = await create(ann, { title: 'Known' })
     const known = tagOf(await at(ann, body))
@@ -217,14 +217,14 @@ describe('lists', async () => {
     expect((await list(ann, '?q=honey')).body.total).toBe(2)
   })
 
-  test('sort what they find', async () => {
+  test('sort their matches', async () => {
     expect(titles(await list(ann, '?q=honey&sort=title'))).toEqual(['Comb', 'Honey'])
     expect(titles(await list(ann, '?q=honey&sort=-title'))).toEqual(['Honey', 'Comb'])
     expect(titles(await list(ann, '?q=honey&sort=created_at'))).toEqual(['Honey', 'Comb'])
   })
 
   test.each(['"', '*', 'NOT', 'owner:o1', 'title:x', '(', '-', 'a"b', '%', '😀', '^x', 'NEAR(a b)', '\\'])(
-    'take the query %p as words, not as a language',
+    'treat the query %p as words, not as syntax',
     async (q) => {
       expect((await list(ann, `?q=${encodeURIComponent(q)}`)).status).toBe(200)
     },
@@ -238,7 +238,7 @@ describe('lists', async () => {
     expect(titles(await list(ann, '?q=medlar'))).toEqual([])
   })
 
-  test('can be cut by time', async () => {
+  test('can be filtered by time', async () => {
     const query = `?sort=created_at&created_after=${times[0]}&created_before=${times[3]}`
     expect(titles(await list(ann, query))).toEqual(['Apiary', 'Honey'])
     expect(titles(await list(ann, `?q=honey&created_after=${times[2]}`))).toEqual(['Comb'])
@@ -303,7 +303,7 @@ describe('a batch', () => {
   const batch = (by: Member, operations: readonly object[], headers: Record<string, string> = {}) =>
     skep.call<BatchBody>('POST', '/items/batch', { token: by.token, json: { operations }, headers })
 
-  test('does all its operations and answers in order', async () => {
+  test('runs all its operations and returns results in order', async () => {
     const ann = await skep.member()
     const [one, two] = [(await create(ann, { title: 'One' })).body, (await create(ann, { title: 'Two' })).body]
     const { status, body } = await batch(ann, [
@@ -337,7 +337,7 @@ describe('a batch', () => {
     expect(titles(await list(ann))).toEqual(['Own'])
   })
 
-  test('cannot touch what others own', async () => {
+  test('cannot change records of others', async () => {
     const [ann, bob] = [await skep.member(), await skep.member()]
     const { id } = (await create(ann, { title: 'Mine' })).body
     expect((await batch(bob, [{ op: 'delete', id }])).body).toMatchObject({ code: 'not_found', index: 0 })
@@ -357,7 +357,7 @@ describe('a batch', () => {
 describe('an Idempotency-Key', () => {
   const key = (value: string) => ({ 'idempotency-key': value })
 
-  test('gives the first answer again, and no second item', async () => {
+  test('returns the first response again, and creates no second item', async () => {
     const ann = await skep.member()
     const first = await create(ann, { title: 'Once' }, key('k1'))
     const again = await create(ann, { title: 'Once' }, key('k1'))
@@ -371,7 +371,7 @@ describe('an Idempotency-Key', () => {
     expect((await list(ann)).body.total).toBe(1)
   })
 
-  test('of racing twins makes one item', async () => {
+  test('of concurrent duplicates creates one item', async () => {
     const ann = await skep.member()
     const race = await Promise.all(Array.from({ length: 10 }, () => create(ann, { title: 'Twin' }, key('race'))))
     for (const { status } of race) expect([201, 409]).toContain(status)
@@ -396,13 +396,13 @@ describe('an Idempotency-Key', () => {
     expect(batch.status).toBe(200)
   })
 
-  test('is free again when what it was used for failed', async () => {
+  test('is free again when its request failed', async () => {
     const ann = await skep.member()
     expect((await create(ann, { title: '' }, key('retry'))).status).toBe(422)
     expect((await create(ann, { title: 'Now right' }, key('retry'))).status).toBe(201)
   })
 
-  test('is forgotten after 24 hours', async () => {
+  test('expires after 24 hours', async () => {
     const ann = await skep.member()
     await create(ann, { title: 'Once' }, key('old'))
     clock.advance(24 * 3_600_000)
@@ -418,7 +418,7 @@ describe('an Idempotency-Key', () => {
   })
 })
 
-test('the items of a removed user go too', async () => {
+test('the items of a removed user are removed too', async () => {
   const ann = await skep.member()
   for (let n = 0; n < 3; n++) await create(ann, { title: `Soon gone ${n}` })
   await skep.call('DELETE', '/users/me', { token: ann.token, json: { current_password: ann.password } })

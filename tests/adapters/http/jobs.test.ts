@@ -76,7 +76,7 @@ describe('the admin’s view of jobs', () => {
     expect([(await remove()).status, (await remove()).status]).toEqual([204, 404])
   })
 
-  test('says 404 for one that is not there', async () => {
+  test('returns 404 for a missing one', async () => {
     expect((await skep.call('POST', '/admin/jobs/999999/retry', { token: root.token })).status).toBe(404)
   })
 })

@@ -211,7 +211,7 @@ describe('the limit on credentials', () => {
     expect(headers.get('retry-after')).toMatch(/^\d+$/)
   })
 
-  test('counts guesses at one account from one source, whatever the spelling of either', async () => {
+  test('counts guesses at one account from one source, in any spelling of both', async () => {
     const skep = await startSkep({ RATE_LIMIT_AUTH: '3/1m', TRUST_PROXY: '1' })
     const ann = await skep.member()
     const guess = (address: string, username = ann.email) =>
@@ -220,7 +220,7 @@ describe('the limit on credentials', () => {
     expect((await guess('2001:DB8::1:0:0:0:4', ann.email.toUpperCase())).status).toBe(429)
   })
 
-  test('counts guesses at one account over all sources, more widely', async () => {
+  test('counts guesses at one account over all sources, with a higher limit', async () => {
     const skep = await startSkep({ RATE_LIMIT_AUTH: '2/1m', TRUST_PROXY: '1' })
     const ann = await skep.member()
     const guess = (n: number) =>
@@ -233,7 +233,7 @@ describe('the limit on credentials', () => {
     expect(statuses).toEqual([...Array(10).fill(400), 429, 429])
   })
 
-  test('a right password clears the account’s count', async () => {
+  test('a correct password resets the account’s count', async () => {
     const skep = await startSkep({ RATE_LIMIT_AUTH: '2/1m', TRUST_PROXY: '1' })
     const ann = await skep.member()
     const attempt = (n: number, guess: string) =>

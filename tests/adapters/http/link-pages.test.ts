@@ -22,7 +22,7 @@ test.each(PAGES)(
   },
 )
 
-test('password managers find where a password is changed, in the application if it has pages of its own', async () => {
+test('password managers find the page to change a password, in the application if it has its own', async () => {
   const own = await startSkep({ PUBLIC_URL: 'https://api.example/base' })
   const other = await startSkep({ PUBLIC_URL: 'https://api.example/base', APP_URL: 'https://acme.example/me' })
   const locationOf = async (server: typeof own) => {

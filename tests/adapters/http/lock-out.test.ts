@@ -30,20 +30,20 @@ const open = async () => {
 }
 
 describe('an owner whose account strangers guess at', () => {
-  test('signs in from where they did before', async () => {
+  test('can sign in from a known source', async () => {
     const { ann, signIn, attack } = await open()
     await attack()
     expect((await signIn(ann, ann.password, HOME)).status).toBe(200)
   })
 
-  test('signs in from where they did before also when no session is left', async () => {
+  test('can sign in from a known source also when no session is left', async () => {
     const { skep, ann, signIn, attack } = await open()
     await skep.call('DELETE', '/auth/sessions', { token: ann.token })
     await attack()
     expect((await signIn(ann, ann.password, HOME)).status).toBe(200)
   })
 
-  test('goes on with their session, and changes the password in it', async () => {
+  test('can use their session, and change the password in it', async () => {
     const { skep, ann, at, attack } = await open()
     await attack()
     const form = { grant_type: 'refresh_token', refresh_token: ann.refreshToken }
@@ -53,7 +53,7 @@ describe('an owner whose account strangers guess at', () => {
     expect(changed.status).toBe(204)
   })
 
-  test('resets the password from anywhere, which lifts the limit there', async () => {
+  test('can reset the password from anywhere, which lifts the limit there', async () => {
     const { mailbox, ann, signIn, forgot, reset, attack } = await open()
     await attack()
     for (const _ of [1, 2, 3]) await signIn(ann, 'wrong', ELSEWHERE)
@@ -72,8 +72,8 @@ describe('an owner whose account strangers guess at', () => {
   })
 })
 
-describe('strangers who forget someone’s password', () => {
-  test('void no link that is on its way to the owner', async () => {
+describe('strangers who request a reset of someone’s password', () => {
+  test('do not invalidate a link mailed to the owner', async () => {
     const { mailbox, ann, forgot, reset } = await open()
     await forgot(ann.email, HOME)
     const token = tokenIn(await mailbox.next(ann.email))
@@ -82,7 +82,7 @@ describe('strangers who forget someone’s password', () => {
     expect((await reset(token, 'first horse', HOME)).status).toBe(204)
   })
 
-  test('cause one mail for as long as its link lives', async () => {
+  test('cause only one mail while its link is valid', async () => {
     const { mailbox, ann, forgot, reset } = await open()
     for (const address of strangers(20)) await forgot(ann.email, address)
     const token = tokenIn(await mailbox.next(ann.email))

@@ -14,7 +14,7 @@ test('mails carry APP_NAME, and their links lead to APP_URL', async () => {
   expect(html).toContain('href="https://acme.example/account/verify-email#token=')
 })
 
-test('a template of MAIL_TEMPLATES takes the place of the built-in text, with a token that works', async () => {
+test('a template of MAIL_TEMPLATES replaces the built-in text, with a token that works', async () => {
   const folder = join(temporaryFolder(), 'mails')
   mkdirSync(folder)
   for (const part of ['txt', 'html']) writeFileSync(join(folder, `welcome.${part}`), 'Willkommen: {{link}}')

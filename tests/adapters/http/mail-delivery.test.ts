@@ -37,7 +37,7 @@ const open = async () => {
   return { clock, mailbox, tried, state, skep, root, forgot, reset, jobs }
 }
 
-test('a link lives its full time from when its mail was handed over, however late', async () => {
+test('a link is valid for its full lifetime after its mail is handed over, however late', async () => {
   const { clock, mailbox, tried, state, skep, forgot, reset } = await open()
   const ann = await skep.member()
   await mailbox.next(ann.email)
@@ -55,7 +55,7 @@ test('a link lives its full time from when its mail was handed over, however lat
   expect(await reset(token)).toBe(204)
 })
 
-test('the time that the hand-over itself takes does not count', async () => {
+test('the duration of the hand-over does not count', async () => {
   const { clock, mailbox, state, skep, forgot, reset, jobs } = await open()
   const ann = await skep.member()
   await mailbox.next(ann.email)
@@ -67,7 +67,7 @@ test('the time that the hand-over itself takes does not count', async () => {
   expect(await reset(token)).toBe(204)
 })
 
-test('a mail that was refused for good is dead at once, and a retry of it carries the same Message-ID', async () => {
+test('a permanently refused mail is dead at once, and its retry has the same Message-ID', async () => {
   const { mailbox, tried, state, skep, root, jobs } = await open()
   state.failure = new PermanentFailure('550 5.1.1 no such user')
   const ann = await skep.member()

@@ -34,7 +34,7 @@ const settled = async () => {
 const mailsTo = (address: string) => mailbox.mails.filter(({ to }) => to === address)
 
 describe('mail to one recipient', () => {
-  test('goes once a minute over all accounts that ask for it', async () => {
+  test('is sent once a minute over all accounts', async () => {
     const [ann, bob] = [await proven(), await proven()]
     expect((await ask(ann, 'stranger@example.com')).status).toBe(200)
     for (const address of ['stranger@example.com', 'STRANGER@example.com', 'stranger+2@example.com']) {
@@ -49,7 +49,7 @@ describe('mail to one recipient', () => {
     expect((await ask(bob, 'stranger@example.com')).status).toBe(200)
   })
 
-  test('goes five times an hour', async () => {
+  test('is sent five times an hour', async () => {
     const ann = await skep.member()
     await mailbox.next(ann.email)
     const older: string[] = []
@@ -64,7 +64,7 @@ describe('mail to one recipient', () => {
     expect((await verify(older.at(-1) ?? '')).status).toBe(204)
   })
 
-  test('a forgotten password past the limit is answered alike and voids nothing', async () => {
+  test('a password reset above the limit gets the same response and invalidates nothing', async () => {
     const ann = await proven()
     const forgot = () => skep.call('POST', '/auth/password/forgot', { json: { email: ann.email } })
     expect((await forgot()).status).toBe(202)
@@ -87,7 +87,7 @@ describe('mail to one recipient', () => {
 describe('what a stranger typed', () => {
   const EVIL = 'winner! https://evil.example'
 
-  test('is in no mail to an address that is not proven', async () => {
+  test('is in no mail to an unverified address', async () => {
     const email = 'victim@example.com'
     const registration = { email, name: EVIL, password: 'correct horse' }
     const { body } = await skep.call<{ id: number }>('POST', '/users/', { json: registration })
@@ -113,7 +113,7 @@ describe('what a stranger typed', () => {
     }
   })
 
-  test('is in no mail to the address that someone wants', async () => {
+  test('is in no mail to a requested new address', async () => {
     const ann = await proven()
     await skep.call('PATCH', '/users/me', { token: ann.token, json: { name: EVIL } })
     await ask(ann, 'wanted@example.com')

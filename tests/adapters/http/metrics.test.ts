@@ -43,7 +43,7 @@ const grows = async (name: string, labels: Labels, by: number, act: () => Promis
 const create = () => skep.call('POST', '/items/', { token: ann.token, json: { title: 'Honey' } })
 
 describe('who may read the metrics', () => {
-  test('an admin, and the bearer of METRICS_TOKEN', async () => {
+  test('an admin, and a caller with METRICS_TOKEN', async () => {
     for (const token of [root.token, KEY]) {
       const { status, headers, body } = await skep.call<string>('GET', '//metrics', { token })
       expect([status, headers.get('content-type')]).toEqual([200, 'text/plain; version=0.0.4; charset=utf-8'])
@@ -65,13 +65,13 @@ describe('who may read the metrics', () => {
     }
   })
 
-  test('METRICS_TOKEN opens nothing else', async () => {
+  test('METRICS_TOKEN is valid for nothing else', async () => {
     for (const path of ['/users/me', '/users/', '/admin/jobs', '/items/', '/files/']) {
       expect({ path, status: (await skep.call('GET', path, { token: KEY })).status }).toEqual({ path, status: 401 })
     }
   })
 
-  test('without the setting no token but an admin’s does, not even an empty one', async () => {
+  test('without the setting only an admin’s token is accepted, not even an empty one', async () => {
     const plain = await startSkep()
     for (const authorization of ['Bearer ', 'Bearer undefined', 'Bearer', `Bearer ${KEY}`]) {
       expect((await plain.call('GET', '//metrics', { headers: { authorization } })).status).toBe(401)
@@ -134,7 +134,7 @@ describe('requests', () => {
     )
   })
 
-  test('leave how long they took', async () => {
+  test('are measured by duration', async () => {
     const labels = { method: 'GET', route: '/health' }
     const name = 'skep_http_request_duration_seconds'
     const before = valueIn(await read(), `${name}_sum`, labels)
@@ -142,7 +142,7 @@ describe('requests', () => {
     expect(valueIn(await read(), `${name}_sum`, labels)).toBeGreaterThan(before)
   })
 
-  test('that find no route count together, whatever their path', async () => {
+  test('that match no route count together, whatever their path', async () => {
     const labels = { method: 'GET', route: '(none)', status: '404' }
     await grows(COUNT, labels, 3, async () => {
       for (const path of ['//made-up-1', '//made-up-2', '/made/up/3']) await skep.call('GET', path)
@@ -201,7 +201,7 @@ describe('sockets', () => {
 })
 
 describe('events', () => {
-  test('are there by every name before the first of them, so that it counts as an increase', async () => {
+  test('are reported for every name from the start, so that the first counts as an increase', async () => {
     const fresh = await startSkep({ METRICS_TOKEN: KEY })
     const { body } = await fresh.call<string>('GET', '//metrics', { token: KEY })
     const appended = parseMetrics(body).find(({ name }) => name === 'skep_events_appended_total')

@@ -34,7 +34,7 @@ const refreshTokenOf = ({ refresh_token }: oauth.TokenEndpointResponse): string 
 }
 
 describe('a client that follows the RFCs', () => {
-  test('finds out where to sign in and to revoke from our URL alone (RFC 8414)', async () => {
+  test('discovers the endpoints to sign in and revoke from the server’s URL (RFC 8414)', async () => {
     const issuer = new URL(skep.url)
     const response = await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...options })
     expect(response.headers.get('content-type')).toBe('application/json')
@@ -48,7 +48,7 @@ describe('a client that follows the RFCs', () => {
     expect(found.token_endpoint_auth_methods_supported).toEqual(['none'])
   })
 
-  test('is sent to PUBLIC_URL, whatever Host it asks by', async () => {
+  test('is sent to PUBLIC_URL, whatever Host it uses', async () => {
     const other = await startSkep({ PUBLIC_URL: 'https://api.example.com' }, { mailer: createMailbox() })
     const headers = { host: 'localhost' }
     const { body } = await other.call('GET', '//.well-known/oauth-authorization-server', { headers })

@@ -47,7 +47,7 @@ test('every parameter is described or explained by its values, and has an exampl
   }
 })
 
-test('only required parameters are filled in on /docs: a cursor or an ETag of nobody would fail the call', () => {
+test('only required parameters are filled in on /docs, because made-up cursors and ETags would fail', () => {
   for (const { id, node } of operations) {
     for (const { name, required, example } of listAt(node, 'parameters').map(resolved)) {
       expect({ id, name, filledIn: example !== undefined }).toEqual({ id, name, filledIn: required === true })
@@ -57,7 +57,7 @@ test('only required parameters are filled in on /docs: a cursor or an ETag of no
 
 const mediaOf = (content: Node) => Object.entries(content).map(([type, media]) => [type, resolved(media)] as const)
 
-test('every body and every answer with content has an example, but for files', () => {
+test('every body and every response with content has an example, except files', () => {
   for (const operation of operations) {
     const { id, node } = operation
     const answers = Object.keys(nodeAt(node, 'responses')).map((status) => responseOf(operation, status))
@@ -77,7 +77,7 @@ const bodyOf = (id: string): Fields => {
   return isNode(example) ? example : {}
 }
 
-test('what is filled in on /docs works, from registering to leaving', async () => {
+test('the values filled in on /docs work, from registration to deletion', async () => {
   const skep = await startSkep({}, { mailer: createMailbox() })
   expect((await skep.call('POST', '/users/', { json: bodyOf('registerUser') })).status).toBe(201)
   const form = Object.fromEntries(Object.entries(bodyOf('createToken')).map(([name, value]) => [name, String(value)]))

@@ -99,7 +99,7 @@ const OF_ANY_REQUEST = [
   'x-request-id',
 ]
 
-test('every header that the program reads is a parameter of some operation, or one of any request', () => {
+test('every header that the program reads is a parameter of an operation, or common to all requests', () => {
   const root = join(import.meta.dir, '../../../src/adapters/http')
   const read = [...new Glob('**/*.ts').scanSync(root)].flatMap((file) =>
     [...readFileSync(join(root, file), 'utf8').matchAll(/headers\s*\.(?:get|has)\('([\w-]+)'\)/g)].map(

@@ -63,9 +63,9 @@ const partsOf = async (url: string) => {
   return parts.map((part) => new URL(part, url).href)
 }
 
-describe('behind a proxy that takes the path of PUBLIC_URL off', () => {
+describe('behind a proxy that strips the path of PUBLIC_URL', () => {
   test.each(['/docs', '/docs/', '/redoc', '/redoc/', '/verify-email', '/verify-email/', '/reset-password'])(
-    'what %s loads is there',
+    'everything that %s loads is found',
     async (path) => {
       const parts = await partsOf(publicUrl + path)
       expect(parts.length).toBeGreaterThan(1)
@@ -92,7 +92,7 @@ describe('behind a proxy that takes the path of PUBLIC_URL off', () => {
     expect(servers.skep).toMatchObject({ host: new URL(root).host, pathname: BASE })
   })
 
-  test('Location leads to what was created, also when it is repeated', async () => {
+  test('Location leads to the created resource, also when replayed', async () => {
     for (const _ of ['first', 'again']) {
       const item = await post('/api/v1/items/', { title: 'x' })
       expect(await statusOf(root + item.headers.get('location'), auth)).toBe(200)
@@ -105,7 +105,7 @@ describe('behind a proxy that takes the path of PUBLIC_URL off', () => {
     expect((await post('/api/v1/users/', user)).headers.get('location')).toStartWith(`${BASE}/api/v1/users/`)
   })
 
-  test('path of a file leads to its content, wherever it stands', async () => {
+  test('the path of a file leads to its content', async () => {
     const { body: file, headers } = await upload(skep.call, { token: ann.token })
     expect(headers.get('location')).toBe(`${BASE}/api/v1/files/${file.id}`)
     const { items } = await parsed<{ items: FileBody[] }>(fetch(`${publicUrl}/api/v1/files/`, { headers: auth }))

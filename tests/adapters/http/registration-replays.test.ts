@@ -18,7 +18,7 @@ const person = () => {
 const register = (json: unknown, key: string, token?: string) =>
   skep.call('POST', '/users/', { ...(token === undefined ? {} : { token }), json, headers: { 'idempotency-key': key } })
 
-test('a registration by an admin that is sent again is answered alike, and makes one account', async () => {
+test('a repeated registration by an admin gets the same response, and creates one account', async () => {
   const json = person()
   const first = await register(json, 'once', root.token)
   const again = await register({ password: json.password, name: json.name, email: json.email }, 'once', root.token)
@@ -57,14 +57,14 @@ test('a refusal leaves the key free', async () => {
   expect((await register(json, 'free', root.token)).status).toBe(201)
 })
 
-test('whoever is signed in may register another once, and gets that answer again', async () => {
+test('a signed-in user may register another account once, and gets that response again', async () => {
   const [ann, json] = [await skep.member(), person()]
   const first = await register(json, 'once', ann.token)
   const again = await register(json, 'once', ann.token)
   expect([again.status, again.body]).toEqual([201, first.body])
 })
 
-test('a demoted admin does not get the account that was made again', async () => {
+test('a demoted admin does not get the created account again', async () => {
   const [eve, json] = [await skep.member(), person()]
   const change = (role: string) => skep.call('PATCH', `/users/${eve.id}`, { token: root.token, json: { role } })
   await change('admin')
@@ -73,7 +73,7 @@ test('a demoted admin does not get the account that was made again', async () =>
   expect((await register(json, 'once', eve.token)).status).toBe(404)
 })
 
-test('what is kept beside a key is no hash by which a password could be guessed', async () => {
+test('the fingerprint of a key does not allow guessing the password', async () => {
   const { email, name, password } = person()
   await register({ email, name, password }, 'guessed', root.token)
   const store = await openStoreOf(skep.dataDir)
@@ -85,7 +85,7 @@ test('what is kept beside a key is no hash by which a password could be guessed'
   expect(record?.answer.body).not.toContain(password)
 })
 
-test('without a token the key counts for nobody', async () => {
+test('without a token the key is ignored', async () => {
   const json = person()
   expect((await register(json, 'anyone')).status).toBe(201)
   expect((await register(json, 'anyone')).body.code).toBe('email_taken')
@@ -99,7 +99,7 @@ test('a malformed key is refused, whoever sends it', async () => {
   }
 })
 
-test('every operation that creates honours the key', () => {
+test('every operation that creates supports the key', () => {
   const creating = operations.filter(({ node }) => '201' in nodeAt(node, 'responses'))
   expect(creating.map(({ id }) => id).sort()).toEqual(['createFileLink', 'createItem', 'registerUser', 'uploadFile'])
   for (const { node } of creating) expect(JSON.stringify(node.parameters)).toContain('"Idempotency-Key"')

@@ -22,7 +22,7 @@ const item = async (owner: Member, title = 'secret of another') =>
 const batch = (member: Member, operations: readonly object[]) =>
   skep.call('POST', '/items/batch', { token: member.token, json: { operations }, headers })
 
-test('a demoted admin does not get the answer that shows another’s item again', async () => {
+test('a demoted admin does not get the response with another’s item again', async () => {
   const [ann, eve] = [await skep.member(), await admin()]
   const operations = [
     { op: 'create', title: 'own' },
@@ -58,7 +58,7 @@ test('nor the link to another’s file', async () => {
   expect((await link()).status).toBe(404)
 })
 
-test('a demoted admin gets the answers again that show only what is theirs', async () => {
+test('a demoted admin gets responses with only their own data again', async () => {
   const [ann, eve] = [await skep.member(), await admin()]
   const id = await item(eve)
   const operations = [
@@ -74,7 +74,7 @@ test('a demoted admin gets the answers again that show only what is theirs', asy
   expect((await create()).body).toEqual(body)
 })
 
-test('whoever is deactivated gets none', async () => {
+test('a deactivated user gets none', async () => {
   const ann = await skep.member()
   const create = () => skep.call('POST', '/items/', { token: ann.token, json: { title: 'x' }, headers })
   await create()

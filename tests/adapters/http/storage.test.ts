@@ -39,7 +39,7 @@ const total = async (skep: TestSkep, { token }: Member) =>
   (await skep.call<{ total: number }>('GET', '/items/?size=1', { token })).body.total
 
 describe('the quota', () => {
-  test('refuses with 507 what exceeds it, and deleting gives room back', async () => {
+  test('refuses with 507 what exceeds it, and deleting frees bytes', async () => {
     const skep = await startSkep({ QUOTA: '200kb' })
     const ann = await skep.member()
     const { body: first } = await create(skep, ann, 'x'.repeat(9_000))
@@ -92,7 +92,7 @@ describe('the quota', () => {
     expect(await skep.blobs()).toHaveLength(answers.filter(({ status }) => status === 201).length)
   })
 
-  test('is the owner’s, whoever writes, and admins can always clean up', async () => {
+  test('is the owner’s, whoever writes, and admins can always delete', async () => {
     const skep = await startSkep({ QUOTA: '100kb' })
     const admin = await createFirstAdmin(skep)
     const ann = await skep.member()
@@ -132,7 +132,7 @@ describe('a batch', () => {
     expect(replay.events()).toEqual(live.events())
   })
 
-  test('with a key keeps an answer that repeats itself small, and gives it again as it was', async () => {
+  test('with a key stores a repetitive response compressed, and returns it unchanged', async () => {
     const skep = await startSkep({ QUOTA: '700kb' })
     const ann = await skep.member()
     const { body: item } = await create(skep, ann, LARGE)
@@ -143,7 +143,7 @@ describe('a batch', () => {
     expect(again.body).toEqual(first.body)
   })
 
-  test('that would answer too much is refused with the index, and nothing of it is there', async () => {
+  test('with too large a response is refused with the index, and changes nothing', async () => {
     const skep = await startSkep()
     const ann = await skep.member()
     const { body: item } = await create(skep, ann, LARGE)
@@ -156,7 +156,7 @@ describe('a batch', () => {
 })
 
 describe('a change that changes nothing', () => {
-  test('leaves version and time of an item as they are, and is no event', async () => {
+  test('leaves version and time of an item unchanged, and has no event', async () => {
     const skep = await startSkep()
     const ann = await skep.member()
     const data = { a: [{ x: 1, y: 2 }], b: null }
@@ -215,7 +215,7 @@ describe('deleting an account', () => {
 })
 
 describe('when only the reserve is left', () => {
-  test('users’ writes are refused; admins, sign-in, sign-out and whatever gives room back go on', async () => {
+  test('users’ writes are refused; admins, sign-in, sign-out and deleting still work', async () => {
     let reached = false
     const skep = await startSkep({}, { reserve: { isReached: () => reached } })
     const admin = await createFirstAdmin(skep)
@@ -271,7 +271,7 @@ describe('bytes in flight', () => {
     for (let n = 0; n < 10; n++) expect((await batch(skep, member, operations)).status).toBe(200)
   }
 
-  test('of answers that a user does not read are limited, others are answered, and leaving makes room', async () => {
+  test('of unread responses are limited per user, do not affect others, and are freed on disconnect', async () => {
     const skep = await startSkep()
     const ann = await skep.member()
     const bob = await skep.member()
@@ -297,7 +297,7 @@ describe('bytes in flight', () => {
     await until(async () => (await page(ann)).status === 200)
   })
 
-  test('of bodies that do not end are limited, and leaving makes room', async () => {
+  test('of unfinished bodies are limited, and are freed on disconnect', async () => {
     const skep = await startSkep()
     const ann = await skep.member()
     const size = 1_000_000

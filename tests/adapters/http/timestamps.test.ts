@@ -4,7 +4,7 @@ import { toTimestamp } from '../../../src/adapters/http/timestamps.ts'
 
 const SLOTS_COUNT = 1_024
 
-test('any instant is written as toISOString writes it, however often and between whatever others', () => {
+test('any instant is formatted as by toISOString, in any order and repetition', () => {
   const latest = 8.64e15 - SLOTS_COUNT
   const instants = fc.oneof(fc.integer({ min: -1e13, max: 1e13 }), fc.integer({ min: -8.64e15, max: latest }))
   fc.assert(
@@ -17,7 +17,7 @@ test('any instant is written as toISOString writes it, however often and between
   )
 })
 
-test('what is no date throws, however often it is asked for', () => {
+test('an invalid date throws, also when repeated', () => {
   const none = 8.64e15 + SLOTS_COUNT * 86_400_000
   toTimestamp(SLOTS_COUNT)
   for (const _ of [1, 2]) expect(() => toTimestamp(none)).toThrow(RangeError)

@@ -22,7 +22,7 @@ const isSignedIn = async (accessToken: string) =>
   (await skep.call('GET', '/users/me', { token: accessToken })).status === 200
 
 describe('signing in', () => {
-  test('answers a bearer token pair that is not to be stored', async () => {
+  test('returns a bearer token pair with no-store', async () => {
     const ann = await skep.member()
     const { status, headers, body } = await token({
       grant_type: 'password',
@@ -40,13 +40,13 @@ describe('signing in', () => {
     expect(headers.get('cache-control')).toBe('no-store')
   })
 
-  test('needs no grant_type, and ignores what it does not know', async () => {
+  test('needs no grant_type, and ignores unknown parameters', async () => {
     const ann = await skep.member()
     const form = { username: ` ${ann.email.toUpperCase()}`, password: ann.password, scope: '', client_id: 'x' }
     expect((await token(form, { authorization: `Basic ${btoa('client:')}` })).status).toBe(200)
   })
 
-  test('says the same of an unknown address and a wrong password', async () => {
+  test('returns the same error for an unknown address and a wrong password', async () => {
     const ann = await skep.member()
     const wrong = await token({ username: ann.email, password: 'wrong' })
     const unknown = await token({ username: 'nobody@example.com', password: 'wrong' })
@@ -101,7 +101,7 @@ describe('signing in', () => {
 })
 
 describe('an access token', () => {
-  test('is refused once it expires, remembered or not', async () => {
+  test('is refused once it expires, cached or not', async () => {
     const ann = await skep.member()
     expect(await isSignedIn(ann.token)).toBe(true)
     clock.advance(15 * 60_000)
@@ -146,7 +146,7 @@ describe('refreshing', () => {
     expect(sessions.body.items).toHaveLength(1)
   })
 
-  test('within ten seconds a repeated call gets the same successor, and nobody is signed out', async () => {
+  test('repeated within ten seconds returns the same successor, and nobody is signed out', async () => {
     const ann = await skep.member()
     const first = await refresh(ann.refreshToken)
     clock.advance(9_000)
@@ -162,7 +162,7 @@ describe('refreshing', () => {
     expect(new Set(race.map(({ body }) => body.refresh_token)).size).toBe(1)
   })
 
-  test('with a spent token ends the whole session, on the very next request', async () => {
+  test('with a used token ends the whole session, on the very next request', async () => {
     const ann = await skep.member()
     const { body } = await refresh(ann.refreshToken)
     await isSignedIn(body.access_token)
@@ -182,7 +182,7 @@ describe('refreshing', () => {
     expect(await isSignedIn(elsewhere.token)).toBe(true)
   })
 
-  test('keeps a session that is used, and not one that lies idle', async () => {
+  test('extends a session in use, and not an idle one', async () => {
     const ann = await skep.member()
     clock.advance(29 * 86_400_000)
     const { body } = await refresh(ann.refreshToken)
@@ -201,7 +201,7 @@ describe('refreshing', () => {
     expect([status, body.error]).toEqual([400, 'invalid_grant'])
   })
 
-  test('is refused with an access token, and with garbage', async () => {
+  test('is refused with an access token, and with an invalid token', async () => {
     const ann = await skep.member()
     for (const wrong of [ann.token, 'x', 'a'.repeat(5_000)]) expect((await refresh(wrong)).status).toBe(400)
   })
@@ -221,7 +221,7 @@ describe('revoking', () => {
     expect((await refresh(ann.refreshToken)).status).toBe(400)
   })
 
-  test('answers 200 for what is not ours, or twice', async () => {
+  test('returns 200 for an unknown or already revoked token', async () => {
     const ann = await skep.member()
     for (const unknown of ['x', ann.token, ann.token]) expect((await revoke({ token: unknown })).status).toBe(200)
   })

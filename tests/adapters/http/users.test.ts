@@ -61,7 +61,7 @@ describe('registering', () => {
     expect(body.created_at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
   })
 
-  test('an address that is taken, in whatever case, is 400 email_taken', async () => {
+  test('an address that is taken, in any case, is 400 email_taken', async () => {
     await skep.call('POST', '/users/', { json: json('taken@example.com') })
     const { status, body } = await skep.call('POST', '/users/', { json: json('TAKEN@example.com') })
     expect([status, body.code, body.detail]).toEqual([400, 'email_taken', 'Email already registered'])
@@ -78,7 +78,7 @@ describe('registering', () => {
     expect(status).toBe(422)
   })
 
-  test('closed sign-up is 403 for everyone but admins, whatever they send', async () => {
+  test('closed sign-up is 403 for everyone except admins, whatever the body', async () => {
     const box = createMailbox()
     const closed = await startSkep({ SIGNUP: 'closed' }, { mailer: box })
     const admin = await createFirstAdmin(closed)
@@ -92,7 +92,7 @@ describe('registering', () => {
 })
 
 describe('reading', () => {
-  test('oneself by id and as me; others are 404', async () => {
+  test('returns one’s own account by id and as me; others are 404', async () => {
     const ann = await skep.member()
     const bob = await skep.member()
     expect((await skep.call('GET', '/users/me', { token: ann.token })).body.email).toBe(ann.email)
@@ -108,7 +108,7 @@ describe('reading', () => {
     expect((await skep.call('GET', `/users/${ann.id}`, { token: root.token })).body.email).toBe(ann.email)
   })
 
-  test('no answer carries a password or its hash', async () => {
+  test('no response contains a password or its hash', async () => {
     const { body } = await skep.call('GET', '/users/me', { token: root.token })
     expect(JSON.stringify(body)).not.toMatch(/argon2|password/)
   })
@@ -150,7 +150,7 @@ describe('listing', async () => {
     expect(names((await list('?q=_')).body)).toEqual([])
   })
 
-  test('reads on by cursor, without a total, to the end', async () => {
+  test('pages by cursor, without a total, to the end', async () => {
     const seen: string[] = []
     let { body } = await list('?size=2&sort=name')
     for (;;) {
@@ -175,7 +175,7 @@ describe('listing', async () => {
     expect((await list(query)).status).toBe(422)
   })
 
-  test('refuses a cursor of another sort, or one that was tampered with', async () => {
+  test('refuses a cursor of another sort, or a modified one', async () => {
     const { next_cursor } = (await list('?size=1&sort=name')).body
     const refused = await list(`?sort=-name&cursor=${next_cursor}`)
     expect([refused.status, (refused.body as unknown as { code: string }).code]).toEqual([422, 'invalid_cursor'])
@@ -268,7 +268,7 @@ describe('a self-chosen address', () => {
     expect((await mailbox.next(ann.email)).subject).toBe('Your email address for Skep was changed')
   })
 
-  test('that another registered meanwhile stays theirs', async () => {
+  test('that another user registers meanwhile stays theirs', async () => {
     const ann = await skep.member()
     const wanted = `wanted.${ann.email}`
     await ask(ann, { email: wanted, current_password: ann.password })

@@ -25,7 +25,7 @@ const unsigned = async () => {
   return `${Buffer.from('{"alg":"none","typ":"JWT"}').toString('base64url')}.${payload}.`
 }
 
-test('a token says who it is for, which session, and when it ends', async () => {
+test('a token contains its user, session and expiry', async () => {
   expect(await tokens.verify(await tokens.issue(claims))).toEqual(claims)
 })
 
@@ -74,7 +74,7 @@ const respellings = (token: string): string[] => {
   ].filter((spelling) => spelling !== token)
 }
 
-test('one token has one spelling', async () => {
+test('a token has one accepted spelling', async () => {
   for (let n = 0; n < 20; n++) {
     const token = await tokens.issue(claims)
     for (const spelling of respellings(token))
@@ -82,7 +82,7 @@ test('one token has one spelling', async () => {
   }
 })
 
-test('a token of a megabyte is refused before anything of it is looked at', async () => {
+test('a token of a megabyte is refused before it is parsed', async () => {
   expect(await tokens.verify(`${'a'.repeat(500_000)}.${'a'.repeat(500_000)}.aaaa`)).toBeNull()
 })
 
@@ -91,7 +91,7 @@ describe('a key that was replaced', () => {
   const headerOf = (token: string) => JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString())
   const rotated = (on = testClock()) => createAccessTokens(next, on, { secret, verifiesUntil: on.now() + 30_000 })
 
-  test('is named by kid in each token, and another by another', async () => {
+  test('is identified by kid in each token', async () => {
     const [one, two] = [headerOf(await tokens.issue(claims)), headerOf(await rotated().issue(claims))]
     expect([one.alg, typeof one.kid, one.kid === two.kid]).toEqual(['HS256', 'string', false])
     expect(headerOf(await tokens.issue(claims)).kid).toBe(one.kid)
@@ -107,7 +107,7 @@ describe('a key that was replaced', () => {
     expect(await both.verify(old)).toBeNull()
   })
 
-  test('does not verify what names the other key, nor the other what names it', async () => {
+  test('does not verify tokens of the other key, nor the reverse', async () => {
     const both = rotated()
     const [header] = (await both.issue(claims)).split('.')
     const [, payload, signature] = (await tokens.issue(claims)).split('.')

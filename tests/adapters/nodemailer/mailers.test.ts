@@ -94,7 +94,7 @@ describe('by SMTP', () => {
     expect(secure).toEqual([true, true])
   })
 
-  test('does not send to a server whose certificate nobody vouches for', async () => {
+  test('does not send to a server with an untrusted certificate', async () => {
     const { received, host } = await openServer({ secure: true })
     await expect(mailerFor(`smtps://${host}`).send(mail, signal)).rejects.toThrow()
     expect(received).toEqual([])
@@ -165,11 +165,11 @@ describe('by SMTP', () => {
     for (const secret of ['p@ssw0rd', btoa('\0me\0p@ssw0rd')]) expect(Bun.inspect(error)).not.toContain(secret)
   })
 
-  test('rejects when nobody listens', async () => {
+  test('rejects if the connection is refused', async () => {
     await expect(mailerFor('smtp://127.0.0.1:1').send(mail, signal)).rejects.toThrow()
   })
 
-  test('rejects when the server says nothing', async () => {
+  test('rejects if the server does not respond', async () => {
     const sockets: Socket[] = []
     const mute = createServer((socket) => void sockets.push(socket))
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -206,7 +206,7 @@ describe('by SMTP', () => {
     server.close()
   })
 
-  test('never has two attempts at one mail under way', async () => {
+  test('never has two concurrent attempts for one mail', async () => {
     const { received, host } = await openServer()
     const mailer = mailerFor(`smtp://${host}`)
     const both = await Promise.allSettled([mailer.send(mail, signal), mailer.send(mail, signal)])
@@ -254,13 +254,13 @@ describe('as files', () => {
     expect(written.replaceAll('\r\n', '')).not.toMatch(/[\r\n]/)
   })
 
-  test('the link stands in it unbroken', async () => {
+  test('its link is not broken across lines', async () => {
     const { folder, mailer } = open()
     await mailer.send(mail, signal)
     expect(await Bun.file(join(folder, 'job-7.eml')).text()).toContain('https://example.com/verify-email#token=abc')
   })
 
-  test('a repeated one takes the place of the first', async () => {
+  test('a repeated mail replaces the first', async () => {
     const { folder, mailer } = open()
     await mailer.send(mail, signal)
     await mailer.send(mail, signal)

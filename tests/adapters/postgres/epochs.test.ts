@@ -44,7 +44,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     expect(await outside('SELECT FROM epochs')).toHaveLength(1)
   })
 
-  test('a connection that leads to other data after a loss is noticed before anything is sent on it', async () => {
+  test('a new connection to different data is detected before anything is sent on it', async () => {
     const { store, outside } = await openTestPostgres(2)
     await store.beginEpoch()
     const before = await currentOf(store)
@@ -68,7 +68,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     await realtime.stop()
   })
 
-  test('who followed the log goes on when the server was only restarted', async () => {
+  test('a reader of the log continues after a mere restart of the server', async () => {
     const { store, outside } = await openTestPostgres(2)
     await store.beginEpoch()
     await write(store)

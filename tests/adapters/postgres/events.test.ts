@@ -15,7 +15,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     return { one, other: open() }
   })
 
-  test('who commits late is placed behind what was read meanwhile, and is not lost', async () => {
+  test('an event that commits late gets a position after those already read, and is not lost', async () => {
     const { store: one, open } = await openTestPostgres(5)
     const other = open()
     const seen: (readonly [number, number])[] = []
@@ -93,7 +93,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     }
   })
 
-  test('retention leaves what has no place yet', async () => {
+  test('retention keeps events without a position', async () => {
     const { store, outside } = await openTestPostgres()
     await store.write((tx) => tx.events.append(eventOf(1, 1)))
     expect(await store.write((tx) => tx.events.deleteBefore(1_000, 10))).toBe(0)

@@ -5,7 +5,7 @@ import { newRecord } from '../../../src/domain/record.ts'
 import { missing, outsideOfPostgres, testDatabase } from '../../support/postgres.ts'
 
 describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
-  test('items that an older program wrote are indexed in the background', async () => {
+  test('items written by an older release are indexed in the background', async () => {
     const url = await testDatabase()
     const store = openPostgresStore({ url, size: 2, indexEvery: 10 })
     const item = await store.write((tx) => tx.records('items').insert(newRecord(ITEMS, { title: 'before' }, 1, 1)))

@@ -9,7 +9,7 @@ const first = { name: '0001_a', sql: 'CREATE TABLE a (x integer); CREATE TABLE b
 const second = { name: '0002_c', sql: 'CREATE TABLE c (x integer);' }
 
 describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
-  test('applies what is pending, in order, and nothing twice', async () => {
+  test('applies pending migrations in order, and none twice', async () => {
     const url = await testDatabase('empty')
     expect(await migrate(url, [first])).toEqual(['0001_a'])
     expect(await pendingMigrations(url, [first, second])).toEqual([second])
@@ -17,7 +17,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     expect(await migrate(url, [first, second])).toEqual([])
   })
 
-  test('looking for what is pending makes nothing', async () => {
+  test('listing pending migrations creates nothing', async () => {
     const url = await testDatabase('empty')
     expect(await pendingMigrations(url)).toEqual(MIGRATIONS)
     expect(await outsideOfPostgres(url, "SELECT FROM pg_tables WHERE schemaname = 'public'")).toHaveLength(0)
@@ -62,7 +62,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     expect(shown.map(({ item_id }) => item_id)).toEqual(['7', null, '8', null, '9'])
   })
 
-  test('a table of records gets the columns and indexes that its definition has and it lacks', async () => {
+  test('a table of records gets the missing columns and indexes of its definition', async () => {
     const url = await testDatabase('empty')
     await migrate(url)
     await outsideOfPostgres(url, 'ALTER TABLE items DROP COLUMN data')
@@ -72,7 +72,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     expect(await migrate(url)).toEqual([])
   })
 
-  test('a migration that fails leaves those before it and nothing of its own', async () => {
+  test('a failed migration keeps the earlier ones and is rolled back itself', async () => {
     const url = await testDatabase('empty')
     const broken = { name: '0002_broken', sql: 'CREATE TABLE d (x integer); CREATE TABLE d (x integer);' }
     await expect(migrate(url, [first, broken])).rejects.toThrow('already exists')
@@ -83,7 +83,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     expect(tables.map(({ name }) => name)).toEqual(['a', 'b', 'migrations'])
   })
 
-  test('refuses a migration that was changed since, and bears with one it does not know', async () => {
+  test('refuses a migration that has changed, and accepts an unknown one', async () => {
     const url = await testDatabase('empty')
     await migrate(url, [first, second])
     const changed = { ...first, sql: 'CREATE TABLE other (x integer)' }

@@ -20,7 +20,7 @@ const transact = async (connection: ServerConnection): Promise<void> => {
 const isolationOf = async (pool: Pool) => (await pool.query<{ isolation: string }>(ISOLATION))[0]?.isolation
 
 describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
-  test('a statement that had to wait for a connection runs in no transaction that came after it', async () => {
+  test('a statement that waited for a connection does not run inside a later transaction', async () => {
     await using pool = await opened(2)
     const { promise: occupied, resolve: release } = Promise.withResolvers<void>()
     const { promise: taken, resolve: take } = Promise.withResolvers<void>()

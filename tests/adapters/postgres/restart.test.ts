@@ -34,7 +34,7 @@ const running = () => {
 }
 
 describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
-  test('a restart of Postgres under load heals by itself, and loses nothing that was answered 201', async () => {
+  test('recovers from a restart of Postgres under load, and loses nothing that got 201', async () => {
     const { server, skep, token } = running()
     const statuses = new Map<number, number>()
     const created: number[] = []
@@ -73,7 +73,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     expect((await skep.call('GET', '//health/ready')).status).toBe(200)
   })
 
-  test('after a restart nobody asked during, the first requests succeed', async () => {
+  test('after a restart without requests, the first requests succeed', async () => {
     const { server, skep, token } = running()
     await server.restart()
     expect((await skep.call('GET', '/items/', { token })).status).toBe(200)

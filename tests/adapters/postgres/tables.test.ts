@@ -3,7 +3,7 @@ import { missing, outsideOfPostgres, testDatabase } from '../../support/postgres
 import { COLUMNS, columnsByTable } from '../../support/tables.ts'
 
 describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
-  test('Postgres has these, and besides only the words of items, the ids of events and of their items, and where their places end', async () => {
+  test('Postgres has these, and otherwise only the words of items, the ids of events and of their items, and the end of positions', async () => {
     const rows = await outsideOfPostgres<{ table: string; column: string }>(
       await testDatabase(),
       `SELECT table_name AS "table", column_name AS "column" FROM information_schema.columns

@@ -50,7 +50,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     expect((await store.read((tx) => tx.users.findByEmail('p9@example.com')))?.name).toBe('p9')
   })
 
-  test('connections that were cut while idle are replaced before anyone notices', async () => {
+  test('connections lost while idle are replaced without errors', async () => {
     const { store, outside } = await openTestPostgres(3)
     await Promise.all([1, 2, 3].map((n) => store.write((tx) => tx.users.insert(userNamed(`p${n}`)))))
     await outside(CUT)
@@ -60,7 +60,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     expect(await names(outside)).toHaveLength(6)
   })
 
-  test('a transaction whose connection is cut in the middle runs again as a whole, on another', async () => {
+  test('a transaction whose connection is lost runs again completely, on another', async () => {
     const { store, outside } = await openTestPostgres(3)
     let runs = 0
     await store.write(async (tx) => {
@@ -72,7 +72,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     expect(await names(outside)).toEqual(['ann', 'bob'])
   })
 
-  test('a commit that nobody knows the outcome of is not tried again', async () => {
+  test('a commit with an unknown outcome is not retried', async () => {
     const { store, outside } = await openTestPostgres(3)
     await outside(`
       CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -90,7 +90,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     expect(await names(outside)).toEqual(['ann'])
   })
 
-  test('while no further connection is to be had, those that are open serve all who wait', async () => {
+  test('while no further connection is available, the open ones serve all waiting units', async () => {
     await using proxy = await startTcpProxy(SERVER)
     const { store, outside } = await openTestPostgres(4, behind(proxy))
     const begun = Promise.withResolvers<void>()
@@ -109,7 +109,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     expect(await names(outside)).toEqual(['p0', 'p1', 'p2', 'p3'])
   })
 
-  test('a connection on which the server is silent is given up, and the work begins again on another', async () => {
+  test('a connection without responses is closed, and the work runs again on another', async () => {
     await using proxy = await startTcpProxy(SERVER)
     const { store, outside } = await openTestPostgres(2, behind(proxy), 300)
     await store.write((tx) => tx.users.insert(userNamed('ann')))
@@ -120,7 +120,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     expect(await names(outside)).toEqual(['ann', 'bob'])
   })
 
-  test('a server that is not there makes everything unavailable at once', async () => {
+  test('a server that cannot be reached makes everything unavailable at once', async () => {
     const store = openPostgresStore({ url: 'postgres://nobody@127.0.0.1:1/none', size: 2 })
     const unavailable = { code: 'unavailable', retryAfter: 1 }
     await expect(store.write((tx) => tx.users.insert(userNamed('ann')))).rejects.toMatchObject(unavailable)
@@ -129,7 +129,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     await store.close()
   })
 
-  test('who finds no free connection in time is refused and counted, and the others go on', async () => {
+  test('a unit that gets no connection in time is refused and counted, and others continue', async () => {
     const { url, outside } = await openTestPostgres(1)
     const waits: number[] = []
     const metrics = { databaseWaited: (_: string, wait: number) => void waits.push(wait), committed: () => {} }
@@ -244,14 +244,14 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
       expect(names).toEqual(['a', 'b', 'c', ...all].sort())
     })
 
-    test('are run again by themselves when one of them has spoilt it', async () => {
+    test('run again separately when one of them has failed the transaction', async () => {
       const { statuses, commits, names } = await queued(['a', 'first', 'b'].map(insert))
       expect(statuses).toEqual(['fulfilled', 'rejected', 'fulfilled'])
       expect(commits).toEqual([1, 1, 1])
       expect(names).toEqual(['a', 'b', ...all].sort())
     })
 
-    test('go on when one of them is refused that has written nothing', async () => {
+    test('continue when one that has written nothing fails', async () => {
       const refuse = async (tx: Tx) => {
         await tx.sessions.findAccount(1)
         throw new AppError('forbidden', 'no')
@@ -284,7 +284,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
       expect(commits).toEqual([1, 5, 2, 1])
     })
 
-    test('see what was committed elsewhere before they came, though their transaction had begun', async () => {
+    test('see commits from before they were queued, even if their transaction had already begun', async () => {
       const { outside, another, commits, look } = await withSession()
       const [begun, end] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
       const first = another.write(async (tx) => {
@@ -336,7 +336,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     })
   })
 
-  test('closing lets what runs end, and refuses what comes', async () => {
+  test('closing finishes running units and refuses new ones', async () => {
     const { store, outside } = await openTestPostgres()
     const running = store.write((tx) => tx.users.insert(userNamed('ann')))
     await store.close()
@@ -345,7 +345,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     await expect(store.read((tx) => tx.users.findById(1))).rejects.toMatchObject({ code: 'unavailable' })
   })
 
-  test('closing waits for what another transaction was in the way of', async () => {
+  test('closing waits for a unit that is blocked by another transaction', async () => {
     const { store, outside } = await openTestPostgres()
     let closing: Promise<void> | null = null
     await store.write(async (tx) => {

@@ -27,19 +27,19 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL, a unit', () => {
     expect(await after((tx) => tx.change('UPDATE users SET name = name'))).toEqual(changed)
   })
 
-  test('that only reads has done neither, whatever words its statement contains', async () => {
+  test('that only reads has done neither, whatever its statement contains', async () => {
     const read = { written: false, locked: false }
     expect(await after((tx) => tx.read("with words as (select 'DELETE') select * from words"))).toEqual(read)
     expect(await after((tx) => tx.lookUp('', 'SELECT * FROM users WHERE id = $1', 1))).toEqual(read)
   })
 
-  test('that looks a row up to authorize by it has locked it and has nothing to undo', async () => {
+  test('that looks up a row to authorize by it has locked it and has nothing to roll back', async () => {
     const locked = { written: false, locked: true }
     expect(await after((tx) => tx.lookUp('FOR NO KEY UPDATE', 'SELECT * FROM users WHERE id = $1', 1))).toEqual(locked)
     expect(await after((tx) => tx.lock('SELECT * FROM users FOR UPDATE'))).toEqual(locked)
   })
 
-  test('that adds rows has written, and nobody waits for them', async () => {
+  test('that inserts rows has written, and nobody waits for them', async () => {
     const insert = (tx: UnitTransaction) => tx.insert('INSERT INTO usage (user_id, bytes) VALUES (1, 1)')
     expect(await after(insert)).toEqual({ written: true, locked: false })
   })

@@ -100,7 +100,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     expect(units.run).toBe(units.begun)
   })
 
-  test('of two devices that end all sessions at once one does, without running twice', async () => {
+  test('of two devices that end all sessions at once, one succeeds, without running twice', async () => {
     const { person, sessions, units } = await open()
     for (let round = 0; round < ROUNDS_COUNT; round++) {
       const devices = await person('user', 3)
@@ -124,7 +124,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     expect(units.run).toBe(units.begun)
   })
 
-  test('who changes and removes an account at once waits, and nobody runs twice', async () => {
+  test('concurrent change and removal of an account wait for each other, and none runs twice', async () => {
     const { person, users, sessions, units } = await open()
     for (let round = 0; round < ROUNDS_COUNT; round++) {
       const [one, two] = await person('user', 2)
@@ -144,7 +144,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     expect(units.run).toBe(units.begun)
   })
 
-  test('a mailed link that is used while its account changes waits, and nobody runs twice', async () => {
+  test('the use of a mailed link waits for a concurrent change of its account, and none runs twice', async () => {
     const { store, person, users, accounts, opaqueTokens, units } = await open()
     for (let round = 0; round < 4 * ROUNDS_COUNT; round++) {
       const [one] = await person('user')
@@ -204,12 +204,12 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     return answers
   }
 
-  test('of two admins that demote each other one does, without running twice', async () => {
+  test('of two admins that demote each other, one succeeds, without running twice', async () => {
     const answers = await toEachOther((users, actor, id) => users.update(actor, id, { role: 'user' }))
     expect(answers).toEqual(Array(ROUNDS_COUNT).fill(['done', 'forbidden']))
   })
 
-  test('of two admins that remove each other one does, without running twice', async () => {
+  test('of two admins that remove each other, one succeeds, without running twice', async () => {
     const answers = await toEachOther((users, actor, id) => users.remove(actor, id))
     expect(answers).toEqual(Array(ROUNDS_COUNT).fill(['done', 'invalid_token']))
   })

@@ -34,7 +34,7 @@ const twoProcesses = async (url: string) => {
 }
 
 describe.skipIf(skip)(`the connection to Redis${needsRedisServer}`, () => {
-  test('is up when the first try has ended, and says nothing of it', async () => {
+  test('is up when the first attempt has ended, and logs nothing', async () => {
     const server = await redisServer()
     await server.start()
     const { connection, log } = openProcess(server.url)
@@ -52,7 +52,7 @@ describe.skipIf(skip)(`the connection to Redis${needsRedisServer}`, () => {
     expect((await limiter.take('a', rate)).remaining).toBe(1)
   })
 
-  test('may be down from the start: that is said once, then found out by itself when it is there', async () => {
+  test('may be down from the start: logs that once, and connects when Redis is available', async () => {
     const server = await redisServer()
     const { connection, log, limiter } = openProcess(server.url)
     await connection.start()
@@ -102,7 +102,7 @@ describe.skipIf(skip)(`the connection to Redis${needsRedisServer}`, () => {
     expect(received).toEqual(['events', 'jobs'])
   })
 
-  test('is found dead when Redis says nothing more; limits are counted here, and publishing goes on', async () => {
+  test('is detected as dead when Redis stops responding; limits are counted in the process, and publishing works', async () => {
     const server = await redisServer()
     await server.start()
     const { connection, log, limiter, notices, signals, noticed } = openProcess(server.url)
@@ -120,7 +120,7 @@ describe.skipIf(skip)(`the connection to Redis${needsRedisServer}`, () => {
     expect(log.entries.map(({ level }) => level)).toEqual(['warn', 'info'])
   })
 
-  test('is found dead without anybody asking', async () => {
+  test('is detected as dead without any command', async () => {
     const server = await redisServer()
     await server.start()
     const { connection } = openProcess(server.url)
@@ -130,7 +130,7 @@ describe.skipIf(skip)(`the connection to Redis${needsRedisServer}`, () => {
     server.thaw()
   })
 
-  test('is down while Redis takes no writes', async () => {
+  test('is down while Redis accepts no writes', async () => {
     const server = await redisServer()
     await server.start()
     const { connection, log } = openProcess(server.url)
@@ -143,7 +143,7 @@ describe.skipIf(skip)(`the connection to Redis${needsRedisServer}`, () => {
     expect(log.entries).toHaveLength(2)
   })
 
-  test('goes on after all scripts were forgotten', async () => {
+  test('works after Redis has lost all scripts', async () => {
     const server = await redisServer()
     await server.start()
     const { connection, limiter, log } = openProcess(server.url)
@@ -155,7 +155,7 @@ describe.skipIf(skip)(`the connection to Redis${needsRedisServer}`, () => {
     expect(log.entries).toEqual([])
   })
 
-  test('a wrong password is said in words, once, and no password is', async () => {
+  test('a wrong password is reported once, without the password', async () => {
     const server = await redisServer([], 'the-right-one')
     await server.start()
     const { connection, log } = openProcess(server.url.replace('the-right-one', 'hunter2'))
@@ -167,7 +167,7 @@ describe.skipIf(skip)(`the connection to Redis${needsRedisServer}`, () => {
     expect(JSON.stringify(log.entries)).not.toMatch(/hunter2|the-right-one/)
   })
 
-  test('a missing password is said in the same words', async () => {
+  test('a missing password is reported in the same words', async () => {
     const server = await redisServer([], 'the-right-one')
     await server.start()
     const { connection, log } = openProcess(server.url.replace(':the-right-one@', ''))
@@ -175,7 +175,7 @@ describe.skipIf(skip)(`the connection to Redis${needsRedisServer}`, () => {
     expect(log.entries).toMatchObject([{ fields: { reason: 'wrong user or password in REDIS_URL' } }])
   })
 
-  test('a user without the rights it takes is said in words', async () => {
+  test('a user without the required permissions is reported', async () => {
     const server = await redisServer()
     await server.start()
     await server.command('ACL', 'SETUSER', 'skep', 'on', '>hunter2', '~*', '&*', '+@all', '-subscribe')
@@ -185,7 +185,7 @@ describe.skipIf(skip)(`the connection to Redis${needsRedisServer}`, () => {
     expect(JSON.stringify(log.entries)).not.toContain('hunter2')
   })
 
-  test('a user may be bound to the names of Skep', async () => {
+  test('a user restricted to the names of Skep works', async () => {
     const server = await redisServer()
     await server.start()
     const rights = ['~skep:*', '&skep:*', '-@all', '+ping', '+hello', '+evalsha', '+eval', '+publish', '+subscribe']
@@ -214,7 +214,7 @@ describe.skipIf(skip)(`the connection to Redis${needsRedisServer}`, () => {
     }
   })
 
-  test('has no connection once it is stopped', async () => {
+  test('has no open connection after it is stopped', async () => {
     const server = await redisServer()
     await server.start()
     const { connection } = openProcess(server.url)

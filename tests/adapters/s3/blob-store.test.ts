@@ -106,7 +106,7 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
     expect(listed.sort()).toEqual(keys.sort())
   })
 
-  test('a busy S3 is asked again', async () => {
+  test('requests to a busy S3 are retried', async () => {
     await using proxy = startS3Proxy(s3Endpoint())
     const { store } = openTestS3(newS3Settings(proxy.url))
     proxy.refuse(2, 503, 'SlowDown')
@@ -133,7 +133,7 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
     await expect(store.ping()).rejects.toThrow('503')
   })
 
-  test('an S3 without room is full, and is not asked again', async () => {
+  test('an S3 without space is storage_full, and is not retried', async () => {
     await using proxy = startS3Proxy(s3Endpoint())
     const { store } = openTestS3(newS3Settings(proxy.url))
     proxy.refuse(1, 403, 'QuotaExceeded')
@@ -212,7 +212,7 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
     expect(await digest(streamOf(await store.read(key, 0, size)))).toBe(sha256)
   })
 
-  test('a download that breaks off goes on where it was', async () => {
+  test('an interrupted download is resumed', async () => {
     await using proxy = await startTcpProxy(s3Endpoint())
     const { store } = openTestS3(newS3Settings(proxy.url))
     const size = 60 * BYTES_PER_MB
@@ -248,7 +248,7 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
     expect(seen).toBeLessThan(size)
   })
 
-  test('whoever reads no further ends the request to S3', async () => {
+  test('a reader that stops ends the request to S3', async () => {
     await using proxy = startS3Proxy(s3Endpoint())
     const { store } = openTestS3(newS3Settings(proxy.url))
     const { key, size } = await store.write(numbered(100 * BYTES_PER_MB))

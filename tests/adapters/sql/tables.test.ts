@@ -3,7 +3,7 @@ import { createPostgresTarget } from '../../../src/adapters/postgres/transfer.ts
 import { openTestStore, userNamed } from '../../support/store.ts'
 import { COLUMNS, columnsByTable } from '../../support/tables.ts'
 
-test('what is copied is every column of every table of the embedded database', () => {
+test('the copy covers every column of every table of the embedded database', () => {
   const { outside } = openTestStore()
   const rows = outside<{ table: string; column: string }>(
     `SELECT tables.name AS "table", columns.name AS "column" FROM sqlite_schema tables, pragma_table_info(tables.name) columns

@@ -51,7 +51,7 @@ const settled = async (promise: Promise<unknown>): Promise<boolean> => {
   return Promise.race([promise.then(() => true), nextTurn])
 }
 
-test('what is committed is neither answered nor seen before it is on the disk, and reads go on meanwhile', async () => {
+test('a commit is neither acknowledged nor visible before it is on the disk, and reads continue meanwhile', async () => {
   const disk = slowDisk()
   const { store } = openTestStore({ wal: disk.over })
   await store.write((tx) => tx.users.insert(userNamed('ann')))
@@ -68,7 +68,7 @@ test('what is committed is neither answered nor seen before it is on the disk, a
   expect(await find('bob')).toEqual(bob)
 })
 
-test('units that come while the disk is waited for share the next commit', async () => {
+test('units queued during a sync share the next commit', async () => {
   const disk = slowDisk()
   const batches: number[] = []
   const metrics = { databaseWaited() {}, committed: (units: number) => void batches.push(units) }
@@ -95,7 +95,7 @@ test('a unit that writes nothing does not wait for the disk', async () => {
   await writing
 })
 
-test('what may not be on the disk is reported, and is never answered nor seen', async () => {
+test('a failed sync is reported, and its commit is never acknowledged or visible', async () => {
   const path = join(temporaryFolder(), 'skep.db')
   const fresh = openWriter(path)
   migrate(fresh.database)
@@ -114,7 +114,7 @@ test('what may not be on the disk is reported, and is never answered nor seen', 
   expect(await store.read((tx) => tx.users.findByEmail('ann@example.com'))).toBeNull()
 })
 
-test('the log begins anew while reads never cease, grows only while somebody outside reads, and gives its space back', async () => {
+test('the log restarts during constant reads, grows only while another process reads, and shrinks again', async () => {
   const { store, path } = openTestStore()
   // Much at a time: each write waits for the disk.
   const name = 'x'.repeat(500_000)
@@ -156,7 +156,7 @@ test('a database behind a link is written as any other, even when the link has g
   await again.close()
 })
 
-test('a row that the disk has spoiled fails who reads it, and not the commit that is waited for meanwhile', async () => {
+test('a damaged row fails its readers, and not a commit in progress', async () => {
   const { store, path } = openTestStore()
   const ann = await store.write((tx) => tx.users.insert({ ...userNamed('ann'), name: 'x'.repeat(50_000) }))
   await store.close()

@@ -74,7 +74,7 @@ test('no list reads a whole table or sorts for itself', async () => {
   reader.close()
 })
 
-test('the words of a unit that fails are not found, those of its neighbours are', async () => {
+test('words of a failed unit are not found, those of other units are', async () => {
   const { store } = openTestStore()
   const insert = (title: string, fails = false) =>
     store.write(async (tx) => {
@@ -89,7 +89,7 @@ test('the words of a unit that fails are not found, those of its neighbours are'
   expect([found.total, found.items.map(({ title }) => title)]).toEqual([2, ['word one', 'word three']])
 })
 
-test('after a migration the items of before are indexed in the background, also when that is interrupted', async () => {
+test('after a migration existing items are indexed in the background, also after an interruption', async () => {
   const path = join(temporaryFolder(), 'skep.db')
   const before = openWriter(path)
   migrate(

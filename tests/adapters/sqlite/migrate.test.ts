@@ -11,7 +11,7 @@ const fresh = () => openWriter(join(temporaryFolder(), 'skep.db')).database
 const first = { name: '0001_a', sql: 'CREATE TABLE a (x INTEGER); CREATE TABLE b (x INTEGER);' }
 const second = { name: '0002_c', sql: 'CREATE TABLE c (x INTEGER);' }
 
-test('applies what is pending, in order, and nothing twice', () => {
+test('applies pending migrations in order, and none twice', () => {
   const database = fresh()
   expect(migrate(database, [first])).toEqual(['0001_a'])
   expect(pendingMigrations(database, [first, second])).toEqual([second])
@@ -40,14 +40,14 @@ test('a migration that fails leaves nothing behind', () => {
   expect(database.query("SELECT name FROM sqlite_schema WHERE name IN ('a', 'd')").all()).toEqual([])
 })
 
-test('the built-in migrations make a database without problems', () => {
+test('the built-in migrations create a valid database', () => {
   const database = fresh()
   migrate(database)
   expect(database.query('PRAGMA integrity_check').get()).toEqual({ integrity_check: 'ok' })
   expect(new Set(MIGRATIONS.map(({ name }) => name)).size).toBe(MIGRATIONS.length)
 })
 
-test('a table of records gets the columns and indexes that its definition has and it lacks', () => {
+test('a table of records gets the missing columns and indexes of its definition', () => {
   const database = fresh()
   migrate(database)
   database.run(

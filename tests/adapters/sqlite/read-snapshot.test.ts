@@ -49,7 +49,7 @@ test('a row with much text is read again each time, and so is one that is not th
   }
 })
 
-test('of more rows than there is room for the latest are remembered, and the first are not', () => {
+test('a full cache keeps the latest rows and drops the first', () => {
   const { ask, calls } = counting((id) => ({ id }))
   for (let id = 1; id <= 1_500; id++) ask(id)
   ask(1_500)
@@ -58,7 +58,7 @@ test('of more rows than there is room for the latest are remembered, and the fir
   expect(calls()).toBe(1_501)
 })
 
-test('a look-up that failed is made again', () => {
+test('a failed look-up is retried', () => {
   let failing = true
   const { ask } = counting((id) => {
     if (failing) throw new Error('disk I/O error')
@@ -69,7 +69,7 @@ test('a look-up that failed is made again', () => {
   expect(ask()).toEqual({ id: 1 })
 })
 
-test('a row that was changed is read again by whoever asks after the commit, in the same turn too', async () => {
+test('a changed row is read again after the commit, even in the same turn', async () => {
   const { store, ann, find } = await openWithUser()
   await find()
   await store.write((tx) => tx.users.update({ ...ann, name: 'Anna' }))
@@ -88,7 +88,7 @@ test('a row that another process has changed or removed is read again in the nex
   expect(await find()).toBeNull()
 })
 
-test('what was not there is found once it is', async () => {
+test('a row missing before is found once it exists', async () => {
   const { store, ann } = await openWithUser()
   const find = () => store.read((tx) => tx.users.findById(ann.id + 1))
   expect(await find()).toBeNull()
@@ -139,7 +139,7 @@ test('a snapshot that an I/O error has ended before it is pinned is taken again'
   expect(version()).toEqual({ version: 2 })
 })
 
-test('while one that an I/O error has ended is pinned, reads are refused rather than shown what is newer', () => {
+test('while a snapshot ended by an I/O error is pinned, reads are refused instead of showing newer data', () => {
   const { reader, snapshot, version, change } = pinning()
   const unpin = snapshot.pin()
   change()

@@ -31,7 +31,7 @@ test.each<[string, (tx: Tx, user: User, id: number) => Promise<unknown>, object 
   else expect(after).toMatchObject(found)
 })
 
-test('what a unit found of its own changes is forgotten when they are undone', async () => {
+test('look-ups of a unit’s own changes are dropped when it is rolled back', async () => {
   const after = await foundAround(async (tx, user, id) => {
     await tx.users.update({ ...user, isActive: false })
     expect(await tx.sessions.findAccount(id)).toMatchObject({ isActive: false })
@@ -40,7 +40,7 @@ test('what a unit found of its own changes is forgotten when they are undone', a
   expect(after).toMatchObject({ isActive: true })
 })
 
-test('nothing found before is answered once SQLite has rolled back by itself', async () => {
+test('earlier look-ups are dropped after SQLite has rolled back by itself', async () => {
   const { store, writer } = openTestStore()
   const ann = await store.write((tx) => tx.users.insert(userNamed('ann')))
   const { id } = await store.write((tx) => tx.sessions.insert(sessionFor(ann.id)))

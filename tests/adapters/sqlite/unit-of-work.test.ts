@@ -31,7 +31,7 @@ test('a commit that fails rejects the innocent units of its batch too', async ()
   expect(outside('SELECT 1 FROM users')).toEqual([])
 })
 
-test('a unit that waits for anything but its transaction is refused, and its neighbours commit without it', async () => {
+test('a unit that awaits anything but its transaction is refused, and the others commit without it', async () => {
   const { store, outside } = openTestStore()
   const outside_io = Promise.withResolvers<void>()
   const results = await Promise.allSettled([
@@ -53,7 +53,7 @@ test('a unit that waits for anything but its transaction is refused, and its nei
   ])
 })
 
-test('a database locked by another process makes writes unavailable, reads go on, and it heals by itself', async () => {
+test('while another process has the database locked, writes are unavailable and reads work', async () => {
   const { store, path } = openTestStore({ lockTimeout: 30 })
   await store.write((tx) => tx.users.insert(userNamed('ann')))
   const other = new Database(path)
@@ -78,7 +78,7 @@ test('a write that finds the database locked for a moment waits for it', async (
   expect(await waiting).toMatchObject({ name: 'ann' })
 })
 
-test('a full database refuses what makes it grow with storage_full, reads go on, and it heals by itself', async () => {
+test('while the database is full, writes that need space get storage_full and reads work', async () => {
   const { store, writer } = openTestStore()
   await store.write((tx) => tx.users.insert(userNamed('ann')))
   const { page_count } = writer().database.query<{ page_count: number }, []>('PRAGMA page_count').get() ?? {

@@ -57,7 +57,7 @@ const open = (run: JobHandler['run'], options: { deadline?: number; every?: numb
   return { clock, log, store, path, runner, start, enqueue, jobs, logged, deps }
 }
 
-test('does what is queued, and what is queued later', async () => {
+test('runs queued jobs, and those queued later', async () => {
   const { start, enqueue, jobs, logged } = open(async () => {})
   await enqueue()
   start()
@@ -67,7 +67,7 @@ test('does what is queued, and what is queued later', async () => {
   expect((await jobs()).map(({ state }) => state)).toEqual(['done', 'done'])
 })
 
-test('what was done while the database was away is not done again: its end is noted when it is back', async () => {
+test('a job that ends while the database is unavailable is not run again: its end is recorded later', async () => {
   let runs = 0
   const { store, deps, enqueue, jobs, log, logged } = open(async () => {
     runs++
@@ -91,7 +91,7 @@ test('what was done while the database was away is not done again: its end is no
   expect(await jobs()).toMatchObject([{ state: 'done', attempts: 1 }])
 })
 
-test('retries what throws with growing delays, eight times, then it is dead', async () => {
+test('retries a failed job with growing delays, eight times, then marks it dead', async () => {
   const { clock, start, enqueue, jobs, logged } = open(async () => {
     throw new Error('refused')
   })
@@ -116,7 +116,7 @@ test('retries what throws with growing delays, eight times, then it is dead', as
   expect((await jobs())[0]).toMatchObject({ state: 'dead', attempts: 9, lastError: 'refused' })
 })
 
-test('a failure that no attempt would mend ends a job at once', async () => {
+test('a permanent failure ends a job at once', async () => {
   const { start, enqueue, jobs, logged } = open(() => Promise.reject(new PermanentFailure('550 no such user')))
   start()
   await enqueue()
@@ -156,7 +156,7 @@ test.each<[string, JobHandler['run']]>([
   ])
 })
 
-test('a kind that nobody knows fails by itself, and stops nothing', async () => {
+test('a job of an unknown kind fails without affecting others', async () => {
   const { log, start, enqueue, logged } = open(async () => {})
   await enqueue('from-the-future')
   await enqueue()
@@ -166,7 +166,7 @@ test('a kind that nobody knows fails by itself, and stops nothing', async () => 
   expect(String(log.entries.find(({ level }) => level === 'warn')?.fields.error)).toContain('from-the-future')
 })
 
-test('a job that ends its process each time is dead in the end', async () => {
+test('a job that crashes its process each time is finally dead', async () => {
   const { clock, runner, enqueue, jobs } = open(async () => {})
   await enqueue()
   const never = new AbortController().signal
@@ -194,7 +194,7 @@ test('two workers on one database never run the same attempt', async () => {
   expect(done).toHaveLength(100)
 })
 
-test('a worker that goes on keeps nothing of the jobs it has done', async () => {
+test('a running worker retains no memory of finished jobs', async () => {
   const { start, enqueue, logged } = open(async () => {})
   start()
   const signalsAfter = async (done: number) => {
@@ -225,7 +225,7 @@ test('stopping lets a job in progress end', async () => {
   expect((await jobs()).map(({ state }) => state)).toEqual(['done'])
 })
 
-test('stopping puts a job that does not end back into the queue, as if it had not run', async () => {
+test('stopping returns an unfinished job to the queue, as if it had not run', async () => {
   const begun = Promise.withResolvers<void>()
   const { start, enqueue, jobs } = open(async () => {
     begun.resolve()
@@ -238,7 +238,7 @@ test('stopping puts a job that does not end back into the queue, as if it had no
   expect((await jobs()).map(({ state, attempts }) => [state, attempts])).toEqual([['queued', 0]])
 })
 
-test('what comes back by itself is queued once, and again after each run', async () => {
+test('a recurring job is queued once, and again after each run', async () => {
   const { clock, runner, jobs } = open(async () => {}, { every: 60_000 })
   await runner.prepare()
   await runner.prepare()

@@ -154,7 +154,7 @@ const anyBytes = fc.oneof(
   { weight: 1, arbitrary: fc.uint8Array({ maxLength: 300 }) },
 )
 
-test('bytes that are no WebSocket harm nobody but who sent them', async () => {
+test('bytes that are not WebSocket frames affect only their sender', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(anyBytes, { maxLength: 20 }), async (pieces) => {
       {

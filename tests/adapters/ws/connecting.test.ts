@@ -109,7 +109,7 @@ describe('signing in', () => {
     expect(await socket.sees({ type: 'ready' })).toMatchObject({ user_id: id, ref: 'one' })
   })
 
-  test('frames may follow the first without waiting for the answer', async () => {
+  test('frames may follow the first without waiting for the reply', async () => {
     const { token } = await skep.member()
     await using socket = await openSocket(skep.url)
     socket.send({ type: 'auth', token })
@@ -138,7 +138,7 @@ describe('signing in', () => {
     expect(await socket.closed).toMatchObject({ code: 4401, reason: 'Nobody signed in in time' })
   })
 
-  test('whoever did so in time stays', async () => {
+  test('a connection that signed in in time stays open', async () => {
     const signInMs = 500
     const hasty = await startSkep({}, { socketDurations: { signInMs } })
     const { token } = await hasty.member()

@@ -48,7 +48,7 @@ describe('the end of a token', () => {
     expect(clock.now() - expiresAt).toBeWithin(-5, 1_000)
   })
 
-  test('is put off by a new auth frame of the same user', async () => {
+  test('is extended by a new auth frame of the same user', async () => {
     const ann = await skep.member()
     const token = await shortToken(ann)
     await using socket = await connected(token)
@@ -64,7 +64,7 @@ describe('the end of a token', () => {
     await socket.sees({ event: 'item.created' })
   })
 
-  test('is not put off by a wrong token or one of someone else, and the connection stays', async () => {
+  test('is not extended by an invalid token or another user’s, and the connection stays', async () => {
     const ann = await skep.member()
     const bob = await skep.member()
     await using socket = await connected(ann.token)
@@ -148,7 +148,7 @@ describe('rights are checked at delivery', () => {
     ])
   })
 
-  test('who becomes admin may ask for all without a new connection, and loses nothing meanwhile', async () => {
+  test('a new admin may subscribe to all events on the same connection, and loses nothing meanwhile', async () => {
     const ann = await skep.member()
     await using socket = await connected(ann.token)
     await socket.subscribe('items')
@@ -163,7 +163,7 @@ describe('rights are checked at delivery', () => {
   })
 })
 
-test('events that retention took away are a gap, and what is left is replayed', async () => {
+test('events removed by retention are a gap, and the rest is replayed', async () => {
   const ann = await skep.member()
   await using socket = await connected(ann.token)
   const { cursor: start } = await socket.sees({ type: 'ready' })
@@ -272,7 +272,7 @@ test('a reader too slow for 1 MiB of backlog is closed with 4408, and its neighb
   expect(rest.subarray(end + 2).toString()).toBe('Too much waits to be read')
 })
 
-test('a replay larger than any backlog reaches a reader that takes its time', async () => {
+test('a replay larger than any backlog reaches a slow client', async () => {
   const ann = await skep.member()
   await using first = await connected(ann.token)
   const { cursor } = await first.sees({ type: 'ready' })

@@ -50,7 +50,7 @@ test('MAX_SOCKETS_PER_USER connections of one user, and no more', async () => {
   await again.settled()
 })
 
-describe('a reader that reads nothing', () => {
+describe('a client that reads nothing', () => {
   test('of a replay is closed with 4408', async () => {
     const ann = await skep.member()
     // Beyond what the kernel holds for either side.
@@ -64,7 +64,7 @@ describe('a reader that reads nothing', () => {
     expect(await wire.ended).toBe(4408)
   })
 
-  test('has the server read and keep no more for it, however often it begins and ends a replay', async () => {
+  test('causes no more reads or memory, however often it begins and ends a replay', async () => {
     const ann = await skep.member()
     for (let n = 0; n < 10; n++) await fill(ann, 50)
     const delivered = async () => {
@@ -86,7 +86,7 @@ describe('a reader that reads nothing', () => {
     expect((await delivered()) - before).toBeLessThan(600)
   })
 
-  test('is closed before its neighbours of the same user have 1 MiB in line each', async () => {
+  test('is closed before other connections of the same user have a backlog of 1 MiB each', async () => {
     const ann = await skep.member()
     await using sockets = new AsyncDisposableStack()
     const wires: Wire[] = []
@@ -121,7 +121,7 @@ describe('a change of', () => {
     await socket.sees({ event: 'item.created' })
   })
 
-  test('rights reauthorizes what only admins may see, on every socket, and nothing else is lost', async () => {
+  test('rights reauthorizes admin subscriptions on every socket, and nothing else is lost', async () => {
     const ann = await skep.member()
     const others = await create(await skep.member())
     const own = await Promise.all(Array.from({ length: 40 }, () => create(ann)))

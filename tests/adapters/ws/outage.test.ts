@@ -85,7 +85,7 @@ const open = async () => {
   }
 }
 
-test('who signs in with the upgrade while the database is away is closed with 1013, and nobody is alarmed', async () => {
+test('a sign-in with the upgrade while the database is unavailable is closed with 1013, without an error in the log', async () => {
   const { url, token, fail, said } = await open()
   fail(AWAY)
   const socket = await openSocket(url, { headers: { authorization: `Bearer ${token}` } })
@@ -103,7 +103,7 @@ test('a connection that cannot be reauthorized while the database is away is clo
   expect(said()).toEqual([['warn', 'realtime connection closed']])
 })
 
-test('a frame that needs the database while it is away is refused, and may be sent again on the same connection', async () => {
+test('a frame that needs the database while it is unavailable is refused, and may be sent again on the same connection', async () => {
   const { url, token, fail, said } = await open()
   await using socket = await openSocket(url)
   fail(AWAY)

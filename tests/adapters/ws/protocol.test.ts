@@ -23,7 +23,7 @@ describe('what a client sends', () => {
     },
   )
 
-  test('text comes back before anyone signed in, too', async () => {
+  test('text is echoed before sign-in too', async () => {
     await using socket = await openSocket(skep.url)
     socket.send('hello')
     await socket.until(() => socket.texts.includes('Message received: hello'))
@@ -99,7 +99,7 @@ describe('what a client sends', () => {
     expect(await socket.closed).toMatchObject({ code: 4429 })
   })
 
-  test('frames are counted anew when that time is over', async () => {
+  test('the frame count restarts after that time', async () => {
     const frameWindowMs = 100
     const hasty = await startSkep({}, { socketDurations: { frameWindowMs } })
     await using socket = await openSocket(hasty.url, { token: (await hasty.member()).token })
@@ -112,7 +112,7 @@ describe('what a client sends', () => {
 })
 
 describe('subscribing', () => {
-  test('items: the events of your own, as REST shows the item', async () => {
+  test('items: events of one’s own items, as in REST', async () => {
     const ann = await skep.member()
     const bob = await skep.member()
     await using socket = await connected(ann.token)
@@ -139,7 +139,7 @@ describe('subscribing', () => {
     expect(cursors).toEqual([...cursors].sort((a, b) => a - b))
   })
 
-  test('items/{id}: the events of one that you may see', async () => {
+  test('items/{id}: events of one visible item', async () => {
     const ann = await skep.member()
     const bob = await skep.member()
     const id = await create(ann)
