@@ -1,4 +1,4 @@
-// First of all: Elysia looks at it when it is loaded.
+// Must come first, because Elysia reads it when it is loaded.
 import './main/production-mode.ts'
 
 import pkg from '../package.json' with { type: 'json' }
@@ -62,14 +62,14 @@ export interface StartOptions {
   readonly socketDurations?: Partial<SocketDurations>
   /** Milliseconds after which a socket that reads nothing of a replay is closed. */
   readonly stallTimeoutMs?: number
-  /** In place of the free space of the disks. */
+  /** Replaces the free space of the disks. */
   readonly reserve?: Reserve
 }
 
 export interface RunningSkep {
   /** `http://HOST:PORT` as it listens. */
   readonly url: string
-  /** Finishes what is under way, within SHUTDOWN_TIMEOUT. */
+  /** Finishes running work within SHUTDOWN_TIMEOUT. */
   close(): Promise<void>
 }
 
@@ -83,7 +83,7 @@ interface Foundation {
   readonly reserve: Reserve
 }
 
-/** What the previous secret signed is good until its tokens have expired. */
+/** Signatures of the previous secret are valid until its tokens have expired. */
 const previousKeyOf = ({ ACCESS_TOKEN_TTL }: Settings, previous: PreviousSecret | null): PreviousKey | null =>
   previous && { secret: previous.secret, verifiesUntil: previous.retiredAt + ACCESS_TOKEN_TTL }
 
@@ -104,7 +104,7 @@ const compose = (settings: Settings, secret: string, foundation: Foundation, pre
     refreshTtl: settings.REFRESH_TOKEN_TTL,
   })
 
-/** What a proxy in front takes off each path. */
+/** The path prefix that the proxy strips. */
 const basePathOf = ({ PUBLIC_URL }: Pick<Settings, 'PUBLIC_URL'>): string =>
   PUBLIC_URL === undefined ? '' : new URL(PUBLIC_URL).pathname.replace(/\/+$/, '')
 
@@ -128,8 +128,8 @@ const apiOptions = (settings: Settings) => ({
 })
 
 /**
- * Migrates an embedded database and serves. Rejects when the port is taken, before anything is made or migrated; when
- * another server has an embedded database open; and when one that is not embedded lacks migrations.
+ * Migrates an embedded database and serves. Rejects if the port is in use, before anything is created or migrated; if
+ * another server has the embedded database open; and if a database that is not embedded has pending migrations.
  */
 export const start = async (options: StartOptions): Promise<RunningSkep> => {
   const { settings, log, clock = systemClock, passwords = createPasswordHasher() } = options
@@ -150,7 +150,7 @@ export const start = async (options: StartOptions): Promise<RunningSkep> => {
     let feed: Realtime | null = null
     const secret = secretOf(settings)
     for (const { path, mode } of exposedPaths(settings.DATA_DIR)) {
-      log.warn('others on this machine can get at the data folder: take their rights away with chmod', { path, mode })
+      log.warn('other users on this machine can access the data folder: restrict its mode with chmod', { path, mode })
     }
     const previous = settings.JWT_SECRET === undefined ? previousSecret(settings.DATA_DIR, clock.now()) : null
     const bus = await openBus(settings, secret, clock, log)
@@ -227,12 +227,12 @@ export const start = async (options: StartOptions): Promise<RunningSkep> => {
     sockets.publishTo(server)
     const mailer: OpenMailer = options.mailer ?? openMailer(settings, log)
     closers.add(() => mailer.close?.())
-    // What they leave unfinished still has to be written down.
+    // Unfinished jobs must still be returned to the queue.
     closers.add((left) => Promise.all([sockets.stop(), server.stop(left * 0.8), worker?.stop(left * 0.8)]))
 
     publicUrl = settings.PUBLIC_URL ?? server.url
     if (publicUrl === server.url && settings.APP_URL === undefined && /^(0\.0\.0\.0|::)$/.test(settings.HOST)) {
-      log.warn('set PUBLIC_URL: links in mail would lead to an address that nobody can open', { publicUrl })
+      log.warn('set PUBLIC_URL: without it, links in mail lead to an address that nobody can open', { publicUrl })
     }
     const handlers = createJobHandlers({
       unitOfWork: store,
@@ -274,7 +274,7 @@ const serve = async (settings: Settings): Promise<void> => {
   const stop = untilSignal()
   const skep = await start({ settings, log })
   log.flush()
-  // Said whatever the level is.
+  // Printed at every log level.
   const announcement = createConsoleLog({ level: 'info', format: LOG_FORMAT, write: writeOutput })
   const where = `${skep.url} (docs at ${skep.url}/docs), data in ${settings.DATA_DIR}`
   announcement.info(`Skep ${pkg.version} is listening on ${where}`)

@@ -81,13 +81,13 @@ export const fillTarget = async (loader: RowLoader, copy: RowCopy): Promise<void
     await onWritten(table, rows)
   })
   if (differingTables(expected, read).length > 0 || !source.isUnchanged()) {
-    throw new Error('the installation was changed while it was copied: see that nothing uses it')
+    throw new Error('the installation was changed while it was copied: make sure that nothing uses it')
   }
   const highest = await source.highestIds()
   await loader.setHighestIds(highest)
   const written = differingTables(expected, await summarizeAll(loader, tables, openSha256, onProved))
-  if (written.length > 0) throw new Error(`the target did not keep ${written.join(', ')} as they are`)
-  if (!hasHighestIds(highest, await loader.highestIds())) throw new Error('the target did not take the highest ids')
+  if (written.length > 0) throw new Error(`the target did not store ${written.join(', ')} unchanged`)
+  if (!hasHighestIds(highest, await loader.highestIds())) throw new Error('the target did not accept the highest ids')
 }
 
 /** Prints `line()`, limited to once per interval. */

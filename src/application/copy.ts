@@ -114,8 +114,8 @@ const copyAll = async (deps: Deps): Promise<void> => {
     const rows = [...expected.values()].reduce((sum, summary) => sum + summary.rows, 0)
     onProgress(`Copying ${plural(rows, 'row')}`)
     await target.load(async (loader) => {
-      // Checked again, now that no other process can write.
-      if (!isEmpty(await countAll(loader, tables))) throw new Error('meanwhile the target was written to')
+      // Checked again, now that nobody else can write.
+      if (!isEmpty(await countAll(loader, tables))) throw new Error('the target was written to during the copy')
       await fillTarget(loader, { source, openSha256, expected, onWritten: watch('wrote'), onProved: watch('proved') })
     })
   }

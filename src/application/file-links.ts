@@ -59,7 +59,7 @@ const MAX_SLICE_COUNT = 200
 const makeRoom = async (tx: Tx, makerId: number, now: Instant): Promise<void> => {
   if ((await tx.fileLinks.countMadeBy(makerId, MAX_LINKS_PER_MAKER_COUNT)) < MAX_LINKS_PER_MAKER_COUNT) return
   if ((await tx.fileLinks.deleteExpiredOf(makerId, now, MAX_SLICE_COUNT)) > 0) return
-  throw new AppError('too_many_links', `You have ${MAX_LINKS_PER_MAKER_COUNT} links that have not expired`)
+  throw new AppError('too_many_links', `You have ${MAX_LINKS_PER_MAKER_COUNT} valid links, which is the limit`)
 }
 
 /**

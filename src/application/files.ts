@@ -41,7 +41,7 @@ export const createFiles = (deps: UploadDeps): Files => {
 
     async list(actor, query) {
       if (query.ownerId !== actor.userId && actor.role !== 'admin') {
-        throw new AppError('forbidden', 'Only an admin may list what others own')
+        throw new AppError('forbidden', 'Only an admin may list data of other users')
       }
       return unitOfWork.read((tx) => tx.files.list(query))
     },

@@ -53,7 +53,7 @@ export const withIdempotency = async <T>(
       throw new AppError('idempotency_mismatch', 'The Idempotency-Key was used for another request')
     }
     if (done.role === 'admin' && actor.role !== 'admin') {
-      throw new AppError('not_found', 'The answer shows what you may no longer read')
+      throw new AppError('not_found', 'You may no longer read the response to this request')
     }
     return { replayed: done.answer }
   }

@@ -147,7 +147,7 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
   ): Promise<{ readonly writes: readonly CompletionWrite[] } | { readonly error: unknown }> => {
     try {
       // A job that crashes its process each time never reaches `fail`.
-      if (retryDelay(job.attempts - 1, 0) === null) throw new Error('started too often without an end')
+      if (retryDelay(job.attempts - 1, 0) === null) throw new Error('started too many times without finishing')
       if (!isKnown(handlers, job.kind)) throw new Error(`no handler for ${job.kind}`)
       const handler = handlers[job.kind]
       const writes: CompletionWrite[] = []

@@ -250,7 +250,7 @@ export const createRecords = (collection: Collection, { unitOfWork, clock, reser
 
     async list(actor, query) {
       if (query.ownerId !== actor.userId && actor.role !== 'admin') {
-        throw new AppError('forbidden', 'Only an admin may list what others own')
+        throw new AppError('forbidden', 'Only an admin may list data of other users')
       }
       return unitOfWork.read((tx) => tx.records(collection.name).list(query))
     },

@@ -125,7 +125,7 @@ export const createUploads = (deps: UploadDeps) => {
     try {
       await blobs.delete(blobKey)
     } catch (error) {
-      log.warn('a refused upload is left to the sweep', { error })
+      log.warn('the bytes of a refused upload are left to the sweep', { error })
     }
   }
 
@@ -157,7 +157,7 @@ export const createUploads = (deps: UploadDeps) => {
     try {
       if (!(await unitOfWork.read((tx) => tx.files.names(blobKey)))) await blobs.delete(blobKey)
     } catch (error) {
-      log.warn('an upload that came to nothing is left to the sweep', { error })
+      log.warn('the bytes of a failed upload are left to the sweep', { error })
     }
   }
 

@@ -50,5 +50,4 @@ export const isCounted = ({ from }: PageRequest<string>): boolean => 'page' in f
 export const skippedRowCount = ({ from, size }: PageRequest<string>): number =>
   'page' in from ? (from.page - 1) * size : 0
 
-export const pageTooDeep = () =>
-  new AppError('page_too_deep', 'The page lies too deep in the list: read on by next_cursor')
+export const pageTooDeep = () => new AppError('page_too_deep', 'The page is too deep in the list: use next_cursor')

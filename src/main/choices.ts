@@ -14,16 +14,16 @@ import type { Engine } from '../application/ports/engine.ts'
 import type { Bus, Mailer } from '../application/ports/messaging.ts'
 import type { Clock, Log } from '../application/ports/system.ts'
 
-/** The database that `DATABASE_URL` names. */
+/** The database of `DATABASE_URL`. */
 export const engineOf = ({ DATABASE_URL, DATABASE_POOL_SIZE, DATA_DIR }: Settings): Engine =>
   isEmbedded(DATABASE_URL)
     ? createSqliteEngine({ path: DATABASE_URL, makeFolder: () => makeDataDir(DATA_DIR) })
     : createPostgresEngine({ url: DATABASE_URL, size: DATABASE_POOL_SIZE })
 
-/** How much one user may store. */
+/** Bytes that one user may store. */
 export const quotaOf = ({ QUOTA }: Settings) => (QUOTA === 'off' ? {} : { quotaBytes: QUOTA })
 
-/** What is left of the disks that this process sees: those of an embedded database and of a folder of files. */
+/** The free space on the disks of this process: those of an embedded database and of a folder of files. */
 export const openReserve = ({ DATABASE_URL, FILES_URL }: Settings, log: Log): Promise<DiskReserve> =>
   watchReserve(
     [
@@ -33,7 +33,7 @@ export const openReserve = ({ DATABASE_URL, FILES_URL }: Settings, log: Log): Pr
     log,
   )
 
-/** What the processes of `REDIS_URL` share, or this one has to itself. */
+/** The bus of the processes that share `REDIS_URL`, or of a single process. */
 export const openBus = async (settings: Settings, secret: string, clock: Clock, log: Log): Promise<Bus> => {
   const { DATABASE_URL, REDIS_URL } = settings
   const own = createMemoryBus(clock, isEmbedded(DATABASE_URL))
@@ -42,23 +42,23 @@ export const openBus = async (settings: Settings, secret: string, clock: Clock, 
   return own
 }
 
-/** A mailer that may hold connections. */
+/** A mailer that may keep connections open. */
 export type OpenMailer = Mailer & { readonly close?: () => void }
 
-/** The server of `SMTP_URL`, or a folder. */
+/** The mailer for `SMTP_URL`, or for a folder. */
 export const openMailer = (settings: Settings, log: Log): OpenMailer => {
   const { SMTP_URL, MAIL_FROM, DATA_DIR } = settings
   if (SMTP_URL === undefined) return createFileMailer({ folder: join(DATA_DIR, 'mail'), from: MAIL_FROM, log })
   return createSmtpMailer({ url: SMTP_URL, from: MAIL_FROM })
 }
 
-/** The place of uploaded files that `FILES_URL` names, not looked at yet. */
+/** The blob store of `FILES_URL`, not opened yet. */
 export const blobsAt = (settings: Settings, log: Log) =>
   typeof settings.FILES_URL === 'string'
     ? createFsBlobStore(settings.FILES_URL)
     : createS3BlobStore({ place: settings.FILES_URL, keys: s3KeysOf(settings), log })
 
-/** The same, ready. Rejects when it cannot be used. */
+/** The same, opened. Rejects if it cannot be used. */
 export const openBlobs = async (settings: Settings, log: Log) => {
   const blobs = blobsAt(settings, log)
   await blobs.prepare()

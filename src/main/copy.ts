@@ -12,7 +12,7 @@ import { openSqliteSource } from '../adapters/sqlite/transfer.ts'
 import { copyInstallation } from '../application/copy.ts'
 import { blobsAt, openBlobs } from './choices.ts'
 
-/** Where the new processes find the secret, without printing it. */
+/** How to pass the old secret to the new processes, without printing it. */
 const secretLocation = ({ JWT_SECRET, DATA_DIR }: Settings): string => {
   if (JWT_SECRET !== undefined) return 'JWT_SECRET: as it is set now'
   const path = secretPath(DATA_DIR)
@@ -20,7 +20,7 @@ const secretLocation = ({ JWT_SECRET, DATA_DIR }: Settings): string => {
   return `JWT_SECRET: a new one, since there is no ${path}; everyone has to sign in again`
 }
 
-/** Puts the copy of an embedded installation together; answers what to set for the new processes, or why not. */
+/** Runs the copy of an embedded installation; returns the settings for the new processes, or the problems. */
 export const copy = async (settings: Settings, options: DestinationOptions) => {
   const destination = readDestination(settings, options)
   if ('problems' in destination) return destination
@@ -32,7 +32,7 @@ export const copy = async (settings: Settings, options: DestinationOptions) => {
   const source = openSqliteSource(settings.DATABASE_URL)
   try {
     const from = blobsAt(settings, log)
-    // A folder would be made, and nothing is to be made there.
+    // Opening it would create the folder, but the source must not change.
     if (typeof settings.FILES_URL === 'object') await from.prepare()
     const { databaseUrl, files, shown } = destination
     await copyInstallation({

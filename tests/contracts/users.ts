@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import type { Store, UserQuery } from '../../src/application/ports/persistence.ts'
+import type { UserQuery } from '../../src/application/ports/accounts.ts'
+import type { Store } from '../../src/application/ports/persistence.ts'
 import { userNamed } from '../support/store.ts'
 
 const all = {

@@ -82,7 +82,7 @@ describe.skipIf(!HAS_S3)(`files on S3${S3_NEEDED}`, () => {
     }
     await expect(rest()).rejects.toThrow(/closed|reset/i)
     expect(seen).toBeLessThan(64 * BYTES_PER_MB)
-    await skep.stdout.match(/a download broke off/)
+    await skep.stdout.match(/a download was interrupted/)
     expect(skep.stderr.text()).toBe('')
   })
 

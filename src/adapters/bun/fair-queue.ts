@@ -1,11 +1,11 @@
 import { AppError } from '../../domain/errors.ts'
 
 interface Options {
-  /** How many run at the same time. */
+  /** Maximum number of concurrent runs. */
   readonly concurrency: number
-  /** How many may wait for their turn. */
+  /** Maximum number of waiting callers. */
   readonly waiting: number
-  /** Milliseconds after which one who still waits is refused. */
+  /** Milliseconds after which a waiting caller is refused. */
   readonly turnTimeoutMs: number
 }
 
@@ -16,15 +16,18 @@ interface Waiting {
 }
 
 export interface FairQueue {
-  /** Runs `work` when it is the turn of its source. Rejects with `overloaded` when too many wait, or for too long. */
+  /**
+   * Runs `work` when it is the turn of its source. Rejects with `overloaded` if too many callers wait, or this one
+   * waits too long.
+   */
   run<T>(source: string, work: () => Promise<T>): Promise<T>
 }
 
 const overloaded = () => new AppError('overloaded', 'Too many passwords are being checked', { retryAfter: 5 })
 
 /**
- * Sources take turns, however many wait of each. When the queue is full, a source with fewer waiting takes the place of
- * the newest of the one with the most: so none can keep the others out.
+ * Sources take turns, however many callers of each are waiting. When the queue is full, a caller of a source with fewer
+ * waiting replaces the newest of the source with the most, so that no source can lock out others.
  */
 export const createFairQueue = ({ concurrency, waiting, turnTimeoutMs }: Options): FairQueue => {
   /** By source, in the order of their turns. Each has at least one waiting. */
@@ -32,7 +35,7 @@ export const createFairQueue = ({ concurrency, waiting, turnTimeoutMs }: Options
   let waitingCount = 0
   let running = 0
 
-  /** The next whose turn has not come too late. */
+  /** The next caller that has not timed out. */
   const next = (): Waiting | undefined => {
     for (const [source, queue] of queues) {
       const first = queue.shift()
@@ -46,7 +49,7 @@ export const createFairQueue = ({ concurrency, waiting, turnTimeoutMs }: Options
     return undefined
   }
 
-  /** Refuses the newest of the source with the most waiting, unless that is no more than what `source` would have. */
+  /** Refuses the newest of the source with the most waiting, unless `source` would have as many. */
   const makeRoom = (source: string): void => {
     let longest: Waiting[] = []
     for (const queue of queues.values()) if (queue.length > longest.length) longest = queue

@@ -8,11 +8,11 @@ interface Options {
   /** KiB. */
   readonly memoryCost?: number
   readonly timeCost?: number
-  /** How many hash at the same time, each on a thread of its own. */
+  /** Maximum number of concurrent hashes, each on its own thread. */
   readonly concurrency?: number
-  /** How many may wait for their turn; more are refused with `overloaded`. */
+  /** Maximum number of waiting callers; more are refused with `overloaded`. */
   readonly waiting?: number
-  /** Milliseconds after which one who still waits is refused as well. */
+  /** Milliseconds after which a waiting caller is refused too. */
   readonly turnTimeoutMs?: number
 }
 
@@ -22,13 +22,13 @@ export const createPasswordHasher = ({
   timeCost = 2,
   concurrency = availableParallelism(),
   waiting = 256,
-  // Well before a connection on which nothing moves is cut, which would leave the caller without an answer.
+  // Well before idle connections are closed, which would leave the caller without a response.
   turnTimeoutMs = 10_000,
 }: Options = {}): PasswordHasher => {
   const options = { algorithm: 'argon2id', memoryCost, timeCost } as const
   const queue = createFairQueue({ concurrency, waiting, turnTimeoutMs })
   const runBounded = <T>(address: string, work: () => Promise<T>) => queue.run(networksOf(address).widest, work)
-  // No password has this hash; with the same parameters it costs the same time to find that out.
+  // No password has this hash; verifying against it takes the same time, because it has the same parameters.
   const decoy = `$argon2id$v=19$m=${memoryCost},t=${timeCost},p=1$${'A'.repeat(43)}$${'A'.repeat(43)}`
 
   return {

@@ -18,21 +18,21 @@ type Reading<Settings> =
     }
   | { readonly problems: readonly string[] }
 
-/** What the commands put to work. */
+/** The actions behind the commands. */
 export interface Capabilities<Settings extends Given> {
   readSettings(flags: Flags): Reading<Settings>
-  /** Serves until a signal asks it to stop. */
+  /** Serves until a signal stops it. */
   serve(settings: Settings): Promise<void>
   /** Names of the migrations that were applied. */
   migrate(settings: Settings): Promise<readonly string[]>
-  /** Names of the migrations that are missing; creates nothing. */
+  /** Names of the pending migrations; creates nothing. */
   pendingMigrations(settings: Settings): Promise<readonly string[]>
   withUsers<T>(settings: Settings, work: (users: Users) => Promise<T>): Promise<T>
-  /** Replaces the secret in the data folder. Throws when there is none. */
+  /** Replaces the secret in the data folder. Throws if there is none. */
   rotateSecret(settings: Settings): void
   /**
-   * Copies an embedded installation, and answers what to set for the processes that are to serve the copy; or the
-   * problems of what was given, when nothing was done. Rejects when it cannot be copied.
+   * Copies an embedded installation and returns the settings for the new processes, or, without doing anything, the
+   * problems of the arguments. Rejects if it cannot be copied.
    */
   copy(
     settings: Settings,
@@ -60,7 +60,7 @@ const wrongParts = (email: string, name: string, password: string): readonly str
   ...wrongPassword(email, password),
 ]
 
-/** Where a server that listens on `HOST` can be reached from this machine. */
+/** The address at which a server that listens on `HOST` can be reached from this machine. */
 const localUrl = ({ HOST, PORT }: Pick<Given, 'HOST' | 'PORT'>): string => {
   const host = HOST === '0.0.0.0' ? '127.0.0.1' : HOST === '::' ? '::1' : HOST
   return `http://${host.includes(':') ? `[${host}]` : host}:${PORT}`
@@ -152,7 +152,7 @@ export const createCommands = <Settings extends Given>(capable: Capabilities<Set
     health: (flags) =>
       withSettings(flags, async ({ settings }) => {
         const response = await fetch(`${localUrl(settings)}/health/ready`, {
-          // Called by a name that it answers to.
+          // Uses a host name that the server accepts.
           headers: typeof settings.ALLOWED_HOSTS === 'object' ? { host: settings.ALLOWED_HOSTS[0] ?? '' } : {},
           signal: AbortSignal.timeout(5_000),
         })

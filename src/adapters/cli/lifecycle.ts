@@ -15,11 +15,14 @@ export const untilSignal = (): Promise<NodeJS.Signals> => {
   return promise
 }
 
-/** No failure ends the process in silence: a lost rejection is logged, an uncaught exception also ends it with 1. */
+/**
+ * Logs failures that nothing handles: an unhandled rejection is logged, an uncaught exception also ends the process
+ * with 1.
+ */
 export const logCrashes = (log: Log): void => {
   process.on('unhandledRejection', (error) => log.error('unhandled rejection', { error }))
   process.on('uncaughtException', (error) => {
-    // Nobody knows what was left half done; the next start finds a database that is whole.
+    // The state of the process is unknown; the database stays consistent for the next start.
     log.error('uncaught exception', { error })
     process.exit(EXIT.failed)
   })

@@ -129,7 +129,7 @@ const addAdministrationCommands = (program: Command, commands: Commands, done: (
 }
 
 /**
- * Runs one command line (without the program's name) and answers its exit code: 0 done, 1 failed, 2 wrong usage.
+ * Runs one command line (without the program's name) and returns its exit code: 0 success, 1 failure, 2 wrong usage.
  */
 export const runProgram = async (args: readonly string[], version: string, commands: Commands): Promise<number> => {
   let code: number = EXIT.done

@@ -36,10 +36,10 @@ const describeError = (error: Error): string => {
 
 const plain = (value: unknown): unknown => (value instanceof Error ? describeError(value) : value)
 
-/** As pino names it, so that its tools show it well. */
+/** Pino's name for it, so that its tools display it. */
 const errorFields = (error: Error) => ({ type: error.name, message: error.message, stack: describeError(error) })
 
-/** With the names that pino has: what reads its logs reads ours. */
+/** With pino's field names, so that its tools can read the log. */
 const toJson = ({ level, message, fields, time }: Entry) => {
   const entry: Record<string, unknown> = { level, time, msg: message }
   for (const name in fields) {
@@ -53,16 +53,19 @@ const toJson = ({ level, message, fields, time }: Entry) => {
 
 const codePoint = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 
-/** Escapes characters that control a terminal, end a line or change the direction of text; JSON leaves some of them. */
+/**
+ * Removes characters that control a terminal, end a line or change the text direction, some of which JSON does not
+ * escape.
+ */
 const escapeControls = (text: string): string => text.replace(/[\p{Cc}\u2028-\u202E\u2066-\u2069]/gu, codePoint)
 
-/** Text as it is, unless it could be taken for more than one line or field. */
+/** Text unchanged, unless it could be mistaken for more than one line or field. */
 const readable = (value: unknown): string =>
   typeof value === 'string' && /^[^\s"\p{Cc}]+$/u.test(value)
     ? escapeControls(value)
     : escapeControls(JSON.stringify(value))
 
-/** Lines that cannot be taken for entries. */
+/** Lines that cannot be mistaken for entries. */
 const indented = (text: string): string =>
   text
     .split('\n')
@@ -77,7 +80,7 @@ const toPretty = ({ level, message, fields, time }: Entry) => {
   return `${time.slice(11, 23)} ${COLOURS[level]}${level.padEnd(5)}\x1b[0m ${message} ${parts.join(' ')}${trace}`
 }
 
-/** An entry that cannot be written as it is must not take its neighbours along. */
+/** An entry that cannot be serialized must not affect others. */
 const neverThrowing =
   (render: (entry: Entry) => string) =>
   (entry: Entry): string => {
@@ -101,8 +104,8 @@ const createTimestamps = () => {
 }
 
 /**
- * One line an entry. Lines are made and written in groups, which costs the processor's caches less than one by one
- * between other things; those up to an error at once.
+ * Writes one line per entry. Lines are formatted and written in groups, which uses CPU caches better; an error flushes
+ * all lines at once.
  */
 export const createConsoleLog = ({ level, format, write }: Options): ConsoleLog => {
   const render = neverThrowing(format === 'json' ? toJson : toPretty)

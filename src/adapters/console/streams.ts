@@ -2,7 +2,10 @@ import { writeSync } from 'node:fs'
 
 const isFull = (error: unknown) => error instanceof Error && 'code' in error && error.code === 'EAGAIN'
 
-/** Writes to a stream of this process, whole even when it is a pipe that is full; nothing once nobody reads it. */
+/**
+ * Writes to a stream of this process, completely even if it is a full pipe; does nothing after its reader has closed
+ * it.
+ */
 const writeTo =
   (descriptor: 1 | 2) =>
   (text: string): void => {

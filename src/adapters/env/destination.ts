@@ -3,7 +3,7 @@ import { missingSettings, type S3Place, withRegion } from './s3-place.ts'
 import { SettingsSchema } from './schema.ts'
 import { hiddenUrl, isEmbedded, placeOf, type Settings } from './settings.ts'
 
-/** What was given to say where to. */
+/** The arguments of the copy command. */
 export interface DestinationOptions {
   readonly to: string
   readonly files?: string
@@ -14,7 +14,7 @@ export interface Destination {
   readonly databaseUrl: string
   /** Null when files stay where they are. */
   readonly files: string | S3Place | null
-  /** The settings of processes that are to serve it, without secrets. */
+  /** The settings for the new processes, without secrets. */
   readonly shown: { readonly DATABASE_URL: string; readonly FILES_URL: string }
 }
 
@@ -30,7 +30,7 @@ const decode = <T>(read: () => T): Decoded<T> => {
 
 const isSame = (one: string | S3Place, other: string | S3Place): boolean => placeOf(one) === placeOf(other)
 
-/** Checks where an installation is to be copied to, against its own settings. One line for each thing that is wrong. */
+/** Checks the target of a copy against the settings of the source. One line per fault. */
 export const readDestination = (
   settings: Settings,
   { to, files }: DestinationOptions,

@@ -11,7 +11,7 @@ import {
 import { isLine } from '../../domain/text.ts'
 import { parseTemplate } from './template.ts'
 
-/** Everything wrong with one setting, one line for each. */
+/** All faults of one setting, one line per fault. */
 export class SettingFaults extends Error {
   readonly faults: readonly string[]
 
@@ -23,7 +23,7 @@ export class SettingFaults extends Error {
 
 type Part = 'subject' | 'text' | 'html'
 
-/** Gmail hides what is beyond this. */
+/** Gmail clips larger mails. */
 const MAX_TEMPLATE_BYTES = 102_400
 const MAX_SUBJECT_CHARACTERS = 200
 
@@ -41,7 +41,7 @@ const nameOf = (kind: MailKind, part: Part) => `${kind}.${Object.keys(PARTS).fin
 
 const EXPECTED_NAMES = `KIND.subject.txt, KIND.txt or KIND.html, where KIND is ${Object.keys(MAIL_CONTENTS).join(', ')}`
 
-/** A value that ends no tag and no attribute, even one without quotes. */
+/** A value that cannot end a tag or an attribute, even without quotes. */
 const escapeAnywhere = (value: string): string =>
   escapeHtml(value).replace(/[\s`]/g, (character) => `&#${character.charCodeAt(0)};`)
 
@@ -74,7 +74,7 @@ const readTemplate = (path: string, kind: MailKind, part: Part): Read => {
   const { placeholders, needsLink } = MAIL_CONTENTS[kind]
   const text = readText(path)
   const isSubject = part === 'subject'
-  // A subject is written to logs: no link with a token belongs there.
+  // Subjects are logged, so they must not contain a link with a token.
   const names = isSubject ? placeholders.filter((name) => name !== 'link') : placeholders
   const { faults, always, render } = parseTemplate(isSubject ? text.trim() : text, names)
   const lacksLink = needsLink && !isSubject && !always.has('link')
@@ -95,7 +95,7 @@ const reasonOf = (error: unknown): string => (error instanceof Error ? error.mes
 
 type Parts = Partial<Record<Part, RenderTemplate>>
 
-/** A mail has text and HTML: they are replaced together. */
+/** A mail has text and HTML, which are replaced together. */
 const faultsOfKind = (folder: string, names: readonly string[], kind: MailKind): readonly string[] => {
   const bodies = [nameOf(kind, 'text'), nameOf(kind, 'html')]
   const missing = bodies.filter((name) => !names.includes(name))
@@ -121,7 +121,7 @@ const namesIn = (folder: string): readonly string[] => {
 
 /**
  * The templates in a folder. Throws {@link SettingFaults} for a folder that cannot be read, a file that belongs to no
- * mail and every fault in the others, each with its file and line.
+ * mail, and every fault in the other files, with file and line.
  */
 export const readMailTemplates = (folder: string): MailTemplates => {
   const names = namesIn(folder)

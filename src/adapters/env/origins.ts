@@ -1,11 +1,11 @@
-/** What is wrong with a text that should be the exact origin that browsers send; null when it is one. */
+/** The reason why a text is not an exact origin as browsers send it; null if it is one. */
 const problemOf = (text: string): string | null => {
   if (text.includes('*')) return `${text} is none, because only exact ones count (* alone stands for all)`
   const [, scheme = ''] = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text) ?? []
   if (scheme === '' || !URL.canParse(text)) return `${text} is none`
   const { origin, username } = new URL(text)
   if (origin === 'null') {
-    // A scheme that only some application knows, such as `capacitor://localhost`: sent as it is registered.
+    // A custom scheme of an app, such as `capacitor://localhost`, which is sent as registered.
     const isExact = scheme !== 'file' && /^[a-z0-9.+-]+:\/\/[^/?#@\s,"]+$/.test(text)
     return isExact ? null : `${text} is none: write it without a path, in lower case`
   }
@@ -15,8 +15,8 @@ const problemOf = (text: string): string | null => {
 }
 
 /**
- * The origins of a comma list, or `*`. Throws an `Error` that says what is wrong with the first of them that no browser
- * would ever send.
+ * The origins of a comma-separated list, or `*`. Throws an `Error` that describes the first one that no browser would
+ * ever send.
  */
 export const parseOrigins = (text: string): '*' | readonly string[] => {
   if (text === '*') return '*'

@@ -1,12 +1,12 @@
-/** Where `s3://BUCKET/PREFIX?…` leads. */
+/** The bucket of an `s3://BUCKET/PREFIX?…` URL. */
 export interface S3Place {
   readonly bucket: string
-  /** '' or what all keys begin with, up to a slash. */
+  /** '' or the prefix of all keys, including a trailing slash. */
   readonly prefix: string
-  /** Null for that of AWS in this region. */
+  /** Null for AWS in this region. */
   readonly endpoint: string | null
   readonly region: string
-  /** Whether the bucket stands in the host name, and not in the path. */
+  /** Whether the bucket is in the host name, not in the path. */
   readonly virtualHosted: boolean
 }
 
@@ -29,8 +29,8 @@ const parseStyle = (text: string): boolean => {
 }
 
 /**
- * Null for what is no such URL; throws an `Error` that says what is wrong in one. `region` is '' when it names none, and
- * there is no default. Every endpoint but that of AWS is taken to want the bucket in the path.
+ * Null if it is not such a URL; throws an `Error` that describes a fault in one. `region` is '' if it has none and
+ * there is no default. Endpoints other than AWS are assumed to expect the bucket in the path.
  */
 export const parseS3Place = (text: string): S3Place | null => {
   const [, bucket = '', path = '', query = ''] = /^s3:\/\/([^/?#]*)(?:\/([^?#]*))?(?:\?([^#]*))?$/.exec(text) ?? []
@@ -50,18 +50,18 @@ export const parseS3Place = (text: string): S3Place | null => {
   const region = given('region') ?? ''
   if (!/^[\w-]*$/.test(region)) fail('expected a region such as eu-central-1')
   const style = given('virtual_hosted_style')
-  // No certificate is good for a name with further dots in it.
+  // Wildcard certificates are not valid for names with further dots.
   const virtualHosted = style === null ? endpoint === null && !bucket.includes('.') : parseStyle(style)
   return { bucket, prefix: prefix === '' ? '' : `${prefix}/`, endpoint, region, virtualHosted }
 }
 
-/** The same as it is used, with what it did not say. */
+/** The effective URL, with defaults filled in. */
 export const showS3Place = ({ bucket, prefix, endpoint, region, virtualHosted }: S3Place): string => {
   const at = endpoint === null ? '' : `endpoint=${endpoint}&`
   return `s3://${[bucket, prefix].join('/').replace(/\/+$/, '')}?${at}region=${region}&virtual_hosted_style=${virtualHosted}`
 }
 
-/** The settings that a place on S3 requires and that are not set, and why. `unset` reports whether one is not set. */
+/** The settings that are also required, and why; `unset` returns those that are missing. */
 export const missingSettings = (
   { endpoint, region }: S3Place,
   unset: (name: string) => boolean,
@@ -76,6 +76,6 @@ export const missingSettings = (
   return needed.filter(([name]) => unset(name))
 }
 
-/** What AWS calls its first region is what others take for any. */
+/** The name of AWS's first region, which other servers accept as a default. */
 export const withRegion = (place: S3Place, region = 'us-east-1'): S3Place =>
   place.region === '' ? { ...place, region } : place

@@ -9,14 +9,14 @@ import { parseSender } from './sender.ts'
 import { parseUploadTypes } from './upload-types.ts'
 
 interface Option extends StringOptions {
-  /** What is accepted, for the message about a wrong value. */
+  /** Description of accepted values, for the error message. */
   readonly accepts: string
   readonly default?: string
-  /** `true` hides the value wherever settings are shown, `url` only the password in it. */
+  /** `true` hides the value wherever settings are shown, `url` only its password. */
   readonly secret?: true | 'url'
 }
 
-/** A setting read from text. `parse` answers null for what is not accepted, or throws an `Error` that says why. */
+/** A setting read from text. `parse` returns null for an invalid value, or throws an `Error` with the reason. */
 const setting = <T extends string | number | object>(
   option: Option,
   parse: (text: string) => T | null,
@@ -71,7 +71,7 @@ const redisUrl = (text: string): string | null => {
   return /^rediss?:$/.test(url.protocol) && url.hostname !== '' && /^(\/\d{0,4})?$/.test(url.pathname) ? text : null
 }
 
-/** A folder, or a place on S3. */
+/** A folder, or a bucket on S3. */
 const filesPlace = (text: string): string | S3Place | null => {
   if (text.startsWith('s3:')) return parseS3Place(text)
   const path = /^file:(?:\/\/)?(.+)$/.exec(text)?.[1]
@@ -97,7 +97,7 @@ const secretText = (minimumBytes: number) => (text: string) => (Buffer.byteLengt
 
 const MAX_APP_NAME_CHARACTERS = 64
 
-/** Every setting, by its environment variable. Absent optional ones have a default that depends on others, or none. */
+/** Every setting, by its environment variable. Optional settings have a default that depends on others, or none. */
 export const SettingsSchema = Type.Object({
   HOST: setting({ accepts: 'a host name or an IP address', default: '127.0.0.1' }, (text) =>
     /^[\w.:-]{1,253}$/.test(text) ? text : null,
@@ -146,11 +146,11 @@ export const SettingsSchema = Type.Object({
   ),
   TRUST_PROXY: integer(0, 100, 0),
   EVENT_RETENTION: duration('7d'),
-  // As RFC 6750 section 2.1 wants it in a header.
+  // As required in a header by RFC 6750 section 2.1.
   METRICS_TOKEN: optional({ accepts: 'at least 16 of A-Z a-z 0-9 - . _ ~ + /', secret: true }, (text) =>
     /^[\w\-.~+/]{16,}=*$/.test(text) ? text : null,
   ),
-  // A timer that is set for more than 2 ** 31 ms, which is 24 days and some, rings at once.
+  // A timer of more than 2 ** 31 ms, about 24.8 days, fires at once.
   SHUTDOWN_TIMEOUT: duration('10s', '24d'),
   LOG_LEVEL: choice(['debug', 'info', 'warn', 'error'], 'info'),
   LOG_FORMAT: optional({ accepts: 'pretty or json' }, (text) => (text === 'pretty' || text === 'json' ? text : null)),

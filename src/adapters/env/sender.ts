@@ -5,7 +5,7 @@ const ADDRESS = /^[^\s<>@,;:"()[\]\\\p{Cc}]{1,64}@[^\s<>@,;:"()[\]\\\p{Cc}]{1,25
 const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}]/u
 const QUOTED = /^"((?:[^"\\]|\\.)*)"$/
 const NAME_AND_ADDRESS = /^(.*)<([^<>]*)>$/
-/** The older spelling: the name as a comment behind the address. */
+/** The older syntax: the name as a comment after the address. */
 const ADDRESS_AND_COMMENT = /^(\S+)\s+\(([^()]*)\)$/
 
 const SEVERAL = 'expected one address, not several'
@@ -15,7 +15,7 @@ const addressIn = (text: string): string | null => {
   return ADDRESS.test(text) && domainToASCII(domain) !== '' ? text : null
 }
 
-/** Null when the text before an address is no name but holds another address. */
+/** Null if the text before the address contains another address. */
 const nameIn = (text: string): string | null => {
   const quoted = QUOTED.exec(text)?.[1]
   if (quoted !== undefined) return quoted.replace(/\\(.)/g, '$1')
@@ -23,9 +23,9 @@ const nameIn = (text: string): string | null => {
 }
 
 /**
- * The sender of mail: `NAME <ADDRESS>`, `ADDRESS (NAME)` or `ADDRESS`. A name is taken as it is written, without the
- * quotes around it: a colon makes no group of it and parentheses make no comment. Null for what is no address. Throws
- * an `Error` for several.
+ * The sender of mail: `NAME <ADDRESS>`, `ADDRESS (NAME)` or `ADDRESS`. A name is used literally, without surrounding
+ * quotes: a colon does not start a group and parentheses are not a comment. Null if there is no valid address. Throws
+ * an `Error` for several addresses.
  */
 export const parseSender = (given: string): Sender | null => {
   const text = given.trim()

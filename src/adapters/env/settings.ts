@@ -9,7 +9,7 @@ export type Source = 'flag' | 'environment' | 'default'
 /** Every setting with its value. Durations are milliseconds, sizes bytes, paths absolute. */
 export interface Settings extends Readonly<GivenSettings> {
   readonly DATABASE_URL: string
-  /** A folder, or a place on S3, whose keys are then there too. */
+  /** A folder, or a bucket on S3, with its access keys. */
   readonly FILES_URL: string | S3Place
   readonly LOG_FORMAT: 'pretty' | 'json'
 }
@@ -28,10 +28,10 @@ type Texts = Readonly<Record<string, string | undefined>>
 
 const NAMES = Object.keys(SettingsSchema.properties) as SettingName[]
 
-/** Whether the database is a file of ours and not a server. */
+/** Whether the database is embedded (a file), not a server. */
 export const isEmbedded = (databaseUrl: string): boolean => !/^postgres(ql)?:/.test(databaseUrl)
 
-/** A URL without its secrets: the password, and whatever its query says. */
+/** A URL without its secrets: the password and the query. */
 export const hiddenUrl = (text: string): string => {
   if (!/^[\w+.-]+:\/\//.test(text) || !URL.canParse(text)) return text
   const url = new URL(text)
@@ -40,11 +40,11 @@ export const hiddenUrl = (text: string): string => {
   return url.href
 }
 
-/** FILES_URL as it is in force. */
+/** The effective FILES_URL. */
 export const placeOf = (place: string | S3Place): string =>
   typeof place === 'string' ? `file:${place}` : showS3Place(place)
 
-/** The keys that a place on S3 is opened with. */
+/** The access keys of a bucket on S3. */
 export const s3KeysOf = ({ AWS_ACCESS_KEY_ID = '', AWS_SECRET_ACCESS_KEY = '', AWS_SESSION_TOKEN }: Settings) => {
   const token = AWS_SESSION_TOKEN === undefined ? {} : { sessionToken: AWS_SESSION_TOKEN }
   return { accessKeyId: AWS_ACCESS_KEY_ID, secretAccessKey: AWS_SECRET_ACCESS_KEY, ...token }
@@ -57,7 +57,7 @@ const hidden = (text: string, secret: unknown): string => {
   return secret === 'url' ? hiddenUrl(text) : text
 }
 
-/** One line for each fault of a value that was not accepted. */
+/** One line per fault of a rejected value. */
 const problemsOf = (name: SettingName, text: string, error: unknown): readonly string[] => {
   const { accepts, secret } = SettingsSchema.properties[name]
   const cause = error instanceof TransformDecodeError ? error.error : null
@@ -67,8 +67,8 @@ const problemsOf = (name: SettingName, text: string, error: unknown): readonly s
 }
 
 /**
- * Reads all settings at once: flags before environment before defaults, an empty value as none.
- * `problems` has one line for every wrong one, so that they can be mended together.
+ * Reads all settings at once: flags override the environment, which overrides defaults; an empty value counts as unset.
+ * `problems` has one line for every invalid setting, so that they can be fixed together.
  */
 export const readSettings = (environment: Texts, flags: Texts, isTerminal: boolean): SettingsResult => {
   const values: Record<string, unknown> = {}
@@ -94,7 +94,7 @@ export const readSettings = (environment: Texts, flags: Texts, isTerminal: boole
     }
   }
   const given = values as unknown as GivenSettings
-  // A secret kept in DATA_DIR would be another one for each process.
+  // A secret in DATA_DIR would differ between processes.
   if (
     !isEmbedded(given.DATABASE_URL ?? '') &&
     given.JWT_SECRET === undefined &&

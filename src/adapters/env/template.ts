@@ -1,4 +1,4 @@
-/** What is wrong in a template, and on which line, from 1. */
+/** A fault in a template, and its line, from 1. */
 export interface TemplateFault {
   readonly line: number
   readonly why: string
@@ -21,9 +21,9 @@ interface Open {
 
 export interface ParsedTemplate {
   readonly faults: readonly TemplateFault[]
-  /** What is shown whatever the values are: not within a section. */
+  /** Whether it is always shown, not within a section. */
   readonly always: ReadonlySet<string>
-  /** `toText` makes what the template shows of a value. */
+  /** `toText` renders a value. */
   render(values: Values, toText: (value: string) => string): string
 }
 

@@ -1,6 +1,6 @@
 import { supportedMimeTypes } from 'file-type'
 
-/** What people write for a type, and what its content is recognised as. */
+/** Common names of types, and the names under which they are detected. */
 const ALIASES: Readonly<Record<string, string>> = {
   'application/rar': 'application/x-rar-compressed',
   'application/vnd.rar': 'application/x-rar-compressed',
@@ -30,7 +30,7 @@ const ALIASES: Readonly<Record<string, string>> = {
   'video/x-msvideo': 'video/vnd.avi',
 }
 
-/** Every type that content can turn out to be; the last two are what has no signature. */
+/** Every type that can be detected from content; the last two are for content without a signature. */
 const RECOGNISED: ReadonlySet<string> = new Set([
   ...[...supportedMimeTypes].map((type) => type.toLowerCase().replace(/;.*$/, '')),
   'text/plain',
@@ -43,8 +43,8 @@ const isRecognised = (type: string): boolean => {
 }
 
 /**
- * The types of a comma list, each in the spelling that content is recognised as; null for what is no such list. Throws
- * an `Error` that names those that no content is ever recognised as, which would be accepted in vain.
+ * The types of a comma-separated list, under the names with which they are detected; null if the list is malformed.
+ * Throws an `Error` that names types that can never be detected, because listing them would have no effect.
  */
 export const parseUploadTypes = (text: string): '*/*' | readonly string[] | null => {
   if (text.trim() === '*/*') return '*/*'

@@ -2,7 +2,7 @@ import { type Detector, fileTypeFromTokenizer } from 'file-type'
 import type { SniffContentType } from '../../application/ports/blobs.ts'
 import { createTokenizer } from './tokenizer.ts'
 
-/** Answers for gzip what `file-type` does, which inflates up to 16 MB first to recognise a `.tar.gz` by its extension. */
+/** Detects gzip like `file-type`, which would decompress up to 16 MB first to find the extension of a `.tar.gz`. */
 const GZIP: Detector = {
   id: 'gzip',
   async detect(tokenizer) {
@@ -13,7 +13,7 @@ const GZIP: Detector = {
   },
 }
 
-/** What `file-type` answers, by what it is called here: an animated PNG is a PNG. */
+/** Types of `file-type` that have a different name here: an animated PNG is a PNG. */
 const NAMES: Readonly<Record<string, string>> = { 'image/apng': 'image/png' }
 
 /** Detects types by the signatures that the package `file-type` knows. */

@@ -1,13 +1,13 @@
 import { EndOfStreamError, type IRandomAccessTokenizer, type IReadChunkOptions } from 'strtok3/core'
 import type { ReadableContent } from '../../application/ports/blobs.ts'
 
-/** Stands for a size that is not known yet. One less than what `file-type` takes for "read it as a stream". */
+/** Placeholder for an unknown size. One less than the value that makes `file-type` read a stream. */
 const UNKNOWN_SIZE = Number.MAX_SAFE_INTEGER - 1
 
-/** No token is longer, except what says that it is by a length that was made up. */
+/** No valid token is longer; a longer one has a forged length. */
 const MAX_TOKEN_BYTES = 1_048_576
 
-/** Content as `file-type` reads it. Where it gives no more, it ends. */
+/** A tokenizer of `file-type` for the content. A short read is its end. */
 export const createTokenizer = (content: ReadableContent): IRandomAccessTokenizer => {
   const size = content.size ?? UNKNOWN_SIZE
   let position = 0

@@ -6,9 +6,9 @@ import type { MovableBlobs } from '../../application/ports/transfer.ts'
 import { AppError } from '../../domain/errors.ts'
 
 export interface FsBlobStore extends MovableBlobs {
-  /** Makes the folder, for its owner alone, unless it exists. */
+  /** Creates the folder, accessible only by its owner, if it does not exist. */
   prepare(): Promise<void>
-  /** Rejects while the folder cannot be written to, or has hardly any room left. */
+  /** Rejects while the folder cannot be written to, or has almost no space left. */
   ping(): Promise<void>
 }
 
@@ -25,7 +25,10 @@ const codeOf = (error: unknown) => (error instanceof Error && 'code' in error ? 
 const FULL = ['ENOSPC', 'EDQUOT', 'EFBIG']
 const TRANSIENT_CODES = ['EROFS', 'EACCES', 'EPERM', 'EIO', 'ESTALE', 'EMFILE', 'ENFILE']
 
-/** What the core may know of a failure of the disk: it needs room, it may pass, or it is not ours. */
+/**
+ * Converts a disk failure to an error of the core if it is temporary or needs disk space; other errors are returned
+ * unchanged.
+ */
 const toAppError = (error: unknown): unknown => {
   const code = String(codeOf(error))
   if (FULL.includes(code)) return new AppError('storage_full', 'The storage is full', { cause: error, retryAfter: 60 })
@@ -33,7 +36,10 @@ const toAppError = (error: unknown): unknown => {
   return new AppError('unavailable', 'The storage is not available', { cause: error, retryAfter: 1 })
 }
 
-/** With less, an upload or a commit is about to fail. A file system that reports no size is assumed to have space. */
+/**
+ * Below this free space, an upload or a commit is about to fail. A file system that reports no size is assumed to have
+ * space.
+ */
 const MIN_FREE_BYTES = 1_048_576
 
 const checkRoom = async (path: string): Promise<void> => {
@@ -41,7 +47,7 @@ const checkRoom = async (path: string): Promise<void> => {
   if (blocks > 0 && bavail * bsize < MIN_FREE_BYTES) throw new AppError('storage_full', 'The storage is full')
 }
 
-/** Makes names in a folder survive a crash. */
+/** Makes the names in a folder durable. */
 const syncFolder = async (path: string): Promise<void> => {
   const folder = await open(path, 'r')
   try {
@@ -67,10 +73,10 @@ const copy = async (body: AsyncIterable<Uint8Array>, file: FileHandle): Promise<
   return { size, sha256: hash.digest('hex') }
 }
 
-/** Keeps blobs as files below `root`, 256 folders of them; what is being written ends in `.part`. */
+/** Stores blobs as files below `root`, in 256 folders; unfinished files end in `.part`. */
 export const createFsBlobStore = (root: string): FsBlobStore => {
   const makeFolder = async (path: string) => {
-    // Of a path, `mkdir` says the first folder that it had to make.
+    // `mkdir` returns the first folder of the path that it had to create.
     if ((await mkdir(path, { recursive: true, mode: 0o700 })) === undefined) return
     await syncFolder(dirname(path))
   }
@@ -89,7 +95,7 @@ export const createFsBlobStore = (root: string): FsBlobStore => {
     }
   }
 
-  /** Writes beside `written` first, which need not be where it belongs. */
+  /** Writes to `written` first and then renames it. */
   const keep = async (key: string, written: string, body: AsyncIterable<Uint8Array>): Promise<StoredBlob> => {
     const path = pathOf(key)
     const part = pathOf(written + UNFINISHED)
@@ -105,7 +111,7 @@ export const createFsBlobStore = (root: string): FsBlobStore => {
       await syncFolder(dirname(path))
       return { key, ...content }
     } catch (error) {
-      // What cannot be removed now the sweep removes; why the write failed matters more.
+      // If it cannot be removed now, the sweep removes it later; the error of the write matters more.
       await file?.close().catch(() => {})
       await rm(placed ? path : part, { force: true }).catch(() => {})
       throw toAppError(error)
@@ -127,7 +133,7 @@ export const createFsBlobStore = (root: string): FsBlobStore => {
     async put(key, body) {
       if (key.endsWith(UNFINISHED)) throw new Error('not a key of a whole blob')
       pathOf(key)
-      // What a killed copy left has a name that no other meets.
+      // The name is unique, so that remains of a killed copy do not collide.
       return keep(key, newKey(), body)
     },
 

@@ -11,7 +11,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 
-/** Makes the data folder, readable by its owner alone, unless it exists. */
+/** Creates the data folder, readable only by its owner, if it does not exist. */
 export const makeDataDir = (path: string): void => {
   if (existsSync(path)) return
   mkdirSync(path, { recursive: true })
@@ -22,7 +22,7 @@ const MIN_SECRET_BYTES = 32
 
 const newSecret = (): string => crypto.getRandomValues(new Uint8Array(48)).toBase64()
 
-/** Whole or not at all, and readable by its owner alone. */
+/** Writes the file atomically, readable only by its owner. */
 const replaceFile = (path: string, content: string): void => {
   const draft = `${path}.${process.pid}`
   writeFileSync(draft, content, { mode: 0o600, flush: true })
@@ -37,12 +37,12 @@ const readSecret = (path: string): string => {
   }
 }
 
-/** Where the data folder keeps its secret. */
+/** Path of the secret in the data folder. */
 export const secretPath = (dataDir: string): string => join(dataDir, 'jwt-secret')
 
 /**
- * The secret kept in the data folder with mode 0600, made at first need.
- * Two processes that start at once agree on one. Throws when what is kept is too short to be a secret.
+ * The secret in the data folder, created on first use with mode 0600. Two processes that start concurrently use the
+ * same one. Throws if the stored secret is too short.
  */
 export const keptSecret = (dataDir: string): string => {
   const path = secretPath(dataDir)
@@ -62,14 +62,14 @@ export const keptSecret = (dataDir: string): string => {
   return secret
 }
 
-/** The data folder and its secret, as far as other users can access them, with their modes. */
+/** Which of the data folder and its secret are accessible by users other than the owner, and their modes. */
 export const exposedPaths = (dataDir: string): readonly { readonly path: string; readonly mode: string }[] =>
   [dataDir, secretPath(dataDir)].flatMap((path) => {
     const mode = (statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o777
     return (mode & 0o077) === 0 ? [] : [{ path, mode: mode.toString(8).padStart(4, '0') }]
   })
 
-/** A secret that was replaced, and when the server stopped to sign with it, in milliseconds since 1970. */
+/** A replaced secret, and when the server stopped signing with it, in milliseconds since 1970. */
 export interface PreviousSecret {
   readonly secret: string
   readonly retiredAt: number
@@ -83,8 +83,8 @@ const readPrevious = (path: string): { readonly secret: string; readonly retired
 }
 
 /**
- * Makes a new secret, which the server uses from its next start, and keeps the one before it as the previous. Throws when
- * there is none yet.
+ * Creates a new secret, which the server uses from its next start, and keeps the old one as the previous secret. Throws
+ * if there is no secret yet.
  */
 export const rotateSecret = (dataDir: string): void => {
   if (!existsSync(secretPath(dataDir))) throw new Error(`there is no ${secretPath(dataDir)} to rotate`)
@@ -93,8 +93,8 @@ export const rotateSecret = (dataDir: string): void => {
 }
 
 /**
- * The secret before the one in use. It counts as retired from the first call, which is the start of the first server
- * that no longer signs with it. Null when there is none.
+ * The previous secret. It counts as retired from the first call, at the start of the first server that no longer signs
+ * with it. Null if there is none.
  */
 export const previousSecret = (dataDir: string, now: number): PreviousSecret | null => {
   const path = previousPath(dataDir)

@@ -1,7 +1,7 @@
 import { statfs } from 'node:fs/promises'
 import type { Log, Reserve } from '../../application/ports/system.ts'
 
-/** Free space that is kept for admins, for signing in and for what gives room back. */
+/** Free space reserved for admins, for signing in and for freeing space. */
 const RESERVE_BYTES = 256 * 1_048_576
 /** The same on a small disk. */
 const RESERVE_RATIO = 0.1
@@ -17,7 +17,7 @@ const isLow = async (folder: string): Promise<boolean> => {
   return blocks > 0 && bavail * bsize < Math.min(RESERVE_BYTES, blocks * bsize * RESERVE_RATIO)
 }
 
-/** Looks at the disks of these folders once a second, beside the requests. */
+/** Checks the disks of these folders once a second, outside of requests. */
 export const watchReserve = async (folders: readonly string[], log: Log): Promise<DiskReserve> => {
   let reached = false
   let sampling = false
@@ -27,8 +27,8 @@ export const watchReserve = async (folders: readonly string[], log: Log): Promis
     try {
       const before = reached
       reached = (await Promise.all(folders.map(isLow))).includes(true)
-      if (reached && !before) log.warn('the storage is nearly full: what users write is refused', { folders })
-      if (before && !reached) log.info('the storage has room again')
+      if (reached && !before) log.warn('the storage is nearly full: writes of users are refused', { folders })
+      if (before && !reached) log.info('the storage has enough space again')
     } catch (error) {
       log.warn('the free space cannot be read', { error })
     } finally {
@@ -41,5 +41,5 @@ export const watchReserve = async (folders: readonly string[], log: Log): Promis
   return { isReached: () => reached, stop: () => clearInterval(timer) }
 }
 
-/** For a command that serves no requests. */
+/** For commands that serve no requests. */
 export const NO_RESERVE: Reserve = { isReached: () => false }

@@ -46,7 +46,7 @@ const identifies = (request: Request, rule: Rule): boolean => {
 const authenticate = (access: Access, request: Request): Principal | Promise<Principal> => {
   const token = bearerToken(request)
   if (token === null) throw new AppError('unauthenticated', 'Sign in to do this')
-  if (token === '') throw new AppError('invalid_token', 'The Authorization header holds no bearer token')
+  if (token === '') throw new AppError('invalid_token', 'The Authorization header has no bearer token')
   return access.authenticate(token)
 }
 

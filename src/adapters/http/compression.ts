@@ -25,7 +25,7 @@ export const acceptsGzip = (request: Request): boolean => {
   return /(?:^|,)\s*(?:x-)?gzip\s*(?:,|$|;\s*q=(?:0\.0{0,2}[1-9]|0\.[1-9]|1))/i.test(accepted)
 }
 
-/** `Vary`: the request headers that a response depends on, for caches. */
+/** Adds a request header that the response depends on to `Vary`, for caches. */
 export const addVary = (headers: Headers, name: string): void => {
   headers.vary = headers.vary === undefined ? name : `${headers.vary}, ${name}`
 }

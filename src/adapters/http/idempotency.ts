@@ -81,7 +81,9 @@ export const createIdempotency = (answers: Answers, common: Pick<CommonHeaders, 
     if (actor === null || key === null) return done(await work(null))
     const name = `${actor.userId} ${route} ${key}`
     if (running.has(name)) {
-      throw new AppError('idempotency_in_progress', 'A request with this Idempotency-Key still runs', { retryAfter: 1 })
+      throw new AppError('idempotency_in_progress', 'A request with this Idempotency-Key is still running', {
+        retryAfter: 1,
+      })
     }
     running.add(name)
     try {

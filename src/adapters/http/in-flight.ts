@@ -17,7 +17,7 @@ const MAX_TOTAL_BYTES = 64 * 1_048_576
 const RETRY_AFTER_SECONDS = 1
 
 const tooMany = () =>
-  new AppError('too_many_requests', 'Too much is on its way to or from you already', {
+  new AppError('too_many_requests', 'You have too many unread responses or unfinished requests', {
     retryAfter: RETRY_AFTER_SECONDS,
   })
 
@@ -37,7 +37,9 @@ export const createInFlight = (maxClientBytes = MAX_CLIENT_BYTES, maxTotalBytes 
       const before = bytesByClient.get(client) ?? 0
       if (always === undefined && before > 0 && before + bytes > maxClientBytes) throw tooMany()
       if (always === undefined && total > 0 && total + bytes > maxTotalBytes) {
-        throw new AppError('overloaded', 'Too much is on its way already', { retryAfter: RETRY_AFTER_SECONDS })
+        throw new AppError('overloaded', 'The server has too many unread responses or unfinished requests', {
+          retryAfter: RETRY_AFTER_SECONDS,
+        })
       }
       add(client, bytes)
       let taken = true

@@ -41,7 +41,7 @@ interface PageParameters {
   readonly cursor?: string
 }
 
-const invalidCursor = () => new AppError('invalid_cursor', 'The cursor is not one of ours, or belongs to another sort')
+const invalidCursor = () => new AppError('invalid_cursor', 'The cursor is invalid, or belongs to another sort')
 
 const sortText = ({ field, descending }: Sort<string>) => `${descending ? '-' : ''}${field}`
 

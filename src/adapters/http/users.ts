@@ -1,5 +1,5 @@
 import { Elysia, type Static, t } from 'elysia'
-import type { UserSortField } from '../../application/ports/persistence.ts'
+import type { UserSortField } from '../../application/ports/accounts.ts'
 import type { UserChanges, Users } from '../../application/users.ts'
 import { ROLES, type User } from '../../domain/user.ts'
 import { actorOf, callerOf } from './call.ts'

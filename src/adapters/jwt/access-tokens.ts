@@ -6,7 +6,7 @@ const ISSUER = 'skep'
 const AUDIENCE = 'skep-api'
 const ALGORITHM = 'HS256'
 
-/** Ours have some 350 characters. */
+/** Real tokens have about 350 characters. */
 const MAX_TOKEN_LENGTH = 1_000
 
 const integer = (value: unknown): number | null => (Number.isSafeInteger(value) ? Number(value) : null)
@@ -14,20 +14,20 @@ const integer = (value: unknown): number | null => (Number.isSafeInteger(value) 
 const id = (value: unknown): number | null =>
   typeof value === 'string' && /^[1-9]\d{0,15}$/.test(value) ? integer(Number(value)) : null
 
-/** Names a key without telling anything of it (RFC 7515 section 4.1.4). */
+/** Identifies a key without revealing anything about it (RFC 7515 section 4.1.4). */
 const keyIdOf = (secret: string): string =>
   new Bun.CryptoHasher('sha256').update(`skep key id ${secret}`).digest('base64url').slice(0, 12)
 
 /**
- * Whether it is spelled as we spell it. The signature covers the text of the parts before it, but its own last character
- * has bits that no decoder looks at, and lenient ones take padding, spaces and another alphabet.
+ * Whether it has the canonical spelling. The signature covers the text of the parts before it, but its own last
+ * character has bits that decoders ignore, and lenient decoders accept padding, spaces and another alphabet.
  */
 const isCanonical = (token: string): boolean => {
   const signature = /^[\w-]+\.[\w-]+\.([\w-]+)$/.exec(token)?.[1]
   return signature !== undefined && Buffer.from(signature, 'base64url').toString('base64url') === signature
 }
 
-/** The key that a token says it was signed with; undefined for tokens from before keys had names. */
+/** The key id in a token; undefined for tokens from before key ids existed. */
 const keyIdIn = (token: string): unknown => {
   try {
     const header: unknown = JSON.parse(Buffer.from(token.slice(0, token.indexOf('.')), 'base64url').toString())
@@ -37,15 +37,15 @@ const keyIdIn = (token: string): unknown => {
   }
 }
 
-/** A key that signs no more; what it signed is good until `verifiesUntil`, in milliseconds since 1970. */
+/** A retired key; its signatures are valid until `verifiesUntil`, in milliseconds since 1970. */
 export interface PreviousKey {
   readonly secret: string
   readonly verifiesUntil: number
 }
 
 /**
- * JWTs (RFC 7519) signed with HMAC-SHA-256. `verify` pins algorithm, issuer and audience, requires `exp`, and takes a
- * token in no other spelling than its own. `kid` says which key signed it.
+ * JWTs (RFC 7519) signed with HMAC-SHA-256. `verify` pins algorithm, issuer and audience, requires `exp`, and accepts
+ * only the canonical spelling. `kid` identifies the key.
  */
 export const createAccessTokens = (secret: string, clock: Clock, previous: PreviousKey | null = null): AccessTokens => {
   const keyOf = (key: string) => {
@@ -85,7 +85,7 @@ export const createAccessTokens = (secret: string, clock: Clock, previous: Previ
       const [userId, sessionId] = [id(claims.sub), id(claims.sid)]
       const expiresAt = integer(claims.exp)
       if (userId === null || sessionId === null || expiresAt === null) return null
-      // What the retired key signs now, whoever has it, opens nothing for longer than what it signed in time.
+      // Tokens signed with the retired key after its retirement are not valid for longer than those signed before.
       const until = key === retired ? Math.min(expiresAt * 1_000, retired.verifiesUntil) : expiresAt * 1_000
       return { userId, sessionId, expiresAt: until }
     },

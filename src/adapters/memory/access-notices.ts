@@ -1,6 +1,6 @@
 import type { AccessNotices } from '../../application/ports/messaging.ts'
 
-/** Reaches the listeners of this process, before `publish` returns: `complete` when no other has this database. */
+/** Calls the listeners of this process before `publish` returns; `complete` if no other process uses this database. */
 export const createMemoryAccessNotices = (complete = true): AccessNotices => {
   const listeners: ((userId: number) => void)[] = []
   return {

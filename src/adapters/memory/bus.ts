@@ -4,7 +4,7 @@ import { createMemoryAccessNotices } from './access-notices.ts'
 import { createMemoryCommitSignals } from './commit-signals.ts'
 import { createMemoryRateLimiter } from './rate-limiter.ts'
 
-/** For a process that works alone; `isAlone` when nothing could have another one work on its database. */
+/** For a single process; `isAlone` if no other process can use its database. */
 export const createMemoryBus = (clock: Clock, isAlone = true): Bus => ({
   limiter: createMemoryRateLimiter(clock),
   notices: createMemoryAccessNotices(isAlone),

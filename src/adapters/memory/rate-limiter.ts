@@ -8,7 +8,7 @@ interface Window {
 
 const MAX_KEYS_COUNT = 200_000
 
-/** Counts in this process alone. The oldest key makes room when too many are counted at once. */
+/** Counts only in this process. The oldest key is dropped when there are too many. */
 export const createMemoryRateLimiter = (clock: Clock): RateLimiter => {
   const windows = new Map<string, Window>()
   let sweepAt = 0

@@ -7,19 +7,19 @@ import type { Sender } from '../../domain/mail.ts'
 import { toMessage } from './message.ts'
 
 interface Options {
-  /** Made when the first mail is written. */
+  /** Created when the first mail is written. */
   readonly folder: string
   readonly from: Sender
   readonly log: Log
 }
 
-/** Makes names in a folder survive a crash. */
+/** Makes the names in a folder durable. */
 const syncFolder = async (path: string): Promise<void> => {
   await using folder = await open(path, 'r')
   await folder.sync()
 }
 
-/** Writes each mail as an `.eml` file, for days without a mail server. A repeated one takes the place of the first. */
+/** Writes each mail as an `.eml` file, for installations without a mail server. A repeated mail replaces the first. */
 export const createFileMailer = ({ folder, from, log }: Options): Mailer => {
   const transport = createTransport({ streamTransport: true, buffer: true, newline: 'windows' })
   return {
@@ -31,7 +31,7 @@ export const createFileMailer = ({ folder, from, log }: Options): Mailer => {
       const file = join(folder, `${mail.id}.eml`)
       await writeFile(`${file}.part`, message, { mode: 0o600, flush: true })
       await rename(`${file}.part`, file)
-      // The job that asked for it is done then, and would not write it again.
+      // Afterwards the job is done and does not write the mail again.
       await syncFolder(folder)
       log.info('mail written', { file, to: mail.to, subject: mail.subject })
     },

@@ -7,7 +7,7 @@ interface Options {
   /** `smtp://` (STARTTLS when offered) or `smtps://` (TLS), with user and password if the server asks for them. */
   readonly url: string
   readonly from: Sender
-  /** Milliseconds without an answer after which an attempt has failed. */
+  /** Milliseconds without a response after which an attempt fails. */
   readonly timeout?: number
 }
 
@@ -15,7 +15,7 @@ export interface SmtpMailer extends Mailer {
   close(): void
 }
 
-/** What a server may repeat of what it was sent, and nobody may read in a log or a list of jobs. */
+/** Secrets that a server may repeat in a reply, and that must not appear in a log or a list of jobs. */
 const secretsIn = (url: string): readonly string[] => {
   const { username, password } = new URL(url)
   const [user, pass] = [decodeURIComponent(username), decodeURIComponent(password)]
@@ -25,7 +25,7 @@ const secretsIn = (url: string): readonly string[] => {
 
 const MAILED_TOKEN = /(token=)[\w-]+/g
 
-/** The failure as others may know it: a reply 5yz is final (RFC 5321 section 4.2.1), everything else may pass. */
+/** The failure without secrets: a 5yz reply is permanent (RFC 5321 section 4.2.1), all others are temporary. */
 const toFailure = (error: unknown, secrets: readonly string[]): Error => {
   const message = error instanceof Error ? error.message : String(error)
   const hidden = secrets.reduce((text, secret) => text.replaceAll(secret, '***'), message)
@@ -34,7 +34,7 @@ const toFailure = (error: unknown, secrets: readonly string[]): Error => {
   return typeof code === 'number' && code >= 500 && code < 600 ? new PermanentFailure(shown) : new Error(shown)
 }
 
-/** Hands mails to an SMTP server (RFC 5321) over a few kept connections. */
+/** Sends mails to an SMTP server (RFC 5321) over a few persistent connections. */
 export const createSmtpMailer = ({ url, from, timeout = 20_000 }: Options): SmtpMailer => {
   const transport = createTransport({
     url,
@@ -48,7 +48,8 @@ export const createSmtpMailer = ({ url, from, timeout = 20_000 }: Options): Smtp
   const underway = new Set<string>()
   return {
     async send(mail) {
-      // An attempt that was given up goes on until the server answers or falls silent: never two of one mail at a time.
+      // An abandoned attempt continues until the server responds or times out, so that there are never two concurrent
+      // attempts for one mail.
       if (underway.has(mail.id)) throw new Error('an earlier attempt at this mail has not ended yet')
       underway.add(mail.id)
       try {

@@ -10,7 +10,7 @@ interface Unindexed {
   readonly [column: string]: unknown
 }
 
-/** What one step indexes. */
+/** Limit of one step. */
 const MAX_STEP_COUNT = 50
 const MAX_STEP_CHARACTERS = 8_192
 
@@ -29,7 +29,7 @@ const indexBatch = async (pool: Pick<Pool, 'query'>, table: RecordTable): Promis
     given.push({ id: int(row.id), version: row.version, words: vectorOf({ text, ownerId: int(row.owner_id) }) })
   }
   if (given.length === 0) return false
-  // A row that somebody has locked is left for later: whoever waits here for one could have locked another that they need.
+  // Locked rows are skipped until later, because waiting for one could deadlock with the unit that has locked it.
   await pool.query(
     `WITH given AS (SELECT * FROM json_to_recordset($1::text::json) AS rows (id bigint, version integer, words text)),
        free AS (SELECT id FROM ${name} WHERE id IN (SELECT id FROM given) FOR NO KEY UPDATE SKIP LOCKED)
@@ -41,11 +41,11 @@ const indexBatch = async (pool: Pick<Pool, 'query'>, table: RecordTable): Promis
 }
 
 /**
- * The records whose words are not those of their version: after a migration all of them, later those that an older
- * program beside this one wrote.
+ * The records whose indexed words are not those of their version: after a migration all records, later those written by
+ * an older release that runs next to this one.
  */
 export const createBacklog = (pool: Pick<Pool, 'query'>) => ({
-  /** Indexes some of them, newest first. False when there were none. */
+  /** Indexes some of them, newest first. False if there were none. */
   async step(): Promise<boolean> {
     for (const table of RECORD_TABLES) {
       if (table.collection.search.length > 0 && (await indexBatch(pool, table))) return true

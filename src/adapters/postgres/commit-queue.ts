@@ -12,24 +12,24 @@ import { createUnitQueue, type Unit } from './unit-queue.ts'
 
 export interface CommitQueue {
   readonly write: UnitOfWork['write']
-  /** Refuses what comes, and after `timeout` milliseconds what has not begun. */
+  /** Rejects new units, and after `timeout` milliseconds those that have not begun. */
   close(timeout: number): Promise<void>
 }
 
 interface Options {
   readonly pool: Pool
   readonly epoch: PresentEpoch
-  /** Bytes that one user may store; null for any. */
+  /** Bytes that one user may store; null for unlimited. */
   readonly quotaBytes: number | null
   readonly metrics: Pick<Metrics, 'databaseWaited' | 'committed'> | undefined
   readonly afterCommit: (marks: Readonly<CommitMarks>) => void
 }
 
-/** A unit that conflicts with others again and again is refused at last; so is one whose connection is lost again. */
+/** A unit that keeps conflicting with others is finally rejected; so is one whose connection is lost a second time. */
 const MAX_TRIES_COUNT = { conflict: 50, lost: 2, failed: 0 } as const
 const MAX_PAUSE_MS = 50
 
-/** Has units run again that a transaction has failed, in one of their own. */
+/** Runs units of a failed transaction again, each in a separate one. */
 const createRetries = (enqueue: (unit: Unit) => void) => {
   let pausing = 0
 
@@ -63,16 +63,16 @@ const createRetries = (enqueue: (unit: Unit) => void) => {
 }
 
 /**
- * A unit that finds a free connection has a transaction of its own. While all are taken, units wait, and whoever is done
- * with one goes on with the next in the same transaction, one after the other: one BEGIN and COMMIT for all of them. When
- * a shared transaction fails, each of its units runs again in one of its own.
+ * A unit that finds a free connection gets its own transaction. While all connections are in use, units queue, and a
+ * connection that finishes a unit runs the next one in the same transaction, with one BEGIN and COMMIT for all. If a
+ * shared transaction fails, each of its units runs again in a separate one.
  */
 export const createCommitQueue = ({ pool, epoch, quotaBytes, metrics, afterCommit }: Options): CommitQueue => {
   const insideUnit = new AsyncLocalStorage<true>()
   const queue = createUnitQueue({ timeoutMs: pool.connectionTimeoutMs, metrics })
-  /** Those that serve, or wait for the connection to do it with. */
+  /** Runners that run units, or wait for a connection. */
   let serving = 0
-  /** Those that have one. */
+  /** Runners that have a connection. */
   let connected = 0
   let closing: (() => void) | null = null
 
@@ -112,7 +112,7 @@ export const createCommitQueue = ({ pool, epoch, quotaBytes, metrics, afterCommi
         return serve(connection)
       })
     } catch (error) {
-      // No further connection is available. A transaction that has one continues, and asks for another when it is done.
+      // No further connection is available: a runner that has one continues, and requests another when it is done.
       leftToOthers = !hasConnection && connected > 0
       if (leftToOthers) queue.limitWaits()
       else queue.rejectAll(toAppError(error))

@@ -1,41 +1,41 @@
 export type Parameter = string | number | boolean | Uint8Array | null
 
-/** Rows, and how many were read or changed. */
+/** Rows, and the number of rows read or changed. */
 export type Answer<Row> = readonly Row[] & { readonly count: number }
 
 export type Query = <Row = unknown>(sql: string, ...parameters: readonly Parameter[]) => Promise<Answer<Row>>
 
 /**
- * What a look-up of one row does with the row. A unit of work locks what it authorizes by: nobody else changes or removes
- * it before the transaction ends, and who looks it up to do so waits, and then sees what became of it.
+ * The lock of a look-up of one row. A unit of work locks the rows it authorizes by: nobody else can change or remove
+ * them before the transaction ends, and another unit that looks them up waits, and then sees the result.
  */
 export type Lock = '' | 'FOR NO KEY UPDATE'
 
 /** Where statements run: on any connection of the pool, or inside one transaction. */
 export interface Connection {
-  /** For what only reads, or locks nothing that others wait for. */
+  /** For statements that only read, or take no lock that others wait for. */
   readonly read: Query
   /** A read that ends with `lock`. */
   lookUp<Row>(lock: Lock, sql: string, ...parameters: readonly Parameter[]): Promise<Answer<Row>>
 }
 
 /**
- * A transaction as one unit of work has it. What a statement does follows from the method it is called by: it decides
- * what a failure of the unit must undo, and whether other units may share the transaction. Answers need not be waited
- * for: a failed statement fails the transaction at the latest.
+ * A transaction as seen by one unit of work. The method used for a statement declares its effect, which decides whether
+ * a failure of the unit must be rolled back, and whether other units may share the transaction. Results need not be
+ * awaited: a failed statement fails the transaction at the latest at COMMIT.
  */
 export interface Transaction extends Connection {
-  /** Locks rows that others may wait for; there is nothing to undo. */
+  /** Locks rows that others may wait for; has nothing to roll back. */
   readonly lock: Query
-  /** Adds rows without waiting for the answer. */
+  /** Inserts rows, which nobody waits for. */
   readonly insert: Query
-  /** Changes or removes rows, for which others may wait. */
+  /** Changes or removes rows, which others may wait for. */
   readonly change: Query
 }
 
 export const ROW_LOCK: Lock = 'FOR NO KEY UPDATE'
 
-/** `bigint` as it arrives. In general it exceeds what a number can represent; our values do not. */
+/** `bigint` as it arrives: Skep's values always fit into a number. */
 export type Int8 = string
 
 export const int = (value: Int8): number => Number(value)

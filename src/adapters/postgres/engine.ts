@@ -4,11 +4,11 @@ import { openPostgresStore } from './unit-of-work.ts'
 
 interface Options {
   readonly url: string
-  /** Connections at most. */
+  /** Maximum number of connections. */
   readonly size: number
 }
 
-/** A server that others may be at work on: it is migrated when its operator says so, and nobody locks it. */
+/** A server that other processes may use: only the operator migrates it, and it is not locked. */
 export const createPostgresEngine = ({ url, size }: Options): Engine => {
   const pending = async () => (await pendingMigrations(url)).map(({ name }) => name)
   return {

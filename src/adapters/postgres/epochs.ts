@@ -4,10 +4,12 @@ import { newNonce } from '../sql/nonce.ts'
 import { type Connection, type Int8, intOrNull } from './connection.ts'
 import type { ServerConnection } from './server-connection.ts'
 
-/** The epoch of the data as each new connection finds it. */
+/** The epoch of the data, as checked on each new connection. */
 export interface PresentEpoch {
   readonly current: string
-  /** To be called with a connection before anything else is sent on it: only a new one can lead to other data. */
+  /**
+   * Call it with a connection before anything else is sent on it, because only a new connection can lead to other data.
+   */
   look(connection: ServerConnection): Promise<void>
 }
 

@@ -6,10 +6,10 @@ import { quotaExceeded } from '../sql/usage.ts'
 export const sqlState = (error: unknown): string | null =>
   error instanceof SQL.PostgresError && typeof error.errno === 'string' ? error.errno : null
 
-/** Another transaction has a lock that this one needs, and waiting for it could be a deadlock. */
+/** Another transaction has a lock that this one needs, and waiting could deadlock. */
 export class LockConflict extends Error {}
 
-/** Another transaction was first: running the whole unit again may succeed. */
+/** Another transaction was first: retrying the whole unit may succeed. */
 export const isConflict = (error: unknown): boolean =>
   error instanceof LockConflict || /^(40001|40P01)$/.test(sqlState(error) ?? '')
 
@@ -24,13 +24,16 @@ export const isConnectionLost = (error: unknown): boolean => {
   return error instanceof SQL.PostgresError && error.code.startsWith('ERR_POSTGRES_CONNECTION_')
 }
 
-/** No room for another connection, or the server is starting, stopping, read-only, or failing to read its disk. */
+/** Too many connections, or the server is starting, stopping, read-only, or cannot read its disk. */
 const TRANSIENT = /^(53...|57014|55P03|25006|58...|XX00[12]|28...|3D000)$/
 
 /** From `count_usage()` of migration 0007. */
 const QUOTA_EXCEEDED = 'SK507'
 
-/** What the core may know of a failure of the database: it passes by itself, it needs room, or it is not ours. */
+/**
+ * Converts a database failure to an error of the core if it is temporary or needs disk space; other errors are returned
+ * unchanged.
+ */
 export const toAppError = (error: unknown): unknown => {
   const state = sqlState(error) ?? ''
   if (state === '53100') return new AppError('storage_full', 'The storage is full', { cause: error, retryAfter: 60 })

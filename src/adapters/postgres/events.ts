@@ -36,7 +36,7 @@ const conditionOf = (
 ): { readonly sql: string; readonly values: readonly Parameter[] } => {
   if (scope === 'all') return { sql: 'true', values: [] }
   if ('subjectId' in scope) return { sql: 'subject_id = $3 AND kind = $4', values: [scope.subjectId, scope.kind] }
-  // No index leads from one event of a kind to the next: what is passed over is bounded instead.
+  // No index covers the events of a kind, so the number of skipped events is bounded.
   if (isScanned(scope)) return { sql: 'position <= $3 AND kind = $4', values: [before, scope.kind] }
   return { sql: 'owner_id = $3 AND kind = $4', values: [scope.ownerId ?? 0, scope.kind] }
 }
@@ -46,13 +46,13 @@ const lastOf = async (connection: Connection): Promise<number> => {
   return int(end?.position ?? '0')
 }
 
-/** What has its place in the log. */
+/** Events that have a position in the log. */
 const createPlacedReader = (connection: Connection): EventReader => ({
   async chunk({ scope, after, maxCount, maxBytes }) {
     const end = isScanned(scope) ? await lastOf(connection) : null
     const before = end === null ? after : Math.min(end, after + MAX_SCANNED_COUNT)
     const { sql, values } = conditionOf(scope, before)
-    // What is only measured stays where it is: the length of a long text is known without it.
+    // A long text is stored out of line, and its length is known without reading it.
     const rows = await connection.read<Row & { found: Int8 }>(
       `SELECT * FROM (
          SELECT *, count(*) OVER () AS found,
@@ -67,7 +67,7 @@ const createPlacedReader = (connection: Connection): EventReader => ({
     const isCut = rows.length === maxCount || rows.length < int(rows[0]?.found ?? '0')
     const events = rows.map(fromRow)
     const last = events.at(-1)?.cursor ?? after
-    // What was placed since the end was asked for may be among them.
+    // Events positioned since the end was read may be among them.
     const reached = isCut ? last : Math.max(before, last)
     return { events, reached, complete: !isCut && (end === null || before >= end) }
   },
@@ -80,7 +80,7 @@ const createPlacedReader = (connection: Connection): EventReader => ({
   },
 })
 
-/** Gives all that is committed its place before it reads: nothing will ever appear below what it answers. */
+/** Assigns positions to all committed events before it reads, so that no event ever appears below the result. */
 export const createEventReader = (connection: Connection): EventReader => {
   const placed = createPlacedReader(connection)
   const place = () => connection.read('SELECT place_events()')
@@ -102,7 +102,7 @@ const INSERT = insertInto(
   numbered,
 )
 
-/** `onAppended` is called for each new event, which is not committed yet. */
+/** `onAppended` is called for each new event, before the commit. */
 export const createEventRepository = (
   connection: Transaction,
   usage: UsageCounter,
@@ -116,7 +116,8 @@ export const createEventRepository = (
     else if (ownerId !== null) usage.add(ownerId, eventBytes(data))
     onAppended()
   },
-  // From the beginning of the log without a gap, though times and places can differ by a moment.
+  // Removes from the beginning of the log without a gap, although the orders of times and positions can differ
+  // slightly.
   async deleteBefore(instant, limit) {
     const gone = await connection.change<{ owner_id: Int8 | null; bytes: Int8 }>(
       `DELETE FROM events WHERE position <= (

@@ -24,8 +24,8 @@ const RETURNED_SIZE = `user_id, ${BYTES_OF.idempotency} AS bytes`
 
 export const createIdempotencyRepository = (connection: Transaction, usage: UsageCounter): IdempotencyRepository => ({
   async find(userId, route, key) {
-    // A row that is not there cannot be locked. Nobody waits: a unit of a shared transaction has the keys of others,
-    // too.
+    // A missing row cannot be locked, so the key has an advisory lock. Nobody waits for it, because a shared
+    // transaction also has the keys of others locked.
     const [[lock], [row]] = await Promise.all([
       connection.read<{ taken: boolean }>(
         'SELECT NOT pg_try_advisory_xact_lock(hashtextextended($1, 0)) AS taken',
@@ -52,7 +52,7 @@ export const createIdempotencyRepository = (connection: Transaction, usage: Usag
   },
   async put({ userId, route, key, fingerprint, answer, role, createdAt }) {
     const packed = packAnswer(answer)
-    // Of an expired one that it replaces; the subquery sees what was there before.
+    // The size of an expired record that it replaces; the subquery sees the old row.
     const [row] = await connection.change<{ before: Int8 | null }>(
       `INSERT INTO idempotency (user_id, route, key, fingerprint, answer, role, created_at)
        VALUES ($1, $2, $3, $4, $5, $6, $7)

@@ -88,7 +88,7 @@ export const createJobRepository = (connection: Transaction, onEnqueued: () => v
     )
     onEnqueued()
   },
-  // Several processes claim at once: each passes over the rows that another is about to take.
+  // Several processes claim concurrently: each skips rows locked by another.
   async claim({ now, leaseUntil, limit }) {
     void connection.change(
       `WITH lost AS MATERIALIZED (
@@ -139,7 +139,7 @@ export const createJobRepository = (connection: Transaction, onEnqueued: () => v
       id,
       now,
     )
-    // Another with its key came to be queued meanwhile: the next run sees it.
+    // A job with the same key was queued meanwhile; the next run sees it.
     const { count } = await retried.catch((error: unknown) => {
       throw sqlState(error) === '23505' ? new LockConflict('another job has the key', { cause: error }) : error
     })

@@ -4,7 +4,7 @@ type LookUp<Row> = (id: number) => Promise<Row | null>
 
 interface Source {
   readonly table: string
-  /** All of them, if they are not named. */
+  /** All columns if absent. */
   readonly columns?: string
   readonly lock: Lock
 }
@@ -13,7 +13,7 @@ interface Asked<Row> extends PromiseWithResolvers<Row | null> {
   readonly id: number
 }
 
-/** As long as no more statements are under way, nobody waits for company. */
+/** Up to this number of running statements, look-ups are not batched. */
 const MAX_STATEMENTS_COUNT = 4
 
 const together = <Row extends { readonly id: Int8 }>(
@@ -53,8 +53,8 @@ const together = <Row extends { readonly id: Int8 }>(
 }
 
 /**
- * Looks rows up by id. Without a lock, who asks while {@link MAX_STATEMENTS_COUNT} statements are under way shares the next one with
- * others, and a row with those who asked for the same.
+ * Looks up rows by id. Without a lock, while {@link MAX_STATEMENTS_COUNT} statements are running, look-ups share the
+ * next statement, and look-ups of the same id share its row.
  */
 export const lookUpIn = <Row extends { readonly id: Int8 }>(
   connection: Connection,

@@ -1,9 +1,9 @@
-import type { MailLimitRepository } from '../../application/ports/persistence.ts'
+import type { MailLimitRepository } from '../../application/ports/accounts.ts'
 import { insertedRow, type Transaction } from './connection.ts'
 
 export const createMailLimitRepository = (connection: Transaction): MailLimitRepository => ({
   async find(recipient, kind) {
-    // A row that is not there cannot be locked: it is made, and stays empty if nothing is put.
+    // A missing row cannot be locked, so it is created, and stays empty if nothing is stored.
     const found = await connection.change<{ times: string }>(
       `INSERT INTO mail_limits (recipient, kind, times, newest_at) VALUES ($1, $2, '[]', 0)
        ON CONFLICT (recipient, kind) DO UPDATE SET kind = excluded.kind RETURNING times`,
@@ -22,7 +22,7 @@ export const createMailLimitRepository = (connection: Transaction): MailLimitRep
       Math.max(...times),
     )
   },
-  // A row that another unit has locked is about to get a newer mail, so it is asked about once more when it is free.
+  // A row locked by another unit is about to get a newer mail, so the condition is checked again when it is unlocked.
   async deleteOld(instant, limit) {
     const { count } = await connection.change(
       `DELETE FROM mail_limits WHERE newest_at < $1 AND (recipient, kind) IN

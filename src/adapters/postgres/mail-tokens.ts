@@ -1,4 +1,4 @@
-import type { MailTokenReader, MailTokenRepository } from '../../application/ports/persistence.ts'
+import type { MailTokenReader, MailTokenRepository } from '../../application/ports/accounts.ts'
 import type { MailToken, MailTokenPurpose } from '../../domain/mail-token.ts'
 import { type Connection, type Int8, int, type Lock, ROW_LOCK, type Transaction } from './connection.ts'
 
@@ -25,7 +25,7 @@ const fromRow = (row: Row | undefined): MailToken | null =>
 
 export const createMailTokenReader = (connection: Connection, lock: Lock = ''): MailTokenReader => ({
   async findByHash(hash) {
-    // The user before the token, as whoever changes the account.
+    // Locks the user before the token, in the same order as a unit that changes the account.
     const [row] = await connection.lookUp<Row>(
       lock,
       `SELECT mail_tokens.* FROM users JOIN mail_tokens ON mail_tokens.user_id = users.id

@@ -19,7 +19,7 @@ export interface Filter {
 
 interface Source<Column extends string> {
   readonly table: string
-  /** What is read of each row, if not all of it. */
+  /** The columns to read, if not all. */
   readonly select?: string
   /** The sort columns: no other name reaches the SQL. */
   readonly columns: readonly Column[]
@@ -43,8 +43,8 @@ const toKey = (value: unknown): string | number => {
 }
 
 /**
- * Reads pages in the order of a sort column and then `id`: by number with a total, or onwards from a position at
- * constant cost. An index must answer every filter, in the order of every sort.
+ * Reads pages in the order of a sort column and then `id`: by number with a total, or after a position at constant
+ * cost. An index must answer every filter, in the order of every sort.
  */
 export const createPager = <Row extends { id: Int8 }>(
   connection: Connection,

@@ -6,33 +6,33 @@ import { createSlots, type Slot } from './slots.ts'
 export interface PoolOptions {
   /** `postgres://…`; with `?prepare=false` no statement is named, as PgBouncer in transaction mode needs it. */
   readonly url: string
-  /** Connections at most. */
+  /** Maximum number of connections. */
   readonly size: number
-  /** Milliseconds to wait for a free connection, or for the server to take a new one. */
+  /** Milliseconds to wait for a free connection, or for the server to accept a new one. */
   readonly connectionTimeoutMs?: number
-  /** A connection is closed when the server has not answered for this many milliseconds; without it, never. */
+  /** Milliseconds without a response after which a connection is closed; never if absent. */
   readonly responseTimeoutMs?: number
-  /** Runs before anything else is sent on a new connection, which is given up when it fails. */
+  /** Runs before anything else is sent on a new connection, which is closed if it fails. */
   readonly onOpened?: (connection: ServerConnection) => Promise<void>
-  /** Called with how many milliseconds a single statement waited for a connection, in vain or not. */
+  /** Called with the milliseconds that a single statement waited for a connection, even if it did not get one. */
   readonly onWaited?: ((milliseconds: number) => void) | undefined
 }
 
-/** Single statements run at once, on connections that others use too. */
+/** Runs single statements at once, on shared connections. */
 export interface Pool extends Connection {
-  /** How many may work exclusively at the same time. */
+  /** Maximum number of concurrent exclusive users. */
   readonly maxExclusiveCount: number
   /** Milliseconds to wait for a free connection. */
   readonly connectionTimeoutMs: number
-  /** Sends a statement that may run twice: where the connection is lost, another takes its place without a word. */
+  /** Sends a statement that may run twice: if the connection is lost, it is retried on another. */
   readonly query: Query
-  /** Runs `work` with exclusive use of a connection. Rejects with `unavailable` when none is free. */
+  /** Runs `work` with exclusive use of a connection. Rejects with `unavailable` if none is free. */
   exclusively<T>(work: (connection: ServerConnection) => Promise<T>): Promise<T>
-  /** Refuses what comes, waits up to `timeout` milliseconds for what runs, then closes every connection. */
+  /** Rejects new work, waits up to `timeout` milliseconds for running work, then closes every connection. */
   close(timeout: number): Promise<void>
 }
 
-/** Opens the connection of a slot when it is needed, for all who need it. */
+/** Opens the connection of a slot on demand; concurrent callers share it. */
 const createOpener = ({ url, onOpened }: PoolOptions, timeoutMs: number) => {
   const openIn = async (slot: Slot): Promise<ServerConnection> => {
     const connection = await connect(url, timeoutMs, (closed) => {
@@ -61,19 +61,16 @@ const createOpener = ({ url, onOpened }: PoolOptions, timeoutMs: number) => {
   }
 }
 
-/** A server behind a network that is gone, or one that hangs, would keep all who asked for as long as it likes. */
+/** Without this, a lost network or a server that hangs would block callers indefinitely. */
 const closeSilent = (slots: readonly Slot[], timeoutMs: number): void => {
   const silent = slots.flatMap(({ connection }) =>
     connection !== null && connection.silenceMs() > timeoutMs ? [connection] : [],
   )
-  // Those that were idle have gone the same way.
+  // Idle connections are probably lost too.
   if (silent.some((connection) => connection.isWaiting())) for (const connection of silent) connection.close()
 }
 
-/**
- * Connections of which each carries either one transaction or any number of single statements, one after the other
- * without waiting for answers between them.
- */
+/** Connections that each run either one transaction, or any number of pipelined single statements. */
 export const createPool = (options: PoolOptions): Pool => {
   const { size, connectionTimeoutMs = 5_000, responseTimeoutMs, onWaited } = options
   const slots = createSlots(size, connectionTimeoutMs)
@@ -127,13 +124,13 @@ export const createPool = (options: PoolOptions): Pool => {
         connection.answered()
       }
     } finally {
-      // Nothing was, and nothing will be.
+      // Nothing was sent, and nothing will be.
       if (unsent) slots.sent(slot)
       slots.release(slot, false)
     }
   }
 
-  /** Connections that were cut while idle, with the server's restart, are no reason to refuse: each is used up. */
+  /** Connections lost while idle, as in a restart of the server, must not cause errors: each is tried and dropped. */
   const query = async <Row>(sql: string, ...parameters: readonly Parameter[]): Promise<Answer<Row>> => {
     for (let fresh = 0, used = 0; ; ) {
       if (isClosing) throw unavailable('The server is stopping')

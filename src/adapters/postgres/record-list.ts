@@ -3,15 +3,15 @@ import { isCounted } from '../../domain/page.ts'
 import type { StoredRecord } from '../../domain/record.ts'
 import { queryWordsOf } from '../../domain/words.ts'
 import { type RecordRow, type RecordTable, searchedText } from '../sql/record-table.ts'
+import { createSearch } from '../sql/search.ts'
 import {
   type Candidate,
-  createSearch,
   type Matching,
   type Query,
   type SearchSource,
   type Step,
   WALK_PIECE_COUNT,
-} from '../sql/search.ts'
+} from '../sql/search-source.ts'
 import type { RunStep } from '../sql/step-queue.ts'
 import { type Connection, type Int8, int } from './connection.ts'
 import { createPager, type Filter, numbered, valuesOf, whereOf } from './pages.ts'
@@ -19,21 +19,21 @@ import { bucketOf, isExact, LARGE_BUCKET_BITS, queryOf, SMALL_BUCKET_BITS } from
 
 export type Row = RecordRow & { readonly id: Int8 }
 
-/** All but the words, which are for finding. */
+/** All columns except the words, which are only for the index. */
 export const columnsOf = ({ columns }: RecordTable): string => Object.keys(columns).join(', ')
 
 const BY_CREATION = { field: 'created_at', descending: true } as const
 
-/** Ids that one statement answers; fewer if their text must be read. */
+/** Ids per statement; fewer if their text must be read. */
 const MAX_STEP_COUNT = { exact: 1_000, tested: 200 } as const
-/** What a statement costs, in the units of a search: it is waited for, and Postgres works on it. */
+/** The cost of a statement, in the units of a search: its round trip and the work of Postgres. */
 const STATEMENT_COST = 1_000
-/** Fewer in a small bucket make the next one large. */
+/** With fewer matches in a small bucket, the next one is large. */
 const MIN_SMALL_BUCKET_COUNT = 16
 
 type RecordsInOrder = Query<string>
 
-/** Conditions that an index of the sort answers. Others are tested row by row. */
+/** Conditions covered by an index of the sort. Others are tested row by row. */
 const filtersOf = ({ ownerId, createdAfter, createdBefore, sort }: RecordsInOrder): Filter[] => [
   ...(ownerId === null ? [] : [{ sql: 'owner_id = ?', values: [ownerId] }]),
   ...(createdAfter === null || sort.field !== 'created_at' ? [] : [{ sql: 'created_at > ?', values: [createdAfter] }]),
@@ -50,7 +50,7 @@ interface CandidateRow {
   readonly text: string
 }
 
-/** Looks into one bucket after the other, the newest first. */
+/** Searches one bucket after the other, the newest first. */
 const createLook = (connection: Connection, table: string, words: readonly string[], { ownerId, before }: Matching) => {
   const exact = isExact(words)
   const limit = exact ? MAX_STEP_COUNT.exact : MAX_STEP_COUNT.tested
@@ -71,7 +71,8 @@ const createLook = (connection: Connection, table: string, words: readonly strin
     }
     const bucket = bucketOf(end - 1, bits)
     const start = bucket * 2 ** bits
-    // What is found is sorted by itself: by no means is the table to be read in the order of ids until enough match.
+    // Matches are sorted separately, so that the planner never scans the table in the order of ids until enough rows
+    // match.
     const found = await connection.read<{ id: Int8 }>(
       `WITH found AS MATERIALIZED (SELECT id FROM ${table} WHERE words @@ $1::tsquery AND id >= $2 AND id < $3)
        SELECT id FROM found ORDER BY id DESC LIMIT ${limit}`,
@@ -139,7 +140,7 @@ const createSource = (
   }
 }
 
-/** Lists of records, each in an order that an index keeps. */
+/** Lists of records, each in the order of an index. */
 export const createRecordList = (
   connection: Connection,
   table: RecordTable,

@@ -55,13 +55,13 @@ const statementsOf = (table: RecordTable): Statements => {
       : `INSERT INTO ${name} (${[...fields, 'owner_id', 'version', 'epoch', 'created_at', 'updated_at'].join(', ')})
          VALUES (${[...typed, at(1), at(2), at(3), at(4), at(5)].join(', ')})
          RETURNING id`,
-    // fields, version, epoch, updated, id, words. The unit has locked the row: what it took is what stands there.
+    // fields, version, epoch, updated, id, words. The unit has locked the row, so its size is what the unit read.
     update: `UPDATE ${name} SET ${[...set, `version = ${at(1)}`, `epoch = ${at(2)}`, `updated_at = ${at(3)}`].join(', ')}
          ${isSearched ? `, words = ${at(5)}::tsvector || ${bucketsOf(`${name}.id`)}, words_version = ${at(1)}` : ''}
        FROM (SELECT ${bytesSql} AS bytes FROM ${name} WHERE id = ${at(4)} FOR NO KEY UPDATE) before WHERE id = ${at(4)}
        RETURNING before.bytes`,
     remove: `DELETE FROM ${name} WHERE id = $1 RETURNING owner_id, ${bytesSql} AS bytes`,
-    // Locked before they are counted: one that somebody else is removing must not make them fewer than there are.
+    // Locked before they are counted, so that a concurrent removal does not make the count too low.
     removeOwned: `DELETE FROM ${name} WHERE id = ANY (ARRAY(SELECT id FROM ${name} WHERE owner_id = $1 LIMIT $2 FOR UPDATE))
        RETURNING ${columnsOf(table)}`,
   }
@@ -69,7 +69,7 @@ const statementsOf = (table: RecordTable): Statements => {
 
 const known = new Map<RecordTable, Statements>()
 
-/** Made once for each table: a unit makes its repositories anew. */
+/** Created once per table, because each unit creates its repositories again. */
 const rememberedStatements = (table: RecordTable): Statements => {
   const statements = known.get(table) ?? statementsOf(table)
   known.set(table, statements)

@@ -23,7 +23,7 @@ import type { UnitTransaction } from './unit-transaction.ts'
 import { createUsageReader, createUsageRepository } from './usage.ts'
 import { createUserReader, createUserRepository } from './users.ts'
 
-/** What to signal after the commit. */
+/** Listeners of a commit. */
 export interface CommitMarks {
   jobs: boolean
   events: boolean
@@ -37,7 +37,7 @@ const lazy = <T>(make: () => T): (() => T) => {
   }
 }
 
-/** What the units of one transaction share. */
+/** Shared by the units of one transaction. */
 export interface TransactionContext {
   readonly marks: CommitMarks
   readonly cachedAccounts: CachedSessionAccounts

@@ -2,22 +2,22 @@ import { type ReservedSQL, SQL } from 'bun'
 import type { Answer, Parameter } from './connection.ts'
 import { ConnectionLost } from './errors.ts'
 
-/** One connection to the server for as long as it lives: what is sent after its loss is refused, never sent on another. */
+/** One connection to the server. After it is lost, statements are rejected, never sent on another connection. */
 export interface ServerConnection {
   send<Row>(sql: string, parameters: readonly Parameter[]): Promise<Answer<Row> & { readonly command: string | null }>
   /** Sets the one listener for its loss; null for none. */
   onLoss(listener: ((error: unknown) => void) | null): void
-  /** To be called for each statement, and once more when it is answered: only then it is known whether it is silent. */
+  /** Call it for each statement, and once more when it has finished, to detect a server that does not respond. */
   asked(): void
   answered(): void
-  /** Whether the server has something to answer. */
+  /** Whether statements are pending. */
   isWaiting(): boolean
-  /** Milliseconds since it last answered, or was first asked since. */
+  /** Milliseconds since the last response, or since the first pending statement after it. */
   silenceMs(): number
   close(): void
 }
 
-/** Bun's own limit, in whole seconds, comes first where it holds. */
+/** Bun's own timeout, in whole seconds, fires first if it works. */
 const GRACE_MS = 1_000
 
 const parse = (text: string) => {
@@ -28,8 +28,8 @@ const parse = (text: string) => {
 }
 
 /**
- * Opens a connection to `postgres://…`; with `?prepare=false` no statement is named. Rejects when the server has not taken
- * it within `timeoutMs`. `onClosed` is called at its end, whoever brings it about.
+ * Opens a connection to `postgres://…`; with `?prepare=false` no statement is named. Rejects if the server has not
+ * accepted it within `timeoutMs`. `onClosed` is called when it ends for any reason.
  */
 export const connect = async (
   text: string,
@@ -39,7 +39,7 @@ export const connect = async (
   let lossListener: ((error: unknown) => void) | null = null
   let connection: ServerConnection | null = null
   const { url, prepare } = parse(text)
-  /** Bun does not answer all that is under way when a connection ends. */
+  /** Bun leaves some pending statements unresolved when a connection ends. */
   const pending = new Set<(error: unknown) => void>()
   const end = (error: unknown): void => {
     if (connection !== null) onClosed(connection)
@@ -55,7 +55,7 @@ export const connect = async (
     connectionTimeout: Math.max(1, Math.ceil(timeoutMs / 1_000)),
     onclose: (error) => end(error ?? new ConnectionLost('The connection was closed')),
   })
-  // An unreserved connection would be replaced in silence, in the middle of a transaction.
+  // An unreserved connection would be replaced silently, in the middle of a transaction.
   let reserved: ReservedSQL
   const late = Promise.withResolvers<never>()
   const timer = setTimeout(
@@ -73,7 +73,7 @@ export const connect = async (
   let unanswered = 0
   let answeredAt = performance.now()
   connection = {
-    // In the order of the calls: by itself each would start when somebody waits for it.
+    // Sent in the order of the calls; otherwise each query would start only when it is awaited.
     send: (statement, parameters) =>
       new Promise((resolve, reject) => {
         pending.add(reject)

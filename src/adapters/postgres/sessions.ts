@@ -3,7 +3,7 @@ import type {
   SessionAccount,
   SessionReader,
   SessionRepository,
-} from '../../application/ports/persistence.ts'
+} from '../../application/ports/accounts.ts'
 import type { Session } from '../../domain/session.ts'
 import type { Role } from '../../domain/user.ts'
 import {
@@ -46,7 +46,10 @@ const fromRow = (row: Row): Session => ({
   expiresAt: int(row.expires_at),
 })
 
-/** Neither the session nor its user can be deleted before the transaction commits; other requests may use the session. */
+/**
+ * Locks the session only against deletion: it may still be used, but neither it nor its user is removed before the
+ * commit.
+ */
 const LOCK_SESSION = 'FOR KEY SHARE OF sessions'
 
 export const createSessionReader = (connection: Connection, lock: Lock = ''): SessionReader => {
@@ -85,12 +88,12 @@ export const createSessionReader = (connection: Connection, lock: Lock = ''): Se
   }
 }
 
-/** Accounts by session id, as one transaction has seen them since all units that may rely on them were queued. */
+/** Sessions and their users, as read by one transaction after all units that may rely on them were queued. */
 export type CachedSessionAccounts = Map<number, SessionAccount>
 
 /**
- * Each unit looks up who acts. The answer serves the next units of its transaction until one writes or locks rows
- * itself: a unit that changes a user or a session is the last, and a row it locks may have changed before.
+ * Each unit looks up its actor. A result is reused by the next units of its transaction until a unit changes or locks
+ * rows: a unit that changes a user or a session is the last, and rows locked later may have changed before.
  */
 const cacheAccounts =
   ({ findAccount }: SessionReader, transaction: UnitTransaction, cachedAccounts: CachedSessionAccounts) =>
@@ -168,7 +171,8 @@ interface TokenRow {
 
 export const createRefreshTokenRepository = (connection: Transaction): RefreshTokenRepository => ({
   async find(hash) {
-    // Locks the session before the token, in the order in which a session is deleted: its tokens go after it.
+    // Locks the session before the token, in the same order as a unit that ends the session and then removes its
+    // tokens.
     const [row] = await connection.lock<TokenRow>(
       `SELECT refresh_tokens.* FROM sessions JOIN refresh_tokens ON refresh_tokens.session_id = sessions.id
        WHERE refresh_tokens.hash = $1 ${ROW_LOCK} OF sessions, refresh_tokens`,

@@ -11,30 +11,32 @@ import type { Unit } from './unit-queue.ts'
 import { createUnitTransaction } from './unit-transaction.ts'
 import { storeUsage } from './usage.ts'
 
-/** So many units at most share a transaction. */
+/** Maximum number of units that share a transaction. */
 const MAX_UNITS_COUNT = 32
 
 interface Options {
-  /** The next unit to run. `sharing` is whether others ran before it in this transaction; null when there is none. */
+  /**
+   * The next unit to run. `sharing` is whether other units ran before it in this transaction; null if there is none.
+   */
   readonly next: (sharing: boolean) => Unit | null
   readonly epoch: PresentEpoch
-  /** Bytes that one user may store; null for any. */
+  /** Bytes that one user may store; null for unlimited. */
   readonly quotaBytes: number | null
 }
 
 export interface SharedTransaction {
-  /** The units that it ran; when it fails, none of them is done. */
+  /** The units that it ran; if it fails, none of them is done. */
   readonly units: readonly Unit[]
   readonly marks: Readonly<CommitMarks>
   /** Commits. Throws as {@link transact} does. */
   run(connection: ServerConnection): Promise<void>
-  /** To be called when it is committed. */
+  /** Call it after the commit. */
   settle(): void
 }
 
 /**
- * Runs units one after the other in one transaction, until there is no other. One that has locked or changed rows is
- * the last, for others may wait for them.
+ * Runs units one after the other in one transaction, until there are no more. A unit that has locked or changed rows is
+ * the last, because others may wait for these rows.
  */
 export const createSharedTransaction = ({ next, epoch, quotaBytes }: Options): SharedTransaction => {
   const units: Unit[] = []
@@ -50,7 +52,7 @@ export const createSharedTransaction = ({ next, epoch, quotaBytes }: Options): S
     cachedSince = performance.now()
   }
 
-  /** Answers whether another unit may follow. */
+  /** Returns whether another unit may follow. */
   const runUnit = async (unit: Unit, query: Query): Promise<boolean> => {
     const { work, resolve, reject, alone } = unit
     const transaction = createUnitTransaction(query)
@@ -60,7 +62,7 @@ export const createSharedTransaction = ({ next, epoch, quotaBytes }: Options): S
       settles.push(() => resolve(value))
     } catch (error) {
       if (transaction.hasWritten() || transaction.hasFailed() || isConflict(error)) throw error
-      // Nothing has to be undone.
+      // Nothing has to be rolled back.
       settles.push(() => reject(toAppError(error)))
     } finally {
       transaction.end()

@@ -5,9 +5,9 @@ import type { ServerConnection } from './server-connection.ts'
 export interface Slot {
   connection: ServerConnection | null
   opening: Promise<ServerConnection> | null
-  /** Single statements in flight on it. */
+  /** Running statements that share it. */
   inFlight: number
-  /** Those of them that are not sent yet: they would become part of a transaction that began now. */
+  /** Statements that are not sent yet: a transaction that began now would contain them. */
   unsent: number
   taken: boolean
 }
@@ -16,21 +16,21 @@ export interface Slot {
 export interface Slots {
   readonly all: readonly Slot[]
   readonly maxExclusiveCount: number
-  /** Null when none is free. */
+  /** Null if none is free. */
   tryAcquire(exclusive: boolean): Slot | null
-  /** Rejects with `unavailable` when none is free in time. */
+  /** Rejects with `unavailable` if none becomes free in time. */
   acquire(exclusive: boolean): Promise<Slot>
-  /** To be called when a single statement is on its way. */
+  /** Call it when a single statement has been sent. */
   sent(slot: Slot): void
   release(slot: Slot, exclusive: boolean): void
-  /** Resolves when no slot is in use. */
+  /** Resolves when none is in use. */
   idle(): Promise<void>
 }
 
-/** Statements in flight on one connection; further ones wait. */
+/** Maximum number of pipelined statements on one connection. */
 const MAX_IN_FLIGHT_COUNT = 64
 
-/** Where there are two or more, one is always left for single statements. */
+/** If there are two or more connections, one is always left for single statements. */
 export const createSlots = (count: number, timeoutMs: number): Slots => {
   const all = Array.from(
     { length: count },
@@ -50,7 +50,7 @@ export const createSlots = (count: number, timeoutMs: number): Slots => {
 
   const isIdle = () => taken === 0 && all.every(({ inFlight }) => inFlight === 0)
 
-  /** The slot with the least load that allows this use; open connections are preferred. */
+  /** The least busy usable slot; open ones are preferred. */
   const pick = (exclusive: boolean): Slot | null => {
     if (exclusive && taken >= maxExclusiveCount) return null
     let best: Slot | null = null

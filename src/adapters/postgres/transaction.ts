@@ -3,15 +3,18 @@ import { isConflict, isConnectionLost } from './errors.ts'
 import type { ServerConnection } from './server-connection.ts'
 
 /**
- * Each statement sees what is committed; a unit locks what it authorizes by (see `ROW_LOCK`). Whoever stops in the middle
- * keeps others waiting for so long and no longer. Set here and not for the connection, which a proxy may share out.
+ * Each statement sees committed data; a unit locks the rows it authorizes by (see `ROW_LOCK`). The timeouts limit how
+ * long a stalled unit blocks others. They are set per transaction, because a proxy may share the connection.
  */
 const BEGIN = `BEGIN ISOLATION LEVEL READ COMMITTED;
   SET LOCAL lock_timeout = '5s'; SET LOCAL idle_in_transaction_session_timeout = '15s'`
 
-/** A failure after which nothing of the transaction is in the database. */
+/** A failure that rolled the whole transaction back. */
 export class RolledBack extends Error {
-  /** `conflict`: another transaction was in the way. `lost`: the connection was. Both may pass, what `failed` does not. */
+  /**
+   * `conflict`: another transaction interfered. `lost`: the connection was lost. Both may be temporary; `failed` is
+   * not.
+   */
   readonly reason: 'conflict' | 'lost' | 'failed'
 
   constructor(cause: unknown, reason: RolledBack['reason'] = isConflict(cause) ? 'conflict' : 'failed') {
@@ -20,7 +23,7 @@ export class RolledBack extends Error {
   }
 }
 
-/** Runs `work` in one transaction. Throws {@link RolledBack}, or another error when it is unknown whether it committed. */
+/** Runs `work` in one transaction. Throws {@link RolledBack}, or another error if the outcome is unknown. */
 export const transact = async <T>(connection: ServerConnection, work: (query: Query) => Promise<T>): Promise<T> => {
   const answers: Promise<void>[] = []
   const ask = async <Row>(sql: string, parameters: readonly Parameter[] = []) => {
@@ -40,7 +43,7 @@ export const transact = async <T>(connection: ServerConnection, work: (query: Qu
     try {
       return await ask<Row>(sql, parameters)
     } catch (error) {
-      // What follows a failed statement fails because of it; the first failure is the one to report.
+      // Later statements fail because of the first failure, so that is the one to report.
       if (!failed) failure = error
       failed = true
       throw failure
@@ -61,14 +64,14 @@ export const transact = async <T>(connection: ServerConnection, work: (query: Qu
       work(query).then(resolve, reject)
     }).finally(() => connection.onLoss(null))
 
-  // Nothing waits for the answer to BEGIN: the first statement follows at once.
+  // BEGIN is not awaited: the first statement follows at once.
   void query(BEGIN)
   try {
     const value = await done()
     over = true
     const [end] = await Promise.allSettled([ask('COMMIT'), ...answers])
     if (end.status === 'rejected') {
-      // The connection was lost before the answer to COMMIT: whether it committed is unknown.
+      // The connection was lost before the response to COMMIT: the outcome is unknown.
       throw isConnectionLost(end.reason) ? end.reason : new RolledBack(end.reason)
     }
     if (!failed && end.value.command === 'COMMIT') return value

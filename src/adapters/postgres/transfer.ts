@@ -9,13 +9,13 @@ import { createPool } from './pool.ts'
 import type { ServerConnection } from './server-connection.ts'
 import { bucketsOf, vectorOf } from './words.ts'
 
-/** Rows, of up to 60 kB each, fetched at a time. */
+/** Rows per fetch; a row has up to 60 kB. */
 const MAX_PIECE_COUNT = 200
 
 const LOCK_TIMEOUT = '10s'
 const LOCK_NOT_AVAILABLE = '55P03'
 
-/** Reading and loading may take long, and may wait long for the other side. */
+/** No timeouts: reads and loads may take as long as they need, and may wait for the other side. */
 const WITHOUT_TIMEOUTS =
   'SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL jit = off'
 
@@ -27,7 +27,7 @@ const SQL_TYPES: Readonly<Record<Kind, string>> = {
   bytes: 'bytea',
 }
 
-/** How a column of ours is called here, where it is called otherwise. */
+/** Columns that have a different name in Postgres. */
 const expressionOf = (table: string, column: string): string =>
   table === 'events' && column === 'cursor' ? 'position' : column
 
@@ -47,7 +47,7 @@ const readerOn = (connection: ServerConnection): RowReader => ({
     const names = Object.keys(columns)
     const selected = names.map((name) => `${expressionOf(table, name)} AS ${name}`).join(', ')
     const order = key.map((name) => expressionOf(table, name)).join(', ')
-    // One scan, however large the table; new rows have no statistics by which pages would be planned well.
+    // One scan, however large the table, because new rows have no statistics for planning pages.
     await connection.send(`DECLARE copied NO SCROLL CURSOR FOR SELECT ${selected} FROM ${table} ORDER BY ${order}`, [])
     try {
       for (;;) {
@@ -58,7 +58,7 @@ const readerOn = (connection: ServerConnection): RowReader => ({
         )
       }
     } finally {
-      // In a transaction that failed it is closed already.
+      // In a failed transaction the cursor is already closed.
       await connection.send('CLOSE copied', []).catch(() => {})
     }
   },
@@ -80,14 +80,14 @@ const readerOn = (connection: ServerConnection): RowReader => ({
   },
 })
 
-/** A value as JSON carries it, for Postgres to cast. */
+/** A value as JSON, to be cast by Postgres. */
 const toJson = (value: Value): string | number | boolean | null =>
   value instanceof Uint8Array ? `\\x${value.toHex()}` : value
 
 interface DerivedColumn {
   readonly name: string
   readonly type: string
-  /** What is stored, if not the value itself. */
+  /** The stored form, if it is not the value itself. */
   readonly sql?: string
   of(row: Row): string | number
 }
@@ -102,7 +102,7 @@ const wordsOf = ({ textOf }: RecordTable): readonly DerivedColumn[] => [
   { name: 'words_version', type: 'integer', of: ({ version }) => Number(version) },
 ]
 
-/** Columns that Postgres has beside those of `TABLES`, computed from the row. */
+/** What a table has in Postgres in addition to its shared columns. */
 const DERIVED_COLUMNS: Readonly<Record<string, readonly DerivedColumn[]>> = {
   ...Object.fromEntries(
     RECORD_TABLES.filter(({ collection }) => collection.search.length > 0).map((table) => [table.name, wordsOf(table)]),
@@ -130,7 +130,7 @@ const loaderOn = (connection: ServerConnection): RowLoader => ({
     )
   },
   async setHighestIds(highest) {
-    // Unlike setval() this is undone with the transaction.
+    // Unlike setval(), this is rolled back with the transaction.
     for (const [table, id] of highest) {
       await connection.send(`ALTER TABLE ${table} ALTER COLUMN id RESTART WITH ${id + 1}`, [])
     }
@@ -150,7 +150,7 @@ const within = async <T>(connection: ServerConnection, begin: string, work: () =
   }
 }
 
-/** NUL is in no text of Postgres, and halves of surrogate pairs are in no UTF-8. */
+/** Text in Postgres cannot contain NUL, and UTF-8 cannot contain unpaired surrogates. */
 const fault = (value: Value): string | null => {
   if (typeof value === 'number' && !Number.isSafeInteger(value)) return 'is a number that is not exact'
   if (typeof value !== 'string') return null
@@ -164,7 +164,7 @@ const idOf = (table: string, row: Row): string =>
     .map((value) => (value instanceof Uint8Array ? value.toHex() : String(value)))
     .join(' ')
 
-/** The database at `url`. Give it one without a proxy in between: a load is one long transaction. */
+/** The database at `url`. Connect without a proxy, because a load is one long transaction. */
 export const createPostgresTarget = (url: string): RowTarget => {
   const { host, pathname } = new URL(url)
   const place = `${host}${pathname}`

@@ -10,22 +10,22 @@ import { createPool, type PoolOptions } from './pool.ts'
 import { createReaders } from './repositories.ts'
 
 interface Options extends PoolOptions {
-  /** Bytes that one user may store; without it, any. */
+  /** Bytes that one user may store; unlimited if absent. */
   readonly quotaBytes?: number
   readonly metrics?: Pick<Metrics, 'databaseWaited' | 'committed'> | undefined
   /** Called after a commit that put jobs into the queue. */
   readonly onJobs?: () => void
   /** Called after a commit that appended events to the log. */
   readonly onEvents?: () => void
-  /** How often to search for items whose words are missing, since another program may have written some. */
+  /** Milliseconds between checks for records without indexed words, which an older release may have written. */
   readonly indexEvery?: number
 }
 
 const PING_MS = 2_000
-/** No statement of ours takes as long on a server that works. */
+/** On a working server no statement takes this long. */
 const RESPONSE_TIMEOUT_MS = 15_000
 const INDEX_EVERY_MS = 5_000
-/** Steps of searches that may occupy connections at a time. */
+/** Maximum number of search steps that use connections at a time. */
 const MAX_SEARCHING_COUNT = 2
 
 const withTimeout = async (milliseconds: number, work: Promise<unknown>): Promise<void> => {
@@ -38,7 +38,7 @@ const withTimeout = async (milliseconds: number, work: Promise<unknown>): Promis
   }
 }
 
-/** Opens no connection before it is needed. The database must be migrated. */
+/** Connections are opened when they are needed. The database must be migrated. */
 export const openPostgresStore = ({
   quotaBytes,
   metrics,
@@ -79,11 +79,11 @@ export const openPostgresStore = ({
         throw toAppError(error)
       }
     },
-    // Each new connection has looked already.
+    // Each new connection has already checked the epoch.
     async beginEpoch() {
       await pool.query('SELECT')
     },
-    // Other processes may be at work on them: what they leave behind comes back when its lease is over.
+    // Other processes may be running them; jobs of a crashed process return when their lease expires.
     async requeueAbandonedJobs() {},
     async ping() {
       await withTimeout(PING_MS, pool.query('SELECT FROM users LIMIT 1')).catch((error: unknown) => {

@@ -9,20 +9,20 @@ export interface Unit {
   readonly resolve: (value: unknown) => void
   readonly reject: (error: unknown) => void
   tries: number
-  /** It was in a transaction that failed: now it has one of its own. */
+  /** Its shared transaction failed, so it now gets a separate one. */
   alone: boolean
-  /** Ends its wait; null once it has begun, or when a connection may be had for it. */
+  /** Cancels its timeout; null once it has begun, or if a connection is available. */
   timer: ReturnType<typeof setTimeout> | null
 }
 
 export interface UnitQueue {
   readonly size: number
   add(unit: Unit): void
-  /** The one that has waited longest; when `sharing`, of those that may share a transaction. */
+  /** The unit that has waited longest; if `sharing`, of those that may share a transaction. */
   take(sharing: boolean): Unit | null
-  /** Refuses a unit if it still waits at the timeout. */
+  /** Rejects a unit that is still waiting at the timeout. */
   limitWait(unit: Unit): void
-  /** As {@link limitWait}, for all that wait. */
+  /** As {@link limitWait}, for all waiting units. */
   limitWaits(): void
   rejectAll(error: unknown): void
 }

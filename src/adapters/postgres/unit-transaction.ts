@@ -1,14 +1,14 @@
 import type { Query, Transaction } from './connection.ts'
 
-/** A transaction that several units may share, as one of them has it. */
+/** A transaction that several units may share, as seen by one of them. */
 export interface UnitTransaction extends Transaction {
-  /** Whether there is something that a failure of the unit must undo. */
+  /** Whether a failure of the unit must roll back changes. */
   hasWritten(): boolean
   /** Whether a statement has failed, and the transaction with it. */
   hasFailed(): boolean
   /** Whether it locks rows that others may wait for, rather than rows of its own. */
   hasLocked(): boolean
-  /** What the unit sends from now on is refused. */
+  /** Rejects all further statements of the unit. */
   end(): void
 }
 

@@ -18,8 +18,8 @@ export const createUsageRepository = (connection: Connection, changes: UsageChan
 }
 
 /**
- * Stores what the units of a transaction have counted, right before its commit and in the order of users: rows that so
- * many change are locked last, for as short as can be, and by no two in another order.
+ * Stores the counts of a transaction's units right before its commit, in the order of users: these frequently changed
+ * rows are locked last, as briefly as possible, and always in the same order.
  */
 export const storeUsage = (query: Query, changes: UsageChanges, quotaBytes: number | null): void => {
   for (const { userId, bytes, limited, forgotten } of changes.all()) {

@@ -1,4 +1,4 @@
-import type { UserReader, UserRepository } from '../../application/ports/persistence.ts'
+import type { UserReader, UserRepository } from '../../application/ports/accounts.ts'
 import { AppError } from '../../domain/errors.ts'
 import type { Role, User } from '../../domain/user.ts'
 import { escapeLike } from '../sql/like.ts'
@@ -19,7 +19,7 @@ interface Row {
   updated_at: Int8
 }
 
-/** The advisory lock of a unit whose decision depends on the number of admins. */
+/** The advisory lock for decisions based on the number of admins. */
 const ADMINS_LOCK_KEY = 0x5cea
 
 const fromRow = (row: Row): User => ({
@@ -61,7 +61,7 @@ export const createUserReader = (connection: Connection, lock: Lock = ''): UserR
       return row ? fromRow(row) : null
     },
     async findByEmail(email) {
-      // Whatever someone types into a form is looked up; NUL is in no text of Postgres.
+      // Any input may be looked up, but no text in Postgres contains NUL.
       if (email.includes('\0')) return null
       const [row] = await connection.read<Row>('SELECT * FROM users WHERE email = $1', email)
       return row ? fromRow(row) : null
@@ -87,7 +87,7 @@ export const createUserRepository = (connection: Transaction): UserRepository =>
   const reader = createUserReader(connection, ROW_LOCK)
   return {
     ...reader,
-    // Of units that each take an admin away one counts after the other: the row that one counts another may remove.
+    // Units that each remove an admin must count one after the other, because one may remove a row that another counts.
     async countActiveAdmins() {
       void connection.lock('SELECT pg_advisory_xact_lock($1)', ADMINS_LOCK_KEY)
       return reader.countActiveAdmins()

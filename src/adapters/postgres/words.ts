@@ -2,8 +2,9 @@ import { wordsOf } from '../../domain/words.ts'
 import { lookUpTermOf, ownerTerm, termsOf } from '../sql/terms.ts'
 
 /**
- * Records lie in buckets by their id, and the bucket is a word of the record: a search that names one reads no more than
- * belongs to it, whatever is stored. Small ones for words that many have, large ones for words that few have.
+ * Records are grouped in buckets by id, and the bucket is indexed as a word of the record, so that a search within a
+ * bucket reads only its records, however many are stored. Small buckets are for frequent words, large ones for rare
+ * words.
  */
 export const SMALL_BUCKET_BITS = 14
 export const LARGE_BUCKET_BITS = 18
@@ -12,7 +13,7 @@ const markOf = (bits: number): string => (bits === SMALL_BUCKET_BITS ? '#' : '##
 
 const quoted = (terms: Iterable<string>): string[] => Array.from(terms, (term) => `'${term}'`)
 
-/** The words of a record and its owner, as Postgres writes a `tsvector`. The buckets are missing: see {@link bucketsOf}. */
+/** The words of a record and its owner, as Postgres writes a `tsvector`. Without the buckets: see {@link bucketsOf}. */
 export const vectorOf = ({ ownerId, text }: { readonly ownerId: number; readonly text: string }): string => {
   const terms = new Set([ownerTerm(ownerId)])
   for (const word of wordsOf(text)) for (const term of termsOf(word)) terms.add(term)
@@ -27,7 +28,7 @@ export const bucketsOf = (id: string): string =>
 
 export const bucketOf = (id: number, bits: number): number => Math.floor(id / 2 ** bits)
 
-/** A `tsquery`: a bucket, the owner, and the beginning of every word under which it is found. */
+/** A `tsquery`: a bucket, the owner, and the indexed prefix of every word. */
 export const queryOf = (words: readonly string[], ownerId: number | null, bits: number, bucket: number): string =>
   quoted([
     `${markOf(bits)}${bucket}`,

@@ -9,7 +9,7 @@ export interface EventLoopLag {
   stop(): void
 }
 
-/** How late a timer rings: that long everything else had to wait too. */
+/** How late a timer fires, which is how long everything else had to wait too. */
 export const watchEventLoop = (): EventLoopLag => {
   const lags = createHistogram(LATENCY_BUCKETS)
   let due = 0

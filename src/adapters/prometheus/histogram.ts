@@ -5,7 +5,10 @@ export interface Histogram {
   samples(name: string, labels: Labels): readonly Sample[]
 }
 
-/** Counts values up to each of `bounds`, which ascend. Cheaper by far than a library's that looks its labels up. */
+/**
+ * Counts values up to each of `bounds`, in ascending order. Much cheaper than a library's histogram, which looks up
+ * labels.
+ */
 export const createHistogram = (bounds: readonly number[]): Histogram => {
   const counts = new Float64Array(bounds.length + 1)
   let sum = 0

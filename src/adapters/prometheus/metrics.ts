@@ -24,7 +24,7 @@ interface Deps {
   /** Of the program. */
   readonly version: string
   readonly log: Log
-  /** What is known without counting, asked at each scrape. */
+  /** Values known without counting, read at each scrape. */
   readonly sockets: () => SocketCounts
   readonly jobs: () => Promise<Readonly<Record<JobState, number>>>
 }
@@ -36,7 +36,7 @@ export const createMetrics = ({ version, log, sockets, jobs }: Deps): Prometheus
   const requests = createRequests()
   const database = createDatabaseMetrics()
   const eventLoop = watchEventLoop()
-  // From the start, or the first of a kind would be no increase.
+  // Initialized at startup, because otherwise the first of a kind would not be an increase.
   const recordEvents = COLLECTIONS.flatMap((collection: Collection) =>
     EVENTS.map((change) => eventName(collection, change)),
   )

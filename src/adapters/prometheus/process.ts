@@ -8,7 +8,7 @@ const maxDescriptors = (): number => {
   return soft === undefined ? Number.POSITIVE_INFINITY : Number(soft)
 }
 
-/** The process as its system sees it, under the names that Prometheus' client libraries share. */
+/** Process metrics from the operating system, under the common names of Prometheus client libraries. */
 export const processMetrics = (version: string): readonly Collected[] => {
   const portable: readonly Collected[] = [
     {
@@ -52,7 +52,7 @@ export const processMetrics = (version: string): readonly Collected[] => {
       name: 'process_open_fds',
       type: 'gauge',
       help: 'Open file descriptors.',
-      // The one that reads the folder is not counted.
+      // The descriptor that reads the folder is not counted.
       samples: () => unlabelledSample(readdirSync('/proc/self/fd').length - 1),
     },
     {

@@ -3,7 +3,7 @@ import { type Metric, Registry } from 'prom-client'
 export type Labels = Readonly<Record<string, string | number>>
 
 export interface Sample {
-  /** Where it differs from the metric's. */
+  /** If it differs from the metric's. */
   readonly metricName?: string
   readonly labels: Labels
   readonly value: number
@@ -13,17 +13,17 @@ export interface Collected {
   readonly name: string
   readonly type: 'counter' | 'gauge' | 'histogram'
   readonly help: string
-  /** Asked at each scrape. One that rejects leaves the metric without samples. */
+  /** Called at each scrape. If it rejects, the metric has no samples. */
   readonly samples: () => readonly Sample[] | Promise<readonly Sample[]>
 }
 
 export interface Exposition {
   readonly contentType: string
-  /** Every metric as it is now, in Prometheus' text format. */
+  /** The current value of every metric, in Prometheus' text format. */
   expose(): Promise<string>
 }
 
-/** The library writes the text; what it writes is counted elsewhere and asked for only when someone reads. */
+/** The library only formats the text; values are counted elsewhere and read at each scrape. */
 export const createExposition = (
   metrics: readonly Collected[],
   failed: (name: string, error: unknown) => void,
@@ -39,7 +39,7 @@ export const createExposition = (
       }
     }
     const metric = { name, get: async () => ({ name, type, help, values: await read() }) }
-    // The registry asks of a metric its name and `get`; its types know only the library's own classes.
+    // The registry needs only a metric's name and `get`, but its types require the library's own classes.
     registry.registerMetric(metric as unknown as Metric)
   }
   return { contentType: registry.contentType, expose: () => registry.metrics() }

@@ -14,7 +14,7 @@ interface Entry {
 }
 
 const METHODS = new Set(['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT'])
-/** Whatever no route answered, so that made-up paths and methods make no metrics of their own. */
+/** The label of requests that match no route, so that unknown paths and methods create no metrics. */
 const NONE = new Set(['', '/*'])
 
 const DURATION = 'skep_http_request_duration_seconds'

@@ -20,7 +20,7 @@ export const createRedisAccessNotices = (connection: RedisConnection, namespace:
     complete: false,
     async publish(userId) {
       notify(userId)
-      // One that is lost is made up for by those who listen: see `complete`.
+      // Listeners compensate for lost notices: see `complete`.
       if (connection.isUp()) await connection.send('PUBLISH', [channel, `${processId} ${userId}`]).catch(() => {})
     },
     subscribe(listener) {

@@ -9,14 +9,14 @@ import { createRedisRateLimiter } from './rate-limiter.ts'
 
 interface Options {
   readonly url: string
-  /** Identifies the installation among others on the same Redis. */
+  /** The secret of the installation, which separates it from others on this Redis. */
   readonly secret: string
   /** Counts while Redis is down. */
   readonly fallback: RateLimiter
   readonly log: Log
 }
 
-/** Resolves when the first try to reach Redis has ended, well or not. */
+/** Resolves when the first attempt to reach Redis has ended, successfully or not. */
 export const openRedisBus = async ({ url, secret, fallback, log }: Options): Promise<Bus> => {
   const namespace = createNamespace(secret)
   const connection = createRedisConnection({ url, namespace, log })

@@ -2,10 +2,13 @@ import { COMMIT_SIGNALS, type CommitSignal, type CommitSignals } from '../../app
 import type { RedisConnection } from './connection.ts'
 import type { Namespace } from './namespace.ts'
 
-/** Commits within this time are sent as one message. */
+/** Commits within this number of milliseconds share one message. */
 const COALESCE_MS = 2
 
-/** One message for all that is committed in a moment. After Redis was away, everything counts as called. */
+/**
+ * Sends one message for all commits within a short time. After an outage of Redis, calls the listeners with every
+ * topic.
+ */
 export const createRedisCommitSignals = (connection: RedisConnection, namespace: Namespace): CommitSignals => {
   const channel = namespace.name('wake')
   const processId = crypto.randomUUID()

@@ -3,26 +3,26 @@ import type { Namespace } from './namespace.ts'
 import { withTimeout } from './response-timeout.ts'
 import { openSession, type Script, type Session, script } from './session.ts'
 
-/** A connection to Redis, which may be down at any time and is opened again by itself. */
+/** A connection to Redis, which may be down at any time and reconnects automatically. */
 export interface RedisConnection {
   isUp(): boolean
   /** Rejects while it is down. */
   ping(): Promise<void>
-  /** Rejects at once while it is down, and in a moment when Redis does not answer. */
+  /** Rejects at once while it is down, and after a short timeout if Redis does not respond. */
   send(command: string, args: readonly string[]): Promise<unknown>
   /** Runs a script as one step. Rejects as {@link RedisConnection.send} does. */
   run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown>
-  /** Calls `listener` with each message of a channel while it is up. To be called before {@link RedisConnection.start}. */
+  /** Calls `listener` with each message of a channel while it is up. Call it before {@link RedisConnection.start}. */
   listen(channel: string, listener: (message: string) => void): void
-  /** Called each time it is up: what came before may have been missed. */
+  /** Called each time it is up; earlier messages may have been lost. */
   onUp(listener: () => void): void
-  /** Resolves when the first try has ended, well or not. */
+  /** Resolves when the first attempt has ended, successfully or not. */
   start(): Promise<void>
   stop(): Promise<void>
 }
 
 interface Deps {
-  /** May contain a password, so it is never logged. */
+  /** May contain a password, so it must not appear in messages. */
   readonly url: string
   readonly namespace: Namespace
   readonly log: Log
@@ -32,7 +32,9 @@ interface Deps {
 const FIRST_RETRY_MS = 100
 const MAX_RETRY_MS = 1_000
 
-/** Writes and publishes, since all our commands need one or the other. The key expires when the heartbeats stop. */
+/**
+ * Writes and publishes, because every operation needs one of the two. The key expires when no process does so any more.
+ */
 const HEARTBEAT = script(`
   redis.call('SET', KEYS[1], ARGV[2], 'PX', 10000)
   return redis.call('PUBLISH', ARGV[1], ARGV[2])
@@ -40,7 +42,7 @@ const HEARTBEAT = script(`
 
 const downError = () => new Error('Redis is down')
 
-/** What the operator has to do something about, where it is not just that Redis is away. */
+/** The reason that the operator has to act on, if Redis is not simply unavailable. */
 const refusalOf = (error: unknown): string | null => {
   if (!(error instanceof Error)) return null
   if (/^(WRONGPASS|NOAUTH)\b|invalid password/i.test(error.message)) return 'wrong user or password in REDIS_URL'
@@ -48,8 +50,8 @@ const refusalOf = (error: unknown): string | null => {
 }
 
 /**
- * A message to itself that must come back through the channel, so that a connection that is dead without a word, or that
- * may no more write, is found out within {@link Deps.heartbeatMs} and what an answer may take.
+ * Sends a message to itself that must come back through the channel, so that a silently dead connection, or one without
+ * write permission, is detected within {@link Deps.heartbeatMs} plus the response timeout.
  */
 const createHeartbeat = (namespace: Namespace) => {
   const channel = namespace.name(`process:${crypto.randomUUID()}`)
@@ -70,9 +72,9 @@ const createHeartbeat = (namespace: Namespace) => {
   }
 }
 
-/** Logs an outage once, its end, and each new reason the operator has to do something about. */
+/** Logs an outage once, its end, and each new reason that the operator has to act on. */
 const createOutageLog = (log: Log) => {
-  /** What was logged last: null that all is well. */
+  /** The last logged state; null if the connection works. */
   let logged: string | null = null
   return {
     ended(): void {
@@ -89,7 +91,7 @@ const createOutageLog = (log: Log) => {
   }
 }
 
-/** A pause that can be cut short. */
+/** A pause that can be canceled. */
 const pauseFor = (milliseconds: number) => {
   const { promise, resolve } = Promise.withResolvers<void>()
   const timer = setTimeout(resolve, milliseconds)
@@ -131,7 +133,7 @@ export const createRedisConnection = ({ url, namespace, log, heartbeatMs = 250 }
     else listeners.get(channel)?.(message)
   }
 
-  /** From a try to connect until the connection is lost. Never resolves otherwise. */
+  /** Runs from an attempt to connect until the connection is lost, and then resolves. */
   const runSession = async (connected: () => void): Promise<never> => {
     const { promise: lost, reject: onEnd } = Promise.withResolvers<never>()
     lost.catch(() => {})

@@ -12,9 +12,9 @@ interface Deps {
 }
 
 /**
- * Takes three arguments for each key: window, limit and cost. Answers whether it was allowed (1 or 0), the count and the
- * milliseconds left, by the clock of Redis. A key is there until its time has passed, not reached: one millisecond less
- * makes both ends of a window the same instant.
+ * Takes three arguments per key: window, limit and cost. Returns whether it was allowed (1 or 0), the count and the
+ * remaining milliseconds, by the clock of Redis. Redis removes a key after its time has passed, not when it is reached,
+ * so it is set one millisecond shorter.
  */
 const TAKE = script(`
   local answers = {}
@@ -33,9 +33,9 @@ const TAKE = script(`
   return answers
 `)
 
-/** Of those who call often: a name takes longer to make than to find. */
+/** A cache for frequent callers: deriving a name takes longer than a look-up. */
 const MAX_NAMES_COUNT = 1_000
-/** As long as no more scripts are under way, nobody waits for company. */
+/** Up to this number of running scripts, requests are not batched. */
 const MAX_SCRIPTS_COUNT = 4
 /** In one script, during which Redis does nothing else. */
 const MAX_KEYS_COUNT = 100
@@ -53,8 +53,8 @@ interface Asked extends PromiseWithResolvers<Count> {
 }
 
 /**
- * Counts for all processes together. Who asks while {@link MAX_SCRIPTS_COUNT} scripts are under way shares the next one with others.
- * While Redis is down, each process counts for itself.
+ * Counts for all processes together. While {@link MAX_SCRIPTS_COUNT} scripts are running, requests share the next one.
+ * While Redis is down, each process counts separately.
  */
 export const createRedisRateLimiter = ({ connection, namespace, fallback }: Deps): RateLimiter => {
   const names = new Map<string, string>()
@@ -114,7 +114,7 @@ export const createRedisRateLimiter = ({ connection, namespace, fallback }: Deps
     },
     async clear(key) {
       await fallback.clear(key)
-      // What cannot be cleared ends with its window.
+      // If it cannot be cleared, the count ends with its window.
       if (connection.isUp()) await connection.send('DEL', [keyOf(key)]).catch(() => {})
     },
   }

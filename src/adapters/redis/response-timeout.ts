@@ -1,6 +1,6 @@
-/** What an answer may take. */
+/** Time limit of a response. */
 export const RESPONSE_TIMEOUT_MS = 400
-/** Lets what came in while this process was busy be read before it counts as missing. */
+/** Lets the process read responses that arrived while it was busy before they count as late. */
 const GRACE_MS = 20
 
 const noAnswer = (milliseconds: number) => new Error(`no answer within ${milliseconds} ms`)
@@ -14,11 +14,11 @@ export const withTimeout = <T>(promise: Promise<T>, milliseconds = RESPONSE_TIME
     promise.then(resolve, reject).finally(() => clearTimeout(timer))
   })
 
-/** Waits for many answers with one timer. */
+/** Times many responses with one timer. */
 export interface ResponseTimeouts {
-  /** Settles as `answer` does, and rejects at the end if that comes before. */
+  /** Settles as `answer` does, and rejects if the session ends first. */
   waitFor<T>(answer: Promise<T>): Promise<T>
-  /** Rejects all that is waited for. */
+  /** Rejects all pending responses. */
   end(reason: Error): void
 }
 
@@ -27,9 +27,9 @@ interface Waiting {
   readonly reject: (reason: Error) => void
 }
 
-/** `onLate` is called when an answer takes longer than {@link RESPONSE_TIMEOUT_MS}. */
+/** `onLate` is called when a response takes longer than {@link RESPONSE_TIMEOUT_MS}. */
 export const createResponseTimeouts = (onLate: (reason: Error) => void): ResponseTimeouts => {
-  /** In the order in which they were asked for. */
+  /** In the order of the requests. */
   const waiting = new Set<Waiting>()
   let timer: ReturnType<typeof setTimeout> | null = null
 

@@ -12,9 +12,12 @@ export const script = (source: string): Script => ({
   sha: new Bun.CryptoHasher('sha1').update(source).digest('hex'),
 })
 
-/** One life of a connection to Redis: a client for commands and one that listens, from their opening until one fails. */
+/** One session with Redis: a client for commands and one for subscriptions, from opening until one of them fails. */
 export interface Session {
-  /** Rejects when Redis refuses, and within {@link RESPONSE_TIMEOUT_MS} when it does not answer; that ends the session. */
+  /**
+   * Rejects if Redis returns an error, and within {@link RESPONSE_TIMEOUT_MS} if it does not respond, which ends the
+   * session.
+   */
   send(command: string, args: readonly string[]): Promise<unknown>
   run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown>
   end(reason: Error): void
@@ -28,7 +31,7 @@ interface Options {
   readonly onEnd: (reason: Error) => void
 }
 
-/** Rejects with what Redis says against the address, the password or the rights of its user. */
+/** Rejects with Redis' error about the address, the password or the permissions of the user. */
 export const openSession = async ({ url, channels, onMessage, onEnd }: Options): Promise<Session> => {
   const clients: RedisClient[] = []
   let isOver = false
@@ -43,11 +46,11 @@ export const openSession = async ({ url, channels, onMessage, onEnd }: Options):
   const timeouts = createResponseTimeouts(end)
 
   const connect = async (): Promise<RedisClient> => {
-    // A client does not subscribe again, and gives up after some tries: each session has new ones.
+    // A client does not resubscribe, and gives up after some attempts, so each session has new ones.
     const client = new RedisClient(url, { autoReconnect: false, connectionTimeout: RESPONSE_TIMEOUT_MS })
     clients.push(client)
     client.onclose = end
-    // Only a command that waits for the connection learns why there is none.
+    // Only a command that waits for the connection gets the reason for a failure.
     await client.send('PING', [])
     return client
   }
@@ -71,7 +74,7 @@ export const openSession = async ({ url, channels, onMessage, onEnd }: Options):
         try {
           return await send('EVALSHA', [sha, ...rest])
         } catch (error) {
-          // Redis forgets scripts when it starts again.
+          // Redis loses scripts when it restarts.
           if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
           return send('EVAL', [source, ...rest])
         }

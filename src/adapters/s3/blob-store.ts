@@ -7,9 +7,9 @@ import { isKey, listsOf } from './lists.ts'
 import { abortUpload, upload } from './upload.ts'
 
 export interface S3BlobStore extends MovableBlobs {
-  /** Rejects, in words for operators, when the bucket cannot be reached or does not let us in. */
+  /** Rejects, with a message for operators, if the bucket cannot be reached or denies access. */
   prepare(): Promise<void>
-  /** Rejects while the bucket does not answer. Asks it once in some seconds, however often it is called. */
+  /** Rejects while the bucket does not respond. Caches the result for a few seconds. */
   ping(): Promise<void>
 }
 
@@ -21,11 +21,14 @@ export interface S3BlobStoreOptions {
 
 const UNFINISHED = '.part'
 
-/** Up to so many bytes are read at once: then their number stands in the answer, and a failure comes before it. */
+/**
+ * Up to this size a blob is read completely before the response, which then has a `Content-Length`, and a failure
+ * becomes a proper error.
+ */
 const MAX_BUFFERED_BYTES = 1_048_576
 
 const PING_TIMEOUT_MS = 3_000
-/** Milliseconds for which an answer to a ping is good. */
+/** Milliseconds for which a ping result is cached. */
 const PING_CACHED_MS = 2_000
 
 const newKey = (): string => {
@@ -33,7 +36,7 @@ const newKey = (): string => {
   return `${name.slice(0, 2)}/${name}`
 }
 
-/** The key, or of what was never finished the key that it would have had. */
+/** The key, or for an unfinished upload the key that it would have had. */
 const checked = (key: string) => {
   const unfinished = key.endsWith(UNFINISHED)
   const object = unfinished ? key.slice(0, -UNFINISHED.length) : key
@@ -41,7 +44,7 @@ const checked = (key: string) => {
   return { object, unfinished }
 }
 
-/** Keeps blobs as objects of a bucket, all under one prefix; an upload that goes on has a key that ends in `.part`. */
+/** Stores blobs as objects of a bucket, all under one prefix; an upload in progress has a key that ends in `.part`. */
 export const createS3BlobStore = ({ place, keys, log }: S3BlobStoreOptions): S3BlobStore => {
   const s3 = createS3Client(place, keys)
   const { objects, uploads, uploadsOf } = listsOf(s3, place.prefix)

@@ -3,12 +3,12 @@ import { isTransient, S3Refusal } from './errors.ts'
 
 export interface S3Place {
   readonly bucket: string
-  /** '' or what all keys begin with, up to a slash. */
+  /** '' or the prefix of all keys, including a trailing slash. */
   readonly prefix: string
-  /** Null for that of AWS in this region. */
+  /** Null for AWS in this region. */
   readonly endpoint: string | null
   readonly region: string
-  /** Whether the bucket stands in the host name, and not in the path. */
+  /** Whether the bucket is in the host name, not in the path. */
   readonly virtualHosted: boolean
 }
 
@@ -20,14 +20,14 @@ export interface S3Keys {
 
 export interface S3Call {
   readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE'
-  /** Within the prefix; without one the call is about the bucket. */
+  /** Within the prefix; if absent, the request is for the bucket. */
   readonly key?: string
   readonly query?: Readonly<Record<string, string>>
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: Uint8Array<ArrayBuffer>
-  /** Of `body`, in hexadecimal, when it is known already. */
+  /** Of `body`, in hexadecimal, if already known. */
   readonly sha256?: string
-  /** How often it is tried at most. */
+  /** Maximum number of attempts. */
   readonly attempts?: number
   /** Milliseconds for each attempt. */
   readonly timeout?: number
@@ -39,11 +39,11 @@ export interface S3Answer {
   readonly text: string
 }
 
-/** Signed calls of one bucket. Every one of them may be repeated, and is, when it fails in a way that passes. */
+/** Signed requests to one bucket. All are safe to repeat, and are retried after temporary failures. */
 export interface S3Client {
-  /** Throws {@link S3Refusal}, or what the network threw. */
+  /** Throws {@link S3Refusal}, or a network error. */
   send(call: S3Call): Promise<S3Answer>
-  /** The same, but answers as soon as the body begins; until then `timeout` counts. */
+  /** The same, but resolves as soon as the body begins; `timeout` applies until then. */
   open(call: S3Call): Promise<Response>
 }
 
@@ -61,12 +61,12 @@ const rootOf = ({ bucket, endpoint, region, virtualHosted }: S3Place): URL => {
 
 const pause = (attempt: number) => Bun.sleep(100 * 2 ** attempt * (0.5 + Math.random()))
 
-/** S3 may find out that it cannot do it after it has begun to answer 200. */
+/** S3 may detect an error after it has begun a 200 response. */
 const isRefusal = (text: string) => /^\s*(?:<\?xml[^>]*>\s*)?<Error[\s>]/.test(text)
 
 export const createS3Client = (place: S3Place, keys: S3Keys): S3Client => {
   const root = rootOf(place)
-  // Derived keys, good for a day: AwsV4Signer keeps one for each day, so this begins anew now and then.
+  // Cache of derived keys, which AwsV4Signer creates for each day; it is cleared now and then.
   const cache = new Map<string, ArrayBuffer>()
 
   const urlOf = ({ key, query }: S3Call): URL => {
@@ -77,7 +77,7 @@ export const createS3Client = (place: S3Place, keys: S3Keys): S3Client => {
   }
 
   const signed = async (call: S3Call) => {
-    // So S3 takes nothing that was changed on the way.
+    // So S3 rejects content that was changed in transit.
     const sha256 = call.sha256 ?? Bun.CryptoHasher.hash('sha256', call.body ?? '', 'hex')
     if (cache.size > 10) cache.clear()
     const { headers, url } = await new AwsV4Signer({

@@ -1,10 +1,10 @@
 import type { S3Client } from './client.ts'
 import { toAppError } from './errors.ts'
 
-/** Milliseconds without a byte, while one is waited for. */
+/** Milliseconds to wait for the next byte. */
 const MAX_SILENCE_MS = 30_000
 
-/** How often in a row a reading that broke off is taken up again. */
+/** How many times in a row an interrupted read is resumed. */
 const MAX_RESUMES_COUNT = 3
 
 const withTimeout = async <T>(work: Promise<T>): Promise<T> => {
@@ -36,8 +36,8 @@ const openAt = async (s3: S3Client, key: string, first: number, end: number): Pr
 }
 
 /**
- * The bytes of an object from `first` up to `end`, as fast as they are asked for. Rejects when S3 does not answer;
- * when it falls silent later it is asked for the rest, and then the stream fails.
+ * The bytes of an object from `first` up to, but not including, `end`, as fast as they are read. Rejects if S3 does not
+ * respond; if it stalls later, the rest is requested again, and if that fails, the stream fails.
  */
 export const download = async (s3: S3Client, key: string, first: number, end: number) => {
   let at = first

@@ -1,10 +1,10 @@
 import { AppError } from '../../domain/errors.ts'
 import { textOf } from './xml.ts'
 
-/** An answer of S3 that is no success. */
+/** An error response of S3. */
 export class S3Refusal extends Error {
   readonly status: number
-  /** As S3 names it, such as `NoSuchKey`; '' when it said nothing, as to a HEAD. */
+  /** S3's error code, such as `NoSuchKey`; '' if it sent none, as for a HEAD. */
   readonly code: string
 
   constructor(method: string, status: number, xml: string) {
@@ -24,17 +24,17 @@ const FULL = [
   'XMinioStorageFull',
 ]
 
-/** Whether there is nothing by that name. A bucket that is not there is another matter. */
+/** Whether the object does not exist. A missing bucket is a different error. */
 export const isMissing = (error: unknown): boolean =>
   error instanceof S3Refusal && error.status === 404 && error.code !== 'NoSuchBucket'
 
 const TRANSIENT_STATUSES = [408, 429, 500, 502, 503, 504]
 
-/** Whether the same call may succeed soon. What is no answer of S3 is a network that failed. */
+/** Whether the same request may succeed soon. Anything but a response of S3 is a network failure. */
 export const isTransient = (error: unknown): boolean =>
   !(error instanceof S3Refusal) || TRANSIENT_STATUSES.includes(error.status) || error.code === 'RequestTimeout'
 
-/** The error that callers get for a failure. What was refused for good, as by wrong keys, waits for people. */
+/** The error that callers get. Permanent errors, such as wrong access keys, need an operator. */
 export const toAppError = (error: unknown): AppError => {
   if (error instanceof AppError) return error
   if (error instanceof S3Refusal && (error.status === 507 || FULL.includes(error.code))) {

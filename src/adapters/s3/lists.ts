@@ -3,16 +3,16 @@ import type { S3Client } from './client.ts'
 import { S3Refusal } from './errors.ts'
 import { elements, textOf } from './xml.ts'
 
-/** Whether it is one that this store may have made. */
+/** Whether this store may have created it. */
 export const isKey = (text: string): boolean => /^[0-9a-f]{2}\/[0-9a-f]{32}$/.test(text)
 
 interface Unfinished extends BlobEntry {
   readonly uploadId: string
 }
 
-/** What is in a bucket under a prefix. */
+/** The content of a bucket under a prefix. */
 export const listsOf = (s3: S3Client, prefix: string) => {
-  /** All of them, page by page: `next` finds in an answer what asks for the following one. */
+  /** All entries, page by page: `next` extracts the parameters of the next page from a response. */
   const pages = async function* (
     query: Readonly<Record<string, string>>,
     next: (xml: string) => Readonly<Record<string, string>>,
@@ -24,7 +24,7 @@ export const listsOf = (s3: S3Client, prefix: string) => {
     }
   }
 
-  /** Null for what is not ours. */
+  /** Null for an entry that is not Skep's. */
   const keyOf = (xml: string): string | null => {
     const path = textOf(xml, 'Key')
     const key = path.startsWith(prefix) ? path.slice(prefix.length) : ''
@@ -41,7 +41,7 @@ export const listsOf = (s3: S3Client, prefix: string) => {
     }
   }
 
-  /** `silent` lists the statuses with which S3 may refuse, which are then ignored. */
+  /** `silent`: statuses that are ignored, because S3 may refuse the listing. */
   const unfinishedUploads = async function* (within: string, silent: readonly number[]): AsyncGenerator<Unfinished> {
     const following = (xml: string) => ({
       'key-marker': textOf(xml, 'NextKeyMarker'),
@@ -61,7 +61,7 @@ export const listsOf = (s3: S3Client, prefix: string) => {
     }
   }
 
-  /** What cannot show them cleans up after itself. */
+  /** A server that cannot list them cleans up itself. */
   const uploadsOf = (key: string) => unfinishedUploads(prefix + key, [501])
 
   const uploads = async function* (): AsyncGenerator<Unfinished> {
@@ -70,7 +70,7 @@ export const listsOf = (s3: S3Client, prefix: string) => {
       found = true
       yield upload
     }
-    // MinIO shows those of one key, or of the whole bucket, which is not everybody's to see.
+    // MinIO lists those of one key, or of the whole bucket, which the access keys may not be allowed to list.
     if (!found && prefix !== '') yield* unfinishedUploads('', [403, 501])
   }
 

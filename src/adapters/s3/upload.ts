@@ -3,10 +3,10 @@ import type { S3Client } from './client.ts'
 import { isMissing, toAppError } from './errors.ts'
 import { textOf } from './xml.ts'
 
-/** S3 wants 5 MiB at least, and takes 10 000 parts: 78 GiB. */
+/** S3 requires at least 5 MiB and accepts 10 000 parts: 78 GiB. */
 export const PART_BYTES = 8 * 1_048_576
 
-/** For what S3 may take its time for. */
+/** Timeout of requests that S3 may process slowly. */
 const LONG_TIMEOUT_MS = 120_000
 
 interface Content {
@@ -14,13 +14,13 @@ interface Content {
   readonly sha256: string
 }
 
-/** Collects bytes up to the size of a part, in memory that it uses again. */
+/** Collects bytes up to the size of a part, in reused memory. */
 const createCollector = () => {
   let memory = new Uint8Array(64 * 1_024)
   let used = 0
   let hash = new Bun.CryptoHasher('sha256')
   return {
-    /** Answers how many of the bytes it took. */
+    /** Returns how many of the bytes it took. */
     add(bytes: Uint8Array): number {
       const taken = bytes.subarray(0, PART_BYTES - used)
       const needed = used + taken.byteLength
@@ -36,7 +36,7 @@ const createCollector = () => {
     },
     isEmpty: () => used === 0,
     isFull: () => used === PART_BYTES,
-    /** What it has, good until more is added. */
+    /** The collected bytes, valid until more are added. */
     take(): Content {
       const content = { body: memory.subarray(0, used), sha256: hash.digest('hex') }
       used = 0
@@ -47,11 +47,11 @@ const createCollector = () => {
 }
 
 interface Parts {
-  /** Resolves when S3 has this part. */
+  /** Resolves when S3 has stored this part. */
   send(part: Content): Promise<void>
-  /** Resolves when S3 has put them together. */
+  /** Resolves when S3 has combined the parts. */
   complete(size: number): Promise<void>
-  /** Nothing of them stays. */
+  /** Removes all parts. */
   abort(): Promise<void>
 }
 
@@ -70,7 +70,7 @@ const beginParts = async (s3: S3Client, key: string): Promise<Parts> => {
       try {
         await s3.send({ method: 'POST', key, query: { uploadId }, body, timeout: LONG_TIMEOUT_MS })
       } catch (error) {
-        // Of an upload that completed although the answer was lost, S3 knows nothing any more.
+        // If the completion succeeded but its response was lost, S3 no longer knows the upload.
         if (!isMissing(error)) throw error
         const { headers } = await s3.send({ method: 'HEAD', key })
         if (Number(headers.get('content-length')) !== size) throw error
@@ -91,8 +91,8 @@ export const abortUpload = async (s3: S3Client, key: string, uploadId: string): 
 }
 
 /**
- * Stores `body` under `key` in parts, with no more than one in memory. What fits in one is sent at once. When anything
- * fails nothing stays, as far as S3 can be reached; `left` is called when it cannot.
+ * Stores `body` under `key` in parts, with at most one in memory. A body that fits into one part is sent in one
+ * request. If anything fails, nothing remains stored; if S3 cannot be reached for the clean-up, `left` is called.
  */
 export const upload = async (
   s3: S3Client,
@@ -106,7 +106,7 @@ export const upload = async (
   let parts: Parts | null = null
   let sent = false
 
-  /** Failures of S3 alone: those of the body go to the caller as they are. */
+  /** Only failures of S3; errors of the body are passed to the caller unchanged. */
   const withAppErrors = async <T>(work: Promise<T>): Promise<T> => {
     try {
       return await work

@@ -6,9 +6,9 @@ const decoded = (text: string) =>
     return String.fromCodePoint(decimal === undefined ? Number.parseInt(hex, 16) : Number(decimal))
   })
 
-/** What is inside each element of this name, as it stands. The answers of S3 nest no element in one of its own name. */
+/** The raw content of each element with this name. Responses of S3 never nest elements of the same name. */
 export const elements = (xml: string, name: string): string[] =>
   [...xml.matchAll(new RegExp(`<${name}(?:\\s[^>]*)?>([^]*?)</${name}>`, 'g'))].map(([, inner = '']) => inner)
 
-/** The text of the first element of this name; '' when there is none. */
+/** The text of the first element with this name; '' if there is none. */
 export const textOf = (xml: string, name: string): string => decoded(elements(xml, name)[0] ?? '')

@@ -1,8 +1,8 @@
 import type { StoredAnswer } from '../../domain/idempotency.ts'
 
-/** Shorter ones are kept as they are: compressing them would cost more than it saves. */
+/** Shorter responses are stored uncompressed, because compression would cost more than it saves. */
 const COMPRESSED_FROM_CHARACTERS = 4_096
-/** The fastest, and within its window all that a batch repeats. */
+/** The fastest level is enough for the repetitions in a batch, which are within its window. */
 const GZIP_LEVEL = 1
 
 interface Packed {
@@ -15,8 +15,8 @@ interface Packed {
 }
 
 /**
- * An answer as it is stored. A batch can answer the same large item a hundred times, for a request of a few bytes: what
- * repeats itself is kept once.
+ * Encodes a response for storage. A batch of a few bytes can return the same large item a hundred times; compression
+ * stores repetitions once.
  */
 export const packAnswer = ({ status, headers, body }: StoredAnswer): string => {
   if (body.length < COMPRESSED_FROM_CHARACTERS) return JSON.stringify({ status, headers, body } satisfies Packed)

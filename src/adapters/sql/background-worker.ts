@@ -1,5 +1,5 @@
 export interface BackgroundWorker {
-  /** To be called when there is work. */
+  /** Call it when there is work. */
   start(): void
   stop(): void
 }
@@ -7,8 +7,8 @@ export interface BackgroundWorker {
 const RETRY_MS = 1_000
 
 /**
- * Does steps of work in the background until `step` answers that nothing is left. Pauses as long as each step took, so
- * that half of the time is for others. What a step that fails was to do is tried again.
+ * Runs steps of work in the background until `step` returns that nothing is left. Pauses as long as each step took, so
+ * that half of the time is left for other work. A failed step is retried.
  */
 export const createBackgroundWorker = (step: () => Promise<boolean>): BackgroundWorker => {
   let isWorking = false
@@ -28,7 +28,7 @@ export const createBackgroundWorker = (step: () => Promise<boolean>): Background
       }
       pauseMs = performance.now() - startedAt
     } catch {
-      // The database is locked, full or going away.
+      // The database is locked, full or closing.
     }
     if (isStopped) return
     timer = setTimeout(work, pauseMs)

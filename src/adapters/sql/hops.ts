@@ -1,18 +1,18 @@
 import { MAX_TOTAL_COUNT, type Position, pageTooDeep } from '../../domain/page.ts'
 
-/** Rows that one statement passes over. */
+/** Rows that one statement skips. */
 const HOP_COUNT = MAX_TOTAL_COUNT
 const MAX_HOPS_COUNT = 100
 
 interface Start {
   readonly after: Position | null
-  /** Rows left to be passed over behind `after`. */
+  /** Rows left to skip after `after`. */
   readonly skipped: number
 }
 
 /**
- * Passes over the rows before a numbered page, a bounded number at a time; `hop` answers the last of so many rows behind
- * a position. Answers where to read from; null when the list ends before. Throws `page_too_deep`.
+ * Skips the rows before a numbered page, a bounded number at a time; `hop` returns the last of a number of rows after a
+ * position. Returns the position to read from; null if the list ends before it. Throws `page_too_deep`.
  */
 export const skipToPage = async (
   skipped: number,

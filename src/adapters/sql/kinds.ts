@@ -1,2 +1,2 @@
-/** What a column holds, on every engine. */
+/** The type of a column, on every engine. */
 export type Kind = 'integer' | 'number' | 'text' | 'boolean' | 'bytes'

@@ -3,8 +3,8 @@ export interface Migration {
   readonly sql: string
 }
 
-/** What a database says of its migrations does not fit this program. */
+/** The migrations of a database do not match this program. */
 export class MigrationError extends Error {}
 
-/** By which an applied migration is known again. */
+/** The checksum that identifies an applied migration. */
 export const checksum = (sql: string): string => new Bun.CryptoHasher('sha256').update(sql).digest('hex')

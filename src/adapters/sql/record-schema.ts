@@ -3,14 +3,14 @@ import type { Kind } from './kinds.ts'
 import type { Migration } from './migrations.ts'
 import { RECORD_TABLES, type RecordTable } from './record-table.ts'
 
-/** How an engine writes the tables of records. */
+/** How an engine defines the tables of records. */
 export interface Dialect {
   readonly types: Readonly<Record<Kind, string>>
   /** The definition of the id column. */
   readonly id: string
-  /** What stands behind the columns. */
+  /** SQL after the columns. */
   readonly end: string
-  /** What a missing value of a column counts as, for rows that are there when the column is added. */
+  /** The value for existing rows when the column is added. */
   readonly defaults: Readonly<Record<Kind, string>>
   /** Columns, tables and indexes of the text index. */
   readonly words: (table: string) => {
@@ -62,7 +62,7 @@ const partsOf = (table: RecordTable, dialect: Dialect, exists: boolean): readonl
 }
 
 /**
- * What the tables of the registered collections still lack, one migration for each collection: a new collection gets its
+ * The parts that the tables of registered collections lack, as one migration per collection: a new collection gets its
  * table, a new field its column. `existing` are the names of tables and indexes, and of columns as `table.column`.
  */
 export const missingParts = (existing: ReadonlySet<string>, dialect: Dialect): readonly Migration[] =>

@@ -4,12 +4,12 @@ import type { Json } from '../../domain/merge-patch.ts'
 import type { NewRecord, StoredRecord } from '../../domain/record.ts'
 import type { Kind } from './kinds.ts'
 
-/** A row as an engine answers it: integers may come as text. */
+/** A row as returned by an engine: integers may be text. */
 export type RecordRow = Readonly<Record<string, unknown>>
 
 type Stored = string | number | boolean | null
 
-/** How the records of a collection lie in a table. */
+/** How the records of a collection are stored in a table. */
 export interface RecordTable {
   readonly collection: Collection
   readonly name: string
@@ -21,11 +21,11 @@ export interface RecordTable {
   readonly sorts: readonly string[]
   valuesOf(record: NewRecord | StoredRecord): readonly Stored[]
   fromRow(row: RecordRow): StoredRecord
-  /** What the searched fields say. */
+  /** The text of the searched fields. */
   textOf(record: Readonly<Record<string, unknown>>): string
-  /** Bytes that count towards a quota, of values as they are stored. */
+  /** Bytes of stored values that count towards a quota. */
   bytesOf(values: readonly Stored[]): number
-  /** The same of a row that is there, as SQL that both engines understand. */
+  /** The same for an existing row, as SQL for both engines. */
   readonly bytesSql: string
 }
 
@@ -58,14 +58,12 @@ const decode = (type: FieldType, value: unknown): Json => {
 }
 
 /**
- * What a row counts for beside its text: its other columns, and what indexes keep of it. Migration 0007 counts what was
- * there before by the same numbers.
+ * What a row counts in addition to its text: its other columns and index entries. Migration 0007 uses the same numbers
+ * for existing rows.
  */
 const OVERHEAD_BYTES = 512
 
-/**
- * A record counts twice: the log keeps it once more when it is deleted, so that deleting always gives bytes back.
- */
+/** A record counts twice, because its deletion adds it to the log once more; so deleting always frees bytes. */
 const COPIES_PER_RECORD = 2
 
 const describe = (collection: Collection): RecordTable => {
@@ -121,7 +119,7 @@ export const searchedText = ({ collection }: RecordTable, newline: string): stri
     })
     .join(` || ${newline} || `) || "''"
 
-/** One of each collection, made when it is first asked for. Throws for a name that is not registered. */
+/** One per collection, created at first use. Throws for an unregistered name. */
 export const byCollection = <T>(make: (table: RecordTable) => T): ((name: string) => T) => {
   const made = new Map<string, T>()
   return (name) => {

@@ -1,10 +1,10 @@
 /** The nth parameter of a statement. */
 export type Placeholder = (n: number) => string
 
-/** As SQLite takes parameters. */
+/** Parameters in SQLite's syntax. */
 const unnumbered: Placeholder = () => '?'
 
-/** As Postgres takes them. */
+/** Parameters in Postgres' syntax. */
 export const numbered: Placeholder = (n) => `$${n}`
 
 export const insertInto = (table: string, columns: readonly string[], placeholder = unnumbered): string =>

@@ -1,7 +1,7 @@
 /** Runs one step of a long read, when it is the turn of its account. */
 export type RunStep = <T>(account: number | null, step: () => T | Promise<T>) => Promise<T>
 
-/** For reads inside a transaction, which must not wait for anything else. */
+/** Inside a transaction, nothing else may be awaited. */
 export const runAtOnce: RunStep = async (_, step) => step()
 
 interface Options {
@@ -12,8 +12,8 @@ interface Options {
 const yieldToEventLoop = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 /**
- * Takes steps of long reads one after the other, accounts in turn, and lets the event loop do everything else that is
- * due between two of them: however many searches one account starts, others wait for a step of it at most.
+ * Runs steps of long reads one after the other, with accounts in turn, and lets the event loop serve other work between
+ * them: however many searches one account starts, others wait for at most one of its steps.
  */
 export const createStepQueue = ({ limit }: Options): RunStep => {
   const waiting = new Map<number | null, (() => Promise<void>)[]>()
@@ -24,7 +24,7 @@ export const createStepQueue = ({ limit }: Options): RunStep => {
     if (first === undefined) return null
     const [account, steps] = first
     const step = steps.shift() ?? null
-    // Behind all other accounts that wait.
+    // Queued behind all other waiting accounts.
     waiting.delete(account)
     if (steps.length > 0) waiting.set(account, steps)
     return step

@@ -12,7 +12,10 @@ const RECORDS: Readonly<Record<string, Table>> = Object.fromEntries(
   RECORD_TABLES.map(({ name, columns }) => [name, { columns, key: ['id'] }]),
 )
 
-/** What every engine keeps, each row after those it refers to; what an engine adds for finding is its own matter. */
+/**
+ * The tables of every engine, ordered so that rows come after the rows they refer to; without an engine's own index
+ * data.
+ */
 export const TABLES: Readonly<Record<string, Table>> = {
   users: {
     columns: {
@@ -146,7 +149,7 @@ export const tableNamed = (name: string): Table => {
   return table
 }
 
-/** Tables whose ids count up. */
+/** Tables that assign ascending ids. */
 export const COUNTING_TABLES = Object.entries(TABLES)
   .filter(([, { key }]) => key.length === 1 && ['id', 'cursor'].includes(key[0] ?? ''))
   .map(([name]) => name)

@@ -1,8 +1,8 @@
 import { isPrefix } from '../../domain/words.ts'
 
 /**
- * Beginnings of words under which a text index finds them, in code points: each is one list of ids, so that no query
- * has to merge the lists of all words that begin alike. The last is all that is kept of a word.
+ * Prefix lengths under which a text index lists words, in code points: each prefix has one list of ids, so that no
+ * query merges the lists of all words with that prefix. Words are indexed up to the last length.
  */
 export const PREFIX_CODE_POINTS = [2, 3, 4, 6] as const
 export const MAX_TERM_CODE_POINTS = 8
@@ -14,10 +14,10 @@ const beginning = (word: string, codePoints: number): string => {
   return word.slice(0, end)
 }
 
-/** A word as it is kept. */
+/** A word as it is indexed. */
 export const termOf = (word: string): string => beginning(word, MAX_TERM_CODE_POINTS)
 
-/** Everything under which a word is found. */
+/** All terms of a word. */
 export const termsOf = (word: string): readonly string[] =>
   isPrefix(word)
     ? [...PREFIX_CODE_POINTS, MAX_TERM_CODE_POINTS].map((codePoints) => beginning(word, codePoints))
@@ -26,9 +26,9 @@ export const termsOf = (word: string): readonly string[] =>
 /** The list in which a word of a query is looked up. */
 export interface LookUpTerm {
   readonly term: string
-  /** Whether the term is the beginning of a word, not all that is kept of it. */
+  /** Whether the term is a prefix, not the whole indexed word. */
   readonly isPrefix: boolean
-  /** Whether the list holds matches only; otherwise the records must be asked. */
+  /** Whether the list contains only matches; if not, the records must be checked. */
   readonly isExact: boolean
 }
 
@@ -42,5 +42,5 @@ export const lookUpTermOf = (word: string): LookUpTerm => {
   return { term: beginning(word, codePoints), isPrefix: true, isExact: codePoints === length }
 }
 
-/** An owner as a term that no word is. */
+/** An owner as a term that cannot be a word. */
 export const ownerTerm = (ownerId: number): string => `@${ownerId}`

@@ -1,8 +1,8 @@
 import { AppError } from '../../domain/errors.ts'
 
 /**
- * What a row counts for beside its text: its other columns, and what indexes keep of it. Migration 0007 counts what was
- * there before by the same numbers.
+ * What a row counts in addition to its text: its other columns and index entries. Migration 0007 uses the same numbers
+ * for existing rows.
  */
 const OVERHEAD_BYTES = { event: 128, idempotency: 256, file: 512 } as const
 
@@ -17,27 +17,27 @@ export const idempotencyBytes = (key: string, answer: string): number =>
 
 export const fileBytes = (size: number): number => OVERHEAD_BYTES.file + size
 
-/** The same of a row that is there, as SQL that both engines understand. */
+/** The same for an existing row, as SQL for both engines. */
 export const BYTES_OF = {
   event: `(${OVERHEAD_BYTES.event} + octet_length(data))`,
   idempotency: `(${OVERHEAD_BYTES.idempotency} + octet_length(key) + octet_length(answer))`,
   file: `(${OVERHEAD_BYTES.file} + size)`,
 } as const
 
-/** Counts what the rows of a user take while a transaction changes them. */
+/** Counts the bytes of a user's rows while a transaction changes them. */
 export interface UsageCounter {
-  /** Adds bytes, for which the user must have room when the unit ends, or takes them off. */
+  /** Adds bytes, which must be within the quota when the unit ends, or subtracts them. */
   add(userId: number, bytes: number): void
-  /** Adds bytes that nobody is refused for: what the log keeps of a deletion. */
+  /** Adds bytes without checking the quota, for the log entry of a deletion. */
   addAlways(userId: number, bytes: number): void
 }
 
 export interface UsageChange {
   readonly userId: number
   readonly bytes: number
-  /** Whether the user must have room for it. */
+  /** Whether the quota must be checked. */
   readonly limited: boolean
-  /** Whether nothing of the user is counted any more. */
+  /** Whether the user's count has been removed. */
   readonly forgotten: boolean
 }
 
@@ -45,9 +45,9 @@ export interface UsageChanges extends UsageCounter {
   forget(userId: number): void
   of(userId: number): number
   each(): Iterable<UsageChange>
-  /** In ascending order of users: whoever locks rows by them meets others in the same order. */
+  /** In ascending order of users, so that rows are always locked in the same order. */
   all(): readonly UsageChange[]
-  /** Adds what another has counted since. */
+  /** Adds the later counts of another. */
   merge(later: UsageChanges): void
   clear(): void
 }

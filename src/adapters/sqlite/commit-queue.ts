@@ -17,7 +17,7 @@ interface Deps<Tx> {
   readonly writer: Writer<Tx>
   readonly snapshot: ReadSnapshot
   readonly walSync: WalSync
-  /** Called when a commit is on the disk, before the promises of its units run on. */
+  /** Called when a commit is on the disk, before the promises of its units settle. */
   readonly afterCommit?: () => void
   readonly metrics?: Pick<Metrics, 'databaseWaited' | 'committed'> | undefined
 }
@@ -29,7 +29,9 @@ interface Options<Tx> extends Deps<Tx> {
 
 export interface CommitQueue<Tx> {
   write<T>(work: (tx: Tx) => Promise<T>): Promise<T>
-  /** Runs what is queued, then closes the connection; what has not begun after `timeout` milliseconds is rejected. */
+  /**
+   * Runs queued units, then closes the connection; units that have not begun after `timeout` milliseconds are rejected.
+   */
   close(timeout: number): Promise<void>
 }
 
@@ -45,7 +47,7 @@ class ForeignAwait extends Error {
   }
 }
 
-/** Commits a batch in the transaction that has begun, and settles its units; resolves with those that must run again. */
+/** Commits a batch in the open transaction and settles its units; resolves with those that must run again. */
 const createCommit = <Tx>({ writer, snapshot, walSync, afterCommit, metrics }: Deps<Tx>) => {
   const run = async (unit: Unit<Tx>, foreignAwait: Promise<never>): Promise<() => void> => {
     writer.save()
@@ -64,7 +66,7 @@ const createCommit = <Tx>({ writer, snapshot, walSync, afterCommit, metrics }: D
     }
   }
 
-  /** Until what was written is on the disk, nobody sees it. */
+  /** Changes are invisible until they are on the disk. */
   const commitDurably = async (): Promise<void> => {
     const unpin = snapshot.pin()
     try {
@@ -83,7 +85,8 @@ const createCommit = <Tx>({ writer, snapshot, walSync, afterCommit, metrics }: D
   return async (batch: readonly Unit<Tx>[]): Promise<readonly Unit<Tx>[]> => {
     const { promise: foreignAwait, reject } = Promise.withResolvers<never>()
     foreignAwait.catch(() => {})
-    // Units await nothing but SQLite, which answers at once: whoever still waits at the next turn waits for more.
+    // Units may await only SQLite, which is synchronous: a unit that is still pending at the next turn has awaited
+    // something else.
     const watch = setImmediate(() => reject(new ForeignAwait()))
     const settle: (() => void)[] = []
     const begunAt = performance.now()
@@ -96,7 +99,7 @@ const createCommit = <Tx>({ writer, snapshot, walSync, afterCommit, metrics }: D
       measure(batch, begunAt)
     } catch (error) {
       if (error instanceof ForeignAwait) {
-        // It may still use the transaction's repositories: the connection goes, and its neighbours run again.
+        // It may still use the transaction's repositories, so the connection is closed, and the other units run again.
         writer.discard()
         batch[settle.length]?.reject(error)
         return batch.toSpliced(settle.length, 1)

@@ -3,7 +3,7 @@ import { accessSync, constants } from 'node:fs'
 import { dirname } from 'node:path'
 import { AppError } from '../../domain/errors.ts'
 
-/** How long one statement may block the event loop for another process; the queue of writes waits longer. */
+/** How long one statement may block the event loop while another process has a lock; the write queue waits longer. */
 const BUSY_TIMEOUT_MS = 5
 
 type Parameters = SQLQueryBindings[]
@@ -13,8 +13,9 @@ type Prepared<Row, Params extends Parameters> = ReturnType<typeof Database.proto
 export interface Connection {
   readonly database: Database
   /**
-   * Where a value could choose the plan, as in `LIMIT ?`, SQLite plans a statement anew whenever it is bound, which
-   * costs more than most of them. Behind a sign, as in `LIMIT +?`, it cannot (https://sqlite.org/c3ref/prepare.html).
+   * If a value could affect the plan, as in `LIMIT ?`, SQLite plans the statement again each time it is bound, which
+   * costs more than most statements. A unary plus, as in `LIMIT +?`, prevents that
+   * (https://sqlite.org/c3ref/prepare.html).
    */
   prepare<Row, Params extends Parameters = Parameters>(sql: string): Prepared<Row, Params>
   /** Runs statements that take no parameters. */
@@ -26,7 +27,7 @@ export interface Connection {
   close(): void
 }
 
-/** SQLite does not report why it cannot open a file; the state of its folder may explain it. */
+/** SQLite reports only that it cannot open a file; checking the folder may show why. */
 const openFailureReason = (path: string): string | null => {
   try {
     accessSync(dirname(path), constants.W_OK | constants.X_OK)
@@ -59,7 +60,7 @@ const connect = (path: string, create: boolean, pragmas: readonly string[]): Con
   const database = openFile(path, create)
   const statements: Statement[] = []
   try {
-    // The first that needs the schema is the first to read the file.
+    // The first statement that needs the schema is the first to read the file.
     for (const pragma of [...PRAGMAS, ...pragmas]) database.run(`PRAGMA ${pragma}`)
   } catch (error) {
     database.close()
@@ -90,8 +91,9 @@ export const openWriter = (path: string): Connection =>
 export const openReader = (path: string): Connection => connect(path, false, ['query_only = ON'])
 
 /**
- * The file itself, where a link leads to: what SQLite keeps beside it is named after it. Asked of SQLite, because whoever
- * opens and closes that file otherwise, as `realpath` may, lets go of the locks of the whole process.
+ * The file itself if `path` is a symbolic link, because the names of SQLite's other files derive from it. SQLite
+ * resolves it, because opening and closing the file in another way, as `realpath` may, releases all locks of the
+ * process.
  */
 export const fileOf = ({ database }: Connection): string => {
   const main = database.query<{ file: string }, []>("SELECT file FROM pragma_database_list WHERE name = 'main'").get()
@@ -107,7 +109,10 @@ export const sqliteCode = (error: unknown): string | null =>
 
 export const isBusy = (error: unknown): boolean => /^SQLITE_(BUSY|LOCKED)/.test(sqliteCode(error) ?? '')
 
-/** What the core may know of a failure of the database: it passes by itself, it needs room, or it is not ours. */
+/**
+ * Converts a database failure to an error of the core if it is temporary or needs disk space; other errors are returned
+ * unchanged.
+ */
 export const toAppError = (error: unknown): unknown => {
   const code = sqliteCode(error)
   if (code === null) return error

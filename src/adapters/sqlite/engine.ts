@@ -7,7 +7,7 @@ import { openSqliteStore } from './unit-of-work.ts'
 
 interface Options {
   readonly path: string
-  /** Makes the folder of the file, unless it exists. Called before a migration. */
+  /** Creates the folder of the file if it does not exist. Called before a migration. */
   readonly makeFolder: () => void
 }
 
@@ -20,7 +20,7 @@ const withWriter = <T>(path: string, work: (connection: Connection) => T): T => 
   }
 }
 
-/** A file that one server alone has open, so that it can be migrated whenever one starts. */
+/** Only one server has the file open, so it can be migrated at each start. */
 export const createSqliteEngine = ({ path, makeFolder }: Options): Engine => {
   const catchUp = async () => {
     makeFolder()

@@ -3,12 +3,12 @@ import { FIRST_EPOCH, MAX_EPOCHS_COUNT } from '../../domain/epoch.ts'
 import { newNonce } from '../sql/nonce.ts'
 import type { Connection } from './database.ts'
 
-/** The epoch of a process that has the database to itself. */
+/** The epoch of the only process on the database. */
 export interface PresentEpoch {
   current: string
 }
 
-/** What the last server began, until this one does. */
+/** The epoch of the previous server, until this one begins its own. */
 export const presentEpoch = (connection: Connection): PresentEpoch => {
   const last = connection.prepare<{ nonce: string }, []>('SELECT nonce FROM epochs ORDER BY id DESC LIMIT 1').get()
   return { current: last?.nonce ?? FIRST_EPOCH }
@@ -31,7 +31,7 @@ export const createEpochReader = (connection: Connection, present: PresentEpoch)
 }
 
 export interface EpochWriter extends EpochReader {
-  /** Begins an epoch behind everything that is in the log; answers its id. */
+  /** Begins an epoch after the last event of the log; returns its id. */
   begin(): Promise<string>
 }
 

@@ -42,7 +42,7 @@ const createScopedQuery = <Found>(connection: Connection, columns: string) => {
       `SELECT ${columns} FROM events WHERE ${condition} cursor > ? ORDER BY cursor LIMIT +?`,
     )
   const all = where<[number, number]>('')
-  // No index leads from one event of a kind to the next: what is passed over is bounded instead.
+  // No index covers the events of a kind, so the number of skipped events is bounded.
   const ofKind = where<[string, number, number, number]>('kind = +? AND cursor <= ? AND')
   const ofOwner = where<[number, string, number, number]>('owner_id = +? AND kind = +? AND')
   const ofSubject = where<[number, string, number, number]>('subject_id = +? AND kind = +? AND')
@@ -56,7 +56,7 @@ const createScopedQuery = <Found>(connection: Connection, columns: string) => {
 
 export const createEventReader = (connection: Connection): EventReader => {
   const rows = createScopedQuery<Row>(connection, '*')
-  // SQLite stores the length before the text, so the length of a long text is known without reading it.
+  // The length is stored before the text, so it is known without reading a long text.
   const sizes = createScopedQuery<SizedRow>(connection, 'cursor, octet_length(data) AS bytes')
   const newest = connection.prepare<{ cursor: number }, []>(
     "SELECT seq AS cursor FROM sqlite_sequence WHERE name = 'events'",
@@ -93,7 +93,7 @@ export const createEventRepository = (
   const append = connection.prepare<unknown, (string | number | null)[]>(
     insertInto('events', ['kind', 'event', 'subject_id', 'owner_id', 'data', 'actor_id', 'request_id', 'created_at']),
   )
-  // From the beginning of the log without a gap, though a clock may have been set back.
+  // Removes from the beginning of the log without a gap, even if the clock was set back.
   const old = connection.prepare<{ owner_id: number | null; bytes: number }, [number, number]>(
     `DELETE FROM events WHERE cursor IN (
        SELECT cursor FROM (

@@ -61,7 +61,9 @@ export const createJobReader = (connection: Connection, runStep = runAtOnce): Jo
 }
 
 export interface SqliteJobRepository extends JobRepository {
-  /** Back to the queue: every running job. Only for the one process that serves this database, before it works. */
+  /**
+   * Returns every running job to the queue. Only for the one process that serves this database, before it runs jobs.
+   */
   releaseAll(now: Instant): Promise<void>
 }
 

@@ -1,4 +1,4 @@
-import type { MailLimitRepository } from '../../application/ports/persistence.ts'
+import type { MailLimitRepository } from '../../application/ports/accounts.ts'
 import type { Connection } from './database.ts'
 
 export const createMailLimitRepository = (connection: Connection): MailLimitRepository => {

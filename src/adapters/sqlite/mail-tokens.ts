@@ -1,4 +1,4 @@
-import type { MailTokenReader, MailTokenRepository } from '../../application/ports/persistence.ts'
+import type { MailTokenReader, MailTokenRepository } from '../../application/ports/accounts.ts'
 import type { MailToken, MailTokenPurpose } from '../../domain/mail-token.ts'
 import type { Connection } from './database.ts'
 

@@ -35,7 +35,7 @@ const DIALECT: Dialect = {
   defaults: { integer: '0', number: '0', text: "''", boolean: '0', bytes: "x''" },
   id: 'INTEGER PRIMARY KEY AUTOINCREMENT',
   end: ' STRICT',
-  // As migration 0008 makes them.
+  // The same columns as in migration 0008.
   words: (table) => ({
     columns: {},
     others: {
@@ -78,13 +78,13 @@ const pendingNumbered = (database: Database, migrations: readonly Migration[]): 
   return migrations.filter((migration) => !history.has(migration.name))
 }
 
-/** What the tables of collections lack, once all other migrations are there. */
+/** The parts that the tables of collections lack, after all other migrations. */
 const pendingParts = (database: Database, migrations: readonly Migration[]): readonly Migration[] =>
   migrations === MIGRATIONS ? missingParts(partsIn(database), DIALECT) : []
 
 /**
- * The migrations this database still needs; once it has them all, what the tables of collections lack.
- * @throws {MigrationError} when it has one this program does not know, or one that was changed since.
+ * The pending migrations; if there are none, the parts that the tables of collections lack.
+ * @throws {MigrationError} if it has one that this program does not know, or one that has changed since.
  */
 export const pendingMigrations = (database: Database, migrations = MIGRATIONS): readonly Migration[] => {
   const pending = pendingNumbered(database, migrations)
@@ -97,7 +97,7 @@ export const migrate = (database: Database, migrations = MIGRATIONS): readonly s
   database.run('PRAGMA busy_timeout = 10000')
   database.run('BEGIN IMMEDIATE')
   try {
-    // Asked again under the lock: another process may have been faster.
+    // Checked again under the lock, because another process may have been faster.
     const pending = pendingNumbered(database, migrations)
     database.run(
       'CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, checksum TEXT NOT NULL, applied_at TEXT NOT NULL) STRICT',

@@ -40,8 +40,8 @@ interface Found {
 }
 
 /**
- * Reads pages in the order of a sort column and then `id`: by number with a total, or onwards from a position at
- * constant cost. An index must answer every filter, in the order of every sort.
+ * Reads pages in the order of a sort column and then `id`: by number with a total, or after a position at constant
+ * cost. An index must answer every filter, in the order of every sort.
  */
 export const createPager = <Row extends { id: number }>(
   connection: Connection,

@@ -1,29 +1,29 @@
-import type { Step } from '../sql/search.ts'
+import type { Step } from '../sql/search-source.ts'
 import { type LookUpTerm, lookUpTermOf, ownerTerm } from '../sql/terms.ts'
 
-/** Reads a list: ids below `before`, newest first. The only question the index is asked, since its cost is bounded. */
+/** Reads a list: ids below `before`, newest first. The only operation on the index, because its cost is bounded. */
 export type ReadPostings = (match: string, before: number, limit: number) => readonly number[]
 
 const FIRST_PIECE_COUNT = 64
 const MAX_FETCHED_COUNT = 2_048
-/** What finding the place in a list costs, in ids read. */
+/** The cost of seeking in a list, in ids read. */
 const SEEK_COST = 400
-/** A step is over when it has cost so much: about a millisecond. */
+/** The maximum cost of a step: about a millisecond. */
 const MAX_STEP_COST = 4_000
 const MAX_STEP_COUNT = 128
 
 const matchOf = ({ term, isPrefix }: LookUpTerm): string => `"${term}"${isPrefix ? ' *' : ''}`
 
 interface List {
-  /** The newest id of the list that is not above `id`; null when there is none. */
+  /** The newest id of the list that is not above `id`; null if there is none. */
   seek(id: number): number | null
-  /** All ids of the list, if there are only a few. */
+  /** All ids of the list, if it is short. */
   readonly few: readonly number[] | null
 }
 
 /**
- * Finds the ids that all lists have, step by step, by looking in turn for the next id of one list in another. FTS5 could
- * do the same by AND, but would not stop before it finds one, however far that is.
+ * Intersects lists of ids step by step, by seeking the next id of one list in another. FTS5's AND could do the same,
+ * but does not stop until it finds a match, however far away.
  */
 export const createIntersection = (
   read: ReadPostings,
@@ -47,7 +47,7 @@ export const createIntersection = (
         cost++
         if (at < ids.length) return ids[at] ?? null
         if (isDone) return null
-        // A list that is mostly skipped is read in small pieces.
+        // A list that is mostly skipped is read in small batches.
         count =
           visited * 4 < ids.length ? Math.max(FIRST_PIECE_COUNT, count / 4) : Math.min(MAX_FETCHED_COUNT, count * 2)
         ids = read(match, id + 1, count)
@@ -66,7 +66,7 @@ export const createIntersection = (
   const matches = [...terms.map(matchOf), ...(ownerId === null ? [] : [`"${ownerTerm(ownerId)}"`])]
   let target = before - 1
 
-  /** Looks until a step is over. */
+  /** Searches until the end of a step. */
   const intersect = (all: readonly List[]): Omit<Step, 'cost' | 'isExact'> => {
     const ids: number[] = []
     let agreed = 0
@@ -89,7 +89,7 @@ export const createIntersection = (
       lists = matches.map(open)
       const few = lists.flatMap((list) => (list.few === null ? [] : [list.few]))
       const [fewest] = few.sort((one, other) => one.length - other.length)
-      // Reading a few records costs less than looking for each of them in every list.
+      // Reading a few records costs less than seeking each of them in every list.
       if (fewest !== undefined) return { ids: fewest, reached: null, cost, isExact: isExact && lists.length === 1 }
     }
     return { ...intersect(lists), cost, isExact }

@@ -2,18 +2,21 @@ import { AppError } from '../../domain/errors.ts'
 import type { Connection } from './database.ts'
 import { type CacheLookUp, createRowCache } from './row-cache.ts'
 
-/** One read transaction a turn of the event loop: taking and leaving SQLite's locks costs more than reading a row. */
+/**
+ * One read transaction per turn of the event loop, because acquiring and releasing SQLite's locks costs more than
+ * reading a row.
+ */
 export interface ReadSnapshot {
-  /** To be called before a read, which then sees what was committed when the first read of this turn began. */
+  /** Call it before a read, which then sees the data committed when the first read of this turn began. */
   begin(): void
-  /** Ends it before its turn is over, so that the next read sees what was committed since. */
+  /** Ends it before the end of the turn, so that the next read sees later commits. */
   end(): void
   /**
-   * Reads see what is committed now, and nothing newer, until the returned function is called; that ends the snapshot,
-   * too. An I/O error may end it sooner: reads are refused then.
+   * Until the returned function is called, reads see only data committed before now; that function also ends the
+   * snapshot. An I/O error may end it sooner, and then reads are refused.
    */
   pin(): () => void
-  /** Caches each row that a look-up finds until any process commits. */
+  /** A look-up that caches each row until something is committed by any process. */
   readonly cacheLookUp: CacheLookUp
 }
 
@@ -22,9 +25,9 @@ const lost = () => new AppError('unavailable', 'The database is not available', 
 /** Of the reading connection. */
 export const createReadSnapshot = (reader: Connection): ReadSnapshot => {
   const beginTransaction = reader.prepare('BEGIN')
-  // Of a transaction that only reads, COMMIT fails when a read in it did.
+  // The COMMIT of a read-only transaction fails if one of its reads has failed.
   const endTransaction = reader.prepare('ROLLBACK')
-  // Another number whenever another connection has committed (https://sqlite.org/pragma.html#pragma_data_version).
+  // Changes whenever another connection has committed (https://sqlite.org/pragma.html#pragma_data_version).
   const dataVersion = reader.prepare<{ data_version: number }, []>('PRAGMA data_version')
   let hasBegun = false
   let isPinned = false
@@ -37,7 +40,7 @@ export const createReadSnapshot = (reader: Connection): ReadSnapshot => {
     if (!hasBegun || isPinned) return
     hasBegun = false
     isCurrent = false
-    // An I/O error has ended the transaction already.
+    // An I/O error has already ended the transaction.
     if (reader.database.inTransaction) endTransaction.run()
   }
 

@@ -4,7 +4,8 @@ import { isCounted } from '../../domain/page.ts'
 import type { StoredRecord } from '../../domain/record.ts'
 import { queryWordsOf } from '../../domain/words.ts'
 import { type RecordRow, type RecordTable, searchedText } from '../sql/record-table.ts'
-import { type Candidate, createSearch, type Query, type SearchSource, WALK_PIECE_COUNT } from '../sql/search.ts'
+import { createSearch } from '../sql/search.ts'
+import { type Candidate, type Query, type SearchSource, WALK_PIECE_COUNT } from '../sql/search-source.ts'
 import type { RunStep } from '../sql/step-queue.ts'
 import type { Connection } from './database.ts'
 import { createPager, type Filter, parametersOf, whereOf } from './pages.ts'
@@ -16,7 +17,7 @@ const BY_CREATION = { field: 'created_at', descending: true } as const
 
 type RecordsInOrder = Query<string>
 
-/** Conditions that an index of the sort answers. Others are tested row by row. */
+/** Conditions covered by an index of the sort. Others are tested row by row. */
 const filtersOf = ({ ownerId, createdAfter, createdBefore, sort }: RecordsInOrder): Filter[] => [
   ...(ownerId === null ? [] : [{ sql: 'owner_id = +:owner', owner: ownerId }]),
   ...(createdAfter === null || sort.field !== 'created_at'
@@ -99,7 +100,7 @@ const createSource = (
   }
 }
 
-/** Lists of records, each in an order that an index keeps. */
+/** Lists of records, each in the order of an index. */
 export const createRecordList = (
   connection: Connection,
   table: RecordTable,

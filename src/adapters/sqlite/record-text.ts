@@ -22,7 +22,7 @@ const MAX_COMMIT_CHARACTERS = 16_384
 const MAX_STEP_CHARACTERS = 8_192
 const MAX_STEP_COUNT = 100
 
-/** Words that begin alike may give one term twice; the index keeps it once. */
+/** Words with the same prefix may yield a term twice; it is indexed once. */
 const termsIn = ({ text, ownerId }: Omit<Text, 'id'>): string => {
   let terms = ownerTerm(ownerId)
   for (const word of wordsOf(text)) terms += ` ${termOf(word)}`
@@ -37,9 +37,10 @@ const statementsOf = (connection: Connection, { name }: RecordTable) => ({
 })
 
 /**
- * Keeps the text index in step with the records of a transaction. FTS5 writes what it holds in memory at every savepoint,
- * as a segment that must be merged later: changes wait for the commit. Inside their transaction they are not found yet.
- * Much text waits for the backlog, and is found a moment later. `onBacklog` is called when there is some.
+ * Keeps the text index in step with the records of a transaction. At every savepoint FTS5 writes its memory to a
+ * segment that must be merged later, so changes are collected until the commit, and searches inside the transaction do
+ * not find them. Large amounts of text are left to the backlog and are found a little later. `onBacklog` is called if
+ * there is a backlog.
  */
 export const createRecordText = (connection: Connection, table: RecordTable, onBacklog: () => void): RecordText => {
   const { index, unindex } = statementsOf(connection, table)
@@ -71,7 +72,8 @@ export const createRecordText = (connection: Connection, table: RecordTable, onB
       const latest = [...new Map(changes.map(({ id, text }) => [id, text]))]
       changes = []
       let characters = 0
-      // FTS5 takes rows in the order of their rowid, which is the id negated; any other makes it write a segment each.
+      // FTS5 expects rows in the order of their rowid, the negated id; in any other order it writes one segment per
+      // row.
       for (const [id, text] of latest.sort(([one], [other]) => other - one)) {
         if (text === null) {
           unindex.run(-id)
@@ -80,7 +82,7 @@ export const createRecordText = (connection: Connection, table: RecordTable, onB
         characters += text.text.length
         if (characters <= MAX_COMMIT_CHARACTERS) index.run(-id, termsIn(text))
         else {
-          // Old words must not be found meanwhile.
+          // The old words must not be found in the meantime.
           unindex.run(-id)
           postpone.run(id)
           onBacklog()
@@ -116,7 +118,7 @@ const createTableBacklog = (connection: Connection, table: RecordTable) => {
     }
     for (const { id, ownerId, text } of rows) {
       done.run(id)
-      // One that was deleted meanwhile has no owner.
+      // A record deleted in the meantime has no owner.
       if (ownerId !== null) index.run(-id, termsIn({ ownerId, text }))
     }
     return rows.length > 0
@@ -124,18 +126,20 @@ const createTableBacklog = (connection: Connection, table: RecordTable) => {
 }
 
 export interface Backlog {
-  /** Indexes some of what waits, newest first. False when there was nothing. */
+  /** Indexes some of the backlog, newest first. False if it was empty. */
   step(): boolean
 }
 
 const searched = RECORD_TABLES.filter(({ collection }) => collection.search.length > 0)
 
-/** The records that are not in their text index yet: after a migration all of them, else what was much at once. */
+/**
+ * The records that are not in their text index yet: after a migration all records, otherwise those of large commits.
+ */
 export const createBacklog = (connection: Connection): Backlog => {
   const steps = searched.map((table) => createTableBacklog(connection, table))
   return { step: () => steps.some((step) => step()) }
 }
 
-/** Whether records wait for {@link createBacklog}. */
+/** Whether {@link createBacklog} has records to index. */
 export const hasBacklog = (connection: Connection): boolean =>
   searched.some(({ name }) => connection.database.query(`SELECT 1 FROM ${name}_unindexed LIMIT 1`).get() !== null)

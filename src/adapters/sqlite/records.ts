@@ -28,7 +28,7 @@ export const createRecordReader = (
   }
 }
 
-/** What the repositories of one connection share. */
+/** Shared by the repositories of one connection. */
 export interface RecordParts {
   readonly texts: RecordText | null
   readonly epoch: PresentEpoch

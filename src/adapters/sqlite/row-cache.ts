@@ -1,13 +1,13 @@
 type Find<Row> = (id: number) => Row | null
 
-/** Wraps a look-up so that rows it has found come from the cache. */
+/** Creates a look-up that queries only if the row is not cached. */
 export type CacheLookUp = <Row extends object>(find: Find<Row>) => Find<Row>
 
-/** Rows by id, as one state of the database has them. */
+/** Rows by id, from one state of the database. */
 export interface RowCache {
   /** All callers get the same object for a row. Rows with much text, and missing ones, are not cached. */
   readonly cacheLookUp: CacheLookUp
-  /** To be called when a row may have changed. */
+  /** Call it when a row may have changed. */
   forget(): void
 }
 
@@ -22,7 +22,7 @@ const textLengthOf = (row: object): number => {
   return length
 }
 
-/** While `isCurrent` is false, every look-up asks the database and nothing is cached. */
+/** While `isCurrent` is false, every look-up queries the database and nothing is cached. */
 export const createRowCache = (isCurrent: () => boolean): RowCache => {
   const caches: Map<number, object>[] = []
   return {

@@ -1,4 +1,4 @@
-import type { RefreshTokenRepository, SessionReader, SessionRepository } from '../../application/ports/persistence.ts'
+import type { RefreshTokenRepository, SessionReader, SessionRepository } from '../../application/ports/accounts.ts'
 import type { Principal, Session } from '../../domain/session.ts'
 import type { Role } from '../../domain/user.ts'
 import type { Connection } from './database.ts'

@@ -1,4 +1,4 @@
-import type { SignInSourceReader, SignInSourceRepository } from '../../application/ports/persistence.ts'
+import type { SignInSourceReader, SignInSourceRepository } from '../../application/ports/accounts.ts'
 import { MAX_SIGN_IN_SOURCES_COUNT } from '../../domain/session.ts'
 import type { Connection } from './database.ts'
 

@@ -13,16 +13,16 @@ export interface SqliteSource extends RowSource {
   close(): void
 }
 
-/** A piece ends at this many rows or characters. */
+/** Limits of a batch: rows, or characters. */
 const MAX_PIECE_COUNT = 1_000
 const MAX_PIECE_CHARACTERS = 1_000_000
 
-/** Files that a killed process leaves beside the database, and that contain a part of its data. */
+/** Files that a killed process leaves next to the database, without which it is incomplete. */
 const JOURNAL_SUFFIXES = ['-wal', '-journal'] as const
 
 const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0
 
-/** How the files stand, so that a write by anybody shows. */
+/** The state of the files, which reveals a write by any process. */
 const standing = (path: string): string =>
   ['', ...JOURNAL_SUFFIXES]
     .map((suffix) => statSync(path + suffix, { bigint: true, throwIfNoEntry: false }))
@@ -34,14 +34,14 @@ interface Opened {
   close(): void
 }
 
-/** As it lies there: nothing is made beside it, no lock is taken, and no write is possible. */
+/** Opened as immutable: no file is created, no lock is taken, and no write is possible. */
 const openInPlace = (path: string): Opened => {
   const flags = constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_URI
   const database = new Database(`${pathToFileURL(path).href}?immutable=1`, flags)
   return { database, close: () => database.close() }
 }
 
-/** To read what a killed process left, SQLite has to write: in a copy, then. */
+/** SQLite has to write to recover what a killed process left, so it works on a copy. */
 const openCopy = (path: string): Opened => {
   const folder = mkdtempSync(join(tmpdir(), 'skep-copy-'))
   const remove = () => rmSync(folder, { recursive: true, force: true })
@@ -105,8 +105,8 @@ const readerOf = (database: Database): Omit<RowSource, 'isUnchanged'> => ({
 })
 
 /**
- * Opens the database of an installation that no server runs on, for reading alone: not a byte of its files changes.
- * Throws, in words for operators, when there is none, when a server has it, or when it is not up to date.
+ * Opens the database of an installation that no server runs on, read-only: its files do not change at all. Throws, with
+ * a message for operators, if it does not exist, is in use by a server, or is not up to date.
  */
 export const openSqliteSource = (path: string): SqliteSource => {
   if (!existsSync(path)) throw new Error(`there is no database at ${path}`)

@@ -37,15 +37,15 @@ interface Options extends StoreOptions {
   /** A migrated database. */
   readonly path: string
   readonly lockTimeout?: number
-  /** For tests of failures: called with each writing connection, returns the one to use. */
+  /** For failure tests: called with each writer connection; returns the one to use. */
   readonly onOpenWriter?: (writer: Connection) => Connection
-  /** For tests of what goes wrong. */
+  /** For failure tests. */
   readonly wal?: Wal
-  /** Called when what was committed may not be on the disk. By default that is an uncaught exception. */
+  /** Called when committed data may not be on the disk. The default throws an uncaught exception. */
   readonly onLost?: (error: Error) => void
 }
 
-/** With less, a commit is about to fail. A file system that reports no size is assumed to have space. */
+/** Below this free space, a commit is about to fail. A file system that reports no size is assumed to have space. */
 const MIN_FREE_BYTES = 1_048_576
 
 const MAX_IDLE_WAL_BYTES = 16 * 1_048_576
@@ -55,21 +55,21 @@ const checkFreeSpace = async (folder: string): Promise<void> => {
   if (blocks > 0 && bavail * bsize < MIN_FREE_BYTES) throw new AppError('storage_full', 'The storage is full')
 }
 
-/** The next start finds what the disk has. */
+/** The next start uses what is on the disk. */
 const crash = (error: Error): void => {
   setImmediate(() => {
     throw error
   })
 }
 
-/** What a commit may call for. */
+/** Listeners to call after a commit. */
 interface CommitMarks {
   jobs: boolean
   events: boolean
   backlog: boolean
 }
 
-/** What the repositories of one writing connection share. */
+/** Shared by the repositories of one writer connection. */
 interface WriterContext {
   readonly textsOf: (collection: string) => RecordText | null
   readonly memory: RowCache
@@ -124,19 +124,19 @@ const createReaders = (
   usage: createUsageReader(connection),
 })
 
-/** Syncs and checkpoints are left to `wal-sync.ts`. */
+/** `wal-sync.ts` does syncs and checkpoints. */
 const openQueueWriter = (path: string): Connection => {
   const writer = openWriter(path)
   writer.run('PRAGMA synchronous = NORMAL')
   writer.run('PRAGMA wal_autocheckpoint = 0')
-  // Once its pages are in the database file, a log that a burst made large gives its space back.
+  // After a checkpoint, a log that has grown in a burst shrinks again.
   writer.run(`PRAGMA journal_size_limit = ${MAX_IDLE_WAL_BYTES}`)
   return writer
 }
 
 /**
- * Closing moves the write-ahead log into the database file; writes that a lock keeps from beginning are rejected then.
- * `requeueAbandonedJobs` trusts that no other process serves this file.
+ * Closing moves the write-ahead log into the database file; writes that are still waiting for a lock are rejected.
+ * `requeueAbandonedJobs` relies on no other process serving this file.
  */
 export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaBytes, ...options }: Options): Store => {
   const open = () => {
@@ -182,7 +182,7 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
   })
   const indexing = createBackgroundWorker(() => commits.write(async (writing) => writing.backlog.step()))
   const enqueueStep = createStepQueue({ limit: 1 })
-  // A snapshot ends between two steps, so each step begins its own.
+  // Between two turns there is no snapshot.
   const runStep: RunStep = (account, step) =>
     enqueueStep(account, () => {
       snapshot.begin()

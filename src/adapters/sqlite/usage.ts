@@ -19,7 +19,7 @@ export interface Usage extends UsageCounter, Deferred {
 
 /**
  * Counts for all units of a transaction, and stores each user's sum once, just before the commit: a statement for each
- * change would cost more than the change. Nobody else writes meanwhile.
+ * change would cost more than the change. No other process writes meanwhile.
  */
 export const createUsage = (connection: Connection, quotaBytes: number): Usage => {
   const find = bytesIn(connection)
@@ -27,10 +27,10 @@ export const createUsage = (connection: Connection, quotaBytes: number): Usage =
     `INSERT INTO usage (user_id, bytes) VALUES (?, ?)
      ON CONFLICT (user_id) DO UPDATE SET bytes = bytes + excluded.bytes`,
   )
-  // What is left of a user who was removed is counted no more.
+  // Remaining data of a removed user is not counted.
   const shrink = connection.prepare<unknown, [number, number]>('UPDATE usage SET bytes = bytes + ? WHERE user_id = ?')
   const remove = connection.prepare<unknown, [number]>('DELETE FROM usage WHERE user_id = ?')
-  /** What the table says, by user. */
+  /** The stored counts, by user. */
   const stored = new Map<number, number>()
   const ended = createUsageChanges()
   const current = createUsageChanges()

@@ -1,4 +1,4 @@
-import type { UserReader, UserRepository } from '../../application/ports/persistence.ts'
+import type { UserReader, UserRepository } from '../../application/ports/accounts.ts'
 import { AppError } from '../../domain/errors.ts'
 import type { Role, User } from '../../domain/user.ts'
 import { escapeLike } from '../sql/like.ts'
@@ -89,7 +89,7 @@ export const createUserReader = (
   }
 }
 
-/** `forget` is called when a user changes or goes. */
+/** `forget` is called when a user is changed or removed. */
 export const createUserRepository = (connection: Connection, forget: () => void): UserRepository => {
   const insert = connection.prepare<Row>(
     `INSERT INTO users (email, name, role, is_active, email_verified, password_hash, created_at, updated_at)

@@ -2,21 +2,21 @@ import { Worker } from 'node:worker_threads'
 import type { Connection } from './database.ts'
 import type { ReadSnapshot } from './read-snapshot.ts'
 
-/** SQLite's write-ahead log; what waits for the disk is done on a thread of its own, one task at a time. */
+/** SQLite's write-ahead log; disk operations run on a separate thread, one task at a time. */
 export interface Wal {
-  /** Begins the thread, so that the first sync needs nothing that may be lacking by then, such as a file descriptor. */
+  /** Starts the thread early, because resources such as file descriptors may be exhausted at the first sync. */
   begin(): void
   /** Resolves when everything committed before is on the disk; rejects when it may not be. */
   sync(): Promise<void>
-  /** Moves what no reader needs from the log into the database file. */
+  /** Moves pages that no reader needs from the log into the database file. */
   checkpoint(): Promise<void>
-  /** To be called when nothing is under way. */
+  /** Call it when no task is running. */
   close(): Promise<void>
 }
 
 export type WalTask = 'sync' | 'checkpoint' | 'close'
 
-/** What went wrong, or null. */
+/** The error, or null. */
 export type WalAnswer = Error | null
 
 const startThread = (path: string) => {
@@ -30,7 +30,7 @@ const startThread = (path: string) => {
     if (answer === null) asked?.resolve()
     else asked?.reject(answer)
   }
-  // What runs on from here must not run inside the message: no other would come before that has ended.
+  // The continuation must not run inside the message handler, which would block further messages.
   worker.on('message', (answer: WalAnswer) => setImmediate(settle, answer))
   worker.on('error', (error: Error) => {
     ended = error
@@ -49,8 +49,8 @@ const startThread = (path: string) => {
 }
 
 /**
- * Of a database whose journal mode is WAL; `path` is that of the file itself, not of a link to it. Without `begin` the
- * thread begins with the first task.
+ * For a database in WAL mode; `path` is the file itself, not a symbolic link. Without `begin`, the thread starts with
+ * the first task.
  */
 export const openWal = (path: string): Wal => {
   let thread: ReturnType<typeof startThread> | null = null
@@ -71,32 +71,32 @@ export const openWal = (path: string): Wal => {
   }
 }
 
-/** Does what a writer leaves undone that neither syncs its commits nor moves the log into the database file. */
+/** Does the syncs and checkpoints for a writer that does neither. */
 export interface WalSync {
   /** Resolves when what was committed is on the disk, and never if it may not be. */
   sync(): Promise<void>
-  /** Moves the log into the database file when it has grown enough. To be called between commits. Never rejects. */
+  /** Moves the log into the database file when it has grown enough. Call it between commits. Never rejects. */
   checkpoint(): Promise<void>
 }
 
 interface Options {
   readonly wal: Wal
-  /** The size of the log. */
+  /** Returns the size of the log. */
   readonly reader: Connection
   readonly snapshot: ReadSnapshot
-  /** Called when what was committed may not be on the disk, and cannot be taken back. */
+  /** Called when committed data may not be on the disk and cannot be rolled back. */
   readonly onLost: (error: Error) => void
 }
 
-/** As SQLite does by itself. */
+/** SQLite's own default. */
 const CHECKPOINT_AFTER_PAGES = 1_000
 
 const never = new Promise<never>(() => {})
 
 export const createWalSync = ({ wal, reader, snapshot, onLost }: Options): WalSync => {
-  // Moves nothing: `log` is how many pages the log holds.
+  // Moves nothing: `log` is the number of pages in the log.
   const size = reader.prepare<{ readonly log: number }, []>('PRAGMA wal_checkpoint(NOOP)')
-  /** Pages in the log at the last checkpoint: a reader that stood in its way needs time. */
+  /** Pages in the log at the last checkpoint, because a reader that blocked it needs time. */
   let checkpointedAt = 0
 
   const hasGrown = (): boolean => {
@@ -114,15 +114,15 @@ export const createWalSync = ({ wal, reader, snapshot, onLost }: Options): WalSy
         return never
       }),
     async checkpoint() {
-      // Inside a transaction the reader cannot see how large the log is.
+      // Inside a transaction the reader cannot get the size of the log.
       snapshot.end()
       try {
         if (!hasGrown()) return
         await wal.checkpoint()
       } catch {
-        // As with SQLite's own: the log goes on, and it is tried again when there is more.
+        // As with SQLite's own checkpoints: the log keeps growing, and the checkpoint is retried later.
       }
-      // A reader of the log keeps it from beginning anew.
+      // A reader of the log prevents it from restarting.
       snapshot.end()
     },
   }

@@ -39,7 +39,7 @@ const perform = (task: WalTask): WalAnswer => {
 try {
   openLog()
 } catch {
-  // The first sync tries again, and reports the failure.
+  // The first sync retries and reports the error.
 }
 
 parentPort?.on('message', (task: WalTask) => parentPort?.postMessage(perform(task)))

@@ -1,18 +1,18 @@
 import type { Connection } from './database.ts'
 import { createRowCache, type RowCache } from './row-cache.ts'
 
-/** The connection that writes, and the transaction on it. It is not trusted after a failure: another takes its place. */
+/** The writer connection and its transaction. After a failure the connection is replaced. */
 export interface Writer<Tx> {
   /** Begins a transaction, on a new connection if the last one was discarded. Throws what either throws. */
   begin(): void
   /** The repositories of the transaction. */
   readonly tx: Tx
   readonly inTransaction: boolean
-  /** Begins a unit, which can fail alone. */
+  /** Begins a unit, which can be rolled back alone. */
   save(): void
-  /** Ends the unit. Throws what it must fail with; then it is to be undone. */
+  /** Ends the unit. Throws if the unit must fail; in that case it must be undone. */
   release(): void
-  /** Undoes what the unit did; it still has to be released. */
+  /** Rolls back the unit; it must still be released. */
   undo(): void
   /** Whether anything was written. */
   commit(): boolean
@@ -23,15 +23,15 @@ export interface Writer<Tx> {
   close(): void
 }
 
-/** Changes that go in together just before the commit, because every savepoint makes them dear. */
+/** Changes that are written together just before the commit, because savepoints make them expensive. */
 export interface Deferred {
   /** A unit begins. */
   mark(): void
-  /** A unit is about to end. Throws what it must fail with. */
+  /** A unit is about to end. Throws if the unit must fail. */
   check(): void
-  /** Forgets what came since the last mark. */
+  /** Drops the changes since the last mark. */
   undo(): void
-  /** Forgets everything. */
+  /** Drops all changes. */
   clear(): void
   /** Makes the changes. */
   flush(): void
@@ -46,8 +46,8 @@ interface Options<Tx> {
   /** Called again when a connection was discarded. */
   readonly open: () => Connection
   /**
-   * `cache` is what the units of a transaction share of what they found: nobody else writes meanwhile. It is cleared when
-   * one of them is undone, and with the transaction.
+   * `cache` has look-up results that the units of a transaction share, because nobody else writes meanwhile. It is
+   * cleared when a unit is rolled back, and at the end of the transaction.
    */
   readonly repositories: (connection: Connection, cache: RowCache) => Repositories<Tx>
 }
@@ -64,7 +64,7 @@ const isDone = (work: () => void): boolean => {
 const openWith = <Tx>({ open, repositories }: Options<Tx>) => {
   const connection = open()
   const statement = (sql: string) => connection.prepare<unknown, []>(sql)
-  // SQLite may have rolled back by itself: what was found before need not be true any more.
+  // SQLite may have rolled back by itself, so earlier look-ups may be outdated.
   const cache = createRowCache(() => connection.database.inTransaction)
   return {
     connection,

@@ -3,11 +3,11 @@ import type { Log } from '../../application/ports/system.ts'
 import type { Job } from '../../domain/job.ts'
 
 export interface Worker {
-  /** Looks for work now instead of at the next poll. */
+  /** Looks for jobs now instead of at the next poll. */
   notify(): void
   /**
-   * Takes no more jobs; what does not end within `timeout` milliseconds goes back to the queue, or, when even that
-   * cannot be written in a moment, runs again once its lease is over.
+   * Claims no more jobs; jobs that do not end within `timeout` milliseconds return to the queue, or, if that cannot be
+   * written in time, run again when their lease expires.
    */
   stop(timeout: number): Promise<void>
 }
@@ -15,16 +15,16 @@ export interface Worker {
 interface Options {
   readonly runner: JobRunner
   readonly log: Log
-  /** How many jobs run at the same time. */
+  /** Maximum number of concurrent jobs. */
   readonly concurrency?: number
-  /** Milliseconds between looks for jobs whose time has come. */
+  /** Milliseconds between polls for due jobs. */
   readonly poll?: number
 }
 
-/** What it may take to note that a job goes back. */
+/** Time limit for returning a job to the queue. */
 const RELEASE_MS = 500
 
-/** How soon a recurring job that an admin removed is back. */
+/** How soon a recurring job that an admin has deleted is queued again. */
 const SCHEDULE_MS = 60_000
 
 export const startWorker = ({ runner, log, concurrency = 8, poll = 1_000 }: Options): Worker => {
@@ -37,7 +37,7 @@ export const startWorker = ({ runner, log, concurrency = 8, poll = 1_000 }: Opti
   const start = (job: Job) => {
     const work = runner
       .run(job, stopping.signal)
-      // How it ended could not be noted: its lease runs out, and it runs again.
+      // Its end could not be recorded, so its lease expires and it runs again.
       .catch((error: unknown) => log.error('job lost', { job_id: job.id, error }))
       .finally(() => {
         running.delete(work)

@@ -19,7 +19,7 @@ const JOB = {
   updated_at: '2026-01-31T12:00:01.000Z',
 }
 
-/** What a client may send, frame by frame. */
+/** Examples of client frames. */
 export const CLIENT_EXAMPLES: Examples<typeof CLIENT_FRAMES> = {
   auth: [{ type: 'auth', token: 'eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl' }],
   subscribe: [
@@ -30,7 +30,7 @@ export const CLIENT_EXAMPLES: Examples<typeof CLIENT_FRAMES> = {
   ping: [{ type: 'ping', ref: '1' }],
 }
 
-/** What the server sends, frame by frame. */
+/** Examples of server frames. */
 export const SERVER_EXAMPLES: Examples<typeof SERVER_FRAMES> = {
   ready: [
     { type: 'ready', client_id: 'laptop', user_id: 1, expires_at: '2026-01-31T12:15:00.000Z', cursor: '5kx0q2m9t4.41' },

@@ -49,7 +49,7 @@ const messageOf = (name: string) => reference(`${CHANNEL}/messages/${name}`)
 /** As plain JSON: TypeBox marks its schemas with symbols. */
 const toPlainJson = (schema: TSchema): unknown => JSON.parse(JSON.stringify(schema))
 
-/** A client must bear a property that a later version adds. */
+/** Clients must tolerate properties that a later version adds. */
 const opened = (schema: TSchema): unknown =>
   JSON.parse(JSON.stringify(schema), (key, value: unknown) =>
     key === 'additionalProperties' && value === false ? undefined : value,
@@ -94,7 +94,7 @@ const messages = (): Node => ({
   echo: textMessage('echo', 'Echo', { pattern: '^Message received: ' }, 'Message received: hello'),
 })
 
-/** What answers each frame of a client. */
+/** The replies to each client frame. */
 const ANSWERS: Readonly<Record<keyof typeof CLIENT_FRAMES | 'text', readonly string[]>> = {
   auth: ['ready', 'error'],
   subscribe: ['subscribed', 'error'],
@@ -103,7 +103,7 @@ const ANSWERS: Readonly<Record<keyof typeof CLIENT_FRAMES | 'text', readonly str
   text: ['echo'],
 }
 
-/** The document takes the server's side: it receives what clients send. */
+/** The document describes the server's view: it receives client frames. */
 const operations = (): Node => ({
   ...Object.fromEntries(
     Object.entries(ANSWERS).map(([name, answers]) => [
@@ -146,7 +146,7 @@ const serverAt = (publicUrl: string): Node => {
   }
 }
 
-/** The AsyncAPI 3 document of the protocol, made of the schemas that frames are checked with. */
+/** The AsyncAPI 3 document of the protocol, built from the schemas that validate frames. */
 export const describeSocket = (version: string, publicUrl: string): Node => {
   const all = messages()
   return {

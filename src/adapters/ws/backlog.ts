@@ -5,7 +5,7 @@ const MAX_USER_BYTES = 8 * MAX_BACKLOG_BYTES
 const MAX_TOTAL_BYTES = 48 * MAX_BACKLOG_BYTES
 /** Bytes queued between two checks. */
 const CHECK_EVERY_BYTES = 8 * MAX_BACKLOG_BYTES
-/** As long as Bun keeps a closed connection whose reader does not read. */
+/** How long Bun keeps a closed connection whose client does not read. */
 const LINGER_MS = 16_000
 const MAX_LINGERING_BYTES = 16 * MAX_BACKLOG_BYTES
 
@@ -16,7 +16,7 @@ interface Waiting {
 
 const sumOf = (list: readonly Waiting[]): number => list.reduce((sum, { bytes }) => sum + bytes, 0)
 
-/** Closes the slowest until the others are within `most`; answers those. */
+/** Closes the slowest until the others are within `most`; returns the remaining ones. */
 const closeSlowest = (list: readonly Waiting[], most: number): readonly Waiting[] => {
   let sum = sumOf(list)
   if (sum <= most) return list

@@ -1,9 +1,9 @@
-/** For each socket that was written to: in a process that has nothing else to do, and in one that has no time left. */
+/** Pause per socket that was written to: in an idle process, and in a fully loaded one. */
 const IDLE_MS_PER_SOCKET = 0.015
 const BUSY_MS_PER_SOCKET = 0.035
 const MAX_DELAY_MS = 100
 
-/** The part of one core that this process used since the last call, 1 at most. */
+/** The share of one core that this process has used since the last call, at most 1. */
 const createBusyness = (): (() => number) => {
   const taken = () => {
     const { user, system } = process.cpuUsage()
@@ -19,9 +19,9 @@ const createBusyness = (): (() => number) => {
 }
 
 /**
- * How many milliseconds to collect events after so many sockets were written to. Writing to a socket costs the same for
- * one event as for ten, so that the longer the delay, the more is left for requests: a process with time to spare waits
- * little, a busy one about twice as long. Under 1 where it is not worth a timer.
+ * How many milliseconds to collect events after writing to this number of sockets. Writing to a socket costs the same
+ * for one event as for ten, so a longer pause leaves more time for requests: an idle process pauses briefly, a busy one
+ * about twice as long. Below 1 if a timer is not worth it.
  */
 export const createCoalesceDelay = (): ((sockets: number) => number) => {
   const busyness = createBusyness()

@@ -5,16 +5,19 @@ import { CLOSE, type FrameErrorCode, type ServerFrame } from './frames.ts'
 
 export type Socket = ServerWebSocket<Connection>
 
-/** Bytes that may wait for a reader. */
+/** Maximum backlog of a connection, in bytes. */
 export const MAX_BACKLOG_BYTES = 1024 * 1024
 
-/** What waits to be read, over all connections. */
+/** The backlogs of all connections. */
 export interface Backlog {
-  /** Notified of what could not be sent at once. */
+  /** Call it with bytes that could not be sent at once. */
   queued(bytes: number): void
-  /** Closes those for whom too much waits: of one connection, of all of one user, or of all together. */
+  /** Closes connections whose backlog exceeds the limit of a connection, of a user, or of all together. */
   checkNow(): void
-  /** Whether a connection may be closed in order though so much waits: Bun keeps that for a reader who may yet come. */
+  /**
+   * Whether a connection with this backlog may be closed with a close frame, although Bun keeps the data until the
+   * client reads it.
+   */
   mayLinger(bytes: number): boolean
 }
 
@@ -22,9 +25,9 @@ export interface Backlog {
 export interface Subscription {
   readonly topic: string
   view: View
-  /** Everything up to here was sent. Stands still while the subscription is live. */
+  /** Everything up to this cursor was sent. Does not change while the subscription is live. */
   cursor: number
-  /** Whether it receives what is published to its audience. */
+  /** Whether it receives the events published to its audience. */
   live: boolean
 }
 
@@ -33,28 +36,30 @@ export interface Credentials {
   readonly grant: Grant
 }
 
-/** What is known of one socket. */
+/** The state of one socket. */
 export interface Connection {
   readonly clientId: string
-  /** The access token of the upgrade, until it was looked at. */
+  /** The access token of the upgrade, until it has been checked. */
   offered: string | null
   /** Null until the upgrade is done. */
   socket: Socket | null
   credentials: Credentials | null
   readonly subscriptions: Map<string, Subscription>
-  /** Those of them that have not seen everything, and are to be brought up to date. */
+  /** The subscriptions that have not seen everything and need a replay. */
   readonly behind: Set<Subscription>
   isReplaying: boolean
-  /** How many notices about its user's rights are still to be followed: until then nothing is sent from the log. */
+  /**
+   * The number of unprocessed notices about the user's rights; while it is not zero, no events are sent from the log.
+   */
   reauthorizations: number
-  /** Work on frames that came, one after another; null when there is none. */
+  /** Pending work on frames, in order; null if there is none. */
   work: Promise<void> | null
-  /** Of frames that wait for their turn. */
+  /** The number of frames waiting for their turn. */
   pendingBytes: number
   readonly backlog: Backlog
-  /** Ends the wait for a sign-in, or the connection with its token. */
+  /** Timer that closes the connection without a sign-in, or when its token expires. */
   timer: ReturnType<typeof setTimeout> | null
-  /** Who waits for the reader to read. */
+  /** Callers that wait until the client has read. */
   readonly waiting: Set<() => void>
   frames: number
   framesUntil: number
@@ -80,7 +85,7 @@ export const newConnection = (clientId: string, token: string | null, backlog: B
   closed: false,
 })
 
-/** Bytes that wait for the reader. */
+/** Bytes that the client has not read. */
 export const backlogOf = ({ socket, closed }: Connection): number =>
   socket === null || closed ? 0 : socket.getBufferedAmount()
 
@@ -94,7 +99,7 @@ export const close = (connection: Connection, code: number, reason: string): voi
   else socket?.terminate()
 }
 
-/** Sends text, or puts it in line. A connection with too much in line is closed. */
+/** Sends text, or queues it. A connection with too much queued is closed. */
 export const sendText = (connection: Connection, text: string): void => {
   const { socket, closed, backlog } = connection
   if (socket === null || closed) return
@@ -112,20 +117,20 @@ export const send = (connection: Connection, frame: ServerFrame): void => {
 export const sendError = (connection: Connection, code: FrameErrorCode, detail: string, ref: string | undefined) =>
   send(connection, { type: 'error', code, detail, ...echo(ref) })
 
-/** `ref` as it goes into an answer. */
+/** `ref` as a member of a reply. */
 export const echo = (ref: string | undefined): { readonly ref?: string } => (ref === undefined ? {} : { ref })
 
-/** Resolves when the reader has read some of what waits, or is gone. */
+/** Resolves when the client has read some of its backlog, or has disconnected. */
 export const waitForDrain = ({ closed, waiting }: Connection): Promise<void> =>
   closed ? Promise.resolve() : new Promise((resolve) => waiting.add(resolve))
 
-/** Notifies those who wait that the reader has read, or is gone. */
+/** Resumes the waiting callers after the client has read or disconnected. */
 export const notifyDrained = ({ waiting }: Connection): void => {
   for (const resolve of waiting) resolve()
   waiting.clear()
 }
 
-/** Runs `work` after what came before; at once, and without a promise, when nothing waits. Never rejects. */
+/** Runs `work` after earlier work; synchronously if nothing is pending. Never rejects. */
 export const inTurn = (
   connection: Connection,
   work: () => void | Promise<void>,

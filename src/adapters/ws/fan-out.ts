@@ -7,7 +7,7 @@ import { type Backlog, close, MAX_BACKLOG_BYTES } from './connection.ts'
 import { CLOSE, formatCursor, type ServerFrame } from './frames.ts'
 import type { Registry } from './registry.ts'
 
-/** The part of a server that hands one text to all sockets of an audience. */
+/** The part of a server that sends one text to all sockets of an audience. */
 export interface Publisher {
   publish(audience: string, text: string): unknown
   subscriberCount(audience: string): number
@@ -32,22 +32,22 @@ interface Deps {
   readonly metrics: Pick<Metrics, 'eventSeen' | 'eventDelivered'>
 }
 
-/** For what other processes commit, and for a read that failed. */
+/** Polls for commits of other processes, and after a failed read. */
 const POLL_MS = 1_000
-/** With this many events at a time, waiting to coalesce more does not pay off. */
+/** This number of events in one flush is enough; there is no pause to gather more. */
 const MIN_BATCH_COUNT = 64
-/** The most bytes by which one socket's backlog, and all backlogs together, grow between two checks. */
+/** Bytes that a socket's backlog can grow between two checks, and the same for all sockets together. */
 const CHECK_EVERY_BYTES = MAX_BACKLOG_BYTES / 8
 const CHECK_EVERY_TOTAL_BYTES = 32 * MAX_BACKLOG_BYTES
 
-/** Sends each event of the log to its audiences, encoded once for each topic. */
+/** Delivers each event of the log to its audiences, encoded once per topic. */
 export const createFanOut = ({ realtime, registry, toBody, backlog, slices, metrics }: Deps): FanOut => {
   let publisher: Publisher | null = null
   let published = 0
   let publishedToAll = 0
-  /** Sockets by audience that got an event since events were last coalesced. */
+  /** The number of sockets of each audience with events since the last pause. */
   const reached = new Map<string, number>()
-  /** Events that were handed out since then. */
+  /** Events delivered since then. */
   let handledCount = 0
   const coalesceDelayMs = createCoalesceDelay()
   let poll: ReturnType<typeof setInterval> | null = null
@@ -58,7 +58,7 @@ export const createFanOut = ({ realtime, registry, toBody, backlog, slices, metr
     return JSON.stringify(frame)
   }
 
-  /** Flushes what was published, then checks for slow readers. */
+  /** Flushes published events, then checks for clients that do not read. */
   const flush = async (): Promise<void> => {
     published = 0
     publishedToAll = 0
@@ -69,7 +69,7 @@ export const createFanOut = ({ realtime, registry, toBody, backlog, slices, metr
   const onEvent = (event: LoggedEvent): Promise<void> | undefined => {
     metrics.eventSeen(event.event)
     handledCount++
-    // Before the server listens there are no subscribers.
+    // Without a server, there are no subscribers.
     if (publisher === null) return undefined
     let topic = ''
     let text = ''
@@ -83,7 +83,7 @@ export const createFanOut = ({ realtime, registry, toBody, backlog, slices, metr
       }
       publisher.publish(target.audience, text)
       metrics.eventDelivered('live', sockets)
-      // A character takes up to three bytes.
+      // A UTF-16 code unit takes up to three bytes in UTF-8.
       published += text.length * 3
       publishedToAll += text.length * sockets
     }
@@ -91,7 +91,7 @@ export const createFanOut = ({ realtime, registry, toBody, backlog, slices, metr
     return slices.isOver() ? slices.next() : undefined
   }
 
-  /** Waits, so that what is committed meanwhile goes out together; after a quiet time an event goes out at once. */
+  /** Events committed during the pause are sent together; after a quiet period an event is sent at once. */
   const onCaughtUp = (): Promise<void> | undefined => {
     let sockets = 0
     for (const count of reached.values()) sockets += count

@@ -7,19 +7,19 @@ import { EVENT_NAMES, SUBJECTS, TOPIC_PATTERN, TOPICS_TEXT } from './subjects.ts
 /** Bytes of one frame from a client; a larger one closes the connection with 1009. */
 export const MAX_FRAME_BYTES = 64 * 1024
 
-/** Why a connection was closed, those below 4000 as IANA registers them (RFC 6455 section 7.4). */
+/** Close codes; those below 4000 are registered with IANA (RFC 6455 section 7.4). */
 export const CLOSE = {
-  /** The server stops. */
+  /** The server is shutting down. */
   goingAway: 1001,
   /** A frame larger than {@link MAX_FRAME_BYTES}. */
   tooBig: 1009,
-  /** Something went wrong on our side. */
+  /** Internal error. */
   internal: 1011,
-  /** The database does not answer. Connect again and resume by cursor. */
+  /** The database is unavailable. Reconnect and resume by cursor. */
   tryAgain: 1013,
   /** Not signed in in time, or the token, session or account has ended. */
   signedOut: 4401,
-  /** More than 1 MiB waits to be read. Connect again and resume by cursor. */
+  /** More than 1 MiB is unread. Reconnect and resume by cursor. */
   tooSlow: 4408,
   /** Too many frames, or too many connections of one user. */
   tooMany: 4429,
@@ -52,7 +52,7 @@ const frame = <Name extends string, T extends Record<string, TSchema>>(
   description: string,
 ) => Type.Object({ type: Type.Literal(type), ...properties }, { title, description, additionalProperties: false })
 
-/** What a client may send, by `type`. */
+/** Client frames, by `type`. */
 export const CLIENT_FRAMES = {
   auth: frame(
     'auth',
@@ -70,7 +70,7 @@ export const CLIENT_FRAMES = {
   ping: frame('ping', 'Ping', { ref: Ref }, 'Asks for a sign of life'),
 } as const
 
-/** Every refusal that leaves the connection open. */
+/** Errors that leave the connection open. */
 export const ErrorCodes = Type.Union([
   Type.Literal('already_subscribed'),
   Type.Literal('binary_frame'),
@@ -86,7 +86,7 @@ export const ErrorCodes = Type.Union([
   Type.Literal('unavailable'),
 ])
 
-/** What the server sends, by `type`. */
+/** Server frames, by `type`. */
 export const SERVER_FRAMES = {
   ready: frame(
     'ready',
@@ -134,10 +134,10 @@ export const SERVER_FRAMES = {
   ),
 } as const
 
-/** A cursor as it goes over the wire. */
+/** A cursor in wire format. */
 export const formatCursor = ({ epoch, position }: Cursor): string => `${epoch}.${position}`
 
-/** A bare number is of no epoch that is known. */
+/** A plain number belongs to no known epoch. */
 export const parseCursor = (after: Static<typeof After>): Cursor => {
   const [, epoch = '', position = 0] = CURSOR.exec(String(after)) ?? []
   return { epoch, position: Number(position) }
@@ -156,7 +156,7 @@ const checks = {
   ping: TypeCompiler.Compile(CLIENT_FRAMES.ping),
 }
 
-/** What a client's text is: a frame, a text that is no JSON object, or an object that is no frame. */
+/** The result of reading a text: a frame, a text that is not a JSON object, or an object that is not a valid frame. */
 export type Received =
   | { readonly kind: 'frame'; readonly frame: ClientFrame }
   | { readonly kind: 'text' }
@@ -183,7 +183,7 @@ const isKnown = (type: unknown): type is keyof typeof checks => typeof type === 
 const refOf = ({ ref }: Record<string, unknown>): string | undefined =>
   typeof ref === 'string' && ref.length <= 64 ? ref : undefined
 
-/** A path goes back to the client no longer than this: it may hold a name of the client's own. */
+/** Paths in replies are truncated to this length, because they may contain a name from the client. */
 const MAX_PATH_LENGTH = 200
 
 /** Reads one text from a client and checks it by {@link CLIENT_FRAMES}. */
@@ -197,7 +197,7 @@ export const readFrame = (text: string): Received => {
     detail,
     ref,
   })
-  // No frame is large enough to be limited further.
+  // Frames are too small to need further limits.
   if (outlineJson(text, text.length, text.length).hasLongNumber && inexactNumbers(text, 1).length > 0) {
     return invalid('The frame has a number that a double cannot hold', 'number_not_exact')
   }

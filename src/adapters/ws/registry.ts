@@ -1,9 +1,9 @@
 import type { Connection } from './connection.ts'
 
-/** Every open connection, and those of each user who has signed in. */
+/** All open connections, and the connections of each signed-in user. */
 export interface Registry {
   add(connection: Connection): void
-  /** Notes whose it is; false when that user has too many already. */
+  /** Assigns a connection to a user; false if the user has too many. */
   assign(connection: Connection, userId: number): boolean
   remove(connection: Connection): void
   all(): Iterable<Connection>

@@ -5,14 +5,14 @@ import type { LoggedEvent } from '../../domain/event.ts'
 import { backlogOf, type Connection, close, type Subscription, sendText, waitForDrain } from './connection.ts'
 import { CLOSE } from './frames.ts'
 
-/** An event as everyone gets it who asked by this topic. */
+/** An event as encoded for all subscribers of this topic. */
 export type EncodeEvent = (event: LoggedEvent, topic: string) => string
 
 /** Brings subscriptions up to date. */
 export interface Replays {
-  /** Sends what a subscription has not seen, and then lets it join its audience. */
+  /** Sends the events a subscription has not seen, and then lets it join its audience. */
   follow(connection: Connection, subscription: Subscription): void
-  /** Sends nothing more of it until it is followed anew. */
+  /** Sends no more of its events until it is followed again. */
   pause(connection: Connection, subscription: Subscription): void
 }
 
@@ -20,15 +20,15 @@ interface Deps {
   readonly realtime: Realtime
   readonly encode: EncodeEvent
   readonly slices: EventLoopSlices
-  /** Called with what ended the replay of a connection. */
+  /** Called with the error that ended the replay of a connection. */
   readonly failed: (connection: Connection, error: unknown) => void
-  /** A reader who has read nothing for so long is closed as too slow. */
+  /** A client that has read nothing for this time is closed as too slow. */
   readonly stallTimeoutMs: number
 }
 
-/** With more in line, nothing is read for a socket. */
+/** Above this backlog, nothing is read from the log for a socket. */
 const MAX_WAITING_BYTES = 64 * 1024
-/** Pieces of the log that are in memory for all connections together. */
+/** Maximum number of log pieces in memory for all connections together. */
 const MAX_CHUNKS_COUNT = 8
 
 export const newSubscription = (view: View, cursor: number): Subscription => ({
@@ -38,7 +38,7 @@ export const newSubscription = (view: View, cursor: number): Subscription => ({
   live: false,
 })
 
-/** Lets `most` go on at a time, the others in the order in which they asked. */
+/** Lets `most` callers run at a time, the others in the order of their calls. */
 const createSlots = (most: number) => {
   const waiting: (() => void)[] = []
   let taken = 0
@@ -56,9 +56,9 @@ const createSlots = (most: number) => {
 }
 
 /**
- * One piece of the log at a time is read for a connection, and none before there is room for it: what a reader does not
- * read stays in the log. The step that finds nothing left to send is the one that joins the audience, and the feed hands
- * out events in steps of their own: none falls between, and none comes twice.
+ * Reads one piece of the log at a time for a connection, and only if its backlog has space: unread events stay in the
+ * log. A subscription joins its audience in the same step that finds nothing left to send, and the feed delivers events
+ * in separate steps, so no event is lost or repeated.
  */
 export const createReplays = ({ realtime, encode, slices, failed, stallTimeoutMs }: Deps): Replays => {
   const slots = createSlots(MAX_CHUNKS_COUNT)
@@ -69,7 +69,7 @@ export const createReplays = ({ realtime, encode, slices, failed, stallTimeoutMs
     subscription.live = true
   }
 
-  /** Resolves when the reader has read something; closes the connection when it does not. */
+  /** Resolves when the client has read something; closes the connection if it does not. */
   const waitForReader = async (connection: Connection): Promise<void> => {
     let before = backlogOf(connection)
     const look = () => {
@@ -87,14 +87,14 @@ export const createReplays = ({ realtime, encode, slices, failed, stallTimeoutMs
     await slots.take()
     try {
       await slices.next()
-      // It may have ended, or been authorized anew, while it waited and while the log is read.
+      // The subscription may have ended or been reauthorized during the wait or the read.
       const isSame = () => connection.behind.has(subscription) && subscription.view === view && !connection.closed
       if (!isSame()) return
       const { events, cursor } = await realtime.replay(view, after)
       if (!isSame()) return
       for (const event of events) sendText(connection, encode(event, subscription.topic))
       subscription.cursor = cursor
-      // The others come before its next piece.
+      // Other subscriptions take their turn before its next piece.
       connection.behind.delete(subscription)
       connection.behind.add(subscription)
     } finally {
@@ -107,7 +107,7 @@ export const createReplays = ({ realtime, encode, slices, failed, stallTimeoutMs
       if (slices.isOver()) await slices.next()
       const [subscription] = connection.behind
       if (subscription === undefined) {
-        // In this very step: what is to be followed next begins anew.
+        // In the same step, so that the next subscription to follow starts a new loop.
         connection.isReplaying = false
         return
       }

@@ -3,7 +3,7 @@ import type { Connection } from './connection.ts'
 import type { Registry } from './registry.ts'
 import { refusalOf } from './sign-in.ts'
 
-/** Checks the grant of every connection regularly, for setups in which a notice of its end may be lost. */
+/** Rechecks the token of every connection, because a notice of its end may be lost. */
 export interface RevalidationWatch {
   start(): void
   stop(): void
@@ -15,7 +15,7 @@ interface Deps {
   readonly reauthorize: (connection: Connection) => void
 }
 
-/** Much shorter than the lifetime of a cached grant, so that all connections are revalidated together. */
+/** Much more often than cached tokens expire, so that they are revalidated in batches. */
 const CHECK_EVERY_MS = 100
 
 export const createRevalidationWatch = ({ access, registry, reauthorize }: Deps): RevalidationWatch => {
@@ -31,7 +31,7 @@ export const createRevalidationWatch = ({ access, registry, reauthorize }: Deps)
     try {
       compare(connection, await answer)
     } catch (error) {
-      // Without the database nothing can be authorized, and nothing can be sent either.
+      // Without the database tokens cannot be checked, but no events can be sent either.
       if (refusalOf(error) !== null && !connection.closed) reauthorize(connection)
     } finally {
       asked.delete(connection)
@@ -41,7 +41,7 @@ export const createRevalidationWatch = ({ access, registry, reauthorize }: Deps)
   const check = (connection: Connection): void => {
     const { credentials, closed } = connection
     if (closed || credentials === null || asked.has(connection)) return
-    // Each connection has its own timer for the expiry of its token.
+    // The connection itself handles the expiry of its token.
     try {
       const grant = access.grant(credentials.token)
       if (grant instanceof Promise) void ask(connection, grant)

@@ -6,13 +6,13 @@ import { type Connection, close, echo, send, sendError } from './connection.ts'
 import { CLOSE, formatCursor } from './frames.ts'
 import type { Registry } from './registry.ts'
 
-/** Authenticates connections. */
+/** The user of a connection, and the expiry of the sign-in. */
 export interface SignIn {
-  /** Starts the timer that closes the connection unless it signs in. */
+  /** Closes the connection if it does not sign in within the time limit. */
   startTimeout(connection: Connection): void
   /** Signs in, or extends a connection of the same user. */
   signIn(connection: Connection, token: string, ref?: string): Promise<void>
-  /** Verifies the token of the connection again. Closes the connection and resolves to false when it is no longer valid. */
+  /** Verifies the connection's token again; closes the connection and returns false if it is no longer valid. */
   reauthorize(connection: Connection): Promise<boolean>
 }
 
@@ -29,12 +29,12 @@ const MAX_TIMER_MS = 2 ** 31 - 1
 const REFUSALS = ['invalid_token', 'inactive_user'] as const
 type Refusal = (typeof REFUSALS)[number]
 
-/** Why a token is no longer valid; null for any other failure. */
+/** The reason why a token is no longer valid; null for any other failure. */
 export const refusalOf = (error: unknown): Refusal | null =>
   error instanceof AppError ? (REFUSALS.find((code) => code === error.code) ?? null) : null
 
 export const createSignIn = ({ access, realtime, registry, clock, signInMs }: Deps): SignIn => {
-  /** The current grant of a token. Verifies it again when rights changed meanwhile. */
+  /** The current principal of the token: if rights change during the verification, it is verified again. */
   const authenticate = async (token: string): Promise<Grant | Refusal> => {
     for (;;) {
       const changeCount = access.rightsChangeCount()

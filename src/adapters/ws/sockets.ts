@@ -14,7 +14,7 @@ import { createRegistry } from './registry.ts'
 import { createRevalidationWatch } from './revalidation-watch.ts'
 import { createSignIn } from './sign-in.ts'
 
-/** How many connections, and of these those that have signed in, and what they all listen to. */
+/** The number of connections, of signed-in connections, and of subscriptions. */
 export interface SocketCounts {
   readonly open: number
   readonly signedIn: number
@@ -23,17 +23,17 @@ export interface SocketCounts {
 
 /** The realtime side of a server. */
 export interface Sockets {
-  /** For the server that does the upgrades. */
+  /** Handlers for the server that does the upgrades. */
   readonly handlers: WebSocketHandler<Connection>
-  /** What goes with the upgrade of a request; the token is one that was accepted. */
+  /** The data of an upgraded request; the token is verified. */
   connect(clientId: string, token: string | null): Connection
-  /** Follows the log from its end. To be called before the server listens. */
+  /** Follows the log from its end. Call it before the server listens. */
   start(): Promise<void>
-  /** To be called in the step in which the server begins to listen. */
+  /** Call it in the same step in which the server begins to listen. */
   publishTo(publisher: Publisher): void
-  /** Those that are open now. */
+  /** The open connections. */
   counts(): SocketCounts
-  /** Closes every connection with 1001, and those to come. May be called again. */
+  /** Closes all current and future connections with 1001. May be called again. */
   stop(): Promise<void>
 }
 
@@ -46,18 +46,18 @@ interface Deps {
   readonly metrics: Pick<Metrics, 'eventSeen' | 'eventDelivered'>
   readonly toBody: ToBody
   readonly slices: EventLoopSlices
-  /** What differs from {@link SOCKET_DURATIONS}. */
+  /** Overrides of {@link SOCKET_DURATIONS}. */
   readonly durations?: Partial<SocketDurations>
   readonly maxSocketsPerUser: number
-  /** A reader to whom a replay gets nothing through for so long is closed as too slow. */
+  /** A client that reads nothing of a replay for this time is closed as too slow. */
   readonly stallTimeoutMs?: number
 }
 
-/** How long a connection may take for what. */
+/** Time limits of a connection. */
 export interface SocketDurations {
-  /** Until it must have signed in. */
+  /** Time until it must have signed in. */
   readonly signInMs: number
-  /** The window in which frames are counted. */
+  /** Window of the frame limit. */
   readonly frameWindowMs: number
 }
 
@@ -73,7 +73,7 @@ export const createSockets = (deps: Deps): Sockets => {
   const backlog = createBacklog(registry.all)
   const fanOut = createFanOut({ realtime, registry, toBody, backlog, slices, metrics })
   const signIn = createSignIn({ access, realtime, registry, clock, signInMs })
-  /** Encodes what one connection has missed. */
+  /** Encodes events missed by one connection. */
   const encode = (event: LoggedEvent, topic: string) => {
     metrics.eventDelivered('replay', 1)
     return fanOut.encode(event, topic)

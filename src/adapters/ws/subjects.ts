@@ -93,7 +93,7 @@ const exampleOf = ({ fields }: Collection): Readonly<Record<string, Json>> => ({
 
 const [first] = registered
 
-/** The first collection, as examples show it. */
+/** The first collection, used in examples. */
 export const EXAMPLE = {
   topic: first?.name ?? JOBS,
   event: first === undefined ? JOB_EVENTS[0] : eventName(first, 'created'),

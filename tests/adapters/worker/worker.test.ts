@@ -175,7 +175,7 @@ test('a job that ends its process each time is dead in the end', async () => {
     clock.advance(15_000)
   }
   for (const job of await runner.claim(1)) await runner.run(job, never)
-  expect((await jobs())[0]).toMatchObject({ state: 'dead', lastError: 'started too often without an end' })
+  expect((await jobs())[0]).toMatchObject({ state: 'dead', lastError: 'started too many times without finishing' })
 })
 
 test('two workers on one database never run the same attempt', async () => {

@@ -90,7 +90,7 @@ test('who signs in with the upgrade while the database is away is closed with 10
   fail(AWAY)
   const socket = await openSocket(url, { headers: { authorization: `Bearer ${token}` } })
   expect(await socket.closed).toEqual({ code: 1013, reason: 'Try again later' })
-  expect(said()).toEqual([['warn', 'realtime connection given up']])
+  expect(said()).toEqual([['warn', 'realtime connection closed']])
 })
 
 test('a connection that cannot be reauthorized while the database is away is closed with 1013', async () => {
@@ -100,7 +100,7 @@ test('a connection that cannot be reauthorized while the database is away is clo
   fail(AWAY)
   await publishRightsChange()
   expect(await socket.closed).toMatchObject({ code: 1013 })
-  expect(said()).toEqual([['warn', 'realtime connection given up']])
+  expect(said()).toEqual([['warn', 'realtime connection closed']])
 })
 
 test('a frame that needs the database while it is away is refused, and may be sent again on the same connection', async () => {

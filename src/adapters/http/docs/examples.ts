@@ -34,7 +34,7 @@ const REFUSALS: Readonly<Record<ProblemStatus, readonly [code: ProblemCode, deta
   403: ['forbidden', 'Only an admin may do this'],
   404: ['not_found', 'There is no such thing, or you may not see it'],
   405: ['method_not_allowed', 'This path does not take this method'],
-  409: ['idempotency_in_progress', 'A request with this Idempotency-Key still runs'],
+  409: ['idempotency_in_progress', 'A request with this Idempotency-Key is still running'],
   412: ['version_mismatch', 'The item was changed meanwhile'],
   413: ['payload_too_large', 'The body has more than 1048576 bytes'],
   415: ['unsupported_media_type', 'Send the body as application/json'],

@@ -46,7 +46,7 @@ interface Deps {
 /** `GET` and `HEAD` of `/:id/content`. */
 export const contentRoutes = (kernel: Kernel, { files, fileLinks, log }: Deps) => {
   const find = async (call: Call, fileId: number, query: Static<typeof SignedQuery>): Promise<ServedFile> => {
-    const failed = (error: unknown) => log.warn('a download broke off', { request_id: call.id, error })
+    const failed = (error: unknown) => log.warn('a download was interrupted', { request_id: call.id, error })
     const { link, expires, signature } = query
     if (link === undefined || expires === undefined || signature === undefined) {
       const file = await files.get(actorOf(call), fileId)
