@@ -67,7 +67,7 @@ export const createRegistrations = (deps: Deps): Registrations => {
    * The request contains a password, and a plain hash of it would allow fast guessing, so the stored fingerprint is
    * keyed with the server's secret.
    */
-  const keyed = <T>(idempotency: IdempotencyRequest<T>): IdempotencyRequest<T> => {
+  const withKeyedHash = <T>(idempotency: IdempotencyRequest<T>): IdempotencyRequest<T> => {
     const fingerprint = opaqueTokens.hash(opaqueTokens.derive(`registration ${idempotency.fingerprint.toHex()}`))
     return { ...idempotency, fingerprint }
   }
@@ -84,7 +84,7 @@ export const createRegistrations = (deps: Deps): Registrations => {
         if (actor === null) return { result: await add(tx, account) }
         const current = await requireActiveActor(tx, actor, account.now)
         checkSignup(current)
-        return withIdempotency(tx, current, idempotency === null ? null : keyed(idempotency), account.now, {
+        return withIdempotency(tx, current, idempotency === null ? null : withKeyedHash(idempotency), account.now, {
           work: () => add(tx, account),
           // A caller who is not an admin sees the account only in this response, and may see the response again.
           owners: (user) => [current.role === 'admin' ? user.id : current.userId],

@@ -25,7 +25,7 @@ export interface ReceivedFile extends AsyncDisposable {
   readonly filename: string
   readonly sha256: string
   /** Stores its row. Throws `idempotency_mismatch`, and the errors of `requireActiveActor` if the owner's session has ended. */
-  keep(idempotency: IdempotencyRequest<StoredFile> | null): Promise<IdempotentResult<StoredFile>>
+  commit(idempotency: IdempotencyRequest<StoredFile> | null): Promise<IdempotentResult<StoredFile>>
 }
 
 export interface UploadDeps {
@@ -121,7 +121,7 @@ export const createUploads = (deps: UploadDeps) => {
   }
 
   /** Bytes that no row can refer to yet. */
-  const drop = async (blobKey: string): Promise<void> => {
+  const deleteRefused = async (blobKey: string): Promise<void> => {
     try {
       await blobs.delete(blobKey)
     } catch (error) {
@@ -130,7 +130,7 @@ export const createUploads = (deps: UploadDeps) => {
   }
 
   /** Refuses before anything is stored, if the first bytes determine the type. */
-  const takeIn = async ({ filename, content }: Upload) => {
+  const receiveUpload = async ({ filename, content }: Upload) => {
     const source = content[Symbol.asyncIterator]()
     try {
       const { head, whole } = await peek(source, SNIFFED_BYTES)
@@ -142,7 +142,7 @@ export const createUploads = (deps: UploadDeps) => {
         requireAccepted(contentType)
         return { filename: cleanFilename(filename), contentType, size, sha256, blobKey: key }
       } catch (error) {
-        await drop(key)
+        await deleteRefused(key)
         throw error
       }
     } finally {
@@ -153,7 +153,7 @@ export const createUploads = (deps: UploadDeps) => {
   /**
    * Checks for a row first, because a unit may fail after its commit. If that is impossible, the sweep checks later.
    */
-  const discard = async (blobKey: string): Promise<void> => {
+  const deleteUnreferenced = async (blobKey: string): Promise<void> => {
     try {
       if (!(await unitOfWork.read((tx) => tx.files.names(blobKey)))) await blobs.delete(blobKey)
     } catch (error) {
@@ -164,14 +164,14 @@ export const createUploads = (deps: UploadDeps) => {
   return async (actor: Principal, upload: Upload): Promise<ReceivedFile> => {
     requireRoom(reserve, actor)
     const content = withinQuota(actor.userId, upload)
-    const taken = await takeIn({ ...upload, content })
+    const stored = await receiveUpload({ ...upload, content })
     let needed = false
     return {
-      filename: taken.filename,
-      sha256: taken.sha256,
-      async keep(idempotency) {
+      filename: stored.filename,
+      sha256: stored.sha256,
+      async commit(idempotency) {
         const now = clock.now()
-        const file: NewFile = { ...taken, ownerId: actor.userId, createdAt: now }
+        const file: NewFile = { ...stored, ownerId: actor.userId, createdAt: now }
         const keeping = unitOfWork.write(async (tx) => {
           // Rights may have changed since the upload began.
           const current = await requireActiveActor(tx, actor, now)
@@ -188,7 +188,7 @@ export const createUploads = (deps: UploadDeps) => {
         return idempotent
       },
       async [Symbol.asyncDispose]() {
-        if (!needed) await discard(taken.blobKey)
+        if (!needed) await deleteUnreferenced(stored.blobKey)
       },
     }
   }

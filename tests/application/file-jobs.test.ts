@@ -66,7 +66,7 @@ const prepare = async () => {
   }
   const upload = async () => {
     await using received = await receive()
-    const idempotent = await received.keep(null)
+    const idempotent = await received.commit(null)
     if ('replayed' in idempotent) throw new Error('nothing to replay')
     return idempotent.result
   }
@@ -104,7 +104,7 @@ test('a commit that fails leaves no bytes', async () => {
   const spoilt = async () => {
     await using received = await receive()
     writer().run('CREATE TRIGGER full BEFORE INSERT ON files BEGIN SELECT RAISE(ABORT, "no room"); END')
-    await received.keep(null)
+    await received.commit(null)
   }
   await expect(spoilt()).rejects.toThrow('no room')
   expect(await entriesOf(blobs)).toEqual([])
@@ -122,7 +122,7 @@ test('a commit whose confirmation was lost keeps the bytes', async () => {
   }
   const uploading = async () => {
     await using received = await filesOn(deaf).receive(actor, { filename: 'a', content: piecesOf('hello') })
-    await received.keep(null)
+    await received.commit(null)
   }
   await expect(uploading()).rejects.toThrow('connection lost')
   expect([(await entriesOf(blobs)).length, outside('SELECT 1 FROM files').length]).toEqual([1, 1])
@@ -141,7 +141,7 @@ test('a commit that is only seen after its confirmation was lost keeps the bytes
   }
   const uploading = async () => {
     await using received = await filesOn(deaf).receive(actor, { filename: 'a', content: piecesOf('hello') })
-    await received.keep(null)
+    await received.commit(null)
   }
   expect(await uploading().catch((error: unknown) => error)).toMatchObject({ code: 'unavailable' })
   commit.resolve()
@@ -154,7 +154,7 @@ test('a user who is removed during an upload leaves nothing behind', async () =>
   const uploading = async () => {
     await using received = await receive()
     await store.write((tx) => tx.users.delete(actor.userId))
-    await received.keep(null)
+    await received.commit(null)
   }
   await expect(uploading()).rejects.toMatchObject({ code: 'invalid_token' })
   expect([(await entriesOf(blobs)).length, outside('SELECT 1 FROM files').length]).toEqual([0, 0])

@@ -98,7 +98,7 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
         await using received = await files.receive(actor, await readUpload(request, maxUploadSize))
         const sent = { sha256: received.sha256, filename: received.filename }
         return await withIdempotency({ request, actor, route: `POST ${PATH}`, sent, answer }, (idempotency) =>
-          received.keep(idempotency),
+          received.commit(idempotency),
         )
       },
       {
