@@ -1,6 +1,9 @@
 import type { EventScope } from '../../application/ports/persistence.ts'
 import { collectionNamed } from '../../domain/collections/index.ts'
+import type { LoggedEvent } from '../../domain/event.ts'
 import { erasedRecord } from '../../domain/record.ts'
+import { events } from './entities.ts'
+import type { Row } from './entity.ts'
 
 /** Events that one search for events of a kind may skip. */
 export const MAX_SCANNED_COUNT = 2_000
@@ -14,4 +17,9 @@ export const erasedData = (kind: string, data: string): string => {
   const collection = collectionNamed(kind)
   const record = JSON.parse(data)
   return JSON.stringify(collection === null ? { id: record.id } : erasedRecord(collection, record))
+}
+
+export const eventOf = (row: Row): LoggedEvent => {
+  const { data, ...event } = events.fromRow(row)
+  return { ...event, data: JSON.parse(data) }
 }
