@@ -49,34 +49,48 @@ export const columnKindOf = (kind: PropertyKind): Kind => {
   return kind === 'assigned' ? 'integer' : kind
 }
 
-export const encode = (kind: PropertyKind, value: unknown): Stored => {
-  if (value === null || value === undefined) return null
-  if (kind === 'json') return JSON.stringify(value)
+const toStored = (value: unknown): Stored => {
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value
+  if (value === null || value === undefined) return null
   if (value instanceof Uint8Array) return value
-  throw new TypeError(`a value of kind ${kind} is an object`)
+  throw new TypeError('a value that is not JSON is an object')
 }
 
-export const decode = (kind: Exclude<PropertyKind, 'bytes'>, value: unknown): Json => {
-  if (value === null || value === undefined) return null
-  switch (kind) {
-    case 'json':
-      return JSON.parse(String(value))
-    case 'integer':
-    case 'number':
-    case 'assigned':
-      return Number(value)
-    case 'boolean':
-      return value === true || value === 1 || value === 't'
-    case 'text':
-      return String(value)
-  }
+const jsonToStored = (value: unknown): Stored => (value === null || value === undefined ? null : JSON.stringify(value))
+
+/** Converts values of a kind to what is stored. */
+export const encoderOf = (kind: PropertyKind): ((value: unknown) => Stored) =>
+  kind === 'json' ? jsonToStored : toStored
+
+const toNumber = (value: unknown): number => Number(value)
+
+const FROM_STORED = {
+  assigned: toNumber,
+  integer: toNumber,
+  number: toNumber,
+  text: (value) => String(value),
+  boolean: (value) => value === true || value === 1 || value === 't',
+  json: (value) => JSON.parse(String(value)),
+} as const satisfies Record<Exclude<PropertyKind, 'bytes'>, (value: unknown) => Json>
+
+/** Converts what is stored to values of a kind. */
+export const decoderOf = (kind: Exclude<PropertyKind, 'bytes'>): ((value: unknown) => Json) => {
+  const convert = FROM_STORED[kind]
+  return (value) => (value === null || value === undefined ? null : convert(value))
 }
 
 /** As a plain array, which is equal on both engines. */
 const decodeBytes = (value: unknown): Uint8Array | null => (value instanceof Uint8Array ? new Uint8Array(value) : null)
 
 const columnOf = (property: string): string => property.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+
+interface Property<Name> {
+  readonly name: Name
+  readonly column: string
+  readonly kind: PropertyKind
+  encode(value: unknown): Stored
+  decode(value: unknown): unknown
+}
 
 interface Options {
   /** The columns of the primary key; `id` if absent. */
@@ -91,9 +105,11 @@ export const entity = <T extends object, New extends Partial<T> = T>(
   kinds: Kinds<T, New>,
   { key = ['id'], otherColumns = {} }: Options = {},
 ): Entity<T, New> => {
-  const properties: { name: Extract<keyof T, string>; column: string; kind: PropertyKind }[] = []
-  for (const property in kinds) {
-    properties.push({ name: property, column: columnOf(property), kind: kinds[property] })
+  const properties: Property<Extract<keyof T, string>>[] = []
+  for (const name in kinds) {
+    const kind: PropertyKind = kinds[name]
+    const decode = kind === 'bytes' ? decodeBytes : decoderOf(kind)
+    properties.push({ name, column: columnOf(name), kind, decode, encode: encoderOf(kind) })
   }
   const inserted = properties.filter(({ kind }) => kind !== 'assigned')
   return {
@@ -106,13 +122,11 @@ export const entity = <T extends object, New extends Partial<T> = T>(
     inserted: inserted.map(({ column }) => column),
     valuesOf(value) {
       const partial: Partial<T> = value
-      return inserted.map(({ name, kind }) => encode(kind, partial[name]))
+      return inserted.map(({ name, encode }) => encode(partial[name]))
     },
     fromRow(row) {
       const value: Record<string, unknown> = {}
-      for (const { name, column, kind } of properties) {
-        value[name] = kind === 'bytes' ? decodeBytes(row[column]) : decode(kind, row[column])
-      }
+      for (const { name, column, decode } of properties) value[name] = decode(row[column])
       // The table contains only what `valuesOf` and statements of the same types have stored.
       return value as T
     },

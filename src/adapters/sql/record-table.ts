@@ -2,7 +2,7 @@ import { type Collection, isNullable, sortsOf, typeOf } from '../../domain/colle
 import { COLLECTIONS } from '../../domain/collections/index.ts'
 import type { Json } from '../../domain/merge-patch.ts'
 import type { NewRecord, StoredRecord } from '../../domain/record.ts'
-import { columnKindOf, decode, encode, type Readable, type Stored, type Table } from './entity.ts'
+import { columnKindOf, decoderOf, encoderOf, type Readable, type Stored, type Table } from './entity.ts'
 
 /** How the records of a collection are stored in a table. */
 export interface RecordTable extends Readable<StoredRecord>, Table {
@@ -39,7 +39,10 @@ const COPIES_PER_RECORD = 2
 
 const describe = (collection: Collection): RecordTable => {
   const schemas = Object.entries(collection.fields)
-  const kinds = schemas.map(([field, schema]) => ({ field, kind: KINDS[typeOf(schema)] }))
+  const kinds = schemas.map(([field, schema]) => {
+    const kind = KINDS[typeOf(schema)]
+    return { field, kind, encode: encoderOf(kind), decode: decoderOf(kind) }
+  })
   const texts = kinds.filter(({ kind }) => columnKindOf(kind) === 'text').map(({ field }) => field)
   return {
     collection,
@@ -56,10 +59,10 @@ const describe = (collection: Collection): RecordTable => {
       updated_at: 'integer',
     },
     sorts: sortsOf(collection),
-    valuesOf: (record) => kinds.map(({ field, kind }) => encode(kind, record[field])),
+    valuesOf: (record) => kinds.map(({ field, encode }) => encode(record[field])),
     fromRow(row) {
       const record: Record<string, Json> = {}
-      for (const { field, kind } of kinds) record[field] = decode(kind, row[field])
+      for (const { field, decode } of kinds) record[field] = decode(row[field])
       return Object.assign(record, {
         id: Number(row.id),
         ownerId: Number(row.owner_id),
