@@ -18,7 +18,8 @@ const RETURNED_SIZE = `RETURNING user_id, ${BYTES_OF.idempotency} AS bytes`
 /** Returns the size of an expired record that it replaces; the subquery sees the old row. */
 const PUT = `${upsertInto(idempotency, numbered)}
   RETURNING (SELECT ${BYTES_OF.idempotency} FROM idempotency before
-             WHERE before.user_id = $1 AND before.route = $2 AND before.key = $3) AS before`
+             WHERE (before.user_id, before.route, before.key) = (idempotency.user_id, idempotency.route, idempotency.key)
+            ) AS before`
 
 export const createIdempotencyRepository = (connection: Transaction, usage: UsageCounter): IdempotencyRepository => {
   const remove = async (condition: string, value: number, limit: number) => {

@@ -20,7 +20,7 @@ export const erasedData = (kind: string, data: string): string => {
 
 const numberOrNull = (value: unknown): number | null => (value === null ? null : Number(value))
 
-/** Written out, because it runs for each event and reader, and {@link Entity.fromRow} takes several times as long. */
+/** Written out, because it runs for every event and {@link Entity.fromRow} takes longer. */
 export const eventOf = (row: Row): LoggedEvent => ({
   cursor: Number(row.cursor),
   kind: String(row.kind),
