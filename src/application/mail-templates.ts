@@ -73,58 +73,58 @@ const contentOf = (request: MailRequest, app: string): Content => {
     case 'welcome':
       return {
         subject: `Welcome to ${app}`,
-        paragraphs: ['Hello,', `your ${app} account is ready. Please confirm that this email address is yours:`],
+        paragraphs: ['Hello,', `Your ${app} account is ready. Please confirm that this email address is yours:`],
         action: 'Confirm address',
-        closing: 'The link works once, for 24 hours. If you did not register, ignore this mail.',
+        closing: 'The link works once and expires in 24 hours. If you did not register, you can ignore this email.',
       }
     case 'verify':
       return {
         subject: `Confirm your email address for ${app}`,
-        paragraphs: ['Hello,', `please confirm that this email address is yours, so that ${app} can use it:`],
+        paragraphs: ['Hello,', `Please confirm that this email address is yours, so that ${app} can use it:`],
         action: 'Confirm address',
-        closing: 'The link works once, for 24 hours. If you did not ask for it, ignore this mail.',
+        closing: 'The link works once and expires in 24 hours. If you did not request it, you can ignore this email.',
       }
     case 'reset':
       return {
         subject: `Choose a new password for ${app}`,
         paragraphs: [
           greeting(request.name),
-          `someone, hopefully you, asked for a new password for your ${app} account. Choose it here:`,
+          `Someone requested a new password for your ${app} account. If it was you, choose one here:`,
         ],
         action: 'Choose a new password',
         closing:
-          'The link works once, for 30 minutes. If you did not ask for it, ignore this mail: nothing has changed.',
+          'The link works once and expires in 30 minutes. If you did not request it, you can ignore this email: nothing has changed.',
       }
     case 'password-changed':
       return {
         subject: `Your ${app} password was changed`,
         paragraphs: [
           greeting(request.name),
-          `your ${app} account has a new password, and every other session has ended.`,
-          'If this was not you, choose another password now:',
+          `The password of your ${app} account was changed, and you were signed out on all other devices.`,
+          'If this was not you, choose a new password now:',
         ],
-        action: 'Choose another password',
-        closing: 'If it was you, there is nothing to do.',
+        action: 'Choose a new password',
+        closing: 'If this was you, you do not need to do anything.',
       }
     case 'email-change-requested':
       return {
         subject: `Your email address for ${app} is about to change`,
         paragraphs: [
           greeting(request.name),
-          `someone, hopefully you, wants your ${app} account to use ${request.newEmail ?? 'another address'}. It changes once that address is confirmed.`,
-          'If this was not you, choose a new password now, which also stops the change:',
+          `Someone requested to change the email address of your ${app} account to ${request.newEmail ?? 'another address'}. The change takes effect when that address is confirmed.`,
+          'If this was not you, choose a new password now. This also cancels the change:',
         ],
         action: 'Choose a new password',
-        closing: 'If it was you, there is nothing to do.',
+        closing: 'If this was you, you do not need to do anything.',
       }
     case 'email-changed':
       return {
         subject: `Your email address for ${app} was changed`,
         paragraphs: [
           greeting(request.name),
-          `your ${app} account now uses ${request.newEmail ?? 'another address'} instead of this address.`,
+          `The email address of your ${app} account was changed from this address to ${request.newEmail ?? 'another address'}.`,
         ],
-        closing: `If this was not you, get in touch with the people who run ${app}.`,
+        closing: `If this was not you, please contact the operator of ${app}.`,
       }
   }
 }

@@ -36,7 +36,7 @@ const VIEWS: readonly (readonly [
     async (page) => {
       await page.getByLabel('Email address').fill('nobody@example.com')
       await page.getByRole('button').click()
-      await page.getByText('a link is on its way').waitFor()
+      await page.getByText('we have sent a link').waitFor()
     },
   ],
   ['resend-verification', '/resend-verification', async () => {}],

@@ -1,5 +1,5 @@
 import { checksum, type Migration, MigrationError } from '../sql/migrations.ts'
-import { type Dialect, missingParts } from '../sql/record-schema.ts'
+import { type Dialect, partsAfter } from '../sql/record-schema.ts'
 import accounts from './migrations/0001_accounts.sql' with { type: 'text' }
 import jobsAndMail from './migrations/0002_jobs_and_mail.sql' with { type: 'text' }
 import items from './migrations/0003_items.sql' with { type: 'text' }
@@ -58,7 +58,7 @@ const DIALECT: Dialect = {
   }),
 }
 
-const partsOn = async (connection: ServerConnection): Promise<readonly Migration[]> => {
+const partsOn = async (connection: ServerConnection, pending: readonly Migration[]): Promise<readonly Migration[]> => {
   const rows = await connection.send<{ name: string }>(
     `SELECT table_name AS name FROM information_schema.tables WHERE table_schema = current_schema()
      UNION ALL
@@ -67,7 +67,7 @@ const partsOn = async (connection: ServerConnection): Promise<readonly Migration
      SELECT indexname FROM pg_indexes WHERE schemaname = current_schema()`,
     [],
   )
-  return missingParts(new Set(rows.map(({ name }) => name)), DIALECT)
+  return partsAfter(pending, new Set(rows.map(({ name }) => name)), DIALECT)
 }
 
 const pendingOn = async (
@@ -87,13 +87,13 @@ const pendingOn = async (
   return migrations.filter(({ name }) => !history.has(name))
 }
 
-/** The pending migrations; if there are none, the parts that the tables of collections lack. */
+/** The pending migrations, and the parts that the tables of collections lack. */
 const nextOn = async (
   connection: ServerConnection,
   migrations: readonly Migration[],
 ): Promise<readonly Migration[]> => {
   const pending = await pendingOn(connection, migrations)
-  return pending.length > 0 || migrations !== MIGRATIONS ? pending : partsOn(connection)
+  return migrations === MIGRATIONS ? [...pending, ...(await partsOn(connection, pending))] : pending
 }
 
 /** Applies the next pending migration in its own transaction and returns its name; null if there is none. */

@@ -65,8 +65,25 @@ const partsOf = (table: RecordTable, dialect: Dialect, exists: boolean): readonl
  * The parts that the tables of registered collections lack, as one migration per collection: a new collection gets its
  * table, a new field its column. `existing` are the names of tables and indexes, and of columns as `table.column`.
  */
-export const missingParts = (existing: ReadonlySet<string>, dialect: Dialect): readonly Migration[] =>
+const missingParts = (existing: ReadonlySet<string>, dialect: Dialect): readonly Migration[] =>
   RECORD_TABLES.flatMap((table) => {
     const missing = partsOf(table, dialect, existing.has(table.name)).filter(({ name }) => !existing.has(name))
     return missing.length === 0 ? [] : [{ name: table.name, sql: missing.map(({ sql }) => `${sql};`).join('\n') }]
   })
+
+/**
+ * The parts that `pending` migrations leave to be created. As long as there are any, only tables that none of them
+ * creates are certain; migration 0003 creates the one of items.
+ */
+export const partsAfter = (
+  pending: readonly Migration[],
+  existing: ReadonlySet<string>,
+  dialect: Dialect,
+): readonly Migration[] => {
+  const missing = missingParts(existing, dialect)
+  if (pending.length === 0) return missing
+  const created = new Set(
+    pending.flatMap(({ sql }) => [...sql.matchAll(/CREATE TABLE (\w+)/g)].map(([, name]) => name)),
+  )
+  return missing.filter(({ name }) => !existing.has(name) && !created.has(name))
+}

@@ -1,6 +1,6 @@
 import type { Database } from 'bun:sqlite'
 import { checksum, type Migration, MigrationError } from '../sql/migrations.ts'
-import { type Dialect, missingParts } from '../sql/record-schema.ts'
+import { type Dialect, partsAfter } from '../sql/record-schema.ts'
 import accounts from './migrations/0001_accounts.sql' with { type: 'text' }
 import jobsAndMail from './migrations/0002_jobs_and_mail.sql' with { type: 'text' }
 import items from './migrations/0003_items.sql' with { type: 'text' }
@@ -78,17 +78,20 @@ const pendingNumbered = (database: Database, migrations: readonly Migration[]): 
   return migrations.filter((migration) => !history.has(migration.name))
 }
 
-/** The parts that the tables of collections lack, after all other migrations. */
-const pendingParts = (database: Database, migrations: readonly Migration[]): readonly Migration[] =>
-  migrations === MIGRATIONS ? missingParts(partsIn(database), DIALECT) : []
+/** The parts that the tables of collections will lack after the `pending` migrations. */
+const pendingParts = (
+  database: Database,
+  migrations: readonly Migration[],
+  pending: readonly Migration[],
+): readonly Migration[] => (migrations === MIGRATIONS ? partsAfter(pending, partsIn(database), DIALECT) : [])
 
 /**
- * The pending migrations; if there are none, the parts that the tables of collections lack.
+ * The pending migrations, and the parts that the tables of collections lack.
  * @throws {MigrationError} if it has one that this program does not know, or one that has changed since.
  */
 export const pendingMigrations = (database: Database, migrations = MIGRATIONS): readonly Migration[] => {
   const pending = pendingNumbered(database, migrations)
-  return pending.length > 0 ? pending : pendingParts(database, migrations)
+  return [...pending, ...pendingParts(database, migrations, pending)]
 }
 
 /** Brings the database up to date in one transaction and returns the names of what was applied. */
@@ -106,7 +109,7 @@ export const migrate = (database: Database, migrations = MIGRATIONS): readonly s
       database.run(sql)
       database.run("INSERT INTO migrations VALUES (?, ?, strftime('%Y-%m-%dT%H:%M:%fZ'))", [name, checksum(sql)])
     }
-    const parts = pendingParts(database, migrations)
+    const parts = pendingParts(database, migrations, [])
     for (const { sql } of parts) database.run(sql)
     database.run('COMMIT')
     return [...pending, ...parts].map(({ name }) => name)

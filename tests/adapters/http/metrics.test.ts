@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import pkg from '../../../package.json' with { type: 'json' }
+import { COLLECTIONS } from '../../../src/domain/collections/index.ts'
 import { createFirstAdmin } from '../../support/admin.ts'
 import { createMailbox } from '../../support/mail.ts'
 import { type Labels, type Metric, parseMetrics, valueIn } from '../../support/metrics.ts'
@@ -205,8 +206,11 @@ describe('events', () => {
     const fresh = await startSkep({ METRICS_TOKEN: KEY })
     const { body } = await fresh.call<string>('GET', '//metrics', { token: KEY })
     const appended = parseMetrics(body).find(({ name }) => name === 'skep_events_appended_total')
+    const recordEvents = COLLECTIONS.flatMap(({ singular }) =>
+      ['created', 'updated', 'deleted'].map((change) => `${singular}.${change}`),
+    )
     expect(appended?.samples.map(({ labels, value }) => [labels.event, value])).toEqual(
-      ['item.created', 'item.updated', 'item.deleted', 'job.done', 'job.dead'].map((event) => [event, 0]),
+      [...recordEvents, 'job.done', 'job.dead'].map((event) => [event, 0]),
     )
   })
 

@@ -1,5 +1,7 @@
 import { expect, test } from 'bun:test'
 import { isNode, listAt, nodeAt } from '../../../src/adapters/http/docs/node.ts'
+import { titleOf } from '../../../src/adapters/http/record-schemas.ts'
+import { COLLECTIONS } from '../../../src/domain/collections/index.ts'
 import { document, nodesIn } from '../../support/openapi.ts'
 
 const schemas = nodeAt(nodeAt(document, 'components'), 'schemas')
@@ -44,7 +46,7 @@ test('no schema is an anyOf; a union of objects has a discriminator that leads t
       expect(nodeAt(nodeAt(member, 'properties'), String(propertyName)).enum).toEqual([value])
     }
   }
-  expect(unions).toEqual(['/components/schemas/ItemBatchOperation'])
+  expect(unions).toEqual(COLLECTIONS.map((collection) => `/components/schemas/${titleOf(collection)}BatchOperation`))
 })
 
 test('named choices share no value: in Go all of them are constants of one package', () => {

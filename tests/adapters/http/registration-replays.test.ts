@@ -101,6 +101,8 @@ test('a malformed key is refused, whoever sends it', async () => {
 
 test('every operation that creates supports the key', () => {
   const creating = operations.filter(({ node }) => '201' in nodeAt(node, 'responses'))
-  expect(creating.map(({ id }) => id).sort()).toEqual(['createFileLink', 'createItem', 'registerUser', 'uploadFile'])
+  expect(creating.map(({ id }) => id)).toEqual(
+    expect.arrayContaining(['createFileLink', 'createItem', 'registerUser', 'uploadFile']),
+  )
   for (const { node } of creating) expect(JSON.stringify(node.parameters)).toContain('"Idempotency-Key"')
 })

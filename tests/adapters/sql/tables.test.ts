@@ -7,9 +7,8 @@ test('the copy covers every column of every table of the embedded database', () 
   const { outside } = openTestStore()
   const rows = outside<{ table: string; column: string }>(
     `SELECT tables.name AS "table", columns.name AS "column" FROM sqlite_schema tables, pragma_table_info(tables.name) columns
-     WHERE tables.type = 'table' AND tables.name NOT LIKE 'sqlite_%' AND tables.name NOT LIKE 'items_words%'
-       AND tables.name <> 'items_unindexed'
-       AND tables.name <> 'migrations'`,
+     WHERE tables.type = 'table' AND tables.name NOT LIKE 'sqlite_%' AND tables.name NOT LIKE '%\\_words%' ESCAPE '\\'
+       AND tables.name NOT LIKE '%\\_unindexed' ESCAPE '\\' AND tables.name <> 'migrations'`,
   )
   expect(columnsByTable(rows)).toEqual(COLUMNS)
 })

@@ -85,7 +85,7 @@ test('events from before they had a kind are those of items and jobs', async () 
   )
   insert.run('item.created', 7, 1, JSON.stringify(item), 1, 'r')
   insert.run('job.done', null, null, JSON.stringify(job), null, null)
-  expect(migrate(database)).toEqual(['0012_events_of_any_kind'])
+  expect(migrate(database)).toContain('0012_events_of_any_kind')
   close()
   const store = openSqliteStore({ path })
   const common = { cursor: 1, actorId: 1, requestId: 'r', createdAt: 5 }

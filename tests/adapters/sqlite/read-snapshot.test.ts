@@ -122,10 +122,10 @@ const pinning = () => {
   })
   const version = () => {
     snapshot.begin()
-    return reader.database.query('SELECT version FROM notes').get()
+    return reader.database.query('SELECT version FROM pages').get()
   }
-  other.run('CREATE TABLE notes AS SELECT 1 AS version')
-  return { reader, snapshot, version, change: () => other.run('UPDATE notes SET version = 2') }
+  other.run('CREATE TABLE pages AS SELECT 1 AS version')
+  return { reader, snapshot, version, change: () => other.run('UPDATE pages SET version = 2') }
 }
 
 test('a snapshot that an I/O error has ended before it is pinned is taken again', () => {

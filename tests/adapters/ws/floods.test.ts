@@ -99,7 +99,7 @@ describe('a client that reads nothing', () => {
     }
     const closed = () =>
       skep.log.entries.filter(({ message, fields }) => message === 'socket closed' && fields.user_id === ann.id)
-    while (closed().length === 0) await fill(ann, 8)
+    while (closed().length === 0) await fill(ann, 1)
     await create(ann, 'later')
     expect(closed().map(({ fields }) => fields.code)).toContain(4408)
     expect(closed().length).toBeLessThan(6)

@@ -5,24 +5,24 @@ const button = form.querySelector('[type=submit]')
 const { action, api } = form.dataset
 const token = new URLSearchParams(location.hash.slice(1)).get('token') ?? ''
 
-// The address bar and the history need not keep it.
+// Removes the token from the address bar and the history.
 history.replaceState(null, '', location.pathname)
-// Another link opened in the same tab changes nothing but the part behind the #.
+// Opening another link in the same tab only changes the fragment.
 addEventListener('hashchange', () => location.reload())
 
-const USED_UP = 'This link has expired, was used already, or was replaced by a newer one.'
+const USED_UP = 'This link has expired, has already been used, or was replaced by a newer one.'
 
 const SENTENCES = {
   invalid_link: USED_UP,
-  invalid_grant: 'The address or the password is wrong.',
-  inactive_user: 'This account is deactivated. Get in touch with the people who run this service.',
+  invalid_grant: 'The email address or password is wrong.',
+  inactive_user: 'This account is deactivated. Please contact the operator of this service.',
   overloaded: 'The service is busy. Please try again in a moment.',
   unavailable: 'The service is not available right now. Please try again in a few minutes.',
 }
 
 const ABOUT_FIELD = {
-  '/email': 'That does not look like an email address.',
-  '/password': 'A password has 8 to 128 characters.',
+  '/email': 'Enter a valid email address.',
+  '/password': 'Use 8 to 128 characters.',
   '/token': USED_UP,
 }
 
@@ -39,7 +39,7 @@ const waitOf = (response) => {
   return seconds < 5400 ? `${Math.ceil(seconds / 60)} minutes` : `${Math.ceil(seconds / 3600)} hours`
 }
 
-/** What a person is told of an answer that is none of success. */
+/** The message for a failed response. */
 const refusalOf = async (response) => {
   const problem = await response.json().catch(() => ({}))
   const { code, detail, errors, request_id: id } = problem
@@ -70,10 +70,10 @@ const resend = async ({ email, password }) => {
   try {
     const user = await (await call('GET', 'users/me', { bearer })).json()
     if (user.email_verified) {
-      return `${user.email} is confirmed already. To change to another address, ask for it again where you changed it.`
+      return `${user.email} is already confirmed. To confirm a different address, request the change again.`
     }
     await call('POST', 'auth/email/verify/request', { bearer })
-    return `A new link is on its way to ${user.email}. It works once, for 24 hours.`
+    return `We have sent a new link to ${user.email}. It works once and expires in 24 hours.`
   } finally {
     await call('POST', 'auth/revoke', { body: new URLSearchParams({ token: tokens.refresh_token }) }).catch(() => {})
   }
@@ -82,22 +82,22 @@ const resend = async ({ email, password }) => {
 const ACTIONS = {
   'verify-email': async () => {
     await call('POST', 'auth/email/verify', { json: { token } })
-    return 'Thank you, your address is confirmed.'
+    return 'Thank you. Your email address is confirmed.'
   },
   'reset-password': async ({ password }) => {
     await call('POST', 'auth/password/reset', { json: { token, password } })
-    return 'Your new password is set. Sign in with it; every other session has ended.'
+    return 'Your password has been changed. You can now sign in with it.'
   },
   'forgot-password': async ({ email }) => {
     await call('POST', 'auth/password/forgot', { json: { email } })
-    return `If there is an account for ${email}, a link is on its way. It works once, for 30 minutes. Look into the spam folder, too.`
+    return `If an account exists for ${email}, we have sent a link to it. The link works once and expires in 30 minutes. Check your spam folder, too.`
   },
   'resend-verification': resend,
 }
 
 const otherwise = document.getElementById('otherwise')
 
-/** Nothing can be done by this link: another one is all that is left. */
+/** Shows that the link is unusable, and offers a new one. */
 const giveUp = (sentence) => {
   form.hidden = true
   document.getElementById('lead').hidden = true
@@ -153,5 +153,5 @@ for (const reveal of document.querySelectorAll('.reveal')) {
 }
 
 if ('token' in form.dataset && token === '') {
-  giveUp('This link is incomplete. Open it from the mail again, or have a new one mailed.')
+  giveUp('This link is incomplete. Open it from the email again, or request a new one.')
 } else form.hidden = false

@@ -37,50 +37,50 @@ const VERIFY_EMAIL: Page = {
   action: 'verify-email',
   needsToken: true,
   title: 'Confirm your email address',
-  lead: 'Press the button to confirm that the address this link was mailed to is yours.',
+  lead: 'Confirm that this email address is yours.',
   fields: '',
   button: 'Confirm address',
-  otherwise: ['/resend-verification', 'Have a new link mailed'],
+  otherwise: ['/resend-verification', 'Send me a new link'],
 }
 
 const RESET_PASSWORD: Page = {
   action: 'reset-password',
   needsToken: true,
   title: 'Choose a new password',
-  lead: 'Every session of your account ends, on all devices. Then you sign in with the new password.',
-  fields: `${emailField('Optional. It tells your password manager which account the password is for.')}
+  lead: 'You will be signed out on all devices, and can sign in with the new password.',
+  fields: `${emailField('Optional. Helps your password manager save the password for the right account.')}
         ${NEW_PASSWORD}`,
   button: 'Set new password',
-  otherwise: ['/forgot-password', 'Have a new link mailed'],
+  otherwise: ['/forgot-password', 'Send me a new link'],
 }
 
 const FORGOT_PASSWORD: Page = {
   action: 'forgot-password',
   needsToken: false,
   title: 'Forgot your password?',
-  lead: 'Tell us the email address of your account, and we mail you a link to choose a new one.',
+  lead: 'Enter the email address of your account. We will send you a link to choose a new password.',
   fields: emailField(''),
-  button: 'Mail me a link',
-  otherwise: ['/resend-verification', 'Need a link to confirm your address?'],
+  button: 'Send link',
+  otherwise: ['/resend-verification', 'Need to confirm your email address?'],
 }
 
 const RESEND_VERIFICATION: Page = {
   action: 'resend-verification',
   needsToken: false,
   title: 'Get a new confirmation link',
-  lead: 'Sign in, and we mail a new link to the address of your account. You are signed out again at once.',
+  lead: 'Enter your email address and password. We will send a new link to your email address.',
   fields: `${emailField('')}
         ${passwordField('Password', 'current-password', '')}`,
-  button: 'Mail me a new link',
+  button: 'Send new link',
   otherwise: ['/forgot-password', 'Forgot your password?'],
 }
 
 export const LINK_PAGES = [VERIFY_EMAIL, RESET_PASSWORD, FORGOT_PASSWORD, RESEND_VERIFICATION]
 
 const NO_SCRIPT = {
-  link: `This page needs JavaScript. The secret part of your link is kept from every server on its way, this one too, until
-          a script of this page hands it over. Allow JavaScript here and open the link again, or open it in another browser.`,
-  form: 'This page needs JavaScript. Allow it here and reload the page, or open the page in another browser.',
+  link: `This page needs JavaScript. The secret part of your link is not sent to any server until this page\u2019s script uses
+          it. Allow JavaScript for this page and open the link again, or open it in another browser.`,
+  form: 'This page needs JavaScript. Allow it and reload the page, or open the page in another browser.',
 }
 
 export const linkPage = (site: Site, page: Page): string => {
@@ -90,7 +90,7 @@ export const linkPage = (site: Site, page: Page): string => {
   const onwards =
     site.appUrl === undefined
       ? ''
-      : `\n      <p class="after" id="onwards" hidden><a href="${escapeHtml(site.appUrl)}">Go on to ${app}</a></p>`
+      : `\n      <p class="after" id="onwards" hidden><a href="${escapeHtml(site.appUrl)}">Continue to ${app}</a></p>`
   const content = `${brand(site, base)}
       <h1>${page.title}</h1>
       <p class="quiet" id="lead">${page.lead}</p>

@@ -11,11 +11,11 @@ const UNLIMITED: Rule = { who: 'anyone', limit: 'none' }
 
 /** Without a leading slash, so that they also work if a proxy adds a path prefix. */
 const LINKS = [
-  ['docs', 'Try the API', 'Every call, with forms to fill in. Authorize signs you in.'],
-  ['redoc', 'Read the API', 'The same as a reference.'],
-  ['openapi.json', 'OpenAPI document', 'For generators of clients.'],
-  ['asyncapi.json', 'AsyncAPI document', 'The WebSocket at /ws/{client_id}.'],
-  ['health', 'Health', 'Whether the process answers; health/ready tells whether every part works.'],
+  ['docs', 'Try the API', 'Interactive documentation: sign in with Authorize and send requests.'],
+  ['redoc', 'Read the API', 'Reference documentation.'],
+  ['openapi.json', 'OpenAPI document', 'For client generators.'],
+  ['asyncapi.json', 'AsyncAPI document', 'Describes the WebSocket at /ws/{client_id}.'],
+  ['health', 'Health', 'Whether the process is running. health/ready also checks its database and file storage.'],
 ] as const
 
 const html = (site: Site, version: string) => {
@@ -24,7 +24,7 @@ const html = (site: Site, version: string) => {
   const places = LINKS.map(([path, name, about]) => `<li><a href="${path}">${name}</a> <span>${about}</span></li>`)
   const open = site.appUrl === undefined ? '' : `<a class="button" href="${escapeHtml(site.appUrl)}">Open ${app}</a>`
   const content = `<div class="brand">${mark('.')}<h1>${app}</h1></div>
-      <p class="quiet">The backend of an application runs here. ${program} serves its API at <code>/api/v1</code>.</p>
+      <p class="quiet">This is the backend of an application. ${program} serves its API at <code>/api/v1</code>.</p>
       ${open}
       <ul class="places">
         ${places.join('\n        ')}
