@@ -109,7 +109,8 @@ export const createEventRepository = (
   async eraseOwned(ownerId, after, limit) {
     const found = await connection.lock<{ kind: string; position: Int8; bytes: Int8; deleted: string | null }>(
       `SELECT kind, position, ${BYTES_OF.event} AS bytes, CASE WHEN event LIKE '%.deleted' THEN data END AS deleted
-       FROM events WHERE owner_id = $1 AND (kind, position) > ($2, $3) ORDER BY kind, position LIMIT $4 FOR UPDATE`,
+       FROM events WHERE owner_id = $1 AND position IS NOT NULL AND (kind, position) > ($2, $3)
+       ORDER BY kind, position LIMIT $4 FOR UPDATE`,
       ownerId,
       after?.kind ?? '',
       after?.cursor ?? 0,
