@@ -32,7 +32,7 @@ export interface Collection {
   readonly description: string
   readonly fields: Readonly<Record<string, FieldSchema>>
   readonly required: readonly string[]
-  /** Fields that lists can be sorted by, in addition to `created_at` and `updated_at`. */
+  /** Text fields, never null, that lists can be sorted by, in addition to `created_at` and `updated_at`. */
   readonly sorts: readonly string[]
   /** Text fields that `q` searches. */
   readonly search: readonly string[]
@@ -108,9 +108,7 @@ const faultsOf = (collection: Collection): readonly string[] => {
       .map((field) => `there is no field ${field}`),
     ...search.filter((field) => !isText(field)).map((field) => `${field} is no text to be searched`),
     ...sorts
-      .filter(
-        (field) => fields[field] !== undefined && (isNullable(fields[field]) || typeOf(fields[field]) === 'object'),
-      )
+      .filter((field) => fields[field] !== undefined && (!isText(field) || isNullable(fields[field])))
       .map((field) => `${field} cannot be sorted by`),
   ]
 }
