@@ -34,7 +34,7 @@ const toResponse = (session: Session, current: number): Static<typeof SessionRes
 const SORTS = ['created_at'] as const
 const NEWEST_FIRST = { field: 'created_at', descending: true } as const
 
-const EndQuery = t.Object({
+const EndQuery = queryOf({
   force_reset: t.Optional(
     choiceOf(['true', 'false'], {
       description: '`true`: also invalidates the password, and mails a link to choose another',
@@ -57,7 +57,7 @@ export const userSessionRoutes = (kernel: Kernel, sessions: Sessions) =>
       {
         admit: { who: 'admin' },
         params: IdParams,
-        query: t.Object(pageQuery(SORTS)),
+        query: queryOf(pageQuery(SORTS)),
         response: { 200: pageResponse(SessionResponse), ...problems() },
         detail: {
           operationId: 'listUserSessions',
