@@ -71,7 +71,10 @@ export const createTokens = (deps: Deps): Tokens => {
   const { unitOfWork, passwords, accessTokens, opaqueTokens, notices, attempts, clock, refreshTtl } = deps
   const issuer = createTokenIssuer(deps)
 
-  /** The session continues with `successor`; null if the token was stolen and the session ended. */
+  /**
+   * Continues the session with `successor`. If a used token is sent again after the grace period, ends the session;
+   * `stolen` is then true. Throws `invalid_grant`, `inactive_user`.
+   */
   const rotate = async (tx: Tx, token: RefreshToken, successor: string, address: string, now: Instant) => {
     const session = await tx.sessions.findById(token.sessionId)
     if (session === null || session.expiresAt <= now) throw refusedRefresh()

@@ -99,7 +99,7 @@ const MAX_POINTER_LENGTH = 200
 export const shortPointer = (pointer: string): string =>
   pointer.length <= MAX_POINTER_LENGTH ? pointer : `${pointer.slice(0, MAX_POINTER_LENGTH - 1)}…`
 
-/** An error that only exists in HTTP. */
+/** An error found by the HTTP adapter; also `weak_password`, which needs a pointer to the field. */
 export class HttpProblem extends Error {
   readonly code: ProtocolCode | 'weak_password'
   readonly errors: readonly InvalidPart[] | undefined

@@ -128,8 +128,8 @@ export const pascalCase = (name: string): string =>
 /** The name of a record in documents. */
 export const titleOf = ({ singular }: Collection): string => pascalCase(singular)
 
-/** Field schemas of responses, by name, for HTTP and WebSocket. */
-export const recordSchema = <C extends Collection>(collection: C) =>
+/** The schema of a record in HTTP responses. */
+const recordSchema = <C extends Collection>(collection: C) =>
   t.Unsafe<RecordBody<C>>(
     t.Object(
       {

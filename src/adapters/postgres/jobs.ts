@@ -62,7 +62,6 @@ export const createJobReader = (connection: Connection): JobReader => {
 
 const LEASED_ATTEMPT = "WHERE id = $1 AND state = 'running' AND attempts = $2"
 
-/** `onEnqueued` is called for each new or returned job, before the commit. */
 /** Sets columns of a job if the attempt still has its lease. `$1` and `$2` are the attempt. */
 const changeLeased = async (
   connection: Transaction,
@@ -74,6 +73,7 @@ const changeLeased = async (
   return count > 0
 }
 
+/** `onEnqueued` is called for each new or returned job, before the commit. */
 export const createJobRepository = (connection: Transaction, onEnqueued: () => void): JobRepository => ({
   ...createJobReader(connection),
   async enqueue({ kind, payload, now, runAt = now, key }) {
