@@ -66,7 +66,7 @@ export const createFileRepository = (connection: Transaction, usage: UsageCounte
     const [gone] = await connection.change<Row>('DELETE FROM files WHERE id = $1 RETURNING *', id)
     if (gone !== undefined) usage.add(int(gone.owner_id), -fileBytes(int(gone.size)))
   },
-  // Locked before they are counted, like items.
+  // Rows are locked before their bytes are counted; see `removeOwned` in records.ts.
   async deleteOwned(ownerId, limit) {
     const gone = await connection.change<Row>(
       `DELETE FROM files WHERE id = ANY (ARRAY(SELECT id FROM files WHERE owner_id = $1 LIMIT $2 FOR UPDATE))
