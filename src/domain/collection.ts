@@ -83,6 +83,13 @@ export type RecordChange = (typeof EVENTS)[number]
 /** `item.created` */
 export const eventName = ({ singular }: Collection, change: RecordChange): string => `${singular}.${change}`
 
+/** `Item` of `item`, `DueDate` of `due_date`. */
+export const pascalCase = (name: string): string =>
+  name.replace(/(?:^|_)([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
+
+/** The name of a record in documents. */
+export const titleOf = ({ singular }: Collection): string => pascalCase(singular)
+
 const NAME = /^[a-z][a-z0-9_]{0,62}$/
 const RESERVED_FIELDS = new Set([
   'id',

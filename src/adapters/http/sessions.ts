@@ -3,7 +3,7 @@ import type { Sessions } from '../../application/sessions.ts'
 import type { Session } from '../../domain/session.ts'
 import { actorOf } from './call.ts'
 import type { Kernel } from './kernel.ts'
-import { pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
+import { NEWEST_FIRST, pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { problems } from './problems.ts'
 import { choiceOf, Id, IdParams, NoContent, queryOf, Timestamp } from './schemas.ts'
 import { toTimestamp } from './timestamps.ts'
@@ -32,7 +32,6 @@ const toResponse = (session: Session, current: number): Static<typeof SessionRes
 })
 
 const SORTS = ['created_at'] as const
-const NEWEST_FIRST = { field: 'created_at', descending: true } as const
 
 const EndQuery = queryOf({
   force_reset: t.Optional(
@@ -93,7 +92,7 @@ export const sessionRoutes = (kernel: Kernel, sessions: Sessions) =>
       '',
       async ({ call, query }) => {
         const actor = actorOf(call)
-        const request = toPageRequest(query, SORTS, { field: 'created_at', descending: true })
+        const request = toPageRequest(query, SORTS, NEWEST_FIRST)
         const page = await sessions.list(actor, request)
         return toPageResponse(page, request, (session) => toResponse(session, actor.sessionId))
       },

@@ -69,7 +69,7 @@ export const CLIENT_FRAMES = {
 } as const
 
 /** Errors that leave the connection open. */
-export const ErrorCodes = Type.Union([
+const ErrorCodes = Type.Union([
   Type.Literal('already_subscribed'),
   Type.Literal('binary_frame'),
   Type.Literal('forbidden'),
