@@ -43,5 +43,5 @@ export const gatherCrowd = async ({ form, folder, users, sessionsEach, role }: C
     }
   })()
   const { issue } = createAccessTokens(SECRET.JWT_SECRET, { now: Date.now })
-  return Promise.all(sessions.map((session) => issue({ ...session, expiresAt: now + HOUR_MS })))
+  return Promise.all(sessions.map((session) => issue({ ...session, sessionCreatedAt: now, expiresAt: now + HOUR_MS })))
 }

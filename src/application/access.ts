@@ -116,9 +116,9 @@ export const createAccess = ({
     if (claims === null) throw invalid()
     const changeCountBefore = changeCount
     const validatedAt = ageing.elapsed()
-    const { userId, sessionId } = claims
+    const { userId, sessionId, sessionCreatedAt } = claims
     const claimed: Principal = { userId, sessionId, role: 'user' }
-    const principal = await unitOfWork.read((tx) => requireActiveActor(tx, claimed, clock.now()))
+    const principal = await unitOfWork.read((tx) => requireActiveActor(tx, claimed, clock.now(), sessionCreatedAt))
     const proven = { token, principal, expiresAt: claims.expiresAt, validatedAt }
     // A notice that arrived during the read may concern its result: in that case the next request reads again.
     if (changeCount === changeCountBefore) remember(proven)
@@ -148,10 +148,15 @@ export const createAccess = ({
 
 /**
  * The actor with current rights, inside the transaction that uses them, because a request can wait a long time for its
- * body or a hash. Throws `invalid_token` if the session or account has ended meanwhile, `inactive_user` if the account
- * was deactivated.
+ * body or a hash. Throws `invalid_token` if the session or account has ended meanwhile, or the session did not begin at
+ * `sessionCreatedAt`, `inactive_user` if the account was deactivated.
  */
-export const requireActiveActor = async <A extends Principal>(tx: ReadTx, actor: A, now: Instant): Promise<A> => {
+export const requireActiveActor = async <A extends Principal>(
+  tx: ReadTx,
+  actor: A,
+  now: Instant,
+  sessionCreatedAt?: Instant,
+): Promise<A> => {
   const account = await tx.sessions.findAccount(actor.sessionId)
   if (account === null) {
     // Deactivation ends the session too, but its user should get the reason.
@@ -159,6 +164,8 @@ export const requireActiveActor = async <A extends Principal>(tx: ReadTx, actor:
     throw user?.isActive === false ? inactive() : invalid()
   }
   if (account.userId !== actor.userId || account.expiresAt <= now) throw invalid()
+  // After a restore, new sessions and users get ids that tokens from before may name.
+  if (sessionCreatedAt !== undefined && sessionCreatedAt !== account.createdAt) throw invalid()
   if (!account.isActive) throw inactive()
   return actor.role === account.role ? actor : { ...actor, role: account.role }
 }

@@ -18,7 +18,7 @@ export interface TokenIssuer {
   /** A new session, which `refreshToken` continues. */
   open(tx: Tx, userId: number, origin: Origin, refreshToken: string, now: Instant): Promise<Session>
   /** The tokens that a client of the session gets. */
-  pair(session: Pick<Session, 'id' | 'userId'>, refreshToken: string, now: Instant): Promise<TokenPair>
+  pair(session: Pick<Session, 'id' | 'userId' | 'createdAt'>, refreshToken: string, now: Instant): Promise<TokenPair>
 }
 
 interface Deps {
@@ -50,6 +50,7 @@ export const createTokenIssuer = ({ accessTokens, opaqueTokens, accessTtl, refre
       accessToken: await accessTokens.issue({
         userId: session.userId,
         sessionId: session.id,
+        sessionCreatedAt: session.createdAt,
         expiresAt: now + accessLifetime,
       }),
       expiresIn: Math.floor(accessLifetime / 1_000),

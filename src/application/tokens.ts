@@ -146,8 +146,9 @@ export const createTokens = (deps: Deps): Tokens => {
       const userId = await unitOfWork.write(async (tx) => {
         const id = claims?.sessionId ?? (await sessionOf(tx, token))
         const session = id === null ? null : await tx.sessions.findById(id)
-        if (session !== null) await tx.sessions.delete(session.id)
-        return session?.userId ?? null
+        if (session === null || (claims !== null && claims.sessionCreatedAt !== session.createdAt)) return null
+        await tx.sessions.delete(session.id)
+        return session.userId
       })
       if (userId !== null) await notices.publish(userId)
     },

@@ -162,7 +162,7 @@ test('expired tokens leave the cache as soon as another token is cached', async 
   await access.authenticate(old.token)
   now += 3_600_000
   await store.write((tx) => tx.sessions.touch({ ...old, expiresAt: now + 1, lastUsedAt: now }))
-  const session = { userId: old.userId, sessionId: old.id, expiresAt: now + 1 }
+  const session = { userId: old.userId, sessionId: old.id, sessionCreatedAt: old.createdAt, expiresAt: now + 1 }
   await access.authenticate(await tokens.issue(session))
   expect(proofs).toBe(2)
   // Remembered, it would be refused without another look.
@@ -185,7 +185,12 @@ test('at most fifty tokens per user are cached, and those of others stay', async
   const access = createProcess(createMemoryAccessNotices(), counting)
   const [ann, bob] = [await newSession(), await newSession()]
   await access.authenticate(bob.token)
-  const claims = { userId: ann.userId, sessionId: ann.id, expiresAt: Date.now() + 3_600_000 }
+  const claims = {
+    userId: ann.userId,
+    sessionId: ann.id,
+    sessionCreatedAt: ann.createdAt,
+    expiresAt: Date.now() + 3_600_000,
+  }
   const many: string[] = []
   for (let n = 0; n < 60; n++) many.push(await tokens.issue(claims))
   for (const token of many) await access.authenticate(token)

@@ -52,7 +52,7 @@ export const sessionsContract = (engine: string, open: () => Promise<UnitOfWork>
       return tx.sessions.insert({ userId: user.id, device: '', address: '', ...at })
     })
     const account = (sessionId: number) => unitOfWork.read((tx) => tx.sessions.findAccount(sessionId))
-    expect(await account(id)).toEqual({ userId, role: 'admin', isActive: false, expiresAt: 7 })
+    expect(await account(id)).toEqual({ userId, role: 'admin', isActive: false, createdAt: 1, expiresAt: 7 })
     expect(await account(id + 1)).toBeNull()
   })
 }

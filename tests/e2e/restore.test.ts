@@ -17,8 +17,8 @@ const stop = async (skep: Server) => {
   expect((await skep.exit()).code).toBe(0)
 }
 
-const signIn = async (skep: Server) => {
-  const form = { username: ACCOUNT.email, password: ACCOUNT.password }
+const signIn = async (skep: Server, { email, password } = ACCOUNT) => {
+  const form = { username: email, password }
   return (await skep.call<{ access_token: string }>('POST', '/auth/token', { form })).body.access_token
 }
 
@@ -106,6 +106,35 @@ test('after a restore, old cursors report missed events and no ETag from before 
     'changed otherwise',
     ...fresh.map((_, n) => `new ${n}`),
   ])
+})
+
+test('after a restore, an access token from before is refused, also once its ids are those of another user', async () => {
+  using home = folder()
+  const [data, copy] = [join(home.path, 'data'), join(home.path, 'copy')]
+  const options = { cwd: home.path, env: { ...embeddedOnly, DATA_DIR: data } }
+  await using first = await serve(options)
+  await first.call('POST', '/users/', { json: { ...ACCOUNT, name: 'Ann' } })
+  const kept = await signIn(first)
+  await stop(first)
+  cpSync(data, copy, { recursive: true })
+
+  await using second = await serve(options)
+  const mallory = { email: 'mallory@example.com', password: 'correct horse' }
+  const registered = await second.call<{ id: number }>('POST', '/users/', { json: { ...mallory, name: 'Mallory' } })
+  const lost = await signIn(second, mallory)
+  await stop(second)
+  rmSync(data, { recursive: true })
+  cpSync(copy, data, { recursive: true })
+
+  await using third = await serve(options)
+  const bob = { email: 'bob@example.com', password: 'correct horse' }
+  const successor = await third.call<{ id: number }>('POST', '/users/', { json: { ...bob, name: 'Bob' } })
+  expect(successor.body.id).toBe(registered.body.id)
+  const token = await signIn(third, bob)
+  const me = async (as: string) => (await third.call('GET', '/users/me', { token: as })).status
+  expect([await me(token), await me(kept), await me(lost)]).toEqual([200, 200, 401])
+  await third.call('POST', '/auth/revoke', { form: { token: lost } })
+  expect(await me(token)).toBe(200)
 })
 
 test('a copy made while the server runs differs from what the server wrote afterwards', async () => {

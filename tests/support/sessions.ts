@@ -16,6 +16,6 @@ export const newSession = async (store: UnitOfWork) => {
     const at = { createdAt: 1, lastUsedAt: 1, expiresAt }
     return tx.sessions.insert({ userId: user.id, device: '', address: '', ...at })
   })
-  const claims = { userId: session.userId, sessionId: session.id, expiresAt }
+  const claims = { userId: session.userId, sessionId: session.id, sessionCreatedAt: session.createdAt, expiresAt }
   return { ...session, token: await sessionTokens.issue(claims) }
 }

@@ -61,12 +61,13 @@ export const createAccessTokens = (secret: string, clock: Clock, previous: Previ
   }
 
   return {
-    issue: ({ userId, sessionId, expiresAt }) =>
+    issue: ({ userId, sessionId, sessionCreatedAt, expiresAt }) =>
       current.sign({
         iss: ISSUER,
         aud: AUDIENCE,
         sub: String(userId),
         sid: String(sessionId),
+        auth_time: sessionCreatedAt / 1_000,
         exp: Math.floor(expiresAt / 1_000),
         jti: crypto.randomUUID(),
       }),
@@ -78,16 +79,17 @@ export const createAccessTokens = (secret: string, clock: Clock, previous: Previ
         algorithms: [ALGORITHM],
         issuer: ISSUER,
         audience: AUDIENCE,
-        requiredClaims: ['exp', 'iat', 'sub', 'sid', 'jti'],
+        requiredClaims: ['exp', 'iat', 'sub', 'sid', 'auth_time', 'jti'],
         currentDate: new Date(clock.now()),
       })
       if (claims === false) return null
       const [userId, sessionId] = [id(claims.sub), id(claims.sid)]
       const expiresAt = integer(claims.exp)
-      if (userId === null || sessionId === null || expiresAt === null) return null
+      const sessionCreatedAt = integer(Math.round(Number(claims.auth_time) * 1_000))
+      if (userId === null || sessionId === null || expiresAt === null || sessionCreatedAt === null) return null
       // Tokens signed with the retired key after its retirement are not valid for longer than those signed before.
       const until = key === retired ? Math.min(expiresAt * 1_000, retired.verifiesUntil) : expiresAt * 1_000
-      return { userId, sessionId, expiresAt: until }
+      return { userId, sessionId, sessionCreatedAt, expiresAt: until }
     },
   }
 }

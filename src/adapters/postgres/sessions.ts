@@ -17,6 +17,7 @@ interface AccountRow {
   user_id: Int8
   role: Role
   is_active: boolean
+  created_at: Int8
   expires_at: Int8
 }
 
@@ -34,12 +35,18 @@ export const createSessionReader = (connection: Connection, lock: Lock = ''): Se
     },
     async findAccount(id) {
       const [row] = await connection.read<AccountRow>(
-        `SELECT users.id AS user_id, users.role, users.is_active, sessions.expires_at
+        `SELECT users.id AS user_id, users.role, users.is_active, sessions.created_at, sessions.expires_at
          FROM sessions JOIN users ON users.id = sessions.user_id WHERE sessions.id = $1 ${lock && LOCK_SESSION}`,
         id,
       )
       if (row === undefined) return null
-      return { userId: int(row.user_id), role: row.role, isActive: row.is_active, expiresAt: int(row.expires_at) }
+      return {
+        userId: int(row.user_id),
+        role: row.role,
+        isActive: row.is_active,
+        createdAt: int(row.created_at),
+        expiresAt: int(row.expires_at),
+      }
     },
     async findActivePrincipals(ids, now) {
       const rows = await connection.read<{ session_id: Int8; user_id: Int8; role: Role }>(

@@ -12,13 +12,14 @@ interface AccountRow {
   user_id: number
   role: Role
   is_active: number
+  created_at: number
   expires_at: number
 }
 
 export const createSessionReader = (connection: Connection, cacheLookUp = withoutCache): SessionReader => {
   const byId = prepareFind(connection, sessions, 'id = ?')
   const account = connection.prepare<AccountRow, [number]>(
-    `SELECT users.id AS user_id, users.role, users.is_active, sessions.expires_at
+    `SELECT users.id AS user_id, users.role, users.is_active, sessions.created_at, sessions.expires_at
      FROM sessions JOIN users ON users.id = sessions.user_id WHERE sessions.id = +?`,
   )
   const accountOf = cacheLookUp((id) => account.get(id))
@@ -33,7 +34,8 @@ export const createSessionReader = (connection: Connection, cacheLookUp = withou
     async findAccount(id) {
       const row = accountOf(id)
       if (row === null) return null
-      return { userId: row.user_id, role: row.role, isActive: row.is_active === 1, expiresAt: row.expires_at }
+      const { user_id, role, is_active, created_at, expires_at } = row
+      return { userId: user_id, role, isActive: is_active === 1, createdAt: created_at, expiresAt: expires_at }
     },
     async findActivePrincipals(ids, now) {
       return standing.all(JSON.stringify(ids), now)

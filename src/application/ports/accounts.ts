@@ -39,6 +39,8 @@ export interface SessionAccount {
   readonly role: Role
   readonly isActive: boolean
   /** Of the session. */
+  readonly createdAt: Instant
+  /** Of the session. */
   readonly expiresAt: Instant
 }
 

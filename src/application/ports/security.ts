@@ -15,10 +15,14 @@ export interface PasswordHasher {
   verify(password: string, hash: string | null, address?: string): Promise<boolean>
 }
 
-/** The claims of an access token: its subject, its session and its expiry (RFC 7519 section 4.1). */
+/**
+ * The claims of an access token: its subject and expiry (RFC 7519 section 4.1), its session, and when that began
+ * (`auth_time` of OpenID Connect Core 1.0 section 2).
+ */
 export interface AccessClaims {
   readonly userId: number
   readonly sessionId: number
+  readonly sessionCreatedAt: Instant
   readonly expiresAt: Instant
 }
 

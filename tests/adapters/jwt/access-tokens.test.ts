@@ -6,7 +6,7 @@ import { testClock } from '../../support/clock.ts'
 const secret = 's'.repeat(32)
 const clock = testClock()
 const tokens = createAccessTokens(secret, clock)
-const claims = { userId: 7, sessionId: 9, expiresAt: clock.now() + 60_000 }
+const claims = { userId: 7, sessionId: 9, sessionCreatedAt: clock.now() - 1_234, expiresAt: clock.now() + 60_000 }
 
 /** Signed with our secret, but not by us. */
 const forged = (changes: Record<string, unknown>, key = secret) =>
@@ -15,6 +15,7 @@ const forged = (changes: Record<string, unknown>, key = secret) =>
     aud: 'skep-api',
     sub: '7',
     sid: '9',
+    auth_time: claims.sessionCreatedAt / 1_000,
     jti: 'x',
     exp: Math.floor(claims.expiresAt / 1_000),
     ...changes,
@@ -29,10 +30,10 @@ test('a token contains its user, session and expiry', async () => {
   expect(await tokens.verify(await tokens.issue(claims))).toEqual(claims)
 })
 
-test('carries iss, aud, sub, sid, iat, exp and jti, and a new jti each time', async () => {
+test('carries iss, aud, sub, sid, auth_time, iat, exp and jti, and a new jti each time', async () => {
   const payloadOf = (token: string) => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
   const [one, two] = [payloadOf(await tokens.issue(claims)), payloadOf(await tokens.issue(claims))]
-  expect(Object.keys(one).sort()).toEqual(['aud', 'exp', 'iat', 'iss', 'jti', 'sid', 'sub'])
+  expect(Object.keys(one).sort()).toEqual(['aud', 'auth_time', 'exp', 'iat', 'iss', 'jti', 'sid', 'sub'])
   expect(one.jti).not.toBe(two.jti)
 })
 

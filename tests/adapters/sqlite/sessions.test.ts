@@ -14,7 +14,7 @@ const foundAround = async (change: (tx: Tx, user: User, id: number) => Promise<u
   const find = () => store.write((tx) => tx.sessions.findAccount(id))
   const changing = () => store.write((tx) => change(tx, ann, id)).catch(() => null)
   const [before, , after] = await Promise.all([find(), changing(), find()])
-  expect(before).toEqual({ userId: ann.id, role: 'user', isActive: true, expiresAt: 2 })
+  expect(before).toMatchObject({ userId: ann.id, role: 'user', isActive: true, expiresAt: 2 })
   return after
 }
 

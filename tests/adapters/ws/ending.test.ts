@@ -24,19 +24,20 @@ const change = (id: number, json: object) => skep.call('PATCH', `/users/${id}`, 
 interface Session {
   readonly id: number
   readonly current: boolean
+  readonly created_at: string
 }
 const currentSession = async ({ token }: Pick<Member, 'token'>) => {
   const { body } = await skep.call<{ items: Session[] }>('GET', '/auth/sessions', { token })
   const session = body.items.find(({ current }) => current)
   if (session === undefined) throw new Error('no session')
-  return session.id
+  return { sessionId: session.id, sessionCreatedAt: Date.parse(session.created_at) }
 }
 /** A token of this session that ends in 800 ms: they end at whole seconds, so the server's clock is set right before one. */
 const shortToken = async (member: Member) => {
-  const sessionId = await currentSession(member)
+  const session = await currentSession(member)
   const expiresAt = Math.ceil(clock.now() / 1_000) * 1_000 + 1_000
   ahead += expiresAt - 800 - clock.now()
-  return createAccessTokens(JWT_SECRET, clock).issue({ userId: member.id, sessionId, expiresAt })
+  return createAccessTokens(JWT_SECRET, clock).issue({ userId: member.id, ...session, expiresAt })
 }
 
 describe('the end of a token', () => {
@@ -81,7 +82,7 @@ describe('closes with 4401 at once', () => {
   const endings: Readonly<Record<string, (member: Member) => Promise<{ status: number }>>> = {
     'at sign-out': (ann) => skep.call('POST', '/auth/revoke', { form: { token: ann.refreshToken } }),
     'when the session is ended': async (ann) =>
-      skep.call('DELETE', `/auth/sessions/${await currentSession(ann)}`, { token: ann.token }),
+      skep.call('DELETE', `/auth/sessions/${(await currentSession(ann)).sessionId}`, { token: ann.token }),
     'when all sessions are ended': (ann) => skep.call('DELETE', '/auth/sessions', { token: ann.token }),
     'when an admin deactivates the account': (ann) => change(ann.id, { is_active: false }),
     'when the account is deleted': (ann) =>

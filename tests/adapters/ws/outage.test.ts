@@ -74,7 +74,12 @@ const open = async () => {
   const { userId } = session
   return {
     url: `http://127.0.0.1:${server.port}`,
-    token: await accessTokens.issue({ userId, sessionId: session.id, expiresAt }),
+    token: await accessTokens.issue({
+      userId,
+      sessionId: session.id,
+      sessionCreatedAt: session.createdAt,
+      expiresAt,
+    }),
     fail: (by: Error | null) => {
       failure = by
     },
