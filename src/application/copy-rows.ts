@@ -91,11 +91,11 @@ export const fillTarget = async (loader: RowLoader, copy: RowCopy): Promise<void
 }
 
 /** Prints `line()`, limited to once per interval. */
-export const createPace = (now: () => Instant, say: (line: string) => void, every = 5_000) => {
+export const createProgressThrottle = (now: () => Instant, print: (line: string) => void, intervalMs = 5_000) => {
   let last = now()
   return (line: () => string): void => {
-    if (now() - last < every) return
+    if (now() - last < intervalMs) return
     last = now()
-    say(line())
+    print(line())
   }
 }

@@ -25,13 +25,13 @@ export type FileLinkPage = Omit<FileLinkQuery, 'fileId' | 'aliveAt'>
  */
 export interface FileLinks {
   /**
-   * `life` is in seconds. Throws `idempotency_mismatch`, and `too_many_links` when the actor has the maximum number of
-   * valid links.
+   * Throws `idempotency_mismatch`, and `too_many_links` when the actor has the maximum number of valid
+   * links.
    */
   create(
     actor: Principal,
     fileId: number,
-    life: number,
+    lifetimeSeconds: number,
     idempotency: IdempotencyRequest<SignedLink> | null,
   ): Promise<IdempotentResult<SignedLink>>
   /** Those that have not expired. */
@@ -88,14 +88,14 @@ export const createFileLinks = ({ unitOfWork, signer, clock, reserve }: Deps): F
   }
 
   return {
-    create: (actor, fileId, life, idempotency) =>
+    create: (actor, fileId, lifetimeSeconds, idempotency) =>
       unitOfWork.write(async (tx) => {
         const now = clock.now()
         const current = await requireActiveActor(tx, actor, now)
         requireRoom(reserve, current)
         const { ownerId } = await visibleFile(tx, current, fileId)
         // Whole seconds, as in the link.
-        const expiresAt = (Math.ceil(now / 1_000) + life) * 1_000
+        const expiresAt = (Math.ceil(now / 1_000) + lifetimeSeconds) * 1_000
         const makerId = current.userId
         return withIdempotency(tx, current, idempotency, now, {
           async work() {

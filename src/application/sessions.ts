@@ -2,7 +2,7 @@ import { AppError, notFound } from '../domain/errors.ts'
 import type { Page } from '../domain/page.ts'
 import type { Principal, Session } from '../domain/session.ts'
 import { requireActiveActorLocked, requireAdmin } from './access.ts'
-import { requireMailToken } from './mail-tokens.ts'
+import { requireTokenMail } from './mail-tokens.ts'
 import type { SessionQuery } from './ports/accounts.ts'
 import type { AccessNotices } from './ports/messaging.ts'
 import type { UnitOfWork } from './ports/persistence.ts'
@@ -82,7 +82,7 @@ export const createSessions = ({ unitOfWork, passwords, opaqueTokens, notices, c
       if (!user.isActive) throw new AppError('inactive_user', 'An inactive account cannot reset its password')
       await tx.mailTokens.delete(userId)
       await tx.users.update({ ...user, passwordHash, updatedAt: now })
-      await requireMailToken(tx, opaqueTokens, { user, email: user.email, template: 'reset', now })
+      await requireTokenMail(tx, opaqueTokens, { user, email: user.email, template: 'reset', now })
     })
     await notices.publish(userId)
   },

@@ -43,7 +43,6 @@ export const MAX_OPEN_UPLOADS_COUNT = 16
 /** Limits how long it takes to end all links of a user, and how much they store. */
 export const MAX_LINKS_PER_MAKER_COUNT = 10_000
 
-/** Seconds. */
 export const LINK_LIFE_SECONDS = { minimum: 1, maximum: 7 * 24 * 3_600 } as const
 
 /** How long bytes without a row are kept, because their row may be about to be committed. */

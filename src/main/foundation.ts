@@ -58,8 +58,8 @@ export const composeUseCases = (
     opaqueTokens: createOpaqueTokens(secret),
     signup: settings.SIGNUP,
     attemptRate: settings.RATE_LIMIT_AUTH,
-    accessTtl: settings.ACCESS_TOKEN_TTL,
-    refreshTtl: settings.REFRESH_TOKEN_TTL,
+    accessTtlMs: settings.ACCESS_TOKEN_TTL,
+    refreshTtlMs: settings.REFRESH_TOKEN_TTL,
   })
 
 /** Called after commits, once the parts that react to them exist. */

@@ -34,8 +34,8 @@ const prepare = async () => {
     clock,
     mailer: createMailbox(),
     opaqueTokens: createOpaqueTokens('x'),
-    refreshTtl: 1,
-    eventRetention: 1,
+    refreshTtlMs: 1,
+    eventRetentionMs: 1,
     mail: { appName: 'Skep', appUrl: 'http://localhost' },
   })
   const filesOn = (unitOfWork: UnitOfWork) =>

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { createOpaqueTokens } from '../../src/adapters/bun/opaque-tokens.ts'
-import { mailToken } from '../../src/application/mail-tokens.ts'
+import { queueTokenMail } from '../../src/application/mail-tokens.ts'
 import type { UnitOfWork } from '../../src/application/ports/persistence.ts'
 import { userNamed } from '../support/store.ts'
 
@@ -30,7 +30,7 @@ export const mailLimitsContract = (engine: string, open: () => Promise<UnitOfWor
       const users = await unitOfWork.write((tx) => Promise.all(names.map((name) => tx.users.insert(userNamed(name)))))
       const issue = { email: 'stranger@example.com', template: 'verify', now: 1_000_000_000 } as const
       const turns = await Promise.all(
-        users.map((user) => unitOfWork.write((tx) => mailToken(tx, opaqueTokens, { ...issue, user }))),
+        users.map((user) => unitOfWork.write((tx) => queueTokenMail(tx, opaqueTokens, { ...issue, user }))),
       )
       expect(turns.filter(({ queued }) => queued)).toHaveLength(1)
     })

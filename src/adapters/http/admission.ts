@@ -35,8 +35,8 @@ export const bearerToken = (request: Request): string | null => {
 }
 
 /** Whether the request has the static token of its route, or needs no token. */
-const isKeyed = (request: Request, { key, opens }: Rule): boolean =>
-  (key?.(bearerToken(request) ?? '') ?? false) || (opens?.(request) ?? false)
+const isKeyed = (request: Request, { staticToken, grantsAccess }: Rule): boolean =>
+  (staticToken?.(bearerToken(request) ?? '') ?? false) || (grantsAccess?.(request) ?? false)
 
 const identifies = (request: Request, rule: Rule): boolean => {
   if (rule.who === 'anyone') return false
@@ -85,12 +85,12 @@ const createSteps = ({ access, limits, answers, addressOf }: Deps) => ({
     return limits.general(call.principal, address, headers, costOf(request))
   },
 
-  authorize({ call, request, params }: RoutedCall, { large, who, may }: Rule): unknown {
-    if (large === true) answers.check(clientOf(call))
+  authorize({ call, request, params }: RoutedCall, { largeResponse, who, checkAccess }: Rule): unknown {
+    if (largeResponse === true) answers.check(clientOf(call))
     const { principal } = call
     if (who === 'admin' && principal !== null) requireAdmin(principal)
     if (typeof who === 'function') who(principal, request)
-    return principal === null ? undefined : may?.(principal, params)
+    return principal === null ? undefined : checkAccess?.(principal, params)
   },
 })
 

@@ -25,14 +25,14 @@ import { docsRoutes } from './docs/pages.ts'
 import { unusable } from './docs/unusable.ts'
 import { createEdge } from './edge.ts'
 import { fallbackRoutes, routeOf } from './fallback.ts'
-import { linkRoutes as fileLinkRoutes } from './files/links.ts'
+import { fileLinkRoutes } from './files/links.ts'
 import { fileRoutes } from './files/routes.ts'
 import { healthRoutes } from './health.ts'
 import type { AllowedHosts } from './hosts.ts'
 import { jobRoutes } from './jobs.ts'
 import { createKernel, type Kernel } from './kernel.ts'
 import { createLimits } from './limits.ts'
-import { linkRoutes } from './links/routes.ts'
+import { linkPageRoutes } from './links/routes.ts'
 import { type Exposition, metricsRoutes } from './metrics.ts'
 import { oauthMetadataRoutes } from './oauth-metadata.ts'
 import { type RealtimeUpgrade, realtimeRoutes } from './realtime.ts'
@@ -51,8 +51,7 @@ export interface ApiDeps {
   readonly collections: readonly { readonly collection: Collection; readonly records: Records }[]
   readonly files: Files
   readonly fileLinks: FileLinks
-  /** Bytes. */
-  readonly maxUploadSize: number
+  readonly maxUploadBytes: number
   /** Base of links, without a trailing slash; known once the server listens. */
   readonly publicUrl: () => string
   readonly jobs: Jobs
@@ -72,8 +71,7 @@ export interface ApiOptions extends Site {
   readonly rateLimit: Rate | 'off'
   readonly rateLimitAuth: Rate | 'off'
   readonly trustProxy: number
-  /** Bytes. */
-  readonly maxBodySize: number
+  readonly maxBodyBytes: number
   readonly corsOrigins: '*' | readonly string[]
   readonly allowedHosts: AllowedHosts
   /** A bearer token that is valid only for the metrics. */
@@ -155,7 +153,7 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
     limits: createLimits({ limiter: deps.limiter, general: options.rateLimit, credentials: options.rateLimitAuth }),
     peerOf,
     trustProxy: options.trustProxy,
-    maxBodySize: options.maxBodySize,
+    maxBodyBytes: options.maxBodyBytes,
   })
   const preflighted = (method: string, path: string) => routeOf(app.routes, method, path)
   const edge = createEdge({
@@ -186,7 +184,7 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
         : crossOrigin({ origins: options.corsOrigins, finish: edge.finish, routeOf: preflighted }),
     )
     .use(createFeatures(kernel, deps, deps.collections, basePath, options.metricsToken))
-    .use(linkRoutes(kernel, options))
+    .use(linkPageRoutes(kernel, options))
     .use(homeRoutes(kernel, options, version))
     .use(oauthMetadataRoutes(kernel, deps.publicUrl))
     .use(

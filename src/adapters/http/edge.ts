@@ -50,14 +50,14 @@ const createReports = ({ log, metrics, addressOf }: Deps) => {
 
   const report = (call: Call, request: Request, status: number): void => {
     call.finished = true
-    const duration = performance.now() - call.startedAt
-    metrics.requestAnswered(request.method, call.route, status, duration)
+    const durationMs = performance.now() - call.startedAt
+    metrics.requestAnswered(request.method, call.route, status, durationMs)
     log.info('request', {
       request_id: call.id,
       method: request.method,
       route: call.route === '' ? '(none)' : call.route,
       status,
-      duration_ms: Math.round(duration * 100) / 100,
+      duration_ms: Math.round(durationMs * 100) / 100,
       user_id: call.principal?.userId,
       address: call.address ?? addressOf(request),
     })

@@ -82,7 +82,7 @@ export const createIdempotency = (answers: Answers, common: Pick<CommonHeaders, 
     const name = `${actor.userId} ${route} ${key}`
     if (running.has(name)) {
       throw new AppError('idempotency_in_progress', 'A request with this Idempotency-Key is still running', {
-        retryAfter: 1,
+        retryAfterSeconds: 1,
       })
     }
     running.add(name)

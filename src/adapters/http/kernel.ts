@@ -25,8 +25,7 @@ interface Deps {
   readonly peerOf: (request: Request) => string
   /** The number of trusted proxies. */
   readonly trustProxy: number
-  /** Bytes. */
-  readonly maxBodySize: number
+  readonly maxBodyBytes: number
   readonly answers: Answers
   readonly common: CommonHeaders
   readonly slices: Pick<EventLoopSlices, 'next'>
@@ -44,11 +43,11 @@ const createAddressOf =
   }
 
 const createBodyReader =
-  ({ maxBodySize, slices }: Deps, addressOf: AddressOf, bodies: InFlight) =>
-  async (call: Call, request: Request, { body, small, bodyOptional }: Rule): Promise<unknown> => {
+  ({ maxBodyBytes, slices }: Deps, addressOf: AddressOf, bodies: InFlight) =>
+  async (call: Call, request: Request, { body, smallBody, bodyOptional }: Rule): Promise<unknown> => {
     if (body !== 'json' && body !== 'form') return null
     if (bodyOptional && !hasBody(request)) return {}
-    const limit = small === true || body === 'form' ? Math.min(maxBodySize, MAX_SMALL_BODY_BYTES) : maxBodySize
+    const limit = smallBody === true || body === 'form' ? Math.min(maxBodyBytes, MAX_SMALL_BODY_BYTES) : maxBodyBytes
     const client = call.principal === null ? `address:${networksOf(addressOf(request)).client}` : clientOf(call)
     return receiving(
       request,

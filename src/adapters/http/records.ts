@@ -9,7 +9,7 @@ import { furtherCostOf } from './costs.ts'
 import { createConcurrencyLimit } from './files/concurrency-limit.ts'
 import type { Kernel, Rule } from './kernel.ts'
 import { pageResponse, toPageRequest, toPageResponse } from './pages.ts'
-import { etagOf, ifMatch, isKnown } from './preconditions.ts'
+import { ifMatch, isKnown, recordEtag } from './preconditions.ts'
 import { problems } from './problems.ts'
 import {
   createRecordBody,
@@ -76,7 +76,7 @@ const listRoutes = <const C extends Collection>(kernel: Kernel, resources: Resou
   const { Create, Record, Batch, BatchResult, Query } = resources.schemas
   const created = (record: StoredRecord) => ({
     status: 201,
-    headers: { location: `${path}/${record.id}`, etag: etagOf(record) },
+    headers: { location: `${path}/${record.id}`, etag: recordEtag(record) },
     body: JSON.stringify(shown(record)),
   })
   const answered = (results: readonly (StoredRecord | null)[]) => ({
@@ -111,7 +111,7 @@ const listRoutes = <const C extends Collection>(kernel: Kernel, resources: Resou
         return toPageResponse(await records.list(actor, request), request, shown)
       },
       {
-        admit: { who: 'user', large: true },
+        admit: { who: 'user', largeResponse: true },
         query: Query,
         response: { 200: pageResponse(Record), ...problems(403) },
         detail: {
@@ -135,7 +135,7 @@ const listRoutes = <const C extends Collection>(kernel: Kernel, resources: Resou
         )
       },
       {
-        admit: { who: 'user', body: 'json', large: true, idempotent: true },
+        admit: { who: 'user', body: 'json', largeResponse: true, idempotent: true },
         body: Batch,
         response: { 200: BatchResult, ...problems(404, 412) },
         detail: {
@@ -150,10 +150,10 @@ const listRoutes = <const C extends Collection>(kernel: Kernel, resources: Resou
 const singleRoutes = <const C extends Collection>(kernel: Kernel, resources: Resources<C>) => {
   const { name, records, title, one, shown } = resources
   const { Update, Record } = resources.schemas
-  const changer: Rule = {
+  const changeRule: Rule = {
     who: 'user',
     body: 'json',
-    may: (actor, params) => hasId(params) && records.get(actor, Number(params.id)),
+    checkAccess: (actor, params) => hasId(params) && records.get(actor, Number(params.id)),
   }
   return new Elysia({ tags: [name] })
     .use(kernel)
@@ -161,7 +161,7 @@ const singleRoutes = <const C extends Collection>(kernel: Kernel, resources: Res
       '/:id',
       async ({ call, params, request, set, status }) => {
         const record = await records.get(actorOf(call), Number(params.id))
-        const etag = etagOf(record)
+        const etag = recordEtag(record)
         set.headers.etag = etag
         return isKnown(request, etag) ? status(304, undefined) : shown(record)
       },
@@ -184,11 +184,11 @@ const singleRoutes = <const C extends Collection>(kernel: Kernel, resources: Res
       '/:id',
       async ({ call, params, body, request, set }) => {
         const record = await records.update(actorOf(call), Number(params.id), body as JsonObject, ifMatch(request))
-        set.headers.etag = etagOf(record)
+        set.headers.etag = recordEtag(record)
         return shown(record)
       },
       {
-        admit: changer,
+        admit: changeRule,
         params: IdParams,
         body: Update,
         response: { 200: Record, ...problems(412) },

@@ -39,7 +39,7 @@ const MAX_BATCH_COUNT = 512
 const MAX_QUEUE_COUNT = 20_000
 const LOCK_RETRY_MS = 10
 
-const unavailable = (message: string) => new AppError('unavailable', message, { retryAfter: 1 })
+const unavailable = (message: string) => new AppError('unavailable', message, { retryAfterSeconds: 1 })
 
 class ForeignAwait extends Error {
   constructor() {

@@ -117,9 +117,9 @@ export const toAppError = (error: unknown): unknown => {
   const code = sqliteCode(error)
   if (code === null) return error
   if (code === 'SQLITE_FULL')
-    return new AppError('storage_full', 'The storage is full', { cause: error, retryAfter: 60 })
+    return new AppError('storage_full', 'The storage is full', { cause: error, retryAfterSeconds: 60 })
   if (/^SQLITE_(BUSY|LOCKED|IOERR|READONLY|CANTOPEN|NOTADB|CORRUPT|PROTOCOL)/.test(code)) {
-    return new AppError('unavailable', 'The database is not available', { cause: error, retryAfter: 1 })
+    return new AppError('unavailable', 'The database is not available', { cause: error, retryAfterSeconds: 1 })
   }
   return error
 }

@@ -20,7 +20,7 @@ export interface ReadSnapshot {
   readonly cacheLookUp: CacheLookUp
 }
 
-const lost = () => new AppError('unavailable', 'The database is not available', { retryAfter: 1 })
+const lost = () => new AppError('unavailable', 'The database is not available', { retryAfterSeconds: 1 })
 
 /** Of the reading connection. */
 export const createReadSnapshot = (reader: Connection): ReadSnapshot => {

@@ -1,5 +1,12 @@
 import { type TSchema, Type } from '@sinclair/typebox'
-import { type Collection, EVENTS, eventName, type FieldSchema, isNullable, typeOf } from '../../domain/collection.ts'
+import {
+  type Collection,
+  eventName,
+  type FieldSchema,
+  isNullable,
+  RECORD_CHANGES,
+  typeOf,
+} from '../../domain/collection.ts'
 import { COLLECTIONS } from '../../domain/collections/index.ts'
 import { JOB_EVENTS, JOBS } from '../../domain/event.ts'
 import type { Json } from '../../domain/merge-patch.ts'
@@ -76,7 +83,7 @@ export const TOPICS_TABLE = [
 ].join('\n')
 
 export const EVENT_NAMES: readonly string[] = [
-  ...registered.flatMap((collection) => EVENTS.map((change) => eventName(collection, change))),
+  ...registered.flatMap((collection) => RECORD_CHANGES.map((change) => eventName(collection, change))),
   ...JOB_EVENTS,
 ]
 

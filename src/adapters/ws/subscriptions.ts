@@ -63,8 +63,8 @@ export const createSubscriptions = ({ realtime, signIn, replays, slices, log }: 
     }
   }
 
-  /** Subscriptions that are still allowed continue from their cursor. Only admin subscriptions can have been lost. */
-  const authorizeAgain = async (connection: Connection): Promise<void> => {
+  /** Subscriptions that are still allowed continue from their cursor. Only those that needed the admin role are checked. */
+  const reauthorize = async (connection: Connection): Promise<void> => {
     connection.reauthorizations--
     if (connection.reauthorizations > 0 || !(await signIn.reauthorize(connection))) return
     let checked = 0
@@ -72,9 +72,9 @@ export const createSubscriptions = ({ realtime, signIn, replays, slices, log }: 
       if (slices.isOver()) await slices.next()
       const principal = connection.credentials?.grant.principal
       if (principal === undefined || connection.reauthorizations > 0) return
-      const hasLostAccess = subscription.view.needsAdmin && principal.role !== 'admin'
-      if (hasLostAccess) checked++
-      const view = hasLostAccess ? await authorizedView(principal, subscription) : subscription.view
+      const mayHaveLostAccess = subscription.view.needsAdmin && principal.role !== 'admin'
+      if (mayHaveLostAccess) checked++
+      const view = mayHaveLostAccess ? await authorizedView(principal, subscription) : subscription.view
       if (connection.closed || connection.reauthorizations > 0) return
       if (view === null) {
         connection.subscriptions.delete(subscription.topic)
@@ -87,5 +87,5 @@ export const createSubscriptions = ({ realtime, signIn, replays, slices, log }: 
     log.debug('realtime connection reauthorized', { client_id: connection.clientId, subscriptions: checked })
   }
 
-  return { subscribe, unsubscribe, authorizeAgain }
+  return { subscribe, unsubscribe, reauthorize }
 }

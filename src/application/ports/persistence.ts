@@ -279,6 +279,6 @@ export interface Store extends UnitOfWork {
   beginEpoch(): Promise<void>
   /** Rejects with `unavailable` if the database does not respond, `storage_full` if its disk is almost full. */
   ping(): Promise<void>
-  /** Finishes running and queued work within `timeout` milliseconds, and closes. */
-  close(timeout?: number): Promise<void>
+  /** Finishes running and queued work within `timeoutMs`, and closes. */
+  close(timeoutMs?: number): Promise<void>
 }

@@ -78,12 +78,12 @@ const createResponses = (publicUrl: () => string) => {
   return { toResponse, created }
 }
 
-export const linkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publicUrl: () => string) => {
-  const maker: Rule = {
+export const fileLinkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publicUrl: () => string) => {
+  const linkRule: Rule = {
     who: 'user',
     body: 'json',
     idempotent: true,
-    may: (actor, params) => hasId(params) && files.get(actor, Number(params.id)),
+    checkAccess: (actor, params) => hasId(params) && files.get(actor, Number(params.id)),
   }
   const { toResponse, created } = createResponses(publicUrl)
   return new Elysia({ prefix: '/files/:id/links', tags: ['files'] })
@@ -100,7 +100,7 @@ export const linkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publi
         )
       },
       {
-        admit: maker,
+        admit: linkRule,
         params: IdParams,
         body: LinkBody,
         response: { 201: LinkResponse, ...problems() },

@@ -8,7 +8,7 @@ import { LINK_PAGES, linkPage } from './page.ts'
 const UNLIMITED: Rule = { who: 'anyone', limit: 'none' }
 
 /** The pages that mailed links open. The token is in the fragment and is only sent by the page's own request. */
-export const linkRoutes = (kernel: Kernel, site: Site) => {
+export const linkPageRoutes = (kernel: Kernel, site: Site) => {
   const hooks = { admit: UNLIMITED, detail: { hide: true } }
   const code = fromText(script, 'text/javascript; charset=utf-8')
   const routes = new Elysia()
