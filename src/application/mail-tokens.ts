@@ -136,8 +136,8 @@ export const queueNotification = async (
 }
 
 /**
- * As {@link queueNotification}, for a change that must not happen without a notification. Throws `too_many_requests` instead of
- * dropping it.
+ * As {@link queueNotification}, for a change that must not happen without a notification. Throws `too_many_requests`
+ * instead of dropping it.
  */
 export const requireNotification = async (
   tx: Tx,
