@@ -1,34 +1,11 @@
 import type { EventReader, EventRepository, EventScope } from '../../application/ports/persistence.ts'
-import type { LoggedEvent } from '../../domain/event.ts'
 import { isDeletion } from '../../domain/record.ts'
-import { erasedData, isScanned, MAX_SCANNED_COUNT } from '../sql/events.ts'
+import { events } from '../sql/entities.ts'
+import type { Row } from '../sql/entity.ts'
+import { erasedData, eventOf, isScanned, MAX_SCANNED_COUNT } from '../sql/events.ts'
 import { insertInto, numbered } from '../sql/statements.ts'
 import { BYTES_OF, eventBytes, type UsageCounter } from '../sql/usage.ts'
 import { type Connection, type Int8, int, type Parameter, type Transaction } from './connection.ts'
-
-interface Row {
-  readonly position: Int8
-  readonly kind: string
-  readonly event: string
-  readonly subject_id: Int8
-  readonly owner_id: Int8 | null
-  readonly data: string
-  readonly actor_id: Int8 | null
-  readonly request_id: string | null
-  readonly created_at: Int8
-}
-
-const fromRow = (row: Row): LoggedEvent => ({
-  cursor: int(row.position),
-  kind: row.kind,
-  event: row.event,
-  subjectId: int(row.subject_id),
-  ownerId: row.owner_id === null ? null : int(row.owner_id),
-  data: JSON.parse(row.data),
-  actorId: row.actor_id === null ? null : int(row.actor_id),
-  requestId: row.request_id,
-  createdAt: int(row.created_at),
-})
 
 const conditionOf = (
   scope: EventScope,
@@ -53,9 +30,9 @@ const createPlacedReader = (connection: Connection): EventReader => ({
     const before = end === null ? after : Math.min(end, after + MAX_SCANNED_COUNT)
     const { sql, values } = conditionOf(scope, before)
     // A long text is stored out of line, and its length is known without reading it.
-    const rows = await connection.read<Row & { found: Int8 }>(
+    const rows = await connection.read<Row & { readonly found: Int8 }>(
       `SELECT * FROM (
-         SELECT *, count(*) OVER () AS found,
+         SELECT *, position AS cursor, count(*) OVER () AS found,
            sum(octet_length(data)) OVER (ORDER BY position) - octet_length(data) AS before
          FROM (SELECT * FROM events WHERE position > $1 AND ${sql} ORDER BY position LIMIT $2) next
        ) measured WHERE before < $${values.length + 3} ORDER BY position`,
@@ -65,11 +42,11 @@ const createPlacedReader = (connection: Connection): EventReader => ({
       maxBytes,
     )
     const isCut = rows.length === maxCount || rows.length < int(rows[0]?.found ?? '0')
-    const events = rows.map(fromRow)
-    const last = events.at(-1)?.cursor ?? after
+    const chunk = rows.map(eventOf)
+    const last = chunk.at(-1)?.cursor ?? after
     // Events positioned since the end was read may be among them.
     const reached = isCut ? last : Math.max(before, last)
-    return { events, reached, complete: !isCut && (end === null || before >= end) }
+    return { events: chunk, reached, complete: !isCut && (end === null || before >= end) }
   },
   async bounds() {
     const [row] = await connection.read<{ last: Int8; first: Int8 | null }>(
@@ -96,11 +73,7 @@ export const createEventReader = (connection: Connection): EventReader => {
   }
 }
 
-const INSERT = insertInto(
-  'events',
-  ['kind', 'event', 'subject_id', 'owner_id', 'data', 'actor_id', 'request_id', 'created_at'],
-  numbered,
-)
+const INSERT = insertInto('events', events.inserted, numbered)
 
 /** `onAppended` is called for each new event, before the commit. */
 export const createEventRepository = (
@@ -109,9 +82,10 @@ export const createEventRepository = (
   onAppended: () => void,
 ): EventRepository => ({
   ...createPlacedReader(connection),
-  async append({ kind, event, subjectId, ownerId, data: subject, actorId, requestId, createdAt }) {
-    const data = JSON.stringify(subject)
-    void connection.insert(INSERT, kind, event, subjectId, ownerId, data, actorId, requestId, createdAt)
+  async append(appended) {
+    const { event, ownerId } = appended
+    const data = JSON.stringify(appended.data)
+    void connection.insert(INSERT, ...events.valuesOf({ ...appended, data }))
     if (ownerId !== null && isDeletion(event)) usage.addAlways(ownerId, eventBytes(data))
     else if (ownerId !== null) usage.add(ownerId, eventBytes(data))
     onAppended()
@@ -135,7 +109,8 @@ export const createEventRepository = (
   async eraseOwned(ownerId, after, limit) {
     const found = await connection.lock<{ kind: string; position: Int8; bytes: Int8; deleted: string | null }>(
       `SELECT kind, position, ${BYTES_OF.event} AS bytes, CASE WHEN event LIKE '%.deleted' THEN data END AS deleted
-       FROM events WHERE owner_id = $1 AND (kind, position) > ($2, $3) ORDER BY kind, position LIMIT $4 FOR UPDATE`,
+       FROM events WHERE owner_id = $1 AND position IS NOT NULL AND (kind, position) > ($2, $3)
+       ORDER BY kind, position LIMIT $4 FOR UPDATE`,
       ownerId,
       after?.kind ?? '',
       after?.cursor ?? 0,

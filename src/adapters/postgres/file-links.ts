@@ -1,39 +1,25 @@
 import type { FileLinkReader, FileLinkRepository } from '../../application/ports/persistence.ts'
-import type { FileLink } from '../../domain/file.ts'
-import { type Connection, type Int8, insertedRow, int, type Transaction } from './connection.ts'
+import { fileLinks } from '../sql/entities.ts'
+import { deleteById, numbered } from '../sql/statements.ts'
+import { type Connection, type Int8, int, type Transaction } from './connection.ts'
 import { createPager } from './pages.ts'
+import { deleteSome, firstOf, inserterOf } from './rows.ts'
 
-interface Row {
-  id: Int8
-  file_id: Int8
-  expires_at: Int8
-  created_at: Int8
-  maker_id: Int8
-  owner_id: Int8
-}
-
-const fromRow = (row: Row): FileLink => ({
-  id: int(row.id),
-  fileId: int(row.file_id),
-  ownerId: int(row.owner_id),
-  makerId: int(row.maker_id),
-  expiresAt: int(row.expires_at),
-  createdAt: int(row.created_at),
-})
+const insertLink = inserterOf(fileLinks)
+const DELETE = deleteById('file_links', numbered)
 
 export const createFileLinkReader = (connection: Connection): FileLinkReader => {
-  const { page } = createPager<Row>(connection, { table: 'file_links', columns: ['created_at'] })
+  const { page } = createPager(connection, fileLinks, { sorts: ['created_at'] })
   return {
     async find(fileId, id) {
-      const [row] = await connection.read<Row>('SELECT * FROM file_links WHERE id = $1 AND file_id = $2', id, fileId)
-      return row ? fromRow(row) : null
+      return firstOf(fileLinks, connection.read('SELECT * FROM file_links WHERE id = $1 AND file_id = $2', id, fileId))
     },
     async list({ fileId, aliveAt, ...request }) {
       const filters = [
         { sql: 'file_id = ?', values: [fileId] },
         { sql: 'expires_at > ?', values: [aliveAt] },
       ]
-      return page(request, filters, fromRow)
+      return page(request, filters)
     },
   }
 }
@@ -48,20 +34,9 @@ export const createFileLinkRepository = (connection: Transaction): FileLinkRepos
     )
     return int(row?.n ?? '0')
   },
-  async insert({ fileId, ownerId, makerId, expiresAt, createdAt }) {
-    const inserted = await connection.insert<Row>(
-      `INSERT INTO file_links (file_id, owner_id, maker_id, expires_at, created_at) VALUES ($1, $2, $3, $4, $5)
-       RETURNING *`,
-      fileId,
-      ownerId,
-      makerId,
-      expiresAt,
-      createdAt,
-    )
-    return fromRow(insertedRow(inserted))
-  },
+  insert: (link) => insertLink(connection, link),
   async delete(id) {
-    void connection.change('DELETE FROM file_links WHERE id = $1', id)
+    void connection.change(DELETE, id)
   },
   async deleteAll(scope) {
     if ('ownerId' in scope) void connection.change('DELETE FROM file_links WHERE owner_id = $1', scope.ownerId)
@@ -70,21 +45,12 @@ export const createFileLinkRepository = (connection: Transaction): FileLinkRepos
     } else void connection.change('DELETE FROM file_links WHERE maker_id = $1', scope.makerId)
   },
   async deleteExpiredOf(makerId, now, limit) {
-    const { count } = await connection.change(
-      `DELETE FROM file_links WHERE id = ANY (ARRAY(
-         SELECT id FROM file_links WHERE maker_id = $1 AND expires_at <= $2 LIMIT $3))`,
-      makerId,
-      now,
-      limit,
-    )
+    const condition = 'maker_id = $1 AND expires_at <= $2'
+    const { count } = await deleteSome(connection, fileLinks, condition, [makerId, now], limit)
     return count
   },
   async deleteExpired(now, limit) {
-    const { count } = await connection.change(
-      'DELETE FROM file_links WHERE id = ANY (ARRAY(SELECT id FROM file_links WHERE expires_at <= $1 LIMIT $2))',
-      now,
-      limit,
-    )
+    const { count } = await deleteSome(connection, fileLinks, 'expires_at <= $1', [now], limit)
     return count
   },
 })

@@ -1,42 +1,20 @@
 import type { Attempt, JobReader, JobRepository } from '../../application/ports/persistence.ts'
-import { JOB_STATES, type Job, type JobState } from '../../domain/job.ts'
+import { JOB_STATES, type JobState } from '../../domain/job.ts'
+import { jobs } from '../sql/entities.ts'
+import type { Row } from '../sql/entity.ts'
 import { type Connection, type Int8, int, type Transaction } from './connection.ts'
 import { LockConflict, sqlState } from './errors.ts'
 import { createPager } from './pages.ts'
-
-interface Row {
-  id: Int8
-  kind: string
-  payload: string
-  state: JobState
-  attempts: number
-  run_at: Int8
-  last_error: string | null
-  created_at: Int8
-  updated_at: Int8
-}
-
-const fromRow = (row: Row): Job => ({
-  id: int(row.id),
-  kind: row.kind,
-  payload: JSON.parse(row.payload),
-  state: row.state,
-  attempts: row.attempts,
-  runAt: int(row.run_at),
-  lastError: row.last_error,
-  createdAt: int(row.created_at),
-  updatedAt: int(row.updated_at),
-})
+import { deleteSome, firstOf } from './rows.ts'
 
 export const createJobReader = (connection: Connection): JobReader => {
-  const { page } = createPager<Row>(connection, { table: 'jobs', columns: ['created_at'] })
+  const { page } = createPager(connection, jobs, { sorts: ['created_at'] })
   return {
     async findById(id) {
-      const [row] = await connection.read<Row>('SELECT * FROM jobs WHERE id = $1', id)
-      return row ? fromRow(row) : null
+      return firstOf(jobs, connection.read('SELECT * FROM jobs WHERE id = $1', id))
     },
     async list({ state, ...request }) {
-      return page(request, state === null ? [] : [{ sql: 'state = ?', values: [state] }], fromRow)
+      return page(request, state === null ? [] : [{ sql: 'state = ?', values: [state] }])
     },
     async countByState(most) {
       const rows = await connection.read<{ state: JobState; n: Int8 }>(
@@ -62,7 +40,6 @@ export const createJobReader = (connection: Connection): JobReader => {
 
 const LEASED_ATTEMPT = "WHERE id = $1 AND state = 'running' AND attempts = $2"
 
-/** `onEnqueued` is called for each new or returned job, before the commit. */
 /** Sets columns of a job if the attempt still has its lease. `$1` and `$2` are the attempt. */
 const changeLeased = async (
   connection: Transaction,
@@ -74,6 +51,7 @@ const changeLeased = async (
   return count > 0
 }
 
+/** `onEnqueued` is called for each new or returned job, before the commit. */
 export const createJobRepository = (connection: Transaction, onEnqueued: () => void): JobRepository => ({
   ...createJobReader(connection),
   async enqueue({ kind, payload, now, runAt = now, key }) {
@@ -106,7 +84,7 @@ export const createJobRepository = (connection: Transaction, onEnqueued: () => v
       leaseUntil,
       limit,
     )
-    return claimed.map(fromRow).sort((one, other) => one.runAt - other.runAt || one.id - other.id)
+    return claimed.map(jobs.fromRow).sort((one, other) => one.runAt - other.runAt || one.id - other.id)
   },
   renew: (attempt, leaseUntil) => changeLeased(connection, attempt, 'lease_until = $3', leaseUntil),
   complete: (attempt, now) =>
@@ -150,13 +128,8 @@ export const createJobRepository = (connection: Transaction, onEnqueued: () => v
     return count > 0
   },
   async deleteEnded(state, before, limit) {
-    const { count } = await connection.change(
-      `DELETE FROM jobs WHERE state = $1 AND updated_at < $2 AND id = ANY (ARRAY(
-         SELECT id FROM jobs WHERE state IN ('done', 'dead') AND state = $1 AND updated_at < $2 LIMIT $3))`,
-      state,
-      before,
-      limit,
-    )
+    const condition = "state IN ('done', 'dead') AND state = $1 AND updated_at < $2"
+    const { count } = await deleteSome(connection, jobs, condition, [state, before], limit)
     return count
   },
 })

@@ -1,32 +1,27 @@
-import { type Connection, type Int8, int, type Lock } from './connection.ts'
+import type { Readable, Row } from '../sql/entity.ts'
+import type { Connection, Lock } from './connection.ts'
 
-type LookUp<Row> = (id: number) => Promise<Row | null>
+type LookUp<T> = (id: number) => Promise<T | null>
 
-interface Source {
-  readonly table: string
-  /** All columns if absent. */
-  readonly columns?: string
-  readonly lock: Lock
-}
-
-interface Asked<Row> extends PromiseWithResolvers<Row | null> {
+interface Asked<T> extends PromiseWithResolvers<T | null> {
   readonly id: number
 }
 
 /** Up to this number of running statements, look-ups are not batched. */
 const MAX_STATEMENTS_COUNT = 4
 
-const together = <Row extends { readonly id: Int8 }>(
+const together = <T extends { readonly id: number }>(
   rowsOf: (ids: readonly number[]) => Promise<readonly Row[]>,
-): LookUp<Row> => {
-  let waiting: Asked<Row>[] = []
+  fromRow: (row: Row) => T,
+): LookUp<T> => {
+  let waiting: Asked<T>[] = []
   let underWay = 0
 
-  const ask = async (batch: readonly Asked<Row>[]): Promise<void> => {
+  const ask = async (batch: readonly Asked<T>[]): Promise<void> => {
     const ids = new Set(batch.map(({ id }) => id))
     try {
       const rows = await rowsOf([...ids])
-      const found = new Map(rows.map((row) => [int(row.id), row]))
+      const found = new Map(rows.map(fromRow).map((one) => [one.id, one]))
       for (const { id, resolve } of batch) resolve(found.get(id) ?? null)
     } catch (error) {
       for (const { reject } of batch) reject(error)
@@ -45,7 +40,7 @@ const together = <Row extends { readonly id: Int8 }>(
   }
 
   return (id) => {
-    const asked = { id, ...Promise.withResolvers<Row | null>() }
+    const asked = { id, ...Promise.withResolvers<T | null>() }
     waiting.push(asked)
     send()
     return asked.promise
@@ -54,23 +49,25 @@ const together = <Row extends { readonly id: Int8 }>(
 
 /**
  * Looks up rows by id. Without a lock, while {@link MAX_STATEMENTS_COUNT} statements are running, look-ups share the
- * next statement, and look-ups of the same id share its row.
+ * next statement, and look-ups of the same id share its row. `columns` are those to read.
  */
-export const lookUpIn = <Row extends { readonly id: Int8 }>(
+export const lookUpIn = <T extends { readonly id: number }>(
   connection: Connection,
-  { table, columns = '*', lock }: Source,
-): LookUp<Row> => {
-  const select = `SELECT ${columns} FROM ${table} WHERE id =`
+  { name, fromRow }: Readable<T>,
+  lock: Lock,
+  columns = '*',
+): LookUp<T> => {
+  const select = `SELECT ${columns} FROM ${name} WHERE id =`
   const one = `${select} $1`
   const many = `${select} ANY ($1::bigint[])`
   if (lock === '') {
     return together((ids) => {
       // A list of one would cost Postgres twice as much.
       return ids.length === 1 ? connection.read<Row>(one, ...ids) : connection.read<Row>(many, `{${ids.join()}}`)
-    })
+    }, fromRow)
   }
   return async (id) => {
     const [row] = await connection.lookUp<Row>(lock, one, id)
-    return row ?? null
+    return row === undefined ? null : fromRow(row)
   }
 }

@@ -7,6 +7,7 @@ import {
   skippedRowCount,
   totalOf,
 } from '../../domain/page.ts'
+import type { Readable, Row } from '../sql/entity.ts'
 import { skipToPage } from '../sql/hops.ts'
 import { type RunStep, runAtOnce } from '../sql/step-queue.ts'
 import type { Connection, Int8, Parameter } from './connection.ts'
@@ -17,12 +18,11 @@ export interface Filter {
   readonly values: readonly Parameter[]
 }
 
-interface Source<Column extends string> {
-  readonly table: string
+interface Options {
   /** The columns to read, if not all. */
   readonly select?: string
   /** The sort columns: no other name reaches the SQL. */
-  readonly columns: readonly Column[]
+  readonly sorts: readonly string[]
   /** For the steps to a page deep in the list. */
   readonly runStep?: RunStep
 }
@@ -46,9 +46,10 @@ const toKey = (value: unknown): string | number => {
  * Reads pages in the order of a sort column and then `id`: by number with a total, or after a position at constant
  * cost. An index must answer every filter, in the order of every sort.
  */
-export const createPager = <Row extends { id: Int8 }>(
+export const createPager = <T extends { readonly id: number }>(
   connection: Connection,
-  { table, select = '*', columns, runStep = runAtOnce }: Source<keyof Row & string>,
+  { name: table, fromRow }: Readable<T>,
+  { select = '*', sorts, runStep = runAtOnce }: Options,
 ) => {
   const ask = <Answered>(what: string, filters: readonly Filter[], end = '', ...more: Parameter[]) =>
     connection.read<Answered>(
@@ -68,14 +69,13 @@ export const createPager = <Row extends { id: Int8 }>(
     return Number(counted?.n ?? 0)
   }
 
-  const page = async <Field extends string, T>(
-    request: PageRequest<Field>,
+  const page = async (
+    request: PageRequest<string>,
     filters: readonly Filter[],
-    fromRow: (row: Row) => T,
     account: number | null = null,
   ): Promise<Page<T>> => {
     const { size, sort, from } = request
-    const column = columns.find((name) => name === sort.field)
+    const column = sorts.find((name) => name === sort.field)
     if (column === undefined) throw new Error(`no sort by ${sort.field} on ${table}`)
     const isTime = column === 'created_at' || column === 'updated_at'
     const keyOf = (value: unknown) => (isTime ? Number(toKey(value)) : toKey(value))

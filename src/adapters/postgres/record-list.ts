@@ -2,7 +2,8 @@ import type { RecordQuery, RecordReader } from '../../application/ports/persiste
 import { isCounted } from '../../domain/page.ts'
 import type { StoredRecord } from '../../domain/record.ts'
 import { queryWordsOf } from '../../domain/words.ts'
-import { type RecordRow, type RecordTable, searchedText } from '../sql/record-table.ts'
+import type { Row } from '../sql/entity.ts'
+import { type RecordTable, searchedText } from '../sql/record-table.ts'
 import { createSearch } from '../sql/search.ts'
 import {
   type Candidate,
@@ -16,8 +17,6 @@ import type { RunStep } from '../sql/step-queue.ts'
 import { type Connection, type Int8, int } from './connection.ts'
 import { createPager, type Filter, numbered, valuesOf, whereOf } from './pages.ts'
 import { bucketOf, isExact, LARGE_BUCKET_BITS, queryOf, SMALL_BUCKET_BITS } from './words.ts'
-
-export type Row = RecordRow & { readonly id: Int8 }
 
 /** All columns except the words, which are only for the index. */
 export const columnsOf = ({ columns }: RecordTable): string => Object.keys(columns).join(', ')
@@ -133,7 +132,7 @@ const createSource = (
         `SELECT ${columnsOf(table)} FROM ${name} WHERE id = ANY ($1::bigint[])`,
         `{${ids.join()}}`,
       )
-      const records = new Map(rows.map((row) => [int(row.id), fromRow(row)]))
+      const records = new Map(rows.map(fromRow).map((record) => [record.id, record]))
       return ids.flatMap((id) => records.get(id) ?? [])
     },
     count,
@@ -146,12 +145,7 @@ export const createRecordList = (
   table: RecordTable,
   runStep: RunStep,
 ): RecordReader['list'] => {
-  const pager = createPager<Row>(connection, {
-    table: table.name,
-    select: columnsOf(table),
-    columns: table.sorts,
-    runStep,
-  })
+  const pager = createPager(connection, table, { select: columnsOf(table), sorts: table.sorts, runStep })
   const source = createSource(connection, table, (query) => pager.count(filtersOf({ ...query, sort: BY_CREATION })))
   const search = createSearch(source, runStep)
 
@@ -163,6 +157,6 @@ export const createRecordList = (
     }
     const isDated = query.createdAfter !== null || query.createdBefore !== null
     if (isDated && query.sort.field !== 'created_at') return search.byDates(query)
-    return pager.page(query, filtersOf(query), table.fromRow, query.ownerId)
+    return pager.page(query, filtersOf(query), query.ownerId)
   }
 }

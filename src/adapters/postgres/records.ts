@@ -1,11 +1,12 @@
 import type { RecordReader, RecordRepository } from '../../application/ports/persistence.ts'
+import type { Row } from '../sql/entity.ts'
 import type { RecordTable } from '../sql/record-table.ts'
 import { runAtOnce } from '../sql/step-queue.ts'
 import type { UsageCounter } from '../sql/usage.ts'
 import { type Connection, type Int8, insertedRow, int, type Lock, ROW_LOCK, type Transaction } from './connection.ts'
 import type { PresentEpoch } from './epochs.ts'
 import { lookUpIn } from './look-up.ts'
-import { columnsOf, createRecordList, type Row } from './record-list.ts'
+import { columnsOf, createRecordList } from './record-list.ts'
 import { bucketsOf, vectorOf } from './words.ts'
 
 export const createRecordReader = (
@@ -14,12 +15,8 @@ export const createRecordReader = (
   lock: Lock = '',
   runStep = runAtOnce,
 ): RecordReader => {
-  const rowOf = lookUpIn<Row>(connection, { table: table.name, columns: columnsOf(table), lock })
   return {
-    async findById(id) {
-      const row = await rowOf(id)
-      return row ? table.fromRow(row) : null
-    },
+    findById: lookUpIn(connection, table, lock, columnsOf(table)),
     list: createRecordList(connection, table, runStep),
   }
 }

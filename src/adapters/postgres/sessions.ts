@@ -4,30 +4,14 @@ import type {
   SessionReader,
   SessionRepository,
 } from '../../application/ports/accounts.ts'
-import type { Session } from '../../domain/session.ts'
 import type { Role } from '../../domain/user.ts'
-import {
-  type Connection,
-  type Int8,
-  insertedRow,
-  int,
-  intOrNull,
-  type Lock,
-  ROW_LOCK,
-  type Transaction,
-} from './connection.ts'
+import { refreshTokens, sessions } from '../sql/entities.ts'
+import type { Row } from '../sql/entity.ts'
+import { deleteById, insertInto, numbered } from '../sql/statements.ts'
+import { type Connection, type Int8, int, type Lock, ROW_LOCK, type Transaction } from './connection.ts'
 import { createPager } from './pages.ts'
+import { deleteSome, firstOf, inserterOf } from './rows.ts'
 import type { UnitTransaction } from './unit-transaction.ts'
-
-interface Row {
-  id: Int8
-  user_id: Int8
-  device: string
-  address: string
-  created_at: Int8
-  last_used_at: Int8
-  expires_at: Int8
-}
 
 interface AccountRow {
   user_id: Int8
@@ -36,16 +20,6 @@ interface AccountRow {
   expires_at: Int8
 }
 
-const fromRow = (row: Row): Session => ({
-  id: int(row.id),
-  userId: int(row.user_id),
-  device: row.device,
-  address: row.address,
-  createdAt: int(row.created_at),
-  lastUsedAt: int(row.last_used_at),
-  expiresAt: int(row.expires_at),
-})
-
 /**
  * Locks the session only against deletion: it may still be used, but neither it nor its user is removed before the
  * commit.
@@ -53,11 +27,10 @@ const fromRow = (row: Row): Session => ({
 const LOCK_SESSION = 'FOR KEY SHARE OF sessions'
 
 export const createSessionReader = (connection: Connection, lock: Lock = ''): SessionReader => {
-  const { page } = createPager<Row>(connection, { table: 'sessions', columns: ['created_at'] })
+  const { page } = createPager(connection, sessions, { sorts: ['created_at'] })
   return {
     async findById(id) {
-      const [row] = await connection.lookUp<Row>(lock, 'SELECT * FROM sessions WHERE id = $1', id)
-      return row ? fromRow(row) : null
+      return firstOf(sessions, connection.lookUp(lock, 'SELECT * FROM sessions WHERE id = $1', id))
     },
     async findAccount(id) {
       const [row] = await connection.read<AccountRow>(
@@ -83,7 +56,7 @@ export const createSessionReader = (connection: Connection, lock: Lock = ''): Se
         { sql: 'user_id = ?', values: [userId] },
         { sql: 'expires_at > ?', values: [aliveAt] },
       ]
-      return page(request, filters, fromRow)
+      return page(request, filters)
     },
   }
 }
@@ -105,20 +78,11 @@ const cacheAccounts =
     return found
   }
 
+const insertSession = inserterOf(sessions)
+const DELETE = deleteById('sessions', numbered)
+
 const createSessionWriter = (connection: Transaction): Omit<SessionRepository, keyof SessionReader> => ({
-  async insert({ userId, device, address, createdAt, lastUsedAt, expiresAt }) {
-    const inserted = await connection.insert<Row>(
-      `INSERT INTO sessions (user_id, device, address, created_at, last_used_at, expires_at)
-       VALUES ($1, $2, $3, $4, $5, $6) RETURNING *`,
-      userId,
-      device,
-      address,
-      createdAt,
-      lastUsedAt,
-      expiresAt,
-    )
-    return fromRow(insertedRow(inserted))
-  },
+  insert: (session) => insertSession(connection, session),
   async touch({ id, lastUsedAt, expiresAt, address }) {
     void connection.change(
       'UPDATE sessions SET last_used_at = $1, expires_at = $2, address = $3 WHERE id = $4',
@@ -129,7 +93,7 @@ const createSessionWriter = (connection: Transaction): Omit<SessionRepository, k
     )
   },
   async delete(id) {
-    const { count } = await connection.change('DELETE FROM sessions WHERE id = $1', id)
+    const { count } = await connection.change(DELETE, id)
     return count > 0
   },
   async deleteAll(userId, exceptId) {
@@ -140,12 +104,7 @@ const createSessionWriter = (connection: Transaction): Omit<SessionRepository, k
     )
   },
   async deleteExpired(now, limit) {
-    const { count } = await connection.change(
-      `DELETE FROM sessions WHERE expires_at <= $1
-         AND id = ANY (ARRAY(SELECT id FROM sessions WHERE expires_at <= $1 LIMIT $2))`,
-      now,
-      limit,
-    )
+    const { count } = await deleteSome(connection, sessions, 'expires_at <= $1', [now], limit)
     return count
   },
 })
@@ -162,37 +121,21 @@ export const createSessionRepository = (
   }
 }
 
-interface TokenRow {
-  hash: Uint8Array
-  session_id: Int8
-  created_at: Int8
-  spent_at: Int8 | null
-}
+const INSERT_TOKEN = insertInto('refresh_tokens', refreshTokens.inserted, numbered)
 
 export const createRefreshTokenRepository = (connection: Transaction): RefreshTokenRepository => ({
   async find(hash) {
     // Locks the session before the token, in the same order as a unit that ends the session and then removes its
     // tokens.
-    const [row] = await connection.lock<TokenRow>(
+    const found = connection.lock<Row>(
       `SELECT refresh_tokens.* FROM sessions JOIN refresh_tokens ON refresh_tokens.session_id = sessions.id
        WHERE refresh_tokens.hash = $1 ${ROW_LOCK} OF sessions, refresh_tokens`,
       hash,
     )
-    if (row === undefined) return null
-    return {
-      hash: new Uint8Array(row.hash),
-      sessionId: int(row.session_id),
-      createdAt: int(row.created_at),
-      spentAt: intOrNull(row.spent_at),
-    }
+    return firstOf(refreshTokens, found)
   },
-  async insert({ hash, sessionId, createdAt }) {
-    void connection.insert(
-      'INSERT INTO refresh_tokens (hash, session_id, created_at) VALUES ($1, $2, $3)',
-      hash,
-      sessionId,
-      createdAt,
-    )
+  async insert(token) {
+    void connection.insert(INSERT_TOKEN, ...refreshTokens.valuesOf({ ...token, spentAt: null }))
   },
   async spend(hash, now) {
     void connection.change('UPDATE refresh_tokens SET spent_at = $1 WHERE hash = $2', now, hash)
@@ -201,11 +144,7 @@ export const createRefreshTokenRepository = (connection: Transaction): RefreshTo
     void connection.change('DELETE FROM refresh_tokens WHERE session_id = $1', sessionId)
   },
   async deleteSpent(instant, limit) {
-    const { count } = await connection.change(
-      'DELETE FROM refresh_tokens WHERE hash = ANY (ARRAY(SELECT hash FROM refresh_tokens WHERE spent_at < $1 LIMIT $2))',
-      instant,
-      limit,
-    )
+    const { count } = await deleteSome(connection, refreshTokens, 'spent_at < $1', [instant], limit)
     return count
   },
 })

@@ -1,6 +1,10 @@
 import type { SignInSourceReader, SignInSourceRepository } from '../../application/ports/accounts.ts'
 import { MAX_SIGN_IN_SOURCES_COUNT } from '../../domain/session.ts'
+import { signInSources } from '../sql/entities.ts'
 import type { Connection, Transaction } from './connection.ts'
+import { deleteSome, replacerOf } from './rows.ts'
+
+const putSource = replacerOf(signInSources)
 
 export const createSignInSourceReader = (connection: Connection): SignInSourceReader => ({
   async has(userId, source) {
@@ -15,28 +19,17 @@ export const createSignInSourceReader = (connection: Connection): SignInSourceRe
 
 export const createSignInSourceRepository = (connection: Transaction): SignInSourceRepository => ({
   ...createSignInSourceReader(connection),
-  async put({ userId, source, usedAt }) {
-    void connection.change(
-      `INSERT INTO sign_in_sources (user_id, source, used_at) VALUES ($1, $2, $3)
-       ON CONFLICT (user_id, source) DO UPDATE SET used_at = $3`,
-      userId,
-      source,
-      usedAt,
-    )
+  async put(source) {
+    putSource(connection, source)
     void connection.change(
       `DELETE FROM sign_in_sources WHERE user_id = $1 AND source IN
          (SELECT source FROM sign_in_sources WHERE user_id = $1 ORDER BY used_at DESC, source OFFSET $2)`,
-      userId,
+      source.userId,
       MAX_SIGN_IN_SOURCES_COUNT,
     )
   },
   async deleteBefore(instant, limit) {
-    const { count } = await connection.change(
-      `DELETE FROM sign_in_sources WHERE (user_id, source) IN
-         (SELECT user_id, source FROM sign_in_sources WHERE used_at < $1 LIMIT $2)`,
-      instant,
-      limit,
-    )
+    const { count } = await deleteSome(connection, signInSources, 'used_at < $1', [instant], limit)
     return count
   },
 })

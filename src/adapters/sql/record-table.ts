@@ -1,26 +1,17 @@
-import { type Collection, type FieldType, isNullable, sortsOf, typeOf } from '../../domain/collection.ts'
+import { type Collection, isNullable, sortsOf, typeOf } from '../../domain/collection.ts'
 import { COLLECTIONS } from '../../domain/collections/index.ts'
 import type { Json } from '../../domain/merge-patch.ts'
 import type { NewRecord, StoredRecord } from '../../domain/record.ts'
-import type { Kind } from './kinds.ts'
-
-/** A row as returned by an engine: integers may be text. */
-export type RecordRow = Readonly<Record<string, unknown>>
-
-type Stored = string | number | boolean | null
+import { columnKindOf, decoderOf, encoderOf, type Readable, type Stored, type Table } from './entity.ts'
 
 /** How the records of a collection are stored in a table. */
-export interface RecordTable {
+export interface RecordTable extends Readable<StoredRecord>, Table {
   readonly collection: Collection
-  readonly name: string
   /** In the order of {@link RecordTable.valuesOf}. */
   readonly fields: readonly string[]
-  /** All of them. */
-  readonly columns: Readonly<Record<string, Kind>>
   /** Columns by which lists are sorted. */
   readonly sorts: readonly string[]
   valuesOf(record: NewRecord | StoredRecord): readonly Stored[]
-  fromRow(row: RecordRow): StoredRecord
   /** The text of the searched fields. */
   textOf(record: Readonly<Record<string, unknown>>): string
   /** Bytes of stored values that count towards a quota. */
@@ -34,28 +25,8 @@ const KINDS = {
   integer: 'integer',
   number: 'number',
   boolean: 'boolean',
-  object: 'text',
-} as const satisfies Record<ReturnType<typeof typeOf>, Kind>
-
-const encode = (value: Json | undefined): Stored => {
-  if (value === undefined || value === null) return null
-  return typeof value === 'object' ? JSON.stringify(value) : value
-}
-
-const decode = (type: FieldType, value: unknown): Json => {
-  if (value === null || value === undefined) return null
-  switch (type) {
-    case 'object':
-      return JSON.parse(String(value))
-    case 'integer':
-    case 'number':
-      return Number(value)
-    case 'boolean':
-      return value === true || value === 1 || value === 't'
-    case 'string':
-      return String(value)
-  }
-}
+  object: 'json',
+} as const
 
 /**
  * What a row counts in addition to its text: its other columns and index entries. Migration 0007 uses the same numbers
@@ -68,27 +39,30 @@ const COPIES_PER_RECORD = 2
 
 const describe = (collection: Collection): RecordTable => {
   const schemas = Object.entries(collection.fields)
-  const fields = schemas.map(([field]) => field)
-  const types = schemas.map(([field, schema]) => ({ field, type: typeOf(schema) }))
-  const texts = schemas.filter(([, schema]) => KINDS[typeOf(schema)] === 'text').map(([field]) => field)
+  const kinds = schemas.map(([field, schema]) => {
+    const kind = KINDS[typeOf(schema)]
+    return { field, kind, encode: encoderOf(kind), decode: decoderOf(kind) }
+  })
+  const texts = kinds.filter(({ kind }) => columnKindOf(kind) === 'text').map(({ field }) => field)
   return {
     collection,
     name: collection.name,
-    fields,
+    key: ['id'],
+    fields: kinds.map(({ field }) => field),
     columns: {
       id: 'integer',
       owner_id: 'integer',
-      ...Object.fromEntries(schemas.map(([field, schema]) => [field, KINDS[typeOf(schema)]])),
+      ...Object.fromEntries(kinds.map(({ field, kind }) => [field, columnKindOf(kind)])),
       version: 'integer',
       epoch: 'text',
       created_at: 'integer',
       updated_at: 'integer',
     },
     sorts: sortsOf(collection),
-    valuesOf: (record) => fields.map((field) => encode(record[field])),
+    valuesOf: (record) => kinds.map(({ field, encode }) => encode(record[field])),
     fromRow(row) {
       const record: Record<string, Json> = {}
-      for (const { field, type } of types) record[field] = decode(type, row[field])
+      for (const { field, decode } of kinds) record[field] = decode(row[field])
       return Object.assign(record, {
         id: Number(row.id),
         ownerId: Number(row.owner_id),

@@ -1,3 +1,5 @@
+import type { Entity } from './entity.ts'
+
 /** The nth parameter of a statement. */
 export type Placeholder = (n: number) => string
 
@@ -9,6 +11,15 @@ export const numbered: Placeholder = (n) => `$${n}`
 
 export const insertInto = (table: string, columns: readonly string[], placeholder = unnumbered): string =>
   `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${columns.map((_, n) => placeholder(n + 1)).join(', ')})`
+
+/** Replaces the row that has the same key. */
+export const upsertInto = (
+  { name, inserted, key }: Pick<Entity<unknown>, 'name' | 'inserted' | 'key'>,
+  placeholder = unnumbered,
+): string => {
+  const set = inserted.filter((column) => !key.includes(column)).map((column) => `${column} = excluded.${column}`)
+  return `${insertInto(name, inserted, placeholder)} ON CONFLICT (${key.join(', ')}) DO UPDATE SET ${set.join(', ')}`
+}
 
 /** The id is the last parameter. */
 export const updateById = (table: string, columns: readonly string[], placeholder = unnumbered): string =>

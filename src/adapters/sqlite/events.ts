@@ -1,34 +1,12 @@
 import type { EventReader, EventRepository, EventScope } from '../../application/ports/persistence.ts'
-import type { LoggedEvent } from '../../domain/event.ts'
 import { isDeletion } from '../../domain/record.ts'
-import { erasedData, isScanned, MAX_SCANNED_COUNT } from '../sql/events.ts'
+import { events } from '../sql/entities.ts'
+import type { Row } from '../sql/entity.ts'
+import { erasedData, eventOf, isScanned, MAX_SCANNED_COUNT } from '../sql/events.ts'
 import { insertInto } from '../sql/statements.ts'
 import { BYTES_OF, eventBytes, type UsageCounter } from '../sql/usage.ts'
 import type { Connection } from './database.ts'
-
-interface Row {
-  readonly cursor: number
-  readonly kind: string
-  readonly event: string
-  readonly subject_id: number
-  readonly owner_id: number | null
-  readonly data: string
-  readonly actor_id: number | null
-  readonly request_id: string | null
-  readonly created_at: number
-}
-
-const fromRow = (row: Row): LoggedEvent => ({
-  cursor: row.cursor,
-  kind: row.kind,
-  event: row.event,
-  subjectId: row.subject_id,
-  ownerId: row.owner_id,
-  data: JSON.parse(row.data),
-  actorId: row.actor_id,
-  requestId: row.request_id,
-  createdAt: row.created_at,
-})
+import { prepareChange } from './rows.ts'
 
 interface SizedRow {
   readonly cursor: number
@@ -72,10 +50,10 @@ export const createEventReader = (connection: Connection): EventReader => {
       let count = 0
       for (let bytes = 0; count < found.length && bytes < maxBytes; count++) bytes += found[count]?.bytes ?? 0
       const isCut = count < found.length || count === maxCount
-      const events = count === 0 ? [] : rows(scope, after, before, count).map(fromRow)
-      const newest = events.at(-1)?.cursor ?? after
+      const chunk = count === 0 ? [] : rows(scope, after, before, count).map(eventOf)
+      const newest = chunk.at(-1)?.cursor ?? after
       const reached = isCut ? newest : Math.max(before, newest)
-      return { events, reached, complete: !isCut && (end === null || before >= end) }
+      return { events: chunk, reached, complete: !isCut && (end === null || before >= end) }
     },
     async bounds() {
       const end = last()
@@ -90,9 +68,7 @@ export const createEventRepository = (
   usage: UsageCounter,
   onAppended: () => void,
 ): EventRepository => {
-  const append = connection.prepare<unknown, (string | number | null)[]>(
-    insertInto('events', ['kind', 'event', 'subject_id', 'owner_id', 'data', 'actor_id', 'request_id', 'created_at']),
-  )
+  const append = prepareChange(connection, insertInto('events', events.inserted))
   // Removes from the beginning of the log without a gap, even if the clock was set back.
   const old = connection.prepare<{ owner_id: number | null; bytes: number }, [number, number]>(
     `DELETE FROM events WHERE cursor IN (
@@ -109,13 +85,14 @@ export const createEventRepository = (
     `SELECT kind, cursor, ${BYTES_OF.event} AS bytes, iif(event LIKE '%.deleted', data, NULL) AS deleted
      FROM events WHERE owner_id = +? AND (kind, cursor) > (+?, +?) ORDER BY kind, cursor LIMIT +?`,
   )
-  const remove = connection.prepare<unknown, [number]>('DELETE FROM events WHERE cursor = ?')
-  const replace = connection.prepare<unknown, [string, number]>('UPDATE events SET data = ? WHERE cursor = ?')
+  const remove = prepareChange(connection, 'DELETE FROM events WHERE cursor = ?')
+  const replace = prepareChange(connection, 'UPDATE events SET data = ? WHERE cursor = ?')
   return {
     ...createEventReader(connection),
-    async append({ kind, event, subjectId, ownerId, data: subject, actorId, requestId, createdAt }) {
-      const data = JSON.stringify(subject)
-      append.run(kind, event, subjectId, ownerId, data, actorId, requestId, createdAt)
+    async append(appended) {
+      const { event, ownerId } = appended
+      const data = JSON.stringify(appended.data)
+      append(...events.valuesOf({ ...appended, data }))
       if (ownerId !== null && isDeletion(event)) usage.addAlways(ownerId, eventBytes(data))
       else if (ownerId !== null) usage.add(ownerId, eventBytes(data))
       onAppended()
@@ -130,11 +107,11 @@ export const createEventRepository = (
       for (const { kind, cursor, bytes, deleted } of found) {
         usage.add(ownerId, -bytes)
         if (deleted === null) {
-          remove.run(cursor)
+          remove(cursor)
           continue
         }
         const data = erasedData(kind, deleted)
-        replace.run(data, cursor)
+        replace(data, cursor)
         usage.addAlways(ownerId, eventBytes(data))
       }
       const last = found.at(-1)

@@ -1,18 +1,10 @@
 import type { IdempotencyRepository } from '../../application/ports/persistence.ts'
-import type { Role } from '../../domain/user.ts'
 import { packAnswer, unpackAnswer } from '../sql/answers.ts'
+import { idempotency } from '../sql/entities.ts'
+import { upsertInto } from '../sql/statements.ts'
 import { BYTES_OF, idempotencyBytes, type UsageCounter } from '../sql/usage.ts'
 import type { Connection } from './database.ts'
-
-interface Row {
-  user_id: number
-  route: string
-  key: string
-  fingerprint: Uint8Array
-  answer: string
-  created_at: number
-  role: Role
-}
+import { deleteSome, prepareChange, prepareFind } from './rows.ts'
 
 interface SizeRow {
   user_id: number
@@ -20,50 +12,32 @@ interface SizeRow {
 }
 
 export const createIdempotencyRepository = (connection: Connection, usage: UsageCounter): IdempotencyRepository => {
-  const find = connection.prepare<Row, [number, string, string]>(
-    'SELECT * FROM idempotency WHERE user_id = ? AND route = ? AND key = ?',
-  )
+  const find = prepareFind(connection, idempotency, 'user_id = ? AND route = ? AND key = ?')
   const taken = connection.prepare<SizeRow, [number, string, string]>(
     `SELECT user_id, ${BYTES_OF.idempotency} AS bytes FROM idempotency WHERE user_id = ? AND route = ? AND key = ?`,
   )
-  const put = connection.prepare<unknown, [number, string, string, Uint8Array, string, Role, number]>(
-    `INSERT OR REPLACE INTO idempotency (user_id, route, key, fingerprint, answer, role, created_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?)`,
-  )
-  const old = connection.prepare<SizeRow, [number, number]>(
-    `DELETE FROM idempotency WHERE (user_id, route, key) IN
-       (SELECT user_id, route, key FROM idempotency WHERE created_at <= ? LIMIT +?)
-     RETURNING user_id, ${BYTES_OF.idempotency} AS bytes`,
-  )
-  const owned = connection.prepare<SizeRow, [number, number]>(
-    `DELETE FROM idempotency WHERE (user_id, route, key) IN
-       (SELECT user_id, route, key FROM idempotency WHERE user_id = ? LIMIT +?)
-     RETURNING user_id, ${BYTES_OF.idempotency} AS bytes`,
-  )
+  const put = prepareChange(connection, upsertInto(idempotency))
+  const prepareRemoval = (condition: string) =>
+    connection.prepare<SizeRow, [number, number]>(
+      `${deleteSome(idempotency, condition)} RETURNING user_id, ${BYTES_OF.idempotency} AS bytes`,
+    )
+  const old = prepareRemoval('created_at <= ?')
+  const owned = prepareRemoval('user_id = ?')
   const subtractUsage = (rows: readonly SizeRow[]): number => {
     for (const { user_id, bytes } of rows) usage.add(user_id, -bytes)
     return rows.length
   }
   return {
     async find(userId, route, key) {
-      const row = find.get(userId, route, key)
-      return (
-        row && {
-          userId: row.user_id,
-          route: row.route,
-          key: row.key,
-          fingerprint: row.fingerprint,
-          answer: unpackAnswer(row.answer),
-          role: row.role,
-          createdAt: row.created_at,
-        }
-      )
+      const found = find(userId, route, key)
+      return found && { ...found, answer: unpackAnswer(found.answer) }
     },
-    async put({ userId, route, key, fingerprint, answer, role, createdAt }) {
-      const packed = packAnswer(answer)
+    async put(record) {
+      const { userId, route, key } = record
+      const answer = packAnswer(record.answer)
       subtractUsage(taken.all(userId, route, key))
-      put.run(userId, route, key, fingerprint, packed, role, createdAt)
-      usage.add(userId, idempotencyBytes(key, packed))
+      put(...idempotency.valuesOf({ ...record, answer }))
+      usage.add(userId, idempotencyBytes(key, answer))
     },
     async deleteOld(before, limit) {
       return subtractUsage(old.all(before, limit))

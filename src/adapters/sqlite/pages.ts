@@ -8,6 +8,7 @@ import {
   skippedRowCount,
   totalOf,
 } from '../../domain/page.ts'
+import type { Readable, Row } from '../sql/entity.ts'
 import { skipToPage } from '../sql/hops.ts'
 import { type RunStep, runAtOnce } from '../sql/step-queue.ts'
 import type { Connection } from './database.ts'
@@ -26,15 +27,15 @@ export const parametersOf = (filters: readonly Filter[]): Record<string, SQLQuer
 
 const MAX_STATEMENTS_COUNT = 200
 
-interface Source<Column extends string> {
-  readonly table: string
+interface Options {
   /** The sort columns: no other name reaches the SQL. */
-  readonly columns: readonly Column[]
+  readonly sorts: readonly string[]
   /** For the steps to a page deep in the list. */
   readonly runStep?: RunStep
 }
 
-interface Found {
+interface Found extends Row {
+  readonly id: number
   readonly n: number
   readonly key: string | number
 }
@@ -43,16 +44,17 @@ interface Found {
  * Reads pages in the order of a sort column and then `id`: by number with a total, or after a position at constant
  * cost. An index must answer every filter, in the order of every sort.
  */
-export const createPager = <Row extends { id: number }>(
+export const createPager = <T extends { readonly id: number }>(
   connection: Connection,
-  { table, columns, runStep = runAtOnce }: Source<keyof Row & string>,
+  { name: table, fromRow }: Readable<T>,
+  { sorts, runStep = runAtOnce }: Options,
 ) => {
-  const statements = new Map<string, Statement<Row & Found>>()
+  const statements = new Map<string, Statement<Found>>()
   const prepared = (sql: string) => {
     const known = statements.get(sql)
     if (known) return known
     if (statements.size >= MAX_STATEMENTS_COUNT) throw new Error(`too many forms of a query on ${table}`)
-    const statement = connection.prepare<Row & Found>(sql)
+    const statement = connection.prepare<Found>(sql)
     statements.set(sql, statement)
     return statement
   }
@@ -63,14 +65,13 @@ export const createPager = <Row extends { id: number }>(
       parametersOf(filters),
     )?.n ?? 0
 
-  const page = async <Field extends string, T>(
-    request: PageRequest<Field>,
+  const page = async (
+    request: PageRequest<string>,
     filters: readonly Filter[],
-    fromRow: (row: Row) => T,
     account: number | null = null,
   ): Promise<Page<T>> => {
     const { size, sort, from } = request
-    const column = columns.find((name) => name === sort.field)
+    const column = sorts.find((name) => name === sort.field)
     if (column === undefined) throw new Error(`no sort by ${sort.field} on ${table}`)
     const direction = sort.descending ? 'DESC' : 'ASC'
     const order = `ORDER BY ${column} ${direction}, id ${direction}`

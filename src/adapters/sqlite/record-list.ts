@@ -3,15 +3,14 @@ import type { RecordQuery, RecordReader } from '../../application/ports/persiste
 import { isCounted } from '../../domain/page.ts'
 import type { StoredRecord } from '../../domain/record.ts'
 import { queryWordsOf } from '../../domain/words.ts'
-import { type RecordRow, type RecordTable, searchedText } from '../sql/record-table.ts'
+import { type RecordTable, searchedText } from '../sql/record-table.ts'
 import { createSearch } from '../sql/search.ts'
 import { type Candidate, type Query, type SearchSource, WALK_PIECE_COUNT } from '../sql/search-source.ts'
 import type { RunStep } from '../sql/step-queue.ts'
 import type { Connection } from './database.ts'
 import { createPager, type Filter, parametersOf, whereOf } from './pages.ts'
 import { createIntersection } from './postings.ts'
-
-export type Row = RecordRow & { readonly id: number }
+import { prepareFind } from './rows.ts'
 
 const BY_CREATION = { field: 'created_at', descending: true } as const
 
@@ -57,7 +56,7 @@ const createSource = (
       `SELECT rowid FROM ${name}_words WHERE ${name}_words MATCH ? AND rowid > ? ORDER BY rowid LIMIT +?`,
     )
   let prepared: ReturnType<typeof postings> | null = null
-  const byId = connection.prepare<Row, [number]>(`SELECT * FROM ${name} WHERE id = ?`)
+  const byId = prepareFind(connection, table, 'id = ?')
   const statements = new Map<string, Statement<CandidateRow>>()
   const statementOf = (sql: string) => {
     const statement = statements.get(sql) ?? connection.prepare<CandidateRow>(sql)
@@ -95,7 +94,7 @@ const createSource = (
         .all({ ...parametersOf(filters), limit: WALK_PIECE_COUNT })
         .map(toCandidate)
     },
-    rows: (ids) => ids.flatMap((id) => byId.get(id) ?? []).map(table.fromRow),
+    rows: (ids) => ids.flatMap((id) => byId(id) ?? []),
     count,
   }
 }
@@ -106,7 +105,7 @@ export const createRecordList = (
   table: RecordTable,
   runStep: RunStep,
 ): RecordReader['list'] => {
-  const pager = createPager<Row>(connection, { table: table.name, columns: table.sorts, runStep })
+  const pager = createPager(connection, table, { sorts: table.sorts, runStep })
   const source = createSource(connection, table, (query) => pager.count(filtersOf({ ...query, sort: BY_CREATION })))
   const search = createSearch(source, runStep)
 
@@ -118,6 +117,6 @@ export const createRecordList = (
     }
     const isDated = query.createdAfter !== null || query.createdBefore !== null
     if (isDated && query.sort.field !== 'created_at') return search.byDates(query)
-    return pager.page(query, filtersOf(query), table.fromRow, query.ownerId)
+    return pager.page(query, filtersOf(query), query.ownerId)
   }
 }

@@ -1,15 +1,14 @@
 import type { RecordReader, RecordRepository } from '../../application/ports/persistence.ts'
+import type { Row, Stored } from '../sql/entity.ts'
 import type { RecordTable } from '../sql/record-table.ts'
 import { deleteById, insertInto, updateById } from '../sql/statements.ts'
 import { runAtOnce } from '../sql/step-queue.ts'
 import type { UsageCounter } from '../sql/usage.ts'
 import type { Connection } from './database.ts'
 import type { PresentEpoch } from './epochs.ts'
-import { createRecordList, type Row } from './record-list.ts'
+import { createRecordList } from './record-list.ts'
 import type { RecordText } from './record-text.ts'
 import { withoutCache } from './row-cache.ts'
-
-type Value = string | number | boolean | null
 
 export const createRecordReader = (
   connection: Connection,
@@ -42,10 +41,10 @@ export const createRecordRepository = (
 ): RecordRepository => {
   const { name, fields, valuesOf, fromRow, textOf, bytesOf, bytesSql } = table
   // RETURNING would open a statement journal, which costs more than the row.
-  const insert = connection.prepare<unknown, Value[]>(
+  const insert = connection.prepare<unknown, Stored[]>(
     insertInto(name, ['owner_id', ...fields, 'version', 'epoch', 'created_at', 'updated_at']),
   )
-  const update = connection.prepare<unknown, Value[]>(updateById(name, [...fields, 'version', 'epoch', 'updated_at']))
+  const update = connection.prepare<unknown, Stored[]>(updateById(name, [...fields, 'version', 'epoch', 'updated_at']))
   const remove = connection.prepare<unknown, [number]>(deleteById(name))
   const taken = connection.prepare<{ owner_id: number; bytes: number }, [number]>(
     `SELECT owner_id, ${bytesSql} AS bytes FROM ${name} WHERE id = ?`,

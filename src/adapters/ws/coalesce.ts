@@ -3,17 +3,29 @@ const IDLE_MS_PER_SOCKET = 0.015
 const BUSY_MS_PER_SOCKET = 0.035
 const MAX_DELAY_MS = 100
 
-/** The share of one core that this process has used since the last call, at most 1. */
-const createBusyness = (): (() => number) => {
-  const taken = () => {
+/** Both in milliseconds since any moment. */
+interface Clock {
+  readonly now: () => number
+  /** CPU time that this process has used, on all cores. */
+  readonly cpu: () => number
+}
+
+const PROCESS_CLOCK: Clock = {
+  now: () => performance.now(),
+  cpu() {
     const { user, system } = process.cpuUsage()
     return (user + system) / 1_000
-  }
-  let before = { at: performance.now(), taken: taken() }
+  },
+}
+
+/** The share of one core that this process has used since the last call, at most 1. */
+const createBusyness = ({ now, cpu }: Clock): (() => number) => {
+  const measure = () => ({ at: now(), cpu: cpu() })
+  let before = measure()
   return () => {
-    const now = { at: performance.now(), taken: taken() }
-    const busy = (now.taken - before.taken) / Math.max(1, now.at - before.at)
-    before = now
+    const after = measure()
+    const busy = (after.cpu - before.cpu) / Math.max(1, after.at - before.at)
+    before = after
     return Math.min(1, busy)
   }
 }
@@ -23,8 +35,8 @@ const createBusyness = (): (() => number) => {
  * for one event as for ten, so a longer pause leaves more time for requests: an idle process pauses briefly, a busy one
  * about twice as long. Below 1 if a timer is not worth it.
  */
-export const createCoalesceDelay = (): ((sockets: number) => number) => {
-  const busyness = createBusyness()
+export const createCoalesceDelay = (clock = PROCESS_CLOCK): ((sockets: number) => number) => {
+  const busyness = createBusyness(clock)
   return (sockets) => {
     if (sockets * BUSY_MS_PER_SOCKET < 1) return 0
     return Math.min(

@@ -138,8 +138,11 @@ test('the log restarts during constant reads, grows only while another process r
   expect(grown).toBeGreaterThan(16)
   outside.run('COMMIT')
   outside.close()
-  await megabytesAfter(400)
-  expect(await megabytesAfter(400)).toBeLessThanOrEqual(16)
+  // It shrinks when it restarts, soon after a checkpoint that nobody held up.
+  let left = grown
+  for (let writes = 0; writes < 100 && left > 16; writes++) left = await megabytesAfter(1)
+  expect(left).toBeLessThanOrEqual(16)
+  expect(await megabytesAfter(40)).toBeLessThanOrEqual(16)
 })
 
 test('a database behind a link is written as any other, even when the link has gone', async () => {

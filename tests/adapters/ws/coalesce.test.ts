@@ -5,16 +5,29 @@ test('a handful of sockets is not coalesced', () => {
   expect(createCoalesceDelay()(16)).toBe(0)
 })
 
-test('a thousand sockets are coalesced for a few milliseconds, and longer in a busy process', async () => {
+test('a thousand sockets are coalesced for a few milliseconds, and longer in a busy process', () => {
+  let [now, cpu] = [0, 0]
+  const coalesceDelay = createCoalesceDelay({ now: () => now, cpu: () => cpu })
+  const delayAfter = (elapsed: number, used: number) => {
+    now += elapsed
+    cpu += used
+    return coalesceDelay(1_000)
+  }
+  expect(delayAfter(50, 0)).toBeCloseTo(15)
+  expect(delayAfter(50, 25)).toBeCloseTo(25)
+  expect(delayAfter(50, 50)).toBeCloseTo(35)
+  // On two cores.
+  expect(delayAfter(50, 100)).toBeCloseTo(35)
+  expect(delayAfter(50, 0)).toBeCloseTo(15)
+})
+
+test('the load of this process is measured', () => {
   const coalesceDelay = createCoalesceDelay()
-  await Bun.sleep(50)
-  const idle = coalesceDelay(1_000)
-  const until = performance.now() + 50
-  while (performance.now() < until);
-  const busy = coalesceDelay(1_000)
-  expect(idle).toBeGreaterThanOrEqual(15)
-  expect(busy).toBeGreaterThan(idle)
-  expect(busy).toBeLessThanOrEqual(35)
+  const before = process.cpuUsage()
+  while (process.cpuUsage(before).user < 20_000);
+  const delay = coalesceDelay(1_000)
+  expect(delay).toBeGreaterThan(15)
+  expect(delay).toBeLessThanOrEqual(35)
 })
 
 test('however many sockets there are, the delay is at most a tenth of a second', () => {

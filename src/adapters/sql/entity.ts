@@ -1,0 +1,134 @@
+import type { Json } from '../../domain/merge-patch.ts'
+import type { Kind } from './kinds.ts'
+
+/** A row as an engine returns it: Postgres returns `bigint` as text and bytes as a Buffer, SQLite booleans as 0 or 1. */
+export type Row = Readonly<Record<string, unknown>>
+
+/** A value as both engines accept it. */
+export type Stored = string | number | boolean | Uint8Array | null
+
+/** How a property is stored: `json` as text, and `assigned` as the id that the engine assigns to a new row. */
+export type PropertyKind = Kind | 'json' | 'assigned'
+
+type KindOf<Value> = [Value] extends [number | null]
+  ? 'integer' | 'number'
+  : [Value] extends [string | null]
+    ? 'text'
+    : [Value] extends [boolean | null]
+      ? 'boolean'
+      : [Value] extends [Uint8Array | null]
+        ? 'bytes'
+        : 'json'
+
+/** Names exactly the properties of `T`. Those that `New` lacks are assigned by the engine. */
+type Kinds<T, New> = { readonly [Property in keyof T]-?: Property extends keyof New ? KindOf<T[Property]> : 'assigned' }
+
+/** What reading rows needs. */
+export interface Readable<T> {
+  readonly name: string
+  fromRow(row: Row): T
+}
+
+/** A table as both engines define it. */
+export interface Table {
+  /** By name, in the order in which rows are compared. */
+  readonly columns: Readonly<Record<string, Kind>>
+  /** The primary key, which orders rows in the same way on every engine. */
+  readonly key: readonly string[]
+}
+
+/** How values of `T` are stored in a table. `New` is a value that is not stored yet. */
+export interface Entity<T, New = T> extends Readable<T>, Table {
+  /** The columns that an INSERT sets, in the order of {@link Entity.valuesOf}. */
+  readonly inserted: readonly string[]
+  valuesOf(value: New): readonly Stored[]
+}
+
+export const columnKindOf = (kind: PropertyKind): Kind => {
+  if (kind === 'json') return 'text'
+  return kind === 'assigned' ? 'integer' : kind
+}
+
+const toStored = (value: unknown): Stored => {
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value
+  if (value === null || value === undefined) return null
+  if (value instanceof Uint8Array) return value
+  throw new TypeError('a value that is not JSON is an object')
+}
+
+const jsonToStored = (value: unknown): Stored => (value === null || value === undefined ? null : JSON.stringify(value))
+
+/** Converts values of a kind to what is stored. */
+export const encoderOf = (kind: PropertyKind): ((value: unknown) => Stored) =>
+  kind === 'json' ? jsonToStored : toStored
+
+const toNumber = (value: unknown): number => Number(value)
+
+const FROM_STORED = {
+  assigned: toNumber,
+  integer: toNumber,
+  number: toNumber,
+  text: (value) => String(value),
+  boolean: (value) => value === true || value === 1 || value === 't',
+  json: (value) => JSON.parse(String(value)),
+} as const satisfies Record<Exclude<PropertyKind, 'bytes'>, (value: unknown) => Json>
+
+/** Converts what is stored to values of a kind. */
+export const decoderOf = (kind: Exclude<PropertyKind, 'bytes'>): ((value: unknown) => Json) => {
+  const convert = FROM_STORED[kind]
+  return (value) => (value === null || value === undefined ? null : convert(value))
+}
+
+/** As a plain array, which is equal on both engines. */
+const decodeBytes = (value: unknown): Uint8Array | null => (value instanceof Uint8Array ? new Uint8Array(value) : null)
+
+const columnOf = (property: string): string => property.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+
+interface Property<Name> {
+  readonly name: Name
+  readonly column: string
+  readonly kind: PropertyKind
+  encode(value: unknown): Stored
+  decode(value: unknown): unknown
+}
+
+interface Options {
+  /** The columns of the primary key; `id` if absent. */
+  readonly key?: readonly string[]
+  /** Columns of the table that `T` lacks. */
+  readonly otherColumns?: Readonly<Record<string, Kind>>
+}
+
+/** Defines the table of `T`: a column is the property's name in snake case. */
+export const entity = <T extends object, New extends Partial<T> = T>(
+  name: string,
+  kinds: Kinds<T, New>,
+  { key = ['id'], otherColumns = {} }: Options = {},
+): Entity<T, New> => {
+  const properties: Property<Extract<keyof T, string>>[] = []
+  for (const name in kinds) {
+    const kind: PropertyKind = kinds[name]
+    const decode = kind === 'bytes' ? decodeBytes : decoderOf(kind)
+    properties.push({ name, column: columnOf(name), kind, decode, encode: encoderOf(kind) })
+  }
+  const inserted = properties.filter(({ kind }) => kind !== 'assigned')
+  return {
+    name,
+    key,
+    columns: {
+      ...Object.fromEntries(properties.map(({ column, kind }) => [column, columnKindOf(kind)])),
+      ...otherColumns,
+    },
+    inserted: inserted.map(({ column }) => column),
+    valuesOf(value) {
+      const partial: Partial<T> = value
+      return inserted.map(({ name, encode }) => encode(partial[name]))
+    },
+    fromRow(row) {
+      const value: Record<string, unknown> = {}
+      for (const { name, column, decode } of properties) value[name] = decode(row[column])
+      // The table contains only what `valuesOf` and statements of the same types have stored.
+      return value as T
+    },
+  }
+}
