@@ -114,7 +114,7 @@ export const createAccounts = ({ unitOfWork, passwords, opaqueTokens, notices, a
         await tx.mailTokens.delete(user.id)
         await tx.users.update({ ...user, passwordHash, emailVerified: true, updatedAt: now })
         await tx.sessions.deleteAll(user.id, null)
-        await tx.fileLinks.deleteAll({ makerId: user.id })
+        await tx.fileLinks.deleteAll({ creatorId: user.id })
         await tx.signInSources.put({ userId: user.id, source: networksOf(address).client, usedAt: now })
         await queueNotification(tx, opaqueTokens, { user, template: 'password-changed', now })
         return user.id

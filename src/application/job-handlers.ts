@@ -89,11 +89,11 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
     )
     await inSlices(records, signal, MAX_LARGE_SLICE_COUNT)
     const steps: readonly Step[] = [
-      (tx, limit) => files.forget(tx, userId, limit),
+      (tx, limit) => files.deleteOwned(tx, userId, limit),
       (tx, limit) => tx.idempotency.deleteOwned(userId, limit),
     ]
     await inSlices(steps, signal)
-    await unitOfWork.write((tx) => tx.usage.forget(userId))
+    await unitOfWork.write((tx) => tx.usage.delete(userId))
   }
 
   return {

@@ -54,7 +54,7 @@ export const createSessions = ({ unitOfWork, passwords, opaqueTokens, notices, c
     await unitOfWork.write(async (tx) => {
       await requireActiveActorLocked(tx, actor, clock.now())
       await tx.sessions.deleteAll(actor.userId, null)
-      await tx.fileLinks.deleteAll({ makerId: actor.userId })
+      await tx.fileLinks.deleteAll({ creatorId: actor.userId })
     })
     await notices.publish(actor.userId)
   },
@@ -77,7 +77,7 @@ export const createSessions = ({ unitOfWork, passwords, opaqueTokens, notices, c
       const user = await tx.users.findById(userId)
       if (user === null) throw notFound('User')
       await tx.sessions.deleteAll(userId, null)
-      await tx.fileLinks.deleteAll({ makerId: userId })
+      await tx.fileLinks.deleteAll({ creatorId: userId })
       if (passwordHash === null) return
       if (!user.isActive) throw new AppError('inactive_user', 'An inactive account cannot reset its password')
       await tx.mailTokens.delete(userId)

@@ -98,11 +98,11 @@ const isSameUser = (before: User, after: User): boolean =>
  */
 const deleteForbiddenLinks = async (tx: Tx, before: User, after: User): Promise<void> => {
   if (before.isActive && !after.isActive) {
-    await tx.fileLinks.deleteAll({ makerId: after.id })
+    await tx.fileLinks.deleteAll({ creatorId: after.id })
     await tx.fileLinks.deleteAll({ ownerId: after.id })
   }
   if (before.role === 'admin' && after.role !== 'admin') {
-    await tx.fileLinks.deleteAll({ makerId: after.id, foreign: true })
+    await tx.fileLinks.deleteAll({ creatorId: after.id, foreign: true })
   }
 }
 
@@ -250,7 +250,7 @@ export const createUsers = (deps: Deps): Users => {
         if (current.passwordHash !== user.passwordHash) throw wrongPassword()
         await tx.users.update({ ...current, passwordHash, updatedAt: now })
         await deleteResetAndAddressChangeTokens(tx, current)
-        await tx.fileLinks.deleteAll({ makerId: actor.userId })
+        await tx.fileLinks.deleteAll({ creatorId: actor.userId })
         await queueNotification(tx, opaqueTokens, { user: current, template: 'password-changed', now })
         return renew ? ownSession.renew(tx, actor, now) : ownSession.endRefreshing(tx, actor, now)
       })
@@ -269,7 +269,7 @@ export const createUsers = (deps: Deps): Users => {
         await requireRemainingAdmin(tx, user, null)
         // Sessions are deleted before the user, because requests that still use one may look up the user.
         await tx.sessions.deleteAll(id, null)
-        await tx.fileLinks.deleteAll({ makerId: id })
+        await tx.fileLinks.deleteAll({ creatorId: id })
         await tx.fileLinks.deleteAll({ ownerId: id })
         await tx.users.delete(id)
         await tx.jobs.enqueue({ kind: 'forget-user', payload: { userId: id }, now })

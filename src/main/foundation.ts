@@ -76,7 +76,7 @@ export const openFoundation = async (options: StartOptions, closers: Closers) =>
   const { settings, log, clock = systemClock, passwords = createPasswordHasher() } = options
   const engine = engineOf(settings)
   closers.add(engine.lock())
-  const migrations = await engine.catchUp()
+  const migrations = await engine.ensureMigrated()
   if (migrations.length > 0) log.info('migrated', { migrations })
 
   const secret = secretOf(settings)

@@ -2,10 +2,10 @@ import type { Context } from 'elysia'
 import { type Access, requireAdmin } from '../../application/access.ts'
 import { AppError } from '../../domain/errors.ts'
 import type { Principal } from '../../domain/session.ts'
-import type { Answers } from './answers.ts'
 import { type Call, clientOf } from './call.ts'
 import { costOf } from './costs.ts'
 import type { Limits } from './limits.ts'
+import type { ResponseBodies } from './response-bodies.ts'
 import type { Rule } from './rule.ts'
 
 /** A request to a route, before its body is read. */
@@ -19,7 +19,7 @@ export interface RoutedCall {
 interface Deps {
   readonly access: Access
   readonly limits: Limits
-  readonly answers: Answers
+  readonly responseBodies: ResponseBodies
   readonly addressOf: (request: Request) => string
 }
 
@@ -56,7 +56,7 @@ const identifiedAs = (call: Call) => (principal: Principal) => {
 }
 
 /** The steps of admission. Each throws or rejects if the request is refused. */
-const createSteps = ({ access, limits, answers, addressOf }: Deps) => ({
+const createSteps = ({ access, limits, responseBodies, addressOf }: Deps) => ({
   forbidCaching({ headers }: RoutedCall, { limit, body }: Rule): void {
     if (limit === 'credentials' || limit === 'mailed tokens' || body === 'form') headers['cache-control'] = 'no-store'
   },
@@ -86,7 +86,7 @@ const createSteps = ({ access, limits, answers, addressOf }: Deps) => ({
   },
 
   authorize({ call, request, params }: RoutedCall, { largeResponse, who, checkAccess }: Rule): unknown {
-    if (largeResponse === true) answers.check(clientOf(call))
+    if (largeResponse === true) responseBodies.check(clientOf(call))
     const { principal } = call
     if (who === 'admin' && principal !== null) requireAdmin(principal)
     if (typeof who === 'function') who(principal, request)

@@ -15,7 +15,6 @@ import type { Collection } from '../../domain/collection.ts'
 import { COLLECTIONS } from '../../domain/collections/index.ts'
 import type { Rate } from '../../domain/measures.ts'
 import { accountRoutes } from './accounts.ts'
-import { createAnswers } from './answers.ts'
 import { clientAddress } from './client-address.ts'
 import { createCommonHeaders } from './common-headers.ts'
 import { crossOrigin } from './cross-origin.ts'
@@ -37,6 +36,7 @@ import { type Exposition, metricsRoutes } from './metrics.ts'
 import { oauthMetadataRoutes } from './oauth-metadata.ts'
 import { type RealtimeUpgrade, realtimeRoutes } from './realtime.ts'
 import { recordRoutes } from './records.ts'
+import { createResponseBodies } from './response-bodies.ts'
 import { sessionRoutes, userSessionRoutes } from './sessions.ts'
 import { homeRoutes } from './site/home.ts'
 import type { Site } from './site/layout.ts'
@@ -60,7 +60,7 @@ export interface ApiDeps {
   readonly limiter: RateLimiter
   readonly log: Log
   readonly slices: EventLoopSlices
-  readonly metrics: Pick<Metrics, 'requestAnswered'> & Exposition
+  readonly metrics: Pick<Metrics, 'requestFinished'> & Exposition
   readonly checks: readonly Check[]
   /** The AsyncAPI document, as plain data; created once the server listens. */
   readonly describeSocket: () => Node
@@ -142,11 +142,11 @@ export const describeApi = (version: string, basePath = '') =>
 /** The whole HTTP interface. The caller calls `listen`. */
 export const createApi = (deps: ApiDeps, options: ApiOptions) => {
   const peerOf = (request: Request): string => app.server?.requestIP(request)?.address ?? ''
-  const answers = createAnswers()
+  const responseBodies = createResponseBodies()
   const { basePath, version } = options
   const common = createCommonHeaders(options.https)
   const kernel = createKernel({
-    answers,
+    responseBodies,
     common,
     slices: deps.slices,
     access: deps.access,
@@ -165,7 +165,7 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
     },
     common,
     allowedHosts: options.allowedHosts,
-    answers,
+    responseBodies,
     basePath,
   })
   const app: Elysia = new Elysia({

@@ -3,7 +3,6 @@ import type { Access } from '../../application/access.ts'
 import type { EventLoopSlices } from '../../application/ports/system.ts'
 import { networksOf } from '../../domain/network.ts'
 import { createAdmission, type RoutedCall } from './admission.ts'
-import type { Answers } from './answers.ts'
 import { hasBody, readForm, readJson, receiving } from './body.ts'
 import { type Call, clientOf } from './call.ts'
 import { clientAddress } from './client-address.ts'
@@ -11,6 +10,7 @@ import type { CommonHeaders } from './common-headers.ts'
 import { createIdempotency } from './idempotency.ts'
 import { createInFlight, type InFlight } from './in-flight.ts'
 import type { Limits } from './limits.ts'
+import type { ResponseBodies } from './response-bodies.ts'
 import { documented, type Rule } from './rule.ts'
 
 export type { Rule } from './rule.ts'
@@ -26,7 +26,7 @@ interface Deps {
   /** The number of trusted proxies. */
   readonly trustProxy: number
   readonly maxBodyBytes: number
-  readonly answers: Answers
+  readonly responseBodies: ResponseBodies
   readonly common: CommonHeaders
   readonly slices: Pick<EventLoopSlices, 'next'>
 }
@@ -62,10 +62,10 @@ const createBodyReader =
  * macro `admit`, which turns a {@link Rule} into hooks that run before parsing and validation.
  */
 export const createKernel = (deps: Deps) => {
-  const { access, limits, answers, common } = deps
+  const { access, limits, responseBodies, common } = deps
   const addressOf = createAddressOf(deps)
   const bodies = createInFlight()
-  const admit = createAdmission({ access, limits, answers, addressOf })
+  const admit = createAdmission({ access, limits, responseBodies, addressOf })
   const read = createBodyReader(deps, addressOf, bodies)
 
   const authorize = (subject: RoutedCall, route: string, rule: Rule): unknown => {
@@ -78,7 +78,7 @@ export const createKernel = (deps: Deps) => {
     .decorate('call', null as unknown as Call)
     .decorate('addressOf', addressOf)
     .decorate('limits', limits)
-    .decorate('withIdempotency', createIdempotency(answers, common))
+    .decorate('withIdempotency', createIdempotency(responseBodies, common))
     .decorate('bodies', bodies)
     .macro({
       admit: (rule: Rule) => ({

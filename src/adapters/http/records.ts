@@ -92,8 +92,9 @@ const listRoutes = <const C extends Collection>(kernel: Kernel, resources: Resou
       '/',
       ({ call, body, request, withIdempotency }) => {
         const actor = actorOf(call)
-        return withIdempotency({ request, actor, route: `POST ${path}`, sent: body, answer: created }, (idempotency) =>
-          records.create(actor, body as JsonObject, idempotency),
+        return withIdempotency(
+          { request, actor, route: `POST ${path}`, sent: body, responseOf: created },
+          (idempotency) => records.create(actor, body as JsonObject, idempotency),
         )
       },
       {
@@ -130,7 +131,7 @@ const listRoutes = <const C extends Collection>(kernel: Kernel, resources: Resou
         await limits.general(actor, () => addressOf(request), set.headers, cost)
         const operations = body.operations.map((operation) => toOperation(operation as JsonObject))
         return await withIdempotency(
-          { request, actor, route: `POST ${path}/batch`, sent: body, answer: answered },
+          { request, actor, route: `POST ${path}/batch`, sent: body, responseOf: answered },
           (idempotency) => records.batch(actor, operations, idempotency),
         )
       },

@@ -111,10 +111,12 @@ const listRoutes = (kernel: Kernel, users: Users) => {
       '/',
       ({ call, body, request, withIdempotency, addressOf }) => {
         const { principal: actor } = call
-        return withIdempotency({ request, actor, route: `POST ${PATH}`, sent: body, answer: created }, (idempotency) =>
-          settingPassword(body.password, '/password', () =>
-            users.register(actor, body, addressOf(request), idempotency),
-          ),
+        return withIdempotency(
+          { request, actor, route: `POST ${PATH}`, sent: body, responseOf: created },
+          (idempotency) =>
+            settingPassword(body.password, '/password', () =>
+              users.register(actor, body, addressOf(request), idempotency),
+            ),
         )
       },
       {

@@ -3,7 +3,7 @@ import { isDeletion } from '../../domain/record.ts'
 import { events } from '../sql/entities.ts'
 import type { Row } from '../sql/entity.ts'
 import { erasedData, eventOf, isScanned, MAX_SCANNED_COUNT } from '../sql/events.ts'
-import { insertInto, numbered } from '../sql/statements.ts'
+import { insertInto, postgresPlaceholder } from '../sql/statements.ts'
 import { BYTES_OF, eventBytes, type UsageCounter } from '../sql/usage.ts'
 import { type Connection, type Int8, int, type Parameter, type Transaction } from './connection.ts'
 
@@ -73,7 +73,7 @@ export const createEventReader = (connection: Connection): EventReader => {
   }
 }
 
-const INSERT = insertInto('events', events.inserted, numbered)
+const INSERT = insertInto('events', events.inserted, postgresPlaceholder)
 
 /** `onAppended` is called for each new event, before the commit. */
 export const createEventRepository = (

@@ -1,15 +1,18 @@
 import { type ReservedSQL, SQL } from 'bun'
-import type { Answer, Parameter } from './connection.ts'
+import type { Parameter, QueryResult } from './connection.ts'
 import { ConnectionLost } from './errors.ts'
 
 /** One connection to the server. After it is lost, statements are rejected, never sent on another connection. */
 export interface ServerConnection {
-  send<Row>(sql: string, parameters: readonly Parameter[]): Promise<Answer<Row> & { readonly command: string | null }>
+  send<Row>(
+    sql: string,
+    parameters: readonly Parameter[],
+  ): Promise<QueryResult<Row> & { readonly command: string | null }>
   /** Sets the one listener for its loss; null for none. */
   onLoss(listener: ((error: unknown) => void) | null): void
   /** Call it for each statement, and once more when it has finished, to detect a server that does not respond. */
-  asked(): void
-  answered(): void
+  statementSent(): void
+  statementFinished(): void
   /** Whether statements are pending. */
   isWaiting(): boolean
   /** Milliseconds since the last response, or since the first pending statement after it. */
@@ -91,10 +94,10 @@ export const connect = async (
             },
           )
       }),
-    asked() {
+    statementSent() {
       if (unanswered++ === 0) answeredAt = performance.now()
     },
-    answered() {
+    statementFinished() {
       unanswered--
       answeredAt = performance.now()
     },

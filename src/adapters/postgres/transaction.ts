@@ -1,4 +1,4 @@
-import type { Answer, Parameter, Query } from './connection.ts'
+import type { Parameter, Query, QueryResult } from './connection.ts'
 import { isConflict, isConnectionLost } from './errors.ts'
 import type { ServerConnection } from './server-connection.ts'
 
@@ -27,11 +27,11 @@ export class RolledBack extends Error {
 export const transact = async <T>(connection: ServerConnection, work: (query: Query) => Promise<T>): Promise<T> => {
   const answers: Promise<void>[] = []
   const ask = async <Row>(sql: string, parameters: readonly Parameter[] = []) => {
-    connection.asked()
+    connection.statementSent()
     try {
       return await connection.send<Row>(sql, parameters)
     } finally {
-      connection.answered()
+      connection.statementFinished()
     }
   }
   let over = false
@@ -49,7 +49,7 @@ export const transact = async <T>(connection: ServerConnection, work: (query: Qu
       throw failure
     }
   }
-  const query = <Row>(sql: string, ...parameters: readonly Parameter[]): Promise<Answer<Row>> => {
+  const query = <Row>(sql: string, ...parameters: readonly Parameter[]): Promise<QueryResult<Row>> => {
     const answer = run<Row>(sql, parameters)
     const settled = () => {}
     answers.push(answer.then(settled, settled))

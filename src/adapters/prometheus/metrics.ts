@@ -91,7 +91,7 @@ export const createMetrics = ({ version, log, sockets, jobs }: Deps): Prometheus
 
   return {
     ...exposition,
-    requestAnswered: requests.answered,
+    requestFinished: requests.finished,
     databaseWaited: database.waited,
     committed: database.committed,
     eventSeen: (event) => increase(seen, event, 1),

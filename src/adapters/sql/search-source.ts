@@ -60,8 +60,8 @@ export const WALK_PIECE_COUNT = 100
 
 /** The maximum cost of a request, in units of about 0.25 µs: 100 ms. The rest is left to the next page. */
 export const MAX_COST = 400_000
-/** The maximum cost of a step. */
-const MAX_STEP_COST = 4_000
+/** The maximum cost of a step, in units of about 0.25 µs: 1 ms. */
+export const MAX_STEP_COST = 4_000
 /** The cost of reading one row to test it. */
 const ROW_COST = 20
 

@@ -4,7 +4,7 @@ import { dirname } from 'node:path'
 import { AppError } from '../../domain/errors.ts'
 
 /** How long one statement may block the event loop while another process has a lock; the write queue waits longer. */
-const BUSY_TIMEOUT_MS = 5
+export const BUSY_TIMEOUT_MS = 5
 
 type Parameters = SQLQueryBindings[]
 type Prepared<Row, Params extends Parameters> = ReturnType<typeof Database.prototype.prepare<Row, Params>>

@@ -51,7 +51,7 @@ export const createReadSnapshot = (reader: Connection): ReadSnapshot => {
     hasBegun = true
     setImmediate(end)
     const version = dataVersion.get()?.data_version ?? 0
-    if (version !== cachedVersion) cache.forget()
+    if (version !== cachedVersion) cache.clear()
     cachedVersion = version
     isCurrent = true
   }

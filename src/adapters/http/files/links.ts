@@ -95,7 +95,7 @@ export const fileLinkRoutes = (kernel: Kernel, files: Files, links: FileLinks, p
         const fileId = Number(params.id)
         const sent = { fileId, ...body }
         return withIdempotency(
-          { request, actor, route: 'POST /api/v1/files/:id/links', sent, answer: created },
+          { request, actor, route: 'POST /api/v1/files/:id/links', sent, responseOf: created },
           (idempotency) => links.create(actor, fileId, body.expires_in, idempotency),
         )
       },

@@ -83,7 +83,7 @@ export interface FileRoutesDeps {
 export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: string) => {
   const { files, maxUploadBytes } = deps
   const shown = (file: StoredFile) => toResponse(file, basePath)
-  const answer = created(basePath)
+  const responseOf = created(basePath)
   const begin = createConcurrencyLimit(MAX_OPEN_UPLOADS_COUNT)
 
   return new Elysia({ prefix: '/files', tags: ['files'] })
@@ -96,7 +96,7 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
         using _reserved = bodies.take(clientOf(call), UPLOAD_WINDOW_BYTES)
         await using received = await files.receive(actor, await readUpload(request, maxUploadBytes))
         const sent = { sha256: received.sha256, filename: received.filename }
-        return await withIdempotency({ request, actor, route: `POST ${PATH}`, sent, answer }, (idempotency) =>
+        return await withIdempotency({ request, actor, route: `POST ${PATH}`, sent, responseOf }, (idempotency) =>
           received.commit(idempotency),
         )
       },
