@@ -58,7 +58,7 @@ export const countAll = async (reader: RowReader, tables: readonly string[]): Pr
 }
 
 /**
- * Whether ids assigned after `target` are above all ids that `source` assigned, and cursors continue from its last one.
+ * Whether ids assigned after `target` are above all ids that `source` assigned, and positions continue from its last one.
  */
 export const hasHighestIds = (source: HighestIds, target: HighestIds): boolean =>
   [...source].every(([table, id]) => (table === 'events' ? target.get(table) === id : (target.get(table) ?? 0) >= id))

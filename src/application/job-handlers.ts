@@ -71,7 +71,7 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
   }
 
   const eraseEvents = async (userId: number, signal: AbortSignal) => {
-    // On an engine that assigns cursors to events later, all events have one now.
+    // On an engine that assigns positions to events later, all events have one now.
     await unitOfWork.read((tx) => tx.events.bounds())
     let reached: EraseProgress | null = null
     do {

@@ -110,7 +110,7 @@ const REUSED_ID: Unit[] = [
   { steps: [{ kind: 'update', owner: 0, at: 0, text: 'longer' }], fails: false },
 ]
 
-/** Postgres has not given the event a cursor yet. */
+/** Postgres has not given the event a position yet. */
 const ERASED_AT_ONCE: Unit[] = [
   {
     steps: [
@@ -165,7 +165,7 @@ export const usageContract = (engine: string, open: Open, migration: string) => 
               if (fails) throw new Error('undone')
             })
             await work.catch((error: Error) => expect(error.message).toBe('undone'))
-            // On an engine that assigns cursors to events later, all events have one now.
+            // On an engine that assigns positions to events later, all events have one now.
             await store.read((tx) => tx.events.bounds())
           }
           const rows = await outside<{ user_id: number | string; bytes: number | string }>(countedIn(migration))

@@ -3,7 +3,7 @@ import {
   MAX_TOTAL_COUNT,
   type Page,
   type PageRequest,
-  type Position,
+  type RowPosition,
   skippedRowCount,
   totalOf,
 } from '../../domain/page.ts'
@@ -81,7 +81,7 @@ export const createPager = <T extends { readonly id: number }>(
     const keyOf = (value: unknown) => (isTime ? Number(toKey(value)) : toKey(value))
     const direction = sort.descending ? 'DESC' : 'ASC'
     const order = ` ORDER BY ${column} ${direction}, id ${direction} LIMIT ? OFFSET ?`
-    const beyond = (after: Position | null): readonly Filter[] =>
+    const beyond = (after: RowPosition | null): readonly Filter[] =>
       after === null
         ? filters
         : [...filters, { sql: `(${column}, id) ${sort.descending ? '<' : '>'} (?, ?)`, values: [after.key, after.id] }]

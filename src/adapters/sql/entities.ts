@@ -121,7 +121,7 @@ export const fileLinks = entity<FileLink, NewFileLink>(
 export const events = entity<Encoded<LoggedEvent, 'data'>, Encoded<NewEvent, 'data'>>(
   'events',
   {
-    cursor: 'assigned',
+    position: 'assigned',
     event: 'text',
     kind: 'text',
     subjectId: 'integer',
@@ -131,5 +131,5 @@ export const events = entity<Encoded<LoggedEvent, 'data'>, Encoded<NewEvent, 'da
     requestId: 'text',
     createdAt: 'integer',
   },
-  { key: ['cursor'] },
+  { key: ['cursor'], columnNames: { position: 'cursor' } },
 )

@@ -1,4 +1,4 @@
-import { MAX_TOTAL_COUNT, type PageRequest, type Position } from '../../domain/page.ts'
+import { MAX_TOTAL_COUNT, type PageRequest, type RowPosition } from '../../domain/page.ts'
 import type { Instant } from '../../domain/user.ts'
 import { costOfMatching, matchesWords } from '../../domain/words.ts'
 
@@ -48,7 +48,7 @@ export interface SearchSource<Field extends string, T> {
   /** Up to {@link WALK_PIECE_COUNT} rows of an owner in the order of the sort. The caller may have to check dates. */
   walk(
     query: Query<Field>,
-    options: { readonly after: Position | null; readonly withText: boolean },
+    options: { readonly after: RowPosition | null; readonly withText: boolean },
   ): readonly Candidate[] | Promise<readonly Candidate[]>
   /** In the order of the ids; without deleted rows. */
   rows(ids: readonly number[]): readonly T[] | Promise<readonly T[]>

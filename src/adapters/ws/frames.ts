@@ -35,12 +35,15 @@ const TopicName = Type.String({
   pattern: TOPIC_PATTERN,
   description: TOPICS_TEXT,
 })
-const Position = Type.String({
+const CursorText = Type.String({
   pattern: CURSOR.source,
   description: 'A place in the log: opaque, to be given back as it is',
 })
 const After = Type.Union(
-  [Position, Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'As older versions gave it' })],
+  [
+    CursorText,
+    Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'As older versions gave it' }),
+  ],
   { description: 'The cursor up to which everything was seen' },
 )
 const Timestamp = Type.String({ format: 'date-time', description: 'RFC 3339, UTC, with milliseconds' })
@@ -91,7 +94,7 @@ export const SERVER_FRAMES = {
   ready: frame(
     'ready',
     'Ready',
-    { client_id: Type.String(), user_id: Type.Integer(), expires_at: Timestamp, cursor: Position, ref: Ref },
+    { client_id: Type.String(), user_id: Type.Integer(), expires_at: Timestamp, cursor: CursorText, ref: Ref },
     'Signed in until expires_at; cursor is where the log stands',
   ),
   subscribed: frame(
@@ -99,7 +102,7 @@ export const SERVER_FRAMES = {
     'Subscribed',
     {
       topic: TopicName,
-      cursor: Position,
+      cursor: CursorText,
       gap: Type.Boolean({
         description:
           'Whether events after the given cursor are gone, or it is of data that was replaced: load the state anew',
@@ -126,7 +129,7 @@ export const SERVER_FRAMES = {
     'Event',
     {
       topic: TopicName,
-      cursor: Position,
+      cursor: CursorText,
       event: Type.Union(EVENT_NAMES.map((name) => Type.Literal(name))),
       data: Type.Unsafe<object>(Type.Union([...SUBJECTS])),
     },

@@ -145,7 +145,7 @@ export type EventScope =
 export interface EventChunk {
   /** In the order of their commits. */
   readonly events: readonly LoggedEvent[]
-  /** These and earlier pages contain every event of the scope up to this cursor. */
+  /** These and earlier pages contain every event of the scope up to this position. */
   readonly reached: number
   /** Whether no events follow yet. */
   readonly complete: boolean
@@ -153,7 +153,7 @@ export interface EventChunk {
 
 export interface EventReader {
   /**
-   * The events of a scope after a cursor: up to `maxCount`, or to the one that reaches `maxBytes` of content. May end
+   * The events of a scope after a position: up to `maxCount`, or to the one that reaches `maxBytes` of content. May end
    * early, even without any event, if finding more would take long.
    */
   chunk(query: {
@@ -162,14 +162,14 @@ export interface EventReader {
     readonly maxCount: number
     readonly maxBytes: number
   }): Promise<EventChunk>
-  /** `last`: the newest cursor ever assigned. `removed`: the newest one that retention has removed. */
+  /** `last`: the newest position ever assigned. `removed`: the newest one that retention has removed. */
   bounds(): Promise<{ readonly last: number; readonly removed: number }>
 }
 
 /** The progress of {@link EventRepository.eraseOwned}. */
 export interface EraseProgress {
   readonly kind: string
-  readonly cursor: number
+  readonly position: number
 }
 
 export interface EventRepository extends EventReader {
