@@ -51,7 +51,7 @@ const MAX_CACHED_COUNT = 20_000
 const MAX_CACHED_PER_USER_COUNT = 50
 
 const invalid = () => new AppError('invalid_token', 'The access token is invalid or has expired')
-const inactive = () => new AppError('inactive_user', 'Inactive user')
+export const inactive = () => new AppError('inactive_user', 'Inactive user')
 
 export const createAccess = ({
   unitOfWork,
@@ -184,4 +184,11 @@ export const requireActiveActorLocked = async <A extends Principal>(
 /** Throws `forbidden` for everyone but an admin. */
 export const requireAdmin = (principal: Principal): void => {
   if (principal.role !== 'admin') throw new AppError('forbidden', 'Only an admin may do this')
+}
+
+/** Throws `forbidden` for everyone but this owner and admins. Null stands for all owners. */
+export const requireOwnOrAdmin = (principal: Principal, ownerId: number | null): void => {
+  if (ownerId !== principal.userId && principal.role !== 'admin') {
+    throw new AppError('forbidden', 'Only an admin may list data of other users')
+  }
 }

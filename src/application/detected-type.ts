@@ -11,7 +11,7 @@ const MAX_WINDOWS_COUNT = 64
 /** The beginning of an upload. */
 export interface Head {
   readonly bytes: Uint8Array
-  /** Whether `head` is the whole content. */
+  /** Whether `bytes` is the whole content. */
   readonly complete: boolean
 }
 

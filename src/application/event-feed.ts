@@ -12,7 +12,7 @@ export interface FeedListener {
   onRestored(): void
 }
 
-/** Called with the reason if the log cannot be read. */
+/** Why the log could not be read. */
 interface Failure {
   readonly error: unknown
 }
@@ -37,10 +37,10 @@ export const createEventFeed = (unitOfWork: UnitOfWork, log: Log) => {
     })
 
   /**
-   * Continues in a new epoch. If its log does not continue the one followed so far, begins at its end and returns
-   * false.
+   * Switches to epoch `current`. Returns false, and skips to the end of the log, if the data was restored from a copy
+   * that lacks the current position.
    */
-  const follows = async (current: string): Promise<boolean> => {
+  const enterEpoch = async (current: string): Promise<boolean> => {
     const { known, last } = await unitOfWork.read(async (tx) => ({
       known: isWithin(await tx.epochs.find(epoch), { epoch, position }),
       last: (await tx.events.bounds()).last,
@@ -55,7 +55,7 @@ export const createEventFeed = (unitOfWork: UnitOfWork, log: Log) => {
     for (let more = true; more || notified; ) {
       notified = false
       const { events, complete, current } = await next('all', position)
-      if (current !== epoch && !(await follows(current))) {
+      if (current !== epoch && !(await enterEpoch(current))) {
         onRestored()
         continue
       }

@@ -1,8 +1,8 @@
-import { AppError, notFound } from '../domain/errors.ts'
+import { notFound } from '../domain/errors.ts'
 import type { StoredFile } from '../domain/file.ts'
 import type { Page } from '../domain/page.ts'
 import type { Principal } from '../domain/session.ts'
-import { requireActiveActor } from './access.ts'
+import { requireActiveActor, requireOwnOrAdmin } from './access.ts'
 import type { BlobBytes } from './ports/blobs.ts'
 import type { FileQuery, ReadTx } from './ports/persistence.ts'
 import { createUploads, type ReceivedFile, type Upload, type UploadDeps } from './uploads.ts'
@@ -40,9 +40,7 @@ export const createFiles = (deps: UploadDeps): Files => {
     receive: createUploads(deps),
 
     async list(actor, query) {
-      if (query.ownerId !== actor.userId && actor.role !== 'admin') {
-        throw new AppError('forbidden', 'Only an admin may list data of other users')
-      }
+      requireOwnOrAdmin(actor, query.ownerId)
       return unitOfWork.read((tx) => tx.files.list(query))
     },
 

@@ -88,6 +88,8 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
       (collection) => (tx, limit) => forgetRecords(tx, collection, job, userId, limit),
     )
     await inSlices(records, signal, MAX_LARGE_SLICE_COUNT)
+    // Again, because an admin may have changed a record before it was deleted.
+    await eraseEvents(userId, signal)
     const steps: readonly Step[] = [
       (tx, limit) => files.deleteOwned(tx, userId, limit),
       (tx, limit) => tx.idempotency.deleteOwned(userId, limit),

@@ -48,7 +48,7 @@ const RENEW_EVERY_MS = LEASE_MS / 3
 /** Short enough that a shutdown has time to return unfinished jobs to the queue. */
 const RETRY_WRITE_MS = 200
 
-/** Whether a failed job can be retried. */
+/** Whether a failed write of a job's result may succeed when retried. */
 const isTransient = (error: unknown): boolean =>
   error instanceof AppError && (error.code === 'unavailable' || error.code === 'storage_full')
 

@@ -12,7 +12,7 @@ import {
 } from '../domain/record.ts'
 import type { Actor, Principal } from '../domain/session.ts'
 import type { Instant } from '../domain/user.ts'
-import { requireActiveActor } from './access.ts'
+import { requireActiveActor, requireOwnOrAdmin } from './access.ts'
 import { type IdempotencyRequest, type IdempotentResult, withIdempotency } from './idempotency.ts'
 import type { ReadTx, RecordQuery, Tx, UnitOfWork } from './ports/persistence.ts'
 import type { Clock, Reserve } from './ports/system.ts'
@@ -249,9 +249,7 @@ export const createRecords = (collection: Collection, { unitOfWork, clock, reser
     remove: (actor, id, expected) => changing(actor, (tx, change) => erase(tx, id, expected, change)),
 
     async list(actor, query) {
-      if (query.ownerId !== actor.userId && actor.role !== 'admin') {
-        throw new AppError('forbidden', 'Only an admin may list data of other users')
-      }
+      requireOwnOrAdmin(actor, query.ownerId)
       return unitOfWork.read((tx) => tx.records(collection.name).list(query))
     },
 

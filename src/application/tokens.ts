@@ -2,6 +2,7 @@ import { AppError } from '../domain/errors.ts'
 import { networksOf } from '../domain/network.ts'
 import type { SignInOrigin } from '../domain/session.ts'
 import { type Instant, isEmail, normalizeEmail, normalizePassword, USER_LIMITS, type User } from '../domain/user.ts'
+import { inactive } from './access.ts'
 import type { Attempts } from './attempts.ts'
 import type { RefreshToken } from './ports/accounts.ts'
 import type { AccessNotices } from './ports/messaging.ts'
@@ -63,13 +64,15 @@ const REUSE_GRACE_MS = 10_000
 
 const refused = () => new AppError('invalid_grant', 'Incorrect email or password')
 const refusedRefresh = () => new AppError('invalid_grant', 'The refresh token is invalid, expired or was revoked')
-const inactive = () => new AppError('inactive_user', 'Inactive user')
 
 export const createTokens = (deps: Deps): Tokens => {
   const { unitOfWork, passwords, accessTokens, opaqueTokens, notices, attempts, clock, refreshTtlMs } = deps
   const issuer = createTokenIssuer(deps)
 
-  /** The session continues with `successor`; null if the token was stolen and the session ended. */
+  /**
+   * Continues the session with `successor`. If a used token is sent again after the grace period, ends the session;
+   * `stolen` is then true. Throws `invalid_grant`, `inactive_user`.
+   */
   const rotate = async (tx: Tx, token: RefreshToken, successor: string, address: string, now: Instant) => {
     const session = await tx.sessions.findById(token.sessionId)
     if (session === null || session.expiresAt <= now) throw refusedRefresh()

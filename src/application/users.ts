@@ -165,7 +165,10 @@ const createOwnSession = (deps: Deps) => {
   const { opaqueTokens } = deps
   const issuer = createTokenIssuer(deps)
 
-  /** What remains of the actor's session after the password has changed. */
+  /**
+   * Ends every session of the actor and opens a new one. Returns a function that issues its tokens; call it after the
+   * commit.
+   */
   const renew = async (tx: Tx, actor: Caller, now: Instant): Promise<() => Promise<TokenPair>> => {
     const session = await tx.sessions.findById(actor.sessionId)
     await tx.sessions.deleteAll(actor.userId, null)
@@ -175,6 +178,7 @@ const createOwnSession = (deps: Deps) => {
     return () => issuer.pair(opened, refreshToken, now)
   }
 
+  /** Ends all other sessions, and the refresh tokens of this one. */
   const endRefreshing = async (tx: Tx, { userId, sessionId, address }: Caller, now: Instant): Promise<null> => {
     await tx.sessions.deleteAll(userId, sessionId)
     await tx.refreshTokens.deleteAll(sessionId)

@@ -32,7 +32,7 @@ export interface Collection {
   readonly description: string
   readonly fields: Readonly<Record<string, FieldSchema>>
   readonly required: readonly string[]
-  /** Fields that lists can be sorted by, in addition to `created_at` and `updated_at`. */
+  /** Text fields, never null, that lists can be sorted by, in addition to `created_at` and `updated_at`. */
   readonly sorts: readonly string[]
   /** Text fields that `q` searches. */
   readonly search: readonly string[]
@@ -83,6 +83,13 @@ export type RecordChange = (typeof RECORD_CHANGES)[number]
 /** `item.created` */
 export const eventName = ({ singular }: Collection, change: RecordChange): string => `${singular}.${change}`
 
+/** `Item` of `item`, `DueDate` of `due_date`. */
+export const pascalCase = (name: string): string =>
+  name.replace(/(?:^|_)([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
+
+/** The name of a record in documents. */
+export const titleOf = ({ singular }: Collection): string => pascalCase(singular)
+
 const NAME = /^[a-z][a-z0-9_]{0,62}$/
 const RESERVED_FIELDS = new Set([
   'id',
@@ -108,9 +115,7 @@ const faultsOf = (collection: Collection): readonly string[] => {
       .map((field) => `there is no field ${field}`),
     ...search.filter((field) => !isText(field)).map((field) => `${field} is no text to be searched`),
     ...sorts
-      .filter(
-        (field) => fields[field] !== undefined && (isNullable(fields[field]) || typeOf(fields[field]) === 'object'),
-      )
+      .filter((field) => fields[field] !== undefined && (!isText(field) || isNullable(fields[field])))
       .map((field) => `${field} cannot be sorted by`),
   ]
 }

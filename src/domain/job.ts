@@ -39,7 +39,7 @@ export interface Job {
   readonly updatedAt: Instant
 }
 
-export const MAX_RETRIES_COUNT = 8
+const MAX_RETRIES_COUNT = 8
 
 const FIRST_DELAY_MS = 5_000
 const MAX_DELAY_MS = 6 * 3_600_000

@@ -94,7 +94,7 @@ const decimalOf = (number: string): Decimal => {
  * Whether a JSON number has the same value after it is parsed and written again. Digits of a fraction beyond a double's
  * precision are rounded, as usual; an integer must stay the same, and nothing may become zero or infinite.
  */
-export const isExactNumber = (number: string): boolean => {
+const isExactNumber = (number: string): boolean => {
   const value = Number(number)
   if (!Number.isFinite(value)) return false
   if (value === 0) return !/^[-0.]*[1-9]/.test(number)

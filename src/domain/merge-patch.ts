@@ -4,7 +4,7 @@ export interface JsonObject {
   readonly [name: string]: Json
 }
 
-const isObject = (value: Json | undefined): value is JsonObject =>
+export const isJsonObject = (value: Json | undefined): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Whether two are the same as JSON values: the order of members does not matter, that of elements does. */
@@ -14,7 +14,7 @@ export const isEqualJson = (one: Json, other: Json): boolean => {
     if (!Array.isArray(one) || !Array.isArray(other) || one.length !== other.length) return false
     return one.every((value, index) => isEqualJson(value, other[index]))
   }
-  if (!isObject(one) || !isObject(other)) return false
+  if (!isJsonObject(one) || !isJsonObject(other)) return false
   const members = Object.entries(one)
   return (
     members.length === Object.keys(other).length &&
@@ -34,7 +34,7 @@ export const mergePatch = (target: JsonObject, patch: JsonObject): JsonObject =>
   for (const [name, value] of Object.entries(patch)) {
     const before = merged.get(name)
     if (value === null) merged.delete(name)
-    else merged.set(name, isObject(value) ? mergePatch(isObject(before) ? before : {}, value) : value)
+    else merged.set(name, isJsonObject(value) ? mergePatch(isJsonObject(before) ? before : {}, value) : value)
   }
   return Object.fromEntries(merged)
 }

@@ -1,7 +1,7 @@
 import { type Collection, eventName, type FieldSchema, isNullable, type RecordChange, typeOf } from './collection.ts'
 import { AppError } from './errors.ts'
 import type { NewEvent } from './event.ts'
-import { isEqualJson, type Json, type JsonObject, mergePatch } from './merge-patch.ts'
+import { isEqualJson, isJsonObject, type Json, type JsonObject, mergePatch } from './merge-patch.ts'
 import type { Instant } from './user.ts'
 
 /**
@@ -40,9 +40,6 @@ const emptyValue = (field: FieldSchema): Json => {
   return isNullable(field) ? null : EMPTY[typeOf(field)]
 }
 
-const isObject = (value: Json | undefined): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
 const checkSize = (name: string, { 'x-max-bytes': maxBytes }: FieldSchema, value: Json): void => {
   if (maxBytes === undefined || new TextEncoder().encode(JSON.stringify(value)).length <= maxBytes) return
   throw new AppError('data_too_large', `${name} is larger than ${maxBytes} bytes`)
@@ -75,7 +72,7 @@ export const newRecord = ({ fields }: Collection, draft: JsonObject, ownerId: nu
 const patchedValue = (field: FieldSchema, before: Json | undefined, patch: Json): Json => {
   if (typeOf(field) !== 'object') return patch
   if (patch === null) return emptyValue(field)
-  return isObject(patch) ? mergePatch(isObject(before) ? before : {}, patch) : patch
+  return isJsonObject(patch) ? mergePatch(isJsonObject(before) ? before : {}, patch) : patch
 }
 
 /**

@@ -2,7 +2,7 @@
 export const MAX_QUERY_WORDS_COUNT = 8
 
 /** Shorter words of a query match only whole words: too many words begin with a given single character. */
-export const MIN_PREFIX_CODE_POINTS = 2
+const MIN_PREFIX_CODE_POINTS = 2
 
 // A zero-width space separates words in scripts without visible spaces; the other invisible characters occur inside
 // words.

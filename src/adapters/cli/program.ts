@@ -29,7 +29,7 @@ const COPY_HELP = `
 The source is the installation that DATA_DIR, DATABASE_URL and FILES_URL name. Stop its server first.
 The keys for S3 are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, as for serve.
 
-Users, sessions, items, files, links, jobs, events and idempotency keys keep their ids. Tokens, links and cursors stay
+Users, sessions, records, files, links, jobs, events and idempotency keys keep their ids. Tokens, links and cursors stay
 valid if the new processes get the same JWT_SECRET. At the end the command prints the settings for the new processes.
 
 Files are copied first, each checked against its SHA-256; then all rows in one transaction, which commits only if Postgres

@@ -15,7 +15,7 @@ import type { Collection } from '../../domain/collection.ts'
 import { COLLECTIONS } from '../../domain/collections/index.ts'
 import type { Rate } from '../../domain/measures.ts'
 import { accountRoutes } from './accounts.ts'
-import { clientAddress } from './client-address.ts'
+import { createAddressOf } from './client-address.ts'
 import { createCommonHeaders } from './common-headers.ts'
 import { crossOrigin } from './cross-origin.ts'
 import { describeRoutes } from './docs/document.ts'
@@ -142,6 +142,7 @@ export const describeApi = (version: string, basePath = '') =>
 /** The whole HTTP interface. The caller calls `listen`. */
 export const createApi = (deps: ApiDeps, options: ApiOptions) => {
   const peerOf = (request: Request): string => app.server?.requestIP(request)?.address ?? ''
+  const addressOf = createAddressOf({ peerOf, trustProxy: options.trustProxy })
   const responseBodies = createResponseBodies()
   const { basePath, version } = options
   const common = createCommonHeaders(options.https)
@@ -151,18 +152,14 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
     slices: deps.slices,
     access: deps.access,
     limits: createLimits({ limiter: deps.limiter, general: options.rateLimit, credentials: options.rateLimitAuth }),
-    peerOf,
-    trustProxy: options.trustProxy,
+    addressOf,
     maxBodyBytes: options.maxBodyBytes,
   })
   const preflighted = (method: string, path: string) => routeOf(app.routes, method, path)
   const edge = createEdge({
     log: deps.log,
     metrics: deps.metrics,
-    addressOf: (request) => {
-      const forwardedFor = options.trustProxy === 0 ? null : request.headers.get('x-forwarded-for')
-      return clientAddress(peerOf(request), forwardedFor, options.trustProxy)
-    },
+    addressOf,
     common,
     allowedHosts: options.allowedHosts,
     responseBodies,

@@ -97,7 +97,7 @@ const MAX_JSON_VALUES_COUNT = 10_000
 const MAX_RECEIVING_MS = 30_000
 
 /**
- * Reads a body while `hold` counts its bytes: the declared length, or the limit. Throws the errors of `hold`, and
+ * Reads a body while `reserve` counts its bytes: the declared length, or the limit. Throws the errors of `reserve`, and
  * `malformed_body` if it is not complete in time.
  */
 export const receiving = async <T>(

@@ -25,3 +25,18 @@ export const clientAddress = (peer: string, forwardedFor: string | null, trusted
   const hops = forwardedFor.split(',')
   return normalize(hops[Math.max(0, hops.length - trusted)] ?? '') ?? own
 }
+
+/** Finds the client's address in a request. */
+export type AddressOf = (request: Request) => string
+
+interface Options {
+  /** The address at the other end of the connection. */
+  readonly peerOf: (request: Request) => string
+  /** The number of trusted proxies. */
+  readonly trustProxy: number
+}
+
+export const createAddressOf =
+  ({ peerOf, trustProxy }: Options): AddressOf =>
+  (request) =>
+    clientAddress(peerOf(request), trustProxy === 0 ? null : request.headers.get('x-forwarded-for'), trustProxy)

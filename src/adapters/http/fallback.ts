@@ -30,7 +30,7 @@ export const routeOf = (routes: readonly Route[], method: string, path: string):
 }
 
 /** The methods of a path, for `Allow`; empty for an unknown path. */
-export const allowedMethods = (routes: readonly Route[], path: string): readonly string[] => {
+const allowedMethods = (routes: readonly Route[], path: string): readonly string[] => {
   const methods = matchingRoutes(routes, path).map((route) => route.method)
   if (methods.length === 0) return []
   return [...new Set([...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'])].sort()

@@ -1,6 +1,7 @@
 import { Elysia, t } from 'elysia'
 import type { Check } from '../../application/ports/system.ts'
-import type { Kernel, Rule } from './kernel.ts'
+import type { Kernel } from './kernel.ts'
+import { UNLIMITED } from './rule.ts'
 import { choiceOf } from './schemas.ts'
 
 const STATES = ['ok', 'degraded', 'failed'] as const
@@ -21,8 +22,6 @@ const ReadyResponse = t.Object(
   },
   { title: 'Readiness' },
 )
-
-const UNLIMITED: Rule = { who: 'anyone', limit: 'none' }
 
 const stateOf = ({ run, optional }: Check): Promise<State> =>
   run().then(

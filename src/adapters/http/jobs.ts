@@ -3,7 +3,7 @@ import type { Jobs } from '../../application/jobs.ts'
 import { JOB_STATES, type Job } from '../../domain/job.ts'
 import { actorOf } from './call.ts'
 import type { Kernel } from './kernel.ts'
-import { pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
+import { NEWEST_FIRST, pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { problems } from './problems.ts'
 import { choiceOf, Id, IdParams, NoContent, queryOf, Timestamp } from './schemas.ts'
 import { toTimestamp } from './timestamps.ts'
@@ -43,7 +43,7 @@ export const jobRoutes = (kernel: Kernel, jobs: Jobs) =>
     .get(
       '',
       async ({ call, query }) => {
-        const request = toPageRequest(query, SORTS, { field: 'created_at', descending: true })
+        const request = toPageRequest(query, SORTS, NEWEST_FIRST)
         const page = await jobs.list(actorOf(call), { ...request, state: query.state ?? null })
         return toPageResponse(page, request, toResponse)
       },

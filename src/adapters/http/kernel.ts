@@ -5,7 +5,7 @@ import { networksOf } from '../../domain/network.ts'
 import { createAdmission, type RoutedCall } from './admission.ts'
 import { hasBody, readForm, readJson, receiving } from './body.ts'
 import { type Call, clientOf } from './call.ts'
-import { clientAddress } from './client-address.ts'
+import type { AddressOf } from './client-address.ts'
 import type { CommonHeaders } from './common-headers.ts'
 import { createIdempotency } from './idempotency.ts'
 import { createInFlight, type InFlight } from './in-flight.ts'
@@ -21,29 +21,17 @@ const MAX_SMALL_BODY_BYTES = 16_384
 interface Deps {
   readonly access: Access
   readonly limits: Limits
-  /** The address at the other end of the connection. */
-  readonly peerOf: (request: Request) => string
-  /** The number of trusted proxies. */
-  readonly trustProxy: number
+  readonly addressOf: AddressOf
   readonly maxBodyBytes: number
   readonly responseBodies: ResponseBodies
   readonly common: CommonHeaders
   readonly slices: Pick<EventLoopSlices, 'next'>
 }
 
-type AddressOf = (request: Request) => string
-
 type HookContext = Pick<Context, 'request' | 'set' | 'route' | 'params'> & { call: Call }
 
-const createAddressOf =
-  ({ peerOf, trustProxy }: Deps): AddressOf =>
-  (request) => {
-    const forwardedFor = trustProxy === 0 ? null : request.headers.get('x-forwarded-for')
-    return clientAddress(peerOf(request), forwardedFor, trustProxy)
-  }
-
 const createBodyReader =
-  ({ maxBodyBytes, slices }: Deps, addressOf: AddressOf, bodies: InFlight) =>
+  ({ maxBodyBytes, slices, addressOf }: Deps, bodies: InFlight) =>
   async (call: Call, request: Request, { body, smallBody, bodyOptional }: Rule): Promise<unknown> => {
     if (body !== 'json' && body !== 'form') return null
     if (bodyOptional && !hasBody(request)) return {}
@@ -62,11 +50,10 @@ const createBodyReader =
  * macro `admit`, which turns a {@link Rule} into hooks that run before parsing and validation.
  */
 export const createKernel = (deps: Deps) => {
-  const { access, limits, responseBodies, common } = deps
-  const addressOf = createAddressOf(deps)
+  const { access, limits, responseBodies, common, addressOf } = deps
   const bodies = createInFlight()
   const admit = createAdmission({ access, limits, responseBodies, addressOf })
-  const read = createBodyReader(deps, addressOf, bodies)
+  const read = createBodyReader(deps, bodies)
 
   const authorize = (subject: RoutedCall, route: string, rule: Rule): unknown => {
     subject.call.admitted = true

@@ -1,8 +1,7 @@
 import { Elysia } from 'elysia'
-import type { Kernel, Rule } from './kernel.ts'
+import type { Kernel } from './kernel.ts'
+import { UNLIMITED } from './rule.ts'
 import { fromText, send } from './static-content.ts'
-
-const UNLIMITED: Rule = { who: 'anyone', limit: 'none' }
 
 /** How clients discover the sign-in endpoints from the server's URL (RFC 8414 section 2). */
 const metadata = (issuer: string) => ({

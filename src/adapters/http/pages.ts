@@ -3,6 +3,9 @@ import { AppError } from '../../domain/errors.ts'
 import { PAGE_SIZE, type Page, type PageRequest, type RowPosition, type Sort } from '../../domain/page.ts'
 import { characters, choiceOf, integerText } from './schemas.ts'
 
+/** The order of a list without `sort`. */
+export const NEWEST_FIRST = { field: 'created_at', descending: true } as const
+
 const signed = <const Field extends string>(fields: readonly Field[]) =>
   fields.flatMap((field) => [field, `-${field}`] as const)
 

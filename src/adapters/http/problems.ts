@@ -99,7 +99,7 @@ const MAX_POINTER_LENGTH = 200
 export const shortPointer = (pointer: string): string =>
   pointer.length <= MAX_POINTER_LENGTH ? pointer : `${pointer.slice(0, MAX_POINTER_LENGTH - 1)}…`
 
-/** An error that only exists in HTTP. */
+/** An error found by the HTTP adapter; also `weak_password`, which needs a pointer to the field. */
 export class HttpProblem extends Error {
   readonly code: ProtocolCode | 'weak_password'
   readonly errors: readonly InvalidPart[] | undefined
@@ -145,7 +145,7 @@ const Code = t.Unsafe<ProblemCode>(
       title: 'ProblemCode',
       enum: Object.keys(PROBLEM_STATUS),
       examples: ['not_found'],
-      description: 'What went wrong, for programs: a code never changes its meaning; new ones may come',
+      description: 'Identifies the error; codes never change their meaning, and new ones may be added',
     },
   }),
 )
@@ -154,7 +154,7 @@ const FieldError = t.Object(
   {
     in: t.Union([t.Literal('body'), t.Literal('query'), t.Literal('path'), t.Literal('header')]),
     pointer: t.String({
-      description: 'A JSON Pointer (RFC 6901) to what is wrong; cut where it is very long',
+      description: 'A JSON Pointer (RFC 6901) to the fault; truncated if long',
       examples: ['/title'],
     }),
     detail: t.String({ description: 'What was expected', examples: ['Expected 1 to 200 visible characters'] }),
@@ -169,14 +169,19 @@ export const ProblemResponse = t.Object(
       examples: ['about:blank'],
     }),
     title: t.String({ description: 'What the status means', examples: ['Not Found'] }),
-    status: t.Integer({ minimum: 400, maximum: 599, description: 'The same as that of the answer', examples: [404] }),
+    status: t.Integer({
+      minimum: 400,
+      maximum: 599,
+      description: 'The same as the status of the response',
+      examples: [404],
+    }),
     detail: t.String({
-      description: 'What went wrong this time; for people, and free to change',
-      examples: ['There is no such thing, or you may not see it'],
+      description: 'Explanation for people; may change',
+      examples: ['File not found'],
     }),
     code: Code,
     request_id: t.String({
-      description: 'Names this request in the log of the server',
+      description: "Identifies this request in the server's log",
       examples: ['5f0c9a52-6f0e-4c5b-9d3a-0a7c4f1e8b26'],
     }),
     index: t.Optional(

@@ -21,7 +21,7 @@ export interface RealtimeOptions {
 const originOf = (url: string): string | null => (URL.canParse(url) ? new URL(url).origin : null)
 
 /** Whether a page from `origin` may connect, because browsers send no preflight for WebSockets. */
-export const isAllowedOrigin = (
+const isAllowedOrigin = (
   origin: string,
   host: string | null,
   { publicUrl, corsOrigins }: Pick<RealtimeOptions, 'publicUrl' | 'corsOrigins'>,

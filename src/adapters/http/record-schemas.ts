@@ -9,6 +9,7 @@ import {
   isNullable,
   type Patch,
   sortsOf,
+  titleOf,
   typeOf,
 } from '../../domain/collection.ts'
 import type { Json, JsonObject } from '../../domain/merge-patch.ts'
@@ -121,15 +122,8 @@ const Version = t.Optional(
   Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: VERSION, examples: [3] }),
 )
 
-/** `Item` of `item`, `DueDate` of `due_date`. */
-export const pascalCase = (name: string): string =>
-  name.replace(/(?:^|_)([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
-
-/** The name of a record in documents. */
-export const titleOf = ({ singular }: Collection): string => pascalCase(singular)
-
-/** Field schemas of responses, by name, for HTTP and WebSocket. */
-export const recordSchema = <C extends Collection>(collection: C) =>
+/** The schema of a record in HTTP responses. */
+const recordSchema = <C extends Collection>(collection: C) =>
   t.Unsafe<RecordBody<C>>(
     t.Object(
       {

@@ -1,24 +1,17 @@
 import { Elysia } from 'elysia'
 import type { RecordQuery } from '../../application/ports/persistence.ts'
 import type { Records } from '../../application/records.ts'
-import { type Collection, sortsOf } from '../../domain/collection.ts'
+import { type Collection, pascalCase, sortsOf, titleOf } from '../../domain/collection.ts'
 import type { JsonObject } from '../../domain/merge-patch.ts'
 import type { StoredRecord } from '../../domain/record.ts'
 import { actorOf } from './call.ts'
 import { furtherCostOf } from './costs.ts'
 import { createConcurrencyLimit } from './files/concurrency-limit.ts'
 import type { Kernel, Rule } from './kernel.ts'
-import { pageResponse, toPageRequest, toPageResponse } from './pages.ts'
+import { NEWEST_FIRST, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { ifMatch, isKnown, recordEtag } from './preconditions.ts'
 import { problems } from './problems.ts'
-import {
-  createRecordBody,
-  createRecordSchemas,
-  pascalCase,
-  type RecordsQuery,
-  titleOf,
-  toOperation,
-} from './record-schemas.ts'
+import { createRecordBody, createRecordSchemas, type RecordsQuery, toOperation } from './record-schemas.ts'
 import { hasId, IdParams, NoContent, NotModified, parseTimestamp } from './schemas.ts'
 
 /** Concurrent batches of one user in one process; limited because each may return a hundred large records. */
@@ -31,7 +24,7 @@ const toQuery = (
 ): RecordQuery => {
   const everyone = actor.role === 'admin' ? null : actor.userId
   return {
-    ...toPageRequest(query, sorts, { field: 'created_at', descending: true }),
+    ...toPageRequest(query, sorts, NEWEST_FIRST),
     ownerId: query.owner_id === undefined ? everyone : Number(query.owner_id),
     text: query.q === undefined || query.q === '' ? null : query.q,
     createdAfter:

@@ -24,6 +24,9 @@ export interface Rule {
   readonly idempotent?: true
 }
 
+/** For anyone, without a rate limit. */
+export const UNLIMITED: Rule = { who: 'anyone', limit: 'none' }
+
 /** The description of a rule for the OpenAPI document, which removes it after use. */
 interface Documented extends DocumentDecoration {
   readonly 'x-admit': Omit<Rule, 'who' | 'staticToken' | 'grantsAccess'> & {

@@ -3,7 +3,7 @@ import type { Sessions } from '../../application/sessions.ts'
 import type { Session } from '../../domain/session.ts'
 import { actorOf } from './call.ts'
 import type { Kernel } from './kernel.ts'
-import { pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
+import { NEWEST_FIRST, pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { problems } from './problems.ts'
 import { choiceOf, Id, IdParams, NoContent, queryOf, Timestamp } from './schemas.ts'
 import { toTimestamp } from './timestamps.ts'
@@ -32,9 +32,8 @@ const toResponse = (session: Session, current: number): Static<typeof SessionRes
 })
 
 const SORTS = ['created_at'] as const
-const NEWEST_FIRST = { field: 'created_at', descending: true } as const
 
-const EndQuery = t.Object({
+const EndQuery = queryOf({
   force_reset: t.Optional(
     choiceOf(['true', 'false'], {
       description: '`true`: also invalidates the password, and mails a link to choose another',
@@ -57,7 +56,7 @@ export const userSessionRoutes = (kernel: Kernel, sessions: Sessions) =>
       {
         admit: { who: 'admin' },
         params: IdParams,
-        query: t.Object(pageQuery(SORTS)),
+        query: queryOf(pageQuery(SORTS)),
         response: { 200: pageResponse(SessionResponse), ...problems() },
         detail: {
           operationId: 'listUserSessions',
@@ -93,7 +92,7 @@ export const sessionRoutes = (kernel: Kernel, sessions: Sessions) =>
       '',
       async ({ call, query }) => {
         const actor = actorOf(call)
-        const request = toPageRequest(query, SORTS, { field: 'created_at', descending: true })
+        const request = toPageRequest(query, SORTS, NEWEST_FIRST)
         const page = await sessions.list(actor, request)
         return toPageResponse(page, request, (session) => toResponse(session, actor.sessionId))
       },

@@ -30,7 +30,7 @@ const OAuthErrorResponse = t.Composite(
   [
     t.Object({
       error: choiceOf(OAUTH_ERRORS),
-      error_description: t.String({ examples: ['Wrong email address or password'] }),
+      error_description: t.String({ examples: ['Incorrect email or password'] }),
     }),
     ProblemResponse,
   ],
@@ -40,11 +40,11 @@ const OAuthErrorResponse = t.Composite(
     examples: [
       {
         error: 'invalid_grant',
-        error_description: 'Wrong email address or password',
+        error_description: 'Incorrect email or password',
         type: 'about:blank',
         title: 'Bad Request',
         status: 400,
-        detail: 'Wrong email address or password',
+        detail: 'Incorrect email or password',
         code: 'invalid_grant',
         request_id: '5f0c9a52-6f0e-4c5b-9d3a-0a7c4f1e8b26',
       },

@@ -5,7 +5,7 @@ import { ROLES, type User } from '../../domain/user.ts'
 import { actorOf, callerOf } from './call.ts'
 import { CurrentPassword, Email, Name, Password, PERSON, settingPassword } from './fields.ts'
 import type { Kernel, Rule } from './kernel.ts'
-import { pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
+import { NEWEST_FIRST, pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { problems } from './problems.ts'
 import { body, choiceOf, hasId, Id, IdParams, NoContent, queryOf, Timestamp, textWithoutNul } from './schemas.ts'
 import { toTimestamp } from './timestamps.ts'
@@ -35,7 +35,7 @@ const PasswordBody = body(
 
 const RemovalBody = body('UserDelete', { current_password: t.Optional(CurrentPassword) })
 
-export const UserResponse = t.Object(
+const UserResponse = t.Object(
   {
     id: Id,
     email: t.String({ examples: [PERSON.email] }),
@@ -134,7 +134,7 @@ const listRoutes = (kernel: Kernel, users: Users) => {
     .get(
       '/',
       async ({ call, query }) => {
-        const request = toPageRequest(query, SORTS, { field: 'created_at', descending: true })
+        const request = toPageRequest(query, SORTS, NEWEST_FIRST)
         const page = await users.list(actorOf(call), { ...request, contains: query.q ?? null })
         return toPageResponse(page, request, toResponse)
       },

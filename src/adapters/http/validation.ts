@@ -51,4 +51,4 @@ export const toValidationProblem = (error: ValidationError): Problem | null => {
  * token.
  */
 export const toResponseFailure = (error: ValidationError): Error =>
-  new Error(`the answer misses its schema: ${JSON.stringify(brokenParts(error))}`)
+  new Error(`the response does not match its schema: ${JSON.stringify(brokenParts(error))}`)

@@ -41,7 +41,7 @@ export const createFileRepository = (connection: Transaction, usage: UsageCounte
     async delete(id) {
       await remove(DELETE, id)
     },
-    // Locked before they are counted, like items.
+    // Rows are locked before their bytes are counted; see `removeOwned` in records.ts.
     deleteOwned: (ownerId, limit) =>
       remove(
         `DELETE FROM files WHERE id = ANY (ARRAY(SELECT id FROM files WHERE owner_id = $1 LIMIT $2 FOR UPDATE))

@@ -113,10 +113,10 @@ export const createPool = (options: PoolOptions): Pool => {
       const connection = slot.connection ?? (await open(slot))
       connection.statementSent()
       try {
-        const answer = connection.send<Row>(sql, parameters)
+        const result = connection.send<Row>(sql, parameters)
         slots.sent(slot)
         unsent = false
-        return await answer
+        return await result
       } catch (error) {
         if (isConnectionLost(error)) connection.close()
         throw error

@@ -23,7 +23,7 @@ import type { UnitTransaction } from './unit-transaction.ts'
 import { createUsageReader, createUsageRepository } from './usage.ts'
 import { createUserReader, createUserRepository } from './users.ts'
 
-/** Listeners of a commit. */
+/** What the transaction changed, and so which listeners to call after its commit. */
 export interface CommitMarks {
   jobs: boolean
   events: boolean

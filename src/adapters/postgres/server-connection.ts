@@ -73,8 +73,8 @@ export const connect = async (
   } finally {
     clearTimeout(timer)
   }
-  let unanswered = 0
-  let answeredAt = performance.now()
+  let unfinishedCount = 0
+  let finishedAt = performance.now()
   connection = {
     // Sent in the order of the calls; otherwise each query would start only when it is awaited.
     send: (statement, parameters) =>
@@ -84,9 +84,9 @@ export const connect = async (
           .unsafe(statement, [...parameters])
           .execute()
           .then(
-            (answer) => {
+            (result) => {
               pending.delete(reject)
-              resolve(answer)
+              resolve(result)
             },
             (error: unknown) => {
               pending.delete(reject)
@@ -95,14 +95,14 @@ export const connect = async (
           )
       }),
     statementSent() {
-      if (unanswered++ === 0) answeredAt = performance.now()
+      if (unfinishedCount++ === 0) finishedAt = performance.now()
     },
     statementFinished() {
-      unanswered--
-      answeredAt = performance.now()
+      unfinishedCount--
+      finishedAt = performance.now()
     },
-    isWaiting: () => unanswered > 0,
-    silenceMs: () => performance.now() - answeredAt,
+    isWaiting: () => unfinishedCount > 0,
+    silenceMs: () => performance.now() - finishedAt,
     onLoss(listener) {
       lossListener = listener
     },

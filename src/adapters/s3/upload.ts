@@ -4,7 +4,7 @@ import { isMissing, toAppError } from './errors.ts'
 import { textOf } from './xml.ts'
 
 /** S3 requires at least 5 MiB and accepts 10 000 parts: 78 GiB. */
-export const PART_BYTES = 8 * 1_048_576
+const PART_BYTES = 8 * 1_048_576
 
 /** Timeout of requests that S3 may process slowly. */
 const LONG_TIMEOUT_MS = 120_000

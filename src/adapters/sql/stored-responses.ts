@@ -15,8 +15,8 @@ interface Packed {
 }
 
 /**
- * Encodes a response for storage. A batch of a few bytes can return the same large item a hundred times; compression
- * stores repetitions once.
+ * Encodes a response for storage. A batch of a few bytes can return the same large record a hundred times;
+ * compression stores repetitions once.
  */
 export const packResponse = ({ status, headers, body }: StoredResponse): string => {
   if (body.length < COMPRESSED_FROM_CHARACTERS) return JSON.stringify({ status, headers, body } satisfies Packed)

@@ -68,7 +68,7 @@ const crash = (error: Error): void => {
   })
 }
 
-/** Listeners to call after a commit. */
+/** What the transaction changed, and so which listeners to call after its commit. */
 interface CommitMarks {
   jobs: boolean
   events: boolean

@@ -81,7 +81,7 @@ export interface WalSync {
 
 interface Options {
   readonly wal: Wal
-  /** Returns the size of the log. */
+  /** Used to read the size of the log. */
   readonly reader: Connection
   readonly snapshot: ReadSnapshot
   /** Called when committed data may not be on the disk and cannot be rolled back. */

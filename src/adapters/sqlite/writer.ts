@@ -10,13 +10,15 @@ export interface Writer<Tx> {
   readonly inTransaction: boolean
   /** Begins a unit, which can be rolled back alone. */
   beginUnit(): void
-  /** Ends the unit. Throws if the unit must fail; in that case it must be undone. */
+  /** Ends the unit. Throws if the unit must fail; in that case it must be rolled back. */
   endUnit(): void
-  /** Rolls back the unit; it must still be released. */
+  /** Rolls back the unit; it must still be ended. */
   rollbackUnit(): void
   /** Whether anything was written. */
   commit(): boolean
-  /** Ends a transaction that cannot be committed, and discards a connection that does not even roll back. Never throws. */
+  /**
+   * Ends a transaction that cannot be committed, and discards a connection that does not even roll back. Never throws.
+   */
   rollback(): void
   /** Closes the connection, whatever is in it. Never throws. */
   discard(): void

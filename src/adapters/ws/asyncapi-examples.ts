@@ -41,7 +41,7 @@ export const SERVER_EXAMPLES: Examples<typeof SERVER_FRAMES> = {
   ],
   unsubscribed: [{ type: 'unsubscribed', topic: TOPIC }],
   pong: [{ type: 'pong', ref: '1' }],
-  error: [{ type: 'error', code: 'forbidden', detail: 'Only admins may subscribe to this topic' }],
+  error: [{ type: 'error', code: 'forbidden', detail: 'Only an admin may do this' }],
   event: [
     { type: 'event', topic: TOPIC, cursor: '5kx0q2m9t4.42', event: EVENT, data: RECORD },
     { type: 'event', topic: 'jobs', cursor: '5kx0q2m9t4.43', event: 'job.done', data: JOB },

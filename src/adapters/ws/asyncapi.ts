@@ -5,40 +5,41 @@ import { TOPICS_TABLE } from './subjects.ts'
 
 type Node = Readonly<Record<string, unknown>>
 
-const DESCRIPTION = `Changes as they happen, and those that happened while you were away.
+const DESCRIPTION = `Changes as they happen, and the changes you missed while disconnected.
 
 ## Signing in
 
-Send an access token as \`Authorization: Bearer TOKEN\` with the upgrade, or, where a header cannot be set, in a first
-frame \`auth\` within 10 seconds. Another \`auth\` with a newer token extends the connection before it expires. A page of
-another origin than the server's must be named in \`CORS_ORIGINS\`.
+Send an access token as \`Authorization: Bearer TOKEN\` with the upgrade request. If you cannot set a header, send an
+\`auth\` frame within 10 seconds of connecting. Send another \`auth\` frame with a newer token to extend the connection
+before its token expires. The origin of a page must be the server's own or be listed in \`CORS_ORIGINS\`.
 
 ## Topics
 
-| topic | whose events |
+| topic | events |
 |---|---|
 ${TOPICS_TABLE}
 
-One subscription a topic, at most 100 a connection. Who may see an event is judged when it is delivered.
+A connection has at most one subscription per topic and 100 in total. Access to an event is checked when it is
+delivered.
 
-## Coming back
+## Resuming
 
-Keep the cursor of the last event, or of \`ready\` and \`subscribed\` before there is one. Subscribed \`after\` it, you get
-everything since in order, then what happens next: none is lost and none comes twice. \`gap\` says that the log no longer
-goes back so far, or that the data was restored from a copy that had not come so far; load the state anew then. A cursor
-is text that means something to the server alone; the bare numbers of older versions are accepted, and are a gap.
+Store the cursor of the last event, or of \`subscribed\` or \`ready\` before the first event. If you subscribe with this
+cursor as \`after\`, you receive all later events in order, then new events as they happen: none is lost or repeated.
+\`gap\` is true if the log no longer goes back that far, or if the data was restored from a copy that lacks the cursor:
+reload the state. A cursor is opaque. The plain numbers of older versions are accepted, and result in a gap.
 
-## How a connection ends
+## Close codes
 
-| code | why |
+| code | reason |
 |---|---|
-| ${CLOSE.goingAway} | the server stops |
-| 1007 | a text was not UTF-8 |
+| ${CLOSE.goingAway} | the server is shutting down |
+| 1007 | a text frame was not valid UTF-8 |
 | ${CLOSE.tooBig} | a message was larger than ${MAX_FRAME_BYTES / 1_024} kB |
-| ${CLOSE.internal} | something went wrong on our side |
-| ${CLOSE.tryAgain} | the database does not answer: connect again later and resume by cursor |
+| ${CLOSE.internal} | internal error |
+| ${CLOSE.tryAgain} | the database is unavailable, or the data was restored: reconnect later and resume by cursor |
 | ${CLOSE.signedOut} | not signed in in time, or the token, the session or the account has ended |
-| ${CLOSE.tooSlow} | more than 1 MiB waited to be read, or for 30 seconds nothing was: connect again and resume by cursor |
+| ${CLOSE.tooSlow} | more than 1 MiB was unread, or nothing was read for 30 seconds: reconnect and resume by cursor |
 | ${CLOSE.tooMany} | more than 100 frames of any kind in 10 seconds, or more than \`MAX_SOCKETS_PER_USER\` (20) connections of one user |
 `
 
@@ -90,7 +91,7 @@ const messages = (): Node => ({
       jsonMessage(name, schema, opened(schema), SERVER_EXAMPLES[name as keyof typeof SERVER_FRAMES]),
     ]),
   ),
-  text: textMessage('text', 'Text', { description: 'Anything that is no JSON object' }, 'hello'),
+  text: textMessage('text', 'Text', { description: 'Text that is not a JSON object' }, 'hello'),
   echo: textMessage('echo', 'Echo', { pattern: '^Message received: ' }, 'Message received: hello'),
 })
 
@@ -118,19 +119,19 @@ const operations = (): Node => ({
   ),
   greet: {
     action: 'send',
-    summary: 'Unasked, after signing in by header',
+    summary: 'Sent by the server after sign-in by header',
     channel: reference(CHANNEL),
     messages: [messageOf('ready')],
   },
   deliver: {
     action: 'send',
-    summary: 'Every event of the topics that are subscribed',
+    summary: 'Sent for every event of the subscribed topics',
     channel: reference(CHANNEL),
     messages: [messageOf('event')],
   },
   end: {
     action: 'send',
-    summary: 'Unasked, when its record or the rank is no longer yours: the subscription has ended',
+    summary: 'Sent by the server when you lose access: the subscription has ended',
     channel: reference(CHANNEL),
     messages: [messageOf('unsubscribed')],
   },
@@ -158,7 +159,7 @@ export const describeSocket = (version: string, publicUrl: string): Node => {
       socket: {
         address: '/ws/{client_id}',
         title: 'The socket',
-        parameters: { client_id: { description: 'Your name for this client: 1 to 64 of `A-Za-z0-9_-`' } },
+        parameters: { client_id: { description: 'Your name for this client: 1 to 64 characters of `A-Za-z0-9_-`' } },
         messages: Object.fromEntries(
           Object.keys(all).map((name) => [name, reference(`#/components/messages/${name}`)]),
         ),
@@ -173,7 +174,7 @@ export const describeSocket = (version: string, publicUrl: string): Node => {
           type: 'http',
           scheme: 'bearer',
           bearerFormat: 'JWT',
-          description: 'With the upgrade; or the same token in a first frame `auth`',
+          description: 'Sent with the upgrade request; or send the token in an `auth` frame',
         },
       },
     },

@@ -54,8 +54,8 @@ export interface Connection {
   reauthorizations: number
   /** Pending work on frames, in order; null if there is none. */
   work: Promise<void> | null
-  /** The number of frames waiting for their turn. */
-  pendingBytes: number
+  /** Total length of the frames waiting for their turn: UTF-16 code units of text, bytes of binary. */
+  pendingLength: number
   readonly backlog: Backlog
   /** Timer that closes the connection without a sign-in, or when its token expires. */
   timer: ReturnType<typeof setTimeout> | null
@@ -76,7 +76,7 @@ export const newConnection = (clientId: string, token: string | null, backlog: B
   isReplaying: false,
   reauthorizations: 0,
   work: null,
-  pendingBytes: 0,
+  pendingLength: 0,
   backlog,
   timer: null,
   waiting: new Set(),

@@ -38,13 +38,13 @@ const POLL_MS = 1_000
 const MIN_BATCH_COUNT = 64
 /** Bytes that a socket's backlog can grow between two checks, and the same for all sockets together. */
 const CHECK_EVERY_BYTES = MAX_BACKLOG_BYTES / 8
-const CHECK_EVERY_TOTAL_BYTES = 32 * MAX_BACKLOG_BYTES
+const CHECK_EVERY_TOTAL_BYTES = 96 * MAX_BACKLOG_BYTES
 
 /** Delivers each event of the log to its audiences, encoded once per topic. */
 export const createFanOut = ({ realtime, registry, toBody, backlog, slices, metrics }: Deps): FanOut => {
   let publisher: Publisher | null = null
-  let published = 0
-  let publishedToAll = 0
+  let publishedBytes = 0
+  let publishedBytesToAll = 0
   /** The number of sockets of each audience with events since the last pause. */
   const reached = new Map<string, number>()
   /** Events delivered since then. */
@@ -60,8 +60,8 @@ export const createFanOut = ({ realtime, registry, toBody, backlog, slices, metr
 
   /** Flushes published events, then checks for clients that do not read. */
   const flush = async (): Promise<void> => {
-    published = 0
-    publishedToAll = 0
+    publishedBytes = 0
+    publishedBytesToAll = 0
     await new Promise<void>((resolve) => setImmediate(resolve))
     backlog.checkNow()
   }
@@ -84,10 +84,11 @@ export const createFanOut = ({ realtime, registry, toBody, backlog, slices, metr
       publisher.publish(target.audience, text)
       metrics.eventDelivered('live', sockets)
       // A UTF-16 code unit takes up to three bytes in UTF-8.
-      published += text.length * 3
-      publishedToAll += text.length * sockets
+      const bytes = text.length * 3
+      publishedBytes += bytes
+      publishedBytesToAll += bytes * sockets
     }
-    if (published >= CHECK_EVERY_BYTES || publishedToAll >= CHECK_EVERY_TOTAL_BYTES) return flush()
+    if (publishedBytes >= CHECK_EVERY_BYTES || publishedBytesToAll >= CHECK_EVERY_TOTAL_BYTES) return flush()
     return slices.isOver() ? slices.next() : undefined
   }
 

@@ -28,23 +28,21 @@ export const CLOSE = {
 /** The epoch, and the number of the last event. */
 const CURSOR = /^([0-9a-z]{1,16})\.(0|[1-9][0-9]{0,14})$/
 
-const Ref = Type.Optional(
-  Type.String({ maxLength: 64, description: 'Echoed in the direct answer to the frame that carried it' }),
-)
+const Ref = Type.Optional(Type.String({ maxLength: 64, description: 'Echoed in the direct reply to this frame' }))
 const TopicName = Type.String({
   pattern: TOPIC_PATTERN,
   description: TOPICS_TEXT,
 })
 const CursorText = Type.String({
   pattern: CURSOR.source,
-  description: 'A place in the log: opaque, to be given back as it is',
+  description: 'A position in the log; opaque: send it back unchanged',
 })
 const After = Type.Union(
   [
     CursorText,
-    Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'As older versions gave it' }),
+    Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'As sent by older versions' }),
   ],
-  { description: 'The cursor up to which everything was seen' },
+  { description: 'The last cursor received; only later events are sent' },
 )
 const Timestamp = Type.String({ format: 'date-time', description: 'RFC 3339, UTC, with milliseconds' })
 
@@ -67,14 +65,14 @@ export const CLIENT_FRAMES = {
     'subscribe',
     'Subscribe',
     { topic: TopicName, after: Type.Optional(After), ref: Ref },
-    'Asks for the events of a topic: those after the cursor, when one is given, then those to come',
+    'Requests the events of a topic: those after the cursor, if one is given, then new ones',
   ),
   unsubscribe: frame('unsubscribe', 'Unsubscribe', { topic: TopicName, ref: Ref }, 'Ends a subscription'),
-  ping: frame('ping', 'Ping', { ref: Ref }, 'Asks for a sign of life'),
+  ping: frame('ping', 'Ping', { ref: Ref }, 'Requests a pong'),
 } as const
 
 /** Errors that leave the connection open. */
-export const ErrorCodes = Type.Union([
+const ErrorCodes = Type.Union([
   Type.Literal('already_subscribed'),
   Type.Literal('binary_frame'),
   Type.Literal('forbidden'),
@@ -95,7 +93,7 @@ export const SERVER_FRAMES = {
     'ready',
     'Ready',
     { client_id: Type.String(), user_id: Type.Integer(), expires_at: Timestamp, cursor: CursorText, ref: Ref },
-    'Signed in until expires_at; cursor is where the log stands',
+    'Signed in until expires_at; cursor is the current position in the log',
   ),
   subscribed: frame(
     'subscribed',
@@ -105,24 +103,24 @@ export const SERVER_FRAMES = {
       cursor: CursorText,
       gap: Type.Boolean({
         description:
-          'Whether events after the given cursor are gone, or it is of data that was replaced: load the state anew',
+          'Whether events after the given cursor are no longer in the log, or the data was restored from a copy that lacks it: reload the state',
       }),
       ref: Ref,
     },
-    'Every event of the topic after cursor follows, each once and in order',
+    'Every event of the topic after cursor follows, once and in order',
   ),
   unsubscribed: frame(
     'unsubscribed',
     'Unsubscribed',
     { topic: TopicName, ref: Ref },
-    'No event of the topic follows; comes unasked when the right to it has ended',
+    'The subscription has ended; also sent when you lose access',
   ),
-  pong: frame('pong', 'Pong', { ref: Ref }, 'Answers a ping'),
+  pong: frame('pong', 'Pong', { ref: Ref }, 'The reply to a ping'),
   error: frame(
     'error',
     'Error',
-    { code: ErrorCodes, detail: Type.String({ description: 'For people, and free to change' }), ref: Ref },
-    'A frame was refused; the connection stays',
+    { code: ErrorCodes, detail: Type.String({ description: 'Explanation for people; may change' }), ref: Ref },
+    'A frame was refused; the connection stays open',
   ),
   event: frame(
     'event',
@@ -133,7 +131,7 @@ export const SERVER_FRAMES = {
       event: Type.Union(EVENT_NAMES.map((name) => Type.Literal(name))),
       data: Type.Unsafe<object>(Type.Union([...SUBJECTS])),
     },
-    'What was committed. Keep the cursor to resume from; data is the record after the change, or before it was deleted, or the job',
+    'A committed change. Store the cursor to resume from it; data is the record after the change, or before its deletion, or the job',
   ),
 } as const
 

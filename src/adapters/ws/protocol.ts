@@ -28,8 +28,8 @@ interface Deps {
 }
 
 const MAX_FRAMES_COUNT = 100
-/** Maximum number of frames waiting for earlier ones to be processed. */
-const MAX_PENDING_BYTES = 512 * 1024
+/** Maximum total length of waiting frames. */
+const MAX_PENDING_LENGTH = 512 * 1024
 
 const FORWARDED_CODES = ['forbidden', 'not_found', 'unavailable'] as const satisfies readonly FrameErrorCode[]
 
@@ -107,13 +107,13 @@ export const createProtocol = (deps: Deps): Protocol => {
     },
     received(connection, message) {
       if (connection.closed) return
-      connection.pendingBytes += message.length
-      const isFlood = connection.work !== null && connection.pendingBytes > MAX_PENDING_BYTES
+      connection.pendingLength += message.length
+      const isFlood = connection.work !== null && connection.pendingLength > MAX_PENDING_LENGTH
       if (!counted(connection, frameWindowMs) || isFlood) return close(connection, CLOSE.tooMany, 'Too many frames')
       inTurn(
         connection,
         () => {
-          connection.pendingBytes -= message.length
+          connection.pendingLength -= message.length
           if (typeof message === 'string') return handle(connection, message)
           sendError(connection, 'binary_frame', 'Frames are text', undefined)
         },

@@ -5,6 +5,7 @@ import {
   type FieldSchema,
   isNullable,
   RECORD_CHANGES,
+  titleOf,
   typeOf,
 } from '../../domain/collection.ts'
 import { COLLECTIONS } from '../../domain/collections/index.ts'
@@ -36,17 +37,17 @@ const fieldSchema = (field: FieldSchema): TSchema => {
 }
 
 /** A record as the REST interface shows it. */
-const recordBody = ({ singular, fields }: Collection): TSchema =>
+const recordBody = (collection: Collection): TSchema =>
   Type.Object(
     {
       id: Type.Integer(),
       owner_id: Type.Integer(),
-      ...Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, fieldSchema(field)])),
+      ...Object.fromEntries(Object.entries(collection.fields).map(([name, field]) => [name, fieldSchema(field)])),
       version: Type.Integer(),
       created_at: Timestamp,
       updated_at: Timestamp,
     },
-    { title: singular.charAt(0).toUpperCase() + singular.slice(1), additionalProperties: false },
+    { title: titleOf(collection), additionalProperties: false },
   )
 
 /** A job as the REST interface shows it. */

@@ -63,7 +63,9 @@ export const createSubscriptions = ({ realtime, signIn, replays, slices, log }: 
     }
   }
 
-  /** Subscriptions that are still allowed continue from their position. Only those that needed the admin role are checked. */
+  /**
+   * Subscriptions that are still allowed continue from their position. Only those that needed the admin role are checked.
+   */
   const reauthorize = async (connection: Connection): Promise<void> => {
     connection.reauthorizations--
     if (connection.reauthorizations > 0 || !(await signIn.reauthorize(connection))) return

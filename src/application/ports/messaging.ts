@@ -23,7 +23,7 @@ export type CommitSignal = (typeof COMMIT_SIGNALS)[number]
 export interface CommitSignals {
   /** Call it after a commit. Returns at once and never throws; the message may be lost. */
   publish(signal: CommitSignal): void
-  /** Calls `listener` for messages of other processes, and with every topic once if some may have been lost. */
+  /** Calls `listener` for messages of other processes, and once with every signal if some may have been lost. */
   subscribe(listener: (signal: CommitSignal) => void): void
 }
 

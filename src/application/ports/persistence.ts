@@ -145,7 +145,7 @@ export type EventScope =
 export interface EventChunk {
   /** In the order of their commits. */
   readonly events: readonly LoggedEvent[]
-  /** These and earlier pages contain every event of the scope up to this position. */
+  /** This and earlier chunks contain every event of the scope up to this position. */
   readonly reached: number
   /** Whether no events follow yet. */
   readonly complete: boolean
@@ -253,7 +253,7 @@ export interface ReadTx {
 export interface UnitOfWork {
   /**
    * Runs `work` in one transaction: durable when the promise resolves, rolled back when it rejects. A user, session,
-   * token, item or file that it looks up by id or hash is locked until the end, and so is an idempotency key that it
+   * token, record or file that it looks up by id or hash is locked until the end, and so is an idempotency key that it
    * found unused: a transaction that looks up the same one waits, and then sees the result. The user of a session
    * cannot be removed, but may change. Other data that it reads may become outdated before the commit. `work` may run
    * twice, and may await nothing but `tx`; a `write` inside `work` rejects at once. Rejects with `quota_exceeded` if a

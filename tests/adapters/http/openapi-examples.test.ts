@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
+import { problemExample } from '../../../src/adapters/http/docs/examples.ts'
 import { isNode, listAt, type Node, nodeAt, textAt } from '../../../src/adapters/http/docs/node.ts'
-import type { Fields } from '../../support/call.ts'
+import type { Call, Fields } from '../../support/call.ts'
 import { createMailbox } from '../../support/mail.ts'
 import { document, operations, resolved, responseOf } from '../../support/openapi.ts'
 import { startSkep } from '../../support/skep.ts'
@@ -107,4 +108,34 @@ test('an example of a problem has a code of its status', () => {
       expect(known).toContain(code)
     }
   }
+})
+
+test('an example problem is one that the server sends', async () => {
+  const skep = await startSkep({ ALLOWED_HOSTS: '127.0.0.1' })
+  const { token } = await skep.member()
+  const { id } = (await skep.call('POST', '/items/', { token, json: { title: 'Oak' } })).body
+  const headers = { 'content-type': 'application/json' }
+  const calls: readonly (readonly [number, string, string, Call])[] = [
+    [400, 'POST', '/items/', { token, body: '{', headers }],
+    [401, 'GET', '/users/me', { token: 'none' }],
+    [403, 'GET', '/admin/jobs', { token }],
+    [404, 'GET', '/files/999', { token }],
+    [405, 'POST', '//openapi.json', {}],
+    [412, 'PATCH', `/items/${id}`, { token, json: {}, headers: { 'if-match': '"9"' } }],
+    [413, 'POST', '/items/', { token, json: 'x'.repeat(1_048_576) }],
+    [415, 'POST', '/items/', { token, body: 'title=Oak' }],
+    [421, 'GET', '/items/', { token, headers: { host: 'example.com' } }],
+    [422, 'GET', '/items/?size=0', { token }],
+    [426, 'GET', '//ws/laptop', {}],
+  ]
+  for (const [status, method, path, options] of calls) {
+    const { body } = await skep.call(method, path, options)
+    expect({ ...body, request_id: '' }).toEqual({ ...problemExample(String(status)), request_id: '' })
+  }
+  const form = { username: 'nobody@example.com', password: 'wrong' }
+  const { body } = await skep.call('POST', '/auth/token', { form })
+  const operation = operations.find(({ id }) => id === 'createToken')
+  if (operation === undefined) throw new Error('createToken is not in the document')
+  const [[, media] = ['', {}]] = mediaOf(nodeAt(responseOf(operation, 400), 'content'))
+  expect({ ...body, request_id: '' }).toEqual({ ...nodeAt(media, 'example'), request_id: '' })
 })

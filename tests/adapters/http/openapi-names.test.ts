@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { isNode, listAt, nodeAt } from '../../../src/adapters/http/docs/node.ts'
-import { titleOf } from '../../../src/adapters/http/record-schemas.ts'
+import { titleOf } from '../../../src/domain/collection.ts'
 import { COLLECTIONS } from '../../../src/domain/collections/index.ts'
 import { document, nodesIn } from '../../support/openapi.ts'
 

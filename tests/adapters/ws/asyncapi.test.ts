@@ -6,6 +6,7 @@ import { describeSocket } from '../../../src/adapters/ws/asyncapi.ts'
 import { CLIENT_EXAMPLES, SERVER_EXAMPLES } from '../../../src/adapters/ws/asyncapi-examples.ts'
 import { CLIENT_FRAMES, CLOSE, readFrame, SERVER_FRAMES } from '../../../src/adapters/ws/frames.ts'
 import { startSkep } from '../../support/skep.ts'
+import { openSocket } from '../../support/socket.ts'
 
 const CLIENT_TYPES = ['auth', 'subscribe', 'unsubscribe', 'ping']
 const SERVER_TYPES = ['ready', 'subscribed', 'unsubscribed', 'pong', 'error', 'event']
@@ -94,4 +95,12 @@ test('is served at /asyncapi.json', async () => {
   expect(status).toBe(200)
   expect(headers.get('content-type')).toContain('application/json')
   expect(body).toMatchObject({ asyncapi: '3.0.0', servers: { skep: { host: new URL(skep.url).host, protocol: 'ws' } } })
+})
+
+test('the example of an error is one that the server sends', async () => {
+  const skep = await startSkep()
+  const { token } = await skep.member()
+  await using socket = await openSocket(skep.url, { token })
+  socket.send({ type: 'subscribe', topic: 'jobs' })
+  expect(await socket.sees({ type: 'error' })).toEqual({ ...SERVER_EXAMPLES.error[0] })
 })

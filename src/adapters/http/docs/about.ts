@@ -8,7 +8,9 @@ const codes = statuses.map((status) => {
   return `| ${status} | ${ofStatus.map(([code]) => `\`${code}\``).join(', ')} |`
 })
 
-const DESCRIPTION = `Users, items, files, realtime, jobs and mail behind one API.
+const NAMES = COLLECTIONS.map(({ name }: Collection) => name)
+
+const DESCRIPTION = `${['Users', ...NAMES].join(', ')}, files, realtime, jobs and mail behind one API.
 
 ## Signing in
 

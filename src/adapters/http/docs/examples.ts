@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http'
+import { COLLECTIONS } from '../../../domain/collections/index.ts'
 import type { ProblemCode, ProblemStatus } from '../problems.ts'
 import type { Components } from './components.ts'
 import { isNode, listAt, type Node, nodeAt } from './node.ts'
@@ -29,23 +30,23 @@ export const exampleOf = (raw: unknown, components: Components, whole: boolean):
 
 /** Example texts of a problem with this status. */
 const REFUSALS: Readonly<Record<ProblemStatus, readonly [code: ProblemCode, detail: string]>> = {
-  400: ['malformed_body', 'The body is not JSON'],
-  401: ['invalid_token', 'The access token is invalid, expired or revoked'],
+  400: ['malformed_body', 'The body is not valid JSON'],
+  401: ['invalid_token', 'The access token is invalid or has expired'],
   403: ['forbidden', 'Only an admin may do this'],
-  404: ['not_found', 'There is no such thing, or you may not see it'],
-  405: ['method_not_allowed', 'This path does not take this method'],
+  404: ['not_found', 'File not found'],
+  405: ['method_not_allowed', 'This path answers GET, HEAD, OPTIONS'],
   409: ['idempotency_in_progress', 'A request with this Idempotency-Key is still running'],
-  412: ['version_mismatch', 'The item was changed meanwhile'],
-  413: ['payload_too_large', 'The body has more than 1048576 bytes'],
-  415: ['unsupported_media_type', 'Send the body as application/json'],
+  412: ['version_mismatch', `The ${COLLECTIONS[0].singular} was changed meanwhile`],
+  413: ['payload_too_large', 'The body is larger than 1048576 bytes'],
+  415: ['unsupported_media_type', 'The body must be application/json'],
   416: ['range_not_satisfiable', 'The file has 52488 bytes'],
-  421: ['misdirected_request', 'The server does not answer to this Host'],
-  422: ['validation_failed', 'The request does not have the expected form'],
+  421: ['misdirected_request', 'This server does not answer to that name (see ALLOWED_HOSTS)'],
+  422: ['validation_failed', 'The query does not have the expected form'],
   426: ['upgrade_required', 'Connect to this path by WebSocket'],
   429: ['too_many_requests', 'Too many requests'],
   500: ['internal_error', 'Something went wrong on our side'],
-  503: ['overloaded', 'Too much is under way'],
-  507: ['quota_exceeded', 'Your account is full'],
+  503: ['overloaded', 'The server has too many unread responses or unfinished requests'],
+  507: ['quota_exceeded', 'The storage of this account is full'],
 }
 
 const isRefused = (status: string): status is `${ProblemStatus}` => status in REFUSALS

@@ -28,7 +28,7 @@ export const RESPONSE_HEADERS: Readonly<Record<string, Node>> = {
   },
   Location: {
     description: 'The path of the created resource',
-    schema: text('/api/v1/items/1', { format: 'uri-reference' }),
+    schema: text('/api/v1/files/1', { format: 'uri-reference' }),
   },
   'Preference-Applied': {
     description: '`return=representation` if the request asked for it with `Prefer` (RFC 7240)',

@@ -1,12 +1,11 @@
 import { Elysia } from 'elysia'
 import { compressOnce } from '../compression.ts'
-import type { Kernel, Rule } from '../kernel.ts'
+import type { Kernel } from '../kernel.ts'
+import { UNLIMITED } from '../rule.ts'
 import { type Content, contentEtag, fromLongText, fromText, send } from '../static-content.ts'
 import { ASSETS, type Asset } from './assets.ts'
 import { redocPage, swaggerUiPage } from './html.ts'
 import type { Node } from './node.ts'
-
-const UNLIMITED: Rule = { who: 'anyone', limit: 'none' }
 
 /**
  * Allows only the server's own scripts and styles, and no other origin. Inline styles are allowed because both pages

@@ -5,7 +5,7 @@ import type { Files } from '../../../application/files.ts'
 import { LINK_LIFE_SECONDS } from '../../../domain/file.ts'
 import { actorOf } from '../call.ts'
 import type { Kernel, Rule } from '../kernel.ts'
-import { pageQuery, pageResponse, toPageRequest, toPageResponse } from '../pages.ts'
+import { NEWEST_FIRST, pageQuery, pageResponse, toPageRequest, toPageResponse } from '../pages.ts'
 import { problems } from '../problems.ts'
 import { body, characters, hasId, Id, IdParams, IdText, NoContent, queryOf, Timestamp } from '../schemas.ts'
 import { toTimestamp } from '../timestamps.ts'
@@ -116,7 +116,7 @@ export const fileLinkRoutes = (kernel: Kernel, files: Files, links: FileLinks, p
       '',
       async ({ call, params, query, set }) => {
         set.headers['cache-control'] = 'no-store'
-        const request = toPageRequest(query, SORTS, { field: 'created_at', descending: true })
+        const request = toPageRequest(query, SORTS, NEWEST_FIRST)
         return toPageResponse(await links.list(actorOf(call), Number(params.id), request), request, toResponse)
       },
       {

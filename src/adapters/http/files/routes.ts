@@ -5,7 +5,7 @@ import type { Log } from '../../../application/ports/system.ts'
 import { MAX_OPEN_UPLOADS_COUNT, type StoredFile } from '../../../domain/file.ts'
 import { actorOf, clientOf } from '../call.ts'
 import type { Kernel, Rule } from '../kernel.ts'
-import { pageQuery, pageResponse, toPageRequest, toPageResponse } from '../pages.ts'
+import { NEWEST_FIRST, pageQuery, pageResponse, toPageRequest, toPageResponse } from '../pages.ts'
 import { problems } from '../problems.ts'
 import { Id, IdParams, IdText, NoContent, queryOf, Timestamp } from '../schemas.ts'
 import { toTimestamp } from '../timestamps.ts'
@@ -18,7 +18,7 @@ const PATH = '/api/v1/files'
 /** The maximum memory of one upload in progress. */
 const UPLOAD_WINDOW_BYTES = 524_288
 
-export const FileResponse = t.Object(
+const FileResponse = t.Object(
   {
     id: Id,
     filename: t.String({ description: 'The name of the uploaded file, without a path', examples: ['table.jpg'] }),
@@ -116,7 +116,7 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
       '/',
       async ({ call, query }) => {
         const actor = actorOf(call)
-        const request = toPageRequest(query, SORTS, { field: 'created_at', descending: true })
+        const request = toPageRequest(query, SORTS, NEWEST_FIRST)
         const everyone = actor.role === 'admin' ? null : actor.userId
         const ownerId = query.owner_id === undefined ? everyone : Number(query.owner_id)
         return toPageResponse(await files.list(actor, { ...request, ownerId }), request, shown)

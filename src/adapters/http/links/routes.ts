@@ -1,11 +1,10 @@
 import { Elysia } from 'elysia'
-import type { Kernel, Rule } from '../kernel.ts'
+import type { Kernel } from '../kernel.ts'
+import { UNLIMITED } from '../rule.ts'
 import { SITE_POLICY, type Site } from '../site/layout.ts'
 import { fromText, send } from '../static-content.ts'
 import script from './page.client.js' with { type: 'text' }
 import { LINK_PAGES, linkPage } from './page.ts'
-
-const UNLIMITED: Rule = { who: 'anyone', limit: 'none' }
 
 /** The pages that mailed links open. The token is in the fragment and is only sent by the page's own request. */
 export const linkPageRoutes = (kernel: Kernel, site: Site) => {

@@ -2,12 +2,11 @@ import { Elysia } from 'elysia'
 import { escapeHtml } from '../../../application/mail-templates.ts'
 import { notFound } from '../../../domain/errors.ts'
 import { addVary } from '../compression.ts'
-import type { Kernel, Rule } from '../kernel.ts'
+import type { Kernel } from '../kernel.ts'
+import { UNLIMITED } from '../rule.ts'
 import { fromText, send } from '../static-content.ts'
 import { icon, layout, mark, SITE_POLICY, type Site } from './layout.ts'
 import style from './style.css' with { type: 'text' }
-
-const UNLIMITED: Rule = { who: 'anyone', limit: 'none' }
 
 /** Without a leading slash, so that they also work if a proxy adds a path prefix. */
 const LINKS = [
