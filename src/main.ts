@@ -91,7 +91,7 @@ const serve = async (settings: Settings): Promise<void> => {
 
 const withUsers = async <T>(settings: Settings, work: (users: Users) => Promise<T>): Promise<T> => {
   const engine = engineOf(settings)
-  await engine.catchUp()
+  await engine.ensureMigrated()
   const store = engine.open()
   try {
     const own = {

@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { createOpaqueTokens } from '../../src/adapters/bun/opaque-tokens.ts'
 import { openSqliteStore } from '../../src/adapters/sqlite/unit-of-work.ts'
-import { mailToken } from '../../src/application/mail-tokens.ts'
+import { queueTokenMail } from '../../src/application/mail-tokens.ts'
 import { newUser } from '../../src/domain/user.ts'
 import type { Case, Context } from '../lib/case.ts'
 import { readsOf } from '../lib/reads.ts'
@@ -26,7 +26,7 @@ const queueMails = async (path: string): Promise<void> => {
       for (let each = first; each < first + MAILS_PER_COMMIT; each++) {
         const email = `reader${each}@example.com`
         const user = await tx.users.insert(newUser({ email, name: `Reader ${each}`, passwordHash: '-', now }))
-        await mailToken(tx, opaqueTokens, { user, email, template: 'verify', now })
+        await queueTokenMail(tx, opaqueTokens, { user, email, template: 'verify', now })
       }
     })
   }

@@ -8,8 +8,8 @@ import type { Clock } from './ports/system.ts'
 import {
   type CachedGrant,
   createRevalidation,
-  type RevalidationTimer,
-  SYSTEM_REVALIDATION_TIMER,
+  type RevalidationOptions,
+  SYSTEM_REVALIDATION_OPTIONS,
 } from './revalidation.ts'
 
 /** The user of a token, and when the token expires. */
@@ -23,7 +23,7 @@ export interface Access {
    * The principal of an access token. Throws `invalid_token` if it is not valid, has expired or its session has ended,
    * `inactive_user` if the account is deactivated. A verified token is cached until it expires or a notice names its
    * user; a cached result is returned without a promise. If notices may be lost, a cached result is valid only if the
-   * database has confirmed it within the last second.
+   * database has validated it within the last second.
    */
   authenticate(token: string): Principal | Promise<Principal>
   /** As {@link authenticate}, with the end of the token, for connections that outlive a request. */
@@ -39,16 +39,16 @@ interface Deps {
   readonly accessTokens: AccessTokens
   readonly notices: AccessNotices
   readonly clock: Clock
-  readonly ageing?: RevalidationTimer
+  readonly revalidationOptions?: RevalidationOptions
 }
 
 interface Entry extends Grant, CachedGrant {
   readonly token: string
 }
 
-const MAX_REMEMBERED_COUNT = 20_000
+const MAX_CACHED_COUNT = 20_000
 /** For a user with more tokens in use, the oldest are verified again. */
-const MAX_REMEMBERED_PER_USER_COUNT = 50
+const MAX_CACHED_PER_USER_COUNT = 50
 
 const invalid = () => new AppError('invalid_token', 'The access token is invalid or has expired')
 export const inactive = () => new AppError('inactive_user', 'Inactive user')
@@ -58,39 +58,39 @@ export const createAccess = ({
   accessTokens,
   notices,
   clock,
-  ageing = SYSTEM_REVALIDATION_TIMER,
+  revalidationOptions = SYSTEM_REVALIDATION_OPTIONS,
 }: Deps): Access => {
   /**
    * By token. Each has one accepted spelling and so one entry, so the cache is bounded by the number of issued `jti`s.
    */
-  const remembered = new Map<string, Entry>()
+  const cached = new Map<string, Entry>()
   const tokensOf = new Map<number, Set<string>>()
   const listeners: ((userId: number) => void)[] = []
   let changeCount = 0
 
-  const forget = (token: string) => {
-    const userId = remembered.get(token)?.principal.userId
+  const drop = (token: string) => {
+    const userId = cached.get(token)?.principal.userId
     if (userId === undefined) return
-    remembered.delete(token)
+    cached.delete(token)
     const tokens = tokensOf.get(userId)
     tokens?.delete(token)
     if (tokens?.size === 0) tokensOf.delete(userId)
   }
 
-  const remember = (entry: Entry) => {
+  const cacheGrant = (entry: Entry) => {
     const { token } = entry
     // The oldest first: tokens that are never used again must not stay until the cache is full.
-    for (const oldest of remembered.values()) {
-      if (remembered.size < MAX_REMEMBERED_COUNT && oldest.expiresAt > clock.now()) break
-      forget(oldest.token)
+    for (const oldest of cached.values()) {
+      if (cached.size < MAX_CACHED_COUNT && oldest.expiresAt > clock.now()) break
+      drop(oldest.token)
     }
     const { userId } = entry.principal
     const own = tokensOf.get(userId)
     const [oldestOwn] = own ?? []
-    if (own !== undefined && oldestOwn !== undefined && own.size >= MAX_REMEMBERED_PER_USER_COUNT && !own.has(token)) {
-      forget(oldestOwn)
+    if (own !== undefined && oldestOwn !== undefined && own.size >= MAX_CACHED_PER_USER_COUNT && !own.has(token)) {
+      drop(oldestOwn)
     }
-    remembered.set(token, entry)
+    cached.set(token, entry)
     const tokens = tokensOf.get(userId)
     if (tokens) tokens.add(token)
     else tokensOf.set(userId, new Set([token]))
@@ -99,40 +99,40 @@ export const createAccess = ({
   // The only subscriber to notices: other listeners are called after the cache has dropped outdated entries.
   notices.subscribe((userId) => {
     changeCount++
-    for (const token of tokensOf.get(userId) ?? []) forget(token)
+    for (const token of tokensOf.get(userId) ?? []) drop(token)
     for (const listener of listeners) listener(userId)
   })
 
   const revalidation = createRevalidation<Entry>({
     unitOfWork,
     clock,
-    ...ageing,
+    ...revalidationOptions,
     // By then, another entry may have replaced it.
-    forget: (entry) => remembered.get(entry.token) === entry && forget(entry.token),
+    drop: (entry) => cached.get(entry.token) === entry && drop(entry.token),
   })
 
-  const prove = async (token: string): Promise<Grant> => {
+  const verify = async (token: string): Promise<Grant> => {
     const claims = await accessTokens.verify(token)
     if (claims === null) throw invalid()
     const changeCountBefore = changeCount
-    const validatedAt = ageing.elapsed()
+    const validatedAt = revalidationOptions.elapsed()
     const { userId, sessionId, sessionCreatedAt } = claims
     const claimed: Principal = { userId, sessionId, role: 'user' }
     const principal = await unitOfWork.read((tx) => requireActiveActor(tx, claimed, clock.now(), sessionCreatedAt))
-    const proven = { token, principal, expiresAt: claims.expiresAt, validatedAt }
+    const verified = { token, principal, expiresAt: claims.expiresAt, validatedAt }
     // A notice that arrived during the read may concern its result: in that case the next request reads again.
-    if (changeCount === changeCountBefore) remember(proven)
-    return proven
+    if (changeCount === changeCountBefore) cacheGrant(verified)
+    return verified
   }
 
   const grant = (token: string): Grant | Promise<Grant> => {
-    const known = remembered.get(token)
-    if (known === undefined) return prove(token)
+    const known = cached.get(token)
+    if (known === undefined) return verify(token)
     const expired = known.expiresAt <= clock.now()
-    if (!expired && (notices.complete || revalidation.isFresh(known))) return known
-    forget(token)
+    if (!expired && (notices.lossless || revalidation.isFresh(known))) return known
+    drop(token)
     if (expired) throw invalid()
-    return prove(token)
+    return verify(token)
   }
 
   return {

@@ -5,7 +5,7 @@ import type { Principal } from '../domain/session.ts'
 import { type Instant, normalizeEmail } from '../domain/user.ts'
 import { requireActiveActorLocked } from './access.ts'
 import type { Attempts } from './attempts.ts'
-import { ifVerified, notify, requireMailToken } from './mail-tokens.ts'
+import { ifVerified, queueNotification, requireTokenMail } from './mail-tokens.ts'
 import { requireStrong } from './passwords.ts'
 import type { MailTokenReader } from './ports/accounts.ts'
 import type { AccessNotices } from './ports/messaging.ts'
@@ -67,7 +67,7 @@ export const createAccounts = ({ unitOfWork, passwords, opaqueTokens, notices, a
         await requireActiveActorLocked(tx, actor, now)
         const user = await tx.users.findById(userId)
         if (user === null || user.emailVerified) return
-        await requireMailToken(tx, opaqueTokens, { user, email: user.email, template: 'verify', now })
+        await requireTokenMail(tx, opaqueTokens, { user, email: user.email, template: 'verify', now })
       })
     },
 
@@ -81,7 +81,7 @@ export const createAccounts = ({ unitOfWork, passwords, opaqueTokens, notices, a
         await tx.users.update({ ...user, email: proven.email, emailVerified: true, updatedAt: now })
         if (proven.email === user.email) return user.id
         await tx.mailTokens.delete(user.id)
-        await notify(tx, opaqueTokens, {
+        await queueNotification(tx, opaqueTokens, {
           user,
           template: 'email-changed',
           newEmail: ifVerified(user, proven.email),
@@ -114,9 +114,9 @@ export const createAccounts = ({ unitOfWork, passwords, opaqueTokens, notices, a
         await tx.mailTokens.delete(user.id)
         await tx.users.update({ ...user, passwordHash, emailVerified: true, updatedAt: now })
         await tx.sessions.deleteAll(user.id, null)
-        await tx.fileLinks.deleteAll({ makerId: user.id })
+        await tx.fileLinks.deleteAll({ creatorId: user.id })
         await tx.signInSources.put({ userId: user.id, source: networksOf(address).client, usedAt: now })
-        await notify(tx, opaqueTokens, { user, template: 'password-changed', now })
+        await queueNotification(tx, opaqueTokens, { user, template: 'password-changed', now })
         return user.id
       })
       await notices.publish(userId)

@@ -49,10 +49,10 @@ export const createAttempts = (
   unitOfWork: Pick<UnitOfWork, 'read'>,
 ): Attempts => {
   const take = async (key: string, limited: Rate): Promise<AppError | null> => {
-    const { allowed, resetIn } = await limiter.take(key, limited)
+    const { allowed, resetInMs } = await limiter.take(key, limited)
     if (allowed) return null
-    const retryAfter = Math.max(1, Math.ceil(resetIn / 1_000))
-    return new AppError('too_many_requests', 'Too many attempts on this account', { retryAfter })
+    const retryAfterSeconds = Math.max(1, Math.ceil(resetInMs / 1_000))
+    return new AppError('too_many_requests', 'Too many attempts on this account', { retryAfterSeconds })
   }
 
   const hasSignedInFrom = (userId = 0, address = ''): Promise<boolean> =>

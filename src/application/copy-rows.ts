@@ -58,7 +58,7 @@ export const countAll = async (reader: RowReader, tables: readonly string[]): Pr
 }
 
 /**
- * Whether ids assigned after `target` are above all ids that `source` assigned, and cursors continue from its last one.
+ * Whether ids assigned after `target` are above all ids that `source` assigned, and positions continue from its last one.
  */
 export const hasHighestIds = (source: HighestIds, target: HighestIds): boolean =>
   [...source].every(([table, id]) => (table === 'events' ? target.get(table) === id : (target.get(table) ?? 0) >= id))
@@ -91,11 +91,11 @@ export const fillTarget = async (loader: RowLoader, copy: RowCopy): Promise<void
 }
 
 /** Prints `line()`, limited to once per interval. */
-export const createPace = (now: () => Instant, say: (line: string) => void, every = 5_000) => {
+export const createProgressThrottle = (now: () => Instant, print: (line: string) => void, intervalMs = 5_000) => {
   let last = now()
   return (line: () => string): void => {
-    if (now() - last < every) return
+    if (now() - last < intervalMs) return
     last = now()
-    say(line())
+    print(line())
   }
 }

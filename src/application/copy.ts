@@ -2,7 +2,7 @@ import { AppError } from '../domain/errors.ts'
 import { copyFiles, type FileCounts } from './copy-files.ts'
 import {
   countAll,
-  createPace,
+  createProgressThrottle,
   differingTables,
   fillTarget,
   hasHighestIds,
@@ -37,14 +37,14 @@ const plural = (count: number, one: string, many = `${one}s`) => `${count} ${cou
 const copyAll = async (deps: Deps): Promise<void> => {
   const { source, target, from, to, openSha256, clock, onProgress, complain, signal } = deps
   const { tables } = source
-  const pace = createPace(() => clock.now(), onProgress)
+  const progress = createProgressThrottle(() => clock.now(), onProgress)
 
   const watch = (doing: string) => {
     let rows = 0
     return (table: string, piece: readonly unknown[]) => {
       signal.throwIfAborted()
       rows += piece.length
-      pace(() => `  ${doing} ${plural(rows, 'row')}, at ${table}`)
+      progress(() => `  ${doing} ${plural(rows, 'row')}, at ${table}`)
     }
   }
 
@@ -94,7 +94,7 @@ const copyAll = async (deps: Deps): Promise<void> => {
       complain,
       done() {
         done++
-        pace(() => `  ${done} of ${plural(count, 'file')}`)
+        progress(() => `  ${done} of ${plural(count, 'file')}`)
       },
     })
     if (counts.faulty === 0) return counts

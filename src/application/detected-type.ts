@@ -39,7 +39,7 @@ const contentOf = (blobs: BlobStore, key: string, size: number): ReadableContent
       if (first < window.first || end > window.first + window.bytes.byteLength) {
         if (left-- <= 0 || first >= size) return new Uint8Array()
         const bytes = await blobs.read(key, first, Math.min(size, first + WINDOW_BYTES))
-        if (bytes === null) throw new AppError('unavailable', 'The storage is not available', { retryAfter: 1 })
+        if (bytes === null) throw new AppError('unavailable', 'The storage is not available', { retryAfterSeconds: 1 })
         window = { first, bytes: new Uint8Array(await new Response(bytes).arrayBuffer()) }
       }
       return window.bytes.subarray(first - window.first, end - window.first)

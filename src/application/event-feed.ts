@@ -61,7 +61,7 @@ export const createEventFeed = (unitOfWork: UnitOfWork, log: Log) => {
       }
       for (const event of events) {
         if (listener === null) return
-        position = event.cursor
+        position = event.position
         const handled = onEvent(event)
         if (handled !== undefined) await handled
       }

@@ -13,14 +13,14 @@ interface Deps {
 /** Keeps files and their bytes consistent when a user is removed or the process crashes. */
 export interface FileJobs {
   /** Removes up to `limit` files of an owner and returns how many; separate jobs delete their bytes. */
-  forget(tx: Tx, ownerId: number, limit: number): Promise<number>
+  deleteOwned(tx: Tx, ownerId: number, limit: number): Promise<number>
   deleteBlob(job: Job): Promise<void>
   /** Removes bytes that no file refers to and that are too old to belong to an upload in progress. */
   sweep(job: Job, signal: AbortSignal): Promise<void>
 }
 
 export const createFileJobs = ({ unitOfWork, blobs, clock }: Deps): FileJobs => ({
-  async forget(tx, ownerId, limit) {
+  async deleteOwned(tx, ownerId, limit) {
     const removed = await tx.files.deleteOwned(ownerId, limit)
     const now = clock.now()
     for (const { blobKey } of removed) {
@@ -39,7 +39,7 @@ export const createFileJobs = ({ unitOfWork, blobs, clock }: Deps): FileJobs => 
     for await (const { key, modifiedAt } of blobs.list()) {
       signal.throwIfAborted()
       if (modifiedAt > newest) continue
-      if (!(await unitOfWork.read((tx) => tx.files.names(key)))) await blobs.delete(key)
+      if (!(await unitOfWork.read((tx) => tx.files.refersTo(key)))) await blobs.delete(key)
     }
   },
 })

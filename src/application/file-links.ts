@@ -1,5 +1,5 @@
 import { AppError, notFound } from '../domain/errors.ts'
-import { type FileLink, MAX_LINKS_PER_MAKER_COUNT, type StoredFile } from '../domain/file.ts'
+import { type FileLink, MAX_LINKS_PER_CREATOR_COUNT, type StoredFile } from '../domain/file.ts'
 import type { Page } from '../domain/page.ts'
 import type { Principal } from '../domain/session.ts'
 import type { Instant } from '../domain/user.ts'
@@ -25,13 +25,13 @@ export type FileLinkPage = Omit<FileLinkQuery, 'fileId' | 'aliveAt'>
  */
 export interface FileLinks {
   /**
-   * `life` is in seconds. Throws `idempotency_mismatch`, and `too_many_links` when the actor has the maximum number of
-   * valid links.
+   * Throws `idempotency_mismatch`, and `too_many_links` when the actor has the maximum number of valid
+   * links.
    */
   create(
     actor: Principal,
     fileId: number,
-    life: number,
+    lifetimeSeconds: number,
     idempotency: IdempotencyRequest<SignedLink> | null,
   ): Promise<IdempotentResult<SignedLink>>
   /** Those that have not expired. */
@@ -56,23 +56,23 @@ interface Deps {
 /** How many expired links are removed to make room for a new one; few enough not to delay others. */
 const MAX_SLICE_COUNT = 200
 
-const makeRoom = async (tx: Tx, makerId: number, now: Instant): Promise<void> => {
-  if ((await tx.fileLinks.countMadeBy(makerId, MAX_LINKS_PER_MAKER_COUNT)) < MAX_LINKS_PER_MAKER_COUNT) return
-  if ((await tx.fileLinks.deleteExpiredOf(makerId, now, MAX_SLICE_COUNT)) > 0) return
-  throw new AppError('too_many_links', `You have ${MAX_LINKS_PER_MAKER_COUNT} valid links, which is the limit`)
+const makeRoom = async (tx: Tx, creatorId: number, now: Instant): Promise<void> => {
+  if ((await tx.fileLinks.countCreatedBy(creatorId, MAX_LINKS_PER_CREATOR_COUNT)) < MAX_LINKS_PER_CREATOR_COUNT) return
+  if ((await tx.fileLinks.deleteExpiredOf(creatorId, now, MAX_SLICE_COUNT)) > 0) return
+  throw new AppError('too_many_links', `You have ${MAX_LINKS_PER_CREATOR_COUNT} valid links, which is the limit`)
 }
 
 /**
  * Whether the link is still valid: both accounts are active, and the creator is the owner or an admin. A change that
  * revokes the right also deletes the link; this check covers a link created at the same moment.
  */
-const isBacked = async (tx: ReadTx, { makerId }: FileLink, { ownerId }: StoredFile): Promise<boolean> => {
+const isBacked = async (tx: ReadTx, { creatorId }: FileLink, { ownerId }: StoredFile): Promise<boolean> => {
   // The rows of a removed user's files exist for a moment after the user.
   const owner = await tx.users.findById(ownerId)
   if (owner === null || !owner.isActive) return false
-  if (makerId === ownerId) return true
-  const maker = await tx.users.findById(makerId)
-  return maker?.isActive === true && maker.role === 'admin'
+  if (creatorId === ownerId) return true
+  const creator = await tx.users.findById(creatorId)
+  return creator?.isActive === true && creator.role === 'admin'
 }
 
 export const createFileLinks = ({ unitOfWork, signer, clock, reserve }: Deps): FileLinks => {
@@ -88,19 +88,19 @@ export const createFileLinks = ({ unitOfWork, signer, clock, reserve }: Deps): F
   }
 
   return {
-    create: (actor, fileId, life, idempotency) =>
+    create: (actor, fileId, lifetimeSeconds, idempotency) =>
       unitOfWork.write(async (tx) => {
         const now = clock.now()
         const current = await requireActiveActor(tx, actor, now)
         requireRoom(reserve, current)
         const { ownerId } = await visibleFile(tx, current, fileId)
         // Whole seconds, as in the link.
-        const expiresAt = (Math.ceil(now / 1_000) + life) * 1_000
-        const makerId = current.userId
+        const expiresAt = (Math.ceil(now / 1_000) + lifetimeSeconds) * 1_000
+        const creatorId = current.userId
         return withIdempotency(tx, current, idempotency, now, {
           async work() {
-            await makeRoom(tx, makerId, now)
-            return signed(await tx.fileLinks.insert({ fileId, ownerId, makerId, expiresAt, createdAt: now }))
+            await makeRoom(tx, creatorId, now)
+            return signed(await tx.fileLinks.insert({ fileId, ownerId, creatorId, expiresAt, createdAt: now }))
           },
           owners: () => [ownerId],
         })

@@ -1,5 +1,5 @@
 import { AppError } from '../domain/errors.ts'
-import { IDEMPOTENCY_TTL_MS, type StoredAnswer } from '../domain/idempotency.ts'
+import { IDEMPOTENCY_TTL_MS, type StoredResponse } from '../domain/idempotency.ts'
 import type { Principal } from '../domain/session.ts'
 import type { Instant, Role } from '../domain/user.ts'
 import type { Tx } from './ports/persistence.ts'
@@ -11,11 +11,11 @@ export interface IdempotencyRequest<T> {
   /** SHA-256 of the request. */
   readonly fingerprint: Uint8Array
   /** The response to store. */
-  readonly answer: (result: T) => StoredAnswer
+  readonly responseOf: (result: T) => StoredResponse
 }
 
 /** The result of this request, or the stored response of an earlier one. */
-export type IdempotentResult<T> = { readonly result: T } | { readonly replayed: StoredAnswer }
+export type IdempotentResult<T> = { readonly result: T } | { readonly replayed: StoredResponse }
 
 const sameBytes = (one: Uint8Array, other: Uint8Array) =>
   one.length === other.length && one.every((byte, index) => byte === other[index])
@@ -55,7 +55,7 @@ export const withIdempotency = async <T>(
     if (done.role === 'admin' && actor.role !== 'admin') {
       throw new AppError('not_found', 'You may no longer read the response to this request')
     }
-    return { replayed: done.answer }
+    return { replayed: done.response }
   }
   const result = await work()
   const role = roleFor(userId, owners(result))
@@ -64,7 +64,7 @@ export const withIdempotency = async <T>(
     route,
     key,
     fingerprint,
-    answer: idempotency.answer(result),
+    response: idempotency.responseOf(result),
     role,
     createdAt: now,
   })

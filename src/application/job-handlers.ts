@@ -13,9 +13,9 @@ interface Deps extends MailJobsDeps {
   readonly collections: readonly Collection[]
   readonly blobs: BlobStore
   /** Milliseconds for which a used refresh token is kept to detect its reuse. */
-  readonly refreshTtl: number
+  readonly refreshTtlMs: number
   /** Milliseconds for which the log of changes is kept. */
-  readonly eventRetention: number
+  readonly eventRetentionMs: number
 }
 
 const HOUR_MS = 3_600_000
@@ -31,7 +31,7 @@ const MAX_LARGE_SLICE_COUNT = 50
 type Step = (tx: Tx, limit: number) => Promise<number>
 
 export const createJobHandlers = (deps: Deps): JobHandlers => {
-  const { unitOfWork, collections, clock, refreshTtl, eventRetention } = deps
+  const { unitOfWork, collections, clock, refreshTtlMs, eventRetentionMs } = deps
   const mail = createMailJobs(deps)
   const files = createFileJobs(deps)
 
@@ -47,13 +47,13 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
     const now = clock.now()
     const steps: readonly Step[] = [
       (tx, limit) => tx.sessions.deleteExpired(now, limit),
-      (tx, limit) => tx.refreshTokens.deleteSpent(now - refreshTtl, limit),
+      (tx, limit) => tx.refreshTokens.deleteSpent(now - refreshTtlMs, limit),
       (tx, limit) => tx.mailTokens.deleteExpired(now - TOKEN_KEPT_MS, limit),
       (tx, limit) => tx.mailLimits.deleteOld(now - MAIL_LIMIT_KEPT_MS, limit),
       (tx, limit) => tx.signInSources.deleteBefore(now - SIGN_IN_SOURCE_KEPT_MS, limit),
       (tx, limit) => tx.fileLinks.deleteExpired(now, limit),
       (tx, limit) => tx.idempotency.deleteOld(now - IDEMPOTENCY_TTL_MS, limit),
-      (tx, limit) => tx.events.deleteBefore(now - eventRetention, limit),
+      (tx, limit) => tx.events.deleteBefore(now - eventRetentionMs, limit),
       (tx, limit) => tx.jobs.deleteEnded('done', now - DONE_KEPT_MS, limit),
       (tx, limit) => tx.jobs.deleteEnded('dead', now - DEAD_KEPT_MS, limit),
     ]
@@ -71,7 +71,7 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
   }
 
   const eraseEvents = async (userId: number, signal: AbortSignal) => {
-    // On an engine that assigns cursors to events later, all events have one now.
+    // On an engine that assigns positions to events later, all events have one now.
     await unitOfWork.read((tx) => tx.events.bounds())
     let reached: EraseProgress | null = null
     do {
@@ -91,20 +91,20 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
     // Again, because an admin may have changed a record before it was deleted.
     await eraseEvents(userId, signal)
     const steps: readonly Step[] = [
-      (tx, limit) => files.forget(tx, userId, limit),
+      (tx, limit) => files.deleteOwned(tx, userId, limit),
       (tx, limit) => tx.idempotency.deleteOwned(userId, limit),
     ]
     await inSlices(steps, signal)
-    await unitOfWork.write((tx) => tx.usage.forget(userId))
+    await unitOfWork.write((tx) => tx.usage.delete(userId))
   }
 
   return {
-    mail: { deadline: 60_000, run: mail.send },
-    'password-forgotten': { deadline: 10_000, run: mail.resetPassword },
+    mail: { deadlineMs: 60_000, run: mail.send },
+    'password-forgotten': { deadlineMs: 10_000, run: mail.mailResetLink },
     // Works in slices that leave time for other work, so a large account takes a while.
-    'forget-user': { deadline: 600_000, run: forgetUser },
-    'delete-blob': { deadline: 60_000, run: files.deleteBlob },
-    'sweep-blobs': { deadline: 80_000, every: 24 * HOUR_MS, run: files.sweep },
-    'clean-up': { deadline: 60_000, every: HOUR_MS, run: cleanUp },
+    'forget-user': { deadlineMs: 600_000, run: forgetUser },
+    'delete-blob': { deadlineMs: 60_000, run: files.deleteBlob },
+    'sweep-blobs': { deadlineMs: 80_000, everyMs: 24 * HOUR_MS, run: files.sweep },
+    'clean-up': { deadlineMs: 60_000, everyMs: HOUR_MS, run: cleanUp },
   }
 }

@@ -8,9 +8,9 @@ import type { Clock, Log } from './ports/system.ts'
 /** The handler of one kind of job. */
 export interface JobHandler {
   /** Milliseconds after which an attempt counts as failed, whether it returns or not. */
-  readonly deadline: number
+  readonly deadlineMs: number
   /** Milliseconds between runs of a recurring kind. */
-  readonly every?: number
+  readonly everyMs?: number
   /**
    * May run more than once for one job. `signal` aborts at the deadline and when the server stops. Writes passed to
    * `onCompletion` run in the transaction that records the end of the job. A {@link PermanentFailure} is not retried.
@@ -57,9 +57,9 @@ const reasonOf = (error: unknown): string =>
 
 const isKnown = (handlers: JobHandlers, kind: string): kind is JobKind => Object.hasOwn(handlers, kind)
 
-/** Runs `work` until it settles, `deadline` passes or `stop` aborts, whichever is first. */
+/** Runs `work` until it settles, `deadlineMs` pass or `stop` aborts, whichever is first. */
 const withDeadline = async (
-  deadline: number,
+  deadlineMs: number,
   stop: AbortSignal,
   work: (signal: AbortSignal) => Promise<void>,
 ): Promise<void> => {
@@ -72,7 +72,7 @@ const withDeadline = async (
   // The listener is removed explicitly: `stop` lives as long as the process, and would retain every signal that
   // `AbortSignal.any` derives from it.
   const stopped = () => end(stop.reason)
-  const timer = setTimeout(() => end(new Error(`no end within ${deadline} ms`)), deadline)
+  const timer = setTimeout(() => end(new Error(`no end within ${deadlineMs} ms`)), deadlineMs)
   stop.addEventListener('abort', stopped, { once: true })
   if (stop.aborted) stopped()
   try {
@@ -88,7 +88,7 @@ const createResults = (unitOfWork: UnitOfWork, handlers: JobHandlers, clock: Clo
   /** The next run of a recurring kind; null for all others. */
   const next = (name: string): NewJob | null => {
     const kind = RECURRING_KINDS.find((recurring) => recurring === name)
-    const every = kind === undefined ? undefined : handlers[kind].every
+    const every = kind === undefined ? undefined : handlers[kind].everyMs
     if (kind === undefined || every === undefined) return null
     const now = clock.now()
     return { kind, payload: {}, now, runAt: now + every, key: kind }
@@ -152,7 +152,7 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
       const handler = handlers[job.kind]
       const writes: CompletionWrite[] = []
       const onCompletion = (write: CompletionWrite) => void writes.push(write)
-      await withDeadline(handler.deadline, stop, async (signal) => handler.run(job, signal, onCompletion))
+      await withDeadline(handler.deadlineMs, stop, async (signal) => handler.run(job, signal, onCompletion))
       return { writes }
     } catch (error) {
       return { error }

@@ -3,7 +3,7 @@ import type { QueuedMail } from '../domain/mail.ts'
 import { MAIL_TOKEN_TTL_MS } from '../domain/mail-token.ts'
 import type { CompletionWrite } from './job-runner.ts'
 import { type MailOptions, writeMail } from './mail-templates.ts'
-import { mailedToken, mailToken } from './mail-tokens.ts'
+import { queueTokenMail, tokenOfNonce } from './mail-tokens.ts'
 import type { Mailer } from './ports/messaging.ts'
 import type { UnitOfWork } from './ports/persistence.ts'
 import type { OpaqueTokens } from './ports/security.ts'
@@ -33,12 +33,12 @@ export const createMailJobs = ({ unitOfWork, mailer, opaqueTokens, clock, mail }
     // is sent again. If a newer mail or a changed address has replaced the token, the link would not work, and the mail
     // is not sent.
     if (!(await unitOfWork.write((tx) => tx.mailTokens.extend(nonce, startedAt + ttl)))) return
-    await sendWith(mailedToken(opaqueTokens, nonce))
+    await sendWith(tokenOfNonce(opaqueTokens, nonce))
     const sentAt = clock.now()
     if (sentAt > startedAt) onCompletion(async (tx) => void (await tx.mailTokens.extend(nonce, sentAt + ttl)))
   }
 
-  const resetPassword = async (job: Job) => {
+  const mailResetLink = async (job: Job) => {
     const { email, source = '' } = job.payload as PasswordForgotten
     const now = clock.now()
     await unitOfWork.write(async (tx) => {
@@ -49,9 +49,9 @@ export const createMailJobs = ({ unitOfWork, mailer, opaqueTokens, clock, mail }
       const isLive = current !== null && current.email === email && current.expiresAt > now
       if (isLive && !(await tx.signInSources.has(user.id, source))) return
       // Beyond the mail limits, the link mailed before stays valid too.
-      await mailToken(tx, opaqueTokens, { user, email, template: 'reset', now })
+      await queueTokenMail(tx, opaqueTokens, { user, email, template: 'reset', now })
     })
   }
 
-  return { send, resetPassword }
+  return { send, mailResetLink }
 }

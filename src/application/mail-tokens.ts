@@ -13,7 +13,7 @@ const TOKEN_LENGTH = 22
  * The token that a nonce stands for. Only its hash and the nonce are stored, so a stolen database gives no access to
  * accounts.
  */
-export const mailedToken = (opaqueTokens: OpaqueTokens, nonce: string): string =>
+export const tokenOfNonce = (opaqueTokens: OpaqueTokens, nonce: string): string =>
   opaqueTokens.derive(`mail ${nonce}`).slice(0, TOKEN_LENGTH)
 
 /** When a mail that is requested now is sent. If `queued` is false, the limits forbid it before `at`. */
@@ -51,7 +51,7 @@ const enqueue = (tx: Tx, opaqueTokens: OpaqueTokens, request: MailRequest, now: 
 
 const tooManyMails = (at: Instant, now: Instant) =>
   new AppError('too_many_requests', 'Too many mails to this address', {
-    retryAfter: Math.max(1, Math.ceil((at - now) / 1_000)),
+    retryAfterSeconds: Math.max(1, Math.ceil((at - now) / 1_000)),
   })
 
 /** The user-supplied text that mails to a user's address may contain: none until the address is verified. */
@@ -75,7 +75,7 @@ const PURPOSES: Readonly<Record<Issue['template'], MailTokenPurpose>> = {
  * Queues a mail with a new token, which replaces the user's older one for that purpose. Does neither if the mail limits
  * forbid it. Only a welcome mail, which nobody is waiting for, may be delayed by them.
  */
-export const mailToken = async (tx: Tx, opaqueTokens: OpaqueTokens, issue: Issue): Promise<MailSlot> => {
+export const queueTokenMail = async (tx: Tx, opaqueTokens: OpaqueTokens, issue: Issue): Promise<MailSlot> => {
   const { user, email, template, now } = issue
   const maxDelayMs = template === 'welcome' ? MAX_MAIL_DELAY_MS : 0
   const slot = await reserveMailSlot(tx, { template, to: email, now, maxDelayMs })
@@ -87,7 +87,7 @@ export const mailToken = async (tx: Tx, opaqueTokens: OpaqueTokens, issue: Issue
     purpose,
     email,
     nonce,
-    hash: opaqueTokens.hash(mailedToken(opaqueTokens, nonce)),
+    hash: opaqueTokens.hash(tokenOfNonce(opaqueTokens, nonce)),
     // Set again when the mail is handed over.
     expiresAt: now + MAIL_TOKEN_TTL_MS[purpose],
   }
@@ -100,13 +100,13 @@ export const mailToken = async (tx: Tx, opaqueTokens: OpaqueTokens, issue: Issue
   return slot
 }
 
-/** As {@link mailToken}, but throws `too_many_requests` if the limits forbid the mail. */
-export const requireMailToken = async (tx: Tx, opaqueTokens: OpaqueTokens, issue: Issue): Promise<void> => {
-  const { queued, at } = await mailToken(tx, opaqueTokens, issue)
+/** As {@link queueTokenMail}, but throws `too_many_requests` if the limits forbid the mail. */
+export const requireTokenMail = async (tx: Tx, opaqueTokens: OpaqueTokens, issue: Issue): Promise<void> => {
+  const { queued, at } = await queueTokenMail(tx, opaqueTokens, issue)
   if (!queued) throw tooManyMails(at, issue.now)
 }
 
-type Notice = { readonly user: User; readonly now: Instant } & (
+type Notification = { readonly user: User; readonly now: Instant } & (
   | { readonly template: 'password-changed' }
   | { readonly template: 'email-change-requested' | 'email-changed'; readonly newEmail: string | null }
 )
@@ -115,8 +115,12 @@ type Notice = { readonly user: User; readonly now: Instant } & (
  * Notifies a user, at their current address, of a change to their account. The mail limits may delay it, and drop it if
  * an hour's worth of mails is already queued.
  */
-export const notify = async (tx: Tx, opaqueTokens: OpaqueTokens, notice: Notice): Promise<MailSlot> => {
-  const { user, now, ...about } = notice
+export const queueNotification = async (
+  tx: Tx,
+  opaqueTokens: OpaqueTokens,
+  notification: Notification,
+): Promise<MailSlot> => {
+  const { user, now, ...about } = notification
   const slot = await reserveMailSlot(tx, {
     template: about.template,
     to: user.email,
@@ -132,10 +136,14 @@ export const notify = async (tx: Tx, opaqueTokens: OpaqueTokens, notice: Notice)
 }
 
 /**
- * As {@link notify}, for a change that must not happen without a notification. Throws `too_many_requests` instead of
- * dropping it.
+ * As {@link queueNotification}, for a change that must not happen without a notification. Throws `too_many_requests`
+ * instead of dropping it.
  */
-export const notifyFirst = async (tx: Tx, opaqueTokens: OpaqueTokens, notice: Notice): Promise<void> => {
-  const { queued, at } = await notify(tx, opaqueTokens, notice)
-  if (!queued) throw tooManyMails(at, notice.now)
+export const requireNotification = async (
+  tx: Tx,
+  opaqueTokens: OpaqueTokens,
+  notification: Notification,
+): Promise<void> => {
+  const { queued, at } = await queueNotification(tx, opaqueTokens, notification)
+  if (!queued) throw tooManyMails(at, notification.now)
 }

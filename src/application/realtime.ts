@@ -8,7 +8,7 @@ import type { Audience, Topics, View } from './topics.ts'
 
 /** Where a subscription begins, and whether events between the requested position and this one are gone. */
 export interface StartPosition {
-  readonly cursor: number
+  readonly position: number
   readonly gap: boolean
 }
 
@@ -18,7 +18,7 @@ export interface Realtime {
   start(listener: FeedListener): Promise<void>
   /** Looks for new events. Call it after commits, and regularly for those of other processes. */
   notify(): void
-  /** The cursor of the event last passed to the listener; changes in the same step in which it is passed. */
+  /** The position of the event last passed to the listener; changes in the same step in which it is passed. */
   position(): number
   /** The id of the current epoch, which new cursors contain. */
   epoch(): string
@@ -32,10 +32,10 @@ export interface Realtime {
    */
   begin(after: Cursor | null): Promise<StartPosition>
   /**
-   * The next events of a view, up to {@link position} at the time of the result; complete up to `cursor`. A client that
-   * has reached the position can switch to live events without missing or repeating any.
+   * The next events of a view, up to {@link position} at the time of the result; complete up to the returned position. A
+   * client that has reached {@link position} can switch to live events without missing or repeating any.
    */
-  replay(view: View, after: number): Promise<{ readonly events: readonly LoggedEvent[]; readonly cursor: number }>
+  replay(view: View, after: number): Promise<{ readonly events: readonly LoggedEvent[]; readonly position: number }>
   /** Delivers no more events. Resolves when the listener is idle. */
   stop(): Promise<void>
 }
@@ -62,19 +62,19 @@ export const createRealtime = ({ unitOfWork, topics, log }: Deps): Realtime => {
       // Events committed before are not new, but may not have been delivered yet.
       const failure = !known || after.position > feed.position() ? await feed.notify() : null
       if (failure !== null) throw failure.error
-      if (after === null) return { cursor: feed.position(), gap: false }
-      if (!known || after.position > feed.position()) return { cursor: feed.position(), gap: true }
+      if (after === null) return { position: feed.position(), gap: false }
+      if (!known || after.position > feed.position()) return { position: feed.position(), gap: true }
       const { removed } = await unitOfWork.read((tx) => tx.events.bounds())
-      return { cursor: Math.max(after.position, Math.min(removed, feed.position())), gap: after.position < removed }
+      return { position: Math.max(after.position, Math.min(removed, feed.position())), gap: after.position < removed }
     },
     async replay({ scope, sees }, after) {
       const before = feed.position()
       const { events: found, complete, reached } = await feed.next(scope, after)
-      const events = found.filter((event) => event.cursor <= feed.position())
-      if (events.length < found.length) return { events: events.filter(sees), cursor: feed.position() }
+      const events = found.filter((event) => event.position <= feed.position())
+      if (events.length < found.length) return { events: events.filter(sees), position: feed.position() }
       // The end of the log at the time of the read is at least the position of the listener.
-      const cursor = complete ? Math.max(reached, before) : Math.min(reached, feed.position())
-      return { events: events.filter(sees), cursor }
+      const position = complete ? Math.max(reached, before) : Math.min(reached, feed.position())
+      return { events: events.filter(sees), position }
     },
   }
 }

@@ -3,7 +3,7 @@ import type { Principal } from '../domain/session.ts'
 import { type Instant, newUser, type User } from '../domain/user.ts'
 import { requireActiveActor } from './access.ts'
 import { type IdempotencyRequest, type IdempotentResult, withIdempotency } from './idempotency.ts'
-import { mailToken } from './mail-tokens.ts'
+import { queueTokenMail } from './mail-tokens.ts'
 import { requireStrong } from './passwords.ts'
 import type { Tx, UnitOfWork } from './ports/persistence.ts'
 import type { OpaqueTokens, PasswordHasher } from './ports/security.ts'
@@ -59,7 +59,7 @@ export const createRegistrations = (deps: Deps): Registrations => {
 
   const add = async (tx: Tx, account: Account): Promise<User> => {
     const user = await tx.users.insert(newUser(account))
-    await mailToken(tx, opaqueTokens, { user, email: user.email, template: 'welcome', now: account.now })
+    await queueTokenMail(tx, opaqueTokens, { user, email: user.email, template: 'welcome', now: account.now })
     return user
   }
 

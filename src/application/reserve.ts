@@ -10,5 +10,7 @@ const RETRY_AFTER_SECONDS = 60
  */
 export const requireRoom = (reserve: Reserve, actor: Pick<Principal, 'role'> | null): void => {
   if (actor?.role === 'admin' || !reserve.isReached()) return
-  throw new AppError('storage_reserved', 'The remaining storage is reserved', { retryAfter: RETRY_AFTER_SECONDS })
+  throw new AppError('storage_reserved', 'The remaining storage is reserved', {
+    retryAfterSeconds: RETRY_AFTER_SECONDS,
+  })
 }

@@ -5,14 +5,14 @@ import type { Clock } from './ports/system.ts'
 /** A cached result about the rights of a session. */
 export interface CachedGrant {
   readonly principal: Principal
-  /** When the read that last confirmed it began, by the {@link MonotonicClock} clock. */
+  /** When the read that last validated it began, in milliseconds of {@link MonotonicClock}. */
   validatedAt: number
 }
 
 /** Limits the age of cached results to one second if notices may be lost. */
 export interface Revalidation<Entry extends CachedGrant> {
   /**
-   * Whether it was confirmed within the last second. Results in use are revalidated in batches before that second is
+   * Whether it was validated within the last second. Results in use are revalidated in batches before that second is
    * over, so a request rarely has to wait.
    */
   isFresh(entry: Entry): boolean
@@ -22,38 +22,38 @@ export interface Revalidation<Entry extends CachedGrant> {
 export type MonotonicClock = () => number
 
 /** The clock for the age of cached results. Tests replace it, so that they do not have to wait for a second. */
-export interface RevalidationTimer {
+export interface RevalidationOptions {
   readonly elapsed: MonotonicClock
   /** How long to gather results in use before revalidating them. Bounds the number of reads per second. */
   readonly coalesceMs: number
 }
 
-interface Deps<Entry> extends RevalidationTimer {
+interface Deps<Entry> extends RevalidationOptions {
   readonly unitOfWork: UnitOfWork
   readonly clock: Clock
   /** Called for results that are no longer valid. */
-  readonly forget: (entry: Entry) => void
+  readonly drop: (entry: Entry) => void
 }
 
 const MAX_AGE_MS = 1_000
 const REVALIDATE_AFTER_MS = 300
 const MAX_SESSIONS_PER_READ_COUNT = 500
 
-export const SYSTEM_REVALIDATION_TIMER: RevalidationTimer = { elapsed: () => performance.now(), coalesceMs: 100 }
+export const SYSTEM_REVALIDATION_OPTIONS: RevalidationOptions = { elapsed: () => performance.now(), coalesceMs: 100 }
 
 export const createRevalidation = <Entry extends CachedGrant>(deps: Deps<Entry>): Revalidation<Entry> => {
-  const { unitOfWork, clock, forget, elapsed, coalesceMs } = deps
+  const { unitOfWork, clock, drop, elapsed, coalesceMs } = deps
   const stale = new Set<Entry>()
   let scheduled = false
 
   const revalidate = async (entries: readonly Entry[]): Promise<void> => {
     const startedAt = elapsed()
     const ids = [...new Set(entries.map(({ principal }) => principal.sessionId))]
-    const standing = await unitOfWork.read((tx) => tx.sessions.findActivePrincipals(ids, clock.now()))
-    const roles = new Map(standing.map(({ sessionId, role }) => [sessionId, role]))
+    const activePrincipals = await unitOfWork.read((tx) => tx.sessions.findActivePrincipals(ids, clock.now()))
+    const roles = new Map(activePrincipals.map(({ sessionId, role }) => [sessionId, role]))
     for (const entry of entries) {
       if (roles.get(entry.principal.sessionId) === entry.principal.role) entry.validatedAt = startedAt
-      else forget(entry)
+      else drop(entry)
     }
   }
 

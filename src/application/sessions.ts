@@ -2,7 +2,7 @@ import { AppError, notFound } from '../domain/errors.ts'
 import type { Page } from '../domain/page.ts'
 import type { Principal, Session } from '../domain/session.ts'
 import { requireActiveActorLocked, requireAdmin } from './access.ts'
-import { requireMailToken } from './mail-tokens.ts'
+import { requireTokenMail } from './mail-tokens.ts'
 import type { SessionQuery } from './ports/accounts.ts'
 import type { AccessNotices } from './ports/messaging.ts'
 import type { UnitOfWork } from './ports/persistence.ts'
@@ -54,7 +54,7 @@ export const createSessions = ({ unitOfWork, passwords, opaqueTokens, notices, c
     await unitOfWork.write(async (tx) => {
       await requireActiveActorLocked(tx, actor, clock.now())
       await tx.sessions.deleteAll(actor.userId, null)
-      await tx.fileLinks.deleteAll({ makerId: actor.userId })
+      await tx.fileLinks.deleteAll({ creatorId: actor.userId })
     })
     await notices.publish(actor.userId)
   },
@@ -77,12 +77,12 @@ export const createSessions = ({ unitOfWork, passwords, opaqueTokens, notices, c
       const user = await tx.users.findById(userId)
       if (user === null) throw notFound('User')
       await tx.sessions.deleteAll(userId, null)
-      await tx.fileLinks.deleteAll({ makerId: userId })
+      await tx.fileLinks.deleteAll({ creatorId: userId })
       if (passwordHash === null) return
       if (!user.isActive) throw new AppError('inactive_user', 'An inactive account cannot reset its password')
       await tx.mailTokens.delete(userId)
       await tx.users.update({ ...user, passwordHash, updatedAt: now })
-      await requireMailToken(tx, opaqueTokens, { user, email: user.email, template: 'reset', now })
+      await requireTokenMail(tx, opaqueTokens, { user, email: user.email, template: 'reset', now })
     })
     await notices.publish(userId)
   },

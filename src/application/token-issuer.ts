@@ -1,4 +1,4 @@
-import { MAX_DEVICE_LENGTH, type Origin, type Session } from '../domain/session.ts'
+import { MAX_DEVICE_LENGTH, type Session, type SignInOrigin } from '../domain/session.ts'
 import type { Instant } from '../domain/user.ts'
 import type { Tx } from './ports/persistence.ts'
 import type { AccessTokens, OpaqueTokens } from './ports/security.ts'
@@ -14,9 +14,9 @@ export interface TokenPair {
 
 export interface TokenIssuer {
   /** Milliseconds. No access token outlives the session it belongs to. */
-  readonly accessLifetime: number
+  readonly accessLifetimeMs: number
   /** A new session, which `refreshToken` continues. */
-  open(tx: Tx, userId: number, origin: Origin, refreshToken: string, now: Instant): Promise<Session>
+  open(tx: Tx, userId: number, origin: SignInOrigin, refreshToken: string, now: Instant): Promise<Session>
   /** The tokens that a client of the session gets. */
   pair(session: Pick<Session, 'id' | 'userId' | 'createdAt'>, refreshToken: string, now: Instant): Promise<TokenPair>
 }
@@ -24,16 +24,14 @@ export interface TokenIssuer {
 interface Deps {
   readonly accessTokens: AccessTokens
   readonly opaqueTokens: OpaqueTokens
-  /** Milliseconds. */
-  readonly accessTtl: number
-  /** Milliseconds. */
-  readonly refreshTtl: number
+  readonly accessTtlMs: number
+  readonly refreshTtlMs: number
 }
 
-export const createTokenIssuer = ({ accessTokens, opaqueTokens, accessTtl, refreshTtl }: Deps): TokenIssuer => {
-  const accessLifetime = Math.min(accessTtl, refreshTtl)
+export const createTokenIssuer = ({ accessTokens, opaqueTokens, accessTtlMs, refreshTtlMs }: Deps): TokenIssuer => {
+  const accessLifetimeMs = Math.min(accessTtlMs, refreshTtlMs)
   return {
-    accessLifetime,
+    accessLifetimeMs,
     async open(tx, userId, { device, address }, refreshToken, now) {
       const session = await tx.sessions.insert({
         userId,
@@ -41,7 +39,7 @@ export const createTokenIssuer = ({ accessTokens, opaqueTokens, accessTtl, refre
         address,
         createdAt: now,
         lastUsedAt: now,
-        expiresAt: now + refreshTtl,
+        expiresAt: now + refreshTtlMs,
       })
       await tx.refreshTokens.insert({ hash: opaqueTokens.hash(refreshToken), sessionId: session.id, createdAt: now })
       return session
@@ -51,11 +49,11 @@ export const createTokenIssuer = ({ accessTokens, opaqueTokens, accessTtl, refre
         userId: session.userId,
         sessionId: session.id,
         sessionCreatedAt: session.createdAt,
-        expiresAt: now + accessLifetime,
+        expiresAt: now + accessLifetimeMs,
       }),
-      expiresIn: Math.floor(accessLifetime / 1_000),
+      expiresIn: Math.floor(accessLifetimeMs / 1_000),
       refreshToken,
-      refreshExpiresIn: Math.floor(refreshTtl / 1_000),
+      refreshExpiresIn: Math.floor(refreshTtlMs / 1_000),
     }),
   }
 }

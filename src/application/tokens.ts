@@ -1,6 +1,6 @@
 import { AppError } from '../domain/errors.ts'
 import { networksOf } from '../domain/network.ts'
-import type { Origin } from '../domain/session.ts'
+import type { SignInOrigin } from '../domain/session.ts'
 import { type Instant, isEmail, normalizeEmail, normalizePassword, USER_LIMITS, type User } from '../domain/user.ts'
 import { inactive } from './access.ts'
 import type { Attempts } from './attempts.ts'
@@ -14,7 +14,7 @@ import { createTokenIssuer, type TokenPair } from './token-issuer.ts'
 export interface SignIn {
   readonly username: string
   readonly password: string
-  readonly origin: Origin
+  readonly origin: SignInOrigin
 }
 
 export interface Refresh {
@@ -56,10 +56,8 @@ interface Deps {
   readonly notices: AccessNotices
   readonly attempts: Attempts
   readonly clock: Clock
-  /** Milliseconds. */
-  readonly accessTtl: number
-  /** Milliseconds. */
-  readonly refreshTtl: number
+  readonly accessTtlMs: number
+  readonly refreshTtlMs: number
 }
 
 const REUSE_GRACE_MS = 10_000
@@ -68,7 +66,7 @@ const refused = () => new AppError('invalid_grant', 'Incorrect email or password
 const refusedRefresh = () => new AppError('invalid_grant', 'The refresh token is invalid, expired or was revoked')
 
 export const createTokens = (deps: Deps): Tokens => {
-  const { unitOfWork, passwords, accessTokens, opaqueTokens, notices, attempts, clock, refreshTtl } = deps
+  const { unitOfWork, passwords, accessTokens, opaqueTokens, notices, attempts, clock, refreshTtlMs } = deps
   const issuer = createTokenIssuer(deps)
 
   /**
@@ -89,11 +87,11 @@ export const createTokens = (deps: Deps): Tokens => {
     }
     await tx.refreshTokens.spend(token.hash, now)
     await tx.refreshTokens.insert({ hash: opaqueTokens.hash(successor), sessionId: session.id, createdAt: now })
-    await tx.sessions.touch({ id: session.id, lastUsedAt: now, expiresAt: now + refreshTtl, address })
+    await tx.sessions.touch({ id: session.id, lastUsedAt: now, expiresAt: now + refreshTtlMs, address })
     return { session, stolen: false }
   }
 
-  const openSession = async (tx: Tx, user: User, origin: Origin, refreshToken: string, now: Instant) => {
+  const openSession = async (tx: Tx, user: User, origin: SignInOrigin, refreshToken: string, now: Instant) => {
     // The password may have been changed, or the account closed, while it was being checked.
     const current = await tx.users.findById(user.id)
     if (current?.passwordHash !== user.passwordHash || !current.isActive) throw refused()

@@ -155,7 +155,7 @@ export const createUploads = (deps: UploadDeps) => {
    */
   const deleteUnreferenced = async (blobKey: string): Promise<void> => {
     try {
-      if (!(await unitOfWork.read((tx) => tx.files.names(blobKey)))) await blobs.delete(blobKey)
+      if (!(await unitOfWork.read((tx) => tx.files.refersTo(blobKey)))) await blobs.delete(blobKey)
     } catch (error) {
       log.warn('the bytes of a failed upload are left to the sweep', { error })
     }

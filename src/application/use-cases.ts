@@ -25,17 +25,15 @@ interface Deps {
   readonly reserve: Reserve
   /** Rate limit for password attempts. */
   readonly attemptRate: Rate | 'off'
-  /** Milliseconds. */
-  readonly accessTtl: number
-  /** Milliseconds. */
-  readonly refreshTtl: number
+  readonly accessTtlMs: number
+  readonly refreshTtlMs: number
 }
 
 /** The use cases that depend only on the database and its guards. */
-export const createUseCases = ({ collections, bus, signup, attemptRate, accessTtl, refreshTtl, ...deps }: Deps) => {
+export const createUseCases = ({ collections, bus, signup, attemptRate, accessTtlMs, refreshTtlMs, ...deps }: Deps) => {
   const { notices } = bus
   const attempts = createAttempts(bus.limiter, attemptRate, deps.unitOfWork)
-  const shared = { ...deps, notices, attempts, accessTtl, refreshTtl }
+  const shared = { ...deps, notices, attempts, accessTtlMs, refreshTtlMs }
   return {
     access: createAccess(shared),
     users: createUsers({ ...shared, signup }),

@@ -4,7 +4,7 @@ import type { Caller, Principal } from '../domain/session.ts'
 import { type Instant, normalizeEmail, type Role, type User } from '../domain/user.ts'
 import { requireActiveActorLocked, requireAdmin } from './access.ts'
 import type { Attempts } from './attempts.ts'
-import { ifVerified, notify, notifyFirst, requireMailToken } from './mail-tokens.ts'
+import { ifVerified, queueNotification, requireNotification, requireTokenMail } from './mail-tokens.ts'
 import { requireStrong } from './passwords.ts'
 import type { UserQuery } from './ports/accounts.ts'
 import type { AccessNotices } from './ports/messaging.ts'
@@ -62,10 +62,8 @@ interface Deps {
   readonly attempts: Attempts
   readonly accessTokens: AccessTokens
   readonly clock: Clock
-  /** Milliseconds. */
-  readonly accessTtl: number
-  /** Milliseconds. */
-  readonly refreshTtl: number
+  readonly accessTtlMs: number
+  readonly refreshTtlMs: number
   readonly signup: 'open' | 'closed'
   readonly reserve: Reserve
 }
@@ -81,7 +79,7 @@ const passwordRequired = (what: string) => new AppError('password_required', `${
 const wrongPassword = () => new AppError('wrong_password', 'The current password is wrong')
 
 /** Invalidates mailed links for a new password or another address, because a thief may have requested them. */
-const voidUnverifiedTokens = async (tx: Tx, user: User): Promise<void> => {
+const deleteResetAndAddressChangeTokens = async (tx: Tx, user: User): Promise<void> => {
   await tx.mailTokens.delete(user.id, 'reset')
   const pending = await tx.mailTokens.findByUser(user.id, 'verify')
   if (pending !== null && pending.email !== user.email) await tx.mailTokens.delete(user.id, 'verify')
@@ -100,11 +98,11 @@ const isSameUser = (before: User, after: User): boolean =>
  */
 const deleteForbiddenLinks = async (tx: Tx, before: User, after: User): Promise<void> => {
   if (before.isActive && !after.isActive) {
-    await tx.fileLinks.deleteAll({ makerId: after.id })
+    await tx.fileLinks.deleteAll({ creatorId: after.id })
     await tx.fileLinks.deleteAll({ ownerId: after.id })
   }
   if (before.role === 'admin' && after.role !== 'admin') {
-    await tx.fileLinks.deleteAll({ makerId: after.id, foreign: true })
+    await tx.fileLinks.deleteAll({ creatorId: after.id, foreign: true })
   }
 }
 
@@ -129,8 +127,8 @@ const requestEmailChange = async (
   now: Instant,
 ): Promise<void> => {
   if ((await tx.users.findByEmail(email)) !== null) throw new AppError('email_taken', 'Email already registered')
-  await requireMailToken(tx, opaqueTokens, { user, email, template: 'verify', now })
-  await notifyFirst(tx, opaqueTokens, {
+  await requireTokenMail(tx, opaqueTokens, { user, email, template: 'verify', now })
+  await requireNotification(tx, opaqueTokens, {
     user,
     template: 'email-change-requested',
     newEmail: ifVerified(user, email),
@@ -138,7 +136,7 @@ const requestEmailChange = async (
   })
 }
 
-const setAddress = async (
+const announceAddressChange = async (
   tx: Tx,
   opaqueTokens: OpaqueTokens,
   user: User,
@@ -146,7 +144,7 @@ const setAddress = async (
   now: Instant,
 ): Promise<void> => {
   await tx.mailTokens.delete(user.id)
-  await notify(tx, opaqueTokens, { user, template: 'email-changed', newEmail: email, now })
+  await queueNotification(tx, opaqueTokens, { user, template: 'email-changed', newEmail: email, now })
 }
 
 /** Returns the user as of when the password was checked. Throws `wrong_password`, `too_many_requests`. */
@@ -185,7 +183,7 @@ const createOwnSession = (deps: Deps) => {
     await tx.sessions.deleteAll(userId, sessionId)
     await tx.refreshTokens.deleteAll(sessionId)
     // The session cannot be extended any more, so it leaves lists when its last access token expires.
-    await tx.sessions.touch({ id: sessionId, lastUsedAt: now, expiresAt: now + issuer.accessLifetime, address })
+    await tx.sessions.touch({ id: sessionId, lastUsedAt: now, expiresAt: now + issuer.accessLifetimeMs, address })
     return null
   }
 
@@ -230,7 +228,7 @@ export const createUsers = (deps: Deps): Users => {
         if (address !== null && address !== before.email) {
           if (isSelf) await requestEmailChange(tx, opaqueTokens, before, address, now)
           else {
-            await setAddress(tx, opaqueTokens, before, address, now)
+            await announceAddressChange(tx, opaqueTokens, before, address, now)
             after = { ...after, email: address, emailVerified: false }
           }
         }
@@ -255,9 +253,9 @@ export const createUsers = (deps: Deps): Users => {
         const current = await findVisible(tx, await requireActiveActorLocked(tx, actor, now), actor.userId)
         if (current.passwordHash !== user.passwordHash) throw wrongPassword()
         await tx.users.update({ ...current, passwordHash, updatedAt: now })
-        await voidUnverifiedTokens(tx, current)
-        await tx.fileLinks.deleteAll({ makerId: actor.userId })
-        await notify(tx, opaqueTokens, { user: current, template: 'password-changed', now })
+        await deleteResetAndAddressChangeTokens(tx, current)
+        await tx.fileLinks.deleteAll({ creatorId: actor.userId })
+        await queueNotification(tx, opaqueTokens, { user: current, template: 'password-changed', now })
         return renew ? ownSession.renew(tx, actor, now) : ownSession.endRefreshing(tx, actor, now)
       })
       await notices.publish(actor.userId)
@@ -275,7 +273,7 @@ export const createUsers = (deps: Deps): Users => {
         await requireRemainingAdmin(tx, user, null)
         // Sessions are deleted before the user, because requests that still use one may look up the user.
         await tx.sessions.deleteAll(id, null)
-        await tx.fileLinks.deleteAll({ makerId: id })
+        await tx.fileLinks.deleteAll({ creatorId: id })
         await tx.fileLinks.deleteAll({ ownerId: id })
         await tx.users.delete(id)
         await tx.jobs.enqueue({ kind: 'forget-user', payload: { userId: id }, now })

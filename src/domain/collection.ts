@@ -77,8 +77,8 @@ export const isNullable = ({ type }: FieldSchema): boolean => typeof type !== 's
 
 export const sortsOf = ({ sorts }: Collection): readonly string[] => ['created_at', 'updated_at', ...sorts]
 
-export const EVENTS = ['created', 'updated', 'deleted'] as const
-export type RecordChange = (typeof EVENTS)[number]
+export const RECORD_CHANGES = ['created', 'updated', 'deleted'] as const
+export type RecordChange = (typeof RECORD_CHANGES)[number]
 
 /** `item.created` */
 export const eventName = ({ singular }: Collection, change: RecordChange): string => `${singular}.${change}`

@@ -5,7 +5,7 @@
 export interface Epoch {
   /** Random, so that two epochs that begin from the same copy differ. */
   readonly id: string
-  /** The newest cursor in this epoch; null for the current epoch. */
+  /** The newest position in this epoch; null for the current epoch. */
   readonly end: number | null
 }
 

@@ -35,7 +35,7 @@ export type ErrorCode =
 export interface AppErrorOptions {
   readonly cause?: unknown
   /** Whole seconds after which the same request may succeed. */
-  readonly retryAfter?: number
+  readonly retryAfterSeconds?: number
   /** Which of several operations failed, from 0. */
   readonly index?: number
 }
@@ -43,14 +43,14 @@ export interface AppErrorOptions {
 /** A failure that the caller can act on. If thrown inside a unit of work, it rolls the transaction back. */
 export class AppError extends Error {
   readonly code: ErrorCode
-  readonly retryAfter: number | undefined
+  readonly retryAfterSeconds: number | undefined
   readonly index: number | undefined
 
   constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined)
     this.name = 'AppError'
     this.code = code
-    this.retryAfter = options.retryAfter
+    this.retryAfterSeconds = options.retryAfterSeconds
     this.index = options.index
   }
 }

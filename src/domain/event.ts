@@ -13,7 +13,7 @@ export type EndedJob = Omit<Job, 'payload'>
 /** An entry of the log: who did what, when, in which request. Readers ignore kinds they do not know. */
 export interface LoggedEvent {
   /** Increases in the order of commits. */
-  readonly cursor: number
+  readonly position: number
   /** The name of a collection, or {@link JOBS}. */
   readonly kind: string
   readonly event: string
@@ -29,7 +29,7 @@ export interface LoggedEvent {
   readonly createdAt: Instant
 }
 
-export type NewEvent = Omit<LoggedEvent, 'cursor'>
+export type NewEvent = Omit<LoggedEvent, 'position'>
 
 export const jobEvent = (event: JobEventName, { payload: _, ...job }: Job, createdAt: Instant): NewEvent => ({
   kind: JOBS,

@@ -28,7 +28,7 @@ export interface FileLink {
   readonly fileId: number
   /** Of the file. */
   readonly ownerId: number
-  readonly makerId: number
+  readonly creatorId: number
   readonly expiresAt: Instant
   readonly createdAt: Instant
 }
@@ -41,9 +41,8 @@ export const MAX_FILENAME_LENGTH = 255
 export const MAX_OPEN_UPLOADS_COUNT = 16
 
 /** Limits how long it takes to end all links of a user, and how much they store. */
-export const MAX_LINKS_PER_MAKER_COUNT = 10_000
+export const MAX_LINKS_PER_CREATOR_COUNT = 10_000
 
-/** Seconds. */
 export const LINK_LIFE_SECONDS = { minimum: 1, maximum: 7 * 24 * 3_600 } as const
 
 /** How long bytes without a row are kept, because their row may be about to be committed. */

@@ -1,7 +1,7 @@
 import type { Instant, Role } from './user.ts'
 
 /** A stored response, which is returned again for the same key. */
-export interface StoredAnswer {
+export interface StoredResponse {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   /** JSON text. */
@@ -15,7 +15,7 @@ export interface IdempotencyRecord {
   readonly key: string
   /** SHA-256 of the request. */
   readonly fingerprint: Uint8Array
-  readonly answer: StoredAnswer
+  readonly response: StoredResponse
   /** The role that the caller needs to read the response. */
   readonly role: Role
   readonly createdAt: Instant

@@ -21,7 +21,7 @@ export const parseSize = (text: string): number | null => measure(text, BYTES, N
 /** A number of requests per number of milliseconds. */
 export interface Rate {
   readonly limit: number
-  readonly window: number
+  readonly windowMs: number
 }
 
 /** `600/1m` as a rate, `off` as `'off'`; null for anything else. */
@@ -30,6 +30,6 @@ export const parseRate = (text: string): Rate | 'off' | null => {
   const match = /^(\d{1,9})\/(.+)$/.exec(text)
   if (match?.[1] === undefined || match[2] === undefined) return null
   const limit = Number(match[1])
-  const window = parseDuration(match[2])
-  return limit > 0 && window !== null ? { limit, window } : null
+  const windowMs = parseDuration(match[2])
+  return limit > 0 && windowMs !== null ? { limit, windowMs } : null
 }

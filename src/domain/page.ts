@@ -11,7 +11,7 @@ export interface Sort<Field extends string> {
 }
 
 /** Where a list continues: the sort key and id of the last row returned. */
-export interface Position {
+export interface RowPosition {
   readonly key: string | number
   readonly id: number
 }
@@ -20,7 +20,7 @@ export interface Position {
 export interface PageRequest<Field extends string> {
   readonly size: number
   readonly sort: Sort<Field>
-  readonly from: { readonly page: number; readonly total?: false } | { readonly after: Position }
+  readonly from: { readonly page: number; readonly total?: false } | { readonly after: RowPosition }
 }
 
 export interface Page<T> {
@@ -33,7 +33,7 @@ export interface Page<T> {
    * Where the next page starts; null on the last one. A page that ended early because it would have cost too much may
    * have fewer rows than requested, even none, and still has a position.
    */
-  readonly next: Position | null
+  readonly next: RowPosition | null
 }
 
 type Total = Pick<Page<unknown>, 'total' | 'totalAtLeast'>

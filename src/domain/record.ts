@@ -1,12 +1,4 @@
-import {
-  type Collection,
-  EVENTS,
-  eventName,
-  type FieldSchema,
-  isNullable,
-  type RecordChange,
-  typeOf,
-} from './collection.ts'
+import { type Collection, eventName, type FieldSchema, isNullable, type RecordChange, typeOf } from './collection.ts'
 import { AppError } from './errors.ts'
 import type { NewEvent } from './event.ts'
 import { isEqualJson, isJsonObject, type Json, type JsonObject, mergePatch } from './merge-patch.ts'
@@ -130,5 +122,7 @@ export const recordEvent = (
   ...author,
 })
 
+const DELETED: RecordChange = 'deleted'
+
 /** Whether an event of this name means that its subject was deleted. */
-export const isDeletion = (event: string): boolean => event.endsWith(`.${EVENTS[2]}`)
+export const isDeletion = (event: string): boolean => event.endsWith(`.${DELETED}`)

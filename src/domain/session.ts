@@ -14,7 +14,7 @@ export interface Session {
 export type NewSession = Omit<Session, 'id'>
 
 /** Where a sign-in came from, as the session list shows it. */
-export interface Origin {
+export interface SignInOrigin {
   readonly device: string
   readonly address: string
 }

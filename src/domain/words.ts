@@ -38,20 +38,21 @@ const fold = (text: string): string =>
 export const wordsOf = (text: string): ReadonlySet<string> =>
   new Set(ASCII.test(text) ? text.toLowerCase().match(ASCII_WORD) : fold(text).match(WORD))
 
-export const isPrefix = (word: string): boolean => word.length > 2 || [...word].length >= MIN_PREFIX_CODE_POINTS
+export const matchesPrefixes = (word: string): boolean =>
+  word.length >= 2 * MIN_PREFIX_CODE_POINTS || [...word].length >= MIN_PREFIX_CODE_POINTS
 
 /** The words that a match must contain: distinct, none implied by another, at most {@link MAX_QUERY_WORDS_COUNT}. */
 export const queryWordsOf = (text: string): readonly string[] => {
   const words = [...wordsOf(text)].slice(0, MAX_QUERY_WORDS_COUNT)
   return words.filter(
-    (word) => !isPrefix(word) || !words.some((other) => other.length > word.length && other.startsWith(word)),
+    (word) => !matchesPrefixes(word) || !words.some((other) => other.length > word.length && other.startsWith(word)),
   )
 }
 
 /** Whether one of the words begins with `wanted` or, if that is short, equals it. */
 const isAmong = (words: ReadonlySet<string>, wanted: string): boolean => {
   if (words.has(wanted)) return true
-  if (!isPrefix(wanted)) return false
+  if (!matchesPrefixes(wanted)) return false
   for (const word of words) if (word.startsWith(wanted)) return true
   return false
 }
@@ -61,7 +62,7 @@ const isPartOfWord = (character: string | undefined): boolean => character !== u
 /** As {@link isAmong}, for the words of a lower-case ASCII text; much cheaper than splitting it into words. */
 const isInAscii = (text: string, wanted: string): boolean => {
   for (let at = text.indexOf(wanted); at >= 0; at = text.indexOf(wanted, at + 1)) {
-    if (!isPartOfWord(text[at - 1]) && (isPrefix(wanted) || !isPartOfWord(text[at + wanted.length]))) return true
+    if (!isPartOfWord(text[at - 1]) && (matchesPrefixes(wanted) || !isPartOfWord(text[at + wanted.length]))) return true
   }
   return false
 }

@@ -58,8 +58,8 @@ export const composeUseCases = (
     opaqueTokens: createOpaqueTokens(secret),
     signup: settings.SIGNUP,
     attemptRate: settings.RATE_LIMIT_AUTH,
-    accessTtl: settings.ACCESS_TOKEN_TTL,
-    refreshTtl: settings.REFRESH_TOKEN_TTL,
+    accessTtlMs: settings.ACCESS_TOKEN_TTL,
+    refreshTtlMs: settings.REFRESH_TOKEN_TTL,
   })
 
 /** Called after commits, once the parts that react to them exist. */
@@ -76,7 +76,7 @@ export const openFoundation = async (options: StartOptions, closers: Closers) =>
   const { settings, log, clock = systemClock, passwords = createPasswordHasher() } = options
   const engine = engineOf(settings)
   closers.add(engine.lock())
-  const migrations = await engine.catchUp()
+  const migrations = await engine.ensureMigrated()
   if (migrations.length > 0) log.info('migrated', { migrations })
 
   const secret = secretOf(settings)

@@ -21,8 +21,8 @@ export const startJobs = async (foundation: Foundation, mailer: Mailer, publicUr
       appUrl: settings.APP_URL ?? publicUrl,
       templates: settings.MAIL_TEMPLATES,
     },
-    refreshTtl: settings.REFRESH_TOKEN_TTL,
-    eventRetention: settings.EVENT_RETENTION,
+    refreshTtlMs: settings.REFRESH_TOKEN_TTL,
+    eventRetentionMs: settings.EVENT_RETENTION,
   })
   const runner = createJobRunner({ unitOfWork: store, handlers, clock, log, random: Math.random })
   await store.requeueAbandonedJobs(clock.now())

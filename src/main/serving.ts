@@ -28,7 +28,7 @@ const apiOptions = (settings: Settings) => ({
   rateLimit: settings.RATE_LIMIT,
   rateLimitAuth: settings.RATE_LIMIT_AUTH,
   trustProxy: settings.TRUST_PROXY,
-  maxBodySize: settings.MAX_BODY_SIZE,
+  maxBodyBytes: settings.MAX_BODY_SIZE,
   corsOrigins: settings.CORS_ORIGINS ?? [],
   allowedHosts: effectiveHosts({
     bound: settings.HOST,
@@ -63,7 +63,7 @@ const composeFiles = (foundation: Foundation) => {
       log,
     }),
     fileLinks: createFileLinks({ unitOfWork: store, signer: signerOf(foundation), clock, reserve }),
-    maxUploadSize: settings.MAX_UPLOAD_SIZE,
+    maxUploadBytes: settings.MAX_UPLOAD_SIZE,
   }
 }
 
@@ -94,7 +94,7 @@ export const serveApi = async (
   listeners.sockets = sockets
   await sockets.start()
   const checks: readonly Check[] = [
-    { name: 'accepting', run: accepting, immediate: true },
+    { name: 'accepting', run: accepting, uncached: true },
     { name: 'database', run: store.ping },
     { name: 'files', run: blobs.ping },
     ...bus.checks,

@@ -7,7 +7,7 @@ import { newSession as newSessionIn, sessionTokens as tokens } from '../support/
 import { openTestStore } from '../support/store.ts'
 import { until } from '../support/until.ts'
 
-/** The longest that what a process remembers may be trusted. */
+/** The longest that a cached right may be used. */
 const PROMISE_MS = 1_000
 
 const clock = { now: () => Date.now() }
@@ -22,16 +22,16 @@ const changeUser = (id: number, change: object) =>
   })
 
 /** Notices of which none arrives. */
-const lost: AccessNotices = { complete: false, publish() {}, subscribe() {} }
+const lost: AccessNotices = { lossless: false, publish() {}, subscribe() {} }
 
 const createProcess = (notices: AccessNotices, unitOfWork: UnitOfWork = store) => {
   let elapsed = 0
-  const ageing = { elapsed: () => elapsed, coalesceMs: 1 }
-  const access = createAccess({ unitOfWork, accessTokens: tokens, notices, clock, ageing })
+  const revalidationOptions = { elapsed: () => elapsed, coalesceMs: 1 }
+  const access = createAccess({ unitOfWork, accessTokens: tokens, notices, clock, revalidationOptions })
   return {
     ...access,
-    elapsed: ageing.elapsed,
-    /** Makes what is remembered older. */
+    elapsed: revalidationOptions.elapsed,
+    /** Makes cached rights older. */
     pass(milliseconds: number) {
       elapsed += milliseconds
     },
@@ -58,11 +58,11 @@ describe('when notices may be lost', () => {
     const access = createProcess(lost, counting)
     const { id, token } = await newSession()
     await access.authenticate(token)
-    // Far into what is confirmed again and again.
-    for (let confirmed = 1; confirmed <= 5; confirmed++) {
+    // Far into what is revalidated again and again.
+    for (let revalidated = 1; revalidated <= 5; revalidated++) {
       access.pass(PROMISE_MS / 2)
       expect(access.authenticate(token)).not.toBeInstanceOf(Promise)
-      await until(() => counting.reads > confirmed)
+      await until(() => counting.reads > revalidated)
     }
     await end(id)
     const ended = access.elapsed()
@@ -106,13 +106,13 @@ describe('when notices may be lost', () => {
     const access = createProcess(lost, counting)
     const sessions = await Promise.all(Array.from({ length: 200 }, newSession))
     await Promise.all(sessions.map(({ token }) => access.authenticate(token)))
-    const proven = counting.reads
+    const readsBefore = counting.reads
     access.pass(500)
     for (const { token } of sessions) expect(access.authenticate(token)).not.toBeInstanceOf(Promise)
-    await until(() => counting.reads > proven)
+    await until(() => counting.reads > readsBefore)
     access.pass(PROMISE_MS - 400)
     for (const { token } of sessions) expect(access.authenticate(token)).not.toBeInstanceOf(Promise)
-    expect(counting.reads).toBe(proven + 1)
+    expect(counting.reads).toBe(readsBefore + 1)
   })
 
   test('while the database does not respond, cached tokens expire after that second', async () => {

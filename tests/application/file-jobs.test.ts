@@ -34,8 +34,8 @@ const prepare = async () => {
     clock,
     mailer: createMailbox(),
     opaqueTokens: createOpaqueTokens('x'),
-    refreshTtl: 1,
-    eventRetention: 1,
+    refreshTtlMs: 1,
+    eventRetentionMs: 1,
     mail: { appName: 'Skep', appUrl: 'http://localhost' },
   })
   const filesOn = (unitOfWork: UnitOfWork) =>
@@ -168,7 +168,7 @@ test('removing a user removes all their files, however many, and nobody else’s
     for (let n = 0; n < 450; n++) {
       const { id, ...file } = kept
       const { id: fileId } = await tx.files.insert({ ...file, ownerId: other, blobKey: `key-${n}` })
-      await tx.fileLinks.insert({ fileId, ownerId: 1, makerId: 1, expiresAt: Date.now() + DAY_MS, createdAt: 0 })
+      await tx.fileLinks.insert({ fileId, ownerId: 1, creatorId: 1, expiresAt: Date.now() + DAY_MS, createdAt: 0 })
     }
   })
   await run('forget-user', { userId: other })
@@ -206,8 +206,8 @@ test('the clean-up removes expired links', async () => {
   const { store, upload, run, outside } = await prepare()
   const { id: fileId } = await upload()
   await store.write(async (tx) => {
-    await tx.fileLinks.insert({ fileId, ownerId: 1, makerId: 1, expiresAt: Date.now() - 1, createdAt: 0 })
-    await tx.fileLinks.insert({ fileId, ownerId: 1, makerId: 1, expiresAt: Date.now() + DAY_MS, createdAt: 0 })
+    await tx.fileLinks.insert({ fileId, ownerId: 1, creatorId: 1, expiresAt: Date.now() - 1, createdAt: 0 })
+    await tx.fileLinks.insert({ fileId, ownerId: 1, creatorId: 1, expiresAt: Date.now() + DAY_MS, createdAt: 0 })
   })
   await run('clean-up')
   expect(outside('SELECT 1 FROM file_links')).toHaveLength(1)

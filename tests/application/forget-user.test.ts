@@ -43,8 +43,8 @@ test('the log keeps no content of a removed user, even if an admin changes a rec
     clock: { now: () => 1 },
     mailer: createMailbox(),
     opaqueTokens: createOpaqueTokens('x'),
-    refreshTtl: 1,
-    eventRetention: 1,
+    refreshTtlMs: 1,
+    eventRetentionMs: 1,
     mail: { appName: 'Skep', appUrl: 'http://localhost' },
   })
   const job = { id: 1, attempts: 1, runAt: 0, lastError: null, createdAt: 0, updatedAt: 0 }

@@ -19,8 +19,8 @@ test('the clean-up removes expired sessions and links, and jobs that ended long 
     ...deps,
     collections: COLLECTIONS,
     mail: { appName: 'Skep', appUrl: 'http://localhost' },
-    refreshTtl: HOUR_MS,
-    eventRetention: HOUR_MS,
+    refreshTtlMs: HOUR_MS,
+    eventRetentionMs: HOUR_MS,
   })
   const now = clock.now()
   await store.write(async (tx) => {

@@ -46,8 +46,8 @@ const open = async () => {
     fail: (now: boolean | 'once') => {
       failing = now
     },
-    onEvent: ({ cursor }: { cursor: number }) => {
-      received.push(cursor)
+    onEvent: ({ position }: { position: number }) => {
+      received.push(position)
       for (const watcher of watchers) watcher()
       return undefined
     },
@@ -106,7 +106,7 @@ test('after a failed read, a newer cursor from another process is still valid', 
   await append()
   fail('once')
   await expect(realtime.begin(at(1))).rejects.toMatchObject({ code: 'unavailable' })
-  expect(await realtime.begin(at(1))).toEqual({ cursor: 1, gap: false })
+  expect(await realtime.begin(at(1))).toEqual({ position: 1, gap: false })
 })
 
 test('waits for a listener that asks for it, and moves its position with each event', async () => {
@@ -116,11 +116,11 @@ test('waits for a listener that asks for it, and moves its position with each ev
   const first = Promise.withResolvers<void>()
   const second = Promise.withResolvers<void>()
   await realtime.start({
-    onEvent({ cursor }) {
+    onEvent({ position }) {
       positions.push(realtime.position())
-      if (cursor === 2) second.resolve()
+      if (position === 2) second.resolve()
       else first.resolve()
-      return cursor === 1 ? gate.promise : undefined
+      return position === 1 ? gate.promise : undefined
     },
     onCaughtUp: () => undefined,
     onRestored: restored,
@@ -168,12 +168,12 @@ test('replays up to its position and not beyond it', async () => {
   await append()
   await append(2)
   const view = await realtime.view(OWNER, 'items')
-  expect(await realtime.replay(view, 0)).toEqual({ events: [], cursor: 0 })
+  expect(await realtime.replay(view, 0)).toEqual({ events: [], position: 0 })
   realtime.notify()
   await realtime.begin(at(99))
-  const { events, cursor } = await realtime.replay(view, 0)
-  expect(events.map((event) => event.cursor)).toEqual([1])
-  expect(cursor).toBe(2)
+  const { events, position } = await realtime.replay(view, 0)
+  expect(events.map((event) => event.position)).toEqual([1])
+  expect(position).toBe(2)
 })
 
 test('accepts only known topics, some of them only for admins', async () => {

@@ -41,7 +41,7 @@ export const accessNoticesContract = (
 
     test('report that notices may be lost if there are other processes', async () => {
       const all = await open()
-      expect(all.map(({ complete }) => complete)).toEqual(all.map(() => all.length === 1))
+      expect(all.map(({ lossless }) => lossless)).toEqual(all.map(() => all.length === 1))
     })
   })
 }

@@ -36,15 +36,15 @@ export const eventLogContract = (engine: string, open: () => Promise<Harness>) =
     const append = (unitOfWork: UnitOfWork, event: NewEvent) => unitOfWork.write((tx) => tx.events.append(event))
     const list = (unitOfWork: UnitOfWork, after = 0, scope: EventScope = 'all', limit = 1_000) =>
       readEvents(unitOfWork, { scope, after, limit })
-    const cursors = async (unitOfWork: UnitOfWork, after = 0, scope: EventScope = 'all', limit = 1_000) =>
-      (await list(unitOfWork, after, scope, limit)).map(({ cursor }) => cursor)
+    const positions = async (unitOfWork: UnitOfWork, after = 0, scope: EventScope = 'all', limit = 1_000) =>
+      (await list(unitOfWork, after, scope, limit)).map(({ position }) => position)
     const bounds = (unitOfWork: UnitOfWork) => unitOfWork.read((tx) => tx.events.bounds())
 
     test('returns what was appended', async () => {
       const { one, other } = await open()
       const event = eventOf(1, 2)
       await append(one, event)
-      expect(await list(other)).toEqual([{ ...event, cursor: 1 }])
+      expect(await list(other)).toEqual([{ ...event, position: 1 }])
     })
 
     test('contains what was committed and not what was rolled back', async () => {
@@ -59,7 +59,7 @@ export const eventLogContract = (engine: string, open: () => Promise<Harness>) =
       expect(await list(one)).toMatchObject([{ subjectId: 3, data: { id: 3 } }])
     })
 
-    test('lists by owner, by item or all, after a cursor and up to a limit', async () => {
+    test('lists by owner, by item or all, after a position and up to a limit', async () => {
       const { one } = await open()
       for (const [owner, item] of [
         [1, 10],
@@ -69,13 +69,13 @@ export const eventLogContract = (engine: string, open: () => Promise<Harness>) =
       ] as const) {
         await append(one, eventOf(owner, item))
       }
-      const [a = 0, b = 0, c = 0, d = 0] = await cursors(one)
+      const [a = 0, b = 0, c = 0, d = 0] = await positions(one)
       expect([a, b, c, d]).toEqual([...new Set([a, b, c, d])].sort((x, y) => x - y))
-      expect(await cursors(one, 0, of('items', 1))).toEqual([a, c, d])
-      expect(await cursors(one, a, of('items', 1))).toEqual([c, d])
-      expect(await cursors(one, 0, { kind: 'items', subjectId: 10 })).toEqual([a, d])
-      expect(await cursors(one, 0, { kind: 'items', subjectId: 10 }, 1)).toEqual([a])
-      expect(await cursors(one, d)).toEqual([])
+      expect(await positions(one, 0, of('items', 1))).toEqual([a, c, d])
+      expect(await positions(one, a, of('items', 1))).toEqual([c, d])
+      expect(await positions(one, 0, { kind: 'items', subjectId: 10 })).toEqual([a, d])
+      expect(await positions(one, 0, { kind: 'items', subjectId: 10 }, 1)).toEqual([a])
+      expect(await positions(one, d)).toEqual([])
     })
 
     test('keeps events of jobs and items apart, in one common order', async () => {
@@ -94,9 +94,9 @@ export const eventLogContract = (engine: string, open: () => Promise<Harness>) =
       await append(one, eventOf(1, 10))
       await one.write((tx) => tx.events.append(ended))
       await append(one, eventOf(1, 11))
-      const [a = 0, b = 0, c = 0] = await cursors(one)
-      expect(await cursors(one, 0, of('items'))).toEqual([a, c])
-      expect(await cursors(one, 0, of('jobs'))).toEqual([b])
+      const [a = 0, b = 0, c = 0] = await positions(one)
+      expect(await positions(one, 0, of('items'))).toEqual([a, c])
+      expect(await positions(one, 0, of('jobs'))).toEqual([b])
       expect(await list(one, a)).toMatchObject([ended, { subjectId: 11 }])
     })
 
@@ -112,7 +112,7 @@ export const eventLogContract = (engine: string, open: () => Promise<Harness>) =
         for (let after = 0; ; ) {
           const { events, complete } = await one.read((tx) => tx.events.chunk({ scope, after, maxCount, maxBytes }))
           pieces.push(events.length)
-          after = events.at(-1)?.cursor ?? after
+          after = events.at(-1)?.position ?? after
           if (complete) return pieces
         }
       }
@@ -131,7 +131,7 @@ export const eventLogContract = (engine: string, open: () => Promise<Harness>) =
       const { one } = await open()
       expect(await bounds(one)).toEqual({ last: 0, removed: 0 })
       for (const createdAt of [100, 200, 300]) await append(one, eventOf(1, 2, { createdAt }))
-      const [first, second, third = 0] = await cursors(one)
+      const [first, second, third = 0] = await positions(one)
       expect(await bounds(one)).toEqual({ last: third, removed: (first ?? 0) - 1 })
       expect(await one.write((tx) => tx.events.deleteBefore(200, 10))).toBe(1)
       expect(await bounds(one)).toEqual({ last: third, removed: (second ?? 0) - 1 })
@@ -139,20 +139,20 @@ export const eventLogContract = (engine: string, open: () => Promise<Harness>) =
       expect(await one.write((tx) => tx.events.deleteBefore(1_000, 10))).toBe(1)
       expect(await bounds(one)).toEqual({ last: third, removed: third })
       await append(one, eventOf(1, 2))
-      expect(await cursors(one)).toEqual([third + 1])
+      expect(await positions(one)).toEqual([third + 1])
     })
 
     test('retention removes only from the beginning, even if a clock was set back', async () => {
       const { one } = await open()
       for (const createdAt of [100, 900, 200, 1_000]) await append(one, eventOf(1, 2, { createdAt }))
-      const [, ...later] = await cursors(one)
+      const [, ...later] = await positions(one)
       expect(await one.write((tx) => tx.events.deleteBefore(500, 10))).toBe(1)
-      expect(await cursors(one)).toEqual(later)
+      expect(await positions(one)).toEqual(later)
       expect(await one.write((tx) => tx.events.deleteBefore(950, 10))).toBe(2)
-      expect(await cursors(one)).toEqual(later.slice(2))
+      expect(await positions(one)).toEqual(later.slice(2))
     })
 
-    test('a reader that follows the last cursor it saw misses nothing of writers that race', async () => {
+    test('a reader that follows the last position it saw misses nothing of writers that race', async () => {
       const { one, other } = await open()
       const writers = Promise.all(
         Array.from({ length: 200 }, (_, n) => append(n % 2 === 0 ? one : other, eventOf(1, n + 1))),
@@ -161,17 +161,17 @@ export const eventLogContract = (engine: string, open: () => Promise<Harness>) =
       void writers.finally(() => {
         writing = false
       })
-      const seen: { readonly cursor: number; readonly id: number }[] = []
+      const seen: { readonly position: number; readonly id: number }[] = []
       for (let last = false; ; last = !writing) {
-        for (const event of await list(one, seen.at(-1)?.cursor ?? 0)) {
-          seen.push({ cursor: event.cursor, id: event.subjectId })
+        for (const event of await list(one, seen.at(-1)?.position ?? 0)) {
+          seen.push({ position: event.position, id: event.subjectId })
         }
         if (last) break
         await new Promise((resolve) => setImmediate(resolve))
       }
       await writers
       expect(seen.map(({ id }) => id).sort((a, b) => a - b)).toEqual(Array.from({ length: 200 }, (_, n) => n + 1))
-      expect(seen.map(({ cursor }) => cursor)).toEqual(await cursors(other))
+      expect(seen.map(({ position }) => position)).toEqual(await positions(other))
     })
   })
 }

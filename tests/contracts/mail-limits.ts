@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { createOpaqueTokens } from '../../src/adapters/bun/opaque-tokens.ts'
-import { mailToken } from '../../src/application/mail-tokens.ts'
+import { queueTokenMail } from '../../src/application/mail-tokens.ts'
 import type { UnitOfWork } from '../../src/application/ports/persistence.ts'
 import { userNamed } from '../support/store.ts'
 
@@ -30,7 +30,7 @@ export const mailLimitsContract = (engine: string, open: () => Promise<UnitOfWor
       const users = await unitOfWork.write((tx) => Promise.all(names.map((name) => tx.users.insert(userNamed(name)))))
       const issue = { email: 'stranger@example.com', template: 'verify', now: 1_000_000_000 } as const
       const turns = await Promise.all(
-        users.map((user) => unitOfWork.write((tx) => mailToken(tx, opaqueTokens, { ...issue, user }))),
+        users.map((user) => unitOfWork.write((tx) => queueTokenMail(tx, opaqueTokens, { ...issue, user }))),
       )
       expect(turns.filter(({ queued }) => queued)).toHaveLength(1)
     })
@@ -61,16 +61,16 @@ export const mailLimitsContract = (engine: string, open: () => Promise<UnitOfWor
         const first = await tx.files.insert({ ...file, ownerId: ann, blobKey: 'a' })
         const second = await tx.files.insert({ ...file, ownerId: root, blobKey: 'b' })
         for (const { id: fileId, ownerId } of [first, second]) {
-          for (const makerId of [ann, root]) await tx.fileLinks.insert({ ...link, fileId, ownerId, makerId })
+          for (const creatorId of [ann, root]) await tx.fileLinks.insert({ ...link, fileId, ownerId, creatorId })
         }
       })
       expect(await alive()).toEqual([1, 2, 3, 4])
-      expect(await unitOfWork.write((tx) => tx.fileLinks.countMadeBy(root, 1))).toBe(1)
-      await unitOfWork.write((tx) => tx.fileLinks.deleteAll({ makerId: root, foreign: true }))
+      expect(await unitOfWork.write((tx) => tx.fileLinks.countCreatedBy(root, 1))).toBe(1)
+      await unitOfWork.write((tx) => tx.fileLinks.deleteAll({ creatorId: root, foreign: true }))
       expect(await alive()).toEqual([1, 0, 3, 4])
       await unitOfWork.write((tx) => tx.fileLinks.deleteAll({ ownerId: ann }))
       expect(await alive()).toEqual([0, 0, 3, 4])
-      await unitOfWork.write((tx) => tx.fileLinks.deleteAll({ makerId: ann }))
+      await unitOfWork.write((tx) => tx.fileLinks.deleteAll({ creatorId: ann }))
       expect(await alive()).toEqual([0, 0, 0, 4])
       expect(await unitOfWork.write((tx) => tx.fileLinks.deleteExpiredOf(root, 10, 5))).toBe(1)
     })

@@ -10,7 +10,7 @@ interface Harness {
 /** What every rate limiter promises. */
 export const rateLimiterContract = (engine: string, open: () => Promise<Harness>, skip = false) => {
   describe.skipIf(skip)(`the rate limiter of ${engine}`, () => {
-    const rate = { limit: 2, window: 1_000 }
+    const rate = { limit: 2, windowMs: 1_000 }
 
     test('allows the number of requests in the rate, then no more', async () => {
       const { limiter } = await open()
@@ -23,10 +23,10 @@ export const rateLimiterContract = (engine: string, open: () => Promise<Harness>
     test('returns when the window ends, and restarts then', async () => {
       const { limiter, pass } = await open()
       for (const _ of [1, 2, 3]) await limiter.take('a', rate)
-      const { resetIn } = await limiter.take('a', rate)
-      expect(resetIn).toBeGreaterThan(0)
-      expect(resetIn).toBeLessThanOrEqual(1_000)
-      await pass(resetIn)
+      const { resetInMs } = await limiter.take('a', rate)
+      expect(resetInMs).toBeGreaterThan(0)
+      expect(resetInMs).toBeLessThanOrEqual(1_000)
+      await pass(resetInMs)
       expect((await limiter.take('a', rate)).allowed).toBe(true)
     })
 
@@ -40,7 +40,7 @@ export const rateLimiterContract = (engine: string, open: () => Promise<Harness>
       const { limiter, pass } = await open()
       await limiter.take('a', rate)
       await pass(600)
-      expect((await limiter.take('a', rate)).resetIn).toBeLessThanOrEqual(400)
+      expect((await limiter.take('a', rate)).resetInMs).toBeLessThanOrEqual(400)
       await pass(400)
       expect((await limiter.take('a', rate)).remaining).toBe(1)
     })
@@ -55,14 +55,14 @@ export const rateLimiterContract = (engine: string, open: () => Promise<Harness>
     test('takes the cost of a request, and nothing if the cost exceeds the remaining limit', async () => {
       const { limiter } = await open()
       const take = async (cost: number) => {
-        const { allowed, remaining } = await limiter.take('a', { limit: 10, window: 60_000 }, cost)
+        const { allowed, remaining } = await limiter.take('a', { limit: 10, windowMs: 60_000 }, cost)
         return [allowed, remaining]
       }
       expect(await take(7)).toEqual([true, 3])
       expect(await take(4)).toEqual([false, 3])
       expect(await take(3)).toEqual([true, 0])
       expect(await take(1)).toEqual([false, 0])
-      expect(await limiter.take('b', { limit: 10, window: 60_000 }, 11)).toMatchObject({
+      expect(await limiter.take('b', { limit: 10, windowMs: 60_000 }, 11)).toMatchObject({
         allowed: false,
         remaining: 10,
       })
@@ -70,10 +70,10 @@ export const rateLimiterContract = (engine: string, open: () => Promise<Harness>
 
     test('restarts in time for a key whose first request was refused', async () => {
       const { limiter, pass } = await open()
-      const { resetIn } = await limiter.take('a', { limit: 1, window: 300 }, 2)
-      expect(resetIn).toBeGreaterThan(0)
-      expect(resetIn).toBeLessThanOrEqual(300)
-      await pass(resetIn)
+      const { resetInMs } = await limiter.take('a', { limit: 1, windowMs: 300 }, 2)
+      expect(resetInMs).toBeGreaterThan(0)
+      expect(resetInMs).toBeLessThanOrEqual(300)
+      await pass(resetInMs)
       expect((await limiter.take('a', rate)).remaining).toBe(1)
     })
 
@@ -87,13 +87,15 @@ export const rateLimiterContract = (engine: string, open: () => Promise<Harness>
     test('counts many keys at once', async () => {
       const { limiter } = await open()
       const keys = Array.from({ length: 900 }, (_, n) => `${n % 300}`)
-      const taken = await Promise.all(keys.map((key) => limiter.take(key, { limit: 7, window: 60_000 })))
+      const taken = await Promise.all(keys.map((key) => limiter.take(key, { limit: 7, windowMs: 60_000 })))
       expect(taken.map(({ remaining }) => remaining)).toEqual(keys.map((_, n) => 6 - Math.floor(n / 300)))
     })
 
     test('never allows more than the limit to callers that race', async () => {
       const { limiter } = await open()
-      const taken = await Promise.all(Array.from({ length: 20 }, () => limiter.take('a', { limit: 7, window: 60_000 })))
+      const taken = await Promise.all(
+        Array.from({ length: 20 }, () => limiter.take('a', { limit: 7, windowMs: 60_000 })),
+      )
       expect(taken.filter(({ allowed }) => allowed)).toHaveLength(7)
     })
   })

@@ -5,7 +5,7 @@ import { userNamed } from '../support/store.ts'
 
 /** What every engine's sessions promise of those that stand. */
 export const sessionsContract = (engine: string, open: () => Promise<UnitOfWork>) => {
-  describe(`the standing sessions of ${engine}`, () => {
+  describe(`the active sessions of ${engine}`, () => {
     const NOW = 1_000
 
     const signIn = (
@@ -20,7 +20,7 @@ export const sessionsContract = (engine: string, open: () => Promise<UnitOfWork>
         return { sessionId, userId, role }
       })
 
-    const standing = (unitOfWork: UnitOfWork, ids: readonly number[]) =>
+    const activePrincipals = (unitOfWork: UnitOfWork, ids: readonly number[]) =>
       unitOfWork.read(async (tx) => new Set(await tx.sessions.findActivePrincipals(ids, NOW)))
 
     test('are those of the given sessions that have not ended, of active accounts, with the current role', async () => {
@@ -33,14 +33,14 @@ export const sessionsContract = (engine: string, open: () => Promise<UnitOfWork>
       const ended = await signIn(unitOfWork, 'joe')
       await unitOfWork.write((tx) => tx.sessions.delete(ended.sessionId))
       const asked = [ann, root, expired, inactive, ended].map(({ sessionId }) => sessionId)
-      expect(await standing(unitOfWork, [...asked, unasked.sessionId + 1_000])).toEqual(new Set([ann, root]))
+      expect(await activePrincipals(unitOfWork, [...asked, unasked.sessionId + 1_000])).toEqual(new Set([ann, root]))
     })
 
     test('are none for an empty list, and one for a repeated id', async () => {
       const unitOfWork = await open()
       const ann = await signIn(unitOfWork, 'ann')
-      expect(await standing(unitOfWork, [])).toEqual(new Set())
-      expect(await standing(unitOfWork, [ann.sessionId, ann.sessionId])).toEqual(new Set([ann]))
+      expect(await activePrincipals(unitOfWork, [])).toEqual(new Set())
+      expect(await activePrincipals(unitOfWork, [ann.sessionId, ann.sessionId])).toEqual(new Set([ann]))
     })
   })
 

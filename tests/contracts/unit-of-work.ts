@@ -160,12 +160,12 @@ export const unitOfWorkContract = (engine: string, open: () => Promise<UnitOfWor
       const { unitOfWork } = await open()
       const { id: userId } = await unitOfWork.write((tx) => tx.users.insert(userNamed('ann')))
       const kept = { userId, route: 'POST /items/', fingerprint: new Uint8Array(32), createdAt: 1 }
-      const answer = { status: 201, headers: {}, body: '' }
+      const response = { status: 201, headers: {}, body: '' }
       const writeWithKey = (key: string) =>
         unitOfWork.write(async (tx) => {
           if ((await tx.idempotency.find(kept.userId, kept.route, key)) !== null) return
           await tx.records('items').insert({ ...NEW_ITEM, title: key })
-          await tx.idempotency.put({ ...kept, key, answer, role: 'user' })
+          await tx.idempotency.put({ ...kept, key, response, role: 'user' })
         })
       const keys = ['a', 'b', 'c', 'd', 'e']
       await Promise.all(

@@ -67,7 +67,7 @@ const putAnswer = (tx: Tx, userId: number, key: string, body: string, createdAt:
     route: 'r',
     key,
     fingerprint: new Uint8Array(32),
-    answer: answerOf(body),
+    response: answerOf(body),
     role: 'user',
     createdAt,
   })
@@ -110,7 +110,7 @@ const REUSED_ID: Unit[] = [
   { steps: [{ kind: 'update', owner: 0, at: 0, text: 'longer' }], fails: false },
 ]
 
-/** Postgres has not given the event a cursor yet. */
+/** Postgres has not given the event a position yet. */
 const ERASED_AT_ONCE: Unit[] = [
   {
     steps: [
@@ -165,7 +165,7 @@ export const usageContract = (engine: string, open: Open, migration: string) => 
               if (fails) throw new Error('undone')
             })
             await work.catch((error: Error) => expect(error.message).toBe('undone'))
-            // On an engine that assigns cursors to events later, all events have one now.
+            // On an engine that assigns positions to events later, all events have one now.
             await store.read((tx) => tx.events.bounds())
           }
           const rows = await outside<{ user_id: number | string; bytes: number | string }>(countedIn(migration))
@@ -233,7 +233,7 @@ export const usageContract = (engine: string, open: Open, migration: string) => 
       const { store } = await open()
       const ann = await makeUser(store)
       await store.write((tx) => insert(tx, ann, 'x'))
-      await store.write((tx) => tx.usage.forget(ann))
+      await store.write((tx) => tx.usage.delete(ann))
       await store.write((tx) => tx.records('items').deleteOwned(ann, 9))
       expect(await used(store, ann)).toBe(0)
     })
@@ -246,7 +246,7 @@ export const usageContract = (engine: string, open: Open, migration: string) => 
       await store.write((tx) => putAnswer(tx, ann, 'k', body, 1))
       expect(await used(store, ann)).toBeLessThan(100_000)
       const found = await store.write((tx) => tx.idempotency.find(ann, 'r', 'k'))
-      expect(found?.answer).toEqual(answerOf(body))
+      expect(found?.response).toEqual(answerOf(body))
     })
   })
 }

@@ -136,7 +136,7 @@ describe.skipIf(missing)('copy, with SKEP_TEST_POSTGRES_URL', () => {
       })
       expect(inserted.id).toBe(51)
       const events = await readEvents(store, { after: 50 })
-      expect(events.map(({ cursor }) => cursor)).toEqual([51])
+      expect(events.map(({ position }) => position)).toEqual([51])
     } finally {
       await store.close()
     }

@@ -19,18 +19,18 @@ interface Asked {
   readonly limit?: number
 }
 
-/** The events of a scope after a cursor, up to a limit, read as whoever follows the log reads them. */
+/** The events of a scope after a position, up to a limit, read as whoever follows the log reads them. */
 export const readEvents = async (
   unitOfWork: UnitOfWork,
   { scope = 'all', after = 0, limit = 100_000 }: Asked = {},
 ): Promise<readonly LoggedEvent[]> => {
   const all: LoggedEvent[] = []
-  for (let cursor = after; all.length < limit; ) {
+  for (let position = after; all.length < limit; ) {
     const maxCount = Math.min(1_000, limit - all.length)
-    const query = { scope, after: cursor, maxCount, maxBytes: Number.MAX_SAFE_INTEGER }
+    const query = { scope, after: position, maxCount, maxBytes: Number.MAX_SAFE_INTEGER }
     const { events, reached, complete } = await unitOfWork.read((tx) => tx.events.chunk(query))
     all.push(...events)
-    cursor = reached
+    position = reached
     if (complete) break
   }
   return all

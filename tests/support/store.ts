@@ -20,7 +20,7 @@ export interface TestStore {
 }
 
 interface Options extends StoreOptions {
-  readonly lockTimeout?: number
+  readonly lockTimeoutMs?: number
   readonly wrap?: (connection: Connection) => Connection
   readonly wal?: (path: string) => Wal
 }

@@ -23,7 +23,7 @@ export interface FairQueue {
   run<T>(source: string, work: () => Promise<T>): Promise<T>
 }
 
-const overloaded = () => new AppError('overloaded', 'Too many passwords are being checked', { retryAfter: 5 })
+const overloaded = () => new AppError('overloaded', 'Too many passwords are being checked', { retryAfterSeconds: 5 })
 
 /**
  * Sources take turns, however many callers of each are waiting. When the queue is full, a caller of a source with fewer

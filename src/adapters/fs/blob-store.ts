@@ -31,9 +31,10 @@ const TRANSIENT_CODES = ['EROFS', 'EACCES', 'EPERM', 'EIO', 'ESTALE', 'EMFILE', 
  */
 const toAppError = (error: unknown): unknown => {
   const code = String(codeOf(error))
-  if (FULL.includes(code)) return new AppError('storage_full', 'The storage is full', { cause: error, retryAfter: 60 })
+  if (FULL.includes(code))
+    return new AppError('storage_full', 'The storage is full', { cause: error, retryAfterSeconds: 60 })
   if (!TRANSIENT_CODES.includes(code)) return error
-  return new AppError('unavailable', 'The storage is not available', { cause: error, retryAfter: 1 })
+  return new AppError('unavailable', 'The storage is not available', { cause: error, retryAfterSeconds: 1 })
 }
 
 /**

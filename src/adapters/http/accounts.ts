@@ -24,7 +24,7 @@ export const accountRoutes = (kernel: Kernel, accounts: Accounts) =>
         return status(204, undefined)
       },
       {
-        admit: { who: 'anyone', limit: 'mailed tokens', body: 'json', small: true },
+        admit: { who: 'anyone', limit: 'mailed tokens', body: 'json', smallBody: true },
         body: body('EmailVerification', { token: MailedToken }),
         response: { 204: NoContent, ...problems() },
         detail: {
@@ -59,7 +59,7 @@ export const accountRoutes = (kernel: Kernel, accounts: Accounts) =>
         return new Response(null, { status: 202 })
       },
       {
-        admit: { who: 'anyone', limit: 'credentials', body: 'json', small: true },
+        admit: { who: 'anyone', limit: 'credentials', body: 'json', smallBody: true },
         body: body('PasswordForgotten', { email: Email }),
         response: {
           202: t.Void({ description: 'Accepted, whether or not the account exists' }),
@@ -83,7 +83,7 @@ export const accountRoutes = (kernel: Kernel, accounts: Accounts) =>
         return status(204, undefined)
       },
       {
-        admit: { who: 'anyone', limit: 'mailed tokens', body: 'json', small: true },
+        admit: { who: 'anyone', limit: 'mailed tokens', body: 'json', smallBody: true },
         body: body('PasswordReset', { token: MailedToken, password: Password }),
         response: { 204: NoContent, ...problems() },
         detail: {

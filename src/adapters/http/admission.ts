@@ -2,10 +2,10 @@ import type { Context } from 'elysia'
 import { type Access, requireAdmin } from '../../application/access.ts'
 import { AppError } from '../../domain/errors.ts'
 import type { Principal } from '../../domain/session.ts'
-import type { Answers } from './answers.ts'
 import { type Call, clientOf } from './call.ts'
 import { costOf } from './costs.ts'
 import type { Limits } from './limits.ts'
+import type { ResponseBodies } from './response-bodies.ts'
 import type { Rule } from './rule.ts'
 
 /** A request to a route, before its body is read. */
@@ -19,7 +19,7 @@ export interface RoutedCall {
 interface Deps {
   readonly access: Access
   readonly limits: Limits
-  readonly answers: Answers
+  readonly responseBodies: ResponseBodies
   readonly addressOf: (request: Request) => string
 }
 
@@ -35,8 +35,8 @@ export const bearerToken = (request: Request): string | null => {
 }
 
 /** Whether the request has the static token of its route, or needs no token. */
-const isKeyed = (request: Request, { key, opens }: Rule): boolean =>
-  (key?.(bearerToken(request) ?? '') ?? false) || (opens?.(request) ?? false)
+const isKeyed = (request: Request, { staticToken, grantsAccess }: Rule): boolean =>
+  (staticToken?.(bearerToken(request) ?? '') ?? false) || (grantsAccess?.(request) ?? false)
 
 const identifies = (request: Request, rule: Rule): boolean => {
   if (rule.who === 'anyone') return false
@@ -56,7 +56,7 @@ const identifiedAs = (call: Call) => (principal: Principal) => {
 }
 
 /** The steps of admission. Each throws or rejects if the request is refused. */
-const createSteps = ({ access, limits, answers, addressOf }: Deps) => ({
+const createSteps = ({ access, limits, responseBodies, addressOf }: Deps) => ({
   forbidCaching({ headers }: RoutedCall, { limit, body }: Rule): void {
     if (limit === 'credentials' || limit === 'mailed tokens' || body === 'form') headers['cache-control'] = 'no-store'
   },
@@ -85,12 +85,12 @@ const createSteps = ({ access, limits, answers, addressOf }: Deps) => ({
     return limits.general(call.principal, address, headers, costOf(request))
   },
 
-  authorize({ call, request, params }: RoutedCall, { large, who, may }: Rule): unknown {
-    if (large === true) answers.check(clientOf(call))
+  authorize({ call, request, params }: RoutedCall, { largeResponse, who, checkAccess }: Rule): unknown {
+    if (largeResponse === true) responseBodies.check(clientOf(call))
     const { principal } = call
     if (who === 'admin' && principal !== null) requireAdmin(principal)
     if (typeof who === 'function') who(principal, request)
-    return principal === null ? undefined : may?.(principal, params)
+    return principal === null ? undefined : checkAccess?.(principal, params)
   },
 })
 

@@ -15,7 +15,6 @@ import type { Collection } from '../../domain/collection.ts'
 import { COLLECTIONS } from '../../domain/collections/index.ts'
 import type { Rate } from '../../domain/measures.ts'
 import { accountRoutes } from './accounts.ts'
-import { createAnswers } from './answers.ts'
 import { createAddressOf } from './client-address.ts'
 import { createCommonHeaders } from './common-headers.ts'
 import { crossOrigin } from './cross-origin.ts'
@@ -25,18 +24,19 @@ import { docsRoutes } from './docs/pages.ts'
 import { unusable } from './docs/unusable.ts'
 import { createEdge } from './edge.ts'
 import { fallbackRoutes, routeOf } from './fallback.ts'
-import { linkRoutes as fileLinkRoutes } from './files/links.ts'
+import { fileLinkRoutes } from './files/links.ts'
 import { fileRoutes } from './files/routes.ts'
 import { healthRoutes } from './health.ts'
 import type { AllowedHosts } from './hosts.ts'
 import { jobRoutes } from './jobs.ts'
 import { createKernel, type Kernel } from './kernel.ts'
 import { createLimits } from './limits.ts'
-import { linkRoutes } from './links/routes.ts'
+import { linkPageRoutes } from './links/routes.ts'
 import { type Exposition, metricsRoutes } from './metrics.ts'
 import { oauthMetadataRoutes } from './oauth-metadata.ts'
 import { type RealtimeUpgrade, realtimeRoutes } from './realtime.ts'
 import { recordRoutes } from './records.ts'
+import { createResponseBodies } from './response-bodies.ts'
 import { sessionRoutes, userSessionRoutes } from './sessions.ts'
 import { homeRoutes } from './site/home.ts'
 import type { Site } from './site/layout.ts'
@@ -51,8 +51,7 @@ export interface ApiDeps {
   readonly collections: readonly { readonly collection: Collection; readonly records: Records }[]
   readonly files: Files
   readonly fileLinks: FileLinks
-  /** Bytes. */
-  readonly maxUploadSize: number
+  readonly maxUploadBytes: number
   /** Base of links, without a trailing slash; known once the server listens. */
   readonly publicUrl: () => string
   readonly jobs: Jobs
@@ -61,7 +60,7 @@ export interface ApiDeps {
   readonly limiter: RateLimiter
   readonly log: Log
   readonly slices: EventLoopSlices
-  readonly metrics: Pick<Metrics, 'requestAnswered'> & Exposition
+  readonly metrics: Pick<Metrics, 'requestFinished'> & Exposition
   readonly checks: readonly Check[]
   /** The AsyncAPI document, as plain data; created once the server listens. */
   readonly describeSocket: () => Node
@@ -72,8 +71,7 @@ export interface ApiOptions extends Site {
   readonly rateLimit: Rate | 'off'
   readonly rateLimitAuth: Rate | 'off'
   readonly trustProxy: number
-  /** Bytes. */
-  readonly maxBodySize: number
+  readonly maxBodyBytes: number
   readonly corsOrigins: '*' | readonly string[]
   readonly allowedHosts: AllowedHosts
   /** A bearer token that is valid only for the metrics. */
@@ -145,17 +143,17 @@ export const describeApi = (version: string, basePath = '') =>
 export const createApi = (deps: ApiDeps, options: ApiOptions) => {
   const peerOf = (request: Request): string => app.server?.requestIP(request)?.address ?? ''
   const addressOf = createAddressOf({ peerOf, trustProxy: options.trustProxy })
-  const answers = createAnswers()
+  const responseBodies = createResponseBodies()
   const { basePath, version } = options
   const common = createCommonHeaders(options.https)
   const kernel = createKernel({
-    answers,
+    responseBodies,
     common,
     slices: deps.slices,
     access: deps.access,
     limits: createLimits({ limiter: deps.limiter, general: options.rateLimit, credentials: options.rateLimitAuth }),
     addressOf,
-    maxBodySize: options.maxBodySize,
+    maxBodyBytes: options.maxBodyBytes,
   })
   const preflighted = (method: string, path: string) => routeOf(app.routes, method, path)
   const edge = createEdge({
@@ -164,7 +162,7 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
     addressOf,
     common,
     allowedHosts: options.allowedHosts,
-    answers,
+    responseBodies,
     basePath,
   })
   const app: Elysia = new Elysia({
@@ -183,7 +181,7 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
         : crossOrigin({ origins: options.corsOrigins, finish: edge.finish, routeOf: preflighted }),
     )
     .use(createFeatures(kernel, deps, deps.collections, basePath, options.metricsToken))
-    .use(linkRoutes(kernel, options))
+    .use(linkPageRoutes(kernel, options))
     .use(homeRoutes(kernel, options, version))
     .use(oauthMetadataRoutes(kernel, deps.publicUrl))
     .use(

@@ -1,22 +1,22 @@
 import { type Context, Elysia, ValidationError } from 'elysia'
 import type { Metrics } from '../../application/ports/metrics.ts'
 import type { Log } from '../../application/ports/system.ts'
-import type { Answers } from './answers.ts'
 import { type Call, clientOf, openCall } from './call.ts'
 import type { CommonHeaders } from './common-headers.ts'
 import { acceptsGzip, addVary, compressJson, isCompressible } from './compression.ts'
 import { type AllowedHosts, createHostCheck } from './hosts.ts'
 import { internalProblem, type Problem, problemResponse, toProblem } from './problems.ts'
+import type { ResponseBodies } from './response-bodies.ts'
 import { toResponseFailure, toValidationProblem } from './validation.ts'
 
 interface Deps {
   readonly log: Log
-  readonly metrics: Pick<Metrics, 'requestAnswered'>
+  readonly metrics: Pick<Metrics, 'requestFinished'>
   /** The client's address, as reported by trusted proxies. */
   readonly addressOf: (request: Request) => string
   readonly common: CommonHeaders
   readonly allowedHosts: AllowedHosts
-  readonly answers: Answers
+  readonly responseBodies: ResponseBodies
   /** Path of PUBLIC_URL, without a trailing slash: the proxy strips it from every request. */
   readonly basePath: string
 }
@@ -50,14 +50,14 @@ const createReports = ({ log, metrics, addressOf }: Deps) => {
 
   const report = (call: Call, request: Request, status: number): void => {
     call.finished = true
-    const duration = performance.now() - call.startedAt
-    metrics.requestAnswered(request.method, call.route, status, duration)
+    const durationMs = performance.now() - call.startedAt
+    metrics.requestFinished(request.method, call.route, status, durationMs)
     log.info('request', {
       request_id: call.id,
       method: request.method,
       route: call.route === '' ? '(none)' : call.route,
       status,
-      duration_ms: Math.round(duration * 100) / 100,
+      duration_ms: Math.round(durationMs * 100) / 100,
       user_id: call.principal?.userId,
       address: call.address ?? addressOf(request),
     })
@@ -71,7 +71,7 @@ const createReports = ({ log, metrics, addressOf }: Deps) => {
  * Nothing here may throw.
  */
 export const createEdge = (deps: Deps) => {
-  const { common, allowedHosts, answers, basePath } = deps
+  const { common, allowedHosts, responseBodies, basePath } = deps
   const { problemOf, report } = createReports(deps)
   const checkHost = createHostCheck(allowedHosts)
   const finish: Finish = (call, request, { headers, status }) => {
@@ -98,7 +98,7 @@ export const createEdge = (deps: Deps) => {
     try {
       const text = JSON.stringify(value)
       const packed = isCompressible(text) && acceptsGzip(request) ? compressJson(text, headers) : null
-      const body = packed instanceof Uint8Array ? packed : answers.body(clientOf(call), text, { packed })
+      const body = packed instanceof Uint8Array ? packed : responseBodies.body(clientOf(call), text, { packed })
       if (packed === null) return body
       headers['content-encoding'] = 'gzip'
       addVary(headers, 'Accept-Encoding')

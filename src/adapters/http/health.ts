@@ -23,10 +23,10 @@ const ReadyResponse = t.Object(
   { title: 'Readiness' },
 )
 
-const stateOf = ({ run, replaced }: Check): Promise<State> =>
+const stateOf = ({ run, optional }: Check): Promise<State> =>
   run().then(
     () => 'ok',
-    () => (replaced ? 'degraded' : 'failed'),
+    () => (optional ? 'degraded' : 'failed'),
   )
 
 const READY_CACHED_MS = 1_000
@@ -45,7 +45,7 @@ export const createReadiness = (checks: readonly Check[], now: () => number = ()
   }
   let asks: readonly (() => Promise<State>)[] | null = null
   return (): Promise<readonly State[]> => {
-    asks ??= checks.map((check) => (check.immediate ? () => stateOf(check) : cached(check)))
+    asks ??= checks.map((check) => (check.uncached ? () => stateOf(check) : cached(check)))
     return Promise.all(asks.map((ask) => ask()))
   }
 }

@@ -1,11 +1,11 @@
 import type { IdempotencyRequest, IdempotentResult } from '../../application/idempotency.ts'
 import { AppError } from '../../domain/errors.ts'
-import type { StoredAnswer } from '../../domain/idempotency.ts'
+import type { StoredResponse } from '../../domain/idempotency.ts'
 import type { Principal } from '../../domain/session.ts'
-import type { Answers } from './answers.ts'
 import { clientOf } from './call.ts'
 import type { CommonHeaders } from './common-headers.ts'
 import { HttpProblem } from './problems.ts'
+import type { ResponseBodies } from './response-bodies.ts'
 
 export interface IdempotentCall<T> {
   readonly request: Request
@@ -16,7 +16,7 @@ export interface IdempotentCall<T> {
   /** The content to compare: the parsed body, or a substitute. */
   readonly sent: unknown
   /** The response to the first request. */
-  readonly answer: (result: T) => StoredAnswer
+  readonly responseOf: (result: T) => StoredResponse
 }
 
 const KEY = /^[\x21-\x7e]{1,255}$/
@@ -55,9 +55,12 @@ const untyped = (response: Response): never => response as never
  * Runs creating use cases once per Idempotency-Key and returns their responses. Throws `idempotency_in_progress` while
  * a request with the same user, route and key is running, `idempotency_mismatch` if the request differs.
  */
-export const createIdempotency = (answers: Answers, common: Pick<CommonHeaders, 'respond'>): WithIdempotency => {
-  const respond = (client: string, { status, headers, body }: StoredAnswer, replayed: boolean): Response => {
-    const text = answers.body(client, body, { always: 'always' })
+export const createIdempotency = (
+  responseBodies: ResponseBodies,
+  common: Pick<CommonHeaders, 'respond'>,
+): WithIdempotency => {
+  const respond = (client: string, { status, headers, body }: StoredResponse, replayed: boolean): Response => {
+    const text = responseBodies.body(client, body, { always: 'always' })
     const response = common.respond(text, status)
     const all = response.headers
     for (const name in headers) all.set(name, headers[name] ?? '')
@@ -65,29 +68,29 @@ export const createIdempotency = (answers: Answers, common: Pick<CommonHeaders, 
     return response
   }
   const running = new Set<string>()
-  return async ({ request, actor, route, sent, answer: answerOf }, work) => {
+  return async ({ request, actor, route, sent, responseOf: createResponse }, work) => {
     const key = keyOf(request)
     // Sends the stored response, because a unit of work may have run more than once.
-    let made: { readonly result: unknown; readonly answer: StoredAnswer } | null = null
-    const answer: typeof answerOf = (result) => {
-      if (made === null || made.result !== result) made = { result, answer: answerOf(result) }
-      return made.answer
+    let made: { readonly result: unknown; readonly response: StoredResponse } | null = null
+    const responseOf: typeof createResponse = (result) => {
+      if (made === null || made.result !== result) made = { result, response: createResponse(result) }
+      return made.response
     }
     const done = (idempotent: Awaited<ReturnType<typeof work>>) => {
       const replayed = 'replayed' in idempotent
-      const stored = replayed ? idempotent.replayed : answer(idempotent.result)
+      const stored = replayed ? idempotent.replayed : responseOf(idempotent.result)
       return untyped(respond(clientOf({ principal: actor }), stored, replayed))
     }
     if (actor === null || key === null) return done(await work(null))
     const name = `${actor.userId} ${route} ${key}`
     if (running.has(name)) {
       throw new AppError('idempotency_in_progress', 'A request with this Idempotency-Key is still running', {
-        retryAfter: 1,
+        retryAfterSeconds: 1,
       })
     }
     running.add(name)
     try {
-      return done(await work({ key, route, fingerprint: fingerprintOf(sent), answer }))
+      return done(await work({ key, route, fingerprint: fingerprintOf(sent), responseOf }))
     } finally {
       running.delete(name)
     }

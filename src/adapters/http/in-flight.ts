@@ -18,7 +18,7 @@ const RETRY_AFTER_SECONDS = 1
 
 const tooMany = () =>
   new AppError('too_many_requests', 'You have too many unread responses or unfinished requests', {
-    retryAfter: RETRY_AFTER_SECONDS,
+    retryAfterSeconds: RETRY_AFTER_SECONDS,
   })
 
 export const createInFlight = (maxClientBytes = MAX_CLIENT_BYTES, maxTotalBytes = MAX_TOTAL_BYTES): InFlight => {
@@ -38,7 +38,7 @@ export const createInFlight = (maxClientBytes = MAX_CLIENT_BYTES, maxTotalBytes 
       if (always === undefined && before > 0 && before + bytes > maxClientBytes) throw tooMany()
       if (always === undefined && total > 0 && total + bytes > maxTotalBytes) {
         throw new AppError('overloaded', 'The server has too many unread responses or unfinished requests', {
-          retryAfter: RETRY_AFTER_SECONDS,
+          retryAfterSeconds: RETRY_AFTER_SECONDS,
         })
       }
       add(client, bytes)

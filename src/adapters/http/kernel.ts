@@ -3,7 +3,6 @@ import type { Access } from '../../application/access.ts'
 import type { EventLoopSlices } from '../../application/ports/system.ts'
 import { networksOf } from '../../domain/network.ts'
 import { createAdmission, type RoutedCall } from './admission.ts'
-import type { Answers } from './answers.ts'
 import { hasBody, readForm, readJson, receiving } from './body.ts'
 import { type Call, clientOf } from './call.ts'
 import type { AddressOf } from './client-address.ts'
@@ -11,6 +10,7 @@ import type { CommonHeaders } from './common-headers.ts'
 import { createIdempotency } from './idempotency.ts'
 import { createInFlight, type InFlight } from './in-flight.ts'
 import type { Limits } from './limits.ts'
+import type { ResponseBodies } from './response-bodies.ts'
 import { documented, type Rule } from './rule.ts'
 
 export type { Rule } from './rule.ts'
@@ -22,9 +22,8 @@ interface Deps {
   readonly access: Access
   readonly limits: Limits
   readonly addressOf: AddressOf
-  /** Bytes. */
-  readonly maxBodySize: number
-  readonly answers: Answers
+  readonly maxBodyBytes: number
+  readonly responseBodies: ResponseBodies
   readonly common: CommonHeaders
   readonly slices: Pick<EventLoopSlices, 'next'>
 }
@@ -32,11 +31,11 @@ interface Deps {
 type HookContext = Pick<Context, 'request' | 'set' | 'route' | 'params'> & { call: Call }
 
 const createBodyReader =
-  ({ maxBodySize, slices, addressOf }: Deps, bodies: InFlight) =>
-  async (call: Call, request: Request, { body, small, bodyOptional }: Rule): Promise<unknown> => {
+  ({ maxBodyBytes, slices, addressOf }: Deps, bodies: InFlight) =>
+  async (call: Call, request: Request, { body, smallBody, bodyOptional }: Rule): Promise<unknown> => {
     if (body !== 'json' && body !== 'form') return null
     if (bodyOptional && !hasBody(request)) return {}
-    const limit = small === true || body === 'form' ? Math.min(maxBodySize, MAX_SMALL_BODY_BYTES) : maxBodySize
+    const limit = smallBody === true || body === 'form' ? Math.min(maxBodyBytes, MAX_SMALL_BODY_BYTES) : maxBodyBytes
     const client = call.principal === null ? `address:${networksOf(addressOf(request)).client}` : clientOf(call)
     return receiving(
       request,
@@ -51,9 +50,9 @@ const createBodyReader =
  * macro `admit`, which turns a {@link Rule} into hooks that run before parsing and validation.
  */
 export const createKernel = (deps: Deps) => {
-  const { access, limits, answers, common, addressOf } = deps
+  const { access, limits, responseBodies, common, addressOf } = deps
   const bodies = createInFlight()
-  const admit = createAdmission({ access, limits, answers, addressOf })
+  const admit = createAdmission({ access, limits, responseBodies, addressOf })
   const read = createBodyReader(deps, bodies)
 
   const authorize = (subject: RoutedCall, route: string, rule: Rule): unknown => {
@@ -66,7 +65,7 @@ export const createKernel = (deps: Deps) => {
     .decorate('call', null as unknown as Call)
     .decorate('addressOf', addressOf)
     .decorate('limits', limits)
-    .decorate('withIdempotency', createIdempotency(answers, common))
+    .decorate('withIdempotency', createIdempotency(responseBodies, common))
     .decorate('bodies', bodies)
     .macro({
       admit: (rule: Rule) => ({

@@ -49,9 +49,9 @@ interface Budget {
 
 const seconds = (milliseconds: number) => Math.max(1, Math.ceil(milliseconds / 1_000))
 
-const refusal = ({ limit, resetIn }: Allowance, cost: number): AppError => {
+const refusal = ({ limit, resetInMs }: Allowance, cost: number): AppError => {
   const why = cost > limit ? `This request counts as ${cost}, and ${limit} are allowed` : 'Too many requests'
-  return new AppError('too_many_requests', why, { retryAfter: seconds(resetIn) })
+  return new AppError('too_many_requests', why, { retryAfterSeconds: seconds(resetInMs) })
 }
 
 /** `own` is the limit of the client, `ceilings` are those of its networks. */
@@ -59,11 +59,11 @@ const reportAllowance = (own: Allowance, ceilings: readonly Allowance[], cost: n
   const shown = [own, ...ceilings].find(({ allowed }) => !allowed) ?? own
   headers['ratelimit-limit'] = shown.limit
   headers['ratelimit-remaining'] = shown.remaining
-  headers['ratelimit-reset'] = seconds(shown.resetIn)
+  headers['ratelimit-reset'] = seconds(shown.resetInMs)
   if (!shown.allowed) throw refusal(shown, cost)
 }
 
-const times = ({ limit, window }: Rate, factor: number): Rate => ({ limit: limit * factor, window })
+const times = ({ limit, windowMs }: Rate, factor: number): Rate => ({ limit: limit * factor, windowMs })
 
 /** The limits of an address: its own, and those of its networks. */
 interface Budgets {

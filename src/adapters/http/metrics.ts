@@ -33,7 +33,7 @@ export const metricsRoutes = (kernel: Kernel, metrics: Exposition, key: string |
       return new Response(await metrics.expose(), { headers: { 'content-type': metrics.contentType } })
     },
     {
-      admit: { who: 'admin', key: isKey(key) },
+      admit: { who: 'admin', staticToken: isKey(key) },
       response: { 200: MetricsText, ...problems() },
       detail: {
         operationId: 'getMetrics',

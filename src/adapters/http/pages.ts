@@ -1,6 +1,6 @@
 import { type TSchema, t } from 'elysia'
 import { AppError } from '../../domain/errors.ts'
-import { PAGE_SIZE, type Page, type PageRequest, type Position, type Sort } from '../../domain/page.ts'
+import { PAGE_SIZE, type Page, type PageRequest, type RowPosition, type Sort } from '../../domain/page.ts'
 import { characters, choiceOf, integerText } from './schemas.ts'
 
 /** The order of a list without `sort`. */
@@ -53,14 +53,14 @@ const parseSort = <Field extends string>(sort: string, fields: readonly Field[])
   return field === undefined ? null : { field, descending: sort.startsWith('-') }
 }
 
-const encodeCursor = (sort: Sort<string>, { key, id }: Position): string =>
+const encodeCursor = (sort: Sort<string>, { key, id }: RowPosition): string =>
   Buffer.from(JSON.stringify([sortText(sort), key, id])).toString('base64url')
 
 /** Whether a row can have this sort value: text has no NUL, and a time is a whole number of milliseconds. */
 const isKey = (key: unknown): key is string | number =>
   typeof key === 'string' ? !key.includes('\0') : Number.isSafeInteger(key)
 
-const decodeCursor = (cursor: string): { sort: string; position: Position } => {
+const decodeCursor = (cursor: string): { sort: string; position: RowPosition } => {
   try {
     const [sort, key, id] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as readonly unknown[]
     if (typeof sort === 'string' && isKey(key) && typeof id === 'number' && Number.isSafeInteger(id)) {

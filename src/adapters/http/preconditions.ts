@@ -2,7 +2,8 @@ import type { Expected, ExpectedVersion } from '../../application/records.ts'
 import type { StoredRecord } from '../../domain/record.ts'
 
 /** The entity tag of a version (RFC 9110 section 8.8.3), which no other version ever has. */
-export const etagOf = ({ version, epoch }: Pick<StoredRecord, 'version' | 'epoch'>): string => `"${version}-${epoch}"`
+export const recordEtag = ({ version, epoch }: Pick<StoredRecord, 'version' | 'epoch'>): string =>
+  `"${version}-${epoch}"`
 
 const tagsIn = (header: string): readonly string[] => header.match(/(?:W\/)?"[^"]*"/g) ?? []
 

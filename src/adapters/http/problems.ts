@@ -229,7 +229,7 @@ const challenge = (code: ProblemCode): Record<string, string> => {
 /** The problem for a failure that the client may see; null for an internal failure, which must be logged. */
 export const toProblem = (error: unknown): Problem | null => {
   if (error instanceof AppError && error.code !== 'internal_error') {
-    const retry = error.retryAfter === undefined ? {} : { 'retry-after': String(error.retryAfter) }
+    const retry = error.retryAfterSeconds === undefined ? {} : { 'retry-after': String(error.retryAfterSeconds) }
     const headers = { ...challenge(error.code), ...retry }
     return describe(error.code, error.message, { headers, index: error.index })
   }

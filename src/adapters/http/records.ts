@@ -9,7 +9,7 @@ import { furtherCostOf } from './costs.ts'
 import { createConcurrencyLimit } from './files/concurrency-limit.ts'
 import type { Kernel, Rule } from './kernel.ts'
 import { NEWEST_FIRST, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
-import { etagOf, ifMatch, isKnown } from './preconditions.ts'
+import { ifMatch, isKnown, recordEtag } from './preconditions.ts'
 import { problems } from './problems.ts'
 import { createRecordBody, createRecordSchemas, type RecordsQuery, toOperation } from './record-schemas.ts'
 import { hasId, IdParams, NoContent, NotModified, parseTimestamp } from './schemas.ts'
@@ -69,7 +69,7 @@ const listRoutes = <const C extends Collection>(kernel: Kernel, resources: Resou
   const { Create, Record, Batch, BatchResult, Query } = resources.schemas
   const created = (record: StoredRecord) => ({
     status: 201,
-    headers: { location: `${path}/${record.id}`, etag: etagOf(record) },
+    headers: { location: `${path}/${record.id}`, etag: recordEtag(record) },
     body: JSON.stringify(shown(record)),
   })
   const answered = (results: readonly (StoredRecord | null)[]) => ({
@@ -85,8 +85,9 @@ const listRoutes = <const C extends Collection>(kernel: Kernel, resources: Resou
       '/',
       ({ call, body, request, withIdempotency }) => {
         const actor = actorOf(call)
-        return withIdempotency({ request, actor, route: `POST ${path}`, sent: body, answer: created }, (idempotency) =>
-          records.create(actor, body as JsonObject, idempotency),
+        return withIdempotency(
+          { request, actor, route: `POST ${path}`, sent: body, responseOf: created },
+          (idempotency) => records.create(actor, body as JsonObject, idempotency),
         )
       },
       {
@@ -104,7 +105,7 @@ const listRoutes = <const C extends Collection>(kernel: Kernel, resources: Resou
         return toPageResponse(await records.list(actor, request), request, shown)
       },
       {
-        admit: { who: 'user', large: true },
+        admit: { who: 'user', largeResponse: true },
         query: Query,
         response: { 200: pageResponse(Record), ...problems(403) },
         detail: {
@@ -123,12 +124,12 @@ const listRoutes = <const C extends Collection>(kernel: Kernel, resources: Resou
         await limits.general(actor, () => addressOf(request), set.headers, cost)
         const operations = body.operations.map((operation) => toOperation(operation as JsonObject))
         return await withIdempotency(
-          { request, actor, route: `POST ${path}/batch`, sent: body, answer: answered },
+          { request, actor, route: `POST ${path}/batch`, sent: body, responseOf: answered },
           (idempotency) => records.batch(actor, operations, idempotency),
         )
       },
       {
-        admit: { who: 'user', body: 'json', large: true, idempotent: true },
+        admit: { who: 'user', body: 'json', largeResponse: true, idempotent: true },
         body: Batch,
         response: { 200: BatchResult, ...problems(404, 412) },
         detail: {
@@ -143,10 +144,10 @@ const listRoutes = <const C extends Collection>(kernel: Kernel, resources: Resou
 const singleRoutes = <const C extends Collection>(kernel: Kernel, resources: Resources<C>) => {
   const { name, records, title, one, shown } = resources
   const { Update, Record } = resources.schemas
-  const changer: Rule = {
+  const changeRule: Rule = {
     who: 'user',
     body: 'json',
-    may: (actor, params) => hasId(params) && records.get(actor, Number(params.id)),
+    checkAccess: (actor, params) => hasId(params) && records.get(actor, Number(params.id)),
   }
   return new Elysia({ tags: [name] })
     .use(kernel)
@@ -154,7 +155,7 @@ const singleRoutes = <const C extends Collection>(kernel: Kernel, resources: Res
       '/:id',
       async ({ call, params, request, set, status }) => {
         const record = await records.get(actorOf(call), Number(params.id))
-        const etag = etagOf(record)
+        const etag = recordEtag(record)
         set.headers.etag = etag
         return isKnown(request, etag) ? status(304, undefined) : shown(record)
       },
@@ -177,11 +178,11 @@ const singleRoutes = <const C extends Collection>(kernel: Kernel, resources: Res
       '/:id',
       async ({ call, params, body, request, set }) => {
         const record = await records.update(actorOf(call), Number(params.id), body as JsonObject, ifMatch(request))
-        set.headers.etag = etagOf(record)
+        set.headers.etag = recordEtag(record)
         return shown(record)
       },
       {
-        admit: changer,
+        admit: changeRule,
         params: IdParams,
         body: Update,
         response: { 200: Record, ...problems(412) },

@@ -6,18 +6,18 @@ export interface Rule {
   /** A function decides itself; it gets null for a caller without a token. */
   readonly who: 'anyone' | 'user' | 'admin' | ((principal: Principal | null, request: Request) => void)
   /** Accepts a static token for this route only. Such a caller has no principal. */
-  readonly key?: (token: string) => boolean
+  readonly staticToken?: (token: string) => boolean
   readonly limit?: 'credentials' | 'mailed tokens' | 'none'
   /** Whether the request itself grants access to this route (a signed link), so that its token is ignored. */
-  readonly opens?: (request: Request) => boolean
+  readonly grantsAccess?: (request: Request) => boolean
   /** Further checks before the body is read, with the unvalidated path parameters. Throws if the request is refused. */
-  readonly may?: (principal: Principal, params: Readonly<Record<string, string>>) => unknown
+  readonly checkAccess?: (principal: Principal, params: Readonly<Record<string, string>>) => unknown
   /** `stream` leaves the body to the route, which streams it. */
   readonly body?: 'json' | 'form' | 'stream'
   /** Whether the body has the small limit: for credentials or an account. A form always has. */
-  readonly small?: true
+  readonly smallBody?: true
   /** Whether the response can have megabytes: a client with too much unread data is refused. */
-  readonly large?: true
+  readonly largeResponse?: true
   /** Whether the body may be absent, which is treated as `{}`. */
   readonly bodyOptional?: true
   /** Whether the route supports `Idempotency-Key`. */
@@ -29,9 +29,16 @@ export const UNLIMITED: Rule = { who: 'anyone', limit: 'none' }
 
 /** The description of a rule for the OpenAPI document, which removes it after use. */
 interface Documented extends DocumentDecoration {
-  readonly 'x-admit': Omit<Rule, 'who' | 'key' | 'opens'> & { readonly who: string; readonly key: boolean }
+  readonly 'x-admit': Omit<Rule, 'who' | 'staticToken' | 'grantsAccess'> & {
+    readonly who: string
+    readonly staticToken: boolean
+  }
 }
 
-export const documented = ({ opens: _, ...rule }: Rule): Documented => ({
-  'x-admit': { ...rule, who: typeof rule.who === 'string' ? rule.who : 'optional', key: rule.key !== undefined },
+export const documented = ({ grantsAccess: _, ...rule }: Rule): Documented => ({
+  'x-admit': {
+    ...rule,
+    who: typeof rule.who === 'string' ? rule.who : 'optional',
+    staticToken: rule.staticToken !== undefined,
+  },
 })

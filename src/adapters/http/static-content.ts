@@ -13,9 +13,9 @@ export interface Content {
   readonly gzipped?: Uint8Array<ArrayBuffer>
 }
 
-export const etagOf = (content: string | Uint8Array) => `"${Bun.hash(content).toString(36)}"`
+export const contentEtag = (content: string | Uint8Array) => `"${Bun.hash(content).toString(36)}"`
 
-export const fromText = (text: string, type: string): Content => ({ body: () => text, type, etag: etagOf(text) })
+export const fromText = (text: string, type: string): Content => ({ body: () => text, type, etag: contentEtag(text) })
 
 /** As {@link fromText}, with a gzipped form. */
 export const fromLongText = async (text: string, type: string): Promise<Content> => {

@@ -98,11 +98,11 @@ const prefersRepresentation = (request: Request): boolean =>
   (request.headers.get('prefer') ?? '').split(',').some((preference) => preference.trim() === 'return=representation')
 
 const listRoutes = (kernel: Kernel, users: Users) => {
-  const registrant: Rule = {
+  const registrationRule: Rule = {
     who: (actor) => users.checkSignup(actor),
     limit: 'credentials',
     body: 'json',
-    small: true,
+    smallBody: true,
     idempotent: true,
   }
   return new Elysia({ tags: ['users'] })
@@ -111,14 +111,16 @@ const listRoutes = (kernel: Kernel, users: Users) => {
       '/',
       ({ call, body, request, withIdempotency, addressOf }) => {
         const { principal: actor } = call
-        return withIdempotency({ request, actor, route: `POST ${PATH}`, sent: body, answer: created }, (idempotency) =>
-          settingPassword(body.password, '/password', () =>
-            users.register(actor, body, addressOf(request), idempotency),
-          ),
+        return withIdempotency(
+          { request, actor, route: `POST ${PATH}`, sent: body, responseOf: created },
+          (idempotency) =>
+            settingPassword(body.password, '/password', () =>
+              users.register(actor, body, addressOf(request), idempotency),
+            ),
         )
       },
       {
-        admit: registrant,
+        admit: registrationRule,
         body: RegistrationBody,
         response: { 201: UserResponse, ...problems(403) },
         detail: {
@@ -169,7 +171,7 @@ const ownRoutes = (kernel: Kernel, users: Users) =>
         return toResponse(await users.update(caller, caller.userId, toChanges(body)))
       },
       {
-        admit: { who: 'user', body: 'json', small: true },
+        admit: { who: 'user', body: 'json', smallBody: true },
         body: ChangesBody,
         response: { 200: UserResponse, ...problems(403, 404, 409) },
         detail: { operationId: 'updateMe', summary: 'Change your own account', description: ADDRESS_CHANGE },
@@ -208,7 +210,7 @@ const ownRoutes = (kernel: Kernel, users: Users) =>
         return toTokenResponse(pair)
       },
       {
-        admit: { who: 'user', limit: 'credentials', body: 'json', small: true },
+        admit: { who: 'user', limit: 'credentials', body: 'json', smallBody: true },
         body: PasswordBody,
         response: { 200: TokenResponse, 204: NoContent, ...problems(404) },
         detail: {
@@ -220,13 +222,13 @@ const ownRoutes = (kernel: Kernel, users: Users) =>
     )
 
 const singleRoutes = (kernel: Kernel, users: Users) => {
-  const changer: Rule = {
+  const changeRule: Rule = {
     who: 'user',
     body: 'json',
-    small: true,
-    may: (actor, params) => hasId(params) && users.get(actor, Number(params.id)),
+    smallBody: true,
+    checkAccess: (actor, params) => hasId(params) && users.get(actor, Number(params.id)),
   }
-  const remover: Rule = { ...changer, bodyOptional: true }
+  const removalRule: Rule = { ...changeRule, bodyOptional: true }
   return new Elysia({ tags: ['users'] })
     .use(kernel)
     .get('/:id', async ({ call, params }) => toResponse(await users.get(actorOf(call), Number(params.id))), {
@@ -247,7 +249,7 @@ const singleRoutes = (kernel: Kernel, users: Users) => {
         return toResponse(await users.update(caller, Number(params.id), toChanges(body)))
       },
       {
-        admit: changer,
+        admit: changeRule,
         params: IdParams,
         body: ChangesBody,
         response: { 200: UserResponse, ...problems(403, 409) },
@@ -267,7 +269,7 @@ const singleRoutes = (kernel: Kernel, users: Users) => {
         return status(204, undefined)
       },
       {
-        admit: remover,
+        admit: removalRule,
         params: IdParams,
         body: RemovalBody,
         response: { 204: NoContent, ...problems(409) },

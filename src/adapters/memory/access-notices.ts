@@ -1,10 +1,10 @@
 import type { AccessNotices } from '../../application/ports/messaging.ts'
 
-/** Calls the listeners of this process before `publish` returns; `complete` if no other process uses this database. */
-export const createMemoryAccessNotices = (complete = true): AccessNotices => {
+/** Calls the listeners of this process before `publish` returns; `lossless` if no other process uses this database. */
+export const createMemoryAccessNotices = (lossless = true): AccessNotices => {
   const listeners: ((userId: number) => void)[] = []
   return {
-    complete,
+    lossless,
     publish(userId) {
       for (const listener of listeners) listener(userId)
     },

@@ -34,14 +34,14 @@ export const createMemoryRateLimiter = (clock: Clock): RateLimiter => {
     take(key, rate, cost = 1) {
       const now = clock.now()
       const known = windows.get(key)
-      const window = known !== undefined && known.endsAt > now ? known : open(key, now, rate.window)
+      const window = known !== undefined && known.endsAt > now ? known : open(key, now, rate.windowMs)
       const allowed = window.count + cost <= rate.limit
       if (allowed) window.count += cost
       return {
         allowed,
         limit: rate.limit,
         remaining: Math.max(0, rate.limit - window.count),
-        resetIn: window.endsAt - now,
+        resetInMs: window.endsAt - now,
       }
     },
     clear(key) {

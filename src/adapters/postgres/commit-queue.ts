@@ -12,8 +12,8 @@ import { createUnitQueue, type Unit } from './unit-queue.ts'
 
 export interface CommitQueue {
   readonly write: UnitOfWork['write']
-  /** Rejects new units, and after `timeout` milliseconds those that have not begun. */
-  close(timeout: number): Promise<void>
+  /** Rejects new units, and after `timeoutMs` those that have not begun. */
+  close(timeoutMs: number): Promise<void>
 }
 
 interface Options {
@@ -70,21 +70,21 @@ const createRetries = (enqueue: (unit: Unit) => void) => {
 export const createCommitQueue = ({ pool, epoch, quotaBytes, metrics, afterCommit }: Options): CommitQueue => {
   const insideUnit = new AsyncLocalStorage<true>()
   const queue = createUnitQueue({ timeoutMs: pool.connectionTimeoutMs, metrics })
-  /** Runners that run units, or wait for a connection. */
-  let serving = 0
-  /** Runners that have a connection. */
-  let connected = 0
+  /** Calls of `startRunner` that run units, or wait for a connection. */
+  let runnerCount = 0
+  /** Those that have a connection. */
+  let connectedCount = 0
   let closing: (() => void) | null = null
 
   const enqueue = (unit: Unit): void => {
     queue.add(unit)
-    if (serving >= pool.maxExclusiveCount) queue.limitWait(unit)
+    if (runnerCount >= pool.maxExclusiveCount) queue.limitWait(unit)
     pump()
   }
   const retries = createRetries(enqueue)
-  const isIdle = () => serving === 0 && queue.size === 0 && retries.isIdle()
+  const isIdle = () => runnerCount === 0 && queue.size === 0 && retries.isIdle()
 
-  const serve = async (connection: ServerConnection): Promise<void> => {
+  const runTransaction = async (connection: ServerConnection): Promise<void> => {
     if (queue.size === 0) return
     const begunAt = performance.now()
     const transaction = createSharedTransaction({ next: queue.take, epoch, quotaBytes })
@@ -101,30 +101,30 @@ export const createCommitQueue = ({ pool, epoch, quotaBytes, metrics, afterCommi
     transaction.settle()
   }
 
-  const serveOnce = async (): Promise<void> => {
-    serving++
+  const startRunner = async (): Promise<void> => {
+    runnerCount++
     let hasConnection = false
     let leftToOthers = false
     try {
       await pool.exclusively((connection) => {
         hasConnection = true
-        connected++
-        return serve(connection)
+        connectedCount++
+        return runTransaction(connection)
       })
     } catch (error) {
       // No further connection is available: a runner that has one continues, and requests another when it is done.
-      leftToOthers = !hasConnection && connected > 0
+      leftToOthers = !hasConnection && connectedCount > 0
       if (leftToOthers) queue.limitWaits()
       else queue.rejectAll(toAppError(error))
     }
-    serving--
-    if (hasConnection) connected--
+    runnerCount--
+    if (hasConnection) connectedCount--
     if (isIdle()) closing?.()
     if (!leftToOthers) pump()
   }
 
   const pump = (): void => {
-    for (let free = Math.min(pool.maxExclusiveCount - serving, queue.size); free > 0; free--) void serveOnce()
+    for (let free = Math.min(pool.maxExclusiveCount - runnerCount, queue.size); free > 0; free--) void startRunner()
   }
 
   return {
@@ -137,11 +137,11 @@ export const createCommitQueue = ({ pool, epoch, quotaBytes, metrics, afterCommi
         enqueue({ work: inside, ...settled, queuedAt: performance.now(), timer: null, tries: 0, alone: false })
       })
     },
-    async close(timeout) {
+    async close(timeoutMs) {
       const { promise, resolve } = Promise.withResolvers<void>()
       closing = resolve
       if (isIdle()) resolve()
-      const timer = Number.isFinite(timeout) ? setTimeout(resolve, timeout) : null
+      const timer = Number.isFinite(timeoutMs) ? setTimeout(resolve, timeoutMs) : null
       await promise
       if (timer !== null) clearTimeout(timer)
       queue.rejectAll(unavailable('The server is stopping'))

@@ -1,9 +1,9 @@
 export type Parameter = string | number | boolean | Uint8Array | null
 
 /** Rows, and the number of rows read or changed. */
-export type Answer<Row> = readonly Row[] & { readonly count: number }
+export type QueryResult<Row> = readonly Row[] & { readonly count: number }
 
-export type Query = <Row = unknown>(sql: string, ...parameters: readonly Parameter[]) => Promise<Answer<Row>>
+export type Query = <Row = unknown>(sql: string, ...parameters: readonly Parameter[]) => Promise<QueryResult<Row>>
 
 /**
  * The lock of a look-up of one row. A unit of work locks the rows it authorizes by: nobody else can change or remove
@@ -16,7 +16,7 @@ export interface Connection {
   /** For statements that only read, or take no lock that others wait for. */
   readonly read: Query
   /** A read that ends with `lock`. */
-  lookUp<Row>(lock: Lock, sql: string, ...parameters: readonly Parameter[]): Promise<Answer<Row>>
+  lookUp<Row>(lock: Lock, sql: string, ...parameters: readonly Parameter[]): Promise<QueryResult<Row>>
 }
 
 /**

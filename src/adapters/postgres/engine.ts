@@ -14,12 +14,12 @@ export const createPostgresEngine = ({ url, size }: Options): Engine => {
   return {
     migrate: () => migrate(url),
     pending,
-    async catchUp() {
+    async ensureMigrated() {
       const missing = await pending()
       if (missing.length > 0) throw new Error(`the database lacks ${missing.join(', ')}: run skep migrate`)
       return []
     },
     lock: () => () => {},
-    open: (hooks) => openPostgresStore({ url, size, ...hooks }),
+    open: (options) => openPostgresStore({ url, size, ...options }),
   }
 }

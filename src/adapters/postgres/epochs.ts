@@ -10,7 +10,7 @@ export interface PresentEpoch {
   /**
    * Call it with a connection before anything else is sent on it, because only a new connection can lead to other data.
    */
-  look(connection: ServerConnection): Promise<void>
+  check(connection: ServerConnection): Promise<void>
 }
 
 export const createPresentEpoch = (): PresentEpoch => {
@@ -19,7 +19,7 @@ export const createPresentEpoch = (): PresentEpoch => {
     get current() {
       return current
     },
-    async look(connection) {
+    async check(connection) {
       const [row] = await connection.send<{ nonce: string }>('SELECT present_epoch($1, $2) AS nonce', [
         newNonce(),
         MAX_EPOCHS_COUNT,

@@ -36,10 +36,11 @@ const QUOTA_EXCEEDED = 'SK507'
  */
 export const toAppError = (error: unknown): unknown => {
   const state = sqlState(error) ?? ''
-  if (state === '53100') return new AppError('storage_full', 'The storage is full', { cause: error, retryAfter: 60 })
+  if (state === '53100')
+    return new AppError('storage_full', 'The storage is full', { cause: error, retryAfterSeconds: 60 })
   if (state === QUOTA_EXCEEDED) return quotaExceeded(error)
   if (!isConnectionLost(error) && !isConflict(error) && !TRANSIENT.test(state)) return error
-  return new AppError('unavailable', 'The database is not available', { cause: error, retryAfter: 1 })
+  return new AppError('unavailable', 'The database is not available', { cause: error, retryAfterSeconds: 1 })
 }
 
-export const unavailable = (message: string) => new AppError('unavailable', message, { retryAfter: 1 })
+export const unavailable = (message: string) => new AppError('unavailable', message, { retryAfterSeconds: 1 })

@@ -3,7 +3,7 @@ import { isDeletion } from '../../domain/record.ts'
 import { events } from '../sql/entities.ts'
 import type { Row } from '../sql/entity.ts'
 import { erasedData, eventOf, isScanned, MAX_SCANNED_COUNT } from '../sql/events.ts'
-import { insertInto, numbered } from '../sql/statements.ts'
+import { insertInto, postgresPlaceholder } from '../sql/statements.ts'
 import { BYTES_OF, eventBytes, type UsageCounter } from '../sql/usage.ts'
 import { type Connection, type Int8, int, type Parameter, type Transaction } from './connection.ts'
 
@@ -43,7 +43,7 @@ const createPlacedReader = (connection: Connection): EventReader => ({
     )
     const isCut = rows.length === maxCount || rows.length < int(rows[0]?.found ?? '0')
     const chunk = rows.map(eventOf)
-    const last = chunk.at(-1)?.cursor ?? after
+    const last = chunk.at(-1)?.position ?? after
     // Events positioned since the end was read may be among them.
     const reached = isCut ? last : Math.max(before, last)
     return { events: chunk, reached, complete: !isCut && (end === null || before >= end) }
@@ -73,7 +73,7 @@ export const createEventReader = (connection: Connection): EventReader => {
   }
 }
 
-const INSERT = insertInto('events', events.inserted, numbered)
+const INSERT = insertInto('events', events.inserted, postgresPlaceholder)
 
 /** `onAppended` is called for each new event, before the commit. */
 export const createEventRepository = (
@@ -113,7 +113,7 @@ export const createEventRepository = (
        ORDER BY kind, position LIMIT $4 FOR UPDATE`,
       ownerId,
       after?.kind ?? '',
-      after?.cursor ?? 0,
+      after?.position ?? 0,
       limit,
     )
     for (const { kind, position, bytes, deleted } of found) {
@@ -127,6 +127,6 @@ export const createEventRepository = (
       usage.addAlways(ownerId, eventBytes(data))
     }
     const last = found.at(-1)
-    return last === undefined ? null : { kind: last.kind, cursor: int(last.position) }
+    return last === undefined ? null : { kind: last.kind, position: int(last.position) }
   },
 })

@@ -1,12 +1,12 @@
 import type { FileLinkReader, FileLinkRepository } from '../../application/ports/persistence.ts'
 import { fileLinks } from '../sql/entities.ts'
-import { deleteById, numbered } from '../sql/statements.ts'
+import { deleteById, postgresPlaceholder } from '../sql/statements.ts'
 import { type Connection, type Int8, int, type Transaction } from './connection.ts'
 import { createPager } from './pages.ts'
 import { deleteSome, firstOf, inserterOf } from './rows.ts'
 
 const insertLink = inserterOf(fileLinks)
-const DELETE = deleteById('file_links', numbered)
+const DELETE = deleteById('file_links', postgresPlaceholder)
 
 export const createFileLinkReader = (connection: Connection): FileLinkReader => {
   const { page } = createPager(connection, fileLinks, { sorts: ['created_at'] })
@@ -26,10 +26,10 @@ export const createFileLinkReader = (connection: Connection): FileLinkReader => 
 
 export const createFileLinkRepository = (connection: Transaction): FileLinkRepository => ({
   ...createFileLinkReader(connection),
-  async countMadeBy(makerId, most) {
+  async countCreatedBy(creatorId, most) {
     const [row] = await connection.read<{ n: Int8 }>(
-      'SELECT count(*) AS n FROM (SELECT FROM file_links WHERE maker_id = $1 LIMIT $2) AS made',
-      makerId,
+      'SELECT count(*) AS n FROM (SELECT FROM file_links WHERE maker_id = $1 LIMIT $2) AS created',
+      creatorId,
       most,
     )
     return int(row?.n ?? '0')
@@ -41,12 +41,12 @@ export const createFileLinkRepository = (connection: Transaction): FileLinkRepos
   async deleteAll(scope) {
     if ('ownerId' in scope) void connection.change('DELETE FROM file_links WHERE owner_id = $1', scope.ownerId)
     else if (scope.foreign) {
-      void connection.change('DELETE FROM file_links WHERE maker_id = $1 AND owner_id <> maker_id', scope.makerId)
-    } else void connection.change('DELETE FROM file_links WHERE maker_id = $1', scope.makerId)
+      void connection.change('DELETE FROM file_links WHERE maker_id = $1 AND owner_id <> maker_id', scope.creatorId)
+    } else void connection.change('DELETE FROM file_links WHERE maker_id = $1', scope.creatorId)
   },
-  async deleteExpiredOf(makerId, now, limit) {
+  async deleteExpiredOf(creatorId, now, limit) {
     const condition = 'maker_id = $1 AND expires_at <= $2'
-    const { count } = await deleteSome(connection, fileLinks, condition, [makerId, now], limit)
+    const { count } = await deleteSome(connection, fileLinks, condition, [creatorId, now], limit)
     return count
   },
   async deleteExpired(now, limit) {

@@ -1,7 +1,7 @@
 import type { FileReader, FileRepository } from '../../application/ports/persistence.ts'
 import { files } from '../sql/entities.ts'
 import type { Row } from '../sql/entity.ts'
-import { deleteById, numbered } from '../sql/statements.ts'
+import { deleteById, postgresPlaceholder } from '../sql/statements.ts'
 import { fileBytes, type UsageCounter } from '../sql/usage.ts'
 import { type Connection, type Lock, ROW_LOCK, type Transaction } from './connection.ts'
 import { lookUpIn } from './look-up.ts'
@@ -9,7 +9,7 @@ import { createPager } from './pages.ts'
 import { inserterOf } from './rows.ts'
 
 const insertFile = inserterOf(files)
-const DELETE = `${deleteById('files', numbered)} RETURNING *`
+const DELETE = `${deleteById('files', postgresPlaceholder)} RETURNING *`
 
 export const createFileReader = (connection: Connection, lock: Lock = ''): FileReader => {
   const { page } = createPager(connection, files, { sorts: ['created_at'] })
@@ -18,7 +18,7 @@ export const createFileReader = (connection: Connection, lock: Lock = ''): FileR
     async list({ ownerId, ...request }) {
       return page(request, ownerId === null ? [] : [{ sql: 'owner_id = ?', values: [ownerId] }])
     },
-    async names(blobKey) {
+    async refersTo(blobKey) {
       const { count } = await connection.read('SELECT FROM files WHERE blob_key = $1', blobKey)
       return count > 0
     },

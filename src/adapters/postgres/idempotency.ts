@@ -1,8 +1,8 @@
 import type { IdempotencyRepository } from '../../application/ports/persistence.ts'
-import { packAnswer, unpackAnswer } from '../sql/answers.ts'
 import { idempotency } from '../sql/entities.ts'
 import type { Row } from '../sql/entity.ts'
-import { numbered, upsertInto } from '../sql/statements.ts'
+import { postgresPlaceholder, upsertInto } from '../sql/statements.ts'
+import { packResponse, unpackResponse } from '../sql/stored-responses.ts'
 import { BYTES_OF, idempotencyBytes, type UsageCounter } from '../sql/usage.ts'
 import { type Int8, int, type Transaction } from './connection.ts'
 import { LockConflict } from './errors.ts'
@@ -16,7 +16,7 @@ interface SizeRow {
 const RETURNED_SIZE = `RETURNING user_id, ${BYTES_OF.idempotency} AS bytes`
 
 /** Returns the size of an expired record that it replaces; the subquery sees the old row. */
-const PUT = `${upsertInto(idempotency, numbered)}
+const PUT = `${upsertInto(idempotency, postgresPlaceholder)}
   RETURNING (SELECT ${BYTES_OF.idempotency} FROM idempotency before
              WHERE (before.user_id, before.route, before.key) = (idempotency.user_id, idempotency.route, idempotency.key)
             ) AS before`
@@ -47,15 +47,15 @@ export const createIdempotencyRepository = (connection: Transaction, usage: Usag
         ),
       ])
       if (lock?.taken !== false) throw new LockConflict('another transaction has the key')
-      return found && { ...found, answer: unpackAnswer(found.answer) }
+      return found && { ...found, response: unpackResponse(found.response) }
     },
     async put(record) {
-      const answer = packAnswer(record.answer)
+      const response = packResponse(record.response)
       const [row] = await connection.change<{ before: Int8 | null }>(
         PUT,
-        ...idempotency.valuesOf({ ...record, answer }),
+        ...idempotency.valuesOf({ ...record, response }),
       )
-      usage.add(record.userId, idempotencyBytes(record.key, answer) - int(row?.before ?? '0'))
+      usage.add(record.userId, idempotencyBytes(record.key, response) - int(row?.before ?? '0'))
     },
     deleteOld: (before, limit) => remove('created_at <= $1', before, limit),
     deleteOwned: (userId, limit) => remove('user_id = $1', userId, limit),

@@ -1,4 +1,4 @@
-import type { Attempt, JobReader, JobRepository } from '../../application/ports/persistence.ts'
+import type { JobAttempt, JobReader, JobRepository } from '../../application/ports/persistence.ts'
 import { JOB_STATES, type JobState } from '../../domain/job.ts'
 import { jobs } from '../sql/entities.ts'
 import type { Row } from '../sql/entity.ts'
@@ -43,7 +43,7 @@ const LEASED_ATTEMPT = "WHERE id = $1 AND state = 'running' AND attempts = $2"
 /** Sets columns of a job if the attempt still has its lease. `$1` and `$2` are the attempt. */
 const changeLeased = async (
   connection: Transaction,
-  { id, attempts }: Attempt,
+  { id, attempts }: JobAttempt,
   columns: string,
   ...values: readonly (string | number | null)[]
 ): Promise<boolean> => {

@@ -10,7 +10,7 @@ interface Asked<T> extends PromiseWithResolvers<T | null> {
 /** Up to this number of running statements, look-ups are not batched. */
 const MAX_STATEMENTS_COUNT = 4
 
-const together = <T extends { readonly id: number }>(
+const batchLookUps = <T extends { readonly id: number }>(
   rowsOf: (ids: readonly number[]) => Promise<readonly Row[]>,
   fromRow: (row: Row) => T,
 ): LookUp<T> => {
@@ -61,7 +61,7 @@ export const lookUpIn = <T extends { readonly id: number }>(
   const one = `${select} $1`
   const many = `${select} ANY ($1::bigint[])`
   if (lock === '') {
-    return together((ids) => {
+    return batchLookUps((ids) => {
       // A list of one would cost Postgres twice as much.
       return ids.length === 1 ? connection.read<Row>(one, ...ids) : connection.read<Row>(many, `{${ids.join()}}`)
     }, fromRow)

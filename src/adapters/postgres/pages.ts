@@ -3,7 +3,7 @@ import {
   MAX_TOTAL_COUNT,
   type Page,
   type PageRequest,
-  type Position,
+  type RowPosition,
   skippedRowCount,
   totalOf,
 } from '../../domain/page.ts'
@@ -32,7 +32,7 @@ export const whereOf = (filters: readonly Filter[]): string =>
 
 export const valuesOf = (filters: readonly Filter[]): readonly Parameter[] => filters.flatMap(({ values }) => values)
 
-export const numbered = (sql: string): string => {
+export const numberPlaceholders = (sql: string): string => {
   let n = 0
   return sql.replaceAll('?', () => `$${++n}`)
 }
@@ -53,7 +53,7 @@ export const createPager = <T extends { readonly id: number }>(
 ) => {
   const ask = <Answered>(what: string, filters: readonly Filter[], end = '', ...more: Parameter[]) =>
     connection.read<Answered>(
-      numbered(`SELECT ${what} FROM ${table}${whereOf(filters)}${end}`),
+      numberPlaceholders(`SELECT ${what} FROM ${table}${whereOf(filters)}${end}`),
       ...valuesOf(filters),
       ...more,
     )
@@ -61,7 +61,7 @@ export const createPager = <T extends { readonly id: number }>(
   /** No further than one beyond {@link MAX_TOTAL_COUNT}. */
   const count = async (filters: readonly Filter[]): Promise<number> => {
     const [counted] = await connection.read<{ n: Int8 }>(
-      numbered(
+      numberPlaceholders(
         `SELECT count(*) AS n FROM (SELECT FROM ${table}${whereOf(filters)} LIMIT ${MAX_TOTAL_COUNT + 1}) AS counted`,
       ),
       ...valuesOf(filters),
@@ -81,7 +81,7 @@ export const createPager = <T extends { readonly id: number }>(
     const keyOf = (value: unknown) => (isTime ? Number(toKey(value)) : toKey(value))
     const direction = sort.descending ? 'DESC' : 'ASC'
     const order = ` ORDER BY ${column} ${direction}, id ${direction} LIMIT ? OFFSET ?`
-    const beyond = (after: Position | null): readonly Filter[] =>
+    const beyond = (after: RowPosition | null): readonly Filter[] =>
       after === null
         ? filters
         : [...filters, { sql: `(${column}, id) ${sort.descending ? '<' : '>'} (?, ?)`, values: [after.key, after.id] }]

@@ -1,4 +1,4 @@
-import type { Answer, Connection, Parameter, Query } from './connection.ts'
+import type { Connection, Parameter, Query, QueryResult } from './connection.ts'
 import { isConnectionLost, unavailable } from './errors.ts'
 import { connect, type ServerConnection } from './server-connection.ts'
 import { createSlots, type Slot } from './slots.ts'
@@ -28,8 +28,8 @@ export interface Pool extends Connection {
   readonly query: Query
   /** Runs `work` with exclusive use of a connection. Rejects with `unavailable` if none is free. */
   exclusively<T>(work: (connection: ServerConnection) => Promise<T>): Promise<T>
-  /** Rejects new work, waits up to `timeout` milliseconds for running work, then closes every connection. */
-  close(timeout: number): Promise<void>
+  /** Rejects new work, waits up to `timeoutMs` for running work, then closes every connection. */
+  close(timeoutMs: number): Promise<void>
 }
 
 /** Opens the connection of a slot on demand; concurrent callers share it. */
@@ -107,21 +107,21 @@ export const createPool = (options: PoolOptions): Pool => {
     }
   }
 
-  const send = async <Row>(slot: Slot, sql: string, parameters: readonly Parameter[]): Promise<Answer<Row>> => {
+  const send = async <Row>(slot: Slot, sql: string, parameters: readonly Parameter[]): Promise<QueryResult<Row>> => {
     let unsent = true
     try {
       const connection = slot.connection ?? (await open(slot))
-      connection.asked()
+      connection.statementSent()
       try {
-        const answer = connection.send<Row>(sql, parameters)
+        const result = connection.send<Row>(sql, parameters)
         slots.sent(slot)
         unsent = false
-        return await answer
+        return await result
       } catch (error) {
         if (isConnectionLost(error)) connection.close()
         throw error
       } finally {
-        connection.answered()
+        connection.statementFinished()
       }
     } finally {
       // Nothing was sent, and nothing will be.
@@ -131,7 +131,7 @@ export const createPool = (options: PoolOptions): Pool => {
   }
 
   /** Connections lost while idle, as in a restart of the server, must not cause errors: each is tried and dropped. */
-  const query = async <Row>(sql: string, ...parameters: readonly Parameter[]): Promise<Answer<Row>> => {
+  const query = async <Row>(sql: string, ...parameters: readonly Parameter[]): Promise<QueryResult<Row>> => {
     for (let fresh = 0, used = 0; ; ) {
       if (isClosing) throw unavailable('The server is stopping')
       const free = slots.tryAcquire(false)
@@ -155,10 +155,10 @@ export const createPool = (options: PoolOptions): Pool => {
     read: query,
     lookUp: (lock, sql, ...parameters) => query(`${sql} ${lock}`, ...parameters),
     exclusively,
-    async close(timeout) {
+    async close(timeoutMs) {
       isClosing = true
       const late = Promise.withResolvers<void>()
-      const timer = Number.isFinite(timeout) ? setTimeout(late.resolve, timeout) : null
+      const timer = Number.isFinite(timeoutMs) ? setTimeout(late.resolve, timeoutMs) : null
       await Promise.race([slots.idle(), late.promise])
       if (timer !== null) clearTimeout(timer)
       if (watching !== null) clearInterval(watching)

@@ -1,10 +1,8 @@
-import type { RecordQuery, RecordReader } from '../../application/ports/persistence.ts'
-import { isCounted } from '../../domain/page.ts'
+import type { RecordReader } from '../../application/ports/persistence.ts'
 import type { StoredRecord } from '../../domain/record.ts'
-import { queryWordsOf } from '../../domain/words.ts'
 import type { Row } from '../sql/entity.ts'
+import { createRecordListFrom } from '../sql/record-list.ts'
 import { type RecordTable, searchedText } from '../sql/record-table.ts'
-import { createSearch } from '../sql/search.ts'
 import {
   type Candidate,
   type Matching,
@@ -15,13 +13,11 @@ import {
 } from '../sql/search-source.ts'
 import type { RunStep } from '../sql/step-queue.ts'
 import { type Connection, type Int8, int } from './connection.ts'
-import { createPager, type Filter, numbered, valuesOf, whereOf } from './pages.ts'
+import { createPager, type Filter, numberPlaceholders, valuesOf, whereOf } from './pages.ts'
 import { bucketOf, isExact, LARGE_BUCKET_BITS, queryOf, SMALL_BUCKET_BITS } from './words.ts'
 
 /** All columns except the words, which are only for the index. */
 export const columnsOf = ({ columns }: RecordTable): string => Object.keys(columns).join(', ')
-
-const BY_CREATION = { field: 'created_at', descending: true } as const
 
 /** Ids per statement; fewer if their text must be read. */
 const MAX_STEP_COUNT = { exact: 1_000, tested: 200 } as const
@@ -30,10 +26,8 @@ const STATEMENT_COST = 1_000
 /** With fewer matches in a small bucket, the next one is large. */
 const MIN_SMALL_BUCKET_COUNT = 16
 
-type RecordsInOrder = Query<string>
-
 /** Conditions covered by an index of the sort. Others are tested row by row. */
-const filtersOf = ({ ownerId, createdAfter, createdBefore, sort }: RecordsInOrder): Filter[] => [
+const filtersOf = ({ ownerId, createdAfter, createdBefore, sort }: Query<string>): Filter[] => [
   ...(ownerId === null ? [] : [{ sql: 'owner_id = ?', values: [ownerId] }]),
   ...(createdAfter === null || sort.field !== 'created_at' ? [] : [{ sql: 'created_at > ?', values: [createdAfter] }]),
   ...(createdBefore === null || sort.field !== 'created_at'
@@ -50,7 +44,12 @@ interface CandidateRow {
 }
 
 /** Searches one bucket after the other, the newest first. */
-const createLook = (connection: Connection, table: string, words: readonly string[], { ownerId, before }: Matching) => {
+const createBucketSearch = (
+  connection: Connection,
+  table: string,
+  words: readonly string[],
+  { ownerId, before }: Matching,
+) => {
   const exact = isExact(words)
   const limit = exact ? MAX_STEP_COUNT.exact : MAX_STEP_COUNT.tested
   let end = before
@@ -90,8 +89,7 @@ const createLook = (connection: Connection, table: string, words: readonly strin
 const createSource = (
   connection: Connection,
   table: RecordTable,
-  count: (query: RecordQuery) => Promise<number>,
-): SearchSource<string, StoredRecord> => {
+): Omit<SearchSource<string, StoredRecord>, 'count'> => {
   const { name, sorts, columns, fromRow } = table
   const text = searchedText(table, 'chr(10)')
   const select = (field: string, withText: boolean) =>
@@ -108,7 +106,7 @@ const createSource = (
     })
 
   return {
-    matching: (words, matching) => createLook(connection, name, words, matching),
+    matching: (words, matching) => createBucketSearch(connection, name, words, matching),
     async candidates(ids, { field, withText }) {
       if (ids.length === 0) return []
       const sql = `${select(field, withText)} WHERE id = ANY ($1::bigint[])`
@@ -123,7 +121,7 @@ const createSource = (
           : [{ sql: `(${field}, id) ${descending ? '<' : '>'} (?, ?)`, values: [after.key, after.id] }]
       const filters = [...filtersOf(query), ...beyond]
       const order = `ORDER BY ${field} ${direction}, id ${direction} LIMIT ${WALK_PIECE_COUNT}`
-      const sql = numbered(`${select(field, withText)}${whereOf(filters)} ${order}`)
+      const sql = numberPlaceholders(`${select(field, withText)}${whereOf(filters)} ${order}`)
       return (await connection.read<CandidateRow>(sql, ...valuesOf(filters))).map(toCandidate(field))
     },
     async rows(ids) {
@@ -135,7 +133,6 @@ const createSource = (
       const records = new Map(rows.map(fromRow).map((record) => [record.id, record]))
       return ids.flatMap((id) => records.get(id) ?? [])
     },
-    count,
   }
 }
 
@@ -146,17 +143,5 @@ export const createRecordList = (
   runStep: RunStep,
 ): RecordReader['list'] => {
   const pager = createPager(connection, table, { select: columnsOf(table), sorts: table.sorts, runStep })
-  const source = createSource(connection, table, (query) => pager.count(filtersOf({ ...query, sort: BY_CREATION })))
-  const search = createSearch(source, runStep)
-
-  return async (query) => {
-    if (query.text !== null) {
-      const words = table.collection.search.length === 0 ? [] : queryWordsOf(query.text)
-      if (words.length > 0) return search.byWords(query, words)
-      return { items: [], total: isCounted(query) ? 0 : null, next: null }
-    }
-    const isDated = query.createdAfter !== null || query.createdBefore !== null
-    if (isDated && query.sort.field !== 'created_at') return search.byDates(query)
-    return pager.page(query, filtersOf(query), query.ownerId)
-  }
+  return createRecordListFrom(table, { filtersOf, pager, search: createSource(connection, table) }, runStep)
 }

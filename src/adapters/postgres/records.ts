@@ -3,6 +3,7 @@ import type { Row } from '../sql/entity.ts'
 import type { RecordTable } from '../sql/record-table.ts'
 import { runAtOnce } from '../sql/step-queue.ts'
 import type { UsageCounter } from '../sql/usage.ts'
+import { COLUMN_TYPES } from './column-types.ts'
 import { type Connection, type Int8, insertedRow, int, type Lock, ROW_LOCK, type Transaction } from './connection.ts'
 import type { PresentEpoch } from './epochs.ts'
 import { lookUpIn } from './look-up.ts'
@@ -32,13 +33,7 @@ interface Statements {
 const statementsOf = (table: RecordTable): Statements => {
   const { name, fields, columns, collection, bytesSql } = table
   const isSearched = collection.search.length > 0
-  const types: Readonly<Record<string, string>> = {
-    integer: 'bigint',
-    number: 'double precision',
-    text: 'text',
-    boolean: 'boolean',
-  }
-  const typed = fields.map((field, n) => `$${n + 1}::${types[columns[field] ?? 'text']}`)
+  const typed = fields.map((field, n) => `$${n + 1}::${COLUMN_TYPES[columns[field] ?? 'text']}`)
   const at = (n: number) => `$${fields.length + n}`
   const set = fields.map((field, n) => `${field} = $${n + 1}`)
   return {

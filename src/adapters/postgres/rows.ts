@@ -1,6 +1,6 @@
 import type { Entity, Readable, Row } from '../sql/entity.ts'
-import { insertInto, numbered, updateById, upsertInto } from '../sql/statements.ts'
-import { type Answer, insertedRow, type Parameter, type Transaction } from './connection.ts'
+import { insertInto, postgresPlaceholder, updateById, upsertInto } from '../sql/statements.ts'
+import { insertedRow, type Parameter, type QueryResult, type Transaction } from './connection.ts'
 
 /** The value in the first row, or null. */
 export const firstOf = async <T>({ fromRow }: Readable<T>, found: Promise<readonly Row[]>): Promise<T | null> => {
@@ -10,7 +10,7 @@ export const firstOf = async <T>({ fromRow }: Readable<T>, found: Promise<readon
 
 /** Inserts rows of a table. Created once per table, because each unit creates its repositories again. */
 export const inserterOf = <T, New>({ name, inserted, valuesOf, fromRow }: Entity<T, New>) => {
-  const insert = `${insertInto(name, inserted, numbered)} RETURNING *`
+  const insert = `${insertInto(name, inserted, postgresPlaceholder)} RETURNING *`
   /** Returns the value with its id. */
   return async (connection: Transaction, value: New): Promise<T> =>
     fromRow(insertedRow(await connection.insert<Row>(insert, ...valuesOf(value))))
@@ -22,7 +22,7 @@ export const updaterOf = <New, T extends New & { readonly id: number }>({
   inserted,
   valuesOf,
 }: Entity<T, New>) => {
-  const update = updateById(name, inserted, numbered)
+  const update = updateById(name, inserted, postgresPlaceholder)
   return async (connection: Transaction, value: T): Promise<void> => {
     const { count } = await connection.change(update, ...valuesOf(value), value.id)
     if (count !== 1) throw new Error('UPDATE met no row')
@@ -31,7 +31,7 @@ export const updaterOf = <New, T extends New & { readonly id: number }>({
 
 /** Inserts a row, or replaces the one that has the same key. */
 export const replacerOf = <New>(entity: Entity<unknown, New>) => {
-  const put = upsertInto(entity, numbered)
+  const put = upsertInto(entity, postgresPlaceholder)
   return (connection: Transaction, value: New): void => {
     void connection.change(put, ...entity.valuesOf(value))
   }
@@ -48,7 +48,7 @@ export const deleteSome = <Removed>(
   values: readonly Parameter[],
   limit: number,
   end = '',
-): Promise<Answer<Removed>> => {
+): Promise<QueryResult<Removed>> => {
   const columns = key.join(', ')
   const some = `SELECT ${columns} FROM ${name} WHERE ${condition} LIMIT $${values.length + 1}`
   const isIn = key.length === 1 ? `${columns} = ANY (ARRAY(${some}))` : `(${columns}) IN (${some})`

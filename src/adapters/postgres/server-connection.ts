@@ -1,15 +1,18 @@
 import { type ReservedSQL, SQL } from 'bun'
-import type { Answer, Parameter } from './connection.ts'
+import type { Parameter, QueryResult } from './connection.ts'
 import { ConnectionLost } from './errors.ts'
 
 /** One connection to the server. After it is lost, statements are rejected, never sent on another connection. */
 export interface ServerConnection {
-  send<Row>(sql: string, parameters: readonly Parameter[]): Promise<Answer<Row> & { readonly command: string | null }>
+  send<Row>(
+    sql: string,
+    parameters: readonly Parameter[],
+  ): Promise<QueryResult<Row> & { readonly command: string | null }>
   /** Sets the one listener for its loss; null for none. */
   onLoss(listener: ((error: unknown) => void) | null): void
   /** Call it for each statement, and once more when it has finished, to detect a server that does not respond. */
-  asked(): void
-  answered(): void
+  statementSent(): void
+  statementFinished(): void
   /** Whether statements are pending. */
   isWaiting(): boolean
   /** Milliseconds since the last response, or since the first pending statement after it. */
@@ -70,8 +73,8 @@ export const connect = async (
   } finally {
     clearTimeout(timer)
   }
-  let unanswered = 0
-  let answeredAt = performance.now()
+  let unfinishedCount = 0
+  let finishedAt = performance.now()
   connection = {
     // Sent in the order of the calls; otherwise each query would start only when it is awaited.
     send: (statement, parameters) =>
@@ -81,9 +84,9 @@ export const connect = async (
           .unsafe(statement, [...parameters])
           .execute()
           .then(
-            (answer) => {
+            (result) => {
               pending.delete(reject)
-              resolve(answer)
+              resolve(result)
             },
             (error: unknown) => {
               pending.delete(reject)
@@ -91,15 +94,15 @@ export const connect = async (
             },
           )
       }),
-    asked() {
-      if (unanswered++ === 0) answeredAt = performance.now()
+    statementSent() {
+      if (unfinishedCount++ === 0) finishedAt = performance.now()
     },
-    answered() {
-      unanswered--
-      answeredAt = performance.now()
+    statementFinished() {
+      unfinishedCount--
+      finishedAt = performance.now()
     },
-    isWaiting: () => unanswered > 0,
-    silenceMs: () => performance.now() - answeredAt,
+    isWaiting: () => unfinishedCount > 0,
+    silenceMs: () => performance.now() - finishedAt,
     onLoss(listener) {
       lossListener = listener
     },

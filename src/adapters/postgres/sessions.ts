@@ -7,7 +7,7 @@ import type {
 import type { Role } from '../../domain/user.ts'
 import { refreshTokens, sessions } from '../sql/entities.ts'
 import type { Row } from '../sql/entity.ts'
-import { deleteById, insertInto, numbered } from '../sql/statements.ts'
+import { deleteById, insertInto, postgresPlaceholder } from '../sql/statements.ts'
 import { type Connection, type Int8, int, type Lock, ROW_LOCK, type Transaction } from './connection.ts'
 import { createPager } from './pages.ts'
 import { deleteSome, firstOf, inserterOf } from './rows.ts'
@@ -86,7 +86,7 @@ const cacheAccounts =
   }
 
 const insertSession = inserterOf(sessions)
-const DELETE = deleteById('sessions', numbered)
+const DELETE = deleteById('sessions', postgresPlaceholder)
 
 const createSessionWriter = (connection: Transaction): Omit<SessionRepository, keyof SessionReader> => ({
   insert: (session) => insertSession(connection, session),
@@ -128,7 +128,7 @@ export const createSessionRepository = (
   }
 }
 
-const INSERT_TOKEN = insertInto('refresh_tokens', refreshTokens.inserted, numbered)
+const INSERT_TOKEN = insertInto('refresh_tokens', refreshTokens.inserted, postgresPlaceholder)
 
 export const createRefreshTokenRepository = (connection: Transaction): RefreshTokenRepository => ({
   async find(hash) {

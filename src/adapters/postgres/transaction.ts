@@ -1,4 +1,4 @@
-import type { Answer, Parameter, Query } from './connection.ts'
+import type { Parameter, Query, QueryResult } from './connection.ts'
 import { isConflict, isConnectionLost } from './errors.ts'
 import type { ServerConnection } from './server-connection.ts'
 
@@ -25,13 +25,13 @@ export class RolledBack extends Error {
 
 /** Runs `work` in one transaction. Throws {@link RolledBack}, or another error if the outcome is unknown. */
 export const transact = async <T>(connection: ServerConnection, work: (query: Query) => Promise<T>): Promise<T> => {
-  const answers: Promise<void>[] = []
+  const settlements: Promise<void>[] = []
   const ask = async <Row>(sql: string, parameters: readonly Parameter[] = []) => {
-    connection.asked()
+    connection.statementSent()
     try {
       return await connection.send<Row>(sql, parameters)
     } finally {
-      connection.answered()
+      connection.statementFinished()
     }
   }
   let over = false
@@ -49,11 +49,11 @@ export const transact = async <T>(connection: ServerConnection, work: (query: Qu
       throw failure
     }
   }
-  const query = <Row>(sql: string, ...parameters: readonly Parameter[]): Promise<Answer<Row>> => {
-    const answer = run<Row>(sql, parameters)
+  const query = <Row>(sql: string, ...parameters: readonly Parameter[]): Promise<QueryResult<Row>> => {
+    const result = run<Row>(sql, parameters)
     const settled = () => {}
-    answers.push(answer.then(settled, settled))
-    return answer
+    settlements.push(result.then(settled, settled))
+    return result
   }
   const done = (): Promise<T> =>
     new Promise<T>((resolve, reject) => {
@@ -69,7 +69,7 @@ export const transact = async <T>(connection: ServerConnection, work: (query: Qu
   try {
     const value = await done()
     over = true
-    const [end] = await Promise.allSettled([ask('COMMIT'), ...answers])
+    const [end] = await Promise.allSettled([ask('COMMIT'), ...settlements])
     if (end.status === 'rejected') {
       // The connection was lost before the response to COMMIT: the outcome is unknown.
       throw isConnectionLost(end.reason) ? end.reason : new RolledBack(end.reason)

@@ -1,7 +1,8 @@
 import type { Row, RowLoader, RowReader, RowTarget, Value } from '../../application/ports/transfer.ts'
-import type { Kind } from '../sql/kinds.ts'
+import type { ColumnType } from '../sql/column-types.ts'
 import { RECORD_TABLES, type RecordTable } from '../sql/record-table.ts'
 import { COUNTING_TABLES, TABLES, tableNamed } from '../sql/tables.ts'
+import { COLUMN_TYPES } from './column-types.ts'
 import { type Int8, int } from './connection.ts'
 import { sqlState } from './errors.ts'
 import { migrate } from './migrate.ts'
@@ -19,19 +20,11 @@ const LOCK_NOT_AVAILABLE = '55P03'
 const WITHOUT_TIMEOUTS =
   'SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL jit = off'
 
-const SQL_TYPES: Readonly<Record<Kind, string>> = {
-  integer: 'bigint',
-  number: 'double precision',
-  text: 'text',
-  boolean: 'boolean',
-  bytes: 'bytea',
-}
-
 /** Columns that have a different name in Postgres. */
 const expressionOf = (table: string, column: string): string =>
   table === 'events' && column === 'cursor' ? 'position' : column
 
-const fromPostgres = (kind: Kind | undefined, value: Value | undefined): Value => {
+const fromPostgres = (kind: ColumnType | undefined, value: Value | undefined): Value => {
   if (value === null || value === undefined) return null
   if (kind === 'integer') return Number(value)
   return value instanceof Uint8Array ? new Uint8Array(value) : value
@@ -117,7 +110,7 @@ const loaderOn = (connection: ServerConnection): RowLoader => ({
     const extras = DERIVED_COLUMNS[table] ?? []
     const names = [...Object.keys(columns), ...extras.map(({ name }) => name)]
     const values = [...Object.keys(columns), ...extras.map(({ name, sql = name }) => sql)]
-    const types = [...Object.values(columns).map((kind) => SQL_TYPES[kind]), ...extras.map(({ type }) => type)]
+    const types = [...Object.values(columns).map((kind) => COLUMN_TYPES[kind]), ...extras.map(({ type }) => type)]
     const records = rows.map((row) => ({
       ...Object.fromEntries(Object.entries(row).map(([name, value]) => [name, toJson(value)])),
       ...Object.fromEntries(extras.map((extra) => [extra.name, extra.of(row)])),

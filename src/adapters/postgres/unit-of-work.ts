@@ -2,12 +2,12 @@ import type { Metrics } from '../../application/ports/metrics.ts'
 import type { Store } from '../../application/ports/persistence.ts'
 import { createBackgroundWorker } from '../sql/background-worker.ts'
 import { createStepQueue } from '../sql/step-queue.ts'
-import { createBacklog } from './backlog.ts'
 import { createCommitQueue } from './commit-queue.ts'
 import { createPresentEpoch } from './epochs.ts'
 import { toAppError, unavailable } from './errors.ts'
 import { createPool, type PoolOptions } from './pool.ts'
 import { createReaders } from './repositories.ts'
+import { createUnindexedRecords } from './unindexed-records.ts'
 
 interface Options extends PoolOptions {
   /** Bytes that one user may store; unlimited if absent. */
@@ -18,7 +18,7 @@ interface Options extends PoolOptions {
   /** Called after a commit that appended events to the log. */
   readonly onEvents?: () => void
   /** Milliseconds between checks for records without indexed words, which an older release may have written. */
-  readonly indexEvery?: number
+  readonly indexEveryMs?: number
 }
 
 const PING_MS = 2_000
@@ -44,14 +44,14 @@ export const openPostgresStore = ({
   metrics,
   onJobs,
   onEvents,
-  indexEvery = INDEX_EVERY_MS,
+  indexEveryMs = INDEX_EVERY_MS,
   ...options
 }: Options): Store => {
   const epoch = createPresentEpoch()
   const pool = createPool({
     responseTimeoutMs: RESPONSE_TIMEOUT_MS,
     ...options,
-    onOpened: epoch.look,
+    onOpened: epoch.check,
     onWaited: (milliseconds) => metrics?.databaseWaited('connection', milliseconds),
   })
   const commits = createCommitQueue({
@@ -64,9 +64,9 @@ export const openPostgresStore = ({
       if (events) onEvents?.()
     },
   })
-  const backlog = createBacklog(pool)
-  const indexing = createBackgroundWorker(backlog.step)
-  const looking = setInterval(indexing.start, indexEvery)
+  const unindexedRecords = createUnindexedRecords(pool)
+  const indexing = createBackgroundWorker(unindexedRecords.step)
+  const looking = setInterval(indexing.start, indexEveryMs)
   looking.unref()
   const tx = createReaders(pool, epoch, createStepQueue({ limit: MAX_SEARCHING_COUNT }))
 
@@ -90,11 +90,11 @@ export const openPostgresStore = ({
         throw toAppError(error)
       })
     },
-    async close(timeout = Number.POSITIVE_INFINITY) {
+    async close(timeoutMs = Number.POSITIVE_INFINITY) {
       clearInterval(looking)
       indexing.stop()
-      const end = performance.now() + timeout
-      await commits.close(timeout)
+      const end = performance.now() + timeoutMs
+      await commits.close(timeoutMs)
       await pool.close(Math.max(0, end - performance.now()))
     },
   }

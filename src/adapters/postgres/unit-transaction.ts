@@ -24,11 +24,11 @@ export const createUnitTransaction = (query: Query): UnitTransaction => {
       if (isOver) throw new Error('a statement came after the end of its unit of work')
       hasWritten ||= writes
       hasLocked ||= locks
-      const answer = query<never>(sql, ...parameters)
-      answer.catch(() => {
+      const result = query<never>(sql, ...parameters)
+      result.catch(() => {
         hasFailed = true
       })
-      return answer
+      return result
     }
   const read = kind({})
   const lock = kind({ locks: true })

@@ -13,7 +13,7 @@ export const createUsageRepository = (connection: Connection, changes: UsageChan
   const stored = createUsageReader(connection)
   return {
     bytesOf: async (userId) => (await stored.bytesOf(userId)) + changes.of(userId),
-    forget: async (userId) => changes.forget(userId),
+    delete: async (userId) => changes.delete(userId),
   }
 }
 
@@ -22,8 +22,8 @@ export const createUsageRepository = (connection: Connection, changes: UsageChan
  * rows are locked last, as briefly as possible, and always in the same order.
  */
 export const storeUsage = (query: Query, changes: UsageChanges, quotaBytes: number | null): void => {
-  for (const { userId, bytes, limited, forgotten } of changes.all()) {
-    if (forgotten) void query('DELETE FROM usage WHERE user_id = $1', userId)
+  for (const { userId, bytes, limited, deleted } of changes.all()) {
+    if (deleted) void query('DELETE FROM usage WHERE user_id = $1', userId)
     else if (bytes !== 0) {
       void query('SELECT count_usage($1, $2, $3)', userId, bytes, limited ? quotaBytes : null)
     }

@@ -2,7 +2,7 @@ import type { UserReader, UserRepository } from '../../application/ports/account
 import { AppError } from '../../domain/errors.ts'
 import { users } from '../sql/entities.ts'
 import { escapeLike } from '../sql/like.ts'
-import { deleteById, numbered } from '../sql/statements.ts'
+import { deleteById, postgresPlaceholder } from '../sql/statements.ts'
 import { type Connection, type Int8, int, type Lock, ROW_LOCK, type Transaction } from './connection.ts'
 import { sqlState } from './errors.ts'
 import { lookUpIn } from './look-up.ts'
@@ -14,7 +14,7 @@ const ADMINS_LOCK_KEY = 0x5cea
 
 const insertUser = inserterOf(users)
 const updateUser = updaterOf(users)
-const DELETE = deleteById('users', numbered)
+const DELETE = deleteById('users', postgresPlaceholder)
 
 const toEmailTaken = (error: unknown): unknown =>
   sqlState(error) === '23505' ? new AppError('email_taken', 'Email already registered', { cause: error }) : error

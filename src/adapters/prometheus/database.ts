@@ -34,10 +34,10 @@ export const createDatabaseMetrics = () => {
   ]
   return {
     metrics,
-    waited: (wait: DatabaseWait, duration: number): void => waits[wait].observe(duration / 1_000),
-    committed(units: number, duration: number): void {
+    waited: (wait: DatabaseWait, durationMs: number): void => waits[wait].observe(durationMs / 1_000),
+    committed(units: number, durationMs: number): void {
       perCommit.observe(units)
-      commits.observe(duration / 1_000)
+      commits.observe(durationMs / 1_000)
     },
   }
 }

@@ -1,6 +1,6 @@
 import type { Metrics } from '../../application/ports/metrics.ts'
 import type { Log } from '../../application/ports/system.ts'
-import { type Collection, EVENTS, eventName } from '../../domain/collection.ts'
+import { type Collection, eventName, RECORD_CHANGES } from '../../domain/collection.ts'
 import { COLLECTIONS } from '../../domain/collections/index.ts'
 import { JOB_EVENTS } from '../../domain/event.ts'
 import type { JobState } from '../../domain/job.ts'
@@ -38,7 +38,7 @@ export const createMetrics = ({ version, log, sockets, jobs }: Deps): Prometheus
   const eventLoop = watchEventLoop()
   // Initialized at startup, because otherwise the first of a kind would not be an increase.
   const recordEvents = COLLECTIONS.flatMap((collection: Collection) =>
-    EVENTS.map((change) => eventName(collection, change)),
+    RECORD_CHANGES.map((change) => eventName(collection, change)),
   )
   const seen = new Map<string, number>([...recordEvents, ...JOB_EVENTS].map((event) => [event, 0]))
   const delivered = new Map<string, number>([
@@ -91,7 +91,7 @@ export const createMetrics = ({ version, log, sockets, jobs }: Deps): Prometheus
 
   return {
     ...exposition,
-    requestAnswered: requests.answered,
+    requestFinished: requests.finished,
     databaseWaited: database.waited,
     committed: database.committed,
     eventSeen: (event) => increase(seen, event, 1),

@@ -3,7 +3,7 @@ import type { Collected } from './registry.ts'
 
 export interface Requests {
   readonly metrics: readonly Collected[]
-  answered(method: string, route: string, status: number, duration: number): void
+  finished(method: string, route: string, status: number, durationMs: number): void
 }
 
 interface Entry {
@@ -32,12 +32,12 @@ export const createRequests = (): Requests => {
   const all = (): readonly Entry[] => [...entries.values()].flatMap((methods) => [...methods.values()])
 
   return {
-    answered(method, route, status, duration) {
+    finished(method, route, status, durationMs) {
       const toRoute = NONE.has(route) ? '(none)' : route
       const byMethod = METHODS.has(method) ? method : '(other)'
       const entry = entries.get(toRoute)?.get(byMethod) ?? open(byMethod, toRoute)
       entry.statuses.set(status, (entry.statuses.get(status) ?? 0) + 1)
-      entry.durations.observe(duration / 1_000)
+      entry.durations.observe(durationMs / 1_000)
     },
     metrics: [
       {

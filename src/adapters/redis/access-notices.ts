@@ -17,10 +17,10 @@ export const createRedisAccessNotices = (connection: RedisConnection, namespace:
   })
 
   return {
-    complete: false,
+    lossless: false,
     async publish(userId) {
       notify(userId)
-      // Listeners compensate for lost notices: see `complete`.
+      // Listeners compensate for lost notices: see `lossless`.
       if (connection.isUp()) await connection.send('PUBLISH', [channel, `${processId} ${userId}`]).catch(() => {})
     },
     subscribe(listener) {

@@ -24,7 +24,7 @@ export const openRedisBus = async ({ url, secret, fallback, log }: Options): Pro
     limiter: createRedisRateLimiter({ connection, namespace, fallback }),
     notices: createRedisAccessNotices(connection, namespace),
     commitSignals: createRedisCommitSignals(connection, namespace),
-    checks: [{ name: 'redis', run: connection.ping, immediate: true, replaced: true }],
+    checks: [{ name: 'redis', run: connection.ping, uncached: true, optional: true }],
     close: connection.stop,
   }
   await connection.start()

@@ -43,7 +43,7 @@ const MAX_KEYS_COUNT = 100
 interface Count {
   readonly allowed: boolean
   readonly count: number
-  readonly resetIn: number
+  readonly resetInMs: number
 }
 
 interface Asked extends PromiseWithResolvers<Count> {
@@ -70,10 +70,10 @@ export const createRedisRateLimiter = ({ connection, namespace, fallback }: Deps
   const ask = async (batch: readonly Asked[]): Promise<void> => {
     try {
       const keys = batch.map(({ key }) => keyOf(key))
-      const args = batch.flatMap(({ rate, cost }) => [rate.window, rate.limit, cost].map(String))
+      const args = batch.flatMap(({ rate, cost }) => [rate.windowMs, rate.limit, cost].map(String))
       const answers = (await connection.run(TAKE, keys, args)) as readonly (readonly [number, number, number])[]
-      for (const [at, [allowed, count, resetIn]] of answers.entries()) {
-        batch[at]?.resolve({ allowed: allowed === 1, count, resetIn })
+      for (const [at, [allowed, count, resetInMs]] of answers.entries()) {
+        batch[at]?.resolve({ allowed: allowed === 1, count, resetInMs })
       }
     } catch (error) {
       for (const { reject } of batch) reject(error)
@@ -106,8 +106,8 @@ export const createRedisRateLimiter = ({ connection, namespace, fallback }: Deps
     async take(key, rate, cost = 1) {
       if (!connection.isUp()) return fallback.take(key, rate, cost)
       try {
-        const { allowed, count, resetIn } = await counted(key, rate, cost)
-        return { allowed, limit: rate.limit, remaining: Math.max(0, rate.limit - count), resetIn }
+        const { allowed, count, resetInMs } = await counted(key, rate, cost)
+        return { allowed, limit: rate.limit, remaining: Math.max(0, rate.limit - count), resetInMs }
       } catch {
         return fallback.take(key, rate, cost)
       }

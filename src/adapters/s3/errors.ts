@@ -38,8 +38,11 @@ export const isTransient = (error: unknown): boolean =>
 export const toAppError = (error: unknown): AppError => {
   if (error instanceof AppError) return error
   if (error instanceof S3Refusal && (error.status === 507 || FULL.includes(error.code))) {
-    return new AppError('storage_full', 'The storage is full', { cause: error, retryAfter: 60 })
+    return new AppError('storage_full', 'The storage is full', { cause: error, retryAfterSeconds: 60 })
   }
-  const retryAfter = isTransient(error) ? 5 : 60
-  return new AppError('unavailable', 'The file storage cannot be used at the moment', { cause: error, retryAfter })
+  const retryAfterSeconds = isTransient(error) ? 5 : 60
+  return new AppError('unavailable', 'The file storage cannot be used at the moment', {
+    cause: error,
+    retryAfterSeconds,
+  })
 }

@@ -80,18 +80,18 @@ export const jobs = entity<Job>(
   { otherColumns: { lease_until: 'integer', unique_key: 'text' } },
 )
 
-export const idempotency = entity<Encoded<IdempotencyRecord, 'answer'>>(
+export const idempotency = entity<Encoded<IdempotencyRecord, 'response'>>(
   'idempotency',
   {
     userId: 'integer',
     route: 'text',
     key: 'text',
     fingerprint: 'bytes',
-    answer: 'text',
+    response: 'text',
     createdAt: 'integer',
     role: 'text',
   },
-  { key: ['user_id', 'route', 'key'] },
+  { key: ['user_id', 'route', 'key'], columnNames: { response: 'answer' } },
 )
 
 export const files = entity<StoredFile, NewFile>('files', {
@@ -105,19 +105,23 @@ export const files = entity<StoredFile, NewFile>('files', {
   createdAt: 'integer',
 })
 
-export const fileLinks = entity<FileLink, NewFileLink>('file_links', {
-  id: 'assigned',
-  fileId: 'integer',
-  expiresAt: 'integer',
-  createdAt: 'integer',
-  makerId: 'integer',
-  ownerId: 'integer',
-})
+export const fileLinks = entity<FileLink, NewFileLink>(
+  'file_links',
+  {
+    id: 'assigned',
+    fileId: 'integer',
+    expiresAt: 'integer',
+    createdAt: 'integer',
+    creatorId: 'integer',
+    ownerId: 'integer',
+  },
+  { columnNames: { creatorId: 'maker_id' } },
+)
 
 export const events = entity<Encoded<LoggedEvent, 'data'>, Encoded<NewEvent, 'data'>>(
   'events',
   {
-    cursor: 'assigned',
+    position: 'assigned',
     event: 'text',
     kind: 'text',
     subjectId: 'integer',
@@ -127,5 +131,5 @@ export const events = entity<Encoded<LoggedEvent, 'data'>, Encoded<NewEvent, 'da
     requestId: 'text',
     createdAt: 'integer',
   },
-  { key: ['cursor'] },
+  { key: ['cursor'], columnNames: { position: 'cursor' } },
 )

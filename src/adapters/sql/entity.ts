@@ -1,5 +1,5 @@
 import type { Json } from '../../domain/merge-patch.ts'
-import type { Kind } from './kinds.ts'
+import type { ColumnType } from './column-types.ts'
 
 /** A row as an engine returns it: Postgres returns `bigint` as text and bytes as a Buffer, SQLite booleans as 0 or 1. */
 export type Row = Readonly<Record<string, unknown>>
@@ -8,7 +8,7 @@ export type Row = Readonly<Record<string, unknown>>
 export type Stored = string | number | boolean | Uint8Array | null
 
 /** How a property is stored: `json` as text, and `assigned` as the id that the engine assigns to a new row. */
-export type PropertyKind = Kind | 'json' | 'assigned'
+export type PropertyType = ColumnType | 'json' | 'assigned'
 
 type KindOf<Value> = [Value] extends [number | null]
   ? 'integer' | 'number'
@@ -32,7 +32,7 @@ export interface Readable<T> {
 /** A table as both engines define it. */
 export interface Table {
   /** By name, in the order in which rows are compared. */
-  readonly columns: Readonly<Record<string, Kind>>
+  readonly columns: Readonly<Record<string, ColumnType>>
   /** The primary key, which orders rows in the same way on every engine. */
   readonly key: readonly string[]
 }
@@ -44,7 +44,7 @@ export interface Entity<T, New = T> extends Readable<T>, Table {
   valuesOf(value: New): readonly Stored[]
 }
 
-export const columnKindOf = (kind: PropertyKind): Kind => {
+export const columnTypeOf = (kind: PropertyType): ColumnType => {
   if (kind === 'json') return 'text'
   return kind === 'assigned' ? 'integer' : kind
 }
@@ -59,7 +59,7 @@ const toStored = (value: unknown): Stored => {
 const jsonToStored = (value: unknown): Stored => (value === null || value === undefined ? null : JSON.stringify(value))
 
 /** Converts values of a kind to what is stored. */
-export const encoderOf = (kind: PropertyKind): ((value: unknown) => Stored) =>
+export const encoderOf = (kind: PropertyType): ((value: unknown) => Stored) =>
   kind === 'json' ? jsonToStored : toStored
 
 const toNumber = (value: unknown): number => Number(value)
@@ -71,10 +71,10 @@ const FROM_STORED = {
   text: (value) => String(value),
   boolean: (value) => value === true || value === 1 || value === 't',
   json: (value) => JSON.parse(String(value)),
-} as const satisfies Record<Exclude<PropertyKind, 'bytes'>, (value: unknown) => Json>
+} as const satisfies Record<Exclude<PropertyType, 'bytes'>, (value: unknown) => Json>
 
 /** Converts what is stored to values of a kind. */
-export const decoderOf = (kind: Exclude<PropertyKind, 'bytes'>): ((value: unknown) => Json) => {
+export const decoderOf = (kind: Exclude<PropertyType, 'bytes'>): ((value: unknown) => Json) => {
   const convert = FROM_STORED[kind]
   return (value) => (value === null || value === undefined ? null : convert(value))
 }
@@ -87,7 +87,7 @@ const columnOf = (property: string): string => property.replace(/[A-Z]/g, (lette
 interface Property<Name> {
   readonly name: Name
   readonly column: string
-  readonly kind: PropertyKind
+  readonly kind: PropertyType
   encode(value: unknown): Stored
   decode(value: unknown): unknown
 }
@@ -95,28 +95,30 @@ interface Property<Name> {
 interface Options {
   /** The columns of the primary key; `id` if absent. */
   readonly key?: readonly string[]
+  /** The columns that are not named as their property. */
+  readonly columnNames?: Readonly<Record<string, string>>
   /** Columns of the table that `T` lacks. */
-  readonly otherColumns?: Readonly<Record<string, Kind>>
+  readonly otherColumns?: Readonly<Record<string, ColumnType>>
 }
 
-/** Defines the table of `T`: a column is the property's name in snake case. */
+/** Defines the table of `T`. A column is the property's name in snake case unless `columnNames` has another. */
 export const entity = <T extends object, New extends Partial<T> = T>(
   name: string,
   kinds: Kinds<T, New>,
-  { key = ['id'], otherColumns = {} }: Options = {},
+  { key = ['id'], columnNames = {}, otherColumns = {} }: Options = {},
 ): Entity<T, New> => {
   const properties: Property<Extract<keyof T, string>>[] = []
   for (const name in kinds) {
-    const kind: PropertyKind = kinds[name]
+    const kind: PropertyType = kinds[name]
     const decode = kind === 'bytes' ? decodeBytes : decoderOf(kind)
-    properties.push({ name, column: columnOf(name), kind, decode, encode: encoderOf(kind) })
+    properties.push({ name, column: columnNames[name] ?? columnOf(name), kind, decode, encode: encoderOf(kind) })
   }
   const inserted = properties.filter(({ kind }) => kind !== 'assigned')
   return {
     name,
     key,
     columns: {
-      ...Object.fromEntries(properties.map(({ column, kind }) => [column, columnKindOf(kind)])),
+      ...Object.fromEntries(properties.map(({ column, kind }) => [column, columnTypeOf(kind)])),
       ...otherColumns,
     },
     inserted: inserted.map(({ column }) => column),

@@ -22,7 +22,7 @@ const numberOrNull = (value: unknown): number | null => (value === null ? null :
 
 /** Written out, because it runs for every event and {@link Entity.fromRow} takes longer. */
 export const eventOf = (row: Row): LoggedEvent => ({
-  cursor: Number(row.cursor),
+  position: Number(row.cursor),
   kind: String(row.kind),
   event: String(row.event),
   subjectId: Number(row.subject_id),

@@ -1,11 +1,11 @@
-import { MAX_TOTAL_COUNT, type Position, pageTooDeep } from '../../domain/page.ts'
+import { MAX_TOTAL_COUNT, pageTooDeep, type RowPosition } from '../../domain/page.ts'
 
 /** Rows that one statement skips. */
 const HOP_COUNT = MAX_TOTAL_COUNT
 const MAX_HOPS_COUNT = 100
 
 interface Start {
-  readonly after: Position | null
+  readonly after: RowPosition | null
   /** Rows left to skip after `after`. */
   readonly skipped: number
 }
@@ -16,8 +16,8 @@ interface Start {
  */
 export const skipToPage = async (
   skipped: number,
-  from: Position | null,
-  hop: (after: Position | null, skipped: number) => Promise<Position | null>,
+  from: RowPosition | null,
+  hop: (after: RowPosition | null, skipped: number) => Promise<RowPosition | null>,
 ): Promise<Start | null> => {
   let after = from
   let left = skipped

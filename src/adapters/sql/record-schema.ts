@@ -1,17 +1,17 @@
 import { isNullable } from '../../domain/collection.ts'
-import type { Kind } from './kinds.ts'
+import type { ColumnType } from './column-types.ts'
 import type { Migration } from './migrations.ts'
 import { RECORD_TABLES, type RecordTable } from './record-table.ts'
 
 /** How an engine defines the tables of records. */
 export interface Dialect {
-  readonly types: Readonly<Record<Kind, string>>
+  readonly types: Readonly<Record<ColumnType, string>>
   /** The definition of the id column. */
   readonly id: string
   /** SQL after the columns. */
   readonly end: string
   /** The value for existing rows when the column is added. */
-  readonly defaults: Readonly<Record<Kind, string>>
+  readonly defaults: Readonly<Record<ColumnType, string>>
   /** Columns, tables and indexes of the text index. */
   readonly words: (table: string) => {
     readonly columns: Readonly<Record<string, string>>
@@ -27,7 +27,7 @@ interface Part {
 
 const columnsOf = ({ collection, columns }: RecordTable, dialect: Dialect): Readonly<Record<string, string>> => {
   const { id, types } = dialect
-  const definitionOf = (name: string, kind: Kind): string => {
+  const definitionOf = (name: string, kind: ColumnType): string => {
     if (name === 'id') return id
     const field = collection.fields[name]
     return `${types[kind]}${field !== undefined && isNullable(field) ? '' : ' NOT NULL'}`

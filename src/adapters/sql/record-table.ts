@@ -2,7 +2,7 @@ import { type Collection, isNullable, sortsOf, typeOf } from '../../domain/colle
 import { COLLECTIONS } from '../../domain/collections/index.ts'
 import type { Json } from '../../domain/merge-patch.ts'
 import type { NewRecord, StoredRecord } from '../../domain/record.ts'
-import { columnKindOf, decoderOf, encoderOf, type Readable, type Stored, type Table } from './entity.ts'
+import { columnTypeOf, decoderOf, encoderOf, type Readable, type Stored, type Table } from './entity.ts'
 
 /** How the records of a collection are stored in a table. */
 export interface RecordTable extends Readable<StoredRecord>, Table {
@@ -43,7 +43,7 @@ const describe = (collection: Collection): RecordTable => {
     const kind = KINDS[typeOf(schema)]
     return { field, kind, encode: encoderOf(kind), decode: decoderOf(kind) }
   })
-  const texts = kinds.filter(({ kind }) => columnKindOf(kind) === 'text').map(({ field }) => field)
+  const texts = kinds.filter(({ kind }) => columnTypeOf(kind) === 'text').map(({ field }) => field)
   return {
     collection,
     name: collection.name,
@@ -52,7 +52,7 @@ const describe = (collection: Collection): RecordTable => {
     columns: {
       id: 'integer',
       owner_id: 'integer',
-      ...Object.fromEntries(kinds.map(({ field, kind }) => [field, columnKindOf(kind)])),
+      ...Object.fromEntries(kinds.map(({ field, kind }) => [field, columnTypeOf(kind)])),
       version: 'integer',
       epoch: 'text',
       created_at: 'integer',

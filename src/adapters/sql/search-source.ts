@@ -1,4 +1,4 @@
-import { MAX_TOTAL_COUNT, type PageRequest, type Position } from '../../domain/page.ts'
+import { MAX_TOTAL_COUNT, type PageRequest, type RowPosition } from '../../domain/page.ts'
 import type { Instant } from '../../domain/user.ts'
 import { costOfMatching, matchesWords } from '../../domain/words.ts'
 
@@ -48,7 +48,7 @@ export interface SearchSource<Field extends string, T> {
   /** Up to {@link WALK_PIECE_COUNT} rows of an owner in the order of the sort. The caller may have to check dates. */
   walk(
     query: Query<Field>,
-    options: { readonly after: Position | null; readonly withText: boolean },
+    options: { readonly after: RowPosition | null; readonly withText: boolean },
   ): readonly Candidate[] | Promise<readonly Candidate[]>
   /** In the order of the ids; without deleted rows. */
   rows(ids: readonly number[]): readonly T[] | Promise<readonly T[]>
@@ -60,8 +60,8 @@ export const WALK_PIECE_COUNT = 100
 
 /** The maximum cost of a request, in units of about 0.25 µs: 100 ms. The rest is left to the next page. */
 export const MAX_COST = 400_000
-/** The maximum cost of a step. */
-const MAX_STEP_COST = 4_000
+/** The maximum cost of a step, in units of about 0.25 µs: 1 ms. */
+export const MAX_STEP_COST = 4_000
 /** The cost of reading one row to test it. */
 const ROW_COST = 20
 

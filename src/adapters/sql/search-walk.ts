@@ -1,4 +1,4 @@
-import { type Page, type Position, pageTooDeep, skippedRowCount } from '../../domain/page.ts'
+import { type Page, pageTooDeep, type RowPosition, skippedRowCount } from '../../domain/page.ts'
 import {
   type Candidate,
   MAX_COST,
@@ -19,7 +19,7 @@ export const createWalk = <Field extends string, T>(source: SearchSource<Field, 
     const page: Candidate[] = []
     let count = 0
     let cost = 0
-    let after: Position | null = 'page' in from ? null : from.after
+    let after: RowPosition | null = 'page' in from ? null : from.after
     while (page.length <= size) {
       const start = after
       const rows = await runStep(ownerId, () => source.walk(query, { after: start, withText: words.length > 0 }))

@@ -2,8 +2,8 @@ import {
   isCounted,
   MAX_TOTAL_COUNT,
   type Page,
-  type Position,
   pageTooDeep,
+  type RowPosition,
   skippedRowCount,
   totalOf,
 } from '../../domain/page.ts'
@@ -59,7 +59,7 @@ export const createSearch = <Field extends string, T>(source: SearchSource<Field
   }
 
   /** The cursor of a page that ends with this id, even if the row has been deleted. */
-  const positionOf = async ({ ownerId, sort }: Query<Field>, id: number): Promise<Position> => {
+  const positionOf = async ({ ownerId, sort }: Query<Field>, id: number): Promise<RowPosition> => {
     const [row] = await runStep(ownerId, () => source.candidates([id], { field: sort.field, withText: false }))
     return { key: row?.key ?? 0, id }
   }
@@ -76,7 +76,8 @@ export const createSearch = <Field extends string, T>(source: SearchSource<Field
     const total = isCounted(query) ? totalOf(all.length, reached === null) : { total: null }
     if (reached !== null) return walked(query, words, total)
     const sign = sort.descending ? -1 : 1
-    const compare = (one: Position, other: Position) => sign * (compareKeys(one.key, other.key) || one.id - other.id)
+    const compare = (one: RowPosition, other: RowPosition) =>
+      sign * (compareKeys(one.key, other.key) || one.id - other.id)
     all.sort(compare)
     const rest =
       'page' in from ? all.slice(skippedRowCount(query)) : all.filter((each) => compare(each, from.after) > 0)

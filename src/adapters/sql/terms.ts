@@ -1,4 +1,4 @@
-import { isPrefix } from '../../domain/words.ts'
+import { matchesPrefixes } from '../../domain/words.ts'
 
 /**
  * Prefix lengths under which a text index lists words, in code points: each prefix has one list of ids, so that no
@@ -19,7 +19,7 @@ export const termOf = (word: string): string => beginning(word, MAX_TERM_CODE_PO
 
 /** All terms of a word. */
 export const termsOf = (word: string): readonly string[] =>
-  isPrefix(word)
+  matchesPrefixes(word)
     ? [...PREFIX_CODE_POINTS, MAX_TERM_CODE_POINTS].map((codePoints) => beginning(word, codePoints))
     : [word]
 

@@ -38,11 +38,11 @@ export interface UsageChange {
   /** Whether the quota must be checked. */
   readonly limited: boolean
   /** Whether the user's count has been removed. */
-  readonly forgotten: boolean
+  readonly deleted: boolean
 }
 
 export interface UsageChanges extends UsageCounter {
-  forget(userId: number): void
+  delete(userId: number): void
   of(userId: number): number
   each(): Iterable<UsageChange>
   /** In ascending order of users, so that rows are always locked in the same order. */
@@ -56,30 +56,30 @@ interface Change {
   readonly userId: number
   bytes: number
   limited: boolean
-  forgotten: boolean
+  deleted: boolean
 }
 
 export const createUsageChanges = (): UsageChanges => {
   const changes = new Map<number, Change>()
-  const put = (userId: number, bytes: number, limited: boolean, forgotten: boolean): void => {
+  const put = (userId: number, bytes: number, limited: boolean, deleted: boolean): void => {
     const change = changes.get(userId)
     if (change === undefined) {
-      changes.set(userId, { userId, bytes, limited, forgotten })
+      changes.set(userId, { userId, bytes, limited, deleted })
       return
     }
     change.bytes += bytes
     change.limited ||= limited
-    change.forgotten ||= forgotten
+    change.deleted ||= deleted
   }
   return {
     add: (userId, bytes) => put(userId, bytes, bytes > 0, false),
     addAlways: (userId, bytes) => put(userId, bytes, false, false),
-    forget: (userId) => put(userId, 0, false, true),
+    delete: (userId) => put(userId, 0, false, true),
     of: (userId) => changes.get(userId)?.bytes ?? 0,
     each: () => changes.values(),
     all: () => [...changes.values()].sort((one, other) => one.userId - other.userId),
     merge(later) {
-      for (const { userId, bytes, limited, forgotten } of later.each()) put(userId, bytes, limited, forgotten)
+      for (const { userId, bytes, limited, deleted } of later.each()) put(userId, bytes, limited, deleted)
     },
     clear: () => changes.clear(),
   }

@@ -24,22 +24,22 @@ interface Deps<Tx> {
 
 interface Options<Tx> extends Deps<Tx> {
   /** Milliseconds a unit waits for a lock of another process. */
-  readonly lockTimeout?: number
+  readonly lockTimeoutMs?: number
 }
 
 export interface CommitQueue<Tx> {
   write<T>(work: (tx: Tx) => Promise<T>): Promise<T>
   /**
-   * Runs queued units, then closes the connection; units that have not begun after `timeout` milliseconds are rejected.
+   * Runs queued units, then closes the connection; units that have not begun after `timeoutMs` are rejected.
    */
-  close(timeout: number): Promise<void>
+  close(timeoutMs: number): Promise<void>
 }
 
 const MAX_BATCH_COUNT = 512
 const MAX_QUEUE_COUNT = 20_000
 const LOCK_RETRY_MS = 10
 
-const unavailable = (message: string) => new AppError('unavailable', message, { retryAfter: 1 })
+const unavailable = (message: string) => new AppError('unavailable', message, { retryAfterSeconds: 1 })
 
 class ForeignAwait extends Error {
   constructor() {
@@ -50,18 +50,18 @@ class ForeignAwait extends Error {
 /** Commits a batch in the open transaction and settles its units; resolves with those that must run again. */
 const createCommit = <Tx>({ writer, snapshot, walSync, afterCommit, metrics }: Deps<Tx>) => {
   const run = async (unit: Unit<Tx>, foreignAwait: Promise<never>): Promise<() => void> => {
-    writer.save()
+    writer.beginUnit()
     try {
       const value = await Promise.race([unit.work(writer.tx), foreignAwait])
-      writer.release()
+      writer.endUnit()
       return () => unit.resolve(value)
     } catch (error) {
       if (error instanceof ForeignAwait) throw error
       const failure = toAppError(error)
       // A full disk or an I/O error makes SQLite roll the whole transaction back.
       if (!writer.inTransaction) throw failure
-      writer.undo()
-      writer.release()
+      writer.rollbackUnit()
+      writer.endUnit()
       return () => unit.reject(failure)
     }
   }
@@ -119,7 +119,7 @@ const createCommit = <Tx>({ writer, snapshot, walSync, afterCommit, metrics }: D
  * runs in its own SAVEPOINT, so one that throws rolls back alone; every promise settles when the COMMIT is on the disk.
  * Until then others queue.
  */
-export const createCommitQueue = <Tx>({ lockTimeout = 5_000, ...deps }: Options<Tx>): CommitQueue<Tx> => {
+export const createCommitQueue = <Tx>({ lockTimeoutMs = 5_000, ...deps }: Options<Tx>): CommitQueue<Tx> => {
   const { writer, walSync } = deps
   const insideUnit = new AsyncLocalStorage<true>()
   const commit = createCommit(deps)
@@ -130,7 +130,7 @@ export const createCommitQueue = <Tx>({ lockTimeout = 5_000, ...deps }: Options<
   const rejectOverdue = (error: unknown) => {
     const now = performance.now()
     const mayWait = isBusy(error) && (closing === null || now < closing.at)
-    const queuedUntil = now - (mayWait ? lockTimeout : 0)
+    const queuedUntil = now - (mayWait ? lockTimeoutMs : 0)
     const failure = toAppError(error)
     for (const unit of queue) if (unit.queuedAt <= queuedUntil) unit.reject(failure)
     queue = queue.filter((unit) => unit.queuedAt > queuedUntil)
@@ -181,9 +181,9 @@ export const createCommitQueue = <Tx>({ lockTimeout = 5_000, ...deps }: Options<
       })
     },
 
-    async close(timeout) {
+    async close(timeoutMs) {
       await new Promise<void>((done) => {
-        closing = { at: performance.now() + timeout, done }
+        closing = { at: performance.now() + timeoutMs, done }
         if (!running) done()
       })
       writer.close()

@@ -4,7 +4,7 @@ import { dirname } from 'node:path'
 import { AppError } from '../../domain/errors.ts'
 
 /** How long one statement may block the event loop while another process has a lock; the write queue waits longer. */
-const BUSY_TIMEOUT_MS = 5
+export const BUSY_TIMEOUT_MS = 5
 
 type Parameters = SQLQueryBindings[]
 type Prepared<Row, Params extends Parameters> = ReturnType<typeof Database.prototype.prepare<Row, Params>>
@@ -117,9 +117,9 @@ export const toAppError = (error: unknown): unknown => {
   const code = sqliteCode(error)
   if (code === null) return error
   if (code === 'SQLITE_FULL')
-    return new AppError('storage_full', 'The storage is full', { cause: error, retryAfter: 60 })
+    return new AppError('storage_full', 'The storage is full', { cause: error, retryAfterSeconds: 60 })
   if (/^SQLITE_(BUSY|LOCKED|IOERR|READONLY|CANTOPEN|NOTADB|CORRUPT|PROTOCOL)/.test(code)) {
-    return new AppError('unavailable', 'The database is not available', { cause: error, retryAfter: 1 })
+    return new AppError('unavailable', 'The database is not available', { cause: error, retryAfterSeconds: 1 })
   }
   return error
 }

@@ -22,7 +22,7 @@ const withWriter = <T>(path: string, work: (connection: Connection) => T): T => 
 
 /** Only one server has the file open, so it can be migrated at each start. */
 export const createSqliteEngine = ({ path, makeFolder }: Options): Engine => {
-  const catchUp = async () => {
+  const ensureMigrated = async () => {
     makeFolder()
     return withWriter(path, ({ database }) => {
       chmodSync(path, 0o600)
@@ -30,8 +30,8 @@ export const createSqliteEngine = ({ path, makeFolder }: Options): Engine => {
     })
   }
   return {
-    migrate: catchUp,
-    catchUp,
+    migrate: ensureMigrated,
+    ensureMigrated,
     async pending() {
       return withWriter(existsSync(path) ? path : ':memory:', ({ database }) =>
         pendingMigrations(database).map(({ name }) => name),
@@ -42,6 +42,6 @@ export const createSqliteEngine = ({ path, makeFolder }: Options): Engine => {
       if (unlock === null) throw new Error(`another server has ${path} open`)
       return unlock
     },
-    open: (hooks) => openSqliteStore({ path, ...hooks }),
+    open: (options) => openSqliteStore({ path, ...options }),
   }
 }

@@ -51,7 +51,7 @@ export const createEventReader = (connection: Connection): EventReader => {
       for (let bytes = 0; count < found.length && bytes < maxBytes; count++) bytes += found[count]?.bytes ?? 0
       const isCut = count < found.length || count === maxCount
       const chunk = count === 0 ? [] : rows(scope, after, before, count).map(eventOf)
-      const newest = chunk.at(-1)?.cursor ?? after
+      const newest = chunk.at(-1)?.position ?? after
       const reached = isCut ? newest : Math.max(before, newest)
       return { events: chunk, reached, complete: !isCut && (end === null || before >= end) }
     },
@@ -103,7 +103,7 @@ export const createEventRepository = (
       return gone.length
     },
     async eraseOwned(ownerId, after, limit) {
-      const found = owned.all(ownerId, after?.kind ?? '', after?.cursor ?? 0, limit)
+      const found = owned.all(ownerId, after?.kind ?? '', after?.position ?? 0, limit)
       for (const { kind, cursor, bytes, deleted } of found) {
         usage.add(ownerId, -bytes)
         if (deleted === null) {
@@ -115,7 +115,7 @@ export const createEventRepository = (
         usage.addAlways(ownerId, eventBytes(data))
       }
       const last = found.at(-1)
-      return last === undefined ? null : { kind: last.kind, cursor: last.cursor }
+      return last === undefined ? null : { kind: last.kind, position: last.cursor }
     },
   }
 }

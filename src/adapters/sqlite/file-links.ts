@@ -25,7 +25,7 @@ export const createFileLinkRepository = (connection: Connection): FileLinkReposi
   const count = connection.prepare<{ n: number }, [number, number]>(
     'SELECT count(*) AS n FROM (SELECT 1 FROM file_links WHERE maker_id = ? LIMIT +?)',
   )
-  const removeMadeBy = prepareChange(connection, 'DELETE FROM file_links WHERE maker_id = ?')
+  const removeCreatedBy = prepareChange(connection, 'DELETE FROM file_links WHERE maker_id = ?')
   const removeForeignBy = prepareChange(
     connection,
     'DELETE FROM file_links WHERE maker_id = ? AND owner_id <> maker_id',
@@ -36,17 +36,17 @@ export const createFileLinkRepository = (connection: Connection): FileLinkReposi
   const removeExpired = prepareChange(connection, deleteSome(fileLinks, 'expires_at <= ?'))
   return {
     ...createFileLinkReader(connection),
-    countMadeBy: async (makerId, most) => count.get(makerId, most)?.n ?? 0,
+    countCreatedBy: async (creatorId, most) => count.get(creatorId, most)?.n ?? 0,
     insert: async (link) => insert(link),
     async delete(id) {
       remove(id)
     },
     async deleteAll(scope) {
       if ('ownerId' in scope) removeToFilesOf(scope.ownerId)
-      else if (scope.foreign) removeForeignBy(scope.makerId)
-      else removeMadeBy(scope.makerId)
+      else if (scope.foreign) removeForeignBy(scope.creatorId)
+      else removeCreatedBy(scope.creatorId)
     },
-    deleteExpiredOf: async (makerId, now, limit) => removeExpiredOf(makerId, now, limit),
+    deleteExpiredOf: async (creatorId, now, limit) => removeExpiredOf(creatorId, now, limit),
     deleteExpired: async (now, limit) => removeExpired(now, limit),
   }
 }

@@ -17,7 +17,7 @@ export const createFileReader = (connection: Connection, runStep = runAtOnce): F
     async list({ ownerId, ...request }) {
       return page(request, ownerId === null ? [] : [{ sql: 'owner_id = +:ownerId', ownerId }], ownerId)
     },
-    names: async (blobKey) => byKey.get(blobKey) !== null,
+    refersTo: async (blobKey) => byKey.get(blobKey) !== null,
   }
 }
 

@@ -1,7 +1,7 @@
 import type { IdempotencyRepository } from '../../application/ports/persistence.ts'
-import { packAnswer, unpackAnswer } from '../sql/answers.ts'
 import { idempotency } from '../sql/entities.ts'
 import { upsertInto } from '../sql/statements.ts'
+import { packResponse, unpackResponse } from '../sql/stored-responses.ts'
 import { BYTES_OF, idempotencyBytes, type UsageCounter } from '../sql/usage.ts'
 import type { Connection } from './database.ts'
 import { deleteSome, prepareChange, prepareFind } from './rows.ts'
@@ -30,14 +30,14 @@ export const createIdempotencyRepository = (connection: Connection, usage: Usage
   return {
     async find(userId, route, key) {
       const found = find(userId, route, key)
-      return found && { ...found, answer: unpackAnswer(found.answer) }
+      return found && { ...found, response: unpackResponse(found.response) }
     },
     async put(record) {
       const { userId, route, key } = record
-      const answer = packAnswer(record.answer)
+      const response = packResponse(record.response)
       subtractUsage(taken.all(userId, route, key))
-      put(...idempotency.valuesOf({ ...record, answer }))
-      usage.add(userId, idempotencyBytes(key, answer))
+      put(...idempotency.valuesOf({ ...record, response }))
+      usage.add(userId, idempotencyBytes(key, response))
     },
     async deleteOld(before, limit) {
       return subtractUsage(old.all(before, limit))

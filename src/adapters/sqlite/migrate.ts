@@ -1,6 +1,8 @@
 import type { Database } from 'bun:sqlite'
 import { checksum, type Migration, MigrationError } from '../sql/migrations.ts'
 import { type Dialect, partsAfter } from '../sql/record-schema.ts'
+import { PREFIX_CODE_POINTS } from '../sql/terms.ts'
+import { BUSY_TIMEOUT_MS } from './database.ts'
 import accounts from './migrations/0001_accounts.sql' with { type: 'text' }
 import jobsAndMail from './migrations/0002_jobs_and_mail.sql' with { type: 'text' }
 import items from './migrations/0003_items.sql' with { type: 'text' }
@@ -30,6 +32,9 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0012_events_of_any_kind', sql: eventsOfAnyKind },
 ]
 
+/** How long a migration waits for the lock of another process. */
+const MIGRATION_LOCK_TIMEOUT_MS = 10_000
+
 const DIALECT: Dialect = {
   types: { integer: 'INTEGER', number: 'REAL', text: 'TEXT', boolean: 'INTEGER', bytes: 'BLOB' },
   defaults: { integer: '0', number: '0', text: "''", boolean: '0', bytes: "x''" },
@@ -41,7 +46,7 @@ const DIALECT: Dialect = {
     others: {
       [`${table}_words`]: `CREATE VIRTUAL TABLE ${table}_words USING fts5 (
         words,
-        content = '', contentless_delete = 1, detail = none, prefix = '2 3 4 6', tokenize = "ascii tokenchars '@'"
+        content = '', contentless_delete = 1, detail = none, prefix = '${PREFIX_CODE_POINTS.join(' ')}', tokenize = "ascii tokenchars '@'"
       )`,
       [`${table}_unindexed`]: `CREATE TABLE ${table}_unindexed (id INTEGER PRIMARY KEY) STRICT`,
     },
@@ -97,7 +102,7 @@ export const pendingMigrations = (database: Database, migrations = MIGRATIONS): 
 /** Brings the database up to date in one transaction and returns the names of what was applied. */
 export const migrate = (database: Database, migrations = MIGRATIONS): readonly string[] => {
   if (pendingMigrations(database, migrations).length === 0) return []
-  database.run('PRAGMA busy_timeout = 10000')
+  database.run(`PRAGMA busy_timeout = ${MIGRATION_LOCK_TIMEOUT_MS}`)
   database.run('BEGIN IMMEDIATE')
   try {
     // Checked again under the lock, because another process may have been faster.
@@ -117,6 +122,6 @@ export const migrate = (database: Database, migrations = MIGRATIONS): readonly s
     if (database.inTransaction) database.run('ROLLBACK')
     throw error
   } finally {
-    database.run('PRAGMA busy_timeout = 5')
+    database.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
   }
 }

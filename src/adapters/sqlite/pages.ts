@@ -4,7 +4,7 @@ import {
   MAX_TOTAL_COUNT,
   type Page,
   type PageRequest,
-  type Position,
+  type RowPosition,
   skippedRowCount,
   totalOf,
 } from '../../domain/page.ts'
@@ -76,7 +76,7 @@ export const createPager = <T extends { readonly id: number }>(
     const direction = sort.descending ? 'DESC' : 'ASC'
     const order = `ORDER BY ${column} ${direction}, id ${direction}`
     const beyond = `(${column}, id) ${sort.descending ? '<' : '>'} (+:key, +:after)`
-    const conditionsFrom = (after: Position | null) =>
+    const conditionsFrom = (after: RowPosition | null) =>
       after === null ? [...filters] : [...filters, { sql: beyond, key: after.key, after: after.id }]
 
     const total = isCounted(request) ? totalOf(count(filters)) : { total: null }

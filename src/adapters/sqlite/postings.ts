@@ -1,4 +1,4 @@
-import type { Step } from '../sql/search-source.ts'
+import { MAX_STEP_COST, type Step } from '../sql/search-source.ts'
 import { type LookUpTerm, lookUpTermOf, ownerTerm } from '../sql/terms.ts'
 
 /** Reads a list: ids below `before`, newest first. The only operation on the index, because its cost is bounded. */
@@ -8,8 +8,6 @@ const FIRST_PIECE_COUNT = 64
 const MAX_FETCHED_COUNT = 2_048
 /** The cost of seeking in a list, in ids read. */
 const SEEK_COST = 400
-/** The maximum cost of a step: about a millisecond. */
-const MAX_STEP_COST = 4_000
 const MAX_STEP_COUNT = 128
 
 const matchOf = ({ term, isPrefix }: LookUpTerm): string => `"${term}"${isPrefix ? ' *' : ''}`

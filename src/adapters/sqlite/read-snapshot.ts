@@ -20,7 +20,7 @@ export interface ReadSnapshot {
   readonly cacheLookUp: CacheLookUp
 }
 
-const lost = () => new AppError('unavailable', 'The database is not available', { retryAfter: 1 })
+const lost = () => new AppError('unavailable', 'The database is not available', { retryAfterSeconds: 1 })
 
 /** Of the reading connection. */
 export const createReadSnapshot = (reader: Connection): ReadSnapshot => {
@@ -51,7 +51,7 @@ export const createReadSnapshot = (reader: Connection): ReadSnapshot => {
     hasBegun = true
     setImmediate(end)
     const version = dataVersion.get()?.data_version ?? 0
-    if (version !== cachedVersion) cache.forget()
+    if (version !== cachedVersion) cache.clear()
     cachedVersion = version
     isCurrent = true
   }

@@ -1,10 +1,8 @@
 import type { Statement } from 'bun:sqlite'
-import type { RecordQuery, RecordReader } from '../../application/ports/persistence.ts'
-import { isCounted } from '../../domain/page.ts'
+import type { RecordReader } from '../../application/ports/persistence.ts'
 import type { StoredRecord } from '../../domain/record.ts'
-import { queryWordsOf } from '../../domain/words.ts'
+import { createRecordListFrom } from '../sql/record-list.ts'
 import { type RecordTable, searchedText } from '../sql/record-table.ts'
-import { createSearch } from '../sql/search.ts'
 import { type Candidate, type Query, type SearchSource, WALK_PIECE_COUNT } from '../sql/search-source.ts'
 import type { RunStep } from '../sql/step-queue.ts'
 import type { Connection } from './database.ts'
@@ -12,12 +10,8 @@ import { createPager, type Filter, parametersOf, whereOf } from './pages.ts'
 import { createIntersection } from './postings.ts'
 import { prepareFind } from './rows.ts'
 
-const BY_CREATION = { field: 'created_at', descending: true } as const
-
-type RecordsInOrder = Query<string>
-
 /** Conditions covered by an index of the sort. Others are tested row by row. */
-const filtersOf = ({ ownerId, createdAfter, createdBefore, sort }: RecordsInOrder): Filter[] => [
+const filtersOf = ({ ownerId, createdAfter, createdBefore, sort }: Query<string>): Filter[] => [
   ...(ownerId === null ? [] : [{ sql: 'owner_id = +:owner', owner: ownerId }]),
   ...(createdAfter === null || sort.field !== 'created_at'
     ? []
@@ -46,8 +40,7 @@ const toCandidate = (row: CandidateRow): Candidate => ({
 const createSource = (
   connection: Connection,
   table: RecordTable,
-  count: (query: RecordQuery) => number,
-): SearchSource<string, StoredRecord> => {
+): Omit<SearchSource<string, StoredRecord>, 'count'> => {
   const { name, sorts } = table
   const text = searchedText(table, 'char(10)')
   // Without searched fields there is no index of words.
@@ -95,7 +88,6 @@ const createSource = (
         .map(toCandidate)
     },
     rows: (ids) => ids.flatMap((id) => byId(id) ?? []),
-    count,
   }
 }
 
@@ -106,17 +98,5 @@ export const createRecordList = (
   runStep: RunStep,
 ): RecordReader['list'] => {
   const pager = createPager(connection, table, { sorts: table.sorts, runStep })
-  const source = createSource(connection, table, (query) => pager.count(filtersOf({ ...query, sort: BY_CREATION })))
-  const search = createSearch(source, runStep)
-
-  return async (query) => {
-    if (query.text !== null) {
-      const words = table.collection.search.length === 0 ? [] : queryWordsOf(query.text)
-      if (words.length > 0) return search.byWords(query, words)
-      return { items: [], total: isCounted(query) ? 0 : null, next: null }
-    }
-    const isDated = query.createdAfter !== null || query.createdBefore !== null
-    if (isDated && query.sort.field !== 'created_at') return search.byDates(query)
-    return pager.page(query, filtersOf(query), query.ownerId)
-  }
+  return createRecordListFrom(table, { filtersOf, pager, search: createSource(connection, table) }, runStep)
 }

@@ -2,7 +2,7 @@ import { wordsOf } from '../../domain/words.ts'
 import { RECORD_TABLES, type RecordTable } from '../sql/record-table.ts'
 import { ownerTerm, termOf } from '../sql/terms.ts'
 import type { Connection } from './database.ts'
-import type { Deferred } from './writer.ts'
+import type { DeferredWrites } from './writer.ts'
 
 interface Text {
   readonly id: number
@@ -11,14 +11,14 @@ interface Text {
   readonly text: string
 }
 
-export interface RecordText extends Deferred {
+export interface RecordText extends DeferredWrites {
   put(text: Text): void
   remove(id: number): void
 }
 
-/** What is indexed within a commit, in characters: some 20 ms. The rest is left to {@link createBacklog}. */
+/** What is indexed within a commit, in characters: some 20 ms. The rest is left to {@link createUnindexedRecords}. */
 const MAX_COMMIT_CHARACTERS = 16_384
-/** What one step of the backlog indexes. */
+/** What one step of {@link createUnindexedRecords} indexes. */
 const MAX_STEP_CHARACTERS = 8_192
 const MAX_STEP_COUNT = 100
 
@@ -39,10 +39,10 @@ const statementsOf = (connection: Connection, { name }: RecordTable) => ({
 /**
  * Keeps the text index in step with the records of a transaction. At every savepoint FTS5 writes its memory to a
  * segment that must be merged later, so changes are collected until the commit, and searches inside the transaction do
- * not find them. Large amounts of text are left to the backlog and are found a little later. `onBacklog` is called if
- * there is a backlog.
+ * not find them. Large amounts of text are left to {@link createUnindexedRecords} and are found a little later;
+ * `onUnindexed` is called for them.
  */
-export const createRecordText = (connection: Connection, table: RecordTable, onBacklog: () => void): RecordText => {
+export const createRecordText = (connection: Connection, table: RecordTable, onUnindexed: () => void): RecordText => {
   const { index, unindex } = statementsOf(connection, table)
   const postpone = connection.prepare<unknown, [number]>(
     `INSERT OR IGNORE INTO ${table.name}_unindexed (id) VALUES (?)`,
@@ -57,17 +57,17 @@ export const createRecordText = (connection: Connection, table: RecordTable, onB
     remove(id) {
       changes.push({ id, text: null })
     },
-    mark() {
+    unitBegun() {
       marked = changes.length
     },
-    check() {},
-    undo() {
+    checkUnit() {},
+    undoUnit() {
       changes.length = marked
     },
-    clear() {
+    discard() {
       changes = []
     },
-    flush() {
+    write() {
       if (changes.length === 0) return
       const latest = [...new Map(changes.map(({ id, text }) => [id, text]))]
       changes = []
@@ -85,23 +85,23 @@ export const createRecordText = (connection: Connection, table: RecordTable, onB
           // The old words must not be found in the meantime.
           unindex.run(-id)
           postpone.run(id)
-          onBacklog()
+          onUnindexed()
         }
       }
     },
   }
 }
 
-interface Unindexed {
+interface UnindexedRow {
   readonly unindexed: number
   readonly owner_id: number | null
   readonly [column: string]: unknown
 }
 
-const createTableBacklog = (connection: Connection, table: RecordTable) => {
+const createUnindexedRecordsOf = (connection: Connection, table: RecordTable) => {
   const { name } = table
   const { index } = statementsOf(connection, table)
-  const waiting = connection.prepare<Unindexed, [number]>(
+  const waiting = connection.prepare<UnindexedRow, [number]>(
     `SELECT ${name}_unindexed.id AS unindexed, ${name}.*
      FROM ${name}_unindexed LEFT JOIN ${name} USING (id) ORDER BY unindexed DESC LIMIT +?`,
   )
@@ -125,8 +125,8 @@ const createTableBacklog = (connection: Connection, table: RecordTable) => {
   }
 }
 
-export interface Backlog {
-  /** Indexes some of the backlog, newest first. False if it was empty. */
+export interface UnindexedRecords {
+  /** Indexes some of them, newest first. False if there were none. */
   step(): boolean
 }
 
@@ -135,11 +135,11 @@ const searched = RECORD_TABLES.filter(({ collection }) => collection.search.leng
 /**
  * The records that are not in their text index yet: after a migration all records, otherwise those of large commits.
  */
-export const createBacklog = (connection: Connection): Backlog => {
-  const steps = searched.map((table) => createTableBacklog(connection, table))
+export const createUnindexedRecords = (connection: Connection): UnindexedRecords => {
+  const steps = searched.map((table) => createUnindexedRecordsOf(connection, table))
   return { step: () => steps.some((step) => step()) }
 }
 
-/** Whether {@link createBacklog} has records to index. */
-export const hasBacklog = (connection: Connection): boolean =>
+/** Whether {@link createUnindexedRecords} has records to index. */
+export const hasUnindexedRecords = (connection: Connection): boolean =>
   searched.some(({ name }) => connection.database.query(`SELECT 1 FROM ${name}_unindexed LIMIT 1`).get() !== null)

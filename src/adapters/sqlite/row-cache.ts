@@ -8,7 +8,7 @@ export interface RowCache {
   /** All callers get the same object for a row. Rows with much text, and missing ones, are not cached. */
   readonly cacheLookUp: CacheLookUp
   /** Call it when a row may have changed. */
-  forget(): void
+  clear(): void
 }
 
 /** Per look-up. */
@@ -40,7 +40,7 @@ export const createRowCache = (isCurrent: () => boolean): RowCache => {
         return row
       }
     },
-    forget() {
+    clear() {
       for (const rows of caches) rows.clear()
     },
   }

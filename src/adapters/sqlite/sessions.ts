@@ -23,7 +23,7 @@ export const createSessionReader = (connection: Connection, cacheLookUp = withou
      FROM sessions JOIN users ON users.id = sessions.user_id WHERE sessions.id = +?`,
   )
   const accountOf = cacheLookUp((id) => account.get(id))
-  const standing = connection.prepare<Principal, [string, number]>(
+  const activePrincipals = connection.prepare<Principal, [string, number]>(
     `SELECT sessions.id AS sessionId, users.id AS userId, users.role AS role
      FROM sessions JOIN users ON users.id = sessions.user_id
      WHERE sessions.id IN (SELECT value FROM json_each(?)) AND sessions.expires_at > ? AND users.is_active = 1`,
@@ -38,7 +38,7 @@ export const createSessionReader = (connection: Connection, cacheLookUp = withou
       return { userId: user_id, role, isActive: is_active === 1, createdAt: created_at, expiresAt: expires_at }
     },
     async findActivePrincipals(ids, now) {
-      return standing.all(JSON.stringify(ids), now)
+      return activePrincipals.all(JSON.stringify(ids), now)
     },
     async list({ userId, aliveAt, ...request }) {
       const filters = [
@@ -52,7 +52,7 @@ export const createSessionReader = (connection: Connection, cacheLookUp = withou
 
 export const createSessionRepository = (
   connection: Connection,
-  { cacheLookUp, forget }: RowCache,
+  { cacheLookUp, clear: clearCache }: RowCache,
 ): SessionRepository => {
   const insert = prepareInsert(connection, sessions)
   const touch = prepareChange(
@@ -66,19 +66,19 @@ export const createSessionRepository = (
     ...createSessionReader(connection, cacheLookUp),
     insert: async (session) => insert(session),
     async touch({ id, lastUsedAt, expiresAt, address }) {
-      forget()
+      clearCache()
       touch(lastUsedAt, expiresAt, address, id)
     },
     async delete(id) {
-      forget()
+      clearCache()
       return remove(id) > 0
     },
     async deleteAll(userId, exceptId) {
-      forget()
+      clearCache()
       removeAll(userId, exceptId)
     },
     async deleteExpired(now, limit) {
-      forget()
+      clearCache()
       return removeExpired(now, limit)
     },
   }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Row, RowSource, Value } from '../../application/ports/transfer.ts'
-import type { Kind } from '../sql/kinds.ts'
+import type { ColumnType } from '../sql/column-types.ts'
 import { COUNTING_TABLES, TABLES, tableNamed } from '../sql/tables.ts'
 import { lockInstance } from './instance-lock.ts'
 import { pendingMigrations } from './migrate.ts'
@@ -23,7 +23,7 @@ const JOURNAL_SUFFIXES = ['-wal', '-journal'] as const
 const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0
 
 /** The state of the files, which reveals a write by any process. */
-const standing = (path: string): string =>
+const fileStamp = (path: string): string =>
   ['', ...JOURNAL_SUFFIXES]
     .map((suffix) => statSync(path + suffix, { bigint: true, throwIfNoEntry: false }))
     .map((found) => (found === undefined || found.size === 0n ? '-' : `${found.ino}:${found.size}:${found.mtimeNs}`))
@@ -64,7 +64,7 @@ const openCopy = (path: string): Opened => {
   }
 }
 
-const fromSqlite = (kind: Kind | undefined, value: Value): Value => (kind === 'boolean' ? value === 1 : value)
+const fromSqlite = (kind: ColumnType | undefined, value: Value): Value => (kind === 'boolean' ? value === 1 : value)
 
 const lengthOf = (row: Row): number =>
   Object.values(row).reduce((sum: number, value) => sum + (typeof value === 'string' ? value.length : 8), 0)
@@ -118,11 +118,11 @@ export const openSqliteSource = (path: string): SqliteSource => {
     unlock()
   }
   try {
-    const before = standing(path)
+    const before = fileStamp(path)
     opened = JOURNAL_SUFFIXES.some((suffix) => sizeOf(path + suffix) > 0) ? openCopy(path) : openInPlace(path)
     const [missing] = pendingMigrations(opened.database)
     if (missing !== undefined) throw new Error(`${path} lacks ${missing.name}: run skep migrate on it first`)
-    return { ...readerOf(opened.database), isUnchanged: () => standing(path) === before, close }
+    return { ...readerOf(opened.database), isUnchanged: () => fileStamp(path) === before, close }
   } catch (error) {
     close()
     throw error

@@ -17,7 +17,13 @@ import { createJobReader, createJobRepository, type SqliteJobRepository } from '
 import { createMailLimitRepository } from './mail-limits.ts'
 import { createMailTokenReader, createMailTokenRepository } from './mail-tokens.ts'
 import { createReadSnapshot, type ReadSnapshot } from './read-snapshot.ts'
-import { type Backlog, createBacklog, createRecordText, hasBacklog, type RecordText } from './record-text.ts'
+import {
+  createRecordText,
+  createUnindexedRecords,
+  hasUnindexedRecords,
+  type RecordText,
+  type UnindexedRecords,
+} from './record-text.ts'
 import { createRecordReader, createRecordRepository } from './records.ts'
 import type { RowCache } from './row-cache.ts'
 import { createRefreshTokenRepository, createSessionReader, createSessionRepository } from './sessions.ts'
@@ -30,13 +36,13 @@ import { createWriter } from './writer.ts'
 interface SqliteTx extends Tx {
   readonly jobs: SqliteJobRepository
   readonly epochs: EpochWriter
-  readonly backlog: Backlog
+  readonly unindexedRecords: UnindexedRecords
 }
 
 interface Options extends StoreOptions {
   /** A migrated database. */
   readonly path: string
-  readonly lockTimeout?: number
+  readonly lockTimeoutMs?: number
   /** For failure tests: called with each writer connection; returns the one to use. */
   readonly onOpenWriter?: (writer: Connection) => Connection
   /** For failure tests. */
@@ -66,13 +72,13 @@ const crash = (error: Error): void => {
 interface CommitMarks {
   jobs: boolean
   events: boolean
-  backlog: boolean
+  unindexed: boolean
 }
 
 /** Shared by the repositories of one writer connection. */
 interface WriterContext {
   readonly textsOf: (collection: string) => RecordText | null
-  readonly memory: RowCache
+  readonly rowCache: RowCache
   readonly usage: Usage
   readonly marks: CommitMarks
   readonly epoch: PresentEpoch
@@ -80,10 +86,10 @@ interface WriterContext {
 
 const createRepositories = (
   connection: Connection,
-  { textsOf, memory, usage, marks, epoch }: WriterContext,
+  { textsOf, rowCache, usage, marks, epoch }: WriterContext,
 ): SqliteTx => ({
-  users: createUserRepository(connection, memory.forget),
-  sessions: createSessionRepository(connection, memory),
+  users: createUserRepository(connection, rowCache.clear),
+  sessions: createSessionRepository(connection, rowCache),
   refreshTokens: createRefreshTokenRepository(connection),
   signInSources: createSignInSourceRepository(connection),
   mailTokens: createMailTokenRepository(connection),
@@ -101,7 +107,7 @@ const createRepositories = (
   }),
   epochs: createEpochWriter(connection, epoch),
   idempotency: createIdempotencyRepository(connection, usage),
-  backlog: createBacklog(connection),
+  unindexedRecords: createUnindexedRecords(connection),
   usage: usage.repository,
 })
 
@@ -146,22 +152,22 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
   const reader = openReader(path)
   const { wal = openWal(fileOf(reader)), onLost = crash } = options
   const snapshot = createReadSnapshot(reader)
-  const marks: CommitMarks = { jobs: false, events: false, backlog: false }
+  const marks: CommitMarks = { jobs: false, events: false, unindexed: false }
   const epoch = presentEpoch(reader)
   const writer = createWriter<SqliteTx>({
     open,
-    repositories(connection, memory) {
+    repositories(connection, rowCache) {
       const texts = new Map(
         RECORD_TABLES.filter(({ collection }) => collection.search.length > 0).map((table) => [
           table.name,
           createRecordText(connection, table, () => {
-            marks.backlog = true
+            marks.unindexed = true
           }),
         ]),
       )
       const usage = createUsage(connection, quotaBytes ?? Number.POSITIVE_INFINITY)
       const textsOf = (collection: string) => texts.get(collection) ?? null
-      const tx = createRepositories(connection, { textsOf, memory, usage, marks, epoch })
+      const tx = createRepositories(connection, { textsOf, rowCache, usage, marks, epoch })
       return { tx, deferred: [usage, ...texts.values()] }
     },
   })
@@ -170,17 +176,17 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
     snapshot,
     walSync: createWalSync({ wal, reader, snapshot, onLost }),
     afterCommit() {
-      const { jobs, events, backlog } = marks
+      const { jobs, events, unindexed } = marks
       marks.jobs = false
       marks.events = false
-      marks.backlog = false
+      marks.unindexed = false
       if (jobs) onJobs?.()
       if (events) onEvents?.()
-      if (backlog) indexing.start()
+      if (unindexed) indexing.start()
     },
     ...options,
   })
-  const indexing = createBackgroundWorker(() => commits.write(async (writing) => writing.backlog.step()))
+  const indexing = createBackgroundWorker(() => commits.write(async (writing) => writing.unindexedRecords.step()))
   const enqueueStep = createStepQueue({ limit: 1 })
   // Between two turns there is no snapshot.
   const runStep: RunStep = (account, step) =>
@@ -204,12 +210,12 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
   }
 
   wal.begin()
-  if (hasBacklog(reader)) indexing.start()
+  if (hasUnindexedRecords(reader)) indexing.start()
 
   let closing: Promise<void> | null = null
-  const shut = async (timeout: number) => {
+  const shut = async (timeoutMs: number) => {
     indexing.stop()
-    await commits.close(timeout)
+    await commits.close(timeoutMs)
     await wal.close()
     snapshot.end()
     reader.run('PRAGMA query_only = OFF')
@@ -229,8 +235,8 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
       await access(path, constants.W_OK)
       await checkFreeSpace(dirname(path))
     },
-    close(timeout = Number.POSITIVE_INFINITY) {
-      closing ??= shut(timeout)
+    close(timeoutMs = Number.POSITIVE_INFINITY) {
+      closing ??= shut(timeoutMs)
       return closing
     },
   }

@@ -1,7 +1,7 @@
 import type { UsageReader, UsageRepository } from '../../application/ports/persistence.ts'
 import { createUsageChanges, quotaExceeded, type UsageCounter } from '../sql/usage.ts'
 import type { Connection } from './database.ts'
-import type { Deferred } from './writer.ts'
+import type { DeferredWrites } from './writer.ts'
 
 const bytesIn = (connection: Connection) => {
   const find = connection.prepare<{ bytes: number }, [number]>('SELECT bytes FROM usage WHERE user_id = ?')
@@ -13,7 +13,7 @@ export const createUsageReader = (connection: Connection): UsageReader => {
   return { bytesOf: async (userId) => find(userId) }
 }
 
-export interface Usage extends UsageCounter, Deferred {
+export interface Usage extends UsageCounter, DeferredWrites {
   readonly repository: UsageRepository
 }
 
@@ -44,7 +44,7 @@ export const createUsage = (connection: Connection, quotaBytes: number): Usage =
     ended.merge(current)
     current.clear()
   }
-  const clear = () => {
+  const discard = () => {
     for (const memory of [current, ended, stored]) memory.clear()
   }
 
@@ -53,24 +53,24 @@ export const createUsage = (connection: Connection, quotaBytes: number): Usage =
     addAlways: current.addAlways,
     repository: {
       bytesOf: async (userId) => bytesOf(userId),
-      forget: async (userId) => current.forget(userId),
+      delete: async (userId) => current.delete(userId),
     },
-    mark: endUnit,
-    check() {
+    unitBegun: endUnit,
+    checkUnit() {
       for (const { userId, bytes, limited } of current.each()) {
         if (limited && bytes > 0 && bytesOf(userId) > quotaBytes) throw quotaExceeded()
       }
     },
-    undo: current.clear,
-    clear,
-    flush() {
+    undoUnit: current.clear,
+    discard,
+    write() {
       endUnit()
-      for (const { userId, bytes, forgotten } of ended.each()) {
-        if (forgotten) remove.run(userId)
+      for (const { userId, bytes, deleted } of ended.each()) {
+        if (deleted) remove.run(userId)
         else if (bytes > 0) grow.run(userId, bytes)
         else if (bytes < 0) shrink.run(bytes, userId)
       }
-      clear()
+      discard()
     },
   }
 }

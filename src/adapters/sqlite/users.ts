@@ -48,8 +48,8 @@ export const createUserReader = (
   }
 }
 
-/** `forget` is called when a user is changed or removed. */
-export const createUserRepository = (connection: Connection, forget: () => void): UserRepository => {
+/** `clearCache` is called when a user is changed or removed. */
+export const createUserRepository = (connection: Connection, clearCache: () => void): UserRepository => {
   const insert = prepareInsert(connection, users)
   const update = prepareUpdate(connection, users)
   const remove = prepareChange(connection, deleteById('users'))
@@ -64,7 +64,7 @@ export const createUserRepository = (connection: Connection, forget: () => void)
       }
     },
     async update(user) {
-      forget()
+      clearCache()
       try {
         update(user)
       } catch (error) {
@@ -72,7 +72,7 @@ export const createUserRepository = (connection: Connection, forget: () => void)
       }
     },
     async delete(id) {
-      forget()
+      clearCache()
       return remove(id) > 0
     },
   }

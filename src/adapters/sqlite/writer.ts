@@ -9,14 +9,16 @@ export interface Writer<Tx> {
   readonly tx: Tx
   readonly inTransaction: boolean
   /** Begins a unit, which can be rolled back alone. */
-  save(): void
-  /** Ends the unit. Throws if the unit must fail; in that case it must be undone. */
-  release(): void
-  /** Rolls back the unit; it must still be released. */
-  undo(): void
+  beginUnit(): void
+  /** Ends the unit. Throws if the unit must fail; in that case it must be rolled back. */
+  endUnit(): void
+  /** Rolls back the unit; it must still be ended. */
+  rollbackUnit(): void
   /** Whether anything was written. */
   commit(): boolean
-  /** Ends a transaction that cannot be committed, and discards a connection that does not even roll back. Never throws. */
+  /**
+   * Ends a transaction that cannot be committed, and discards a connection that does not even roll back. Never throws.
+   */
   rollback(): void
   /** Closes the connection, whatever is in it. Never throws. */
   discard(): void
@@ -24,22 +26,22 @@ export interface Writer<Tx> {
 }
 
 /** Changes that are written together just before the commit, because savepoints make them expensive. */
-export interface Deferred {
+export interface DeferredWrites {
   /** A unit begins. */
-  mark(): void
+  unitBegun(): void
   /** A unit is about to end. Throws if the unit must fail. */
-  check(): void
+  checkUnit(): void
   /** Drops the changes since the last mark. */
-  undo(): void
+  undoUnit(): void
   /** Drops all changes. */
-  clear(): void
+  discard(): void
   /** Makes the changes. */
-  flush(): void
+  write(): void
 }
 
 export interface Repositories<Tx> {
   readonly tx: Tx
-  readonly deferred: readonly Deferred[]
+  readonly deferred: readonly DeferredWrites[]
 }
 
 interface Options<Tx> {
@@ -112,26 +114,26 @@ export const createWriter = <Tx>(options: Options<Tx>): Writer<Tx> => {
     get inTransaction() {
       return current().connection.database.inTransaction
     },
-    save() {
+    beginUnit() {
       const { save, deferred } = current()
       save.run()
-      for (const changes of deferred) changes.mark()
+      for (const changes of deferred) changes.unitBegun()
     },
-    release() {
+    endUnit() {
       const { release, deferred } = current()
-      for (const changes of deferred) changes.check()
+      for (const changes of deferred) changes.checkUnit()
       release.run()
     },
-    undo() {
+    rollbackUnit() {
       const { undo, deferred, cache } = current()
       undo.run()
-      cache.forget()
-      for (const changes of deferred) changes.undo()
+      cache.clear()
+      for (const changes of deferred) changes.undoUnit()
     },
     commit() {
       const writing = current()
-      writing.cache.forget()
-      for (const changes of writing.deferred) changes.flush()
+      writing.cache.clear()
+      for (const changes of writing.deferred) changes.write()
       writing.commit.run()
       const before = writing.writtenCount
       writing.writtenCount = writing.totalChanges.get()?.count ?? before + 1
@@ -140,8 +142,8 @@ export const createWriter = <Tx>(options: Options<Tx>): Writer<Tx> => {
     rollback() {
       if (present === null) return
       const { connection, cache, deferred, rollback } = present
-      cache.forget()
-      for (const changes of deferred) changes.clear()
+      cache.clear()
+      for (const changes of deferred) changes.discard()
       if (connection.database.inTransaction && !isDone(() => rollback.run())) discard()
     },
     discard,

@@ -25,8 +25,8 @@ export interface Backlog {
 export interface Subscription {
   readonly topic: string
   view: View
-  /** Everything up to this cursor was sent. Does not change while the subscription is live. */
-  cursor: number
+  /** Everything up to this position was sent. Does not change while the subscription is live. */
+  position: number
   /** Whether it receives the events published to its audience. */
   live: boolean
 }

@@ -53,7 +53,7 @@ export const createFanOut = ({ realtime, registry, toBody, backlog, slices, metr
   let poll: ReturnType<typeof setInterval> | null = null
 
   const encode = (logged: LoggedEvent, topic: string): string => {
-    const cursor = formatCursor({ epoch: realtime.epoch(), position: logged.cursor })
+    const cursor = formatCursor({ epoch: realtime.epoch(), position: logged.position })
     const frame: ServerFrame = { type: 'event', topic, cursor, event: logged.event, data: toBody(logged) }
     return JSON.stringify(frame)
   }

@@ -33,12 +33,15 @@ const TopicName = Type.String({
   pattern: TOPIC_PATTERN,
   description: TOPICS_TEXT,
 })
-const Position = Type.String({
+const CursorText = Type.String({
   pattern: CURSOR.source,
   description: 'A position in the log; opaque: send it back unchanged',
 })
 const After = Type.Union(
-  [Position, Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'As sent by older versions' })],
+  [
+    CursorText,
+    Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'As sent by older versions' }),
+  ],
   { description: 'The last cursor received; only later events are sent' },
 )
 const Timestamp = Type.String({ format: 'date-time', description: 'RFC 3339, UTC, with milliseconds' })
@@ -89,7 +92,7 @@ export const SERVER_FRAMES = {
   ready: frame(
     'ready',
     'Ready',
-    { client_id: Type.String(), user_id: Type.Integer(), expires_at: Timestamp, cursor: Position, ref: Ref },
+    { client_id: Type.String(), user_id: Type.Integer(), expires_at: Timestamp, cursor: CursorText, ref: Ref },
     'Signed in until expires_at; cursor is the current position in the log',
   ),
   subscribed: frame(
@@ -97,7 +100,7 @@ export const SERVER_FRAMES = {
     'Subscribed',
     {
       topic: TopicName,
-      cursor: Position,
+      cursor: CursorText,
       gap: Type.Boolean({
         description:
           'Whether events after the given cursor are no longer in the log, or the data was restored from a copy that lacks it: reload the state',
@@ -124,7 +127,7 @@ export const SERVER_FRAMES = {
     'Event',
     {
       topic: TopicName,
-      cursor: Position,
+      cursor: CursorText,
       event: Type.Union(EVENT_NAMES.map((name) => Type.Literal(name))),
       data: Type.Unsafe<object>(Type.Union([...SUBJECTS])),
     },

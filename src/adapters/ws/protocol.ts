@@ -126,7 +126,7 @@ export const createProtocol = (deps: Deps): Protocol => {
     reauthorize(connection) {
       connection.reauthorizations++
       for (const subscription of connection.subscriptions.values()) replays.pause(connection, subscription)
-      inTurn(connection, () => subscriptions.authorizeAgain(connection), onFailure(connection))
+      inTurn(connection, () => subscriptions.reauthorize(connection), onFailure(connection))
     },
   }
 }

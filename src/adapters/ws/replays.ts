@@ -31,10 +31,10 @@ const MAX_WAITING_BYTES = 64 * 1024
 /** Maximum number of log pieces in memory for all connections together. */
 const MAX_CHUNKS_COUNT = 8
 
-export const newSubscription = (view: View, cursor: number): Subscription => ({
+export const newSubscription = (view: View, position: number): Subscription => ({
   topic: view.topic,
   view,
-  cursor,
+  position,
   live: false,
 })
 
@@ -83,17 +83,17 @@ export const createReplays = ({ realtime, encode, slices, failed, stallTimeoutMs
   }
 
   const sendNext = async (connection: Connection, subscription: Subscription): Promise<void> => {
-    const { view, cursor: after } = subscription
+    const { view, position: after } = subscription
     await slots.take()
     try {
       await slices.next()
       // The subscription may have ended or been reauthorized during the wait or the read.
       const isSame = () => connection.behind.has(subscription) && subscription.view === view && !connection.closed
       if (!isSame()) return
-      const { events, cursor } = await realtime.replay(view, after)
+      const { events, position } = await realtime.replay(view, after)
       if (!isSame()) return
       for (const event of events) sendText(connection, encode(event, subscription.topic))
-      subscription.cursor = cursor
+      subscription.position = position
       // Other subscriptions take their turn before its next piece.
       connection.behind.delete(subscription)
       connection.behind.add(subscription)
@@ -111,7 +111,7 @@ export const createReplays = ({ realtime, encode, slices, failed, stallTimeoutMs
         connection.isReplaying = false
         return
       }
-      if (subscription.cursor >= realtime.position()) join(connection, subscription)
+      if (subscription.position >= realtime.position()) join(connection, subscription)
       else if (backlogOf(connection) > MAX_WAITING_BYTES) await waitForReader(connection)
       else await sendNext(connection, subscription)
     }
@@ -131,7 +131,7 @@ export const createReplays = ({ realtime, encode, slices, failed, stallTimeoutMs
       connection.behind.delete(subscription)
       if (!subscription.live) return
       subscription.live = false
-      subscription.cursor = realtime.position()
+      subscription.position = realtime.position()
       connection.socket?.unsubscribe(subscription.view.audience)
     },
   }

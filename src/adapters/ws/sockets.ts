@@ -40,7 +40,7 @@ export interface Sockets {
 interface Deps {
   readonly realtime: Realtime
   readonly access: Access
-  readonly notices: Pick<AccessNotices, 'complete'>
+  readonly notices: Pick<AccessNotices, 'lossless'>
   readonly clock: Clock
   readonly log: Log
   readonly metrics: Pick<Metrics, 'eventSeen' | 'eventDelivered'>
@@ -122,7 +122,7 @@ export const createSockets = (deps: Deps): Sockets => {
     connect: (clientId, token) => newConnection(clientId, token, backlog),
     async start() {
       await fanOut.start()
-      if (!notices.complete) watch.start()
+      if (!notices.lossless) watch.start()
     },
     publishTo: fanOut.publishTo,
     counts() {

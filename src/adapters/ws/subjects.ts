@@ -1,10 +1,10 @@
 import { type TSchema, Type } from '@sinclair/typebox'
 import {
   type Collection,
-  EVENTS,
   eventName,
   type FieldSchema,
   isNullable,
+  RECORD_CHANGES,
   titleOf,
   typeOf,
 } from '../../domain/collection.ts'
@@ -84,7 +84,7 @@ export const TOPICS_TABLE = [
 ].join('\n')
 
 export const EVENT_NAMES: readonly string[] = [
-  ...registered.flatMap((collection) => EVENTS.map((change) => eventName(collection, change))),
+  ...registered.flatMap((collection) => RECORD_CHANGES.map((change) => eventName(collection, change))),
   ...JOB_EVENTS,
 ]
 

@@ -32,12 +32,12 @@ export const createSubscriptions = ({ realtime, signIn, replays, slices, log }: 
     }
     // Many frames may arrive at once, and processing them without a break would delay everyone else.
     if (slices.isOver()) await slices.next()
-    const { cursor, gap } = await realtime.begin(after === undefined ? null : parseCursor(after))
-    const view = await realtime.view(principal, topic, after === undefined ? null : cursor)
+    const { position, gap } = await realtime.begin(after === undefined ? null : parseCursor(after))
+    const view = await realtime.view(principal, topic, after === undefined ? null : position)
     if (connection.closed) return
-    const subscription = newSubscription(view, cursor)
+    const subscription = newSubscription(view, position)
     subscriptions.set(topic, subscription)
-    const from = formatCursor({ epoch: realtime.epoch(), position: cursor })
+    const from = formatCursor({ epoch: realtime.epoch(), position })
     send(connection, { type: 'subscribed', topic, cursor: from, gap, ...echo(ref) })
     if (connection.reauthorizations === 0) replays.follow(connection, subscription)
   }
@@ -54,17 +54,19 @@ export const createSubscriptions = ({ realtime, signIn, replays, slices, log }: 
   }
 
   /** The part of the topic that `principal` may see now; null if nothing. */
-  const authorizedView = async (principal: Principal, { topic, cursor }: Subscription): Promise<View | null> => {
+  const authorizedView = async (principal: Principal, { topic, position }: Subscription): Promise<View | null> => {
     try {
-      return await realtime.view(principal, topic, cursor)
+      return await realtime.view(principal, topic, position)
     } catch (error) {
       if (error instanceof AppError && (error.code === 'forbidden' || error.code === 'not_found')) return null
       throw error
     }
   }
 
-  /** Subscriptions that are still allowed continue from their cursor. Only admin subscriptions can have been lost. */
-  const authorizeAgain = async (connection: Connection): Promise<void> => {
+  /**
+   * Subscriptions that are still allowed continue from their position. Only those that needed the admin role are checked.
+   */
+  const reauthorize = async (connection: Connection): Promise<void> => {
     connection.reauthorizations--
     if (connection.reauthorizations > 0 || !(await signIn.reauthorize(connection))) return
     let checked = 0
@@ -72,9 +74,9 @@ export const createSubscriptions = ({ realtime, signIn, replays, slices, log }: 
       if (slices.isOver()) await slices.next()
       const principal = connection.credentials?.grant.principal
       if (principal === undefined || connection.reauthorizations > 0) return
-      const hasLostAccess = subscription.view.needsAdmin && principal.role !== 'admin'
-      if (hasLostAccess) checked++
-      const view = hasLostAccess ? await authorizedView(principal, subscription) : subscription.view
+      const mayHaveLostAccess = subscription.view.needsAdmin && principal.role !== 'admin'
+      if (mayHaveLostAccess) checked++
+      const view = mayHaveLostAccess ? await authorizedView(principal, subscription) : subscription.view
       if (connection.closed || connection.reauthorizations > 0) return
       if (view === null) {
         connection.subscriptions.delete(subscription.topic)
@@ -87,5 +89,5 @@ export const createSubscriptions = ({ realtime, signIn, replays, slices, log }: 
     log.debug('realtime connection reauthorized', { client_id: connection.clientId, subscriptions: checked })
   }
 
-  return { subscribe, unsubscribe, authorizeAgain }
+  return { subscribe, unsubscribe, reauthorize }
 }

@@ -22,9 +22,9 @@ export interface Engine {
    * Migrates an embedded database; for other databases, rejects if migrations are pending. Returns the same as {@link
    * Engine.migrate}.
    */
-  catchUp(): Promise<readonly string[]>
+  ensureMigrated(): Promise<readonly string[]>
   /** Locks a database that only one server may use, or throws. Returns a function that releases the lock. */
   lock(): () => void
   /** The database must be up to date. */
-  open(hooks?: StoreOptions): Store
+  open(options?: StoreOptions): Store
 }

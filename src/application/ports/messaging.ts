@@ -8,7 +8,7 @@ export interface AccessNotices {
    * Whether all publishers are in this process. If not, a notice can be lost, and cached rights must be revalidated
    * regularly.
    */
-  readonly complete: boolean
+  readonly lossless: boolean
   /** Call it after the commit and before the response. */
   publish(userId: number): void | Promise<void>
   /** When `publish` resolves, every listener in this process has been called. */

@@ -41,7 +41,7 @@ export interface JobReader {
 }
 
 /** A job claimed by one worker, which alone has this attempt. */
-export interface Attempt {
+export interface JobAttempt {
   readonly id: number
   readonly attempts: number
 }
@@ -51,13 +51,13 @@ export interface JobRepository extends JobReader {
   /** Claims up to `limit` due jobs until `leaseUntil`, oldest first. Nobody else gets the same attempt. */
   claim(claim: { readonly now: Instant; readonly leaseUntil: Instant; readonly limit: number }): Promise<readonly Job[]>
   /** Extends the lease to `leaseUntil`. False if it had expired and another worker may have the job. */
-  renew(attempt: Attempt, leaseUntil: Instant): Promise<boolean>
+  renew(attempt: JobAttempt, leaseUntil: Instant): Promise<boolean>
   /** False as for `renew`. */
-  complete(attempt: Attempt, now: Instant): Promise<boolean>
+  complete(attempt: JobAttempt, now: Instant): Promise<boolean>
   /** Returns the job to the queue until `runAt`, or marks it dead if that is null. False as for `renew`. */
-  fail(attempt: Attempt, failure: { now: Instant; error: string; runAt: Instant | null }): Promise<boolean>
+  fail(attempt: JobAttempt, failure: { now: Instant; error: string; runAt: Instant | null }): Promise<boolean>
   /** Returns the job to the queue as if it had not been started. */
-  release(attempt: Attempt, now: Instant): Promise<void>
+  release(attempt: JobAttempt, now: Instant): Promise<void>
   /** Queues a waiting or dead job again and resets its attempts. False for any other. */
   retry(id: number, now: Instant): Promise<boolean>
   /** False if it is running or does not exist. */
@@ -99,7 +99,7 @@ export interface FileReader {
   findById(id: number): Promise<StoredFile | null>
   list(query: FileQuery): Promise<Page<StoredFile>>
   /** Whether a file refers to this key. */
-  names(blobKey: string): Promise<boolean>
+  refersTo(blobKey: string): Promise<boolean>
 }
 
 export interface FileRepository extends FileReader {
@@ -122,16 +122,16 @@ export interface FileLinkReader {
 }
 
 /** Links by creator or by owner of the file; `foreign` are those to other users' files. */
-export type FileLinkScope = { readonly makerId: number; readonly foreign?: true } | { readonly ownerId: number }
+export type FileLinkScope = { readonly creatorId: number; readonly foreign?: true } | { readonly ownerId: number }
 
 export interface FileLinkRepository extends FileLinkReader {
   /** How many a user has created, including expired ones; counting stops at `most`. */
-  countMadeBy(makerId: number, most: number): Promise<number>
+  countCreatedBy(creatorId: number, most: number): Promise<number>
   insert(link: NewFileLink): Promise<FileLink>
   delete(id: number): Promise<void>
   deleteAll(scope: FileLinkScope): Promise<void>
   /** Removes up to `limit` that a user has created and returns how many. */
-  deleteExpiredOf(makerId: number, now: Instant, limit: number): Promise<number>
+  deleteExpiredOf(creatorId: number, now: Instant, limit: number): Promise<number>
   /** Removes up to `limit` and returns how many. */
   deleteExpired(now: Instant, limit: number): Promise<number>
 }
@@ -145,7 +145,7 @@ export type EventScope =
 export interface EventChunk {
   /** In the order of their commits. */
   readonly events: readonly LoggedEvent[]
-  /** This and earlier chunks contain every event of the scope up to this cursor. */
+  /** This and earlier chunks contain every event of the scope up to this position. */
   readonly reached: number
   /** Whether no events follow yet. */
   readonly complete: boolean
@@ -153,7 +153,7 @@ export interface EventChunk {
 
 export interface EventReader {
   /**
-   * The events of a scope after a cursor: up to `maxCount`, or to the one that reaches `maxBytes` of content. May end
+   * The events of a scope after a position: up to `maxCount`, or to the one that reaches `maxBytes` of content. May end
    * early, even without any event, if finding more would take long.
    */
   chunk(query: {
@@ -162,14 +162,14 @@ export interface EventReader {
     readonly maxCount: number
     readonly maxBytes: number
   }): Promise<EventChunk>
-  /** `last`: the newest cursor ever assigned. `removed`: the newest one that retention has removed. */
+  /** `last`: the newest position ever assigned. `removed`: the newest one that retention has removed. */
   bounds(): Promise<{ readonly last: number; readonly removed: number }>
 }
 
 /** The progress of {@link EventRepository.eraseOwned}. */
 export interface EraseProgress {
   readonly kind: string
-  readonly cursor: number
+  readonly position: number
 }
 
 export interface EventRepository extends EventReader {
@@ -212,7 +212,7 @@ export interface UsageReader {
 
 export interface UsageRepository extends UsageReader {
   /** Removes the count of a user. Call it when none of their data is left. */
-  forget(userId: number): Promise<void>
+  delete(userId: number): Promise<void>
 }
 
 /** The repositories that a transaction may read and write. */
@@ -279,6 +279,6 @@ export interface Store extends UnitOfWork {
   beginEpoch(): Promise<void>
   /** Rejects with `unavailable` if the database does not respond, `storage_full` if its disk is almost full. */
   ping(): Promise<void>
-  /** Finishes running and queued work within `timeout` milliseconds, and closes. */
-  close(timeout?: number): Promise<void>
+  /** Finishes running and queued work within `timeoutMs`, and closes. */
+  close(timeoutMs?: number): Promise<void>
 }

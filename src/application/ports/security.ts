@@ -47,7 +47,7 @@ export interface Allowance {
   readonly limit: number
   readonly remaining: number
   /** Milliseconds until the window ends and the count starts again. */
-  readonly resetIn: number
+  readonly resetInMs: number
 }
 
 export interface RateLimiter {

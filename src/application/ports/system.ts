@@ -35,7 +35,7 @@ export interface Check {
   /** Rejects while the component does not work. */
   readonly run: () => Promise<void>
   /** Set if the check costs nothing and its result must not be cached. */
-  readonly immediate?: true
+  readonly uncached?: true
   /** Set if the process stays ready with reduced service while the component does not work. */
-  readonly replaced?: true
+  readonly optional?: true
 }

@@ -6,7 +6,7 @@ export type Value = string | number | boolean | Uint8Array | null
 /** By column, in the order of the columns, which is the same for every engine. */
 export type Row = Readonly<Record<string, Value>>
 
-/** For each table that assigns ids, the highest id ever assigned; for `events`, the newest cursor ever assigned. */
+/** For each table that assigns ids, the highest id ever assigned; for `events`, the newest position ever assigned. */
 export type HighestIds = ReadonlyMap<string, number>
 
 /** Every row of every table, as one consistent snapshot, however long reading takes. */

@@ -28,7 +28,7 @@ test('refuses callers above the limit, and serves those waiting', async () => {
   const { hash } = createPasswordHasher({ ...quick, concurrency: 1, waiting: 2 })
   const results = await Promise.allSettled(Array.from({ length: 5 }, () => hash('correct horse')))
   expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled', 'rejected', 'rejected'])
-  expect(results[4]).toMatchObject({ reason: { code: 'overloaded', retryAfter: 5 } })
+  expect(results[4]).toMatchObject({ reason: { code: 'overloaded', retryAfterSeconds: 5 } })
   expect(await hash('correct horse')).toBeString()
 })
 
@@ -36,7 +36,7 @@ test('a caller that has waited too long is refused, and the next one runs', asyn
   const passwords = createPasswordHasher({ ...quick, concurrency: 1, turnTimeoutMs: -1 })
   const all = await Promise.allSettled([passwords.hash('a'), passwords.hash('b'), passwords.hash('c')])
   expect(all.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected'])
-  expect(all[1]).toMatchObject({ reason: { code: 'overloaded', retryAfter: 5 } })
+  expect(all[1]).toMatchObject({ reason: { code: 'overloaded', retryAfterSeconds: 5 } })
   expect(await passwords.hash('d')).toStartWith('$argon2id$')
 })
 

@@ -22,8 +22,8 @@ test('every setting has a default that works out of the box', () => {
     MAX_BODY_SIZE: 1_048_576,
     MAX_UPLOAD_SIZE: 10_485_760,
     UPLOAD_TYPES: ['image/jpeg', 'image/png'],
-    RATE_LIMIT: { limit: 600, window: 60_000 },
-    RATE_LIMIT_AUTH: { limit: 20, window: 60_000 },
+    RATE_LIMIT: { limit: 600, windowMs: 60_000 },
+    RATE_LIMIT_AUTH: { limit: 20, windowMs: 60_000 },
     TRUST_PROXY: 0,
     LOG_FORMAT: 'json',
   })

@@ -40,7 +40,7 @@ test('every route of the program appears, and nothing else', () => {
     rateLimit: 'off',
     rateLimitAuth: 'off',
     trustProxy: 0,
-    maxBodySize: 1,
+    maxBodyBytes: 1,
     allowedHosts: '*',
     corsOrigins: [],
     appName: 'Skep',

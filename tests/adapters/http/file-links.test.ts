@@ -161,33 +161,33 @@ describe('a signed link ends with the right behind it', () => {
     expect(await open(url)).toBe(404)
   })
 
-  test.each<[string, (maker: Member) => Promise<unknown>]>([
-    ['demoted', (maker) => change(maker, { role: 'user' })],
+  test.each<[string, (creator: Member) => Promise<unknown>]>([
+    ['demoted', (creator) => change(creator, { role: 'user' })],
     [
       'demoted for a moment',
-      async (maker) => {
-        await change(maker, { role: 'user' })
-        await change(maker, { role: 'admin' })
+      async (creator) => {
+        await change(creator, { role: 'user' })
+        await change(creator, { role: 'admin' })
       },
     ],
-    ['deactivated', (maker) => change(maker, { is_active: false })],
-    ['deleted', (maker) => skep.call('DELETE', `/users/${maker.id}`, { token: root.token })],
+    ['deactivated', (creator) => change(creator, { is_active: false })],
+    ['deleted', (creator) => skep.call('DELETE', `/users/${creator.id}`, { token: root.token })],
   ])('when the admin who made it for another’s file is %s', async (_, end) => {
     const { ann, file } = await prepare()
-    const maker = await admin()
-    const [theirs, own] = [(await link(maker, file.id)).body, (await link(ann, file.id)).body]
+    const creator = await admin()
+    const [theirs, own] = [(await link(creator, file.id)).body, (await link(ann, file.id)).body]
     expect(await open(theirs.url)).toBe(200)
-    await end(maker)
+    await end(creator)
     expect([await open(theirs.url), await open(own.url)]).toEqual([404, 200])
     const list = await skep.call('GET', `/files/${file.id}/links`, { token: ann.token })
     expect(list.body).toMatchObject({ total: 1 })
   })
 
   test('a demoted admin keeps links to their own files', async () => {
-    const maker = await admin()
-    const { body: file } = await upload(skep.call, { token: maker.token })
-    const { url } = (await link(maker, file.id)).body
-    await change(maker, { role: 'user' })
+    const creator = await admin()
+    const { body: file } = await upload(skep.call, { token: creator.token })
+    const { url } = (await link(creator, file.id)).body
+    await change(creator, { role: 'user' })
     expect(await open(url)).toBe(200)
   })
 

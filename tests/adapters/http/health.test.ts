@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import { createReadiness } from '../../../src/adapters/http/health.ts'
 import { startSkep } from '../../support/skep.ts'
 
-const counted = (immediate = false) => {
+const counted = (uncached = false) => {
   const check = {
     name: 'counted',
     runs: 0,
@@ -11,7 +11,7 @@ const counted = (immediate = false) => {
       check.runs++
       if (!check.works) throw new Error('broken')
     },
-    ...(immediate ? { immediate: true as const } : {}),
+    ...(uncached ? { uncached: true as const } : {}),
   }
   return check
 }

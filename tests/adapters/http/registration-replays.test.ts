@@ -82,7 +82,7 @@ test('the fingerprint of a key does not allow guessing the password', async () =
   const plain = new Bun.CryptoHasher('sha256').update(JSON.stringify({ email, name, password })).digest('hex')
   expect(record?.fingerprint.length).toBe(32)
   expect(record?.fingerprint.toHex()).not.toBe(plain)
-  expect(record?.answer.body).not.toContain(password)
+  expect(record?.response.body).not.toContain(password)
 })
 
 test('without a token the key is ignored', async () => {

@@ -62,8 +62,8 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     )
     realtime.notify()
     await restored.promise
-    expect(await realtime.begin({ epoch: before, position: 3 })).toEqual({ cursor: 1, gap: true })
-    expect(await realtime.begin({ epoch: before, position: 1 })).toEqual({ cursor: 1, gap: false })
+    expect(await realtime.begin({ epoch: before, position: 3 })).toEqual({ position: 1, gap: true })
+    expect(await realtime.begin({ epoch: before, position: 1 })).toEqual({ position: 1, gap: false })
     expect(realtime.epoch()).toBe(await currentOf(store))
     await realtime.stop()
   })
@@ -76,7 +76,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     const second = Promise.withResolvers<number>()
     const restored = () => second.reject(new Error('restored'))
     await realtime.start({
-      onEvent: ({ cursor }) => void second.resolve(cursor),
+      onEvent: ({ position }) => void second.resolve(position),
       onCaughtUp: () => undefined,
       onRestored: restored,
     })

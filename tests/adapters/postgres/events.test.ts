@@ -19,11 +19,11 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     const { store: one, open } = await openTestPostgres(5)
     const other = open()
     const seen: (readonly [number, number])[] = []
-    let cursor = 0
+    let position = 0
     const read = async () => {
-      for (const event of await readEvents(other, { after: cursor, limit: 100 })) {
+      for (const event of await readEvents(other, { after: position, limit: 100 })) {
         seen.push([event.subjectId, Number(event.data.version)])
-        cursor = event.cursor
+        position = event.position
       }
     }
     const [written, end] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
@@ -75,18 +75,18 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
       writing = false
     })
     const follow = async (store: typeof one) => {
-      const seen: { cursor: number; id: number; version: number }[] = []
+      const seen: { position: number; id: number; version: number }[] = []
       for (let last = false; ; last = !writing) {
-        const after = seen.at(-1)?.cursor ?? 0
+        const after = seen.at(-1)?.position ?? 0
         for (const event of await readEvents(store, { scope: OF_ITEMS, after, limit: 7 })) {
-          seen.push({ cursor: event.cursor, id: event.subjectId, version: Number(event.data.version) })
+          seen.push({ position: event.position, id: event.subjectId, version: Number(event.data.version) })
         }
         if (last && seen.length >= 100) return seen
       }
     }
     const [first, second] = await Promise.all([follow(one), follow(other), writers])
     expect(first).toEqual(second)
-    expect(first.map(({ cursor }) => cursor)).toEqual(Array.from({ length: 100 }, (_, n) => n + 1))
+    expect(first.map(({ position }) => position)).toEqual(Array.from({ length: 100 }, (_, n) => n + 1))
     for (const { id } of items) {
       const versions = first.filter((event) => event.id === id).map(({ version }) => version)
       expect(versions).toEqual(Array.from({ length: 20 }, (_, n) => n + 2))

@@ -7,7 +7,7 @@ import { missing, outsideOfPostgres, testDatabase } from '../../support/postgres
 describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
   test('items written by an older release are indexed in the background', async () => {
     const url = await testDatabase()
-    const store = openPostgresStore({ url, size: 2, indexEvery: 10 })
+    const store = openPostgresStore({ url, size: 2, indexEveryMs: 10 })
     const item = await store.write((tx) => tx.records('items').insert(newRecord(ITEMS, { title: 'before' }, 1, 1)))
     await outsideOfPostgres(url, `UPDATE items SET title = 'Ёлка', version = version + 1 WHERE id = ${item.id}`)
     const sort = { field: 'created_at', descending: true } as const

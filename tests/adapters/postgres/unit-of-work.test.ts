@@ -122,7 +122,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
 
   test('a server that cannot be reached makes everything unavailable at once', async () => {
     const store = openPostgresStore({ url: 'postgres://nobody@127.0.0.1:1/none', size: 2 })
-    const unavailable = { code: 'unavailable', retryAfter: 1 }
+    const unavailable = { code: 'unavailable', retryAfterSeconds: 1 }
     await expect(store.write((tx) => tx.users.insert(userNamed('ann')))).rejects.toMatchObject(unavailable)
     await expect(store.read((tx) => tx.users.findById(1))).rejects.toMatchObject(unavailable)
     await expect(store.ping()).rejects.toMatchObject(unavailable)

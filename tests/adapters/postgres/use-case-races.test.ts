@@ -37,7 +37,7 @@ const open = async () => {
   }
   const notices = createMemoryAccessNotices()
   const attempts = createAttempts(createMemoryRateLimiter(clock), 'off', store)
-  const ttl = { accessTtl: 60_000, refreshTtl: 60_000 }
+  const ttl = { accessTtlMs: 60_000, refreshTtlMs: 60_000 }
   const opaqueTokens = createOpaqueTokens('a secret that only these tests know')
   const accessTokens = createAccessTokens('a secret that only these tests know', clock)
   const deps = { unitOfWork, notices, attempts, opaqueTokens, accessTokens, passwords, clock, ...ttl }

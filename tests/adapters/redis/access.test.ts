@@ -10,7 +10,7 @@ import { until } from '../../support/until.ts'
 
 setDefaultTimeout(30_000)
 
-/** The longest that what a process remembers may be trusted. */
+/** The longest that a cached right may be used. */
 const PROMISE_MS = 1_000
 
 const clock = { now: () => Date.now() }

@@ -10,7 +10,7 @@ import { until } from '../../support/until.ts'
 setDefaultTimeout(30_000)
 
 const skip = needsRedisServer !== ''
-const rate = { limit: 2, window: 60_000 }
+const rate = { limit: 2, windowMs: 60_000 }
 
 /** All that a process has of a Redis. */
 const openProcess = (url: string, secret?: string) => {

@@ -64,7 +64,7 @@ commitSignalsContract(
 test.skipIf(skip)(`processes of one installation count together${needsRedis}`, async () => {
   const secret = crypto.randomUUID()
   const limiters = await Promise.all([limiterOn(secret), limiterOn(secret)])
-  const rate = { limit: 7, window: 60_000 }
+  const rate = { limit: 7, windowMs: 60_000 }
   const taken = await Promise.all(limiters.flatMap((one) => Array.from({ length: 10 }, () => one.take('a', rate))))
   expect(taken.filter(({ allowed }) => allowed)).toHaveLength(7)
   await limiters[0].clear('a')
@@ -72,7 +72,7 @@ test.skipIf(skip)(`processes of one installation count together${needsRedis}`, a
 })
 
 test.skipIf(skip)(`two installations on one Redis have nothing in common${needsRedis}`, async () => {
-  const rate = { limit: 1, window: 60_000 }
+  const rate = { limit: 1, windowMs: 60_000 }
   for (const limiter of [await limiterOn('one secret'.repeat(4)), await limiterOn('another secret'.repeat(4))]) {
     await limiter.clear('a')
     expect((await limiter.take('a', rate)).allowed).toBe(true)

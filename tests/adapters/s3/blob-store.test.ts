@@ -124,7 +124,7 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
     proxy.refuse(1_000, 503, 'SlowDown')
     await expect(store.read(`00/${'0'.repeat(32)}`, 0, 5)).rejects.toMatchObject({
       code: 'unavailable',
-      retryAfter: 5,
+      retryAfterSeconds: 5,
       cause: { message: 'S3 answered GET 503 SlowDown' },
     })
     expect(proxy.requests).toHaveLength(3)
@@ -147,7 +147,7 @@ describe.skipIf(!HAS_S3)(`S3${S3_NEEDED}`, () => {
       /^cannot use the bucket skep-test of FILES_URL: .*403 SignatureDoesNot/,
     )
     await expect(store.ping()).rejects.toThrow('403')
-    await expect(store.write(piecesOf('hello'))).rejects.toMatchObject({ code: 'unavailable', retryAfter: 60 })
+    await expect(store.write(piecesOf('hello'))).rejects.toMatchObject({ code: 'unavailable', retryAfterSeconds: 60 })
   })
 
   test('a missing bucket is logged for operators', async () => {

@@ -2,7 +2,7 @@ import { Database } from 'bun:sqlite'
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { entity, type Row, type Stored } from '../../../src/adapters/sql/entity.ts'
-import { insertInto, numbered, updateById, upsertInto } from '../../../src/adapters/sql/statements.ts'
+import { insertInto, postgresPlaceholder, updateById, upsertInto } from '../../../src/adapters/sql/statements.ts'
 
 interface Thing {
   readonly id: number
@@ -137,7 +137,7 @@ test('an upsert sets every column except the key', () => {
     { userId: 'integer', kind: 'text', usedAt: 'integer', times: 'json' },
     { key: ['user_id', 'kind'] },
   )
-  expect(upsertInto(limits, numbered)).toBe(
+  expect(upsertInto(limits, postgresPlaceholder)).toBe(
     'INSERT INTO limits (user_id, kind, used_at, times) VALUES ($1, $2, $3, $4) ' +
       'ON CONFLICT (user_id, kind) DO UPDATE SET used_at = excluded.used_at, times = excluded.times',
   )

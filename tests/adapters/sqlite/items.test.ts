@@ -8,7 +8,7 @@ import { createRecordList } from '../../../src/adapters/sqlite/record-list.ts'
 import { openSqliteStore } from '../../../src/adapters/sqlite/unit-of-work.ts'
 import type { RecordQuery, Store } from '../../../src/application/ports/persistence.ts'
 import { ITEMS } from '../../../src/domain/collections/items.ts'
-import type { Position } from '../../../src/domain/page.ts'
+import type { RowPosition } from '../../../src/domain/page.ts'
 import { newRecord } from '../../../src/domain/record.ts'
 import { itemsContract } from '../../contracts/items.ts'
 import { recordsContract } from '../../contracts/records.ts'
@@ -23,7 +23,7 @@ recordsContract('sqlite', async () => openTestStore().store)
 
 const SORTS: readonly string[] = ['created_at', 'updated_at', 'title']
 const start = { page: 1 } as const
-const position: { after: Position } = { after: { key: 1, id: 1 } }
+const position: { after: RowPosition } = { after: { key: 1, id: 1 } }
 
 const queries: RecordQuery[] = SORTS.flatMap((field) =>
   [true, false].flatMap((descending) =>

@@ -144,7 +144,7 @@ test('while a snapshot ended by an I/O error is pinned, reads are refused instea
   const unpin = snapshot.pin()
   change()
   endTransaction(reader)
-  expect(version).toThrow(expect.objectContaining({ code: 'unavailable', retryAfter: 1 }))
+  expect(version).toThrow(expect.objectContaining({ code: 'unavailable', retryAfterSeconds: 1 }))
   unpin()
   expect(version()).toEqual({ version: 2 })
 })

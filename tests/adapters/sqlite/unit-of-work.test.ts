@@ -54,7 +54,7 @@ test('a unit that awaits anything but its transaction is refused, and the others
 })
 
 test('while another process has the database locked, writes are unavailable and reads work', async () => {
-  const { store, path } = openTestStore({ lockTimeout: 30 })
+  const { store, path } = openTestStore({ lockTimeoutMs: 30 })
   await store.write((tx) => tx.users.insert(userNamed('ann')))
   const other = new Database(path)
   other.run('BEGIN IMMEDIATE')
@@ -67,7 +67,7 @@ test('while another process has the database locked, writes are unavailable and 
 })
 
 test('a write that finds the database locked for a moment waits for it', async () => {
-  const { store, path } = openTestStore({ lockTimeout: 60_000 })
+  const { store, path } = openTestStore({ lockTimeoutMs: 60_000 })
   const other = new Database(path)
   other.run('BEGIN IMMEDIATE')
   const waiting = store.write((tx) => tx.users.insert(userNamed('ann')))
@@ -109,7 +109,7 @@ test('closing finishes queued writes and leaves no write-ahead log behind', asyn
 })
 
 test('closing does not wait for a lock longer than its timeout', async () => {
-  const { store, path } = openTestStore({ lockTimeout: 60_000 })
+  const { store, path } = openTestStore({ lockTimeoutMs: 60_000 })
   const other = new Database(path)
   other.run('BEGIN IMMEDIATE')
   const result = store.write((tx) => tx.users.insert(userNamed('ann'))).catch((error: unknown) => error)

@@ -14,20 +14,20 @@ import { openTestStore } from '../../support/store.ts'
 /** Lets everything else that waits run once. */
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
-const nothing: JobHandler = { deadline: 1_000, run: async () => {} }
+const nothing: JobHandler = { deadlineMs: 1_000, run: async () => {} }
 
 /** A worker on a database of its own whose `mail` jobs are done by `run`. */
-const open = (run: JobHandler['run'], options: { deadline?: number; every?: number } = {}) => {
+const open = (run: JobHandler['run'], options: { deadlineMs?: number; everyMs?: number } = {}) => {
   const clock = testClock()
   const log = recordingLog()
   const { store, path } = openTestStore()
   const handlers: JobHandlers = {
-    mail: { deadline: options.deadline ?? 1_000, run },
+    mail: { deadlineMs: options.deadlineMs ?? 1_000, run },
     'password-forgotten': nothing,
     'forget-user': nothing,
     'delete-blob': nothing,
     'sweep-blobs': nothing,
-    'clean-up': options.every === undefined ? nothing : { ...nothing, every: options.every },
+    'clean-up': options.everyMs === undefined ? nothing : { ...nothing, everyMs: options.everyMs },
   }
   const deps = { handlers, clock, log, random: () => 0.5 }
   const runner = createJobRunner({ ...deps, unitOfWork: store })
@@ -142,7 +142,7 @@ test.each<[string, JobHandler['run']]>([
       first = false
       return run(job, signal, atEnd)
     },
-    { deadline: 20 },
+    { deadlineMs: 20 },
   )
   await enqueue()
   await enqueue()
@@ -239,7 +239,7 @@ test('stopping returns an unfinished job to the queue, as if it had not run', as
 })
 
 test('a recurring job is queued once, and again after each run', async () => {
-  const { clock, runner, jobs } = open(async () => {}, { every: 60_000 })
+  const { clock, runner, jobs } = open(async () => {}, { everyMs: 60_000 })
   await runner.prepare()
   await runner.prepare()
   expect(await jobs()).toHaveLength(1)

@@ -182,12 +182,12 @@ test('events removed by retention are a gap, and the rest is replayed', async ()
 
 const skepCursor = async (): Promise<readonly number[]> => {
   const events = await readEvents(store, { scope: OF_ITEMS })
-  return events.map(({ cursor }) => cursor)
+  return events.map(({ position }) => position)
 }
 
 /** As retention does, one event after the other. */
-const removeBefore = async (cursor: number) => {
-  while ((await store.read((tx) => tx.events.bounds())).removed < cursor - 1) {
+const removeBefore = async (position: number) => {
+  while ((await store.read((tx) => tx.events.bounds())).removed < position - 1) {
     await store.write((tx) => tx.events.deleteBefore(Number.MAX_SAFE_INTEGER, 1))
   }
 }

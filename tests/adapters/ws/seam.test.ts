@@ -18,13 +18,13 @@ const [ann, bob] = people
 const logged = async (topic: string, after: number, upTo: number) => {
   const events = await readEvents(store, { scope: OF_ITEMS, after })
   return events
-    .filter(({ cursor, ownerId, subjectId }) => {
-      if (cursor > upTo) return false
+    .filter(({ position, ownerId, subjectId }) => {
+      if (position > upTo) return false
       if (topic === 'items') return ownerId === ann.id
       return topic === 'items/all' || topic === `items/${subjectId}`
     })
-    .map(({ cursor, event, subjectId, data: { version, title } }) => ({
-      cursor,
+    .map(({ position, event, subjectId, data: { version, title } }) => ({
+      position,
       event,
       id: subjectId,
       version: Number(version),
@@ -32,7 +32,7 @@ const logged = async (topic: string, after: number, upTo: number) => {
     }))
 }
 const toExpected = ({ cursor, event, data }: Frame) => ({
-  cursor: positionOf(cursor),
+  position: positionOf(cursor),
   event,
   id: data?.id,
   version: data?.version,
@@ -169,7 +169,7 @@ test('each event comes once and in order, however a client comes and goes while 
       const [last] = (await logged('items/all', 0, Number.MAX_SAFE_INTEGER)).slice(-1)
       for (const [index, { topic }] of targets.entries()) {
         const follower = followers[index]
-        await follower?.waitFor(last?.cursor ?? 0)
+        await follower?.waitFor(last?.position ?? 0)
         expect(follower?.gathered.map(toExpected)).toEqual(
           await logged(topic, follower?.from() ?? 0, Number.MAX_SAFE_INTEGER),
         )

@@ -109,7 +109,7 @@ const derivedStatuses = (method: string, raw: Node, admit: Node): readonly strin
 export const correctOperation = (raw: Node, { method, path, get }: Place, components: Components): Node => {
   const { operationId, summary, description, tags, deprecated, requestBody } = raw
   const admit = nodeAt(raw, 'x-admit')
-  const standard = admit.key === true ? KEYED_SECURITY : SECURITY
+  const standard = admit.staticToken === true ? KEYED_SECURITY : SECURITY
   const refusal = { content: { json: { schema: failure } } }
   const derived = Object.fromEntries(derivedStatuses(method, raw, admit).map((status) => [status, refusal]))
   // Errors of every operation: a wrong Host header, or an internal failure.

@@ -2,7 +2,7 @@ import { Elysia } from 'elysia'
 import { compressOnce } from '../compression.ts'
 import type { Kernel } from '../kernel.ts'
 import { UNLIMITED } from '../rule.ts'
-import { type Content, etagOf, fromLongText, fromText, send } from '../static-content.ts'
+import { type Content, contentEtag, fromLongText, fromText, send } from '../static-content.ts'
 import { ASSETS, type Asset } from './assets.ts'
 import { redocPage, swaggerUiPage } from './html.ts'
 import type { Node } from './node.ts'
@@ -32,7 +32,7 @@ const fromAsset = async ({ file: path, type, foreign }: Asset): Promise<Content>
   if (foreign !== undefined) return fromLongText((await file.text()).replaceAll(foreign, 'data:,'), type)
   const bytes = await file.bytes()
   const gzipped = await compressOnce(bytes)
-  return { body: () => file, type, etag: etagOf(bytes), ...(gzipped === null ? {} : { gzipped }) }
+  return { body: () => file, type, etag: contentEtag(bytes), ...(gzipped === null ? {} : { gzipped }) }
 }
 
 /** Calls `make` at first use and caches the result; calls it again after a failure. */

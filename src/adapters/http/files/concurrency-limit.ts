@@ -8,7 +8,8 @@ export const createConcurrencyLimit = (most: number) => {
   const underWay = new Map<number, number>()
   return (userId: number): Disposable => {
     const before = underWay.get(userId) ?? 0
-    if (before >= most) throw new AppError('too_many_requests', `At most ${most} at the same time`, { retryAfter: 1 })
+    if (before >= most)
+      throw new AppError('too_many_requests', `At most ${most} at the same time`, { retryAfterSeconds: 1 })
     underWay.set(userId, before + 1)
     return {
       [Symbol.dispose]() {

@@ -23,7 +23,7 @@ const withTokenOrLink: Rule = {
   who: (principal, request) => {
     if (principal === null && !isSigned(request)) throw new AppError('unauthenticated', 'Sign in to do this')
   },
-  opens: isSigned,
+  grantsAccess: isSigned,
 }
 
 /** Shared by GET and HEAD of the content. */

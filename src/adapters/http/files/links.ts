@@ -78,12 +78,12 @@ const createResponses = (publicUrl: () => string) => {
   return { toResponse, created }
 }
 
-export const linkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publicUrl: () => string) => {
-  const maker: Rule = {
+export const fileLinkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publicUrl: () => string) => {
+  const linkRule: Rule = {
     who: 'user',
     body: 'json',
     idempotent: true,
-    may: (actor, params) => hasId(params) && files.get(actor, Number(params.id)),
+    checkAccess: (actor, params) => hasId(params) && files.get(actor, Number(params.id)),
   }
   const { toResponse, created } = createResponses(publicUrl)
   return new Elysia({ prefix: '/files/:id/links', tags: ['files'] })
@@ -95,12 +95,12 @@ export const linkRoutes = (kernel: Kernel, files: Files, links: FileLinks, publi
         const fileId = Number(params.id)
         const sent = { fileId, ...body }
         return withIdempotency(
-          { request, actor, route: 'POST /api/v1/files/:id/links', sent, answer: created },
+          { request, actor, route: 'POST /api/v1/files/:id/links', sent, responseOf: created },
           (idempotency) => links.create(actor, fileId, body.expires_in, idempotency),
         )
       },
       {
-        admit: maker,
+        admit: linkRule,
         params: IdParams,
         body: LinkBody,
         response: { 201: LinkResponse, ...problems() },

@@ -76,15 +76,14 @@ const withToken: Rule = { who: 'user' }
 export interface FileRoutesDeps {
   readonly files: Files
   readonly fileLinks: FileLinks
-  /** Bytes. */
-  readonly maxUploadSize: number
+  readonly maxUploadBytes: number
   readonly log: Log
 }
 
 export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: string) => {
-  const { files, maxUploadSize } = deps
+  const { files, maxUploadBytes } = deps
   const shown = (file: StoredFile) => toResponse(file, basePath)
-  const answer = created(basePath)
+  const responseOf = created(basePath)
   const begin = createConcurrencyLimit(MAX_OPEN_UPLOADS_COUNT)
 
   return new Elysia({ prefix: '/files', tags: ['files'] })
@@ -95,9 +94,9 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
         const actor = actorOf(call)
         using _ = begin(actor.userId)
         using _reserved = bodies.take(clientOf(call), UPLOAD_WINDOW_BYTES)
-        await using received = await files.receive(actor, await readUpload(request, maxUploadSize))
+        await using received = await files.receive(actor, await readUpload(request, maxUploadBytes))
         const sent = { sha256: received.sha256, filename: received.filename }
-        return await withIdempotency({ request, actor, route: `POST ${PATH}`, sent, answer }, (idempotency) =>
+        return await withIdempotency({ request, actor, route: `POST ${PATH}`, sent, responseOf }, (idempotency) =>
           received.commit(idempotency),
         )
       },

@@ -7,7 +7,7 @@ import script from './page.client.js' with { type: 'text' }
 import { LINK_PAGES, linkPage } from './page.ts'
 
 /** The pages that mailed links open. The token is in the fragment and is only sent by the page's own request. */
-export const linkRoutes = (kernel: Kernel, site: Site) => {
+export const linkPageRoutes = (kernel: Kernel, site: Site) => {
   const hooks = { admit: UNLIMITED, detail: { hide: true } }
   const code = fromText(script, 'text/javascript; charset=utf-8')
   const routes = new Elysia()

@@ -5,7 +5,7 @@ interface BodyOptions {
   readonly packed?: Promise<Uint8Array> | null
 }
 
-export interface Answers extends Pick<InFlight, 'check'> {
+export interface ResponseBodies extends Pick<InFlight, 'check'> {
   /**
    * The text as a body, or `packed`, its compressed form. Throws as {@link InFlight.take} if the client has too much
    * unread data, unless `always` is set.
@@ -69,7 +69,7 @@ const streamOf = (
   )
 }
 
-export const createAnswers = (inFlight = createInFlight(), readingMs = MAX_READING_MS): Answers => ({
+export const createResponseBodies = (inFlight = createInFlight(), readingMs = MAX_READING_MS): ResponseBodies => ({
   check: inFlight.check,
   body(client, text, { always, packed = null } = {}) {
     if (packed === null && text.length < LARGE_CHARACTERS) return text

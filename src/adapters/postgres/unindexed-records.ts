@@ -44,7 +44,7 @@ const indexBatch = async (pool: Pick<Pool, 'query'>, table: RecordTable): Promis
  * The records whose indexed words are not those of their version: after a migration all records, later those written by
  * an older release that runs next to this one.
  */
-export const createBacklog = (pool: Pick<Pool, 'query'>) => ({
+export const createUnindexedRecords = (pool: Pick<Pool, 'query'>) => ({
   /** Indexes some of them, newest first. False if there were none. */
   async step(): Promise<boolean> {
     for (const table of RECORD_TABLES) {

@@ -1,2 +1,0 @@
-/** The type of a column, on every engine. */
-export type Kind = 'integer' | 'number' | 'text' | 'boolean' | 'bytes'

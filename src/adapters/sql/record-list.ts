@@ -1,0 +1,42 @@
+import type { RecordQuery, RecordReader } from '../../application/ports/persistence.ts'
+import { isCounted, type Page } from '../../domain/page.ts'
+import type { StoredRecord } from '../../domain/record.ts'
+import { queryWordsOf } from '../../domain/words.ts'
+import type { RecordTable } from './record-table.ts'
+import { createSearch } from './search.ts'
+import type { Query, SearchSource } from './search-source.ts'
+import type { RunStep } from './step-queue.ts'
+
+/** A table of records as an engine reads it. */
+interface RecordSource<Filter> {
+  /** Conditions covered by an index of the sort. Others are tested row by row. */
+  filtersOf(query: Query<string>): Filter[]
+  readonly pager: {
+    page(query: RecordQuery, filters: readonly Filter[], account: number | null): Promise<Page<StoredRecord>>
+    count(filters: readonly Filter[]): number | Promise<number>
+  }
+  readonly search: Omit<SearchSource<string, StoredRecord>, 'count'>
+}
+
+const BY_CREATION = { field: 'created_at', descending: true } as const
+
+/** Lists of records, each in the order of an index. */
+export const createRecordListFrom = <Filter>(
+  { collection }: RecordTable,
+  { filtersOf, pager, search: source }: RecordSource<Filter>,
+  runStep: RunStep,
+): RecordReader['list'] => {
+  const count = (query: Query<string>) => pager.count(filtersOf({ ...query, sort: BY_CREATION }))
+  const search = createSearch({ ...source, count }, runStep)
+
+  return async (query) => {
+    if (query.text !== null) {
+      const words = collection.search.length === 0 ? [] : queryWordsOf(query.text)
+      if (words.length > 0) return search.byWords(query, words)
+      return { items: [], total: isCounted(query) ? 0 : null, next: null }
+    }
+    const isDated = query.createdAfter !== null || query.createdBefore !== null
+    if (isDated && query.sort.field !== 'created_at') return search.byDates(query)
+    return pager.page(query, filtersOf(query), query.ownerId)
+  }
+}
