@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'bun:test'
+import { PROBLEM_STATUS, type ProblemCode, toProblem } from '../../../src/adapters/http/problems.ts'
+import { pageTooDeep } from '../../../src/domain/page.ts'
 import { createFirstAdmin } from '../../support/admin.ts'
 import { startSkep } from '../../support/skep.ts'
 
@@ -121,4 +123,104 @@ test('no fault of any body is described as a union', async () => {
     }
   }
   expect(count).toBeGreaterThan(50)
+})
+
+describe('every 422 lists its faults', () => {
+  const keyed = { 'idempotency-key': 'faults' }
+  const data = { x: 'x'.repeat(17_000) }
+  const password = 'password'
+  const largeBatch = async () => {
+    const large = { title: 'x', data: { x: 'x'.repeat(16_000) } }
+    const { body } = await send('POST', '/items/', large)
+    return send('POST', '/items/batch', {
+      operations: Array.from({ length: 100 }, (_, n) => ({ op: 'update', id: body.id, title: `${n}` })),
+    })
+  }
+  const mismatch = async (path: string, one: object, other: object) => {
+    await send('POST', path, one, keyed)
+    return send('POST', path, other, keyed)
+  }
+  const inexact = () => {
+    const headers = { 'content-type': 'application/json' }
+    return skep.call<Body>('POST', '/items/', { token: ann.token, body: '{"title":"x","n":1e400}', headers })
+  }
+  const deep = () => {
+    const { status = 0, code, errors } = toProblem(pageTooDeep()) ?? {}
+    return Promise.resolve({ status, body: { code, errors } })
+  }
+
+  type Refused = () => Promise<{ readonly status: number; readonly body: Omit<Body, 'id'> }>
+  const CASES: readonly (readonly [code: ProblemCode, place: string, pointer: string, request: Refused])[] = [
+    ['batch_too_large', 'body', '/operations/65', largeBatch],
+    ['data_too_large', 'body', '/data', () => send('POST', '/items/', { title: 'x', data })],
+    ['data_too_large', 'body', '/data', () => send('PATCH', `/items/${item.id}`, { data })],
+    [
+      'data_too_large',
+      'body',
+      '/operations/1/data',
+      () =>
+        send('POST', '/items/batch', {
+          operations: [
+            { op: 'delete', id: item.id },
+            { op: 'create', title: 'x', data },
+          ],
+        }),
+    ],
+    ['idempotency_mismatch', 'header', '/idempotency-key', () => mismatch('/items/', { title: 'x' }, { title: 'y' })],
+    [
+      'idempotency_mismatch',
+      'header',
+      '/idempotency-key',
+      () => {
+        const operations = [{ op: 'create', title: 'x' }]
+        return mismatch('/items/batch', { operations }, { operations: [...operations, ...operations] })
+      },
+    ],
+    ['invalid_cursor', 'query', '/cursor', () => send('GET', '/items/?cursor=abc')],
+    ['invalid_cursor', 'query', '/cursor', () => send('GET', '/files/?cursor=abc')],
+    ['invalid_cursor', 'query', '/cursor', () => send('GET', '/auth/sessions?cursor=abc')],
+    ['number_not_exact', 'body', '/n', inexact],
+    ['page_too_deep', 'query', '/page', deep],
+    ['password_required', 'body', '/current_password', () => send('PATCH', '/users/me', { email: 'new@example.com' })],
+    [
+      'password_required',
+      'body',
+      '/current_password',
+      () => send('PATCH', `/users/${ann.id}`, { email: 'new@example.com' }),
+    ],
+    ['password_required', 'body', '/current_password', () => send('DELETE', '/users/me')],
+    ['password_required', 'body', '/current_password', () => send('DELETE', `/users/${ann.id}`, {})],
+    ['validation_failed', 'body', '/title', () => send('POST', '/items/', {})],
+    ['validation_failed', 'query', '/created_after', () => send('GET', '/items/?created_after=x')],
+    ['validation_failed', 'path', '/id', () => send('GET', '/items/x')],
+    [
+      'validation_failed',
+      'header',
+      '/idempotency-key',
+      () => send('POST', '/items/', { title: 'x' }, { 'idempotency-key': 'x'.repeat(256) }),
+    ],
+    [
+      'weak_password',
+      'body',
+      '/password',
+      () => send('POST', '/users/', { email: 'b@example.com', name: 'Bob', password }),
+    ],
+    [
+      'weak_password',
+      'body',
+      '/new_password',
+      () => send('POST', '/users/me/password', { current_password: ann.password, new_password: password }),
+    ],
+  ]
+
+  test.each(CASES)('%s in %s %s', async (code, place, pointer, request) => {
+    const { status, body } = await request()
+    expect([status, body.code]).toEqual([422, code])
+    expect(body.errors).toEqual([{ in: place, pointer, detail: expect.stringMatching(/./) }])
+  })
+
+  test('and no code is missing above', () => {
+    const unprocessable = Object.entries(PROBLEM_STATUS).flatMap(([code, status]) => (status === 422 ? [code] : []))
+    expect([...new Set(CASES.map(([code]) => code as string))].sort()).toEqual(unprocessable.sort())
+  })
 })
