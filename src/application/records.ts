@@ -85,7 +85,9 @@ const batchTooLarge = () =>
   new AppError('batch_too_large', 'The records of this batch are too large together: send fewer operations')
 
 const atIndex = (error: unknown, index: number): unknown =>
-  error instanceof AppError ? new AppError(error.code, error.message, { cause: error, index }) : error
+  error instanceof AppError
+    ? new AppError(error.code, error.message, { cause: error, index, field: error.field })
+    : error
 
 /**
  * Each record has one event in a transaction, with its last state, because nobody can see the states in between. A

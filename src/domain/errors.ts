@@ -38,6 +38,8 @@ export interface AppErrorOptions {
   readonly retryAfterSeconds?: number
   /** Which of several operations failed, from 0. */
   readonly index?: number
+  /** The field at fault. */
+  readonly field?: string | undefined
 }
 
 /** A failure that the caller can act on. If thrown inside a unit of work, it rolls the transaction back. */
@@ -45,6 +47,7 @@ export class AppError extends Error {
   readonly code: ErrorCode
   readonly retryAfterSeconds: number | undefined
   readonly index: number | undefined
+  readonly field: string | undefined
 
   constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined)
@@ -52,6 +55,7 @@ export class AppError extends Error {
     this.code = code
     this.retryAfterSeconds = options.retryAfterSeconds
     this.index = options.index
+    this.field = options.field
   }
 }
 

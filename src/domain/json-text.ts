@@ -92,7 +92,8 @@ const decimalOf = (number: string): Decimal => {
 
 /**
  * Whether a JSON number has the same value after it is parsed and written again. Digits of a fraction beyond a double's
- * precision are rounded, as usual; an integer must stay the same, and nothing may become zero or infinite.
+ * precision are rounded, as usual. An integer must stay the same, and so must the integer part of a number so large that
+ * a double has no fraction left; nothing may become zero or infinite.
  */
 const isExactNumber = (number: string): boolean => {
   const value = Number(number)
@@ -101,9 +102,9 @@ const isExactNumber = (number: string): boolean => {
   // Up to here a double represents every integer exactly, so only fractions were rounded.
   if (Math.abs(value) <= Number.MAX_SAFE_INTEGER) return true
   const sent = decimalOf(number)
-  if (sent.digits.length > sent.exponent) return true
   const kept = decimalOf(String(value))
-  return kept.digits === sent.digits && kept.exponent === sent.exponent
+  const integerPart = sent.digits.slice(0, sent.exponent).replace(/0+$/, '')
+  return kept.digits === integerPart && kept.exponent === sent.exponent
 }
 
 /** The state of a scan of valid JSON within one array or object. */

@@ -42,7 +42,7 @@ const emptyValue = (field: FieldSchema): Json => {
 
 const checkSize = (name: string, { 'x-max-bytes': maxBytes }: FieldSchema, value: Json): void => {
   if (maxBytes === undefined || new TextEncoder().encode(JSON.stringify(value)).length <= maxBytes) return
-  throw new AppError('data_too_large', `${name} is larger than ${maxBytes} bytes`)
+  throw new AppError('data_too_large', `${name} is larger than ${maxBytes} bytes`, { field: name })
 }
 
 /** The approximate size of a record in a response. */

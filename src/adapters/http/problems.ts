@@ -19,7 +19,7 @@ type ProtocolCode =
 export type ProblemCode = ErrorCode | ProtocolCode
 
 /** The status of every error. */
-export const PROBLEM_STATUS: Readonly<Record<ProblemCode, ProblemStatus>> = {
+export const PROBLEM_STATUS = {
   batch_too_large: 422,
   data_too_large: 422,
   email_taken: 400,
@@ -62,7 +62,7 @@ export const PROBLEM_STATUS: Readonly<Record<ProblemCode, ProblemStatus>> = {
   version_mismatch: 412,
   weak_password: 422,
   wrong_password: 400,
-}
+} as const satisfies Readonly<Record<ProblemCode, ProblemStatus>>
 
 export type ProblemStatus =
   | 400
@@ -226,12 +226,35 @@ const challenge = (code: ProblemCode): Record<string, string> => {
   return code === 'invalid_token' ? { 'www-authenticate': 'Bearer error="invalid_token"' } : {}
 }
 
+/** The errors of the core that are a fault in the request, with the part at fault. */
+const INVALID_PARTS: Readonly<Record<Unprocessable, Pick<InvalidPart, 'in' | 'pointer'>>> = {
+  batch_too_large: { in: 'body', pointer: '' },
+  data_too_large: { in: 'body', pointer: '' },
+  idempotency_mismatch: { in: 'header', pointer: '/idempotency-key' },
+  invalid_cursor: { in: 'query', pointer: '/cursor' },
+  page_too_deep: { in: 'query', pointer: '/page' },
+  password_required: { in: 'body', pointer: '/current_password' },
+  weak_password: { in: 'body', pointer: '/password' },
+}
+
+type Unprocessable = { [Code in ErrorCode]: (typeof PROBLEM_STATUS)[Code] extends 422 ? Code : never }[ErrorCode]
+
+const isUnprocessable = (code: ErrorCode): code is Unprocessable => PROBLEM_STATUS[code] === 422
+
+const invalidPartsOf = ({ code, message, index, field }: AppError): readonly InvalidPart[] | undefined => {
+  if (!isUnprocessable(code)) return undefined
+  const part = INVALID_PARTS[code]
+  const operation = index === undefined ? '' : `/operations/${index}`
+  const pointer = `${operation}${field === undefined ? part.pointer : `/${field}`}`
+  return [{ in: part.in, pointer, detail: message }]
+}
+
 /** The problem for a failure that the client may see; null for an internal failure, which must be logged. */
 export const toProblem = (error: unknown): Problem | null => {
   if (error instanceof AppError && error.code !== 'internal_error') {
     const retry = error.retryAfterSeconds === undefined ? {} : { 'retry-after': String(error.retryAfterSeconds) }
     const headers = { ...challenge(error.code), ...retry }
-    return describe(error.code, error.message, { headers, index: error.index })
+    return describe(error.code, error.message, { headers, index: error.index, errors: invalidPartsOf(error) })
   }
   if (error instanceof OAuthProblem) {
     return describe(error.code, error.message, { oauthError: error.error, headers: { 'cache-control': 'no-store' } })

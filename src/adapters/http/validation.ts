@@ -1,3 +1,5 @@
+import type { TSchema } from '@sinclair/typebox'
+import { type ValueError, ValueErrorType } from '@sinclair/typebox/errors'
 import type { ValidationError } from 'elysia'
 import {
   HttpProblem,
@@ -15,22 +17,56 @@ const PARTS: Readonly<Record<string, InvalidPart['in']>> = {
   headers: 'header',
 }
 
-interface SchemaError {
-  readonly path: string
-  readonly message: string
-  readonly schema: { readonly expects?: unknown }
-}
+type Fault = Pick<InvalidPart, 'pointer' | 'detail'>
 
-const describe = ({ message, schema }: SchemaError): string =>
+const describe = ({ message, schema }: ValueError): string =>
   typeof schema.expects === 'string' ? `Expected ${schema.expects}` : message
 
+const isNull = ({ type }: TSchema) => type === 'null'
+
+/** The value of a property that is a constant in this schema. */
+const constantOf = ({ properties }: TSchema, name: string): unknown => properties?.[name]?.const
+
+/** The property whose value decides which member of a union of objects is meant; undefined if there is none. */
+const discriminatorOf = (members: readonly TSchema[]): string | undefined =>
+  Object.keys(members[0]?.properties ?? {}).find((name) =>
+    members.every((member) => constantOf(member, name) !== undefined),
+  )
+
+/** The faults that TypeBox found; those in a union are reported for the member that was meant, where that is clear. */
+const faultsIn = function* (errors: Iterable<ValueError>): Generator<Fault> {
+  for (const error of errors) {
+    if (error.type === ValueErrorType.Union) yield* faultsInUnion(error)
+    else yield { pointer: error.path, detail: describe(error) }
+  }
+}
+
+const faultsInUnion = function* (error: ValueError): Generator<Fault> {
+  const { path, schema, value, errors } = error
+  const members: readonly TSchema[] = schema.anyOf
+  if (members.length === 2 && members.some(isNull)) {
+    const other = errors[members.findIndex((member) => !isNull(member))]
+    for (const fault of faultsIn(other ?? [])) {
+      yield fault.pointer === path ? { ...fault, detail: `${fault.detail}, or null` } : fault
+    }
+    return
+  }
+  const name = discriminatorOf(members)
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
+  if (name === undefined || !isObject) return yield { pointer: path, detail: describe(error) }
+  const given = new Map<string, unknown>(Object.entries(value)).get(name)
+  const meant = errors[members.findIndex((member) => constantOf(member, name) === given)]
+  if (meant === undefined) yield { pointer: `${path}/${name}`, detail: describe(error) }
+  else yield* faultsIn(meant)
+}
+
 /** Describes the fault, never the value. */
-const brokenParts = (error: ValidationError): readonly Pick<InvalidPart, 'pointer' | 'detail'>[] => {
-  const found = (error.validator as { Errors(value: unknown): Iterable<SchemaError> }).Errors(error.value)
+const brokenParts = (error: ValidationError): readonly Fault[] => {
+  const found = (error.validator as { Errors(value: unknown): Iterable<ValueError> }).Errors(error.value)
   const broken = new Map<string, string>()
-  for (const each of found) {
+  for (const { pointer, detail } of faultsIn(found)) {
     // A missing property is reported twice, as absent and as of the wrong type.
-    if (!broken.has(each.path)) broken.set(each.path, describe(each))
+    if (!broken.has(pointer)) broken.set(pointer, detail)
     if (broken.size === MAX_LISTED_FAULTS_COUNT) break
   }
   return [...broken].map(([pointer, detail]) => ({ pointer: shortPointer(pointer), detail }))
