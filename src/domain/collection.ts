@@ -81,6 +81,9 @@ export const EVENTS = ['created', 'updated', 'deleted'] as const
 export type RecordChange = (typeof EVENTS)[number]
 
 /** `item.created` */
+/** How documents and error messages call one record: `Item`. */
+export const nounOf = ({ singular }: Collection): string => singular.charAt(0).toUpperCase() + singular.slice(1)
+
 export const eventName = ({ singular }: Collection, change: RecordChange): string => `${singular}.${change}`
 
 const NAME = /^[a-z][a-z0-9_]{0,62}$/

@@ -1,5 +1,13 @@
 import { type TSchema, Type } from '@sinclair/typebox'
-import { type Collection, EVENTS, eventName, type FieldSchema, isNullable, typeOf } from '../../domain/collection.ts'
+import {
+  type Collection,
+  EVENTS,
+  eventName,
+  type FieldSchema,
+  isNullable,
+  nounOf,
+  typeOf,
+} from '../../domain/collection.ts'
 import { COLLECTIONS } from '../../domain/collections/index.ts'
 import { JOB_EVENTS, JOBS } from '../../domain/event.ts'
 import type { Json } from '../../domain/merge-patch.ts'
@@ -29,17 +37,17 @@ const fieldSchema = (field: FieldSchema): TSchema => {
 }
 
 /** A record as the REST interface shows it. */
-const recordBody = ({ singular, fields }: Collection): TSchema =>
+const recordBody = (collection: Collection): TSchema =>
   Type.Object(
     {
       id: Type.Integer(),
       owner_id: Type.Integer(),
-      ...Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, fieldSchema(field)])),
+      ...Object.fromEntries(Object.entries(collection.fields).map(([name, field]) => [name, fieldSchema(field)])),
       version: Type.Integer(),
       created_at: Timestamp,
       updated_at: Timestamp,
     },
-    { title: singular.charAt(0).toUpperCase() + singular.slice(1), additionalProperties: false },
+    { title: nounOf(collection), additionalProperties: false },
   )
 
 /** A job as the REST interface shows it. */
