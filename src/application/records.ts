@@ -1,4 +1,4 @@
-import type { Collection, RecordChange } from '../domain/collection.ts'
+import { type Collection, nounOf, type RecordChange } from '../domain/collection.ts'
 import { AppError, notFound } from '../domain/errors.ts'
 import type { JsonObject } from '../domain/merge-patch.ts'
 import type { Page } from '../domain/page.ts'
@@ -114,7 +114,7 @@ const lockAll = (tx: Tx, name: string, operations: readonly RecordOperation[]): 
 /** The operations of users on the records of a collection, inside a transaction. */
 const createChanges = (collection: Collection) => {
   const { name, singular } = collection
-  const noun = `${singular.charAt(0).toUpperCase()}${singular.slice(1)}`
+  const noun = nounOf(collection)
 
   const visible = async (tx: ReadTx, actor: Principal, id: number): Promise<StoredRecord> => {
     const record = await tx.records(name).findById(id)

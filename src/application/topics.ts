@@ -1,4 +1,4 @@
-import type { Collection } from '../domain/collection.ts'
+import { type Collection, nounOf } from '../domain/collection.ts'
 import { AppError, notFound } from '../domain/errors.ts'
 import { JOBS, type LoggedEvent } from '../domain/event.ts'
 import type { Principal } from '../domain/session.ts'
@@ -59,13 +59,14 @@ const ownerOf = async (tx: ReadTx, kind: string, id: number, after: number | nul
 const viewOfRecord = async (
   tx: ReadTx,
   principal: Principal,
-  { kind, id, after }: { readonly kind: string; readonly id: number; readonly after: number | null },
+  { collection, id, after }: { readonly collection: Collection; readonly id: number; readonly after: number | null },
 ): Promise<View> => {
   const { userId, role } = principal
+  const { name: kind } = collection
   const topic = `${kind}/${id}`
   const scope = { kind, subjectId: id }
   const ownerId = await ownerOf(tx, kind, id, after)
-  if (ownerId === null || (ownerId !== userId && role !== 'admin')) throw notFound('Record')
+  if (ownerId === null || (ownerId !== userId && role !== 'admin')) throw notFound(nounOf(collection))
   if (ownerId !== userId) {
     return { topic, audience: audienceOf.subject(kind, id), scope, needsAdmin: true, sees: seesEverything }
   }
@@ -79,7 +80,7 @@ const viewOfRecord = async (
 }
 
 export const createTopics = (collections: readonly Collection[]): Topics => {
-  const kinds = new Set(collections.map(({ name }) => name))
+  const kinds = new Map(collections.map((collection) => [collection.name, collection]))
 
   return {
     audiencesOf({ kind, subjectId, ownerId }) {
@@ -106,13 +107,14 @@ export const createTopics = (collections: readonly Collection[]): Topics => {
         return { topic, audience: JOBS, scope: { kind: JOBS }, needsAdmin: true, sees: seesEverything }
       }
       const [, kind = '', which] = OWNED.exec(topic) ?? []
-      if (!kinds.has(kind)) throw new AppError('not_found', 'There is no such topic')
+      const collection = kinds.get(kind)
+      if (collection === undefined) throw new AppError('not_found', 'There is no such topic')
       const { userId } = principal
       if (which === undefined) {
         const scope = { kind, ownerId: userId }
         return { topic, audience: audienceOf.owner(kind, userId), scope, needsAdmin: false, sees: seesEverything }
       }
-      if (which !== 'all') return viewOfRecord(tx, principal, { kind, id: Number(which), after })
+      if (which !== 'all') return viewOfRecord(tx, principal, { collection, id: Number(which), after })
       requireAdmin(principal)
       return { topic, audience: audienceOf.all(kind), scope: { kind }, needsAdmin: true, sees: seesEverything }
     },

@@ -25,7 +25,8 @@ const fold = (text: string): string =>
     .normalize('NFKD')
     .replace(LATIN_ACCENTS, '$1')
     // JavaScript has no case folding: converting to upper and then to lower case has the same effect for search (ß, ς,
-    // ﬁ).
+    // ﬁ), except for the capital ẞ, whose lower case is ß.
+    .replaceAll('ẞ', 'ss')
     .toUpperCase()
     .toLowerCase()
     .replaceAll('ς', 'σ')

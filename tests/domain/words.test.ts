@@ -12,7 +12,7 @@ describe('words', () => {
     ['1️⃣ first', ['1', 'first']],
     ['\u0301a', ['a']],
     ['ＡＢＣ ｶﾞ', ['abc', 'ガ']],
-    ['STRASSE straße', ['strasse']],
+    ['STRASSE straße STRAẞE', ['strasse']],
     ['İstanbul', ['istanbul']],
     ['soft\u00adhyphen zero\u200bwidth', ['softhyphen', 'zero', 'width']],
     ['\u3164 \u180e', []],
@@ -29,6 +29,18 @@ describe('words', () => {
       expect(words(text).length).toBe(1)
     },
   )
+
+  test('do not depend on the case of any character', () => {
+    const differing: string[] = []
+    for (let codePoint = 0; codePoint <= 0x10ffff; codePoint++) {
+      const character = String.fromCodePoint(codePoint)
+      const cases = [character.toUpperCase(), character.toLowerCase(), character.toLowerCase().toUpperCase()]
+      // After a Greek letter, because a word does not begin with a mark and a Latin letter loses its marks.
+      const differs = cases.some((each) => each !== character && `${words(`α${each}`)}` !== `${words(`α${character}`)}`)
+      if (differs) differing.push(character)
+    }
+    expect(differing).toEqual([])
+  })
 
   const text = fc.string({ unit: 'grapheme' })
 

@@ -85,10 +85,13 @@ const publicUrl = (text: string): string | null => {
   return url.username || url.password || url.search || url.hash ? null : url.href.replace(/\/+$/, '')
 }
 
+const HOST_WITH_PORT = /^(?:\[[0-9a-f:.]+\]|[a-z0-9._-]{1,253})(?::[1-9]\d{0,4})?$/
+
 const hosts = (text: string): '*' | readonly string[] | null => {
   if (text === '*') return '*'
   const list = text.split(',').map((host) => host.trim().toLowerCase())
-  return list.every((host) => /^(?:\[[0-9a-f:.]+\]|[a-z0-9._-]{1,253})(?::\d{1,5})?$/.test(host)) ? list : null
+  // A URL has a valid IP address and port.
+  return list.every((host) => HOST_WITH_PORT.test(host) && URL.canParse(`http://${host}`)) ? list : null
 }
 
 const visibleText = (text: string) => (/^[\x21-\x7e]+$/.test(text) ? text : null)

@@ -183,7 +183,7 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
     .use(createFeatures(kernel, deps, deps.collections, basePath, options.metricsToken))
     .use(linkPageRoutes(kernel, options))
     .use(homeRoutes(kernel, options, version))
-    .use(oauthMetadataRoutes(kernel, deps.publicUrl))
+    .use(oauthMetadataRoutes(kernel, deps.publicUrl, basePath))
     .use(
       realtimeRoutes(kernel, deps.realtime, {
         upgrade: (request, carried) => app.server?.upgrade(request, carried) ?? false,

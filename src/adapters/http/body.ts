@@ -11,17 +11,23 @@ const malformed = (detail: string) => new HttpProblem('malformed_body', detail)
 const mediaType = (request: Request): string =>
   (request.headers.get('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
 
-/** Throws 415 if the declared type differs, or the body is compressed. */
-export const requireType = (request: Request, expected: string): void => {
-  const { headers } = request
-  if (mediaType(request) !== expected) {
-    throw new HttpProblem('unsupported_media_type', `The body must be ${expected}`, { headers: { accept: expected } })
-  }
+const isCompressed = ({ headers }: Request): boolean => {
   const encoding = headers.get('content-encoding')
-  if (encoding === null || encoding.trim().toLowerCase() === 'identity') return
-  // RFC 9110 section 12.5.3: the response names the accepted encodings.
-  const accepted = { headers: { 'accept-encoding': 'identity' } }
-  throw new HttpProblem('unsupported_media_type', 'The body must not be compressed', accepted)
+  return encoding !== null && encoding.trim().toLowerCase() !== 'identity'
+}
+
+/**
+ * Throws 415 if the declared type differs, or the body is compressed. As required by RFC 9110 section 12.5.3, its
+ * headers name what is accepted instead of what was wrong.
+ */
+export const requireType = (request: Request, expected: string): void => {
+  const hasType = mediaType(request) === expected
+  const compressed = isCompressed(request)
+  if (hasType && !compressed) return
+  const detail = compressed ? 'The body must not be compressed' : `The body must be ${expected}`
+  throw new HttpProblem('unsupported_media_type', hasType || !compressed ? detail : `${detail}, and ${expected}`, {
+    headers: { ...(hasType ? {} : { accept: expected }), ...(compressed ? { 'accept-encoding': 'identity' } : {}) },
+  })
 }
 
 /**

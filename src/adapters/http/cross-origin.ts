@@ -1,6 +1,7 @@
 import { cors } from '@elysiajs/cors'
 import { Elysia } from 'elysia'
 import type { Call } from './call.ts'
+import { RESPONSE_HEADERS } from './docs/headers.ts'
 import type { Finish } from './edge.ts'
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE']
@@ -15,22 +16,7 @@ const REQUEST_HEADERS = [
   'Range',
   'X-Request-Id',
 ]
-const RESPONSE_HEADERS = [
-  'Accept-Ranges',
-  'Allow',
-  'Content-Disposition',
-  'Content-Length',
-  'Content-Range',
-  'ETag',
-  'Idempotency-Replayed',
-  'Location',
-  'RateLimit-Limit',
-  'RateLimit-Remaining',
-  'RateLimit-Reset',
-  'Retry-After',
-  'WWW-Authenticate',
-  'X-Request-Id',
-]
+const EXPOSED_HEADERS = [...Object.keys(RESPONSE_HEADERS), 'Allow', 'Content-Length']
 const PREFLIGHT_SECONDS = 600
 
 interface Deps {
@@ -55,7 +41,7 @@ export const crossOrigin = ({ origins, finish, routeOf }: Deps) => {
         origin: origins === '*' ? '*' : (request) => known.has(request.headers.get('origin') ?? ''),
         methods: METHODS,
         allowedHeaders: REQUEST_HEADERS,
-        exposeHeaders: RESPONSE_HEADERS,
+        exposeHeaders: EXPOSED_HEADERS,
         credentials: origins !== '*',
         preflight: false,
       }),

@@ -27,11 +27,11 @@ export const effectiveHosts = (options: {
 const HOST = /^(\[[0-9a-f:.]{2,45}\]|[a-z0-9._-]{1,253}):?(\d{0,5})$/
 const MAX_PORT = 65_535
 
-const withoutDot = (name: string) => (name.endsWith('.') ? name.slice(0, -1) : name)
+const withoutDot = (name: string) => name.replace(/\.(?=$|:)/, '')
 
 /** Checks the Host header of a request; null if it is accepted. */
 export const createHostCheck = (allowed: AllowedHosts): ((header: string | null) => HttpProblem | null) => {
-  const names = new Set(allowed === '*' ? [] : allowed.map((name) => name.toLowerCase()))
+  const names = new Set(allowed === '*' ? [] : allowed.map((name) => withoutDot(name.toLowerCase())))
   const check = (header: string | null): HttpProblem | null => {
     const [, host, port = ''] = HOST.exec(header?.toLowerCase() ?? '') ?? []
     if (host === undefined || Number(port) > MAX_PORT) {

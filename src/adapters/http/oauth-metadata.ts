@@ -1,4 +1,4 @@
-import { Elysia } from 'elysia'
+import { type Context, Elysia } from 'elysia'
 import type { Kernel } from './kernel.ts'
 import { UNLIMITED } from './rule.ts'
 import { fromText, send } from './static-content.ts'
@@ -17,13 +17,17 @@ const metadata = (issuer: string) => ({
   service_documentation: `${issuer}/docs`,
 })
 
-/** `GET /.well-known/oauth-authorization-server`. `publicUrl` is known once the server listens. */
-export const oauthMetadataRoutes = (kernel: Kernel, publicUrl: () => string) =>
-  new Elysia()
-    .use(kernel)
-    .get(
-      '/.well-known/oauth-authorization-server',
-      ({ request, set }) =>
-        send(fromText(JSON.stringify(metadata(publicUrl())), 'application/json'), request, set.headers),
-      { admit: UNLIMITED, detail: { hide: true } },
-    )
+const PATH = '/.well-known/oauth-authorization-server'
+
+/**
+ * `GET /.well-known/oauth-authorization-server`, and the same followed by the path of PUBLIC_URL, where clients look for
+ * an issuer with a path (RFC 8414 section 3.1). `publicUrl` is known once the server listens.
+ */
+export const oauthMetadataRoutes = (kernel: Kernel, publicUrl: () => string, basePath: string) => {
+  const answer = ({ request, set }: Context) =>
+    send(fromText(JSON.stringify(metadata(publicUrl())), 'application/json'), request, set.headers)
+  const hooks = { admit: UNLIMITED, detail: { hide: true } }
+  const routes = new Elysia().use(kernel).get(PATH, answer, hooks)
+  if (basePath !== '') routes.get(PATH + basePath, answer, hooks)
+  return routes
+}

@@ -186,6 +186,7 @@ test.each([
   ['CORS_ORIGINS', ['HTTPS://a.b', 'https://a.b:443', 'https://u@a.b', 'app://', 'app://x/y', 'App://x', 'file:///x']],
   ['CORS_ORIGINS', ['wss://a.b', 'ftp://a.b', 'capacitor://*', 'javascript:alert(1)', 'https://']],
   ['ALLOWED_HOSTS', ['https://a.b', 'a b', 'a,', '*,a', 'a:b', '[::1']],
+  ['ALLOWED_HOSTS', ['a:99999', 'a:65536', 'a:0', 'a:080', 'a,b:70000', '[::1]:65536', '[1:2]', '1.2.3.256']],
   ['MAIL_FROM', ['nobody', 'A <a@b>\r\nBcc: x@y', '<>']],
   ['SMTP_URL', ['mail:25', 'http://mail']],
   ['JWT_SECRET', ['short']],

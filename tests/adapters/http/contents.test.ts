@@ -77,6 +77,22 @@ describe('a body', () => {
     const file = { 'content-type': MULTIPART, 'content-encoding': encoding }
     expect((await skep.call('POST', '/files/', { token: root.token, body, headers: file })).status).toBe(415)
   })
+
+  test.each([
+    ['/items/', 'application/json'],
+    ['/auth/token', 'application/x-www-form-urlencoded'],
+    ['/files/', 'multipart/form-data'],
+  ])('of the wrong type, compressed or both is refused with what is accepted (%s)', async (path, type) => {
+    const accepted = async (headers: Record<string, string>) => {
+      const answer = await skep.call('POST', path, { token: root.token, body: 'x', headers })
+      expect([answer.status, answer.body.code]).toEqual([415, 'unsupported_media_type'])
+      return [answer.headers.get('accept'), answer.headers.get('accept-encoding')]
+    }
+    const gzip = { 'content-encoding': 'gzip' }
+    expect(await accepted({ 'content-type': 'text/plain' })).toEqual([type, null])
+    expect(await accepted({ 'content-type': type, ...gzip })).toEqual([null, 'identity'])
+    expect(await accepted({ 'content-type': 'text/plain', ...gzip })).toEqual([type, 'identity'])
+  })
 })
 
 describe('a chunked body', () => {

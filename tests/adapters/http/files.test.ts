@@ -63,6 +63,12 @@ describe('uploading', () => {
     ['a%0D%0ASet-Cookie: x.png', 'aSet-Cookie: x.png'],
     ['say %22hi%22.png', 'say "hi".png'],
     [`${'x'.repeat(300)}.png`, 'x'.repeat(255)],
+    ['.', 'file'],
+    ['..', 'file'],
+    ['a/..', 'file'],
+    ['a/', 'file'],
+    ['C:\\\\fakepath\\\\..', 'file'],
+    ['...', 'file'],
   ])('keeps the name %s as %s, on no path of the disk', async (given, kept) => {
     const { token } = await skep.member()
     const { body } = await upload(skep.call, { token, filename: given })

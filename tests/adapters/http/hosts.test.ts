@@ -70,6 +70,14 @@ describe('a Host header', () => {
   })
 })
 
+test('a trailing dot makes no difference, neither in Host nor in the accepted name', () => {
+  const given = ['a.example.', 'b.example.:8443']
+  const check = createHostCheck(effectiveHosts({ bound: '0.0.0.0', given, publicUrl: 'https://c.example./' }))
+  const hosts = ['a.example', 'a.example.:80', 'b.example:8443', 'b.example.:8443', 'c.example.']
+  for (const host of hosts) expect(check(host)).toBeNull()
+  expect(check('b.example:80')).not.toBeNull()
+})
+
 test('a server bound to all addresses accepts any name', () => {
   const check = createHostCheck(effectiveHosts({ bound: '0.0.0.0', given: undefined, publicUrl: 'https://a.example' }))
   expect(check('anything.example:80')).toBeNull()

@@ -58,6 +58,26 @@ describe('a client that follows the RFCs', () => {
     })
   })
 
+  test.each(['', '/sub', '/sub/path/', '/a:b/~c'])(
+    'finds the endpoints of an issuer with the path %j',
+    async (path) => {
+      const other = await startSkep({ PUBLIC_URL: `https://api.example.com${path}` }, { mailer: createMailbox() })
+      const issuer = new URL(`https://api.example.com${path.replace(/\/$/, '')}`)
+      // The proxy sends requests to the server without changing their path.
+      const forward = (url: string) => {
+        const at = new URL(url)
+        at.protocol = 'http:'
+        at.host = new URL(other.url).host
+        return fetch(at)
+      }
+      const response = await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', [oauth.customFetch]: forward })
+      const found = await oauth.processDiscoveryResponse(issuer, response)
+      expect(found.token_endpoint).toBe(`${found.issuer}/api/v1/auth/token`)
+      expect((await other.call('GET', '//.well-known/oauth-authorization-server/other')).status).toBe(404)
+      expect((await other.call('POST', `/${new URL(response.url).pathname}`)).status).toBe(405)
+    },
+  )
+
   test('signs in by the password grant and reads a protected resource', async () => {
     const ann = await skep.member()
     const tokens = await signIn(ann.email, ann.password)

@@ -92,6 +92,37 @@ test('so does a change of the password that asks for new tokens', async () => {
   await compare(skep, 'changePassword', 200, '/users/me/password', { token, json, headers })
 })
 
+test('a refused body is answered with headers of the document', async () => {
+  const skep = await startSkep(LIMITS, { mailer: createMailbox() })
+  const { token } = await skep.member()
+  for (const path of ['/items/', '/files/', '/auth/token']) {
+    const headers = { 'content-type': 'text/plain', 'content-encoding': 'gzip' }
+    const { status, headers: sent } = await skep.call('POST', path, { token, body: 'x', headers })
+    const each = operations.find(({ method, path: own }) => method === 'POST' && own === `/api/v1${path}`)
+    const documented = each === undefined ? [] : sentBy(each, status)
+    expect(documented).toEqual(expect.arrayContaining(['accept', 'accept-encoding']))
+    for (const name of documented) expect([path, name, sent.has(name)]).toEqual([path, name, true])
+  }
+})
+
+test('the document describes X-Request-Id once, for every request', async () => {
+  const description = textAt(nodeAt(document, 'info'), 'description') ?? ''
+  expect(description).toContain('`X-Request-Id` from the request')
+  const pattern = textAt(
+    nodeAt(nodeAt(nodeAt(nodeAt(document, 'components'), 'headers'), 'X-Request-Id'), 'schema'),
+    'pattern',
+  )
+  const skep = await startSkep()
+  for (const [id, isUsed] of [
+    ['my-id.1', true],
+    ['x'.repeat(65), false],
+    ['a b', false],
+  ] as const) {
+    const { headers } = await skep.call('GET', '//health', { headers: { 'x-request-id': id } })
+    expect([id, headers.get('x-request-id') === id, new RegExp(pattern ?? '').test(id)]).toEqual([id, isUsed, isUsed])
+  }
+})
+
 /** What any request may carry, whatever its route; what it says of the connection; or what OpenAPI has other words for. */
 const OF_ANY_REQUEST = [
   ...['accept', 'accept-encoding', 'authorization', 'content-encoding', 'content-length', 'content-type', 'expect'],

@@ -113,6 +113,12 @@ describe('behind a proxy that strips the path of PUBLIC_URL', () => {
     for (const { path } of [file, ...items.slice(0, 1), one]) expect(await statusOf(root + path, auth)).toBe(200)
   })
 
+  test('the home page names the API and the socket with that path', async () => {
+    const html = await (await fetch(`${publicUrl}/`)).text()
+    for (const path of ['/api/v1', '/ws/{client_id}']) expect(html).toContain(BASE + path)
+    for (const [, before] of html.matchAll(/(.{5})\/(?:api\/v1|ws\/)/g)) expect(BASE).toEndWith(before ?? '-')
+  })
+
   test('a mailed link opens its page', async () => {
     const mail = await mailbox.next(ann.email)
     expect(mail.text).toContain(`${publicUrl}/verify-email#token=${tokenIn(mail)}`)

@@ -157,6 +157,15 @@ describe('subscribing', () => {
     expect([socket.events().length, admins.events().length, others.events().length]).toEqual([1, 1, 0])
   })
 
+  test.each(['missing', 'foreign'])('items/{id}: an item that is %s is reported as over HTTP', async (which) => {
+    const ann = await skep.member()
+    const id = which === 'foreign' ? await create(await skep.member()) : 9_999_999
+    await using socket = await connected(ann.token)
+    socket.send({ type: 'subscribe', topic: `items/${id}` })
+    const { body } = await skep.call('GET', `/items/${id}`, { token: ann.token })
+    expect(await socket.sees({ type: 'error' })).toMatchObject({ code: body.code, detail: body.detail })
+  })
+
   test('jobs: admins receive how each ended, live and replayed', async () => {
     await using socket = await connected(admin.token)
     await socket.subscribe('jobs')

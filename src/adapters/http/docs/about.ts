@@ -25,7 +25,9 @@ trailing slash. A body with an unknown property is refused.
 Lists are paginated by \`page\` and \`size\`, or by \`cursor\`: pass the \`next_cursor\` of the previous page. Reading by
 cursor costs the same at any depth.
 
-Every response carries \`X-Request-Id\`, which identifies the request in the server's log. If you send one, it is used.
+Every response carries \`X-Request-Id\`, which identifies the request in the server's log. Every operation also reads
+\`X-Request-Id\` from the request: a value of 1 to 64 characters of \`A-Za-z0-9_.-\` is used, any other is replaced. It is
+described here and not as a parameter of each operation, so that generated clients do not repeat it in every call.
 
 ## Errors
 

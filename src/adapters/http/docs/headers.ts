@@ -9,6 +9,15 @@ const text = (example: string, rest: Node = {}): Node => ({ type: 'string', ...r
 
 /** Response headers, for `components/headers`. */
 export const RESPONSE_HEADERS: Readonly<Record<string, Node>> = {
+  Accept: {
+    description: 'The media type that the body must have; absent if its media type was not the fault',
+    schema: text('application/json'),
+  },
+  'Accept-Encoding': {
+    description:
+      '`identity`: the body must not be compressed; absent if that was not the fault (RFC 9110 section 12.5.3)',
+    schema: text('identity'),
+  },
   'Accept-Ranges': { description: '`bytes`: the server accepts `Range` requests', schema: text('bytes') },
   'Content-Disposition': {
     description: '`inline` for an image that is safe to display, otherwise `attachment`; with the file name (RFC 6266)',
@@ -143,6 +152,7 @@ export const responseHeadersOf = (
     ...(ranged && hasContent ? ['Content-Disposition'] : []),
     ...(status === '206' || status === '416' ? ['Content-Range'] : []),
     ...(status === '200' && statuses.has('204') ? ['Preference-Applied'] : []),
+    ...(status === '415' ? ['Accept', 'Accept-Encoding'] : []),
     ...(status === '401' ? ['WWW-Authenticate'] : []),
     ...(problem && RETRYABLE_STATUSES.has(status) ? ['Retry-After'] : []),
   ]

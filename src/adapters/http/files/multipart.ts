@@ -46,6 +46,8 @@ const openBusboy = (contentType: string) => {
   try {
     return new Busboy({
       headers: { 'content-type': contentType },
+      // Otherwise a name that is only a path, such as `..`, looks like that of no chosen file.
+      preservePath: true,
       limits: { parts: 1, files: 1, fields: 0, headerPairs: 100 },
     })
   } catch {

@@ -9,21 +9,24 @@ import { icon, layout, mark, SITE_POLICY, type Site } from './layout.ts'
 import style from './style.css' with { type: 'text' }
 
 /** Without a leading slash, so that they also work if a proxy adds a path prefix. */
-const LINKS = [
+const linksOf = (basePath: string) => [
   ['docs', 'Try the API', 'Interactive documentation: sign in with Authorize and send requests.'],
   ['redoc', 'Read the API', 'Reference documentation.'],
   ['openapi.json', 'OpenAPI document', 'For client generators.'],
-  ['asyncapi.json', 'AsyncAPI document', 'Describes the WebSocket at /ws/{client_id}.'],
+  ['asyncapi.json', 'AsyncAPI document', `Describes the WebSocket at ${basePath}/ws/{client_id}.`],
   ['health', 'Health', 'Whether the process is running. health/ready also checks its database and file storage.'],
-] as const
+]
 
 const html = (site: Site, version: string) => {
   const app = escapeHtml(site.appName)
   const program = site.appName === 'Skep' ? `Version ${version}` : `Skep, version ${version},`
-  const places = LINKS.map(([path, name, about]) => `<li><a href="${path}">${name}</a> <span>${about}</span></li>`)
+  const basePath = escapeHtml(site.basePath)
+  const places = linksOf(basePath).map(
+    ([path, name, about]) => `<li><a href="${path}">${name}</a> <span>${about}</span></li>`,
+  )
   const open = site.appUrl === undefined ? '' : `<a class="button" href="${escapeHtml(site.appUrl)}">Open ${app}</a>`
   const content = `<div class="brand">${mark('.')}<h1>${app}</h1></div>
-      <p class="quiet">This is the backend of an application. ${program} serves its API at <code>/api/v1</code>.</p>
+      <p class="quiet">This is the backend of an application. ${program} serves its API at <code>${basePath}/api/v1</code>.</p>
       ${open}
       <ul class="places">
         ${places.join('\n        ')}
