@@ -69,13 +69,12 @@ export const createFollower = (topic: string, complain: (what: string) => void):
 }
 
 /** What is wrong with what was received of an actor's items; null when nothing is. */
-export const compareLog = ({ world }: Actor, received: readonly ReceivedEvent[]): string | null => {
-  const length = Math.max(world.log.length, received.length)
+export const compareLog = (log: Actor['world']['log'], received: readonly ReceivedEvent[]): string | null => {
+  const length = Math.max(log.length, received.length)
   for (let at = 0; at < length; at++) {
-    const expected = world.log[at]
+    const expected = log[at]
     const got = received[at]
     if (expected?.event === got?.event && expected?.id === got?.id && expected?.version === got?.version) continue
-    const { log } = world
     return `event ${at} of ${log.length} (received ${received.length}): expected ${JSON.stringify(expected)}, received ${JSON.stringify(got)}`
   }
   return null

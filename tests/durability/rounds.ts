@@ -200,7 +200,7 @@ export const runRounds = async ({ rounds, seed, folder, settings, progress }: Pl
     await forEachConcurrently(signedIn, 8, async ({ actor, follower }) => {
       if (actor.session === null) return
       await follower.catchUp(url, actor.session.accessToken, actor.world.log.length)
-      const wrong = compareLog(actor, follower.received)
+      const wrong = compareLog(actor.world.log, follower.received)
       if (wrong !== null) complain(`${actor.tag}: ${wrong}`)
     })
     await everything.catchUp(url, token, expectedEvents(whole))

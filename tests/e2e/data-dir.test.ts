@@ -46,7 +46,7 @@ test('a data folder that others can read causes a warning, and one that the serv
     skep.signal('SIGTERM')
     const warnings = (await skep.exit()).stdout
       .split('\n')
-      .filter((line) => line.includes('can get at the data folder'))
+      .filter((line) => line.includes('can access the data folder'))
     expect(warnings).toHaveLength(count)
     for (const line of warnings) expect(line).toContain('0750')
   }

@@ -243,7 +243,7 @@ export const startLoad = async (cluster: Cluster, random: Random, adminToken: st
     for (const { actor, follower } of slots) {
       await recover(actor, { url: randomServerUrl(), complain })
       await follower.catchUp(randomServerUrl(), actor.session?.accessToken ?? '', actor.world.log.length)
-      const wrong = compareLog(actor, follower.received)
+      const wrong = compareLog(actor.world.log, follower.received)
       if (wrong !== null) complain(`${actor.tag}: ${wrong}`)
     }
     const items = await readAll(randomServerUrl(), '/items/', writerToken, ItemShape)
