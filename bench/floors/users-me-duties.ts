@@ -3,25 +3,11 @@
  * policy of the page, the address of the client, what is left of a limit and a line in the log. Nothing is checked.
  * Arguments: the database, the user's id.
  */
-import { Database } from 'bun:sqlite'
 import { writeSync } from 'node:fs'
-
-interface Row {
-  readonly id: number
-  readonly email: string
-  readonly name: string
-  readonly role: string
-  readonly is_active: number
-  readonly email_verified: number
-  readonly created_at: number
-  readonly updated_at: number
-}
+import { openUsers, userBody } from '../lib/user-body.ts'
 
 const [path, id] = Bun.argv.slice(2)
-const database = new Database(path, { readwrite: true, create: false, strict: true })
-database.run('PRAGMA cache_size = -16000')
-database.run('PRAGMA query_only = ON')
-const byId = database.prepare<Row, [number]>('SELECT * FROM users WHERE id = ?')
+const byId = openUsers(path)
 const userId = Number(id)
 
 const MAX_BATCH_COUNT = 128
@@ -53,16 +39,7 @@ const server = Bun.serve({
       const address = server.requestIP(request)?.address
       const row = byId.get(user)
       if (row === null || host === null) return new Response(null, { status: 404 })
-      const body = JSON.stringify({
-        id: row.id,
-        email: row.email,
-        name: row.name,
-        role: row.role,
-        is_active: row.is_active === 1,
-        email_verified: row.email_verified === 1,
-        created_at: new Date(row.created_at).toISOString(),
-        updated_at: new Date(row.updated_at).toISOString(),
-      })
+      const body = JSON.stringify(userBody(row))
       const response = new Response(body, { headers: common })
       const all = response.headers
       all.set('x-request-id', requestId)

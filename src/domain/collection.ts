@@ -80,10 +80,10 @@ export const sortsOf = ({ sorts }: Collection): readonly string[] => ['created_a
 export const RECORD_CHANGES = ['created', 'updated', 'deleted'] as const
 export type RecordChange = (typeof RECORD_CHANGES)[number]
 
-/** `item.created` */
-/** How documents and error messages call one record: `Item`. */
+/** How error messages call one record: `Item`. */
 export const nounOf = ({ singular }: Collection): string => singular.charAt(0).toUpperCase() + singular.slice(1)
 
+/** `item.created` */
 export const eventName = ({ singular }: Collection, change: RecordChange): string => `${singular}.${change}`
 
 /** `Item` of `item`, `DueDate` of `due_date`. */

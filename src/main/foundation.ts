@@ -62,7 +62,7 @@ export const composeUseCases = (
     refreshTtlMs: settings.REFRESH_TOKEN_TTL,
   })
 
-/** Called after commits, once the parts that react to them exist. */
+/** Parts that start later: those that react to commits, and the sockets that metrics count. */
 interface Listeners {
   jobs?: () => void
   events?: () => void

@@ -3,16 +3,23 @@ import { elsewhere, missing, openPage, snapshot } from '../support/browser.ts'
 import { createMailbox } from '../support/mail.ts'
 import { startSkep } from '../support/skep.ts'
 
-const linkIn = (text: string): string => /http\S+/.exec(text)?.[0] ?? ''
+/** A server, and a user whose mail is read. `nextLink` waits for the link in the next mail. */
+const startWithMail = async (settings: Parameters<typeof startSkep>[0] = {}) => {
+  const mailbox = createMailbox()
+  const skep = await startSkep(settings, { mailer: mailbox })
+  const ann = await skep.member()
+  const nextLink = async () => /http\S+/.exec((await mailbox.next(ann.email)).text)?.[0] ?? ''
+  const welcomeLink = await nextLink()
+  const requestReset = () => skep.call('POST', '/auth/password/forgot', { json: { email: ann.email } })
+  return { mailbox, skep, ann, welcomeLink, nextLink, requestReset }
+}
 
 test.skipIf(missing)(
   'the link in a welcome mail confirms the address when the button is pressed, and not before',
   async () => {
-    const mailbox = createMailbox()
-    const skep = await startSkep({}, { mailer: mailbox })
-    const ann = await skep.member()
+    const { skep, ann, welcomeLink } = await startWithMail()
     const { page, requests, errors } = await openPage()
-    await page.goto(linkIn((await mailbox.next(ann.email)).text))
+    await page.goto(welcomeLink)
     await snapshot(page, 'verify-email')
     const verified = async () => (await skep.call('GET', '/users/me', { token: ann.token })).body.email_verified
     expect(await verified()).toBe(false)
@@ -31,12 +38,9 @@ test.skipIf(missing)(
 test.skipIf(missing)(
   'the link in a reset mail takes a new password once, and says so when it is used again',
   async () => {
-    const mailbox = createMailbox()
-    const skep = await startSkep({}, { mailer: mailbox })
-    const ann = await skep.member()
-    await mailbox.next(ann.email)
-    await skep.call('POST', '/auth/password/forgot', { json: { email: ann.email } })
-    const link = linkIn((await mailbox.next(ann.email)).text)
+    const { skep, ann, nextLink, requestReset } = await startWithMail()
+    await requestReset()
+    const link = await nextLink()
     const { page } = await openPage()
     await page.goto(link)
     await page.getByLabel('New password').fill('brand new horse')
@@ -61,10 +65,7 @@ test.skipIf(missing)(
 test.skipIf(missing)(
   'a forgotten password is asked for by keyboard alone',
   async () => {
-    const mailbox = createMailbox()
-    const skep = await startSkep({ APP_NAME: 'Acme' }, { mailer: mailbox })
-    const ann = await skep.member()
-    await mailbox.next(ann.email)
+    const { mailbox, skep, ann } = await startWithMail({ APP_NAME: 'Acme' })
     const { page, errors } = await openPage()
     await page.goto(`${skep.url}/forgot-password`)
     await page.keyboard.press('Tab')
@@ -81,10 +82,7 @@ test.skipIf(missing)(
 test.skipIf(missing)(
   'a new link to confirm an address is mailed to who signs in, and the session ends',
   async () => {
-    const mailbox = createMailbox()
-    const skep = await startSkep({}, { mailer: mailbox })
-    const ann = await skep.member()
-    const first = linkIn((await mailbox.next(ann.email)).text)
+    const { skep, ann, welcomeLink, nextLink } = await startWithMail()
     const { page } = await openPage()
     await page.goto(`${skep.url}/verify-email`)
     await page.getByText('This link is incomplete').waitFor()
@@ -99,12 +97,12 @@ test.skipIf(missing)(
     const { body } = await skep.call<{ total: number }>('GET', '/auth/sessions', { token: ann.token })
     expect(body.total).toBe(1)
 
-    const second = linkIn((await mailbox.next(ann.email)).text)
+    const second = await nextLink()
     await page.goto(second)
     await page.getByRole('button').click()
     await page.getByText('Your email address is confirmed').waitFor()
     await page.goto('about:blank')
-    await page.goto(first)
+    await page.goto(welcomeLink)
     await page.getByRole('button').click()
     await page.getByText('This link has expired').waitFor()
     await page.close()
@@ -115,13 +113,10 @@ test.skipIf(missing)(
 test.skipIf(missing)(
   'a refused password is explained, can be shown, and has the fields that password managers fill',
   async () => {
-    const mailbox = createMailbox()
-    const skep = await startSkep({}, { mailer: mailbox })
-    const ann = await skep.member()
-    await mailbox.next(ann.email)
-    await skep.call('POST', '/auth/password/forgot', { json: { email: ann.email } })
+    const { nextLink, requestReset } = await startWithMail()
+    await requestReset()
     const { page } = await openPage({ viewport: { width: 360, height: 740 } })
-    await page.goto(linkIn((await mailbox.next(ann.email)).text))
+    await page.goto(await nextLink())
     const password = page.getByLabel('New password')
     expect(await password.getAttribute('autocomplete')).toBe('new-password')
     expect(await page.getByLabel('Email address').getAttribute('autocomplete')).toBe('username')

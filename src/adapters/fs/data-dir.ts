@@ -58,7 +58,7 @@ export const keptSecret = (dataDir: string): string => {
     }
   }
   const secret = readSecret(path)
-  if (Buffer.byteLength(secret) < MIN_SECRET_BYTES) throw new Error(`${path} holds less than ${MIN_SECRET_BYTES} bytes`)
+  if (Buffer.byteLength(secret) < MIN_SECRET_BYTES) throw new Error(`${path} has fewer than ${MIN_SECRET_BYTES} bytes`)
   return secret
 }
 

@@ -24,8 +24,8 @@ export const requireType = (request: Request, expected: string): void => {
   const hasType = mediaType(request) === expected
   const compressed = isCompressed(request)
   if (hasType && !compressed) return
-  const detail = compressed ? 'The body must not be compressed' : `The body must be ${expected}`
-  throw new HttpProblem('unsupported_media_type', hasType || !compressed ? detail : `${detail}, and ${expected}`, {
+  const demands = [...(compressed ? ['not be compressed'] : []), ...(hasType ? [] : [`be ${expected}`])]
+  throw new HttpProblem('unsupported_media_type', `The body must ${demands.join(', and ')}`, {
     headers: { ...(hasType ? {} : { accept: expected }), ...(compressed ? { 'accept-encoding': 'identity' } : {}) },
   })
 }

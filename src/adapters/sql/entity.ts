@@ -10,7 +10,7 @@ export type Stored = string | number | boolean | Uint8Array | null
 /** How a property is stored: `json` as text, and `assigned` as the id that the engine assigns to a new row. */
 export type PropertyType = ColumnType | 'json' | 'assigned'
 
-type KindOf<Value> = [Value] extends [number | null]
+type TypeOf<Value> = [Value] extends [number | null]
   ? 'integer' | 'number'
   : [Value] extends [string | null]
     ? 'text'
@@ -21,7 +21,9 @@ type KindOf<Value> = [Value] extends [number | null]
         : 'json'
 
 /** Names exactly the properties of `T`. Those that `New` lacks are assigned by the engine. */
-type Kinds<T, New> = { readonly [Property in keyof T]-?: Property extends keyof New ? KindOf<T[Property]> : 'assigned' }
+type PropertyTypes<T, New> = {
+  readonly [Property in keyof T]-?: Property extends keyof New ? TypeOf<T[Property]> : 'assigned'
+}
 
 /** What reading rows needs. */
 export interface Readable<T> {
@@ -44,9 +46,9 @@ export interface Entity<T, New = T> extends Readable<T>, Table {
   valuesOf(value: New): readonly Stored[]
 }
 
-export const columnTypeOf = (kind: PropertyType): ColumnType => {
-  if (kind === 'json') return 'text'
-  return kind === 'assigned' ? 'integer' : kind
+export const columnTypeOf = (type: PropertyType): ColumnType => {
+  if (type === 'json') return 'text'
+  return type === 'assigned' ? 'integer' : type
 }
 
 const toStored = (value: unknown): Stored => {
@@ -58,9 +60,9 @@ const toStored = (value: unknown): Stored => {
 
 const jsonToStored = (value: unknown): Stored => (value === null || value === undefined ? null : JSON.stringify(value))
 
-/** Converts values of a kind to what is stored. */
-export const encoderOf = (kind: PropertyType): ((value: unknown) => Stored) =>
-  kind === 'json' ? jsonToStored : toStored
+/** Converts values of a type to what is stored. */
+export const encoderOf = (type: PropertyType): ((value: unknown) => Stored) =>
+  type === 'json' ? jsonToStored : toStored
 
 const toNumber = (value: unknown): number => Number(value)
 
@@ -73,9 +75,9 @@ const FROM_STORED = {
   json: (value) => JSON.parse(String(value)),
 } as const satisfies Record<Exclude<PropertyType, 'bytes'>, (value: unknown) => Json>
 
-/** Converts what is stored to values of a kind. */
-export const decoderOf = (kind: Exclude<PropertyType, 'bytes'>): ((value: unknown) => Json) => {
-  const convert = FROM_STORED[kind]
+/** Converts what is stored to values of a type. */
+export const decoderOf = (type: Exclude<PropertyType, 'bytes'>): ((value: unknown) => Json) => {
+  const convert = FROM_STORED[type]
   return (value) => (value === null || value === undefined ? null : convert(value))
 }
 
@@ -87,7 +89,7 @@ const columnOf = (property: string): string => property.replace(/[A-Z]/g, (lette
 interface Property<Name> {
   readonly name: Name
   readonly column: string
-  readonly kind: PropertyType
+  readonly type: PropertyType
   encode(value: unknown): Stored
   decode(value: unknown): unknown
 }
@@ -104,21 +106,21 @@ interface Options {
 /** Defines the table of `T`. A column is the property's name in snake case unless `columnNames` has another. */
 export const entity = <T extends object, New extends Partial<T> = T>(
   name: string,
-  kinds: Kinds<T, New>,
+  types: PropertyTypes<T, New>,
   { key = ['id'], columnNames = {}, otherColumns = {} }: Options = {},
 ): Entity<T, New> => {
   const properties: Property<Extract<keyof T, string>>[] = []
-  for (const name in kinds) {
-    const kind: PropertyType = kinds[name]
-    const decode = kind === 'bytes' ? decodeBytes : decoderOf(kind)
-    properties.push({ name, column: columnNames[name] ?? columnOf(name), kind, decode, encode: encoderOf(kind) })
+  for (const name in types) {
+    const type: PropertyType = types[name]
+    const decode = type === 'bytes' ? decodeBytes : decoderOf(type)
+    properties.push({ name, column: columnNames[name] ?? columnOf(name), type, decode, encode: encoderOf(type) })
   }
-  const inserted = properties.filter(({ kind }) => kind !== 'assigned')
+  const inserted = properties.filter(({ type }) => type !== 'assigned')
   return {
     name,
     key,
     columns: {
-      ...Object.fromEntries(properties.map(({ column, kind }) => [column, columnTypeOf(kind)])),
+      ...Object.fromEntries(properties.map(({ column, type }) => [column, columnTypeOf(type)])),
       ...otherColumns,
     },
     inserted: inserted.map(({ column }) => column),

@@ -4,7 +4,7 @@ import type { StoredRecord } from '../../domain/record.ts'
 import { queryWordsOf } from '../../domain/words.ts'
 import type { RecordTable } from './record-table.ts'
 import { createSearch } from './search.ts'
-import type { Query, SearchSource } from './search-source.ts'
+import { isDated, type Query, type SearchSource } from './search-source.ts'
 import type { RunStep } from './step-queue.ts'
 
 /** A table of records as an engine reads it. */
@@ -35,8 +35,7 @@ export const createRecordListFrom = <Filter>(
       if (words.length > 0) return search.byWords(query, words)
       return { items: [], total: isCounted(query) ? 0 : null, next: null }
     }
-    const isDated = query.createdAfter !== null || query.createdBefore !== null
-    if (isDated && query.sort.field !== 'created_at') return search.byDates(query)
+    if (isDated(query) && query.sort.field !== 'created_at') return search.byDates(query)
     return pager.page(query, filtersOf(query), query.ownerId)
   }
 }

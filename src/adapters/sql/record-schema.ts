@@ -27,12 +27,12 @@ interface Part {
 
 const columnsOf = ({ collection, columns }: RecordTable, dialect: Dialect): Readonly<Record<string, string>> => {
   const { id, types } = dialect
-  const definitionOf = (name: string, kind: ColumnType): string => {
+  const definitionOf = (name: string, type: ColumnType): string => {
     if (name === 'id') return id
     const field = collection.fields[name]
-    return `${types[kind]}${field !== undefined && isNullable(field) ? '' : ' NOT NULL'}`
+    return `${types[type]}${field !== undefined && isNullable(field) ? '' : ' NOT NULL'}`
   }
-  return Object.fromEntries(Object.entries(columns).map(([name, kind]) => [name, definitionOf(name, kind)]))
+  return Object.fromEntries(Object.entries(columns).map(([name, type]) => [name, definitionOf(name, type)]))
 }
 
 const indexesOf = ({ name, sorts }: RecordTable): readonly Part[] =>
@@ -50,8 +50,8 @@ const partsOf = (table: RecordTable, dialect: Dialect, exists: boolean): readonl
   const columns = { ...columnsOf(table, dialect), ...words.columns }
   const list = Object.entries(columns).map(([column, definition]) => `${column} ${definition}`)
   const added = Object.entries(columns).map(([column, definition]) => {
-    const kind = table.columns[column]
-    const fallback = kind === undefined || !definition.endsWith('NOT NULL') ? '' : ` DEFAULT ${dialect.defaults[kind]}`
+    const type = table.columns[column]
+    const fallback = type === undefined || !definition.endsWith('NOT NULL') ? '' : ` DEFAULT ${dialect.defaults[type]}`
     return { name: `${name}.${column}`, sql: `ALTER TABLE ${name} ADD COLUMN ${column} ${definition}${fallback}` }
   })
   return [

@@ -20,7 +20,7 @@ export interface RecordTable extends Readable<StoredRecord>, Table {
   readonly bytesSql: string
 }
 
-const KINDS = {
+const PROPERTY_TYPES = {
   string: 'text',
   integer: 'integer',
   number: 'number',
@@ -39,30 +39,30 @@ const COPIES_PER_RECORD = 2
 
 const describe = (collection: Collection): RecordTable => {
   const schemas = Object.entries(collection.fields)
-  const kinds = schemas.map(([field, schema]) => {
-    const kind = KINDS[typeOf(schema)]
-    return { field, kind, encode: encoderOf(kind), decode: decoderOf(kind) }
+  const properties = schemas.map(([field, schema]) => {
+    const type = PROPERTY_TYPES[typeOf(schema)]
+    return { field, type, encode: encoderOf(type), decode: decoderOf(type) }
   })
-  const texts = kinds.filter(({ kind }) => columnTypeOf(kind) === 'text').map(({ field }) => field)
+  const texts = properties.filter(({ type }) => columnTypeOf(type) === 'text').map(({ field }) => field)
   return {
     collection,
     name: collection.name,
     key: ['id'],
-    fields: kinds.map(({ field }) => field),
+    fields: properties.map(({ field }) => field),
     columns: {
       id: 'integer',
       owner_id: 'integer',
-      ...Object.fromEntries(kinds.map(({ field, kind }) => [field, columnTypeOf(kind)])),
+      ...Object.fromEntries(properties.map(({ field, type }) => [field, columnTypeOf(type)])),
       version: 'integer',
       epoch: 'text',
       created_at: 'integer',
       updated_at: 'integer',
     },
     sorts: sortsOf(collection),
-    valuesOf: (record) => kinds.map(({ field, encode }) => encode(record[field])),
+    valuesOf: (record) => properties.map(({ field, encode }) => encode(record[field])),
     fromRow(row) {
       const record: Record<string, Json> = {}
-      for (const { field, decode } of kinds) record[field] = decode(row[field])
+      for (const { field, decode } of properties) record[field] = decode(row[field])
       return Object.assign(record, {
         id: Number(row.id),
         ownerId: Number(row.owner_id),

@@ -92,3 +92,9 @@ export const matchesQuery = <Field extends string>(
   (query.createdAfter === null || each.createdAt > query.createdAfter) &&
   (query.createdBefore === null || each.createdAt < query.createdBefore) &&
   matchesWords(each.text, words)
+
+/** Whether a query limits the time of creation. */
+export const isDated = ({
+  createdAfter,
+  createdBefore,
+}: Pick<Query<string>, 'createdAfter' | 'createdBefore'>): boolean => createdAfter !== null || createdBefore !== null

@@ -8,7 +8,7 @@ import {
   totalOf,
 } from '../../domain/page.ts'
 import { createMatchFinder } from './search-matches.ts'
-import { type Candidate, MAX_COST, type Query, type SearchSource } from './search-source.ts'
+import { type Candidate, isDated, MAX_COST, type Query, type SearchSource } from './search-source.ts'
 import { createWalk } from './search-walk.ts'
 import { createStepQueue, type RunStep } from './step-queue.ts'
 
@@ -24,9 +24,6 @@ const compareKeys = (one: string | number, other: string | number): number =>
   typeof one === 'number' || typeof other === 'number'
     ? Number(one) - Number(other)
     : Buffer.compare(utf8.encode(one), utf8.encode(other))
-
-const isDated = ({ createdAfter, createdBefore }: Query<string>): boolean =>
-  createdAfter !== null || createdBefore !== null
 
 /**
  * Finds records by words and dates, in any order, step by step: each step is short, other work runs between steps, and

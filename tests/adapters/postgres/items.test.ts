@@ -3,6 +3,7 @@ import { openPostgresStore } from '../../../src/adapters/postgres/unit-of-work.t
 import { ITEMS } from '../../../src/domain/collections/items.ts'
 import { newRecord } from '../../../src/domain/record.ts'
 import { missing, outsideOfPostgres, testDatabase } from '../../support/postgres.ts'
+import { until } from '../../support/until.ts'
 
 describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
   test('items written by an older release are indexed in the background', async () => {
@@ -13,7 +14,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     const sort = { field: 'created_at', descending: true } as const
     const query = { size: 20, sort, from: { page: 1 }, ownerId: 1, createdAfter: null, createdBefore: null } as const
     const found = (text: string) => store.read((tx) => tx.records('items').list({ ...query, text }))
-    while ((await found('ёл')).total === 0) await Bun.sleep(10)
+    await until(async () => (await found('ёл')).total !== 0)
     expect(await found('before')).toMatchObject({ total: 0 })
     await store.close()
   })

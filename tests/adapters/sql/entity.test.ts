@@ -77,7 +77,7 @@ test('a definition names the columns in snake case, and those that an INSERT set
   expect(things.key).toEqual(['id'])
 })
 
-test('a definition names exactly the properties of its type, each with a kind that fits', () => {
+test('a definition names exactly the properties of its type, each with a type that fits', () => {
   // @ts-expect-error a property is missing
   entity<{ readonly one: string; readonly two: string }>('pairs', { one: 'text' })
   // @ts-expect-error a property is unknown
