@@ -24,11 +24,11 @@ const sameBytes = (one: Uint8Array, other: Uint8Array) =>
 export interface IdempotentEffect<T> {
   readonly work: () => Promise<T>
   /** The owners of the response's content: it is replayed only to a caller who may read all of it. */
-  readonly owners: (result: T) => readonly number[]
+  readonly owners: (result: T) => readonly (number | null)[]
 }
 
 /** A user may always read their own content; other users' content requires an admin. */
-const roleFor = (userId: number, owners: readonly number[]): Role =>
+const roleFor = (userId: number, owners: readonly (number | null)[]): Role =>
   owners.every((ownerId) => ownerId === userId) ? 'user' : 'admin'
 
 /**

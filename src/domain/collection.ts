@@ -1,14 +1,43 @@
 import type { Json, JsonObject } from './merge-patch.ts'
 
-export type FieldType = 'string' | 'integer' | 'number' | 'boolean' | 'object'
+export type FieldType = 'string' | 'integer' | 'number' | 'boolean' | 'object' | 'array'
+
+export const STRING_FORMATS = ['date-time', 'date', 'time', 'email', 'uri', 'uuid'] as const
+export type StringFormat = (typeof STRING_FORMATS)[number]
+
+/**
+ * What happens to a record when a record that it references is deleted: the deletion is refused, this record is deleted
+ * too, or its reference becomes null (an entry of a list is removed).
+ */
+export type ReferenceAction = 'restrict' | 'cascade' | 'clear'
 
 /** The allowed values of a field: a subset of JSON Schema 2020-12. Lengths count characters (code points). */
 export interface FieldSchema {
   readonly type: FieldType | readonly [FieldType, 'null']
+  readonly title?: string
+  readonly enum?: readonly Json[]
+  readonly const?: Json
   readonly minLength?: number
   readonly maxLength?: number
+  readonly pattern?: string
+  readonly format?: StringFormat
   readonly minimum?: number
   readonly maximum?: number
+  readonly exclusiveMinimum?: number
+  readonly exclusiveMaximum?: number
+  readonly multipleOf?: number
+  readonly items?: FieldSchema
+  readonly minItems?: number
+  readonly maxItems?: number
+  readonly uniqueItems?: boolean
+  readonly properties?: Readonly<Record<string, FieldSchema>>
+  readonly required?: readonly string[]
+  /** Whether an object may have members that `properties` does not name. An object without `properties` may. */
+  readonly additionalProperties?: boolean
+  /** The collection, `users` or `files`, that the value is an id of. For an array, it is given for the array. */
+  readonly 'x-ref'?: string
+  /** `restrict` if absent. */
+  readonly 'x-on-delete'?: ReferenceAction
   /** The value if a create request omits the field; without it, null or the empty value of the type. */
   readonly default?: Json
   readonly description?: string
@@ -36,7 +65,53 @@ export interface Collection {
   readonly sorts: readonly string[]
   /** Text fields that `q` searches. */
   readonly search: readonly string[]
+  readonly indexes?: readonly IndexDefinition[]
+  /** Those of {@link DEFAULT_RULES} where absent. */
+  readonly rules?: Partial<Rules>
+  /** `delete` if absent. */
+  readonly owner?: OwnerAction
 }
+
+/** An index over one to three scalar fields. A unique one ignores records in which one of them is null. */
+export interface IndexDefinition {
+  readonly fields: readonly string[]
+  readonly unique?: boolean
+}
+
+/** What happens to the records of a user who is deleted: `keep` leaves them without an owner. */
+export type OwnerAction = 'delete' | 'keep'
+
+/** Who may do what, in CEL. Null means admins only. Admins pass every rule. */
+export interface Rules {
+  readonly read: string | null
+  readonly create: string | null
+  readonly update: string | null
+  readonly delete: string | null
+}
+
+export const RULE_NAMES = ['read', 'create', 'update', 'delete'] as const
+export type RuleName = (typeof RULE_NAMES)[number]
+
+const OWNER_RULE = 'auth.id == record.owner_id'
+export const DEFAULT_RULES: Rules = { read: OWNER_RULE, create: 'auth != null', update: OWNER_RULE, delete: OWNER_RULE }
+
+export const rulesOf = ({ rules }: Collection): Rules => ({ ...DEFAULT_RULES, ...rules })
+
+/** A field whose value is the id of another record, or a list of such ids. */
+export interface ReferenceField {
+  readonly name: string
+  /** A collection, `users` or `files`. */
+  readonly target: string
+  readonly isList: boolean
+  readonly action: ReferenceAction
+}
+
+export const referencesOf = ({ fields }: Collection): readonly ReferenceField[] =>
+  Object.entries(fields).flatMap(([name, field]) => {
+    const target = field['x-ref']
+    if (target === undefined) return []
+    return [{ name, target, isList: typeOf(field) === 'array', action: field['x-on-delete'] ?? 'restrict' }]
+  })
 
 interface Values {
   readonly string: string
@@ -44,6 +119,7 @@ interface Values {
   readonly number: number
   readonly boolean: boolean
   readonly object: JsonObject
+  readonly array: readonly Json[]
 }
 
 /** The value of a field. */

@@ -1,6 +1,7 @@
 /** Every error of the core. Stable slugs: clients see them as `code`. */
 export type ErrorCode =
   | 'batch_too_large'
+  | 'collection_built_in'
   | 'data_too_large'
   | 'email_taken'
   | 'forbidden'
@@ -16,11 +17,16 @@ export type ErrorCode =
   | 'job_done'
   | 'job_running'
   | 'last_admin'
+  | 'managed_by_files'
+  | 'not_empty'
   | 'not_found'
+  | 'not_unique'
   | 'overloaded'
   | 'page_too_deep'
   | 'password_required'
   | 'quota_exceeded'
+  | 'records_do_not_fit'
+  | 'referenced'
   | 'signup_closed'
   | 'storage_full'
   | 'storage_reserved'
@@ -28,6 +34,7 @@ export type ErrorCode =
   | 'too_many_requests'
   | 'unauthenticated'
   | 'unavailable'
+  | 'validation_failed'
   | 'version_mismatch'
   | 'weak_password'
   | 'wrong_password'
@@ -40,6 +47,18 @@ export interface AppErrorOptions {
   readonly index?: number
   /** The field at fault. */
   readonly field?: string | undefined
+  /** Every fault of the input, if there may be several. */
+  readonly faults?: readonly Fault[] | undefined
+}
+
+/** One fault of an input. */
+export interface Fault {
+  /** The part of a request that has the fault; its body if absent. */
+  readonly in?: 'body' | 'query'
+  /** A JSON Pointer (RFC 6901) into the input. */
+  readonly pointer: string
+  /** What was expected, or why it is refused. Never the value. */
+  readonly detail: string
 }
 
 /** A failure that the caller can act on. If thrown inside a unit of work, it rolls the transaction back. */
@@ -48,6 +67,7 @@ export class AppError extends Error {
   readonly retryAfterSeconds: number | undefined
   readonly index: number | undefined
   readonly field: string | undefined
+  readonly faults: readonly Fault[] | undefined
 
   constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined)
@@ -56,6 +76,7 @@ export class AppError extends Error {
     this.retryAfterSeconds = options.retryAfterSeconds
     this.index = options.index
     this.field = options.field
+    this.faults = options.faults
   }
 }
 

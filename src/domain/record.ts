@@ -9,7 +9,8 @@ import type { Instant } from './user.ts'
  */
 export interface StoredRecord {
   readonly id: number
-  readonly ownerId: number
+  /** Null for a record that nobody owns. */
+  readonly ownerId: number | null
   /** Increases with each change; the first is 1. */
   readonly version: number
   /** The epoch in which this version was written. Epoch and version together are unique, also after a restore. */
@@ -32,6 +33,7 @@ const EMPTY: Readonly<Record<ReturnType<typeof typeOf>, Json>> = {
   number: 0,
   boolean: false,
   object: {},
+  array: [],
 }
 
 /** The value of a field that has not been set. */
@@ -56,7 +58,12 @@ export const charactersOf = ({ fields }: Collection, record: StoredRecord): numb
 }
 
 /** `draft` has passed the schema of the collection. Throws `data_too_large`. */
-export const newRecord = ({ fields }: Collection, draft: JsonObject, ownerId: number, now: Instant): NewRecord => {
+export const newRecord = (
+  { fields }: Collection,
+  draft: JsonObject,
+  ownerId: number | null,
+  now: Instant,
+): NewRecord => {
   const values: Record<string, Json> = {}
   for (const name in fields) {
     const field = fields[name]

@@ -22,6 +22,8 @@ const anyValueOf = (field: FieldSchema): fc.Arbitrary<Json> => {
       return fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => (Object.is(value, -0) ? 0 : value))
     case 'boolean':
       return fc.boolean()
+    case 'array':
+      return fc.array(fc.integer())
     case 'object':
       return fc
         .dictionary(textOf(1, 10), fc.oneof(fc.boolean(), fc.integer(), textOf(0, 10)))

@@ -14,13 +14,13 @@ type ProtocolCode =
   | 'unsupported_grant_type'
   | 'unsupported_media_type'
   | 'upgrade_required'
-  | 'validation_failed'
 
 export type ProblemCode = ErrorCode | ProtocolCode
 
 /** The status of every error. */
 export const PROBLEM_STATUS = {
   batch_too_large: 422,
+  collection_built_in: 409,
   data_too_large: 422,
   email_taken: 400,
   forbidden: 403,
@@ -38,9 +38,12 @@ export const PROBLEM_STATUS = {
   job_running: 409,
   last_admin: 409,
   malformed_body: 400,
+  managed_by_files: 409,
   method_not_allowed: 405,
   misdirected_request: 421,
+  not_empty: 409,
   not_found: 404,
+  not_unique: 409,
   number_not_exact: 422,
   overloaded: 503,
   page_too_deep: 422,
@@ -48,6 +51,8 @@ export const PROBLEM_STATUS = {
   payload_too_large: 413,
   quota_exceeded: 507,
   range_not_satisfiable: 416,
+  records_do_not_fit: 409,
+  referenced: 409,
   signup_closed: 403,
   storage_full: 507,
   storage_reserved: 507,
@@ -101,12 +106,12 @@ export const shortPointer = (pointer: string): string =>
 
 /** An error found by the HTTP adapter; also `weak_password`, which needs a pointer to the field. */
 export class HttpProblem extends Error {
-  readonly code: ProtocolCode | 'weak_password'
+  readonly code: ProtocolCode | 'validation_failed' | 'weak_password'
   readonly errors: readonly InvalidPart[] | undefined
   readonly headers: Readonly<Record<string, string>>
 
   constructor(
-    code: ProtocolCode | 'weak_password',
+    code: ProtocolCode | 'validation_failed' | 'weak_password',
     message: string,
     options: { errors?: readonly InvalidPart[]; headers?: Readonly<Record<string, string>> } = {},
   ) {
@@ -234,6 +239,7 @@ const INVALID_PARTS: Readonly<Record<Unprocessable, Pick<InvalidPart, 'in' | 'po
   invalid_cursor: { in: 'query', pointer: '/cursor' },
   page_too_deep: { in: 'query', pointer: '/page' },
   password_required: { in: 'body', pointer: '/current_password' },
+  validation_failed: { in: 'body', pointer: '' },
   weak_password: { in: 'body', pointer: '/password' },
 }
 
@@ -241,10 +247,15 @@ type Unprocessable = { [Code in ErrorCode]: (typeof PROBLEM_STATUS)[Code] extend
 
 const isUnprocessable = (code: ErrorCode): code is Unprocessable => PROBLEM_STATUS[code] === 422
 
-const invalidPartsOf = ({ code, message, index, field }: AppError): readonly InvalidPart[] | undefined => {
+const invalidPartsOf = ({ code, message, index, field, faults }: AppError): readonly InvalidPart[] | undefined => {
+  const operation = index === undefined ? '' : `/operations/${index}`
+  if (faults !== undefined) {
+    return faults.slice(0, MAX_LISTED_FAULTS_COUNT).map(({ in: part = 'body', pointer, detail }) => {
+      return { in: part, pointer: shortPointer(part === 'body' ? `${operation}${pointer}` : pointer), detail }
+    })
+  }
   if (!isUnprocessable(code)) return undefined
   const part = INVALID_PARTS[code]
-  const operation = index === undefined ? '' : `/operations/${index}`
   const pointer = `${operation}${field === undefined ? part.pointer : `/${field}`}`
   return [{ in: part.in, pointer, detail: message }]
 }

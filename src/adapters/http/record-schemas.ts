@@ -51,6 +51,8 @@ const sentSchema = (field: FieldSchema): TSchema => {
         maximum: maximum ?? Number.MAX_SAFE_INTEGER,
         ...about,
       })
+    case 'array':
+      return Type.Array(Type.Any(), about)
     case 'object':
       return t.Object(
         {},
@@ -72,6 +74,7 @@ const shownSchema = (field: FieldSchema): TSchema => {
       return Type.Number(about)
     case 'integer':
       return Type.Integer(about)
+    case 'array':
     case 'object':
       return sentSchema(field)
   }

@@ -75,7 +75,7 @@ export const createRecordRepository = (
 ): RecordRepository => {
   const { valuesOf, fromRow, textOf, bytesOf, collection } = table
   const statements = rememberedStatements(table)
-  const wordsOf = (ownerId: number, text: string) =>
+  const wordsOf = (ownerId: number | null, text: string) =>
     collection.search.length === 0 ? [] : [vectorOf({ ownerId, text })]
   return {
     ...createRecordReader(connection, table, ROW_LOCK),

@@ -14,7 +14,7 @@ const markOf = (bits: number): string => (bits === SMALL_BUCKET_BITS ? '#' : '##
 const quoted = (terms: Iterable<string>): string[] => Array.from(terms, (term) => `'${term}'`)
 
 /** The words of a record and its owner, as Postgres writes a `tsvector`. Without the buckets: see {@link bucketsOf}. */
-export const vectorOf = ({ ownerId, text }: { readonly ownerId: number; readonly text: string }): string => {
+export const vectorOf = ({ ownerId, text }: { readonly ownerId: number | null; readonly text: string }): string => {
   const terms = new Set([ownerTerm(ownerId)])
   for (const word of wordsOf(text)) for (const term of termsOf(word)) terms.add(term)
   return quoted(terms).join(' ')

@@ -26,6 +26,7 @@ const PROPERTY_TYPES = {
   number: 'number',
   boolean: 'boolean',
   object: 'json',
+  array: 'json',
 } as const
 
 /**
@@ -65,7 +66,7 @@ const describe = (collection: Collection): RecordTable => {
       for (const { field, decode } of properties) record[field] = decode(row[field])
       return Object.assign(record, {
         id: Number(row.id),
-        ownerId: Number(row.owner_id),
+        ownerId: row.owner_id === null ? null : Number(row.owner_id),
         version: Number(row.version),
         epoch: String(row.epoch),
         createdAt: Number(row.created_at),

@@ -42,5 +42,5 @@ export const lookUpTermOf = (word: string): LookUpTerm => {
   return { term: beginning(word, codePoints), isPrefix: true, isExact: codePoints === length }
 }
 
-/** An owner as a term that cannot be a word. */
-export const ownerTerm = (ownerId: number): string => `@${ownerId}`
+/** An owner as a term that cannot be a word. Records without an owner share one. */
+export const ownerTerm = (ownerId: number | null): string => `@${ownerId ?? 0}`

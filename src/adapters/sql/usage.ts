@@ -26,8 +26,10 @@ export const BYTES_OF = {
 
 /** Counts the bytes of a user's rows while a transaction changes them. */
 export interface UsageCounter {
-  /** Adds bytes, which must be within the quota when the unit ends, or subtracts them. */
-  add(userId: number, bytes: number): void
+  /**
+   * Adds bytes, which must be within the quota when the unit ends, or subtracts them. What nobody owns is not counted.
+   */
+  add(userId: number | null, bytes: number): void
   /** Adds bytes without checking the quota, for the log entry of a deletion. */
   addAlways(userId: number, bytes: number): void
 }
@@ -72,7 +74,7 @@ export const createUsageChanges = (): UsageChanges => {
     change.deleted ||= deleted
   }
   return {
-    add: (userId, bytes) => put(userId, bytes, bytes > 0, false),
+    add: (userId, bytes) => userId !== null && put(userId, bytes, bytes > 0, false),
     addAlways: (userId, bytes) => put(userId, bytes, false, false),
     delete: (userId) => put(userId, 0, false, true),
     of: (userId) => changes.get(userId)?.bytes ?? 0,

@@ -6,7 +6,7 @@ import type { DeferredWrites } from './writer.ts'
 
 interface Text {
   readonly id: number
-  readonly ownerId: number
+  readonly ownerId: number | null
   /** Of the searched fields. */
   readonly text: string
 }

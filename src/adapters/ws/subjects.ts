@@ -25,6 +25,8 @@ const plainSchema = (field: FieldSchema, about: object): TSchema => {
       return Type.Number(about)
     case 'boolean':
       return Type.Boolean(about)
+    case 'array':
+      return Type.Array(Type.Any(), about)
     case 'object':
       return Type.Object({}, { ...about, additionalProperties: true })
   }

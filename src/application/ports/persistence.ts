@@ -1,8 +1,10 @@
 import type { Epoch } from '../../domain/epoch.ts'
 import type { LoggedEvent, NewEvent } from '../../domain/event.ts'
+import type { Expression } from '../../domain/expression.ts'
 import type { FileLink, NewFile, NewFileLink, StoredFile } from '../../domain/file.ts'
 import type { IdempotencyRecord } from '../../domain/idempotency.ts'
 import type { Job, JobRequest, JobState } from '../../domain/job.ts'
+import type { JsonObject } from '../../domain/merge-patch.ts'
 import type { Page, PageRequest } from '../../domain/page.ts'
 import type { NewRecord, StoredRecord } from '../../domain/record.ts'
 import type { Instant } from '../../domain/user.ts'
@@ -18,6 +20,7 @@ import type {
   UserReader,
   UserRepository,
 } from './accounts.ts'
+import type { CollectionReader, CollectionRepository, RecordStorage } from './collections.ts'
 
 export type NewJob = JobRequest & {
   readonly now: Instant
@@ -74,20 +77,41 @@ export interface RecordQuery extends PageRequest<string> {
   readonly text: string | null
   readonly createdAfter: Instant | null
   readonly createdBefore: Instant | null
+  /** What else must hold; only `record` is left to be known. Null for nothing. */
+  readonly condition?: Expression | null
 }
 
 export interface RecordReader {
   findById(id: number): Promise<StoredRecord | null>
   list(query: RecordQuery): Promise<Page<StoredRecord>>
+  /** Those that exist, in no order. Call it with at most a hundred ids. */
+  findAll(ids: readonly number[]): Promise<readonly StoredRecord[]>
+  /** The next records in the order of their ids: up to `maxCount`, or to the one that reaches `maxBytes`. */
+  chunk(query: { readonly after: number; readonly maxCount: number; readonly maxBytes: number }): Promise<{
+    readonly records: readonly StoredRecord[]
+    /** Whether no records follow. */
+    readonly complete: boolean
+  }>
 }
 
+/** Of a collection defined at run time, `next` are the fields in the form of its pending definition. */
 export interface RecordRepository extends RecordReader {
-  insert(record: NewRecord): Promise<StoredRecord>
-  /** Stores fields, version and time of the change, in the current epoch. The row must exist. */
-  update(record: StoredRecord): Promise<StoredRecord>
+  /** Throws `not_unique`. */
+  insert(record: NewRecord, next?: JsonObject): Promise<StoredRecord>
+  /** Stores fields, version and time of the change, in the current epoch. The row must exist. Throws `not_unique`. */
+  update(record: StoredRecord, next?: JsonObject): Promise<StoredRecord>
   delete(id: number): Promise<void>
   /** Removes up to `limit` records of an owner and returns them. */
   deleteOwned(ownerId: number, limit: number): Promise<readonly StoredRecord[]>
+  /** Leaves up to `limit` records of an owner without one, and returns them, changed. */
+  releaseOwned(ownerId: number, limit: number, now: Instant): Promise<readonly StoredRecord[]>
+  /** Up to `limit` records whose field references the record with this id, in the order of their ids. */
+  referencing(field: string, id: number, limit: number): Promise<readonly StoredRecord[]>
+  /**
+   * Stores a record in the form and the indexes of the pending definition, unless it has changed meanwhile. Throws
+   * `not_unique`.
+   */
+  prepare(record: StoredRecord, next: JsonObject): Promise<void>
 }
 
 export interface FileQuery extends PageRequest<'created_at'> {
@@ -224,8 +248,8 @@ export interface Tx {
   readonly mailTokens: MailTokenRepository
   readonly mailLimits: MailLimitRepository
   readonly jobs: JobRepository
-  /** Of a registered collection. */
-  records(collection: string): RecordRepository
+  readonly collections: CollectionRepository
+  records(storage: RecordStorage): RecordRepository
   readonly events: EventRepository
   readonly epochs: EpochReader
   readonly files: FileRepository
@@ -241,8 +265,8 @@ export interface ReadTx {
   readonly signInSources: SignInSourceReader
   readonly mailTokens: MailTokenReader
   readonly jobs: JobReader
-  /** Of a registered collection. */
-  records(collection: string): RecordReader
+  readonly collections: CollectionReader
+  records(storage: RecordStorage): RecordReader
   readonly events: EventReader
   readonly epochs: EpochReader
   readonly files: FileReader

@@ -1,0 +1,117 @@
+import type { Collection } from '../../domain/collection.ts'
+import type { Fault } from '../../domain/errors.ts'
+import type { Expression } from '../../domain/expression.ts'
+import type { Json, JsonObject } from '../../domain/merge-patch.ts'
+import type { Instant } from '../../domain/user.ts'
+
+/** An index that is kept for a collection defined at run time: one of its definition, or one for a reference. */
+export interface StoredIndex {
+  readonly id: number
+  readonly fields: readonly string[]
+  readonly unique: boolean
+  /** Whether it serves a reference: it has one entry for each id in the field. */
+  readonly isReference: boolean
+}
+
+/** A definition as stored, and how its records are. */
+export interface StoredDefinition {
+  readonly collection: Collection
+  /** Increases with each definition whose records have another form: see {@link PendingDefinition}. */
+  readonly shape: number
+  readonly indexes: readonly StoredIndex[]
+}
+
+/**
+ * A definition that is being prepared: until it is activated or abandoned, every change of a record is also stored in
+ * the form and the indexes of this definition.
+ */
+export interface PendingDefinition extends StoredDefinition {
+  /** A JSON Patch (RFC 6902) that gives records their new form; null if they keep it. */
+  readonly transform: readonly JsonObject[] | null
+}
+
+/** A collection defined at run time. */
+export interface StoredCollection extends StoredDefinition {
+  readonly id: number
+  readonly version: number
+  readonly epoch: string
+  readonly createdAt: Instant
+  readonly updatedAt: Instant
+  readonly pending: PendingDefinition | null
+}
+
+/** Where the records of a collection are: the name of one defined in code, or one defined at run time. */
+export type RecordStorage = string | StoredCollection
+
+export interface CollectionReader {
+  /** The same object as before unless it has changed. Null if there is none. */
+  find(name: string): Promise<StoredCollection | null>
+  /** In the order of their names. */
+  all(): Promise<readonly StoredCollection[]>
+  /** The number of records, exactly. */
+  countRecords(storage: RecordStorage): Promise<number>
+}
+
+export interface CollectionRepository extends CollectionReader {
+  /** As in {@link CollectionReader}; the definition cannot change until the end of the transaction. */
+  find(name: string): Promise<StoredCollection | null>
+  /** As {@link find}; the caller may change it, and other transactions that use it wait. */
+  findForChange(name: string): Promise<StoredCollection | null>
+  insert(collection: Collection, now: Instant): Promise<StoredCollection>
+  /**
+   * Begins to prepare another definition. Indexes over the same fields are kept unless the records are transformed.
+   * Replaces an earlier pending one.
+   */
+  prepare(
+    stored: StoredCollection,
+    next: { readonly collection: Collection; readonly transform: readonly JsonObject[] | null },
+  ): Promise<StoredCollection>
+  /** Gives the pending definition effect, with a new version. */
+  activate(stored: StoredCollection, now: Instant): Promise<StoredCollection>
+  abandon(stored: StoredCollection): Promise<StoredCollection>
+  /** Its records are no longer visible; {@link CollectionRepository.cleanUp} removes them. */
+  delete(stored: StoredCollection): Promise<void>
+  /** Removes up to `limit` rows that deleted collections, definitions and indexes have left. False if there are none. */
+  cleanUp(limit: number): Promise<boolean>
+}
+
+/**
+ * Checks records against the schema of a collection.
+ */
+export interface RecordValidator {
+  /** A new record with the defaults of omitted fields, or every fault. */
+  draft(value: JsonObject): { readonly record: JsonObject } | { readonly faults: readonly Fault[] }
+  /** Every fault of the fields of a record as it would be stored. */
+  faultsOf(fields: JsonObject): readonly Fault[]
+}
+
+/** Compiles the schema of a valid collection. */
+export type CompileValidator = (collection: Collection) => RecordValidator
+
+/** Why this pattern cannot be used, or null. */
+export type CheckPattern = (pattern: string) => string | null
+
+/** Applies a JSON Patch (RFC 6902). Throws an error with a reason if it cannot be applied. */
+export type ApplyPatch = (document: Json, patch: readonly JsonObject[]) => Json
+
+/** Why an expression was refused. */
+export interface ExpressionFault {
+  /** Counted in characters from 0. */
+  readonly position: number
+  readonly detail: string
+}
+
+/** What an expression may use. */
+export interface ExpressionContext {
+  readonly collection: Collection
+  /** A rule, or a filter, whose bare names are fields. */
+  readonly use: 'read' | 'create' | 'update' | 'delete' | 'filter'
+  /** Other collections, for references. */
+  readonly collectionNamed: (name: string) => Collection | null
+}
+
+/** Parses and checks a CEL expression that yields a boolean. */
+export type CompileExpression = (
+  text: string,
+  context: ExpressionContext,
+) => { readonly expression: Expression } | { readonly faults: readonly ExpressionFault[] }
