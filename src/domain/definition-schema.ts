@@ -1,7 +1,7 @@
-import { type Collection, type FieldSchema, type FieldType, isNullable, typeOf } from './collection.ts'
+import { type FieldSchema, type FieldType, isNullable, typeOf } from './collection.ts'
 import { FIELD_TYPES, fieldOf, isFieldType, KEYWORDS } from './definition-keywords.ts'
 import { fieldNameFault } from './definition-names.ts'
-import { type Check, compileCheck, jsonBytes, MAX_PATTERN_STEPS, pointerTo } from './field-checks.ts'
+import { type Check, compileCheck, pointerTo } from './field-checks.ts'
 import { isJsonObject, type Json, type JsonObject } from './merge-patch.ts'
 import type { CompilePattern } from './pattern.ts'
 
@@ -12,7 +12,6 @@ export const MAX_LEVELS_COUNT = 8
 export const MAX_PATTERN_STEPS_PER_CHARACTER = 1_000
 const MAX_PROPERTY_NAME_LENGTH = 100
 const MAX_VALUE_DEPTH = 32
-const MAX_SCHEMA_DEPTH = 64
 
 /** What parsing a schema has found so far. */
 export interface SchemaParsing {
@@ -38,7 +37,8 @@ const typeIn = (value: Json | undefined): FieldSchema['type'] | null => {
   return value.length === 1 ? first : [first, 'null']
 }
 
-const isDeeper = (value: Json, depth: number): boolean => {
+/** Whether a value is nested deeper than this. */
+export const isDeeper = (value: Json, depth: number): boolean => {
   if (typeof value !== 'object' || value === null) return false
   return depth === 0 || Object.values(value).some((member) => isDeeper(member, depth - 1))
 }
@@ -89,7 +89,8 @@ const checkPattern = (source: string, pointer: string, parsing: SchemaParsing): 
   if (!isWithinLimit()) parsing.refuse(pointer, 'The patterns of the schema are too large together')
 }
 
-const checkRequired = (node: JsonObject, pointer: string, parsing: SchemaParsing): void => {
+/** Each name in `required` must be that of a property. */
+export const checkRequired = (node: JsonObject, pointer: string, parsing: SchemaParsing): void => {
   if (!Array.isArray(node.required)) return
   const properties = isJsonObject(node.properties) ? node.properties : {}
   const seen = new Set<Json>()
@@ -110,7 +111,7 @@ const propertyNameFault = (name: string): string | null => {
 }
 
 /** The schemas of the properties of an object; `level` is theirs. */
-const parseProperties = (
+export const parseProperties = (
   properties: JsonObject,
   pointer: string,
   level: number,
@@ -198,7 +199,7 @@ const checkValues = (field: FieldSchema, pointer: string, parsing: SchemaParsing
 }
 
 /** The schema of a field, with defaults filled in; null if it has faults. */
-export const parseField = (node: Json, pointer: string, level: number, parsing: SchemaParsing): FieldSchema | null => {
+const parseField = (node: Json, pointer: string, level: number, parsing: SchemaParsing): FieldSchema | null => {
   const before = parsing.faultsCount
   if (level > MAX_LEVELS_COUNT) {
     parsing.refuse(pointer, `A schema may be nested at most ${MAX_LEVELS_COUNT} levels deep`)
@@ -229,73 +230,4 @@ export const parseField = (node: Json, pointer: string, level: number, parsing: 
   checkReference(field, pointer, level, parsing)
   if (parsing.faultsCount === before) checkValues(field, pointer, parsing)
   return parsing.faultsCount === before ? field : null
-}
-
-const MAX_SCHEMA_BYTES = 65_536
-
-/** The keywords of the schema of a record; each describes the record, not a value. */
-const RECORD_KEYWORDS = ['type', 'title', 'description', 'properties', 'required', 'additionalProperties']
-
-interface RecordSchema extends Pick<Collection, 'title' | 'description' | 'fields' | 'required'> {
-  /** The names of fields that have faults. */
-  readonly faulty: ReadonlySet<string>
-}
-
-const EMPTY: RecordSchema = { description: '', fields: {}, required: [], faulty: new Set() }
-
-const checkRecordKeywords = (node: JsonObject, parsing: SchemaParsing): void => {
-  for (const [name, value] of Object.entries(node)) {
-    const at = pointerTo('/schema', name)
-    const keyword = KEYWORDS.get(name)
-    if (name === 'type') continue
-    if (keyword === undefined) parsing.refuse(at, 'This keyword is not supported')
-    else if (!RECORD_KEYWORDS.includes(name)) parsing.refuse(at, 'This keyword is not supported for the record itself')
-    else if (!keyword.accepts(value)) parsing.refuse(at, `Expected ${keyword.expects}`)
-    else if (name === 'additionalProperties' && value === true) {
-      parsing.refuse(at, 'Expected false: a record has only the fields of its schema')
-    }
-  }
-}
-
-const textOf = (value: Json | undefined): string | undefined => (typeof value === 'string' ? value : undefined)
-
-/** The schema of a record. */
-export const parseRecordSchema = (
-  node: Json | undefined,
-  compilePattern: CompilePattern,
-  refuse: (pointer: string, detail: string) => void,
-): RecordSchema => {
-  const parsing: SchemaParsing = {
-    compilePattern,
-    patterns: new Map(),
-    stepsPerCharacter: 0,
-    patternSteps: MAX_PATTERN_STEPS,
-    fieldsCount: 0,
-    faultsCount: 0,
-    refuse(pointer, detail) {
-      parsing.faultsCount++
-      refuse(pointer, detail)
-    },
-  }
-  if (!isJsonObject(node)) {
-    refuse(node === undefined ? '' : '/schema', 'Expected a schema of a record')
-    return EMPTY
-  }
-  if (isDeeper(node, MAX_SCHEMA_DEPTH) || jsonBytes(node) > MAX_SCHEMA_BYTES) {
-    refuse('/schema', `Expected at most ${MAX_SCHEMA_BYTES} bytes of JSON, nested at most ${MAX_SCHEMA_DEPTH} deep`)
-    return EMPTY
-  }
-  if (node.type !== 'object') refuse(node.type === undefined ? '/schema' : '/schema/type', 'Expected the type object')
-  checkRecordKeywords(node, parsing)
-  checkRequired(node, '/schema', parsing)
-  const properties = isJsonObject(node.properties) ? node.properties : {}
-  const fields = parseProperties(properties, '/schema/properties', 1, parsing)
-  const title = textOf(node.title)
-  return {
-    ...(title === undefined ? {} : { title }),
-    description: textOf(node.description) ?? '',
-    fields,
-    required: Array.isArray(node.required) ? node.required.filter((name) => typeof name === 'string') : [],
-    faulty: new Set(Object.keys(properties).filter((name) => !Object.hasOwn(fields, name))),
-  }
 }

@@ -12,7 +12,7 @@ import {
 import { parseIndexes, parseSearch } from './definition-indexes.ts'
 import { schemasOf } from './definition-keywords.ts'
 import { COLLECTION_NAME, hasReservedType, isReservedName, shareTypes } from './definition-names.ts'
-import { parseRecordSchema } from './definition-schema.ts'
+import { parseRecordSchema } from './definition-record.ts'
 import type { Fault } from './errors.ts'
 import { pointerTo } from './field-checks.ts'
 import { isJsonObject, type Json, type JsonObject } from './merge-patch.ts'

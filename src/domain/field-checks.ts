@@ -242,16 +242,18 @@ export const compileCheck = (field: FieldSchema, compilePattern: CompilePattern)
   }
 }
 
-/** A value with the defaults of its missing members; the same one if there are none. */
-export const withDefaults = (field: FieldSchema, value: Json): Json => {
-  const { properties, items } = field
-  if (Array.isArray(value)) return items === undefined ? value : value.map((item: Json) => withDefaults(items, item))
-  if (!isJsonObject(value) || properties === undefined) return value
+const valueWithDefaults = ({ properties, items }: FieldSchema, value: Json): Json => {
+  if (Array.isArray(value)) return items === undefined ? value : value.map((item) => valueWithDefaults(items, item))
+  return isJsonObject(value) && properties !== undefined ? withDefaults(properties, value) : value
+}
+
+/** An object with the defaults of its missing members, and of those within it. */
+export const withDefaults = (fields: Readonly<Record<string, FieldSchema>>, value: JsonObject): JsonObject => {
   const filled = new Map(Object.entries(value))
-  for (const [name, member] of Object.entries(properties)) {
+  for (const [name, field] of Object.entries(fields)) {
     const given = filled.get(name)
-    if (given !== undefined) filled.set(name, withDefaults(member, given))
-    else if (member.default !== undefined) filled.set(name, member.default)
+    if (given !== undefined) filled.set(name, valueWithDefaults(field, given))
+    else if (field.default !== undefined) filled.set(name, field.default)
   }
   return Object.fromEntries(filled)
 }

@@ -1,9 +1,9 @@
 /** A class by a property of Unicode (`\p{L}`) has hundreds of ranges, and costs as much as ten other steps. */
 const UNICODE_CLASS_SIZE = 10
 
-/** What is at a position of a valid pattern. `class` is a whole `[…]`. */
+/** The next piece of a valid pattern: an escape, a class, a repetition, the begin of a group, or a character. */
 const TOKEN =
-  /\\[pP]\{[^}]*\}|\\u\{[^}]*\}|\\k<[^>]*>|\\.|\[(?:\\[^]|[^\]\\])*\]|\{(?<min>\d+)(?<comma>,)?(?<max>\d*)\}\??|[*+?]\??|\((?:\?(?:<[A-Za-z_$][^>]*>|[a-z-]*:|<?[=!]))?|[^]/gy
+  /\\[pP]\{[^}]*\}|\\u\{[^}]*\}|\\k<[^>]*>|\\.|\[(?:\\.|[^\]\\])*\]|\{(?<min>\d+),?(?<max>\d*)\}\??|[*+?]\??|\((?:\?(?:<[A-Za-z_$][^>]*>|[a-z-]*:|<?[=!]))?|./gs
 
 const UNICODE_CLASS = /\\[pP]\{/g
 

@@ -22,7 +22,7 @@ export const compileValidator: CompileValidator = ({ fields, required }) => {
   return {
     faultsOf,
     draft(value) {
-      const filled: Record<string, Json> = { ...withDefaults(schema, value) }
+      const filled: Record<string, Json> = { ...withDefaults(fields, value) }
       for (const [name] of nullable) {
         if (!Object.hasOwn(filled, name) && !required.includes(name)) filled[name] = null
       }
