@@ -21,6 +21,8 @@ export interface LiveViews {
   join(view: RecordView, replayed: RecordStates | null): string
   /** Removes a subscriber from the audience of a view. */
   leave(view: RecordView): void
+  /** What is remembered of the past, at the position of the feed. */
+  readonly states: RecordStates
   /** What an event changes for them. Call it with every event, in order. */
   changes(event: LoggedEvent, emit: EmitLive): Promise<void> | undefined
   /**
@@ -122,6 +124,7 @@ export const createLiveViews = ({ unitOfWork, readable, clock, slices }: Deps): 
         return names
       })
     },
+    states,
     forget: states.clear,
   }
 }

@@ -112,7 +112,10 @@ export const createReadableCollections = ({ collections, compile }: Deps): Reada
         throw invalidFilter(position, detail)
       }
       if (mentions(compiled.expression, 'now')) {
-        throw invalidFilter(Math.max(0, text.search(/\bnow\b/)), 'A subscription cannot use now: time passes without events')
+        throw invalidFilter(
+          Math.max(0, text.search(/\bnow\b/)),
+          'A subscription cannot use now: time passes without events',
+        )
       }
       return compiled.expression
     },

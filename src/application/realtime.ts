@@ -28,7 +28,7 @@ export interface Realtime {
   /** The audiences of an event that follow the log as it is. */
   audiencesOf(event: LoggedEvent): readonly Audience[]
   /** The views of records that are followed live. */
-  readonly live: Pick<LiveViews, 'changes' | 'outdated' | 'leave'>
+  readonly live: Pick<LiveViews, 'changes' | 'outdated'>
   /**
    * What `principal` sees under a topic. Throws `not_found`, `forbidden`, `validation_failed` for a filter.
    */
@@ -40,8 +40,13 @@ export interface Realtime {
   begin(after: Cursor | null): Promise<StartPosition>
   /** Whether the log since a position tells what has changed for a view: not if the rule has changed since. */
   canReplay(view: FilteredView, principal: Principal, after: number): Promise<boolean>
-  /** Begins to replay a view from a position, for a subscriber that has had the view `former` until then. */
-  follow(view: View, after: number, former: FilteredView | null): Replay
+  /** Begins to replay a view from a position. */
+  follow(view: View, after: number): Replay
+  /**
+   * Goes on with another view of the topic, from a position. Null if the subscriber has to list again, because what they
+   * have cannot be compared.
+   */
+  renew(replay: Replay, view: View, after: number): Replay | null
   /**
    * The next events of a view, up to {@link position} at the time of the result; complete up to the returned position. A
    * client that has reached {@link position} can switch to live events without missing or repeating any. Null if the
@@ -55,6 +60,8 @@ export interface Realtime {
   mayJoin(replay: Replay): boolean
   /** The audience to join: that of all subscribers who are sent the same. */
   join(replay: Replay): string
+  /** Ends what {@link join} began; the subscriber can follow again from {@link position}. */
+  leave(view: View): Replay
   /** Runs `work` while no event is being passed to the listener. */
   exclusively(work: () => Promise<void>): Promise<void>
   /** Delivers no more events. Resolves when the listener is idle. */
@@ -117,13 +124,18 @@ export const createRealtime = (deps: Deps): Realtime => {
       return { position: Math.max(after.position, Math.min(removed, feed.position())), gap: after.position < removed }
     },
     canReplay: replaying.canReplay,
-    follow: replaying.follow,
+    follow: (view, after) => replaying.follow(view, after, null),
+    renew: replaying.renew,
     replay: (replay, after) =>
       replay.view.kind === 'log' ? replayLog(replay.view, after) : replaying.next(replay, replay.view, after),
     mayJoin: ({ view }) => view.kind === 'log' || !feed.isPreparing(),
     join(replay) {
       const { view, changes } = replay
       return view.kind === 'log' ? view.audience : live.join(view.records, changes?.states ?? null)
+    },
+    leave(view) {
+      if (view.kind === 'records') live.leave(view.records)
+      return replaying.follow(view, feed.position(), live.states)
     },
   }
 }

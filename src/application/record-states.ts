@@ -165,14 +165,23 @@ const createMemory = (maxReplacedCount: number) => {
       if (list?.some(({ position }) => position === entry.position)) return
       count++
       if (list === undefined) replaced.set(key, [entry])
-      else replaced.set(key, [...list, entry].sort((one, other) => one.position - other.position))
+      else
+        replaced.set(
+          key,
+          [...list, entry].sort((one, other) => one.position - other.position),
+        )
     },
     isEmpty: () => count === 0,
     isFull: () => count > maxReplacedCount || lastEvents.size > MAX_LAST_EVENTS_COUNT,
   }
 }
 
-export const createRecordStates = ({ unitOfWork, storageOf, maxReplacedCount, position: start }: Deps): RecordStates => {
+export const createRecordStates = ({
+  unitOfWork,
+  storageOf,
+  maxReplacedCount,
+  position: start,
+}: Deps): RecordStates => {
   let current = start
   /** States at the current position. */
   const loaded = new Map<string, Referenced | null>()
@@ -196,9 +205,9 @@ export const createRecordStates = ({ unitOfWork, storageOf, maxReplacedCount, po
       if (loaded.has(key)) loaded.set(key, isDeletion(event) ? null : data)
       newest = isReferenced ? { position, state: previous, until: Number.POSITIVE_INFINITY } : null
       if (newest !== null) remembered.add(key, newest)
-      const since = memory.lastEvents.get(key) ?? 0
+      const before = memory.lastEvents.get(key) ?? 0
       if (!remembered.isEmpty()) memory.lastEvents.set(key, position)
-      return since
+      return before < position ? before : 0
     },
     at(target, id, position) {
       const key = subjectKey(target, id)

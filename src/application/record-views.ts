@@ -28,6 +28,7 @@ export interface RecordView {
 
 /** The views of a collection, found by the records for which their conditions can hold. */
 export interface ViewSet {
+  /** Those of the view that was added last. */
   readonly collection: Collection
   readonly storage: RecordStorage
   add(view: RecordView): void
@@ -125,13 +126,19 @@ export const createViewSet = ({ collection, storage }: Pick<RecordView, 'collect
   const views = new Set<RecordView>()
   const index = createTermIndex()
   const useCounts = createUseCounts()
+  let newest = { collection, storage }
 
   return {
-    collection,
-    storage,
+    get collection() {
+      return newest.collection
+    },
+    get storage() {
+      return newest.storage
+    },
     add(view) {
       if (views.has(view)) return
       views.add(view)
+      newest = view
       index.add(view)
       useCounts.count(view, 1)
     },

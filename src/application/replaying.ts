@@ -5,7 +5,7 @@ import type { createEventFeed } from './event-feed.ts'
 import type { ReadTx, UnitOfWork } from './ports/persistence.ts'
 import type { Clock, EventLoopSlices } from './ports/system.ts'
 import type { ReadableCollections } from './readable-collections.ts'
-import { createRecordStates, firstEventAfter } from './record-states.ts'
+import { createRecordStates, firstEventAfter, type RecordStates } from './record-states.ts'
 import { createViewSet, type RecordView, type ViewSet } from './record-views.ts'
 import type { FilteredView, View } from './topics.ts'
 import { type Answer, createViewChanges, type ViewChanges } from './view-changes.ts'
@@ -95,17 +95,36 @@ export const createReplaying = ({ unitOfWork, readable, clock, slices, feed }: D
   /** What a change of rights alone changes. */
   const exchange = async (replay: Replay, former: FilteredView, view: FilteredView, after: number) => {
     const answers = createAnswers()
-    if (!isSameForm(former.records, view.records)) {
-      answers.add(null, { kind: 'gap' })
-      replay.former = null
-    } else if (isSameCondition(former.records, view.records)) replay.former = null
-    else {
-      const { set } = setOf(view.records)
-      replay.formerUntil = (await replay.changes?.replace(former.records, set, after, answers.add)) ?? 0
-      // Up to there, records have events of their own.
-      if (replay.formerUntil > feed.position()) await feed.notify()
-    }
+    const { set } = setOf(view.records)
+    replay.formerUntil = (await replay.changes?.replace(former.records, set, after, answers.add)) ?? 0
+    // Up to there, records have events of their own.
+    if (replay.formerUntil > feed.position()) await feed.notify()
     return { deliveries: answers.deliveries(after).map((each) => ({ ...each, position: after })), position: after }
+  }
+
+  /** `continued` is what is remembered of the past if the subscriber has come to this position by following events. */
+  const follow = (
+    view: View,
+    after: number,
+    continued: RecordStates | null,
+    former: FilteredView | null = null,
+  ): Replay => {
+    if (view.kind === 'log') return { view, changes: null, former: null, formerUntil: null }
+    const { sets } = setOf(view.records)
+    const states = createRecordStates({ unitOfWork, storageOf, maxReplacedCount: MAX_REPLACED_COUNT, position: after })
+    if (continued !== null) states.adopt(continued)
+    const changes = createViewChanges({
+      unitOfWork,
+      clock,
+      slices,
+      storageOf,
+      sets,
+      states,
+      maxFollowedCount: MAX_FOLLOWED_COUNT,
+      formerView: () => replay.former?.records ?? null,
+    })
+    const replay: Replay = { view, changes, former, formerUntil: null }
+    return replay
   }
 
   return {
@@ -115,22 +134,19 @@ export const createReplaying = ({ unitOfWork, readable, clock, slices, feed }: D
         return !isFar && !(await hasChanged(tx, view, userId, after))
       }),
 
-    follow(view: View, after: number, former: FilteredView | null): Replay {
-      if (view.kind === 'log') return { view, changes: null, former: null, formerUntil: null }
-      const { sets } = setOf(view.records)
-      const states = createRecordStates({ unitOfWork, storageOf, maxReplacedCount: MAX_REPLACED_COUNT, position: after })
-      const changes = createViewChanges({
-        unitOfWork,
-        clock,
-        slices,
-        storageOf,
-        sets,
-        states,
-        maxFollowedCount: MAX_FOLLOWED_COUNT,
-        formerView: () => replay.former?.records ?? null,
-      })
-      const replay: Replay = { view, changes, former, formerUntil: null }
-      return replay
+    follow,
+
+    /**
+     * Goes on with another view of the topic, from a position. Null if the subscriber has to list again, because what they
+     * have cannot be compared.
+     */
+    renew(replay: Replay, view: View, after: number): Replay | null {
+      const from = replay.view
+      const states = replay.changes?.states ?? null
+      if (view.kind === 'log' || from.kind === 'log') return follow(view, after, states)
+      if (!isSameForm(from.records, view.records)) return null
+      if (isSameCondition(from.records, view.records)) return follow(view, after, states, replay.former)
+      return replay.former === null ? follow(view, after, states, from) : null
     },
 
     async next(replay: Replay, view: FilteredView, after: number): Promise<Replayed | null> {

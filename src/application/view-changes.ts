@@ -6,7 +6,14 @@ import { type Environment, holds, type Referenced } from '../domain/expression-e
 import { isDeletion, type StoredRecord } from '../domain/record.ts'
 import type { ReadTx, UnitOfWork } from './ports/persistence.ts'
 import type { Clock, EventLoopSlices } from './ports/system.ts'
-import { firstEventAfter, type RecordStates, readNow, type Subject, type Subjects, subjectKey } from './record-states.ts'
+import {
+  firstEventAfter,
+  type RecordStates,
+  readNow,
+  type Subject,
+  type Subjects,
+  subjectKey,
+} from './record-states.ts'
 import type { RecordView, ViewSet } from './record-views.ts'
 import { createReferrers, matching, type StorageOf } from './referrers.ts'
 import type { ReferenceUse } from './view-terms.ts'
@@ -58,7 +65,10 @@ const MAX_HISTORY_COUNT = 200
 /** Pages that are read to find the records that a change of a rule or a role concerns. */
 const MAX_PAGES_COUNT = 500
 
-export const leftEvent = ({ singular }: Collection): string => `${singular}.left`
+/** What happens to a record that a subscriber may no longer read, or that no longer matches. */
+export const LEFT = 'left'
+
+export const leftEvent = ({ singular }: Collection): string => `${singular}.${LEFT}`
 
 const union = (one: ReadonlySet<RecordView>, other: ReadonlySet<RecordView>): ReadonlySet<RecordView> =>
   other.size === 0 ? one : new Set([...one, ...other])
