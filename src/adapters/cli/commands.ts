@@ -18,6 +18,13 @@ type Reading<Settings> =
     }
   | { readonly problems: readonly string[] }
 
+/** One line for each fault. */
+interface Problems {
+  readonly problems: readonly string[]
+}
+
+type Result<Name extends string> = Readonly<Record<Name, readonly string[]>> | Problems
+
 /** The actions behind the commands. */
 export interface Capabilities<Settings extends Given> {
   readSettings(flags: Flags): Reading<Settings>
@@ -34,15 +41,23 @@ export interface Capabilities<Settings extends Given> {
    * Copies an embedded installation and returns the settings for the new processes, or, without doing anything, the
    * problems of the arguments. Rejects if it cannot be copied.
    */
-  copy(
+  copy(settings: Settings, options: { readonly to: string; readonly files?: string }): Promise<Result<'toSet'>>
+  /** Writes the definition of every collection to a folder and returns their names. */
+  exportCollections(settings: Settings, folder: string): Promise<readonly string[]>
+  /** Returns a line for each change, made or only planned, or for each fault. */
+  applyCollections(
     settings: Settings,
-    options: { readonly to: string; readonly files?: string },
-  ): Promise<{ readonly toSet: readonly string[] } | { readonly problems: readonly string[] }>
+    options: { readonly folder: string; readonly check: boolean; readonly prune: boolean },
+  ): Promise<Result<'changes'>>
+  /** TypeScript types of the collections of the database or, if one is given, of a folder. */
+  declareTypes(settings: Settings, folder: string | undefined): Promise<{ readonly text: string } | Problems>
   generatePassword(): string
   describe(): Promise<unknown>
   print(text: string): void
   complain(text: string): void
 }
+
+const lines = (texts: readonly string[]): string => texts.map((text) => `${text}\n`).join('')
 
 const readStdin = async () => (await Bun.stdin.text()).replace(/\r?\n$/, '')
 
@@ -76,6 +91,11 @@ export const createCommands = <Settings extends Given>(capable: Capabilities<Set
     if ('settings' in reading) return run(reading)
     for (const problem of reading.problems) complain(`${problem}\n`)
     return EXIT.usage
+  }
+
+  const write = (file: string | undefined, text: string): void => {
+    if (file === undefined) print(text)
+    else writeFileSync(file, text)
   }
 
   return {
@@ -136,10 +156,37 @@ export const createCommands = <Settings extends Given>(capable: Capabilities<Set
         return EXIT.done
       }),
 
+    exportCollections: ({ folder }, flags) =>
+      withSettings(flags, async ({ settings }) => {
+        const names = await capable.exportCollections(settings, folder)
+        print(lines(names.map((name) => `Wrote ${name}.json`)))
+        return EXIT.done
+      }),
+
+    applyCollections: (options, flags) =>
+      withSettings(flags, async ({ settings }) => {
+        const applied = await capable.applyCollections(settings, options)
+        if ('problems' in applied) {
+          complain(lines(applied.problems))
+          return EXIT.failed
+        }
+        print(applied.changes.length === 0 ? 'Nothing to change\n' : lines(applied.changes))
+        return options.check && applied.changes.length > 0 ? EXIT.failed : EXIT.done
+      }),
+
+    types: ({ out, dir }, flags) =>
+      withSettings(flags, async ({ settings }) => {
+        const declared = await capable.declareTypes(settings, dir)
+        if ('problems' in declared) {
+          complain(lines(declared.problems))
+          return EXIT.failed
+        }
+        write(out, declared.text)
+        return EXIT.done
+      }),
+
     async openapi({ out }) {
-      const document = `${JSON.stringify(await capable.describe(), null, 2)}\n`
-      if (out === undefined) print(document)
-      else writeFileSync(out, document)
+      write(out, `${JSON.stringify(await capable.describe(), null, 2)}\n`)
       return EXIT.done
     },
 
