@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import type { Users } from '../../application/users.ts'
 import { isEmail, isPassword, isUserName, passwordWeakness, USER_LIMITS } from '../../domain/user.ts'
+import { type CollectionCapabilities, createCollectionCommands, type Result } from './collection-commands.ts'
 import { type Commands, EXIT, type Flags } from './program.ts'
 
 interface Given {
@@ -11,22 +12,15 @@ interface Given {
   readonly ALLOWED_HOSTS?: '*' | readonly string[] | undefined
 }
 
-type Reading<Settings> =
+export type Reading<Settings> =
   | {
       readonly settings: Settings
       readonly shown: readonly { readonly name: string; readonly value: string; readonly source: string }[]
     }
   | { readonly problems: readonly string[] }
 
-/** One line for each fault. */
-interface Problems {
-  readonly problems: readonly string[]
-}
-
-type Result<Name extends string> = Readonly<Record<Name, readonly string[]>> | Problems
-
 /** The actions behind the commands. */
-export interface Capabilities<Settings extends Given> {
+export interface Capabilities<Settings extends Given> extends CollectionCapabilities<Settings> {
   readSettings(flags: Flags): Reading<Settings>
   /** Serves until a signal stops it. */
   serve(settings: Settings): Promise<void>
@@ -42,22 +36,11 @@ export interface Capabilities<Settings extends Given> {
    * problems of the arguments. Rejects if it cannot be copied.
    */
   copy(settings: Settings, options: { readonly to: string; readonly files?: string }): Promise<Result<'toSet'>>
-  /** Writes the definition of every collection to a folder and returns their names. */
-  exportCollections(settings: Settings, folder: string): Promise<readonly string[]>
-  /** Returns a line for each change, made or only planned, or for each fault. */
-  applyCollections(
-    settings: Settings,
-    options: { readonly folder: string; readonly check: boolean; readonly prune: boolean },
-  ): Promise<Result<'changes'>>
-  /** TypeScript types of the collections of the database or, if one is given, of a folder. */
-  declareTypes(settings: Settings, folder: string | undefined): Promise<{ readonly text: string } | Problems>
   generatePassword(): string
   describe(): Promise<unknown>
   print(text: string): void
   complain(text: string): void
 }
-
-const lines = (texts: readonly string[]): string => texts.map((text) => `${text}\n`).join('')
 
 const readStdin = async () => (await Bun.stdin.text()).replace(/\r?\n$/, '')
 
@@ -99,6 +82,8 @@ export const createCommands = <Settings extends Given>(capable: Capabilities<Set
   }
 
   return {
+    ...createCollectionCommands(capable, withSettings, write),
+
     serve: (flags) =>
       withSettings(flags, async ({ settings }) => {
         await capable.serve(settings)
@@ -153,35 +138,6 @@ export const createCommands = <Settings extends Given>(capable: Capabilities<Set
           return EXIT.usage
         }
         print(`Set for the processes that are to serve it:\n${copied.toSet.map((line) => `  ${line}\n`).join('')}`)
-        return EXIT.done
-      }),
-
-    exportCollections: ({ folder }, flags) =>
-      withSettings(flags, async ({ settings }) => {
-        const names = await capable.exportCollections(settings, folder)
-        print(lines(names.map((name) => `Wrote ${name}.json`)))
-        return EXIT.done
-      }),
-
-    applyCollections: (options, flags) =>
-      withSettings(flags, async ({ settings }) => {
-        const applied = await capable.applyCollections(settings, options)
-        if ('problems' in applied) {
-          complain(lines(applied.problems))
-          return EXIT.failed
-        }
-        print(applied.changes.length === 0 ? 'Nothing to change\n' : lines(applied.changes))
-        return options.check && applied.changes.length > 0 ? EXIT.failed : EXIT.done
-      }),
-
-    types: ({ out, dir }, flags) =>
-      withSettings(flags, async ({ settings }) => {
-        const declared = await capable.declareTypes(settings, dir)
-        if ('problems' in declared) {
-          complain(lines(declared.problems))
-          return EXIT.failed
-        }
-        write(out, declared.text)
         return EXIT.done
       }),
 
