@@ -23,6 +23,10 @@ export interface LoggedEvent {
   readonly ownerId: number | null
   /** The subject after the change, or before it was deleted. */
   readonly data: JsonObject
+  /**
+   * The subject before the change; null if it was created. Clients do not see it. Absent for kinds that do not need it.
+   */
+  readonly previous?: JsonObject | null
   /** Null for changes made by the server itself. */
   readonly actorId: number | null
   readonly requestId: string | null
