@@ -1,17 +1,19 @@
-import { type Collection, referencesOf, rulesOf } from '../domain/collection.ts'
+import type { Collection } from '../domain/collection.ts'
 import { AppError } from '../domain/errors.ts'
 import { type Expression, FALSE } from '../domain/expression.ts'
 import { mentions } from '../domain/expression-parts.ts'
-import type { CompileExpression, RecordStorage } from './ports/collections.ts'
+import type { Catalog, CompiledCollection } from './catalog.ts'
+import type { RecordStorage } from './ports/collections.ts'
 import type { ReadTx } from './ports/persistence.ts'
 
 /** A collection, and who may read its records. */
 export interface ReadableCollection {
+  readonly compiled: CompiledCollection
   readonly collection: Collection
   readonly storage: RecordStorage
   /** False for admins only. */
   readonly rule: Expression
-  /** Differs for each change of the definition. */
+  /** Differs for each change of the definition, and of what it says about referenced records. */
   readonly version: string
   /** Differs if records, or those they refer to, may have another form. */
   readonly shape: string
@@ -27,97 +29,61 @@ export interface ReadableCollections {
   filter(tx: ReadTx, readable: ReadableCollection, text: string): Promise<Expression>
 }
 
-interface Deps {
-  /** The collections that are defined in code. */
-  readonly collections: readonly Collection[]
-  readonly compile: CompileExpression
-}
-
 /** Expressions follow references over this many steps. */
 const MAX_STEPS_COUNT = 2
 
-const invalidFilter = (position: number, detail: string): AppError =>
-  new AppError('validation_failed', `The filter is refused at position ${position}: ${detail}`, {
-    faults: [{ in: 'query', pointer: '/filter', detail: `position ${position}: ${detail}` }],
+const usesNow = (text: string): AppError => {
+  const position = Math.max(0, text.search(/\bnow\b/))
+  const detail = `now cannot be used in a subscription, because time passes without events, at position ${position}`
+  return new AppError('validation_failed', 'The filter cannot be used', {
+    faults: [{ in: 'query', pointer: '/filter', detail }],
   })
+}
 
-export const createReadableCollections = ({ collections, compile }: Deps): ReadableCollections => {
-  const inCode = new Map(collections.map((collection) => [collection.name, collection]))
-  const cached = new WeakMap<object, ReadableCollection>()
-
-  const storageOf = async (tx: ReadTx, name: string): Promise<RecordStorage | null> =>
-    inCode.has(name) ? name : tx.collections.find(name)
-
-  /** The collection with those that expressions can reach from it, by name. */
-  const reachable = async (tx: ReadTx, collection: Collection): Promise<ReadonlyMap<string, RecordStorage>> => {
-    const found = new Map<string, RecordStorage>()
-    let from = [collection]
+export const createReadableCollections = (catalog: Catalog): ReadableCollections => {
+  /** The collections that expressions can reach from one, by name; null for those that do not exist. */
+  const reachable = async (tx: ReadTx, from: CompiledCollection) => {
+    const found = new Map<string, CompiledCollection | null>()
+    let layer = [from]
     for (let step = 0; step < MAX_STEPS_COUNT; step++) {
-      const names = new Set(from.flatMap((each) => referencesOf(each).map(({ target }) => target)))
-      from = []
+      const names = new Set(layer.flatMap(({ references }) => references.map(({ target }) => target)))
+      layer = []
       for (const name of names) {
-        const storage = found.has(name) ? null : await storageOf(tx, name)
-        if (storage === null) continue
-        found.set(name, storage)
-        if (typeof storage !== 'string') from.push(storage.collection)
+        if (found.has(name)) continue
+        const compiled = await catalog.named(tx, name)
+        found.set(name, compiled)
+        if (compiled !== null) layer.push(compiled)
       }
     }
-    return found
-  }
-
-  const collectionOf = (storage: RecordStorage | undefined): Collection | null =>
-    (typeof storage === 'string' ? inCode.get(storage) : storage?.collection) ?? null
-
-  const ruleOf = (collection: Collection, others: ReadonlyMap<string, RecordStorage>): Expression => {
-    const { read } = rulesOf(collection)
-    if (read === null) return FALSE
-    const collectionNamed = (name: string) => collectionOf(others.get(name))
-    const compiled = compile(read, { collection, use: 'read', collectionNamed })
-    // A rule was checked when it was saved. If a referenced collection has changed since, it may have become invalid.
-    return 'expression' in compiled ? compiled.expression : FALSE
+    return [...found.values()]
   }
 
   return {
-    storageOf,
-
+    async storageOf(tx, name) {
+      return (await catalog.named(tx, name))?.storage ?? null
+    },
     async find(tx, name) {
-      const storage = await storageOf(tx, name)
-      const collection = collectionOf(storage ?? undefined)
-      if (storage === null || collection === null) return null
-      const others = await reachable(tx, collection)
-      const definitions = [storage, ...others.values()].filter((each) => typeof each !== 'string')
+      const compiled = await catalog.named(tx, name)
+      if (compiled === null) return null
+      const { collection, storage, stored, rules } = compiled
+      const all = [compiled, ...(await reachable(tx, compiled))]
+      const definitions = [...new Set(all.flatMap((each) => each?.stored ?? []))]
       const shape = definitions.map((each) => `${each.id}.${each.shape}`).join(' ')
-      const own = typeof storage === 'string' ? '' : `${storage.id}.${storage.version}.${storage.epoch}`
-      const version = `${own} ${shape}`
-      const known = cached.get(collection)
-      if (known?.version === version && known.storage === storage) return known
-      const readable: ReadableCollection = {
+      const own = stored === null ? '' : `${stored.version}.${stored.epoch}`
+      return {
+        compiled,
         collection,
         storage,
-        rule: ruleOf(collection, others),
-        version,
+        rule: rules.read ?? FALSE,
+        version: `${own} ${shape}`,
         shape,
         definitionIds: definitions.map(({ id }) => id),
       }
-      cached.set(collection, readable)
-      return readable
     },
-
-    async filter(tx, { collection }, text) {
-      const others = await reachable(tx, collection)
-      const collectionNamed = (name: string) => collectionOf(others.get(name))
-      const compiled = compile(text, { collection, use: 'filter', collectionNamed })
-      if ('faults' in compiled) {
-        const [{ position, detail } = { position: 0, detail: 'It is not valid' }] = compiled.faults
-        throw invalidFilter(position, detail)
-      }
-      if (mentions(compiled.expression, 'now')) {
-        throw invalidFilter(
-          Math.max(0, text.search(/\bnow\b/)),
-          'A subscription cannot use now: time passes without events',
-        )
-      }
-      return compiled.expression
+    async filter(tx, { compiled }, text) {
+      const expression = await catalog.compileFilter(tx, compiled, text)
+      if (mentions(expression, 'now')) throw usesNow(text)
+      return expression
     },
   }
 }

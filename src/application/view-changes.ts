@@ -103,9 +103,9 @@ const leadsTo = ({ path }: ReferenceUse, target: string): boolean => path.at(-1)
  * time.
  */
 const previousOf = async (unitOfWork: UnitOfWork, event: LoggedEvent): Promise<Referenced | null | undefined> => {
-  if (event.previous !== undefined) return event.previous
+  if (event.previous) return event.previous
   if (isDeletion(event.event)) return event.data
-  if (event.event.endsWith('.created')) return null
+  if (event.previous === null || event.event.endsWith('.created')) return null
   const scope = { kind: event.kind, subjectId: event.subjectId }
   const query = { scope, after: 0, maxCount: MAX_HISTORY_COUNT, maxBytes: Number.MAX_SAFE_INTEGER }
   const { events } = await unitOfWork.read((tx) => tx.events.chunk(query))

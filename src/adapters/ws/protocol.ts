@@ -55,6 +55,9 @@ const counted = (connection: Connection, windowMs: number): boolean => {
   return ++connection.frames <= MAX_FRAMES_COUNT
 }
 
+const explanationOf = ({ message, faults = [] }: AppError): string =>
+  faults.length === 0 ? message : `${message}: ${faults.map(({ detail }) => detail).join('; ')}`
+
 export const createProtocol = (deps: Deps): Protocol => {
   const { realtime, signIn, encode, slices, stallTimeoutMs, log, frameWindowMs } = deps
   const onFailure = (connection: Connection) => (error: unknown) => {
@@ -87,7 +90,7 @@ export const createProtocol = (deps: Deps): Protocol => {
     const code = error instanceof AppError ? FORWARDED_CODES.find((known) => known === error.code) : undefined
     if (error instanceof AppError && code !== undefined) {
       if (isUnavailable(error)) log.warn('realtime frame refused', { client_id: connection.clientId, error })
-      sendError(connection, code, error.message, ref)
+      sendError(connection, code, explanationOf(error), ref)
     } else {
       log.error('realtime frame failed', { client_id: connection.clientId, error })
       sendError(connection, 'internal_error', 'Something went wrong on our side', ref)
