@@ -62,6 +62,8 @@ export interface Realtime {
   join(replay: Replay): string
   /** Ends what {@link join} began; the subscriber can follow again from {@link position}. */
   leave(view: View): Replay
+  /** Resolves when the feed has reached the present end of the log. Never call it while the feed waits for the caller. */
+  catchUp(): Promise<void>
   /** Runs `work` while no event is being passed to the listener. */
   exclusively(work: () => Promise<void>): Promise<void>
   /** Delivers no more events. Resolves when the listener is idle. */
@@ -110,6 +112,10 @@ export const createRealtime = (deps: Deps): Realtime => {
     epoch: feed.epoch,
     stop: feed.stop,
     exclusively: feed.exclusively,
+    async catchUp() {
+      const failure = await feed.notify()
+      if (failure !== null) throw failure.error
+    },
     audiencesOf: topics.audiencesOf,
     live,
     view: (principal, request) => unitOfWork.read((tx) => topics.viewOf(tx, principal, request)),

@@ -260,3 +260,17 @@ export const createRecordStates = ({
     },
   }
 }
+
+/** Which of these subjects have events after a position. */
+export const createLaterEvents =
+  (unitOfWork: UnitOfWork) =>
+  (target: string, ids: readonly number[], position: number): Promise<ReadonlySet<number>> =>
+    unitOfWork.read(async (tx) => {
+      const later = new Set<number>()
+      const { last } = await tx.events.bounds()
+      if (last === position) return later
+      for (const id of ids) {
+        if ((await firstEventAfter(tx, { target, id }, position)) !== null) later.add(id)
+      }
+      return later
+    })

@@ -97,8 +97,6 @@ export const createReplaying = ({ unitOfWork, readable, clock, slices, feed }: D
     const answers = createAnswers()
     const { set } = setOf(view.records)
     replay.formerUntil = (await replay.changes?.replace(former.records, set, after, answers.add)) ?? 0
-    // Up to there, records have events of their own.
-    if (replay.formerUntil > feed.position()) await feed.notify()
     return { deliveries: answers.deliveries(after).map((each) => ({ ...each, position: after })), position: after }
   }
 

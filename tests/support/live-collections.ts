@@ -177,7 +177,8 @@ export const startLiveCollections = async () => {
         update: async (name: string, recordId: number, patch: JsonObject) =>
           records.update(await current(), name, recordId, patch, null),
         remove: async (name: string, recordId: number) => records.remove(await current(), name, recordId, null),
-        batch: async (operations: Parameters<typeof records.batch>[1]) => records.batch(await current(), operations, null),
+        batch: async (operations: Parameters<typeof records.batch>[1]) =>
+          records.batch(await current(), operations, null),
         /** What the server lists, by id. */
         async list(name: string, filter: string | null = null): Promise<ReadonlyMap<number, object>> {
           const listed = new Map<number, object>()

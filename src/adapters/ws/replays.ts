@@ -125,6 +125,12 @@ export const createReplays = ({ realtime, encode, slices, outdated, failed, stal
       }
       if (isUpToDate(subscription) && realtime.mayJoin(subscription.replay)) join(connection, subscription)
       else if (isUpToDate(subscription)) await joinExclusively(connection, subscription)
+      // Records that changed during the comparison of two views have events that the feed has not reached yet.
+      else if (subscription.position >= realtime.position() && subscription.replay.formerUntil !== null) {
+        const { replay } = subscription
+        await realtime.catchUp()
+        if (subscription.replay === replay && subscription.position >= realtime.position()) replay.former = null
+      }
       else if (backlogOf(connection) > MAX_WAITING_BYTES) await waitForReader(connection)
       else await sendNext(connection, subscription)
     }

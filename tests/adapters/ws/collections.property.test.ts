@@ -62,7 +62,12 @@ const definitionsOf = (run: number) => {
     },
     rules,
   }
-  const teamDefinition = { name: teams, singular: `team${run}`, schema: { type: 'object', properties: { open, members } }, rules }
+  const teamDefinition = {
+    name: teams,
+    singular: `team${run}`,
+    schema: { type: 'object', properties: { open, members } },
+    rules,
+  }
   return { teams, lists, tasks, teamDefinition, listDefinition, taskDefinition }
 }
 
@@ -105,7 +110,13 @@ const createFollower = (member: LiveMember, topic: string, filter: string | unde
       socket = await member.open()
       taken = 0
       const isFirst = cursor === undefined
-      socket.send({ type: 'subscribe', topic, ref: 'first', ...(filter && { filter }), ...(cursor && { after: cursor }) })
+      socket.send({
+        type: 'subscribe',
+        topic,
+        ref: 'first',
+        ...(filter && { filter }),
+        ...(cursor && { after: cursor }),
+      })
       const frame = await Promise.race([socket.sees({ ref: 'first' })])
       if (frame.type !== 'subscribed') throw new Error(JSON.stringify(frame))
       taken = socket.frames.indexOf(frame)
@@ -128,7 +139,9 @@ const createFollower = (member: LiveMember, topic: string, filter: string | unde
       const text = (map: ReadonlyMap<number, object>) =>
         [...map].sort(([one], [other]) => one - other).map(([, record]) => JSON.stringify(record))
       const [has, should] = [text(list), text(expected)]
-      return JSON.stringify(has) === JSON.stringify(should) ? null : { member: member.id, topic, filter, has, should, frames: socket?.frames.slice(-20) }
+      return JSON.stringify(has) === JSON.stringify(should)
+        ? null
+        : { member: member.id, topic, filter, has, should, frames: socket?.frames.slice(-20) }
     },
   }
 }
@@ -261,13 +274,13 @@ let runs = 0
 let gaps = 0
 let events = 0
 
-test(
-  'whoever applies the events to the list they have read holds what the server lists',
-  async () => {
-    const seed = Number(process.env.TEST_SEED ?? Date.now() % 2 ** 31)
-    console.info(`seed ${seed}`)
-    await fc.assert(
-      fc.asyncProperty(fc.array(fc.array(action, { minLength: 1, maxLength: 25 }), { minLength: 1, maxLength: 4 }), async (phases) => {
+test('whoever applies the events to the list they have read holds what the server lists', async () => {
+  const seed = Number(process.env.TEST_SEED ?? Date.now() % 2 ** 31)
+  console.info(`seed ${seed}`)
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.array(action, { minLength: 1, maxLength: 25 }), { minLength: 1, maxLength: 4 }),
+      async (phases) => {
         const { tryTo, followers } = await createWorld(++runs)
         try {
           for (const follower of followers) await follower.connect()
@@ -283,11 +296,10 @@ test(
           for (const follower of followers) await follower.drop(0)
           for (const [index, person] of people.entries()) await person.setRole(index === 0 ? 'admin' : 'user')
         }
-      }),
-      { seed, numRuns: 10_000, interruptAfterTimeLimit: SEARCH_MS, markInterruptAsFailure: false, endOnFailure: true },
-    )
-    console.info(`${runs} runs, ${gaps} gaps, ${events} events`)
-    expect(runs).toBeGreaterThan(1)
-  },
-  120_000,
-)
+      },
+    ),
+    { seed, numRuns: 10_000, interruptAfterTimeLimit: SEARCH_MS, markInterruptAsFailure: false, endOnFailure: true },
+  )
+  console.info(`${runs} runs, ${gaps} gaps, ${events} events`)
+  expect(runs).toBeGreaterThan(1)
+}, 120_000)
