@@ -63,9 +63,12 @@ export const createEventFeed = (unitOfWork: UnitOfWork, log: Log) => {
     const prepared = prepare?.(event)
     if (prepared !== undefined) {
       preparing = true
-      await prepared.finally(() => {
+      try {
+        await prepared
+      } finally {
+        // In the step in which the position changes: who joins before it would miss the event.
         preparing = false
-      })
+      }
       if (listener === null) return
     }
     position = event.position

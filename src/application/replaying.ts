@@ -153,7 +153,8 @@ export const createReplaying = ({ unitOfWork, readable, clock, slices, feed }: D
       if (changes === null || found?.version !== view.records.definitions) return null
       if (former !== null && replay.formerUntil === null) return exchange(replay, former, view, after)
       const before = feed.position()
-      const chunk = await feed.next(view.scope, after)
+      const scope = former?.scope === 'all' ? 'all' : view.scope
+      const chunk = await feed.next(scope, after)
       const limit = feed.position()
       const events = chunk.events.filter(({ position }) => position <= limit)
       const isCut = events.length < chunk.events.length

@@ -160,7 +160,7 @@ const createRecordAnswers = (deps: Deps) => {
 }
 
 export const createViewChanges = (deps: Deps): ViewChanges => {
-  const { unitOfWork, clock, slices, storageOf, sets, states, maxFollowedCount } = deps
+  const { unitOfWork, clock, slices, storageOf, sets, states, maxFollowedCount, formerView } = deps
   const answers = createRecordAnswers(deps)
   const laterEvents = createLaterEvents(unitOfWork)
   const referrers = createReferrers(unitOfWork, storageOf)
@@ -173,11 +173,11 @@ export const createViewChanges = (deps: Deps): ViewChanges => {
     return records.filter(({ id }) => !changed.has(id))
   }
 
-  const gap = (set: ViewSet, emit: Emit) =>
-    emit(
-      [...set.all()].filter(({ uses }) => uses === null || uses.length > 0),
-      { kind: 'gap' },
-    )
+  /** For the views that depend on other records. */
+  const gap = (set: ViewSet, emit: Emit) => {
+    const dependent = [...set.all()].filter(({ uses }) => formerView?.() || uses === null || uses.length > 0)
+    return emit(dependent, { kind: 'gap' })
+  }
 
   /** A record that records of the set refer to. */
   const changeReferenced = async (set: ViewSet, uses: readonly ReferenceUse[], event: LoggedEvent, emit: Emit) => {
@@ -201,9 +201,17 @@ export const createViewChanges = (deps: Deps): ViewChanges => {
     }
   }
 
+  /** The referenced records that views of a set read, or have read; null if those of one view cannot be followed. */
+  const usesOf = (set: ViewSet): readonly ReferenceUse[] | null => {
+    const uses = set.uses()
+    const former = formerView?.()
+    if (!former || uses === null) return uses
+    return former.uses && [...uses, ...former.uses]
+  }
+
   /** The sets with views that read records of this collection. */
   const setsReading = (kind: string): readonly ViewSet[] =>
-    [...sets.values()].filter((set) => set.uses()?.some((use) => leadsTo(use, kind)) ?? set.collection.name !== kind)
+    [...sets.values()].filter((set) => usesOf(set)?.some((use) => leadsTo(use, kind)) ?? set.collection.name !== kind)
 
   const follow = async (event: LoggedEvent, reading: readonly ViewSet[], emit: Emit): Promise<void> => {
     const previous = await previousOf(unitOfWork, event)
@@ -214,7 +222,7 @@ export const createViewChanges = (deps: Deps): ViewChanges => {
     else if (own !== undefined) await answers.changed(own, event, previous, since, emit)
     const state = isDeletion(event.event) ? null : event.data
     for (const set of reading) {
-      const uses = set.uses()
+      const uses = usesOf(set)
       if (uses === null) await gap(set, emit)
       const changed = uses?.filter((use) => leadsTo(use, event.kind) && !isSame(previous ?? null, state, use.members))
       if (changed !== undefined && changed.length > 0) await changeReferenced(set, changed, event, emit)
