@@ -8,7 +8,7 @@ import { storedLayout } from '../sql/record-layout.ts'
 import { createRecordQuery } from '../sql/record-query.ts'
 import type { QueryDatabase } from '../sql/record-source.ts'
 import { type RunStep, runAtOnce } from '../sql/step-queue.ts'
-import { keysBeyond, keysOfRow, recordOfRow, type StoredForm, storedFormOf } from '../sql/stored-records.ts'
+import { isSearched, keysBeyond, keysOfRow, recordOfRow, type StoredForm, storedFormOf } from '../sql/stored-records.ts'
 import { ownerTerm } from '../sql/terms.ts'
 import {
   type Connection,
@@ -84,9 +84,6 @@ export const createStoredRecordReaders = (connection: Connection, database: Quer
     return reader
   }
 }
-
-const isSearched = ({ collection, pending }: StoredCollection): boolean =>
-  collection.search.length > 0 || (pending !== null && pending.collection.search.length > 0)
 
 const wordsOf = (stored: StoredCollection, ownerId: number | null, { text }: StoredForm): string | null =>
   isSearched(stored) ? vectorOf({ ownerId, collectionId: stored.id, text }) : null

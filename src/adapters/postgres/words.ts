@@ -14,7 +14,7 @@ const markOf = (bits: number): string => (bits === SMALL_BUCKET_BITS ? '#' : '##
 
 const quoted = (terms: Iterable<string>): string[] => Array.from(terms, (term) => `'${term}'`)
 
-interface IndexedText {
+export interface IndexedText {
   readonly ownerId: number | null
   /** Of a collection defined at run time. */
   readonly collectionId?: number
