@@ -1,5 +1,3 @@
-import { AppError } from '../../domain/errors.ts'
-import type { RowPosition } from '../../domain/page.ts'
 import type { Row } from '../sql/entity.ts'
 import { compareBytes } from '../sql/record-keys.ts'
 import { type Entry, type EntryRange, entryKey, type Order, parseEntryKey } from '../sql/record-source.ts'
@@ -10,6 +8,8 @@ export interface SourceTable {
   readonly name: string
   /** Of a collection defined at run time, all of which share the table. */
   readonly collectionId: number | null
+  /** The columns that have an index. */
+  readonly sorts: readonly string[]
   /** Whether this column is text and not a number. */
   isText(column: string): boolean
 }
@@ -38,11 +38,11 @@ interface Scan {
   entryOf(row: Row): Entry
 }
 
-const invalidCursor = () => new AppError('invalid_cursor', 'The cursor is invalid, or belongs to another sort')
-
-const timeOf = ({ key }: RowPosition): number => {
-  if (typeof key !== 'number') throw invalidCursor()
-  return key
+/** The number after which to begin. A position of another definition has nothing after it. */
+const startOf = ({ after, descending }: EntryRange): number => {
+  if (after === null) return descending ? MOST : LEAST
+  if (typeof after.key === 'number') return after.key
+  return descending ? LEAST : MOST
 }
 
 const createParameters = () => {
@@ -63,7 +63,7 @@ const datesOf = ({ createdAfter, createdBefore }: EntryRange, { put }: Parameter
 const BY_COUNT = '(VALUES (1)) AS asked (n)'
 
 const columnScan = (
-  { name, collectionId, isText }: SourceTable,
+  { name, collectionId, sorts, isText }: SourceTable,
   orders: readonly KindOf<'column'>[],
   range: EntryRange,
 ): Scan => {
@@ -71,6 +71,7 @@ const columnScan = (
   const { values, put } = parameters
   const { after, descending } = range
   const [{ column = '', ownerId = undefined } = {}] = orders
+  if (!sorts.includes(column)) throw new Error(`no order by ${column} of ${name}`)
   const sign = descending ? '<' : '>'
   const owners = orders.flatMap((order) => order.ownerId ?? [])
   const asked =
@@ -84,8 +85,7 @@ const columnScan = (
       if (after === null) return []
       return [`(${column}, id) ${sign} (${put(String(after.key), 'text')}, ${put(after.id, 'bigint')})`]
     }
-    const start = after === null ? (descending ? MOST : LEAST) : timeOf(after)
-    return [`(${column}, id) ${sign} (${put(start, 'bigint')}, ${put(after?.id ?? 0, 'bigint')})`]
+    return [`(${column}, id) ${sign} (${put(startOf(range), 'bigint')}, ${put(after?.id ?? 0, 'bigint')})`]
   }
   return {
     asked,
@@ -108,14 +108,13 @@ const pointScan = (orders: readonly KindOf<'point'>[], range: EntryRange): Scan 
   const { after, descending } = range
   const indexIds = put(`{${orders.map(({ indexId }) => indexId).join()}}`, 'bigint[]')
   const keys = put(bytesArray(orders.map(({ key }) => key)), 'bytea[]')
-  const start = after === null ? (descending ? MOST : LEAST) : timeOf(after)
   return {
     asked: `unnest(${indexIds}, ${keys}) WITH ORDINALITY AS asked (index_id, key, n)`,
     table: 'record_keys',
     conditions: [
       'index_id = asked.index_id',
       'key = asked.key',
-      `(created_at, record_id) ${descending ? '<' : '>'} (${put(start, 'bigint')}, ${put(after?.id ?? 0, 'bigint')})`,
+      `(created_at, record_id) ${descending ? '<' : '>'} (${put(startOf(range), 'bigint')}, ${put(after?.id ?? 0, 'bigint')})`,
       ...datesOf(range, parameters),
     ],
     sortedBy: ['created_at', 'record_id'],
@@ -130,7 +129,7 @@ const startsOf = (orders: readonly KindOf<'range'>[], { after, descending }: Ent
     return orders.map(({ low, high }) => ({ key: descending ? high : low, createdAt: LEAST, id: 0 }))
   }
   const parsed = parseEntryKey(after.key)
-  if (parsed === null) throw invalidCursor()
+  if (parsed === null) return orders.map(({ low, high }) => ({ key: descending ? low : high, createdAt: LEAST, id: 0 }))
   return orders.map(({ low, high }) => {
     const isInside = descending ? compareBytes(parsed.key, high) < 0 : compareBytes(parsed.key, low) >= 0
     return isInside ? { ...parsed, id: after.id } : { key: descending ? high : low, createdAt: LEAST, id: 0 }

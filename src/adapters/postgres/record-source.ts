@@ -79,6 +79,7 @@ export const storedSource = (connection: Connection, stored: StoredCollection): 
   createSource(connection, {
     name: 'records',
     collectionId: stored.id,
+    sorts: ['id', 'created_at', 'updated_at'],
     isText: () => false,
     columns: Object.keys(records.columns),
     size: '(octet_length(data) + coalesce(octet_length(next), 0))',
@@ -86,10 +87,14 @@ export const storedSource = (connection: Connection, stored: StoredCollection): 
   })
 
 /** The records of a collection defined in code. */
-export const tableSource = (connection: Connection, { name, columns, bytesSql, fromRow }: RecordTable): RecordSource =>
+export const tableSource = (
+  connection: Connection,
+  { name, sorts, columns, bytesSql, fromRow }: RecordTable,
+): RecordSource =>
   createSource(connection, {
     name,
     collectionId: null,
+    sorts,
     isText: (column) => columns[column] === 'text',
     columns: Object.keys(columns),
     size: bytesSql,

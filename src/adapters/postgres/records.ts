@@ -1,7 +1,5 @@
 import type { RecordReader, RecordRepository } from '../../application/ports/persistence.ts'
 import type { Row } from '../sql/entity.ts'
-import { tableLayout } from '../sql/record-layout.ts'
-import { createRecordQuery } from '../sql/record-query.ts'
 import type { QueryDatabase } from '../sql/record-source.ts'
 import type { RecordTable } from '../sql/record-table.ts'
 import { type RunStep, runAtOnce } from '../sql/step-queue.ts'
@@ -37,14 +35,13 @@ export const createRecordReader = (
 ): RecordReader => {
   const { name, bytesSql, fromRow } = table
   const columns = columnsOf(table)
-  const list = createRecordList(connection, table, runStep)
-  let listWhere: RecordReader['list'] | null = null
+  // Few units of work list records.
+  let list: RecordReader['list'] | null = null
   return {
     findById: lookUpIn(connection, table, lock, columns),
     list(query) {
-      if (query.condition == null) return list(query)
-      listWhere ??= createRecordQuery(tableLayout(table), database, runStep)
-      return listWhere(query)
+      list ??= createRecordList(connection, table, database, runStep)
+      return list(query)
     },
     async findAll(ids) {
       const rows = await connection.read<Row>(allOf(table), `{${ids.join()}}`)

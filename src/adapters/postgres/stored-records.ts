@@ -193,7 +193,7 @@ const createUnitReader = (
       const rows = await connection.lock<StoredRow>(`${ALL} ORDER BY id FOR SHARE`, `{${ids.join()}}`, stored.id)
       return rows.map(take)
     },
-    list: createRecordQuery(storedLayout(stored), database, runAtOnce),
+    list: (query) => createRecordQuery(storedLayout(stored), database, runAtOnce)(query),
     chunk: (query) => readChunk(connection, stored, query),
   }
   return { reader, take, rowOf: async (id: number) => locked.get(id) ?? (await readRow(id)) }
