@@ -66,7 +66,7 @@ export const createRecordRepository = (
       const values = valuesOf(record)
       const { lastInsertRowid } = insert.run(ownerId, ...values, version, epoch, createdAt, updatedAt)
       const id = Number(lastInsertRowid)
-      texts?.put({ id, ownerId, text: textOf(record) })
+      texts?.add({ id, ownerId, text: textOf(record) })
       usage.add(ownerId, bytesOf(values))
       return { id, ...record, epoch }
     },
