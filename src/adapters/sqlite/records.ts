@@ -17,12 +17,9 @@ export const createRecordReader = (
   runStep = runAtOnce,
 ): RecordReader => {
   const byId = connection.prepare<Row, [number]>(`SELECT * FROM ${table.name} WHERE id = ?`)
-  const rowOf = cacheLookUp((id) => byId.get(id))
+  const recordOf = cacheLookUp((id) => byId.get(id), table.fromRow)
   return {
-    async findById(id) {
-      const row = rowOf(id)
-      return row && table.fromRow(row)
-    },
+    findById: async (id) => recordOf(id),
     list: createRecordList(connection, table, runStep),
   }
 }
