@@ -190,8 +190,7 @@ const createUnitReader = (
     },
     // Other units may rely on the same records, as when they are referenced.
     async findAll(ids) {
-      const rows = await connection.lock<StoredRow>(`${ALL} ORDER BY id FOR SHARE`, `{${ids.join()}}`, stored.id)
-      return rows.map(take)
+      return (await connection.share<StoredRow>(ALL, ids, stored.id)).map(take)
     },
     list: (query) => createRecordQuery(storedLayout(stored), database, runAtOnce)(query),
     chunk: (query) => readChunk(connection, stored, query),
@@ -235,8 +234,7 @@ const repositoryOf = (
       const { ownerId, version, createdAt, updatedAt } = record
       const epoch = present.current
       const form = storedFormOf(stored, record, next)
-      // Others may wait for an entry of a unique index.
-      const insert = form.keys.some(({ isUnique }) => isUnique) ? connection.change : connection.insert
+      const insert = form.keys.some(({ isUnique }) => isUnique) ? connection.insertUnique : connection.insert
       const rows = await refusingDuplicates(
         insert<{ id: Int8 }>(
           INSERT,
