@@ -37,8 +37,9 @@ export const sizeOfPattern = (source: string): number => {
       group = outer.pop() ?? { size: 0, last: 0 }
       append(group, inner + 1)
     } else if (groups?.min !== undefined) {
-      const count = Math.max(1, Number(groups.min), Number(groups.max ?? 0))
-      group.last = (group.last + 1) * count
+      const min = Number(groups.min)
+      const max = Math.max(1, min, Number(groups.max ?? 0))
+      group.last = group.last * max + max - min
     } else if (/^[*+?]/.test(token)) group.last += 1
     else append(group, atomSize(token))
   }
