@@ -3,9 +3,13 @@ import { systemClock } from '../adapters/bun/clock.ts'
 import type { Closers } from '../adapters/bun/closers.ts'
 import { createOpaqueTokens } from '../adapters/bun/opaque-tokens.ts'
 import { createPasswordHasher } from '../adapters/bun/password-hasher.ts'
+import { compileExpression } from '../adapters/cel/compile.ts'
 import type { Settings } from '../adapters/env/settings.ts'
 import { exposedPaths, keptSecret, type PreviousSecret, previousSecret } from '../adapters/fs/data-dir.ts'
 import { NO_RESERVE } from '../adapters/fs/reserve.ts'
+import { applyPatch } from '../adapters/json-patch/patch.ts'
+import { compilePattern } from '../adapters/json-schema/patterns.ts'
+import { compileValidator } from '../adapters/json-schema/validator.ts'
 import { createAccessTokens, type PreviousKey } from '../adapters/jwt/access-tokens.ts'
 import { createMetrics } from '../adapters/prometheus/metrics.ts'
 import type { SocketDurations, Sockets } from '../adapters/ws/sockets.ts'
@@ -54,6 +58,12 @@ export const composeUseCases = (
   createUseCases({
     ...ports,
     collections: COLLECTIONS,
+    compilePattern,
+    compileExpression,
+    compileValidator,
+    applyPatch,
+    maxRecordBytes: settings.MAX_RECORD_SIZE,
+    managed: settings.COLLECTIONS_DIR !== undefined,
     accessTokens: createAccessTokens(secret, ports.clock, previousKeyOf(settings, previous)),
     opaqueTokens: createOpaqueTokens(secret),
     signup: settings.SIGNUP,
