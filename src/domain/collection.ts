@@ -57,14 +57,20 @@ export interface Collection {
   readonly name: string
   /** The singular: `item.created`, and `Item` in documents. */
   readonly singular: string
+  /** Short name of a record for people. */
+  readonly title?: string
   /** Description of a record, for documents. */
   readonly description: string
   readonly fields: Readonly<Record<string, FieldSchema>>
   readonly required: readonly string[]
-  /** Text fields, never null, that lists can be sorted by, in addition to `created_at` and `updated_at`. */
+  /**
+   * Text fields, never null, that lists can be sorted by, in addition to `created_at` and `updated_at`. Empty for a
+   * collection defined at run time, whose sorts follow from its indexes.
+   */
   readonly sorts: readonly string[]
   /** Text fields that `q` searches. */
   readonly search: readonly string[]
+  /** Absent for a collection defined in code. */
   readonly indexes?: readonly IndexDefinition[]
   /** Those of {@link DEFAULT_RULES} where absent. */
   readonly rules?: Partial<Rules>
@@ -151,7 +157,23 @@ export const typeOf = ({ type }: FieldSchema): FieldType => (typeof type === 'st
 
 export const isNullable = ({ type }: FieldSchema): boolean => typeof type !== 'string'
 
-export const sortsOf = ({ sorts }: Collection): readonly string[] => ['created_at', 'updated_at', ...sorts]
+/** Whether it is defined in code, and its records have a table of their own. */
+export const isBuiltIn = ({ indexes }: Collection): boolean => indexes === undefined
+
+/** What lists can be sorted by. */
+export const sortsOf = ({ sorts, indexes }: Collection): readonly string[] => {
+  if (indexes === undefined) return ['created_at', 'updated_at', ...sorts]
+  return [...new Set(['id', 'created_at', 'updated_at', ...indexes.flatMap(({ fields }) => fields.slice(0, 1))])]
+}
+
+/**
+ * Whether every record has the field: as null if it is nullable and has no value. Any other optional field is left out
+ * of a record that has no value for it. A field of a collection defined in code always has a value.
+ */
+export const isAlwaysPresent = (collection: Collection, name: string): boolean => {
+  const field = collection.fields[name]
+  return isBuiltIn(collection) || collection.required.includes(name) || (field !== undefined && isNullable(field))
+}
 
 export const RECORD_CHANGES = ['created', 'updated', 'deleted'] as const
 export type RecordChange = (typeof RECORD_CHANGES)[number]

@@ -2,6 +2,9 @@ import type { Collection } from '../../domain/collection.ts'
 import type { Fault } from '../../domain/errors.ts'
 import type { Expression } from '../../domain/expression.ts'
 import type { Json, JsonObject } from '../../domain/merge-patch.ts'
+
+export type { CompilePattern } from '../../domain/pattern.ts'
+
 import type { Instant } from '../../domain/user.ts'
 
 /** An index that is kept for a collection defined at run time: one of its definition, or one for a reference. */
@@ -87,9 +90,6 @@ export interface RecordValidator {
 
 /** Compiles the schema of a valid collection. */
 export type CompileValidator = (collection: Collection) => RecordValidator
-
-/** Why this pattern cannot be used, or null. */
-export type CheckPattern = (pattern: string) => string | null
 
 /** Applies a JSON Patch (RFC 6902). Throws an error with a reason if it cannot be applied. */
 export type ApplyPatch = (document: Json, patch: readonly JsonObject[]) => Json
