@@ -9,6 +9,7 @@ import type { Components } from './components.ts'
 import { recordSchemasOf } from './fields.ts'
 import { mapValues, type Node, nodeAt } from './node.ts'
 import { correctOperation, REFUSAL } from './operation.ts'
+import { sampleOf } from './sample.ts'
 
 /** The names of a collection in the document. */
 export interface CollectionNames {
@@ -119,12 +120,24 @@ const recordOperations = (collection: Collection, { one, many }: CollectionNames
   }
 }
 
-const transferOperations = ({ name }: Collection, { many }: CollectionNames): Operations => {
+/** A line of an export or import. */
+const lineSample = ({ fields, required }: Collection): string => {
+  const entries = required.map((name) => {
+    const field = fields[name]
+    return [name, (field && sampleOf(field)) ?? null] as const
+  })
+  return `${JSON.stringify(Object.fromEntries(entries))}\n`
+}
+
+const transferOperations = (collection: Collection, { many }: CollectionNames): Operations => {
+  const { name } = collection
   const tags = [name]
+  const examples = [lineSample(collection)]
   const lines = {
     type: 'string',
     description: 'One record in JSON on each line',
     contentMediaType: NDJSON_TYPE,
+    examples,
   }
   return {
     export: {
@@ -145,7 +158,7 @@ const transferOperations = ({ name }: Collection, { many }: CollectionNames): Op
         description:
           'Each line is the body of a new record, in JSON. Lines are validated and stored in groups as they arrive; a line that is refused does not affect others. With `dry_run=true`, nothing is stored.',
         parameters: parametersOf('query', ImportQuery.properties),
-        requestBody: { content: { [NDJSON_TYPE]: { schema: { type: 'string' } } } },
+        requestBody: { content: { [NDJSON_TYPE]: { schema: { type: 'string', examples } } } },
         responses: { 200: json(plain(ImportResult)), ...refusals(404) },
         'x-admit': { ...ADMIN, body: NDJSON_TYPE },
       },
