@@ -1,4 +1,5 @@
 import type { RefreshToken, SignInSource } from '../../application/ports/accounts.ts'
+import type { StoredCollection } from '../../application/ports/collections.ts'
 import type { LoggedEvent, NewEvent } from '../../domain/event.ts'
 import type { FileLink, NewFile, NewFileLink, StoredFile } from '../../domain/file.ts'
 import type { IdempotencyRecord } from '../../domain/idempotency.ts'
@@ -132,4 +133,100 @@ export const events = entity<Encoded<LoggedEvent, 'data'>, Encoded<NewEvent, 'da
     createdAt: 'integer',
   },
   { key: ['cursor'], columnNames: { position: 'cursor' } },
+)
+
+/** A deleted collection has no name until its records are removed. */
+export const collections = entity<StoredCollection, Omit<StoredCollection, 'id'>>(
+  'collections',
+  {
+    id: 'assigned',
+    collection: 'json',
+    version: 'integer',
+    epoch: 'text',
+    shape: 'integer',
+    indexes: 'json',
+    pending: 'json',
+    createdAt: 'integer',
+    updatedAt: 'integer',
+  },
+  {
+    columnNames: { collection: 'definition' },
+    // The last shape ever given, because records may still have the form of an abandoned definition.
+    otherColumns: { name: 'text', last_shape: 'integer' },
+  },
+)
+
+/** Gives indexes their ids. One without a collection is no longer used, and its entries are to be removed. */
+export interface IndexRow {
+  readonly id: number
+  readonly collectionId: number | null
+}
+
+export const recordIndexes = entity<IndexRow, Omit<IndexRow, 'id'>>('record_indexes', {
+  id: 'assigned',
+  collectionId: 'integer',
+})
+
+/** A record of a collection defined at run time. */
+export interface RecordRow {
+  readonly id: number
+  readonly collectionId: number
+  readonly ownerId: number | null
+  readonly version: number
+  readonly epoch: string
+  readonly createdAt: Instant
+  readonly updatedAt: Instant
+  /** Its fields, as JSON. */
+  readonly data: string
+  readonly shape: number
+  /** Its fields in the form that another shape gives them; shown instead once that is the collection's. */
+  readonly next: string | null
+  readonly nextShape: number | null
+  /** What it counts towards the quota of its owner. */
+  readonly bytes: number
+}
+
+export const records = entity<RecordRow, Omit<RecordRow, 'id'>>('records', {
+  id: 'assigned',
+  collectionId: 'integer',
+  ownerId: 'integer',
+  version: 'integer',
+  epoch: 'text',
+  createdAt: 'integer',
+  updatedAt: 'integer',
+  data: 'text',
+  shape: 'integer',
+  next: 'text',
+  nextShape: 'integer',
+  bytes: 'integer',
+})
+
+/** An entry of an index of a collection defined at run time; see record-keys.ts. */
+export interface RecordKey {
+  readonly indexId: number
+  readonly key: Uint8Array
+  /** Of the record, so that records with equal keys are in the order of their creation. */
+  readonly createdAt: Instant
+  readonly recordId: number
+  readonly isUnique: boolean
+}
+
+export const recordKeys = entity<RecordKey>(
+  'record_keys',
+  { indexId: 'integer', key: 'bytes', createdAt: 'integer', recordId: 'integer', isUnique: 'boolean' },
+  { key: ['index_id', 'key', 'created_at', 'record_id'] },
+)
+
+/** The number of records is the sum over all slots, which an engine may use so that writers do not wait for each other. */
+export interface RecordCount {
+  /** The name of a collection defined in code, or the id of another. */
+  readonly storage: string
+  readonly slot: number
+  readonly count: number
+}
+
+export const recordCounts = entity<RecordCount>(
+  'record_counts',
+  { storage: 'text', slot: 'integer', count: 'integer' },
+  { key: ['storage', 'slot'] },
 )

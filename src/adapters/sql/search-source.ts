@@ -32,6 +32,8 @@ export interface Step {
 
 export interface Matching {
   readonly ownerId: number | null
+  /** The id of a collection defined at run time, all of which share one index. */
+  readonly collectionId?: number
   /** Ids from this one on are excluded. */
   readonly before: number
 }

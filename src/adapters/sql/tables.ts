@@ -1,4 +1,5 @@
 import {
+  collections,
   events,
   fileLinks,
   files,
@@ -6,6 +7,10 @@ import {
   jobs,
   mailLimits,
   mailTokens,
+  recordCounts,
+  recordIndexes,
+  recordKeys,
+  records,
   refreshTokens,
   sessions,
   signInSources,
@@ -24,6 +29,7 @@ const byName = (tables: readonly (Table & { readonly name: string })[]): Readonl
 export const TABLES: Readonly<Record<string, Table>> = {
   ...byName([users, sessions, refreshTokens, signInSources, mailTokens, mailLimits, jobs, idempotency]),
   ...byName(RECORD_TABLES),
+  ...byName([collections, recordIndexes, records, recordKeys, recordCounts]),
   ...byName([files, fileLinks, events]),
   epochs: {
     columns: { id: 'integer', first_cursor: 'integer', nonce: 'text', origin: 'text' },

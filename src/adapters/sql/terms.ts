@@ -44,3 +44,6 @@ export const lookUpTermOf = (word: string): LookUpTerm => {
 
 /** An owner as a term that cannot be a word. Records without an owner share one. */
 export const ownerTerm = (ownerId: number | null): string => `@${ownerId ?? 0}`
+
+/** A collection defined at run time as a term that cannot be a word. */
+export const collectionTerm = (collectionId: number): string => `@c${collectionId}`

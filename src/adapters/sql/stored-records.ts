@@ -1,0 +1,158 @@
+import type { StoredCollection, StoredDefinition, StoredIndex } from '../../application/ports/collections.ts'
+import type { Collection } from '../../domain/collection.ts'
+import { AppError } from '../../domain/errors.ts'
+import type { Json, JsonObject } from '../../domain/merge-patch.ts'
+import type { NewRecord, StoredRecord } from '../../domain/record.ts'
+import type { Row } from './entity.ts'
+import { type IndexKey, indexKeysOf } from './record-keys.ts'
+
+/** What a row and an index entry count in addition to their text and key. */
+const OVERHEAD_BYTES = { record: 512, key: 64 } as const
+
+/** A record counts twice, because its deletion adds it to the log once more; so deleting always frees bytes. */
+const COPIES_PER_RECORD = 2
+
+type Fields = Readonly<Record<string, Json | undefined>>
+
+/** An index entry of a record. */
+export interface StoredKey extends IndexKey {
+  readonly index: StoredIndex
+}
+
+/** What is stored for a record. */
+export interface StoredForm {
+  readonly data: string
+  readonly shape: number
+  readonly next: string | null
+  readonly nextShape: number | null
+  readonly bytes: number
+  /** The searched text, in both forms. */
+  readonly text: string
+  readonly keys: readonly StoredKey[]
+}
+
+const fieldsOf = ({ fields }: Collection, record: Fields): JsonObject => {
+  const own: Record<string, Json> = {}
+  for (const name in fields) own[name] = record[name] ?? null
+  return own
+}
+
+const textOf = ({ search }: Collection, record: Fields): string => search.map((name) => record[name] ?? '').join('\n')
+
+const keysIn = ({ collection, indexes }: StoredDefinition, record: Fields): readonly StoredKey[] =>
+  indexes.flatMap((index) => indexKeysOf(collection, index, record).map((key) => ({ ...key, index })))
+
+/** The entries of a record in all indexes: those of the definition, and those that only a pending one has. */
+const allKeys = (stored: StoredCollection, fields: Fields, nextFields: Fields | null): readonly StoredKey[] => {
+  const { indexes, pending } = stored
+  const current = keysIn(stored, fields)
+  if (pending === null || nextFields === null) return current
+  const added = pending.indexes.filter(({ id }) => !indexes.some((index) => index.id === id))
+  return [...current, ...keysIn({ ...pending, indexes: added }, nextFields)]
+}
+
+const sizeOf = (data: string, next: string | null, keys: readonly StoredKey[]): number => {
+  let bytes = OVERHEAD_BYTES.record + COPIES_PER_RECORD * Buffer.byteLength(data)
+  if (next !== null) bytes += COPIES_PER_RECORD * Buffer.byteLength(next)
+  for (const { key } of keys) bytes += OVERHEAD_BYTES.key + key.length
+  return bytes
+}
+
+/**
+ * What is stored for a record, also for the pending definition. `next` are its fields in the form of that; they are the
+ * same unless it transforms records.
+ */
+export const storedFormOf = (
+  stored: StoredCollection,
+  record: NewRecord | StoredRecord,
+  next: JsonObject | undefined,
+): StoredForm => {
+  const { collection, shape, pending } = stored
+  const fields = fieldsOf(collection, record)
+  const data = JSON.stringify(fields)
+  const text = textOf(collection, fields)
+  if (pending === null) {
+    const keys = allKeys(stored, fields, null)
+    return { data, shape, next: null, nextShape: null, bytes: sizeOf(data, null, keys), text, keys }
+  }
+  const isTransformed = pending.shape !== shape
+  if (isTransformed && next === undefined) throw new Error('a record is to be stored in the pending form too')
+  const nextFields = isTransformed ? fieldsOf(pending.collection, next ?? {}) : { ...fields, ...next }
+  const keys = allKeys(stored, fields, nextFields)
+  const nextText = textOf(pending.collection, nextFields)
+  const nextData = isTransformed ? JSON.stringify(nextFields) : null
+  return {
+    data,
+    shape,
+    next: nextData,
+    nextShape: isTransformed ? pending.shape : null,
+    bytes: sizeOf(data, nextData, keys),
+    text: nextText === text ? text : `${text}\n${nextText}`,
+    keys,
+  }
+}
+
+/** The columns of a row that tell which fields it has. */
+export const FORM_COLUMNS = ['data', 'next', 'next_shape'] as const
+
+const shownData = (row: Row, shape: number): string =>
+  String(row.next_shape !== null && Number(row.next_shape) === shape ? row.next : row.data)
+
+/** Whether only the form of the pending definition is stored beside the shown one. */
+const nextOf = ({ pending, shape }: StoredCollection, row: Row): Fields | null => {
+  if (pending === null) return null
+  if (pending.shape === shape) return JSON.parse(shownData(row, shape))
+  const isPrepared = row.next_shape !== null && Number(row.next_shape) === pending.shape
+  return isPrepared ? JSON.parse(String(row.next)) : null
+}
+
+/** Every entry that a stored row may have. */
+export const keysOfRow = (stored: StoredCollection, row: Row): readonly StoredKey[] =>
+  allKeys(stored, JSON.parse(shownData(row, stored.shape)), nextOf(stored, row))
+
+/** The text for the text index. */
+export const textOfRow = (stored: StoredCollection, row: Row): string => {
+  const text = textOf(stored.collection, JSON.parse(shownData(row, stored.shape)))
+  const next = nextOf(stored, row)
+  if (next === null || stored.pending === null) return text
+  const nextText = textOf(stored.pending.collection, next)
+  return nextText === text ? text : `${text}\n${nextText}`
+}
+
+/** The record of a row, with the fields of the definition. */
+export const recordOfRow = ({ collection, shape }: StoredCollection, row: Row): StoredRecord => {
+  const data: JsonObject = JSON.parse(shownData(row, shape))
+  const record: Record<string, Json> = {}
+  for (const name in collection.fields) record[name] = data[name] ?? null
+  return Object.assign(record, {
+    id: Number(row.id),
+    ownerId: row.owner_id === null ? null : Number(row.owner_id),
+    version: Number(row.version),
+    epoch: String(row.epoch),
+    createdAt: Number(row.created_at),
+    updatedAt: Number(row.updated_at),
+  })
+}
+
+/** The searched text of a record. */
+export const searchedTextOf = ({ collection }: StoredDefinition, record: StoredRecord): string =>
+  textOf(collection, record)
+
+const identityOf = ({ index, key }: StoredKey): string => `${index.id} ${key.toHex()}`
+
+/** The entries of one list that another lacks. */
+export const keysBeyond = (keys: readonly StoredKey[], others: readonly StoredKey[]): readonly StoredKey[] => {
+  if (others.length === 0) return keys
+  const known = new Set(others.map(identityOf))
+  return keys.filter((key) => !known.has(identityOf(key)))
+}
+
+/** The error for an entry of a unique index that another record has. */
+export const notUnique = ({ fields }: Pick<StoredIndex, 'fields'>, cause?: unknown): AppError => {
+  const names = fields.join(', ')
+  const detail = fields.length === 1 ? 'Another record has this value' : `Another record has these values of ${names}`
+  return new AppError('not_unique', `Another record has the same ${names}`, {
+    faults: fields.map((name) => ({ pointer: `/${name}`, detail })),
+    ...(cause === undefined ? {} : { cause }),
+  })
+}
