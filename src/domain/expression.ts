@@ -30,9 +30,9 @@ export type Expression =
   | { readonly kind: 'variable'; readonly name: 'auth' | 'now' | 'record' | 'next' }
   /** The element that an enclosing `exists` tests. */
   | { readonly kind: 'element'; readonly name: string }
-  /** `time` marks a string that is a timestamp (`format: date-time`, `created_at`, `updated_at`). */
+  /** `time` marks a timestamp, or a list of them: `format: date-time`, `created_at`, `updated_at`. */
   | { readonly kind: 'member'; readonly of: Expression; readonly name: string; readonly time: boolean }
-  /** The record of a collection, `users` or `files` whose id `of` yields. */
+  /** The record of a collection, `users` or `files` whose id `of` yields. Only a `member` or `has` is `of` it. */
   | { readonly kind: 'referenced'; readonly of: Expression; readonly target: string }
   | { readonly kind: 'list'; readonly elements: readonly Expression[] }
   | { readonly kind: 'not' | 'size' | 'timestamp' | 'duration'; readonly of: Expression }
@@ -40,6 +40,8 @@ export type Expression =
   | { readonly kind: 'if'; readonly condition: Expression; readonly yes: Expression; readonly no: Expression }
   | { readonly kind: BinaryKind; readonly left: Expression; readonly right: Expression }
   | { readonly kind: 'exists'; readonly list: Expression; readonly name: string; readonly test: Expression }
+  /** What is known to fail, once variables have been replaced: `auth.id` of someone who is not signed in. */
+  | { readonly kind: 'failure' }
 
 export type BinaryKind =
   | 'and'
@@ -65,5 +67,8 @@ export interface AuthValue {
   readonly emailVerified: boolean
 }
 
+export type Literal = Extract<Expression, { readonly kind: 'literal' }>
+
 export const TRUE: Expression = { kind: 'literal', value: true }
 export const FALSE: Expression = { kind: 'literal', value: false }
+export const FAILURE: Expression = { kind: 'failure' }

@@ -15,6 +15,7 @@ import epochs from './migrations/0009_epochs.sql' with { type: 'text' }
 import signInSources from './migrations/0010_sign_in_sources.sql' with { type: 'text' }
 import linksMailAndReplays from './migrations/0011_links_mail_and_replays.sql' with { type: 'text' }
 import eventsOfAnyKind from './migrations/0012_events_of_any_kind.sql' with { type: 'text' }
+import collections from './migrations/0013_collections.sql' with { type: 'text' }
 
 /** In the order they are applied. An applied one never changes: its checksum is recorded. */
 export const MIGRATIONS: readonly Migration[] = [
@@ -30,6 +31,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0010_sign_in_sources', sql: signInSources },
   { name: '0011_links_mail_and_replays', sql: linksMailAndReplays },
   { name: '0012_events_of_any_kind', sql: eventsOfAnyKind },
+  { name: '0013_collections', sql: collections },
 ]
 
 /** How long a migration waits for the lock of another process. */

@@ -1,11 +1,14 @@
 import type { Collection } from '../../domain/collection.ts'
 import type { Fault } from '../../domain/errors.ts'
 import type { Expression } from '../../domain/expression.ts'
+import type { ExpressionContext, ExpressionFault } from '../../domain/expression-names.ts'
 import type { Json, JsonObject } from '../../domain/merge-patch.ts'
 
 export type { CompilePattern } from '../../domain/pattern.ts'
 
 import type { Instant } from '../../domain/user.ts'
+
+export type { ExpressionContext, ExpressionFault }
 
 /** An index that is kept for a collection defined at run time: one of its definition, or one for a reference. */
 export interface StoredIndex {
@@ -93,22 +96,6 @@ export type CompileValidator = (collection: Collection) => RecordValidator
 
 /** Applies a JSON Patch (RFC 6902). Throws an error with a reason if it cannot be applied. */
 export type ApplyPatch = (document: Json, patch: readonly JsonObject[]) => Json
-
-/** Why an expression was refused. */
-export interface ExpressionFault {
-  /** Counted in characters from 0. */
-  readonly position: number
-  readonly detail: string
-}
-
-/** What an expression may use. */
-export interface ExpressionContext {
-  readonly collection: Collection
-  /** A rule, or a filter, whose bare names are fields. */
-  readonly use: 'read' | 'create' | 'update' | 'delete' | 'filter'
-  /** Other collections, for references. */
-  readonly collectionNamed: (name: string) => Collection | null
-}
 
 /** Parses and checks a CEL expression that yields a boolean. */
 export type CompileExpression = (
