@@ -1,7 +1,9 @@
-import { t } from 'elysia'
-import { type Collection, referencesOf, sortsOf } from '../../domain/collection.ts'
-import { pageQuery } from './pages.ts'
-import { characters, IdText, queryOf, TimestampText, textWithoutNul } from './schemas.ts'
+import { type Static, t } from 'elysia'
+import { type Collection, isBuiltIn, referencesOf, sortsOf } from '../../domain/collection.ts'
+import { type IsKeyOf, NEWEST_FIRST, pageQuery, signed, toPageRequest } from './pages.ts'
+import type { ListRequest } from './ports-tmp.ts'
+import { HttpProblem } from './problems.ts'
+import { characters, IdText, parseTimestamp, queryOf, TimestampText, textWithoutNul } from './schemas.ts'
 
 const MAX_FILTER_LENGTH = 4_000
 const MAX_EXPAND_LENGTH = 500
@@ -71,3 +73,36 @@ export const AnyListQuery = queryOf({
 
 /** The query parameters of one record of any collection. */
 export const AnyRecordQuery = queryOf({ expand: expandParameter([]) })
+
+const SYSTEM_SORTS: readonly string[] = ['id', 'created_at', 'updated_at']
+
+const isKeyOf: IsKeyOf = (field, key) => !SYSTEM_SORTS.includes(field) || Number.isSafeInteger(key)
+
+const refuse = (pointer: string, detail: string) =>
+  new HttpProblem('validation_failed', 'The query does not have the expected form', {
+    errors: [{ in: 'query', pointer, detail }],
+  })
+
+/** The names in `expand`. */
+export const parseExpand = (expand = ''): readonly string[] =>
+  expand.split(',').flatMap((name) => (name.trim() === '' ? [] : [name.trim()]))
+
+/** The request for a page of a collection. Throws `validation_failed`, `invalid_cursor`. */
+export const toListRequest = (query: Static<typeof AnyListQuery>, collection: Collection): ListRequest => {
+  const sorts = sortsOf(collection)
+  const choices = signed(sorts)
+  if (query.sort !== undefined && !choices.includes(query.sort)) {
+    throw refuse('/sort', `Expected one of ${choices.join(', ')}`)
+  }
+  return {
+    ...toPageRequest(query, sorts, NEWEST_FIRST, isBuiltIn(collection) ? undefined : isKeyOf),
+    ownerId: query.owner_id === undefined ? null : Number(query.owner_id),
+    text: query.q === undefined || query.q === '' ? null : query.q,
+    createdAfter:
+      query.created_after === undefined ? null : parseTimestamp(query.created_after, '/created_after').floor,
+    createdBefore:
+      query.created_before === undefined ? null : parseTimestamp(query.created_before, '/created_before').ceiling,
+    filter: query.filter === undefined || query.filter.trim() === '' ? null : query.filter,
+    expand: parseExpand(query.expand),
+  }
+}
