@@ -49,6 +49,14 @@ export interface AppErrorOptions {
   readonly field?: string | undefined
   /** Every fault of the input, if there may be several. */
   readonly faults?: readonly Fault[] | undefined
+  /** The records that do not fit a definition. */
+  readonly misfits?: Misfits | undefined
+}
+
+/** Records that do not fit a definition: how many, and the first ones by their ids. */
+export interface Misfits {
+  readonly count: number
+  readonly first: readonly { readonly id: number; readonly faults: readonly Fault[] }[]
 }
 
 /** One fault of an input. */
@@ -68,6 +76,7 @@ export class AppError extends Error {
   readonly index: number | undefined
   readonly field: string | undefined
   readonly faults: readonly Fault[] | undefined
+  readonly misfits: Misfits | undefined
 
   constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined)
@@ -77,6 +86,7 @@ export class AppError extends Error {
     this.index = options.index
     this.field = options.field
     this.faults = options.faults
+    this.misfits = options.misfits
   }
 }
 
