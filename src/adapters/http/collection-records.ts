@@ -1,78 +1,73 @@
 import { Elysia, t } from 'elysia'
-import { notFound } from '../../domain/errors.ts'
+import type { RecordResult, Records } from '../../application/records.ts'
 import type { JsonObject } from '../../domain/merge-patch.ts'
-import type { Principal } from '../../domain/session.ts'
+import type { Actor, Anonymous, Principal } from '../../domain/session.ts'
 import { JSON_TYPE } from './body.ts'
 import { actorOf, type Call } from './call.ts'
 import type { Kernel, Rule } from './kernel.ts'
 import { pageResponse, toPageResponse } from './pages.ts'
-import type { AnyRecords, Caller } from './ports-tmp.ts'
 import { ifMatch, isKnown, recordEtag } from './preconditions.ts'
 import { problems } from './problems.ts'
-import { AnyRecord, shownRecord } from './record-bodies.ts'
-import { AnyListQuery, AnyRecordQuery, parseExpand, toListRequest } from './record-query.ts'
+import { AnyRecord, type ShowRecord } from './record-bodies.ts'
+import { AnyListQuery, AnyRecordQuery, parseExpand, toListOptions, toListRequest } from './record-query.ts'
 import { hasId, IdText, NoContent, NotModified } from './schemas.ts'
-
-export const recordsPath = (collection: string) => `/api/v1/collections/${collection}/records`
 
 const MERGE_PATCH_TYPE = 'application/merge-patch+json'
 
 /** Rules of collections decide who may do what, so callers without a token are admitted. */
 const everyone: Rule['who'] = () => {}
 
-export const CollectionParams = t.Object({ collection: t.String() })
+const CollectionParams = t.Object({ collection: t.String() })
 const RecordParams = t.Object({ collection: t.String(), id: IdText })
 
-/** The core checks it against the schema of the collection. */
-const AnyDraft = t.Object({}, { additionalProperties: true })
+/** A record or patch: the core checks it against the schema of its collection. */
+const AnyFields = t.Object({}, { additionalProperties: true })
 
-/** One route serves every collection, so these operations are described once for each: see `docs/collection.ts`. */
+/** One route serves every collection; these operations are described once for each, in `docs/collection.ts`. */
 const hidden = { hide: true }
 
-export const recordCallerOf = (call: Call): Caller => (call.principal === null ? null : actorOf(call))
+const authorOf = (call: Call): Actor | Anonymous =>
+  call.principal === null ? { userId: null, requestId: call.id } : actorOf(call)
 
-const toCaller = (principal: Principal | null): Caller => principal && { ...principal, requestId: '' }
+type Params = Readonly<Record<string, string>>
 
-const createRules = (records: AnyRecords) => {
-  const known = async (_: Principal | null, { collection = '' }: Readonly<Record<string, string>>) => {
-    if ((await records.find(collection)) === null) throw notFound('Collection')
-  }
-  const readable = async (principal: Principal | null, params: Readonly<Record<string, string>>) => {
-    const { collection = "" } = params
-    if (!hasId(params)) return known(principal, params)
-    await records.get(toCaller(principal), collection, Number(params.id), [])
-  }
+const createRules = (records: Records) => {
+  // An async function, so that a collection that does not exist is a rejection.
+  const exists = async (_: Principal | null, { collection = '' }: Params) => records.collection(collection)
+  const changeable = (principal: Principal | null, params: Params) =>
+    hasId(params)
+      ? records.checkChange(principal, String((params as Params).collection), Number(params.id))
+      : exists(principal, params)
   return {
-    create: { who: everyone, checkPublicAccess: known, body: 'json', idempotent: true },
-    list: { who: everyone, checkPublicAccess: known, largeResponse: true },
-    single: { who: everyone, checkPublicAccess: known },
-    update: { who: everyone, checkPublicAccess: readable, body: 'json', mediaTypes: [JSON_TYPE, MERGE_PATCH_TYPE] },
+    create: { who: everyone, checkPublicAccess: exists, body: 'json', idempotent: true },
+    list: { who: everyone, checkPublicAccess: exists, largeResponse: true },
+    single: { who: everyone, checkPublicAccess: exists },
+    update: { who: everyone, checkPublicAccess: changeable, body: 'json', mediaTypes: [JSON_TYPE, MERGE_PATCH_TYPE] },
   } satisfies Readonly<Record<string, Rule>>
 }
 
-/** The routes of the records of every collection, `/collections/NAME/records/…`. */
-export const collectionRecordRoutes = (kernel: Kernel, records: AnyRecords) => {
+const listRoutes = (kernel: Kernel, records: Records, show: ShowRecord) => {
   const rules = createRules(records)
-  return new Elysia({ prefix: '/collections/:collection/records' })
+  return new Elysia()
     .use(kernel)
     .post(
       '/',
       ({ call, params, body, request, withIdempotency }) => {
-        const path = recordsPath(params.collection)
-        const responseOf = (shown: Parameters<typeof shownRecord>[0]) => ({
+        const path = `/api/v1/collections/${params.collection}/records`
+        const responseOf = (result: RecordResult) => ({
           status: 201,
-          headers: { location: `${path}/${shown.record.id}`, etag: recordEtag(shown.record) },
-          body: JSON.stringify(shownRecord(shown)),
+          headers: { location: `${path}/${result.record.id}`, etag: recordEtag(result.record) },
+          body: JSON.stringify(show(result)),
         })
         return withIdempotency(
           { request, actor: call.principal, route: `POST ${path}`, sent: body, responseOf },
-          (idempotency) => records.create(recordCallerOf(call), params.collection, body as JsonObject, idempotency),
+          (idempotency) => records.create(authorOf(call), params.collection, body as JsonObject, { idempotency }),
         )
       },
       {
         admit: rules.create,
         params: CollectionParams,
-        body: AnyDraft,
+        body: AnyFields,
         response: { 201: AnyRecord, ...problems() },
         detail: hidden,
       },
@@ -80,13 +75,12 @@ export const collectionRecordRoutes = (kernel: Kernel, records: AnyRecords) => {
     .get(
       '/',
       async ({ call, params, query }) => {
-        const collection = await records.find(params.collection)
-        if (collection === null) throw notFound('Collection')
-        const request = toListRequest(query, collection)
-        return toPageResponse(
-          await records.list(recordCallerOf(call), params.collection, request),
-          request,
-          shownRecord,
+        const { principal } = call
+        const request = toListRequest(query, await records.collection(params.collection), principal)
+        const result = await records.list(principal, params.collection, request, toListOptions(query))
+        const { collection, page, expanded } = result
+        return toPageResponse(page, request, (record) =>
+          show({ collection, record }, expanded && (expanded.get(record.id) ?? {})),
         )
       },
       {
@@ -97,16 +91,22 @@ export const collectionRecordRoutes = (kernel: Kernel, records: AnyRecords) => {
         detail: hidden,
       },
     )
+}
+
+const singleRoutes = (kernel: Kernel, records: Records, show: ShowRecord) => {
+  const rules = createRules(records)
+  return new Elysia()
+    .use(kernel)
     .get(
       '/:id',
       async ({ call, params, query, request, set, status }) => {
         const expand = parseExpand(query.expand)
-        const shown = await records.get(recordCallerOf(call), params.collection, Number(params.id), expand)
-        // What is expanded changes without a new version of this record.
-        if (expand.length > 0) return shownRecord(shown)
-        const etag = recordEtag(shown.record)
+        const result = await records.get(call.principal, params.collection, Number(params.id), { expand })
+        const etag = recordEtag(result.record)
         set.headers.etag = etag
-        return isKnown(request, etag) ? status(304, undefined) : shownRecord(shown)
+        // What is expanded changes without a new version of this record.
+        const isUnchanged = expand.length === 0 && isKnown(request, etag)
+        return isUnchanged ? status(304, undefined) : show(result, result.expanded)
       },
       {
         admit: rules.single,
@@ -120,15 +120,15 @@ export const collectionRecordRoutes = (kernel: Kernel, records: AnyRecords) => {
       '/:id',
       async ({ call, params, body, request, set }) => {
         const { collection, id } = params
-        const caller = recordCallerOf(call)
-        const shown = await records.update(caller, collection, Number(id), body as JsonObject, ifMatch(request))
-        set.headers.etag = recordEtag(shown.record)
-        return shownRecord(shown)
+        const options = { expected: ifMatch(request) }
+        const result = await records.update(authorOf(call), collection, Number(id), body as JsonObject, options)
+        set.headers.etag = recordEtag(result.record)
+        return show(result)
       },
       {
         admit: rules.update,
         params: RecordParams,
-        body: AnyDraft,
+        body: AnyFields,
         response: { 200: AnyRecord, ...problems() },
         detail: hidden,
       },
@@ -136,9 +136,15 @@ export const collectionRecordRoutes = (kernel: Kernel, records: AnyRecords) => {
     .delete(
       '/:id',
       async ({ call, params, request, status }) => {
-        await records.remove(recordCallerOf(call), params.collection, Number(params.id), ifMatch(request))
+        await records.remove(authorOf(call), params.collection, Number(params.id), ifMatch(request))
         return status(204, undefined)
       },
       { admit: rules.single, params: RecordParams, response: { 204: NoContent, ...problems() }, detail: hidden },
     )
 }
+
+/** The routes of the records of every collection, `/collections/NAME/records/…`. */
+export const collectionRecordRoutes = (kernel: Kernel, records: Records, show: ShowRecord) =>
+  new Elysia({ prefix: '/collections/:collection/records' })
+    .use(listRoutes(kernel, records, show))
+    .use(singleRoutes(kernel, records, show))

@@ -1,10 +1,11 @@
 import { Elysia, t } from 'elysia'
+import type { CollectionDetails, Collections } from '../../application/collections.ts'
+import { definitionOf } from '../../domain/definition.ts'
 import { isJsonObject, type JsonObject } from '../../domain/merge-patch.ts'
 import { actorOf } from './call.ts'
-import { DefinitionBody, DefinitionPage, DefinitionResponse, type ShownDefinition } from './definition-schemas.ts'
+import { DefinitionBody, DefinitionResponse, type ShownDefinition } from './definition-schemas.ts'
 import type { Kernel, Rule } from './kernel.ts'
-import { pageQuery, toPageRequest, toPageResponse } from './pages.ts'
-import type { Catalog, Described } from './ports-tmp.ts'
+import { pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { ifMatch, ifNoneMatchAny, isKnown, recordEtag } from './preconditions.ts'
 import { HttpProblem, problems } from './problems.ts'
 import { integerText, NoContent, NotModified, queryOf } from './schemas.ts'
@@ -31,14 +32,17 @@ const RemovalQuery = queryOf({
   ),
 })
 
-const toResponse = ({ definition, version, createdAt, updatedAt }: Described): ShownDefinition => ({
-  ...definition,
-  version,
-  created_at: toTimestamp(createdAt),
-  updated_at: toTimestamp(updatedAt),
-})
-
-const toSummary = (described: Described) => ({ ...toResponse(described), records: described.records })
+const toResponse = (details: CollectionDetails): ShownDefinition => {
+  const { collection, isBuiltIn, records, version, createdAt, updatedAt } = details
+  return {
+    ...definitionOf(collection),
+    built_in: isBuiltIn,
+    records,
+    version,
+    created_at: createdAt && toTimestamp(createdAt),
+    updated_at: updatedAt && toTimestamp(updatedAt),
+  }
+}
 
 /** The transformation is a list of objects; the core checks their members. */
 const transformOf = (value: unknown): readonly JsonObject[] | null => {
@@ -49,7 +53,7 @@ const transformOf = (value: unknown): readonly JsonObject[] | null => {
 }
 
 /** The routes of definitions, `/collections/…`, for admins. */
-export const collectionRoutes = (kernel: Kernel, catalog: Catalog) => {
+export const collectionRoutes = (kernel: Kernel, collections: Collections) => {
   const changeRule: Rule = {
     who: 'admin',
     body: 'json',
@@ -61,12 +65,12 @@ export const collectionRoutes = (kernel: Kernel, catalog: Catalog) => {
       '/',
       async ({ call, query }) => {
         const request = toPageRequest(query, SORTS, BY_NAME)
-        return toPageResponse(await catalog.list(actorOf(call), request), request, toSummary)
+        return toPageResponse(await collections.list(actorOf(call), request), request, toResponse)
       },
       {
         admit: { who: 'admin', largeResponse: true },
         query: ListQuery,
-        response: { 200: DefinitionPage, ...problems() },
+        response: { 200: pageResponse(DefinitionResponse), ...problems() },
         detail: {
           operationId: 'listCollections',
           summary: 'List the definitions of all collections (admin)',
@@ -77,10 +81,10 @@ export const collectionRoutes = (kernel: Kernel, catalog: Catalog) => {
     .get(
       '/:collection',
       async ({ call, params, request, set, status }) => {
-        const described = await catalog.get(actorOf(call), params.collection)
-        const etag = recordEtag(described)
+        const details = await collections.get(actorOf(call), params.collection)
+        const etag = recordEtag(details)
         set.headers.etag = etag
-        return isKnown(request, etag) ? status(304, undefined) : toResponse(described)
+        return isKnown(request, etag) ? status(304, undefined) : toResponse(details)
       },
       {
         admit: { who: 'admin' },
@@ -97,16 +101,15 @@ export const collectionRoutes = (kernel: Kernel, catalog: Catalog) => {
       '/:collection',
       async ({ call, params, body, request, set, status }) => {
         const { transform, ...definition } = body as JsonObject
-        const { described, created } = await catalog.put(actorOf(call), params.collection, {
-          definition,
+        const { details, isNew } = await collections.put(actorOf(call), params.collection, definition, {
           transform: transformOf(transform),
           expected: ifMatch(request),
-          mustBeNew: ifNoneMatchAny(request),
+          mustNotExist: ifNoneMatchAny(request),
         })
-        set.headers.etag = recordEtag(described)
-        if (!created) return toResponse(described)
-        set.headers.location = `${PATH}/${described.collection.name}`
-        return status(201, toResponse(described))
+        set.headers.etag = recordEtag(details)
+        if (!isNew) return toResponse(details)
+        set.headers.location = `${PATH}/${details.collection.name}`
+        return status(201, toResponse(details))
       },
       {
         admit: changeRule,
@@ -124,9 +127,9 @@ export const collectionRoutes = (kernel: Kernel, catalog: Catalog) => {
     .delete(
       '/:collection',
       async ({ call, params, query, request, status }) => {
-        await catalog.remove(actorOf(call), params.collection, {
+        await collections.remove(actorOf(call), params.collection, {
           expected: ifMatch(request),
-          records: query.records === undefined ? null : Number(query.records),
+          ...(query.records === undefined ? {} : { records: Number(query.records) }),
         })
         return status(204, undefined)
       },

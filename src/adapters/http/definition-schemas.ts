@@ -1,7 +1,6 @@
 import { t } from 'elysia'
 import { RULE_NAMES } from '../../domain/collection.ts'
 import type { JsonObject } from '../../domain/merge-patch.ts'
-import { pageResponse } from './pages.ts'
 import { Timestamp } from './schemas.ts'
 
 const EXAMPLE = {
@@ -101,38 +100,27 @@ export const DefinitionBody = t.Object(
 )
 
 const ABOUT = {
+  built_in: { type: 'boolean', description: 'Whether it is defined in code, and cannot be changed', examples: [false] },
+  records: { type: 'integer', minimum: 0, description: 'The number of records', examples: [12] },
   version: { type: 'integer', minimum: 1, description: 'Increases with each change of the definition', examples: [1] },
-  created_at: Timestamp.openapi,
-  updated_at: Timestamp.openapi,
+  created_at: { ...Timestamp.openapi, type: ['string', 'null'], description: 'Null for one defined in code' },
+  updated_at: { ...Timestamp.openapi, type: ['string', 'null'], description: 'Null for one defined in code' },
 }
 
-const shown = (title: string, more: Readonly<Record<string, object>>) =>
+/** A definition as it is shown. */
+export type ShownDefinition = JsonObject & { readonly version: number; readonly records: number }
+
+export const DefinitionResponse = t.Unsafe<ShownDefinition>(
   t.Object(
     {},
     {
       additionalProperties: true,
-      title,
+      title: 'CollectionDefinition',
       openapi: {
         type: 'object',
-        required: Object.keys({ ...DEFINITION, ...more, ...ABOUT }),
-        properties: { ...DEFINITION, ...more, ...ABOUT },
+        required: Object.keys({ ...DEFINITION, ...ABOUT }),
+        properties: { ...DEFINITION, ...ABOUT },
       },
     },
-  )
-
-/** A definition as it is shown. */
-export type ShownDefinition = JsonObject & {
-  readonly version: number
-  readonly created_at: string
-  readonly updated_at: string
-}
-
-export const DefinitionResponse = t.Unsafe<ShownDefinition>(shown('CollectionDefinition', {}))
-
-export const DefinitionPage = pageResponse(
-  t.Unsafe<ShownDefinition & { readonly records: number }>(
-    shown('CollectionSummary', {
-      records: { type: 'integer', minimum: 0, description: 'The number of records', examples: [12] },
-    }),
   ),
 )

@@ -1,4 +1,3 @@
-import type { Log } from '../../application/ports/system.ts'
 import { NDJSON_TYPE } from './lines.ts'
 
 /**
@@ -46,7 +45,3 @@ export const ndjsonResponse = <T>(
   )
   return new Response(body, { headers: { 'content-type': NDJSON_TYPE } })
 }
-
-/** Logs why an export was interrupted. */
-export const logInterruption = (log: Log, requestId: string) => (error: unknown) =>
-  log.warn('an export was interrupted', { request_id: requestId, error })

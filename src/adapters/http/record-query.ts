@@ -1,7 +1,9 @@
 import { type Static, t } from 'elysia'
+import type { RecordQuery } from '../../application/ports/persistence.ts'
+import type { ListOptions } from '../../application/records.ts'
 import { type Collection, isBuiltIn, referencesOf, sortsOf } from '../../domain/collection.ts'
+import type { Principal } from '../../domain/session.ts'
 import { type IsKeyOf, NEWEST_FIRST, pageQuery, signed, toPageRequest } from './pages.ts'
-import type { ListRequest } from './ports-tmp.ts'
 import { HttpProblem } from './problems.ts'
 import { characters, IdText, parseTimestamp, queryOf, TimestampText, textWithoutNul } from './schemas.ts'
 
@@ -37,7 +39,7 @@ const expandParameter = (names: readonly string[]) =>
       {
         description:
           'Names of references, separated by commas; a dot leads to a reference of the referenced record. What they reference, if you may read it, is added as `expanded`',
-        examples: [names[0] ?? 'owner_id'],
+        examples: [names[0] ?? 'owner'],
       },
     ),
   )
@@ -88,21 +90,29 @@ export const parseExpand = (expand = ''): readonly string[] =>
   expand.split(',').flatMap((name) => (name.trim() === '' ? [] : [name.trim()]))
 
 /** The request for a page of a collection. Throws `validation_failed`, `invalid_cursor`. */
-export const toListRequest = (query: Static<typeof AnyListQuery>, collection: Collection): ListRequest => {
+export const toListRequest = (
+  query: Static<typeof AnyListQuery>,
+  collection: Collection,
+  principal: Principal | null,
+): RecordQuery => {
   const sorts = sortsOf(collection)
   const choices = signed(sorts)
   if (query.sort !== undefined && !choices.includes(query.sort)) {
     throw refuse('/sort', `Expected one of ${choices.join(', ')}`)
   }
+  const isOwn = isBuiltIn(collection) && principal !== null && principal.role !== 'admin'
   return {
     ...toPageRequest(query, sorts, NEWEST_FIRST, isBuiltIn(collection) ? undefined : isKeyOf),
-    ownerId: query.owner_id === undefined ? null : Number(query.owner_id),
+    ownerId: query.owner_id === undefined ? (isOwn ? principal.userId : null) : Number(query.owner_id),
     text: query.q === undefined || query.q === '' ? null : query.q,
     createdAfter:
       query.created_after === undefined ? null : parseTimestamp(query.created_after, '/created_after').floor,
     createdBefore:
       query.created_before === undefined ? null : parseTimestamp(query.created_before, '/created_before').ceiling,
-    filter: query.filter === undefined || query.filter.trim() === '' ? null : query.filter,
-    expand: parseExpand(query.expand),
   }
 }
+
+export const toListOptions = ({ filter = '', expand }: Static<typeof AnyListQuery>): ListOptions => ({
+  filter: filter.trim() === '' ? null : filter,
+  expand: parseExpand(expand),
+})

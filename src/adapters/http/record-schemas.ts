@@ -120,11 +120,13 @@ type BatchOperation<C extends Collection> =
   | ({ op: 'update'; id: number; version?: number } & Patch<C>)
   | { op: 'delete'; id: number; version?: number }
 
+/** An id in a body. */
 // Elysia's own Integer accepts "1" as 1.
-const SentId = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, examples: [1] })
+export const SentId = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, examples: [1] })
 const VERSION =
   'Fails with version_mismatch if the current version differs. Unlike an ETag, it cannot distinguish two versions with the same number before and after a restore'
-const Version = t.Optional(
+/** The expected version in an operation of a batch. */
+export const Version = t.Optional(
   Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: VERSION, examples: [3] }),
 )
 
@@ -137,7 +139,7 @@ const Expanded = t.Object(
       type: 'object',
       additionalProperties: true,
       description: 'What `expand` asked for and the caller may read, by the names of references',
-      examples: [{ owner_id: { id: 1, name: 'Ann Lee' } }],
+      examples: [{ owner: { id: 1, name: 'Ann Lee' } }],
     },
   },
 )
@@ -219,9 +221,15 @@ export const createRecordBody = (collection: Collection): ((record: StoredRecord
 
 const expected = (version: unknown) => (typeof version === 'number' ? [{ version, epoch: null }] : null)
 
-/** An operation of a batch that has passed its schema. */
-export const toOperation = ({ op, id, version, ...fields }: JsonObject): RecordOperation => {
-  if (op === 'create') return { op, draft: fields }
-  if (op === 'update') return { op, id: Number(id), patch: fields, expected: expected(version) }
-  return { op: 'delete', id: Number(id), expected: expected(version) }
+/** An operation of a batch that has passed a schema; `isChecked` if it was that of its collection. */
+export const toOperation = (
+  collection: string,
+  { op, id, version, ...fields }: JsonObject,
+  isChecked: boolean,
+): RecordOperation => {
+  if (op === 'create') return { collection, op, draft: fields, isChecked }
+  if (op === 'update') {
+    return { collection, op, id: Number(id), patch: fields, expected: expected(version), isChecked }
+  }
+  return { collection, op: 'delete', id: Number(id), expected: expected(version) }
 }

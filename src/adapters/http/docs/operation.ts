@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http'
-import { ProblemResponse } from '../problems.ts'
+import { ProblemResponse } from '../problem-schemas.ts'
 import { KEYED_SECURITY, OPTIONAL_SECURITY, PROBLEM_DESCRIPTIONS, SECURITY } from './about.ts'
 import type { Components } from './components.ts'
 import { exampleOf, problemExample } from './examples.ts'
