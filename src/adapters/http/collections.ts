@@ -21,7 +21,11 @@ const BY_NAME = { field: 'name', descending: false } as const
 
 const ListQuery = queryOf(pageQuery(SORTS))
 
-const NameParams = t.Object({ collection: t.String({ description: 'The name of a collection', examples: ['items'] }) })
+const CollectionName = t.String({
+  openapi: { type: 'string', description: 'The name of a collection', examples: ['items'] },
+})
+
+const NameParams = t.Object({ collection: CollectionName })
 
 const RemovalQuery = queryOf({
   records: t.Optional(

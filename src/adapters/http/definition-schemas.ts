@@ -46,7 +46,6 @@ const DEFINITION = {
       type: 'object',
       title: 'CollectionIndex',
       required: ['fields'],
-      additionalProperties: false,
       properties: {
         fields: { type: 'array', minItems: 1, maxItems: 3, items: { type: 'string' }, examples: [['title']] },
         unique: { type: 'boolean', description: 'Ignores records in which a field is null', examples: [true] },
@@ -64,7 +63,6 @@ const DEFINITION = {
     type: 'object',
     title: 'CollectionRules',
     description: 'Who may do what; admins pass every rule',
-    additionalProperties: false,
     properties: Object.fromEntries(RULE_NAMES.map((each) => [each, { ...rule, examples: [EXAMPLE.rules.read] }])),
   },
   owner: {
