@@ -1,4 +1,4 @@
-import { type FieldSchema, type FieldType, isNullable, typeOf } from './collection.ts'
+import { type FieldSchema, type FieldType, isNullable } from './collection.ts'
 import { FIELD_TYPES, fieldOf, isFieldType, KEYWORDS } from './definition-keywords.ts'
 import { fieldNameFault } from './definition-names.ts'
 import { type Check, compileCheck, pointerTo } from './field-checks.ts'
@@ -68,11 +68,12 @@ const LIMITS = [
   ['exclusiveMinimum', 'exclusiveMaximum', false],
 ] as const
 
-const checkLimits = (field: FieldSchema, pointer: string, parsing: SchemaParsing): void => {
+const checkLimits = (node: JsonObject, pointer: string, parsing: SchemaParsing): void => {
   for (const [lower, upper, mayBeEqual] of LIMITS) {
-    const low = field[lower]
-    const high = field[upper]
-    if (low === undefined || high === undefined || low < high || (mayBeEqual && low === high)) continue
+    const low = node[lower]
+    const high = node[upper]
+    if (typeof low !== 'number' || typeof high !== 'number') continue
+    if (low < high || (mayBeEqual && low === high)) continue
     parsing.refuse(`${pointer}/${lower}`, `Expected less than ${upper}${mayBeEqual ? ', or the same' : ''}`)
   }
 }
@@ -153,17 +154,23 @@ const parseChildren = (
   }
 }
 
-const checkReference = (field: FieldSchema, pointer: string, level: number, parsing: SchemaParsing): void => {
-  const { 'x-ref': target, 'x-on-delete': action, items } = field
+const checkReference = (
+  node: JsonObject,
+  type: FieldType,
+  pointer: string,
+  level: number,
+  parsing: SchemaParsing,
+): void => {
+  const { 'x-ref': target, 'x-on-delete': action, items, minItems } = node
   if (target === undefined) {
     if (action !== undefined) parsing.refuse(`${pointer}/x-on-delete`, 'This keyword applies only to a reference')
     return
   }
-  const isList = typeOf(field) === 'array'
-  const isReference = isList ? items !== undefined && items.type === 'integer' : typeOf(field) === 'integer'
+  const isList = type === 'array'
+  const isReference = isList ? isJsonObject(items) && items.type === 'integer' : type === 'integer'
   if (level > 1) parsing.refuse(`${pointer}/x-ref`, 'Only a field of the record itself can be a reference')
   else if (!isReference) parsing.refuse(`${pointer}/x-ref`, 'A reference must be an integer or an array of integers')
-  else if (isList && action === 'clear' && (field.minItems ?? 0) > 0) {
+  else if (isList && action === 'clear' && typeof minItems === 'number' && minItems > 0) {
     parsing.refuse(`${pointer}/x-on-delete`, 'A cleared reference would leave fewer elements than minItems')
   }
 }
@@ -220,14 +227,14 @@ const parseField = (node: Json, pointer: string, level: number, parsing: SchemaP
   }
   const base = typeof type === 'string' ? type : type[0]
   checkKeywords(node, base, pointer, parsing)
+  checkLimits(node, pointer, parsing)
+  checkReference(node, base, pointer, level, parsing)
   if (typeof node.pattern === 'string' && base === 'string') checkPattern(node.pattern, `${pointer}/pattern`, parsing)
   const children = parseChildren(node, base, pointer, level, parsing)
   if (parsing.faultsCount > before) return null
   const keywords = new Map(Object.entries({ ...node, ...children }))
   if (keywords.has('x-ref') && !keywords.has('x-on-delete')) keywords.set('x-on-delete', 'restrict')
   const field = fieldOf(type, keywords)
-  checkLimits(field, pointer, parsing)
-  checkReference(field, pointer, level, parsing)
-  if (parsing.faultsCount === before) checkValues(field, pointer, parsing)
+  checkValues(field, pointer, parsing)
   return parsing.faultsCount === before ? field : null
 }

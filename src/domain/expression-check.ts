@@ -183,7 +183,9 @@ const checkList = (check: Check, syntax: SyntaxOf<'list'>, elements: Elements): 
     common = united ?? UNKNOWN
     expressions.push(expression)
   }
-  return { expression: { kind: 'list', elements: expressions }, type: { kind: 'list', element: common } }
+  // Nothing is known of the elements of an empty list.
+  const element = expressions.length === 0 ? UNKNOWN : common
+  return { expression: { kind: 'list', elements: expressions }, type: { kind: 'list', element } }
 }
 
 /** `value in [a, b]`, with each element compared with the value. */

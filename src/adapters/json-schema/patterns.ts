@@ -31,9 +31,10 @@ const automatonFor = (source: string): Automaton => {
   return automaton
 }
 
+/** What is wrong with the syntax, without the pattern itself. */
 const reasonOf = (error: unknown): string => {
   const message = error instanceof Error ? error.message : ''
-  return message.replace(/^.*?(?:error parsing regexp|Invalid regular expression): /, '')
+  return message.replace(/^.*?(?:error parsing regexp|Invalid regular expression): /, '').replace(/: `.*$/s, '')
 }
 
 /** Why this is not a regular expression as JSON Schema defines it, or null. Only compiles it. */

@@ -1,4 +1,4 @@
-import type { StoredIndex, StoredDefinition } from '../../application/ports/collections.ts'
+import type { StoredDefinition, StoredIndex } from '../../application/ports/collections.ts'
 import { type Collection, referencesOf } from '../../domain/collection.ts'
 import { layoutOf } from './record-keys.ts'
 
@@ -31,7 +31,5 @@ export const planIndexes = (
 }
 
 /** The ids of indexes that one list has and the other lacks. */
-export const indexesBeyond = (
-  indexes: readonly StoredIndex[],
-  others: readonly StoredIndex[],
-): readonly number[] => indexes.map(({ id }) => id).filter((id) => !others.some((other) => other.id === id))
+export const indexesBeyond = (indexes: readonly StoredIndex[], others: readonly StoredIndex[]): readonly number[] =>
+  indexes.map(({ id }) => id).filter((id) => !others.some((other) => other.id === id))

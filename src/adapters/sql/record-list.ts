@@ -1,7 +1,11 @@
 import type { RecordQuery, RecordReader } from '../../application/ports/persistence.ts'
+import { TRUE } from '../../domain/expression.ts'
 import { isCounted, type Page } from '../../domain/page.ts'
 import type { StoredRecord } from '../../domain/record.ts'
 import { queryWordsOf } from '../../domain/words.ts'
+import { tableLayout } from './record-layout.ts'
+import { createRecordQuery } from './record-query.ts'
+import type { QueryDatabase } from './record-source.ts'
 import type { RecordTable } from './record-table.ts'
 import { createSearch } from './search.ts'
 import { isDated, type Query, type SearchSource } from './search-source.ts'
@@ -16,20 +20,25 @@ interface RecordSource<Filter> {
     count(filters: readonly Filter[]): number | Promise<number>
   }
   readonly search: Omit<SearchSource<string, StoredRecord>, 'count'>
+  /** For lists with a condition. */
+  readonly database: QueryDatabase
 }
 
 const BY_CREATION = { field: 'created_at', descending: true } as const
 
 /** Lists of records, each in the order of an index. */
 export const createRecordListFrom = <Filter>(
-  { collection }: RecordTable,
-  { filtersOf, pager, search: source }: RecordSource<Filter>,
+  table: RecordTable,
+  { filtersOf, pager, search: source, database }: RecordSource<Filter>,
   runStep: RunStep,
 ): RecordReader['list'] => {
+  const { collection } = table
   const count = (query: Query<string>) => pager.count(filtersOf({ ...query, sort: BY_CREATION }))
   const search = createSearch({ ...source, count }, runStep)
+  const byCondition = createRecordQuery(tableLayout(table), database, runStep)
 
   return async (query) => {
+    if ((query.condition ?? TRUE) !== TRUE) return byCondition(query)
     if (query.text !== null) {
       const words = collection.search.length === 0 ? [] : queryWordsOf(query.text)
       if (words.length > 0) return search.byWords(query, words)

@@ -1,15 +1,19 @@
-import type { CollectionReader, CollectionRepository, StoredCollection } from '../../application/ports/collections.ts'
+import type {
+  CollectionReader,
+  CollectionRepository,
+  RecordStorage,
+  StoredCollection,
+  StoredIndex,
+} from '../../application/ports/collections.ts'
 import type { Instant } from '../../domain/user.ts'
 import { collections, type IndexRow } from '../sql/entities.ts'
 import { indexesBeyond, type NewIndex, planIndexes } from '../sql/index-plan.ts'
-import type { StoredIndex } from '../../application/ports/collections.ts'
 import type { Connection } from './database.ts'
 import type { Definitions } from './definitions.ts'
 import type { PresentEpoch } from './epochs.ts'
 import type { RecordCounts } from './record-counts.ts'
 import type { RowCache } from './row-cache.ts'
 import { prepareChange } from './rows.ts'
-import type { RecordStorage } from '../../application/ports/collections.ts'
 
 export const createCollectionReader = (
   definitions: Definitions,

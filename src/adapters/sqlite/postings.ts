@@ -1,5 +1,5 @@
-import { MAX_STEP_COST, type Step } from '../sql/search-source.ts'
-import { type LookUpTerm, lookUpTermOf, ownerTerm } from '../sql/terms.ts'
+import { MAX_STEP_COST, type Matching, type Step } from '../sql/search-source.ts'
+import { collectionTerm, type LookUpTerm, lookUpTermOf, ownerTerm } from '../sql/terms.ts'
 
 /** Reads a list: ids below `before`, newest first. The only operation on the index, because its cost is bounded. */
 export type ReadPostings = (match: string, before: number, limit: number) => readonly number[]
@@ -26,7 +26,7 @@ interface List {
 export const createIntersection = (
   read: ReadPostings,
   words: readonly string[],
-  { ownerId, before }: { readonly ownerId: number | null; readonly before: number },
+  { ownerId, collectionId, before }: Matching,
 ): (() => Step) => {
   let cost = 0
 
@@ -61,7 +61,11 @@ export const createIntersection = (
   let lists: readonly List[] | null = null
   const terms = words.map(lookUpTermOf)
   const isExact = terms.every((term) => term.isExact)
-  const matches = [...terms.map(matchOf), ...(ownerId === null ? [] : [`"${ownerTerm(ownerId)}"`])]
+  const matches = [
+    ...terms.map(matchOf),
+    ...(collectionId === undefined ? [] : [`"${collectionTerm(collectionId)}"`]),
+    ...(ownerId === null ? [] : [`"${ownerTerm(ownerId)}"`]),
+  ]
   let target = before - 1
 
   /** Searches until the end of a step. */

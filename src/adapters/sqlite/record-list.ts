@@ -2,6 +2,7 @@ import type { Statement } from 'bun:sqlite'
 import type { RecordReader } from '../../application/ports/persistence.ts'
 import type { StoredRecord } from '../../domain/record.ts'
 import { createRecordListFrom } from '../sql/record-list.ts'
+import type { QueryDatabase } from '../sql/record-source.ts'
 import { type RecordTable, searchedText } from '../sql/record-table.ts'
 import { type Candidate, type Query, type SearchSource, WALK_PIECE_COUNT } from '../sql/search-source.ts'
 import type { RunStep } from '../sql/step-queue.ts'
@@ -95,8 +96,9 @@ const createSource = (
 export const createRecordList = (
   connection: Connection,
   table: RecordTable,
+  database: QueryDatabase,
   runStep: RunStep,
 ): RecordReader['list'] => {
   const pager = createPager(connection, table, { sorts: table.sorts, runStep })
-  return createRecordListFrom(table, { filtersOf, pager, search: createSource(connection, table) }, runStep)
+  return createRecordListFrom(table, { filtersOf, pager, search: createSource(connection, table), database }, runStep)
 }

@@ -1,12 +1,17 @@
 import { wordsOf } from '../../domain/words.ts'
-import { RECORD_TABLES, type RecordTable } from '../sql/record-table.ts'
-import { ownerTerm, termOf } from '../sql/terms.ts'
+import type { Row } from '../sql/entity.ts'
+import { RECORD_TABLES } from '../sql/record-table.ts'
+import { textOfRow } from '../sql/stored-records.ts'
+import { collectionTerm, ownerTerm, termOf } from '../sql/terms.ts'
 import type { Connection } from './database.ts'
+import type { Definitions } from './definitions.ts'
 import type { DeferredWrites } from './writer.ts'
 
 interface Text {
   readonly id: number
   readonly ownerId: number | null
+  /** Of a collection defined at run time. */
+  readonly collectionId?: number
   /** Of the searched fields. */
   readonly text: string
 }
@@ -23,13 +28,14 @@ const MAX_STEP_CHARACTERS = 8_192
 const MAX_STEP_COUNT = 100
 
 /** Words with the same prefix may yield a term twice; it is indexed once. */
-const termsIn = ({ text, ownerId }: Omit<Text, 'id'>): string => {
+const termsIn = ({ text, ownerId, collectionId }: Omit<Text, 'id'>): string => {
   let terms = ownerTerm(ownerId)
+  if (collectionId !== undefined) terms += ` ${collectionTerm(collectionId)}`
   for (const word of wordsOf(text)) terms += ` ${termOf(word)}`
   return terms
 }
 
-const statementsOf = (connection: Connection, { name }: RecordTable) => ({
+const statementsOf = (connection: Connection, name: string) => ({
   index: connection.prepare<unknown, [number, string]>(
     `INSERT OR REPLACE INTO ${name}_words (rowid, words) VALUES (?, ?)`,
   ),
@@ -42,11 +48,9 @@ const statementsOf = (connection: Connection, { name }: RecordTable) => ({
  * not find them. Large amounts of text are left to {@link createUnindexedRecords} and are found a little later;
  * `onUnindexed` is called for them.
  */
-export const createRecordText = (connection: Connection, table: RecordTable, onUnindexed: () => void): RecordText => {
+export const createRecordText = (connection: Connection, table: string, onUnindexed: () => void): RecordText => {
   const { index, unindex } = statementsOf(connection, table)
-  const postpone = connection.prepare<unknown, [number]>(
-    `INSERT OR IGNORE INTO ${table.name}_unindexed (id) VALUES (?)`,
-  )
+  const postpone = connection.prepare<unknown, [number]>(`INSERT OR IGNORE INTO ${table}_unindexed (id) VALUES (?)`)
   let changes: { readonly id: number; readonly text: Text | null }[] = []
   let marked = 0
 
@@ -94,13 +98,18 @@ export const createRecordText = (connection: Connection, table: RecordTable, onU
 
 interface UnindexedRow {
   readonly unindexed: number
-  readonly owner_id: number | null
   readonly [column: string]: unknown
 }
 
-const createUnindexedRecordsOf = (connection: Connection, table: RecordTable) => {
-  const { name } = table
-  const { index } = statementsOf(connection, table)
+/** A table of records with a text index. */
+interface TextTable {
+  readonly name: string
+  /** Null if the record is no longer there. */
+  textOf(row: Row): Omit<Text, 'id'> | null
+}
+
+const createUnindexedRecordsOf = (connection: Connection, { name, textOf }: TextTable) => {
+  const { index } = statementsOf(connection, name)
   const waiting = connection.prepare<UnindexedRow, [number]>(
     `SELECT ${name}_unindexed.id AS unindexed, ${name}.*
      FROM ${name}_unindexed LEFT JOIN ${name} USING (id) ORDER BY unindexed DESC LIMIT +?`,
@@ -108,18 +117,17 @@ const createUnindexedRecordsOf = (connection: Connection, table: RecordTable) =>
   const done = connection.prepare<unknown, [number]>(`DELETE FROM ${name}_unindexed WHERE id = ?`)
 
   return (): boolean => {
-    const rows: { readonly id: number; readonly ownerId: number | null; readonly text: string }[] = []
+    const rows: { readonly id: number; readonly text: Omit<Text, 'id'> | null }[] = []
     let characters = 0
     for (const row of waiting.iterate(MAX_STEP_COUNT)) {
-      const text = table.textOf(row)
-      rows.push({ id: row.unindexed, ownerId: row.owner_id, text })
-      characters += text.length
+      const text = textOf(row)
+      rows.push({ id: row.unindexed, text })
+      characters += text?.text.length ?? 0
       if (characters >= MAX_STEP_CHARACTERS) break
     }
-    for (const { id, ownerId, text } of rows) {
+    for (const { id, text } of rows) {
       done.run(id)
-      // A record deleted in the meantime has no owner.
-      if (ownerId !== null) index.run(-id, termsIn({ ownerId, text }))
+      if (text !== null) index.run(-id, termsIn(text))
     }
     return rows.length > 0
   }
@@ -132,14 +140,34 @@ export interface UnindexedRecords {
 
 const searched = RECORD_TABLES.filter(({ collection }) => collection.search.length > 0)
 
+/** The tables with a text index. */
+export const TEXT_TABLES: readonly string[] = [...searched.map(({ name }) => name), 'records']
+
+const ownerOf = ({ owner_id }: Row): number | null => (owner_id === null ? null : Number(owner_id))
+
+const textTables = (definitions: Definitions): readonly TextTable[] => [
+  ...searched.map(({ name, textOf }) => ({
+    name,
+    textOf: (row: Row) => (row.version === null ? null : { ownerId: ownerOf(row), text: textOf(row) }),
+  })),
+  {
+    name: 'records',
+    textOf(row) {
+      const stored = row.collection_id === null ? null : definitions.findById(Number(row.collection_id))
+      if (stored === null) return null
+      return { ownerId: ownerOf(row), collectionId: stored.id, text: textOfRow(stored, row) }
+    },
+  },
+]
+
 /**
  * The records that are not in their text index yet: after a migration all records, otherwise those of large commits.
  */
-export const createUnindexedRecords = (connection: Connection): UnindexedRecords => {
-  const steps = searched.map((table) => createUnindexedRecordsOf(connection, table))
+export const createUnindexedRecords = (connection: Connection, definitions: Definitions): UnindexedRecords => {
+  const steps = textTables(definitions).map((table) => createUnindexedRecordsOf(connection, table))
   return { step: () => steps.some((step) => step()) }
 }
 
 /** Whether {@link createUnindexedRecords} has records to index. */
 export const hasUnindexedRecords = (connection: Connection): boolean =>
-  searched.some(({ name }) => connection.database.query(`SELECT 1 FROM ${name}_unindexed LIMIT 1`).get() !== null)
+  TEXT_TABLES.some((name) => connection.database.query(`SELECT 1 FROM ${name}_unindexed LIMIT 1`).get() !== null)

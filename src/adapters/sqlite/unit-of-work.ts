@@ -1,13 +1,16 @@
 import { access, constants, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import type { RecordStorage } from '../../application/ports/collections.ts'
 import type { StoreOptions } from '../../application/ports/engine.ts'
 import type { ReadTx, Store, Tx } from '../../application/ports/persistence.ts'
 import { AppError } from '../../domain/errors.ts'
 import { createBackgroundWorker } from '../sql/background-worker.ts'
-import { byCollection, RECORD_TABLES } from '../sql/record-table.ts'
-import { createStepQueue, type RunStep } from '../sql/step-queue.ts'
+import { byCollection } from '../sql/record-table.ts'
+import { createStepQueue, type RunStep, runAtOnce } from '../sql/step-queue.ts'
+import { createCollectionReader, createCollectionRepository } from './collections.ts'
 import { createCommitQueue } from './commit-queue.ts'
 import { type Connection, fileOf, openReader, openWriter, toAppError } from './database.ts'
+import { createDefinitions } from './definitions.ts'
 import { createEpochReader, createEpochWriter, type EpochWriter, type PresentEpoch, presentEpoch } from './epochs.ts'
 import { createEventReader, createEventRepository } from './events.ts'
 import { createFileLinkReader, createFileLinkRepository } from './file-links.ts'
@@ -16,18 +19,22 @@ import { createIdempotencyRepository } from './idempotency.ts'
 import { createJobReader, createJobRepository, type SqliteJobRepository } from './jobs.ts'
 import { createMailLimitRepository } from './mail-limits.ts'
 import { createMailTokenReader, createMailTokenRepository } from './mail-tokens.ts'
+import { createQueryDatabase } from './query-database.ts'
 import { createReadSnapshot, type ReadSnapshot } from './read-snapshot.ts'
+import { createCountReader, createRecordCounts, type RecordCounts } from './record-counts.ts'
 import {
   createRecordText,
   createUnindexedRecords,
   hasUnindexedRecords,
   type RecordText,
+  TEXT_TABLES,
   type UnindexedRecords,
 } from './record-text.ts'
 import { createRecordReader, createRecordRepository } from './records.ts'
 import type { RowCache } from './row-cache.ts'
 import { createRefreshTokenRepository, createSessionReader, createSessionRepository } from './sessions.ts'
 import { createSignInSourceReader, createSignInSourceRepository } from './sign-in-sources.ts'
+import { createStoredRecordReaders, createStoredRecordRepositories } from './stored-records.ts'
 import { createUsage, createUsageReader, type Usage } from './usage.ts'
 import { createUserReader, createUserRepository } from './users.ts'
 import { createWalSync, openWal, type Wal } from './wal-sync.ts'
@@ -77,52 +84,82 @@ interface CommitMarks {
 
 /** Shared by the repositories of one writer connection. */
 interface WriterContext {
-  readonly textsOf: (collection: string) => RecordText | null
+  readonly texts: ReadonlyMap<string, RecordText>
   readonly rowCache: RowCache
   readonly usage: Usage
+  readonly counts: RecordCounts
   readonly marks: CommitMarks
   readonly epoch: PresentEpoch
 }
 
-const createRepositories = (
-  connection: Connection,
-  { textsOf, rowCache, usage, marks, epoch }: WriterContext,
-): SqliteTx => ({
-  users: createUserRepository(connection, rowCache.clear),
-  sessions: createSessionRepository(connection, rowCache),
-  refreshTokens: createRefreshTokenRepository(connection),
-  signInSources: createSignInSourceRepository(connection),
-  mailTokens: createMailTokenRepository(connection),
-  mailLimits: createMailLimitRepository(connection),
-  jobs: createJobRepository(connection, () => {
-    marks.jobs = true
-  }),
-  records: byCollection((table) =>
-    createRecordRepository(connection, table, { texts: textsOf(table.name), epoch, usage }),
-  ),
-  files: createFileRepository(connection, usage),
-  fileLinks: createFileLinkRepository(connection),
-  events: createEventRepository(connection, usage, () => {
-    marks.events = true
-  }),
-  epochs: createEpochWriter(connection, epoch),
-  idempotency: createIdempotencyRepository(connection, usage),
-  unindexedRecords: createUnindexedRecords(connection),
-  usage: usage.repository,
-})
+/** The records of the writer connection, and the definitions of their collections. */
+const createRecordParts = (connection: Connection, { texts, rowCache, usage, counts, epoch }: WriterContext) => {
+  const definitions = createDefinitions(connection, rowCache.cacheLookUp)
+  const database = createQueryDatabase(connection, definitions)
+  const storedTexts = texts.get('records')
+  if (storedTexts === undefined) throw new Error('there is no text index of records')
+  const shared = { epoch, usage, counts, database }
+  const ofTable = byCollection((table) =>
+    createRecordRepository(connection, table, { ...shared, texts: texts.get(table.name) ?? null }),
+  )
+  const ofStored = createStoredRecordRepositories(connection, { ...shared, texts: storedTexts, runStep: runAtOnce })
+  return {
+    records: (storage: RecordStorage) => (typeof storage === 'string' ? ofTable(storage) : ofStored.of(storage)),
+    collections: createCollectionRepository(connection, {
+      ...{ definitions, counts, epoch, rowCache },
+      removeRecords: ofStored.removeSome,
+    }),
+    unindexedRecords: createUnindexedRecords(connection, definitions),
+  }
+}
+
+const createRepositories = (connection: Connection, context: WriterContext): SqliteTx => {
+  const { rowCache, usage, marks, epoch } = context
+  return {
+    users: createUserRepository(connection, rowCache.clear),
+    sessions: createSessionRepository(connection, rowCache),
+    refreshTokens: createRefreshTokenRepository(connection),
+    signInSources: createSignInSourceRepository(connection),
+    mailTokens: createMailTokenRepository(connection),
+    mailLimits: createMailLimitRepository(connection),
+    jobs: createJobRepository(connection, () => {
+      marks.jobs = true
+    }),
+    ...createRecordParts(connection, context),
+    files: createFileRepository(connection, usage),
+    fileLinks: createFileLinkRepository(connection),
+    events: createEventRepository(connection, usage, () => {
+      marks.events = true
+    }),
+    epochs: createEpochWriter(connection, epoch),
+    idempotency: createIdempotencyRepository(connection, usage),
+    usage: usage.repository,
+  }
+}
+
+const createRecordReaders = (connection: Connection, { cacheLookUp }: ReadSnapshot, runStep: RunStep) => {
+  const definitions = createDefinitions(connection, cacheLookUp)
+  const database = createQueryDatabase(connection, definitions)
+  const ofTable = byCollection((table) => createRecordReader(connection, table, { database, cacheLookUp, runStep }))
+  const ofStored = createStoredRecordReaders(connection, database, runStep, cacheLookUp)
+  return {
+    collections: createCollectionReader(definitions, createCountReader(connection)),
+    records: (storage: RecordStorage) => (typeof storage === 'string' ? ofTable(storage) : ofStored(storage)),
+  }
+}
 
 const createReaders = (
   connection: Connection,
-  { cacheLookUp }: ReadSnapshot,
+  snapshot: ReadSnapshot,
   epoch: PresentEpoch,
   runStep: RunStep,
 ): ReadTx => ({
-  users: createUserReader(connection, cacheLookUp, runStep),
+  users: createUserReader(connection, snapshot.cacheLookUp, runStep),
   sessions: createSessionReader(connection),
   signInSources: createSignInSourceReader(connection),
   mailTokens: createMailTokenReader(connection),
   jobs: createJobReader(connection, runStep),
-  records: byCollection((table) => createRecordReader(connection, table, cacheLookUp, runStep)),
+  ...createRecordReaders(connection, snapshot, runStep),
   files: createFileReader(connection, runStep),
   fileLinks: createFileLinkReader(connection),
   events: createEventReader(connection),
@@ -157,18 +194,14 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
   const writer = createWriter<SqliteTx>({
     open,
     repositories(connection, rowCache) {
-      const texts = new Map(
-        RECORD_TABLES.filter(({ collection }) => collection.search.length > 0).map((table) => [
-          table.name,
-          createRecordText(connection, table, () => {
-            marks.unindexed = true
-          }),
-        ]),
-      )
+      const onUnindexed = () => {
+        marks.unindexed = true
+      }
+      const texts = new Map(TEXT_TABLES.map((table) => [table, createRecordText(connection, table, onUnindexed)]))
       const usage = createUsage(connection, quotaBytes ?? Number.POSITIVE_INFINITY)
-      const textsOf = (collection: string) => texts.get(collection) ?? null
-      const tx = createRepositories(connection, { textsOf, rowCache, usage, marks, epoch })
-      return { tx, deferred: [usage, ...texts.values()] }
+      const counts = createRecordCounts(connection)
+      const tx = createRepositories(connection, { texts, rowCache, usage, counts, marks, epoch })
+      return { tx, deferred: [usage, counts, ...texts.values()] }
     },
   })
   const commits = createCommitQueue<SqliteTx>({

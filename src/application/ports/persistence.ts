@@ -79,6 +79,8 @@ export interface RecordQuery extends PageRequest<string> {
   readonly createdBefore: Instant | null
   /** What else must hold; only `record` is left to be known. Null for nothing. */
   readonly condition?: Expression | null
+  /** Long lists of different accounts take turns; the owner if absent. */
+  readonly account?: number | null
 }
 
 export interface RecordReader {

@@ -3,8 +3,11 @@ import { join } from 'node:path'
 import { RECORD_TABLES } from '../../../src/adapters/sql/record-table.ts'
 import { runAtOnce } from '../../../src/adapters/sql/step-queue.ts'
 import { openReader, openWriter } from '../../../src/adapters/sqlite/database.ts'
+import { createDefinitions } from '../../../src/adapters/sqlite/definitions.ts'
 import { MIGRATIONS, migrate } from '../../../src/adapters/sqlite/migrate.ts'
+import { createQueryDatabase } from '../../../src/adapters/sqlite/query-database.ts'
 import { createRecordList } from '../../../src/adapters/sqlite/record-list.ts'
+import { withoutCache } from '../../../src/adapters/sqlite/row-cache.ts'
 import { openSqliteStore } from '../../../src/adapters/sqlite/unit-of-work.ts'
 import type { RecordQuery, Store } from '../../../src/application/ports/persistence.ts'
 import { ITEMS } from '../../../src/domain/collections/items.ts'
@@ -62,7 +65,8 @@ test('no list reads a whole table or sorts for itself', async () => {
   } as typeof reader
   const [table] = RECORD_TABLES
   if (table === undefined) throw new Error('nothing is registered')
-  const list = createRecordList(connection, table, runAtOnce)
+  const database = createQueryDatabase(connection, createDefinitions(connection, withoutCache))
+  const list = createRecordList(connection, table, database, runAtOnce)
   for (const query of queries) await list(query)
   expect(asked.size).toBeGreaterThan(40)
   for (const sql of asked) {

@@ -1,0 +1,51 @@
+import { MAX_COST } from './search-source.ts'
+import type { RunStep } from './step-queue.ts'
+
+/** Costs are in the units of a search, about 0.25 µs. */
+const COST = { seek: 40, entry: 2, row: 20, bytesPerUnit: 50, evaluationStepsPerUnit: 12 } as const
+
+/** The longest time that a step evaluates conditions. */
+export const MAX_STEP_MS = 2
+/** The text that a step reads. */
+export const MAX_STEP_BYTES = 131_072
+/** The entries that a step reads, and the parts of indexes in which it looks for them. */
+export const MAX_STEP_ENTRIES_COUNT = 1_000
+export const MAX_STEP_SEEKS_COUNT = 200
+/** Ids of a statement that reads records. */
+export const MAX_STEP_ROWS_COUNT = 100
+
+/** The work of one request, which ends early when it has cost too much. */
+export interface Budget {
+  readonly isSpent: boolean
+  /** Whether this part of the whole is spent. */
+  isSpentTo(part: number): boolean
+  addCost(units: number): void
+  addEntries(seekCount: number, entryCount: number): void
+  addRows(count: number, bytes: number): void
+  addEvaluation(steps: number): void
+  /** Runs a step when it is the turn of the account that the request is for. */
+  readonly run: <T>(step: () => T | Promise<T>) => Promise<T>
+}
+
+export const createBudget = (runStep: RunStep, account: number | null): Budget => {
+  let cost = 0
+  return {
+    get isSpent() {
+      return cost >= MAX_COST
+    },
+    isSpentTo: (part) => cost >= MAX_COST * part,
+    addCost(units) {
+      cost += units
+    },
+    addEntries(seekCount, entryCount) {
+      cost += seekCount * COST.seek + entryCount * COST.entry
+    },
+    addRows(count, bytes) {
+      cost += count * COST.row + bytes / COST.bytesPerUnit
+    },
+    addEvaluation(steps) {
+      cost += steps / COST.evaluationStepsPerUnit
+    },
+    run: (step) => runStep(account, step),
+  }
+}

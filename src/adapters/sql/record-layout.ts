@@ -1,0 +1,81 @@
+import type { RecordStorage, StoredCollection, StoredIndex } from '../../application/ports/collections.ts'
+import type { Collection } from '../../domain/collection.ts'
+import { COLLECTIONS } from '../../domain/collections/index.ts'
+import { compareText } from '../../domain/expression-values.ts'
+import type { RowPosition } from '../../domain/page.ts'
+import type { StoredRecord } from '../../domain/record.ts'
+import { indexKeysOf } from './record-keys.ts'
+import { entryKey } from './record-source.ts'
+import { RECORD_TABLES, type RecordTable } from './record-table.ts'
+import { searchedTextOf } from './stored-records.ts'
+
+/** What a query can use of a collection. */
+export interface RecordLayout {
+  readonly storage: RecordStorage
+  readonly collection: Collection
+  /** The columns with an index of their own, also behind the owner. */
+  readonly columns: readonly string[]
+  readonly indexes: readonly StoredIndex[]
+  textOf(record: StoredRecord): string
+}
+
+const STORED_COLUMNS = ['id', 'created_at', 'updated_at'] as const
+
+export const storedLayout = (stored: StoredCollection): RecordLayout => ({
+  storage: stored,
+  collection: stored.collection,
+  columns: STORED_COLUMNS,
+  indexes: stored.indexes,
+  textOf: (record) => searchedTextOf(stored, record),
+})
+
+/** Of a collection defined in code. */
+export const tableLayout = ({ name, collection, sorts, textOf }: RecordTable): RecordLayout => ({
+  storage: name,
+  collection,
+  columns: sorts,
+  indexes: [],
+  textOf,
+})
+
+/** Of the collection with this name, if it is defined in code. */
+export const codeLayout = (name: string): RecordLayout | null => {
+  if (!COLLECTIONS.some((collection: Collection) => collection.name === name)) return null
+  const table = RECORD_TABLES.find((each) => each.name === name)
+  return table === undefined ? null : tableLayout(table)
+}
+
+/** What a list is sorted by: a column, or the entries of an index. */
+export type SortOrder = { readonly column: string } | { readonly index: StoredIndex }
+
+/** The index with the fewest fields whose first one this is. */
+const sortIndex = (indexes: readonly StoredIndex[], field: string): StoredIndex | null =>
+  indexes
+    .filter(({ isReference, fields }) => !isReference && fields[0] === field)
+    .toSorted((one, other) => one.fields.length - other.fields.length || one.id - other.id)[0] ?? null
+
+/** Throws for a field that no list can be sorted by. */
+export const sortOrderOf = ({ collection, columns, indexes }: RecordLayout, field: string): SortOrder => {
+  if (columns.includes(field)) return { column: field }
+  const index = sortIndex(indexes, field)
+  if (index === null) throw new Error(`no sort by ${field} on ${collection.name}`)
+  return { index }
+}
+
+const COLUMN_PROPERTIES: Readonly<Record<string, string>> = { created_at: 'createdAt', updated_at: 'updatedAt' }
+
+/** Where a record is in a sorted list. */
+export const positionIn = ({ collection }: RecordLayout, order: SortOrder, record: StoredRecord): RowPosition => {
+  if ('column' in order) {
+    const key = record[COLUMN_PROPERTIES[order.column] ?? order.column]
+    return { key: typeof key === 'number' || typeof key === 'string' ? key : 0, id: record.id }
+  }
+  const [first] = indexKeysOf(collection, order.index, record)
+  return { key: entryKey(first?.key ?? new Uint8Array(), record.createdAt), id: record.id }
+}
+
+const compareKeys = (one: string | number, other: string | number): number =>
+  typeof one === 'string' && typeof other === 'string' ? compareText(one, other) : Number(one) - Number(other)
+
+export const comparePositions = (one: RowPosition, other: RowPosition): number =>
+  compareKeys(one.key, other.key) || one.id - other.id

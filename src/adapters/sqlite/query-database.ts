@@ -1,0 +1,30 @@
+import type { RecordStorage } from '../../application/ports/collections.ts'
+import { files } from '../sql/entities.ts'
+import type { Row } from '../sql/entity.ts'
+import type { QueryDatabase } from '../sql/record-source.ts'
+import { byCollection } from '../sql/record-table.ts'
+import type { Connection } from './database.ts'
+import type { Definitions } from './definitions.ts'
+import { createStoredSources, createTableSource } from './record-source.ts'
+
+/** What the queries of one connection read. */
+export const createQueryDatabase = (connection: Connection, definitions: Definitions): QueryDatabase => {
+  const storedSource = createStoredSources(connection)
+  const tableSource = byCollection((table) => createTableSource(connection, table))
+  const among = <Found>(sql: string) => {
+    const statement = connection.prepare<Found, [string]>(`${sql} WHERE id IN (SELECT value FROM json_each(?))`)
+    return (ids: readonly number[]) => statement.all(JSON.stringify(ids))
+  }
+  const users = among<{ readonly id: number; readonly name: string }>('SELECT id, name FROM users')
+  const filesAmong = among<Row>('SELECT * FROM files')
+  return {
+    findCollection: definitions.find,
+    sourceOf: (storage: RecordStorage) => (typeof storage === 'string' ? tableSource(storage) : storedSource(storage)),
+    users,
+    files: (ids) =>
+      filesAmong(ids).map((row) => {
+        const { id, ownerId, filename, contentType, size, createdAt } = files.fromRow(row)
+        return { id, ownerId, filename, contentType, size, createdAt }
+      }),
+  }
+}

@@ -1,0 +1,258 @@
+import type { StoredCollection } from '../../application/ports/collections.ts'
+import type { RecordReader, RecordRepository } from '../../application/ports/persistence.ts'
+import type { JsonObject } from '../../domain/merge-patch.ts'
+import type { StoredRecord } from '../../domain/record.ts'
+import type { Row } from '../sql/entity.ts'
+import { keyOf } from '../sql/record-keys.ts'
+import { storedLayout } from '../sql/record-layout.ts'
+import { createRecordQuery } from '../sql/record-query.ts'
+import type { QueryDatabase } from '../sql/record-source.ts'
+import type { RunStep } from '../sql/step-queue.ts'
+import {
+  keysBeyond,
+  keysOfRow,
+  notUnique,
+  recordOfRow,
+  type StoredForm,
+  type StoredKey,
+  storedFormOf,
+  textOfRow,
+} from '../sql/stored-records.ts'
+import type { UsageCounter } from '../sql/usage.ts'
+import type { Connection } from './database.ts'
+import type { PresentEpoch } from './epochs.ts'
+import type { RecordCounts } from './record-counts.ts'
+import type { RecordText } from './record-text.ts'
+import { type CacheLookUp, withoutCache } from './row-cache.ts'
+import { prepareChange } from './rows.ts'
+
+interface StoredRow extends Row {
+  readonly id: number
+  readonly collection_id: number
+  readonly owner_id: number | null
+  readonly created_at: number
+  readonly bytes: number
+}
+
+/** One for each definition, created at first use. */
+const remembered = <T extends object>(make: (stored: StoredCollection) => T): ((stored: StoredCollection) => T) => {
+  const known = new WeakMap<StoredCollection, T>()
+  return (stored) => {
+    const one = known.get(stored) ?? make(stored)
+    known.set(stored, one)
+    return one
+  }
+}
+
+/** Reads the records of any collection defined at run time. */
+export const createStoredRecordReaders = (
+  connection: Connection,
+  database: QueryDatabase,
+  runStep: RunStep,
+  cacheLookUp: CacheLookUp = withoutCache,
+) => {
+  const byId = connection.prepare<StoredRow, [number]>('SELECT * FROM records WHERE id = ?')
+  const rowOf = cacheLookUp((id) => byId.get(id))
+  const byIds = connection.prepare<StoredRow, [number, string]>(
+    'SELECT * FROM records WHERE collection_id = +? AND id IN (SELECT value FROM json_each(?))',
+  )
+  const following = connection.prepare<StoredRow, [number, number, number]>(
+    'SELECT * FROM records WHERE collection_id = ? AND id > ? ORDER BY id LIMIT +?',
+  )
+
+  return remembered(
+    (stored: StoredCollection): RecordReader => ({
+      async findById(id) {
+        const row = rowOf(id)
+        return row === null || row.collection_id !== stored.id ? null : recordOfRow(stored, row)
+      },
+      list: createRecordQuery(storedLayout(stored), database, runStep),
+      findAll: async (ids) => byIds.all(stored.id, JSON.stringify(ids)).map((row) => recordOfRow(stored, row)),
+      async chunk({ after, maxCount, maxBytes }) {
+        const records: StoredRecord[] = []
+        let bytes = 0
+        for (const row of following.iterate(stored.id, after, maxCount)) {
+          records.push(recordOfRow(stored, row))
+          bytes += row.bytes
+          if (bytes >= maxBytes) return { records, complete: false }
+        }
+        return { records, complete: records.length < maxCount }
+      },
+    }),
+  )
+}
+
+/** Shared by the repositories of one connection. */
+export interface StoredRecordParts {
+  readonly database: QueryDatabase
+  readonly texts: RecordText
+  readonly epoch: PresentEpoch
+  readonly usage: UsageCounter
+  readonly counts: RecordCounts
+  readonly runStep: RunStep
+}
+
+const createKeys = (connection: Connection) => {
+  const insert = connection.prepare<unknown, [number, Uint8Array, number, number, boolean]>(
+    'INSERT OR IGNORE INTO record_keys (index_id, key, created_at, record_id, is_unique) VALUES (?, ?, ?, ?, ?)',
+  )
+  const remove = connection.prepare<unknown, [number, Uint8Array, number, number]>(
+    'DELETE FROM record_keys WHERE index_id = ? AND key = ? AND created_at = ? AND record_id = ?',
+  )
+  // No other transaction writes meanwhile.
+  const other = connection.prepare<unknown, [number, Uint8Array, number]>(
+    'SELECT 1 FROM record_keys WHERE index_id = ? AND key = ? AND record_id <> ? LIMIT 1',
+  )
+  const byKey = connection.prepare<{ record_id: number }, [number, Uint8Array, number]>(
+    'SELECT record_id FROM record_keys WHERE index_id = ? AND key = ? LIMIT +?',
+  )
+
+  return {
+    add(keys: readonly StoredKey[], { id, createdAt }: { readonly id: number; readonly createdAt: number }): void {
+      for (const { index, key, isUnique } of keys) {
+        if (isUnique && other.get(index.id, key, id) !== null) throw notUnique(index)
+        insert.run(index.id, key, createdAt, id, isUnique)
+      }
+    },
+    remove(keys: readonly StoredKey[], { id, created_at }: StoredRow): void {
+      for (const { index, key } of keys) remove.run(index.id, key, created_at, id)
+    },
+    find: (indexId: number, key: Uint8Array, limit: number): readonly number[] =>
+      byKey.all(indexId, key, limit).map(({ record_id }) => record_id),
+  }
+}
+
+const prepareStatements = (connection: Connection) => ({
+  find: connection.prepare<StoredRow, [number, number]>('SELECT * FROM records WHERE id = ? AND collection_id = +?'),
+  // RETURNING would open a statement journal, which costs more than the row.
+  insert: connection.prepare<unknown>(
+    `INSERT INTO records (collection_id, owner_id, version, epoch, created_at, updated_at, bytes, shape, next_shape, data, next)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  ),
+  update: prepareChange(
+    connection,
+    `UPDATE records SET version = ?, epoch = ?, updated_at = ?, owner_id = ?, bytes = ?, shape = ?, next_shape = ?, data = ?, next = ?
+     WHERE id = ?`,
+  ),
+  remove: prepareChange(connection, 'DELETE FROM records WHERE id = ?'),
+  owned: connection.prepare<StoredRow, [number, number, number]>(
+    'SELECT * FROM records WHERE collection_id = ? AND owner_id = ? LIMIT +?',
+  ),
+  any: connection.prepare<StoredRow, [number, number]>('SELECT * FROM records WHERE collection_id = ? LIMIT +?'),
+})
+
+/** Changes the records of any collection defined at run time. */
+export const createStoredRecordRepositories = (connection: Connection, parts: StoredRecordParts) => {
+  const { texts, usage, counts, epoch: present, database, runStep } = parts
+  const statements = prepareStatements(connection)
+  const keys = createKeys(connection)
+  const readerOf = createStoredRecordReaders(connection, database, runStep)
+
+  const indexText = (stored: StoredCollection, id: number, ownerId: number | null, text: string): void => {
+    if (isSearched(stored)) texts.put({ id, ownerId, collectionId: stored.id, text })
+  }
+
+  const removeRow = (stored: StoredCollection, row: StoredRow): void => {
+    keys.remove(keysOfRow(stored, row), row)
+    statements.remove(row.id)
+    if (isSearched(stored)) texts.remove(row.id)
+    usage.add(row.owner_id, -row.bytes)
+    counts.add(stored, -1)
+  }
+
+  /** Replaces the stored form of a record; the row is the one before. */
+  const store = (stored: StoredCollection, row: StoredRow, record: StoredRecord, form: StoredForm): void => {
+    const { id, version, epoch, updatedAt, ownerId } = record
+    const before = keysOfRow(stored, row)
+    keys.remove(keysBeyond(before, form.keys), row)
+    keys.add(keysBeyond(form.keys, before), { id, createdAt: row.created_at })
+    const { bytes, shape, nextShape, data, next } = form
+    statements.update(version, epoch, updatedAt, ownerId, bytes, shape, nextShape, data, next, id)
+    const isIndexed = stored.pending === null && ownerId === row.owner_id && form.text === textOfRow(stored, row)
+    if (!isIndexed) indexText(stored, id, ownerId, form.text)
+  }
+
+  const repositoryOf = (stored: StoredCollection): RecordRepository => ({
+    ...readerOf(stored),
+    async insert(record, next) {
+      const { ownerId, version, createdAt, updatedAt } = record
+      const epoch = present.current
+      const form = storedFormOf(stored, record, next)
+      const { bytes, shape, nextShape, data } = form
+      const { lastInsertRowid } = statements.insert.run(
+        ...[stored.id, ownerId, version, epoch, createdAt, updatedAt, bytes, shape, nextShape, data, form.next],
+      )
+      const id = Number(lastInsertRowid)
+      keys.add(form.keys, { id, createdAt })
+      indexText(stored, id, ownerId, form.text)
+      usage.add(ownerId, bytes)
+      counts.add(stored, 1)
+      return { id, ...record, epoch }
+    },
+    async update(record, next) {
+      const row = statements.find.get(record.id, stored.id)
+      if (row === null) throw new Error('UPDATE met no row')
+      const updated = { ...record, epoch: present.current }
+      const form = storedFormOf(stored, record, next)
+      store(stored, row, updated, form)
+      usage.add(row.owner_id, -row.bytes)
+      usage.add(record.ownerId, form.bytes)
+      return updated
+    },
+    async delete(id) {
+      const row = statements.find.get(id, stored.id)
+      if (row !== null) removeRow(stored, row)
+    },
+    async deleteOwned(ownerId, limit) {
+      const rows = statements.owned.all(stored.id, ownerId, limit)
+      for (const row of rows) removeRow(stored, row)
+      return rows.map((row) => recordOfRow(stored, row))
+    },
+    async releaseOwned(ownerId, limit, now) {
+      return statements.owned.all(stored.id, ownerId, limit).map((row) => {
+        const record = recordOfRow(stored, row)
+        const change = { ownerId: null, version: record.version + 1, epoch: present.current, updatedAt: now }
+        const { bytes, shape, next_shape, data, next } = row
+        statements.update(
+          ...[change.version, change.epoch, now, null, bytes, Number(shape), numberOrNull(next_shape)],
+          ...[String(data), textOrNull(next), row.id],
+        )
+        usage.add(ownerId, -bytes)
+        indexText(stored, row.id, null, textOfRow(stored, row))
+        return { ...record, ...change }
+      })
+    },
+    async referencing(field, id, limit) {
+      const index = stored.indexes.find(({ isReference, fields }) => isReference && fields[0] === field)
+      if (index === undefined) throw new Error(`${field} is no reference`)
+      const ids = keys.find(index.id, keyOf([id]), limit)
+      const records = await readerOf(stored).findAll(ids)
+      return records.toSorted((one, other) => one.id - other.id)
+    },
+    async prepare(record, next: JsonObject) {
+      const row = statements.find.get(record.id, stored.id)
+      if (row === null || row.version !== record.version || row.epoch !== record.epoch) return
+      const form = storedFormOf(stored, record, next)
+      store(stored, row, record, form)
+      // The owner has not done this.
+      if (row.owner_id !== null) usage.addAlways(row.owner_id, form.bytes - row.bytes)
+    },
+  })
+
+  return {
+    of: remembered(repositoryOf),
+    /** Removes up to `limit` records and returns how many. */
+    removeSome(stored: StoredCollection, limit: number): number {
+      const rows = statements.any.all(stored.id, limit)
+      for (const row of rows) removeRow(stored, row)
+      return rows.length
+    },
+  }
+}
+
+const isSearched = ({ collection, pending }: StoredCollection): boolean =>
+  collection.search.length > 0 || (pending !== null && pending.collection.search.length > 0)
+
+const numberOrNull = (value: unknown): number | null => (value === null ? null : Number(value))
+
+const textOrNull = (value: unknown): string | null => (value === null ? null : String(value))
