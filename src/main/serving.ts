@@ -36,6 +36,8 @@ const apiOptions = (settings: Settings) => ({
     publicUrl: settings.PUBLIC_URL,
   }),
   metricsToken: settings.METRICS_TOKEN,
+  userLookup: settings.USER_LOOKUP,
+  docs: settings.DOCS,
   https: settings.PUBLIC_URL?.startsWith('https:') ?? false,
   appName: settings.APP_NAME,
   appUrl: settings.APP_URL,
@@ -104,6 +106,7 @@ export const serveApi = async (
     {
       ...useCases,
       ...composeFiles(foundation),
+      storedCollections: () => store.read((tx) => tx.collections.all()),
       publicUrl: () => publicUrl,
       describeSocket: () => describeSocket(pkg.version, publicUrl),
       limiter: bus.limiter,
