@@ -47,3 +47,11 @@ export const insertedRow = <Row>([row]: readonly Row[]): Row => {
   if (row === undefined) throw new Error('the statement returned no row')
   return row
 }
+
+/** An array as Postgres reads it. No text may contain NUL. */
+export const textArray = (texts: readonly string[]): string =>
+  `{${texts.map((text) => `"${text.replace(/["\\]/g, '\\$&')}"`).join()}}`
+
+/** An array of bytes as Postgres reads it. */
+export const bytesArray = (all: readonly Uint8Array[]): string =>
+  `{${all.map((bytes) => `"\\\\x${bytes.toHex()}"`).join()}}`

@@ -1,6 +1,8 @@
 import type { Tx } from '../../application/ports/persistence.ts'
 import { createUsageChanges } from '../sql/usage.ts'
+import type { LockedDefinitions } from './collections.ts'
 import type { Query } from './connection.ts'
+import type { DefinitionCache } from './definitions.ts'
 import type { PresentEpoch } from './epochs.ts'
 import { isConflict, toAppError } from './errors.ts'
 import { type CommitMarks, createRepositories } from './repositories.ts'
@@ -20,6 +22,7 @@ interface Options {
    */
   readonly next: (sharing: boolean) => Unit | null
   readonly epoch: PresentEpoch
+  readonly cache: DefinitionCache
   /** Bytes that one user may store; null for unlimited. */
   readonly quotaBytes: number | null
 }
@@ -38,12 +41,13 @@ export interface SharedTransaction {
  * Runs units one after the other in one transaction, until there are no more. A unit that has locked or changed rows is
  * the last, because others may wait for these rows.
  */
-export const createSharedTransaction = ({ next, epoch, quotaBytes }: Options): SharedTransaction => {
+export const createSharedTransaction = ({ next, epoch, cache, quotaBytes }: Options): SharedTransaction => {
   const units: Unit[] = []
   const settles: (() => void)[] = []
   const marks: CommitMarks = { jobs: false, events: false }
   const usage = createUsageChanges()
   const cachedAccounts: CachedSessionAccounts = new Map()
+  const locked: LockedDefinitions = new Map()
   let cachedSince = performance.now()
 
   const expireCachedAccounts = (unit: Unit): void => {
@@ -56,7 +60,7 @@ export const createSharedTransaction = ({ next, epoch, quotaBytes }: Options): S
   const runUnit = async (unit: Unit, query: Query): Promise<boolean> => {
     const { work, resolve, reject, alone } = unit
     const transaction = createUnitTransaction(query)
-    const tx: Tx = createRepositories(transaction, { marks, cachedAccounts, epoch, usage })
+    const tx: Tx = createRepositories(transaction, { marks, cachedAccounts, epoch, usage, cache, locked })
     try {
       const value = await work(tx)
       settles.push(() => resolve(value))
