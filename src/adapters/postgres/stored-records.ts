@@ -20,6 +20,7 @@ import {
   ROW_LOCK,
   type Transaction,
 } from './connection.ts'
+import { LockConflict } from './errors.ts'
 import { lookUpIn } from './look-up.ts'
 import { givenKeys, keyParameters, removeKeys, toNotUnique, UNLESS_PRESENT } from './record-keys.ts'
 import type { UnitContext } from './records.ts'
@@ -162,6 +163,9 @@ const REFERENCING = `SELECT ${COLUMNS} FROM records
     ARRAY(SELECT record_id FROM record_keys WHERE index_id = $2 AND key = $3 ORDER BY created_at, record_id LIMIT $4))
   ORDER BY id ${ROW_LOCK}`
 
+/** How often other records are looked for if those that were found have changed. */
+const MAX_TRIES_COUNT = 5
+
 const isReferenceTo = (id: number, value: unknown): boolean =>
   Array.isArray(value) ? value.includes(id) : value === id
 
@@ -285,13 +289,14 @@ const repositoryOf = (
     async referencing(field, id, limit) {
       const index = stored.indexes.find(({ isReference, fields }) => isReference && fields[0] === field)
       if (index === undefined) throw new Error(`${field} is no reference`)
-      for (;;) {
-        const values = [stored.id, index.id, keyOf([id]), limit]
+      const values = [stored.id, index.id, keyOf([id]), limit]
+      for (let tries = 0; tries < MAX_TRIES_COUNT; tries++) {
         const found = (await connection.lock<StoredRow>(REFERENCING, ...values)).map(take)
         // Some may have changed before they were locked. If all have, others follow.
         const referencing = found.filter((record) => isReferenceTo(id, record[field]))
         if (referencing.length > 0 || found.length === 0) return referencing
       }
+      throw new LockConflict('other transactions keep changing the records')
     },
     async prepare(record, next) {
       const { id, ownerId, version, epoch } = record
