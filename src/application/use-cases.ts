@@ -3,7 +3,10 @@ import type { Rate } from '../domain/measures.ts'
 import { createAccess } from './access.ts'
 import { createAccounts } from './accounts.ts'
 import { createAttempts } from './attempts.ts'
+import { createCatalog } from './catalog.ts'
+import { createCollections } from './collections.ts'
 import { createJobs } from './jobs.ts'
+import type { ApplyPatch, CompileExpression, CompilePattern, CompileValidator } from './ports/collections.ts'
 import type { Bus } from './ports/messaging.ts'
 import type { UnitOfWork } from './ports/persistence.ts'
 import type { AccessTokens, OpaqueTokens, PasswordHasher } from './ports/security.ts'
@@ -25,6 +28,13 @@ interface Deps {
   readonly reserve: Reserve
   /** Rate limit for password attempts. */
   readonly attemptRate: Rate | 'off'
+  readonly compilePattern: CompilePattern
+  readonly compileExpression: CompileExpression
+  readonly compileValidator: CompileValidator
+  readonly applyPatch: ApplyPatch
+  readonly maxRecordBytes: number
+  /** Whether definitions come from files. */
+  readonly managed: boolean
   readonly accessTtlMs: number
   readonly refreshTtlMs: number
 }
@@ -33,6 +43,7 @@ interface Deps {
 export const createUseCases = ({ collections, bus, signup, attemptRate, accessTtlMs, refreshTtlMs, ...deps }: Deps) => {
   const { notices } = bus
   const attempts = createAttempts(bus.limiter, attemptRate, deps.unitOfWork)
+  const catalog = createCatalog({ collections, ...deps })
   const shared = { ...deps, notices, attempts, accessTtlMs, refreshTtlMs }
   return {
     access: createAccess(shared),
@@ -40,7 +51,10 @@ export const createUseCases = ({ collections, bus, signup, attemptRate, accessTt
     tokens: createTokens(shared),
     sessions: createSessions(shared),
     accounts: createAccounts(shared),
-    collections: collections.map((collection) => ({ collection, records: createRecords(collection, shared) })),
+    collections,
+    catalog,
+    records: createRecords({ ...shared, catalog }),
+    definitions: createCollections({ ...shared, collections }),
     jobs: createJobs(shared),
   }
 }

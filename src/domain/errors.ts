@@ -49,6 +49,13 @@ export interface AppErrorOptions {
   readonly field?: string | undefined
   /** Every fault of the input, if there may be several. */
   readonly faults?: readonly Fault[] | undefined
+  /** The records that do not fit a definition. */
+  readonly misfits?: { readonly count: number; readonly listed: readonly Misfit[] } | undefined
+}
+
+/** A record that does not fit a definition, and its first fault. */
+export interface Misfit extends Fault {
+  readonly id: number
 }
 
 /** One fault of an input. */
@@ -68,6 +75,7 @@ export class AppError extends Error {
   readonly index: number | undefined
   readonly field: string | undefined
   readonly faults: readonly Fault[] | undefined
+  readonly misfits: AppErrorOptions['misfits']
 
   constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined)
@@ -77,6 +85,7 @@ export class AppError extends Error {
     this.index = options.index
     this.field = options.field
     this.faults = options.faults
+    this.misfits = options.misfits
   }
 }
 

@@ -7,6 +7,11 @@ export const JOBS = 'jobs'
 export const JOB_EVENTS = ['job.done', 'job.dead'] as const
 export type JobEventName = (typeof JOB_EVENTS)[number]
 
+/** The kind of the events that report changes of definitions. */
+export const DEFINITIONS = 'collections'
+export const DEFINITION_CHANGES = ['created', 'updated', 'deleted'] as const
+export type DefinitionChangeName = (typeof DEFINITION_CHANGES)[number]
+
 /** A job in the log: without its payload. */
 export type EndedJob = Omit<Job, 'payload'>
 
@@ -23,6 +28,10 @@ export interface LoggedEvent {
   readonly ownerId: number | null
   /** The subject after the change, or before it was deleted. */
   readonly data: JsonObject
+  /**
+   * The subject before the change; null if it was created. Clients do not see it. Absent for kinds that do not need it.
+   */
+  readonly previous?: JsonObject | null
   /** Null for changes made by the server itself. */
   readonly actorId: number | null
   readonly requestId: string | null

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import type { Users } from '../../application/users.ts'
 import { isEmail, isPassword, isUserName, passwordWeakness, USER_LIMITS } from '../../domain/user.ts'
+import { type CollectionCapabilities, createCollectionCommands, type Result } from './collection-commands.ts'
 import { type Commands, EXIT, type Flags } from './program.ts'
 
 interface Given {
@@ -11,7 +12,7 @@ interface Given {
   readonly ALLOWED_HOSTS?: '*' | readonly string[] | undefined
 }
 
-type Reading<Settings> =
+export type Reading<Settings> =
   | {
       readonly settings: Settings
       readonly shown: readonly { readonly name: string; readonly value: string; readonly source: string }[]
@@ -19,7 +20,7 @@ type Reading<Settings> =
   | { readonly problems: readonly string[] }
 
 /** The actions behind the commands. */
-export interface Capabilities<Settings extends Given> {
+export interface Capabilities<Settings extends Given> extends CollectionCapabilities<Settings> {
   readSettings(flags: Flags): Reading<Settings>
   /** Serves until a signal stops it. */
   serve(settings: Settings): Promise<void>
@@ -34,10 +35,7 @@ export interface Capabilities<Settings extends Given> {
    * Copies an embedded installation and returns the settings for the new processes, or, without doing anything, the
    * problems of the arguments. Rejects if it cannot be copied.
    */
-  copy(
-    settings: Settings,
-    options: { readonly to: string; readonly files?: string },
-  ): Promise<{ readonly toSet: readonly string[] } | { readonly problems: readonly string[] }>
+  copy(settings: Settings, options: { readonly to: string; readonly files?: string }): Promise<Result<'toSet'>>
   generatePassword(): string
   describe(): Promise<unknown>
   print(text: string): void
@@ -78,7 +76,14 @@ export const createCommands = <Settings extends Given>(capable: Capabilities<Set
     return EXIT.usage
   }
 
+  const write = (file: string | undefined, text: string): void => {
+    if (file === undefined) print(text)
+    else writeFileSync(file, text)
+  }
+
   return {
+    ...createCollectionCommands(capable, withSettings, write),
+
     serve: (flags) =>
       withSettings(flags, async ({ settings }) => {
         await capable.serve(settings)
@@ -137,9 +142,7 @@ export const createCommands = <Settings extends Given>(capable: Capabilities<Set
       }),
 
     async openapi({ out }) {
-      const document = `${JSON.stringify(await capable.describe(), null, 2)}\n`
-      if (out === undefined) print(document)
-      else writeFileSync(out, document)
+      write(out, `${JSON.stringify(await capable.describe(), null, 2)}\n`)
       return EXIT.done
     },
 

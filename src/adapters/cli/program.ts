@@ -10,6 +10,12 @@ export interface Commands {
   createAdmin(options: { email: string; name?: string; passwordFromStdin: boolean }, flags: Flags): Promise<number>
   rotateSecret(flags: Flags): Promise<number>
   copy(options: { readonly to: string; readonly files?: string }, flags: Flags): Promise<number>
+  exportCollections(options: { readonly folder: string }, flags: Flags): Promise<number>
+  applyCollections(
+    options: { readonly folder: string; readonly check: boolean; readonly prune: boolean },
+    flags: Flags,
+  ): Promise<number>
+  types(options: { readonly out?: string; readonly dir?: string }, flags: Flags): Promise<number>
   openapi(options: { readonly out?: string }): Promise<number>
   config(flags: Flags): Promise<number>
   health(flags: Flags): Promise<number>
@@ -36,6 +42,50 @@ Files are copied first, each checked against its SHA-256; then all rows in one t
 reads back the same rows. After an interruption, run it again to resume. After success, running it again only verifies.
 Exit codes: 0 copied, or already copied; 1 not copied, and nothing is in the database; 2 wrong usage.
 `
+
+const APPLY_HELP = `
+Creates and changes collections so that the database has the definitions in DIR, all of them or none. Collections that
+have no file in DIR stay, unless --prune is given, which deletes them if they are empty.
+
+An embedded database must not be served meanwhile: stop the server, or set COLLECTIONS_DIR and restart it.
+Exit codes: 0 done, or nothing to do; 1 refused, or --check found changes; 2 wrong usage.
+`
+
+const addCollectionCommands = (program: Command, commands: Commands, done: (code: number) => void) => {
+  const collections = program.command('collections').description('keep the definitions of collections as files')
+
+  collections
+    .command('export')
+    .description('write the definition of each collection to DIR/NAME.json')
+    .argument('<dir>')
+    .addOption(dataDir())
+    .action(async (folder, options) => {
+      done(await commands.exportCollections({ folder }, toFlags(options)))
+    })
+
+  collections
+    .command('apply')
+    .description('make the database match the definitions in DIR, and print the changes')
+    .argument('<dir>')
+    .option('--check', 'only print the changes, and exit 1 if there are any', false)
+    .option('--prune', 'delete empty collections that have no file', false)
+    .addOption(dataDir())
+    .addHelpText('after', APPLY_HELP)
+    .action(async (folder, { check, prune, ...options }) => {
+      done(await commands.applyCollections({ folder, check, prune }, toFlags(options)))
+    })
+
+  program
+    .command('types')
+    .description('write TypeScript types of all collections')
+    .option('--out <file>', 'write to a file instead of standard output')
+    .option('--dir <dir>', 'read definitions from a folder instead of the database')
+    .addOption(dataDir())
+    .action(async ({ out, dir, ...options }) => {
+      const given = { ...(out === undefined ? {} : { out }), ...(dir === undefined ? {} : { dir }) }
+      done(await commands.types(given, toFlags(options)))
+    })
+}
 
 const addServerCommands = (program: Command, commands: Commands, done: (code: number) => void) => {
   program
@@ -144,6 +194,7 @@ export const runProgram = async (args: readonly string[], version: string, comma
   }
   addServerCommands(program, commands, done)
   addAdministrationCommands(program, commands, done)
+  addCollectionCommands(program, commands, done)
 
   try {
     await program.parseAsync(args, { from: 'user' })

@@ -137,6 +137,8 @@ export const SettingsSchema = Type.Object({
   MAIL_TEMPLATES: optional({ accepts: 'a folder of templates' }, (text) => readMailTemplates(resolve(text))),
   MAX_BODY_SIZE: size('1mb'),
   MAX_UPLOAD_SIZE: size('10mb'),
+  MAX_RECORD_SIZE: size('64kb'),
+  COLLECTIONS_DIR: optional({ accepts: 'a folder of definitions' }, (text) => resolve(text)),
   UPLOAD_TYPES: setting(
     { accepts: 'a comma list of content types such as image/png or image/*, or */*', default: 'image/jpeg,image/png' },
     parseUploadTypes,

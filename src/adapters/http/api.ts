@@ -48,7 +48,9 @@ export interface ApiDeps {
   readonly tokens: Tokens
   readonly sessions: Sessions
   readonly accounts: Accounts
-  readonly collections: readonly { readonly collection: Collection; readonly records: Records }[]
+  /** Those defined in code. */
+  readonly collections: readonly Collection[]
+  readonly records: Records
   readonly files: Files
   readonly fileLinks: FileLinks
   readonly maxUploadBytes: number
@@ -100,9 +102,12 @@ type RegisteredRoutes = Elysia<
 >
 
 /** The routes of every collection, typed by those that are defined in code. */
-const collectionRoutes = (kernel: Kernel, collections: ApiDeps['collections']): RegisteredRoutes => {
+const collectionRoutes = (
+  kernel: Kernel,
+  { collections, records }: Pick<ApiDeps, 'collections' | 'records'>,
+): RegisteredRoutes => {
   const all = new Elysia()
-  for (const { collection, records } of collections) all.use(recordRoutes(kernel, collection, records))
+  for (const collection of collections) all.use(recordRoutes(kernel, collection, records))
   return all as unknown as RegisteredRoutes
 }
 
@@ -110,7 +115,7 @@ const collectionRoutes = (kernel: Kernel, collections: ApiDeps['collections']): 
 const createFeatures = (
   kernel: Kernel,
   deps: ApiDeps,
-  collections: ApiDeps['collections'],
+  resources: Pick<ApiDeps, 'collections' | 'records'>,
   basePath: string,
   metricsToken?: string,
 ) =>
@@ -124,7 +129,7 @@ const createFeatures = (
         .use(sessionRoutes(kernel, deps.sessions))
         .use(userSessionRoutes(kernel, deps.sessions))
         .use(accountRoutes(kernel, deps.accounts))
-        .use(collectionRoutes(kernel, collections))
+        .use(collectionRoutes(kernel, resources))
         .use(fileRoutes(kernel, deps, basePath))
         .use(fileLinkRoutes(kernel, deps.files, deps.fileLinks, deps.publicUrl))
         .use(jobRoutes(kernel, deps.jobs)),
@@ -133,7 +138,7 @@ const createFeatures = (
 /** For Elysia's typed client: `treaty<App>(url)` of `@elysiajs/eden`. */
 export type App = ReturnType<typeof createFeatures>
 
-const described = (): ApiDeps['collections'] => COLLECTIONS.map((collection) => ({ collection, records: unusable() }))
+const described = () => ({ collections: COLLECTIONS, records: unusable<Records>() })
 
 /** The OpenAPI document, as plain data. Needs no dependencies, because the routes are only described, not run. */
 export const describeApi = (version: string, basePath = '') =>
@@ -180,7 +185,7 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
         ? new Elysia()
         : crossOrigin({ origins: options.corsOrigins, finish: edge.finish, routeOf: preflighted }),
     )
-    .use(createFeatures(kernel, deps, deps.collections, basePath, options.metricsToken))
+    .use(createFeatures(kernel, deps, deps, basePath, options.metricsToken))
     .use(linkPageRoutes(kernel, options))
     .use(homeRoutes(kernel, options, version))
     .use(oauthMetadataRoutes(kernel, deps.publicUrl, basePath))

@@ -8,8 +8,11 @@ export const tooLarge = (limit: number) =>
 
 const malformed = (detail: string) => new HttpProblem('malformed_body', detail)
 
-const mediaType = (request: Request): string =>
-  (request.headers.get('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
+const hasMediaType = ({ headers }: Request, expected: string): boolean => {
+  const given = headers.get('content-type')
+  // A fast path for the usual spelling.
+  return given === expected || given?.split(';', 1)[0]?.trim().toLowerCase() === expected
+}
 
 const isCompressed = ({ headers }: Request): boolean => {
   const encoding = headers.get('content-encoding')
@@ -21,7 +24,7 @@ const isCompressed = ({ headers }: Request): boolean => {
  * headers name what is accepted instead of what was wrong.
  */
 export const requireType = (request: Request, expected: string): void => {
-  const hasType = mediaType(request) === expected
+  const hasType = hasMediaType(request, expected)
   const compressed = isCompressed(request)
   if (hasType && !compressed) return
   const demands = [...(compressed ? ['not be compressed'] : []), ...(hasType ? [] : [`be ${expected}`])]
@@ -102,21 +105,8 @@ const MAX_JSON_VALUES_COUNT = 10_000
 /** A body that is not complete within this time is refused. */
 const MAX_RECEIVING_MS = 30_000
 
-/**
- * Reads a body while `reserve` counts its bytes: the declared length, or the limit. Throws the errors of `reserve`, and
- * `malformed_body` if it is not complete in time.
- */
-export const receiving = async <T>(
-  request: Request,
-  limit: number,
-  reserve: (bytes: number) => Disposable,
-  read: () => Promise<T>,
-): Promise<T> => {
-  const declared = request.headers.get('content-length')
-  const size = declared === null ? limit : Number(declared)
-  // A body that is too large is refused without being read.
-  if (size <= SMALL_BYTES || size > limit) return read()
-  using _ = reserve(size)
+const receivingLarge = async <T>(reserved: () => Disposable, read: () => Promise<T>): Promise<T> => {
+  using _ = reserved()
   const { promise: late, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(
     () =>
@@ -128,6 +118,22 @@ export const receiving = async <T>(
   } finally {
     clearTimeout(timer)
   }
+}
+
+/**
+ * Reads a body while `reserve` counts its bytes: the declared length, or the limit. Rejects with the errors of
+ * `reserve`, and with `malformed_body` if it is not complete in time.
+ */
+export const receiving = <T>(
+  request: Request,
+  limit: number,
+  reserve: (bytes: number) => Disposable,
+  read: () => Promise<T>,
+): Promise<T> => {
+  const declared = request.headers.get('content-length')
+  const size = declared === null ? limit : Number(declared)
+  // A body that is too large is refused without being read.
+  return size <= SMALL_BYTES || size > limit ? read() : receivingLarge(() => reserve(size), read)
 }
 
 const parseJson = (text: string): unknown => {

@@ -32,15 +32,16 @@ type HookContext = Pick<Context, 'request' | 'set' | 'route' | 'params'> & { cal
 
 const createBodyReader =
   ({ maxBodyBytes, slices, addressOf }: Deps, bodies: InFlight) =>
-  async (call: Call, request: Request, { body, smallBody, bodyOptional }: Rule): Promise<unknown> => {
+  (call: Call, request: Request, { body, smallBody, bodyOptional }: Rule): unknown => {
     if (body !== 'json' && body !== 'form') return null
     if (bodyOptional && !hasBody(request)) return {}
     const limit = smallBody === true || body === 'form' ? Math.min(maxBodyBytes, MAX_SMALL_BODY_BYTES) : maxBodyBytes
-    const client = call.principal === null ? `address:${networksOf(addressOf(request)).client}` : clientOf(call)
+    const clientName = () =>
+      call.principal === null ? `address:${networksOf(addressOf(request)).client}` : clientOf(call)
     return receiving(
       request,
       limit,
-      (bytes) => bodies.take(client, bytes),
+      (bytes) => bodies.take(clientName(), bytes),
       () => (body === 'json' ? readJson(request, limit, slices) : readForm(request, limit, slices)),
     )
   }

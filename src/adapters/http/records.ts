@@ -17,6 +17,9 @@ import { hasId, IdParams, NoContent, NotModified, parseTimestamp } from './schem
 /** Concurrent batches of one user in one process; limited because each may return a hundred large records. */
 const MAX_OPEN_BATCHES_COUNT = 4
 
+/** Elysia has validated the bodies of these routes. */
+const VALIDATED = { isValidated: true } as const
+
 const toQuery = (
   query: RecordsQuery,
   sorts: readonly string[],
@@ -87,7 +90,7 @@ const listRoutes = <const C extends Collection>(kernel: Kernel, resources: Resou
         const actor = actorOf(call)
         return withIdempotency(
           { request, actor, route: `POST ${path}`, sent: body, responseOf: created },
-          (idempotency) => records.create(actor, body as JsonObject, idempotency),
+          (idempotency) => records.create(actor, name, body as JsonObject, idempotency, VALIDATED),
         )
       },
       {
@@ -102,7 +105,7 @@ const listRoutes = <const C extends Collection>(kernel: Kernel, resources: Resou
       async ({ call, query }) => {
         const actor = actorOf(call)
         const request = toQuery(query, sorts, actor)
-        return toPageResponse(await records.list(actor, request), request, shown)
+        return toPageResponse(await records.list(actor, name, { query: request, filter: null }), request, shown)
       },
       {
         admit: { who: 'user', largeResponse: true },
@@ -122,10 +125,13 @@ const listRoutes = <const C extends Collection>(kernel: Kernel, resources: Resou
         using _ = beginBatch(actor.userId)
         const cost = furtherCostOf(body.operations.length)
         await limits.general(actor, () => addressOf(request), set.headers, cost)
-        const operations = body.operations.map((operation) => toOperation(operation as JsonObject))
+        const operations = body.operations.map((operation) => ({
+          ...toOperation(operation as JsonObject),
+          collection: name,
+        }))
         return await withIdempotency(
           { request, actor, route: `POST ${path}/batch`, sent: body, responseOf: answered },
-          (idempotency) => records.batch(actor, operations, idempotency),
+          (idempotency) => records.batch(actor, operations, idempotency, VALIDATED),
         )
       },
       {
@@ -147,14 +153,14 @@ const singleRoutes = <const C extends Collection>(kernel: Kernel, resources: Res
   const changeRule: Rule = {
     who: 'user',
     body: 'json',
-    checkAccess: (actor, params) => hasId(params) && records.get(actor, Number(params.id)),
+    checkAccess: (actor, params) => hasId(params) && records.get(actor, name, Number(params.id)),
   }
   return new Elysia({ tags: [name] })
     .use(kernel)
     .get(
       '/:id',
       async ({ call, params, request, set, status }) => {
-        const record = await records.get(actorOf(call), Number(params.id))
+        const record = await records.get(actorOf(call), name, Number(params.id))
         const etag = recordEtag(record)
         set.headers.etag = etag
         return isKnown(request, etag) ? status(304, undefined) : shown(record)
@@ -177,7 +183,14 @@ const singleRoutes = <const C extends Collection>(kernel: Kernel, resources: Res
     .patch(
       '/:id',
       async ({ call, params, body, request, set }) => {
-        const record = await records.update(actorOf(call), Number(params.id), body as JsonObject, ifMatch(request))
+        const record = await records.update(
+          actorOf(call),
+          name,
+          Number(params.id),
+          body as JsonObject,
+          ifMatch(request),
+          VALIDATED,
+        )
         set.headers.etag = recordEtag(record)
         return shown(record)
       },
@@ -196,7 +209,7 @@ const singleRoutes = <const C extends Collection>(kernel: Kernel, resources: Res
     .delete(
       '/:id',
       async ({ call, params, request, status }) => {
-        await records.remove(actorOf(call), Number(params.id), ifMatch(request))
+        await records.remove(actorOf(call), name, Number(params.id), ifMatch(request))
         return status(204, undefined)
       },
       {

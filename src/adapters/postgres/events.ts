@@ -2,7 +2,7 @@ import type { EventReader, EventRepository, EventScope } from '../../application
 import { isDeletion } from '../../domain/record.ts'
 import { events } from '../sql/entities.ts'
 import type { Row } from '../sql/entity.ts'
-import { erasedData, eventOf, isScanned, MAX_SCANNED_COUNT } from '../sql/events.ts'
+import { erasedData, eventOf, isScanned, MAX_SCANNED_COUNT, storedEvent } from '../sql/events.ts'
 import { insertInto, postgresPlaceholder } from '../sql/statements.ts'
 import { BYTES_OF, eventBytes, type UsageCounter } from '../sql/usage.ts'
 import { type Connection, type Int8, int, type Parameter, type Transaction } from './connection.ts'
@@ -33,8 +33,10 @@ const createPlacedReader = (connection: Connection): EventReader => ({
     const rows = await connection.read<Row & { readonly found: Int8 }>(
       `SELECT * FROM (
          SELECT *, position AS cursor, count(*) OVER () AS found,
-           sum(octet_length(data)) OVER (ORDER BY position) - octet_length(data) AS before
-         FROM (SELECT * FROM events WHERE position > $1 AND ${sql} ORDER BY position LIMIT $2) next
+           sum(size) OVER (ORDER BY position) - size AS before
+         FROM (
+           SELECT *, octet_length(data) + coalesce(octet_length(previous), 0) AS size
+           FROM events WHERE position > $1 AND ${sql} ORDER BY position LIMIT $2) next
        ) measured WHERE before < $${values.length + 3} ORDER BY position`,
       after,
       maxCount,
@@ -84,10 +86,11 @@ export const createEventRepository = (
   ...createPlacedReader(connection),
   async append(appended) {
     const { event, ownerId } = appended
-    const data = JSON.stringify(appended.data)
-    void connection.insert(INSERT, ...events.valuesOf({ ...appended, data }))
-    if (ownerId !== null && isDeletion(event)) usage.addAlways(ownerId, eventBytes(data))
-    else if (ownerId !== null) usage.add(ownerId, eventBytes(data))
+    const stored = storedEvent(appended)
+    const bytes = eventBytes(stored.data, stored.previous)
+    void connection.insert(INSERT, ...events.valuesOf(stored))
+    if (ownerId !== null && isDeletion(event)) usage.addAlways(ownerId, bytes)
+    else if (ownerId !== null) usage.add(ownerId, bytes)
     onAppended()
   },
   // Removes from the beginning of the log without a gap, although the orders of times and positions can differ
@@ -123,7 +126,7 @@ export const createEventRepository = (
         continue
       }
       const data = erasedData(kind, deleted)
-      void connection.change('UPDATE events SET data = $1 WHERE position = $2', data, position)
+      void connection.change('UPDATE events SET data = $1, previous = NULL WHERE position = $2', data, position)
       usage.addAlways(ownerId, eventBytes(data))
     }
     const last = found.at(-1)

@@ -14,6 +14,8 @@ import signInSources from './migrations/0010_sign_in_sources.sql' with { type: '
 import linksMailAndReplays from './migrations/0011_links_mail_and_replays.sql' with { type: 'text' }
 import eventsOfAnyKind from './migrations/0012_events_of_any_kind.sql' with { type: 'text' }
 import collections from './migrations/0013_collections.sql' with { type: 'text' }
+import eventsBefore from './migrations/0014_events_before.sql' with { type: 'text' }
+
 import { createPool } from './pool.ts'
 import type { ServerConnection } from './server-connection.ts'
 
@@ -35,6 +37,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0011_links_mail_and_replays', sql: linksMailAndReplays },
   { name: '0012_events_of_any_kind', sql: eventsOfAnyKind },
   { name: '0013_collections', sql: collections },
+  { name: '0014_events_before', sql: eventsBefore },
 ]
 
 /** One advisory lock for all processes that migrate this database; the number is arbitrary. */

@@ -1,6 +1,6 @@
 import type { RefreshToken, SignInSource } from '../../application/ports/accounts.ts'
 import type { StoredCollection } from '../../application/ports/collections.ts'
-import type { LoggedEvent, NewEvent } from '../../domain/event.ts'
+import type { LoggedEvent } from '../../domain/event.ts'
 import type { FileLink, NewFile, NewFileLink, StoredFile } from '../../domain/file.ts'
 import type { IdempotencyRecord } from '../../domain/idempotency.ts'
 import type { Job } from '../../domain/job.ts'
@@ -119,7 +119,12 @@ export const fileLinks = entity<FileLink, NewFileLink>(
   { columnNames: { creatorId: 'maker_id' } },
 )
 
-export const events = entity<Encoded<LoggedEvent, 'data'>, Encoded<NewEvent, 'data'>>(
+type StoredEvent = Omit<LoggedEvent, 'data' | 'previous'> & {
+  readonly data: string
+  readonly previous: string | null
+}
+
+export const events = entity<StoredEvent, Omit<StoredEvent, 'position'>>(
   'events',
   {
     position: 'assigned',
@@ -131,6 +136,7 @@ export const events = entity<Encoded<LoggedEvent, 'data'>, Encoded<NewEvent, 'da
     actorId: 'integer',
     requestId: 'text',
     createdAt: 'integer',
+    previous: 'text',
   },
   { key: ['cursor'], columnNames: { position: 'cursor' } },
 )

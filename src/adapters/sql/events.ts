@@ -1,6 +1,6 @@
 import type { EventScope } from '../../application/ports/persistence.ts'
 import { collectionNamed } from '../../domain/collections/index.ts'
-import type { LoggedEvent } from '../../domain/event.ts'
+import type { LoggedEvent, NewEvent } from '../../domain/event.ts'
 import { erasedRecord } from '../../domain/record.ts'
 import type { Entity, Row } from './entity.ts'
 
@@ -28,7 +28,15 @@ export const eventOf = (row: Row): LoggedEvent => ({
   subjectId: Number(row.subject_id),
   ownerId: numberOrNull(row.owner_id),
   data: JSON.parse(String(row.data)),
+  ...(row.previous === null ? {} : { previous: JSON.parse(String(row.previous)) }),
   actorId: numberOrNull(row.actor_id),
   requestId: row.request_id === null ? null : String(row.request_id),
   createdAt: Number(row.created_at),
+})
+
+/** An event as it is stored. The previous state of a created record is stored as JSON too. */
+export const storedEvent = (event: NewEvent) => ({
+  ...event,
+  data: JSON.stringify(event.data),
+  previous: event.previous === undefined ? null : JSON.stringify(event.previous),
 })

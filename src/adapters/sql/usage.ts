@@ -8,8 +8,9 @@ const OVERHEAD_BYTES = { event: 128, idempotency: 256, file: 512 } as const
 
 const text = (value: string | null): number => (value === null ? 0 : Buffer.byteLength(value))
 
-/** `data` as it is stored. */
-export const eventBytes = (data: string): number => OVERHEAD_BYTES.event + text(data)
+/** `data` and `previous` as they are stored. */
+export const eventBytes = (data: string, previous: string | null = null): number =>
+  OVERHEAD_BYTES.event + text(data) + text(previous)
 
 /** `answer` as it is stored. */
 export const idempotencyBytes = (key: string, answer: string): number =>
@@ -19,7 +20,7 @@ export const fileBytes = (size: number): number => OVERHEAD_BYTES.file + size
 
 /** The same for an existing row, as SQL for both engines. */
 export const BYTES_OF = {
-  event: `(${OVERHEAD_BYTES.event} + octet_length(data))`,
+  event: `(${OVERHEAD_BYTES.event} + octet_length(data) + coalesce(octet_length(previous), 0))`,
   idempotency: `(${OVERHEAD_BYTES.idempotency} + octet_length(key) + octet_length(answer))`,
   file: `(${OVERHEAD_BYTES.file} + size)`,
 } as const

@@ -2,7 +2,7 @@ import type { EventReader, EventRepository, EventScope } from '../../application
 import { isDeletion } from '../../domain/record.ts'
 import { events } from '../sql/entities.ts'
 import type { Row } from '../sql/entity.ts'
-import { erasedData, eventOf, isScanned, MAX_SCANNED_COUNT } from '../sql/events.ts'
+import { erasedData, eventOf, isScanned, MAX_SCANNED_COUNT, storedEvent } from '../sql/events.ts'
 import { insertInto } from '../sql/statements.ts'
 import { BYTES_OF, eventBytes, type UsageCounter } from '../sql/usage.ts'
 import type { Connection } from './database.ts'
@@ -35,7 +35,10 @@ const createScopedQuery = <Found>(connection: Connection, columns: string) => {
 export const createEventReader = (connection: Connection): EventReader => {
   const rows = createScopedQuery<Row>(connection, '*')
   // The length is stored before the text, so it is known without reading a long text.
-  const sizes = createScopedQuery<SizedRow>(connection, 'cursor, octet_length(data) AS bytes')
+  const sizes = createScopedQuery<SizedRow>(
+    connection,
+    'cursor, octet_length(data) + coalesce(octet_length(previous), 0) AS bytes',
+  )
   const newest = connection.prepare<{ cursor: number }, []>(
     "SELECT seq AS cursor FROM sqlite_sequence WHERE name = 'events'",
   )
@@ -86,15 +89,16 @@ export const createEventRepository = (
      FROM events WHERE owner_id = +? AND (kind, cursor) > (+?, +?) ORDER BY kind, cursor LIMIT +?`,
   )
   const remove = prepareChange(connection, 'DELETE FROM events WHERE cursor = ?')
-  const replace = prepareChange(connection, 'UPDATE events SET data = ? WHERE cursor = ?')
+  const replace = prepareChange(connection, 'UPDATE events SET data = ?, previous = NULL WHERE cursor = ?')
   return {
     ...createEventReader(connection),
     async append(appended) {
       const { event, ownerId } = appended
-      const data = JSON.stringify(appended.data)
-      append(...events.valuesOf({ ...appended, data }))
-      if (ownerId !== null && isDeletion(event)) usage.addAlways(ownerId, eventBytes(data))
-      else if (ownerId !== null) usage.add(ownerId, eventBytes(data))
+      const stored = storedEvent(appended)
+      const bytes = eventBytes(stored.data, stored.previous)
+      append(...events.valuesOf(stored))
+      if (ownerId !== null && isDeletion(event)) usage.addAlways(ownerId, bytes)
+      else if (ownerId !== null) usage.add(ownerId, bytes)
       onAppended()
     },
     async deleteBefore(instant, limit) {

@@ -16,6 +16,7 @@ import signInSources from './migrations/0010_sign_in_sources.sql' with { type: '
 import linksMailAndReplays from './migrations/0011_links_mail_and_replays.sql' with { type: 'text' }
 import eventsOfAnyKind from './migrations/0012_events_of_any_kind.sql' with { type: 'text' }
 import collections from './migrations/0013_collections.sql' with { type: 'text' }
+import eventsBefore from './migrations/0014_events_before.sql' with { type: 'text' }
 
 /** In the order they are applied. An applied one never changes: its checksum is recorded. */
 export const MIGRATIONS: readonly Migration[] = [
@@ -32,6 +33,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0011_links_mail_and_replays', sql: linksMailAndReplays },
   { name: '0012_events_of_any_kind', sql: eventsOfAnyKind },
   { name: '0013_collections', sql: collections },
+  { name: '0014_events_before', sql: eventsBefore },
 ]
 
 /** How long a migration waits for the lock of another process. */

@@ -52,7 +52,10 @@ export const createStoredRecordReaders = (
   cacheLookUp: CacheLookUp = withoutCache,
 ) => {
   const byId = connection.prepare<StoredRow, [number]>('SELECT * FROM records WHERE id = ?')
-  const rowOf = cacheLookUp((id) => byId.get(id))
+  const rowOf = cacheLookUp(
+    (id) => byId.get(id),
+    (row) => row,
+  )
   const byIds = connection.prepare<StoredRow, [number, string]>(
     'SELECT * FROM records WHERE collection_id = +? AND id IN (SELECT value FROM json_each(?))',
   )

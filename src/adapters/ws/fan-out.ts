@@ -69,8 +69,8 @@ export const createFanOut = ({ realtime, registry, toBody, backlog, slices, metr
   const onEvent = (event: LoggedEvent): Promise<void> | undefined => {
     metrics.eventSeen(event.event)
     handledCount++
-    // Without a server, there are no subscribers.
-    if (publisher === null) return undefined
+    // Without a server or connections, there are no subscribers.
+    if (publisher === null || registry.size() === 0) return undefined
     let topic = ''
     let text = ''
     for (const target of realtime.audiencesOf(event)) {
