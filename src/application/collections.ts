@@ -1,8 +1,23 @@
 import type { Collection } from '../domain/collection.ts'
+import { FIRST_EPOCH } from '../domain/epoch.ts'
+import { AppError, notFound } from '../domain/errors.ts'
 import type { JsonObject } from '../domain/merge-patch.ts'
-import type { Page, PageRequest } from '../domain/page.ts'
+import { isCounted, type Page, type PageRequest, skippedRowCount } from '../domain/page.ts'
 import type { Actor, Principal } from '../domain/session.ts'
 import type { Instant } from '../domain/user.ts'
+import { requireActiveActor, requireAdmin } from './access.ts'
+import type { Catalog } from './catalog.ts'
+import { type Author, createDefinitionChanges, definitionMismatch, SYSTEM } from './definition-changes.ts'
+import { createDefinitionPlanner, type DefinitionPlan, type GivenDefinition } from './definition-plan.ts'
+import type {
+  ApplyPatch,
+  CompileExpression,
+  CompilePattern,
+  CompileValidator,
+  StoredCollection,
+} from './ports/collections.ts'
+import type { ReadTx, Tx, UnitOfWork } from './ports/persistence.ts'
+import type { Clock } from './ports/system.ts'
 import type { Expected } from './records.ts'
 
 /** A collection as admins see it. */
@@ -40,7 +55,14 @@ export interface PutResult {
   readonly isNew: boolean
 }
 
-/** The definitions of collections. For admins only: everything throws `forbidden`. */
+/** What applying definitions does, by the names of the collections. */
+export interface AppliedDefinitions {
+  readonly created: readonly string[]
+  readonly changed: readonly string[]
+  readonly deleted: readonly string[]
+}
+
+/** The definitions of collections. All methods with an actor throw `forbidden` unless they are an admin. */
 export interface Collections {
   /** Those defined in code included. */
   list(principal: Principal, query: PageRequest<'name'>): Promise<Page<CollectionDetails>>
@@ -63,6 +85,215 @@ export interface Collections {
    * number of its records.
    */
   remove(actor: Actor, name: string, options: RemoveOptions): Promise<void>
+  /**
+   * Makes the database have these definitions, all or none of them. With `prune`, deletes empty collections that are not
+   * among them. With `check`, only says what it would do. For the command line and files: not refused by `managed`.
+   */
+  apply(
+    given: readonly GivenDefinition[],
+    options: { readonly prune: boolean; readonly check: boolean },
+  ): Promise<AppliedDefinitions>
+  /** Every collection, those defined in code first. */
+  all(): Promise<readonly Collection[]>
   /** Abandons definitions that a process was preparing when it ended. Call it before this process serves. */
   abandonUnfinished(): Promise<void>
+}
+
+interface Deps {
+  readonly catalog: Catalog
+  readonly unitOfWork: UnitOfWork
+  readonly clock: Clock
+  readonly compilePattern: CompilePattern
+  readonly compileExpression: CompileExpression
+  readonly compileValidator: CompileValidator
+  readonly applyPatch: ApplyPatch
+  /** Whether definitions come from files, and cannot be changed by {@link Collections.put}. */
+  readonly managed: boolean
+}
+
+const checkVersion = (stored: StoredCollection | null, expected: Expected, mustBeNew: boolean): void => {
+  if (mustBeNew && stored !== null) throw new AppError('version_mismatch', 'The collection exists already')
+  if (expected === null) return
+  const isExpected =
+    stored !== null &&
+    expected.some(({ version, epoch }) => version === stored.version && (epoch === null || epoch === stored.epoch))
+  if (!isExpected) throw definitionMismatch()
+}
+
+const byName = (one: { readonly name: string }, other: { readonly name: string }): number =>
+  one.name < other.name ? -1 : 1
+
+interface Known {
+  readonly name: string
+  readonly collection: Collection
+  readonly stored: StoredCollection | null
+}
+
+/** Reads definitions for admins. */
+const createDescriptions = ({ catalog, unitOfWork }: Pick<Deps, 'catalog' | 'unitOfWork'>) => {
+  const describe = async (tx: ReadTx, { collection, stored }: Omit<Known, 'name'>): Promise<CollectionDetails> => ({
+    collection,
+    isBuiltIn: stored === null,
+    version: stored?.version ?? 1,
+    epoch: stored?.epoch ?? FIRST_EPOCH,
+    createdAt: stored?.createdAt ?? null,
+    updatedAt: stored?.updatedAt ?? null,
+    records: await tx.collections.countRecords(stored ?? collection.name),
+  })
+
+  const builtIn: readonly Known[] = catalog.builtIn.map((collection) => ({
+    name: collection.name,
+    collection,
+    stored: null,
+  }))
+
+  const find = async (tx: ReadTx, name: string): Promise<CollectionDetails> => {
+    const known = builtIn.find((each) => each.name === name)
+    if (known !== undefined) return describe(tx, known)
+    const stored = await tx.collections.find(name)
+    if (stored === null) throw notFound('Collection')
+    return describe(tx, stored && { collection: stored.collection, stored })
+  }
+
+  /** There are few enough to sort them all. */
+  const list = async (tx: ReadTx, query: PageRequest<'name'>): Promise<Page<CollectionDetails>> => {
+    const { size, sort, from } = query
+    const stored = (await tx.collections.all()).map((each) => ({
+      name: each.collection.name,
+      collection: each.collection,
+      stored: each,
+    }))
+    const sorted = [...builtIn, ...stored].sort(byName)
+    if (sort.descending) sorted.reverse()
+    const isAfter = ({ name }: Known, key: string) => (sort.descending ? name < key : name > key)
+    const rest =
+      'after' in from
+        ? sorted.filter((each) => isAfter(each, String(from.after.key)))
+        : sorted.slice(skippedRowCount(query))
+    const page = rest.slice(0, size)
+    const items: CollectionDetails[] = []
+    for (const each of page) items.push(await describe(tx, each))
+    const last = page.at(-1)
+    return {
+      items,
+      total: isCounted(query) ? sorted.length : null,
+      next: last === undefined || rest.length <= size ? null : { key: last.name, id: last.stored?.id ?? 0 },
+    }
+  }
+
+  return {
+    describe: (stored: StoredCollection) =>
+      unitOfWork.read((tx) => describe(tx, { collection: stored.collection, stored })),
+    get: (name: string) => unitOfWork.read((tx) => find(tx, name)),
+    list: (query: PageRequest<'name'>) => unitOfWork.read((tx) => list(tx, query)),
+  }
+}
+
+/** Definitions from files, and what a process has left that ended while it prepared one. */
+const createMaintenance = (
+  { catalog, unitOfWork }: Pick<Deps, 'catalog' | 'unitOfWork'>,
+  planOf: ReturnType<typeof createDefinitionPlanner>,
+  carryOut: ReturnType<typeof createDefinitionChanges>,
+): Pick<Collections, 'apply' | 'all' | 'abandonUnfinished'> => ({
+  async apply(given, { prune, check }) {
+    const plan = async (tx: Tx): Promise<DefinitionPlan> => {
+      const existing = await tx.collections.all()
+      const names = new Set(given.map(({ name }) => name))
+      const deleted = prune ? existing.filter(({ collection }) => !names.has(collection.name)) : []
+      for (const stored of deleted) {
+        const count = await tx.collections.countRecords(stored)
+        if (count > 0) throw new AppError('not_empty', `${stored.collection.name} has ${count} records`)
+      }
+      return planOf(given, existing, deleted)
+    }
+    const planned = check ? await unitOfWork.write(plan) : (await carryOut(plan, SYSTEM)).plan
+    return {
+      created: planned.created.map(({ name }) => name),
+      changed: planned.changed.map(({ collection }) => collection.name),
+      deleted: planned.deleted.map(({ collection }) => collection.name),
+    }
+  },
+
+  async all() {
+    const stored = await unitOfWork.read((tx) => tx.collections.all())
+    return [...catalog.builtIn, ...stored.map(({ collection }) => collection)]
+  },
+
+  async abandonUnfinished() {
+    const stored = await unitOfWork.read((tx) => tx.collections.all())
+    for (const { collection } of stored.filter(({ pending }) => pending !== null)) {
+      await unitOfWork.write(async (tx) => {
+        const now = await tx.collections.findForChange(collection.name)
+        if (now !== null && now.pending !== null) await tx.collections.abandon(now)
+      })
+    }
+  },
+})
+
+export const createCollections = (deps: Deps): Collections => {
+  const { catalog, unitOfWork, clock, managed } = deps
+  const planOf = createDefinitionPlanner({ ...deps, collections: catalog.builtIn })
+  const carryOut = createDefinitionChanges(deps)
+  const descriptions = createDescriptions(deps)
+
+  const requireChangeable = (name: string): void => {
+    if (catalog.builtIn.some((collection) => collection.name === name)) {
+      throw new AppError('collection_built_in', `The collection ${name} is built in`)
+    }
+    if (managed) throw new AppError('managed_by_files', 'Definitions come from files: change them there')
+  }
+
+  const requireAdminNow = async (tx: Tx, actor: Actor): Promise<void> =>
+    requireAdmin(await requireActiveActor(tx, actor, clock.now()))
+
+  const authorOf = ({ userId, requestId }: Actor): Author => ({ actorId: userId, requestId })
+
+  return {
+    ...createMaintenance({ catalog, unitOfWork }, planOf, carryOut),
+
+    async list(principal, query) {
+      requireAdmin(principal)
+      return descriptions.list(query)
+    },
+
+    async get(principal, name) {
+      requireAdmin(principal)
+      return descriptions.get(name)
+    },
+
+    async put(actor, name, definition, { expected, mustNotExist = false, transform = null }) {
+      requireAdmin(actor)
+      requireChangeable(name)
+      const plan = async (tx: Tx): Promise<DefinitionPlan> => {
+        await requireAdminNow(tx, actor)
+        checkVersion(await tx.collections.findForChange(name), expected, mustNotExist)
+        return planOf([{ name, definition, transform }], await tx.collections.all(), [])
+      }
+      const { plan: planned, done } = await carryOut(plan, authorOf(actor))
+      const [stored] = done
+      if (stored === undefined) throw new Error('a definition was put, and there is none')
+      return { details: await descriptions.describe(stored), isNew: planned.created.length > 0 }
+    },
+
+    async remove(actor, name, { expected, records = 0 }) {
+      requireAdmin(actor)
+      requireChangeable(name)
+      const plan = async (tx: Tx): Promise<DefinitionPlan> => {
+        await requireAdminNow(tx, actor)
+        const stored = await tx.collections.findForChange(name)
+        if (stored === null) throw notFound('Collection')
+        checkVersion(stored, expected, false)
+        const planned = planOf([], await tx.collections.all(), [stored])
+        const count = await tx.collections.countRecords(stored)
+        if (count !== records) {
+          throw new AppError(
+            'not_empty',
+            `The collection has ${count} records: to delete them too, give records=${count}`,
+          )
+        }
+        return planned
+      }
+      await carryOut(plan, authorOf(actor))
+    },
+  }
 }

@@ -4,8 +4,9 @@ import { createAccess } from './access.ts'
 import { createAccounts } from './accounts.ts'
 import { createAttempts } from './attempts.ts'
 import { createCatalog } from './catalog.ts'
+import { createCollections } from './collections.ts'
 import { createJobs } from './jobs.ts'
-import type { ApplyPatch, CompileExpression, CompileValidator } from './ports/collections.ts'
+import type { ApplyPatch, CompileExpression, CompilePattern, CompileValidator } from './ports/collections.ts'
 import type { Bus } from './ports/messaging.ts'
 import type { UnitOfWork } from './ports/persistence.ts'
 import type { AccessTokens, OpaqueTokens, PasswordHasher } from './ports/security.ts'
@@ -27,10 +28,13 @@ interface Deps {
   readonly reserve: Reserve
   /** Rate limit for password attempts. */
   readonly attemptRate: Rate | 'off'
+  readonly compilePattern: CompilePattern
   readonly compileExpression: CompileExpression
   readonly compileValidator: CompileValidator
   readonly applyPatch: ApplyPatch
   readonly maxRecordBytes: number
+  /** Whether definitions come from files. */
+  readonly managed: boolean
   readonly accessTtlMs: number
   readonly refreshTtlMs: number
 }
@@ -47,8 +51,8 @@ export const createUseCases = ({ collections, bus, signup, attemptRate, accessTt
     tokens: createTokens(shared),
     sessions: createSessions(shared),
     accounts: createAccounts(shared),
-    collections,
     catalog,
+    collections: createCollections({ ...shared, catalog }),
     records: createRecords({ ...shared, catalog }),
     jobs: createJobs(shared),
   }

@@ -44,7 +44,7 @@ const parseName = (input: JsonObject, refuse: Refuse): string => {
 
 const parseSingular = (input: JsonObject, name: string, refuse: Refuse): string => {
   const given = member(input, 'singular')
-  const singular = given ?? name.replace(/s$/, '')
+  const singular = given === undefined ? name.replace(/s$/, '') : given
   const at = given === undefined ? '/name' : '/singular'
   if (given === undefined && name === '') return ''
   if (typeof singular !== 'string' || !COLLECTION_NAME.test(singular)) {
@@ -56,7 +56,8 @@ const parseSingular = (input: JsonObject, name: string, refuse: Refuse): string 
 }
 
 const parseRules = (input: JsonObject, refuse: Refuse): Rules => {
-  const given = member(input, 'rules') ?? {}
+  const given = member(input, 'rules')
+  if (given === undefined) return DEFAULT_RULES
   if (!isJsonObject(given)) {
     refuse('/rules', 'Expected an object')
     return DEFAULT_RULES
@@ -76,7 +77,8 @@ const parseRules = (input: JsonObject, refuse: Refuse): Rules => {
 }
 
 const parseOwner = (input: JsonObject, refuse: Refuse): OwnerAction => {
-  const owner = member(input, 'owner') ?? 'delete'
+  const owner = member(input, 'owner')
+  if (owner === undefined) return 'delete'
   if (owner === 'delete' || owner === 'keep') return owner
   refuse('/owner', 'Expected delete or keep')
   return 'delete'
@@ -117,8 +119,8 @@ export const parseDefinition = (input: JsonObject, compilePattern: CompilePatter
     singular,
     ...schema,
     sorts: [],
-    search: parseSearch(member(input, 'search'), declared, refuse),
     indexes: parseIndexes(member(input, 'indexes'), declared, refuse),
+    search: parseSearch(member(input, 'search'), declared, refuse),
     rules: parseRules(input, refuse),
     owner: parseOwner(input, refuse),
   }

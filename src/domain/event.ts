@@ -7,6 +7,11 @@ export const JOBS = 'jobs'
 export const JOB_EVENTS = ['job.done', 'job.dead'] as const
 export type JobEventName = (typeof JOB_EVENTS)[number]
 
+/** The kind of the events that report changes of definitions. */
+export const DEFINITIONS = 'collections'
+export const DEFINITION_CHANGES = ['created', 'updated', 'deleted'] as const
+export type DefinitionChangeName = (typeof DEFINITION_CHANGES)[number]
+
 /** A job in the log: without its payload. */
 export type EndedJob = Omit<Job, 'payload'>
 

@@ -3,12 +3,17 @@ import { systemClock } from '../adapters/bun/clock.ts'
 import type { Closers } from '../adapters/bun/closers.ts'
 import { createOpaqueTokens } from '../adapters/bun/opaque-tokens.ts'
 import { createPasswordHasher } from '../adapters/bun/password-hasher.ts'
+import { compileExpression } from '../adapters/cel/compile.ts'
 import type { Settings } from '../adapters/env/settings.ts'
 import { exposedPaths, keptSecret, type PreviousSecret, previousSecret } from '../adapters/fs/data-dir.ts'
 import { NO_RESERVE } from '../adapters/fs/reserve.ts'
+import { applyPatch } from '../adapters/json-patch/patch.ts'
+import { compilePattern } from '../adapters/json-schema/patterns.ts'
+import { compileValidator } from '../adapters/json-schema/validator.ts'
 import { createAccessTokens, type PreviousKey } from '../adapters/jwt/access-tokens.ts'
 import { createMetrics } from '../adapters/prometheus/metrics.ts'
 import type { SocketDurations, Sockets } from '../adapters/ws/sockets.ts'
+import { type Collections, createCollections } from '../application/collections.ts'
 import type { Bus, CommitSignal, Mailer } from '../application/ports/messaging.ts'
 import type { UnitOfWork } from '../application/ports/persistence.ts'
 import type { PasswordHasher } from '../application/ports/security.ts'
@@ -16,6 +21,7 @@ import type { Clock, Log, Reserve } from '../application/ports/system.ts'
 import { createUseCases } from '../application/use-cases.ts'
 import { COLLECTIONS } from '../domain/collections/index.ts'
 import { engineOf, openBlobs, openBus, openReserve, quotaOf } from './choices.ts'
+import { applyFolder } from './definition-folder.ts'
 
 export interface StartOptions {
   readonly settings: Settings
@@ -44,6 +50,12 @@ interface UseCasePorts {
   readonly reserve: Reserve
 }
 
+const compilers = { compilePattern, compileExpression, compileValidator, applyPatch }
+
+/** The definitions of collections, for commands. */
+export const composeCollections = (unitOfWork: UnitOfWork, clock: Clock): Collections =>
+  createCollections({ collections: COLLECTIONS, unitOfWork, clock, ...compilers, managed: false })
+
 /** The use cases that need only the database and the bus. */
 export const composeUseCases = (
   settings: Settings,
@@ -54,6 +66,9 @@ export const composeUseCases = (
   createUseCases({
     ...ports,
     collections: COLLECTIONS,
+    ...compilers,
+    maxRecordBytes: settings.MAX_RECORD_SIZE,
+    managed: settings.COLLECTIONS_DIR !== undefined,
     accessTokens: createAccessTokens(secret, ports.clock, previousKeyOf(settings, previous)),
     opaqueTokens: createOpaqueTokens(secret),
     signup: settings.SIGNUP,
@@ -70,6 +85,14 @@ interface Listeners {
 }
 
 const NO_SOCKETS = { open: 0, signedIn: 0, subscriptions: 0 }
+
+/** Applies the definitions of COLLECTIONS_DIR. Throws with a line for each problem. */
+const applyManagedDefinitions = async ({ COLLECTIONS_DIR }: Settings, collections: Collections, log: Log) => {
+  if (COLLECTIONS_DIR === undefined) return
+  const applied = await applyFolder(collections, { folder: COLLECTIONS_DIR, check: false, prune: false })
+  if ('problems' in applied) throw new Error(`COLLECTIONS_DIR: ${applied.problems.join('\n')}`)
+  if (applied.changes.length > 0) log.info('applied definitions', { changes: applied.changes })
+}
 
 /** Opens the database, the bus and the file storage, in that order, and registers each with `closers`. */
 export const openFoundation = async (options: StartOptions, closers: Closers) => {
@@ -113,6 +136,7 @@ export const openFoundation = async (options: StartOptions, closers: Closers) =>
   closers.add(() => watched?.stop())
   const reserve = options.reserve ?? watched ?? NO_RESERVE
   const useCases = composeUseCases(settings, secret, { unitOfWork: store, bus, clock, passwords, reserve }, previous)
+  await applyManagedDefinitions(settings, useCases.definitions, log)
   return { settings, log, clock, secret, previous, bus, listeners, metrics, store, blobs, reserve, useCases }
 }
 

@@ -20,6 +20,7 @@ import { COLLECTIONS } from '../domain/collections/index.ts'
 import { LINK_LIFE_SECONDS } from '../domain/file.ts'
 import { quotaOf } from './choices.ts'
 import type { Foundation, StartOptions } from './foundation.ts'
+import { shimCollections, shimRecords } from './records-shim.ts'
 
 /** The path prefix that the proxy strips. */
 export const basePathOf = ({ PUBLIC_URL }: Pick<Settings, 'PUBLIC_URL'>): string =>
@@ -37,6 +38,8 @@ const apiOptions = (settings: Settings) => ({
     publicUrl: settings.PUBLIC_URL,
   }),
   metricsToken: settings.METRICS_TOKEN,
+  userLookup: settings.USER_LOOKUP,
+  docs: settings.DOCS,
   https: settings.PUBLIC_URL?.startsWith('https:') ?? false,
   appName: settings.APP_NAME,
   appUrl: settings.APP_URL,
@@ -108,6 +111,9 @@ export const serveApi = async (
     {
       ...useCases,
       ...composeFiles(foundation),
+      records: shimRecords(useCases.records, useCases.catalog, store),
+      collections: shimCollections(useCases.definitions),
+      storedCollections: () => store.read((tx) => tx.collections.all()),
       publicUrl: () => publicUrl,
       describeSocket: () => describeSocket(pkg.version, publicUrl),
       limiter: bus.limiter,

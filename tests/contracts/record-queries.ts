@@ -11,7 +11,7 @@ import { conjunctionOf } from '../../src/domain/expression-parts.ts'
 import { parseTimestamp } from '../../src/domain/expression-time.ts'
 import { compareText } from '../../src/domain/expression-values.ts'
 import type { Json, JsonObject } from '../../src/domain/merge-patch.ts'
-import type { RowPosition } from '../../src/domain/page.ts'
+import type { Page, RowPosition } from '../../src/domain/page.ts'
 import type { NewRecord, StoredRecord } from '../../src/domain/record.ts'
 import { matchesWords, queryWordsOf } from '../../src/domain/words.ts'
 import { callers, collectionNamed, collections, conditionsOf, fieldsOf, LISTS, NOW } from '../support/expressions.ts'
@@ -19,6 +19,8 @@ import { userNamed } from '../support/store.ts'
 
 /** Ids that exist, of users and of lists. Values of references go up to 3. */
 const EXISTING_COUNT = 2
+
+const LIST_INDEXES: readonly IndexDefinition[] = [{ fields: ['rank'] }, { fields: ['open', 'rank'] }]
 
 interface Situation {
   readonly collection: Collection
@@ -61,12 +63,54 @@ const withIndexes = (collection: Collection): fc.Arbitrary<Collection> => {
     .map(([indexes, search]) => ({ ...collection, indexes, search: search.filter(has) }))
 }
 
+const PLANNED = {
+  name: ['record.name == "a"', 'record.name.startsWith("a")', 'record.name in ["a", "B", "é"]', 'record.name < "b"'],
+  note: ['record.note == null', '"ab" <= record.note', 'record.note > "a"'],
+  count: ['record.count == 1', 'record.count > 0', 'record.count <= 2', 'record.count in [0, 3]', 'record.count < 1.5'],
+  price: ['record.price == 1.5', '1 < record.price', 'record.price >= -1'],
+  done: ['record.done', '!record.done', 'record.done == false'],
+  due_at: ['record.due_at < now', 'record.due_at == timestamp("2026-01-31T12:00:00Z")', 'record.due_at == null'],
+  list: [
+    'record.list == 1',
+    'record.list in [1, 2, 3]',
+    'record.list.open',
+    'record.list.owner == auth.id',
+    'auth.id in record.list.members',
+    'record.list.members.exists(x, x == 2)',
+    'record.list.owner_id == 1',
+    'record.list.rank > 0',
+    'record.list.owner.name == "user-0"',
+    '[1, 2].exists(x, x == 1 || record.list.open)',
+  ],
+} as const
+
+const ALWAYS_PLANNED = [
+  'record.owner_id == auth.id',
+  'record.owner_id == null',
+  'record.id > 0',
+  'record.created_at <= now',
+  'record.created_at == now',
+] as const
+
+/** Conditions that indexes can answer, at least in part, combined with each other. */
+const plannedOf = (collection: Collection): fc.Arbitrary<string> => {
+  const names = Object.keys(PLANNED).filter((name): name is keyof typeof PLANNED => name in collection.fields)
+  const simple = fc.constantFrom(...names.flatMap((name): readonly string[] => PLANNED[name]), ...ALWAYS_PLANNED)
+  return fc
+    .array(fc.tuple(simple, fc.constantFrom(' && ', ' || ', ' && (')), { minLength: 1, maxLength: 5 })
+    .map((parts) => {
+      const open = parts.slice(0, -1).filter(([, operator]) => operator.endsWith('(')).length
+      const text = parts.map(([part, operator], n) => `${part}${n === parts.length - 1 ? '' : operator}`).join('')
+      return `${text}${')'.repeat(open)}`
+    })
+}
+
 const situations: fc.Arbitrary<Situation> = collections.chain(withIndexes).chain((collection) =>
   fc.record({
     collection: fc.constant(collection),
     lists: fc.array(fieldsOf(LISTS), { minLength: EXISTING_COUNT, maxLength: EXISTING_COUNT }),
     drafts: fc.array(draftsOf(collection), { maxLength: 12 }),
-    rule: conditionsOf(collection, { use: 'read' }),
+    rule: fc.oneof(conditionsOf(collection, { use: 'read' }), plannedOf(collection)),
     filter: fc.option(conditionsOf(collection, { use: 'filter' })),
     auth: callers,
     text: fc.option(fc.constantFrom('a', 'ab', 'abc b'), { freq: 3 }),
@@ -125,7 +169,7 @@ const allPages = async (store: Store, stored: StoredCollection, query: RecordQue
   let after: RowPosition | null = null
   for (let pages = 0; pages < 100; pages++) {
     const from: RecordQuery['from'] = after === null ? { page: 1 } : { after }
-    const page = await store.read((tx) => tx.records(stored).list({ ...query, from }))
+    const page: Page<StoredRecord> = await store.read((tx) => tx.records(stored).list({ ...query, from }))
     ids.push(...page.items.map(({ id }) => id))
     if (page.next === null) return ids
     after = page.next
@@ -147,7 +191,7 @@ export const recordQueriesContract = (engine: string, open: () => Promise<Store>
     const openWithLists = async () => {
       const store = await open()
       for (let n = 0; n < EXISTING_COUNT; n++) await store.write((tx) => tx.users.insert(userNamed(`user-${n}`)))
-      const lists = await store.write((tx) => tx.collections.insert(LISTS, 1))
+      const lists = await store.write((tx) => tx.collections.insert({ ...LISTS, indexes: LIST_INDEXES }, 1))
       const first = { title: '', ownerId: null, version: 1, createdAt: NOW, updatedAt: NOW }
       for (let n = 0; n < EXISTING_COUNT; n++) await store.write((tx) => tx.records(lists).insert(first))
       return { store, lists }

@@ -125,6 +125,8 @@ export const SettingsSchema = Type.Object({
   ACCESS_TOKEN_TTL: duration('15m'),
   REFRESH_TOKEN_TTL: duration('30d'),
   SIGNUP: choice(['open', 'closed'], 'open'),
+  USER_LOOKUP: choice(['exact', 'off'], 'exact'),
+  DOCS: choice(['public', 'admin'], 'public'),
   CORS_ORIGINS: optional({ accepts: 'a comma list of origins such as https://app.example.com, or *' }, parseOrigins),
   ALLOWED_HOSTS: optional({ accepts: 'a comma list of host names such as api.example.com, or *' }, hosts),
   SMTP_URL: optional({ accepts: 'smtp://… or smtps://…', secret: 'url' }, (text) =>
@@ -137,6 +139,8 @@ export const SettingsSchema = Type.Object({
   MAIL_TEMPLATES: optional({ accepts: 'a folder of templates' }, (text) => readMailTemplates(resolve(text))),
   MAX_BODY_SIZE: size('1mb'),
   MAX_UPLOAD_SIZE: size('10mb'),
+  MAX_RECORD_SIZE: size('64kb'),
+  COLLECTIONS_DIR: optional({ accepts: 'a folder of definitions' }, (text) => resolve(text)),
   UPLOAD_TYPES: setting(
     { accepts: 'a comma list of content types such as image/png or image/*, or */*', default: 'image/jpeg,image/png' },
     parseUploadTypes,

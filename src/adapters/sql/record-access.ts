@@ -136,7 +136,8 @@ export const createAccess = ({ database, references, budget }: Parts) => {
           if (part === null) return null
           parts.push(part)
         }
-        return combine(parts, layout)
+        const all = combine(parts, layout)
+        return all && { ...all, exact: all.exact && access.exact }
       }
       case 'best':
         return best(access.of, layout, depth)
@@ -159,6 +160,7 @@ const NO_LAYOUT: Pick<RecordLayout, 'indexes' | 'collection'> & RecordLayout = {
     search: [],
   },
   columns: [],
+  ownerColumns: [],
   indexes: [],
   textOf: () => '',
 }

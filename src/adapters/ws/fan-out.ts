@@ -131,6 +131,8 @@ export const createFanOut = (deps: Deps): FanOut => {
   const onEvent = (event: LoggedEvent): Promise<void> | undefined => {
     metrics.eventSeen(event.event)
     handledCount++
+    // Without connections, there are no subscribers.
+    if (registry.size() === 0) return undefined
     const { position } = event
     for (const { view, answer } of last.values()) publishing.publish(view, { answer, position })
     const logged: Delivery = { position, answer: { kind: 'logged', event } }

@@ -1,11 +1,15 @@
 import { describe, expect, test } from 'bun:test'
 import { createOpaqueTokens } from '../../../src/adapters/bun/opaque-tokens.ts'
+import { compileExpression } from '../../../src/adapters/cel/compile.ts'
 import { NO_RESERVE } from '../../../src/adapters/fs/reserve.ts'
+import { applyPatch } from '../../../src/adapters/json-patch/patch.ts'
+import { compileValidator } from '../../../src/adapters/json-schema/validator.ts'
 import { createAccessTokens } from '../../../src/adapters/jwt/access-tokens.ts'
 import { createMemoryAccessNotices } from '../../../src/adapters/memory/access-notices.ts'
 import { createMemoryRateLimiter } from '../../../src/adapters/memory/rate-limiter.ts'
 import { createAccounts } from '../../../src/application/accounts.ts'
 import { createAttempts } from '../../../src/application/attempts.ts'
+import { createCatalog } from '../../../src/application/catalog.ts'
 import type { UnitOfWork } from '../../../src/application/ports/persistence.ts'
 import { createRecords } from '../../../src/application/records.ts'
 import { createSessions } from '../../../src/application/sessions.ts'
@@ -18,6 +22,7 @@ import { missing } from '../../support/postgres.ts'
 import { openTestPostgres } from '../../support/postgres-store.ts'
 import { userNamed } from '../../support/store.ts'
 
+const RULES = { compileExpression, compileValidator, applyPatch, maxRecordBytes: 65_536 }
 const clock = { now: () => Date.now() }
 const passwords = { hash: async (password: string) => password, verify: async () => true }
 const ROUNDS_COUNT = 5
@@ -67,7 +72,12 @@ const open = async () => {
     tokens,
     opaqueTokens,
     accounts: createAccounts(deps),
-    items: createRecords(ITEMS, { ...deps, reserve: NO_RESERVE }),
+    items: createRecords({
+      ...deps,
+      ...RULES,
+      catalog: createCatalog({ collections: [ITEMS], ...RULES }),
+      reserve: NO_RESERVE,
+    }),
     sessions: createSessions(deps),
     users: createUsers({ ...deps, signup: 'open', reserve: NO_RESERVE }),
   }
@@ -179,13 +189,14 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     if (one === undefined) throw new Error('nobody')
     const actor = { ...one.actor, requestId: 'test' }
     const draft = { title: 'one', description: null, data: {} }
-    const made = await items.batch(actor, Array(10).fill({ op: 'create', draft }), null)
+    const made = await items.batch(actor, Array(10).fill({ collection: 'items', op: 'create', draft }), null)
     const ids = 'result' in made ? made.result.map((item) => item?.id ?? 0) : []
-    const update = (title: string) => (id: number) => ({ op: 'update', id, patch: { title }, expected: null }) as const
+    const update = (title: string) => (id: number) =>
+      ({ collection: 'items', op: 'update', id, patch: { title }, expected: null }) as const
     const batches = [ids, ids.toReversed(), ids, ids.toReversed()]
     const answers = await codes(batches.map((order, n) => items.batch(actor, order.map(update(`${n}`)), null)))
     expect(answers).toEqual(['done', 'done', 'done', 'done'])
-    expect((await items.get(actor, ids[0] ?? 0)).version).toBe(5)
+    expect((await items.get(actor, 'items', ids[0] ?? 0)).version).toBe(5)
     expect(units.run).toBe(units.begun)
   })
 
