@@ -1,5 +1,5 @@
 import { AppError, notFound } from '../domain/errors.ts'
-import { userEvent } from '../domain/event.ts'
+import { userDeletedEvent, userEvent } from '../domain/event.ts'
 import type { Page } from '../domain/page.ts'
 import type { Caller, Principal } from '../domain/session.ts'
 import { type Instant, normalizeEmail, type Role, type User } from '../domain/user.ts'
@@ -291,6 +291,7 @@ export const createUsers = (deps: Deps): Users => {
         await tx.fileLinks.deleteAll({ creatorId: id })
         await tx.fileLinks.deleteAll({ ownerId: id })
         await tx.users.delete(id)
+        await tx.events.append(userDeletedEvent(user, actor.userId, now))
         await tx.jobs.enqueue({ kind: 'forget-user', payload: { userId: id }, now })
       })
       await notices.publish(id)

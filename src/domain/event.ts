@@ -80,3 +80,15 @@ export const userEvent = (before: User, after: User, actorId: number | null, cre
     createdAt,
   }
 }
+
+export const userDeletedEvent = (user: User, actorId: number, createdAt: Instant): NewEvent => ({
+  kind: USERS,
+  event: 'user.deleted',
+  subjectId: user.id,
+  ownerId: user.id,
+  data: loggedUser(user),
+  previous: loggedUser(user),
+  actorId,
+  requestId: null,
+  createdAt,
+})

@@ -30,6 +30,7 @@ const HOUR_MS = 3_600_000
 export const startLiveCollections = async () => {
   let notify = () => {}
   const { store } = openTestStore({ onEvents: () => notify() })
+  await store.beginEpoch()
   const bus = createMemoryBus(clock)
   const secret = 'a secret that only these tests know'
   const accessTokens = createAccessTokens(secret, clock)
