@@ -6,7 +6,6 @@ import type { JsonObject } from '../domain/merge-patch.ts'
 import type { Page } from '../domain/page.ts'
 import type { StoredRecord } from '../domain/record.ts'
 import type { Actor, Principal } from '../domain/session.ts'
-import { requireActiveActor } from './access.ts'
 import type { Catalog } from './catalog.ts'
 import {
   type IdempotencyRequest,
@@ -14,18 +13,16 @@ import {
   type IdempotentResult,
   withIdempotency,
 } from './idempotency.ts'
-import type { ApplyPatch, CompileValidator } from './ports/collections.ts'
-import type { ReadTx, RecordQuery, Tx, UnitOfWork } from './ports/persistence.ts'
-import type { Clock, Reserve } from './ports/system.ts'
+import type { ReadTx, RecordQuery, UnitOfWork } from './ports/persistence.ts'
+import type { Clock } from './ports/system.ts'
 import { type Author, createAuthorization, refuse } from './record-access.ts'
 import { createBatches } from './record-batches.ts'
-import { beginChange, type Change, storeChanges } from './record-changes.ts'
+import type { Change } from './record-changes.ts'
 import { expandRecords } from './record-expansion.ts'
-import { createPendingForms, createPendingGuard } from './record-forms.ts'
 import { createRecordImports } from './record-imports.ts'
 import { createRecordLists } from './record-lists.ts'
 import { createRecordOperations } from './record-operations.ts'
-import { requireRoom } from './reserve.ts'
+import type { RecordUnits } from './record-units.ts'
 
 /** A version that a change may apply to; in any epoch if that is null. */
 export interface ExpectedVersion {
@@ -177,47 +174,13 @@ export interface Records {
   ): Promise<ImportResult>
 }
 
-export interface RecordsDeps {
+interface Deps {
   readonly catalog: Catalog
   readonly unitOfWork: UnitOfWork
+  readonly units: RecordUnits
   readonly clock: Clock
-  readonly reserve: Reserve
-  readonly applyPatch: ApplyPatch
-  readonly compileValidator: CompileValidator
   /** The limit of a record of a collection defined at run time, as JSON. */
   readonly maxRecordBytes: number
-}
-
-type RunChange = <T>(author: Author, work: (change: Change) => Promise<T>) => Promise<T>
-
-/** Runs units that change records. */
-const createUnits = (deps: RecordsDeps) => {
-  const { catalog, unitOfWork, clock, reserve } = deps
-  const pendingForm = createPendingForms(deps)
-  const guarded = createPendingGuard(unitOfWork)
-
-  const current = async (tx: Tx, author: Author, now: number): Promise<Author> =>
-    author.userId === null ? author : requireActiveActor(tx, author, now)
-
-  const changing: RunChange = (author, work) =>
-    guarded(() =>
-      unitOfWork.write(async (tx) => {
-        const now = clock.now()
-        const change = beginChange(tx, { catalog, author: await current(tx, author, now), now, pendingForm })
-        const result = await work(change)
-        await storeChanges(change)
-        return result
-      }),
-    )
-
-  /** As {@link changing}, for changes that need space. */
-  const adding: RunChange = (author, work) =>
-    changing(author, (change) => {
-      requireRoom(reserve, change.authorization.principal)
-      return work(change)
-    })
-
-  return { changing, adding }
 }
 
 /** Someone without a token has no idempotency keys. */
@@ -234,7 +197,7 @@ const ownersOf = ({ collection, record }: RecordResult, actor: Actor): readonly 
 
 const isDelete = ({ op }: RecordOperation) => op === 'delete'
 
-const createReads = ({ catalog, unitOfWork, clock }: RecordsDeps): Pick<Records, 'get' | 'checkChange'> => {
+const createReads = ({ catalog, unitOfWork, clock }: Deps): Pick<Records, 'get' | 'checkChange'> => {
   const get = async (
     tx: ReadTx,
     principal: Principal | null,
@@ -267,9 +230,9 @@ const createReads = ({ catalog, unitOfWork, clock }: RecordsDeps): Pick<Records,
   }
 }
 
-export const createRecords = (deps: RecordsDeps): Records => {
+export const createRecords = (deps: Deps): Records => {
   const { catalog, unitOfWork } = deps
-  const { changing, adding } = createUnits(deps)
+  const { changing, adding } = deps.units
   const operations = createRecordOperations(deps)
   const performAll = createBatches(catalog, operations)
 
