@@ -4,6 +4,7 @@ import type { Caller, Principal } from '../domain/session.ts'
 import { type Instant, normalizeEmail, type Role, type User } from '../domain/user.ts'
 import { requireActiveActorLocked, requireAdmin } from './access.ts'
 import type { Attempts } from './attempts.ts'
+import type { Catalog } from './catalog.ts'
 import { ifVerified, queueNotification, requireNotification, requireTokenMail } from './mail-tokens.ts'
 import { requireStrong } from './passwords.ts'
 import type { UserQuery } from './ports/accounts.ts'
@@ -13,6 +14,7 @@ import type { AccessTokens, OpaqueTokens, PasswordHasher } from './ports/securit
 import type { Clock, Reserve } from './ports/system.ts'
 import { createRegistrations, type Registrations } from './registrations.ts'
 import { createTokenIssuer, type TokenPair } from './token-issuer.ts'
+import { createUserReferenceCheck } from './user-references.ts'
 
 export interface UserChanges {
   readonly name?: string
@@ -51,13 +53,15 @@ export interface Users extends Registrations {
   changePassword(actor: Caller, change: PasswordChange, renew: boolean): Promise<TokenPair | null>
   /**
    * Deletes the actor's own account, with their password, or, for an admin, any account. Throws `not_found`,
-   * `last_admin`, `password_required`, `wrong_password`, `too_many_requests`.
+   * `last_admin`, `password_required`, `wrong_password`, `too_many_requests`, and `referenced` if a record of someone else
+   * references the account and does not allow its deletion.
    */
   remove(actor: Caller, id: number, currentPassword?: string): Promise<void>
 }
 
 interface Deps {
   readonly unitOfWork: UnitOfWork
+  readonly catalog: Catalog
   readonly passwords: PasswordHasher
   readonly opaqueTokens: OpaqueTokens
   readonly notices: AccessNotices
@@ -196,6 +200,7 @@ export const createUsers = (deps: Deps): Users => {
   const { unitOfWork, passwords, opaqueTokens, notices, attempts, clock } = deps
   const checkPassword = createPasswordCheck(deps)
   const ownSession = createOwnSession(deps)
+  const requireUnreferenced = createUserReferenceCheck(deps)
 
   return {
     ...createRegistrations(deps),
@@ -275,6 +280,8 @@ export const createUsers = (deps: Deps): Users => {
       const isSelf = actor.userId === id
       if (isSelf && currentPassword === undefined) throw passwordRequired('Deleting your account')
       const checked = isSelf && currentPassword !== undefined ? await checkPassword(actor, currentPassword) : null
+      await unitOfWork.read((tx) => findVisible(tx, actor, id))
+      await requireUnreferenced(id)
       await unitOfWork.write(async (tx) => {
         const now = clock.now()
         const user = await findVisible(tx, await requireActiveActorLocked(tx, actor, now, id), id)

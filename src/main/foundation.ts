@@ -143,6 +143,7 @@ export const openFoundation = async (options: StartOptions, closers: Closers) =>
   closers.add(() => watched?.stop())
   const reserve = options.reserve ?? watched ?? NO_RESERVE
   const useCases = composeUseCases(settings, secret, { unitOfWork: store, bus, clock, passwords, reserve }, previous)
+  await useCases.collections.abandonUnfinished()
   await applyManagedDefinitions(settings, useCases.collections, log)
   return { settings, log, clock, secret, previous, bus, listeners, metrics, store, blobs, reserve, useCases }
 }
