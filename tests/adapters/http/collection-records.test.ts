@@ -3,7 +3,7 @@ import { createFirstAdmin } from '../../support/admin.ts'
 import { createMailbox } from '../../support/mail.ts'
 import { callsOf, defineShopping, type PageBody, type ProblemBody, type RecordBody } from '../../support/shopping.ts'
 import { startSkep } from '../../support/skep.ts'
-import { PNG, upload } from '../../support/uploads.ts'
+import { upload } from '../../support/uploads.ts'
 
 const skep = await startSkep({ ACCESS_TOKEN_TTL: '30d' }, { mailer: createMailbox() })
 const admin = callsOf(skep, await createFirstAdmin(skep))
@@ -111,7 +111,7 @@ describe('a shopping list', () => {
     const { owner, list, eve } = await household()
     const missing = await admin.create<ProblemBody>('tasks', { title: 'Rum', list: 999_999 })
     expect([missing.status, missing.body.errors?.[0]?.pointer]).toEqual([422, '/list'])
-    const { body: file } = await upload(skep.call, eve.token, PNG)
+    const { body: file } = await upload(skep.call, { token: eve.token })
     const foreign = await owner.create<ProblemBody>('tasks', { title: 'Rum', list: list.id, photo: file.id })
     expect([foreign.status, foreign.body.errors?.[0]?.pointer]).toEqual([422, '/photo'])
   })
@@ -275,14 +275,12 @@ describe('a list', () => {
     await admin.define(name, BOARD)
     for (const text of ['d', 'b', 'b', 'a', 'c']) await admin.create(name, { text })
     for (const sort of ['text', '-text', 'id', '-created_at']) {
-      const texts: unknown[] = []
-      let cursor: string | null = null
-      do {
-        const query = { sort, size: '2', ...(cursor === null ? {} : { cursor }) }
-        const { body }: { body: PageBody } = await admin.list(name, query)
-        texts.push(...body.items.map(({ text }) => text))
-        cursor = body.next_cursor
-      } while (cursor !== null)
+      let page = (await admin.list(name, { sort, size: '2' })).body
+      const texts = page.items.map(({ text }) => text)
+      while (page.next_cursor !== null) {
+        page = (await admin.list(name, { sort, size: '2', cursor: page.next_cursor })).body
+        texts.push(...page.items.map(({ text }) => text))
+      }
       const { body } = await admin.list(name, { sort, size: '100' })
       expect(texts).toEqual(body.items.map(({ text }) => text))
     }

@@ -98,6 +98,8 @@ describe('an import', () => {
     const name = await fresh()
     const { body } = await importing(name, '{"text":"a","size":12345678901234567890}\n{"text":"b","size":1e400}\n')
     expect(body).toMatchObject({ created: 0, refused: 2 })
+    for (const line of body.lines)
+      expect(line).toMatchObject({ code: 'number_not_exact', errors: [{ pointer: '/size' }] })
   })
 
   test('reads characters that arrive in several pieces', async () => {
