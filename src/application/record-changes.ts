@@ -15,8 +15,6 @@ interface Noted extends Changed {
   readonly change: RecordChange
   /** Before the transaction; null if it was created. */
   readonly previous: StoredRecord | null
-  /** Whether its content must not be logged. */
-  readonly isErased?: boolean
 }
 
 /** Who makes a change, as its event says. The server itself has neither id. */
@@ -144,7 +142,7 @@ export const noteErased = (
   compiled: CompiledCollection,
   record: StoredRecord,
   erased: StoredRecord,
-): void => note(change, { compiled, record: erased, change: 'deleted', previous: record, isErased: true })
+): void => note(change, { compiled, record: erased, change: 'deleted', previous: record })
 
 /** A record that has lost its owner. */
 export const noteReleased = (
@@ -159,8 +157,9 @@ export const storeChanges = async (change: Change): Promise<void> => {
   const { tx, now } = change
   const author = { ...change.author, createdAt: now }
   if (change.changed.size > 0) await storeRecords(change)
-  for (const { compiled, change: kind, record, previous, isErased } of change.events.values()) {
+  for (const { compiled, change: kind, record, previous } of change.events.values()) {
     const event = recordEvent(compiled.collection, kind, record, author)
-    await tx.events.append(compiled.stored === null || isErased === true ? event : { ...event, previous })
+    // Of an erased record too, until its owner's events are erased: subscribers must learn that it is gone.
+    await tx.events.append(compiled.stored === null ? event : { ...event, previous })
   }
 }

@@ -162,16 +162,19 @@ const createMemory = (maxReplacedCount: number) => {
     memory,
     clear,
     trim,
-    add(key: string, entry: Replaced) {
+    add(key: string, entry: Replaced): Replaced {
       const list = replaced.get(key)
-      if (list?.some(({ position }) => position === entry.position)) return
+      const known = list?.find(({ position }) => position === entry.position)
+      // Another reader may have come to the same event later, and have left more to later ones.
+      if (known !== undefined) known.until = Math.max(known.until, entry.until)
+      if (known !== undefined) return known
       count++
-      if (list === undefined) replaced.set(key, [entry])
-      else
-        replaced.set(
-          key,
-          [...list, entry].sort((one, other) => one.position - other.position),
-        )
+      const entries = [...(list ?? []), entry]
+      replaced.set(
+        key,
+        entries.sort((one, other) => one.position - other.position),
+      )
+      return entry
     },
     isEmpty: () => count === 0,
     isFull: () => count > maxReplacedCount || lastEvents.size > MAX_LAST_EVENTS_COUNT,
@@ -206,8 +209,7 @@ export const createRecordStates = ({
       trimLoaded()
       const key = subjectKey(kind, subjectId)
       if (loaded.has(key)) loaded.set(key, isDeletion(event) ? null : data)
-      newest = isReferenced ? { position, state: previous, until: Number.POSITIVE_INFINITY } : null
-      if (newest !== null) remembered.add(key, newest)
+      newest = isReferenced ? remembered.add(key, { position, state: previous, until: Number.POSITIVE_INFINITY }) : null
       const before = memory.lastEvents.get(key) ?? 0
       if (!remembered.isEmpty()) memory.lastEvents.set(key, position)
       return before < position ? before : 0

@@ -68,6 +68,12 @@ const createAnswers = () => {
   }
 }
 
+/** One gap after another says no more than the last one. */
+const addDeliveries = (to: Delivery[], added: readonly Delivery[]): void => {
+  if (added[0]?.answer.kind === 'gap' && to.at(-1)?.answer.kind === 'gap') to.pop()
+  to.push(...added)
+}
+
 const isSameCondition = (one: RecordView, other: RecordView): boolean =>
   JSON.stringify(one.condition) === JSON.stringify(other.condition)
 
@@ -168,7 +174,7 @@ export const createReplaying = ({ unitOfWork, readable, clock, slices, feed }: D
         if (replay.formerUntil !== null && event.position <= replay.formerUntil) {
           replay.formerUntil = Math.max(replay.formerUntil, changes.states.rememberedUntil())
         }
-        deliveries.push(...answers.deliveries(event.position))
+        addDeliveries(deliveries, answers.deliveries(event.position))
         if (slices.isOver()) await slices.next()
         if (deliveries.length < MAX_DELIVERIES_COUNT || event === events.at(-1)) continue
         position = event.position

@@ -8,8 +8,10 @@ import { compilePattern } from '../../src/adapters/json-schema/patterns.ts'
 import { compileValidator } from '../../src/adapters/json-schema/validator.ts'
 import { createAccessTokens } from '../../src/adapters/jwt/access-tokens.ts'
 import { createMemoryBus } from '../../src/adapters/memory/bus.ts'
+import { openPostgresStore } from '../../src/adapters/postgres/unit-of-work.ts'
 import type { Connection } from '../../src/adapters/ws/connection.ts'
 import { createSockets } from '../../src/adapters/ws/sockets.ts'
+import type { Store } from '../../src/application/ports/persistence.ts'
 import { createReadableCollections } from '../../src/application/readable-collections.ts'
 import { createRealtime } from '../../src/application/realtime.ts'
 import { createTopics } from '../../src/application/topics.ts'
@@ -21,15 +23,25 @@ import type { StoredRecord } from '../../src/domain/record.ts'
 import type { Role } from '../../src/domain/user.ts'
 import { quickPasswords, recordingLog } from './skep.ts'
 import { openSocket } from './socket.ts'
+import { isShared } from './stack.ts'
 import { openTestStore, userNamed } from './store.ts'
 
 const clock = { now: () => Date.now() }
 const HOUR_MS = 3_600_000
 
+/** On the engine of the stack. */
+const openStore = async (onEvents: () => void): Promise<Store> => {
+  if (!isShared) return openTestStore({ onEvents }).store
+  const { testDatabase } = await import('./postgres.ts')
+  const store = openPostgresStore({ url: await testDatabase(), size: 10, onEvents })
+  afterAll(() => store.close(0))
+  return store
+}
+
 /** A server of sockets on a database whose collections and records tests change by the use cases. */
 export const startLiveCollections = async () => {
   let notify = () => {}
-  const { store } = openTestStore({ onEvents: () => notify() })
+  const store = await openStore(() => notify())
   await store.beginEpoch()
   const bus = createMemoryBus(clock)
   const secret = 'a secret that only these tests know'
