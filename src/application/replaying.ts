@@ -26,9 +26,9 @@ export interface Replay {
   readonly view: View
   /** Null for views of the log itself. */
   readonly changes: ViewChanges | null
-  /** The view from before the rights of the subscriber changed, until nothing depends on it any more. */
-  former: FilteredView | null
-  /** Where that is; null until the records of both views have been compared. */
+  /** The views from before the rights of the subscriber changed, until nothing depends on them any more. */
+  formers: readonly FilteredView[]
+  /** Where that is; null until the records of all these views have been compared. */
   formerUntil: number | null
 }
 
@@ -45,6 +45,8 @@ const MAX_FOLLOWED_COUNT = 10_000
 const MAX_REPLACED_COUNT = 500
 /** Approximate size of what one event, or a change of rights, may lead to. */
 const MAX_CHARACTERS = 4 * 1024 * 1024
+/** Changes of rights after which a subscriber lists again, because none of them could be followed before the next one. */
+const MAX_FORMERS_COUNT = 4
 /** No more events are read for a subscriber once this much is to be sent. */
 const MAX_DELIVERIES_COUNT = 200
 /** A subscriber whose view depends on other records lists again if the log has grown by more. */
@@ -99,10 +101,10 @@ export const createReplaying = ({ unitOfWork, readable, clock, slices, feed }: D
   }
 
   /** What a change of rights alone changes. */
-  const exchange = async (replay: Replay, former: FilteredView, view: FilteredView, after: number) => {
+  const exchange = async (replay: Replay, view: FilteredView, after: number) => {
     const answers = createAnswers()
     const { set } = setOf(view.records)
-    replay.formerUntil = (await replay.changes?.replace(former.records, set, after, answers.add)) ?? 0
+    replay.formerUntil = (await replay.changes?.replace(set, after, answers.add)) ?? 0
     return { deliveries: answers.deliveries(after).map((each) => ({ ...each, position: after })), position: after }
   }
 
@@ -111,9 +113,9 @@ export const createReplaying = ({ unitOfWork, readable, clock, slices, feed }: D
     view: View,
     after: number,
     continued: RecordStates | null,
-    former: FilteredView | null = null,
+    formers: readonly FilteredView[] = [],
   ): Replay => {
-    if (view.kind === 'log') return { view, changes: null, former: null, formerUntil: null }
+    if (view.kind === 'log') return { view, changes: null, formers: [], formerUntil: null }
     const { sets } = setOf(view.records)
     const states = createRecordStates({ unitOfWork, storageOf, maxReplacedCount: MAX_REPLACED_COUNT, position: after })
     if (continued !== null) states.adopt(continued)
@@ -125,9 +127,9 @@ export const createReplaying = ({ unitOfWork, readable, clock, slices, feed }: D
       sets,
       states,
       maxFollowedCount: MAX_FOLLOWED_COUNT,
-      formerView: () => replay.former?.records ?? null,
+      formerViews: () => replay.formers.map(({ records }) => records),
     })
-    const replay: Replay = { view, changes, former, formerUntil: null }
+    const replay: Replay = { view, changes, formers, formerUntil: null }
     return replay
   }
 
@@ -149,17 +151,18 @@ export const createReplaying = ({ unitOfWork, readable, clock, slices, feed }: D
       const states = replay.changes?.states ?? null
       if (view.kind === 'log' || from.kind === 'log') return follow(view, after, states)
       if (!isSameForm(from.records, view.records)) return null
-      if (isSameCondition(from.records, view.records)) return follow(view, after, states, replay.former)
-      return replay.former === null ? follow(view, after, states, from) : null
+      if (isSameCondition(from.records, view.records)) return follow(view, after, states, replay.formers)
+      return replay.formers.length < MAX_FORMERS_COUNT ? follow(view, after, states, [...replay.formers, from]) : null
     },
 
     async next(replay: Replay, view: FilteredView, after: number): Promise<Replayed | null> {
-      const { changes, former } = replay
+      const { changes } = replay
       const found = await unitOfWork.read((tx) => readable.find(tx, view.records.collection.name))
       if (changes === null || found?.version !== view.records.definitions) return null
-      if (former !== null && replay.formerUntil === null) return exchange(replay, former, view, after)
+      if (replay.formers.length > 0 && replay.formerUntil === null) return exchange(replay, view, after)
+      if (replay.formerUntil !== null && after >= replay.formerUntil) replay.formers = []
       const before = feed.position()
-      const scope = former?.scope === 'all' ? 'all' : view.scope
+      const scope = replay.formers.some((former) => former.scope === 'all') ? 'all' : view.scope
       const chunk = await feed.next(scope, after)
       const limit = feed.position()
       const events = chunk.events.filter(({ position }) => position <= limit)
@@ -180,7 +183,6 @@ export const createReplaying = ({ unitOfWork, readable, clock, slices, feed }: D
         position = event.position
         break
       }
-      if (replay.formerUntil !== null && position >= replay.formerUntil) replay.former = null
       return { deliveries, position }
     },
   }

@@ -28,10 +28,10 @@ export interface ViewChanges {
   /** Call it with every event, in order. Resolves when every view has its answers. */
   step(event: LoggedEvent, emit: Emit): Promise<void> | undefined
   /**
-   * What changes at a position for the only subscriber if they had the view `former` before. Returns the end of the log at
+   * What changes at a position for the only subscriber, who has had the former views. Returns the end of the log at
    * that time: records that have changed since the position are left to their own events up to there.
    */
-  replace(former: RecordView, set: ViewSet, position: number, emit: Emit): Promise<number>
+  replace(set: ViewSet, position: number, emit: Emit): Promise<number>
   readonly states: RecordStates
 }
 
@@ -141,7 +141,7 @@ const createRecordAnswers = (deps: Deps) => {
 
     /** A record that was in one view, and may be in another. */
     async exchanged(
-      former: RecordView,
+      formers: readonly RecordView[],
       set: ViewSet,
       view: RecordView,
       record: StoredRecord,
@@ -149,9 +149,9 @@ const createRecordAnswers = (deps: Deps) => {
       emit: Emit,
     ) {
       const { updated, left } = answersFor(set.collection, record)
-      const found = await visible(() => [former, view], record, position)
-      if (found.has(former) && !found.has(view)) await emit([view], left)
-      if (found.has(former) || !found.has(view)) return
+      const found = await visible(() => [...formers, view], record, position)
+      if (found.size > 0 && !found.has(view)) await emit([view], left)
+      if (found.size > formers.length || !found.has(view)) return
       const shown = await mayRead(set, [view], { position, subjectId: record.id, data: record })
       if (shown.size > 0) await emit(shown, updated)
       if (slices.isOver()) await slices.next()
@@ -160,7 +160,7 @@ const createRecordAnswers = (deps: Deps) => {
 }
 
 export const createViewChanges = (deps: Deps): ViewChanges => {
-  const { unitOfWork, clock, slices, storageOf, sets, states, maxFollowedCount, formerView } = deps
+  const { unitOfWork, clock, slices, storageOf, sets, states, maxFollowedCount, formerViews } = deps
   const answers = createRecordAnswers(deps)
   const laterEvents = createLaterEvents(unitOfWork)
   const referrers = createReferrers(unitOfWork, storageOf)
@@ -173,9 +173,11 @@ export const createViewChanges = (deps: Deps): ViewChanges => {
     return records.filter(({ id }) => !changed.has(id))
   }
 
+  const hasFormers = () => (formerViews?.() ?? []).length > 0
+
   /** For the views that depend on other records. */
   const gap = (set: ViewSet, emit: Emit) => {
-    const dependent = [...set.all()].filter(({ uses }) => formerView?.() || uses === null || uses.length > 0)
+    const dependent = [...set.all()].filter(({ uses }) => hasFormers() || uses === null || uses.length > 0)
     return emit(dependent, { kind: 'gap' })
   }
 
@@ -204,9 +206,9 @@ export const createViewChanges = (deps: Deps): ViewChanges => {
   /** The referenced records that views of a set read, or have read; null if those of one view cannot be followed. */
   const usesOf = (set: ViewSet): readonly ReferenceUse[] | null => {
     const uses = set.uses()
-    const former = formerView?.()
-    if (!former || uses === null) return uses
-    return former.uses && [...uses, ...former.uses]
+    const formers = formerViews?.() ?? []
+    if (uses === null || formers.some((former) => former.uses === null)) return null
+    return [...uses, ...formers.flatMap((former) => former.uses ?? [])]
   }
 
   /** The sets with views that read records of this collection. */
@@ -256,13 +258,17 @@ export const createViewChanges = (deps: Deps): ViewChanges => {
       states.advance(event, null, false)
       return undefined
     },
-    async replace(former, set, position, emit) {
+    async replace(set, position, emit) {
       const [view] = set.all()
       let left = maxFollowedCount
       let pagesLeft = MAX_PAGES_COUNT
       if (view !== undefined) {
-        const either: Expression = { kind: 'or', left: former.condition, right: view.condition }
-        const condition = bind(either, { auth: null, now: clock.now() })
+        const formers = formerViews?.() ?? []
+        const any = formers.reduce<Expression>(
+          (left, { condition }) => ({ kind: 'or', left, right: condition }),
+          view.condition,
+        )
+        const condition = bind(any, { auth: null, now: clock.now() })
         for await (const page of matching(unitOfWork, set.storage, condition)) {
           const records = await unchanged(set.collection.name, page, position)
           left -= records.length
@@ -271,7 +277,7 @@ export const createViewChanges = (deps: Deps): ViewChanges => {
             await emit([view], { kind: 'gap' })
             break
           }
-          for (const record of records) await answers.exchanged(former, set, view, record, position, emit)
+          for (const record of records) await answers.exchanged(formers, set, view, record, position, emit)
         }
       }
       return lastPosition()

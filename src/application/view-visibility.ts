@@ -19,7 +19,7 @@ export interface ViewDeps {
   readonly sets: ViewSets
   readonly states: RecordStates
   /** The view that the only subscriber had before their rights changed, until they have the list of the present one. */
-  readonly formerView?: () => RecordView | null
+  readonly formerViews?: () => readonly RecordView[]
 }
 
 export const NO_VIEWS: ReadonlySet<RecordView> = new Set()
@@ -35,7 +35,7 @@ const union = (one: ReadonlySet<RecordView>, other: ReadonlySet<RecordView>): Re
 export const asRecord = (state: Referenced): StoredRecord => state as StoredRecord
 
 /** Which views a record is in. */
-export const createVisibility = ({ states, clock, slices, formerView }: ViewDeps) => {
+export const createVisibility = ({ states, clock, slices, formerViews }: ViewDeps) => {
   /** The views whose condition holds for a record, as its references were at a position. */
   const visible = async (
     candidates: (environment: Environment) => Iterable<RecordView>,
@@ -76,8 +76,8 @@ export const createVisibility = ({ states, clock, slices, formerView }: ViewDeps
    * The subscribers of a view may have it if it was there when they last learned of a change; that is one of these times.
    */
   const visibleBefore = async (set: ViewSet, record: StoredRecord, since: number, position: number) => {
-    const former = formerView?.() ?? null
-    const candidates = former === null ? set.candidates : () => [former, ...set.all()]
+    const formers = formerViews?.() ?? []
+    const candidates = formers.length === 0 ? set.candidates : () => [...formers, ...set.all()]
     const touched = new Set<string>()
     const snapshots = new Set([position - 1])
     let ever = NO_VIEWS
@@ -90,8 +90,8 @@ export const createVisibility = ({ states, clock, slices, formerView }: ViewDeps
         if (replaced <= position && snapshots.size < MAX_SNAPSHOTS_COUNT) snapshots.add(replaced - 1)
       }
     }
-    if (former === null) return { ever, always: always ?? NO_VIEWS }
-    // What was in the former view may be in the list of the subscriber to the present one.
+    if (formers.length === 0) return { ever, always: always ?? NO_VIEWS }
+    // What was in a former view may be in the list of the subscriber to the present one.
     return { ever: ever.size === 0 ? NO_VIEWS : new Set(set.all()), always: NO_VIEWS }
   }
 

@@ -101,7 +101,7 @@ export const createReplays = ({ realtime, encode, slices, outdated, failed, stal
 
   /** Whether everything up to now was sent, and nothing else is left to do. */
   const isUpToDate = ({ position, replay }: Subscription): boolean =>
-    position >= realtime.position() && replay.former === null
+    position >= realtime.position() && replay.formers.length === 0
 
   /** Catches up and joins while the feed waits between two events. */
   const joinExclusively = (connection: Connection, subscription: Subscription): Promise<void> =>
@@ -109,7 +109,7 @@ export const createReplays = ({ realtime, encode, slices, outdated, failed, stal
       const isWaiting = () => connection.behind.has(subscription) && !connection.closed
       for (let turn = 0; turn < MAX_EXCLUSIVE_READS_COUNT && isWaiting(); turn++) {
         if (isUpToDate(subscription)) return join(connection, subscription)
-        if (subscription.replay.former !== null || backlogOf(connection) > MAX_WAITING_BYTES) return
+        if (subscription.replay.formers.length > 0 || backlogOf(connection) > MAX_WAITING_BYTES) return
         await sendNext(connection, subscription)
       }
     })
@@ -129,7 +129,7 @@ export const createReplays = ({ realtime, encode, slices, outdated, failed, stal
       else if (subscription.position >= realtime.position() && subscription.replay.formerUntil !== null) {
         const { replay } = subscription
         await realtime.catchUp()
-        if (subscription.replay === replay && subscription.position >= realtime.position()) replay.former = null
+        if (subscription.replay === replay && subscription.position >= realtime.position()) replay.formers = []
       } else if (backlogOf(connection) > MAX_WAITING_BYTES) await waitForReader(connection)
       else await sendNext(connection, subscription)
     }
