@@ -5,10 +5,11 @@ import { bind } from '../domain/expression-binding.ts'
 import type { Referenced } from '../domain/expression-evaluation.ts'
 import { isDeletion, type StoredRecord } from '../domain/record.ts'
 import type { UnitOfWork } from './ports/persistence.ts'
-import { createLaterEvents, type RecordStates, subjectKey } from './record-states.ts'
+import { createLaterEvents, type RecordStates } from './record-states.ts'
 import type { RecordView, ViewSet } from './record-views.ts'
 import { createReferrers, matching } from './referrers.ts'
 import type { ReferenceUse } from './view-terms.ts'
+import { createViewUses, isSame, leadsTo } from './view-uses.ts'
 import { asRecord, createPresentRights, createVisibility, NO_VIEWS, type ViewDeps } from './view-visibility.ts'
 
 /** What the subscribers of a view are sent. */
@@ -47,25 +48,6 @@ export const leftEvent = ({ singular }: Collection): string => `${singular}.${LE
 
 const without = (views: ReadonlySet<RecordView>, others: ReadonlySet<RecordView>): readonly RecordView[] =>
   [...views].filter((view) => !others.has(view))
-
-/** The members of referenced records that rules and filters name, as the log has them. */
-const LOGGED_NAMES: ReadonlyMap<string, string> = new Map([
-  ['owner_id', 'ownerId'],
-  ['created_at', 'createdAt'],
-  ['updated_at', 'updatedAt'],
-])
-
-const isSame = (one: Referenced | null, other: Referenced | null, members: Iterable<string>): boolean => {
-  if (one === null || other === null) return one === other
-  for (const member of members) {
-    const name = LOGGED_NAMES.get(member) ?? member
-    if (JSON.stringify(one[name] ?? null) !== JSON.stringify(other[name] ?? null)) return false
-  }
-  return true
-}
-
-/** Where a reference leads, if its last record is of this collection. */
-const leadsTo = ({ path }: ReferenceUse, target: string): boolean => path.at(-1)?.target === target
 
 /**
  * The subject before the change; undefined if the log does not tell, which only knows it of collections defined at run
@@ -160,7 +142,17 @@ const createRecordAnswers = (deps: Deps) => {
 }
 
 export const createViewChanges = (deps: Deps): ViewChanges => {
-  const { unitOfWork, clock, slices, storageOf, sets, states, maxFollowedCount, formerViews } = deps
+  const {
+    unitOfWork,
+    clock,
+    slices,
+    storageOf,
+    sets,
+    states,
+    maxFollowedCount,
+    formerViews: formersOf = () => [],
+  } = deps
+  const { usesOf, setsReading, hasReplaced } = createViewUses(deps)
   const answers = createRecordAnswers(deps)
   const laterEvents = createLaterEvents(unitOfWork)
   const referrers = createReferrers(unitOfWork, storageOf)
@@ -173,11 +165,9 @@ export const createViewChanges = (deps: Deps): ViewChanges => {
     return records.filter(({ id }) => !changed.has(id))
   }
 
-  const hasFormers = () => (formerViews?.() ?? []).length > 0
-
   /** For the views that depend on other records. */
   const gap = (set: ViewSet, emit: Emit) => {
-    const dependent = [...set.all()].filter(({ uses }) => hasFormers() || uses === null || uses.length > 0)
+    const dependent = [...set.all()].filter(({ uses }) => formersOf().length > 0 || uses === null || uses.length > 0)
     return emit(dependent, { kind: 'gap' })
   }
 
@@ -201,34 +191,6 @@ export const createViewChanges = (deps: Deps): ViewChanges => {
         }
       }
     }
-  }
-
-  /** The referenced records that views of a set read, or have read; null if those of one view cannot be followed. */
-  const usesOf = (set: ViewSet): readonly ReferenceUse[] | null => {
-    const uses = set.uses()
-    const formers = formerViews?.() ?? []
-    if (uses === null || formers.some((former) => former.uses === null)) return null
-    return [...uses, ...formers.flatMap((former) => former.uses ?? [])]
-  }
-
-  /** The sets with views that read records of this collection. */
-  const setsReading = (kind: string): readonly ViewSet[] =>
-    [...sets.values()].filter((set) => usesOf(set)?.some((use) => leadsTo(use, kind)) ?? set.collection.name !== kind)
-
-  /**
-   * Whether a record that this one referred to has changed since the event before. That change was not followed beyond
-   * this record if it was already known to have a later event.
-   */
-  const hasReplaced = (
-    { path: [first, second] }: ReferenceUse,
-    { kind, data }: LoggedEvent,
-    previous: Referenced | null,
-    since: number,
-  ): boolean => {
-    if (first?.target !== kind || second === undefined) return false
-    const ids = [previous?.[second.field], data[second.field]].filter((id) => typeof id === 'number')
-    const keys = ids.map((id) => subjectKey(second.target, id))
-    return states.replacementsOf(keys, since).length > 0
   }
 
   const follow = async (event: LoggedEvent, reading: readonly ViewSet[], emit: Emit): Promise<void> => {
@@ -263,7 +225,7 @@ export const createViewChanges = (deps: Deps): ViewChanges => {
       let left = maxFollowedCount
       let pagesLeft = MAX_PAGES_COUNT
       if (view !== undefined) {
-        const formers = formerViews?.() ?? []
+        const formers = formersOf()
         const any = formers.reduce<Expression>(
           (left, { condition }) => ({ kind: 'or', left, right: condition }),
           view.condition,

@@ -64,6 +64,12 @@ export const valueKey = (value: Value | undefined): string | null => {
 const literalKey = (expression: Expression): string | null =>
   expression.kind === 'literal' ? valueKey(expression.value) : null
 
+/** Whether it is a member of the record, or of a referenced one: every event evaluates all paths at once. */
+const isPath = (expression: Expression): boolean => {
+  if (expression.kind === 'referenced') return isPath(expression.of)
+  return expression.kind === 'member' && (expression.of.kind === 'variable' || isPath(expression.of))
+}
+
 const termsOfComparison = (expression: Expression): readonly Term[] | null => {
   if (expression.kind === 'equal') {
     for (const [literal, path] of [
@@ -71,12 +77,12 @@ const termsOfComparison = (expression: Expression): readonly Term[] | null => {
       [expression.right, expression.left],
     ] as const) {
       const value = literalKey(literal)
-      if (value !== null && path.kind !== 'literal') return [{ path, isList: false, value }]
+      if (value !== null && isPath(path)) return [{ path, isList: false, value }]
     }
   }
   if (expression.kind === 'in') {
     const value = literalKey(expression.left)
-    if (value !== null && expression.right.kind !== 'literal') return [{ path: expression.right, isList: true, value }]
+    if (value !== null && isPath(expression.right)) return [{ path: expression.right, isList: true, value }]
   }
   return null
 }

@@ -18,7 +18,7 @@ export interface ViewDeps {
   readonly storageOf: StorageOf
   readonly sets: ViewSets
   readonly states: RecordStates
-  /** The view that the only subscriber had before their rights changed, until they have the list of the present one. */
+  /** The views that the only subscriber had before their rights changed, until they have the list of the present one. */
   readonly formerViews?: () => readonly RecordView[]
 }
 
@@ -35,7 +35,7 @@ const union = (one: ReadonlySet<RecordView>, other: ReadonlySet<RecordView>): Re
 export const asRecord = (state: Referenced): StoredRecord => state as StoredRecord
 
 /** Which views a record is in. */
-export const createVisibility = ({ states, clock, slices, formerViews }: ViewDeps) => {
+export const createVisibility = ({ states, clock, slices, formerViews: formersOf = () => [] }: ViewDeps) => {
   /** The views whose condition holds for a record, as its references were at a position. */
   const visible = async (
     candidates: (environment: Environment) => Iterable<RecordView>,
@@ -76,7 +76,7 @@ export const createVisibility = ({ states, clock, slices, formerViews }: ViewDep
    * The subscribers of a view may have it if it was there when they last learned of a change; that is one of these times.
    */
   const visibleBefore = async (set: ViewSet, record: StoredRecord, since: number, position: number) => {
-    const formers = formerViews?.() ?? []
+    const formers = formersOf()
     const candidates = formers.length === 0 ? set.candidates : () => [...formers, ...set.all()]
     const touched = new Set<string>()
     const snapshots = new Set([position - 1])

@@ -37,6 +37,8 @@ interface Deps {
 const POLL_MS = 1_000
 /** This number of events in one flush is enough; there is no pause to gather more. */
 const MIN_BATCH_COUNT = 64
+/** Views that get an answer without a break. */
+const MAX_VIEWS_PER_STEP_COUNT = 100
 /** Bytes that a socket's backlog can grow between two checks, and the same for all sockets together. */
 const CHECK_EVERY_BYTES = MAX_BACKLOG_BYTES / 8
 const CHECK_EVERY_TOTAL_BYTES = 96 * MAX_BACKLOG_BYTES
@@ -111,7 +113,7 @@ export const createFanOut = (deps: Deps): FanOut => {
 
   const prepare = (event: LoggedEvent): Promise<void> | undefined => {
     const before = event.position - 1
-    const emit = (views: readonly Audience[], answer: Answer) => {
+    const emitTo = (views: readonly Audience[], answer: Answer) => {
       for (const view of views) {
         const earlier = last.get(view.audience)
         if (earlier !== undefined) publishing.publish(view, { answer: earlier.answer, position: before })
@@ -119,6 +121,13 @@ export const createFanOut = (deps: Deps): FanOut => {
       }
       return publishing.pause()
     }
+    const emitInParts = async (views: readonly Audience[], answer: Answer) => {
+      for (let from = 0; from < views.length; from += MAX_VIEWS_PER_STEP_COUNT) {
+        await emitTo(views.slice(from, from + MAX_VIEWS_PER_STEP_COUNT), answer)
+      }
+    }
+    const emit = (views: readonly Audience[], answer: Answer) =>
+      views.length > MAX_VIEWS_PER_STEP_COUNT ? emitInParts(views, answer) : emitTo(views, answer)
     last.clear()
     const outdated = realtime.live.outdated(event)
     if (outdated === undefined) return realtime.live.changes(event, emit)
