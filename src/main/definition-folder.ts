@@ -2,7 +2,7 @@ import { readDefinitionFiles } from '../adapters/fs/definition-files.ts'
 import type { AppliedDefinitions, Collections } from '../application/collections.ts'
 import { type ReadDefinitions, readDefinitions } from '../application/definition-files.ts'
 import { COLLECTIONS } from '../domain/collections/index.ts'
-import { AppError } from '../domain/errors.ts'
+import { AppError, type Misfits } from '../domain/errors.ts'
 
 /** One line for each. */
 export interface Problems {
@@ -11,11 +11,14 @@ export interface Problems {
 
 export const readFolder = (folder: string): ReadDefinitions => readDefinitions(readDefinitionFiles(folder))
 
+const misfitLines = ({ id, faults }: Misfits['first'][number]): readonly string[] =>
+  faults.map(({ pointer, detail }) => `  record ${id} ${pointer}: ${detail}`)
+
 /** One line for each fault. */
 const linesOf = (error: AppError): readonly string[] => {
   const { faults = [], misfits } = error
   if (misfits !== undefined) {
-    return [error.message, ...misfits.listed.map(({ id, pointer, detail }) => `  record ${id} ${pointer}: ${detail}`)]
+    return [error.message, ...misfits.first.flatMap(misfitLines)]
   }
   return faults.length === 0 ? [error.message] : faults.map(lineOf)
 }

@@ -13,6 +13,8 @@ import { compileValidator } from '../adapters/json-schema/validator.ts'
 import { createAccessTokens, type PreviousKey } from '../adapters/jwt/access-tokens.ts'
 import { createMetrics } from '../adapters/prometheus/metrics.ts'
 import type { SocketDurations, Sockets } from '../adapters/ws/sockets.ts'
+import { createCatalog } from '../application/catalog.ts'
+import { type Collections, createCollections } from '../application/collections.ts'
 import type { Bus, CommitSignal, Mailer } from '../application/ports/messaging.ts'
 import type { UnitOfWork } from '../application/ports/persistence.ts'
 import type { PasswordHasher } from '../application/ports/security.ts'
@@ -47,6 +49,18 @@ interface UseCasePorts {
   readonly passwords: PasswordHasher
   readonly reserve: Reserve
 }
+
+const compilers = { compilePattern, compileExpression, compileValidator, applyPatch }
+
+/** The definitions of collections, for commands. */
+export const composeCollections = (unitOfWork: UnitOfWork, clock: Clock): Collections =>
+  createCollections({
+    catalog: createCatalog({ collections: COLLECTIONS, ...compilers }),
+    unitOfWork,
+    clock,
+    ...compilers,
+    managed: false,
+  })
 
 /** The use cases that need only the database and the bus. */
 export const composeUseCases = (
@@ -124,6 +138,7 @@ export const openFoundation = async (options: StartOptions, closers: Closers) =>
   const reserve = options.reserve ?? watched ?? NO_RESERVE
   const useCases = composeUseCases(settings, secret, { unitOfWork: store, bus, clock, passwords, reserve }, previous)
   await useCases.collections.abandonUnfinished()
+  await applyManagedDefinitions(settings, useCases.collections, log)
   return { settings, log, clock, secret, previous, bus, listeners, metrics, store, blobs, reserve, useCases }
 }
 
