@@ -15,7 +15,12 @@ export const readFolder = (folder: string): ReadDefinitions => readDefinitions(r
 const linesOf = (error: AppError): readonly string[] => {
   const { faults = [], misfits } = error
   if (misfits !== undefined) {
-    return [error.message, ...misfits.listed.map(({ id, pointer, detail }) => `  record ${id} ${pointer}: ${detail}`)]
+    return [
+      error.message,
+      ...misfits.first.flatMap(({ id, faults }) =>
+        faults.map(({ pointer, detail }) => `  record ${id} ${pointer}: ${detail}`),
+      ),
+    ]
   }
   return faults.length === 0 ? [error.message] : faults.map(lineOf)
 }

@@ -13,6 +13,7 @@ import { compileValidator } from '../adapters/json-schema/validator.ts'
 import { createAccessTokens, type PreviousKey } from '../adapters/jwt/access-tokens.ts'
 import { createMetrics } from '../adapters/prometheus/metrics.ts'
 import type { SocketDurations, Sockets } from '../adapters/ws/sockets.ts'
+import { createCatalog } from '../application/catalog.ts'
 import { type Collections, createCollections } from '../application/collections.ts'
 import type { Bus, CommitSignal, Mailer } from '../application/ports/messaging.ts'
 import type { UnitOfWork } from '../application/ports/persistence.ts'
@@ -54,7 +55,13 @@ const compilers = { compilePattern, compileExpression, compileValidator, applyPa
 
 /** The definitions of collections, for commands. */
 export const composeCollections = (unitOfWork: UnitOfWork, clock: Clock): Collections =>
-  createCollections({ collections: COLLECTIONS, unitOfWork, clock, ...compilers, managed: false })
+  createCollections({
+    catalog: createCatalog({ collections: COLLECTIONS, ...compilers }),
+    unitOfWork,
+    clock,
+    ...compilers,
+    managed: false,
+  })
 
 /** The use cases that need only the database and the bus. */
 export const composeUseCases = (
@@ -136,7 +143,7 @@ export const openFoundation = async (options: StartOptions, closers: Closers) =>
   closers.add(() => watched?.stop())
   const reserve = options.reserve ?? watched ?? NO_RESERVE
   const useCases = composeUseCases(settings, secret, { unitOfWork: store, bus, clock, passwords, reserve }, previous)
-  await applyManagedDefinitions(settings, useCases.definitions, log)
+  await applyManagedDefinitions(settings, useCases.collections, log)
   return { settings, log, clock, secret, previous, bus, listeners, metrics, store, blobs, reserve, useCases }
 }
 

@@ -20,7 +20,6 @@ import { COLLECTIONS } from '../domain/collections/index.ts'
 import { LINK_LIFE_SECONDS } from '../domain/file.ts'
 import { quotaOf } from './choices.ts'
 import type { Foundation, StartOptions } from './foundation.ts'
-import { shimCollections, shimRecords } from './records-shim.ts'
 
 /** The path prefix that the proxy strips. */
 export const basePathOf = ({ PUBLIC_URL }: Pick<Settings, 'PUBLIC_URL'>): string =>
@@ -111,8 +110,6 @@ export const serveApi = async (
     {
       ...useCases,
       ...composeFiles(foundation),
-      records: shimRecords(useCases.records, useCases.catalog, store),
-      collections: shimCollections(useCases.definitions),
       storedCollections: () => store.read((tx) => tx.collections.all()),
       publicUrl: () => publicUrl,
       describeSocket: () => describeSocket(pkg.version, publicUrl),

@@ -144,9 +144,12 @@ export const toProblem = (error: unknown): Problem | null => {
 
 export const internalProblem = (): Problem => describe('internal_error', 'Something went wrong on our side')
 
-const misfitsOf = ({ count, listed }: NonNullable<AppErrorOptions['misfits']>) => ({
+const misfitsOf = ({ count, first }: NonNullable<AppErrorOptions['misfits']>) => ({
   count,
-  first: listed.map(({ id, pointer, detail }) => ({ id, errors: [{ pointer: shortPointer(pointer), detail }] })),
+  first: first.map(({ id, faults }) => ({
+    id,
+    errors: faults.map(({ pointer, detail }) => ({ pointer: shortPointer(pointer), detail })),
+  })),
 })
 
 /**
