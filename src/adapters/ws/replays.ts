@@ -130,8 +130,7 @@ export const createReplays = ({ realtime, encode, slices, outdated, failed, stal
         const { replay } = subscription
         await realtime.catchUp()
         if (subscription.replay === replay && subscription.position >= realtime.position()) replay.former = null
-      }
-      else if (backlogOf(connection) > MAX_WAITING_BYTES) await waitForReader(connection)
+      } else if (backlogOf(connection) > MAX_WAITING_BYTES) await waitForReader(connection)
       else await sendNext(connection, subscription)
     }
   }
