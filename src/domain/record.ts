@@ -111,6 +111,28 @@ export const patchedRecord = (
   return { ...record, ...changed, version: record.version + 1, updatedAt: now }
 }
 
+/** The fields of a record, as the schema of its collection describes them: without those that have no value. */
+export const ownFields = ({ fields }: Collection, record: Readonly<Record<string, Json>>): JsonObject => {
+  const own: Record<string, Json> = {}
+  for (const name in fields) {
+    const field = fields[name]
+    const value = record[name]
+    if (field !== undefined && value !== undefined && (value !== null || isNullable(field))) own[name] = value
+  }
+  return own
+}
+
+/** A record with these fields. Those that have no value are null. */
+export const withFields = <R extends Omit<StoredRecord, 'id' | 'epoch'>>(
+  { fields }: Collection,
+  record: R,
+  own: JsonObject,
+): R => {
+  const values: Record<string, Json> = {}
+  for (const name in fields) values[name] = own[name] ?? null
+  return { ...record, ...values }
+}
+
 /** The log's version of a record whose owner's account was removed: without any user content. */
 export const erasedRecord = ({ fields }: Collection, record: StoredRecord): StoredRecord => ({
   ...record,

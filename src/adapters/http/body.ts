@@ -8,10 +8,15 @@ export const tooLarge = (limit: number) =>
 
 const malformed = (detail: string) => new HttpProblem('malformed_body', detail)
 
-const hasMediaType = ({ headers }: Request, expected: string): boolean => {
+export const JSON_TYPE = 'application/json'
+
+const JSON_TYPES = [JSON_TYPE]
+
+const hasMediaType = ({ headers }: Request, expected: readonly string[]): boolean => {
   const given = headers.get('content-type')
   // A fast path for the usual spelling.
-  return given === expected || given?.split(';', 1)[0]?.trim().toLowerCase() === expected
+  if (given === expected[0]) return true
+  return given !== null && expected.includes(given.split(';', 1)[0]?.trim().toLowerCase() ?? '')
 }
 
 const isCompressed = ({ headers }: Request): boolean => {
@@ -23,13 +28,16 @@ const isCompressed = ({ headers }: Request): boolean => {
  * Throws 415 if the declared type differs, or the body is compressed. As required by RFC 9110 section 12.5.3, its
  * headers name what is accepted instead of what was wrong.
  */
-export const requireType = (request: Request, expected: string): void => {
+export const requireType = (request: Request, ...expected: readonly string[]): void => {
   const hasType = hasMediaType(request, expected)
   const compressed = isCompressed(request)
   if (hasType && !compressed) return
-  const demands = [...(compressed ? ['not be compressed'] : []), ...(hasType ? [] : [`be ${expected}`])]
+  const demands = [...(compressed ? ['not be compressed'] : []), ...(hasType ? [] : [`be ${expected.join(' or ')}`])]
   throw new HttpProblem('unsupported_media_type', `The body must ${demands.join(', and ')}`, {
-    headers: { ...(hasType ? {} : { accept: expected }), ...(compressed ? { 'accept-encoding': 'identity' } : {}) },
+    headers: {
+      ...(hasType ? {} : { accept: expected.join(', ') }),
+      ...(compressed ? { 'accept-encoding': 'identity' } : {}),
+    },
   })
 }
 
@@ -159,9 +167,18 @@ const inexactNumberProblem = (text: string): HttpProblem | null => {
  * The JSON body (RFC 8259): no more than `limit` bytes, 10 000 values and a depth of 64, and no number that a double
  * would change. Throws 400, 413, 415 or 422.
  */
-export const readJson = async (request: Request, limit: number, slices: BodySlices): Promise<unknown> => {
-  requireType(request, 'application/json')
-  const text = await readText(request, limit, slices)
+export const readJson = async (
+  request: Request,
+  limit: number,
+  slices: BodySlices,
+  mediaTypes: readonly string[] = JSON_TYPES,
+): Promise<unknown> => {
+  requireType(request, ...mediaTypes)
+  return parseExactJson(await readText(request, limit, slices))
+}
+
+/** As {@link readJson}, of a text. Throws 400, 413 or 422. */
+export const parseExactJson = (text: string): unknown => {
   const { depth, values, hasLongNumber } = outlineJson(text, MAX_JSON_DEPTH, MAX_JSON_VALUES_COUNT)
   if (depth > MAX_JSON_DEPTH) throw malformed(`The body is nested deeper than ${MAX_JSON_DEPTH}`)
   if (values > MAX_JSON_VALUES_COUNT) {
