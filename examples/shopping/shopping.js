@@ -38,11 +38,14 @@ const learnNames = async ({ id, owner_id, members }) => {
 
 const byId = (records) => [...records.values()].sort((one, other) => one.id - other.id)
 
+const emptyText = (followed) => (followed.isKnown() ? 'Nothing here yet.' : 'Loading…')
+
 const render = () => {
   if (me === null) return
   const list = openList()
   if (open?.isKnown && list === undefined) return close(`“${open.title}” is gone, or no longer shared with you.`)
   showRows($('lists'), byId(lists.records), { create: newList, fill: fillList, fallback: $('title') })
+  $('lists').dataset.empty = emptyText(lists)
   $('open').hidden = list === undefined
   if (list === undefined) return
   open.isKnown = true
@@ -55,7 +58,7 @@ const render = () => {
   const members = [list.owner_id, ...list.members].map((id) => ({ id, isRemovable: isMine && id !== me.id }))
   showRows($('members'), members, { create: newMember, fill: fillMember, fallback: $('member') })
   showRows($('entries'), byId(open.entries.records), { create: newEntry, fill: fillEntry, fallback: $('text') })
-  $('entries').dataset.empty = open.entries.isKnown() ? 'Nothing here yet.' : 'Loading…'
+  $('entries').dataset.empty = emptyText(open.entries)
 }
 
 const newList = (id) => element('li', {}, element('button', { type: 'button', onclick: () => show(id) }))
