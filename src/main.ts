@@ -20,6 +20,7 @@ import { createMemoryBus } from './adapters/memory/bus.ts'
 import type { Worker } from './adapters/worker/worker.ts'
 import type { Users } from './application/users.ts'
 import { engineOf, type OpenMailer, openMailer } from './main/choices.ts'
+import { applyCollections, declareTypes, exportCollections } from './main/collections.ts'
 import { copy } from './main/copy.ts'
 import { composeUseCases, openFoundation, type StartOptions, secretOf } from './main/foundation.ts'
 import { startJobs } from './main/jobs.ts'
@@ -115,6 +116,9 @@ if (import.meta.main) {
     withUsers,
     rotateSecret: ({ DATA_DIR }) => rotateSecret(DATA_DIR),
     copy,
+    applyCollections,
+    exportCollections,
+    declareTypes,
     generatePassword: () => createOpaqueTokens('').generate().slice(0, 20),
     describe() {
       const reading = readSettings(process.env, {}, false)

@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import { type TSchema, t } from 'elysia'
-import type { RecordOperation } from '../../application/records.ts'
+import type { RecordOperation } from '../../application/record-results.ts'
 import {
   type Collection,
   type Draft,

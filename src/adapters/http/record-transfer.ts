@@ -1,6 +1,6 @@
 import { Elysia, t } from 'elysia'
 import type { Log } from '../../application/ports/system.ts'
-import type { ImportResult as Imported, Records } from '../../application/records.ts'
+import type { ImportResult as Imported, Records } from '../../application/record-results.ts'
 import type { Principal } from '../../domain/session.ts'
 import { requireType } from './body.ts'
 import { actorOf, type Call } from './call.ts'

@@ -92,6 +92,10 @@ export const storedFormOf = (
   }
 }
 
+/** Whether the text of its records is indexed. */
+export const isSearched = ({ collection, pending }: StoredCollection): boolean =>
+  collection.search.length > 0 || (pending !== null && pending.collection.search.length > 0)
+
 /** The columns of a row that tell which fields it has. */
 export const FORM_COLUMNS = ['data', 'next', 'next_shape'] as const
 

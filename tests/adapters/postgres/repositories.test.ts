@@ -1,6 +1,7 @@
 import { describe } from 'bun:test'
 import { itemsContract } from '../../contracts/items.ts'
 import { mailLimitsContract } from '../../contracts/mail-limits.ts'
+import { recordQueriesContract } from '../../contracts/record-queries.ts'
 import { recordsContract } from '../../contracts/records.ts'
 import { usersContract } from '../../contracts/users.ts'
 import { missing } from '../../support/postgres.ts'
@@ -11,4 +12,5 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
   mailLimitsContract('postgres', async () => (await openTestPostgres()).store)
   itemsContract('postgres', async () => (await openTestPostgres()).store)
   recordsContract('postgres', async () => (await openTestPostgres()).store)
+  recordQueriesContract('postgres', async () => (await openTestPostgres()).store)
 })
