@@ -8,7 +8,12 @@ import type { Instant } from '../domain/user.ts'
 import { requireActiveActor, requireAdmin } from './access.ts'
 import type { Catalog } from './catalog.ts'
 import { type Author, createDefinitionChanges, definitionMismatch, SYSTEM } from './definition-changes.ts'
-import { createDefinitionPlanner, type DefinitionPlan, type GivenDefinition } from './definition-plan.ts'
+import {
+  createDefinitionPlanner,
+  type DefinitionFault,
+  type DefinitionPlan,
+  type GivenDefinition,
+} from './definition-plan.ts'
 import type {
   ApplyPatch,
   CompileExpression,
@@ -87,7 +92,9 @@ export interface Collections {
   remove(actor: Actor, name: string, options: RemoveOptions): Promise<void>
   /**
    * Makes the database have these definitions, all or none of them. With `prune`, deletes empty collections that are not
-   * among them. With `check`, only says what it would do. For the command line and files: not refused by `managed`.
+   * among them. With `check`, only says what it would do, without looking at records. For the command line and files: not
+   * refused by `managed`. Throws `validation_failed` and `collection_built_in` with the faults of all definitions,
+   * `not_empty` with every collection that cannot be deleted, and what {@link put} throws.
    */
   apply(
     given: readonly GivenDefinition[],
@@ -189,6 +196,18 @@ const createDescriptions = ({ catalog, unitOfWork }: Pick<Deps, 'catalog' | 'uni
   }
 }
 
+/** Throws `not_empty` with a fault for each that has records. */
+const requireEmpty = async (tx: Pick<ReadTx, 'collections'>, deleted: readonly StoredCollection[]): Promise<void> => {
+  const faults: DefinitionFault[] = []
+  for (const stored of deleted) {
+    const { name } = stored.collection
+    const count = await tx.collections.countRecords(stored)
+    if (count > 0)
+      faults.push({ name, pointer: '', detail: `The collection ${name} has records (${count}), so it is not deleted` })
+  }
+  if (faults.length > 0) throw new AppError('not_empty', 'Only empty collections can be deleted', { faults })
+}
+
 /** Definitions from files, and what a process has left that ended while it prepared one. */
 const createMaintenance = (
   { catalog, unitOfWork }: Pick<Deps, 'catalog' | 'unitOfWork'>,
@@ -196,17 +215,22 @@ const createMaintenance = (
   carryOut: ReturnType<typeof createDefinitionChanges>,
 ): Pick<Collections, 'apply' | 'all' | 'abandonUnfinished'> => ({
   async apply(given, { prune, check }) {
-    const plan = async (tx: Tx): Promise<DefinitionPlan> => {
+    const names = new Set(given.map(({ name }) => name))
+    const plan = async (tx: Pick<ReadTx, 'collections'>): Promise<DefinitionPlan> => {
       const existing = await tx.collections.all()
-      const names = new Set(given.map(({ name }) => name))
       const deleted = prune ? existing.filter(({ collection }) => !names.has(collection.name)) : []
-      for (const stored of deleted) {
-        const count = await tx.collections.countRecords(stored)
-        if (count > 0) throw new AppError('not_empty', `${stored.collection.name} has ${count} records`)
-      }
-      return planOf(given, existing, deleted)
+      const planned = planOf(given, existing, deleted)
+      await requireEmpty(tx, deleted)
+      return planned
     }
-    const planned = check ? await unitOfWork.write(plan) : (await carryOut(plan, SYSTEM)).plan
+    const lockedPlan = async (tx: Tx): Promise<DefinitionPlan> => {
+      const planned = await plan(tx)
+      if (planned.deleted.length === 0) return planned
+      // Nobody adds records to what is counted.
+      for (const { collection } of planned.deleted) await tx.collections.findForChange(collection.name)
+      return plan(tx)
+    }
+    const planned = check ? await unitOfWork.read(plan) : (await carryOut(lockedPlan, SYSTEM)).plan
     return {
       created: planned.created.map(({ name }) => name),
       changed: planned.changed.map(({ collection }) => collection.name),

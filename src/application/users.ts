@@ -1,4 +1,5 @@
 import { AppError, notFound } from '../domain/errors.ts'
+import { userDeletedEvent, userEvent } from '../domain/event.ts'
 import type { Page } from '../domain/page.ts'
 import type { Caller, Principal } from '../domain/session.ts'
 import { type Instant, normalizeEmail, type Role, type User } from '../domain/user.ts'
@@ -250,11 +251,16 @@ export const createUsers = (deps: Deps): Users => {
         await requireRemainingAdmin(tx, before, after)
         if (before.isActive && !after.isActive) await endAccess(tx, id)
         await tx.users.update(after)
+        const event = userEvent(before, after, actor.userId, now)
+        if (event !== null) await tx.events.append(event)
         await deleteForbiddenLinks(tx, before, after)
         return { before, updated: after }
       })
-      // Changing a name or an address does not change anyone's rights.
-      if (before.role !== updated.role || before.isActive !== updated.isActive) await notices.publish(id)
+      // Changing a name does not change anyone's rights; rules may name an address.
+      const { role: formerRole, isActive: wasActive, email: formerEmail } = before
+      if (formerRole !== updated.role || wasActive !== updated.isActive || formerEmail !== updated.email) {
+        await notices.publish(id)
+      }
       return updated
     },
 
@@ -292,6 +298,7 @@ export const createUsers = (deps: Deps): Users => {
         await tx.fileLinks.deleteAll({ creatorId: id })
         await tx.fileLinks.deleteAll({ ownerId: id })
         await tx.users.delete(id)
+        await tx.events.append(userDeletedEvent(user, actor.userId, now))
         await tx.jobs.enqueue({ kind: 'forget-user', payload: { userId: id }, now })
       })
       await notices.publish(id)

@@ -107,7 +107,9 @@ export const checkRequired = (node: JsonObject, pointer: string, parsing: Schema
 const propertyNameFault = (name: string): string | null => {
   const isFit =
     name.length > 0 && name.length <= MAX_PROPERTY_NAME_LENGTH && name.isWellFormed() && !name.includes('\0')
-  if (isFit && name !== '__proto__') return null
+  // JavaScript and TypeScript find these on every object.
+  if (name in Object.prototype) return 'This name is reserved'
+  if (isFit) return null
   return `Expected a name of 1 to ${MAX_PROPERTY_NAME_LENGTH} characters`
 }
 

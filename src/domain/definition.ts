@@ -132,10 +132,15 @@ const ALWAYS_REFERENCED = ['users', 'files']
 
 /**
  * The faults of a definition among others: references to collections that do not exist, and a singular that gives the
- * types of two collections the same name. `others` are all other collections, also those defined in code.
+ * types of two collections the same name. `others` are all other collections, also those defined in code; `unknown` are
+ * the names of those whose definitions cannot be used.
  */
-export const relationFaultsOf = (collection: Collection, others: readonly Collection[]): readonly Fault[] => {
-  const targets = new Set([...ALWAYS_REFERENCED, collection.name, ...others.map(({ name }) => name)])
+export const relationFaultsOf = (
+  collection: Collection,
+  others: readonly Collection[],
+  unknown: readonly string[] = [],
+): readonly Fault[] => {
+  const targets = new Set([...ALWAYS_REFERENCED, ...unknown, collection.name, ...others.map(({ name }) => name)])
   const rival = others.find(
     ({ name, singular }) => name !== collection.name && shareTypes(singular, collection.singular),
   )

@@ -131,7 +131,9 @@ const METHODS = ['startsWith', 'endsWith', 'contains', 'exists', 'size']
 
 /** Checks what an unknown function is applied to, so that other faults in it are also found. */
 const unknownCall = (check: Check, syntax: SyntaxOf<'call'>, elements: Elements): Typed => {
-  for (const part of partsOf(syntax)) checkBase(check, part, elements)
+  // A method such as `map(x, …)` gives this name a meaning.
+  const parts = syntax.of !== null && syntax.operands[0]?.kind === 'name' ? [syntax.of] : partsOf(syntax)
+  for (const part of parts) checkBase(check, part, elements)
   const isMethod = syntax.of !== null
   const names = (isMethod ? METHODS : FUNCTIONS).join(', ')
   return refuse(check, syntax.at, `there is no ${isMethod ? 'method' : 'function'} of this name, only ${names}`)

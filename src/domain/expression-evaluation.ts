@@ -10,6 +10,7 @@ import {
   isObject,
   isTime,
   payForBlock,
+  STEPS_PER_TIME,
   sizeOf,
   timeOfJson,
   valueOfJson,
@@ -226,6 +227,7 @@ const unary = ({ kind, of }: Unary, run: Run, scope: Scope | null): Result => {
   if (kind === 'timestamp' && isTime(value)) return value
   if (kind === 'duration' && isDuration(value)) return value
   if (typeof value !== 'string') return undefined
+  run.budget.steps -= STEPS_PER_TIME
   const ms = kind === 'timestamp' ? parseTimestamp(value) : parseDuration(value)
   if (ms === null) return undefined
   return kind === 'timestamp' ? { timestampMs: ms } : { durationMs: ms }

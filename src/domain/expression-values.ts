@@ -56,8 +56,8 @@ export const valueOfJson = (json: Json, budget: Budget): Value | undefined => {
   return values
 }
 
-/** Parsing a timestamp takes about as long as this many steps. */
-const STEPS_PER_TIMESTAMP = 10
+/** Parsing a timestamp or a duration takes about as long as this many steps. */
+export const STEPS_PER_TIME = 10
 
 /**
  * A timestamp of a record, or a list of them: RFC 3339, or milliseconds since 1970. Undefined if it is none, or if the
@@ -66,7 +66,7 @@ const STEPS_PER_TIMESTAMP = 10
 export const timeOfJson = (json: Json, budget: Budget): Value | undefined => {
   if (json === null) return null
   if (typeof json === 'number') return { timestampMs: json }
-  budget.steps -= STEPS_PER_TIMESTAMP
+  budget.steps -= STEPS_PER_TIME
   if (typeof json === 'string') {
     const timestampMs = parseTimestamp(json)
     return timestampMs === null ? undefined : { timestampMs }

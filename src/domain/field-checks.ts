@@ -8,8 +8,8 @@ import { isLine, isText } from './text.ts'
 /** How many faults of one value are listed; checking ends there. */
 export const MAX_VALUE_FAULTS_COUNT = 20
 
-/** How many steps the patterns for one record may take together; about 20 ms if every step is as slow as it can be. */
-export const MAX_PATTERN_STEPS = 300_000
+/** How many steps the patterns for one record may take together: 10 ms or so, if each is as slow as it can be. */
+export const MAX_PATTERN_STEPS = 200_000
 
 /** What has been found in a value so far. */
 export interface Findings {

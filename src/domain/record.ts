@@ -42,8 +42,13 @@ const emptyValue = (field: FieldSchema): Json => {
   return isNullable(field) ? null : EMPTY[typeOf(field)]
 }
 
+/** UTF-8 bytes of one UTF-16 code unit. */
+const MAX_BYTES_PER_UNIT = 3
+
 const checkSize = (name: string, { 'x-max-bytes': maxBytes }: FieldSchema, value: Json): void => {
-  if (maxBytes === undefined || new TextEncoder().encode(JSON.stringify(value)).length <= maxBytes) return
+  if (maxBytes === undefined) return
+  const text = JSON.stringify(value)
+  if (text.length * MAX_BYTES_PER_UNIT <= maxBytes || new TextEncoder().encode(text).length <= maxBytes) return
   throw new AppError('data_too_large', `${name} is larger than ${maxBytes} bytes`, { field: name })
 }
 

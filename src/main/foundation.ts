@@ -4,7 +4,7 @@ import type { Closers } from '../adapters/bun/closers.ts'
 import { createOpaqueTokens } from '../adapters/bun/opaque-tokens.ts'
 import { createPasswordHasher } from '../adapters/bun/password-hasher.ts'
 import { compileExpression } from '../adapters/cel/compile.ts'
-import type { Settings } from '../adapters/env/settings.ts'
+import { isEmbedded, type Settings } from '../adapters/env/settings.ts'
 import { exposedPaths, keptSecret, type PreviousSecret, previousSecret } from '../adapters/fs/data-dir.ts'
 import { NO_RESERVE } from '../adapters/fs/reserve.ts'
 import { applyPatch } from '../adapters/json-patch/patch.ts'
@@ -13,6 +13,8 @@ import { compileValidator } from '../adapters/json-schema/validator.ts'
 import { createAccessTokens, type PreviousKey } from '../adapters/jwt/access-tokens.ts'
 import { createMetrics } from '../adapters/prometheus/metrics.ts'
 import type { SocketDurations, Sockets } from '../adapters/ws/sockets.ts'
+import { createCatalog } from '../application/catalog.ts'
+import { type Collections, createCollections } from '../application/collections.ts'
 import type { Bus, CommitSignal, Mailer } from '../application/ports/messaging.ts'
 import type { UnitOfWork } from '../application/ports/persistence.ts'
 import type { PasswordHasher } from '../application/ports/security.ts'
@@ -20,6 +22,7 @@ import type { Clock, Log, Reserve } from '../application/ports/system.ts'
 import { createUseCases } from '../application/use-cases.ts'
 import { COLLECTIONS } from '../domain/collections/index.ts'
 import { engineOf, openBlobs, openBus, openReserve, quotaOf } from './choices.ts'
+import { applyFolder } from './definition-folder.ts'
 
 export interface StartOptions {
   readonly settings: Settings
@@ -48,6 +51,18 @@ interface UseCasePorts {
   readonly reserve: Reserve
 }
 
+const compilers = { compilePattern, compileExpression, compileValidator, applyPatch }
+
+/** The definitions of collections, for commands. */
+export const composeCollections = (unitOfWork: UnitOfWork, clock: Clock): Collections =>
+  createCollections({
+    catalog: createCatalog({ collections: COLLECTIONS, ...compilers }),
+    unitOfWork,
+    clock,
+    ...compilers,
+    managed: false,
+  })
+
 /** The use cases that need only the database and the bus. */
 export const composeUseCases = (
   settings: Settings,
@@ -58,10 +73,7 @@ export const composeUseCases = (
   createUseCases({
     ...ports,
     collections: COLLECTIONS,
-    compilePattern,
-    compileExpression,
-    compileValidator,
-    applyPatch,
+    ...compilers,
     maxRecordBytes: settings.MAX_RECORD_SIZE,
     managed: settings.COLLECTIONS_DIR !== undefined,
     accessTokens: createAccessTokens(secret, ports.clock, previousKeyOf(settings, previous)),
@@ -80,6 +92,26 @@ interface Listeners {
 }
 
 const NO_SOCKETS = { open: 0, signedIn: 0, subscriptions: 0 }
+
+/**
+ * Makes an embedded database have the definitions of COLLECTIONS_DIR. Another one, which other processes may use, has to
+ * have them: throws if it does not, because its rules would not be those of the files. Throws with a line for each problem.
+ */
+const ensureDefinitions = async ({ COLLECTIONS_DIR, DATABASE_URL }: Settings, collections: Collections, log: Log) => {
+  if (COLLECTIONS_DIR === undefined) return
+  const check = !isEmbedded(DATABASE_URL)
+  const applied = await applyFolder(collections, { folder: COLLECTIONS_DIR, check, prune: false })
+  if ('problems' in applied) {
+    throw new Error(`the definitions in COLLECTIONS_DIR cannot be used:\n${applied.problems.join('\n')}`)
+  }
+  const { changes } = applied
+  if (changes.length === 0) return
+  if (check) {
+    const difference = changes.join(', ').toLowerCase()
+    throw new Error(`the database differs from COLLECTIONS_DIR (migrating ${difference}): run skep migrate`)
+  }
+  log.info('applied definitions', { changes })
+}
 
 /** Opens the database, the bus and the file storage, in that order, and registers each with `closers`. */
 export const openFoundation = async (options: StartOptions, closers: Closers) => {
@@ -124,6 +156,7 @@ export const openFoundation = async (options: StartOptions, closers: Closers) =>
   const reserve = options.reserve ?? watched ?? NO_RESERVE
   const useCases = composeUseCases(settings, secret, { unitOfWork: store, bus, clock, passwords, reserve }, previous)
   await useCases.collections.abandonUnfinished()
+  await ensureDefinitions(settings, useCases.collections, log)
   return { settings, log, clock, secret, previous, bus, listeners, metrics, store, blobs, reserve, useCases }
 }
 

@@ -5,7 +5,7 @@ import { createLinkSigner } from '../adapters/bun/link-signer.ts'
 import type { Settings } from '../adapters/env/settings.ts'
 import { sniffContentType } from '../adapters/file-type/sniff.ts'
 import { createApi } from '../adapters/http/api.ts'
-import { toEventBody } from '../adapters/http/event-bodies.ts'
+import { toEventBody, toRecordBody } from '../adapters/http/event-bodies.ts'
 import { effectiveHosts } from '../adapters/http/hosts.ts'
 import { listen } from '../adapters/http/server.ts'
 import { describeSocket } from '../adapters/ws/asyncapi.ts'
@@ -13,6 +13,7 @@ import { createSockets } from '../adapters/ws/sockets.ts'
 import { createFileLinks } from '../application/file-links.ts'
 import { createFiles } from '../application/files.ts'
 import type { Check } from '../application/ports/system.ts'
+import { createReadableCollections } from '../application/readable-collections.ts'
 import { createRealtime } from '../application/realtime.ts'
 import { createTopics } from '../application/topics.ts'
 import { COLLECTIONS } from '../domain/collections/index.ts'
@@ -79,9 +80,11 @@ export const serveApi = async (
   accepting: () => Promise<void>,
 ) => {
   const { settings, log, clock, bus, listeners, metrics, store, blobs, useCases } = foundation
-  const realtime = createRealtime({ unitOfWork: store, topics: createTopics(COLLECTIONS), log })
-  listeners.events = realtime.notify
   const slices = createEventLoopSlices()
+  const readable = createReadableCollections(useCases.catalog)
+  const topics = createTopics({ collections: COLLECTIONS, readable, clock })
+  const realtime = createRealtime({ unitOfWork: store, topics, readable, clock, slices, log })
+  listeners.events = realtime.notify
   const sockets = createSockets({
     ...useCases,
     slices,
@@ -89,6 +92,7 @@ export const serveApi = async (
     clock,
     realtime,
     toBody: toEventBody,
+    toRecordBody,
     log,
     metrics,
     ...(options.socketDurations && { durations: options.socketDurations }),

@@ -265,6 +265,8 @@ test.each<[Json, ...string[]]>([
   [{ type: 'array', uniqueItems: 'yes' }, 'f/uniqueItems'],
   [{ type: 'object', additionalProperties: { type: 'string' } }, 'f/additionalProperties'],
   [{ type: 'object', properties: { 'a/b': { type: 'x' } } }, 'f/properties/a~1b/type'],
+  [{ type: 'object', properties: { constructor: { type: 'string' } } }, 'f/properties/constructor'],
+  [{ type: 'object', properties: { '': { type: 'string' } } }, 'f/properties/'],
   [{ type: 'object', required: ['a'] }, 'f/required/0'],
   [
     { type: 'object', properties: { a: { type: 'string' } }, required: ['a', 'a', 'b'] },
@@ -419,7 +421,7 @@ test('the patterns of a schema are limited together', () => {
     Array.from({ length: 30 }, (_, index) => [`f${index}`, { type: 'string', pattern: `^[a-z]{40}${index}$` }]),
   )
   const pointers = pointersOf(definitionWith(fields))
-  expect(pointers[0]).toMatch(/^\/schema\/properties\/f1\d\/pattern$/)
+  expect(pointers[0]).toMatch(/^\/schema\/properties\/f[12]\d\/pattern$/)
   expect(pointers.at(-1)).toBe('/schema/properties/f29/pattern')
 })
 

@@ -48,7 +48,7 @@ const situations = (options: ExpressionOptions): fc.Arbitrary<Situation> =>
       })),
   )
 
-const RUNS = { numRuns: 2_000 }
+const RUNS = { numRuns: 400 }
 const RULE: ExpressionOptions = { use: 'update' }
 
 test('every well-typed condition is accepted, and yields a boolean or fails', () => {
@@ -112,7 +112,7 @@ test('the fields of an equality have this value in every record for which a filt
   fc.assert(
     fc.property(situations({ use: 'filter' }), ({ expression, collection, environment }) => {
       const bound = bind(expression, { auth: null, now: NOW })
-      fc.pre(holds(bound, environment))
+      if (!holds(bound, environment)) return
       const known = knownFields(collection, environment.record)
       for (const [name, value] of equalitiesOf(bound)) {
         if (known.has(name)) expect(value).toEqual(known.get(name) ?? null)
@@ -194,28 +194,18 @@ const verdict = ({ text, collection, auth, environment }: Situation): unknown =>
 }
 
 /**
- * Whether both evaluators mean the same. The other one orders strings by UTF-16 units, gives the elements of an empty list
- * a type of their own, and refuses members that a map does not have.
+ * Whether both evaluators mean the same. The other one orders strings by UTF-16 units, which makes a difference for U+FFEE,
+ * gives the elements of an empty list a type of their own, and refuses members that a map does not have.
  */
-const isShared = (text: string): boolean =>
-  !text.includes('constructor') && !text.includes('[]') && !/[\uffee\ud800-\udfff]/.test(text)
+const isShared = ({ text, environment: { record, next } }: Situation): boolean =>
+  !text.includes('constructor') && !text.includes('[]') && !JSON.stringify([text, record, next]).includes('\uffee')
 
 test('the evaluator of cel-js agrees', () => {
   fc.assert(
     fc.property(situations({ use: 'update', followsReferences: false, has: false }), (situation) => {
-      fc.pre(isShared(situation.text))
-      const {
-        text,
-        environment: { record, next, auth },
-      } = situation
-      const ours = evaluate(situation.expression, situation.environment)
-      expect({ text, record, next, auth, verdict: ours }).toEqual({
-        text,
-        record,
-        next,
-        auth,
-        verdict: verdict(situation) as undefined,
-      })
+      fc.pre(isShared(situation))
+      const { expression, environment } = situation
+      expect(evaluate(expression, environment)).toEqual(verdict(situation) as undefined)
     }),
     RUNS,
   )

@@ -10,8 +10,14 @@ const malformed = (detail: string) => new HttpProblem('malformed_body', detail)
 
 export const JSON_TYPE = 'application/json'
 
-const mediaType = (request: Request): string =>
-  (request.headers.get('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
+const JSON_TYPES = [JSON_TYPE]
+
+const hasMediaType = ({ headers }: Request, expected: readonly string[]): boolean => {
+  const given = headers.get('content-type')
+  // A fast path for the usual spelling.
+  if (given === expected[0]) return true
+  return given !== null && expected.includes(given.split(';', 1)[0]?.trim().toLowerCase() ?? '')
+}
 
 const isCompressed = ({ headers }: Request): boolean => {
   const encoding = headers.get('content-encoding')
@@ -23,7 +29,7 @@ const isCompressed = ({ headers }: Request): boolean => {
  * headers name what is accepted instead of what was wrong.
  */
 export const requireType = (request: Request, ...expected: readonly string[]): void => {
-  const hasType = expected.includes(mediaType(request))
+  const hasType = hasMediaType(request, expected)
   const compressed = isCompressed(request)
   if (hasType && !compressed) return
   const demands = [...(compressed ? ['not be compressed'] : []), ...(hasType ? [] : [`be ${expected.join(' or ')}`])]
@@ -107,21 +113,8 @@ const MAX_JSON_VALUES_COUNT = 10_000
 /** A body that is not complete within this time is refused. */
 const MAX_RECEIVING_MS = 30_000
 
-/**
- * Reads a body while `reserve` counts its bytes: the declared length, or the limit. Throws the errors of `reserve`, and
- * `malformed_body` if it is not complete in time.
- */
-export const receiving = async <T>(
-  request: Request,
-  limit: number,
-  reserve: (bytes: number) => Disposable,
-  read: () => Promise<T>,
-): Promise<T> => {
-  const declared = request.headers.get('content-length')
-  const size = declared === null ? limit : Number(declared)
-  // A body that is too large is refused without being read.
-  if (size <= SMALL_BYTES || size > limit) return read()
-  using _ = reserve(size)
+const receivingLarge = async <T>(reserved: () => Disposable, read: () => Promise<T>): Promise<T> => {
+  using _ = reserved()
   const { promise: late, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(
     () =>
@@ -133,6 +126,22 @@ export const receiving = async <T>(
   } finally {
     clearTimeout(timer)
   }
+}
+
+/**
+ * Reads a body while `reserve` counts its bytes: the declared length, or the limit. Rejects with the errors of
+ * `reserve`, and with `malformed_body` if it is not complete in time.
+ */
+export const receiving = <T>(
+  request: Request,
+  limit: number,
+  reserve: (bytes: number) => Disposable,
+  read: () => Promise<T>,
+): Promise<T> => {
+  const declared = request.headers.get('content-length')
+  const size = declared === null ? limit : Number(declared)
+  // A body that is too large is refused without being read.
+  return size <= SMALL_BYTES || size > limit ? read() : receivingLarge(() => reserve(size), read)
 }
 
 const parseJson = (text: string): unknown => {
@@ -162,14 +171,27 @@ export const readJson = async (
   request: Request,
   limit: number,
   slices: BodySlices,
-  mediaTypes: readonly string[] = [JSON_TYPE],
+  mediaTypes: readonly string[] = JSON_TYPES,
 ): Promise<unknown> => {
   requireType(request, ...mediaTypes)
   return parseExactJson(await readText(request, limit, slices))
 }
 
+/** Why a JSON text is not accepted, if it is valid but has too many values or levels, or numbers that are not exact. */
+export const jsonProblem = (text: string): HttpProblem | null => {
+  const { depth, values, hasLongNumber } = outlineJson(text, MAX_JSON_DEPTH, MAX_JSON_VALUES_COUNT)
+  if (depth <= MAX_JSON_DEPTH && values <= MAX_JSON_VALUES_COUNT && !hasLongNumber) return null
+  try {
+    parseExactJson(text)
+    return null
+  } catch (error) {
+    if (error instanceof HttpProblem) return error
+    throw error
+  }
+}
+
 /** As {@link readJson}, of a text. Throws 400, 413 or 422. */
-export const parseExactJson = (text: string): unknown => {
+const parseExactJson = (text: string): unknown => {
   const { depth, values, hasLongNumber } = outlineJson(text, MAX_JSON_DEPTH, MAX_JSON_VALUES_COUNT)
   if (depth > MAX_JSON_DEPTH) throw malformed(`The body is nested deeper than ${MAX_JSON_DEPTH}`)
   if (values > MAX_JSON_VALUES_COUNT) {

@@ -31,7 +31,7 @@ type HookContext = Pick<Context, 'request' | 'set' | 'route' | 'params'> & { cal
 
 const createBodyReader =
   ({ maxBodyBytes, slices, addressOf }: Deps, bodies: InFlight) =>
-  async (call: Call, request: Request, rule: Rule): Promise<unknown> => {
+  (call: Call, request: Request, rule: Rule): unknown => {
     const { body, smallBody, bodyOptional, mediaTypes } = rule
     if (body !== 'json' && body !== 'form') return null
     if (bodyOptional && !hasBody(request)) return {}

@@ -61,7 +61,7 @@ const refusal = ({ limit, resetInMs }: Allowance, cost: number): AppError => {
 
 /** `own` is the limit of the client, `ceilings` are those of its networks. */
 const reportAllowance = (own: Allowance, ceilings: readonly Allowance[], cost: number, headers: Headers): void => {
-  const shown = [own, ...ceilings].find(({ allowed }) => !allowed) ?? own
+  const shown = own.allowed ? (ceilings.find(({ allowed }) => !allowed) ?? own) : own
   headers['ratelimit-limit'] = shown.limit
   headers['ratelimit-remaining'] = shown.remaining
   headers['ratelimit-reset'] = seconds(shown.resetInMs)

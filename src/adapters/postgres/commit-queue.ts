@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Metrics } from '../../application/ports/metrics.ts'
 import type { Tx, UnitOfWork } from '../../application/ports/persistence.ts'
+import type { DefinitionCache } from './definitions.ts'
 import type { PresentEpoch } from './epochs.ts'
 import { toAppError, unavailable } from './errors.ts'
 import type { Pool } from './pool.ts'
@@ -19,6 +20,7 @@ export interface CommitQueue {
 interface Options {
   readonly pool: Pool
   readonly epoch: PresentEpoch
+  readonly cache: DefinitionCache
   /** Bytes that one user may store; null for unlimited. */
   readonly quotaBytes: number | null
   readonly metrics: Pick<Metrics, 'databaseWaited' | 'committed'> | undefined
@@ -67,7 +69,7 @@ const createRetries = (enqueue: (unit: Unit) => void) => {
  * connection that finishes a unit runs the next one in the same transaction, with one BEGIN and COMMIT for all. If a
  * shared transaction fails, each of its units runs again in a separate one.
  */
-export const createCommitQueue = ({ pool, epoch, quotaBytes, metrics, afterCommit }: Options): CommitQueue => {
+export const createCommitQueue = ({ pool, epoch, cache, quotaBytes, metrics, afterCommit }: Options): CommitQueue => {
   const insideUnit = new AsyncLocalStorage<true>()
   const queue = createUnitQueue({ timeoutMs: pool.connectionTimeoutMs, metrics })
   /** Calls of `startRunner` that run units, or wait for a connection. */
@@ -81,13 +83,17 @@ export const createCommitQueue = ({ pool, epoch, quotaBytes, metrics, afterCommi
     if (runnerCount >= pool.maxExclusiveCount) queue.limitWait(unit)
     pump()
   }
+  const postpone = (unit: Unit): void => {
+    unit.alone = true
+    enqueue(unit)
+  }
   const retries = createRetries(enqueue)
   const isIdle = () => runnerCount === 0 && queue.size === 0 && retries.isIdle()
 
   const runTransaction = async (connection: ServerConnection): Promise<void> => {
     if (queue.size === 0) return
     const begunAt = performance.now()
-    const transaction = createSharedTransaction({ next: queue.take, epoch, quotaBytes })
+    const transaction = createSharedTransaction({ next: queue.take, postpone, epoch, cache, quotaBytes })
     try {
       await transaction.run(connection)
     } catch (error) {

@@ -6,6 +6,17 @@ import { quotaExceeded } from '../sql/usage.ts'
 export const sqlState = (error: unknown): string | null =>
   error instanceof SQL.PostgresError && typeof error.errno === 'string' ? error.errno : null
 
+const UNIQUE_VIOLATION = '23505'
+
+/** The index of a collection in which another record has the same key; null for any other failure. */
+export const uniqueIndexOf = (error: unknown): number | null => {
+  if (!(error instanceof SQL.PostgresError) || sqlState(error) !== UNIQUE_VIOLATION) return null
+  if (error.constraint !== 'record_keys_unique') return null
+  // The text is in the language of the server, but not the names and values.
+  const [, id] = /\(index_id, key\)=\((\d+), /.exec(error.detail ?? '') ?? []
+  return id === undefined ? null : Number(id)
+}
+
 /** Another transaction has a lock that this one needs, and waiting could deadlock. */
 export class LockConflict extends Error {}
 

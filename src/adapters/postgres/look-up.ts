@@ -1,28 +1,27 @@
 import type { Readable, Row } from '../sql/entity.ts'
 import type { Connection, Lock } from './connection.ts'
 
-type LookUp<T> = (id: number) => Promise<T | null>
+type LookUp<Key, T> = (key: Key) => Promise<T | null>
 
-interface Asked<T> extends PromiseWithResolvers<T | null> {
-  readonly id: number
+interface Asked<Key, T> extends PromiseWithResolvers<T | null> {
+  readonly key: Key
 }
 
 /** Up to this number of running statements, look-ups are not batched. */
 const MAX_STATEMENTS_COUNT = 4
 
-const batchLookUps = <T extends { readonly id: number }>(
-  rowsOf: (ids: readonly number[]) => Promise<readonly Row[]>,
-  fromRow: (row: Row) => T,
-): LookUp<T> => {
-  let waiting: Asked<T>[] = []
+/**
+ * While {@link MAX_STATEMENTS_COUNT} statements are running, look-ups share the next one, and look-ups of the same key
+ * share its result. `find` runs the statement.
+ */
+export const batchLookUps = <Key, T>(find: (keys: readonly Key[]) => Promise<ReadonlyMap<Key, T>>): LookUp<Key, T> => {
+  let waiting: Asked<Key, T>[] = []
   let underWay = 0
 
-  const ask = async (batch: readonly Asked<T>[]): Promise<void> => {
-    const ids = new Set(batch.map(({ id }) => id))
+  const ask = async (batch: readonly Asked<Key, T>[]): Promise<void> => {
     try {
-      const rows = await rowsOf([...ids])
-      const found = new Map(rows.map(fromRow).map((one) => [one.id, one]))
-      for (const { id, resolve } of batch) resolve(found.get(id) ?? null)
+      const found = await find([...new Set(batch.map(({ key }) => key))])
+      for (const { key, resolve } of batch) resolve(found.get(key) ?? null)
     } catch (error) {
       for (const { reject } of batch) reject(error)
     }
@@ -39,8 +38,8 @@ const batchLookUps = <T extends { readonly id: number }>(
     })
   }
 
-  return (id) => {
-    const asked = { id, ...Promise.withResolvers<T | null>() }
+  return (key) => {
+    const asked = { key, ...Promise.withResolvers<T | null>() }
     waiting.push(asked)
     send()
     return asked.promise
@@ -48,23 +47,24 @@ const batchLookUps = <T extends { readonly id: number }>(
 }
 
 /**
- * Looks up rows by id. Without a lock, while {@link MAX_STATEMENTS_COUNT} statements are running, look-ups share the
- * next statement, and look-ups of the same id share its row. `columns` are those to read.
+ * Looks up rows by id. Without a lock, look-ups are batched. `columns` are those to read.
  */
 export const lookUpIn = <T extends { readonly id: number }>(
   connection: Connection,
   { name, fromRow }: Readable<T>,
   lock: Lock,
   columns = '*',
-): LookUp<T> => {
+): LookUp<number, T> => {
   const select = `SELECT ${columns} FROM ${name} WHERE id =`
   const one = `${select} $1`
   const many = `${select} ANY ($1::bigint[])`
   if (lock === '') {
-    return batchLookUps((ids) => {
+    return batchLookUps(async (ids) => {
       // A list of one would cost Postgres twice as much.
-      return ids.length === 1 ? connection.read<Row>(one, ...ids) : connection.read<Row>(many, `{${ids.join()}}`)
-    }, fromRow)
+      const rows =
+        ids.length === 1 ? await connection.read<Row>(one, ...ids) : await connection.read<Row>(many, `{${ids.join()}}`)
+      return new Map(rows.map(fromRow).map((one) => [one.id, one]))
+    })
   }
   return async (id) => {
     const [row] = await connection.lookUp<Row>(lock, one, id)

@@ -13,7 +13,9 @@ import epochs from './migrations/0009_epochs.sql' with { type: 'text' }
 import signInSources from './migrations/0010_sign_in_sources.sql' with { type: 'text' }
 import linksMailAndReplays from './migrations/0011_links_mail_and_replays.sql' with { type: 'text' }
 import eventsOfAnyKind from './migrations/0012_events_of_any_kind.sql' with { type: 'text' }
+import collections from './migrations/0013_collections.sql' with { type: 'text' }
 import eventsBefore from './migrations/0014_events_before.sql' with { type: 'text' }
+
 import { createPool } from './pool.ts'
 import type { ServerConnection } from './server-connection.ts'
 
@@ -34,6 +36,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0010_sign_in_sources', sql: signInSources },
   { name: '0011_links_mail_and_replays', sql: linksMailAndReplays },
   { name: '0012_events_of_any_kind', sql: eventsOfAnyKind },
+  { name: '0013_collections', sql: collections },
   { name: '0014_events_before', sql: eventsBefore },
 ]
 

@@ -2,29 +2,16 @@ import type { RecordReader } from '../../application/ports/persistence.ts'
 import type { StoredRecord } from '../../domain/record.ts'
 import type { Row } from '../sql/entity.ts'
 import { createRecordListFrom } from '../sql/record-list.ts'
+import type { QueryDatabase } from '../sql/record-source.ts'
 import { type RecordTable, searchedText } from '../sql/record-table.ts'
-import {
-  type Candidate,
-  type Matching,
-  type Query,
-  type SearchSource,
-  type Step,
-  WALK_PIECE_COUNT,
-} from '../sql/search-source.ts'
+import { type Candidate, type Query, type SearchSource, WALK_PIECE_COUNT } from '../sql/search-source.ts'
 import type { RunStep } from '../sql/step-queue.ts'
+import { createBucketSearch } from './bucket-search.ts'
 import { type Connection, type Int8, int } from './connection.ts'
 import { createPager, type Filter, numberPlaceholders, valuesOf, whereOf } from './pages.ts'
-import { bucketOf, isExact, LARGE_BUCKET_BITS, queryOf, SMALL_BUCKET_BITS } from './words.ts'
 
 /** All columns except the words, which are only for the index. */
 export const columnsOf = ({ columns }: RecordTable): string => Object.keys(columns).join(', ')
-
-/** Ids per statement; fewer if their text must be read. */
-const MAX_STEP_COUNT = { exact: 1_000, tested: 200 } as const
-/** The cost of a statement, in the units of a search: its round trip and the work of Postgres. */
-const STATEMENT_COST = 1_000
-/** With fewer matches in a small bucket, the next one is large. */
-const MIN_SMALL_BUCKET_COUNT = 16
 
 /** Conditions covered by an index of the sort. Others are tested row by row. */
 const filtersOf = ({ ownerId, createdAfter, createdBefore, sort }: Query<string>): Filter[] => [
@@ -41,49 +28,6 @@ interface CandidateRow {
   readonly created_at: Int8
   readonly key: string
   readonly text: string
-}
-
-/** Searches one bucket after the other, the newest first. */
-const createBucketSearch = (
-  connection: Connection,
-  table: string,
-  words: readonly string[],
-  { ownerId, before }: Matching,
-) => {
-  const exact = isExact(words)
-  const limit = exact ? MAX_STEP_COUNT.exact : MAX_STEP_COUNT.tested
-  let end = before
-  let bits = SMALL_BUCKET_BITS
-  let isBounded = false
-
-  return async (): Promise<Step> => {
-    if (!isBounded) {
-      const [newest] = await connection.read<{ id: Int8 | null }>(
-        `SELECT max(id) AS id FROM ${table} WHERE id < $1`,
-        end,
-      )
-      if (newest === undefined || newest.id === null)
-        return { ids: [], reached: null, cost: STATEMENT_COST, isExact: exact }
-      end = int(newest.id) + 1
-      isBounded = true
-    }
-    const bucket = bucketOf(end - 1, bits)
-    const start = bucket * 2 ** bits
-    // Matches are sorted separately, so that the planner never scans the table in the order of ids until enough rows
-    // match.
-    const found = await connection.read<{ id: Int8 }>(
-      `WITH found AS MATERIALIZED (SELECT id FROM ${table} WHERE words @@ $1::tsquery AND id >= $2 AND id < $3)
-       SELECT id FROM found ORDER BY id DESC LIMIT ${limit}`,
-      queryOf(words, ownerId, bits, bucket),
-      start,
-      end,
-    )
-    const ids = found.map(({ id }) => int(id))
-    const isWhole = ids.length < limit
-    bits = isWhole && ids.length < MIN_SMALL_BUCKET_COUNT ? LARGE_BUCKET_BITS : SMALL_BUCKET_BITS
-    end = isWhole ? start : (ids.at(-1) ?? start)
-    return { ids, reached: end <= 0 ? null : end, cost: STATEMENT_COST, isExact: exact }
-  }
 }
 
 const createSource = (
@@ -140,8 +84,9 @@ const createSource = (
 export const createRecordList = (
   connection: Connection,
   table: RecordTable,
+  database: QueryDatabase,
   runStep: RunStep,
 ): RecordReader['list'] => {
   const pager = createPager(connection, table, { select: columnsOf(table), sorts: table.sorts, runStep })
-  return createRecordListFrom(table, { filtersOf, pager, search: createSource(connection, table) }, runStep)
+  return createRecordListFrom(table, { filtersOf, pager, search: createSource(connection, table), database }, runStep)
 }

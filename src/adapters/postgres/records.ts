@@ -1,26 +1,70 @@
 import type { RecordReader, RecordRepository } from '../../application/ports/persistence.ts'
 import type { Row } from '../sql/entity.ts'
+import type { QueryDatabase } from '../sql/record-source.ts'
 import type { RecordTable } from '../sql/record-table.ts'
-import { runAtOnce } from '../sql/step-queue.ts'
+import { type RunStep, runAtOnce } from '../sql/step-queue.ts'
+import { ownerTerm } from '../sql/terms.ts'
 import type { UsageCounter } from '../sql/usage.ts'
 import { COLUMN_TYPES } from './column-types.ts'
-import { type Connection, type Int8, insertedRow, int, type Lock, ROW_LOCK, type Transaction } from './connection.ts'
+import {
+  type Connection,
+  type Int8,
+  insertedRow,
+  int,
+  intOrNull,
+  type Lock,
+  ROW_LOCK,
+  type Transaction,
+} from './connection.ts'
 import type { PresentEpoch } from './epochs.ts'
 import { lookUpIn } from './look-up.ts'
 import { columnsOf, createRecordList } from './record-list.ts'
 import { bucketsOf, vectorOf } from './words.ts'
 
+/** Where the records of a table are read. */
+interface ReaderContext {
+  readonly database: QueryDatabase
+  readonly runStep: RunStep
+}
+
 export const createRecordReader = (
   connection: Connection,
   table: RecordTable,
+  { database, runStep }: ReaderContext,
   lock: Lock = '',
-  runStep = runAtOnce,
 ): RecordReader => {
+  const { name, bytesSql, fromRow } = table
+  const columns = columnsOf(table)
+  // Few units of work list records.
+  let list: RecordReader['list'] | null = null
   return {
-    findById: lookUpIn(connection, table, lock, columnsOf(table)),
-    list: createRecordList(connection, table, runStep),
+    findById: lookUpIn(connection, table, lock, columns),
+    list(query) {
+      list ??= createRecordList(connection, table, database, runStep)
+      return list(query)
+    },
+    async findAll(ids) {
+      const rows = await connection.read<Row>(allOf(table), `{${ids.join()}}`)
+      return rows.map(fromRow)
+    },
+    async chunk({ after, maxCount, maxBytes }) {
+      const rows = await connection.read<Row & { readonly found: Int8 }>(
+        `SELECT ${columns}, found FROM (
+           SELECT *, count(*) OVER () AS found, sum(size) OVER (ORDER BY id) - size AS before
+           FROM (SELECT *, ${bytesSql} AS size FROM ${name} WHERE id > $1 ORDER BY id LIMIT $2) next
+         ) measured WHERE before < $3 ORDER BY id`,
+        after,
+        maxCount,
+        maxBytes,
+      )
+      const isCut = rows.length === maxCount || rows.length < int(rows[0]?.found ?? '0')
+      return { records: rows.map(fromRow), complete: !isCut }
+    },
   }
 }
+
+const allOf = (table: RecordTable): string =>
+  `SELECT ${columnsOf(table)} FROM ${table.name} WHERE id = ANY ($1::bigint[])`
 
 /** Statements of one table, whose parameters begin with the fields in their order. */
 interface Statements {
@@ -28,6 +72,7 @@ interface Statements {
   readonly update: string
   readonly remove: string
   readonly removeOwned: string
+  readonly releaseOwned: string
 }
 
 const statementsOf = (table: RecordTable): Statements => {
@@ -56,6 +101,12 @@ const statementsOf = (table: RecordTable): Statements => {
     // Locked before they are counted, so that a concurrent removal does not make the count too low.
     removeOwned: `DELETE FROM ${name} WHERE id = ANY (ARRAY(SELECT id FROM ${name} WHERE owner_id = $1 LIMIT $2 FOR UPDATE))
        RETURNING ${columnsOf(table)}`,
+    // owner, limit, epoch, now, term of the owner, term of nobody
+    releaseOwned: `UPDATE ${name} SET owner_id = NULL, version = version + 1, epoch = $3, updated_at = $4
+         ${isSearched ? ', words = ts_delete(words, $5::text) || array_to_tsvector(ARRAY[$6::text])' : ''}
+         ${isSearched ? ', words_version = CASE WHEN words_version = version THEN version + 1 END' : ''}
+       WHERE id = ANY (ARRAY(SELECT id FROM ${name} WHERE owner_id = $1 ORDER BY id LIMIT $2 FOR NO KEY UPDATE))
+       RETURNING ${columnsOf(table)}`,
   }
 }
 
@@ -68,17 +119,28 @@ const rememberedStatements = (table: RecordTable): Statements => {
   return statements
 }
 
+/** Shared by the repositories of one unit. */
+export interface UnitContext {
+  readonly database: QueryDatabase
+  readonly epoch: PresentEpoch
+  readonly usage: UsageCounter
+}
+
 export const createRecordRepository = (
   connection: Transaction,
   table: RecordTable,
-  { epoch: present, usage }: { readonly epoch: PresentEpoch; readonly usage: UsageCounter },
+  { database, epoch: present, usage }: UnitContext,
 ): RecordRepository => {
   const { valuesOf, fromRow, textOf, bytesOf, collection } = table
   const statements = rememberedStatements(table)
   const wordsOf = (ownerId: number | null, text: string) =>
     collection.search.length === 0 ? [] : [vectorOf({ ownerId, text })]
   return {
-    ...createRecordReader(connection, table, ROW_LOCK),
+    ...createRecordReader(connection, table, { database, runStep: runAtOnce }, ROW_LOCK),
+    // Other units may rely on the same records, as when they are referenced.
+    async findAll(ids) {
+      return (await connection.share<Row>(allOf(table), ids)).map(fromRow)
+    },
     async insert(record) {
       const { ownerId, version, createdAt, updatedAt } = record
       const epoch = present.current
@@ -114,13 +176,26 @@ export const createRecordRepository = (
       return { ...record, epoch }
     },
     async delete(id) {
-      const [gone] = await connection.change<{ owner_id: Int8; bytes: Int8 }>(statements.remove, id)
-      if (gone !== undefined) usage.add(int(gone.owner_id), -int(gone.bytes))
+      const [gone] = await connection.change<{ owner_id: Int8 | null; bytes: Int8 }>(statements.remove, id)
+      if (gone !== undefined) usage.add(intOrNull(gone.owner_id), -int(gone.bytes))
     },
     async deleteOwned(ownerId, limit) {
       const gone = (await connection.change<Row>(statements.removeOwned, ownerId, limit)).map(fromRow)
       for (const record of gone) usage.add(ownerId, -bytesOf(valuesOf(record)))
       return gone
+    },
+    async releaseOwned(ownerId, limit, now) {
+      const terms = collection.search.length === 0 ? [] : [ownerTerm(ownerId), ownerTerm(null)]
+      const rows = await connection.change<Row>(statements.releaseOwned, ownerId, limit, present.current, now, ...terms)
+      const released = rows.map(fromRow)
+      for (const record of released) usage.add(ownerId, -bytesOf(valuesOf(record)))
+      return released
+    },
+    async referencing(field) {
+      throw new Error(`${collection.name} has no index of its references by ${field}`)
+    },
+    async prepare() {
+      throw new Error(`the definition of ${collection.name} cannot change`)
     },
   }
 }

@@ -2,7 +2,9 @@ import type { ReadTx, Tx } from '../../application/ports/persistence.ts'
 import { byCollection } from '../sql/record-table.ts'
 import type { RunStep } from '../sql/step-queue.ts'
 import type { UsageChanges } from '../sql/usage.ts'
+import { createCollectionReader, createCollectionRepository, type LockedDefinitions } from './collections.ts'
 import type { Connection } from './connection.ts'
+import type { DefinitionCache } from './definitions.ts'
 import { createEpochReader, type PresentEpoch } from './epochs.ts'
 import { createEventReader, createEventRepository } from './events.ts'
 import { createFileLinkReader, createFileLinkRepository } from './file-links.ts'
@@ -11,6 +13,7 @@ import { createIdempotencyRepository } from './idempotency.ts'
 import { createJobReader, createJobRepository } from './jobs.ts'
 import { createMailLimitRepository } from './mail-limits.ts'
 import { createMailTokenReader, createMailTokenRepository } from './mail-tokens.ts'
+import { createQueryDatabase } from './query-database.ts'
 import { createRecordReader, createRecordRepository } from './records.ts'
 import {
   type CachedSessionAccounts,
@@ -19,6 +22,7 @@ import {
   createSessionRepository,
 } from './sessions.ts'
 import { createSignInSourceReader, createSignInSourceRepository } from './sign-in-sources.ts'
+import { createStoredRecordReaders, createStoredRecordRepositories } from './stored-records.ts'
 import type { UnitTransaction } from './unit-transaction.ts'
 import { createUsageReader, createUsageRepository } from './usage.ts'
 import { createUserReader, createUserRepository } from './users.ts'
@@ -43,12 +47,14 @@ export interface TransactionContext {
   readonly cachedAccounts: CachedSessionAccounts
   readonly epoch: PresentEpoch
   readonly usage: UsageChanges
+  readonly cache: DefinitionCache
+  readonly locked: LockedDefinitions
 }
 
 /** Repositories of one unit; most use two or three of them. */
 export const createRepositories = (
   transaction: UnitTransaction,
-  { marks, cachedAccounts, epoch, usage: counted }: TransactionContext,
+  { marks, cachedAccounts, epoch, usage: counted, cache, locked }: TransactionContext,
 ): Tx => {
   const users = lazy(() => createUserRepository(transaction))
   const sessions = lazy(() => createSessionRepository(transaction, cachedAccounts))
@@ -56,7 +62,10 @@ export const createRepositories = (
   const signInSources = lazy(() => createSignInSourceRepository(transaction))
   const mailTokens = lazy(() => createMailTokenRepository(transaction))
   const mailLimits = lazy(() => createMailLimitRepository(transaction))
-  const records = byCollection((table) => createRecordRepository(transaction, table, { epoch, usage: counted }))
+  const collections = lazy(() => createCollectionRepository(transaction, { cache, locked, epoch, usage: counted }))
+  const unit = { database: createQueryDatabase(transaction, (name) => collections().find(name)), epoch, usage: counted }
+  const coded = byCollection((table) => createRecordRepository(transaction, table, unit))
+  const stored = lazy(() => createStoredRecordRepositories(transaction, unit))
   const files = lazy(() => createFileRepository(transaction, counted))
   const fileLinks = lazy(() => createFileLinkRepository(transaction))
   const epochs = lazy(() => createEpochReader(transaction, epoch))
@@ -94,7 +103,10 @@ export const createRepositories = (
     get mailLimits() {
       return mailLimits()
     },
-    records,
+    get collections() {
+      return collections()
+    },
+    records: (storage) => (typeof storage === 'string' ? coded(storage) : stored()(storage)),
     get files() {
       return files()
     },
@@ -116,16 +128,28 @@ export const createRepositories = (
   }
 }
 
-export const createReaders = (connection: Connection, epoch: PresentEpoch, runStep: RunStep): ReadTx => ({
-  users: createUserReader(connection),
-  sessions: createSessionReader(connection),
-  signInSources: createSignInSourceReader(connection),
-  mailTokens: createMailTokenReader(connection),
-  jobs: createJobReader(connection),
-  records: byCollection((table) => createRecordReader(connection, table, '', runStep)),
-  files: createFileReader(connection),
-  fileLinks: createFileLinkReader(connection),
-  events: createEventReader(connection),
-  epochs: createEpochReader(connection, epoch),
-  usage: createUsageReader(connection),
-})
+export const createReaders = (
+  connection: Connection,
+  epoch: PresentEpoch,
+  cache: DefinitionCache,
+  runStep: RunStep,
+): ReadTx => {
+  const collections = createCollectionReader(connection, cache)
+  const database = createQueryDatabase(connection, collections.find)
+  const coded = byCollection((table) => createRecordReader(connection, table, { database, runStep }))
+  const stored = createStoredRecordReaders(connection, database, runStep)
+  return {
+    users: createUserReader(connection),
+    sessions: createSessionReader(connection),
+    signInSources: createSignInSourceReader(connection),
+    mailTokens: createMailTokenReader(connection),
+    jobs: createJobReader(connection),
+    collections,
+    records: (storage) => (typeof storage === 'string' ? coded(storage) : stored(storage)),
+    files: createFileReader(connection),
+    fileLinks: createFileLinkReader(connection),
+    events: createEventReader(connection),
+    epochs: createEpochReader(connection, epoch),
+    usage: createUsageReader(connection),
+  }
+}

@@ -1,6 +1,9 @@
+import type { StoredCollection } from '../../application/ports/collections.ts'
 import type { Row, RowLoader, RowReader, RowTarget, Value } from '../../application/ports/transfer.ts'
 import type { ColumnType } from '../sql/column-types.ts'
+import { collections } from '../sql/entities.ts'
 import { RECORD_TABLES, type RecordTable } from '../sql/record-table.ts'
+import { isSearched, textOfRow } from '../sql/stored-records.ts'
 import { COUNTING_TABLES, TABLES, tableNamed } from '../sql/tables.ts'
 import { COLUMN_TYPES } from './column-types.ts'
 import { type Int8, int } from './connection.ts'
@@ -82,7 +85,13 @@ interface DerivedColumn {
   readonly type: string
   /** The stored form, if it is not the value itself. */
   readonly sql?: string
-  of(row: Row): string | number
+  of(row: Row): string | number | null
+}
+
+const WORDS_VERSION: DerivedColumn = {
+  name: 'words_version',
+  type: 'integer',
+  of: ({ version }) => Number(version),
 }
 
 const wordsOf = ({ textOf }: RecordTable): readonly DerivedColumn[] => [
@@ -92,7 +101,7 @@ const wordsOf = ({ textOf }: RecordTable): readonly DerivedColumn[] => [
     sql: `words || ${bucketsOf('id')}`,
     of: (row) => vectorOf({ text: textOf(row), ownerId: Number(row.owner_id) }),
   },
-  { name: 'words_version', type: 'integer', of: ({ version }) => Number(version) },
+  WORDS_VERSION,
 ]
 
 /** What a table has in Postgres in addition to its shared columns. */
@@ -103,11 +112,35 @@ const DERIVED_COLUMNS: Readonly<Record<string, readonly DerivedColumn[]>> = {
   events: [{ name: 'id', type: 'bigint', of: ({ cursor }) => Number(cursor) }],
 }
 
-const loaderOn = (connection: ServerConnection): RowLoader => ({
-  ...readerOn(connection),
-  async insert(table, rows) {
+/** The words of records of collections defined at run time, which are loaded before. */
+const storedWords = (stored: ReadonlyMap<number, StoredCollection>): readonly DerivedColumn[] => [
+  {
+    name: 'words',
+    type: 'tsvector',
+    sql: `words || ${bucketsOf('id')}`,
+    of(row) {
+      const collection = stored.get(Number(row.collection_id))
+      return collection === undefined || !isSearched(collection)
+        ? null
+        : vectorOf({
+            text: textOfRow(collection, row),
+            ownerId: row.owner_id === null ? null : Number(row.owner_id),
+            collectionId: collection.id,
+          })
+    },
+  },
+  WORDS_VERSION,
+]
+
+/** Inserts rows, with the columns that are derived from them. */
+const createInsert = (connection: ServerConnection): RowLoader['insert'] => {
+  const stored = new Map<number, StoredCollection>()
+  const derived: typeof DERIVED_COLUMNS = { ...DERIVED_COLUMNS, records: storedWords(stored) }
+
+  return async (table, rows) => {
     const { columns } = tableNamed(table)
-    const extras = DERIVED_COLUMNS[table] ?? []
+    const extras = derived[table] ?? []
+    if (table === 'collections') for (const row of rows) stored.set(Number(row.id), collections.fromRow(row))
     const names = [...Object.keys(columns), ...extras.map(({ name }) => name)]
     const values = [...Object.keys(columns), ...extras.map(({ name, sql = name }) => sql)]
     const types = [...Object.values(columns).map((kind) => COLUMN_TYPES[kind]), ...extras.map(({ type }) => type)]
@@ -121,7 +154,12 @@ const loaderOn = (connection: ServerConnection): RowLoader => ({
          AS records (${names.map((name, at) => `${name} ${types[at]}`).join(', ')})`,
       [JSON.stringify(records)],
     )
-  },
+  }
+}
+
+const loaderOn = (connection: ServerConnection): RowLoader => ({
+  ...readerOn(connection),
+  insert: createInsert(connection),
   async setHighestIds(highest) {
     // Unlike setval(), this is rolled back with the transaction.
     for (const [table, id] of highest) {

@@ -3,6 +3,7 @@ import type { Store } from '../../application/ports/persistence.ts'
 import { createBackgroundWorker } from '../sql/background-worker.ts'
 import { createStepQueue } from '../sql/step-queue.ts'
 import { createCommitQueue } from './commit-queue.ts'
+import type { DefinitionCache } from './definitions.ts'
 import { createPresentEpoch } from './epochs.ts'
 import { toAppError, unavailable } from './errors.ts'
 import { createPool, type PoolOptions } from './pool.ts'
@@ -48,6 +49,7 @@ export const openPostgresStore = ({
   ...options
 }: Options): Store => {
   const epoch = createPresentEpoch()
+  const cache: DefinitionCache = new Map()
   const pool = createPool({
     responseTimeoutMs: RESPONSE_TIMEOUT_MS,
     ...options,
@@ -57,6 +59,7 @@ export const openPostgresStore = ({
   const commits = createCommitQueue({
     pool,
     epoch,
+    cache,
     quotaBytes: quotaBytes ?? null,
     metrics,
     afterCommit({ jobs, events }) {
@@ -68,7 +71,7 @@ export const openPostgresStore = ({
   const indexing = createBackgroundWorker(unindexedRecords.step)
   const looking = setInterval(indexing.start, indexEveryMs)
   looking.unref()
-  const tx = createReaders(pool, epoch, createStepQueue({ limit: MAX_SEARCHING_COUNT }))
+  const tx = createReaders(pool, epoch, cache, createStepQueue({ limit: MAX_SEARCHING_COUNT }))
 
   return {
     write: commits.write,

@@ -1,5 +1,6 @@
 import { wordsOf } from '../../domain/words.ts'
-import { lookUpTermOf, ownerTerm, termsOf } from '../sql/terms.ts'
+import type { Matching } from '../sql/search-source.ts'
+import { collectionTerm, lookUpTermOf, ownerTerm, termsOf } from '../sql/terms.ts'
 
 /**
  * Records are grouped in buckets by id, and the bucket is indexed as a word of the record, so that a search within a
@@ -13,9 +14,20 @@ const markOf = (bits: number): string => (bits === SMALL_BUCKET_BITS ? '#' : '##
 
 const quoted = (terms: Iterable<string>): string[] => Array.from(terms, (term) => `'${term}'`)
 
-/** The words of a record and its owner, as Postgres writes a `tsvector`. Without the buckets: see {@link bucketsOf}. */
-export const vectorOf = ({ ownerId, text }: { readonly ownerId: number | null; readonly text: string }): string => {
+export interface IndexedText {
+  readonly ownerId: number | null
+  /** Of a collection defined at run time. */
+  readonly collectionId?: number
+  readonly text: string
+}
+
+/**
+ * The words of a record, its owner and its collection, as Postgres writes a `tsvector`. Without the buckets: see
+ * {@link bucketsOf}.
+ */
+export const vectorOf = ({ ownerId, collectionId, text }: IndexedText): string => {
   const terms = new Set([ownerTerm(ownerId)])
+  if (collectionId !== undefined) terms.add(collectionTerm(collectionId))
   for (const word of wordsOf(text)) for (const term of termsOf(word)) terms.add(term)
   return quoted(terms).join(' ')
 }
@@ -28,11 +40,17 @@ export const bucketsOf = (id: string): string =>
 
 export const bucketOf = (id: number, bits: number): number => Math.floor(id / 2 ** bits)
 
-/** A `tsquery`: a bucket, the owner, and the indexed prefix of every word. */
-export const queryOf = (words: readonly string[], ownerId: number | null, bits: number, bucket: number): string =>
+/** A `tsquery`: a bucket, the owner, the collection, and the indexed prefix of every word. */
+export const queryOf = (
+  words: readonly string[],
+  { ownerId, collectionId }: Pick<Matching, 'ownerId' | 'collectionId'>,
+  bits: number,
+  bucket: number,
+): string =>
   quoted([
     `${markOf(bits)}${bucket}`,
     ...(ownerId === null ? [] : [ownerTerm(ownerId)]),
+    ...(collectionId === undefined ? [] : [collectionTerm(collectionId)]),
     ...words.map((word) => lookUpTermOf(word).term),
   ]).join(' & ')
 

@@ -222,17 +222,3 @@ export const recordKeys = entity<RecordKey>(
   { indexId: 'integer', key: 'bytes', createdAt: 'integer', recordId: 'integer', isUnique: 'boolean' },
   { key: ['index_id', 'key', 'created_at', 'record_id'] },
 )
-
-/** The number of records is the sum over all slots, which an engine may use so that writers do not wait for each other. */
-export interface RecordCount {
-  /** The name of a collection defined in code, or the id of another. */
-  readonly storage: string
-  readonly slot: number
-  readonly count: number
-}
-
-export const recordCounts = entity<RecordCount>(
-  'record_counts',
-  { storage: 'text', slot: 'integer', count: 'integer' },
-  { key: ['storage', 'slot'] },
-)

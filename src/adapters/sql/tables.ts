@@ -7,7 +7,6 @@ import {
   jobs,
   mailLimits,
   mailTokens,
-  recordCounts,
   recordIndexes,
   recordKeys,
   records,
@@ -29,7 +28,7 @@ const byName = (tables: readonly (Table & { readonly name: string })[]): Readonl
 export const TABLES: Readonly<Record<string, Table>> = {
   ...byName([users, sessions, refreshTokens, signInSources, mailTokens, mailLimits, jobs, idempotency]),
   ...byName(RECORD_TABLES),
-  ...byName([collections, recordIndexes, records, recordKeys, recordCounts]),
+  ...byName([collections, recordIndexes, records, recordKeys]),
   ...byName([files, fileLinks, events]),
   epochs: {
     columns: { id: 'integer', first_cursor: 'integer', nonce: 'text', origin: 'text' },

@@ -1,0 +1,250 @@
+import type { Row } from '../sql/entity.ts'
+import { compareBytes } from '../sql/record-keys.ts'
+import { type Entry, type EntryRange, entryKey, type Order, parseEntryKey } from '../sql/record-source.ts'
+import { bytesArray, type Parameter } from './connection.ts'
+
+/** A table of records. */
+export interface SourceTable {
+  readonly name: string
+  /** Of a collection defined at run time, all of which share the table. */
+  readonly collectionId: number | null
+  /** The columns that have an index. */
+  readonly sorts: readonly string[]
+  /** Whether this column is text and not a number. */
+  isText(column: string): boolean
+}
+
+/** A statement that reads entries of some of the orders. */
+export interface EntryStatement {
+  readonly sql: string
+  readonly values: readonly Parameter[]
+  /** The places of these orders among all. */
+  readonly places: readonly number[]
+  entryOf(row: Row): Entry
+}
+
+/** Less and more than every time and number of a row. */
+const [LEAST, MOST] = [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER]
+
+/** Rows of one or more orders of the same kind. */
+interface Scan {
+  /** SQL of the orders, with their number `n`, from 1. */
+  readonly asked: string
+  readonly table: string
+  readonly conditions: readonly string[]
+  /** The columns of an index, behind those that are fixed by the conditions. */
+  readonly sortedBy: readonly string[]
+  readonly values: readonly Parameter[]
+  entryOf(row: Row): Entry
+}
+
+/** The number after which to begin. A position of another definition has nothing after it. */
+const startOf = ({ after, descending }: EntryRange): number => {
+  if (after === null) return descending ? MOST : LEAST
+  if (typeof after.key === 'number') return after.key
+  return descending ? LEAST : MOST
+}
+
+const createParameters = () => {
+  const values: Parameter[] = []
+  return { values, put: (value: Parameter, type: string) => `$${values.push(value)}::${type}` }
+}
+
+type ParametersOf = ReturnType<typeof createParameters>
+
+type KindOf<Kind extends Order['kind']> = Extract<Order, { readonly kind: Kind }>
+
+/** Conditions on the time of creation, if the order is by that. */
+const datesOf = ({ createdAfter, createdBefore }: EntryRange, { put }: ParametersOf): readonly string[] => [
+  `created_at > ${put(createdAfter ?? LEAST, 'bigint')}`,
+  `created_at < ${put(createdBefore ?? MOST, 'bigint')}`,
+]
+
+/** A whole table sorted by text has no conditions. */
+const whereOf = (conditions: readonly string[]): string => (conditions.length === 0 ? 'true' : conditions.join(' AND '))
+
+const BY_COUNT = '(VALUES (1)) AS asked (n)'
+
+const columnScan = (
+  { name, collectionId, sorts, isText }: SourceTable,
+  orders: readonly KindOf<'column'>[],
+  range: EntryRange,
+): Scan => {
+  const parameters = createParameters()
+  const { values, put } = parameters
+  const { after, descending } = range
+  const [{ column = '', ownerId = undefined } = {}] = orders
+  if (!sorts.includes(column)) throw new Error(`no order by ${column} of ${name}`)
+  const sign = descending ? '<' : '>'
+  const owners = orders.flatMap((order) => order.ownerId ?? [])
+  const asked =
+    owners.length > 0
+      ? `unnest(${put(`{${owners.join()}}`, 'bigint[]')}) WITH ORDINALITY AS asked (owner_id, n)`
+      : BY_COUNT
+  const owned = owners.length > 0 ? ['owner_id = asked.owner_id'] : []
+  const beyond = (): readonly string[] => {
+    if (column === 'id') return [`id ${sign} ${put(after?.id ?? (descending ? MOST : LEAST), 'bigint')}`]
+    if (isText(column)) {
+      if (after === null) return []
+      return [`(${column}, id) ${sign} (${put(String(after.key), 'text')}, ${put(after.id, 'bigint')})`]
+    }
+    return [`(${column}, id) ${sign} (${put(startOf(range), 'bigint')}, ${put(after?.id ?? 0, 'bigint')})`]
+  }
+  return {
+    asked,
+    table: name,
+    conditions: [
+      ...(collectionId === null ? [] : [`collection_id = ${put(collectionId, 'bigint')}`]),
+      ...(ownerId === null ? ['owner_id IS NULL'] : owned),
+      ...beyond(),
+      ...(column === 'created_at' ? datesOf(range, parameters) : []),
+    ],
+    sortedBy: column === 'id' ? ['id'] : [column, 'id'],
+    values,
+    entryOf: (row) => ({ key: isText(column) ? String(row[column]) : Number(row[column]), id: Number(row.id) }),
+  }
+}
+
+const pointScan = (orders: readonly KindOf<'point'>[], range: EntryRange): Scan => {
+  const parameters = createParameters()
+  const { values, put } = parameters
+  const { after, descending } = range
+  const indexIds = put(`{${orders.map(({ indexId }) => indexId).join()}}`, 'bigint[]')
+  const keys = put(bytesArray(orders.map(({ key }) => key)), 'bytea[]')
+  return {
+    asked: `unnest(${indexIds}, ${keys}) WITH ORDINALITY AS asked (index_id, key, n)`,
+    table: 'record_keys',
+    conditions: [
+      'index_id = asked.index_id',
+      'key = asked.key',
+      `(created_at, record_id) ${descending ? '<' : '>'} (${put(startOf(range), 'bigint')}, ${put(after?.id ?? 0, 'bigint')})`,
+      ...datesOf(range, parameters),
+    ],
+    sortedBy: ['created_at', 'record_id'],
+    values,
+    entryOf: (row) => ({ key: Number(row.created_at), id: Number(row.record_id) }),
+  }
+}
+
+/** Where to begin in each range: at its beginning, or after a position in it. */
+const startsOf = (orders: readonly KindOf<'range'>[], { after, descending }: EntryRange) => {
+  if (after === null) {
+    return orders.map(({ low, high }) => ({ key: descending ? high : low, createdAt: LEAST, id: 0 }))
+  }
+  const parsed = parseEntryKey(after.key)
+  if (parsed === null) return orders.map(({ low, high }) => ({ key: descending ? low : high, createdAt: LEAST, id: 0 }))
+  return orders.map(({ low, high }) => {
+    const isInside = descending ? compareBytes(parsed.key, high) < 0 : compareBytes(parsed.key, low) >= 0
+    return isInside ? { ...parsed, id: after.id } : { key: descending ? high : low, createdAt: LEAST, id: 0 }
+  })
+}
+
+const rangeScan = (orders: readonly KindOf<'range'>[], range: EntryRange): Scan => {
+  const { values, put } = createParameters()
+  const { descending } = range
+  const starts = startsOf(orders, range)
+  const asked = [
+    put(`{${orders.map(({ indexId }) => indexId).join()}}`, 'bigint[]'),
+    put(bytesArray(starts.map(({ key }) => key)), 'bytea[]'),
+    put(`{${starts.map(({ createdAt }) => createdAt).join()}}`, 'bigint[]'),
+    put(`{${starts.map(({ id }) => id).join()}}`, 'bigint[]'),
+    put(bytesArray(orders.map(({ low, high }) => (descending ? low : high))), 'bytea[]'),
+  ]
+  return {
+    asked: `unnest(${asked.join(', ')}) WITH ORDINALITY AS asked (index_id, key, created_at, record_id, bound, n)`,
+    table: 'record_keys',
+    conditions: [
+      'index_id = asked.index_id',
+      `(key, created_at, record_id) ${descending ? '<' : '>'} (asked.key, asked.created_at, asked.record_id)`,
+      `key ${descending ? '>=' : '<'} asked.bound`,
+    ],
+    sortedBy: ['key', 'created_at', 'record_id'],
+    values,
+    entryOf: ({ key, created_at, record_id }) => ({
+      key: entryKey(key instanceof Uint8Array ? key : new Uint8Array(), Number(created_at)),
+      id: Number(record_id),
+    }),
+  }
+}
+
+const isKind =
+  <Kind extends Order['kind']>(kind: Kind) =>
+  (order: Order): order is KindOf<Kind> =>
+    order.kind === kind
+
+const scanOf = (table: SourceTable, orders: readonly Order[], range: EntryRange): Scan => {
+  const points = orders.filter(isKind('point'))
+  if (points.length > 0) return pointScan(points, range)
+  const ranges = orders.filter(isKind('range'))
+  return ranges.length > 0 ? rangeScan(ranges, range) : columnScan(table, orders.filter(isKind('column')), range)
+}
+
+/** Orders of the same group are read by one statement. */
+const groupOf = (order: Order): string => {
+  if (order.kind !== 'column') return order.kind
+  if (order.ownerId === undefined) return `${order.column} of all`
+  return `${order.column} of ${order.ownerId === null ? 'nobody' : 'owners'}`
+}
+
+const scansOf = (table: SourceTable, orders: readonly Order[], range: EntryRange) => {
+  const groups = new Map<string, number[]>()
+  for (const [place, order] of orders.entries()) {
+    const group = groupOf(order)
+    groups.set(group, [...(groups.get(group) ?? []), place])
+  }
+  return [...groups.values()].map((places) => ({
+    places,
+    scan: scanOf(
+      table,
+      places.flatMap((place) => orders[place] ?? []),
+      range,
+    ),
+  }))
+}
+
+/**
+ * A limit in the text of a statement lets the planner read an index in its order. Few different limits, so that there
+ * are few different statements.
+ */
+const roundedUp = (limit: number): number => 2 ** Math.ceil(Math.log2(Math.max(limit, 16)))
+
+/** Reads up to `limit` entries of each order, or a few more. */
+export const entryStatementsOf = (
+  table: SourceTable,
+  orders: readonly Order[],
+  range: EntryRange,
+  limit: number,
+): readonly EntryStatement[] => {
+  const direction = range.descending ? 'DESC' : 'ASC'
+  return scansOf(table, orders, range).map(({ places, scan }) => {
+    const { asked, conditions, sortedBy, values, entryOf } = scan
+    const sorted = (prefix: string) => sortedBy.map((column) => `${prefix}${column} ${direction}`).join(', ')
+    return {
+      sql: `SELECT asked.n, entry.* FROM ${asked} CROSS JOIN LATERAL (
+          SELECT ${sortedBy.join(', ')} FROM ${scan.table} WHERE ${whereOf(conditions)}
+          ORDER BY ${sorted('')} LIMIT ${roundedUp(limit)}) AS entry
+        ORDER BY asked.n, ${sorted('entry.')}`,
+      values,
+      places,
+      entryOf,
+    }
+  })
+}
+
+/** Counts up to `limit` entries of all orders, or a few more. */
+export const countStatementsOf = (
+  table: SourceTable,
+  orders: readonly Order[],
+  dates: Pick<EntryRange, 'createdAfter' | 'createdBefore'>,
+  limit: number,
+): readonly Pick<EntryStatement, 'sql' | 'values'>[] =>
+  scansOf(table, orders, { after: null, descending: false, ...dates }).map(({ scan }) => {
+    const { asked, conditions, sortedBy, values } = scan
+    const most = `LIMIT ${roundedUp(limit)}`
+    return {
+      sql: `SELECT count(*) AS n FROM (SELECT FROM ${asked} CROSS JOIN LATERAL (
+          SELECT FROM ${scan.table} WHERE ${whereOf(conditions)} ORDER BY ${sortedBy.join(', ')} ${most}) AS entry
+        ${most}) AS counted`,
+      values,
+    }
+  })
