@@ -7,13 +7,9 @@ import type { Actor, Principal } from '../domain/session.ts'
 import type { Instant } from '../domain/user.ts'
 import { requireActiveActor, requireAdmin } from './access.ts'
 import type { Catalog } from './catalog.ts'
-import { type Author, createDefinitionChanges, definitionMismatch, SYSTEM } from './definition-changes.ts'
-import {
-  createDefinitionPlanner,
-  type DefinitionFault,
-  type DefinitionPlan,
-  type GivenDefinition,
-} from './definition-plan.ts'
+import { createMaintenance } from './definition-applying.ts'
+import { type Author, createDefinitionChanges, definitionMismatch } from './definition-changes.ts'
+import { createDefinitionPlanner, type DefinitionPlan, type GivenDefinition } from './definition-plan.ts'
 import type {
   ApplyPatch,
   CompileExpression,
@@ -195,64 +191,6 @@ const createDescriptions = ({ catalog, unitOfWork }: Pick<Deps, 'catalog' | 'uni
     list: (query: PageRequest<'name'>) => unitOfWork.read((tx) => list(tx, query)),
   }
 }
-
-/** Throws `not_empty` with a fault for each that has records. */
-const requireEmpty = async (tx: Pick<ReadTx, 'collections'>, deleted: readonly StoredCollection[]): Promise<void> => {
-  const faults: DefinitionFault[] = []
-  for (const stored of deleted) {
-    const { name } = stored.collection
-    const count = await tx.collections.countRecords(stored)
-    if (count > 0)
-      faults.push({ name, pointer: '', detail: `The collection ${name} has records (${count}), so it is not deleted` })
-  }
-  if (faults.length > 0) throw new AppError('not_empty', 'Only empty collections can be deleted', { faults })
-}
-
-/** Definitions from files, and what a process has left that ended while it prepared one. */
-const createMaintenance = (
-  { catalog, unitOfWork }: Pick<Deps, 'catalog' | 'unitOfWork'>,
-  planOf: ReturnType<typeof createDefinitionPlanner>,
-  carryOut: ReturnType<typeof createDefinitionChanges>,
-): Pick<Collections, 'apply' | 'all' | 'abandonUnfinished'> => ({
-  async apply(given, { prune, check }) {
-    const names = new Set(given.map(({ name }) => name))
-    const plan = async (tx: Pick<ReadTx, 'collections'>): Promise<DefinitionPlan> => {
-      const existing = await tx.collections.all()
-      const deleted = prune ? existing.filter(({ collection }) => !names.has(collection.name)) : []
-      const planned = planOf(given, existing, deleted)
-      await requireEmpty(tx, deleted)
-      return planned
-    }
-    const lockedPlan = async (tx: Tx): Promise<DefinitionPlan> => {
-      const planned = await plan(tx)
-      if (planned.deleted.length === 0) return planned
-      // Nobody adds records to what is counted.
-      for (const { collection } of planned.deleted) await tx.collections.findForChange(collection.name)
-      return plan(tx)
-    }
-    const planned = check ? await unitOfWork.read(plan) : (await carryOut(lockedPlan, SYSTEM)).plan
-    return {
-      created: planned.created.map(({ name }) => name),
-      changed: planned.changed.map(({ collection }) => collection.name),
-      deleted: planned.deleted.map(({ collection }) => collection.name),
-    }
-  },
-
-  async all() {
-    const stored = await unitOfWork.read((tx) => tx.collections.all())
-    return [...catalog.builtIn, ...stored.map(({ collection }) => collection)]
-  },
-
-  async abandonUnfinished() {
-    const stored = await unitOfWork.read((tx) => tx.collections.all())
-    for (const { collection } of stored.filter(({ pending }) => pending !== null)) {
-      await unitOfWork.write(async (tx) => {
-        const now = await tx.collections.findForChange(collection.name)
-        if (now !== null && now.pending !== null) await tx.collections.abandon(now)
-      })
-    }
-  },
-})
 
 export const createCollections = (deps: Deps): Collections => {
   const { catalog, unitOfWork, clock, managed } = deps
