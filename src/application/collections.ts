@@ -9,7 +9,7 @@ import { requireActiveActor, requireAdmin } from './access.ts'
 import type { Catalog } from './catalog.ts'
 import { createMaintenance, type DefinitionMaintenance } from './definition-applying.ts'
 import { type Author, createDefinitionChanges, definitionMismatch } from './definition-changes.ts'
-import { createDefinitionPlanner, type DefinitionPlan, type GivenDefinition } from './definition-plan.ts'
+import { createDefinitionPlanner, type DefinitionPlan } from './definition-plan.ts'
 import type {
   ApplyPatch,
   CompileExpression,
