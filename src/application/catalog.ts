@@ -1,8 +1,10 @@
 import {
   type Collection,
+  DEFAULT_RULES,
   type ReferenceField,
   RULE_NAMES,
   type RuleName,
+  type Rules,
   referencesOf,
   rulesOf,
 } from '../domain/collection.ts'
@@ -18,31 +20,44 @@ import type {
 } from './ports/collections.ts'
 import type { ReadTx } from './ports/persistence.ts'
 
-/** A collection that is ready for use. Its parts are compiled when they are first needed. */
+/** A collection with everything that its use needs. */
 export interface CompiledCollection {
   readonly collection: Collection
   readonly storage: RecordStorage
-  /** Null for a collection defined in code. */
+  /** Null for one defined in code. */
   readonly stored: StoredCollection | null
-  /** Null means admins only. */
+  /** Null where only admins may. */
   readonly rules: Readonly<Record<RuleName, Expression | null>>
   readonly validator: RecordValidator
   readonly references: readonly ReferenceField[]
 }
 
-/** What reading the catalog needs of a transaction. */
-type Reading = Pick<ReadTx, 'collections'>
+/** What a transaction needs to look up collections. */
+export type CatalogTx = Pick<ReadTx, 'collections'>
 
-/** Every collection: those defined in code, and those defined at run time. */
+/** A reference to the records of a collection, users or files. */
+export interface Referrer {
+  readonly compiled: CompiledCollection
+  readonly field: ReferenceField
+}
+
+/**
+ * Every collection, compiled when it is first used, and again when its definition, or one that its rules read, has
+ * changed. For one defined in code, the answer is not a promise.
+ */
 export interface Catalog {
+  /** Those defined in code. */
+  readonly builtIn: readonly Collection[]
   /** Throws `not_found`. */
-  find(tx: Reading, name: string): Promise<CompiledCollection>
+  find(tx: CatalogTx, name: string): CompiledCollection | Promise<CompiledCollection>
   /** Null if there is none. */
-  named(tx: Reading, name: string): Promise<CompiledCollection | null>
-  /** Those defined in code first. */
-  all(tx: Reading): Promise<readonly CompiledCollection[]>
-  /** Compiles a filter. Throws `validation_failed` with the position of each fault. */
-  compileFilter(tx: Reading, collection: CompiledCollection, text: string): Promise<Expression>
+  named(tx: CatalogTx, name: string): CompiledCollection | null | Promise<CompiledCollection | null>
+  /** All of them, those defined in code first. */
+  all(tx: CatalogTx): Promise<readonly CompiledCollection[]>
+  /** Every reference to a collection, `users` or `files`. */
+  referrersOf(tx: CatalogTx, target: string): Promise<readonly Referrer[]>
+  /** A filter over the fields of a collection. Throws `validation_failed` with the position of each fault. */
+  compileFilter(tx: CatalogTx, compiled: CompiledCollection, text: string): Promise<Expression>
 }
 
 interface Deps {
@@ -55,37 +70,76 @@ interface Deps {
 /** A fault of an expression in a sentence. */
 export const describeFault = ({ position, detail }: ExpressionFault): string => `${detail}, at position ${position}`
 
-const MAX_CACHED_FILTERS_COUNT = 200
+/** Definitions that something was compiled with, by name; null where there was none. */
+type Dependencies = ReadonlyMap<string, StoredCollection | null>
 
-export const createCatalog = ({ collections, compileExpression, compileValidator }: Deps): Catalog => {
-  const compiled = new WeakMap<StoredCollection | Collection, CompiledCollection>()
-  /** By the definition and its text: clients repeat their filters. */
-  const filters = new Map<string, Expression>()
+interface Compiled<T> {
+  readonly value: T
+  readonly dependencies: Dependencies
+}
 
-  /** Checked when it was saved, so it compiles, unless a collection that it refers to has changed since. */
-  const ruleOf = (
-    collection: Collection,
-    use: RuleName,
-    others: ReadonlyMap<string, Collection>,
-  ): Expression | null => {
-    const text = rulesOf(collection)[use]
-    if (text === null) return null
-    const result = compileExpression(text, { collection, use, collectionNamed: (name) => others.get(name) ?? null })
-    return 'expression' in result ? result.expression : null
+const MAX_CACHED_FILTERS_COUNT = 50
+
+const isUpToDate = async (tx: CatalogTx, { dependencies }: Compiled<unknown>): Promise<boolean> => {
+  for (const [name, stored] of dependencies) if ((await tx.collections.find(name)) !== stored) return false
+  return true
+}
+
+/** Compiles expressions, which may depend on the definitions of referenced collections. */
+const createExpressions = (collections: readonly Collection[], compileExpression: CompileExpression) => {
+  const builtIn = new Map(collections.map((collection) => [collection.name, collection]))
+
+  const compile = async (tx: CatalogTx, collection: Collection, use: RuleName | 'filter', text: string) => {
+    const dependencies = new Map<string, StoredCollection | null>()
+    const missing = new Set<string>()
+    const collectionNamed = (name: string): Collection | null => {
+      const known = builtIn.get(name) ?? dependencies.get(name)?.collection
+      if (known === undefined && !dependencies.has(name)) missing.add(name)
+      return known ?? null
+    }
+    for (;;) {
+      const value = compileExpression(text, { collection, use, collectionNamed })
+      if (missing.size === 0) return { value, dependencies }
+      // The lookups of several definitions are always in the same order, because they may lock.
+      for (const name of [...missing].sort()) dependencies.set(name, await tx.collections.find(name))
+      missing.clear()
+    }
   }
 
-  const compile = (
+  /** For collections defined in code, which reference no others. */
+  const compileAtOnce = (collection: Collection, use: RuleName, text: string): Expression => {
+    const context = { collection, use, collectionNamed: (name: string) => builtIn.get(name) ?? null }
+    const result = compileExpression(text, context)
+    if ('expression' in result) return result.expression
+    throw new Error(`collection ${collection.name}: ${result.faults.map(describeFault).join('; ')}`)
+  }
+
+  /** The default rules, which mean the same for every collection, by their texts. */
+  const defaults = new Map<string, Expression>()
+  const defaultRule = (collection: Collection, use: RuleName, text: string): Expression | null => {
+    if (text !== DEFAULT_RULES[use]) return null
+    const rule = defaults.get(text) ?? compileAtOnce(collection, use, text)
+    defaults.set(text, rule)
+    return rule
+  }
+
+  return { compile, compileAtOnce, defaultRule }
+}
+
+type Expressions = ReturnType<typeof createExpressions>
+
+const createCompiler = (expressions: Expressions, compileValidator: CompileValidator) => {
+  const withRules = (
     collection: Collection,
     stored: StoredCollection | null,
-    others: ReadonlyMap<string, Collection>,
+    rules: CompiledCollection['rules'],
   ): CompiledCollection => {
     let validator: RecordValidator | null = null
-    const rules = Object.fromEntries(RULE_NAMES.map((use) => [use, ruleOf(collection, use, others)]))
     return {
       collection,
       storage: stored ?? collection.name,
       stored,
-      rules: rules as CompiledCollection['rules'],
+      rules,
       references: referencesOf(collection),
       get validator() {
         validator ??= compileValidator(collection)
@@ -94,65 +148,130 @@ export const createCatalog = ({ collections, compileExpression, compileValidator
     }
   }
 
-  const inCode = new Map(collections.map((collection) => [collection.name, collection]))
-  const compiledInCode = new Map(
-    collections.map((collection) => [collection.name, compile(collection, null, inCode)] as const),
-  )
-
-  /** The collections that references may lead to. */
-  const namesOf = async (tx: Reading): Promise<ReadonlyMap<string, Collection>> => {
-    const stored = await tx.collections.all()
-    return new Map([...inCode, ...stored.map(({ collection }) => [collection.name, collection] as const)])
+  const compileBuiltIn = (collection: Collection): CompiledCollection => {
+    const texts: Rules = rulesOf(collection)
+    const ruleOf = (use: RuleName): Expression | null => {
+      const text = texts[use]
+      if (text === null) return null
+      return expressions.defaultRule(collection, use, text) ?? expressions.compileAtOnce(collection, use, text)
+    }
+    const [read, create, update, remove] = RULE_NAMES.map(ruleOf)
+    const rules = { read: read ?? null, create: create ?? null, update: update ?? null, delete: remove ?? null }
+    return withRules(collection, null, rules)
   }
 
-  const ready = async (tx: Reading, stored: StoredCollection): Promise<CompiledCollection> => {
-    const known = compiled.get(stored)
+  const compileStored = async (tx: CatalogTx, stored: StoredCollection): Promise<Compiled<CompiledCollection>> => {
+    const { collection } = stored
+    const texts = rulesOf(collection)
+    const dependencies = new Map<string, StoredCollection | null>()
+    const rules: Record<RuleName, Expression | null> = { read: null, create: null, update: null, delete: null }
+    for (const use of RULE_NAMES) {
+      const text = texts[use]
+      if (text === null) continue
+      rules[use] = expressions.defaultRule(collection, use, text)
+      if (rules[use] !== null) continue
+      const { value, dependencies: used } = await expressions.compile(tx, collection, use, text)
+      for (const [name, definition] of used) dependencies.set(name, definition)
+      // It was checked when it was saved. If that no longer holds, only admins may.
+      rules[use] = 'expression' in value ? value.expression : null
+    }
+    return { value: withRules(collection, stored, rules), dependencies }
+  }
+
+  return { compileBuiltIn, compileStored }
+}
+
+/** Filters by collection and text: clients repeat them. */
+const createFilters = ({ compile }: Expressions) => {
+  const known = new WeakMap<Collection, Map<string, Compiled<Expression>>>()
+
+  return async (tx: CatalogTx, { collection }: CompiledCollection, text: string): Promise<Expression> => {
+    const filters = known.get(collection) ?? new Map<string, Compiled<Expression>>()
+    known.set(collection, filters)
+    const cached = filters.get(text)
+    if (cached !== undefined && (await isUpToDate(tx, cached))) return cached.value
+    const { value, dependencies } = await compile(tx, collection, 'filter', text)
+    if ('faults' in value) {
+      const faults = value.faults.map(
+        (fault) => ({ in: 'query', pointer: '/filter', detail: describeFault(fault) }) as const,
+      )
+      throw new AppError('validation_failed', 'The filter cannot be used', { faults })
+    }
+    if (filters.size >= MAX_CACHED_FILTERS_COUNT) filters.clear()
+    filters.set(text, { value: value.expression, dependencies })
+    return value.expression
+  }
+}
+
+export const createCatalog = ({ collections, compileExpression, compileValidator }: Deps): Catalog => {
+  const expressions = createExpressions(collections, compileExpression)
+  const { compileBuiltIn, compileStored } = createCompiler(expressions, compileValidator)
+  const definedInCode = new Map(collections.map((collection) => [collection.name, collection]))
+  const builtIn = new Map<string, CompiledCollection>()
+  const compiled = new WeakMap<StoredCollection, Compiled<CompiledCollection>>()
+  const references = new WeakMap<StoredCollection, readonly ReferenceField[]>()
+
+  const builtInNamed = (name: string): CompiledCollection | null => {
+    const known = builtIn.get(name)
     if (known !== undefined) return known
-    const made = compile(stored.collection, stored, await namesOf(tx))
-    compiled.set(stored, made)
+    const collection = definedInCode.get(name)
+    if (collection === undefined) return null
+    const made = compileBuiltIn(collection)
+    builtIn.set(name, made)
     return made
   }
 
-  const named = async (tx: Reading, name: string): Promise<CompiledCollection | null> => {
-    const known = compiledInCode.get(name)
-    if (known !== undefined) return known
-    const stored = await tx.collections.find(name)
-    return stored && ready(tx, stored)
+  const ofStored = async (tx: CatalogTx, stored: StoredCollection): Promise<CompiledCollection> => {
+    const known = compiled.get(stored)
+    if (known !== undefined && (await isUpToDate(tx, known))) return known.value
+    const made = await compileStored(tx, stored)
+    compiled.set(stored, made)
+    return made.value
   }
 
+  const storedNamed = async (tx: CatalogTx, name: string): Promise<CompiledCollection | null> => {
+    const stored = await tx.collections.find(name)
+    return stored && ofStored(tx, stored)
+  }
+
+  const existing = async (tx: CatalogTx, name: string): Promise<CompiledCollection> => {
+    const found = await storedNamed(tx, name)
+    if (found === null) throw notFound('Collection')
+    return found
+  }
+
+  const referencesIn = (stored: StoredCollection): readonly ReferenceField[] => {
+    const known = references.get(stored) ?? referencesOf(stored.collection)
+    references.set(stored, known)
+    return known
+  }
+
+  const named: Catalog['named'] = (tx, name) => builtInNamed(name) ?? storedNamed(tx, name)
+
   return {
+    builtIn: collections,
     named,
-    async find(tx, name) {
-      const found = await named(tx, name)
-      if (found === null) throw notFound('Collection')
-      return found
-    },
+    find: (tx, name) => builtInNamed(name) ?? existing(tx, name),
     async all(tx) {
-      const found: CompiledCollection[] = [...compiledInCode.values()]
-      for (const stored of await tx.collections.all()) found.push(await ready(tx, stored))
+      const found = collections.flatMap(({ name }) => builtInNamed(name) ?? [])
+      for (const stored of await tx.collections.all()) found.push(await ofStored(tx, stored))
       return found
     },
-    async compileFilter(tx, { collection, stored }, text) {
-      const key = JSON.stringify([collection.name, stored?.version ?? 0, stored?.epoch ?? '', text])
-      const known = filters.get(key)
-      if (known !== undefined) return known
-      const others = await namesOf(tx)
-      const result = compileExpression(text, {
-        collection,
-        use: 'filter',
-        collectionNamed: (name) => others.get(name) ?? null,
-      })
-      if ('faults' in result) {
-        const faults = result.faults.map((fault) => ({
-          in: 'query' as const,
-          pointer: '/filter',
-          detail: describeFault(fault),
-        }))
-        throw new AppError('validation_failed', 'The filter cannot be used', { faults })
+    async referrersOf(tx, target) {
+      const names = collections.map(({ name }) => name)
+      for (const stored of await tx.collections.all()) {
+        if (referencesIn(stored).some((field) => field.target === target)) names.push(stored.collection.name)
       }
-      if (filters.size >= MAX_CACHED_FILTERS_COUNT) filters.clear()
-      filters.set(key, result.expression)
-      return result.expression
+      const found: Referrer[] = []
+      for (const name of names) {
+        // Looked up by name, because inside a change that locks the definition.
+        const compiled = await named(tx, name)
+        for (const field of compiled?.references ?? []) {
+          if (compiled !== null && field.target === target) found.push({ compiled, field })
+        }
+      }
+      return found
     },
+    compileFilter: createFilters(expressions),
   }
 }

@@ -1,10 +1,12 @@
 import type { Collection } from '../domain/collection.ts'
-import { definitionOf } from '../domain/definition.ts'
+import { FIRST_EPOCH } from '../domain/epoch.ts'
 import { AppError, notFound } from '../domain/errors.ts'
 import type { JsonObject } from '../domain/merge-patch.ts'
+import { isCounted, type Page, type PageRequest, skippedRowCount } from '../domain/page.ts'
 import type { Actor, Principal } from '../domain/session.ts'
 import type { Instant } from '../domain/user.ts'
 import { requireActiveActor, requireAdmin } from './access.ts'
+import type { Catalog } from './catalog.ts'
 import { type Author, createDefinitionChanges, definitionMismatch, SYSTEM } from './definition-changes.ts'
 import { createDefinitionPlanner, type DefinitionPlan, type GivenDefinition } from './definition-plan.ts'
 import type {
@@ -18,25 +20,39 @@ import type { ReadTx, Tx, UnitOfWork } from './ports/persistence.ts'
 import type { Clock } from './ports/system.ts'
 import type { Expected } from './records.ts'
 
-/** A collection as an admin sees it. Those defined in code have the version 1 and no times. */
-export interface DescribedCollection {
+/** A collection as admins see it. */
+export interface CollectionDetails {
   readonly collection: Collection
-  readonly definition: JsonObject
-  /** How many records it has. */
-  readonly records: number
+  /** Whether it is defined in code, and cannot be changed. */
+  readonly isBuiltIn: boolean
+  /** 1 for one defined in code. */
   readonly version: number
   readonly epoch: string
+  /** Null for one defined in code. */
   readonly createdAt: Instant | null
   readonly updatedAt: Instant | null
+  /** The number of its records. */
+  readonly records: number
 }
 
-/** A change of one definition. */
-export interface PutDefinition {
-  readonly definition: JsonObject
-  readonly transform: readonly JsonObject[] | null
+export interface PutOptions {
+  /** The versions that may be replaced; null for any. */
   readonly expected: Expected
-  /** Throws `version_mismatch` if the collection exists. */
-  readonly mustBeNew: boolean
+  /** Whether there must be no such collection yet (`If-None-Match: *`). */
+  readonly mustNotExist?: boolean
+  /** A JSON Patch (RFC 6902) that every record goes through before it is checked against the definition. */
+  readonly transform?: readonly JsonObject[] | null
+}
+
+export interface RemoveOptions {
+  readonly expected: Expected
+  /** How many records may be deleted with it; without it, the collection must be empty. */
+  readonly records?: number
+}
+
+export interface PutResult {
+  readonly details: CollectionDetails
+  readonly isNew: boolean
 }
 
 /** What applying definitions does, by the names of the collections. */
@@ -46,31 +62,29 @@ export interface AppliedDefinitions {
   readonly deleted: readonly string[]
 }
 
-/** Defines collections. Only admins may; all methods with an actor throw `forbidden` for others. */
+/** The definitions of collections. All methods with an actor throw `forbidden` unless they are an admin. */
 export interface Collections {
-  /** All of them, in the order of their names, without counting records. */
-  names(actor: Principal): Promise<readonly string[]>
+  /** Those defined in code included. */
+  list(principal: Principal, query: PageRequest<'name'>): Promise<Page<CollectionDetails>>
   /** Throws `not_found`. */
-  get(actor: Principal, name: string): Promise<DescribedCollection>
+  get(principal: Principal, name: string): Promise<CollectionDetails>
   /**
-   * Creates a collection or changes its definition. If records exist, they are checked first, in short steps; a change
-   * takes effect for all of them at once. Throws `validation_failed` with every fault, `records_do_not_fit` with the
-   * records that do not fit, `version_mismatch`, `collection_built_in`, `managed_by_files`. Then nothing has changed.
+   * Creates a collection, or replaces its definition once every record fits the new one. The same definition keeps its
+   * version. Takes as long as checking every record does, and delays nobody else; until then, records are read and
+   * written under the present definition. A record that is written meanwhile and does not fit is one of the misfits.
+   *
+   * Throws `validation_failed` with every fault of the definition, `version_mismatch` (also if the definition was changed
+   * meanwhile), `collection_built_in`, `managed_by_files`, and `records_do_not_fit` with the number of misfits and the
+   * faults of the first ten, if a record does not fit the definition or another one with the same unique values; nothing
+   * changes then.
    */
-  put(
-    actor: Actor,
-    name: string,
-    change: PutDefinition,
-  ): Promise<{ readonly described: DescribedCollection; readonly created: boolean }>
+  put(actor: Actor, name: string, definition: JsonObject, options: PutOptions): Promise<PutResult>
   /**
-   * Deletes a collection that is empty or has exactly `records` records, which are deleted too. Throws `not_empty`,
-   * `referenced` if another collection refers to it, and what {@link put} throws.
+   * Deletes a collection and its records. Throws `not_found`, `version_mismatch`, `collection_built_in`,
+   * `managed_by_files`, `referenced` if another collection references it, and `not_empty` unless `records` is the exact
+   * number of its records.
    */
-  remove(
-    actor: Actor,
-    name: string,
-    condition: { readonly expected: Expected; readonly records: number | null },
-  ): Promise<void>
+  remove(actor: Actor, name: string, options: RemoveOptions): Promise<void>
   /**
    * Makes the database have these definitions, all or none of them. With `prune`, deletes empty collections that are not
    * among them. With `check`, only says what it would do. For the command line and files: not refused by `managed`.
@@ -81,11 +95,12 @@ export interface Collections {
   ): Promise<AppliedDefinitions>
   /** Every collection, those defined in code first. */
   all(): Promise<readonly Collection[]>
+  /** Abandons definitions that a process was preparing when it ended. Call it before this process serves. */
+  abandonUnfinished(): Promise<void>
 }
 
 interface Deps {
-  /** Those defined in code. */
-  readonly collections: readonly Collection[]
+  readonly catalog: Catalog
   readonly unitOfWork: UnitOfWork
   readonly clock: Clock
   readonly compilePattern: CompilePattern
@@ -105,113 +120,180 @@ const checkVersion = (stored: StoredCollection | null, expected: Expected, mustB
   if (!isExpected) throw definitionMismatch()
 }
 
-export const createCollections = (deps: Deps): Collections => {
-  const { collections, unitOfWork, clock, managed } = deps
-  const planOf = createDefinitionPlanner(deps)
-  const carryOut = createDefinitionChanges(deps)
+const byName = (one: { readonly name: string }, other: { readonly name: string }): number =>
+  one.name < other.name ? -1 : 1
 
-  const describe = async (tx: ReadTx, stored: StoredCollection): Promise<DescribedCollection> => {
-    const { collection, version, epoch, createdAt, updatedAt } = stored
-    const records = await tx.collections.countRecords(stored)
-    return { collection, definition: definitionOf(collection), records, version, epoch, createdAt, updatedAt }
-  }
+interface Known {
+  readonly name: string
+  readonly collection: Collection
+  readonly stored: StoredCollection | null
+}
 
-  const describeBuiltIn = async (tx: ReadTx, collection: Collection): Promise<DescribedCollection> => ({
+/** Reads definitions for admins. */
+const createDescriptions = ({ catalog, unitOfWork }: Pick<Deps, 'catalog' | 'unitOfWork'>) => {
+  const describe = async (tx: ReadTx, { collection, stored }: Omit<Known, 'name'>): Promise<CollectionDetails> => ({
     collection,
-    definition: definitionOf(collection),
-    records: await tx.collections.countRecords(collection.name),
-    version: 1,
-    epoch: tx.epochs.current,
-    createdAt: null,
-    updatedAt: null,
+    isBuiltIn: stored === null,
+    version: stored?.version ?? 1,
+    epoch: stored?.epoch ?? FIRST_EPOCH,
+    createdAt: stored?.createdAt ?? null,
+    updatedAt: stored?.updatedAt ?? null,
+    records: await tx.collections.countRecords(stored ?? collection.name),
   })
 
-  const get = async (tx: ReadTx, name: string): Promise<DescribedCollection> => {
-    const builtIn = collections.find((collection) => collection.name === name)
-    if (builtIn !== undefined) return describeBuiltIn(tx, builtIn)
+  const builtIn: readonly Known[] = catalog.builtIn.map((collection) => ({
+    name: collection.name,
+    collection,
+    stored: null,
+  }))
+
+  const find = async (tx: ReadTx, name: string): Promise<CollectionDetails> => {
+    const known = builtIn.find((each) => each.name === name)
+    if (known !== undefined) return describe(tx, known)
     const stored = await tx.collections.find(name)
     if (stored === null) throw notFound('Collection')
-    return describe(tx, stored)
+    return describe(tx, stored && { collection: stored.collection, stored })
   }
 
-  const requireOwnDefinitions = (): void => {
+  /** There are few enough to sort them all. */
+  const list = async (tx: ReadTx, query: PageRequest<'name'>): Promise<Page<CollectionDetails>> => {
+    const { size, sort, from } = query
+    const stored = (await tx.collections.all()).map((each) => ({
+      name: each.collection.name,
+      collection: each.collection,
+      stored: each,
+    }))
+    const sorted = [...builtIn, ...stored].sort(byName)
+    if (sort.descending) sorted.reverse()
+    const isAfter = ({ name }: Known, key: string) => (sort.descending ? name < key : name > key)
+    const rest =
+      'after' in from
+        ? sorted.filter((each) => isAfter(each, String(from.after.key)))
+        : sorted.slice(skippedRowCount(query))
+    const page = rest.slice(0, size)
+    const items: CollectionDetails[] = []
+    for (const each of page) items.push(await describe(tx, each))
+    const last = page.at(-1)
+    return {
+      items,
+      total: isCounted(query) ? sorted.length : null,
+      next: last === undefined || rest.length <= size ? null : { key: last.name, id: last.stored?.id ?? 0 },
+    }
+  }
+
+  return {
+    describe: (stored: StoredCollection) =>
+      unitOfWork.read((tx) => describe(tx, { collection: stored.collection, stored })),
+    get: (name: string) => unitOfWork.read((tx) => find(tx, name)),
+    list: (query: PageRequest<'name'>) => unitOfWork.read((tx) => list(tx, query)),
+  }
+}
+
+/** Definitions from files, and what a process has left that ended while it prepared one. */
+const createMaintenance = (
+  { catalog, unitOfWork }: Pick<Deps, 'catalog' | 'unitOfWork'>,
+  planOf: ReturnType<typeof createDefinitionPlanner>,
+  carryOut: ReturnType<typeof createDefinitionChanges>,
+): Pick<Collections, 'apply' | 'all' | 'abandonUnfinished'> => ({
+  async apply(given, { prune, check }) {
+    const plan = async (tx: Tx): Promise<DefinitionPlan> => {
+      const existing = await tx.collections.all()
+      const names = new Set(given.map(({ name }) => name))
+      const deleted = prune ? existing.filter(({ collection }) => !names.has(collection.name)) : []
+      for (const stored of deleted) {
+        const count = await tx.collections.countRecords(stored)
+        if (count > 0) throw new AppError('not_empty', `${stored.collection.name} has ${count} records`)
+      }
+      return planOf(given, existing, deleted)
+    }
+    const planned = check ? await unitOfWork.write(plan) : (await carryOut(plan, SYSTEM)).plan
+    return {
+      created: planned.created.map(({ name }) => name),
+      changed: planned.changed.map(({ collection }) => collection.name),
+      deleted: planned.deleted.map(({ collection }) => collection.name),
+    }
+  },
+
+  async all() {
+    const stored = await unitOfWork.read((tx) => tx.collections.all())
+    return [...catalog.builtIn, ...stored.map(({ collection }) => collection)]
+  },
+
+  async abandonUnfinished() {
+    const stored = await unitOfWork.read((tx) => tx.collections.all())
+    for (const { collection } of stored.filter(({ pending }) => pending !== null)) {
+      await unitOfWork.write(async (tx) => {
+        const now = await tx.collections.findForChange(collection.name)
+        if (now !== null && now.pending !== null) await tx.collections.abandon(now)
+      })
+    }
+  },
+})
+
+export const createCollections = (deps: Deps): Collections => {
+  const { catalog, unitOfWork, clock, managed } = deps
+  const planOf = createDefinitionPlanner({ ...deps, collections: catalog.builtIn })
+  const carryOut = createDefinitionChanges(deps)
+  const descriptions = createDescriptions(deps)
+
+  const requireChangeable = (name: string): void => {
+    if (catalog.builtIn.some((collection) => collection.name === name)) {
+      throw new AppError('collection_built_in', `The collection ${name} is built in`)
+    }
     if (managed) throw new AppError('managed_by_files', 'Definitions come from files: change them there')
   }
 
-  const authorize = (actor: Actor) => async (tx: Tx) => requireAdmin(await requireActiveActor(tx, actor, clock.now()))
+  const requireAdminNow = async (tx: Tx, actor: Actor): Promise<void> =>
+    requireAdmin(await requireActiveActor(tx, actor, clock.now()))
 
   const authorOf = ({ userId, requestId }: Actor): Author => ({ actorId: userId, requestId })
 
   return {
-    async names(actor) {
-      requireAdmin(actor)
-      const stored = await unitOfWork.read((tx) => tx.collections.all())
-      return [...collections.map(({ name }) => name), ...stored.map(({ collection }) => collection.name)].sort()
+    ...createMaintenance({ catalog, unitOfWork }, planOf, carryOut),
+
+    async list(principal, query) {
+      requireAdmin(principal)
+      return descriptions.list(query)
     },
 
-    async get(actor, name) {
-      requireAdmin(actor)
-      return unitOfWork.read((tx) => get(tx, name))
+    async get(principal, name) {
+      requireAdmin(principal)
+      return descriptions.get(name)
     },
 
-    async put(actor, name, { definition, transform, expected, mustBeNew }) {
+    async put(actor, name, definition, { expected, mustNotExist = false, transform = null }) {
       requireAdmin(actor)
-      requireOwnDefinitions()
+      requireChangeable(name)
       const plan = async (tx: Tx): Promise<DefinitionPlan> => {
-        await authorize(actor)(tx)
-        checkVersion(await tx.collections.findForChange(name), expected, mustBeNew)
+        await requireAdminNow(tx, actor)
+        checkVersion(await tx.collections.findForChange(name), expected, mustNotExist)
         return planOf([{ name, definition, transform }], await tx.collections.all(), [])
       }
-      const { plan: planned, done } = await carryOut(plan, authorOf(actor), authorize(actor))
+      const { plan: planned, done } = await carryOut(plan, authorOf(actor))
       const [stored] = done
       if (stored === undefined) throw new Error('a definition was put, and there is none')
-      const described = await unitOfWork.read((tx) => describe(tx, stored))
-      return { described, created: planned.created.length > 0 }
+      return { details: await descriptions.describe(stored), isNew: planned.created.length > 0 }
     },
 
-    async remove(actor, name, { expected, records }) {
+    async remove(actor, name, { expected, records = 0 }) {
       requireAdmin(actor)
-      requireOwnDefinitions()
-      if (collections.some((collection) => collection.name === name)) {
-        throw new AppError('collection_built_in', `The collection ${name} is built in`)
-      }
+      requireChangeable(name)
       const plan = async (tx: Tx): Promise<DefinitionPlan> => {
-        await authorize(actor)(tx)
+        await requireAdminNow(tx, actor)
         const stored = await tx.collections.findForChange(name)
         if (stored === null) throw notFound('Collection')
         checkVersion(stored, expected, false)
+        const planned = planOf([], await tx.collections.all(), [stored])
         const count = await tx.collections.countRecords(stored)
-        if (count !== (records ?? 0)) {
-          throw new AppError('not_empty', `The collection has ${count} records: state that with ?records=${count}`)
+        if (count !== records) {
+          throw new AppError(
+            'not_empty',
+            `The collection has ${count} records: to delete them too, give records=${count}`,
+          )
         }
-        return planOf([], await tx.collections.all(), [stored])
+        return planned
       }
-      await carryOut(plan, authorOf(actor), authorize(actor))
-    },
-
-    async apply(given, { prune, check }) {
-      const plan = async (tx: Tx): Promise<DefinitionPlan> => {
-        const existing = await tx.collections.all()
-        const names = new Set(given.map(({ name }) => name))
-        const deleted = prune ? existing.filter(({ collection }) => !names.has(collection.name)) : []
-        for (const stored of deleted) {
-          const count = await tx.collections.countRecords(stored)
-          if (count > 0) throw new AppError('not_empty', `${stored.collection.name} has ${count} records`)
-        }
-        return planOf(given, existing, deleted)
-      }
-      const nothing = async () => {}
-      const planned = check ? await unitOfWork.write(plan) : (await carryOut(plan, SYSTEM, nothing)).plan
-      return {
-        created: planned.created.map(({ name }) => name),
-        changed: planned.changed.map(({ collection }) => collection.name),
-        deleted: planned.deleted.map(({ collection }) => collection.name),
-      }
-    },
-
-    async all() {
-      const stored = await unitOfWork.read((tx) => tx.collections.all())
-      return [...collections, ...stored.map(({ collection }) => collection)]
+      await carryOut(plan, authorOf(actor))
     },
   }
 }

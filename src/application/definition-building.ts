@@ -1,9 +1,12 @@
-import { AppError, type Misfit } from '../domain/errors.ts'
+import { type ReferenceField, referencesOf } from '../domain/collection.ts'
+import { AppError, type Fault, type Misfits } from '../domain/errors.ts'
 import type { JsonObject } from '../domain/merge-patch.ts'
-import type { StoredRecord } from '../domain/record.ts'
+import { ownFields, type StoredRecord } from '../domain/record.ts'
+import type { Catalog } from './catalog.ts'
 import type { ApplyPatch, CompileValidator, PendingDefinition, StoredCollection } from './ports/collections.ts'
-import type { UnitOfWork } from './ports/persistence.ts'
-import { createPendingValidators, fieldsOf, transformed } from './record-forms.ts'
+import type { Tx, UnitOfWork } from './ports/persistence.ts'
+import { createPendingValidators, transformed } from './record-forms.ts'
+import { danglingReferences } from './record-references.ts'
 
 /** Limits of one step, so that other requests do not wait long. */
 const MAX_STEP_COUNT = 100
@@ -11,96 +14,163 @@ const MAX_STEP_BYTES = 128 * 1024
 
 const MAX_LISTED_MISFITS_COUNT = 10
 
-/** Records that do not fit a definition. */
-export interface Misfits {
-  readonly count: number
-  /** The first ones. */
-  readonly listed: readonly Misfit[]
+interface Misfit {
+  readonly id: number
+  readonly faults: readonly Fault[]
+}
+
+interface Formed {
+  readonly record: StoredRecord
+  readonly next: JsonObject
 }
 
 interface Deps {
   readonly unitOfWork: UnitOfWork
+  readonly catalog: Catalog
   readonly applyPatch: ApplyPatch
   readonly compileValidator: CompileValidator
 }
 
-type Form = { readonly next: JsonObject } | { readonly pointer: string; readonly detail: string }
+/** Whether a definition is still the one that is being prepared. */
+export const isStillPending = (now: StoredCollection | null, { id, version, pending }: StoredCollection): boolean => {
+  if (now === null || pending === null || now.pending === null) return false
+  const idsOf = ({ indexes }: PendingDefinition) => indexes.map((index) => index.id).join()
+  return (
+    now.id === id &&
+    now.version === version &&
+    now.pending.shape === pending.shape &&
+    idsOf(now.pending) === idsOf(pending)
+  )
+}
+
+/** Thrown when the preparation was abandoned meanwhile, or replaced by another one. */
+export class NoLongerPending extends Error {
+  readonly isReplaced: boolean
+
+  constructor(now: StoredCollection | null, before: StoredCollection) {
+    super('the definition is no longer being prepared')
+    this.name = 'NoLongerPending'
+    this.isReplaced = now === null || now.version !== before.version || now.pending !== null
+  }
+}
+
+/** The present state of a definition that is being prepared. Throws {@link NoLongerPending}. */
+export const requirePending = (now: StoredCollection | null, before: StoredCollection): StoredCollection => {
+  if (now === null || !isStillPending(now, before)) throw new NoLongerPending(now, before)
+  return now
+}
+
+/** References of the pending definition that the present one does not check. */
+const newReferencesOf = ({ indexes }: StoredCollection, pending: PendingDefinition): readonly ReferenceField[] => {
+  const known = new Set(indexes.map(({ id }) => id))
+  const isKept = ({ name }: ReferenceField) =>
+    pending.indexes.some((index) => index.isReference && index.fields[0] === name && known.has(index.id))
+  return referencesOf(pending.collection).filter((reference) => !isKept(reference))
+}
 
 /** Brings existing records into the form and the indexes of a pending definition. */
-export const createDefinitionBuilding = ({ unitOfWork, applyPatch, compileValidator }: Deps) => {
+export const createDefinitionBuilding = ({ unitOfWork, catalog, applyPatch, compileValidator }: Deps) => {
   const validatorOf = createPendingValidators(compileValidator)
 
-  const formOf = (pending: PendingDefinition, record: StoredRecord): Form => {
-    let next: JsonObject
+  const formOf = (stored: StoredCollection, pending: PendingDefinition, record: StoredRecord): Formed | Misfit => {
     try {
-      next = transformed(applyPatch, pending, fieldsOf(record))
+      const next = transformed(applyPatch, pending, ownFields(stored.collection, record))
+      const faults = validatorOf(pending).faultsOf(next)
+      return faults.length === 0 ? { record, next } : { id: record.id, faults }
     } catch (error) {
-      return { pointer: '', detail: error instanceof Error ? error.message : 'The transform cannot be applied' }
-    }
-    const [fault] = validatorOf(pending).faultsOf(next)
-    return fault ?? { next }
-  }
-
-  /** A record whose key is not unique fails alone, in a unit of its own. */
-  const prepareOne = async (
-    stored: StoredCollection,
-    record: StoredRecord,
-    next: JsonObject,
-  ): Promise<Misfit | null> => {
-    try {
-      await unitOfWork.write((tx) => tx.records(stored).prepare(record, next))
-      return null
-    } catch (error) {
-      if (!(error instanceof AppError) || error.code !== 'not_unique') throw error
-      const [fault] = error.faults ?? []
-      return { id: record.id, pointer: fault?.pointer ?? '', detail: error.message }
+      const detail = error instanceof Error ? error.message : 'The transform cannot be applied'
+      return { id: record.id, faults: [{ pointer: '', detail }] }
     }
   }
 
-  const prepareAll = async (
-    stored: StoredCollection,
-    ready: readonly { readonly record: StoredRecord; readonly next: JsonObject }[],
+  const dangling = async (
+    tx: Tx,
+    references: readonly ReferenceField[],
+    formed: readonly Formed[],
   ): Promise<readonly Misfit[]> => {
-    try {
-      await unitOfWork.write(async (tx) => {
-        const records = tx.records(stored)
-        for (const { record, next } of ready) await records.prepare(record, next)
-      })
-      return []
-    } catch (error) {
-      if (!(error instanceof AppError) || error.code !== 'not_unique') throw error
-    }
-    const misfits: Misfit[] = []
-    for (const { record, next } of ready) {
-      const misfit = await prepareOne(stored, record, next)
-      if (misfit !== null) misfits.push(misfit)
-    }
-    return misfits
+    if (references.length === 0) return []
+    const faults = await danglingReferences(
+      tx,
+      catalog,
+      references,
+      formed.map(({ next }) => next),
+    )
+    return formed.flatMap(({ record }, index) => {
+      const own = faults[index] ?? []
+      return own.length === 0 ? [] : [{ id: record.id, faults: own }]
+    })
   }
 
-  /** Goes through all records in short units; `stored` has a pending definition. */
+  /**
+   * Stores records in one unit, except for misfits. A duplicate key undoes the unit; its record is the only misfit then.
+   */
+  const prepareSome = async (
+    stored: StoredCollection,
+    formed: readonly Formed[],
+  ): Promise<{ readonly misfits: readonly Misfit[]; readonly isUndone: boolean }> => {
+    let at = 0
+    try {
+      const misfits = await unitOfWork.write(async (tx) => {
+        at = 0
+        const now = requirePending(await tx.collections.find(stored.collection.name), stored)
+        const references = now.pending === null ? [] : newReferencesOf(now, now.pending)
+        const unfit = await dangling(tx, references, formed)
+        const ids = new Set(unfit.map(({ id }) => id))
+        const records = tx.records(now)
+        for (const { record, next } of formed) {
+          if (!ids.has(record.id)) await records.prepare(record, next)
+          at++
+        }
+        return unfit
+      })
+      return { misfits, isUndone: false }
+    } catch (error) {
+      const record = formed[at]?.record
+      if (!(error instanceof AppError) || error.code !== 'not_unique' || record === undefined) throw error
+      return { misfits: [{ id: record.id, faults: error.faults ?? [] }], isUndone: true }
+    }
+  }
+
+  const prepareAll = async (stored: StoredCollection, formed: readonly Formed[]): Promise<readonly Misfit[]> => {
+    const duplicates: Misfit[] = []
+    let remaining = formed
+    for (;;) {
+      if (remaining.length === 0) return duplicates
+      const { misfits, isUndone } = await prepareSome(stored, remaining)
+      if (!isUndone) return [...duplicates, ...misfits]
+      duplicates.push(...misfits)
+      const ids = new Set(misfits.map(({ id }) => id))
+      remaining = remaining.filter(({ record }) => !ids.has(record.id))
+    }
+  }
+
+  /**
+   * Goes through all records in short units; `stored` has a pending definition. Returns those that do not fit. Throws
+   * {@link NoLongerPending}.
+   */
   return async (stored: StoredCollection): Promise<Misfits> => {
     const { pending } = stored
-    if (pending === null) return { count: 0, listed: [] }
+    if (pending === null) throw new Error('no definition is being prepared')
     let count = 0
-    const listed: Misfit[] = []
+    const first: Misfit[] = []
     const note = (misfits: readonly Misfit[]) => {
       count += misfits.length
-      for (const misfit of misfits) if (listed.length < MAX_LISTED_MISFITS_COUNT) listed.push(misfit)
+      const sorted = misfits.toSorted((one, other) => one.id - other.id)
+      first.push(...sorted.slice(0, MAX_LISTED_MISFITS_COUNT - first.length))
     }
-    for (let after = 0, complete = false; !complete; ) {
+    for (let after = 0, isComplete = false; !isComplete; ) {
       const from = after
-      const chunk = await unitOfWork.read((tx) =>
-        tx.records(stored).chunk({ after: from, maxCount: MAX_STEP_COUNT, maxBytes: MAX_STEP_BYTES }),
-      )
-      complete = chunk.complete
-      after = chunk.records.at(-1)?.id ?? after
-      const formed = chunk.records.map((record) => ({ record, form: formOf(pending, record) }))
-      note(formed.flatMap(({ record, form }) => ('next' in form ? [] : [{ id: record.id, ...form }])))
-      // Once a record does not fit, the others are only counted.
-      const ready = formed.flatMap(({ record, form }) => ('next' in form ? [{ record, next: form.next }] : []))
-      if (count === 0 || pending.indexes.some(({ unique }) => unique)) note(await prepareAll(stored, ready))
+      const { records, complete } = await unitOfWork.read(async (tx) => {
+        const now = requirePending(await tx.collections.find(stored.collection.name), stored)
+        return tx.records(now).chunk({ after: from, maxCount: MAX_STEP_COUNT, maxBytes: MAX_STEP_BYTES })
+      })
+      isComplete = complete
+      after = records.at(-1)?.id ?? after
+      const forms = records.map((record) => formOf(stored, pending, record))
+      const formed = forms.flatMap((form) => ('next' in form ? [form] : []))
+      const misfits = forms.flatMap((form) => ('next' in form ? [] : [form]))
+      note([...misfits, ...(await prepareAll(stored, formed))])
     }
-    return { count, listed }
+    return { count, first }
   }
 }

@@ -1,7 +1,8 @@
-import { AppError } from '../domain/errors.ts'
+import { AppError, type Misfits } from '../domain/errors.ts'
 import { DEFINITIONS, type DefinitionChangeName, type NewEvent } from '../domain/event.ts'
 import type { Instant } from '../domain/user.ts'
-import { createDefinitionBuilding, type Misfits } from './definition-building.ts'
+import type { Catalog } from './catalog.ts'
+import { createDefinitionBuilding, isStillPending, NoLongerPending, requirePending } from './definition-building.ts'
 import { concernsRecords, type DefinitionChange, type DefinitionPlan } from './definition-plan.ts'
 import type { ApplyPatch, CompileValidator, StoredCollection } from './ports/collections.ts'
 import type { Tx, UnitOfWork } from './ports/persistence.ts'
@@ -9,6 +10,7 @@ import type { Clock } from './ports/system.ts'
 
 interface Deps {
   readonly unitOfWork: UnitOfWork
+  readonly catalog: Catalog
   readonly clock: Clock
   readonly compileValidator: CompileValidator
   readonly applyPatch: ApplyPatch
@@ -37,13 +39,35 @@ const definitionEvent = (
 
 export const definitionMismatch = () => new AppError('version_mismatch', 'The definition was changed meanwhile')
 
-const doNotFit = (misfits: Misfits): AppError =>
-  new AppError('records_do_not_fit', `${misfits.count} records do not fit this definition`, { misfits })
+const doNotFit = (misfits: Misfits): AppError => {
+  const { count } = misfits
+  const message = count === 1 ? 'A record does not fit this definition' : `${count} records do not fit this definition`
+  return new AppError('records_do_not_fit', message, { misfits })
+}
 
-/** Does what a plan says; each step is a method, because records are prepared between the first and the last. */
-export const createDefinitionChanges = ({ unitOfWork, clock, ...deps }: Deps) => {
-  const build = createDefinitionBuilding({ unitOfWork, ...deps })
+/** No collection has this name. Whoever has locked it is the only one who changes definitions. */
+const ALL_DEFINITIONS = '*'
 
+/** How often a preparation is repeated that writers have ended: see `createPendingForms`. */
+const MAX_ATTEMPTS_COUNT = 3
+
+const MAX_LISTED_MISFITS_COUNT = 10
+
+/** What a plan has led to. */
+interface Result {
+  readonly plan: DefinitionPlan
+  /** The definitions that were given, unless they were deleted. */
+  readonly done: readonly StoredCollection[]
+}
+
+interface Planned {
+  readonly plan: DefinitionPlan
+  readonly prepared: readonly StoredCollection[]
+  readonly done: readonly StoredCollection[] | null
+}
+
+/** The steps of a change, inside its units. */
+const createSteps = (clock: Clock) => {
   const activate = async (tx: Tx, stored: StoredCollection, author: Author): Promise<StoredCollection> => {
     const now = clock.now()
     const active = await tx.collections.activate(stored, now)
@@ -51,92 +75,130 @@ export const createDefinitionChanges = ({ unitOfWork, clock, ...deps }: Deps) =>
     return active
   }
 
-  /** What needs no look at records. */
-  const start = async (tx: Tx, plan: DefinitionPlan, author: Author) => {
-    const now = clock.now()
-    for (const stored of plan.deleted) {
-      await tx.collections.delete(stored)
-      await tx.events.append(definitionEvent('deleted', stored, author, now))
-    }
-    if (plan.deleted.length > 0) await tx.jobs.enqueue({ kind: 'clean-up', payload: {}, now })
-    const done: StoredCollection[] = [...plan.unchanged]
-    for (const collection of plan.created) {
-      const stored = await tx.collections.insert(collection, now)
-      await tx.events.append(definitionEvent('created', stored, author, now))
-      done.push(stored)
-    }
-    return done
+  return {
+    async prepare(tx: Tx, { stored, collection, transform }: DefinitionChange): Promise<StoredCollection> {
+      const locked = await tx.collections.findForChange(stored.collection.name)
+      if (locked === null || locked.id !== stored.id || locked.version !== stored.version) throw definitionMismatch()
+      return tx.collections.prepare(locked, { collection, transform })
+    },
+
+    /** What needs no look at records. */
+    async start(tx: Tx, plan: DefinitionPlan, author: Author): Promise<readonly StoredCollection[]> {
+      const now = clock.now()
+      for (const { collection } of plan.deleted) {
+        const stored = await tx.collections.findForChange(collection.name)
+        if (stored === null) throw definitionMismatch()
+        await tx.collections.delete(stored)
+        await tx.events.append(definitionEvent('deleted', stored, author, now))
+      }
+      if (plan.deleted.length > 0) await tx.jobs.enqueue({ kind: 'clean-up', payload: {}, now })
+      const done: StoredCollection[] = [...plan.unchanged]
+      for (const collection of plan.created) {
+        const stored = await tx.collections.insert(collection, now)
+        await tx.events.append(definitionEvent('created', stored, author, now))
+        done.push(stored)
+      }
+      return done
+    },
+
+    async finish(tx: Tx, prepared: readonly StoredCollection[], author: Author): Promise<readonly StoredCollection[]> {
+      const done: StoredCollection[] = []
+      for (const stored of prepared) {
+        const now = requirePending(await tx.collections.findForChange(stored.collection.name), stored)
+        done.push(await activate(tx, now, author))
+      }
+      return done
+    },
   }
+}
 
-  const prepare = (tx: Tx, { stored, collection, transform }: DefinitionChange): Promise<StoredCollection> =>
-    tx.collections.prepare(stored, { collection, transform })
+const namesIn = ({ created, changed, deleted }: DefinitionPlan): string =>
+  [
+    created.map(({ name }) => name),
+    changed.map(({ collection }) => collection.name),
+    deleted.map(({ collection }) => collection.name),
+  ].join(';')
 
-  const isPrepared = (now: StoredCollection | null, stored: StoredCollection): now is StoredCollection =>
-    now !== null &&
-    now.id === stored.id &&
-    now.pending?.shape === stored.pending?.shape &&
-    now.version === stored.version
+/** Does what a plan says. Records are prepared between the first unit and the last. */
+export const createDefinitionChanges = ({ unitOfWork, clock, ...deps }: Deps) => {
+  const build = createDefinitionBuilding({ unitOfWork, ...deps })
+  const { prepare, start, finish } = createSteps(clock)
 
   const abandonAll = (prepared: readonly StoredCollection[]): Promise<void> =>
     unitOfWork.write(async (tx) => {
       for (const stored of prepared) {
         const now = await tx.collections.findForChange(stored.collection.name)
-        if (isPrepared(now, stored) && now.pending !== null) await tx.collections.abandon(now)
+        if (now !== null && isStillPending(now, stored)) await tx.collections.abandon(now)
       }
     })
 
   const buildAll = async (prepared: readonly StoredCollection[]): Promise<void> => {
-    let misfits: Misfits = { count: 0, listed: [] }
+    let misfits: Misfits = { count: 0, first: [] }
     for (const stored of prepared) {
       const found = await build(stored)
-      misfits = { count: misfits.count + found.count, listed: [...misfits.listed, ...found.listed] }
+      const first = [...misfits.first, ...found.first].slice(0, MAX_LISTED_MISFITS_COUNT)
+      misfits = { count: misfits.count + found.count, first }
     }
     if (misfits.count > 0) throw doNotFit(misfits)
   }
 
-  const finish = async (
-    tx: Tx,
-    prepared: readonly StoredCollection[],
-    author: Author,
-  ): Promise<readonly StoredCollection[]> => {
-    const done: StoredCollection[] = []
-    for (const stored of prepared) {
-      const now = await tx.collections.findForChange(stored.collection.name)
-      if (!isPrepared(now, stored)) throw definitionMismatch()
-      done.push(await activate(tx, now, author))
+  type Plan = (tx: Tx) => Promise<DefinitionPlan>
+
+  const locked = async (tx: Tx, plan: Plan): Promise<DefinitionPlan> => {
+    await tx.collections.findForChange(ALL_DEFINITIONS)
+    return plan(tx)
+  }
+
+  const begin = (plan: Plan, author: Author): Promise<Planned> =>
+    unitOfWork.write(async (tx) => {
+      const planned = await locked(tx, plan)
+      const prepared: StoredCollection[] = []
+      for (const change of planned.changed) prepared.push(await prepare(tx, change))
+      const isEmpty = await areEmpty(tx, planned)
+      if (!isEmpty && planned.changed.some(concernsRecords)) return { plan: planned, prepared, done: null }
+      const done = await start(tx, planned, author)
+      return { plan: planned, prepared, done: [...done, ...(await finish(tx, prepared, author))] }
+    })
+
+  const areEmpty = async (tx: Tx, { changed }: DefinitionPlan): Promise<boolean> => {
+    for (const { stored } of changed) if ((await tx.collections.countRecords(stored)) > 0) return false
+    return true
+  }
+
+  const attempt = async (plan: Plan, author: Author): Promise<Result> => {
+    const begun = await begin(plan, author)
+    if (begun.done !== null) return { plan: begun.plan, done: begun.done }
+    try {
+      await buildAll(begun.prepared)
+      return await unitOfWork.write(async (tx) => {
+        // Others may have changed what the plan relies on.
+        const again = await locked(tx, plan)
+        if (namesIn(again) !== namesIn(begun.plan)) throw definitionMismatch()
+        const done = await start(tx, again, author)
+        return { plan: again, done: [...done, ...(await finish(tx, begun.prepared, author))] }
+      })
+    } catch (error) {
+      await abandonAll(begun.prepared)
+      throw error
     }
-    return done
   }
 
   /**
-   * Carries out a plan. If no change concerns records, in the one unit of `plan`; otherwise that unit prepares them, and a
-   * last one gives everything effect.
+   * Carries out a plan, which is made anew in each unit that relies on it: in one unit if no record has to be looked at;
+   * otherwise the first unit prepares the changes, and a last one gives everything effect.
    */
-  return async (
-    plan: (tx: Tx) => Promise<DefinitionPlan>,
-    author: Author,
-    authorize: (tx: Tx) => Promise<unknown>,
-  ): Promise<{ readonly plan: DefinitionPlan; readonly done: readonly StoredCollection[] }> => {
-    const begun = await unitOfWork.write(async (tx) => {
-      const planned = await plan(tx)
-      const prepared: StoredCollection[] = []
-      for (const change of planned.changed) prepared.push(await prepare(tx, change))
-      if (planned.changed.some(concernsRecords)) return { planned, prepared, done: null }
-      const done = await start(tx, planned, author)
-      return { planned, prepared, done: [...done, ...(await finish(tx, prepared, author))] }
-    })
-    const { planned, prepared } = begun
-    if (begun.done !== null) return { plan: planned, done: begun.done }
-    try {
-      await buildAll(prepared)
-      return await unitOfWork.write(async (tx) => {
-        await authorize(tx)
-        const done = await start(tx, planned, author)
-        return { plan: planned, done: [...done, ...(await finish(tx, prepared, author))] }
-      })
-    } catch (error) {
-      await abandonAll(prepared)
-      throw error
+  return async (plan: Plan, author: Author): Promise<Result> => {
+    for (let count = 1; ; count++) {
+      try {
+        return await attempt(plan, author)
+      } catch (error) {
+        if (!(error instanceof NoLongerPending)) throw error
+        if (error.isReplaced) throw definitionMismatch()
+        if (count === MAX_ATTEMPTS_COUNT) {
+          const message = 'Records are being written that do not fit this definition'
+          throw new AppError('records_do_not_fit', message, { cause: error, misfits: { count: 1, first: [] } })
+        }
+      }
     }
   }
 }

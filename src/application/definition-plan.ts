@@ -83,11 +83,9 @@ export const createDefinitionPlanner = ({ collections, compilePattern, compileEx
     return [...own, ...dependent]
   }
 
-  const refuseDeletion = (deleted: readonly StoredCollection[], all: ReadonlyMap<string, Collection>): void => {
+  const refuseDeletion = (deleted: readonly StoredCollection[], remaining: readonly Collection[]): void => {
     for (const { collection } of deleted) {
-      const referring = [...all.values()].find((other) =>
-        referencesOf(other).some(({ target }) => target === collection.name),
-      )
+      const referring = remaining.find((other) => referencesOf(other).some(({ target }) => target === collection.name))
       if (referring === undefined) continue
       throw new AppError('referenced', `The collection ${referring.name} refers to ${collection.name}`)
     }
@@ -114,7 +112,8 @@ export const createDefinitionPlanner = ({ collections, compilePattern, compileEx
     )
     const among = faultsAmong(next, all)
     if (among.length > 0) throw definitionFaults(among)
-    refuseDeletion(deleted, all)
+    const pending = remaining.flatMap((stored) => stored.pending?.collection ?? [])
+    refuseDeletion(deleted, [...all.values(), ...pending])
     if (all.size - collections.length > MAX_COLLECTIONS_COUNT) {
       throw new AppError('validation_failed', `There can be at most ${MAX_COLLECTIONS_COUNT} collections`)
     }

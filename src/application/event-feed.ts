@@ -4,6 +4,8 @@ import type { EventScope, UnitOfWork } from './ports/persistence.ts'
 import type { Log } from './ports/system.ts'
 
 export interface FeedListener {
+  /** Called before {@link onEvent}, with the feed still before the event; what it returns is awaited. */
+  prepare?(event: LoggedEvent): Promise<void> | undefined
   /** Called once per event, in order. The next call follows when the returned promise has settled. */
   onEvent(event: LoggedEvent): Promise<void> | undefined
   /** Called at the end of the log. The log is read again when the returned promise has settled. */
@@ -28,6 +30,9 @@ export const createEventFeed = (unitOfWork: UnitOfWork, log: Log) => {
   let listener: FeedListener | null = null
   let notified = false
   let running: Promise<Failure | null> | null = null
+  let preparing = false
+  /** Work that waits for the feed to be between two events. */
+  const waiting: (() => Promise<void>)[] = []
 
   const next = (scope: EventScope, after: number) =>
     unitOfWork.read(async (tx) => {
@@ -50,20 +55,42 @@ export const createEventFeed = (unitOfWork: UnitOfWork, log: Log) => {
     return known
   }
 
+  const runWaiting = async (): Promise<void> => {
+    for (let work = waiting.shift(); work !== undefined; work = waiting.shift()) await work()
+  }
+
+  const handle = async (event: LoggedEvent, { prepare, onEvent }: FeedListener): Promise<void> => {
+    const prepared = prepare?.(event)
+    if (prepared !== undefined) {
+      preparing = true
+      try {
+        await prepared
+      } finally {
+        // In the step in which the position changes: who joins before it would miss the event.
+        preparing = false
+      }
+      if (listener === null) return
+    }
+    position = event.position
+    const handled = onEvent(event)
+    if (handled !== undefined) await handled
+  }
+
   /** Reads until the log has no more events and there was no further call meanwhile. */
-  const read = async ({ onEvent, onCaughtUp, onRestored }: FeedListener): Promise<void> => {
+  const read = async (to: FeedListener): Promise<void> => {
+    const { onCaughtUp, onRestored } = to
     for (let more = true; more || notified; ) {
       notified = false
+      await runWaiting()
       const { events, complete, current } = await next('all', position)
       if (current !== epoch && !(await enterEpoch(current))) {
         onRestored()
         continue
       }
       for (const event of events) {
+        if (waiting.length > 0) await runWaiting()
         if (listener === null) return
-        position = event.position
-        const handled = onEvent(event)
-        if (handled !== undefined) await handled
+        await handle(event, to)
       }
       more = !complete
       const coalesced = more ? undefined : onCaughtUp()
@@ -107,9 +134,18 @@ export const createEventFeed = (unitOfWork: UnitOfWork, log: Log) => {
     position: () => position,
     epoch: () => epoch,
     next,
+    isPreparing: () => preparing,
+    /** Runs `work` while no event is being handled. Nothing runs after {@link stop}. */
+    exclusively: (work: () => Promise<void>): Promise<void> =>
+      new Promise((resolve, reject) => {
+        if (listener === null) return resolve()
+        waiting.push(() => work().then(resolve, reject))
+        void notify()
+      }),
     async stop() {
       listener = null
       await running
+      waiting.length = 0
     },
   }
 }

@@ -2,9 +2,12 @@ import { type Cursor, isWithin } from '../domain/epoch.ts'
 import type { LoggedEvent } from '../domain/event.ts'
 import type { Principal } from '../domain/session.ts'
 import { createEventFeed, type FeedListener } from './event-feed.ts'
+import { createLiveViews, type LiveViews } from './live-views.ts'
 import type { UnitOfWork } from './ports/persistence.ts'
-import type { Log } from './ports/system.ts'
-import type { Audience, Topics, View } from './topics.ts'
+import type { Clock, EventLoopSlices, Log } from './ports/system.ts'
+import type { ReadableCollections } from './readable-collections.ts'
+import { createReplaying, type Replay, type Replayed } from './replaying.ts'
+import type { Audience, FilteredView, LogView, TopicRequest, Topics, View } from './topics.ts'
 
 /** Where a subscription begins, and whether events between the requested position and this one are gone. */
 export interface StartPosition {
@@ -22,20 +25,47 @@ export interface Realtime {
   position(): number
   /** The id of the current epoch, which new cursors contain. */
   epoch(): string
-  /** The audiences of an event. */
+  /** The audiences of an event that follow the log as it is. */
   audiencesOf(event: LoggedEvent): readonly Audience[]
-  /** The part of the log that `principal` sees under a topic. Throws `not_found`, `forbidden`. */
-  view(principal: Principal, topic: string, after?: number | null): Promise<View>
+  /** The views of records that are followed live. */
+  readonly live: Pick<LiveViews, 'changes' | 'outdated'>
+  /**
+   * What `principal` sees under a topic. Throws `not_found`, `forbidden`, `validation_failed` for a filter.
+   */
+  view(principal: Principal, request: TopicRequest): Promise<View>
   /**
    * Where to begin for a client that has seen everything up to `after`, or wants only new events. A cursor of an
    * unknown epoch, or after the end of its epoch, is a gap, and only new events follow.
    */
   begin(after: Cursor | null): Promise<StartPosition>
+  /** Whether the log since a position tells what has changed for a view: not if the rule has changed since. */
+  canReplay(view: FilteredView, principal: Principal, after: number): Promise<boolean>
+  /** Begins to replay a view from a position. */
+  follow(view: View, after: number): Replay
+  /**
+   * Goes on with another view of the topic, from a position. Null if the subscriber has to list again, because what they
+   * have cannot be compared.
+   */
+  renew(replay: Replay, view: View, after: number): Replay | null
   /**
    * The next events of a view, up to {@link position} at the time of the result; complete up to the returned position. A
-   * client that has reached {@link position} can switch to live events without missing or repeating any.
+   * client that has reached {@link position} can switch to live events without missing or repeating any. Null if the
+   * definition of the collection has changed: get the view again.
    */
-  replay(view: View, after: number): Promise<{ readonly events: readonly LoggedEvent[]; readonly position: number }>
+  replay(replay: Replay, after: number): Promise<Replayed | null>
+  /**
+   * Whether a subscriber that has reached {@link position} may join in this step. If not, call {@link exclusively}, replay
+   * to the position, and join.
+   */
+  mayJoin(replay: Replay): boolean
+  /** The audience to join: that of all subscribers who are sent the same. */
+  join(replay: Replay): string
+  /** Ends what {@link join} began; the subscriber can follow again from {@link position}. */
+  leave(view: View): Replay
+  /** Resolves when the feed has reached the present end of the log. Never call it while the feed waits for the caller. */
+  catchUp(): Promise<void>
+  /** Runs `work` while no event is being passed to the listener. */
+  exclusively(work: () => Promise<void>): Promise<void>
   /** Delivers no more events. Resolves when the listener is idle. */
   stop(): Promise<void>
 }
@@ -43,20 +73,52 @@ export interface Realtime {
 interface Deps {
   readonly unitOfWork: UnitOfWork
   readonly topics: Topics
+  readonly readable: ReadableCollections
+  readonly clock: Clock
+  readonly slices: EventLoopSlices
   readonly log: Log
 }
 
-export const createRealtime = ({ unitOfWork, topics, log }: Deps): Realtime => {
+export const createRealtime = (deps: Deps): Realtime => {
+  const { unitOfWork, topics, log } = deps
   const feed = createEventFeed(unitOfWork, log)
+  const live = createLiveViews(deps)
+  const replaying = createReplaying({ ...deps, feed })
+
+  const replayLog = async ({ scope, sees }: LogView, after: number): Promise<Replayed> => {
+    const before = feed.position()
+    const { events: found, complete, reached } = await feed.next(scope, after)
+    const events = found.filter((event) => event.position <= feed.position())
+    const deliveries = events
+      .filter(sees)
+      .map((event) => ({ position: event.position, answer: { kind: 'logged' as const, event } }))
+    if (events.length < found.length) return { deliveries, position: feed.position() }
+    // The end of the log at the time of the read is at least the position of the listener.
+    return { deliveries, position: complete ? Math.max(reached, before) : Math.min(reached, feed.position()) }
+  }
 
   return {
-    start: feed.start,
+    async start(listener) {
+      await feed.start({
+        ...listener,
+        onRestored() {
+          live.forget()
+          listener.onRestored()
+        },
+      })
+    },
     notify: () => void feed.notify(),
     position: feed.position,
     epoch: feed.epoch,
     stop: feed.stop,
+    exclusively: feed.exclusively,
+    async catchUp() {
+      const failure = await feed.notify()
+      if (failure !== null) throw failure.error
+    },
     audiencesOf: topics.audiencesOf,
-    view: (principal, topic, after = null) => unitOfWork.read((tx) => topics.viewOf(tx, principal, topic, after)),
+    live,
+    view: (principal, request) => unitOfWork.read((tx) => topics.viewOf(tx, principal, request)),
     async begin(after) {
       const known = after !== null && isWithin(await unitOfWork.read((tx) => tx.epochs.find(after.epoch)), after)
       // Events committed before are not new, but may not have been delivered yet.
@@ -67,14 +129,19 @@ export const createRealtime = ({ unitOfWork, topics, log }: Deps): Realtime => {
       const { removed } = await unitOfWork.read((tx) => tx.events.bounds())
       return { position: Math.max(after.position, Math.min(removed, feed.position())), gap: after.position < removed }
     },
-    async replay({ scope, sees }, after) {
-      const before = feed.position()
-      const { events: found, complete, reached } = await feed.next(scope, after)
-      const events = found.filter((event) => event.position <= feed.position())
-      if (events.length < found.length) return { events: events.filter(sees), position: feed.position() }
-      // The end of the log at the time of the read is at least the position of the listener.
-      const position = complete ? Math.max(reached, before) : Math.min(reached, feed.position())
-      return { events: events.filter(sees), position }
+    canReplay: replaying.canReplay,
+    follow: (view, after) => replaying.follow(view, after, null),
+    renew: replaying.renew,
+    replay: (replay, after) =>
+      replay.view.kind === 'log' ? replayLog(replay.view, after) : replaying.next(replay, replay.view, after),
+    mayJoin: ({ view }) => view.kind === 'log' || !feed.isPreparing(),
+    join(replay) {
+      const { view, changes } = replay
+      return view.kind === 'log' ? view.audience : live.join(view.records, changes?.states ?? null)
+    },
+    leave(view) {
+      if (view.kind === 'records') live.leave(view.records)
+      return replaying.follow(view, feed.position(), live.states)
     },
   }
 }

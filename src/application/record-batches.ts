@@ -3,21 +3,27 @@ import { BATCH_LIMITS, charactersOf, type StoredRecord } from '../domain/record.
 import type { Catalog, CompiledCollection } from './catalog.ts'
 import type { Change } from './record-changes.ts'
 import type { RecordOperations } from './record-operations.ts'
-import type { BatchOperation } from './records.ts'
+import type { RecordOperation, RecordResult } from './records.ts'
 
 const batchTooLarge = () =>
   new AppError('batch_too_large', 'The records of this batch are too large together: send fewer operations')
 
 const atIndex = (error: unknown, index: number): unknown =>
   error instanceof AppError
-    ? new AppError(error.code, error.message, { cause: error, index, field: error.field, faults: error.faults })
+    ? new AppError(error.code, error.message, {
+        cause: error,
+        index,
+        field: error.field,
+        faults: error.faults,
+        ...(error.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: error.retryAfterSeconds }),
+      })
     : error
 
 /** The collections of all operations. Throws `not_found` with the index of the first operation without one. */
 const collectionsOf = async (
   { tx }: Change,
   catalog: Catalog,
-  operations: readonly BatchOperation[],
+  operations: readonly RecordOperation[],
 ): Promise<ReadonlyMap<string, CompiledCollection>> => {
   const found = new Map<string, CompiledCollection>()
   for (const name of new Set(operations.map(({ collection }) => collection).sort())) {
@@ -40,7 +46,7 @@ const collectionsOf = async (
 const lockAll = async (
   { tx }: Change,
   collections: ReadonlyMap<string, CompiledCollection>,
-  operations: readonly BatchOperation[],
+  operations: readonly RecordOperation[],
 ): Promise<void> => {
   for (const [name, { storage }] of collections) {
     const ids = new Set(
@@ -58,38 +64,34 @@ const lockAll = async (
 export const createBatches = (catalog: Catalog, { add, alter, erase }: RecordOperations) => {
   const perform = async (
     change: Change,
-    collection: CompiledCollection,
-    operation: BatchOperation,
-    isValidated: boolean,
+    compiled: CompiledCollection,
+    operation: RecordOperation,
   ): Promise<StoredRecord | null> => {
     switch (operation.op) {
       case 'create':
-        return add(change, collection, operation.draft, isValidated)
+        return add(change, compiled, operation)
       case 'update':
-        return alter(change, collection, { ...operation, isValidated })
+        return alter(change, compiled, operation)
       case 'delete':
-        await erase(change, collection, operation)
+        await erase(change, compiled, operation)
         return null
     }
   }
 
-  return async (
-    change: Change,
-    operations: readonly BatchOperation[],
-    isValidated: boolean,
-  ): Promise<readonly (StoredRecord | null)[]> => {
+  return async (change: Change, operations: readonly RecordOperation[]): Promise<readonly (RecordResult | null)[]> => {
     const collections = await collectionsOf(change, catalog, operations)
     await lockAll(change, collections, operations)
-    const results: (StoredRecord | null)[] = []
+    const results: (RecordResult | null)[] = []
     let size = 0
     for (const [index, operation] of operations.entries()) {
-      const collection = collections.get(operation.collection)
-      if (collection === undefined) throw new Error('a collection of the batch was not found')
+      const compiled = collections.get(operation.collection)
+      if (compiled === undefined) throw new Error('a collection of the batch was not found')
+      const { collection } = compiled
       try {
-        const record = await perform(change, collection, operation, isValidated)
-        size += record === null ? 0 : charactersOf(collection.collection, record)
+        const record = await perform(change, compiled, operation)
+        size += record === null ? 0 : charactersOf(collection, record)
         if (size > BATCH_LIMITS.maxCharacters) throw batchTooLarge()
-        results.push(record)
+        results.push(record && { collection, record })
       } catch (error) {
         throw atIndex(error, index)
       }

@@ -1,14 +1,13 @@
 import type { RecordChange } from '../domain/collection.ts'
-import type { JsonObject } from '../domain/merge-patch.ts'
 import { type NewRecord, recordEvent, type StoredRecord } from '../domain/record.ts'
 import type { Instant } from '../domain/user.ts'
 import type { Catalog, CompiledCollection } from './catalog.ts'
 import type { Tx } from './ports/persistence.ts'
-import { createTester, type Tester } from './record-access.ts'
-import type { Caller } from './records.ts'
+import { type Author, type Authorization, createAuthorization, principalOf } from './record-access.ts'
+import { type PendingForm, toPendingMisfit } from './record-forms.ts'
 
 interface Changed {
-  readonly collection: CompiledCollection
+  readonly compiled: CompiledCollection
   readonly record: StoredRecord
 }
 
@@ -16,39 +15,63 @@ interface Noted extends Changed {
   readonly change: RecordChange
   /** Before the transaction; null if it was created. */
   readonly previous: StoredRecord | null
+  /** Whether its content must not be logged. */
+  readonly isErased?: boolean
+}
+
+/** Who makes a change, as its event says. The server itself has neither id. */
+export interface ChangeAuthor {
+  readonly actorId: number | null
+  readonly requestId: string | null
 }
 
 /** Who makes changes and when, what they have changed so far, and the data for their log entries. */
 export interface Change {
   readonly tx: Tx
-  readonly caller: Caller
+  readonly catalog: Catalog
+  readonly author: ChangeAuthor
   readonly now: Instant
-  readonly tester: Tester
+  readonly authorization: Authorization
+  readonly pendingForm: PendingForm
   /** By record, in the order of the last change of each. */
   readonly events: Map<string, Noted>
-  /** Changed records that are not stored yet: each is stored once, however often it changes. */
+  /**
+   * Changed records of collections defined in code that are not stored yet: each is stored once, however often it changes.
+   */
   readonly changed: Map<string, Changed>
 }
 
-export const beginChange = (tx: Tx, catalog: Catalog, caller: Caller, now: Instant): Change => ({
+interface Begin {
+  readonly catalog: Catalog
+  readonly author: Author | null
+  readonly now: Instant
+  readonly pendingForm: PendingForm
+  /** Replaces what the author says. */
+  readonly logged?: ChangeAuthor
+}
+
+export const beginChange = (tx: Tx, { catalog, author, now, pendingForm, logged }: Begin): Change => ({
   tx,
-  caller,
+  catalog,
+  author: logged ?? { actorId: author?.userId ?? null, requestId: author?.requestId ?? null },
   now,
-  tester: createTester(tx, catalog),
+  authorization: createAuthorization(tx, catalog, author === null ? null : principalOf(author), now),
+  pendingForm,
   events: new Map(),
   changed: new Map(),
 })
 
-const keyOf = ({ collection }: CompiledCollection, id: number): string => `${collection.name}/${id}`
+export const recordKey = ({ collection }: CompiledCollection, id: number): string => `${collection.name}/${id}`
 
 /**
  * Each record has one event in a transaction, with its last state, because nobody can see the states in between. A
  * record created and deleted in one transaction has no event.
  */
 const note = (change: Change, noted: Noted): void => {
-  const key = keyOf(noted.collection, noted.record.id)
+  const key = recordKey(noted.compiled, noted.record.id)
   const before = change.events.get(key)
   change.events.delete(key)
+  change.authorization.tester.forget(noted.compiled.collection.name, noted.record.id)
   const wasCreated = before?.change === 'created'
   if (wasCreated && noted.change === 'deleted') return
   const previous = before === undefined ? noted.previous : before.previous
@@ -57,56 +80,74 @@ const note = (change: Change, noted: Noted): void => {
 
 /** The record after the changes so far; null if there is none. */
 export const currentRecord = async (
-  change: Change,
-  collection: CompiledCollection,
+  { tx, changed }: Change,
+  compiled: CompiledCollection,
   id: number,
 ): Promise<StoredRecord | null> =>
-  change.changed.get(keyOf(collection, id))?.record ?? (await change.tx.records(collection.storage).findById(id))
+  changed.get(recordKey(compiled, id))?.record ?? (await tx.records(compiled.storage).findById(id))
 
-export const noteCreated = (change: Change, collection: CompiledCollection, record: StoredRecord): void =>
-  note(change, { collection, record, change: 'created', previous: null })
-
-/** The record as it is stored at the end, in the current epoch. */
-export const putChanged = (
-  change: Change,
-  collection: CompiledCollection,
-  before: StoredRecord,
-  after: StoredRecord,
-): StoredRecord => {
-  const record = { ...after, epoch: change.tx.epochs.current }
-  change.changed.set(keyOf(collection, record.id), { collection, record })
-  note(change, { collection, record, change: 'updated', previous: before })
-  return record
-}
-
-export const deleteRecord = async (
-  change: Change,
-  collection: CompiledCollection,
-  record: StoredRecord,
-): Promise<void> => {
-  change.changed.delete(keyOf(collection, record.id))
-  await change.tx.records(collection.storage).delete(record.id)
-  note(change, { collection, record, change: 'deleted', previous: record })
-}
-
-/** The form of a record under the pending definition of its collection; undefined if there is none. */
-export type PendingForm = (collection: CompiledCollection, record: NewRecord | StoredRecord) => JsonObject | undefined
-
-/** Stores the records that have changed so far, so that the indexes know them. */
-export const storeRecords = async ({ tx, changed }: Change, pendingForm: PendingForm): Promise<void> => {
-  for (const { collection, record } of changed.values()) {
-    await tx.records(collection.storage).update(record, pendingForm(collection, record))
+const refusingMisfits = async <T>(compiled: CompiledCollection, work: Promise<T>): Promise<T> => {
+  try {
+    return await work
+  } catch (error) {
+    throw toPendingMisfit(compiled, error)
   }
+}
+
+/** Stores what is still to be stored, so that everything else in the transaction sees it. */
+export const storeRecords = async ({ tx, changed }: Change): Promise<void> => {
+  for (const { compiled, record } of changed.values()) await tx.records(compiled.storage).update(record)
   changed.clear()
 }
 
+export const createRecord = async (
+  change: Change,
+  compiled: CompiledCollection,
+  record: NewRecord,
+): Promise<StoredRecord> => {
+  const inserting = change.tx.records(compiled.storage).insert(record, change.pendingForm(compiled, record))
+  const created = await (compiled.stored === null ? inserting : refusingMisfits(compiled, inserting))
+  note(change, { compiled, record: created, change: 'created', previous: null })
+  return created
+}
+
+/** The record as it is stored, in the current epoch. */
+export const changeRecord = async (
+  change: Change,
+  compiled: CompiledCollection,
+  before: StoredRecord,
+  after: StoredRecord,
+): Promise<StoredRecord> => {
+  const record = { ...after, epoch: change.tx.epochs.current }
+  if (compiled.stored === null) change.changed.set(recordKey(compiled, record.id), { compiled, record })
+  else {
+    const next = change.pendingForm(compiled, record)
+    await refusingMisfits(compiled, change.tx.records(compiled.storage).update(record, next))
+  }
+  note(change, { compiled, record, change: 'updated', previous: before })
+  return record
+}
+
+/** `logged` is what the log gets to know of it. */
+export const deleteRecord = async (
+  change: Change,
+  compiled: CompiledCollection,
+  record: StoredRecord,
+  logged: StoredRecord | null = null,
+): Promise<void> => {
+  change.changed.delete(recordKey(compiled, record.id))
+  await change.tx.records(compiled.storage).delete(record.id)
+  const isErased = logged !== null
+  note(change, { compiled, record: logged ?? record, change: 'deleted', previous: record, isErased })
+}
+
 /** Stores what has changed, and appends the events. */
-export const storeChanges = async (change: Change, pendingForm: PendingForm): Promise<void> => {
-  const { tx, caller, now } = change
-  const author = { actorId: caller.userId, requestId: caller.requestId, createdAt: now }
-  await storeRecords(change, pendingForm)
-  for (const { collection, change: kind, record, previous } of change.events.values()) {
-    const event = recordEvent(collection.collection, kind, record, author)
-    await tx.events.append(collection.stored === null ? event : { ...event, previous })
+export const storeChanges = async (change: Change): Promise<void> => {
+  const { tx, now } = change
+  const author = { ...change.author, createdAt: now }
+  if (change.changed.size > 0) await storeRecords(change)
+  for (const { compiled, change: kind, record, previous, isErased } of change.events.values()) {
+    const event = recordEvent(compiled.collection, kind, record, author)
+    await tx.events.append(compiled.stored === null || isErased === true ? event : { ...event, previous })
   }
 }

@@ -1,22 +1,16 @@
-import { isNullable, nounOf } from '../domain/collection.ts'
-import { AppError, notFound } from '../domain/errors.ts'
+import { isNullable } from '../domain/collection.ts'
+import { AppError, type Fault } from '../domain/errors.ts'
 import { FALSE } from '../domain/expression.ts'
+import { jsonBytes } from '../domain/field-checks.ts'
 import { isEqualJson, isJsonObject, type Json, type JsonObject, mergePatch } from '../domain/merge-patch.ts'
-import { type NewRecord, newRecord, patchedRecord, type StoredRecord } from '../domain/record.ts'
+import { type NewRecord, newRecord, ownFields, patchedRecord, type StoredRecord, withFields } from '../domain/record.ts'
 import type { Instant } from '../domain/user.ts'
 import type { Catalog, CompiledCollection } from './catalog.ts'
-import { isAnonymous, isOwnerRule, refuse, ruleFor } from './record-access.ts'
-import {
-  type Change,
-  currentRecord,
-  deleteRecord,
-  noteCreated,
-  type PendingForm,
-  putChanged,
-} from './record-changes.ts'
-import { fieldsOf } from './record-forms.ts'
-import { checkReferences, followReferences } from './record-references.ts'
-import { type Expected, type ExpectedVersion, versionMismatch } from './records.ts'
+import { refuse } from './record-access.ts'
+import { type Change, changeRecord, createRecord, currentRecord, deleteRecord, storeRecords } from './record-changes.ts'
+import { followReferences } from './record-deletions.ts'
+import { checkReferences } from './record-references.ts'
+import type { Expected, ExpectedVersion } from './records.ts'
 
 interface Deps {
   readonly catalog: Catalog
@@ -27,172 +21,134 @@ const checkVersion = ({ collection }: CompiledCollection, record: StoredRecord, 
   const isExpected = ({ version, epoch }: ExpectedVersion) =>
     version === record.version && (epoch === null || epoch === record.epoch)
   if (expected === null || expected.some(isExpected)) return
-  throw versionMismatch(collection)
+  throw new AppError('version_mismatch', `The ${collection.singular} was changed meanwhile`)
 }
 
-const invalid = ({ collection }: CompiledCollection, faults: AppError['faults']) =>
+const invalid = ({ collection }: CompiledCollection, faults: readonly Fault[]) =>
   new AppError('validation_failed', `The ${collection.singular} does not have the expected form`, { faults })
 
-/** A record of a collection defined at run time: what is omitted stays absent. */
-const draftRecord = (
-  collection: CompiledCollection,
+/** A new record from fields that have not been checked. */
+const draftedRecord = (
+  compiled: CompiledCollection,
   draft: JsonObject,
   ownerId: number | null,
   now: Instant,
 ): NewRecord => {
-  const drafted = collection.validator.draft(draft)
-  if ('faults' in drafted) throw invalid(collection, drafted.faults)
-  return { ...drafted.record, ownerId, version: 1, createdAt: now, updatedAt: now }
+  const { collection, stored, validator } = compiled
+  const drafted = validator.draft(draft)
+  if ('faults' in drafted) throw invalid(compiled, drafted.faults)
+  if (stored === null) return newRecord(collection, drafted.record, ownerId, now)
+  return withFields(collection, { ownerId, version: 1, createdAt: now, updatedAt: now }, drafted.record)
 }
 
-/** The fields after a JSON Merge Patch (RFC 7396). Null becomes the value of a field that may be null. */
+/**
+ * The fields after a JSON Merge Patch (RFC 7396). A field that may be null takes null as its value. An unknown name stays,
+ * so that it is a fault even if its value is null.
+ */
 const patchedFields = ({ collection }: CompiledCollection, fields: JsonObject, patch: JsonObject): JsonObject => {
   const merged = new Map<string, Json>(Object.entries(fields))
   for (const [name, value] of Object.entries(patch)) {
-    const schema = Object.hasOwn(collection.fields, name) ? collection.fields[name] : undefined
+    const field = Object.hasOwn(collection.fields, name) ? collection.fields[name] : undefined
     const before = merged.get(name)
-    if (value === null && (schema === undefined || !isNullable(schema))) merged.delete(name)
+    if (value === null && field !== undefined && !isNullable(field)) merged.delete(name)
     else merged.set(name, isJsonObject(value) ? mergePatch(isJsonObject(before) ? before : {}, value) : value)
   }
   return Object.fromEntries(merged)
 }
 
-/** Names in the patch that are no fields of the collection are faults even if they are null. */
-const withUnknown = ({ collection }: CompiledCollection, fields: JsonObject, patch: JsonObject): JsonObject => ({
-  ...fields,
-  ...Object.fromEntries(Object.entries(patch).filter(([name]) => !Object.hasOwn(collection.fields, name))),
-})
-
-const patchedStoredRecord = (
-  collection: CompiledCollection,
+const checkedPatch = (
+  compiled: CompiledCollection,
   record: StoredRecord,
   patch: JsonObject,
   now: Instant,
 ): StoredRecord => {
-  const before = fieldsOf(record)
-  const after = withUnknown(collection, patchedFields(collection, before, patch), patch)
-  const faults = collection.validator.faultsOf(after)
-  if (faults.length > 0) throw invalid(collection, faults)
+  const { collection, validator } = compiled
+  const before = ownFields(collection, record)
+  const after = patchedFields(compiled, before, patch)
+  const faults = validator.faultsOf(after)
+  if (faults.length > 0) throw invalid(compiled, faults)
   if (isEqualJson(before, after)) return record
-  const { id, ownerId, version, epoch, createdAt } = record
-  return { ...after, id, ownerId, version: version + 1, epoch, createdAt, updatedAt: now }
+  return withFields(collection, { ...record, version: record.version + 1, updatedAt: now }, after)
 }
 
-interface Alteration {
+export interface Creation {
+  readonly draft: JsonObject
+  /** Whether the draft has passed the schema of a collection that is defined in code. */
+  readonly isChecked?: boolean
+  /** The author, if absent. */
+  readonly ownerId?: number | null
+}
+
+export interface Alteration {
   readonly id: number
   readonly patch: JsonObject
   readonly expected: Expected
-  readonly isValidated: boolean
+  readonly isChecked?: boolean
 }
 
 /** The operations of callers on records, inside a transaction. */
-export const createRecordOperations = ({ catalog, maxRecordBytes }: Deps, pendingForm: PendingForm) => {
+export const createRecordOperations = ({ catalog, maxRecordBytes }: Deps) => {
   const checkSize = ({ stored, collection }: CompiledCollection, record: NewRecord): void => {
     // Fields of collections in code have limits of their own.
-    if (stored === null) return
-    const bytes = new TextEncoder().encode(JSON.stringify(fieldsOf(record))).length
-    if (bytes <= maxRecordBytes) return
+    if (stored === null || jsonBytes(ownFields(collection, record)) <= maxRecordBytes) return
     throw new AppError('data_too_large', `The ${collection.singular} is larger than ${maxRecordBytes} bytes`)
   }
 
-  /** Throws if the caller may not read it. */
-  const visible = async (change: Change, collection: CompiledCollection, id: number): Promise<StoredRecord> => {
-    const { tx, caller, now, tester } = change
-    const record = await currentRecord(change, collection, id)
-    if (record !== null && caller.role === 'admin') return record
-    const absent = () => notFound(nounOf(collection.collection))
-    if (isOwnerRule(collection, 'read')) {
-      if (isAnonymous(caller)) return refuse(caller, '')
-      if (record === null || record.ownerId !== caller.userId) throw absent()
-      return record
-    }
-    if (record === null || !(await tester(await ruleFor(tx, collection, 'read', caller, now), record))) {
-      if (isAnonymous(caller)) return refuse(caller, '')
-      throw absent()
-    }
-    return record
-  }
-
-  const authorize = async (
-    change: Change,
-    collection: CompiledCollection,
-    use: 'update' | 'delete',
-    record: StoredRecord,
-    next?: StoredRecord,
-  ): Promise<void> => {
-    const { tx, caller, now, tester } = change
-    if (caller.role === 'admin') return
-    if (isOwnerRule(collection, use) && record.ownerId !== null && record.ownerId === caller.userId) return
-    const rule = await ruleFor(tx, collection, use, caller, now)
-    if (!(await tester(rule, record, next))) refuse(caller, `You may not ${use} this ${collection.collection.singular}`)
-  }
-
-  const prepared = (
-    collection: CompiledCollection,
-    draft: JsonObject,
-    { caller, now }: Change,
-    isValidated: boolean,
-  ): NewRecord => {
-    if (collection.stored !== null) return draftRecord(collection, draft, caller.userId, now)
-    const drafted = isValidated ? { record: draft } : collection.validator.draft(draft)
-    if ('faults' in drafted) throw invalid(collection, drafted.faults)
-    return newRecord(collection.collection, drafted.record, caller.userId, now)
-  }
-
-  const patched = (
-    collection: CompiledCollection,
-    record: StoredRecord,
-    { patch, isValidated }: Alteration,
-    now: Instant,
-  ): StoredRecord => {
-    if (collection.stored !== null) return patchedStoredRecord(collection, record, patch, now)
-    if (!isValidated) patchedStoredRecord(collection, record, patch, now)
-    return patchedRecord(collection.collection, record, patch, now)
+  const visible = async (change: Change, compiled: CompiledCollection, id: number): Promise<StoredRecord> => {
+    if (compiled.stored !== null && change.changed.size > 0) await storeRecords(change)
+    return change.authorization.readable(compiled, await currentRecord(change, compiled, id))
   }
 
   return {
-    async add(
-      change: Change,
-      collection: CompiledCollection,
-      draft: JsonObject,
-      isValidated: boolean,
-    ): Promise<StoredRecord> {
-      const { tx, caller, now, tester } = change
-      if (collection.stored === null && isAnonymous(caller)) refuse(caller, '')
-      const rule = await ruleFor(tx, collection, 'create', caller, now)
-      const denied = `You may not create this ${collection.collection.singular}`
-      if (rule === FALSE) refuse(caller, denied)
-      const record = prepared(collection, draft, change, isValidated)
-      const unstored = { ...record, id: 0, epoch: tx.epochs.current } as StoredRecord
-      if (!(await tester(rule, unstored))) refuse(caller, denied)
-      checkSize(collection, record)
-      await checkReferences(change, catalog, collection, record, null)
-      const stored = await tx.records(collection.storage).insert(record, pendingForm(collection, record))
-      noteCreated(change, collection, stored)
-      return stored
+    async add(change: Change, compiled: CompiledCollection, creation: Creation): Promise<StoredRecord> {
+      const { tx, now, authorization } = change
+      const { collection, stored } = compiled
+      const { principal, tester } = authorization
+      // They have an owner always.
+      if (stored === null && principal === null) refuse(principal, '')
+      if (stored !== null && change.changed.size > 0) await storeRecords(change)
+      const rule = await authorization.rule(compiled, 'create')
+      const denied = `You may not create this ${collection.singular}`
+      if (rule === FALSE) refuse(principal, denied)
+      const { draft, isChecked = false, ownerId = principal?.userId ?? null } = creation
+      const record =
+        isChecked && stored === null
+          ? newRecord(collection, draft, ownerId, now)
+          : draftedRecord(compiled, draft, ownerId, now)
+      checkSize(compiled, record)
+      if (!(await tester.holds(rule, { ...record, id: 0, epoch: tx.epochs.current }))) refuse(principal, denied)
+      await checkReferences(authorization, catalog, compiled, record, null)
+      return createRecord(change, compiled, record)
     },
 
-    async alter(change: Change, collection: CompiledCollection, alteration: Alteration): Promise<StoredRecord> {
-      const record = await visible(change, collection, alteration.id)
-      checkVersion(collection, record, alteration.expected)
-      const changed = patched(collection, record, alteration, change.now)
-      await authorize(change, collection, 'update', record, changed)
+    async alter(change: Change, compiled: CompiledCollection, alteration: Alteration): Promise<StoredRecord> {
+      const { now, authorization } = change
+      const { patch, isChecked = false } = alteration
+      const record = await visible(change, compiled, alteration.id)
+      const needsNext = await authorization.readsNext(compiled)
+      // Whoever may not change it learns nothing else.
+      if (!needsNext) await authorization.authorize(compiled, 'update', record, record)
+      checkVersion(compiled, record, alteration.expected)
+      const isBuiltIn = compiled.stored === null
+      const checked = isChecked && isBuiltIn ? record : checkedPatch(compiled, record, patch, now)
+      const changed = isBuiltIn ? patchedRecord(compiled.collection, record, patch, now) : checked
+      if (needsNext) await authorization.authorize(compiled, 'update', record, changed)
       if (changed === record) return record
-      checkSize(collection, changed)
-      await checkReferences(change, catalog, collection, changed, record)
-      return putChanged(change, collection, record, changed)
+      checkSize(compiled, changed)
+      await checkReferences(authorization, catalog, compiled, changed, record)
+      return changeRecord(change, compiled, record, changed)
     },
 
     async erase(
       change: Change,
-      collection: CompiledCollection,
+      compiled: CompiledCollection,
       { id, expected }: { readonly id: number; readonly expected: Expected },
     ): Promise<void> {
-      const record = await visible(change, collection, id)
-      checkVersion(collection, record, expected)
-      await authorize(change, collection, 'delete', record)
-      await followReferences(change, catalog, { target: collection.collection.name, id }, pendingForm)
-      await deleteRecord(change, collection, record)
+      const record = await visible(change, compiled, id)
+      await change.authorization.authorize(compiled, 'delete', record)
+      checkVersion(compiled, record, expected)
+      await followReferences(change, { target: compiled.collection.name, id })
+      await deleteRecord(change, compiled, record)
     },
   }
 }

@@ -3,169 +3,133 @@ import { AppError, type Fault } from '../domain/errors.ts'
 import type { Json } from '../domain/merge-patch.ts'
 import type { StoredRecord } from '../domain/record.ts'
 import type { Catalog, CompiledCollection } from './catalog.ts'
-import { ruleFor } from './record-access.ts'
-import {
-  type Change,
-  currentRecord,
-  deleteRecord,
-  type PendingForm,
-  putChanged,
-  storeRecords,
-} from './record-changes.ts'
+import { isReadableFile } from './file-access.ts'
+import type { ReadTx } from './ports/persistence.ts'
+import { type Authorization, findInParts } from './record-access.ts'
 
-/** How many records one deletion may delete or change in other collections. */
-const MAX_AFFECTED_COUNT = 1_000
+/** How many references a change of one record may add. */
+const MAX_NEW_REFERENCES_COUNT = 1_000
+
+type Fields = Readonly<Record<string, Json>>
 
 interface Reference {
   readonly id: number
+  readonly target: string
   readonly pointer: string
 }
 
-const idsIn = (value: Json | undefined): readonly number[] =>
+/** The ids in the value of a reference, or of a list of references. */
+export const idsIn = (value: Json | undefined): readonly number[] =>
   (Array.isArray(value) ? value : [value]).filter((id) => typeof id === 'number')
 
 /** The references of a record that it did not have before. */
 const newReferences = (
-  { name, isList }: ReferenceField,
-  record: Readonly<Record<string, Json>>,
+  { name, target, isList }: ReferenceField,
+  record: Fields,
   before: StoredRecord | null,
 ): readonly Reference[] => {
   const known = new Set(idsIn(before?.[name]))
   return idsIn(record[name])
-    .map((id, index) => ({ id, pointer: isList ? `/${name}/${index}` : `/${name}` }))
+    .map((id, index) => ({ id, target, pointer: isList ? `/${name}/${index}` : `/${name}` }))
     .filter(({ id }) => !known.has(id))
 }
 
-/** Whether the caller may refer to this record, user or file. */
-const mayRefer = async (change: Change, catalog: Catalog, target: string, id: number): Promise<boolean> => {
-  const { tx, caller, now, tester } = change
-  if (target === 'users') return (await tx.users.findById(id))?.isActive === true
-  if (target === 'files') {
-    const file = await tx.files.findById(id)
-    return file !== null && (file.ownerId === caller.userId || caller.role === 'admin')
-  }
-  const collection = await catalog.named(tx, target)
-  if (collection === null) return false
-  const record = await currentRecord(change, collection, id)
-  return record !== null && (await tester(await ruleFor(tx, collection, 'read', caller, now), record))
-}
+/** Rows are locked in the same order by everyone. */
+const inOrder = (ids: Iterable<number>): readonly number[] => [...new Set(ids)].sort((one, other) => one - other)
 
-/**
- * Throws `validation_failed` with every new reference of a record to what does not exist or the caller may not read, and
- * to inactive users.
- */
-export const checkReferences = async (
-  change: Change,
-  catalog: Catalog,
-  { references }: CompiledCollection,
-  record: Readonly<Record<string, Json>>,
-  before: StoredRecord | null,
-): Promise<void> => {
-  const faults: Fault[] = []
-  for (const reference of references) {
-    const { target } = reference
-    for (const { id, pointer } of newReferences(reference, record, before)) {
-      if (await mayRefer(change, catalog, target, id)) continue
-      const expected = target === 'users' ? 'the id of an active user' : `an id in ${target} that you may read`
-      faults.push({ pointer, detail: `Expected ${expected}` })
-    }
-  }
-  if (faults.length > 0) throw new AppError('validation_failed', 'The record refers to what does not exist', { faults })
-}
+type Acceptable = (target: string, ids: readonly number[]) => Promise<ReadonlySet<number>>
 
-interface Affected {
-  readonly collection: CompiledCollection
-  readonly record: StoredRecord
-}
-
-const keyOf = ({ collection, record }: Affected): string => `${collection.collection.name}/${record.id}`
-
-/** What a deletion leads to. */
-interface Consequences {
-  /** In the order in which they were found. */
-  readonly deleted: Map<string, Affected>
-  readonly cleared: Map<string, Affected & { readonly fields: Map<string, Set<number>> }>
-  /** Records whose references forbid the deletion, unless they are deleted too. */
-  readonly restricting: Map<string, Affected>
-}
-
-const tooMany = () =>
-  new AppError('referenced', `More than ${MAX_AFFECTED_COUNT} records depend on this one: delete some of them first`)
-
-/** Finds everything that refers to a deleted record, user or file. */
-const follow = async (
-  change: Change,
-  all: readonly CompiledCollection[],
-  target: string,
-  id: number,
-  found: Consequences,
-): Promise<readonly Affected[]> => {
-  const further: Affected[] = []
-  for (const collection of all) {
-    for (const { name, action, ...reference } of collection.references) {
-      if (reference.target !== target) continue
-      const records = change.tx.records(collection.storage)
-      for (const record of await records.referencing(name, id, MAX_AFFECTED_COUNT + 1)) {
-        const affected = { collection, record }
-        const key = keyOf(affected)
-        if (action === 'restrict') found.restricting.set(key, affected)
-        else if (action === 'clear') {
-          const { fields } = found.cleared.get(key) ?? { fields: new Map<string, Set<number>>() }
-          fields.set(name, (fields.get(name) ?? new Set()).add(id))
-          found.cleared.set(key, { ...affected, fields })
-        } else if (!found.deleted.has(key)) {
-          found.deleted.set(key, affected)
-          further.push(affected)
-        }
-        if (found.deleted.size + found.cleared.size + found.restricting.size > MAX_AFFECTED_COUNT) throw tooMany()
+/** Those that exist and that the caller may read; of users, those that are active. */
+const readableTargets =
+  (authorization: Authorization, catalog: Catalog): Acceptable =>
+  async (target, ids) => {
+    const { tx } = authorization
+    const found = new Set<number>()
+    if (target === 'users') {
+      for (const id of ids) if ((await tx.users.findById(id))?.isActive === true) found.add(id)
+    } else if (target === 'files') {
+      for (const id of ids) {
+        const file = await tx.files.findById(id)
+        if (file !== null && (await isReadableFile(authorization, catalog, file))) found.add(id)
+      }
+    } else {
+      const compiled = await catalog.named(tx, target)
+      const records = compiled === null ? [] : await findInParts(tx, compiled, ids)
+      for (const record of records) {
+        if (compiled !== null && (await authorization.mayRead(compiled, record))) found.add(record.id)
       }
     }
+    return found
   }
-  return further
+
+/** Those that exist. */
+const existingTargets =
+  (tx: ReadTx, catalog: Catalog): Acceptable =>
+  async (target, ids) => {
+    const found = new Set<number>()
+    if (target === 'users') for (const id of ids) if ((await tx.users.findById(id)) !== null) found.add(id)
+    if (target === 'files') for (const id of ids) if ((await tx.files.findById(id)) !== null) found.add(id)
+    if (target === 'users' || target === 'files') return found
+    const compiled = await catalog.named(tx, target)
+    return new Set(compiled === null ? [] : (await findInParts(tx, compiled, ids)).map(({ id }) => id))
+  }
+
+const expectedOf = (target: string): string => {
+  if (target === 'users') return 'Expected the id of an active user'
+  if (target === 'files') return 'Expected the id of a file that you may read'
+  return `Expected the id of a record of ${target} that you may read`
 }
 
-const cleared = (record: StoredRecord, fields: ReadonlyMap<string, ReadonlySet<number>>): StoredRecord => {
-  const changed: Record<string, Json> = {}
-  for (const [name, ids] of fields) {
-    const value = record[name]
-    changed[name] = Array.isArray(value) ? value.filter((id) => typeof id !== 'number' || !ids.has(id)) : null
+const unacceptable = async (
+  references: readonly Reference[],
+  acceptable: Acceptable,
+): Promise<readonly Reference[]> => {
+  const faulty: Reference[] = []
+  for (const target of [...new Set(references.map((reference) => reference.target))].sort()) {
+    const those = references.filter((reference) => reference.target === target)
+    const found = await acceptable(target, inOrder(those.map(({ id }) => id)))
+    faulty.push(...those.filter(({ id }) => !found.has(id)))
   }
-  return { ...record, ...changed }
+  return faulty
 }
 
 /**
- * Does what follows from the deletion of a record, user or file: refuses it with `referenced`, deletes the records that
- * refer to it, or clears their references, and so on.
+ * Throws `validation_failed` with every new reference of a record to something that does not exist or that the caller may
+ * not read, or to a user who is not active. Those that it had before stay, whatever has become of their targets.
  */
-export const followReferences = async (
-  change: Change,
+export const checkReferences = async (
+  authorization: Authorization,
   catalog: Catalog,
-  deleted: { readonly target: string; readonly id: number },
-  pendingForm: PendingForm,
+  { references, collection }: CompiledCollection,
+  record: Fields,
+  before: StoredRecord | null,
 ): Promise<void> => {
-  const all = await catalog.all(change.tx)
-  if (!all.some(({ references }) => references.some(({ target }) => target === deleted.target))) return
-  await storeRecords(change, pendingForm)
-  const found: Consequences = { deleted: new Map(), cleared: new Map(), restricting: new Map() }
-  let next: readonly { readonly target: string; readonly id: number }[] = [deleted]
-  while (next.length > 0) {
-    const further: Affected[] = []
-    for (const { target, id } of next) further.push(...(await follow(change, all, target, id, found)))
-    next = further.map(({ collection, record }) => ({ target: collection.collection.name, id: record.id }))
+  if (references.length === 0) return
+  const added = references.flatMap((reference) => newReferences(reference, record, before))
+  if (added.length === 0) return
+  const message = `The ${collection.singular} has references that cannot be used`
+  if (added.length > MAX_NEW_REFERENCES_COUNT) {
+    const detail = `Expected at most ${MAX_NEW_REFERENCES_COUNT} new references at once`
+    throw new AppError('validation_failed', message, { faults: [{ pointer: '', detail }] })
   }
-  const own = `${deleted.target}/${deleted.id}`
-  for (const key of found.restricting.keys()) {
-    if (key !== own && !found.deleted.has(key)) {
-      throw new AppError('referenced', 'Other records refer to this one')
-    }
-  }
-  for (const [key, { collection, record, fields }] of found.cleared) {
-    if (key === own || found.deleted.has(key)) continue
-    const before = (await currentRecord(change, collection, record.id)) ?? record
-    const after = cleared(before, fields)
-    putChanged(change, collection, before, { ...after, version: before.version + 1, updatedAt: change.now })
-  }
-  for (const [key, { collection, record }] of found.deleted) {
-    if (key !== own) await deleteRecord(change, collection, record)
-  }
+  const faulty = await unacceptable(added, readableTargets(authorization, catalog))
+  if (faulty.length === 0) return
+  const faults = faulty.map(({ pointer, target }): Fault => ({ pointer, detail: expectedOf(target) }))
+  throw new AppError('validation_failed', message, { faults })
+}
+
+/** The faults of references to what does not exist, of each of several records. */
+export const danglingReferences = async (
+  tx: ReadTx,
+  catalog: Catalog,
+  references: readonly ReferenceField[],
+  records: readonly Fields[],
+): Promise<readonly (readonly Fault[])[]> => {
+  const all = records.map((record) => references.flatMap((reference) => newReferences(reference, record, null)))
+  const faulty = new Set(await unacceptable(all.flat(), existingTargets(tx, catalog)))
+  return all.map((own) =>
+    own
+      .filter((reference) => faulty.has(reference))
+      .map(({ pointer, target }) => ({ pointer, detail: `Expected an id that exists in ${target}` })),
+  )
 }

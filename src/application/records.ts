@@ -1,30 +1,29 @@
-import { type Collection, nounOf } from '../domain/collection.ts'
-import { AppError, notFound } from '../domain/errors.ts'
-import { type Expression, FALSE, TRUE } from '../domain/expression.ts'
-import { bind } from '../domain/expression-binding.ts'
+import { type Collection, isBuiltIn } from '../domain/collection.ts'
+import type { ErrorCode, Fault } from '../domain/errors.ts'
+import { FALSE } from '../domain/expression.ts'
+import type { StoredFile } from '../domain/file.ts'
 import type { JsonObject } from '../domain/merge-patch.ts'
 import type { Page } from '../domain/page.ts'
 import type { StoredRecord } from '../domain/record.ts'
 import type { Actor, Principal } from '../domain/session.ts'
-import type { Instant } from '../domain/user.ts'
-import { requireActiveActor, requireOwnOrAdmin } from './access.ts'
-import type { Catalog, CompiledCollection } from './catalog.ts'
-import { type IdempotencyRequest, type IdempotentResult, withIdempotency } from './idempotency.ts'
+import { requireActiveActor } from './access.ts'
+import type { Catalog } from './catalog.ts'
+import {
+  type IdempotencyRequest,
+  type IdempotentEffect,
+  type IdempotentResult,
+  withIdempotency,
+} from './idempotency.ts'
 import type { ApplyPatch, CompileValidator } from './ports/collections.ts'
 import type { ReadTx, RecordQuery, Tx, UnitOfWork } from './ports/persistence.ts'
 import type { Clock, Reserve } from './ports/system.ts'
-import {
-  type Anonymous,
-  createTester,
-  isAnonymous,
-  isOwnerRule,
-  type RecordReaderRole,
-  refuse,
-  ruleFor,
-} from './record-access.ts'
+import { type Author, createAuthorization, refuse } from './record-access.ts'
 import { createBatches } from './record-batches.ts'
 import { beginChange, type Change, storeChanges } from './record-changes.ts'
-import { createPendingForms } from './record-forms.ts'
+import { expandRecords } from './record-expansion.ts'
+import { createPendingForms, createPendingGuard } from './record-forms.ts'
+import { createRecordImports } from './record-imports.ts'
+import { createRecordLists } from './record-lists.ts'
 import { createRecordOperations } from './record-operations.ts'
 import { requireRoom } from './reserve.ts'
 
@@ -37,80 +36,145 @@ export interface ExpectedVersion {
 /** The versions that a change may apply to; null for any. */
 export type Expected = readonly ExpectedVersion[] | null
 
-export type RecordOperation =
-  | { readonly op: 'create'; readonly draft: JsonObject }
-  | { readonly op: 'update'; readonly id: number; readonly patch: JsonObject; readonly expected: Expected }
-  | { readonly op: 'delete'; readonly id: number; readonly expected: Expected }
-
-/** An operation of a batch, and the collection that it is for. */
-export type BatchOperation = RecordOperation & { readonly collection: string }
-
-/** Who makes a change: a user, or someone without an account where a rule admits anyone. */
-export type Caller = Actor | (Anonymous & { readonly requestId: string })
-
-/** Who reads. */
-export type Reader = Principal | Anonymous
-
-/** Whether drafts and patches have passed the schema of their collection already. */
-export interface Validation {
-  readonly isValidated?: boolean
+/** The input of a change. */
+export interface Checkable {
+  /** Whether it has passed the schema of the collection, which must be one defined in code. */
+  readonly isChecked?: boolean
 }
 
-/** A list of records as a client asks for it. */
-export interface ListRequest {
-  readonly query: RecordQuery
-  /** An expression over the fields; null for none. */
-  readonly filter: string | null
+export type RecordOperation = { readonly collection: string } & (
+  | ({ readonly op: 'create'; readonly draft: JsonObject } & Checkable)
+  | ({
+      readonly op: 'update'
+      readonly id: number
+      readonly patch: JsonObject
+      readonly expected: Expected
+    } & Checkable)
+  | { readonly op: 'delete'; readonly id: number; readonly expected: Expected }
+)
+
+/** A record, and the definition of its collection in the same transaction. */
+export interface RecordResult {
+  readonly collection: Collection
+  readonly record: StoredRecord
+}
+
+/** What is shown in the place of references, by their fields; without those that the caller may not read. */
+export type Expanded = Readonly<Record<string, ExpandedReference | readonly ExpandedReference[]>>
+
+export type ExpandedReference =
+  | ({ readonly kind: 'record'; readonly expanded: Expanded | null } & RecordResult)
+  | { readonly kind: 'user'; readonly id: number; readonly name: string }
+  | { readonly kind: 'file'; readonly file: StoredFile }
+
+export interface ReadOptions {
+  /** Which references to expand: names of fields, `owner`, or `list.owner` for one behind another. */
+  readonly expand?: readonly string[]
+}
+
+export interface ListOptions extends ReadOptions {
+  /** What else must hold, as an expression over the fields of the collection. */
+  readonly filter?: string | null
+}
+
+export interface ReadResult extends RecordResult {
+  readonly expanded: Expanded | null
+}
+
+export interface ListResult {
+  readonly collection: Collection
+  readonly page: Page<StoredRecord>
+  /** By the ids of the records of the page; null if nothing was to be expanded. */
+  readonly expanded: ReadonlyMap<number, Expanded> | null
+}
+
+export interface CreateOptions<T> extends Checkable {
+  readonly idempotency: IdempotencyRequest<T> | null
+}
+
+export interface UpdateOptions extends Checkable {
+  readonly expected: Expected
+}
+
+/** Why a line of an import was refused. */
+export interface RefusedLine {
+  /** The first is 1. */
+  readonly line: number
+  readonly code: ErrorCode
+  readonly detail: string
+  readonly faults: readonly Fault[]
+}
+
+export interface ImportResult {
+  readonly created: number
+  readonly refused: number
+  /** The first of them. */
+  readonly lines: readonly RefusedLine[]
 }
 
 /**
- * The records of every collection, by its name. Every method throws `not_found` for an unknown collection. What its
- * rules do not let the caller read does not exist for them (`not_found`); what they may read but not change is
- * `forbidden`. Rules are evaluated inside the transaction that relies on them.
+ * The records of every collection. What the rules of a collection do not let someone read does not exist for them
+ * (`not_found`); what they may read but not change, and what they may not create, is `forbidden`; for someone without
+ * a token (null, {@link Anonymous}) it is all `unauthenticated`. A collection that does not exist is `not_found`.
+ *
+ * Input that does not fit the schema is `validation_failed` with every fault, or `data_too_large`. So is a reference to
+ * something that does not exist or that the caller may not read. A value that another record has in a unique index is
+ * `not_unique`. Every write that needs space may throw `quota_exceeded` and `storage_reserved`, and every write of a
+ * user whose account is gone `invalid_token`.
  */
 export interface Records {
-  /**
-   * Throws `forbidden`, `validation_failed`, `not_unique`, `data_too_large`, `idempotency_mismatch`, `invalid_token` if
-   * the account is gone, and, like every write that needs space, `quota_exceeded` and `storage_reserved`.
-   */
+  /** The present definition of a collection. */
+  collection(name: string): Collection | Promise<Collection>
+  /** Throws `idempotency_mismatch`. The caller becomes the owner. */
   create(
-    caller: Caller,
+    author: Author,
     name: string,
     draft: JsonObject,
-    idempotency: IdempotencyRequest<StoredRecord> | null,
-    validation?: Validation,
-  ): Promise<IdempotentResult<StoredRecord>>
-  get(caller: Reader, name: string, id: number): Promise<StoredRecord>
+    options: CreateOptions<RecordResult>,
+  ): Promise<IdempotentResult<RecordResult>>
+  get(principal: Principal | null, name: string, id: number, options?: ReadOptions): Promise<ReadResult>
+  /** Throws unless the caller may change the record: for use before the body of a request is read. */
+  checkChange(principal: Principal | null, name: string, id: number): Promise<void>
   /**
-   * Throws `not_found`, `forbidden`, `version_mismatch` and what `create` throws. Concurrent writers see each other's
-   * changes. A patch (RFC 7396) that changes nothing leaves version and time unchanged.
+   * Applies a JSON Merge Patch (RFC 7396). Throws `version_mismatch`. Concurrent writers see each other's changes. A patch
+   * that changes nothing leaves version and time unchanged.
    */
-  update(
-    caller: Caller,
-    name: string,
-    id: number,
-    patch: JsonObject,
-    expected: Expected,
-    validation?: Validation,
-  ): Promise<StoredRecord>
-  /** Throws `not_found`, `forbidden`, `version_mismatch`, `referenced`. */
-  remove(caller: Caller, name: string, id: number, expected: Expected): Promise<void>
+  update(author: Author, name: string, id: number, patch: JsonObject, options: UpdateOptions): Promise<RecordResult>
   /**
-   * Those that the caller may read. With `ownerId`, those of one owner; `forbidden` unless that is the caller, or they
-   * are an admin. Throws `validation_failed` for a filter that cannot be used.
+   * Throws `version_mismatch`, and `referenced` if another record that references it does not allow it, or if more records
+   * would change with it than one transaction may.
    */
-  list(caller: Reader, name: string, request: ListRequest): Promise<Page<StoredRecord>>
+  remove(author: Author, name: string, id: number, expected: Expected): Promise<void>
+  /**
+   * The records that the caller may read. Of a collection defined in code, those of one owner (`ownerId`); those of others,
+   * and of all (null), are for admins: throws `forbidden`. Throws `validation_failed` for a faulty filter, sort or expand.
+   */
+  list(principal: Principal | null, name: string, query: RecordQuery, options?: ListOptions): Promise<ListResult>
   /**
    * All or nothing, in order; the record of each operation, or null for a delete. A record that is changed more than
    * once has one event, with its last state. The error of an operation has its `index`; for `batch_too_large` it is the
    * first operation whose record does not fit into the response.
    */
   batch(
-    caller: Caller,
-    operations: readonly BatchOperation[],
-    idempotency: IdempotencyRequest<readonly (StoredRecord | null)[]> | null,
-    validation?: Validation,
-  ): Promise<IdempotentResult<readonly (StoredRecord | null)[]>>
+    actor: Actor,
+    operations: readonly RecordOperation[],
+    idempotency: IdempotencyRequest<readonly (RecordResult | null)[]> | null,
+  ): Promise<IdempotentResult<readonly (RecordResult | null)[]>>
+  /** All records, in the order of their ids, a part at a time. For admins: throws `forbidden`. */
+  export(
+    principal: Principal,
+    name: string,
+  ): Promise<{ readonly collection: Collection; readonly chunks: AsyncIterable<readonly StoredRecord[]> }>
+  /**
+   * Creates a record from each line, an object in JSON, in parts. The caller becomes the owner, unless a line has an
+   * `owner_id`. A line that cannot be created is refused, and does not affect others. For admins: throws `forbidden`.
+   */
+  importLines(
+    actor: Actor,
+    name: string,
+    lines: AsyncIterable<string>,
+    options: { readonly isDryRun: boolean },
+  ): Promise<ImportResult>
 }
 
 export interface RecordsDeps {
@@ -120,144 +184,133 @@ export interface RecordsDeps {
   readonly reserve: Reserve
   readonly applyPatch: ApplyPatch
   readonly compileValidator: CompileValidator
+  /** The limit of a record of a collection defined at run time, as JSON. */
   readonly maxRecordBytes: number
 }
 
-/** Whether a caller may read a record; throws if not. */
-export const requireReadable = async (
-  tx: ReadTx,
-  catalog: Catalog,
-  collection: CompiledCollection,
-  caller: RecordReaderRole,
-  record: StoredRecord | null,
-  now: Instant,
-): Promise<StoredRecord> => {
-  if (caller.role === 'admin' && record !== null) return record
-  if (isOwnerRule(collection, 'read')) {
-    if (record !== null && record.ownerId !== null && record.ownerId === caller.userId) return record
-    if (isAnonymous(caller)) return refuse(caller, '')
-    throw notFound(nounOf(collection.collection))
-  }
-  const rule = await ruleFor(tx, collection, 'read', caller, now)
-  if (rule === FALSE && isAnonymous(caller)) return refuse(caller, '')
-  if (record !== null && (await createTester(tx, catalog)(rule, record))) return record
-  throw notFound(nounOf(collection.collection))
-}
+type RunChange = <T>(author: Author, work: (change: Change) => Promise<T>) => Promise<T>
 
-const isDelete = ({ op }: RecordOperation) => op === 'delete'
-
-const both = (one: Expression, other: Expression): Expression => {
-  if (one === TRUE) return other
-  return other === TRUE ? one : { kind: 'and', left: one, right: other }
-}
-
-/** Reads lists for callers. */
-const createLists = ({ catalog, unitOfWork, clock }: Pick<RecordsDeps, 'catalog' | 'unitOfWork' | 'clock'>) => {
-  const conditionOf = async (
-    tx: ReadTx,
-    collection: CompiledCollection,
-    filter: string | null,
-    now: Instant,
-  ): Promise<Expression> => {
-    if (filter === null) return TRUE
-    return bind(await catalog.compileFilter(tx, collection, filter), { auth: null, now })
-  }
-
-  return (caller: Reader, name: string, { query, filter }: ListRequest): Promise<Page<StoredRecord>> =>
-    unitOfWork.read(async (tx) => {
-      const now = clock.now()
-      const collection = await catalog.find(tx, name)
-      const records = tx.records(collection.storage)
-      const condition = await conditionOf(tx, collection, filter, now)
-      const rest = condition === TRUE ? null : condition
-      if (caller.role === 'admin') return records.list({ ...query, condition: rest })
-      if (isOwnerRule(collection, 'read')) {
-        if (isAnonymous(caller)) return refuse(caller, '')
-        if (query.ownerId !== null) requireOwnOrAdmin(caller, query.ownerId)
-        return records.list({ ...query, ownerId: caller.userId, condition: rest })
-      }
-      const rule = await ruleFor(tx, collection, 'read', caller, now)
-      if (rule === FALSE && isAnonymous(caller)) return refuse(caller, '')
-      const whole = both(rule, condition)
-      return records.list({ ...query, condition: whole === TRUE ? null : whole })
-    })
-}
-
-export const createRecords = (deps: RecordsDeps): Records => {
+/** Runs units that change records. */
+const createUnits = (deps: RecordsDeps) => {
   const { catalog, unitOfWork, clock, reserve } = deps
   const pendingForm = createPendingForms(deps)
-  const operations = createRecordOperations(deps, pendingForm)
-  const performAll = createBatches(catalog, operations)
+  const guarded = createPendingGuard(unitOfWork)
 
-  const current = async (tx: Tx, caller: Caller, now: Instant): Promise<Caller> =>
-    isAnonymous(caller) ? caller : requireActiveActor(tx, caller, now)
+  const current = async (tx: Tx, author: Author, now: number): Promise<Author> =>
+    author.userId === null ? author : requireActiveActor(tx, author, now)
 
-  const changing = <T>(caller: Caller, work: (change: Change) => Promise<T>): Promise<T> =>
-    unitOfWork.write(async (tx) => {
-      const now = clock.now()
-      const change = beginChange(tx, catalog, await current(tx, caller, now), now)
-      const result = await work(change)
-      await storeChanges(change, pendingForm)
-      return result
-    })
+  const changing: RunChange = (author, work) =>
+    guarded(() =>
+      unitOfWork.write(async (tx) => {
+        const now = clock.now()
+        const change = beginChange(tx, { catalog, author: await current(tx, author, now), now, pendingForm })
+        const result = await work(change)
+        await storeChanges(change)
+        return result
+      }),
+    )
 
   /** As {@link changing}, for changes that need space. */
-  const adding = <T>(caller: Caller, work: (change: Change) => Promise<T>): Promise<T> =>
-    changing(caller, (change) => {
-      requireRoom(reserve, isAnonymous(change.caller) ? null : change.caller)
+  const adding: RunChange = (author, work) =>
+    changing(author, (change) => {
+      requireRoom(reserve, change.authorization.principal)
       return work(change)
     })
 
-  /** Someone without an account has no idempotency keys. */
-  const once = async <T>(
-    { tx, caller, now }: Change,
-    idempotency: IdempotencyRequest<T> | null,
-    effect: { readonly work: () => Promise<T>; readonly owners: (result: T) => readonly (number | null)[] },
-  ): Promise<IdempotentResult<T>> =>
-    isAnonymous(caller) ? { result: await effect.work() } : withIdempotency(tx, caller, idempotency, now, effect)
+  return { changing, adding }
+}
+
+/** Someone without a token has no idempotency keys. */
+const once = async <T>(
+  { tx, authorization: { principal }, now }: Change,
+  idempotency: IdempotencyRequest<T> | null,
+  effect: IdempotentEffect<T>,
+): Promise<IdempotentResult<T>> =>
+  principal === null ? { result: await effect.work() } : withIdempotency(tx, principal, idempotency, now, effect)
+
+/** Where rules decide who may read, the response was the caller's to read, whoever owns the records. */
+const ownersOf = ({ collection, record }: RecordResult, actor: Actor): readonly (number | null)[] =>
+  isBuiltIn(collection) ? [record.ownerId] : [actor.userId]
+
+const isDelete = ({ op }: RecordOperation) => op === 'delete'
+
+const createReads = ({ catalog, unitOfWork, clock }: RecordsDeps): Pick<Records, 'get' | 'checkChange'> => {
+  const get = async (
+    tx: ReadTx,
+    principal: Principal | null,
+    name: string,
+    id: number,
+    expand: readonly string[],
+  ): Promise<ReadResult> => {
+    const compiled = await catalog.find(tx, name)
+    const authorization = createAuthorization(tx, catalog, principal, clock.now())
+    const found = await tx.records(compiled.storage).findById(id)
+    const record = await authorization.readable(compiled, found)
+    const expanded = await expandRecords(authorization, catalog, compiled, [record], expand)
+    return { collection: compiled.collection, record, expanded: expanded && (expanded.get(id) ?? {}) }
+  }
 
   return {
-    create: (caller, name, draft, idempotency, { isValidated = false } = {}) =>
-      adding(caller, async (change) => {
-        const collection = await catalog.find(change.tx, name)
+    get: (principal, name, id, { expand = [] } = {}) => unitOfWork.read((tx) => get(tx, principal, name, id, expand)),
+
+    checkChange: (principal, name, id) =>
+      unitOfWork.read(async (tx) => {
+        const compiled = await catalog.find(tx, name)
+        const authorization = createAuthorization(tx, catalog, principal, clock.now())
+        const record = await authorization.readable(compiled, await tx.records(compiled.storage).findById(id))
+        if (!(await authorization.readsNext(compiled))) {
+          await authorization.authorize(compiled, 'update', record, record)
+        } else if ((await authorization.rule(compiled, 'update')) === FALSE) {
+          refuse(principal, `You may not change this ${compiled.collection.singular}`)
+        }
+      }),
+  }
+}
+
+export const createRecords = (deps: RecordsDeps): Records => {
+  const { catalog, unitOfWork } = deps
+  const { changing, adding } = createUnits(deps)
+  const operations = createRecordOperations(deps)
+  const performAll = createBatches(catalog, operations)
+
+  return {
+    collection: (name) => {
+      const builtIn = catalog.builtIn.find((collection) => collection.name === name)
+      return builtIn ?? unitOfWork.read(async (tx) => (await catalog.find(tx, name)).collection)
+    },
+
+    ...createReads(deps),
+    ...createRecordLists(deps),
+    importLines: createRecordImports({ catalog, unitOfWork, operations, adding }),
+
+    create: (author, name, draft, { idempotency, isChecked = false }) =>
+      adding(author, async (change) => {
+        const compiled = await catalog.find(change.tx, name)
+        const { collection } = compiled
         return once(change, idempotency, {
-          work: () => operations.add(change, collection, draft, isValidated),
-          owners: (record) => [record.ownerId],
+          work: async () => ({ collection, record: await operations.add(change, compiled, { draft, isChecked }) }),
+          owners: (result) => (author.userId === null ? [] : ownersOf(result, author)),
         })
       }),
 
-    get: (caller, name, id) =>
-      unitOfWork.read(async (tx) => {
-        const collection = await catalog.find(tx, name)
-        const record = await tx.records(collection.storage).findById(id)
-        return requireReadable(tx, catalog, collection, caller, record, clock.now())
+    update: (author, name, id, patch, options) =>
+      adding(author, async (change) => {
+        const compiled = await catalog.find(change.tx, name)
+        const record = await operations.alter(change, compiled, { id, patch, ...options })
+        return { collection: compiled.collection, record }
       }),
 
-    update: (caller, name, id, patch, expected, { isValidated = false } = {}) =>
-      adding(caller, async (change) => {
-        const collection = await catalog.find(change.tx, name)
-        return operations.alter(change, collection, { id, patch, expected, isValidated })
-      }),
-
-    remove: (caller, name, id, expected) =>
-      changing(caller, async (change) =>
+    remove: (author, name, id, expected) =>
+      changing(author, async (change) =>
         operations.erase(change, await catalog.find(change.tx, name), { id, expected }),
       ),
 
-    list: createLists(deps),
-
-    batch: (caller, all, idempotency, { isValidated = false } = {}) =>
-      (all.every(isDelete) ? changing : adding)(caller, (change) =>
+    batch: (actor, all, idempotency) =>
+      (all.every(isDelete) ? changing : adding)(actor, (change) =>
         once(change, idempotency, {
-          work: () => performAll(change, all, isValidated),
-          owners: (results) => results.flatMap((record) => (record === null ? [] : [record.ownerId])),
+          work: () => performAll(change, all),
+          owners: (results) => results.flatMap((result) => (result === null ? [] : ownersOf(result, actor))),
         }),
       ),
   }
 }
-
-/** How messages call one record. */
-export const recordNoun = (collection: Collection): string => nounOf(collection)
-
-export const versionMismatch = ({ singular }: Collection): AppError =>
-  new AppError('version_mismatch', `The ${singular} was changed meanwhile`)

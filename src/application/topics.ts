@@ -1,12 +1,22 @@
 import { type Collection, nounOf } from '../domain/collection.ts'
 import { AppError, notFound } from '../domain/errors.ts'
 import { JOBS, type LoggedEvent } from '../domain/event.ts'
+import { type AuthValue, type Expression, TRUE } from '../domain/expression.ts'
+import { bind } from '../domain/expression-binding.ts'
+import { holds } from '../domain/expression-evaluation.ts'
+import { conjunctionOf } from '../domain/expression-parts.ts'
+import type { StoredRecord } from '../domain/record.ts'
 import type { Principal } from '../domain/session.ts'
 import { requireAdmin } from './access.ts'
 import type { EventScope, ReadTx } from './ports/persistence.ts'
+import type { Clock } from './ports/system.ts'
+import type { ReadableCollection, ReadableCollections } from './readable-collections.ts'
+import { readNow, type Subjects, subjectKey } from './record-states.ts'
+import { createRecordView, type RecordView } from './record-views.ts'
 
-/** What one subscriber sees of the log. Subscribers with the same audience see the same events. */
-export interface View {
+/** All events of a part of the log. Subscribers with the same audience see the same events. */
+export interface LogView {
+  readonly kind: 'log'
   readonly topic: string
   readonly audience: string
   readonly scope: EventScope
@@ -16,27 +26,56 @@ export interface View {
   sees(event: LoggedEvent): boolean
 }
 
+/** The records of a collection for which a rule and a filter hold: see {@link RecordView}. */
+export interface FilteredView {
+  readonly kind: 'records'
+  readonly topic: string
+  readonly records: RecordView
+  readonly scope: EventScope
+  readonly definitionIds: readonly number[]
+}
+
+/** What one subscriber sees of the log. */
+export type View = LogView | FilteredView
+
 export interface Audience {
   readonly audience: string
   readonly topic: string
 }
 
+/** What a client asks for. */
+export interface TopicRequest {
+  readonly topic: string
+  readonly filter?: string | undefined
+  /** The position from which a client resumes, if it does. */
+  readonly after: number | null
+  /** Whether it replaces a view of the same topic after a change of rights, under which a record may no longer be read. */
+  readonly isRenewed?: boolean
+}
+
 /**
- * What can be subscribed to: `NAME` the user's own records of a collection, `NAME/{id}` one record, `NAME/all`
- * everyone's records, and `jobs`.
+ * What can be subscribed to. `NAME`: the records of a collection that the user may read, `NAME/{id}`: one record; of a
+ * collection defined in code `NAME`: the user's own records, and `NAME/all`: everyone's. And `jobs`.
  */
 export interface Topics {
   /** The audiences of an event and the topic each subscribed to; none for an unregistered kind. */
   audiencesOf(event: LoggedEvent): readonly Audience[]
   /**
    * What `principal` sees by a topic. Throws `not_found` for a record they may not see and for an unknown topic,
-   * `forbidden` for an admin topic. A client that resumes `after` a cursor may subscribe to a record that was deleted
-   * since.
+   * `forbidden` for an admin topic, `validation_failed` for a filter. A client that resumes may subscribe to a record that
+   * was deleted since.
    */
-  viewOf(tx: ReadTx, principal: Principal, topic: string, after: number | null): Promise<View>
+  viewOf(tx: ReadTx, principal: Principal, request: TopicRequest): Promise<View>
 }
 
-const OWNED = /^([a-z][a-z0-9_]*)(?:\/(all|[1-9]\d*))?$/
+interface Deps {
+  /** The collections that are defined in code. */
+  readonly collections: readonly Collection[]
+  readonly readable: ReadableCollections
+  readonly clock: Clock
+}
+
+const TOPIC = /^([a-z][a-z0-9_]*)(?:\/(all|[1-9]\d*))?$/
 
 const seesEverything = () => true
 
@@ -47,40 +86,158 @@ const audienceOf = {
   ownSubject: (kind: string, id: number, userId: number) => `${kind}/${id}/owner/${userId}`,
 }
 
+const noSuchTopic = () => new AppError('not_found', 'There is no such topic')
+
+/** The last state of a record that was deleted after a position. */
+const lastState = async (tx: ReadTx, kind: string, id: number, after: number): Promise<LoggedEvent | null> => {
+  const scope = { kind, subjectId: id }
+  const { events } = await tx.events.chunk({ scope, after, maxCount: 1, maxBytes: Number.MAX_SAFE_INTEGER })
+  return events[0] ?? null
+}
+
 /** The owner of the record, or its last owner in the log. */
 const ownerOf = async (tx: ReadTx, kind: string, id: number, after: number | null): Promise<number | null> => {
   const record = await tx.records(kind).findById(id)
   if (record !== null || after === null) return record?.ownerId ?? null
-  const scope = { kind, subjectId: id }
-  const { events } = await tx.events.chunk({ scope, after, maxCount: 1, maxBytes: Number.MAX_SAFE_INTEGER })
-  return events[0]?.ownerId ?? null
+  return (await lastState(tx, kind, id, after))?.ownerId ?? null
 }
 
 const viewOfRecord = async (
   tx: ReadTx,
   principal: Principal,
   { collection, id, after }: { readonly collection: Collection; readonly id: number; readonly after: number | null },
-): Promise<View> => {
+): Promise<LogView> => {
   const { userId, role } = principal
-  const { name: kind } = collection
-  const topic = `${kind}/${id}`
-  const scope = { kind, subjectId: id }
-  const ownerId = await ownerOf(tx, kind, id, after)
+  const { name } = collection
+  const topic = `${name}/${id}`
+  const scope = { kind: name, subjectId: id }
+  const ownerId = await ownerOf(tx, name, id, after)
   if (ownerId === null || (ownerId !== userId && role !== 'admin')) throw notFound(nounOf(collection))
   if (ownerId !== userId) {
-    return { topic, audience: audienceOf.subject(kind, id), scope, needsAdmin: true, sees: seesEverything }
+    const audience = audienceOf.subject(name, id)
+    return { kind: 'log', topic, audience, scope, needsAdmin: true, sees: seesEverything }
   }
   return {
+    kind: 'log',
     topic,
-    audience: audienceOf.ownSubject(kind, id, userId),
+    audience: audienceOf.ownSubject(name, id, userId),
     scope,
     needsAdmin: false,
     sees: (event) => event.ownerId === userId,
   }
 }
 
-export const createTopics = (collections: readonly Collection[]): Topics => {
+/** A topic of a collection that is defined in code, without a filter. */
+const logViewOf = async (
+  tx: ReadTx,
+  principal: Principal,
+  collection: Collection,
+  which: string | undefined,
+  after: number | null,
+): Promise<LogView> => {
+  const { name } = collection
+  const { userId } = principal
+  if (which === undefined) {
+    const audience = audienceOf.owner(name, userId)
+    const scope = { kind: name, ownerId: userId }
+    return { kind: 'log', topic: name, audience, scope, needsAdmin: false, sees: seesEverything }
+  }
+  if (which !== 'all') return viewOfRecord(tx, principal, { collection, id: Number(which), after })
+  requireAdmin(principal)
+  const audience = audienceOf.all(name)
+  return { kind: 'log', topic: `${name}/all`, audience, scope: { kind: name }, needsAdmin: true, sees: seesEverything }
+}
+
+const fieldIs = (name: string, value: number): Expression => ({
+  kind: 'equal',
+  left: { kind: 'member', of: { kind: 'variable', name: 'record' }, name, time: false },
+  right: { kind: 'literal', value },
+})
+
+const authOf = async (tx: ReadTx, { userId }: Principal): Promise<AuthValue | null> => {
+  const user = await tx.users.findById(userId)
+  return user && { id: user.id, role: user.role, email: user.email, emailVerified: user.emailVerified }
+}
+
+export const createTopics = ({ collections, readable, clock }: Deps): Topics => {
   const kinds = new Map(collections.map((collection) => [collection.name, collection]))
+
+  /** Whether a rule holds for a record as it is, with its references. */
+  const holdsNow = async (tx: ReadTx, rule: Expression, record: StoredRecord): Promise<boolean> => {
+    const known = new Map<
+      string,
+      Awaited<ReturnType<typeof readNow>> extends ReadonlyMap<string, infer S> ? S : never
+    >()
+    for (;;) {
+      const missing: Subjects = new Map()
+      const referenced = (target: string, id: number) => {
+        const state = known.get(subjectKey(target, id))
+        if (state === undefined) missing.set(subjectKey(target, id), { target, id })
+        return state
+      }
+      const result = holds(rule, { record, now: clock.now(), referenced })
+      if (missing.size === 0) return result
+      for (const [key, state] of await readNow(tx, missing, readable.storageOf)) known.set(key, state)
+    }
+  }
+
+  const requireReadable = async (
+    tx: ReadTx,
+    { collection, storage }: ReadableCollection,
+    rule: Expression,
+    id: number,
+    after: number | null,
+  ): Promise<void> => {
+    const found = await tx.records(storage).findById(id)
+    const logged = found === null && after !== null ? await lastState(tx, collection.name, id, after) : null
+    // The log has records as they are stored.
+    const record = found ?? (logged?.data as StoredRecord | undefined)
+    if (record === undefined || !(await holdsNow(tx, rule, record))) throw notFound(nounOf(collection))
+  }
+
+  /** The rule for one user, as an expression of the record alone. */
+  const ruleFor = (
+    { collection, rule }: ReadableCollection,
+    principal: Principal,
+    auth: AuthValue | null,
+    which: string | undefined,
+  ): Expression => {
+    if (kinds.has(collection.name)) {
+      if (which === 'all') requireAdmin(principal)
+      const isOwn = which === undefined || principal.role !== 'admin'
+      return isOwn ? fieldIs('owner_id', principal.userId) : TRUE
+    }
+    return principal.role === 'admin' ? TRUE : bind(rule, { auth })
+  }
+
+  const filteredViewOf = async (
+    tx: ReadTx,
+    principal: Principal,
+    found: ReadableCollection,
+    which: string | undefined,
+    { topic, filter, after, isRenewed }: TopicRequest,
+  ): Promise<FilteredView> => {
+    const { collection, storage, version, shape, definitionIds } = found
+    const auth = await authOf(tx, principal)
+    const rule = ruleFor(found, principal, auth, which)
+    const id = which === undefined || which === 'all' ? null : Number(which)
+    if (id !== null && isRenewed !== true) await requireReadable(tx, found, rule, id, after)
+    const matches = filter === undefined ? TRUE : bind(await readable.filter(tx, found, filter), { auth: null })
+    const condition = conjunctionOf([...(id === null ? [] : [fieldIs('id', id)]), rule, matches])
+    const records = createRecordView({
+      topic,
+      collection,
+      storage,
+      definitions: version,
+      shapes: shape,
+      rule,
+      condition,
+    })
+    const { name } = collection
+    const ofKind: EventScope = id === null ? { kind: name } : { kind: name, subjectId: id }
+    const scope: EventScope = records.uses?.length === 0 ? ofKind : 'all'
+    return { kind: 'records', topic, records, scope, definitionIds }
+  }
 
   return {
     audiencesOf({ kind, subjectId, ownerId }) {
@@ -101,22 +258,19 @@ export const createTopics = (collections: readonly Collection[]): Topics => {
       ]
     },
 
-    async viewOf(tx, principal, topic, after) {
-      if (topic === JOBS) {
+    async viewOf(tx, principal, request) {
+      const { topic, filter, after } = request
+      if (topic === JOBS && filter === undefined) {
         requireAdmin(principal)
-        return { topic, audience: JOBS, scope: { kind: JOBS }, needsAdmin: true, sees: seesEverything }
+        const scope = { kind: JOBS }
+        return { kind: 'log', topic, audience: JOBS, scope, needsAdmin: true, sees: seesEverything }
       }
-      const [, kind = '', which] = OWNED.exec(topic) ?? []
-      const collection = kinds.get(kind)
-      if (collection === undefined) throw new AppError('not_found', 'There is no such topic')
-      const { userId } = principal
-      if (which === undefined) {
-        const scope = { kind, ownerId: userId }
-        return { topic, audience: audienceOf.owner(kind, userId), scope, needsAdmin: false, sees: seesEverything }
-      }
-      if (which !== 'all') return viewOfRecord(tx, principal, { collection, id: Number(which), after })
-      requireAdmin(principal)
-      return { topic, audience: audienceOf.all(kind), scope: { kind }, needsAdmin: true, sees: seesEverything }
+      const [, name = '', which] = TOPIC.exec(topic) ?? []
+      const inCode = kinds.get(name)
+      if (inCode !== undefined && filter === undefined) return logViewOf(tx, principal, inCode, which, after)
+      const found = await readable.find(tx, name)
+      if (found === null || (inCode === undefined && which === 'all')) throw noSuchTopic()
+      return filteredViewOf(tx, principal, found, which, request)
     },
   }
 }

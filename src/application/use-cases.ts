@@ -51,10 +51,9 @@ export const createUseCases = ({ collections, bus, signup, attemptRate, accessTt
     tokens: createTokens(shared),
     sessions: createSessions(shared),
     accounts: createAccounts(shared),
-    collections,
     catalog,
+    collections: createCollections({ ...shared, catalog }),
     records: createRecords({ ...shared, catalog }),
-    definitions: createCollections({ ...shared, collections }),
     jobs: createJobs(shared),
   }
 }

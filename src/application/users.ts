@@ -29,6 +29,8 @@ export interface PasswordChange {
 }
 
 export interface Users extends Registrations {
+  /** An active user whose verified address is exactly this one. Throws `not_found`. */
+  lookup(actor: Principal, email: string): Promise<Pick<User, 'id' | 'name'>>
   /** Admins only: throws `forbidden`. */
   list(actor: Principal, query: UserQuery): Promise<Page<User>>
   /** Returns the actor or, for an admin, any user. Throws `not_found`. */
@@ -204,6 +206,13 @@ export const createUsers = (deps: Deps): Users => {
     },
 
     get: (actor, id) => unitOfWork.read((tx) => findVisible(tx, actor, id)),
+
+    lookup: (_, email) =>
+      unitOfWork.read(async (tx) => {
+        const user = await tx.users.findByEmail(normalizeEmail(email))
+        if (user === null || !user.isActive || !user.emailVerified) throw notFound('User')
+        return { id: user.id, name: user.name }
+      }),
 
     async update(actor, id, { name, email, isActive, role, currentPassword }) {
       const isSelf = actor.userId === id

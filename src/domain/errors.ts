@@ -50,12 +50,13 @@ export interface AppErrorOptions {
   /** Every fault of the input, if there may be several. */
   readonly faults?: readonly Fault[] | undefined
   /** The records that do not fit a definition. */
-  readonly misfits?: { readonly count: number; readonly listed: readonly Misfit[] } | undefined
+  readonly misfits?: Misfits | undefined
 }
 
-/** A record that does not fit a definition, and its first fault. */
-export interface Misfit extends Fault {
-  readonly id: number
+/** Records that do not fit a definition: how many, and the first ones by their ids. */
+export interface Misfits {
+  readonly count: number
+  readonly first: readonly { readonly id: number; readonly faults: readonly Fault[] }[]
 }
 
 /** One fault of an input. */
@@ -75,7 +76,7 @@ export class AppError extends Error {
   readonly index: number | undefined
   readonly field: string | undefined
   readonly faults: readonly Fault[] | undefined
-  readonly misfits: AppErrorOptions['misfits']
+  readonly misfits: Misfits | undefined
 
   constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined)

@@ -145,15 +145,15 @@ const NOTHING_LOADED: FindReferenced = () => undefined
 
 /**
  * The same condition for one caller at one time: without `auth` and `now`, and with everything computed that follows
- * from them. It {@link holds} for the same records. If that does not depend on the record, the result is `TRUE` or `FALSE`
- * itself.
+ * from them. Without a time, `now` stays a variable. It {@link holds} for the same records. If that does not depend on the
+ * record, the result is `TRUE` or `FALSE` itself.
  */
 export const bind = (
   expression: Expression,
-  { auth, now }: { readonly auth: AuthValue | null; readonly now: Instant },
+  { auth, now }: { readonly auth: AuthValue | null; readonly now?: Instant },
 ): Expression => {
   const authLiteral = literal(auth === null ? null : { members: authMembers(auth) })
-  const nowLiteral = literal({ timestampMs: now })
+  const nowLiteral = now === undefined ? null : literal({ timestampMs: now })
   const knownValue = (each: Expression) => {
     if (each.kind !== 'variable') return null
     if (each.name === 'auth') return authLiteral

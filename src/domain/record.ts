@@ -42,8 +42,13 @@ const emptyValue = (field: FieldSchema): Json => {
   return isNullable(field) ? null : EMPTY[typeOf(field)]
 }
 
+/** UTF-8 bytes of one UTF-16 code unit. */
+const MAX_BYTES_PER_UNIT = 3
+
 const checkSize = (name: string, { 'x-max-bytes': maxBytes }: FieldSchema, value: Json): void => {
-  if (maxBytes === undefined || new TextEncoder().encode(JSON.stringify(value)).length <= maxBytes) return
+  if (maxBytes === undefined) return
+  const text = JSON.stringify(value)
+  if (text.length * MAX_BYTES_PER_UNIT <= maxBytes || new TextEncoder().encode(text).length <= maxBytes) return
   throw new AppError('data_too_large', `${name} is larger than ${maxBytes} bytes`, { field: name })
 }
 
@@ -104,6 +109,28 @@ export const patchedRecord = (
   }
   if (Object.keys(changed).length === 0) return record
   return { ...record, ...changed, version: record.version + 1, updatedAt: now }
+}
+
+/** The fields of a record, as the schema of its collection describes them: without those that have no value. */
+export const ownFields = ({ fields }: Collection, record: Readonly<Record<string, Json>>): JsonObject => {
+  const own: Record<string, Json> = {}
+  for (const name in fields) {
+    const field = fields[name]
+    const value = record[name]
+    if (field !== undefined && value !== undefined && (value !== null || isNullable(field))) own[name] = value
+  }
+  return own
+}
+
+/** A record with these fields. Those that have no value are null. */
+export const withFields = <R extends Omit<StoredRecord, 'id' | 'epoch'>>(
+  { fields }: Collection,
+  record: R,
+  own: JsonObject,
+): R => {
+  const values: Record<string, Json> = {}
+  for (const name in fields) values[name] = own[name] ?? null
+  return { ...record, ...values }
 }
 
 /** The log's version of a record whose owner's account was removed: without any user content. */

@@ -31,6 +31,12 @@ export interface Actor extends Principal {
   readonly requestId: string
 }
 
+/** Someone without a token who makes a change. */
+export interface Anonymous {
+  readonly userId: null
+  readonly requestId: string
+}
+
 /** Who makes a change that may need their password, and from where. */
 export interface Caller extends Principal {
   readonly address: string

@@ -12,6 +12,10 @@ const INVISIBLE = /[\p{Default_Ignorable_Code_Point}\p{Me}]+/gu
 const LATIN_ACCENTS = /(\p{Script=Latin})\p{Mn}+/gu
 const WORD = /[\p{L}\p{N}\p{Co}][\p{L}\p{N}\p{M}\p{Co}]*/gu
 const ASCII = /^[\0-\x7f]*$/
+
+/** Whether words of the text are its runs of letters and digits, in lower case. */
+export const isAscii = (text: string): boolean => ASCII.test(text)
+
 const ASCII_WORD = /[a-z0-9]+/g
 
 /**
@@ -37,7 +41,7 @@ const fold = (text: string): string =>
  * with these and marks. Every engine indexes and compares these words as they are.
  */
 export const wordsOf = (text: string): ReadonlySet<string> =>
-  new Set(ASCII.test(text) ? text.toLowerCase().match(ASCII_WORD) : fold(text).match(WORD))
+  new Set(isAscii(text) ? text.toLowerCase().match(ASCII_WORD) : fold(text).match(WORD))
 
 export const matchesPrefixes = (word: string): boolean =>
   word.length >= 2 * MIN_PREFIX_CODE_POINTS || [...word].length >= MIN_PREFIX_CODE_POINTS
@@ -70,7 +74,7 @@ const isInAscii = (text: string, wanted: string): boolean => {
 
 /** Whether a text contains all of {@link queryWordsOf}. */
 export const matchesWords = (text: string, query: readonly string[]): boolean => {
-  if (ASCII.test(text)) {
+  if (isAscii(text)) {
     const lower = text.toLowerCase()
     return query.every((wanted) => isInAscii(lower, wanted))
   }
@@ -79,4 +83,4 @@ export const matchesWords = (text: string, query: readonly string[]): boolean =>
 }
 
 /** The cost of {@link wordsOf} and {@link matchesWords}, in units of about 0.25 µs. */
-export const costOfMatching = (text: string): number => (ASCII.test(text) ? text.length / 25 : text.length * 2)
+export const costOfMatching = (text: string): number => (isAscii(text) ? text.length / 25 : text.length * 2)

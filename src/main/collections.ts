@@ -1,5 +1,6 @@
 import { systemClock } from '../adapters/bun/clock.ts'
 import type { Settings } from '../adapters/env/settings.ts'
+import { makeDataDir } from '../adapters/fs/data-dir.ts'
 import { writeDefinitionFiles } from '../adapters/fs/definition-files.ts'
 import { compilePattern } from '../adapters/json-schema/patterns.ts'
 import type { Collections } from '../application/collections.ts'
@@ -13,6 +14,7 @@ import { composeCollections } from './foundation.ts'
 
 /** Opens the database for one command. An embedded one must not be served meanwhile. */
 const withCollections = async <T>(settings: Settings, work: (collections: Collections) => Promise<T>): Promise<T> => {
+  makeDataDir(settings.DATA_DIR)
   const engine = engineOf(settings)
   const unlock = engine.lock()
   try {

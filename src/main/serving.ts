@@ -5,7 +5,7 @@ import { createLinkSigner } from '../adapters/bun/link-signer.ts'
 import type { Settings } from '../adapters/env/settings.ts'
 import { sniffContentType } from '../adapters/file-type/sniff.ts'
 import { createApi } from '../adapters/http/api.ts'
-import { toEventBody } from '../adapters/http/event-bodies.ts'
+import { toEventBody, toRecordBody } from '../adapters/http/event-bodies.ts'
 import { effectiveHosts } from '../adapters/http/hosts.ts'
 import { listen } from '../adapters/http/server.ts'
 import { describeSocket } from '../adapters/ws/asyncapi.ts'
@@ -13,12 +13,14 @@ import { createSockets } from '../adapters/ws/sockets.ts'
 import { createFileLinks } from '../application/file-links.ts'
 import { createFiles } from '../application/files.ts'
 import type { Check } from '../application/ports/system.ts'
+import { createReadableCollections } from '../application/readable-collections.ts'
 import { createRealtime } from '../application/realtime.ts'
 import { createTopics } from '../application/topics.ts'
 import { COLLECTIONS } from '../domain/collections/index.ts'
 import { LINK_LIFE_SECONDS } from '../domain/file.ts'
 import { quotaOf } from './choices.ts'
 import type { Foundation, StartOptions } from './foundation.ts'
+import { shimCollections, shimRecords } from './records-shim.ts'
 
 /** The path prefix that the proxy strips. */
 export const basePathOf = ({ PUBLIC_URL }: Pick<Settings, 'PUBLIC_URL'>): string =>
@@ -36,6 +38,8 @@ const apiOptions = (settings: Settings) => ({
     publicUrl: settings.PUBLIC_URL,
   }),
   metricsToken: settings.METRICS_TOKEN,
+  userLookup: settings.USER_LOOKUP,
+  docs: settings.DOCS,
   https: settings.PUBLIC_URL?.startsWith('https:') ?? false,
   appName: settings.APP_NAME,
   appUrl: settings.APP_URL,
@@ -75,9 +79,11 @@ export const serveApi = async (
   accepting: () => Promise<void>,
 ) => {
   const { settings, log, clock, bus, listeners, metrics, store, blobs, useCases } = foundation
-  const realtime = createRealtime({ unitOfWork: store, topics: createTopics(COLLECTIONS), log })
-  listeners.events = realtime.notify
   const slices = createEventLoopSlices()
+  const readable = createReadableCollections(useCases.catalog)
+  const topics = createTopics({ collections: COLLECTIONS, readable, clock })
+  const realtime = createRealtime({ unitOfWork: store, topics, readable, clock, slices, log })
+  listeners.events = realtime.notify
   const sockets = createSockets({
     ...useCases,
     slices,
@@ -85,6 +91,7 @@ export const serveApi = async (
     clock,
     realtime,
     toBody: toEventBody,
+    toRecordBody,
     log,
     metrics,
     ...(options.socketDurations && { durations: options.socketDurations }),
@@ -104,6 +111,9 @@ export const serveApi = async (
     {
       ...useCases,
       ...composeFiles(foundation),
+      records: shimRecords(useCases.records, useCases.catalog, store),
+      collections: shimCollections(useCases.definitions),
+      storedCollections: () => store.read((tx) => tx.collections.all()),
       publicUrl: () => publicUrl,
       describeSocket: () => describeSocket(pkg.version, publicUrl),
       limiter: bus.limiter,

@@ -125,6 +125,8 @@ export const SettingsSchema = Type.Object({
   ACCESS_TOKEN_TTL: duration('15m'),
   REFRESH_TOKEN_TTL: duration('30d'),
   SIGNUP: choice(['open', 'closed'], 'open'),
+  USER_LOOKUP: choice(['exact', 'off'], 'exact'),
+  DOCS: choice(['public', 'admin'], 'public'),
   CORS_ORIGINS: optional({ accepts: 'a comma list of origins such as https://app.example.com, or *' }, parseOrigins),
   ALLOWED_HOSTS: optional({ accepts: 'a comma list of host names such as api.example.com, or *' }, hosts),
   SMTP_URL: optional({ accepts: 'smtp://… or smtps://…', secret: 'url' }, (text) =>

@@ -85,11 +85,14 @@ const createSteps = ({ access, limits, responseBodies, addressOf }: Deps) => ({
     return limits.general(call.principal, address, headers, costOf(request))
   },
 
-  authorize({ call, request, params }: RoutedCall, { largeResponse, who, checkAccess }: Rule): unknown {
-    if (largeResponse === true) responseBodies.check(clientOf(call))
+  authorize({ call, request, params }: RoutedCall, rule: Rule): unknown {
+    const { largeResponse, who, checkAccess, checkPublicAccess } = rule
     const { principal } = call
+    if (principal === null && typeof who === 'function') call.address ??= addressOf(request)
+    if (largeResponse === true) responseBodies.check(clientOf(call))
     if (who === 'admin' && principal !== null) requireAdmin(principal)
     if (typeof who === 'function') who(principal, request)
+    if (checkPublicAccess !== undefined) return checkPublicAccess(principal, params, request)
     return principal === null ? undefined : checkAccess?.(principal, params)
   },
 })

@@ -4,10 +4,11 @@ import type { Accounts } from '../../application/accounts.ts'
 import type { FileLinks } from '../../application/file-links.ts'
 import type { Files } from '../../application/files.ts'
 import type { Jobs } from '../../application/jobs.ts'
+import type { StoredCollection } from '../../application/ports/collections.ts'
 import type { Metrics } from '../../application/ports/metrics.ts'
 import type { RateLimiter } from '../../application/ports/security.ts'
 import type { Check, EventLoopSlices, Log } from '../../application/ports/system.ts'
-import type { Records } from '../../application/records.ts'
+import type { Collections, Records } from '../../application/record-results.ts'
 import type { Sessions } from '../../application/sessions.ts'
 import type { Tokens } from '../../application/tokens.ts'
 import type { Users } from '../../application/users.ts'
@@ -16,31 +17,39 @@ import { COLLECTIONS } from '../../domain/collections/index.ts'
 import type { Rate } from '../../domain/measures.ts'
 import { accountRoutes } from './accounts.ts'
 import { createAddressOf } from './client-address.ts'
+import { collectionRecordRoutes } from './collection-records.ts'
+import { collectionRoutes } from './collections.ts'
 import { createCommonHeaders } from './common-headers.ts'
 import { crossOrigin } from './cross-origin.ts'
 import { describeRoutes } from './docs/document.ts'
+import { createLiveDocument } from './docs/live-document.ts'
 import type { Node } from './docs/node.ts'
 import { docsRoutes } from './docs/pages.ts'
 import { unusable } from './docs/unusable.ts'
 import { createEdge } from './edge.ts'
 import { fallbackRoutes, routeOf } from './fallback.ts'
 import { fileLinkRoutes } from './files/links.ts'
-import { fileRoutes } from './files/routes.ts'
+import { fileRoutes, toFileResponse } from './files/routes.ts'
 import { healthRoutes } from './health.ts'
 import type { AllowedHosts } from './hosts.ts'
 import { jobRoutes } from './jobs.ts'
 import { createKernel, type Kernel } from './kernel.ts'
+import { lazy } from './lazy.ts'
 import { createLimits } from './limits.ts'
 import { linkPageRoutes } from './links/routes.ts'
 import { type Exposition, metricsRoutes } from './metrics.ts'
 import { oauthMetadataRoutes } from './oauth-metadata.ts'
 import { type RealtimeUpgrade, realtimeRoutes } from './realtime.ts'
+import { recordBatchRoutes } from './record-batch.ts'
+import { createShowRecord, type ShowRecord } from './record-bodies.ts'
+import { recordTransferRoutes } from './record-transfer.ts'
 import { recordRoutes } from './records.ts'
 import { createResponseBodies } from './response-bodies.ts'
 import { sessionRoutes, userSessionRoutes } from './sessions.ts'
 import { homeRoutes } from './site/home.ts'
 import type { Site } from './site/layout.ts'
 import { tokenRoutes } from './tokens.ts'
+import { userLookupRoutes } from './user-lookup.ts'
 import { userRoutes } from './users.ts'
 
 export interface ApiDeps {
@@ -48,9 +57,10 @@ export interface ApiDeps {
   readonly tokens: Tokens
   readonly sessions: Sessions
   readonly accounts: Accounts
-  /** Those defined in code. */
-  readonly collections: readonly Collection[]
+  readonly collections: Collections
   readonly records: Records
+  /** The collections defined at run time: the same objects as before unless they have changed. */
+  readonly storedCollections: () => Promise<readonly StoredCollection[]>
   readonly files: Files
   readonly fileLinks: FileLinks
   readonly maxUploadBytes: number
@@ -78,6 +88,10 @@ export interface ApiOptions extends Site {
   readonly allowedHosts: AllowedHosts
   /** A bearer token that is valid only for the metrics. */
   readonly metricsToken?: string | undefined
+  /** Whether users can find each other by address. */
+  readonly userLookup: 'exact' | 'off'
+  /** Who may read the documents of the API. */
+  readonly docs: 'public' | 'admin'
   /** Whether clients use https. */
   readonly https: boolean
   /** Version of the program. */
@@ -101,48 +115,58 @@ type RegisteredRoutes = Elysia<
   RoutesOf<typeof COLLECTIONS>
 >
 
-/** The routes of every collection, typed by those that are defined in code. */
-const collectionRoutes = (
-  kernel: Kernel,
-  { collections, records }: Pick<ApiDeps, 'collections' | 'records'>,
-): RegisteredRoutes => {
+/** The own routes of the collections that are defined in code, such as `/items/`. */
+const builtInRoutes = (kernel: Kernel, records: Records, show: ShowRecord): RegisteredRoutes => {
   const all = new Elysia()
-  for (const collection of collections) all.use(recordRoutes(kernel, collection, records))
+  for (const collection of COLLECTIONS) all.use(recordRoutes(kernel, collection, records, show))
   return all as unknown as RegisteredRoutes
 }
+
+/** The routes of all collections, wherever they are defined. */
+const anyCollectionRoutes = (kernel: Kernel, deps: ApiDeps, show: ShowRecord, maxBodyBytes: number) =>
+  new Elysia()
+    .use(collectionRoutes(kernel, deps.collections))
+    .use(recordTransferRoutes(kernel, { records: deps.records, show, log: deps.log, maxLineBytes: maxBodyBytes }))
+    .use(collectionRecordRoutes(kernel, deps.records, show))
+    .use(recordBatchRoutes(kernel, deps.records, show))
+
+type FeatureOptions = Pick<ApiOptions, 'basePath' | 'metricsToken' | 'maxBodyBytes' | 'userLookup'>
 
 /** All routes in the OpenAPI document. */
 const createFeatures = (
   kernel: Kernel,
   deps: ApiDeps,
-  resources: Pick<ApiDeps, 'collections' | 'records'>,
-  basePath: string,
-  metricsToken?: string,
-) =>
-  new Elysia()
+  { basePath, metricsToken, maxBodyBytes, userLookup }: FeatureOptions,
+) => {
+  const show = createShowRecord((file) => toFileResponse(file, basePath))
+  return new Elysia()
     .use(healthRoutes(kernel, deps.checks))
     .use(metricsRoutes(kernel, deps.metrics, metricsToken))
     .use(
       new Elysia({ prefix: '/api/v1' })
+        .use(userLookupRoutes(kernel, deps.users, userLookup))
         .use(userRoutes(kernel, deps.users))
         .use(tokenRoutes(kernel, deps.tokens))
         .use(sessionRoutes(kernel, deps.sessions))
         .use(userSessionRoutes(kernel, deps.sessions))
         .use(accountRoutes(kernel, deps.accounts))
-        .use(collectionRoutes(kernel, resources))
+        .use(builtInRoutes(kernel, deps.records, show))
+        .use(anyCollectionRoutes(kernel, deps, show, maxBodyBytes))
         .use(fileRoutes(kernel, deps, basePath))
         .use(fileLinkRoutes(kernel, deps.files, deps.fileLinks, deps.publicUrl))
         .use(jobRoutes(kernel, deps.jobs)),
     )
+}
 
 /** For Elysia's typed client: `treaty<App>(url)` of `@elysiajs/eden`. */
 export type App = ReturnType<typeof createFeatures>
 
-const described = () => ({ collections: COLLECTIONS, records: unusable<Records>() })
-
 /** The OpenAPI document, as plain data. Needs no dependencies, because the routes are only described, not run. */
 export const describeApi = (version: string, basePath = '') =>
-  describeRoutes(createFeatures(createKernel(unusable()), unusable(), described(), basePath), { version, basePath })
+  describeRoutes(
+    createFeatures(createKernel(unusable()), unusable(), { basePath, maxBodyBytes: 0, userLookup: 'exact' }),
+    { version, basePath },
+  )
 
 /** The whole HTTP interface. The caller calls `listen`. */
 export const createApi = (deps: ApiDeps, options: ApiOptions) => {
@@ -170,6 +194,11 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
     responseBodies,
     basePath,
   })
+  const describe = createLiveDocument({
+    base: lazy(() => describeApi(version, basePath)),
+    collections: deps.storedCollections,
+    slices: deps.slices,
+  })
   const app: Elysia = new Elysia({
     // Otherwise a short Host header shifts the path (`Host: a`, `/pub/admin` runs `/admin`).
     handler: { standardHostname: false },
@@ -185,7 +214,7 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
         ? new Elysia()
         : crossOrigin({ origins: options.corsOrigins, finish: edge.finish, routeOf: preflighted }),
     )
-    .use(createFeatures(kernel, deps, deps, basePath, options.metricsToken))
+    .use(createFeatures(kernel, deps, options))
     .use(linkPageRoutes(kernel, options))
     .use(homeRoutes(kernel, options, version))
     .use(oauthMetadataRoutes(kernel, deps.publicUrl, basePath))
@@ -196,8 +225,6 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
         corsOrigins: options.corsOrigins,
       }),
     )
-    .use(
-      docsRoutes(kernel, { openapi: () => describeApi(version, basePath), asyncapi: deps.describeSocket }, basePath),
-    ) as unknown as Elysia
+    .use(docsRoutes(kernel, { openapi: describe, asyncapi: deps.describeSocket }, options)) as unknown as Elysia
   return app.use(fallbackRoutes(kernel, app.routes)) as unknown as Elysia
 }

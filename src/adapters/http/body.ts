@@ -8,8 +8,16 @@ export const tooLarge = (limit: number) =>
 
 const malformed = (detail: string) => new HttpProblem('malformed_body', detail)
 
-const mediaType = (request: Request): string =>
-  (request.headers.get('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
+export const JSON_TYPE = 'application/json'
+
+const JSON_TYPES = [JSON_TYPE]
+
+const hasMediaType = ({ headers }: Request, expected: readonly string[]): boolean => {
+  const given = headers.get('content-type')
+  // A fast path for the usual spelling.
+  if (given === expected[0]) return true
+  return given !== null && expected.includes(given.split(';', 1)[0]?.trim().toLowerCase() ?? '')
+}
 
 const isCompressed = ({ headers }: Request): boolean => {
   const encoding = headers.get('content-encoding')
@@ -20,13 +28,16 @@ const isCompressed = ({ headers }: Request): boolean => {
  * Throws 415 if the declared type differs, or the body is compressed. As required by RFC 9110 section 12.5.3, its
  * headers name what is accepted instead of what was wrong.
  */
-export const requireType = (request: Request, expected: string): void => {
-  const hasType = mediaType(request) === expected
+export const requireType = (request: Request, ...expected: readonly string[]): void => {
+  const hasType = hasMediaType(request, expected)
   const compressed = isCompressed(request)
   if (hasType && !compressed) return
-  const demands = [...(compressed ? ['not be compressed'] : []), ...(hasType ? [] : [`be ${expected}`])]
+  const demands = [...(compressed ? ['not be compressed'] : []), ...(hasType ? [] : [`be ${expected.join(' or ')}`])]
   throw new HttpProblem('unsupported_media_type', `The body must ${demands.join(', and ')}`, {
-    headers: { ...(hasType ? {} : { accept: expected }), ...(compressed ? { 'accept-encoding': 'identity' } : {}) },
+    headers: {
+      ...(hasType ? {} : { accept: expected.join(', ') }),
+      ...(compressed ? { 'accept-encoding': 'identity' } : {}),
+    },
   })
 }
 
@@ -102,21 +113,8 @@ const MAX_JSON_VALUES_COUNT = 10_000
 /** A body that is not complete within this time is refused. */
 const MAX_RECEIVING_MS = 30_000
 
-/**
- * Reads a body while `reserve` counts its bytes: the declared length, or the limit. Throws the errors of `reserve`, and
- * `malformed_body` if it is not complete in time.
- */
-export const receiving = async <T>(
-  request: Request,
-  limit: number,
-  reserve: (bytes: number) => Disposable,
-  read: () => Promise<T>,
-): Promise<T> => {
-  const declared = request.headers.get('content-length')
-  const size = declared === null ? limit : Number(declared)
-  // A body that is too large is refused without being read.
-  if (size <= SMALL_BYTES || size > limit) return read()
-  using _ = reserve(size)
+const receivingLarge = async <T>(reserved: () => Disposable, read: () => Promise<T>): Promise<T> => {
+  using _ = reserved()
   const { promise: late, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(
     () =>
@@ -128,6 +126,22 @@ export const receiving = async <T>(
   } finally {
     clearTimeout(timer)
   }
+}
+
+/**
+ * Reads a body while `reserve` counts its bytes: the declared length, or the limit. Rejects with the errors of
+ * `reserve`, and with `malformed_body` if it is not complete in time.
+ */
+export const receiving = <T>(
+  request: Request,
+  limit: number,
+  reserve: (bytes: number) => Disposable,
+  read: () => Promise<T>,
+): Promise<T> => {
+  const declared = request.headers.get('content-length')
+  const size = declared === null ? limit : Number(declared)
+  // A body that is too large is refused without being read.
+  return size <= SMALL_BYTES || size > limit ? read() : receivingLarge(() => reserve(size), read)
 }
 
 const parseJson = (text: string): unknown => {
@@ -153,9 +167,18 @@ const inexactNumberProblem = (text: string): HttpProblem | null => {
  * The JSON body (RFC 8259): no more than `limit` bytes, 10 000 values and a depth of 64, and no number that a double
  * would change. Throws 400, 413, 415 or 422.
  */
-export const readJson = async (request: Request, limit: number, slices: BodySlices): Promise<unknown> => {
-  requireType(request, 'application/json')
-  const text = await readText(request, limit, slices)
+export const readJson = async (
+  request: Request,
+  limit: number,
+  slices: BodySlices,
+  mediaTypes: readonly string[] = JSON_TYPES,
+): Promise<unknown> => {
+  requireType(request, ...mediaTypes)
+  return parseExactJson(await readText(request, limit, slices))
+}
+
+/** As {@link readJson}, of a text. Throws 400, 413 or 422. */
+export const parseExactJson = (text: string): unknown => {
   const { depth, values, hasLongNumber } = outlineJson(text, MAX_JSON_DEPTH, MAX_JSON_VALUES_COUNT)
   if (depth > MAX_JSON_DEPTH) throw malformed(`The body is nested deeper than ${MAX_JSON_DEPTH}`)
   if (values > MAX_JSON_VALUES_COUNT) {

@@ -1,4 +1,5 @@
 import { AppError } from '../../domain/errors.ts'
+import { networksOf } from '../../domain/network.ts'
 import type { Actor, Caller, Principal } from '../../domain/session.ts'
 
 /** What this adapter knows about a request in addition to Elysia's context. */
@@ -32,8 +33,10 @@ export const openCall = (request: Request): Call => {
 }
 
 /** The client for whom a request's bytes in flight count. */
-export const clientOf = ({ principal }: Pick<Call, 'principal'>): string =>
-  principal === null ? 'anyone' : `user:${principal.userId}`
+export const clientOf = ({ principal, address }: Pick<Call, 'principal'> & Partial<Pick<Call, 'address'>>): string => {
+  if (principal !== null) return `user:${principal.userId}`
+  return typeof address === 'string' ? `address:${networksOf(address).client}` : 'anyone'
+}
 
 /**
  * The actor of the request. Throws `unauthenticated` on a route without authentication, so that a forgotten check fails

@@ -36,7 +36,15 @@ interface Options {
   readonly trustProxy: number
 }
 
-export const createAddressOf =
-  ({ peerOf, trustProxy }: Options): AddressOf =>
-  (request) =>
-    clientAddress(peerOf(request), trustProxy === 0 ? null : request.headers.get('x-forwarded-for'), trustProxy)
+export const createAddressOf = ({ peerOf, trustProxy }: Options): AddressOf => {
+  if (trustProxy > 0) {
+    return (request) => clientAddress(peerOf(request), request.headers.get('x-forwarded-for'), trustProxy)
+  }
+  // Successive requests often come from the same peer.
+  let latest = { peer: '', address: clientAddress('', null, 0) }
+  return (request) => {
+    const peer = peerOf(request)
+    if (peer !== latest.peer) latest = { peer, address: clientAddress(peer, null, 0) }
+    return latest.address
+  }
+}

@@ -97,7 +97,9 @@ export const createEdge = (deps: Deps) => {
   const bodyOf = (call: Call, value: object, request: Request, headers: Headers): Body | Response => {
     try {
       const text = JSON.stringify(value)
-      const packed = isCompressible(text) && acceptsGzip(request) ? compressJson(text, headers) : null
+      // It fits into the socket's buffer, so it is neither compressed nor counted.
+      if (!isCompressible(text)) return text
+      const packed = acceptsGzip(request) ? compressJson(text, headers) : null
       const body = packed instanceof Uint8Array ? packed : responseBodies.body(clientOf(call), text, { packed })
       if (packed === null) return body
       headers['content-encoding'] = 'gzip'
@@ -110,7 +112,7 @@ export const createEdge = (deps: Deps) => {
 
   const complete = (response: Response, headers: Headers): Response => {
     const all = response.headers
-    const location = all.get('location')
+    const location = basePath === '' ? null : all.get('location')
     if (location !== null) all.set('location', toPublic(location))
     // Headers set by the route take precedence.
     const add = (name: string, value: unknown) => {

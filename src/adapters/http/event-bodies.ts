@@ -14,3 +14,12 @@ export const toEventBody = ({ kind, data }: LoggedEvent): object => {
   const toBody = bodies.get(kind)
   return toBody === undefined ? data : toBody(data as unknown as StoredRecord)
 }
+
+const recordBodies = new WeakMap<Collection, ReturnType<typeof createRecordBody>>()
+
+/** A record as the routes of its collection show it. */
+export const toRecordBody = (collection: Collection, record: StoredRecord): object => {
+  const toBody = recordBodies.get(collection) ?? createRecordBody(collection)
+  recordBodies.set(collection, toBody)
+  return toBody(record)
+}

@@ -14,12 +14,14 @@ const segmentsOf = (path: string) => path.replace(/\/$/, '').split('/')
 const matches = (pattern: readonly string[], path: readonly string[]): boolean =>
   pattern.length === path.length && pattern.every((part, index) => part.startsWith(':') || part === path[index])
 
-/** The routes of a path, for all methods. A literal path takes precedence over `:id`. */
+const parameterCount = (path: string) => segmentsOf(path).filter((part) => part.startsWith(':')).length
+
+/** The routes of a path, for all methods. A literal segment takes precedence over `:id`. */
 const matchingRoutes = (routes: readonly Route[], path: string): readonly Route[] => {
   const wanted = segmentsOf(path)
   const all = routes.filter((route) => matches(segmentsOf(route.path), wanted))
-  const named = all.filter((route) => segmentsOf(route.path).join('/') === wanted.join('/'))
-  return named.length > 0 ? named : all
+  const fewest = Math.min(...all.map((route) => parameterCount(route.path)))
+  return all.filter((route) => parameterCount(route.path) === fewest)
 }
 
 /** The path template of the route that matches a request, or would match with another method; '' for none. */
@@ -36,10 +38,9 @@ const allowedMethods = (routes: readonly Route[], path: string): readonly string
   return [...new Set([...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'])].sort()
 }
 
-/** Other methods of a literal path, which the router would match as an `:id`. */
+/** Other methods of a path, which the router would match as another one with an `:id`. */
 const shadowedRoutes = (routes: readonly Route[]): readonly Route[] =>
-  routes.flatMap(({ path }) => {
-    if (path.includes(':')) return []
+  [...new Set(routes.map(({ path }) => path))].flatMap((path) => {
     const allowed = allowedMethods(routes, path)
     const others = routes.filter((route) => !allowed.includes(route.method))
     return others

@@ -1,7 +1,6 @@
 import { type Context, Elysia } from 'elysia'
 import type { Access } from '../../application/access.ts'
 import type { EventLoopSlices } from '../../application/ports/system.ts'
-import { networksOf } from '../../domain/network.ts'
 import { createAdmission, type RoutedCall } from './admission.ts'
 import { hasBody, readForm, readJson, receiving } from './body.ts'
 import { type Call, clientOf } from './call.ts'
@@ -32,16 +31,18 @@ type HookContext = Pick<Context, 'request' | 'set' | 'route' | 'params'> & { cal
 
 const createBodyReader =
   ({ maxBodyBytes, slices, addressOf }: Deps, bodies: InFlight) =>
-  async (call: Call, request: Request, { body, smallBody, bodyOptional }: Rule): Promise<unknown> => {
+  (call: Call, request: Request, rule: Rule): unknown => {
+    const { body, smallBody, bodyOptional, mediaTypes } = rule
     if (body !== 'json' && body !== 'form') return null
     if (bodyOptional && !hasBody(request)) return {}
-    const limit = smallBody === true || body === 'form' ? Math.min(maxBodyBytes, MAX_SMALL_BODY_BYTES) : maxBodyBytes
-    const client = call.principal === null ? `address:${networksOf(addressOf(request)).client}` : clientOf(call)
+    const isSmall = smallBody === true || body === 'form'
+    const limit = rule.maxBodyBytes ?? (isSmall ? Math.min(maxBodyBytes, MAX_SMALL_BODY_BYTES) : maxBodyBytes)
+    if (call.principal === null) call.address ??= addressOf(request)
     return receiving(
       request,
       limit,
-      (bytes) => bodies.take(client, bytes),
-      () => (body === 'json' ? readJson(request, limit, slices) : readForm(request, limit, slices)),
+      (bytes) => bodies.take(clientOf(call), bytes),
+      () => (body === 'json' ? readJson(request, limit, slices, mediaTypes) : readForm(request, limit, slices)),
     )
   }
 

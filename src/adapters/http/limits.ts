@@ -22,6 +22,8 @@ export interface Limits {
   credentials(address: string, headers: Headers): undefined | Promise<unknown>
   /** The same for a mailed token, counted separately, so that failed sign-ins do not block the use of a mailed link. */
   mailedTokens(address: string, headers: Headers): undefined | Promise<unknown>
+  /** Counts one search for a user by address; this limit cannot be turned off. Throws `too_many_requests`. */
+  lookUps(principal: Principal, address: string, headers: Headers): undefined | Promise<unknown>
   /** Resets the count of credentials used from an address. */
   resetCredentials(address: string): void | Promise<void>
 }
@@ -38,6 +40,9 @@ interface Deps {
 const ALL_USERS_FACTORS = [4, 8, 16] as const
 /** The same for credentials, whose own limit is by address. */
 const WIDER_CREDENTIALS_FACTORS = [4, 16] as const
+
+/** Searches for users by address. */
+const LOOK_UP_RATE: Rate = { limit: 10, windowMs: 60_000 }
 
 /** A cache for frequent callers: parsing an address takes longer than a look-up. */
 const MAX_ADDRESSES_COUNT = 1_000
@@ -56,7 +61,7 @@ const refusal = ({ limit, resetInMs }: Allowance, cost: number): AppError => {
 
 /** `own` is the limit of the client, `ceilings` are those of its networks. */
 const reportAllowance = (own: Allowance, ceilings: readonly Allowance[], cost: number, headers: Headers): void => {
-  const shown = [own, ...ceilings].find(({ allowed }) => !allowed) ?? own
+  const shown = own.allowed ? (ceilings.find(({ allowed }) => !allowed) ?? own) : own
   headers['ratelimit-limit'] = shown.limit
   headers['ratelimit-remaining'] = shown.remaining
   headers['ratelimit-reset'] = seconds(shown.resetInMs)
@@ -133,6 +138,12 @@ export const createLimits = ({ limiter, general, credentials }: Deps): Limits =>
     },
     credentials: (address, headers) => (passwords === null ? undefined : take(passwords(address), 1, headers)),
     mailedTokens: (address, headers) => (mailed === null ? undefined : take(mailed(address), 1, headers)),
+    lookUps(principal, address, headers) {
+      const { client, wider } = networksOf(address)
+      const own = { key: `look-up:${principal.userId}`, rate: LOOK_UP_RATE }
+      const ceilings = ceilingsOf('all look-ups', [client, ...wider], LOOK_UP_RATE, ALL_USERS_FACTORS)
+      return take({ own, ceilings }, 1, headers)
+    },
     resetCredentials: (address) => (passwords === null ? undefined : limiter.clear(passwords(address).own.key)),
   }
 }

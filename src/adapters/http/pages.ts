@@ -6,7 +6,8 @@ import { characters, choiceOf, integerText } from './schemas.ts'
 /** The order of a list without `sort`. */
 export const NEWEST_FIRST = { field: 'created_at', descending: true } as const
 
-const signed = <const Field extends string>(fields: readonly Field[]) =>
+/** Each field, ascending and descending. */
+export const signed = <const Field extends string>(fields: readonly Field[]) =>
   fields.flatMap((field) => [field, `-${field}`] as const)
 
 const CURSOR = 'WyItY3JlYXRlZF9hdCIsMTc2OTg1MTgwMDAwMCwxXQ'
@@ -56,9 +57,16 @@ const parseSort = <Field extends string>(sort: string, fields: readonly Field[])
 const encodeCursor = (sort: Sort<string>, { key, id }: RowPosition): string =>
   Buffer.from(JSON.stringify([sortText(sort), key, id])).toString('base64url')
 
-/** Whether a row can have this sort value: text has no NUL, and a time is a whole number of milliseconds. */
-const isKey = (key: unknown): key is string | number =>
-  typeof key === 'string' ? !key.includes('\0') : Number.isSafeInteger(key)
+type Key = RowPosition['key']
+
+const isKey = (key: unknown): key is Key =>
+  typeof key === 'string' ? !key.includes('\0') : typeof key === 'number' && Number.isFinite(key)
+
+/** Whether rows can have this value of a sort: text has no NUL, and a time is a whole number of milliseconds. */
+export type IsKeyOf = (field: string, key: Key) => boolean
+
+const isTextOrTime: IsKeyOf = (field, key) =>
+  field === 'created_at' || field === 'updated_at' ? Number.isSafeInteger(key) : typeof key === 'string'
 
 const decodeCursor = (cursor: string): { sort: string; position: RowPosition } => {
   try {
@@ -77,6 +85,7 @@ export const toPageRequest = <Field extends string>(
   parameters: PageParameters,
   fields: readonly Field[],
   fallback: Sort<Field>,
+  isKeyOf: IsKeyOf = isTextOrTime,
 ): PageRequest<Field> => {
   const size = Number(parameters.size ?? PAGE_SIZE.default)
   const given = parameters.sort === undefined ? null : parseSort(parameters.sort, fields)
@@ -86,9 +95,8 @@ export const toPageRequest = <Field extends string>(
   }
   const { sort: text, position } = decodeCursor(parameters.cursor)
   const sort = parseSort(text, fields)
-  const isTime = sort?.field === 'created_at' || sort?.field === 'updated_at'
   const mismatch = given !== null && sortText(given) !== text
-  if (sort === null || mismatch || isTime !== (typeof position.key === 'number')) throw invalidCursor()
+  if (sort === null || mismatch || !isKeyOf(sort.field, position.key)) throw invalidCursor()
   return { size, sort, from: { after: position } }
 }
 

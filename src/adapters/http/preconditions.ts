@@ -27,3 +27,6 @@ export const isKnown = (request: Request, etag: string): boolean => {
   if (header === null) return false
   return header.trim() === '*' || tagsIn(header).some((tag) => tag.replace(/^W\//, '') === etag)
 }
+
+/** Whether `If-None-Match: *` requires that nothing exists yet (RFC 9110 section 13.1.2). */
+export const ifNoneMatchAny = (request: Request): boolean => request.headers.get('if-none-match')?.trim() === '*'

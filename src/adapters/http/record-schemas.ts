@@ -1,22 +1,22 @@
 import { Type } from '@sinclair/typebox'
 import { type TSchema, t } from 'elysia'
-import type { RecordOperation } from '../../application/records.ts'
+import type { RecordOperation } from '../../application/record-results.ts'
 import {
   type Collection,
   type Draft,
   type FieldSchema,
   type FieldValues,
+  isAlwaysPresent,
   isNullable,
   type Patch,
-  sortsOf,
   titleOf,
   typeOf,
 } from '../../domain/collection.ts'
 import type { Json, JsonObject } from '../../domain/merge-patch.ts'
 import { BATCH_LIMITS, type StoredRecord } from '../../domain/record.ts'
 import { isLine, LINE_PATTERN } from '../../domain/text.ts'
-import { pageQuery } from './pages.ts'
-import { body, characters, Id, IdText, queryOf, Timestamp, TimestampText, text, textWithoutNul } from './schemas.ts'
+import { listQuery } from './record-query.ts'
+import { body, Id, IdText, queryOf, Timestamp, text, textWithoutNul } from './schemas.ts'
 import { toTimestamp } from './timestamps.ts'
 
 const MAX_LENGTH = 1_000_000
@@ -92,6 +92,7 @@ export type RecordBody<C extends Collection> = {
   readonly version: number
   readonly created_at: string
   readonly updated_at: string
+  readonly expanded?: object
 } & FieldValues<C>
 
 /** As {@link RecordBody}, of any collection. */
@@ -107,6 +108,8 @@ export interface RecordsQuery<C extends Collection = Collection> {
   total?: 'true' | 'false'
   cursor?: string
   q?: string
+  filter?: string
+  expand?: string
   created_after?: string
   created_before?: string
   owner_id?: string
@@ -117,12 +120,28 @@ type BatchOperation<C extends Collection> =
   | ({ op: 'update'; id: number; version?: number } & Patch<C>)
   | { op: 'delete'; id: number; version?: number }
 
+/** An id in a body. */
 // Elysia's own Integer accepts "1" as 1.
-const SentId = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, examples: [1] })
+export const SentId = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, examples: [1] })
 const VERSION =
   'Fails with version_mismatch if the current version differs. Unlike an ETag, it cannot distinguish two versions with the same number before and after a restore'
-const Version = t.Optional(
+/** The expected version in an operation of a batch. */
+export const Version = t.Optional(
   Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: VERSION, examples: [3] }),
+)
+
+/** What `expand` asked for. */
+const Expanded = t.Object(
+  {},
+  {
+    additionalProperties: true,
+    openapi: {
+      type: 'object',
+      additionalProperties: true,
+      description: 'What `expand` asked for and the caller may read, by the names of references',
+      examples: [{ owner: { id: 1, name: 'Ann Lee' } }],
+    },
+  },
 )
 
 /** The schema of a record in HTTP responses. */
@@ -136,6 +155,7 @@ const recordSchema = <C extends Collection>(collection: C) =>
         version: t.Integer({ minimum: 1, description: 'Increases with each change', examples: [3] }),
         created_at: Timestamp,
         updated_at: Timestamp,
+        expanded: t.Optional(Expanded),
       },
       { title: titleOf(collection) },
     ),
@@ -161,7 +181,6 @@ export const createRecordSchemas = <C extends Collection>(collection: C) => {
     { title: `${title}BatchOperation`, expects: 'a create, update or delete' },
   )
   const { minOperations, maxOperations } = BATCH_LIMITS
-  const searched = collection.search.join(' or ')
   return {
     Create: t.Unsafe<Draft<C>>(body(`${title}Create`, draft)),
     Update: t.Unsafe<Patch<C>>(body(`${title}Update`, patch)),
@@ -179,36 +198,20 @@ export const createRecordSchemas = <C extends Collection>(collection: C) => {
       },
       { title: `${title}BatchResult` },
     ),
-    Query: t.Unsafe<RecordsQuery<C>>(
-      queryOf({
-        ...pageQuery(sortsOf(collection)),
-        ...(collection.search.length === 0
-          ? {}
-          : {
-              q: t.Optional(
-                characters(
-                  { maxLength: 200 },
-                  {
-                    description: `Words of ${searched}, or prefixes of at least two characters; up to eight words are used`,
-                    examples: ['oak'],
-                  },
-                ),
-              ),
-            }),
-        created_after: t.Optional(TimestampText),
-        created_before: t.Optional(TimestampText),
-        owner_id: t.Optional(IdText),
-      }),
-    ),
+    Query: t.Unsafe<RecordsQuery<C>>(queryOf({ ...listQuery(collection), owner_id: t.Optional(IdText) })),
   }
 }
 
 /** Converts a record to a response, with the names of the API. */
-export const createRecordBody = ({ fields }: Collection): ((record: StoredRecord) => AnyRecordBody) => {
-  const names = Object.keys(fields)
+export const createRecordBody = (collection: Collection): ((record: StoredRecord) => AnyRecordBody) => {
+  const fields = Object.keys(collection.fields).map((name) => ({ name, present: isAlwaysPresent(collection, name) }))
   return (record) => {
     const shown: Record<string, Json> & { id: number } = { id: record.id, owner_id: record.ownerId }
-    for (const name of names) shown[name] = record[name] ?? null
+    for (const { name, present } of fields) {
+      const value = record[name]
+      if (value !== undefined) shown[name] = value
+      else if (present) shown[name] = null
+    }
     shown.version = record.version
     shown.created_at = toTimestamp(record.createdAt)
     shown.updated_at = toTimestamp(record.updatedAt)
@@ -218,9 +221,15 @@ export const createRecordBody = ({ fields }: Collection): ((record: StoredRecord
 
 const expected = (version: unknown) => (typeof version === 'number' ? [{ version, epoch: null }] : null)
 
-/** An operation of a batch that has passed its schema. */
-export const toOperation = ({ op, id, version, ...fields }: JsonObject): RecordOperation => {
-  if (op === 'create') return { op, draft: fields }
-  if (op === 'update') return { op, id: Number(id), patch: fields, expected: expected(version) }
-  return { op: 'delete', id: Number(id), expected: expected(version) }
+/** An operation of a batch that has passed a schema; `isChecked` if it was that of its collection. */
+export const toOperation = (
+  collection: string,
+  { op, id, version, ...fields }: JsonObject,
+  isChecked: boolean,
+): RecordOperation => {
+  if (op === 'create') return { collection, op, draft: fields, isChecked }
+  if (op === 'update') {
+    return { collection, op, id: Number(id), patch: fields, expected: expected(version), isChecked }
+  }
+  return { collection, op: 'delete', id: Number(id), expected: expected(version) }
 }

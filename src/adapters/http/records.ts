@@ -1,9 +1,8 @@
 import { Elysia } from 'elysia'
 import type { RecordQuery } from '../../application/ports/persistence.ts'
-import type { Records } from '../../application/records.ts'
+import type { Expanded, RecordResult, Records } from '../../application/record-results.ts'
 import { type Collection, pascalCase, sortsOf, titleOf } from '../../domain/collection.ts'
 import type { JsonObject } from '../../domain/merge-patch.ts'
-import type { StoredRecord } from '../../domain/record.ts'
 import { actorOf } from './call.ts'
 import { furtherCostOf } from './costs.ts'
 import { createConcurrencyLimit } from './files/concurrency-limit.ts'
@@ -11,14 +10,13 @@ import type { Kernel, Rule } from './kernel.ts'
 import { NEWEST_FIRST, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { ifMatch, isKnown, recordEtag } from './preconditions.ts'
 import { problems } from './problems.ts'
-import { createRecordBody, createRecordSchemas, type RecordsQuery, toOperation } from './record-schemas.ts'
+import type { ShowRecord } from './record-bodies.ts'
+import { AnyRecordQuery, parseExpand, toListOptions } from './record-query.ts'
+import { createRecordSchemas, type RecordsQuery, toOperation } from './record-schemas.ts'
 import { hasId, IdParams, NoContent, NotModified, parseTimestamp } from './schemas.ts'
 
 /** Concurrent batches of one user in one process; limited because each may return a hundred large records. */
 const MAX_OPEN_BATCHES_COUNT = 4
-
-/** Elysia has validated the bodies of these routes. */
-const VALIDATED = { isValidated: true } as const
 
 const toQuery = (
   query: RecordsQuery,
@@ -49,7 +47,7 @@ const DESCRIPTIONS = {
 } as const
 
 /** What the routes of a collection share. */
-const createResources = <const C extends Collection>(collection: C, records: Records) => {
+const createResources = <const C extends Collection>(collection: C, records: Records, show: ShowRecord) => {
   const { name, singular } = collection
   return {
     name,
@@ -61,7 +59,7 @@ const createResources = <const C extends Collection>(collection: C, records: Rec
     searched: collection.search.length === 0 ? '' : ` \`q\` searches ${collection.search.join(' and ')}.`,
     schemas: createRecordSchemas(collection),
     // The response schema checks what the types cannot express here.
-    shown: createRecordBody(collection) as (record: StoredRecord) => never,
+    shown: show as (result: RecordResult, expanded?: Expanded | null) => never,
   }
 }
 
@@ -70,15 +68,15 @@ type Resources<C extends Collection> = ReturnType<typeof createResources<C>>
 const listRoutes = <const C extends Collection>(kernel: Kernel, resources: Resources<C>) => {
   const { name, path, records, title, one, sorts, searched, shown } = resources
   const { Create, Record, Batch, BatchResult, Query } = resources.schemas
-  const created = (record: StoredRecord) => ({
+  const created = (result: RecordResult) => ({
     status: 201,
-    headers: { location: `${path}/${record.id}`, etag: recordEtag(record) },
-    body: JSON.stringify(shown(record)),
+    headers: { location: `${path}/${result.record.id}`, etag: recordEtag(result.record) },
+    body: JSON.stringify(shown(result)),
   })
-  const answered = (results: readonly (StoredRecord | null)[]) => ({
+  const answered = (results: readonly (RecordResult | null)[]) => ({
     status: 200,
     headers: {},
-    body: JSON.stringify({ results: results.map((record) => record && shown(record)) }),
+    body: JSON.stringify({ results: results.map((result) => result && shown(result)) }),
   })
   const beginBatch = createConcurrencyLimit(MAX_OPEN_BATCHES_COUNT)
 
@@ -90,7 +88,7 @@ const listRoutes = <const C extends Collection>(kernel: Kernel, resources: Resou
         const actor = actorOf(call)
         return withIdempotency(
           { request, actor, route: `POST ${path}`, sent: body, responseOf: created },
-          (idempotency) => records.create(actor, name, body as JsonObject, idempotency, VALIDATED),
+          (idempotency) => records.create(actor, name, body as JsonObject, { idempotency, isChecked: true }),
         )
       },
       {
@@ -105,7 +103,10 @@ const listRoutes = <const C extends Collection>(kernel: Kernel, resources: Resou
       async ({ call, query }) => {
         const actor = actorOf(call)
         const request = toQuery(query, sorts, actor)
-        return toPageResponse(await records.list(actor, name, { query: request, filter: null }), request, shown)
+        const { collection, page, expanded } = await records.list(actor, name, request, toListOptions(query))
+        return toPageResponse(page, request, (record) =>
+          shown({ collection, record }, expanded && (expanded.get(record.id) ?? {})),
+        )
       },
       {
         admit: { who: 'user', largeResponse: true },
@@ -125,13 +126,10 @@ const listRoutes = <const C extends Collection>(kernel: Kernel, resources: Resou
         using _ = beginBatch(actor.userId)
         const cost = furtherCostOf(body.operations.length)
         await limits.general(actor, () => addressOf(request), set.headers, cost)
-        const operations = body.operations.map((operation) => ({
-          ...toOperation(operation as JsonObject),
-          collection: name,
-        }))
+        const operations = body.operations.map((operation) => toOperation(name, operation as JsonObject, true))
         return await withIdempotency(
           { request, actor, route: `POST ${path}/batch`, sent: body, responseOf: answered },
-          (idempotency) => records.batch(actor, operations, idempotency, VALIDATED),
+          (idempotency) => records.batch(actor, operations, idempotency),
         )
       },
       {
@@ -159,15 +157,19 @@ const singleRoutes = <const C extends Collection>(kernel: Kernel, resources: Res
     .use(kernel)
     .get(
       '/:id',
-      async ({ call, params, request, set, status }) => {
-        const record = await records.get(actorOf(call), name, Number(params.id))
-        const etag = recordEtag(record)
+      async ({ call, params, query, request, set, status }) => {
+        const expand = parseExpand(query.expand)
+        const result = await records.get(actorOf(call), name, Number(params.id), { expand })
+        const etag = recordEtag(result.record)
         set.headers.etag = etag
-        return isKnown(request, etag) ? status(304, undefined) : shown(record)
+        // What is expanded changes without a new version of this record.
+        const isUnchanged = expand.length === 0 && isKnown(request, etag)
+        return isUnchanged ? status(304, undefined) : shown(result, result.expanded)
       },
       {
         admit: { who: 'user' },
         params: IdParams,
+        query: AnyRecordQuery,
         response: {
           200: Record,
           304: NotModified,
@@ -183,16 +185,10 @@ const singleRoutes = <const C extends Collection>(kernel: Kernel, resources: Res
     .patch(
       '/:id',
       async ({ call, params, body, request, set }) => {
-        const record = await records.update(
-          actorOf(call),
-          name,
-          Number(params.id),
-          body as JsonObject,
-          ifMatch(request),
-          VALIDATED,
-        )
-        set.headers.etag = recordEtag(record)
-        return shown(record)
+        const options = { expected: ifMatch(request), isChecked: true }
+        const result = await records.update(actorOf(call), name, Number(params.id), body as JsonObject, options)
+        set.headers.etag = recordEtag(result.record)
+        return shown(result)
       },
       {
         admit: changeRule,
@@ -222,8 +218,13 @@ const singleRoutes = <const C extends Collection>(kernel: Kernel, resources: Res
 }
 
 /** The routes of one collection, `/NAME/…`: create, list, batch, read, change and delete. */
-export const recordRoutes = <const C extends Collection>(kernel: Kernel, collection: C, records: Records) => {
-  const resources = createResources(collection, records)
+export const recordRoutes = <const C extends Collection>(
+  kernel: Kernel,
+  collection: C,
+  records: Records,
+  show: ShowRecord,
+) => {
+  const resources = createResources(collection, records, show)
   return new Elysia({ prefix: `/${collection.name as C['name']}` })
     .use(listRoutes(kernel, resources))
     .use(singleRoutes(kernel, resources))

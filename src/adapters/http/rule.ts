@@ -12,10 +12,20 @@ export interface Rule {
   readonly grantsAccess?: (request: Request) => boolean
   /** Further checks before the body is read, with the unvalidated path parameters. Throws if the request is refused. */
   readonly checkAccess?: (principal: Principal, params: Readonly<Record<string, string>>) => unknown
+  /** As `checkAccess`, also for callers without a token. */
+  readonly checkPublicAccess?: (
+    principal: Principal | null,
+    params: Readonly<Record<string, string>>,
+    request: Request,
+  ) => unknown
   /** `stream` leaves the body to the route, which streams it. */
   readonly body?: 'json' | 'form' | 'stream'
   /** Whether the body has the small limit: for credentials or an account. A form always has. */
   readonly smallBody?: true
+  /** The limit of a JSON body, instead of `MAX_BODY_SIZE`. */
+  readonly maxBodyBytes?: number
+  /** Media types that a JSON body may have; `application/json` if absent. */
+  readonly mediaTypes?: readonly string[]
   /** Whether the response can have megabytes: a client with too much unread data is refused. */
   readonly largeResponse?: true
   /** Whether the body may be absent, which is treated as `{}`. */

@@ -1,18 +1,24 @@
 import { RE2JS, RE2Set } from 're2js'
 import type { CompilePattern } from '../../application/ports/collections.ts'
-import { sizeOfPattern } from './pattern-size.ts'
+import { hasUnicodeClass, sizeOfPattern } from './pattern-size.ts'
 
 const MAX_PATTERN_LENGTH = 500
 /** Keeps the time to compile a pattern to a few milliseconds. */
 const MAX_PATTERN_SIZE = 500
-/** What one pattern may remember of the states that texts have led it to. */
-const MAX_STATES_BYTES = 1_048_576
+/**
+ * What one pattern may remember of the states that texts have led it to. Making a state costs far more than finding it
+ * again, and a text can lead to a new one with each character, so that fewer states bound the time too.
+ */
+const MAX_STATES_BYTES = 262_144
+/** A state has an entry for each range of characters that a pattern distinguishes, and Unicode has hundreds. */
+const MAX_UNICODE_STATES_BYTES = 1_048_576
 const MAX_CACHED_PATTERNS_COUNT = 200
 
 type Automaton = (text: string) => boolean
 
 const automatonOf = (source: string): Automaton => {
-  const set = new RE2Set(RE2Set.UNANCHORED, 0, MAX_STATES_BYTES)
+  const maxBytes = hasUnicodeClass(source) ? MAX_UNICODE_STATES_BYTES : MAX_STATES_BYTES
+  const set = new RE2Set(RE2Set.UNANCHORED, 0, maxBytes)
   set.add(source)
   return (text) => set.match(text).length > 0
 }

@@ -13,7 +13,6 @@ import type { UsageCounter } from '../sql/usage.ts'
 import { type Connection, type Int8, insertedRow, int, intOrNull, type Transaction } from './connection.ts'
 import { type DefinitionCache, lookUpDefinitions, readAllDefinitions, readDefinition } from './definitions.ts'
 import type { PresentEpoch } from './epochs.ts'
-import { LockConflict } from './errors.ts'
 
 /** A definition that a transaction has locked; its name may also be unused. */
 interface LockedDefinition {
@@ -73,7 +72,7 @@ const createLocks = (connection: Transaction, cache: DefinitionCache, locked: Lo
       lock<Readonly<Record<string, unknown>>>(mayWait ? wait : now, name),
       readDefinition(connection.read, cache, name),
     ])
-    if (!isGranted(answer)) throw new LockConflict('another transaction has the definition')
+    if (!isGranted(answer)) throw connection.postpone()
     return stored
   }
 
@@ -81,7 +80,7 @@ const createLocks = (connection: Transaction, cache: DefinitionCache, locked: Lo
     const known = locked.get(name)
     if (known !== undefined && (known.exclusive || !exclusive)) return known.stored
     if (name.includes('\0')) return Promise.resolve(null)
-    const mayWait = locked.keys().every((other) => other < name)
+    const mayWait = connection.mayWait() && locked.keys().every((other) => other < name)
     const stored = lockAndRead(name, exclusive, mayWait)
     locked.set(name, { stored, exclusive })
     return stored

@@ -83,13 +83,17 @@ export const createCommitQueue = ({ pool, epoch, cache, quotaBytes, metrics, aft
     if (runnerCount >= pool.maxExclusiveCount) queue.limitWait(unit)
     pump()
   }
+  const postpone = (unit: Unit): void => {
+    unit.alone = true
+    enqueue(unit)
+  }
   const retries = createRetries(enqueue)
   const isIdle = () => runnerCount === 0 && queue.size === 0 && retries.isIdle()
 
   const runTransaction = async (connection: ServerConnection): Promise<void> => {
     if (queue.size === 0) return
     const begunAt = performance.now()
-    const transaction = createSharedTransaction({ next: queue.take, epoch, cache, quotaBytes })
+    const transaction = createSharedTransaction({ next: queue.take, postpone, epoch, cache, quotaBytes })
     try {
       await transaction.run(connection)
     } catch (error) {

@@ -27,8 +27,19 @@ export interface Connection {
 export interface Transaction extends Connection {
   /** Locks rows that others may wait for; has nothing to roll back. */
   readonly lock: Query
+  /**
+   * Reads the rows that `sql` selects by their ids, its first parameter, and locks them against changes; other units may
+   * lock them likewise.
+   */
+  share<Row>(sql: string, ids: readonly number[], ...parameters: readonly number[]): Promise<QueryResult<Row>>
+  /** Whether the unit may wait for locks. If not, it tries to get them, and otherwise throws {@link Transaction.postpone}. */
+  mayWait(): boolean
+  /** The error to throw so that the unit runs again, in a separate transaction. */
+  postpone(): Error
   /** Inserts rows, which nobody waits for. */
   readonly insert: Query
+  /** Inserts rows with unique keys: only those wait who insert an equal one. */
+  readonly insertUnique: Query
   /** Changes or removes rows, which others may wait for. */
   readonly change: Query
 }

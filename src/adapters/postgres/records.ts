@@ -139,8 +139,7 @@ export const createRecordRepository = (
     ...createRecordReader(connection, table, { database, runStep: runAtOnce }, ROW_LOCK),
     // Other units may rely on the same records, as when they are referenced.
     async findAll(ids) {
-      const rows = await connection.lock<Row>(`${allOf(table)} ORDER BY id FOR SHARE`, `{${ids.join()}}`)
-      return rows.map(fromRow)
+      return (await connection.share<Row>(allOf(table), ids)).map(fromRow)
     },
     async insert(record) {
       const { ownerId, version, createdAt, updatedAt } = record

@@ -78,7 +78,8 @@ export type CachedSessionAccounts = Map<number, SessionAccount>
 const cacheAccounts =
   ({ findAccount }: SessionReader, transaction: UnitTransaction, cachedAccounts: CachedSessionAccounts) =>
   async (id: number) => {
-    const known = transaction.hasWritten() || transaction.hasLocked() ? undefined : cachedAccounts.get(id)
+    const hasLocked = transaction.hasLocked() || transaction.hasShared()
+    const known = transaction.hasWritten() || hasLocked ? undefined : cachedAccounts.get(id)
     if (known !== undefined) return known
     const found = await findAccount(id)
     if (found !== null && !transaction.hasWritten()) cachedAccounts.set(id, found)

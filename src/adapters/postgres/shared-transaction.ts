@@ -8,19 +8,24 @@ import { isConflict, toAppError } from './errors.ts'
 import { type CommitMarks, createRepositories } from './repositories.ts'
 import type { ServerConnection } from './server-connection.ts'
 import type { CachedSessionAccounts } from './sessions.ts'
-import { transact } from './transaction.ts'
+import { LOCK_TIMEOUT_MS, lockTimeout, transact } from './transaction.ts'
 import type { Unit } from './unit-queue.ts'
-import { createUnitTransaction } from './unit-transaction.ts'
+import { createUnitTransaction, type UnitTransaction } from './unit-transaction.ts'
 import { storeUsage } from './usage.ts'
 
 /** Maximum number of units that share a transaction. */
 const MAX_UNITS_COUNT = 32
+
+/** Much shorter than Postgres takes to find a deadlock. After it, each unit runs in a separate transaction. */
+const MAX_SHARED_WAIT_MS = 200
 
 interface Options {
   /**
    * The next unit to run. `sharing` is whether other units ran before it in this transaction; null if there is none.
    */
   readonly next: (sharing: boolean) => Unit | null
+  /** Called with a unit that must run in a separate transaction. */
+  readonly postpone: (unit: Unit) => void
   readonly epoch: PresentEpoch
   readonly cache: DefinitionCache
   /** Bytes that one user may store; null for unlimited. */
@@ -37,11 +42,31 @@ export interface SharedTransaction {
   settle(): void
 }
 
+const createEarlierLocks = (query: Query) => {
+  let exist = false
+  let isLimited = false
+  return {
+    get exist() {
+      return exist
+    },
+    add() {
+      exist = true
+    },
+    limitWaits() {
+      if (!isLimited) void query(lockTimeout(MAX_SHARED_WAIT_MS))
+      isLimited = true
+    },
+    endLimit() {
+      if (isLimited) void query(lockTimeout(LOCK_TIMEOUT_MS))
+    },
+  }
+}
+
 /**
  * Runs units one after the other in one transaction, until there are no more. A unit that has locked or changed rows is
  * the last, because others may wait for these rows.
  */
-export const createSharedTransaction = ({ next, epoch, cache, quotaBytes }: Options): SharedTransaction => {
+export const createSharedTransaction = ({ next, postpone, epoch, cache, quotaBytes }: Options): SharedTransaction => {
   const units: Unit[] = []
   const settles: (() => void)[] = []
   const marks: CommitMarks = { jobs: false, events: false }
@@ -56,37 +81,45 @@ export const createSharedTransaction = ({ next, epoch, cache, quotaBytes }: Opti
     cachedSince = performance.now()
   }
 
-  /** Returns whether another unit may follow. */
-  const runUnit = async (unit: Unit, query: Query): Promise<boolean> => {
-    const { work, resolve, reject, alone } = unit
-    const transaction = createUnitTransaction(query)
+  const runUnit = async ({ work, resolve, reject }: Unit, transaction: UnitTransaction): Promise<void> => {
     const tx: Tx = createRepositories(transaction, { marks, cachedAccounts, epoch, usage, cache, locked })
     try {
       const value = await work(tx)
-      settles.push(() => resolve(value))
+      if (!transaction.isPostponed()) settles.push(() => resolve(value))
     } catch (error) {
+      if (transaction.isPostponed()) return
       if (transaction.hasWritten() || transaction.hasFailed() || isConflict(error)) throw error
       // Nothing has to be rolled back.
       settles.push(() => reject(toAppError(error)))
     } finally {
       transaction.end()
     }
-    return !alone && !transaction.hasLocked() && units.length < MAX_UNITS_COUNT
+  }
+
+  const runUnits = async (query: Query): Promise<void> => {
+    const locks = createEarlierLocks(query)
+    let mayFollow = true
+    for (let unit = next(false); unit !== null; unit = mayFollow ? next(true) : null) {
+      units.push(unit)
+      expireCachedAccounts(unit)
+      const transaction = createUnitTransaction(query, locks)
+      await runUnit(unit, transaction)
+      if (transaction.isPostponed()) {
+        units.pop()
+        postpone(unit)
+        break
+      }
+      if (transaction.hasShared()) locks.add()
+      mayFollow = !unit.alone && !transaction.hasLocked() && units.length < MAX_UNITS_COUNT
+    }
+    locks.endLimit()
+    storeUsage(query, usage, quotaBytes)
   }
 
   return {
     units,
     marks,
-    run: (connection) =>
-      transact(connection, async (query) => {
-        let mayFollow = true
-        for (let unit = next(false); unit !== null; unit = mayFollow ? next(true) : null) {
-          units.push(unit)
-          expireCachedAccounts(unit)
-          mayFollow = await runUnit(unit, query)
-        }
-        storeUsage(query, usage, quotaBytes)
-      }),
+    run: (connection) => transact(connection, runUnits),
     settle() {
       for (const settle of settles) settle()
     },

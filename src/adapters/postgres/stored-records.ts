@@ -1,7 +1,6 @@
 import type { StoredCollection } from '../../application/ports/collections.ts'
 import type { RecordReader, RecordRepository } from '../../application/ports/persistence.ts'
 import type { StoredRecord } from '../../domain/record.ts'
-import { records } from '../sql/entities.ts'
 import type { Row } from '../sql/entity.ts'
 import { keyOf } from '../sql/record-keys.ts'
 import { storedLayout } from '../sql/record-layout.ts'
@@ -20,10 +19,24 @@ import {
   ROW_LOCK,
   type Transaction,
 } from './connection.ts'
+import { LockConflict } from './errors.ts'
 import { lookUpIn } from './look-up.ts'
-import { givenKeys, keyParameters, removeKeys, toNotUnique, UNLESS_PRESENT } from './record-keys.ts'
+import { keyParameters, removeKeys, toNotUnique } from './record-keys.ts'
 import type { UnitContext } from './records.ts'
-import { bucketsOf, vectorOf } from './words.ts'
+import {
+  ALL,
+  CHUNK,
+  COLUMNS,
+  INSERT,
+  PREPARE,
+  REFERENCING,
+  RELEASE_OWNED,
+  REMOVE,
+  REMOVE_OWNED,
+  UPDATE,
+  UPDATE_WITH_KEYS,
+} from './stored-record-statements.ts'
+import { vectorOf } from './words.ts'
 
 interface StoredRow extends Row {
   readonly id: Int8
@@ -32,18 +45,6 @@ interface StoredRow extends Row {
   readonly created_at: Int8
   readonly bytes: Int8
 }
-
-/** All columns except the words, which are only for the index. */
-const COLUMNS = Object.keys(records.columns).join(', ')
-
-const ALL = `SELECT ${COLUMNS} FROM records WHERE id = ANY ($1::bigint[]) AND collection_id = $2`
-
-// A long text is stored out of line, and its length is known without reading it.
-const CHUNK = `SELECT ${COLUMNS}, found FROM (
-    SELECT *, count(*) OVER () AS found, sum(size) OVER (ORDER BY id) - size AS before
-    FROM (SELECT *, octet_length(data) + coalesce(octet_length(next), 0) AS size FROM records
-          WHERE collection_id = $1 AND id > $2 ORDER BY id LIMIT $3) next
-  ) measured WHERE before < $4 ORDER BY id`
 
 const readChunk = async (
   { read }: Connection,
@@ -88,8 +89,7 @@ export const createStoredRecordReaders = (connection: Connection, database: Quer
 const wordsOf = (stored: StoredCollection, ownerId: number | null, { text }: StoredForm): string | null =>
   isSearched(stored) ? vectorOf({ ownerId, collectionId: stored.id, text }) : null
 
-const FORM = ['data', 'shape', 'next', 'next_shape', 'bytes'] as const
-
+/** In the order of the columns that statements set. */
 const valuesOf = ({ data, shape, next, nextShape, bytes }: StoredForm): readonly Parameter[] => [
   data,
   shape,
@@ -98,69 +98,8 @@ const valuesOf = ({ data, shape, next, nextShape, bytes }: StoredForm): readonly
   bytes,
 ]
 
-const INSERTED = ['collection_id', 'owner_id', 'version', 'epoch', 'created_at', 'updated_at', ...FORM, 'words_version']
-const INSERTED_TYPES = 'bigint bigint integer text bigint bigint text integer text integer bigint integer'.split(' ')
-
-// collection, owner, version, epoch, created, updated, form, version, words, keys
-const INSERT = `WITH stored AS (
-    INSERT INTO records (id, ${INSERTED.join(', ')}, words)
-    SELECT id, ${INSERTED_TYPES.map((type, n) => `$${n + 1}::${type}`).join(', ')}, $13::tsvector || ${bucketsOf('id')}
-    FROM (SELECT nextval('records_id_seq') AS id) AS assigned
-    RETURNING id, created_at
-  ), added AS (
-    INSERT INTO record_keys (index_id, key, created_at, record_id, is_unique)
-    SELECT index_id, key, created_at, id, is_unique FROM stored, ${givenKeys(14)}
-  )
-  SELECT id FROM stored`
-
-const setForm = (n: number): string => FORM.map((column, at) => `${column} = $${n + at}`).join(', ')
-
-// id, owner, version, epoch, updated, words, form
-const UPDATE = `UPDATE records SET owner_id = $2, version = $3, epoch = $4, updated_at = $5, ${setForm(7)},
-    words = $6::tsvector || ${bucketsOf('id')}, words_version = $3
-  WHERE id = $1`
-
-// As UPDATE; then created, added keys, removed keys
-const UPDATE_WITH_KEYS = `WITH added AS (
-    INSERT INTO record_keys (index_id, key, created_at, record_id, is_unique)
-    SELECT index_id, key, $12::bigint, $1::bigint, is_unique FROM ${givenKeys(13)} ${UNLESS_PRESENT}
-  ), removed AS (
-    DELETE FROM record_keys USING ${givenKeys(16)}
-    WHERE record_keys.index_id = given.index_id AND record_keys.key = given.key
-      AND record_keys.created_at = $12 AND record_keys.record_id = $1
-  )
-  ${UPDATE}`
-
-// id, collection, version, epoch, words, form, keys
-const PREPARE = `WITH before AS (
-    SELECT id, owner_id, created_at, bytes FROM records
-    WHERE id = $1 AND collection_id = $2 AND version = $3 AND epoch = $4 FOR NO KEY UPDATE
-  ), added AS (
-    INSERT INTO record_keys (index_id, key, created_at, record_id, is_unique)
-    SELECT index_id, given.key, created_at, id, is_unique FROM before, ${givenKeys(11)} ${UNLESS_PRESENT}
-  )
-  UPDATE records SET ${setForm(6)}, words = $5::tsvector || ${bucketsOf('records.id')}, words_version = version
-  FROM before WHERE records.id = before.id RETURNING before.owner_id, before.bytes`
-
-const REMOVE = `DELETE FROM records WHERE id = $1 AND collection_id = $2 RETURNING ${COLUMNS}`
-
-// Rows are locked before they are counted; see `removeOwned` in records.ts.
-const REMOVE_OWNED = `DELETE FROM records
-  WHERE id = ANY (ARRAY(SELECT id FROM records WHERE collection_id = $1 AND owner_id = $2 LIMIT $3 FOR UPDATE))
-  RETURNING ${COLUMNS}`
-
-// collection, owner, limit, epoch, now, term of the owner, term of nobody
-const RELEASE_OWNED = `UPDATE records SET owner_id = NULL, version = version + 1, epoch = $4, updated_at = $5,
-    words = ts_delete(words, $6::text) || array_to_tsvector(ARRAY[$7::text]),
-    words_version = CASE WHEN words_version = version THEN version + 1 END
-  WHERE id = ANY (
-    ARRAY(SELECT id FROM records WHERE collection_id = $1 AND owner_id = $2 ORDER BY id LIMIT $3 FOR NO KEY UPDATE))
-  RETURNING ${COLUMNS}`
-
-const REFERENCING = `SELECT ${COLUMNS} FROM records
-  WHERE collection_id = $1 AND id = ANY (
-    ARRAY(SELECT record_id FROM record_keys WHERE index_id = $2 AND key = $3 ORDER BY created_at, record_id LIMIT $4))
-  ORDER BY id ${ROW_LOCK}`
+/** How often other records are looked for if those that were found have changed. */
+const MAX_TRIES_COUNT = 5
 
 const isReferenceTo = (id: number, value: unknown): boolean =>
   Array.isArray(value) ? value.includes(id) : value === id
@@ -190,8 +129,7 @@ const createUnitReader = (
     },
     // Other units may rely on the same records, as when they are referenced.
     async findAll(ids) {
-      const rows = await connection.lock<StoredRow>(`${ALL} ORDER BY id FOR SHARE`, `{${ids.join()}}`, stored.id)
-      return rows.map(take)
+      return (await connection.share<StoredRow>(ALL, ids, stored.id)).map(take)
     },
     list: (query) => createRecordQuery(storedLayout(stored), database, runAtOnce)(query),
     chunk: (query) => readChunk(connection, stored, query),
@@ -235,8 +173,7 @@ const repositoryOf = (
       const { ownerId, version, createdAt, updatedAt } = record
       const epoch = present.current
       const form = storedFormOf(stored, record, next)
-      // Others may wait for an entry of a unique index.
-      const insert = form.keys.some(({ isUnique }) => isUnique) ? connection.change : connection.insert
+      const insert = form.keys.some(({ isUnique }) => isUnique) ? connection.insertUnique : connection.insert
       const rows = await refusingDuplicates(
         insert<{ id: Int8 }>(
           INSERT,
@@ -287,13 +224,14 @@ const repositoryOf = (
     async referencing(field, id, limit) {
       const index = stored.indexes.find(({ isReference, fields }) => isReference && fields[0] === field)
       if (index === undefined) throw new Error(`${field} is no reference`)
-      for (;;) {
-        const values = [stored.id, index.id, keyOf([id]), limit]
+      const values = [stored.id, index.id, keyOf([id]), limit]
+      for (let tries = 0; tries < MAX_TRIES_COUNT; tries++) {
         const found = (await connection.lock<StoredRow>(REFERENCING, ...values)).map(take)
         // Some may have changed before they were locked. If all have, others follow.
         const referencing = found.filter((record) => isReferenceTo(id, record[field]))
         if (referencing.length > 0 || found.length === 0) return referencing
       }
+      throw new LockConflict('other transactions keep changing the records')
     },
     async prepare(record, next) {
       const { id, ownerId, version, epoch } = record

@@ -2,12 +2,17 @@ import type { Parameter, Query, QueryResult } from './connection.ts'
 import { isConflict, isConnectionLost } from './errors.ts'
 import type { ServerConnection } from './server-connection.ts'
 
+/** How long a statement waits for a lock. */
+export const LOCK_TIMEOUT_MS = 5_000
+
+export const lockTimeout = (milliseconds: number): string => `SET LOCAL lock_timeout = ${milliseconds}`
+
 /**
  * Each statement sees committed data; a unit locks the rows it authorizes by (see `ROW_LOCK`). The timeouts limit how
  * long a stalled unit blocks others. They are set per transaction, because a proxy may share the connection.
  */
 const BEGIN = `BEGIN ISOLATION LEVEL READ COMMITTED;
-  SET LOCAL lock_timeout = '5s'; SET LOCAL idle_in_transaction_session_timeout = '15s'`
+  ${lockTimeout(LOCK_TIMEOUT_MS)}; SET LOCAL idle_in_transaction_session_timeout = '15s'`
 
 /** A failure that rolled the whole transaction back. */
 export class RolledBack extends Error {

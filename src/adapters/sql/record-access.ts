@@ -160,6 +160,7 @@ const NO_LAYOUT: Pick<RecordLayout, 'indexes' | 'collection'> & RecordLayout = {
     search: [],
   },
   columns: [],
+  ownerColumns: [],
   indexes: [],
   textOf: () => '',
 }

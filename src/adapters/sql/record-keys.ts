@@ -16,74 +16,89 @@ const NUL = 0x00
 const LAST = 0xff
 
 const NUMBER_BYTES = 8
+const MAX_BYTES_PER_UNIT = 3
 
-const utf8 = new TextEncoder()
+/** Where keys are built, to make only one copy of each. */
+let scratch = Buffer.alloc(4_096)
 const double = new DataView(new ArrayBuffer(NUMBER_BYTES))
 
+const makeRoom = (at: number, bytes: number): void => {
+  if (at + bytes <= scratch.length) return
+  const larger = Buffer.alloc(2 * (at + bytes))
+  larger.set(scratch.subarray(0, at))
+  scratch = larger
+}
+
 /** As bytes that compare like the numbers. */
-const numberBytes = (value: number): Uint8Array => {
+const writeNumber = (value: number, at: number): number => {
+  makeRoom(at, NUMBER_BYTES)
   // Negative zero equals zero.
   double.setFloat64(0, value === 0 ? 0 : value)
-  const high = double.getUint32(0)
-  if (high >= 0x80000000) {
-    double.setUint32(0, ~high >>> 0)
-    double.setUint32(4, ~double.getUint32(4) >>> 0)
-  } else double.setUint32(0, (high | 0x80000000) >>> 0)
-  return new Uint8Array(double.buffer.slice(0))
+  const [high, low] = [double.getUint32(0), double.getUint32(NUMBER_BYTES / 2)]
+  const isNegative = high >= 0x80000000
+  scratch.writeUInt32BE((isNegative ? ~high : high | 0x80000000) >>> 0, at)
+  scratch.writeUInt32BE((isNegative ? ~low : low) >>> 0, at + NUMBER_BYTES / 2)
+  return at + NUMBER_BYTES
 }
 
-const escaped = (text: string): Uint8Array => {
-  const bytes = utf8.encode(text)
-  if (!bytes.includes(NUL)) return bytes
-  return Uint8Array.from([...bytes].flatMap((byte) => (byte === NUL ? [NUL, LAST] : [byte])))
-}
-
-const concat = (parts: readonly Uint8Array[]): Uint8Array => {
-  const all = new Uint8Array(parts.reduce((length, part) => length + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    all.set(part, at)
-    at += part.length
+const writeText = (text: string, at: number): number => {
+  makeRoom(at, 2 * MAX_BYTES_PER_UNIT * text.length + 1)
+  const end = at + scratch.write(text, at, 'utf8')
+  if (!text.includes('\0')) return end
+  let to = at
+  for (const byte of new Uint8Array(scratch.subarray(at, end))) {
+    scratch[to++] = byte
+    if (byte === NUL) scratch[to++] = LAST
   }
-  return all
+  return to
 }
 
-const scalarBytes = (value: Scalar): readonly Uint8Array[] => {
-  if (value === null) return [Uint8Array.of(TAG.null)]
-  if (typeof value === 'boolean') return [Uint8Array.of(value ? TAG.true : TAG.false)]
-  if (typeof value === 'number') return [Uint8Array.of(TAG.number), numberBytes(value)]
-  return [Uint8Array.of(TAG.string), escaped(value), Uint8Array.of(NUL)]
+const writeTag = (tag: number, at: number): number => {
+  makeRoom(at, 1)
+  scratch[at] = tag
+  return at + 1
 }
+
+const writeScalar = (value: Scalar, at: number): number => {
+  if (value === null) return writeTag(TAG.null, at)
+  if (typeof value === 'boolean') return writeTag(value ? TAG.true : TAG.false, at)
+  if (typeof value === 'number') return writeNumber(value, writeTag(TAG.number, at))
+  return writeTag(NUL, writeText(value, writeTag(TAG.string, at)))
+}
+
+const writeAll = (values: readonly Scalar[]): number => {
+  let at = 0
+  for (const value of values) at = writeScalar(value, at)
+  return at
+}
+
+const written = (end: number): Uint8Array => new Uint8Array(scratch.subarray(0, end))
 
 /** Values as bytes that compare like the values, one after the other. */
-export const keyOf = (values: readonly Scalar[]): Uint8Array => concat(values.flatMap(scalarBytes))
+export const keyOf = (values: readonly Scalar[]): Uint8Array => written(writeAll(values))
 
-/** The keys that begin with these values: from `low`, before `high`. */
-export const rangeOf = (values: readonly Scalar[]): { readonly low: Uint8Array; readonly high: Uint8Array } => {
-  const low = keyOf(values)
-  return { low, high: concat([low, Uint8Array.of(LAST)]) }
+interface KeyRange {
+  readonly low: Uint8Array
+  readonly high: Uint8Array
 }
 
 /** The end of the keys that begin with these values; also the beginning of those that follow. */
-export const afterKeys = (values: readonly Scalar[]): Uint8Array => rangeOf(values).high
+export const afterKeys = (values: readonly Scalar[]): Uint8Array => written(writeTag(LAST, writeAll(values)))
+
+/** The keys that begin with these values: from `low`, before `high`. */
+export const rangeOf = (values: readonly Scalar[]): KeyRange => ({ low: keyOf(values), high: afterKeys(values) })
 
 /** Where the values of one type after `values` begin and end. */
-export const typeRangeOf = (
-  values: readonly Scalar[],
-  type: 'number' | 'string',
-): { readonly low: Uint8Array; readonly high: Uint8Array } => {
-  const prefix = keyOf(values)
-  return { low: concat([prefix, Uint8Array.of(TAG[type])]), high: concat([prefix, Uint8Array.of(TAG[type] + 1)]) }
-}
+export const typeRangeOf = (values: readonly Scalar[], type: 'number' | 'string'): KeyRange => ({
+  low: written(writeTag(TAG[type], writeAll(values))),
+  high: written(writeTag(TAG[type] + 1, writeAll(values))),
+})
 
 /** The keys whose next value after `values` is a string that begins with `text`. */
-export const prefixRangeOf = (
-  values: readonly Scalar[],
-  text: string,
-): { readonly low: Uint8Array; readonly high: Uint8Array } => {
-  const low = concat([keyOf(values), Uint8Array.of(TAG.string), escaped(text)])
-  // A byte of UTF-8 is below 0xf8.
-  return { low, high: concat([low, Uint8Array.of(LAST)]) }
+export const prefixRangeOf = (values: readonly Scalar[], text: string): KeyRange => {
+  const write = () => writeText(text, writeTag(TAG.string, writeAll(values)))
+  // No byte of UTF-8 is as large.
+  return { low: written(write()), high: written(writeTag(LAST, write())) }
 }
 
 const isTime = (field: FieldSchema | undefined): boolean => field?.format === 'date-time'
@@ -134,5 +149,5 @@ export const indexKeysOf = (
   return [{ key: keyOf(values), isUnique: index.unique && !values.includes(null) }]
 }
 
-/** -1, 0 or 1, as both engines compare keys. */
+/** Negative, zero or positive, as both engines compare keys. */
 export const compareBytes = (one: Uint8Array, other: Uint8Array): number => Buffer.compare(one, other)

@@ -13,18 +13,21 @@ import { searchedTextOf } from './stored-records.ts'
 export interface RecordLayout {
   readonly storage: RecordStorage
   readonly collection: Collection
-  /** The columns with an index of their own, also behind the owner. */
+  /** The columns with an index of their own, and those with an index behind the owner. */
   readonly columns: readonly string[]
+  readonly ownerColumns: readonly string[]
   readonly indexes: readonly StoredIndex[]
   textOf(record: StoredRecord): string
 }
 
-const STORED_COLUMNS = ['id', 'created_at', 'updated_at'] as const
+const OWNER_COLUMNS = ['created_at', 'updated_at'] as const
+const STORED_COLUMNS = ['id', ...OWNER_COLUMNS] as const
 
 export const storedLayout = (stored: StoredCollection): RecordLayout => ({
   storage: stored,
   collection: stored.collection,
   columns: STORED_COLUMNS,
+  ownerColumns: OWNER_COLUMNS,
   indexes: stored.indexes,
   textOf: (record) => searchedTextOf(stored, record),
 })
@@ -34,6 +37,7 @@ export const tableLayout = ({ name, collection, sorts, textOf }: RecordTable): R
   storage: name,
   collection,
   columns: sorts,
+  ownerColumns: sorts,
   indexes: [],
   textOf,
 })

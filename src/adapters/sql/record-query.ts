@@ -25,12 +25,17 @@ const FEW_COUNT = 1_000
 const CANDIDATES_PART = 0.5
 
 /** The orders in the sequence of the sort, if they can be read in it. */
-const streamedOrders = (sort: SortOrder, { orders, ids }: Candidates): readonly Order[] | null => {
+const streamedOrders = (
+  { sort, layout }: Pick<Listing, 'sort' | 'layout'>,
+  { orders, ids }: Candidates,
+): readonly Order[] | null => {
   if (ids.length > 0) return null
   const streamed: Order[] = []
   for (const order of orders) {
     if ('column' in sort) {
-      if (order.kind === 'column') streamed.push({ ...order, column: sort.column })
+      const isIndexed =
+        order.kind === 'column' && (order.ownerId === undefined || layout.ownerColumns.includes(sort.column))
+      if (isIndexed) streamed.push({ ...order, column: sort.column })
       else if (order.kind === 'point' && sort.column === 'created_at') streamed.push(order)
       else return null
     } else {
@@ -117,7 +122,7 @@ const listBy = async (listing: Listing, candidates: Candidates | null): Promise<
   const present = candidates ?? (isCovered ? { ...whole, exact: true } : null)
   if (!isSearch) {
     const count = present && isCounted(listing.query) ? await countExactly(listing, present) : null
-    const streamed = streamedOrders(sort, present ?? whole)
+    const streamed = streamedOrders(listing, present ?? whole)
     const isDated = conditions.createdAfter !== null || conditions.createdBefore !== null
     const hasDates = 'column' in sort && sort.column === 'created_at'
     const exact = present?.exact === true && (!isDated || hasDates)
@@ -127,7 +132,7 @@ const listBy = async (listing: Listing, candidates: Candidates | null): Promise<
     ? await searchedIds(listing, candidates)
     : candidates && (await idsOf(listing, candidates, MAX_TOTAL_COUNT))
   const sorted = ids && (await listing.sorting(() => sortedPage(listing, ids)))
-  return sorted ?? streamedPage(listing, streamedOrders(sort, whole) ?? [], { count: null, exact: false })
+  return sorted ?? streamedPage(listing, streamedOrders(listing, whole) ?? [], { count: null, exact: false })
 }
 
 /**

@@ -5,7 +5,7 @@ import { matchesPrefixes } from '../../domain/words.ts'
  * query merges the lists of all words with that prefix. Words are indexed up to the last length.
  */
 export const PREFIX_CODE_POINTS = [2, 3, 4, 6] as const
-const MAX_TERM_CODE_POINTS = 8
+export const MAX_TERM_CODE_POINTS = 8
 
 const beginning = (word: string, codePoints: number): string => {
   if (word.length <= codePoints) return word

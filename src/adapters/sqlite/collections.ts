@@ -12,6 +12,7 @@ import type { Connection } from './database.ts'
 import type { Definitions } from './definitions.ts'
 import type { PresentEpoch } from './epochs.ts'
 import type { RecordCounts } from './record-counts.ts'
+import type { RecordKeys } from './record-keys.ts'
 import type { RowCache } from './row-cache.ts'
 import { prepareChange } from './rows.ts'
 
@@ -29,6 +30,7 @@ interface Parts {
   readonly counts: RecordCounts
   readonly epoch: PresentEpoch
   readonly rowCache: Pick<RowCache, 'clear'>
+  readonly keys: Pick<RecordKeys, 'flush'>
   /** Removes up to `limit` records of a collection and returns how many. */
   readonly removeRecords: (stored: StoredCollection, limit: number) => number
 }
@@ -36,7 +38,7 @@ interface Parts {
 const MAX_NONCE = Number.MAX_SAFE_INTEGER
 
 /** Removes what deleted collections, definitions and indexes have left. */
-const createCleanUp = (connection: Connection, { definitions, removeRecords }: Parts, changed: () => void) => {
+const createCleanUp = (connection: Connection, { definitions, keys, removeRecords }: Parts, changed: () => void) => {
   const unused = connection.prepare<Pick<IndexRow, 'id'>, []>(
     'SELECT id FROM record_indexes WHERE collection_id IS NULL LIMIT 1',
   )
@@ -52,6 +54,7 @@ const createCleanUp = (connection: Connection, { definitions, removeRecords }: P
   return (limit: number): boolean => {
     const index = unused.get()
     if (index !== null) {
+      keys.flush()
       if (removeKeys(index.id, limit) < limit) removeIndex(index.id)
       return true
     }

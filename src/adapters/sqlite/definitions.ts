@@ -25,7 +25,10 @@ const isSameRow = (one: Row, other: Row): boolean => COLUMNS.every((column) => o
 /** `cacheLookUp` is that of the connection: it queries again after any commit, so that one number tells of changes. */
 export const createDefinitions = (connection: Connection, cacheLookUp: CacheLookUp): Definitions => {
   const changes = connection.prepare<{ nonce: number }, [number]>('SELECT nonce FROM collection_changes WHERE id = ?')
-  const nonceOf = cacheLookUp((id) => changes.get(id))
+  const nonceOf = cacheLookUp(
+    (id) => changes.get(id),
+    (row) => row,
+  )
   const byName = connection.prepare<Row, [string]>('SELECT * FROM collections WHERE name = ?')
   const byId = connection.prepare<Row, [number]>('SELECT * FROM collections WHERE id = ?')
   const everyOne = connection.prepare<Row, []>('SELECT * FROM collections WHERE name IS NOT NULL ORDER BY name')

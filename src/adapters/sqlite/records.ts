@@ -31,12 +31,9 @@ export const createRecordReader = (
   const following = connection.prepare<Row, [number, number]>(
     `SELECT * FROM ${table.name} WHERE id > ? ORDER BY id LIMIT +?`,
   )
-  const rowOf = cacheLookUp((id) => byId.get(id))
+  const recordOf = cacheLookUp((id) => byId.get(id), table.fromRow)
   return {
-    async findById(id) {
-      const row = rowOf(id)
-      return row && table.fromRow(row)
-    },
+    findById: async (id) => recordOf(id),
     list: createRecordList(connection, table, database, runStep),
     findAll: async (ids) => byIds.all(JSON.stringify(ids)).map(table.fromRow),
     async chunk({ after, maxCount, maxBytes }) {
@@ -99,7 +96,7 @@ export const createRecordRepository = (
       const values = valuesOf(record)
       const { lastInsertRowid } = insert.run(ownerId, ...values, version, epoch, createdAt, updatedAt)
       const id = Number(lastInsertRowid)
-      texts?.put({ id, ownerId, text: textOf(record) })
+      texts?.add({ id, ownerId, text: textOf(record) })
       usage.add(ownerId, bytesOf(values))
       counts.add(name, 1)
       return { id, ...record, epoch }

@@ -1,9 +1,12 @@
-type Find<Row> = (id: number) => Row | null
+type Find<Value> = (id: number) => Value | null
 
-/** Creates a look-up that queries only if the row is not cached. */
-export type CacheLookUp = <Row extends object>(find: Find<Row>) => Find<Row>
+/** Creates a look-up that queries and converts a row only if its value is not cached. */
+export type CacheLookUp = <Row extends object, Value extends object>(
+  find: Find<Row>,
+  toValue: (row: Row) => Value,
+) => Find<Value>
 
-/** Rows by id, from one state of the database. */
+/** Values of rows by id, from one state of the database. */
 export interface RowCache {
   /** All callers get the same object for a row. Rows with much text, and missing ones, are not cached. */
   readonly cacheLookUp: CacheLookUp
@@ -13,8 +16,8 @@ export interface RowCache {
 
 /** Per look-up. */
 const MAX_ROWS_COUNT = 1_000
-/** Per row. */
-const MAX_TEXT_CHARACTERS = 2_048
+/** Per row. Parsed JSON can take 20 times the memory of its text, so this bounds a cache to some 20 MB. */
+const MAX_TEXT_CHARACTERS = 1_024
 
 const textLengthOf = (row: object): number => {
   let length = 0
@@ -26,24 +29,30 @@ const textLengthOf = (row: object): number => {
 export const createRowCache = (isCurrent: () => boolean): RowCache => {
   const caches: Map<number, object>[] = []
   return {
-    cacheLookUp<Row extends object>(find: Find<Row>): Find<Row> {
-      const rows = new Map<number, Row>()
-      caches.push(rows)
+    cacheLookUp<Row extends object, Value extends object>(find: Find<Row>, toValue: (row: Row) => Value): Find<Value> {
+      const values = new Map<number, Value>()
+      caches.push(values)
+      const findUncached = withoutCache(find, toValue)
       return (id) => {
-        if (!isCurrent()) return find(id)
-        const cached = rows.get(id)
+        if (!isCurrent()) return findUncached(id)
+        const cached = values.get(id)
         if (cached !== undefined) return cached
         const row = find(id)
-        if (row === null || textLengthOf(row) > MAX_TEXT_CHARACTERS) return row
-        if (rows.size >= MAX_ROWS_COUNT) rows.clear()
-        rows.set(id, row)
-        return row
+        if (row === null) return null
+        const value = toValue(row)
+        if (textLengthOf(row) > MAX_TEXT_CHARACTERS) return value
+        if (values.size >= MAX_ROWS_COUNT) values.clear()
+        values.set(id, value)
+        return value
       }
     },
     clear() {
-      for (const rows of caches) rows.clear()
+      for (const values of caches) values.clear()
     },
   }
 }
 
-export const withoutCache: CacheLookUp = (find) => find
+export const withoutCache: CacheLookUp = (find, toValue) => (id) => {
+  const row = find(id)
+  return row && toValue(row)
+}

@@ -1,4 +1,9 @@
-import type { RefreshTokenRepository, SessionReader, SessionRepository } from '../../application/ports/accounts.ts'
+import type {
+  RefreshTokenRepository,
+  SessionAccount,
+  SessionReader,
+  SessionRepository,
+} from '../../application/ports/accounts.ts'
 import type { Principal } from '../../domain/session.ts'
 import type { Role } from '../../domain/user.ts'
 import { refreshTokens, sessions } from '../sql/entities.ts'
@@ -22,7 +27,16 @@ export const createSessionReader = (connection: Connection, cacheLookUp = withou
     `SELECT users.id AS user_id, users.role, users.is_active, sessions.created_at, sessions.expires_at
      FROM sessions JOIN users ON users.id = sessions.user_id WHERE sessions.id = +?`,
   )
-  const accountOf = cacheLookUp((id) => account.get(id))
+  const accountOf = cacheLookUp(
+    (id) => account.get(id),
+    ({ user_id, role, is_active, created_at, expires_at }): SessionAccount => ({
+      userId: user_id,
+      role,
+      isActive: is_active === 1,
+      createdAt: created_at,
+      expiresAt: expires_at,
+    }),
+  )
   const activePrincipals = connection.prepare<Principal, [string, number]>(
     `SELECT sessions.id AS sessionId, users.id AS userId, users.role AS role
      FROM sessions JOIN users ON users.id = sessions.user_id
@@ -31,12 +45,7 @@ export const createSessionReader = (connection: Connection, cacheLookUp = withou
   const { page } = createPager(connection, sessions, { sorts: ['created_at'] })
   return {
     findById: async (id) => byId(id),
-    async findAccount(id) {
-      const row = accountOf(id)
-      if (row === null) return null
-      const { user_id, role, is_active, created_at, expires_at } = row
-      return { userId: user_id, role, isActive: is_active === 1, createdAt: created_at, expiresAt: expires_at }
-    },
+    findAccount: async (id) => accountOf(id),
     async findActivePrincipals(ids, now) {
       return activePrincipals.all(JSON.stringify(ids), now)
     },

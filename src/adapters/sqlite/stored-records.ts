@@ -8,20 +8,12 @@ import { storedLayout } from '../sql/record-layout.ts'
 import { createRecordQuery } from '../sql/record-query.ts'
 import type { QueryDatabase } from '../sql/record-source.ts'
 import type { RunStep } from '../sql/step-queue.ts'
-import {
-  keysBeyond,
-  keysOfRow,
-  notUnique,
-  recordOfRow,
-  type StoredForm,
-  type StoredKey,
-  storedFormOf,
-  textOfRow,
-} from '../sql/stored-records.ts'
+import { keysBeyond, keysOfRow, recordOfRow, type StoredForm, storedFormOf, textOfRow } from '../sql/stored-records.ts'
 import type { UsageCounter } from '../sql/usage.ts'
 import type { Connection } from './database.ts'
 import type { PresentEpoch } from './epochs.ts'
 import type { RecordCounts } from './record-counts.ts'
+import type { RecordKeys } from './record-keys.ts'
 import type { RecordText } from './record-text.ts'
 import { type CacheLookUp, withoutCache } from './row-cache.ts'
 import { prepareChange } from './rows.ts'
@@ -52,7 +44,10 @@ export const createStoredRecordReaders = (
   cacheLookUp: CacheLookUp = withoutCache,
 ) => {
   const byId = connection.prepare<StoredRow, [number]>('SELECT * FROM records WHERE id = ?')
-  const rowOf = cacheLookUp((id) => byId.get(id))
+  const rowOf = cacheLookUp(
+    (id) => byId.get(id),
+    (row) => row,
+  )
   const byIds = connection.prepare<StoredRow, [number, string]>(
     'SELECT * FROM records WHERE collection_id = +? AND id IN (SELECT value FROM json_each(?))',
   )
@@ -86,40 +81,11 @@ export const createStoredRecordReaders = (
 export interface StoredRecordParts {
   readonly database: QueryDatabase
   readonly texts: RecordText
+  readonly keys: RecordKeys
   readonly epoch: PresentEpoch
   readonly usage: UsageCounter
   readonly counts: RecordCounts
   readonly runStep: RunStep
-}
-
-const createKeys = (connection: Connection) => {
-  const insert = connection.prepare<unknown, [number, Uint8Array, number, number, boolean]>(
-    'INSERT OR IGNORE INTO record_keys (index_id, key, created_at, record_id, is_unique) VALUES (?, ?, ?, ?, ?)',
-  )
-  const remove = connection.prepare<unknown, [number, Uint8Array, number, number]>(
-    'DELETE FROM record_keys WHERE index_id = ? AND key = ? AND created_at = ? AND record_id = ?',
-  )
-  // No other transaction writes meanwhile.
-  const other = connection.prepare<unknown, [number, Uint8Array, number]>(
-    'SELECT 1 FROM record_keys WHERE index_id = ? AND key = ? AND record_id <> ? LIMIT 1',
-  )
-  const byKey = connection.prepare<{ record_id: number }, [number, Uint8Array, number]>(
-    'SELECT record_id FROM record_keys WHERE index_id = ? AND key = ? LIMIT +?',
-  )
-
-  return {
-    add(keys: readonly StoredKey[], { id, createdAt }: { readonly id: number; readonly createdAt: number }): void {
-      for (const { index, key, isUnique } of keys) {
-        if (isUnique && other.get(index.id, key, id) !== null) throw notUnique(index)
-        insert.run(index.id, key, createdAt, id, isUnique)
-      }
-    },
-    remove(keys: readonly StoredKey[], { id, created_at }: StoredRow): void {
-      for (const { index, key } of keys) remove.run(index.id, key, created_at, id)
-    },
-    find: (indexId: number, key: Uint8Array, limit: number): readonly number[] =>
-      byKey.all(indexId, key, limit).map(({ record_id }) => record_id),
-  }
 }
 
 const prepareStatements = (connection: Connection) => ({
@@ -143,9 +109,8 @@ const prepareStatements = (connection: Connection) => ({
 
 /** Changes the records of any collection defined at run time. */
 export const createStoredRecordRepositories = (connection: Connection, parts: StoredRecordParts) => {
-  const { texts, usage, counts, epoch: present, database, runStep } = parts
+  const { texts, keys, usage, counts, epoch: present, database, runStep } = parts
   const statements = prepareStatements(connection)
-  const keys = createKeys(connection)
   const readerOf = createStoredRecordReaders(connection, database, runStep)
 
   const indexText = (stored: StoredCollection, id: number, ownerId: number | null, text: string): void => {
@@ -153,7 +118,7 @@ export const createStoredRecordRepositories = (connection: Connection, parts: St
   }
 
   const removeRow = (stored: StoredCollection, row: StoredRow): void => {
-    keys.remove(keysOfRow(stored, row), row)
+    keys.remove(keysOfRow(stored, row), subjectOf(row))
     statements.remove(row.id)
     if (isSearched(stored)) texts.remove(row.id)
     usage.add(row.owner_id, -row.bytes)
@@ -164,16 +129,27 @@ export const createStoredRecordRepositories = (connection: Connection, parts: St
   const store = (stored: StoredCollection, row: StoredRow, record: StoredRecord, form: StoredForm): void => {
     const { id, version, epoch, updatedAt, ownerId } = record
     const before = keysOfRow(stored, row)
-    keys.remove(keysBeyond(before, form.keys), row)
-    keys.add(keysBeyond(form.keys, before), { id, createdAt: row.created_at })
+    keys.remove(keysBeyond(before, form.keys), subjectOf(row))
+    keys.add(keysBeyond(form.keys, before), subjectOf(row))
     const { bytes, shape, nextShape, data, next } = form
     statements.update(version, epoch, updatedAt, ownerId, bytes, shape, nextShape, data, next, id)
     const isIndexed = stored.pending === null && ownerId === row.owner_id && form.text === textOfRow(stored, row)
     if (!isIndexed) indexText(stored, id, ownerId, form.text)
   }
 
+  const readerOn = (stored: StoredCollection): RecordReader => {
+    const reader = readerOf(stored)
+    return {
+      ...reader,
+      list(query) {
+        keys.flush()
+        return reader.list(query)
+      },
+    }
+  }
+
   const repositoryOf = (stored: StoredCollection): RecordRepository => ({
-    ...readerOf(stored),
+    ...readerOn(stored),
     async insert(record, next) {
       const { ownerId, version, createdAt, updatedAt } = record
       const epoch = present.current
@@ -252,6 +228,8 @@ export const createStoredRecordRepositories = (connection: Connection, parts: St
 
 const isSearched = ({ collection, pending }: StoredCollection): boolean =>
   collection.search.length > 0 || (pending !== null && pending.collection.search.length > 0)
+
+const subjectOf = ({ id, created_at }: StoredRow) => ({ id, createdAt: created_at })
 
 const numberOrNull = (value: unknown): number | null => (value === null ? null : Number(value))
 

@@ -22,6 +22,7 @@ import { createMailTokenReader, createMailTokenRepository } from './mail-tokens.
 import { createQueryDatabase } from './query-database.ts'
 import { createReadSnapshot, type ReadSnapshot } from './read-snapshot.ts'
 import { createCountReader, createRecordCounts, type RecordCounts } from './record-counts.ts'
+import { createRecordKeys, type RecordKeys } from './record-keys.ts'
 import {
   createRecordText,
   createUnindexedRecords,
@@ -88,12 +89,14 @@ interface WriterContext {
   readonly rowCache: RowCache
   readonly usage: Usage
   readonly counts: RecordCounts
+  readonly keys: RecordKeys
   readonly marks: CommitMarks
   readonly epoch: PresentEpoch
 }
 
 /** The records of the writer connection, and the definitions of their collections. */
-const createRecordParts = (connection: Connection, { texts, rowCache, usage, counts, epoch }: WriterContext) => {
+const createRecordParts = (connection: Connection, context: WriterContext) => {
+  const { texts, rowCache, usage, counts, keys, epoch } = context
   const definitions = createDefinitions(connection, rowCache.cacheLookUp)
   const database = createQueryDatabase(connection, definitions)
   const storedTexts = texts.get('records')
@@ -102,11 +105,16 @@ const createRecordParts = (connection: Connection, { texts, rowCache, usage, cou
   const ofTable = byCollection((table) =>
     createRecordRepository(connection, table, { ...shared, texts: texts.get(table.name) ?? null }),
   )
-  const ofStored = createStoredRecordRepositories(connection, { ...shared, texts: storedTexts, runStep: runAtOnce })
+  const ofStored = createStoredRecordRepositories(connection, {
+    ...shared,
+    texts: storedTexts,
+    keys,
+    runStep: runAtOnce,
+  })
   return {
     records: (storage: RecordStorage) => (typeof storage === 'string' ? ofTable(storage) : ofStored.of(storage)),
     collections: createCollectionRepository(connection, {
-      ...{ definitions, counts, epoch, rowCache },
+      ...{ definitions, counts, keys, epoch, rowCache },
       removeRecords: ofStored.removeSome,
     }),
     unindexedRecords: createUnindexedRecords(connection, definitions),
@@ -200,8 +208,9 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
       const texts = new Map(TEXT_TABLES.map((table) => [table, createRecordText(connection, table, onUnindexed)]))
       const usage = createUsage(connection, quotaBytes ?? Number.POSITIVE_INFINITY)
       const counts = createRecordCounts(connection)
-      const tx = createRepositories(connection, { texts, rowCache, usage, counts, marks, epoch })
-      return { tx, deferred: [usage, counts, ...texts.values()] }
+      const keys = createRecordKeys(connection)
+      const tx = createRepositories(connection, { texts, rowCache, usage, counts, keys, marks, epoch })
+      return { tx, deferred: [usage, counts, keys, ...texts.values()] }
     },
   })
   const commits = createCommitQueue<SqliteTx>({

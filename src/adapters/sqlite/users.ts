@@ -1,6 +1,7 @@
 import type { UserReader, UserRepository } from '../../application/ports/accounts.ts'
 import { AppError } from '../../domain/errors.ts'
 import { users } from '../sql/entities.ts'
+import type { Row } from '../sql/entity.ts'
 import { escapeLike } from '../sql/like.ts'
 import { deleteById } from '../sql/statements.ts'
 import { runAtOnce } from '../sql/step-queue.ts'
@@ -17,7 +18,8 @@ export const createUserReader = (
   cacheLookUp = withoutCache,
   runStep = runAtOnce,
 ): UserReader => {
-  const byId = cacheLookUp(prepareFind(connection, users, 'id = ?'))
+  const rowById = connection.prepare<Row, [number]>('SELECT * FROM users WHERE id = ?')
+  const byId = cacheLookUp((id) => rowById.get(id), users.fromRow)
   const byEmail = prepareFind(connection, users, 'email = ?')
   const activeAdmins = connection.prepare<{ n: number }, []>(
     "SELECT count(*) AS n FROM users WHERE role = 'admin' AND is_active = 1",

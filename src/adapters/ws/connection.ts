@@ -1,5 +1,6 @@
 import type { ServerWebSocket } from 'bun'
 import type { Grant } from '../../application/access.ts'
+import type { Replay } from '../../application/replaying.ts'
 import type { View } from '../../application/topics.ts'
 import { CLOSE, type FrameErrorCode, type ServerFrame } from './frames.ts'
 
@@ -24,11 +25,14 @@ export interface Backlog {
 /** The subscription of one connection to one topic. */
 export interface Subscription {
   readonly topic: string
+  readonly filter: string | undefined
   view: View
   /** Everything up to this position was sent. Does not change while the subscription is live. */
   position: number
-  /** Whether it receives the events published to its audience. */
-  live: boolean
+  /** What is known of the events up to this position. */
+  replay: Replay
+  /** The audience whose published events it receives; null unless it is live. */
+  audience: string | null
 }
 
 export interface Credentials {

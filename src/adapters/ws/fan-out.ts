@@ -1,10 +1,13 @@
 import type { Metrics } from '../../application/ports/metrics.ts'
 import type { EventLoopSlices } from '../../application/ports/system.ts'
 import type { Realtime } from '../../application/realtime.ts'
+import type { Delivery } from '../../application/replaying.ts'
+import type { Audience } from '../../application/topics.ts'
 import type { LoggedEvent } from '../../domain/event.ts'
 import { createCoalesceDelay } from './coalesce.ts'
 import { type Backlog, close, MAX_BACKLOG_BYTES } from './connection.ts'
-import { CLOSE, formatCursor, type ServerFrame } from './frames.ts'
+import type { Encoder } from './encoder.ts'
+import { CLOSE } from './frames.ts'
 import type { Registry } from './registry.ts'
 
 /** The part of a server that sends one text to all sockets of an audience. */
@@ -13,11 +16,7 @@ export interface Publisher {
   subscriberCount(audience: string): number
 }
 
-/** The subject of an event, as the REST interface shows it. */
-export type ToBody = (event: LoggedEvent) => object
-
 export interface FanOut {
-  encode(event: LoggedEvent, topic: string): string
   start(): Promise<void>
   publishTo(publisher: Publisher): void
   stop(): Promise<void>
@@ -26,10 +25,12 @@ export interface FanOut {
 interface Deps {
   readonly realtime: Realtime
   readonly registry: Registry
-  readonly toBody: ToBody
+  readonly encoder: Encoder
   readonly backlog: Backlog
   readonly slices: EventLoopSlices
   readonly metrics: Pick<Metrics, 'eventSeen' | 'eventDelivered'>
+  /** Called when the definitions of these collections have changed. What is followed of them leaves its audiences at once. */
+  readonly redefine: (collections: readonly string[]) => void
 }
 
 /** Polls for commits of other processes, and after a failed read. */
@@ -40,23 +41,20 @@ const MIN_BATCH_COUNT = 64
 const CHECK_EVERY_BYTES = MAX_BACKLOG_BYTES / 8
 const CHECK_EVERY_TOTAL_BYTES = 96 * MAX_BACKLOG_BYTES
 
-/** Delivers each event of the log to its audiences, encoded once per topic. */
-export const createFanOut = ({ realtime, registry, toBody, backlog, slices, metrics }: Deps): FanOut => {
+type Answer = Delivery['answer']
+
+/** Publishes texts, and lets sockets write before too much is queued. */
+const createPublishing = ({
+  backlog,
+  encoder,
+  metrics,
+  slices,
+}: Pick<Deps, 'backlog' | 'encoder' | 'metrics' | 'slices'>) => {
   let publisher: Publisher | null = null
   let publishedBytes = 0
   let publishedBytesToAll = 0
   /** The number of sockets of each audience with events since the last pause. */
   const reached = new Map<string, number>()
-  /** Events delivered since then. */
-  let handledCount = 0
-  const coalesceDelayMs = createCoalesceDelay()
-  let poll: ReturnType<typeof setInterval> | null = null
-
-  const encode = (logged: LoggedEvent, topic: string): string => {
-    const cursor = formatCursor({ epoch: realtime.epoch(), position: logged.position })
-    const frame: ServerFrame = { type: 'event', topic, cursor, event: logged.event, data: toBody(logged) }
-    return JSON.stringify(frame)
-  }
 
   /** Flushes published events, then checks for clients that do not read. */
   const flush = async (): Promise<void> => {
@@ -66,37 +64,91 @@ export const createFanOut = ({ realtime, registry, toBody, backlog, slices, metr
     backlog.checkNow()
   }
 
+  return {
+    publishTo(server: Publisher) {
+      publisher = server
+    },
+    /** Encodes a frame only if somebody gets it. `text` is the same frame, if it is already encoded. */
+    publish({ audience, topic }: Audience, delivery: Delivery, text?: string): string | undefined {
+      // Without a server, there are no subscribers.
+      const sockets = publisher?.subscriberCount(audience) ?? 0
+      if (publisher === null || sockets === 0) return text
+      reached.set(audience, sockets)
+      const encoded = text ?? encoder.encode(delivery, topic)
+      publisher.publish(audience, encoded)
+      if (delivery.answer.kind !== 'gap') metrics.eventDelivered('live', sockets)
+      // A UTF-16 code unit takes up to three bytes in UTF-8.
+      const bytes = encoded.length * 3
+      publishedBytes += bytes
+      publishedBytesToAll += bytes * sockets
+      return encoded
+    },
+    /** What to wait for before more is published. */
+    pause(): Promise<void> | undefined {
+      if (publishedBytes >= CHECK_EVERY_BYTES || publishedBytesToAll >= CHECK_EVERY_TOTAL_BYTES) return flush()
+      return slices.isOver() ? slices.next() : undefined
+    },
+    /** The number of sockets of each audience that was reached since the last call, together. */
+    takeReachedCount(): number {
+      let sockets = 0
+      for (const count of reached.values()) sockets += count
+      reached.clear()
+      return sockets
+    },
+  }
+}
+
+/** Delivers each event of the log to its audiences, encoded once per topic, and what it changes for views of records. */
+export const createFanOut = (deps: Deps): FanOut => {
+  const { realtime, registry, metrics, redefine } = deps
+  const publishing = createPublishing(deps)
+  /** The last answer to the current event for each audience of a view, because it alone completes the event. */
+  const last = new Map<string, { readonly view: Audience; readonly answer: Answer }>()
+  /** Events delivered since the last pause. */
+  let handledCount = 0
+  const coalesceDelayMs = createCoalesceDelay()
+  let poll: ReturnType<typeof setInterval> | null = null
+
+  const prepare = (event: LoggedEvent): Promise<void> | undefined => {
+    const before = event.position - 1
+    const emit = (views: readonly Audience[], answer: Answer) => {
+      for (const view of views) {
+        const earlier = last.get(view.audience)
+        if (earlier !== undefined) publishing.publish(view, { answer: earlier.answer, position: before })
+        last.set(view.audience, { view, answer })
+      }
+      return publishing.pause()
+    }
+    last.clear()
+    const outdated = realtime.live.outdated(event)
+    if (outdated === undefined) return realtime.live.changes(event, emit)
+    return outdated.then((collections) => {
+      if (collections.length > 0) redefine(collections)
+      return realtime.live.changes(event, emit)
+    })
+  }
+
   const onEvent = (event: LoggedEvent): Promise<void> | undefined => {
     metrics.eventSeen(event.event)
     handledCount++
-    // Without a server, there are no subscribers.
-    if (publisher === null) return undefined
+    // Without connections, there are no subscribers.
+    if (registry.size() === 0) return undefined
+    const { position } = event
+    for (const { view, answer } of last.values()) publishing.publish(view, { answer, position })
+    const logged: Delivery = { position, answer: { kind: 'logged', event } }
     let topic = ''
-    let text = ''
+    let text: string | undefined
     for (const target of realtime.audiencesOf(event)) {
-      const sockets = publisher.subscriberCount(target.audience)
-      if (sockets === 0) continue
-      reached.set(target.audience, sockets)
-      if (target.topic !== topic) {
-        topic = target.topic
-        text = encode(event, topic)
-      }
-      publisher.publish(target.audience, text)
-      metrics.eventDelivered('live', sockets)
-      // A UTF-16 code unit takes up to three bytes in UTF-8.
-      const bytes = text.length * 3
-      publishedBytes += bytes
-      publishedBytesToAll += bytes * sockets
+      if (target.topic !== topic) text = undefined
+      topic = target.topic
+      text = publishing.publish(target, logged, text)
     }
-    if (publishedBytes >= CHECK_EVERY_BYTES || publishedBytesToAll >= CHECK_EVERY_TOTAL_BYTES) return flush()
-    return slices.isOver() ? slices.next() : undefined
+    return publishing.pause()
   }
 
   /** Events committed during the pause are sent together; after a quiet period an event is sent at once. */
   const onCaughtUp = (): Promise<void> | undefined => {
-    let sockets = 0
-    for (const count of reached.values()) sockets += count
-    reached.clear()
+    const sockets = publishing.takeReachedCount()
     const delayMs = handledCount < MIN_BATCH_COUNT ? coalesceDelayMs(sockets) : 0
     handledCount = 0
     return delayMs < 1 ? undefined : new Promise((resolve) => setTimeout(resolve, delayMs))
@@ -107,12 +159,9 @@ export const createFanOut = ({ realtime, registry, toBody, backlog, slices, metr
   }
 
   return {
-    encode,
-    publishTo(server) {
-      publisher = server
-    },
+    publishTo: publishing.publishTo,
     async start() {
-      await realtime.start({ onEvent, onCaughtUp, onRestored })
+      await realtime.start({ prepare, onEvent, onCaughtUp, onRestored })
       poll = setInterval(realtime.notify, POLL_MS)
     },
     async stop() {

@@ -2,10 +2,13 @@ import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import type { Cursor } from '../../domain/epoch.ts'
 import { inexactNumbers, outlineJson } from '../../domain/json-text.ts'
-import { EVENT_NAMES, SUBJECTS, TOPIC_PATTERN, TOPICS_TEXT } from './subjects.ts'
+import { EVENT_PATTERN, EVENTS_TEXT, SUBJECTS, TOPIC_PATTERN, TOPICS_TEXT } from './subjects.ts'
 
 /** Bytes of one frame from a client; a larger one closes the connection with 1009. */
 export const MAX_FRAME_BYTES = 64 * 1024
+
+/** The same as for lists. */
+const MAX_FILTER_LENGTH = 2_000
 
 /** Close codes; those below 4000 are registered with IANA (RFC 6455 section 7.4). */
 export const CLOSE = {
@@ -32,6 +35,11 @@ const Ref = Type.Optional(Type.String({ maxLength: 64, description: 'Echoed in t
 const TopicName = Type.String({
   pattern: TOPIC_PATTERN,
   description: TOPICS_TEXT,
+})
+const Filter = Type.String({
+  maxLength: MAX_FILTER_LENGTH,
+  description:
+    'A CEL expression over the fields of a record, as for lists, but without now. Only matching records are sent',
 })
 const CursorText = Type.String({
   pattern: CURSOR.source,
@@ -64,7 +72,7 @@ export const CLIENT_FRAMES = {
   subscribe: frame(
     'subscribe',
     'Subscribe',
-    { topic: TopicName, after: Type.Optional(After), ref: Ref },
+    { topic: TopicName, filter: Type.Optional(Filter), after: Type.Optional(After), ref: Ref },
     'Requests the events of a topic: those after the cursor, if one is given, then new ones',
   ),
   unsubscribe: frame('unsubscribe', 'Unsubscribe', { topic: TopicName, ref: Ref }, 'Ends a subscription'),
@@ -85,6 +93,7 @@ const ErrorCodes = Type.Union([
   Type.Literal('number_not_exact'),
   Type.Literal('too_many_subscriptions'),
   Type.Literal('unavailable'),
+  Type.Literal('validation_failed'),
 ])
 
 /** Server frames, by `type`. */
@@ -103,11 +112,11 @@ export const SERVER_FRAMES = {
       cursor: CursorText,
       gap: Type.Boolean({
         description:
-          'Whether events after the given cursor are no longer in the log, or the data was restored from a copy that lacks it: reload the state',
+          'Whether events after the given cursor are no longer in the log, or cannot be compared with your rights today, or the data was restored from a copy that lacks the cursor: list again',
       }),
       ref: Ref,
     },
-    'Every event of the topic after cursor follows, once and in order',
+    'Every event of the topic after cursor follows, once and in order. Sent again, with a gap, if a change concerned too many records to follow each: list again',
   ),
   unsubscribed: frame(
     'unsubscribed',
@@ -128,10 +137,10 @@ export const SERVER_FRAMES = {
     {
       topic: TopicName,
       cursor: CursorText,
-      event: Type.Union(EVENT_NAMES.map((name) => Type.Literal(name))),
+      event: Type.String({ pattern: EVENT_PATTERN, description: EVENTS_TEXT }),
       data: Type.Unsafe<object>(Type.Union([...SUBJECTS])),
     },
-    'A committed change. Store the cursor to resume from it; data is the record after the change, or before its deletion, or the job',
+    'A committed change. Store the cursor to resume from it; data is the record after the change, or before its deletion, or the job; for left only its id',
   ),
 } as const
 

@@ -1,9 +1,9 @@
 import type { EventLoopSlices, Log } from '../../application/ports/system.ts'
 import type { Realtime } from '../../application/realtime.ts'
 import { AppError } from '../../domain/errors.ts'
-import { type Connection, close, echo, inTurn, send, sendError, sendText } from './connection.ts'
+import { type Connection, close, echo, inTurn, type Subscription, send, sendError, sendText } from './connection.ts'
 import { CLOSE, type ClientFrame, type FrameErrorCode, readFrame } from './frames.ts'
-import { createReplays, type EncodeEvent } from './replays.ts'
+import { createReplays, type EncodeDelivery } from './replays.ts'
 import type { SignIn } from './sign-in.ts'
 import { createSubscriptions } from './subscriptions.ts'
 
@@ -11,16 +11,20 @@ import { createSubscriptions } from './subscriptions.ts'
 export interface Protocol {
   opened(connection: Connection): void
   received(connection: Connection, message: string | Buffer): void
+  /** Ends what the connection follows. */
+  closed(connection: Connection): void
   /** A ping or a pong, which counts like any other frame. */
   onPingOrPong(connection: Connection): void
   /** Called when the user's rights have changed: sends nothing more before the connection is reauthorized. */
   reauthorize(connection: Connection): void
+  /** Called when the definitions of these collections have changed: the same for what is followed of them. */
+  redefine(connection: Connection, collections: readonly string[]): void
 }
 
 interface Deps {
   readonly realtime: Realtime
   readonly signIn: SignIn
-  readonly encode: EncodeEvent
+  readonly encode: EncodeDelivery
   readonly slices: EventLoopSlices
   readonly stallTimeoutMs: number
   readonly log: Log
@@ -31,7 +35,12 @@ const MAX_FRAMES_COUNT = 100
 /** Maximum total length of waiting frames. */
 const MAX_PENDING_LENGTH = 512 * 1024
 
-const FORWARDED_CODES = ['forbidden', 'not_found', 'unavailable'] as const satisfies readonly FrameErrorCode[]
+const FORWARDED_CODES = [
+  'forbidden',
+  'not_found',
+  'unavailable',
+  'validation_failed',
+] as const satisfies readonly FrameErrorCode[]
 
 /** Whether a component is temporarily unavailable, for which HTTP would send 503. */
 const isUnavailable = (error: unknown): boolean => error instanceof AppError && error.code === 'unavailable'
@@ -45,6 +54,9 @@ const counted = (connection: Connection, windowMs: number): boolean => {
   }
   return ++connection.frames <= MAX_FRAMES_COUNT
 }
+
+const explanationOf = ({ message, faults = [] }: AppError): string =>
+  faults.length === 0 ? message : `${message}: ${faults.map(({ detail }) => detail).join('; ')}`
 
 export const createProtocol = (deps: Deps): Protocol => {
   const { realtime, signIn, encode, slices, stallTimeoutMs, log, frameWindowMs } = deps
@@ -63,16 +75,22 @@ export const createProtocol = (deps: Deps): Protocol => {
     encode,
     slices,
     stallTimeoutMs,
+    outdated: (connection, subscription) => redefine(connection, subscription),
     failed: (connection, error) => onFailure(connection)(error),
   })
 
   const subscriptions = createSubscriptions({ realtime, signIn, replays, slices, log })
 
+  const redefine = (connection: Connection, subscription: Subscription): void => {
+    replays.pause(connection, subscription)
+    inTurn(connection, () => subscriptions.redefine(connection, subscription), onFailure(connection))
+  }
+
   const refuse = (connection: Connection, error: unknown, ref: string | undefined): void => {
     const code = error instanceof AppError ? FORWARDED_CODES.find((known) => known === error.code) : undefined
     if (error instanceof AppError && code !== undefined) {
       if (isUnavailable(error)) log.warn('realtime frame refused', { client_id: connection.clientId, error })
-      sendError(connection, code, error.message, ref)
+      sendError(connection, code, explanationOf(error), ref)
     } else {
       log.error('realtime frame failed', { client_id: connection.clientId, error })
       sendError(connection, 'internal_error', 'Something went wrong on our side', ref)
@@ -120,6 +138,10 @@ export const createProtocol = (deps: Deps): Protocol => {
         onFailure(connection),
       )
     },
+    closed(connection) {
+      for (const subscription of connection.subscriptions.values()) replays.pause(connection, subscription)
+      connection.subscriptions.clear()
+    },
     onPingOrPong(connection) {
       if (!counted(connection, frameWindowMs)) close(connection, CLOSE.tooMany, 'Too many frames')
     },
@@ -127,6 +149,13 @@ export const createProtocol = (deps: Deps): Protocol => {
       connection.reauthorizations++
       for (const subscription of connection.subscriptions.values()) replays.pause(connection, subscription)
       inTurn(connection, () => subscriptions.reauthorize(connection), onFailure(connection))
+    },
+    redefine(connection, collections) {
+      for (const subscription of connection.subscriptions.values()) {
+        const { view } = subscription
+        if (view.kind !== 'records' || !collections.includes(view.records.collection.name)) continue
+        redefine(connection, subscription)
+      }
     },
   }
 }

@@ -1,12 +1,11 @@
 import type { EventLoopSlices } from '../../application/ports/system.ts'
 import type { Realtime } from '../../application/realtime.ts'
-import type { View } from '../../application/topics.ts'
-import type { LoggedEvent } from '../../domain/event.ts'
+import type { Delivery } from '../../application/replaying.ts'
 import { backlogOf, type Connection, close, type Subscription, sendText, waitForDrain } from './connection.ts'
 import { CLOSE } from './frames.ts'
 
-/** An event as encoded for all subscribers of this topic. */
-export type EncodeEvent = (event: LoggedEvent, topic: string) => string
+/** A frame as encoded for all subscribers of this topic. */
+export type EncodeDelivery = (delivery: Delivery, topic: string) => string
 
 /** Brings subscriptions up to date. */
 export interface Replays {
@@ -18,8 +17,10 @@ export interface Replays {
 
 interface Deps {
   readonly realtime: Realtime
-  readonly encode: EncodeEvent
+  readonly encode: EncodeDelivery
   readonly slices: EventLoopSlices
+  /** Called when the definition of the collection of a subscription has changed: follow it again with another view. */
+  readonly outdated: (connection: Connection, subscription: Subscription) => void
   /** Called with the error that ended the replay of a connection. */
   readonly failed: (connection: Connection, error: unknown) => void
   /** A client that has read nothing for this time is closed as too slow. */
@@ -28,15 +29,10 @@ interface Deps {
 
 /** Above this backlog, nothing is read from the log for a socket. */
 const MAX_WAITING_BYTES = 64 * 1024
+/** The feed waits for this many pieces of the log at most until a subscription joins. */
+const MAX_EXCLUSIVE_READS_COUNT = 4
 /** Maximum number of log pieces in memory for all connections together. */
 const MAX_CHUNKS_COUNT = 8
-
-export const newSubscription = (view: View, position: number): Subscription => ({
-  topic: view.topic,
-  view,
-  position,
-  live: false,
-})
 
 /** Lets `most` callers run at a time, the others in the order of their calls. */
 const createSlots = (most: number) => {
@@ -60,13 +56,13 @@ const createSlots = (most: number) => {
  * log. A subscription joins its audience in the same step that finds nothing left to send, and the feed delivers events
  * in separate steps, so no event is lost or repeated.
  */
-export const createReplays = ({ realtime, encode, slices, failed, stallTimeoutMs }: Deps): Replays => {
+export const createReplays = ({ realtime, encode, slices, outdated, failed, stallTimeoutMs }: Deps): Replays => {
   const slots = createSlots(MAX_CHUNKS_COUNT)
 
   const join = (connection: Connection, subscription: Subscription): void => {
     connection.behind.delete(subscription)
-    connection.socket?.subscribe(subscription.view.audience)
-    subscription.live = true
+    subscription.audience = realtime.join(subscription.replay)
+    connection.socket?.subscribe(subscription.audience)
   }
 
   /** Resolves when the client has read something; closes the connection if it does not. */
@@ -83,17 +79,18 @@ export const createReplays = ({ realtime, encode, slices, failed, stallTimeoutMs
   }
 
   const sendNext = async (connection: Connection, subscription: Subscription): Promise<void> => {
-    const { view, position: after } = subscription
+    const { replay, position: after } = subscription
     await slots.take()
     try {
       await slices.next()
       // The subscription may have ended or been reauthorized during the wait or the read.
-      const isSame = () => connection.behind.has(subscription) && subscription.view === view && !connection.closed
+      const isSame = () => connection.behind.has(subscription) && subscription.replay === replay && !connection.closed
       if (!isSame()) return
-      const { events, position } = await realtime.replay(view, after)
+      const replayed = await realtime.replay(replay, after)
       if (!isSame()) return
-      for (const event of events) sendText(connection, encode(event, subscription.topic))
-      subscription.position = position
+      if (replayed === null) return outdated(connection, subscription)
+      for (const delivery of replayed.deliveries) sendText(connection, encode(delivery, subscription.topic))
+      subscription.position = replayed.position
       // Other subscriptions take their turn before its next piece.
       connection.behind.delete(subscription)
       connection.behind.add(subscription)
@@ -101,6 +98,21 @@ export const createReplays = ({ realtime, encode, slices, failed, stallTimeoutMs
       slots.release()
     }
   }
+
+  /** Whether everything up to now was sent, and nothing else is left to do. */
+  const isUpToDate = ({ position, replay }: Subscription): boolean =>
+    position >= realtime.position() && replay.former === null
+
+  /** Catches up and joins while the feed waits between two events. */
+  const joinExclusively = (connection: Connection, subscription: Subscription): Promise<void> =>
+    realtime.exclusively(async () => {
+      const isWaiting = () => connection.behind.has(subscription) && !connection.closed
+      for (let turn = 0; turn < MAX_EXCLUSIVE_READS_COUNT && isWaiting(); turn++) {
+        if (isUpToDate(subscription)) return join(connection, subscription)
+        if (subscription.replay.former !== null || backlogOf(connection) > MAX_WAITING_BYTES) return
+        await sendNext(connection, subscription)
+      }
+    })
 
   const run = async (connection: Connection): Promise<void> => {
     while (!connection.closed) {
@@ -111,7 +123,14 @@ export const createReplays = ({ realtime, encode, slices, failed, stallTimeoutMs
         connection.isReplaying = false
         return
       }
-      if (subscription.position >= realtime.position()) join(connection, subscription)
+      if (isUpToDate(subscription) && realtime.mayJoin(subscription.replay)) join(connection, subscription)
+      else if (isUpToDate(subscription)) await joinExclusively(connection, subscription)
+      // Records that changed during the comparison of two views have events that the feed has not reached yet.
+      else if (subscription.position >= realtime.position() && subscription.replay.formerUntil !== null) {
+        const { replay } = subscription
+        await realtime.catchUp()
+        if (subscription.replay === replay && subscription.position >= realtime.position()) replay.former = null
+      }
       else if (backlogOf(connection) > MAX_WAITING_BYTES) await waitForReader(connection)
       else await sendNext(connection, subscription)
     }
@@ -129,10 +148,11 @@ export const createReplays = ({ realtime, encode, slices, failed, stallTimeoutMs
     },
     pause(connection, subscription) {
       connection.behind.delete(subscription)
-      if (!subscription.live) return
-      subscription.live = false
+      if (subscription.audience === null) return
+      connection.socket?.unsubscribe(subscription.audience)
+      subscription.audience = null
       subscription.position = realtime.position()
-      connection.socket?.unsubscribe(subscription.view.audience)
+      subscription.replay = realtime.leave(subscription.view)
     },
   }
 }

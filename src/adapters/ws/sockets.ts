@@ -4,10 +4,11 @@ import type { AccessNotices } from '../../application/ports/messaging.ts'
 import type { Metrics } from '../../application/ports/metrics.ts'
 import type { Clock, EventLoopSlices, Log } from '../../application/ports/system.ts'
 import type { Realtime } from '../../application/realtime.ts'
-import type { LoggedEvent } from '../../domain/event.ts'
+import type { Delivery } from '../../application/replaying.ts'
 import { createBacklog } from './backlog.ts'
 import { type Connection, close, MAX_BACKLOG_BYTES, newConnection, notifyDrained } from './connection.ts'
-import { createFanOut, type Publisher, type ToBody } from './fan-out.ts'
+import { createEncoder, type ToBody, type ToRecordBody } from './encoder.ts'
+import { createFanOut, type Publisher } from './fan-out.ts'
 import { CLOSE, MAX_FRAME_BYTES } from './frames.ts'
 import { createProtocol } from './protocol.ts'
 import { createRegistry } from './registry.ts'
@@ -45,6 +46,7 @@ interface Deps {
   readonly log: Log
   readonly metrics: Pick<Metrics, 'eventSeen' | 'eventDelivered'>
   readonly toBody: ToBody
+  readonly toRecordBody: ToRecordBody
   readonly slices: EventLoopSlices
   /** Overrides of {@link SOCKET_DURATIONS}. */
   readonly durations?: Partial<SocketDurations>
@@ -67,18 +69,22 @@ const IDLE_TIMEOUT_SECONDS = 60
 const STALL_TIMEOUT_MS = 30_000
 
 export const createSockets = (deps: Deps): Sockets => {
-  const { realtime, access, notices, clock, log, metrics, toBody, slices, stallTimeoutMs = STALL_TIMEOUT_MS } = deps
+  const { realtime, access, notices, clock, log, metrics, slices, stallTimeoutMs = STALL_TIMEOUT_MS } = deps
   const { signInMs, frameWindowMs } = { ...SOCKET_DURATIONS, ...deps.durations }
   const registry = createRegistry(deps.maxSocketsPerUser)
   const backlog = createBacklog(registry.all)
-  const fanOut = createFanOut({ realtime, registry, toBody, backlog, slices, metrics })
+  const encoder = createEncoder({ ...deps, epoch: realtime.epoch })
   const signIn = createSignIn({ access, realtime, registry, clock, signInMs })
-  /** Encodes events missed by one connection. */
-  const encode = (event: LoggedEvent, topic: string) => {
-    metrics.eventDelivered('replay', 1)
-    return fanOut.encode(event, topic)
+  /** Encodes what one connection has missed. */
+  const encode = (delivery: Delivery, topic: string) => {
+    if (delivery.answer.kind !== 'gap') metrics.eventDelivered('replay', 1)
+    return encoder.encode(delivery, topic)
   }
   const protocol = createProtocol({ realtime, signIn, encode, slices, stallTimeoutMs, log, frameWindowMs })
+  const redefine = (collections: readonly string[]) => {
+    for (const connection of [...registry.all()]) protocol.redefine(connection, collections)
+  }
+  const fanOut = createFanOut({ realtime, registry, encoder, backlog, slices, metrics, redefine })
   let stopping = false
 
   access.onRightsChange((userId) => {
@@ -110,8 +116,7 @@ export const createSockets = (deps: Deps): Sockets => {
       close(socket, code) {
         const connection = socket.data
         connection.closed = true
-        connection.behind.clear()
-        connection.subscriptions.clear()
+        protocol.closed(connection)
         if (connection.timer !== null) clearTimeout(connection.timer)
         registry.remove(connection)
         notifyDrained(connection)

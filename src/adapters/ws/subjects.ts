@@ -1,4 +1,5 @@
 import { type TSchema, Type } from '@sinclair/typebox'
+import { LEFT } from '../../application/view-changes.ts'
 import {
   type Collection,
   eventName,
@@ -70,10 +71,12 @@ const JobBody = Type.Object(
 const registered: readonly Collection[] = COLLECTIONS
 const names = registered.map(({ name }) => name)
 
-/** Every topic there is. */
-export const TOPIC_PATTERN = `^(?:(?:${names.join('|')})(?:/all|/[1-9][0-9]{0,14})?|${JOBS})$`
+const NAME = '[a-z][a-z0-9_]{0,62}'
 
-export const TOPICS_TEXT = `${names.map((name) => `${name} (your own), ${name}/{id}, ${name}/all (admins)`).join(', ')}, ${JOBS} (admins)`
+/** Every topic that there may be. */
+export const TOPIC_PATTERN = `^${NAME}(?:/all|/[1-9][0-9]{0,14})?$`
+
+export const TOPICS_TEXT = `${names.map((name) => `${name} (your own), ${name}/{id}, ${name}/all (admins)`).join(', ')}, NAME and NAME/{id} of every collection NAME that is defined at run time, ${JOBS} (admins)`
 
 /** Rows of a table of topics. */
 export const TOPICS_TABLE = [
@@ -82,15 +85,26 @@ export const TOPICS_TABLE = [
     `| \`${name}/{id}\` | one of the ${name} that you may see |`,
     `| \`${name}/all\` | all ${name}, for admins |`,
   ]),
+  '| `NAME` | the records of a collection defined at run time that you may read |',
+  '| `NAME/{id}` | one of them |',
   `| \`${JOBS}\` | jobs, for admins |`,
 ].join('\n')
 
-export const EVENT_NAMES: readonly string[] = [
-  ...registered.flatMap((collection) => RECORD_CHANGES.map((change) => eventName(collection, change))),
-  ...JOB_EVENTS,
-]
+/** Every event that there may be. */
+export const EVENT_PATTERN = `^${NAME}\\.(?:${[...RECORD_CHANGES, LEFT].join('|')}|done|dead)$`
 
-export const SUBJECTS: readonly TSchema[] = [...registered.map(recordBody), JobBody]
+export const EVENTS_TEXT = `${registered.map((collection) => [...RECORD_CHANGES.map((change) => eventName(collection, change)), `${collection.singular}.${LEFT}`].join(', ')).join(', ')}; the same of every collection defined at run time; ${JOB_EVENTS.join(', ')}`
+
+const AnyRecordBody = Type.Object(
+  { id: Type.Integer() },
+  {
+    title: 'Record',
+    description: 'A record of a collection defined at run time, or the id of one that left',
+    additionalProperties: true,
+  },
+)
+
+export const SUBJECTS: readonly TSchema[] = [...registered.map(recordBody), JobBody, AnyRecordBody]
 
 const exampleOf = ({ fields }: Collection): Readonly<Record<string, Json>> => ({
   id: 7,

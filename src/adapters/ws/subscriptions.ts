@@ -5,10 +5,12 @@ import { AppError } from '../../domain/errors.ts'
 import type { Principal } from '../../domain/session.ts'
 import { type Connection, echo, type Subscription, send, sendError } from './connection.ts'
 import { type ClientFrame, formatCursor, parseCursor } from './frames.ts'
-import { newSubscription, type Replays } from './replays.ts'
+import type { Replays } from './replays.ts'
 import type { SignIn } from './sign-in.ts'
 
 const MAX_SUBSCRIPTIONS_COUNT = 100
+/** Errors after which a subscription has nothing to follow any more. */
+const ENDING_CODES = ['forbidden', 'not_found', 'validation_failed'] as const
 
 interface Deps {
   readonly realtime: Realtime
@@ -23,7 +25,7 @@ export const createSubscriptions = ({ realtime, signIn, replays, slices, log }: 
   const subscribe = async (
     connection: Connection,
     principal: Principal,
-    { topic, after, ref }: Extract<ClientFrame, { type: 'subscribe' }>,
+    { topic, filter, after, ref }: Extract<ClientFrame, { type: 'subscribe' }>,
   ): Promise<void> => {
     const { subscriptions } = connection
     if (subscriptions.has(topic)) return sendError(connection, 'already_subscribed', 'Unsubscribe first', ref)
@@ -32,10 +34,15 @@ export const createSubscriptions = ({ realtime, signIn, replays, slices, log }: 
     }
     // Many frames may arrive at once, and processing them without a break would delay everyone else.
     if (slices.isOver()) await slices.next()
-    const { position, gap } = await realtime.begin(after === undefined ? null : parseCursor(after))
-    const view = await realtime.view(principal, topic, after === undefined ? null : position)
+    const start = await realtime.begin(after === undefined ? null : parseCursor(after))
+    const request = { topic, filter, after: after === undefined ? null : start.position }
+    const view = await realtime.view(principal, request)
+    const canResume =
+      view.kind === 'log' || request.after === null || (await realtime.canReplay(view, principal, start.position))
     if (connection.closed) return
-    const subscription = newSubscription(view, position)
+    const { position, gap } = canResume ? start : { position: realtime.position(), gap: true }
+    const replay = realtime.follow(view, position)
+    const subscription: Subscription = { topic, filter, view, position, replay, audience: null }
     subscriptions.set(topic, subscription)
     const from = formatCursor({ epoch: realtime.epoch(), position })
     send(connection, { type: 'subscribed', topic, cursor: from, gap, ...echo(ref) })
@@ -53,19 +60,49 @@ export const createSubscriptions = ({ realtime, signIn, replays, slices, log }: 
     send(connection, { type: 'unsubscribed', topic, ...echo(ref) })
   }
 
-  /** The part of the topic that `principal` may see now; null if nothing. */
-  const authorizedView = async (principal: Principal, { topic, position }: Subscription): Promise<View | null> => {
+  /** The part of the topic that `principal` may see now, or why it is nothing. */
+  const authorizedView = async (
+    principal: Principal,
+    { topic, filter, position }: Subscription,
+  ): Promise<View | AppError> => {
     try {
-      return await realtime.view(principal, topic, position)
+      return await realtime.view(principal, { topic, filter, after: position, isRenewed: true })
     } catch (error) {
-      if (error instanceof AppError && (error.code === 'forbidden' || error.code === 'not_found')) return null
+      if (error instanceof AppError && ENDING_CODES.some((code) => code === error.code)) return error
       throw error
     }
   }
 
-  /**
-   * Subscriptions that are still allowed continue from their position. Only those that needed the admin role are checked.
-   */
+  /** Ends a subscription. If it was to records, the client is told why. */
+  const end = (connection: Connection, { topic, view }: Subscription, { code, message }: AppError): void => {
+    connection.subscriptions.delete(topic)
+    const known = ENDING_CODES.find((each) => each === code)
+    if (view.kind === 'records' && known !== undefined) sendError(connection, known, message, undefined)
+    send(connection, { type: 'unsubscribed', topic })
+  }
+
+  /** Continues from its position, with what the client may see now. */
+  const renew = (connection: Connection, subscription: Subscription, view: View): void => {
+    const { topic, position } = subscription
+    const renewed = realtime.renew(subscription.replay, view, position)
+    if (renewed === null) {
+      send(connection, {
+        type: 'subscribed',
+        topic,
+        cursor: formatCursor({ epoch: realtime.epoch(), position }),
+        gap: true,
+      })
+    }
+    subscription.view = view
+    subscription.replay = renewed ?? realtime.follow(view, position)
+    replays.follow(connection, subscription)
+  }
+
+  /** Whether rights that have changed may concern it. A subscription to the log itself may need the admin role. */
+  const mayHaveChanged = ({ view }: Subscription, { role }: Principal): boolean =>
+    view.kind === 'records' || (view.needsAdmin && role !== 'admin')
+
+  /** Subscriptions that are still allowed continue from their position. */
   const reauthorize = async (connection: Connection): Promise<void> => {
     connection.reauthorizations--
     if (connection.reauthorizations > 0 || !(await signIn.reauthorize(connection))) return
@@ -74,20 +111,32 @@ export const createSubscriptions = ({ realtime, signIn, replays, slices, log }: 
       if (slices.isOver()) await slices.next()
       const principal = connection.credentials?.grant.principal
       if (principal === undefined || connection.reauthorizations > 0) return
-      const mayHaveLostAccess = subscription.view.needsAdmin && principal.role !== 'admin'
-      if (mayHaveLostAccess) checked++
-      const view = mayHaveLostAccess ? await authorizedView(principal, subscription) : subscription.view
-      if (connection.closed || connection.reauthorizations > 0) return
-      if (view === null) {
-        connection.subscriptions.delete(subscription.topic)
-        send(connection, { type: 'unsubscribed', topic: subscription.topic })
-      } else {
-        subscription.view = view
+      if (!mayHaveChanged(subscription, principal)) {
         replays.follow(connection, subscription)
+        continue
       }
+      checked++
+      const view = await authorizedView(principal, subscription)
+      if (connection.closed || connection.reauthorizations > 0) return
+      if (view instanceof AppError) end(connection, subscription, view)
+      else renew(connection, subscription, view)
     }
     log.debug('realtime connection reauthorized', { client_id: connection.clientId, subscriptions: checked })
   }
 
-  return { subscribe, unsubscribe, reauthorize }
+  /** Call it for a paused subscription whose collection has another definition. */
+  const redefine = async (connection: Connection, subscription: Subscription): Promise<void> => {
+    const principal = connection.credentials?.grant.principal
+    const isCurrent = () =>
+      !connection.closed &&
+      connection.reauthorizations === 0 &&
+      connection.subscriptions.get(subscription.topic) === subscription
+    if (principal === undefined || !isCurrent()) return
+    const view = await authorizedView(principal, subscription)
+    if (!isCurrent()) return
+    if (view instanceof AppError) end(connection, subscription, view)
+    else renew(connection, subscription, view)
+  }
+
+  return { subscribe, unsubscribe, reauthorize, redefine }
 }

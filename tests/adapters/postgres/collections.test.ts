@@ -43,8 +43,8 @@ const insertInto = async (tx: Tx, name: string, draft: JsonObject) => {
 }
 
 describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
-  const open = async () => {
-    const { store, open: openOther, outside } = await openTestPostgres()
+  const open = async (size = 10) => {
+    const { store, open: openOther, outside } = await openTestPostgres(size)
     await outside(KEEP_DEADLOCKS)
     await store.write(async (tx) => {
       await tx.collections.findForChange('lists')
@@ -217,5 +217,43 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     end.resolve()
     await referencing
     expect((await found).map(({ title }) => title)).toEqual(['y'])
+  })
+
+  test('units that share transactions rely on records that other units change, and none waits for ever', async () => {
+    const { store, other } = await open(3)
+    const lists = await store.write(async (tx) => [
+      await insertInto(tx, 'lists', { title: 'a' }),
+      await insertInto(tx, 'lists', { title: 'b' }),
+    ])
+    const create = (n: number) => async (tx: Tx) => {
+      const id = lists[n % 2]?.id ?? 0
+      await tx.records(required(await tx.collections.find('lists'))).findAll([id])
+      await insertInto(tx, 'tasks', { title: `${n}`, list: id })
+    }
+    const rename = (n: number) => async (tx: Tx) => {
+      const stored = required(await tx.collections.find('lists'))
+      const list = await tx.records(stored).findById(lists[n % 2]?.id ?? 0)
+      if (list === null) throw new Error('the list does not exist')
+      await tx.records(stored).update({ ...list, title: `${list.title}${n % 10}`, version: list.version + 1 })
+    }
+    await Promise.all(
+      Array.from({ length: 300 }, (_, n) => (n % 3 === 0 ? store : other).write(n % 7 === 0 ? rename(n) : create(n))),
+    )
+    const tasks = required(await store.read((tx) => tx.collections.find('tasks')))
+    expect(await store.read((tx) => tx.collections.countRecords(tasks))).toBe(257)
+    const stored = required(await store.read((tx) => tx.collections.find('lists')))
+    const after = await store.read((tx) => tx.records(stored).findAll(lists.map(({ id }) => id)))
+    expect(after.reduce((sum, { version }) => sum + version, 0)).toBe(2 + 43)
+  })
+
+  test('units that share transactions insert the same unique keys, and each key is stored once', async () => {
+    const { store, other } = await open(3)
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 300 }, (_, n) =>
+        (n % 2 === 0 ? store : other).write((tx) => insertInto(tx, 'tasks', { title: `${(n * 7) % 100}` })),
+      ),
+    )
+    const refused = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason.code] : []))
+    expect(refused).toEqual(Array.from({ length: 200 }, () => 'not_unique'))
   })
 })

@@ -5,12 +5,12 @@ import { createUnitTransaction, type UnitTransaction } from '../../../src/adapte
 import { missing, testDatabase } from '../../support/postgres.ts'
 
 /** What is known of a unit once it has run `work`. */
-const after = async (work: (transaction: UnitTransaction) => Promise<unknown>) => {
+const after = async (work: (transaction: UnitTransaction) => Promise<unknown>, exist = false) => {
   const pool = createPool({ url: await testDatabase(), size: 1 })
   try {
     return await pool.exclusively((connection) =>
       transact(connection, async (query) => {
-        const transaction = createUnitTransaction(query)
+        const transaction = createUnitTransaction(query, { exist, limitWaits() {} })
         await work(transaction)
         return { written: transaction.hasWritten(), locked: transaction.hasLocked() }
       }),
@@ -42,5 +42,23 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL, a unit', () => {
   test('that inserts rows has written, and nobody waits for them', async () => {
     const insert = (tx: UnitTransaction) => tx.insert('INSERT INTO usage (user_id, bytes) VALUES (1, 1)')
     expect(await after(insert)).toEqual({ written: true, locked: false })
+  })
+
+  test('that would wait while its transaction has locks of earlier units is postponed, and can do nothing more', async () => {
+    const outcome = await after(async (tx) => {
+      expect(() => tx.lock('SELECT * FROM users FOR UPDATE')).toThrow()
+      expect(() => tx.insert('INSERT INTO usage (user_id, bytes) VALUES (1, 1)')).toThrow()
+      expect(tx.isPostponed()).toBe(true)
+    }, true)
+    expect(outcome).toEqual({ written: false, locked: false })
+  })
+
+  test('that has written is not postponed', async () => {
+    const outcome = await after(async (tx) => {
+      await tx.insert('INSERT INTO usage (user_id, bytes) VALUES (1, 1)')
+      await tx.lock('SELECT * FROM users FOR UPDATE')
+      expect(tx.isPostponed()).toBe(false)
+    }, true)
+    expect(outcome).toEqual({ written: true, locked: true })
   })
 })

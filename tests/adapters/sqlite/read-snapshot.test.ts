@@ -21,10 +21,13 @@ const counting = <Row extends object>(find: (id: number) => Row | null) => {
     reader.close()
   })
   let calls = 0
-  const rowOf = snapshot.cacheLookUp((id) => {
-    calls++
-    return find(id)
-  })
+  const rowOf = snapshot.cacheLookUp(
+    (id) => {
+      calls++
+      return find(id)
+    },
+    (row) => row,
+  )
   const ask = (id = 1) => {
     snapshot.begin()
     return rowOf(id)

@@ -50,6 +50,7 @@ export const TAGS = [
   { name: 'auth', description: 'Sign-in, tokens, sessions and mailed links' },
   { name: 'users', description: 'Your own account and, for admins, all accounts' },
   ...COLLECTIONS.map(({ name, description }: Collection) => ({ name, description })),
+  { name: 'collections', description: 'Definitions of collections, and changes of records in several of them' },
   { name: 'files', description: 'Uploads, their content, and signed links that share it' },
   { name: 'admin', description: 'Operations for admins only' },
   { name: 'operations', description: 'Health and metrics of the server' },

@@ -7,6 +7,8 @@ export interface Components {
   refer(name: string, schema: Node): Node
   /** The same for a response. */
   referResponse(name: string, response: Node): Node
+  /** A reference to the response that has this name; null if there is none yet. */
+  sharedResponse(name: string): Node | null
   /** Resolves a reference; returns any other schema unchanged. */
   resolve(schema: Node): Node
   /** All schemas, by name, in alphabetical order. */
@@ -21,6 +23,7 @@ const createNamed = (kind: string, prefix: string) => {
   const named = new Map<string, Node>()
   return {
     named,
+    reference: (name: string): Node | null => (named.has(name) ? { $ref: `${prefix}${name}` } : null),
     refer(name: string, node: Node): Node {
       const known = named.get(name)
       if (known !== undefined && !isDeepStrictEqual(known, node)) throw new Error(`two ${kind} are called ${name}`)
@@ -31,12 +34,15 @@ const createNamed = (kind: string, prefix: string) => {
   }
 }
 
-export const createComponents = (): Components => {
+/** Responses that operations share: every one with the same name is the same. */
+export const createSharedResponses = () => createNamed('responses', '#/components/responses/')
+
+export const createComponents = (responses = createSharedResponses()): Components => {
   const schemas = createNamed('schemas', SCHEMAS)
-  const responses = createNamed('answers', '#/components/responses/')
   return {
     refer: schemas.refer,
     referResponse: responses.refer,
+    sharedResponse: responses.reference,
     resolve(schema) {
       const reference = textAt(schema, '$ref')
       const found = reference === undefined ? schema : schemas.named.get(reference.slice(SCHEMAS.length))

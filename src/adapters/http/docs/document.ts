@@ -1,6 +1,8 @@
 import { swagger } from '@elysiajs/swagger'
 import { type AnyElysia, Elysia } from 'elysia'
+import { COLLECTIONS } from '../../../domain/collections/index.ts'
 import { about, SECURITY, securitySchemes, TAGS } from './about.ts'
+import { collectionPaths, namesOf } from './collection.ts'
 import { createComponents } from './components.ts'
 import { RESPONSE_HEADERS } from './headers.ts'
 import { isNode, mapValues, type Node, nodeAt } from './node.ts'
@@ -18,7 +20,7 @@ const rawDocument = async (routes: AnyElysia): Promise<Node> => {
 }
 
 /**
- * The OpenAPI 3.1 document of `routes`, as plain data. The plugin's own document is not valid and lacks access, limits
+ * The OpenAPI 3.1 document of `routes` and the collections defined in code, as plain data. The plugin's own document is not valid and lacks access, limits
  * and problems; this file and those next to it correct that.
  */
 export const describeRoutes = async (
@@ -34,6 +36,9 @@ export const describeRoutes = async (
       correctOperation(isNode(operation) ? operation : {}, { method, path, get }, components),
     )
   })
+  for (const collection of COLLECTIONS) {
+    Object.assign(paths, collectionPaths(collection, namesOf(collection), components))
+  }
   return {
     openapi: '3.1.0',
     info: about(version),

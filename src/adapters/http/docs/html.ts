@@ -21,9 +21,9 @@ export const swaggerUiPage = (basePath: string) => {
   const base = escapeHtml(basePath)
   const head = `<link rel="stylesheet" href="${base}/docs/swagger-ui.css">
     <link rel="stylesheet" href="${base}/docs/page.css">`
-  return page('Skep: try the API', base, head, ['/docs/swagger-ui.js', '/docs/start.js'])
+  return page('Skep: try the API', base, head, ['/docs/swagger-ui.js', '/docs/sign-in.js', '/docs/start.js'])
 }
 
 /** The document in Redoc. */
 export const redocPage = (basePath: string) =>
-  page('Skep: API reference', escapeHtml(basePath), '', ['/redoc/redoc.js', '/redoc/start.js'])
+  page('Skep: API reference', escapeHtml(basePath), '', ['/redoc/redoc.js', '/docs/sign-in.js', '/redoc/start.js'])

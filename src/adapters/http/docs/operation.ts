@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http'
-import { ProblemResponse } from '../problems.ts'
+import { ProblemResponse } from '../problem-schemas.ts'
 import { KEYED_SECURITY, OPTIONAL_SECURITY, PROBLEM_DESCRIPTIONS, SECURITY } from './about.ts'
 import type { Components } from './components.ts'
 import { exampleOf, problemExample } from './examples.ts'
@@ -20,13 +20,16 @@ const mediaSchema = (content: Node): Node => {
   return isNode(media) ? nodeAt(media, 'schema') : {}
 }
 
+const phraseOf = (status: string): string => (STATUS_CODES[status] ?? '').replace(/\W/g, '')
+
+const problemName = (status: string): string => `${phraseOf(status)}Problem`
+
 /** The name of a response that many operations share; null for a specific one. */
 const sharedName = (status: string, content: Node): string | null => {
-  const phrase = (STATUS_CODES[status] ?? '').replace(/\W/g, '')
-  if (status === '204' || status === '304') return phrase
+  if (status === '204' || status === '304') return phraseOf(status)
   if (!(PROBLEM_TYPE in content)) return null
   // An OAuth endpoint has its own error format in addition to problems.
-  return Object.keys(content).length === 1 ? `${phrase}Problem` : `${phrase}OAuthProblem`
+  return Object.keys(content).length === 1 ? problemName(status) : `${phraseOf(status)}OAuthProblem`
 }
 
 const withExamples = (content: ReturnType<typeof contentOf>, status: string, components: Components): Node =>
@@ -77,6 +80,9 @@ const SECURITY_OF: Readonly<Record<string, readonly unknown[]>> = { anyone: [], 
 
 const failure: unknown = JSON.parse(JSON.stringify(ProblemResponse))
 
+/** A problem as the response of an operation that is to be corrected. */
+export const REFUSAL: Node = { content: { json: { schema: failure } } }
+
 /** The location of an operation and its siblings. */
 export interface Place {
   readonly method: string
@@ -110,10 +116,9 @@ export const correctOperation = (raw: Node, { method, path, get }: Place, compon
   const { operationId, summary, description, tags, deprecated, requestBody } = raw
   const admit = nodeAt(raw, 'x-admit')
   const standard = admit.staticToken === true ? KEYED_SECURITY : SECURITY
-  const refusal = { content: { json: { schema: failure } } }
-  const derived = Object.fromEntries(derivedStatuses(method, raw, admit).map((status) => [status, refusal]))
+  const derived = Object.fromEntries(derivedStatuses(method, raw, admit).map((status) => [status, REFUSAL]))
   // Errors of every operation: a wrong Host header, or an internal failure.
-  const responses: Node = { ...derived, ...nodeAt(raw, 'responses'), 421: refusal, 500: refusal }
+  const responses: Node = { ...derived, ...nodeAt(raw, 'responses'), 421: REFUSAL, 500: REFUSAL }
   const statuses = new Set(Object.keys(responses))
   const facts: OperationFacts = {
     path,
@@ -140,8 +145,11 @@ export const correctOperation = (raw: Node, { method, path, get }: Place, compon
           requestBody: bodyOf(requestBody, textAt(admit, 'body') ?? 'json', admit.bodyOptional !== true, components),
         }
       : {}),
-    responses: mapValues(responses, (response, status) =>
-      responseOf(isNode(response) ? response : {}, status, facts, components),
-    ),
+    responses: mapValues(responses, (response, status) => {
+      const make = () => responseOf(isNode(response) ? response : {}, status, facts, components)
+      // A refusal depends only on its status.
+      const shared = response === REFUSAL && facts.limited ? components.sharedResponse(problemName(status)) : null
+      return shared ?? make()
+    }),
   }
 }

@@ -1,6 +1,7 @@
 import { Elysia } from 'elysia'
 import { compressOnce } from '../compression.ts'
 import type { Kernel } from '../kernel.ts'
+import { lazy } from '../lazy.ts'
 import { UNLIMITED } from '../rule.ts'
 import { type Content, contentEtag, fromLongText, fromText, send } from '../static-content.ts'
 import { ASSETS, type Asset } from './assets.ts'
@@ -35,36 +36,35 @@ const fromAsset = async ({ file: path, type, foreign }: Asset): Promise<Content>
   return { body: () => file, type, etag: contentEtag(bytes), ...(gzipped === null ? {} : { gzipped }) }
 }
 
-/** Calls `make` at first use and caches the result; calls it again after a failure. */
-const lazy = <T>(make: () => Promise<T>): (() => Promise<T>) => {
-  let made: Promise<T> | null = null
-  return () => {
-    made ??= make().catch((error: unknown) => {
-      made = null
-      throw error
-    })
-    return made
-  }
-}
-
 /** How the documents are created. */
 export interface Descriptions {
-  readonly openapi: () => Promise<Node>
+  readonly openapi: () => Promise<Content>
   readonly asyncapi: () => Node
 }
 
+interface DocsOptions {
+  readonly basePath: string
+  /** Who may read the documents; anyone may read the pages. */
+  readonly docs: 'public' | 'admin'
+}
+
 /** `/openapi.json` and the pages that show it, and `/asyncapi.json`. Their URLs begin with `basePath`. */
-export const docsRoutes = (kernel: Kernel, describe: Descriptions, basePath: string) => {
-  const hooks = { admit: UNLIMITED, detail: { hide: true } }
+export const docsRoutes = (kernel: Kernel, describe: Descriptions, { basePath, docs }: DocsOptions) => {
+  const detail = { hide: true }
+  const hooks = { admit: UNLIMITED, detail }
+  const documentHooks = docs === 'public' ? hooks : { admit: { who: 'admin' } as const, detail }
   const swaggerUi = fromText(swaggerUiPage(basePath), 'text/html; charset=utf-8')
   const redoc = fromText(redocPage(basePath), 'text/html; charset=utf-8')
-  const document = lazy(async () => fromLongText(JSON.stringify(await describe.openapi()), 'application/json'))
   const protocol = lazy(async () => fromLongText(JSON.stringify(describe.asyncapi()), 'application/json'))
 
   const routes = new Elysia()
     .use(kernel)
-    .get('/openapi.json', async ({ request, set }) => send(await document(), request, set.headers), hooks)
-    .get('/asyncapi.json', async ({ request, set }) => send(await protocol(), request, set.headers), hooks)
+    .get(
+      '/openapi.json',
+      async ({ request, set }) => send(await describe.openapi(), request, set.headers),
+      documentHooks,
+    )
+    .get('/asyncapi.json', async ({ request, set }) => send(await protocol(), request, set.headers), documentHooks)
     .get(
       '/docs',
       ({ request, set }) => {

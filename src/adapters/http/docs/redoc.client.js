@@ -1,7 +1,5 @@
-/* global Redoc */
+/* global Redoc, protectedDocument */
 // Beside this script's folder, whatever path a proxy has put in front of it.
-Redoc.init(
-  new URL('../openapi.json', document.currentScript.src).href,
-  { hideDownloadButtons: true },
-  document.getElementById('page'),
-)
+const { href } = new URL('../openapi.json', document.currentScript.src)
+const place = document.getElementById('page')
+protectedDocument(href, place).then((content) => Redoc.init(content ?? href, { hideDownloadButtons: true }, place))

@@ -1,4 +1,4 @@
-/* global SwaggerUIBundle */
+/* global SwaggerUIBundle, protectedDocument */
 
 const dark = matchMedia('(prefers-color-scheme: dark)')
 const paint = () => document.documentElement.classList.toggle('dark-mode', dark.matches)
@@ -77,9 +77,7 @@ const page = () => ({
   },
 })
 
-SwaggerUIBundle({
-  // Beside this script's folder, whatever path a proxy has put in front of it.
-  url: new URL('../openapi.json', document.currentScript.src).href,
+const OPTIONS = {
   dom_id: '#page',
   deepLinking: true,
   displayRequestDuration: true,
@@ -90,7 +88,13 @@ SwaggerUIBundle({
   plugins: [page],
   // Otherwise the document would be sent to a validator elsewhere.
   validatorUrl: null,
-})
+}
+
+// Beside this script's folder, whatever path a proxy has put in front of it.
+const { href } = new URL('../openapi.json', document.currentScript.src)
+protectedDocument(href, document.getElementById('page')).then((content) =>
+  SwaggerUIBundle({ ...OPTIONS, ...(content === null ? { url: href } : { spec: content }) }),
+)
 
 const setAttributes = (attributes) => (element) => {
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value)

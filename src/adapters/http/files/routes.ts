@@ -35,7 +35,8 @@ const FileResponse = t.Object(
   { title: 'StoredFile' },
 )
 
-const toResponse = (file: StoredFile, basePath: string): Static<typeof FileResponse> => ({
+/** A file as REST shows it. */
+export const toFileResponse = (file: StoredFile, basePath: string): Static<typeof FileResponse> => ({
   id: file.id,
   filename: file.filename,
   content_type: file.contentType,
@@ -49,7 +50,7 @@ const toResponse = (file: StoredFile, basePath: string): Static<typeof FileRespo
 const created = (basePath: string) => (file: StoredFile) => ({
   status: 201,
   headers: { location: `${PATH}/${file.id}` },
-  body: JSON.stringify(toResponse(file, basePath)),
+  body: JSON.stringify(toFileResponse(file, basePath)),
 })
 
 const SORTS = ['created_at'] as const
@@ -82,7 +83,7 @@ export interface FileRoutesDeps {
 
 export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: string) => {
   const { files, maxUploadBytes } = deps
-  const shown = (file: StoredFile) => toResponse(file, basePath)
+  const shown = (file: StoredFile) => toFileResponse(file, basePath)
   const responseOf = created(basePath)
   const begin = createConcurrencyLimit(MAX_OPEN_UPLOADS_COUNT)
 

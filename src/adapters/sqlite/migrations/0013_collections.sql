@@ -44,7 +44,6 @@ CREATE TABLE records (
 CREATE INDEX records_by_id ON records (collection_id);
 CREATE INDEX records_by_created_at ON records (collection_id, created_at);
 CREATE INDEX records_by_updated_at ON records (collection_id, updated_at);
-CREATE INDEX records_by_owner_id ON records (collection_id, owner_id);
 CREATE INDEX records_by_owner_created_at ON records (collection_id, owner_id, created_at);
 CREATE INDEX records_by_owner_updated_at ON records (collection_id, owner_id, updated_at);
 

@@ -1,0 +1,150 @@
+import { Elysia, t } from 'elysia'
+import type { RecordResult, Records } from '../../application/record-results.ts'
+import type { JsonObject } from '../../domain/merge-patch.ts'
+import type { Actor, Anonymous, Principal } from '../../domain/session.ts'
+import { JSON_TYPE } from './body.ts'
+import { actorOf, type Call } from './call.ts'
+import type { Kernel, Rule } from './kernel.ts'
+import { pageResponse, toPageResponse } from './pages.ts'
+import { ifMatch, isKnown, recordEtag } from './preconditions.ts'
+import { problems } from './problems.ts'
+import { AnyRecord, type ShowRecord } from './record-bodies.ts'
+import { AnyListQuery, AnyRecordQuery, parseExpand, toListOptions, toListRequest } from './record-query.ts'
+import { hasId, IdText, NoContent, NotModified } from './schemas.ts'
+
+const MERGE_PATCH_TYPE = 'application/merge-patch+json'
+
+/** Rules of collections decide who may do what, so callers without a token are admitted. */
+const everyone: Rule['who'] = () => {}
+
+const CollectionParams = t.Object({ collection: t.String() })
+const RecordParams = t.Object({ collection: t.String(), id: IdText })
+
+/** A record or patch: the core checks it against the schema of its collection. */
+const AnyFields = t.Object({}, { additionalProperties: true })
+
+/** One route serves every collection; these operations are described once for each, in `docs/collection.ts`. */
+const hidden = { hide: true }
+
+const authorOf = (call: Call): Actor | Anonymous =>
+  call.principal === null ? { userId: null, requestId: call.id } : actorOf(call)
+
+type Params = Readonly<Record<string, string>>
+
+const createRules = (records: Records) => {
+  // An async function, so that a collection that does not exist is a rejection.
+  const exists = async (_: Principal | null, { collection = '' }: Params) => records.collection(collection)
+  const changeable = (principal: Principal | null, params: Params) =>
+    hasId(params)
+      ? records.checkChange(principal, String((params as Params).collection), Number(params.id))
+      : exists(principal, params)
+  return {
+    create: { who: everyone, checkPublicAccess: exists, body: 'json', idempotent: true },
+    list: { who: everyone, checkPublicAccess: exists, largeResponse: true },
+    single: { who: everyone, checkPublicAccess: exists },
+    update: { who: everyone, checkPublicAccess: changeable, body: 'json', mediaTypes: [JSON_TYPE, MERGE_PATCH_TYPE] },
+  } satisfies Readonly<Record<string, Rule>>
+}
+
+const listRoutes = (kernel: Kernel, records: Records, show: ShowRecord) => {
+  const rules = createRules(records)
+  return new Elysia()
+    .use(kernel)
+    .post(
+      '/',
+      ({ call, params, body, request, withIdempotency }) => {
+        const path = `/api/v1/collections/${params.collection}/records`
+        const responseOf = (result: RecordResult) => ({
+          status: 201,
+          headers: { location: `${path}/${result.record.id}`, etag: recordEtag(result.record) },
+          body: JSON.stringify(show(result)),
+        })
+        return withIdempotency(
+          { request, actor: call.principal, route: `POST ${path}`, sent: body, responseOf },
+          (idempotency) => records.create(authorOf(call), params.collection, body as JsonObject, { idempotency }),
+        )
+      },
+      {
+        admit: rules.create,
+        params: CollectionParams,
+        body: AnyFields,
+        response: { 201: AnyRecord, ...problems() },
+        detail: hidden,
+      },
+    )
+    .get(
+      '/',
+      async ({ call, params, query }) => {
+        const { principal } = call
+        const request = toListRequest(query, await records.collection(params.collection), principal)
+        const result = await records.list(principal, params.collection, request, toListOptions(query))
+        const { collection, page, expanded } = result
+        return toPageResponse(page, request, (record) =>
+          show({ collection, record }, expanded && (expanded.get(record.id) ?? {})),
+        )
+      },
+      {
+        admit: rules.list,
+        params: CollectionParams,
+        query: AnyListQuery,
+        response: { 200: pageResponse(AnyRecord), ...problems() },
+        detail: hidden,
+      },
+    )
+}
+
+const singleRoutes = (kernel: Kernel, records: Records, show: ShowRecord) => {
+  const rules = createRules(records)
+  return new Elysia()
+    .use(kernel)
+    .get(
+      '/:id',
+      async ({ call, params, query, request, set, status }) => {
+        const expand = parseExpand(query.expand)
+        const result = await records.get(call.principal, params.collection, Number(params.id), { expand })
+        const etag = recordEtag(result.record)
+        set.headers.etag = etag
+        // What is expanded changes without a new version of this record.
+        const isUnchanged = expand.length === 0 && isKnown(request, etag)
+        return isUnchanged ? status(304, undefined) : show(result, result.expanded)
+      },
+      {
+        admit: rules.single,
+        params: RecordParams,
+        query: AnyRecordQuery,
+        response: { 200: AnyRecord, 304: NotModified, ...problems() },
+        detail: hidden,
+      },
+    )
+    .patch(
+      '/:id',
+      async ({ call, params, body, request, set }) => {
+        const { collection, id } = params
+        const options = { expected: ifMatch(request) }
+        const result = await records.update(authorOf(call), collection, Number(id), body as JsonObject, options)
+        set.headers.etag = recordEtag(result.record)
+        return show(result)
+      },
+      {
+        admit: rules.update,
+        params: RecordParams,
+        body: AnyFields,
+        response: { 200: AnyRecord, ...problems() },
+        detail: hidden,
+      },
+    )
+    .delete(
+      '/:id',
+      async ({ call, params, request, status }) => {
+        await records.remove(authorOf(call), params.collection, Number(params.id), ifMatch(request))
+        return status(204, undefined)
+      },
+      { admit: rules.single, params: RecordParams, response: { 204: NoContent, ...problems() }, detail: hidden },
+    )
+}
+
+/** The routes of the records of every collection, `/collections/NAME/records/…`. */
+export const collectionRecordRoutes = (kernel: Kernel, records: Records, show: ShowRecord) =>
+  new Elysia({ prefix: '/collections/:collection/records' })
+    .use(listRoutes(kernel, records, show))
+    .use(singleRoutes(kernel, records, show))

@@ -1,0 +1,153 @@
+import { Elysia, t } from 'elysia'
+import type { CollectionDetails, Collections } from '../../application/record-results.ts'
+import { definitionOf } from '../../domain/definition.ts'
+import { isJsonObject, type JsonObject } from '../../domain/merge-patch.ts'
+import { actorOf } from './call.ts'
+import { DefinitionBody, DefinitionResponse, type ShownDefinition } from './definition-schemas.ts'
+import type { Kernel, Rule } from './kernel.ts'
+import { pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
+import { ifMatch, ifNoneMatchAny, isKnown, recordEtag } from './preconditions.ts'
+import { HttpProblem, problems } from './problems.ts'
+import { integerText, NoContent, NotModified, queryOf } from './schemas.ts'
+import { toTimestamp } from './timestamps.ts'
+
+const PATH = '/api/v1/collections'
+
+/** A schema of 64 kB, rules, and a transformation of every field. */
+const MAX_DEFINITION_BYTES = 262_144
+
+const SORTS = ['name'] as const
+const BY_NAME = { field: 'name', descending: false } as const
+
+const ListQuery = queryOf(pageQuery(SORTS))
+
+const CollectionName = t.String({
+  openapi: { type: 'string', description: 'The name of a collection', examples: ['items'] },
+})
+
+const NameParams = t.Object({ collection: CollectionName })
+
+const RemovalQuery = queryOf({
+  records: t.Optional(
+    integerText(/^(0|[1-9]\d{0,14})$/, 0, 999_999_999_999_999, {
+      description: 'How many records will be deleted with it: exactly the number that it has',
+      examples: [12],
+    }),
+  ),
+})
+
+const toResponse = (details: CollectionDetails): ShownDefinition => {
+  const { collection, isBuiltIn, records, version, createdAt, updatedAt } = details
+  return {
+    ...definitionOf(collection),
+    built_in: isBuiltIn,
+    records,
+    version,
+    created_at: createdAt && toTimestamp(createdAt),
+    updated_at: updatedAt && toTimestamp(updatedAt),
+  }
+}
+
+/** The transformation is a list of objects; the core checks their members. */
+const transformOf = (value: unknown): readonly JsonObject[] | null => {
+  if (value === undefined) return null
+  if (Array.isArray(value) && value.every(isJsonObject)) return value
+  const errors = [{ in: 'body', pointer: '/transform', detail: 'Expected a JSON Patch (RFC 6902)' }] as const
+  throw new HttpProblem('validation_failed', 'The body does not have the expected form', { errors })
+}
+
+/** The routes of definitions, `/collections/…`, for admins. */
+export const collectionRoutes = (kernel: Kernel, collections: Collections) => {
+  const changeRule: Rule = {
+    who: 'admin',
+    body: 'json',
+    maxBodyBytes: MAX_DEFINITION_BYTES,
+  }
+  return new Elysia({ prefix: '/collections', tags: ['collections'] })
+    .use(kernel)
+    .get(
+      '/',
+      async ({ call, query }) => {
+        const request = toPageRequest(query, SORTS, BY_NAME)
+        return toPageResponse(await collections.list(actorOf(call), request), request, toResponse)
+      },
+      {
+        admit: { who: 'admin', largeResponse: true },
+        query: ListQuery,
+        response: { 200: pageResponse(DefinitionResponse), ...problems() },
+        detail: {
+          operationId: 'listCollections',
+          summary: 'List the definitions of all collections (admin)',
+          description: 'Each with its number of records, in the order of their names.',
+        },
+      },
+    )
+    .get(
+      '/:collection',
+      async ({ call, params, request, set, status }) => {
+        const details = await collections.get(actorOf(call), params.collection)
+        const etag = recordEtag(details)
+        set.headers.etag = etag
+        return isKnown(request, etag) ? status(304, undefined) : toResponse(details)
+      },
+      {
+        admit: { who: 'admin' },
+        params: NameParams,
+        response: { 200: DefinitionResponse, 304: NotModified, ...problems() },
+        detail: {
+          operationId: 'getCollection',
+          summary: 'Read the definition of a collection (admin)',
+          description: 'With every default filled in, and the ETag of its version.',
+        },
+      },
+    )
+    .put(
+      '/:collection',
+      async ({ call, params, body, request, set, status }) => {
+        const { transform, ...definition } = body as JsonObject
+        const { details, isNew } = await collections.put(actorOf(call), params.collection, definition, {
+          transform: transformOf(transform),
+          expected: ifMatch(request),
+          mustNotExist: ifNoneMatchAny(request),
+        })
+        set.headers.etag = recordEtag(details)
+        if (!isNew) return toResponse(details)
+        set.headers.location = `${PATH}/${details.collection.name}`
+        return status(201, toResponse(details))
+      },
+      {
+        admit: changeRule,
+        params: NameParams,
+        body: DefinitionBody,
+        response: { 200: DefinitionResponse, 201: DefinitionResponse, ...problems(409, 412) },
+        detail: {
+          operationId: 'putCollection',
+          summary: 'Define a collection, or change its definition (admin)',
+          description:
+            'Takes effect on the next request. With `If-None-Match: *`, it must be new; with `If-Match`, its current version must match. If existing records do not fit the new schema, nothing changes and the response is 409 `records_do_not_fit`, with the first of them in `records`. A `transform` is applied to every record first, so that fields can be renamed, moved or removed in the same change.',
+        },
+      },
+    )
+    .delete(
+      '/:collection',
+      async ({ call, params, query, request, status }) => {
+        await collections.remove(actorOf(call), params.collection, {
+          expected: ifMatch(request),
+          ...(query.records === undefined ? {} : { records: Number(query.records) }),
+        })
+        return status(204, undefined)
+      },
+      {
+        admit: { who: 'admin' },
+        params: NameParams,
+        query: RemovalQuery,
+        response: { 204: NoContent, ...problems(409, 412) },
+        detail: {
+          operationId: 'deleteCollection',
+          summary: 'Delete a collection and its records (admin)',
+          description:
+            'Refused with 409 `not_empty` if it has records, unless `records` states exactly how many. A collection that is defined in code cannot be deleted.',
+        },
+      },
+    )
+}

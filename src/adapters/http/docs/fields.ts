@@ -1,0 +1,105 @@
+import { type Collection, type FieldSchema, isAlwaysPresent, isNullable } from '../../../domain/collection.ts'
+import { mapValues, type Node } from './node.ts'
+import { sampleOf } from './sample.ts'
+
+/** Keywords that the document shows as they are. */
+const KEYWORDS = [
+  'type',
+  'description',
+  'enum',
+  'const',
+  'default',
+  'minLength',
+  'maxLength',
+  'pattern',
+  'format',
+  'minimum',
+  'maximum',
+  'exclusiveMinimum',
+  'exclusiveMaximum',
+  'multipleOf',
+  'minItems',
+  'maxItems',
+  'uniqueItems',
+  'required',
+  'x-ref',
+  'x-on-delete',
+] as const satisfies readonly (keyof FieldSchema)[]
+
+interface Use {
+  /** Whether null is accepted even if the type is not nullable. */
+  readonly orNull: boolean
+  /** Whether objects are described as closed: in requests, not in responses, where clients must tolerate new members. */
+  readonly closed: boolean
+}
+
+const withNull = (schema: Record<string, unknown>, { type, enum: values }: FieldSchema): void => {
+  schema.type = typeof type === 'string' ? [type, 'null'] : type
+  if (values !== undefined && !values.includes(null)) schema.enum = [...values, null]
+}
+
+/** A field as JSON Schema for the OpenAPI document. */
+const schemaOf = (field: FieldSchema, use: Use): Node => {
+  const schema: Record<string, unknown> = {}
+  for (const keyword of KEYWORDS) if (field[keyword] !== undefined) schema[keyword] = field[keyword]
+  // A title would make it a component, whose name might be taken.
+  if (field.title !== undefined && field.description === undefined) schema.description = field.title
+  const nested = { ...use, orNull: false }
+  if (field.items !== undefined) schema.items = schemaOf(field.items, nested)
+  if (field.properties !== undefined) {
+    schema.properties = mapValues(field.properties, (each) => schemaOf(each as FieldSchema, nested))
+    if (use.closed && field.additionalProperties !== true) schema.additionalProperties = false
+  }
+  if (use.orNull && !isNullable(field)) {
+    if (field.const !== undefined) return { oneOf: [schema, { type: 'null' }] }
+    withNull(schema, field)
+  }
+  const sample = sampleOf(field)
+  return sample === undefined ? schema : { ...schema, examples: [sample] }
+}
+
+const ID = { type: 'integer', minimum: 1, examples: [1] }
+const TIME = { type: 'string', format: 'date-time', examples: ['2026-01-31T09:30:00.000Z'] }
+
+const record = (collection: Collection, title: string): Node => {
+  const present = Object.keys(collection.fields).filter((name) => isAlwaysPresent(collection, name))
+  return {
+    type: 'object',
+    title,
+    ...(collection.description === '' ? {} : { description: collection.description }),
+    required: ['id', 'owner_id', ...present, 'version', 'created_at', 'updated_at'],
+    properties: {
+      id: ID,
+      owner_id: { ...ID, type: ['integer', 'null'], description: 'Null for a record that nobody owns' },
+      ...mapValues(collection.fields, (field) => schemaOf(field as FieldSchema, { orNull: false, closed: false })),
+      version: { type: 'integer', minimum: 1, description: 'Increases with each change', examples: [3] },
+      created_at: TIME,
+      updated_at: TIME,
+      expanded: {
+        type: 'object',
+        description: 'What `expand` asked for and the caller may read, by the name of the field',
+        additionalProperties: true,
+      },
+    },
+  }
+}
+
+/** The schemas of a collection defined at run time, whose names begin with `title`. */
+export const recordSchemasOf = (collection: Collection, title: string) => {
+  const { fields, required } = collection
+  const draft = mapValues(fields, (field) => schemaOf(field as FieldSchema, { orNull: false, closed: true }))
+  const patch = mapValues(fields, (field, name) =>
+    schemaOf(field as FieldSchema, { orNull: !required.includes(name), closed: true }),
+  )
+  return {
+    Record: record(collection, title),
+    Create: {
+      type: 'object',
+      title: `${title}Create`,
+      ...(required.length === 0 ? {} : { required }),
+      properties: draft,
+      additionalProperties: false,
+    },
+    Update: { type: 'object', title: `${title}Update`, properties: patch, additionalProperties: false },
+  } satisfies Readonly<Record<string, Node>>
+}

@@ -1,0 +1,66 @@
+import { chunksOf, requireProperEnd } from './body.ts'
+import { HttpProblem } from './problems.ts'
+
+export const NDJSON_TYPE = 'application/x-ndjson'
+
+const LINE_FEED = 0x0a
+
+/** One line of a text, without its end. */
+export interface Line {
+  /** Counted from 1. */
+  readonly number: number
+  /** Null if it is longer than the limit, or not UTF-8. */
+  readonly text: string | null
+  /** Why there is no text. */
+  readonly fault?: string
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+const decoded = (number: number, parts: readonly Uint8Array[]): Line => {
+  try {
+    return { number, text: utf8.decode(Buffer.concat(parts)) }
+  } catch {
+    return { number, text: null, fault: 'The line is not UTF-8' }
+  }
+}
+
+/**
+ * The lines of a request's body as it arrives; a last line may lack its end. In memory there is one chunk, and up to
+ * `maxBytes` of a line: of a longer one, only the number is kept. Throws `malformed_body` if the body is incomplete.
+ */
+export const linesOf = async function* (request: Request, maxBytes: number): AsyncGenerator<Line> {
+  const fault = `The line is longer than ${maxBytes} bytes`
+  let number = 1
+  let parts: Uint8Array[] = []
+  let size = 0
+  const add = (part: Uint8Array) => {
+    size += part.byteLength
+    if (size > maxBytes) parts = []
+    // A copy, so that the beginning of a line does not retain its chunk.
+    else if (part.byteLength > 0) parts.push(new Uint8Array(part))
+  }
+  const end = (): Line => {
+    const line = size > maxBytes ? { number, text: null, fault } : decoded(number, parts)
+    number++
+    parts = []
+    size = 0
+    return line
+  }
+  try {
+    for await (const chunk of chunksOf(request)) {
+      let start = 0
+      for (let at = chunk.indexOf(LINE_FEED); at !== -1; at = chunk.indexOf(LINE_FEED, start)) {
+        add(chunk.subarray(start, at))
+        yield end()
+        start = at + 1
+      }
+      add(chunk.subarray(start))
+    }
+    if (!request.headers.has('content-length')) await requireProperEnd(request)
+  } catch (error) {
+    if (error instanceof HttpProblem) throw error
+    throw new HttpProblem('malformed_body', 'The body is incomplete')
+  }
+  if (size > 0) yield end()
+}

@@ -1,0 +1,137 @@
+import { Elysia, t } from 'elysia'
+import type { Log } from '../../application/ports/system.ts'
+import type { ImportResult as Imported, Records } from '../../application/record-results.ts'
+import type { Principal } from '../../domain/session.ts'
+import { requireType } from './body.ts'
+import { actorOf, type Call } from './call.ts'
+import { createConcurrencyLimit } from './files/concurrency-limit.ts'
+import type { Kernel, Rule } from './kernel.ts'
+import { type Line, linesOf, NDJSON_TYPE } from './lines.ts'
+import { ndjsonResponse } from './ndjson.ts'
+import { Code, FieldFault } from './problem-schemas.ts'
+import { problems, shortPointer } from './problems.ts'
+import type { ShowRecord } from './record-bodies.ts'
+import { choiceOf, queryOf } from './schemas.ts'
+
+/** Exports and imports of one admin in this process. */
+const MAX_OPEN_TRANSFERS_COUNT = 4
+
+/** Lines that cannot be read and are named in the response. */
+const MAX_UNREADABLE_LINES_COUNT = 1_000
+
+export const ImportQuery = queryOf({
+  dry_run: t.Optional(
+    choiceOf(['true', 'false'], { default: 'false', description: '`true` only checks the lines, and stores nothing' }),
+  ),
+})
+
+export const ImportResult = t.Object(
+  {
+    created: t.Integer({ minimum: 0, description: 'Records created, or with `dry_run` acceptable', examples: [2] }),
+    refused: t.Integer({ minimum: 0, description: 'Lines refused', examples: [1] }),
+    lines: t.Array(
+      t.Object(
+        {
+          line: t.Integer({ minimum: 1, description: 'Counted from 1', examples: [3] }),
+          code: Code,
+          detail: t.String({ description: 'Why it was refused', examples: ['The line is not valid JSON'] }),
+          errors: t.Array(FieldFault),
+        },
+        { title: 'RefusedLine', description: 'A line that was refused' },
+      ),
+      { description: 'The first refused lines' },
+    ),
+  },
+  { title: 'ImportResult' },
+)
+
+/** Stands for a line that cannot be read. It is not JSON, so it is refused. */
+const UNREADABLE = '?'
+
+/** Lines as the core takes them, and why some of them could not be read. */
+const readable = (lines: AsyncIterable<Line>) => {
+  const faults = new Map<number, string>()
+  const texts = async function* () {
+    for await (const { number, text, fault } of lines) {
+      if (text === null && fault !== undefined && faults.size < MAX_UNREADABLE_LINES_COUNT) faults.set(number, fault)
+      yield text ?? UNREADABLE
+    }
+  }
+  return { texts: texts(), faults }
+}
+
+const toResponse = ({ created, refused, lines }: Imported, unreadable: ReadonlyMap<number, string>) => ({
+  created,
+  refused,
+  lines: lines.map(({ line, code, detail, faults }) => ({
+    line,
+    code,
+    detail: unreadable.get(line) ?? detail,
+    errors: unreadable.has(line)
+      ? []
+      : faults.map((fault) => ({ pointer: shortPointer(fault.pointer), detail: fault.detail })),
+  })),
+})
+
+interface Deps {
+  readonly records: Records
+  readonly show: ShowRecord
+  readonly log: Log
+  /** The limit of a line. */
+  readonly maxLineBytes: number
+}
+
+const CollectionParams = t.Object({ collection: t.String() })
+/** Described once for each collection, in `docs/collection.ts`. */
+const hidden = { hide: true }
+
+/** `/collections/NAME/records/export` and `…/import`, for admins. */
+export const recordTransferRoutes = (kernel: Kernel, { records, show, log, maxLineBytes }: Deps) => {
+  const begin = createConcurrencyLimit(MAX_OPEN_TRANSFERS_COUNT)
+  const checkAccess = (_: Principal, { collection = '' }: Readonly<Record<string, string>>) =>
+    records.collection(collection)
+  const exportRule: Rule = { who: 'admin', checkAccess }
+  const importRule: Rule = { who: 'admin', checkAccess, body: 'stream' }
+  const logInterruption = (call: Call) => (error: unknown) =>
+    log.warn('an export was interrupted', { request_id: call.id, error })
+
+  return new Elysia({ prefix: '/collections/:collection/records' })
+    .use(kernel)
+    .get(
+      '/export',
+      async ({ call, params, request }) => {
+        const actor = actorOf(call)
+        if (request.method === 'HEAD') return new Response(null, { headers: { 'content-type': NDJSON_TYPE } })
+        const slot = begin(actor.userId)
+        try {
+          const { collection, chunks } = await records.export(actor, params.collection)
+          return ndjsonResponse(chunks, (record) => show({ collection, record }), {
+            ended: () => slot[Symbol.dispose](),
+            failed: logInterruption(call),
+          })
+        } catch (error) {
+          slot[Symbol.dispose]()
+          throw error
+        }
+      },
+      { admit: exportRule, params: CollectionParams, detail: hidden },
+    )
+    .post(
+      '/import',
+      async ({ call, params, query, request }) => {
+        const actor = actorOf(call)
+        requireType(request, NDJSON_TYPE)
+        using _ = begin(actor.userId)
+        const { texts, faults } = readable(linesOf(request, maxLineBytes))
+        const isDryRun = query.dry_run === 'true'
+        return toResponse(await records.importLines(actor, params.collection, texts, { isDryRun }), faults)
+      },
+      {
+        admit: importRule,
+        params: CollectionParams,
+        query: ImportQuery,
+        response: { 200: ImportResult, ...problems() },
+        detail: hidden,
+      },
+    )
+}

@@ -1,0 +1,82 @@
+import { records } from '../sql/entities.ts'
+import { ROW_LOCK } from './connection.ts'
+import { givenKeys, UNLESS_PRESENT } from './record-keys.ts'
+import { bucketsOf } from './words.ts'
+
+/** All columns except the words, which are only for the index. */
+export const COLUMNS = Object.keys(records.columns).join(', ')
+
+export const ALL = `SELECT ${COLUMNS} FROM records WHERE id = ANY ($1::bigint[]) AND collection_id = $2`
+
+// A long text is stored out of line, and its length is known without reading it.
+export const CHUNK = `SELECT ${COLUMNS}, found FROM (
+    SELECT *, count(*) OVER () AS found, sum(size) OVER (ORDER BY id) - size AS before
+    FROM (SELECT *, octet_length(data) + coalesce(octet_length(next), 0) AS size FROM records
+          WHERE collection_id = $1 AND id > $2 ORDER BY id LIMIT $3) next
+  ) measured WHERE before < $4 ORDER BY id`
+
+const FORM = ['data', 'shape', 'next', 'next_shape', 'bytes'] as const
+
+const INSERTED = ['collection_id', 'owner_id', 'version', 'epoch', 'created_at', 'updated_at', ...FORM, 'words_version']
+const INSERTED_TYPES = 'bigint bigint integer text bigint bigint text integer text integer bigint integer'.split(' ')
+
+// collection, owner, version, epoch, created, updated, form, version, words, keys
+export const INSERT = `WITH stored AS (
+    INSERT INTO records (id, ${INSERTED.join(', ')}, words)
+    SELECT id, ${INSERTED_TYPES.map((type, n) => `$${n + 1}::${type}`).join(', ')}, $13::tsvector || ${bucketsOf('id')}
+    FROM (SELECT nextval('records_id_seq') AS id) AS assigned
+    RETURNING id, created_at
+  ), added AS (
+    INSERT INTO record_keys (index_id, key, created_at, record_id, is_unique)
+    SELECT index_id, key, created_at, id, is_unique FROM stored, ${givenKeys(14)}
+  )
+  SELECT id FROM stored`
+
+const setForm = (n: number): string => FORM.map((column, at) => `${column} = $${n + at}`).join(', ')
+
+// id, owner, version, epoch, updated, words, form
+export const UPDATE = `UPDATE records SET owner_id = $2, version = $3, epoch = $4, updated_at = $5, ${setForm(7)},
+    words = $6::tsvector || ${bucketsOf('id')}, words_version = $3
+  WHERE id = $1`
+
+// As UPDATE; then created, added keys, removed keys
+export const UPDATE_WITH_KEYS = `WITH added AS (
+    INSERT INTO record_keys (index_id, key, created_at, record_id, is_unique)
+    SELECT index_id, key, $12::bigint, $1::bigint, is_unique FROM ${givenKeys(13)} ${UNLESS_PRESENT}
+  ), removed AS (
+    DELETE FROM record_keys USING ${givenKeys(16)}
+    WHERE record_keys.index_id = given.index_id AND record_keys.key = given.key
+      AND record_keys.created_at = $12 AND record_keys.record_id = $1
+  )
+  ${UPDATE}`
+
+// id, collection, version, epoch, words, form, keys
+export const PREPARE = `WITH before AS (
+    SELECT id, owner_id, created_at, bytes FROM records
+    WHERE id = $1 AND collection_id = $2 AND version = $3 AND epoch = $4 FOR NO KEY UPDATE
+  ), added AS (
+    INSERT INTO record_keys (index_id, key, created_at, record_id, is_unique)
+    SELECT index_id, given.key, created_at, id, is_unique FROM before, ${givenKeys(11)} ${UNLESS_PRESENT}
+  )
+  UPDATE records SET ${setForm(6)}, words = $5::tsvector || ${bucketsOf('records.id')}, words_version = version
+  FROM before WHERE records.id = before.id RETURNING before.owner_id, before.bytes`
+
+export const REMOVE = `DELETE FROM records WHERE id = $1 AND collection_id = $2 RETURNING ${COLUMNS}`
+
+// Rows are locked before they are counted; see `removeOwned` in records.ts.
+export const REMOVE_OWNED = `DELETE FROM records
+  WHERE id = ANY (ARRAY(SELECT id FROM records WHERE collection_id = $1 AND owner_id = $2 LIMIT $3 FOR UPDATE))
+  RETURNING ${COLUMNS}`
+
+// collection, owner, limit, epoch, now, term of the owner, term of nobody
+export const RELEASE_OWNED = `UPDATE records SET owner_id = NULL, version = version + 1, epoch = $4, updated_at = $5,
+    words = ts_delete(words, $6::text) || array_to_tsvector(ARRAY[$7::text]),
+    words_version = CASE WHEN words_version = version THEN version + 1 END
+  WHERE id = ANY (
+    ARRAY(SELECT id FROM records WHERE collection_id = $1 AND owner_id = $2 ORDER BY id LIMIT $3 FOR NO KEY UPDATE))
+  RETURNING ${COLUMNS}`
+
+export const REFERENCING = `SELECT ${COLUMNS} FROM records
+  WHERE collection_id = $1 AND id = ANY (
+    ARRAY(SELECT record_id FROM record_keys WHERE index_id = $2 AND key = $3 ORDER BY created_at, record_id LIMIT $4))
+  ORDER BY id ${ROW_LOCK}`

@@ -1,0 +1,89 @@
+import type { Collection } from '../domain/collection.ts'
+import { AppError } from '../domain/errors.ts'
+import { type Expression, FALSE } from '../domain/expression.ts'
+import { mentions } from '../domain/expression-parts.ts'
+import type { Catalog, CompiledCollection } from './catalog.ts'
+import type { RecordStorage } from './ports/collections.ts'
+import type { ReadTx } from './ports/persistence.ts'
+
+/** A collection, and who may read its records. */
+export interface ReadableCollection {
+  readonly compiled: CompiledCollection
+  readonly collection: Collection
+  readonly storage: RecordStorage
+  /** False for admins only. */
+  readonly rule: Expression
+  /** Differs for each change of the definition, and of what it says about referenced records. */
+  readonly version: string
+  /** Differs if records, or those they refer to, may have another form. */
+  readonly shape: string
+  /** The ids of the definitions, among them those of referenced collections, that are not part of the program. */
+  readonly definitionIds: readonly number[]
+}
+
+export interface ReadableCollections {
+  /** Null if there is no such collection. */
+  find(tx: ReadTx, name: string): Promise<ReadableCollection | null>
+  storageOf(tx: ReadTx, name: string): Promise<RecordStorage | null>
+  /** A filter of a subscription. Throws `validation_failed`. */
+  filter(tx: ReadTx, readable: ReadableCollection, text: string): Promise<Expression>
+}
+
+/** Expressions follow references over this many steps. */
+const MAX_STEPS_COUNT = 2
+
+const usesNow = (text: string): AppError => {
+  const position = Math.max(0, text.search(/\bnow\b/))
+  const detail = `now cannot be used in a subscription, because time passes without events, at position ${position}`
+  return new AppError('validation_failed', 'The filter cannot be used', {
+    faults: [{ in: 'query', pointer: '/filter', detail }],
+  })
+}
+
+export const createReadableCollections = (catalog: Catalog): ReadableCollections => {
+  /** The collections that expressions can reach from one, by name; null for those that do not exist. */
+  const reachable = async (tx: ReadTx, from: CompiledCollection) => {
+    const found = new Map<string, CompiledCollection | null>()
+    let layer = [from]
+    for (let step = 0; step < MAX_STEPS_COUNT; step++) {
+      const names = new Set(layer.flatMap(({ references }) => references.map(({ target }) => target)))
+      layer = []
+      for (const name of names) {
+        if (found.has(name)) continue
+        const compiled = await catalog.named(tx, name)
+        found.set(name, compiled)
+        if (compiled !== null) layer.push(compiled)
+      }
+    }
+    return [...found.values()]
+  }
+
+  return {
+    async storageOf(tx, name) {
+      return (await catalog.named(tx, name))?.storage ?? null
+    },
+    async find(tx, name) {
+      const compiled = await catalog.named(tx, name)
+      if (compiled === null) return null
+      const { collection, storage, stored, rules } = compiled
+      const all = [compiled, ...(await reachable(tx, compiled))]
+      const definitions = [...new Set(all.flatMap((each) => each?.stored ?? []))]
+      const shape = definitions.map((each) => `${each.id}.${each.shape}`).join(' ')
+      const own = stored === null ? '' : `${stored.version}.${stored.epoch}`
+      return {
+        compiled,
+        collection,
+        storage,
+        rule: rules.read ?? FALSE,
+        version: `${own} ${shape}`,
+        shape,
+        definitionIds: definitions.map(({ id }) => id),
+      }
+    },
+    async filter(tx, { compiled }, text) {
+      const expression = await catalog.compileFilter(tx, compiled, text)
+      if (mentions(expression, 'now')) throw usesNow(text)
+      return expression
+    },
+  }
+}

@@ -1,0 +1,145 @@
+import { referencesOf } from '../domain/collection.ts'
+import { AppError } from '../domain/errors.ts'
+import type { Json } from '../domain/merge-patch.ts'
+import { ownFields, type StoredRecord } from '../domain/record.ts'
+import type { CompiledCollection, Referrer } from './catalog.ts'
+import { type Change, changeRecord, deleteRecord, recordKey, storeRecords } from './record-changes.ts'
+import { PendingMisfit } from './record-forms.ts'
+
+/** How many records one deletion may delete or change. */
+export const MAX_AFFECTED_COUNT = 1_000
+
+/** A record, user or file. */
+export interface Target {
+  readonly target: string
+  readonly id: number
+}
+
+interface Affected {
+  readonly compiled: CompiledCollection
+  readonly record: StoredRecord
+}
+
+interface Cleared extends Affected {
+  /** The ids to remove, by the fields that have them. */
+  readonly fields: Map<string, Set<number>>
+}
+
+/** What a deletion leads to. */
+export interface Consequences {
+  /** In the order in which they were found, without the deleted record itself. */
+  readonly deleted: readonly Affected[]
+  readonly changed: readonly { readonly compiled: CompiledCollection; before: StoredRecord; after: StoredRecord }[]
+  /** Records that do not allow it: they restrict it, or would not be valid without the reference. */
+  readonly restricting: readonly Affected[]
+}
+
+const cleared = ({ record, fields }: Cleared): StoredRecord => {
+  const changed: Record<string, Json> = {}
+  for (const [name, ids] of fields) {
+    const value = record[name]
+    changed[name] = Array.isArray(value) ? value.filter((id) => typeof id !== 'number' || !ids.has(id)) : null
+  }
+  return { ...record, ...changed }
+}
+
+/** The record without its references to something. Null if it would not be valid. */
+const clearedRecord = (found: Cleared): StoredRecord | null => {
+  const { collection, validator } = found.compiled
+  const after = cleared(found)
+  return validator.faultsOf(ownFields(collection, after)).length === 0 ? after : null
+}
+
+/**
+ * The definitions that are being prepared with references of their own: by its pending form, a record may already
+ * reference what is to be deleted.
+ */
+const checkPending = async ({ tx }: Change, { target, id }: Target): Promise<void> => {
+  for (const listed of await tx.collections.all()) {
+    if (listed.pending === null) continue
+    const stored = await tx.collections.find(listed.collection.name)
+    const pending = stored?.pending ?? null
+    if (stored === null || pending === null) continue
+    const records = tx.records({ ...stored, ...pending, pending: null })
+    const known = new Set(stored.indexes.map((index) => index.id))
+    for (const field of referencesOf(pending.collection)) {
+      const index = pending.indexes.find((each) => each.isReference && each.fields[0] === field.name)
+      if (field.target !== target || index === undefined || known.has(index.id)) continue
+      if ((await records.referencing(field.name, id, 1)).length > 0) throw new PendingMisfit(stored)
+    }
+  }
+}
+
+/** Null if more records are affected than one transaction may change. */
+export const consequencesOf = async (change: Change, deleted: Target): Promise<Consequences | null> => {
+  const { tx, catalog } = change
+  const referrers = new Map<string, readonly Referrer[]>()
+  const removed = new Map<string, Affected>()
+  const clearing = new Map<string, Cleared>()
+  const restricting = new Map<string, Affected>()
+  const queue: Target[] = [deleted]
+
+  const take = (affected: Affected, { field }: Referrer, id: number): void => {
+    const { compiled, record } = affected
+    const key = recordKey(compiled, record.id)
+    if (field.action === 'restrict') restricting.set(key, affected)
+    else if (field.action === 'clear') {
+      const known = clearing.get(key) ?? { ...affected, fields: new Map<string, Set<number>>() }
+      known.fields.set(field.name, (known.fields.get(field.name) ?? new Set()).add(id))
+      clearing.set(key, known)
+    } else if (!removed.has(key) && key !== `${deleted.target}/${deleted.id}`) {
+      removed.set(key, affected)
+      queue.push({ target: compiled.collection.name, id: record.id })
+    }
+  }
+
+  for (let at = queue.shift(); at !== undefined; at = queue.shift()) {
+    const { target, id } = at
+    const known = referrers.get(target) ?? (await catalog.referrersOf(tx, target))
+    referrers.set(target, known)
+    for (const referrer of known) {
+      const records = tx.records(referrer.compiled.storage)
+      for (const record of await records.referencing(referrer.field.name, id, MAX_AFFECTED_COUNT + 1)) {
+        take({ compiled: referrer.compiled, record }, referrer, id)
+      }
+      if (removed.size + clearing.size + restricting.size > MAX_AFFECTED_COUNT) return null
+    }
+    await checkPending(change, at)
+  }
+
+  const isGone = (key: string) => removed.has(key) || key === `${deleted.target}/${deleted.id}`
+  const changed: { compiled: CompiledCollection; before: StoredRecord; after: StoredRecord }[] = []
+  for (const [key, found] of clearing) {
+    if (isGone(key)) continue
+    const after = clearedRecord(found)
+    if (after === null) restricting.set(key, found)
+    else changed.push({ compiled: found.compiled, before: found.record, after })
+  }
+  const remaining = [...restricting].filter(([key]) => !isGone(key)).map(([, affected]) => affected)
+  return { deleted: [...removed.values()], changed, restricting: remaining }
+}
+
+/** Deletes and changes the records that depend on something that is deleted. */
+export const applyConsequences = async (change: Change, { deleted, changed }: Consequences): Promise<void> => {
+  for (const { compiled, before, after } of changed) {
+    await changeRecord(change, compiled, before, { ...after, version: before.version + 1, updatedAt: change.now })
+  }
+  for (const { compiled, record } of deleted) await deleteRecord(change, compiled, record)
+}
+
+/**
+ * Does what follows from the deletion of a record or file, as the references to it say: deletes the records that reference
+ * it, clears their references, and so on. Throws `referenced` if one of them does not allow it, or if there are too many.
+ */
+export const followReferences = async (change: Change, deleted: Target): Promise<void> => {
+  if (change.changed.size > 0) await storeRecords(change)
+  const consequences = await consequencesOf(change, deleted)
+  if (consequences === null) {
+    const message = `More than ${MAX_AFFECTED_COUNT} records depend on it: delete some of them first`
+    throw new AppError('referenced', message)
+  }
+  const [first] = consequences.restricting
+  if (first !== undefined)
+    throw new AppError('referenced', `A record of ${first.compiled.collection.name} references it`)
+  await applyConsequences(change, consequences)
+}

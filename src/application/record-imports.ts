@@ -1,0 +1,179 @@
+import { AppError, type ErrorCode, type Fault } from '../domain/errors.ts'
+import { isJsonObject, type Json, type JsonObject } from '../domain/merge-patch.ts'
+import type { Actor } from '../domain/session.ts'
+import { requireAdmin } from './access.ts'
+import type { Catalog, CompiledCollection } from './catalog.ts'
+import type { UnitOfWork } from './ports/persistence.ts'
+import type { Change } from './record-changes.ts'
+import type { RecordOperations } from './record-operations.ts'
+import type { ImportResult, RefusedLine } from './records.ts'
+
+/** Limits of the lines that are stored in one unit. */
+const MAX_PART_COUNT = 100
+const MAX_PART_CHARACTERS = 256 * 1_024
+
+const MAX_REFUSED_LINES_COUNT = 1_000
+
+interface Line {
+  readonly number: number
+  readonly text: string
+}
+
+/** Errors that say something about a line. Any other ends the import. */
+const LINE_CODES: ReadonlySet<ErrorCode> = new Set(['validation_failed', 'data_too_large', 'not_unique', 'forbidden'])
+
+/** Thrown to roll back. */
+class RolledBack extends Error {}
+
+const invalid = (faults: readonly Fault[], detail = 'The line does not have the expected form') =>
+  new AppError('validation_failed', detail, { faults })
+
+const parseLine = (text: string): JsonObject => {
+  let value: Json
+  try {
+    value = JSON.parse(text)
+  } catch {
+    throw invalid([], 'The line is not valid JSON')
+  }
+  if (!isJsonObject(value)) throw invalid([{ pointer: '', detail: 'Expected an object' }])
+  return value
+}
+
+/** What an export adds to the fields of a record; except for the owner, an import assigns it anew. */
+const ASSIGNED = ['id', 'version', 'created_at', 'updated_at']
+
+const withoutAssigned = (line: JsonObject): JsonObject =>
+  Object.fromEntries(Object.entries(line).filter(([name]) => name !== 'owner_id' && !ASSIGNED.includes(name)))
+
+const ownerIn = async ({ tx }: Change, line: JsonObject, actor: Actor): Promise<number | null> => {
+  if (!Object.hasOwn(line, 'owner_id')) return actor.userId
+  const ownerId = line.owner_id
+  if (ownerId === null) return null
+  const owner = typeof ownerId === 'number' && Number.isSafeInteger(ownerId) ? await tx.users.findById(ownerId) : null
+  if (owner === null) throw invalid([{ pointer: '/owner_id', detail: 'Expected the id of a user, or null' }])
+  return owner.id
+}
+
+/** Lines that are stored together. */
+const inParts = async function* (lines: AsyncIterable<string>): AsyncGenerator<readonly Line[]> {
+  let part: Line[] = []
+  let size = 0
+  let number = 0
+  for await (const text of lines) {
+    number++
+    if (text.trim() === '') continue
+    part.push({ number, text })
+    size += text.length
+    if (part.length < MAX_PART_COUNT && size < MAX_PART_CHARACTERS) continue
+    yield part
+    part = []
+    size = 0
+  }
+  if (part.length > 0) yield part
+}
+
+interface Deps {
+  readonly catalog: Catalog
+  readonly unitOfWork: UnitOfWork
+  readonly operations: RecordOperations
+  /** Runs a unit that needs space on behalf of an actor. */
+  readonly adding: <T>(actor: Actor, work: (change: Change) => Promise<T>) => Promise<T>
+}
+
+interface Refusal {
+  readonly line: Line
+  readonly error: AppError
+}
+
+/** Imports records, see `Records.importLines`. */
+export const createRecordImports = ({ catalog, unitOfWork, operations, adding }: Deps) => {
+  const importLine = async (
+    change: Change,
+    compiled: CompiledCollection,
+    { text }: Line,
+    actor: Actor,
+  ): Promise<void> => {
+    const line = parseLine(text)
+    if (compiled.stored === null && line.owner_id === null) {
+      throw invalid([{ pointer: '/owner_id', detail: 'Expected the id of a user' }])
+    }
+    const ownerId = await ownerIn(change, line, actor)
+    await operations.add(change, compiled, { draft: withoutAssigned(line), ownerId })
+  }
+
+  /** Stores lines in one unit, or none of them: then the first one that cannot be stored is the refusal. */
+  const attempt = async (
+    actor: Actor,
+    name: string,
+    lines: readonly Line[],
+    isDryRun: boolean,
+  ): Promise<Refusal | null> => {
+    let refusal: Refusal | null = null
+    try {
+      await adding(actor, async (change) => {
+        refusal = null
+        const { principal } = change.authorization
+        if (principal !== null) requireAdmin(principal)
+        const compiled = await catalog.find(change.tx, name)
+        for (const line of lines) {
+          try {
+            await importLine(change, compiled, line, actor)
+          } catch (error) {
+            if (error instanceof AppError && LINE_CODES.has(error.code)) refusal = { line, error }
+            throw error
+          }
+        }
+        if (isDryRun) throw new RolledBack('a dry run changes nothing')
+      })
+    } catch (error) {
+      if (refusal === null && !(error instanceof RolledBack)) throw error
+    }
+    return refusal
+  }
+
+  /** Lines that no record could be made of, whatever else is stored: found without a unit for each. */
+  const unusable = async (name: string, lines: readonly Line[]): Promise<Refusal[]> => {
+    const { validator } = await unitOfWork.read(async (tx) => catalog.find(tx, name))
+    return lines.flatMap((line) => {
+      try {
+        const drafted = validator.draft(withoutAssigned(parseLine(line.text)))
+        return 'faults' in drafted ? [{ line, error: invalid(drafted.faults) }] : []
+      } catch (error) {
+        if (error instanceof AppError) return [{ line, error }]
+        throw error
+      }
+    })
+  }
+
+  return async (
+    actor: Actor,
+    name: string,
+    lines: AsyncIterable<string>,
+    { isDryRun }: { readonly isDryRun: boolean },
+  ): Promise<ImportResult> => {
+    requireAdmin(actor)
+    let created = 0
+    let refused = 0
+    const listed: RefusedLine[] = []
+    const note = ({ line, error }: Refusal): void => {
+      refused++
+      if (listed.length >= MAX_REFUSED_LINES_COUNT) return
+      listed.push({ line: line.number, code: error.code, detail: error.message, faults: error.faults ?? [] })
+    }
+    // A collection that does not exist is an error even without lines.
+    await attempt(actor, name, [], true)
+    for await (const part of inParts(lines)) {
+      const refusals = await unusable(name, part)
+      let remaining = part.filter((each) => !refusals.some(({ line }) => line === each))
+      while (remaining.length > 0) {
+        const refusal = await attempt(actor, name, remaining, isDryRun)
+        if (refusal === null) break
+        refusals.push(refusal)
+        remaining = remaining.filter((line) => line !== refusal.line)
+      }
+      created += remaining.length
+      for (const refusal of refusals.sort((one, other) => one.line.number - other.line.number)) note(refusal)
+    }
+    return { created, refused, lines: listed }
+  }
+}

@@ -1,0 +1,220 @@
+import type { Collection } from '../domain/collection.ts'
+import type { ErrorCode, Fault } from '../domain/errors.ts'
+import type { StoredFile } from '../domain/file.ts'
+import type { JsonObject } from '../domain/merge-patch.ts'
+import type { Page, PageRequest } from '../domain/page.ts'
+import type { StoredRecord } from '../domain/record.ts'
+import type { Actor, Anonymous, Principal } from '../domain/session.ts'
+import type { Instant } from '../domain/user.ts'
+import type { IdempotencyRequest, IdempotentResult } from './idempotency.ts'
+import type { RecordQuery } from './ports/persistence.ts'
+import type { Expected } from './records.ts'
+
+/** The input of a change. */
+export interface Checkable {
+  /** Whether it has passed the schema of the collection, which must be one defined in code. */
+  readonly isChecked?: boolean
+}
+
+export type RecordOperation = { readonly collection: string } & (
+  | ({ readonly op: 'create'; readonly draft: JsonObject } & Checkable)
+  | ({
+      readonly op: 'update'
+      readonly id: number
+      readonly patch: JsonObject
+      readonly expected: Expected
+    } & Checkable)
+  | { readonly op: 'delete'; readonly id: number; readonly expected: Expected }
+)
+
+/** A record, and the definition of its collection in the same transaction. */
+export interface RecordResult {
+  readonly collection: Collection
+  readonly record: StoredRecord
+}
+
+/** What is shown in the place of references, by their fields; without those that the caller may not read. */
+export type Expanded = Readonly<Record<string, ExpandedReference | readonly ExpandedReference[]>>
+
+export type ExpandedReference =
+  | ({ readonly kind: 'record'; readonly expanded: Expanded | null } & RecordResult)
+  | { readonly kind: 'user'; readonly id: number; readonly name: string }
+  | { readonly kind: 'file'; readonly file: StoredFile }
+
+export interface ReadOptions {
+  /** Which references to expand: names of fields, `owner`, or `list.owner` for one behind another. */
+  readonly expand?: readonly string[]
+}
+
+export interface ListOptions extends ReadOptions {
+  /** What else must hold, as an expression over the fields of the collection. */
+  readonly filter?: string | null
+}
+
+export interface ReadResult extends RecordResult {
+  readonly expanded: Expanded | null
+}
+
+export interface ListResult {
+  readonly collection: Collection
+  readonly page: Page<StoredRecord>
+  /** By the ids of the records of the page; null if nothing was to be expanded. */
+  readonly expanded: ReadonlyMap<number, Expanded> | null
+}
+
+export interface CreateOptions<T> extends Checkable {
+  readonly idempotency: IdempotencyRequest<T> | null
+}
+
+export interface UpdateOptions extends Checkable {
+  readonly expected: Expected
+}
+
+/** Why a line of an import was refused. */
+export interface RefusedLine {
+  /** The first is 1. */
+  readonly line: number
+  readonly code: ErrorCode
+  readonly detail: string
+  readonly faults: readonly Fault[]
+}
+
+export interface ImportResult {
+  readonly created: number
+  readonly refused: number
+  /** The first of them. */
+  readonly lines: readonly RefusedLine[]
+}
+
+/**
+ * The records of every collection. What the rules of a collection do not let someone read does not exist for them
+ * (`not_found`); what they may read but not change, and what they may not create, is `forbidden`; for someone without
+ * a token (null, {@link Anonymous}) it is all `unauthenticated`. A collection that does not exist is `not_found`.
+ *
+ * Input that does not fit the schema is `validation_failed` with every fault, or `data_too_large`. So is a reference to
+ * something that does not exist or that the caller may not read. A value that another record has in a unique index is
+ * `not_unique`. Every write that needs space may throw `quota_exceeded` and `storage_reserved`, and every write of a
+ * user whose account is gone `invalid_token`.
+ */
+export interface Records {
+  /** The present definition of a collection. */
+  collection(name: string): Collection | Promise<Collection>
+  /** Throws `idempotency_mismatch`. The caller becomes the owner. */
+  create(
+    author: Actor | Anonymous,
+    name: string,
+    draft: JsonObject,
+    options: CreateOptions<RecordResult>,
+  ): Promise<IdempotentResult<RecordResult>>
+  get(principal: Principal | null, name: string, id: number, options?: ReadOptions): Promise<ReadResult>
+  /** Throws unless the caller may change the record: for use before the body of a request is read. */
+  checkChange(principal: Principal | null, name: string, id: number): Promise<void>
+  /**
+   * Applies a JSON Merge Patch (RFC 7396). Throws `version_mismatch`. Concurrent writers see each other's changes. A patch
+   * that changes nothing leaves version and time unchanged.
+   */
+  update(
+    author: Actor | Anonymous,
+    name: string,
+    id: number,
+    patch: JsonObject,
+    options: UpdateOptions,
+  ): Promise<RecordResult>
+  /**
+   * Throws `version_mismatch`, and `referenced` if another record that references it does not allow it, or if more records
+   * would change with it than one transaction may.
+   */
+  remove(author: Actor | Anonymous, name: string, id: number, expected: Expected): Promise<void>
+  /**
+   * The records that the caller may read. Of a collection defined in code, those of one owner (`ownerId`); those of others,
+   * and of all (null), are for admins: throws `forbidden`. Throws `validation_failed` for a faulty filter, sort or expand.
+   */
+  list(principal: Principal | null, name: string, query: RecordQuery, options?: ListOptions): Promise<ListResult>
+  /**
+   * All or nothing, in order; the record of each operation, or null for a delete. A record that is changed more than
+   * once has one event, with its last state. The error of an operation has its `index`; for `batch_too_large` it is the
+   * first operation whose record does not fit into the response.
+   */
+  batch(
+    actor: Actor,
+    operations: readonly RecordOperation[],
+    idempotency: IdempotencyRequest<readonly (RecordResult | null)[]> | null,
+  ): Promise<IdempotentResult<readonly (RecordResult | null)[]>>
+  /** All records, in the order of their ids, a part at a time. For admins: throws `forbidden`. */
+  export(
+    principal: Principal,
+    name: string,
+  ): Promise<{ readonly collection: Collection; readonly chunks: AsyncIterable<readonly StoredRecord[]> }>
+  /**
+   * Creates a record from each line, an object in JSON, in parts. The caller becomes the owner, unless a line has an
+   * `owner_id`. A line that cannot be created is refused, and does not affect others. For admins: throws `forbidden`.
+   */
+  importLines(
+    actor: Actor,
+    name: string,
+    lines: AsyncIterable<string>,
+    options: { readonly isDryRun: boolean },
+  ): Promise<ImportResult>
+}
+
+/** A collection as admins see it. */
+export interface CollectionDetails {
+  readonly collection: Collection
+  /** Whether it is defined in code, and cannot be changed. */
+  readonly isBuiltIn: boolean
+  /** 1 for one defined in code. */
+  readonly version: number
+  readonly epoch: string
+  /** Null for one defined in code. */
+  readonly createdAt: Instant | null
+  readonly updatedAt: Instant | null
+  /** The number of its records. */
+  readonly records: number
+}
+
+export interface PutOptions {
+  /** The versions that may be replaced; null for any. */
+  readonly expected: Expected
+  /** Whether there must be no such collection yet (`If-None-Match: *`). */
+  readonly mustNotExist?: boolean
+  /** A JSON Patch (RFC 6902) that every record goes through before it is checked against the definition. */
+  readonly transform?: readonly JsonObject[] | null
+}
+
+export interface RemoveOptions {
+  readonly expected: Expected
+  /** How many records may be deleted with it; without it, the collection must be empty. */
+  readonly records?: number
+}
+
+export interface PutResult {
+  readonly details: CollectionDetails
+  readonly isNew: boolean
+}
+
+/** The definitions of collections. For admins only: everything throws `forbidden`. */
+export interface Collections {
+  /** Those defined in code included. */
+  list(principal: Principal, query: PageRequest<'name'>): Promise<Page<CollectionDetails>>
+  /** Throws `not_found`. */
+  get(principal: Principal, name: string): Promise<CollectionDetails>
+  /**
+   * Creates a collection, or replaces its definition once every record fits the new one. The same definition keeps its
+   * version. Takes as long as checking every record does, and delays nobody else; until then, records are read and
+   * written under the present definition. A record that is written meanwhile and does not fit is one of the misfits.
+   *
+   * Throws `validation_failed` with every fault of the definition, `version_mismatch` (also if the definition was changed
+   * meanwhile), `collection_built_in`, `managed_by_files`, and `records_do_not_fit` with the number of misfits and the
+   * faults of the first ten, if a record does not fit the definition or another one with the same unique values; nothing
+   * changes then.
+   */
+  put(actor: Actor, name: string, definition: JsonObject, options: PutOptions): Promise<PutResult>
+  /**
+   * Deletes a collection and its records. Throws `not_found`, `version_mismatch`, `collection_built_in`,
+   * `managed_by_files`, `referenced` if another collection references it, and `not_empty` unless `records` is the exact
+   * number of its records.
+   */
+  remove(actor: Actor, name: string, options: RemoveOptions): Promise<void>
+  /** Abandons definitions that a process was preparing when it ended. Call it before this process serves. */
+  abandonUnfinished(): Promise<void>
+}

@@ -1,0 +1,262 @@
+import { type Collection, eventName } from '../domain/collection.ts'
+import type { LoggedEvent } from '../domain/event.ts'
+import type { Expression } from '../domain/expression.ts'
+import { bind } from '../domain/expression-binding.ts'
+import type { Referenced } from '../domain/expression-evaluation.ts'
+import { isDeletion, type StoredRecord } from '../domain/record.ts'
+import type { UnitOfWork } from './ports/persistence.ts'
+import { createLaterEvents, type RecordStates } from './record-states.ts'
+import type { RecordView, ViewSet } from './record-views.ts'
+import { createReferrers, matching } from './referrers.ts'
+import type { ReferenceUse } from './view-terms.ts'
+import { asRecord, createPresentRights, createVisibility, NO_VIEWS, type ViewDeps } from './view-visibility.ts'
+
+/** What the subscribers of a view are sent. */
+export type Answer =
+  /** A record that they may read and that matches, as `created` or `updated`; or that did, as `deleted`. */
+  | { readonly kind: 'record'; readonly event: string; readonly collection: Collection; readonly record: StoredRecord }
+  /** A record that they may no longer read, or that no longer matches. */
+  | { readonly kind: 'left'; readonly event: string; readonly id: number }
+  /** They have to list again, because following each record would cost too much. */
+  | { readonly kind: 'gap' }
+
+/** Passes on one answer for several views. */
+export type Emit = (views: Iterable<RecordView>, answer: Answer) => Promise<void> | undefined
+
+/** Finds out what events change for views. */
+export interface ViewChanges {
+  /** Call it with every event, in order. Resolves when every view has its answers. */
+  step(event: LoggedEvent, emit: Emit): Promise<void> | undefined
+  /**
+   * What changes at a position for the only subscriber if they had the view `former` before. Returns the end of the log at
+   * that time: records that have changed since the position are left to their own events up to there.
+   */
+  replace(former: RecordView, set: ViewSet, position: number, emit: Emit): Promise<number>
+  readonly states: RecordStates
+}
+
+/** Pages that are read to find the records that a change of a rule or a role concerns. */
+const MAX_PAGES_COUNT = 500
+/** The event before one is looked for among so many of its subject. */
+const MAX_HISTORY_COUNT = 200
+
+/** What happens to a record that a subscriber may no longer read, or that no longer matches. */
+export const LEFT = 'left'
+
+export const leftEvent = ({ singular }: Collection): string => `${singular}.${LEFT}`
+
+const without = (views: ReadonlySet<RecordView>, others: ReadonlySet<RecordView>): readonly RecordView[] =>
+  [...views].filter((view) => !others.has(view))
+
+/** The members of referenced records that rules and filters name, as the log has them. */
+const LOGGED_NAMES: ReadonlyMap<string, string> = new Map([
+  ['owner_id', 'ownerId'],
+  ['created_at', 'createdAt'],
+  ['updated_at', 'updatedAt'],
+])
+
+const isSame = (one: Referenced | null, other: Referenced | null, members: Iterable<string>): boolean => {
+  if (one === null || other === null) return one === other
+  for (const member of members) {
+    const name = LOGGED_NAMES.get(member) ?? member
+    if (JSON.stringify(one[name] ?? null) !== JSON.stringify(other[name] ?? null)) return false
+  }
+  return true
+}
+
+/** Where a reference leads, if its last record is of this collection. */
+const leadsTo = ({ path }: ReferenceUse, target: string): boolean => path.at(-1)?.target === target
+
+/**
+ * The subject before the change; undefined if the log does not tell, which only knows it of collections defined at run
+ * time.
+ */
+const previousOf = async (unitOfWork: UnitOfWork, event: LoggedEvent): Promise<Referenced | null | undefined> => {
+  if (event.previous) return event.previous
+  if (isDeletion(event.event)) return event.data
+  if (event.previous === null || event.event.endsWith('.created')) return null
+  const scope = { kind: event.kind, subjectId: event.subjectId }
+  const query = { scope, after: 0, maxCount: MAX_HISTORY_COUNT, maxBytes: Number.MAX_SAFE_INTEGER }
+  const { events } = await unitOfWork.read((tx) => tx.events.chunk(query))
+  const at = events.findIndex(({ position }) => position === event.position)
+  return at > 0 ? events[at - 1]?.data : undefined
+}
+
+/** Whether the log does not tell any more what was deleted, because its owner's account was too. */
+const isErased = ({ storage }: ViewSet, { event, previous }: LoggedEvent): boolean =>
+  typeof storage !== 'string' && isDeletion(event) && !previous
+
+interface Deps extends ViewDeps {
+  readonly unitOfWork: UnitOfWork
+  /** For how many records one change of a referenced record, a rule or a role is followed. */
+  readonly maxFollowedCount: number
+}
+
+const answersFor = (collection: Collection, record: StoredRecord) => ({
+  updated: { kind: 'record', event: eventName(collection, 'updated'), collection, record } as const,
+  left: { kind: 'left', event: leftEvent(collection), id: record.id } as const,
+})
+
+/** What a change means for the views that one record is in. */
+const createRecordAnswers = (deps: Deps) => {
+  const { states, slices } = deps
+  const { visible, visibleBefore } = createVisibility(deps)
+  const mayRead = createPresentRights(deps)
+
+  return {
+    /** The event of the record itself. `since` is the position of the one before. */
+    async changed(
+      set: ViewSet,
+      event: LoggedEvent,
+      previous: Referenced | null | undefined,
+      since: number,
+      emit: Emit,
+    ): Promise<void> {
+      const { collection } = set
+      const { position, data } = event
+      const record = asRecord(data)
+      const isGone = isDeletion(event.event)
+      const after = isGone ? NO_VIEWS : await visible(set.candidates, record, position)
+      // Where the log does not tell, the subscribers who may read the record may have had it.
+      const known = previous === undefined ? await mayRead(set, [...set.all()], { ...event, position: -1 }) : null
+      const before =
+        known ?? (previous == null ? NO_VIEWS : (await visibleBefore(set, asRecord(previous), since, position)).ever)
+      const shown = await mayRead(set, [...(isGone ? before : after)], event)
+      if (shown.size > 0) await emit(shown, { kind: 'record', event: event.event, collection, record })
+      const left = without(before, isGone ? shown : after)
+      if (left.length > 0) await emit(left, { kind: 'left', event: leftEvent(collection), id: event.subjectId })
+    },
+
+    /** A change of a record that it refers to. */
+    async affected(set: ViewSet, record: StoredRecord, position: number, emit: Emit): Promise<void> {
+      const { updated, left } = answersFor(set.collection, record)
+      const after = await visible(set.candidates, record, position)
+      const since = states.lastEventOf(set.collection.name, record.id)
+      const { ever, always } = await visibleBefore(set, record, since, position)
+      const shown = await mayRead(set, without(after, always), { position, subjectId: record.id, data: record })
+      if (shown.size > 0) await emit(shown, updated)
+      const lost = without(ever, after)
+      if (lost.length > 0) await emit(lost, left)
+    },
+
+    /** A record that was in one view, and may be in another. */
+    async exchanged(
+      former: RecordView,
+      set: ViewSet,
+      view: RecordView,
+      record: StoredRecord,
+      position: number,
+      emit: Emit,
+    ) {
+      const { updated, left } = answersFor(set.collection, record)
+      const found = await visible(() => [former, view], record, position)
+      if (found.has(former) && !found.has(view)) await emit([view], left)
+      if (found.has(former) || !found.has(view)) return
+      const shown = await mayRead(set, [view], { position, subjectId: record.id, data: record })
+      if (shown.size > 0) await emit(shown, updated)
+      if (slices.isOver()) await slices.next()
+    },
+  }
+}
+
+export const createViewChanges = (deps: Deps): ViewChanges => {
+  const { unitOfWork, clock, slices, storageOf, sets, states, maxFollowedCount, formerView } = deps
+  const answers = createRecordAnswers(deps)
+  const laterEvents = createLaterEvents(unitOfWork)
+  const referrers = createReferrers(unitOfWork, storageOf)
+  const lastPosition = (): Promise<number> => unitOfWork.read(async (tx) => (await tx.events.bounds()).last)
+
+  /** Those of these records that are as they were at the position. Others have events of their own. */
+  const unchanged = async (collection: string, records: readonly StoredRecord[], position: number) => {
+    const ids = records.map(({ id }) => id)
+    const changed = await laterEvents(collection, ids, position)
+    return records.filter(({ id }) => !changed.has(id))
+  }
+
+  /** For the views that depend on other records. */
+  const gap = (set: ViewSet, emit: Emit) => {
+    const dependent = [...set.all()].filter(({ uses }) => formerView?.() || uses === null || uses.length > 0)
+    return emit(dependent, { kind: 'gap' })
+  }
+
+  /** A record that records of the set refer to. */
+  const changeReferenced = async (set: ViewSet, uses: readonly ReferenceUse[], event: LoggedEvent, emit: Emit) => {
+    const seen = new Set<number>()
+    let pageCount = 0
+    for (const { path } of uses) {
+      const found = referrers(set, path, event.subjectId, (collection, records) =>
+        unchanged(collection, records, event.position),
+      )
+      for await (const records of found) {
+        // A reference in between may lead to many records that none of the set refers to.
+        if (++pageCount > maxFollowedCount) return gap(set, emit)
+        for (const record of records) {
+          if (seen.has(record.id)) continue
+          if (seen.size >= maxFollowedCount) return gap(set, emit)
+          seen.add(record.id)
+          await answers.affected(set, record, event.position, emit)
+          if (slices.isOver()) await slices.next()
+        }
+      }
+    }
+  }
+
+  /** The referenced records that views of a set read, or have read; null if those of one view cannot be followed. */
+  const usesOf = (set: ViewSet): readonly ReferenceUse[] | null => {
+    const uses = set.uses()
+    const former = formerView?.()
+    if (!former || uses === null) return uses
+    return former.uses && [...uses, ...former.uses]
+  }
+
+  /** The sets with views that read records of this collection. */
+  const setsReading = (kind: string): readonly ViewSet[] =>
+    [...sets.values()].filter((set) => usesOf(set)?.some((use) => leadsTo(use, kind)) ?? set.collection.name !== kind)
+
+  const follow = async (event: LoggedEvent, reading: readonly ViewSet[], emit: Emit): Promise<void> => {
+    const previous = await previousOf(unitOfWork, event)
+    const since = states.advance(event, previous ?? null, reading.length > 0)
+    if (states.forgetIfTooMuch()) for (const set of sets.values()) await gap(set, emit)
+    const own = sets.get(event.kind)
+    if (own !== undefined && isErased(own, event)) await emit(own.all(), { kind: 'gap' })
+    else if (own !== undefined) await answers.changed(own, event, previous, since, emit)
+    const state = isDeletion(event.event) ? null : event.data
+    for (const set of reading) {
+      const uses = usesOf(set)
+      if (uses === null) await gap(set, emit)
+      const changed = uses?.filter((use) => leadsTo(use, event.kind) && !isSame(previous ?? null, state, use.members))
+      if (changed !== undefined && changed.length > 0) await changeReferenced(set, changed, event, emit)
+    }
+    if (reading.length > 0) states.rememberUntil(await lastPosition())
+  }
+
+  return {
+    states,
+    step(event, emit) {
+      const reading = setsReading(event.kind)
+      if (reading.length > 0 || sets.has(event.kind)) return follow(event, reading, emit)
+      states.advance(event, null, false)
+      return undefined
+    },
+    async replace(former, set, position, emit) {
+      const [view] = set.all()
+      let left = maxFollowedCount
+      let pagesLeft = MAX_PAGES_COUNT
+      if (view !== undefined) {
+        const either: Expression = { kind: 'or', left: former.condition, right: view.condition }
+        const condition = bind(either, { auth: null, now: clock.now() })
+        for await (const page of matching(unitOfWork, set.storage, condition)) {
+          const records = await unchanged(set.collection.name, page, position)
+          left -= records.length
+          pagesLeft--
+          if (left < 0 || pagesLeft < 0) {
+            await emit([view], { kind: 'gap' })
+            break
+          }
+          for (const record of records) await answers.exchanged(former, set, view, record, position, emit)
+        }
+      }
+      return lastPosition()
+    },
+  }
+}

@@ -1,0 +1,305 @@
+import { expect, test } from 'bun:test'
+import fc from 'fast-check'
+import type { JsonObject } from '../../../src/domain/merge-patch.ts'
+import { type LiveMember, startLiveCollections } from '../../support/live-collections.ts'
+import type { Frame, TestSocket } from '../../support/socket.ts'
+
+/** How long the test looks for a counterexample. */
+const SEARCH_MS = Number(process.env.S ?? 20_000)
+const DEADLINE_MS = Number(process.env.D ?? 10_000)
+const MAX_CONCURRENT_COUNT = 6
+
+const skep = await startLiveCollections()
+const people: readonly LiveMember[] = [await skep.member('admin'), await skep.member(), await skep.member()]
+const changer = await skep.member('admin')
+
+const RULES = [
+  'auth.id == record.list.owner_id || auth.id in record.list.members',
+  'auth.id in record.list.team.members || auth.id == record.owner_id',
+  'record.list.open',
+  'record.list.team.open && !record.done',
+  'auth.id == record.owner_id',
+  'true',
+  null,
+] as const
+
+const FILTERS = [
+  undefined,
+  '!done',
+  'list.open',
+  'list.team.open || done',
+  'title.startsWith("a")',
+  'list.team.members.exists(m, m > 1) || title == "b"',
+] as const
+
+const open = { type: 'boolean', default: false }
+const members = { type: 'array', items: { type: 'integer' }, default: [] }
+
+/** The collections of one run. */
+const definitionsOf = (run: number) => {
+  const [teams, lists, tasks] = [`teams${run}`, `lists${run}`, `tasks${run}`]
+  const rules = { read: 'true', create: 'true', update: 'true', delete: 'true' }
+  const taskDefinition = (read: string | null) => ({
+    name: tasks,
+    singular: `task${run}`,
+    schema: {
+      type: 'object',
+      required: ['title'],
+      properties: {
+        title: { type: 'string', maxLength: 10 },
+        done: { type: 'boolean', default: false },
+        list: { type: ['integer', 'null'], 'x-ref': lists, 'x-on-delete': run % 2 === 0 ? 'cascade' : 'clear' },
+      },
+    },
+    rules: { ...rules, read },
+  })
+  const listDefinition = {
+    name: lists,
+    singular: `list${run}`,
+    schema: {
+      type: 'object',
+      properties: { open, members, team: { type: ['integer', 'null'], 'x-ref': teams, 'x-on-delete': 'clear' } },
+    },
+    rules,
+  }
+  const teamDefinition = {
+    name: teams,
+    singular: `team${run}`,
+    schema: { type: 'object', properties: { open, members } },
+    rules,
+  }
+  return { teams, lists, tasks, teamDefinition, listDefinition, taskDefinition }
+}
+
+/** A client that keeps a list by the events that it receives. */
+const createFollower = (member: LiveMember, topic: string, filter: string | undefined) => {
+  let list = new Map<number, object>()
+  let cursor: string | undefined
+  let socket: TestSocket | null = null
+  let taken = 0
+  let work = Promise.resolve()
+
+  const apply = async ({ type, event, gap, data, cursor: at }: Frame) => {
+    if (type === 'subscribed' && gap === true) gaps++
+    if (type === 'event') events++
+    if (type === 'subscribed' && gap === true) list = new Map(await member.list(topic, filter ?? null))
+    else if (type === 'event' && data !== undefined) {
+      const isGone = event?.endsWith('.left') || event?.endsWith('.deleted')
+      if (isGone) list.delete(data.id)
+      else list.set(data.id, data)
+    }
+    cursor = at ?? cursor
+  }
+
+  /** Takes the frames that have come, up to a number of them. */
+  const take = (most = Number.POSITIVE_INFINITY) => {
+    work = work.then(async () => {
+      for (let count = 0; socket !== null && count < most; count++) {
+        const frame = socket.frames[taken]
+        if (frame === undefined) return
+        taken++
+        if (frame.topic === topic) await apply(frame)
+      }
+    })
+    return work
+  }
+
+  return {
+    async connect() {
+      if (socket !== null) return
+      socket = await member.open()
+      taken = 0
+      const isFirst = cursor === undefined
+      socket.send({
+        type: 'subscribe',
+        topic,
+        ref: 'first',
+        ...(filter && { filter }),
+        ...(cursor && { after: cursor }),
+      })
+      const frame = await Promise.race([socket.sees({ ref: 'first' })])
+      if (frame.type !== 'subscribed') throw new Error(JSON.stringify(frame))
+      taken = socket.frames.indexOf(frame)
+      if (isFirst) {
+        list = new Map(await member.list(topic, filter ?? null))
+        taken++
+        cursor = frame.cursor
+      }
+    },
+    take,
+    /** Leaves with some of what has come unread. */
+    async drop(read: number) {
+      await take(read)
+      await socket?.[Symbol.asyncDispose]()
+      socket = null
+    },
+    async difference() {
+      await take()
+      const expected = await member.list(topic, filter ?? null)
+      const text = (map: ReadonlyMap<number, object>) =>
+        [...map].sort(([one], [other]) => one - other).map(([, record]) => JSON.stringify(record))
+      const [has, should] = [text(list), text(expected)]
+      return JSON.stringify(has) === JSON.stringify(should)
+        ? null
+        : { member: member.id, topic, filter, has, should, frames: socket?.frames.slice(-20) }
+    },
+  }
+}
+
+type Follower = ReturnType<typeof createFollower>
+
+interface Action {
+  readonly kind: number
+  readonly which: number
+  readonly value: number
+  readonly other: number
+}
+
+const action = fc.record({
+  kind: fc.nat({ max: 19 }),
+  which: fc.nat({ max: 100 }),
+  value: fc.nat({ max: 100 }),
+  other: fc.nat({ max: 100 }),
+})
+
+const pick = <T>(list: readonly T[], index: number): T | undefined => list[index % list.length]
+
+/** The records of a run, and how they are changed. */
+const createWorld = async (run: number) => {
+  const { teams, lists, tasks, teamDefinition, listDefinition, taskDefinition } = definitionsOf(run)
+  await skep.define(teamDefinition)
+  await skep.define(listDefinition)
+  await skep.define(taskDefinition(RULES[0]))
+  const ids = { teams: [] as number[], lists: [] as number[], tasks: [] as number[] }
+  const some = (from: number): number[] => people.filter((_, index) => (from >> index) & 1).map(({ id }) => id)
+
+  const createTeam = async (value: number) => {
+    ids.teams.push((await changer.create(teams, { open: value % 2 === 0, members: some(value) })).id)
+  }
+  const createList = async (value: number, other: number) => {
+    const team = pick([...ids.teams, null], other) ?? null
+    const draft = { open: value % 2 === 0, members: some(value), team }
+    ids.lists.push((await (pick(people, other) ?? changer).create(lists, draft)).id)
+  }
+  const taskOf = (value: number, other: number): JsonObject => ({
+    title: pick(['a', 'b', 'ab'], value) ?? '',
+    done: value % 2 === 0,
+    list: pick([...ids.lists, null], other) ?? null,
+  })
+  const createTask = async (value: number, other: number) => {
+    ids.tasks.push((await (pick(people, value) ?? changer).create(tasks, taskOf(value, other))).id)
+  }
+  const remove = async (name: string, known: number[], which: number) => {
+    const id = pick(known, which)
+    if (id === undefined) return
+    known.splice(known.indexOf(id), 1)
+    await changer.remove(name, id)
+  }
+  const followers: Follower[] = []
+
+  const perform = async ({ kind, which, value, other }: Action): Promise<void> => {
+    const [team, list, task] = [pick(ids.teams, which), pick(ids.lists, which), pick(ids.tasks, which)]
+    const follower = pick(followers, which)
+    switch (kind) {
+      case 0:
+        return createTeam(value)
+      case 1:
+        return createList(value, other)
+      case 2:
+      case 3:
+        return createTask(value, other)
+      case 4:
+      case 5:
+        return void (team && (await changer.update(teams, team, { open: value % 2 === 0, members: some(other) })))
+      case 6:
+      case 7:
+        return void (list && (await changer.update(lists, list, { open: value % 2 === 0, members: some(other) })))
+      case 8:
+        return void (list && (await changer.update(lists, list, { team: pick([...ids.teams, null], value) ?? null })))
+      case 9:
+      case 10:
+        return void (task && (await changer.update(tasks, task, { list: pick([...ids.lists, null], other) ?? null })))
+      case 11:
+        return void (task && (await changer.update(tasks, task, taskOf(value, other))))
+      case 12:
+        return remove(teams, ids.teams, which)
+      case 13:
+        return remove(lists, ids.lists, which)
+      case 14:
+        return remove(tasks, ids.tasks, which)
+      case 15:
+        return void (await skep.redefine(taskDefinition(pick(RULES, value) ?? null)))
+      case 16:
+        return void (await pick(people, which)?.setRole(value % 3 === 0 ? 'admin' : 'user'))
+      case 17:
+        return follower?.drop(value % 5)
+      case 18:
+        return follower?.connect()
+      default:
+        // Let some, but not all, of it be delivered.
+        for (let turn = 0; turn < value; turn++) await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+  /** A cascade deletes tasks that the test still knows, and tests of the rules refuse some changes. */
+  const tryTo = async (next: Action) => {
+    try {
+      await perform(next)
+    } catch (error) {
+      if (!(error instanceof Error) || error.name !== 'AppError') throw error
+    }
+  }
+  for (const value of [1, 2]) await createTeam(value)
+  for (const value of [1, 2, 3]) await createList(value, value)
+  for (const value of [1, 2, 3, 4]) await createTask(value, value)
+  for (const member of people) {
+    for (const filter of FILTERS) followers.push(createFollower(member, tasks, filter))
+  }
+  return { tryTo, followers, perform }
+}
+
+const untilEqual = async (followers: readonly Follower[]) => {
+  const deadline = Date.now() + DEADLINE_MS
+  for (;;) {
+    await skep.settled()
+    const differences = []
+    for (const follower of followers) differences.push(await follower.difference())
+    const [first] = differences.filter((each) => each !== null)
+    if (first === undefined) return
+    if (Date.now() > deadline) throw new Error(JSON.stringify(first, null, 1))
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
+let runs = 0
+let gaps = 0
+let events = 0
+
+test('whoever applies the events to the list they have read holds what the server lists', async () => {
+  const seed = Number(process.env.TEST_SEED ?? Date.now() % 2 ** 31)
+  console.info(`seed ${seed}`)
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.array(action, { minLength: 1, maxLength: 25 }), { minLength: 1, maxLength: 4 }),
+      async (phases) => {
+        const { tryTo, followers } = await createWorld(++runs)
+        try {
+          for (const follower of followers) await follower.connect()
+          for (const phase of phases) {
+            // Changes of a phase overlap with each other and with their delivery.
+            for (let from = 0; from < phase.length; from += MAX_CONCURRENT_COUNT) {
+              await Promise.all(phase.slice(from, from + MAX_CONCURRENT_COUNT).map(tryTo))
+            }
+            for (const follower of followers) await follower.connect()
+            await untilEqual(followers)
+          }
+        } finally {
+          for (const follower of followers) await follower.drop(0)
+          for (const [index, person] of people.entries()) await person.setRole(index === 0 ? 'admin' : 'user')
+        }
+      },
+    ),
+    { seed, numRuns: 10_000, interruptAfterTimeLimit: SEARCH_MS, markInterruptAsFailure: false, endOnFailure: true },
+  )
+  console.info(`${runs} runs, ${gaps} gaps, ${events} events`)
+  expect(runs).toBeGreaterThan(1)
+}, 120_000)
