@@ -1,4 +1,5 @@
 import { AppError } from '../domain/errors.ts'
+import { userEvent } from '../domain/event.ts'
 import type { MailToken, MailTokenPurpose } from '../domain/mail-token.ts'
 import { networksOf } from '../domain/network.ts'
 import type { Principal } from '../domain/session.ts'
@@ -78,7 +79,10 @@ export const createAccounts = ({ unitOfWork, passwords, opaqueTokens, notices, a
         const user = await tx.users.findById(proven.userId)
         if (!user?.isActive) throw invalidLink()
         await tx.mailTokens.delete(user.id, 'verify')
-        await tx.users.update({ ...user, email: proven.email, emailVerified: true, updatedAt: now })
+        const verified = { ...user, email: proven.email, emailVerified: true, updatedAt: now }
+        await tx.users.update(verified)
+        const event = userEvent(user, verified, user.id, now)
+        if (event !== null) await tx.events.append(event)
         if (proven.email === user.email) return user.id
         await tx.mailTokens.delete(user.id)
         await queueNotification(tx, opaqueTokens, {
@@ -112,7 +116,10 @@ export const createAccounts = ({ unitOfWork, passwords, opaqueTokens, notices, a
         if (!user?.isActive || user.email !== proven.email) throw invalidLink()
         // A pending change of address may come from a thief.
         await tx.mailTokens.delete(user.id)
-        await tx.users.update({ ...user, passwordHash, emailVerified: true, updatedAt: now })
+        const verified = { ...user, passwordHash, emailVerified: true, updatedAt: now }
+        await tx.users.update(verified)
+        const event = userEvent(user, verified, user.id, now)
+        if (event !== null) await tx.events.append(event)
         await tx.sessions.deleteAll(user.id, null)
         await tx.fileLinks.deleteAll({ creatorId: user.id })
         await tx.signInSources.put({ userId: user.id, source: networksOf(address).client, usedAt: now })

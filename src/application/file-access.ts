@@ -20,7 +20,7 @@ export const bothOf = (one: Expression, other: Expression): Expression => {
 }
 
 /** The query for one record that meets a condition. */
-export const anyRecord = (condition: Expression, account: number | null): RecordQuery => ({
+export const anyRecord = (condition: Expression | null, account: number | null): RecordQuery => ({
   size: 1,
   sort: { field: 'created_at', descending: true },
   from: { page: 1, total: false },

@@ -1,13 +1,21 @@
 import { notFound } from '../domain/errors.ts'
 import type { StoredFile } from '../domain/file.ts'
 import type { Page } from '../domain/page.ts'
-import type { Principal } from '../domain/session.ts'
-import { requireActiveActor, requireOwnOrAdmin } from './access.ts'
+import type { Actor, Principal } from '../domain/session.ts'
+import { requireOwnOrAdmin } from './access.ts'
+import type { Catalog } from './catalog.ts'
+import { isReadableFile } from './file-access.ts'
 import type { BlobBytes } from './ports/blobs.ts'
 import type { FileQuery, ReadTx } from './ports/persistence.ts'
+import { type Authorization, createAuthorization, refuse } from './record-access.ts'
+import { followReferences } from './record-deletions.ts'
+import type { RecordUnits } from './record-units.ts'
 import { createUploads, type ReceivedFile, type Upload, type UploadDeps } from './uploads.ts'
 
-/** Only the owner and admins can see a file; for all others it does not exist (`not_found`). */
+/**
+ * The owner and admins can see and change a file; those who may read a record that references it can see it. For all
+ * others it does not exist (`not_found`).
+ */
 export interface Files {
   /**
    * Stores the bytes, which belong to the result until it is kept or disposed of. The type is detected only from the
@@ -18,8 +26,11 @@ export interface Files {
   /** The actor's own files; an admin may list another user's (`ownerId`) or all (null). Throws `forbidden`. */
   list(actor: Principal, query: FileQuery): Promise<Page<StoredFile>>
   get(actor: Principal, id: number): Promise<StoredFile>
-  /** Its links end at once; its bytes are deleted soon after. */
-  remove(actor: Principal, id: number): Promise<void>
+  /**
+   * Its links end at once; its bytes are deleted soon after. What becomes of records that reference it is up to their
+   * collections. Throws `forbidden`, and `referenced` if one of them does not allow it.
+   */
+  remove(actor: Actor, id: number): Promise<void>
   /**
    * The bytes of a visible file from `first` up to, but not including, `end`. Throws `not_found` if they were removed
    * meanwhile, `unavailable` if they cannot be read now.
@@ -27,15 +38,27 @@ export interface Files {
   read(file: StoredFile, first: number, end: number): Promise<BlobBytes>
 }
 
-/** The file, if the actor may see it. Throws `not_found`. */
+/** The file, if the actor may change it and give links to it. Throws `not_found`. */
 export const visibleFile = async (tx: ReadTx, actor: Principal, id: number): Promise<StoredFile> => {
   const file = await tx.files.findById(id)
   if (file === null || (file.ownerId !== actor.userId && actor.role !== 'admin')) throw notFound('File')
   return file
 }
 
-export const createFiles = (deps: UploadDeps): Files => {
-  const { unitOfWork, blobs, clock } = deps
+interface Deps extends UploadDeps {
+  readonly catalog: Catalog
+  readonly units: RecordUnits
+}
+
+export const createFiles = (deps: Deps): Files => {
+  const { unitOfWork, blobs, clock, catalog, units } = deps
+
+  const readableFile = async (authorization: Authorization, id: number): Promise<StoredFile> => {
+    const file = await authorization.tx.files.findById(id)
+    if (file === null || !(await isReadableFile(authorization, catalog, file))) throw notFound('File')
+    return file
+  }
+
   return {
     receive: createUploads(deps),
 
@@ -44,12 +67,16 @@ export const createFiles = (deps: UploadDeps): Files => {
       return unitOfWork.read((tx) => tx.files.list(query))
     },
 
-    get: (actor, id) => unitOfWork.read((tx) => visibleFile(tx, actor, id)),
+    get: (actor, id) => unitOfWork.read((tx) => readableFile(createAuthorization(tx, catalog, actor, clock.now()), id)),
 
     async remove(actor, id) {
-      await unitOfWork.write(async (tx) => {
-        const now = clock.now()
-        const { blobKey } = await visibleFile(tx, await requireActiveActor(tx, actor, now), id)
+      await units.changing(actor, async (change) => {
+        const { tx, now, authorization } = change
+        const { blobKey, ownerId } = await readableFile(authorization, id)
+        const { principal } = authorization
+        if (ownerId !== principal?.userId && principal?.role !== 'admin')
+          refuse(principal, 'You may not delete this file')
+        await followReferences(change, { target: 'files', id })
         await tx.files.delete(id)
         await tx.jobs.enqueue({ kind: 'delete-blob', payload: { key: blobKey }, now })
       })

@@ -1,16 +1,18 @@
-import type { Collection } from '../domain/collection.ts'
 import { IDEMPOTENCY_TTL_MS } from '../domain/idempotency.ts'
 import type { Job } from '../domain/job.ts'
-import { erasedRecord, recordEvent } from '../domain/record.ts'
 import { SIGN_IN_SOURCE_KEPT_MS } from '../domain/session.ts'
+import type { Catalog } from './catalog.ts'
 import { createFileJobs } from './file-jobs.ts'
 import type { JobHandlers } from './job-runner.ts'
 import { createMailJobs, type MailJobsDeps } from './mail-jobs.ts'
 import type { BlobStore } from './ports/blobs.ts'
-import type { EraseProgress, Tx } from './ports/persistence.ts'
+import type { EraseProgress, FileQuery, Tx } from './ports/persistence.ts'
+import { createRecordErasure, type RecordErasure } from './record-erasure.ts'
+import type { RecordUnits } from './record-units.ts'
 
 interface Deps extends MailJobsDeps {
-  readonly collections: readonly Collection[]
+  readonly catalog: Catalog
+  readonly units: RecordUnits
   readonly blobs: BlobStore
   /** Milliseconds for which a used refresh token is kept to detect its reuse. */
   readonly refreshTtlMs: number
@@ -28,10 +30,17 @@ const MAX_SLICE_COUNT = 200
 /** For rows that can be as large as a record. */
 const MAX_LARGE_SLICE_COUNT = 50
 
+const filesOf = (ownerId: number): FileQuery => ({
+  ownerId,
+  size: MAX_LARGE_SLICE_COUNT,
+  sort: { field: 'created_at', descending: false },
+  from: { page: 1, total: false },
+})
+
 type Step = (tx: Tx, limit: number) => Promise<number>
 
 export const createJobHandlers = (deps: Deps): JobHandlers => {
-  const { unitOfWork, collections, clock, refreshTtlMs, eventRetentionMs } = deps
+  const { unitOfWork, clock, refreshTtlMs, eventRetentionMs } = deps
   const mail = createMailJobs(deps)
   const files = createFileJobs(deps)
 
@@ -56,18 +65,9 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
       (tx, limit) => tx.events.deleteBefore(now - eventRetentionMs, limit),
       (tx, limit) => tx.jobs.deleteEnded('done', now - DONE_KEPT_MS, limit),
       (tx, limit) => tx.jobs.deleteEnded('dead', now - DEAD_KEPT_MS, limit),
+      async (tx, limit) => ((await tx.collections.cleanUp(limit)) ? limit : 0),
     ]
     return inSlices(steps, signal)
-  }
-
-  /** Subscribers learn that the records are gone; the events do not contain their content. */
-  const forgetRecords = async (tx: Tx, collection: Collection, job: Job, userId: number, limit: number) => {
-    const author = { actorId: userId, requestId: `job-${job.id}`, createdAt: clock.now() }
-    const removed = await tx.records(collection.name).deleteOwned(userId, limit)
-    for (const record of removed) {
-      await tx.events.append(recordEvent(collection, 'deleted', erasedRecord(collection, record), author))
-    }
-    return removed.length
   }
 
   const eraseEvents = async (userId: number, signal: AbortSignal) => {
@@ -81,19 +81,27 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
     } while (reached !== null)
   }
 
+  /** What references a file has to forget it first. */
+  const forgetFiles = async (userId: number, erasure: RecordErasure, signal: AbortSignal) => {
+    for (let isLast = false; !isLast; ) {
+      const { items } = await unitOfWork.read((tx) => tx.files.list(filesOf(userId)))
+      for (const { id } of items) await erasure.forgetReferences({ target: 'files', id }, signal)
+      signal.throwIfAborted()
+      isLast = (await unitOfWork.write((tx) => files.deleteOwned(tx, userId, MAX_LARGE_SLICE_COUNT))) === 0
+    }
+  }
+
   const forgetUser = async (job: Job, signal: AbortSignal) => {
     const { userId } = job.payload as { readonly userId: number }
     await eraseEvents(userId, signal)
-    const records = collections.map<Step>(
-      (collection) => (tx, limit) => forgetRecords(tx, collection, job, userId, limit),
-    )
-    await inSlices(records, signal, MAX_LARGE_SLICE_COUNT)
+    const erasure = createRecordErasure(deps, userId, { actorId: userId, requestId: `job-${job.id}` })
+    // Subscribers learn that the records are gone; the events do not contain their content.
+    await erasure.forgetOwned(signal)
+    await erasure.forgetReferences({ target: 'users', id: userId }, signal)
+    await forgetFiles(userId, erasure, signal)
     // Again, because an admin may have changed a record before it was deleted.
     await eraseEvents(userId, signal)
-    const steps: readonly Step[] = [
-      (tx, limit) => files.deleteOwned(tx, userId, limit),
-      (tx, limit) => tx.idempotency.deleteOwned(userId, limit),
-    ]
+    const steps: readonly Step[] = [(tx, limit) => tx.idempotency.deleteOwned(userId, limit)]
     await inSlices(steps, signal)
     await unitOfWork.write((tx) => tx.usage.delete(userId))
   }

@@ -1,4 +1,4 @@
-import type { LoggedEvent } from '../domain/event.ts'
+import { DEFINITIONS, type LoggedEvent } from '../domain/event.ts'
 import type { UnitOfWork } from './ports/persistence.ts'
 import type { Clock, EventLoopSlices } from './ports/system.ts'
 import type { ReadableCollections } from './readable-collections.ts'
@@ -110,10 +110,10 @@ export const createLiveViews = ({ unitOfWork, readable, clock, slices }: Deps): 
     },
     outdated({ kind, position }) {
       const set = sets.get(kind)
-      if (set === undefined && kind !== 'collections') return undefined
+      if (set === undefined && kind !== DEFINITIONS) return undefined
       return unitOfWork.read(async (tx) => {
         const { last } = await tx.events.bounds()
-        if (last === position && kind !== 'collections') return []
+        if (last === position && kind !== DEFINITIONS) return []
         const concerned = set === undefined ? [...sets.values()] : [set]
         const names: string[] = []
         for (const each of concerned) {

@@ -3,7 +3,7 @@ import { BATCH_LIMITS, charactersOf, type StoredRecord } from '../domain/record.
 import type { Catalog, CompiledCollection } from './catalog.ts'
 import type { Change } from './record-changes.ts'
 import type { RecordOperations } from './record-operations.ts'
-import type { RecordOperation, RecordResult } from './records.ts'
+import type { RecordOperation, RecordResult } from './record-requests.ts'
 
 const batchTooLarge = () =>
   new AppError('batch_too_large', 'The records of this batch are too large together: send fewer operations')

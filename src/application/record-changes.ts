@@ -128,18 +128,31 @@ export const changeRecord = async (
   return record
 }
 
-/** `logged` is what the log gets to know of it. */
 export const deleteRecord = async (
   change: Change,
   compiled: CompiledCollection,
   record: StoredRecord,
-  logged: StoredRecord | null = null,
 ): Promise<void> => {
   change.changed.delete(recordKey(compiled, record.id))
   await change.tx.records(compiled.storage).delete(record.id)
-  const isErased = logged !== null
-  note(change, { compiled, record: logged ?? record, change: 'deleted', previous: record, isErased })
+  note(change, { compiled, record, change: 'deleted', previous: record })
 }
+
+/** A record that was deleted with its owner; `erased` is what the log gets to know of it. */
+export const noteErased = (
+  change: Change,
+  compiled: CompiledCollection,
+  record: StoredRecord,
+  erased: StoredRecord,
+): void => note(change, { compiled, record: erased, change: 'deleted', previous: record, isErased: true })
+
+/** A record that has lost its owner. */
+export const noteReleased = (
+  change: Change,
+  compiled: CompiledCollection,
+  before: StoredRecord,
+  record: StoredRecord,
+): void => note(change, { compiled, record, change: 'updated', previous: before })
 
 /** Stores what has changed, and appends the events. */
 export const storeChanges = async (change: Change): Promise<void> => {

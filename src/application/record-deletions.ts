@@ -1,4 +1,4 @@
-import { referencesOf } from '../domain/collection.ts'
+import { type ReferenceAction, referencesOf } from '../domain/collection.ts'
 import { AppError } from '../domain/errors.ts'
 import type { Json } from '../domain/merge-patch.ts'
 import { ownFields, type StoredRecord } from '../domain/record.ts'
@@ -44,7 +44,7 @@ const cleared = ({ record, fields }: Cleared): StoredRecord => {
 }
 
 /** The record without its references to something. Null if it would not be valid. */
-const clearedRecord = (found: Cleared): StoredRecord | null => {
+export const clearedRecord = (found: Cleared): StoredRecord | null => {
   const { collection, validator } = found.compiled
   const after = cleared(found)
   return validator.faultsOf(ownFields(collection, after)).length === 0 ? after : null
@@ -70,8 +70,17 @@ const checkPending = async ({ tx }: Change, { target, id }: Target): Promise<voi
   }
 }
 
+/** What happens to a record that references something deleted. */
+export type ActionOf = (referrer: Referrer, record: StoredRecord) => ReferenceAction
+
+const declaredAction: ActionOf = ({ field }) => field.action
+
 /** Null if more records are affected than one transaction may change. */
-export const consequencesOf = async (change: Change, deleted: Target): Promise<Consequences | null> => {
+export const consequencesOf = async (
+  change: Change,
+  deleted: Target,
+  actionOf: ActionOf = declaredAction,
+): Promise<Consequences | null> => {
   const { tx, catalog } = change
   const referrers = new Map<string, readonly Referrer[]>()
   const removed = new Map<string, Affected>()
@@ -79,11 +88,13 @@ export const consequencesOf = async (change: Change, deleted: Target): Promise<C
   const restricting = new Map<string, Affected>()
   const queue: Target[] = [deleted]
 
-  const take = (affected: Affected, { field }: Referrer, id: number): void => {
+  const take = (affected: Affected, referrer: Referrer, id: number): void => {
     const { compiled, record } = affected
+    const { field } = referrer
     const key = recordKey(compiled, record.id)
-    if (field.action === 'restrict') restricting.set(key, affected)
-    else if (field.action === 'clear') {
+    const action = actionOf(referrer, record)
+    if (action === 'restrict') restricting.set(key, affected)
+    else if (action === 'clear') {
       const known = clearing.get(key) ?? { ...affected, fields: new Map<string, Set<number>>() }
       known.fields.set(field.name, (known.fields.get(field.name) ?? new Set()).add(id))
       clearing.set(key, known)

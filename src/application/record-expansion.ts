@@ -7,7 +7,7 @@ import { isReadableFile } from './file-access.ts'
 import type { ReadTx } from './ports/persistence.ts'
 import { type Authorization, findInParts } from './record-access.ts'
 import { idsIn } from './record-references.ts'
-import type { Expanded, ExpandedReference } from './records.ts'
+import type { Expanded, ExpandedReference } from './record-requests.ts'
 
 /** How many records, users and files the whole of an answer may be expanded by. */
 const MAX_EXPANDED_COUNT = 100

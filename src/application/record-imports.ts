@@ -6,7 +6,7 @@ import type { Catalog, CompiledCollection } from './catalog.ts'
 import type { UnitOfWork } from './ports/persistence.ts'
 import type { Change } from './record-changes.ts'
 import type { RecordOperations } from './record-operations.ts'
-import type { ImportResult, RefusedLine } from './records.ts'
+import type { ImportResult, RefusedLine } from './record-requests.ts'
 
 /** Limits of the lines that are stored in one unit. */
 const MAX_PART_COUNT = 100

@@ -13,7 +13,7 @@ import type { ReadTx, RecordQuery, UnitOfWork } from './ports/persistence.ts'
 import type { Clock } from './ports/system.ts'
 import { type Authorization, createAuthorization, isOwnerRule, refuse } from './record-access.ts'
 import { expandRecords } from './record-expansion.ts'
-import type { ListOptions, ListResult, Records } from './records.ts'
+import type { ListOptions, ListResult, Records } from './record-requests.ts'
 
 interface Deps {
   readonly catalog: Catalog

@@ -10,7 +10,7 @@ import { refuse } from './record-access.ts'
 import { type Change, changeRecord, createRecord, currentRecord, deleteRecord, storeRecords } from './record-changes.ts'
 import { followReferences } from './record-deletions.ts'
 import { checkReferences } from './record-references.ts'
-import type { Expected, ExpectedVersion } from './records.ts'
+import type { Expected, ExpectedVersion } from './record-requests.ts'
 
 interface Deps {
   readonly catalog: Catalog

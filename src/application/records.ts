@@ -1,12 +1,6 @@
-import { type Collection, isBuiltIn } from '../domain/collection.ts'
-import type { ErrorCode, Fault } from '../domain/errors.ts'
+import { isBuiltIn } from '../domain/collection.ts'
 import { FALSE } from '../domain/expression.ts'
-import type { StoredFile } from '../domain/file.ts'
-import type { JsonObject } from '../domain/merge-patch.ts'
-import type { Page } from '../domain/page.ts'
-import type { StoredRecord } from '../domain/record.ts'
 import type { Actor, Principal } from '../domain/session.ts'
-import { requireActiveActor } from './access.ts'
 import type { Catalog } from './catalog.ts'
 import {
   type IdempotencyRequest,
@@ -14,210 +8,27 @@ import {
   type IdempotentResult,
   withIdempotency,
 } from './idempotency.ts'
-import type { ApplyPatch, CompileValidator } from './ports/collections.ts'
-import type { ReadTx, RecordQuery, Tx, UnitOfWork } from './ports/persistence.ts'
-import type { Clock, Reserve } from './ports/system.ts'
-import { type Author, createAuthorization, refuse } from './record-access.ts'
+import type { ReadTx, UnitOfWork } from './ports/persistence.ts'
+import type { Clock } from './ports/system.ts'
+import { createAuthorization, refuse } from './record-access.ts'
 import { createBatches } from './record-batches.ts'
-import { beginChange, type Change, storeChanges } from './record-changes.ts'
+import type { Change } from './record-changes.ts'
 import { expandRecords } from './record-expansion.ts'
-import { createPendingForms, createPendingGuard } from './record-forms.ts'
 import { createRecordImports } from './record-imports.ts'
 import { createRecordLists } from './record-lists.ts'
 import { createRecordOperations } from './record-operations.ts'
-import { requireRoom } from './reserve.ts'
+import type { ReadResult, RecordOperation, RecordResult, Records } from './record-requests.ts'
+import type { RecordUnits } from './record-units.ts'
 
-/** A version that a change may apply to; in any epoch if that is null. */
-export interface ExpectedVersion {
-  readonly version: number
-  readonly epoch: string | null
-}
+export type * from './record-requests.ts'
 
-/** The versions that a change may apply to; null for any. */
-export type Expected = readonly ExpectedVersion[] | null
-
-/** The input of a change. */
-export interface Checkable {
-  /** Whether it has passed the schema of the collection, which must be one defined in code. */
-  readonly isChecked?: boolean
-}
-
-export type RecordOperation = { readonly collection: string } & (
-  | ({ readonly op: 'create'; readonly draft: JsonObject } & Checkable)
-  | ({
-      readonly op: 'update'
-      readonly id: number
-      readonly patch: JsonObject
-      readonly expected: Expected
-    } & Checkable)
-  | { readonly op: 'delete'; readonly id: number; readonly expected: Expected }
-)
-
-/** A record, and the definition of its collection in the same transaction. */
-export interface RecordResult {
-  readonly collection: Collection
-  readonly record: StoredRecord
-}
-
-/** What is shown in the place of references, by their fields; without those that the caller may not read. */
-export type Expanded = Readonly<Record<string, ExpandedReference | readonly ExpandedReference[]>>
-
-export type ExpandedReference =
-  | ({ readonly kind: 'record'; readonly expanded: Expanded | null } & RecordResult)
-  | { readonly kind: 'user'; readonly id: number; readonly name: string }
-  | { readonly kind: 'file'; readonly file: StoredFile }
-
-export interface ReadOptions {
-  /** Which references to expand: names of fields, `owner`, or `list.owner` for one behind another. */
-  readonly expand?: readonly string[]
-}
-
-export interface ListOptions extends ReadOptions {
-  /** What else must hold, as an expression over the fields of the collection. */
-  readonly filter?: string | null
-}
-
-export interface ReadResult extends RecordResult {
-  readonly expanded: Expanded | null
-}
-
-export interface ListResult {
-  readonly collection: Collection
-  readonly page: Page<StoredRecord>
-  /** By the ids of the records of the page; null if nothing was to be expanded. */
-  readonly expanded: ReadonlyMap<number, Expanded> | null
-}
-
-export interface CreateOptions<T> extends Checkable {
-  readonly idempotency: IdempotencyRequest<T> | null
-}
-
-export interface UpdateOptions extends Checkable {
-  readonly expected: Expected
-}
-
-/** Why a line of an import was refused. */
-export interface RefusedLine {
-  /** The first is 1. */
-  readonly line: number
-  readonly code: ErrorCode
-  readonly detail: string
-  readonly faults: readonly Fault[]
-}
-
-export interface ImportResult {
-  readonly created: number
-  readonly refused: number
-  /** The first of them. */
-  readonly lines: readonly RefusedLine[]
-}
-
-/**
- * The records of every collection. What the rules of a collection do not let someone read does not exist for them
- * (`not_found`); what they may read but not change, and what they may not create, is `forbidden`; for someone without
- * a token (null, {@link Anonymous}) it is all `unauthenticated`. A collection that does not exist is `not_found`.
- *
- * Input that does not fit the schema is `validation_failed` with every fault, or `data_too_large`. So is a reference to
- * something that does not exist or that the caller may not read. A value that another record has in a unique index is
- * `not_unique`. Every write that needs space may throw `quota_exceeded` and `storage_reserved`, and every write of a
- * user whose account is gone `invalid_token`.
- */
-export interface Records {
-  /** The present definition of a collection. */
-  collection(name: string): Collection | Promise<Collection>
-  /** Throws `idempotency_mismatch`. The caller becomes the owner. */
-  create(
-    author: Author,
-    name: string,
-    draft: JsonObject,
-    options: CreateOptions<RecordResult>,
-  ): Promise<IdempotentResult<RecordResult>>
-  get(principal: Principal | null, name: string, id: number, options?: ReadOptions): Promise<ReadResult>
-  /** Throws unless the caller may change the record: for use before the body of a request is read. */
-  checkChange(principal: Principal | null, name: string, id: number): Promise<void>
-  /**
-   * Applies a JSON Merge Patch (RFC 7396). Throws `version_mismatch`. Concurrent writers see each other's changes. A patch
-   * that changes nothing leaves version and time unchanged.
-   */
-  update(author: Author, name: string, id: number, patch: JsonObject, options: UpdateOptions): Promise<RecordResult>
-  /**
-   * Throws `version_mismatch`, and `referenced` if another record that references it does not allow it, or if more records
-   * would change with it than one transaction may.
-   */
-  remove(author: Author, name: string, id: number, expected: Expected): Promise<void>
-  /**
-   * The records that the caller may read. Of a collection defined in code, those of one owner (`ownerId`); those of others,
-   * and of all (null), are for admins: throws `forbidden`. Throws `validation_failed` for a faulty filter, sort or expand.
-   */
-  list(principal: Principal | null, name: string, query: RecordQuery, options?: ListOptions): Promise<ListResult>
-  /**
-   * All or nothing, in order; the record of each operation, or null for a delete. A record that is changed more than
-   * once has one event, with its last state. The error of an operation has its `index`; for `batch_too_large` it is the
-   * first operation whose record does not fit into the response.
-   */
-  batch(
-    actor: Actor,
-    operations: readonly RecordOperation[],
-    idempotency: IdempotencyRequest<readonly (RecordResult | null)[]> | null,
-  ): Promise<IdempotentResult<readonly (RecordResult | null)[]>>
-  /** All records, in the order of their ids, a part at a time. For admins: throws `forbidden`. */
-  export(
-    principal: Principal,
-    name: string,
-  ): Promise<{ readonly collection: Collection; readonly chunks: AsyncIterable<readonly StoredRecord[]> }>
-  /**
-   * Creates a record from each line, an object in JSON, in parts. The caller becomes the owner, unless a line has an
-   * `owner_id`. A line that cannot be created is refused, and does not affect others. For admins: throws `forbidden`.
-   */
-  importLines(
-    actor: Actor,
-    name: string,
-    lines: AsyncIterable<string>,
-    options: { readonly isDryRun: boolean },
-  ): Promise<ImportResult>
-}
-
-export interface RecordsDeps {
+interface Deps {
   readonly catalog: Catalog
   readonly unitOfWork: UnitOfWork
+  readonly units: RecordUnits
   readonly clock: Clock
-  readonly reserve: Reserve
-  readonly applyPatch: ApplyPatch
-  readonly compileValidator: CompileValidator
   /** The limit of a record of a collection defined at run time, as JSON. */
   readonly maxRecordBytes: number
-}
-
-type RunChange = <T>(author: Author, work: (change: Change) => Promise<T>) => Promise<T>
-
-/** Runs units that change records. */
-const createUnits = (deps: RecordsDeps) => {
-  const { catalog, unitOfWork, clock, reserve } = deps
-  const pendingForm = createPendingForms(deps)
-  const guarded = createPendingGuard(unitOfWork)
-
-  const current = async (tx: Tx, author: Author, now: number): Promise<Author> =>
-    author.userId === null ? author : requireActiveActor(tx, author, now)
-
-  const changing: RunChange = (author, work) =>
-    guarded(() =>
-      unitOfWork.write(async (tx) => {
-        const now = clock.now()
-        const change = beginChange(tx, { catalog, author: await current(tx, author, now), now, pendingForm })
-        const result = await work(change)
-        await storeChanges(change)
-        return result
-      }),
-    )
-
-  /** As {@link changing}, for changes that need space. */
-  const adding: RunChange = (author, work) =>
-    changing(author, (change) => {
-      requireRoom(reserve, change.authorization.principal)
-      return work(change)
-    })
-
-  return { changing, adding }
 }
 
 /** Someone without a token has no idempotency keys. */
@@ -234,7 +45,7 @@ const ownersOf = ({ collection, record }: RecordResult, actor: Actor): readonly 
 
 const isDelete = ({ op }: RecordOperation) => op === 'delete'
 
-const createReads = ({ catalog, unitOfWork, clock }: RecordsDeps): Pick<Records, 'get' | 'checkChange'> => {
+const createReads = ({ catalog, unitOfWork, clock }: Deps): Pick<Records, 'get' | 'checkChange'> => {
   const get = async (
     tx: ReadTx,
     principal: Principal | null,
@@ -267,9 +78,9 @@ const createReads = ({ catalog, unitOfWork, clock }: RecordsDeps): Pick<Records,
   }
 }
 
-export const createRecords = (deps: RecordsDeps): Records => {
+export const createRecords = (deps: Deps): Records => {
   const { catalog, unitOfWork } = deps
-  const { changing, adding } = createUnits(deps)
+  const { changing, adding } = deps.units
   const operations = createRecordOperations(deps)
   const performAll = createBatches(catalog, operations)
 

@@ -1,4 +1,4 @@
-import type { LoggedEvent } from '../domain/event.ts'
+import { DEFINITIONS, type LoggedEvent, USERS } from '../domain/event.ts'
 import { charactersOf } from '../domain/record.ts'
 import type { Principal } from '../domain/session.ts'
 import type { createEventFeed } from './event-feed.ts'
@@ -87,9 +87,9 @@ export const createReplaying = ({ unitOfWork, readable, clock, slices, feed }: D
   /** Whether a definition or the user has changed since a position. */
   const hasChanged = async (tx: ReadTx, { definitionIds }: FilteredView, userId: number, after: number) => {
     for (const id of definitionIds) {
-      if ((await firstEventAfter(tx, { target: 'collections', id }, after)) !== null) return true
+      if ((await firstEventAfter(tx, { target: DEFINITIONS, id }, after)) !== null) return true
     }
-    return (await firstEventAfter(tx, { target: 'users', id: userId }, after)) !== null
+    return (await firstEventAfter(tx, { target: USERS, id: userId }, after)) !== null
   }
 
   /** What a change of rights alone changes. */

@@ -11,6 +11,7 @@ import type { Bus } from './ports/messaging.ts'
 import type { UnitOfWork } from './ports/persistence.ts'
 import type { AccessTokens, OpaqueTokens, PasswordHasher } from './ports/security.ts'
 import type { Clock, Reserve } from './ports/system.ts'
+import { createRecordUnits } from './record-units.ts'
 import { createRecords } from './records.ts'
 import { createSessions } from './sessions.ts'
 import { createTokens } from './tokens.ts'
@@ -44,7 +45,8 @@ export const createUseCases = ({ collections, bus, signup, attemptRate, accessTt
   const { notices } = bus
   const attempts = createAttempts(bus.limiter, attemptRate, deps.unitOfWork)
   const catalog = createCatalog({ collections, ...deps })
-  const shared = { ...deps, notices, attempts, accessTtlMs, refreshTtlMs }
+  const units = createRecordUnits({ ...deps, catalog })
+  const shared = { ...deps, notices, attempts, accessTtlMs, refreshTtlMs, catalog, units }
   return {
     access: createAccess(shared),
     users: createUsers({ ...shared, signup }),
@@ -52,8 +54,9 @@ export const createUseCases = ({ collections, bus, signup, attemptRate, accessTt
     sessions: createSessions(shared),
     accounts: createAccounts(shared),
     catalog,
-    collections: createCollections({ ...shared, catalog }),
-    records: createRecords({ ...shared, catalog }),
+    units,
+    collections: createCollections(shared),
+    records: createRecords(shared),
     jobs: createJobs(shared),
   }
 }

@@ -1,9 +1,11 @@
 import { AppError, notFound } from '../domain/errors.ts'
+import { userDeletedEvent, userEvent } from '../domain/event.ts'
 import type { Page } from '../domain/page.ts'
 import type { Caller, Principal } from '../domain/session.ts'
 import { type Instant, normalizeEmail, type Role, type User } from '../domain/user.ts'
 import { requireActiveActorLocked, requireAdmin } from './access.ts'
 import type { Attempts } from './attempts.ts'
+import type { Catalog } from './catalog.ts'
 import { ifVerified, queueNotification, requireNotification, requireTokenMail } from './mail-tokens.ts'
 import { requireStrong } from './passwords.ts'
 import type { UserQuery } from './ports/accounts.ts'
@@ -13,6 +15,7 @@ import type { AccessTokens, OpaqueTokens, PasswordHasher } from './ports/securit
 import type { Clock, Reserve } from './ports/system.ts'
 import { createRegistrations, type Registrations } from './registrations.ts'
 import { createTokenIssuer, type TokenPair } from './token-issuer.ts'
+import { createUserReferenceCheck } from './user-references.ts'
 
 export interface UserChanges {
   readonly name?: string
@@ -51,13 +54,15 @@ export interface Users extends Registrations {
   changePassword(actor: Caller, change: PasswordChange, renew: boolean): Promise<TokenPair | null>
   /**
    * Deletes the actor's own account, with their password, or, for an admin, any account. Throws `not_found`,
-   * `last_admin`, `password_required`, `wrong_password`, `too_many_requests`.
+   * `last_admin`, `password_required`, `wrong_password`, `too_many_requests`, and `referenced` if a record of someone else
+   * references the account and does not allow its deletion.
    */
   remove(actor: Caller, id: number, currentPassword?: string): Promise<void>
 }
 
 interface Deps {
   readonly unitOfWork: UnitOfWork
+  readonly catalog: Catalog
   readonly passwords: PasswordHasher
   readonly opaqueTokens: OpaqueTokens
   readonly notices: AccessNotices
@@ -196,6 +201,7 @@ export const createUsers = (deps: Deps): Users => {
   const { unitOfWork, passwords, opaqueTokens, notices, attempts, clock } = deps
   const checkPassword = createPasswordCheck(deps)
   const ownSession = createOwnSession(deps)
+  const requireUnreferenced = createUserReferenceCheck(deps)
 
   return {
     ...createRegistrations(deps),
@@ -245,11 +251,16 @@ export const createUsers = (deps: Deps): Users => {
         await requireRemainingAdmin(tx, before, after)
         if (before.isActive && !after.isActive) await endAccess(tx, id)
         await tx.users.update(after)
+        const event = userEvent(before, after, actor.userId, now)
+        if (event !== null) await tx.events.append(event)
         await deleteForbiddenLinks(tx, before, after)
         return { before, updated: after }
       })
-      // Changing a name or an address does not change anyone's rights.
-      if (before.role !== updated.role || before.isActive !== updated.isActive) await notices.publish(id)
+      // Changing a name does not change anyone's rights; rules may name an address.
+      const { role: formerRole, isActive: wasActive, email: formerEmail } = before
+      if (formerRole !== updated.role || wasActive !== updated.isActive || formerEmail !== updated.email) {
+        await notices.publish(id)
+      }
       return updated
     },
 
@@ -275,6 +286,8 @@ export const createUsers = (deps: Deps): Users => {
       const isSelf = actor.userId === id
       if (isSelf && currentPassword === undefined) throw passwordRequired('Deleting your account')
       const checked = isSelf && currentPassword !== undefined ? await checkPassword(actor, currentPassword) : null
+      await unitOfWork.read((tx) => findVisible(tx, actor, id))
+      await requireUnreferenced(id)
       await unitOfWork.write(async (tx) => {
         const now = clock.now()
         const user = await findVisible(tx, await requireActiveActorLocked(tx, actor, now, id), id)
@@ -285,6 +298,7 @@ export const createUsers = (deps: Deps): Users => {
         await tx.fileLinks.deleteAll({ creatorId: id })
         await tx.fileLinks.deleteAll({ ownerId: id })
         await tx.users.delete(id)
+        await tx.events.append(userDeletedEvent(user, actor.userId, now))
         await tx.jobs.enqueue({ kind: 'forget-user', payload: { userId: id }, now })
       })
       await notices.publish(id)

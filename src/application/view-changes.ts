@@ -5,7 +5,7 @@ import { bind } from '../domain/expression-binding.ts'
 import type { Referenced } from '../domain/expression-evaluation.ts'
 import { isDeletion, type StoredRecord } from '../domain/record.ts'
 import type { UnitOfWork } from './ports/persistence.ts'
-import { createLaterEvents, type RecordStates } from './record-states.ts'
+import { createLaterEvents, type RecordStates, subjectKey } from './record-states.ts'
 import type { RecordView, ViewSet } from './record-views.ts'
 import { createReferrers, matching } from './referrers.ts'
 import type { ReferenceUse } from './view-terms.ts'
@@ -213,6 +213,22 @@ export const createViewChanges = (deps: Deps): ViewChanges => {
   const setsReading = (kind: string): readonly ViewSet[] =>
     [...sets.values()].filter((set) => usesOf(set)?.some((use) => leadsTo(use, kind)) ?? set.collection.name !== kind)
 
+  /**
+   * Whether a record that this one referred to has changed since the event before. That change was not followed beyond
+   * this record if it was already known to have a later event.
+   */
+  const hasReplaced = (
+    { path: [first, second] }: ReferenceUse,
+    { kind, data }: LoggedEvent,
+    previous: Referenced | null,
+    since: number,
+  ): boolean => {
+    if (first?.target !== kind || second === undefined) return false
+    const ids = [previous?.[second.field], data[second.field]].filter((id) => typeof id === 'number')
+    const keys = ids.map((id) => subjectKey(second.target, id))
+    return states.replacementsOf(keys, since).length > 0
+  }
+
   const follow = async (event: LoggedEvent, reading: readonly ViewSet[], emit: Emit): Promise<void> => {
     const previous = await previousOf(unitOfWork, event)
     const since = states.advance(event, previous ?? null, reading.length > 0)
@@ -224,7 +240,9 @@ export const createViewChanges = (deps: Deps): ViewChanges => {
     for (const set of reading) {
       const uses = usesOf(set)
       if (uses === null) await gap(set, emit)
-      const changed = uses?.filter((use) => leadsTo(use, event.kind) && !isSame(previous ?? null, state, use.members))
+      const leading = uses?.filter((use) => leadsTo(use, event.kind))
+      const isBehind = uses?.some((use) => hasReplaced(use, event, previous ?? null, since)) ?? false
+      const changed = leading?.filter(({ members }) => isBehind || !isSame(previous ?? null, state, members))
       if (changed !== undefined && changed.length > 0) await changeReferenced(set, changed, event, emit)
     }
     if (reading.length > 0) states.rememberUntil(await lastPosition())

@@ -1,6 +1,6 @@
 import type { Job } from './job.ts'
 import type { JsonObject } from './merge-patch.ts'
-import type { Instant } from './user.ts'
+import type { Instant, User } from './user.ts'
 
 /** The kind of the events that report how a job ended. */
 export const JOBS = 'jobs'
@@ -11,6 +11,12 @@ export type JobEventName = (typeof JOB_EVENTS)[number]
 export const DEFINITIONS = 'collections'
 export const DEFINITION_CHANGES = ['created', 'updated', 'deleted'] as const
 export type DefinitionChangeName = (typeof DEFINITION_CHANGES)[number]
+
+/**
+ * The kind of the events that report changes of users by which rules may hold for other records: their rights, their
+ * address, and the name that others see.
+ */
+export const USERS = 'users'
 
 /** A job in the log: without its payload. */
 export type EndedJob = Omit<Job, 'payload'>
@@ -47,6 +53,42 @@ export const jobEvent = (event: JobEventName, { payload: _, ...job }: Job, creat
   ownerId: null,
   data: { ...job },
   actorId: null,
+  requestId: null,
+  createdAt,
+})
+
+/** What the log has of a user: what others may see. */
+const loggedUser = ({ id, name }: User): JsonObject => ({ id, name })
+
+/** Null if nothing has changed that rules or other users see. The event counts as the user's own data. */
+export const userEvent = (before: User, after: User, actorId: number | null, createdAt: Instant): NewEvent | null => {
+  const isSame =
+    before.name === after.name &&
+    before.role === after.role &&
+    before.email === after.email &&
+    before.emailVerified === after.emailVerified
+  if (isSame) return null
+  return {
+    kind: USERS,
+    event: 'user.updated',
+    subjectId: after.id,
+    ownerId: after.id,
+    data: loggedUser(after),
+    previous: loggedUser(before),
+    actorId,
+    requestId: null,
+    createdAt,
+  }
+}
+
+export const userDeletedEvent = (user: User, actorId: number, createdAt: Instant): NewEvent => ({
+  kind: USERS,
+  event: 'user.deleted',
+  subjectId: user.id,
+  ownerId: user.id,
+  data: loggedUser(user),
+  previous: loggedUser(user),
+  actorId,
   requestId: null,
   createdAt,
 })

@@ -3,15 +3,15 @@ import { startWorker, type Worker } from '../adapters/worker/worker.ts'
 import { createJobHandlers } from '../application/job-handlers.ts'
 import { createJobRunner } from '../application/job-runner.ts'
 import type { Mailer } from '../application/ports/messaging.ts'
-import { COLLECTIONS } from '../domain/collections/index.ts'
 import type { Foundation } from './foundation.ts'
 
 /** Works on queued jobs. Links in mail begin with `publicUrl`, unless `APP_URL` is set. */
 export const startJobs = async (foundation: Foundation, mailer: Mailer, publicUrl: string): Promise<Worker> => {
-  const { settings, log, clock, secret, listeners, store, blobs } = foundation
+  const { settings, log, clock, secret, listeners, store, blobs, useCases } = foundation
   const handlers = createJobHandlers({
     unitOfWork: store,
-    collections: COLLECTIONS,
+    catalog: useCases.catalog,
+    units: useCases.units,
     mailer,
     blobs,
     opaqueTokens: createOpaqueTokens(secret),

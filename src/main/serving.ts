@@ -53,10 +53,12 @@ const signerOf = ({ secret, previous, clock }: Foundation) => {
 
 /** The use cases of files, and what their routes need besides. */
 const composeFiles = (foundation: Foundation) => {
-  const { settings, store, blobs, clock, reserve, log } = foundation
+  const { settings, store, blobs, clock, reserve, log, useCases } = foundation
   return {
     files: createFiles({
       unitOfWork: store,
+      catalog: useCases.catalog,
+      units: useCases.units,
       blobs,
       sniff: sniffContentType,
       clock,

@@ -6,10 +6,10 @@ import { NO_RESERVE } from '../../src/adapters/fs/reserve.ts'
 import { createFiles } from '../../src/application/files.ts'
 import { createJobHandlers } from '../../src/application/job-handlers.ts'
 import type { UnitOfWork } from '../../src/application/ports/persistence.ts'
-import { COLLECTIONS } from '../../src/domain/collections/index.ts'
 import { AppError } from '../../src/domain/errors.ts'
 import type { Job, JobKind } from '../../src/domain/job.ts'
 import { entriesOf, piecesOf } from '../contracts/blob-store.ts'
+import { recordUnitsOn } from '../support/collections.ts'
 import { createMailbox } from '../support/mail.ts'
 import { recordingLog, temporaryFolder } from '../support/skep.ts'
 import { openTestStore, userNamed } from '../support/store.ts'
@@ -25,10 +25,10 @@ const prepare = async () => {
     const { id: userId } = await tx.users.insert(userNamed('ann'))
     const times = { createdAt: 0, lastUsedAt: 0, expiresAt: Date.now() + 7 * DAY_MS }
     const { id: sessionId } = await tx.sessions.insert({ userId, device: '', address: '', ...times })
-    return { actor: { userId, sessionId, role: 'user' } as const }
+    return { actor: { userId, sessionId, role: 'user', requestId: 'test' } as const }
   })
   const handlers = createJobHandlers({
-    collections: COLLECTIONS,
+    ...recordUnitsOn(store, clock),
     unitOfWork: store,
     blobs,
     clock,
@@ -40,6 +40,7 @@ const prepare = async () => {
   })
   const filesOn = (unitOfWork: UnitOfWork) =>
     createFiles({
+      ...recordUnitsOn(unitOfWork, clock),
       unitOfWork,
       blobs,
       clock,

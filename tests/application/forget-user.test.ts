@@ -3,9 +3,9 @@ import { createOpaqueTokens } from '../../src/adapters/bun/opaque-tokens.ts'
 import { createFsBlobStore } from '../../src/adapters/fs/blob-store.ts'
 import { createJobHandlers } from '../../src/application/job-handlers.ts'
 import type { UnitOfWork } from '../../src/application/ports/persistence.ts'
-import { COLLECTIONS } from '../../src/domain/collections/index.ts'
 import { ITEMS } from '../../src/domain/collections/items.ts'
 import { newRecord } from '../../src/domain/record.ts'
+import { recordUnitsOn } from '../support/collections.ts'
 import { itemEvent, readEvents } from '../support/events.ts'
 import { createMailbox } from '../support/mail.ts'
 import { temporaryFolder } from '../support/skep.ts'
@@ -38,7 +38,7 @@ test('the log keeps no content of a removed user, even if an admin changes a rec
   }
   const handlers = createJobHandlers({
     unitOfWork,
-    collections: COLLECTIONS,
+    ...recordUnitsOn(unitOfWork, { now: () => 1 }),
     blobs: createFsBlobStore(temporaryFolder()),
     clock: { now: () => 1 },
     mailer: createMailbox(),

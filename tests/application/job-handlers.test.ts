@@ -2,8 +2,8 @@ import { expect, test } from 'bun:test'
 import { createOpaqueTokens } from '../../src/adapters/bun/opaque-tokens.ts'
 import { createFsBlobStore } from '../../src/adapters/fs/blob-store.ts'
 import { createJobHandlers } from '../../src/application/job-handlers.ts'
-import { COLLECTIONS } from '../../src/domain/collections/index.ts'
 import { testClock } from '../support/clock.ts'
+import { recordUnitsOn } from '../support/collections.ts'
 import { createMailbox } from '../support/mail.ts'
 import { temporaryFolder } from '../support/skep.ts'
 import { openTestStore, userNamed } from '../support/store.ts'
@@ -17,7 +17,7 @@ test('the clean-up removes expired sessions and links, and jobs that ended long 
   const deps = { unitOfWork: store, blobs, mailer: createMailbox(), opaqueTokens: createOpaqueTokens('x'), clock }
   const handlers = createJobHandlers({
     ...deps,
-    collections: COLLECTIONS,
+    ...recordUnitsOn(store, clock),
     mail: { appName: 'Skep', appUrl: 'http://localhost' },
     refreshTtlMs: HOUR_MS,
     eventRetentionMs: HOUR_MS,

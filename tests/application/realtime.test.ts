@@ -1,15 +1,15 @@
 import { expect, test } from 'bun:test'
 import type { UnitOfWork } from '../../src/application/ports/persistence.ts'
-import { createRealtime } from '../../src/application/realtime.ts'
-import { createTopics } from '../../src/application/topics.ts'
-import { COLLECTIONS } from '../../src/domain/collections/index.ts'
 import { AppError } from '../../src/domain/errors.ts'
 import { itemEvent } from '../support/events.ts'
+import { createTestRealtime } from '../support/realtime.ts'
 import { recordingLog } from '../support/skep.ts'
 import { openTestStore } from '../support/store.ts'
 
 const FIELDS = { title: 'x', description: null, data: {} }
 const OWNER = { userId: 1, sessionId: 1, role: 'user' } as const
+
+const requestFor = (topic: string) => ({ topic, after: null })
 
 const open = async () => {
   const { store, path } = openTestStore()
@@ -25,7 +25,7 @@ const open = async () => {
     },
   }
   const log = recordingLog()
-  const realtime = createRealtime({ unitOfWork, topics: createTopics(COLLECTIONS), log })
+  const realtime = createTestRealtime(unitOfWork, log)
   const append = (ownerId = 1) =>
     store.write((tx) =>
       tx.events.append(
@@ -167,22 +167,24 @@ test('replays up to its position and not beyond it', async () => {
   await realtime.start({ onEvent: onEvent, onCaughtUp: () => undefined, onRestored: restored })
   await append()
   await append(2)
-  const view = await realtime.view(OWNER, 'items')
-  expect(await realtime.replay(view, 0)).toEqual({ events: [], position: 0 })
+  const replay = realtime.follow(await realtime.view(OWNER, requestFor('items')), 0)
+  expect(await realtime.replay(replay, 0)).toEqual({ deliveries: [], position: 0 })
   realtime.notify()
   await realtime.begin(at(99))
-  const { events, position } = await realtime.replay(view, 0)
-  expect(events.map((event) => event.position)).toEqual([1])
-  expect(position).toBe(2)
+  const replayed = await realtime.replay(replay, 0)
+  expect(replayed?.deliveries.map(({ position }) => position)).toEqual([1])
+  expect(replayed?.position).toBe(2)
 })
 
 test('accepts only known topics, some of them only for admins', async () => {
   const { realtime } = await open()
-  await expect(realtime.view(OWNER, 'users')).rejects.toMatchObject({ code: 'not_found' })
-  await expect(realtime.view(OWNER, 'items/7')).rejects.toMatchObject({ code: 'not_found' })
-  await expect(realtime.view(OWNER, 'items/all')).rejects.toMatchObject({ code: 'forbidden' })
-  await expect(realtime.view(OWNER, 'jobs')).rejects.toMatchObject({ code: 'forbidden' })
-  expect(await realtime.view({ ...OWNER, role: 'admin' }, 'jobs')).toMatchObject({ scope: { kind: 'jobs' } })
+  await expect(realtime.view(OWNER, requestFor('users'))).rejects.toMatchObject({ code: 'not_found' })
+  await expect(realtime.view(OWNER, requestFor('items/7'))).rejects.toMatchObject({ code: 'not_found' })
+  await expect(realtime.view(OWNER, requestFor('items/all'))).rejects.toMatchObject({ code: 'forbidden' })
+  await expect(realtime.view(OWNER, requestFor('jobs'))).rejects.toMatchObject({ code: 'forbidden' })
+  expect(await realtime.view({ ...OWNER, role: 'admin' }, requestFor('jobs'))).toMatchObject({
+    scope: { kind: 'jobs' },
+  })
 })
 
 test('delivers nothing after it is stopped', async () => {

@@ -9,6 +9,7 @@ import { createMemoryAccessNotices } from '../../src/adapters/memory/access-noti
 import { createMemoryRateLimiter } from '../../src/adapters/memory/rate-limiter.ts'
 import { createAttempts } from '../../src/application/attempts.ts'
 import { createUsers } from '../../src/application/users.ts'
+import { recordUnitsOn } from './collections.ts'
 import { type Member, quickPasswords, signIn, type TestSkep } from './skep.ts'
 import { openStoreOf } from './stack.ts'
 
@@ -16,6 +17,7 @@ import { openStoreOf } from './stack.ts'
 export const createFirstAdmin = async (skep: TestSkep): Promise<Member> => {
   const store = await openStoreOf(skep.dataDir)
   const users = createUsers({
+    catalog: recordUnitsOn(store).catalog,
     unitOfWork: store,
     passwords: quickPasswords(),
     opaqueTokens: createOpaqueTokens(''),

@@ -34,7 +34,7 @@ export const callAt = async <T = Fields>(
     body: json !== undefined ? JSON.stringify(json) : form !== undefined ? new URLSearchParams(form) : (body ?? null),
   })
   const text = await response.text()
-  const isJson = /json/.test(response.headers.get('content-type') ?? '')
+  const isJson = /[/+]json/.test(response.headers.get('content-type') ?? '')
   return {
     status: response.status,
     headers: response.headers,

@@ -14,9 +14,8 @@ import { createReadableCollections } from '../../src/application/readable-collec
 import { createRealtime } from '../../src/application/realtime.ts'
 import { createTopics } from '../../src/application/topics.ts'
 import { createUseCases } from '../../src/application/use-cases.ts'
-import type { Collection } from '../../src/domain/collection.ts'
 import { COLLECTIONS } from '../../src/domain/collections/index.ts'
-import { parseDefinition } from '../../src/domain/definition.ts'
+import { userEvent } from '../../src/domain/event.ts'
 import type { JsonObject } from '../../src/domain/merge-patch.ts'
 import type { StoredRecord } from '../../src/domain/record.ts'
 import type { Role } from '../../src/domain/user.ts'
@@ -27,16 +26,11 @@ import { openTestStore, userNamed } from './store.ts'
 const clock = { now: () => Date.now() }
 const HOUR_MS = 3_600_000
 
-const parsed = (definition: JsonObject): Collection => {
-  const result = parseDefinition(definition, compilePattern)
-  if ('faults' in result) throw new Error(JSON.stringify(result.faults))
-  return result.collection
-}
-
 /** A server of sockets on a database whose collections and records tests change by the use cases. */
 export const startLiveCollections = async () => {
   let notify = () => {}
   const { store } = openTestStore({ onEvents: () => notify() })
+  await store.beginEpoch()
   const bus = createMemoryBus(clock)
   const secret = 'a secret that only these tests know'
   const accessTokens = createAccessTokens(secret, clock)
@@ -52,14 +46,16 @@ export const startLiveCollections = async () => {
     signup: 'open',
     reserve: { isReached: () => false },
     attemptRate: 'off',
+    compilePattern,
     compileExpression,
     compileValidator,
     applyPatch,
     maxRecordBytes: 64_000,
+    managed: false,
     accessTtlMs: HOUR_MS,
     refreshTtlMs: HOUR_MS,
   })
-  const { catalog, records, access } = useCases
+  const { catalog, collections, records, access } = useCases
   const slices = createEventLoopSlices()
   const readable = createReadableCollections(catalog)
   const topics = createTopics({ collections: COLLECTIONS, readable, clock })
@@ -99,32 +95,16 @@ export const startLiveCollections = async () => {
   const url = `http://127.0.0.1:${server.port}`
   let userCount = 0
 
-  /** Changes a definition as the use cases do: with an event in the same transaction. */
-  const changeDefinition = (
-    change: 'created' | 'updated' | 'deleted',
-    name: string,
-    work: (tx: Parameters<Parameters<typeof store.write>[0]>[0]) => Promise<number>,
-  ) =>
-    store.write(async (tx) => {
-      const id = await work(tx)
-      await tx.events.append({
-        kind: 'collections',
-        event: `collection.${change}`,
-        subjectId: id,
-        ownerId: null,
-        data: { name },
-        previous: null,
-        actorId: null,
-        requestId: null,
-        createdAt: clock.now(),
-      })
+  const session = async (role: Role) => {
+    const expiresAt = Date.now() + HOUR_MS
+    return store.write(async (tx) => {
+      const user = await tx.users.insert({ ...userNamed(`user${++userCount}`), role })
+      const times = { createdAt: 1, lastUsedAt: 1, expiresAt }
+      return tx.sessions.insert({ userId: user.id, device: '', address: '', ...times })
     })
-
-  const stored = async (tx: Parameters<Parameters<typeof store.write>[0]>[0], name: string) => {
-    const found = await tx.collections.find(name)
-    if (found === null) throw new Error(`there is no collection ${name}`)
-    return found
   }
+  const definer = await session('admin')
+  const admin = { userId: definer.userId, sessionId: definer.id, role: 'admin', requestId: 'r' } as const
 
   return {
     url,
@@ -132,38 +112,18 @@ export const startLiveCollections = async () => {
     store,
     /** Records that were encoded, each time. */
     encoded: sent,
-    define: (definition: JsonObject & { name: string }) =>
-      changeDefinition('created', definition.name, async (tx) => {
-        return (await tx.collections.insert(parsed(definition), clock.now())).id
-      }),
-    redefine: (definition: JsonObject & { name: string }) =>
-      changeDefinition('updated', definition.name, async (tx) => {
-        const before = await stored(tx, definition.name)
-        const prepared = await tx.collections.prepare(before, { collection: parsed(definition), transform: null })
-        return (await tx.collections.activate(prepared, clock.now())).id
-      }),
-    drop: (name: string) =>
-      changeDefinition('deleted', name, async (tx) => {
-        const before = await stored(tx, name)
-        await tx.collections.delete(before)
-        return before.id
-      }),
+    async define(definition: JsonObject & { readonly name: string }) {
+      await collections.put(admin, definition.name, definition, { expected: null })
+    },
+    async drop(name: string) {
+      const { records } = await collections.get(admin, name)
+      await collections.remove(admin, name, { expected: null, records })
+    },
     /** A user with a session, who changes and lists records by the use cases. */
     async member(role: Role = 'user') {
-      const expiresAt = Date.now() + HOUR_MS
-      const { user, session } = await store.write(async (tx) => {
-        const user = await tx.users.insert({ ...userNamed(`user${++userCount}`), role })
-        const times = { createdAt: 1, lastUsedAt: 1, expiresAt }
-        return { user, session: await tx.sessions.insert({ userId: user.id, device: '', address: '', ...times }) }
-      })
-      const { id } = user
-      const token = await accessTokens.issue({
-        userId: id,
-        sessionId: session.id,
-        sessionCreatedAt: session.createdAt,
-        expiresAt,
-      })
-      const caller = { userId: id, sessionId: session.id, role, requestId: 'r' }
+      const { userId: id, id: sessionId, createdAt: sessionCreatedAt, expiresAt } = await session(role)
+      const token = await accessTokens.issue({ userId: id, sessionId, sessionCreatedAt, expiresAt })
+      const caller = { userId: id, sessionId, role, requestId: 'r' }
       const current = async () => {
         const user = await store.read((tx) => tx.users.findById(id))
         return { ...caller, role: user?.role ?? role }
@@ -172,22 +132,24 @@ export const startLiveCollections = async () => {
         id,
         token,
         open: () => openSocket(url, { token }),
-        create: async (name: string, draft: JsonObject): Promise<StoredRecord> =>
-          (await records.create(await current(), name, draft, null)).result,
+        async create(name: string, draft: JsonObject): Promise<StoredRecord> {
+          const created = await records.create(await current(), name, draft, { idempotency: null })
+          if (!('result' in created)) throw new Error('replayed')
+          return created.result.record
+        },
         update: async (name: string, recordId: number, patch: JsonObject) =>
-          records.update(await current(), name, recordId, patch, null),
+          records.update(await current(), name, recordId, patch, { expected: null }),
         remove: async (name: string, recordId: number) => records.remove(await current(), name, recordId, null),
         batch: async (operations: Parameters<typeof records.batch>[1]) =>
           records.batch(await current(), operations, null),
         /** What the server lists, by id. */
         async list(name: string, filter: string | null = null): Promise<ReadonlyMap<number, object>> {
           const listed = new Map<number, object>()
-          const { collection } = await store.read((tx) => catalog.find(tx, name))
           const query = { ownerId: null, text: null, createdAfter: null, createdBefore: null, size: 100 }
           const sort = { field: 'created_at', descending: false }
           let from: { readonly page: number } | { readonly after: { key: string | number; id: number } } = { page: 1 }
           for (;;) {
-            const page = await records.list(await current(), name, { query: { ...query, sort, from }, filter })
+            const { collection, page } = await records.list(await current(), name, { ...query, sort, from }, { filter })
             for (const record of page.items) listed.set(record.id, toRecordBody(collection, record))
             if (page.next === null) return listed
             from = { after: page.next }
@@ -197,18 +159,10 @@ export const startLiveCollections = async () => {
           await store.write(async (tx) => {
             const before = await tx.users.findById(id)
             if (before === null) throw new Error('the user is gone')
-            await tx.users.update({ ...before, role: to })
-            await tx.events.append({
-              kind: 'users',
-              event: 'user.updated',
-              subjectId: id,
-              ownerId: id,
-              data: { id, name: before.name },
-              previous: { id, name: before.name },
-              actorId: id,
-              requestId: null,
-              createdAt: clock.now(),
-            })
+            const after = { ...before, role: to }
+            await tx.users.update(after)
+            const event = userEvent(before, after, id, clock.now())
+            if (event !== null) await tx.events.append(event)
           })
           await bus.notices.publish(id)
         },

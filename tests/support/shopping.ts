@@ -23,7 +23,7 @@ export interface ProblemBody {
   readonly detail: string
   readonly index?: number
   readonly errors?: readonly { readonly in?: string; readonly pointer: string; readonly detail: string }[]
-  readonly records?: { readonly count: number; readonly first: readonly { readonly id: number }[] }
+  readonly records?: { readonly count: number; readonly first: readonly object[] }
 }
 
 const MAY_USE_LIST = 'auth.id == record.list.owner_id || auth.id in record.list.members'

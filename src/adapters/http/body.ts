@@ -177,8 +177,21 @@ export const readJson = async (
   return parseExactJson(await readText(request, limit, slices))
 }
 
+/** Why a JSON text is not accepted, if it is valid but has too many values or levels, or numbers that are not exact. */
+export const jsonProblem = (text: string): HttpProblem | null => {
+  const { depth, values, hasLongNumber } = outlineJson(text, MAX_JSON_DEPTH, MAX_JSON_VALUES_COUNT)
+  if (depth <= MAX_JSON_DEPTH && values <= MAX_JSON_VALUES_COUNT && !hasLongNumber) return null
+  try {
+    parseExactJson(text)
+    return null
+  } catch (error) {
+    if (error instanceof HttpProblem) return error
+    throw error
+  }
+}
+
 /** As {@link readJson}, of a text. Throws 400, 413 or 422. */
-export const parseExactJson = (text: string): unknown => {
+const parseExactJson = (text: string): unknown => {
   const { depth, values, hasLongNumber } = outlineJson(text, MAX_JSON_DEPTH, MAX_JSON_VALUES_COUNT)
   if (depth > MAX_JSON_DEPTH) throw malformed(`The body is nested deeper than ${MAX_JSON_DEPTH}`)
   if (values > MAX_JSON_VALUES_COUNT) {

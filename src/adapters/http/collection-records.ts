@@ -1,5 +1,5 @@
 import { Elysia, t } from 'elysia'
-import type { RecordResult, Records } from '../../application/record-results.ts'
+import type { RecordResult, Records } from '../../application/records.ts'
 import type { JsonObject } from '../../domain/merge-patch.ts'
 import type { Actor, Anonymous, Principal } from '../../domain/session.ts'
 import { JSON_TYPE } from './body.ts'

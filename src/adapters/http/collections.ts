@@ -1,5 +1,5 @@
 import { Elysia, t } from 'elysia'
-import type { CollectionDetails, Collections } from '../../application/record-results.ts'
+import type { CollectionDetails, Collections } from '../../application/collections.ts'
 import { definitionOf } from '../../domain/definition.ts'
 import { isJsonObject, type JsonObject } from '../../domain/merge-patch.ts'
 import { actorOf } from './call.ts'

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http'
-import { AppError, type AppErrorOptions, type ErrorCode } from '../../domain/errors.ts'
+import { AppError, type ErrorCode, type Misfits } from '../../domain/errors.ts'
 import {
   MAX_LISTED_FAULTS_COUNT,
   PROBLEM_STATUS,
@@ -80,7 +80,7 @@ export interface Problem {
   readonly errors?: readonly InvalidPart[] | undefined
   readonly headers: Readonly<Record<string, string>>
   readonly index?: number | undefined
-  readonly misfits?: AppErrorOptions['misfits']
+  readonly misfits?: Misfits | undefined
   /** Set for an error of an OAuth endpoint. */
   readonly oauthError?: OAuthError
 }
@@ -144,11 +144,13 @@ export const toProblem = (error: unknown): Problem | null => {
 
 export const internalProblem = (): Problem => describe('internal_error', 'Something went wrong on our side')
 
-const misfitsOf = ({ count, first }: NonNullable<AppErrorOptions['misfits']>) => ({
+const misfitsOf = ({ count, first }: Misfits) => ({
   count,
   first: first.map(({ id, faults }) => ({
     id,
-    errors: faults.map(({ pointer, detail }) => ({ pointer: shortPointer(pointer), detail })),
+    errors: faults
+      .slice(0, MAX_LISTED_FAULTS_COUNT)
+      .map(({ pointer, detail }) => ({ pointer: shortPointer(pointer), detail })),
   })),
 })
 

@@ -1,5 +1,5 @@
 import { Elysia, t } from 'elysia'
-import type { RecordResult, Records } from '../../application/record-results.ts'
+import type { RecordResult, Records } from '../../application/records.ts'
 import type { JsonObject } from '../../domain/merge-patch.ts'
 import { BATCH_LIMITS } from '../../domain/record.ts'
 import { actorOf } from './call.ts'

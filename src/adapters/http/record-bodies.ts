@@ -1,5 +1,5 @@
 import { t } from 'elysia'
-import type { Expanded, ExpandedReference, RecordResult } from '../../application/record-results.ts'
+import type { Expanded, ExpandedReference, RecordResult } from '../../application/records.ts'
 import type { Collection } from '../../domain/collection.ts'
 import type { StoredFile } from '../../domain/file.ts'
 import type { StoredRecord } from '../../domain/record.ts'

@@ -1,6 +1,6 @@
 import { type Static, t } from 'elysia'
 import type { RecordQuery } from '../../application/ports/persistence.ts'
-import type { ListOptions } from '../../application/record-results.ts'
+import type { ListOptions } from '../../application/records.ts'
 import { type Collection, isBuiltIn, referencesOf, sortsOf } from '../../domain/collection.ts'
 import type { Principal } from '../../domain/session.ts'
 import { type IsKeyOf, NEWEST_FIRST, pageQuery, signed, toPageRequest } from './pages.ts'

@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import { type TSchema, t } from 'elysia'
-import type { RecordOperation } from '../../application/record-results.ts'
+import type { RecordOperation } from '../../application/records.ts'
 import {
   type Collection,
   type Draft,
@@ -208,9 +208,8 @@ export const createRecordBody = (collection: Collection): ((record: StoredRecord
   return (record) => {
     const shown: Record<string, Json> & { id: number } = { id: record.id, owner_id: record.ownerId }
     for (const { name, present } of fields) {
-      const value = record[name]
-      if (value !== undefined) shown[name] = value
-      else if (present) shown[name] = null
+      const value = record[name] ?? null
+      if (value !== null || present) shown[name] = value
     }
     shown.version = record.version
     shown.created_at = toTimestamp(record.createdAt)

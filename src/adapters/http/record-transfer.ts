@@ -1,15 +1,15 @@
 import { Elysia, t } from 'elysia'
 import type { Log } from '../../application/ports/system.ts'
-import type { ImportResult as Imported, Records } from '../../application/record-results.ts'
+import type { ImportResult as Imported, Records } from '../../application/records.ts'
 import type { Principal } from '../../domain/session.ts'
-import { requireType } from './body.ts'
+import { jsonProblem, requireType } from './body.ts'
 import { actorOf, type Call } from './call.ts'
 import { createConcurrencyLimit } from './files/concurrency-limit.ts'
 import type { Kernel, Rule } from './kernel.ts'
 import { type Line, linesOf, NDJSON_TYPE } from './lines.ts'
 import { ndjsonResponse } from './ndjson.ts'
 import { Code, FieldFault } from './problem-schemas.ts'
-import { problems, shortPointer } from './problems.ts'
+import { HttpProblem, type InvalidPart, problems, shortPointer } from './problems.ts'
 import type { ShowRecord } from './record-bodies.ts'
 import { choiceOf, queryOf } from './schemas.ts'
 
@@ -45,32 +45,39 @@ export const ImportResult = t.Object(
   { title: 'ImportResult' },
 )
 
-/** Stands for a line that cannot be read. It is not JSON, so it is refused. */
+/** Stands for a line that is not accepted. It is not JSON, so the core refuses it. */
 const UNREADABLE = '?'
 
-/** Lines as the core takes them, and why some of them could not be read. */
+const problemOf = ({ text, fault = '' }: Line): HttpProblem | null =>
+  text === null ? new HttpProblem('malformed_body', fault) : jsonProblem(text)
+
+/** Lines as the core takes them, and why some of them are not accepted. */
 const readable = (lines: AsyncIterable<Line>) => {
-  const faults = new Map<number, string>()
+  const refused = new Map<number, HttpProblem>()
   const texts = async function* () {
-    for await (const { number, text, fault } of lines) {
-      if (text === null && fault !== undefined && faults.size < MAX_UNREADABLE_LINES_COUNT) faults.set(number, fault)
-      yield text ?? UNREADABLE
+    for await (const line of lines) {
+      const problem = problemOf(line)
+      if (problem !== null && refused.size < MAX_UNREADABLE_LINES_COUNT) refused.set(line.number, problem)
+      yield problem === null && line.text !== null ? line.text : UNREADABLE
     }
   }
-  return { texts: texts(), faults }
+  return { texts: texts(), refused }
 }
 
-const toResponse = ({ created, refused, lines }: Imported, unreadable: ReadonlyMap<number, string>) => ({
+type Fault = Pick<InvalidPart, 'pointer' | 'detail'>
+
+const toErrors = (faults: readonly Fault[]) =>
+  faults.map(({ pointer, detail }) => ({ pointer: shortPointer(pointer), detail }))
+
+const toResponse = ({ created, refused, lines }: Imported, unreadable: ReadonlyMap<number, HttpProblem>) => ({
   created,
   refused,
-  lines: lines.map(({ line, code, detail, faults }) => ({
-    line,
-    code,
-    detail: unreadable.get(line) ?? detail,
-    errors: unreadable.has(line)
-      ? []
-      : faults.map((fault) => ({ pointer: shortPointer(fault.pointer), detail: fault.detail })),
-  })),
+  lines: lines.map(({ line, code, detail, faults }) => {
+    const problem = unreadable.get(line)
+    return problem === undefined
+      ? { line, code, detail, errors: toErrors(faults) }
+      : { line, code: problem.code, detail: problem.message, errors: toErrors(problem.errors ?? []) }
+  }),
 })
 
 interface Deps {
@@ -122,9 +129,9 @@ export const recordTransferRoutes = (kernel: Kernel, { records, show, log, maxLi
         const actor = actorOf(call)
         requireType(request, NDJSON_TYPE)
         using _ = begin(actor.userId)
-        const { texts, faults } = readable(linesOf(request, maxLineBytes))
+        const { texts, refused } = readable(linesOf(request, maxLineBytes))
         const isDryRun = query.dry_run === 'true'
-        return toResponse(await records.importLines(actor, params.collection, texts, { isDryRun }), faults)
+        return toResponse(await records.importLines(actor, params.collection, texts, { isDryRun }), refused)
       },
       {
         admit: importRule,

@@ -1,6 +1,6 @@
 import { Elysia } from 'elysia'
 import type { RecordQuery } from '../../application/ports/persistence.ts'
-import type { Expanded, RecordResult, Records } from '../../application/record-results.ts'
+import type { Expanded, RecordResult, Records } from '../../application/records.ts'
 import { type Collection, pascalCase, sortsOf, titleOf } from '../../domain/collection.ts'
 import type { JsonObject } from '../../domain/merge-patch.ts'
 import { actorOf } from './call.ts'

@@ -1,7 +1,7 @@
 import type { EventScope } from '../../application/ports/persistence.ts'
 import { collectionNamed } from '../../domain/collections/index.ts'
-import type { LoggedEvent, NewEvent } from '../../domain/event.ts'
-import { erasedRecord } from '../../domain/record.ts'
+import { type LoggedEvent, type NewEvent, USERS } from '../../domain/event.ts'
+import { erasedRecord, isDeletion } from '../../domain/record.ts'
 import type { Entity, Row } from './entity.ts'
 
 /** Events that one search for events of a kind may skip. */
@@ -33,6 +33,9 @@ export const eventOf = (row: Row): LoggedEvent => ({
   requestId: row.request_id === null ? null : String(row.request_id),
   createdAt: Number(row.created_at),
 })
+
+/** Whether an event counts for its owner although they may have no space left: nobody can do without it. */
+export const isNeverRefused = ({ event, kind }: NewEvent): boolean => isDeletion(event) || kind === USERS
 
 /** An event as it is stored. The previous state of a created record is stored as JSON too. */
 export const storedEvent = (event: NewEvent) => ({

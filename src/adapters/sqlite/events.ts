@@ -1,8 +1,7 @@
 import type { EventReader, EventRepository, EventScope } from '../../application/ports/persistence.ts'
-import { isDeletion } from '../../domain/record.ts'
 import { events } from '../sql/entities.ts'
 import type { Row } from '../sql/entity.ts'
-import { erasedData, eventOf, isScanned, MAX_SCANNED_COUNT, storedEvent } from '../sql/events.ts'
+import { erasedData, eventOf, isNeverRefused, isScanned, MAX_SCANNED_COUNT, storedEvent } from '../sql/events.ts'
 import { insertInto } from '../sql/statements.ts'
 import { BYTES_OF, eventBytes, type UsageCounter } from '../sql/usage.ts'
 import type { Connection } from './database.ts'
@@ -93,11 +92,11 @@ export const createEventRepository = (
   return {
     ...createEventReader(connection),
     async append(appended) {
-      const { event, ownerId } = appended
+      const { ownerId } = appended
       const stored = storedEvent(appended)
       const bytes = eventBytes(stored.data, stored.previous)
       append(...events.valuesOf(stored))
-      if (ownerId !== null && isDeletion(event)) usage.addAlways(ownerId, bytes)
+      if (ownerId !== null && isNeverRefused(appended)) usage.addAlways(ownerId, bytes)
       else if (ownerId !== null) usage.add(ownerId, bytes)
       onAppended()
     },

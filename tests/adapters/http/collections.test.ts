@@ -89,7 +89,10 @@ describe('a definition', () => {
     const name = fresh()
     await admin.define(name, NOTES)
     expect(await admin.define(name, NOTES)).toMatchObject({ status: 200, body: { version: 1 } })
-    expect(await admin.define(name, { ...NOTES, search: ['text'] })).toMatchObject({ status: 200, body: { version: 2 } })
+    expect(await admin.define(name, { ...NOTES, search: ['text'] })).toMatchObject({
+      status: 200,
+      body: { version: 2 },
+    })
   })
 
   test('with If-Match is only replaced at that version', async () => {

@@ -2,15 +2,13 @@ import { afterAll, describe, expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { openPostgresStore } from '../../../src/adapters/postgres/unit-of-work.ts'
-import { createRealtime } from '../../../src/application/realtime.ts'
-import { createTopics } from '../../../src/application/topics.ts'
-import { COLLECTIONS } from '../../../src/domain/collections/index.ts'
 import { ITEMS } from '../../../src/domain/collections/items.ts'
 import { newRecord } from '../../../src/domain/record.ts'
 import { epochsContract } from '../../contracts/epochs.ts'
 import { itemEvent } from '../../support/events.ts'
 import { missing, testDatabase } from '../../support/postgres.ts'
 import { openTestPostgres } from '../../support/postgres-store.ts'
+import { createTestRealtime } from '../../support/realtime.ts'
 import { recordingLog, temporaryFolder } from '../../support/skep.ts'
 
 const TOOLS = '/usr/lib/postgresql/15/bin'
@@ -49,7 +47,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     await store.beginEpoch()
     const before = await currentOf(store)
     for (let n = 0; n < 3; n++) await write(store)
-    const realtime = createRealtime({ unitOfWork: store, topics: createTopics(COLLECTIONS), log: recordingLog() })
+    const realtime = createTestRealtime(store, recordingLog())
     const restored = Promise.withResolvers<void>()
     await realtime.start({ onEvent: () => undefined, onCaughtUp: () => undefined, onRestored: restored.resolve })
     expect([realtime.position(), realtime.epoch()]).toEqual([3, before])
@@ -72,7 +70,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     const { store, outside } = await openTestPostgres(2)
     await store.beginEpoch()
     await write(store)
-    const realtime = createRealtime({ unitOfWork: store, topics: createTopics(COLLECTIONS), log: recordingLog() })
+    const realtime = createTestRealtime(store, recordingLog())
     const second = Promise.withResolvers<number>()
     const restored = () => second.reject(new Error('restored'))
     await realtime.start({

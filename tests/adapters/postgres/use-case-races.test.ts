@@ -1,28 +1,23 @@
 import { describe, expect, test } from 'bun:test'
 import { createOpaqueTokens } from '../../../src/adapters/bun/opaque-tokens.ts'
-import { compileExpression } from '../../../src/adapters/cel/compile.ts'
 import { NO_RESERVE } from '../../../src/adapters/fs/reserve.ts'
-import { applyPatch } from '../../../src/adapters/json-patch/patch.ts'
-import { compileValidator } from '../../../src/adapters/json-schema/validator.ts'
 import { createAccessTokens } from '../../../src/adapters/jwt/access-tokens.ts'
 import { createMemoryAccessNotices } from '../../../src/adapters/memory/access-notices.ts'
 import { createMemoryRateLimiter } from '../../../src/adapters/memory/rate-limiter.ts'
 import { createAccounts } from '../../../src/application/accounts.ts'
 import { createAttempts } from '../../../src/application/attempts.ts'
-import { createCatalog } from '../../../src/application/catalog.ts'
 import type { UnitOfWork } from '../../../src/application/ports/persistence.ts'
 import { createRecords } from '../../../src/application/records.ts'
 import { createSessions } from '../../../src/application/sessions.ts'
 import { createTokens } from '../../../src/application/tokens.ts'
 import { createUsers, type Users } from '../../../src/application/users.ts'
-import { ITEMS } from '../../../src/domain/collections/items.ts'
 import { AppError } from '../../../src/domain/errors.ts'
 import type { Caller } from '../../../src/domain/session.ts'
+import { recordUnitsOn } from '../../support/collections.ts'
 import { missing } from '../../support/postgres.ts'
 import { openTestPostgres } from '../../support/postgres-store.ts'
 import { userNamed } from '../../support/store.ts'
 
-const RULES = { compileExpression, compileValidator, applyPatch, maxRecordBytes: 65_536 }
 const clock = { now: () => Date.now() }
 const passwords = { hash: async (password: string) => password, verify: async () => true }
 const ROUNDS_COUNT = 5
@@ -45,7 +40,17 @@ const open = async () => {
   const ttl = { accessTtlMs: 60_000, refreshTtlMs: 60_000 }
   const opaqueTokens = createOpaqueTokens('a secret that only these tests know')
   const accessTokens = createAccessTokens('a secret that only these tests know', clock)
-  const deps = { unitOfWork, notices, attempts, opaqueTokens, accessTokens, passwords, clock, ...ttl }
+  const deps = {
+    ...recordUnitsOn(unitOfWork, clock),
+    unitOfWork,
+    notices,
+    attempts,
+    opaqueTokens,
+    accessTokens,
+    passwords,
+    clock,
+    ...ttl,
+  }
   let names = 0
   const person = async (role: 'user' | 'admin', devices = 1) => {
     const password = `password${++names}`
@@ -72,12 +77,7 @@ const open = async () => {
     tokens,
     opaqueTokens,
     accounts: createAccounts(deps),
-    items: createRecords({
-      ...deps,
-      ...RULES,
-      catalog: createCatalog({ collections: [ITEMS], ...RULES }),
-      reserve: NO_RESERVE,
-    }),
+    records: createRecords({ ...deps, maxRecordBytes: 65_536 }),
     sessions: createSessions(deps),
     users: createUsers({ ...deps, signup: 'open', reserve: NO_RESERVE }),
   }
@@ -184,19 +184,19 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
   })
 
   test('batches that change the same items in different orders wait, and none runs twice', async () => {
-    const { person, items, units } = await open()
+    const { person, records, units } = await open()
     const [one] = await person('user')
     if (one === undefined) throw new Error('nobody')
     const actor = { ...one.actor, requestId: 'test' }
     const draft = { title: 'one', description: null, data: {} }
-    const made = await items.batch(actor, Array(10).fill({ collection: 'items', op: 'create', draft }), null)
-    const ids = 'result' in made ? made.result.map((item) => item?.id ?? 0) : []
+    const made = await records.batch(actor, Array(10).fill({ collection: 'items', op: 'create', draft }), null)
+    const ids = 'result' in made ? made.result.map((item) => item?.record.id ?? 0) : []
     const update = (title: string) => (id: number) =>
       ({ collection: 'items', op: 'update', id, patch: { title }, expected: null }) as const
     const batches = [ids, ids.toReversed(), ids, ids.toReversed()]
-    const answers = await codes(batches.map((order, n) => items.batch(actor, order.map(update(`${n}`)), null)))
+    const answers = await codes(batches.map((order, n) => records.batch(actor, order.map(update(`${n}`)), null)))
     expect(answers).toEqual(['done', 'done', 'done', 'done'])
-    expect((await items.get(actor, 'items', ids[0] ?? 0)).version).toBe(5)
+    expect((await records.get(actor, 'items', ids[0] ?? 0)).record.version).toBe(5)
     expect(units.run).toBe(units.begun)
   })
 

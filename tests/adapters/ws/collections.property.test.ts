@@ -228,7 +228,7 @@ const createWorld = async (run: number) => {
       case 14:
         return remove(tasks, ids.tasks, which)
       case 15:
-        return void (await skep.redefine(taskDefinition(pick(RULES, value) ?? null)))
+        return void (await skep.define(taskDefinition(pick(RULES, value) ?? null)))
       case 16:
         return void (await pick(people, which)?.setRole(value % 3 === 0 ? 'admin' : 'user'))
       case 17:

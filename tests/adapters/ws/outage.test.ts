@@ -6,10 +6,8 @@ import type { Connection } from '../../../src/adapters/ws/connection.ts'
 import { createSockets } from '../../../src/adapters/ws/sockets.ts'
 import { createAccess } from '../../../src/application/access.ts'
 import type { UnitOfWork } from '../../../src/application/ports/persistence.ts'
-import { createRealtime } from '../../../src/application/realtime.ts'
-import { createTopics } from '../../../src/application/topics.ts'
-import { COLLECTIONS } from '../../../src/domain/collections/index.ts'
 import { AppError } from '../../../src/domain/errors.ts'
+import { createTestRealtime } from '../../support/realtime.ts'
 import { recordingLog } from '../../support/skep.ts'
 import { openSocket } from '../../support/socket.ts'
 import { openTestStore, userNamed } from '../../support/store.ts'
@@ -33,7 +31,7 @@ const open = async () => {
   const log = recordingLog()
   const sockets = createSockets({
     maxSocketsPerUser: 20,
-    realtime: createRealtime({ unitOfWork, topics: createTopics(COLLECTIONS), log }),
+    realtime: createTestRealtime(unitOfWork, log),
     access: createAccess({ unitOfWork, accessTokens, notices, clock }),
     notices,
     clock,
@@ -41,6 +39,9 @@ const open = async () => {
     slices: createEventLoopSlices(),
     metrics: { eventSeen() {}, eventDelivered() {} },
     toBody() {
+      throw new Error('nothing happens here')
+    },
+    toRecordBody() {
       throw new Error('nothing happens here')
     },
   })

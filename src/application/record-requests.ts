@@ -2,13 +2,21 @@ import type { Collection } from '../domain/collection.ts'
 import type { ErrorCode, Fault } from '../domain/errors.ts'
 import type { StoredFile } from '../domain/file.ts'
 import type { JsonObject } from '../domain/merge-patch.ts'
-import type { Page, PageRequest } from '../domain/page.ts'
+import type { Page } from '../domain/page.ts'
 import type { StoredRecord } from '../domain/record.ts'
-import type { Actor, Anonymous, Principal } from '../domain/session.ts'
-import type { Instant } from '../domain/user.ts'
+import type { Actor, Principal } from '../domain/session.ts'
 import type { IdempotencyRequest, IdempotentResult } from './idempotency.ts'
 import type { RecordQuery } from './ports/persistence.ts'
-import type { Expected } from './records.ts'
+import type { Author } from './record-access.ts'
+
+/** A version that a change may apply to; in any epoch if that is null. */
+export interface ExpectedVersion {
+  readonly version: number
+  readonly epoch: string | null
+}
+
+/** The versions that a change may apply to; null for any. */
+export type Expected = readonly ExpectedVersion[] | null
 
 /** The input of a change. */
 export interface Checkable {
@@ -101,7 +109,7 @@ export interface Records {
   collection(name: string): Collection | Promise<Collection>
   /** Throws `idempotency_mismatch`. The caller becomes the owner. */
   create(
-    author: Actor | Anonymous,
+    author: Author,
     name: string,
     draft: JsonObject,
     options: CreateOptions<RecordResult>,
@@ -113,18 +121,12 @@ export interface Records {
    * Applies a JSON Merge Patch (RFC 7396). Throws `version_mismatch`. Concurrent writers see each other's changes. A patch
    * that changes nothing leaves version and time unchanged.
    */
-  update(
-    author: Actor | Anonymous,
-    name: string,
-    id: number,
-    patch: JsonObject,
-    options: UpdateOptions,
-  ): Promise<RecordResult>
+  update(author: Author, name: string, id: number, patch: JsonObject, options: UpdateOptions): Promise<RecordResult>
   /**
    * Throws `version_mismatch`, and `referenced` if another record that references it does not allow it, or if more records
    * would change with it than one transaction may.
    */
-  remove(author: Actor | Anonymous, name: string, id: number, expected: Expected): Promise<void>
+  remove(author: Author, name: string, id: number, expected: Expected): Promise<void>
   /**
    * The records that the caller may read. Of a collection defined in code, those of one owner (`ownerId`); those of others,
    * and of all (null), are for admins: throws `forbidden`. Throws `validation_failed` for a faulty filter, sort or expand.
@@ -155,66 +157,4 @@ export interface Records {
     lines: AsyncIterable<string>,
     options: { readonly isDryRun: boolean },
   ): Promise<ImportResult>
-}
-
-/** A collection as admins see it. */
-export interface CollectionDetails {
-  readonly collection: Collection
-  /** Whether it is defined in code, and cannot be changed. */
-  readonly isBuiltIn: boolean
-  /** 1 for one defined in code. */
-  readonly version: number
-  readonly epoch: string
-  /** Null for one defined in code. */
-  readonly createdAt: Instant | null
-  readonly updatedAt: Instant | null
-  /** The number of its records. */
-  readonly records: number
-}
-
-export interface PutOptions {
-  /** The versions that may be replaced; null for any. */
-  readonly expected: Expected
-  /** Whether there must be no such collection yet (`If-None-Match: *`). */
-  readonly mustNotExist?: boolean
-  /** A JSON Patch (RFC 6902) that every record goes through before it is checked against the definition. */
-  readonly transform?: readonly JsonObject[] | null
-}
-
-export interface RemoveOptions {
-  readonly expected: Expected
-  /** How many records may be deleted with it; without it, the collection must be empty. */
-  readonly records?: number
-}
-
-export interface PutResult {
-  readonly details: CollectionDetails
-  readonly isNew: boolean
-}
-
-/** The definitions of collections. For admins only: everything throws `forbidden`. */
-export interface Collections {
-  /** Those defined in code included. */
-  list(principal: Principal, query: PageRequest<'name'>): Promise<Page<CollectionDetails>>
-  /** Throws `not_found`. */
-  get(principal: Principal, name: string): Promise<CollectionDetails>
-  /**
-   * Creates a collection, or replaces its definition once every record fits the new one. The same definition keeps its
-   * version. Takes as long as checking every record does, and delays nobody else; until then, records are read and
-   * written under the present definition. A record that is written meanwhile and does not fit is one of the misfits.
-   *
-   * Throws `validation_failed` with every fault of the definition, `version_mismatch` (also if the definition was changed
-   * meanwhile), `collection_built_in`, `managed_by_files`, and `records_do_not_fit` with the number of misfits and the
-   * faults of the first ten, if a record does not fit the definition or another one with the same unique values; nothing
-   * changes then.
-   */
-  put(actor: Actor, name: string, definition: JsonObject, options: PutOptions): Promise<PutResult>
-  /**
-   * Deletes a collection and its records. Throws `not_found`, `version_mismatch`, `collection_built_in`,
-   * `managed_by_files`, `referenced` if another collection references it, and `not_empty` unless `records` is the exact
-   * number of its records.
-   */
-  remove(actor: Actor, name: string, options: RemoveOptions): Promise<void>
-  /** Abandons definitions that a process was preparing when it ended. Call it before this process serves. */
-  abandonUnfinished(): Promise<void>
 }
