@@ -182,7 +182,7 @@ const close = (why = '') => {
   open?.entries.end()
   open?.pictures.end()
   open = null
-  for (const each of ['members', 'entries']) $(each).replaceChildren()
+  for (const each of ['open-title', 'members', 'entries']) $(each).replaceChildren()
   forgetDownloads()
   if (why !== '') complain(why)
   render()
