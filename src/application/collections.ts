@@ -1,12 +1,11 @@
 import type { Collection } from '../domain/collection.ts'
-import { FIRST_EPOCH } from '../domain/epoch.ts'
 import { AppError, notFound } from '../domain/errors.ts'
 import type { JsonObject } from '../domain/merge-patch.ts'
-import { isCounted, type Page, type PageRequest, skippedRowCount } from '../domain/page.ts'
+import type { Page, PageRequest } from '../domain/page.ts'
 import type { Actor, Principal } from '../domain/session.ts'
-import type { Instant } from '../domain/user.ts'
 import { requireActiveActor, requireAdmin } from './access.ts'
 import type { Catalog } from './catalog.ts'
+import { type CollectionDetails, createDescriptions } from './collection-details.ts'
 import { type Author, createDefinitionChanges, definitionMismatch, SYSTEM } from './definition-changes.ts'
 import {
   createDefinitionPlanner,
@@ -25,20 +24,7 @@ import type { ReadTx, Tx, UnitOfWork } from './ports/persistence.ts'
 import type { Clock } from './ports/system.ts'
 import type { Expected } from './records.ts'
 
-/** A collection as admins see it. */
-export interface CollectionDetails {
-  readonly collection: Collection
-  /** Whether it is defined in code, and cannot be changed. */
-  readonly isBuiltIn: boolean
-  /** 1 for one defined in code. */
-  readonly version: number
-  readonly epoch: string
-  /** Null for one defined in code. */
-  readonly createdAt: Instant | null
-  readonly updatedAt: Instant | null
-  /** The number of its records. */
-  readonly records: number
-}
+export type { CollectionDetails } from './collection-details.ts'
 
 export interface PutOptions {
   /** The versions that may be replaced; null for any. */
@@ -125,75 +111,6 @@ const checkVersion = (stored: StoredCollection | null, expected: Expected, mustB
     stored !== null &&
     expected.some(({ version, epoch }) => version === stored.version && (epoch === null || epoch === stored.epoch))
   if (!isExpected) throw definitionMismatch()
-}
-
-const byName = (one: { readonly name: string }, other: { readonly name: string }): number =>
-  one.name < other.name ? -1 : 1
-
-interface Known {
-  readonly name: string
-  readonly collection: Collection
-  readonly stored: StoredCollection | null
-}
-
-/** Reads definitions for admins. */
-const createDescriptions = ({ catalog, unitOfWork }: Pick<Deps, 'catalog' | 'unitOfWork'>) => {
-  const describe = async (tx: ReadTx, { collection, stored }: Omit<Known, 'name'>): Promise<CollectionDetails> => ({
-    collection,
-    isBuiltIn: stored === null,
-    version: stored?.version ?? 1,
-    epoch: stored?.epoch ?? FIRST_EPOCH,
-    createdAt: stored?.createdAt ?? null,
-    updatedAt: stored?.updatedAt ?? null,
-    records: await tx.collections.countRecords(stored ?? collection.name),
-  })
-
-  const builtIn: readonly Known[] = catalog.builtIn.map((collection) => ({
-    name: collection.name,
-    collection,
-    stored: null,
-  }))
-
-  const find = async (tx: ReadTx, name: string): Promise<CollectionDetails> => {
-    const known = builtIn.find((each) => each.name === name)
-    if (known !== undefined) return describe(tx, known)
-    const stored = await tx.collections.find(name)
-    if (stored === null) throw notFound('Collection')
-    return describe(tx, stored && { collection: stored.collection, stored })
-  }
-
-  /** There are few enough to sort them all. */
-  const list = async (tx: ReadTx, query: PageRequest<'name'>): Promise<Page<CollectionDetails>> => {
-    const { size, sort, from } = query
-    const stored = (await tx.collections.all()).map((each) => ({
-      name: each.collection.name,
-      collection: each.collection,
-      stored: each,
-    }))
-    const sorted = [...builtIn, ...stored].sort(byName)
-    if (sort.descending) sorted.reverse()
-    const isAfter = ({ name }: Known, key: string) => (sort.descending ? name < key : name > key)
-    const rest =
-      'after' in from
-        ? sorted.filter((each) => isAfter(each, String(from.after.key)))
-        : sorted.slice(skippedRowCount(query))
-    const page = rest.slice(0, size)
-    const items: CollectionDetails[] = []
-    for (const each of page) items.push(await describe(tx, each))
-    const last = page.at(-1)
-    return {
-      items,
-      total: isCounted(query) ? sorted.length : null,
-      next: last === undefined || rest.length <= size ? null : { key: last.name, id: last.stored?.id ?? 0 },
-    }
-  }
-
-  return {
-    describe: (stored: StoredCollection) =>
-      unitOfWork.read((tx) => describe(tx, { collection: stored.collection, stored })),
-    get: (name: string) => unitOfWork.read((tx) => find(tx, name)),
-    list: (query: PageRequest<'name'>) => unitOfWork.read((tx) => list(tx, query)),
-  }
 }
 
 /** Throws `not_empty` with a fault for each that has records. */
