@@ -1,18 +1,15 @@
 import type { Collection } from '../domain/collection.ts'
+import { FIRST_EPOCH } from '../domain/epoch.ts'
 import { AppError, notFound } from '../domain/errors.ts'
 import type { JsonObject } from '../domain/merge-patch.ts'
-import type { Page, PageRequest } from '../domain/page.ts'
+import { isCounted, type Page, type PageRequest, skippedRowCount } from '../domain/page.ts'
 import type { Actor, Principal } from '../domain/session.ts'
+import type { Instant } from '../domain/user.ts'
 import { requireActiveActor, requireAdmin } from './access.ts'
 import type { Catalog } from './catalog.ts'
-import { type CollectionDetails, createDescriptions } from './collection-details.ts'
-import { type Author, createDefinitionChanges, definitionMismatch, SYSTEM } from './definition-changes.ts'
-import {
-  createDefinitionPlanner,
-  type DefinitionFault,
-  type DefinitionPlan,
-  type GivenDefinition,
-} from './definition-plan.ts'
+import { createMaintenance, type DefinitionMaintenance } from './definition-applying.ts'
+import { type Author, createDefinitionChanges, definitionMismatch } from './definition-changes.ts'
+import { createDefinitionPlanner, type DefinitionPlan } from './definition-plan.ts'
 import type {
   ApplyPatch,
   CompileExpression,
@@ -24,7 +21,20 @@ import type { ReadTx, Tx, UnitOfWork } from './ports/persistence.ts'
 import type { Clock } from './ports/system.ts'
 import type { Expected } from './records.ts'
 
-export type { CollectionDetails } from './collection-details.ts'
+/** A collection as admins see it. */
+export interface CollectionDetails {
+  readonly collection: Collection
+  /** Whether it is defined in code, and cannot be changed. */
+  readonly isBuiltIn: boolean
+  /** 1 for one defined in code. */
+  readonly version: number
+  readonly epoch: string
+  /** Null for one defined in code. */
+  readonly createdAt: Instant | null
+  readonly updatedAt: Instant | null
+  /** The number of its records. */
+  readonly records: number
+}
 
 export interface PutOptions {
   /** The versions that may be replaced; null for any. */
@@ -46,15 +56,8 @@ export interface PutResult {
   readonly isNew: boolean
 }
 
-/** What applying definitions does, by the names of the collections. */
-export interface AppliedDefinitions {
-  readonly created: readonly string[]
-  readonly changed: readonly string[]
-  readonly deleted: readonly string[]
-}
-
 /** The definitions of collections. All methods with an actor throw `forbidden` unless they are an admin. */
-export interface Collections {
+export interface Collections extends DefinitionMaintenance {
   /** Those defined in code included. */
   list(principal: Principal, query: PageRequest<'name'>): Promise<Page<CollectionDetails>>
   /** Throws `not_found`. */
@@ -76,20 +79,6 @@ export interface Collections {
    * number of its records.
    */
   remove(actor: Actor, name: string, options: RemoveOptions): Promise<void>
-  /**
-   * Makes the database have these definitions, all or none of them. With `prune`, deletes empty collections that are not
-   * among them. With `check`, only says what it would do, without looking at records. For the command line and files: not
-   * refused by `managed`. Throws `validation_failed` and `collection_built_in` with the faults of all definitions,
-   * `not_empty` with every collection that cannot be deleted, and what {@link put} throws.
-   */
-  apply(
-    given: readonly GivenDefinition[],
-    options: { readonly prune: boolean; readonly check: boolean },
-  ): Promise<AppliedDefinitions>
-  /** Every collection, those defined in code first. */
-  all(): Promise<readonly Collection[]>
-  /** Abandons definitions that a process was preparing when it ended. Call it before this process serves. */
-  abandonUnfinished(): Promise<void>
 }
 
 interface Deps {
@@ -113,63 +102,74 @@ const checkVersion = (stored: StoredCollection | null, expected: Expected, mustB
   if (!isExpected) throw definitionMismatch()
 }
 
-/** Throws `not_empty` with a fault for each that has records. */
-const requireEmpty = async (tx: Pick<ReadTx, 'collections'>, deleted: readonly StoredCollection[]): Promise<void> => {
-  const faults: DefinitionFault[] = []
-  for (const stored of deleted) {
-    const { name } = stored.collection
-    const count = await tx.collections.countRecords(stored)
-    if (count > 0)
-      faults.push({ name, pointer: '', detail: `The collection ${name} has records (${count}), so it is not deleted` })
-  }
-  if (faults.length > 0) throw new AppError('not_empty', 'Only empty collections can be deleted', { faults })
+const byName = (one: { readonly name: string }, other: { readonly name: string }): number =>
+  one.name < other.name ? -1 : 1
+
+interface Known {
+  readonly name: string
+  readonly collection: Collection
+  readonly stored: StoredCollection | null
 }
 
-/** Definitions from files, and what a process has left that ended while it prepared one. */
-const createMaintenance = (
-  { catalog, unitOfWork }: Pick<Deps, 'catalog' | 'unitOfWork'>,
-  planOf: ReturnType<typeof createDefinitionPlanner>,
-  carryOut: ReturnType<typeof createDefinitionChanges>,
-): Pick<Collections, 'apply' | 'all' | 'abandonUnfinished'> => ({
-  async apply(given, { prune, check }) {
-    const names = new Set(given.map(({ name }) => name))
-    const plan = async (tx: Pick<ReadTx, 'collections'>): Promise<DefinitionPlan> => {
-      const existing = await tx.collections.all()
-      const deleted = prune ? existing.filter(({ collection }) => !names.has(collection.name)) : []
-      const planned = planOf(given, existing, deleted)
-      await requireEmpty(tx, deleted)
-      return planned
-    }
-    const lockedPlan = async (tx: Tx): Promise<DefinitionPlan> => {
-      const planned = await plan(tx)
-      if (planned.deleted.length === 0) return planned
-      // Nobody adds records to what is counted.
-      for (const { collection } of planned.deleted) await tx.collections.findForChange(collection.name)
-      return plan(tx)
-    }
-    const planned = check ? await unitOfWork.read(plan) : (await carryOut(lockedPlan, SYSTEM)).plan
+/** Reads definitions for admins. */
+const createDescriptions = ({ catalog, unitOfWork }: Pick<Deps, 'catalog' | 'unitOfWork'>) => {
+  const describe = async (tx: ReadTx, { collection, stored }: Omit<Known, 'name'>): Promise<CollectionDetails> => ({
+    collection,
+    isBuiltIn: stored === null,
+    version: stored?.version ?? 1,
+    epoch: stored?.epoch ?? FIRST_EPOCH,
+    createdAt: stored?.createdAt ?? null,
+    updatedAt: stored?.updatedAt ?? null,
+    records: await tx.collections.countRecords(stored ?? collection.name),
+  })
+
+  const builtIn: readonly Known[] = catalog.builtIn.map((collection) => ({
+    name: collection.name,
+    collection,
+    stored: null,
+  }))
+
+  const find = async (tx: ReadTx, name: string): Promise<CollectionDetails> => {
+    const known = builtIn.find((each) => each.name === name)
+    if (known !== undefined) return describe(tx, known)
+    const stored = await tx.collections.find(name)
+    if (stored === null) throw notFound('Collection')
+    return describe(tx, stored && { collection: stored.collection, stored })
+  }
+
+  /** There are few enough to sort them all. */
+  const list = async (tx: ReadTx, query: PageRequest<'name'>): Promise<Page<CollectionDetails>> => {
+    const { size, sort, from } = query
+    const stored = (await tx.collections.all()).map((each) => ({
+      name: each.collection.name,
+      collection: each.collection,
+      stored: each,
+    }))
+    const sorted = [...builtIn, ...stored].sort(byName)
+    if (sort.descending) sorted.reverse()
+    const isAfter = ({ name }: Known, key: string) => (sort.descending ? name < key : name > key)
+    const rest =
+      'after' in from
+        ? sorted.filter((each) => isAfter(each, String(from.after.key)))
+        : sorted.slice(skippedRowCount(query))
+    const page = rest.slice(0, size)
+    const items: CollectionDetails[] = []
+    for (const each of page) items.push(await describe(tx, each))
+    const last = page.at(-1)
     return {
-      created: planned.created.map(({ name }) => name),
-      changed: planned.changed.map(({ collection }) => collection.name),
-      deleted: planned.deleted.map(({ collection }) => collection.name),
+      items,
+      total: isCounted(query) ? sorted.length : null,
+      next: last === undefined || rest.length <= size ? null : { key: last.name, id: last.stored?.id ?? 0 },
     }
-  },
+  }
 
-  async all() {
-    const stored = await unitOfWork.read((tx) => tx.collections.all())
-    return [...catalog.builtIn, ...stored.map(({ collection }) => collection)]
-  },
-
-  async abandonUnfinished() {
-    const stored = await unitOfWork.read((tx) => tx.collections.all())
-    for (const { collection } of stored.filter(({ pending }) => pending !== null)) {
-      await unitOfWork.write(async (tx) => {
-        const now = await tx.collections.findForChange(collection.name)
-        if (now !== null && now.pending !== null) await tx.collections.abandon(now)
-      })
-    }
-  },
-})
+  return {
+    describe: (stored: StoredCollection) =>
+      unitOfWork.read((tx) => describe(tx, { collection: stored.collection, stored })),
+    get: (name: string) => unitOfWork.read((tx) => find(tx, name)),
+    list: (query: PageRequest<'name'>) => unitOfWork.read((tx) => list(tx, query)),
+  }
+}
 
 export const createCollections = (deps: Deps): Collections => {
   const { catalog, unitOfWork, clock, managed } = deps
