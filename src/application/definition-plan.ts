@@ -1,14 +1,8 @@
-import { type Collection, RULE_NAMES, referencesOf, rulesOf } from '../domain/collection.ts'
-import {
-  definitionOf,
-  formatDefinition,
-  MAX_COLLECTIONS_COUNT,
-  parseDefinition,
-  relationFaultsOf,
-} from '../domain/definition.ts'
+import { type Collection, referencesOf } from '../domain/collection.ts'
+import { definitionOf, formatDefinition, MAX_COLLECTIONS_COUNT, parseDefinition } from '../domain/definition.ts'
 import { AppError, type Fault } from '../domain/errors.ts'
 import { isEqualJson, type JsonObject } from '../domain/merge-patch.ts'
-import { describeFault } from './catalog.ts'
+import { createRelationFaults, type DefinitionFault } from './definition-relations.ts'
 import type { CompileExpression, CompilePattern, StoredCollection } from './ports/collections.ts'
 
 /** A definition that a collection is to have. */
@@ -42,11 +36,6 @@ interface Deps {
   readonly compileExpression: CompileExpression
 }
 
-/** A fault of one of several definitions. */
-export interface DefinitionFault extends Fault {
-  readonly name: string
-}
-
 const BUILT_IN = 'This collection is built in: its definition cannot be changed'
 
 /** Thrown for definitions that cannot be used. */
@@ -68,15 +57,6 @@ type Examined =
   | { readonly given: GivenDefinition; readonly faults: readonly DefinitionFault[] }
 
 export const createDefinitionPlanner = ({ collections, compilePattern, compileExpression }: Deps) => {
-  const ruleFaults = (collection: Collection, all: ReadonlyMap<string, Collection>): readonly Fault[] =>
-    RULE_NAMES.flatMap((use) => {
-      const text = rulesOf(collection)[use]
-      if (text === null) return []
-      const result = compileExpression(text, { collection, use, collectionNamed: (name) => all.get(name) ?? null })
-      if (!('faults' in result)) return []
-      return result.faults.map((fault) => ({ pointer: `/rules/${use}`, detail: describeFault(fault) }))
-    })
-
   /** A collection, or why there is none. One that is built in may be given as it is exported. */
   const examine = (given: GivenDefinition): Examined => {
     const { name, definition, transform, faults = [] } = given
@@ -95,37 +75,7 @@ export const createDefinitionPlanner = ({ collections, compilePattern, compileEx
     return faults.length === 0 ? { given, collection: parsed.collection } : refuse(faults)
   }
 
-  /**
-   * The faults of new or changed definitions among all others, and those of rules of others that go through them. Rules
-   * that may go through definitions with faults of their own, `unknown`, are not checked.
-   */
-  const faultsAmong = (
-    given: readonly Collection[],
-    all: ReadonlyMap<string, Collection>,
-    unknown: readonly string[],
-  ): readonly DefinitionFault[] => {
-    const names = new Set(given.map(({ name }) => name))
-    const targetsOf = (collection: Collection) => referencesOf(collection).map(({ target }) => target)
-    const leadsTo = (collection: Collection, isMeant: (name: string) => boolean): boolean => {
-      const targets = targetsOf(collection)
-      const next = targets.map((target) => all.get(target)).flatMap((target) => (target ? targetsOf(target) : []))
-      return [...targets, ...next].some(isMeant)
-    }
-    const isKnown = (collection: Collection) => !leadsTo(collection, (name) => unknown.includes(name))
-    const own = given.flatMap((collection) => {
-      const others = [...all.values()].filter(({ name }) => name !== collection.name)
-      const rules = isKnown(collection) ? ruleFaults(collection, all) : []
-      return [...relationFaultsOf(collection, others, unknown), ...rules].map((fault) => ({
-        ...fault,
-        name: collection.name,
-      }))
-    })
-    const dependent = [...all.values()]
-      .filter((other) => !names.has(other.name) && isKnown(other) && leadsTo(other, (name) => names.has(name)))
-      .filter((other) => ruleFaults(other, all).length > 0)
-      .map(({ name }) => ({ name, pointer: '', detail: `The rules of ${name} would no longer be valid` }))
-    return [...own, ...dependent]
-  }
+  const faultsAmong = createRelationFaults(compileExpression)
 
   const refuseDeletion = (deleted: readonly StoredCollection[], remaining: readonly Collection[]): void => {
     for (const { collection } of deleted) {

@@ -67,7 +67,7 @@ const TYPE_SUFFIXES = [
 ]
 
 /** The types that documents and generated code have for the records of a collection. */
-const typeNamesOf = (singular: string): readonly string[] =>
+export const typeNamesOf = (singular: string): readonly string[] =>
   TYPE_SUFFIXES.map((suffix) => `${pascalCase(singular)}${suffix}`)
 
 export const isReservedName = (name: string): boolean => RESERVED_NAMES.has(name)
