@@ -65,6 +65,8 @@ export const follow = (topic, { filter, changed }) => {
       if (lists.get(topic) !== list) return
       lists.delete(topic)
       if (list.ref !== null) send({ type: 'unsubscribe', topic, ref: list.ref })
+      // It may be what the others waited for.
+      tellIfLive()
     },
   }
   lists.set(topic, list)
@@ -197,7 +199,11 @@ const begin = async (list, { cursor, gap }) => {
     for (const event of held) apply(list, event)
     list.changed()
   }
-  if (![...lists.values()].every(({ isSubscribed, held }) => isSubscribed && held === null)) return
+  tellIfLive()
+}
+
+const tellIfLive = () => {
+  if (!asked || ![...lists.values()].every(({ isSubscribed, held }) => isSubscribed && held === null)) return
   failures = 0
   tell.state('Live', true)
 }

@@ -3,6 +3,7 @@
 import { attempt, onAccount } from './account.js'
 import { $, button, complain, element, showRows, showState } from './dom.js'
 import { follow, start, stop } from './live.js'
+import { learnNames, names } from './names.js'
 import { discard, enqueue, flush, onOutbox, outbox, tryAgain } from './outbox.js'
 import { download, forgetDownloads } from './pictures.js'
 import { call, newKey } from './session.js'
@@ -15,24 +16,8 @@ let me = null
 let lists = null
 /** The list that is shown, its entries and their pictures; null without one. */
 let open = null
-/** Of users, by id. */
-const names = new Map()
 
 const openList = () => lists?.records.get(open?.id)
-
-/** Asks once for the names of those who share a list. */
-const learnNames = async ({ id, owner_id, members }) => {
-  const unknown = [owner_id, ...members].filter((user) => !names.has(user))
-  if (unknown.length === 0) return
-  for (const user of unknown) names.set(user, 'Somebody')
-  try {
-    const { expanded } = await call('GET', `/collections/lists/records/${id}?expand=owner,members`)
-    for (const user of [expanded.owner, ...expanded.members]) names.set(user.id, user.name)
-    render()
-  } catch {
-    for (const user of unknown) names.delete(user)
-  }
-}
 
 // --- What is shown ---------------------------------------------------------------------------------------------------
 
@@ -50,7 +35,7 @@ const render = () => {
   if (list === undefined) return
   open.isKnown = true
   open.title = list.title
-  void learnNames(list)
+  void learnNames(list, render)
   const isMine = list.owner_id === me.id
   $('open-title').textContent = list.title
   $('delete-list').hidden = !isMine

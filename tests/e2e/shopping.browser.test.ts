@@ -242,6 +242,7 @@ test.skipIf(missing)(
     await shop.update('lists', list, ann, { members: [] })
     proxy.mend()
     await bobs.page.getByRole('button', { name: 'Try again' }).waitFor()
+    await live(bobs.page)
     expect(await outboxOf(bobs.page).textContent()).toContain('Add “Twelve eggs” to “Groceries”')
     expect(await bobs.page.getByRole('button', { name: 'Groceries' }).count()).toBe(0)
     await snapshot(bobs.page, 'shopping-refused')
