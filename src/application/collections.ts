@@ -7,9 +7,9 @@ import type { Actor, Principal } from '../domain/session.ts'
 import type { Instant } from '../domain/user.ts'
 import { requireActiveActor, requireAdmin } from './access.ts'
 import type { Catalog } from './catalog.ts'
-import { createMaintenance } from './definition-applying.ts'
+import { createMaintenance, type Maintenance } from './definition-applying.ts'
 import { type Author, createDefinitionChanges, definitionMismatch } from './definition-changes.ts'
-import { createDefinitionPlanner, type DefinitionPlan, type GivenDefinition } from './definition-plan.ts'
+import { createDefinitionPlanner, type DefinitionPlan } from './definition-plan.ts'
 import type {
   ApplyPatch,
   CompileExpression,
@@ -56,15 +56,8 @@ export interface PutResult {
   readonly isNew: boolean
 }
 
-/** What applying definitions does, by the names of the collections. */
-export interface AppliedDefinitions {
-  readonly created: readonly string[]
-  readonly changed: readonly string[]
-  readonly deleted: readonly string[]
-}
-
 /** The definitions of collections. All methods with an actor throw `forbidden` unless they are an admin. */
-export interface Collections {
+export interface Collections extends Maintenance {
   /** Those defined in code included. */
   list(principal: Principal, query: PageRequest<'name'>): Promise<Page<CollectionDetails>>
   /** Throws `not_found`. */
@@ -86,20 +79,6 @@ export interface Collections {
    * number of its records.
    */
   remove(actor: Actor, name: string, options: RemoveOptions): Promise<void>
-  /**
-   * Makes the database have these definitions, all or none of them. With `prune`, deletes empty collections that are not
-   * among them. With `check`, only says what it would do, without looking at records. For the command line and files: not
-   * refused by `managed`. Throws `validation_failed` and `collection_built_in` with the faults of all definitions,
-   * `not_empty` with every collection that cannot be deleted, and what {@link put} throws.
-   */
-  apply(
-    given: readonly GivenDefinition[],
-    options: { readonly prune: boolean; readonly check: boolean },
-  ): Promise<AppliedDefinitions>
-  /** Every collection, those defined in code first. */
-  all(): Promise<readonly Collection[]>
-  /** Abandons definitions that a process was preparing when it ended. Call it before this process serves. */
-  abandonUnfinished(): Promise<void>
 }
 
 interface Deps {

@@ -1,11 +1,36 @@
+import type { Collection } from '../domain/collection.ts'
 import { AppError } from '../domain/errors.ts'
 import type { Catalog } from './catalog.ts'
-import type { Collections } from './collections.ts'
 import { type createDefinitionChanges, SYSTEM } from './definition-changes.ts'
-import type { createDefinitionPlanner, DefinitionPlan } from './definition-plan.ts'
+import type { createDefinitionPlanner, DefinitionPlan, GivenDefinition } from './definition-plan.ts'
 import type { DefinitionFault } from './definition-relations.ts'
 import type { StoredCollection } from './ports/collections.ts'
 import type { ReadTx, Tx, UnitOfWork } from './ports/persistence.ts'
+
+/** What applying definitions does, by the names of the collections. */
+export interface AppliedDefinitions {
+  readonly created: readonly string[]
+  readonly changed: readonly string[]
+  readonly deleted: readonly string[]
+}
+
+/** What commands and the start of the server need of definitions. */
+export interface Maintenance {
+  /**
+   * Makes the database have these definitions, all or none of them. With `prune`, deletes empty collections that are not
+   * among them. With `check`, only says what it would do, without looking at records. For the command line and files: not
+   * refused by `managed`. Throws `validation_failed` and `collection_built_in` with the faults of all definitions,
+   * `not_empty` with every collection that cannot be deleted, and `records_do_not_fit`.
+   */
+  apply(
+    given: readonly GivenDefinition[],
+    options: { readonly prune: boolean; readonly check: boolean },
+  ): Promise<AppliedDefinitions>
+  /** Every collection, those defined in code first. */
+  all(): Promise<readonly Collection[]>
+  /** Abandons definitions that a process was preparing when it ended. Call it before this process serves. */
+  abandonUnfinished(): Promise<void>
+}
 
 interface Deps {
   readonly catalog: Catalog
@@ -29,7 +54,7 @@ export const createMaintenance = (
   { catalog, unitOfWork }: Deps,
   planOf: ReturnType<typeof createDefinitionPlanner>,
   carryOut: ReturnType<typeof createDefinitionChanges>,
-): Pick<Collections, 'apply' | 'all' | 'abandonUnfinished'> => ({
+): Maintenance => ({
   async apply(given, { prune, check }) {
     const names = new Set(given.map(({ name }) => name))
     const plan = async (tx: Pick<ReadTx, 'collections'>): Promise<DefinitionPlan> => {
