@@ -125,7 +125,7 @@ const fillPicture = (figure, { file, owner_id }, text) => {
   const [image, remove] = figure.children
   image.alt = `Picture of ${text}`
   remove.hidden = owner_id !== me.id && openList().owner_id !== me.id
-  remove.ariaLabel = `Delete the picture of ${text}`
+  remove.ariaLabel = `Delete picture of ${text}`
   const shown = (url) => Object.assign(image, { src: url })
   if (image.src === '') download(file).then(shown, () => {})
 }
@@ -182,7 +182,7 @@ const close = (why = '') => {
   open?.entries.end()
   open?.pictures.end()
   open = null
-  for (const each of ['members', 'entries']) $(each).replaceChildren()
+  for (const each of ['open-title', 'members', 'entries']) $(each).replaceChildren()
   forgetDownloads()
   if (why !== '') complain(why)
   render()

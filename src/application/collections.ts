@@ -7,7 +7,7 @@ import type { Actor, Principal } from '../domain/session.ts'
 import type { Instant } from '../domain/user.ts'
 import { requireActiveActor, requireAdmin } from './access.ts'
 import type { Catalog } from './catalog.ts'
-import { createMaintenance, type Maintenance } from './definition-applying.ts'
+import { createMaintenance, type DefinitionMaintenance } from './definition-applying.ts'
 import { type Author, createDefinitionChanges, definitionMismatch } from './definition-changes.ts'
 import { createDefinitionPlanner, type DefinitionPlan } from './definition-plan.ts'
 import type {
@@ -57,7 +57,7 @@ export interface PutResult {
 }
 
 /** The definitions of collections. All methods with an actor throw `forbidden` unless they are an admin. */
-export interface Collections extends Maintenance {
+export interface Collections extends DefinitionMaintenance {
   /** Those defined in code included. */
   list(principal: Principal, query: PageRequest<'name'>): Promise<Page<CollectionDetails>>
   /** Throws `not_found`. */

@@ -14,8 +14,8 @@ export interface AppliedDefinitions {
   readonly deleted: readonly string[]
 }
 
-/** What commands and the start of the server need of definitions. */
-export interface Maintenance {
+/** Definitions from files, and what is left of definitions that were being prepared. */
+export interface DefinitionMaintenance {
   /**
    * Makes the database have these definitions, all or none of them. With `prune`, deletes empty collections that are not
    * among them. With `check`, only says what it would do, without looking at records. For the command line and files: not
@@ -54,7 +54,7 @@ export const createMaintenance = (
   { catalog, unitOfWork }: Deps,
   planOf: ReturnType<typeof createDefinitionPlanner>,
   carryOut: ReturnType<typeof createDefinitionChanges>,
-): Maintenance => ({
+): DefinitionMaintenance => ({
   async apply(given, { prune, check }) {
     const names = new Set(given.map(({ name }) => name))
     const plan = async (tx: Pick<ReadTx, 'collections'>): Promise<DefinitionPlan> => {

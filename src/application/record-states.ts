@@ -39,6 +39,8 @@ export interface RecordStates {
    * referred to its subject, but were found to have changed meanwhile, have their own event by then.
    */
   rememberUntil(position: number): void
+  /** The highest position given to {@link rememberUntil}. */
+  rememberedUntil(): number
   /** Whether more was replaced than can be remembered. It is forgotten then. */
   forgetIfTooMuch(): boolean
   /** Remembers also what another reader does, which has reached the same position. */
@@ -187,6 +189,7 @@ export const createRecordStates = ({
   const loaded = new Map<string, Referenced | null>()
   const { memory, ...remembered } = createMemory(maxReplacedCount)
   let newest: Replaced | null = null
+  let rememberedUntil = 0
 
   const trimLoaded = () => {
     for (const key of loaded.keys()) {
@@ -237,7 +240,9 @@ export const createRecordStates = ({
       }
       return positions
     },
+    rememberedUntil: () => rememberedUntil,
     rememberUntil(position) {
+      rememberedUntil = Math.max(rememberedUntil, position)
       if (newest !== null) newest.until = position
     },
     forgetIfTooMuch() {

@@ -164,6 +164,10 @@ export const createReplaying = ({ unitOfWork, readable, clock, slices, feed }: D
       for (const event of events) {
         const answers = createAnswers()
         await changes.step(event, answers.add)
+        // What this event has left to later ones may have been in the former view.
+        if (replay.formerUntil !== null && event.position <= replay.formerUntil) {
+          replay.formerUntil = Math.max(replay.formerUntil, changes.states.rememberedUntil())
+        }
         deliveries.push(...answers.deliveries(event.position))
         if (slices.isOver()) await slices.next()
         if (deliveries.length < MAX_DELIVERIES_COUNT || event === events.at(-1)) continue

@@ -54,7 +54,10 @@ const RESERVED_TYPES: ReadonlySet<string> = new Set([
   ...['FileLinkPage', 'FilePage', 'FileUpload', 'Health', 'Item', 'Job', 'JobPage', 'JobState', 'OAuthError'],
   ...['PasswordChange', 'PasswordForgotten', 'PasswordReset', 'Problem', 'ProblemCode', 'Readiness', 'Session'],
   ...['SessionPage', 'Skep', 'StoredFile', 'StoredFilePage', 'TokenPair', 'TokenRequest', 'TokenRevocation', 'User'],
-  ...['UserCreate', 'UserDelete', 'UserPage', 'UserRole', 'UserUpdate'],
+  ...['UserCreate', 'UserDelete', 'UserPage', 'UserRole', 'UserUpdate', 'UserLookup', 'UserReference'],
+  ...['AnyRecord', 'BatchCreate', 'BatchDelete', 'BatchOperation', 'BatchResult', 'BatchUpdate'],
+  ...['CollectionChange', 'CollectionDefinition', 'CollectionDefinitionPage', 'CollectionIndex', 'CollectionRules'],
+  ...['ImportResult', 'RecordFault', 'RecordMisfit', 'RecordMisfits', 'RefusedLine'],
 ])
 
 /** What is appended to the name of a record for the types that belong to it. */

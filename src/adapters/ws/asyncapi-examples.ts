@@ -25,6 +25,7 @@ export const CLIENT_EXAMPLES: Examples<typeof CLIENT_FRAMES> = {
   subscribe: [
     { type: 'subscribe', topic: TOPIC },
     { type: 'subscribe', topic: `${TOPIC}/7`, after: '5kx0q2m9t4.41', ref: 'again' },
+    { type: 'subscribe', topic: 'tasks', filter: '!done && list.open' },
   ],
   unsubscribe: [{ type: 'unsubscribe', topic: TOPIC }],
   ping: [{ type: 'ping', ref: '1' }],
@@ -44,6 +45,7 @@ export const SERVER_EXAMPLES: Examples<typeof SERVER_FRAMES> = {
   error: [{ type: 'error', code: 'forbidden', detail: 'Only an admin may do this' }],
   event: [
     { type: 'event', topic: TOPIC, cursor: '5kx0q2m9t4.42', event: EVENT, data: RECORD },
+    { type: 'event', topic: 'tasks', cursor: '5kx0q2m9t4.44', event: 'task.left', data: { id: 7 } },
     { type: 'event', topic: 'jobs', cursor: '5kx0q2m9t4.43', event: 'job.done', data: JOB },
   ],
 }

@@ -22,6 +22,12 @@ ${TOPICS_TABLE}
 A connection has at most one subscription per topic and 100 in total. Access to an event is checked when it is
 delivered.
 
+With a \`filter\`, only matching records are sent. Of a collection defined at run time you receive the records that its
+rule lets you read. \`NAME.left\`, with only the \`id\`, says that a record no longer matches, or that you may no longer read
+it, whether the record has changed, one that it refers to, the rule or your role; a record that starts to match arrives as
+\`created\` or \`updated\`. So a list that you have read after \`subscribed\`, with the events applied to it, stays what the
+server would list. If a change concerns too many records, \`subscribed\` is sent again with \`gap\`: list again.
+
 ## Resuming
 
 Store the cursor of the last event, or of \`subscribed\` or \`ready\` before the first event. If you subscribe with this

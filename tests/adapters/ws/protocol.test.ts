@@ -62,7 +62,7 @@ describe('what a client sends', () => {
     { type: 'auth' },
     { type: 'auth', token: 5 },
     { type: 'subscribe' },
-    { type: 'subscribe', topic: 'users' },
+    { type: 'subscribe', topic: 'Users' },
     { type: 'subscribe', topic: 'items/0' },
     { type: 'subscribe', topic: 'items', after: -1 },
     { type: 'subscribe', topic: 'items', after: 1.5 },
