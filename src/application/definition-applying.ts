@@ -20,7 +20,7 @@ export interface DefinitionMaintenance {
    * Makes the database have these definitions, all or none of them. With `prune`, deletes empty collections that are not
    * among them. With `check`, only says what it would do, without looking at records. For the command line and files: not
    * refused by `managed`. Throws `validation_failed` and `collection_built_in` with the faults of all definitions,
-   * `not_empty` with every collection that cannot be deleted, and what {@link put} throws.
+   * `not_empty` with every collection that cannot be deleted, and `records_do_not_fit`.
    */
   apply(
     given: readonly GivenDefinition[],
