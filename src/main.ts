@@ -20,7 +20,7 @@ import { createMemoryBus } from './adapters/memory/bus.ts'
 import type { Worker } from './adapters/worker/worker.ts'
 import type { Users } from './application/users.ts'
 import { engineOf, type OpenMailer, openMailer } from './main/choices.ts'
-import { applyCollections, declareTypes, exportCollections } from './main/collections.ts'
+import { applyCollections, declareTypes, exportCollections, migrate, pendingChanges } from './main/collections.ts'
 import { copy } from './main/copy.ts'
 import { composeUseCases, openFoundation, type StartOptions, secretOf } from './main/foundation.ts'
 import { startJobs } from './main/jobs.ts'
@@ -111,8 +111,8 @@ if (import.meta.main) {
   const commands = createCommands<Settings>({
     readSettings: (flags) => readSettings(process.env, flags, process.stdout.isTTY),
     serve,
-    migrate: (settings) => engineOf(settings).migrate(),
-    pendingMigrations: (settings) => engineOf(settings).pending(),
+    migrate,
+    pendingChanges,
     withUsers,
     rotateSecret: ({ DATA_DIR }) => rotateSecret(DATA_DIR),
     copy,

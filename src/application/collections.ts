@@ -7,8 +7,9 @@ import type { Actor, Principal } from '../domain/session.ts'
 import type { Instant } from '../domain/user.ts'
 import { requireActiveActor, requireAdmin } from './access.ts'
 import type { Catalog } from './catalog.ts'
-import { type Author, createDefinitionChanges, definitionMismatch, SYSTEM } from './definition-changes.ts'
-import { createDefinitionPlanner, type DefinitionPlan, type GivenDefinition } from './definition-plan.ts'
+import { createMaintenance, type DefinitionMaintenance } from './definition-applying.ts'
+import { type Author, createDefinitionChanges, definitionMismatch } from './definition-changes.ts'
+import { createDefinitionPlanner, type DefinitionPlan } from './definition-plan.ts'
 import type {
   ApplyPatch,
   CompileExpression,
@@ -55,15 +56,8 @@ export interface PutResult {
   readonly isNew: boolean
 }
 
-/** What applying definitions does, by the names of the collections. */
-export interface AppliedDefinitions {
-  readonly created: readonly string[]
-  readonly changed: readonly string[]
-  readonly deleted: readonly string[]
-}
-
 /** The definitions of collections. All methods with an actor throw `forbidden` unless they are an admin. */
-export interface Collections {
+export interface Collections extends DefinitionMaintenance {
   /** Those defined in code included. */
   list(principal: Principal, query: PageRequest<'name'>): Promise<Page<CollectionDetails>>
   /** Throws `not_found`. */
@@ -85,18 +79,6 @@ export interface Collections {
    * number of its records.
    */
   remove(actor: Actor, name: string, options: RemoveOptions): Promise<void>
-  /**
-   * Makes the database have these definitions, all or none of them. With `prune`, deletes empty collections that are not
-   * among them. With `check`, only says what it would do. For the command line and files: not refused by `managed`.
-   */
-  apply(
-    given: readonly GivenDefinition[],
-    options: { readonly prune: boolean; readonly check: boolean },
-  ): Promise<AppliedDefinitions>
-  /** Every collection, those defined in code first. */
-  all(): Promise<readonly Collection[]>
-  /** Abandons definitions that a process was preparing when it ended. Call it before this process serves. */
-  abandonUnfinished(): Promise<void>
 }
 
 interface Deps {
@@ -188,47 +170,6 @@ const createDescriptions = ({ catalog, unitOfWork }: Pick<Deps, 'catalog' | 'uni
     list: (query: PageRequest<'name'>) => unitOfWork.read((tx) => list(tx, query)),
   }
 }
-
-/** Definitions from files, and what a process has left that ended while it prepared one. */
-const createMaintenance = (
-  { catalog, unitOfWork }: Pick<Deps, 'catalog' | 'unitOfWork'>,
-  planOf: ReturnType<typeof createDefinitionPlanner>,
-  carryOut: ReturnType<typeof createDefinitionChanges>,
-): Pick<Collections, 'apply' | 'all' | 'abandonUnfinished'> => ({
-  async apply(given, { prune, check }) {
-    const plan = async (tx: Tx): Promise<DefinitionPlan> => {
-      const existing = await tx.collections.all()
-      const names = new Set(given.map(({ name }) => name))
-      const deleted = prune ? existing.filter(({ collection }) => !names.has(collection.name)) : []
-      for (const stored of deleted) {
-        const count = await tx.collections.countRecords(stored)
-        if (count > 0) throw new AppError('not_empty', `${stored.collection.name} has ${count} records`)
-      }
-      return planOf(given, existing, deleted)
-    }
-    const planned = check ? await unitOfWork.write(plan) : (await carryOut(plan, SYSTEM)).plan
-    return {
-      created: planned.created.map(({ name }) => name),
-      changed: planned.changed.map(({ collection }) => collection.name),
-      deleted: planned.deleted.map(({ collection }) => collection.name),
-    }
-  },
-
-  async all() {
-    const stored = await unitOfWork.read((tx) => tx.collections.all())
-    return [...catalog.builtIn, ...stored.map(({ collection }) => collection)]
-  },
-
-  async abandonUnfinished() {
-    const stored = await unitOfWork.read((tx) => tx.collections.all())
-    for (const { collection } of stored.filter(({ pending }) => pending !== null)) {
-      await unitOfWork.write(async (tx) => {
-        const now = await tx.collections.findForChange(collection.name)
-        if (now !== null && now.pending !== null) await tx.collections.abandon(now)
-      })
-    }
-  },
-})
 
 export const createCollections = (deps: Deps): Collections => {
   const { catalog, unitOfWork, clock, managed } = deps

@@ -1,6 +1,7 @@
 import { type ReferenceField, referencesOf } from '../domain/collection.ts'
+import { definitionOf } from '../domain/definition.ts'
 import { AppError, type Fault, type Misfits } from '../domain/errors.ts'
-import type { JsonObject } from '../domain/merge-patch.ts'
+import { isEqualJson, type JsonObject } from '../domain/merge-patch.ts'
 import { ownFields, type StoredRecord } from '../domain/record.ts'
 import type { Catalog } from './catalog.ts'
 import type { ApplyPatch, CompileValidator, PendingDefinition, StoredCollection } from './ports/collections.ts'
@@ -31,16 +32,22 @@ interface Deps {
   readonly compileValidator: CompileValidator
 }
 
-/** Whether a definition is still the one that is being prepared. */
-export const isStillPending = (now: StoredCollection | null, { id, version, pending }: StoredCollection): boolean => {
-  if (now === null || pending === null || now.pending === null) return false
-  const idsOf = ({ indexes }: PendingDefinition) => indexes.map((index) => index.id).join()
+/** Whether the same is prepared in both, for which records are checked and stored in the same way. */
+const isSamePending = (one: PendingDefinition, other: PendingDefinition): boolean => {
+  const idsOf = ({ indexes }: PendingDefinition) => indexes.map(({ id }) => id).join()
   return (
-    now.id === id &&
-    now.version === version &&
-    now.pending.shape === pending.shape &&
-    idsOf(now.pending) === idsOf(pending)
+    one.shape === other.shape &&
+    idsOf(one) === idsOf(other) &&
+    isEqualJson(one.transform, other.transform) &&
+    isEqualJson(definitionOf(one.collection), definitionOf(other.collection))
   )
+}
+
+/** Whether a definition is still the one that is being prepared. */
+export const isStillPending = (now: StoredCollection | null, before: StoredCollection): boolean => {
+  if (now === null || before.pending === null || now.pending === null) return false
+  const isSame = now.pending === before.pending || isSamePending(now.pending, before.pending)
+  return now.id === before.id && now.version === before.version && isSame
 }
 
 /** Thrown when the preparation was abandoned meanwhile, or replaced by another one. */

@@ -136,7 +136,8 @@ export const createDefinitionChanges = ({ unitOfWork, clock, ...deps }: Deps) =>
     let misfits: Misfits = { count: 0, first: [] }
     for (const stored of prepared) {
       const found = await build(stored)
-      const first = [...misfits.first, ...found.first].slice(0, MAX_LISTED_MISFITS_COUNT)
+      const named = found.first.map((misfit) => ({ ...misfit, collection: stored.collection.name }))
+      const first = [...misfits.first, ...named].slice(0, MAX_LISTED_MISFITS_COUNT)
       misfits = { count: misfits.count + found.count, first }
     }
     if (misfits.count > 0) throw doNotFit(misfits)

@@ -1,45 +1,62 @@
-import type { Json, JsonObject } from '../domain/merge-patch.ts'
-import { isJsonObject } from '../domain/merge-patch.ts'
+import type { Fault } from '../domain/errors.ts'
+import { inexactNumbers, repeatedMembers } from '../domain/json-text.ts'
+import { isJsonObject, type Json, type JsonObject } from '../domain/merge-patch.ts'
+import type { GivenDefinition } from './definition-plan.ts'
 
-/** A file `NAME.json` with the definition of a collection. */
-export interface DefinitionFile {
-  readonly name: string
-  readonly text: string
-}
+/** A file `NAME.json` with the definition of a collection, or why it cannot be read. */
+export type DefinitionFile =
+  | { readonly name: string; readonly text: string }
+  | { readonly name: string; readonly unreadable: string }
 
-/** A definition, not checked yet. */
-export interface GivenDefinition {
-  readonly name: string
-  readonly definition: JsonObject
-}
-
-/** Definitions of a folder, or a line for each fault. */
-export type ReadDefinitions =
-  | { readonly definitions: readonly GivenDefinition[] }
-  | { readonly problems: readonly string[] }
+const MAX_TEXT_FAULTS_COUNT = 10
 
 const parse = (text: string): Json | undefined => {
   try {
-    return JSON.parse(text) as Json
+    const value: Json = JSON.parse(text)
+    return value
   } catch {
     return undefined
   }
 }
 
-const problemOf = ({ name }: DefinitionFile, parsed: Json | undefined): string | null => {
-  const file = `${name}.json`
-  if (parsed === undefined) return `${file}: not valid JSON`
-  if (!isJsonObject(parsed)) return `${file}: expected an object`
-  return parsed.name === name ? null : `${file}: the name in a file must be the name of the file, "${name}"`
+/** What parsing would change without a word. */
+const silentFaultsOf = (text: string): readonly Fault[] => [
+  ...repeatedMembers(text, MAX_TEXT_FAULTS_COUNT).map((pointer) => ({
+    pointer,
+    detail: 'Another member of this object has the same name',
+  })),
+  ...inexactNumbers(text, MAX_TEXT_FAULTS_COUNT).map((pointer) => ({
+    pointer,
+    detail: 'Expected a number that a double can hold',
+  })),
+]
+
+/** The faults that only a file can have. */
+const fileFaultsOf = (name: string, text: string, definition: JsonObject): readonly Fault[] => [
+  ...silentFaultsOf(text),
+  ...(definition.name === name ? [] : [{ pointer: '/name', detail: `Expected the name of the file, ${name}` }]),
+  ...(definition.transform === undefined
+    ? []
+    : [
+        {
+          pointer: '/transform',
+          detail:
+            'A transform changes records once, but files are applied again and again: send it with PUT to the API, and then export the definition',
+        },
+      ]),
+]
+
+const read = (file: DefinitionFile): GivenDefinition => {
+  const { name } = file
+  const faulty = (detail: string) => ({ name, definition: {}, transform: null, faults: [{ pointer: '', detail }] })
+  if ('unreadable' in file) return faulty(file.unreadable)
+  const definition = parse(file.text)
+  if (definition === undefined) return faulty('Expected JSON')
+  if (!isJsonObject(definition)) return faulty('Expected an object')
+  const faults = fileFaultsOf(name, file.text, definition)
+  const { transform: _, ...rest } = definition
+  return { name, definition: { ...rest, name }, transform: null, faults }
 }
 
-/** Reads the definitions of a folder. */
-export const readDefinitions = (files: readonly DefinitionFile[]): ReadDefinitions => {
-  const parsed = files.map((file) => ({ file, value: parse(file.text) }))
-  const problems = parsed.flatMap(({ file, value }) => problemOf(file, value) ?? [])
-  if (problems.length > 0) return { problems }
-  const definitions = parsed.flatMap(({ file, value }) =>
-    isJsonObject(value) ? [{ name: file.name, definition: value }] : [],
-  )
-  return { definitions }
-}
+/** The definitions in files, each with the faults that are found without looking at others. */
+export const readDefinitions = (files: readonly DefinitionFile[]): readonly GivenDefinition[] => files.map(read)

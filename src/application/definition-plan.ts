@@ -1,8 +1,8 @@
-import { type Collection, RULE_NAMES, referencesOf, rulesOf } from '../domain/collection.ts'
-import { definitionOf, MAX_COLLECTIONS_COUNT, parseDefinition, relationFaultsOf } from '../domain/definition.ts'
+import { type Collection, referencesOf } from '../domain/collection.ts'
+import { definitionOf, formatDefinition, MAX_COLLECTIONS_COUNT, parseDefinition } from '../domain/definition.ts'
 import { AppError, type Fault } from '../domain/errors.ts'
 import { isEqualJson, type JsonObject } from '../domain/merge-patch.ts'
-import { describeFault } from './catalog.ts'
+import { createRelationFaults, type DefinitionFault } from './definition-relations.ts'
 import type { CompileExpression, CompilePattern, StoredCollection } from './ports/collections.ts'
 
 /** A definition that a collection is to have. */
@@ -11,6 +11,8 @@ export interface GivenDefinition {
   readonly definition: JsonObject
   /** A JSON Patch (RFC 6902) for existing records; null if they keep their form. */
   readonly transform: readonly JsonObject[] | null
+  /** Faults of the text that it was read from. If there are any but no definition, it is not examined further. */
+  readonly faults?: readonly Fault[]
 }
 
 export interface DefinitionChange {
@@ -34,54 +36,46 @@ interface Deps {
   readonly compileExpression: CompileExpression
 }
 
-/** A fault of one of several definitions. */
-export interface DefinitionFault extends Fault {
-  readonly name: string
-}
+const BUILT_IN = 'This collection is built in: its definition cannot be changed'
 
 /** Thrown for definitions that cannot be used. */
-export const definitionFaults = (faults: readonly DefinitionFault[]): AppError =>
-  new AppError('validation_failed', 'The definition cannot be used', { faults })
+const definitionFaults = (faults: readonly DefinitionFault[]): AppError => {
+  const isBuiltIn = faults.every(({ detail }) => detail === BUILT_IN)
+  const code = isBuiltIn ? 'collection_built_in' : 'validation_failed'
+  return new AppError(code, isBuiltIn ? BUILT_IN : 'The definition cannot be used', { faults })
+}
+
+/** Faults of definitions that were not given come last. */
+const inOrderOf = (given: readonly GivenDefinition[], faults: readonly DefinitionFault[]) => {
+  const names = new Map(given.map(({ name }, index) => [name, index]))
+  const placeOf = ({ name }: DefinitionFault) => names.get(name) ?? given.length
+  return faults.toSorted((one, other) => placeOf(one) - placeOf(other))
+}
+
+type Examined =
+  | { readonly given: GivenDefinition; readonly collection: Collection }
+  | { readonly given: GivenDefinition; readonly faults: readonly DefinitionFault[] }
 
 export const createDefinitionPlanner = ({ collections, compilePattern, compileExpression }: Deps) => {
-  const ruleFaults = (collection: Collection, all: ReadonlyMap<string, Collection>): readonly Fault[] =>
-    RULE_NAMES.flatMap((use) => {
-      const text = rulesOf(collection)[use]
-      if (text === null) return []
-      const result = compileExpression(text, { collection, use, collectionNamed: (name) => all.get(name) ?? null })
-      if (!('faults' in result)) return []
-      return result.faults.map((fault) => ({ pointer: `/rules/${use}`, detail: describeFault(fault) }))
-    })
-
-  const parse = ({ name, definition }: GivenDefinition): Collection | readonly DefinitionFault[] => {
+  /** A collection, or why there is none. One that is built in may be given as it is exported. */
+  const examine = (given: GivenDefinition): Examined => {
+    const { name, definition, transform, faults = [] } = given
+    const refuse = (all: readonly Fault[]) => ({ given, faults: all.map((fault) => ({ ...fault, name })) })
+    if (faults.length > 0 && Object.keys(definition).length === 0) return refuse(faults)
+    const builtIn = collections.find((collection) => collection.name === name)
+    if (builtIn !== undefined) {
+      const isExported = transform === null && isEqualJson(definition, JSON.parse(formatDefinition(builtIn)))
+      return refuse(isExported ? faults : [...faults, { pointer: '', detail: BUILT_IN }])
+    }
     const parsed = parseDefinition({ name, ...definition }, compilePattern)
-    if ('faults' in parsed) return parsed.faults.map((fault) => ({ ...fault, name }))
-    if (parsed.collection.name === name) return parsed.collection
-    return [{ name, pointer: '/name', detail: 'Expected the name in the path' }]
+    if ('faults' in parsed) return refuse([...faults, ...parsed.faults])
+    if (parsed.collection.name !== name) {
+      return refuse([...faults, { pointer: '/name', detail: 'Expected the name in the path' }])
+    }
+    return faults.length === 0 ? { given, collection: parsed.collection } : refuse(faults)
   }
 
-  /** The faults of a new or changed definition among all others, and those of rules of others that go through it. */
-  const faultsAmong = (
-    given: readonly Collection[],
-    all: ReadonlyMap<string, Collection>,
-  ): readonly DefinitionFault[] => {
-    const names = new Set(given.map(({ name }) => name))
-    const own = given.flatMap((collection) =>
-      [
-        ...relationFaultsOf(
-          collection,
-          [...all.values()].filter(({ name }) => name !== collection.name),
-        ),
-        ...ruleFaults(collection, all),
-      ].map((fault) => ({ ...fault, name: collection.name })),
-    )
-    const dependent = [...all.values()]
-      .filter(({ name }) => !names.has(name))
-      .filter((other) => referencesOf(other).some(({ target }) => names.has(target)))
-      .filter((other) => ruleFaults(other, all).length > 0)
-      .map(({ name }) => ({ name, pointer: '', detail: `The rules of ${name} would no longer be valid` }))
-    return [...own, ...dependent]
-  }
+  const faultsAmong = createRelationFaults(compileExpression)
 
   const refuseDeletion = (deleted: readonly StoredCollection[], remaining: readonly Collection[]): void => {
     for (const { collection } of deleted) {
@@ -97,21 +91,25 @@ export const createDefinitionPlanner = ({ collections, compilePattern, compileEx
     existing: readonly StoredCollection[],
     deleted: readonly StoredCollection[],
   ): DefinitionPlan => {
-    const builtIn = given.find(({ name }) => collections.some((collection) => collection.name === name))
-    if (builtIn !== undefined) {
-      throw new AppError('collection_built_in', `The collection ${builtIn.name} is built in`)
-    }
-    const parsed = given.map(parse)
-    const faults = parsed.flatMap((each) => ('name' in each ? [] : each))
-    if (faults.length > 0) throw definitionFaults(faults)
-    const next = parsed.flatMap((each) => ('name' in each ? [each] : []))
+    const examined = given.map(examine)
+    const next = examined.flatMap((each) => ('collection' in each ? [each] : []))
+    const faulty = examined.flatMap((each) => ('faults' in each && each.faults.length > 0 ? [each] : []))
     const removed = new Set(deleted.map(({ collection }) => collection.name))
     const remaining = existing.filter(({ collection }) => !removed.has(collection.name))
     const all = new Map(
-      [...collections, ...remaining.map(({ collection }) => collection), ...next].map((each) => [each.name, each]),
+      [
+        ...collections,
+        ...remaining.map(({ collection }) => collection),
+        ...next.map(({ collection }) => collection),
+      ].map((each) => [each.name, each]),
     )
-    const among = faultsAmong(next, all)
-    if (among.length > 0) throw definitionFaults(among)
+    const among = faultsAmong(
+      next.map(({ collection }) => collection),
+      all,
+      faulty.map((each) => each.given.name),
+    )
+    const faults = [...faulty.flatMap((each) => each.faults), ...among]
+    if (faults.length > 0) throw definitionFaults(inOrderOf(given, faults))
     const pending = remaining.flatMap((stored) => stored.pending?.collection ?? [])
     refuseDeletion(deleted, [...all.values(), ...pending])
     if (all.size - collections.length > MAX_COLLECTIONS_COUNT) {
@@ -121,9 +119,11 @@ export const createDefinitionPlanner = ({ collections, compilePattern, compileEx
     const isSame = (stored: StoredCollection, collection: Collection): boolean =>
       isEqualJson(definitionOf(stored.collection), definitionOf(collection))
     const plan = { created: [] as Collection[], changed: [] as DefinitionChange[], unchanged: [] as StoredCollection[] }
-    for (const [index, collection] of next.entries()) {
+    for (const {
+      collection,
+      given: { transform },
+    } of next) {
       const stored = storedNamed.get(collection.name)
-      const transform = given[index]?.transform ?? null
       if (stored === undefined) plan.created.push(collection)
       else if (transform === null && isSame(stored, collection)) plan.unchanged.push(stored)
       else plan.changed.push({ stored, collection, transform })

@@ -3,6 +3,7 @@ import { AppError } from '../domain/errors.ts'
 import { type Expression, FALSE } from '../domain/expression.ts'
 import { mentions } from '../domain/expression-parts.ts'
 import type { Catalog, CompiledCollection } from './catalog.ts'
+import { guardFilter } from './filter-guard.ts'
 import type { RecordStorage } from './ports/collections.ts'
 import type { ReadTx } from './ports/persistence.ts'
 
@@ -13,7 +14,7 @@ export interface ReadableCollection {
   readonly storage: RecordStorage
   /** False for admins only. */
   readonly rule: Expression
-  /** Differs for each change of the definition, and of what it says about referenced records. */
+  /** Differs for each change of the definition, and of those of referenced records. */
   readonly version: string
   /** Differs if records, or those they refer to, may have another form. */
   readonly shape: string
@@ -25,8 +26,16 @@ export interface ReadableCollections {
   /** Null if there is no such collection. */
   find(tx: ReadTx, name: string): Promise<ReadableCollection | null>
   storageOf(tx: ReadTx, name: string): Promise<RecordStorage | null>
-  /** A filter of a subscription. Throws `validation_failed`. */
-  filter(tx: ReadTx, readable: ReadableCollection, text: string): Promise<Expression>
+  /**
+   * A filter of a subscription, which finds out nothing about referenced records that the subscriber may not read:
+   * `readRule` answers the rule for those of a collection. Throws `validation_failed`.
+   */
+  filter(
+    tx: ReadTx,
+    readable: ReadableCollection,
+    text: string,
+    readRule: (target: CompiledCollection) => Expression,
+  ): Promise<Expression>
 }
 
 /** Expressions follow references over this many steps. */
@@ -65,25 +74,25 @@ export const createReadableCollections = (catalog: Catalog): ReadableCollections
     async find(tx, name) {
       const compiled = await catalog.named(tx, name)
       if (compiled === null) return null
-      const { collection, storage, stored, rules } = compiled
+      const { collection, storage, rules } = compiled
       const all = [compiled, ...(await reachable(tx, compiled))]
       const definitions = [...new Set(all.flatMap((each) => each?.stored ?? []))]
       const shape = definitions.map((each) => `${each.id}.${each.shape}`).join(' ')
-      const own = stored === null ? '' : `${stored.version}.${stored.epoch}`
+      const versions = definitions.map(({ id, version, epoch }) => `${id}.${version}.${epoch}`).join(' ')
       return {
         compiled,
         collection,
         storage,
         rule: rules.read ?? FALSE,
-        version: `${own} ${shape}`,
+        version: `${versions} ${shape}`,
         shape,
         definitionIds: definitions.map(({ id }) => id),
       }
     },
-    async filter(tx, { compiled }, text) {
+    async filter(tx, { compiled }, text, readRule) {
       const expression = await catalog.compileFilter(tx, compiled, text)
       if (mentions(expression, 'now')) throw usesNow(text)
-      return expression
+      return guardFilter(tx, catalog, expression, readRule)
     },
   }
 }

@@ -152,6 +152,8 @@ export interface Authorization {
   readonly principal: Principal | null
   readonly now: Instant
   readonly tester: Tester
+  /** Call it when a record has changed. */
+  forget(target: string, id: number): void
   rule(compiled: CompiledCollection, use: RuleName): Promise<Expression>
   /** Whether the caller may read a record, which exists. */
   mayRead(compiled: CompiledCollection, record: StoredRecord): boolean | Promise<boolean>
@@ -174,16 +176,23 @@ export const createAuthorization = (
   principal: Principal | null,
   now: Instant,
 ): Authorization => {
-  const tester = createTester(tx, catalog)
-  const bound = new Map<Expression, Promise<Expression>>()
+  // Made when needed: most requests for items need neither.
+  let tester: Tester | null = null
+  let bound: Map<Expression, Promise<Expression>> | null = null
   const isAdmin = principal?.role === 'admin'
 
   const rule = (compiled: CompiledCollection, use: RuleName): Promise<Expression> => {
     const expression = compiled.rules[use]
     if (expression === null || isAdmin) return ruleFor(tx, compiled, use, principal, now)
+    bound ??= new Map()
     const known = bound.get(expression) ?? ruleFor(tx, compiled, use, principal, now)
     bound.set(expression, known)
     return known
+  }
+
+  const testerOf = (): Tester => {
+    tester ??= createTester(tx, catalog)
+    return tester
   }
 
   const isOwner = ({ ownerId }: StoredRecord): boolean => principal !== null && ownerId === principal.userId
@@ -192,7 +201,7 @@ export const createAuthorization = (
 
   const readableByRule = async (compiled: CompiledCollection, record: StoredRecord | null): Promise<StoredRecord> => {
     const read = await rule(compiled, 'read')
-    if (record !== null && (await tester.holds(read, record))) return record
+    if (record !== null && (await testerOf().holds(read, record))) return record
     // Where anyone may read, signing in would not help.
     if (principal === null && read !== TRUE) return refuse(principal, '')
     throw absent(compiled)
@@ -202,12 +211,15 @@ export const createAuthorization = (
     tx,
     principal,
     now,
-    tester,
+    get tester() {
+      return testerOf()
+    },
+    forget: (target, id) => tester?.forget(target, id),
     rule,
     mayRead(compiled, record) {
       if (isAdmin) return true
       if (isOwnerRule(compiled, 'read')) return isOwner(record)
-      return rule(compiled, 'read').then((read) => tester.holds(read, record))
+      return rule(compiled, 'read').then((read) => testerOf().holds(read, record))
     },
     readable(compiled, record) {
       if (isAdmin && record !== null) return record
@@ -222,7 +234,7 @@ export const createAuthorization = (
     },
     async authorize(compiled, use, record, next) {
       if (isAdmin || (isOwnerRule(compiled, use) && isOwner(record))) return
-      if (await tester.holds(await rule(compiled, use), record, next)) return
+      if (await testerOf().holds(await rule(compiled, use), record, next)) return
       refuse(principal, `You may not ${use === 'update' ? 'change' : 'delete'} this ${compiled.collection.singular}`)
     },
   }

@@ -69,7 +69,7 @@ const note = (change: Change, noted: Noted): void => {
   const key = recordKey(noted.compiled, noted.record.id)
   const before = change.events.get(key)
   change.events.delete(key)
-  change.authorization.tester.forget(noted.compiled.collection.name, noted.record.id)
+  change.authorization.forget(noted.compiled.collection.name, noted.record.id)
   const wasCreated = before?.change === 'created'
   if (wasCreated && noted.change === 'deleted') return
   const previous = before === undefined ? noted.previous : before.previous

@@ -9,6 +9,7 @@ import type { Instant } from '../domain/user.ts'
 import { requireAdmin, requireOwnOrAdmin } from './access.ts'
 import type { Catalog, CompiledCollection } from './catalog.ts'
 import { bothOf } from './file-access.ts'
+import { guardFilter } from './filter-guard.ts'
 import type { ReadTx, RecordQuery, UnitOfWork } from './ports/persistence.ts'
 import type { Clock } from './ports/system.ts'
 import { type Authorization, createAuthorization, isOwnerRule, refuse } from './record-access.ts'
@@ -44,11 +45,14 @@ export const createRecordLists = ({ catalog, unitOfWork, clock }: Deps): Pick<Re
   const filterOf = async (
     tx: ReadTx,
     compiled: CompiledCollection,
-    filter: string | null,
+    text: string | null,
+    { rule }: Authorization,
     now: Instant,
   ): Promise<Expression> => {
-    if (filter === null) return TRUE
-    return bind(await catalog.compileFilter(tx, compiled, filter), { auth: null, now })
+    if (text === null) return TRUE
+    const given = await catalog.compileFilter(tx, compiled, text)
+    const filter = await guardFilter(tx, catalog, given, (target) => rule(target, 'read'))
+    return bind(filter, { auth: null, now })
   }
 
   /** The records that meet a condition and that the caller may read. */
@@ -85,7 +89,12 @@ export const createRecordLists = ({ catalog, unitOfWork, clock }: Deps): Pick<Re
     } else checkSort(compiled, query)
     const now = clock.now()
     const authorization = createAuthorization(tx, catalog, principal, now)
-    const page = await readablePage(authorization, compiled, query, await filterOf(tx, compiled, filter, now))
+    const page = await readablePage(
+      authorization,
+      compiled,
+      query,
+      await filterOf(tx, compiled, filter, authorization, now),
+    )
     const expanded = await expandRecords(authorization, catalog, compiled, page.items, expand)
     return { collection, page, expanded }
   }

@@ -57,6 +57,7 @@ const createReads = ({ catalog, unitOfWork, clock }: Deps): Pick<Records, 'get' 
     const authorization = createAuthorization(tx, catalog, principal, clock.now())
     const found = await tx.records(compiled.storage).findById(id)
     const record = await authorization.readable(compiled, found)
+    if (expand.length === 0) return { collection: compiled.collection, record, expanded: null }
     const expanded = await expandRecords(authorization, catalog, compiled, [record], expand)
     return { collection: compiled.collection, record, expanded: expanded && (expanded.get(id) ?? {}) }
   }

@@ -1,13 +1,14 @@
 import { type Collection, nounOf } from '../domain/collection.ts'
 import { AppError, notFound } from '../domain/errors.ts'
 import { JOBS, type LoggedEvent } from '../domain/event.ts'
-import { type AuthValue, type Expression, TRUE } from '../domain/expression.ts'
+import { type AuthValue, type Expression, FALSE, TRUE } from '../domain/expression.ts'
 import { bind } from '../domain/expression-binding.ts'
 import { holds } from '../domain/expression-evaluation.ts'
 import { conjunctionOf } from '../domain/expression-parts.ts'
 import type { StoredRecord } from '../domain/record.ts'
 import type { Principal } from '../domain/session.ts'
 import { requireAdmin } from './access.ts'
+import type { CompiledCollection } from './catalog.ts'
 import type { EventScope, ReadTx } from './ports/persistence.ts'
 import type { Clock } from './ports/system.ts'
 import type { ReadableCollection, ReadableCollections } from './readable-collections.ts'
@@ -222,8 +223,11 @@ export const createTopics = ({ collections, readable, clock }: Deps): Topics => 
     const rule = ruleFor(found, principal, auth, which)
     const id = which === undefined || which === 'all' ? null : Number(which)
     if (id !== null && isRenewed !== true) await requireReadable(tx, found, rule, id, after)
-    const matches = filter === undefined ? TRUE : bind(await readable.filter(tx, found, filter), { auth: null })
-    const condition = conjunctionOf([...(id === null ? [] : [fieldIs('id', id)]), rule, matches])
+    const readRule = ({ rules }: CompiledCollection) =>
+      principal.role === 'admin' ? TRUE : bind(rules.read ?? FALSE, { auth })
+    const matching =
+      filter === undefined ? TRUE : bind(await readable.filter(tx, found, filter, readRule), { auth: null })
+    const condition = conjunctionOf([...(id === null ? [] : [fieldIs('id', id)]), rule, matching])
     const records = createRecordView({
       topic,
       collection,

@@ -54,7 +54,10 @@ const RESERVED_TYPES: ReadonlySet<string> = new Set([
   ...['FileLinkPage', 'FilePage', 'FileUpload', 'Health', 'Item', 'Job', 'JobPage', 'JobState', 'OAuthError'],
   ...['PasswordChange', 'PasswordForgotten', 'PasswordReset', 'Problem', 'ProblemCode', 'Readiness', 'Session'],
   ...['SessionPage', 'Skep', 'StoredFile', 'StoredFilePage', 'TokenPair', 'TokenRequest', 'TokenRevocation', 'User'],
-  ...['UserCreate', 'UserDelete', 'UserPage', 'UserRole', 'UserUpdate'],
+  ...['UserCreate', 'UserDelete', 'UserPage', 'UserRole', 'UserUpdate', 'UserLookup', 'UserReference'],
+  ...['AnyRecord', 'BatchCreate', 'BatchDelete', 'BatchOperation', 'BatchResult', 'BatchUpdate'],
+  ...['CollectionChange', 'CollectionDefinition', 'CollectionDefinitionPage', 'CollectionIndex', 'CollectionRules'],
+  ...['ImportResult', 'RecordFault', 'RecordMisfit', 'RecordMisfits', 'RefusedLine'],
 ])
 
 /** What is appended to the name of a record for the types that belong to it. */
@@ -64,7 +67,7 @@ const TYPE_SUFFIXES = [
 ]
 
 /** The types that documents and generated code have for the records of a collection. */
-const typeNamesOf = (singular: string): readonly string[] =>
+export const typeNamesOf = (singular: string): readonly string[] =>
   TYPE_SUFFIXES.map((suffix) => `${pascalCase(singular)}${suffix}`)
 
 export const isReservedName = (name: string): boolean => RESERVED_NAMES.has(name)

@@ -132,9 +132,14 @@ const ALWAYS_REFERENCED = ['users', 'files']
 
 /**
  * The faults of a definition among others: references to collections that do not exist, and a singular that gives the
- * types of two collections the same name. `others` are all other collections, also those defined in code.
+ * types of two collections the same name. `others` are all other collections, also those defined in code; those whose
+ * types certainly have other names may be left out if they are known by name, so that they may be referenced.
  */
-export const relationFaultsOf = (collection: Collection, others: readonly Collection[]): readonly Fault[] => {
+export const relationFaultsOf = (
+  collection: Collection,
+  others: readonly Collection[],
+  isKnown: (name: string) => boolean = () => false,
+): readonly Fault[] => {
   const targets = new Set([...ALWAYS_REFERENCED, collection.name, ...others.map(({ name }) => name)])
   const rival = others.find(
     ({ name, singular }) => name !== collection.name && shareTypes(singular, collection.singular),
@@ -144,7 +149,7 @@ export const relationFaultsOf = (collection: Collection, others: readonly Collec
       ? []
       : [{ pointer: '/singular', detail: `The collection ${rival.name} gives its records the same name` }]),
     ...referencesOf(collection)
-      .filter(({ target }) => !targets.has(target))
+      .filter(({ target }) => !targets.has(target) && !isKnown(target))
       .map(({ name }) => ({
         pointer: `${pointerTo('/schema/properties', name)}/x-ref`,
         detail: 'There is no collection with this name',

@@ -56,7 +56,12 @@ export interface AppErrorOptions {
 /** Records that do not fit a definition: how many, and the first ones by their ids. */
 export interface Misfits {
   readonly count: number
-  readonly first: readonly { readonly id: number; readonly faults: readonly Fault[] }[]
+  readonly first: readonly {
+    readonly id: number
+    readonly faults: readonly Fault[]
+    /** The name of its collection, if definitions of several were changed. */
+    readonly collection?: string
+  }[]
 }
 
 /** One fault of an input. */

@@ -11,6 +11,7 @@ import {
   refuse,
 } from './expression-names.ts'
 import { chosen, combined, converted, negated, type Outcome, searched, type Typed } from './expression-operators.ts'
+import { referencesIn } from './expression-parts.ts'
 import {
   depthOf,
   MAX_EXPRESSION_DEPTH,
@@ -38,6 +39,9 @@ import {
   UNKNOWN,
   unite,
 } from './expression-types.ts'
+
+/** The rule for reading the referenced record is evaluated with each. */
+const MAX_FILTER_REFERENCES_COUNT = 10
 
 /** The first faults of an expression, by position. */
 const MAX_EXPRESSION_FAULTS_COUNT = 20
@@ -267,6 +271,9 @@ export const checkExpression = (
   } else {
     const { expression, type } = checkValue(check, syntax, new Map())
     if (!mayBe(type, 'boolean')) refuse(check, syntax.at, `an expression yields a boolean, not ${describe(type)}`)
+    if (context.use === 'filter' && referencesIn(expression).length > MAX_FILTER_REFERENCES_COUNT) {
+      refuse(check, 0, `a filter follows at most ${MAX_FILTER_REFERENCES_COUNT} references`)
+    }
     if (check.faults.length === 0) return { expression }
   }
   const faults = check.faults.toSorted((one, other) => one.position - other.position)

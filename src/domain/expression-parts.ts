@@ -28,6 +28,33 @@ export const operandsOf = (expression: Expression): readonly Expression[] => {
   }
 }
 
+/** The same expression of other operands. */
+export const mapOperands = (expression: Expression, map: (operand: Expression) => Expression): Expression => {
+  switch (expression.kind) {
+    case 'literal':
+    case 'variable':
+    case 'element':
+    case 'failure':
+      return expression
+    case 'list':
+      return { ...expression, elements: expression.elements.map(map) }
+    case 'member':
+    case 'referenced':
+    case 'has':
+    case 'not':
+    case 'size':
+    case 'timestamp':
+    case 'duration':
+      return { ...expression, of: map(expression.of) }
+    case 'if':
+      return { kind: 'if', condition: map(expression.condition), yes: map(expression.yes), no: map(expression.no) }
+    case 'exists':
+      return { ...expression, list: map(expression.list), test: map(expression.test) }
+    default:
+      return { ...expression, left: map(expression.left), right: map(expression.right) }
+  }
+}
+
 const some = (expression: Expression, test: (part: Expression) => boolean): boolean =>
   test(expression) || operandsOf(expression).some((operand) => some(operand, test))
 

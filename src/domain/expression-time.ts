@@ -1,7 +1,6 @@
-const DATE_TIME = /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9})\d*)?(?:[Zz]|([+-])(\d\d):(\d\d))$/
-
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
+const DAY_MS = 24 * HOUR_MS
 
 /** The longest text that is read as a timestamp. */
 const MAX_TIMESTAMP_LENGTH = 64
@@ -19,24 +18,64 @@ const daysOf = (year: number, month: number): number => {
   return month === 2 && isLeap ? 29 : (DAYS[month - 1] ?? 0)
 }
 
+const DAYS_BEFORE_MONTH = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334]
+const DAYS_BEFORE_1970 = 719_162
+
+/** Days since 1970 in the Gregorian calendar. `Date.UTC` takes the years 0 to 99 for others. */
+const dayOf = (year: number, month: number, day: number): number => {
+  const past = year - 1
+  const leapDay = month > 2 && daysOf(year, 2) === 29 ? 1 : 0
+  const inYear = (DAYS_BEFORE_MONTH[month - 1] ?? 0) + leapDay + day - 1
+  const leapDays = Math.floor(past / 4) - Math.floor(past / 100) + Math.floor(past / 400)
+  return past * 365 + leapDays + inYear - DAYS_BEFORE_1970
+}
+
+const digit = (text: string, at: number): number => {
+  const value = text.charCodeAt(at) - 0x30
+  return value >= 0 && value <= 9 ? value : Number.NaN
+}
+
+/** NaN if there are no two digits. */
+const twoDigits = (text: string, at: number): number => digit(text, at) * 10 + digit(text, at + 1)
+
+/** The milliseconds of `HH:MM:SS`; NaN if it is no time. */
+const timeAt = (text: string, at: number): number => {
+  const [hour, minute, second] = [twoDigits(text, at), twoDigits(text, at + 3), twoDigits(text, at + 6)]
+  if (text[at + 2] !== ':' || text[at + 5] !== ':' || hour > 23 || minute > 59 || second > 60) return Number.NaN
+  return hour * HOUR_MS + minute * MINUTE_MS + second * 1_000
+}
+
+/** Those of `Z`, or `+HH:MM`, at the end of a text; NaN if there is something else. */
+const offsetAt = (text: string, at: number): number => {
+  const sign = text[at]
+  if (sign === 'Z' || sign === 'z') return text.length === at + 1 ? 0 : Number.NaN
+  if ((sign !== '+' && sign !== '-') || text.length !== at + 6 || text[at + 3] !== ':') return Number.NaN
+  const [hour, minute] = [twoDigits(text, at + 1), twoDigits(text, at + 4)]
+  if (hour > 23 || minute > 59) return Number.NaN
+  return (hour * HOUR_MS + minute * MINUTE_MS) * (sign === '-' ? -1 : 1)
+}
+
+/** Where the digits end that begin at `at`. */
+const digitsEnd = (text: string, at: number): number => {
+  let end = at
+  while (digit(text, end) >= 0) end++
+  return end
+}
+
 /**
  * The milliseconds since 1970 of an RFC 3339 text; null if it is none. What is finer than a millisecond is cut off. A leap
- * second is the first second of the next minute.
+ * second is the first second of the next minute. Lists read one for each row, so this takes no regular expression.
  */
 export const parseTimestamp = (text: string): number | null => {
-  if (text.length > MAX_TIMESTAMP_LENGTH) return null
-  const match = DATE_TIME.exec(text)
-  if (match === null) return null
-  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match.slice(1, 7).map(Number)
-  const [fraction = '', sign, offsetHour = '0', offsetMinute = '0'] = match.slice(7)
-  if (day < 1 || day > daysOf(year, month) || hour > 23 || minute > 59 || second > 60) return null
-  if (Number(offsetHour) > 23 || Number(offsetMinute) > 59) return null
-  const offsetMs = Number(offsetHour) * HOUR_MS + Number(offsetMinute) * MINUTE_MS
-  const date = new Date(0)
-  // Unlike `Date.UTC`, this takes the years 1 to 99 for what they are.
-  date.setUTCFullYear(year, month - 1, day)
-  date.setUTCHours(hour, minute, second, Number(fraction.slice(0, 3).padEnd(3, '0')))
-  const ms = date.getTime() - (sign === '-' ? -offsetMs : offsetMs)
+  if (text.length > MAX_TIMESTAMP_LENGTH || text[4] !== '-' || text[7] !== '-') return null
+  if (text[10] !== 'T' && text[10] !== 't') return null
+  const [year, month, day] = [twoDigits(text, 0) * 100 + twoDigits(text, 2), twoDigits(text, 5), twoDigits(text, 8)]
+  if (!(day >= 1 && day <= daysOf(year, month))) return null
+  const fractionEnd = text[19] === '.' ? digitsEnd(text, 20) : 19
+  if (fractionEnd === 20) return null
+  let fractionMs = 0
+  for (let at = 20; at < 23; at++) fractionMs = fractionMs * 10 + (at < fractionEnd ? digit(text, at) : 0)
+  const ms = dayOf(year, month, day) * DAY_MS + timeAt(text, 11) + fractionMs - offsetAt(text, fractionEnd)
   return isTimestamp(ms) ? ms : null
 }
 

@@ -144,3 +144,28 @@ export const inexactNumbers = (json: string, most: number): readonly string[] =>
   }
   return found
 }
+
+/** JSON Pointers to the first `most` members in a valid JSON text that have the name of an earlier one beside them. */
+export const repeatedMembers = (json: string, most: number): readonly string[] => {
+  const found: string[] = []
+  const levels: (Level & { readonly names: Set<string> })[] = []
+  let text = ''
+  for (let at = 0; at < json.length && found.length < most; at++) {
+    const unit = json.charCodeAt(at)
+    const level = levels.at(-1)
+    if (unit === QUOTE) {
+      const end = stringEnd(json, at)
+      text = json.slice(at, end + 1)
+      at = end
+    } else if (unit === 0x3a && level !== undefined) {
+      level.name = text
+      const name: string = JSON.parse(text)
+      if (level.names.has(name)) found.push(pointerOf(levels))
+      level.names.add(name)
+    } else if (unit === 0x2c && level !== undefined) level.index++
+    else if (unit === 0x5b || unit === 0x7b) {
+      levels.push({ isArray: unit === 0x5b, index: 0, name: '""', names: new Set() })
+    } else if (unit === 0x5d || unit === 0x7d) levels.pop()
+  }
+  return found
+}

@@ -4,7 +4,7 @@ import type { Closers } from '../adapters/bun/closers.ts'
 import { createOpaqueTokens } from '../adapters/bun/opaque-tokens.ts'
 import { createPasswordHasher } from '../adapters/bun/password-hasher.ts'
 import { compileExpression } from '../adapters/cel/compile.ts'
-import type { Settings } from '../adapters/env/settings.ts'
+import { isEmbedded, type Settings } from '../adapters/env/settings.ts'
 import { exposedPaths, keptSecret, type PreviousSecret, previousSecret } from '../adapters/fs/data-dir.ts'
 import { NO_RESERVE } from '../adapters/fs/reserve.ts'
 import { applyPatch } from '../adapters/json-patch/patch.ts'
@@ -93,12 +93,24 @@ interface Listeners {
 
 const NO_SOCKETS = { open: 0, signedIn: 0, subscriptions: 0 }
 
-/** Applies the definitions of COLLECTIONS_DIR. Throws with a line for each problem. */
-const applyManagedDefinitions = async ({ COLLECTIONS_DIR }: Settings, collections: Collections, log: Log) => {
+/**
+ * Makes an embedded database have the definitions of COLLECTIONS_DIR. Another one, which other processes may use, has to
+ * have them: throws if it does not, because its rules would not be those of the files. Throws with a line for each problem.
+ */
+const ensureDefinitions = async ({ COLLECTIONS_DIR, DATABASE_URL }: Settings, collections: Collections, log: Log) => {
   if (COLLECTIONS_DIR === undefined) return
-  const applied = await applyFolder(collections, { folder: COLLECTIONS_DIR, check: false, prune: false })
-  if ('problems' in applied) throw new Error(`COLLECTIONS_DIR: ${applied.problems.join('\n')}`)
-  if (applied.changes.length > 0) log.info('applied definitions', { changes: applied.changes })
+  const check = !isEmbedded(DATABASE_URL)
+  const applied = await applyFolder(collections, { folder: COLLECTIONS_DIR, check, prune: false })
+  if ('problems' in applied) {
+    throw new Error(`the definitions in COLLECTIONS_DIR cannot be used:\n${applied.problems.join('\n')}`)
+  }
+  const { changes } = applied
+  if (changes.length === 0) return
+  if (check) {
+    const difference = changes.join(', ').toLowerCase()
+    throw new Error(`the database differs from COLLECTIONS_DIR (migrating ${difference}): run skep migrate`)
+  }
+  log.info('applied definitions', { changes })
 }
 
 /** Opens the database, the bus and the file storage, in that order, and registers each with `closers`. */
@@ -144,7 +156,7 @@ export const openFoundation = async (options: StartOptions, closers: Closers) =>
   const reserve = options.reserve ?? watched ?? NO_RESERVE
   const useCases = composeUseCases(settings, secret, { unitOfWork: store, bus, clock, passwords, reserve }, previous)
   await useCases.collections.abandonUnfinished()
-  await applyManagedDefinitions(settings, useCases.collections, log)
+  await ensureDefinitions(settings, useCases.collections, log)
   return { settings, log, clock, secret, previous, bus, listeners, metrics, store, blobs, reserve, useCases }
 }
 

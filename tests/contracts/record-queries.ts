@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { compileExpression } from '../../src/adapters/cel/compile.ts'
-import type { StoredCollection } from '../../src/application/ports/collections.ts'
+import type { RecordStorage } from '../../src/application/ports/collections.ts'
 import type { RecordQuery, Store } from '../../src/application/ports/persistence.ts'
 import type { Collection, IndexDefinition } from '../../src/domain/collection.ts'
+import { ITEMS } from '../../src/domain/collections/items.ts'
 import { type AuthValue, type Expression, TRUE } from '../../src/domain/expression.ts'
 import { bind } from '../../src/domain/expression-binding.ts'
 import { type FindReferenced, holds } from '../../src/domain/expression-evaluation.ts'
@@ -12,7 +13,7 @@ import { parseTimestamp } from '../../src/domain/expression-time.ts'
 import { compareText } from '../../src/domain/expression-values.ts'
 import type { Json, JsonObject } from '../../src/domain/merge-patch.ts'
 import type { Page, RowPosition } from '../../src/domain/page.ts'
-import type { NewRecord, StoredRecord } from '../../src/domain/record.ts'
+import { type NewRecord, newRecord, type StoredRecord } from '../../src/domain/record.ts'
 import { matchesWords, queryWordsOf } from '../../src/domain/words.ts'
 import { callers, collectionNamed, collections, conditionsOf, fieldsOf, LISTS, NOW } from '../support/expressions.ts'
 import { userNamed } from '../support/store.ts'
@@ -164,12 +165,12 @@ const sorted = (records: readonly StoredRecord[], collection: Collection, field:
   return records.toSorted((one, other) => (descending ? -1 : 1) * compare(one, other)).map(({ id }) => id)
 }
 
-const allPages = async (store: Store, stored: StoredCollection, query: RecordQuery): Promise<readonly number[]> => {
+const allPages = async (store: Store, storage: RecordStorage, query: RecordQuery): Promise<readonly number[]> => {
   const ids: number[] = []
   let after: RowPosition | null = null
   for (let pages = 0; pages < 100; pages++) {
     const from: RecordQuery['from'] = after === null ? { page: 1 } : { after }
-    const page: Page<StoredRecord> = await store.read((tx) => tx.records(stored).list({ ...query, from }))
+    const page: Page<StoredRecord> = await store.read((tx) => tx.records(storage).list({ ...query, from }))
     ids.push(...page.items.map(({ id }) => id))
     if (page.next === null) return ids
     after = page.next
@@ -249,6 +250,47 @@ export const recordQueriesContract = (engine: string, open: () => Promise<Store>
         await store.write((tx) => tx.collections.delete(stored))
       }
       await fc.assert(fc.asyncProperty(situations, run), { numRuns })
+    })
+
+    test('of a collection defined in code are what testing every record in memory gives', async () => {
+      const store = await open()
+      const made = await store.write(async (tx) => {
+        const items: StoredRecord[] = []
+        for (let n = 0; n < 30; n++) {
+          const fields = { title: `${'ab'.charAt(n % 2)}${(n * 7) % 10}`, data: { n } }
+          items.push(await tx.records('items').insert(newRecord(ITEMS, fields, 1 + (n % 3), NOW + (n % 4))))
+        }
+        return items
+      })
+      const rules = [
+        'record.owner_id == 2',
+        'record.owner_id in [1, 3] && record.title.startsWith("a")',
+        'record.data.n > 7 || record.owner_id == null',
+        'record.id == 3 || record.created_at > now',
+        'record.title.contains("zz")',
+      ]
+      for (const rule of rules) {
+        const condition = bind(compiled(rule, ITEMS, 'read'), { auth: null, now: NOW })
+        for (const text of [null, 'a']) {
+          const expected = made.filter(
+            (record) =>
+              holds(condition, { record, referenced: () => null }) &&
+              (text === null || matchesWords(String(record.title), queryWordsOf(text))),
+          )
+          for (const [field, column] of [
+            ['created_at', 'createdAt'],
+            ['title', 'title'],
+          ] as const) {
+            const order = (one: StoredRecord, other: StoredRecord) =>
+              compareScalars(one[column] ?? null, other[column] ?? null) || one.id - other.id
+            const query = { ...{ ownerId: null, text, createdAfter: null, createdBefore: null, condition }, size: 4 }
+            const sort = { field, descending: false }
+            expect(await allPages(store, 'items', { ...query, sort, from: { page: 1 } })).toEqual(
+              expected.toSorted(order).map(({ id }) => id),
+            )
+          }
+        }
+      }
     })
   })
 }

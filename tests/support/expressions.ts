@@ -152,6 +152,9 @@ export interface ExpressionOptions {
   readonly has?: boolean
 }
 
+/** As in `expression-check.ts`. */
+const MAX_FILTER_REFERENCES_COUNT = 10
+
 interface Path {
   readonly kind: Kind
   readonly text: string
@@ -276,5 +279,7 @@ export const conditionsOf = (collection: Collection, options: ExpressionOptions)
       fc.tuple(inner, inner, inner).map(([condition, yes, no]) => `(${condition} ? ${yes} : ${no})`),
     )
   }
-  return conditionsWith(pathsOf(collection, options), 2)
+  const conditions = conditionsWith(pathsOf(collection, options), 2)
+  if (options.use !== 'filter') return conditions
+  return conditions.filter((text) => (text.match(/list\.|owner\./g) ?? []).length <= MAX_FILTER_REFERENCES_COUNT)
 }

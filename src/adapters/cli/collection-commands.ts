@@ -27,7 +27,8 @@ export type WithSettings<Settings> = (
   run: (reading: { readonly settings: Settings }) => Promise<number>,
 ) => Promise<number>
 
-const lines = (texts: readonly string[]): string => texts.map((text) => `${text}\n`).join('')
+/** Each with its end of line. */
+export const lines = (texts: readonly string[]): string => texts.map((text) => `${text}\n`).join('')
 
 /** The commands about collections. `write` writes to a file, or to standard output. */
 export const createCollectionCommands = <Settings>(

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import type { Users } from '../../application/users.ts'
 import { isEmail, isPassword, isUserName, passwordWeakness, USER_LIMITS } from '../../domain/user.ts'
-import { type CollectionCapabilities, createCollectionCommands, type Result } from './collection-commands.ts'
+import { type CollectionCapabilities, createCollectionCommands, lines, type Result } from './collection-commands.ts'
 import { type Commands, EXIT, type Flags } from './program.ts'
 
 interface Given {
@@ -19,15 +19,21 @@ export type Reading<Settings> =
     }
   | { readonly problems: readonly string[] }
 
+/** One line for each change that was made or is pending, and for each problem that prevents further ones. */
+export interface Migrated {
+  readonly changes: readonly string[]
+  readonly problems: readonly string[]
+}
+
 /** The actions behind the commands. */
 export interface Capabilities<Settings extends Given> extends CollectionCapabilities<Settings> {
   readSettings(flags: Flags): Reading<Settings>
   /** Serves until a signal stops it. */
   serve(settings: Settings): Promise<void>
-  /** Names of the migrations that were applied. */
-  migrate(settings: Settings): Promise<readonly string[]>
-  /** Names of the pending migrations; creates nothing. */
-  pendingMigrations(settings: Settings): Promise<readonly string[]>
+  /** Applies migrations and the definitions of COLLECTIONS_DIR. */
+  migrate(settings: Settings): Promise<Migrated>
+  /** What {@link Capabilities.migrate} would do; creates nothing. */
+  pendingChanges(settings: Settings): Promise<Migrated>
   withUsers<T>(settings: Settings, work: (users: Users) => Promise<T>): Promise<T>
   /** Replaces the secret in the data folder. Throws if there is none. */
   rotateSecret(settings: Settings): void
@@ -92,14 +98,12 @@ export const createCommands = <Settings extends Given>(capable: Capabilities<Set
 
     migrate: ({ check }, flags) =>
       withSettings(flags, async ({ settings }) => {
-        if (check) {
-          const pending = await capable.pendingMigrations(settings)
-          for (const name of pending) print(`Pending ${name}\n`)
-          return pending.length === 0 ? EXIT.done : EXIT.failed
-        }
-        const applied = await capable.migrate(settings)
-        print(applied.length === 0 ? 'Up to date\n' : applied.map((name) => `Applied ${name}\n`).join(''))
-        return EXIT.done
+        const { changes, problems } = await (check ? capable.pendingChanges(settings) : capable.migrate(settings))
+        print(lines(changes))
+        complain(lines(problems))
+        if (problems.length > 0) return EXIT.failed
+        if (!check && changes.length === 0) print('Up to date\n')
+        return check && changes.length > 0 ? EXIT.failed : EXIT.done
       }),
 
     createAdmin: ({ email, name = 'Admin', passwordFromStdin }, flags) =>

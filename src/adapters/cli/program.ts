@@ -45,9 +45,16 @@ Exit codes: 0 copied, or already copied; 1 not copied, and nothing is in the dat
 
 const APPLY_HELP = `
 Creates and changes collections so that the database has the definitions in DIR, all of them or none. Collections that
-have no file in DIR stay, unless --prune is given, which deletes them if they are empty.
+have no file in DIR stay, unless --prune is given, which deletes them if they are empty. All faults of all files are
+printed, each with its file and its place in it. --check does not look at records.
 
-An embedded database must not be served meanwhile: stop the server, or set COLLECTIONS_DIR and restart it.
+An embedded database must not be served meanwhile: stop the server, or set COLLECTIONS_DIR and restart it. With --check
+it may be served.
+Exit codes: 0 done, or nothing to do; 1 refused, or --check found changes; 2 wrong usage.
+`
+
+const MIGRATE_HELP = `
+With COLLECTIONS_DIR, the definitions in that folder are applied afterwards, as by collections apply.
 Exit codes: 0 done, or nothing to do; 1 refused, or --check found changes; 2 wrong usage.
 `
 
@@ -100,9 +107,10 @@ const addServerCommands = (program: Command, commands: Commands, done: (code: nu
 
   program
     .command('migrate')
-    .description('apply pending migrations')
+    .description('apply pending migrations and the definitions in COLLECTIONS_DIR')
     .option('--check', 'only list them, and exit 1 if there are any', false)
     .addOption(dataDir())
+    .addHelpText('after', MIGRATE_HELP)
     .action(async (options) => {
       done(await commands.migrate({ check: options.check }, toFlags(options)))
     })

@@ -4,7 +4,7 @@ import type { Call } from './call.ts'
 import { RESPONSE_HEADERS } from './docs/headers.ts'
 import type { Finish } from './edge.ts'
 
-const METHODS = ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE']
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
 const REQUEST_HEADERS = [
   'Authorization',
   'Content-Type',

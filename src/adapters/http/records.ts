@@ -211,7 +211,7 @@ const singleRoutes = <const C extends Collection>(kernel: Kernel, resources: Res
       {
         admit: { who: 'user' },
         params: IdParams,
-        response: { 204: NoContent, ...problems(412) },
+        response: { 204: NoContent, ...problems(409, 412) },
         detail: { operationId: `delete${title}`, summary: `Delete ${one}`, description: DESCRIPTIONS.delete },
       },
     )

@@ -60,6 +60,9 @@ const datesOf = ({ createdAfter, createdBefore }: EntryRange, { put }: Parameter
   `created_at < ${put(createdBefore ?? MOST, 'bigint')}`,
 ]
 
+/** A whole table sorted by text has no conditions. */
+const whereOf = (conditions: readonly string[]): string => (conditions.length === 0 ? 'true' : conditions.join(' AND '))
+
 const BY_COUNT = '(VALUES (1)) AS asked (n)'
 
 const columnScan = (
@@ -218,7 +221,7 @@ export const entryStatementsOf = (
     const sorted = (prefix: string) => sortedBy.map((column) => `${prefix}${column} ${direction}`).join(', ')
     return {
       sql: `SELECT asked.n, entry.* FROM ${asked} CROSS JOIN LATERAL (
-          SELECT ${sortedBy.join(', ')} FROM ${scan.table} WHERE ${conditions.join(' AND ')}
+          SELECT ${sortedBy.join(', ')} FROM ${scan.table} WHERE ${whereOf(conditions)}
           ORDER BY ${sorted('')} LIMIT ${roundedUp(limit)}) AS entry
         ORDER BY asked.n, ${sorted('entry.')}`,
       values,
@@ -240,7 +243,7 @@ export const countStatementsOf = (
     const most = `LIMIT ${roundedUp(limit)}`
     return {
       sql: `SELECT count(*) AS n FROM (SELECT FROM ${asked} CROSS JOIN LATERAL (
-          SELECT FROM ${scan.table} WHERE ${conditions.join(' AND ')} ORDER BY ${sortedBy.join(', ')} ${most}) AS entry
+          SELECT FROM ${scan.table} WHERE ${whereOf(conditions)} ORDER BY ${sortedBy.join(', ')} ${most}) AS entry
         ${most}) AS counted`,
       values,
     }

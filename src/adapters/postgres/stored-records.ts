@@ -7,7 +7,14 @@ import { storedLayout } from '../sql/record-layout.ts'
 import { createRecordQuery } from '../sql/record-query.ts'
 import type { QueryDatabase } from '../sql/record-source.ts'
 import { type RunStep, runAtOnce } from '../sql/step-queue.ts'
-import { isSearched, keysBeyond, keysOfRow, recordOfRow, type StoredForm, storedFormOf } from '../sql/stored-records.ts'
+import {
+  isSearched,
+  keyChangesOf,
+  keysOfRow,
+  recordOfRow,
+  type StoredForm,
+  storedFormOf,
+} from '../sql/stored-records.ts'
 import { ownerTerm } from '../sql/terms.ts'
 import {
   type Connection,
@@ -191,8 +198,7 @@ const repositoryOf = (
       if (row === null) throw new Error('UPDATE met no row')
       const epoch = present.current
       const form = storedFormOf(stored, record, next)
-      const before = keysOfRow(stored, row)
-      const [added, gone] = [keysBeyond(form.keys, before), keysBeyond(before, form.keys)]
+      const { added, gone } = keyChangesOf(stored, row, form)
       const values = [id, ownerId, version, epoch, updatedAt, wordsOf(stored, ownerId, form), ...valuesOf(form)]
       locked.delete(id)
       const { count } =

@@ -14,6 +14,9 @@ export const MAX_STEP_SEEKS_COUNT = 200
 /** Ids of a statement that reads records. */
 export const MAX_STEP_ROWS_COUNT = 100
 
+/** A request that has cost more lets others go first: 5 ms. */
+const LONG_COST = MAX_COST / 20
+
 /** The work of one request, which ends early when it has cost too much. */
 export interface Budget {
   readonly isSpent: boolean
@@ -46,6 +49,6 @@ export const createBudget = (runStep: RunStep, account: number | null): Budget =
     addEvaluation(steps) {
       cost += steps / COST.evaluationStepsPerUnit
     },
-    run: (step) => runStep(account, step),
+    run: (step) => runStep(account, step, cost > LONG_COST),
   }
 }

@@ -145,10 +145,24 @@ export const searchedTextOf = ({ collection }: StoredDefinition, record: StoredR
 const identityOf = ({ index, key }: StoredKey): string => `${index.id} ${key.toHex()}`
 
 /** The entries of one list that another lacks. */
-export const keysBeyond = (keys: readonly StoredKey[], others: readonly StoredKey[]): readonly StoredKey[] => {
+const keysBeyond = (keys: readonly StoredKey[], others: readonly StoredKey[]): readonly StoredKey[] => {
   if (others.length === 0) return keys
   const known = new Set(others.map(identityOf))
   return keys.filter((key) => !known.has(identityOf(key)))
+}
+
+/**
+ * The entries that a row needs for another form, and those that it no longer needs. It may have some of the added ones:
+ * only a record that was changed or prepared since has those of the pending definition.
+ */
+export const keyChangesOf = (
+  stored: StoredCollection,
+  row: Row,
+  form: StoredForm,
+): { readonly added: readonly StoredKey[]; readonly gone: readonly StoredKey[] } => {
+  const before = keysOfRow(stored, row)
+  const certain = before.filter(({ index }) => stored.indexes.some(({ id }) => id === index.id))
+  return { added: keysBeyond(form.keys, certain), gone: keysBeyond(before, form.keys) }
 }
 
 /** The error for an entry of a unique index that another record has. */

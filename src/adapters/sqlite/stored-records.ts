@@ -8,7 +8,14 @@ import { storedLayout } from '../sql/record-layout.ts'
 import { createRecordQuery } from '../sql/record-query.ts'
 import type { QueryDatabase } from '../sql/record-source.ts'
 import type { RunStep } from '../sql/step-queue.ts'
-import { keysBeyond, keysOfRow, recordOfRow, type StoredForm, storedFormOf, textOfRow } from '../sql/stored-records.ts'
+import {
+  keyChangesOf,
+  keysOfRow,
+  recordOfRow,
+  type StoredForm,
+  storedFormOf,
+  textOfRow,
+} from '../sql/stored-records.ts'
 import type { UsageCounter } from '../sql/usage.ts'
 import type { Connection } from './database.ts'
 import type { PresentEpoch } from './epochs.ts'
@@ -128,9 +135,9 @@ export const createStoredRecordRepositories = (connection: Connection, parts: St
   /** Replaces the stored form of a record; the row is the one before. */
   const store = (stored: StoredCollection, row: StoredRow, record: StoredRecord, form: StoredForm): void => {
     const { id, version, epoch, updatedAt, ownerId } = record
-    const before = keysOfRow(stored, row)
-    keys.remove(keysBeyond(before, form.keys), subjectOf(row))
-    keys.add(keysBeyond(form.keys, before), subjectOf(row))
+    const { added, gone } = keyChangesOf(stored, row, form)
+    keys.remove(gone, subjectOf(row))
+    keys.add(added, subjectOf(row))
     const { bytes, shape, nextShape, data, next } = form
     statements.update(version, epoch, updatedAt, ownerId, bytes, shape, nextShape, data, next, id)
     const isIndexed = stored.pending === null && ownerId === row.owner_id && form.text === textOfRow(stored, row)

@@ -231,11 +231,15 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
   const indexing = createBackgroundWorker(() => commits.write(async (writing) => writing.unindexedRecords.step()))
   const enqueueStep = createStepQueue({ limit: 1 })
   // Between two turns there is no snapshot.
-  const runStep: RunStep = (account, step) =>
-    enqueueStep(account, () => {
-      snapshot.begin()
-      return step()
-    })
+  const runStep: RunStep = (account, step, isLong) =>
+    enqueueStep(
+      account,
+      () => {
+        snapshot.begin()
+        return step()
+      },
+      isLong,
+    )
   const tx = createReaders(reader, snapshot, epoch, runStep)
   const alive = reader.prepare('SELECT 1 FROM users LIMIT 1')
 

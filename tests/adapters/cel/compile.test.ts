@@ -143,6 +143,12 @@ test('positions count characters', () => {
   expect(faultsOf('"😀é" == ?')).toMatchObject([{ position: 8 }])
 })
 
+test('a filter follows a few references, because each may need a rule', () => {
+  const following = (count: number) => Array.from({ length: count }, () => 'list.rank == 1').join(' || ')
+  expect(faultsOf(following(10), 'filter')).toEqual([])
+  expect(faultsOf(following(11), 'filter')).toEqual([{ position: 0, detail: 'a filter follows at most 10 references' }])
+})
+
 test('next exists only in the update rule', () => {
   expect(faultsOf('next.done', 'update')).toEqual([])
   for (const use of ['read', 'create', 'delete'] as const) {

@@ -49,6 +49,13 @@ describe('with configured origins', async () => {
     expect(headers.get('x-content-type-options')).toBe('nosniff')
   })
 
+  test('a preflight allows every method that an operation has', async () => {
+    const { headers } = await skep.call('OPTIONS', '/users/me', { headers: preflight('http://localhost:5173') })
+    const allowed = headers.get('access-control-allow-methods')?.split(/,\s*/) ?? []
+    const needed = new Set(operations.map(({ method }) => method))
+    expect([...needed].filter((method) => !allowed.includes(method))).toEqual([])
+  })
+
   test('an app with a custom scheme may read responses', async () => {
     const { headers } = await skep.call('GET', '//health', { headers: { origin: 'capacitor://localhost' } })
     expect(headers.get('access-control-allow-origin')).toBe('capacitor://localhost')

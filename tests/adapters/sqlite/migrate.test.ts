@@ -105,3 +105,21 @@ test('events from before they had a kind are those of items and jobs', async () 
   ])
   await store.close()
 })
+
+test('a database of the previous version gains collections, and knows how many items it has', async () => {
+  const path = join(temporaryFolder(), 'skep.db')
+  const before = openWriter(path)
+  migrate(
+    before.database,
+    MIGRATIONS.filter(({ name }) => name < '0013'),
+  )
+  before.run(
+    "INSERT INTO items (owner_id, title, data, version, epoch, created_at, updated_at) VALUES (1, 'x', '{}', 1, 'e', 1, 1)",
+  )
+  migrate(before.database)
+  before.close()
+  const store = openSqliteStore({ path })
+  expect(await store.read((tx) => tx.collections.countRecords('items'))).toBe(1)
+  expect(await store.read((tx) => tx.collections.all())).toEqual([])
+  await store.close()
+})

@@ -152,7 +152,7 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
       {
         admit: withToken,
         params: IdParams,
-        response: { 204: NoContent, ...problems() },
+        response: { 204: NoContent, ...problems(403, 409) },
         detail: {
           operationId: 'deleteFile',
           summary: 'Delete a file; its links stop working',

@@ -1,0 +1,330 @@
+import { describe, expect, test } from 'bun:test'
+import fc from 'fast-check'
+import type { StoredCollection } from '../../src/application/ports/collections.ts'
+import type { RecordQuery, Store, Tx } from '../../src/application/ports/persistence.ts'
+import type { Collection } from '../../src/domain/collection.ts'
+import { AppError } from '../../src/domain/errors.ts'
+import type { JsonObject } from '../../src/domain/merge-patch.ts'
+import type { NewRecord, StoredRecord } from '../../src/domain/record.ts'
+import { userNamed } from '../support/store.ts'
+
+const PAGES: Collection = {
+  name: 'pages',
+  singular: 'page',
+  description: 'Pages',
+  fields: {
+    title: { type: 'string', maxLength: 100 },
+    slug: { type: ['string', 'null'], maxLength: 100 },
+    parent: { type: ['integer', 'null'], 'x-ref': 'pages' },
+    related: { type: 'array', items: { type: 'integer' }, 'x-ref': 'pages' },
+    data: { type: 'object' },
+  },
+  required: ['title'],
+  sorts: [],
+  search: ['title'],
+  indexes: [{ fields: ['slug'], unique: true }, { fields: ['title'] }],
+}
+
+const EMPTY = { title: '', slug: null, parent: null, related: [], data: {} }
+
+const draft = (fields: JsonObject, ownerId: number | null = 1, createdAt = 1): NewRecord => ({
+  ...EMPTY,
+  ...fields,
+  ...{ ownerId, version: 1, createdAt, updatedAt: createdAt },
+})
+
+const query = {
+  size: 100,
+  sort: { field: 'id', descending: false },
+  from: { page: 1 },
+  ownerId: null,
+  text: null,
+  createdAfter: null,
+  createdBefore: null,
+} as const satisfies RecordQuery
+
+const idsOf = (records: readonly StoredRecord[]) => records.map(({ id }) => id)
+
+/** How an error of the core describes itself. */
+const faultOf = (work: Promise<unknown>) =>
+  work.then(
+    () => null,
+    (error: unknown) => (error instanceof AppError ? { code: error.code, faults: error.faults } : error),
+  )
+
+/** What every engine promises of the records of collections that are defined at run time. */
+export const storedRecordsContract = (engine: string, open: () => Promise<Store>) => {
+  describe(`records defined at run time, of ${engine}`, () => {
+    const openWith = async (collection = PAGES) => {
+      const store = await open()
+      const stored = await store.write((tx) => tx.collections.insert(collection, 1))
+      const inTx = <T>(work: (records: ReturnType<Tx['records']>) => Promise<T>) =>
+        store.write((tx) => work(tx.records(stored)))
+      const insert = (fields: JsonObject, ownerId: number | null = 1, createdAt = 1) =>
+        inTx((records) => records.insert(draft(fields, ownerId, createdAt)))
+      const find = (id: number, as = stored) => store.read((tx) => tx.records(as).findById(id))
+      const list = (part: Partial<RecordQuery>, as = stored) =>
+        store.read((tx) => tx.records(as).list({ ...query, ...part }))
+      return { store, stored, inTx, insert, find, list }
+    }
+
+    test('are returned as stored, however they are read', async () => {
+      const { store, stored, insert, inTx, find, list } = await openWith()
+      const text = fc.string({ unit: 'grapheme' }).filter((each) => each.isWellFormed() && !each.includes('\0'))
+      const fields = fc
+        .record({
+          title: text,
+          slug: fc.option(fc.uuid()),
+          parent: fc.option(fc.maxSafeInteger()),
+          related: fc.array(fc.nat(5)),
+          data: fc.dictionary(text, fc.oneof(fc.boolean(), fc.integer(), text)).map((value) => ({ ...value })),
+        })
+        .map((value): JsonObject => JSON.parse(JSON.stringify(value)))
+      await fc.assert(
+        fc.asyncProperty(fields, fields, fc.option(fc.constant(3)), async (before, after, ownerId) => {
+          const made = await insert(before, ownerId, 7)
+          expect(await find(made.id)).toEqual(made)
+          const updated = await inTx((records) => records.update({ ...made, ...after, version: 2, updatedAt: 8 }))
+          expect(await find(made.id)).toEqual(updated)
+          expect(await store.read((tx) => tx.records(stored).findAll([made.id, 999_999]))).toEqual([updated])
+          for (const field of ['id', 'created_at', 'updated_at', 'title', 'slug']) {
+            const { items } = await list({ sort: { field, descending: true } })
+            expect(items).toEqual([updated])
+          }
+          await inTx((records) => records.delete(made.id))
+          expect(await find(made.id)).toBeNull()
+          expect((await list({})).items).toEqual([])
+        }),
+        { numRuns: 25 },
+      )
+    })
+
+    test('of one collection are not found in another', async () => {
+      const { store, insert, find, list } = await openWith()
+      const other = await store.write((tx) => tx.collections.insert({ ...PAGES, name: 'others' }, 1))
+      const { id } = await insert({ title: 'word', slug: 'a' })
+      expect(await find(id, other)).toBeNull()
+      expect(await store.read((tx) => tx.records(other).findAll([id]))).toEqual([])
+      expect((await list({}, other)).items).toEqual([])
+      expect((await list({ text: 'word' }, other)).items).toEqual([])
+      expect((await list({ text: 'word' })).items).toHaveLength(1)
+      // Unique within its collection.
+      await store.write((tx) => tx.records(other).insert(draft({ slug: 'a' })))
+    })
+
+    test('are read in chunks, in the order of their ids', async () => {
+      const { store, stored, insert } = await openWith()
+      const made: StoredRecord[] = []
+      for (let n = 0; n < 5; n++) made.push(await insert({ title: 'x'.repeat(100) }, 1, 10 - n))
+      const chunk = (after: number, maxCount: number, maxBytes: number) =>
+        store.read((tx) => tx.records(stored).chunk({ after, maxCount, maxBytes }))
+      expect(await chunk(0, 3, 1e6)).toEqual({ records: made.slice(0, 3), complete: false })
+      expect(await chunk(made[2]?.id ?? 0, 3, 1e6)).toEqual({ records: made.slice(3), complete: true })
+      expect(await chunk(0, 5, 1)).toEqual({ records: made.slice(0, 1), complete: false })
+    })
+
+    test('are refused if another record has the same values in a unique index, without the values', async () => {
+      const { insert, inTx } = await openWith()
+      const first = await insert({ slug: 'secret' })
+      const second = await insert({ slug: 'b' })
+      await insert({ slug: null })
+      await insert({ slug: null })
+      const refused = {
+        code: 'not_unique',
+        faults: [{ pointer: '/slug', detail: 'Another record has this value' }],
+      }
+      expect(await faultOf(insert({ slug: 'secret' }))).toEqual(refused)
+      expect(await faultOf(inTx((records) => records.update({ ...second, slug: 'secret' })))).toEqual(refused)
+      await inTx((records) => records.update({ ...first, title: 'other' }))
+      await inTx(async (records) => {
+        await records.delete(first.id)
+        await records.update({ ...second, slug: 'secret' })
+      })
+    })
+
+    test('racing for a unique value leave one of them', async () => {
+      const { insert, list } = await openWith()
+      const racing = await Promise.allSettled(Array.from({ length: 8 }, () => insert({ slug: 'same' })))
+      expect(racing.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+      expect((await list({})).total).toBe(1)
+    })
+
+    test('are found by what they reference now', async () => {
+      const { store, stored, insert, inTx } = await openWith()
+      const referencing = (field: string, id: number, limit = 10) =>
+        store.write(async (tx) => idsOf(await tx.records(stored).referencing(field, id, limit)))
+      const [one, two, three] = [
+        await insert({ parent: 5, related: [5, 6, 5] }),
+        await insert({ parent: 6, related: [5] }, 1, 0),
+        await insert({ parent: 5 }),
+      ]
+      expect(await referencing('parent', 5)).toEqual([one.id, three.id])
+      expect(await referencing('related', 5)).toEqual([one.id, two.id])
+      expect(await referencing('parent', 5, 1)).toHaveLength(1)
+      await inTx((records) => records.update({ ...one, parent: null, related: [6] }))
+      await inTx((records) => records.delete(two.id))
+      expect(await referencing('parent', 5)).toEqual([three.id])
+      expect(await referencing('related', 5)).toEqual([])
+      expect(await referencing('related', 6)).toEqual([one.id])
+      const inside = await store.write(async (tx) => {
+        const made = await tx.records(stored).insert(draft({ parent: 77 }))
+        return [made.id, ...idsOf(await tx.records(stored).referencing('parent', 77, 10))]
+      })
+      expect(inside[1]).toBe(inside[0])
+    })
+
+    test('of failed units have left no entries, whatever they have read', async () => {
+      const { store, stored, insert, list } = await openWith()
+      const kept = await insert({ title: 'kept' })
+      const unit = (title: string, fails: boolean) =>
+        store.write(async (tx) => {
+          await tx.records(stored).insert(draft({ title }))
+          await tx.records(stored).list({ ...query, sort: { field: 'title', descending: false } })
+          if (fails) throw new Error('on purpose')
+        })
+      await Promise.allSettled([unit('a', false), unit('b', true), unit('c', false), unit('d', true)])
+      const { items } = await list({ sort: { field: 'title', descending: false } })
+      expect(items.map(({ title }) => title)).toEqual(['a', 'c', 'kept'])
+      expect(await list({ text: 'kept' })).toMatchObject({ items: [kept], total: 1 })
+    })
+
+    test('are deleted with their owner, or left without one', async () => {
+      const { store, insert, inTx, find, list } = await openWith()
+      const mine = [await insert({ title: 'one', slug: 'a' }), await insert({ title: 'two' }), await insert({})]
+      await insert({ title: 'one' }, 2)
+      expect(await inTx((records) => records.releaseOwned(1, 2, 9))).toHaveLength(2)
+      const [rest, ...more] = await inTx((records) => records.releaseOwned(1, 2, 9))
+      expect(more).toEqual([])
+      const before = mine.find(({ id }) => id === rest?.id)
+      expect(rest).toMatchObject({ ...before, ownerId: null, version: 2, updatedAt: 9, epoch: expect.any(String) })
+      expect(await find(rest?.id ?? 0)).toEqual(rest ?? null)
+      expect((await list({ ownerId: 1 })).items).toEqual([])
+      expect((await list({ text: 'one' })).items).toHaveLength(2)
+      expect(await store.read((tx) => tx.usage.bytesOf(1))).toBe(0)
+      expect(await inTx((records) => records.deleteOwned(2, 10))).toHaveLength(1)
+      expect((await list({})).total).toBe(3)
+    })
+
+    test('count towards the quota of their owner until they are gone', async () => {
+      const { store, stored, inTx } = await openWith()
+      const { id: owner } = await store.write((tx) => tx.users.insert(userNamed('owner')))
+      const used = () => store.read((tx) => tx.usage.bytesOf(owner))
+      const title = 'x'.repeat(100)
+      const made = await inTx((records) => records.insert(draft({ title }, owner)))
+      const first = await used()
+      expect(first).toBeGreaterThan(700)
+      const updated = await inTx((records) => records.update({ ...made, title: 'x'.repeat(200) }))
+      expect((await used()) - first).toBeGreaterThanOrEqual(200)
+      await store.write((tx) => tx.collections.prepare(stored, { collection: PAGES, transform: null }))
+      await inTx((records) => records.update({ ...updated, title }))
+      expect(await used()).toBe(first)
+      await inTx((records) => records.delete(made.id))
+      expect(await used()).toBe(0)
+    })
+
+    describe('while another definition is prepared', () => {
+      const NAMES: Collection = {
+        ...PAGES,
+        fields: { name: { type: 'string', maxLength: 100 }, size: { type: 'integer' } },
+        required: [],
+        search: ['name'],
+        indexes: [{ fields: ['name'], unique: true }, { fields: ['size'] }],
+      }
+      const transform = [{ op: 'move', from: '/title', path: '/name' }]
+      const nextOf = ({ title }: NewRecord | StoredRecord): JsonObject => ({
+        name: String(title),
+        size: String(title).length,
+      })
+
+      const prepared = async () => {
+        const opened = await openWith()
+        const old = await opened.insert({ title: 'old word', slug: 's' })
+        const { store, stored } = opened
+        const pending = await store.write((tx) => tx.collections.prepare(stored, { collection: NAMES, transform }))
+        const put = (title: string, as: StoredCollection = pending) =>
+          store.write((tx) => tx.records(as).insert(draft({ title }), nextOf(draft({ title }))))
+        return { ...opened, old, pending, put }
+      }
+
+      test('are shown in their old form, and in the new one once it has effect', async () => {
+        const { store, old, pending, put, find, list } = await prepared()
+        const added = await put('new')
+        const changed = await put('changed')
+        const later = { ...changed, title: 'later', version: 2 }
+        await store.write((tx) => tx.records(pending).update(later, nextOf(later)))
+        await store.write((tx) => tx.records(pending).prepare(old, nextOf(old)))
+        expect(await find(old.id, pending)).toEqual(old)
+        expect((await list({ text: 'later' }, pending)).items).toMatchObject([{ title: 'later' }])
+        const active = await store.write((tx) => tx.collections.activate(pending, 2))
+        const { id, ownerId, version, createdAt, updatedAt, epoch } = old
+        expect(await find(old.id, active)).toEqual({
+          ...{ id, ownerId, version, createdAt, updatedAt, epoch },
+          ...{ name: 'old word', size: 8 },
+        })
+        const names = async (part: Partial<RecordQuery>) => (await list(part, active)).items.map(({ name }) => name)
+        expect(await names({})).toEqual(['old word', 'new', 'later'])
+        expect(await names({ sort: { field: 'size', descending: false } })).toEqual(['new', 'later', 'old word'])
+        expect(await names({ text: 'word' })).toEqual(['old word'])
+        const shown = await find(added.id, active)
+        if (shown === null) throw new Error('it is gone')
+        await store.write((tx) => tx.records(active).update({ ...shown, name: 'newer' }))
+        expect(await names({ text: 'newer' })).toEqual(['newer'])
+        while (await store.write((tx) => tx.collections.cleanUp(10))) {}
+        expect(await names({ sort: { field: 'name', descending: false } })).toEqual(['later', 'newer', 'old word'])
+      })
+
+      test('are not prepared if they have changed meanwhile, or were deleted', async () => {
+        const { store, old, pending, find } = await prepared()
+        const changed = { ...old, title: 'changed', version: 2 }
+        const updated = await store.write((tx) => tx.records(pending).update(changed, nextOf(changed)))
+        await store.write((tx) => tx.records(pending).prepare(old, nextOf(old)))
+        const active = await store.write((tx) => tx.collections.activate(pending, 2))
+        expect(await find(updated.id, active)).toMatchObject({ name: 'changed', version: 2 })
+        await store.write((tx) => tx.records(active).delete(updated.id))
+        const again = await store.write((tx) => tx.collections.prepare(active, { collection: NAMES, transform: [] }))
+        await store.write((tx) => tx.records(again).prepare(updated, nextOf(updated)))
+        expect(await find(updated.id, again)).toBeNull()
+      })
+
+      test('are refused if they would not be unique in the new form', async () => {
+        const { store, old, pending, put } = await prepared()
+        await put('old word')
+        expect(await faultOf(store.write((tx) => tx.records(pending).prepare(old, nextOf(old))))).toMatchObject({
+          code: 'not_unique',
+          faults: [{ pointer: '/name' }],
+        })
+      })
+
+      test('get the indexes of a definition that does not transform them', async () => {
+        const { store, stored, insert, list, find } = await openWith()
+        const made: StoredRecord[] = []
+        for (const parent of [3, 1, 2]) made.push(await insert({ title: 'x', parent }))
+        const collection = {
+          ...PAGES,
+          search: [],
+          indexes: [...(PAGES.indexes ?? []), { fields: ['parent', 'title'] }],
+        }
+        const pending = await store.write((tx) => tx.collections.prepare(stored, { collection, transform: null }))
+        await store.write((tx) => tx.records(pending).insert(draft({ title: 'x', parent: 0 })))
+        for (const record of made) await store.write((tx) => tx.records(pending).prepare(record, record))
+        const active = await store.write((tx) => tx.collections.activate(pending, 2))
+        const { items } = await list({ sort: { field: 'parent', descending: false } }, active)
+        expect(items.map(({ parent }) => parent)).toEqual([0, 1, 2, 3])
+        const [first] = made
+        expect(await find(first?.id ?? 0, active)).toEqual(first ?? null)
+      })
+
+      test('keep nothing of a definition that is abandoned', async () => {
+        const { store, pending, put, find } = await prepared()
+        const made = await put('same')
+        const stored = await store.write((tx) => tx.collections.abandon(pending))
+        const [one, other] = [draft({ title: 'same' }), draft({ title: 'same' })]
+        for (const each of [one, other]) await store.write((tx) => tx.records(stored).insert(each))
+        while (await store.write((tx) => tx.collections.cleanUp(10))) {}
+        expect(await find(made.id, stored)).toEqual(made)
+        await store.write((tx) => tx.records(stored).delete(made.id))
+        expect(await store.read((tx) => tx.collections.countRecords(stored))).toBe(3)
+      })
+    })
+  })
+}
