@@ -80,8 +80,13 @@ const PYTHON_CLIENT: Generator = {
   name: 'openapi-python-client',
   missing: !pythonHasIt(),
   async generate(document, folder) {
-    // Formatting what it made is no test of it.
-    await Bun.write(join(folder, 'config.json'), '{"post_hooks": []}')
+    const config = {
+      // Formatting what it made is no test of it.
+      post_hooks: [],
+      // It has no code of its own for exports and imports.
+      content_type_overrides: { 'application/x-ndjson': 'application/octet-stream' },
+    }
+    await Bun.write(join(folder, 'config.json'), JSON.stringify(config))
     const paths = ['--path', document, '--output-path', join(folder, 'client'), '--config', join(folder, 'config.json')]
     const options = ['generate', '--meta', 'none', '--fail-on-warning', ...paths]
     const { stdout, stderr } = await output([PYTHON, '-m', 'openapi_python_client', ...options], folder)
