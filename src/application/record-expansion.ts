@@ -47,7 +47,7 @@ const referenceNamed = (collection: Collection, name: string): ReferenceField | 
 const checkPaths = async (tx: ReadTx, catalog: Catalog, collection: Collection, paths: Paths): Promise<void> => {
   for (const [name, further] of paths) {
     const reference = referenceNamed(collection, name)
-    if (reference === null) throw invalid(`${collection.name} has no reference with the name ${name.slice(0, 64)}`)
+    if (reference === null) throw invalid(`Expected the names of references of ${collection.name}`)
     if (further.size === 0) continue
     const target = await catalog.named(tx, reference.target)
     if (target === null) throw invalid(`Nothing can be expanded of ${reference.target}`)

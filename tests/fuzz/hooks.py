@@ -77,6 +77,12 @@ def filter_case(context, case):
     return head + sum(len(name) + len(str(value)) for name, value in (case.headers or {}).items()) < 12_000
 
 
+@schemathesis.serializer("application/x-ndjson")
+def lines(context, value):
+    """A record for each line; here, one."""
+    return value if isinstance(value, bytes) else (value if isinstance(value, str) else json.dumps(value)).encode()
+
+
 keys = 0
 
 
@@ -111,6 +117,11 @@ REFUSALS = {
     "listUserSessions": LIST,
     "endUserSessions": {"inactive_user"},
     "listItems": LIST,
+    "listCollections": LIST,
+    # Which fields a record has, and which rules a definition, is known to the server alone.
+    "batchRecords": CREATION | DATA | VERSION | {"validation_failed"},
+    "putCollection": DATA | VERSION | {"validation_failed"},
+    "deleteCollection": VERSION,
     "listFiles": LIST,
     "listFileLinks": LIST,
     "listJobs": LIST,
@@ -130,9 +141,15 @@ def code_of(response):
         return None
 
 
+def is_about_expressions(response):
+    """Whether nothing but a filter, or the references to expand, was refused: no schema says which fields there are."""
+    faults = response.json().get("errors", []) if code_of(response) == "validation_failed" else []
+    return len(faults) > 0 and all(fault["pointer"] in ("/filter", "/expand") for fault in faults)
+
+
 @schemathesis.check
 def accepts_what_fits_the_schema(ctx, response, case):
     operation = case.operation.definition.raw.get("operationId")
-    if code_of(response) in REFUSALS.get(operation, ()):
+    if code_of(response) in REFUSALS.get(operation, ()) or is_about_expressions(response):
         return None
     return positive_data_acceptance(ctx, response, case)
