@@ -1,23 +1,10 @@
-import type { ReferenceField } from '../domain/collection.ts'
-import type { Expression } from '../domain/expression.ts'
-import { FALSE, TRUE } from '../domain/expression.ts'
+import { type Expression, FALSE } from '../domain/expression.ts'
+import { conjunctionOf } from '../domain/expression-parts.ts'
 import type { StoredFile } from '../domain/file.ts'
 import type { Catalog } from './catalog.ts'
 import type { RecordQuery } from './ports/persistence.ts'
 import type { Authorization } from './record-access.ts'
-
-/** The condition that a record references something. */
-export const referencesId = ({ name, isList }: ReferenceField, id: number): Expression => {
-  const value: Expression = { kind: 'literal', value: id }
-  const member: Expression = { kind: 'member', of: { kind: 'variable', name: 'record' }, name, time: false }
-  return isList ? { kind: 'in', left: value, right: member } : { kind: 'equal', left: member, right: value }
-}
-
-export const bothOf = (one: Expression, other: Expression): Expression => {
-  if (one === FALSE || other === FALSE) return FALSE
-  if (one === TRUE) return other
-  return other === TRUE ? one : { kind: 'and', left: one, right: other }
-}
+import { referencesId } from './record-conditions.ts'
 
 /** The query for one record that meets a condition. */
 export const anyRecord = (condition: Expression | null, account: number | null): RecordQuery => ({
@@ -44,7 +31,7 @@ export const isReadableFile = async (
   const { tx, principal } = authorization
   if (principal !== null && (principal.role === 'admin' || principal.userId === ownerId)) return true
   for (const { compiled, field } of await catalog.referrersOf(tx, 'files')) {
-    const condition = bothOf(await authorization.rule(compiled, 'read'), referencesId(field, id))
+    const condition = conjunctionOf([await authorization.rule(compiled, 'read'), referencesId(field, id)])
     if (condition === FALSE) continue
     let query = anyRecord(condition, principal?.userId ?? null)
     for (let page = 0; page < MAX_PAGES_COUNT; page++) {

@@ -6,6 +6,7 @@ import type { Catalog, CompiledCollection } from './catalog.ts'
 import { guardFilter } from './filter-guard.ts'
 import type { RecordStorage } from './ports/collections.ts'
 import type { ReadTx } from './ports/persistence.ts'
+import { type StorageOf, storageIn } from './referenced-rows.ts'
 
 /** A collection, and who may read its records. */
 export interface ReadableCollection {
@@ -25,7 +26,7 @@ export interface ReadableCollection {
 export interface ReadableCollections {
   /** Null if there is no such collection. */
   find(tx: ReadTx, name: string): Promise<ReadableCollection | null>
-  storageOf(tx: ReadTx, name: string): Promise<RecordStorage | null>
+  readonly storageOf: StorageOf
   /**
    * A filter of a subscription, which finds out nothing about referenced records that the subscriber may not read:
    * `readRule` answers the rule for those of a collection. Throws `validation_failed`.
@@ -68,9 +69,7 @@ export const createReadableCollections = (catalog: Catalog): ReadableCollections
   }
 
   return {
-    async storageOf(tx, name) {
-      return (await catalog.named(tx, name))?.storage ?? null
-    },
+    storageOf: storageIn(catalog),
     async find(tx, name) {
       const compiled = await catalog.named(tx, name)
       if (compiled === null) return null

@@ -2,13 +2,14 @@ import { DEFAULT_RULES, nounOf, type RuleName, rulesOf } from '../domain/collect
 import { AppError, notFound } from '../domain/errors.ts'
 import { type AuthValue, type Expression, FALSE, TRUE } from '../domain/expression.ts'
 import { bind } from '../domain/expression-binding.ts'
-import { evaluate, type Referenced } from '../domain/expression-evaluation.ts'
 import { mentions, operandsOf } from '../domain/expression-parts.ts'
 import type { StoredRecord } from '../domain/record.ts'
 import type { Actor, Anonymous, Principal } from '../domain/session.ts'
 import type { Instant } from '../domain/user.ts'
 import type { Catalog, CompiledCollection } from './catalog.ts'
 import type { ReadTx } from './ports/persistence.ts'
+import { createTester, type Tester } from './record-tester.ts'
+import { storageIn } from './referenced-rows.ts'
 
 /** Who makes a change: a user, or someone without a token, where a rule admits anyone. */
 export type Author = Actor | Anonymous
@@ -65,87 +66,6 @@ export const ruleFor = async (
   return rule === null ? FALSE : bind(rule, { auth: await authOf(tx, principal, rule), now })
 }
 
-/** A rule follows at most two references in a row, and `&&`, `||` and `?:` may each ask for more. */
-const MAX_ROUNDS_COUNT = 10
-/** How many ids one look-up may have. */
-export const MAX_LOOK_UP_COUNT = 100
-
-/** The records of a collection with these ids, in parts. */
-export const findInParts = async (
-  tx: ReadTx,
-  { storage }: CompiledCollection,
-  ids: readonly number[],
-): Promise<readonly StoredRecord[]> => {
-  const found: StoredRecord[] = []
-  for (let from = 0; from < ids.length; from += MAX_LOOK_UP_COUNT) {
-    found.push(...(await tx.records(storage).findAll(ids.slice(from, from + MAX_LOOK_UP_COUNT))))
-  }
-  return found
-}
-
-const loadReferenced = async (
-  tx: ReadTx,
-  catalog: Catalog,
-  target: string,
-  ids: readonly number[],
-): Promise<readonly Referenced[]> => {
-  if (target === 'users') {
-    const users = await Promise.all(ids.map((id) => tx.users.findById(id)))
-    return users.flatMap((user) => (user === null ? [] : [{ id: user.id, name: user.name }]))
-  }
-  if (target === 'files') {
-    const files = await Promise.all(ids.map((id) => tx.files.findById(id)))
-    return files.flatMap((file) => (file === null ? [] : [{ ...file }]))
-  }
-  const compiled = await catalog.named(tx, target)
-  return compiled === null ? [] : findInParts(tx, compiled, ids)
-}
-
-/** Tests records by bound expressions inside one transaction. Referenced records are read once. */
-export interface Tester {
-  holds(expression: Expression, record: StoredRecord, next?: StoredRecord): Promise<boolean>
-  /** Call it when a record has changed. */
-  forget(target: string, id: number): void
-}
-
-export const createTester = (tx: ReadTx, catalog: Catalog): Tester => {
-  const known = new Map<string, Map<number, Referenced | null>>()
-
-  const load = async (missing: ReadonlyMap<string, ReadonlySet<number>>): Promise<void> => {
-    for (const [target, ids] of missing) {
-      const loaded = known.get(target) ?? new Map<number, Referenced | null>()
-      known.set(target, loaded)
-      // Rows are locked in the same order by everyone.
-      const sorted = [...ids].sort((one, other) => one - other)
-      for (const id of sorted) loaded.set(id, null)
-      for (const each of await loadReferenced(tx, catalog, target, sorted)) loaded.set(Number(each.id), each)
-    }
-  }
-
-  return {
-    async holds(expression, record, next) {
-      if (expression === TRUE || expression === FALSE) return expression === TRUE
-      for (let round = 0; round < MAX_ROUNDS_COUNT; round++) {
-        const missing = new Map<string, Set<number>>()
-        const value = evaluate(expression, {
-          record,
-          ...(next === undefined ? {} : { next }),
-          referenced(target, id) {
-            const found = known.get(target)?.get(id)
-            if (found === undefined) missing.set(target, (missing.get(target) ?? new Set()).add(id))
-            return found
-          },
-        })
-        // What could not be read cannot change a value.
-        if (value !== undefined || missing.size === 0) return value === true
-        await load(missing)
-      }
-      return false
-    },
-    forget: (target, id) => void known.get(target)?.delete(id),
-  }
-}
-
 /** A caller, and what they may do, inside one transaction. */
 export interface Authorization {
   readonly tx: ReadTx
@@ -191,7 +111,7 @@ export const createAuthorization = (
   }
 
   const testerOf = (): Tester => {
-    tester ??= createTester(tx, catalog)
+    tester ??= createTester(tx, storageIn(catalog))
     return tester
   }
 

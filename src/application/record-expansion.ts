@@ -5,9 +5,10 @@ import type { StoredRecord } from '../domain/record.ts'
 import type { Catalog, CompiledCollection } from './catalog.ts'
 import { isReadableFile } from './file-access.ts'
 import type { ReadTx } from './ports/persistence.ts'
-import { type Authorization, findInParts } from './record-access.ts'
+import type { Authorization } from './record-access.ts'
 import { idsIn } from './record-references.ts'
 import type { Expanded, ExpandedReference } from './record-requests.ts'
+import { findInParts } from './referenced-rows.ts'
 
 /** How many records, users and files the whole of an answer may be expanded by. */
 const MAX_EXPANDED_COUNT = 100
@@ -94,7 +95,7 @@ const createExpansion = (authorization: Authorization, catalog: Catalog) => {
     budget: Budget,
   ): Promise<ReadonlyMap<number, ExpandedReference>> => {
     const readable: StoredRecord[] = []
-    for (const record of await findInParts(tx, compiled, ids)) {
+    for (const record of await findInParts(tx, compiled.storage, ids)) {
       if (await authorization.mayRead(compiled, record)) readable.push(record)
     }
     const { collection } = compiled

@@ -2,13 +2,13 @@ import { sortsOf } from '../domain/collection.ts'
 import { AppError } from '../domain/errors.ts'
 import { type Expression, FALSE, TRUE } from '../domain/expression.ts'
 import { bind } from '../domain/expression-binding.ts'
+import { conjunctionOf } from '../domain/expression-parts.ts'
 import { isCounted, type Page } from '../domain/page.ts'
 import type { StoredRecord } from '../domain/record.ts'
 import type { Principal } from '../domain/session.ts'
 import type { Instant } from '../domain/user.ts'
 import { requireAdmin, requireOwnOrAdmin } from './access.ts'
 import type { Catalog, CompiledCollection } from './catalog.ts'
-import { bothOf } from './file-access.ts'
 import { guardFilter } from './filter-guard.ts'
 import type { ReadTx, RecordQuery, UnitOfWork } from './ports/persistence.ts'
 import type { Clock } from './ports/system.ts'
@@ -70,7 +70,7 @@ export const createRecordLists = ({ catalog, unitOfWork, clock }: Deps): Pick<Re
     const query = isOwn ? { ...given, ownerId: account } : given
     const read = isOwn ? TRUE : await rule(compiled, 'read')
     if (read === FALSE && principal === null) return refuse(principal, '')
-    const condition = isOthers ? FALSE : bothOf(read, filter)
+    const condition = isOthers ? FALSE : conjunctionOf([read, filter])
     if (condition === FALSE) return noRecords(query)
     return tx.records(compiled.storage).list({ ...query, account, condition: condition === TRUE ? null : condition })
   }

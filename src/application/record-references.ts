@@ -5,7 +5,8 @@ import type { StoredRecord } from '../domain/record.ts'
 import type { Catalog, CompiledCollection } from './catalog.ts'
 import { isReadableFile } from './file-access.ts'
 import type { ReadTx } from './ports/persistence.ts'
-import { type Authorization, findInParts } from './record-access.ts'
+import type { Authorization } from './record-access.ts'
+import { findInParts } from './referenced-rows.ts'
 
 /** How many references a change of one record may add. */
 const MAX_NEW_REFERENCES_COUNT = 1_000
@@ -54,7 +55,7 @@ const readableTargets =
       }
     } else {
       const compiled = await catalog.named(tx, target)
-      const records = compiled === null ? [] : await findInParts(tx, compiled, ids)
+      const records = compiled === null ? [] : await findInParts(tx, compiled.storage, ids)
       for (const record of records) {
         if (compiled !== null && (await authorization.mayRead(compiled, record))) found.add(record.id)
       }
@@ -71,7 +72,7 @@ const existingTargets =
     if (target === 'files') for (const id of ids) if ((await tx.files.findById(id)) !== null) found.add(id)
     if (target === 'users' || target === 'files') return found
     const compiled = await catalog.named(tx, target)
-    return new Set(compiled === null ? [] : (await findInParts(tx, compiled, ids)).map(({ id }) => id))
+    return new Set(compiled === null ? [] : (await findInParts(tx, compiled.storage, ids)).map(({ id }) => id))
   }
 
 const expectedOf = (target: string): string => {

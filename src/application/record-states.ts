@@ -1,8 +1,8 @@
 import type { LoggedEvent } from '../domain/event.ts'
 import type { Referenced } from '../domain/expression-evaluation.ts'
 import { isDeletion } from '../domain/record.ts'
-import type { RecordStorage } from './ports/collections.ts'
 import type { ReadTx, UnitOfWork } from './ports/persistence.ts'
+import { readReferenced, type StorageOf } from './referenced-rows.ts'
 
 export interface Subject {
   readonly target: string
@@ -63,7 +63,7 @@ export interface Memory {
 
 interface Deps {
   readonly unitOfWork: UnitOfWork
-  readonly storageOf: (tx: ReadTx, name: string) => Promise<RecordStorage | null>
+  readonly storageOf: StorageOf
   readonly maxReplacedCount: number
   /** Where the reader begins. */
   readonly position: number
@@ -71,33 +71,6 @@ interface Deps {
 
 const MAX_LOADED_COUNT = 1_000
 const MAX_LAST_EVENTS_COUNT = 20_000
-const MAX_READ_COUNT = 100
-
-/** What expressions may know of a user. */
-const userState = async (tx: ReadTx, id: number): Promise<Referenced | null> => {
-  const user = await tx.users.findById(id)
-  return user && { id: user.id, name: user.name }
-}
-
-/** The records of a collection, users or files that exist now. */
-const readRows = async (
-  tx: ReadTx,
-  target: string,
-  ids: readonly number[],
-  storageOf: Deps['storageOf'],
-): Promise<ReadonlyMap<number, Referenced | null>> => {
-  const rows = new Map<number, Referenced | null>()
-  if (target === 'users') for (const id of ids) rows.set(id, await userState(tx, id))
-  else if (target === 'files') for (const id of ids) rows.set(id, (await tx.files.findById(id)) as Referenced | null)
-  else {
-    const storage = await storageOf(tx, target)
-    for (let from = 0; storage !== null && from < ids.length; from += MAX_READ_COUNT) {
-      const found = await tx.records(storage).findAll(ids.slice(from, from + MAX_READ_COUNT))
-      for (const record of found) rows.set(record.id, record)
-    }
-  }
-  return rows
-}
 
 const groupByTarget = (subjects: Subjects): ReadonlyMap<string, readonly number[]> => {
   const groups = new Map<string, number[]>()
@@ -110,19 +83,20 @@ const groupByTarget = (subjects: Subjects): ReadonlyMap<string, readonly number[
 }
 
 /** The current states of these subjects: null for those that do not exist. */
-export const readNow = (
+export const readNow = async (
   tx: ReadTx,
   subjects: Subjects,
-  storageOf: Deps['storageOf'],
-): Promise<ReadonlyMap<string, Referenced | null>> =>
-  (async () => {
-    const states = new Map<string, Referenced | null>()
-    for (const [target, ids] of groupByTarget(subjects)) {
-      const rows = await readRows(tx, target, ids, storageOf)
-      for (const id of ids) states.set(subjectKey(target, id), rows.get(id) ?? null)
+  storageOf: StorageOf,
+): Promise<ReadonlyMap<string, Referenced | null>> => {
+  const states = new Map<string, Referenced | null>()
+  for (const [target, ids] of groupByTarget(subjects)) {
+    for (const id of ids) states.set(subjectKey(target, id), null)
+    for (const each of await readReferenced(tx, storageOf, target, ids)) {
+      states.set(subjectKey(target, Number(each.id)), each)
     }
-    return states
-  })()
+  }
+  return states
+}
 
 /** The first event of a subject after a position. */
 export const firstEventAfter = async (

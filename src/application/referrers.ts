@@ -3,11 +3,9 @@ import type { Expression } from '../domain/expression.ts'
 import type { RowPosition } from '../domain/page.ts'
 import type { StoredRecord } from '../domain/record.ts'
 import type { RecordStorage } from './ports/collections.ts'
-import type { ReadTx, RecordQuery, UnitOfWork } from './ports/persistence.ts'
+import type { RecordQuery, UnitOfWork } from './ports/persistence.ts'
+import type { StorageOf } from './referenced-rows.ts'
 import type { Hop } from './view-terms.ts'
-
-/** Where the records of a collection are; null if there is no such collection. */
-export type StorageOf = (tx: ReadTx, name: string) => Promise<RecordStorage | null>
 
 export interface Stored {
   readonly collection: Collection

@@ -3,7 +3,6 @@ import { AppError, notFound } from '../domain/errors.ts'
 import { JOBS, type LoggedEvent } from '../domain/event.ts'
 import { type AuthValue, type Expression, FALSE, TRUE } from '../domain/expression.ts'
 import { bind } from '../domain/expression-binding.ts'
-import { holds } from '../domain/expression-evaluation.ts'
 import { conjunctionOf } from '../domain/expression-parts.ts'
 import type { StoredRecord } from '../domain/record.ts'
 import type { Principal } from '../domain/session.ts'
@@ -12,7 +11,8 @@ import type { CompiledCollection } from './catalog.ts'
 import type { EventScope, ReadTx } from './ports/persistence.ts'
 import type { Clock } from './ports/system.ts'
 import type { ReadableCollection, ReadableCollections } from './readable-collections.ts'
-import { readNow, type Subjects, subjectKey } from './record-states.ts'
+import { fieldIs } from './record-conditions.ts'
+import { createTester } from './record-tester.ts'
 import { createRecordView, type RecordView } from './record-views.ts'
 
 /** All events of a part of the log. Subscribers with the same audience see the same events. */
@@ -149,12 +149,6 @@ const logViewOf = async (
   return { kind: 'log', topic: `${name}/all`, audience, scope: { kind: name }, needsAdmin: true, sees: seesEverything }
 }
 
-const fieldIs = (name: string, value: number): Expression => ({
-  kind: 'equal',
-  left: { kind: 'member', of: { kind: 'variable', name: 'record' }, name, time: false },
-  right: { kind: 'literal', value },
-})
-
 const authOf = async (tx: ReadTx, { userId }: Principal): Promise<AuthValue | null> => {
   const user = await tx.users.findById(userId)
   return user && { id: user.id, role: user.role, email: user.email, emailVerified: user.emailVerified }
@@ -162,25 +156,6 @@ const authOf = async (tx: ReadTx, { userId }: Principal): Promise<AuthValue | nu
 
 export const createTopics = ({ collections, readable, clock }: Deps): Topics => {
   const kinds = new Map(collections.map((collection) => [collection.name, collection]))
-
-  /** Whether a rule holds for a record as it is, with its references. */
-  const holdsNow = async (tx: ReadTx, rule: Expression, record: StoredRecord): Promise<boolean> => {
-    const known = new Map<
-      string,
-      Awaited<ReturnType<typeof readNow>> extends ReadonlyMap<string, infer S> ? S : never
-    >()
-    for (;;) {
-      const missing: Subjects = new Map()
-      const referenced = (target: string, id: number) => {
-        const state = known.get(subjectKey(target, id))
-        if (state === undefined) missing.set(subjectKey(target, id), { target, id })
-        return state
-      }
-      const result = holds(rule, { record, now: clock.now(), referenced })
-      if (missing.size === 0) return result
-      for (const [key, state] of await readNow(tx, missing, readable.storageOf)) known.set(key, state)
-    }
-  }
 
   const requireReadable = async (
     tx: ReadTx,
@@ -193,7 +168,9 @@ export const createTopics = ({ collections, readable, clock }: Deps): Topics => 
     const logged = found === null && after !== null ? await lastState(tx, collection.name, id, after) : null
     // The log has records as they are stored.
     const record = found ?? (logged?.data as StoredRecord | undefined)
-    if (record === undefined || !(await holdsNow(tx, rule, record))) throw notFound(nounOf(collection))
+    const bound = bind(rule, { auth: null, now: clock.now() })
+    const isReadable = record !== undefined && (await createTester(tx, readable.storageOf).holds(bound, record))
+    if (!isReadable) throw notFound(nounOf(collection))
   }
 
   /** The rule for one user, as an expression of the record alone. */

@@ -1,10 +1,11 @@
 import { AppError } from '../domain/errors.ts'
-import type { Expression } from '../domain/expression.ts'
+import { conjunctionOf } from '../domain/expression-parts.ts'
 import type { Page, RowPosition } from '../domain/page.ts'
 import type { StoredRecord } from '../domain/record.ts'
 import type { Catalog, Referrer } from './catalog.ts'
-import { anyRecord, bothOf, referencesId } from './file-access.ts'
+import { anyRecord } from './file-access.ts'
 import type { RecordQuery, UnitOfWork } from './ports/persistence.ts'
+import { isNotOwnedBy, referencesId } from './record-conditions.ts'
 
 interface Deps {
   readonly unitOfWork: UnitOfWork
@@ -14,18 +15,6 @@ interface Deps {
 /** Each page has a limited cost, and others take turns with it. */
 const MAX_PAGES_COUNT = 1_000
 
-/** The records of a user who is deleted may reference them, if they are deleted too. */
-const ofOthers = (id: number): Expression => ({
-  kind: 'unequal',
-  left: {
-    kind: 'member',
-    of: { kind: 'variable', name: 'record' },
-    name: 'owner_id',
-    time: false,
-  },
-  right: { kind: 'literal', value: id },
-})
-
 /**
  * Throws `referenced` if a record that stays references a user and restricts their deletion. A reference that is added at
  * the same moment does not: see `RecordErasure`.
@@ -33,7 +22,8 @@ const ofOthers = (id: number): Expression => ({
 export const createUserReferenceCheck = ({ unitOfWork, catalog }: Deps) => {
   const isReferenced = async ({ compiled, field }: Referrer, id: number): Promise<boolean> => {
     const references = referencesId(field, id)
-    const condition = compiled.collection.owner === 'keep' ? references : bothOf(references, ofOthers(id))
+    // The user's own records may reference them, if they are deleted too.
+    const condition = compiled.collection.owner === 'keep' ? references : conjunctionOf([references, isNotOwnedBy(id)])
     let next: RowPosition | null = null
     for (let page = 0; page < MAX_PAGES_COUNT; page++) {
       const query = anyRecord(condition, id)

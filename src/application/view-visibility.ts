@@ -5,7 +5,7 @@ import type { UnitOfWork } from './ports/persistence.ts'
 import type { Clock, EventLoopSlices } from './ports/system.ts'
 import { type RecordStates, readNow, type Subjects, subjectKey } from './record-states.ts'
 import type { RecordView, ViewSet } from './record-views.ts'
-import type { StorageOf } from './referrers.ts'
+import type { StorageOf } from './referenced-rows.ts'
 
 /** Sets of views by the names of their collections. */
 export type ViewSets = ReadonlyMap<string, ViewSet>

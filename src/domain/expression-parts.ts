@@ -1,4 +1,4 @@
-import { type Expression, TRUE, type Value } from './expression.ts'
+import { type Expression, FALSE, TRUE, type Value } from './expression.ts'
 import { isDuration, isTime } from './expression-values.ts'
 
 /** The expressions that an expression is made of directly. */
@@ -117,8 +117,12 @@ export const conjunctsOf = (expression: Expression): readonly Expression[] => sp
 /** One of which must hold for it to hold. */
 export const disjunctsOf = (expression: Expression): readonly Expression[] => split(expression, 'or')
 
+/** Holds if all of them do. `TRUE` for none, and `FALSE` as soon as one of them is. */
 export const conjunctionOf = (expressions: readonly Expression[]): Expression =>
-  expressions.reduce((left, right) => (left === TRUE ? right : { kind: 'and', left, right }), TRUE)
+  expressions.reduce((left, right) => {
+    if (left === FALSE || right === TRUE) return left
+    return left === TRUE || right === FALSE ? right : { kind: 'and', left, right }
+  }, TRUE)
 
 /** The name of a member of `record` itself, or null. */
 export const fieldOf = (expression: Expression): string | null =>
