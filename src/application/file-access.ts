@@ -2,7 +2,7 @@ import { type Expression, FALSE } from '../domain/expression.ts'
 import { conjunctionOf } from '../domain/expression-parts.ts'
 import type { StoredFile } from '../domain/file.ts'
 import type { Catalog } from './catalog.ts'
-import type { RecordQuery } from './ports/persistence.ts'
+import type { RecordQuery } from './ports/records.ts'
 import type { Authorization } from './record-access.ts'
 import { referencesId } from './record-conditions.ts'
 

@@ -6,7 +6,7 @@ import type { Page } from '../domain/page.ts'
 import type { StoredRecord } from '../domain/record.ts'
 import type { Actor, Principal } from '../domain/session.ts'
 import type { IdempotencyRequest, IdempotentResult } from './idempotency.ts'
-import type { RecordQuery } from './ports/persistence.ts'
+import type { RecordQuery } from './ports/records.ts'
 import type { Author } from './record-access.ts'
 
 /** A version that a change may apply to; in any epoch if that is null. */

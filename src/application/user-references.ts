@@ -4,7 +4,8 @@ import type { Page, RowPosition } from '../domain/page.ts'
 import type { StoredRecord } from '../domain/record.ts'
 import type { Catalog, Referrer } from './catalog.ts'
 import { anyRecord } from './file-access.ts'
-import type { RecordQuery, UnitOfWork } from './ports/persistence.ts'
+import type { UnitOfWork } from './ports/persistence.ts'
+import type { RecordQuery } from './ports/records.ts'
 import { isNotOwnedBy, referencesId } from './record-conditions.ts'
 
 interface Deps {

@@ -7,6 +7,7 @@ import { requireActiveActorLocked, requireAdmin } from './access.ts'
 import type { Attempts } from './attempts.ts'
 import type { Catalog } from './catalog.ts'
 import { ifVerified, queueNotification, requireNotification, requireTokenMail } from './mail-tokens.ts'
+import { createOwnSession } from './own-session.ts'
 import { requireStrong } from './passwords.ts'
 import type { UserQuery } from './ports/accounts.ts'
 import type { AccessNotices } from './ports/messaging.ts'
@@ -14,7 +15,7 @@ import type { ReadTx, Tx, UnitOfWork } from './ports/persistence.ts'
 import type { AccessTokens, OpaqueTokens, PasswordHasher } from './ports/security.ts'
 import type { Clock, Reserve } from './ports/system.ts'
 import { createRegistrations, type Registrations } from './registrations.ts'
-import { createTokenIssuer, type TokenPair } from './token-issuer.ts'
+import type { TokenPair } from './token-issuer.ts'
 import { createUserReferenceCheck } from './user-references.ts'
 
 export interface UserChanges {
@@ -165,36 +166,6 @@ const createPasswordCheck = ({ unitOfWork, passwords, attempts }: Deps) => {
     await attempts.succeeded(tried)
     return user
   }
-}
-
-/** What becomes of the session in which a user changes their password. */
-const createOwnSession = (deps: Deps) => {
-  const { opaqueTokens } = deps
-  const issuer = createTokenIssuer(deps)
-
-  /**
-   * Ends every session of the actor and opens a new one. Returns a function that issues its tokens; call it after the
-   * commit.
-   */
-  const renew = async (tx: Tx, actor: Caller, now: Instant): Promise<() => Promise<TokenPair>> => {
-    const session = await tx.sessions.findById(actor.sessionId)
-    await tx.sessions.deleteAll(actor.userId, null)
-    const refreshToken = opaqueTokens.generate()
-    const origin = { device: session?.device ?? '', address: actor.address }
-    const opened = await issuer.open(tx, actor.userId, origin, refreshToken, now)
-    return () => issuer.pair(opened, refreshToken, now)
-  }
-
-  /** Ends all other sessions, and the refresh tokens of this one. */
-  const endRefreshing = async (tx: Tx, { userId, sessionId, address }: Caller, now: Instant): Promise<null> => {
-    await tx.sessions.deleteAll(userId, sessionId)
-    await tx.refreshTokens.deleteAll(sessionId)
-    // The session cannot be extended any more, so it leaves lists when its last access token expires.
-    await tx.sessions.touch({ id: sessionId, lastUsedAt: now, expiresAt: now + issuer.accessLifetimeMs, address })
-    return null
-  }
-
-  return { renew, endRefreshing }
 }
 
 export const createUsers = (deps: Deps): Users => {

@@ -120,8 +120,22 @@ const escaped = (name: string) => name.replaceAll('~', '~0').replaceAll('/', '~1
 const pointerOf = (levels: readonly Level[]): string =>
   levels.map(({ isArray, index, name }) => `/${isArray ? index : escaped(String(JSON.parse(name)))}`).join('')
 
-/** JSON Pointers to the first `most` numbers of a valid JSON text that are not {@link isExactNumber}. */
-export const inexactNumbers = (json: string, most: number): readonly string[] => {
+/** What a scan looks for: each answers whether there is a fault in the current place. */
+interface Search {
+  /** The text of a number. */
+  readonly isFaultyNumber?: (number: string) => boolean
+  /** The name of a member, and how many arrays and objects it is in. */
+  readonly isFaultyMember?: (name: string, depth: number) => boolean
+  /** Called for each array or object that begins. */
+  readonly begins?: (depth: number) => void
+}
+
+/** JSON Pointers to the first `most` faults in a valid JSON text. */
+const faultsIn = (
+  json: string,
+  most: number,
+  { isFaultyNumber, isFaultyMember, begins }: Search,
+): readonly string[] => {
   const found: string[] = []
   const levels: Level[] = []
   let text = ''
@@ -132,40 +146,37 @@ export const inexactNumbers = (json: string, most: number): readonly string[] =>
       const end = stringEnd(json, at)
       text = json.slice(at, end + 1)
       at = end
-    } else if (unit === 0x3a && level !== undefined) level.name = text
-    else if (unit === 0x2c && level !== undefined) level.index++
-    else if (unit === 0x5b || unit === 0x7b) levels.push({ isArray: unit === 0x5b, index: 0, name: '""' })
-    else if (unit === 0x5d || unit === 0x7d) levels.pop()
+    } else if (unit === 0x3a && level !== undefined) {
+      level.name = text
+      if (isFaultyMember?.(JSON.parse(text), levels.length)) found.push(pointerOf(levels))
+    } else if (unit === 0x2c && level !== undefined) level.index++
+    else if (unit === 0x5b || unit === 0x7b) {
+      levels.push({ isArray: unit === 0x5b, index: 0, name: '""' })
+      begins?.(levels.length)
+    } else if (unit === 0x5d || unit === 0x7d) levels.pop()
     else if (unit === 0x2d || isDigit(unit)) {
       const end = numberEnd(json, at)
-      if (!isExactNumber(json.slice(at, end))) found.push(pointerOf(levels))
+      if (isFaultyNumber?.(json.slice(at, end))) found.push(pointerOf(levels))
       at = end - 1
     }
   }
   return found
 }
 
+/** JSON Pointers to the first `most` numbers of a valid JSON text that are not {@link isExactNumber}. */
+export const inexactNumbers = (json: string, most: number): readonly string[] =>
+  faultsIn(json, most, { isFaultyNumber: (number) => !isExactNumber(number) })
+
 /** JSON Pointers to the first `most` members in a valid JSON text that have the name of an earlier one beside them. */
 export const repeatedMembers = (json: string, most: number): readonly string[] => {
-  const found: string[] = []
-  const levels: (Level & { readonly names: Set<string> })[] = []
-  let text = ''
-  for (let at = 0; at < json.length && found.length < most; at++) {
-    const unit = json.charCodeAt(at)
-    const level = levels.at(-1)
-    if (unit === QUOTE) {
-      const end = stringEnd(json, at)
-      text = json.slice(at, end + 1)
-      at = end
-    } else if (unit === 0x3a && level !== undefined) {
-      level.name = text
-      const name: string = JSON.parse(text)
-      if (level.names.has(name)) found.push(pointerOf(levels))
-      level.names.add(name)
-    } else if (unit === 0x2c && level !== undefined) level.index++
-    else if (unit === 0x5b || unit === 0x7b) {
-      levels.push({ isArray: unit === 0x5b, index: 0, name: '""', names: new Set() })
-    } else if (unit === 0x5d || unit === 0x7d) levels.pop()
-  }
-  return found
+  const namesAt = new Map<number, Set<string>>()
+  return faultsIn(json, most, {
+    begins: (depth) => void namesAt.set(depth, new Set()),
+    isFaultyMember(name, depth) {
+      const names = namesAt.get(depth)
+      if (names?.has(name)) return true
+      names?.add(name)
+      return false
+    },
+  })
 }

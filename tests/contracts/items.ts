@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import type { RecordQuery, Store } from '../../src/application/ports/persistence.ts'
+import type { Store } from '../../src/application/ports/persistence.ts'
+import type { RecordQuery } from '../../src/application/ports/records.ts'
 import type { Draft } from '../../src/domain/collection.ts'
 import { ITEMS } from '../../src/domain/collections/items.ts'
 import { newRecord } from '../../src/domain/record.ts'

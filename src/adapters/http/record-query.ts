@@ -1,5 +1,5 @@
 import { type Static, t } from 'elysia'
-import type { RecordQuery } from '../../application/ports/persistence.ts'
+import type { RecordQuery } from '../../application/ports/records.ts'
 import type { ListOptions } from '../../application/records.ts'
 import { type Collection, isBuiltIn, referencesOf, sortsOf } from '../../domain/collection.ts'
 import type { Principal } from '../../domain/session.ts'
@@ -26,7 +26,8 @@ const filterParameter = (example: string) =>
     textWithoutNul(
       { maxLength: MAX_FILTER_LENGTH },
       {
-        description: 'A condition in CEL over the fields by their names: only records for which it holds are listed',
+        description:
+          'A CEL expression over the fields of a record, such as `!done`: the list contains only records for which it is true',
         examples: [example],
       },
     ),

@@ -1,5 +1,5 @@
 import { Elysia } from 'elysia'
-import type { RecordQuery } from '../../application/ports/persistence.ts'
+import type { RecordQuery } from '../../application/ports/records.ts'
 import type { Expanded, RecordResult, Records } from '../../application/records.ts'
 import { type Collection, pascalCase, sortsOf, titleOf } from '../../domain/collection.ts'
 import type { JsonObject } from '../../domain/merge-patch.ts'

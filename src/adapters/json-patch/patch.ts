@@ -3,7 +3,7 @@ import type { ApplyPatch } from '../../application/ports/collections.ts'
 import type { Json, JsonObject } from '../../domain/merge-patch.ts'
 
 const MAX_OPERATIONS_COUNT = 100
-/** How much all copies of a patch may copy: without a limit, each could double the document. */
+/** The limit of all values that a patch inserts together: each `copy` could otherwise double the document. */
 const MAX_COPIED_CHARACTERS = 1_048_576
 
 interface Budget {
@@ -17,7 +17,7 @@ type Operation = Exclude<ConstructorParameters<typeof JSONPatch>[0], undefined>[
 const copied = (value: unknown, budget: Budget): Value => {
   const text = JSON.stringify(value)
   budget.characters -= text.length
-  if (budget.characters < 0) throw new Error('the patch copies too much')
+  if (budget.characters < 0) throw new Error('the values that the patch inserts are too large together')
   return JSON.parse(text)
 }
 

@@ -9,6 +9,7 @@ import { collections } from '../sql/entities.ts'
 import { indexesBeyond, type NewIndex, planIndexes } from '../sql/index-plan.ts'
 import { RECORD_TABLES } from '../sql/record-table.ts'
 import { insertInto, postgresPlaceholder } from '../sql/statements.ts'
+import { activated, allIndexesOf, newCollection } from '../sql/stored-collections.ts'
 import type { UsageCounter } from '../sql/usage.ts'
 import { type Connection, type Int8, insertedRow, int, intOrNull, type Transaction } from './connection.ts'
 import { type DefinitionCache, lookUpDefinitions, readAllDefinitions, readDefinition } from './definitions.ts'
@@ -104,11 +105,6 @@ const withIds = async (
   return indexes.map((index) => ('id' in index ? index : { id: ids.pop() ?? 0, ...index }))
 }
 
-const indexesOf = ({ indexes, pending }: StoredCollection): readonly StoredIndex[] => [
-  ...indexes,
-  ...(pending?.indexes ?? []),
-]
-
 const createCleanUp = (connection: Transaction, usage: UsageCounter) => {
   const cleanIndex = async (limit: number): Promise<boolean> => {
     const [unused] = await connection.lock<{ id: Int8 }>(
@@ -171,7 +167,7 @@ export const createCollectionRepository = (
   const replace = (before: StoredCollection, after: StoredCollection): StoredCollection => {
     const shape = after.pending?.shape ?? after.shape
     void connection.change(UPDATE, ...valuesOf(after), shape, after.id)
-    const dropped = indexesBeyond(indexesOf(before), indexesOf(after))
+    const dropped = indexesBeyond(allIndexesOf(before), allIndexesOf(after))
     if (dropped.length > 0) void connection.change(DROP_INDEXES, `{${dropped.join()}}`)
     locked.set(after.collection.name, { stored: Promise.resolve(after), exclusive: true })
     return after
@@ -182,16 +178,7 @@ export const createCollectionRepository = (
     find: (name) => lock(name, false),
     findForChange: (name) => lock(name, true),
     async insert(collection, now) {
-      const created = {
-        collection,
-        version: 1,
-        epoch: epoch.current,
-        shape: 1,
-        indexes: [],
-        pending: null,
-        createdAt: now,
-        updatedAt: now,
-      }
+      const created = newCollection(collection, epoch.current, now)
       const rows = await connection.insert<{ id: Int8 }>(INSERT, ...valuesOf(created), collection.name, created.shape)
       const stored = { ...created, id: int(insertedRow(rows).id) }
       return replace(stored, {
@@ -209,13 +196,7 @@ export const createCollectionRepository = (
       const indexes = await withIds(connection, stored.id, planned)
       return replace(stored, { ...stored, pending: { collection, transform, shape, indexes } })
     },
-    async activate(stored, now) {
-      const { pending, version } = stored
-      if (pending === null) throw new Error('no definition is being prepared')
-      const { collection, shape, indexes } = pending
-      const next = { collection, shape, indexes, version: version + 1, epoch: epoch.current, updatedAt: now }
-      return replace(stored, { ...stored, ...next, pending: null })
-    },
+    activate: async (stored, now) => replace(stored, activated(stored, epoch.current, now)),
     abandon: async (stored) => replace(stored, { ...stored, pending: null }),
     async delete({ id, collection }) {
       void connection.change('UPDATE collections SET name = NULL, pending = NULL WHERE id = $1', id)

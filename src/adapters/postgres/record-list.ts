@@ -1,4 +1,4 @@
-import type { RecordReader } from '../../application/ports/persistence.ts'
+import type { RecordReader } from '../../application/ports/records.ts'
 import type { StoredRecord } from '../../domain/record.ts'
 import type { Row } from '../sql/entity.ts'
 import { createRecordListFrom } from '../sql/record-list.ts'

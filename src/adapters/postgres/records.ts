@@ -1,4 +1,4 @@
-import type { RecordReader, RecordRepository } from '../../application/ports/persistence.ts'
+import type { RecordReader, RecordRepository } from '../../application/ports/records.ts'
 import type { Row } from '../sql/entity.ts'
 import type { QueryDatabase } from '../sql/record-source.ts'
 import type { RecordTable } from '../sql/record-table.ts'

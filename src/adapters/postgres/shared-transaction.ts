@@ -16,7 +16,10 @@ import { storeUsage } from './usage.ts'
 /** Maximum number of units that share a transaction. */
 const MAX_UNITS_COUNT = 32
 
-/** Much shorter than Postgres takes to find a deadlock. After it, each unit runs in a separate transaction. */
+/**
+ * How long units that share a transaction wait for a lock before each runs in a transaction of its own. Well below the
+ * time after which Postgres looks for deadlocks (one second by default).
+ */
 const MAX_SHARED_WAIT_MS = 200
 
 interface Options {

@@ -1,5 +1,5 @@
 import type { StoredCollection } from '../../application/ports/collections.ts'
-import type { RecordReader, RecordRepository } from '../../application/ports/persistence.ts'
+import type { RecordReader, RecordRepository } from '../../application/ports/records.ts'
 import type { StoredRecord } from '../../domain/record.ts'
 import type { Row } from '../sql/entity.ts'
 import { keyOf } from '../sql/record-keys.ts'

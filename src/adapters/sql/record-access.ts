@@ -14,7 +14,7 @@ import { createRecordTester } from './record-tests.ts'
 export interface Candidates {
   readonly orders: readonly Order[]
   readonly ids: readonly number[]
-  /** Whether the condition holds for all of them. */
+  /** Whether every candidate is known to match, so that none has to be tested. */
   readonly exact: boolean
   /** Whether no record is in two of the orders. */
   readonly disjoint: boolean
@@ -71,7 +71,7 @@ const layoutNamed = async (database: QueryDatabase, name: string): Promise<Recor
 
 /** Finds out where the candidates of a plan are: follows references back, and chooses between alternatives. */
 export const createAccess = ({ database, references, budget }: Parts) => {
-  /** The ids of the records of a collection for which a condition holds; null if there are too many. */
+  /** Ids of the records of a collection that match a condition; null if there are more than can be followed. */
   const idsWhere = async (target: string, condition: Expression, depth: number): Promise<readonly number[] | null> => {
     const layout = await layoutNamed(database, target)
     const plan = planOf(conjunctsOf(condition), layout ?? NO_LAYOUT)

@@ -17,7 +17,7 @@ export const MAX_STEP_ROWS_COUNT = 100
 /** A request that has cost more lets others go first: 5 ms. */
 const LONG_COST = MAX_COST / 20
 
-/** The work of one request, which ends early when it has cost too much. */
+/** Counts what a request has cost. When it is spent, the request returns what it has found so far, with a cursor. */
 export interface Budget {
   readonly isSpent: boolean
   /** Whether this part of the whole is spent. */

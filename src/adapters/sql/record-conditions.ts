@@ -1,4 +1,4 @@
-import type { RecordQuery } from '../../application/ports/persistence.ts'
+import type { RecordQuery } from '../../application/ports/records.ts'
 import { type Expression, FALSE, TRUE } from '../../domain/expression.ts'
 import { assume } from '../../domain/expression-binding.ts'
 import { conjunctsOf, equalitiesOf, fieldOf } from '../../domain/expression-parts.ts'

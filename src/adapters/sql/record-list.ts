@@ -1,4 +1,4 @@
-import type { RecordQuery, RecordReader } from '../../application/ports/persistence.ts'
+import type { RecordQuery, RecordReader } from '../../application/ports/records.ts'
 import { TRUE } from '../../domain/expression.ts'
 import { isCounted, type Page } from '../../domain/page.ts'
 import type { StoredRecord } from '../../domain/record.ts'

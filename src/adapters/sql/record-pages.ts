@@ -1,4 +1,4 @@
-import type { RecordQuery } from '../../application/ports/persistence.ts'
+import type { RecordQuery } from '../../application/ports/records.ts'
 import {
   isCounted,
   MAX_TOTAL_COUNT,

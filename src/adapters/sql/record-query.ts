@@ -1,4 +1,4 @@
-import type { RecordQuery, RecordReader } from '../../application/ports/persistence.ts'
+import type { RecordQuery, RecordReader } from '../../application/ports/records.ts'
 import { conjunctionOf } from '../../domain/expression-parts.ts'
 import { isCounted, MAX_TOTAL_COUNT, type Page } from '../../domain/page.ts'
 import type { StoredRecord } from '../../domain/record.ts'

@@ -5,9 +5,9 @@ import type {
   StoredCollection,
   StoredIndex,
 } from '../../application/ports/collections.ts'
-import type { Instant } from '../../domain/user.ts'
 import { collections, type IndexRow } from '../sql/entities.ts'
 import { indexesBeyond, type NewIndex, planIndexes } from '../sql/index-plan.ts'
+import { activated, allIndexesOf, newCollection } from '../sql/stored-collections.ts'
 import type { Connection } from './database.ts'
 import type { Definitions } from './definitions.ts'
 import type { PresentEpoch } from './epochs.ts'
@@ -115,8 +115,7 @@ export const createCollectionRepository = (connection: Connection, parts: Parts)
   const replace = (before: StoredCollection, after: StoredCollection): StoredCollection => {
     const shape = after.pending?.shape ?? after.shape
     if (update(...valuesOf(after), shape, after.id) !== 1) throw new Error('UPDATE met no row')
-    const kept = [...after.indexes, ...(after.pending?.indexes ?? [])]
-    for (const id of indexesBeyond([...before.indexes, ...(before.pending?.indexes ?? [])], kept)) dropIndex(id)
+    for (const id of indexesBeyond(allIndexesOf(before), allIndexesOf(after))) dropIndex(id)
     changed()
     return present(after.collection.name)
   }
@@ -125,16 +124,7 @@ export const createCollectionRepository = (connection: Connection, parts: Parts)
     ...createCollectionReader(definitions, counts.of),
     findForChange: async (name) => definitions.find(name),
     async insert(collection, now) {
-      const created = {
-        collection,
-        version: 1,
-        epoch: epoch.current,
-        shape: 1,
-        indexes: [],
-        pending: null,
-        createdAt: now,
-        updatedAt: now,
-      }
+      const created = newCollection(collection, epoch.current, now)
       const id = Number(insert.run(...valuesOf(created), collection.name, created.shape).lastInsertRowid)
       const stored = { ...created, id }
       return replace(stored, { ...stored, indexes: withIds(id, planIndexes(collection, null)) })
@@ -144,13 +134,7 @@ export const createCollectionRepository = (connection: Connection, parts: Parts)
       const indexes = withIds(stored.id, planIndexes(collection, transform === null ? stored : null))
       return replace(stored, { ...stored, pending: { collection, transform, shape, indexes } })
     },
-    async activate(stored, now: Instant) {
-      const { pending, version } = stored
-      if (pending === null) throw new Error('no definition is being prepared')
-      const { collection, shape, indexes } = pending
-      const next = { collection, shape, indexes, version: version + 1, epoch: epoch.current, updatedAt: now }
-      return replace(stored, { ...stored, ...next, pending: null })
-    },
+    activate: async (stored, now) => replace(stored, activated(stored, epoch.current, now)),
     abandon: async (stored) => replace(stored, { ...stored, pending: null }),
     async delete(stored) {
       dropIndexes(stored.id)

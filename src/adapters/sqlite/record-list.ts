@@ -1,5 +1,5 @@
 import type { Statement } from 'bun:sqlite'
-import type { RecordReader } from '../../application/ports/persistence.ts'
+import type { RecordReader } from '../../application/ports/records.ts'
 import type { StoredRecord } from '../../domain/record.ts'
 import { createRecordListFrom } from '../sql/record-list.ts'
 import type { QueryDatabase } from '../sql/record-source.ts'

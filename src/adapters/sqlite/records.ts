@@ -1,4 +1,4 @@
-import type { RecordReader, RecordRepository } from '../../application/ports/persistence.ts'
+import type { RecordReader, RecordRepository } from '../../application/ports/records.ts'
 import type { StoredRecord } from '../../domain/record.ts'
 import type { Row, Stored } from '../sql/entity.ts'
 import type { QueryDatabase } from '../sql/record-source.ts'

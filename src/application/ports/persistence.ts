@@ -1,12 +1,9 @@
 import type { Epoch } from '../../domain/epoch.ts'
 import type { LoggedEvent, NewEvent } from '../../domain/event.ts'
-import type { Expression } from '../../domain/expression.ts'
 import type { FileLink, NewFile, NewFileLink, StoredFile } from '../../domain/file.ts'
 import type { IdempotencyRecord } from '../../domain/idempotency.ts'
 import type { Job, JobRequest, JobState } from '../../domain/job.ts'
-import type { JsonObject } from '../../domain/merge-patch.ts'
 import type { Page, PageRequest } from '../../domain/page.ts'
-import type { NewRecord, StoredRecord } from '../../domain/record.ts'
 import type { Instant } from '../../domain/user.ts'
 import type {
   MailLimitRepository,
@@ -21,6 +18,7 @@ import type {
   UserRepository,
 } from './accounts.ts'
 import type { CollectionReader, CollectionRepository, RecordStorage } from './collections.ts'
+import type { RecordReader, RecordRepository } from './records.ts'
 
 export type NewJob = JobRequest & {
   readonly now: Instant
@@ -67,53 +65,6 @@ export interface JobRepository extends JobReader {
   delete(id: number): Promise<boolean>
   /** Removes up to `limit` jobs that ended in this state before `instant` and returns how many. */
   deleteEnded(state: 'done' | 'dead', before: Instant, limit: number): Promise<number>
-}
-
-/** A list of the records of a collection, sorted by one of {@link sortsOf}. */
-export interface RecordQuery extends PageRequest<string> {
-  /** Null for all owners. */
-  readonly ownerId: number | null
-  /** Words that the searched fields together must all contain, at least as prefixes. */
-  readonly text: string | null
-  readonly createdAfter: Instant | null
-  readonly createdBefore: Instant | null
-  /** What else must hold; only `record` is left to be known. Null for nothing. */
-  readonly condition?: Expression | null
-  /** Long lists of different accounts take turns; the owner if absent. */
-  readonly account?: number | null
-}
-
-export interface RecordReader {
-  findById(id: number): Promise<StoredRecord | null>
-  list(query: RecordQuery): Promise<Page<StoredRecord>>
-  /** Those that exist, in no order. Call it with at most a hundred ids. */
-  findAll(ids: readonly number[]): Promise<readonly StoredRecord[]>
-  /** The next records in the order of their ids: up to `maxCount`, or to the one that reaches `maxBytes`. */
-  chunk(query: { readonly after: number; readonly maxCount: number; readonly maxBytes: number }): Promise<{
-    readonly records: readonly StoredRecord[]
-    /** Whether no records follow. */
-    readonly complete: boolean
-  }>
-}
-
-/** Of a collection defined at run time, `next` are the fields in the form of its pending definition. */
-export interface RecordRepository extends RecordReader {
-  /** Throws `not_unique`. */
-  insert(record: NewRecord, next?: JsonObject): Promise<StoredRecord>
-  /** Stores fields, version and time of the change, in the current epoch. The row must exist. Throws `not_unique`. */
-  update(record: StoredRecord, next?: JsonObject): Promise<StoredRecord>
-  delete(id: number): Promise<void>
-  /** Removes up to `limit` records of an owner and returns them. */
-  deleteOwned(ownerId: number, limit: number): Promise<readonly StoredRecord[]>
-  /** Leaves up to `limit` records of an owner without one, and returns them, changed. */
-  releaseOwned(ownerId: number, limit: number, now: Instant): Promise<readonly StoredRecord[]>
-  /** Up to `limit` records whose field references the record with this id, in the order of their ids. */
-  referencing(field: string, id: number, limit: number): Promise<readonly StoredRecord[]>
-  /**
-   * Stores a record in the form and the indexes of the pending definition, unless it has changed meanwhile. Throws
-   * `not_unique`.
-   */
-  prepare(record: StoredRecord, next: JsonObject): Promise<void>
 }
 
 export interface FileQuery extends PageRequest<'created_at'> {

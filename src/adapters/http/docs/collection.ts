@@ -52,8 +52,9 @@ const refusals = (...statuses: readonly number[]): Node =>
   Object.fromEntries(statuses.map((status) => [status, REFUSAL]))
 
 const allowed = (rule: string | null): string => {
-  if (rule === null) return 'For admins.'
-  return rule === 'true' ? 'For anyone, signed in or not.' : `For admins, and where \`${rule}\` holds.`
+  if (rule === null) return 'Admins only.'
+  if (rule === 'true') return 'Anyone may call it, signed in or not.'
+  return `Allowed if \`${rule}\` is true; admins are always allowed.`
 }
 
 const PUBLIC = { who: 'optional' }

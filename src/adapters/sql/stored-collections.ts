@@ -1,0 +1,29 @@
+import type { StoredCollection, StoredIndex } from '../../application/ports/collections.ts'
+import type { Collection } from '../../domain/collection.ts'
+import type { Instant } from '../../domain/user.ts'
+
+/** All indexes of a collection, those of its pending definition included. */
+export const allIndexesOf = ({ indexes, pending }: StoredCollection): readonly StoredIndex[] => [
+  ...indexes,
+  ...(pending?.indexes ?? []),
+]
+
+/** A new collection, whose indexes have no ids yet. */
+export const newCollection = (collection: Collection, epoch: string, now: Instant): Omit<StoredCollection, 'id'> => ({
+  collection,
+  version: 1,
+  epoch,
+  shape: 1,
+  indexes: [],
+  pending: null,
+  createdAt: now,
+  updatedAt: now,
+})
+
+/** The collection with its pending definition as its definition, and a new version. */
+export const activated = (stored: StoredCollection, epoch: string, now: Instant): StoredCollection => {
+  const { pending, version } = stored
+  if (pending === null) throw new Error('no definition is being prepared')
+  const { collection, shape, indexes } = pending
+  return { ...stored, collection, shape, indexes, version: version + 1, epoch, updatedAt: now, pending: null }
+}
