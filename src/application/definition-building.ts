@@ -75,21 +75,8 @@ const newReferencesOf = ({ indexes }: StoredCollection, pending: PendingDefiniti
   return referencesOf(pending.collection).filter((reference) => !isKept(reference))
 }
 
-/** Brings existing records into the form and the indexes of a pending definition. */
-export const createDefinitionBuilding = ({ unitOfWork, catalog, applyPatch, compileValidator }: Deps) => {
-  const validatorOf = createPendingValidators(compileValidator)
-
-  const formOf = (stored: StoredCollection, pending: PendingDefinition, record: StoredRecord): Formed | Misfit => {
-    try {
-      const next = transformed(applyPatch, pending, ownFields(stored.collection, record))
-      const faults = validatorOf(pending).faultsOf(next)
-      return faults.length === 0 ? { record, next } : { id: record.id, faults }
-    } catch (error) {
-      const detail = error instanceof Error ? error.message : 'The transform cannot be applied'
-      return { id: record.id, faults: [{ pointer: '', detail }] }
-    }
-  }
-
+/** Stores records in the form and the indexes of a pending definition, except for those that do not fit it. */
+const createPreparation = ({ unitOfWork, catalog }: Pick<Deps, 'unitOfWork' | 'catalog'>) => {
   const dangling = async (
     tx: Tx,
     references: readonly ReferenceField[],
@@ -138,7 +125,7 @@ export const createDefinitionBuilding = ({ unitOfWork, catalog, applyPatch, comp
     }
   }
 
-  const prepareAll = async (stored: StoredCollection, formed: readonly Formed[]): Promise<readonly Misfit[]> => {
+  return async (stored: StoredCollection, formed: readonly Formed[]): Promise<readonly Misfit[]> => {
     const duplicates: Misfit[] = []
     let remaining = formed
     for (;;) {
@@ -148,6 +135,23 @@ export const createDefinitionBuilding = ({ unitOfWork, catalog, applyPatch, comp
       duplicates.push(...misfits)
       const ids = new Set(misfits.map(({ id }) => id))
       remaining = remaining.filter(({ record }) => !ids.has(record.id))
+    }
+  }
+}
+
+/** Brings existing records into the form and the indexes of a pending definition. */
+export const createDefinitionBuilding = ({ unitOfWork, catalog, applyPatch, compileValidator }: Deps) => {
+  const prepareAll = createPreparation({ unitOfWork, catalog })
+  const validatorOf = createPendingValidators(compileValidator)
+
+  const formOf = (stored: StoredCollection, pending: PendingDefinition, record: StoredRecord): Formed | Misfit => {
+    try {
+      const next = transformed(applyPatch, pending, ownFields(stored.collection, record))
+      const faults = validatorOf(pending).faultsOf(next)
+      return faults.length === 0 ? { record, next } : { id: record.id, faults }
+    } catch (error) {
+      const detail = error instanceof Error ? error.message : 'The transform cannot be applied'
+      return { id: record.id, faults: [{ pointer: '', detail }] }
     }
   }
 

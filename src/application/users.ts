@@ -168,8 +168,57 @@ const createPasswordCheck = ({ unitOfWork, passwords, attempts }: Deps) => {
   }
 }
 
+const createUserUpdate = (
+  { unitOfWork, opaqueTokens, notices, attempts, clock }: Deps,
+  checkPassword: ReturnType<typeof createPasswordCheck>,
+): Users['update'] => {
+  return async (actor, id, { name, email, isActive, role, currentPassword }) => {
+    const isSelf = actor.userId === id
+    const address = email === undefined ? null : normalizeEmail(email)
+    const seen = await unitOfWork.read((tx) => findVisible(tx, actor, id))
+    if (isActive !== undefined || role !== undefined) requireAdmin(actor)
+    const movesSelf = isSelf && address !== null && address !== seen.email
+    if (movesSelf && currentPassword === undefined) {
+      throw passwordRequired('Changing your address')
+    }
+    const checked = currentPassword !== undefined && isSelf ? await checkPassword(actor, currentPassword) : seen
+    // Each attempt sends a mail to an address that the caller chooses, and reveals whether it is taken.
+    if (movesSelf) await attempts.count({ kind: 'new address', account: actor.userId })
+    const now = clock.now()
+    const { before, updated } = await unitOfWork.write(async (tx) => {
+      const current = await requireActiveActorLocked(tx, actor, now, id)
+      if (isActive !== undefined || role !== undefined) requireAdmin(current)
+      const before = await findVisible(tx, current, id)
+      if (movesSelf && before.passwordHash !== checked.passwordHash) throw wrongPassword()
+      const given = { ...before, isActive: isActive ?? before.isActive, role: role ?? before.role, updatedAt: now }
+      let after: User = { ...given, name: name === undefined ? before.name : name.trim() }
+      if (address !== null && address !== before.email) {
+        if (isSelf) await requestEmailChange(tx, opaqueTokens, before, address, now)
+        else {
+          await announceAddressChange(tx, opaqueTokens, before, address, now)
+          after = { ...after, email: address, emailVerified: false }
+        }
+      }
+      if (isSameUser(before, after)) return { before, updated: before }
+      await requireRemainingAdmin(tx, before, after)
+      if (before.isActive && !after.isActive) await endAccess(tx, id)
+      await tx.users.update(after)
+      const event = userEvent(before, after, actor.userId, now)
+      if (event !== null) await tx.events.append(event)
+      await deleteForbiddenLinks(tx, before, after)
+      return { before, updated: after }
+    })
+    // Changing a name does not change anyone's rights; rules may name an address.
+    const { role: formerRole, isActive: wasActive, email: formerEmail } = before
+    if (formerRole !== updated.role || wasActive !== updated.isActive || formerEmail !== updated.email) {
+      await notices.publish(id)
+    }
+    return updated
+  }
+}
+
 export const createUsers = (deps: Deps): Users => {
-  const { unitOfWork, passwords, opaqueTokens, notices, attempts, clock } = deps
+  const { unitOfWork, passwords, opaqueTokens, notices, clock } = deps
   const checkPassword = createPasswordCheck(deps)
   const ownSession = createOwnSession(deps)
   const requireUnreferenced = createUserReferenceCheck(deps)
@@ -191,49 +240,7 @@ export const createUsers = (deps: Deps): Users => {
         return { id: user.id, name: user.name }
       }),
 
-    async update(actor, id, { name, email, isActive, role, currentPassword }) {
-      const isSelf = actor.userId === id
-      const address = email === undefined ? null : normalizeEmail(email)
-      const seen = await unitOfWork.read((tx) => findVisible(tx, actor, id))
-      if (isActive !== undefined || role !== undefined) requireAdmin(actor)
-      const movesSelf = isSelf && address !== null && address !== seen.email
-      if (movesSelf && currentPassword === undefined) {
-        throw passwordRequired('Changing your address')
-      }
-      const checked = currentPassword !== undefined && isSelf ? await checkPassword(actor, currentPassword) : seen
-      // Each attempt sends a mail to an address that the caller chooses, and reveals whether it is taken.
-      if (movesSelf) await attempts.count({ kind: 'new address', account: actor.userId })
-      const now = clock.now()
-      const { before, updated } = await unitOfWork.write(async (tx) => {
-        const current = await requireActiveActorLocked(tx, actor, now, id)
-        if (isActive !== undefined || role !== undefined) requireAdmin(current)
-        const before = await findVisible(tx, current, id)
-        if (movesSelf && before.passwordHash !== checked.passwordHash) throw wrongPassword()
-        const given = { ...before, isActive: isActive ?? before.isActive, role: role ?? before.role, updatedAt: now }
-        let after: User = { ...given, name: name === undefined ? before.name : name.trim() }
-        if (address !== null && address !== before.email) {
-          if (isSelf) await requestEmailChange(tx, opaqueTokens, before, address, now)
-          else {
-            await announceAddressChange(tx, opaqueTokens, before, address, now)
-            after = { ...after, email: address, emailVerified: false }
-          }
-        }
-        if (isSameUser(before, after)) return { before, updated: before }
-        await requireRemainingAdmin(tx, before, after)
-        if (before.isActive && !after.isActive) await endAccess(tx, id)
-        await tx.users.update(after)
-        const event = userEvent(before, after, actor.userId, now)
-        if (event !== null) await tx.events.append(event)
-        await deleteForbiddenLinks(tx, before, after)
-        return { before, updated: after }
-      })
-      // Changing a name does not change anyone's rights; rules may name an address.
-      const { role: formerRole, isActive: wasActive, email: formerEmail } = before
-      if (formerRole !== updated.role || wasActive !== updated.isActive || formerEmail !== updated.email) {
-        await notices.publish(id)
-      }
-      return updated
-    },
+    update: createUserUpdate(deps, checkPassword),
 
     async changePassword(actor, { currentPassword, newPassword }, renew) {
       const user = await checkPassword(actor, currentPassword)

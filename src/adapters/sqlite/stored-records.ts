@@ -114,12 +114,11 @@ const prepareStatements = (connection: Connection) => ({
   any: connection.prepare<StoredRow, [number, number]>('SELECT * FROM records WHERE collection_id = ? LIMIT +?'),
 })
 
-/** Changes the records of any collection defined at run time. */
-export const createStoredRecordRepositories = (connection: Connection, parts: StoredRecordParts) => {
-  const { texts, keys, usage, counts, epoch: present, database, runStep } = parts
-  const statements = prepareStatements(connection)
-  const readerOf = createStoredRecordReaders(connection, database, runStep)
-
+/** Changes a row together with what is kept of it elsewhere: index entries, text, usage and counts. */
+const createRowChanges = (
+  statements: ReturnType<typeof prepareStatements>,
+  { texts, keys, usage, counts }: Pick<StoredRecordParts, 'texts' | 'keys' | 'usage' | 'counts'>,
+) => {
   const indexText = (stored: StoredCollection, id: number, ownerId: number | null, text: string): void => {
     if (isSearched(stored)) texts.put({ id, ownerId, collectionId: stored.id, text })
   }
@@ -143,6 +142,16 @@ export const createStoredRecordRepositories = (connection: Connection, parts: St
     const isIndexed = stored.pending === null && ownerId === row.owner_id && form.text === textOfRow(stored, row)
     if (!isIndexed) indexText(stored, id, ownerId, form.text)
   }
+
+  return { indexText, removeRow, store }
+}
+
+/** Changes the records of any collection defined at run time. */
+export const createStoredRecordRepositories = (connection: Connection, parts: StoredRecordParts) => {
+  const { keys, usage, counts, epoch: present, database, runStep } = parts
+  const statements = prepareStatements(connection)
+  const { indexText, removeRow, store } = createRowChanges(statements, parts)
+  const readerOf = createStoredRecordReaders(connection, database, runStep)
 
   const readerOn = (stored: StoredCollection): RecordReader => {
     const reader = readerOf(stored)

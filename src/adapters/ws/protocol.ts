@@ -3,6 +3,7 @@ import type { Realtime } from '../../application/realtime.ts'
 import { AppError } from '../../domain/errors.ts'
 import { type Connection, close, echo, inTurn, type Subscription, send, sendError, sendText } from './connection.ts'
 import { CLOSE, type ClientFrame, type FrameErrorCode, readFrame } from './frames.ts'
+import { createRenewals } from './renewals.ts'
 import { createReplays, type EncodeDelivery } from './replays.ts'
 import type { SignIn } from './sign-in.ts'
 import { createSubscriptions } from './subscriptions.ts'
@@ -79,11 +80,12 @@ export const createProtocol = (deps: Deps): Protocol => {
     failed: (connection, error) => onFailure(connection)(error),
   })
 
-  const subscriptions = createSubscriptions({ realtime, signIn, replays, slices, log })
+  const subscriptions = createSubscriptions({ realtime, replays, slices })
+  const renewals = createRenewals({ realtime, signIn, replays, slices, log })
 
   const redefine = (connection: Connection, subscription: Subscription): void => {
     replays.pause(connection, subscription)
-    inTurn(connection, () => subscriptions.redefine(connection, subscription), onFailure(connection))
+    inTurn(connection, () => renewals.redefine(connection, subscription), onFailure(connection))
   }
 
   const refuse = (connection: Connection, error: unknown, ref: string | undefined): void => {
@@ -148,7 +150,7 @@ export const createProtocol = (deps: Deps): Protocol => {
     reauthorize(connection) {
       connection.reauthorizations++
       for (const subscription of connection.subscriptions.values()) replays.pause(connection, subscription)
-      inTurn(connection, () => subscriptions.reauthorize(connection), onFailure(connection))
+      inTurn(connection, () => renewals.reauthorize(connection), onFailure(connection))
     },
     redefine(connection, collections) {
       for (const subscription of connection.subscriptions.values()) {

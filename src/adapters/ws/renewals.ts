@@ -1,0 +1,103 @@
+import type { EventLoopSlices, Log } from '../../application/ports/system.ts'
+import type { Realtime } from '../../application/realtime.ts'
+import type { View } from '../../application/topics.ts'
+import { AppError } from '../../domain/errors.ts'
+import type { Principal } from '../../domain/session.ts'
+import { type Connection, type Subscription, send, sendError } from './connection.ts'
+import { formatCursor } from './frames.ts'
+import type { Replays } from './replays.ts'
+import type { SignIn } from './sign-in.ts'
+
+/** Errors after which a subscription has nothing to follow any more. */
+const ENDING_CODES = ['forbidden', 'not_found', 'validation_failed'] as const
+
+interface Deps {
+  readonly realtime: Realtime
+  readonly signIn: SignIn
+  readonly replays: Replays
+  readonly slices: EventLoopSlices
+  readonly log: Log
+}
+
+/** What becomes of subscriptions when rights or definitions change. */
+export const createRenewals = ({ realtime, signIn, replays, slices, log }: Deps) => {
+  /** The part of the topic that `principal` may see now, or why it is nothing. */
+  const authorizedView = async (
+    principal: Principal,
+    { topic, filter, position }: Subscription,
+  ): Promise<View | AppError> => {
+    try {
+      return await realtime.view(principal, { topic, filter, after: position, isRenewed: true })
+    } catch (error) {
+      if (error instanceof AppError && ENDING_CODES.some((code) => code === error.code)) return error
+      throw error
+    }
+  }
+
+  /** Ends a subscription. If it was to records, the client is told why. */
+  const end = (connection: Connection, { topic, view }: Subscription, { code, message }: AppError): void => {
+    connection.subscriptions.delete(topic)
+    const known = ENDING_CODES.find((each) => each === code)
+    if (view.kind === 'records' && known !== undefined) sendError(connection, known, message, undefined)
+    send(connection, { type: 'unsubscribed', topic })
+  }
+
+  /** Continues from its position, with what the client may see now. */
+  const renew = (connection: Connection, subscription: Subscription, view: View): void => {
+    const { topic, position } = subscription
+    const renewed = realtime.renew(subscription.replay, view, position)
+    if (renewed === null) {
+      send(connection, {
+        type: 'subscribed',
+        topic,
+        cursor: formatCursor({ epoch: realtime.epoch(), position }),
+        gap: true,
+      })
+    }
+    subscription.view = view
+    subscription.replay = renewed ?? realtime.follow(view, position)
+    replays.follow(connection, subscription)
+  }
+
+  /** Whether rights that have changed may concern it. A subscription to the log itself may need the admin role. */
+  const mayHaveChanged = ({ view }: Subscription, { role }: Principal): boolean =>
+    view.kind === 'records' || (view.needsAdmin && role !== 'admin')
+
+  /** Subscriptions that are still allowed continue from their position. */
+  const reauthorize = async (connection: Connection): Promise<void> => {
+    connection.reauthorizations--
+    if (connection.reauthorizations > 0 || !(await signIn.reauthorize(connection))) return
+    let checked = 0
+    for (const subscription of [...connection.subscriptions.values()]) {
+      if (slices.isOver()) await slices.next()
+      const principal = connection.credentials?.grant.principal
+      if (principal === undefined || connection.reauthorizations > 0) return
+      if (!mayHaveChanged(subscription, principal)) {
+        replays.follow(connection, subscription)
+        continue
+      }
+      checked++
+      const view = await authorizedView(principal, subscription)
+      if (connection.closed || connection.reauthorizations > 0) return
+      if (view instanceof AppError) end(connection, subscription, view)
+      else renew(connection, subscription, view)
+    }
+    log.debug('realtime connection reauthorized', { client_id: connection.clientId, subscriptions: checked })
+  }
+
+  /** Call it for a paused subscription whose collection has another definition. */
+  const redefine = async (connection: Connection, subscription: Subscription): Promise<void> => {
+    const principal = connection.credentials?.grant.principal
+    const isCurrent = () =>
+      !connection.closed &&
+      connection.reauthorizations === 0 &&
+      connection.subscriptions.get(subscription.topic) === subscription
+    if (principal === undefined || !isCurrent()) return
+    const view = await authorizedView(principal, subscription)
+    if (!isCurrent()) return
+    if (view instanceof AppError) end(connection, subscription, view)
+    else renew(connection, subscription, view)
+  }
+
+  return { reauthorize, redefine }
+}
