@@ -1,4 +1,4 @@
-import { Environment, ParseError } from '@marcbachmann/cel-js'
+import type { Environment, ParseError } from '@marcbachmann/cel-js'
 import type { ExpressionFault } from '../../domain/expression-names.ts'
 import {
   MAX_EXPRESSION_DEPTH,
@@ -12,15 +12,23 @@ import { syntaxOf } from './syntax.ts'
 /** More arguments than any function takes. */
 const MAX_CALL_ARGUMENTS_COUNT = 8
 
-const parser = new Environment({
-  limits: {
-    maxAstNodes: MAX_EXPRESSION_NODES_COUNT,
-    maxDepth: MAX_EXPRESSION_DEPTH,
-    maxListElements: MAX_LIST_LITERAL_COUNT,
-    maxMapEntries: MAX_LIST_LITERAL_COUNT,
-    maxCallArguments: MAX_CALL_ARGUMENTS_COUNT,
-  },
-})
+/** Loaded for the first expression, because it would make every start longer. */
+const library = () => require('@marcbachmann/cel-js') as typeof import('@marcbachmann/cel-js')
+
+let parser: Environment | null = null
+
+const parserOf = (): Environment => {
+  parser ??= new (library().Environment)({
+    limits: {
+      maxAstNodes: MAX_EXPRESSION_NODES_COUNT,
+      maxDepth: MAX_EXPRESSION_DEPTH,
+      maxListElements: MAX_LIST_LITERAL_COUNT,
+      maxMapEntries: MAX_LIST_LITERAL_COUNT,
+      maxCallArguments: MAX_CALL_ARGUMENTS_COUNT,
+    },
+  })
+  return parser
+}
 
 const LIMITS: Readonly<Record<string, string>> = {
   maxAstNodes: `an expression has at most ${MAX_EXPRESSION_NODES_COUNT} parts`,
@@ -98,9 +106,9 @@ export const parse = (text: string): { readonly syntax: Syntax } | { readonly fa
   }
   if (!text.isWellFormed()) return { fault: { position: 0, detail: 'an expression is valid Unicode' } }
   try {
-    return { syntax: syntaxOf(parser.parse(text).ast) }
+    return { syntax: syntaxOf(parserOf().parse(text).ast) }
   } catch (error) {
-    if (!(error instanceof ParseError)) throw error
+    if (!(error instanceof library().ParseError)) throw error
     const position = error.range?.start ?? 0
     return { fault: { position, detail: reasonOf(error, text, position) } }
   }

@@ -11,17 +11,33 @@ export interface Route {
 
 const segmentsOf = (path: string) => path.replace(/\/$/, '').split('/')
 
+interface ParsedRoute extends Route {
+  readonly segments: readonly string[]
+  readonly parameterCount: number
+}
+
+const parsed = new WeakMap<Route, ParsedRoute>()
+
+/** Parsed once, because each start compares every route with every other. */
+const parsedRoute = (route: Route): ParsedRoute => {
+  const known = parsed.get(route)
+  if (known !== undefined) return known
+  const segments = segmentsOf(route.path)
+  const { method, path } = route
+  const made = { method, path, segments, parameterCount: segments.filter((part) => part.startsWith(':')).length }
+  parsed.set(route, made)
+  return made
+}
+
 const matches = (pattern: readonly string[], path: readonly string[]): boolean =>
   pattern.length === path.length && pattern.every((part, index) => part.startsWith(':') || part === path[index])
-
-const parameterCount = (path: string) => segmentsOf(path).filter((part) => part.startsWith(':')).length
 
 /** The routes of a path, for all methods. A literal segment takes precedence over `:id`. */
 const matchingRoutes = (routes: readonly Route[], path: string): readonly Route[] => {
   const wanted = segmentsOf(path)
-  const all = routes.filter((route) => matches(segmentsOf(route.path), wanted))
-  const fewest = Math.min(...all.map((route) => parameterCount(route.path)))
-  return all.filter((route) => parameterCount(route.path) === fewest)
+  const all = routes.map(parsedRoute).filter(({ segments }) => matches(segments, wanted))
+  const fewest = Math.min(...all.map(({ parameterCount }) => parameterCount))
+  return all.filter(({ parameterCount }) => parameterCount === fewest)
 }
 
 /** The path template of the route that matches a request, or would match with another method; '' for none. */
@@ -42,9 +58,9 @@ const allowedMethods = (routes: readonly Route[], path: string): readonly string
 const shadowedRoutes = (routes: readonly Route[]): readonly Route[] =>
   [...new Set(routes.map(({ path }) => path))].flatMap((path) => {
     const allowed = allowedMethods(routes, path)
-    const others = routes.filter((route) => !allowed.includes(route.method))
-    return others
-      .filter((route) => matches(segmentsOf(route.path), segmentsOf(path)))
+    const wanted = segmentsOf(path)
+    return routes
+      .filter((route) => !allowed.includes(route.method) && matches(parsedRoute(route).segments, wanted))
       .map(({ method }) => ({ method, path }))
   })
 

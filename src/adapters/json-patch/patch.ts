@@ -1,6 +1,9 @@
-import { JSONPatch, JSONPointer } from 'json-p3'
+import type { JSONPatch } from 'json-p3'
 import type { ApplyPatch } from '../../application/ports/collections.ts'
 import type { Json, JsonObject } from '../../domain/merge-patch.ts'
+
+/** Loaded for the first patch, because it would make every start longer. */
+const library = () => require('json-p3') as typeof import('json-p3')
 
 const MAX_OPERATIONS_COUNT = 100
 /** The limit of all values that a patch inserts together: each `copy` could otherwise double the document. */
@@ -34,7 +37,7 @@ const operationOf = ({ op, path, from, value }: JsonObject, document: Value, bud
   if (from === undefined) return value === undefined ? { op, path } : { op, path, value: copied(value, budget) }
   if (typeof from !== 'string') throw new Error('expected a pointer in from')
   if (op !== 'copy') return { op, path, from }
-  return { op: 'add', path, value: copied(new JSONPointer(from).resolve(document), budget) }
+  return { op: 'add', path, value: copied(new (library().JSONPointer)(from).resolve(document), budget) }
 }
 
 const reasonOf = (error: unknown): string =>
@@ -52,7 +55,7 @@ export const applyPatch: ApplyPatch = (document, patch) => {
   let result: Value = JSON.parse(JSON.stringify(document))
   for (const [index, operation] of patch.entries()) {
     try {
-      result = new JSONPatch([operationOf(operation, result, budget)]).apply(result)
+      result = new (library().JSONPatch)([operationOf(operation, result, budget)]).apply(result)
     } catch (error) {
       throw new Error(`Operation ${index} cannot be applied: ${reasonOf(error)}`, { cause: error })
     }

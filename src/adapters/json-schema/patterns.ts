@@ -1,6 +1,8 @@
-import { RE2JS, RE2Set } from 're2js'
 import type { CompilePattern } from '../../application/ports/collections.ts'
 import { hasUnicodeClass, sizeOfPattern } from './pattern-size.ts'
+
+/** Loaded for the first pattern, because it would make every start longer. */
+const engine = () => require('re2js') as typeof import('re2js')
 
 const MAX_PATTERN_LENGTH = 500
 /** Keeps the time to compile a pattern to a few milliseconds. */
@@ -18,6 +20,7 @@ type Automaton = (text: string) => boolean
 
 const automatonOf = (source: string): Automaton => {
   const maxBytes = hasUnicodeClass(source) ? MAX_UNICODE_STATES_BYTES : MAX_STATES_BYTES
+  const { RE2Set } = engine()
   const set = new RE2Set(RE2Set.UNANCHORED, 0, maxBytes)
   set.add(source)
   return (text) => set.match(text).length > 0
@@ -64,6 +67,7 @@ export const compilePattern: CompilePattern = (source) => {
   const size = sizeOfPattern(source)
   if (size > MAX_PATTERN_SIZE) return { reason: 'This pattern is too large; repetitions count as often as they repeat' }
   try {
+    const { RE2JS } = engine()
     const translated = RE2JS.translateRegExp(source)
     const stepsPerCharacter = Math.max(size, RE2JS.compile(translated).programSize())
     return { stepsPerCharacter, matches: (text) => automatonFor(translated)(text) }

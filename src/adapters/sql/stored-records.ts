@@ -96,6 +96,10 @@ export const storedFormOf = (
 export const isSearched = ({ collection, pending }: StoredCollection): boolean =>
   collection.search.length > 0 || (pending !== null && pending.collection.search.length > 0)
 
+/** Whether the pending definition, if there is one, searches the same text of a record as the definition. */
+export const searchesSameText = ({ collection, shape, pending }: StoredCollection): boolean =>
+  pending === null || (pending.shape === shape && pending.collection.search.join('\n') === collection.search.join('\n'))
+
 /** The columns of a row that tell which fields it has. */
 export const FORM_COLUMNS = ['data', 'next', 'next_shape'] as const
 

@@ -13,6 +13,7 @@ import {
   keysOfRow,
   recordOfRow,
   type StoredForm,
+  searchesSameText,
   storedFormOf,
   textOfRow,
 } from '../sql/stored-records.ts'
@@ -139,7 +140,7 @@ const createRowChanges = (
     keys.add(added, subjectOf(row))
     const { bytes, shape, nextShape, data, next } = form
     statements.update(version, epoch, updatedAt, ownerId, bytes, shape, nextShape, data, next, id)
-    const isIndexed = stored.pending === null && ownerId === row.owner_id && form.text === textOfRow(stored, row)
+    const isIndexed = searchesSameText(stored) && ownerId === row.owner_id && form.text === textOfRow(stored, row)
     if (!isIndexed) indexText(stored, id, ownerId, form.text)
   }
 
