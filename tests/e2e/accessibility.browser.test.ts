@@ -71,17 +71,19 @@ for (const [name, path, arrive, part] of VIEWS) {
   test.skipIf(missing)(
     `${name} is fit for everyone in light and dark, on a phone and a screen`,
     async () => {
+      const { page } = await openPage()
+      await page.goto(skep.url + path)
+      await arrive(page)
       for (const [colorScheme, width] of LOOKS) {
-        const { page } = await openPage({ colorScheme, viewport: { width, height: 900 } })
-        await page.goto(skep.url + path)
-        await arrive(page)
+        await page.emulateMedia({ colorScheme })
+        await page.setViewportSize({ width, height: 900 })
         const look = `${name}-${colorScheme}-${width}`
         await snapshot(page, look)
         expect([look, await axeViolations(page, part)]).toEqual([look, []])
         const tooWide = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth')
         expect([look, tooWide]).toEqual([look, 0])
-        await page.close()
       }
+      await page.close()
     },
     120_000,
   )
