@@ -65,7 +65,7 @@ const form = findBinary()
 if (form === null) throw new Error('dist/skep is missing')
 
 const folder = temporaryFolder()
-const env = { EVENT_RETENTION: '1m', METRICS_TOKEN }
+const env = { EVENT_RETENTION: '1m', HISTORY_RETENTION: '1m', METRICS_TOKEN }
 const admin = [...form.program, 'admin', 'create', ADMIN.username, '--password-stdin']
 await run(admin, { cwd: folder, env: { ...skepOptions(form, folder).env }, stdin: `${ADMIN.password}\n` })
 const server = await startSkep(form, { folder, core: null, env })

@@ -8,7 +8,7 @@ import type { Instant } from '../domain/user.ts'
 import { requireActiveActor, requireAdmin } from './access.ts'
 import type { Catalog } from './catalog.ts'
 import { createMaintenance, type DefinitionMaintenance } from './definition-applying.ts'
-import { type Author, createDefinitionChanges, definitionMismatch } from './definition-changes.ts'
+import { createDefinitionChanges, definitionMismatch } from './definition-changes.ts'
 import { createDefinitionPlanner, type DefinitionPlan } from './definition-plan.ts'
 import type {
   ApplyPatch,
@@ -19,6 +19,7 @@ import type {
 } from './ports/collections.ts'
 import type { ReadTx, Tx, UnitOfWork } from './ports/persistence.ts'
 import type { Clock } from './ports/system.ts'
+import { loggedAuthor } from './record-changes.ts'
 import type { Expected } from './records.ts'
 
 /** A collection as admins see it. */
@@ -187,8 +188,6 @@ export const createCollections = (deps: Deps): Collections => {
   const requireAdminNow = async (tx: Tx, actor: Actor): Promise<void> =>
     requireAdmin(await requireActiveActor(tx, actor, clock.now()))
 
-  const authorOf = ({ userId, requestId }: Actor): Author => ({ actorId: userId, requestId })
-
   return {
     ...createMaintenance({ catalog, unitOfWork }, planOf, carryOut),
 
@@ -210,7 +209,7 @@ export const createCollections = (deps: Deps): Collections => {
         checkVersion(await tx.collections.findForChange(name), expected, mustNotExist)
         return planOf([{ name, definition, transform }], await tx.collections.all(), [])
       }
-      const { plan: planned, done } = await carryOut(plan, authorOf(actor))
+      const { plan: planned, done } = await carryOut(plan, loggedAuthor(actor))
       const [stored] = done
       if (stored === undefined) throw new Error('a definition was put, and there is none')
       return { details: await descriptions.describe(stored), isNew: planned.created.length > 0 }
@@ -234,7 +233,7 @@ export const createCollections = (deps: Deps): Collections => {
         }
         return planned
       }
-      await carryOut(plan, authorOf(actor))
+      await carryOut(plan, loggedAuthor(actor))
     },
   }
 }

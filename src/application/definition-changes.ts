@@ -17,10 +17,10 @@ interface Deps {
 }
 
 /** Who makes a change. */
-export type Author = Pick<NewEvent, 'actorId' | 'requestId'>
+export type Author = Pick<NewEvent, 'actorId' | 'requestId' | 'sessionId'>
 
 /** The author of changes that nobody asked for by a request. */
-export const SYSTEM: Author = { actorId: null, requestId: null }
+export const SYSTEM: Author = { actorId: null, requestId: null, sessionId: null }
 
 const definitionEvent = (
   change: DefinitionChangeName,

@@ -1,5 +1,5 @@
 import { IDEMPOTENCY_TTL_MS } from '../domain/idempotency.ts'
-import type { Job } from '../domain/job.ts'
+import { type Job, jobRequestId } from '../domain/job.ts'
 import { SIGN_IN_SOURCE_KEPT_MS } from '../domain/session.ts'
 import type { Catalog } from './catalog.ts'
 import { createFileJobs } from './file-jobs.ts'
@@ -94,7 +94,11 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
   const forgetUser = async (job: Job, signal: AbortSignal) => {
     const { userId } = job.payload as { readonly userId: number }
     await eraseEvents(userId, signal)
-    const erasure = createRecordErasure(deps, userId, { actorId: userId, requestId: `job-${job.id}` })
+    const erasure = createRecordErasure(deps, userId, {
+      actorId: userId,
+      requestId: jobRequestId(job),
+      sessionId: null,
+    })
     // Subscribers learn that the records are gone; the events do not contain their content.
     await erasure.forgetOwned(signal)
     await erasure.forgetReferences({ target: 'users', id: userId }, signal)

@@ -1,4 +1,4 @@
-import type { Job, PasswordForgotten } from '../domain/job.ts'
+import { type Job, jobRequestId, type PasswordForgotten } from '../domain/job.ts'
 import type { QueuedMail } from '../domain/mail.ts'
 import { MAIL_TOKEN_TTL_MS } from '../domain/mail-token.ts'
 import type { CompletionWrite } from './job-runner.ts'
@@ -23,7 +23,7 @@ export const createMailJobs = ({ unitOfWork, mailer, opaqueTokens, clock, mail }
     const request = job.payload as QueuedMail
     const messageId = request.messageId ?? opaqueTokens.derive(`message ${job.id} ${job.createdAt}`)
     const sendWith = (token: string) =>
-      mailer.send(writeMail(request, { id: `job-${job.id}`, messageId }, mail, token), signal)
+      mailer.send(writeMail(request, { id: jobRequestId(job), messageId }, mail, token), signal)
     if (!('nonce' in request)) return sendWith('')
 
     const { nonce } = request

@@ -1,4 +1,5 @@
 import type { RecordChange } from '../domain/collection.ts'
+import type { NewEvent } from '../domain/event.ts'
 import { type NewRecord, recordEvent, type StoredRecord } from '../domain/record.ts'
 import type { Instant } from '../domain/user.ts'
 import type { Catalog, CompiledCollection } from './catalog.ts'
@@ -17,11 +18,15 @@ interface Noted extends Changed {
   readonly previous: StoredRecord | null
 }
 
-/** Who makes a change, as its event says. The server itself has neither id. */
-export interface ChangeAuthor {
-  readonly actorId: number | null
-  readonly requestId: string | null
-}
+/** Who makes a change, as its event says. The server itself has none of these ids. */
+export type ChangeAuthor = Pick<NewEvent, 'actorId' | 'requestId' | 'sessionId'>
+
+/** What the log has of a caller. */
+export const loggedAuthor = (author: Author | null): ChangeAuthor => ({
+  actorId: author?.userId ?? null,
+  requestId: author?.requestId ?? null,
+  sessionId: author === null || author.userId === null ? null : author.sessionId,
+})
 
 /** Who makes changes and when, what they have changed so far, and the data for their log entries. */
 export interface Change {
@@ -51,7 +56,7 @@ interface Begin {
 export const beginChange = (tx: Tx, { catalog, author, now, pendingForm, logged }: Begin): Change => ({
   tx,
   catalog,
-  author: logged ?? { actorId: author?.userId ?? null, requestId: author?.requestId ?? null },
+  author: logged ?? loggedAuthor(author),
   now,
   authorization: createAuthorization(tx, catalog, author === null ? null : principalOf(author), now),
   pendingForm,

@@ -1,5 +1,5 @@
 import { isNullable } from '../domain/collection.ts'
-import { AppError, type Fault } from '../domain/errors.ts'
+import { AppError, type Fault, notFound } from '../domain/errors.ts'
 import { FALSE } from '../domain/expression.ts'
 import { jsonBytes } from '../domain/field-checks.ts'
 import { isEqualJson, isJsonObject, type Json, type JsonObject, mergePatch } from '../domain/merge-patch.ts'
@@ -26,6 +26,14 @@ const checkVersion = ({ collection }: CompiledCollection, record: StoredRecord, 
 
 const invalid = ({ collection }: CompiledCollection, faults: readonly Fault[]) =>
   new AppError('validation_failed', `The ${collection.singular} does not have the expected form`, { faults })
+
+/** The fields of an earlier version. Throws `validation_failed` if the present schema does not allow them. */
+const validFields = (compiled: CompiledCollection, version: StoredRecord): JsonObject => {
+  const fields = ownFields(compiled.collection, version)
+  const faults = compiled.validator.faultsOf(fields)
+  if (faults.length > 0) throw invalid(compiled, faults)
+  return fields
+}
 
 /** A new record from fields that have not been checked. */
 const draftedRecord = (
@@ -79,6 +87,12 @@ export interface Creation {
   readonly ownerId?: number | null
 }
 
+export interface Restoration {
+  readonly last: StoredRecord
+  readonly version: StoredRecord
+  readonly expected: Expected
+}
+
 export interface Alteration {
   readonly id: number
   readonly patch: JsonObject
@@ -86,13 +100,54 @@ export interface Alteration {
   readonly isChecked?: boolean
 }
 
-/** The operations of callers on records, inside a transaction. */
-export const createRecordOperations = ({ catalog, maxRecordBytes }: Deps) => {
+/** What every change of a caller has to pass before it is stored. */
+const createAdmission = ({ catalog, maxRecordBytes }: Deps) => {
   const checkSize = ({ stored, collection }: CompiledCollection, record: NewRecord): void => {
     // Fields of collections in code have limits of their own.
     if (stored === null || jsonBytes(ownFields(collection, record)) <= maxRecordBytes) return
     throw new AppError('data_too_large', `The ${collection.singular} is larger than ${maxRecordBytes} bytes`)
   }
+
+  /** Creates a record if the rules admit it. */
+  const admit = async (change: Change, compiled: CompiledCollection, record: NewRecord): Promise<StoredRecord> => {
+    const { tx, authorization } = change
+    const { principal, tester } = authorization
+    const rule = await authorization.rule(compiled, 'create')
+    checkSize(compiled, record)
+    if (!(await tester.holds(rule, { id: 0, ...record, epoch: tx.epochs.current }))) {
+      refuse(principal, `You may not create this ${compiled.collection.singular}`)
+    }
+    await checkReferences(authorization, catalog, compiled, record, null)
+    return createRecord(change, compiled, record)
+  }
+
+  /** Replaces a record that the caller may read by the one that `make` returns. */
+  const replace = async (
+    change: Change,
+    compiled: CompiledCollection,
+    record: StoredRecord,
+    expected: Expected,
+    make: () => StoredRecord,
+  ): Promise<StoredRecord> => {
+    const { authorization } = change
+    const needsNext = await authorization.readsNext(compiled)
+    // Whoever may not change it learns nothing else.
+    if (!needsNext) await authorization.authorize(compiled, 'update', record, record)
+    checkVersion(compiled, record, expected)
+    const changed = make()
+    if (needsNext) await authorization.authorize(compiled, 'update', record, changed)
+    if (changed === record) return record
+    checkSize(compiled, changed)
+    await checkReferences(authorization, catalog, compiled, changed, record)
+    return changeRecord(change, compiled, record, changed)
+  }
+
+  return { admit, replace }
+}
+
+/** The operations of callers on records, inside a transaction. */
+export const createRecordOperations = (deps: Deps) => {
+  const { admit, replace } = createAdmission(deps)
 
   const visible = async (change: Change, compiled: CompiledCollection, id: number): Promise<StoredRecord> => {
     if (compiled.stored !== null && change.changed.size > 0) await storeRecords(change)
@@ -101,42 +156,67 @@ export const createRecordOperations = ({ catalog, maxRecordBytes }: Deps) => {
 
   return {
     async add(change: Change, compiled: CompiledCollection, creation: Creation): Promise<StoredRecord> {
-      const { tx, now, authorization } = change
+      const { now, authorization } = change
       const { collection, stored } = compiled
-      const { principal, tester } = authorization
+      const { principal } = authorization
       // They have an owner always.
       if (stored === null && principal === null) refuse(principal, '')
       if (stored !== null && change.changed.size > 0) await storeRecords(change)
-      const rule = await authorization.rule(compiled, 'create')
-      const denied = `You may not create this ${collection.singular}`
-      if (rule === FALSE) refuse(principal, denied)
+      if ((await authorization.rule(compiled, 'create')) === FALSE) {
+        refuse(principal, `You may not create this ${collection.singular}`)
+      }
       const { draft, isChecked = false, ownerId = principal?.userId ?? null } = creation
       const record =
         isChecked && stored === null
           ? newRecord(collection, draft, ownerId, now)
           : draftedRecord(compiled, draft, ownerId, now)
-      checkSize(compiled, record)
-      if (!(await tester.holds(rule, { ...record, id: 0, epoch: tx.epochs.current }))) refuse(principal, denied)
-      await checkReferences(authorization, catalog, compiled, record, null)
-      return createRecord(change, compiled, record)
+      return admit(change, compiled, record)
     },
 
     async alter(change: Change, compiled: CompiledCollection, alteration: Alteration): Promise<StoredRecord> {
-      const { now, authorization } = change
+      const { now } = change
       const { patch, isChecked = false } = alteration
       const record = await visible(change, compiled, alteration.id)
-      const needsNext = await authorization.readsNext(compiled)
-      // Whoever may not change it learns nothing else.
-      if (!needsNext) await authorization.authorize(compiled, 'update', record, record)
-      checkVersion(compiled, record, alteration.expected)
-      const isBuiltIn = compiled.stored === null
-      const checked = isChecked && isBuiltIn ? record : checkedPatch(compiled, record, patch, now)
-      const changed = isBuiltIn ? patchedRecord(compiled.collection, record, patch, now) : checked
-      if (needsNext) await authorization.authorize(compiled, 'update', record, changed)
-      if (changed === record) return record
-      checkSize(compiled, changed)
-      await checkReferences(authorization, catalog, compiled, changed, record)
-      return changeRecord(change, compiled, record, changed)
+      return replace(change, compiled, record, alteration.expected, () => {
+        const isBuiltIn = compiled.stored === null
+        const checked = isChecked && isBuiltIn ? record : checkedPatch(compiled, record, patch, now)
+        return isBuiltIn ? patchedRecord(compiled.collection, record, patch, now) : checked
+      })
+    },
+
+    /** Gives a record the fields of another version. */
+    async revert(
+      change: Change,
+      compiled: CompiledCollection,
+      { version, expected }: { readonly version: StoredRecord; readonly expected: Expected },
+    ): Promise<StoredRecord> {
+      const record = await visible(change, compiled, version.id)
+      return replace(change, compiled, record, expected, () => {
+        const fields = validFields(compiled, version)
+        if (isEqualJson(ownFields(compiled.collection, record), fields)) return record
+        return withFields(
+          compiled.collection,
+          { ...record, version: record.version + 1, updatedAt: change.now },
+          fields,
+        )
+      })
+    },
+
+    /** Creates a deleted record again, with its id and the fields of one of its versions. `last` is the one that was deleted. */
+    async restore(
+      change: Change,
+      compiled: CompiledCollection,
+      { last, version, expected }: Restoration,
+    ): Promise<StoredRecord> {
+      const { authorization, tx, now } = change
+      await authorization.readable(compiled, last)
+      await authorization.authorize(compiled, 'delete', last)
+      checkVersion(compiled, last, expected)
+      const { id, ownerId, createdAt } = last
+      // What an account has left is removed from the log in the background.
+      if (ownerId !== null && (await tx.users.findById(ownerId)) === null) throw notFound('Version')
+      const meta = { id, ownerId, version: last.version + 1, createdAt, updatedAt: now }
+      return admit(change, compiled, withFields(compiled.collection, meta, validFields(compiled, version)))
     },
 
     async erase(

@@ -14,12 +14,14 @@ import { createAuthorization, refuse } from './record-access.ts'
 import { createBatches } from './record-batches.ts'
 import type { Change } from './record-changes.ts'
 import { expandRecords } from './record-expansion.ts'
+import { createRecordHistory, type RecordHistory } from './record-history.ts'
 import { createRecordImports } from './record-imports.ts'
 import { createRecordLists } from './record-lists.ts'
 import { createRecordOperations } from './record-operations.ts'
 import type { ReadResult, RecordOperation, RecordResult, Records } from './record-requests.ts'
 import type { RecordUnits } from './record-units.ts'
 
+export type * from './record-history.ts'
 export type * from './record-requests.ts'
 
 interface Deps {
@@ -79,7 +81,7 @@ const createReads = ({ catalog, unitOfWork, clock }: Deps): Pick<Records, 'get' 
   }
 }
 
-export const createRecords = (deps: Deps): Records => {
+export const createRecords = (deps: Deps): Records & RecordHistory => {
   const { catalog, unitOfWork } = deps
   const { changing, adding } = deps.units
   const operations = createRecordOperations(deps)
@@ -93,6 +95,7 @@ export const createRecords = (deps: Deps): Records => {
 
     ...createReads(deps),
     ...createRecordLists(deps),
+    ...createRecordHistory({ ...deps, operations }),
     importLines: createRecordImports({ catalog, unitOfWork, operations, adding }),
 
     create: (author, name, draft, { idempotency, isChecked = false }) =>

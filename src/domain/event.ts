@@ -41,6 +41,8 @@ export interface LoggedEvent {
   /** Null for changes made by the server itself. */
   readonly actorId: number | null
   readonly requestId: string | null
+  /** The session of the actor; null without one, and for changes made in the background. */
+  readonly sessionId: number | null
   readonly createdAt: Instant
 }
 
@@ -54,6 +56,7 @@ export const jobEvent = (event: JobEventName, { payload: _, ...job }: Job, creat
   data: { ...job },
   actorId: null,
   requestId: null,
+  sessionId: null,
   createdAt,
 })
 
@@ -77,6 +80,7 @@ export const userEvent = (before: User, after: User, actorId: number | null, cre
     previous: loggedUser(before),
     actorId,
     requestId: null,
+    sessionId: null,
     createdAt,
   }
 }
@@ -90,5 +94,6 @@ export const userDeletedEvent = (user: User, actorId: number, createdAt: Instant
   previous: loggedUser(user),
   actorId,
   requestId: null,
+  sessionId: null,
   createdAt,
 })

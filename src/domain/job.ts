@@ -22,6 +22,17 @@ export type JobRequest =
   | { readonly kind: 'delete-blob'; readonly payload: { readonly key: string } }
   | { readonly kind: RecurringKind; readonly payload: Readonly<Record<string, never>> }
 
+const JOB_REQUEST_ID = /^job-(\d+)$/
+
+/** Names a job as the cause of a change, where that of a client has the id of its request. */
+export const jobRequestId = ({ id }: { readonly id: number }): string => `job-${id}`
+
+/** Null for the id of a client's request, which never looks like a job's. */
+export const jobIdOf = (requestId: string | null): number | null => {
+  const [, id] = JOB_REQUEST_ID.exec(requestId ?? '') ?? []
+  return id === undefined ? null : Number(id)
+}
+
 export type JobKind = JobRequest['kind']
 
 export interface Job {

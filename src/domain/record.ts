@@ -22,7 +22,10 @@ export interface StoredRecord {
 
 /** The repository sets the epoch. */
 export type NewRecord = Omit<StoredRecord, 'id' | 'epoch'> &
-  Pick<StoredRecord, 'ownerId' | 'version' | 'createdAt' | 'updatedAt'>
+  Pick<StoredRecord, 'ownerId' | 'version' | 'createdAt' | 'updatedAt'> & {
+    /** Of a deleted record that is restored. */
+    readonly id?: number
+  }
 
 /** A change of a few bytes returns a whole record, so the response of a batch is limited too. */
 export const BATCH_LIMITS = { minOperations: 1, maxOperations: 100, maxCharacters: 1_048_576 } as const
@@ -139,7 +142,7 @@ export const erasedRecord = ({ fields }: Collection, record: StoredRecord): Stor
   ...Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, emptyValue(field)])),
 })
 
-type Author = Pick<NewEvent, 'actorId' | 'requestId' | 'createdAt'>
+type Author = Pick<NewEvent, 'actorId' | 'requestId' | 'sessionId' | 'createdAt'>
 
 /** The log entry of a change to a record: the record after the change, or before it was deleted. */
 export const recordEvent = (

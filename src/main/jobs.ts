@@ -22,7 +22,8 @@ export const startJobs = async (foundation: Foundation, mailer: Mailer, publicUr
       templates: settings.MAIL_TEMPLATES,
     },
     refreshTtlMs: settings.REFRESH_TOKEN_TTL,
-    eventRetentionMs: settings.EVENT_RETENTION,
+    // One log serves both.
+    eventRetentionMs: Math.max(settings.EVENT_RETENTION, settings.HISTORY_RETENTION),
   })
   const runner = createJobRunner({ unitOfWork: store, handlers, clock, log, random: Math.random })
   await store.requeueAbandonedJobs(clock.now())

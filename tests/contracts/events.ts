@@ -24,7 +24,12 @@ const itemOf = (ownerId: number, id: number): StoredRecord => ({
 })
 
 const eventOf = (ownerId: number, itemId: number, more: Partial<NewEvent> = {}): NewEvent => ({
-  ...recordEvent(ITEMS, 'updated', itemOf(ownerId, itemId), { actorId: 7, requestId: 'request-1', createdAt: 100 }),
+  ...recordEvent(ITEMS, 'updated', itemOf(ownerId, itemId), {
+    actorId: 7,
+    requestId: 'request-1',
+    sessionId: 4,
+    createdAt: 100,
+  }),
   ...more,
 })
 
@@ -150,6 +155,24 @@ export const eventLogContract = (engine: string, open: () => Promise<Harness>) =
       expect(await positions(one)).toEqual(later)
       expect(await one.write((tx) => tx.events.deleteBefore(950, 10))).toBe(2)
       expect(await positions(one)).toEqual(later.slice(2))
+    })
+
+    test('returns the newest events of a subject before a position, as many as fit', async () => {
+      const { one, other } = await open()
+      for (const createdAt of [1, 2, 3, 4]) {
+        await append(one, eventOf(1, 2, { createdAt }))
+        await append(one, eventOf(1, 3, { createdAt }))
+      }
+      const newest = async (query: { before?: number; maxCount?: number; maxBytes?: number }) => {
+        const all = { kind: 'items', subjectId: 2, before: null, maxCount: 10, maxBytes: 1_000_000, ...query }
+        const { events, complete } = await other.read((tx) => tx.events.newestOf(all))
+        return { times: events.map(({ createdAt }) => createdAt), complete, last: events.at(-1)?.position ?? 0 }
+      }
+      expect(await newest({})).toMatchObject({ times: [4, 3, 2, 1], complete: true })
+      const { times, complete, last } = await newest({ maxCount: 2 })
+      expect([times, complete]).toEqual([[4, 3], false])
+      expect(await newest({ before: last })).toMatchObject({ times: [2, 1], complete: true })
+      expect(await newest({ maxBytes: 1 })).toMatchObject({ times: [4], complete: false })
     })
 
     test('a reader that follows the last position it saw misses nothing of writers that race', async () => {

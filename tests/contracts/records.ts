@@ -79,7 +79,7 @@ export const recordsContract = (engine: string, open: () => Promise<Store>) => {
       test('are removed with their owner, and the log keeps only their deletion', async () => {
         const store = await open()
         const [draft = {}] = fc.sample(draftOf(collection), { numRuns: 1, seed: 7 })
-        const author = { actorId: 1, requestId: 'r', createdAt: 1 }
+        const author = { actorId: 1, requestId: 'r', sessionId: 1, createdAt: 1 }
         await store.write(async (tx) => {
           const record = await tx.records(name).insert(newRecord(collection, draft, 1, 5))
           await tx.events.append(recordEvent(collection, 'created', record, author))

@@ -11,7 +11,8 @@ export const itemEvent = (
   change: RecordChange,
   item: StoredRecord,
   author: Partial<Pick<NewEvent, 'actorId' | 'requestId' | 'createdAt'>> = {},
-): NewEvent => recordEvent(ITEMS, change, item, { actorId: 1, requestId: 'r', createdAt: 1, ...author })
+): NewEvent =>
+  recordEvent(ITEMS, change, item, { actorId: 1, requestId: 'r', sessionId: null, createdAt: 1, ...author })
 
 interface Asked {
   readonly scope?: EventScope

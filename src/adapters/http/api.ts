@@ -9,7 +9,7 @@ import type { StoredCollection } from '../../application/ports/collections.ts'
 import type { Metrics } from '../../application/ports/metrics.ts'
 import type { RateLimiter } from '../../application/ports/security.ts'
 import type { Check, EventLoopSlices, Log } from '../../application/ports/system.ts'
-import type { Records } from '../../application/records.ts'
+import type { RecordHistory, Records } from '../../application/records.ts'
 import type { Sessions } from '../../application/sessions.ts'
 import type { Tokens } from '../../application/tokens.ts'
 import type { Users } from '../../application/users.ts'
@@ -59,7 +59,7 @@ export interface ApiDeps {
   readonly sessions: Sessions
   readonly accounts: Accounts
   readonly collections: Collections
-  readonly records: Records
+  readonly records: Records & RecordHistory
   /** The collections defined at run time: the same objects as before unless they have changed. */
   readonly storedCollections: () => Promise<readonly StoredCollection[]>
   readonly files: Files
@@ -117,7 +117,7 @@ type RegisteredRoutes = Elysia<
 >
 
 /** The own routes of the collections that are defined in code, such as `/items/`. */
-const builtInRoutes = (kernel: Kernel, records: Records, show: ShowRecord): RegisteredRoutes => {
+const builtInRoutes = (kernel: Kernel, records: ApiDeps['records'], show: ShowRecord): RegisteredRoutes => {
   const all = new Elysia()
   for (const collection of COLLECTIONS) all.use(recordRoutes(kernel, collection, records, show))
   return all as unknown as RegisteredRoutes

@@ -1,4 +1,5 @@
 import { AppError } from '../../domain/errors.ts'
+import { jobIdOf } from '../../domain/job.ts'
 import { networksOf } from '../../domain/network.ts'
 import type { Actor, Caller, Principal } from '../../domain/session.ts'
 
@@ -22,7 +23,7 @@ const REQUEST_ID = /^[\w.-]{1,64}$/
 export const openCall = (request: Request): Call => {
   const given = request.headers.get('x-request-id')
   return {
-    id: given !== null && REQUEST_ID.test(given) ? given : crypto.randomUUID(),
+    id: given !== null && REQUEST_ID.test(given) && jobIdOf(given) === null ? given : crypto.randomUUID(),
     startedAt: performance.now(),
     principal: null,
     address: null,

@@ -1,5 +1,5 @@
 import { Elysia, t } from 'elysia'
-import type { RecordResult, Records } from '../../application/records.ts'
+import type { RecordHistory, RecordResult, Records } from '../../application/records.ts'
 import type { JsonObject } from '../../domain/merge-patch.ts'
 import type { Actor, Anonymous, Principal } from '../../domain/session.ts'
 import { JSON_TYPE } from './body.ts'
@@ -9,6 +9,7 @@ import { pageResponse, toPageResponse } from './pages.ts'
 import { ifMatch, isKnown, recordEtag } from './preconditions.ts'
 import { problems } from './problems.ts'
 import { AnyRecord, type ShowRecord } from './record-bodies.ts'
+import { historyRoutes } from './record-history.ts'
 import { AnyListQuery, AnyRecordQuery, parseExpand, toListOptions, toListRequest } from './record-query.ts'
 import { hasId, IdText, NoContent, NotModified } from './schemas.ts'
 
@@ -144,7 +145,13 @@ const singleRoutes = (kernel: Kernel, records: Records, show: ShowRecord) => {
 }
 
 /** The routes of the records of every collection, `/collections/NAME/records/…`. */
-export const collectionRecordRoutes = (kernel: Kernel, records: Records, show: ShowRecord) =>
+export const collectionRecordRoutes = (kernel: Kernel, records: Records & RecordHistory, show: ShowRecord) =>
   new Elysia({ prefix: '/collections/:collection/records' })
     .use(listRoutes(kernel, records, show))
     .use(singleRoutes(kernel, records, show))
+    .use(
+      historyRoutes(kernel, records, show, {
+        ...{ collection: null, who: everyone, exists: createRules(records).single.checkPublicAccess },
+        ...{ authorOf, Record: AnyRecord },
+      }),
+    )

@@ -1,6 +1,6 @@
 import { Elysia } from 'elysia'
 import type { RecordQuery } from '../../application/ports/records.ts'
-import type { Expanded, RecordResult, Records } from '../../application/records.ts'
+import type { Expanded, RecordHistory, RecordResult, Records } from '../../application/records.ts'
 import { type Collection, pascalCase, sortsOf, titleOf } from '../../domain/collection.ts'
 import type { JsonObject } from '../../domain/merge-patch.ts'
 import { actorOf } from './call.ts'
@@ -11,6 +11,7 @@ import { NEWEST_FIRST, pageResponse, toPageRequest, toPageResponse } from './pag
 import { ifMatch, isKnown, recordEtag } from './preconditions.ts'
 import { problems } from './problems.ts'
 import type { ShowRecord } from './record-bodies.ts'
+import { historyRoutes } from './record-history.ts'
 import { AnyRecordQuery, parseExpand, toListOptions } from './record-query.ts'
 import { createRecordSchemas, type RecordsQuery, toOperation } from './record-schemas.ts'
 import { hasId, IdParams, NoContent, NotModified, parseTimestamp } from './schemas.ts'
@@ -221,11 +222,16 @@ const singleRoutes = <const C extends Collection>(kernel: Kernel, resources: Res
 export const recordRoutes = <const C extends Collection>(
   kernel: Kernel,
   collection: C,
-  records: Records,
+  records: Records & RecordHistory,
   show: ShowRecord,
 ) => {
   const resources = createResources(collection, records, show)
   return new Elysia({ prefix: `/${collection.name as C['name']}` })
     .use(listRoutes(kernel, resources))
     .use(singleRoutes(kernel, resources))
+    .use(
+      historyRoutes(kernel, records, show, {
+        ...{ collection, who: 'user', authorOf: actorOf, Record: resources.schemas.Record },
+      }),
+    )
 }

@@ -20,6 +20,12 @@ export const uniqueIndexOf = (error: unknown): number | null => {
 /** Another transaction has a lock that this one needs, and waiting could deadlock. */
 export class LockConflict extends Error {}
 
+/** `error`, or a conflict if another transaction has inserted a row with the same id into the table meanwhile. */
+export const conflictIfIdTaken = (table: string, error: unknown): unknown =>
+  error instanceof SQL.PostgresError && sqlState(error) === UNIQUE_VIOLATION && error.constraint === `${table}_pkey`
+    ? new LockConflict('another transaction has inserted the row', { cause: error })
+    : error
+
 /** Another transaction was first: retrying the whole unit may succeed. */
 export const isConflict = (error: unknown): boolean =>
   error instanceof LockConflict || /^(40001|40P01)$/.test(sqlState(error) ?? '')

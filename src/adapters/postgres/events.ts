@@ -22,6 +22,14 @@ const lastOf = async (connection: Connection): Promise<number> => {
   return int(end?.position ?? '0')
 }
 
+// subject, kind, before, count, bytes
+const NEWEST = `SELECT * FROM (
+    SELECT *, position AS cursor, count(*) OVER () AS found, sum(size) OVER (ORDER BY position DESC) - size AS read
+    FROM (
+      SELECT *, octet_length(data) + coalesce(octet_length(previous), 0) AS size
+      FROM events WHERE subject_id = $1 AND kind = $2 AND position < $3 ORDER BY position DESC LIMIT $4) newest
+  ) measured WHERE read < $5 ORDER BY position DESC`
+
 /** Events that have a position in the log. */
 const createPlacedReader = (connection: Connection): EventReader => ({
   async chunk({ scope, after, maxCount, maxBytes }) {
@@ -49,6 +57,14 @@ const createPlacedReader = (connection: Connection): EventReader => ({
     const reached = isCut ? last : Math.max(before, last)
     return { events: chunk, reached, complete: !isCut && (end === null || before >= end) }
   },
+  async newestOf({ kind, subjectId, before, maxCount, maxBytes }) {
+    const rows = await connection.read<Row & { readonly found: Int8 }>(
+      NEWEST,
+      ...[subjectId, kind, before ?? Number.MAX_SAFE_INTEGER, maxCount, maxBytes],
+    )
+    const isCut = rows.length === maxCount || rows.length < int(rows[0]?.found ?? '0')
+    return { events: rows.map(eventOf), complete: !isCut }
+  },
   async bounds() {
     const [row] = await connection.read<{ last: Int8; first: Int8 | null }>(
       'SELECT position AS last, (SELECT min(position) FROM events) AS first FROM events_end',
@@ -66,6 +82,10 @@ export const createEventReader = (connection: Connection): EventReader => {
     async chunk(query) {
       await place()
       return placed.chunk(query)
+    },
+    async newestOf(query) {
+      await place()
+      return placed.newestOf(query)
     },
     async bounds() {
       await place()

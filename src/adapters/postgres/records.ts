@@ -17,6 +17,7 @@ import {
   type Transaction,
 } from './connection.ts'
 import type { PresentEpoch } from './epochs.ts'
+import { conflictIfIdTaken } from './errors.ts'
 import { lookUpIn } from './look-up.ts'
 import { columnsOf, createRecordList } from './record-list.ts'
 import { bucketsOf, vectorOf } from './words.ts'
@@ -82,16 +83,12 @@ const statementsOf = (table: RecordTable): Statements => {
   const at = (n: number) => `$${fields.length + n}`
   const set = fields.map((field, n) => `${field} = $${n + 1}`)
   return {
-    // fields, owner, version, epoch, created, updated, words
-    insert: isSearched
-      ? `INSERT INTO ${name} (id, ${[...fields, 'owner_id', 'version', 'epoch', 'created_at', 'updated_at', 'words', 'words_version'].join(', ')})
-         SELECT id, ${[...typed, `${at(1)}::bigint`, `${at(2)}::integer`, `${at(3)}::text`, `${at(4)}::bigint`, `${at(5)}::bigint`].join(', ')},
-           ${at(6)}::tsvector || ${bucketsOf('id')}, ${at(2)}::integer
-         FROM (SELECT nextval('${name}_id_seq') AS id) AS given
-         RETURNING id`
-      : `INSERT INTO ${name} (${[...fields, 'owner_id', 'version', 'epoch', 'created_at', 'updated_at'].join(', ')})
-         VALUES (${[...typed, at(1), at(2), at(3), at(4), at(5)].join(', ')})
-         RETURNING id`,
+    // fields, owner, version, epoch, created, updated, id, words
+    insert: `INSERT INTO ${name} (id, ${[...fields, 'owner_id', 'version', 'epoch', 'created_at', 'updated_at', ...(isSearched ? ['words', 'words_version'] : [])].join(', ')})
+       SELECT id, ${[...typed, `${at(1)}::bigint`, `${at(2)}::integer`, `${at(3)}::text`, `${at(4)}::bigint`, `${at(5)}::bigint`].join(', ')}
+         ${isSearched ? `, ${at(7)}::tsvector || ${bucketsOf('id')}, ${at(2)}::integer` : ''}
+       FROM (SELECT coalesce(${at(6)}::bigint, nextval('${name}_id_seq')) AS id) AS given
+       RETURNING id`,
     // fields, version, epoch, updated, id, words. The unit has locked the row, so its size is what the unit read.
     update: `UPDATE ${name} SET ${[...set, `version = ${at(1)}`, `epoch = ${at(2)}`, `updated_at = ${at(3)}`].join(', ')}
          ${isSearched ? `, words = ${at(5)}::tsvector || ${bucketsOf(`${name}.id`)}, words_version = ${at(1)}` : ''}
@@ -145,18 +142,15 @@ export const createRecordRepository = (
       const { ownerId, version, createdAt, updatedAt } = record
       const epoch = present.current
       const values = valuesOf(record)
-      const inserted = await connection.insert<{ id: Int8 }>(
+      const insert = record.id === undefined ? connection.insert : connection.insertUnique
+      const inserting = insert<{ id: Int8 }>(
         statements.insert,
-        ...values,
-        ownerId,
-        version,
-        epoch,
-        createdAt,
-        updatedAt,
+        ...[...values, ownerId, version, epoch, createdAt, updatedAt, record.id ?? null],
         ...wordsOf(ownerId, textOf(record)),
       )
+      const inserted = await inserting.catch((error: unknown) => Promise.reject(conflictIfIdTaken(table.name, error)))
       usage.add(ownerId, bytesOf(values))
-      return { id: int(insertedRow(inserted).id), ...record, epoch }
+      return { ...record, id: int(insertedRow(inserted).id), epoch }
     },
     async update(record) {
       const { id, ownerId, version, updatedAt } = record

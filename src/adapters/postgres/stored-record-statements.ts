@@ -20,11 +20,11 @@ const FORM = ['data', 'shape', 'next', 'next_shape', 'bytes'] as const
 const INSERTED = ['collection_id', 'owner_id', 'version', 'epoch', 'created_at', 'updated_at', ...FORM, 'words_version']
 const INSERTED_TYPES = 'bigint bigint integer text bigint bigint text integer text integer bigint integer'.split(' ')
 
-// collection, owner, version, epoch, created, updated, form, version, words, keys
+// collection, owner, version, epoch, created, updated, form, version, words, keys, id
 export const INSERT = `WITH stored AS (
     INSERT INTO records (id, ${INSERTED.join(', ')}, words)
     SELECT id, ${INSERTED_TYPES.map((type, n) => `$${n + 1}::${type}`).join(', ')}, $13::tsvector || ${bucketsOf('id')}
-    FROM (SELECT nextval('records_id_seq') AS id) AS assigned
+    FROM (SELECT coalesce($17::bigint, nextval('records_id_seq')) AS id) AS assigned
     RETURNING id, created_at
   ), added AS (
     INSERT INTO record_keys (index_id, key, created_at, record_id, is_unique)

@@ -26,7 +26,7 @@ import {
   ROW_LOCK,
   type Transaction,
 } from './connection.ts'
-import { LockConflict } from './errors.ts'
+import { conflictIfIdTaken, LockConflict } from './errors.ts'
 import { lookUpIn } from './look-up.ts'
 import { keyParameters, removeKeys, toNotUnique } from './record-keys.ts'
 import type { UnitContext } from './records.ts'
@@ -158,7 +158,7 @@ const repositoryOf = (
     try {
       return await work
     } catch (error) {
-      throw toNotUnique(stored, error)
+      throw toNotUnique(stored, conflictIfIdTaken('records', error))
     }
   }
 
@@ -180,17 +180,19 @@ const repositoryOf = (
       const { ownerId, version, createdAt, updatedAt } = record
       const epoch = present.current
       const form = storedFormOf(stored, record, next)
-      const insert = form.keys.some(({ isUnique }) => isUnique) ? connection.insertUnique : connection.insert
+      const isUnique = record.id !== undefined || form.keys.some(({ isUnique }) => isUnique)
+      const insert = isUnique ? connection.insertUnique : connection.insert
       const rows = await refusingDuplicates(
         insert<{ id: Int8 }>(
           INSERT,
           ...[stored.id, ownerId, version, epoch, createdAt, updatedAt, ...valuesOf(form), version],
           wordsOf(stored, ownerId, form),
           ...keyParameters(form.keys),
+          record.id ?? null,
         ),
       )
       usage.add(ownerId, form.bytes)
-      return { id: int(insertedRow(rows).id), ...record, epoch }
+      return { ...record, id: int(insertedRow(rows).id), epoch }
     },
     async update(record, next) {
       const { id, ownerId, version, updatedAt } = record

@@ -135,6 +135,7 @@ export const events = entity<StoredEvent, Omit<StoredEvent, 'position'>>(
     data: 'text',
     actorId: 'integer',
     requestId: 'text',
+    sessionId: 'integer',
     createdAt: 'integer',
     previous: 'text',
   },

@@ -31,6 +31,7 @@ export const eventOf = (row: Row): LoggedEvent => ({
   ...(row.previous === null ? {} : { previous: JSON.parse(String(row.previous)) }),
   actorId: numberOrNull(row.actor_id),
   requestId: row.request_id === null ? null : String(row.request_id),
+  sessionId: numberOrNull(row.session_id),
   createdAt: Number(row.created_at),
 })
 

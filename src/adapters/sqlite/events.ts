@@ -12,6 +12,16 @@ interface SizedRow {
   readonly bytes: number
 }
 
+/** The length is stored before the text, so it is known without reading a long text. */
+const SIZES = 'cursor, octet_length(data) + coalesce(octet_length(previous), 0) AS bytes'
+
+/** How many of the rows may be read: up to the one that reaches `maxBytes`. */
+const countWithin = (found: readonly SizedRow[], maxBytes: number): number => {
+  let count = 0
+  for (let bytes = 0; count < found.length && bytes < maxBytes; count++) bytes += found[count]?.bytes ?? 0
+  return count
+}
+
 /** Reads `columns` of the events of a scope, in their order. */
 const createScopedQuery = <Found>(connection: Connection, columns: string) => {
   const where = <Values extends (number | string)[]>(condition: string) =>
@@ -33,11 +43,13 @@ const createScopedQuery = <Found>(connection: Connection, columns: string) => {
 
 export const createEventReader = (connection: Connection): EventReader => {
   const rows = createScopedQuery<Row>(connection, '*')
-  // The length is stored before the text, so it is known without reading a long text.
-  const sizes = createScopedQuery<SizedRow>(
-    connection,
-    'cursor, octet_length(data) + coalesce(octet_length(previous), 0) AS bytes',
-  )
+  const sizes = createScopedQuery<SizedRow>(connection, SIZES)
+  const backwards = <Found>(columns: string) =>
+    connection.prepare<Found, [number, string, number, number]>(
+      `SELECT ${columns} FROM events WHERE subject_id = +? AND kind = +? AND cursor < ? ORDER BY cursor DESC LIMIT +?`,
+    )
+  const newestSizes = backwards<SizedRow>(SIZES)
+  const newestRows = backwards<Row>('*')
   const newest = connection.prepare<{ cursor: number }, []>(
     "SELECT seq AS cursor FROM sqlite_sequence WHERE name = 'events'",
   )
@@ -49,13 +61,19 @@ export const createEventReader = (connection: Connection): EventReader => {
       const end = isScanned(scope) ? last() : null
       const before = end === null ? after : Math.min(end, after + MAX_SCANNED_COUNT)
       const found = sizes(scope, after, before, maxCount)
-      let count = 0
-      for (let bytes = 0; count < found.length && bytes < maxBytes; count++) bytes += found[count]?.bytes ?? 0
+      const count = countWithin(found, maxBytes)
       const isCut = count < found.length || count === maxCount
       const chunk = count === 0 ? [] : rows(scope, after, before, count).map(eventOf)
       const newest = chunk.at(-1)?.position ?? after
       const reached = isCut ? newest : Math.max(before, newest)
       return { events: chunk, reached, complete: !isCut && (end === null || before >= end) }
+    },
+    async newestOf({ kind, subjectId, before, maxCount, maxBytes }) {
+      const end = before ?? Number.MAX_SAFE_INTEGER
+      const found = newestSizes.all(subjectId, kind, end, maxCount)
+      const count = countWithin(found, maxBytes)
+      const events = count === 0 ? [] : newestRows.all(subjectId, kind, end, count).map(eventOf)
+      return { events, complete: count === found.length && count < maxCount }
     },
     async bounds() {
       const end = last()

@@ -67,7 +67,7 @@ export const createRecordRepository = (
   const { name, fields, valuesOf, fromRow, textOf, bytesOf, bytesSql } = table
   // RETURNING would open a statement journal, which costs more than the row.
   const insert = connection.prepare<unknown, Stored[]>(
-    insertInto(name, ['owner_id', ...fields, 'version', 'epoch', 'created_at', 'updated_at']),
+    insertInto(name, ['id', 'owner_id', ...fields, 'version', 'epoch', 'created_at', 'updated_at']),
   )
   const update = connection.prepare<unknown, Stored[]>(updateById(name, [...fields, 'version', 'epoch', 'updated_at']))
   const remove = connection.prepare<unknown, [number]>(deleteById(name))
@@ -94,12 +94,20 @@ export const createRecordRepository = (
       const { ownerId, version, createdAt, updatedAt } = record
       const epoch = present.current
       const values = valuesOf(record)
-      const { lastInsertRowid } = insert.run(ownerId, ...values, version, epoch, createdAt, updatedAt)
+      const { lastInsertRowid } = insert.run(
+        record.id ?? null,
+        ownerId,
+        ...values,
+        version,
+        epoch,
+        createdAt,
+        updatedAt,
+      )
       const id = Number(lastInsertRowid)
       texts?.add({ id, ownerId, text: textOf(record) })
       usage.add(ownerId, bytesOf(values))
       counts.add(name, 1)
-      return { id, ...record, epoch }
+      return { ...record, id, epoch }
     },
     async update(record) {
       const { id, ownerId, version, updatedAt } = record

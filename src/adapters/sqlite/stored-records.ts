@@ -100,8 +100,8 @@ const prepareStatements = (connection: Connection) => ({
   find: connection.prepare<StoredRow, [number, number]>('SELECT * FROM records WHERE id = ? AND collection_id = +?'),
   // RETURNING would open a statement journal, which costs more than the row.
   insert: connection.prepare<unknown>(
-    `INSERT INTO records (collection_id, owner_id, version, epoch, created_at, updated_at, bytes, shape, next_shape, data, next)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO records (id, collection_id, owner_id, version, epoch, created_at, updated_at, bytes, shape, next_shape, data, next)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   ),
   update: prepareChange(
     connection,
@@ -173,14 +173,27 @@ export const createStoredRecordRepositories = (connection: Connection, parts: St
       const form = storedFormOf(stored, record, next)
       const { bytes, shape, nextShape, data } = form
       const { lastInsertRowid } = statements.insert.run(
-        ...[stored.id, ownerId, version, epoch, createdAt, updatedAt, bytes, shape, nextShape, data, form.next],
+        ...[
+          record.id ?? null,
+          stored.id,
+          ownerId,
+          version,
+          epoch,
+          createdAt,
+          updatedAt,
+          bytes,
+          shape,
+          nextShape,
+          data,
+          form.next,
+        ],
       )
       const id = Number(lastInsertRowid)
       keys.add(form.keys, { id, createdAt })
       indexText(stored, id, ownerId, form.text)
       usage.add(ownerId, bytes)
       counts.add(stored, 1)
-      return { id, ...record, epoch }
+      return { ...record, id, epoch }
     },
     async update(record, next) {
       const row = statements.find.get(record.id, stored.id)

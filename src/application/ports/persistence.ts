@@ -139,6 +139,15 @@ export interface EventReader {
     readonly maxCount: number
     readonly maxBytes: number
   }): Promise<EventChunk>
+  /** The events of one subject before a position, newest first: up to `maxCount`, or to the one that reaches `maxBytes`. */
+  newestOf(query: {
+    readonly kind: string
+    readonly subjectId: number
+    /** Null for the end of the log. */
+    readonly before: number | null
+    readonly maxCount: number
+    readonly maxBytes: number
+  }): Promise<Pick<EventChunk, 'events' | 'complete'>>
   /** `last`: the newest position ever assigned. `removed`: the newest one that retention has removed. */
   bounds(): Promise<{ readonly last: number; readonly removed: number }>
 }

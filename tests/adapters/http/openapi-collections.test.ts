@@ -246,7 +246,7 @@ describe('the document of many collections', () => {
     expect(needed).toBeGreaterThan(10)
     expect(await current()).toBe(first)
     expect(turns()).toBe(needed)
-    expect(operationsIn(await read(current)).length).toBe(operationsIn(base).length + 7 * all.length)
+    expect(operationsIn(await read(current)).length).toBe(operationsIn(base).length + 9 * all.length)
   })
 
   test('describes only those again that have changed', async () => {

@@ -88,7 +88,7 @@ test('events from before they had a kind are those of items and jobs', async () 
   expect(migrate(database)).toContain('0012_events_of_any_kind')
   close()
   const store = openSqliteStore({ path })
-  const common = { position: 1, actorId: 1, requestId: 'r', createdAt: 5 }
+  const common = { position: 1, actorId: 1, requestId: 'r', sessionId: null, createdAt: 5 }
   expect(await readEvents(store)).toEqual([
     { ...common, kind: 'items', event: 'item.created', subjectId: 7, ownerId: 1, data: item },
     {
@@ -100,6 +100,7 @@ test('events from before they had a kind are those of items and jobs', async () 
       data: job,
       actorId: null,
       requestId: null,
+      sessionId: null,
       createdAt: 5,
     },
   ])

@@ -2,6 +2,7 @@ import { Type } from '@sinclair/typebox'
 import { type Collection, isBuiltIn, pascalCase, rulesOf } from '../../../domain/collection.ts'
 import { NDJSON_TYPE } from '../lines.ts'
 import { pageResponse } from '../pages.ts'
+import { HISTORY_DESCRIPTIONS, HistoryQuery, RecordVersion, Revert } from '../record-history.ts'
 import { listQuery, recordQuery } from '../record-query.ts'
 import { ImportQuery, ImportResult } from '../record-transfer.ts'
 import { IdText } from '../schemas.ts'
@@ -30,7 +31,8 @@ export const schemaNamesOf = ({ one }: CollectionNames): readonly string[] =>
 
 /** The operations that a collection with these names adds. */
 export const operationIdsOf = ({ one, many }: CollectionNames): readonly string[] => [
-  ...['create', 'get', 'update', 'delete'].map((verb) => `${verb}${one}`),
+  ...['create', 'get', 'update', 'delete', 'revert'].map((verb) => `${verb}${one}`),
+  `get${one}History`,
   ...['list', 'export', 'import'].map((verb) => `${verb}${many}`),
 ]
 
@@ -121,6 +123,36 @@ const recordOperations = (collection: Collection, { one, many }: CollectionNames
   }
 }
 
+const historyOperations = (collection: Collection, { one }: CollectionNames): Operations => {
+  const tags = [collection.name]
+  const { Record } = recordSchemasOf(collection, one)
+  return {
+    '{id}/history': {
+      get: {
+        operationId: `get${one}History`,
+        tags,
+        summary: 'List the versions of a record',
+        description: HISTORY_DESCRIPTIONS.history,
+        parameters: [...ID, ...parametersOf('query', HistoryQuery.properties)],
+        responses: { 200: json(plain(pageResponse(RecordVersion))) },
+        'x-admit': PUBLIC,
+      },
+    },
+    '{id}/revert': {
+      post: {
+        operationId: `revert${one}`,
+        tags,
+        summary: 'Return to an earlier version',
+        description: HISTORY_DESCRIPTIONS.revert,
+        parameters: ID,
+        requestBody: json(plain(Revert)),
+        responses: { 200: json(Record), ...refusals(403, 409, 412) },
+        'x-admit': { ...PUBLIC, body: 'json' },
+      },
+    },
+  }
+}
+
 /** A line of an export or import. */
 const lineSample = ({ fields, required }: Collection): string => {
   const entries = required.map((name) => {
@@ -172,7 +204,9 @@ const transferOperations = (collection: Collection, { many }: CollectionNames): 
  */
 export const collectionPaths = (collection: Collection, names: CollectionNames, components: Components): Node => {
   const operations = {
-    ...(isBuiltIn(collection) ? {} : recordOperations(collection, names)),
+    ...(isBuiltIn(collection)
+      ? {}
+      : { ...recordOperations(collection, names), ...historyOperations(collection, names) }),
     ...transferOperations(collection, names),
   }
   const paths = Object.entries(operations).map(([end, methods]) => {

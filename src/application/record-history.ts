@@ -1,0 +1,243 @@
+import { type Collection, eventName, RECORD_CHANGES, type RecordChange } from '../domain/collection.ts'
+import { AppError, notFound } from '../domain/errors.ts'
+import type { LoggedEvent } from '../domain/event.ts'
+import { jobIdOf } from '../domain/job.ts'
+import { isEqualJson, type Json, type JsonObject } from '../domain/merge-patch.ts'
+import { isDeletion, type StoredRecord, withFields } from '../domain/record.ts'
+import type { Principal } from '../domain/session.ts'
+import type { Instant } from '../domain/user.ts'
+import type { Catalog, CompiledCollection } from './catalog.ts'
+import type { ReadTx, UnitOfWork } from './ports/persistence.ts'
+import type { Clock } from './ports/system.ts'
+import { type Author, type Authorization, createAuthorization, principalOf } from './record-access.ts'
+import type { RecordOperations } from './record-operations.ts'
+import type { Expected, RecordResult } from './record-requests.ts'
+import type { RecordUnits } from './record-units.ts'
+
+/** One version of a record, as the log has it. */
+export interface Version {
+  readonly version: number
+  readonly change: RecordChange
+  readonly createdAt: Instant
+  /** Who made the change, with the name that account has now; null for the server, and for someone without a token. */
+  readonly actor: { readonly id: number; readonly name: string | null } | null
+  readonly sessionId: number | null
+  /** The job that made the change; null for a request. */
+  readonly jobId: number | null
+  /** The fields that changed, and `owner_id`. Null if the version before is not known, or not the caller's to read. */
+  readonly changes: Readonly<Record<string, FieldChange>> | null
+}
+
+export interface FieldChange {
+  readonly from: Json
+  readonly to: Json
+}
+
+export interface HistoryPage {
+  readonly collection: Collection
+  /** Newest first. May be fewer than were asked for. */
+  readonly versions: readonly Version[]
+  /** Where the next page begins; null on the last one. */
+  readonly next: number | null
+}
+
+/** The versions of the records of every collection, for as long as the log is kept. */
+export interface RecordHistory {
+  /**
+   * The versions that the caller may read, as each was, under the present rules. Throws `not_found` for a record that they
+   * may not read, or not have read when it was deleted, and `unauthenticated`.
+   */
+  history(
+    principal: Principal | null,
+    name: string,
+    id: number,
+    page: { readonly size: number; readonly before: number | null },
+  ): Promise<HistoryPage>
+  /**
+   * Gives a record the fields of an earlier version, as a new version, or restores it if it was deleted. Fields that the
+   * definition no longer has are left out. The caller must be allowed to change the record; to restore it, to delete and to
+   * create it. Throws what a change throws, and `not_found` for a version that the log does not have.
+   */
+  revert(
+    author: Author,
+    name: string,
+    id: number,
+    version: number,
+    options: { readonly expected: Expected },
+  ): Promise<RecordResult>
+}
+
+interface Deps {
+  readonly catalog: Catalog
+  readonly unitOfWork: UnitOfWork
+  readonly units: RecordUnits
+  readonly clock: Clock
+  readonly operations: RecordOperations
+}
+
+/** The limit of what one page reads. */
+const MAX_PAGE_BYTES = 1_024 * 1_024
+
+/** The record of an event, with the fields of the present definition. */
+const recordIn = ({ collection }: CompiledCollection, data: JsonObject): StoredRecord => {
+  const { id, ownerId, version, epoch, createdAt, updatedAt } = data as StoredRecord
+  return withFields(collection, { id, ownerId, version, epoch, createdAt, updatedAt }, data)
+}
+
+/** Of a collection that was deleted, another one with the same name has no history. */
+const isOlder = ({ stored }: CompiledCollection, { createdAt }: LoggedEvent): boolean =>
+  stored !== null && createdAt < stored.createdAt
+
+const changeOf = (collection: Collection, { event }: LoggedEvent): RecordChange =>
+  RECORD_CHANGES.find((change) => eventName(collection, change) === event) ?? 'updated'
+
+const changesBetween = (
+  { fields }: Collection,
+  before: StoredRecord | null,
+  after: StoredRecord,
+): Readonly<Record<string, FieldChange>> => {
+  const changes: Record<string, FieldChange> = {}
+  const compare = (name: string, from: Json, to: Json) => {
+    if (!isEqualJson(from, to)) changes[name] = { from, to }
+  }
+  compare('owner_id', before?.ownerId ?? null, after.ownerId)
+  for (const name in fields) compare(name, before?.[name] ?? null, after[name] ?? null)
+  return changes
+}
+
+/** Reads the log of one record. */
+const createVersions = (tx: ReadTx, compiled: CompiledCollection, id: number) => {
+  const { name: kind } = compiled.collection
+  const newest = async (before: number | null, maxCount: number) => {
+    const query = { kind, subjectId: id, before, maxCount, maxBytes: MAX_PAGE_BYTES }
+    const { events, complete } = await tx.events.newestOf(query)
+    const own = events.filter((event) => !isOlder(compiled, event))
+    return { events: own, complete: complete || own.length < events.length }
+  }
+  const following = async (position: number): Promise<LoggedEvent | null> => {
+    const { events } = await tx.events.chunk({
+      scope: { kind, subjectId: id },
+      after: position,
+      maxCount: 1,
+      maxBytes: 1,
+    })
+    return events[0] ?? null
+  }
+  return {
+    newest,
+    /** The last event, if that is the record's deletion. */
+    async deletion(): Promise<LoggedEvent | null> {
+      const [last] = (await newest(null, 1)).events
+      return last !== undefined && isDeletion(last.event) ? last : null
+    },
+    /** Searches by halves, because positions increase with versions. */
+    async find(version: number): Promise<LoggedEvent | null> {
+      const { last, removed } = await tx.events.bounds()
+      let low = removed
+      let high = last
+      while (low < high) {
+        const middle = Math.floor((low + high) / 2)
+        const found = await following(middle)
+        if (found === null || Number(found.data.version) >= version) high = middle
+        else low = found.position
+      }
+      const found = await following(low)
+      return found === null || found.data.version !== version || isOlder(compiled, found) ? null : found
+    },
+  }
+}
+
+const createReading = ({ catalog, unitOfWork, clock }: Deps): Pick<RecordHistory, 'history'> => {
+  const actorOf = async (tx: ReadTx, id: number | null): Promise<Version['actor']> => {
+    if (id === null) return null
+    const user = await tx.users.findById(id)
+    return { id, name: user?.name ?? null }
+  }
+
+  /** The version before; null for none, and undefined if it is not known or not the caller's to read. */
+  const readableBefore = async (
+    authorization: Authorization,
+    compiled: CompiledCollection,
+    event: LoggedEvent,
+    older: LoggedEvent | undefined,
+  ): Promise<StoredRecord | null | undefined> => {
+    if (changeOf(compiled.collection, event) === 'created') return null
+    const data = event.previous ?? older?.data
+    if (data === undefined) return undefined
+    const before = recordIn(compiled, data)
+    return (await authorization.mayRead(compiled, before)) ? before : undefined
+  }
+
+  const read = async (
+    tx: ReadTx,
+    principal: Principal | null,
+    name: string,
+    id: number,
+    { size, before }: { readonly size: number; readonly before: number | null },
+  ): Promise<HistoryPage> => {
+    const compiled = await catalog.find(tx, name)
+    const { collection } = compiled
+    const versions = createVersions(tx, compiled, id)
+    const authorization = createAuthorization(tx, catalog, principal, clock.now())
+    const current = await tx.records(compiled.storage).findById(id)
+    const deletion = current === null ? await versions.deletion() : null
+    await authorization.readable(compiled, deletion === null ? current : recordIn(compiled, deletion.data))
+    const { events, complete } = await versions.newest(before, size + 1)
+    // The last one is only compared with, unless it is all there is.
+    const shown = complete || events.length === 1 ? events : events.slice(0, -1)
+    const page: Version[] = []
+    for (const [at, event] of shown.entries()) {
+      const record = recordIn(compiled, event.data)
+      if (!(await authorization.mayRead(compiled, record))) continue
+      const change = changeOf(collection, event)
+      const previous = await readableBefore(authorization, compiled, event, events[at + 1])
+      page.push({
+        version: record.version,
+        change,
+        createdAt: event.createdAt,
+        actor: await actorOf(tx, event.actorId),
+        sessionId: event.sessionId,
+        jobId: event.sessionId === null ? jobIdOf(event.requestId) : null,
+        changes: previous === undefined ? null : changesBetween(collection, previous, record),
+      })
+    }
+    return { collection, versions: page, next: complete ? null : (shown.at(-1)?.position ?? null) }
+  }
+
+  return { history: (principal, name, id, page) => unitOfWork.read((tx) => read(tx, principal, name, id, page)) }
+}
+
+const createReverting = ({ catalog, unitOfWork, units, clock, operations }: Deps): Pick<RecordHistory, 'revert'> => {
+  /** The fields of a version that the caller may read. */
+  const read = (author: Author, name: string, id: number, version: number) =>
+    unitOfWork.read(async (tx) => {
+      const compiled = await catalog.find(tx, name)
+      const versions = createVersions(tx, compiled, id)
+      const authorization = createAuthorization(tx, catalog, principalOf(author), clock.now())
+      const current = await tx.records(compiled.storage).findById(id)
+      const deletion = current === null ? await versions.deletion() : null
+      const last = deletion === null ? null : recordIn(compiled, deletion.data)
+      await authorization.readable(compiled, last ?? current)
+      const event = await versions.find(version)
+      const found = event === null ? null : recordIn(compiled, event.data)
+      if (found === null || !(await authorization.mayRead(compiled, found))) throw notFound('Version')
+      return { last, found }
+    })
+
+  return {
+    async revert(author, name, id, version, { expected }) {
+      const { last, found } = await read(author, name, id, version)
+      return units.adding(author, async (change) => {
+        const compiled = await catalog.find(change.tx, name)
+        const { collection } = compiled
+        const current = await change.tx.records(compiled.storage).findById(id)
+        if (current !== null)
+          return { collection, record: await operations.revert(change, compiled, { version: found, expected }) }
+        if (last === null) throw new AppError('version_mismatch', `The ${collection.singular} was deleted meanwhile`)
+        return { collection, record: await operations.restore(change, compiled, { last, version: found, expected }) }
+      })
+    },
+  }
+}
+
+export const createRecordHistory = (deps: Deps): RecordHistory => ({ ...createReading(deps), ...createReverting(deps) })
