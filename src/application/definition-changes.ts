@@ -4,7 +4,7 @@ import type { Instant } from '../domain/user.ts'
 import type { Catalog } from './catalog.ts'
 import { createDefinitionBuilding, isStillPending, NoLongerPending, requirePending } from './definition-building.ts'
 import { concernsRecords, type DefinitionChange, type DefinitionPlan } from './definition-plan.ts'
-import type { ApplyPatch, CompileValidator, StoredCollection } from './ports/collections.ts'
+import type { ApplyPatch, CompileValidator, PendingDefinition, StoredCollection } from './ports/collections.ts'
 import type { Tx, UnitOfWork } from './ports/persistence.ts'
 import type { Clock } from './ports/system.ts'
 
@@ -27,12 +27,14 @@ const definitionEvent = (
   { id, collection, version }: StoredCollection,
   author: Author,
   createdAt: Instant,
+  transform: PendingDefinition['transform'] = null,
 ): NewEvent => ({
   kind: DEFINITIONS,
   event: `collection.${change}`,
   subjectId: id,
   ownerId: null,
-  data: { id, name: collection.name, version },
+  // The history of records needs the transform.
+  data: { id, name: collection.name, version, ...(transform && { transform: [...transform] }) },
   ...author,
   createdAt,
 })
@@ -71,7 +73,7 @@ const createSteps = (clock: Clock) => {
   const activate = async (tx: Tx, stored: StoredCollection, author: Author): Promise<StoredCollection> => {
     const now = clock.now()
     const active = await tx.collections.activate(stored, now)
-    await tx.events.append(definitionEvent('updated', active, author, now))
+    await tx.events.append(definitionEvent('updated', active, author, now, stored.pending?.transform))
     return active
   }
 

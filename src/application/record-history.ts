@@ -2,17 +2,19 @@ import { type Collection, eventName, RECORD_CHANGES, type RecordChange } from '.
 import { AppError, notFound } from '../domain/errors.ts'
 import type { LoggedEvent } from '../domain/event.ts'
 import { jobIdOf } from '../domain/job.ts'
-import { isEqualJson, type Json, type JsonObject } from '../domain/merge-patch.ts'
-import { isDeletion, type StoredRecord, withFields } from '../domain/record.ts'
+import { isEqualJson, type Json } from '../domain/merge-patch.ts'
+import type { StoredRecord } from '../domain/record.ts'
 import type { Principal } from '../domain/session.ts'
 import type { Instant } from '../domain/user.ts'
 import type { Catalog, CompiledCollection } from './catalog.ts'
+import type { ApplyPatch } from './ports/collections.ts'
 import type { ReadTx, UnitOfWork } from './ports/persistence.ts'
 import type { Clock } from './ports/system.ts'
 import { type Author, type Authorization, createAuthorization, principalOf } from './record-access.ts'
 import type { RecordOperations } from './record-operations.ts'
 import type { Expected, RecordResult } from './record-requests.ts'
 import type { RecordUnits } from './record-units.ts'
+import { createVersions, type Versions } from './record-versions.ts'
 
 /** One version of a record, as the log has it. */
 export interface Version {
@@ -73,20 +75,8 @@ interface Deps {
   readonly units: RecordUnits
   readonly clock: Clock
   readonly operations: RecordOperations
+  readonly applyPatch: ApplyPatch
 }
-
-/** The limit of what one page reads. */
-const MAX_PAGE_BYTES = 1_024 * 1_024
-
-/** The record of an event, with the fields of the present definition. */
-const recordIn = ({ collection }: CompiledCollection, data: JsonObject): StoredRecord => {
-  const { id, ownerId, version, epoch, createdAt, updatedAt } = data as StoredRecord
-  return withFields(collection, { id, ownerId, version, epoch, createdAt, updatedAt }, data)
-}
-
-/** Of a collection that was deleted, another one with the same name has no history. */
-const isOlder = ({ stored }: CompiledCollection, { createdAt }: LoggedEvent): boolean =>
-  stored !== null && createdAt < stored.createdAt
 
 const changeOf = (collection: Collection, { event }: LoggedEvent): RecordChange =>
   RECORD_CHANGES.find((change) => eventName(collection, change) === event) ?? 'updated'
@@ -105,49 +95,7 @@ const changesBetween = (
   return changes
 }
 
-/** Reads the log of one record. */
-const createVersions = (tx: ReadTx, compiled: CompiledCollection, id: number) => {
-  const { name: kind } = compiled.collection
-  const newest = async (before: number | null, maxCount: number) => {
-    const query = { kind, subjectId: id, before, maxCount, maxBytes: MAX_PAGE_BYTES }
-    const { events, complete } = await tx.events.newestOf(query)
-    const own = events.filter((event) => !isOlder(compiled, event))
-    return { events: own, complete: complete || own.length < events.length }
-  }
-  const following = async (position: number): Promise<LoggedEvent | null> => {
-    const { events } = await tx.events.chunk({
-      scope: { kind, subjectId: id },
-      after: position,
-      maxCount: 1,
-      maxBytes: 1,
-    })
-    return events[0] ?? null
-  }
-  return {
-    newest,
-    /** The last event, if that is the record's deletion. */
-    async deletion(): Promise<LoggedEvent | null> {
-      const [last] = (await newest(null, 1)).events
-      return last !== undefined && isDeletion(last.event) ? last : null
-    },
-    /** Searches by halves, because positions increase with versions. */
-    async find(version: number): Promise<LoggedEvent | null> {
-      const { last, removed } = await tx.events.bounds()
-      let low = removed
-      let high = last
-      while (low < high) {
-        const middle = Math.floor((low + high) / 2)
-        const found = await following(middle)
-        if (found === null || Number(found.data.version) >= version) high = middle
-        else low = found.position
-      }
-      const found = await following(low)
-      return found === null || found.data.version !== version || isOlder(compiled, found) ? null : found
-    },
-  }
-}
-
-const createReading = ({ catalog, unitOfWork, clock }: Deps): Pick<RecordHistory, 'history'> => {
+const createReading = ({ catalog, unitOfWork, clock, applyPatch }: Deps): Pick<RecordHistory, 'history'> => {
   const actorOf = async (tx: ReadTx, id: number | null): Promise<Version['actor']> => {
     if (id === null) return null
     const user = await tx.users.findById(id)
@@ -158,13 +106,14 @@ const createReading = ({ catalog, unitOfWork, clock }: Deps): Pick<RecordHistory
   const readableBefore = async (
     authorization: Authorization,
     compiled: CompiledCollection,
+    versions: Versions,
     event: LoggedEvent,
     older: LoggedEvent | undefined,
   ): Promise<StoredRecord | null | undefined> => {
     if (changeOf(compiled.collection, event) === 'created') return null
     const data = event.previous ?? older?.data
     if (data === undefined) return undefined
-    const before = recordIn(compiled, data)
+    const before = await versions.recordOf({ ...event, data })
     return (await authorization.mayRead(compiled, before)) ? before : undefined
   }
 
@@ -177,20 +126,20 @@ const createReading = ({ catalog, unitOfWork, clock }: Deps): Pick<RecordHistory
   ): Promise<HistoryPage> => {
     const compiled = await catalog.find(tx, name)
     const { collection } = compiled
-    const versions = createVersions(tx, compiled, id)
+    const versions = createVersions(tx, compiled, id, applyPatch)
     const authorization = createAuthorization(tx, catalog, principal, clock.now())
     const current = await tx.records(compiled.storage).findById(id)
     const deletion = current === null ? await versions.deletion() : null
-    await authorization.readable(compiled, deletion === null ? current : recordIn(compiled, deletion.data))
+    await authorization.readable(compiled, deletion === null ? current : await versions.recordOf(deletion))
     const { events, complete } = await versions.newest(before, size + 1)
     // The last one is only compared with, unless it is all there is.
     const shown = complete || events.length === 1 ? events : events.slice(0, -1)
     const page: Version[] = []
     for (const [at, event] of shown.entries()) {
-      const record = recordIn(compiled, event.data)
+      const record = await versions.recordOf(event)
       if (!(await authorization.mayRead(compiled, record))) continue
       const change = changeOf(collection, event)
-      const previous = await readableBefore(authorization, compiled, event, events[at + 1])
+      const previous = await readableBefore(authorization, compiled, versions, event, events[at + 1])
       page.push({
         version: record.version,
         change,
@@ -207,19 +156,21 @@ const createReading = ({ catalog, unitOfWork, clock }: Deps): Pick<RecordHistory
   return { history: (principal, name, id, page) => unitOfWork.read((tx) => read(tx, principal, name, id, page)) }
 }
 
-const createReverting = ({ catalog, unitOfWork, units, clock, operations }: Deps): Pick<RecordHistory, 'revert'> => {
+const createReverting = (deps: Deps): Pick<RecordHistory, 'revert'> => {
+  const { catalog, unitOfWork, units, clock, operations, applyPatch } = deps
+
   /** The fields of a version that the caller may read. */
   const read = (author: Author, name: string, id: number, version: number) =>
     unitOfWork.read(async (tx) => {
       const compiled = await catalog.find(tx, name)
-      const versions = createVersions(tx, compiled, id)
+      const versions = createVersions(tx, compiled, id, applyPatch)
       const authorization = createAuthorization(tx, catalog, principalOf(author), clock.now())
       const current = await tx.records(compiled.storage).findById(id)
       const deletion = current === null ? await versions.deletion() : null
-      const last = deletion === null ? null : recordIn(compiled, deletion.data)
+      const last = deletion === null ? null : await versions.recordOf(deletion)
       await authorization.readable(compiled, last ?? current)
       const event = await versions.find(version)
-      const found = event === null ? null : recordIn(compiled, event.data)
+      const found = event === null ? null : await versions.recordOf(event)
       if (found === null || !(await authorization.mayRead(compiled, found))) throw notFound('Version')
       return { last, found }
     })

@@ -8,6 +8,7 @@ import {
   type IdempotentResult,
   withIdempotency,
 } from './idempotency.ts'
+import type { ApplyPatch } from './ports/collections.ts'
 import type { ReadTx, UnitOfWork } from './ports/persistence.ts'
 import type { Clock } from './ports/system.ts'
 import { createAuthorization, refuse } from './record-access.ts'
@@ -29,6 +30,7 @@ interface Deps {
   readonly unitOfWork: UnitOfWork
   readonly units: RecordUnits
   readonly clock: Clock
+  readonly applyPatch: ApplyPatch
   /** The limit of a record of a collection defined at run time, as JSON. */
   readonly maxRecordBytes: number
 }

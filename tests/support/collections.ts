@@ -41,7 +41,7 @@ export const openCollections = ({ managed = false, wrap = (store: UnitOfWork): U
   const { catalog, units } = recordUnitsOn(unitOfWork)
   const deps = { catalog, units, unitOfWork, clock: systemClock, compilePattern, compileExpression, compileValidator }
   const collections = createCollections({ ...deps, applyPatch, managed })
-  const records = createRecords({ ...deps, maxRecordBytes: 65_536 })
+  const records = createRecords({ ...deps, applyPatch, maxRecordBytes: 65_536 })
   let names = 0
 
   const person = async (role: Role = 'user', more: Partial<NewUser> = {}): Promise<Actor> =>

@@ -210,6 +210,26 @@ describe('a revert', () => {
     ])
   })
 
+  test('after a field was renamed has it under the new name, as the history has', async () => {
+    const name = { type: 'string', maxLength: 20 }
+    const definition = (field: string) => ({
+      schema: { type: 'object', required: [field], properties: { [field]: name } },
+    })
+    await admin.define('places', definition('name'))
+    const { body: place } = await admin.create('places', { name: 'Rome' })
+    await admin.patch('places', place.id, { name: 'Roma' })
+    for (const [from, to] of [
+      ['name', 'label'],
+      ['label', 'title'],
+    ] as const) {
+      const transform = [{ op: 'move', from: `/${from}`, path: `/${to}` }]
+      await admin.define('places', { ...definition(to), transform })
+    }
+    const { body } = await historyOf(admin, 'places', place.id)
+    expect(body.items[0]?.changes).toEqual({ title: { from: 'Rome', to: 'Roma' } })
+    expect((await revert(admin, 'places', place.id, 1)).body).toMatchObject({ title: 'Rome', version: 3 })
+  })
+
   test('after a field was removed leaves it out, and says which required field is missing', async () => {
     const schema = (properties: object, required: readonly string[] = []) => ({
       schema: { type: 'object', properties, required },

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { createOpaqueTokens } from '../../../src/adapters/bun/opaque-tokens.ts'
 import { NO_RESERVE } from '../../../src/adapters/fs/reserve.ts'
+import { applyPatch } from '../../../src/adapters/json-patch/patch.ts'
 import { createAccessTokens } from '../../../src/adapters/jwt/access-tokens.ts'
 import { createMemoryAccessNotices } from '../../../src/adapters/memory/access-notices.ts'
 import { createMemoryRateLimiter } from '../../../src/adapters/memory/rate-limiter.ts'
@@ -77,7 +78,7 @@ const open = async () => {
     tokens,
     opaqueTokens,
     accounts: createAccounts(deps),
-    records: createRecords({ ...deps, maxRecordBytes: 65_536 }),
+    records: createRecords({ ...deps, applyPatch, maxRecordBytes: 65_536 }),
     sessions: createSessions(deps),
     users: createUsers({ ...deps, signup: 'open', reserve: NO_RESERVE }),
   }
