@@ -1,11 +1,12 @@
 import { Type } from '@sinclair/typebox'
-import { type Collection, isBuiltIn, pascalCase, rulesOf } from '../../../domain/collection.ts'
+import { type Collection, pascalCase, rulesOf } from '../../../domain/collection.ts'
 import { NDJSON_TYPE } from '../lines.ts'
 import { pageResponse } from '../pages.ts'
 import { listQuery, recordQuery } from '../record-query.ts'
 import { ImportQuery, ImportResult } from '../record-transfer.ts'
 import { IdText } from '../schemas.ts'
 import type { Components } from './components.ts'
+import type { TitleOf } from './expanded.ts'
 import { recordSchemasOf } from './fields.ts'
 import { mapValues, type Node, nodeAt } from './node.ts'
 import { correctOperation, REFUSAL } from './operation.ts'
@@ -26,7 +27,7 @@ export const namesOf = ({ name, singular }: Collection): CollectionNames => ({
 
 /** The schemas that a collection with these names adds. */
 export const schemaNamesOf = ({ one }: CollectionNames): readonly string[] =>
-  ['', 'Create', 'Update', 'Page'].map((end) => `${one}${end}`)
+  ['', 'Create', 'Update', 'Expanded', 'Page'].map((end) => `${one}${end}`)
 
 /** The operations that a collection with these names adds. */
 export const operationIdsOf = ({ one, many }: CollectionNames): readonly string[] => [
@@ -61,8 +62,8 @@ const PUBLIC = { who: 'optional' }
 const ADMIN = { who: 'admin' }
 const ID = parametersOf('path', { id: IdText })
 
-const recordOperations = (collection: Collection, { one, many }: CollectionNames): Operations => {
-  const { Record, Create, Update } = recordSchemasOf(collection, one)
+const recordOperations = (collection: Collection, { one, many }: CollectionNames, titleOf: TitleOf): Operations => {
+  const { Record, Create, Update } = recordSchemasOf(collection, one, titleOf)
   const { name } = collection
   const rules = rulesOf(collection)
   const tags = [name]
@@ -167,18 +168,28 @@ const transferOperations = (collection: Collection, { many }: CollectionNames): 
   }
 }
 
-/**
- * The paths of a collection. Of one defined in code, these are only the paths that its own routes do not have.
- */
-export const collectionPaths = (collection: Collection, names: CollectionNames, components: Components): Node => {
-  const operations = {
-    ...(isBuiltIn(collection) ? {} : recordOperations(collection, names)),
-    ...transferOperations(collection, names),
-  }
-  const paths = Object.entries(operations).map(([end, methods]) => {
-    const path = `/api/v1/collections/${collection.name}/records/${end}`
+const corrected = (
+  { name }: Collection,
+  operations: Operations,
+  components: Components,
+): readonly (readonly [string, Node])[] =>
+  Object.entries(operations).map(([end, methods]) => {
+    const path = `/api/v1/collections/${name}/records/${end}`
     const get = nodeAt(methods, 'get')
     return [path, mapValues(methods, (raw, method) => correctOperation(raw as Node, { method, path, get }, components))]
   })
-  return Object.fromEntries(paths)
+
+/** The paths of a collection defined at run time. `titleOf` is the title of the records of any, by name. */
+export const collectionPaths = (
+  collection: Collection,
+  names: CollectionNames,
+  titleOf: TitleOf,
+  components: Components,
+): Node => {
+  const operations = { ...recordOperations(collection, names, titleOf), ...transferOperations(collection, names) }
+  return Object.fromEntries(corrected(collection, operations, components))
 }
+
+/** The paths of a collection defined in code that its own routes do not have. */
+export const builtInPaths = (collection: Collection, components: Components): Node =>
+  Object.fromEntries(corrected(collection, transferOperations(collection, namesOf(collection)), components))

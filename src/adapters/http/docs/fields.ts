@@ -1,4 +1,5 @@
 import { type Collection, type FieldSchema, isAlwaysPresent, isNullable } from '../../../domain/collection.ts'
+import { expandedNode, type TitleOf } from './expanded.ts'
 import { mapValues, type Node } from './node.ts'
 import { sampleOf } from './sample.ts'
 
@@ -61,7 +62,7 @@ const schemaOf = (field: FieldSchema, use: Use): Node => {
 const ID = { type: 'integer', minimum: 1, examples: [1] }
 const TIME = { type: 'string', format: 'date-time', examples: ['2026-01-31T09:30:00.000Z'] }
 
-const record = (collection: Collection, title: string): Node => {
+const record = (collection: Collection, title: string, titleOf: TitleOf): Node => {
   const present = Object.keys(collection.fields).filter((name) => isAlwaysPresent(collection, name))
   return {
     type: 'object',
@@ -75,24 +76,22 @@ const record = (collection: Collection, title: string): Node => {
       version: { type: 'integer', minimum: 1, description: 'Increases with each change', examples: [3] },
       created_at: TIME,
       updated_at: TIME,
-      expanded: {
-        type: 'object',
-        description: 'What `expand` asked for and the caller may read, by the name of the field',
-        additionalProperties: true,
-      },
+      expanded: expandedNode(collection, title, titleOf),
     },
   }
 }
 
-/** The schemas of a collection defined at run time, whose names begin with `title`. */
-export const recordSchemasOf = (collection: Collection, title: string) => {
+/**
+ * The schemas of a collection defined at run time, whose names begin with `title`. `titleOf` is that of others, by name.
+ */
+export const recordSchemasOf = (collection: Collection, title: string, titleOf: TitleOf) => {
   const { fields, required } = collection
   const draft = mapValues(fields, (field) => schemaOf(field as FieldSchema, { orNull: false, closed: true }))
   const patch = mapValues(fields, (field, name) =>
     schemaOf(field as FieldSchema, { orNull: !required.includes(name), closed: true }),
   )
   return {
-    Record: record(collection, title),
+    Record: record(collection, title, titleOf),
     Create: {
       type: 'object',
       title: `${title}Create`,
