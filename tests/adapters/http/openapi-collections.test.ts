@@ -66,6 +66,14 @@ describe('the document of a running server', () => {
     ])
   })
 
+  test('shows the default of a field only where it applies: when a record is created', async () => {
+    const { body: document } = await documentOf()
+    const done = (name: string) => nodeAt(nodeAt(nodeAt(schemasIn(document), name), 'properties'), 'done')
+    expect(done('TaskCreate')).toHaveProperty('default', false)
+    expect(done('TaskUpdate')).not.toHaveProperty('default')
+    expect(done('Task')).not.toHaveProperty('default')
+  })
+
   test('describes what expand adds by the references of the collection', async () => {
     const { body: document } = await documentOf()
     const expandedOf = (name: string) => nodeAt(nodeAt(schemasIn(document), `${name}Expanded`), 'properties')
