@@ -1,4 +1,4 @@
-import { type Collection, type ReferenceField, referencesOf } from '../domain/collection.ts'
+import { type Collection, expandableOf, isOwner, type ReferenceField } from '../domain/collection.ts'
 import { AppError } from '../domain/errors.ts'
 import type { Json } from '../domain/merge-patch.ts'
 import type { StoredRecord } from '../domain/record.ts'
@@ -17,9 +17,6 @@ const MAX_LEVELS_COUNT = 2
 /** References to expand, and those to expand of what they lead to. */
 type Paths = ReadonlyMap<string, Paths>
 
-/** Every record has an owner to expand, unless the collection has a field of this name. */
-const OWNER = 'owner'
-
 const invalid = (detail: string): AppError =>
   new AppError('validation_failed', 'The references to expand cannot be used', {
     faults: [{ in: 'query', pointer: '/expand', detail }],
@@ -37,12 +34,8 @@ const parsePaths = (expand: readonly string[]): Paths => {
   return root
 }
 
-const referenceNamed = (collection: Collection, name: string): ReferenceField | null => {
-  const found = referencesOf(collection).find((reference) => reference.name === name)
-  if (found !== undefined) return found
-  if (name !== OWNER || Object.hasOwn(collection.fields, OWNER)) return null
-  return { name, target: 'users', isList: false, action: 'restrict' }
-}
+const referenceNamed = (collection: Collection, name: string): ReferenceField | null =>
+  expandableOf(collection).find((reference) => reference.name === name) ?? null
 
 /** Throws `validation_failed` for a path that names no reference. */
 const checkPaths = async (tx: ReadTx, catalog: Catalog, collection: Collection, paths: Paths): Promise<void> => {
@@ -57,10 +50,9 @@ const checkPaths = async (tx: ReadTx, catalog: Catalog, collection: Collection, 
 }
 
 /** The ids that a reference of a record has. */
-const idsOf = (record: StoredRecord, { name, isList }: ReferenceField, collection: Collection): readonly number[] => {
-  const isOwner = name === OWNER && !Object.hasOwn(collection.fields, OWNER)
-  const value: Json | undefined = isOwner ? record.ownerId : record[name]
-  return isList || !Array.isArray(value) ? idsIn(value) : []
+const idsOf = (record: StoredRecord, reference: ReferenceField): readonly number[] => {
+  const value: Json | undefined = isOwner(reference) ? record.ownerId : record[reference.name]
+  return reference.isList || !Array.isArray(value) ? idsIn(value) : []
 }
 
 /** Counts what an answer is expanded by. */
@@ -134,12 +126,12 @@ const createExpansion = (authorization: Authorization, catalog: Catalog) => {
       const reference = referenceNamed(collection, name)
       if (reference === null) continue
       const ids = within(
-        records.flatMap((record) => idsOf(record, reference, collection)),
+        records.flatMap((record) => idsOf(record, reference)),
         budget,
       )
       const found = await load(reference.target, ids, further, budget)
       for (const record of records) {
-        const references = idsOf(record, reference, collection).flatMap((id) => found.get(id) ?? [])
+        const references = idsOf(record, reference).flatMap((id) => found.get(id) ?? [])
         const shown = reference.isList ? references : references[0]
         const expanded = all.get(record.id)
         if (expanded !== undefined && shown !== undefined) expanded[name] = shown

@@ -1,8 +1,10 @@
+import type { Collection } from '../domain/collection.ts'
 import { AppError, type ErrorCode, type Fault } from '../domain/errors.ts'
 import { isJsonObject, type Json, type JsonObject } from '../domain/merge-patch.ts'
 import type { Actor } from '../domain/session.ts'
 import { requireAdmin } from './access.ts'
 import type { Catalog, CompiledCollection } from './catalog.ts'
+import { createImportKeys, type ImportKeys } from './import-keys.ts'
 import type { UnitOfWork } from './ports/persistence.ts'
 import type { Change } from './record-changes.ts'
 import type { RecordOperations } from './record-operations.ts'
@@ -85,8 +87,44 @@ interface Refusal {
   readonly error: AppError
 }
 
+interface Drafts {
+  readonly collection: Collection
+  readonly records: ReadonlyMap<Line, JsonObject>
+  readonly refusals: readonly Refusal[]
+}
+
+/**
+ * What records would be made of lines, and the lines that no record could be made of, whatever else is stored: found
+ * without a unit for each. `keys` are those of earlier lines.
+ */
+const createDrafting =
+  ({ catalog, unitOfWork }: Pick<Deps, 'catalog' | 'unitOfWork'>) =>
+  async (name: string, lines: readonly Line[], keys: ImportKeys | null): Promise<Drafts> => {
+    const { validator, collection } = await unitOfWork.read(async (tx) => catalog.find(tx, name))
+    const refusals: Refusal[] = []
+    const records = new Map<Line, JsonObject>()
+    const draft = (line: Line): AppError | null => {
+      const drafted = validator.draft(withoutAssigned(parseLine(line.text)))
+      if ('faults' in drafted) return invalid(drafted.faults)
+      records.set(line, drafted.record)
+      return keys?.refusalOf(collection, drafted.record) ?? null
+    }
+    for (const line of lines) {
+      try {
+        const error = draft(line)
+        if (error !== null) refusals.push({ line, error })
+      } catch (error) {
+        if (!(error instanceof AppError)) throw error
+        refusals.push({ line, error })
+      }
+    }
+    return { collection, records, refusals }
+  }
+
 /** Imports records, see `Records.importLines`. */
 export const createRecordImports = ({ catalog, unitOfWork, operations, adding }: Deps) => {
+  const draftAll = createDrafting({ catalog, unitOfWork })
+
   const importLine = async (
     change: Change,
     compiled: CompiledCollection,
@@ -131,20 +169,6 @@ export const createRecordImports = ({ catalog, unitOfWork, operations, adding }:
     return refusal
   }
 
-  /** Lines that no record could be made of, whatever else is stored: found without a unit for each. */
-  const unusable = async (name: string, lines: readonly Line[]): Promise<Refusal[]> => {
-    const { validator } = await unitOfWork.read(async (tx) => catalog.find(tx, name))
-    return lines.flatMap((line) => {
-      try {
-        const drafted = validator.draft(withoutAssigned(parseLine(line.text)))
-        return 'faults' in drafted ? [{ line, error: invalid(drafted.faults) }] : []
-      } catch (error) {
-        if (error instanceof AppError) return [{ line, error }]
-        throw error
-      }
-    })
-  }
-
   return async (
     actor: Actor,
     name: string,
@@ -162,8 +186,10 @@ export const createRecordImports = ({ catalog, unitOfWork, operations, adding }:
     }
     // A collection that does not exist is an error even without lines.
     await attempt(actor, name, [], true)
+    const keys = isDryRun ? createImportKeys() : null
     for await (const part of inParts(lines)) {
-      const refusals = await unusable(name, part)
+      const { collection, records, refusals: unusable } = await draftAll(name, part, keys)
+      const refusals = [...unusable]
       let remaining = part.filter((each) => !refusals.some(({ line }) => line === each))
       while (remaining.length > 0) {
         const refusal = await attempt(actor, name, remaining, isDryRun)
@@ -172,6 +198,7 @@ export const createRecordImports = ({ catalog, unitOfWork, operations, adding }:
         remaining = remaining.filter((line) => line !== refusal.line)
       }
       created += remaining.length
+      for (const line of remaining) keys?.add(collection, records.get(line) ?? {})
       for (const refusal of refusals.sort((one, other) => one.line.number - other.line.number)) note(refusal)
     }
     return { created, refused, lines: listed }

@@ -1,5 +1,6 @@
 import {
   type Collection,
+  expandableOf,
   type FieldSchema,
   isAlwaysPresent,
   isBuiltIn,
@@ -97,7 +98,21 @@ const declaration = (name: string, about: readonly string[], members: readonly s
     '\n',
   )
 
-const declarationsOf = (collection: Collection): readonly string[] => {
+/** What references lead to besides records. */
+const OTHER_TARGETS: Readonly<Record<string, string>> = { users: 'UserReference', files: 'StoredFile' }
+
+/** The types of what references lead to, by the names of their targets. */
+type TargetTypes = ReadonlyMap<string, string>
+
+const expandedMembers = (collection: Collection, targets: TargetTypes): readonly string[] => {
+  const members = expandableOf(collection).flatMap(({ name, target, isList }) => {
+    const type = targets.get(target)
+    return type === undefined ? [] : [`${propertyName(name)}?: ${type}${isList ? '[]' : ''}`]
+  })
+  return members.length === 0 ? ['[name: string]: never'] : members
+}
+
+const declarationsOf = (collection: Collection, targets: TargetTypes): readonly string[] => {
   const { fields, required, description, title } = collection
   const name = titleOf(collection)
   const present = Object.keys(fields).filter((field) => isAlwaysPresent(collection, field))
@@ -110,24 +125,59 @@ const declarationsOf = (collection: Collection): readonly string[] => {
       'version: number',
       'created_at: string',
       'updated_at: string',
+      `expanded?: ${name}Expanded`,
     ]),
     declaration(`${name}Create`, [], membersOf(fields, required, 'create')),
     declaration(`${name}Update`, ['A JSON Merge Patch (RFC 7396)'], membersOf(fields, required, 'update')),
+    declaration(
+      `${name}Expanded`,
+      ['What `expand` asked for and the caller may read'],
+      expandedMembers(collection, targets),
+    ),
   ]
 }
+
+const OTHER_DECLARATIONS = [
+  declaration('UserReference', ['What users may know of each other'], ['id: number', 'name: string']),
+  declaration(
+    'StoredFile',
+    [],
+    [
+      'id: number',
+      'filename: string',
+      'content_type: string',
+      '/** Bytes */',
+      'size: number',
+      'sha256: string',
+      'owner_id: number',
+      'created_at: string',
+      '/** The path of the content */',
+      'path: string',
+    ],
+  ),
+]
+
+/** The types besides that of a record, as the names of its types end. */
+const USES = ['Create', 'Update', 'Expanded']
 
 const HEADER = '// Written by `skep types` from the definitions of the collections.'
 
 /** TypeScript declarations for the records of collections. The same definitions always have the same text. */
 export const typeDeclarationsOf = (collections: readonly Collection[]): string => {
   const sorted = collections.toSorted((one, other) => (one.name < other.name ? -1 : 1))
+  const targets = new Map([
+    ...sorted.map((collection) => [collection.name, titleOf(collection)] as const),
+    ...Object.entries(OTHER_TARGETS),
+  ])
   const map = sorted.map((collection) => {
     const name = titleOf(collection)
-    return `${collection.name}: { record: ${name}; create: ${name}Create; update: ${name}Update }`
+    const members = [`record: ${name}`, ...USES.map((use) => `${use.toLowerCase()}: ${name}${use}`)]
+    return `${collection.name}: { ${members.join('; ')} }`
   })
   return `${[
     HEADER,
-    ...sorted.flatMap(declarationsOf),
+    ...OTHER_DECLARATIONS,
+    ...sorted.flatMap((collection) => declarationsOf(collection, targets)),
     declaration('Collections', ['The types of every collection, by its name'], map),
   ].join('\n\n')}\n`
 }

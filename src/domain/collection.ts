@@ -119,6 +119,18 @@ export const referencesOf = ({ fields }: Collection): readonly ReferenceField[] 
     return [{ name, target, isList: typeOf(field) === 'array', action: field['x-on-delete'] ?? 'restrict' }]
   })
 
+/** Every record has an owner to expand, unless the collection has a field of this name. */
+const OWNER: ReferenceField = { name: 'owner', target: 'users', isList: false, action: 'restrict' }
+
+/** The references that `expand` accepts: those of the fields, and the owner. */
+export const expandableOf = (collection: Collection): readonly ReferenceField[] => {
+  const references = referencesOf(collection)
+  return Object.hasOwn(collection.fields, OWNER.name) ? references : [OWNER, ...references]
+}
+
+/** Whether a reference is the owner, and not one of the fields. */
+export const isOwner = (reference: ReferenceField): boolean => reference === OWNER
+
 interface Values {
   readonly string: string
   readonly integer: number

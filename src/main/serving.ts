@@ -8,7 +8,7 @@ import { createApi } from '../adapters/http/api.ts'
 import { toEventBody, toRecordBody } from '../adapters/http/event-bodies.ts'
 import { effectiveHosts } from '../adapters/http/hosts.ts'
 import { listen } from '../adapters/http/server.ts'
-import { describeSocket } from '../adapters/ws/asyncapi.ts'
+import { describeEvents, describeSocket } from '../adapters/ws/asyncapi.ts'
 import { createSockets } from '../adapters/ws/sockets.ts'
 import { createFileLinks } from '../application/file-links.ts'
 import { createFiles } from '../application/files.ts'
@@ -114,7 +114,10 @@ export const serveApi = async (
       ...composeFiles(foundation),
       storedCollections: () => store.read((tx) => tx.collections.all()),
       publicUrl: () => publicUrl,
-      describeSocket: () => describeSocket(pkg.version, publicUrl),
+      describeSocket: {
+        document: (collections) => describeSocket(pkg.version, publicUrl, collections),
+        events: describeEvents,
+      },
       limiter: bus.limiter,
       realtime: sockets,
       log,

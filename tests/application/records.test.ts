@@ -401,6 +401,20 @@ describe('importing', () => {
     expect(await codeOf(records.export(owner, 'tasks'))).toBe('forbidden')
   })
 
+  test('finds in a dry run every line that an import would refuse, however far a duplicate is from the first', async () => {
+    const lines = [
+      { title: 'refused', list: 99 },
+      ...Array.from({ length: 250 }, (_, n) => ({ title: `t${n % 120}`, list: 1 })),
+      { title: 'refused', list: 1 },
+    ]
+    const { result: checked } = await importing(lines, true)
+    const { result: imported } = await importing(lines)
+    expect(checked).toMatchObject({ created: 121, refused: 131 })
+    expect({ created: imported.created, refused: imported.refused }).toEqual({ created: 121, refused: 131 })
+    const reasons = ({ lines: refused }: typeof checked) => refused.map(({ line, code }) => [line, code])
+    expect(reasons(checked)).toEqual(reasons(imported))
+  })
+
   test('changes nothing in a dry run', async () => {
     const { result, admin, records } = await importing(
       [

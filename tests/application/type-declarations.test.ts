@@ -1,43 +1,12 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
-import ts from 'typescript'
 import { compileValidator } from '../../src/adapters/json-schema/validator.ts'
 import { typeDeclarationsOf } from '../../src/application/type-declarations.ts'
 import type { Collection } from '../../src/domain/collection.ts'
 import { ITEMS } from '../../src/domain/collections/items.ts'
+import type { JsonObject } from '../../src/domain/merge-patch.ts'
 import { collectionOf, collections, definitionWith, draftsOf } from '../support/definitions.ts'
-
-const OPTIONS: ts.CompilerOptions = {
-  strict: true,
-  exactOptionalPropertyTypes: true,
-  noUncheckedIndexedAccess: true,
-  noEmit: true,
-  types: [],
-  lib: ['lib.esnext.d.ts'],
-  target: ts.ScriptTarget.ESNext,
-  module: ts.ModuleKind.Preserve,
-}
-
-const host = ts.createCompilerHost(OPTIONS)
-const libraries = new Map<string, ts.SourceFile | undefined>()
-
-const library: ts.CompilerHost['getSourceFile'] = (name, options) => {
-  if (!libraries.has(name)) libraries.set(name, host.getSourceFile(name, options))
-  return libraries.get(name)
-}
-
-/** What the compiler says about a module. */
-const errorsIn = (source: string): readonly string[] => {
-  const file = ts.createSourceFile('types.ts', source, ts.ScriptTarget.ESNext)
-  const program = ts.createProgram(['types.ts'], OPTIONS, {
-    ...host,
-    getSourceFile: (name, options) => (name === 'types.ts' ? file : library(name, options)),
-  })
-  return ts.getPreEmitDiagnostics(program).map(({ messageText, start = 0 }) => {
-    const text = ts.flattenDiagnosticMessageText(messageText, '\n')
-    return `${text} at ${source.slice(start, start + 200)}`
-  })
-}
+import { errorsIn } from '../support/typescript.ts'
 
 const TASKS = collectionOf(
   definitionWith(
@@ -45,7 +14,9 @@ const TASKS = collectionOf(
       title: { type: 'string', description: 'One line' },
       done: { type: 'boolean', default: false },
       state: { type: ['string', 'null'], enum: ['open', 'closed', null] },
-      list: { type: 'integer', 'x-ref': 'lists', description: 'Where it is' },
+      parent: { type: 'integer', 'x-ref': 'tasks', description: 'What it is a part of' },
+      watchers: { type: 'array', items: { type: 'integer' }, 'x-ref': 'users', default: [] },
+      photo: { type: ['integer', 'null'], 'x-ref': 'files' },
       due_at: { type: ['string', 'null'], format: 'date-time' },
       tags: { type: 'array', items: { type: 'string' } },
       place: {
@@ -55,12 +26,31 @@ const TASKS = collectionOf(
       },
     },
     {},
-    { title: 'Task', description: 'Something to do.\nEnds */ here', required: ['title', 'list', 'done'] },
+    { title: 'Task', description: 'Something to do.\nEnds */ here', required: ['title', 'parent', 'done'] },
   ),
 )
 
 test('every collection has a type for its records, for creating and for changing them', () => {
   expect(typeDeclarationsOf([TASKS])).toBe(`// Written by \`skep types\` from the definitions of the collections.
+
+/** What users may know of each other */
+export interface UserReference {
+  id: number
+  name: string
+}
+
+export interface StoredFile {
+  id: number
+  filename: string
+  content_type: string
+  /** Bytes */
+  size: number
+  sha256: string
+  owner_id: number
+  created_at: string
+  /** The path of the content */
+  path: string
+}
 
 /**
  * Task
@@ -75,10 +65,14 @@ export interface Task {
   done: boolean
   state: "open" | "closed" | null
   /**
-   * Where it is
-   * References \`lists\`
+   * What it is a part of
+   * References \`tasks\`
    */
-  list: number
+  parent: number
+  /** References \`users\` */
+  watchers?: number[]
+  /** References \`files\` */
+  photo: number | null
   /** Format: date-time */
   due_at: string | null
   tags?: string[]
@@ -89,6 +83,7 @@ export interface Task {
   version: number
   created_at: string
   updated_at: string
+  expanded?: TaskExpanded
 }
 
 export interface TaskCreate {
@@ -97,10 +92,14 @@ export interface TaskCreate {
   done?: boolean
   state?: "open" | "closed" | null
   /**
-   * Where it is
-   * References \`lists\`
+   * What it is a part of
+   * References \`tasks\`
    */
-  list: number
+  parent: number
+  /** References \`users\` */
+  watchers?: number[]
+  /** References \`files\` */
+  photo?: number | null
   /** Format: date-time */
   due_at?: string | null
   tags?: string[]
@@ -117,10 +116,14 @@ export interface TaskUpdate {
   done?: boolean
   state?: "open" | "closed" | null
   /**
-   * Where it is
-   * References \`lists\`
+   * What it is a part of
+   * References \`tasks\`
    */
-  list?: number
+  parent?: number
+  /** References \`users\` */
+  watchers?: number[] | null
+  /** References \`files\` */
+  photo?: number | null
   /** Format: date-time */
   due_at?: string | null
   tags?: string[] | null
@@ -130,9 +133,17 @@ export interface TaskUpdate {
   } | null
 }
 
+/** What \`expand\` asked for and the caller may read */
+export interface TaskExpanded {
+  owner?: UserReference
+  parent?: Task
+  watchers?: UserReference[]
+  photo?: StoredFile
+}
+
 /** The types of every collection, by its name */
 export interface Collections {
-  tasks: { record: Task; create: TaskCreate; update: TaskUpdate }
+  tasks: { record: Task; create: TaskCreate; update: TaskUpdate; expanded: TaskExpanded }
 }
 `)
 })
@@ -141,17 +152,37 @@ test('the text does not depend on the order of the collections', () => {
   expect(typeDeclarationsOf([TASKS, ITEMS])).toBe(typeDeclarationsOf([ITEMS, TASKS]))
 })
 
-test('a type error is found where a record does not fit', () => {
-  const types = typeDeclarationsOf([TASKS, ITEMS])
-  const use = (statement: string) => errorsIn(`${types}\n${statement}`)
-  expect(use('export const good: TaskCreate = { title: "a", list: 1 }')).toEqual([])
-  expect(
-    use('export const update: Collections["tasks"]["update"] = { place: { "post code": null }, tags: null }'),
-  ).toEqual([])
-  expect(use('export const item: Item["data"] = { any: [1] }')).toEqual([])
-  expect(use('export const missing: TaskCreate = { title: "a" }')).toHaveLength(1)
-  expect(use('export const wrong: TaskCreate = { title: "a", list: 1, state: "lost" }')).toHaveLength(1)
-  expect(use('export const removed: TaskUpdate = { title: null }')).toHaveLength(1)
+const ACCEPTED = [
+  'TaskCreate = { title: "a", parent: 1 }',
+  'Collections["tasks"]["update"] = { place: { "post code": null }, tags: null }',
+  'Item["data"] = { any: [1] }',
+  'Collections["tasks"]["expanded"] = {}',
+  'TaskExpanded = { owner: { id: 1, name: "Ann" }, watchers: [] }',
+  'string | undefined = ({} as Task).expanded?.parent?.expanded?.owner?.name',
+  'string | undefined = ({} as { tasks: Task }).tasks.expanded?.photo?.content_type',
+]
+
+const REFUSED = [
+  'TaskCreate = { title: "a" }',
+  'TaskCreate = { title: "a", parent: 1, state: "lost" }',
+  'TaskUpdate = { title: null }',
+  'TaskExpanded = { watchers: { id: 1, name: "Ann" } }',
+  'TaskExpanded = { title: "a" }',
+  'string = ({} as Task).expanded?.photo?.filename',
+]
+
+test('a type error is found where a value does not fit, and only there', () => {
+  const statements = [
+    ...ACCEPTED.map((text, index) => `export const accepted${index}: ${text}`),
+    ...REFUSED.map((text, index) => `// @ts-expect-error\nexport const refused${index}: ${text}`),
+  ]
+  expect(errorsIn([typeDeclarationsOf([TASKS, ITEMS]), ...statements].join('\n'))).toEqual([])
+})
+
+test('a field called owner takes the place of the owner in what is expanded', () => {
+  const owned = (owner: JsonObject) => typeDeclarationsOf([collectionOf(definitionWith({ owner }))])
+  expect(owned({ type: 'string' })).toContain('TaskExpanded {\n  [name: string]: never\n}')
+  expect(owned({ type: 'integer', 'x-ref': 'tasks' })).toContain('TaskExpanded {\n  owner?: Task\n}')
 })
 
 const renamed = (collection: Collection, index: number): Collection => ({

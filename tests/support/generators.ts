@@ -100,7 +100,13 @@ const PYTHON_CLIENT: Generator = {
 }
 
 export const GENERATORS: readonly Generator[] = [
-  inBun('openapi-fetch', 'openapi-typescript', (document) => [document, '--output', 'client.ts']),
+  inBun('openapi-fetch', 'openapi-typescript', (document) => [
+    document,
+    '--output',
+    'client.ts',
+    // Otherwise a field with a default is required when a record is created.
+    '--default-non-nullable=false',
+  ]),
   inBun('hey-api', 'openapi-ts', (document) => ['--input', document, '--output', 'client', '--no-log-file']),
   PYTHON_CLIENT,
 ]

@@ -24,7 +24,7 @@ import { createCommonHeaders } from './common-headers.ts'
 import { crossOrigin } from './cross-origin.ts'
 import { describeRoutes } from './docs/document.ts'
 import { createLiveDocument } from './docs/live-document.ts'
-import type { Node } from './docs/node.ts'
+import { createLiveSocketDocument, type SocketDescription } from './docs/live-socket-document.ts'
 import { docsRoutes } from './docs/pages.ts'
 import { unusable } from './docs/unusable.ts'
 import { createEdge } from './edge.ts'
@@ -75,8 +75,7 @@ export interface ApiDeps {
   readonly slices: EventLoopSlices
   readonly metrics: Pick<Metrics, 'requestFinished'> & Exposition
   readonly checks: readonly Check[]
-  /** The AsyncAPI document, as plain data; created once the server listens. */
-  readonly describeSocket: () => Node
+  readonly describeSocket: SocketDescription
 }
 
 /** `basePath` is empty when PUBLIC_URL has no path. */
@@ -195,11 +194,13 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
     responseBodies,
     basePath,
   })
-  const describe = createLiveDocument({
+  const collections = deps.storedCollections
+  const openapi = createLiveDocument({
     base: lazy(() => describeApi(version, basePath)),
-    collections: deps.storedCollections,
+    collections,
     slices: deps.slices,
   })
+  const asyncapi = createLiveSocketDocument({ describe: deps.describeSocket, collections, slices: deps.slices })
   const app: Elysia = new Elysia({
     // Otherwise a short Host header shifts the path (`Host: a`, `/pub/admin` runs `/admin`).
     handler: { standardHostname: false },
@@ -226,6 +227,6 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
         corsOrigins: options.corsOrigins,
       }),
     )
-    .use(docsRoutes(kernel, { openapi: describe, asyncapi: deps.describeSocket }, options)) as unknown as Elysia
+    .use(docsRoutes(kernel, { openapi, asyncapi }, options)) as unknown as Elysia
   return app.use(fallbackRoutes(kernel, app.routes)) as unknown as Elysia
 }

@@ -12,9 +12,11 @@ import {
   titleOf,
   typeOf,
 } from '../../domain/collection.ts'
+import { collectionNamed } from '../../domain/collections/index.ts'
 import type { Json, JsonObject } from '../../domain/merge-patch.ts'
 import { BATCH_LIMITS, type StoredRecord } from '../../domain/record.ts'
 import { isLine, LINE_PATTERN } from '../../domain/text.ts'
+import { expandedNode } from './docs/expanded.ts'
 import { listQuery } from './record-query.ts'
 import { body, Id, IdText, queryOf, Timestamp, text, textWithoutNul } from './schemas.ts'
 import { toTimestamp } from './timestamps.ts'
@@ -130,19 +132,14 @@ export const Version = t.Optional(
   Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: VERSION, examples: [3] }),
 )
 
-/** What `expand` asked for. */
-const Expanded = t.Object(
-  {},
-  {
-    additionalProperties: true,
-    openapi: {
-      type: 'object',
-      additionalProperties: true,
-      description: 'What `expand` asked for and the caller may read, by the names of references',
-      examples: [{ owner: { id: 1, name: 'Ann Lee' } }],
-    },
-  },
-)
+const titleOfBuiltIn = (name: string): string | undefined => {
+  const collection = collectionNamed(name)
+  return collection === null ? undefined : titleOf(collection)
+}
+
+/** What `expand` asked for. The document describes it more exactly than answers are checked. */
+const expandedSchema = (collection: Collection) =>
+  t.Object({}, { additionalProperties: true, openapi: expandedNode(collection, titleOf(collection), titleOfBuiltIn) })
 
 /** The schema of a record in HTTP responses. */
 const recordSchema = <C extends Collection>(collection: C) =>
@@ -155,7 +152,7 @@ const recordSchema = <C extends Collection>(collection: C) =>
         version: t.Integer({ minimum: 1, description: 'Increases with each change', examples: [3] }),
         created_at: Timestamp,
         updated_at: Timestamp,
-        expanded: t.Optional(Expanded),
+        expanded: t.Optional(expandedSchema(collection)),
       },
       { title: titleOf(collection) },
     ),

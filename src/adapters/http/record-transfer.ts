@@ -21,7 +21,11 @@ const MAX_UNREADABLE_LINES_COUNT = 1_000
 
 export const ImportQuery = queryOf({
   dry_run: t.Optional(
-    choiceOf(['true', 'false'], { default: 'false', description: '`true` only checks the lines, and stores nothing' }),
+    choiceOf(['true', 'false'], {
+      default: 'false',
+      description:
+        '`true` only checks the lines, and stores nothing. Duplicates within the file are found among the first 100,000 unique values',
+    }),
   ),
 })
 

@@ -1,11 +1,15 @@
 import type { TSchema } from '@sinclair/typebox'
+import { LEFT } from '../../application/view-changes.ts'
+import { type Collection, eventName, RECORD_CHANGES, titleOf } from '../../domain/collection.ts'
 import { CLIENT_EXAMPLES, SERVER_EXAMPLES } from './asyncapi-examples.ts'
 import { CLIENT_FRAMES, CLOSE, MAX_FRAME_BYTES, SERVER_FRAMES } from './frames.ts'
-import { TOPICS_TABLE } from './subjects.ts'
+import { TOPICS_TABLE, topicPatternOf, topicRowsOf } from './subjects.ts'
 
 type Node = Readonly<Record<string, unknown>>
 
-const DESCRIPTION = `Changes as they happen, and the changes you missed while disconnected.
+const descriptionOf = (
+  collections: readonly Collection[],
+): string => `Changes as they happen, and the changes you missed while disconnected.
 
 ## Signing in
 
@@ -17,7 +21,7 @@ before its token expires. The origin of a page must be the server's own or be li
 
 | topic | events |
 |---|---|
-${TOPICS_TABLE}
+${[TOPICS_TABLE, ...collections.map(topicRowsOf)].join('\n')}
 
 A connection has at most one subscription per topic and 100 in total. Access to an event is checked when it is
 delivered.
@@ -54,7 +58,7 @@ const reference = ($ref: string): Node => ({ $ref })
 const messageOf = (name: string) => reference(`${CHANNEL}/messages/${name}`)
 
 /** As plain JSON: TypeBox marks its schemas with symbols. */
-const toPlainJson = (schema: TSchema): unknown => JSON.parse(JSON.stringify(schema))
+const toPlainJson = (schema: TSchema): Node => JSON.parse(JSON.stringify(schema))
 
 /** Clients must tolerate properties that a later version adds. */
 const opened = (schema: TSchema): unknown =>
@@ -64,7 +68,7 @@ const opened = (schema: TSchema): unknown =>
 
 const jsonMessage = (
   name: string,
-  { title, description }: TSchema,
+  { title, description }: Pick<TSchema, 'title' | 'description'>,
   payload: unknown,
   examples: readonly unknown[],
 ) => ({
@@ -110,8 +114,8 @@ const ANSWERS: Readonly<Record<keyof typeof CLIENT_FRAMES | 'text', readonly str
   text: ['echo'],
 }
 
-/** The document describes the server's view: it receives client frames. */
-const operations = (): Node => ({
+/** The document describes the server's view: it receives client frames. `events` are the messages with events. */
+const operations = (events: readonly string[]): Node => ({
   ...Object.fromEntries(
     Object.entries(ANSWERS).map(([name, answers]) => [
       name,
@@ -133,7 +137,7 @@ const operations = (): Node => ({
     action: 'send',
     summary: 'Sent for every event of the subscribed topics',
     channel: reference(CHANNEL),
-    messages: [messageOf('event')],
+    messages: events.map(messageOf),
   },
   end: {
     action: 'send',
@@ -153,12 +157,55 @@ const serverAt = (publicUrl: string): Node => {
   }
 }
 
-/** The AsyncAPI 3 document of the protocol, built from the schemas that validate frames. */
-export const describeSocket = (version: string, publicUrl: string): Node => {
+/** The name of the message with the events of a collection defined at run time. No other begins with a capital letter. */
+const messageNameOf = (collection: Collection): string => `${titleOf(collection)}Event`
+
+/** The frame of an event whose topic, event and data are described by these schemas. */
+const eventFrame = (title: string, description: string, [topic, event, data]: readonly Node[]): Node => {
+  const { type, cursor } = SERVER_FRAMES.event.properties
+  const properties = { type, topic, cursor, event, data }
+  return { type: 'object', title, description, required: Object.keys(properties), properties }
+}
+
+/**
+ * The message with the events of a collection defined at run time, by its name. `record` is the schema of its records.
+ * These frames are also {@link SERVER_FRAMES.event}s.
+ */
+export const describeEvents = (collection: Collection, record: Node): Node => {
+  const name = messageNameOf(collection)
+  const topic = { type: 'string', pattern: topicPatternOf(collection), examples: [collection.name] }
+  const left = `${collection.singular}.${LEFT}`
+  const changed = eventFrame(`${name}Changed`, 'A record was created, updated or deleted, or starts to match', [
+    topic,
+    { type: 'string', enum: RECORD_CHANGES.map((change) => eventName(collection, change)) },
+    record,
+  ])
+  const gone = eventFrame(`${name}Left`, 'A record no longer matches, or may no longer be read', [
+    topic,
+    { type: 'string', enum: [left] },
+    { type: 'object', required: ['id'], properties: { id: { type: 'integer' } } },
+  ])
+  const example = { type: 'event', topic: collection.name, cursor: '5kx0q2m9t4.44', event: left, data: { id: 7 } }
+  return {
+    [name]: jsonMessage(
+      name,
+      { title: name, description: `Events of ${collection.name}` },
+      { oneOf: [changed, gone] },
+      [example],
+    ),
+  }
+}
+
+/**
+ * The AsyncAPI 3 document of the protocol, built from the schemas that validate frames. The messages with the events of
+ * `collections`, which are defined at run time, are referred to, but not in it: see {@link describeEvents}.
+ */
+export const describeSocket = (version: string, publicUrl: string, collections: readonly Collection[] = []): Node => {
   const all = messages()
+  const added = collections.map(messageNameOf)
   return {
     asyncapi: '3.0.0',
-    info: { title: 'Skep', version, description: DESCRIPTION, license: { name: 'MIT' } },
+    info: { title: 'Skep', version, description: descriptionOf(collections), license: { name: 'MIT' } },
     defaultContentType: 'application/json',
     servers: { skep: serverAt(publicUrl) },
     channels: {
@@ -167,12 +214,12 @@ export const describeSocket = (version: string, publicUrl: string): Node => {
         title: 'The socket',
         parameters: { client_id: { description: 'Your name for this client: 1 to 64 characters of `A-Za-z0-9_-`' } },
         messages: Object.fromEntries(
-          Object.keys(all).map((name) => [name, reference(`#/components/messages/${name}`)]),
+          [...Object.keys(all), ...added].map((name) => [name, reference(`#/components/messages/${name}`)]),
         ),
         bindings: { ws: { method: 'GET', bindingVersion: '0.1.0' } },
       },
     },
-    operations: operations(),
+    operations: operations(['event', ...added]),
     components: {
       messages: all,
       securitySchemes: {

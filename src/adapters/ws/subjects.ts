@@ -90,6 +90,13 @@ export const TOPICS_TABLE = [
   `| \`${JOBS}\` | jobs, for admins |`,
 ].join('\n')
 
+/** The topics of a collection defined at run time. */
+export const topicPatternOf = ({ name }: Collection): string => `^${name}(?:/[1-9][0-9]{0,14})?$`
+
+/** Rows of a table of topics. */
+export const topicRowsOf = ({ name }: Collection): string =>
+  `| \`${name}\` | the ${name} that you may read |\n| \`${name}/{id}\` | one of them |`
+
 /** Every event that there may be. */
 export const EVENT_PATTERN = `^${NAME}\\.(?:${[...RECORD_CHANGES, LEFT].join('|')}|done|dead)$`
 

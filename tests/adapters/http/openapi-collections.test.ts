@@ -66,6 +66,31 @@ describe('the document of a running server', () => {
     ])
   })
 
+  test('shows the default of a field only where it applies: when a record is created', async () => {
+    const { body: document } = await documentOf()
+    const done = (name: string) => nodeAt(nodeAt(nodeAt(schemasIn(document), name), 'properties'), 'done')
+    expect(done('TaskCreate')).toHaveProperty('default', false)
+    expect(done('TaskUpdate')).not.toHaveProperty('default')
+    expect(done('Task')).not.toHaveProperty('default')
+  })
+
+  test('describes what expand adds by the references of the collection', async () => {
+    const { body: document } = await documentOf()
+    const expandedOf = (name: string) => nodeAt(nodeAt(schemasIn(document), `${name}Expanded`), 'properties')
+    const schema = (name: string) => ({ $ref: `#/components/schemas/${name}` })
+    expect(nodeAt(nodeAt(schemasIn(document), 'Task'), 'properties').expanded).toEqual(schema('TaskExpanded'))
+    expect(expandedOf('Task')).toEqual({
+      owner: schema('UserReference'),
+      list: schema('List'),
+      photo: schema('StoredFile'),
+    })
+    expect(expandedOf('List')).toEqual({
+      owner: schema('UserReference'),
+      members: { type: 'array', items: schema('UserReference') },
+    })
+    expect(expandedOf('Item')).toEqual({ owner: schema('UserReference') })
+  })
+
   test('names the sorts of each list, and the parameters that it has', async () => {
     const { operation } = operationIn((await documentOf()).body, 'listTasks')
     expect(parameterNames(operation)).toContainValues(['filter', 'q', 'expand', 'sort', 'page', 'size', 'cursor'])
@@ -156,7 +181,7 @@ test('what the server answers is what the document says', async () => {
     ['createTask', 201, ann.call('POST', records, { json })],
     ['createTask', 409, ann.call('POST', records, { json: { title: 'Milk', list: list.id } })],
     ['createTask', 422, ann.call('POST', records, { json: {} })],
-    ['listTasks', 200, ann.call('GET', `${records}?filter=!done&expand=list,list.owner`)],
+    ['listTasks', 200, ann.call('GET', `${records}?filter=!done&expand=owner,list,list.owner,list.members`)],
     ['listTasks', 422, ann.call('GET', `${records}?filter=!`)],
     ['getTask', 200, ann.call('GET', `${at}?expand=list`)],
     ['getTask', 404, callsOf(skep, await skep.member()).call('GET', at)],
@@ -257,6 +282,18 @@ describe('the document of many collections', () => {
     all[50] = { ...stored(51, { fields: { changed: { type: 'boolean' } } }), version: 2 }
     expect(nodeAt(schemasIn(await read(current)), 'Thing51Create').properties).toContainKey('changed')
     expect(turns() - whole).toBeLessThanOrEqual(2)
+  })
+
+  test('describes a collection again if the schema of one that it references has another name', async () => {
+    const all = [stored(1, { fields: { thing: { type: 'integer', 'x-ref': 'problems' } } })]
+    const { current } = describing(all)
+    const target = async () => {
+      const properties = nodeAt(nodeAt(schemasIn(await read(current)), 'Thing1Expanded'), 'properties')
+      return properties.thing
+    }
+    expect(await target()).toBeUndefined()
+    all.push(stored(2, { name: 'problems', singular: 'problem' }))
+    expect(await target()).toEqual({ $ref: '#/components/schemas/ProblemRecord' })
   })
 
   test('gives another name to a collection whose own would be taken', async () => {

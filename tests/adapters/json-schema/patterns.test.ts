@@ -3,6 +3,8 @@ import fc from 'fast-check'
 import { sizeOfPattern } from '../../../src/adapters/json-schema/pattern-size.ts'
 import { compilePattern } from '../../../src/adapters/json-schema/patterns.ts'
 
+const RUNS = Number(process.env.FUZZ_RUNS ?? 100)
+
 const reasonOf = (source: string): string | null => {
   const compiled = compilePattern(source)
   return 'reason' in compiled ? compiled.reason : null
@@ -59,7 +61,7 @@ test('a pattern that leads a text through many states keeps its answer', () => {
     fc.property(fc.string({ unit: fc.constantFrom('a', 'b'), minLength: 13, maxLength: 200 }), (text) => {
       expect(matches(source, text)).toBe(text.at(-13) === 'a')
     }),
-    { numRuns: 500 },
+    { numRuns: RUNS },
   )
 })
 
@@ -95,7 +97,7 @@ test('patterns match as in ECMAScript', () => {
         expect(matches(pattern, text)).toBe(new RegExp(pattern, 'u').test(text))
       },
     ),
-    { numRuns: 500 },
+    { numRuns: RUNS },
   )
 })
 

@@ -4,8 +4,9 @@ import type { JsonObject } from '../../../src/domain/merge-patch.ts'
 import { type LiveMember, startLiveCollections } from '../../support/live-collections.ts'
 import type { Frame, TestSocket } from '../../support/socket.ts'
 
-/** How long the test looks for a counterexample. */
-const SEARCH_MS = Number(process.env.TEST_SEARCH_MS ?? 15_000)
+/** How long the test looks for a counterexample. The first run always ends. */
+const SEARCH_MS = Number(process.env.TEST_SEARCH_MS ?? 4_000)
+const MAX_RUNS_COUNT = 2_000
 const DEADLINE_MS = 10_000
 const MAX_CONCURRENT_COUNT = 6
 
@@ -270,10 +271,12 @@ let runs = 0
 test('whoever applies the events to the list they have read holds what the server lists', async () => {
   const seed = Number(process.env.TEST_SEED ?? Date.now() % 2 ** 31)
   console.info(`seed ${seed}`)
+  const searchesUntil = Date.now() + SEARCH_MS
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.array(action, { minLength: 1, maxLength: 25 }), { minLength: 1, maxLength: 4 }),
       async (phases) => {
+        if (runs > 0 && Date.now() > searchesUntil) return
         const { tryTo, followers, end } = await createWorld(++runs)
         try {
           for (const follower of followers) await follower.connect()
@@ -292,8 +295,8 @@ test('whoever applies the events to the list they have read holds what the serve
         }
       },
     ),
-    { seed, numRuns: 10_000, interruptAfterTimeLimit: SEARCH_MS, markInterruptAsFailure: false, endOnFailure: true },
+    { seed, numRuns: MAX_RUNS_COUNT, endOnFailure: true },
   )
   console.info(`${runs} runs`)
-  expect(runs).toBeGreaterThan(1)
+  expect(runs).toBeGreaterThan(0)
 }, 120_000)

@@ -2,8 +2,11 @@ import {
   batchItems,
   createFileLink,
   createItem,
+  createList,
+  createTask,
   createToken,
   getFileContent,
+  getTask,
   listItems,
   registerUser,
   updateItem,
@@ -52,6 +55,11 @@ export const round = async (baseUrl: string, email: string, picture: Uint8Array<
   ]
   const batch = await batchItems({ client, throwOnError, body: { operations } })
 
+  const { data: list } = await createList({ client, throwOnError, body: { name: 'Groceries' } })
+  const { data: task } = await createTask({ client, throwOnError, body: { title: 'Milk', list: list.id } })
+  const expanding = { path: { id: task.id }, query: { expand: 'list.owner' } }
+  const { title, expanded } = (await getTask({ client, throwOnError, ...expanding })).data
+
   const upload = new File([picture], 'dot.png', { type: 'image/png' })
   const { data: file } = await uploadFile({ client, throwOnError, body: { file: upload } })
   const at = { id: file.id }
@@ -67,6 +75,7 @@ export const round = async (baseUrl: string, email: string, picture: Uint8Array<
     updated: { title: updated.data.title, version },
     conflict: { status: conflict.response?.status, code: conflict.error?.code },
     batch: batch.data.results.map((item) => item?.title ?? null),
+    task: { title, list: expanded?.list?.name, owner: expanded?.list?.expanded?.owner?.name },
     file: { filename: file.filename, content_type: file.content_type, size: file.size },
     part: {
       status: part.response.status,

@@ -56,6 +56,12 @@ export const round = async (baseUrl: string, email: string, picture: Uint8Array<
   ]
   const batch = dataOf(await client.POST('/api/v1/items/batch', { body: { operations } }))
 
+  const list = dataOf(await client.POST('/api/v1/collections/lists/records/', { body: { name: 'Groceries' } }))
+  const draft = { title: 'Milk', list: list.id }
+  const task = dataOf(await client.POST('/api/v1/collections/tasks/records/', { body: draft }))
+  const expanding = { path: { id: task.id }, query: { expand: 'list.owner' } }
+  const { title, expanded } = dataOf(await client.GET('/api/v1/collections/tasks/records/{id}', { params: expanding }))
+
   const form = new FormData()
   form.append('file', new File([picture], 'dot.png', { type: 'image/png' }))
   const upload = { body: { file: 'dot.png' }, bodySerializer: () => form }
@@ -81,6 +87,7 @@ export const round = async (baseUrl: string, email: string, picture: Uint8Array<
     updated: { title: updated.title, version: updated.version },
     conflict: { status: conflict.response.status, code: conflict.error?.code },
     batch: batch.results.map((item) => item?.title ?? null),
+    task: { title, list: expanded?.list?.name, owner: expanded?.list?.expanded?.owner?.name },
     file: { filename: file.filename, content_type: file.content_type, size: file.size },
     part: {
       status: part.response.status,

@@ -13,6 +13,8 @@ from client import AuthenticatedClient, Client
 from client.api.auth import create_token
 from client.api.files import create_file_link, get_file_content, upload_file
 from client.api.items import batch_items, create_item, list_items, update_item
+from client.api.lists import create_list
+from client.api.tasks import create_task, get_task
 from client.api.users import register_user
 from client.models import (
     FileLinkCreate,
@@ -23,6 +25,8 @@ from client.models import (
     ItemBatchUpdate,
     ItemCreate,
     ItemUpdate,
+    ListCreate,
+    TaskCreate,
     TokenRequest,
     TokenRequestGrantType,
     UserCreate,
@@ -67,6 +71,11 @@ operations = [
 ]
 batch = batch_items.sync(client=client, body=ItemBatch(operations=operations))
 
+groceries = create_list.sync(client=client, body=ListCreate(name="Groceries"))
+milk = create_task.sync(client=client, body=TaskCreate.from_dict({"title": "Milk", "list": groceries.id}))
+task = get_task.sync(milk.id, client=client, expand="list.owner").to_dict()
+expanded = task["expanded"]["list"]
+
 content = BytesIO(Path(picture).read_bytes())
 file = upload_file.sync(client=client, body=FileUpload(file=File(content, "dot.png", "image/png")))
 part = get_file_content.sync_detailed(file.id, client=client, range_="bytes=1-3")
@@ -83,6 +92,11 @@ print(
             "updated": {"title": updated.title, "version": updated.version},
             "conflict": {"status": conflict.status_code, "code": conflict.parsed.code},
             "batch": [None if result is None else result.title for result in batch.results],
+            "task": {
+                "title": task["title"],
+                "list": expanded["name"],
+                "owner": expanded["expanded"]["owner"]["name"],
+            },
             "file": {"filename": file.filename, "content_type": file.content_type, "size": file.size},
             "part": {
                 "status": part.status_code,

@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { type Collection, isBuiltIn, pascalCase, rulesOf } from '../../../domain/collection.ts'
+import { type Collection, pascalCase, rulesOf } from '../../../domain/collection.ts'
 import { NDJSON_TYPE } from '../lines.ts'
 import { pageResponse } from '../pages.ts'
 import { HISTORY_DESCRIPTIONS, HistoryQuery, RecordVersion, Revert } from '../record-history.ts'
@@ -7,6 +7,7 @@ import { listQuery, recordQuery } from '../record-query.ts'
 import { ImportQuery, ImportResult } from '../record-transfer.ts'
 import { IdText } from '../schemas.ts'
 import type { Components } from './components.ts'
+import type { TitleOf } from './expanded.ts'
 import { recordSchemasOf } from './fields.ts'
 import { mapValues, type Node, nodeAt } from './node.ts'
 import { correctOperation, REFUSAL } from './operation.ts'
@@ -27,7 +28,7 @@ export const namesOf = ({ name, singular }: Collection): CollectionNames => ({
 
 /** The schemas that a collection with these names adds. */
 export const schemaNamesOf = ({ one }: CollectionNames): readonly string[] =>
-  ['', 'Create', 'Update', 'Page'].map((end) => `${one}${end}`)
+  ['', 'Create', 'Update', 'Expanded', 'Page'].map((end) => `${one}${end}`)
 
 /** The operations that a collection with these names adds. */
 export const operationIdsOf = ({ one, many }: CollectionNames): readonly string[] => [
@@ -63,8 +64,8 @@ const PUBLIC = { who: 'optional' }
 const ADMIN = { who: 'admin' }
 const ID = parametersOf('path', { id: IdText })
 
-const recordOperations = (collection: Collection, { one, many }: CollectionNames): Operations => {
-  const { Record, Create, Update } = recordSchemasOf(collection, one)
+const recordOperations = (collection: Collection, { one, many }: CollectionNames, titleOf: TitleOf): Operations => {
+  const { Record, Create, Update } = recordSchemasOf(collection, one, titleOf)
   const { name } = collection
   const rules = rulesOf(collection)
   const tags = [name]
@@ -123,9 +124,9 @@ const recordOperations = (collection: Collection, { one, many }: CollectionNames
   }
 }
 
-const historyOperations = (collection: Collection, { one }: CollectionNames): Operations => {
+const historyOperations = (collection: Collection, { one }: CollectionNames, titleOf: TitleOf): Operations => {
   const tags = [collection.name]
-  const { Record } = recordSchemasOf(collection, one)
+  const { Record } = recordSchemasOf(collection, one, titleOf)
   return {
     '{id}/history': {
       get: {
@@ -199,20 +200,32 @@ const transferOperations = (collection: Collection, { many }: CollectionNames): 
   }
 }
 
-/**
- * The paths of a collection. Of one defined in code, these are only the paths that its own routes do not have.
- */
-export const collectionPaths = (collection: Collection, names: CollectionNames, components: Components): Node => {
-  const operations = {
-    ...(isBuiltIn(collection)
-      ? {}
-      : { ...recordOperations(collection, names), ...historyOperations(collection, names) }),
-    ...transferOperations(collection, names),
-  }
-  const paths = Object.entries(operations).map(([end, methods]) => {
-    const path = `/api/v1/collections/${collection.name}/records/${end}`
+const corrected = (
+  { name }: Collection,
+  operations: Operations,
+  components: Components,
+): readonly (readonly [string, Node])[] =>
+  Object.entries(operations).map(([end, methods]) => {
+    const path = `/api/v1/collections/${name}/records/${end}`
     const get = nodeAt(methods, 'get')
     return [path, mapValues(methods, (raw, method) => correctOperation(raw as Node, { method, path, get }, components))]
   })
-  return Object.fromEntries(paths)
+
+/** The paths of a collection defined at run time. `titleOf` is the title of the records of any, by name. */
+export const collectionPaths = (
+  collection: Collection,
+  names: CollectionNames,
+  titleOf: TitleOf,
+  components: Components,
+): Node => {
+  const operations = {
+    ...recordOperations(collection, names, titleOf),
+    ...historyOperations(collection, names, titleOf),
+    ...transferOperations(collection, names),
+  }
+  return Object.fromEntries(corrected(collection, operations, components))
 }
+
+/** The paths of a collection defined in code that its own routes do not have. */
+export const builtInPaths = (collection: Collection, components: Components): Node =>
+  Object.fromEntries(corrected(collection, transferOperations(collection, namesOf(collection)), components))

@@ -2,7 +2,7 @@ import { swagger } from '@elysiajs/swagger'
 import { type AnyElysia, Elysia } from 'elysia'
 import { COLLECTIONS } from '../../../domain/collections/index.ts'
 import { about, SECURITY, securitySchemes, TAGS } from './about.ts'
-import { collectionPaths, namesOf } from './collection.ts'
+import { builtInPaths } from './collection.ts'
 import { createComponents } from './components.ts'
 import { RESPONSE_HEADERS } from './headers.ts'
 import { isNode, mapValues, type Node, nodeAt } from './node.ts'
@@ -36,9 +36,7 @@ export const describeRoutes = async (
       correctOperation(isNode(operation) ? operation : {}, { method, path, get }, components),
     )
   })
-  for (const collection of COLLECTIONS) {
-    Object.assign(paths, collectionPaths(collection, namesOf(collection), components))
-  }
+  for (const collection of COLLECTIONS) Object.assign(paths, builtInPaths(collection, components))
   return {
     openapi: '3.1.0',
     info: about(version),

@@ -1,4 +1,5 @@
 import { type Collection, type FieldSchema, isAlwaysPresent, isNullable } from '../../../domain/collection.ts'
+import { expandedNode, type TitleOf } from './expanded.ts'
 import { mapValues, type Node } from './node.ts'
 import { sampleOf } from './sample.ts'
 
@@ -8,7 +9,6 @@ const KEYWORDS = [
   'description',
   'enum',
   'const',
-  'default',
   'minLength',
   'maxLength',
   'pattern',
@@ -31,7 +31,15 @@ interface Use {
   readonly orNull: boolean
   /** Whether objects are described as closed: in requests, not in responses, where clients must tolerate new members. */
   readonly closed: boolean
+  /**
+   * Whether defaults are shown. Only those of a new record: generated clients would send them in a patch, and expect
+   * them in responses.
+   */
+  readonly hasDefaults: boolean
 }
+
+const SHOWN: Use = { orNull: false, closed: false, hasDefaults: false }
+const CREATED: Use = { orNull: false, closed: true, hasDefaults: true }
 
 const withNull = (schema: Record<string, unknown>, { type, enum: values }: FieldSchema): void => {
   schema.type = typeof type === 'string' ? [type, 'null'] : type
@@ -42,6 +50,7 @@ const withNull = (schema: Record<string, unknown>, { type, enum: values }: Field
 const schemaOf = (field: FieldSchema, use: Use): Node => {
   const schema: Record<string, unknown> = {}
   for (const keyword of KEYWORDS) if (field[keyword] !== undefined) schema[keyword] = field[keyword]
+  if (use.hasDefaults && field.default !== undefined) schema.default = field.default
   // A title would make it a component, whose name might be taken.
   if (field.title !== undefined && field.description === undefined) schema.description = field.title
   const nested = { ...use, orNull: false }
@@ -61,7 +70,8 @@ const schemaOf = (field: FieldSchema, use: Use): Node => {
 const ID = { type: 'integer', minimum: 1, examples: [1] }
 const TIME = { type: 'string', format: 'date-time', examples: ['2026-01-31T09:30:00.000Z'] }
 
-const record = (collection: Collection, title: string): Node => {
+/** The schema of a record of a collection defined at run time, as events have it: with nothing expanded. */
+export const recordSchemaOf = (collection: Collection, title: string) => {
   const present = Object.keys(collection.fields).filter((name) => isAlwaysPresent(collection, name))
   return {
     type: 'object',
@@ -71,28 +81,27 @@ const record = (collection: Collection, title: string): Node => {
     properties: {
       id: ID,
       owner_id: { ...ID, type: ['integer', 'null'], description: 'Null for a record that nobody owns' },
-      ...mapValues(collection.fields, (field) => schemaOf(field as FieldSchema, { orNull: false, closed: false })),
+      ...mapValues(collection.fields, (field) => schemaOf(field as FieldSchema, SHOWN)),
       version: { type: 'integer', minimum: 1, description: 'Increases with each change', examples: [3] },
       created_at: TIME,
       updated_at: TIME,
-      expanded: {
-        type: 'object',
-        description: 'What `expand` asked for and the caller may read, by the name of the field',
-        additionalProperties: true,
-      },
     },
-  }
+  } satisfies Node
 }
 
-/** The schemas of a collection defined at run time, whose names begin with `title`. */
-export const recordSchemasOf = (collection: Collection, title: string) => {
+/**
+ * The schemas of a collection defined at run time, whose names begin with `title`. `titleOf` is that of others, by name.
+ */
+export const recordSchemasOf = (collection: Collection, title: string, titleOf: TitleOf) => {
   const { fields, required } = collection
-  const draft = mapValues(fields, (field) => schemaOf(field as FieldSchema, { orNull: false, closed: true }))
+  const draft = mapValues(fields, (field) => schemaOf(field as FieldSchema, CREATED))
   const patch = mapValues(fields, (field, name) =>
-    schemaOf(field as FieldSchema, { orNull: !required.includes(name), closed: true }),
+    schemaOf(field as FieldSchema, { orNull: !required.includes(name), closed: true, hasDefaults: false }),
   )
+  const record = recordSchemaOf(collection, title)
+  const expanded = expandedNode(collection, title, titleOf)
   return {
-    Record: record(collection, title),
+    Record: { ...record, properties: { ...record.properties, expanded } },
     Create: {
       type: 'object',
       title: `${title}Create`,

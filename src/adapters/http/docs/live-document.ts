@@ -1,9 +1,12 @@
 import type { StoredCollection } from '../../../application/ports/collections.ts'
 import type { EventLoopSlices } from '../../../application/ports/system.ts'
-import { compressOnce } from '../compression.ts'
-import { type Content, contentEtag } from '../static-content.ts'
+import { expandableOf, titleOf } from '../../../domain/collection.ts'
+import { COLLECTIONS } from '../../../domain/collections/index.ts'
+import type { Content } from '../static-content.ts'
 import { type CollectionNames, collectionPaths, namesOf, operationIdsOf, schemaNamesOf } from './collection.ts'
 import { createComponents, createSharedResponses } from './components.ts'
+import type { TitleOf } from './expanded.ts'
+import { type Bytes, createLiveContent, joined, membersOf, type Piece, toUtf8 } from './live-content.ts'
 import { isNode, listAt, type Node, nodeAt, textAt } from './node.ts'
 
 interface Deps {
@@ -16,19 +19,16 @@ interface Deps {
 
 /** What one collection adds to the document: members of objects in it, as JSON without the braces. */
 interface Fragment {
-  readonly names: CollectionNames
-  readonly paths: Uint8Array<ArrayBuffer>
-  readonly schemas: Uint8Array<ArrayBuffer>
+  /** Differs if the same definition is described in another way, because of other collections. */
+  readonly key: string
+  readonly paths: Bytes
+  readonly schemas: Bytes
 }
-
-const membersOf = (node: Node): string => JSON.stringify(node).slice(1, -1)
 
 const schemasIn = (document: Node): Node => nodeAt(nodeAt(document, 'components'), 'schemas')
 
 const withoutKnown = (schemas: Node, known: Node): Node =>
   Object.fromEntries(Object.entries(schemas).filter(([name]) => !(name in known)))
-
-const utf8 = new TextEncoder()
 
 const operationIdsIn = (document: Node): readonly string[] =>
   Object.values(nodeAt(document, 'paths')).flatMap((methods) =>
@@ -62,14 +62,6 @@ const tagsOf = (stored: readonly StoredCollection[], base: Node): readonly unkno
   return [...known, ...added.map(({ collection: { name, description } }) => ({ name, description }))]
 }
 
-type Piece = string | Uint8Array<ArrayBuffer>
-
-const joined = (own: Node, added: readonly Uint8Array<ArrayBuffer>[]): readonly Piece[] => [
-  `{${membersOf(own)}`,
-  ...added.flatMap((members): readonly Piece[] => [',', members]),
-  '}',
-]
-
 /** The text of the whole document, in pieces. */
 const assemble = (
   base: Node,
@@ -95,6 +87,15 @@ const assemble = (
   ]
 }
 
+/** The schemas of the records of every collection, by its name. */
+const titlesOf = (stored: readonly StoredCollection[], names: readonly CollectionNames[]): TitleOf => {
+  const titles = new Map<string, string>(COLLECTIONS.map((collection) => [collection.name, titleOf(collection)]))
+  for (const [index, { collection }] of stored.entries()) {
+    titles.set(collection.name, names[index]?.one ?? titleOf(collection))
+  }
+  return (name) => titles.get(name)
+}
+
 /**
  * The OpenAPI document of a running server. It is made when it is first asked for after a change of definitions, one
  * collection at a time, and only those that have changed are described again.
@@ -102,51 +103,38 @@ const assemble = (
 export const createLiveDocument = ({ base, collections, slices }: Deps): (() => Promise<Content>) => {
   const described = new WeakMap<StoredCollection, Fragment>()
   const responses = createSharedResponses()
-  let latest: { readonly key: string; readonly content: Promise<Content> } | null = null
 
-  const describe = async (stored: StoredCollection, names: CollectionNames, document: Node): Promise<Fragment> => {
+  const describe = async (
+    stored: StoredCollection,
+    names: CollectionNames,
+    titles: TitleOf,
+    document: Node,
+  ): Promise<Fragment> => {
+    const { collection } = stored
+    const key = [names.one, names.many, ...expandableOf(collection).map(({ target }) => titles(target) ?? '')].join()
     const known = described.get(stored)
-    if (known !== undefined && known.names.one === names.one && known.names.many === names.many) return known
+    if (known?.key === key) return known
     if (slices.isOver()) await slices.next()
     const components = createComponents(responses)
-    const paths = utf8.encode(membersOf(collectionPaths(stored.collection, names, components)))
-    const schemas = utf8.encode(membersOf(withoutKnown(components.schemas(), schemasIn(document))))
-    const fragment = { names, paths, schemas }
+    const paths = toUtf8(membersOf(collectionPaths(collection, names, titles, components)))
+    const schemas = toUtf8(membersOf(withoutKnown(components.schemas(), schemasIn(document))))
+    const fragment = { key, paths, schemas }
     described.set(stored, fragment)
     return fragment
   }
 
-  const make = async (stored: readonly StoredCollection[]): Promise<Content> => {
-    const document = await base()
-    const names = nameAll(stored, document)
-    const fragments: Fragment[] = []
-    for (const [index, each] of stored.entries()) {
-      fragments.push(await describe(each, names[index] ?? namesOf(each.collection), document))
-    }
-    await slices.next()
-    const whole = new Blob([...assemble(document, stored, fragments, responses.sorted())])
-    const bytes = await whole.bytes()
-    const gzipped = await compressOnce(bytes)
-    return {
-      // Shared by all responses, so that memory does not grow with slow readers.
-      body: () => whole,
-      type: 'application/json',
-      etag: contentEtag(bytes),
-      ...(gzipped === null ? {} : { gzipped }),
-    }
-  }
-
-  return async () => {
-    const stored = await collections()
-    const key = stored
-      .map(({ id, collection, version, epoch }) => `${id} ${collection.name} ${version} ${epoch}`)
-      .join('\n')
-    if (latest?.key === key) return latest.content
-    const made = { key, content: make(stored) }
-    latest = made
-    made.content.catch(() => {
-      if (latest === made) latest = null
-    })
-    return made.content
-  }
+  return createLiveContent({
+    collections,
+    slices,
+    async make(stored) {
+      const document = await base()
+      const names = nameAll(stored, document)
+      const titles = titlesOf(stored, names)
+      const fragments: Fragment[] = []
+      for (const [index, each] of stored.entries()) {
+        fragments.push(await describe(each, names[index] ?? namesOf(each.collection), titles, document))
+      }
+      return assemble(document, stored, fragments, responses.sorted())
+    },
+  })
 }

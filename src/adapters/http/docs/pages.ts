@@ -6,7 +6,6 @@ import { UNLIMITED } from '../rule.ts'
 import { type Content, contentEtag, fromLongText, fromText, send } from '../static-content.ts'
 import { ASSETS, type Asset } from './assets.ts'
 import { redocPage, swaggerUiPage } from './html.ts'
-import type { Node } from './node.ts'
 
 /**
  * Allows only the server's own scripts and styles, and no other origin. Inline styles are allowed because both pages
@@ -39,7 +38,7 @@ const fromAsset = async ({ file: path, type, foreign }: Asset): Promise<Content>
 /** How the documents are created. */
 export interface Descriptions {
   readonly openapi: () => Promise<Content>
-  readonly asyncapi: () => Node
+  readonly asyncapi: () => Promise<Content>
 }
 
 interface DocsOptions {
@@ -55,7 +54,6 @@ export const docsRoutes = (kernel: Kernel, describe: Descriptions, { basePath, d
   const documentHooks = docs === 'public' ? hooks : { admit: { who: 'admin' } as const, detail }
   const swaggerUi = fromText(swaggerUiPage(basePath), 'text/html; charset=utf-8')
   const redoc = fromText(redocPage(basePath), 'text/html; charset=utf-8')
-  const protocol = lazy(async () => fromLongText(JSON.stringify(describe.asyncapi()), 'application/json'))
 
   const routes = new Elysia()
     .use(kernel)
@@ -64,7 +62,11 @@ export const docsRoutes = (kernel: Kernel, describe: Descriptions, { basePath, d
       async ({ request, set }) => send(await describe.openapi(), request, set.headers),
       documentHooks,
     )
-    .get('/asyncapi.json', async ({ request, set }) => send(await protocol(), request, set.headers), documentHooks)
+    .get(
+      '/asyncapi.json',
+      async ({ request, set }) => send(await describe.asyncapi(), request, set.headers),
+      documentHooks,
+    )
     .get(
       '/docs',
       ({ request, set }) => {
