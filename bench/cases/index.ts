@@ -1,6 +1,8 @@
 import type { Case } from '../lib/case.ts'
 import { bigFile } from './big-file.ts'
 import { coldStart } from './cold-start.ts'
+import { collectionCreates } from './collection-creates.ts'
+import { collectionReads } from './collection-reads.ts'
 import { commitToReceive } from './commit-to-receive.ts'
 import { createItem } from './create-item.ts'
 import { fanOut } from './fan-out.ts'
@@ -37,6 +39,8 @@ export const CASES: readonly Case[] = [
   ownChanges,
   mailDrain,
   millionItems,
+  collectionReads,
+  collectionCreates,
   coldStart,
   idleMemory,
   bigFile,

@@ -1,0 +1,42 @@
+/** Imports tasks, as a stream, as fast as they are taken. */
+import { type TasksOptions, taskLines } from '../lib/tasks.ts'
+
+export interface ImportInput {
+  readonly url: string
+  /** Of an admin. */
+  readonly token: string
+  readonly tasks: TasksOptions
+}
+
+export interface ImportReport {
+  readonly seconds: number
+}
+
+const PIECE_LINES_COUNT = 100
+
+const { url, token, tasks } = (await Bun.stdin.json()) as ImportInput
+
+const pieces = async function* () {
+  const encoder = new TextEncoder()
+  let lines: string[] = []
+  for (const line of taskLines(tasks)) {
+    if (lines.push(line) < PIECE_LINES_COUNT) continue
+    yield encoder.encode(lines.join(''))
+    lines = []
+  }
+  yield encoder.encode(lines.join(''))
+}
+
+const from = performance.now()
+const response = await fetch(`${url}/api/v1/collections/tasks/records/import`, {
+  method: 'POST',
+  headers: { authorization: `Bearer ${token}`, 'content-type': 'application/x-ndjson' },
+  body: pieces(),
+  // It takes minutes until there is an answer.
+  timeout: false,
+} as RequestInit)
+const text = await response.text()
+const answer = response.status === 200 ? JSON.parse(text) : null
+if (answer?.created !== tasks.count) throw new Error(`the import was answered ${response.status}: ${text}`)
+const report: ImportReport = { seconds: (performance.now() - from) / 1_000 }
+console.log(JSON.stringify(report))
