@@ -12,16 +12,12 @@ import type { ImportInput, ImportReport } from '../loads/import.ts'
 import type { ListAttackInput, ListAttackReport } from '../loads/list-attack.ts'
 import type { ReadsInput, ReadsReport } from '../loads/reads.ts'
 
-const ATTACK_SECONDS = 20
-/** What else is measured ends when its work does, but not before. */
-const MIN_SECONDS = 4
 const MAX_SECONDS = 900
 const HEAD_START_MS = 1_000
 /** One record in this number of records is imported beside reads. */
 const IMPORT_SHARE = 5
 /** Other than of the records that are there. */
 const IMPORT_SEED = 1
-const ROUND_SECONDS = 2
 const CONNECTIONS_COUNT = 8
 const WARM_UP_COUNT = 20
 const MAX_P99_MS = 50
@@ -45,7 +41,7 @@ interface Measured<T> {
 
 /** What others get while some work goes on, and what memory that takes. */
 const beside = async <T>(
-  { cores, progress }: Context,
+  { cores, settings, progress }: Context,
   skep: Server,
   { lists: [list] }: CollectionData,
   { name, work }: { readonly name: string; readonly work: () => Promise<T> },
@@ -61,7 +57,7 @@ const beside = async <T>(
   const idle = residentMegabytes(skep.pid)
   using memory = peakMemory(skep.pid)
   const start = (kind: Kind) => {
-    const more = { token, connections: CONNECTIONS_COUNT, seconds: MAX_SECONDS, round: ROUND_SECONDS }
+    const more = { token, connections: CONNECTIONS_COUNT, seconds: MAX_SECONDS, round: settings.seconds }
     const input: ReadsInput = { ...kinds[kind], ...more }
     return startLoad<ReadsReport>('reads', input, { core: cores.load, seconds: MAX_SECONDS })
   }
@@ -69,7 +65,8 @@ const beside = async <T>(
   await Bun.sleep(HEAD_START_MS)
   const from = performance.now()
   const working = work().then((result) => ({ result, seconds: (performance.now() - from) / 1_000 }))
-  const [done] = await Promise.all([working, Bun.sleep(MIN_SECONDS * 1_000)])
+  // What the work takes, or a whole round.
+  const [done] = await Promise.all([working, Bun.sleep(2 * settings.seconds * 1_000)])
   const [reads, lists, health] = await Promise.all([loads.reads.stop(), loads.lists.stop(), loads.health.stop()])
   const added = memory.peak() - idle
   const p99s = [reads, lists, health].map(({ p99 }) => p99.toFixed(0)).join(', ')
@@ -102,12 +99,14 @@ const figuresOf = (name: string, { reports, added }: Measured<unknown>, quiet: M
 }
 
 /** The work of which others should notice nothing. */
-const worksOf = ({ cores }: Context, { url }: Server, data: CollectionData) => ({
+const worksOf = ({ cores, settings }: Context, { url }: Server, data: CollectionData) => ({
   attack: () => {
     // The first member is the one who reads.
     const tokens = data.members.slice(1).map(({ token }) => token)
-    const input: ListAttackInput = { url: `${url}${RECORDS_PATH}`, tokens, seconds: ATTACK_SECONDS }
-    const options = { core: cores.load, seconds: ATTACK_SECONDS, nice: true }
+    // As long as all rounds of both servers of other cases.
+    const seconds = 2 * settings.rounds * settings.seconds
+    const input: ListAttackInput = { url: `${url}${RECORDS_PATH}`, tokens, seconds }
+    const options = { core: cores.load, seconds, nice: true }
     return startLoad<ListAttackReport>('list-attack', input, options).report
   },
   async addIndex() {
@@ -143,7 +142,7 @@ export const collectionOthers: Case = {
     return {
       figures: [
         ...figuresOf('worst lists', attack, quiet),
-        { name: 'worst lists, answered/s', unit: '', value: attack.result.answered / ATTACK_SECONDS },
+        { name: 'worst lists, answered/s', unit: '', value: attack.result.answered / attack.seconds },
         ...figuresOf('new index', index, quiet),
         { name: 'new index, built after', unit: 's', value: index.seconds },
         ...figuresOf('import', imported, quiet),

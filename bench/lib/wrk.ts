@@ -47,6 +47,7 @@ export const wrkVersion = (): string | null => {
 
 /** Loads a server from one thread. Rejects when anything but success was answered, or a connection failed. */
 export const runWrk = async (load: Load): Promise<LoadResult> => {
+  if (Bun.which('wrk') === null) throw new Error('wrk is missing; install it with: apt-get install wrk')
   const { url, paths = [], method, headers, body, each = [], connections, seconds, core } = load
   const flags = ['-t', '1', '-c', String(connections), '-d', `${seconds}s`, '--latency']
   const sent = Object.entries(headers ?? {}).flatMap(([name, value]) => ['-H', `${name}: ${value}`])
