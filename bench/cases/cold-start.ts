@@ -6,7 +6,7 @@ import { spawnProgram } from '../lib/server.ts'
 import { type Form, runSkep, skepOptions } from '../lib/skep.ts'
 import { median, spreadOf } from '../lib/statistics.ts'
 
-const RUNS_COUNT = 9
+const MAX_RUNS_COUNT = 9
 const TIMEOUT_MS = 15_000
 const POLL_MS = 1
 const MANY_COLLECTIONS_COUNT = 500
@@ -38,9 +38,11 @@ const startOnce = async (form: Form, folder: string, path = '/health'): Promise<
   return took
 }
 
+const runsOf = ({ settings }: Context): number => Math.min(MAX_RUNS_COUNT, 2 * settings.rounds - 1)
+
 const startOften = async (context: Context, folderOf: () => string): Promise<readonly number[]> => {
   const times: number[] = []
-  for (let run = 0; run < RUNS_COUNT; run++) times.push(await startOnce(context.deployedForm, folderOf()))
+  for (let run = 0; run < runsOf(context); run++) times.push(await startOnce(context.deployedForm, folderOf()))
   return times
 }
 
@@ -82,7 +84,7 @@ const startWithCollections = async (context: Context): Promise<readonly Figure[]
   for (const home of Object.values(homes)) await startOnce(form, home)
   const measure = async (name: string, path: string): Promise<Figure> => {
     const times = { one: [] as number[], many: [] as number[] }
-    for (let run = 0; run < RUNS_COUNT; run++) {
+    for (let run = 0; run < runsOf(context); run++) {
       times.one.push(await startOnce(form, homes.one, path))
       times.many.push(await startOnce(form, homes.many, path))
     }
@@ -122,7 +124,7 @@ export const coldStart: Case = {
         { name: `${form.name}, existing data`, unit: 'ms', value: again.median, ...barOf(form) },
         ...(await startWithCollections(context)),
       ],
-      detail: { form: form.name, runs: RUNS_COUNT, new_folder: fresh, existing_data: again },
+      detail: { form: form.name, runs: runsOf(context), new_folder: fresh, existing_data: again },
     }
   },
 }
