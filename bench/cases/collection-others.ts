@@ -1,5 +1,5 @@
 import { residentMegabytes } from '../../tests/support/resources.ts'
-import { fetched } from '../lib/beside.ts'
+import { fetched, type Patient } from '../lib/beside.ts'
 import type { Case, CaseResult, Context, Figure } from '../lib/case.ts'
 import { type CollectionData, RECORDS_PATH, sharedCollections } from '../lib/collection-data.ts'
 import { SECRET } from '../lib/crowd.ts'
@@ -110,12 +110,14 @@ const worksOf = ({ cores, settings }: Context, { url }: Server, data: Collection
     return startLoad<ListAttackReport>('list-attack', input, options).report
   },
   async addIndex() {
-    await fetched(`${url}/api/v1/collections/${TASKS.name}`, {
+    const request: Patient = {
       method: 'PUT',
       headers: { authorization: `Bearer ${data.admin.token}`, 'content-type': 'application/json' },
       body: JSON.stringify(TASKS_WITH_ANOTHER_INDEX),
       signal: AbortSignal.timeout(MAX_SECONDS * 1_000),
-    })
+      timeout: false,
+    }
+    await fetched(`${url}/api/v1/collections/${TASKS.name}`, request)
   },
   importMore: () => {
     const count = Math.ceil(data.recordsCount / IMPORT_SHARE)

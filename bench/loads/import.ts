@@ -1,4 +1,5 @@
 /** Imports tasks, as a stream, as fast as they are taken. */
+import type { Patient } from '../lib/beside.ts'
 import { type TasksOptions, taskLines } from '../lib/tasks.ts'
 
 export interface ImportInput {
@@ -28,13 +29,13 @@ const pieces = async function* () {
 }
 
 const from = performance.now()
-const response = await fetch(`${url}/api/v1/collections/tasks/records/import`, {
+const request: Patient = {
   method: 'POST',
   headers: { authorization: `Bearer ${token}`, 'content-type': 'application/x-ndjson' },
   body: pieces(),
-  // It takes minutes until there is an answer.
   timeout: false,
-} as RequestInit)
+}
+const response = await fetch(`${url}/api/v1/collections/tasks/records/import`, request)
 const text = await response.text()
 const answer = response.status === 200 ? JSON.parse(text) : null
 if (answer?.created !== tasks.count) throw new Error(`the import was answered ${response.status}: ${text}`)
