@@ -1,23 +1,17 @@
 import { residentMegabytes } from '../../tests/support/resources.ts'
-import { fetched, type Patient } from '../lib/beside.ts'
+import { fetched } from '../lib/beside.ts'
 import type { Case, CaseResult, Context, Figure } from '../lib/case.ts'
 import { type CollectionData, RECORDS_PATH, sharedCollections } from '../lib/collection-data.ts'
 import { SECRET } from '../lib/crowd.ts'
+import { type Changed, largeChanges, MAX_CHANGE_SECONDS } from '../lib/large-changes.ts'
 import { startLoad } from '../lib/load.ts'
 import { peakMemory } from '../lib/memory.ts'
 import type { Server } from '../lib/server.ts'
 import { startSkep } from '../lib/skep.ts'
-import { TASKS, TASKS_WITH_ANOTHER_INDEX } from '../lib/tasks.ts'
-import type { ImportInput, ImportReport } from '../loads/import.ts'
 import type { ListAttackInput, ListAttackReport } from '../loads/list-attack.ts'
 import type { ReadsInput, ReadsReport } from '../loads/reads.ts'
 
-const MAX_SECONDS = 900
 const HEAD_START_MS = 1_000
-/** One record in this number of records is imported beside reads. */
-const IMPORT_SHARE = 5
-/** Other than of the records that are there. */
-const IMPORT_SEED = 1
 const CONNECTIONS_COUNT = 8
 const WARM_UP_COUNT = 20
 const MAX_P99_MS = 50
@@ -57,9 +51,9 @@ const beside = async <T>(
   const idle = residentMegabytes(skep.pid)
   using memory = peakMemory(skep.pid)
   const start = (kind: Kind) => {
-    const more = { token, connections: CONNECTIONS_COUNT, seconds: MAX_SECONDS, round: settings.seconds }
+    const more = { token, connections: CONNECTIONS_COUNT, seconds: MAX_CHANGE_SECONDS, round: settings.seconds }
     const input: ReadsInput = { ...kinds[kind], ...more }
-    return startLoad<ReadsReport>('reads', input, { core: cores.load, seconds: MAX_SECONDS })
+    return startLoad<ReadsReport>('reads', input, { core: cores.load, seconds: MAX_CHANGE_SECONDS })
   }
   const loads = { reads: start('reads'), lists: start('lists'), health: start('health') }
   await Bun.sleep(HEAD_START_MS)
@@ -98,34 +92,22 @@ const figuresOf = (name: string, { reports, added }: Measured<unknown>, quiet: M
   ]
 }
 
-/** The work of which others should notice nothing. */
-const worksOf = ({ cores, settings }: Context, { url }: Server, data: CollectionData) => ({
-  attack: () => {
-    // The first member is the one who reads.
-    const tokens = data.members.slice(1).map(({ token }) => token)
-    // As long as all rounds of both servers of other cases.
-    const seconds = 2 * settings.rounds * settings.seconds
-    const input: ListAttackInput = { url: `${url}${RECORDS_PATH}`, tokens, seconds }
-    const options = { core: cores.load, seconds, nice: true }
-    return startLoad<ListAttackReport>('list-attack', input, options).report
-  },
-  async addIndex() {
-    const request: Patient = {
-      method: 'PUT',
-      headers: { authorization: `Bearer ${data.admin.token}`, 'content-type': 'application/json' },
-      body: JSON.stringify(TASKS_WITH_ANOTHER_INDEX),
-      signal: AbortSignal.timeout(MAX_SECONDS * 1_000),
-      timeout: false,
-    }
-    await fetched(`${url}/api/v1/collections/${TASKS.name}`, request)
-  },
-  importMore: () => {
-    const count = Math.ceil(data.recordsCount / IMPORT_SHARE)
-    const tasks = { lists: data.lists.map(({ id }) => id), count, seed: IMPORT_SEED }
-    const input: ImportInput = { url, token: data.admin.token, tasks }
-    return startLoad<ImportReport>('import', input, { core: cores.load, seconds: MAX_SECONDS, nice: true }).report
-  },
-})
+/** Of users who have no limits. */
+const attackWith = ({ cores, settings }: Context, { url }: Server, data: CollectionData) => {
+  // The first member is the one who reads.
+  const tokens = data.members.slice(1).map(({ token }) => token)
+  // As long as all rounds of both servers of other cases.
+  const seconds = 2 * settings.rounds * settings.seconds
+  const input: ListAttackInput = { url: `${url}${RECORDS_PATH}`, tokens, seconds }
+  const options = { core: cores.load, seconds, nice: true }
+  return startLoad<ListAttackReport>('list-attack', input, options).report
+}
+
+/** A change without an answer is a fault of its own, whatever others noticed. */
+const failureNotes = (changes: Readonly<Record<string, Changed>>): readonly string[] =>
+  Object.entries(changes).flatMap(([name, { failure }]) =>
+    failure === null ? [] : [`${name} had no answer: ${failure}`],
+  )
 
 /** What others notice of expensive lists, of a new index and of an import, each on a large collection. */
 export const collectionOthers: Case = {
@@ -135,12 +117,14 @@ export const collectionOthers: Case = {
     const data = await sharedCollections(context)
     const { folder } = data
     await using skep = await startSkep(context.form, { folder, core: context.cores.server, env: SECRET })
-    const works = worksOf(context, skep, data)
+    const { addIndex, importMore } = largeChanges(context, skep, data)
     const quiet = await beside(context, skep, data, { name: 'nothing else', work: async () => {} })
-    const attack = await beside(context, skep, data, { name: 'worst lists', work: works.attack })
-    const index = await beside(context, skep, data, { name: 'new index', work: works.addIndex })
-    const imported = await beside(context, skep, data, { name: 'import', work: works.importMore })
-    const perSecond = Math.ceil(data.recordsCount / IMPORT_SHARE) / imported.result.seconds
+    const attack = await beside(context, skep, data, {
+      name: 'worst lists',
+      work: () => attackWith(context, skep, data),
+    })
+    const index = await beside(context, skep, data, { name: 'new index', work: addIndex })
+    const imported = await beside(context, skep, data, { name: 'import', work: importMore })
     return {
       figures: [
         ...figuresOf('worst lists', attack, quiet),
@@ -148,8 +132,9 @@ export const collectionOthers: Case = {
         ...figuresOf('new index', index, quiet),
         { name: 'new index, built after', unit: 's', value: index.seconds },
         ...figuresOf('import', imported, quiet),
-        { name: 'import, records/s', unit: '', value: perSecond },
+        { name: 'import, records/s', unit: '', value: imported.result.records / imported.seconds },
       ],
+      notes: failureNotes({ 'the new index': index.result, 'the import': imported.result }),
       detail: { form: context.form.name, records: data.recordsCount, quiet, attack, index, import: imported },
     }
   },
