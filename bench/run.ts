@@ -16,9 +16,12 @@ const USAGE = `bun run bench [CASE...] [options]
   --rounds N       pairs of measurements a case (default 5)
   --seconds N      length of one measurement (default 2)
   --connections N  (default 64)
+  --records N      of the large collection (default 1000000); fewer for a quick run
   --out FILE       where the JSON goes (default bench/results/latest.json)
   --strict         exit 1 when a bar is not met
   --list           the cases`
+
+const MAX_RECORDS_COUNT = 5_000_000
 
 const fail = (message: string): never => {
   console.error(message)
@@ -34,6 +37,7 @@ const readArguments = () => {
         rounds: { type: 'string', default: '5' },
         seconds: { type: 'string', default: '2' },
         connections: { type: 'string', default: '64' },
+        records: { type: 'string', default: '1000000' },
         out: { type: 'string', default: join(import.meta.dir, 'results/latest.json') },
         strict: { type: 'boolean', default: false },
         list: { type: 'boolean', default: false },
@@ -45,8 +49,10 @@ const readArguments = () => {
   }
 }
 
-const positive = (name: string, text: string): number =>
-  /^[1-9]\d{0,3}$/.test(text) ? Number(text) : fail(`--${name}: expected an integer from 1 to 9999`)
+const positive = (name: string, text: string, most = 9_999): number =>
+  /^[1-9]\d{0,6}$/.test(text) && Number(text) <= most
+    ? Number(text)
+    : fail(`--${name}: expected an integer from 1 to ${most}`)
 
 const pickCases = (names: readonly string[]): readonly Case[] => {
   const unknown = names.filter((name) => !CASES.some((each) => each.name === name))
@@ -59,13 +65,13 @@ if (values.help || values.list) {
   console.log(values.help ? USAGE : CASES.map(({ name, about }) => `${name.padEnd(22)} ${about}`).join('\n'))
   process.exit(0)
 }
-const wrk = wrkVersion() ?? fail('wrk is missing; install it with: apt-get install wrk')
 const cases = pickCases(positionals)
 const settings: Settings = {
   rounds: positive('rounds', values.rounds),
   seconds: positive('seconds', values.seconds),
   warmupSeconds: 3,
   connections: positive('connections', values.connections),
+  records: positive('records', values.records, MAX_RECORDS_COUNT),
 }
 const binary = findBinary()
 const form = values.binary ? (binary ?? fail('dist/skep is missing; make it with: bun run build')) : SOURCE
@@ -104,7 +110,7 @@ mkdirSync(dirname(out), { recursive: true })
 const report = {
   date: started.toISOString(),
   machine: describeMachine(),
-  versions: { ...describeVersions(wrk), ...serviceVersions() },
+  versions: { ...describeVersions(wrkVersion() ?? 'none'), ...serviceVersions() },
   settings: { ...settings, form: form.name, deployed_form: (binary ?? SOURCE).name, cores },
   seconds: Math.round((Date.now() - started.getTime()) / 1_000),
   cases: results.map(({ name, seconds, result }) => ({

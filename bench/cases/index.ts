@@ -1,6 +1,9 @@
 import type { Case } from '../lib/case.ts'
 import { bigFile } from './big-file.ts'
 import { coldStart } from './cold-start.ts'
+import { collectionCreates } from './collection-creates.ts'
+import { collectionOthers } from './collection-others.ts'
+import { collectionReads } from './collection-reads.ts'
 import { commitToReceive } from './commit-to-receive.ts'
 import { createItem } from './create-item.ts'
 import { fanOut } from './fan-out.ts'
@@ -37,6 +40,10 @@ export const CASES: readonly Case[] = [
   ownChanges,
   mailDrain,
   millionItems,
+  collectionReads,
+  // Adds to the records that the one before reads.
+  collectionOthers,
+  collectionCreates,
   coldStart,
   idleMemory,
   bigFile,

@@ -2,35 +2,19 @@ import { Database } from 'bun:sqlite'
 import { ownerTerm } from '../../src/adapters/sql/terms.ts'
 import { fetched } from '../lib/beside.ts'
 import type { Case, Context, Figure } from '../lib/case.ts'
-import { startLoad } from '../lib/load.ts'
+import { timeInTurn } from '../lib/in-turn.ts'
 import { databaseOf, type Member, signUp, startSkep } from '../lib/skep.ts'
 import { median, percentile } from '../lib/statistics.ts'
-import type { OneByOneInput, OneByOneReport } from '../loads/one-by-one.ts'
+import { createChance, VOCABULARY_COUNT, wordOf } from '../lib/words.ts'
 
 const ITEMS_COUNT = 1_000_000
 const ITEMS_PER_COMMIT = 5_000
-const VOCABULARY_COUNT = 1_000
 const TITLE_WORDS_COUNT = 3
 /** With so many of so many words, each word is in one item of a hundred. */
 const ITEM_WORDS_COUNT = 10
 const PAGE_SIZE_COUNT = 20
 const PAGES_COUNT = 300
 const QUERIES_COUNT = 300
-const TIMEOUT_SECONDS = 240
-
-const SYLLABLES = ['ba', 'de', 'fi', 'go', 'hu', 'ka', 'le', 'mi', 'no', 'ru'] as const
-const syllable = (digit: number) => SYLLABLES[digit % SYLLABLES.length] ?? ''
-/** All of one length, so that none is the beginning of another. */
-const wordOf = (index: number) => syllable(Math.floor(index / 100)) + syllable(Math.floor(index / 10)) + syllable(index)
-
-/** Integers from 0 that look like chance and are the same in every run (Lehmer's, as `minstd_rand`). */
-const createChance = (seed: number) => {
-  let state = seed
-  return (below: number) => {
-    state = (state * 48_271) % 2_147_483_647
-    return state % below
-  }
-}
 
 /** As the program writes items, but many in one commit, and without waiting for the disk. */
 const fill = (path: string, ownerId: number, progress: (text: string) => void): void => {
@@ -71,26 +55,6 @@ const prepare = async ({ form, progress }: Context, folder: string): Promise<{ m
   const from = performance.now()
   fill(databaseOf(folder), member.id, progress)
   return { member, seconds: (performance.now() - from) / 1_000 }
-}
-
-/** Kinds of requests, each many times and in turn, so that whatever slows the machine meets all. */
-const timeInTurn = async <Kind extends string>(
-  { cores }: Context,
-  token: string,
-  kinds: Readonly<Record<Kind, readonly string[]>>,
-): Promise<(kind: Kind) => readonly number[]> => {
-  const names = Object.keys(kinds) as Kind[]
-  const most = Math.max(...names.map((name) => kinds[name].length))
-  const turns = Array.from({ length: most }, (_, index) =>
-    names.flatMap((name) => {
-      const url = kinds[name][index]
-      return url === undefined ? [] : [{ name, url }]
-    }),
-  ).flat()
-  const input: OneByOneInput = { token, urls: turns.map(({ url }) => url) }
-  const options = { core: cores.load, seconds: TIMEOUT_SECONDS }
-  const times = await startLoad<OneByOneReport>('one-by-one', input, options).report
-  return (kind) => times.filter((_, index) => turns[index]?.name === kind)
 }
 
 interface Page {

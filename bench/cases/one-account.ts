@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { residentMegabytes } from '../../tests/support/resources.ts'
 import type { Case, CaseResult, Context, Figure } from '../lib/case.ts'
 import { startLoad } from '../lib/load.ts'
+import { peakMemory } from '../lib/memory.ts'
 import { signUp, startSkep } from '../lib/skep.ts'
 import { ATTACK_CLIENTS_COUNT, type AttackInput } from '../loads/attack.ts'
 import type { Attack, Target } from '../loads/attacks/attack.ts'
@@ -14,7 +15,6 @@ const ATTACK_SECONDS = 12
 /** Below the default limit of one user. */
 const READS_PER_SECOND = 9
 const HEALTH_PER_SECOND = 40
-const SAMPLE_MS = 100
 /** The attackers share one address; whoever reads beside them comes from another. */
 const OTHER_ADDRESS = { 'x-forwarded-for': '203.0.113.7' }
 const BYTES_PER_MB = 1e6
@@ -27,14 +27,6 @@ const sizeOf = (folder: string): number =>
     const file = statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false })
     return sum + (file?.size ?? 0)
   }, 0)
-
-const peakMemory = (pid: number) => {
-  let peak = residentMegabytes(pid)
-  const timer = setInterval(() => {
-    peak = Math.max(peak, residentMegabytes(pid))
-  }, SAMPLE_MS)
-  return { peak: () => peak, [Symbol.dispose]: () => clearInterval(timer) }
-}
 
 const measure = async (name: string, attack: Attack, { form, cores, folder, progress }: Context) => {
   const home = folder()

@@ -9,8 +9,14 @@ export interface Answer {
   readonly headers: Headers
 }
 
+/** A request whose answer may take more than the five minutes that Bun waits otherwise. */
+export type Patient = BunFetchRequestInit & { readonly timeout: false }
+
 /** One request. Rejects when it is answered otherwise than expected. */
-export const fetched = async (url: string, init: RequestInit & { readonly status?: number } = {}): Promise<Answer> => {
+export const fetched = async (
+  url: string,
+  init: (RequestInit | Patient) & { readonly status?: number } = {},
+): Promise<Answer> => {
   const { status = 200, ...request } = init
   const response = await fetch(url, request)
   const body = await response.text()

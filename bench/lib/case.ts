@@ -41,6 +41,8 @@ export interface CaseResult {
 
 export interface Settings {
   readonly rounds: number
+  /** How many records the large collection has. */
+  readonly records: number
   /** Of one round on one server. */
   readonly seconds: number
   readonly warmupSeconds: number

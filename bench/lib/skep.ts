@@ -52,15 +52,22 @@ export const startSkep = (
   { folder, core, env }: { folder: string; core: number | null; env?: Readonly<Record<string, string>> },
 ): Promise<Server> => startServer({ ...skepOptions(form, folder, env), core })
 
-/** Gives a database that several processes share its tables; a folder's own gets them when it is opened. */
-export const migrate = async (
+/** Runs a command of the program that ends by itself. */
+export const runSkep = async (
   form: Form,
-  { folder, env }: { folder: string; env: Readonly<Record<string, string>> },
+  args: readonly string[],
+  { folder, env }: { readonly folder: string; readonly env?: Readonly<Record<string, string>> },
 ): Promise<void> => {
-  const command = [...form.program, 'migrate']
+  const command = [...form.program, ...args]
   const program = spawnProgram({ ...skepOptions(form, folder, env), command, core: null })
   if ((await program.exited) !== 0) throw new Error(`${command.join(' ')} failed:\n${program.output()}`)
 }
+
+/** Gives a database that several processes share its tables; a folder's own gets them when it is opened. */
+export const migrate = (
+  form: Form,
+  options: { folder: string; env: Readonly<Record<string, string>> },
+): Promise<void> => runSkep(form, ['migrate'], options)
 
 export interface Member {
   readonly id: number

@@ -8,7 +8,9 @@ export interface Load {
   readonly paths?: readonly string[]
   readonly method?: string
   readonly headers?: Readonly<Record<string, string>>
+  /** `{n}` in it stands for a text that no other request sends, `{each}` for the next of {@link each}. */
   readonly body?: string
+  readonly each?: readonly (string | number)[]
   readonly connections: number
   readonly seconds: number
   readonly core: Core
@@ -45,7 +47,8 @@ export const wrkVersion = (): string | null => {
 
 /** Loads a server from one thread. Rejects when anything but success was answered, or a connection failed. */
 export const runWrk = async (load: Load): Promise<LoadResult> => {
-  const { url, paths = [], method, headers, body, connections, seconds, core } = load
+  if (Bun.which('wrk') === null) throw new Error('wrk is missing; install it with: apt-get install wrk')
+  const { url, paths = [], method, headers, body, each = [], connections, seconds, core } = load
   const flags = ['-t', '1', '-c', String(connections), '-d', `${seconds}s`, '--latency']
   const sent = Object.entries(headers ?? {}).flatMap(([name, value]) => ['-H', `${name}: ${value}`])
   const command = ['wrk', ...flags, '-s', join(import.meta.dir, 'report.lua'), ...sent, url]
@@ -55,6 +58,8 @@ export const runWrk = async (load: Load): Promise<LoadResult> => {
         ...process.env,
         BENCH_METHOD: method ?? 'GET',
         BENCH_PATHS: paths.join(' '),
+        BENCH_EACH: each.join(' '),
+        BENCH_RUN: `${crypto.randomUUID().slice(0, 8)}-`,
         ...(body === undefined ? {} : { BENCH_BODY: body }),
       },
       stdout: 'pipe',

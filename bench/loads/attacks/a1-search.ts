@@ -2,14 +2,26 @@ import type { Attack, Target } from './attack.ts'
 
 const BATCHES = 500
 const BATCH_SIZE = 100
+/** One item in this number has a description as long as one may be, of the same words. */
+const LONG_EVERY = 25
+const MAX_DESCRIPTION_LENGTH = 10_000
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz'
 const WORDS = ['ab', 'abc', 'abcd', 'abcde', 'abcdef', 'abcdefg', 'odd', 'even', 'zz']
 
 const titleOf = (n: number): string =>
   `${WORDS.join(' ')} ${n % 2 === 0 ? 'evenly' : 'oddly'} ${n} ${ALPHABET.split('').join(' ')}`
 
+const itemOf = (n: number) => {
+  const title = titleOf(n)
+  if (n % LONG_EVERY !== 0) return { title }
+  return {
+    title,
+    description: `${title} `.repeat(MAX_DESCRIPTION_LENGTH / title.length).slice(0, MAX_DESCRIPTION_LENGTH),
+  }
+}
+
 const create = async ({ url }: Target, token: string, first: number): Promise<void> => {
-  const operations = Array.from({ length: BATCH_SIZE }, (_, n) => ({ op: 'create', title: titleOf(first + n) }))
+  const operations = Array.from({ length: BATCH_SIZE }, (_, n) => ({ op: 'create', ...itemOf(first + n) }))
   const response = await fetch(`${url}/api/v1/items/batch`, {
     method: 'POST',
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
@@ -32,7 +44,8 @@ const ENDS = ['', '&page=400&size=100', '&created_after=2999-01-01T00:00:00Z', '
 /** Searches of words that all items have, that none has together, and by dates that none has, in every order. */
 export const attack: Attack = {
   id: 'A1',
-  about: 'searches among 50 000 items of two accounts: many words, frequent beginnings, every sort, far pages, dates',
+  about:
+    'searches among 50 000 items of two accounts, some of 10 kB: many words, prefixes, every sort, far pages, dates',
   async prepare(target) {
     for (let n = 0; n < BATCHES; n++) {
       await create(target, n % 2 === 0 ? target.otherToken : target.token, n * BATCH_SIZE)

@@ -1,0 +1,63 @@
+import { fetched, loggedBy } from '../lib/beside.ts'
+import type { Case, CaseResult, Context } from '../lib/case.ts'
+import { makeCollections, RECORDS_PATH } from '../lib/collection-data.ts'
+import { SECRET } from '../lib/crowd.ts'
+import { DRAFT } from '../lib/items.ts'
+import { comparePairs, pairFigures, ratioSpread, saturationNotes, type Target } from '../lib/rounds.ts'
+import { startSkep } from '../lib/skep.ts'
+
+const FEW_LISTS_COUNT = 6
+const MANY_LISTS_COUNT = 1_000
+const LEAST_RATIO = 0.8
+
+const ITEM = JSON.stringify({ ...JSON.parse(DRAFT), title: 'Oak table, restored {n}' })
+
+/** With the words of {@link ITEM}, and a value for each index. The braces stand for the id of a list. */
+const TASK = JSON.stringify({
+  title: 'Oak table, restored {n}',
+  notes: JSON.parse(DRAFT).description,
+  due_at: '2026-05-01T09:30:00.000Z',
+  list: '{each}',
+}).replace('"{each}"', '{each}')
+
+/** Creates of tasks, each in the next of so many lists, beside creates of items by the same user at the same server. */
+const measure = async (context: Context, listsCount: number): Promise<CaseResult> => {
+  const { folder, lists } = await makeCollections(context, { members: 1, lists: listsCount, records: 0 })
+  const [list] = lists
+  if (list === undefined) throw new Error('there are no lists')
+  await using skep = await startSkep(context.form, { folder, core: context.cores.server, env: SECRET })
+  const headers = { authorization: `Bearer ${list.owner.token}`, 'content-type': 'application/json' }
+  const target = (path: string, body: string): Target => ({
+    pid: skep.pid,
+    url: skep.url + path,
+    method: 'POST',
+    headers,
+    body,
+    each: lists.map(({ id }) => id),
+    check: loggedBy(skep),
+  })
+  const task = target(RECORDS_PATH, TASK)
+  await fetched(task.url, { method: 'POST', headers, body: TASK.replace('{each}', `${list.id}`), status: 201 })
+  const pairs = await comparePairs(context, { skep: task, floor: target('/api/v1/items/', ITEM) })
+  const bar = { 'requests/s': { of: 'ratio', atLeast: LEAST_RATIO } } as const
+  return {
+    figures: pairFigures(pairs, bar).map((figure) => ({ ...figure, name: `${listsCount} lists, ${figure.name}` })),
+    notes: saturationNotes(pairs),
+    detail: { lists: listsCount, ratio: ratioSpread(pairs), rounds: pairs },
+  }
+}
+
+/** Durable creates in a collection with two indexes, searched text and a rule over a reference. */
+export const collectionCreates: Case = {
+  name: 'collection-creates',
+  about: 'creates in a collection with two indexes and a rule over a reference, beside creates of items',
+  async run(context) {
+    const few = await measure(context, FEW_LISTS_COUNT)
+    const many = await measure(context, MANY_LISTS_COUNT)
+    return {
+      figures: [...few.figures, ...many.figures],
+      notes: [...new Set([...(few.notes ?? []), ...(many.notes ?? [])])],
+      detail: { form: context.form.name, few: few.detail, many: many.detail },
+    }
+  },
+}
