@@ -1,6 +1,13 @@
 import type { Row } from '../sql/entity.ts'
 import { compareBytes } from '../sql/record-keys.ts'
-import { type Entry, type EntryRange, entryKey, type Order, parseEntryKey } from '../sql/record-source.ts'
+import {
+  type Entry,
+  type EntryRange,
+  entryKey,
+  hiddenPrefixOf,
+  type Order,
+  parseEntryKey,
+} from '../sql/record-source.ts'
 import { bytesArray, type Parameter } from './connection.ts'
 
 /** A table of records. */
@@ -131,9 +138,10 @@ const startsOf = (orders: readonly KindOf<'range'>[], { after, descending }: Ent
   if (after === null) {
     return orders.map(({ low, high }) => ({ key: descending ? high : low, createdAt: LEAST, id: 0 }))
   }
-  const parsed = parseEntryKey(after.key)
-  if (parsed === null) return orders.map(({ low, high }) => ({ key: descending ? low : high, createdAt: LEAST, id: 0 }))
-  return orders.map(({ low, high }) => {
+  return orders.map((order) => {
+    const { low, high } = order
+    const parsed = parseEntryKey(after.key, hiddenPrefixOf(order))
+    if (parsed === null) return { key: descending ? low : high, createdAt: LEAST, id: 0 }
     const isInside = descending ? compareBytes(parsed.key, high) < 0 : compareBytes(parsed.key, low) >= 0
     return isInside ? { ...parsed, id: after.id } : { key: descending ? high : low, createdAt: LEAST, id: 0 }
   })
@@ -160,10 +168,14 @@ const rangeScan = (orders: readonly KindOf<'range'>[], range: EntryRange): Scan 
     ],
     sortedBy: ['key', 'created_at', 'record_id'],
     values,
-    entryOf: ({ key, created_at, record_id }) => ({
-      key: entryKey(key instanceof Uint8Array ? key : new Uint8Array(), Number(created_at)),
-      id: Number(record_id),
-    }),
+    entryOf({ n, key, created_at, record_id }) {
+      const order = orders[Number(n) - 1]
+      if (order === undefined || !(key instanceof Uint8Array)) throw new Error('a row is of no order')
+      return {
+        key: entryKey(key.subarray(hiddenPrefixOf(order).length), Number(created_at)),
+        id: Number(record_id),
+      }
+    },
   }
 }
 

@@ -6,8 +6,10 @@ import {
   type Entry,
   type EntryRange,
   entryKey,
+  hiddenPrefixOf,
   type Order,
   parseEntryKey,
+  type RangeOrder,
   type ReadRecords,
   type RecordSource,
 } from '../sql/record-source.ts'
@@ -119,12 +121,10 @@ const keyEntries = (statementOf: Statements) => {
     const position = range.after === null ? {} : { at: range.after.key, after: range.after.id }
     return statementOf<EntryRow>(sql).all({ index: indexId, key, ...parameters, ...position, limit })
   }
-  const span = (
-    { indexId, low, high }: Extract<KeyOrder, { readonly kind: 'range' }>,
-    { after, descending }: EntryRange,
-    limit: number,
-  ): readonly Entry[] => {
-    const position = after === null ? null : parseEntryKey(after.key)
+  const span = (order: RangeOrder, { after, descending }: EntryRange, limit: number): readonly Entry[] => {
+    const { indexId, low, high } = order
+    const hidden = hiddenPrefixOf(order)
+    const position = after === null ? null : parseEntryKey(after.key, hidden)
     // A position of another definition has no entries after it.
     if (after !== null && position === null) return []
     const [operator, direction] = descending ? ['<', 'DESC'] : ['>', 'ASC']
@@ -143,7 +143,7 @@ const keyEntries = (statementOf: Statements) => {
     }
     return statementOf<KeyRow>(sql)
       .all(parameters)
-      .map(({ id, key, created_at }) => ({ id, key: entryKey(key, created_at) }))
+      .map(({ id, key, created_at }) => ({ id, key: entryKey(key.subarray(hidden.length), created_at) }))
   }
   return {
     read: (order: KeyOrder, range: EntryRange, limit: number): readonly Entry[] =>
