@@ -128,7 +128,7 @@ export const createAccess = ({ database, references, budget }: Parts) => {
       if (found === null) continue
       const count = await estimate(found, layout)
       const rank = (inOrder(found) ? 2 : 0) + (found.exact ? 1 : 0)
-      const isBetter = chosen === null || count < chosen.count || (count === chosen.count && rank > chosen.rank)
+      const isBetter = chosen === null || count < chosen.count || (count === chosen.count && rank >= chosen.rank)
       if (isBetter) chosen = { found, count, rank }
     }
     return chosen === null ? null : chosen.found
