@@ -55,7 +55,7 @@ const readableTargets =
       }
     } else {
       const compiled = await catalog.named(tx, target)
-      const records = compiled === null ? [] : await findInParts(tx, compiled.storage, ids)
+      const records = compiled === null ? [] : await authorization.tester.records(target, ids)
       for (const record of records) {
         if (compiled !== null && (await authorization.mayRead(compiled, record))) found.add(record.id)
       }
