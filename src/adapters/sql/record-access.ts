@@ -162,5 +162,7 @@ const NO_LAYOUT: Pick<RecordLayout, 'indexes' | 'collection'> & RecordLayout = {
   columns: [],
   ownerColumns: [],
   indexes: [],
+  sortIndexes: [],
+  isExact: true,
   textOf: () => '',
 }

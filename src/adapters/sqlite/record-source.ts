@@ -177,7 +177,7 @@ const lengthOf = (row: Row): number =>
 
 /** Reads rows one by one, as far as the limit allows. */
 const createRecords =
-  (find: (id: number) => Row | null, toRecord: (row: Row) => StoredRecord) =>
+  (find: (id: number) => Row | null, toRecord: (row: Row) => StoredRecord | null) =>
   (ids: readonly number[], maxBytes: number): ReadRecords => {
     const records: StoredRecord[] = []
     let readCount = 0
@@ -186,8 +186,9 @@ const createRecords =
       const row = find(ids[readCount] ?? 0)
       readCount++
       if (row === null) continue
-      records.push(toRecord(row))
       bytes += lengthOf(row)
+      const record = toRecord(row)
+      if (record !== null) records.push(record)
     }
     return { records, readCount, bytes }
   }

@@ -9,13 +9,17 @@ import { createRecordQuery } from '../sql/record-query.ts'
 import type { QueryDatabase } from '../sql/record-source.ts'
 import type { RunStep } from '../sql/step-queue.ts'
 import {
+  isDeleted,
   keyChangesOf,
   keysOfRow,
   recordOfRow,
+  recordsOfRows,
+  requireUnmarked,
   type StoredForm,
   searchesSameText,
   storedFormOf,
   textOfRow,
+  unlessDeleted,
 } from '../sql/stored-records.ts'
 import type { UsageCounter } from '../sql/usage.ts'
 import type { Connection } from './database.ts'
@@ -26,10 +30,11 @@ import type { RecordText } from './record-text.ts'
 import { type CacheLookUp, withoutCache } from './row-cache.ts'
 import { prepareChange } from './rows.ts'
 
-interface StoredRow extends Row {
+export interface StoredRow extends Row {
   readonly id: number
   readonly collection_id: number
   readonly owner_id: number | null
+  readonly version: number
   readonly created_at: number
   readonly bytes: number
 }
@@ -44,6 +49,13 @@ const remembered = <T extends object>(make: (stored: StoredCollection) => T): ((
   }
 }
 
+const AMONG = 'SELECT * FROM records WHERE collection_id = +? AND id IN (SELECT value FROM json_each(?))'
+
+const NOT_DELETED = unlessDeleted('SELECT value FROM json_each(?)')
+
+/** The parameter of {@link NOT_DELETED}. */
+const unfinishedOf = ({ deletions }: StoredCollection): string => JSON.stringify(deletions.unfinished)
+
 /** Reads the records of any collection defined at run time. */
 export const createStoredRecordReaders = (
   connection: Connection,
@@ -56,33 +68,34 @@ export const createStoredRecordReaders = (
     (id) => byId.get(id),
     (row) => row,
   )
-  const byIds = connection.prepare<StoredRow, [number, string]>(
-    'SELECT * FROM records WHERE collection_id = +? AND id IN (SELECT value FROM json_each(?))',
-  )
-  const following = connection.prepare<StoredRow, [number, number, number]>(
-    'SELECT * FROM records WHERE collection_id = ? AND id > ? ORDER BY id LIMIT +?',
+  const byIds = connection.prepare<StoredRow, [number, string]>(AMONG)
+  const following = connection.prepare<StoredRow, [number, number, string, number]>(
+    `SELECT * FROM records WHERE collection_id = ? AND id > ? AND ${NOT_DELETED} ORDER BY id LIMIT +?`,
   )
 
-  return remembered(
-    (stored: StoredCollection): RecordReader => ({
+  return remembered((stored: StoredCollection): RecordReader => {
+    const findAll = async (ids: readonly number[]) => recordsOfRows(stored, byIds.all(stored.id, JSON.stringify(ids)))
+    return {
       async findById(id) {
         const row = rowOf(id)
         return row === null || row.collection_id !== stored.id ? null : recordOfRow(stored, row)
       },
       list: createRecordQuery(storedLayout(stored), database, runStep),
-      findAll: async (ids) => byIds.all(stored.id, JSON.stringify(ids)).map((row) => recordOfRow(stored, row)),
+      findAll,
+      findTargets: findAll,
       async chunk({ after, maxCount, maxBytes }) {
         const records: StoredRecord[] = []
         let bytes = 0
-        for (const row of following.iterate(stored.id, after, maxCount)) {
-          records.push(recordOfRow(stored, row))
+        for (const row of following.iterate(stored.id, after, unfinishedOf(stored), maxCount)) {
+          const record = recordOfRow(stored, row)
+          if (record !== null) records.push(record)
           bytes += row.bytes
           if (bytes >= maxBytes) return { records, complete: false }
         }
         return { records, complete: records.length < maxCount }
       },
-    }),
-  )
+    }
+  })
 }
 
 /** Shared by the repositories of one connection. */
@@ -98,6 +111,7 @@ export interface StoredRecordParts {
 
 const prepareStatements = (connection: Connection) => ({
   find: connection.prepare<StoredRow, [number, number]>('SELECT * FROM records WHERE id = ? AND collection_id = +?'),
+  among: connection.prepare<StoredRow, [number, string]>(AMONG),
   // RETURNING would open a statement journal, which costs more than the row.
   insert: connection.prepare<unknown>(
     `INSERT INTO records (collection_id, owner_id, version, epoch, created_at, updated_at, bytes, shape, next_shape, data, next)
@@ -109,8 +123,12 @@ const prepareStatements = (connection: Connection) => ({
      WHERE id = ?`,
   ),
   remove: prepareChange(connection, 'DELETE FROM records WHERE id = ?'),
-  owned: connection.prepare<StoredRow, [number, number, number]>(
-    'SELECT * FROM records WHERE collection_id = ? AND owner_id = ? LIMIT +?',
+  owned: connection.prepare<StoredRow, [number, number, string, number]>(
+    `SELECT * FROM records WHERE collection_id = ? AND owner_id = ? AND ${NOT_DELETED} LIMIT +?`,
+  ),
+  unmark: prepareChange(
+    connection,
+    'UPDATE records SET deletion_id = NULL, deletion_level = NULL, cleared = NULL WHERE id = ?',
   ),
   any: connection.prepare<StoredRow, [number, number]>('SELECT * FROM records WHERE collection_id = ? LIMIT +?'),
 })
@@ -129,7 +147,8 @@ const createRowChanges = (
     statements.remove(row.id)
     if (isSearched(stored)) texts.remove(row.id)
     usage.add(row.owner_id, -row.bytes)
-    counts.add(stored, -1)
+    // Those were subtracted when the deletion took effect.
+    if (!isDeleted(stored, row)) counts.add(stored, -1)
   }
 
   /** Replaces the stored form of a record; the row is the one before. */
@@ -142,6 +161,7 @@ const createRowChanges = (
     statements.update(version, epoch, updatedAt, ownerId, bytes, shape, nextShape, data, next, id)
     const isIndexed = searchesSameText(stored) && ownerId === row.owner_id && form.text === textOfRow(stored, row)
     if (!isIndexed) indexText(stored, id, ownerId, form.text)
+    if (row.deletion_id !== null && version !== row.version) statements.unmark(id)
   }
 
   return { indexText, removeRow, store }
@@ -165,8 +185,19 @@ export const createStoredRecordRepositories = (connection: Connection, parts: St
     }
   }
 
+  const ownedRows = (stored: StoredCollection, ownerId: number, limit: number): readonly StoredRow[] => {
+    const rows = statements.owned.all(stored.id, ownerId, unfinishedOf(stored), limit)
+    for (const row of rows) requireUnmarked(stored, row)
+    return rows
+  }
+
   const repositoryOf = (stored: StoredCollection): RecordRepository => ({
     ...readerOn(stored),
+    async findTargets(ids) {
+      const rows = statements.among.all(stored.id, JSON.stringify(ids))
+      for (const row of rows) requireUnmarked(stored, row)
+      return recordsOfRows(stored, rows)
+    },
     async insert(record, next) {
       const { ownerId, version, createdAt, updatedAt } = record
       const epoch = present.current
@@ -185,6 +216,7 @@ export const createStoredRecordRepositories = (connection: Connection, parts: St
     async update(record, next) {
       const row = statements.find.get(record.id, stored.id)
       if (row === null) throw new Error('UPDATE met no row')
+      requireUnmarked(stored, row)
       const updated = { ...record, epoch: present.current }
       const form = storedFormOf(stored, record, next)
       store(stored, row, updated, form)
@@ -194,20 +226,24 @@ export const createStoredRecordRepositories = (connection: Connection, parts: St
     },
     async delete(id) {
       const row = statements.find.get(id, stored.id)
-      if (row !== null) removeRow(stored, row)
+      if (row === null) return
+      requireUnmarked(stored, row)
+      removeRow(stored, row)
     },
     async deleteOwned(ownerId, limit) {
-      const rows = statements.owned.all(stored.id, ownerId, limit)
+      const rows = ownedRows(stored, ownerId, limit)
       for (const row of rows) removeRow(stored, row)
-      return rows.map((row) => recordOfRow(stored, row))
+      return recordsOfRows(stored, rows)
     },
     async releaseOwned(ownerId, limit, now) {
-      return statements.owned.all(stored.id, ownerId, limit).map((row) => {
+      return ownedRows(stored, ownerId, limit).flatMap((row) => {
         const record = recordOfRow(stored, row)
+        if (record === null) return []
         const change = { ownerId: null, version: record.version + 1, epoch: present.current, updatedAt: now }
         const { bytes, shape, next_shape, data, next } = row
         statements.update(
-          ...[change.version, change.epoch, now, null, bytes, Number(shape), numberOrNull(next_shape)],
+          // Of a row whose references a deletion has cleared, the shown version is one more.
+          ...[row.version + 1, change.epoch, now, null, bytes, Number(shape), numberOrNull(next_shape)],
           ...[String(data), textOrNull(next), row.id],
         )
         usage.add(ownerId, -bytes)
@@ -218,13 +254,14 @@ export const createStoredRecordRepositories = (connection: Connection, parts: St
     async referencing(field, id, limit) {
       const index = stored.indexes.find(({ isReference, fields }) => isReference && fields[0] === field)
       if (index === undefined) throw new Error(`${field} is no reference`)
-      const ids = keys.find(index.id, keyOf([id]), limit)
+      const ids = keys.find(index.id, keyOf([id]), limit, stored.deletions.unfinished)
       const records = await readerOf(stored).findAll(ids)
       return records.toSorted((one, other) => one.id - other.id)
     },
     async prepare(record, next: JsonObject) {
       const row = statements.find.get(record.id, stored.id)
-      if (row === null || row.version !== record.version || row.epoch !== record.epoch) return
+      const shown = row && recordOfRow(stored, row)
+      if (row === null || shown?.version !== record.version || shown.epoch !== record.epoch) return
       const form = storedFormOf(stored, record, next)
       store(stored, row, record, form)
       // The owner has not done this.

@@ -11,6 +11,7 @@ import { createCollectionReader, createCollectionRepository } from './collection
 import { createCommitQueue } from './commit-queue.ts'
 import { type Connection, fileOf, openReader, openWriter, toAppError } from './database.ts'
 import { createDefinitions } from './definitions.ts'
+import { createDeletionReader, createDeletionRepository } from './deletions.ts'
 import { createEpochReader, createEpochWriter, type EpochWriter, type PresentEpoch, presentEpoch } from './epochs.ts'
 import { createEventReader, createEventRepository } from './events.ts'
 import { createFileLinkReader, createFileLinkRepository } from './file-links.ts'
@@ -117,6 +118,7 @@ const createRecordParts = (connection: Connection, context: WriterContext) => {
       ...{ definitions, counts, keys, epoch, rowCache },
       removeRecords: ofStored.removeSome,
     }),
+    deletions: createDeletionRepository(connection, keys),
     unindexedRecords: createUnindexedRecords(connection, definitions),
   }
 }
@@ -168,6 +170,7 @@ const createReaders = (
   mailTokens: createMailTokenReader(connection),
   jobs: createJobReader(connection, runStep),
   ...createRecordReaders(connection, snapshot, runStep),
+  deletions: createDeletionReader(connection),
   files: createFileReader(connection, runStep),
   fileLinks: createFileLinkReader(connection),
   events: createEventReader(connection),
