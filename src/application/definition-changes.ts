@@ -39,6 +39,21 @@ const definitionEvent = (
   createdAt,
 })
 
+/** The log entry of a deletion of so many records that they have no events of their own yet. */
+export const recordsDeletedEvent = (
+  { id, collection, version }: StoredCollection,
+  author: Author,
+  createdAt: Instant,
+): NewEvent => ({
+  kind: DEFINITIONS,
+  event: 'collection.records_deleted',
+  subjectId: id,
+  ownerId: null,
+  data: { id, name: collection.name, version },
+  ...author,
+  createdAt,
+})
+
 export const definitionMismatch = () => new AppError('version_mismatch', 'The definition was changed meanwhile')
 
 const doNotFit = (misfits: Misfits): AppError => {

@@ -5,10 +5,12 @@ import type { Actor, Principal } from '../domain/session.ts'
 import { requireOwnOrAdmin } from './access.ts'
 import type { Catalog } from './catalog.ts'
 import { isReadableFile } from './file-access.ts'
+import { createLargeDeletions } from './large-deletions.ts'
 import type { BlobBytes } from './ports/blobs.ts'
 import type { FileQuery, ReadTx } from './ports/persistence.ts'
 import { type Authorization, createAuthorization, refuse } from './record-access.ts'
-import { followReferences } from './record-deletions.ts'
+import type { Change } from './record-changes.ts'
+import { followReferences, LargeDeletion } from './record-deletions.ts'
 import type { RecordUnits } from './record-units.ts'
 import { createUploads, type ReceivedFile, type Upload, type UploadDeps } from './uploads.ts'
 
@@ -52,11 +54,26 @@ interface Deps extends UploadDeps {
 
 export const createFiles = (deps: Deps): Files => {
   const { unitOfWork, blobs, clock, catalog, units } = deps
+  const deleteLarge = createLargeDeletions(deps)
 
   const readableFile = async (authorization: Authorization, id: number): Promise<StoredFile> => {
     const file = await authorization.tx.files.findById(id)
     if (file === null || !(await isReadableFile(authorization, catalog, file))) throw notFound('File')
     return file
+  }
+
+  const erasableFile = async (authorization: Authorization, id: number): Promise<StoredFile> => {
+    const file = await readableFile(authorization, id)
+    const { principal } = authorization
+    if (file.ownerId !== principal?.userId && principal?.role !== 'admin')
+      refuse(principal, 'You may not delete this file')
+    return file
+  }
+
+  const deleteFile = async ({ tx, now, authorization }: Change, id: number): Promise<void> => {
+    const { blobKey } = await erasableFile(authorization, id)
+    await tx.files.delete(id)
+    await tx.jobs.enqueue({ kind: 'delete-blob', payload: { key: blobKey }, now })
   }
 
   return {
@@ -70,16 +87,18 @@ export const createFiles = (deps: Deps): Files => {
     get: (actor, id) => unitOfWork.read((tx) => readableFile(createAuthorization(tx, catalog, actor, clock.now()), id)),
 
     async remove(actor, id) {
-      await units.changing(actor, async (change) => {
-        const { tx, now, authorization } = change
-        const { blobKey, ownerId } = await readableFile(authorization, id)
-        const { principal } = authorization
-        if (ownerId !== principal?.userId && principal?.role !== 'admin')
-          refuse(principal, 'You may not delete this file')
-        await followReferences(change, { target: 'files', id })
-        await tx.files.delete(id)
-        await tx.jobs.enqueue({ kind: 'delete-blob', payload: { key: blobKey }, now })
-      })
+      const target = { target: 'files', id }
+      try {
+        await units.changing(actor, async (change) => {
+          await erasableFile(change.authorization, id)
+          await followReferences(change, target)
+          await deleteFile(change, id)
+        })
+      } catch (error) {
+        if (!(error instanceof LargeDeletion)) throw error
+        const check = async ({ authorization }: Change) => void (await erasableFile(authorization, id))
+        await deleteLarge(actor, { target, check, remove: (change) => deleteFile(change, id) })
+      }
     },
 
     async read({ blobKey }, first, end) {

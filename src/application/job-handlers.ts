@@ -2,6 +2,7 @@ import { IDEMPOTENCY_TTL_MS } from '../domain/idempotency.ts'
 import { type Job, jobRequestId } from '../domain/job.ts'
 import { SIGN_IN_SOURCE_KEPT_MS } from '../domain/session.ts'
 import type { Catalog } from './catalog.ts'
+import { createDeletionFinishing } from './deletion-finishing.ts'
 import { createFileJobs } from './file-jobs.ts'
 import type { JobHandlers } from './job-runner.ts'
 import { createMailJobs, type MailJobsDeps } from './mail-jobs.ts'
@@ -27,6 +28,7 @@ const DEAD_KEPT_MS = 30 * 24 * HOUR_MS
 const TOKEN_KEPT_MS = DEAD_KEPT_MS + 2 * 24 * HOUR_MS
 const MAIL_LIMIT_KEPT_MS = HOUR_MS
 const MAX_SLICE_COUNT = 200
+const MAX_FINISHING_MS = 60_000
 /** For rows that can be as large as a record. */
 const MAX_LARGE_SLICE_COUNT = 50
 
@@ -110,11 +112,23 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
     await unitOfWork.write((tx) => tx.usage.delete(userId))
   }
 
+  const finish = createDeletionFinishing(deps)
+  /** Goes on in another job if it takes long. */
+  const finishDeletion: JobHandlers['finish-deletion']['run'] = async (job, signal, onCompletion) => {
+    const payload = job.payload as { readonly deletionId: number }
+    const until = clock.now() + MAX_FINISHING_MS
+    const remaining = await finish(payload.deletionId, { signal, isOver: () => clock.now() > until })
+    if (remaining === null) return
+    const next = { kind: 'finish-deletion', payload, runAt: remaining.from } as const
+    onCompletion((tx) => tx.jobs.enqueue({ ...next, now: clock.now() }))
+  }
+
   return {
     mail: { deadlineMs: 60_000, run: mail.send },
     'password-forgotten': { deadlineMs: 10_000, run: mail.mailResetLink },
     // Works in slices that leave time for other work, so a large account takes a while.
     'forget-user': { deadlineMs: 600_000, run: forgetUser },
+    'finish-deletion': { deadlineMs: 120_000, run: finishDeletion },
     'delete-blob': { deadlineMs: 60_000, run: files.deleteBlob },
     'sweep-blobs': { deadlineMs: 80_000, everyMs: 24 * HOUR_MS, run: files.sweep },
     'clean-up': { deadlineMs: 60_000, everyMs: HOUR_MS, run: cleanUp },

@@ -17,7 +17,7 @@ export interface ReadableCollection {
   readonly rule: Expression
   /** Differs for each change of the definition, and of those of referenced records. */
   readonly version: string
-  /** Differs if records, or those they refer to, may have another form. */
+  /** Differs if records, or those they refer to, may have another form, or a large deletion has taken effect. */
   readonly shape: string
   /** The ids of the definitions, among them those of referenced collections, that are not part of the program. */
   readonly definitionIds: readonly number[]
@@ -76,7 +76,8 @@ export const createReadableCollections = (catalog: Catalog): ReadableCollections
       const { collection, storage, rules } = compiled
       const all = [compiled, ...(await reachable(tx, compiled))]
       const definitions = [...new Set(all.flatMap((each) => each?.stored ?? []))]
-      const shape = definitions.map((each) => `${each.id}.${each.shape}`).join(' ')
+      // What a large deletion has changed cannot be followed record by record either.
+      const shape = definitions.map((each) => `${each.id}.${each.shape}.${each.deletions.count}`).join(' ')
       const versions = definitions.map(({ id, version, epoch }) => `${id}.${version}.${epoch}`).join(' ')
       return {
         compiled,

@@ -1,6 +1,7 @@
 import type { RecordChange } from '../domain/collection.ts'
 import type { NewEvent } from '../domain/event.ts'
-import { type NewRecord, recordEvent, type StoredRecord } from '../domain/record.ts'
+import type { JsonObject } from '../domain/merge-patch.ts'
+import { erasedRecord, type NewRecord, recordEvent, type StoredRecord } from '../domain/record.ts'
 import type { Instant } from '../domain/user.ts'
 import type { Catalog, CompiledCollection } from './catalog.ts'
 import type { Tx } from './ports/persistence.ts'
@@ -36,6 +37,8 @@ export interface Change {
   readonly now: Instant
   readonly authorization: Authorization
   readonly pendingForm: PendingForm
+  /** How many records the deletion of one may delete or change in this transaction. */
+  readonly maxAffectedCount: number
   /** By record, in the order of the last change of each. */
   readonly events: Map<string, Noted>
   /**
@@ -49,17 +52,22 @@ interface Begin {
   readonly author: Author | null
   readonly now: Instant
   readonly pendingForm: PendingForm
+  readonly maxAffectedCount: number
   /** Replaces what the author says. */
   readonly logged?: ChangeAuthor
 }
 
-export const beginChange = (tx: Tx, { catalog, author, now, pendingForm, logged }: Begin): Change => ({
+export const beginChange = (
+  tx: Tx,
+  { catalog, author, now, pendingForm, maxAffectedCount, logged }: Begin,
+): Change => ({
   tx,
   catalog,
   author: logged ?? loggedAuthor(author),
   now,
   authorization: createAuthorization(tx, catalog, author === null ? null : principalOf(author), now),
   pendingForm,
+  maxAffectedCount,
   events: new Map(),
   changed: new Map(),
 })
@@ -103,12 +111,28 @@ export const storeRecords = async ({ tx, changed }: Change): Promise<void> => {
   changed.clear()
 }
 
+/** Removes what a deletion that has taken effect has left in unique indexes, where a record needs the place. */
+const makeRoom = async (
+  change: Change,
+  compiled: CompiledCollection,
+  record: NewRecord | StoredRecord,
+  next: JsonObject | undefined,
+): Promise<void> => {
+  const { stored } = compiled
+  if (stored === null || stored.deletions.unfinished.length === 0) return
+  for (const deleted of await change.tx.deletions.recordsOf(stored).obstructing(record, next)) {
+    await removeDeleted(change, compiled, deleted)
+  }
+}
+
 export const createRecord = async (
   change: Change,
   compiled: CompiledCollection,
   record: NewRecord,
 ): Promise<StoredRecord> => {
-  const inserting = change.tx.records(compiled.storage).insert(record, change.pendingForm(compiled, record))
+  const next = change.pendingForm(compiled, record)
+  await makeRoom(change, compiled, record, next)
+  const inserting = change.tx.records(compiled.storage).insert(record, next)
   const created = await (compiled.stored === null ? inserting : refusingMisfits(compiled, inserting))
   note(change, { compiled, record: created, change: 'created', previous: null })
   return created
@@ -125,6 +149,7 @@ export const changeRecord = async (
   if (compiled.stored === null) change.changed.set(recordKey(compiled, record.id), { compiled, record })
   else {
     const next = change.pendingForm(compiled, record)
+    await makeRoom(change, compiled, record, next)
     await refusingMisfits(compiled, change.tx.records(compiled.storage).update(record, next))
   }
   note(change, { compiled, record, change: 'updated', previous: before })
@@ -139,6 +164,17 @@ export const deleteRecord = async (
   change.changed.delete(recordKey(compiled, record.id))
   await change.tx.records(compiled.storage).delete(record.id)
   note(change, { compiled, record, change: 'deleted', previous: record })
+}
+
+/** Removes a record of a deletion that has taken effect. The log has no content of those whose owner is gone. */
+export const removeDeleted = async (
+  change: Change,
+  compiled: CompiledCollection,
+  record: StoredRecord,
+): Promise<void> => {
+  const isErased = record.ownerId !== null && (await change.tx.users.findById(record.ownerId)) === null
+  await deleteRecord(change, compiled, record)
+  if (isErased) noteErased(change, compiled, record, erasedRecord(compiled.collection, record))
 }
 
 /** A record that was deleted with its owner; `erased` is what the log gets to know of it. */

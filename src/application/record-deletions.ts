@@ -6,13 +6,26 @@ import type { CompiledCollection, Referrer } from './catalog.ts'
 import { type Change, changeRecord, deleteRecord, recordKey, storeRecords } from './record-changes.ts'
 import { PendingMisfit } from './record-forms.ts'
 
-/** How many records one deletion may delete or change. */
+/** How many records one transaction may delete or change. */
 export const MAX_AFFECTED_COUNT = 1_000
+
+/** Thrown inside a unit that would have to delete or change more records than one transaction may. */
+export class LargeDeletion extends AppError {
+  constructor() {
+    super('referenced', 'Too many records depend on it: delete it by itself, not in a batch')
+    this.name = 'LargeDeletion'
+  }
+}
 
 /** A record, user or file. */
 export interface Target {
   readonly target: string
   readonly id: number
+}
+
+export interface Targets {
+  readonly target: string
+  readonly ids: readonly number[]
 }
 
 interface Affected {
@@ -54,7 +67,7 @@ export const clearedRecord = (found: Cleared): StoredRecord | null => {
  * The definitions that are being prepared with references of their own: by its pending form, a record may already
  * reference what is to be deleted.
  */
-const checkPending = async ({ tx }: Change, { target, id }: Target): Promise<void> => {
+export const checkPending = async ({ tx }: Change, { target, ids }: Targets): Promise<void> => {
   for (const listed of await tx.collections.all()) {
     if (listed.pending === null) continue
     const stored = await tx.collections.find(listed.collection.name)
@@ -65,7 +78,9 @@ const checkPending = async ({ tx }: Change, { target, id }: Target): Promise<voi
     for (const field of referencesOf(pending.collection)) {
       const index = pending.indexes.find((each) => each.isReference && each.fields[0] === field.name)
       if (field.target !== target || index === undefined || known.has(index.id)) continue
-      if ((await records.referencing(field.name, id, 1)).length > 0) throw new PendingMisfit(stored)
+      for (const id of ids) {
+        if ((await records.referencing(field.name, id, 1)).length > 0) throw new PendingMisfit(stored)
+      }
     }
   }
 }
@@ -110,12 +125,12 @@ export const consequencesOf = async (
     referrers.set(target, known)
     for (const referrer of known) {
       const records = tx.records(referrer.compiled.storage)
-      for (const record of await records.referencing(referrer.field.name, id, MAX_AFFECTED_COUNT + 1)) {
+      for (const record of await records.referencing(referrer.field.name, id, change.maxAffectedCount + 1)) {
         take({ compiled: referrer.compiled, record }, referrer, id)
       }
-      if (removed.size + clearing.size + restricting.size > MAX_AFFECTED_COUNT) return null
+      if (removed.size + clearing.size + restricting.size > change.maxAffectedCount) return null
     }
-    await checkPending(change, at)
+    await checkPending(change, { target, ids: [id] })
   }
 
   const isGone = (key: string) => removed.has(key) || key === `${deleted.target}/${deleted.id}`
@@ -130,6 +145,9 @@ export const consequencesOf = async (
   return { deleted: [...removed.values()], changed, restricting: remaining }
 }
 
+export const referencedBy = ({ collection }: CompiledCollection): AppError =>
+  new AppError('referenced', `A record of ${collection.name} references it`)
+
 /** Deletes and changes the records that depend on something that is deleted. */
 export const applyConsequences = async (change: Change, { deleted, changed }: Consequences): Promise<void> => {
   for (const { compiled, before, after } of changed) {
@@ -140,17 +158,14 @@ export const applyConsequences = async (change: Change, { deleted, changed }: Co
 
 /**
  * Does what follows from the deletion of a record or file, as the references to it say: deletes the records that reference
- * it, clears their references, and so on. Throws `referenced` if one of them does not allow it, or if there are too many.
+ * it, clears their references, and so on. Throws `referenced` if one of them does not allow it, and
+ * {@link LargeDeletion}.
  */
 export const followReferences = async (change: Change, deleted: Target): Promise<void> => {
   if (change.changed.size > 0) await storeRecords(change)
   const consequences = await consequencesOf(change, deleted)
-  if (consequences === null) {
-    const message = `More than ${MAX_AFFECTED_COUNT} records depend on it: delete some of them first`
-    throw new AppError('referenced', message)
-  }
+  if (consequences === null) throw new LargeDeletion()
   const [first] = consequences.restricting
-  if (first !== undefined)
-    throw new AppError('referenced', `A record of ${first.compiled.collection.name} references it`)
+  if (first !== undefined) throw referencedBy(first.compiled)
   await applyConsequences(change, consequences)
 }

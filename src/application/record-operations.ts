@@ -100,6 +100,11 @@ export interface Alteration {
   readonly isChecked?: boolean
 }
 
+export interface Erasure {
+  readonly id: number
+  readonly expected: Expected
+}
+
 /** What every change of a caller has to pass before it is stored. */
 const createAdmission = ({ catalog, maxRecordBytes }: Deps) => {
   const checkSize = ({ stored, collection }: CompiledCollection, record: NewRecord): void => {
@@ -154,7 +159,17 @@ export const createRecordOperations = (deps: Deps) => {
     return change.authorization.readable(compiled, await currentRecord(change, compiled, id))
   }
 
+  const erasable = async (change: Change, compiled: CompiledCollection, { id, expected }: Erasure) => {
+    const record = await visible(change, compiled, id)
+    await change.authorization.authorize(compiled, 'delete', record)
+    checkVersion(compiled, record, expected)
+    return record
+  }
+
   return {
+    /** The record, if the caller may delete it. */
+    erasable,
+
     async add(change: Change, compiled: CompiledCollection, creation: Creation): Promise<StoredRecord> {
       const { now, authorization } = change
       const { collection, stored } = compiled
@@ -219,14 +234,8 @@ export const createRecordOperations = (deps: Deps) => {
       return admit(change, compiled, withFields(compiled.collection, meta, validFields(compiled, version)))
     },
 
-    async erase(
-      change: Change,
-      compiled: CompiledCollection,
-      { id, expected }: { readonly id: number; readonly expected: Expected },
-    ): Promise<void> {
-      const record = await visible(change, compiled, id)
-      await change.authorization.authorize(compiled, 'delete', record)
-      checkVersion(compiled, record, expected)
+    async erase(change: Change, compiled: CompiledCollection, { id, expected }: Erasure): Promise<void> {
+      const record = await erasable(change, compiled, { id, expected })
       await followReferences(change, { target: compiled.collection.name, id })
       await deleteRecord(change, compiled, record)
     },

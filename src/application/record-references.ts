@@ -6,7 +6,7 @@ import type { Catalog, CompiledCollection } from './catalog.ts'
 import { isReadableFile } from './file-access.ts'
 import type { ReadTx } from './ports/persistence.ts'
 import type { Authorization } from './record-access.ts'
-import { findInParts } from './referenced-rows.ts'
+import { findInParts, requireNotDeleted, requireReferenceable } from './referenced-rows.ts'
 
 /** How many references a change of one record may add. */
 const MAX_NEW_REFERENCES_COUNT = 1_000
@@ -51,13 +51,17 @@ const readableTargets =
     } else if (target === 'files') {
       for (const id of ids) {
         const file = await tx.files.findById(id)
-        if (file !== null && (await isReadableFile(authorization, catalog, file))) found.add(id)
+        if (file === null || !(await isReadableFile(authorization, catalog, file))) continue
+        await requireNotDeleted(tx, target, [file])
+        found.add(id)
       }
     } else {
       const compiled = await catalog.named(tx, target)
       const records = compiled === null ? [] : await authorization.tester.records(target, ids)
       for (const record of records) {
-        if (compiled !== null && (await authorization.mayRead(compiled, record))) found.add(record.id)
+        if (compiled === null || !(await authorization.mayRead(compiled, record))) continue
+        await requireReferenceable(tx, compiled.storage, record)
+        found.add(record.id)
       }
     }
     return found
@@ -69,10 +73,22 @@ const existingTargets =
   async (target, ids) => {
     const found = new Set<number>()
     if (target === 'users') for (const id of ids) if ((await tx.users.findById(id)) !== null) found.add(id)
-    if (target === 'files') for (const id of ids) if ((await tx.files.findById(id)) !== null) found.add(id)
+    if (target === 'files') {
+      for (const id of ids) if ((await tx.files.findById(id)) !== null) found.add(id)
+      await requireNotDeleted(
+        tx,
+        target,
+        [...found].map((id) => ({ id })),
+      )
+    }
     if (target === 'users' || target === 'files') return found
     const compiled = await catalog.named(tx, target)
-    return new Set(compiled === null ? [] : (await findInParts(tx, compiled.storage, ids)).map(({ id }) => id))
+    if (compiled === null) return found
+    for (const record of await findInParts(tx, compiled.storage, ids)) {
+      await requireReferenceable(tx, compiled.storage, record)
+      found.add(record.id)
+    }
+    return found
   }
 
 const expectedOf = (target: string): string => {

@@ -123,8 +123,9 @@ export interface Records {
    */
   update(author: Author, name: string, id: number, patch: JsonObject, options: UpdateOptions): Promise<RecordResult>
   /**
-   * Throws `version_mismatch`, and `referenced` if another record that references it does not allow it, or if more records
-   * would change with it than one transaction may.
+   * Throws `version_mismatch`, and `referenced` if another record that references it does not allow it. If many records
+   * change with it, it takes several transactions, and readers see the last one: then it also throws `being_deleted` if
+   * another deletion has reached some of them.
    */
   remove(author: Author, name: string, id: number, expected: Expected): Promise<void>
   /**

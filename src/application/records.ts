@@ -8,17 +8,19 @@ import {
   type IdempotentResult,
   withIdempotency,
 } from './idempotency.ts'
+import { createLargeDeletions, type DeletionRoot } from './large-deletions.ts'
 import type { ApplyPatch } from './ports/collections.ts'
 import type { ReadTx, UnitOfWork } from './ports/persistence.ts'
 import type { Clock } from './ports/system.ts'
 import { createAuthorization, refuse } from './record-access.ts'
 import { createBatches } from './record-batches.ts'
-import type { Change } from './record-changes.ts'
+import { type Change, deleteRecord } from './record-changes.ts'
+import { LargeDeletion } from './record-deletions.ts'
 import { expandRecords } from './record-expansion.ts'
 import { createRecordHistory, type RecordHistory } from './record-history.ts'
 import { createRecordImports } from './record-imports.ts'
 import { createRecordLists } from './record-lists.ts'
-import { createRecordOperations } from './record-operations.ts'
+import { createRecordOperations, type Erasure, type RecordOperations } from './record-operations.ts'
 import type { ReadResult, RecordOperation, RecordResult, Records } from './record-requests.ts'
 import type { RecordUnits } from './record-units.ts'
 
@@ -83,10 +85,32 @@ const createReads = ({ catalog, unitOfWork, clock }: Deps): Pick<Records, 'get' 
   }
 }
 
+const recordRoot = (
+  { catalog, operations }: Pick<Deps, 'catalog'> & { readonly operations: RecordOperations },
+  name: string,
+  erasure: Erasure,
+): DeletionRoot => {
+  const find = async (change: Change) => {
+    const compiled = await catalog.find(change.tx, name)
+    return { compiled, record: await operations.erasable(change, compiled, erasure) }
+  }
+  return {
+    target: { target: name, id: erasure.id },
+    check: async (change) => void (await find(change)),
+    remove: catalog.builtIn.every((collection) => collection.name !== name)
+      ? null
+      : async (change) => {
+          const { compiled, record } = await find(change)
+          await deleteRecord(change, compiled, record)
+        },
+  }
+}
+
 export const createRecords = (deps: Deps): Records & RecordHistory => {
   const { catalog, unitOfWork } = deps
   const { changing, adding } = deps.units
   const operations = createRecordOperations(deps)
+  const deleteLarge = createLargeDeletions(deps)
   const performAll = createBatches(catalog, operations)
 
   return {
@@ -117,10 +141,15 @@ export const createRecords = (deps: Deps): Records & RecordHistory => {
         return { collection: compiled.collection, record }
       }),
 
-    remove: (author, name, id, expected) =>
-      changing(author, async (change) =>
-        operations.erase(change, await catalog.find(change.tx, name), { id, expected }),
-      ),
+    async remove(author, name, id, expected) {
+      const erasure = { id, expected }
+      try {
+        await changing(author, async (change) => operations.erase(change, await catalog.find(change.tx, name), erasure))
+      } catch (error) {
+        if (!(error instanceof LargeDeletion)) throw error
+        await deleteLarge(author, recordRoot({ catalog, operations }, name, erasure))
+      }
+    },
 
     batch: (actor, all, idempotency) =>
       (all.every(isDelete) ? changing : adding)(actor, (change) =>

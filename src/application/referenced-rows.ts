@@ -2,6 +2,7 @@ import type { Referenced } from '../domain/expression-evaluation.ts'
 import type { StoredRecord } from '../domain/record.ts'
 import type { Catalog } from './catalog.ts'
 import type { RecordStorage } from './ports/collections.ts'
+import { Marked } from './ports/deletions.ts'
 import type { ReadTx } from './ports/persistence.ts'
 
 /** Where the records of a collection are; null if there is no such collection. */
@@ -26,6 +27,24 @@ export const findInParts = async (
     found.push(...(await tx.records(storage).findAll(ids.slice(from, from + MAX_LOOK_UP_COUNT))))
   }
   return found
+}
+
+/** Throws `Marked` if the record, which the same transaction has read, is being deleted. */
+export const requireReferenceable = async (tx: ReadTx, storage: RecordStorage, record: StoredRecord): Promise<void> => {
+  if (typeof storage === 'string') await requireNotDeleted(tx, storage, [record])
+  else tx.records(storage).requireUnmarked([record])
+}
+
+/** Throws `Marked` for a record of a collection defined in code, or a file, that is being deleted. */
+export const requireNotDeleted = async (
+  tx: ReadTx,
+  target: string,
+  found: readonly { readonly id: number }[],
+): Promise<void> => {
+  for (const { id } of found) {
+    const deletion = await tx.deletions.marking(target, id)
+    if (deletion !== null) throw new Marked(deletion.id, null)
+  }
 }
 
 /** What expressions may know of referenced records, users or files: of those that exist, in no order. */

@@ -34,6 +34,8 @@ interface Deps {
   readonly compileValidator: CompileValidator
   readonly applyPatch: ApplyPatch
   readonly maxRecordBytes: number
+  /** How many records the deletion of one may delete or change in one transaction. */
+  readonly maxAffectedCount?: number
   /** Whether definitions come from files. */
   readonly managed: boolean
   readonly accessTtlMs: number

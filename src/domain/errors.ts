@@ -1,6 +1,7 @@
 /** Every error of the core. Stable slugs: clients see them as `code`. */
 export type ErrorCode =
   | 'batch_too_large'
+  | 'being_deleted'
   | 'collection_built_in'
   | 'data_too_large'
   | 'email_taken'

@@ -19,6 +19,7 @@ export type JobRequest =
   | { readonly kind: 'mail'; readonly payload: MailRequest }
   | { readonly kind: 'password-forgotten'; readonly payload: PasswordForgotten }
   | { readonly kind: 'forget-user'; readonly payload: { readonly userId: number } }
+  | { readonly kind: 'finish-deletion'; readonly payload: { readonly deletionId: number } }
   | { readonly kind: 'delete-blob'; readonly payload: { readonly key: string } }
   | { readonly kind: RecurringKind; readonly payload: Readonly<Record<string, never>> }
 

@@ -5,7 +5,7 @@ import { compilePattern } from '../../src/adapters/json-schema/patterns.ts'
 import { compileValidator } from '../../src/adapters/json-schema/validator.ts'
 import { createCatalog } from '../../src/application/catalog.ts'
 import { createCollections } from '../../src/application/collections.ts'
-import type { UnitOfWork } from '../../src/application/ports/persistence.ts'
+import type { Store, UnitOfWork } from '../../src/application/ports/persistence.ts'
 import type { Clock } from '../../src/application/ports/system.ts'
 import { createRecordUnits } from '../../src/application/record-units.ts'
 import { createRecords } from '../../src/application/records.ts'
@@ -19,7 +19,11 @@ import { openTestStore, userNamed } from './store.ts'
 const systemClock = { now: () => Date.now() }
 
 /** What changes records of any collection. */
-export const recordUnitsOn = (unitOfWork: UnitOfWork, clock: Clock = systemClock) => {
+export const recordUnitsOn = (
+  unitOfWork: UnitOfWork,
+  clock: Clock = systemClock,
+  limits: { readonly maxAffectedCount?: number } = {},
+) => {
   const catalog = createCatalog({ collections: COLLECTIONS, compileExpression, compileValidator })
   const units = createRecordUnits({
     catalog,
@@ -28,17 +32,26 @@ export const recordUnitsOn = (unitOfWork: UnitOfWork, clock: Clock = systemClock
     reserve: NO_RESERVE,
     applyPatch,
     compileValidator,
+    ...limits,
   })
   return { catalog, units }
 }
 
 export const NOBODY: Anonymous = { userId: null, requestId: 'test' }
 
-/** The use cases of collections on a new database, or with other parts around that. */
-export const openCollections = ({ managed = false, wrap = (store: UnitOfWork): UnitOfWork => store } = {}) => {
-  const { store, outside } = openTestStore()
+interface CollectionOptions {
+  readonly managed?: boolean
+  readonly wrap?: (store: UnitOfWork) => UnitOfWork
+  readonly maxAffectedCount?: number
+}
+
+/** The use cases of collections on a database. */
+export const collectionsOn = (
+  store: Store,
+  { managed = false, wrap = (unitOfWork) => unitOfWork, ...limits }: CollectionOptions = {},
+) => {
   const unitOfWork = wrap(store)
-  const { catalog, units } = recordUnitsOn(unitOfWork)
+  const { catalog, units } = recordUnitsOn(unitOfWork, systemClock, limits)
   const deps = { catalog, units, unitOfWork, clock: systemClock, compilePattern, compileExpression, compileValidator }
   const collections = createCollections({ ...deps, applyPatch, managed })
   const records = createRecords({ ...deps, applyPatch, maxRecordBytes: 65_536 })
@@ -61,7 +74,6 @@ export const openCollections = ({ managed = false, wrap = (store: UnitOfWork): U
 
   return {
     store,
-    outside,
     catalog,
     units,
     collections,
@@ -78,6 +90,12 @@ export const openCollections = ({ managed = false, wrap = (store: UnitOfWork): U
       return made.result.record
     },
   }
+}
+
+/** The use cases of collections on a new database, or with other parts around that. */
+export const openCollections = (options: CollectionOptions = {}) => {
+  const { store, outside } = openTestStore()
+  return { ...collectionsOn(store, options), outside }
 }
 
 export interface Refusal {

@@ -11,6 +11,7 @@ import { createMemoryBus } from '../../src/adapters/memory/bus.ts'
 import { openPostgresStore } from '../../src/adapters/postgres/unit-of-work.ts'
 import type { Connection } from '../../src/adapters/ws/connection.ts'
 import { createSockets } from '../../src/adapters/ws/sockets.ts'
+import { createDeletionFinishing } from '../../src/application/deletion-finishing.ts'
 import type { Store } from '../../src/application/ports/persistence.ts'
 import { createReadableCollections } from '../../src/application/readable-collections.ts'
 import { createRealtime } from '../../src/application/realtime.ts'
@@ -39,7 +40,7 @@ const openStore = async (onEvents: () => void): Promise<Store> => {
 }
 
 /** A server of sockets on a database whose collections and records tests change by the use cases. */
-export const startLiveCollections = async () => {
+export const startLiveCollections = async (limits: { readonly maxAffectedCount?: number } = {}) => {
   let notify = () => {}
   const store = await openStore(() => notify())
   await store.beginEpoch()
@@ -66,8 +67,10 @@ export const startLiveCollections = async () => {
     managed: false,
     accessTtlMs: HOUR_MS,
     refreshTtlMs: HOUR_MS,
+    ...limits,
   })
-  const { catalog, collections, records, access } = useCases
+  const { catalog, units, collections, records, access } = useCases
+  const finishDeletion = createDeletionFinishing({ unitOfWork: store, catalog, units, clock })
   const slices = createEventLoopSlices()
   const readable = createReadableCollections(catalog)
   const topics = createTopics({ collections: COLLECTIONS, readable, clock })
@@ -179,6 +182,14 @@ export const startLiveCollections = async () => {
           await bus.notices.publish(id)
         },
       }
+    },
+    /** Removes what large deletions have left. */
+    async finishDeletions() {
+      const signal = new AbortController().signal
+      const { unfinished } = await store.read(async (tx) => ({
+        unfinished: (await tx.collections.all()).flatMap(({ deletions }) => deletions.unfinished),
+      }))
+      for (const id of new Set(unfinished)) await finishDeletion(id, { signal, isOver: () => false })
     },
     /** Resolves when everything committed so far was delivered. */
     async settled() {

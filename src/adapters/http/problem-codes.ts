@@ -18,6 +18,7 @@ export type ProblemCode = ErrorCode | ProtocolCode
 /** The status of every error. */
 export const PROBLEM_STATUS = {
   batch_too_large: 422,
+  being_deleted: 409,
   collection_built_in: 409,
   data_too_large: 422,
   email_taken: 400,

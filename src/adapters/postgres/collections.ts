@@ -10,6 +10,7 @@ import { indexesBeyond, type NewIndex, planIndexes } from '../sql/index-plan.ts'
 import { RECORD_TABLES } from '../sql/record-table.ts'
 import { insertInto, postgresPlaceholder } from '../sql/statements.ts'
 import { activated, allIndexesOf, newCollection } from '../sql/stored-collections.ts'
+import { unlessDeleted } from '../sql/stored-records.ts'
 import type { UsageCounter } from '../sql/usage.ts'
 import { type Connection, type Int8, insertedRow, int, intOrNull, type Transaction } from './connection.ts'
 import { type DefinitionCache, lookUpDefinitions, readAllDefinitions, readDefinition } from './definitions.ts'
@@ -39,11 +40,18 @@ const LOCKS = {
   exclusive: { wait: lockSql('pg_advisory_xact_lock', ''), now: lockSql('pg_try_advisory_xact_lock', '') },
 } as const
 
+const countStored = (read: Connection['read'], { id, deletions: { unfinished } }: StoredCollection) => {
+  const count = 'SELECT count(*) AS n FROM records WHERE collection_id = $1'
+  if (unfinished.length === 0) return read<{ n: Int8 }>(count, id)
+  const sql = `${count} AND ${unlessDeleted('SELECT unnest($2::bigint[])')}`
+  return read<{ n: Int8 }>(sql, id, `{${unfinished.join()}}`)
+}
+
 const countIn = async ({ read }: Connection, storage: RecordStorage): Promise<number> => {
   const [row] =
     typeof storage === 'string'
       ? await read<{ n: Int8 }>(`SELECT count(*) AS n FROM ${tableOf(storage)}`)
-      : await read<{ n: Int8 }>('SELECT count(*) AS n FROM records WHERE collection_id = $1', storage.id)
+      : await countStored(read, storage)
   return int(row?.n ?? '0')
 }
 
@@ -198,6 +206,9 @@ export const createCollectionRepository = (
     },
     activate: async (stored, now) => replace(stored, activated(stored, epoch.current, now)),
     abandon: async (stored) => replace(stored, { ...stored, pending: null }),
+    async setDeletions(stored, deletions) {
+      replace(stored, { ...stored, deletions })
+    },
     async delete({ id, collection }) {
       void connection.change('UPDATE collections SET name = NULL, pending = NULL WHERE id = $1', id)
       void connection.change('UPDATE record_indexes SET collection_id = NULL WHERE collection_id = $1', id)

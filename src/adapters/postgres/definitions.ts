@@ -26,7 +26,7 @@ const STAMP = `concat_ws('.', id, version, epoch, collections.xmin)`
 /** A definition has up to 64 kB, so it is read only if it is not the cached one. */
 const columnsUnless = (stamp: string): string =>
   `id, collections.name, version, epoch, shape, created_at, updated_at, ${STAMP} AS stamp,
-   ${['definition', 'indexes', 'pending'].map((column) => `CASE WHEN ${STAMP} <> ${stamp} THEN ${column} END AS ${column}`).join(', ')}`
+   ${['definition', 'indexes', 'pending', 'deletions'].map((column) => `CASE WHEN ${STAMP} <> ${stamp} THEN ${column} END AS ${column}`).join(', ')}`
 
 const ONE = `SELECT ${columnsUnless('$2')} FROM collections WHERE name = $1`
 

@@ -15,6 +15,7 @@ import linksMailAndReplays from './migrations/0011_links_mail_and_replays.sql' w
 import eventsOfAnyKind from './migrations/0012_events_of_any_kind.sql' with { type: 'text' }
 import collections from './migrations/0013_collections.sql' with { type: 'text' }
 import eventsBefore from './migrations/0014_events_before.sql' with { type: 'text' }
+import deletions from './migrations/0015_deletions.sql' with { type: 'text' }
 import eventsSession from './migrations/0019_events_session.sql' with { type: 'text' }
 
 import { createPool } from './pool.ts'
@@ -39,6 +40,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0012_events_of_any_kind', sql: eventsOfAnyKind },
   { name: '0013_collections', sql: collections },
   { name: '0014_events_before', sql: eventsBefore },
+  { name: '0015_deletions', sql: deletions },
   { name: '0019_events_session', sql: eventsSession },
 ]
 

@@ -14,7 +14,8 @@ interface ReadableTable extends SourceTable {
   readonly columns: readonly string[]
   /** SQL of the size of a record. */
   readonly size: string
-  fromRow(row: Row): StoredRecord
+  /** Null if the record was deleted. */
+  fromRow(row: Row): StoredRecord | null
 }
 
 interface ReadRow extends Row {
@@ -64,7 +65,7 @@ const createSource = (connection: Connection, table: ReadableTable): RecordSourc
       const rows = await connection.read<ReadRow>(read, `{${ids.join()}}`, maxBytes, ...ofCollection)
       const isCut = rows.length < Number(rows[0]?.found ?? 0)
       return {
-        records: rows.map(fromRow),
+        records: rows.flatMap((row) => fromRow(row) ?? []),
         readCount: isCut ? Number(rows.at(-1)?.n ?? 0) : ids.length,
         bytes: rows.reduce((sum, { size }) => sum + Number(size), 0),
       }

@@ -38,16 +38,18 @@ export const createRecordReader = (
   const columns = columnsOf(table)
   // Few units of work list records.
   let list: RecordReader['list'] | null = null
+  const findAll = async (ids: readonly number[]) => {
+    const rows = await connection.read<Row>(allOf(table), `{${ids.join()}}`)
+    return rows.map(fromRow)
+  }
   return {
     findById: lookUpIn(connection, table, lock, columns),
     list(query) {
       list ??= createRecordList(connection, table, database, runStep)
       return list(query)
     },
-    async findAll(ids) {
-      const rows = await connection.read<Row>(allOf(table), `{${ids.join()}}`)
-      return rows.map(fromRow)
-    },
+    findAll,
+    requireUnmarked() {},
     async chunk({ after, maxCount, maxBytes }) {
       const rows = await connection.read<Row & { readonly found: Int8 }>(
         `SELECT ${columns}, found FROM (
@@ -132,12 +134,11 @@ export const createRecordRepository = (
   const statements = rememberedStatements(table)
   const wordsOf = (ownerId: number | null, text: string) =>
     collection.search.length === 0 ? [] : [vectorOf({ ownerId, text })]
+  // Other units may rely on the same records, as when they are referenced.
+  const share = async (ids: readonly number[]) => (await connection.share<Row>(allOf(table), ids)).map(fromRow)
   return {
     ...createRecordReader(connection, table, { database, runStep: runAtOnce }, ROW_LOCK),
-    // Other units may rely on the same records, as when they are referenced.
-    async findAll(ids) {
-      return (await connection.share<Row>(allOf(table), ids)).map(fromRow)
-    },
+    findAll: share,
     async insert(record) {
       const { ownerId, version, createdAt, updatedAt } = record
       const epoch = present.current

@@ -5,6 +5,7 @@ import type { UsageChanges } from '../sql/usage.ts'
 import { createCollectionReader, createCollectionRepository, type LockedDefinitions } from './collections.ts'
 import type { Connection } from './connection.ts'
 import type { DefinitionCache } from './definitions.ts'
+import { createDeletionReader, createDeletionRepository } from './deletions.ts'
 import { createEpochReader, type PresentEpoch } from './epochs.ts'
 import { createEventReader, createEventRepository } from './events.ts'
 import { createFileLinkReader, createFileLinkRepository } from './file-links.ts'
@@ -22,7 +23,8 @@ import {
   createSessionRepository,
 } from './sessions.ts'
 import { createSignInSourceReader, createSignInSourceRepository } from './sign-in-sources.ts'
-import { createStoredRecordReaders, createStoredRecordRepositories } from './stored-records.ts'
+import { createStoredRecordReaders } from './stored-record-readers.ts'
+import { createStoredRecordRepositories, type LockedRows } from './stored-records.ts'
 import type { UnitTransaction } from './unit-transaction.ts'
 import { createUsageReader, createUsageRepository } from './usage.ts'
 import { createUserReader, createUserRepository } from './users.ts'
@@ -65,7 +67,9 @@ export const createRepositories = (
   const collections = lazy(() => createCollectionRepository(transaction, { cache, locked, epoch, usage: counted }))
   const unit = { database: createQueryDatabase(transaction, (name) => collections().find(name)), epoch, usage: counted }
   const coded = byCollection((table) => createRecordRepository(transaction, table, unit))
-  const stored = lazy(() => createStoredRecordRepositories(transaction, unit))
+  const lockedRows: LockedRows = new Map()
+  const stored = lazy(() => createStoredRecordRepositories(transaction, unit, lockedRows))
+  const deletions = lazy(() => createDeletionRepository(transaction, lockedRows))
   const files = lazy(() => createFileRepository(transaction, counted))
   const fileLinks = lazy(() => createFileLinkRepository(transaction))
   const epochs = lazy(() => createEpochReader(transaction, epoch))
@@ -107,6 +111,9 @@ export const createRepositories = (
       return collections()
     },
     records: (storage) => (typeof storage === 'string' ? coded(storage) : stored()(storage)),
+    get deletions() {
+      return deletions()
+    },
     get files() {
       return files()
     },
@@ -146,6 +153,7 @@ export const createReaders = (
     jobs: createJobReader(connection),
     collections,
     records: (storage) => (typeof storage === 'string' ? coded(storage) : stored(storage)),
+    deletions: createDeletionReader(connection),
     files: createFileReader(connection),
     fileLinks: createFileLinkReader(connection),
     events: createEventReader(connection),

@@ -1,4 +1,5 @@
 import { records } from '../sql/entities.ts'
+import { unlessDeleted } from '../sql/stored-records.ts'
 import { ROW_LOCK } from './connection.ts'
 import { givenKeys, UNLESS_PRESENT } from './record-keys.ts'
 import { bucketsOf } from './words.ts'
@@ -6,13 +7,16 @@ import { bucketsOf } from './words.ts'
 /** All columns except the words, which are only for the index. */
 export const COLUMNS = Object.keys(records.columns).join(', ')
 
+/** Excludes deleted records by the ids of deletions in parameter `n`. */
+const notDeleted = (n: number): string => unlessDeleted(`SELECT unnest($${n}::bigint[])`)
+
 export const ALL = `SELECT ${COLUMNS} FROM records WHERE id = ANY ($1::bigint[]) AND collection_id = $2`
 
 // A long text is stored out of line, and its length is known without reading it.
 export const CHUNK = `SELECT ${COLUMNS}, found FROM (
     SELECT *, count(*) OVER () AS found, sum(size) OVER (ORDER BY id) - size AS before
     FROM (SELECT *, octet_length(data) + coalesce(octet_length(next), 0) AS size FROM records
-          WHERE collection_id = $1 AND id > $2 ORDER BY id LIMIT $3) next
+          WHERE collection_id = $1 AND id > $2 AND ${notDeleted(5)} ORDER BY id LIMIT $3) next
   ) measured WHERE before < $4 ORDER BY id`
 
 const FORM = ['data', 'shape', 'next', 'next_shape', 'bytes'] as const
@@ -65,18 +69,34 @@ export const REMOVE = `DELETE FROM records WHERE id = $1 AND collection_id = $2 
 
 // Rows are locked before they are counted; see `removeOwned` in records.ts.
 export const REMOVE_OWNED = `DELETE FROM records
-  WHERE id = ANY (ARRAY(SELECT id FROM records WHERE collection_id = $1 AND owner_id = $2 LIMIT $3 FOR UPDATE))
+  WHERE id = ANY (ARRAY(SELECT id FROM records WHERE collection_id = $1 AND owner_id = $2
+    AND ${notDeleted(4)} LIMIT $3 FOR UPDATE))
   RETURNING ${COLUMNS}`
 
-// collection, owner, limit, epoch, now, term of the owner, term of nobody
+// collection, owner, limit, epoch, now, term of the owner, term of nobody, deletions
 export const RELEASE_OWNED = `UPDATE records SET owner_id = NULL, version = version + 1, epoch = $4, updated_at = $5,
     words = ts_delete(words, $6::text) || array_to_tsvector(ARRAY[$7::text]),
     words_version = CASE WHEN words_version = version THEN version + 1 END
   WHERE id = ANY (
-    ARRAY(SELECT id FROM records WHERE collection_id = $1 AND owner_id = $2 ORDER BY id LIMIT $3 FOR NO KEY UPDATE))
+    ARRAY(SELECT id FROM records WHERE collection_id = $1 AND owner_id = $2 AND ${notDeleted(8)}
+      ORDER BY id LIMIT $3 FOR NO KEY UPDATE))
   RETURNING ${COLUMNS}`
 
-export const REFERENCING = `SELECT ${COLUMNS} FROM records
+const referencing = (condition: string): string => `SELECT ${COLUMNS} FROM records
   WHERE collection_id = $1 AND id = ANY (
-    ARRAY(SELECT record_id FROM record_keys WHERE index_id = $2 AND key = $3 ORDER BY created_at, record_id LIMIT $4))
+    ARRAY(SELECT record_id FROM record_keys WHERE index_id = $2 AND key = $3 ${condition}
+      ORDER BY created_at, record_id LIMIT $4))
   ORDER BY id ${ROW_LOCK}`
+
+export const REFERENCING = referencing('')
+
+/** As {@link REFERENCING}; then the ids of deletions whose records are left out. */
+export const REFERENCING_PRESENT = referencing(
+  `AND NOT EXISTS (SELECT FROM records deleted WHERE deleted.id = record_id AND NOT ${notDeleted(5)})`,
+)
+
+export const UNMARK = 'UPDATE records SET deletion_id = NULL, deletion_level = NULL, cleared = NULL WHERE id = $1'
+
+/** The next records with a key, in the order of their creation. */
+export const REFERRERS = `SELECT record_id AS id, created_at FROM record_keys
+  WHERE index_id = $1 AND key = $2 AND (created_at, record_id) > ($3, $4) ORDER BY created_at, record_id LIMIT $5`

@@ -5,92 +5,46 @@ import type { Row } from '../sql/entity.ts'
 import { keyOf } from '../sql/record-keys.ts'
 import { storedLayout } from '../sql/record-layout.ts'
 import { createRecordQuery } from '../sql/record-query.ts'
-import type { QueryDatabase } from '../sql/record-source.ts'
-import { type RunStep, runAtOnce } from '../sql/step-queue.ts'
+import { runAtOnce } from '../sql/step-queue.ts'
 import {
   isSearched,
   keyChangesOf,
   keysOfRow,
   recordOfRow,
+  recordsOfRows,
+  requireUnmarked,
+  requireUnmarkedRecords,
   type StoredForm,
   storedFormOf,
 } from '../sql/stored-records.ts'
 import { ownerTerm } from '../sql/terms.ts'
-import {
-  type Connection,
-  type Int8,
-  insertedRow,
-  int,
-  intOrNull,
-  type Parameter,
-  ROW_LOCK,
-  type Transaction,
-} from './connection.ts'
+import { type Int8, insertedRow, int, intOrNull, type Parameter, ROW_LOCK, type Transaction } from './connection.ts'
 import { conflictIfIdTaken, LockConflict } from './errors.ts'
-import { lookUpIn } from './look-up.ts'
 import { keyParameters, removeKeys, toNotUnique } from './record-keys.ts'
 import type { UnitContext } from './records.ts'
+import { readChunk, unfinishedOf } from './stored-record-readers.ts'
 import {
   ALL,
-  CHUNK,
   COLUMNS,
   INSERT,
   PREPARE,
   REFERENCING,
+  REFERENCING_PRESENT,
   RELEASE_OWNED,
   REMOVE,
   REMOVE_OWNED,
+  UNMARK,
   UPDATE,
   UPDATE_WITH_KEYS,
 } from './stored-record-statements.ts'
 import { vectorOf } from './words.ts'
 
-interface StoredRow extends Row {
+export interface StoredRow extends Row {
   readonly id: Int8
   readonly collection_id: Int8
   readonly owner_id: Int8 | null
   readonly created_at: Int8
   readonly bytes: Int8
-}
-
-const readChunk = async (
-  { read }: Connection,
-  stored: StoredCollection,
-  { after, maxCount, maxBytes }: Parameters<RecordReader['chunk']>[0],
-): ReturnType<RecordReader['chunk']> => {
-  const rows = await read<Row & { readonly found: Int8 }>(CHUNK, stored.id, after, maxCount, maxBytes)
-  const isCut = rows.length === maxCount || rows.length < int(rows[0]?.found ?? '0')
-  return { records: rows.map((row) => recordOfRow(stored, row)), complete: !isCut }
-}
-
-/** Reads the records of any collection defined at run time. */
-export const createStoredRecordReaders = (connection: Connection, database: QueryDatabase, runStep: RunStep) => {
-  // Look-ups of different collections share statements too.
-  const look = lookUpIn(
-    connection,
-    { name: 'records', fromRow: (row) => ({ id: Number(row.id), collectionId: Number(row.collection_id), row }) },
-    '',
-    COLUMNS,
-  )
-  const readerOf = (stored: StoredCollection): RecordReader => ({
-    async findById(id) {
-      const found = await look(id)
-      return found === null || found.collectionId !== stored.id ? null : recordOfRow(stored, found.row)
-    },
-    async findAll(ids) {
-      const rows = await connection.read<Row>(ALL, `{${ids.join()}}`, stored.id)
-      return rows.map((row) => recordOfRow(stored, row))
-    },
-    list: createRecordQuery(storedLayout(stored), database, runStep),
-    chunk: (query) => readChunk(connection, stored, query),
-  })
-
-  const known = new WeakMap<StoredCollection, RecordReader>()
-  return (stored: StoredCollection): RecordReader => {
-    const reader = known.get(stored) ?? readerOf(stored)
-    known.set(stored, reader)
-    return reader
-  }
 }
 
 const wordsOf = (stored: StoredCollection, ownerId: number | null, { text }: StoredForm): string | null =>
@@ -112,7 +66,7 @@ const isReferenceTo = (id: number, value: unknown): boolean =>
   Array.isArray(value) ? value.includes(id) : value === id
 
 /** The rows that a unit has read and locked, whose index entries are therefore known. */
-type LockedRows = Map<number, StoredRow>
+export type LockedRows = Map<number, StoredRow>
 
 const createUnitReader = (
   connection: Transaction,
@@ -120,9 +74,10 @@ const createUnitReader = (
   { database }: UnitContext,
   locked: LockedRows,
 ) => {
-  const take = (row: StoredRow): StoredRecord => {
+  const take = (row: StoredRow): readonly StoredRecord[] => {
     locked.set(int(row.id), row)
-    return recordOfRow(stored, row)
+    const record = recordOfRow(stored, row)
+    return record === null ? [] : [record]
   }
   const readRow = async (id: number): Promise<StoredRow | null> => {
     const sql = `SELECT ${COLUMNS} FROM records WHERE id = $1 AND collection_id = $2`
@@ -132,16 +87,41 @@ const createUnitReader = (
   const reader: RecordReader = {
     async findById(id) {
       const row = await readRow(id)
-      return row && take(row)
+      const [record] = row === null ? [] : take(row)
+      return record ?? null
     },
     // Other units may rely on the same records, as when they are referenced.
     async findAll(ids) {
-      return (await connection.share<StoredRow>(ALL, ids, stored.id)).map(take)
+      return (await connection.share<StoredRow>(ALL, ids, stored.id)).flatMap(take)
     },
+    requireUnmarked: requireUnmarkedRecords,
     list: (query) => createRecordQuery(storedLayout(stored), database, runAtOnce)(query),
     chunk: (query) => readChunk(connection, stored, query),
   }
   return { reader, take, rowOf: async (id: number) => locked.get(id) ?? (await readRow(id)) }
+}
+
+/** Reads and locks the records that reference another one. */
+const referencingIn =
+  (connection: Transaction, stored: StoredCollection, take: (row: StoredRow) => readonly StoredRecord[]) =>
+  async (field: string, id: number, limit: number): Promise<readonly StoredRecord[]> => {
+    const index = stored.indexes.find(({ isReference, fields }) => isReference && fields[0] === field)
+    if (index === undefined) throw new Error(`${field} is no reference`)
+    const isAll = stored.deletions.unfinished.length === 0
+    const sql = isAll ? REFERENCING : REFERENCING_PRESENT
+    const values = [stored.id, index.id, keyOf([id]), limit, ...(isAll ? [] : [unfinishedOf(stored)])]
+    for (let tries = 0; tries < MAX_TRIES_COUNT; tries++) {
+      const found = (await connection.lock<StoredRow>(sql, ...values)).flatMap(take)
+      // Some may have changed before they were locked. If all have, others follow.
+      const referencing = found.filter((record) => isReferenceTo(id, record[field]))
+      if (referencing.length > 0 || found.length === 0) return referencing
+    }
+    throw new LockConflict('other transactions keep changing the records')
+  }
+
+const requireAllUnmarked = (stored: StoredCollection, rows: readonly StoredRow[]): readonly StoredRow[] => {
+  for (const row of rows) requireUnmarked(stored, row)
+  return rows
 }
 
 /** Changes the records of any collection defined at run time. */
@@ -171,7 +151,33 @@ const repositoryOf = (
       connection,
       rows.map((row) => ({ id: row.id, createdAt: row.created_at, keys: keysOfRow(stored, row) })),
     )
-    return rows.map((row) => recordOfRow(stored, row))
+    return recordsOfRows(stored, rows)
+  }
+
+  const update: RecordRepository['update'] = async (record, next) => {
+    const { id, ownerId, version, updatedAt } = record
+    const row = await rowOf(id)
+    if (row === null) throw new Error('UPDATE met no row')
+    requireUnmarked(stored, row)
+    const epoch = present.current
+    const form = storedFormOf(stored, record, next)
+    const { added, gone } = keyChangesOf(stored, row, form)
+    const values = [id, ownerId, version, epoch, updatedAt, wordsOf(stored, ownerId, form), ...valuesOf(form)]
+    locked.delete(id)
+    const { count } =
+      added.length + gone.length === 0
+        ? await connection.change(UPDATE, ...values)
+        : await refusingDuplicates(
+            connection.change(
+              UPDATE_WITH_KEYS,
+              ...[...values, row.created_at, ...keyParameters(added), ...keyParameters(gone)],
+            ),
+          )
+    if (count !== 1) throw new Error('UPDATE met no row')
+    if (row.deletion_id !== null) void connection.change(UNMARK, id)
+    usage.add(intOrNull(row.owner_id), -int(row.bytes))
+    usage.add(ownerId, form.bytes)
+    return { ...record, epoch }
   }
 
   return {
@@ -194,55 +200,37 @@ const repositoryOf = (
       usage.add(ownerId, form.bytes)
       return { ...record, id: int(insertedRow(rows).id), epoch }
     },
-    async update(record, next) {
-      const { id, ownerId, version, updatedAt } = record
-      const row = await rowOf(id)
-      if (row === null) throw new Error('UPDATE met no row')
-      const epoch = present.current
-      const form = storedFormOf(stored, record, next)
-      const { added, gone } = keyChangesOf(stored, row, form)
-      const values = [id, ownerId, version, epoch, updatedAt, wordsOf(stored, ownerId, form), ...valuesOf(form)]
-      locked.delete(id)
-      const { count } =
-        added.length + gone.length === 0
-          ? await connection.change(UPDATE, ...values)
-          : await refusingDuplicates(
-              connection.change(
-                UPDATE_WITH_KEYS,
-                ...[...values, row.created_at, ...keyParameters(added), ...keyParameters(gone)],
-              ),
-            )
-      if (count !== 1) throw new Error('UPDATE met no row')
-      usage.add(intOrNull(row.owner_id), -int(row.bytes))
-      usage.add(ownerId, form.bytes)
-      return { ...record, epoch }
-    },
+    update,
     async delete(id) {
-      removed(await connection.change<StoredRow>(REMOVE, id, stored.id))
+      removed(requireAllUnmarked(stored, await connection.change<StoredRow>(REMOVE, id, stored.id)))
     },
     deleteOwned: async (ownerId, limit) =>
-      removed(await connection.change<StoredRow>(REMOVE_OWNED, stored.id, ownerId, limit)),
+      removed(
+        requireAllUnmarked(
+          stored,
+          await connection.change<StoredRow>(REMOVE_OWNED, stored.id, ownerId, limit, unfinishedOf(stored)),
+        ),
+      ),
     async releaseOwned(ownerId, limit, now) {
       const terms = [ownerTerm(ownerId), ownerTerm(null)]
-      const values = [stored.id, ownerId, limit, present.current, now, ...terms]
-      const rows = await connection.change<StoredRow>(RELEASE_OWNED, ...values)
+      const values = [stored.id, ownerId, limit, present.current, now, ...terms, unfinishedOf(stored)]
+      const rows = requireAllUnmarked(stored, await connection.change<StoredRow>(RELEASE_OWNED, ...values))
       for (const { bytes } of rows) usage.add(ownerId, -int(bytes))
-      return rows.map(take)
+      return rows.flatMap(take)
     },
-    async referencing(field, id, limit) {
-      const index = stored.indexes.find(({ isReference, fields }) => isReference && fields[0] === field)
-      if (index === undefined) throw new Error(`${field} is no reference`)
-      const values = [stored.id, index.id, keyOf([id]), limit]
-      for (let tries = 0; tries < MAX_TRIES_COUNT; tries++) {
-        const found = (await connection.lock<StoredRow>(REFERENCING, ...values)).map(take)
-        // Some may have changed before they were locked. If all have, others follow.
-        const referencing = found.filter((record) => isReferenceTo(id, record[field]))
-        if (referencing.length > 0 || found.length === 0) return referencing
-      }
-      throw new LockConflict('other transactions keep changing the records')
-    },
+    referencing: referencingIn(connection, stored, take),
     async prepare(record, next) {
       const { id, ownerId, version, epoch } = record
+      if (stored.deletions.unfinished.length > 0) {
+        const row = await rowOf(id)
+        const shown = row && recordOfRow(stored, row)
+        if (shown?.version !== version || shown.epoch !== epoch) return
+        // A record whose references were cleared is stored without them from now on.
+        if (Number(row?.version) !== version) {
+          await update(record, next)
+          return
+        }
+      }
       const form = storedFormOf(stored, record, next)
       const values = [id, stored.id, version, epoch, wordsOf(stored, ownerId, form), ...valuesOf(form)]
       const [before] = await refusingDuplicates(
@@ -258,8 +246,11 @@ const repositoryOf = (
 }
 
 /** Repositories of one unit. */
-export const createStoredRecordRepositories = (connection: Transaction, context: UnitContext) => {
-  const locked: LockedRows = new Map()
+export const createStoredRecordRepositories = (
+  connection: Transaction,
+  context: UnitContext,
+  locked: LockedRows = new Map(),
+) => {
   const known = new Map<StoredCollection, RecordRepository>()
   return (stored: StoredCollection): RecordRepository => {
     const repository = known.get(stored) ?? repositoryOf(connection, stored, context, locked)

@@ -1,5 +1,6 @@
 import type { RefreshToken, SignInSource } from '../../application/ports/accounts.ts'
 import type { StoredCollection } from '../../application/ports/collections.ts'
+import type { Deletion, NewDeletion } from '../../application/ports/deletions.ts'
 import type { LoggedEvent } from '../../domain/event.ts'
 import type { FileLink, NewFile, NewFileLink, StoredFile } from '../../domain/file.ts'
 import type { IdempotencyRecord } from '../../domain/idempotency.ts'
@@ -153,6 +154,7 @@ export const collections = entity<StoredCollection, Omit<StoredCollection, 'id'>
     shape: 'integer',
     indexes: 'json',
     pending: 'json',
+    deletions: 'json',
     createdAt: 'integer',
     updatedAt: 'integer',
   },
@@ -191,6 +193,12 @@ export interface RecordRow {
   readonly nextShape: number | null
   /** What it counts towards the quota of its owner. */
   readonly bytes: number
+  /** The large deletion that has marked it. */
+  readonly deletionId: number | null
+  /** Null if only its references are cleared. */
+  readonly deletionLevel: number | null
+  /** Its fields after that. */
+  readonly cleared: string | null
 }
 
 export const records = entity<RecordRow, Omit<RecordRow, 'id'>>('records', {
@@ -206,6 +214,23 @@ export const records = entity<RecordRow, Omit<RecordRow, 'id'>>('records', {
   next: 'text',
   nextShape: 'integer',
   bytes: 'integer',
+  deletionId: 'integer',
+  deletionLevel: 'integer',
+  cleared: 'text',
+})
+
+export const deletions = entity<Deletion, NewDeletion>('deletions', {
+  id: 'assigned',
+  target: 'text',
+  targetId: 'integer',
+  state: 'text',
+  leaseUntil: 'integer',
+  reached: 'json',
+  cleared: 'json',
+  actorId: 'integer',
+  requestId: 'text',
+  sessionId: 'integer',
+  createdAt: 'integer',
 })
 
 /** An entry of an index of a collection defined at run time; see record-keys.ts. */

@@ -186,5 +186,7 @@ const NO_LAYOUT: Pick<RecordLayout, 'indexes' | 'collection'> & RecordLayout = {
   columns: [],
   ownerColumns: [],
   indexes: [],
+  sortIndexes: [],
+  isExact: true,
   textOf: () => '',
 }

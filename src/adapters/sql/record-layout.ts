@@ -16,19 +16,32 @@ export interface RecordLayout {
   /** The columns with an index of their own, and those with an index behind the owner. */
   readonly columns: readonly string[]
   readonly ownerColumns: readonly string[]
+  /** Those in which every record has the entries of its present form. */
   readonly indexes: readonly StoredIndex[]
+  /** Those that lists may be sorted by. */
+  readonly sortIndexes: readonly StoredIndex[]
+  /** Whether every index entry is one of a record that exists. */
+  readonly isExact: boolean
   textOf(record: StoredRecord): string
 }
 
 const OWNER_COLUMNS = ['created_at', 'updated_at'] as const
 const STORED_COLUMNS = ['id', ...OWNER_COLUMNS] as const
 
+/** A record whose references a deletion has cleared may have its former entries. */
+const currentIndexes = ({ indexes, deletions: { clearedFields } }: StoredCollection): readonly StoredIndex[] =>
+  clearedFields.length === 0
+    ? indexes
+    : indexes.filter(({ fields }) => !fields.some((field) => clearedFields.includes(field)))
+
 export const storedLayout = (stored: StoredCollection): RecordLayout => ({
   storage: stored,
   collection: stored.collection,
   columns: STORED_COLUMNS,
   ownerColumns: OWNER_COLUMNS,
-  indexes: stored.indexes,
+  indexes: currentIndexes(stored),
+  sortIndexes: stored.indexes,
+  isExact: stored.deletions.unfinished.length === 0,
   textOf: (record) => searchedTextOf(stored, record),
 })
 
@@ -39,6 +52,8 @@ export const tableLayout = ({ name, collection, sorts, textOf }: RecordTable): R
   columns: sorts,
   ownerColumns: sorts,
   indexes: [],
+  sortIndexes: [],
+  isExact: true,
   textOf,
 })
 
@@ -59,9 +74,9 @@ const sortIndex = (indexes: readonly StoredIndex[], field: string): StoredIndex 
     .toSorted((one, other) => one.fields.length - other.fields.length || one.id - other.id)[0] ?? null
 
 /** Throws for a field that no list can be sorted by. */
-export const sortOrderOf = ({ collection, columns, indexes }: RecordLayout, field: string): SortOrder => {
+export const sortOrderOf = ({ collection, columns, sortIndexes }: RecordLayout, field: string): SortOrder => {
   if (columns.includes(field)) return { column: field }
-  const index = sortIndex(indexes, field)
+  const index = sortIndex(sortIndexes, field)
   if (index === null) throw new Error(`no sort by ${field} on ${collection.name}`)
   return { index }
 }

@@ -123,13 +123,14 @@ const searchedIds = async (listing: Listing, candidates: Candidates | null): Pro
   return found ?? (candidates && idsOf(listing, candidates, MAX_TOTAL_COUNT))
 }
 
-const listBy = async (listing: Listing, candidates: Candidates | null): Promise<Page<StoredRecord>> => {
-  const { sort, words, conditions } = listing
+const listBy = async (listing: Listing, found: Candidates | null): Promise<Page<StoredRecord>> => {
+  const { sort, words, conditions, layout } = listing
+  const candidates = found && { ...found, exact: found.exact && layout.isExact }
   const isSearch = words.length > 0
   const whole = everything(sort)
   // Dates are tested record by record where the order of the sort does not have them.
   const isCovered = conditions.conjuncts.length === 0 && !isSearch
-  const present = candidates ?? (isCovered ? { ...whole, exact: true } : null)
+  const present = candidates ?? (isCovered ? { ...whole, exact: layout.isExact } : null)
   if (!isSearch) {
     const count = present && isCounted(listing.query) ? await countExactly(listing, present) : null
     const streamed = streamedOrders(listing, present ?? whole)

@@ -16,6 +16,7 @@ export const newCollection = (collection: Collection, epoch: string, now: Instan
   shape: 1,
   indexes: [],
   pending: null,
+  deletions: { count: 0, unfinished: [], clearedFields: [] },
   createdAt: now,
   updatedAt: now,
 })

@@ -1,4 +1,5 @@
 import type { StoredCollection, StoredDefinition, StoredIndex } from '../../application/ports/collections.ts'
+import { type Mark, Marked, type Referrer } from '../../application/ports/deletions.ts'
 import type { Collection } from '../../domain/collection.ts'
 import { AppError } from '../../domain/errors.ts'
 import type { Json, JsonObject } from '../../domain/merge-patch.ts'
@@ -132,8 +133,64 @@ export const textOfRow = (stored: StoredCollection, row: Row): string => {
   return nextText === text ? text : `${text}\n${nextText}`
 }
 
-/** The record of a row, with the fields of the definition. */
-export const recordOfRow = ({ collection, shape }: StoredCollection, row: Row): StoredRecord => {
+/** The mark of a row, whether its deletion has taken effect or not. */
+export const markOf = (row: Row): Mark | null => {
+  const { deletion_id: id, deletion_level: level } = row
+  return id === null ? null : { deletionId: Number(id), level: level === null ? null : Number(level) }
+}
+
+/** Whether a row is marked by a deletion that has taken effect. */
+const isDeletionDone = ({ deletions: { unfinished } }: StoredCollection, row: Row): boolean =>
+  unfinished.length > 0 && row.deletion_id !== null && unfinished.includes(Number(row.deletion_id))
+
+/** Whether a row is of a record that was deleted, and remains to be removed. */
+export const isDeleted = (stored: StoredCollection, row: Row): boolean =>
+  row.deletion_level !== null && isDeletionDone(stored, row)
+
+/** Throws `Marked` for a row that is marked by a deletion that has not taken effect. */
+export const requireUnmarked = (stored: StoredCollection, row: Row): void => {
+  if (row.deletion_id === null || isDeletionDone(stored, row)) return
+  throw new Marked(Number(row.deletion_id), stored)
+}
+
+/** SQL that excludes rows of deleted records; `ids` is SQL of the ids of deletions that have taken effect. */
+export const unlessDeleted = (ids: string): string =>
+  `(deletion_id IS NULL OR deletion_level IS NULL OR deletion_id NOT IN (${ids}))`
+
+/** Records that were read while a deletion had marked them. */
+const marked = new WeakMap<StoredRecord, Marked>()
+
+/** Throws `Marked` if one of the records was marked by a deletion that had not taken effect when it was read. */
+export const requireUnmarkedRecords = (records: readonly StoredRecord[]): void => {
+  for (const record of records) {
+    const mark = marked.get(record)
+    if (mark !== undefined) throw mark
+  }
+}
+
+/** The record of a row; null if it was deleted. */
+export const recordOfRow = (stored: StoredCollection, row: Row): StoredRecord | null => {
+  // Most rows have no mark.
+  if (row.deletion_id === null) return storedRecordOf(stored, row)
+  if (!isDeletionDone(stored, row)) {
+    const record = storedRecordOf(stored, row)
+    marked.set(record, new Marked(Number(row.deletion_id), stored))
+    return record
+  }
+  return row.deletion_level === null ? clearedRecordOf(stored, row) : null
+}
+
+export const recordsOfRows = (stored: StoredCollection, rows: readonly Row[]): readonly StoredRecord[] =>
+  rows.flatMap((row) => recordOfRow(stored, row) ?? [])
+
+/** The record of a row as a deletion that clears its references leaves it. */
+const clearedRecordOf = (stored: StoredCollection, row: Row): StoredRecord => {
+  const record = storedRecordOf(stored, { ...row, data: row.cleared, next_shape: null })
+  return { ...record, version: record.version + 1 }
+}
+
+/** The record of a row as it was before any deletion, with the fields of the definition. */
+export const storedRecordOf = ({ collection, shape }: StoredCollection, row: Row): StoredRecord => {
   const data: JsonObject = JSON.parse(shownData(row, shape))
   const record: Record<string, Json> = {}
   for (const name in collection.fields) record[name] = data[name] ?? null
@@ -145,6 +202,15 @@ export const recordOfRow = ({ collection, shape }: StoredCollection, row: Row): 
     createdAt: Number(row.created_at),
     updatedAt: Number(row.updated_at),
   })
+}
+
+/** A record that references something, with its mark; null if it was deleted. */
+export const referrerOfRow = (stored: StoredCollection, row: Row): Referrer | null => {
+  const shown = recordOfRow(stored, row)
+  if (shown === null) return null
+  const mark = isDeletionDone(stored, row) ? null : markOf(row)
+  if (mark === null || mark.level !== null) return { record: shown, mark }
+  return { record: storedRecordOf(stored, { ...row, data: row.cleared, next_shape: null }), mark }
 }
 
 /** The searched text of a record. */

@@ -1,5 +1,6 @@
 import {
   collections,
+  deletions,
   events,
   fileLinks,
   files,
@@ -28,7 +29,7 @@ const byName = (tables: readonly (Table & { readonly name: string })[]): Readonl
 export const TABLES: Readonly<Record<string, Table>> = {
   ...byName([users, sessions, refreshTokens, signInSources, mailTokens, mailLimits, jobs, idempotency]),
   ...byName(RECORD_TABLES),
-  ...byName([collections, recordIndexes, records, recordKeys]),
+  ...byName([collections, recordIndexes, records, recordKeys, deletions]),
   ...byName([files, fileLinks, events]),
   epochs: {
     columns: { id: 'integer', first_cursor: 'integer', nonce: 'text', origin: 'text' },

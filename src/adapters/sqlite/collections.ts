@@ -136,6 +136,10 @@ export const createCollectionRepository = (connection: Connection, parts: Parts)
     },
     activate: async (stored, now) => replace(stored, activated(stored, epoch.current, now)),
     abandon: async (stored) => replace(stored, { ...stored, pending: null }),
+    async setDeletions(stored, deletions, removedCount) {
+      replace(stored, { ...stored, deletions })
+      if (removedCount > 0) counts.add(stored, -removedCount)
+    },
     async delete(stored) {
       dropIndexes(stored.id)
       hide(stored.id)

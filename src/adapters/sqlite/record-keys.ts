@@ -1,6 +1,6 @@
 import type { Instant } from '../../domain/user.ts'
 import { compareBytes } from '../sql/record-keys.ts'
-import { notUnique, type StoredKey } from '../sql/stored-records.ts'
+import { notUnique, type StoredKey, unlessDeleted } from '../sql/stored-records.ts'
 import type { Connection } from './database.ts'
 import type { DeferredWrites } from './writer.ts'
 
@@ -16,8 +16,8 @@ export interface RecordKeys extends DeferredWrites {
   remove(keys: readonly StoredKey[], subject: Subject): void
   /** Call it before a statement of the transaction that reads or removes entries. */
   flush(): void
-  /** The ids of up to `limit` records with this key. */
-  find(indexId: number, key: Uint8Array, limit: number): readonly number[]
+  /** The ids of up to `limit` records with this key, without those of `deletions` that have taken effect. */
+  find(indexId: number, key: Uint8Array, limit: number, deletions: readonly number[]): readonly number[]
 }
 
 interface Change extends Subject {
@@ -46,6 +46,10 @@ export const createRecordKeys = (connection: Connection): RecordKeys => {
   )
   const byKey = connection.prepare<{ record_id: number }, [number, Uint8Array, number]>(
     'SELECT record_id FROM record_keys WHERE index_id = ? AND key = ? LIMIT +?',
+  )
+  const presentByKey = connection.prepare<{ record_id: number }, [number, Uint8Array, string, number]>(
+    `SELECT record_id FROM record_keys WHERE index_id = ? AND key = ? AND NOT EXISTS (
+       SELECT 1 FROM records WHERE id = record_id AND NOT ${unlessDeleted('SELECT value FROM json_each(?)')}) LIMIT +?`,
   )
   let changes: Change[] = []
   /** How many of the changes are from earlier units. */
@@ -91,9 +95,13 @@ export const createRecordKeys = (connection: Connection): RecordKeys => {
       }
     },
     flush,
-    find(indexId, key, limit) {
+    find(indexId, key, limit, deletions) {
       flush()
-      return byKey.all(indexId, key, limit).map(({ record_id }) => record_id)
+      const found =
+        deletions.length === 0
+          ? byKey.all(indexId, key, limit)
+          : presentByKey.all(indexId, key, JSON.stringify(deletions), limit)
+      return found.map(({ record_id }) => record_id)
     },
     unitBegun() {
       marked = changes.length

@@ -36,6 +36,7 @@ export const createRecordReader = (
     findById: async (id) => recordOf(id),
     list: createRecordList(connection, table, database, runStep),
     findAll: async (ids) => byIds.all(JSON.stringify(ids)).map(table.fromRow),
+    requireUnmarked() {},
     async chunk({ after, maxCount, maxBytes }) {
       const records: StoredRecord[] = []
       let bytes = 0

@@ -2,16 +2,16 @@ import type { StoredCollection } from '../../application/ports/collections.ts'
 import type { RecordReader, RecordRepository } from '../../application/ports/records.ts'
 import type { JsonObject } from '../../domain/merge-patch.ts'
 import type { StoredRecord } from '../../domain/record.ts'
-import type { Row } from '../sql/entity.ts'
 import { keyOf } from '../sql/record-keys.ts'
-import { storedLayout } from '../sql/record-layout.ts'
-import { createRecordQuery } from '../sql/record-query.ts'
 import type { QueryDatabase } from '../sql/record-source.ts'
 import type { RunStep } from '../sql/step-queue.ts'
 import {
+  isDeleted,
   keyChangesOf,
   keysOfRow,
   recordOfRow,
+  recordsOfRows,
+  requireUnmarked,
   type StoredForm,
   searchesSameText,
   storedFormOf,
@@ -23,66 +23,15 @@ import type { PresentEpoch } from './epochs.ts'
 import type { RecordCounts } from './record-counts.ts'
 import type { RecordKeys } from './record-keys.ts'
 import type { RecordText } from './record-text.ts'
-import { type CacheLookUp, withoutCache } from './row-cache.ts'
 import { prepareChange } from './rows.ts'
-
-interface StoredRow extends Row {
-  readonly id: number
-  readonly collection_id: number
-  readonly owner_id: number | null
-  readonly created_at: number
-  readonly bytes: number
-}
-
-/** One for each definition, created at first use. */
-const remembered = <T extends object>(make: (stored: StoredCollection) => T): ((stored: StoredCollection) => T) => {
-  const known = new WeakMap<StoredCollection, T>()
-  return (stored) => {
-    const one = known.get(stored) ?? make(stored)
-    known.set(stored, one)
-    return one
-  }
-}
-
-/** Reads the records of any collection defined at run time. */
-export const createStoredRecordReaders = (
-  connection: Connection,
-  database: QueryDatabase,
-  runStep: RunStep,
-  cacheLookUp: CacheLookUp = withoutCache,
-) => {
-  const byId = connection.prepare<StoredRow, [number]>('SELECT * FROM records WHERE id = ?')
-  const rowOf = cacheLookUp(
-    (id) => byId.get(id),
-    (row) => row,
-  )
-  const following = connection.prepare<StoredRow, [number, number, number]>(
-    'SELECT * FROM records WHERE collection_id = ? AND id > ? ORDER BY id LIMIT +?',
-  )
-
-  return remembered((stored: StoredCollection): RecordReader => {
-    const find = (id: number): StoredRecord | null => {
-      const row = rowOf(id)
-      return row === null || row.collection_id !== stored.id ? null : recordOfRow(stored, row)
-    }
-    return {
-      findById: async (id) => find(id),
-      list: createRecordQuery(storedLayout(stored), database, runStep),
-      // For a few ids, one statement for all of them costs several times as much.
-      findAll: async (ids) => [...new Set(ids)].map(find).filter((record) => record !== null),
-      async chunk({ after, maxCount, maxBytes }) {
-        const records: StoredRecord[] = []
-        let bytes = 0
-        for (const row of following.iterate(stored.id, after, maxCount)) {
-          records.push(recordOfRow(stored, row))
-          bytes += row.bytes
-          if (bytes >= maxBytes) return { records, complete: false }
-        }
-        return { records, complete: records.length < maxCount }
-      },
-    }
-  })
-}
+import {
+  AMONG,
+  createStoredRecordReaders,
+  NOT_DELETED,
+  remembered,
+  type StoredRow,
+  unfinishedOf,
+} from './stored-record-readers.ts'
 
 /** Shared by the repositories of one connection. */
 export interface StoredRecordParts {
@@ -97,6 +46,7 @@ export interface StoredRecordParts {
 
 const prepareStatements = (connection: Connection) => ({
   find: connection.prepare<StoredRow, [number, number]>('SELECT * FROM records WHERE id = ? AND collection_id = +?'),
+  among: connection.prepare<StoredRow, [number, string]>(AMONG),
   // RETURNING would open a statement journal, which costs more than the row.
   insert: connection.prepare<unknown>(
     `INSERT INTO records (id, collection_id, owner_id, version, epoch, created_at, updated_at, bytes, shape, next_shape, data, next)
@@ -108,8 +58,12 @@ const prepareStatements = (connection: Connection) => ({
      WHERE id = ?`,
   ),
   remove: prepareChange(connection, 'DELETE FROM records WHERE id = ?'),
-  owned: connection.prepare<StoredRow, [number, number, number]>(
-    'SELECT * FROM records WHERE collection_id = ? AND owner_id = ? LIMIT +?',
+  owned: connection.prepare<StoredRow, [number, number, string, number]>(
+    `SELECT * FROM records WHERE collection_id = ? AND owner_id = ? AND ${NOT_DELETED} LIMIT +?`,
+  ),
+  unmark: prepareChange(
+    connection,
+    'UPDATE records SET deletion_id = NULL, deletion_level = NULL, cleared = NULL WHERE id = ?',
   ),
   any: connection.prepare<StoredRow, [number, number]>('SELECT * FROM records WHERE collection_id = ? LIMIT +?'),
 })
@@ -128,7 +82,8 @@ const createRowChanges = (
     statements.remove(row.id)
     if (isSearched(stored)) texts.remove(row.id)
     usage.add(row.owner_id, -row.bytes)
-    counts.add(stored, -1)
+    // Those were subtracted when the deletion took effect.
+    if (!isDeleted(stored, row)) counts.add(stored, -1)
   }
 
   /** Replaces the stored form of a record; the row is the one before. */
@@ -141,10 +96,20 @@ const createRowChanges = (
     statements.update(version, epoch, updatedAt, ownerId, bytes, shape, nextShape, data, next, id)
     const isIndexed = searchesSameText(stored) && ownerId === row.owner_id && form.text === textOfRow(stored, row)
     if (!isIndexed) indexText(stored, id, ownerId, form.text)
+    if (row.deletion_id !== null && version !== row.version) statements.unmark(id)
   }
 
   return { indexText, removeRow, store }
 }
+
+/** Finds the records of an owner, to change them. */
+const createOwnedRows =
+  ({ owned }: ReturnType<typeof prepareStatements>) =>
+  (stored: StoredCollection, ownerId: number, limit: number): readonly StoredRow[] => {
+    const rows = owned.all(stored.id, ownerId, unfinishedOf(stored), limit)
+    for (const row of rows) requireUnmarked(stored, row)
+    return rows
+  }
 
 /** Changes the records of any collection defined at run time. */
 export const createStoredRecordRepositories = (connection: Connection, parts: StoredRecordParts) => {
@@ -152,6 +117,7 @@ export const createStoredRecordRepositories = (connection: Connection, parts: St
   const statements = prepareStatements(connection)
   const { indexText, removeRow, store } = createRowChanges(statements, parts)
   const readerOf = createStoredRecordReaders(connection, database, runStep)
+  const ownedRows = createOwnedRows(statements)
 
   const readerOn = (stored: StoredCollection): RecordReader => {
     const reader = readerOf(stored)
@@ -172,20 +138,8 @@ export const createStoredRecordRepositories = (connection: Connection, parts: St
       const form = storedFormOf(stored, record, next)
       const { bytes, shape, nextShape, data } = form
       const { lastInsertRowid } = statements.insert.run(
-        ...[
-          record.id ?? null,
-          stored.id,
-          ownerId,
-          version,
-          epoch,
-          createdAt,
-          updatedAt,
-          bytes,
-          shape,
-          nextShape,
-          data,
-          form.next,
-        ],
+        ...[record.id ?? null, stored.id, ownerId, version, epoch, createdAt, updatedAt],
+        ...[bytes, shape, nextShape, data, form.next],
       )
       const id = Number(lastInsertRowid)
       keys.add(form.keys, { id, createdAt })
@@ -197,6 +151,7 @@ export const createStoredRecordRepositories = (connection: Connection, parts: St
     async update(record, next) {
       const row = statements.find.get(record.id, stored.id)
       if (row === null) throw new Error('UPDATE met no row')
+      requireUnmarked(stored, row)
       const updated = { ...record, epoch: present.current }
       const form = storedFormOf(stored, record, next)
       store(stored, row, updated, form)
@@ -206,20 +161,24 @@ export const createStoredRecordRepositories = (connection: Connection, parts: St
     },
     async delete(id) {
       const row = statements.find.get(id, stored.id)
-      if (row !== null) removeRow(stored, row)
+      if (row === null) return
+      requireUnmarked(stored, row)
+      removeRow(stored, row)
     },
     async deleteOwned(ownerId, limit) {
-      const rows = statements.owned.all(stored.id, ownerId, limit)
+      const rows = ownedRows(stored, ownerId, limit)
       for (const row of rows) removeRow(stored, row)
-      return rows.map((row) => recordOfRow(stored, row))
+      return recordsOfRows(stored, rows)
     },
     async releaseOwned(ownerId, limit, now) {
-      return statements.owned.all(stored.id, ownerId, limit).map((row) => {
+      return ownedRows(stored, ownerId, limit).flatMap((row) => {
         const record = recordOfRow(stored, row)
+        if (record === null) return []
         const change = { ownerId: null, version: record.version + 1, epoch: present.current, updatedAt: now }
         const { bytes, shape, next_shape, data, next } = row
         statements.update(
-          ...[change.version, change.epoch, now, null, bytes, Number(shape), numberOrNull(next_shape)],
+          // Of a row whose references a deletion has cleared, the shown version is one more.
+          ...[row.version + 1, change.epoch, now, null, bytes, Number(shape), numberOrNull(next_shape)],
           ...[String(data), textOrNull(next), row.id],
         )
         usage.add(ownerId, -bytes)
@@ -230,13 +189,14 @@ export const createStoredRecordRepositories = (connection: Connection, parts: St
     async referencing(field, id, limit) {
       const index = stored.indexes.find(({ isReference, fields }) => isReference && fields[0] === field)
       if (index === undefined) throw new Error(`${field} is no reference`)
-      const ids = keys.find(index.id, keyOf([id]), limit)
+      const ids = keys.find(index.id, keyOf([id]), limit, stored.deletions.unfinished)
       const records = await readerOf(stored).findAll(ids)
       return records.toSorted((one, other) => one.id - other.id)
     },
     async prepare(record, next: JsonObject) {
       const row = statements.find.get(record.id, stored.id)
-      if (row === null || row.version !== record.version || row.epoch !== record.epoch) return
+      const shown = row && recordOfRow(stored, row)
+      if (row === null || shown?.version !== record.version || shown.epoch !== record.epoch) return
       const form = storedFormOf(stored, record, next)
       store(stored, row, record, form)
       // The owner has not done this.

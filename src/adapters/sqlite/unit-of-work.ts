@@ -11,6 +11,7 @@ import { createCollectionReader, createCollectionRepository } from './collection
 import { createCommitQueue } from './commit-queue.ts'
 import { type Connection, fileOf, openReader, openWriter, toAppError } from './database.ts'
 import { createDefinitions } from './definitions.ts'
+import { createDeletionReader, createDeletionRepository } from './deletions.ts'
 import { createEpochReader, createEpochWriter, type EpochWriter, type PresentEpoch, presentEpoch } from './epochs.ts'
 import { createEventReader, createEventRepository } from './events.ts'
 import { createFileLinkReader, createFileLinkRepository } from './file-links.ts'
@@ -35,7 +36,8 @@ import { createRecordReader, createRecordRepository } from './records.ts'
 import type { RowCache } from './row-cache.ts'
 import { createRefreshTokenRepository, createSessionReader, createSessionRepository } from './sessions.ts'
 import { createSignInSourceReader, createSignInSourceRepository } from './sign-in-sources.ts'
-import { createStoredRecordReaders, createStoredRecordRepositories } from './stored-records.ts'
+import { createStoredRecordReaders } from './stored-record-readers.ts'
+import { createStoredRecordRepositories } from './stored-records.ts'
 import { createUsage, createUsageReader, type Usage } from './usage.ts'
 import { createUserReader, createUserRepository } from './users.ts'
 import { createWalSync, openWal, type Wal } from './wal-sync.ts'
@@ -117,6 +119,7 @@ const createRecordParts = (connection: Connection, context: WriterContext) => {
       ...{ definitions, counts, keys, epoch, rowCache },
       removeRecords: ofStored.removeSome,
     }),
+    deletions: createDeletionRepository(connection, keys),
     unindexedRecords: createUnindexedRecords(connection, definitions),
   }
 }
@@ -168,6 +171,7 @@ const createReaders = (
   mailTokens: createMailTokenReader(connection),
   jobs: createJobReader(connection, runStep),
   ...createRecordReaders(connection, snapshot, runStep),
+  deletions: createDeletionReader(connection),
   files: createFileReader(connection, runStep),
   fileLinks: createFileLinkReader(connection),
   events: createEventReader(connection),

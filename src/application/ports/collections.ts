@@ -36,6 +36,16 @@ export interface PendingDefinition extends StoredDefinition {
   readonly transform: readonly JsonObject[] | null
 }
 
+/** What large deletions have done to the records of a collection. */
+export interface CollectionDeletions {
+  /** How many have taken effect. */
+  readonly count: number
+  /** The ids of those that have taken effect, and whose records are not all removed yet. */
+  readonly unfinished: readonly number[]
+  /** The fields in which they have cleared references: records may have the index entries of before. */
+  readonly clearedFields: readonly string[]
+}
+
 /** A collection defined at run time. */
 export interface StoredCollection extends StoredDefinition {
   readonly id: number
@@ -44,6 +54,7 @@ export interface StoredCollection extends StoredDefinition {
   readonly createdAt: Instant
   readonly updatedAt: Instant
   readonly pending: PendingDefinition | null
+  readonly deletions: CollectionDeletions
 }
 
 /** Where the records of a collection are: the name of one defined in code, or one defined at run time. */
@@ -75,6 +86,8 @@ export interface CollectionRepository extends CollectionReader {
   /** Gives the pending definition effect, with a new version. */
   activate(stored: StoredCollection, now: Instant): Promise<StoredCollection>
   abandon(stored: StoredCollection): Promise<StoredCollection>
+  /** Changes which deletions have taken effect. By them, `removedCount` records less are counted. */
+  setDeletions(stored: StoredCollection, deletions: CollectionDeletions, removedCount: number): Promise<void>
   /** Its records are no longer visible; {@link CollectionRepository.cleanUp} removes them. */
   delete(stored: StoredCollection): Promise<void>
   /** Removes up to `limit` rows that deleted collections, definitions and indexes have left. False if there are none. */

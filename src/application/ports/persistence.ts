@@ -18,6 +18,7 @@ import type {
   UserRepository,
 } from './accounts.ts'
 import type { CollectionReader, CollectionRepository, RecordStorage } from './collections.ts'
+import type { DeletionReader, DeletionRepository } from './deletions.ts'
 import type { RecordReader, RecordRepository } from './records.ts'
 
 export type NewJob = JobRequest & {
@@ -212,6 +213,7 @@ export interface Tx {
   readonly jobs: JobRepository
   readonly collections: CollectionRepository
   records(storage: RecordStorage): RecordRepository
+  readonly deletions: DeletionRepository
   readonly events: EventRepository
   readonly epochs: EpochReader
   readonly files: FileRepository
@@ -229,6 +231,7 @@ export interface ReadTx {
   readonly jobs: JobReader
   readonly collections: CollectionReader
   records(storage: RecordStorage): RecordReader
+  readonly deletions: DeletionReader
   readonly events: EventReader
   readonly epochs: EpochReader
   readonly files: FileReader

@@ -23,6 +23,8 @@ export interface RecordReader {
   list(query: RecordQuery): Promise<Page<StoredRecord>>
   /** Those that exist, in no order. Call it with at most a hundred ids. */
   findAll(ids: readonly number[]): Promise<readonly StoredRecord[]>
+  /** Throws `Marked` if a deletion is marking one of these records, which the same transaction has read. */
+  requireUnmarked(records: readonly StoredRecord[]): void
   /** The next records in the order of their ids: up to `maxCount`, or to the one that reaches `maxBytes`. */
   chunk(query: { readonly after: number; readonly maxCount: number; readonly maxBytes: number }): Promise<{
     readonly records: readonly StoredRecord[]
@@ -31,7 +33,10 @@ export interface RecordReader {
   }>
 }
 
-/** Of a collection defined at run time, `next` are the fields in the form of its pending definition. */
+/**
+ * Of a collection defined at run time, `next` are the fields in the form of its pending definition. Every change throws
+ * `Marked` for a record that is being deleted.
+ */
 export interface RecordRepository extends RecordReader {
   /** Throws `not_unique`. */
   insert(record: NewRecord, next?: JsonObject): Promise<StoredRecord>

@@ -229,6 +229,7 @@ describe('the document of many collections', () => {
     shape: 1,
     indexes: [],
     pending: null,
+    deletions: { count: 0, unfinished: [], clearedFields: [] },
     collection: {
       name: `things_${id}`,
       singular: `thing_${id}`,

@@ -25,6 +25,7 @@ const open = (run: JobHandler['run'], options: { deadlineMs?: number; everyMs?: 
     mail: { deadlineMs: options.deadlineMs ?? 1_000, run },
     'password-forgotten': nothing,
     'forget-user': nothing,
+    'finish-deletion': nothing,
     'delete-blob': nothing,
     'sweep-blobs': nothing,
     'clean-up': options.everyMs === undefined ? nothing : { ...nothing, everyMs: options.everyMs },

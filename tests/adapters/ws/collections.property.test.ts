@@ -1,5 +1,7 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
+import { MAX_AFFECTED_COUNT } from '../../../src/application/record-deletions.ts'
+import { AppError } from '../../../src/domain/errors.ts'
 import type { JsonObject } from '../../../src/domain/merge-patch.ts'
 import { type LiveMember, startLiveCollections } from '../../support/live-collections.ts'
 import type { Frame, TestSocket } from '../../support/socket.ts'
@@ -10,7 +12,10 @@ const MAX_RUNS_COUNT = 2_000
 const DEADLINE_MS = 10_000
 const MAX_CONCURRENT_COUNT = 6
 
-const skep = await startLiveCollections()
+const seed = Number(process.env.TEST_SEED ?? Date.now() % 2 ** 31)
+
+/** With every other seed, most cascades are more than one transaction may change. */
+const skep = await startLiveCollections({ maxAffectedCount: seed % 2 === 0 ? 1 : MAX_AFFECTED_COUNT })
 const people: readonly LiveMember[] = [await skep.member('admin'), await skep.member(), await skep.member()]
 const changer = await skep.member('admin')
 
@@ -149,7 +154,7 @@ interface Action {
 }
 
 const action = fc.record({
-  kind: fc.nat({ max: 19 }),
+  kind: fc.nat({ max: 20 }),
   which: fc.nat({ max: 100 }),
   value: fc.nat({ max: 100 }),
   other: fc.nat({ max: 100 }),
@@ -228,6 +233,8 @@ const createWorld = async (run: number) => {
         return follower?.drop(value % 5)
       case 18:
         return follower?.connect()
+      case 19:
+        return skep.finishDeletions()
       default:
         // Let some, but not all, of it be delivered.
         for (let turn = 0; turn < value; turn++) await new Promise((resolve) => setImmediate(resolve))
@@ -238,7 +245,7 @@ const createWorld = async (run: number) => {
     try {
       await perform(next)
     } catch (error) {
-      if (!(error instanceof Error) || error.name !== 'AppError') throw error
+      if (!(error instanceof AppError)) throw error
     }
   }
   for (const value of [1, 2]) await createTeam(value)
@@ -269,7 +276,6 @@ const untilEqual = async (followers: readonly Follower[]) => {
 let runs = 0
 
 test('whoever applies the events to the list they have read holds what the server lists', async () => {
-  const seed = Number(process.env.TEST_SEED ?? Date.now() % 2 ** 31)
   console.info(`seed ${seed}`)
   const searchesUntil = Date.now() + SEARCH_MS
   await fc.assert(
