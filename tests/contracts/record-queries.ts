@@ -253,6 +253,52 @@ export const recordQueriesContract = (engine: string, open: () => Promise<Store>
       await fc.assert(fc.asyncProperty(situations, run), { numRuns })
     })
 
+    test('by a field behind others that the condition fixes are in its order, page by page', async () => {
+      const store = await open()
+      const fields = {
+        list: { type: 'integer' },
+        rank: { type: ['integer', 'null'] },
+        done: { type: 'boolean' },
+      } as const
+      const collection: Collection = {
+        ...{ name: 'ranked', singular: 'rank', description: '', fields, required: [], sorts: [], search: [] },
+        indexes: [{ fields: ['list', 'rank'] }, { fields: ['rank'] }],
+      }
+      const stored = await define(store, collection)
+      const made = await store.write(async (tx) => {
+        const records: StoredRecord[] = []
+        for (let n = 0; n < 60; n++) {
+          const own = { list: n % 3, rank: n % 7 === 0 ? null : (n * 5) % 11, done: n % 2 === 0 }
+          const record = { ...own, ownerId: 1, version: 1, createdAt: NOW + (n % 4), updatedAt: NOW }
+          records.push(await tx.records(stored).insert(record))
+        }
+        return records
+      })
+      const filters = [
+        'list == 1',
+        'list in [0, 2]',
+        'list == 1 && rank > 2',
+        'list in [0, 2] && done',
+        'list == 1 && !done',
+      ]
+      for (const filter of filters) {
+        const condition = bind(compiled(filter, collection, 'filter'), { auth: null, now: NOW })
+        const expected = made.filter((record) => holds(condition, { record, referenced: () => undefined }))
+        expect(expected.length).toBeGreaterThan(5)
+        for (const descending of [true, false]) {
+          const bounds = { ownerId: null, text: null, createdAfter: null, createdBefore: null }
+          const query = {
+            ...bounds,
+            size: 4,
+            sort: { field: 'rank', descending },
+            condition,
+            from: { page: 1 },
+          } as const
+          expect(await allPages(store, stored, query)).toEqual(sorted(expected, collection, 'rank', descending))
+        }
+      }
+    })
+
     test('of a collection defined in code are what testing every record in memory gives', async () => {
       const store = await open()
       const made = await store.write(async (tx) => {

@@ -7,7 +7,8 @@ import type { RecordTable } from '../sql/record-table.ts'
 import { recordOfRow } from '../sql/stored-records.ts'
 import { createBucketSearch } from './bucket-search.ts'
 import type { Connection, Int8 } from './connection.ts'
-import { countStatementsOf, entryStatementsOf, type SourceTable } from './record-entries.ts'
+import { countStatementsOf, entryStatementsOf } from './record-entries.ts'
+import type { SourceTable } from './record-scans.ts'
 
 interface ReadableTable extends SourceTable {
   /** All columns except the words, which are only for the index. */
