@@ -5,7 +5,7 @@ import { compilePattern } from '../../src/adapters/json-schema/patterns.ts'
 import { compileValidator } from '../../src/adapters/json-schema/validator.ts'
 import { createCatalog } from '../../src/application/catalog.ts'
 import { createCollections } from '../../src/application/collections.ts'
-import type { UnitOfWork } from '../../src/application/ports/persistence.ts'
+import type { Store, UnitOfWork } from '../../src/application/ports/persistence.ts'
 import type { Clock } from '../../src/application/ports/system.ts'
 import { createRecordUnits } from '../../src/application/record-units.ts'
 import { createRecords } from '../../src/application/records.ts'
@@ -34,9 +34,11 @@ export const recordUnitsOn = (unitOfWork: UnitOfWork, clock: Clock = systemClock
 
 export const NOBODY: Anonymous = { userId: null, requestId: 'test' }
 
-/** The use cases of collections on a new database, or with other parts around that. */
-export const openCollections = ({ managed = false, wrap = (store: UnitOfWork): UnitOfWork => store } = {}) => {
-  const { store, outside } = openTestStore()
+/** The use cases of collections on a database, or with other parts around that. */
+export const collectionsOn = (
+  store: Store,
+  { managed = false, wrap = (given: UnitOfWork): UnitOfWork => given } = {},
+) => {
   const unitOfWork = wrap(store)
   const { catalog, units } = recordUnitsOn(unitOfWork)
   const deps = { catalog, units, unitOfWork, clock: systemClock, compilePattern, compileExpression, compileValidator }
@@ -61,7 +63,6 @@ export const openCollections = ({ managed = false, wrap = (store: UnitOfWork): U
 
   return {
     store,
-    outside,
     catalog,
     units,
     collections,
@@ -78,6 +79,12 @@ export const openCollections = ({ managed = false, wrap = (store: UnitOfWork): U
       return made.result.record
     },
   }
+}
+
+/** As {@link collectionsOn}, on a new embedded database. */
+export const openCollections = (options: Parameters<typeof collectionsOn>[1] = {}) => {
+  const { store, outside } = openTestStore()
+  return { ...collectionsOn(store, options), outside }
 }
 
 export interface Refusal {
