@@ -100,6 +100,12 @@ export const createReplaying = ({ unitOfWork, readable, clock, slices, feed }: D
     return (await firstEventAfter(tx, { target: USERS, id: userId }, after)) !== null
   }
 
+  /** Whether the view is that of the present definition of its collection. */
+  const isCurrent = async ({ records: { collection, definitions } }: FilteredView): Promise<boolean> => {
+    const found = await unitOfWork.read((tx) => readable.find(tx, collection.name))
+    return found?.version === definitions
+  }
+
   /** What a change of rights alone changes. */
   const exchange = async (replay: Replay, view: FilteredView, after: number) => {
     const answers = createAnswers()
@@ -157,13 +163,17 @@ export const createReplaying = ({ unitOfWork, readable, clock, slices, feed }: D
 
     async next(replay: Replay, view: FilteredView, after: number): Promise<Replayed | null> {
       const { changes } = replay
-      const found = await unitOfWork.read((tx) => readable.find(tx, view.records.collection.name))
-      if (changes === null || found?.version !== view.records.definitions) return null
-      if (replay.formers.length > 0 && replay.formerUntil === null) return exchange(replay, view, after)
+      if (changes === null) return null
+      if (replay.formers.length > 0 && replay.formerUntil === null) {
+        return (await isCurrent(view)) ? exchange(replay, view, after) : null
+      }
       if (replay.formerUntil !== null && after >= replay.formerUntil) replay.formers = []
       const before = feed.position()
       const scope = replay.formers.some((former) => former.scope === 'all') ? 'all' : view.scope
       const chunk = await feed.next(scope, after)
+      // After the log was read, so that the change of a definition is known with all events up to it: the feed may have
+      // passed it already, and would not notice that this view is outdated.
+      if (!(await isCurrent(view))) return null
       const limit = feed.position()
       const events = chunk.events.filter(({ position }) => position <= limit)
       const isCut = events.length < chunk.events.length

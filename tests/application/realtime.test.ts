@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import type { UnitOfWork } from '../../src/application/ports/persistence.ts'
 import { AppError } from '../../src/domain/errors.ts'
+import { collectionsOn } from '../support/collections.ts'
 import { itemEvent } from '../support/events.ts'
 import { createTestRealtime } from '../support/realtime.ts'
 import { recordingLog } from '../support/skep.ts'
@@ -175,6 +176,41 @@ test('replays up to its position and not beyond it', async () => {
   expect(replayed?.deliveries.map(({ position }) => position)).toEqual([1])
   expect(replayed?.position).toBe(2)
 })
+
+test.each([1, 2])(
+  'a replay notices a definition that changes before its read number %d, and that the feed has passed',
+  async (n) => {
+    const { store } = openTestStore()
+    await store.beginEpoch()
+    const { define, create, anAdmin, person } = collectionsOn(store)
+    let readCount = 0
+    let beforeRead: ((count: number) => Promise<void>) | null = null
+    const unitOfWork: UnitOfWork = {
+      ...store,
+      async read(work) {
+        await beforeRead?.(++readCount)
+        return store.read(work)
+      },
+    }
+    const realtime = createTestRealtime(unitOfWork, recordingLog())
+    await realtime.start({ onEvent: () => undefined, onCaughtUp: () => undefined, onRestored: () => {} })
+    const lists = { name: 'lists', schema: { type: 'object', properties: { open: { type: 'boolean' } } } }
+    await define({ ...lists, rules: { read: 'true' } })
+    await realtime.catchUp()
+    const from = realtime.position()
+    const replay = realtime.follow(await realtime.view(await person(), requestFor('lists')), from)
+    await create(await anAdmin(), 'lists', { open: true })
+    await realtime.catchUp()
+    beforeRead = async (count) => {
+      if (count !== n) return
+      beforeRead = null
+      await define({ ...lists, rules: { read: null } })
+      await realtime.catchUp()
+    }
+    expect(await realtime.replay(replay, from)).toBeNull()
+    await realtime.stop()
+  },
+)
 
 test('accepts only known topics, some of them only for admins', async () => {
   const { realtime } = await open()

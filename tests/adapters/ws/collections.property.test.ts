@@ -139,7 +139,8 @@ const createFollower = (member: LiveMember, topic: string, filter: string | unde
           [...records].sort(([one], [other]) => one - other).map(([, record]) => JSON.stringify(record))
         const [has, should] = [toTexts(list), toTexts(await member.list(topic, filter ?? null))]
         if (JSON.stringify(has) === JSON.stringify(should)) return null
-        return { member: member.id, topic, filter, has, should, frames: socket?.frames.slice(-20) }
+        const closed = await Promise.race([socket?.closed, Promise.resolve(null)])
+        return { member: member.id, topic, filter, has, should, closed, frames: socket?.frames.slice(-20) }
       }),
   }
 }

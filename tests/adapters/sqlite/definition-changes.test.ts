@@ -1,0 +1,4 @@
+import { definitionChangesContract } from '../../contracts/definition-changes.ts'
+import { openTestStore } from '../../support/store.ts'
+
+definitionChangesContract('sqlite', () => openTestStore())

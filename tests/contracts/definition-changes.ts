@@ -1,0 +1,333 @@
+import { describe, expect, test } from 'bun:test'
+import type { PutOptions } from '../../src/application/collections.ts'
+import type { Store } from '../../src/application/ports/persistence.ts'
+import { definitionOf } from '../../src/domain/definition.ts'
+import { AppError } from '../../src/domain/errors.ts'
+import type { JsonObject } from '../../src/domain/merge-patch.ts'
+import type { Actor } from '../../src/domain/session.ts'
+import { codeOf, collectionsOn } from '../support/collections.ts'
+import { definitionWith } from '../support/definitions.ts'
+import { appErrorOf, list, TITLE, task } from '../support/lists.ts'
+
+interface Database {
+  readonly store: Store
+  /** What a newcomer with a connection of their own sees. */
+  readonly outside: <Row>(sql: string) => Row[] | Promise<Row[]>
+}
+
+const openOn = async ({ store, outside }: Database) => {
+  let beforeWrite = async () => {}
+  const opened = collectionsOn(store, {
+    wrap: (given) => ({
+      read: given.read,
+      async write(work) {
+        await beforeWrite()
+        return given.write(work)
+      },
+    }),
+  })
+  const { collections, records } = opened
+  const admin = await opened.anAdmin()
+  return {
+    store,
+    collections,
+    records,
+    admin,
+    person: opened.person,
+    put: (definition: JsonObject, options: Partial<PutOptions> = {}) =>
+      collections.put(admin, String(definition.name), definition, { expected: null, ...options }),
+    async create(name: string, ...drafts: readonly JsonObject[]) {
+      const ids: number[] = []
+      for (const draft of drafts) ids.push((await opened.create(admin, name, draft)).id)
+      return ids
+    },
+    get: (name: string) => collections.get(admin, name),
+    async fieldsOf(name: string, id: number): Promise<JsonObject> {
+      const { record } = await records.get(admin, name, id)
+      const { id: _, ownerId, version, epoch, createdAt, updatedAt, ...fields } = record
+      return fields
+    },
+    pending: () => outside('SELECT name FROM collections WHERE pending IS NOT NULL'),
+    /** Runs before each further unit that writes. */
+    beforeWrite: (hook: () => Promise<void>) => {
+      beforeWrite = hook
+    },
+  }
+}
+
+/** Reads of the embedded engine alone would never let other work run. */
+const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
+
+const FIRST_PAGE = {
+  ownerId: null,
+  text: null,
+  createdAfter: null,
+  createdBefore: null,
+  size: 5,
+  sort: { field: 'id', descending: false },
+  from: { page: 1 },
+} as const
+
+/** Every engine changes definitions alike while their records are used. */
+export const definitionChangesContract = (engine: string, openDatabase: () => Database | Promise<Database>) => {
+  const open = async () => openOn(await openDatabase())
+
+  describe(`changing a definition, on ${engine}`, () => {
+    test('refuses a transform that some records cannot go through', async () => {
+      const { put, create, fieldsOf } = await open()
+      await put(list())
+      const [id = 0, empty] = await create('lists', { title: 'Home' }, {})
+      const transform = [{ op: 'move', from: '/title', path: '/name' }]
+      const error = await appErrorOf(put(list({ name: { type: 'string' } }), { transform }))
+      expect(error.misfits).toMatchObject({ count: 1, first: [{ id: empty }] })
+      expect(await fieldsOf('lists', id)).toEqual({ title: 'Home' })
+    })
+
+    test('removes a field that no record has a value in', async () => {
+      const { put, create, fieldsOf } = await open()
+      await put(list({ ...TITLE, note: { type: 'string' } }))
+      const [id = 0] = await create('lists', { title: 'a' })
+      await put(list())
+      expect(await fieldsOf('lists', id)).toEqual({ title: 'a' })
+    })
+
+    test('loses nothing that is written meanwhile', async () => {
+      const { put, create, records, admin, fieldsOf, get } = await open()
+      await put(list())
+      const before = await create('lists', ...Array.from({ length: 250 }, (_, n) => ({ title: `before ${n}` })))
+      const written = new Map<number, string>()
+      let isDone = false
+      const creating = async () => {
+        for (let n = 0; !isDone; n++) {
+          const [id = 0] = await create('lists', { title: `created ${n}` })
+          written.set(id, `created ${n}`)
+        }
+      }
+      const updating = async () => {
+        for (let n = 0; !isDone; n++) {
+          const id = before[(n * 37) % before.length] ?? 0
+          await records.update(admin, 'lists', id, { title: `updated ${n}` }, { expected: null })
+          written.set(id, `updated ${n}`)
+        }
+      }
+      const deleted = new Set<number>()
+      const deleting = async () => {
+        for (const id of before.filter((_, n) => n % 10 === 0)) {
+          if (isDone) return
+          await records.remove(admin, 'lists', id, null).catch((error: unknown) => {
+            if (!(error instanceof AppError) || error.code !== 'not_found') throw error
+          })
+          deleted.add(id)
+        }
+      }
+      const isGone = (error: unknown) => {
+        if (!(error instanceof AppError) || error.code !== 'not_found') throw error
+      }
+      const writers = [creating(), deleting(), updating().catch(isGone)]
+      const indexes = [{ fields: ['title'] }]
+      await put(list({ ...TITLE, done: { type: 'boolean', default: false } }, { indexes }))
+      isDone = true
+      await Promise.all(writers)
+      for (const id of before.filter((one) => !deleted.has(one) && !written.has(one))) {
+        expect(await fieldsOf('lists', id)).toMatchObject({ title: `before ${before.indexOf(id)}` })
+      }
+      for (const [id, title] of written) {
+        if (deleted.has(id)) continue
+        expect(await fieldsOf('lists', id)).toMatchObject({ title })
+        const { page } = await records.list(admin, 'lists', FIRST_PAGE, { filter: `title == "${title}"` })
+        expect(page.items.map((record) => record.id)).toContain(id)
+      }
+      expect((await get('lists')).version).toBe(2)
+    })
+
+    test('loses nothing that is written while a field is renamed, and shows each record in one of both forms', async () => {
+      const { put, create, records, admin, fieldsOf } = await open()
+      await put(list())
+      const written = new Map<number, string>()
+      const before = await create('lists', ...Array.from({ length: 150 }, (_, n) => ({ title: `before ${n}` })))
+      for (const [n, id] of before.entries()) written.set(id, `before ${n}`)
+      /** Whoever writes does not know which definition is in effect. */
+      const inOneForm = async <T>(text: string, write: (fields: JsonObject) => Promise<T>): Promise<T> =>
+        write({ title: text }).catch((error: unknown) => {
+          if (error instanceof AppError && error.code === 'validation_failed') return write({ label: text })
+          throw error
+        })
+      let isDone = false
+      const creating = async () => {
+        for (let n = 0; !isDone; n++) {
+          const [id = 0] = await inOneForm(`created ${n}`, (fields) => create('lists', fields))
+          written.set(id, `created ${n}`)
+        }
+      }
+      const updating = async () => {
+        for (let n = 0; !isDone; n++) {
+          const id = before[(n * 37) % before.length] ?? 0
+          await inOneForm(`updated ${n}`, (fields) => records.update(admin, 'lists', id, fields, { expected: null }))
+          written.set(id, `updated ${n}`)
+        }
+      }
+      const reading = async () => {
+        for (let n = 0; !isDone; n++) {
+          const fields = await fieldsOf('lists', before[(n * 41) % before.length] ?? 0)
+          expect(Object.values(fields)).toEqual([expect.stringMatching(/^(before|updated) \d+$/)])
+          await nextTurn()
+        }
+      }
+      const clients = Promise.all([creating(), updating(), reading()])
+      const label = { type: 'string', maxLength: 200 }
+      const transform = [{ op: 'move', from: '/title', path: '/label' }]
+      await put(list({ label }, { indexes: [{ fields: ['label'] }] }), { transform }).finally(() => {
+        isDone = true
+      })
+      await clients
+      for (const [id, text] of written) expect(await fieldsOf('lists', id)).toEqual({ label: text })
+    })
+
+    test('shows nobody what a tightened rule hides, from the next request on, while records are written', async () => {
+      const { put, create, records, admin, person } = await open()
+      const stranger = await person()
+      await put(list(TITLE, { rules: { read: 'true' } }))
+      const ids = await create('lists', ...Array.from({ length: 50 }, (_, n) => ({ title: `a ${n}` })))
+      let isTightened = false
+      let isDone = false
+      let seenBefore = 0
+      /** What a request that begins now shows to the stranger. */
+      const look = async (show: (actor: Actor) => Promise<number>): Promise<void> => {
+        const mayBeSeen = !isTightened
+        const count = await show(stranger).catch((error: unknown) => {
+          if (error instanceof AppError && error.code === 'not_found') return 0
+          throw error
+        })
+        seenBefore += mayBeSeen ? count : 0
+        if (!mayBeSeen) expect(count).toBe(0)
+      }
+      const looking = async () => {
+        for (let n = 0; !isDone; n++) {
+          const id = ids[n % ids.length] ?? 0
+          await look((actor) => records.get(actor, 'lists', id).then(() => 1))
+          await look((actor) => records.list(actor, 'lists', FIRST_PAGE).then(({ page }) => page.items.length))
+          await nextTurn()
+        }
+      }
+      const writing = async () => {
+        for (let n = 0; !isDone; n++) {
+          const id = ids[(n * 37) % ids.length] ?? 0
+          await records.update(admin, 'lists', id, { title: `b ${n}` }, { expected: null })
+        }
+      }
+      const clients = Promise.all([looking(), writing()])
+      try {
+        await put(list(TITLE, { rules: { read: 'auth.id == record.owner_id' } }))
+        isTightened = true
+        for (const id of ids) await look((actor) => records.get(actor, 'lists', id).then(() => 1))
+      } finally {
+        isDone = true
+      }
+      await clients
+      expect(seenBefore).toBeGreaterThan(0)
+      expect((await records.list(admin, 'lists', FIRST_PAGE)).page.total).toBe(ids.length)
+    })
+
+    test.each([
+      [
+        'with another index each',
+        [{ indexes: [{ fields: ['title'] }] }, { indexes: [{ fields: ['title'], unique: true }] }],
+      ],
+      ['with the same indexes', [{}, {}]],
+    ] as const)('lets one of two changes at once win, %s, and leaves nothing pending', async (_, rests) => {
+      const { put, create, get, pending } = await open()
+      await put(list())
+      await create('lists', { title: 'long title' }, { title: 'another' })
+      const one = list({ title: { type: 'string', maxLength: 150 } }, rests[0])
+      const other = list({ title: { type: 'string', maxLength: 100 } }, rests[1])
+      const results = await Promise.allSettled([put(one), put(other)])
+      const refused = results.flatMap((result) => (result.status === 'rejected' ? [result.reason.code] : []))
+      expect(refused).toEqual(['version_mismatch'])
+      const { version, collection } = await get('lists')
+      const winner = results[0]?.status === 'fulfilled' ? 150 : 100
+      expect(version).toBe(2)
+      expect(definitionOf(collection)).toMatchObject({ schema: { properties: { title: { maxLength: winner } } } })
+      expect(await pending()).toEqual([])
+    })
+
+    test('never gives a definition effect that another change has put in the place of the one that was checked', async () => {
+      const { put, create, get, pending } = await open()
+      await put(list())
+      await create('lists', { title: 'long title' })
+      const fitting = list({ title: { type: 'string', maxLength: 150 } })
+      const unfit = list({ title: { type: 'string', maxLength: 1 } })
+      await Promise.allSettled([put(fitting), put(unfit)])
+      expect(definitionOf((await get('lists')).collection)).not.toMatchObject({
+        schema: { properties: { title: { maxLength: 1 } } },
+      })
+      expect(await pending()).toEqual([])
+    })
+
+    test('checks again what other changes have made invalid meanwhile', async () => {
+      const { put, create, collections, admin, beforeWrite, pending } = await open()
+      await put(list())
+      await put(definitionWith(TITLE))
+      await create('tasks', { title: 'a' })
+      let count = 0
+      // The first unit prepares the change; before the second, the collection that it refers to goes.
+      beforeWrite(async () => {
+        if (++count !== 2) return
+        beforeWrite(async () => {})
+        await collections.remove(admin, 'lists', { expected: null })
+      })
+      const changing = put(task({}, TITLE))
+      const error = await appErrorOf(changing)
+      expect(['validation_failed', 'referenced']).toContain(error.code)
+      expect(await pending()).toEqual([])
+    })
+
+    test('refuses a change by which rules two references away would no longer be valid', async () => {
+      const { put } = await open()
+      await put(list())
+      await put(task())
+      const through = { type: 'integer', 'x-ref': 'tasks' }
+      await put({
+        ...definitionWith({ task: through }, { rules: { read: 'record.task.list.title == "a"' } }),
+        name: 'notes',
+      })
+      const { code, faults } = await appErrorOf(put(list({ name: { type: 'string' } })))
+      expect(code).toBe('validation_failed')
+      expect(faults).toMatchObject([{ detail: expect.stringContaining('notes') }])
+    })
+
+    test('refuses an admin who has been demoted meanwhile', async () => {
+      const { collections, admin, store } = await open()
+      await store.write(async (tx) => {
+        const user = await tx.users.findById(admin.userId)
+        if (user !== null) await tx.users.update({ ...user, role: 'user' })
+      })
+      expect((await appErrorOf(collections.put(admin, 'lists', list(), { expected: null }))).code).toBe('forbidden')
+    })
+
+    test('an index that was given up refuses nothing', async () => {
+      const { put, create, pending } = await open()
+      await put(list())
+      await create('lists', { title: 'a' }, { title: 'a' })
+      const unique = list(TITLE, { indexes: [{ fields: ['title'], unique: true }] })
+      expect(await codeOf(put(unique))).toBe('records_do_not_fit')
+      expect(await pending()).toEqual([])
+      await create('lists', { title: 'a' })
+    })
+
+    test('a collection has no records of an earlier one with its name', async () => {
+      const { put, create, collections, admin, records } = await open()
+      await put(list())
+      const [id = 0] = await create('lists', { title: 'a' })
+      await collections.remove(admin, 'lists', { expected: null, records: 1 })
+      expect(await put(list())).toMatchObject({ isNew: true, details: { version: 1, records: 0 } })
+      expect(await codeOf(records.get(admin, 'lists', id))).toBe('not_found')
+    })
+
+    test('a collection that references itself can be deleted', async () => {
+      const { put, collections, admin } = await open()
+      await put(list({ parent: { type: ['integer', 'null'], 'x-ref': 'lists' } }))
+      await collections.remove(admin, 'lists', { expected: null })
+      expect(await collections.all()).toHaveLength(1)
+    })
+  })
+}
