@@ -47,10 +47,26 @@ class ForeignAwait extends Error {
   }
 }
 
+/** A unit without a savepoint has failed, so the whole transaction must be rolled back. */
+class UnsavedFailure extends Error {
+  constructor(cause: unknown) {
+    super('a unit of work failed without a savepoint', { cause })
+  }
+}
+
+/**
+ * The number of units that run in savepoints once one has failed, because others may fail soon: each that does so
+ * without a savepoint makes up to {@link MAX_BATCH_COUNT} units run twice.
+ */
+const SAVED_AFTER_FAILURE_COUNT = 8 * MAX_BATCH_COUNT
+
 /** Commits a batch in the open transaction and settles its units; resolves with those that must run again. */
 const createCommit = <Tx>({ writer, snapshot, walSync, afterCommit, metrics }: Deps<Tx>) => {
-  const run = async (unit: Unit<Tx>, foreignAwait: Promise<never>): Promise<() => void> => {
-    writer.beginUnit()
+  /** Units still to run in savepoints. */
+  let savedCount = 0
+
+  const run = async (unit: Unit<Tx>, isSaved: boolean, foreignAwait: Promise<never>): Promise<() => void> => {
+    writer.beginUnit(isSaved)
     try {
       const value = await Promise.race([unit.work(writer.tx), foreignAwait])
       writer.endUnit()
@@ -60,6 +76,7 @@ const createCommit = <Tx>({ writer, snapshot, walSync, afterCommit, metrics }: D
       const failure = toAppError(error)
       // A full disk or an I/O error makes SQLite roll the whole transaction back.
       if (!writer.inTransaction) throw failure
+      if (!isSaved) throw new UnsavedFailure(failure)
       writer.rollbackUnit()
       writer.endUnit()
       return () => unit.reject(failure)
@@ -82,6 +99,15 @@ const createCommit = <Tx>({ writer, snapshot, walSync, afterCommit, metrics }: D
     metrics.committed(batch.length, performance.now() - begunAt)
   }
 
+  /** The first unit has met no changes of others, so its failure is final. All others run again, in savepoints. */
+  const undo = (batch: readonly Unit<Tx>[], failedAt: number, { cause }: UnsavedFailure): readonly Unit<Tx>[] => {
+    writer.rollback()
+    savedCount = failedAt === 0 ? batch.length - 1 : SAVED_AFTER_FAILURE_COUNT
+    if (failedAt > 0) return batch
+    batch[0]?.reject(cause)
+    return batch.slice(1)
+  }
+
   return async (batch: readonly Unit<Tx>[]): Promise<readonly Unit<Tx>[]> => {
     const { promise: foreignAwait, reject } = Promise.withResolvers<never>()
     foreignAwait.catch(() => {})
@@ -91,13 +117,16 @@ const createCommit = <Tx>({ writer, snapshot, walSync, afterCommit, metrics }: D
     const settle: (() => void)[] = []
     const begunAt = performance.now()
     try {
-      for (const unit of batch) settle.push(await run(unit, foreignAwait))
+      const isSaved = savedCount > 0
+      savedCount = Math.max(0, savedCount - batch.length)
+      for (const unit of batch) settle.push(await run(unit, isSaved, foreignAwait))
       clearImmediate(watch)
       await commitDurably()
       for (const done of settle) done()
       afterCommit?.()
       measure(batch, begunAt)
     } catch (error) {
+      if (error instanceof UnsavedFailure) return undo(batch, settle.length, error)
       if (error instanceof ForeignAwait) {
         // It may still use the transaction's repositories, so the connection is closed, and the other units run again.
         writer.discard()
@@ -115,9 +144,9 @@ const createCommit = <Tx>({ writer, snapshot, walSync, afterCommit, metrics }: D
 }
 
 /**
- * One COMMIT for all units that wait at that moment: a disk sync costs the same for one row as for hundreds. Each unit
- * runs in its own SAVEPOINT, so one that throws rolls back alone; every promise settles when the COMMIT is on the disk.
- * Until then others queue.
+ * One COMMIT for all units that wait at that moment: a disk sync costs the same for one row as for hundreds. A unit that
+ * throws rolls back alone: in its SAVEPOINT or, while none has thrown lately, by running the others again. Every promise
+ * settles when the COMMIT is on the disk. Until then others queue.
  */
 export const createCommitQueue = <Tx>({ lockTimeoutMs = 5_000, ...deps }: Options<Tx>): CommitQueue<Tx> => {
   const { writer, walSync } = deps
