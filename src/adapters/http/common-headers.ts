@@ -17,7 +17,9 @@ export interface CommonHeaders {
     status: number,
     headers: Readonly<Record<string, unknown>>,
   ): Response
-  /** Whether it was created by {@link CommonHeaders.respond}. */
+  /** As {@link CommonHeaders.respond}, for a response that the edge has still to complete. */
+  begin(body: string | ReadableStream<Uint8Array>, status: number, headers: Readonly<Record<string, string>>): Response
+  /** Whether it was created by {@link CommonHeaders.begin}. */
   has(response: Response): boolean
 }
 
@@ -30,7 +32,7 @@ export const createCommonHeaders = (https: boolean): CommonHeaders => {
   const all = new Headers(common)
   /** The headers in `all` that the latest response set. */
   const latest = new Map<string, string>()
-  const made = new WeakSet<Response>()
+  const begun = new WeakSet<Response>()
 
   const change = (headers: Readonly<Record<string, unknown>>): void => {
     for (const name of latest.keys()) {
@@ -50,14 +52,19 @@ export const createCommonHeaders = (https: boolean): CommonHeaders => {
     }
   }
 
+  const respond: CommonHeaders['respond'] = (body, status, headers) => {
+    change(headers)
+    return new Response(body, { status, headers: all })
+  }
+
   return {
     policy,
-    respond(body, status, headers) {
-      change(headers)
-      const response = new Response(body, { status, headers: all })
-      made.add(response)
+    respond,
+    begin(body, status, headers) {
+      const response = respond(body, status, headers)
+      begun.add(response)
       return response
     },
-    has: (response) => made.has(response),
+    has: (response) => begun.has(response),
   }
 }

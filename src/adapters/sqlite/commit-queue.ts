@@ -60,19 +60,19 @@ class UnsavedFailure extends Error {
  */
 const SAVED_AFTER_FAILURE_COUNT = 8 * MAX_BATCH_COUNT
 
-/** Commits a batch in the open transaction and settles its units; resolves with those that must run again. */
-const createCommit = <Tx>({ writer, snapshot, walSync, afterCommit, metrics }: Deps<Tx>) => {
-  /** Units still to run in savepoints. */
-  let savedCount = 0
+/** Runs the units of one batch after another. */
+const createRunner = <Tx>(writer: Writer<Tx>, isSaved: boolean) => {
+  let isAbandoned = false
 
-  const run = async (unit: Unit<Tx>, isSaved: boolean, foreignAwait: Promise<never>): Promise<() => void> => {
+  const run = async (unit: Unit<Tx>): Promise<() => void> => {
     writer.beginUnit(isSaved)
     try {
-      const value = await Promise.race([unit.work(writer.tx), foreignAwait])
+      const value = await unit.work(writer.tx)
+      if (isAbandoned) throw new ForeignAwait()
       writer.endUnit()
       return () => unit.resolve(value)
     } catch (error) {
-      if (error instanceof ForeignAwait) throw error
+      if (isAbandoned) throw error
       const failure = toAppError(error)
       // A full disk or an I/O error makes SQLite roll the whole transaction back.
       if (!writer.inTransaction) throw failure
@@ -82,6 +82,25 @@ const createCommit = <Tx>({ writer, snapshot, walSync, afterCommit, metrics }: D
       return () => unit.reject(failure)
     }
   }
+
+  return {
+    /** Adds to `settle` what settles each unit that has ended. */
+    async runAll(batch: readonly Unit<Tx>[], settle: (() => void)[]): Promise<void> {
+      for (const unit of batch) settle.push(await run(unit))
+    },
+    /** Call it while a unit waits for something other than its transaction: no unit ends or begins after it. */
+    abandon() {
+      isAbandoned = true
+    },
+  }
+}
+
+const insideUnit = new AsyncLocalStorage<true>()
+
+/** Commits a batch in the open transaction and settles its units; resolves with those that must run again. */
+const createCommit = <Tx>({ writer, snapshot, walSync, afterCommit, metrics }: Deps<Tx>) => {
+  /** Units still to run in savepoints. */
+  let savedCount = 0
 
   /** Changes are invisible until they are on the disk. */
   const commitDurably = async (): Promise<void> => {
@@ -113,13 +132,16 @@ const createCommit = <Tx>({ writer, snapshot, walSync, afterCommit, metrics }: D
     foreignAwait.catch(() => {})
     // Units may await only SQLite, which is synchronous: a unit that is still pending at the next turn has awaited
     // something else.
-    const watch = setImmediate(() => reject(new ForeignAwait()))
+    const watch = setImmediate(() => {
+      runner.abandon()
+      reject(new ForeignAwait())
+    })
     const settle: (() => void)[] = []
+    const runner = createRunner(writer, savedCount > 0)
+    savedCount = Math.max(0, savedCount - batch.length)
     const begunAt = performance.now()
     try {
-      const isSaved = savedCount > 0
-      savedCount = Math.max(0, savedCount - batch.length)
-      for (const unit of batch) settle.push(await run(unit, isSaved, foreignAwait))
+      await Promise.race([insideUnit.run(true, () => runner.runAll(batch, settle)), foreignAwait])
       clearImmediate(watch)
       await commitDurably()
       for (const done of settle) done()
@@ -150,7 +172,6 @@ const createCommit = <Tx>({ writer, snapshot, walSync, afterCommit, metrics }: D
  */
 export const createCommitQueue = <Tx>({ lockTimeoutMs = 5_000, ...deps }: Options<Tx>): CommitQueue<Tx> => {
   const { writer, walSync } = deps
-  const insideUnit = new AsyncLocalStorage<true>()
   const commit = createCommit(deps)
   let queue: Unit<Tx>[] = []
   let running = false
@@ -204,8 +225,7 @@ export const createCommitQueue = <Tx>({ lockTimeoutMs = 5_000, ...deps }: Option
       if (queue.length >= MAX_QUEUE_COUNT) return Promise.reject(unavailable('Too many writes are waiting'))
       return new Promise<T>((resolve, reject) => {
         const settle = resolve as (value: unknown) => void
-        const inside = (tx: Tx) => insideUnit.run(true, () => work(tx))
-        queue.push({ work: inside, resolve: settle, reject, queuedAt: performance.now() })
+        queue.push({ work, resolve: settle, reject, queuedAt: performance.now() })
         schedule(0)
       })
     },
