@@ -5,7 +5,7 @@ import { collectionCreates } from './collection-creates.ts'
 import { collectionOthers } from './collection-others.ts'
 import { collectionReads } from './collection-reads.ts'
 import { commitToReceive } from './commit-to-receive.ts'
-import { createItem } from './create-item.ts'
+import { createItem, createItemDuties } from './create-item.ts'
 import { fanOut } from './fan-out.ts'
 import { idleMemory } from './idle-memory.ts'
 import { idleSockets } from './idle-sockets.ts'
@@ -16,7 +16,7 @@ import { overload } from './overload.ts'
 import { ownChanges } from './own-changes.ts'
 import { postgresCreate } from './postgres-create.ts'
 import { postgresRead } from './postgres-read.ts'
-import { readItem } from './read-item.ts'
+import { readItem, readItemDuties } from './read-item.ts'
 import { readsUnderSignIns } from './reads-under-sign-ins.ts'
 import { refresh } from './refresh.ts'
 import { twoProcesses } from './two-processes.ts'
@@ -27,7 +27,9 @@ export const CASES: readonly Case[] = [
   usersMe,
   usersMeDuties,
   readItem,
+  readItemDuties,
   createItem,
+  createItemDuties,
   refresh,
   readsUnderSignIns,
   overload,

@@ -25,7 +25,7 @@ export const itemBody = (row: ItemRow) => ({
 /** An item as it comes in. */
 export interface ItemDraft {
   readonly title: string
-  readonly description?: string
+  readonly description?: string | null
   readonly data?: object
 }
 

@@ -1,5 +1,5 @@
 /** What a floor does with the routes it has: nothing but serve them, and say where. */
-export const serveFloor = <Path extends string>(routes: Bun.Serve.Routes<undefined, Path>): void => {
+export const serveFloor = <Path extends string>(routes: Bun.Serve.Routes<undefined, Path>): Bun.Server<undefined> => {
   const server = Bun.serve({
     hostname: '127.0.0.1',
     port: 0,
@@ -9,4 +9,5 @@ export const serveFloor = <Path extends string>(routes: Bun.Serve.Routes<undefin
   })
   process.once('SIGTERM', () => process.exit(0))
   console.log(`listening on http://127.0.0.1:${server.port}`)
+  return server
 }

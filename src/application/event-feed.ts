@@ -4,6 +4,10 @@ import type { EventScope, UnitOfWork } from './ports/persistence.ts'
 import type { Log } from './ports/system.ts'
 
 export interface FeedListener {
+  /** Whether nobody would get an event: those committed meanwhile are only counted, by {@link onSkipped}. */
+  isIdle?(): boolean
+  /** Called for events of one name instead of the calls for each. */
+  onSkipped?(event: string, count: number): void
   /** Called before {@link onEvent}, with the feed still before the event; what it returns is awaited. */
   prepare?(event: LoggedEvent): Promise<void> | undefined
   /** Called once per event, in order. The next call follows when the returned promise has settled. */
@@ -22,41 +26,67 @@ interface Failure {
 /** Limits of one read. */
 const MAX_CHUNK_COUNT = 200
 const MAX_CHUNK_BYTES = 256 * 1024
+/** Events that are skipped at once. */
+const MAX_SKIPPED_COUNT = 1_000
+
+/** Reads the log. Each result has the epoch that it belongs to. */
+const createLogReads = (unitOfWork: UnitOfWork) => ({
+  next: (scope: EventScope, after: number) =>
+    unitOfWork.read(async (tx) => {
+      const query = { scope, after, maxCount: MAX_CHUNK_COUNT, maxBytes: MAX_CHUNK_BYTES }
+      return { ...(await tx.events.chunk(query)), current: tx.epochs.current }
+    }),
+  tally: (after: number) =>
+    unitOfWork.read(async (tx) => {
+      const tally = await tx.events.tally({ after, maxCount: MAX_SKIPPED_COUNT })
+      return { ...tally, current: tx.epochs.current }
+    }),
+  end: () =>
+    unitOfWork.read(async (tx) => {
+      const { last } = await tx.events.bounds()
+      return { last, current: tx.epochs.current }
+    }),
+  /** Whether the log has a position of an epoch. */
+  has: (epoch: string, position: number) =>
+    unitOfWork.read(async (tx) => isWithin(await tx.epochs.find(epoch), { epoch, position })),
+})
+
+/** Work that waits for the feed to be between two events. */
+const createWaitingWork = () => {
+  const waiting: (() => Promise<void>)[] = []
+  return {
+    isEmpty: () => waiting.length === 0,
+    add: (work: () => Promise<void>): Promise<void> =>
+      new Promise((resolve, reject) => void waiting.push(() => work().then(resolve, reject))),
+    async run() {
+      for (let work = waiting.shift(); work !== undefined; work = waiting.shift()) await work()
+    },
+    clear() {
+      waiting.length = 0
+    },
+  }
+}
 
 /** Follows the log from its end, and passes each event to one listener. */
 export const createEventFeed = (unitOfWork: UnitOfWork, log: Log) => {
+  const { next, tally, end, has } = createLogReads(unitOfWork)
   let position = 0
   let epoch = FIRST_EPOCH
   let listener: FeedListener | null = null
   let notified = false
   let running: Promise<Failure | null> | null = null
   let preparing = false
-  /** Work that waits for the feed to be between two events. */
-  const waiting: (() => Promise<void>)[] = []
-
-  const next = (scope: EventScope, after: number) =>
-    unitOfWork.read(async (tx) => {
-      const query = { scope, after, maxCount: MAX_CHUNK_COUNT, maxBytes: MAX_CHUNK_BYTES }
-      const chunk = await tx.events.chunk(query)
-      return { ...chunk, current: tx.epochs.current }
-    })
+  const waiting = createWaitingWork()
 
   /**
    * Switches to epoch `current`. Returns false, and skips to the end of the log, if the data was restored from a copy
    * that lacks the current position.
    */
   const enterEpoch = async (current: string): Promise<boolean> => {
-    const { known, last } = await unitOfWork.read(async (tx) => ({
-      known: isWithin(await tx.epochs.find(epoch), { epoch, position }),
-      last: (await tx.events.bounds()).last,
-    }))
+    const known = await has(epoch, position)
+    if (!known) position = (await end()).last
     epoch = current
-    if (!known) position = last
     return known
-  }
-
-  const runWaiting = async (): Promise<void> => {
-    for (let work = waiting.shift(); work !== undefined; work = waiting.shift()) await work()
   }
 
   const handle = async (event: LoggedEvent, { prepare, onEvent }: FeedListener): Promise<void> => {
@@ -76,19 +106,34 @@ export const createEventFeed = (unitOfWork: UnitOfWork, log: Log) => {
     if (handled !== undefined) await handled
   }
 
+  /** Skips events while nobody listens. Null if somebody does now, or if the data was restored: they must be read. */
+  const skip = async ({ isIdle, onSkipped }: FeedListener): Promise<{ readonly complete: boolean } | null> => {
+    const { counts, reached, complete, current } = await tally(position)
+    // Whoever has joined meanwhile has been told of nothing after the position.
+    if (current !== epoch || isIdle?.() !== true || !waiting.isEmpty() || listener === null) return null
+    position = reached
+    for (const { event, count } of counts) onSkipped?.(event, count)
+    return { complete }
+  }
+
   /** Reads until the log has no more events and there was no further call meanwhile. */
   const read = async (to: FeedListener): Promise<void> => {
     const { onCaughtUp, onRestored } = to
     for (let more = true; more || notified; ) {
       notified = false
-      await runWaiting()
+      await waiting.run()
+      const skipped = to.isIdle?.() === true ? await skip(to) : null
+      if (skipped !== null) {
+        more = !skipped.complete
+        continue
+      }
       const { events, complete, current } = await next('all', position)
       if (current !== epoch && !(await enterEpoch(current))) {
         onRestored()
         continue
       }
       for (const event of events) {
-        if (waiting.length > 0) await runWaiting()
+        if (!waiting.isEmpty()) await waiting.run()
         if (listener === null) return
         await handle(event, to)
       }
@@ -121,10 +166,7 @@ export const createEventFeed = (unitOfWork: UnitOfWork, log: Log) => {
 
   return {
     async start(to: FeedListener) {
-      const { last, current } = await unitOfWork.read(async (tx) => {
-        const { last } = await tx.events.bounds()
-        return { last, current: tx.epochs.current }
-      })
+      const { last, current } = await end()
       position = last
       epoch = current
       listener = to
@@ -136,16 +178,16 @@ export const createEventFeed = (unitOfWork: UnitOfWork, log: Log) => {
     next,
     isPreparing: () => preparing,
     /** Runs `work` while no event is being handled. Nothing runs after {@link stop}. */
-    exclusively: (work: () => Promise<void>): Promise<void> =>
-      new Promise((resolve, reject) => {
-        if (listener === null) return resolve()
-        waiting.push(() => work().then(resolve, reject))
-        void notify()
-      }),
+    exclusively(work: () => Promise<void>): Promise<void> {
+      if (listener === null) return Promise.resolve()
+      const done = waiting.add(work)
+      void notify()
+      return done
+    },
     async stop() {
       listener = null
       await running
-      waiting.length = 0
+      waiting.clear()
     },
   }
 }

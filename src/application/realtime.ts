@@ -28,7 +28,7 @@ export interface Realtime {
   /** The audiences of an event that follow the log as it is. */
   audiencesOf(event: LoggedEvent): readonly Audience[]
   /** The views of records that are followed live. */
-  readonly live: Pick<LiveViews, 'changes' | 'outdated'>
+  readonly live: Pick<LiveViews, 'changes' | 'outdated' | 'forget'>
   /**
    * What `principal` sees under a topic. Throws `not_found`, `forbidden`, `validation_failed` for a filter.
    */

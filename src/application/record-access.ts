@@ -1,4 +1,4 @@
-import { DEFAULT_RULES, nounOf, type RuleName, rulesOf } from '../domain/collection.ts'
+import { DEFAULT_RULES, nounOf, type RuleName } from '../domain/collection.ts'
 import { AppError, notFound } from '../domain/errors.ts'
 import { type AuthValue, type Expression, FALSE, TRUE } from '../domain/expression.ts'
 import { bind } from '../domain/expression-binding.ts'
@@ -24,8 +24,21 @@ export const refuse = (principal: Principal | null, message: string): never => {
 }
 
 /** Whether a rule says no more than that the owner may. */
-export const isOwnerRule = ({ collection }: CompiledCollection, use: Exclude<RuleName, 'create'>): boolean =>
-  rulesOf(collection)[use] === DEFAULT_RULES[use]
+export const isOwnerRule = (compiled: CompiledCollection, use: Exclude<RuleName, 'create'>): boolean =>
+  isDefaultRule(compiled, use)
+
+const isDefaultRule = ({ collection: { rules } }: CompiledCollection, use: RuleName): boolean => {
+  const rule = rules?.[use]
+  return rule === undefined || rule === DEFAULT_RULES[use]
+}
+
+/** Whether a caller may read a record because it is theirs, or as an admin. If not, a rule may still allow it. */
+export const readsByDefault = (
+  compiled: CompiledCollection,
+  principal: Principal | null,
+  { ownerId }: StoredRecord,
+): boolean =>
+  principal !== null && (principal.role === 'admin' || (ownerId === principal.userId && isOwnerRule(compiled, 'read')))
 
 const readsEmail = (expression: Expression): boolean =>
   (expression.kind === 'member' &&
@@ -56,13 +69,14 @@ const authOf = async (tx: ReadTx, principal: Principal | null, rule: Expression)
  */
 export const ruleFor = async (
   tx: ReadTx,
-  { rules }: CompiledCollection,
+  compiled: CompiledCollection,
   use: RuleName,
   principal: Principal | null,
   now: Instant,
 ): Promise<Expression> => {
   if (principal?.role === 'admin') return TRUE
-  const rule = rules[use]
+  if (use === 'create' && isDefaultRule(compiled, use)) return principal === null ? FALSE : TRUE
+  const rule = compiled.rules[use]
   return rule === null ? FALSE : bind(rule, { auth: await authOf(tx, principal, rule), now })
 }
 
@@ -71,7 +85,10 @@ export interface Authorization {
   readonly tx: ReadTx
   readonly principal: Principal | null
   readonly now: Instant
-  readonly tester: Tester
+  /** Whether an expression, bound to the caller, holds for a record. */
+  holds(expression: Expression, record: StoredRecord, next?: StoredRecord): Promise<boolean>
+  /** The records of a collection with these ids, in their order. Those that rules have read are not read again. */
+  records(target: string, ids: readonly number[]): Promise<readonly StoredRecord[]>
   /** Call it when a record has changed. */
   forget(target: string, id: number): void
   rule(compiled: CompiledCollection, use: RuleName): Promise<Expression>
@@ -131,9 +148,8 @@ export const createAuthorization = (
     tx,
     principal,
     now,
-    get tester() {
-      return testerOf()
-    },
+    holds: (expression, record, next) => testerOf().holds(expression, record, next),
+    records: (target, ids) => testerOf().records(target, ids),
     forget: (target, id) => tester?.forget(target, id),
     rule,
     mayRead(compiled, record) {

@@ -57,7 +57,7 @@ const readableTargets =
       }
     } else {
       const compiled = await catalog.named(tx, target)
-      const records = compiled === null ? [] : await authorization.tester.records(target, ids)
+      const records = compiled === null ? [] : await authorization.records(target, ids)
       for (const record of records) {
         if (compiled === null || !(await authorization.mayRead(compiled, record))) continue
         await requireReferenceable(tx, compiled.storage, record)

@@ -86,6 +86,35 @@ test('delivers commits during a read, however often it is notified', async () =>
   expect(received).toEqual(Array.from({ length: 300 }, (_, n) => n + 1))
 })
 
+test('counts what is committed while nobody listens, and delivers what follows', async () => {
+  const { realtime, append, received, onEvent, until, restored } = await open()
+  let idle = true
+  const skipped = new Map<string, number>()
+  const onSkipped = (event: string, count: number) => void skipped.set(event, (skipped.get(event) ?? 0) + count)
+  const listener = { onEvent, onCaughtUp: () => undefined, onRestored: restored, isIdle: () => idle, onSkipped }
+  await realtime.start(listener)
+  for (let count = 0; count < 3; count++) await append()
+  await realtime.catchUp()
+  expect([realtime.position(), [...skipped.values()], received]).toEqual([3, [3], []])
+  idle = false
+  await append()
+  realtime.notify()
+  await until(1)
+  expect(received).toEqual([4])
+})
+
+test('delivers what is committed before somebody listens, if they do before it was skipped', async () => {
+  const { realtime, append, received, onEvent, until, restored } = await open()
+  let asked = 0
+  const isIdle = () => asked++ === 0
+  await realtime.start({ onEvent, onCaughtUp: () => undefined, onRestored: restored, isIdle })
+  asked = 0
+  await append()
+  realtime.notify()
+  await until(1)
+  expect(received).toEqual([1])
+})
+
 test('a read that failed is logged and tried again at the next call', async () => {
   const { realtime, append, received, onEvent, until, fail, log, restored, at } = await open()
   await realtime.start({ onEvent: onEvent, onCaughtUp: () => undefined, onRestored: restored })

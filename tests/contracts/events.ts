@@ -52,6 +52,25 @@ export const eventLogContract = (engine: string, open: () => Promise<Harness>) =
       expect(await list(other)).toEqual([{ ...event, position: 1 }])
     })
 
+    test('counts the events of each name after a position', async () => {
+      const { one, other } = await open()
+      const tally = (after: number, maxCount: number) => other.read((tx) => tx.events.tally({ after, maxCount }))
+      expect(await tally(0, 10)).toEqual({ counts: [], reached: 0, complete: true })
+      for (const event of ['item.created', 'item.updated', 'item.updated'] as const) {
+        await append(one, eventOf(1, 2, { event }))
+      }
+      const { counts, ...rest } = await tally(0, 10)
+      expect(new Map(counts.map(({ event, count }) => [event, count]))).toEqual(
+        new Map([
+          ['item.created', 1],
+          ['item.updated', 2],
+        ]),
+      )
+      expect(rest).toEqual({ reached: 3, complete: true })
+      expect(await tally(0, 2)).toMatchObject({ reached: 2, complete: false })
+      expect(await tally(3, 10)).toEqual({ counts: [], reached: 3, complete: true })
+    })
+
     test('contains what was committed and not what was rolled back', async () => {
       const { one } = await open()
       const rolledBack = one.write(async (tx) => {

@@ -30,7 +30,7 @@ export type Finish = (call: Call, request: Request, answer: { readonly headers: 
 
 type Headers = Context['set']['headers']
 
-type Body = string | Uint8Array<ArrayBuffer> | ReadableStream | null
+type Body = string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null
 
 const isPlain = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && value.constructor === Object
@@ -84,13 +84,6 @@ export const createEdge = (deps: Deps) => {
   const toPublic = (location: unknown): string => {
     const text = String(location)
     return text.startsWith('/') ? `${basePath}${text}` : text
-  }
-
-  const respond = (body: Body, status: number, headers: Headers): Response => {
-    const response = new Response(body, { status, headers: common.ofJson })
-    const all = response.headers
-    for (const name in headers) all.set(name, String(headers[name]))
-    return response
   }
 
   /** Turns a plain object into a response body, or an error if the client has too much unread data. */
@@ -153,7 +146,7 @@ export const createEdge = (deps: Deps) => {
       const response =
         whole !== null
           ? complete(whole, set.headers)
-          : respond(body instanceof Response ? null : body, status, set.headers)
+          : common.respond(body instanceof Response ? null : body, status, set.headers)
       // The response is complete, so Elysia has nothing to add.
       set.headers = {}
       set.status = 200

@@ -57,15 +57,11 @@ const untyped = (response: Response): never => response as never
  */
 export const createIdempotency = (
   responseBodies: ResponseBodies,
-  common: Pick<CommonHeaders, 'respond'>,
+  common: Pick<CommonHeaders, 'begin'>,
 ): WithIdempotency => {
   const respond = (client: string, { status, headers, body }: StoredResponse, replayed: boolean): Response => {
     const text = responseBodies.body(client, body, { always: 'always' })
-    const response = common.respond(text, status)
-    const all = response.headers
-    for (const name in headers) all.set(name, headers[name] ?? '')
-    if (replayed) all.set('idempotency-replayed', 'true')
-    return response
+    return common.begin(text, status, replayed ? { ...headers, 'idempotency-replayed': 'true' } : headers)
   }
   const running = new Set<string>()
   return async ({ request, actor, route, sent, responseOf: createResponse }, work) => {

@@ -88,7 +88,7 @@ const refuse = (pointer: string, detail: string) =>
 
 /** The names in `expand`. */
 export const parseExpand = (expand = ''): readonly string[] =>
-  expand.split(',').flatMap((name) => (name.trim() === '' ? [] : [name.trim()]))
+  expand === '' ? [] : expand.split(',').flatMap((name) => (name.trim() === '' ? [] : [name.trim()]))
 
 /** The request for a page of a collection. Throws `validation_failed`, `invalid_cursor`. */
 export const toListRequest = (

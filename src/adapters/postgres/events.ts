@@ -1,7 +1,16 @@
 import type { EventReader, EventRepository, EventScope } from '../../application/ports/persistence.ts'
 import { events } from '../sql/entities.ts'
 import type { Row } from '../sql/entity.ts'
-import { erasedData, eventOf, isNeverRefused, isScanned, MAX_SCANNED_COUNT, storedEvent } from '../sql/events.ts'
+import {
+  erasedData,
+  eventOf,
+  isNeverRefused,
+  isScanned,
+  MAX_SCANNED_COUNT,
+  storedEvent,
+  type TallyRow,
+  tallyOf,
+} from '../sql/events.ts'
 import { insertInto, postgresPlaceholder } from '../sql/statements.ts'
 import { BYTES_OF, eventBytes, type UsageCounter } from '../sql/usage.ts'
 import { type Connection, type Int8, int, type Parameter, type Transaction } from './connection.ts'
@@ -65,6 +74,15 @@ const createPlacedReader = (connection: Connection): EventReader => ({
     const isCut = rows.length === maxCount || rows.length < int(rows[0]?.found ?? '0')
     return { events: rows.map(eventOf), complete: !isCut }
   },
+  async tally({ after, maxCount }) {
+    const rows = await connection.read<TallyRow>(
+      `SELECT event, count(*) AS count, max(position) AS last
+       FROM (SELECT event, position FROM events WHERE position > $1 ORDER BY position LIMIT $2) next GROUP BY event`,
+      after,
+      maxCount,
+    )
+    return tallyOf(rows, after, maxCount)
+  },
   async bounds() {
     const [row] = await connection.read<{ last: Int8; first: Int8 | null }>(
       'SELECT position AS last, (SELECT min(position) FROM events) AS first FROM events_end',
@@ -79,6 +97,10 @@ export const createEventReader = (connection: Connection): EventReader => {
   const placed = createPlacedReader(connection)
   const place = () => connection.read('SELECT place_events()')
   return {
+    async tally(query) {
+      await place()
+      return placed.tally(query)
+    },
     async chunk(query) {
       await place()
       return placed.chunk(query)

@@ -94,7 +94,7 @@ export const createMetrics = ({ version, log, sockets, jobs }: Deps): Prometheus
     requestFinished: requests.finished,
     databaseWaited: database.waited,
     committed: database.committed,
-    eventSeen: (event) => increase(seen, event, 1),
+    eventSeen: (event, count) => increase(seen, event, count),
     eventDelivered: (how, count) => increase(delivered, how, count),
     stop: eventLoop.stop,
   }

@@ -1,4 +1,4 @@
-import type { EventScope } from '../../application/ports/persistence.ts'
+import type { EventScope, EventTally } from '../../application/ports/persistence.ts'
 import { collectionNamed } from '../../domain/collections/index.ts'
 import { type LoggedEvent, type NewEvent, USERS } from '../../domain/event.ts'
 import { erasedRecord, isDeletion } from '../../domain/record.ts'
@@ -34,6 +34,19 @@ export const eventOf = (row: Row): LoggedEvent => ({
   sessionId: numberOrNull(row.session_id),
   createdAt: Number(row.created_at),
 })
+
+/** The events of one name after a position, as Postgres and SQLite return them. */
+export interface TallyRow {
+  readonly event: string
+  readonly count: number | string
+  readonly last: number | string
+}
+
+export const tallyOf = (rows: readonly TallyRow[], after: number, maxCount: number): EventTally => {
+  const counts = rows.map(({ event, count }) => ({ event, count: Number(count) }))
+  const total = counts.reduce((sum, { count }) => sum + count, 0)
+  return { counts, reached: Math.max(after, ...rows.map(({ last }) => Number(last))), complete: total < maxCount }
+}
 
 /** Whether an event counts for its owner although they may have no space left: nobody can do without it. */
 export const isNeverRefused = ({ event, kind }: NewEvent): boolean => isDeletion(event) || kind === USERS

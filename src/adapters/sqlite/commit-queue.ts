@@ -47,24 +47,60 @@ class ForeignAwait extends Error {
   }
 }
 
-/** Commits a batch in the open transaction and settles its units; resolves with those that must run again. */
-const createCommit = <Tx>({ writer, snapshot, walSync, afterCommit, metrics }: Deps<Tx>) => {
-  const run = async (unit: Unit<Tx>, foreignAwait: Promise<never>): Promise<() => void> => {
-    writer.beginUnit()
+/** A unit without a savepoint has failed, so the whole transaction must be rolled back. */
+class UnsavedFailure extends Error {
+  constructor(cause: unknown) {
+    super('a unit of work failed without a savepoint', { cause })
+  }
+}
+
+/**
+ * The number of units that run in savepoints once one has failed, because others may fail soon: each that does so
+ * without a savepoint makes up to {@link MAX_BATCH_COUNT} units run twice.
+ */
+const SAVED_AFTER_FAILURE_COUNT = 8 * MAX_BATCH_COUNT
+
+/** Runs the units of one batch after another. */
+const createRunner = <Tx>(writer: Writer<Tx>, isSaved: boolean) => {
+  let isAbandoned = false
+
+  const run = async (unit: Unit<Tx>): Promise<() => void> => {
+    writer.beginUnit(isSaved)
     try {
-      const value = await Promise.race([unit.work(writer.tx), foreignAwait])
+      const value = await unit.work(writer.tx)
+      if (isAbandoned) throw new ForeignAwait()
       writer.endUnit()
       return () => unit.resolve(value)
     } catch (error) {
-      if (error instanceof ForeignAwait) throw error
+      if (isAbandoned) throw error
       const failure = toAppError(error)
       // A full disk or an I/O error makes SQLite roll the whole transaction back.
       if (!writer.inTransaction) throw failure
+      if (!isSaved) throw new UnsavedFailure(failure)
       writer.rollbackUnit()
       writer.endUnit()
       return () => unit.reject(failure)
     }
   }
+
+  return {
+    /** Adds to `settle` what settles each unit that has ended. */
+    async runAll(batch: readonly Unit<Tx>[], settle: (() => void)[]): Promise<void> {
+      for (const unit of batch) settle.push(await run(unit))
+    },
+    /** Call it while a unit waits for something other than its transaction: no unit ends or begins after it. */
+    abandon() {
+      isAbandoned = true
+    },
+  }
+}
+
+const insideUnit = new AsyncLocalStorage<true>()
+
+/** Commits a batch in the open transaction and settles its units; resolves with those that must run again. */
+const createCommit = <Tx>({ writer, snapshot, walSync, afterCommit, metrics }: Deps<Tx>) => {
+  /** Units still to run in savepoints. */
+  let savedCount = 0
 
   /** Changes are invisible until they are on the disk. */
   const commitDurably = async (): Promise<void> => {
@@ -82,22 +118,37 @@ const createCommit = <Tx>({ writer, snapshot, walSync, afterCommit, metrics }: D
     metrics.committed(batch.length, performance.now() - begunAt)
   }
 
+  /** The first unit has met no changes of others, so its failure is final. All others run again, in savepoints. */
+  const undo = (batch: readonly Unit<Tx>[], failedAt: number, { cause }: UnsavedFailure): readonly Unit<Tx>[] => {
+    writer.rollback()
+    savedCount = failedAt === 0 ? batch.length - 1 : SAVED_AFTER_FAILURE_COUNT
+    if (failedAt > 0) return batch
+    batch[0]?.reject(cause)
+    return batch.slice(1)
+  }
+
   return async (batch: readonly Unit<Tx>[]): Promise<readonly Unit<Tx>[]> => {
     const { promise: foreignAwait, reject } = Promise.withResolvers<never>()
     foreignAwait.catch(() => {})
     // Units may await only SQLite, which is synchronous: a unit that is still pending at the next turn has awaited
     // something else.
-    const watch = setImmediate(() => reject(new ForeignAwait()))
+    const watch = setImmediate(() => {
+      runner.abandon()
+      reject(new ForeignAwait())
+    })
     const settle: (() => void)[] = []
+    const runner = createRunner(writer, savedCount > 0)
+    savedCount = Math.max(0, savedCount - batch.length)
     const begunAt = performance.now()
     try {
-      for (const unit of batch) settle.push(await run(unit, foreignAwait))
+      await Promise.race([insideUnit.run(true, () => runner.runAll(batch, settle)), foreignAwait])
       clearImmediate(watch)
       await commitDurably()
       for (const done of settle) done()
       afterCommit?.()
       measure(batch, begunAt)
     } catch (error) {
+      if (error instanceof UnsavedFailure) return undo(batch, settle.length, error)
       if (error instanceof ForeignAwait) {
         // It may still use the transaction's repositories, so the connection is closed, and the other units run again.
         writer.discard()
@@ -115,13 +166,12 @@ const createCommit = <Tx>({ writer, snapshot, walSync, afterCommit, metrics }: D
 }
 
 /**
- * One COMMIT for all units that wait at that moment: a disk sync costs the same for one row as for hundreds. Each unit
- * runs in its own SAVEPOINT, so one that throws rolls back alone; every promise settles when the COMMIT is on the disk.
- * Until then others queue.
+ * One COMMIT for all units that wait at that moment: a disk sync costs the same for one row as for hundreds. A unit that
+ * throws rolls back alone: in its SAVEPOINT or, while none has thrown lately, by running the others again. Every promise
+ * settles when the COMMIT is on the disk. Until then others queue.
  */
 export const createCommitQueue = <Tx>({ lockTimeoutMs = 5_000, ...deps }: Options<Tx>): CommitQueue<Tx> => {
   const { writer, walSync } = deps
-  const insideUnit = new AsyncLocalStorage<true>()
   const commit = createCommit(deps)
   let queue: Unit<Tx>[] = []
   let running = false
@@ -175,8 +225,7 @@ export const createCommitQueue = <Tx>({ lockTimeoutMs = 5_000, ...deps }: Option
       if (queue.length >= MAX_QUEUE_COUNT) return Promise.reject(unavailable('Too many writes are waiting'))
       return new Promise<T>((resolve, reject) => {
         const settle = resolve as (value: unknown) => void
-        const inside = (tx: Tx) => insideUnit.run(true, () => work(tx))
-        queue.push({ work: inside, resolve: settle, reject, queuedAt: performance.now() })
+        queue.push({ work, resolve: settle, reject, queuedAt: performance.now() })
         schedule(0)
       })
     },

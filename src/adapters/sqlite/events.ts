@@ -1,7 +1,16 @@
 import type { EventReader, EventRepository, EventScope } from '../../application/ports/persistence.ts'
 import { events } from '../sql/entities.ts'
 import type { Row } from '../sql/entity.ts'
-import { erasedData, eventOf, isNeverRefused, isScanned, MAX_SCANNED_COUNT, storedEvent } from '../sql/events.ts'
+import {
+  erasedData,
+  eventOf,
+  isNeverRefused,
+  isScanned,
+  MAX_SCANNED_COUNT,
+  storedEvent,
+  type TallyRow,
+  tallyOf,
+} from '../sql/events.ts'
 import { insertInto } from '../sql/statements.ts'
 import { BYTES_OF, eventBytes, type UsageCounter } from '../sql/usage.ts'
 import type { Connection } from './database.ts'
@@ -50,6 +59,10 @@ export const createEventReader = (connection: Connection): EventReader => {
     )
   const newestSizes = backwards<SizedRow>(SIZES)
   const newestRows = backwards<Row>('*')
+  const names = connection.prepare<TallyRow, [number, number]>(
+    `SELECT event, count(*) AS count, max(cursor) AS last
+     FROM (SELECT event, cursor FROM events WHERE cursor > ? ORDER BY cursor LIMIT +?) GROUP BY event`,
+  )
   const newest = connection.prepare<{ cursor: number }, []>(
     "SELECT seq AS cursor FROM sqlite_sequence WHERE name = 'events'",
   )
@@ -57,6 +70,7 @@ export const createEventReader = (connection: Connection): EventReader => {
   const last = () => newest.get()?.cursor ?? 0
 
   return {
+    tally: async ({ after, maxCount }) => tallyOf(names.all(after, maxCount), after, maxCount),
     async chunk({ scope, after, maxCount, maxBytes }) {
       const end = isScanned(scope) ? last() : null
       const before = end === null ? after : Math.min(end, after + MAX_SCANNED_COUNT)

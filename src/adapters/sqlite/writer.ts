@@ -8,11 +8,11 @@ export interface Writer<Tx> {
   /** The repositories of the transaction. */
   readonly tx: Tx
   readonly inTransaction: boolean
-  /** Begins a unit, which can be rolled back alone. */
-  beginUnit(): void
+  /** Begins a unit. With `isSaved`, it can be rolled back alone; a savepoint costs more than most of its statements. */
+  beginUnit(isSaved: boolean): void
   /** Ends the unit. Throws if the unit must fail; in that case it must be rolled back. */
   endUnit(): void
-  /** Rolls back the unit; it must still be ended. */
+  /** Rolls back a saved unit; it must still be ended. */
   rollbackUnit(): void
   /** Whether anything was written. */
   commit(): boolean
@@ -87,6 +87,7 @@ type OpenConnection<Tx> = ReturnType<typeof openWith<Tx>>
 
 export const createWriter = <Tx>(options: Options<Tx>): Writer<Tx> => {
   let present: OpenConnection<Tx> | null = openWith(options)
+  let isUnitSaved = false
 
   const current = (): OpenConnection<Tx> => {
     if (present === null) throw new Error('the writing connection was discarded')
@@ -114,15 +115,16 @@ export const createWriter = <Tx>(options: Options<Tx>): Writer<Tx> => {
     get inTransaction() {
       return current().connection.database.inTransaction
     },
-    beginUnit() {
+    beginUnit(isSaved) {
       const { save, deferred } = current()
-      save.run()
+      if (isSaved) save.run()
+      isUnitSaved = isSaved
       for (const changes of deferred) changes.unitBegun()
     },
     endUnit() {
       const { release, deferred } = current()
       for (const changes of deferred) changes.checkUnit()
-      release.run()
+      if (isUnitSaved) release.run()
     },
     rollbackUnit() {
       const { undo, deferred, cache } = current()

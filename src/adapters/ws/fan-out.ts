@@ -138,7 +138,7 @@ export const createFanOut = (deps: Deps): FanOut => {
   }
 
   const onEvent = (event: LoggedEvent): Promise<void> | undefined => {
-    metrics.eventSeen(event.event)
+    metrics.eventSeen(event.event, 1)
     handledCount++
     // Without connections, there are no subscribers.
     if (registry.size() === 0) return undefined
@@ -153,6 +153,14 @@ export const createFanOut = (deps: Deps): FanOut => {
       text = publishing.publish(target, logged, text)
     }
     return publishing.pause()
+  }
+
+  // Without connections, there are neither subscribers nor views.
+  const isIdle = (): boolean => registry.size() === 0
+
+  const onSkipped = (event: string, count: number): void => {
+    metrics.eventSeen(event, count)
+    realtime.live.forget()
   }
 
   /** Events committed during the pause are sent together; after a quiet period an event is sent at once. */
@@ -170,7 +178,7 @@ export const createFanOut = (deps: Deps): FanOut => {
   return {
     publishTo: publishing.publishTo,
     async start() {
-      await realtime.start({ prepare, onEvent, onCaughtUp, onRestored })
+      await realtime.start({ isIdle, onSkipped, prepare, onEvent, onCaughtUp, onRestored })
       poll = setInterval(realtime.notify, POLL_MS)
     },
     async stop() {

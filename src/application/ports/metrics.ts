@@ -11,7 +11,7 @@ export interface Metrics {
   /** A transaction with this number of units of work was committed; `durationMs` counts from its beginning. */
   committed(units: number, durationMs: number): void
   /** An event was read from the log for the first time, in order. */
-  eventSeen(event: LoggedEvent['event']): void
+  eventSeen(event: LoggedEvent['event'], count: number): void
   /** An event was sent to this number of sockets. */
   eventDelivered(how: 'live' | 'replay', sockets: number): void
 }

@@ -129,7 +129,17 @@ export interface EventChunk {
   readonly complete: boolean
 }
 
+/** Events without their content. */
+export interface EventTally {
+  readonly counts: readonly { readonly event: string; readonly count: number }[]
+  /** The position of the last of them. */
+  readonly reached: number
+  readonly complete: boolean
+}
+
 export interface EventReader {
+  /** How many events of each name follow a position, up to `maxCount`: much cheaper than reading them. */
+  tally(query: { readonly after: number; readonly maxCount: number }): Promise<EventTally>
   /**
    * The events of a scope after a position: up to `maxCount`, or to the one that reaches `maxBytes` of content. May end
    * early, even without any event, if finding more would take long.

@@ -118,6 +118,27 @@ test('closing does not wait for a lock longer than its timeout', async () => {
   other.close()
 })
 
+test.each([0, 1, 2])(
+  'when unit %d of a batch fails, the others take effect once, and so do later ones',
+  async (failing) => {
+    const { store, outside } = openTestStore()
+    const write = (name: string, fails: boolean) =>
+      store.write(async (tx) => {
+        await tx.users.insert(userNamed(name))
+        if (fails) throw new Error('on purpose')
+      })
+    const names = ['ann', 'bob', 'cy']
+    for (const round of ['1', '2']) {
+      const results = await Promise.allSettled(names.map((name, index) => write(name + round, index === failing)))
+      expect(results.map(({ status }) => status === 'rejected')).toEqual(names.map((_, index) => index === failing))
+    }
+    const kept = names.filter((_, index) => index !== failing)
+    expect(outside<{ name: string }>('SELECT name FROM users ORDER BY id').map(({ name }) => name)).toEqual(
+      ['1', '2'].flatMap((round) => kept.map((name) => name + round)),
+    )
+  },
+)
+
 test.each(['COMMIT', 'ROLLBACK TO unit', 'RELEASE unit', 'SAVEPOINT unit'])(
   'a writer whose %s fails, and that cannot even roll back, is replaced by another',
   async (broken) => {
