@@ -56,7 +56,7 @@ const createEnds = (catalog: Catalog) => {
     const stored = remove === null ? await storedOf(catalog, change, target.target) : null
     const other = await tx.deletions.marking(target.target, target.id)
     if (other !== null) throw new Marked(other.id, stored)
-    if (stored !== null) await tx.records(stored).findTargets([target.id])
+    if (stored !== null) await tx.records(stored).requireUnmarked([target.id])
     const deletion = await tx.deletions.insert({
       target: target.target,
       targetId: target.id,

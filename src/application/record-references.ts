@@ -6,7 +6,7 @@ import type { Catalog, CompiledCollection } from './catalog.ts'
 import { isReadableFile } from './file-access.ts'
 import type { ReadTx } from './ports/persistence.ts'
 import type { Authorization } from './record-access.ts'
-import { requireNotDeleted, targetsInParts } from './referenced-rows.ts'
+import { findInParts, requireUnmarked } from './referenced-rows.ts'
 
 /** How many references a change of one record may add. */
 const MAX_NEW_REFERENCES_COUNT = 1_000
@@ -52,15 +52,16 @@ const readableTargets =
       for (const id of ids) {
         const file = await tx.files.findById(id)
         if (file === null || !(await isReadableFile(authorization, catalog, file))) continue
-        await requireNotDeleted(tx, target, [file])
+        await requireUnmarked(tx, 'files', [id])
         found.add(id)
       }
     } else {
       const compiled = await catalog.named(tx, target)
-      const records = compiled === null ? [] : await targetsInParts(tx, compiled.storage, ids)
+      const records = compiled === null ? [] : await authorization.tester.records(target, ids)
       for (const record of records) {
         if (compiled !== null && (await authorization.mayRead(compiled, record))) found.add(record.id)
       }
+      if (compiled !== null) await requireUnmarked(tx, compiled.storage, [...found])
     }
     return found
   }
@@ -73,15 +74,14 @@ const existingTargets =
     if (target === 'users') for (const id of ids) if ((await tx.users.findById(id)) !== null) found.add(id)
     if (target === 'files') {
       for (const id of ids) if ((await tx.files.findById(id)) !== null) found.add(id)
-      await requireNotDeleted(
-        tx,
-        target,
-        [...found].map((id) => ({ id })),
-      )
+      await requireUnmarked(tx, 'files', [...found])
     }
     if (target === 'users' || target === 'files') return found
     const compiled = await catalog.named(tx, target)
-    return new Set(compiled === null ? [] : (await targetsInParts(tx, compiled.storage, ids)).map(({ id }) => id))
+    if (compiled === null) return found
+    for (const { id } of await findInParts(tx, compiled.storage, ids)) found.add(id)
+    await requireUnmarked(tx, compiled.storage, [...found])
+    return found
   }
 
 const expectedOf = (target: string): string => {

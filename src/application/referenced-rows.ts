@@ -29,28 +29,14 @@ export const findInParts = async (
   return found
 }
 
-/** As {@link findInParts}, to reference them. */
-export const targetsInParts = async (
-  tx: ReadTx,
-  storage: RecordStorage,
-  ids: readonly number[],
-): Promise<readonly StoredRecord[]> => {
-  const found: StoredRecord[] = []
-  for (let from = 0; from < ids.length; from += MAX_LOOK_UP_COUNT) {
-    found.push(...(await tx.records(storage).findTargets(ids.slice(from, from + MAX_LOOK_UP_COUNT))))
-  }
-  if (typeof storage === 'string') await requireNotDeleted(tx, storage, found)
-  return found
-}
-
-/** Throws `Marked` for a record of a collection defined in code, or a file, that is being deleted. */
-export const requireNotDeleted = async (
-  tx: ReadTx,
-  target: string,
-  found: readonly { readonly id: number }[],
-): Promise<void> => {
-  for (const { id } of found) {
-    const deletion = await tx.deletions.marking(target, id)
+/**
+ * Throws `Marked` if one of these records or files, which the transaction has read to reference them, is being deleted.
+ * `storage` is `files`, or that of the records.
+ */
+export const requireUnmarked = async (tx: ReadTx, storage: RecordStorage, ids: readonly number[]): Promise<void> => {
+  if (typeof storage !== 'string') return tx.records(storage).requireUnmarked(ids)
+  for (const id of ids) {
+    const deletion = await tx.deletions.marking(storage, id)
     if (deletion !== null) throw new Marked(deletion.id, null)
   }
 }

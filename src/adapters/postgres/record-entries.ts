@@ -1,6 +1,13 @@
 import type { Row } from '../sql/entity.ts'
 import { compareBytes } from '../sql/record-keys.ts'
-import { type Entry, type EntryRange, entryKey, type Order, parseEntryKey } from '../sql/record-source.ts'
+import {
+  type Entry,
+  type EntryRange,
+  entryKey,
+  hiddenPrefixOf,
+  type Order,
+  parseEntryKey,
+} from '../sql/record-source.ts'
 import { bytesArray, type Parameter } from './connection.ts'
 
 /** A table of records. */
@@ -54,16 +61,56 @@ type ParametersOf = ReturnType<typeof createParameters>
 
 type KindOf<Kind extends Order['kind']> = Extract<Order, { readonly kind: Kind }>
 
-/** Conditions on the time of creation, if the order is by that. */
-const datesOf = ({ createdAfter, createdBefore }: EntryRange, { put }: ParametersOf): readonly string[] => [
-  `created_at > ${put(createdAfter ?? LEAST, 'bigint')}`,
-  `created_at < ${put(createdBefore ?? MOST, 'bigint')}`,
-]
+/** A column of what is asked for: a value for each order. */
+interface AskedColumn {
+  readonly name: string
+  readonly type: string
+  readonly values: Parameter
+}
 
-/** A whole table sorted by text has no conditions. */
-const whereOf = (conditions: readonly string[]): string => (conditions.length === 0 ? 'true' : conditions.join(' AND '))
+const arrayOf = (values: readonly (number | string)[]): string => `{${values.join()}}`
 
-const BY_COUNT = '(VALUES (1)) AS asked (n)'
+/**
+ * SQL of the orders, as `asked`, with their number `n`, from 1.
+ *
+ * Two bounds of a column that come from here let the planner expect few rows, whatever it knows of the table. Otherwise
+ * it may sort a whole index, as when the table was not analyzed or vacuumed since many rows were added. So each scan is
+ * bounded in the columns of its index, by limits that every row meets if there are no others.
+ */
+const askedFor = (columns: readonly AskedColumn[], count: number, range: EntryRange, { put }: ParametersOf): string => {
+  const { createdAfter, createdBefore } = range
+  const same = (name: string, value: number): AskedColumn => ({
+    name,
+    type: 'bigint',
+    values: arrayOf(Array.from({ length: count }, () => value)),
+  })
+  const all = [
+    ...columns,
+    same('created_after', createdAfter ?? LEAST),
+    same('created_before', createdBefore ?? MOST),
+    same('least', LEAST),
+    same('most', MOST),
+  ]
+  const arrays = all.map(({ values, type }) => put(values, `${type}[]`))
+  return `unnest(${arrays.join(', ')}) WITH ORDINALITY AS asked (${all.map(({ name }) => name).join(', ')}, n)`
+}
+
+const IS_CREATED_WITHIN = ['created_at > asked.created_after', 'created_at < asked.created_before']
+
+const anyNumber = (column: string): readonly string[] => [`${column} > asked.least`, `${column} < asked.most`]
+
+/** Bounds of a column besides those of the id. */
+const boundsOf = (
+  column: string,
+  { createdAfter, createdBefore }: EntryRange,
+  { isText, isOfNobody }: { readonly isText: boolean; readonly isOfNobody: boolean },
+): readonly string[] => {
+  if (column === 'created_at' && (createdAfter !== null || createdBefore !== null)) return IS_CREATED_WITHIN
+  // With bounds, the planner expects as few rows of everybody, and reads those instead of the few of nobody.
+  if (isText || isOfNobody) return []
+  // An index by the id has no column that could be bounded twice.
+  return anyNumber(column === 'id' ? 'created_at' : column)
+}
 
 const columnScan = (
   { name, collectionId, sorts, isText }: SourceTable,
@@ -77,10 +124,7 @@ const columnScan = (
   if (!sorts.includes(column)) throw new Error(`no order by ${column} of ${name}`)
   const sign = descending ? '<' : '>'
   const owners = orders.flatMap((order) => order.ownerId ?? [])
-  const asked =
-    owners.length > 0
-      ? `unnest(${put(`{${owners.join()}}`, 'bigint[]')}) WITH ORDINALITY AS asked (owner_id, n)`
-      : BY_COUNT
+  const ofOwners = owners.length > 0 ? [{ name: 'owner_id', type: 'bigint', values: arrayOf(owners) }] : []
   const owned = owners.length > 0 ? ['owner_id = asked.owner_id'] : []
   const beyond = (): readonly string[] => {
     if (column === 'id') return [`id ${sign} ${put(after?.id ?? (descending ? MOST : LEAST), 'bigint')}`]
@@ -90,6 +134,7 @@ const columnScan = (
     }
     return [`(${column}, id) ${sign} (${put(startOf(range), 'bigint')}, ${put(after?.id ?? 0, 'bigint')})`]
   }
+  const asked = askedFor(ofOwners, Math.max(1, owners.length), range, parameters)
   return {
     asked,
     table: name,
@@ -97,7 +142,8 @@ const columnScan = (
       ...(collectionId === null ? [] : [`collection_id = ${put(collectionId, 'bigint')}`]),
       ...(ownerId === null ? ['owner_id IS NULL'] : owned),
       ...beyond(),
-      ...(column === 'created_at' ? datesOf(range, parameters) : []),
+      ...boundsOf(column, range, { isText: isText(column), isOfNobody: ownerId === null }),
+      ...anyNumber('id'),
     ],
     sortedBy: column === 'id' ? ['id'] : [column, 'id'],
     values,
@@ -109,16 +155,19 @@ const pointScan = (orders: readonly KindOf<'point'>[], range: EntryRange): Scan 
   const parameters = createParameters()
   const { values, put } = parameters
   const { after, descending } = range
-  const indexIds = put(`{${orders.map(({ indexId }) => indexId).join()}}`, 'bigint[]')
-  const keys = put(bytesArray(orders.map(({ key }) => key)), 'bytea[]')
+  const columns = [
+    { name: 'index_id', type: 'bigint', values: arrayOf(orders.map(({ indexId }) => indexId)) },
+    { name: 'key', type: 'bytea', values: bytesArray(orders.map(({ key }) => key)) },
+  ]
   return {
-    asked: `unnest(${indexIds}, ${keys}) WITH ORDINALITY AS asked (index_id, key, n)`,
+    asked: askedFor(columns, orders.length, range, parameters),
     table: 'record_keys',
     conditions: [
       'index_id = asked.index_id',
       'key = asked.key',
       `(created_at, record_id) ${descending ? '<' : '>'} (${put(startOf(range), 'bigint')}, ${put(after?.id ?? 0, 'bigint')})`,
-      ...datesOf(range, parameters),
+      ...IS_CREATED_WITHIN,
+      ...anyNumber('record_id'),
     ],
     sortedBy: ['created_at', 'record_id'],
     values,
@@ -131,39 +180,49 @@ const startsOf = (orders: readonly KindOf<'range'>[], { after, descending }: Ent
   if (after === null) {
     return orders.map(({ low, high }) => ({ key: descending ? high : low, createdAt: LEAST, id: 0 }))
   }
-  const parsed = parseEntryKey(after.key)
-  if (parsed === null) return orders.map(({ low, high }) => ({ key: descending ? low : high, createdAt: LEAST, id: 0 }))
-  return orders.map(({ low, high }) => {
+  return orders.map((order) => {
+    const { low, high } = order
+    const parsed = parseEntryKey(after.key, hiddenPrefixOf(order))
+    if (parsed === null) return { key: descending ? low : high, createdAt: LEAST, id: 0 }
     const isInside = descending ? compareBytes(parsed.key, high) < 0 : compareBytes(parsed.key, low) >= 0
     return isInside ? { ...parsed, id: after.id } : { key: descending ? high : low, createdAt: LEAST, id: 0 }
   })
 }
 
 const rangeScan = (orders: readonly KindOf<'range'>[], range: EntryRange): Scan => {
-  const { values, put } = createParameters()
+  const parameters = createParameters()
+  const { values } = parameters
   const { descending } = range
   const starts = startsOf(orders, range)
-  const asked = [
-    put(`{${orders.map(({ indexId }) => indexId).join()}}`, 'bigint[]'),
-    put(bytesArray(starts.map(({ key }) => key)), 'bytea[]'),
-    put(`{${starts.map(({ createdAt }) => createdAt).join()}}`, 'bigint[]'),
-    put(`{${starts.map(({ id }) => id).join()}}`, 'bigint[]'),
-    put(bytesArray(orders.map(({ low, high }) => (descending ? low : high))), 'bytea[]'),
+  const columns = [
+    { name: 'index_id', type: 'bigint', values: arrayOf(orders.map(({ indexId }) => indexId)) },
+    { name: 'key', type: 'bytea', values: bytesArray(starts.map(({ key }) => key)) },
+    { name: 'created_at', type: 'bigint', values: arrayOf(starts.map(({ createdAt }) => createdAt)) },
+    { name: 'record_id', type: 'bigint', values: arrayOf(starts.map(({ id }) => id)) },
+    { name: 'low', type: 'bytea', values: bytesArray(orders.map(({ low }) => low)) },
+    { name: 'high', type: 'bytea', values: bytesArray(orders.map(({ high }) => high)) },
   ]
   return {
-    asked: `unnest(${asked.join(', ')}) WITH ORDINALITY AS asked (index_id, key, created_at, record_id, bound, n)`,
+    asked: askedFor(columns, orders.length, range, parameters),
     table: 'record_keys',
     conditions: [
       'index_id = asked.index_id',
       `(key, created_at, record_id) ${descending ? '<' : '>'} (asked.key, asked.created_at, asked.record_id)`,
-      `key ${descending ? '>=' : '<'} asked.bound`,
+      'key >= asked.low',
+      'key < asked.high',
+      ...anyNumber('created_at'),
+      ...anyNumber('record_id'),
     ],
     sortedBy: ['key', 'created_at', 'record_id'],
     values,
-    entryOf: ({ key, created_at, record_id }) => ({
-      key: entryKey(key instanceof Uint8Array ? key : new Uint8Array(), Number(created_at)),
-      id: Number(record_id),
-    }),
+    entryOf({ n, key, created_at, record_id }) {
+      const order = orders[Number(n) - 1]
+      if (order === undefined || !(key instanceof Uint8Array)) throw new Error('a row is of no order')
+      return {
+        key: entryKey(key.subarray(hiddenPrefixOf(order).length), Number(created_at)),
+        id: Number(record_id),
+      }
+    },
   }
 }
 
@@ -221,7 +280,7 @@ export const entryStatementsOf = (
     const sorted = (prefix: string) => sortedBy.map((column) => `${prefix}${column} ${direction}`).join(', ')
     return {
       sql: `SELECT asked.n, entry.* FROM ${asked} CROSS JOIN LATERAL (
-          SELECT ${sortedBy.join(', ')} FROM ${scan.table} WHERE ${whereOf(conditions)}
+          SELECT ${sortedBy.join(', ')} FROM ${scan.table} WHERE ${conditions.join(' AND ')}
           ORDER BY ${sorted('')} LIMIT ${roundedUp(limit)}) AS entry
         ORDER BY asked.n, ${sorted('entry.')}`,
       values,
@@ -243,7 +302,7 @@ export const countStatementsOf = (
     const most = `LIMIT ${roundedUp(limit)}`
     return {
       sql: `SELECT count(*) AS n FROM (SELECT FROM ${asked} CROSS JOIN LATERAL (
-          SELECT FROM ${scan.table} WHERE ${whereOf(conditions)} ORDER BY ${sortedBy.join(', ')} ${most}) AS entry
+          SELECT FROM ${scan.table} WHERE ${conditions.join(' AND ')} ORDER BY ${sortedBy.join(', ')} ${most}) AS entry
         ${most}) AS counted`,
       values,
     }

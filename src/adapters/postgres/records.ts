@@ -48,7 +48,7 @@ export const createRecordReader = (
       return list(query)
     },
     findAll,
-    findTargets: findAll,
+    async requireUnmarked() {},
     async chunk({ after, maxCount, maxBytes }) {
       const rows = await connection.read<Row & { readonly found: Int8 }>(
         `SELECT ${columns}, found FROM (
@@ -142,7 +142,6 @@ export const createRecordRepository = (
   return {
     ...createRecordReader(connection, table, { database, runStep: runAtOnce }, ROW_LOCK),
     findAll: share,
-    findTargets: share,
     async insert(record) {
       const { ownerId, version, createdAt, updatedAt } = record
       const epoch = present.current

@@ -42,7 +42,7 @@ export const createStoredRecordReaders = (connection: Connection, database: Quer
         return found === null || found.collectionId !== stored.id ? null : recordOfRow(stored, found.row)
       },
       findAll,
-      findTargets: findAll,
+      async requireUnmarked() {},
       list: createRecordQuery(storedLayout(stored), database, runStep),
       chunk: (query) => readChunk(connection, stored, query),
     }

@@ -93,10 +93,11 @@ const createUnitReader = (
     async findAll(ids) {
       return (await connection.share<StoredRow>(ALL, ids, stored.id)).flatMap(take)
     },
-    async findTargets(ids) {
-      const rows = await connection.share<StoredRow>(ALL, ids, stored.id)
-      for (const row of rows) requireUnmarked(stored, row)
-      return rows.flatMap(take)
+    async requireUnmarked(ids) {
+      for (const id of ids) {
+        const row = locked.get(id) ?? (await readRow(id))
+        if (row !== null) requireUnmarked(stored, row)
+      }
     },
     list: (query) => createRecordQuery(storedLayout(stored), database, runAtOnce)(query),
     chunk: (query) => readChunk(connection, stored, query),

@@ -25,6 +25,9 @@ export interface CreatedRange {
   readonly createdBefore: Instant | null
 }
 
+/** Whether candidates can be read in the order of the list. */
+export type InOrder = (candidates: Candidates) => boolean
+
 interface Parts {
   readonly database: QueryDatabase
   readonly references: References
@@ -64,6 +67,14 @@ const combine = (parts: readonly Candidates[], layout: RecordLayout): Candidates
   return { orders, ids, exact, disjoint: onlyOne || areDisjoint(orders, layout) }
 }
 
+/** The candidates of an access that follows no references. */
+const knownCandidates = (access: Access): Candidates | null => {
+  if (access.kind !== 'orders' || access.orders.length > MAX_ORDERS_COUNT) return null
+  return { orders: access.orders, ids: [], exact: access.exact, disjoint: true }
+}
+
+const IN_NO_ORDER: InOrder = () => false
+
 const layoutNamed = async (database: QueryDatabase, name: string): Promise<RecordLayout | null> => {
   const stored = codeLayout(name) === null ? await database.findCollection(name) : null
   return codeLayout(name) ?? (stored && storedLayout(stored))
@@ -77,7 +88,7 @@ export const createAccess = ({ database, references, budget }: Parts) => {
     const plan = planOf(conjunctsOf(condition), layout ?? NO_LAYOUT)
     if (plan === null) return null
     if (layout === null) return plan.kind === 'ids' ? plan.ids : null
-    const found = await resolve(plan, layout, depth)
+    const found = await resolve(plan, layout, depth, IN_NO_ORDER)
     if (found === null) return null
     const source = database.sourceOf(layout.storage)
     const ids = await collectIds(source, found.orders, ALWAYS, MAX_THROUGH_COUNT, budget)
@@ -101,25 +112,37 @@ export const createAccess = ({ database, references, budget }: Parts) => {
     ids.length +
     (await countEntries(database.sourceOf(layout.storage), orders, ALWAYS, MAX_COMPARED_COUNT - ids.length, budget))
 
-  const best = async (of: readonly Access[], layout: RecordLayout, depth: number): Promise<Candidates | null> => {
-    let chosen: { readonly found: Candidates; readonly count: number } | null = null
+  const best = async (
+    of: readonly Access[],
+    layout: RecordLayout,
+    depth: number,
+    inOrder: InOrder,
+  ): Promise<Candidates | null> => {
+    // Nothing costs less than reading no further than the page in entries that all match.
+    const perfect = of.map(knownCandidates).find((found) => found?.exact === true && inOrder(found))
+    if (perfect) return perfect
+    let chosen: { readonly found: Candidates; readonly count: number; readonly rank: number } | null = null
     for (const way of of) {
       if (budget.isSpent) break
-      const found = await resolve(way, layout, depth)
+      const found = await resolve(way, layout, depth, inOrder)
       if (found === null) continue
       const count = await estimate(found, layout)
-      const isBetter = chosen === null || count < chosen.count || (count === chosen.count && found.exact)
-      if (isBetter) chosen = { found, count }
+      const rank = (inOrder(found) ? 2 : 0) + (found.exact ? 1 : 0)
+      const isBetter = chosen === null || count < chosen.count || (count === chosen.count && rank >= chosen.rank)
+      if (isBetter) chosen = { found, count, rank }
     }
     return chosen === null ? null : chosen.found
   }
 
-  const resolve = async (access: Access, layout: RecordLayout, depth: number): Promise<Candidates | null> => {
+  const resolve = async (
+    access: Access,
+    layout: RecordLayout,
+    depth: number,
+    inOrder: InOrder,
+  ): Promise<Candidates | null> => {
     switch (access.kind) {
-      case 'orders': {
-        const { orders, exact } = access
-        return orders.length > MAX_ORDERS_COUNT ? null : { orders, ids: [], exact, disjoint: true }
-      }
+      case 'orders':
+        return knownCandidates(access)
       case 'ids':
         return { orders: [], ids: access.ids, exact: false, disjoint: true }
       case 'through': {
@@ -132,7 +155,7 @@ export const createAccess = ({ database, references, budget }: Parts) => {
       case 'any': {
         const parts: Candidates[] = []
         for (const way of access.of) {
-          const part = await resolve(way, layout, depth)
+          const part = await resolve(way, layout, depth, inOrder)
           if (part === null) return null
           parts.push(part)
         }
@@ -140,11 +163,12 @@ export const createAccess = ({ database, references, budget }: Parts) => {
         return all && { ...all, exact: all.exact && access.exact }
       }
       case 'best':
-        return best(access.of, layout, depth)
+        return best(access.of, layout, depth, inOrder)
     }
   }
 
-  return (access: Access, layout: RecordLayout): Promise<Candidates | null> => resolve(access, layout, 0)
+  return (access: Access, layout: RecordLayout, inOrder: InOrder): Promise<Candidates | null> =>
+    resolve(access, layout, 0, inOrder)
 }
 
 /** Of users and files: they are found by nothing but their ids. */

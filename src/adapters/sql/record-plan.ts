@@ -6,7 +6,7 @@ import { conjunctsOf, disjunctsOf, fieldOf, operandsOf } from '../../domain/expr
 import { type Bound, type Demand, demandOf, tighter } from './record-demands.ts'
 import { afterKeys, keyOf, prefixRangeOf, rangeOf, type Scalar, typeRangeOf } from './record-keys.ts'
 import type { RecordLayout } from './record-layout.ts'
-import { MAX_ORDERS_COUNT, type Order } from './record-source.ts'
+import { type KeyPrefix, MAX_ORDERS_COUNT, type Order } from './record-source.ts'
 
 /**
  * A way to find a superset of the records for which a condition holds; exactly these if it is `exact`.
@@ -92,7 +92,9 @@ const indexOrders = (
     const [first = []] = prefixes
     const open = openRange(first, here)
     if (open === null) break
-    const orders = prefixes.map((prefix): Order => ({ kind: 'range', indexId, ...rangeFor(prefix, here) }))
+    const orders = prefixes.map(
+      (values): Order => ({ kind: 'range', indexId, ...rangeFor(values, here), prefix: prefixOf(values) }),
+    )
     return { orders, covered: [...covered, ...open.covered] }
   }
   if (fixedCount === 0) return null
@@ -100,10 +102,12 @@ const indexOrders = (
     (prefix): Order =>
       fixedCount === fields.length
         ? { kind: 'point', indexId, key: keyOf(prefix) }
-        : { kind: 'range', indexId, ...rangeOf(prefix) },
+        : { kind: 'range', indexId, ...rangeOf(prefix), prefix: prefixOf(prefix) },
   )
   return { orders, covered }
 }
+
+const prefixOf = (values: readonly Scalar[]): KeyPrefix => ({ key: keyOf(values), fieldsCount: values.length })
 
 const rangeFor = (prefix: readonly Scalar[], demands: readonly Numbered[]): KeyRange =>
   openRange(prefix, demands)?.range ?? rangeOf(prefix)
@@ -244,4 +248,9 @@ export const planOf = (conjuncts: readonly Expression[], layout: RecordLayout): 
 }
 
 /** The entries of a whole index. */
-export const wholeIndex = ({ id }: StoredIndex): Order => ({ kind: 'range', indexId: id, ...rangeOf([]) })
+export const wholeIndex = ({ id }: StoredIndex): Order => ({
+  kind: 'range',
+  indexId: id,
+  ...rangeOf([]),
+  prefix: prefixOf([]),
+})

@@ -1,3 +1,4 @@
+import type { StoredIndex } from '../../application/ports/collections.ts'
 import type { RecordQuery, RecordReader } from '../../application/ports/records.ts'
 import { conjunctionOf } from '../../domain/expression-parts.ts'
 import { isCounted, MAX_TOTAL_COUNT, type Page } from '../../domain/page.ts'
@@ -10,7 +11,7 @@ import { type RecordLayout, type SortOrder, sortOrderOf } from './record-layout.
 import { type Listing, sortedPage, streamedPage } from './record-pages.ts'
 import { planOf, wholeIndex } from './record-plan.ts'
 import { createReferences } from './record-references.ts'
-import type { Order, QueryDatabase } from './record-source.ts'
+import type { Order, QueryDatabase, RangeOrder } from './record-source.ts'
 import { collectIds, countEntries } from './record-stream.ts'
 import { createRecordTester } from './record-tests.ts'
 import { createStepQueue, type RunStep, runAtOnce } from './step-queue.ts'
@@ -23,6 +24,14 @@ const FEW_COUNT = 1_000
 
 /** What a request may spend on finding candidates; the rest is for reading in the order of the sort. */
 const CANDIDATES_PART = 0.5
+
+/** A part of an index in the order of another one, if its keys are those of the other behind the prefix of the part. */
+const sortedBy = (sortIndex: StoredIndex, order: RangeOrder, { indexes }: RecordLayout): Order | null => {
+  if (order.indexId === sortIndex.id) return order
+  const index = indexes.find(({ id }) => id === order.indexId)
+  const following = index?.fields.slice(order.prefix.fieldsCount)
+  return following?.join() === sortIndex.fields.join() ? { ...order, relative: true } : null
+}
 
 /** The orders in the sequence of the sort, if they can be read in it. */
 const streamedOrders = (
@@ -39,8 +48,9 @@ const streamedOrders = (
       else if (order.kind === 'point' && sort.column === 'created_at') streamed.push(order)
       else return null
     } else {
-      if (order.kind !== 'range' || order.indexId !== sort.index.id) return null
-      streamed.push(order)
+      const sorted = order.kind === 'range' ? sortedBy(sort.index, order, layout) : null
+      if (sorted === null) return null
+      streamed.push(sorted)
     }
   }
   return streamed
@@ -159,7 +169,10 @@ export const createRecordQuery = (
     if (conditions === null) return emptyPage(query)
     const plan = planOf(conditions.conjuncts, layout)
     const resolve = createAccess({ database, references, budget })
-    const candidates = plan && (await resolve(plan, layout))
+    const isDated = conditions.createdAfter !== null || conditions.createdBefore !== null
+    const isOrdered = words.length === 0 && (!isDated || query.sort.field === 'created_at')
+    const inOrder = (found: Candidates) => isOrdered && streamedOrders({ sort, layout }, found) !== null
+    const candidates = plan && (await resolve(plan, layout, inOrder))
     const condition = conjunctionOf(conditions.conjuncts)
     const { createdAfter, createdBefore } = conditions
     const test = { condition, createdAfter, createdBefore, words, textOf: layout.textOf }

@@ -5,18 +5,40 @@ import type { StoredRecord } from '../../domain/record.ts'
 import type { Instant } from '../../domain/user.ts'
 import type { Matching, Step } from './search-source.ts'
 
+/** What all keys of a part of an index begin with: the values of its first fields. */
+export interface KeyPrefix {
+  readonly key: Uint8Array
+  readonly fieldsCount: number
+}
+
 /**
  * A part of the records of a collection, in the order of an index. Ties are in the order of their ids.
  *
  * - `column`: all records, or those of one owner (null: of nobody), by a column. Keys are values of the column.
  * - `point`: the records with exactly this key in an index, by `created_at`, which is their key.
  * - `range`: the records with keys from `low` before `high`, by their entries (key, `created_at`, id). Keys are
- *   {@link entryKey}.
+ *   {@link entryKey}; without the `prefix` if they are `relative`, so that parts with different prefixes can be merged in
+ *   the order of the fields after it.
  */
 export type Order =
   | { readonly kind: 'column'; readonly column: string; readonly ownerId?: number | null }
   | { readonly kind: 'point'; readonly indexId: number; readonly key: Uint8Array }
-  | { readonly kind: 'range'; readonly indexId: number; readonly low: Uint8Array; readonly high: Uint8Array }
+  | RangeOrder
+
+export interface RangeOrder {
+  readonly kind: 'range'
+  readonly indexId: number
+  readonly low: Uint8Array
+  readonly high: Uint8Array
+  readonly prefix: KeyPrefix
+  readonly relative?: boolean
+}
+
+const NO_BYTES = new Uint8Array()
+
+/** The bytes of a range's keys that its positions leave out. */
+export const hiddenPrefixOf = ({ relative = false, prefix }: RangeOrder): Uint8Array =>
+  relative ? prefix.key : NO_BYTES
 
 /** Which entries of an order to read. */
 export interface EntryRange {
@@ -89,13 +111,14 @@ const TIME_BASE = 16
 export const entryKey = (key: Uint8Array, createdAt: Instant): string =>
   key.toHex() + createdAt.toString(TIME_BASE).padStart(TIME_DIGITS, '0')
 
-/** Null if the text is not {@link entryKey}. */
+/** Null if the text is not {@link entryKey}. The key is returned with the prefix that the position has left out. */
 export const parseEntryKey = (
   text: string | number,
+  hiddenPrefix: Uint8Array = NO_BYTES,
 ): { readonly key: Uint8Array; readonly createdAt: Instant } | null => {
   if (typeof text === 'number' || text.length < TIME_DIGITS || text.length % HEX_DIGITS_PER_BYTE !== 0) return null
   if (!/^[0-9a-f]*$/.test(text)) return null
   const createdAt = Number.parseInt(text.slice(-TIME_DIGITS), TIME_BASE)
   if (!Number.isSafeInteger(createdAt)) return null
-  return { key: Uint8Array.fromHex(text.slice(0, -TIME_DIGITS)), createdAt }
+  return { key: Uint8Array.fromHex(hiddenPrefix.toHex() + text.slice(0, -TIME_DIGITS)), createdAt }
 }

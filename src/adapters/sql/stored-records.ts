@@ -40,8 +40,13 @@ const fieldsOf = ({ fields }: Collection, record: Fields): JsonObject => {
 
 const textOf = ({ search }: Collection, record: Fields): string => search.map((name) => record[name] ?? '').join('\n')
 
-const keysIn = ({ collection, indexes }: StoredDefinition, record: Fields): readonly StoredKey[] =>
-  indexes.flatMap((index) => indexKeysOf(collection, index, record).map((key) => ({ ...key, index })))
+const keysIn = ({ collection, indexes }: StoredDefinition, record: Fields): readonly StoredKey[] => {
+  const keys: StoredKey[] = []
+  for (const index of indexes) {
+    for (const { key, isUnique } of indexKeysOf(collection, index, record)) keys.push({ key, isUnique, index })
+  }
+  return keys
+}
 
 /** The entries of a record in all indexes: those of the definition, and those that only a pending one has. */
 const allKeys = (stored: StoredCollection, fields: Fields, nextFields: Fields | null): readonly StoredKey[] => {

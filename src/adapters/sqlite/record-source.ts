@@ -1,13 +1,16 @@
 import type { SQLQueryBindings, Statement } from 'bun:sqlite'
 import type { StoredCollection } from '../../application/ports/collections.ts'
 import type { StoredRecord } from '../../domain/record.ts'
+import { records } from '../sql/entities.ts'
 import type { Row } from '../sql/entity.ts'
 import {
   type Entry,
   type EntryRange,
   entryKey,
+  hiddenPrefixOf,
   type Order,
   parseEntryKey,
+  type RangeOrder,
   type ReadRecords,
   type RecordSource,
 } from '../sql/record-source.ts'
@@ -119,12 +122,10 @@ const keyEntries = (statementOf: Statements) => {
     const position = range.after === null ? {} : { at: range.after.key, after: range.after.id }
     return statementOf<EntryRow>(sql).all({ index: indexId, key, ...parameters, ...position, limit })
   }
-  const span = (
-    { indexId, low, high }: Extract<KeyOrder, { readonly kind: 'range' }>,
-    { after, descending }: EntryRange,
-    limit: number,
-  ): readonly Entry[] => {
-    const position = after === null ? null : parseEntryKey(after.key)
+  const span = (order: RangeOrder, { after, descending }: EntryRange, limit: number): readonly Entry[] => {
+    const { indexId, low, high } = order
+    const hidden = hiddenPrefixOf(order)
+    const position = after === null ? null : parseEntryKey(after.key, hidden)
     // A position of another definition has no entries after it.
     if (after !== null && position === null) return []
     const [operator, direction] = descending ? ['<', 'DESC'] : ['>', 'ASC']
@@ -143,7 +144,7 @@ const keyEntries = (statementOf: Statements) => {
     }
     return statementOf<KeyRow>(sql)
       .all(parameters)
-      .map(({ id, key, created_at }) => ({ id, key: entryKey(key, created_at) }))
+      .map(({ id, key, created_at }) => ({ id, key: entryKey(key.subarray(hidden.length), created_at) }))
   }
   return {
     read: (order: KeyOrder, range: EntryRange, limit: number): readonly Entry[] =>
@@ -172,26 +173,53 @@ const createPostings = (statementOf: Statements, table: string): RecordSource['m
     )
 }
 
-const lengthOf = (row: Row): number =>
-  Object.values(row).reduce((sum: number, value) => sum + (typeof value === 'string' ? value.length : 8), 0)
+/** A row, and the place of its id among those that were asked for. */
+interface PlacedRow extends Row {
+  readonly place: number
+}
 
-/** Reads rows one by one, as far as the limit allows. */
-const createRecords =
-  (find: (id: number) => Row | null, toRecord: (row: Row) => StoredRecord | null) =>
-  (ids: readonly number[], maxBytes: number): ReadRecords => {
+/** Beyond this number, one statement for all ids costs less than one for each. */
+const MAX_SINGLE_READS_COUNT = 3
+
+const lengthOf = (row: Row, columns: readonly string[]): number => {
+  let length = 0
+  for (const column of columns) {
+    const value = row[column]
+    length += typeof value === 'string' ? value.length : 8
+  }
+  return length
+}
+
+/** Null for a row that is no record of the collection. */
+type ToRecord = (row: Row) => StoredRecord | null
+
+/** Reads rows in the order of the ids, as far as the limit allows. */
+const createRecords = (connection: Connection, table: string, columns: readonly string[]) => {
+  const selected = columns.join(', ')
+  const byId = connection.prepare<PlacedRow, [number, number]>(
+    `SELECT ?1 AS place, ${selected} FROM ${table} WHERE id = ?2`,
+  )
+  const byIds = connection.prepare<PlacedRow, [string]>(
+    `SELECT key AS place, ${columns.map((column) => `${table}.${column}`).join(', ')}
+     FROM json_each(?) AS ids CROSS JOIN ${table} ON ${table}.id = ids.value`,
+  )
+  const rowsOf = (ids: readonly number[]): Iterable<PlacedRow> =>
+    ids.length > MAX_SINGLE_READS_COUNT
+      ? byIds.iterate(JSON.stringify(ids))
+      : ids.flatMap((id, place) => byId.get(place, id) ?? [])
+
+  return (ids: readonly number[], maxBytes: number, toRecord: ToRecord): ReadRecords => {
     const records: StoredRecord[] = []
-    let readCount = 0
     let bytes = 0
-    while (readCount < ids.length && (readCount === 0 || bytes < maxBytes)) {
-      const row = find(ids[readCount] ?? 0)
-      readCount++
-      if (row === null) continue
-      bytes += lengthOf(row)
+    for (const row of rowsOf(ids)) {
       const record = toRecord(row)
       if (record !== null) records.push(record)
+      bytes += lengthOf(row, columns)
+      if (bytes >= maxBytes) return { records, readCount: row.place + 1, bytes }
     }
-    return { records, readCount, bytes }
+    return { records, readCount: ids.length, bytes }
   }
+}
 
 interface Entries {
   readonly read: (order: Order, range: EntryRange, limit: number) => readonly Entry[]
@@ -216,7 +244,7 @@ const sourceOver = (
 export const createStoredSources = (connection: Connection) => {
   const statementOf = createStatements(connection)
   const keys = keyEntries(statementOf)
-  const byId = connection.prepare<Row, [number]>('SELECT * FROM records WHERE id = ?')
+  const read = createRecords(connection, 'records', Object.keys(records.columns))
   const matching = createPostings(statementOf, 'records')
 
   return (stored: StoredCollection): RecordSource => {
@@ -225,10 +253,7 @@ export const createStoredSources = (connection: Connection) => {
       columns: ['id', 'created_at', 'updated_at'],
       base: { where: ['collection_id = +:collection'], parameters: { collection: stored.id } },
     })
-    const find = (id: number): Row | null => {
-      const row = byId.get(id)
-      return row !== null && row.collection_id === stored.id ? row : null
-    }
+    const toRecord: ToRecord = (row) => (row.collection_id === stored.id ? recordOfRow(stored, row) : null)
     return sourceOver(
       {
         read: (order, range, limit) =>
@@ -236,15 +261,18 @@ export const createStoredSources = (connection: Connection) => {
         count: (order, range, limit) =>
           order.kind === 'column' ? columns.count(order, range, limit) : keys.count(order, range, limit),
       },
-      { records: createRecords(find, (row) => recordOfRow(stored, row)), matching },
+      { records: (ids, maxBytes) => read(ids, maxBytes, toRecord), matching },
     )
   }
 }
 
 /** Reads the records of a collection defined in code. */
-export const createTableSource = (connection: Connection, { name, sorts, fromRow }: RecordTable): RecordSource => {
+export const createTableSource = (
+  connection: Connection,
+  { name, sorts, columns: types, fromRow }: RecordTable,
+): RecordSource => {
   const statementOf = createStatements(connection)
-  const byId = connection.prepare<Row, [number]>(`SELECT * FROM ${name} WHERE id = ?`)
+  const readRecords = createRecords(connection, name, Object.keys(types))
   const base = { where: [], parameters: {} }
   const columns = columnEntries(statementOf, { table: name, columns: sorts, base })
   const columnOf = (order: Order): ColumnOrder => {
@@ -257,7 +285,7 @@ export const createTableSource = (connection: Connection, { name, sorts, fromRow
       count: (order, range, limit) => columns.count(columnOf(order), range, limit),
     },
     {
-      records: createRecords((id) => byId.get(id), fromRow),
+      records: (ids, maxBytes) => readRecords(ids, maxBytes, fromRow),
       matching: createPostings(statementOf, name),
     },
   )

@@ -36,7 +36,7 @@ export const createRecordReader = (
     findById: async (id) => recordOf(id),
     list: createRecordList(connection, table, database, runStep),
     findAll: async (ids) => byIds.all(JSON.stringify(ids)).map(table.fromRow),
-    findTargets: async (ids) => byIds.all(JSON.stringify(ids)).map(table.fromRow),
+    async requireUnmarked() {},
     async chunk({ after, maxCount, maxBytes }) {
       const records: StoredRecord[] = []
       let bytes = 0

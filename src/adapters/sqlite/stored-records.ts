@@ -49,8 +49,6 @@ const remembered = <T extends object>(make: (stored: StoredCollection) => T): ((
   }
 }
 
-const AMONG = 'SELECT * FROM records WHERE collection_id = +? AND id IN (SELECT value FROM json_each(?))'
-
 const NOT_DELETED = unlessDeleted('SELECT value FROM json_each(?)')
 
 /** The parameter of {@link NOT_DELETED}. */
@@ -68,21 +66,21 @@ export const createStoredRecordReaders = (
     (id) => byId.get(id),
     (row) => row,
   )
-  const byIds = connection.prepare<StoredRow, [number, string]>(AMONG)
   const following = connection.prepare<StoredRow, [number, number, string, number]>(
     `SELECT * FROM records WHERE collection_id = ? AND id > ? AND ${NOT_DELETED} ORDER BY id LIMIT +?`,
   )
 
   return remembered((stored: StoredCollection): RecordReader => {
-    const findAll = async (ids: readonly number[]) => recordsOfRows(stored, byIds.all(stored.id, JSON.stringify(ids)))
+    const find = (id: number): StoredRecord | null => {
+      const row = rowOf(id)
+      return row === null || row.collection_id !== stored.id ? null : recordOfRow(stored, row)
+    }
     return {
-      async findById(id) {
-        const row = rowOf(id)
-        return row === null || row.collection_id !== stored.id ? null : recordOfRow(stored, row)
-      },
+      findById: async (id) => find(id),
       list: createRecordQuery(storedLayout(stored), database, runStep),
-      findAll,
-      findTargets: findAll,
+      // For a few ids, one statement for all of them costs several times as much.
+      findAll: async (ids) => [...new Set(ids)].map(find).filter((record) => record !== null),
+      async requireUnmarked() {},
       async chunk({ after, maxCount, maxBytes }) {
         const records: StoredRecord[] = []
         let bytes = 0
@@ -111,7 +109,7 @@ export interface StoredRecordParts {
 
 const prepareStatements = (connection: Connection) => ({
   find: connection.prepare<StoredRow, [number, number]>('SELECT * FROM records WHERE id = ? AND collection_id = +?'),
-  among: connection.prepare<StoredRow, [number, string]>(AMONG),
+  deletion: connection.prepare<unknown, []>('SELECT 1 FROM deletions LIMIT 1'),
   // RETURNING would open a statement journal, which costs more than the row.
   insert: connection.prepare<unknown>(
     `INSERT INTO records (collection_id, owner_id, version, epoch, created_at, updated_at, bytes, shape, next_shape, data, next)
@@ -193,10 +191,13 @@ export const createStoredRecordRepositories = (connection: Connection, parts: St
 
   const repositoryOf = (stored: StoredCollection): RecordRepository => ({
     ...readerOn(stored),
-    async findTargets(ids) {
-      const rows = statements.among.all(stored.id, JSON.stringify(ids))
-      for (const row of rows) requireUnmarked(stored, row)
-      return recordsOfRows(stored, rows)
+    async requireUnmarked(ids) {
+      // Mostly, nothing is being deleted.
+      if (statements.deletion.get() === null) return
+      for (const id of ids) {
+        const row = statements.find.get(id, stored.id)
+        if (row !== null) requireUnmarked(stored, row)
+      }
     },
     async insert(record, next) {
       const { ownerId, version, createdAt, updatedAt } = record

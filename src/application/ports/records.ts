@@ -23,8 +23,8 @@ export interface RecordReader {
   list(query: RecordQuery): Promise<Page<StoredRecord>>
   /** Those that exist, in no order. Call it with at most a hundred ids. */
   findAll(ids: readonly number[]): Promise<readonly StoredRecord[]>
-  /** As {@link findAll}, to reference them. In a transaction, throws `Marked` if one is being deleted. */
-  findTargets(ids: readonly number[]): Promise<readonly StoredRecord[]>
+  /** In a transaction that has read these records, throws `Marked` if one of them is being deleted. */
+  requireUnmarked(ids: readonly number[]): Promise<void>
   /** The next records in the order of their ids: up to `maxCount`, or to the one that reaches `maxBytes`. */
   chunk(query: { readonly after: number; readonly maxCount: number; readonly maxBytes: number }): Promise<{
     readonly records: readonly StoredRecord[]
