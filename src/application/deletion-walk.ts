@@ -1,5 +1,5 @@
 import type { ReferenceAction } from '../domain/collection.ts'
-import { ownFields } from '../domain/record.ts'
+import { ownFields, type StoredRecord } from '../domain/record.ts'
 import type { Catalog, CompiledCollection, Referrer } from './catalog.ts'
 import type { StoredCollection } from './ports/collections.ts'
 import { type Deletion, Marked, type Referrer as MarkedReferrer, type ReferrerPosition } from './ports/deletions.ts'
@@ -35,25 +35,40 @@ interface Progress {
 type Visit = (
   progress: Progress,
   at: { readonly referrer: Referrer; readonly stored: StoredCollection; readonly level: number; readonly id: number },
-  tx: Tx,
+  change: Change,
   found: readonly MarkedReferrer[],
 ) => Promise<number>
 
+/**
+ * Call it before a record is marked. A record without the references that an earlier deletion has cleared is stored in that
+ * form, so that its mark can be replaced.
+ */
+export const storeCleared = async (
+  { tx, pendingForm }: Change,
+  compiled: CompiledCollection,
+  record: StoredRecord,
+): Promise<void> => {
+  if (compiled.stored === null || compiled.stored.deletions.clearedFields.length === 0) return
+  await tx.records(compiled.storage).update(record, pendingForm(compiled, record))
+}
+
 /** Marks the records that are deleted with what they reference. */
-const markDependents: Visit = async ({ deletion, reached }, { stored, level }, tx, found) => {
+const markDependents: Visit = async ({ deletion, reached }, { referrer, stored, level }, change, found) => {
   const ids = new Set<number>()
   for (const { record, mark } of found) {
-    if (mark === null) ids.add(record.id)
-    else if (mark.deletionId !== deletion.id) throw new Marked(mark.deletionId, stored)
+    if (mark === null) {
+      if (!ids.has(record.id)) await storeCleared(change, referrer.compiled, record)
+      ids.add(record.id)
+    } else if (mark.deletionId !== deletion.id) throw new Marked(mark.deletionId, stored)
   }
   if (ids.size === 0) return 0
-  await tx.deletions.recordsOf(stored).mark(deletion.id, [...ids], level + 1)
+  await change.tx.deletions.recordsOf(stored).mark(deletion.id, [...ids], level + 1)
   reached.set(String(stored.id), (reached.get(String(stored.id)) ?? 0) + ids.size)
   return ids.size
 }
 
 /** Marks the records that stay, and lose their references. Throws `referenced` for one that does not allow it. */
-const markRemaining: Visit = async ({ deletion, reached, cleared }, { referrer, stored, id }, tx, found) => {
+const markRemaining: Visit = async ({ deletion, reached, cleared }, { referrer, stored, id }, change, found) => {
   const { compiled, field } = referrer
   for (const { record, mark } of found) {
     const isOwn = mark?.deletionId === deletion.id
@@ -62,7 +77,10 @@ const markRemaining: Visit = async ({ deletion, reached, cleared }, { referrer, 
     if (mark !== null && !isOwn) throw new Marked(mark.deletionId, stored)
     const after = clearedRecord({ compiled, record, fields: new Map([[field.name, new Set([id])]]) })
     if (after === null) throw referencedBy(compiled)
-    await tx.deletions.recordsOf(stored).markCleared(deletion.id, record.id, ownFields(compiled.collection, after))
+    if (mark === null) await storeCleared(change, compiled, record)
+    await change.tx.deletions
+      .recordsOf(stored)
+      .markCleared(deletion.id, record.id, ownFields(compiled.collection, after))
     const key = String(stored.id)
     reached.set(key, reached.get(key) ?? 0)
     cleared.set(key, (cleared.get(key) ?? new Set()).add(field.name))
@@ -142,7 +160,7 @@ const createStep =
           if (cost >= MAX_STEP_COUNT) return finish({ after, within: { field: at, position } })
           const page = { after: position, limit: MAX_STEP_COUNT - cost }
           const { found, next } = await tx.deletions.recordsOf(stored).referrers(referrer.field.name, target, page)
-          markedCount += await visit(progress, { referrer, stored, level, id: target }, tx, found)
+          markedCount += await visit(progress, { referrer, stored, level, id: target }, change, found)
           cost += 1 + found.length
           position = next
         } while (position !== null)

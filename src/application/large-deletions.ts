@@ -2,7 +2,7 @@ import { AppError } from '../domain/errors.ts'
 import type { Catalog } from './catalog.ts'
 import { recordsDeletedEvent } from './definition-changes.ts'
 import { createDeletionFinishing } from './deletion-finishing.ts'
-import { LEASE_MS, markAll, OutdatedDeletion, requireMarking } from './deletion-walk.ts'
+import { LEASE_MS, markAll, OutdatedDeletion, requireMarking, storeCleared } from './deletion-walk.ts'
 import type { StoredCollection } from './ports/collections.ts'
 import { type Deletion, Marked } from './ports/deletions.ts'
 import type { Tx, UnitOfWork } from './ports/persistence.ts'
@@ -56,7 +56,12 @@ const createEnds = (catalog: Catalog) => {
     const stored = remove === null ? await storedOf(catalog, change, target.target) : null
     const other = await tx.deletions.marking(target.target, target.id)
     if (other !== null) throw new Marked(other.id, stored)
-    if (stored !== null) await tx.records(stored).requireUnmarked([target.id])
+    if (stored !== null) {
+      const records = tx.records(stored)
+      const record = await records.findById(target.id)
+      await records.requireUnmarked([target.id])
+      if (record !== null) await storeCleared(change, await catalog.find(tx, target.target), record)
+    }
     const deletion = await tx.deletions.insert({
       target: target.target,
       targetId: target.id,

@@ -338,7 +338,7 @@ export const largeDeletionsContract = (engine: string, openStore: () => Promise<
 
     test('have the results of small ones', async () => {
       const open = async () => collectionsOn(await openStore(), { maxAffectedCount: 0 })
-      await fc.assert(deletionsLikeTheModel(open), { numRuns: 10 })
+      await fc.assert(deletionsLikeTheModel(open), { numRuns: 10, endOnFailure: true })
     }, 120_000)
   })
 }
