@@ -125,9 +125,10 @@ export const consequencesOf = async (
     referrers.set(target, known)
     for (const referrer of known) {
       const records = tx.records(referrer.compiled.storage)
-      for (const record of await records.referencing(referrer.field.name, id, change.maxAffectedCount + 1)) {
-        take({ compiled: referrer.compiled, record }, referrer, id)
-      }
+      const found = await records.referencing(referrer.field.name, id, change.maxAffectedCount + 1)
+      // Some may count already, such as a record that references itself, so the sum alone does not tell that there are more.
+      if (found.length > change.maxAffectedCount) return null
+      for (const record of found) take({ compiled: referrer.compiled, record }, referrer, id)
       if (removed.size + clearing.size + restricting.size > change.maxAffectedCount) return null
     }
     await checkPending(change, { target, ids: [id] })
