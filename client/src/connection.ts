@@ -1,6 +1,6 @@
 import type { Credentials } from './auth.ts'
 import { SkepError, type SkepErrorCode } from './errors.ts'
-import { backoffMs, platform, randomKey, type Socket, type SocketConstructor } from './platform.ts'
+import { backoffMs, type OpenSocket, platform, randomKey, type Socket } from './platform.ts'
 
 /** An event as the server sends it. */
 export interface EventFrame {
@@ -45,7 +45,7 @@ export interface ConnectionOptions {
   /** With `ws:` or `wss:`. */
   readonly url: string
   readonly credentials: Credentials
-  readonly WebSocket: SocketConstructor
+  readonly WebSocket: OpenSocket
   readonly maxReconnectDelayMs: number
 }
 
