@@ -24,6 +24,7 @@ export type ProblemCode =
   | 'misdirected_request'
   | 'not_empty'
   | 'not_found'
+  | 'being_deleted'
   | 'not_unique'
   | 'number_not_exact'
   | 'overloaded'

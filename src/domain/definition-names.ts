@@ -57,7 +57,8 @@ const RESERVED_TYPES: ReadonlySet<string> = new Set([
   ...['UserCreate', 'UserDelete', 'UserPage', 'UserRole', 'UserUpdate', 'UserLookup', 'UserReference'],
   ...['AnyRecord', 'BatchCreate', 'BatchDelete', 'BatchOperation', 'BatchResult', 'BatchUpdate'],
   ...['CollectionChange', 'CollectionDefinition', 'CollectionDefinitionPage', 'CollectionIndex', 'CollectionRules'],
-  ...['ImportResult', 'RecordFault', 'RecordMisfit', 'RecordMisfits', 'RefusedLine'],
+  ...['FieldChange', 'ImportResult', 'RecordFault', 'RecordMisfit', 'RecordMisfits', 'RecordRevert', 'RecordVersion'],
+  ...['RecordVersionPage', 'RefusedLine', 'VersionActor'],
 ])
 
 /** What is appended to the name of a record for the types that belong to it. */

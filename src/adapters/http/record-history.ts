@@ -1,3 +1,4 @@
+import { Type } from '@sinclair/typebox'
 import { Elysia, type TSchema, t } from 'elysia'
 import type { RecordHistory, Version } from '../../application/records.ts'
 import { type Collection, RECORD_CHANGES, titleOf } from '../../domain/collection.ts'
@@ -18,7 +19,10 @@ export const HistoryQuery = queryOf({ size, cursor })
 
 const ORDER = { field: 'version', descending: true } as const
 
-const FieldChange = t.Object({ from: t.Any(), to: t.Any() }, { title: 'FieldChange' })
+const FieldChange = t.Object(
+  { from: t.Any({ examples: ['Milk'] }), to: t.Any({ examples: ['Oat milk'] }) },
+  { title: 'FieldChange' },
+)
 
 /** An entry of a history in a response. */
 export const RecordVersion = t.Object(
@@ -49,7 +53,7 @@ export const RecordVersion = t.Object(
 )
 
 export const Revert = body('RecordRevert', {
-  version: t.Integer({ minimum: 1, maximum: 2_147_483_647, description: 'The version to return to', examples: [1] }),
+  version: Type.Integer({ minimum: 1, maximum: 2_147_483_647, description: 'The version to return to', examples: [1] }),
 })
 
 /** Descriptions of every collection's operations, for the OpenAPI document. */
