@@ -1,4 +1,8 @@
-import { render } from 'preact'
 import './style.css'
+import { render } from 'preact'
+import { App } from './app.tsx'
+import { followLinks } from './router.ts'
 
-render(<p>Hello</p>, document.body)
+followLinks()
+const place = document.getElementById('app')
+if (place !== null) render(<App />, place)
