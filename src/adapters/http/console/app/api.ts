@@ -1,158 +1,98 @@
+import { createClient, type Fault, SkepError } from '../../../../../client/src/index.ts'
 import { SITE } from './site.ts'
-import type { Fault } from './types.ts'
 
-/** A request that the server refused, or that did not reach it. */
-export class ApiError extends Error {
-  readonly status: number
-  readonly code: string
-  readonly errors: readonly Fault[]
-  /** The records that do not fit a new definition. */
-  readonly misfits: readonly { readonly id: number; readonly errors: readonly Fault[] }[]
+const server = `${location.origin}${SITE.base}`
 
-  constructor(status: number, problem: Problem) {
-    super(problem.detail ?? problem.error_description ?? 'The server cannot be reached')
-    this.status = status
-    this.code = problem.code ?? 'unreachable'
-    this.errors = problem.errors ?? []
-    this.misfits = problem.records?.first ?? []
-  }
+/** The server, as whoever is signed in. */
+export const client = createClient({ url: server })
+
+export const { call } = client
+
+/** An error of this page, in the form of one from the server. */
+export const fault = (message: string, errors: readonly Omit<Fault, 'in'>[] = []): SkepError =>
+  new SkepError('validation_failed', message, { status: 422, errors: errors.map((each) => ({ in: 'body', ...each })) })
+
+interface Misfit {
+  readonly id: number
+  readonly errors: readonly { readonly pointer: string; readonly detail: string }[]
 }
 
 interface Problem {
-  readonly code?: string
+  readonly code?: SkepError['code']
   readonly detail?: string
-  readonly error_description?: string
   readonly errors?: readonly Fault[]
-  readonly records?: { readonly first: ApiError['misfits'] }
+  readonly request_id?: string
+  readonly records?: { readonly first: readonly Misfit[] }
 }
 
-interface TokenPair {
-  readonly access_token: string
-  readonly refresh_token: string
+/** The error for a refusal that did not come by way of the client. */
+const refusalOf = (status: number, problem: Problem): SkepError =>
+  new SkepError(problem.code ?? 'unexpected_response', problem.detail ?? `The server answered ${status}`, {
+    status,
+    errors: problem.errors,
+    requestId: problem.request_id,
+    cause: problem,
+  })
+
+/** The records that do not fit a new definition. */
+export const misfitsOf = (error: Error | null): readonly Misfit[] => {
+  if (!(error instanceof SkepError) || error.code !== 'records_do_not_fit') return []
+  const { cause } = error
+  const records: unknown = typeof cause === 'object' && cause !== null && 'records' in cause ? cause.records : null
+  const first: unknown = typeof records === 'object' && records !== null && 'first' in records ? records.first : null
+  return Array.isArray(first) ? first : []
 }
 
-export interface Options {
-  readonly query?: Readonly<Record<string, string | number | null | undefined>>
+const authorization = async (): Promise<Record<string, string>> => {
+  // Renews the access token if it has expired.
+  await call('GET', '/users/me')
+  const session = await client.auth.session()
+  return session === null ? {} : { authorization: `Bearer ${session.accessToken}` }
+}
+
+interface Raw {
   readonly json?: unknown
-  readonly body?: BodyInit
   readonly headers?: Readonly<Record<string, string>>
-  readonly signal?: AbortSignal
 }
 
-const STORAGE_KEY = `skep-console ${SITE.base}`
-
-const storedTokens = (): TokenPair | null => {
-  try {
-    return JSON.parse(localStorage.getItem(STORAGE_KEY) ?? 'null')
-  } catch {
-    return null
-  }
-}
-
-const listeners = new Set<() => void>()
-
-const store = (tokens: TokenPair | null): void => {
-  if (tokens === null) localStorage.removeItem(STORAGE_KEY)
-  else localStorage.setItem(STORAGE_KEY, JSON.stringify(tokens))
-  for (const listener of listeners) listener()
-}
-
-/** Calls `listener` when someone signs in or out, also in another tab. */
-export const onSessionChange = (listener: () => void): void => {
-  listeners.add(listener)
-  addEventListener('storage', ({ key }) => key === STORAGE_KEY && listener())
-}
-
-export const isSignedIn = (): boolean => storedTokens() !== null
-
-export const accessToken = (): string => storedTokens()?.access_token ?? ''
-
-/** The address of a route of the API. */
-export const urlOf = (path: string, query: Options['query'] = {}): string => {
-  const given = Object.entries(query).flatMap(([name, value]) =>
-    value === null || value === undefined || value === '' ? [] : [[name, String(value)]],
-  )
-  const search = new URLSearchParams(given).toString()
-  return `${SITE.base}/api/v1${path}${search === '' ? '' : `?${search}`}`
-}
-
-const send = async (method: string, path: string, options: Options, token: string | null): Promise<Response> => {
-  const { query, json, body, headers, signal } = options
-  const all = new Headers(headers)
-  if (json !== undefined) all.set('content-type', 'application/json')
-  if (token !== null) all.set('authorization', `Bearer ${token}`)
-  const content = json === undefined ? body : JSON.stringify(json)
-  try {
-    return await fetch(urlOf(path, query), {
-      method,
-      headers: all,
-      ...(content === undefined ? {} : { body: content }),
-      ...(signal === undefined ? {} : { signal }),
-    })
-  } catch (error) {
-    if (signal?.aborted === true) throw error
-    throw new ApiError(0, {})
-  }
-}
-
-const failureOf = async (response: Response): Promise<ApiError> =>
-  new ApiError(
-    response.status,
-    await response.json().catch(() => ({ detail: `The server answered ${response.status}` })),
-  )
-
-const authenticate = async (form: Readonly<Record<string, string>>): Promise<TokenPair> => {
-  const response = await send('POST', '/auth/token', { body: new URLSearchParams(form) }, null)
-  if (!response.ok) throw await failureOf(response)
-  return response.json()
-}
-
-export const signIn = async (email: string, password: string): Promise<void> =>
-  store(await authenticate({ grant_type: 'password', username: email, password }))
-
-/** Ends this session. */
-export const signOut = async (): Promise<void> => {
-  const tokens = storedTokens()
-  store(null)
-  if (tokens === null) return
-  await send('POST', '/auth/revoke', { body: new URLSearchParams({ token: tokens.refresh_token }) }, null)
-}
-
-let refreshing: Promise<void> | null = null
-
-/** Only one request at a time refreshes the tokens, in all tabs. */
-const refresh = (expired: string): Promise<void> => {
-  refreshing ??= navigator.locks
-    .request(STORAGE_KEY, async () => {
-      const tokens = storedTokens()
-      if (tokens === null || tokens.access_token !== expired) return
-      try {
-        store(await authenticate({ grant_type: 'refresh_token', refresh_token: tokens.refresh_token }))
-      } catch (error) {
-        if (error instanceof ApiError && error.status >= 400 && error.status < 500 && error.status !== 429) store(null)
-        throw error
-      }
-    })
-    .finally(() => {
-      refreshing = null
-    })
-  return refreshing
-}
-
-/** The response to a request of whoever is signed in. Throws {@link ApiError}. */
-export const request = async (method: string, path: string, options: Options = {}): Promise<Response> => {
-  const token = storedTokens()?.access_token ?? null
-  let response = await send(method, path, options, token)
-  if (response.status === 401 && token !== null) {
-    await refresh(token)
-    response = await send(method, path, options, storedTokens()?.access_token ?? null)
-  }
-  if (!response.ok) throw await failureOf(response)
+/** A request whose headers or stream the client does not offer. Throws {@link SkepError}. */
+export const raw = async (method: string, path: string, { json, headers = {} }: Raw = {}): Promise<Response> => {
+  const own = await authorization()
+  const body = json === undefined ? {} : { body: JSON.stringify(json) }
+  const type = json === undefined ? {} : { 'content-type': 'application/json' }
+  const response = await fetch(`${server}/api/v1${path}`, { method, headers: { ...own, ...type, ...headers }, ...body })
+  if (!response.ok) throw refusalOf(response.status, await response.json().catch(() => ({})))
   return response
 }
 
-/** The JSON of a response; of one without a body, null. Throws {@link ApiError}. */
-export const call = async <T>(method: string, path: string, options: Options = {}): Promise<T> => {
-  const response = await request(method, path, options)
-  return JSON.parse((await response.text()) || 'null')
+/** Sends a file as the body, with an XMLHttpRequest, because `fetch` does not report how much it has sent. */
+export const sendFile = async <T>(
+  path: string,
+  { file, type, onProgress }: { file: File; type: string; onProgress: (share: number) => void },
+): Promise<T> => {
+  const headers = { ...(await authorization()), 'content-type': type }
+  return new Promise((resolve, reject) => {
+    const sending = new XMLHttpRequest()
+    sending.open('POST', `${server}/api/v1${path}`)
+    for (const [name, value] of Object.entries(headers)) sending.setRequestHeader(name, value)
+    sending.responseType = 'json'
+    sending.upload.onprogress = ({ loaded, total }) => onProgress(total === 0 ? 1 : loaded / total)
+    sending.onload = () => {
+      if (sending.status === 200) resolve(sending.response)
+      else reject(refusalOf(sending.status, sending.response ?? {}))
+    }
+    sending.onerror = () => reject(new SkepError('network_error', 'The server did not answer'))
+    sending.send(file)
+  })
 }
+
+/** Lets the browser save a file. */
+export const save = (content: Blob, filename: string): void => {
+  const link = document.createElement('a')
+  link.href = URL.createObjectURL(content)
+  link.download = filename
+  link.click()
+  URL.revokeObjectURL(link.href)
+}
+
+export { SkepError }

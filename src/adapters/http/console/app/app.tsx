@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
-import { call, isSignedIn, onSessionChange, signOut } from './api.ts'
+import { call, client } from './api.ts'
 import { useLoad } from './loading.ts'
 import { CollectionsPage } from './pages/collections.tsx'
 import { DefinitionPage } from './pages/definition.tsx'
@@ -15,10 +15,11 @@ import { Shell } from './shell.tsx'
 import type { User } from './types.ts'
 import { Button, Empty, Failure, Loading } from './ui.tsx'
 
-const useSignedIn = (): boolean => {
-  const [signedIn, setSignedIn] = useState(isSignedIn)
-  useEffect(() => onSessionChange(() => setSignedIn(isSignedIn())), [])
-  return signedIn
+/** The id of whoever is signed in; null for nobody, undefined until it is known. */
+const useUserId = (): number | null | undefined => {
+  const [userId, setUserId] = useState<number | null>()
+  useEffect(() => client.auth.onAuthChange((session) => setUserId(session?.userId ?? null)), [])
+  return userId
 }
 
 const NotFound = () => (
@@ -58,7 +59,7 @@ const SignedIn = ({ path }: { path: string }) => {
       <Centered>
         <h1>The console is for admins</h1>
         <p class="quiet">You are signed in as {user.email}, who is not an admin.</p>
-        <Button kind="primary" onClick={() => void signOut()}>
+        <Button kind="primary" onClick={() => void client.auth.signOut()}>
           Sign in as someone else
         </Button>
       </Centered>
@@ -73,7 +74,8 @@ const SignedIn = ({ path }: { path: string }) => {
 
 export const App = () => {
   const { path } = usePlace()
-  const signedIn = useSignedIn()
+  const userId = useUserId()
   if (path === 'setup') return <SetupPage onDone={() => navigate('', { replace: true })} />
-  return signedIn ? <SignedIn path={path} /> : <SignInPage />
+  if (userId === undefined) return null
+  return userId === null ? <SignInPage /> : <SignedIn key={userId} path={path} />
 }

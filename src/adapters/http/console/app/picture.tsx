@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks'
-import { request } from './api.ts'
+import { client } from './api.ts'
 
 /** A file as a picture, loaded with the token of the user; nothing if it is none or cannot be shown. */
 export const Picture = ({ id, alt = '', size = 'small' }: { id: number; alt?: string; size?: 'small' | 'large' }) => {
@@ -8,7 +8,7 @@ export const Picture = ({ id, alt = '', size = 'small' }: { id: number; alt?: st
     const controller = new AbortController()
     let made: string | null = null
     const load = async () => {
-      const response = await request('GET', `/files/${id}/content`, { signal: controller.signal })
+      const response = await client.files.download(id, { signal: controller.signal })
       if (response.headers.get('content-type')?.startsWith('image/') !== true) {
         await response.body?.cancel()
         return

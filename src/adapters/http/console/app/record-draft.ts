@@ -64,11 +64,24 @@ const sentOf = ({ schema, required }: FieldOf, value: Value | undefined): unknow
 const isSame = (one: Value | undefined, other: Value | undefined): boolean =>
   JSON.stringify(one ?? null) === JSON.stringify(other ?? null)
 
+/** The draft over a newer version of its record: what was typed stays, everything else is as stored now. */
+export const rebased = (
+  fields: readonly FieldOf[],
+  draft: Draft,
+  former: RecordBody | null,
+  record: RecordBody | null,
+): Draft => {
+  const [before, after] = [draftOf(fields, former), draftOf(fields, record)]
+  return Object.fromEntries(
+    fields.map(({ name }) => [name, isSame(draft[name], before[name]) ? after[name] : draft[name]]),
+  )
+}
+
 /** The fields that differ from the stored record, or those of a new one that have a value. */
 export const changesOf = (fields: readonly FieldOf[], draft: Draft, record: RecordBody | null) => {
   const before = draftOf(fields, record)
   const values: Record<string, unknown> = {}
-  const faults: Fault[] = []
+  const faults: Omit<Fault, 'in'>[] = []
   for (const field of fields) {
     const { name } = field
     if (record !== null && isSame(draft[name], before[name])) continue

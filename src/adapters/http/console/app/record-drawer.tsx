@@ -1,22 +1,11 @@
-import { useState } from 'preact/hooks'
-import { ApiError, call, request } from './api.ts'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { client, fault, SkepError } from './api.ts'
 import { useAction, useLoad } from './loading.ts'
-import { changesOf, type Draft, draftOf } from './record-draft.ts'
+import { changesOf, type Draft, draftOf, rebased } from './record-draft.ts'
 import { RecordField } from './record-field.tsx'
-import { fieldsOf, pathOf } from './records.ts'
+import { fieldsOf } from './records.ts'
 import type { Definition, RecordBody } from './types.ts'
 import { Button, Confirm, Dialog, Failure, faultsAt, Loading, Time, useFaultFocus } from './ui.tsx'
-
-interface Stored {
-  readonly record: RecordBody | null
-  readonly etag: string | null
-}
-
-const load = async (definition: Definition, id: number | null): Promise<Stored> => {
-  if (id === null) return { record: null, etag: null }
-  const response = await request('GET', `${pathOf(definition.name)}${id}`)
-  return { record: await response.json(), etag: response.headers.get('etag') }
-}
 
 interface DrawerProps {
   readonly definition: Definition
@@ -26,7 +15,8 @@ interface DrawerProps {
 }
 
 interface FormProps extends DrawerProps {
-  readonly stored: Stored
+  /** As stored; null for a new one. */
+  readonly record: RecordBody | null
   /** Reads the record again, which keeps what was typed. */
   readonly onReload: () => void
   readonly onDirty: (isDirty: boolean) => void
@@ -49,23 +39,27 @@ const Facts = ({ record }: { record: RecordBody }) => (
   </dl>
 )
 
-const RecordForm = ({ definition, id, stored: { record, etag }, onClose, onSaved, onReload, onDirty }: FormProps) => {
-  const fields = fieldsOf(definition)
+const RecordForm = ({ definition, id, record, onClose, onSaved, onReload, onDirty }: FormProps) => {
+  const fields = useMemo(() => fieldsOf(definition), [definition])
   const [draft, setDraft] = useState<Draft>(() => draftOf(fields, record))
   const [isDeleting, setDeleting] = useState(false)
-  const path = `${pathOf(definition.name)}${id ?? ''}`
+  const base = useRef(record)
+  useEffect(() => {
+    const former = base.current
+    base.current = record
+    if (former !== record) setDraft((before) => rebased(fields, before, former, record))
+  }, [record, fields])
+  const records = client.collection(definition.name)
   const { run, isRunning, error } = useAction(async () => {
-    const changes = changesOf(fields, draft, record)
-    if (changes.faults.length > 0)
-      throw new ApiError(422, { detail: 'Some fields cannot be read', errors: changes.faults })
-    const headers = etag === null ? {} : { 'if-match': etag }
-    if (record === null) await call('POST', path, { json: changes.values })
-    else await call('PATCH', path, { json: changes.values, headers })
+    const { values, faults } = changesOf(fields, draft, record)
+    if (faults.length > 0) throw fault('Some fields cannot be read', faults)
+    if (record === null) await records.create(values)
+    else await records.update(record.id, values, { version: record.version })
     onSaved()
     onClose()
   })
   const form = useFaultFocus(error)
-  const isOutdated = error instanceof ApiError && error.code === 'version_mismatch'
+  const isOutdated = error instanceof SkepError && error.code === 'version_mismatch'
   return (
     <>
       <form
@@ -107,13 +101,13 @@ const RecordForm = ({ definition, id, stored: { record, etag }, onClose, onSaved
           {record === null ? 'Create' : 'Save'}
         </button>
       </div>
-      {isDeleting && (
+      {isDeleting && record !== null && (
         <Confirm
           title={`Delete ${definition.singular} ${id}?`}
           action="Delete"
           onClose={() => setDeleting(false)}
           onConfirm={async () => {
-            await call('DELETE', path)
+            await records.delete(record.id)
             onSaved()
             onClose()
           }}
@@ -128,14 +122,16 @@ const RecordForm = ({ definition, id, stored: { record, etag }, onClose, onSaved
 /** One record as a form, or a new one. */
 export const RecordDrawer = (props: DrawerProps) => {
   const { definition, id, onClose } = props
-  const { data, error, reload } = useLoad(`record ${id}`, () => load(definition, id))
+  const { data, error, reload } = useLoad(`record ${id}`, async () => ({
+    record: id === null ? null : await client.collection(definition.name).get(id),
+  }))
   const [isDirty, setDirty] = useState(false)
   const [isLeaving, setLeaving] = useState(false)
   const title = id === null ? `New ${definition.singular}` : `${definition.singular} ${id}`
   return (
     <Dialog kind="drawer" title={title} onClose={() => (isDirty ? setLeaving(true) : onClose())}>
       {data !== null ? (
-        <RecordForm {...props} stored={data} onReload={reload} onDirty={setDirty} />
+        <RecordForm {...props} record={data.record} onReload={reload} onDirty={setDirty} />
       ) : (
         <div class="dialog-body">{error === null ? <Loading /> : <Failure error={error} />}</div>
       )}

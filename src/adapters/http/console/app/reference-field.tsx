@@ -1,10 +1,9 @@
 import { useEffect, useId, useState } from 'preact/hooks'
-import { request } from './api.ts'
+import { client } from './api.ts'
 import { useSession } from './context.ts'
 import { useAction } from './loading.ts'
 import { Picture } from './picture.tsx'
 import { type Choice, findTarget, searchTarget } from './records.ts'
-import type { StoredFile } from './types.ts'
 import { type FieldControl, Icon } from './ui.tsx'
 
 interface Props {
@@ -37,16 +36,8 @@ const Chosen = ({ target, id, onRemove }: { target: string; id: number; onRemove
   )
 }
 
-const upload = async (file: File): Promise<number> => {
-  const body = new FormData()
-  body.set('file', file)
-  const response = await request('POST', '/files/', { body })
-  const stored: StoredFile = await response.json()
-  return stored.id
-}
-
 const Upload = ({ onUploaded }: { onUploaded: (id: number) => void }) => {
-  const { run, isRunning, error } = useAction(async (file: File) => onUploaded(await upload(file)))
+  const { run, isRunning, error } = useAction(async (file: File) => onUploaded((await client.files.upload(file)).id))
   return (
     <div class="upload">
       <label class="button plain">

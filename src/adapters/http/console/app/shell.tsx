@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { call, signOut } from './api.ts'
+import { call, client } from './api.ts'
 import { SessionContext } from './context.ts'
 import { useLoad } from './loading.ts'
 import { hrefOf } from './router.ts'
@@ -88,7 +88,7 @@ const Navigation = ({ path, user, collections }: NavigationProps) => (
         <strong>{user.name}</strong>
         <span>{user.email}</span>
       </div>
-      <Button kind="quiet" onClick={() => void signOut()}>
+      <Button kind="quiet" onClick={() => void client.auth.signOut()}>
         Sign out
       </Button>
     </div>

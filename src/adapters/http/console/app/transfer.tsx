@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks'
-import { ApiError, accessToken, call, request, urlOf } from './api.ts'
+import { raw, save, sendFile } from './api.ts'
 import { useAction } from './loading.ts'
 import { pathOf } from './records.ts'
 import type { Definition, Fault } from './types.ts'
@@ -15,7 +15,7 @@ const NEWLINE = 10
 
 /** All records as NDJSON. `onProgress` is called with the number of those that have arrived. */
 const exportRecords = async (name: string, onProgress: (records: number) => void): Promise<Blob> => {
-  const response = await request('GET', `${pathOf(name)}export`)
+  const response = await raw('GET', `${pathOf(name)}export`)
   const chunks: BlobPart[] = []
   let records = 0
   const reader = response.body?.getReader()
@@ -27,33 +27,8 @@ const exportRecords = async (name: string, onProgress: (records: number) => void
   return new Blob(chunks, { type: 'application/x-ndjson' })
 }
 
-const save = (content: Blob, filename: string): void => {
-  const link = document.createElement('a')
-  link.href = URL.createObjectURL(content)
-  link.download = filename
-  link.click()
-  URL.revokeObjectURL(link.href)
-}
-
-/** Sends the file with an XMLHttpRequest, because `fetch` does not tell how much has been sent. */
-const importRecords = async (name: string, file: File, onProgress: (share: number) => void): Promise<Imported> => {
-  // Renews the access token if it has expired.
-  await call('GET', '/users/me')
-  return new Promise((resolve, reject) => {
-    const sending = new XMLHttpRequest()
-    sending.open('POST', urlOf(`${pathOf(name)}import`))
-    sending.setRequestHeader('authorization', `Bearer ${accessToken()}`)
-    sending.setRequestHeader('content-type', 'application/x-ndjson')
-    sending.responseType = 'json'
-    sending.upload.onprogress = ({ loaded, total }) => onProgress(total === 0 ? 1 : loaded / total)
-    sending.onload = () => {
-      if (sending.status === 200) resolve(sending.response)
-      else reject(new ApiError(sending.status, sending.response ?? {}))
-    }
-    sending.onerror = () => reject(new ApiError(0, {}))
-    sending.send(file)
-  })
-}
+const importRecords = (name: string, file: File, onProgress: (share: number) => void): Promise<Imported> =>
+  sendFile(`${pathOf(name)}import`, { file, type: 'application/x-ndjson', onProgress })
 
 const Result = ({ result: { created, refused, lines } }: { result: Imported }) => (
   <div role="status">

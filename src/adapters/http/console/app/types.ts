@@ -1,20 +1,4 @@
-/** A fault of one part of a request, as the server reports it. */
-export interface Fault {
-  readonly in?: string
-  readonly pointer: string
-  readonly detail: string
-}
-
-export interface User {
-  readonly id: number
-  readonly email: string
-  readonly name: string
-  readonly role: 'user' | 'admin'
-  readonly is_active: boolean
-  readonly email_verified: boolean
-  readonly created_at: string
-  readonly updated_at: string
-}
+export type { Fault, StoredFile, User } from '../../../../../client/src/index.ts'
 
 export interface Page<T> {
   readonly items: readonly T[]
@@ -71,15 +55,6 @@ export interface RecordBody {
   readonly created_at: string
   readonly updated_at: string
   readonly [field: string]: unknown
-}
-
-export interface StoredFile {
-  readonly id: number
-  readonly filename: string
-  readonly content_type: string
-  readonly size: number
-  readonly owner_id: number | null
-  readonly created_at: string
 }
 
 export interface Job {

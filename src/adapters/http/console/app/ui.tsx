@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useId, useRef, useState } from 'preact/hooks'
-import { ApiError } from './api.ts'
+import { SkepError } from './api.ts'
 import { SITE } from './site.ts'
 
 const ICONS = {
@@ -53,7 +53,7 @@ export const Button = ({ kind = 'plain', type = 'button', isBusy = false, icon, 
 
 /** The faults that no field on the page shows. */
 const unshown = (error: Error, shown: readonly string[]): readonly string[] =>
-  error instanceof ApiError
+  error instanceof SkepError
     ? error.errors
         .filter(({ pointer }) => !shown.includes(pointer))
         .map(({ pointer, detail }) =>
@@ -85,7 +85,7 @@ export const Failure = ({ error, shown = [] }: { error: Error | null; shown?: re
 
 /** The faults of a field, from the server. */
 export const faultsAt = (error: Error | null, pointer: string): string | null => {
-  if (!(error instanceof ApiError)) return null
+  if (!(error instanceof SkepError)) return null
   const own = error.errors.filter((fault) => fault.pointer === pointer || fault.pointer.startsWith(`${pointer}/`))
   if (own.length === 0) return null
   return own

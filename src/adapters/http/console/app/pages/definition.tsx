@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { ApiError, call, request } from '../api.ts'
+import { call, fault, misfitsOf, raw, SkepError } from '../api.ts'
 import { useSession } from '../context.ts'
 import {
   type DefinitionDraft,
@@ -25,7 +25,7 @@ interface Stored {
 
 const load = async (name: string | null): Promise<Stored> => {
   if (name === null) return { definition: null, etag: null }
-  const response = await request('GET', `/collections/${name}`)
+  const response = await raw('GET', `/collections/${name}`)
   return { definition: await response.json(), etag: response.headers.get('etag') }
 }
 
@@ -39,18 +39,18 @@ const textOf = (draft: DefinitionDraft): string => JSON.stringify(definitionOf(d
 const CHECK_DELAY_MS = 400
 
 /** What the server says about a definition while it is typed. */
-const useCheck = (name: string, text: string | null): ApiError | null => {
-  const [error, setError] = useState<ApiError | null>(null)
+const useCheck = (name: string, text: string | null): SkepError | null => {
+  const [error, setError] = useState<SkepError | null>(null)
   useEffect(() => {
     if (text === null || name === '') return
     const controller = new AbortController()
     const timer = setTimeout(async () => {
       try {
-        const body = { body: text, headers: { 'content-type': 'application/json' }, signal: controller.signal }
-        await call('POST', `/collections/${encodeURIComponent(name)}/check`, body)
+        const options = { json: JSON.parse(text), signal: controller.signal }
+        await call('POST', `/collections/${encodeURIComponent(name)}/check`, options)
         setError(null)
       } catch (failure) {
-        if (failure instanceof ApiError && failure.status === 422) setError(failure)
+        if (failure instanceof SkepError && failure.status === 422) setError(failure)
       }
     }, CHECK_DELAY_MS)
     return () => {
@@ -72,10 +72,11 @@ const parsed = (text: string): ReturnType<typeof draftOf> | string => {
 }
 
 const Misfits = ({ error }: { error: Error | null }) => {
-  if (!(error instanceof ApiError) || error.misfits.length === 0) return null
+  const misfits = misfitsOf(error)
+  if (misfits.length === 0) return null
   return (
     <ul class="misfits">
-      {error.misfits.map(({ id, errors }) => (
+      {misfits.map(({ id, errors }) => (
         <li key={id}>
           Record {id}: {errors.map(({ pointer, detail }) => `${pointer.slice(1)}: ${detail}`).join('; ')}
         </li>
@@ -115,14 +116,11 @@ const Editing = ({ stored: { definition, etag } }: { stored: Stored }) => {
     if (typeof fromText === 'string') throw new Error(fromText)
     if (repeated !== null) throw new Error(`Two fields have the name ${repeated}`)
     if (name === '')
-      throw new ApiError(422, {
-        detail: 'A name is missing',
-        errors: [{ pointer: '/name', detail: 'Expected a name' }],
-      })
+      throw fault('A name is missing', [{ pointer: '/name', detail: 'Expected a name' }])
     const transform = view === 'form' && definition !== null && definition.records > 0 ? transformOf(draft) : []
     const json = { ...JSON.parse(current), ...(transform.length === 0 ? {} : { transform }) }
     const condition = etag === null ? { 'if-none-match': '*' } : { 'if-match': etag }
-    await call('PUT', `/collections/${encodeURIComponent(name)}`, { json, headers: condition })
+    await raw('PUT', `/collections/${encodeURIComponent(name)}`, { json, headers: condition })
     collections.reload()
     navigate(`collections/${name}`)
   })

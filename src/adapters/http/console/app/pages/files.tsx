@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks'
-import { call, request } from '../api.ts'
+import { client, save } from '../api.ts'
 import { useAction } from '../loading.ts'
 import { Pager, usePages } from '../pager.tsx'
 import { Picture } from '../picture.tsx'
@@ -7,14 +7,8 @@ import { PageHead } from '../shell.tsx'
 import type { StoredFile } from '../types.ts'
 import { Button, bytes, Confirm, Empty, Failure, Loading, Scrolled, Time } from '../ui.tsx'
 
-const download = async ({ id, filename }: StoredFile): Promise<void> => {
-  const response = await request('GET', `/files/${id}/content`)
-  const link = document.createElement('a')
-  link.href = URL.createObjectURL(await response.blob())
-  link.download = filename
-  link.click()
-  URL.revokeObjectURL(link.href)
-}
+const download = async ({ id, filename }: StoredFile): Promise<void> =>
+  save(await (await client.files.download(id)).blob(), filename)
 
 const Row = ({ file, onDelete }: { file: StoredFile; onDelete: () => void }) => {
   const { run, isRunning, error } = useAction(() => download(file))
@@ -50,9 +44,7 @@ export const FilesPage = () => {
   const files = usePages<StoredFile>('/files/', {})
   const [deleting, setDeleting] = useState<StoredFile | null>(null)
   const { run, isRunning, error } = useAction(async (file: File) => {
-    const body = new FormData()
-    body.set('file', file)
-    await call('POST', '/files/', { body })
+    await client.files.upload(file)
     files.reload()
   })
   return (
@@ -109,7 +101,7 @@ export const FilesPage = () => {
           action="Delete"
           onClose={() => setDeleting(null)}
           onConfirm={async () => {
-            await call('DELETE', `/files/${deleting.id}`)
+            await client.files.delete(deleting.id)
             files.reload()
           }}
         >

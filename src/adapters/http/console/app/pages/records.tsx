@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks'
-import { ApiError } from '../api.ts'
+import { SkepError } from '../api.ts'
 import { useSession } from '../context.ts'
 import { useLive } from '../live.ts'
 import type { Loaded } from '../loading.ts'
@@ -33,7 +33,7 @@ const Filters = ({ definition, q, filter, error }: FiltersProps) => {
   useEffect(() => setDraft({ q, filter }), [q, filter])
   const apply = () => setQuery({ q: draft.q, filter: draft.filter })
   const example = fieldsOf(definition).find(({ schema }) => schema.type === 'boolean')
-  const isFaulty = error instanceof ApiError && error.errors.some(({ pointer }) => pointer === '/filter')
+  const isFaulty = error instanceof SkepError && error.errors.some(({ pointer }) => pointer === '/filter')
   return (
     <search>
       <form

@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks'
-import { ApiError, call, signIn } from '../api.ts'
+import { call, client, SkepError } from '../api.ts'
 import { useAction } from '../loading.ts'
 import { hrefOf } from '../router.ts'
 import { SITE } from '../site.ts'
@@ -18,11 +18,11 @@ const SetupForm = ({ token, onDone }: { token: string; onDone: () => void }) => 
   const [draft, setDraft] = useState({ email: '', name: '', password: '' })
   const { run, isRunning, error } = useAction(async () => {
     await call('POST', '/auth/setup', { json: { token, ...draft } })
-    await signIn(draft.email, draft.password)
+    await client.auth.signIn({ email: draft.email, password: draft.password })
     onDone()
   })
   const form = useFaultFocus(error)
-  const isUsedUp = error instanceof ApiError && error.code === 'invalid_link'
+  const isUsedUp = error instanceof SkepError && error.code === 'invalid_link'
   const take = (name: (typeof FIELDS)[number]) => ({
     name,
     value: draft[name],

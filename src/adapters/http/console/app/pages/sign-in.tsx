@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks'
-import { signIn } from '../api.ts'
+import { client } from '../api.ts'
 import { useAction } from '../loading.ts'
 import { SITE } from '../site.ts'
 import { Button, Failure, Field, Mark } from '../ui.tsx'
@@ -7,7 +7,7 @@ import { Button, Failure, Field, Mark } from '../ui.tsx'
 export const SignInPage = () => {
   const [email, setEmail] = useState('')
   const [password, setPassword] = useState('')
-  const { run, isRunning, error } = useAction(() => signIn(email, password))
+  const { run, isRunning, error } = useAction(() => client.auth.signIn({ email, password }))
   useEffect(() => {
     document.title = `Sign in · ${SITE.appName} Console`
   }, [])
