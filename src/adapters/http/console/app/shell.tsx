@@ -135,9 +135,9 @@ export const Shell = ({ user, path, children }: ShellProps) => {
           <Mark />
           <span class="nav-name">{SITE.appName}</span>
         </header>
-        <div class="side" id="side">
+        <aside class="side" id="side">
           <Navigation path={path} user={user} collections={collections.data ?? []} />
-        </div>
+        </aside>
         <main id="main" ref={main} tabIndex={-1}>
           <Failure error={collections.error} />
           {children}
