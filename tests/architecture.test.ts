@@ -48,7 +48,8 @@ const breaches = (path: string, source: string): readonly string[] =>
 
 const root = `${import.meta.dir}/../src`
 const sources = new Map<string, string>()
-for await (const path of new Glob('**/*.{ts,tsx}').scan(root)) sources.set(path, await Bun.file(`${root}/${path}`).text())
+for await (const path of new Glob('**/*.{ts,tsx}').scan(root))
+  sources.set(path, await Bun.file(`${root}/${path}`).text())
 
 test('imports point inward', () => {
   expect([...sources].flatMap(([path, source]) => breaches(path, source))).toEqual([])

@@ -175,7 +175,15 @@ const VIEWS: readonly (readonly [name: string, path: string, arrive: (page: Page
     },
   ],
   ['records', 'collections/tasks', (page) => page.getByRole('cell', { name: 'Milk' }).waitFor()],
-  ['record', 'collections/tasks', (page) => page.getByRole('button', { name: /Open task/ }).first().click()],
+  [
+    'record',
+    'collections/tasks',
+    (page) =>
+      page
+        .getByRole('button', { name: /Open task/ })
+        .first()
+        .click(),
+  ],
   ['no-records', 'collections/tasks?filter=false', (page) => page.getByText('Nothing matches').waitFor()],
   ['users', 'users', (page) => page.getByRole('rowheader', { name: 'Root' }).waitFor()],
   ['user', 'users', (page) => page.getByRole('button', { name: 'Root' }).click()],

@@ -115,8 +115,7 @@ const Editing = ({ stored: { definition, etag } }: { stored: Stored }) => {
     const repeated = typeof fromText === 'string' ? null : repeatedName(fromText)
     if (typeof fromText === 'string') throw new Error(fromText)
     if (repeated !== null) throw new Error(`Two fields have the name ${repeated}`)
-    if (name === '')
-      throw fault('A name is missing', [{ pointer: '/name', detail: 'Expected a name' }])
+    if (name === '') throw fault('A name is missing', [{ pointer: '/name', detail: 'Expected a name' }])
     const transform = view === 'form' && definition !== null && definition.records > 0 ? transformOf(draft) : []
     const json = { ...JSON.parse(current), ...(transform.length === 0 ? {} : { transform }) }
     const condition = etag === null ? { 'if-none-match': '*' } : { 'if-match': etag }
