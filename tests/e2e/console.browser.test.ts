@@ -160,6 +160,23 @@ browserTest('records are imported from a file, and refused lines are listed', as
   await page.close()
 })
 
+browserTest('an admin finds a user, deactivates them and signs them out everywhere', async () => {
+  const { skep } = await startWithAdmin()
+  const ann = await skep.member('ann@example.com')
+  const { page } = await openPage()
+  await signIn(page, skep, 'users')
+  await page.getByLabel('Search names and addresses').fill('ann@')
+  await page.getByRole('rowheader', { name: 'Root' }).waitFor({ state: 'detached' })
+  await page.getByRole('button', { name: 'Ann' }).click()
+  await page.getByRole('button', { name: 'Sign out everywhere' }).click()
+  await page.getByText('Not signed in anywhere.').waitFor()
+  expect((await skep.call('GET', '/users/me', { token: ann.token })).status).toBe(401)
+  await page.getByLabel('Active: can sign in').uncheck()
+  await page.getByRole('button', { name: 'Save' }).click()
+  await page.getByText('Deactivated').waitFor()
+  await page.close()
+})
+
 const NOTHING = async () => {}
 
 const VIEWS: readonly (readonly [name: string, path: string, arrive: (page: Page) => Promise<unknown>])[] = [
@@ -188,7 +205,7 @@ const VIEWS: readonly (readonly [name: string, path: string, arrive: (page: Page
   ['users', 'users', (page) => page.getByRole('rowheader', { name: 'Root' }).waitFor()],
   ['user', 'users', (page) => page.getByRole('button', { name: 'Root' }).click()],
   ['files', 'files', (page) => page.getByRole('button', { name: /Download/ }).waitFor()],
-  ['jobs', 'jobs', (page) => page.getByRole('heading', { name: 'Jobs' }).waitFor()],
+  ['jobs', 'jobs', (page) => page.getByRole('cell', { name: 'mail' }).first().waitFor()],
 ]
 
 const LOOKS = (['light', 'dark'] as const).flatMap((scheme) => [360, 1_280].map((width) => [scheme, width] as const))

@@ -215,12 +215,10 @@ const Indexes = ({ draft, isReadOnly, error, onChange }: FormProps) => {
         {draft.indexes.map((index, position) => {
           const fault = faultsAt(error, `/indexes/${position}`)
           return (
-            // biome-ignore lint/suspicious/noArrayIndexKey: an index has no other identity
             <li key={position}>
               <fieldset class="field-row" disabled={isReadOnly}>
                 <legend class="hidden">Index {position + 1}</legend>
                 {Array.from({ length: Math.min(MAX_INDEXED_FIELDS_COUNT, index.fields.length + 1) }, (_, at) => (
-                  // biome-ignore lint/suspicious/noArrayIndexKey: the position is what matters
                   <label key={at}>
                     {at === 0 ? 'Field' : 'then'}
                     <select

@@ -19,11 +19,12 @@ const PAGE_SIZE = 50
 export const usePages = <T,>(path: string, query: Query): Paged<T> => {
   const view = JSON.stringify([path, query])
   const [cursors, setCursors] = useState<readonly string[]>([])
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another view begins with its first page
+  // Another view begins with its first page.
   useEffect(() => setCursors([]), [view])
   const cursor = cursors.at(-1) ?? null
+  const given = Object.fromEntries(Object.entries(query).filter(([, value]) => value !== ''))
   const list = useLoad(`${view} ${cursor}`, () =>
-    call<Page<T>>('GET', path, { query: { size: PAGE_SIZE, ...query, cursor } }),
+    call<Page<T>>('GET', path, { query: { size: PAGE_SIZE, ...given, cursor } }),
   )
   return {
     ...list,

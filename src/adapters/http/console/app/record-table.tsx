@@ -145,7 +145,6 @@ export const RecordTable = ({ definition, records, sort, isLoading }: TableProps
         <tbody>
           {records.map((record) => (
             // The button in the first cell does the same by keyboard.
-            // biome-ignore lint/a11y/useKeyWithClickEvents: see above
             <tr key={record.id} onClick={() => open(record)}>
               <th scope="row">
                 <button

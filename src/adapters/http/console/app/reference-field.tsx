@@ -20,7 +20,7 @@ const Chosen = ({ target, id, onRemove }: { target: string; id: number; onRemove
   const { collections } = useSession()
   const definition = collections.data?.find(({ name }) => name === target)
   const [choice, setChoice] = useState<Choice | null>(null)
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a definition that is read again names its records as before
+  // A definition that is read again names its records as before.
   useEffect(() => {
     findTarget(target, id, definition).then(setChoice, () => setChoice(null))
   }, [target, id])
@@ -71,7 +71,7 @@ const Search = ({ control, target, ids, onChoose }: SearchProps) => {
   const [choices, setChoices] = useState<readonly Choice[]>([])
   const [active, setActive] = useState(0)
   const offered = choices.filter(({ id }) => !ids.includes(id))
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a definition that is read again is searched as before
+  // A definition that is read again is searched as before.
   useEffect(() => {
     if (!isOpen) return
     let isOver = false

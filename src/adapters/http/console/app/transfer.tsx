@@ -31,13 +31,15 @@ const importRecords = (name: string, file: File, onProgress: (share: number) => 
   sendFile(`${pathOf(name)}import`, { file, type: 'application/x-ndjson', onProgress })
 
 const Result = ({ result: { created, refused, lines } }: { result: Imported }) => (
-  <div role="status">
+  <div role="status" class="result">
     <p class="message done">
       {count(created)} {created === 1 ? 'record was' : 'records were'} created.
     </p>
     {refused > 0 && (
       <div class="message error">
-        <p>{count(refused)} lines were refused:</p>
+        <p>
+          {count(refused)} {refused === 1 ? 'line was' : 'lines were'} refused:
+        </p>
         <ul>
           {lines.map(({ line, detail, errors }) => (
             <li key={line}>

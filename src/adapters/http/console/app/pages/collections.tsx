@@ -56,7 +56,7 @@ export const CollectionsPage = () => {
           </table>
         </Scrolled>
       )}
-      {data !== null && data.every(({ built_in }) => built_in) && (
+      {data?.every(({ built_in }) => built_in) && (
         <Empty icon="collection" title="Define your first collection">
           <p>A task, an order, a message: give its fields a type and say who may read and change it.</p>
           <a class="button primary" href={hrefOf('new-collection')}>

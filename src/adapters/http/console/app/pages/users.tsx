@@ -230,7 +230,7 @@ const Table = ({ users }: { users: Paged<User> }) => {
         </thead>
         <tbody>
           {users.data?.items.map((user) => (
-            // biome-ignore lint/a11y/useKeyWithClickEvents: the button in the first cell does the same by keyboard
+            // The button in the first cell does the same by keyboard.
             <tr key={user.id} class="opens" onClick={() => setQuery({ user: String(user.id) })}>
               <th scope="row">
                 <button type="button" class="row-open" onClick={() => setQuery({ user: String(user.id) })}>
@@ -239,8 +239,7 @@ const Table = ({ users }: { users: Paged<User> }) => {
                 {user.id === self.id && <span class="badge">You</span>}
               </th>
               <td>
-                {user.email}
-                {!user.email_verified && <span class="badge warn">Not verified</span>}
+                {user.email} {!user.email_verified && <span class="badge warn">Not verified</span>}
               </td>
               <td>{user.role === 'admin' ? <span class="badge accent">Admin</span> : 'User'}</td>
               <td>{user.is_active ? 'Active' : <span class="badge error">Deactivated</span>}</td>
