@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
 import type { Page } from 'playwright-core'
+import { PermanentFailure } from '../../src/application/ports/messaging.ts'
 import { axeViolations, elsewhere, missing, openPage, snapshot } from '../support/browser.ts'
 import { startSkep, type TestSkep } from '../support/skep.ts'
 import { upload } from '../support/uploads.ts'
@@ -12,8 +13,8 @@ const browserTest = (title: string, run: () => Promise<unknown>) => {
 const ROOT = { email: 'root@example.com', name: 'Root', password: 'violet correct horse' }
 
 /** A server with an admin, and the admin's token. */
-const startWithAdmin = async () => {
-  const skep = await startSkep()
+const startWithAdmin = async (overrides: Parameters<typeof startSkep>[1] = {}) => {
+  const skep = await startSkep({}, overrides)
   const token = new URL(skep.setupUrl ?? 'none:').hash.replace('#token=', '')
   await skep.call('POST', '/auth/setup', { json: { token, ...ROOT } })
   const form = { username: ROOT.email, password: ROOT.password }
@@ -174,6 +175,27 @@ browserTest('an admin finds a user, deactivates them and signs them out everywhe
   await page.getByLabel('Active: can sign in').uncheck()
   await page.getByRole('button', { name: 'Save' }).click()
   await page.getByText('Deactivated').waitFor()
+  await page.close()
+})
+
+browserTest('an admin retries a dead job and sees it done', async () => {
+  let isRefused = true
+  const mailer = {
+    async send() {
+      if (isRefused) throw new PermanentFailure('550 <no> such mailbox')
+    },
+  }
+  const { skep } = await startWithAdmin({ mailer })
+  const { page } = await openPage()
+  await signIn(page, skep, 'jobs?state=dead')
+  await page.getByText('No job is dead').waitFor()
+  await skep.member('ann@example.com')
+  await page.getByRole('cell', { name: '550 <no> such mailbox' }).waitFor()
+  isRefused = false
+  await page.getByRole('button', { name: /^Retry job/ }).click()
+  await page.getByText('No job is dead').waitFor()
+  await page.getByRole('button', { name: 'done' }).click()
+  await page.getByRole('cell', { name: 'mail' }).waitFor()
   await page.close()
 })
 
