@@ -114,6 +114,8 @@ const RENEWAL_MARGIN = 0.2
 /** How long one tab may take to refresh, where there are no Web Locks. */
 const LEASE_MS = 10_000
 const LEASE_POLL_MS = 50
+/** Browsers show what one tab writes to another process a little later: the next tab must not read the old tokens. */
+const PROPAGATION_MS = 200
 
 const userIdOf = (token: string): number => {
   const payload = token.split('.')[1] ?? ''
@@ -145,7 +147,15 @@ const createLock = (name: string, storage: SkepStorage) => {
     }
   }
   const locks = platform.navigator?.locks
-  return <T>(work: () => Promise<T>): Promise<T> => (locks === undefined ? leased(work) : locks.request(name, work))
+  if (locks === undefined) return leased
+  return <T>(work: () => Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const hold = async () => {
+        await work().then(resolve, reject)
+        await pause(PROPAGATION_MS)
+      }
+      locks.request(name, hold).catch(reject)
+    })
 }
 
 /** The tokens of a session in a storage, shared with other tabs. */

@@ -5,7 +5,7 @@ import type { SkepError } from './errors.ts'
 import { createFiles, type Files } from './files.ts'
 import { createLive } from './live.ts'
 import type { ListedRecord } from './order.ts'
-import { platform, type SkepStorage, type SocketConstructor } from './platform.ts'
+import { type OpenSocket, platform, type SkepStorage, type SocketConstructor } from './platform.ts'
 import { defaultStorage } from './storage.ts'
 import { createSubscriptions, type Subscriptions } from './subscriptions.ts'
 import { createTransport, type RequestOptions } from './transport.ts'
@@ -153,8 +153,9 @@ export const createClient = <C extends CollectionMap<C> = AnyCollections>(option
   const caller = createCaller(send, credentials)
   let open: Subscriptions | null = null
   const subscriptions = (): Subscriptions => {
-    const WebSocket = options.WebSocket ?? platform.WebSocket
-    if (WebSocket === undefined) throw new TypeError('This platform has no WebSocket: pass one to createClient')
+    const given = options.WebSocket ?? platform.WebSocket
+    if (given === undefined) throw new TypeError('This platform has no WebSocket: pass one to createClient')
+    const WebSocket = given as OpenSocket
     open ??= createSubscriptions({ url: url.replace(/^http/, 'ws'), credentials, WebSocket, maxReconnectDelayMs })
     return open
   }

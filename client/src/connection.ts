@@ -1,6 +1,6 @@
 import type { Credentials } from './auth.ts'
 import { SkepError, type SkepErrorCode } from './errors.ts'
-import { backoffMs, platform, randomKey, type Socket, type SocketConstructor } from './platform.ts'
+import { backoffMs, type OpenSocket, platform, randomKey, type Socket } from './platform.ts'
 
 /** An event as the server sends it. */
 export interface EventFrame {
@@ -45,7 +45,7 @@ export interface ConnectionOptions {
   /** With `ws:` or `wss:`. */
   readonly url: string
   readonly credentials: Credentials
-  readonly WebSocket: SocketConstructor
+  readonly WebSocket: OpenSocket
   readonly maxReconnectDelayMs: number
 }
 
@@ -58,6 +58,8 @@ interface Frame extends Partial<EventFrame> {
   readonly code?: SkepErrorCode
   readonly detail?: string
 }
+
+type Timer = ReturnType<typeof setTimeout> | undefined
 
 const FIRST_RECONNECT_MS = 250
 /** A network that is lost without a word shows only by silence. */
@@ -77,7 +79,7 @@ export const createConnection = ({
   maxReconnectDelayMs,
 }: ConnectionOptions): Connection => {
   const subscriptions = new Map<string, Subscription>()
-  const timers: { retry?: unknown; ping?: unknown; renewal?: unknown } = {}
+  const timers: { retry?: Timer; ping?: Timer; renewal?: Timer } = {}
   const clientId = randomKey().slice(0, 64)
   let socket: Socket | null = null
   /** The token that the socket was signed in with. */
@@ -102,9 +104,10 @@ export const createConnection = ({
   }
 
   const disconnect = () => {
-    clearTimeout(timers.retry as never)
-    clearInterval(timers.ping as never)
-    clearTimeout(timers.renewal as never)
+    clearTimeout(timers.retry)
+    clearInterval(timers.ping)
+    clearTimeout(timers.renewal)
+    timers.retry = undefined
     const mine = socket
     socket = null
     isReady = false
@@ -131,7 +134,8 @@ export const createConnection = ({
 
   const connect = async (): Promise<void> => {
     if (isConnecting || socket !== null || isClosed || subscriptions.size === 0) return
-    clearTimeout(timers.retry as never)
+    clearTimeout(timers.retry)
+    timers.retry = undefined
     isConnecting = true
     try {
       token = await credentials.token(rejected)
@@ -166,7 +170,7 @@ export const createConnection = ({
 
   /** Renews the token before it expires; `onToken` sends the new one. */
   const renewInTime = () => {
-    clearTimeout(timers.renewal as never)
+    clearTimeout(timers.renewal)
     const leftMs = (credentials.renewAtMs() ?? 0) - Date.now()
     // Without success the server closes the socket when the token expires, and connecting tries again.
     const renew = () => void credentials.token().catch(() => {})
@@ -266,7 +270,7 @@ export const createConnection = ({
     add(subscription) {
       subscriptions.set(subscription.subscriber.topic, subscription)
       if (isReady) subscribe(subscription)
-      else if (timers.retry === undefined || failures === 0) void connect()
+      else if (timers.retry === undefined) void connect()
     },
     remove,
     has: (topic) => subscriptions.has(topic),

@@ -13,7 +13,7 @@ export {
 export type { FileLink, Files, StoredFile, UploadOptions } from './files.ts'
 export { type FilterValue, filter } from './filter.ts'
 export type { Live, LiveOptions, LiveStatus } from './live.ts'
-export type { SkepStorage, Socket, SocketConstructor } from './platform.ts'
+export type { SkepStorage, SocketConstructor } from './platform.ts'
 export { memoryStorage } from './storage.ts'
 export type { RequestOptions } from './transport.ts'
 export type {

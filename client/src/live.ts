@@ -70,7 +70,13 @@ const createWindow = <Entity extends ListedRecord>(sort: string | undefined, lim
       // What a topic sends besides are records.
       const record = data as Entity
       const known = entries.get(record.id)
-      if (known !== undefined && known.record.version >= record.version) return
+      if (known !== undefined && known.record.version > record.version) return
+      if (known?.record.version === record.version) {
+        // It changed while it was listed: it may have been listed in its former place.
+        entries.set(record.id, { record: known.record, rank: null })
+        if (horizon !== null) needsList = true
+        return
+      }
       const entry = { record, rank: null }
       if (horizon !== null && compare(entry, horizon, uncertain) > 0) take(record.id)
       else entries.set(record.id, entry)

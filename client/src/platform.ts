@@ -15,7 +15,16 @@ export interface Socket {
   close(): void
 }
 
-export type SocketConstructor = new (url: string) => Socket
+/** A class of sockets: the `WebSocket` of the platform, or of the package `ws`. */
+export type SocketConstructor = new (
+  url: string,
+) => {
+  send(text: string): void
+  close(): void
+}
+
+/** The same class, with the handlers that libraries declare each in their own way. */
+export type OpenSocket = new (url: string) => Socket
 
 interface UploadRequest {
   readonly upload: { onprogress: ((event: { readonly loaded: number; readonly total: number }) => unknown) | null }

@@ -244,9 +244,10 @@ const realtime: Record<string, (place: Place) => Promise<void>> = {
       seen.push(`${type} ${data.id}`)
       cursors.push(cursor)
     }
-    const started = Promise.withResolvers<void>()
-    const stop = client.subscribe('tasks', { filter: '!done', onEvent, onSubscribed: () => started.resolve() })
-    await started.promise
+    let stop = () => {}
+    await new Promise<unknown>((onSubscribed) => {
+      stop = client.subscribe('tasks', { filter: '!done', onEvent, onSubscribed })
+    })
     const { id } = await tasks.create({ title: 'Milk' })
     await tasks.update(id, { rank: 1 })
     await wait(2)
