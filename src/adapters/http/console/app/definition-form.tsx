@@ -25,9 +25,9 @@ interface FieldRowProps {
 }
 
 const ON_DELETE = {
-  restrict: 'keeps it from being deleted',
-  cascade: 'deletes this record too',
-  clear: 'clears this field',
+  restrict: 'Not possible',
+  cascade: 'Deletes this too',
+  clear: 'Clears the field',
 } as const
 
 const Targets = ({ field, targets, onChange }: Pick<FieldRowProps, 'field' | 'targets' | 'onChange'>) => {
@@ -45,7 +45,7 @@ const Targets = ({ field, targets, onChange }: Pick<FieldRowProps, 'field' | 'ta
         </select>
       </label>
       <label>
-        Deleting the referenced record
+        Deleting that record
         <select value={onDelete} onChange={({ currentTarget }) => set({ 'x-on-delete': currentTarget.value })}>
           {Object.entries(ON_DELETE).map(([value, label]) => (
             <option key={value} value={value}>

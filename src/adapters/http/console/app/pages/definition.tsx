@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { call, fault, misfitsOf, raw, SkepError } from '../api.ts'
+import { call, fault, misfitsOf, raw, SkepError, save } from '../api.ts'
 import { useSession } from '../context.ts'
 import {
   type DefinitionDraft,
@@ -140,6 +140,14 @@ const Editing = ({ stored: { definition, etag } }: { stored: Stored }) => {
         about={isBuiltIn ? 'This collection is built in and cannot be changed.' : undefined}
       >
         <Tabs view={view} onChange={show} />
+        {definition !== null && (
+          <Button
+            icon="download"
+            onClick={() => save(new Blob([`${start.current}\n`], { type: 'application/json' }), `${name}.json`)}
+          >
+            Export
+          </Button>
+        )}
         {definition !== null && !isBuiltIn && (
           <Button kind="danger" onClick={() => setDeleting(true)}>
             Delete
