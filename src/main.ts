@@ -32,6 +32,8 @@ export type { StartOptions }
 export interface RunningSkep {
   /** `http://HOST:PORT` as it listens. */
   readonly url: string
+  /** Where the first admin is created; null if there is an admin. */
+  readonly setupUrl: string | null
   /** Finishes running work within SHUTDOWN_TIMEOUT. */
   close(): Promise<void>
 }
@@ -58,8 +60,10 @@ export const start = async (options: StartOptions): Promise<RunningSkep> => {
     // Unfinished jobs must still be returned to the queue.
     closers.add((left) => Promise.all([sockets.stop(), server.stop(left * 0.8), worker?.stop(left * 0.8)]))
     worker = await startJobs(foundation, mailer, publicUrl)
+    const token = await foundation.useCases.setup.issueToken()
     return {
       url: server.url,
+      setupUrl: token === null ? null : `${publicUrl}/console/setup#token=${token}`,
       async close() {
         stopping = true
         await closers.closeAll(settings.SHUTDOWN_TIMEOUT)
@@ -82,6 +86,7 @@ const serve = async (settings: Settings): Promise<void> => {
   const announcement = createConsoleLog({ level: 'info', format: LOG_FORMAT, write: writeOutput })
   const where = `${skep.url} (docs at ${skep.url}/docs), data in ${settings.DATA_DIR}`
   announcement.info(`Skep ${pkg.version} is listening on ${where}`)
+  if (skep.setupUrl !== null) announcement.info(`There is no admin yet. Create one at ${skep.setupUrl}`)
   announcement.flush()
 
   log.info('stopping', { signal: await stop })

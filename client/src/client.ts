@@ -38,6 +38,8 @@ export interface SubscribeOptions<Entity> {
   readonly onGap?: () => void
   /** Events after the cursor follow. Called again after every reconnection. */
   readonly onSubscribed?: (cursor: string) => void
+  /** The connection is lost; `onSubscribed` follows once there is another. */
+  readonly onDown?: () => void
   /** The subscription is over. */
   readonly onError?: (error: SkepError) => void
 }
@@ -115,7 +117,7 @@ const DEFAULT_RECONNECT_MS = 15_000
 const CHANGES = ['created', 'updated', 'deleted'] as const
 
 const subscribeTo = (subscriptions: Subscriptions, topic: string, options: SubscribeOptions<object>): (() => void) => {
-  const { filter, after, onEvent, onGap, onSubscribed, onError } = options
+  const { filter, after, onEvent, onGap, onSubscribed, onDown, onError } = options
   return subscriptions.add(
     {
       topic,
@@ -128,7 +130,7 @@ const subscribeTo = (subscriptions: Subscriptions, topic: string, options: Subsc
         const type = CHANGES.find((change) => event.endsWith(`.${change}`))
         onEvent(type === undefined ? { type: 'left', cursor, data } : { type, cursor, data })
       },
-      onDown() {},
+      onDown: () => onDown?.(),
       onEnd: (error) => onError?.(error),
     },
     after,

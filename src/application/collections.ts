@@ -64,6 +64,11 @@ export interface Collections extends DefinitionMaintenance {
   /** Throws `not_found`. */
   get(principal: Principal, name: string): Promise<CollectionDetails>
   /**
+   * Throws `validation_failed` with every fault that a definition has beside the other ones, and `collection_built_in`.
+   * Records are not checked, and nothing changes.
+   */
+  check(principal: Principal, name: string, definition: JsonObject): Promise<void>
+  /**
    * Creates a collection, or replaces its definition once every record fits the new one. The same definition keeps its
    * version. Takes as long as checking every record does, and delays nobody else; until then, records are read and
    * written under the present definition. A record that is written meanwhile and does not fit is one of the misfits.
@@ -178,10 +183,14 @@ export const createCollections = (deps: Deps): Collections => {
   const carryOut = createDefinitionChanges(deps)
   const descriptions = createDescriptions(deps)
 
-  const requireChangeable = (name: string): void => {
+  const requireNotBuiltIn = (name: string): void => {
     if (catalog.builtIn.some((collection) => collection.name === name)) {
       throw new AppError('collection_built_in', `The collection ${name} is built in`)
     }
+  }
+
+  const requireChangeable = (name: string): void => {
+    requireNotBuiltIn(name)
     if (managed) throw new AppError('managed_by_files', 'Definitions come from files: change them there')
   }
 
@@ -199,6 +208,14 @@ export const createCollections = (deps: Deps): Collections => {
     async get(principal, name) {
       requireAdmin(principal)
       return descriptions.get(name)
+    },
+
+    async check(principal, name, definition) {
+      requireAdmin(principal)
+      requireNotBuiltIn(name)
+      await unitOfWork.read(async (tx) =>
+        planOf([{ name, definition, transform: null }], await tx.collections.all(), []),
+      )
     },
 
     async put(actor, name, definition, { expected, mustNotExist = false, transform = null }) {

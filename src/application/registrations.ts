@@ -16,6 +16,13 @@ export interface Registration {
   readonly password: string
 }
 
+/** A request for an admin that comes over the network. */
+export interface AdminRequest {
+  readonly address: string
+  /** Runs in the transaction that creates the admin. Throws if it must not. */
+  readonly check: (tx: Tx) => Promise<void>
+}
+
 /** Creation of accounts. */
 export interface Registrations {
   /** Throws `signup_closed` unless anyone may register or `actor` is an admin. */
@@ -30,8 +37,11 @@ export interface Registrations {
     address: string,
     idempotency: IdempotencyRequest<User> | null,
   ): Promise<IdempotentResult<User>>
-  /** Creates a verified admin. Throws `weak_password`, `email_taken`. For the operator, who needs no account. */
-  createAdmin(registration: Registration): Promise<User>
+  /**
+   * Creates a verified admin. Throws `weak_password`, `email_taken`. For the operator, who needs no account, and for
+   * the setup link, which checks its condition in the same transaction.
+   */
+  createAdmin(registration: Registration, request?: AdminRequest): Promise<User>
 }
 
 interface Deps {
@@ -92,11 +102,14 @@ export const createRegistrations = (deps: Deps): Registrations => {
       })
     },
 
-    async createAdmin({ email, name, password }) {
+    async createAdmin({ email, name, password }, request) {
       requireStrong(password, email)
-      const passwordHash = await passwords.hash(password)
+      const passwordHash = await passwords.hash(password, request?.address)
       const draft = { email, name, passwordHash, now: clock.now(), role: 'admin', emailVerified: true } as const
-      return unitOfWork.write((tx) => tx.users.insert(newUser(draft)))
+      return unitOfWork.write(async (tx) => {
+        await request?.check(tx)
+        return tx.users.insert(newUser(draft))
+      })
     },
   }
 }

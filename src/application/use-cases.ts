@@ -14,6 +14,7 @@ import type { Clock, Reserve } from './ports/system.ts'
 import { createRecordUnits } from './record-units.ts'
 import { createRecords } from './records.ts'
 import { createSessions } from './sessions.ts'
+import { createSetup } from './setup.ts'
 import { createTokens } from './tokens.ts'
 import { createUsers } from './users.ts'
 
@@ -49,9 +50,11 @@ export const createUseCases = ({ collections, bus, signup, attemptRate, accessTt
   const catalog = createCatalog({ collections, ...deps })
   const units = createRecordUnits({ ...deps, catalog })
   const shared = { ...deps, notices, attempts, accessTtlMs, refreshTtlMs, catalog, units }
+  const users = createUsers({ ...shared, signup })
   return {
     access: createAccess(shared),
-    users: createUsers({ ...shared, signup }),
+    users,
+    setup: createSetup({ ...deps, users }),
     tokens: createTokens(shared),
     sessions: createSessions(shared),
     accounts: createAccounts(shared),

@@ -118,6 +118,7 @@ export const startSkep = async (
   })
   return {
     url: running.url,
+    setupUrl: running.setupUrl,
     close,
     dataDir,
     log,

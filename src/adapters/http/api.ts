@@ -11,6 +11,7 @@ import type { RateLimiter } from '../../application/ports/security.ts'
 import type { Check, EventLoopSlices, Log } from '../../application/ports/system.ts'
 import type { RecordHistory, Records } from '../../application/records.ts'
 import type { Sessions } from '../../application/sessions.ts'
+import type { Setup } from '../../application/setup.ts'
 import type { Tokens } from '../../application/tokens.ts'
 import type { Users } from '../../application/users.ts'
 import type { Collection } from '../../domain/collection.ts'
@@ -21,6 +22,8 @@ import { createAddressOf } from './client-address.ts'
 import { collectionRecordRoutes } from './collection-records.ts'
 import { collectionRoutes } from './collections.ts'
 import { createCommonHeaders } from './common-headers.ts'
+import { consoleRoutes } from './console/routes.ts'
+import { setupRoutes } from './console/setup.ts'
 import { crossOrigin } from './cross-origin.ts'
 import { describeRoutes } from './docs/document.ts'
 import { createLiveDocument } from './docs/live-document.ts'
@@ -58,6 +61,7 @@ export interface ApiDeps {
   readonly tokens: Tokens
   readonly sessions: Sessions
   readonly accounts: Accounts
+  readonly setup: Setup
   readonly collections: Collections
   readonly records: Records & RecordHistory
   /** The collections defined at run time: the same objects as before unless they have changed. */
@@ -150,6 +154,7 @@ const createFeatures = (
         .use(sessionRoutes(kernel, deps.sessions))
         .use(userSessionRoutes(kernel, deps.sessions))
         .use(accountRoutes(kernel, deps.accounts))
+        .use(setupRoutes(kernel, deps.setup))
         .use(builtInRoutes(kernel, deps.records, show))
         .use(anyCollectionRoutes(kernel, deps, show, maxBodyBytes))
         .use(fileRoutes(kernel, deps, basePath))
@@ -218,6 +223,7 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
     )
     .use(createFeatures(kernel, deps, options))
     .use(linkPageRoutes(kernel, options))
+    .use(consoleRoutes(kernel, options))
     .use(homeRoutes(kernel, options, version))
     .use(oauthMetadataRoutes(kernel, deps.publicUrl, basePath))
     .use(

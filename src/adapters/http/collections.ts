@@ -128,6 +128,26 @@ export const collectionRoutes = (kernel: Kernel, collections: Collections) => {
         },
       },
     )
+    .post(
+      '/:collection/check',
+      async ({ call, params, body, status }) => {
+        const { transform: _, ...definition } = body as JsonObject
+        await collections.check(actorOf(call), params.collection, definition)
+        return status(204, undefined)
+      },
+      {
+        admit: changeRule,
+        params: NameParams,
+        body: DefinitionBody,
+        response: { 204: NoContent, ...problems(409) },
+        detail: {
+          operationId: 'checkCollection',
+          summary: 'Check a definition without storing it (admin)',
+          description:
+            'For editors: lists every fault of the schema, the rules and the rest, as storing it would. Existing records are not checked.',
+        },
+      },
+    )
     .delete(
       '/:collection',
       async ({ call, params, query, request, status }) => {

@@ -35,7 +35,7 @@ const PasswordBody = body(
 
 const RemovalBody = body('UserDelete', { current_password: t.Optional(CurrentPassword) })
 
-const UserResponse = t.Object(
+export const UserResponse = t.Object(
   {
     id: Id,
     email: t.String({ examples: [PERSON.email] }),
@@ -52,7 +52,7 @@ const UserResponse = t.Object(
   { title: 'User' },
 )
 
-const toResponse = (user: User): Static<typeof UserResponse> => ({
+export const toUserResponse = (user: User): Static<typeof UserResponse> => ({
   id: user.id,
   email: user.email,
   name: user.name,
@@ -68,7 +68,7 @@ const PATH = '/api/v1/users'
 const created = (user: User) => ({
   status: 201,
   headers: { location: `${PATH}/${user.id}` },
-  body: JSON.stringify(toResponse(user)),
+  body: JSON.stringify(toUserResponse(user)),
 })
 
 const toChanges = ({ name, email, is_active, role, current_password }: Static<typeof ChangesBody>): UserChanges => ({
@@ -136,7 +136,7 @@ const listRoutes = (kernel: Kernel, users: Users) => {
       async ({ call, query }) => {
         const request = toPageRequest(query, SORTS, NEWEST_FIRST)
         const page = await users.list(actorOf(call), { ...request, contains: query.q ?? null })
-        return toPageResponse(page, request, toResponse)
+        return toPageResponse(page, request, toUserResponse)
       },
       {
         admit: { who: 'admin' },
@@ -154,7 +154,7 @@ const listRoutes = (kernel: Kernel, users: Users) => {
 const ownRoutes = (kernel: Kernel, users: Users) =>
   new Elysia({ tags: ['users'] })
     .use(kernel)
-    .get('/me', async ({ call }) => toResponse(await users.get(actorOf(call), actorOf(call).userId)), {
+    .get('/me', async ({ call }) => toUserResponse(await users.get(actorOf(call), actorOf(call).userId)), {
       admit: { who: 'user' },
       response: { 200: UserResponse, ...problems(404) },
       detail: {
@@ -168,7 +168,7 @@ const ownRoutes = (kernel: Kernel, users: Users) =>
       async ({ call, body, request, set, addressOf, limits }) => {
         const caller = callerOf(call, addressOf(request))
         if (body.current_password !== undefined) await limits.credentials(caller.address, set.headers)
-        return toResponse(await users.update(caller, caller.userId, toChanges(body)))
+        return toUserResponse(await users.update(caller, caller.userId, toChanges(body)))
       },
       {
         admit: { who: 'user', body: 'json', smallBody: true },
@@ -231,7 +231,7 @@ const singleRoutes = (kernel: Kernel, users: Users) => {
   const removalRule: Rule = { ...changeRule, bodyOptional: true }
   return new Elysia({ tags: ['users'] })
     .use(kernel)
-    .get('/:id', async ({ call, params }) => toResponse(await users.get(actorOf(call), Number(params.id))), {
+    .get('/:id', async ({ call, params }) => toUserResponse(await users.get(actorOf(call), Number(params.id))), {
       admit: { who: 'user' },
       params: IdParams,
       response: { 200: UserResponse, ...problems() },
@@ -246,7 +246,7 @@ const singleRoutes = (kernel: Kernel, users: Users) => {
       async ({ call, params, body, request, set, addressOf, limits }) => {
         const caller = callerOf(call, addressOf(request))
         if (body.current_password !== undefined) await limits.credentials(caller.address, set.headers)
-        return toResponse(await users.update(caller, Number(params.id), toChanges(body)))
+        return toUserResponse(await users.update(caller, Number(params.id), toChanges(body)))
       },
       {
         admit: changeRule,

@@ -28,6 +28,27 @@ const fresh = () => `notes_${++count}s`
 
 const read = (name: string) => admin.call<DefinitionBody>('GET', `/collections/${name}`)
 
+describe('a check of a definition', () => {
+  const check = (name: string, json: object, by = admin) =>
+    by.call<ProblemBody>('POST', `/collections/${name}/check`, { json })
+
+  test('accepts one that could be stored, and stores nothing', async () => {
+    const name = fresh()
+    expect((await check(name, NOTES)).status).toBe(204)
+    expect((await read(name)).status).toBe(404)
+  })
+
+  test('lists its faults, those of rules too', async () => {
+    const { status, body } = await check(fresh(), { ...NOTES, rules: { read: 'record.nothing == 1' } })
+    expect([status, body.errors]).toMatchObject([422, [{ pointer: '/rules/read' }]])
+  })
+
+  test('is refused for a collection that is built in, and for users', async () => {
+    expect((await check('items', NOTES)).status).toBe(409)
+    expect((await check(fresh(), NOTES, ann)).status).toBe(403)
+  })
+})
+
 describe('a definition', () => {
   test('is created by PUT with Location and ETag, and read with every default filled in', async () => {
     const name = fresh()

@@ -7,9 +7,11 @@ import { UNLIMITED } from '../rule.ts'
 import { fromText, send } from '../static-content.ts'
 import { icon, layout, mark, SITE_POLICY, type Site } from './layout.ts'
 import style from './style.css' with { type: 'text' }
+import tokens from './tokens.css' with { type: 'text' }
 
 /** Without a leading slash, so that they also work if a proxy adds a path prefix. */
 const linksOf = (basePath: string) => [
+  ['console/', 'Console', 'For admins: users, collections and their records.'],
   ['docs', 'Try the API', 'Interactive documentation: sign in with Authorize and send requests.'],
   ['redoc', 'Read the API', 'Reference documentation.'],
   ['openapi.json', 'OpenAPI document', 'For client generators.'],
@@ -46,7 +48,7 @@ const wantsJson = (request: Request): boolean => {
  */
 export const homeRoutes = (kernel: Kernel, site: Site, version: string) => {
   const page = fromText(html(site, version), 'text/html; charset=utf-8')
-  const styles = fromText(style, 'text/css; charset=utf-8')
+  const styles = fromText(`${tokens}${style}`, 'text/css; charset=utf-8')
   const picture = fromText(icon(site.appName), 'image/svg+xml')
   const hooks = { admit: UNLIMITED, detail: { hide: true } }
   return new Elysia()

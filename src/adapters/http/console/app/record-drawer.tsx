@@ -1,0 +1,150 @@
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { client, fault, SkepError } from './api.ts'
+import { useAction, useLoad } from './loading.ts'
+import { changesOf, type Draft, draftOf, rebased } from './record-draft.ts'
+import { RecordField } from './record-field.tsx'
+import { fieldsOf } from './records.ts'
+import type { Definition, RecordBody } from './types.ts'
+import { Button, Confirm, Dialog, Failure, faultsAt, Loading, Time, useFaultFocus } from './ui.tsx'
+
+interface DrawerProps {
+  readonly definition: Definition
+  readonly id: number | null
+  readonly onClose: () => void
+  readonly onSaved: () => void
+}
+
+interface FormProps extends DrawerProps {
+  /** As stored; null for a new one. */
+  readonly record: RecordBody | null
+  /** Reads the record again, which keeps what was typed. */
+  readonly onReload: () => void
+  readonly onDirty: (isDirty: boolean) => void
+}
+
+const Facts = ({ record }: { record: RecordBody }) => (
+  <dl class="facts">
+    <dt>Version</dt>
+    <dd>{record.version}</dd>
+    <dt>Owner</dt>
+    <dd>{record.owner_id === null ? 'none' : `#${record.owner_id}`}</dd>
+    <dt>Created</dt>
+    <dd>
+      <Time value={record.created_at} />
+    </dd>
+    <dt>Changed</dt>
+    <dd>
+      <Time value={record.updated_at} />
+    </dd>
+  </dl>
+)
+
+const RecordForm = ({ definition, id, record, onClose, onSaved, onReload, onDirty }: FormProps) => {
+  const fields = useMemo(() => fieldsOf(definition), [definition])
+  const [draft, setDraft] = useState<Draft>(() => draftOf(fields, record))
+  const [isDeleting, setDeleting] = useState(false)
+  const base = useRef(record)
+  useEffect(() => {
+    const former = base.current
+    base.current = record
+    if (former !== record) setDraft((before) => rebased(fields, before, former, record))
+  }, [record, fields])
+  const records = client.collection(definition.name)
+  const { run, isRunning, error } = useAction(async () => {
+    const { values, faults } = changesOf(fields, draft, record)
+    if (faults.length > 0) throw fault('Some fields cannot be read', faults)
+    if (record === null) await records.create(values)
+    else await records.update(record.id, values, { version: record.version })
+    onSaved()
+    onClose()
+  })
+  const form = useFaultFocus(error)
+  const isOutdated = error instanceof SkepError && error.code === 'version_mismatch'
+  return (
+    <>
+      <form
+        ref={form}
+        class="dialog-body"
+        id="record"
+        noValidate
+        onSubmit={(event) => {
+          event.preventDefault()
+          void run()
+        }}
+      >
+        {fields.length === 0 && <p class="quiet">This collection has no fields.</p>}
+        {fields.map((field) => (
+          <RecordField
+            key={field.name}
+            field={field}
+            value={draft[field.name]}
+            fault={faultsAt(error, `/${field.name}`)}
+            onChange={(value) => {
+              onDirty(true)
+              setDraft((before) => ({ ...before, [field.name]: value }))
+            }}
+          />
+        ))}
+        {record !== null && <Facts record={record} />}
+      </form>
+      <div class="dialog-foot">
+        <Failure error={error} shown={fields.map(({ name }) => `/${name}`)} />
+        {isOutdated && <Button onClick={onReload}>Read the new version and keep my changes</Button>}
+        {record !== null && (
+          <Button kind="danger" onClick={() => setDeleting(true)}>
+            Delete
+          </Button>
+        )}
+        <span class="spread" />
+        <Button onClick={onClose}>Cancel</Button>
+        <button type="submit" form="record" class="button primary" aria-disabled={isRunning || undefined}>
+          {record === null ? 'Create' : 'Save'}
+        </button>
+      </div>
+      {isDeleting && record !== null && (
+        <Confirm
+          title={`Delete ${definition.singular} ${id}?`}
+          action="Delete"
+          onClose={() => setDeleting(false)}
+          onConfirm={async () => {
+            await records.delete(record.id)
+            onSaved()
+            onClose()
+          }}
+        >
+          <p>The record is deleted. This cannot be undone.</p>
+        </Confirm>
+      )}
+    </>
+  )
+}
+
+/** One record as a form, or a new one. */
+export const RecordDrawer = (props: DrawerProps) => {
+  const { definition, id, onClose } = props
+  const { data, error, reload } = useLoad(`record ${id}`, async () => ({
+    record: id === null ? null : await client.collection(definition.name).get(id),
+  }))
+  const [isDirty, setDirty] = useState(false)
+  const [isLeaving, setLeaving] = useState(false)
+  const title = id === null ? `New ${definition.singular}` : `${definition.singular} ${id}`
+  return (
+    <Dialog kind="drawer" title={title} onClose={() => (isDirty ? setLeaving(true) : onClose())}>
+      {data !== null ? (
+        <RecordForm {...props} record={data.record} onReload={reload} onDirty={setDirty} />
+      ) : (
+        <div class="dialog-body">{error === null ? <Loading /> : <Failure error={error} />}</div>
+      )}
+      {isLeaving && (
+        <Confirm
+          title="Discard your changes?"
+          action="Discard"
+          onClose={() => setLeaving(false)}
+          onConfirm={async () => onClose()}
+        >
+          <p>What you typed has not been saved.</p>
+        </Confirm>
+      )}
+    </Dialog>
+  )
+}

@@ -1,0 +1,90 @@
+import { call } from './api.ts'
+import { typeOf } from './definition-draft.ts'
+import type { Definition, FieldSchema, Page, RecordBody, StoredFile, User } from './types.ts'
+
+export interface FieldOf {
+  readonly name: string
+  readonly schema: FieldSchema
+  readonly required: boolean
+}
+
+export const fieldsOf = ({ schema }: Definition): readonly FieldOf[] =>
+  Object.entries(schema.properties ?? {}).map(([name, each]) => ({
+    name,
+    schema: each,
+    required: schema.required?.includes(name) ?? false,
+  }))
+
+export const pathOf = (collection: string): string => `/collections/${encodeURIComponent(collection)}/records/`
+
+/** What a list of the collection can be sorted by. */
+export const sortsOf = ({ indexes }: Definition): readonly string[] => [
+  'id',
+  'created_at',
+  'updated_at',
+  ...indexes.flatMap(({ fields }) => fields.slice(0, 1)),
+]
+
+/** The field that names a record to a person; null if none can. */
+export const labelFieldOf = (definition: Definition | undefined): string | null => {
+  if (definition === undefined) return null
+  const texts = fieldsOf(definition).filter(({ schema }) => typeOf(schema) === 'string' && schema.format === undefined)
+  return definition.search[0] ?? texts[0]?.name ?? null
+}
+
+export const isText = (value: unknown): value is string => typeof value === 'string' && value.trim() !== ''
+
+/** How a person recognises what a reference leads to. */
+export const labelOf = (target: string, value: unknown, definition: Definition | undefined): string => {
+  if (typeof value !== 'object' || value === null) return ''
+  const named: Readonly<Record<string, unknown>> = { ...value }
+  const field = target === 'users' ? 'name' : target === 'files' ? 'filename' : labelFieldOf(definition)
+  const label = field === null ? undefined : named[field]
+  return isText(label) ? label : `#${String(named.id)}`
+}
+
+export interface Choice {
+  readonly id: number
+  readonly label: string
+  readonly hint: string
+}
+
+const MAX_CHOICES_COUNT = 10
+
+const toChoice = (target: string, definition: Definition | undefined) => (record: { readonly id: number }) => ({
+  id: record.id,
+  label: labelOf(target, record, definition),
+  hint: 'email' in record ? String(record.email) : `#${record.id}`,
+})
+
+/** What a reference to `target` may lead to, by a part of its name. */
+export const searchTarget = async (
+  target: string,
+  text: string,
+  definition: Definition | undefined,
+): Promise<readonly Choice[]> => {
+  const query = { size: MAX_CHOICES_COUNT, total: 'false' }
+  if (target === 'users') {
+    const page = await call<Page<User>>('GET', '/users/', { query: { ...query, q: text } })
+    return page.items.map(toChoice(target, definition))
+  }
+  if (target === 'files') {
+    const page = await call<Page<StoredFile>>('GET', '/files/', { query })
+    const wanted = text.toLowerCase()
+    return page.items
+      .filter(({ filename }) => filename.toLowerCase().includes(wanted))
+      .map(toChoice(target, definition))
+  }
+  const label = labelFieldOf(definition)
+  const isSearched = definition !== undefined && definition.search.length > 0
+  const filter = text === '' || label === null ? '' : `${label}.contains(${JSON.stringify(text)})`
+  const search = isSearched ? { q: text } : { filter }
+  const page = await call<Page<RecordBody>>('GET', pathOf(target), { query: { ...query, ...search } })
+  return page.items.map(toChoice(target, definition))
+}
+
+/** The name of what a reference leads to. */
+export const findTarget = async (target: string, id: number, definition: Definition | undefined): Promise<Choice> => {
+  const path = target === 'users' || target === 'files' ? `/${target}/` : pathOf(target)
+  return toChoice(target, definition)(await call<{ id: number }>('GET', `${path}${id}`))
+}
