@@ -1,16 +1,23 @@
+// Builds the package into `dist`; with a path, only the script, for pages without a bundler: `bun client/build.ts FILE`.
 import { rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 
 const dist = join(import.meta.dir, 'dist')
-rmSync(dist, { recursive: true, force: true })
-await Bun.build({
+const { outputs } = await Bun.build({
   entrypoints: [join(import.meta.dir, 'src', 'index.ts')],
-  outdir: dist,
   target: 'browser',
   format: 'esm',
   minify: true,
   packages: 'bundle',
 })
+const script = await new Blob(outputs).bytes()
+const [file] = process.argv.slice(2)
+if (file !== undefined) {
+  await Bun.write(resolve(file), script)
+  process.exit()
+}
+rmSync(dist, { recursive: true, force: true })
+await Bun.write(join(dist, 'index.js'), script)
 const tsc = Bun.spawnSync(['bun', 'x', 'tsc', '-p', join(import.meta.dir, 'tsconfig.json')], {
   stdio: ['ignore', 'inherit', 'inherit'],
 })
@@ -20,5 +27,4 @@ for (const name of new Bun.Glob('*.d.ts').scanSync(dist)) {
   const file = Bun.file(join(dist, name))
   await file.write((await file.text()).replaceAll(/(from '\.\/[^']+)\.ts'/g, "$1.js'"))
 }
-const bytes = Bun.gzipSync(await Bun.file(join(dist, 'index.js')).bytes()).length
-console.log(`dist/index.js (${bytes} bytes gzipped)`)
+console.log(`dist/index.js (${Bun.gzipSync(script).length} bytes gzipped)`)

@@ -7,7 +7,7 @@ import type { Outgoing, Reply, RequestOptions, Send } from './transport.ts'
 export interface Caller {
   call<T>(method: string, path: string, options?: RequestOptions): Promise<T>
   /** For a POST that creates something or changes something once: repeated until there is an answer. */
-  once<T>(path: string, options?: RequestOptions): Promise<T>
+  once<T>(path: string, options?: RequestOptions, key?: string): Promise<T>
   reply(method: string, path: string, outgoing?: Outgoing): Promise<Reply>
 }
 
@@ -30,5 +30,5 @@ export const createCaller = (send: Send, { token }: Pick<Credentials, 'token'>):
     const { text } = await reply(method, path, outgoing)
     return JSON.parse(text === '' ? 'null' : text)
   }
-  return { reply, call, once: (path, options) => call('POST', path, { ...options, key: randomKey() }) }
+  return { reply, call, once: (path, options, key = randomKey()) => call('POST', path, { ...options, key }) }
 }

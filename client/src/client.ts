@@ -9,7 +9,7 @@ import { type OpenSocket, platform, type SkepStorage, type SocketConstructor } f
 import { defaultStorage } from './storage.ts'
 import { createSubscriptions, type Subscriptions } from './subscriptions.ts'
 import { createTransport, type RequestOptions } from './transport.ts'
-import type { AnyCollections, BatchOperation, BatchResults, CallOptions, CollectionMap, NameOf } from './types.ts'
+import type { AnyCollections, BatchOperation, BatchResults, CollectionMap, NameOf, OnceOptions } from './types.ts'
 
 export interface ClientOptions {
   /** Where the server is, without `/api/v1`. */
@@ -71,7 +71,7 @@ export interface Client<C extends CollectionMap<C>> {
    */
   batch<const Operations extends readonly BatchOperation<C>[]>(
     operations: Operations,
-    options?: CallOptions,
+    options?: OnceOptions,
   ): Promise<BatchResults<C, Operations>>
   /**
    * Receives every change of a topic (`tasks`, or one record, `tasks/7`) through reconnections, none twice. For a list,
@@ -171,11 +171,12 @@ export const createClient = <C extends CollectionMap<C> = AnyCollections>(option
           maxRetryMs: maxReconnectDelayMs,
         }),
       ),
-    async batch(operations, { signal } = {}) {
-      const { results } = await caller.once<{ results: never }>('/batch', {
-        json: { operations },
-        ...(signal && { signal }),
-      })
+    async batch(operations, { signal, idempotencyKey } = {}) {
+      const { results } = await caller.once<{ results: never }>(
+        '/batch',
+        { json: { operations }, signal },
+        idempotencyKey,
+      )
       return results
     },
     subscribe: (topic, wanted) => subscribeTo(subscriptions(), topic, wanted as never),

@@ -1,7 +1,7 @@
 import type { Caller } from './call.ts'
 import { type Fault, SkepError } from './errors.ts'
 import type { Live, LiveOptions } from './live.ts'
-import type { CallOptions, CollectionTypes, ListOptions, Page, PageOptions } from './types.ts'
+import type { CallOptions, CollectionTypes, ListOptions, OnceOptions, Page, PageOptions } from './types.ts'
 
 export interface VersionOptions extends CallOptions {
   /** Refuses the change with `version_mismatch` if the record has another. */
@@ -48,7 +48,7 @@ export interface Collection<Types extends CollectionTypes> {
    * console.log(task.id)
    * ```
    */
-  create(fields: Types['create'], options?: CallOptions): Promise<Types['record']>
+  create(fields: Types['create'], options?: OnceOptions): Promise<Types['record']>
   /**
    * Changes the given fields (RFC 7396: null removes an optional one).
    *
@@ -129,7 +129,7 @@ export const createCollection = <Types extends CollectionTypes>(
       } while (cursor !== null)
     },
     get: (id, { signal, expand } = {}) => call('GET', `${path}/${id}`, { signal, query: { expand: listed(expand) } }),
-    create: (fields, { signal } = {}) => once(`${path}/`, { json: fields, signal }),
+    create: (fields, { signal, idempotencyKey } = {}) => once(`${path}/`, { json: fields, signal }, idempotencyKey),
     async update(id, fields, { version, signal } = {}) {
       if (version === undefined) return call('PATCH', `${path}/${id}`, { json: fields, signal })
       const record = await changeVersion({ ...fields, op: 'update', id, version }, signal)

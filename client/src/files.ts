@@ -3,7 +3,7 @@ import type { Caller } from './call.ts'
 import { problemOf, SkepError } from './errors.ts'
 import { platform, randomKey } from './platform.ts'
 import { aborted, headersOf } from './transport.ts'
-import type { CallOptions, Page } from './types.ts'
+import type { CallOptions, OnceOptions, Page } from './types.ts'
 
 /** A file. */
 export interface StoredFile {
@@ -25,7 +25,7 @@ export interface FileLink {
   readonly expires_at: string
 }
 
-export interface UploadOptions extends CallOptions {
+export interface UploadOptions extends OnceOptions {
   /** By default the name of a `File`. */
   readonly filename?: string
   /** Called with the bytes sent, and how many there are. Without XMLHttpRequest only at the end. */
@@ -148,15 +148,17 @@ const sendByXhr = (Request: NonNullable<typeof platform.XMLHttpRequest>, upload:
   })
 
 export const createFiles = ({ call, once, reply }: Caller, { token }: Credentials, base: string): Files => ({
-  async upload(content, { filename = 'name' in content ? String(content.name) : 'file', onProgress, signal } = {}) {
+  async upload(content, options = {}) {
+    const { filename = 'name' in content ? String(content.name) : 'file', onProgress, signal } = options
+    const { idempotencyKey = randomKey() } = options
     const form = new FormData()
     form.append('file', content, filename)
     if (onProgress === undefined || platform.XMLHttpRequest === undefined) {
-      const file = await once<StoredFile>('/files/', { body: form, signal })
+      const file = await once<StoredFile>('/files/', { body: form, signal }, idempotencyKey)
       onProgress?.(content.size, content.size)
       return file
     }
-    const headers = headersOf({ token: await token(), key: randomKey() })
+    const headers = headersOf({ token: await token(), key: idempotencyKey })
     return sendByXhr(platform.XMLHttpRequest, { url: `${base}/api/v1/files/`, headers, form, onProgress, signal })
   },
   list: ({ signal, ...query } = {}) => call('GET', '/files/', { query, signal }),

@@ -25,6 +25,7 @@ export type {
   CollectionMap,
   CollectionTypes,
   ListOptions,
+  OnceOptions,
   Page,
   PageOptions,
   SortOf,

@@ -42,6 +42,12 @@ export interface Page<T> {
   readonly next_cursor: string | null
 }
 
+/** Options of calls that are made once, even if they are repeated. */
+export interface OnceOptions extends CallOptions {
+  /** Your own `Idempotency-Key`, to make the same call again later: for changes that wait for the network. */
+  readonly idempotencyKey?: string
+}
+
 /** Options of every call. */
 export interface CallOptions {
   /** Ends the call, which rejects with the code `aborted`. */

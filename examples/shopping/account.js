@@ -2,7 +2,7 @@
 
 import { $, complain, showState } from './dom.js'
 import { discard, outbox } from './outbox.js'
-import { call, onSession, signIn, signOut, signUp } from './session.js'
+import { onSkep, reasonOf, signIn, signOut } from './skep.js'
 
 /** Called with the user who has signed in, and when nobody is signed in any more. */
 let tell = { signedIn: () => {}, signedOut: () => {} }
@@ -19,7 +19,7 @@ export const attempt = async (work) => {
   try {
     await work()
   } catch (error) {
-    complain(error.status === undefined ? 'The server cannot be reached. Nothing was changed.' : error.message)
+    complain(error.code === 'network_error' ? 'The server cannot be reached. Nothing was changed.' : reasonOf(error))
   }
 }
 
@@ -45,13 +45,8 @@ $('sign-in').onsubmit = (event) => {
   event.preventDefault()
   void attempt(async () => {
     const given = Object.fromEntries(new FormData($('sign-in')))
-    const server = given.server.replace(/\/+$/, '')
-    if (isNew()) {
-      await signUp(server, given)
-      $('switch').click()
-    }
-    await signIn(server, given)
-    const user = await call('GET', '/users/me')
+    const user = await signIn(given.server, given)
+    if (isNew()) $('switch').click()
     $('password').value = ''
     if (author !== user.id) discardAll()
     author = user.id
@@ -82,4 +77,4 @@ $('sign-out').onclick = () => {
 }
 
 // What is in the outbox waits for the same user.
-onSession({ ended: () => leave('You were signed out. Please sign in again.') })
+onSkep({ ended: () => leave('You were signed out. Please sign in again.') })

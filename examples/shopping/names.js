@@ -1,6 +1,6 @@
 // Names of those who share a list.
 
-import { call } from './session.js'
+import { skep } from './skep.js'
 
 /** By the id of the user. */
 export const names = new Map()
@@ -11,7 +11,7 @@ export const learnNames = async ({ id, owner_id, members }, learned) => {
   if (unknown.length === 0) return
   for (const user of unknown) names.set(user, 'Somebody')
   try {
-    const { expanded } = await call('GET', `/collections/lists/records/${id}?expand=owner,members`)
+    const { expanded } = await skep.collection('lists').get(id, { expand: ['owner', 'members'] })
     for (const user of [expanded.owner, ...expanded.members]) names.set(user.id, user.name)
     learned()
   } catch {

@@ -1,7 +1,7 @@
 // Changes on their way to the server, in order. Without a network they wait; what the server refuses stays until the user
 // has seen why. So nothing that was typed is lost.
 
-import { isSignedIn } from './session.js'
+import { isSignedIn, reasonOf } from './skep.js'
 
 const RETRY_MS = { first: 1_000, most: 15_000 }
 
@@ -40,7 +40,7 @@ export const tryAgain = (change) => {
 
 /** Whether the same request may succeed later. */
 const isTemporary = ({ status, code }) =>
-  status === undefined || status === 429 || status === 502 || status === 503 || code === 'idempotency_in_progress'
+  code === 'network_error' || status === 429 || status === 502 || status === 503 || code === 'idempotency_in_progress'
 
 /** Sends what waits. Call it when the server can be reached again, too. */
 export const flush = async () => {
@@ -60,7 +60,7 @@ export const flush = async () => {
         retry = setTimeout(flush, pause)
         break
       }
-      change.problem = error.message
+      change.problem = reasonOf(error)
       changed()
     }
   }

@@ -1,6 +1,6 @@
 // Pictures of signed-in users.
 
-import { request } from './session.js'
+import { skep } from './skep.js'
 
 /** Addresses of downloaded pictures, by the id of the file. */
 const downloads = new Map()
@@ -9,7 +9,8 @@ const downloads = new Map()
 export const download = (file) => {
   const known = downloads.get(file)
   if (known !== undefined) return known
-  const coming = request('GET', `/files/${file}/content`)
+  const coming = skep.files
+    .download(file)
     .then((response) => response.blob())
     .then((blob) => URL.createObjectURL(blob))
   coming.catch(() => downloads.delete(file))

@@ -2,11 +2,10 @@
 
 import { attempt, onAccount } from './account.js'
 import { $, button, complain, element, showRows, showState } from './dom.js'
-import { follow, start, stop } from './live.js'
 import { learnNames, names } from './names.js'
 import { discard, enqueue, flush, onOutbox, outbox, tryAgain } from './outbox.js'
 import { download, forgetDownloads } from './pictures.js'
-import { call, newKey } from './session.js'
+import { follow, newKey, onSkep, skep } from './skep.js'
 
 // --- What is known ---------------------------------------------------------------------------------------------------
 
@@ -143,9 +142,9 @@ onOutbox(() => {
 // --- What the user does ----------------------------------------------------------------------------------------------
 
 /** What was deleted before needs no deleting. */
-const remove = async (path) => {
+const remove = async (deletion) => {
   try {
-    await call('DELETE', path)
+    await deletion
   } catch (error) {
     if (error.status !== 404) throw error
   }
@@ -179,8 +178,8 @@ $('new-list').onsubmit = (event) => {
   const before = open
   const key = newKey()
   const work = async () => {
-    const list = await call('POST', '/collections/lists/records/', { json: { title }, key })
-    lists.put(list)
+    const list = await skep.collection('lists').create({ title }, { idempotencyKey: key })
+    await lists.settled(list)
     if (open === before) show(list.id)
   }
   enqueue({ text: `Create the list “${title}”`, work })
@@ -190,22 +189,20 @@ $('new-list').onsubmit = (event) => {
 $('delete-list').onclick = () => {
   const { id, title } = openList()
   if (!confirm(`Delete “${title}” with everything on it, for all members?`)) return
-  enqueue({ text: `Delete the list “${title}”`, work: () => remove(`/collections/lists/records/${id}`) })
+  enqueue({ text: `Delete the list “${title}”`, work: () => remove(skep.collection('lists').delete(id)) })
 }
 
 /** With the version that the user has seen: nobody's change is overwritten unseen. */
 const changeMembers = async ({ add = [], remove }) => {
   const { id, version, members } = openList()
   const changed = [...new Set([...members, ...add])].filter((member) => member !== remove)
-  const operations = [{ collection: 'lists', op: 'update', id, version, members: changed }]
-  const { results } = await call('POST', '/batch', { json: { operations } })
-  lists.put(results[0])
+  await lists.settled(await skep.collection('lists').update(id, { members: changed }, { version }))
 }
 
 $('new-member').onsubmit = (event) => {
   event.preventDefault()
   void attempt(async () => {
-    const user = await call('POST', '/users/lookup', { json: { email: $('member').value } }).catch((error) => {
+    const user = await skep.call('POST', '/users/lookup', { json: { email: $('member').value } }).catch((error) => {
       const isUnknown = error.status === 404
       throw isUnknown ? Object.assign(error, { message: 'Nobody here has confirmed this address.' }) : error
     })
@@ -220,7 +217,7 @@ $('new-entry').onsubmit = (event) => {
   const json = { text: $('text').value, list: open.id }
   const { entries } = open
   const key = newKey()
-  const work = async () => entries.put(await call('POST', '/collections/entries/records/', { json, key }))
+  const work = async () => entries.settled(await skep.collection('entries').create(json, { idempotencyKey: key }))
   enqueue({ text: `Add “${json.text}” to “${open.title}”`, work })
   $('new-entry').reset()
 }
@@ -229,19 +226,16 @@ const checkOff = (id, done) => {
   const { entries } = open
   const { text } = entries.records.get(id)
   const work = async () => {
-    const entry = await call('PATCH', `/collections/entries/records/${id}`, { json: { done } })
+    const entry = await skep.collection('entries').update(id, { done })
     // Unless it has left meanwhile.
-    if (entries.records.has(id)) entries.put(entry)
+    if (entries.records.has(id)) await entries.settled(entry)
   }
   enqueue({ text: `${done ? 'Check off' : 'Uncheck'} “${text}”`, check: id, done, work })
 }
 
 const deleteEntry = (id) => {
   const { entries } = open
-  const work = async () => {
-    await remove(`/collections/entries/records/${id}`)
-    entries.drop(id)
-  }
+  const work = () => remove(skep.collection('entries').delete(id))
   enqueue({ text: `Delete “${entries.records.get(id).text}”`, work })
 }
 
@@ -249,12 +243,10 @@ const addPicture = (entry, input) => {
   const [picture] = input.files
   const { entries, pictures } = open
   const keys = [newKey(), newKey()]
-  const body = new FormData()
-  body.append('file', picture)
   const work = async () => {
-    const { id } = await call('POST', '/files/', { body, key: keys[0] })
+    const { id } = await skep.files.upload(picture, { idempotencyKey: keys[0] })
     const json = { file: id, entry }
-    pictures.put(await call('POST', '/collections/pictures/records/', { json, key: keys[1] }))
+    await pictures.settled(await skep.collection('pictures').create(json, { idempotencyKey: keys[1] }))
   }
   enqueue({ text: `Add the picture ${picture.name} to “${entries.records.get(entry).text}”`, work })
   input.value = ''
@@ -264,8 +256,8 @@ const deletePicture = (id) => {
   const { pictures } = open
   const { file, owner_id } = pictures.records.get(id)
   // With the file goes what refers to it. Only its owner may delete it.
-  const path = owner_id === me.id ? `/files/${file}` : `/collections/pictures/records/${id}`
-  enqueue({ text: 'Delete a picture', work: () => remove(path) })
+  const work = () => remove(owner_id === me.id ? skep.files.delete(file) : skep.collection('pictures').delete(id))
+  enqueue({ text: 'Delete a picture', work })
 }
 
 // --- The session -----------------------------------------------------------------------------------------------------
@@ -275,20 +267,21 @@ onAccount({
     names.set(user.id, user.name)
     lists = follow('lists', { changed: render })
     me = user
-    start({
-      problem: complain,
-      state(text, live) {
-        showState(text, live)
-        if (live) void flush()
-      },
-    })
+    render()
   },
   signedOut() {
-    stop()
-    close()
     me = null
+    close()
     lists = null
     names.clear()
     $('lists').replaceChildren()
+  },
+})
+
+onSkep({
+  problem: complain,
+  state(text, live) {
+    showState(text, live)
+    if (live) void flush()
   },
 })

@@ -10,11 +10,23 @@ import { until } from '../support/until.ts'
 
 const examples = resolve(import.meta.dir, '../../examples')
 
+/** As `bun client/build.ts` builds it. */
+const client = Bun.build({
+  entrypoints: [resolve(examples, '../client/src/index.ts')],
+  target: 'browser',
+  format: 'esm',
+}).then(({ outputs }) => outputs[0])
+
 /** The example, as any static server serves it. */
 const site = Bun.serve({
   hostname: '127.0.0.1',
   port: 0,
-  fetch: (request) => new Response(Bun.file(resolve(examples, `.${new URL(request.url).pathname}`))),
+  fetch: async (request) => {
+    const { pathname } = new URL(request.url)
+    return new Response(
+      pathname.endsWith('/skep-client.js') ? await client : Bun.file(resolve(examples, `.${pathname}`)),
+    )
+  },
 })
 afterAll(() => site.stop(true))
 const origin = site.url.origin
