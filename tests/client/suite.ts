@@ -124,6 +124,16 @@ const records: Record<string, (place: Place) => Promise<void>> = {
     equal((await refusal(tasks.get(task.id))).code, 'not_found')
     client.close()
   },
+  async 'with a key of its own, a call that is made again later has the result of the first'(place) {
+    const { client, tasks } = await person(place)
+    const options = { idempotencyKey: 'a-key-of-the-page' }
+    const first = await tasks.create({ title: 'Milk' }, options)
+    equal(await tasks.create({ title: 'Milk' }, options), first)
+    const batch = () => client.batch([{ collection: 'tasks', op: 'create', title: 'Bread' }], options)
+    equal(await batch(), await batch())
+    equal((await tasks.list()).total, 2)
+    client.close()
+  },
   async 'a change of another version is refused, and narrows by its code'(place) {
     const { client, tasks } = await person(place)
     const task = await tasks.create({ title: 'Milk' })
