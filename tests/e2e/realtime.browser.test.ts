@@ -4,12 +4,21 @@ import { elsewhere, missing, openPage, snapshot } from '../support/browser.ts'
 import { type Member, signIn, startSkep, type TestSkep } from '../support/skep.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'
 
-/** The examples, as any static server serves them. */
+const repository = resolve(import.meta.dir, '../..')
+
+const {
+  outputs: [client],
+} = await Bun.build({ entrypoints: [resolve(repository, 'client/src/index.ts')], target: 'browser', format: 'esm' })
+
+/** The examples, as any static server serves them, with the client. */
 const site = Bun.serve({
   hostname: '127.0.0.1',
   port: 0,
-  fetch: (request) =>
-    new Response(Bun.file(resolve(import.meta.dir, '../../examples', `.${new URL(request.url).pathname}`))),
+  fetch(request) {
+    const { pathname } = new URL(request.url)
+    if (pathname === '/skep-client.js') return new Response(client)
+    return new Response(Bun.file(resolve(repository, 'examples', `.${pathname}`)))
+  },
 })
 afterAll(() => site.stop(true))
 const origin = site.url.origin
@@ -122,7 +131,7 @@ test.skipIf(missing)(
     await page.getByText('Goes').waitFor({ state: 'detached' })
     expect(await titles()).toEqual(['Comes', 'Stays'])
     // By its cursor: the list was read once.
-    expect(requests.filter((url) => url.includes('/items/?'))).toHaveLength(1)
+    expect(requests.filter((url) => url.includes('/items/records/?'))).toHaveLength(1)
     await page.close()
   },
   60_000,
@@ -165,3 +174,22 @@ test.skipIf(missing)(
   },
   60_000,
 )
+
+if (!missing)
+  test('the example shows no items any more once its session was ended elsewhere, and signs in again', async () => {
+    const skep = await startSkep({ CORS_ORIGINS: origin })
+    const ann = await skep.member()
+    await create(skep, ann, 'Oak table')
+    const { page, titles } = await openExample(skep.url, ann)
+    await page.getByText('Oak table').waitFor()
+    expect((await skep.call('DELETE', '/auth/sessions', { token: ann.token })).status).toBe(204)
+    await page.getByText('You were signed out').waitFor()
+    await page.getByText('Signed out', { exact: true }).waitFor()
+    expect(await titles()).toEqual([])
+
+    await page.getByLabel('Password').fill(ann.password)
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await page.getByText('Oak table').waitFor()
+    expect(await page.getByRole('alert').textContent()).toBe('')
+    await page.close()
+  }, 60_000)
