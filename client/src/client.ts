@@ -152,6 +152,7 @@ export const createClient = <C extends CollectionMap<C> = AnyCollections>(option
   const credentials = createAuth(send, storage, `skep:${url}`)
   const caller = createCaller(send, credentials)
   let open: Subscriptions | null = null
+  let closing = new AbortController()
   const subscriptions = (): Subscriptions => {
     const given = options.WebSocket ?? platform.WebSocket
     if (given === undefined) throw new TypeError('This platform has no WebSocket: pass one to createClient')
@@ -169,6 +170,7 @@ export const createClient = <C extends CollectionMap<C> = AnyCollections>(option
           subscriptions: subscriptions(),
           list: list as never,
           maxRetryMs: maxReconnectDelayMs,
+          signal: closing.signal,
         }),
       ),
     async batch(operations, { signal, idempotencyKey } = {}) {
@@ -182,6 +184,8 @@ export const createClient = <C extends CollectionMap<C> = AnyCollections>(option
     subscribe: (topic, wanted) => subscribeTo(subscriptions(), topic, wanted as never),
     call: caller.call,
     close() {
+      closing.abort()
+      closing = new AbortController()
       open?.close()
       open = null
       credentials.close()

@@ -104,6 +104,8 @@ export interface LiveDeps<Entity> {
   readonly subscriptions: Subscriptions
   readonly list: (options: PageOptions<Entity>) => Promise<Page<Entity>>
   readonly maxRetryMs: number
+  /** Closes the list. */
+  readonly signal: AbortSignal
 }
 
 /**
@@ -112,7 +114,7 @@ export interface LiveDeps<Entity> {
  */
 export const createLive = <Entity extends ListedRecord>(
   { filter, sort, limit = MAX_RECORDS_COUNT }: LiveOptions<Entity>,
-  { topic, subscriptions, list, maxRetryMs }: LiveDeps<Entity>,
+  { topic, subscriptions, list, maxRetryMs, signal }: LiveDeps<Entity>,
 ): Live<Entity> => {
   const size = Math.min(limit, MAX_RECORDS_COUNT)
   const window = createWindow<Entity>(sort, size)
@@ -241,6 +243,16 @@ export const createLive = <Entity extends ListedRecord>(
     onEnd: (reason) => fail(reason),
   })
 
+  const close = () => {
+    signal.removeEventListener('abort', close)
+    end()
+    closing.abort()
+    held = null
+    clearTimeout(relisting)
+    become('closed')
+  }
+  signal.addEventListener('abort', close)
+
   return {
     subscribe(listener) {
       // The same function may listen twice.
@@ -256,12 +268,6 @@ export const createLive = <Entity extends ListedRecord>(
     get error() {
       return error
     },
-    close() {
-      end()
-      closing.abort()
-      held = null
-      clearTimeout(relisting)
-      become('closed')
-    },
+    close,
   }
 }

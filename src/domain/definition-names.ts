@@ -57,7 +57,16 @@ const RESERVED_TYPES: ReadonlySet<string> = new Set([
   ...['UserCreate', 'UserDelete', 'UserPage', 'UserRole', 'UserUpdate', 'UserLookup', 'UserReference'],
   ...['AnyRecord', 'BatchCreate', 'BatchDelete', 'BatchOperation', 'BatchResult', 'BatchUpdate'],
   ...['CollectionChange', 'CollectionDefinition', 'CollectionDefinitionPage', 'CollectionIndex', 'CollectionRules'],
-  ...['FieldChange', 'ImportResult', 'RecordFault', 'RecordMisfit', 'RecordMisfits', 'RecordRevert', 'RecordVersion'],
+  ...[
+    'FieldChange',
+    'FirstAdmin',
+    'ImportResult',
+    'RecordFault',
+    'RecordMisfit',
+    'RecordMisfits',
+    'RecordRevert',
+    'RecordVersion',
+  ],
   ...['RecordVersionPage', 'RefusedLine', 'VersionActor'],
 ])
 

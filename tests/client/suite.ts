@@ -241,6 +241,12 @@ const records: Record<string, (place: Place) => Promise<void>> = {
 }
 
 const realtime: Record<string, (place: Place) => Promise<void>> = {
+  async 'closing the client closes its live lists, also one that is being read'(place) {
+    const { client, tasks } = await person(place)
+    const list = tasks.live()
+    client.close()
+    equal(list.status, 'closed')
+  },
   async 'a subscription receives changes in order, and resumes after its last cursor'(place) {
     const { client, tasks } = await person(place)
     const seen: string[] = []

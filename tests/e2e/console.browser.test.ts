@@ -125,6 +125,36 @@ browserTest('changes by others appear, and a filter that is wrong is answered wi
   await page.close()
 })
 
+browserTest(
+  'a record has its history, returns to an earlier version, and comes back after it was deleted',
+  async () => {
+    const { skep, token } = await startWithAdmin()
+    await define(skep, token)
+    const { page, errors } = await openPage()
+    await signIn(page, skep, 'collections/lists')
+    await page.getByRole('button', { name: 'Open list 1' }).click()
+    const name = page.getByRole('textbox', { name: 'name' })
+    await name.fill('Food')
+    await page.getByRole('button', { name: 'Save' }).click()
+    await page.getByRole('button', { name: 'Open list 1' }).click()
+    await page.getByText('History').click()
+    await page.getByText('Version 2').waitFor()
+    expect(await page.locator('.versions li').first().textContent()).toContain('Groceries Food')
+    await snapshot(page, 'console-history')
+    expect(await axeViolations(page)).toEqual([])
+    await page.getByRole('button', { name: 'Return to version 1' }).click()
+    await page.getByText('Version 3').waitFor()
+    expect(await name.inputValue()).toBe('Groceries')
+    await page.getByRole('button', { name: 'Delete' }).click()
+    await page.getByRole('dialog', { name: 'Delete list 1?' }).getByRole('button', { name: 'Delete' }).click()
+    await page.getByRole('heading', { name: 'No lists yet' }).waitFor()
+    await page.getByRole('button', { name: 'Undo' }).click()
+    await page.getByRole('cell', { name: 'Groceries' }).waitFor()
+    expect(errors).toEqual([])
+    await page.close()
+  },
+)
+
 browserTest('a record is added by keyboard alone, with a reference picked by name', async () => {
   const { skep, token } = await startWithAdmin()
   await define(skep, token)

@@ -100,7 +100,10 @@ test('a malformed key is refused, whoever sends it', async () => {
 })
 
 test('every operation that creates supports the key', () => {
-  const creating = operations.filter(({ node, method }) => method === 'POST' && '201' in nodeAt(node, 'responses'))
+  const creating = operations
+    .filter(({ node, method }) => method === 'POST' && '201' in nodeAt(node, 'responses'))
+    // A key belongs to a user, and before the first admin there is none. The link works once.
+    .filter(({ id }) => id !== 'createFirstAdmin')
   expect(creating.map(({ id }) => id)).toEqual(
     expect.arrayContaining(['createFileLink', 'createItem', 'registerUser', 'uploadFile']),
   )

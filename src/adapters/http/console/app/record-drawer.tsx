@@ -3,6 +3,7 @@ import { client, fault, SkepError } from './api.ts'
 import { useAction, useLoad } from './loading.ts'
 import { changesOf, type Draft, draftOf, rebased } from './record-draft.ts'
 import { RecordField } from './record-field.tsx'
+import { RecordHistory } from './record-history.tsx'
 import { fieldsOf } from './records.ts'
 import type { Definition, RecordBody } from './types.ts'
 import { Button, Confirm, Dialog, Failure, faultsAt, Loading, Time, useFaultFocus } from './ui.tsx'
@@ -12,6 +13,7 @@ interface DrawerProps {
   readonly id: number | null
   readonly onClose: () => void
   readonly onSaved: () => void
+  readonly onDeleted: (record: RecordBody) => void
 }
 
 interface FormProps extends DrawerProps {
@@ -39,7 +41,7 @@ const Facts = ({ record }: { record: RecordBody }) => (
   </dl>
 )
 
-const RecordForm = ({ definition, id, record, onClose, onSaved, onReload, onDirty }: FormProps) => {
+const RecordForm = ({ definition, id, record, onClose, onSaved, onDeleted, onReload, onDirty }: FormProps) => {
   const fields = useMemo(() => fieldsOf(definition), [definition])
   const [draft, setDraft] = useState<Draft>(() => draftOf(fields, record))
   const [isDeleting, setDeleting] = useState(false)
@@ -86,6 +88,16 @@ const RecordForm = ({ definition, id, record, onClose, onSaved, onReload, onDirt
           />
         ))}
         {record !== null && <Facts record={record} />}
+        {record !== null && (
+          <RecordHistory
+            definition={definition}
+            record={record}
+            onReverted={() => {
+              onReload()
+              onSaved()
+            }}
+          />
+        )}
       </form>
       <div class="dialog-foot">
         <Failure error={error} shown={fields.map(({ name }) => `/${name}`)} />
@@ -108,11 +120,11 @@ const RecordForm = ({ definition, id, record, onClose, onSaved, onReload, onDirt
           onClose={() => setDeleting(false)}
           onConfirm={async () => {
             await records.delete(record.id)
-            onSaved()
+            onDeleted(record)
             onClose()
           }}
         >
-          <p>The record is deleted. This cannot be undone.</p>
+          <p>What references it may be deleted with it. You can undo this for the record itself.</p>
         </Confirm>
       )}
     </>

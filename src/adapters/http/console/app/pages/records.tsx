@@ -2,9 +2,10 @@ import { useEffect, useState } from 'preact/hooks'
 import { SkepError } from '../api.ts'
 import { useSession } from '../context.ts'
 import { useLive } from '../live.ts'
-import type { Loaded } from '../loading.ts'
+import { type Loaded, useAction } from '../loading.ts'
 import { Pager, usePages } from '../pager.tsx'
 import { RecordDrawer } from '../record-drawer.tsx'
+import { revert } from '../record-history.tsx'
 import { RecordTable } from '../record-table.tsx'
 import { fieldsOf, pathOf } from '../records.ts'
 import { hrefOf, setQuery, usePlace } from '../router.ts'
@@ -125,6 +126,33 @@ const List = ({ definition, list, sort, isFiltered, isLive }: ListProps) => {
   )
 }
 
+interface DeletedProps {
+  readonly definition: Definition
+  readonly record: RecordBody
+  readonly onRestored: () => void
+}
+
+/** What was deleted just now, and the way back. */
+const Deleted = ({ definition: { name, singular }, record, onRestored }: DeletedProps) => {
+  const { run, isRunning, error } = useAction(async () => {
+    await revert(name, record.id, record.version)
+    onRestored()
+  })
+  return (
+    <>
+      <div class="message done undo" role="status">
+        <p>
+          {singular} {record.id} was deleted.
+        </p>
+        <Button isBusy={isRunning} onClick={() => void run()}>
+          Undo
+        </Button>
+      </div>
+      <Failure error={error} />
+    </>
+  )
+}
+
 const Records = ({ definition }: { definition: Definition }) => {
   const { collections } = useSession()
   const { query } = usePlace()
@@ -140,6 +168,7 @@ const Records = ({ definition }: { definition: Definition }) => {
     list.reload()
     collections.reload()
   }
+  const [deleted, setDeleted] = useState<RecordBody | null>(null)
   const isLive = useLive(name === 'items' ? 'items/all' : name, refresh)
   return (
     <>
@@ -155,6 +184,17 @@ const Records = ({ definition }: { definition: Definition }) => {
       </PageHead>
       <Filters definition={definition} q={q} filter={filter} error={list.error} />
       <Failure error={list.error} />
+      {deleted !== null && (
+        <Deleted
+          key={deleted.id}
+          definition={definition}
+          record={deleted}
+          onRestored={() => {
+            setDeleted(null)
+            refresh()
+          }}
+        />
+      )}
       <List definition={definition} list={list} sort={sort} isFiltered={q + filter !== ''} isLive={isLive} />
       <Pager pages={list} />
       {open !== null && (
@@ -164,6 +204,10 @@ const Records = ({ definition }: { definition: Definition }) => {
           id={open === 'new' ? null : Number(open)}
           onClose={() => setQuery({ record: null })}
           onSaved={refresh}
+          onDeleted={(record) => {
+            setDeleted(record)
+            refresh()
+          }}
         />
       )}
     </>
