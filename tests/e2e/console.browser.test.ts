@@ -229,11 +229,9 @@ browserTest('an admin retries a dead job and sees it done', async () => {
   await page.close()
 })
 
-const NOTHING = async () => {}
-
 const VIEWS: readonly (readonly [name: string, path: string, arrive: (page: Page) => Promise<unknown>])[] = [
   ['collections', 'collections', (page) => page.getByRole('rowheader', { name: 'tasks' }).waitFor()],
-  ['new-collection', 'new-collection', NOTHING],
+  ['new-collection', 'new-collection', (page) => page.getByRole('heading', { level: 1 }).waitFor()],
   ['definition', 'collections/tasks/definition', (page) => page.getByRole('group', { name: 'title' }).waitFor()],
   [
     'definition-json',
@@ -251,11 +249,19 @@ const VIEWS: readonly (readonly [name: string, path: string, arrive: (page: Page
       page
         .getByRole('button', { name: /Open task/ })
         .first()
-        .click(),
+        .click()
+        .then(() => page.getByRole('textbox', { name: 'title' }).waitFor()),
   ],
   ['no-records', 'collections/tasks?filter=false', (page) => page.getByText('Nothing matches').waitFor()],
   ['users', 'users', (page) => page.getByRole('rowheader', { name: 'Root' }).waitFor()],
-  ['user', 'users', (page) => page.getByRole('button', { name: 'Root' }).click()],
+  [
+    'user',
+    'users',
+    async (page) => {
+      await page.getByRole('button', { name: 'Root' }).click()
+      await page.getByRole('dialog').waitFor()
+    },
+  ],
   ['files', 'files', (page) => page.getByRole('button', { name: /Download/ }).waitFor()],
   ['jobs', 'jobs', (page) => page.getByRole('cell', { name: 'mail' }).first().waitFor()],
 ]

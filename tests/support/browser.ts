@@ -45,8 +45,14 @@ interface Violation {
   readonly nodes: readonly { readonly target: readonly string[] }[]
 }
 
+/** Resolves when colours have their final values. What turns for ever is not waited for. */
+const TRANSITIONS_END = `Promise.allSettled(document.getAnimations()
+  .filter(({ effect }) => effect.getComputedTiming().endTime !== Infinity)
+  .map(({ finished }) => finished)).then(() => {})`
+
 /** What axe-core finds wrong with the page as it is, or a part of it: each a rule and the elements that break it. */
 export const axeViolations = async (page: Page, part = 'html'): Promise<readonly string[]> => {
+  await page.evaluate(TRANSITIONS_END)
   await page.evaluate(axe.source)
   const found = await page.evaluate<readonly Violation[]>(
     `axe.run(${JSON.stringify(part)}).then(({ violations }) => violations.map(({ id, nodes }) => ({ id, nodes })))`,
