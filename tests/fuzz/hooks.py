@@ -110,6 +110,7 @@ REFUSALS = {
     "deleteMe": {"wrong_password", "password_required"},
     "deleteUser": {"wrong_password", "password_required"},
     "createToken": {"invalid_grant", "invalid_request"},  # which field is needed depends on grant_type
+    "createFirstAdmin": {"invalid_link", "weak_password"},
     "verifyEmail": {"invalid_link"},
     "resetPassword": {"invalid_link", "weak_password"},
     "listUsers": LIST,
@@ -129,6 +130,8 @@ REFUSALS = {
     "batchItems": CREATION | DATA | VERSION,
     "updateItem": DATA | VERSION,
     "deleteItem": VERSION,
+    "getItemHistory": {"invalid_cursor"},
+    "revertItem": VERSION,
     "uploadFile": CREATION | {"invalid_file_type"},
     "createFileLink": CREATION,
 }

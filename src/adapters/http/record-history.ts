@@ -10,12 +10,19 @@ import { pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.
 import { ifMatch, recordEtag } from './preconditions.ts'
 import { problems } from './problems.ts'
 import type { ShowRecord } from './record-bodies.ts'
-import { body, choiceOf, Id, IdParams, IdText, queryOf, Timestamp } from './schemas.ts'
+import { body, characters, choiceOf, Id, IdParams, IdText, queryOf, Timestamp } from './schemas.ts'
 import { toTimestamp } from './timestamps.ts'
 
-const { size, cursor } = pageQuery([])
+const { size } = pageQuery([])
 
-export const HistoryQuery = queryOf({ size, cursor })
+const CURSOR = 'WyItdmVyc2lvbiIsMSwxXQ'
+
+export const HistoryQuery = queryOf({
+  size,
+  cursor: t.Optional(
+    characters({ maxLength: 2_000 }, { description: 'The `next_cursor` of the previous page', examples: [CURSOR] }),
+  ),
+})
 
 const ORDER = { field: 'version', descending: true } as const
 
