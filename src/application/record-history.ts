@@ -5,8 +5,9 @@ import { jobIdOf } from '../domain/job.ts'
 import { isEqualJson, type Json } from '../domain/merge-patch.ts'
 import type { StoredRecord } from '../domain/record.ts'
 import type { Principal } from '../domain/session.ts'
-import type { Instant } from '../domain/user.ts'
+import type { Instant, User } from '../domain/user.ts'
 import type { Catalog, CompiledCollection } from './catalog.ts'
+import { definitionMismatch } from './definition-changes.ts'
 import type { ApplyPatch } from './ports/collections.ts'
 import type { ReadTx, UnitOfWork } from './ports/persistence.ts'
 import type { Clock } from './ports/system.ts'
@@ -95,12 +96,34 @@ const changesBetween = (
   return changes
 }
 
-const createReading = ({ catalog, unitOfWork, clock, applyPatch }: Deps): Pick<RecordHistory, 'history'> => {
-  const actorOf = async (tx: ReadTx, id: number | null): Promise<Version['actor']> => {
-    if (id === null) return null
-    const user = await tx.users.findById(id)
-    return { id, name: user?.name ?? null }
+/** Opens the versions of a record that the caller may read, or may have read when it was deleted. */
+const createOpening =
+  ({ catalog, clock, applyPatch }: Deps) =>
+  async (tx: ReadTx, principal: Principal | null, name: string, id: number) => {
+    const compiled = await catalog.find(tx, name)
+    const versions = createVersions(tx, compiled, id, applyPatch)
+    const authorization = createAuthorization(tx, catalog, principal, clock.now())
+    const current = await tx.records(compiled.storage).findById(id)
+    const deletion = current === null ? await versions.deletion() : null
+    /** The record before it was deleted; null if it was not. */
+    const last = deletion === null ? null : await versions.recordOf(deletion)
+    await authorization.readable(compiled, last ?? current)
+    return { compiled, versions, authorization, last }
   }
+
+/** The actors of one page, each read once. */
+const createActors = (tx: ReadTx) => {
+  const known = new Map<number, Promise<User | null>>()
+  return async (id: number | null): Promise<Version['actor']> => {
+    if (id === null) return null
+    const user = known.get(id) ?? tx.users.findById(id)
+    known.set(id, user)
+    return { id, name: (await user)?.name ?? null }
+  }
+}
+
+const createReading = (deps: Deps): Pick<RecordHistory, 'history'> => {
+  const open = createOpening(deps)
 
   /** The version before; null for none, and undefined if it is not known or not the caller's to read. */
   const readableBefore = async (
@@ -124,13 +147,9 @@ const createReading = ({ catalog, unitOfWork, clock, applyPatch }: Deps): Pick<R
     id: number,
     { size, before }: { readonly size: number; readonly before: number | null },
   ): Promise<HistoryPage> => {
-    const compiled = await catalog.find(tx, name)
+    const { compiled, versions, authorization } = await open(tx, principal, name, id)
     const { collection } = compiled
-    const versions = createVersions(tx, compiled, id, applyPatch)
-    const authorization = createAuthorization(tx, catalog, principal, clock.now())
-    const current = await tx.records(compiled.storage).findById(id)
-    const deletion = current === null ? await versions.deletion() : null
-    await authorization.readable(compiled, deletion === null ? current : await versions.recordOf(deletion))
+    const actorOf = createActors(tx)
     const { events, complete } = await versions.newest(before, size + 1)
     // The last one is only compared with, unless it is all there is.
     const shown = complete || events.length === 1 ? events : events.slice(0, -1)
@@ -144,7 +163,7 @@ const createReading = ({ catalog, unitOfWork, clock, applyPatch }: Deps): Pick<R
         version: record.version,
         change,
         createdAt: event.createdAt,
-        actor: await actorOf(tx, event.actorId),
+        actor: await actorOf(event.actorId),
         sessionId: event.sessionId,
         jobId: event.sessionId === null ? jobIdOf(event.requestId) : null,
         changes: previous === undefined ? null : changesBetween(collection, previous, record),
@@ -153,37 +172,35 @@ const createReading = ({ catalog, unitOfWork, clock, applyPatch }: Deps): Pick<R
     return { collection, versions: page, next: complete ? null : (shown.at(-1)?.position ?? null) }
   }
 
-  return { history: (principal, name, id, page) => unitOfWork.read((tx) => read(tx, principal, name, id, page)) }
+  return { history: (principal, name, id, page) => deps.unitOfWork.read((tx) => read(tx, principal, name, id, page)) }
 }
 
 const createReverting = (deps: Deps): Pick<RecordHistory, 'revert'> => {
-  const { catalog, unitOfWork, units, clock, operations, applyPatch } = deps
+  const { catalog, unitOfWork, units, operations } = deps
+  const open = createOpening(deps)
 
-  /** The fields of a version that the caller may read. */
+  /** A version that the caller may read. */
   const read = (author: Author, name: string, id: number, version: number) =>
     unitOfWork.read(async (tx) => {
-      const compiled = await catalog.find(tx, name)
-      const versions = createVersions(tx, compiled, id, applyPatch)
-      const authorization = createAuthorization(tx, catalog, principalOf(author), clock.now())
-      const current = await tx.records(compiled.storage).findById(id)
-      const deletion = current === null ? await versions.deletion() : null
-      const last = deletion === null ? null : await versions.recordOf(deletion)
-      await authorization.readable(compiled, last ?? current)
+      const { compiled, versions, authorization, last } = await open(tx, principalOf(author), name, id)
       const event = await versions.find(version)
       const found = event === null ? null : await versions.recordOf(event)
       if (found === null || !(await authorization.mayRead(compiled, found))) throw notFound('Version')
-      return { last, found }
+      return { last, found, shape: compiled.stored?.shape }
     })
 
   return {
     async revert(author, name, id, version, { expected }) {
-      const { last, found } = await read(author, name, id, version)
+      const { last, found, shape } = await read(author, name, id, version)
       return units.adding(author, async (change) => {
         const compiled = await catalog.find(change.tx, name)
         const { collection } = compiled
+        // The version that was read has the form of the definition then.
+        if (compiled.stored?.shape !== shape) throw definitionMismatch()
         const current = await change.tx.records(compiled.storage).findById(id)
-        if (current !== null)
+        if (current !== null) {
           return { collection, record: await operations.revert(change, compiled, { version: found, expected }) }
+        }
         if (last === null) throw new AppError('version_mismatch', `The ${collection.singular} was deleted meanwhile`)
         return { collection, record: await operations.restore(change, compiled, { last, version: found, expected }) }
       })

@@ -59,7 +59,7 @@ export const createStoredRecordReaders = (
       const row = rowOf(id)
       return row === null || row.collection_id !== stored.id ? null : recordOfRow(stored, row)
     }
-    // For a few ids, one statement for all of them costs several times as much.
+    // One statement for each of a few ids takes a fraction of the time of one statement for all.
     const findAll = async (ids: readonly number[]) => [...new Set(ids)].map(find).filter((record) => record !== null)
     return {
       findById: async (id) => find(id),

@@ -3,7 +3,7 @@ import type { FieldOf } from './records.ts'
 import type { Fault, RecordBody } from './types.ts'
 
 /**
- * What a form holds: a text for each field that is typed, `true`, `false` or null for a boolean, ids for references.
+ * The value of a field in a form: text where people type, true, false or null for a boolean, ids for references.
  */
 export type Value = string | boolean | null | readonly number[]
 export type Draft = Readonly<Record<string, Value | undefined>>
