@@ -1,12 +1,13 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { client, fault, SkepError } from './api.ts'
+import { DialogForm } from './dialog-form.tsx'
 import { useAction, useLoad } from './loading.ts'
 import { changesOf, type Draft, draftOf, rebased } from './record-draft.ts'
 import { RecordField } from './record-field.tsx'
 import { RecordHistory } from './record-history.tsx'
 import { fieldsOf } from './records.ts'
 import type { Definition, RecordBody } from './types.ts'
-import { Button, Confirm, Dialog, Failure, faultsAt, Loading, Time, useFaultFocus } from './ui.tsx'
+import { Button, Confirm, Dialog, Failure, faultsAt, Loading, Time } from './ui.tsx'
 
 interface DrawerProps {
   readonly definition: Definition
@@ -52,7 +53,7 @@ const RecordForm = ({ definition, id, record, onClose, onSaved, onDeleted, onRel
     if (former !== record) setDraft((before) => rebased(fields, before, former, record))
   }, [record, fields])
   const records = client.collection(definition.name)
-  const { run, isRunning, error } = useAction(async () => {
+  const saving = useAction(async () => {
     const { values, faults } = changesOf(fields, draft, record)
     if (faults.length > 0) throw fault('Some fields cannot be read', faults)
     if (record === null) await records.create(values)
@@ -60,19 +61,25 @@ const RecordForm = ({ definition, id, record, onClose, onSaved, onDeleted, onRel
     onSaved()
     onClose()
   })
-  const form = useFaultFocus(error)
+  const { error } = saving
   const isOutdated = error instanceof SkepError && error.code === 'version_mismatch'
   return (
     <>
-      <form
-        ref={form}
-        class="dialog-body"
-        id="record"
-        noValidate
-        onSubmit={(event) => {
-          event.preventDefault()
-          void run()
-        }}
+      <DialogForm
+        action={record === null ? 'Create' : 'Save'}
+        saving={saving}
+        shown={fields.map(({ name }) => `/${name}`)}
+        onClose={onClose}
+        buttons={
+          <>
+            {isOutdated && <Button onClick={onReload}>Read the new version and keep my changes</Button>}
+            {record !== null && (
+              <Button kind="danger" onClick={() => setDeleting(true)}>
+                Delete
+              </Button>
+            )}
+          </>
+        }
       >
         {fields.length === 0 && <p class="quiet">This collection has no fields.</p>}
         {fields.map((field) => (
@@ -98,21 +105,7 @@ const RecordForm = ({ definition, id, record, onClose, onSaved, onDeleted, onRel
             }}
           />
         )}
-      </form>
-      <div class="dialog-foot">
-        <Failure error={error} shown={fields.map(({ name }) => `/${name}`)} />
-        {isOutdated && <Button onClick={onReload}>Read the new version and keep my changes</Button>}
-        {record !== null && (
-          <Button kind="danger" onClick={() => setDeleting(true)}>
-            Delete
-          </Button>
-        )}
-        <span class="spread" />
-        <Button onClick={onClose}>Cancel</Button>
-        <button type="submit" form="record" class="button primary" aria-disabled={isRunning || undefined}>
-          {record === null ? 'Create' : 'Save'}
-        </button>
-      </div>
+      </DialogForm>
       {isDeleting && record !== null && (
         <Confirm
           title={`Delete ${definition.singular} ${id}?`}

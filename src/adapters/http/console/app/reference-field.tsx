@@ -5,6 +5,7 @@ import { useAction } from './loading.ts'
 import { Picture } from './picture.tsx'
 import { type Choice, findTarget, searchTarget } from './records.ts'
 import { type FieldControl, Icon } from './ui.tsx'
+import { UploadButton } from './upload-button.tsx'
 
 interface Props {
   readonly control: FieldControl
@@ -40,18 +41,7 @@ const Upload = ({ onUploaded }: { onUploaded: (id: number) => void }) => {
   const { run, isRunning, error } = useAction(async (file: File) => onUploaded((await client.files.upload(file)).id))
   return (
     <div class="upload">
-      <label class="button plain">
-        {isRunning ? 'Uploading…' : 'Upload a file'}
-        <input
-          type="file"
-          class="hidden"
-          onChange={({ currentTarget }) => {
-            const [file] = currentTarget.files ?? []
-            if (file !== undefined) void run(file)
-            currentTarget.value = ''
-          }}
-        />
-      </label>
+      <UploadButton kind="plain" isBusy={isRunning} onPicked={(file) => void run(file)} />
       {error !== null && <p class="fault">{error.message}</p>}
     </div>
   )

@@ -6,6 +6,7 @@ import { Picture } from '../picture.tsx'
 import { PageHead } from '../shell.tsx'
 import type { StoredFile } from '../types.ts'
 import { Button, bytes, Confirm, Empty, Failure, Loading, Scrolled, Time } from '../ui.tsx'
+import { UploadButton } from '../upload-button.tsx'
 
 const download = async ({ id, filename }: StoredFile): Promise<void> =>
   save(await (await client.files.download(id)).blob(), filename)
@@ -50,18 +51,7 @@ export const FilesPage = () => {
   return (
     <>
       <PageHead title="Files">
-        <label class="button primary">
-          {isRunning ? 'Uploading…' : 'Upload a file'}
-          <input
-            type="file"
-            class="hidden"
-            onChange={({ currentTarget }) => {
-              const [file] = currentTarget.files ?? []
-              if (file !== undefined) void run(file)
-              currentTarget.value = ''
-            }}
-          />
-        </label>
+        <UploadButton kind="primary" isBusy={isRunning} onPicked={(file) => void run(file)} />
       </PageHead>
       <Failure error={error ?? files.error} />
       {files.data === null && files.isLoading && <Loading />}

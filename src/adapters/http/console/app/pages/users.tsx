@@ -1,25 +1,13 @@
 import { useState } from 'preact/hooks'
 import { call } from '../api.ts'
 import { useSession } from '../context.ts'
+import { DialogForm } from '../dialog-form.tsx'
 import { useAction, useLoad } from '../loading.ts'
 import { type Paged, Pager, usePages } from '../pager.tsx'
 import { setQuery, usePlace } from '../router.ts'
 import { PageHead } from '../shell.tsx'
 import type { Page, Session, User } from '../types.ts'
-import {
-  Button,
-  Confirm,
-  Dialog,
-  Empty,
-  Failure,
-  Field,
-  faultsAt,
-  Icon,
-  Loading,
-  Scrolled,
-  Time,
-  useFaultFocus,
-} from '../ui.tsx'
+import { Button, Confirm, Dialog, Empty, Failure, Field, faultsAt, Icon, Loading, Scrolled, Time } from '../ui.tsx'
 
 const Sessions = ({ user }: { user: User }) => {
   const path = `/users/${user.id}/sessions`
@@ -72,18 +60,20 @@ const EditUser = ({ user, onClose, onSaved }: EditProps) => {
     onSaved()
     onClose()
   })
-  const form = useFaultFocus(saving.error)
   return (
     <Dialog kind="drawer" title={user.name} onClose={onClose}>
-      <form
-        ref={form}
-        id="user"
-        class="dialog-body"
-        noValidate
-        onSubmit={(event) => {
-          event.preventDefault()
-          void saving.run()
-        }}
+      <DialogForm
+        action="Save"
+        saving={saving}
+        shown={['/name', '/email', '/role']}
+        onClose={onClose}
+        buttons={
+          !isSelf && (
+            <Button kind="danger" onClick={() => setDeleting(true)}>
+              Delete
+            </Button>
+          )
+        }
       >
         <Field label="Name" required fault={faultsAt(saving.error, '/name')}>
           {(control) => (
@@ -133,20 +123,7 @@ const EditUser = ({ user, onClose, onSaved }: EditProps) => {
           Active: can sign in
         </label>
         <Sessions user={user} />
-      </form>
-      <div class="dialog-foot">
-        <Failure error={saving.error} shown={['/name', '/email', '/role']} />
-        {!isSelf && (
-          <Button kind="danger" onClick={() => setDeleting(true)}>
-            Delete
-          </Button>
-        )}
-        <span class="spread" />
-        <Button onClick={onClose}>Cancel</Button>
-        <button type="submit" form="user" class="button primary" aria-disabled={saving.isRunning || undefined}>
-          Save
-        </button>
-      </div>
+      </DialogForm>
       {isDeleting && (
         <Confirm
           title={`Delete ${user.name}?`}
@@ -174,7 +151,6 @@ const CreateUser = ({ onClose, onSaved }: Omit<EditProps, 'user'>) => {
     onSaved()
     onClose()
   })
-  const form = useFaultFocus(saving.error)
   const take = (name: keyof typeof NEW_USER) => ({
     value: draft[name],
     onInput: ({ currentTarget }: { readonly currentTarget: HTMLInputElement }) =>
@@ -182,16 +158,7 @@ const CreateUser = ({ onClose, onSaved }: Omit<EditProps, 'user'>) => {
   })
   return (
     <Dialog kind="drawer" title="New user" onClose={onClose}>
-      <form
-        ref={form}
-        id="user"
-        class="dialog-body"
-        noValidate
-        onSubmit={(event) => {
-          event.preventDefault()
-          void saving.run()
-        }}
-      >
+      <DialogForm action="Create user" saving={saving} shown={['/name', '/email', '/password']} onClose={onClose}>
         <Field label="Name" required fault={faultsAt(saving.error, '/name')}>
           {(control) => <input {...control} {...take('name')} autocomplete="off" />}
         </Field>
@@ -201,15 +168,7 @@ const CreateUser = ({ onClose, onSaved }: Omit<EditProps, 'user'>) => {
         <Field label="Password" required hint="At least 8 characters." fault={faultsAt(saving.error, '/password')}>
           {(control) => <input {...control} {...take('password')} type="password" autocomplete="new-password" />}
         </Field>
-      </form>
-      <div class="dialog-foot">
-        <Failure error={saving.error} shown={['/name', '/email', '/password']} />
-        <span class="spread" />
-        <Button onClick={onClose}>Cancel</Button>
-        <button type="submit" form="user" class="button primary" aria-disabled={saving.isRunning || undefined}>
-          Create user
-        </button>
-      </div>
+      </DialogForm>
     </Dialog>
   )
 }
