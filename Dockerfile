@@ -1,6 +1,7 @@
 FROM oven/bun:1.4.5 AS build
 WORKDIR /skep
 COPY package.json bun.lock ./
+COPY client/package.json client/
 RUN bun install --frozen-lockfile --production --ignore-scripts
 COPY . .
 # A volume takes its owner and mode from the folder in the image.

@@ -6,7 +6,7 @@ import { signIn } from '../support/skep.ts'
 
 const ROOT = { id: 0, email: 'root@example.com', password: 'correct horse battery' }
 const TASKS_COUNT = 1_100
-/** When the server is killed: while records are marked, when it takes effect, while they are removed. */
+/** When the server is killed, from the first marks to the removal of the records, as far as the speed of the machine allows. */
 const DELAYS_MS = [50, 250, 600, 1_200, 4_000]
 
 const LISTS = { schema: { type: 'object', properties: { title: { type: 'string', maxLength: 50 } } } }

@@ -153,7 +153,15 @@ describe('the image', () => {
       .filter((line) => line !== '' && !line.startsWith('#'))
     expect(rules[0]).toBe('*')
     expect(rules.filter((rule) => rule.startsWith('!')).sort()).toEqual(
-      ['!bun.lock', '!client/src', '!package.json', '!scripts/build.ts', '!src', '!tsconfig.json'].sort(),
+      [
+        '!bun.lock',
+        '!client/package.json',
+        '!client/src',
+        '!package.json',
+        '!scripts/build.ts',
+        '!src',
+        '!tsconfig.json',
+      ].sort(),
     )
     const forbidden = rules.slice(rules.findLastIndex((rule) => rule.startsWith('!')) + 1)
     expect(forbidden).toEqual(expect.arrayContaining(['**/.env', '**/.env.*', '**/secrets', '**/data', '**/.git']))
