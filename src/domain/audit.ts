@@ -49,7 +49,8 @@ export type AuditDetails = Readonly<Record<string, string | number | boolean | n
 export interface AuditOrigin {
   /** Null for someone who is not signed in, and for the server and its command line. */
   readonly userId: number | null
-  readonly sessionId: number | null
+  /** Absent for a visitor. */
+  readonly sessionId?: number | null
   /** `job-ID` for a job. */
   readonly requestId: string | null
   readonly address: string | null
@@ -79,7 +80,7 @@ export const SERVER_ORIGIN: AuditOrigin = { userId: null, sessionId: null, reque
 
 /** An entry about something that happens now. */
 export const auditEntry = (
-  { userId, sessionId, requestId, address }: AuditOrigin,
+  { userId, sessionId = null, requestId, address }: AuditOrigin,
   action: AuditAction,
   {
     subject = null,
