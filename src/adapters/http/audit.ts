@@ -122,7 +122,7 @@ export const auditRoutes = (kernel: Kernel, auditLog: AuditLog) =>
     {
       admit: { who: 'admin' },
       query: AuditParameters,
-      response: { 200: pageResponse(AuditEntryResponse), ...problems(409) },
+      response: { 200: pageResponse(AuditEntryResponse), ...problems() },
       detail: {
         operationId: 'listAuditEntries',
         summary: 'List who did what, newest first (admin)',
