@@ -24,7 +24,7 @@ const Details = t.Object(
     additionalProperties: true,
     openapi: {
       type: 'object',
-      additionalProperties: { type: ['string', 'number', 'boolean', 'null'] },
+      additionalProperties: true,
       description:
         'What was changed: names of fields, roles and numbers, never their secrets. Of what is counted in one entry, also `count` and `last_at`',
       examples: [{ changed: 'role', role_before: 'user', role_after: 'admin' }],
