@@ -1,6 +1,8 @@
 import { Elysia } from 'elysia'
 import type { Access } from '../../application/access.ts'
 import type { Accounts } from '../../application/accounts.ts'
+import type { AuditLog } from '../../application/audit-log.ts'
+import type { AuditReads } from '../../application/audit-reads.ts'
 import type { Collections } from '../../application/collections.ts'
 import type { FileLinks } from '../../application/file-links.ts'
 import type { Files } from '../../application/files.ts'
@@ -18,6 +20,7 @@ import type { Collection } from '../../domain/collection.ts'
 import { COLLECTIONS } from '../../domain/collections/index.ts'
 import type { Rate } from '../../domain/measures.ts'
 import { accountRoutes } from './accounts.ts'
+import { auditRoutes } from './audit.ts'
 import { createAddressOf } from './client-address.ts'
 import { collectionRecordRoutes } from './collection-records.ts'
 import { collectionRoutes } from './collections.ts'
@@ -72,6 +75,8 @@ export interface ApiDeps {
   /** Base of links, without a trailing slash; known once the server listens. */
   readonly publicUrl: () => string
   readonly jobs: Jobs
+  readonly auditLog: AuditLog
+  readonly auditReads: AuditReads
   readonly realtime: RealtimeUpgrade
   readonly users: Users
   readonly limiter: RateLimiter
@@ -159,7 +164,8 @@ const createFeatures = (
         .use(anyCollectionRoutes(kernel, deps, show, maxBodyBytes))
         .use(fileRoutes(kernel, deps, basePath))
         .use(fileLinkRoutes(kernel, deps.files, deps.fileLinks, deps.publicUrl))
-        .use(jobRoutes(kernel, deps.jobs)),
+        .use(jobRoutes(kernel, deps.jobs))
+        .use(auditRoutes(kernel, deps.auditLog)),
     )
 }
 
@@ -185,6 +191,7 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
     common,
     slices: deps.slices,
     access: deps.access,
+    auditReads: deps.auditReads,
     limits: createLimits({ limiter: deps.limiter, general: options.rateLimit, credentials: options.rateLimitAuth }),
     addressOf,
     maxBodyBytes: options.maxBodyBytes,
