@@ -33,6 +33,8 @@ export interface StartOptions {
   readonly socketDurations?: Partial<SocketDurations>
   /** Milliseconds after which a socket that reads nothing of a replay is closed. */
   readonly stallTimeoutMs?: number
+  /** Seconds after which an idle connection is closed. */
+  readonly idleTimeoutSeconds?: number
   /** Replaces the free space of the disks. */
   readonly reserve?: Reserve
 }
