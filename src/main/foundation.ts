@@ -157,7 +157,7 @@ export const openFoundation = async (options: StartOptions, closers: Closers) =>
   closers.add(() => watched?.stop())
   const reserve = options.reserve ?? watched ?? NO_RESERVE
   const useCases = composeUseCases(settings, secret, { unitOfWork: store, bus, clock, passwords, reserve }, previous)
-  await useCases.collections.abandonUnfinished()
+  await useCases.collections.abandonUnfinished({ isAlone: isEmbedded(settings.DATABASE_URL) })
   await ensureDefinitions(settings, useCases.collections, log)
   return { settings, log, clock, secret, previous, bus, listeners, metrics, store, blobs, reserve, useCases }
 }
