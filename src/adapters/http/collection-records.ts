@@ -35,6 +35,9 @@ type Params = Readonly<Record<string, string>>
 const createRules = (records: Records) => {
   // An async function, so that a collection that does not exist is a rejection.
   const exists = async (_: Principal | null, { collection = '' }: Params) => records.collection(collection)
+  /** Where nothing else can be refused first, reading the record finds out. */
+  const existsIfNeeded = (principal: Principal | null, params: Params, request: Request) =>
+    hasId(params) && !request.url.includes('?') ? undefined : exists(principal, params)
   const changeable = (principal: Principal | null, params: Params) =>
     hasId(params)
       ? records.checkChange(principal, String((params as Params).collection), Number(params.id))
@@ -42,6 +45,7 @@ const createRules = (records: Records) => {
   return {
     create: { who: everyone, checkPublicAccess: exists, body: 'json', idempotent: true },
     list: { who: everyone, checkPublicAccess: exists, largeResponse: true },
+    read: { who: everyone, checkPublicAccess: existsIfNeeded },
     single: { who: everyone, checkPublicAccess: exists },
     update: { who: everyone, checkPublicAccess: changeable, body: 'json', mediaTypes: [JSON_TYPE, MERGE_PATCH_TYPE] },
   } satisfies Readonly<Record<string, Rule>>
@@ -110,7 +114,7 @@ const singleRoutes = (kernel: Kernel, records: Records, show: ShowRecord) => {
         return isUnchanged ? status(304, undefined) : show(result, result.expanded)
       },
       {
-        admit: rules.single,
+        admit: rules.read,
         params: RecordParams,
         query: AnyRecordQuery,
         response: { 200: AnyRecord, 304: NotModified, ...problems() },

@@ -1,5 +1,6 @@
 import { access, constants, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import type { Awaitable } from '../../application/awaitable.ts'
 import type { RecordStorage } from '../../application/ports/collections.ts'
 import type { StoreOptions } from '../../application/ports/engine.ts'
 import type { ReadTx, Store, Tx } from '../../application/ports/persistence.ts'
@@ -250,10 +251,11 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
   const failed = (error: unknown): never => {
     throw toAppError(error)
   }
-  const read = <T>(work: (tx: ReadTx) => Promise<T>): Promise<T> => {
+  const read = <T>(work: (tx: ReadTx) => Awaitable<T>): Promise<T> => {
     try {
       snapshot.begin()
-      return work(tx).catch(failed)
+      const result = work(tx)
+      return result instanceof Promise ? result.catch(failed) : Promise.resolve(result)
     } catch (error) {
       return Promise.reject(toAppError(error))
     }
