@@ -8,7 +8,7 @@ import type { Kernel, Rule } from './kernel.ts'
 import { pageResponse, toPageResponse } from './pages.ts'
 import { ifMatch, isKnown, recordEtag } from './preconditions.ts'
 import { problems } from './problems.ts'
-import { AnyRecord, type ShowRecord } from './record-bodies.ts'
+import { AnyRecord, type ShowRecord, showRead } from './record-bodies.ts'
 import { historyRoutes } from './record-history.ts'
 import { AnyListQuery, AnyRecordQuery, parseExpand, toListOptions, toListRequest } from './record-query.ts'
 import { hasId, IdText, NoContent, NotModified } from './schemas.ts'
@@ -100,6 +100,7 @@ const listRoutes = (kernel: Kernel, records: Records, show: ShowRecord) => {
 
 const singleRoutes = (kernel: Kernel, records: Records, show: ShowRecord) => {
   const rules = createRules(records)
+  const shown = showRead(show)
   return new Elysia()
     .use(kernel)
     .get(
@@ -111,7 +112,7 @@ const singleRoutes = (kernel: Kernel, records: Records, show: ShowRecord) => {
         set.headers.etag = etag
         // What is expanded changes without a new version of this record.
         const isUnchanged = expand.length === 0 && isKnown(request, etag)
-        return isUnchanged ? status(304, undefined) : show(result, result.expanded)
+        return isUnchanged ? status(304, undefined) : shown(result, result.expanded)
       },
       {
         admit: rules.read,

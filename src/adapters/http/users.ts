@@ -8,6 +8,7 @@ import type { Kernel, Rule } from './kernel.ts'
 import { NEWEST_FIRST, pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { problems } from './problems.ts'
 import { body, choiceOf, hasId, Id, IdParams, NoContent, queryOf, Timestamp, textWithoutNul } from './schemas.ts'
+import { shownOnce } from './shown-once.ts'
 import { toTimestamp } from './timestamps.ts'
 import { TokenResponse, toResponse as toTokenResponse } from './tokens.ts'
 
@@ -62,6 +63,8 @@ export const toUserResponse = (user: User): Static<typeof UserResponse> => ({
   created_at: toTimestamp(user.createdAt),
   updated_at: toTimestamp(user.updatedAt),
 })
+
+const toReadResponse = shownOnce(toUserResponse)
 
 const PATH = '/api/v1/users'
 
@@ -154,7 +157,7 @@ const listRoutes = (kernel: Kernel, users: Users) => {
 const ownRoutes = (kernel: Kernel, users: Users) =>
   new Elysia({ tags: ['users'] })
     .use(kernel)
-    .get('/me', async ({ call }) => toUserResponse(await users.get(actorOf(call), actorOf(call).userId)), {
+    .get('/me', async ({ call }) => toReadResponse(await users.get(actorOf(call), actorOf(call).userId)), {
       admit: { who: 'user' },
       response: { 200: UserResponse, ...problems(404) },
       detail: {
@@ -231,7 +234,7 @@ const singleRoutes = (kernel: Kernel, users: Users) => {
   const removalRule: Rule = { ...changeRule, bodyOptional: true }
   return new Elysia({ tags: ['users'] })
     .use(kernel)
-    .get('/:id', async ({ call, params }) => toUserResponse(await users.get(actorOf(call), Number(params.id))), {
+    .get('/:id', async ({ call, params }) => toReadResponse(await users.get(actorOf(call), Number(params.id))), {
       admit: { who: 'user' },
       params: IdParams,
       response: { 200: UserResponse, ...problems() },
