@@ -8,7 +8,7 @@ import type { QueryDatabase } from '../sql/record-source.ts'
 import type { RunStep } from '../sql/step-queue.ts'
 import { recordOfRow, requireUnmarkedRecords, unlessDeleted } from '../sql/stored-records.ts'
 import type { Connection } from './database.ts'
-import { type CacheLookUp, withoutCache } from './row-cache.ts'
+import type { CacheLookUp, LookUp } from './row-cache.ts'
 
 export interface StoredRow extends Row {
   readonly id: number
@@ -20,10 +20,21 @@ export interface StoredRow extends Row {
 }
 
 /** A row, and its record under the definition by which it was asked for last. */
-interface Found {
+export interface Found {
   readonly row: StoredRow
   stored: StoredCollection | null
   record: StoredRecord | null
+}
+
+/** The rows of all collections defined at run time, by id. */
+export type StoredRows = LookUp<Found>
+
+export const createStoredRows = (connection: Connection, cacheLookUp: CacheLookUp): StoredRows => {
+  const byId = connection.prepare<StoredRow, [number]>('SELECT * FROM records WHERE id = ?')
+  return cacheLookUp(
+    (id) => byId.get(id),
+    (row): Found => ({ row, stored: null, record: null }),
+  )
 }
 
 /** One for each definition, created at first use. */
@@ -50,17 +61,15 @@ export const createStoredRecordReaders = (
   connection: Connection,
   database: QueryDatabase,
   runStep: RunStep,
-  cacheLookUp: CacheLookUp = withoutCache,
+  rows: StoredRows,
 ) => {
-  const byId = connection.prepare<StoredRow, [number]>('SELECT * FROM records WHERE id = ?')
-  const foundOf = cacheLookUp((id) => byId.get(id), (row): Found => ({ row, stored: null, record: null }))
   const following = connection.prepare<StoredRow, [number, number, string, number]>(
     `SELECT * FROM records WHERE collection_id = ? AND id > ? AND ${NOT_DELETED} ORDER BY id LIMIT +?`,
   )
 
   return remembered((stored: StoredCollection): RecordReader => {
     const find = (id: number): StoredRecord | null => {
-      const found = foundOf(id)
+      const found = rows(id)
       if (found === null || found.row.collection_id !== stored.id) return null
       if (found.stored !== stored) {
         found.record = recordOfRow(stored, found.row)

@@ -37,7 +37,7 @@ import { createRecordReader, createRecordRepository } from './records.ts'
 import type { RowCache } from './row-cache.ts'
 import { createRefreshTokenRepository, createSessionReader, createSessionRepository } from './sessions.ts'
 import { createSignInSourceReader, createSignInSourceRepository } from './sign-in-sources.ts'
-import { createStoredRecordReaders } from './stored-record-readers.ts'
+import { createStoredRecordReaders, createStoredRows } from './stored-record-readers.ts'
 import { createStoredRecordRepositories } from './stored-records.ts'
 import { createUsage, createUsageReader, type Usage } from './usage.ts'
 import { createUserReader, createUserRepository } from './users.ts'
@@ -102,6 +102,7 @@ const createRecordParts = (connection: Connection, context: WriterContext) => {
   const { texts, rowCache, usage, counts, keys, epoch } = context
   const definitions = createDefinitions(connection, rowCache.cacheLookUp)
   const database = createQueryDatabase(connection, definitions)
+  const rows = createStoredRows(connection, rowCache.cacheLookUp)
   const storedTexts = texts.get('records')
   if (storedTexts === undefined) throw new Error('there is no text index of records')
   const shared = { epoch, usage, counts, database }
@@ -111,6 +112,7 @@ const createRecordParts = (connection: Connection, context: WriterContext) => {
   const ofStored = createStoredRecordRepositories(connection, {
     ...shared,
     texts: storedTexts,
+    rows,
     keys,
     runStep: runAtOnce,
   })
@@ -120,7 +122,7 @@ const createRecordParts = (connection: Connection, context: WriterContext) => {
       ...{ definitions, counts, keys, epoch, rowCache },
       removeRecords: ofStored.removeSome,
     }),
-    deletions: createDeletionRepository(connection, keys),
+    deletions: createDeletionRepository(connection, { keys, rows }),
     unindexedRecords: createUnindexedRecords(connection, definitions),
   }
 }
@@ -153,7 +155,7 @@ const createRecordReaders = (connection: Connection, { cacheLookUp }: ReadSnapsh
   const definitions = createDefinitions(connection, cacheLookUp)
   const database = createQueryDatabase(connection, definitions)
   const ofTable = byCollection((table) => createRecordReader(connection, table, { database, cacheLookUp, runStep }))
-  const ofStored = createStoredRecordReaders(connection, database, runStep, cacheLookUp)
+  const ofStored = createStoredRecordReaders(connection, database, runStep, createStoredRows(connection, cacheLookUp))
   return {
     collections: createCollectionReader(definitions, createCountReader(connection)),
     records: (storage: RecordStorage) => (typeof storage === 'string' ? ofTable(storage) : ofStored(storage)),
