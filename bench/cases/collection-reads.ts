@@ -58,18 +58,18 @@ export const collectionReads: Case = {
     await timeInTurn(context, owner.token, kinds)
     const times = await timeInTurn(context, owner.token, kinds)
 
-    const args = [databaseOf(data.folder)]
+    const args = [databaseOf(data.folder), String(owner.id)]
     await using floor = await startFloor('read-record', { folder: context.folder(), core, args })
+    await using duties = await startFloor('read-record-duties', { folder: context.folder(), core, args })
     const detail = { records: data.recordsCount, lists: data.lists.length }
-    const reads = await compare(
-      context,
-      { skep, floor, atLeast: 0.6, detail },
-      { path: `${RECORDS_PATH}${first.id}`, headers },
-    )
+    const asked = { path: `${RECORDS_PATH}${first.id}`, headers }
+    const reads = await compare(context, { skep, floor, atLeast: 0.6, detail }, asked)
+    const besideDuties = await compare(context, { skep, floor: duties, atLeast: 0.8 }, asked)
     return {
       ...reads,
       figures: [
         ...reads.figures,
+        ...besideDuties.figures.map((figure) => ({ ...figure, name: `beside the duties, ${figure.name}` })),
         listFigure('list by an indexed field, p50', times('newest')),
         listFigure('sorted by another, p50', times('byDueTime')),
         listFigure('without its total, p50', times('uncounted')),
