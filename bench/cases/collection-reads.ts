@@ -1,10 +1,11 @@
 import { fetched } from '../lib/beside.ts'
-import type { Case, Figure } from '../lib/case.ts'
+import type { Case, CaseResult, Context, Figure } from '../lib/case.ts'
 import { type CollectionData, RECORDS_PATH, sharedCollections } from '../lib/collection-data.ts'
 import { compare } from '../lib/compare.ts'
 import { SECRET } from '../lib/crowd.ts'
 import { startFloor } from '../lib/floor.ts'
 import { timeInTurn } from '../lib/in-turn.ts'
+import type { Server } from '../lib/server.ts'
 import { databaseOf, startSkep } from '../lib/skep.ts'
 import { median, percentile } from '../lib/statistics.ts'
 
@@ -22,6 +23,25 @@ const ownerAmong = ({ lists }: CollectionData) => {
   const owner = lists[0]?.owner
   if (owner === undefined) throw new Error('there are no lists')
   return { owner, own: lists.filter((list) => list.owner.id === owner.id) }
+}
+
+/** A record that a rule over its list lets one read, beside the same row. */
+const compareRead = async (
+  context: Context,
+  data: CollectionData,
+  skep: Server,
+  beside: { readonly floor: string; readonly atLeast: number },
+): Promise<CaseResult> => {
+  const { owner, own } = ownerAmong(data)
+  const headers = { authorization: `Bearer ${owner.token}` }
+  const inList = `${RECORDS_PATH}?size=1&filter=${encodeURIComponent(`list == ${own[0]?.id}`)}`
+  const page: Page = JSON.parse((await fetched(skep.url + inList, { headers })).body)
+  const args = [databaseOf(data.folder), String(owner.id)]
+  const options = { folder: context.folder(), core: context.cores.server, args }
+  await using floor = await startFloor(beside.floor, options)
+  const detail = { records: data.recordsCount, lists: data.lists.length }
+  const path = `${RECORDS_PATH}${page.items[0]?.id}`
+  return await compare(context, { skep, floor, atLeast: beside.atLeast, detail }, { path, headers })
 }
 
 const listFigure = (name: string, times: readonly number[]): Figure => ({
@@ -50,22 +70,14 @@ export const collectionReads: Case = {
       })
     const kinds = { newest: lists(''), byDueTime: lists('&sort=-due_at'), uncounted: lists('&total=false') }
     const page: Page = JSON.parse((await fetched(kinds.newest[0] ?? '', { headers })).body)
-    const [first] = page.items
     const expected = Math.floor(data.recordsCount / data.lists.length)
-    if (first === undefined || page.items.length !== PAGE_SIZE_COUNT || Math.abs((page.total ?? 0) - expected) > 1) {
+    if (page.items.length !== PAGE_SIZE_COUNT || Math.abs((page.total ?? 0) - expected) > 1) {
       throw new Error(`a list has ${page.items.length} records of ${page.total}, not of ${expected}`)
     }
     await timeInTurn(context, owner.token, kinds)
     const times = await timeInTurn(context, owner.token, kinds)
 
-    const args = [databaseOf(data.folder)]
-    await using floor = await startFloor('read-record', { folder: context.folder(), core, args })
-    const detail = { records: data.recordsCount, lists: data.lists.length }
-    const reads = await compare(
-      context,
-      { skep, floor, atLeast: 0.6, detail },
-      { path: `${RECORDS_PATH}${first.id}`, headers },
-    )
+    const reads = await compareRead(context, data, skep, { floor: 'read-record', atLeast: 0.6 })
     return {
       ...reads,
       figures: [
@@ -75,5 +87,18 @@ export const collectionReads: Case = {
         listFigure('without its total, p50', times('uncounted')),
       ],
     }
+  },
+}
+
+/** The record beside what no program of this stack can leave out, its rule among that. */
+export const collectionReadsDuties: Case = {
+  name: 'collection-reads-duties',
+  about:
+    'the record, beside raw Bun.serve that also gives request id, policy, limits, ETag and a line in the log, and reads its list',
+  async run(context) {
+    const data = await sharedCollections(context)
+    const options = { folder: data.folder, core: context.cores.server, env: SECRET }
+    await using skep = await startSkep(context.form, options)
+    return await compareRead(context, data, skep, { floor: 'read-record-duties', atLeast: 0.8 })
   },
 }

@@ -3,7 +3,7 @@ import { bigFile } from './big-file.ts'
 import { coldStart } from './cold-start.ts'
 import { collectionCreates } from './collection-creates.ts'
 import { collectionOthers } from './collection-others.ts'
-import { collectionReads } from './collection-reads.ts'
+import { collectionReads, collectionReadsDuties } from './collection-reads.ts'
 import { commitToReceive } from './commit-to-receive.ts'
 import { createItem, createItemDuties } from './create-item.ts'
 import { fanOut } from './fan-out.ts'
@@ -43,7 +43,8 @@ export const CASES: readonly Case[] = [
   mailDrain,
   millionItems,
   collectionReads,
-  // Adds to the records that the one before reads.
+  collectionReadsDuties,
+  // Adds to the records that those before read.
   collectionOthers,
   collectionCreates,
   coldStart,

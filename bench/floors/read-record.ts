@@ -3,16 +3,8 @@
  * limits, no log. Argument: the database.
  */
 import { Database } from 'bun:sqlite'
+import { type RecordRow, recordBody } from '../lib/record-body.ts'
 import { serveFloor } from '../lib/serve-floor.ts'
-
-interface RecordRow {
-  readonly id: number
-  readonly owner_id: number
-  readonly version: number
-  readonly created_at: number
-  readonly updated_at: number
-  readonly data: string
-}
 
 const [path] = Bun.argv.slice(2)
 const database = new Database(path, { readwrite: true, create: false, strict: true })
@@ -23,15 +15,6 @@ const byId = database.prepare<RecordRow, [number]>(
 )
 
 const answer = (row: RecordRow | null): Response =>
-  row === null
-    ? new Response(null, { status: 404 })
-    : Response.json({
-        id: row.id,
-        owner_id: row.owner_id,
-        ...JSON.parse(row.data),
-        version: row.version,
-        created_at: new Date(row.created_at).toISOString(),
-        updated_at: new Date(row.updated_at).toISOString(),
-      })
+  row === null ? new Response(null, { status: 404 }) : Response.json(recordBody(row))
 
 serveFloor({ '/api/v1/collections/tasks/records/:id': ({ params }) => answer(byId.get(Number(params.id))) })

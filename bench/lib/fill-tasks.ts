@@ -5,6 +5,8 @@ import { TASKS, taskLines } from './tasks.ts'
 
 const RECORDS_PER_COMMIT_COUNT = 2_000
 const TEXTS_PER_COMMIT_COUNT = 5_000
+/** Not that of an import. From 0, chance would give nothing but 0. */
+const FILL_SEED = 2
 const PROGRESS_EVERY_COUNT = 250_000
 
 interface FillOptions {
@@ -17,7 +19,7 @@ interface FillOptions {
 const addRecords = async (path: string, { lists, count, progress }: FillOptions): Promise<number> => {
   const store = openSqliteStore({ path })
   const owners = new Map(lists.map(({ id, owner }) => [id, owner.id]))
-  const lines = taskLines({ lists: lists.map(({ id }) => id), count, seed: 0 })
+  const lines = taskLines({ lists: lists.map(({ id }) => id), count, seed: FILL_SEED })
   const start = Date.now() - count
   let added = 0
   const addSome = () =>

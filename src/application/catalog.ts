@@ -10,6 +10,7 @@ import {
 } from '../domain/collection.ts'
 import { AppError, notFound } from '../domain/errors.ts'
 import type { Expression } from '../domain/expression.ts'
+import { type Awaitable, whenKnown } from './awaitable.ts'
 import type {
   CompileExpression,
   CompileValidator,
@@ -43,15 +44,15 @@ export interface Referrer {
 
 /**
  * Every collection, compiled when it is first used, and again when its definition, or one that its rules read, has
- * changed. For one defined in code, the answer is not a promise.
+ * changed. For one defined in code, and where the database answers at once, the answer is not a promise.
  */
 export interface Catalog {
   /** Those defined in code. */
   readonly builtIn: readonly Collection[]
   /** Throws `not_found`. */
-  find(tx: CatalogTx, name: string): CompiledCollection | Promise<CompiledCollection>
+  find(tx: CatalogTx, name: string): Awaitable<CompiledCollection>
   /** Null if there is none. */
-  named(tx: CatalogTx, name: string): CompiledCollection | null | Promise<CompiledCollection | null>
+  named(tx: CatalogTx, name: string): Awaitable<CompiledCollection | null>
   /** All of them, those defined in code first. */
   all(tx: CatalogTx): Promise<readonly CompiledCollection[]>
   /** Every reference to a collection, `users` or `files`. */
@@ -80,9 +81,17 @@ interface Compiled<T> {
 
 const MAX_CACHED_FILTERS_COUNT = 50
 
-const isUpToDate = async (tx: CatalogTx, { dependencies }: Compiled<unknown>): Promise<boolean> => {
-  for (const [name, stored] of dependencies) if ((await tx.collections.find(name)) !== stored) return false
-  return true
+/** One after the other, because inside a change that locks the definitions. */
+const isUpToDate = (tx: CatalogTx, { dependencies }: Compiled<unknown>): Awaitable<boolean> => {
+  if (dependencies.size === 0) return true
+  const left = dependencies.entries()
+  const checkNext = (): Awaitable<boolean> => {
+    const { value } = left.next()
+    if (value === undefined) return true
+    const [name, stored] = value
+    return whenKnown(tx.collections.find(name), (found) => found === stored && checkNext())
+  }
+  return checkNext()
 }
 
 /** Compiles expressions, which may depend on the definitions of referenced collections. */
@@ -221,24 +230,26 @@ export const createCatalog = ({ collections, compileExpression, compileValidator
     return made
   }
 
-  const ofStored = async (tx: CatalogTx, stored: StoredCollection): Promise<CompiledCollection> => {
-    const known = compiled.get(stored)
-    if (known !== undefined && (await isUpToDate(tx, known))) return known.value
+  const compileAnew = async (tx: CatalogTx, stored: StoredCollection): Promise<CompiledCollection> => {
     const made = await compileStored(tx, stored)
     compiled.set(stored, made)
     return made.value
   }
 
-  const storedNamed = async (tx: CatalogTx, name: string): Promise<CompiledCollection | null> => {
-    const stored = await tx.collections.find(name)
-    return stored && ofStored(tx, stored)
+  const ofStored = (tx: CatalogTx, stored: StoredCollection): Awaitable<CompiledCollection> => {
+    const known = compiled.get(stored)
+    if (known === undefined) return compileAnew(tx, stored)
+    return whenKnown(isUpToDate(tx, known), (isCurrent) => (isCurrent ? known.value : compileAnew(tx, stored)))
   }
 
-  const existing = async (tx: CatalogTx, name: string): Promise<CompiledCollection> => {
-    const found = await storedNamed(tx, name)
-    if (found === null) throw notFound('Collection')
-    return found
-  }
+  const storedNamed = (tx: CatalogTx, name: string): Awaitable<CompiledCollection | null> =>
+    whenKnown(tx.collections.find(name), (stored) => stored && ofStored(tx, stored))
+
+  const existing = (tx: CatalogTx, name: string): Awaitable<CompiledCollection> =>
+    whenKnown(storedNamed(tx, name), (found) => {
+      if (found === null) throw notFound('Collection')
+      return found
+    })
 
   const referencesIn = (stored: StoredCollection): readonly ReferenceField[] => {
     const known = references.get(stored) ?? referencesOf(stored.collection)

@@ -5,7 +5,8 @@ import { bind } from '../domain/expression-binding.ts'
 import { mentions, operandsOf } from '../domain/expression-parts.ts'
 import type { StoredRecord } from '../domain/record.ts'
 import type { Actor, Anonymous, Principal } from '../domain/session.ts'
-import type { Instant } from '../domain/user.ts'
+import type { Instant, User } from '../domain/user.ts'
+import { type Awaitable, whenKnown } from './awaitable.ts'
 import type { Catalog, CompiledCollection } from './catalog.ts'
 import type { ReadTx } from './ports/persistence.ts'
 import { createTester, type Tester } from './record-tester.ts'
@@ -56,28 +57,60 @@ const mentionsEmail = (rule: Expression): boolean => {
   return known
 }
 
-const authOf = async (tx: ReadTx, principal: Principal | null, rule: Expression): Promise<AuthValue | null> => {
-  if (principal === null) return null
-  const user = mentionsEmail(rule) ? await tx.users.findById(principal.userId) : null
-  const { userId: id, role } = principal
-  return { id, role, email: user?.email ?? '', emailVerified: user?.emailVerified ?? false }
+const authOf = ({ userId: id, role }: Principal, user: User | null): AuthValue => ({
+  id,
+  role,
+  email: user?.email ?? '',
+  emailVerified: user?.emailVerified ?? false,
+})
+
+const MAX_BOUND_RULES_COUNT = 1_000
+
+/** Rules that depend on nothing but who asks, by caller: binding one takes longer than evaluating it. */
+const createBoundRules = () => {
+  const byRule = new WeakMap<Expression, Map<string, Expression> | null>()
+  const callersOf = (rule: Expression): Map<string, Expression> | null => {
+    const known = byRule.get(rule)
+    if (known !== undefined) return known
+    const callers = mentions(rule, 'now') || mentionsEmail(rule) ? null : new Map<string, Expression>()
+    byRule.set(rule, callers)
+    return callers
+  }
+
+  return (rule: Expression, principal: Principal | null): Expression | null => {
+    const callers = callersOf(rule)
+    if (callers === null) return null
+    const caller = principal === null ? '' : `${principal.role} ${principal.userId}`
+    const known = callers.get(caller)
+    if (known !== undefined) return known
+    const bound = bind(rule, { auth: principal && authOf(principal, null) })
+    if (callers.size >= MAX_BOUND_RULES_COUNT) callers.clear()
+    callers.set(caller, bound)
+    return bound
+  }
 }
+
+const boundRule = createBoundRules()
 
 /**
  * The rule of a collection for a caller, with only `record` and `next` left to be known: `TRUE` for admins, `FALSE` for
  * everyone else if only they may.
  */
-export const ruleFor = async (
+export const ruleFor = (
   tx: ReadTx,
   compiled: CompiledCollection,
   use: RuleName,
   principal: Principal | null,
   now: Instant,
-): Promise<Expression> => {
+): Awaitable<Expression> => {
   if (principal?.role === 'admin') return TRUE
   if (use === 'create' && isDefaultRule(compiled, use)) return principal === null ? FALSE : TRUE
   const rule = compiled.rules[use]
-  return rule === null ? FALSE : bind(rule, { auth: await authOf(tx, principal, rule), now })
+  if (rule === null) return FALSE
+  const known = boundRule(rule, principal)
+  if (known !== null) return known
+  if (principal === null || !mentionsEmail(rule)) return bind(rule, { auth: principal && authOf(principal, null), now })
+  return tx.users.findById(principal.userId).then((user) => bind(rule, { auth: authOf(principal, user), now }))
 }
 
 /** A caller, and what they may do, inside one transaction. */
@@ -86,18 +119,18 @@ export interface Authorization {
   readonly principal: Principal | null
   readonly now: Instant
   /** Whether an expression, bound to the caller, holds for a record. */
-  holds(expression: Expression, record: StoredRecord, next?: StoredRecord): Promise<boolean>
+  holds(expression: Expression, record: StoredRecord, next?: StoredRecord): Awaitable<boolean>
   /** The records of a collection with these ids, in their order. Those that rules have read are not read again. */
   records(target: string, ids: readonly number[]): Promise<readonly StoredRecord[]>
   /** Call it when a record has changed. */
   forget(target: string, id: number): void
-  rule(compiled: CompiledCollection, use: RuleName): Promise<Expression>
+  rule(compiled: CompiledCollection, use: RuleName): Awaitable<Expression>
   /** Whether the caller may read a record, which exists. */
-  mayRead(compiled: CompiledCollection, record: StoredRecord): boolean | Promise<boolean>
+  mayRead(compiled: CompiledCollection, record: StoredRecord): Awaitable<boolean>
   /** The record, if the caller may read it. Throws `not_found`, and `unauthenticated` for someone without a token. */
-  readable(compiled: CompiledCollection, record: StoredRecord | null): StoredRecord | Promise<StoredRecord>
+  readable(compiled: CompiledCollection, record: StoredRecord | null): Awaitable<StoredRecord>
   /** Whether the rule for changes reads the record as it would be. */
-  readsNext(compiled: CompiledCollection): boolean | Promise<boolean>
+  readsNext(compiled: CompiledCollection): Awaitable<boolean>
   /** Throws `forbidden` unless the caller may change or delete a record that they may read. */
   authorize(
     compiled: CompiledCollection,
@@ -115,10 +148,10 @@ export const createAuthorization = (
 ): Authorization => {
   // Made when needed: most requests for items need neither.
   let tester: Tester | null = null
-  let bound: Map<Expression, Promise<Expression>> | null = null
+  let bound: Map<Expression, Awaitable<Expression>> | null = null
   const isAdmin = principal?.role === 'admin'
 
-  const rule = (compiled: CompiledCollection, use: RuleName): Promise<Expression> => {
+  const rule = (compiled: CompiledCollection, use: RuleName): Awaitable<Expression> => {
     const expression = compiled.rules[use]
     if (expression === null || isAdmin) return ruleFor(tx, compiled, use, principal, now)
     bound ??= new Map()
@@ -136,13 +169,15 @@ export const createAuthorization = (
 
   const absent = ({ collection }: CompiledCollection) => notFound(nounOf(collection))
 
-  const readableByRule = async (compiled: CompiledCollection, record: StoredRecord | null): Promise<StoredRecord> => {
-    const read = await rule(compiled, 'read')
-    if (record !== null && (await testerOf().holds(read, record))) return record
-    // Where anyone may read, signing in would not help.
-    if (principal === null && read !== TRUE) return refuse(principal, '')
-    throw absent(compiled)
-  }
+  const readableByRule = (compiled: CompiledCollection, record: StoredRecord | null): Awaitable<StoredRecord> =>
+    whenKnown(rule(compiled, 'read'), (read) =>
+      whenKnown(record !== null && testerOf().holds(read, record), (isReadable) => {
+        if (record !== null && isReadable) return record
+        // Where anyone may read, signing in would not help.
+        if (principal === null && read !== TRUE) return refuse(principal, '')
+        throw absent(compiled)
+      }),
+    )
 
   return {
     tx,
@@ -155,7 +190,7 @@ export const createAuthorization = (
     mayRead(compiled, record) {
       if (isAdmin) return true
       if (isOwnerRule(compiled, 'read')) return isOwner(record)
-      return rule(compiled, 'read').then((read) => testerOf().holds(read, record))
+      return whenKnown(rule(compiled, 'read'), (read) => testerOf().holds(read, record))
     },
     readable(compiled, record) {
       if (isAdmin && record !== null) return record
@@ -166,7 +201,7 @@ export const createAuthorization = (
     },
     readsNext(compiled) {
       if (isAdmin || isOwnerRule(compiled, 'update')) return false
-      return rule(compiled, 'update').then((update) => mentions(update, 'next'))
+      return whenKnown(rule(compiled, 'update'), (update) => mentions(update, 'next'))
     },
     async authorize(compiled, use, record, next) {
       if (isAdmin || (isOwnerRule(compiled, use) && isOwner(record))) return

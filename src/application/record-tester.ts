@@ -1,6 +1,7 @@
 import { type Expression, FALSE, TRUE } from '../domain/expression.ts'
 import { evaluate, type Referenced } from '../domain/expression-evaluation.ts'
 import type { StoredRecord } from '../domain/record.ts'
+import { type Awaitable, whenKnown } from './awaitable.ts'
 import type { ReadTx } from './ports/persistence.ts'
 import { findInParts, readReferenced, type StorageOf } from './referenced-rows.ts'
 
@@ -9,7 +10,7 @@ const MAX_ROUNDS_COUNT = 10
 
 /** Tests records by bound expressions inside one transaction. Referenced records are read once. */
 export interface Tester {
-  holds(expression: Expression, record: StoredRecord, next?: StoredRecord): Promise<boolean>
+  holds(expression: Expression, record: StoredRecord, next?: StoredRecord): Awaitable<boolean>
   /** The records of a collection with these ids, in their order. Those that expressions have read are not read again. */
   records(target: string, ids: readonly number[]): Promise<readonly StoredRecord[]>
   /** Call it when a record has changed. */
@@ -21,46 +22,63 @@ export const createTester = (tx: ReadTx, storageOf: StorageOf): Tester => {
   /** The same, of collections. */
   const knownRecords = new Map<string, Map<number, StoredRecord>>()
 
-  const read = async (target: string, ids: readonly number[]): Promise<readonly Referenced[]> => {
+  const read = (target: string, ids: readonly number[]): Awaitable<readonly Referenced[]> => {
     if (target === 'users' || target === 'files') return readReferenced(tx, storageOf, target, ids)
-    const storage = await storageOf(tx, target)
-    const found = storage === null ? [] : await findInParts(tx, storage, ids)
-    const records = knownRecords.get(target) ?? new Map<number, StoredRecord>()
-    knownRecords.set(target, records)
-    for (const each of found) records.set(each.id, each)
-    return found
+    const reading = whenKnown(storageOf(tx, target), (storage) =>
+      storage === null ? [] : findInParts(tx, storage, ids),
+    )
+    return whenKnown(reading, (found) => {
+      const records = knownRecords.get(target) ?? new Map<number, StoredRecord>()
+      knownRecords.set(target, records)
+      for (const each of found) records.set(each.id, each)
+      return found
+    })
   }
 
-  const load = async (missing: ReadonlyMap<string, ReadonlySet<number>>): Promise<void> => {
-    for (const [target, ids] of missing) {
-      const loaded = known.get(target) ?? new Map<number, Referenced | null>()
-      known.set(target, loaded)
-      // Rows are locked in the same order by everyone.
-      const sorted = [...ids].sort((one, other) => one - other)
-      for (const id of sorted) loaded.set(id, null)
-      for (const each of await read(target, sorted)) loaded.set(Number(each.id), each)
-    }
+  const loadOf = (target: string, ids: ReadonlySet<number>): Awaitable<void> => {
+    const loaded = known.get(target) ?? new Map<number, Referenced | null>()
+    known.set(target, loaded)
+    // Rows are locked in the same order by everyone.
+    const sorted = [...ids].sort((one, other) => one - other)
+    for (const id of sorted) loaded.set(id, null)
+    return whenKnown(read(target, sorted), (found) => {
+      for (const each of found) loaded.set(Number(each.id), each)
+    })
+  }
+
+  /** One collection after the other. */
+  const load = (missing: Iterator<[string, ReadonlySet<number>]>): Awaitable<void> => {
+    const { value } = missing.next()
+    if (value === undefined) return undefined
+    const [target, ids] = value
+    return whenKnown(loadOf(target, ids), () => load(missing))
+  }
+
+  const test = (
+    expression: Expression,
+    states: { readonly record: StoredRecord; readonly next?: StoredRecord },
+    roundsLeft: number,
+  ): Awaitable<boolean> => {
+    const missing = new Map<string, Set<number>>()
+    const value = evaluate(expression, {
+      ...states,
+      referenced(target, id) {
+        const found = known.get(target)?.get(id)
+        if (found !== undefined) return found
+        missing.set(target, (missing.get(target) ?? new Set()).add(id))
+        return undefined
+      },
+    })
+    // What could not be read cannot change a value.
+    if (value !== undefined || missing.size === 0) return value === true
+    if (roundsLeft === 0) return false
+    return whenKnown(load(missing.entries()), () => test(expression, states, roundsLeft - 1))
   }
 
   return {
-    async holds(expression, record, next) {
+    holds(expression, record, next) {
       if (expression === TRUE || expression === FALSE) return expression === TRUE
-      for (let round = 0; round < MAX_ROUNDS_COUNT; round++) {
-        const missing = new Map<string, Set<number>>()
-        const value = evaluate(expression, {
-          record,
-          ...(next === undefined ? {} : { next }),
-          referenced(target, id) {
-            const found = known.get(target)?.get(id)
-            if (found === undefined) missing.set(target, (missing.get(target) ?? new Set()).add(id))
-            return found
-          },
-        })
-        // What could not be read cannot change a value.
-        if (value !== undefined || missing.size === 0) return value === true
-        await load(missing)
-      }
-      return false
+      return test(expression, next === undefined ? { record } : { record, next }, MAX_ROUNDS_COUNT)
     },
     async records(target, ids) {
       const records = knownRecords.get(target)

@@ -1,7 +1,9 @@
 import { isBuiltIn } from '../domain/collection.ts'
 import { FALSE } from '../domain/expression.ts'
+import type { StoredRecord } from '../domain/record.ts'
 import type { Actor, Principal } from '../domain/session.ts'
-import type { Catalog } from './catalog.ts'
+import { type Awaitable, whenKnown } from './awaitable.ts'
+import type { Catalog, CompiledCollection } from './catalog.ts'
 import {
   type IdempotencyRequest,
   type IdempotentEffect,
@@ -52,28 +54,34 @@ const ownersOf = ({ collection, record }: RecordResult, actor: Actor): readonly 
 const isDelete = ({ op }: RecordOperation) => op === 'delete'
 
 const createReads = ({ catalog, unitOfWork, clock }: Deps): Pick<Records, 'get' | 'checkChange'> => {
-  const get = async (
+  const authorized = (
     tx: ReadTx,
     principal: Principal | null,
-    name: string,
-    id: number,
+    compiled: CompiledCollection,
+    found: StoredRecord | null,
     expand: readonly string[],
-  ): Promise<ReadResult> => {
-    const known = catalog.find(tx, name)
-    const compiled = known instanceof Promise ? await known : known
-    const found = await tx.records(compiled.storage).findById(id)
+  ): Awaitable<ReadResult> => {
+    const { collection } = compiled
     if (found !== null && expand.length === 0 && readsByDefault(compiled, principal, found)) {
-      return { collection: compiled.collection, record: found, expanded: null }
+      return { collection, record: found, expanded: null }
     }
     const authorization = createAuthorization(tx, catalog, principal, clock.now())
-    const record = await authorization.readable(compiled, found)
-    if (expand.length === 0) return { collection: compiled.collection, record, expanded: null }
-    const expanded = await expandRecords(authorization, catalog, compiled, [record], expand)
-    return { collection: compiled.collection, record, expanded: expanded && (expanded.get(id) ?? {}) }
+    return whenKnown(authorization.readable(compiled, found), async (record) => {
+      if (expand.length === 0) return { collection, record, expanded: null }
+      const expanded = await expandRecords(authorization, catalog, compiled, [record], expand)
+      return { collection, record, expanded: expanded && (expanded.get(record.id) ?? {}) }
+    })
   }
 
   return {
-    get: (principal, name, id, { expand = [] } = {}) => unitOfWork.read((tx) => get(tx, principal, name, id, expand)),
+    get: (principal, name, id, { expand = [] } = {}) =>
+      unitOfWork.read((tx) =>
+        whenKnown(catalog.find(tx, name), (compiled) =>
+          whenKnown(tx.records(compiled.storage).findById(id), (found) =>
+            authorized(tx, principal, compiled, found, expand),
+          ),
+        ),
+      ),
 
     checkChange: (principal, name, id) =>
       unitOfWork.read(async (tx) => {
@@ -120,7 +128,7 @@ export const createRecords = (deps: Deps): Records & RecordHistory => {
   return {
     collection: (name) => {
       const builtIn = catalog.builtIn.find((collection) => collection.name === name)
-      return builtIn ?? unitOfWork.read(async (tx) => (await catalog.find(tx, name)).collection)
+      return builtIn ?? unitOfWork.read((tx) => whenKnown(catalog.find(tx, name), ({ collection }) => collection))
     },
 
     ...createReads(deps),

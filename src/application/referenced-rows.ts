@@ -1,30 +1,40 @@
 import type { Referenced } from '../domain/expression-evaluation.ts'
 import type { StoredRecord } from '../domain/record.ts'
+import { type Awaitable, whenKnown } from './awaitable.ts'
 import type { Catalog } from './catalog.ts'
 import type { RecordStorage } from './ports/collections.ts'
 import { Marked } from './ports/deletions.ts'
 import type { ReadTx } from './ports/persistence.ts'
+import type { RecordReader } from './ports/records.ts'
 
 /** Where the records of a collection are; null if there is no such collection. */
-export type StorageOf = (tx: ReadTx, name: string) => Promise<RecordStorage | null>
+export type StorageOf = (tx: ReadTx, name: string) => Awaitable<RecordStorage | null>
 
 export const storageIn =
   (catalog: Pick<Catalog, 'named'>): StorageOf =>
-  async (tx, name) =>
-    (await catalog.named(tx, name))?.storage ?? null
+  (tx, name) =>
+    whenKnown(catalog.named(tx, name), (compiled) => compiled && compiled.storage)
 
 /** How many ids one look-up may have. */
 export const MAX_LOOK_UP_COUNT = 100
 
 /** The records with these ids, in parts. */
-export const findInParts = async (
+export const findInParts = (
   tx: ReadTx,
   storage: RecordStorage,
+  ids: readonly number[],
+): Awaitable<readonly StoredRecord[]> => {
+  const records = tx.records(storage)
+  return ids.length <= MAX_LOOK_UP_COUNT ? records.findAll(ids) : findPartByPart(records, ids)
+}
+
+const findPartByPart = async (
+  records: Pick<RecordReader, 'findAll'>,
   ids: readonly number[],
 ): Promise<readonly StoredRecord[]> => {
   const found: StoredRecord[] = []
   for (let from = 0; from < ids.length; from += MAX_LOOK_UP_COUNT) {
-    found.push(...(await tx.records(storage).findAll(ids.slice(from, from + MAX_LOOK_UP_COUNT))))
+    found.push(...(await records.findAll(ids.slice(from, from + MAX_LOOK_UP_COUNT))))
   }
   return found
 }

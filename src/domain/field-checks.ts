@@ -247,13 +247,24 @@ const valueWithDefaults = ({ properties, items }: FieldSchema, value: Json): Jso
   return isJsonObject(value) && properties !== undefined ? withDefaults(properties, value) : value
 }
 
+const OWN = { writable: true, enumerable: true, configurable: true } as const
+
+/** An assignment would set the prototype by `__proto__`. */
+const setOwn = (object: Record<string, Json>, name: string, value: Json): void => {
+  if (name === '__proto__') Object.defineProperty(object, name, { value, ...OWN })
+  else object[name] = value
+}
+
 /** An object with the defaults of its missing members, and of those within it. */
-export const withDefaults = (fields: Readonly<Record<string, FieldSchema>>, value: JsonObject): JsonObject => {
-  const filled = new Map(Object.entries(value))
+export const withDefaults = (
+  fields: Readonly<Record<string, FieldSchema>>,
+  value: JsonObject,
+): Record<string, Json> => {
+  const filled = { ...value }
   for (const [name, field] of Object.entries(fields)) {
-    const given = filled.get(name)
-    if (given !== undefined) filled.set(name, valueWithDefaults(field, given))
-    else if (field.default !== undefined) filled.set(name, field.default)
+    const given = Object.hasOwn(value, name) ? value[name] : undefined
+    const own = given === undefined ? field.default : valueWithDefaults(field, given)
+    if (own !== undefined && own !== given) setOwn(filled, name, own)
   }
-  return Object.fromEntries(filled)
+  return filled
 }

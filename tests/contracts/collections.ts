@@ -81,8 +81,8 @@ export const collectionsContract = (engine: string, open: () => Promise<Store>) 
       })
       await expect(failing).rejects.toThrow('on purpose')
       expect(await find(store)).toEqual(made)
-      expect(await store.write((tx) => tx.collections.find('notes'))).toEqual(made)
-      expect(await store.write((tx) => tx.collections.find('others'))).toBeNull()
+      expect(await store.write(async (tx) => tx.collections.find('notes'))).toEqual(made)
+      expect(await store.write(async (tx) => tx.collections.find('others'))).toBeNull()
     })
 
     test('keep indexes over the same fields when they change, and drop those that are no longer needed', async () => {

@@ -299,6 +299,53 @@ export const recordQueriesContract = (engine: string, open: () => Promise<Store>
       }
     })
 
+    test('of many records of one value are in the order of another field, wherever they lie in it', async () => {
+      const store = await open()
+      const collection: Collection = {
+        ...{ name: 'placed', singular: 'place', description: '', required: [], sorts: [], search: [] },
+        fields: { place: { type: 'integer' }, late: { type: 'boolean' }, rank: { type: 'integer' } },
+        indexes: [{ fields: ['place'] }, { fields: ['late'] }, { fields: ['rank'] }],
+      }
+      const stored = await define(store, collection)
+      const count = 2_400
+      const made = await store.write(async (tx) => {
+        const records: StoredRecord[] = []
+        for (let n = 0; n < count; n++) {
+          const rank = ((n * 7919) % count) >> 1
+          const record = {
+            place: n % 4,
+            late: rank >= 900,
+            rank,
+            ownerId: 1,
+            version: 1,
+            createdAt: NOW,
+            updatedAt: NOW,
+          }
+          records.push(await tx.records(stored).insert(record))
+        }
+        return records
+      })
+      for (const filter of ['place == 0', 'late']) {
+        const condition = bind(compiled(filter, collection, 'filter'), { auth: null, now: NOW })
+        const expected = made.filter((record) => holds(condition, { record, referenced: () => undefined }))
+        for (const descending of [true, false]) {
+          const ids = sorted(expected, collection, 'rank', descending)
+          const sort = { field: 'rank', descending }
+          const query = { ...{ ownerId: null, text: null, createdAfter: null, createdBefore: null, condition }, sort }
+          const list = (size: number, from: RecordQuery['from']) =>
+            store.read((tx) => tx.records(stored).list({ ...query, size, from }))
+          for (const page of [1, 12, 24, 25]) {
+            const { items, total } = await list(25, { page })
+            expect(items.map(({ id }) => id)).toEqual(ids.slice(25 * (page - 1), 25 * page))
+            expect(total).toBe(ids.length)
+          }
+          const { items, next } = await list(100, { page: 1 })
+          const rest = next && (await list(100, { after: next }))
+          expect([...items, ...(rest?.items ?? [])].map(({ id }) => id)).toEqual(ids.slice(0, 200))
+        }
+      }
+    })
+
     test('of a collection defined in code are what testing every record in memory gives', async () => {
       const store = await open()
       const made = await store.write(async (tx) => {

@@ -100,6 +100,37 @@ export const storedRecordsContract = (engine: string, open: () => Promise<Store>
       )
     })
 
+    test('are found as the same transaction has changed them, and as they were after a unit that failed', async () => {
+      const { store, stored, insert, inTx, find } = await openWith()
+      await store.write((tx) => tx.users.insert(userNamed('ann')))
+      const { id } = await insert({ title: 'first' })
+      const change = async (records: ReturnType<Tx['records']>, title: string): Promise<StoredRecord> => {
+        const before = await records.findById(id)
+        if (before === null) throw new Error('it is not there')
+        return records.update({ ...before, title, version: before.version + 1 })
+      }
+      const changed = await inTx(async (records) => {
+        const second = await change(records, 'second')
+        expect(await records.findById(id)).toEqual(second)
+        const [released] = await records.releaseOwned(1, 10, 9)
+        expect(await records.findAll([id])).toEqual(released === undefined ? [] : [released])
+        return change(records, 'third')
+      })
+      expect(changed).toMatchObject({ title: 'third', version: 4, ownerId: null })
+      const failing = inTx(async (records) => {
+        await change(records, 'fourth')
+        throw new Error('this unit fails')
+      })
+      const following = inTx(async (records) => records.findById(id))
+      await Promise.allSettled([failing, following])
+      expect(await following).toEqual(changed)
+      await inTx(async (records) => {
+        await records.delete(id)
+        expect(await records.findById(id)).toBeNull()
+      })
+      expect(await find(id, stored)).toBeNull()
+    })
+
     test('of one collection are not found in another', async () => {
       const { store, insert, find, list } = await openWith()
       const other = await store.write((tx) => tx.collections.insert({ ...PAGES, name: 'others' }, 1))

@@ -8,7 +8,7 @@ import type { Kernel, Rule } from './kernel.ts'
 import { pageResponse, toPageResponse } from './pages.ts'
 import { ifMatch, isKnown, recordEtag } from './preconditions.ts'
 import { problems } from './problems.ts'
-import { AnyRecord, isPublic, recordShown, type ShowRecord } from './record-bodies.ts'
+import { AnyRecord, isPublic, recordShown, type ShowRecord, showRead } from './record-bodies.ts'
 import { historyRoutes } from './record-history.ts'
 import { AnyListQuery, AnyRecordQuery, parseExpand, toListOptions, toListRequest } from './record-query.ts'
 import { hasId, IdText, NoContent, NotModified } from './schemas.ts'
@@ -35,6 +35,9 @@ type Params = Readonly<Record<string, string>>
 const createRules = (records: Records) => {
   // An async function, so that a collection that does not exist is a rejection.
   const exists = async (_: Principal | null, { collection = '' }: Params) => records.collection(collection)
+  /** Where nothing else can be refused first, reading the record finds out. */
+  const existsIfNeeded = (principal: Principal | null, params: Params, request: Request) =>
+    hasId(params) && !request.url.includes('?') ? undefined : exists(principal, params)
   const changeable = (principal: Principal | null, params: Params) =>
     hasId(params)
       ? records.checkChange(principal, String((params as Params).collection), Number(params.id))
@@ -42,6 +45,7 @@ const createRules = (records: Records) => {
   return {
     create: { who: everyone, checkPublicAccess: exists, body: 'json', idempotent: true },
     list: { who: everyone, checkPublicAccess: exists, largeResponse: true },
+    read: { who: everyone, checkPublicAccess: existsIfNeeded },
     single: { who: everyone, checkPublicAccess: exists },
     remove: { who: everyone, checkPublicAccess: exists, mayTakeLong: true },
     update: { who: everyone, checkPublicAccess: changeable, body: 'json', mediaTypes: [JSON_TYPE, MERGE_PATCH_TYPE] },
@@ -100,6 +104,7 @@ const listRoutes = (kernel: Kernel, records: Records, show: ShowRecord) => {
 
 const singleRoutes = (kernel: Kernel, records: Records, show: ShowRecord) => {
   const rules = createRules(records)
+  const shown = showRead(show)
   return new Elysia()
     .use(kernel)
     .get(
@@ -113,10 +118,10 @@ const singleRoutes = (kernel: Kernel, records: Records, show: ShowRecord) => {
         set.headers.etag = etag
         // What is expanded changes without a new version of this record.
         const isUnchanged = expand.length === 0 && isKnown(request, etag)
-        return isUnchanged ? status(304, undefined) : show(result, result.expanded)
+        return isUnchanged ? status(304, undefined) : shown(result, result.expanded)
       },
       {
-        admit: rules.single,
+        admit: rules.read,
         params: RecordParams,
         query: AnyRecordQuery,
         response: { 200: AnyRecord, 304: NotModified, ...problems() },

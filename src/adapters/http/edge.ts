@@ -7,6 +7,7 @@ import { acceptsGzip, addVary, compressJson, isCompressible } from './compressio
 import { type AllowedHosts, createHostCheck } from './hosts.ts'
 import { internalProblem, type Problem, problemResponse, toProblem } from './problems.ts'
 import type { ResponseBodies } from './response-bodies.ts'
+import { textOf } from './shown-once.ts'
 import { toResponseFailure, toValidationProblem } from './validation.ts'
 
 interface Deps {
@@ -89,7 +90,7 @@ export const createEdge = (deps: Deps) => {
   /** Turns a plain object into a response body, or an error if the client has too much unread data. */
   const bodyOf = (call: Call, value: object, request: Request, headers: Headers): Body | Response => {
     try {
-      const text = JSON.stringify(value)
+      const text = textOf(value)
       // It fits into the socket's buffer, so it is neither compressed nor counted.
       if (!isCompressible(text)) return text
       const packed = acceptsGzip(request) ? compressJson(text, headers) : null

@@ -5,6 +5,7 @@ import type { StoredFile } from '../../domain/file.ts'
 import type { StoredRecord } from '../../domain/record.ts'
 import type { ShownData } from './noted-reads.ts'
 import { createRecordBody } from './record-schemas.ts'
+import { shownOnce } from './shown-once.ts'
 
 /** Whether everybody may read the records, so that reading them needs no trace. */
 export const isPublic = ({ rules }: Collection): boolean => rules?.read === 'true'
@@ -32,6 +33,18 @@ const bodyOf = (collection: Collection): ((record: StoredRecord) => { readonly i
 /** Shows a record, with what was expanded if that was asked for. */
 export type ShowRecord = (result: RecordResult, expanded?: Expanded | null) => { readonly id: number }
 
+/** As {@link ShowRecord}, for a record that is read alone: it is shown once while it is cached. */
+export const showRead = (show: ShowRecord): ShowRecord => {
+  const bodies = new WeakMap<Collection, (record: StoredRecord) => { readonly id: number }>()
+  return (result, expanded = null) => {
+    if (expanded !== null) return show(result, expanded)
+    const { collection, record } = result
+    const known = bodies.get(collection) ?? shownOnce((each: StoredRecord) => show({ collection, record: each }))
+    bodies.set(collection, known)
+    return known(record)
+  }
+}
+
 /** Shows records as REST does. `showFile` shows a referenced file. */
 export const createShowRecord = (showFile: (file: StoredFile) => object): ShowRecord => {
   const showReference = (reference: ExpandedReference): object => {
@@ -48,7 +61,7 @@ export const createShowRecord = (showFile: (file: StoredFile) => object): ShowRe
   const showReferences = (references: ExpandedReference | readonly ExpandedReference[]): object =>
     'kind' in references ? showReference(references) : references.map(showReference)
 
-  const show = ({ collection, record }: RecordResult, expanded: Expanded | null = null) => {
+  const show: ShowRecord = ({ collection, record }, expanded = null) => {
     const shown = bodyOf(collection)(record)
     if (expanded === null) return shown
     const references = Object.entries(expanded).map(([name, each]) => [name, showReferences(each)] as const)

@@ -10,7 +10,7 @@ import type { Kernel, Rule } from './kernel.ts'
 import { NEWEST_FIRST, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { ifMatch, isKnown, recordEtag } from './preconditions.ts'
 import { problems } from './problems.ts'
-import { recordShown, type ShowRecord } from './record-bodies.ts'
+import { recordShown, type ShowRecord, showRead } from './record-bodies.ts'
 import { historyRoutes } from './record-history.ts'
 import { AnyRecordQuery, parseExpand, toListOptions } from './record-query.ts'
 import { createRecordSchemas, type RecordsQuery, toOperation } from './record-schemas.ts'
@@ -47,6 +47,8 @@ const DESCRIPTIONS = {
   delete: 'With `If-Match`, nothing is deleted unless the current version matches.',
 } as const
 
+type Shown = (result: RecordResult, expanded?: Expanded | null) => never
+
 /** What the routes of a collection share. */
 const createResources = <const C extends Collection>(collection: C, records: Records, show: ShowRecord) => {
   const { name, singular } = collection
@@ -60,7 +62,8 @@ const createResources = <const C extends Collection>(collection: C, records: Rec
     searched: collection.search.length === 0 ? '' : ` \`q\` searches ${collection.search.join(' and ')}.`,
     schemas: createRecordSchemas(collection),
     // The response schema checks what the types cannot express here.
-    shown: show as (result: RecordResult, expanded?: Expanded | null) => never,
+    shown: show as Shown,
+    shownRead: showRead(show) as Shown,
   }
 }
 
@@ -149,7 +152,7 @@ const listRoutes = <const C extends Collection>(kernel: Kernel, resources: Resou
 }
 
 const singleRoutes = <const C extends Collection>(kernel: Kernel, resources: Resources<C>) => {
-  const { name, records, title, one, shown } = resources
+  const { name, records, title, one, shown, shownRead } = resources
   const { Update, Record } = resources.schemas
   const changeRule: Rule = {
     who: 'user',
@@ -169,7 +172,7 @@ const singleRoutes = <const C extends Collection>(kernel: Kernel, resources: Res
         set.headers.etag = etag
         // What is expanded changes without a new version of this record.
         const isUnchanged = expand.length === 0 && isKnown(request, etag)
-        return isUnchanged ? status(304, undefined) : shown(result, result.expanded)
+        return isUnchanged ? status(304, undefined) : shownRead(result, result.expanded)
       },
       {
         admit: { who: 'user' },

@@ -8,6 +8,7 @@ import type { Kernel, Rule } from './kernel.ts'
 import { NEWEST_FIRST, pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { problems } from './problems.ts'
 import { body, choiceOf, hasId, Id, IdParams, NoContent, queryOf, Timestamp, textWithoutNul } from './schemas.ts'
+import { shownOnce } from './shown-once.ts'
 import { toTimestamp } from './timestamps.ts'
 import { TokenResponse, toResponse as toTokenResponse } from './tokens.ts'
 
@@ -62,6 +63,8 @@ export const toUserResponse = (user: User): Static<typeof UserResponse> => ({
   created_at: toTimestamp(user.createdAt),
   updated_at: toTimestamp(user.updatedAt),
 })
+
+const toReadResponse = shownOnce(toUserResponse)
 
 const PATH = '/api/v1/users'
 
@@ -155,7 +158,7 @@ const listRoutes = (kernel: Kernel, users: Users) => {
 const ownRoutes = (kernel: Kernel, users: Users) =>
   new Elysia({ tags: ['users'] })
     .use(kernel)
-    .get('/me', async ({ call }) => toUserResponse(await users.get(actorOf(call), actorOf(call).userId)), {
+    .get('/me', async ({ call }) => toReadResponse(await users.get(actorOf(call), actorOf(call).userId)), {
       admit: { who: 'user' },
       response: { 200: UserResponse, ...problems(404) },
       detail: {
@@ -241,7 +244,7 @@ const singleRoutes = (kernel: Kernel, users: Users) => {
           subject: `users/${user.id}`,
           owners: [{ ownerId: user.id }],
         })
-        return toUserResponse(user)
+        return toReadResponse(user)
       },
       {
         admit: { who: 'user' },

@@ -1,7 +1,7 @@
 import type { CompileValidator } from '../../application/ports/collections.ts'
 import { type FieldSchema, isNullable } from '../../domain/collection.ts'
 import { compileCheck, MAX_VALUE_FAULTS_COUNT, newFindings, withDefaults } from '../../domain/field-checks.ts'
-import type { Json, JsonObject } from '../../domain/merge-patch.ts'
+import type { JsonObject } from '../../domain/merge-patch.ts'
 import { compilePattern } from './patterns.ts'
 
 /**
@@ -22,7 +22,7 @@ export const compileValidator: CompileValidator = ({ fields, required }) => {
   return {
     faultsOf,
     draft(value) {
-      const filled: Record<string, Json> = { ...withDefaults(fields, value) }
+      const filled = withDefaults(fields, value)
       for (const [name] of nullable) {
         if (!Object.hasOwn(filled, name) && !required.includes(name)) filled[name] = null
       }

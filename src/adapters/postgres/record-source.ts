@@ -2,7 +2,7 @@ import type { StoredCollection } from '../../application/ports/collections.ts'
 import type { StoredRecord } from '../../domain/record.ts'
 import { records } from '../sql/entities.ts'
 import type { Row } from '../sql/entity.ts'
-import type { Entry, RecordSource } from '../sql/record-source.ts'
+import type { Entry, EntryRange, Order, RecordSource } from '../sql/record-source.ts'
 import type { RecordTable } from '../sql/record-table.ts'
 import { recordOfRow } from '../sql/stored-records.ts'
 import { createBucketSearch } from './bucket-search.ts'
@@ -39,17 +39,23 @@ const createSource = (connection: Connection, table: ReadableTable): RecordSourc
   const { name, collectionId, fromRow } = table
   const read = readStatement(table)
 
-  return {
-    async entries(orders, range, limit) {
-      const found: Entry[][] = orders.map(() => [])
-      const readEntries = async ({ sql, values, places, entryOf }: ReturnType<typeof entryStatementsOf>[number]) => {
-        for (const row of await connection.read<Row>(sql, ...values)) {
-          const entries = found[places[Number(row.n) - 1] ?? 0]
-          if (entries !== undefined && entries.length < limit) entries.push(entryOf(row))
-        }
+  const entriesOf = async (orders: readonly Order[], range: EntryRange, limit: number) => {
+    const found: Entry[][] = orders.map(() => [])
+    const readEntries = async ({ sql, values, places, entryOf }: ReturnType<typeof entryStatementsOf>[number]) => {
+      for (const row of await connection.read<Row>(sql, ...values)) {
+        const entries = found[places[Number(row.n) - 1] ?? 0]
+        if (entries !== undefined && entries.length < limit) entries.push(entryOf(row))
       }
-      await Promise.all(entryStatementsOf(table, orders, range, limit).map(readEntries))
-      return found
+    }
+    await Promise.all(entryStatementsOf(table, orders, range, limit).map(readEntries))
+    return found
+  }
+
+  return {
+    entries: entriesOf,
+    async ids(order, range, limit) {
+      const [entries = []] = await entriesOf([order], range, limit)
+      return entries.map(({ id }) => id)
     },
     async count(orders, range, limit) {
       let count = 0

@@ -9,7 +9,7 @@ import {
   totalOf,
 } from '../../domain/page.ts'
 import type { StoredRecord } from '../../domain/record.ts'
-import type { Budget } from './record-budget.ts'
+import { type Budget, MAX_STEP_ENTRIES_COUNT } from './record-budget.ts'
 import type { Conditions } from './record-conditions.ts'
 import { comparePositions, positionIn, type RecordLayout, type SortOrder } from './record-layout.ts'
 import type { Order, RecordSource } from './record-source.ts'
@@ -121,6 +121,68 @@ export const streamedPage = async (
   const total = isCounted(query) ? (count === null ? totalOf(matches, isComplete) : totalOf(count)) : { total: null }
   const next = hasMore ? pageEnd : isComplete ? null : page.length < size ? reached : pageEnd
   return { items: page, ...total, next }
+}
+
+/** Sorting fewer takes no longer than reading the order of the sort. */
+const MIN_WALKED_COUNT = 200
+/** Ids of an order that are read in the time in which one record is read and sorted. */
+const WALKED_PER_SORTED_COUNT = 4
+const MAX_WALKED_COUNT = 5_000
+/** Longer, for matches that do not lie evenly. */
+const WALK_MARGIN = 1.5
+
+/** The first so many of these ids in the order of the sort, or all; null if it would take long to meet them there. */
+const firstInOrder = async (
+  { query, source, budget }: Listing,
+  ids: readonly number[],
+  order: Order,
+  wanted: number,
+): Promise<readonly number[] | null> => {
+  const among = new Set(ids)
+  const range = {
+    after: positionAfter(query),
+    descending: query.sort.descending,
+    createdAfter: null,
+    createdBefore: null,
+  }
+  const most = Math.min(MAX_WALKED_COUNT, WALKED_PER_SORTED_COUNT * ids.length)
+  for (let limit = Math.min(MAX_STEP_ENTRIES_COUNT, most); ; ) {
+    const met = await budget.run(() => source.ids(order, range, limit))
+    budget.addEntries(1, met.length)
+    const found = met.filter((id) => among.has(id))
+    if (found.length >= wanted || met.length < limit) return found.slice(0, wanted)
+    const expected = Math.ceil((limit * wanted * WALK_MARGIN) / found.length)
+    if (limit === most || expected > most) return null
+    limit = Math.max(expected, limit + 1)
+  }
+}
+
+/**
+ * A page of records of which all ids are known, by reading the order of the sort until enough of them are met; null if
+ * sorting them takes less time.
+ */
+export const walkedPage = async (
+  listing: Listing,
+  ids: readonly number[],
+  order: Order,
+): Promise<Page<StoredRecord> | null> => {
+  const { query, layout, sort } = listing
+  if (ids.length < MIN_WALKED_COUNT) return null
+  const skipped = skippedRowCount(query)
+  const end = skipped + query.size
+  const found = await firstInOrder(listing, ids, order, end + 1)
+  if (found === null) return null
+  const items: StoredRecord[] = []
+  await testInOrder(listing, found.slice(skipped, end), (record) => {
+    if (record !== null) items.push(record)
+    return true
+  })
+  const last = items.at(-1)
+  const hasMore = found.length > end
+  // All of them are gone meanwhile.
+  if (hasMore && last === undefined) return null
+  const next = hasMore && last !== undefined ? positionIn(layout, sort, last) : null
+  return { items, ...(isCounted(query) ? totalOf(ids.length) : { total: null }), next }
 }
 
 /** A page of these records after sorting all that match; null if that would cost too much. */

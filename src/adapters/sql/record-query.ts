@@ -8,7 +8,7 @@ import { type Candidates, createAccess } from './record-access.ts'
 import { createBudget } from './record-budget.ts'
 import { type Conditions, conditionsOf } from './record-conditions.ts'
 import { type RecordLayout, type SortOrder, sortOrderOf } from './record-layout.ts'
-import { type Listing, sortedPage, streamedPage } from './record-pages.ts'
+import { type Listing, sortedPage, streamedPage, walkedPage } from './record-pages.ts'
 import { planOf, wholeIndex } from './record-plan.ts'
 import { createReferences } from './record-references.ts'
 import type { Order, QueryDatabase, RangeOrder } from './record-source.ts'
@@ -131,18 +131,21 @@ const listBy = async (listing: Listing, found: Candidates | null): Promise<Page<
   // Dates are tested record by record where the order of the sort does not have them.
   const isCovered = conditions.conjuncts.length === 0 && !isSearch
   const present = candidates ?? (isCovered ? { ...whole, exact: layout.isExact } : null)
-  if (!isSearch) {
+  const isDated = conditions.createdAfter !== null || conditions.createdBefore !== null
+  const streamed = isSearch ? null : streamedOrders(listing, present ?? whole)
+  if (streamed !== null) {
     const count = present && isCounted(listing.query) ? await countExactly(listing, present) : null
-    const streamed = streamedOrders(listing, present ?? whole)
-    const isDated = conditions.createdAfter !== null || conditions.createdBefore !== null
     const hasDates = 'column' in sort && sort.column === 'created_at'
     const exact = present?.exact === true && (!isDated || hasDates)
-    if (streamed !== null) return streamedPage(listing, streamed, { count, exact })
+    return streamedPage(listing, streamed, { count, exact })
   }
   const ids = isSearch
     ? await searchedIds(listing, candidates)
     : candidates && (await idsOf(listing, candidates, MAX_TOTAL_COUNT))
-  const sorted = ids && (await listing.sorting(() => sortedPage(listing, ids)))
+  const [inOrder] = streamedOrders(listing, whole) ?? []
+  const isKnown = !isSearch && present?.exact === true && !isDated
+  const walked = ids && inOrder && isKnown ? await walkedPage(listing, ids, inOrder) : null
+  const sorted = walked ?? (ids && (await listing.sorting(() => sortedPage(listing, ids))))
   return sorted ?? streamedPage(listing, streamedOrders(listing, whole) ?? [], { count: null, exact: false })
 }
 

@@ -64,6 +64,8 @@ export interface RecordSource {
     range: EntryRange,
     limit: number,
   ): readonly (readonly Entry[])[] | Promise<readonly (readonly Entry[])[]>
+  /** The ids of the first `limit` entries of an order. */
+  ids(order: Order, range: EntryRange, limit: number): readonly number[] | Promise<readonly number[]>
   /** The number of entries of all orders together, from the index alone. Stops at `limit`. */
   count(
     orders: readonly Order[],

@@ -20,7 +20,7 @@ export const createCollectionReader = (
   definitions: Definitions,
   countOf: (storage: RecordStorage) => number,
 ): CollectionReader => ({
-  find: async (name) => definitions.find(name),
+  find: definitions.find,
   all: async () => definitions.all(),
   countRecords: async (storage) => countOf(storage),
 })

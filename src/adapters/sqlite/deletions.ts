@@ -6,7 +6,7 @@ import { isDeleted, recordOfRow, referrerOfRow, storedFormOf, storedRecordOf } f
 import type { Connection } from './database.ts'
 import type { RecordKeys } from './record-keys.ts'
 import { prepareChange, prepareFind, prepareInsert, prepareUpdate } from './rows.ts'
-import type { StoredRow } from './stored-record-readers.ts'
+import type { StoredRow, StoredRows } from './stored-record-readers.ts'
 
 export const createDeletionReader = (connection: Connection): DeletionReader => {
   const byId = prepareFind(connection, deletions, 'id = ?')
@@ -45,9 +45,14 @@ const prepareStatements = (connection: Connection) => ({
   ),
 })
 
+interface Parts {
+  readonly keys: Pick<RecordKeys, 'flush'>
+  readonly rows: Pick<StoredRows, 'forgetAll'>
+}
+
 const recordsIn = (
   statements: ReturnType<typeof prepareStatements>,
-  keys: Pick<RecordKeys, 'flush'>,
+  { keys, rows }: Parts,
   stored: StoredCollection,
 ): MarkedRecords => ({
   async referrers(field, id, { after, limit }) {
@@ -66,15 +71,20 @@ const recordsIn = (
     return { found, next: isLast ? null : { createdAt: last.created_at, id: last.id } }
   },
   async mark(deletionId, ids, level) {
+    rows.forgetAll()
     statements.mark(deletionId, level, null, JSON.stringify(ids))
   },
   async markCleared(deletionId, id, fields) {
+    rows.forgetAll()
     statements.mark(deletionId, null, JSON.stringify(fields), JSON.stringify([id]))
   },
   async ofLevel(deletionId, level, { after, limit }) {
     return statements.ofLevel.all(deletionId, stored.id, level, after, limit).map(({ id }) => id)
   },
-  unmark: async (deletionId, limit) => statements.unmark(deletionId, stored.id, limit),
+  async unmark(deletionId, limit) {
+    rows.forgetAll()
+    return statements.unmark(deletionId, stored.id, limit)
+  },
   async remaining(deletionId, limit) {
     return statements.marked.all(deletionId, stored.id, limit).map((row) => {
       const shown = recordOfRow(stored, row)
@@ -92,10 +102,7 @@ const recordsIn = (
   },
 })
 
-export const createDeletionRepository = (
-  connection: Connection,
-  keys: Pick<RecordKeys, 'flush'>,
-): DeletionRepository => {
+export const createDeletionRepository = (connection: Connection, parts: Parts): DeletionRepository => {
   const statements = prepareStatements(connection)
   const insert = prepareInsert(connection, deletions)
   const update = prepareUpdate(connection, deletions)
@@ -109,7 +116,7 @@ export const createDeletionRepository = (
       remove(id)
     },
     recordsOf(stored) {
-      const records = known.get(stored) ?? recordsIn(statements, keys, stored)
+      const records = known.get(stored) ?? recordsIn(statements, parts, stored)
       known.set(stored, records)
       return records
     },

@@ -1,8 +1,6 @@
 import type { SQLQueryBindings, Statement } from 'bun:sqlite'
 import type { StoredCollection } from '../../application/ports/collections.ts'
-import type { StoredRecord } from '../../domain/record.ts'
 import { records } from '../sql/entities.ts'
-import type { Row } from '../sql/entity.ts'
 import {
   type Entry,
   type EntryRange,
@@ -11,13 +9,13 @@ import {
   type Order,
   parseEntryKey,
   type RangeOrder,
-  type ReadRecords,
   type RecordSource,
 } from '../sql/record-source.ts'
 import type { RecordTable } from '../sql/record-table.ts'
 import { recordOfRow } from '../sql/stored-records.ts'
 import type { Connection } from './database.ts'
 import { createIntersection } from './postings.ts'
+import { createRecords, type ToRecord } from './record-rows.ts'
 
 type Bindings = Record<string, SQLQueryBindings>
 
@@ -37,6 +35,8 @@ interface Part {
   readonly where: readonly string[]
   readonly parameters: Bindings
 }
+
+const ENTRY_COLUMNS = 'record_id AS id, key, created_at'
 
 const createStatements = (connection: Connection) => {
   const statements = new Map<string, Statement<unknown>>()
@@ -122,33 +122,44 @@ const keyEntries = (statementOf: Statements) => {
     const position = range.after === null ? {} : { at: range.after.key, after: range.after.id }
     return statementOf<EntryRow>(sql).all({ index: indexId, key, ...parameters, ...position, limit })
   }
-  const span = (order: RangeOrder, { after, descending }: EntryRange, limit: number): readonly Entry[] => {
+  const spanOf = (order: RangeOrder, { after, descending }: EntryRange) => {
     const { indexId, low, high } = order
-    const hidden = hiddenPrefixOf(order)
-    const position = after === null ? null : parseEntryKey(after.key, hidden)
+    const position = after === null ? null : parseEntryKey(after.key, hiddenPrefixOf(order))
     // A position of another definition has no entries after it.
-    if (after !== null && position === null) return []
+    if (after !== null && position === null) return null
     const [operator, direction] = descending ? ['<', 'DESC'] : ['>', 'ASC']
     const beyond = `(key, created_at, record_id) ${operator} (+:from, +:at, +:after)`
     const from = position === null || descending ? ['key >= +:low'] : []
     const to = position === null || !descending ? ['key < +:high'] : []
     const all = ['index_id = +:index', ...from, ...to, ...(position === null ? [] : [beyond])]
-    const sql = `SELECT record_id AS id, key, created_at FROM record_keys WHERE ${all.join(' AND ')}
-       ORDER BY key ${direction}, created_at ${direction}, record_id ${direction} LIMIT +:limit`
     const parameters: Bindings = {
       index: indexId,
-      limit,
       ...(from.length === 0 ? {} : { low }),
       ...(to.length === 0 ? {} : { high }),
       ...(position === null || after === null ? {} : { from: position.key, at: position.createdAt, after: after.id }),
     }
-    return statementOf<KeyRow>(sql)
-      .all(parameters)
-      .map(({ id, key, created_at }) => ({ id, key: entryKey(key.subarray(hidden.length), created_at) }))
+    const sql = (columns: string) => `SELECT ${columns} FROM record_keys WHERE ${all.join(' AND ')}
+       ORDER BY key ${direction}, created_at ${direction}, record_id ${direction} LIMIT +:limit`
+    return { sql, parameters }
+  }
+  const span = (order: RangeOrder, range: EntryRange, limit: number): readonly Entry[] => {
+    const part = spanOf(order, range)
+    const hidden = hiddenPrefixOf(order)
+    const rows = part && statementOf<KeyRow>(part.sql(ENTRY_COLUMNS)).all({ ...part.parameters, limit })
+    return (rows ?? []).map(({ id, key, created_at }) => ({
+      id,
+      key: entryKey(key.subarray(hidden.length), created_at),
+    }))
   }
   return {
     read: (order: KeyOrder, range: EntryRange, limit: number): readonly Entry[] =>
       order.kind === 'point' ? point(order, range, limit) : span(order, range, limit),
+    /** Keys are neither read nor converted. */
+    ids(order: RangeOrder, range: EntryRange, limit: number): readonly number[] {
+      const part = spanOf(order, range)
+      const rows = part && statementOf<{ id: number }>(part.sql('record_id AS id')).all({ ...part.parameters, limit })
+      return (rows ?? []).map(({ id }) => id)
+    },
     count(order: KeyOrder, range: Pick<EntryRange, 'createdAfter' | 'createdBefore'>, limit: number): number {
       const { where, parameters } = order.kind === 'point' ? createdPart(range) : { where: [], parameters: {} }
       const keys = order.kind === 'point' ? ['key = +:key'] : ['key >= +:low', 'key < +:high']
@@ -173,64 +184,22 @@ const createPostings = (statementOf: Statements, table: string): RecordSource['m
     )
 }
 
-/** A row, and the place of its id among those that were asked for. */
-interface PlacedRow extends Row {
-  readonly place: number
-}
-
-/** Beyond this number, one statement for all ids costs less than one for each. */
-const MAX_SINGLE_READS_COUNT = 3
-
-const lengthOf = (row: Row, columns: readonly string[]): number => {
-  let length = 0
-  for (const column of columns) {
-    const value = row[column]
-    length += typeof value === 'string' ? value.length : 8
-  }
-  return length
-}
-
-/** Null for a row that is no record of the collection. */
-type ToRecord = (row: Row) => StoredRecord | null
-
-/** Reads rows in the order of the ids, as far as the limit allows. */
-const createRecords = (connection: Connection, table: string, columns: readonly string[]) => {
-  const selected = columns.join(', ')
-  const byId = connection.prepare<PlacedRow, [number, number]>(
-    `SELECT ?1 AS place, ${selected} FROM ${table} WHERE id = ?2`,
-  )
-  const byIds = connection.prepare<PlacedRow, [string]>(
-    `SELECT key AS place, ${columns.map((column) => `${table}.${column}`).join(', ')}
-     FROM json_each(?) AS ids CROSS JOIN ${table} ON ${table}.id = ids.value`,
-  )
-  const rowsOf = (ids: readonly number[]): Iterable<PlacedRow> =>
-    ids.length > MAX_SINGLE_READS_COUNT
-      ? byIds.iterate(JSON.stringify(ids))
-      : ids.flatMap((id, place) => byId.get(place, id) ?? [])
-
-  return (ids: readonly number[], maxBytes: number, toRecord: ToRecord): ReadRecords => {
-    const records: StoredRecord[] = []
-    let bytes = 0
-    for (const row of rowsOf(ids)) {
-      const record = toRecord(row)
-      if (record !== null) records.push(record)
-      bytes += lengthOf(row, columns)
-      if (bytes >= maxBytes) return { records, readCount: row.place + 1, bytes }
-    }
-    return { records, readCount: ids.length, bytes }
-  }
-}
-
 interface Entries {
   readonly read: (order: Order, range: EntryRange, limit: number) => readonly Entry[]
+  /** Where reading entries costs more than their ids. */
+  readonly ids?: (order: RangeOrder, range: EntryRange, limit: number) => readonly number[]
   readonly count: (order: Order, range: Pick<EntryRange, 'createdAfter' | 'createdBefore'>, limit: number) => number
 }
 
 const sourceOver = (
-  { read, count }: Entries,
+  { read, ids, count }: Entries,
   { records, matching }: Pick<RecordSource, 'records' | 'matching'>,
 ): RecordSource => ({
   entries: (orders, range, limit) => orders.map((order) => read(order, range, limit)),
+  ids: (order, range, limit) =>
+    ids !== undefined && order.kind === 'range'
+      ? ids(order, range, limit)
+      : read(order, range, limit).map(({ id }) => id),
   count(orders, range, limit) {
     let counted = 0
     for (const order of orders) if (counted < limit) counted += count(order, range, limit - counted)
@@ -258,6 +227,7 @@ export const createStoredSources = (connection: Connection) => {
       {
         read: (order, range, limit) =>
           order.kind === 'column' ? columns.read(order, range, limit) : keys.read(order, range, limit),
+        ids: keys.ids,
         count: (order, range, limit) =>
           order.kind === 'column' ? columns.count(order, range, limit) : keys.count(order, range, limit),
       },

@@ -33,7 +33,7 @@ export const createRecordReader = (
   )
   const recordOf = cacheLookUp((id) => byId.get(id), table.fromRow)
   return {
-    findById: async (id) => recordOf(id),
+    findById: recordOf,
     list: createRecordList(connection, table, database, runStep),
     findAll: async (ids) => byIds.all(JSON.stringify(ids)).map(table.fromRow),
     requireUnmarked() {},

@@ -1,10 +1,17 @@
 type Find<Value> = (id: number) => Value | null
 
+export interface LookUp<Value> extends Find<Value> {
+  /** Call it when this row may have changed. */
+  forget(id: number): void
+  /** Call it when any row may have changed. */
+  forgetAll(): void
+}
+
 /** Creates a look-up that queries and converts a row only if its value is not cached. */
 export type CacheLookUp = <Row extends object, Value extends object>(
   find: Find<Row>,
   toValue: (row: Row) => Value,
-) => Find<Value>
+) => LookUp<Value>
 
 /** Values of rows by id, from one state of the database. */
 export interface RowCache {
@@ -29,11 +36,14 @@ const textLengthOf = (row: object): number => {
 export const createRowCache = (isCurrent: () => boolean): RowCache => {
   const caches: Map<number, object>[] = []
   return {
-    cacheLookUp<Row extends object, Value extends object>(find: Find<Row>, toValue: (row: Row) => Value): Find<Value> {
+    cacheLookUp<Row extends object, Value extends object>(
+      find: Find<Row>,
+      toValue: (row: Row) => Value,
+    ): LookUp<Value> {
       const values = new Map<number, Value>()
       caches.push(values)
       const findUncached = withoutCache(find, toValue)
-      return (id) => {
+      const lookUp = (id: number): Value | null => {
         if (!isCurrent()) return findUncached(id)
         const cached = values.get(id)
         if (cached !== undefined) return cached
@@ -45,6 +55,7 @@ export const createRowCache = (isCurrent: () => boolean): RowCache => {
         values.set(id, value)
         return value
       }
+      return Object.assign(lookUp, { forget: (id: number) => void values.delete(id), forgetAll: () => values.clear() })
     },
     clear() {
       for (const values of caches) values.clear()
@@ -52,7 +63,11 @@ export const createRowCache = (isCurrent: () => boolean): RowCache => {
   }
 }
 
-export const withoutCache: CacheLookUp = (find, toValue) => (id) => {
-  const row = find(id)
-  return row && toValue(row)
-}
+export const withoutCache: CacheLookUp = (find, toValue) =>
+  Object.assign(
+    (id: number) => {
+      const row = find(id)
+      return row && toValue(row)
+    },
+    { forget() {}, forgetAll() {} },
+  )

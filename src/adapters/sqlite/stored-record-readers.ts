@@ -8,7 +8,7 @@ import type { QueryDatabase } from '../sql/record-source.ts'
 import type { RunStep } from '../sql/step-queue.ts'
 import { recordOfRow, requireUnmarkedRecords, unlessDeleted } from '../sql/stored-records.ts'
 import type { Connection } from './database.ts'
-import { type CacheLookUp, withoutCache } from './row-cache.ts'
+import type { CacheLookUp, LookUp } from './row-cache.ts'
 
 export interface StoredRow extends Row {
   readonly id: number
@@ -17,6 +17,24 @@ export interface StoredRow extends Row {
   readonly version: number
   readonly created_at: number
   readonly bytes: number
+}
+
+/** A row, and its record under the definition by which it was asked for last. */
+export interface Found {
+  readonly row: StoredRow
+  stored: StoredCollection | null
+  record: StoredRecord | null
+}
+
+/** The rows of all collections defined at run time, by id. */
+export type StoredRows = LookUp<Found>
+
+export const createStoredRows = (connection: Connection, cacheLookUp: CacheLookUp): StoredRows => {
+  const byId = connection.prepare<StoredRow, [number]>('SELECT * FROM records WHERE id = ?')
+  return cacheLookUp(
+    (id) => byId.get(id),
+    (row): Found => ({ row, stored: null, record: null }),
+  )
 }
 
 /** One for each definition, created at first use. */
@@ -43,26 +61,26 @@ export const createStoredRecordReaders = (
   connection: Connection,
   database: QueryDatabase,
   runStep: RunStep,
-  cacheLookUp: CacheLookUp = withoutCache,
+  rows: StoredRows,
 ) => {
-  const byId = connection.prepare<StoredRow, [number]>('SELECT * FROM records WHERE id = ?')
-  const rowOf = cacheLookUp(
-    (id) => byId.get(id),
-    (row) => row,
-  )
   const following = connection.prepare<StoredRow, [number, number, string, number]>(
     `SELECT * FROM records WHERE collection_id = ? AND id > ? AND ${NOT_DELETED} ORDER BY id LIMIT +?`,
   )
 
   return remembered((stored: StoredCollection): RecordReader => {
     const find = (id: number): StoredRecord | null => {
-      const row = rowOf(id)
-      return row === null || row.collection_id !== stored.id ? null : recordOfRow(stored, row)
+      const found = rows(id)
+      if (found === null || found.row.collection_id !== stored.id) return null
+      if (found.stored !== stored) {
+        found.record = recordOfRow(stored, found.row)
+        found.stored = stored
+      }
+      return found.record
     }
     // One statement for each of a few ids takes a fraction of the time of one statement for all.
-    const findAll = async (ids: readonly number[]) => [...new Set(ids)].map(find).filter((record) => record !== null)
+    const findAll = (ids: readonly number[]) => [...new Set(ids)].map(find).filter((record) => record !== null)
     return {
-      findById: async (id) => find(id),
+      findById: find,
       list: createRecordQuery(storedLayout(stored), database, runStep),
       findAll,
       requireUnmarked: requireUnmarkedRecords,

@@ -30,12 +30,14 @@ import {
   NOT_DELETED,
   remembered,
   type StoredRow,
+  type StoredRows,
   unfinishedOf,
 } from './stored-record-readers.ts'
 
 /** Shared by the repositories of one connection. */
 export interface StoredRecordParts {
   readonly database: QueryDatabase
+  readonly rows: StoredRows
   readonly texts: RecordText
   readonly keys: RecordKeys
   readonly epoch: PresentEpoch
@@ -71,7 +73,7 @@ const prepareStatements = (connection: Connection) => ({
 /** Changes a row together with what is kept of it elsewhere: index entries, text, usage and counts. */
 const createRowChanges = (
   statements: ReturnType<typeof prepareStatements>,
-  { texts, keys, usage, counts }: Pick<StoredRecordParts, 'texts' | 'keys' | 'usage' | 'counts'>,
+  { rows, texts, keys, usage, counts }: Pick<StoredRecordParts, 'rows' | 'texts' | 'keys' | 'usage' | 'counts'>,
 ) => {
   const indexText = (stored: StoredCollection, id: number, ownerId: number | null, text: string): void => {
     if (isSearched(stored)) texts.put({ id, ownerId, collectionId: stored.id, text })
@@ -80,6 +82,7 @@ const createRowChanges = (
   const removeRow = (stored: StoredCollection, row: StoredRow): void => {
     keys.remove(keysOfRow(stored, row), subjectOf(row))
     statements.remove(row.id)
+    rows.forget(row.id)
     if (isSearched(stored)) texts.remove(row.id)
     usage.add(row.owner_id, -row.bytes)
     // Those were subtracted when the deletion took effect.
@@ -97,6 +100,7 @@ const createRowChanges = (
     const isIndexed = searchesSameText(stored) && ownerId === row.owner_id && form.text === textOfRow(stored, row)
     if (!isIndexed) indexText(stored, id, ownerId, form.text)
     if (row.deletion_id !== null && version !== row.version) statements.unmark(id)
+    rows.forget(id)
   }
 
   return { indexText, removeRow, store }
@@ -113,10 +117,10 @@ const createOwnedRows =
 
 /** Changes the records of any collection defined at run time. */
 export const createStoredRecordRepositories = (connection: Connection, parts: StoredRecordParts) => {
-  const { keys, usage, counts, epoch: present, database, runStep } = parts
+  const { rows, keys, usage, counts, epoch: present, database, runStep } = parts
   const statements = prepareStatements(connection)
   const { indexText, removeRow, store } = createRowChanges(statements, parts)
-  const readerOf = createStoredRecordReaders(connection, database, runStep)
+  const readerOf = createStoredRecordReaders(connection, database, runStep, rows)
   const ownedRows = createOwnedRows(statements)
 
   const readerOn = (stored: StoredCollection): RecordReader => {
@@ -181,6 +185,7 @@ export const createStoredRecordRepositories = (connection: Connection, parts: St
           ...[row.version + 1, change.epoch, now, null, bytes, Number(shape), numberOrNull(next_shape)],
           ...[String(data), textOrNull(next), row.id],
         )
+        rows.forget(row.id)
         usage.add(ownerId, -bytes)
         indexText(stored, row.id, null, textOfRow(stored, row))
         return { ...record, ...change }

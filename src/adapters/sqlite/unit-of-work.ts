@@ -1,5 +1,6 @@
 import { access, constants, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import type { Awaitable } from '../../application/awaitable.ts'
 import type { RecordStorage } from '../../application/ports/collections.ts'
 import type { StoreOptions } from '../../application/ports/engine.ts'
 import type { ReadTx, Store, Tx } from '../../application/ports/persistence.ts'
@@ -37,7 +38,7 @@ import { createRecordReader, createRecordRepository } from './records.ts'
 import type { RowCache } from './row-cache.ts'
 import { createRefreshTokenRepository, createSessionReader, createSessionRepository } from './sessions.ts'
 import { createSignInSourceReader, createSignInSourceRepository } from './sign-in-sources.ts'
-import { createStoredRecordReaders } from './stored-record-readers.ts'
+import { createStoredRecordReaders, createStoredRows } from './stored-record-readers.ts'
 import { createStoredRecordRepositories } from './stored-records.ts'
 import { createUsage, createUsageReader, type Usage } from './usage.ts'
 import { createUserReader, createUserRepository } from './users.ts'
@@ -102,6 +103,7 @@ const createRecordParts = (connection: Connection, context: WriterContext) => {
   const { texts, rowCache, usage, counts, keys, epoch } = context
   const definitions = createDefinitions(connection, rowCache.cacheLookUp)
   const database = createQueryDatabase(connection, definitions)
+  const rows = createStoredRows(connection, rowCache.cacheLookUp)
   const storedTexts = texts.get('records')
   if (storedTexts === undefined) throw new Error('there is no text index of records')
   const shared = { epoch, usage, counts, database }
@@ -111,6 +113,7 @@ const createRecordParts = (connection: Connection, context: WriterContext) => {
   const ofStored = createStoredRecordRepositories(connection, {
     ...shared,
     texts: storedTexts,
+    rows,
     keys,
     runStep: runAtOnce,
   })
@@ -120,7 +123,7 @@ const createRecordParts = (connection: Connection, context: WriterContext) => {
       ...{ definitions, counts, keys, epoch, rowCache },
       removeRecords: ofStored.removeSome,
     }),
-    deletions: createDeletionRepository(connection, keys),
+    deletions: createDeletionRepository(connection, { keys, rows }),
     unindexedRecords: createUnindexedRecords(connection, definitions),
   }
 }
@@ -154,7 +157,7 @@ const createRecordReaders = (connection: Connection, { cacheLookUp }: ReadSnapsh
   const definitions = createDefinitions(connection, cacheLookUp)
   const database = createQueryDatabase(connection, definitions)
   const ofTable = byCollection((table) => createRecordReader(connection, table, { database, cacheLookUp, runStep }))
-  const ofStored = createStoredRecordReaders(connection, database, runStep, cacheLookUp)
+  const ofStored = createStoredRecordReaders(connection, database, runStep, createStoredRows(connection, cacheLookUp))
   return {
     collections: createCollectionReader(definitions, createCountReader(connection)),
     records: (storage: RecordStorage) => (typeof storage === 'string' ? ofTable(storage) : ofStored(storage)),
@@ -253,10 +256,11 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
   const failed = (error: unknown): never => {
     throw toAppError(error)
   }
-  const read = <T>(work: (tx: ReadTx) => Promise<T>): Promise<T> => {
+  const read = <T>(work: (tx: ReadTx) => Awaitable<T>): Promise<T> => {
     try {
       snapshot.begin()
-      return work(tx).catch(failed)
+      const result = work(tx)
+      return result instanceof Promise ? result.catch(failed) : Promise.resolve(result)
     } catch (error) {
       return Promise.reject(toAppError(error))
     }

@@ -7,6 +7,7 @@ import type { Json, JsonObject } from '../../domain/merge-patch.ts'
 export type { CompilePattern } from '../../domain/pattern.ts'
 
 import type { Instant } from '../../domain/user.ts'
+import type { Awaitable } from '../awaitable.ts'
 
 export type { ExpressionContext, ExpressionFault }
 
@@ -64,7 +65,7 @@ export type RecordStorage = string | StoredCollection
 
 export interface CollectionReader {
   /** The same object as before unless it has changed. Null if there is none. */
-  find(name: string): Promise<StoredCollection | null>
+  find(name: string): Awaitable<StoredCollection | null>
   /** In the order of their names. */
   all(): Promise<readonly StoredCollection[]>
   /** The number of records, exactly. */
@@ -73,7 +74,7 @@ export interface CollectionReader {
 
 export interface CollectionRepository extends CollectionReader {
   /** As in {@link CollectionReader}; the definition cannot change until the end of the transaction. */
-  find(name: string): Promise<StoredCollection | null>
+  find(name: string): Awaitable<StoredCollection | null>
   /** As {@link find}; the caller may change it, and other transactions that use it wait. */
   findForChange(name: string): Promise<StoredCollection | null>
   insert(collection: Collection, now: Instant): Promise<StoredCollection>

@@ -5,6 +5,7 @@ import type { IdempotencyRecord } from '../../domain/idempotency.ts'
 import type { Job, JobRequest, JobState } from '../../domain/job.ts'
 import type { Page, PageRequest } from '../../domain/page.ts'
 import type { Instant } from '../../domain/user.ts'
+import type { Awaitable } from '../awaitable.ts'
 import type {
   MailLimitRepository,
   MailTokenReader,
@@ -279,7 +280,7 @@ export interface UnitOfWork {
    */
   write<T>(work: (tx: Tx) => Promise<T>): Promise<T>
   /** Runs `work` on committed data. Each statement sees the latest commit. */
-  read<T>(work: (tx: ReadTx) => Promise<T>): Promise<T>
+  read<T>(work: (tx: ReadTx) => Awaitable<T>): Promise<T>
 }
 
 /** A database that is open. */

@@ -3,6 +3,7 @@ import type { JsonObject } from '../../domain/merge-patch.ts'
 import type { Page, PageRequest } from '../../domain/page.ts'
 import type { NewRecord, StoredRecord } from '../../domain/record.ts'
 import type { Instant } from '../../domain/user.ts'
+import type { Awaitable } from '../awaitable.ts'
 
 /** A list of the records of a collection, sorted by one of {@link sortsOf}. */
 export interface RecordQuery extends PageRequest<string> {
@@ -19,10 +20,10 @@ export interface RecordQuery extends PageRequest<string> {
 }
 
 export interface RecordReader {
-  findById(id: number): Promise<StoredRecord | null>
+  findById(id: number): Awaitable<StoredRecord | null>
   list(query: RecordQuery): Promise<Page<StoredRecord>>
   /** Those that exist, in no order. Call it with at most a hundred ids. */
-  findAll(ids: readonly number[]): Promise<readonly StoredRecord[]>
+  findAll(ids: readonly number[]): Awaitable<readonly StoredRecord[]>
   /** Throws `Marked` if a deletion is marking one of these records, which the same transaction has read. */
   requireUnmarked(records: readonly StoredRecord[]): void
   /** The next records in the order of their ids: up to `maxCount`, or to the one that reaches `maxBytes`. */

@@ -141,7 +141,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     })
     await expect(failed).rejects.toThrow('rolled back')
     expect(await store.read((tx) => tx.collections.find('tasks'))).toMatchObject({ version: 1, pending: null })
-    expect(await store.write((tx) => tx.collections.find('tasks'))).toMatchObject({ version: 1, pending: null })
+    expect(await store.write(async (tx) => tx.collections.find('tasks'))).toMatchObject({ version: 1, pending: null })
   })
 
   test('of racing writers of one unique key, exactly one succeeds, and the others are told which field', async () => {

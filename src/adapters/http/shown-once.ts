@@ -1,0 +1,23 @@
+/** By what is shown. */
+const texts = new WeakMap<object, string>()
+
+/** The JSON text of a response. */
+export const textOf = (shown: object): string => texts.get(shown) ?? JSON.stringify(shown)
+
+/**
+ * Shows a value once, as long as it exists. For rows that are read one at a time: those in a cache of rows are the same
+ * objects until something is committed.
+ */
+export const shownOnce = <Value extends object, Shown extends object>(
+  show: (value: Value) => Shown,
+): ((value: Value) => Shown) => {
+  const known = new WeakMap<Value, Shown>()
+  return (value) => {
+    const found = known.get(value)
+    if (found !== undefined) return found
+    const shown = show(value)
+    known.set(value, shown)
+    texts.set(shown, JSON.stringify(shown))
+    return shown
+  }
+}
