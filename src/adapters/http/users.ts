@@ -1,18 +1,15 @@
 import { Elysia, type Static, t } from 'elysia'
 import type { UserSortField } from '../../application/ports/accounts.ts'
 import type { UserChanges, Users } from '../../application/users.ts'
-import { ROLES, type User } from '../../domain/user.ts'
+import type { User } from '../../domain/user.ts'
 import { actorOf, callerOf, visitorOf } from './call.ts'
 import { CurrentPassword, Email, Name, Password, PERSON, settingPassword } from './fields.ts'
 import type { Kernel, Rule } from './kernel.ts'
 import { NEWEST_FIRST, pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { problems } from './problems.ts'
-import { body, choiceOf, hasId, Id, IdParams, NoContent, queryOf, Timestamp, textWithoutNul } from './schemas.ts'
-import { shownOnce } from './shown-once.ts'
-import { toTimestamp } from './timestamps.ts'
+import { body, hasId, IdParams, NoContent, queryOf, textWithoutNul } from './schemas.ts'
 import { TokenResponse, toResponse as toTokenResponse } from './tokens.ts'
-
-const Role = choiceOf(ROLES, { title: 'UserRole' })
+import { Role, toReadResponse, toUserResponse, UserResponse } from './user-bodies.ts'
 
 const RegistrationBody = body('UserCreate', { email: Email, name: Name, password: Password })
 
@@ -35,36 +32,6 @@ const PasswordBody = body(
 )
 
 const RemovalBody = body('UserDelete', { current_password: t.Optional(CurrentPassword) })
-
-export const UserResponse = t.Object(
-  {
-    id: Id,
-    email: t.String({ examples: [PERSON.email] }),
-    name: t.String({ examples: [PERSON.name] }),
-    role: Role,
-    is_active: t.Boolean({ description: 'Whether the account can sign in', examples: [true] }),
-    email_verified: t.Boolean({
-      description: 'Whether the user has confirmed the address with the mailed link',
-      examples: [true],
-    }),
-    created_at: Timestamp,
-    updated_at: Timestamp,
-  },
-  { title: 'User' },
-)
-
-export const toUserResponse = (user: User): Static<typeof UserResponse> => ({
-  id: user.id,
-  email: user.email,
-  name: user.name,
-  role: user.role,
-  is_active: user.isActive,
-  email_verified: user.emailVerified,
-  created_at: toTimestamp(user.createdAt),
-  updated_at: toTimestamp(user.updatedAt),
-})
-
-const toReadResponse = shownOnce(toUserResponse)
 
 const PATH = '/api/v1/users'
 

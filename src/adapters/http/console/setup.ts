@@ -5,7 +5,7 @@ import { Email, Name, Password, settingPassword } from '../fields.ts'
 import type { Kernel } from '../kernel.ts'
 import { problems } from '../problems.ts'
 import { body, characters } from '../schemas.ts'
-import { toUserResponse, UserResponse } from '../users.ts'
+import { toUserResponse, UserResponse } from '../user-bodies.ts'
 
 const SetupToken = characters(
   { minLength: 1, maxLength: 200 },
