@@ -197,7 +197,7 @@ export const createCollections = (deps: Deps): Collections => {
     requireAdmin(await requireActiveActor(tx, actor, clock.now()))
 
   return {
-    ...createMaintenance({ catalog, unitOfWork }, planOf, carryOut),
+    ...createMaintenance({ catalog, unitOfWork, clock }, planOf, carryOut),
 
     async list(principal, query) {
       requireAdmin(principal)

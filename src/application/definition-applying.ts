@@ -3,10 +3,12 @@ import type { Collection } from '../domain/collection.ts'
 import { AppError } from '../domain/errors.ts'
 import type { Catalog } from './catalog.ts'
 import type { createDefinitionChanges } from './definition-changes.ts'
+import { abandonUnfinished } from './definition-leases.ts'
 import type { createDefinitionPlanner, DefinitionPlan, GivenDefinition } from './definition-plan.ts'
 import type { DefinitionFault } from './definition-relations.ts'
 import type { StoredCollection } from './ports/collections.ts'
 import type { ReadTx, Tx, UnitOfWork } from './ports/persistence.ts'
+import type { Clock } from './ports/system.ts'
 
 /** What applying definitions does, by the names of the collections. */
 export interface AppliedDefinitions {
@@ -29,13 +31,17 @@ export interface DefinitionMaintenance {
   ): Promise<AppliedDefinitions>
   /** Every collection, those defined in code first. */
   all(): Promise<readonly Collection[]>
-  /** Abandons definitions that a process was preparing when it ended. Call it before this process serves. */
-  abandonUnfinished(): Promise<void>
+  /**
+   * Abandons definitions that a process was preparing when it ended; with `isAlone`, because no other process uses the
+   * database, without waiting for its lease to expire.
+   */
+  abandonUnfinished(options: { readonly isAlone: boolean }): Promise<void>
 }
 
 interface Deps {
   readonly catalog: Catalog
   readonly unitOfWork: UnitOfWork
+  readonly clock: Clock
 }
 
 /** Throws `not_empty` with a fault for each that has records. */
@@ -52,7 +58,7 @@ const requireEmpty = async (tx: Pick<ReadTx, 'collections'>, deleted: readonly S
 
 /** Definitions from files, and what a process has left that ended while it prepared one. */
 export const createMaintenance = (
-  { catalog, unitOfWork }: Deps,
+  { catalog, unitOfWork, clock }: Deps,
   planOf: ReturnType<typeof createDefinitionPlanner>,
   carryOut: ReturnType<typeof createDefinitionChanges>,
 ): DefinitionMaintenance => ({
@@ -85,13 +91,5 @@ export const createMaintenance = (
     return [...catalog.builtIn, ...stored.map(({ collection }) => collection)]
   },
 
-  async abandonUnfinished() {
-    const stored = await unitOfWork.read((tx) => tx.collections.all())
-    for (const { collection } of stored.filter(({ pending }) => pending !== null)) {
-      await unitOfWork.write(async (tx) => {
-        const now = await tx.collections.findForChange(collection.name)
-        if (now !== null && now.pending !== null) await tx.collections.abandon(now)
-      })
-    }
-  },
+  abandonUnfinished: ({ isAlone }) => abandonUnfinished(unitOfWork, clock, isAlone),
 })

@@ -156,10 +156,10 @@ export const createDefinitionBuilding = ({ unitOfWork, catalog, applyPatch, comp
   }
 
   /**
-   * Goes through all records in short units; `stored` has a pending definition. Returns those that do not fit. Throws
-   * {@link NoLongerPending}.
+   * Goes through all records in short units, and calls `beforeUnit` before each; `stored` has a pending definition. Returns
+   * those that do not fit. Throws {@link NoLongerPending}.
    */
-  return async (stored: StoredCollection): Promise<Misfits> => {
+  return async (stored: StoredCollection, beforeUnit: () => Promise<void>): Promise<Misfits> => {
     const { pending } = stored
     if (pending === null) throw new Error('no definition is being prepared')
     let count = 0
@@ -170,6 +170,7 @@ export const createDefinitionBuilding = ({ unitOfWork, catalog, applyPatch, comp
       first.push(...sorted.slice(0, MAX_LISTED_MISFITS_COUNT - first.length))
     }
     for (let after = 0, isComplete = false; !isComplete; ) {
+      await beforeUnit()
       const from = after
       const { records, complete } = await unitOfWork.read(async (tx) => {
         const now = requirePending(await tx.collections.find(stored.collection.name), stored)

@@ -7,6 +7,7 @@ import type { Instant } from '../domain/user.ts'
 import { type AuditActor, audit } from './audit.ts'
 import type { Catalog } from './catalog.ts'
 import { createDefinitionBuilding, isStillPending, NoLongerPending, requirePending } from './definition-building.ts'
+import { createLeases } from './definition-leases.ts'
 import { concernsRecords, type DefinitionChange, type DefinitionPlan } from './definition-plan.ts'
 import type { ApplyPatch, CompileValidator, PendingDefinition, StoredCollection } from './ports/collections.ts'
 import type { Tx, UnitOfWork } from './ports/persistence.ts'
@@ -128,10 +129,14 @@ const createSteps = (clock: Clock) => {
   }
 
   return {
-    async prepare(tx: Tx, { stored, collection, transform }: DefinitionChange): Promise<StoredCollection> {
+    async prepare(
+      tx: Tx,
+      { stored, collection, transform }: DefinitionChange,
+      leaseUntil: Instant,
+    ): Promise<StoredCollection> {
       const locked = await tx.collections.findForChange(stored.collection.name)
       if (locked === null || locked.id !== stored.id || locked.version !== stored.version) throw definitionMismatch()
-      return tx.collections.prepare(locked, { collection, transform })
+      return tx.collections.prepare(locked, { collection, transform, leaseUntil })
     },
 
     /** What needs no look at records. */
@@ -179,6 +184,7 @@ const namesIn = ({ created, changed, deleted }: DefinitionPlan): string =>
 export const createDefinitionChanges = ({ unitOfWork, clock, ...deps }: Deps) => {
   const build = createDefinitionBuilding({ unitOfWork, ...deps })
   const { prepare, start, finish } = createSteps(clock)
+  const leases = createLeases(unitOfWork, clock)
 
   const abandonAll = (prepared: readonly StoredCollection[]): Promise<void> =>
     unitOfWork.write(async (tx) => {
@@ -190,8 +196,9 @@ export const createDefinitionChanges = ({ unitOfWork, clock, ...deps }: Deps) =>
 
   const buildAll = async (prepared: readonly StoredCollection[]): Promise<void> => {
     let misfits: Misfits = { count: 0, first: [] }
+    const renew = leases.renewing(prepared)
     for (const stored of prepared) {
-      const found = await build(stored)
+      const found = await build(stored, renew)
       const named = found.first.map((misfit) => ({ ...misfit, collection: stored.collection.name }))
       const first = [...misfits.first, ...named].slice(0, MAX_LISTED_MISFITS_COUNT)
       misfits = { count: misfits.count + found.count, first }
@@ -210,7 +217,7 @@ export const createDefinitionChanges = ({ unitOfWork, clock, ...deps }: Deps) =>
     unitOfWork.write(async (tx) => {
       const planned = await locked(tx, plan)
       const prepared: StoredCollection[] = []
-      for (const change of planned.changed) prepared.push(await prepare(tx, change))
+      for (const change of planned.changed) prepared.push(await prepare(tx, change, leases.next()))
       const isEmpty = await areEmpty(tx, planned)
       if (!isEmpty && planned.changed.some(concernsRecords)) return { plan: planned, prepared, done: null }
       const done = await start(tx, planned, author)

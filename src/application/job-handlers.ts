@@ -2,6 +2,7 @@ import { IDEMPOTENCY_TTL_MS } from '../domain/idempotency.ts'
 import { type Job, jobRequestId } from '../domain/job.ts'
 import { SIGN_IN_SOURCE_KEPT_MS } from '../domain/session.ts'
 import type { Catalog } from './catalog.ts'
+import { abandonUnfinished } from './definition-leases.ts'
 import { createDeletionFinishing } from './deletion-finishing.ts'
 import { createFileJobs } from './file-jobs.ts'
 import type { JobHandlers } from './job-runner.ts'
@@ -56,8 +57,9 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
     }
   }
 
-  const cleanUp = (_: Job, signal: AbortSignal) => {
+  const cleanUp = async (_: Job, signal: AbortSignal) => {
     const now = clock.now()
+    await abandonUnfinished(unitOfWork, clock, false)
     const steps: readonly Step[] = [
       (tx, limit) => tx.sessions.deleteExpired(now, limit),
       (tx, limit) => tx.refreshTokens.deleteSpent(now - refreshTtlMs, limit),

@@ -1,4 +1,5 @@
 import { type Cursor, isWithin } from '../domain/epoch.ts'
+import { AppError } from '../domain/errors.ts'
 import type { LoggedEvent } from '../domain/event.ts'
 import type { Principal } from '../domain/session.ts'
 import { createEventFeed, type FeedListener } from './event-feed.ts'
@@ -14,6 +15,14 @@ export interface StartPosition {
   readonly position: number
   readonly gap: boolean
 }
+
+export interface PresentView {
+  readonly view: View
+  readonly position: number
+}
+
+/** How often a view is read again because definitions have changed meanwhile. */
+const MAX_ATTEMPTS_COUNT = 10
 
 /** Follows the log of changes. */
 export interface Realtime {
@@ -34,10 +43,16 @@ export interface Realtime {
    */
   view(principal: Principal, request: TopicRequest): Promise<View>
   /**
-   * Where to begin for a client that has seen everything up to `after`, or wants only new events. A cursor of an
-   * unknown epoch, or after the end of its epoch, is a gap, and only new events follow.
+   * Where to begin for a client that has seen everything up to `after`. A cursor of an unknown epoch, or after the end of
+   * its epoch, is a gap, and only new events follow.
    */
-  begin(after: Cursor | null): Promise<StartPosition>
+  begin(after: Cursor): Promise<StartPosition>
+  /**
+   * What `principal` sees under a topic, and where to begin for a client that lists it after that. No definition that it
+   * depends on changes between this position and the list: the events would not tell what that has changed. Throws as
+   * {@link view}, and `unavailable` if definitions keep changing. Never call it while the feed waits for the caller.
+   */
+  present(principal: Principal, request: TopicRequest): Promise<PresentView>
   /** Whether the log since a position tells what has changed for a view: not if the rule has changed since. */
   canReplay(view: FilteredView, principal: Principal, after: number): Promise<boolean>
   /** Begins to replay a view from a position. */
@@ -97,6 +112,14 @@ export const createRealtime = (deps: Deps): Realtime => {
     return { deliveries, position: complete ? Math.max(reached, before) : Math.min(reached, feed.position()) }
   }
 
+  const catchUp = async (): Promise<void> => {
+    const failure = await feed.notify()
+    if (failure !== null) throw failure.error
+  }
+
+  const viewOf = (principal: Principal, request: TopicRequest): Promise<View> =>
+    unitOfWork.read((tx) => topics.viewOf(tx, principal, request))
+
   return {
     async start(listener) {
       await feed.start({
@@ -112,19 +135,23 @@ export const createRealtime = (deps: Deps): Realtime => {
     epoch: feed.epoch,
     stop: feed.stop,
     exclusively: feed.exclusively,
-    async catchUp() {
-      const failure = await feed.notify()
-      if (failure !== null) throw failure.error
-    },
+    catchUp,
     audiencesOf: topics.audiencesOf,
     live,
-    view: (principal, request) => unitOfWork.read((tx) => topics.viewOf(tx, principal, request)),
+    view: viewOf,
+    async present(principal, request) {
+      for (let attempt = 1; attempt <= MAX_ATTEMPTS_COUNT; attempt++) {
+        await catchUp()
+        const position = feed.position()
+        const view = await viewOf(principal, request)
+        if (view.kind === 'log' || (await replaying.canReplay(view, principal, position))) return { view, position }
+      }
+      throw new AppError('unavailable', 'Definitions are being changed', { retryAfterSeconds: 1 })
+    },
     async begin(after) {
-      const known = after !== null && isWithin(await unitOfWork.read((tx) => tx.epochs.find(after.epoch)), after)
+      const known = isWithin(await unitOfWork.read((tx) => tx.epochs.find(after.epoch)), after)
       // Events committed before are not new, but may not have been delivered yet.
-      const failure = !known || after.position > feed.position() ? await feed.notify() : null
-      if (failure !== null) throw failure.error
-      if (after === null) return { position: feed.position(), gap: false }
+      if (!known || after.position > feed.position()) await catchUp()
       if (!known || after.position > feed.position()) return { position: feed.position(), gap: true }
       const { removed } = await unitOfWork.read((tx) => tx.events.bounds())
       return { position: Math.max(after.position, Math.min(removed, feed.position())), gap: after.position < removed }

@@ -160,20 +160,24 @@ export const deleteRecord = async (
   change: Change,
   compiled: CompiledCollection,
   record: StoredRecord,
+  previous: StoredRecord | null = record,
 ): Promise<void> => {
   change.changed.delete(recordKey(compiled, record.id))
   await change.tx.records(compiled.storage).delete(record.id)
-  note(change, { compiled, record, change: 'deleted', previous: record })
+  note(change, { compiled, record, change: 'deleted', previous })
 }
 
-/** Removes a record of a deletion that has taken effect. The log has no content of those whose owner is gone. */
+/**
+ * Removes a record of a deletion that has taken effect: before this change, too, there was none for readers. The log has no
+ * content of those whose owner is gone.
+ */
 export const removeDeleted = async (
   change: Change,
   compiled: CompiledCollection,
   record: StoredRecord,
 ): Promise<void> => {
   const isErased = record.ownerId !== null && (await change.tx.users.findById(record.ownerId)) === null
-  await deleteRecord(change, compiled, record)
+  await deleteRecord(change, compiled, record, null)
   if (isErased) noteErased(change, compiled, record, erasedRecord(compiled.collection, record))
 }
 

@@ -3,7 +3,7 @@ import { AppError, notFound } from '../domain/errors.ts'
 import type { LoggedEvent } from '../domain/event.ts'
 import { jobIdOf } from '../domain/job.ts'
 import { isEqualJson, type Json } from '../domain/merge-patch.ts'
-import type { StoredRecord } from '../domain/record.ts'
+import { isDeletion, type StoredRecord } from '../domain/record.ts'
 import type { Principal } from '../domain/session.ts'
 import type { Instant, User } from '../domain/user.ts'
 import type { Catalog, CompiledCollection } from './catalog.ts'
@@ -134,7 +134,7 @@ const createReading = (deps: Deps): Pick<RecordHistory, 'history'> => {
     older: LoggedEvent | undefined,
   ): Promise<StoredRecord | null | undefined> => {
     if (changeOf(compiled.collection, event) === 'created') return null
-    const data = event.previous ?? older?.data
+    const data = event.previous ?? (isDeletion(event.event) ? event.data : older?.data)
     if (data === undefined) return undefined
     const before = await versions.recordOf({ ...event, data })
     return (await authorization.mayRead(compiled, before)) ? before : undefined

@@ -1,4 +1,4 @@
-import type { LoggedEvent } from '../domain/event.ts'
+import { DEFINITIONS, type LoggedEvent } from '../domain/event.ts'
 import type { Referenced } from '../domain/expression-evaluation.ts'
 import { isDeletion } from '../domain/record.ts'
 import type { ReadTx, UnitOfWork } from './ports/persistence.ts'
@@ -36,9 +36,10 @@ export interface RecordStates {
   replacementsOf(keys: Iterable<string>, since: number): readonly number[]
   /**
    * The state that the current event has replaced is remembered until the reader is beyond this position: records that
-   * referred to its subject, but were found to have changed meanwhile, have their own event by then.
+   * referred to its subject, but were found to have changed meanwhile, have their own event by then. The same holds for
+   * what was replaced before of the subjects with these keys, if the current event has followed that further.
    */
-  rememberUntil(position: number): void
+  rememberUntil(position: number, keys?: Iterable<string>): void
   /** The highest position given to {@link rememberUntil}. */
   rememberedUntil(): number
   /** Whether more was replaced than can be remembered. It is forgotten then. */
@@ -181,6 +182,8 @@ export const createRecordStates = ({
       current = position
       remembered.trim(position)
       trimLoaded()
+      // With a large deletion, many records disappear at once.
+      if (kind === DEFINITIONS) loaded.clear()
       const key = subjectKey(kind, subjectId)
       if (loaded.has(key)) loaded.set(key, isDeletion(event) ? null : data)
       newest = isReferenced ? remembered.add(key, { position, state: previous, until: Number.POSITIVE_INFINITY }) : null
@@ -217,9 +220,12 @@ export const createRecordStates = ({
       return positions
     },
     rememberedUntil: () => rememberedUntil,
-    rememberUntil(position) {
+    rememberUntil(position, keys = []) {
       rememberedUntil = Math.max(rememberedUntil, position)
       if (newest !== null) newest.until = position
+      for (const key of keys) {
+        for (const entry of memory.replaced.get(key) ?? []) entry.until = Math.max(entry.until, position)
+      }
     },
     forgetIfTooMuch() {
       if (!remembered.isFull()) return false

@@ -54,9 +54,9 @@ const without = (views: ReadonlySet<RecordView>, others: ReadonlySet<RecordView>
  * time.
  */
 const previousOf = async (unitOfWork: UnitOfWork, event: LoggedEvent): Promise<Referenced | null | undefined> => {
-  if (event.previous) return event.previous
+  if (event.previous !== undefined) return event.previous
   if (isDeletion(event.event)) return event.data
-  if (event.previous === null || event.event.endsWith('.created')) return null
+  if (event.event.endsWith('.created')) return null
   const scope = { kind: event.kind, subjectId: event.subjectId }
   const query = { scope, after: 0, maxCount: MAX_HISTORY_COUNT, maxBytes: Number.MAX_SAFE_INTEGER }
   const { events } = await unitOfWork.read((tx) => tx.events.chunk(query))
@@ -66,7 +66,7 @@ const previousOf = async (unitOfWork: UnitOfWork, event: LoggedEvent): Promise<R
 
 /** Whether the log does not tell any more what was deleted, because its owner's account was too. */
 const isErased = ({ storage }: ViewSet, { event, previous }: LoggedEvent): boolean =>
-  typeof storage !== 'string' && isDeletion(event) && !previous
+  typeof storage !== 'string' && isDeletion(event) && previous === undefined
 
 interface Deps extends ViewDeps {
   readonly unitOfWork: UnitOfWork
@@ -152,7 +152,7 @@ export const createViewChanges = (deps: Deps): ViewChanges => {
     maxFollowedCount,
     formerViews: formersOf = () => [],
   } = deps
-  const { usesOf, setsReading, hasReplaced } = createViewUses(deps)
+  const { usesOf, setsReading, replacedKeys } = createViewUses(deps)
   const answers = createRecordAnswers(deps)
   const laterEvents = createLaterEvents(unitOfWork)
   const referrers = createReferrers(unitOfWork, storageOf)
@@ -201,15 +201,17 @@ export const createViewChanges = (deps: Deps): ViewChanges => {
     if (own !== undefined && isErased(own, event)) await emit(own.all(), { kind: 'gap' })
     else if (own !== undefined) await answers.changed(own, event, previous, since, emit)
     const state = isDeletion(event.event) ? null : event.data
+    const followed = new Set<string>()
     for (const set of reading) {
       const uses = usesOf(set)
       if (uses === null) await gap(set, emit)
       const leading = uses?.filter((use) => leadsTo(use, event.kind))
-      const isBehind = uses?.some((use) => hasReplaced(use, event, previous ?? null, since)) ?? false
-      const changed = leading?.filter(({ members }) => isBehind || !isSame(previous ?? null, state, members))
+      const behind = uses?.flatMap((use) => replacedKeys(use, event, previous ?? null, since)) ?? []
+      for (const key of behind) followed.add(key)
+      const changed = leading?.filter(({ members }) => behind.length > 0 || !isSame(previous ?? null, state, members))
       if (changed !== undefined && changed.length > 0) await changeReferenced(set, changed, event, emit)
     }
-    if (reading.length > 0) states.rememberUntil(await lastPosition())
+    if (reading.length > 0) states.rememberUntil(await lastPosition(), followed)
   }
 
   return {

@@ -40,20 +40,20 @@ export const createViewUses = ({ sets, states, formerViews: formersOf = () => []
     [...sets.values()].filter((set) => usesOf(set)?.some((use) => leadsTo(use, kind)) ?? set.collection.name !== kind)
 
   /**
-   * Whether a record that this one referred to has changed since the event before. That change was not followed beyond
+   * The records that this one referred to and that have changed since the event before. That change was not followed beyond
    * this record if it was already known to have a later event.
    */
-  const hasReplaced = (
+  const replacedKeys = (
     { path: [first, second] }: ReferenceUse,
     { kind, data }: LoggedEvent,
     previous: Referenced | null,
     since: number,
-  ): boolean => {
-    if (first?.target !== kind || second === undefined) return false
+  ): readonly string[] => {
+    if (first?.target !== kind || second === undefined) return []
     const ids = [previous?.[second.field], data[second.field]].filter((id) => typeof id === 'number')
     const keys = ids.map((id) => subjectKey(second.target, id))
-    return states.replacementsOf(keys, since).length > 0
+    return keys.filter((key) => states.replacementsOf([key], since).length > 0)
   }
 
-  return { usesOf, setsReading, hasReplaced }
+  return { usesOf, setsReading, replacedKeys }
 }

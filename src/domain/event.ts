@@ -35,7 +35,8 @@ export interface LoggedEvent {
   /** The subject after the change, or before it was deleted. */
   readonly data: JsonObject
   /**
-   * The subject before the change; null if it was created. Clients do not see it. Absent for kinds that do not need it.
+   * The subject before the change; null if there was none: it was created, or a deletion that removes it now had already
+   * taken effect. Clients do not see it. Absent for kinds that do not need it.
    */
   readonly previous?: JsonObject | null
   /** Null for changes made by the server itself. */

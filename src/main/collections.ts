@@ -40,7 +40,7 @@ const changingCollections = async <T>(
   try {
     const migrations = await migrate(engine)
     return await withStore(engine, async (collections) => {
-      if (isAlone) await collections.abandonUnfinished()
+      if (isAlone) await collections.abandonUnfinished({ isAlone })
       return work(collections, migrations)
     })
   } finally {

@@ -36,6 +36,8 @@ export interface StartOptions {
   readonly socketDurations?: Partial<SocketDurations>
   /** Milliseconds after which a socket that reads nothing of a replay is closed. */
   readonly stallTimeoutMs?: number
+  /** Seconds after which an idle connection is closed. */
+  readonly idleTimeoutSeconds?: number
   /** Replaces the free space of the disks. */
   readonly reserve?: Reserve
 }
@@ -170,7 +172,7 @@ export const openFoundation = async (options: StartOptions, closers: Closers) =>
   closers.add(() => watched?.stop())
   const reserve = options.reserve ?? watched ?? NO_RESERVE
   const useCases = composeUseCases(settings, secret, { unitOfWork: store, bus, clock, passwords, reserve }, previous)
-  await useCases.collections.abandonUnfinished()
+  await useCases.collections.abandonUnfinished({ isAlone: isEmbedded(settings.DATABASE_URL) })
   await noteStart(store, options.shownSettings ?? [], clock)
   await ensureDefinitions(settings, useCases.collections, log)
   return { settings, log, clock, secret, previous, bus, listeners, metrics, store, blobs, reserve, useCases }

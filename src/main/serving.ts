@@ -7,7 +7,7 @@ import { sniffContentType } from '../adapters/file-type/sniff.ts'
 import { createApi } from '../adapters/http/api.ts'
 import { toEventBody, toRecordBody } from '../adapters/http/event-bodies.ts'
 import { effectiveHosts } from '../adapters/http/hosts.ts'
-import { listen } from '../adapters/http/server.ts'
+import { IDLE_TIMEOUT_SECONDS, listen } from '../adapters/http/server.ts'
 import { describeEvents, describeSocket } from '../adapters/ws/asyncapi.ts'
 import { createSockets } from '../adapters/ws/sockets.ts'
 import { createFileLinks } from '../application/file-links.ts'
@@ -81,6 +81,7 @@ export const serveApi = async (
 ) => {
   const { settings, log, clock, bus, listeners, metrics, store, blobs, useCases } = foundation
   const slices = createEventLoopSlices()
+  const { idleTimeoutSeconds = IDLE_TIMEOUT_SECONDS } = options
   const readable = createReadableCollections(useCases.catalog)
   const topics = createTopics({ collections: COLLECTIONS, readable, clock })
   const realtime = createRealtime({ unitOfWork: store, topics, readable, clock, slices, log })
@@ -125,10 +126,15 @@ export const serveApi = async (
       checks,
       slices,
     },
-    apiOptions(settings),
+    { ...apiOptions(settings), idleTimeoutSeconds },
   )
   closers.add(sockets.stop)
-  const server = listen(api, { host: settings.HOST, port: settings.PORT, websocket: sockets.handlers })
+  const server = listen(api, {
+    host: settings.HOST,
+    port: settings.PORT,
+    idleTimeoutSeconds,
+    websocket: sockets.handlers,
+  })
   sockets.publishTo(server)
   publicUrl = settings.PUBLIC_URL ?? server.url
   if (publicUrl === server.url && settings.APP_URL === undefined && /^(0\.0\.0\.0|::)$/.test(settings.HOST)) {

@@ -263,6 +263,60 @@ export const definitionChangesContract = (engine: string, openDatabase: () => Da
       expect(await pending()).toEqual([])
     })
 
+    test('is not ended by processes that start while it goes on, however long that takes', async () => {
+      const { store } = await openDatabase()
+      let now = Date.now()
+      let starts = 0
+      const another = collectionsOn(store, { clock: { now: () => now } })
+      const { collections, create, anAdmin } = collectionsOn(store, {
+        clock: { now: () => now },
+        wrap: ({ read, write }) => ({
+          read,
+          async write(work) {
+            now += 14_000
+            starts++
+            await another.collections.abandonUnfinished({ isAlone: false })
+            return write(work)
+          },
+        }),
+      })
+      const admin = await anAdmin()
+      const put = (definition: JsonObject) => collections.put(admin, 'lists', definition, { expected: null })
+      await put(list())
+      await store.write(async (tx) => {
+        const stored = await tx.collections.find('lists')
+        const draft = { title: 'Home', ownerId: null, version: 1, createdAt: 1, updatedAt: 1 }
+        for (let n = 0; n < 500 && stored !== null; n++) await tx.records(stored).insert(draft)
+      })
+      starts = 0
+      const { details } = await put(list(TITLE, { indexes: [{ fields: ['title'] }] }))
+      // Another attempt would take more units than these seven, and one that renews the lease.
+      expect([details.version, starts]).toEqual([2, 8])
+      expect((await create(admin, 'lists', { title: 'Work' })).title).toBe('Work')
+    })
+
+    test('that a process has left unfinished is abandoned by others, once its lease has expired', async () => {
+      const { store, outside } = await openDatabase()
+      let now = Date.now()
+      const opened = collectionsOn(store, { clock: { now: () => now } })
+      await opened.define({ ...list(), name: 'lists' })
+      await store.write(async (tx) => {
+        const stored = await tx.collections.findForChange('lists')
+        if (stored === null) throw new Error('there is no such collection')
+        await tx.collections.prepare(stored, {
+          collection: stored.collection,
+          transform: null,
+          leaseUntil: now + 60_000,
+        })
+      })
+      const pending = () => outside('SELECT name FROM collections WHERE pending IS NOT NULL')
+      await opened.collections.abandonUnfinished({ isAlone: false })
+      expect(await pending()).toHaveLength(1)
+      now += 60_000
+      await opened.collections.abandonUnfinished({ isAlone: false })
+      expect(await pending()).toEqual([])
+    })
+
     test('checks again what other changes have made invalid meanwhile', async () => {
       const { put, create, collections, admin, beforeWrite, pending } = await open()
       await put(list())

@@ -42,17 +42,18 @@ export const NOBODY: Anonymous = { userId: null, requestId: 'test' }
 interface CollectionOptions {
   readonly managed?: boolean
   readonly wrap?: (store: UnitOfWork) => UnitOfWork
+  readonly clock?: Clock
   readonly maxAffectedCount?: number
 }
 
 /** The use cases of collections on a database. */
 export const collectionsOn = (
   store: Store,
-  { managed = false, wrap = (unitOfWork) => unitOfWork, ...limits }: CollectionOptions = {},
+  { managed = false, wrap = (unitOfWork) => unitOfWork, clock = systemClock, ...limits }: CollectionOptions = {},
 ) => {
   const unitOfWork = wrap(store)
-  const { catalog, units } = recordUnitsOn(unitOfWork, systemClock, limits)
-  const deps = { catalog, units, unitOfWork, clock: systemClock, compilePattern, compileExpression, compileValidator }
+  const { catalog, units } = recordUnitsOn(unitOfWork, clock, limits)
+  const deps = { catalog, units, unitOfWork, clock, compilePattern, compileExpression, compileValidator }
   const collections = createCollections({ ...deps, applyPatch, managed })
   const records = createRecords({ ...deps, applyPatch, maxRecordBytes: 65_536 })
   let names = 0

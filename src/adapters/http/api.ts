@@ -39,6 +39,7 @@ import { fileLinkRoutes } from './files/links.ts'
 import { fileRoutes, toFileResponse } from './files/routes.ts'
 import { healthRoutes } from './health.ts'
 import type { AllowedHosts } from './hosts.ts'
+import { createIdleTimeout } from './idle-timeout.ts'
 import { jobRoutes } from './jobs.ts'
 import { createKernel, type Kernel } from './kernel.ts'
 import { lazy } from './lazy.ts'
@@ -101,6 +102,7 @@ export interface ApiOptions extends Site {
   readonly userLookup: 'exact' | 'off'
   /** Who may read the documents of the API. */
   readonly docs: 'public' | 'admin'
+  readonly idleTimeoutSeconds: number
   /** Whether clients use https. */
   readonly https: boolean
   /** Version of the program. */
@@ -190,6 +192,7 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
     responseBodies,
     common,
     slices: deps.slices,
+    idleTimeout: createIdleTimeout(() => app.server, options.idleTimeoutSeconds),
     access: deps.access,
     auditReads: deps.auditReads,
     limits: createLimits({ limiter: deps.limiter, general: options.rateLimit, credentials: options.rateLimitAuth }),

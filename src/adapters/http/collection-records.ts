@@ -25,7 +25,7 @@ const RecordParams = t.Object({ collection: t.String(), id: IdText })
 const AnyFields = t.Object({}, { additionalProperties: true })
 
 /** One route serves every collection; these operations are described once for each, in `docs/collection.ts`. */
-const hidden = { hide: true }
+const hidden = () => ({ hide: true })
 
 const authorOf = (call: Call): Actor | Anonymous =>
   call.principal === null ? { userId: null, requestId: call.id } : actorOf(call)
@@ -43,6 +43,7 @@ const createRules = (records: Records) => {
     create: { who: everyone, checkPublicAccess: exists, body: 'json', idempotent: true },
     list: { who: everyone, checkPublicAccess: exists, largeResponse: true },
     single: { who: everyone, checkPublicAccess: exists },
+    remove: { who: everyone, checkPublicAccess: exists, mayTakeLong: true },
     update: { who: everyone, checkPublicAccess: changeable, body: 'json', mediaTypes: [JSON_TYPE, MERGE_PATCH_TYPE] },
   } satisfies Readonly<Record<string, Rule>>
 }
@@ -70,7 +71,7 @@ const listRoutes = (kernel: Kernel, records: Records, show: ShowRecord) => {
         params: CollectionParams,
         body: AnyFields,
         response: { 201: AnyRecord, ...problems() },
-        detail: hidden,
+        detail: hidden(),
       },
     )
     .get(
@@ -92,7 +93,7 @@ const listRoutes = (kernel: Kernel, records: Records, show: ShowRecord) => {
         params: CollectionParams,
         query: AnyListQuery,
         response: { 200: pageResponse(AnyRecord), ...problems() },
-        detail: hidden,
+        detail: hidden(),
       },
     )
 }
@@ -118,7 +119,7 @@ const singleRoutes = (kernel: Kernel, records: Records, show: ShowRecord) => {
         params: RecordParams,
         query: AnyRecordQuery,
         response: { 200: AnyRecord, 304: NotModified, ...problems() },
-        detail: hidden,
+        detail: hidden(),
       },
     )
     .patch(
@@ -135,7 +136,7 @@ const singleRoutes = (kernel: Kernel, records: Records, show: ShowRecord) => {
         params: RecordParams,
         body: AnyFields,
         response: { 200: AnyRecord, ...problems() },
-        detail: hidden,
+        detail: hidden(),
       },
     )
     .delete(
@@ -144,7 +145,7 @@ const singleRoutes = (kernel: Kernel, records: Records, show: ShowRecord) => {
         await records.remove(authorOf(call), params.collection, Number(params.id), ifMatch(request))
         return status(204, undefined)
       },
-      { admit: rules.single, params: RecordParams, response: { 204: NoContent, ...problems() }, detail: hidden },
+      { admit: rules.remove, params: RecordParams, response: { 204: NoContent, ...problems() }, detail: hidden() },
     )
 }
 

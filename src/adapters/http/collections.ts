@@ -121,7 +121,7 @@ export const collectionRoutes = (kernel: Kernel, collections: Collections) => {
         return status(201, toResponse(details))
       },
       {
-        admit: changeRule,
+        admit: { ...changeRule, mayTakeLong: true },
         params: NameParams,
         body: DefinitionBody,
         response: { 200: DefinitionResponse, 201: DefinitionResponse, ...problems(409, 412) },

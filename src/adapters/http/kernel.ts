@@ -8,6 +8,7 @@ import { type Call, clientOf } from './call.ts'
 import type { AddressOf } from './client-address.ts'
 import type { CommonHeaders } from './common-headers.ts'
 import { createIdempotency } from './idempotency.ts'
+import type { IdleTimeout } from './idle-timeout.ts'
 import { createInFlight, type InFlight } from './in-flight.ts'
 import type { Limits } from './limits.ts'
 import { createNoteRead } from './noted-reads.ts'
@@ -28,6 +29,7 @@ interface Deps {
   readonly common: CommonHeaders
   readonly slices: Pick<EventLoopSlices, 'next'>
   readonly auditReads: AuditReads
+  readonly idleTimeout: IdleTimeout
 }
 
 type HookContext = Pick<Context, 'request' | 'set' | 'route' | 'params'> & { call: Call }
@@ -54,7 +56,7 @@ const createBodyReader =
  * macro `admit`, which turns a {@link Rule} into hooks that run before parsing and validation.
  */
 export const createKernel = (deps: Deps) => {
-  const { access, limits, responseBodies, common, addressOf, auditReads } = deps
+  const { access, limits, responseBodies, common, addressOf, auditReads, idleTimeout } = deps
   const bodies = createInFlight()
   const admit = createAdmission({ access, limits, responseBodies, addressOf })
   const read = createBodyReader(deps, bodies)
@@ -72,6 +74,7 @@ export const createKernel = (deps: Deps) => {
     .decorate('withIdempotency', createIdempotency(responseBodies, common))
     .decorate('bodies', bodies)
     .decorate('noteRead', createNoteRead(auditReads, addressOf))
+    .decorate('idleTimeout', idleTimeout)
     .macro({
       admit: (rule: Rule) => ({
         // Fields are named one by one: for a hook that passes on its whole context, Elysia would parse cookies, query
@@ -83,9 +86,12 @@ export const createKernel = (deps: Deps) => {
           },
         ],
         transform: async ({ call, request, set, route, params }: HookContext) => {
-          if (call.admitted) return
-          const authorizing = authorize({ call, request, headers: set.headers, params }, route, rule)
-          if (authorizing instanceof Promise) await authorizing
+          if (!call.admitted) {
+            const authorizing = authorize({ call, request, headers: set.headers, params }, route, rule)
+            if (authorizing instanceof Promise) await authorizing
+          }
+          // Not before the body has arrived, which a client could send ever so slowly.
+          if (rule.mayTakeLong === true) idleTimeout.suspend(request)
         },
         detail: documented(rule),
       }),

@@ -29,7 +29,11 @@ const decoded = (number: number, parts: readonly Uint8Array[]): Line => {
  * The lines of a request's body as it arrives; a last line may lack its end. In memory there is one chunk, and up to
  * `maxBytes` of a line: of a longer one, only the number is kept. Throws `malformed_body` if the body is incomplete.
  */
-export const linesOf = async function* (request: Request, maxBytes: number): AsyncGenerator<Line> {
+export const linesOf = async function* (
+  request: Request,
+  maxBytes: number,
+  chunks: AsyncIterable<Uint8Array> = chunksOf(request),
+): AsyncGenerator<Line> {
   const fault = `The line is longer than ${maxBytes} bytes`
   let number = 1
   let parts: Uint8Array[] = []
@@ -48,7 +52,7 @@ export const linesOf = async function* (request: Request, maxBytes: number): Asy
     return line
   }
   try {
-    for await (const chunk of chunksOf(request)) {
+    for await (const chunk of chunks) {
       let start = 0
       for (let at = chunk.indexOf(LINE_FEED); at !== -1; at = chunk.indexOf(LINE_FEED, start)) {
         add(chunk.subarray(start, at))

@@ -2,9 +2,10 @@ import { Elysia, t } from 'elysia'
 import type { Log } from '../../application/ports/system.ts'
 import type { ImportResult as Imported, Records } from '../../application/records.ts'
 import type { Principal } from '../../domain/session.ts'
-import { jsonProblem, requireType } from './body.ts'
+import { chunksOf, jsonProblem, requireType } from './body.ts'
 import { actorOf, type Call } from './call.ts'
 import { createConcurrencyLimit } from './files/concurrency-limit.ts'
+import { withIdleTimeout } from './idle-timeout.ts'
 import type { Kernel, Rule } from './kernel.ts'
 import { type Line, linesOf, NDJSON_TYPE } from './lines.ts'
 import { ndjsonResponse } from './ndjson.ts'
@@ -132,11 +133,12 @@ export const recordTransferRoutes = (kernel: Kernel, { records, show, log, maxLi
     )
     .post(
       '/import',
-      async ({ call, params, query, request }) => {
+      async ({ call, params, query, request, idleTimeout }) => {
         const actor = actorOf(call)
         requireType(request, NDJSON_TYPE)
         using _ = begin(actor.userId)
-        const { texts, refused } = readable(linesOf(request, maxLineBytes))
+        const chunks = withIdleTimeout(chunksOf(request), request, idleTimeout)
+        const { texts, refused } = readable(linesOf(request, maxLineBytes, chunks))
         const isDryRun = query.dry_run === 'true'
         return toResponse(await records.importLines(actor, params.collection, texts, { isDryRun }), refused)
       },

@@ -213,7 +213,7 @@ const singleRoutes = <const C extends Collection>(kernel: Kernel, resources: Res
         return status(204, undefined)
       },
       {
-        admit: { who: 'user' },
+        admit: { who: 'user', mayTakeLong: true },
         params: IdParams,
         response: { 204: NoContent, ...problems(409, 412) },
         detail: { operationId: `delete${title}`, summary: `Delete ${one}`, description: DESCRIPTIONS.delete },

@@ -30,6 +30,8 @@ export interface Rule {
   readonly largeResponse?: true
   /** Whether the body may be absent, which is treated as `{}`. */
   readonly bodyOptional?: true
+  /** Whether the work may take longer than an idle connection is kept open. */
+  readonly mayTakeLong?: true
   /** Whether the route supports `Idempotency-Key`. */
   readonly idempotent?: true
 }

@@ -16,9 +16,13 @@ export interface RunningServer {
 
 const POLL_MS = 10
 
+/** Seconds after which a connection on which nothing is sent or received is closed. */
+export const IDLE_TIMEOUT_SECONDS = 30
+
 export interface Listening<Carried> {
   readonly host: string
   readonly port: number
+  readonly idleTimeoutSeconds: number
   /** Handlers of upgraded connections, which replace Elysia's own, because those parse messages. */
   readonly websocket: WebSocketHandler<Carried>
 }
@@ -45,10 +49,14 @@ export const checkAddress = (host: string, port: number): void => {
 }
 
 /** Listens. Throws if the address is in use or not available. */
-export const listen = <Carried>(app: Elysia, { host, port, websocket }: Listening<Carried>): RunningServer => {
+export const listen = <Carried>(
+  app: Elysia,
+  { host, port, idleTimeoutSeconds, websocket }: Listening<Carried>,
+): RunningServer => {
   app.listen({
     hostname: host,
     port,
+    idleTimeout: idleTimeoutSeconds,
     websocket: websocket as WebSocketHandler<unknown>,
     // Otherwise a second server could share the port without an error.
     reusePort: false,

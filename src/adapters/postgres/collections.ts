@@ -194,7 +194,8 @@ export const createCollectionRepository = (
         indexes: await withIds(connection, stored.id, planIndexes(collection, null)),
       })
     },
-    async prepare(stored, { collection, transform }) {
+    async prepare(stored, next) {
+      const { collection, transform } = next
       const [row] = await connection.read<{ last_shape: number }>(
         'SELECT last_shape FROM collections WHERE id = $1',
         stored.id,
@@ -202,8 +203,10 @@ export const createCollectionRepository = (
       const shape = transform === null ? stored.shape : (row?.last_shape ?? 0) + 1
       const planned = planIndexes(collection, transform === null ? stored : null)
       const indexes = await withIds(connection, stored.id, planned)
-      return replace(stored, { ...stored, pending: { collection, transform, shape, indexes } })
+      return replace(stored, { ...stored, pending: { ...next, shape, indexes } })
     },
+    renew: async (stored, leaseUntil) =>
+      replace(stored, { ...stored, pending: stored.pending && { ...stored.pending, leaseUntil } }),
     activate: async (stored, now) => replace(stored, activated(stored, epoch.current, now)),
     abandon: async (stored) => replace(stored, { ...stored, pending: null }),
     async setDeletions(stored, deletions) {

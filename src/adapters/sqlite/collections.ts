@@ -129,11 +129,14 @@ export const createCollectionRepository = (connection: Connection, parts: Parts)
       const stored = { ...created, id }
       return replace(stored, { ...stored, indexes: withIds(id, planIndexes(collection, null)) })
     },
-    async prepare(stored, { collection, transform }) {
+    async prepare(stored, next) {
+      const { collection, transform } = next
       const shape = transform === null ? stored.shape : (lastShape.get(stored.id)?.last_shape ?? 0) + 1
       const indexes = withIds(stored.id, planIndexes(collection, transform === null ? stored : null))
-      return replace(stored, { ...stored, pending: { collection, transform, shape, indexes } })
+      return replace(stored, { ...stored, pending: { ...next, shape, indexes } })
     },
+    renew: async (stored, leaseUntil) =>
+      replace(stored, { ...stored, pending: stored.pending && { ...stored.pending, leaseUntil } }),
     activate: async (stored, now) => replace(stored, activated(stored, epoch.current, now)),
     abandon: async (stored) => replace(stored, { ...stored, pending: null }),
     async setDeletions(stored, deletions, removedCount) {

@@ -1,5 +1,6 @@
 import type { EventLoopSlices, Log } from '../../application/ports/system.ts'
 import type { Realtime } from '../../application/realtime.ts'
+import type { Replay } from '../../application/replaying.ts'
 import type { View } from '../../application/topics.ts'
 import { AppError } from '../../domain/errors.ts'
 import type { Principal } from '../../domain/session.ts'
@@ -19,15 +20,28 @@ interface Deps {
   readonly log: Log
 }
 
+interface Continuation {
+  readonly view: View
+  readonly position: number
+  readonly replay: Replay | null
+}
+
 /** What becomes of subscriptions when rights or definitions change. */
 export const createRenewals = ({ realtime, signIn, replays, slices, log }: Deps) => {
-  /** The part of the topic that `principal` may see now, or why it is nothing. */
-  const authorizedView = async (
+  /**
+   * How a subscription goes on with what `principal` may see now, or why that is nothing. `replay` is null if the client
+   * has to list again, because what they have cannot be compared.
+   */
+  const continuation = async (
     principal: Principal,
-    { topic, filter, position }: Subscription,
-  ): Promise<View | AppError> => {
+    { topic, filter, position, replay }: Subscription,
+  ): Promise<Continuation | AppError> => {
+    const request = { topic, filter, after: position, isRenewed: true }
     try {
-      return await realtime.view(principal, { topic, filter, after: position, isRenewed: true })
+      const view = await realtime.view(principal, request)
+      const renewed = realtime.renew(replay, view, position)
+      if (renewed !== null) return { view, position, replay: renewed }
+      return { ...(await realtime.present(principal, request)), replay: null }
     } catch (error) {
       if (error instanceof AppError && ENDING_CODES.some((code) => code === error.code)) return error
       throw error
@@ -42,20 +56,18 @@ export const createRenewals = ({ realtime, signIn, replays, slices, log }: Deps)
     send(connection, { type: 'unsubscribed', topic })
   }
 
-  /** Continues from its position, with what the client may see now. */
-  const renew = (connection: Connection, subscription: Subscription, view: View): void => {
-    const { topic, position } = subscription
-    const renewed = realtime.renew(subscription.replay, view, position)
-    if (renewed === null) {
-      send(connection, {
-        type: 'subscribed',
-        topic,
-        cursor: formatCursor({ epoch: realtime.epoch(), position }),
-        gap: true,
-      })
+  const renew = (
+    connection: Connection,
+    subscription: Subscription,
+    { view, position, replay }: Continuation,
+  ): void => {
+    if (replay === null) {
+      const cursor = formatCursor({ epoch: realtime.epoch(), position })
+      send(connection, { type: 'subscribed', topic: subscription.topic, cursor, gap: true })
     }
     subscription.view = view
-    subscription.replay = renewed ?? realtime.follow(view, position)
+    subscription.position = position
+    subscription.replay = replay ?? realtime.follow(view, position)
     replays.follow(connection, subscription)
   }
 
@@ -77,15 +89,17 @@ export const createRenewals = ({ realtime, signIn, replays, slices, log }: Deps)
         continue
       }
       checked++
-      const view = await authorizedView(principal, subscription)
+      // An earlier renewal, which was already waiting, may have let it go on.
+      replays.pause(connection, subscription)
+      const next = await continuation(principal, subscription)
       if (connection.closed || connection.reauthorizations > 0) return
-      if (view instanceof AppError) end(connection, subscription, view)
-      else renew(connection, subscription, view)
+      if (next instanceof AppError) end(connection, subscription, next)
+      else renew(connection, subscription, next)
     }
     log.debug('realtime connection reauthorized', { client_id: connection.clientId, subscriptions: checked })
   }
 
-  /** Call it for a paused subscription whose collection has another definition. */
+  /** Call it for a subscription whose collection has another definition. */
   const redefine = async (connection: Connection, subscription: Subscription): Promise<void> => {
     const principal = connection.credentials?.grant.principal
     const isCurrent = () =>
@@ -93,10 +107,11 @@ export const createRenewals = ({ realtime, signIn, replays, slices, log }: Deps)
       connection.reauthorizations === 0 &&
       connection.subscriptions.get(subscription.topic) === subscription
     if (principal === undefined || !isCurrent()) return
-    const view = await authorizedView(principal, subscription)
+    replays.pause(connection, subscription)
+    const next = await continuation(principal, subscription)
     if (!isCurrent()) return
-    if (view instanceof AppError) end(connection, subscription, view)
-    else renew(connection, subscription, view)
+    if (next instanceof AppError) end(connection, subscription, next)
+    else renew(connection, subscription, next)
   }
 
   return { reauthorize, redefine }

@@ -15,11 +15,27 @@ interface Deps {
 
 /** Begins and ends subscriptions for clients. */
 export const createSubscriptions = ({ realtime, replays, slices }: Deps) => {
+  /** What is followed from where, and whether the client has to list it again. */
+  const beginOf = async (
+    principal: Principal,
+    { topic, filter, after }: Extract<ClientFrame, { type: 'subscribe' }>,
+  ) => {
+    if (after === undefined) {
+      return { ...(await realtime.present(principal, { topic, filter, after: null })), gap: false }
+    }
+    const { position, gap } = await realtime.begin(parseCursor(after))
+    const request = { topic, filter, after: position }
+    const view = await realtime.view(principal, request)
+    if (view.kind === 'log' || (await realtime.canReplay(view, principal, position))) return { view, position, gap }
+    return { ...(await realtime.present(principal, request)), gap: true }
+  }
+
   const subscribe = async (
     connection: Connection,
     principal: Principal,
-    { topic, filter, after, ref }: Extract<ClientFrame, { type: 'subscribe' }>,
+    frame: Extract<ClientFrame, { type: 'subscribe' }>,
   ): Promise<void> => {
+    const { topic, filter, ref } = frame
     const { subscriptions } = connection
     if (subscriptions.has(topic)) return sendError(connection, 'already_subscribed', 'Unsubscribe first', ref)
     if (subscriptions.size >= MAX_SUBSCRIPTIONS_COUNT) {
@@ -27,13 +43,8 @@ export const createSubscriptions = ({ realtime, replays, slices }: Deps) => {
     }
     // Many frames may arrive at once, and processing them without a break would delay everyone else.
     if (slices.isOver()) await slices.next()
-    const start = await realtime.begin(after === undefined ? null : parseCursor(after))
-    const request = { topic, filter, after: after === undefined ? null : start.position }
-    const view = await realtime.view(principal, request)
-    const canResume =
-      view.kind === 'log' || request.after === null || (await realtime.canReplay(view, principal, start.position))
+    const { view, position, gap } = await beginOf(principal, frame)
     if (connection.closed) return
-    const { position, gap } = canResume ? start : { position: realtime.position(), gap: true }
     const replay = realtime.follow(view, position)
     const subscription: Subscription = { topic, filter, view, position, replay, audience: null }
     subscriptions.set(topic, subscription)

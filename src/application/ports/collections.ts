@@ -34,6 +34,8 @@ export interface StoredDefinition {
 export interface PendingDefinition extends StoredDefinition {
   /** A JSON Patch (RFC 6902) that gives records their new form; null if they keep it. */
   readonly transform: readonly JsonObject[] | null
+  /** Until then, other processes leave it to the one that prepares it. */
+  readonly leaseUntil?: Instant
 }
 
 /** What large deletions have done to the records of a collection. */
@@ -81,8 +83,10 @@ export interface CollectionRepository extends CollectionReader {
    */
   prepare(
     stored: StoredCollection,
-    next: { readonly collection: Collection; readonly transform: readonly JsonObject[] | null },
+    next: Pick<PendingDefinition, 'collection' | 'transform' | 'leaseUntil'>,
   ): Promise<StoredCollection>
+  /** Extends the lease of the pending definition. */
+  renew(stored: StoredCollection, leaseUntil: Instant): Promise<StoredCollection>
   /** Gives the pending definition effect, with a new version. */
   activate(stored: StoredCollection, now: Instant): Promise<StoredCollection>
   abandon(stored: StoredCollection): Promise<StoredCollection>

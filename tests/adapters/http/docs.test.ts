@@ -47,6 +47,7 @@ test('every route of the program appears, and nothing else', () => {
     appUrl: undefined,
     userLookup: 'exact',
     docs: 'public',
+    idleTimeoutSeconds: 1,
   } as const
   const api = createApi(unusable<ApiDeps>(), { ...options, https: false, basePath: '', version: pkg.version })
   const routes = api.routes

@@ -11,6 +11,7 @@ const SEARCH_MS = Number(process.env.TEST_SEARCH_MS ?? 4_000)
 const MAX_RUNS_COUNT = 2_000
 const DEADLINE_MS = 10_000
 const MAX_CONCURRENT_COUNT = 6
+const NEWEST_COUNT = 60
 
 const seed = Number(process.env.TEST_SEED ?? Date.now() % 2 ** 31)
 
@@ -266,6 +267,16 @@ const createWorld = async (run: number) => {
   return { tryTo, followers, end }
 }
 
+/** For whoever looks for the cause of a difference. */
+const newestEvents = async () => {
+  const query = { scope: 'all', after: 0, maxCount: 100_000, maxBytes: Number.MAX_SAFE_INTEGER } as const
+  const { events } = await skep.store.read((tx) => tx.events.chunk(query))
+  return events.slice(-NEWEST_COUNT).map(({ position, event, subjectId, previous, data }) => {
+    const [before, after] = [JSON.stringify(previous), JSON.stringify(data)]
+    return `${position} ${event} ${subjectId}: ${before} -> ${after}`
+  })
+}
+
 const untilEqual = async (followers: readonly Follower[]) => {
   const deadline = Date.now() + DEADLINE_MS
   for (;;) {
@@ -274,7 +285,7 @@ const untilEqual = async (followers: readonly Follower[]) => {
     for (const follower of followers) differences.push(await follower.difference())
     const [first] = differences.filter((each) => each !== null)
     if (first === undefined) return
-    if (Date.now() > deadline) throw new Error(JSON.stringify(first, null, 1))
+    if (Date.now() > deadline) throw new Error(JSON.stringify({ ...first, log: await newestEvents() }, null, 1))
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }
@@ -298,8 +309,6 @@ test('whoever applies the events to the list they have read holds what the serve
               await Promise.all(phase.slice(from, from + MAX_CONCURRENT_COUNT).map(tryTo))
             }
             for (const follower of followers) await follower.connect()
-            // Events from before a large deletion may follow the gap that it causes; those of its records come with their removal.
-            await skep.finishDeletions()
             await untilEqual(followers)
           }
         } finally {

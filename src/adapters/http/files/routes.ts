@@ -160,7 +160,7 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
         return status(204, undefined)
       },
       {
-        admit: withToken,
+        admit: { ...withToken, mayTakeLong: true },
         params: IdParams,
         response: { 204: NoContent, ...problems(403, 409) },
         detail: {
