@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test'
 import { createOpaqueTokens } from '../../src/adapters/bun/opaque-tokens.ts'
 import { createFsBlobStore } from '../../src/adapters/fs/blob-store.ts'
 import { createJobHandlers } from '../../src/application/job-handlers.ts'
+import { auditEntry, SERVER_ORIGIN } from '../../src/domain/audit.ts'
 import { testClock } from '../support/clock.ts'
 import { recordUnitsOn } from '../support/collections.ts'
 import { createMailbox } from '../support/mail.ts'
@@ -10,7 +11,7 @@ import { openTestStore, userNamed } from '../support/store.ts'
 
 const HOUR_MS = 3_600_000
 
-test('the clean-up removes expired sessions and links, and jobs that ended long ago', async () => {
+test('the clean-up removes expired sessions and links, jobs that ended long ago, and old entries of the audit log', async () => {
   const clock = testClock()
   const { store, outside } = openTestStore()
   const blobs = createFsBlobStore(temporaryFolder())
@@ -36,6 +37,9 @@ test('the clean-up removes expired sessions and links, and jobs that ended long 
     await tx.mailTokens.put({ ...token, purpose: 'reset', nonce: 'm', hash: new Uint8Array([2]), expiresAt: now })
     await tx.mailLimits.put('a@b.c', 'verify', [now - HOUR_MS - 1])
     await tx.mailLimits.put('a@b.c', 'reset', [now - HOUR_MS - 1, now - HOUR_MS])
+    for (const time of [now - HOUR_MS - 1, now - HOUR_MS]) {
+      await tx.audit.append(auditEntry(SERVER_ORIGIN, 'settings.loaded', { now: time }))
+    }
     for (const finishedAt of [now - 25 * HOUR_MS, now - 23 * HOUR_MS]) {
       await tx.jobs.enqueue({ kind: 'clean-up', payload: {}, now: finishedAt })
       for (const job of await tx.jobs.claim({ now: finishedAt, leaseUntil: now, limit: 1 })) {
@@ -56,5 +60,6 @@ test('the clean-up removes expired sessions and links, and jobs that ended long 
     count('mail_tokens'),
     count('mail_limits'),
     count('jobs'),
-  ]).toEqual([1, 0, 1, 1, 1])
+    count('audit'),
+  ]).toEqual([1, 0, 1, 1, 1, 1])
 })
