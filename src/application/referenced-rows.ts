@@ -13,7 +13,7 @@ export type StorageOf = (tx: ReadTx, name: string) => Awaitable<RecordStorage | 
 export const storageIn =
   (catalog: Pick<Catalog, 'named'>): StorageOf =>
   (tx, name) =>
-    whenKnown(catalog.named(tx, name), (compiled) => compiled && compiled.storage)
+    whenKnown(catalog.named(tx, name), (compiled) => compiled?.storage ?? null)
 
 /** How many ids one look-up may have. */
 export const MAX_LOOK_UP_COUNT = 100
