@@ -84,6 +84,7 @@ export interface Running {
 
 const START_TIMEOUT_MS = 20_000
 const POLL_MS = 1
+const ENDED_BY_SIGTERM = 143
 
 /** Runs a program to its end. Rejects with what it printed when it fails. */
 export const run = async (
@@ -123,7 +124,16 @@ export const startPeer = async (
     await Bun.sleep(POLL_MS)
   }
   const startMs = performance.now() - from
-  return { url, pid: program.pid, startMs, stop: program.stop }
+  return {
+    url,
+    pid: program.pid,
+    startMs,
+    // Some end by the signal once they have stopped.
+    stop: () =>
+      program.stop().catch(async (error: unknown) => {
+        if ((await program.exited) !== ENDED_BY_SIGTERM) throw error
+      }),
+  }
 }
 
 /** Sends one request. Rejects unless it succeeds; answers the JSON. */
