@@ -41,12 +41,13 @@ const READER: Credentials = { email: 'reader@example.com', password: 'correct ho
 const WRITER: Credentials = { email: 'writer@example.com', password: 'battery horse correct' }
 
 const READ_NOTES_COUNT = 100
-const MAX_CONCURRENT_COUNT = 16
+const MAX_CONCURRENT_COUNT = 4
 const PRICES_COUNT = 1_000
 const CHEAP_PRICE = 50
 const SIGN_INS_CONNECTIONS_COUNT = 4
 /** Of 64 MiB each, few are answered in a second. */
-const MIN_SIGN_INS_SECONDS = 5
+const MIN_SIGN_INS_SECONDS = 3
+const TIMEOUT_SECONDS = 30
 const FANS_COUNT = 100
 const EVENTS_PER_SECOND = 50
 const SETTLE_MS = 1_000
@@ -110,7 +111,11 @@ const byWrk = (
     const { pid, url } = subject.running
     const seconds = Math.max(minSeconds, context.settings.seconds)
     const settings = { ...context.settings, connections: connections ?? context.settings.connections }
-    const result = await measure({ ...context, settings }, { ...load, pid, url: url + path }, seconds)
+    const result = await measure(
+      { ...context, settings },
+      { ...load, pid, url: url + path, timeoutSeconds: TIMEOUT_SECONDS },
+      seconds,
+    )
     const add = (figure: string, unit: string, better: 'more' | 'less', value: number) =>
       samples.add({ case: name, name: figure, unit, better }, subject.peer.name, value)
     if (connections === 1) {

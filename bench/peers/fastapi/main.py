@@ -17,7 +17,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 SECRET_KEY = "a secret of a benchmark, long enough for it"
 ALGORITHM = "HS256"
 
-engine = create_async_engine("sqlite+aiosqlite:///./app.db")
+# With the default of 5 s, concurrent writers are told that the database is locked.
+engine = create_async_engine("sqlite+aiosqlite:///./app.db", connect_args={"timeout": 60})
 session_maker = async_sessionmaker(engine, expire_on_commit=False)
 password_hash = PasswordHash.recommended()
 oauth2_scheme = OAuth2PasswordBearer(tokenUrl="token")
