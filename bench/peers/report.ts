@@ -67,7 +67,7 @@ const rowsOf = ({ figures, peers }: PeersResult, mark: (text: string) => string)
 }
 
 const describeFloors = ({ floors: { syncP50, syncP99, verifiesPerSecond } }: PeersResult): string =>
-  `On the same core and disk, a write of 4 kB and its sync take ${syncP50.toFixed(2)} ms (p99 ${syncP99.toFixed(2)} ms), ` +
+  `After the rounds, on the same core and disk, a write of 4 kB and its sync take ${syncP50.toFixed(2)} ms (p99 ${syncP99.toFixed(2)} ms), ` +
   `and \`Bun.password.verify\` alone, with Skep's parameters, verifies ${verifiesPerSecond.toFixed(0)} passwords/s.`
 
 /** A table of text for a terminal. */
