@@ -10,8 +10,9 @@ import { renderPlot } from './lib/plot.ts'
 import { BenchResult, describeRun, describeSoak, fillIn, mergeResults, SoakResult } from './lib/report.ts'
 import { ROOT } from './lib/skep.ts'
 import { renderMarkdown } from './lib/table.ts'
+import { drawPeers, PeersResult, renderPeers } from './peers/report.ts'
 
-const DEFAULTS = ['latest.json', 'soak.json'].map((name) => join(import.meta.dir, 'results', name))
+const DEFAULTS = ['latest.json', 'soak.json', 'peers.json'].map((name) => join(import.meta.dir, 'results', name))
 const given = Bun.argv.slice(2)
 const paths = given.length > 0 ? given : DEFAULTS.filter((path) => existsSync(path))
 if (paths.length === 0) {
@@ -34,6 +35,9 @@ for (const path of paths) {
   else if (Value.Check(SoakResult, result)) {
     text = fillIn(text, 'soak', describeSoak(result))
     draw('soak.svg', renderPlot(result.plot))
+  } else if (Value.Check(PeersResult, result)) {
+    text = fillIn(text, 'peers', renderPeers(result))
+    draw('peers.svg', drawPeers(result))
   } else {
     console.error(`${path} is not a result of this version`)
     process.exit(1)

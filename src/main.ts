@@ -10,7 +10,7 @@ import { createCommands } from './adapters/cli/commands.ts'
 import { logCrashes, untilSignal } from './adapters/cli/lifecycle.ts'
 import { EXIT, runProgram } from './adapters/cli/program.ts'
 import { createConsoleLog } from './adapters/console/log.ts'
-import { writeError, writeOutput } from './adapters/console/streams.ts'
+import { isTerminal, writeError, writeOutput } from './adapters/console/streams.ts'
 import { readSettings, type Settings, type ValidSettings } from './adapters/env/settings.ts'
 import { makeDataDir, rotateSecret } from './adapters/fs/data-dir.ts'
 import { NO_RESERVE } from './adapters/fs/reserve.ts'
@@ -114,7 +114,7 @@ const withUsers = async <T>(settings: Settings, work: (users: Users) => Promise<
 
 if (import.meta.main) {
   const commands = createCommands<Settings>({
-    readSettings: (flags) => readSettings(process.env, flags, process.stdout.isTTY),
+    readSettings: (flags) => readSettings(process.env, flags, isTerminal()),
     serve,
     migrate,
     pendingChanges,

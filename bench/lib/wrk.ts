@@ -13,6 +13,8 @@ export interface Load {
   readonly each?: readonly (string | number)[]
   readonly connections: number
   readonly seconds: number
+  /** After which an answer counts as missing; two seconds when absent. */
+  readonly timeoutSeconds?: number
   readonly core: Core
 }
 
@@ -48,8 +50,18 @@ export const wrkVersion = (): string | null => {
 /** Loads a server from one thread. Rejects when anything but success was answered, or a connection failed. */
 export const runWrk = async (load: Load): Promise<LoadResult> => {
   if (Bun.which('wrk') === null) throw new Error('wrk is missing; install it with: apt-get install wrk')
-  const { url, paths = [], method, headers, body, each = [], connections, seconds, core } = load
-  const flags = ['-t', '1', '-c', String(connections), '-d', `${seconds}s`, '--latency']
+  const { url, paths = [], method, headers, body, each = [], connections, seconds, timeoutSeconds = 2, core } = load
+  const flags = [
+    '-t',
+    '1',
+    '-c',
+    String(connections),
+    '-d',
+    `${seconds}s`,
+    '--timeout',
+    `${timeoutSeconds}s`,
+    '--latency',
+  ]
   const sent = Object.entries(headers ?? {}).flatMap(([name, value]) => ['-H', `${name}: ${value}`])
   const command = ['wrk', ...flags, '-s', join(import.meta.dir, 'report.lua'), ...sent, url]
   const wrk = track(

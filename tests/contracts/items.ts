@@ -94,6 +94,35 @@ export const itemsContract = (engine: string, open: () => Promise<Store>) => {
       expect(await titles(store, { sort: { field: 'title', descending: true } })).toEqual(order.toReversed())
     })
 
+    test('are counted exactly after each change, also of a unit that fails', async () => {
+      const store = await open()
+      const counts = async () => {
+        const [own, anothers] = [await list(store, { ownerId: 1 }), await list(store, { ownerId: 2 })]
+        return [own.total, anothers.total]
+      }
+      const item = await insert(store, { title: 'first' })
+      await store.write(async (tx) => {
+        for (let n = 0; n < 199; n++) await tx.records('items').insert(newRecord(ITEMS, { title: `${n}` }, 1, n))
+      })
+      expect([await counts(), await counts()]).toEqual([
+        [200, 0],
+        [200, 0],
+      ])
+      await insert(store, { title: 'one more' })
+      await insert(store, { title: 'another’s' }, 2)
+      expect(await counts()).toEqual([201, 1])
+      const failing = store.write(async (tx) => {
+        await tx.records('items').delete(item.id)
+        throw new Error('refused')
+      })
+      await expect(failing).rejects.toThrow('refused')
+      expect(await counts()).toEqual([201, 1])
+      await store.write((tx) => tx.records('items').delete(item.id))
+      expect(await counts()).toEqual([200, 1])
+      await store.write((tx) => tx.records('items').deleteOwned(1, 50))
+      expect(await counts()).toEqual([150, 1])
+    })
+
     test('are counted and found between two times', async () => {
       const store = await open()
       for (let now = 1; now <= 5; now++) await insert(store, { title: `${now} word` }, 1, now)

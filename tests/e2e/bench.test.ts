@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { folder } from '../support/process.ts'
 
 const RUN = join(import.meta.dir, '../../bench/run.ts')
+const PEERS = join(import.meta.dir, '../../bench/peers/run.ts')
 const TIMEOUT_MS = 180_000
 
 interface Report {
@@ -41,3 +42,30 @@ test.each(CASES)(
   },
   TIMEOUT_MS,
 )
+
+// Its load comes from wrk.
+if (Bun.which('wrk') !== null)
+  test(
+    'the comparison with peers measures Skep beside a peer that needs no installation',
+    async () => {
+      using home = folder()
+      const out = join(home.path, 'peers.json')
+      const short = ['--records', '50', '--rounds', '1', '--seconds', '1', '--scratch', home.path, '--out', out]
+      const command = [
+        process.execPath,
+        PEERS,
+        '--peers',
+        'Elysia',
+        '--cases',
+        'read,list with total,realtime',
+        ...short,
+      ]
+      const bench = Bun.spawn(command, { stdout: 'pipe', stderr: 'pipe' })
+      const [complaint, code] = await Promise.all([bench.stderr.text(), bench.exited])
+      expect({ code, complaint: code === 0 ? '' : complaint }).toEqual({ code: 0, complaint: '' })
+      const { figures } = await Bun.file(out).json()
+      expect(figures).toHaveLength(6)
+      for (const figure of figures) expect(figure).toMatchObject({ ahead: { Elysia: expect.any(Number) } })
+    },
+    TIMEOUT_MS,
+  )

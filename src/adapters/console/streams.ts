@@ -1,4 +1,4 @@
-import { writeSync } from 'node:fs'
+import { fstatSync, writeSync } from 'node:fs'
 
 const isFull = (error: unknown) => error instanceof Error && 'code' in error && error.code === 'EAGAIN'
 
@@ -21,3 +21,15 @@ const writeTo =
 
 export const writeOutput = writeTo(1)
 export const writeError = writeTo(2)
+
+/**
+ * Whether standard output is a terminal, or another device such as `/dev/null`. `process.stdout` would know exactly, but
+ * it loads Node's streams, which would make every start longer.
+ */
+export const isTerminal = (): boolean => {
+  try {
+    return fstatSync(1).isCharacterDevice()
+  } catch {
+    return false
+  }
+}

@@ -1,5 +1,3 @@
-import { supportedMimeTypes } from 'file-type'
-
 /** Common names of types, and the names under which they are detected. */
 const ALIASES: Readonly<Record<string, string>> = {
   'application/rar': 'application/x-rar-compressed',
@@ -30,16 +28,19 @@ const ALIASES: Readonly<Record<string, string>> = {
   'video/x-msvideo': 'video/vnd.avi',
 }
 
-/** Every type that can be detected from content; the last two are for content without a signature. */
-const RECOGNISED: ReadonlySet<string> = new Set([
-  ...[...supportedMimeTypes].map((type) => type.toLowerCase().replace(/;.*$/, '')),
-  'text/plain',
-  'application/octet-stream',
-])
+/** Types that are known to be recognised without asking the library: those of the default, and content without a signature. */
+const KNOWN: readonly string[] = ['image/jpeg', 'image/png', 'text/plain', 'application/octet-stream']
+
+/** Every type that can be detected from content. The library is loaded on demand, because it would make every start longer. */
+const recognised = (): readonly string[] => {
+  const { supportedMimeTypes } = require('file-type') as typeof import('file-type')
+  return [...KNOWN, ...[...supportedMimeTypes].map((type) => type.toLowerCase().replace(/;.*$/, ''))]
+}
 
 const isRecognised = (type: string): boolean => {
-  if (!type.endsWith('/*')) return RECOGNISED.has(type)
-  return [...RECOGNISED].some((known) => known.startsWith(type.slice(0, -1)))
+  if (KNOWN.includes(type)) return true
+  if (!type.endsWith('/*')) return recognised().includes(type)
+  return recognised().some((known) => known.startsWith(type.slice(0, -1)))
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type Detector, fileTypeFromTokenizer } from 'file-type'
+import type { Detector } from 'file-type'
 import type { SniffContentType } from '../../application/ports/blobs.ts'
 import { createTokenizer } from './tokenizer.ts'
 
@@ -18,6 +18,8 @@ const NAMES: Readonly<Record<string, string>> = { 'image/apng': 'image/png' }
 
 /** Detects types by the signatures that the package `file-type` knows. */
 export const sniffContentType: SniffContentType = async (content) => {
+  // Loaded for the first file, because it would make every start longer.
+  const { fileTypeFromTokenizer } = await import('file-type')
   const found = await fileTypeFromTokenizer(createTokenizer(content), { customDetectors: [GZIP] })
   const type = found?.mime.toLowerCase() ?? null
   return type === null ? null : (NAMES[type] ?? type)

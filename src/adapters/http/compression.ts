@@ -1,5 +1,3 @@
-import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
 import type { Context } from 'elysia'
 
 type Headers = Context['set']['headers']
@@ -16,7 +14,16 @@ const MAX_COMPRESSING_COUNT = 2
 /** A fast level, because higher levels save little on JSON. */
 const JSON_LEVEL = 1
 
-const gzipOnThread = promisify(gzip)
+const gzipOnThread = async (
+  content: Uint8Array | string,
+  options: { readonly level?: number } = {},
+): Promise<Buffer> => {
+  // Loaded for the first content, because it would make every start longer.
+  const { gzip } = await import('node:zlib')
+  return new Promise((resolve, reject) => {
+    gzip(content, options, (error, bytes) => (error === null ? resolve(bytes) : reject(error)))
+  })
+}
 
 /** Whether the client explicitly accepts gzip (RFC 9110 section 12.5.3). */
 export const acceptsGzip = (request: Request): boolean => {

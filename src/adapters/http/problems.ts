@@ -1,4 +1,3 @@
-import { STATUS_CODES } from 'node:http'
 import { AppError, type ErrorCode, type Misfits } from '../../domain/errors.ts'
 import {
   MAX_LISTED_FAULTS_COUNT,
@@ -8,6 +7,7 @@ import {
   type ProtocolCode,
 } from './problem-codes.ts'
 import { ProblemResponse } from './problem-schemas.ts'
+import { statusPhrase } from './status-phrase.ts'
 
 export { MAX_LISTED_FAULTS_COUNT, PROBLEM_STATUS, type ProblemCode, type ProblemStatus } from './problem-codes.ts'
 
@@ -161,7 +161,7 @@ const misfitsOf = ({ count, first }: Misfits) => ({
 export const problemResponse = (problem: Problem, requestId: string): Response => {
   const { status, code, detail, errors, headers, index, misfits, oauthError } = problem
   const oauth = oauthError === undefined ? {} : { error: oauthError, error_description: detail }
-  const title = STATUS_CODES[status] ?? 'Error'
+  const title = statusPhrase(status) ?? 'Error'
   const records = misfits && misfitsOf(misfits)
   const about = { type: 'about:blank', title, status, detail, code, request_id: requestId }
   const body = { ...oauth, ...about, index, errors, records }

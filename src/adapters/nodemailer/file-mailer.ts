@@ -1,9 +1,9 @@
 import { mkdir, open, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { createTransport } from 'nodemailer'
 import type { Mailer } from '../../application/ports/messaging.ts'
 import type { Log } from '../../application/ports/system.ts'
 import type { Sender } from '../../domain/mail.ts'
+import { library } from './library.ts'
 import { toMessage } from './message.ts'
 
 interface Options {
@@ -21,9 +21,11 @@ const syncFolder = async (path: string): Promise<void> => {
 
 /** Writes each mail as an `.eml` file, for installations without a mail server. A repeated mail replaces the first. */
 export const createFileMailer = ({ folder, from, log }: Options): Mailer => {
-  const transport = createTransport({ streamTransport: true, buffer: true, newline: 'windows' })
+  const open = () => library().createTransport({ streamTransport: true, buffer: true, newline: 'windows' })
+  let transport: ReturnType<typeof open> | null = null
   return {
     async send(mail) {
+      transport ??= open()
       const { message } = await transport.sendMail(toMessage(mail, from))
       if (!Buffer.isBuffer(message)) throw new Error('nodemailer gave no buffer')
       const made = await mkdir(folder, { recursive: true, mode: 0o700 })

@@ -1,6 +1,6 @@
-import { createTransport } from 'nodemailer'
 import { type Mailer, PermanentFailure } from '../../application/ports/messaging.ts'
 import type { Sender } from '../../domain/mail.ts'
+import { library } from './library.ts'
 import { toMessage } from './message.ts'
 
 interface Options {
@@ -36,14 +36,16 @@ const toFailure = (error: unknown, secrets: readonly string[]): Error => {
 
 /** Sends mails to an SMTP server (RFC 5321) over a few persistent connections. */
 export const createSmtpMailer = ({ url, from, timeout = 20_000 }: Options): SmtpMailer => {
-  const transport = createTransport({
-    url,
-    pool: true,
-    maxConnections: 4,
-    connectionTimeout: timeout,
-    greetingTimeout: timeout,
-    socketTimeout: timeout,
-  })
+  const open = () =>
+    library().createTransport({
+      url,
+      pool: true,
+      maxConnections: 4,
+      connectionTimeout: timeout,
+      greetingTimeout: timeout,
+      socketTimeout: timeout,
+    })
+  let transport: ReturnType<typeof open> | null = null
   const secrets = secretsIn(url)
   const underway = new Set<string>()
   return {
@@ -53,6 +55,7 @@ export const createSmtpMailer = ({ url, from, timeout = 20_000 }: Options): Smtp
       if (underway.has(mail.id)) throw new Error('an earlier attempt at this mail has not ended yet')
       underway.add(mail.id)
       try {
+        transport ??= open()
         await transport.sendMail(toMessage(mail, from))
       } catch (error) {
         throw toFailure(error, secrets)
@@ -60,6 +63,6 @@ export const createSmtpMailer = ({ url, from, timeout = 20_000 }: Options): Smtp
         underway.delete(mail.id)
       }
     },
-    close: () => transport.close(),
+    close: () => transport?.close(),
   }
 }

@@ -1,16 +1,15 @@
-import { SQL } from 'bun'
 import { AppError } from '../../domain/errors.ts'
 import { quotaExceeded } from '../sql/usage.ts'
 
 /** The SQLSTATE the server sent, such as `23505`; null for any other failure. */
 export const sqlState = (error: unknown): string | null =>
-  error instanceof SQL.PostgresError && typeof error.errno === 'string' ? error.errno : null
+  error instanceof Bun.SQL.PostgresError && typeof error.errno === 'string' ? error.errno : null
 
 const UNIQUE_VIOLATION = '23505'
 
 /** The index of a collection in which another record has the same key; null for any other failure. */
 export const uniqueIndexOf = (error: unknown): number | null => {
-  if (!(error instanceof SQL.PostgresError) || sqlState(error) !== UNIQUE_VIOLATION) return null
+  if (!(error instanceof Bun.SQL.PostgresError) || sqlState(error) !== UNIQUE_VIOLATION) return null
   if (error.constraint !== 'record_keys_unique') return null
   // The text is in the language of the server, but not the names and values.
   const [, id] = /\(index_id, key\)=\((\d+), /.exec(error.detail ?? '') ?? []
@@ -22,7 +21,7 @@ export class LockConflict extends Error {}
 
 /** `error`, or a conflict if another transaction has inserted a row with the same id into the table meanwhile. */
 export const conflictIfIdTaken = (table: string, error: unknown): unknown =>
-  error instanceof SQL.PostgresError && sqlState(error) === UNIQUE_VIOLATION && error.constraint === `${table}_pkey`
+  error instanceof Bun.SQL.PostgresError && sqlState(error) === UNIQUE_VIOLATION && error.constraint === `${table}_pkey`
     ? new LockConflict('another transaction has inserted the row', { cause: error })
     : error
 
@@ -38,7 +37,7 @@ export const isConnectionLost = (error: unknown): boolean => {
   if (error instanceof ConnectionLost) return true
   const state = sqlState(error)
   if (state !== null) return /^(08...|57P0[1-5]|25P03)$/.test(state)
-  return error instanceof SQL.PostgresError && error.code.startsWith('ERR_POSTGRES_CONNECTION_')
+  return error instanceof Bun.SQL.PostgresError && error.code.startsWith('ERR_POSTGRES_CONNECTION_')
 }
 
 /** Too many connections, or the server is starting, stopping, read-only, or cannot read its disk. */

@@ -1,4 +1,4 @@
-import { type ReservedSQL, SQL } from 'bun'
+import type { ReservedSQL } from 'bun'
 import type { Parameter, QueryResult } from './connection.ts'
 import { ConnectionLost } from './errors.ts'
 
@@ -50,7 +50,7 @@ export const connect = async (
     for (const reject of pending) reject(error)
     pending.clear()
   }
-  const sql = new SQL(url, {
+  const sql = new Bun.SQL(url, {
     max: 1,
     prepare,
     idleTimeout: 0,

@@ -1,4 +1,4 @@
-import { type Metric, Registry } from 'prom-client'
+import type { Metric, Registry } from 'prom-client'
 
 export type Labels = Readonly<Record<string, string | number>>
 
@@ -17,17 +17,18 @@ export interface Collected {
   readonly samples: () => readonly Sample[] | Promise<readonly Sample[]>
 }
 
+/** `Registry.PROMETHEUS_CONTENT_TYPE` */
+const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
+
 export interface Exposition {
   readonly contentType: string
   /** The current value of every metric, in Prometheus' text format. */
   expose(): Promise<string>
 }
 
-/** The library only formats the text; values are counted elsewhere and read at each scrape. */
-export const createExposition = (
-  metrics: readonly Collected[],
-  failed: (name: string, error: unknown) => void,
-): Exposition => {
+const registryOf = (metrics: readonly Collected[], failed: (name: string, error: unknown) => void): Registry => {
+  // Loaded for the first scrape, because it would make every start longer.
+  const { Registry } = require('prom-client') as typeof import('prom-client')
   const registry = new Registry()
   for (const { name, type, help, samples } of metrics) {
     const read = async (): Promise<readonly Sample[]> => {
@@ -42,7 +43,23 @@ export const createExposition = (
     // The registry needs only a metric's name and `get`, but its types require the library's own classes.
     registry.registerMetric(metric as unknown as Metric)
   }
-  return { contentType: registry.contentType, expose: () => registry.metrics() }
+  return registry
+}
+
+/** The library only formats the text; values are counted elsewhere and read at each scrape. */
+export const createExposition = (
+  metrics: readonly Collected[],
+  failed: (name: string, error: unknown) => void,
+): Exposition => {
+  let registry: Registry | null = null
+  const registered = (): Registry => {
+    registry ??= registryOf(metrics, failed)
+    return registry
+  }
+  return {
+    contentType: CONTENT_TYPE,
+    expose: () => registered().metrics(),
+  }
 }
 
 /** One sample without labels. */

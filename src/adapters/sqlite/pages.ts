@@ -12,6 +12,7 @@ import type { Readable, Row } from '../sql/entity.ts'
 import { skipToPage } from '../sql/hops.ts'
 import { type RunStep, runAtOnce } from '../sql/step-queue.ts'
 import type { Connection } from './database.ts'
+import { type CacheCount, withoutCountCache } from './row-cache.ts'
 
 /** A condition in SQL and the parameters it names. */
 export type Filter = { readonly sql: string } & Readonly<Record<string, SQLQueryBindings>>
@@ -32,6 +33,7 @@ interface Options {
   readonly sorts: readonly string[]
   /** For the steps to a page deep in the list. */
   readonly runStep?: RunStep
+  readonly cacheCount?: CacheCount
 }
 
 interface Found extends Row {
@@ -47,7 +49,7 @@ interface Found extends Row {
 export const createPager = <T extends { readonly id: number }>(
   connection: Connection,
   { name: table, fromRow }: Readable<T>,
-  { sorts, runStep = runAtOnce }: Options,
+  { sorts, runStep = runAtOnce, cacheCount = withoutCountCache }: Options,
 ) => {
   const statements = new Map<string, Statement<Found>>()
   const prepared = (sql: string) => {
@@ -60,10 +62,11 @@ export const createPager = <T extends { readonly id: number }>(
   }
 
   /** No further than one beyond {@link MAX_TOTAL_COUNT}. */
-  const count = (filters: readonly Filter[]): number =>
-    prepared(`SELECT count(*) AS n FROM (SELECT 1 FROM ${table}${whereOf(filters)} LIMIT ${MAX_TOTAL_COUNT + 1})`).get(
-      parametersOf(filters),
-    )?.n ?? 0
+  const count = (filters: readonly Filter[]): number => {
+    const sql = `SELECT count(*) AS n FROM (SELECT 1 FROM ${table}${whereOf(filters)} LIMIT ${MAX_TOTAL_COUNT + 1})`
+    const parameters = parametersOf(filters)
+    return cacheCount(sql + JSON.stringify(parameters), () => prepared(sql).get(parameters)?.n ?? 0)
+  }
 
   const page = async (
     request: PageRequest<string>,

@@ -6,11 +6,16 @@ import { byCollection } from '../sql/record-table.ts'
 import type { Connection } from './database.ts'
 import type { Definitions } from './definitions.ts'
 import { createStoredSources, createTableSource } from './record-source.ts'
+import { type CacheCount, withoutCountCache } from './row-cache.ts'
 
 /** What the queries of one connection read. */
-export const createQueryDatabase = (connection: Connection, definitions: Definitions): QueryDatabase => {
-  const storedSource = createStoredSources(connection)
-  const tableSource = byCollection((table) => createTableSource(connection, table))
+export const createQueryDatabase = (
+  connection: Connection,
+  definitions: Definitions,
+  cacheCount: CacheCount = withoutCountCache,
+): QueryDatabase => {
+  const storedSource = createStoredSources(connection, cacheCount)
+  const tableSource = byCollection((table) => createTableSource(connection, table, cacheCount))
   const among = <Found>(sql: string) => {
     const statement = connection.prepare<Found, [string]>(`${sql} WHERE id IN (SELECT value FROM json_each(?))`)
     return (ids: readonly number[]) => statement.all(JSON.stringify(ids))

@@ -1,6 +1,6 @@
 import { AppError } from '../../domain/errors.ts'
 import type { Connection } from './database.ts'
-import { type CacheLookUp, createRowCache } from './row-cache.ts'
+import { type CacheCount, type CacheLookUp, createRowCache } from './row-cache.ts'
 
 /**
  * One read transaction per turn of the event loop, because acquiring and releasing SQLite's locks costs more than
@@ -18,6 +18,8 @@ export interface ReadSnapshot {
   pin(): () => void
   /** A look-up that caches each row until something is committed by any process. */
   readonly cacheLookUp: CacheLookUp
+  /** The same for a count. */
+  readonly cacheCount: CacheCount
 }
 
 const lost = () => new AppError('unavailable', 'The database is not available', { retryAfterSeconds: 1 })
@@ -70,5 +72,6 @@ export const createReadSnapshot = (reader: Connection): ReadSnapshot => {
       }
     },
     cacheLookUp: cache.cacheLookUp,
+    cacheCount: cache.cacheCount,
   }
 }

@@ -9,6 +9,7 @@ import type { RunStep } from '../sql/step-queue.ts'
 import type { Connection } from './database.ts'
 import { createPager, type Filter, parametersOf, whereOf } from './pages.ts'
 import { createIntersection } from './postings.ts'
+import type { CacheCount } from './row-cache.ts'
 import { prepareFind } from './rows.ts'
 
 /** Conditions covered by an index of the sort. Others are tested row by row. */
@@ -92,13 +93,18 @@ const createSource = (
   }
 }
 
+interface ListParts {
+  readonly database: QueryDatabase
+  readonly runStep: RunStep
+  readonly cacheCount: CacheCount
+}
+
 /** Lists of records, each in the order of an index. */
 export const createRecordList = (
   connection: Connection,
   table: RecordTable,
-  database: QueryDatabase,
-  runStep: RunStep,
+  { database, runStep, cacheCount }: ListParts,
 ): RecordReader['list'] => {
-  const pager = createPager(connection, table, { sorts: table.sorts, runStep })
+  const pager = createPager(connection, table, { sorts: table.sorts, runStep, cacheCount })
   return createRecordListFrom(table, { filtersOf, pager, search: createSource(connection, table), database }, runStep)
 }

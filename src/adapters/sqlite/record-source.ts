@@ -1,4 +1,3 @@
-import type { SQLQueryBindings, Statement } from 'bun:sqlite'
 import type { StoredCollection } from '../../application/ports/collections.ts'
 import { records } from '../sql/entities.ts'
 import {
@@ -16,8 +15,14 @@ import { recordOfRow } from '../sql/stored-records.ts'
 import type { Connection } from './database.ts'
 import { createIntersection } from './postings.ts'
 import { createRecords, type ToRecord } from './record-rows.ts'
-
-type Bindings = Record<string, SQLQueryBindings>
+import {
+  type Bindings,
+  type CountRows,
+  createCounting,
+  createStatements,
+  type Statements,
+} from './record-statements.ts'
+import type { CacheCount } from './row-cache.ts'
 
 interface EntryRow {
   readonly id: number
@@ -37,18 +42,6 @@ interface Part {
 }
 
 const ENTRY_COLUMNS = 'record_id AS id, key, created_at'
-
-const createStatements = (connection: Connection) => {
-  const statements = new Map<string, Statement<unknown>>()
-  return <Found>(sql: string): Statement<Found> => {
-    const known = statements.get(sql) ?? connection.prepare<unknown>(sql)
-    statements.set(sql, known)
-    // The text of a statement tells what its rows are.
-    return known as Statement<Found>
-  }
-}
-
-type Statements = ReturnType<typeof createStatements>
 
 const createdPart = ({ createdAfter, createdBefore }: Pick<EntryRange, 'createdAfter' | 'createdBefore'>): Part => ({
   where: [
@@ -73,6 +66,7 @@ const ownerPart = ({ ownerId }: ColumnOrder): Part => {
 /** Records in the order of a column; `base` are the conditions of all of them. */
 const columnEntries = (
   statementOf: Statements,
+  countRows: CountRows,
   { table, columns, base }: { readonly table: string; readonly columns: readonly string[]; readonly base: Part },
 ) => {
   const partsOf = (order: ColumnOrder, range: Pick<EntryRange, 'createdAfter' | 'createdBefore'>) => {
@@ -101,13 +95,12 @@ const columnEntries = (
     },
     count(order: ColumnOrder, range: Pick<EntryRange, 'createdAfter' | 'createdBefore'>, limit: number): number {
       const { where, parameters } = partsOf(order, range)
-      const sql = `SELECT count(*) AS n FROM (SELECT 1 FROM ${table}${whereOf(where)} LIMIT +:limit)`
-      return statementOf<{ n: number }>(sql).get({ ...parameters, limit })?.n ?? 0
+      return countRows(`SELECT 1 FROM ${table}${whereOf(where)}`, parameters, limit)
     },
   }
 }
 
-const keyEntries = (statementOf: Statements) => {
+const keyEntries = (statementOf: Statements, countRows: CountRows) => {
   const point = (
     { indexId, key }: Extract<KeyOrder, { readonly kind: 'point' }>,
     range: EntryRange,
@@ -164,9 +157,9 @@ const keyEntries = (statementOf: Statements) => {
       const { where, parameters } = order.kind === 'point' ? createdPart(range) : { where: [], parameters: {} }
       const keys = order.kind === 'point' ? ['key = +:key'] : ['key >= +:low', 'key < +:high']
       const all = ['index_id = +:index', ...keys, ...where]
-      const sql = `SELECT count(*) AS n FROM (SELECT 1 FROM record_keys WHERE ${all.join(' AND ')} LIMIT +:limit)`
       const bounds: Bindings = order.kind === 'point' ? { key: order.key } : { low: order.low, high: order.high }
-      return statementOf<{ n: number }>(sql).get({ index: order.indexId, ...bounds, ...parameters, limit })?.n ?? 0
+      const bindings = { index: order.indexId, ...bounds, ...parameters }
+      return countRows(`SELECT 1 FROM record_keys WHERE ${all.join(' AND ')}`, bindings, limit)
     },
   }
 }
@@ -210,14 +203,15 @@ const sourceOver = (
 })
 
 /** Reads the records of any collection defined at run time. */
-export const createStoredSources = (connection: Connection) => {
+export const createStoredSources = (connection: Connection, cacheCount: CacheCount) => {
   const statementOf = createStatements(connection)
-  const keys = keyEntries(statementOf)
+  const countRows = createCounting(statementOf, cacheCount)
+  const keys = keyEntries(statementOf, countRows)
   const read = createRecords(connection, 'records', Object.keys(records.columns))
   const matching = createPostings(statementOf, 'records')
 
   return (stored: StoredCollection): RecordSource => {
-    const columns = columnEntries(statementOf, {
+    const columns = columnEntries(statementOf, countRows, {
       table: 'records',
       columns: ['id', 'created_at', 'updated_at'],
       base: { where: ['collection_id = +:collection'], parameters: { collection: stored.id } },
@@ -240,11 +234,13 @@ export const createStoredSources = (connection: Connection) => {
 export const createTableSource = (
   connection: Connection,
   { name, sorts, columns: types, fromRow }: RecordTable,
+  cacheCount: CacheCount,
 ): RecordSource => {
   const statementOf = createStatements(connection)
+  const countRows = createCounting(statementOf, cacheCount)
   const readRecords = createRecords(connection, name, Object.keys(types))
   const base = { where: [], parameters: {} }
-  const columns = columnEntries(statementOf, { table: name, columns: sorts, base })
+  const columns = columnEntries(statementOf, countRows, { table: name, columns: sorts, base })
   const columnOf = (order: Order): ColumnOrder => {
     if (order.kind !== 'column') throw new Error(`${name} has no index entries`)
     return order

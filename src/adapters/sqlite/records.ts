@@ -11,18 +11,19 @@ import type { PresentEpoch } from './epochs.ts'
 import type { RecordCounts } from './record-counts.ts'
 import { createRecordList } from './record-list.ts'
 import type { RecordText } from './record-text.ts'
-import { type CacheLookUp, withoutCache } from './row-cache.ts'
+import { type CacheCount, type CacheLookUp, withoutCache, withoutCountCache } from './row-cache.ts'
 
 interface ReaderParts {
   readonly database: QueryDatabase
   readonly cacheLookUp?: CacheLookUp
+  readonly cacheCount?: CacheCount
   readonly runStep?: RunStep
 }
 
 export const createRecordReader = (
   connection: Connection,
   table: RecordTable,
-  { database, cacheLookUp = withoutCache, runStep = runAtOnce }: ReaderParts,
+  { database, cacheLookUp = withoutCache, cacheCount = withoutCountCache, runStep = runAtOnce }: ReaderParts,
 ): RecordReader => {
   const byId = connection.prepare<Row, [number]>(`SELECT * FROM ${table.name} WHERE id = ?`)
   const byIds = connection.prepare<Row, [string]>(
@@ -34,7 +35,7 @@ export const createRecordReader = (
   const recordOf = cacheLookUp((id) => byId.get(id), table.fromRow)
   return {
     findById: recordOf,
-    list: createRecordList(connection, table, database, runStep),
+    list: createRecordList(connection, table, { database, runStep, cacheCount }),
     findAll: async (ids) => byIds.all(JSON.stringify(ids)).map(table.fromRow),
     requireUnmarked() {},
     async chunk({ after, maxCount, maxBytes }) {

@@ -13,10 +13,14 @@ export type CacheLookUp = <Row extends object, Value extends object>(
   toValue: (row: Row) => Value,
 ) => LookUp<Value>
 
-/** Values of rows by id, from one state of the database. */
+/** Runs a count only if its result is not cached. The key is the statement with its parameters. */
+export type CacheCount = (key: string, count: () => number) => number
+
+/** Values of rows by id, and counts, from one state of the database. */
 export interface RowCache {
   /** All callers get the same object for a row. Rows with much text, and missing ones, are not cached. */
   readonly cacheLookUp: CacheLookUp
+  readonly cacheCount: CacheCount
   /** Call it when a row may have changed. */
   clear(): void
 }
@@ -25,6 +29,10 @@ export interface RowCache {
 const MAX_ROWS_COUNT = 1_000
 /** Per row. Parsed JSON can take 20 times the memory of its text, so this bounds a cache to some 20 MB. */
 const MAX_TEXT_CHARACTERS = 1_024
+
+const MAX_COUNTS_COUNT = 1_000
+/** Below this result, counting again costs as little as looking it up. */
+const MIN_CACHED_COUNT = 100
 
 const textLengthOf = (row: object): number => {
   let length = 0
@@ -35,6 +43,7 @@ const textLengthOf = (row: object): number => {
 /** While `isCurrent` is false, every look-up queries the database and nothing is cached. */
 export const createRowCache = (isCurrent: () => boolean): RowCache => {
   const caches: Map<number, object>[] = []
+  const counts = new Map<string, number>()
   return {
     cacheLookUp<Row extends object, Value extends object>(
       find: Find<Row>,
@@ -57,8 +66,19 @@ export const createRowCache = (isCurrent: () => boolean): RowCache => {
       }
       return Object.assign(lookUp, { forget: (id: number) => void values.delete(id), forgetAll: () => values.clear() })
     },
+    cacheCount(key, count) {
+      if (!isCurrent()) return count()
+      const cached = counts.get(key)
+      if (cached !== undefined) return cached
+      const result = count()
+      if (result < MIN_CACHED_COUNT || key.length > MAX_TEXT_CHARACTERS) return result
+      if (counts.size >= MAX_COUNTS_COUNT) counts.clear()
+      counts.set(key, result)
+      return result
+    },
     clear() {
       for (const values of caches) values.clear()
+      counts.clear()
     },
   }
 }
@@ -71,3 +91,5 @@ export const withoutCache: CacheLookUp = (find, toValue) =>
     },
     { forget() {}, forgetAll() {} },
   )
+
+export const withoutCountCache: CacheCount = (_, count) => count()

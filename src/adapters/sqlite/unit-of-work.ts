@@ -153,10 +153,11 @@ const createRepositories = (connection: Connection, context: WriterContext): Sql
   }
 }
 
-const createRecordReaders = (connection: Connection, { cacheLookUp }: ReadSnapshot, runStep: RunStep) => {
+const createRecordReaders = (connection: Connection, { cacheLookUp, cacheCount }: ReadSnapshot, runStep: RunStep) => {
   const definitions = createDefinitions(connection, cacheLookUp)
-  const database = createQueryDatabase(connection, definitions)
-  const ofTable = byCollection((table) => createRecordReader(connection, table, { database, cacheLookUp, runStep }))
+  const database = createQueryDatabase(connection, definitions, cacheCount)
+  const parts = { database, cacheLookUp, cacheCount, runStep }
+  const ofTable = byCollection((table) => createRecordReader(connection, table, parts))
   const ofStored = createStoredRecordReaders(connection, database, runStep, createStoredRows(connection, cacheLookUp))
   return {
     collections: createCollectionReader(definitions, createCountReader(connection)),

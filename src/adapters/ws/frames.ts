@@ -1,5 +1,5 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
-import { TypeCompiler } from '@sinclair/typebox/compiler'
+import { type TypeCheck, TypeCompiler } from '@sinclair/typebox/compiler'
 import type { Cursor } from '../../domain/epoch.ts'
 import { inexactNumbers, outlineJson } from '../../domain/json-text.ts'
 import { EVENT_PATTERN, EVENTS_TEXT, SUBJECTS, TOPIC_PATTERN, TOPICS_TEXT } from './subjects.ts'
@@ -159,11 +159,16 @@ export type ClientFrame = FrameOf<typeof CLIENT_FRAMES>
 export type ServerFrame = FrameOf<typeof SERVER_FRAMES>
 export type FrameErrorCode = Static<typeof ErrorCodes>
 
-const checks = {
-  auth: TypeCompiler.Compile(CLIENT_FRAMES.auth),
-  subscribe: TypeCompiler.Compile(CLIENT_FRAMES.subscribe),
-  unsubscribe: TypeCompiler.Compile(CLIENT_FRAMES.unsubscribe),
-  ping: TypeCompiler.Compile(CLIENT_FRAMES.ping),
+type ClientFrameName = keyof typeof CLIENT_FRAMES
+type FrameCheck = TypeCheck<(typeof CLIENT_FRAMES)[ClientFrameName]>
+
+const checks = new Map<ClientFrameName, FrameCheck>()
+
+/** Compiled for the first frame of a type, because all together would make every start longer. */
+const checkOf = (type: ClientFrameName): FrameCheck => {
+  const check = checks.get(type) ?? TypeCompiler.Compile(CLIENT_FRAMES[type])
+  checks.set(type, check)
+  return check
 }
 
 /** The result of reading a text: a frame, a text that is not a JSON object, or an object that is not a valid frame. */
@@ -188,7 +193,8 @@ const parsed = (text: string): unknown => {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-const isKnown = (type: unknown): type is keyof typeof checks => typeof type === 'string' && Object.hasOwn(checks, type)
+const isKnown = (type: unknown): type is ClientFrameName =>
+  typeof type === 'string' && Object.hasOwn(CLIENT_FRAMES, type)
 
 const refOf = ({ ref }: Record<string, unknown>): string | undefined =>
   typeof ref === 'string' && ref.length <= 64 ? ref : undefined
@@ -212,7 +218,7 @@ export const readFrame = (text: string): Received => {
     return invalid('The frame has a number that a double cannot hold', 'number_not_exact')
   }
   if (!isKnown(value.type)) return invalid('type must be auth, subscribe, unsubscribe or ping')
-  const check = checks[value.type]
+  const check = checkOf(value.type)
   if (check.Check(value)) return { kind: 'frame', frame: value }
   const path = check.Errors(value).First()?.path.slice(0, MAX_PATH_LENGTH) ?? ''
   return invalid(`${path === '' ? 'The frame' : path} does not have the expected form`)

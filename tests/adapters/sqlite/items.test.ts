@@ -7,7 +7,7 @@ import { createDefinitions } from '../../../src/adapters/sqlite/definitions.ts'
 import { MIGRATIONS, migrate } from '../../../src/adapters/sqlite/migrate.ts'
 import { createQueryDatabase } from '../../../src/adapters/sqlite/query-database.ts'
 import { createRecordList } from '../../../src/adapters/sqlite/record-list.ts'
-import { withoutCache } from '../../../src/adapters/sqlite/row-cache.ts'
+import { withoutCache, withoutCountCache } from '../../../src/adapters/sqlite/row-cache.ts'
 import { openSqliteStore } from '../../../src/adapters/sqlite/unit-of-work.ts'
 import type { Store } from '../../../src/application/ports/persistence.ts'
 import type { RecordQuery } from '../../../src/application/ports/records.ts'
@@ -67,7 +67,7 @@ test('no list reads a whole table or sorts for itself', async () => {
   const [table] = RECORD_TABLES
   if (table === undefined) throw new Error('nothing is registered')
   const database = createQueryDatabase(connection, createDefinitions(connection, withoutCache))
-  const list = createRecordList(connection, table, database, runAtOnce)
+  const list = createRecordList(connection, table, { database, runStep: runAtOnce, cacheCount: withoutCountCache })
   for (const query of queries) await list(query)
   expect(asked.size).toBeGreaterThan(40)
   for (const sql of asked) {

@@ -61,6 +61,27 @@ test('a full cache keeps the latest rows and drops the first', () => {
   expect(calls()).toBe(1_501)
 })
 
+test('a large count is run once while nothing is committed, a small one each time', async () => {
+  const reader = openReader(openTestStore().path)
+  using other = new Database(reader.database.filename)
+  const snapshot = createReadSnapshot(reader)
+  const asked: string[] = []
+  const ask = (key: string, result: number) => {
+    snapshot.begin()
+    return snapshot.cacheCount(key, () => {
+      asked.push(key)
+      return result
+    })
+  }
+  expect([ask('many', 500), ask('many', 500), ask('few', 3), ask('few', 3)]).toEqual([500, 500, 3, 3])
+  expect(asked).toEqual(['many', 'few', 'few'])
+  other.run('CREATE TABLE pages (id)')
+  await nextTurn()
+  expect(ask('many', 501)).toBe(501)
+  snapshot.end()
+  reader.close()
+})
+
 test('a failed look-up is retried', () => {
   let failing = true
   const { ask } = counting((id) => {

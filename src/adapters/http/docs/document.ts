@@ -1,4 +1,3 @@
-import { swagger } from '@elysiajs/swagger'
 import { type AnyElysia, Elysia } from 'elysia'
 import { COLLECTIONS } from '../../../domain/collections/index.ts'
 import { about, SECURITY, securitySchemes, TAGS } from './about.ts'
@@ -12,6 +11,8 @@ const RAW = '/raw'
 
 /** The plugin's document of the routes, created on a private instance. */
 const rawDocument = async (routes: AnyElysia): Promise<Node> => {
+  // Loaded for the first document, because it would make every start longer.
+  const { swagger } = await import('@elysiajs/swagger')
   const host = new Elysia().use(swagger({ path: '/page', specPath: RAW, excludeStaticFile: false })).use(routes)
   const response = await host.handle(new Request(`http://localhost${RAW}`))
   const document: unknown = await response.json()

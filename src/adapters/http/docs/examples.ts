@@ -1,6 +1,6 @@
-import { STATUS_CODES } from 'node:http'
 import { COLLECTIONS } from '../../../domain/collections/index.ts'
 import type { ProblemCode, ProblemStatus } from '../problems.ts'
+import { statusPhrase } from '../status-phrase.ts'
 import type { Components } from './components.ts'
 import { isNode, listAt, type Node, nodeAt } from './node.ts'
 
@@ -58,7 +58,7 @@ export const problemExample = (status: string): Node | undefined => {
   const errors = [{ in: 'query', pointer: '/size', detail: 'Expected an integer from 1 to 100' }]
   return {
     type: 'about:blank',
-    title: STATUS_CODES[status],
+    title: statusPhrase(status),
     status: Number(status),
     detail,
     code,

@@ -1,5 +1,5 @@
-import { STATUS_CODES } from 'node:http'
 import { ProblemResponse } from '../problem-schemas.ts'
+import { statusPhrase } from '../status-phrase.ts'
 import { KEYED_SECURITY, OPTIONAL_SECURITY, PROBLEM_DESCRIPTIONS, SECURITY } from './about.ts'
 import type { Components } from './components.ts'
 import { exampleOf, problemExample } from './examples.ts'
@@ -20,7 +20,7 @@ const mediaSchema = (content: Node): Node => {
   return isNode(media) ? nodeAt(media, 'schema') : {}
 }
 
-const phraseOf = (status: string): string => (STATUS_CODES[status] ?? '').replace(/\W/g, '')
+const phraseOf = (status: string): string => (statusPhrase(status) ?? '').replace(/\W/g, '')
 
 const problemName = (status: string): string => `${phraseOf(status)}Problem`
 
@@ -48,7 +48,7 @@ const responseOf = (raw: Node, status: string, facts: OperationFacts, components
   const versioned = !problem && 'version' in nodeAt(schema ?? {}, 'properties')
   const own = problem ? PROBLEM_DESCRIPTIONS[status] : textAt(raw, 'description')
   const response = {
-    description: own ?? STATUS_CODES[status] ?? status,
+    description: own ?? statusPhrase(status) ?? status,
     headers: responseHeadersOf(status, facts, { versioned, problem }),
     ...(schema === null ? {} : { content: withExamples(content, status, components) }),
   }

@@ -1,0 +1,31 @@
+import type { SQLQueryBindings, Statement } from 'bun:sqlite'
+import type { Connection } from './database.ts'
+import type { CacheCount } from './row-cache.ts'
+
+export type Bindings = Record<string, SQLQueryBindings>
+
+/** Prepares each statement once. */
+export const createStatements = (connection: Connection) => {
+  const statements = new Map<string, Statement<unknown>>()
+  return <Found>(sql: string): Statement<Found> => {
+    const known = statements.get(sql) ?? connection.prepare<unknown>(sql)
+    statements.set(sql, known)
+    // The text of a statement tells what its rows are.
+    return known as Statement<Found>
+  }
+}
+
+export type Statements = ReturnType<typeof createStatements>
+
+/** Counts the rows of a selection, up to a limit. */
+export type CountRows = (selection: string, parameters: Bindings, limit: number) => number
+
+export const createCounting =
+  (statementOf: Statements, cacheCount: CacheCount): CountRows =>
+  (selection, parameters, limit) => {
+    const bindings = { ...parameters, limit }
+    return cacheCount(
+      selection + JSON.stringify(bindings),
+      () => statementOf<{ n: number }>(`SELECT count(*) AS n FROM (${selection} LIMIT +:limit)`).get(bindings)?.n ?? 0,
+    )
+  }
