@@ -101,5 +101,5 @@ if (!missing) {
     }
     expect(states).toContain('marking')
     expect(states).toContain('done')
-  }, 60_000)
+  }, 120_000)
 }
