@@ -2,6 +2,7 @@ import type { ReadTx, Tx } from '../../application/ports/persistence.ts'
 import { byCollection } from '../sql/record-table.ts'
 import type { RunStep } from '../sql/step-queue.ts'
 import type { UsageChanges } from '../sql/usage.ts'
+import { createBackupReader, createBackupRepository } from './backups.ts'
 import { createCollectionReader, createCollectionRepository, type LockedDefinitions } from './collections.ts'
 import type { Connection } from './connection.ts'
 import type { DefinitionCache } from './definitions.ts'
@@ -75,6 +76,7 @@ export const createRepositories = (
   const epochs = lazy(() => createEpochReader(transaction, epoch))
   const idempotency = lazy(() => createIdempotencyRepository(transaction, counted))
   const usage = lazy(() => createUsageRepository(transaction, counted))
+  const backups = lazy(() => createBackupRepository(transaction))
   const jobs = lazy(() =>
     createJobRepository(transaction, () => {
       marks.jobs = true
@@ -132,6 +134,9 @@ export const createRepositories = (
     get usage() {
       return usage()
     },
+    get backups() {
+      return backups()
+    },
   }
 }
 
@@ -159,5 +164,6 @@ export const createReaders = (
     events: createEventReader(connection),
     epochs: createEpochReader(connection, epoch),
     usage: createUsageReader(connection),
+    backups: createBackupReader(connection),
   }
 }

@@ -7,6 +7,7 @@ import { AppError } from '../../domain/errors.ts'
 import { createBackgroundWorker } from '../sql/background-worker.ts'
 import { byCollection } from '../sql/record-table.ts'
 import { createStepQueue, type RunStep, runAtOnce } from '../sql/step-queue.ts'
+import { createBackupReader, createBackupRepository } from './backups.ts'
 import { createCollectionReader, createCollectionRepository } from './collections.ts'
 import { createCommitQueue } from './commit-queue.ts'
 import { type Connection, fileOf, openReader, openWriter, toAppError } from './database.ts'
@@ -145,6 +146,7 @@ const createRepositories = (connection: Connection, context: WriterContext): Sql
     epochs: createEpochWriter(connection, epoch),
     idempotency: createIdempotencyRepository(connection, usage),
     usage: usage.repository,
+    backups: createBackupRepository(connection),
   }
 }
 
@@ -177,6 +179,7 @@ const createReaders = (
   events: createEventReader(connection),
   epochs: createEpochReader(connection, epoch),
   usage: createUsageReader(connection),
+  backups: createBackupReader(connection),
 })
 
 /** `wal-sync.ts` does syncs and checkpoints. */
