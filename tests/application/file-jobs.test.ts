@@ -36,6 +36,7 @@ const prepare = async () => {
     opaqueTokens: createOpaqueTokens('x'),
     refreshTtlMs: 1,
     eventRetentionMs: 1,
+    auditRetentionMs: 1,
     mail: { appName: 'Skep', appUrl: 'http://localhost' },
   })
   const filesOn = (unitOfWork: UnitOfWork) =>

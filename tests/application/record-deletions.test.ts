@@ -88,6 +88,7 @@ const openWithFiles = () => {
     opaqueTokens: createOpaqueTokens('x'),
     refreshTtlMs: 1,
     eventRetentionMs: 1,
+    auditRetentionMs: 1,
     mail: { appName: 'Skep', appUrl: 'http://localhost' },
   })
   return {
