@@ -21,7 +21,7 @@ import type { PasswordHasher } from '../application/ports/security.ts'
 import type { Clock, Log, Reserve } from '../application/ports/system.ts'
 import { createUseCases } from '../application/use-cases.ts'
 import { COLLECTIONS } from '../domain/collections/index.ts'
-import { engineOf, openBlobs, openBus, openReserve, quotaOf } from './choices.ts'
+import { archivesAt, engineOf, openBlobs, openBus, openReserve, quotaOf } from './choices.ts'
 import { applyFolder } from './definition-folder.ts'
 
 export interface StartOptions {
@@ -151,13 +151,14 @@ export const openFoundation = async (options: StartOptions, closers: Closers) =>
   closers.add(store.close)
   await store.beginEpoch()
   const blobs = await openBlobs(settings, log)
+  const archives = archivesAt(settings, log)
   const watched = options.reserve === undefined ? await openReserve(settings, log) : null
   closers.add(() => watched?.stop())
   const reserve = options.reserve ?? watched ?? NO_RESERVE
   const useCases = composeUseCases(settings, secret, { unitOfWork: store, bus, clock, passwords, reserve }, previous)
   await useCases.collections.abandonUnfinished()
   await ensureDefinitions(settings, useCases.collections, log)
-  return { settings, log, clock, secret, previous, bus, listeners, metrics, store, blobs, reserve, useCases }
+  return { settings, log, clock, secret, previous, bus, listeners, metrics, store, blobs, archives, reserve, useCases }
 }
 
 export type Foundation = Awaited<ReturnType<typeof openFoundation>>

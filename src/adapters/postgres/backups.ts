@@ -52,12 +52,13 @@ export const createBackupRepository = (connection: Transaction): BackupRepositor
     )
     return found.map(backups.fromRow)
   },
-  async failAbandoned(now, detail) {
+  async failAbandoned(before, { now, detail }) {
     void connection.change(
       `UPDATE backups SET state = 'failed', name = NULL, detail = $1, finished_at = $2
-       WHERE state = 'running' AND lease_until <= $2`,
+       WHERE state = 'running' AND lease_until <= $3`,
       detail,
       now,
+      before,
     )
   },
 })

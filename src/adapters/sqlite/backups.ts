@@ -47,8 +47,8 @@ export const createBackupRepository = (connection: Connection): BackupRepository
     },
     renew: async (id, now, leaseUntil) => renew(leaseUntil, id, now) > 0,
     beyondNewest: async (count, limit) => older.all(count, limit).map(backups.fromRow),
-    async failAbandoned(now, detail) {
-      fail(detail, now, now)
+    async failAbandoned(before, { now, detail }) {
+      fail(detail, now, before)
     },
   }
 }

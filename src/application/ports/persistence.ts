@@ -244,8 +244,8 @@ export interface BackupRepository extends BackupReader {
   renew(id: number, now: Instant, leaseUntil: Instant): Promise<boolean>
   /** Those with an archive, oldest first, without the newest `count`; at most `limit` of them. */
   beyondNewest(count: number, limit: number): Promise<readonly Backup[]>
-  /** Marks running backups whose lease has expired as failed. */
-  failAbandoned(now: Instant, detail: string): Promise<void>
+  /** Marks running backups whose lease expired before `instant` as failed. */
+  failAbandoned(before: Instant, end: { readonly now: Instant; readonly detail: string }): Promise<void>
 }
 
 /** The repositories that a transaction may read and write. */
