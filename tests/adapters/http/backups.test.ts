@@ -2,7 +2,6 @@ import { describe, expect, test } from 'bun:test'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { createFirstAdmin } from '../../support/admin.ts'
-import { samples } from '../../support/samples.ts'
 import { startSkep } from '../../support/skep.ts'
 import { until } from '../../support/until.ts'
 
