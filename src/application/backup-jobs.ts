@@ -1,5 +1,5 @@
-import { archiveNameOf, BACKUP_LEASE_MS, type Backup } from '../domain/backup.ts'
 import { SERVER_ORIGIN } from '../domain/audit.ts'
+import { archiveNameOf, BACKUP_LEASE_MS, type Backup } from '../domain/backup.ts'
 import { type Job, jobRequestId } from '../domain/job.ts'
 import { startBackup } from './backups.ts'
 import type { JobHandler } from './job-runner.ts'

@@ -1,5 +1,5 @@
 import { encodeRow, highestIdsOf, type Manifest } from './archive.ts'
-import { type ArchiveContext, type ArchiveSink, readArchive, type ReadArchive } from './backup-reading.ts'
+import { type ArchiveContext, type ArchiveSink, type ReadArchive, readArchive } from './backup-reading.ts'
 import { differingTables, summarizeAll, type TableSummaries } from './copy-rows.ts'
 import { type ArchiveEntry, BadArchive } from './ports/backups.ts'
 import type { Digest, EmptyTarget, MovableBlobs, OpenSha256, Row, RowLoader } from './ports/transfer.ts'
@@ -49,7 +49,9 @@ export const restoredRows = (table: string, rows: readonly Row[]): readonly Row[
   }
   if (table !== 'backups') return rows
   return rows.map((row) =>
-    row.state === 'running' ? { ...row, state: 'failed', detail: 'It was running when the installation was backed up' } : row,
+    row.state === 'running'
+      ? { ...row, state: 'failed', detail: 'It was running when the installation was backed up' }
+      : row,
   )
 }
 

@@ -11,13 +11,13 @@ import { secretPath } from '../adapters/fs/data-dir.ts'
 import { createEmptyPostgresTarget } from '../adapters/postgres/snapshot.ts'
 import { newNonce } from '../adapters/sql/nonce.ts'
 import { createSqliteTarget } from '../adapters/sqlite/filling.ts'
+import { audit } from '../application/audit.ts'
 import { writeArchive } from '../application/backup-jobs.ts'
 import { newBackup } from '../application/backups.ts'
-import { audit } from '../application/audit.ts'
 import type { Store } from '../application/ports/persistence.ts'
 import { type Restored, restore as restoreArchive } from '../application/restoring.ts'
-import { archiveNameOf, type Backup } from '../domain/backup.ts'
 import { SERVER_ORIGIN } from '../domain/audit.ts'
+import { archiveNameOf, type Backup } from '../domain/backup.ts'
 import { archiveContext, entriesOf, verifyBackup, warnings } from './archiving.ts'
 import { backupSettings, createBackupRunner, type WriteResult } from './backup-runner.ts'
 import { archivesAt, engineOf, openBlobs } from './choices.ts'
@@ -87,7 +87,12 @@ const writeNew = async (store: Store, settings: Settings, place: ArchivePlace | 
   }
   if (written === null) throw new Error('the backup was removed while it ran')
   await record(store, backup, place === null ? { state: 'done', name, ...written } : null)
-  const where = place === null ? `${placeOf(settings.BACKUP_URL)}: ${name}` : place.name === null ? `${place.shown}/${name}` : place.shown
+  const where =
+    place === null
+      ? `${placeOf(settings.BACKUP_URL)}: ${name}`
+      : place.name === null
+        ? `${place.shown}/${name}`
+        : place.shown
   const size = `${written.size} bytes, SHA-256 ${written.sha256}`
   const note = written.detail === null ? '' : `\n${written.detail}`
   return `Wrote ${where}\n${size}${backup.encrypted ? ', encrypted' : ''}${note}\n`

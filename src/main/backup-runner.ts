@@ -4,7 +4,8 @@ import type { BackupRunner, WrittenArchive } from '../application/ports/backups.
 
 /** What the thread needs. It can be sent to a thread. */
 export interface BackupSettings
-  extends Pick<Settings, 'DATA_DIR' | 'DATABASE_URL' | 'FILES_URL' | 'BACKUP_URL'>, S3KeySettings {
+  extends Pick<Settings, 'DATA_DIR' | 'DATABASE_URL' | 'FILES_URL' | 'BACKUP_URL'>,
+    S3KeySettings {
   readonly BACKUP_KEY?: string | undefined
 }
 

@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { archivesAt } from './choices.ts'
 import { verifyBackup, warnings, writeBackup } from './archiving.ts'
 import type { BackupAnswer, BackupTask } from './backup-runner.ts'
+import { archivesAt } from './choices.ts'
 
 const { kind, settings, name, secret }: BackupTask = workerData
 

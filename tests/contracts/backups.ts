@@ -67,7 +67,10 @@ const furnish = async (store: Store, blobs: MovableBlobs): Promise<void> => {
 
 /** Without the epoch that a restore begins. */
 const known = ({ rows, files }: Awaited<ReturnType<typeof contentOf>>) => ({
-  rows: { ...rows, epochs: (rows.epochs ?? []).filter(({ nonce }) => !String(nonce).startsWith('restored')).map(({ nonce }) => nonce) },
+  rows: {
+    ...rows,
+    epochs: (rows.epochs ?? []).filter(({ nonce }) => !String(nonce).startsWith('restored')).map(({ nonce }) => nonce),
+  },
   files,
 })
 
@@ -132,7 +135,9 @@ export const backupsContract = ({ name, open, target }: Engine) => {
       const last = await store.write((tx) => tx.records('items').insert(draftOf('to be removed')))
       await store.write((tx) => tx.records('items').delete(last.id))
       const here = await target()
-      const empty = await store.read((tx) => tx.files.list({ ownerId: null, size: 9, sort: { field: 'created_at', descending: false }, from: { page: 1 } }))
+      const empty = await store.read((tx) =>
+        tx.files.list({ ownerId: null, size: 9, sort: { field: 'created_at', descending: false }, from: { page: 1 } }),
+      )
       for (const { id } of empty.items) await store.write((tx) => tx.files.delete(id))
       await restoreInto(here.target, openTestBlobs(), await archiveOf(await snapshot(), openTestBlobs()))
       const restored = here.open()

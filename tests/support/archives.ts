@@ -18,12 +18,13 @@ export const streamOf = async function* (...pieces: readonly Uint8Array[]) {
 }
 
 export const bytesOf = async (pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> =>
-  Buffer.concat(await Array.fromAsync(pieces))
+  new Uint8Array(Buffer.concat(await Array.fromAsync(pieces)))
 
 /** The bytes of an archive with these entries. */
 export const packed = (entries: AsyncIterable<ArchiveEntry>): Promise<Uint8Array> => bytesOf(format.pack(entries))
 
-export const unpacked = (archive: Uint8Array): AsyncIterable<ArchiveEntry> => format.unpack(streamOf(archive))
+/** Works on a copy, because the streams may take the memory. */
+export const unpacked = (archive: Uint8Array): AsyncIterable<ArchiveEntry> => format.unpack(streamOf(archive.slice()))
 
 /** A blob store in a folder of its own. */
 export const openTestBlobs = () => createFsBlobStore(temporaryFolder())
@@ -44,7 +45,14 @@ let restores = 0
 
 /** Epochs that it begins have a nonce that begins with `restored`. */
 export const restoreInto = (target: EmptyTarget, blobs: MovableBlobs, archive: Uint8Array) =>
-  restore({ open: () => unpacked(archive), context, target, blobs, newNonce: () => `restored${++restores}`, onProgress() {} })
+  restore({
+    open: () => unpacked(archive),
+    context,
+    target,
+    blobs,
+    newNonce: () => `restored${++restores}`,
+    onProgress() {},
+  })
 
 /** The content of an archive: its rows by table, and its files by key. */
 export const contentOf = async (archive: Uint8Array) => {

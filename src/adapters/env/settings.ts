@@ -53,11 +53,7 @@ export interface S3KeySettings {
 }
 
 /** The access keys of a bucket on S3. */
-export const s3KeysOf = ({
-  AWS_ACCESS_KEY_ID = '',
-  AWS_SECRET_ACCESS_KEY = '',
-  AWS_SESSION_TOKEN,
-}: S3KeySettings) => {
+export const s3KeysOf = ({ AWS_ACCESS_KEY_ID = '', AWS_SECRET_ACCESS_KEY = '', AWS_SESSION_TOKEN }: S3KeySettings) => {
   const token = AWS_SESSION_TOKEN === undefined ? {} : { sessionToken: AWS_SESSION_TOKEN }
   return { accessKeyId: AWS_ACCESS_KEY_ID, secretAccessKey: AWS_SECRET_ACCESS_KEY, ...token }
 }

@@ -177,7 +177,11 @@ const loaderOn = (connection: ServerConnection): RowLoader => ({
   },
 })
 
-export const withinTransaction = async <T>(connection: ServerConnection, begin: string, work: () => Promise<T>): Promise<T> => {
+export const withinTransaction = async <T>(
+  connection: ServerConnection,
+  begin: string,
+  work: () => Promise<T>,
+): Promise<T> => {
   try {
     await connection.send(`${begin}; ${WITHOUT_TIMEOUTS}`, [])
     const value = await work()
@@ -233,7 +237,9 @@ export const createPostgresTarget = (url: string): RowTarget => {
     },
     read: (work) =>
       withConnection((connection) =>
-        withinTransaction(connection, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', () => work(readerOn(connection))),
+        withinTransaction(connection, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', () =>
+          work(readerOn(connection)),
+        ),
       ),
     load: (work) =>
       withConnection((connection) => {

@@ -1,8 +1,8 @@
 import type { Archives } from '../../application/ports/backups.ts'
+import type { S3BlobStoreOptions } from './blob-store.ts'
 import { createS3Client } from './client.ts'
 import { download } from './download.ts'
 import { isMissing, toAppError } from './errors.ts'
-import type { S3BlobStoreOptions } from './blob-store.ts'
 import { upload } from './upload.ts'
 
 /** Keeps archives as objects below the prefix of a place. */

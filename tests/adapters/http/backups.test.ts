@@ -121,4 +121,3 @@ describe('backups', () => {
     expect((await backup(id)).verified_at).toBeNull()
   })
 })
-
