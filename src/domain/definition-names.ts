@@ -72,7 +72,7 @@ const RESERVED_TYPES: ReadonlySet<string> = new Set([
     'RecordVersion',
   ],
   ...['RecordVersionPage', 'RefusedLine', 'VersionActor'],
-  ...['Backup', 'BackupLink', 'BackupLinkCreate', 'BackupPage', 'BackupState'],
+  ...['Backup', 'BackupLink', 'BackupLinkCreate', 'BackupPage'],
 ])
 
 /** What is appended to the name of a record for the types that belong to it. */

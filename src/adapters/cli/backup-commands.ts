@@ -1,5 +1,5 @@
 import { lines, type WithSettings } from './collection-commands.ts'
-import { type Commands, EXIT, type Flags } from './program.ts'
+import { type Commands, EXIT } from './program.ts'
 
 interface Problems {
   readonly problems: readonly string[]

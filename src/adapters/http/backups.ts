@@ -14,7 +14,7 @@ import { toTimestamp } from './timestamps.ts'
 const SIGNATURE = 'Yb2Xd9Lk4Rf6Hs1Ng8Ta3Ue5Io7Mp1Zt3q8Jc0m5Vw7'
 const SHA_256 = '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'
 
-const State = choiceOf(BACKUP_STATES, { title: 'BackupState', examples: ['done'] })
+const State = choiceOf(BACKUP_STATES, { examples: ['done'] })
 
 const BackupResponse = t.Object(
   {
@@ -175,7 +175,7 @@ export const backupRoutes = (kernel: Kernel, { backups, publicUrl, log }: Deps) 
       },
       {
         admit: { who: 'admin', idempotent: true },
-        response: { 202: BackupResponse, ...problems(409) },
+        response: { 202: BackupResponse, ...problems(409, 422) },
         detail: {
           operationId: 'createBackup',
           summary: 'Start a backup of the whole installation',
