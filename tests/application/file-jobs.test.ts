@@ -7,7 +7,7 @@ import { createFiles } from '../../src/application/files.ts'
 import { createJobHandlers } from '../../src/application/job-handlers.ts'
 import type { UnitOfWork } from '../../src/application/ports/persistence.ts'
 import { AppError } from '../../src/domain/errors.ts'
-import type { Job, JobKind } from '../../src/domain/job.ts'
+import type { Job } from '../../src/domain/job.ts'
 import { entriesOf, piecesOf } from '../contracts/blob-store.ts'
 import { recordUnitsOn } from '../support/collections.ts'
 import { createMailbox } from '../support/mail.ts'
@@ -52,7 +52,7 @@ const prepare = async () => {
     })
   const files = filesOn(store)
   const receive = (content = 'hello') => files.receive(actor, { filename: 'a.txt', content: piecesOf(content) })
-  const run = (kind: JobKind, payload: unknown = {}) => {
+  const run = (kind: keyof typeof handlers, payload: unknown = {}) => {
     const job: Job = {
       id: 1,
       kind,

@@ -16,6 +16,10 @@ export interface Commands {
     flags: Flags,
   ): Promise<number>
   types(options: { readonly out?: string; readonly dir?: string }, flags: Flags): Promise<number>
+  backup(options: { readonly to?: string }, flags: Flags): Promise<number>
+  verifyBackup(options: { readonly file: string }, flags: Flags): Promise<number>
+  restore(options: { readonly file: string }, flags: Flags): Promise<number>
+  backupKey(): Promise<number>
   openapi(options: { readonly out?: string }): Promise<number>
   config(flags: Flags): Promise<number>
   health(flags: Flags): Promise<number>
@@ -186,6 +190,59 @@ const addAdministrationCommands = (program: Command, commands: Commands, done: (
     })
 }
 
+const BACKUP_HELP = `
+One archive has the database and all files, as they are when it begins: a tar file compressed with zstd and, with
+BACKUP_KEY, encrypted for age. Only an encrypted archive has the signing secret. A server may run meanwhile.
+
+Without --to, it is kept where BACKUP_URL says, and listed with the others. FILE may be a folder, and an object on S3 ends
+in .zst or .age; otherwise a name is chosen. An existing archive is never replaced.
+Exit codes: 0 done; 1 failed, and there is no archive; 2 wrong usage.
+`
+
+const RESTORE_HELP = `
+The target is what DATA_DIR, DATABASE_URL and FILES_URL name: an embedded database or Postgres, a folder or S3, whatever
+the archive was made from. All of it has to be empty. Set BACKUP_KEY if the archive is encrypted. The whole archive is
+checked before the first change.
+Exit codes: 0 restored; 1 refused or failed, and nothing was restored; 2 wrong usage.
+`
+
+const addBackupCommands = (program: Command, commands: Commands, done: (code: number) => void) => {
+  const backup = program
+    .command('backup')
+    .description('write one archive of the whole installation, while it is served or not')
+    .option('--to <file>', 'a file, a folder, or s3://BUCKET/NAME.tar.zst?endpoint=…&region=…')
+    .addOption(dataDir())
+    .addHelpText('after', BACKUP_HELP)
+    .action(async ({ to, ...options }) => {
+      done(await commands.backup(to === undefined ? {} : { to }, toFlags(options)))
+    })
+
+  backup
+    .command('verify')
+    .description('restore an archive into a scratch folder and compare')
+    .argument('<file>')
+    .action(async (file) => {
+      done(await commands.verifyBackup({ file }, {}))
+    })
+
+  backup
+    .command('key')
+    .description('print a new key for BACKUP_KEY')
+    .action(async () => {
+      done(await commands.backupKey())
+    })
+
+  program
+    .command('restore')
+    .description('restore an archive into an empty installation')
+    .argument('<file>')
+    .addOption(dataDir())
+    .addHelpText('after', RESTORE_HELP)
+    .action(async (file, options) => {
+      done(await commands.restore({ file }, toFlags(options)))
+    })
+}
+
 /**
  * Runs one command line (without the program's name) and returns its exit code: 0 success, 1 failure, 2 wrong usage.
  */
@@ -203,6 +260,7 @@ export const runProgram = async (args: readonly string[], version: string, comma
   addServerCommands(program, commands, done)
   addAdministrationCommands(program, commands, done)
   addCollectionCommands(program, commands, done)
+  addBackupCommands(program, commands, done)
 
   try {
     await program.parseAsync(args, { from: 'user' })

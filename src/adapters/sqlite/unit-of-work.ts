@@ -9,6 +9,7 @@ import { createBackgroundWorker } from '../sql/background-worker.ts'
 import { byCollection } from '../sql/record-table.ts'
 import { createStepQueue, type RunStep, runAtOnce } from '../sql/step-queue.ts'
 import { createAuditReader, createAuditRepository } from './audit.ts'
+import { createBackupReader, createBackupRepository } from './backups.ts'
 import { createCollectionReader, createCollectionRepository } from './collections.ts'
 import { createCommitQueue } from './commit-queue.ts'
 import { type Connection, fileOf, openReader, openWriter, toAppError } from './database.ts'
@@ -150,6 +151,7 @@ const createRepositories = (connection: Connection, context: WriterContext): Sql
     epochs: createEpochWriter(connection, epoch),
     idempotency: createIdempotencyRepository(connection, usage),
     usage: usage.repository,
+    backups: createBackupRepository(connection),
   }
 }
 
@@ -184,6 +186,7 @@ const createReaders = (
   audit: createAuditReader(connection),
   epochs: createEpochReader(connection, epoch),
   usage: createUsageReader(connection),
+  backups: createBackupReader(connection),
 })
 
 /** `wal-sync.ts` does syncs and checkpoints. */

@@ -8,6 +8,7 @@ import { createMailbox } from '../../support/mail.ts'
 import { type Operation, operations, resolved } from '../../support/openapi.ts'
 import { sendRaw } from '../../support/raw-http.ts'
 import { type Member, startSkep } from '../../support/skep.ts'
+import { until } from '../../support/until.ts'
 import { MULTIPART, multipart, PNG, part, upload } from '../../support/uploads.ts'
 
 const clock = testClock()
@@ -171,6 +172,12 @@ describe('a query parameter', () => {
       return skep.call('PUT', '/collections/things', { token: root.token, json })
     }
     if (path.includes('/files/')) return (await upload(skep.call, root)).body.id
+    if (path.includes('/backups/')) {
+      const { id } = (await skep.call('POST', '/admin/backups', { token: root.token })).body
+      const state = async () => (await skep.call('GET', `/admin/backups/${id}`, { token: root.token })).body.state
+      await until(async () => (await state()) !== 'running')
+      return id
+    }
     if (path.includes('/items/{')) {
       return (await skep.call('POST', '/items/', { token: root.token, json: { title: 'One' } })).body.id
     }
