@@ -35,6 +35,7 @@ import {
 import { createRecordReader, createRecordRepository } from './records.ts'
 import type { RowCache } from './row-cache.ts'
 import { createRefreshTokenRepository, createSessionReader, createSessionRepository } from './sessions.ts'
+import { createSharedReadSnapshot } from './shared-read-snapshot.ts'
 import { createSignInSourceReader, createSignInSourceRepository } from './sign-in-sources.ts'
 import { createStoredRecordReaders } from './stored-record-readers.ts'
 import { createStoredRecordRepositories } from './stored-records.ts'
@@ -42,6 +43,7 @@ import { createUsage, createUsageReader, type Usage } from './usage.ts'
 import { createUserReader, createUserRepository } from './users.ts'
 import { createWalSync, openWal, type Wal } from './wal-sync.ts'
 import { createWriter } from './writer.ts'
+import type { WritersLock } from './writers-lock.ts'
 
 interface SqliteTx extends Tx {
   readonly jobs: SqliteJobRepository
@@ -53,6 +55,8 @@ interface Options extends StoreOptions {
   /** A migrated database. */
   readonly path: string
   readonly lockTimeoutMs?: number
+  /** If other threads have the same database open. */
+  readonly lock?: WritersLock
   /** For failure tests: called with each writer connection; returns the one to use. */
   readonly onOpenWriter?: (writer: Connection) => Connection
   /** For failure tests. */
@@ -199,8 +203,8 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
     return onOpenWriter?.(writer) ?? writer
   }
   const reader = openReader(path)
-  const { wal = openWal(fileOf(reader)), onLost = crash } = options
-  const snapshot = createReadSnapshot(reader)
+  const { wal = openWal(fileOf(reader)), onLost = crash, lock } = options
+  const snapshot = lock === undefined ? createReadSnapshot(reader) : createSharedReadSnapshot(reader, lock)
   const marks: CommitMarks = { jobs: false, events: false, unindexed: false }
   const epoch = presentEpoch(reader)
   const writer = createWriter<SqliteTx>({
@@ -220,7 +224,13 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
   const commits = createCommitQueue<SqliteTx>({
     writer,
     snapshot,
-    walSync: createWalSync({ wal, reader, snapshot, onLost }),
+    walSync: createWalSync({
+      ...{ wal, reader, snapshot },
+      onLost(error) {
+        lock?.markLost()
+        onLost(error)
+      },
+    }),
     afterCommit() {
       const { jobs, events, unindexed } = marks
       marks.jobs = false
@@ -234,28 +244,20 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
   })
   const indexing = createBackgroundWorker(() => commits.write(async (writing) => writing.unindexedRecords.step()))
   const enqueueStep = createStepQueue({ limit: 1 })
+  const inSnapshot = <T>(work: () => T | Promise<T>, since = snapshot.since()): T | Promise<T> => {
+    const ready = snapshot.begin(since)
+    return ready === undefined ? work() : ready.then(() => inSnapshot(work, since))
+  }
   // Between two turns there is no snapshot.
-  const runStep: RunStep = (account, step, isLong) =>
-    enqueueStep(
-      account,
-      () => {
-        snapshot.begin()
-        return step()
-      },
-      isLong,
-    )
+  const runStep: RunStep = (account, step, isLong) => enqueueStep(account, () => inSnapshot(step), isLong)
   const tx = createReaders(reader, snapshot, epoch, runStep)
   const alive = reader.prepare('SELECT 1 FROM users LIMIT 1')
 
-  const failed = (error: unknown): never => {
-    throw toAppError(error)
-  }
-  const read = <T>(work: (tx: ReadTx) => Promise<T>): Promise<T> => {
+  const read = async <T>(work: (tx: ReadTx) => Promise<T>): Promise<T> => {
     try {
-      snapshot.begin()
-      return work(tx).catch(failed)
+      return await inSnapshot(() => work(tx))
     } catch (error) {
-      return Promise.reject(toAppError(error))
+      throw toAppError(error)
     }
   }
 
