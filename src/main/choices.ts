@@ -37,7 +37,9 @@ export const openReserve = ({ DATABASE_URL, FILES_URL }: Settings, log: Log): Pr
 export const openBus = async (settings: Settings, secret: string, clock: Clock, log: Log): Promise<Bus> => {
   const { DATABASE_URL, REDIS_URL } = settings
   const own = createMemoryBus(clock, isEmbedded(DATABASE_URL))
-  if (REDIS_URL !== undefined) return openRedisBus({ url: REDIS_URL, secret, fallback: own.limiter, log })
+  if (REDIS_URL !== undefined) {
+    return openRedisBus({ url: REDIS_URL, secret, fallback: own.limiter, socketSlots: own.socketSlots, log })
+  }
   if (!isEmbedded(DATABASE_URL)) log.warn('without REDIS_URL only one process may serve this database')
   return own
 }

@@ -89,6 +89,7 @@ export const serveApi = async (
     ...useCases,
     slices,
     notices: bus.notices,
+    slots: bus.socketSlots,
     clock,
     realtime,
     toBody: toEventBody,
