@@ -10,14 +10,15 @@ import { createPostgresEngine } from '../adapters/postgres/engine.ts'
 import { openRedisBus } from '../adapters/redis/bus.ts'
 import { createS3BlobStore } from '../adapters/s3/blob-store.ts'
 import { createSqliteEngine } from '../adapters/sqlite/engine.ts'
+import type { WritersLock } from '../adapters/sqlite/writers-lock.ts'
 import type { Engine } from '../application/ports/engine.ts'
 import type { Bus, Mailer } from '../application/ports/messaging.ts'
 import type { Clock, Log } from '../application/ports/system.ts'
 
-/** The database of `DATABASE_URL`. */
-export const engineOf = ({ DATABASE_URL, DATABASE_POOL_SIZE, DATA_DIR }: Settings): Engine =>
+/** The database of `DATABASE_URL`. `lock` is that of the threads that have an embedded one open. */
+export const engineOf = ({ DATABASE_URL, DATABASE_POOL_SIZE, DATA_DIR }: Settings, lock?: WritersLock): Engine =>
   isEmbedded(DATABASE_URL)
-    ? createSqliteEngine({ path: DATABASE_URL, makeFolder: () => makeDataDir(DATA_DIR) })
+    ? createSqliteEngine({ path: DATABASE_URL, makeFolder: () => makeDataDir(DATA_DIR), ...(lock && { lock }) })
     : createPostgresEngine({ url: DATABASE_URL, size: DATABASE_POOL_SIZE })
 
 /** Bytes that one user may store. */

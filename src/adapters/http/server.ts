@@ -2,6 +2,7 @@ import type { WebSocketHandler } from 'bun'
 import type { Elysia } from 'elysia'
 
 export interface RunningServer {
+  readonly port: number
   /** `http://HOST:PORT` as it listens. */
   readonly url: string
   /** Sends one text to all subscribed sockets. */
@@ -19,6 +20,8 @@ const POLL_MS = 10
 export interface Listening<Carried> {
   readonly host: string
   readonly port: number
+  /** Whether other threads listen on the port too. */
+  readonly isShared?: boolean
   /** Handlers of upgraded connections, which replace Elysia's own, because those parse messages. */
   readonly websocket: WebSocketHandler<Carried>
 }
@@ -45,13 +48,16 @@ export const checkAddress = (host: string, port: number): void => {
 }
 
 /** Listens. Throws if the address is in use or not available. */
-export const listen = <Carried>(app: Elysia, { host, port, websocket }: Listening<Carried>): RunningServer => {
+export const listen = <Carried>(
+  app: Elysia,
+  { host, port, isShared = false, websocket }: Listening<Carried>,
+): RunningServer => {
   app.listen({
     hostname: host,
     port,
     websocket: websocket as WebSocketHandler<unknown>,
-    // Otherwise a second server could share the port without an error.
-    reusePort: false,
+    // In a single thread, a second server could share the port without an error.
+    reusePort: isShared,
     development: false,
     // The routes send 413 themselves, in the common format; Bun's response has no body.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
@@ -59,6 +65,7 @@ export const listen = <Carried>(app: Elysia, { host, port, websocket }: Listenin
   const { server } = app
   if (server === null || server.port === undefined) throw new Error('the server did not start')
   return {
+    port: server.port,
     url: urlOf(host, server.port),
     publish: (audience, text) => server.publish(audience, text),
     subscriberCount: (audience) => server.subscriberCount(audience),

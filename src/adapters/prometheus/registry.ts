@@ -1,4 +1,5 @@
 import { type Metric, Registry } from 'prom-client'
+import { mergeSamples, type ThreadSamples } from './merge.ts'
 
 export type Labels = Readonly<Record<string, string | number>>
 
@@ -13,6 +14,11 @@ export interface Collected {
   readonly name: string
   readonly type: 'counter' | 'gauge' | 'histogram'
   readonly help: string
+  /**
+   * What several threads count: `sum`, unless it says that each of them sees the `same`, of which the latest is the
+   * largest, or that it is known for the whole `process`.
+   */
+  readonly across?: 'sum' | 'same' | 'process'
   /** Called at each scrape. If it rejects, the metric has no samples. */
   readonly samples: () => readonly Sample[] | Promise<readonly Sample[]>
 }
@@ -21,28 +27,49 @@ export interface Exposition {
   readonly contentType: string
   /** The current value of every metric, in Prometheus' text format. */
   expose(): Promise<string>
+  /** What this thread has counted, for the thread that exposes it. */
+  collect(): Promise<ThreadSamples>
 }
 
 /** The library only formats the text; values are counted elsewhere and read at each scrape. */
 export const createExposition = (
   metrics: readonly Collected[],
   failed: (name: string, error: unknown) => void,
+  collectOthers: () => Promise<readonly ThreadSamples[]>,
 ): Exposition => {
   const registry = new Registry()
-  for (const { name, type, help, samples } of metrics) {
-    const read = async (): Promise<readonly Sample[]> => {
-      try {
-        return await samples()
-      } catch (error) {
-        failed(name, error)
-        return []
-      }
+  let others: readonly ThreadSamples[] = []
+  const readOwn = async ({ name, samples }: Collected): Promise<readonly Sample[]> => {
+    try {
+      return await samples()
+    } catch (error) {
+      failed(name, error)
+      return []
     }
-    const metric = { name, get: async () => ({ name, type, help, values: await read() }) }
+  }
+  const read = async (collected: Collected): Promise<readonly Sample[]> => {
+    const own = await readOwn(collected)
+    const { name, across = 'sum' } = collected
+    if (across === 'process' || others.length === 0) return own
+    return mergeSamples([own, ...others.map((samples) => samples[name] ?? [])], across === 'sum' ? 'sum' : 'max')
+  }
+  for (const collected of metrics) {
+    const { name, type, help } = collected
+    const metric = { name, get: async () => ({ name, type, help, values: await read(collected) }) }
     // The registry needs only a metric's name and `get`, but its types require the library's own classes.
     registry.registerMetric(metric as unknown as Metric)
   }
-  return { contentType: registry.contentType, expose: () => registry.metrics() }
+  return {
+    contentType: registry.contentType,
+    async expose() {
+      others = await collectOthers()
+      return registry.metrics()
+    },
+    async collect() {
+      const shared = metrics.filter(({ across }) => across !== 'process')
+      return Object.fromEntries(await Promise.all(shared.map(async (one) => [one.name, await readOwn(one)] as const)))
+    },
+  }
 }
 
 /** One sample without labels. */

@@ -271,7 +271,8 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
     await wal.close()
     snapshot.end()
     reader.run('PRAGMA query_only = OFF')
-    reader.run('PRAGMA wal_checkpoint(TRUNCATE)')
+    // Other threads may still write; the last connection moves the log by itself.
+    if (lock === undefined) reader.run('PRAGMA wal_checkpoint(TRUNCATE)')
     reader.close()
   }
 
