@@ -40,7 +40,7 @@ export interface StartOptions {
   readonly stallTimeoutMs?: number
   /** Replaces the free space of the disks. */
   readonly reserve?: Reserve
-  /** For failure tests: called with a function that ends a thread that serves, by its number. */
+  /** For failure tests of several threads: called with a function that ends a thread that serves, by its number. */
   readonly onThreads?: (kill: (thread: number) => void) => void
 }
 

@@ -11,8 +11,11 @@ const HIGH = 0
 const LOW = 1
 const COUNT = 2
 
-/** A few times longer than any thread that runs has a lock; a thread that ended with it never releases it. */
-const MAX_LOCK_TRIES_COUNT = 100_000
+/** Longer than any thread that runs has a lock. */
+const MAX_SPINS_COUNT = 1_000
+/** The wait for a thread that has the lock and no processor. One that has ended with it never releases it. */
+const LOCK_WAIT_MS = 1
+const MAX_LOCK_WAITS_COUNT = 40
 
 /** The counters of the threads of one process. */
 export interface LimitMemory {
@@ -41,8 +44,16 @@ const openTable = ({ buffer, seed }: LimitMemory) => {
     words[slot * WORDS_PER_SLOT_COUNT + at] = value
   }
 
+  const isTaken = (bucket: number): boolean => {
+    for (let spins = 0; spins < MAX_SPINS_COUNT; spins++) {
+      if (Atomics.compareExchange(locks, bucket, 0, 1) === 0) return true
+    }
+    return false
+  }
   const locked = <T>(bucket: number, work: () => T): T => {
-    for (let tries = 0; Atomics.compareExchange(locks, bucket, 0, 1) !== 0 && tries < MAX_LOCK_TRIES_COUNT; tries++) {}
+    for (let waits = 0; !isTaken(bucket) && waits < MAX_LOCK_WAITS_COUNT; waits++) {
+      Atomics.wait(locks, bucket, 1, LOCK_WAIT_MS)
+    }
     try {
       return work()
     } finally {
