@@ -30,7 +30,10 @@ export const socketUrl = ({ url }: Server) => `${url}/ws/bench`
 /** A server, and tokens for a thousand sockets that may hear everything. */
 export const startAudience = async (
   { form, cores, folder }: Context,
-  { core = cores.server, env = {} }: { readonly core?: number | null; readonly env?: Readonly<Record<string, string>> } = {},
+  {
+    core = cores.server,
+    env = {},
+  }: { readonly core?: number | null; readonly env?: Readonly<Record<string, string>> } = {},
 ): Promise<Audience> => {
   const home = folder()
   const people = await gatherCrowd({ form, folder: home, users: USERS_COUNT, sessionsEach: 1, role: 'admin' })

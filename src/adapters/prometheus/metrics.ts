@@ -6,10 +6,10 @@ import { JOB_EVENTS } from '../../domain/event.ts'
 import type { JobState } from '../../domain/job.ts'
 import { createDatabaseMetrics } from './database.ts'
 import { watchEventLoop } from './event-loop.ts'
-import type { ThreadSamples } from './merge.ts'
 import { processMetrics } from './process.ts'
 import { type Collected, createExposition, type Exposition, samplesBy, unlabelledSample } from './registry.ts'
 import { createRequests } from './requests.ts'
+import type { ThreadSamples } from './samples.ts'
 
 export interface SocketCounts {
   readonly open: number

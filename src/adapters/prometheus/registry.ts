@@ -1,14 +1,5 @@
 import { type Metric, Registry } from 'prom-client'
-import { mergeSamples, type ThreadSamples } from './merge.ts'
-
-export type Labels = Readonly<Record<string, string | number>>
-
-export interface Sample {
-  /** If it differs from the metric's. */
-  readonly metricName?: string
-  readonly labels: Labels
-  readonly value: number
-}
+import { mergeSamples, type Sample, type ThreadSamples } from './samples.ts'
 
 export interface Collected {
   readonly name: string

@@ -1,4 +1,11 @@
-import type { Sample } from './registry.ts'
+export type Labels = Readonly<Record<string, string | number>>
+
+export interface Sample {
+  /** If it differs from the metric's. */
+  readonly metricName?: string
+  readonly labels: Labels
+  readonly value: number
+}
 
 /** What one thread has counted, by the name of the metric. */
 export type ThreadSamples = Readonly<Record<string, readonly Sample[]>>
