@@ -157,7 +157,7 @@ export const startServingThreads = async (foundation: Foundation, shared: Shared
 
   const replace = async (thread: number, port: number): Promise<void> => {
     if (isStopping) return
-    log.error('a thread has ended and is replaced', { thread })
+    log.error('a thread has ended', { thread })
     if (!(await clearUp(thread))) {
       crash()
       return
@@ -165,6 +165,7 @@ export const startServingThreads = async (foundation: Foundation, shared: Shared
     while (!isStopping) {
       try {
         await run(thread, port)
+        log.info('the thread was replaced', { thread })
         return
       } catch (error) {
         log.error('a thread could not be replaced', { thread, error })

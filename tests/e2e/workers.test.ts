@@ -141,8 +141,7 @@ test('a thread that is killed is replaced, and nothing that was acknowledged is 
     const ended = performance.now()
     const replaced = skep.log.entries.length
     skep.kill(1 + (round % 2))
-    // Both threads have answered: one of them was replaced.
-    await skep.log.until((entry) => skep.log.entries.indexOf(entry) >= replaced && /is replaced/.test(entry.message))
+    await skep.log.until((entry) => skep.log.entries.indexOf(entry) >= replaced && /was replaced/.test(entry.message))
     const requests = () => statusesOf(8, () => skep.call('GET', '/users/me', { token }).catch(failedAnswer))
     await until(async () => (await requests()).every((status) => status === 200))
     longestMs = Math.max(longestMs, performance.now() - ended)
@@ -167,7 +166,7 @@ test('the sockets of a killed thread close, the others stay, and the user may op
   for (const socket of sockets) void socket.closed.then(() => closed++)
   const replaced = skep.log.entries.length
   skep.kill(2)
-  await skep.log.until((entry) => skep.log.entries.indexOf(entry) >= replaced && /is replaced/.test(entry.message))
+  await skep.log.until((entry) => skep.log.entries.indexOf(entry) >= replaced && /was replaced/.test(entry.message))
   await until(() => closed > 0)
   await until(() =>
     open().then(
