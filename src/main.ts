@@ -3,7 +3,7 @@ import './main/production-mode.ts'
 
 import pkg from '../package.json' with { type: 'json' }
 import { systemClock } from './adapters/bun/clock.ts'
-import { createClosers } from './adapters/bun/closers.ts'
+import { type Closers, createClosers } from './adapters/bun/closers.ts'
 import { createOpaqueTokens } from './adapters/bun/opaque-tokens.ts'
 import { createPasswordHasher } from './adapters/bun/password-hasher.ts'
 import { createCommands } from './adapters/cli/commands.ts'
@@ -22,9 +22,10 @@ import type { Users } from './application/users.ts'
 import { engineOf, type OpenMailer, openMailer } from './main/choices.ts'
 import { applyCollections, declareTypes, exportCollections, migrate, pendingChanges } from './main/collections.ts'
 import { copy } from './main/copy.ts'
-import { composeUseCases, openFoundation, type StartOptions, secretOf } from './main/foundation.ts'
+import { composeUseCases, type Foundation, openFoundation, type StartOptions, secretOf } from './main/foundation.ts'
 import { startJobs } from './main/jobs.ts'
-import { basePathOf, serveApi } from './main/serving.ts'
+import { basePathOf, serveApi, warnAboutPublicUrl } from './main/serving.ts'
+import { type SharedParts, shareParts, startServingThreads } from './main/threads.ts'
 
 export type { App } from './adapters/http/api.ts'
 export type { StartOptions }
@@ -38,6 +39,29 @@ export interface RunningSkep {
   close(): Promise<void>
 }
 
+/** An API that is served. */
+interface Served {
+  readonly url: string
+  readonly publicUrl: string
+  stop(timeoutMs: number): Promise<unknown>
+}
+
+const serveHere = async (
+  foundation: Foundation,
+  options: StartOptions,
+  closers: Closers,
+  accepting: () => Promise<void>,
+): Promise<Served> => {
+  const { server, sockets, publicUrl } = await serveApi(foundation, options, closers, accepting)
+  return { url: server.url, publicUrl, stop: (timeoutMs) => Promise.all([sockets.stop(), server.stop(timeoutMs)]) }
+}
+
+const serveInThreads = async (foundation: Foundation, { onThreads }: StartOptions, shared: SharedParts) => {
+  const threads = await startServingThreads(foundation, shared)
+  onThreads?.(threads.kill)
+  return threads
+}
+
 /**
  * Migrates an embedded database and serves. Rejects if the port is in use, before anything is created or migrated; if
  * another server has the embedded database open; and if a database that is not embedded has pending migrations.
@@ -48,21 +72,25 @@ export const start = async (options: StartOptions): Promise<RunningSkep> => {
   makeDataDir(settings.DATA_DIR)
   const closers = createClosers()
   try {
-    const foundation = await openFoundation(options, closers)
+    const shared = settings.WORKERS === 1 ? null : shareParts(settings.WORKERS, options.clock ?? systemClock)
+    const foundation = await openFoundation(options, closers, shared?.part)
     let stopping = false
     const accepting = async () => {
       if (stopping) throw new Error('stopping')
     }
-    const { server, sockets, publicUrl } = await serveApi(foundation, options, closers, accepting)
+    const { url, publicUrl, stop } = shared
+      ? await serveInThreads(foundation, options, shared)
+      : await serveHere(foundation, options, closers, accepting)
+    warnAboutPublicUrl(options, publicUrl)
     const mailer: OpenMailer = options.mailer ?? openMailer(settings, log)
     closers.add(() => mailer.close?.())
     let worker: Worker | null = null
     // Unfinished jobs must still be returned to the queue.
-    closers.add((left) => Promise.all([sockets.stop(), server.stop(left * 0.8), worker?.stop(left * 0.8)]))
+    closers.add((left) => Promise.all([stop(left * 0.8), worker?.stop(left * 0.8)]))
     worker = await startJobs(foundation, mailer, publicUrl)
     const token = await foundation.useCases.setup.issueToken()
     return {
-      url: server.url,
+      url,
       setupUrl: token === null ? null : `${publicUrl}/console/setup#token=${token}`,
       async close() {
         stopping = true

@@ -21,6 +21,7 @@ import { readsUnderSignIns } from './reads-under-sign-ins.ts'
 import { refresh } from './refresh.ts'
 import { twoProcesses } from './two-processes.ts'
 import { usersMe, usersMeDuties } from './users-me.ts'
+import { workers } from './workers.ts'
 
 /** Every case, in the order it runs. */
 export const CASES: readonly Case[] = [
@@ -37,6 +38,7 @@ export const CASES: readonly Case[] = [
   postgresRead,
   postgresCreate,
   twoProcesses,
+  workers,
   fanOut,
   commitToReceive,
   ownChanges,

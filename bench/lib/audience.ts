@@ -28,10 +28,16 @@ export interface Audience extends AsyncDisposable {
 export const socketUrl = ({ url }: Server) => `${url}/ws/bench`
 
 /** A server, and tokens for a thousand sockets that may hear everything. */
-export const startAudience = async ({ form, cores, folder }: Context): Promise<Audience> => {
+export const startAudience = async (
+  { form, cores, folder }: Context,
+  {
+    core = cores.server,
+    env = {},
+  }: { readonly core?: number | null; readonly env?: Readonly<Record<string, string>> } = {},
+): Promise<Audience> => {
   const home = folder()
   const people = await gatherCrowd({ form, folder: home, users: USERS_COUNT, sessionsEach: 1, role: 'admin' })
-  const skep = await startSkep(form, { folder: home, core: cores.server, env: SECRET })
+  const skep = await startSkep(form, { folder: home, core, env: { ...SECRET, ...env } })
   return {
     skep,
     url: socketUrl(skep),

@@ -12,15 +12,16 @@ import { openRedisBus } from '../adapters/redis/bus.ts'
 import { createS3Archives } from '../adapters/s3/archives.ts'
 import { createS3BlobStore } from '../adapters/s3/blob-store.ts'
 import { createSqliteEngine } from '../adapters/sqlite/engine.ts'
+import type { WritersLock } from '../adapters/sqlite/writers-lock.ts'
 import type { Archives } from '../application/ports/backups.ts'
 import type { Engine } from '../application/ports/engine.ts'
 import type { Bus, Mailer } from '../application/ports/messaging.ts'
 import type { Clock, Log } from '../application/ports/system.ts'
 
-/** The database of `DATABASE_URL`. */
-export const engineOf = ({ DATABASE_URL, DATABASE_POOL_SIZE, DATA_DIR }: Settings): Engine =>
+/** The database of `DATABASE_URL`. `lock` is that of the threads that have an embedded one open. */
+export const engineOf = ({ DATABASE_URL, DATABASE_POOL_SIZE, DATA_DIR }: Settings, lock?: WritersLock): Engine =>
   isEmbedded(DATABASE_URL)
-    ? createSqliteEngine({ path: DATABASE_URL, makeFolder: () => makeDataDir(DATA_DIR) })
+    ? createSqliteEngine({ path: DATABASE_URL, makeFolder: () => makeDataDir(DATA_DIR), ...(lock && { lock }) })
     : createPostgresEngine({ url: DATABASE_URL, size: DATABASE_POOL_SIZE })
 
 /** Bytes that one user may store. */
@@ -40,7 +41,9 @@ export const openReserve = ({ DATABASE_URL, FILES_URL }: Settings, log: Log): Pr
 export const openBus = async (settings: Settings, secret: string, clock: Clock, log: Log): Promise<Bus> => {
   const { DATABASE_URL, REDIS_URL } = settings
   const own = createMemoryBus(clock, isEmbedded(DATABASE_URL))
-  if (REDIS_URL !== undefined) return openRedisBus({ url: REDIS_URL, secret, fallback: own.limiter, log })
+  if (REDIS_URL !== undefined) {
+    return openRedisBus({ url: REDIS_URL, secret, fallback: own.limiter, socketSlots: own.socketSlots, log })
+  }
   if (!isEmbedded(DATABASE_URL)) log.warn('without REDIS_URL only one process may serve this database')
   return own
 }

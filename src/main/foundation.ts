@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import pkg from '../../package.json' with { type: 'json' }
 import { systemClock } from '../adapters/bun/clock.ts'
 import type { Closers } from '../adapters/bun/closers.ts'
@@ -12,9 +13,13 @@ import { compilePattern } from '../adapters/json-schema/patterns.ts'
 import { compileValidator } from '../adapters/json-schema/validator.ts'
 import { createAccessTokens, type PreviousKey } from '../adapters/jwt/access-tokens.ts'
 import { createMetrics } from '../adapters/prometheus/metrics.ts'
+import type { ThreadSamples } from '../adapters/prometheus/samples.ts'
+import type { WritersLock } from '../adapters/sqlite/writers-lock.ts'
+import type { ThreadBus } from '../adapters/threads/hub.ts'
 import type { SocketDurations, Sockets } from '../adapters/ws/sockets.ts'
 import { createCatalog } from '../application/catalog.ts'
 import { type Collections, createCollections } from '../application/collections.ts'
+import type { Engine } from '../application/ports/engine.ts'
 import type { Bus, CommitSignal, Mailer } from '../application/ports/messaging.ts'
 import type { UnitOfWork } from '../application/ports/persistence.ts'
 import type { PasswordHasher } from '../application/ports/security.ts'
@@ -40,6 +45,22 @@ export interface StartOptions {
   readonly idleTimeoutSeconds?: number
   /** Replaces the free space of the disks. */
   readonly reserve?: Reserve
+  /** For failure tests of several threads: called with a function that ends a thread that serves, by its number. */
+  readonly onThreads?: (kill: (thread: number) => void) => void
+}
+
+export interface Secrets {
+  readonly secret: string
+  readonly previous: PreviousSecret | null
+}
+
+/** The part of one thread in a process that serves with several. */
+export interface ThreadPart {
+  readonly lock: WritersLock
+  /** `ownSamples` reads what this thread has counted. */
+  readonly openBus: (ownSamples: () => Promise<ThreadSamples>) => ThreadBus
+  /** Of a thread that serves: the main thread has prepared the database, and has read the secrets. */
+  readonly secrets?: Secrets
 }
 
 export const secretOf = (settings: Settings): string => settings.JWT_SECRET ?? keptSecret(settings.DATA_DIR)
@@ -130,10 +151,8 @@ const noteStart = (store: UnitOfWork, shown: readonly ShownSetting[], clock: Clo
   return store.write((tx) => tx.audit.append(entry))
 }
 
-/** Opens the database, the bus and the file storage, in that order, and registers each with `closers`. */
-export const openFoundation = async (options: StartOptions, closers: Closers) => {
-  const { settings, log, clock = systemClock, passwords = createPasswordHasher() } = options
-  const engine = engineOf(settings)
+/** Locks and migrates the database, and reads the secrets. */
+const prepare = async (engine: Engine, settings: Settings, log: Log, clock: Clock, closers: Closers) => {
   closers.add(engine.lock())
   const migrations = await engine.ensureMigrated()
   if (migrations.length > 0) log.info('migrated', { migrations })
@@ -143,20 +162,45 @@ export const openFoundation = async (options: StartOptions, closers: Closers) =>
     log.warn('other users on this machine can access the data folder: restrict its mode with chmod', { path, mode })
   }
   const previous = settings.JWT_SECRET === undefined ? previousSecret(settings.DATA_DIR, clock.now()) : null
-  const bus = await openBus(settings, secret, clock, log)
-  closers.add(bus.close)
-  const listeners: Listeners = {}
+  return { secret, previous }
+}
+
+/** Threads share the cores, and each hash in progress takes 19 MiB. */
+const passwordsOf = ({ WORKERS }: Settings): PasswordHasher =>
+  WORKERS === 1
+    ? createPasswordHasher()
+    : createPasswordHasher({ concurrency: Math.max(1, Math.floor(availableParallelism() / WORKERS)) })
+
+/** Calls the listeners of this thread after a commit, and publishes it to the others. */
+const connectSignals = (bus: Bus, listeners: Listeners) => {
   const notify = (signal: CommitSignal) => listeners[signal]?.()
   bus.commitSignals.subscribe(notify)
-  const committed = (signal: CommitSignal) => {
+  return (signal: CommitSignal) => {
     notify(signal)
     bus.commitSignals.publish(signal)
   }
+}
+
+/**
+ * Opens the database, the bus and the file storage, in that order, and registers each with `closers`. `part` is given if
+ * several threads serve.
+ */
+export const openFoundation = async (options: StartOptions, closers: Closers, part?: ThreadPart) => {
+  const { settings, log, clock = systemClock, passwords = passwordsOf(settings) } = options
+  const engine = engineOf(settings, part?.lock)
+  const { secret, previous } = part?.secrets ?? (await prepare(engine, settings, log, clock, closers))
+  const threadBus = part?.openBus(() => metrics.collect())
+  const bus = threadBus ?? (await openBus(settings, secret, clock, log))
+  closers.add(bus.close)
+  const listeners: Listeners = {}
+  const committed = connectSignals(bus, listeners)
   const metrics = createMetrics({
     version: pkg.version,
     log,
     sockets: () => listeners.sockets?.counts() ?? NO_SOCKETS,
     jobs: () => store.read((tx) => tx.jobs.countByState(100_000)),
+    // Threads of one process run the same code.
+    ...(threadBus && { collectOthers: async () => (await threadBus.samplesOfOthers()) as ThreadSamples[] }),
   })
   closers.add(metrics.stop)
   const store = engine.open({
@@ -166,16 +210,19 @@ export const openFoundation = async (options: StartOptions, closers: Closers) =>
     onEvents: () => committed('events'),
   })
   closers.add(store.close)
-  await store.beginEpoch()
+  const isPrepared = part?.secrets !== undefined
+  if (!isPrepared) await store.beginEpoch()
   const blobs = await openBlobs(settings, log)
   const archives = archivesAt(settings, log)
   const watched = options.reserve === undefined ? await openReserve(settings, log) : null
   closers.add(() => watched?.stop())
   const reserve = options.reserve ?? watched ?? NO_RESERVE
   const useCases = composeUseCases(settings, secret, { unitOfWork: store, bus, clock, passwords, reserve }, previous)
-  await useCases.collections.abandonUnfinished({ isAlone: isEmbedded(settings.DATABASE_URL) })
-  await noteStart(store, options.shownSettings ?? [], clock)
-  await ensureDefinitions(settings, useCases.collections, log)
+  if (!isPrepared) {
+    await useCases.collections.abandonUnfinished({ isAlone: isEmbedded(settings.DATABASE_URL) })
+    await noteStart(store, options.shownSettings ?? [], clock)
+    await ensureDefinitions(settings, useCases.collections, log)
+  }
   return { settings, log, clock, secret, previous, bus, listeners, metrics, store, blobs, archives, reserve, useCases }
 }
 

@@ -100,6 +100,7 @@ export const serveApi = async (
     ...useCases,
     slices,
     notices: bus.notices,
+    slots: bus.socketSlots,
     clock,
     realtime,
     toBody: toEventBody,
@@ -111,6 +112,7 @@ export const serveApi = async (
     ...(options.stallTimeoutMs === undefined ? {} : { stallTimeoutMs: options.stallTimeoutMs }),
   })
   listeners.sockets = sockets
+  closers.add(sockets.stop)
   await sockets.start()
   const checks: readonly Check[] = [
     { name: 'accepting', run: accepting, uncached: true },
@@ -139,17 +141,17 @@ export const serveApi = async (
     },
     { ...apiOptions(settings), idleTimeoutSeconds },
   )
-  closers.add(sockets.stop)
-  const server = listen(api, {
-    host: settings.HOST,
-    port: settings.PORT,
-    idleTimeoutSeconds,
-    websocket: sockets.handlers,
-  })
+  const { HOST: host, PORT: port } = settings
+  const isShared = settings.WORKERS > 1
+  const server = listen(api, { host, port, idleTimeoutSeconds, isShared, websocket: sockets.handlers })
   sockets.publishTo(server)
   publicUrl = settings.PUBLIC_URL ?? server.url
-  if (publicUrl === server.url && settings.APP_URL === undefined && /^(0\.0\.0\.0|::)$/.test(settings.HOST)) {
-    log.warn('set PUBLIC_URL: without it, links in mail lead to an address that nobody can open', { publicUrl })
-  }
   return { server, sockets, publicUrl }
+}
+
+/** Warns if links in mail would lead to the address that means all addresses. */
+export const warnAboutPublicUrl = ({ settings, log }: Pick<StartOptions, 'settings' | 'log'>, publicUrl: string) => {
+  const { PUBLIC_URL, APP_URL, HOST } = settings
+  if (PUBLIC_URL !== undefined || APP_URL !== undefined || !/^(0\.0\.0\.0|::)$/.test(HOST)) return
+  log.warn('set PUBLIC_URL: without it, links in mail lead to an address that nobody can open', { publicUrl })
 }

@@ -6,7 +6,7 @@ import { until } from '../support/until.ts'
 export const accessNoticesContract = (
   engine: string,
   open: () => Promise<readonly [AccessNotices, ...AccessNotices[]]>,
-  skip = false,
+  { skip = false, isLossless = false } = {},
 ) => {
   describe.skipIf(skip)(`the access notices of ${engine}`, () => {
     const receive = (notices: AccessNotices) => {
@@ -39,9 +39,19 @@ export const accessNoticesContract = (
       expect([here, ...there]).toEqual([here, ...there].map(() => [1, 2, 3]))
     })
 
-    test('report that notices may be lost if there are other processes', async () => {
-      const all = await open()
-      expect(all.map(({ lossless }) => lossless)).toEqual(all.map(() => all.length === 1))
-    })
+    if (isLossless) {
+      test('have reached every listener when the promise of `publish` resolves', async () => {
+        const all = await open()
+        const received = all.map(receive)
+        for (const [index, one] of all.entries()) await one.publish(index)
+        expect(received).toEqual(all.map(() => [...all.keys()]))
+        expect(all.every(({ lossless }) => lossless)).toBe(true)
+      })
+    } else {
+      test('report that they may be lost', async () => {
+        const all = await open()
+        expect(all.some(({ lossless }) => lossless)).toBe(false)
+      })
+    }
   })
 }

@@ -23,11 +23,10 @@ const POLL_MS = 20
 const CLOCK_MS = 20
 const RECURRING = ['clean-up', 'sweep-blobs']
 
+/** In this order no job that begins meanwhile is missed, whichever thread answers. */
 const waiting = async ({ url, token }: Whole) => {
-  const jobs = await Promise.all(
-    ['queued', 'running'].map((state) => readAll(url, `/admin/jobs?state=${state}`, token, JobShape)),
-  )
-  return jobs.flat()
+  const queued = await readAll(url, '/admin/jobs?state=queued', token, JobShape)
+  return [...queued, ...(await readAll(url, '/admin/jobs?state=running', token, JobShape))]
 }
 
 /** Waits until every job that is not there for good is done. */

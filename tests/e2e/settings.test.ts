@@ -22,6 +22,7 @@ const WRONG = [
   ['UPLOAD_TYPES', 'pictures', 'a comma list of content types'],
   ['RATE_LIMIT', '600', 'requests per duration'],
   ['RATE_LIMIT_AUTH', 'many/1m', 'requests per duration'],
+  ['WORKERS', 'many', 'an integer from 1 to 64, or auto'],
   ['TRUST_PROXY', 'yes', 'an integer from 0 to 100'],
   ['EVENT_RETENTION', 'forever', 'a duration such as 30s'],
   ['SHUTDOWN_TIMEOUT', '0.5s', 'a duration such as 30s'],

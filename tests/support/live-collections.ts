@@ -8,6 +8,7 @@ import { compilePattern } from '../../src/adapters/json-schema/patterns.ts'
 import { compileValidator } from '../../src/adapters/json-schema/validator.ts'
 import { createAccessTokens } from '../../src/adapters/jwt/access-tokens.ts'
 import { createMemoryBus } from '../../src/adapters/memory/bus.ts'
+import { createMemorySocketSlots } from '../../src/adapters/memory/socket-slots.ts'
 import { openPostgresStore } from '../../src/adapters/postgres/unit-of-work.ts'
 import type { Connection } from '../../src/adapters/ws/connection.ts'
 import { createSockets } from '../../src/adapters/ws/sockets.ts'
@@ -77,6 +78,7 @@ export const startLiveCollections = async (limits: { readonly maxAffectedCount?:
   const realtime = createRealtime({ unitOfWork: store, topics, readable, clock, slices, log })
   const sent: string[] = []
   const sockets = createSockets({
+    slots: createMemorySocketSlots(),
     maxSocketsPerUser: 1_000,
     realtime,
     access,

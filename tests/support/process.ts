@@ -150,10 +150,17 @@ export interface Server extends Skep {
   call<T = Fields>(method: string, path: string, options?: Call): Promise<Answer<T>>
 }
 
+/** `SKEP_TEST_WORKERS=2` runs the same tests on servers with two threads, where the database is embedded. */
+const threads = (env: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> => {
+  const { SKEP_TEST_WORKERS: WORKERS } = process.env
+  const isAlone = /^postgres/.test(env.DATABASE_URL ?? '') || env.REDIS_URL !== undefined
+  return WORKERS === undefined || isAlone ? {} : { WORKERS }
+}
+
 /** Starts a server and waits for its announcement. On a free port and without limits, unless `env` says otherwise. */
 export const serve = async (options: Options, args: readonly string[] = []): Promise<Server> => {
   const stacked = await onStack(args, options)
-  const skep = spawn(['serve', ...args], { ...stacked, env: { ...DEFAULTS, ...stacked.env } })
+  const skep = spawn(['serve', ...args], { ...stacked, env: { ...DEFAULTS, ...threads(stacked.env), ...stacked.env } })
   try {
     const [, url = '', docsUrl = '', dataDir = ''] = await skep.stdout.match(ANNOUNCEMENT)
     return {

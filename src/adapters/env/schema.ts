@@ -101,6 +101,8 @@ const secretText = (minimumBytes: number) => (text: string) => (Buffer.byteLengt
 
 const MAX_APP_NAME_CHARACTERS = 64
 
+const MAX_WORKERS_COUNT = 64
+
 /** Every setting, by its environment variable. Optional settings have a default that depends on others, or none. */
 export const SettingsSchema = Type.Object({
   HOST: setting({ accepts: 'a host name or an IP address', default: '127.0.0.1' }, (text) =>
@@ -161,6 +163,11 @@ export const SettingsSchema = Type.Object({
   QUOTA: setting({ accepts: 'a size such as 512mb or 1gb, or off', default: '1gb' }, (text) =>
     text === 'off' ? text : parseSize(text),
   ),
+  WORKERS: setting({ accepts: `an integer from 1 to ${MAX_WORKERS_COUNT}, or auto`, default: '1' }, (text) => {
+    if (text === 'auto') return text
+    const value = /^\d{1,2}$/.test(text) ? Number(text) : 0
+    return value >= 1 && value <= MAX_WORKERS_COUNT ? value : null
+  }),
   TRUST_PROXY: integer(0, 100, 0),
   EVENT_RETENTION: duration('7d'),
   HISTORY_RETENTION: duration('30d'),

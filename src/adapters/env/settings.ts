@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { TransformDecodeError, Value } from '@sinclair/typebox/value'
 import { SettingFaults } from './mail-templates.ts'
@@ -7,7 +8,9 @@ import { type GivenSettings, type SettingName, SettingsSchema } from './schema.t
 export type Source = 'flag' | 'environment' | 'default'
 
 /** Every setting with its value. Durations are milliseconds, sizes bytes, paths absolute. */
-export interface Settings extends Readonly<GivenSettings> {
+export interface Settings extends Readonly<Omit<GivenSettings, 'WORKERS'>> {
+  /** The number of threads that serve. */
+  readonly WORKERS: number
   readonly DATABASE_URL: string
   /** A folder, or a bucket on S3, with its access keys. */
   readonly FILES_URL: string | S3Place
@@ -81,6 +84,14 @@ const problemsOf = (name: SettingName, text: string, error: unknown): readonly s
   return [`${name}: ${given}${cause?.message ?? accepts}`]
 }
 
+/** Why no more than one thread can serve; null if more can. */
+const reasonForOneThread = ({ DATABASE_URL = '', REDIS_URL }: Partial<GivenSettings>): string | null => {
+  if (!isEmbedded(DATABASE_URL)) return 'threads share an embedded database; on Postgres, start several processes'
+  if (REDIS_URL !== undefined) return 'threads of one process do not use Redis: leave REDIS_URL unset'
+  if (process.platform !== 'linux') return 'threads can share a port only on Linux'
+  return null
+}
+
 /**
  * Reads all settings at once: flags override the environment, which overrides defaults; an empty value counts as unset.
  * `problems` has one line for every invalid setting, so that they can be fixed together.
@@ -117,6 +128,8 @@ export const readSettings = (environment: Texts, flags: Texts, isTerminal: boole
   ) {
     problems.push('JWT_SECRET: required when the database is not embedded, at least 32 bytes')
   }
+  const whyAlone = reasonForOneThread(given)
+  if (typeof given.WORKERS === 'number' && given.WORKERS > 1 && whyAlone !== null) problems.push(`WORKERS: ${whyAlone}`)
   const unset = (name: string) => shown.some((row) => row.name === name && row.value === null)
   const missing = (['FILES_URL', 'BACKUP_URL'] as const).flatMap((setting) => {
     const place = given[setting]
@@ -134,10 +147,13 @@ export const readSettings = (environment: Texts, flags: Texts, isTerminal: boole
   const BACKUP_URL = typeof backups === 'string' ? backups : withRegion(backups, given.AWS_REGION)
   const host = given.HOST.includes(':') ? `[${given.HOST}]` : given.HOST
   const publicUrl = given.PUBLIC_URL ?? `http://${host}:${given.PORT}`
+  const threads = whyAlone === null ? availableParallelism() : 1
+  const WORKERS = given.WORKERS === 'auto' ? threads : given.WORKERS
   const effective: Texts = {
     ...(isEmbedded(DATABASE_URL) ? { DATABASE_URL: `sqlite:${DATABASE_URL}` } : {}),
     FILES_URL: placeOf(FILES_URL),
     BACKUP_URL: placeOf(BACKUP_URL),
+    WORKERS: String(WORKERS),
     UPLOAD_TYPES: typeof given.UPLOAD_TYPES === 'string' ? given.UPLOAD_TYPES : given.UPLOAD_TYPES.join(),
     PUBLIC_URL: publicUrl,
     APP_URL: given.APP_URL ?? publicUrl,
@@ -146,7 +162,7 @@ export const readSettings = (environment: Texts, flags: Texts, isTerminal: boole
   }
   const LOG_FORMAT = given.LOG_FORMAT ?? 'json'
   return {
-    settings: Object.freeze({ ...given, DATABASE_URL, FILES_URL, BACKUP_URL, LOG_FORMAT }),
+    settings: Object.freeze({ ...given, DATABASE_URL, FILES_URL, BACKUP_URL, LOG_FORMAT, WORKERS }),
     shown: shown.map((row) => ({ ...row, value: effective[row.name] ?? row.value })),
   }
 }

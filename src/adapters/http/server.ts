@@ -2,6 +2,7 @@ import type { WebSocketHandler } from 'bun'
 import type { Elysia } from 'elysia'
 
 export interface RunningServer {
+  readonly port: number
   /** `http://HOST:PORT` as it listens. */
   readonly url: string
   /** Sends one text to all subscribed sockets. */
@@ -23,6 +24,8 @@ export interface Listening<Carried> {
   readonly host: string
   readonly port: number
   readonly idleTimeoutSeconds: number
+  /** Whether other threads listen on the port too. */
+  readonly isShared?: boolean
   /** Handlers of upgraded connections, which replace Elysia's own, because those parse messages. */
   readonly websocket: WebSocketHandler<Carried>
 }
@@ -51,15 +54,15 @@ export const checkAddress = (host: string, port: number): void => {
 /** Listens. Throws if the address is in use or not available. */
 export const listen = <Carried>(
   app: Elysia,
-  { host, port, idleTimeoutSeconds, websocket }: Listening<Carried>,
+  { host, port, idleTimeoutSeconds, isShared = false, websocket }: Listening<Carried>,
 ): RunningServer => {
   app.listen({
     hostname: host,
     port,
     idleTimeout: idleTimeoutSeconds,
     websocket: websocket as WebSocketHandler<unknown>,
-    // Otherwise a second server could share the port without an error.
-    reusePort: false,
+    // In a single thread, a second server could share the port without an error.
+    reusePort: isShared,
     development: false,
     // The routes send 413 themselves, in the common format; Bun's response has no body.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
@@ -67,6 +70,7 @@ export const listen = <Carried>(
   const { server } = app
   if (server === null || server.port === undefined) throw new Error('the server did not start')
   return {
+    port: server.port,
     url: urlOf(host, server.port),
     publish: (audience, text) => server.publish(audience, text),
     subscriberCount: (audience) => server.subscriberCount(audience),

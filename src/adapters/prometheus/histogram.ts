@@ -1,4 +1,4 @@
-import type { Labels, Sample } from './registry.ts'
+import type { Labels, Sample } from './samples.ts'
 
 export interface Histogram {
   observe(value: number): void

@@ -9,6 +9,7 @@ import { watchEventLoop } from './event-loop.ts'
 import { processMetrics } from './process.ts'
 import { type Collected, createExposition, type Exposition, samplesBy, unlabelledSample } from './registry.ts'
 import { createRequests } from './requests.ts'
+import type { ThreadSamples } from './samples.ts'
 
 export interface SocketCounts {
   readonly open: number
@@ -27,12 +28,16 @@ interface Deps {
   /** Values known without counting, read at each scrape. */
   readonly sockets: () => SocketCounts
   readonly jobs: () => Promise<Readonly<Record<JobState, number>>>
+  /** What the other threads of this process have counted. */
+  readonly collectOthers?: () => Promise<readonly ThreadSamples[]>
 }
+
+const noOthers = async () => []
 
 const increase = <K>(counts: Map<K, number>, key: K, by: number): void =>
   void counts.set(key, (counts.get(key) ?? 0) + by)
 
-export const createMetrics = ({ version, log, sockets, jobs }: Deps): PrometheusMetrics => {
+export const createMetrics = ({ version, log, sockets, jobs, collectOthers = noOthers }: Deps): PrometheusMetrics => {
   const requests = createRequests()
   const database = createDatabaseMetrics()
   const eventLoop = watchEventLoop()
@@ -69,6 +74,7 @@ export const createMetrics = ({ version, log, sockets, jobs }: Deps): Prometheus
       name: 'skep_events_appended_total',
       type: 'counter',
       help: 'Events appended to the log of changes since this process started, by whichever process.',
+      across: 'same',
       samples: () => samplesBy('event', seen),
     },
     {
@@ -81,12 +87,14 @@ export const createMetrics = ({ version, log, sockets, jobs }: Deps): Prometheus
       name: 'skep_jobs',
       type: 'gauge',
       help: 'Jobs in the queue by state; counted up to 100000 each.',
+      across: 'process',
       samples: async () => samplesBy('state', Object.entries(await jobs())),
     },
   ]
   const exposition = createExposition(
     [...requests.metrics, ...database.metrics, eventLoop.metric, ...own, ...processMetrics(version)],
     (metric, error) => log.warn('a metric could not be read', { metric, error }),
+    collectOthers,
   )
 
   return {

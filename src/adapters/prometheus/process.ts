@@ -14,6 +14,7 @@ export const processMetrics = (version: string): readonly Collected[] => {
     {
       name: 'process_cpu_seconds_total',
       type: 'counter',
+      across: 'process',
       help: 'User and system CPU time.',
       samples() {
         const { user, system } = process.cpuUsage()
@@ -23,6 +24,7 @@ export const processMetrics = (version: string): readonly Collected[] => {
     {
       name: 'process_resident_memory_bytes',
       type: 'gauge',
+      across: 'process',
       help: 'Resident memory.',
       samples: () => unlabelledSample(process.memoryUsage.rss()),
     },
@@ -35,12 +37,14 @@ export const processMetrics = (version: string): readonly Collected[] => {
     {
       name: 'process_start_time_seconds',
       type: 'gauge',
+      across: 'process',
       help: 'When the process started, in seconds since 1970.',
       samples: () => unlabelledSample(startedAt),
     },
     {
       name: 'skep_build_info',
       type: 'gauge',
+      across: 'process',
       help: 'Always 1; the labels say which build runs.',
       samples: () => [{ labels: { version, bun: Bun.version }, value: 1 }],
     },
@@ -51,6 +55,7 @@ export const processMetrics = (version: string): readonly Collected[] => {
     {
       name: 'process_open_fds',
       type: 'gauge',
+      across: 'process',
       help: 'Open file descriptors.',
       // The descriptor that reads the folder is not counted.
       samples: () => unlabelledSample(readdirSync('/proc/self/fd').length - 1),
@@ -58,6 +63,7 @@ export const processMetrics = (version: string): readonly Collected[] => {
     {
       name: 'process_max_fds',
       type: 'gauge',
+      across: 'process',
       help: 'File descriptors that may be open.',
       samples: () => unlabelledSample(maxDescriptors()),
     },

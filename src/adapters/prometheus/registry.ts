@@ -1,18 +1,15 @@
 import type { Metric, Registry } from 'prom-client'
-
-export type Labels = Readonly<Record<string, string | number>>
-
-export interface Sample {
-  /** If it differs from the metric's. */
-  readonly metricName?: string
-  readonly labels: Labels
-  readonly value: number
-}
+import { mergeSamples, type Sample, type ThreadSamples } from './samples.ts'
 
 export interface Collected {
   readonly name: string
   readonly type: 'counter' | 'gauge' | 'histogram'
   readonly help: string
+  /**
+   * What several threads count: `sum`, unless it says that each of them sees the `same`, of which the latest is the
+   * largest, or that it is known for the whole `process`.
+   */
+  readonly across?: 'sum' | 'same' | 'process'
   /** Called at each scrape. If it rejects, the metric has no samples. */
   readonly samples: () => readonly Sample[] | Promise<readonly Sample[]>
 }
@@ -24,41 +21,62 @@ export interface Exposition {
   readonly contentType: string
   /** The current value of every metric, in Prometheus' text format. */
   expose(): Promise<string>
+  /** What this thread has counted, for the thread that exposes it. */
+  collect(): Promise<ThreadSamples>
 }
 
-const registryOf = (metrics: readonly Collected[], failed: (name: string, error: unknown) => void): Registry => {
+const registryOf = (
+  metrics: readonly Collected[],
+  read: (collected: Collected) => Promise<readonly Sample[]>,
+): Registry => {
   // Loaded for the first scrape, because it would make every start longer.
   const { Registry } = require('prom-client') as typeof import('prom-client')
   const registry = new Registry()
-  for (const { name, type, help, samples } of metrics) {
-    const read = async (): Promise<readonly Sample[]> => {
-      try {
-        return await samples()
-      } catch (error) {
-        failed(name, error)
-        return []
-      }
-    }
-    const metric = { name, get: async () => ({ name, type, help, values: await read() }) }
+  for (const collected of metrics) {
+    const { name, type, help } = collected
+    const metric = { name, get: async () => ({ name, type, help, values: await read(collected) }) }
     // The registry needs only a metric's name and `get`, but its types require the library's own classes.
     registry.registerMetric(metric as unknown as Metric)
   }
   return registry
 }
 
-/** The library only formats the text; values are counted elsewhere and read at each scrape. */
+/**
+ * The library only formats the text; values are counted elsewhere and read at each scrape. `collectOthers` reads what the
+ * other threads have counted.
+ */
 export const createExposition = (
   metrics: readonly Collected[],
   failed: (name: string, error: unknown) => void,
+  collectOthers: () => Promise<readonly ThreadSamples[]>,
 ): Exposition => {
   let registry: Registry | null = null
-  const registered = (): Registry => {
-    registry ??= registryOf(metrics, failed)
-    return registry
+  let others: readonly ThreadSamples[] = []
+  const readOwn = async ({ name, samples }: Collected): Promise<readonly Sample[]> => {
+    try {
+      return await samples()
+    } catch (error) {
+      failed(name, error)
+      return []
+    }
+  }
+  const read = async (collected: Collected): Promise<readonly Sample[]> => {
+    const own = await readOwn(collected)
+    const { name, across = 'sum' } = collected
+    if (across === 'process' || others.length === 0) return own
+    return mergeSamples([own, ...others.map((samples) => samples[name] ?? [])], across === 'sum' ? 'sum' : 'max')
   }
   return {
     contentType: CONTENT_TYPE,
-    expose: () => registered().metrics(),
+    async expose() {
+      registry ??= registryOf(metrics, read)
+      others = await collectOthers()
+      return registry.metrics()
+    },
+    async collect() {
+      const shared = metrics.filter(({ across }) => across !== 'process')
+      return Object.fromEntries(await Promise.all(shared.map(async (one) => [one.name, await readOwn(one)] as const)))
+    },
   }
 }
 

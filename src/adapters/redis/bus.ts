@@ -1,4 +1,4 @@
-import type { Bus } from '../../application/ports/messaging.ts'
+import type { Bus, SocketSlots } from '../../application/ports/messaging.ts'
 import type { RateLimiter } from '../../application/ports/security.ts'
 import type { Log } from '../../application/ports/system.ts'
 import { createRedisAccessNotices } from './access-notices.ts'
@@ -13,17 +13,20 @@ interface Options {
   readonly secret: string
   /** Counts while Redis is down. */
   readonly fallback: RateLimiter
+  /** Sockets are counted by each process. */
+  readonly socketSlots: SocketSlots
   readonly log: Log
 }
 
 /** Resolves when the first attempt to reach Redis has ended, successfully or not. */
-export const openRedisBus = async ({ url, secret, fallback, log }: Options): Promise<Bus> => {
+export const openRedisBus = async ({ url, secret, fallback, socketSlots, log }: Options): Promise<Bus> => {
   const namespace = createNamespace(secret)
   const connection = createRedisConnection({ url, namespace, log })
   const bus: Bus = {
     limiter: createRedisRateLimiter({ connection, namespace, fallback }),
     notices: createRedisAccessNotices(connection, namespace),
     commitSignals: createRedisCommitSignals(connection, namespace),
+    socketSlots,
     checks: [{ name: 'redis', run: connection.ping, uncached: true, optional: true }],
     close: connection.stop,
   }

@@ -5,6 +5,7 @@ import { isBusy, toAppError } from './database.ts'
 import type { ReadSnapshot } from './read-snapshot.ts'
 import type { WalSync } from './wal-sync.ts'
 import type { Writer } from './writer.ts'
+import type { WritersLock } from './writers-lock.ts'
 
 interface Unit<Tx> {
   readonly work: (tx: Tx) => Promise<unknown>
@@ -17,6 +18,8 @@ interface Deps<Tx> {
   readonly writer: Writer<Tx>
   readonly snapshot: ReadSnapshot
   readonly walSync: WalSync
+  /** Of the threads that have the database open, if it is not one alone. */
+  readonly lock?: WritersLock | undefined
   /** Called when a commit is on the disk, before the promises of its units settle. */
   readonly afterCommit?: () => void
   readonly metrics?: Pick<Metrics, 'databaseWaited' | 'committed'> | undefined
@@ -98,16 +101,18 @@ const createRunner = <Tx>(writer: Writer<Tx>, isSaved: boolean) => {
 const insideUnit = new AsyncLocalStorage<true>()
 
 /** Commits a batch in the open transaction and settles its units; resolves with those that must run again. */
-const createCommit = <Tx>({ writer, snapshot, walSync, afterCommit, metrics }: Deps<Tx>) => {
+const createCommit = <Tx>({ writer, snapshot, walSync, lock, afterCommit, metrics }: Deps<Tx>) => {
   /** Units still to run in savepoints. */
   let savedCount = 0
 
   /** Changes are invisible until they are on the disk. */
   const commitDurably = async (): Promise<void> => {
     const unpin = snapshot.pin()
+    lock?.beginCommit()
     try {
       if (writer.commit()) await walSync.sync()
     } finally {
+      lock?.endCommit()
       unpin()
     }
   }
@@ -171,7 +176,7 @@ const createCommit = <Tx>({ writer, snapshot, walSync, afterCommit, metrics }: D
  * settles when the COMMIT is on the disk. Until then others queue.
  */
 export const createCommitQueue = <Tx>({ lockTimeoutMs = 5_000, ...deps }: Options<Tx>): CommitQueue<Tx> => {
-  const { writer, walSync } = deps
+  const { writer, walSync, lock } = deps
   const commit = createCommit(deps)
   let queue: Unit<Tx>[] = []
   let running = false
@@ -196,7 +201,16 @@ export const createCommitQueue = <Tx>({ lockTimeoutMs = 5_000, ...deps }: Option
     }
   }
 
+  /** Waits for the turn of this thread. */
+  const lockWriters = async (writers: WritersLock) => {
+    await writers.acquire()
+    if (!writers.isUnsynced()) return
+    await walSync.sync()
+    writers.endCommit()
+  }
+
   const flush = async () => {
+    if (lock !== undefined) await lockWriters(lock)
     const begun = queue.length > 0 && begin()
     try {
       if (begun) {
@@ -205,6 +219,7 @@ export const createCommitQueue = <Tx>({ lockTimeoutMs = 5_000, ...deps }: Option
         await walSync.checkpoint()
       }
     } finally {
+      lock?.release()
       running = false
       if (queue.length > 0) schedule(begun ? 0 : LOCK_RETRY_MS)
       else closing?.done()

@@ -4,11 +4,14 @@ import { type Connection, openWriter } from './database.ts'
 import { lockInstance } from './instance-lock.ts'
 import { migrate, pendingMigrations } from './migrate.ts'
 import { openSqliteStore } from './unit-of-work.ts'
+import type { WritersLock } from './writers-lock.ts'
 
 interface Options {
   readonly path: string
   /** Creates the folder of the file if it does not exist. Called before a migration. */
   readonly makeFolder: () => void
+  /** If several threads open it. */
+  readonly lock?: WritersLock
 }
 
 const withWriter = <T>(path: string, work: (connection: Connection) => T): T => {
@@ -21,7 +24,7 @@ const withWriter = <T>(path: string, work: (connection: Connection) => T): T => 
 }
 
 /** Only one server has the file open, so it can be migrated at each start. */
-export const createSqliteEngine = ({ path, makeFolder }: Options): Engine => {
+export const createSqliteEngine = ({ path, makeFolder, lock }: Options): Engine => {
   const ensureMigrated = async () => {
     makeFolder()
     return withWriter(path, ({ database }) => {
@@ -42,6 +45,6 @@ export const createSqliteEngine = ({ path, makeFolder }: Options): Engine => {
       if (unlock === null) throw new Error(`another server has ${path} open`)
       return unlock
     },
-    open: (options) => openSqliteStore({ path, ...options }),
+    open: (options) => openSqliteStore({ path, ...options, ...(lock && { lock }) }),
   }
 }

@@ -7,8 +7,13 @@ import { type CacheCount, type CacheLookUp, createRowCache } from './row-cache.t
  * reading a row.
  */
 export interface ReadSnapshot {
-  /** Call it before a read, which then sees the data committed when the first read of this turn began. */
-  begin(): void
+  /**
+   * Call it before a read, which then sees the data committed when the first read of this turn began, at least up to
+   * `since`. If the result is a promise, the read must wait for it and then call this again.
+   */
+  begin(since?: number): Promise<void> | undefined
+  /** What a read that is called now must see. */
+  since(): number
   /** Ends it before the end of the turn, so that the next read sees later commits. */
   end(): void
   /**
@@ -22,9 +27,10 @@ export interface ReadSnapshot {
   readonly cacheCount: CacheCount
 }
 
-const lost = () => new AppError('unavailable', 'The database is not available', { retryAfterSeconds: 1 })
+/** The snapshot of a commit in progress has ended, so that what would be read may not be on the disk. */
+export const snapshotLost = () => new AppError('unavailable', 'The database is not available', { retryAfterSeconds: 1 })
 
-/** Of the reading connection. */
+/** Of the reading connection, beside which only this thread writes. */
 export const createReadSnapshot = (reader: Connection): ReadSnapshot => {
   const beginTransaction = reader.prepare('BEGIN')
   // The COMMIT of a read-only transaction fails if one of its reads has failed.
@@ -46,8 +52,8 @@ export const createReadSnapshot = (reader: Connection): ReadSnapshot => {
     if (reader.database.inTransaction) endTransaction.run()
   }
 
-  const begin = () => {
-    if (isPinned && !reader.database.inTransaction) throw lost()
+  const begin = (): undefined => {
+    if (isPinned && !reader.database.inTransaction) throw snapshotLost()
     if (hasBegun) return
     beginTransaction.run()
     hasBegun = true
@@ -60,6 +66,7 @@ export const createReadSnapshot = (reader: Connection): ReadSnapshot => {
 
   return {
     begin,
+    since: () => 0,
     end,
     pin() {
       // A snapshot that failed to begin, or that an I/O error has ended, protects nothing.

@@ -1,61 +1,31 @@
 import { access, constants, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Awaitable } from '../../application/awaitable.ts'
-import type { RecordStorage } from '../../application/ports/collections.ts'
 import type { StoreOptions } from '../../application/ports/engine.ts'
-import type { ReadTx, Store, Tx } from '../../application/ports/persistence.ts'
+import type { ReadTx, Store } from '../../application/ports/persistence.ts'
 import { AppError } from '../../domain/errors.ts'
 import { createBackgroundWorker } from '../sql/background-worker.ts'
-import { byCollection } from '../sql/record-table.ts'
-import { createStepQueue, type RunStep, runAtOnce } from '../sql/step-queue.ts'
-import { createAuditReader, createAuditRepository } from './audit.ts'
-import { createBackupReader, createBackupRepository } from './backups.ts'
-import { createCollectionReader, createCollectionRepository } from './collections.ts'
+import { createStepQueue, type RunStep } from '../sql/step-queue.ts'
 import { createCommitQueue } from './commit-queue.ts'
 import { type Connection, fileOf, openReader, openWriter, toAppError } from './database.ts'
-import { createDefinitions } from './definitions.ts'
-import { createDeletionReader, createDeletionRepository } from './deletions.ts'
-import { createEpochReader, createEpochWriter, type EpochWriter, type PresentEpoch, presentEpoch } from './epochs.ts'
-import { createEventReader, createEventRepository } from './events.ts'
-import { createFileLinkReader, createFileLinkRepository } from './file-links.ts'
-import { createFileReader, createFileRepository } from './files.ts'
-import { createIdempotencyRepository } from './idempotency.ts'
-import { createJobReader, createJobRepository, type SqliteJobRepository } from './jobs.ts'
-import { createMailLimitRepository } from './mail-limits.ts'
-import { createMailTokenReader, createMailTokenRepository } from './mail-tokens.ts'
-import { createQueryDatabase } from './query-database.ts'
-import { createReadSnapshot, type ReadSnapshot } from './read-snapshot.ts'
-import { createCountReader, createRecordCounts, type RecordCounts } from './record-counts.ts'
-import { createRecordKeys, type RecordKeys } from './record-keys.ts'
-import {
-  createRecordText,
-  createUnindexedRecords,
-  hasUnindexedRecords,
-  type RecordText,
-  TEXT_TABLES,
-  type UnindexedRecords,
-} from './record-text.ts'
-import { createRecordReader, createRecordRepository } from './records.ts'
-import type { RowCache } from './row-cache.ts'
-import { createRefreshTokenRepository, createSessionReader, createSessionRepository } from './sessions.ts'
-import { createSignInSourceReader, createSignInSourceRepository } from './sign-in-sources.ts'
-import { createStoredRecordReaders, createStoredRows } from './stored-record-readers.ts'
-import { createStoredRecordRepositories } from './stored-records.ts'
-import { createUsage, createUsageReader, type Usage } from './usage.ts'
-import { createUserReader, createUserRepository } from './users.ts'
+import { presentEpoch } from './epochs.ts'
+import { createReadSnapshot } from './read-snapshot.ts'
+import { createRecordCounts } from './record-counts.ts'
+import { createRecordKeys } from './record-keys.ts'
+import { createRecordText, hasUnindexedRecords, TEXT_TABLES } from './record-text.ts'
+import { type CommitMarks, createReaders, createRepositories, type SqliteTx } from './repositories.ts'
+import { createSharedReadSnapshot } from './shared-read-snapshot.ts'
+import { createUsage } from './usage.ts'
 import { createWalSync, openWal, type Wal } from './wal-sync.ts'
 import { createWriter } from './writer.ts'
-
-interface SqliteTx extends Tx {
-  readonly jobs: SqliteJobRepository
-  readonly epochs: EpochWriter
-  readonly unindexedRecords: UnindexedRecords
-}
+import type { WritersLock } from './writers-lock.ts'
 
 interface Options extends StoreOptions {
   /** A migrated database. */
   readonly path: string
   readonly lockTimeoutMs?: number
+  /** If other threads have the same database open. */
+  readonly lock?: WritersLock
   /** For failure tests: called with each writer connection; returns the one to use. */
   readonly onOpenWriter?: (writer: Connection) => Connection
   /** For failure tests. */
@@ -81,114 +51,6 @@ const crash = (error: Error): void => {
   })
 }
 
-/** What the transaction changed, and so which listeners to call after its commit. */
-interface CommitMarks {
-  jobs: boolean
-  events: boolean
-  unindexed: boolean
-}
-
-/** Shared by the repositories of one writer connection. */
-interface WriterContext {
-  readonly texts: ReadonlyMap<string, RecordText>
-  readonly rowCache: RowCache
-  readonly usage: Usage
-  readonly counts: RecordCounts
-  readonly keys: RecordKeys
-  readonly marks: CommitMarks
-  readonly epoch: PresentEpoch
-}
-
-/** The records of the writer connection, and the definitions of their collections. */
-const createRecordParts = (connection: Connection, context: WriterContext) => {
-  const { texts, rowCache, usage, counts, keys, epoch } = context
-  const definitions = createDefinitions(connection, rowCache.cacheLookUp)
-  const database = createQueryDatabase(connection, definitions)
-  const rows = createStoredRows(connection, rowCache.cacheLookUp)
-  const storedTexts = texts.get('records')
-  if (storedTexts === undefined) throw new Error('there is no text index of records')
-  const shared = { epoch, usage, counts, database }
-  const ofTable = byCollection((table) =>
-    createRecordRepository(connection, table, { ...shared, texts: texts.get(table.name) ?? null }),
-  )
-  const ofStored = createStoredRecordRepositories(connection, {
-    ...shared,
-    texts: storedTexts,
-    rows,
-    keys,
-    runStep: runAtOnce,
-  })
-  return {
-    records: (storage: RecordStorage) => (typeof storage === 'string' ? ofTable(storage) : ofStored.of(storage)),
-    collections: createCollectionRepository(connection, {
-      ...{ definitions, counts, keys, epoch, rowCache },
-      removeRecords: ofStored.removeSome,
-    }),
-    deletions: createDeletionRepository(connection, { keys, rows }),
-    unindexedRecords: createUnindexedRecords(connection, definitions),
-  }
-}
-
-const createRepositories = (connection: Connection, context: WriterContext): SqliteTx => {
-  const { rowCache, usage, marks, epoch } = context
-  return {
-    users: createUserRepository(connection, rowCache.clear),
-    sessions: createSessionRepository(connection, rowCache),
-    refreshTokens: createRefreshTokenRepository(connection),
-    signInSources: createSignInSourceRepository(connection),
-    mailTokens: createMailTokenRepository(connection),
-    mailLimits: createMailLimitRepository(connection),
-    jobs: createJobRepository(connection, () => {
-      marks.jobs = true
-    }),
-    ...createRecordParts(connection, context),
-    files: createFileRepository(connection, usage),
-    fileLinks: createFileLinkRepository(connection),
-    events: createEventRepository(connection, usage, () => {
-      marks.events = true
-    }),
-    audit: createAuditRepository(connection),
-    epochs: createEpochWriter(connection, epoch),
-    idempotency: createIdempotencyRepository(connection, usage),
-    usage: usage.repository,
-    backups: createBackupRepository(connection),
-  }
-}
-
-const createRecordReaders = (connection: Connection, { cacheLookUp, cacheCount }: ReadSnapshot, runStep: RunStep) => {
-  const definitions = createDefinitions(connection, cacheLookUp)
-  const database = createQueryDatabase(connection, definitions, cacheCount)
-  const parts = { database, cacheLookUp, cacheCount, runStep }
-  const ofTable = byCollection((table) => createRecordReader(connection, table, parts))
-  const ofStored = createStoredRecordReaders(connection, database, runStep, createStoredRows(connection, cacheLookUp))
-  return {
-    collections: createCollectionReader(definitions, createCountReader(connection)),
-    records: (storage: RecordStorage) => (typeof storage === 'string' ? ofTable(storage) : ofStored(storage)),
-  }
-}
-
-const createReaders = (
-  connection: Connection,
-  snapshot: ReadSnapshot,
-  epoch: PresentEpoch,
-  runStep: RunStep,
-): ReadTx => ({
-  users: createUserReader(connection, snapshot.cacheLookUp, runStep),
-  sessions: createSessionReader(connection),
-  signInSources: createSignInSourceReader(connection),
-  mailTokens: createMailTokenReader(connection),
-  jobs: createJobReader(connection, runStep),
-  ...createRecordReaders(connection, snapshot, runStep),
-  deletions: createDeletionReader(connection),
-  files: createFileReader(connection, runStep),
-  fileLinks: createFileLinkReader(connection),
-  events: createEventReader(connection),
-  audit: createAuditReader(connection),
-  epochs: createEpochReader(connection, epoch),
-  usage: createUsageReader(connection),
-  backups: createBackupReader(connection),
-})
-
 /** `wal-sync.ts` does syncs and checkpoints. */
 const openQueueWriter = (path: string): Connection => {
   const writer = openWriter(path)
@@ -209,8 +71,8 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
     return onOpenWriter?.(writer) ?? writer
   }
   const reader = openReader(path)
-  const { wal = openWal(fileOf(reader)), onLost = crash } = options
-  const snapshot = createReadSnapshot(reader)
+  const { wal = openWal(fileOf(reader)), onLost = crash, lock } = options
+  const snapshot = lock === undefined ? createReadSnapshot(reader) : createSharedReadSnapshot(reader, lock)
   const marks: CommitMarks = { jobs: false, events: false, unindexed: false }
   const epoch = presentEpoch(reader)
   const writer = createWriter<SqliteTx>({
@@ -230,7 +92,13 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
   const commits = createCommitQueue<SqliteTx>({
     writer,
     snapshot,
-    walSync: createWalSync({ wal, reader, snapshot, onLost }),
+    walSync: createWalSync({
+      ...{ wal, reader, snapshot },
+      onLost(error) {
+        lock?.markLost()
+        onLost(error)
+      },
+    }),
     afterCommit() {
       const { jobs, events, unindexed } = marks
       marks.jobs = false
@@ -244,16 +112,12 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
   })
   const indexing = createBackgroundWorker(() => commits.write(async (writing) => writing.unindexedRecords.step()))
   const enqueueStep = createStepQueue({ limit: 1 })
+  const inSnapshot = <T>(work: () => T | Promise<T>, since = snapshot.since()): T | Promise<T> => {
+    const ready = snapshot.begin(since)
+    return ready === undefined ? work() : ready.then(() => inSnapshot(work, since))
+  }
   // Between two turns there is no snapshot.
-  const runStep: RunStep = (account, step, isLong) =>
-    enqueueStep(
-      account,
-      () => {
-        snapshot.begin()
-        return step()
-      },
-      isLong,
-    )
+  const runStep: RunStep = (account, step, isLong) => enqueueStep(account, () => inSnapshot(step), isLong)
   const tx = createReaders(reader, snapshot, epoch, runStep)
   const alive = reader.prepare('SELECT 1 FROM users LIMIT 1')
 
@@ -262,11 +126,10 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
   }
   const read = <T>(work: (tx: ReadTx) => Awaitable<T>): Promise<T> => {
     try {
-      snapshot.begin()
-      const result = work(tx)
+      const result = inSnapshot(() => work(tx))
       return result instanceof Promise ? result.catch(failed) : Promise.resolve(result)
     } catch (error) {
-      return Promise.reject(toAppError(error))
+      throw toAppError(error)
     }
   }
 
@@ -280,7 +143,8 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
     await wal.close()
     snapshot.end()
     reader.run('PRAGMA query_only = OFF')
-    reader.run('PRAGMA wal_checkpoint(TRUNCATE)')
+    // Other threads may still write; the last connection moves the log by itself.
+    if (lock === undefined) reader.run('PRAGMA wal_checkpoint(TRUNCATE)')
     reader.close()
   }
 

@@ -10,11 +10,13 @@ export interface Wal {
   sync(): Promise<void>
   /** Moves pages that no reader needs from the log into the database file. */
   checkpoint(): Promise<void>
+  /** The same, and waits a moment for other readers of the log, so that it can restart. */
+  restart(): Promise<void>
   /** Call it when no task is running. */
   close(): Promise<void>
 }
 
-export type WalTask = 'sync' | 'checkpoint' | 'close'
+export type WalTask = 'sync' | 'checkpoint' | 'restart' | 'close'
 
 /** The error, or null. */
 export type WalAnswer = Error | null
@@ -62,6 +64,7 @@ export const openWal = (path: string): Wal => {
     begin: () => void begun(),
     sync: () => begun().ask('sync'),
     checkpoint: () => begun().ask('checkpoint'),
+    restart: () => begun().ask('restart'),
     async close() {
       const last = thread
       thread = null
@@ -90,6 +93,8 @@ interface Options {
 
 /** SQLite's own default. */
 const CHECKPOINT_AFTER_PAGES = 1_000
+/** A log that other threads read restarts only by chance, and not at all if they always read. */
+const RESTART_AFTER_PAGES = 4 * CHECKPOINT_AFTER_PAGES
 
 const never = new Promise<never>(() => {})
 
@@ -99,12 +104,13 @@ export const createWalSync = ({ wal, reader, snapshot, onLost }: Options): WalSy
   /** Pages in the log at the last checkpoint, because a reader that blocked it needs time. */
   let checkpointedAt = 0
 
-  const hasGrown = (): boolean => {
+  /** The number of pages in the log, if that has grown enough; otherwise 0. */
+  const grownTo = (): number => {
     const { log } = size.get() ?? { log: 0 }
     if (log < checkpointedAt) checkpointedAt = 0
-    if (log - checkpointedAt < CHECKPOINT_AFTER_PAGES) return false
+    if (log - checkpointedAt < CHECKPOINT_AFTER_PAGES) return 0
     checkpointedAt = log
-    return true
+    return log
   }
 
   return {
@@ -117,8 +123,10 @@ export const createWalSync = ({ wal, reader, snapshot, onLost }: Options): WalSy
       // Inside a transaction the reader cannot get the size of the log.
       snapshot.end()
       try {
-        if (!hasGrown()) return
-        await wal.checkpoint()
+        const pages = grownTo()
+        if (pages === 0) return
+        if (pages < RESTART_AFTER_PAGES) await wal.checkpoint()
+        else await wal.restart()
       } catch {
         // As with SQLite's own checkpoints: the log keeps growing, and the checkpoint is retried later.
       }

@@ -5,6 +5,9 @@ import type { WalAnswer, WalTask } from './wal-sync.ts'
 
 const path: string = workerData
 
+/** Meanwhile nobody writes; readers take another snapshot much sooner. */
+const RESTART_TIMEOUT_MS = 50
+
 let log: number | null = null
 let database: Database | null = null
 
@@ -21,6 +24,10 @@ const openDatabase = (): Database => {
 const TASKS: Readonly<Record<WalTask, () => void>> = {
   sync: () => fdatasyncSync(openLog()),
   checkpoint: () => openDatabase().run('PRAGMA wal_checkpoint(PASSIVE)'),
+  restart() {
+    openDatabase().run(`PRAGMA busy_timeout = ${RESTART_TIMEOUT_MS}`)
+    openDatabase().run('PRAGMA wal_checkpoint(RESTART)')
+  },
   close() {
     if (log !== null) closeSync(log)
     database?.close(true)

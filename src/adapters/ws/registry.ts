@@ -3,24 +3,22 @@ import type { Connection } from './connection.ts'
 /** All open connections, and the connections of each signed-in user. */
 export interface Registry {
   add(connection: Connection): void
-  /** Assigns a connection to a user; false if the user has too many. */
-  assign(connection: Connection, userId: number): boolean
+  /** Assigns a connection to a user. */
+  assign(connection: Connection, userId: number): void
   remove(connection: Connection): void
   all(): Iterable<Connection>
   of(userId: number): Iterable<Connection>
   size(): number
 }
 
-export const createRegistry = (maxOfUser: number): Registry => {
+export const createRegistry = (): Registry => {
   const connections = new Set<Connection>()
   const byUser = new Map<number, Set<Connection>>()
   return {
     add: (connection) => void connections.add(connection),
     assign(connection, userId) {
       const theirs = byUser.get(userId) ?? new Set()
-      if (theirs.size >= maxOfUser) return false
       byUser.set(userId, theirs.add(connection))
-      return true
     },
     remove(connection) {
       connections.delete(connection)

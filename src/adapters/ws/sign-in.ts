@@ -1,4 +1,5 @@
 import type { Access, Grant } from '../../application/access.ts'
+import type { SocketSlots } from '../../application/ports/messaging.ts'
 import type { Clock } from '../../application/ports/system.ts'
 import type { Realtime } from '../../application/realtime.ts'
 import { AppError } from '../../domain/errors.ts'
@@ -20,6 +21,8 @@ interface Deps {
   readonly access: Access
   readonly realtime: Realtime
   readonly registry: Registry
+  readonly slots: SocketSlots
+  readonly maxSocketsPerUser: number
   readonly clock: Clock
   readonly signInMs: number
 }
@@ -33,7 +36,9 @@ type Refusal = (typeof REFUSALS)[number]
 export const refusalOf = (error: unknown): Refusal | null =>
   error instanceof AppError ? (REFUSALS.find((code) => code === error.code) ?? null) : null
 
-export const createSignIn = ({ access, realtime, registry, clock, signInMs }: Deps): SignIn => {
+export const createSignIn = (deps: Deps): SignIn => {
+  const { access, realtime, registry, slots, maxSocketsPerUser, clock, signInMs } = deps
+
   /** The current principal of the token: if rights change during the verification, it is verified again. */
   const authenticate = async (token: string): Promise<Grant | Refusal> => {
     for (;;) {
@@ -72,28 +77,43 @@ export const createSignIn = ({ access, realtime, registry, clock, signInMs }: De
     })
   }
 
-  const first = (connection: Connection, token: string, grant: Grant, ref?: string): void => {
-    if (registry.assign(connection, grant.principal.userId)) settle(connection, token, grant, ref)
-    else close(connection, CLOSE.tooMany, 'Too many connections')
+  const first = async (connection: Connection, token: string, grant: Grant, ref?: string): Promise<void> => {
+    const { userId } = grant.principal
+    const changeCount = access.rightsChangeCount()
+    const taken = slots.take(userId, maxSocketsPerUser)
+    if (!(typeof taken === 'boolean' ? taken : await taken)) {
+      close(connection, CLOSE.tooMany, 'Too many connections')
+      return
+    }
+    // Meanwhile the client may have sent another token, or the token may have become invalid.
+    if (connection.closed || connection.credentials !== null || access.rightsChangeCount() !== changeCount) {
+      slots.release(userId)
+      await signIn(connection, token, ref)
+      return
+    }
+    registry.assign(connection, userId)
+    settle(connection, token, grant, ref)
+  }
+
+  const signIn = async (connection: Connection, token: string, ref?: string): Promise<void> => {
+    const proven = await authenticate(token)
+    if (connection.closed) return
+    const userId = connection.credentials?.grant.principal.userId
+    if (typeof proven === 'string') {
+      if (userId === undefined) close(connection, CLOSE.signedOut, 'The access token is not accepted')
+      else sendError(connection, proven, 'The access token is not accepted', ref)
+      return
+    }
+    if (userId === undefined) await first(connection, token, proven, ref)
+    else if (userId === proven.principal.userId) settle(connection, token, proven, ref)
+    else sendError(connection, 'forbidden', 'The token is of another user: connect anew', ref)
   }
 
   return {
     startTimeout(connection) {
       connection.timer = setTimeout(() => close(connection, CLOSE.signedOut, 'Nobody signed in in time'), signInMs)
     },
-    async signIn(connection, token, ref) {
-      const proven = await authenticate(token)
-      if (connection.closed) return
-      const userId = connection.credentials?.grant.principal.userId
-      if (typeof proven === 'string') {
-        if (userId === undefined) close(connection, CLOSE.signedOut, 'The access token is not accepted')
-        else sendError(connection, proven, 'The access token is not accepted', ref)
-        return
-      }
-      if (userId === undefined) first(connection, token, proven, ref)
-      else if (userId === proven.principal.userId) settle(connection, token, proven, ref)
-      else sendError(connection, 'forbidden', 'The token is of another user: connect anew', ref)
-    },
+    signIn,
     async reauthorize(connection) {
       if (connection.credentials === null) return false
       const { token } = connection.credentials

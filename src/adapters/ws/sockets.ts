@@ -1,6 +1,6 @@
 import type { WebSocketHandler } from 'bun'
 import type { Access } from '../../application/access.ts'
-import type { AccessNotices } from '../../application/ports/messaging.ts'
+import type { AccessNotices, SocketSlots } from '../../application/ports/messaging.ts'
 import type { Metrics } from '../../application/ports/metrics.ts'
 import type { Clock, EventLoopSlices, Log } from '../../application/ports/system.ts'
 import type { Realtime } from '../../application/realtime.ts'
@@ -42,6 +42,7 @@ interface Deps {
   readonly realtime: Realtime
   readonly access: Access
   readonly notices: Pick<AccessNotices, 'lossless'>
+  readonly slots: SocketSlots
   readonly clock: Clock
   readonly log: Log
   readonly metrics: Pick<Metrics, 'eventSeen' | 'eventDelivered'>
@@ -69,12 +70,12 @@ const IDLE_TIMEOUT_SECONDS = 60
 const STALL_TIMEOUT_MS = 30_000
 
 export const createSockets = (deps: Deps): Sockets => {
-  const { realtime, access, notices, clock, log, metrics, slices, stallTimeoutMs = STALL_TIMEOUT_MS } = deps
+  const { realtime, access, notices, log, metrics, slices, stallTimeoutMs = STALL_TIMEOUT_MS } = deps
   const { signInMs, frameWindowMs } = { ...SOCKET_DURATIONS, ...deps.durations }
-  const registry = createRegistry(deps.maxSocketsPerUser)
+  const registry = createRegistry()
   const backlog = createBacklog(registry.all)
   const encoder = createEncoder({ ...deps, epoch: realtime.epoch })
-  const signIn = createSignIn({ access, realtime, registry, clock, signInMs })
+  const signIn = createSignIn({ ...deps, registry, signInMs })
   /** Encodes what one connection has missed. */
   const encode = (delivery: Delivery, topic: string) => {
     if (delivery.answer.kind !== 'gap') metrics.eventDelivered('replay', 1)
@@ -121,6 +122,7 @@ export const createSockets = (deps: Deps): Sockets => {
         registry.remove(connection)
         notifyDrained(connection)
         const userId = connection.credentials?.grant.principal.userId
+        if (userId !== undefined) deps.slots.release(userId)
         log.debug('socket closed', { code, client_id: connection.clientId, user_id: userId })
       },
     },

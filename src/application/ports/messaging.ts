@@ -5,8 +5,8 @@ import type { Check } from './system.ts'
 /** Notifies every process that cached rights of a user must be looked up again. */
 export interface AccessNotices {
   /**
-   * Whether all publishers are in this process. If not, a notice can be lost, and cached rights must be revalidated
-   * regularly.
+   * Whether `publish` resolves only when every listener has been called. If not, a notice can be lost, and cached rights
+   * must be revalidated regularly.
    */
   readonly lossless: boolean
   /** Call it after the commit and before the response. */
@@ -27,11 +27,19 @@ export interface CommitSignals {
   subscribe(listener: (signal: CommitSignal) => void): void
 }
 
-/** What the processes on one database share, or a single process uses alone. */
+/** Counts the sockets of each user in all threads of this process. */
+export interface SocketSlots {
+  /** Whether the user may have another one, which counts until it is released: false if there are `limit`. */
+  take(userId: number, limit: number): boolean | Promise<boolean>
+  release(userId: number): void
+}
+
+/** What the threads and processes on one database share, or a single one uses alone. */
 export interface Bus {
   readonly limiter: RateLimiter
   readonly notices: AccessNotices
   readonly commitSignals: CommitSignals
+  readonly socketSlots: SocketSlots
   readonly checks: readonly Check[]
   close(): Promise<void>
 }

@@ -52,7 +52,7 @@ rateLimiterContract(
 accessNoticesContract(
   `Redis${needsRedis}`,
   () => three(({ connection, namespace }) => createRedisAccessNotices(connection, namespace)),
-  skip,
+  { skip },
 )
 
 commitSignalsContract(

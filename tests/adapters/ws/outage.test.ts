@@ -2,6 +2,7 @@ import { afterAll, expect, test } from 'bun:test'
 import { createEventLoopSlices } from '../../../src/adapters/bun/event-loop-slices.ts'
 import { createAccessTokens } from '../../../src/adapters/jwt/access-tokens.ts'
 import { createMemoryAccessNotices } from '../../../src/adapters/memory/access-notices.ts'
+import { createMemorySocketSlots } from '../../../src/adapters/memory/socket-slots.ts'
 import type { Connection } from '../../../src/adapters/ws/connection.ts'
 import { createSockets } from '../../../src/adapters/ws/sockets.ts'
 import { createAccess } from '../../../src/application/access.ts'
@@ -30,6 +31,7 @@ const open = async () => {
   const notices = createMemoryAccessNotices()
   const log = recordingLog()
   const sockets = createSockets({
+    slots: createMemorySocketSlots(),
     maxSocketsPerUser: 20,
     realtime: createTestRealtime(unitOfWork, log),
     access: createAccess({ unitOfWork, accessTokens, notices, clock }),

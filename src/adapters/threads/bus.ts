@@ -1,0 +1,46 @@
+import type { Clock } from '../../application/ports/system.ts'
+import type { ThreadBus } from './hub.ts'
+import { createLocalNotices, createLocalSignals } from './local.ts'
+import { createPeer, type Port } from './peer.ts'
+import { createThreadsRateLimiter, type LimitMemory } from './rate-limiter.ts'
+
+interface Options {
+  /** To the main thread. */
+  readonly port: Port
+  readonly memory: LimitMemory
+  readonly clock: Clock
+  readonly ownSamples: () => Promise<unknown>
+}
+
+/** The bus of a thread that serves. */
+export const openThreadBus = ({ port, memory, clock, ownSamples }: Options): ThreadBus => {
+  const local = createLocalNotices(async (userId) => void (await main.ask('access', userId)))
+  const { signals, receive } = createLocalSignals((gathered) => main.tell('signals', gathered))
+  const main = createPeer(port, {
+    questions: {
+      access(userId) {
+        local.receive(userId)
+        return null
+      },
+      // Only the main thread counts.
+      socket: () => false,
+      samples: ownSamples,
+    },
+    statements: { signals: receive, closedSocket() {} },
+  })
+  return {
+    limiter: createThreadsRateLimiter(memory, clock),
+    notices: local.notices,
+    commitSignals: signals,
+    socketSlots: {
+      take: async (userId, limit) => (await main.ask('socket', { userId, limit })) === true,
+      release: (userId) => main.tell('closedSocket', userId),
+    },
+    checks: [],
+    async samplesOfOthers() {
+      const samples = await main.ask('samples', null)
+      return Array.isArray(samples) ? samples : []
+    },
+    async close() {},
+  }
+}
