@@ -43,6 +43,13 @@ const RESERVED_NAMES: ReadonlySet<string> = new Set([
 const RESERVED_TYPES: ReadonlySet<string> = new Set([
   ...[
     'CheckState',
+    'DurationBucket',
+    'JobCounts',
+    'Overview',
+    'Setting',
+    'SettingSource',
+    'Settings',
+    'SocketCounts',
     'Collection',
     'Collections',
     'EmailVerification',

@@ -4,7 +4,7 @@ import type { Closers } from '../adapters/bun/closers.ts'
 import { createOpaqueTokens } from '../adapters/bun/opaque-tokens.ts'
 import { createPasswordHasher } from '../adapters/bun/password-hasher.ts'
 import { compileExpression } from '../adapters/cel/compile.ts'
-import { isEmbedded, type Settings } from '../adapters/env/settings.ts'
+import { isEmbedded, type Settings, type ShownSetting } from '../adapters/env/settings.ts'
 import { exposedPaths, keptSecret, type PreviousSecret, previousSecret } from '../adapters/fs/data-dir.ts'
 import { NO_RESERVE } from '../adapters/fs/reserve.ts'
 import { applyPatch } from '../adapters/json-patch/patch.ts'
@@ -26,6 +26,8 @@ import { applyFolder } from './definition-folder.ts'
 
 export interface StartOptions {
   readonly settings: Settings
+  /** The same as they are shown to admins, without secrets. */
+  readonly shownSettings?: readonly ShownSetting[]
   readonly log: Log
   readonly clock?: Clock
   readonly passwords?: PasswordHasher
@@ -140,6 +142,7 @@ export const openFoundation = async (options: StartOptions, closers: Closers) =>
     log,
     sockets: () => listeners.sockets?.counts() ?? NO_SOCKETS,
     jobs: () => store.read((tx) => tx.jobs.countByState(100_000)),
+    storage: async () => ({ ...(await store.measure()), disk: watched?.fullest() ?? null }),
   })
   closers.add(metrics.stop)
   const store = engine.open({

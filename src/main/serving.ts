@@ -123,6 +123,7 @@ export const serveApi = async (
       log,
       metrics,
       checks,
+      shownSettings: options.shownSettings ?? [],
       slices,
     },
     apiOptions(settings),

@@ -15,14 +15,18 @@ export interface Settings extends Readonly<GivenSettings> {
 }
 
 export interface ShownSetting {
-  readonly name: SettingName
-  readonly value: string
+  readonly name: string
+  /** Without secrets; null if it is unset. */
+  readonly value: string | null
   readonly source: Source
 }
 
-export type SettingsResult =
-  | { readonly settings: Settings; readonly shown: readonly ShownSetting[] }
-  | { readonly problems: readonly string[] }
+export interface ValidSettings {
+  readonly settings: Settings
+  readonly shown: readonly ShownSetting[]
+}
+
+export type SettingsResult = ValidSettings | { readonly problems: readonly string[] }
 
 type Texts = Readonly<Record<string, string | undefined>>
 
@@ -54,7 +58,10 @@ const isAbout = (name: SettingName) => (problem: string) => problem.startsWith(`
 
 const hidden = (text: string, secret: unknown): string => {
   if (secret === true) return '***'
-  return secret === 'url' ? hiddenUrl(text) : text
+  if (secret === undefined) return text
+  if (/^(file|sqlite):/.test(text)) return text
+  // Without `//`, as in `smtp:USER:PASSWORD@HOST`, nobody can tell where the password is.
+  return /^[\w+.-]+:\/\//.test(text) ? hiddenUrl(text) : '***'
 }
 
 /** One line per fault of a rejected value. */
@@ -83,7 +90,7 @@ export const readSettings = (environment: Texts, flags: Texts, isTerminal: boole
     const text = flag ?? variable ?? schema.default ?? dependent[name]
     const source = flag !== undefined ? 'flag' : variable !== undefined ? 'environment' : 'default'
     if (typeof text !== 'string') {
-      shown.push({ name, value: '(unset)', source })
+      shown.push({ name, value: null, source })
       continue
     }
     try {
@@ -103,7 +110,7 @@ export const readSettings = (environment: Texts, flags: Texts, isTerminal: boole
     problems.push('JWT_SECRET: required when the database is not embedded, at least 32 bytes')
   }
   if (typeof given.FILES_URL === 'object') {
-    const unset = (name: string) => shown.some((row) => row.name === name && row.value === '(unset)')
+    const unset = (name: string) => shown.some((row) => row.name === name && row.value === null)
     for (const [name, why] of missingSettings(given.FILES_URL, unset)) problems.push(`${name}: ${why}`)
   }
   if (problems.length > 0) return { problems }

@@ -1,4 +1,4 @@
-import type { Metrics } from '../../application/ports/metrics.ts'
+import type { Metrics, Overview, StorageSize } from '../../application/ports/metrics.ts'
 import type { Log } from '../../application/ports/system.ts'
 import { type Collection, eventName, RECORD_CHANGES } from '../../domain/collection.ts'
 import { COLLECTIONS } from '../../domain/collections/index.ts'
@@ -6,9 +6,18 @@ import { JOB_EVENTS } from '../../domain/event.ts'
 import type { JobState } from '../../domain/job.ts'
 import { createDatabaseMetrics } from './database.ts'
 import { watchEventLoop } from './event-loop.ts'
+import { overviewOf } from './overview.ts'
 import { processMetrics } from './process.ts'
-import { type Collected, createExposition, type Exposition, samplesBy, unlabelledSample } from './registry.ts'
+import {
+  type Collected,
+  createExposition,
+  type Exposition,
+  samplesBy,
+  unlabelledSample,
+  withoutFailures,
+} from './registry.ts'
 import { createRequests } from './requests.ts'
+import { storageMetrics } from './storage.ts'
 
 export interface SocketCounts {
   readonly open: number
@@ -17,6 +26,7 @@ export interface SocketCounts {
 }
 
 export interface PrometheusMetrics extends Metrics, Exposition {
+  overview(): Promise<Overview>
   stop(): void
 }
 
@@ -27,12 +37,13 @@ interface Deps {
   /** Values known without counting, read at each scrape. */
   readonly sockets: () => SocketCounts
   readonly jobs: () => Promise<Readonly<Record<JobState, number>>>
+  readonly storage: () => Promise<StorageSize>
 }
 
 const increase = <K>(counts: Map<K, number>, key: K, by: number): void =>
   void counts.set(key, (counts.get(key) ?? 0) + by)
 
-export const createMetrics = ({ version, log, sockets, jobs }: Deps): PrometheusMetrics => {
+export const createMetrics = ({ version, log, sockets, jobs, storage }: Deps): PrometheusMetrics => {
   const requests = createRequests()
   const database = createDatabaseMetrics()
   const eventLoop = watchEventLoop()
@@ -84,13 +95,18 @@ export const createMetrics = ({ version, log, sockets, jobs }: Deps): Prometheus
       samples: async () => samplesBy('state', Object.entries(await jobs())),
     },
   ]
-  const exposition = createExposition(
-    [...requests.metrics, ...database.metrics, eventLoop.metric, ...own, ...processMetrics(version)],
-    (metric, error) => log.warn('a metric could not be read', { metric, error }),
-  )
+  const all = [
+    ...requests.metrics,
+    ...database.metrics,
+    eventLoop.metric,
+    ...own,
+    ...storageMetrics(storage),
+    ...processMetrics(version),
+  ].map(withoutFailures((metric, error) => log.warn('a metric could not be read', { metric, error })))
 
   return {
-    ...exposition,
+    ...createExposition(all),
+    overview: () => overviewOf(all),
     requestFinished: requests.finished,
     databaseWaited: database.waited,
     committed: database.committed,

@@ -13,7 +13,7 @@ export interface Collected {
   readonly name: string
   readonly type: 'counter' | 'gauge' | 'histogram'
   readonly help: string
-  /** Called at each scrape. If it rejects, the metric has no samples. */
+  /** Called at each scrape. */
   readonly samples: () => readonly Sample[] | Promise<readonly Sample[]>
 }
 
@@ -23,22 +23,26 @@ export interface Exposition {
   expose(): Promise<string>
 }
 
-/** The library only formats the text; values are counted elsewhere and read at each scrape. */
-export const createExposition = (
-  metrics: readonly Collected[],
-  failed: (name: string, error: unknown) => void,
-): Exposition => {
-  const registry = new Registry()
-  for (const { name, type, help, samples } of metrics) {
-    const read = async (): Promise<readonly Sample[]> => {
+/** The same metric, which has no samples while it cannot be read. */
+export const withoutFailures =
+  (failed: (name: string, error: unknown) => void) =>
+  (metric: Collected): Collected => ({
+    ...metric,
+    async samples() {
       try {
-        return await samples()
+        return await metric.samples()
       } catch (error) {
-        failed(name, error)
+        failed(metric.name, error)
         return []
       }
-    }
-    const metric = { name, get: async () => ({ name, type, help, values: await read() }) }
+    },
+  })
+
+/** The library only formats the text; values are counted elsewhere and read at each scrape. */
+export const createExposition = (metrics: readonly Collected[]): Exposition => {
+  const registry = new Registry()
+  for (const { name, type, help, samples } of metrics) {
+    const metric = { name, get: async () => ({ name, type, help, values: await samples() }) }
     // The registry needs only a metric's name and `get`, but its types require the library's own classes.
     registry.registerMetric(metric as unknown as Metric)
   }

@@ -38,6 +38,7 @@ import { createRefreshTokenRepository, createSessionReader, createSessionReposit
 import { createSignInSourceReader, createSignInSourceRepository } from './sign-in-sources.ts'
 import { createStoredRecordReaders } from './stored-record-readers.ts'
 import { createStoredRecordRepositories } from './stored-records.ts'
+import { createStoredSize } from './stored-size.ts'
 import { createUsage, createUsageReader, type Usage } from './usage.ts'
 import { createUserReader, createUserRepository } from './users.ts'
 import { createWalSync, openWal, type Wal } from './wal-sync.ts'
@@ -246,6 +247,7 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
     )
   const tx = createReaders(reader, snapshot, epoch, runStep)
   const alive = reader.prepare('SELECT 1 FROM users LIMIT 1')
+  const storedSize = createStoredSize(path, reader)
 
   const failed = (error: unknown): never => {
     throw toAppError(error)
@@ -285,6 +287,7 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
       await access(path, constants.W_OK)
       await checkFreeSpace(dirname(path))
     },
+    measure: () => read(async () => storedSize()),
     close(timeoutMs = Number.POSITIVE_INFINITY) {
       closing ??= shut(timeoutMs)
       return closing

@@ -264,6 +264,16 @@ export interface UnitOfWork {
   read<T>(work: (tx: ReadTx) => Promise<T>): Promise<T>
 }
 
+/** Bytes. */
+export interface StoredSize {
+  /** What the database takes up, with its indexes and its log. */
+  readonly database: number
+  /** What counts towards the quotas of users: their records, history and files. At most {@link MAX_MEASURED_USERS_COUNT} users are counted. */
+  readonly users: number
+}
+
+export const MAX_MEASURED_USERS_COUNT = 100_000
+
 /** A database that is open. */
 export interface Store extends UnitOfWork {
   /**
@@ -278,6 +288,8 @@ export interface Store extends UnitOfWork {
   beginEpoch(): Promise<void>
   /** Rejects with `unavailable` if the database does not respond, `storage_full` if its disk is almost full. */
   ping(): Promise<void>
+  /** Measures what is stored, at a bounded cost. */
+  measure(): Promise<StoredSize>
   /** Finishes running and queued work within `timeoutMs`, and closes. */
   close(timeoutMs?: number): Promise<void>
 }
