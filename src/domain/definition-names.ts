@@ -42,6 +42,9 @@ const RESERVED_NAMES: ReadonlySet<string> = new Set([
 /** The types in documents and generated code that do not belong to a collection. */
 const RESERVED_TYPES: ReadonlySet<string> = new Set([
   ...[
+    'AuditAction',
+    'AuditEntry',
+    'AuditEntryPage',
     'CheckState',
     'DurationBucket',
     'JobCounts',

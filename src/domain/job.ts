@@ -8,10 +8,12 @@ export type JobState = (typeof JOB_STATES)[number]
 export const RECURRING_KINDS = ['clean-up', 'sweep-blobs'] as const
 export type RecurringKind = (typeof RECURRING_KINDS)[number]
 
-/** Someone at `source` asked for a new password of an account; absent in jobs of older releases. */
+/** Someone at `source` asked for a new password of an account. Jobs of older releases have only the address. */
 export interface PasswordForgotten {
   readonly email: string
   readonly source?: string
+  readonly address?: string
+  readonly requestId?: string
 }
 
 /** Work to do after a commit, with its parameters. */

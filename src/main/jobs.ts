@@ -24,6 +24,7 @@ export const startJobs = async (foundation: Foundation, mailer: Mailer, publicUr
     refreshTtlMs: settings.REFRESH_TOKEN_TTL,
     // One log serves both.
     eventRetentionMs: Math.max(settings.EVENT_RETENTION, settings.HISTORY_RETENTION),
+    auditRetentionMs: settings.AUDIT_RETENTION,
   })
   const runner = createJobRunner({ unitOfWork: store, handlers, clock, log, random: Math.random })
   await store.requeueAbandonedJobs(clock.now())

@@ -25,7 +25,7 @@ const prepare = async () => {
     const { id: userId } = await tx.users.insert(userNamed('ann'))
     const times = { createdAt: 0, lastUsedAt: 0, expiresAt: Date.now() + 7 * DAY_MS }
     const { id: sessionId } = await tx.sessions.insert({ userId, device: '', address: '', ...times })
-    return { actor: { userId, sessionId, role: 'user', requestId: 'test' } as const }
+    return { actor: { userId, sessionId, role: 'user', requestId: 'test', address: '' } as const }
   })
   const handlers = createJobHandlers({
     ...recordUnitsOn(store, clock),
@@ -36,6 +36,7 @@ const prepare = async () => {
     opaqueTokens: createOpaqueTokens('x'),
     refreshTtlMs: 1,
     eventRetentionMs: 1,
+    auditRetentionMs: 1,
     mail: { appName: 'Skep', appUrl: 'http://localhost' },
   })
   const filesOn = (unitOfWork: UnitOfWork) =>

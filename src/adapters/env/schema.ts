@@ -154,6 +154,7 @@ export const SettingsSchema = Type.Object({
   TRUST_PROXY: integer(0, 100, 0),
   EVENT_RETENTION: duration('7d'),
   HISTORY_RETENTION: duration('30d'),
+  AUDIT_RETENTION: duration('365d'),
   // As required in a header by RFC 6750 section 2.1.
   METRICS_TOKEN: optional({ accepts: 'at least 16 of A-Z a-z 0-9 - . _ ~ + /', secret: true }, (text) =>
     /^[\w\-.~+/]{16,}=*$/.test(text) ? text : null,

@@ -1,6 +1,7 @@
 import { Elysia } from 'elysia'
 import type { Access } from '../../application/access.ts'
 import type { Accounts } from '../../application/accounts.ts'
+import type { AuditLog } from '../../application/audit-log.ts'
 import type { Collections } from '../../application/collections.ts'
 import type { FileLinks } from '../../application/file-links.ts'
 import type { Files } from '../../application/files.ts'
@@ -18,6 +19,7 @@ import type { Collection } from '../../domain/collection.ts'
 import { COLLECTIONS } from '../../domain/collections/index.ts'
 import type { Rate } from '../../domain/measures.ts'
 import { accountRoutes } from './accounts.ts'
+import { auditRoutes } from './audit.ts'
 import { createAddressOf } from './client-address.ts'
 import { collectionRecordRoutes } from './collection-records.ts'
 import { collectionRoutes } from './collections.ts'
@@ -74,6 +76,7 @@ export interface ApiDeps {
   /** Base of links, without a trailing slash; known once the server listens. */
   readonly publicUrl: () => string
   readonly jobs: Jobs
+  readonly auditLog: AuditLog
   readonly realtime: RealtimeUpgrade
   readonly users: Users
   readonly limiter: RateLimiter
@@ -164,6 +167,7 @@ const createFeatures = (
         .use(fileRoutes(kernel, deps, basePath))
         .use(fileLinkRoutes(kernel, deps.files, deps.fileLinks, deps.publicUrl))
         .use(jobRoutes(kernel, deps.jobs))
+        .use(auditRoutes(kernel, deps.auditLog))
         .use(overviewRoutes(kernel, { source: deps.metrics, checkReadiness, version }))
         .use(settingRoutes(kernel, deps.shownSettings)),
     )

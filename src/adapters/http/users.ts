@@ -2,7 +2,7 @@ import { Elysia, type Static, t } from 'elysia'
 import type { UserSortField } from '../../application/ports/accounts.ts'
 import type { UserChanges, Users } from '../../application/users.ts'
 import { ROLES, type User } from '../../domain/user.ts'
-import { actorOf, callerOf } from './call.ts'
+import { actorOf, callerOf, visitorOf } from './call.ts'
 import { CurrentPassword, Email, Name, Password, PERSON, settingPassword } from './fields.ts'
 import type { Kernel, Rule } from './kernel.ts'
 import { NEWEST_FIRST, pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
@@ -111,12 +111,11 @@ const listRoutes = (kernel: Kernel, users: Users) => {
       '/',
       ({ call, body, request, withIdempotency, addressOf }) => {
         const { principal: actor } = call
+        const address = addressOf(request)
+        const author = actor === null ? visitorOf(call, address) : callerOf(call, address)
         return withIdempotency(
           { request, actor, route: `POST ${PATH}`, sent: body, responseOf: created },
-          (idempotency) =>
-            settingPassword(body.password, '/password', () =>
-              users.register(actor, body, addressOf(request), idempotency),
-            ),
+          (idempotency) => settingPassword(body.password, '/password', () => users.register(author, body, idempotency)),
         )
       },
       {

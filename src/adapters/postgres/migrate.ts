@@ -17,6 +17,7 @@ import collections from './migrations/0013_collections.sql' with { type: 'text' 
 import eventsBefore from './migrations/0014_events_before.sql' with { type: 'text' }
 import deletions from './migrations/0015_deletions.sql' with { type: 'text' }
 import eventsSession from './migrations/0019_events_session.sql' with { type: 'text' }
+import audit from './migrations/0020_audit.sql' with { type: 'text' }
 
 import { createPool } from './pool.ts'
 import type { ServerConnection } from './server-connection.ts'
@@ -42,6 +43,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0014_events_before', sql: eventsBefore },
   { name: '0015_deletions', sql: deletions },
   { name: '0019_events_session', sql: eventsSession },
+  { name: '0020_audit', sql: audit },
 ]
 
 /** One advisory lock for all processes that migrate this database; the number is arbitrary. */

@@ -1,6 +1,7 @@
 import type { RefreshToken, SignInSource } from '../../application/ports/accounts.ts'
 import type { StoredCollection } from '../../application/ports/collections.ts'
 import type { Deletion, NewDeletion } from '../../application/ports/deletions.ts'
+import type { AuditEntry } from '../../domain/audit.ts'
 import type { LoggedEvent } from '../../domain/event.ts'
 import type { FileLink, NewFile, NewFileLink, StoredFile } from '../../domain/file.ts'
 import type { IdempotencyRecord } from '../../domain/idempotency.ts'
@@ -142,6 +143,24 @@ export const events = entity<StoredEvent, Omit<StoredEvent, 'position'>>(
   },
   { key: ['cursor'], columnNames: { position: 'cursor' } },
 )
+
+/** An entry of the audit log. `repeatKey` identifies one that counts. */
+type StoredAuditEntry = AuditEntry & { readonly repeatKey: string | null }
+
+export const audit = entity<StoredAuditEntry, Omit<StoredAuditEntry, 'id'>>('audit', {
+  id: 'assigned',
+  createdAt: 'integer',
+  actorId: 'integer',
+  action: 'text',
+  subject: 'text',
+  address: 'text',
+  sessionId: 'integer',
+  requestId: 'text',
+  details: 'json',
+  repeatKey: 'text',
+  count: 'integer',
+  lastAt: 'integer',
+})
 
 /** A deleted collection has no name until its records are removed. */
 export const collections = entity<StoredCollection, Omit<StoredCollection, 'id'>>(

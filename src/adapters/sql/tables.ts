@@ -1,4 +1,5 @@
 import {
+  audit,
   collections,
   deletions,
   events,
@@ -30,7 +31,7 @@ export const TABLES: Readonly<Record<string, Table>> = {
   ...byName([users, sessions, refreshTokens, signInSources, mailTokens, mailLimits, jobs, idempotency]),
   ...byName(RECORD_TABLES),
   ...byName([collections, recordIndexes, records, recordKeys, deletions]),
-  ...byName([files, fileLinks, events]),
+  ...byName([files, fileLinks, events, audit]),
   epochs: {
     columns: { id: 'integer', first_cursor: 'integer', nonce: 'text', origin: 'text' },
     key: ['id'],

@@ -7,6 +7,7 @@ import { AppError } from '../../domain/errors.ts'
 import { createBackgroundWorker } from '../sql/background-worker.ts'
 import { byCollection } from '../sql/record-table.ts'
 import { createStepQueue, type RunStep, runAtOnce } from '../sql/step-queue.ts'
+import { createAuditReader, createAuditRepository } from './audit.ts'
 import { createCollectionReader, createCollectionRepository } from './collections.ts'
 import { createCommitQueue } from './commit-queue.ts'
 import { type Connection, fileOf, openReader, openWriter, toAppError } from './database.ts'
@@ -143,6 +144,7 @@ const createRepositories = (connection: Connection, context: WriterContext): Sql
     events: createEventRepository(connection, usage, () => {
       marks.events = true
     }),
+    audit: createAuditRepository(connection),
     epochs: createEpochWriter(connection, epoch),
     idempotency: createIdempotencyRepository(connection, usage),
     usage: usage.repository,
@@ -176,6 +178,7 @@ const createReaders = (
   files: createFileReader(connection, runStep),
   fileLinks: createFileLinkReader(connection),
   events: createEventReader(connection),
+  audit: createAuditReader(connection),
   epochs: createEpochReader(connection, epoch),
   usage: createUsageReader(connection),
 })

@@ -17,6 +17,7 @@ import type {
   UserReader,
   UserRepository,
 } from './accounts.ts'
+import type { AuditReader, AuditRepository } from './audit.ts'
 import type { CollectionReader, CollectionRepository, RecordStorage } from './collections.ts'
 import type { DeletionReader, DeletionRepository } from './deletions.ts'
 import type { RecordReader, RecordRepository } from './records.ts'
@@ -129,6 +130,9 @@ export interface EventChunk {
   readonly complete: boolean
 }
 
+/** An event without its content. */
+export type EventHead = Omit<LoggedEvent, 'data' | 'previous'>
+
 /** Events without their content. */
 export interface EventTally {
   readonly counts: readonly { readonly event: string; readonly count: number }[]
@@ -159,6 +163,18 @@ export interface EventReader {
     readonly maxCount: number
     readonly maxBytes: number
   }): Promise<Pick<EventChunk, 'events' | 'complete'>>
+  /**
+   * The events before a position without their content, newest first: all, or those of one subject. Up to `maxCount`, or
+   * to the one that reaches `maxBytes` of content, because skipping it takes time too.
+   */
+  heads(query: {
+    readonly subject: { readonly kind: string; readonly subjectId: number } | null
+    readonly before: number
+    readonly maxCount: number
+    readonly maxBytes: number
+  }): Promise<{ readonly heads: readonly EventHead[]; readonly complete: boolean }>
+  /** The newest event whose position is at most `position`. */
+  latest(position: number): Promise<Pick<EventHead, 'position' | 'createdAt'> | null>
   /** `last`: the newest position ever assigned. `removed`: the newest one that retention has removed. */
   bounds(): Promise<{ readonly last: number; readonly removed: number }>
 }
@@ -225,6 +241,7 @@ export interface Tx {
   records(storage: RecordStorage): RecordRepository
   readonly deletions: DeletionRepository
   readonly events: EventRepository
+  readonly audit: AuditRepository
   readonly epochs: EpochReader
   readonly files: FileRepository
   readonly fileLinks: FileLinkRepository
@@ -243,6 +260,7 @@ export interface ReadTx {
   records(storage: RecordStorage): RecordReader
   readonly deletions: DeletionReader
   readonly events: EventReader
+  readonly audit: AuditReader
   readonly epochs: EpochReader
   readonly files: FileReader
   readonly fileLinks: FileLinkReader

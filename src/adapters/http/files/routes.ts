@@ -3,7 +3,7 @@ import type { FileLinks } from '../../../application/file-links.ts'
 import type { Files } from '../../../application/files.ts'
 import type { Log } from '../../../application/ports/system.ts'
 import { MAX_OPEN_UPLOADS_COUNT, type StoredFile } from '../../../domain/file.ts'
-import { actorOf, clientOf } from '../call.ts'
+import { actorOf, callerOf, clientOf } from '../call.ts'
 import type { Kernel, Rule } from '../kernel.ts'
 import { NEWEST_FIRST, pageQuery, pageResponse, toPageRequest, toPageResponse } from '../pages.ts'
 import { problems } from '../problems.ts'
@@ -91,8 +91,8 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
     .use(kernel)
     .post(
       '/',
-      async ({ call, request, withIdempotency, bodies }) => {
-        const actor = actorOf(call)
+      async ({ call, request, withIdempotency, bodies, addressOf }) => {
+        const actor = callerOf(call, addressOf(request))
         using _ = begin(actor.userId)
         using _reserved = bodies.take(clientOf(call), UPLOAD_WINDOW_BYTES)
         await using received = await files.receive(actor, await readUpload(request, maxUploadBytes))
@@ -145,8 +145,8 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
     })
     .delete(
       '/:id',
-      async ({ call, params, status }) => {
-        await files.remove(actorOf(call), Number(params.id))
+      async ({ call, params, request, status, addressOf }) => {
+        await files.remove(callerOf(call, addressOf(request)), Number(params.id))
         return status(204, undefined)
       },
       {
