@@ -12,6 +12,7 @@ const browserTest = (title: string, run: () => Promise<unknown>) => {
 const SECRET = '</td><script>alert(1)</script> a secret that must not be shown'
 const skep = await startSkep({ JWT_SECRET: SECRET, APP_NAME: '<b>Acme</b> حرف', MAX_BODY_SIZE: '2mb' })
 const root = await createFirstAdmin(skep)
+const ann = await skep.member('ann@example.com')
 
 /** A page on which the admin is signed in, for all tests. */
 const opened = missing
@@ -104,4 +105,36 @@ adminTest('the settings say where they come from, and no secret', 'settings', as
   await page.getByLabel('Find a setting').fill('quota')
   await row('HOST').waitFor({ state: 'detached' })
   expect(await page.getByRole('rowheader').allTextContents()).toEqual(['QUOTA'])
+})
+
+adminTest('the audit log shows who did what, and only what is asked for', 'audit', async (page) => {
+  await skep.call('PATCH', `/users/${ann.id}`, { token: root.token, json: { name: 'Anna' } })
+  await skep.call('POST', '/auth/token', { form: { username: ann.email, password: 'wrong horse' } })
+  await page.getByRole('button', { name: 'Refresh' }).click()
+  await page.getByRole('cell', { name: 'sign_in.failed' }).waitFor()
+  await looksGood(page, 'audit')
+
+  await page.getByLabel('Action').fill('user.')
+  await page.keyboard.press('Enter')
+  await page.getByRole('cell', { name: 'sign_in.failed' }).waitFor({ state: 'detached' })
+  await page.getByRole('row').filter({ hasText: 'user.updated' }).getByRole('button').click()
+  const entry = page.getByRole('dialog', { name: 'user.updated' })
+  await entry.getByText('127.0.0.1').waitFor()
+  await looksGood(page, 'audit-entry')
+  await entry.getByRole('button', { name: `Only these: subject users/${ann.id}` }).click()
+  expect(new URL(page.url()).searchParams.get('subject')).toBe(`users/${ann.id}`)
+  await page.getByLabel('Until').fill('2020-01-01T00:00:00')
+  await page.keyboard.press('Enter')
+  await page.getByRole('heading', { name: 'Nothing matches' }).waitFor()
+  await page.getByRole('button', { name: 'Clear filters' }).click()
+  await page.getByRole('cell', { name: 'sign_in.failed' }).waitFor()
+
+  const { errors } = opened ?? { errors: [] }
+  expect(errors).toEqual([])
+  await page.getByLabel('Action').fill('Anything else')
+  await page.keyboard.press('Enter')
+  await page.getByText('an action, or the beginning of some that ends in a dot').waitFor()
+  expect(await page.getByLabel('Action').inputValue()).toBe('Anything else')
+  // The browser itself logs an answer of 422.
+  errors.length = 0
 })

@@ -2,6 +2,8 @@ import type { ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { call, client } from './api.ts'
 import { useLoad } from './loading.ts'
+import { AuditPage } from './pages/audit.tsx'
+import { BackupsPage } from './pages/backups.tsx'
 import { CollectionsPage } from './pages/collections.tsx'
 import { DefinitionPage } from './pages/definition.tsx'
 import { FilesPage } from './pages/files.tsx'
@@ -42,6 +44,8 @@ const PageAt = ({ path }: { path: string }) => {
   if (path === 'users') return <UsersPage />
   if (path === 'files') return <FilesPage />
   if (path === 'jobs') return <JobsPage />
+  if (path === 'audit') return <AuditPage />
+  if (path === 'backups') return <BackupsPage />
   if (path === 'settings') return <SettingsPage />
   return <NotFound />
 }

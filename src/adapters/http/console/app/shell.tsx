@@ -27,6 +27,8 @@ const PLACES: readonly (readonly [path: string, label: string, icon: IconName])[
   ['users', 'Users', 'users'],
   ['files', 'Files', 'file'],
   ['jobs', 'Jobs', 'jobs'],
+  ['audit', 'Audit log', 'audit'],
+  ['backups', 'Backups', 'backup'],
   ['settings', 'Settings', 'gear'],
 ]
 
