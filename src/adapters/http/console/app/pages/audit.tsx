@@ -50,10 +50,10 @@ const lookOf = (action: string): string => {
   return /\.(read|requested|loaded)$/.test(action) ? 'badge' : 'badge accent'
 }
 
-const Who = ({ actorId }: { actorId: number | null }) => {
+const Who = ({ entry: { actor_id, address } }: { entry: AuditEntry }) => {
   const { user } = useSession()
-  if (actorId === null) return <span class="quiet">Nobody signed in</span>
-  return <>{actorId === user.id ? 'You' : `User ${actorId}`}</>
+  if (actor_id === null) return <span class="quiet">{address === null ? 'Server' : 'Not signed in'}</span>
+  return <>{actor_id === user.id ? 'You' : `User ${actor_id}`}</>
 }
 
 const detailsOf = ({ details }: AuditEntry): string =>
@@ -73,7 +73,7 @@ const Row = ({ entry, onOpen }: { entry: AuditEntry; onOpen: () => void }) => (
       <span class={lookOf(entry.action)}>{entry.action}</span>
     </td>
     <td>
-      <Who actorId={entry.actor_id} />
+      <Who entry={entry} />
     </td>
     <td>{entry.subject === null ? <span class="quiet">–</span> : <bdi>{entry.subject}</bdi>}</td>
     <td>{entry.address ?? <span class="quiet">–</span>}</td>
@@ -128,13 +128,8 @@ const Entry = ({ entry, onClose, onFilter }: EntryProps) => {
           </dd>
           <dt>Actor</dt>
           <dd>
-            {actor_id === null ? (
-              <Who actorId={null} />
-            ) : (
-              <>
-                <Who actorId={actor_id} /> <More name="actor" value={String(actor_id)} onFilter={onFilter} />
-              </>
-            )}
+            <Who entry={entry} />{' '}
+            {actor_id !== null && <More name="actor" value={String(actor_id)} onFilter={onFilter} />}
           </dd>
           <dt>Subject</dt>
           <dd>
@@ -157,7 +152,7 @@ const Entry = ({ entry, onClose, onFilter }: EntryProps) => {
         {Object.keys(details).length > 0 && (
           <>
             <h3>Details</h3>
-            <dl class="facts">
+            <dl class="facts entry-facts">
               {Object.entries(details).map(([name, value]) => (
                 <Fragment key={name}>
                   <dt>{name.replaceAll('_', ' ')}</dt>
@@ -189,7 +184,7 @@ const LABELS: Readonly<Record<Filter, string>> = {
 }
 const PLACEHOLDERS: Readonly<Partial<Record<Filter, string>>> = {
   actor: '12',
-  action: 'user.updated or user.',
+  action: 'user.',
   subject: 'users/12',
 }
 
