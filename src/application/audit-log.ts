@@ -71,6 +71,13 @@ const stretchOf = (read: readonly Found[], filter: AuditFilter, isComplete: bool
   return { found, reached: ended ? null : last.position }
 }
 
+/** How much of one log is read for a page. */
+interface Limits {
+  /** Entries that the filter selects. */
+  readonly limit: number
+  readonly maxScannedCount: number
+}
+
 const scopeOf = (filter: AuditFilter): AuditScope => {
   if (filter.subject !== null) return { subject: filter.subject }
   if (filter.actorId !== null) return { actorId: filter.actorId }
@@ -82,8 +89,13 @@ const scopeOf = (filter: AuditFilter): AuditScope => {
 const isExact = ({ subject, actorId, action }: AuditFilter): boolean =>
   [subject, actorId, action].filter((value) => value !== null).length <= 1
 
-const readAudit = async (tx: ReadTx, filter: AuditFilter, before: number, limit: number): Promise<Stretch> => {
-  const readCount = isExact(filter) ? limit : MAX_SCANNED_COUNT
+const readAudit = async (
+  tx: ReadTx,
+  filter: AuditFilter,
+  before: number,
+  { limit, maxScannedCount }: Limits,
+): Promise<Stretch> => {
+  const readCount = isExact(filter) ? limit : maxScannedCount
   const entries = await tx.audit.newest({ scope: scopeOf(filter), before, limit: readCount })
   // Ids of changes of records and of other entries differ.
   const read = entries.map((entry) => ({ position: entry.id, entry: { ...entry, id: 2 * entry.id } }))
@@ -114,12 +126,17 @@ const subjectOf = ({ subject }: AuditFilter) => {
 
 const NOTHING: Stretch = { found: [], reached: null }
 
-const readEvents = async (tx: ReadTx, filter: AuditFilter, before: number, limit: number): Promise<Stretch> => {
+const readEvents = async (
+  tx: ReadTx,
+  filter: AuditFilter,
+  before: number,
+  { limit, maxScannedCount }: Limits,
+): Promise<Stretch> => {
   const actions = actionsOf(filter)
   if (actions !== null && !LOGGED_ACTIONS.some((action) => actions.includes(action))) return NOTHING
   const subject = subjectOf(filter)
   if (subject === undefined) return NOTHING
-  const query = { subject, before, maxCount: MAX_SCANNED_COUNT, maxBytes: MAX_SCANNED_BYTES }
+  const query = { subject, before, maxCount: maxScannedCount, maxBytes: MAX_SCANNED_BYTES }
   const { heads, complete } = await tx.events.heads(query)
   const read: Found[] = []
   for (const head of heads) {
@@ -206,18 +223,26 @@ const merge = (audit: Stretch, events: Stretch, starts: Starts, limit: number): 
   return { entries, next, isComplete: next.audit === 0 && next.events === 0 }
 }
 
-export const createAuditLog = ({ unitOfWork }: { readonly unitOfWork: Pick<UnitOfWork, 'read'> }): AuditLog => ({
+interface Deps {
+  readonly unitOfWork: Pick<UnitOfWork, 'read'>
+  /** How many entries of one log may be skipped for a page. */
+  readonly maxScannedCount?: number
+}
+
+export const createAuditLog = ({ unitOfWork, maxScannedCount = MAX_SCANNED_COUNT }: Deps): AuditLog => ({
   async list(actor, query) {
     requireAdmin(actor)
     const { size, from } = query
     const skipped = skippedRowCount(query)
     if (skipped + size > MAX_WINDOW_COUNT) throw pageTooDeep()
     const limit = isCounted(query) ? MAX_WINDOW_COUNT : skipped + size
+    // One more says whether there is a next page.
+    const limits = { limit: limit + 1, maxScannedCount }
     return unitOfWork.read(async (tx) => {
       const starts = await startsOf(tx, query)
       const [audit, events] = [
-        await readAudit(tx, query, starts.audit, limit + 1),
-        await readEvents(tx, query, starts.events, limit + 1),
+        await readAudit(tx, query, starts.audit, limits),
+        await readEvents(tx, query, starts.events, limits),
       ]
       const page = merge(audit, events, starts, skipped + size)
       if (skipped > page.entries.length && !page.isComplete) throw pageTooDeep()

@@ -4,6 +4,7 @@ import { createAccess } from './access.ts'
 import { createAccounts } from './accounts.ts'
 import { createAttempts } from './attempts.ts'
 import { createAuditLog } from './audit-log.ts'
+import { createAuditReads } from './audit-reads.ts'
 import { createCatalog } from './catalog.ts'
 import { createCollections } from './collections.ts'
 import { createJobs } from './jobs.ts'
@@ -65,5 +66,6 @@ export const createUseCases = ({ collections, bus, signup, attemptRate, accessTt
     records: createRecords(shared),
     jobs: createJobs(shared),
     auditLog: createAuditLog(deps),
+    auditReads: createAuditReads(deps),
   }
 }

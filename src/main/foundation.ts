@@ -20,6 +20,7 @@ import type { UnitOfWork } from '../application/ports/persistence.ts'
 import type { PasswordHasher } from '../application/ports/security.ts'
 import type { Clock, Log, Reserve } from '../application/ports/system.ts'
 import { createUseCases } from '../application/use-cases.ts'
+import { type AuditDetails, auditEntry, SERVER_ORIGIN } from '../domain/audit.ts'
 import { COLLECTIONS } from '../domain/collections/index.ts'
 import { engineOf, openBlobs, openBus, openReserve, quotaOf } from './choices.ts'
 import { applyFolder } from './definition-folder.ts'
@@ -115,6 +116,18 @@ const ensureDefinitions = async ({ COLLECTIONS_DIR, DATABASE_URL }: Settings, co
   log.info('applied definitions', { changes })
 }
 
+/** How much of a setting is in the audit log. */
+const MAX_SETTING_LENGTH = 500
+
+/** Adds the settings that are not the default ones, without secrets, to the audit log. */
+const noteStart = (store: UnitOfWork, shown: readonly ShownSetting[], clock: Clock): Promise<void> => {
+  const given = shown.filter(({ source }) => source !== 'default')
+  const settings = given.map(({ name, value }) => [name, value === null ? null : value.slice(0, MAX_SETTING_LENGTH)])
+  const details: AuditDetails = { version: pkg.version, ...Object.fromEntries(settings) }
+  const entry = auditEntry(SERVER_ORIGIN, 'settings.loaded', { details, now: clock.now() })
+  return store.write((tx) => tx.audit.append(entry))
+}
+
 /** Opens the database, the bus and the file storage, in that order, and registers each with `closers`. */
 export const openFoundation = async (options: StartOptions, closers: Closers) => {
   const { settings, log, clock = systemClock, passwords = createPasswordHasher() } = options
@@ -159,6 +172,7 @@ export const openFoundation = async (options: StartOptions, closers: Closers) =>
   const reserve = options.reserve ?? watched ?? NO_RESERVE
   const useCases = composeUseCases(settings, secret, { unitOfWork: store, bus, clock, passwords, reserve }, previous)
   await useCases.collections.abandonUnfinished()
+  await noteStart(store, options.shownSettings ?? [], clock)
   await ensureDefinitions(settings, useCases.collections, log)
   return { settings, log, clock, secret, previous, bus, listeners, metrics, store, blobs, reserve, useCases }
 }

@@ -126,6 +126,7 @@ REFUSALS = {
     "listFiles": LIST,
     "listFileLinks": LIST,
     "listJobs": LIST,
+    "listAuditEntries": LIST,
     "createItem": CREATION | DATA,
     "batchItems": CREATION | DATA | VERSION,
     "updateItem": DATA | VERSION,

@@ -2,6 +2,7 @@ import { Elysia } from 'elysia'
 import type { Access } from '../../application/access.ts'
 import type { Accounts } from '../../application/accounts.ts'
 import type { AuditLog } from '../../application/audit-log.ts'
+import type { AuditReads } from '../../application/audit-reads.ts'
 import type { Collections } from '../../application/collections.ts'
 import type { FileLinks } from '../../application/file-links.ts'
 import type { Files } from '../../application/files.ts'
@@ -77,6 +78,7 @@ export interface ApiDeps {
   readonly publicUrl: () => string
   readonly jobs: Jobs
   readonly auditLog: AuditLog
+  readonly auditReads: AuditReads
   readonly realtime: RealtimeUpgrade
   readonly users: Users
   readonly limiter: RateLimiter
@@ -195,6 +197,7 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
     common,
     slices: deps.slices,
     access: deps.access,
+    auditReads: deps.auditReads,
     limits: createLimits({ limiter: deps.limiter, general: options.rateLimit, credentials: options.rateLimitAuth }),
     addressOf,
     maxBodyBytes: options.maxBodyBytes,

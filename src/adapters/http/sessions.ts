@@ -47,11 +47,14 @@ export const userSessionRoutes = (kernel: Kernel, sessions: Sessions) =>
     .use(kernel)
     .get(
       '',
-      async ({ call, params, query }) => {
+      async ({ call, params, query, request, noteRead }) => {
         const actor = actorOf(call)
-        const request = toPageRequest(query, SORTS, NEWEST_FIRST)
-        const page = await sessions.listOf(actor, Number(params.id), request)
-        return toPageResponse(page, request, (session) => toResponse(session, actor.sessionId))
+        const asked = toPageRequest(query, SORTS, NEWEST_FIRST)
+        const userId = Number(params.id)
+        const page = await sessions.listOf(actor, userId, asked)
+        const owners = [{ ownerId: userId }]
+        await noteRead(call, request, { action: 'user.read', subject: `users/${userId}`, owners })
+        return toPageResponse(page, asked, (session) => toResponse(session, actor.sessionId))
       },
       {
         admit: { who: 'admin' },

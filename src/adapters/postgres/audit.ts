@@ -1,5 +1,5 @@
 import type { AuditReader, AuditRepository, AuditScope } from '../../application/ports/audit.ts'
-import { countedInsertInto, mergeNewest, storedAuditEntry } from '../sql/audit.ts'
+import { countedInsertInto, mergeNewest, onceInsertInto, storedAuditEntry } from '../sql/audit.ts'
 import { audit } from '../sql/entities.ts'
 import type { Row } from '../sql/entity.ts'
 import { insertInto, postgresPlaceholder } from '../sql/statements.ts'
@@ -33,6 +33,7 @@ export const createAuditReader = (connection: Connection): AuditReader => {
 }
 
 const INSERT = insertInto('audit', audit.inserted, postgresPlaceholder)
+const INSERT_ONCE = onceInsertInto(postgresPlaceholder)
 const INSERT_OR_COUNT = countedInsertInto(postgresPlaceholder)
 
 export const createAuditRepository = (connection: Transaction): AuditRepository => {
@@ -51,6 +52,9 @@ export const createAuditRepository = (connection: Transaction): AuditRepository 
     },
     async appendOrCount(entry, key) {
       void connection.change(INSERT_OR_COUNT, ...audit.valuesOf(storedAuditEntry(entry, key)))
+    },
+    async appendOnce(entry, key) {
+      void connection.change(INSERT_ONCE, ...audit.valuesOf(storedAuditEntry(entry, key)))
     },
     timeOfActor: (actorId, number) => nth('actor_id', actorId, number),
     timeOfAction: (action, number) => nth('action', action, number),

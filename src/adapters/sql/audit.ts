@@ -14,6 +14,10 @@ export const storedAuditEntry = (entry: NewAuditEntry, repeatKey: string | null)
   lastAt: entry.createdAt,
 })
 
+/** An INSERT that does nothing if there is an entry with the same key. */
+export const onceInsertInto = (placeholder?: Placeholder): string =>
+  `${insertInto('audit', audit.inserted, placeholder)} ON CONFLICT (repeat_key) WHERE repeat_key IS NOT NULL DO NOTHING`
+
 /** An INSERT that counts in the entry with the same key instead, if there is one. */
 export const countedInsertInto = (placeholder?: Placeholder): string =>
   `${insertInto('audit', audit.inserted, placeholder)}

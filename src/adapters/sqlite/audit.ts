@@ -1,7 +1,7 @@
 import type { AuditReader, AuditRepository, AuditScope } from '../../application/ports/audit.ts'
 import type { AuditEntry } from '../../domain/audit.ts'
 import type { Instant } from '../../domain/user.ts'
-import { countedInsertInto, mergeNewest, storedAuditEntry } from '../sql/audit.ts'
+import { countedInsertInto, mergeNewest, onceInsertInto, storedAuditEntry } from '../sql/audit.ts'
 import { audit } from '../sql/entities.ts'
 import type { Row } from '../sql/entity.ts'
 import { insertInto } from '../sql/statements.ts'
@@ -34,6 +34,7 @@ export const createAuditReader = (connection: Connection): AuditReader => {
 export const createAuditRepository = (connection: Connection): AuditRepository => {
   const append = prepareChange(connection, insertInto('audit', audit.inserted))
   const appendOrCount = prepareChange(connection, countedInsertInto())
+  const appendOnce = prepareChange(connection, onceInsertInto())
   const nth = (column: string) =>
     connection.prepare<{ created_at: number }, [number | string, number]>(
       `SELECT created_at FROM audit WHERE ${column} = +? ORDER BY id DESC LIMIT 1 OFFSET +?`,
@@ -57,6 +58,9 @@ export const createAuditRepository = (connection: Connection): AuditRepository =
     },
     async appendOrCount(entry, key) {
       appendOrCount(...audit.valuesOf(storedAuditEntry(entry, key)))
+    },
+    async appendOnce(entry, key) {
+      appendOnce(...audit.valuesOf(storedAuditEntry(entry, key)))
     },
     timeOfActor: async (actorId, number) => nthOfActor.get(actorId, number - 1)?.created_at ?? null,
     timeOfAction: async (action, number) => nthOfAction.get(action, number - 1)?.created_at ?? null,

@@ -24,6 +24,8 @@ export interface AuditRepository extends AuditReader {
   append(entry: NewAuditEntry): Promise<void>
   /** As `append`, but if there is an entry with this key, only counts there and sets when it happened last. */
   appendOrCount(entry: NewAuditEntry, key: string): Promise<void>
+  /** As `append`, unless there is an entry with this key. */
+  appendOnce(entry: NewAuditEntry, key: string): Promise<void>
   /** When the actor's `nth` newest entry was made, counted from 1; null if there are fewer. */
   timeOfActor(actorId: number, nth: number): Promise<Instant | null>
   /** When the `nth` newest entry of an action was made, counted from 1; null if there are fewer. */

@@ -5,6 +5,7 @@ import type { Log } from '../../../application/ports/system.ts'
 import { AppError, notFound } from '../../../domain/errors.ts'
 import { actorOf, type Call } from '../call.ts'
 import type { Kernel, Rule } from '../kernel.ts'
+import type { NoteRead } from '../noted-reads.ts'
 import { problems } from '../problems.ts'
 import { IdParams, NotModified } from '../schemas.ts'
 import { SAFE_IMAGES, type ServedFile, sendContent } from './content.ts'
@@ -35,6 +36,7 @@ interface AskedContent {
   readonly query: Static<typeof SignedQuery>
   readonly request: Request
   readonly set: Context['set']
+  readonly noteRead: NoteRead
 }
 
 interface Deps {
@@ -58,8 +60,14 @@ export const contentRoutes = (kernel: Kernel, { files, fileLinks, log }: Deps) =
     return { file, read: (first, end) => files.read(file, first, end), shared: true, failed }
   }
 
-  const content = async ({ call, params, query, request, set }: AskedContent) =>
-    sendContent(await find(call, Number(params.id), query), request, set)
+  const content = async ({ call, params, query, request, set, noteRead }: AskedContent) => {
+    const served = await find(call, Number(params.id), query)
+    const { file, shared } = served
+    // A signed link grants access to anyone.
+    const owners = shared ? [] : [file]
+    await noteRead(call, request, { action: 'file.read', subject: `files/${file.id}`, owners })
+    return sendContent(served, request, set)
+  }
 
   return new Elysia({ tags: ['files'] })
     .use(kernel)

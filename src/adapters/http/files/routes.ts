@@ -115,12 +115,14 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
     )
     .get(
       '/',
-      async ({ call, query }) => {
+      async ({ call, query, request, noteRead }) => {
         const actor = actorOf(call)
-        const request = toPageRequest(query, SORTS, NEWEST_FIRST)
+        const asked = toPageRequest(query, SORTS, NEWEST_FIRST)
         const everyone = actor.role === 'admin' ? null : actor.userId
         const ownerId = query.owner_id === undefined ? everyone : Number(query.owner_id)
-        return toPageResponse(await files.list(actor, { ...request, ownerId }), request, shown)
+        const page = await files.list(actor, { ...asked, ownerId })
+        await noteRead(call, request, { action: 'file.read', subject: 'files', owners: page.items })
+        return toPageResponse(page, asked, shown)
       },
       {
         admit: withToken,
@@ -133,16 +135,24 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
         },
       },
     )
-    .get('/:id', async ({ call, params }) => shown(await files.get(actorOf(call), Number(params.id))), {
-      admit: withToken,
-      params: IdParams,
-      response: { 200: FileResponse, ...problems() },
-      detail: {
-        operationId: 'getFile',
-        summary: 'Read the metadata of a file',
-        description: 'Returns name, type, size and hash; the content is at `path`.',
+    .get(
+      '/:id',
+      async ({ call, params, request, noteRead }) => {
+        const file = await files.get(actorOf(call), Number(params.id))
+        await noteRead(call, request, { action: 'file.read', subject: `files/${file.id}`, owners: [file] })
+        return shown(file)
       },
-    })
+      {
+        admit: withToken,
+        params: IdParams,
+        response: { 200: FileResponse, ...problems() },
+        detail: {
+          operationId: 'getFile',
+          summary: 'Read the metadata of a file',
+          description: 'Returns name, type, size and hash; the content is at `path`.',
+        },
+      },
+    )
     .delete(
       '/:id',
       async ({ call, params, request, status, addressOf }) => {
