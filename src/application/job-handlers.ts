@@ -1,6 +1,7 @@
 import { IDEMPOTENCY_TTL_MS } from '../domain/idempotency.ts'
 import { type Job, jobRequestId } from '../domain/job.ts'
 import { SIGN_IN_SOURCE_KEPT_MS } from '../domain/session.ts'
+import type { BackupJobHandlers } from './backup-jobs.ts'
 import type { Catalog } from './catalog.ts'
 import { createDeletionFinishing } from './deletion-finishing.ts'
 import { createFileJobs } from './file-jobs.ts'
@@ -43,7 +44,8 @@ const filesOf = (ownerId: number): FileQuery => ({
 
 type Step = (tx: Tx, limit: number) => Promise<number>
 
-export const createJobHandlers = (deps: Deps): JobHandlers => {
+/** All but those of backups. */
+export const createJobHandlers = (deps: Deps): Omit<JobHandlers, keyof BackupJobHandlers> => {
   const { unitOfWork, clock, refreshTtlMs, eventRetentionMs, auditRetentionMs } = deps
   const mail = createMailJobs(deps)
   const files = createFileJobs(deps)
@@ -71,6 +73,10 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
       (tx, limit) => tx.jobs.deleteEnded('done', now - DONE_KEPT_MS, limit),
       (tx, limit) => tx.jobs.deleteEnded('dead', now - DEAD_KEPT_MS, limit),
       async (tx, limit) => ((await tx.collections.cleanUp(limit)) ? limit : 0),
+      async (tx) => {
+        await tx.backups.failAbandoned(now - HOUR_MS, { now, detail: 'Its process ended' })
+        return 0
+      },
     ]
     return inSlices(steps, signal)
   }

@@ -34,6 +34,7 @@ export const AUDIT_ACTIONS = [
   'backup.created',
   'backup.deleted',
   'backup.read',
+  'backup.verified',
   'settings.loaded',
 ] as const
 export type AuditAction = (typeof AUDIT_ACTIONS)[number]

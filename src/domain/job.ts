@@ -23,6 +23,10 @@ export type JobRequest =
   | { readonly kind: 'forget-user'; readonly payload: { readonly userId: number } }
   | { readonly kind: 'finish-deletion'; readonly payload: { readonly deletionId: number } }
   | { readonly kind: 'delete-blob'; readonly payload: { readonly key: string } }
+  | { readonly kind: 'backup'; readonly payload: { readonly backupId: number } }
+  | { readonly kind: 'verify-backup'; readonly payload: { readonly backupId: number } }
+  | { readonly kind: 'delete-archive'; readonly payload: { readonly name: string } }
+  | { readonly kind: 'scheduled-backup'; readonly payload: { readonly schedule: string } }
   | { readonly kind: RecurringKind; readonly payload: Readonly<Record<string, never>> }
 
 const JOB_REQUEST_ID = /^job-(\d+)$/

@@ -22,7 +22,7 @@ import type { Clock, Log, Reserve } from '../application/ports/system.ts'
 import { createUseCases } from '../application/use-cases.ts'
 import { type AuditDetails, auditEntry, SERVER_ORIGIN } from '../domain/audit.ts'
 import { COLLECTIONS } from '../domain/collections/index.ts'
-import { engineOf, openBlobs, openBus, openReserve, quotaOf } from './choices.ts'
+import { archivesAt, engineOf, openBlobs, openBus, openReserve, quotaOf } from './choices.ts'
 import { applyFolder } from './definition-folder.ts'
 
 export interface StartOptions {
@@ -167,6 +167,7 @@ export const openFoundation = async (options: StartOptions, closers: Closers) =>
   closers.add(store.close)
   await store.beginEpoch()
   const blobs = await openBlobs(settings, log)
+  const archives = archivesAt(settings, log)
   const watched = options.reserve === undefined ? await openReserve(settings, log) : null
   closers.add(() => watched?.stop())
   const reserve = options.reserve ?? watched ?? NO_RESERVE
@@ -174,7 +175,7 @@ export const openFoundation = async (options: StartOptions, closers: Closers) =>
   await useCases.collections.abandonUnfinished()
   await noteStart(store, options.shownSettings ?? [], clock)
   await ensureDefinitions(settings, useCases.collections, log)
-  return { settings, log, clock, secret, previous, bus, listeners, metrics, store, blobs, reserve, useCases }
+  return { settings, log, clock, secret, previous, bus, listeners, metrics, store, blobs, archives, reserve, useCases }
 }
 
 export type Foundation = Awaited<ReturnType<typeof openFoundation>>

@@ -52,7 +52,7 @@ const prepare = async () => {
     })
   const files = filesOn(store)
   const receive = (content = 'hello') => files.receive(actor, { filename: 'a.txt', content: piecesOf(content) })
-  const run = (kind: JobKind, payload: unknown = {}) => {
+  const run = (kind: keyof typeof handlers, payload: unknown = {}) => {
     const job: Job = {
       id: 1,
       kind,

@@ -135,6 +135,9 @@ REFUSALS = {
     "revertItem": VERSION,
     "uploadFile": CREATION | {"invalid_file_type"},
     "createFileLink": CREATION,
+    "listBackups": LIST,
+    "createBackup": CREATION,
+    "createBackupLink": CREATION,
 }
 
 

@@ -11,6 +11,8 @@ export interface Settings extends Readonly<GivenSettings> {
   readonly DATABASE_URL: string
   /** A folder, or a bucket on S3, with its access keys. */
   readonly FILES_URL: string | S3Place
+  /** The same for archives. */
+  readonly BACKUP_URL: string | S3Place
   readonly LOG_FORMAT: 'pretty' | 'json'
 }
 
@@ -48,8 +50,14 @@ export const hiddenUrl = (text: string): string => {
 export const placeOf = (place: string | S3Place): string =>
   typeof place === 'string' ? `file:${place}` : showS3Place(place)
 
+export interface S3KeySettings {
+  readonly AWS_ACCESS_KEY_ID?: string | undefined
+  readonly AWS_SECRET_ACCESS_KEY?: string | undefined
+  readonly AWS_SESSION_TOKEN?: string | undefined
+}
+
 /** The access keys of a bucket on S3. */
-export const s3KeysOf = ({ AWS_ACCESS_KEY_ID = '', AWS_SECRET_ACCESS_KEY = '', AWS_SESSION_TOKEN }: Settings) => {
+export const s3KeysOf = ({ AWS_ACCESS_KEY_ID = '', AWS_SECRET_ACCESS_KEY = '', AWS_SESSION_TOKEN }: S3KeySettings) => {
   const token = AWS_SESSION_TOKEN === undefined ? {} : { sessionToken: AWS_SESSION_TOKEN }
   return { accessKeyId: AWS_ACCESS_KEY_ID, secretAccessKey: AWS_SECRET_ACCESS_KEY, ...token }
 }
@@ -109,20 +117,25 @@ export const readSettings = (environment: Texts, flags: Texts, isTerminal: boole
   ) {
     problems.push('JWT_SECRET: required when the database is not embedded, at least 32 bytes')
   }
-  if (typeof given.FILES_URL === 'object') {
-    const unset = (name: string) => shown.some((row) => row.name === name && row.value === null)
-    for (const [name, why] of missingSettings(given.FILES_URL, unset)) problems.push(`${name}: ${why}`)
-  }
+  const unset = (name: string) => shown.some((row) => row.name === name && row.value === null)
+  const missing = (['FILES_URL', 'BACKUP_URL'] as const).flatMap((setting) => {
+    const place = given[setting]
+    return typeof place === 'object' ? missingSettings(place, unset, setting) : []
+  })
+  for (const [name, why] of new Map(missing.toReversed())) problems.push(`${name}: ${why}`)
   if (problems.length > 0) return { problems }
 
   const DATABASE_URL = given.DATABASE_URL ?? join(given.DATA_DIR, 'skep.db')
   const files = given.FILES_URL ?? join(given.DATA_DIR, 'files')
   const FILES_URL = typeof files === 'string' ? files : withRegion(files, given.AWS_REGION)
+  const backups = given.BACKUP_URL ?? join(given.DATA_DIR, 'backups')
+  const BACKUP_URL = typeof backups === 'string' ? backups : withRegion(backups, given.AWS_REGION)
   const host = given.HOST.includes(':') ? `[${given.HOST}]` : given.HOST
   const publicUrl = given.PUBLIC_URL ?? `http://${host}:${given.PORT}`
   const effective: Texts = {
     ...(isEmbedded(DATABASE_URL) ? { DATABASE_URL: `sqlite:${DATABASE_URL}` } : {}),
     FILES_URL: placeOf(FILES_URL),
+    BACKUP_URL: placeOf(BACKUP_URL),
     UPLOAD_TYPES: typeof given.UPLOAD_TYPES === 'string' ? given.UPLOAD_TYPES : given.UPLOAD_TYPES.join(),
     PUBLIC_URL: publicUrl,
     APP_URL: given.APP_URL ?? publicUrl,
@@ -131,7 +144,7 @@ export const readSettings = (environment: Texts, flags: Texts, isTerminal: boole
   }
   const LOG_FORMAT = given.LOG_FORMAT ?? 'json'
   return {
-    settings: Object.freeze({ ...given, DATABASE_URL, FILES_URL, LOG_FORMAT }),
+    settings: Object.freeze({ ...given, DATABASE_URL, FILES_URL, BACKUP_URL, LOG_FORMAT }),
     shown: shown.map((row) => ({ ...row, value: effective[row.name] ?? row.value })),
   }
 }

@@ -3,6 +3,7 @@ import type { Access } from '../../application/access.ts'
 import type { Accounts } from '../../application/accounts.ts'
 import type { AuditLog } from '../../application/audit-log.ts'
 import type { AuditReads } from '../../application/audit-reads.ts'
+import type { Backups } from '../../application/backups.ts'
 import type { Collections } from '../../application/collections.ts'
 import type { FileLinks } from '../../application/file-links.ts'
 import type { Files } from '../../application/files.ts'
@@ -21,6 +22,7 @@ import { COLLECTIONS } from '../../domain/collections/index.ts'
 import type { Rate } from '../../domain/measures.ts'
 import { accountRoutes } from './accounts.ts'
 import { auditRoutes } from './audit.ts'
+import { backupRoutes } from './backups.ts'
 import { createAddressOf } from './client-address.ts'
 import { collectionRecordRoutes } from './collection-records.ts'
 import { collectionRoutes } from './collections.ts'
@@ -77,6 +79,7 @@ export interface ApiDeps {
   /** Base of links, without a trailing slash; known once the server listens. */
   readonly publicUrl: () => string
   readonly jobs: Jobs
+  readonly backups: Backups
   readonly auditLog: AuditLog
   readonly auditReads: AuditReads
   readonly realtime: RealtimeUpgrade
@@ -169,6 +172,7 @@ const createFeatures = (
         .use(fileRoutes(kernel, deps, basePath))
         .use(fileLinkRoutes(kernel, deps.files, deps.fileLinks, deps.publicUrl))
         .use(jobRoutes(kernel, deps.jobs))
+        .use(backupRoutes(kernel, deps))
         .use(auditRoutes(kernel, deps.auditLog))
         .use(overviewRoutes(kernel, { source: deps.metrics, checkReadiness, version }))
         .use(settingRoutes(kernel, deps.shownSettings)),

@@ -3,6 +3,7 @@ import { byCollection } from '../sql/record-table.ts'
 import type { RunStep } from '../sql/step-queue.ts'
 import type { UsageChanges } from '../sql/usage.ts'
 import { createAuditReader, createAuditRepository } from './audit.ts'
+import { createBackupReader, createBackupRepository } from './backups.ts'
 import { createCollectionReader, createCollectionRepository, type LockedDefinitions } from './collections.ts'
 import type { Connection } from './connection.ts'
 import type { DefinitionCache } from './definitions.ts'
@@ -77,6 +78,7 @@ export const createRepositories = (
   const epochs = lazy(() => createEpochReader(transaction, epoch))
   const idempotency = lazy(() => createIdempotencyRepository(transaction, counted))
   const usage = lazy(() => createUsageRepository(transaction, counted))
+  const backups = lazy(() => createBackupRepository(transaction))
   const jobs = lazy(() =>
     createJobRepository(transaction, () => {
       marks.jobs = true
@@ -137,6 +139,9 @@ export const createRepositories = (
     get usage() {
       return usage()
     },
+    get backups() {
+      return backups()
+    },
   }
 }
 
@@ -165,5 +170,6 @@ export const createReaders = (
     audit: createAuditReader(connection),
     epochs: createEpochReader(connection, epoch),
     usage: createUsageReader(connection),
+    backups: createBackupReader(connection),
   }
 }

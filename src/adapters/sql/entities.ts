@@ -2,6 +2,7 @@ import type { RefreshToken, SignInSource } from '../../application/ports/account
 import type { StoredCollection } from '../../application/ports/collections.ts'
 import type { Deletion, NewDeletion } from '../../application/ports/deletions.ts'
 import type { AuditEntry } from '../../domain/audit.ts'
+import type { Backup, NewBackup } from '../../domain/backup.ts'
 import type { LoggedEvent } from '../../domain/event.ts'
 import type { FileLink, NewFile, NewFileLink, StoredFile } from '../../domain/file.ts'
 import type { IdempotencyRecord } from '../../domain/idempotency.ts'
@@ -267,3 +268,17 @@ export const recordKeys = entity<RecordKey>(
   { indexId: 'integer', key: 'bytes', createdAt: 'integer', recordId: 'integer', isUnique: 'boolean' },
   { key: ['index_id', 'key', 'created_at', 'record_id'] },
 )
+
+export const backups = entity<Backup, NewBackup>('backups', {
+  id: 'assigned',
+  state: 'text',
+  name: 'text',
+  size: 'integer',
+  sha256: 'text',
+  encrypted: 'boolean',
+  detail: 'text',
+  createdAt: 'integer',
+  finishedAt: 'integer',
+  verifiedAt: 'integer',
+  leaseUntil: 'integer',
+})

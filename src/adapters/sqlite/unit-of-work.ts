@@ -8,6 +8,7 @@ import { createBackgroundWorker } from '../sql/background-worker.ts'
 import { byCollection } from '../sql/record-table.ts'
 import { createStepQueue, type RunStep, runAtOnce } from '../sql/step-queue.ts'
 import { createAuditReader, createAuditRepository } from './audit.ts'
+import { createBackupReader, createBackupRepository } from './backups.ts'
 import { createCollectionReader, createCollectionRepository } from './collections.ts'
 import { createCommitQueue } from './commit-queue.ts'
 import { type Connection, fileOf, openReader, openWriter, toAppError } from './database.ts'
@@ -148,6 +149,7 @@ const createRepositories = (connection: Connection, context: WriterContext): Sql
     epochs: createEpochWriter(connection, epoch),
     idempotency: createIdempotencyRepository(connection, usage),
     usage: usage.repository,
+    backups: createBackupRepository(connection),
   }
 }
 
@@ -181,6 +183,7 @@ const createReaders = (
   audit: createAuditReader(connection),
   epochs: createEpochReader(connection, epoch),
   usage: createUsageReader(connection),
+  backups: createBackupReader(connection),
 })
 
 /** `wal-sync.ts` does syncs and checkpoints. */

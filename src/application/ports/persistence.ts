@@ -1,3 +1,4 @@
+import type { Backup, NewBackup } from '../../domain/backup.ts'
 import type { Epoch } from '../../domain/epoch.ts'
 import type { LoggedEvent, NewEvent } from '../../domain/event.ts'
 import type { FileLink, NewFile, NewFileLink, StoredFile } from '../../domain/file.ts'
@@ -228,6 +229,25 @@ export interface UsageRepository extends UsageReader {
   delete(userId: number): Promise<void>
 }
 
+export interface BackupReader {
+  findById(id: number): Promise<Backup | null>
+  list(query: PageRequest<'created_at'>): Promise<Page<Backup>>
+  /** Whether a backup is running, so that no bytes of files may be removed. */
+  isRunning(now: Instant): Promise<boolean>
+}
+
+export interface BackupRepository extends BackupReader {
+  insert(backup: NewBackup): Promise<Backup>
+  update(backup: Backup): Promise<void>
+  delete(id: number): Promise<void>
+  /** Extends the lease of a running backup to `leaseUntil`. False if it has expired, or the backup has ended. */
+  renew(id: number, now: Instant, leaseUntil: Instant): Promise<boolean>
+  /** Those with an archive, oldest first, without the newest `count`; at most `limit` of them. */
+  beyondNewest(count: number, limit: number): Promise<readonly Backup[]>
+  /** Marks running backups whose lease expired before `instant` as failed. */
+  failAbandoned(before: Instant, end: { readonly now: Instant; readonly detail: string }): Promise<void>
+}
+
 /** The repositories that a transaction may read and write. */
 export interface Tx {
   readonly users: UserRepository
@@ -247,6 +267,7 @@ export interface Tx {
   readonly fileLinks: FileLinkRepository
   readonly idempotency: IdempotencyRepository
   readonly usage: UsageRepository
+  readonly backups: BackupRepository
 }
 
 /** The repositories of a read, which sees only committed rows. */
@@ -265,6 +286,7 @@ export interface ReadTx {
   readonly files: FileReader
   readonly fileLinks: FileLinkReader
   readonly usage: UsageReader
+  readonly backups: BackupReader
 }
 
 export interface UnitOfWork {

@@ -3,6 +3,7 @@ import type { FileLinks } from '../../../application/file-links.ts'
 import type { Files } from '../../../application/files.ts'
 import type { Log } from '../../../application/ports/system.ts'
 import { AppError, notFound } from '../../../domain/errors.ts'
+import type { StoredFile } from '../../../domain/file.ts'
 import { actorOf, type Call } from '../call.ts'
 import type { Kernel, Rule } from '../kernel.ts'
 import type { NoteRead } from '../noted-reads.ts'
@@ -47,7 +48,11 @@ interface Deps {
 
 /** `GET` and `HEAD` of `/:id/content`. */
 export const contentRoutes = (kernel: Kernel, { files, fileLinks, log }: Deps) => {
-  const find = async (call: Call, fileId: number, query: Static<typeof SignedQuery>): Promise<ServedFile> => {
+  const find = async (
+    call: Call,
+    fileId: number,
+    query: Static<typeof SignedQuery>,
+  ): Promise<ServedFile & { readonly file: StoredFile }> => {
     const failed = (error: unknown) => log.warn('a download was interrupted', { request_id: call.id, error })
     const { link, expires, signature } = query
     if (link === undefined || expires === undefined || signature === undefined) {

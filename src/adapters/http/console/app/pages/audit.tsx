@@ -99,7 +99,12 @@ const More = ({
   value: string
   onFilter: (filters: Partial<Filters>) => void
 }) => (
-  <Button kind="quiet" icon="search" aria-label={`Only these: ${name} ${value}`} onClick={() => onFilter({ [name]: value })}>
+  <Button
+    kind="quiet"
+    icon="search"
+    aria-label={`Only these: ${name} ${value}`}
+    onClick={() => onFilter({ [name]: value })}
+  >
     Only these
   </Button>
 )
