@@ -138,3 +138,25 @@ adminTest('the audit log shows who did what, and only what is asked for', 'audit
   // The browser itself logs an answer of 422.
   errors.length = 0
 })
+
+adminTest('an admin makes a backup, verifies, downloads and deletes it', 'backups', async (page) => {
+  await page.getByRole('heading', { name: 'No backups yet' }).waitFor()
+  await looksGood(page, 'no-backups')
+  await page.getByRole('button', { name: 'Back up now' }).click()
+  const row = page.getByRole('row').nth(1)
+  await row.getByText('done', { exact: true }).waitFor()
+  await row.getByRole('button', { name: /^Verify/ }).click()
+  await row.getByText(/^Verified: \d+ rows/).waitFor()
+  await looksGood(page, 'backups')
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    row.getByRole('button', { name: /^Download/ }).click(),
+  ])
+  expect(download.suggestedFilename()).toMatch(/^skep-.*\.tar\.zst$/)
+  expect(await row.textContent()).toContain(download.suggestedFilename())
+  await row.getByRole('button', { name: /^Delete/ }).click()
+  const dialog = page.getByRole('dialog', { name: 'Delete this backup?' })
+  await looksGood(page, 'delete-backup')
+  await dialog.getByRole('button', { name: 'Delete backup' }).click()
+  await page.getByRole('heading', { name: 'No backups yet' }).waitFor()
+})
