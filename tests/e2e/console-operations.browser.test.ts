@@ -143,18 +143,18 @@ adminTest('an admin makes a backup, verifies, downloads and deletes it', 'backup
   await page.getByRole('heading', { name: 'No backups yet' }).waitFor()
   await looksGood(page, 'no-backups')
   await page.getByRole('button', { name: 'Back up now' }).click()
-  const row = page.getByRole('row').nth(1)
-  await row.getByText('done', { exact: true }).waitFor()
-  await row.getByRole('button', { name: /^Verify/ }).click()
-  await row.getByText(/^Verified: \d+ rows/).waitFor()
+  const entry = page.getByRole('list', { name: 'Backups' }).getByRole('listitem')
+  await entry.getByText('done', { exact: true }).waitFor()
+  await entry.getByRole('button', { name: /^Verify/ }).click()
+  await entry.getByText(/^Verified: \d+ rows/).waitFor()
   await looksGood(page, 'backups')
   const [download] = await Promise.all([
     page.waitForEvent('download'),
-    row.getByRole('button', { name: /^Download/ }).click(),
+    entry.getByRole('button', { name: /^Download/ }).click(),
   ])
   expect(download.suggestedFilename()).toMatch(/^skep-.*\.tar\.zst$/)
-  expect(await row.textContent()).toContain(download.suggestedFilename())
-  await row.getByRole('button', { name: /^Delete/ }).click()
+  expect(await entry.textContent()).toContain(download.suggestedFilename())
+  await entry.getByRole('button', { name: /^Delete/ }).click()
   const dialog = page.getByRole('dialog', { name: 'Delete this backup?' })
   await looksGood(page, 'delete-backup')
   await dialog.getByRole('button', { name: 'Delete backup' }).click()

@@ -4,7 +4,7 @@ import { useLive } from '../live.ts'
 import { useAction } from '../loading.ts'
 import { Pager, usePages } from '../pager.tsx'
 import { PageHead } from '../shell.tsx'
-import { Button, bytes, Confirm, Empty, Failure, Icon, Loading, Scrolled, Time } from '../ui.tsx'
+import { Button, bytes, Confirm, Empty, Failure, Loading, Time } from '../ui.tsx'
 
 interface Backup {
   readonly id: number
@@ -36,61 +36,65 @@ const download = async (backup: Backup): Promise<void> => {
   link.click()
 }
 
-const State = ({ backup: { state, verified_at, detail } }: { backup: Backup }) => (
+const Badges = ({ state, verified_at, encrypted }: Backup) => (
   <>
     <span class={`badge ${LOOKS[state]}`}>{state}</span>
-    {verified_at !== null && (
-      <span class="yes verified">
-        <Icon name="check" />
-        <span>
-          verified <Time value={verified_at} />
-        </span>
-      </span>
-    )}
-    {detail !== null && (
-      <p class={state === 'failed' ? 'fault' : 'hint'}>
-        <bdi>{detail}</bdi>
-      </p>
-    )}
+    {verified_at !== null && <span class="badge done">verified</span>}
+    {encrypted && <span class="badge">encrypted</span>}
   </>
 )
 
-interface RowProps {
+const Detail = ({ state, detail, verified_at }: Backup) =>
+  detail === null ? null : (
+    <p class={state === 'failed' ? 'fault' : undefined}>
+      <bdi>{detail}</bdi>
+      {verified_at !== null && (
+        <span class="quiet">
+          {' '}
+          (<Time value={verified_at} />)
+        </span>
+      )}
+    </p>
+  )
+
+interface EntryProps {
   readonly backup: Backup
   readonly onChange: () => void
   readonly onDelete: () => void
 }
 
-const Row = ({ backup, onChange, onDelete }: RowProps) => {
-  const { id, name, size, sha256, encrypted, state, created_at } = backup
+const Entry = ({ backup, onChange, onDelete }: EntryProps) => {
+  const { id, name, size, sha256, state, created_at } = backup
   const { run, isRunning, error } = useAction(async (action: (backup: Backup) => Promise<unknown>) => {
     await action(backup)
     onChange()
   })
   return (
-    <tr>
-      <th scope="row" class="nowrap">
-        <Time value={created_at} />
-      </th>
-      <td>
-        <State backup={backup} />
-        {error !== null && <p class="fault">{error.message}</p>}
-      </td>
-      <td class="number nowrap">{size === null ? '–' : bytes(size)}</td>
-      <td class="archive">
-        {name === null ? <span class="quiet">–</span> : <code>{name}</code>}{' '}
-        {encrypted && <span class="badge">Encrypted</span>}
-        {sha256 !== null && (
-          <p class="hint">
-            SHA-256 <code>{sha256.slice(0, 16)}…</code>
+    <li class="card backup">
+      <div class="backup-about">
+        <h2>
+          <Time value={created_at} />
+          <Badges {...backup} />
+        </h2>
+        <Detail {...backup} />
+        {name !== null && (
+          <p class="quiet">
+            {size !== null && `${bytes(size)} in `}
+            <code>{name}</code>
           </p>
         )}
-      </td>
-      <td class="end nowrap">
+        {sha256 !== null && (
+          <p class="hint">
+            SHA-256 <code>{sha256}</code>
+          </p>
+        )}
+        {error !== null && <p class="fault">{error.message}</p>}
+      </div>
+      <div class="actions">
         {state === 'done' && (
           <>
             <Button
-              kind="quiet"
+              icon="download"
               isBusy={isRunning}
               aria-label={`Download backup ${id}`}
               onClick={() => void run(download)}
@@ -98,7 +102,7 @@ const Row = ({ backup, onChange, onDelete }: RowProps) => {
               Download
             </Button>
             <Button
-              kind="quiet"
+              icon="check"
               isBusy={isRunning}
               aria-label={`Verify backup ${id}`}
               onClick={() => void run((each) => call('POST', `${pathOf(each)}/verify`))}
@@ -107,11 +111,11 @@ const Row = ({ backup, onChange, onDelete }: RowProps) => {
             </Button>
           </>
         )}
-        <Button kind="quiet" aria-label={`Delete backup ${id}`} onClick={onDelete}>
+        <Button kind="danger" aria-label={`Delete backup ${id}`} onClick={onDelete}>
           Delete
         </Button>
-      </td>
-    </tr>
+      </div>
+    </li>
   )
 }
 
@@ -155,26 +159,11 @@ export const BackupsPage = () => {
         </Empty>
       )}
       {backups.data !== null && backups.data.items.length > 0 && (
-        <Scrolled label="Backups" isLoading={backups.isLoading && !isWorking}>
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Begun</th>
-                <th scope="col">State</th>
-                <th scope="col" class="number">
-                  Size
-                </th>
-                <th scope="col">Archive</th>
-                <td />
-              </tr>
-            </thead>
-            <tbody>
-              {backups.data.items.map((backup) => (
-                <Row key={backup.id} backup={backup} onChange={reload} onDelete={() => setDeleting(backup)} />
-              ))}
-            </tbody>
-          </table>
-        </Scrolled>
+        <ul class="backups" aria-label="Backups">
+          {backups.data.items.map((backup) => (
+            <Entry key={backup.id} backup={backup} onChange={reload} onDelete={() => setDeleting(backup)} />
+          ))}
+        </ul>
       )}
       <Pager pages={backups} />
       {deleting !== null && (
