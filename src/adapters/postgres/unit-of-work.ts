@@ -98,7 +98,7 @@ export const openPostgresStore = ({
       try {
         const [row] = await pool.query<{ database: Int8; users: Int8 }>(
           `SELECT pg_database_size(current_database()) AS database,
-             (SELECT coalesce(sum(bytes), 0)::bigint FROM (SELECT bytes FROM usage LIMIT ${MAX_MEASURED_USERS_COUNT})) AS users`,
+             (SELECT coalesce(sum(bytes), 0)::bigint FROM (SELECT bytes FROM usage LIMIT ${MAX_MEASURED_USERS_COUNT}) AS measured) AS users`,
         )
         return { database: int(row?.database ?? '0'), users: int(row?.users ?? '0') }
       } catch (error) {
