@@ -37,9 +37,12 @@ const seriesAt = (index: number): uPlot.Series => ({
   ...(index === 0 ? { fill: () => colour('--accent-page') } : { dash: [5, 3] }),
 })
 
-/** The charts grow with what is known, up to ten minutes. */
-const startOf = (first: number, latest: number): number =>
-  latest - Math.min(KEPT_MS / 1_000, Math.max(MIN_SPAN_SECONDS, latest - first))
+/** The charts grow with what is known, up to ten minutes. uPlot itself would make a day of a single point. */
+const spanOf = (times: ArrayLike<number>): [first: number, latest: number] => {
+  const latest = times[times.length - 1] ?? Date.now() / 1_000
+  const known = latest - (times[0] ?? latest)
+  return [latest - Math.min(KEPT_MS / 1_000, Math.max(MIN_SPAN_SECONDS, known)), latest]
+}
 
 const optionsOf = ({ host, series, least, format, onPoint }: ChartSpec): uPlot.Options => {
   const font = `11px ${getComputedStyle(document.body).fontFamily}`
@@ -56,7 +59,7 @@ const optionsOf = ({ host, series, least, format, onPoint }: ChartSpec): uPlot.O
     legend: { show: false },
     cursor: { y: false, drag: { setScale: false }, points: { size: 7 } },
     scales: {
-      x: { time: true, range: (_, first, latest) => [startOf(first, latest), latest] },
+      x: { time: true, range: ({ data: [times] }) => spanOf(times) },
       y: { range: (_, __, most) => [0, Math.max(least, (most ?? 0) * 1.15)] },
     },
     axes: [
