@@ -6,16 +6,9 @@ import { JOB_EVENTS } from '../../domain/event.ts'
 import type { JobState } from '../../domain/job.ts'
 import { createDatabaseMetrics } from './database.ts'
 import { watchEventLoop } from './event-loop.ts'
-import { overviewOf } from './overview.ts'
+import { OVERVIEW_METRICS, overviewOf } from './overview.ts'
 import { processMetrics } from './process.ts'
-import {
-  type Collected,
-  createExposition,
-  type Exposition,
-  samplesBy,
-  unlabelledSample,
-  withoutFailures,
-} from './registry.ts'
+import { type Collected, createExposition, type Exposition, samplesBy, unlabelledSample } from './registry.ts'
 import { createRequests } from './requests.ts'
 import { storageMetrics } from './storage.ts'
 
@@ -25,7 +18,7 @@ export interface SocketCounts {
   readonly subscriptions: number
 }
 
-export interface PrometheusMetrics extends Metrics, Exposition {
+export interface PrometheusMetrics extends Metrics, Pick<Exposition, 'contentType' | 'expose'> {
   overview(): Promise<Overview>
   stop(): void
 }
@@ -95,18 +88,21 @@ export const createMetrics = ({ version, log, sockets, jobs, storage }: Deps): P
       samples: async () => samplesBy('state', Object.entries(await jobs())),
     },
   ]
-  const all = [
-    ...requests.metrics,
-    ...database.metrics,
-    eventLoop.metric,
-    ...own,
-    ...storageMetrics(storage),
-    ...processMetrics(version),
-  ].map(withoutFailures((metric, error) => log.warn('a metric could not be read', { metric, error })))
+  const exposition = createExposition(
+    [
+      ...requests.metrics,
+      ...database.metrics,
+      eventLoop.metric,
+      ...own,
+      ...storageMetrics(storage),
+      ...processMetrics(version),
+    ],
+    (metric, error) => log.warn('a metric could not be read', { metric, error }),
+  )
 
   return {
-    ...createExposition(all),
-    overview: () => overviewOf(all),
+    ...exposition,
+    overview: async () => overviewOf(await exposition.read(OVERVIEW_METRICS)),
     requestFinished: requests.finished,
     databaseWaited: database.waited,
     committed: database.committed,

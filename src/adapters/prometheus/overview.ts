@@ -1,6 +1,27 @@
 import type { Distribution, Overview } from '../../application/ports/metrics.ts'
 import type { JobState } from '../../domain/job.ts'
-import type { Collected, Sample } from './registry.ts'
+import type { Sample } from './registry.ts'
+
+const REQUESTS = 'skep_http_requests_total'
+const DURATIONS = 'skep_http_request_duration_seconds'
+const LAG = 'skep_event_loop_lag_seconds'
+const JOBS = 'skep_jobs'
+
+const VALUES = {
+  startedAt: 'process_start_time_seconds',
+  open: 'skep_sockets_open',
+  signedIn: 'skep_sockets_signed_in',
+  subscriptions: 'skep_socket_subscriptions',
+  memory: 'process_resident_memory_bytes',
+  cpu: 'process_cpu_seconds_total',
+  database: 'skep_database_size_bytes',
+  users: 'skep_user_data_bytes',
+  diskFree: 'skep_disk_free_bytes',
+  diskSize: 'skep_disk_size_bytes',
+} as const
+
+/** The metrics that the overview is made of. */
+export const OVERVIEW_METRICS: readonly string[] = [REQUESTS, DURATIONS, LAG, JOBS, ...Object.values(VALUES)]
 
 const sumOf = (samples: readonly Sample[]): number => samples.reduce((sum, { value }) => sum + value, 0)
 
@@ -16,35 +37,32 @@ const distributionOf = (name: string, samples: readonly Sample[]): Distribution 
 }
 
 /** What the console shows, from the same samples that Prometheus scrapes. */
-export const overviewOf = async (metrics: readonly Collected[]): Promise<Overview> => {
-  const byName = new Map(metrics.map((metric) => [metric.name, metric]))
-  const samplesOf = async (name: string) => (await byName.get(name)?.samples()) ?? []
-  const firstOf = async (name: string): Promise<number | null> => (await samplesOf(name))[0]?.value ?? null
-  const distribution = async (name: string) => distributionOf(name, await samplesOf(name))
-
-  const requests = await samplesOf('skep_http_requests_total')
-  const jobs = await samplesOf('skep_jobs')
-  const countOf = (state: JobState) => sumOf(jobs.filter(({ labels }) => labels.state === state))
+export const overviewOf = (metrics: ReadonlyMap<string, readonly Sample[]>): Overview => {
+  const samplesOf = (name: string): readonly Sample[] => metrics.get(name) ?? []
+  const readValue = (metric: keyof typeof VALUES): number | null => samplesOf(VALUES[metric])[0]?.value ?? null
+  const requests = samplesOf(REQUESTS)
+  const jobs = samplesOf(JOBS)
+  const jobsIn = (state: JobState): number => sumOf(jobs.filter(({ labels }) => labels.state === state))
   return {
-    startedAt: Math.round(((await firstOf('process_start_time_seconds')) ?? 0) * 1_000),
+    startedAt: Math.round((readValue('startedAt') ?? 0) * 1_000),
     requests: sumOf(requests),
     failedRequests: sumOf(requests.filter(({ labels }) => Number(labels.status) >= 500)),
-    durations: await distribution('skep_http_request_duration_seconds'),
-    eventLoopLag: await distribution('skep_event_loop_lag_seconds'),
+    durations: distributionOf(DURATIONS, samplesOf(DURATIONS)),
+    eventLoopLag: distributionOf(LAG, samplesOf(LAG)),
     sockets: {
-      open: (await firstOf('skep_sockets_open')) ?? 0,
-      signedIn: (await firstOf('skep_sockets_signed_in')) ?? 0,
-      subscriptions: (await firstOf('skep_socket_subscriptions')) ?? 0,
+      open: readValue('open') ?? 0,
+      signedIn: readValue('signedIn') ?? 0,
+      subscriptions: readValue('subscriptions') ?? 0,
     },
     jobs:
       jobs.length === 0
         ? null
-        : { queued: countOf('queued'), running: countOf('running'), done: countOf('done'), dead: countOf('dead') },
-    memoryBytes: (await firstOf('process_resident_memory_bytes')) ?? 0,
-    cpuSeconds: (await firstOf('process_cpu_seconds_total')) ?? 0,
-    databaseBytes: await firstOf('skep_database_size_bytes'),
-    userDataBytes: await firstOf('skep_user_data_bytes'),
-    diskFreeBytes: await firstOf('skep_disk_free_bytes'),
-    diskSizeBytes: await firstOf('skep_disk_size_bytes'),
+        : { queued: jobsIn('queued'), running: jobsIn('running'), done: jobsIn('done'), dead: jobsIn('dead') },
+    memoryBytes: readValue('memory') ?? 0,
+    cpuSeconds: readValue('cpu') ?? 0,
+    databaseBytes: readValue('database'),
+    userDataBytes: readValue('users'),
+    diskFreeBytes: readValue('diskFree'),
+    diskSizeBytes: readValue('diskSize'),
   }
 }
