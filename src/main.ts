@@ -124,6 +124,11 @@ if (import.meta.main) {
     applyCollections,
     exportCollections,
     declareTypes,
+    // Loaded when it is needed, because a server works on archives in another thread.
+    backup: async (...args) => (await import('./main/backup-commands.ts')).backup(...args),
+    verifyBackup: async (...args) => (await import('./main/backup-commands.ts')).verify(...args),
+    restore: async (...args) => (await import('./main/backup-commands.ts')).restore(...args),
+    printBackupKey: async () => (await import('./main/backup-commands.ts')).printKey(),
     generatePassword: () => createOpaqueTokens('').generate().slice(0, 20),
     describe() {
       const reading = readSettings(process.env, {}, false)

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import type { Users } from '../../application/users.ts'
 import { isEmail, isPassword, isUserName, passwordWeakness, USER_LIMITS } from '../../domain/user.ts'
+import { type BackupCapabilities, createBackupCommands } from './backup-commands.ts'
 import { type CollectionCapabilities, createCollectionCommands, lines, type Result } from './collection-commands.ts'
 import { type Commands, EXIT, type Flags } from './program.ts'
 
@@ -31,7 +32,9 @@ export interface Migrated {
 }
 
 /** The actions behind the commands. */
-export interface Capabilities<Settings extends Given> extends CollectionCapabilities<Settings> {
+export interface Capabilities<Settings extends Given>
+  extends CollectionCapabilities<Settings>,
+    BackupCapabilities<Settings> {
   readSettings(flags: Flags): Reading<Settings>
   /** Serves until a signal stops it. */
   serve(settings: ReadSettings<Settings>): Promise<void>
@@ -94,6 +97,7 @@ export const createCommands = <Settings extends Given>(capable: Capabilities<Set
 
   return {
     ...createCollectionCommands(capable, withSettings, write),
+    ...createBackupCommands(capable, withSettings),
 
     serve: (flags) =>
       withSettings(flags, async (reading) => {

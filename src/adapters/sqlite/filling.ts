@@ -1,5 +1,5 @@
 import type { Database } from 'bun:sqlite'
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs'
+import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { EmptyTarget, Row, RowLoader, Value } from '../../application/ports/transfer.ts'
 import { RECORD_TABLES } from '../sql/record-table.ts'
@@ -108,6 +108,7 @@ export const createSqliteTarget = (path: string): EmptyTarget => ({
         database.run('COMMIT')
         database.close()
         syncPath(draft)
+        chmodSync(draft, 0o600)
         renameSync(draft, path)
         syncPath(dirname(path))
         return value
