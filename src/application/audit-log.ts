@@ -5,7 +5,8 @@ import type { Principal } from '../domain/session.ts'
 import type { Instant } from '../domain/user.ts'
 import { requireAdmin } from './access.ts'
 import type { AuditScope } from './ports/audit.ts'
-import type { EventHead, ReadTx, UnitOfWork } from './ports/persistence.ts'
+import type { EventHead } from './ports/events.ts'
+import type { ReadTx, UnitOfWork } from './ports/persistence.ts'
 
 export type AuditQuery = PageRequest<'created_at'> & AuditFilter
 

@@ -1,6 +1,7 @@
 import { FIRST_EPOCH, isWithin } from '../domain/epoch.ts'
 import type { LoggedEvent } from '../domain/event.ts'
-import type { EventScope, UnitOfWork } from './ports/persistence.ts'
+import type { EventScope } from './ports/events.ts'
+import type { UnitOfWork } from './ports/persistence.ts'
 import type { Log } from './ports/system.ts'
 
 export interface FeedListener {

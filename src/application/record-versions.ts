@@ -3,7 +3,8 @@ import { isJsonObject, type JsonObject } from '../domain/merge-patch.ts'
 import { isDeletion, type StoredRecord, withFields } from '../domain/record.ts'
 import type { CompiledCollection } from './catalog.ts'
 import type { ApplyPatch } from './ports/collections.ts'
-import type { EventChunk, ReadTx } from './ports/persistence.ts'
+import type { EventChunk } from './ports/events.ts'
+import type { ReadTx } from './ports/persistence.ts'
 import { transformed } from './record-forms.ts'
 
 /** The limit of what is read of the log at once. */

@@ -199,6 +199,7 @@ export const openFoundation = async (options: StartOptions, closers: Closers, pa
     log,
     sockets: () => listeners.sockets?.counts() ?? NO_SOCKETS,
     jobs: () => store.read((tx) => tx.jobs.countByState(100_000)),
+    storage: async () => ({ ...(await store.measure()), disk: watched?.fullest() ?? null }),
     // Threads of one process run the same code.
     ...(threadBus && { collectOthers: async () => (await threadBus.samplesOfOthers()) as ThreadSamples[] }),
   })

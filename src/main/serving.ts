@@ -137,6 +137,7 @@ export const serveApi = async (
       log,
       metrics,
       checks,
+      shownSettings: options.shownSettings ?? [],
       slices,
     },
     { ...apiOptions(settings), idleTimeoutSeconds },

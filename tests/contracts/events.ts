@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import type { EventScope, UnitOfWork } from '../../src/application/ports/persistence.ts'
+import type { EventScope } from '../../src/application/ports/events.ts'
+import type { UnitOfWork } from '../../src/application/ports/persistence.ts'
 import { ITEMS } from '../../src/domain/collections/items.ts'
 import { jobEvent, type NewEvent } from '../../src/domain/event.ts'
 import { recordEvent, type StoredRecord } from '../../src/domain/record.ts'

@@ -1,4 +1,5 @@
-import type { EventScope, UnitOfWork } from '../../src/application/ports/persistence.ts'
+import type { EventScope } from '../../src/application/ports/events.ts'
+import type { UnitOfWork } from '../../src/application/ports/persistence.ts'
 import type { RecordChange } from '../../src/domain/collection.ts'
 import { ITEMS } from '../../src/domain/collections/items.ts'
 import type { LoggedEvent, NewEvent } from '../../src/domain/event.ts'

@@ -135,9 +135,7 @@ export const readSettings = (environment: Texts, flags: Texts, isTerminal: boole
     const place = given[setting]
     return typeof place === 'object' ? missingSettings(place, unset, setting) : []
   })
-  for (const [at, [name, why]] of missing.entries()) {
-    if (missing.findIndex(([other]) => other === name) === at) problems.push(`${name}: ${why}`)
-  }
+  for (const [name, why] of new Map(missing.toReversed())) problems.push(`${name}: ${why}`)
   if (problems.length > 0) return { problems }
 
   const DATABASE_URL = given.DATABASE_URL ?? join(given.DATA_DIR, 'skep.db')

@@ -39,7 +39,7 @@ import { createEdge } from './edge.ts'
 import { fallbackRoutes, routeOf } from './fallback.ts'
 import { fileLinkRoutes } from './files/links.ts'
 import { fileRoutes, toFileResponse } from './files/routes.ts'
-import { healthRoutes } from './health.ts'
+import { createReadinessCheck, healthRoutes } from './health.ts'
 import type { AllowedHosts } from './hosts.ts'
 import { createIdleTimeout } from './idle-timeout.ts'
 import { jobRoutes } from './jobs.ts'
@@ -49,6 +49,7 @@ import { createLimits } from './limits.ts'
 import { linkPageRoutes } from './links/routes.ts'
 import { type Exposition, metricsRoutes } from './metrics.ts'
 import { oauthMetadataRoutes } from './oauth-metadata.ts'
+import { type OverviewSource, overviewRoutes } from './overview.ts'
 import { type RealtimeUpgrade, realtimeRoutes } from './realtime.ts'
 import { recordBatchRoutes } from './record-batch.ts'
 import { createShowRecord, type ShowRecord } from './record-bodies.ts'
@@ -56,6 +57,7 @@ import { recordTransferRoutes } from './record-transfer.ts'
 import { recordRoutes } from './records.ts'
 import { createResponseBodies } from './response-bodies.ts'
 import { sessionRoutes, userSessionRoutes } from './sessions.ts'
+import { type ShownSetting, settingRoutes } from './settings.ts'
 import { homeRoutes } from './site/home.ts'
 import type { Site } from './site/layout.ts'
 import { tokenRoutes } from './tokens.ts'
@@ -86,8 +88,9 @@ export interface ApiDeps {
   readonly limiter: RateLimiter
   readonly log: Log
   readonly slices: EventLoopSlices
-  readonly metrics: Pick<Metrics, 'requestFinished'> & Exposition
+  readonly metrics: Pick<Metrics, 'requestFinished'> & Exposition & OverviewSource
   readonly checks: readonly Check[]
+  readonly shownSettings: readonly ShownSetting[]
   readonly describeSocket: SocketDescription
 }
 
@@ -144,17 +147,18 @@ const anyCollectionRoutes = (kernel: Kernel, deps: ApiDeps, show: ShowRecord, ma
     .use(collectionRecordRoutes(kernel, deps.records, show))
     .use(recordBatchRoutes(kernel, deps.records, show))
 
-type FeatureOptions = Pick<ApiOptions, 'basePath' | 'metricsToken' | 'maxBodyBytes' | 'userLookup'>
+type FeatureOptions = Pick<ApiOptions, 'version' | 'basePath' | 'metricsToken' | 'maxBodyBytes' | 'userLookup'>
 
 /** All routes in the OpenAPI document. */
 const createFeatures = (
   kernel: Kernel,
   deps: ApiDeps,
-  { basePath, metricsToken, maxBodyBytes, userLookup }: FeatureOptions,
+  { version, basePath, metricsToken, maxBodyBytes, userLookup }: FeatureOptions,
 ) => {
   const show = createShowRecord((file) => toFileResponse(file, basePath))
+  const checkReadiness = createReadinessCheck(deps.checks)
   return new Elysia()
-    .use(healthRoutes(kernel, deps.checks))
+    .use(healthRoutes(kernel, checkReadiness))
     .use(metricsRoutes(kernel, deps.metrics, metricsToken))
     .use(
       new Elysia({ prefix: '/api/v1' })
@@ -171,7 +175,9 @@ const createFeatures = (
         .use(fileLinkRoutes(kernel, deps.files, deps.fileLinks, deps.publicUrl))
         .use(jobRoutes(kernel, deps.jobs))
         .use(backupRoutes(kernel, deps))
-        .use(auditRoutes(kernel, deps.auditLog)),
+        .use(auditRoutes(kernel, deps.auditLog))
+        .use(overviewRoutes(kernel, { source: deps.metrics, checkReadiness, version }))
+        .use(settingRoutes(kernel, deps.shownSettings)),
     )
 }
 
@@ -181,7 +187,7 @@ export type App = ReturnType<typeof createFeatures>
 /** The OpenAPI document, as plain data. Needs no dependencies, because the routes are only described, not run. */
 export const describeApi = (version: string, basePath = '') =>
   describeRoutes(
-    createFeatures(createKernel(unusable()), unusable(), { basePath, maxBodyBytes: 0, userLookup: 'exact' }),
+    createFeatures(createKernel(unusable()), unusable(), { version, basePath, maxBodyBytes: 0, userLookup: 'exact' }),
     { version, basePath },
   )
 

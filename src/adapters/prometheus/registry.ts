@@ -23,6 +23,8 @@ export interface Exposition {
   expose(): Promise<string>
   /** What this thread has counted, for the thread that exposes it. */
   collect(): Promise<ThreadSamples>
+  /** The current samples of some metrics, by name. */
+  read(names: readonly string[]): Promise<ReadonlyMap<string, readonly Sample[]>>
 }
 
 const registryOf = (
@@ -72,6 +74,11 @@ export const createExposition = (
       registry ??= registryOf(metrics, read)
       others = await collectOthers()
       return registry.metrics()
+    },
+    async read(names) {
+      others = await collectOthers()
+      const asked = metrics.filter(({ name }) => names.includes(name))
+      return new Map(await Promise.all(asked.map(async (one) => [one.name, await read(one)] as const)))
     },
     async collect() {
       const shared = metrics.filter(({ across }) => across !== 'process')

@@ -1,4 +1,4 @@
-import type { EventHead, EventScope, EventTally } from '../../application/ports/persistence.ts'
+import type { EventHead, EventScope, EventTally } from '../../application/ports/events.ts'
 import { collectionNamed } from '../../domain/collections/index.ts'
 import { type LoggedEvent, type NewEvent, USERS } from '../../domain/event.ts'
 import { erasedRecord, isDeletion } from '../../domain/record.ts'

@@ -1,4 +1,4 @@
-import type { EventReader, EventRepository, EventScope } from '../../application/ports/persistence.ts'
+import type { EventReader, EventRepository, EventScope } from '../../application/ports/events.ts'
 import { events } from '../sql/entities.ts'
 import type { Row } from '../sql/entity.ts'
 import {

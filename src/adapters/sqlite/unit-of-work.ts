@@ -15,6 +15,7 @@ import { createRecordKeys } from './record-keys.ts'
 import { createRecordText, hasUnindexedRecords, TEXT_TABLES } from './record-text.ts'
 import { type CommitMarks, createReaders, createRepositories, type SqliteTx } from './repositories.ts'
 import { createSharedReadSnapshot } from './shared-read-snapshot.ts'
+import { createStoredSize } from './stored-size.ts'
 import { createUsage } from './usage.ts'
 import { createWalSync, openWal, type Wal } from './wal-sync.ts'
 import { createWriter } from './writer.ts'
@@ -120,6 +121,7 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
   const runStep: RunStep = (account, step, isLong) => enqueueStep(account, () => inSnapshot(step), isLong)
   const tx = createReaders(reader, snapshot, epoch, runStep)
   const alive = reader.prepare('SELECT 1 FROM users LIMIT 1')
+  const storedSize = createStoredSize(path, reader)
 
   const failed = (error: unknown): never => {
     throw toAppError(error)
@@ -160,6 +162,7 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
       await access(path, constants.W_OK)
       await checkFreeSpace(dirname(path))
     },
+    measure: () => read(async () => storedSize()),
     close(timeoutMs = Number.POSITIVE_INFINITY) {
       closing ??= shut(timeoutMs)
       return closing
