@@ -2,7 +2,7 @@ import type { Backup } from '../domain/backup.ts'
 import { BACKUP_LEASE_MS } from '../domain/backup.ts'
 import { AppError, notFound } from '../domain/errors.ts'
 import type { Page, PageRequest } from '../domain/page.ts'
-import type { Actor, Principal } from '../domain/session.ts'
+import type { Caller, Principal, Visitor } from '../domain/session.ts'
 import type { Instant } from '../domain/user.ts'
 import { requireActiveActor, requireAdmin } from './access.ts'
 import { type AuditActor, audit } from './audit.ts'
@@ -30,23 +30,23 @@ export interface StoredArchive {
 /** What admins do with backups. Every method throws `forbidden` for other users. */
 export interface Backups {
   /** Starts a backup, which a job writes. Throws `backup_running` while another one is. */
-  create(actor: Actor, idempotency: IdempotencyRequest<Backup> | null): Promise<IdempotentResult<Backup>>
+  create(caller: Caller, idempotency: IdempotencyRequest<Backup> | null): Promise<IdempotentResult<Backup>>
   list(actor: Principal, page: PageRequest<'created_at'>): Promise<Page<Backup>>
   /** Throws `not_found`. */
   get(actor: Principal, id: number): Promise<Backup>
   /** Removes it with its archive. Throws `not_found`, `backup_running`. */
-  remove(actor: Actor, id: number): Promise<void>
+  remove(caller: Caller, id: number): Promise<void>
   /** A job restores it into a scratch folder and compares. Throws `not_found`, `backup_running`. */
-  verify(actor: Actor, id: number): Promise<Backup>
+  verify(caller: Caller, id: number): Promise<Backup>
   /** Throws `not_found` if it has no archive, `backup_running`. */
   createLink(
-    actor: Actor,
+    caller: Caller,
     id: number,
     lifetimeSeconds: number,
     idempotency: IdempotencyRequest<BackupLink> | null,
   ): Promise<IdempotentResult<BackupLink>>
   /** The archive of a backup. Throws `not_found` if it has none. */
-  open(actor: Actor, id: number): Promise<StoredArchive>
+  open(caller: Caller, id: number): Promise<StoredArchive>
   /**
    * The archive of a signed link. Throws `not_found` if the signature is invalid, the link has expired, its creator has
    * signed out or is no longer an admin, or the archive is gone.
@@ -54,7 +54,7 @@ export interface Backups {
   resolve(
     parts: Omit<SignedBackupParts, 'sessionCreatedAt'>,
     signature: string,
-    requestId: string,
+    visitor: Pick<Visitor, 'requestId' | 'address'>,
   ): Promise<StoredArchive>
 }
 
@@ -118,16 +118,14 @@ const findStored = async (tx: ReadTx, id: number): Promise<Stored> => {
   return backup
 }
 
-const originOf = (actor: Actor): AuditActor => ({ ...actor, address: null })
-
 export const createBackups = ({ unitOfWork, archives, signer, clock, encrypts }: Deps): Backups => {
   /** Runs `work` for an admin. */
-  const change = <T>(actor: Actor, work: (tx: Tx, admin: Actor, now: Instant) => Promise<T>): Promise<T> =>
+  const change = <T>(caller: Caller, work: (tx: Tx, admin: Caller, now: Instant) => Promise<T>): Promise<T> =>
     unitOfWork.write(async (tx) => {
       const now = clock.now()
-      const admin = await requireActiveActor(tx, actor, now)
+      const admin = await requireActiveActor(tx, caller, now)
       requireAdmin(admin)
-      return work(tx, admin, now)
+      return work(tx, { ...admin, address: caller.address }, now)
     })
 
   const stored = ({ name, size, sha256 }: Stored): StoredArchive => ({
@@ -141,7 +139,13 @@ export const createBackups = ({ unitOfWork, archives, signer, clock, encrypts }:
     },
   })
 
-  const link = async (tx: Tx, actor: Actor, id: number, lifetimeSeconds: number, now: Instant): Promise<BackupLink> => {
+  const link = async (
+    tx: Tx,
+    actor: Caller,
+    id: number,
+    lifetimeSeconds: number,
+    now: Instant,
+  ): Promise<BackupLink> => {
     await findStored(tx, id)
     const account = await tx.sessions.findAccount(actor.sessionId)
     if (account === null) throw notFound('Session')
@@ -152,16 +156,16 @@ export const createBackups = ({ unitOfWork, archives, signer, clock, encrypts }:
       expires: Math.ceil(now / 1_000) + lifetimeSeconds,
     }
     const about = { subject: `backups/${id}`, details: { expires: parts.expires }, now }
-    await audit(tx, originOf(actor), 'link.created', about)
+    await audit(tx, actor, 'link.created', about)
     return { parts, signature: signer.sign(parts) }
   }
 
   return {
-    create: (actor, idempotency) =>
-      change(actor, (tx, admin, now) =>
+    create: (caller, idempotency) =>
+      change(caller, (tx, admin, now) =>
         withIdempotency(tx, admin, idempotency, now, {
           async work() {
-            const backup = await startBackup(tx, { now, encrypts, by: originOf(admin) })
+            const backup = await startBackup(tx, { now, encrypts, by: admin })
             if (backup === null) throw running()
             return backup
           },
@@ -179,40 +183,40 @@ export const createBackups = ({ unitOfWork, archives, signer, clock, encrypts }:
       return unitOfWork.read((tx) => find(tx, id))
     },
 
-    remove: (actor, id) =>
-      change(actor, async (tx, admin, now) => {
+    remove: (caller, id) =>
+      change(caller, async (tx, admin, now) => {
         const { state, name, leaseUntil } = await find(tx, id)
         if (state === 'running' && leaseUntil > now) throw running()
         await tx.backups.delete(id)
         if (name !== null) await tx.jobs.enqueue({ kind: 'delete-archive', payload: { name }, now })
-        await audit(tx, originOf(admin), 'backup.deleted', { subject: `backups/${id}`, now })
+        await audit(tx, admin, 'backup.deleted', { subject: `backups/${id}`, now })
       }),
 
-    verify: (actor, id) =>
-      change(actor, async (tx, admin, now) => {
+    verify: (caller, id) =>
+      change(caller, async (tx, admin, now) => {
         const backup = { ...(await findStored(tx, id)), detail: 'Being verified' }
         await tx.backups.update(backup)
         await tx.jobs.enqueue({ kind: 'verify-backup', payload: { backupId: id }, now, key: `verify-backup-${id}` })
-        await audit(tx, originOf(admin), 'backup.verified', { subject: `backups/${id}`, now })
+        await audit(tx, admin, 'backup.verified', { subject: `backups/${id}`, now })
         return backup
       }),
 
-    createLink: (actor, id, lifetimeSeconds, idempotency) =>
-      change(actor, (tx, admin, now) =>
+    createLink: (caller, id, lifetimeSeconds, idempotency) =>
+      change(caller, (tx, admin, now) =>
         withIdempotency(tx, admin, idempotency, now, {
           work: () => link(tx, admin, id, lifetimeSeconds, now),
           owners: () => [null],
         }),
       ),
 
-    open: (actor, id) =>
-      change(actor, async (tx, admin, now) => {
+    open: (caller, id) =>
+      change(caller, async (tx, admin, now) => {
         const backup = await findStored(tx, id)
-        await audit(tx, originOf(admin), 'backup.read', { subject: `backups/${id}`, now })
+        await audit(tx, admin, 'backup.read', { subject: `backups/${id}`, now })
         return stored(backup)
       }),
 
-    resolve: ({ backupId, sessionId, expires }, signature, requestId) =>
+    resolve: ({ backupId, sessionId, expires }, signature, visitor) =>
       unitOfWork.write(async (tx) => {
         const now = clock.now()
         const account = await tx.sessions.findAccount(sessionId)
@@ -222,7 +226,7 @@ export const createBackups = ({ unitOfWork, archives, signer, clock, encrypts }:
         if (!signer.verify(parts, signature)) throw notFound('Archive')
         const backup = await tx.backups.findById(backupId)
         if (backup === null || !hasArchive(backup)) throw notFound('Archive')
-        const by = { userId: account.userId, role: account.role, sessionId, requestId, address: null }
+        const by = { ...visitor, userId: account.userId, role: account.role, sessionId }
         await audit(tx, by, 'backup.read', { subject: `backups/${backupId}`, now })
         return stored(backup)
       }),

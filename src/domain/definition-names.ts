@@ -36,7 +36,7 @@ const RESERVED_NAMES: ReadonlySet<string> = new Set([
   ],
   ...['jobs', 'link', 'links', 'lookup', 'mail', 'me', 'metrics', 'openapi', 'asyncapi', 'password', 'readiness'],
   ...['record', 'records', 'session', 'sessions', 'site', 'token', 'tokens', 'user', 'user_session', 'user_sessions'],
-  ...['backup', 'backups', 'backup_content', 'backup_link', 'backup_links'],
+  ...['audit_entries', 'backup', 'backups', 'backup_content', 'backup_link', 'backup_links'],
   ...['users', 'version', 'ws', 'all_session', 'all_sessions', 'oauth', 'constructor'],
 ])
 

@@ -135,7 +135,8 @@ export const readSettings = (environment: Texts, flags: Texts, isTerminal: boole
     const place = given[setting]
     return typeof place === 'object' ? missingSettings(place, unset, setting) : []
   })
-  for (const [name, why] of new Map(missing.toReversed())) problems.push(`${name}: ${why}`)
+  // A name is reported once, for the first setting that needs it.
+  for (const [name, why] of [...new Map(missing.toReversed())].toReversed()) problems.push(`${name}: ${why}`)
   if (problems.length > 0) return { problems }
 
   const DATABASE_URL = given.DATABASE_URL ?? join(given.DATA_DIR, 'skep.db')

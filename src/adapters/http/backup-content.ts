@@ -2,7 +2,8 @@ import { type Context, Elysia, type Static, t } from 'elysia'
 import type { Backups, StoredArchive } from '../../application/backups.ts'
 import type { Log } from '../../application/ports/system.ts'
 import { AppError, notFound } from '../../domain/errors.ts'
-import { actorOf, type Call } from './call.ts'
+import { type Call, callerOf } from './call.ts'
+import type { AddressOf } from './client-address.ts'
 import { sendContent } from './files/content.ts'
 import type { Kernel, Rule } from './kernel.ts'
 import { problems } from './problems.ts'
@@ -49,22 +50,28 @@ interface AskedContent {
   readonly query: Static<typeof SignedQuery>
   readonly request: Request
   readonly set: Context['set']
+  readonly addressOf: AddressOf
 }
 
 /** `GET` of `/:id/content`. */
 export const backupContentRoutes = (kernel: Kernel, backups: Backups, log: Log) => {
-  const find = (call: Call, backupId: number, query: Static<typeof SignedQuery>): Promise<StoredArchive> => {
+  const find = (
+    call: Call,
+    address: string,
+    backupId: number,
+    query: Static<typeof SignedQuery>,
+  ): Promise<StoredArchive> => {
     const { session, expires, signature } = query
     if (session === undefined || expires === undefined || signature === undefined) {
-      return backups.open(actorOf(call), backupId)
+      return backups.open(callerOf(call, address), backupId)
     }
     if (!/^[1-9]\d{0,14}$/.test(session) || !/^[1-9]\d{0,11}$/.test(expires)) throw notFound('Archive')
     const parts = { backupId, sessionId: Number(session), expires: Number(expires) }
-    return backups.resolve(parts, signature, call.id)
+    return backups.resolve(parts, signature, { requestId: call.id, address })
   }
 
-  const content = async ({ call, params, query, request, set }: AskedContent) => {
-    const archive = await find(call, Number(params.id), query)
+  const content = async ({ call, params, query, request, set, addressOf }: AskedContent) => {
+    const archive = await find(call, addressOf(request), Number(params.id), query)
     const { name: filename, size, sha256, read } = archive
     const failed = (error: unknown) => log.warn('a download was interrupted', { request_id: call.id, error })
     const file = { filename, size, sha256, contentType: 'application/octet-stream' }

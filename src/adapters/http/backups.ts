@@ -4,7 +4,7 @@ import type { BackupLink, Backups } from '../../application/backups.ts'
 import type { Log } from '../../application/ports/system.ts'
 import { BACKUP_LINK_LIFE_SECONDS, BACKUP_STATES, type Backup } from '../../domain/backup.ts'
 import { backupContentRoutes } from './backup-content.ts'
-import { actorOf } from './call.ts'
+import { actorOf, callerOf } from './call.ts'
 import type { Kernel } from './kernel.ts'
 import { NEWEST_FIRST, pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { problems } from './problems.ts'
@@ -143,8 +143,8 @@ const storedBackupRoutes = (kernel: Kernel, backups: Backups) =>
     })
     .delete(
       '/:id',
-      async ({ call, params, status }) => {
-        await backups.remove(actorOf(call), Number(params.id))
+      async ({ call, params, request, status, addressOf }) => {
+        await backups.remove(callerOf(call, addressOf(request)), Number(params.id))
         return status(204, undefined)
       },
       {
@@ -166,8 +166,8 @@ export const backupRoutes = (kernel: Kernel, { backups, publicUrl, log }: Deps) 
     .use(kernel)
     .post(
       '',
-      ({ call, request, withIdempotency }) => {
-        const actor = actorOf(call)
+      ({ call, request, withIdempotency, addressOf }) => {
+        const actor = callerOf(call, addressOf(request))
         const route = 'POST /api/v1/admin/backups'
         return withIdempotency({ request, actor, route, sent: null, responseOf: created }, (idempotency) =>
           backups.create(actor, idempotency),
@@ -186,8 +186,8 @@ export const backupRoutes = (kernel: Kernel, { backups, publicUrl, log }: Deps) 
     )
     .post(
       '/:id/verify',
-      async ({ call, params, status }) =>
-        status(202, toResponse(await backups.verify(actorOf(call), Number(params.id)))),
+      async ({ call, params, request, status, addressOf }) =>
+        status(202, toResponse(await backups.verify(callerOf(call, addressOf(request)), Number(params.id)))),
       {
         admit: { who: 'admin' },
         params: IdParams,
@@ -201,8 +201,8 @@ export const backupRoutes = (kernel: Kernel, { backups, publicUrl, log }: Deps) 
     )
     .post(
       '/:id/links',
-      ({ call, params, body, request, withIdempotency }) => {
-        const actor = actorOf(call)
+      ({ call, params, body, request, withIdempotency, addressOf }) => {
+        const actor = callerOf(call, addressOf(request))
         const id = Number(params.id)
         const route = 'POST /api/v1/admin/backups/:id/links'
         return withIdempotency({ request, actor, route, sent: { id, ...body }, responseOf: linked }, (idempotency) =>

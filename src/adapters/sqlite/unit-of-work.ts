@@ -131,7 +131,7 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
       const result = inSnapshot(() => work(tx))
       return result instanceof Promise ? result.catch(failed) : Promise.resolve(result)
     } catch (error) {
-      throw toAppError(error)
+      return Promise.reject(toAppError(error))
     }
   }
 

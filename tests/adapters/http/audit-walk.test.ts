@@ -3,6 +3,7 @@ import type { Answer, Call, Fields } from '../../support/call.ts'
 import { createMailbox, tokenIn } from '../../support/mail.ts'
 import { type Member, signIn, startSkep } from '../../support/skep.ts'
 import { openStoreOf } from '../../support/stack.ts'
+import { until } from '../../support/until.ts'
 import { MULTIPART, multipart, PNG, part } from '../../support/uploads.ts'
 
 interface Entry {
@@ -108,6 +109,17 @@ const jobInQueue = async (): Promise<number> => {
   const { body } = await prepare('GET', '/admin/jobs?state=queued', { token: root.token })
   const [job] = body.items as readonly { readonly id: number }[]
   return job?.id ?? 0
+}
+
+/** The path of the newest backup, once it is made. */
+const backup = async (): Promise<string> => {
+  const newest = async () => {
+    const { body } = await prepare('GET', '/admin/backups', { token: root.token })
+    const [first] = body.items as readonly { readonly id: number; readonly state: string }[]
+    return first
+  }
+  await until(async () => (await newest())?.state === 'done')
+  return `/admin/backups/${(await newest())?.id}`
 }
 
 /** Sends the request of one step. */
@@ -305,6 +317,22 @@ const STEPS: Readonly<Record<string, Step>> = {
   retryJob: {
     action: 'job.retried',
     run: async (id) => send(id, 'POST', `/admin/jobs/${await jobInQueue()}/retry`, { token: root.token }),
+  },
+  createBackup: {
+    action: 'backup.created',
+    run: (id) => send(id, 'POST', '/admin/backups', { token: root.token }),
+  },
+  createBackupLink: {
+    action: 'link.created',
+    run: async (id) => send(id, 'POST', `${await backup()}/links`, { token: root.token, json: { expires_in: 60 } }),
+  },
+  verifyBackup: {
+    action: 'backup.verified',
+    run: async (id) => send(id, 'POST', `${await backup()}/verify`, { token: root.token }),
+  },
+  deleteBackup: {
+    action: 'backup.deleted',
+    run: async (id) => send(id, 'DELETE', await backup(), { token: root.token }),
   },
   deleteJob: {
     action: 'job.deleted',
