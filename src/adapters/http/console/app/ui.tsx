@@ -1,4 +1,4 @@
-import type { ComponentChildren } from 'preact'
+import type { ComponentChildren, RefObject } from 'preact'
 import { useEffect, useId, useRef, useState } from 'preact/hooks'
 import { SkepError } from './api.ts'
 import { SITE } from './site.ts'
@@ -235,13 +235,14 @@ export const Confirm = ({ title, action, onConfirm, onClose, children }: Confirm
 interface ScrolledProps {
   readonly label: string
   readonly isLoading?: boolean
+  readonly scroller?: RefObject<HTMLElement | null>
   readonly children: ComponentChildren
 }
 
-/** A table that may be wider than the page. */
-export const Scrolled = ({ label, isLoading = false, children }: ScrolledProps) => (
+/** A table that may be wider than the page, or longer. */
+export const Scrolled = ({ label, isLoading = false, scroller, children }: ScrolledProps) => (
   // biome-ignore lint/a11y/noNoninteractiveTabindex: otherwise it could not be scrolled by keyboard
-  <section class="card table-scroll" aria-label={label} tabIndex={0} aria-busy={isLoading}>
+  <section ref={scroller ?? null} class="card table-scroll" aria-label={label} tabIndex={0} aria-busy={isLoading}>
     {children}
   </section>
 )
