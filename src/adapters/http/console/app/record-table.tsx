@@ -1,4 +1,5 @@
-import { useEffect, useRef } from 'preact/hooks'
+import type { VNode } from 'preact'
+import { useEffect, useMemo, useRef } from 'preact/hooks'
 import { type Kind, kindOf } from './definition-draft.ts'
 import { Cell, Owner } from './record-cell.tsx'
 import { type FieldOf, fieldsOf, sortsOf } from './records.ts'
@@ -107,6 +108,21 @@ const Row = ({ definition, fields, record, position }: RowProps) => (
   </tr>
 )
 
+/** The rendered rows of records, because Preact passes over a row that is the same object as before. */
+const useRows = (definition: Definition, fields: readonly FieldOf[]) => {
+  const known = useMemo(
+    () => new WeakMap<RecordBody, { readonly position: number; readonly row: VNode }>(),
+    [definition],
+  )
+  return (record: RecordBody, position: number): VNode => {
+    const former = known.get(record)
+    if (former?.position === position) return former.row
+    const row = <Row key={record.id} definition={definition} fields={fields} record={record} position={position} />
+    known.set(record, { position, row })
+    return row
+  }
+}
+
 /** Stands for rows that are not rendered. */
 const Space = ({ height }: { height: number }) =>
   height === 0 ? null : (
@@ -126,8 +142,9 @@ interface TableProps {
 /** All records of a list, read as they are scrolled into view; each row opens its record. */
 export const RecordTable = ({ definition, list, sort }: TableProps) => {
   const { view, shownKey, isOutdated, show } = list
-  const fields = fieldsOf(definition)
+  const fields = useMemo(() => fieldsOf(definition), [definition])
   const sorts = sortsOf(definition)
+  const rowOf = useRows(definition, fields)
   const scroller = useRef<HTMLElement>(null)
   const count = view === null ? 0 : view.count + (view.isComplete ? 0 : 1)
   const { rows, before, after } = useVirtualRows({ scroller, count, rowHeight: ROW_HEIGHT_REM * rootFontSize() })
@@ -162,7 +179,7 @@ export const RecordTable = ({ definition, list, sort }: TableProps) => {
                 <td colSpan={fields.length + SYSTEM_COLUMNS_COUNT}>Loading…</td>
               </tr>
             ) : (
-              <Row key={record.id} definition={definition} fields={fields} record={record} position={index + 1} />
+              rowOf(record, index + 1)
             )
           })}
           <Space height={after} />

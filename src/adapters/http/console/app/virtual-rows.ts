@@ -9,7 +9,7 @@ import type { RefObject } from 'preact'
 import { useLayoutEffect, useReducer, useState } from 'preact/hooks'
 
 /** Rows beyond the edges that are there before they come into view. */
-const OVERSCAN_COUNT = 8
+const OVERSCAN_COUNT = 5
 
 interface Options {
   /** What scrolls. */
