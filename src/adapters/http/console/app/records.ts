@@ -57,6 +57,13 @@ const toChoice = (target: string, definition: Definition | undefined) => (record
   hint: 'email' in record ? String(record.email) : `#${record.id}`,
 })
 
+/** A filter for a text as it is typed and as names are written, because filters tell capitals from small letters. */
+const containsText = (field: string, text: string): string => {
+  const capitalized = text.charAt(0).toUpperCase() + text.slice(1)
+  const forms = [...new Set([text, text.toLowerCase(), capitalized])]
+  return forms.map((form) => `${field}.contains(${JSON.stringify(form)})`).join(' || ')
+}
+
 /** What a reference to `target` may lead to, by a part of its name. */
 export const searchTarget = async (
   target: string,
@@ -77,7 +84,7 @@ export const searchTarget = async (
   }
   const label = labelFieldOf(definition)
   const isSearched = definition !== undefined && definition.search.length > 0
-  const filter = text === '' || label === null ? '' : `${label}.contains(${JSON.stringify(text)})`
+  const filter = text === '' || label === null ? '' : containsText(label, text)
   const search = isSearched ? { q: text } : { filter }
   const page = await call<Page<RecordBody>>('GET', pathOf(target), { query: { ...query, ...search } })
   return page.items.map(toChoice(target, definition))

@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks'
-import { SkepError } from '../api.ts'
+import { CelField, celFaultsAt } from '../cel-field.tsx'
+import { celNames } from '../cel-names.ts'
 import { useSession } from '../context.ts'
 import { useLive } from '../live.ts'
 import { useAction } from '../loading.ts'
@@ -50,7 +51,13 @@ const Filters = ({ definition, q, filter, error }: FiltersProps) => {
   useEffect(() => setDraft({ q, filter }), [q, filter])
   const apply = () => setQuery({ q: draft.q, filter: draft.filter })
   const example = fieldsOf(definition).find(({ schema }) => schema.type === 'boolean')
-  const isFaulty = error instanceof SkepError && error.errors.some(({ pointer }) => pointer === '/filter')
+  const { collections } = useSession()
+  const names = celNames({
+    fields: definition.schema.properties ?? {},
+    collections: collections.data ?? [],
+    variables: ['auth'],
+    isBare: true,
+  })
   return (
     <search>
       <form
@@ -73,19 +80,19 @@ const Filters = ({ definition, q, filter, error }: FiltersProps) => {
             />
           </label>
         )}
-        <label class="filter-field">
-          <span class="hidden">Filter</span>
-          <input
-            class="code"
+        <div class="filter-field">
+          <CelField
+            label="Filter"
             value={draft.filter}
-            spellcheck={false}
-            autocapitalize="none"
-            aria-invalid={isFaulty || undefined}
             placeholder={`Filter, such as ${example === undefined ? 'created_at > now - duration("24h")' : `!${example.name}`}`}
-            onInput={({ currentTarget }) => setDraft({ ...draft, filter: currentTarget.value })}
+            names={names}
+            faults={draft.filter === filter ? celFaultsAt(error, '/filter') : []}
+            isOneLine
+            onChange={(value) => setDraft((before) => ({ ...before, filter: value }))}
+            onEnter={apply}
             onBlur={apply}
           />
-        </label>
+        </div>
         {q + filter !== '' && (
           <Button kind="quiet" onClick={() => setQuery({ q: null, filter: null })}>
             Clear
