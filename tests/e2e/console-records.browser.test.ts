@@ -200,10 +200,12 @@ browserTest(
         },
       },
     })
+    const ids: unknown[] = []
     for (const text of HOSTILE) {
       const json = { text, data: { text: text.slice(0, 9_000) }, photo: file.id }
       const { status, body } = await skep.call('POST', '/collections/hostile/records/', { token, json })
       expect([status, body.errors]).toEqual([201, undefined])
+      ids.push(body.id)
     }
     const { page, close } = await openConsole(skep, 'collections/hostile', { viewport: { width: 360, height: 800 } })
     const expectSound = async (look: string) => {
@@ -217,7 +219,7 @@ browserTest(
       .waitFor()
     await expectSound('list')
     for (const [index, text] of HOSTILE.entries()) {
-      await page.goto(`${skep.url}/console/collections/hostile?record=${index + 1}`)
+      await page.goto(`${skep.url}/console/collections/hostile?record=${ids[index]}`)
       const field = page.getByRole('textbox', { name: SCRIPT })
       await field.waitFor()
       expect(await field.inputValue()).toBe(text)

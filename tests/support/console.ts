@@ -30,7 +30,7 @@ export const openConsole = async (skep: TestSkep, path = '', options: BrowserCon
   await page.getByLabel('Email address').fill(ROOT.email)
   await page.getByLabel('Password').fill(ROOT.password)
   await page.getByRole('button', { name: 'Sign in' }).click()
-  await page.getByRole('navigation', { name: 'Console' }).waitFor({ state: 'attached' })
+  await page.locator('.shell').waitFor()
   const close = async () => {
     await page.close()
     expect(elsewhere(requests, skep.url)).toEqual([])

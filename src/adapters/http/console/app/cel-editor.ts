@@ -7,7 +7,7 @@ import { drawSelection, EditorView, keymap, placeholder } from '@codemirror/view
 import type { CelNames } from './cel-names.ts'
 import type { EditorOptions } from './editor.ts'
 import { editorTheme, highlighting } from './editor-look.ts'
-import { createTextSync } from './editor-text.ts'
+import { createTextSync, typeOver } from './editor-text.ts'
 
 /** A fault of an expression. Its position counts characters, as the server does. */
 export interface CelFault {
@@ -136,7 +136,7 @@ export const createCelEditor = (options: CelEditorOptions) => {
     state: EditorState.create({
       doc: text,
       selection: { anchor: Math.min(anchor, text.length), head: Math.min(head, text.length) },
-      extensions: [extensionsOf(options), sync.extension, about.of(attributesOf([]))],
+      extensions: [extensionsOf(options), sync.extension, typeOver, about.of(attributesOf([]))],
     }),
   })
   const textNow = () => view.state.doc.toString()

@@ -28,3 +28,17 @@ export const createTextSync = (onChange: (text: string) => void) => {
     },
   }
 }
+
+/**
+ * Replaces what is selected by what is typed. Left to the browser, the new text would get the look of the old one in an
+ * inline style, which the policy of the page refuses with an error.
+ */
+export const typeOver = EditorView.domEventHandlers({
+  beforeinput: (event, view) => {
+    const { inputType, data, isComposing } = event
+    if (inputType !== 'insertText' || data === null || isComposing || view.state.selection.main.empty) return false
+    event.preventDefault()
+    view.dispatch(view.state.replaceSelection(data), { userEvent: 'input.type', scrollIntoView: true })
+    return true
+  },
+})

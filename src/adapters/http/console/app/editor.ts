@@ -5,7 +5,7 @@ import { linter, lintGutter, lintKeymap } from '@codemirror/lint'
 import { EditorState } from '@codemirror/state'
 import { drawSelection, EditorView, keymap, lineNumbers } from '@codemirror/view'
 import { editorTheme, highlighting } from './editor-look.ts'
-import { createTextSync } from './editor-text.ts'
+import { createTextSync, typeOver } from './editor-text.ts'
 
 export interface EditorOptions {
   /** A shadow root, to which the editor adds its styles without a `<style>`, which the policy of the page forbids. */
@@ -46,6 +46,7 @@ export const createJsonEditor = ({ root, text, label, isReadOnly, onChange }: Ed
         EditorState.readOnly.of(isReadOnly),
         EditorView.contentAttributes.of({ 'aria-label': label }),
         sync.extension,
+        typeOver,
       ],
     }),
   })
