@@ -5,7 +5,7 @@ import { startSkep, type TestSkep } from './skep.ts'
 
 /** Registered only where there is a browser, because a skipped test counts as failed. */
 export const browserTest = (title: string, run: () => Promise<unknown>) => {
-  if (!missing) test(title, run, Number(process.env.T ?? 120_000))
+  if (!missing) test(title, run, 120_000)
 }
 
 export const ROOT = { email: 'root@example.com', name: 'Root', password: 'violet correct horse' }
