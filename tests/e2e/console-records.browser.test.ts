@@ -43,6 +43,7 @@ browserTest('names are offered in a filter, also those of what a reference leads
   await page.keyboard.type('list.na')
   await page.getByRole('option', { name: /^name/ }).waitFor()
   await page.keyboard.press('ArrowDown')
+  await page.getByRole('option', { selected: true }).waitFor()
   await page.keyboard.press('Enter')
   await page.keyboard.type(' == "Groceries"')
   await page.keyboard.press('Enter')

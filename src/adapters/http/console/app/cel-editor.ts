@@ -15,6 +15,9 @@ export interface CelFault {
   readonly detail: string
 }
 
+/** Keys that come sooner after names are offered are meant for the text. */
+const MIN_READING_MS = 75
+
 const WORDS: Readonly<Record<string, string>> = { true: 'bool', false: 'bool', null: 'null', in: 'keyword' }
 const VARIABLES = ['auth', 'record', 'next', 'now']
 
@@ -108,7 +111,12 @@ const extensionsOf = (options: CelEditorOptions): Extension => [
   cel,
   syntaxHighlighting(highlighting),
   editorTheme,
-  autocompletion({ override: [completeFrom(options.names)], icons: false, selectOnOpen: !options.isOneLine }),
+  autocompletion({
+    override: [completeFrom(options.names)],
+    icons: false,
+    selectOnOpen: !options.isOneLine,
+    interactionDelay: options.isOneLine ? 0 : MIN_READING_MS,
+  }),
   options.isOneLine ? [oneLine, entersWith(options.onEnter)] : [],
   keymap.of([...defaultKeymap, ...historyKeymap]),
   EditorView.lineWrapping,
