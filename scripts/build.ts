@@ -33,7 +33,7 @@ export const bundleConsole = async () => [${entries.join(', ')}]
 // Identifiers keep their names: Elysia reads its handlers' source text to see what they use.
 const built = await Bun.build({
   // Beside the program, a thread begins with a file of its own, which is looked for beside the program, too.
-  entrypoints: ['main.ts', join('adapters', 'sqlite', 'wal-worker.ts')].map((path) => join(root, 'src', path)),
+  entrypoints: ['main.ts', join('adapters', 'sqlite', 'wal-worker.ts'), join('main', 'backup-worker.ts')].map((path) => join(root, 'src', path)),
   naming: { entry: '[name].[ext]' },
   format: 'esm',
   minify: { whitespace: true, syntax: true, identifiers: false },

@@ -11,7 +11,7 @@ import { logCrashes, untilSignal } from './adapters/cli/lifecycle.ts'
 import { EXIT, runProgram } from './adapters/cli/program.ts'
 import { createConsoleLog } from './adapters/console/log.ts'
 import { writeError, writeOutput } from './adapters/console/streams.ts'
-import { readSettings, type Settings } from './adapters/env/settings.ts'
+import { readSettings, type Settings, type ValidSettings } from './adapters/env/settings.ts'
 import { makeDataDir, rotateSecret } from './adapters/fs/data-dir.ts'
 import { NO_RESERVE } from './adapters/fs/reserve.ts'
 import { describeApi } from './adapters/http/api.ts'
@@ -75,12 +75,12 @@ export const start = async (options: StartOptions): Promise<RunningSkep> => {
   }
 }
 
-const serve = async (settings: Settings): Promise<void> => {
+const serve = async ({ settings, shown }: ValidSettings): Promise<void> => {
   const { LOG_LEVEL, LOG_FORMAT } = settings
   const log = createConsoleLog({ level: LOG_LEVEL, format: LOG_FORMAT, write: writeOutput })
   logCrashes(log)
   const stop = untilSignal()
-  const skep = await start({ settings, log })
+  const skep = await start({ settings, shownSettings: shown, log })
   log.flush()
   // Printed at every log level.
   const announcement = createConsoleLog({ level: 'info', format: LOG_FORMAT, write: writeOutput })
@@ -124,6 +124,11 @@ if (import.meta.main) {
     applyCollections,
     exportCollections,
     declareTypes,
+    // Loaded when it is needed, because a server works on archives in another thread.
+    backup: async (...args) => (await import('./main/backup-commands.ts')).backup(...args),
+    verifyBackup: async (...args) => (await import('./main/backup-commands.ts')).verify(...args),
+    restore: async (...args) => (await import('./main/backup-commands.ts')).restore(...args),
+    printBackupKey: async () => (await import('./main/backup-commands.ts')).printKey(),
     generatePassword: () => createOpaqueTokens('').generate().slice(0, 20),
     describe() {
       const reading = readSettings(process.env, {}, false)

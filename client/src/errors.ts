@@ -1,5 +1,6 @@
 /** Every `code` of a problem that a server answers. */
 export type ProblemCode =
+  | 'backup_running'
   | 'batch_too_large'
   | 'collection_built_in'
   | 'data_too_large'

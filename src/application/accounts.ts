@@ -2,10 +2,11 @@ import { AppError } from '../domain/errors.ts'
 import { userEvent } from '../domain/event.ts'
 import type { MailToken, MailTokenPurpose } from '../domain/mail-token.ts'
 import { networksOf } from '../domain/network.ts'
-import type { Principal } from '../domain/session.ts'
+import type { Caller, Visitor } from '../domain/session.ts'
 import { type Instant, normalizeEmail } from '../domain/user.ts'
 import { requireActiveActorLocked } from './access.ts'
 import type { Attempts } from './attempts.ts'
+import { audit } from './audit.ts'
 import { ifVerified, queueNotification, requireTokenMail } from './mail-tokens.ts'
 import { requireStrong } from './passwords.ts'
 import type { MailTokenReader } from './ports/accounts.ts'
@@ -17,23 +18,23 @@ import type { Clock } from './ports/system.ts'
 /** The use cases behind mailed links. */
 export interface Accounts {
   /** Mails a link to the actor's own address, unless it is already verified. Throws `too_many_requests`. */
-  requestVerification(actor: Principal): Promise<void>
+  requestVerification(actor: Caller): Promise<void>
   /**
    * Verifies the address the token was mailed to. A new address replaces the old one, which gets a notification. Throws
    * `invalid_link` for a token that is unknown, used, expired or replaced, and `email_taken`.
    */
-  verifyEmail(token: string): Promise<void>
+  verifyEmail(token: string, visitor: Visitor): Promise<void>
   /**
    * Queues a link if the account exists. If it does not, does the same work in the same time. Throws
-   * `too_many_requests` after too many requests for one account from one source, which `address` determines.
+   * `too_many_requests` after too many requests for one account from one source, which the address of the visitor determines.
    */
-  forgotPassword(email: string, address: string): Promise<void>
+  forgotPassword(email: string, visitor: Visitor): Promise<void>
   /**
    * Sets the password, ends every session and the signed links that the owner created, and notifies the owner by mail.
-   * Failed guesses at the old password no longer count, and `address`, where the request comes from, becomes a known
+   * Failed guesses at the old password no longer count, and the address of the visitor becomes a known
    * sign-in source. Throws `invalid_link`, `weak_password`.
    */
-  resetPassword(token: string, password: string, address: string): Promise<void>
+  resetPassword(token: string, password: string, visitor: Visitor): Promise<void>
 }
 
 interface Deps {
@@ -65,14 +66,15 @@ export const createAccounts = ({ unitOfWork, passwords, opaqueTokens, notices, a
       await attempts.count({ kind: 'verification', account: userId })
       const now = clock.now()
       await unitOfWork.write(async (tx) => {
-        await requireActiveActorLocked(tx, actor, now)
+        const current = await requireActiveActorLocked(tx, actor, now)
         const user = await tx.users.findById(userId)
         if (user === null || user.emailVerified) return
         await requireTokenMail(tx, opaqueTokens, { user, email: user.email, template: 'verify', now })
+        await audit(tx, current, 'email.verification_requested', { subject: `users/${userId}`, now })
       })
     },
 
-    async verifyEmail(token) {
+    async verifyEmail(token, visitor) {
       const now = clock.now()
       const userId = await unitOfWork.write(async (tx) => {
         const proven = await find(tx, token, 'verify', now)
@@ -83,6 +85,9 @@ export const createAccounts = ({ unitOfWork, passwords, opaqueTokens, notices, a
         await tx.users.update(verified)
         const event = userEvent(user, verified, user.id, now)
         if (event !== null) await tx.events.append(event)
+        const owner = { ...visitor, userId: user.id }
+        const details = { address_changed: proven.email !== user.email }
+        await audit(tx, owner, 'email.verified', { subject: `users/${user.id}`, details, now })
         if (proven.email === user.email) return user.id
         await tx.mailTokens.delete(user.id)
         await queueNotification(tx, opaqueTokens, {
@@ -96,15 +101,20 @@ export const createAccounts = ({ unitOfWork, passwords, opaqueTokens, notices, a
       await notices.publish(userId)
     },
 
-    async forgotPassword(given, address) {
+    async forgotPassword(given, { address, requestId }) {
       const email = normalizeEmail(given)
       await attempts.count({ kind: 'forgotten password', account: email, address })
       const source = networksOf(address).client
-      const job = { kind: 'password-forgotten', payload: { email, source }, now: clock.now() } as const
+      const job = {
+        kind: 'password-forgotten',
+        payload: { email, source, address, requestId },
+        now: clock.now(),
+      } as const
       await unitOfWork.write((tx) => tx.jobs.enqueue(job))
     },
 
-    async resetPassword(token, password, address) {
+    async resetPassword(token, password, visitor) {
+      const { address } = visitor
       // Checked before the expensive hash, and again after it, so that only one of two concurrent resets succeeds.
       const { email } = await unitOfWork.read((tx) => find(tx, token, 'reset', clock.now()))
       requireStrong(password, email)
@@ -124,6 +134,8 @@ export const createAccounts = ({ unitOfWork, passwords, opaqueTokens, notices, a
         await tx.fileLinks.deleteAll({ creatorId: user.id })
         await tx.signInSources.put({ userId: user.id, source: networksOf(address).client, usedAt: now })
         await queueNotification(tx, opaqueTokens, { user, template: 'password-changed', now })
+        const owner = { ...visitor, userId: user.id }
+        await audit(tx, owner, 'password.reset', { subject: `users/${user.id}`, now })
         return user.id
       })
       await notices.publish(userId)

@@ -3,7 +3,7 @@ import { FIRST_EPOCH } from '../domain/epoch.ts'
 import { AppError, notFound } from '../domain/errors.ts'
 import type { JsonObject } from '../domain/merge-patch.ts'
 import { isCounted, type Page, type PageRequest, skippedRowCount } from '../domain/page.ts'
-import type { Actor, Principal } from '../domain/session.ts'
+import type { Caller, Principal } from '../domain/session.ts'
 import type { Instant } from '../domain/user.ts'
 import { requireActiveActor, requireAdmin } from './access.ts'
 import type { Catalog } from './catalog.ts'
@@ -19,7 +19,6 @@ import type {
 } from './ports/collections.ts'
 import type { ReadTx, Tx, UnitOfWork } from './ports/persistence.ts'
 import type { Clock } from './ports/system.ts'
-import { loggedAuthor } from './record-changes.ts'
 import type { Expected } from './records.ts'
 
 /** A collection as admins see it. */
@@ -78,13 +77,13 @@ export interface Collections extends DefinitionMaintenance {
    * faults of the first ten, if a record does not fit the definition or another one with the same unique values; nothing
    * changes then.
    */
-  put(actor: Actor, name: string, definition: JsonObject, options: PutOptions): Promise<PutResult>
+  put(actor: Caller, name: string, definition: JsonObject, options: PutOptions): Promise<PutResult>
   /**
    * Deletes a collection and its records. Throws `not_found`, `version_mismatch`, `collection_built_in`,
    * `managed_by_files`, `referenced` if another collection references it, and `not_empty` unless `records` is the exact
    * number of its records.
    */
-  remove(actor: Actor, name: string, options: RemoveOptions): Promise<void>
+  remove(actor: Caller, name: string, options: RemoveOptions): Promise<void>
 }
 
 interface Deps {
@@ -194,7 +193,7 @@ export const createCollections = (deps: Deps): Collections => {
     if (managed) throw new AppError('managed_by_files', 'Definitions come from files: change them there')
   }
 
-  const requireAdminNow = async (tx: Tx, actor: Actor): Promise<void> =>
+  const requireAdminNow = async (tx: Tx, actor: Caller): Promise<void> =>
     requireAdmin(await requireActiveActor(tx, actor, clock.now()))
 
   return {
@@ -226,7 +225,7 @@ export const createCollections = (deps: Deps): Collections => {
         checkVersion(await tx.collections.findForChange(name), expected, mustNotExist)
         return planOf([{ name, definition, transform }], await tx.collections.all(), [])
       }
-      const { plan: planned, done } = await carryOut(plan, loggedAuthor(actor))
+      const { plan: planned, done } = await carryOut(plan, actor)
       const [stored] = done
       if (stored === undefined) throw new Error('a definition was put, and there is none')
       return { details: await descriptions.describe(stored), isNew: planned.created.length > 0 }
@@ -250,7 +249,7 @@ export const createCollections = (deps: Deps): Collections => {
         }
         return planned
       }
-      await carryOut(plan, loggedAuthor(actor))
+      await carryOut(plan, actor)
     },
   }
 }

@@ -1,5 +1,6 @@
 import type { Instant } from '../domain/user.ts'
-import type { HighestIds, OpenSha256, Row, RowLoader, RowReader, RowSource, Value } from './ports/transfer.ts'
+import { encodeRow } from './archive.ts'
+import type { HighestIds, OpenSha256, Row, RowLoader, RowReader, RowSource } from './ports/transfer.ts'
 
 export interface TableSummary {
   readonly rows: number
@@ -13,10 +14,6 @@ export type TableSummaries = ReadonlyMap<string, TableSummary>
 /** Called for each batch of rows. */
 type OnRows = (table: string, rows: readonly Row[]) => Promise<void> | void
 
-const toJson = (value: Value) => (value instanceof Uint8Array ? { bytes: value.toHex() } : value)
-
-const encode = (row: Row): string => `${JSON.stringify(Object.values(row).map(toJson))}\n`
-
 /** Reads all rows of a table to its end. */
 const summarize = async (
   reader: RowReader,
@@ -27,7 +24,7 @@ const summarize = async (
   const digest = openSha256()
   let count = 0
   for await (const rows of reader.rows(table)) {
-    digest.update(rows.map(encode).join(''))
+    digest.update(rows.map(encodeRow).join(''))
     count += rows.length
     await each(table, rows)
   }

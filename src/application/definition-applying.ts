@@ -1,7 +1,8 @@
+import { SERVER_ORIGIN } from '../domain/audit.ts'
 import type { Collection } from '../domain/collection.ts'
 import { AppError } from '../domain/errors.ts'
 import type { Catalog } from './catalog.ts'
-import { type createDefinitionChanges, SYSTEM } from './definition-changes.ts'
+import type { createDefinitionChanges } from './definition-changes.ts'
 import type { createDefinitionPlanner, DefinitionPlan, GivenDefinition } from './definition-plan.ts'
 import type { DefinitionFault } from './definition-relations.ts'
 import type { StoredCollection } from './ports/collections.ts'
@@ -71,7 +72,7 @@ export const createMaintenance = (
       for (const { collection } of planned.deleted) await tx.collections.findForChange(collection.name)
       return plan(tx)
     }
-    const planned = check ? await unitOfWork.read(plan) : (await carryOut(lockedPlan, SYSTEM)).plan
+    const planned = check ? await unitOfWork.read(plan) : (await carryOut(lockedPlan, SERVER_ORIGIN)).plan
     return {
       created: planned.created.map(({ name }) => name),
       changed: planned.changed.map(({ collection }) => collection.name),

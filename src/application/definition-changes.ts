@@ -1,6 +1,10 @@
+import type { AuditDetails } from '../domain/audit.ts'
+import type { Collection } from '../domain/collection.ts'
+import { definitionOf } from '../domain/definition.ts'
 import { AppError, type Misfits } from '../domain/errors.ts'
 import { DEFINITIONS, type DefinitionChangeName, type NewEvent } from '../domain/event.ts'
 import type { Instant } from '../domain/user.ts'
+import { type AuditActor, audit } from './audit.ts'
 import type { Catalog } from './catalog.ts'
 import { createDefinitionBuilding, isStillPending, NoLongerPending, requirePending } from './definition-building.ts'
 import { concernsRecords, type DefinitionChange, type DefinitionPlan } from './definition-plan.ts'
@@ -16,11 +20,25 @@ interface Deps {
   readonly applyPatch: ApplyPatch
 }
 
-/** Who makes a change. */
-export type Author = Pick<NewEvent, 'actorId' | 'requestId' | 'sessionId'>
+/** Who makes a change, as its event says. */
+type Author = Pick<NewEvent, 'actorId' | 'requestId' | 'sessionId'>
 
-/** The author of changes that nobody asked for by a request. */
-export const SYSTEM: Author = { actorId: null, requestId: null, sessionId: null }
+/** What the log has of an actor. */
+const loggedActor = ({ userId, requestId, sessionId = null }: AuditActor): Author => ({
+  actorId: userId,
+  requestId,
+  sessionId,
+})
+
+/** Names the parts of a definition that differ. */
+const changesOf = (before: Collection, after: Collection, isTransformed: boolean): AuditDetails => {
+  const [old, now] = [definitionOf(before), definitionOf(after)].map(
+    (definition) => new Map(Object.entries(definition)),
+  )
+  const parts = [...new Set([...(old?.keys() ?? []), ...(now?.keys() ?? [])])]
+  const changed = parts.filter((part) => JSON.stringify(old?.get(part)) !== JSON.stringify(now?.get(part)))
+  return { changed: changed.join(), ...(isTransformed && { transformed: true }) }
+}
 
 const definitionEvent = (
   change: DefinitionChangeName,
@@ -85,10 +103,27 @@ interface Planned {
 
 /** The steps of a change, inside its units. */
 const createSteps = (clock: Clock) => {
-  const activate = async (tx: Tx, stored: StoredCollection, author: Author): Promise<StoredCollection> => {
+  const log = async (
+    tx: Tx,
+    change: DefinitionChangeName,
+    stored: StoredCollection,
+    author: AuditActor,
+    details: AuditDetails = {},
+  ): Promise<void> => {
+    const now = clock.now()
+    await tx.events.append(definitionEvent(change, stored, loggedActor(author), now))
+    const subject = `collections/${stored.collection.name}`
+    await audit(tx, author, `collection.${change}`, { subject, details, now })
+  }
+
+  const activate = async (tx: Tx, stored: StoredCollection, author: AuditActor): Promise<StoredCollection> => {
     const now = clock.now()
     const active = await tx.collections.activate(stored, now)
-    await tx.events.append(definitionEvent('updated', active, author, now, stored.pending?.transform))
+    const transform = stored.pending?.transform
+    await tx.events.append(definitionEvent('updated', active, loggedActor(author), now, transform))
+    const details = changesOf(stored.collection, active.collection, transform != null)
+    const subject = `collections/${active.collection.name}`
+    await audit(tx, author, 'collection.updated', { subject, details, now })
     return active
   }
 
@@ -100,25 +135,29 @@ const createSteps = (clock: Clock) => {
     },
 
     /** What needs no look at records. */
-    async start(tx: Tx, plan: DefinitionPlan, author: Author): Promise<readonly StoredCollection[]> {
+    async start(tx: Tx, plan: DefinitionPlan, author: AuditActor): Promise<readonly StoredCollection[]> {
       const now = clock.now()
       for (const { collection } of plan.deleted) {
         const stored = await tx.collections.findForChange(collection.name)
         if (stored === null) throw definitionMismatch()
         await tx.collections.delete(stored)
-        await tx.events.append(definitionEvent('deleted', stored, author, now))
+        await log(tx, 'deleted', stored, author)
       }
       if (plan.deleted.length > 0) await tx.jobs.enqueue({ kind: 'clean-up', payload: {}, now })
       const done: StoredCollection[] = [...plan.unchanged]
       for (const collection of plan.created) {
         const stored = await tx.collections.insert(collection, now)
-        await tx.events.append(definitionEvent('created', stored, author, now))
+        await log(tx, 'created', stored, author)
         done.push(stored)
       }
       return done
     },
 
-    async finish(tx: Tx, prepared: readonly StoredCollection[], author: Author): Promise<readonly StoredCollection[]> {
+    async finish(
+      tx: Tx,
+      prepared: readonly StoredCollection[],
+      author: AuditActor,
+    ): Promise<readonly StoredCollection[]> {
       const done: StoredCollection[] = []
       for (const stored of prepared) {
         const now = requirePending(await tx.collections.findForChange(stored.collection.name), stored)
@@ -167,7 +206,7 @@ export const createDefinitionChanges = ({ unitOfWork, clock, ...deps }: Deps) =>
     return plan(tx)
   }
 
-  const begin = (plan: Plan, author: Author): Promise<Planned> =>
+  const begin = (plan: Plan, author: AuditActor): Promise<Planned> =>
     unitOfWork.write(async (tx) => {
       const planned = await locked(tx, plan)
       const prepared: StoredCollection[] = []
@@ -183,7 +222,7 @@ export const createDefinitionChanges = ({ unitOfWork, clock, ...deps }: Deps) =>
     return true
   }
 
-  const attempt = async (plan: Plan, author: Author): Promise<Result> => {
+  const attempt = async (plan: Plan, author: AuditActor): Promise<Result> => {
     const begun = await begin(plan, author)
     if (begun.done !== null) return { plan: begun.plan, done: begun.done }
     try {
@@ -205,7 +244,7 @@ export const createDefinitionChanges = ({ unitOfWork, clock, ...deps }: Deps) =>
    * Carries out a plan, which is made anew in each unit that relies on it: in one unit if no record has to be looked at;
    * otherwise the first unit prepares the changes, and a last one gives everything effect.
    */
-  return async (plan: Plan, author: Author): Promise<Result> => {
+  return async (plan: Plan, author: AuditActor): Promise<Result> => {
     for (let count = 1; ; count++) {
       try {
         return await attempt(plan, author)

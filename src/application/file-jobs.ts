@@ -1,5 +1,6 @@
 import { ORPHAN_AGE_MS } from '../domain/file.ts'
 import type { Job } from '../domain/job.ts'
+import type { CompletionWrite } from './job-runner.ts'
 import type { BlobStore } from './ports/blobs.ts'
 import type { Tx, UnitOfWork } from './ports/persistence.ts'
 import type { Clock } from './ports/system.ts'
@@ -10,11 +11,15 @@ interface Deps {
   readonly clock: Clock
 }
 
+/** How long the removal of bytes waits while a backup runs, before it looks again. */
+const BACKUP_WAIT_MS = 30_000
+
 /** Keeps files and their bytes consistent when a user is removed or the process crashes. */
 export interface FileJobs {
   /** Removes up to `limit` files of an owner and returns how many; separate jobs delete their bytes. */
   deleteOwned(tx: Tx, ownerId: number, limit: number): Promise<number>
-  deleteBlob(job: Job): Promise<void>
+  /** Waits, by another job, while a backup runs, because the archive may still need them. */
+  deleteBlob(job: Job, signal: AbortSignal, onCompletion: (write: CompletionWrite) => void): Promise<void>
   /** Removes bytes that no file refers to and that are too old to belong to an upload in progress. */
   sweep(job: Job, signal: AbortSignal): Promise<void>
 }
@@ -29,9 +34,11 @@ export const createFileJobs = ({ unitOfWork, blobs, clock }: Deps): FileJobs => 
     return removed.length
   },
 
-  async deleteBlob(job) {
-    const { key } = job.payload as { readonly key: string }
-    await blobs.delete(key)
+  async deleteBlob(job, _, onCompletion) {
+    const payload = job.payload as { readonly key: string }
+    const now = clock.now()
+    if (!(await unitOfWork.read((tx) => tx.backups.isRunning(now)))) return blobs.delete(payload.key)
+    onCompletion((tx) => tx.jobs.enqueue({ kind: 'delete-blob', payload, now, runAt: now + BACKUP_WAIT_MS }))
   },
 
   async sweep(_, signal) {
@@ -39,7 +46,11 @@ export const createFileJobs = ({ unitOfWork, blobs, clock }: Deps): FileJobs => 
     for await (const { key, modifiedAt } of blobs.list()) {
       signal.throwIfAborted()
       if (modifiedAt > newest) continue
-      if (!(await unitOfWork.read((tx) => tx.files.refersTo(key)))) await blobs.delete(key)
+      // In this order: a backup that begins later does not have a file that is gone now.
+      const isUsed = await unitOfWork.read(
+        async (tx) => (await tx.files.refersTo(key)) || (await tx.backups.isRunning(clock.now())),
+      )
+      if (!isUsed) await blobs.delete(key)
     }
   },
 })

@@ -1,9 +1,10 @@
 import { AppError, notFound } from '../domain/errors.ts'
 import { type FileLink, MAX_LINKS_PER_CREATOR_COUNT, type StoredFile } from '../domain/file.ts'
 import type { Page } from '../domain/page.ts'
-import type { Principal } from '../domain/session.ts'
+import type { Caller, Principal } from '../domain/session.ts'
 import type { Instant } from '../domain/user.ts'
 import { requireActiveActor } from './access.ts'
+import { audit } from './audit.ts'
 import { visibleFile } from './files.ts'
 import { type IdempotencyRequest, type IdempotentResult, withIdempotency } from './idempotency.ts'
 import type { FileLinkQuery, ReadTx, Tx, UnitOfWork } from './ports/persistence.ts'
@@ -29,7 +30,7 @@ export interface FileLinks {
    * links.
    */
   create(
-    actor: Principal,
+    actor: Caller,
     fileId: number,
     lifetimeSeconds: number,
     idempotency: IdempotencyRequest<SignedLink> | null,
@@ -38,7 +39,7 @@ export interface FileLinks {
   list(actor: Principal, fileId: number, page: FileLinkPage): Promise<Page<SignedLink>>
   get(actor: Principal, fileId: number, id: number): Promise<SignedLink>
   /** The link stops working with the next request. */
-  remove(actor: Principal, fileId: number, id: number): Promise<void>
+  remove(actor: Caller, fileId: number, id: number): Promise<void>
   /**
    * The file of a signed link. Throws `not_found` if the signature is invalid, the link has expired or was revoked, the
    * file is gone, or its creator can no longer see the file.
@@ -100,7 +101,10 @@ export const createFileLinks = ({ unitOfWork, signer, clock, reserve }: Deps): F
         return withIdempotency(tx, current, idempotency, now, {
           async work() {
             await makeRoom(tx, creatorId, now)
-            return signed(await tx.fileLinks.insert({ fileId, ownerId, creatorId, expiresAt, createdAt: now }))
+            const link = await tx.fileLinks.insert({ fileId, ownerId, creatorId, expiresAt, createdAt: now })
+            const details = { link: link.id, expires_at: new Date(expiresAt).toISOString() }
+            await audit(tx, current, 'link.created', { subject: `files/${fileId}`, details, now })
+            return signed(link)
           },
           owners: () => [ownerId],
         })
@@ -121,8 +125,11 @@ export const createFileLinks = ({ unitOfWork, signer, clock, reserve }: Deps): F
 
     remove: (actor, fileId, id) =>
       unitOfWork.write(async (tx) => {
-        await visibleFile(tx, await requireActiveActor(tx, actor, clock.now()), fileId)
+        const now = clock.now()
+        const current = await requireActiveActor(tx, actor, now)
+        await visibleFile(tx, current, fileId)
         await tx.fileLinks.delete((await requireUnexpired(tx, fileId, id)).id)
+        await audit(tx, current, 'link.deleted', { subject: `files/${fileId}`, details: { link: id }, now })
       }),
 
     async resolve(parts, signature) {

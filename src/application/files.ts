@@ -1,8 +1,9 @@
 import { notFound } from '../domain/errors.ts'
 import type { StoredFile } from '../domain/file.ts'
 import type { Page } from '../domain/page.ts'
-import type { Actor, Principal } from '../domain/session.ts'
+import type { Caller, Principal } from '../domain/session.ts'
 import { requireOwnOrAdmin } from './access.ts'
+import { audit } from './audit.ts'
 import type { Catalog } from './catalog.ts'
 import { isReadableFile } from './file-access.ts'
 import { createLargeDeletions } from './large-deletions.ts'
@@ -24,7 +25,7 @@ export interface Files {
    * bytes. Throws `invalid_file_type`, `storage_full`, `storage_reserved`, `quota_exceeded` as soon as the upload
    * exceeds the actor's remaining quota, and errors of the content; in that case nothing remains stored.
    */
-  receive(actor: Principal, upload: Upload): Promise<ReceivedFile>
+  receive(actor: Caller, upload: Upload): Promise<ReceivedFile>
   /** The actor's own files; an admin may list another user's (`ownerId`) or all (null). Throws `forbidden`. */
   list(actor: Principal, query: FileQuery): Promise<Page<StoredFile>>
   get(actor: Principal, id: number): Promise<StoredFile>
@@ -32,7 +33,7 @@ export interface Files {
    * Its links end at once; its bytes are deleted soon after. What becomes of records that reference it is up to their
    * collections. Throws `forbidden`, and `referenced` if one of them does not allow it.
    */
-  remove(actor: Actor, id: number): Promise<void>
+  remove(actor: Caller, id: number): Promise<void>
   /**
    * The bytes of a visible file from `first` up to, but not including, `end`. Throws `not_found` if they were removed
    * meanwhile, `unavailable` if they cannot be read now.
@@ -70,10 +71,11 @@ export const createFiles = (deps: Deps): Files => {
     return file
   }
 
-  const deleteFile = async ({ tx, now, authorization }: Change, id: number): Promise<void> => {
+  const deleteFile = async (actor: Caller, { tx, now, authorization }: Change, id: number): Promise<void> => {
     const { blobKey } = await erasableFile(authorization, id)
     await tx.files.delete(id)
     await tx.jobs.enqueue({ kind: 'delete-blob', payload: { key: blobKey }, now })
+    await audit(tx, { ...actor, ...authorization.principal }, 'file.deleted', { subject: `files/${id}`, now })
   }
 
   return {
@@ -92,12 +94,12 @@ export const createFiles = (deps: Deps): Files => {
         await units.changing(actor, async (change) => {
           await erasableFile(change.authorization, id)
           await followReferences(change, target)
-          await deleteFile(change, id)
+          await deleteFile(actor, change, id)
         })
       } catch (error) {
         if (!(error instanceof LargeDeletion)) throw error
         const check = async ({ authorization }: Change) => void (await erasableFile(authorization, id))
-        await deleteLarge(actor, { target, check, remove: (change) => deleteFile(change, id) })
+        await deleteLarge(actor, { target, check, remove: (change) => deleteFile(actor, change, id) })
       }
     },
 

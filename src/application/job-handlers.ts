@@ -1,6 +1,7 @@
 import { IDEMPOTENCY_TTL_MS } from '../domain/idempotency.ts'
 import { type Job, jobRequestId } from '../domain/job.ts'
 import { SIGN_IN_SOURCE_KEPT_MS } from '../domain/session.ts'
+import type { BackupJobHandlers } from './backup-jobs.ts'
 import type { Catalog } from './catalog.ts'
 import { createDeletionFinishing } from './deletion-finishing.ts'
 import { createFileJobs } from './file-jobs.ts'
@@ -19,6 +20,8 @@ interface Deps extends MailJobsDeps {
   readonly refreshTtlMs: number
   /** Milliseconds for which the log of changes is kept. */
   readonly eventRetentionMs: number
+  /** Milliseconds for which the audit log is kept. */
+  readonly auditRetentionMs: number
 }
 
 const HOUR_MS = 3_600_000
@@ -41,8 +44,9 @@ const filesOf = (ownerId: number): FileQuery => ({
 
 type Step = (tx: Tx, limit: number) => Promise<number>
 
-export const createJobHandlers = (deps: Deps): JobHandlers => {
-  const { unitOfWork, clock, refreshTtlMs, eventRetentionMs } = deps
+/** All but those of backups. */
+export const createJobHandlers = (deps: Deps): Omit<JobHandlers, keyof BackupJobHandlers> => {
+  const { unitOfWork, clock, refreshTtlMs, eventRetentionMs, auditRetentionMs } = deps
   const mail = createMailJobs(deps)
   const files = createFileJobs(deps)
 
@@ -65,9 +69,14 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
       (tx, limit) => tx.fileLinks.deleteExpired(now, limit),
       (tx, limit) => tx.idempotency.deleteOld(now - IDEMPOTENCY_TTL_MS, limit),
       (tx, limit) => tx.events.deleteBefore(now - eventRetentionMs, limit),
+      (tx, limit) => tx.audit.deleteBefore(now - auditRetentionMs, limit),
       (tx, limit) => tx.jobs.deleteEnded('done', now - DONE_KEPT_MS, limit),
       (tx, limit) => tx.jobs.deleteEnded('dead', now - DEAD_KEPT_MS, limit),
       async (tx, limit) => ((await tx.collections.cleanUp(limit)) ? limit : 0),
+      async (tx) => {
+        await tx.backups.failAbandoned(now - HOUR_MS, { now, detail: 'Its process ended' })
+        return 0
+      },
     ]
     return inSlices(steps, signal)
   }
@@ -81,6 +90,15 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
       const after: EraseProgress | null = reached
       reached = await unitOfWork.write((tx) => tx.events.eraseOwned(userId, after, MAX_LARGE_SLICE_COUNT))
     } while (reached !== null)
+  }
+
+  const eraseAddresses = async (userId: number, signal: AbortSignal) => {
+    let reached: number | null = 0
+    while (reached !== null) {
+      signal.throwIfAborted()
+      const after: number = reached
+      reached = await unitOfWork.write((tx) => tx.audit.eraseAddresses(userId, after, MAX_SLICE_COUNT))
+    }
   }
 
   /** What references a file has to forget it first. */
@@ -107,6 +125,7 @@ export const createJobHandlers = (deps: Deps): JobHandlers => {
     await forgetFiles(userId, erasure, signal)
     // Again, because an admin may have changed a record before it was deleted.
     await eraseEvents(userId, signal)
+    await eraseAddresses(userId, signal)
     const steps: readonly Step[] = [(tx, limit) => tx.idempotency.deleteOwned(userId, limit)]
     await inSlices(steps, signal)
     await unitOfWork.write((tx) => tx.usage.delete(userId))

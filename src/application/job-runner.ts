@@ -1,6 +1,7 @@
 import { AppError } from '../domain/errors.ts'
 import { type JobEventName, jobEvent } from '../domain/event.ts'
 import { type Job, type JobKind, RECURRING_KINDS, retryDelay } from '../domain/job.ts'
+import type { Instant } from '../domain/user.ts'
 import { PermanentFailure } from './ports/messaging.ts'
 import type { NewJob, Tx, UnitOfWork } from './ports/persistence.ts'
 import type { Clock, Log } from './ports/system.ts'
@@ -11,6 +12,8 @@ export interface JobHandler {
   readonly deadlineMs: number
   /** Milliseconds between runs of a recurring kind. */
   readonly everyMs?: number
+  /** The next run of a kind with a schedule; null for never. */
+  readonly next?: (now: Instant) => NewJob | null
   /**
    * May run more than once for one job. `signal` aborts at the deadline and when the server stops. Writes passed to
    * `onCompletion` run in the transaction that records the end of the job. A {@link PermanentFailure} is not retried.
@@ -87,6 +90,7 @@ const withDeadline = async (
 const createResults = (unitOfWork: UnitOfWork, handlers: JobHandlers, clock: Clock) => {
   /** The next run of a recurring kind; null for all others. */
   const next = (name: string): NewJob | null => {
+    if (isKnown(handlers, name) && handlers[name].next !== undefined) return handlers[name].next(clock.now())
     const kind = RECURRING_KINDS.find((recurring) => recurring === name)
     const every = kind === undefined ? undefined : handlers[kind].everyMs
     if (kind === undefined || every === undefined) return null
@@ -176,7 +180,7 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
   return {
     async prepare() {
       await unitOfWork.write(async (tx) => {
-        for (const kind of RECURRING_KINDS) {
+        for (const kind of Object.keys(handlers)) {
           const first = next(kind)
           if (first !== null) await tx.jobs.enqueue(first)
         }

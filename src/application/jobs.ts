@@ -1,8 +1,9 @@
 import { AppError, notFound } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
 import type { Page } from '../domain/page.ts'
-import type { Principal } from '../domain/session.ts'
+import type { Caller, Principal } from '../domain/session.ts'
 import { requireActiveActor, requireAdmin } from './access.ts'
+import { audit } from './audit.ts'
 import type { JobQuery, UnitOfWork } from './ports/persistence.ts'
 import type { Clock } from './ports/system.ts'
 
@@ -10,9 +11,9 @@ import type { Clock } from './ports/system.ts'
 export interface Jobs {
   list(actor: Principal, query: JobQuery): Promise<Page<Job>>
   /** Runs a waiting or dead job now. Throws `not_found`, `job_running`, `job_done`. */
-  retry(actor: Principal, id: number): Promise<Job>
+  retry(actor: Caller, id: number): Promise<Job>
   /** Throws `not_found`, `job_running`. */
-  remove(actor: Principal, id: number): Promise<void>
+  remove(actor: Caller, id: number): Promise<void>
 }
 
 export const createJobs = ({ unitOfWork, clock }: { unitOfWork: UnitOfWork; clock: Clock }): Jobs => {
@@ -28,16 +29,24 @@ export const createJobs = ({ unitOfWork, clock }: { unitOfWork: UnitOfWork; cloc
     },
     async retry(actor, id) {
       return unitOfWork.write(async (tx) => {
-        requireAdmin(await requireActiveActor(tx, actor, clock.now()))
-        const retried = await tx.jobs.retry(id, clock.now())
+        const now = clock.now()
+        const current = await requireActiveActor(tx, actor, now)
+        requireAdmin(current)
+        const retried = await tx.jobs.retry(id, now)
         const job = await tx.jobs.findById(id)
-        return retried && job !== null ? job : refuse(job)
+        if (!retried || job === null) return refuse(job)
+        await audit(tx, current, 'job.retried', { subject: `jobs/${id}`, details: { kind: job.kind }, now })
+        return job
       })
     },
     async remove(actor, id) {
       await unitOfWork.write(async (tx) => {
-        requireAdmin(await requireActiveActor(tx, actor, clock.now()))
-        if (!(await tx.jobs.delete(id))) refuse(await tx.jobs.findById(id))
+        const now = clock.now()
+        const current = await requireActiveActor(tx, actor, now)
+        requireAdmin(current)
+        const job = await tx.jobs.findById(id)
+        if (job === null || !(await tx.jobs.delete(id))) return refuse(await tx.jobs.findById(id))
+        await audit(tx, current, 'job.deleted', { subject: `jobs/${id}`, details: { kind: job.kind }, now })
       })
     },
   }

@@ -1,6 +1,7 @@
 import { type Job, jobRequestId, type PasswordForgotten } from '../domain/job.ts'
 import type { QueuedMail } from '../domain/mail.ts'
 import { MAIL_TOKEN_TTL_MS } from '../domain/mail-token.ts'
+import { audit } from './audit.ts'
 import type { CompletionWrite } from './job-runner.ts'
 import { type MailOptions, writeMail } from './mail-templates.ts'
 import { queueTokenMail, tokenOfNonce } from './mail-tokens.ts'
@@ -39,7 +40,7 @@ export const createMailJobs = ({ unitOfWork, mailer, opaqueTokens, clock, mail }
   }
 
   const mailResetLink = async (job: Job) => {
-    const { email, source = '' } = job.payload as PasswordForgotten
+    const { email, source = '', address = null, requestId = null } = job.payload as PasswordForgotten
     const now = clock.now()
     await unitOfWork.write(async (tx) => {
       const user = await tx.users.findByEmail(email)
@@ -50,6 +51,8 @@ export const createMailJobs = ({ unitOfWork, mailer, opaqueTokens, clock, mail }
       if (isLive && !(await tx.signInSources.has(user.id, source))) return
       // Beyond the mail limits, the link mailed before stays valid too.
       await queueTokenMail(tx, opaqueTokens, { user, email, template: 'reset', now })
+      const visitor = { userId: null, requestId: requestId ?? jobRequestId(job), address }
+      await audit(tx, visitor, 'password.reset_requested', { subject: `users/${user.id}`, now })
     })
   }
 

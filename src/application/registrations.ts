@@ -1,7 +1,9 @@
+import { SERVER_ORIGIN } from '../domain/audit.ts'
 import { AppError } from '../domain/errors.ts'
-import type { Principal } from '../domain/session.ts'
+import type { Caller, Principal, Visitor } from '../domain/session.ts'
 import { type Instant, newUser, type User } from '../domain/user.ts'
 import { requireActiveActor } from './access.ts'
+import { type AuditActor, audit } from './audit.ts'
 import { type IdempotencyRequest, type IdempotentResult, withIdempotency } from './idempotency.ts'
 import { queueTokenMail } from './mail-tokens.ts'
 import { requireStrong } from './passwords.ts'
@@ -18,7 +20,7 @@ export interface Registration {
 
 /** A request for an admin that comes over the network. */
 export interface AdminRequest {
-  readonly address: string
+  readonly visitor: Visitor
   /** Runs in the transaction that creates the admin. Throws if it must not. */
   readonly check: (tx: Tx) => Promise<void>
 }
@@ -28,13 +30,12 @@ export interface Registrations {
   /** Throws `signup_closed` unless anyone may register or `actor` is an admin. */
   checkSignup(actor: Principal | null): void
   /**
-   * Creates an ordinary account and queues its welcome mail. `address` is where the request comes from; `idempotency`
-   * is used only for a caller who is signed in. Throws `signup_closed`, `weak_password`, `email_taken`.
+   * Creates an ordinary account and queues its welcome mail. `idempotency` is used only for a caller who is signed in.
+   * Throws `signup_closed`, `weak_password`, `email_taken`.
    */
   register(
-    actor: Principal | null,
+    author: Caller | Visitor,
     registration: Registration,
-    address: string,
     idempotency: IdempotencyRequest<User> | null,
   ): Promise<IdempotentResult<User>>
   /**
@@ -67,9 +68,11 @@ export const createRegistrations = (deps: Deps): Registrations => {
     if (signup === 'closed' && actor?.role !== 'admin') throw new AppError('signup_closed', 'Sign-up is closed')
   }
 
-  const add = async (tx: Tx, account: Account): Promise<User> => {
+  const add = async (tx: Tx, account: Account, author: AuditActor): Promise<User> => {
     const user = await tx.users.insert(newUser(account))
     await queueTokenMail(tx, opaqueTokens, { user, email: user.email, template: 'welcome', now: account.now })
+    const details = { role: user.role }
+    await audit(tx, author, 'user.created', { subject: `users/${user.id}`, details, now: account.now })
     return user
   }
 
@@ -85,17 +88,18 @@ export const createRegistrations = (deps: Deps): Registrations => {
   return {
     checkSignup,
 
-    async register(actor, { email, name, password }, address, idempotency) {
+    async register(author, { email, name, password }, idempotency) {
+      const actor = author.userId === null ? null : author
       checkSignup(actor)
       requireRoom(reserve, actor)
       requireStrong(password, email)
-      const account = { email, name, passwordHash: await passwords.hash(password, address), now: clock.now() }
+      const account = { email, name, passwordHash: await passwords.hash(password, author.address), now: clock.now() }
       return unitOfWork.write(async (tx) => {
-        if (actor === null) return { result: await add(tx, account) }
+        if (actor === null) return { result: await add(tx, account, author) }
         const current = await requireActiveActor(tx, actor, account.now)
         checkSignup(current)
         return withIdempotency(tx, current, idempotency === null ? null : withKeyedHash(idempotency), account.now, {
-          work: () => add(tx, account),
+          work: () => add(tx, account, current),
           // A caller who is not an admin sees the account only in this response, and may see the response again.
           owners: (user) => [current.role === 'admin' ? user.id : current.userId],
         })
@@ -104,11 +108,15 @@ export const createRegistrations = (deps: Deps): Registrations => {
 
     async createAdmin({ email, name, password }, request) {
       requireStrong(password, email)
-      const passwordHash = await passwords.hash(password, request?.address)
+      const passwordHash = await passwords.hash(password, request?.visitor.address)
       const draft = { email, name, passwordHash, now: clock.now(), role: 'admin', emailVerified: true } as const
       return unitOfWork.write(async (tx) => {
         await request?.check(tx)
-        return tx.users.insert(newUser(draft))
+        const user = await tx.users.insert(newUser(draft))
+        const { id, role } = user
+        const about = { subject: `users/${id}`, details: { role }, now: draft.now }
+        await audit(tx, request?.visitor ?? SERVER_ORIGIN, 'user.created', about)
+        return user
       })
     },
   }

@@ -1,7 +1,8 @@
 import { AppError, notFound } from '../domain/errors.ts'
 import type { Page } from '../domain/page.ts'
-import type { Principal, Session } from '../domain/session.ts'
+import type { Caller, Principal, Session } from '../domain/session.ts'
 import { requireActiveActorLocked, requireAdmin } from './access.ts'
+import { audit } from './audit.ts'
 import { requireTokenMail } from './mail-tokens.ts'
 import type { SessionQuery } from './ports/accounts.ts'
 import type { AccessNotices } from './ports/messaging.ts'
@@ -15,9 +16,9 @@ type ListQuery = Omit<SessionQuery, 'userId' | 'aliveAt'>
 export interface Sessions {
   list(actor: Principal, query: ListQuery): Promise<Page<Session>>
   /** Throws `not_found`, also for another's session. */
-  end(actor: Principal, id: number): Promise<void>
+  end(actor: Caller, id: number): Promise<void>
   /** Ends every session, the actor's too, and the signed links that the actor made. */
-  endAll(actor: Principal): Promise<void>
+  endAll(actor: Caller): Promise<void>
   /** Admins only: throws `forbidden`, `not_found`. */
   listOf(actor: Principal, userId: number, query: ListQuery): Promise<Page<Session>>
   /**
@@ -25,7 +26,7 @@ export interface Sessions {
    * mailed to them. Admins only: throws `forbidden`, `not_found`, and `inactive_user` if the account could not use the
    * reset link.
    */
-  endAllOf(actor: Principal, userId: number, forceReset: boolean): Promise<void>
+  endAllOf(actor: Caller, userId: number, forceReset: boolean): Promise<void>
 }
 
 interface Deps {
@@ -41,22 +42,27 @@ export const createSessions = ({ unitOfWork, passwords, opaqueTokens, notices, c
 
   async end(actor, id) {
     const { userId } = actor
+    const now = clock.now()
     await unitOfWork.write(async (tx) => {
-      await requireActiveActorLocked(tx, actor, clock.now())
+      const current = await requireActiveActorLocked(tx, actor, now)
       const session = await tx.sessions.findById(id)
       if (session?.userId !== userId) throw notFound('Session')
       await tx.sessions.delete(id)
+      await audit(tx, current, 'session.ended', { subject: `users/${userId}`, details: { session: id }, now })
     })
     await notices.publish(userId)
   },
 
   async endAll(actor) {
+    const { userId } = actor
+    const now = clock.now()
     await unitOfWork.write(async (tx) => {
-      await requireActiveActorLocked(tx, actor, clock.now())
-      await tx.sessions.deleteAll(actor.userId, null)
-      await tx.fileLinks.deleteAll({ creatorId: actor.userId })
+      const current = await requireActiveActorLocked(tx, actor, now)
+      await tx.sessions.deleteAll(userId, null)
+      await tx.fileLinks.deleteAll({ creatorId: userId })
+      await audit(tx, current, 'session.ended', { subject: `users/${userId}`, details: { session: 'all' }, now })
     })
-    await notices.publish(actor.userId)
+    await notices.publish(userId)
   },
 
   async listOf(actor, userId, query) {
@@ -73,11 +79,14 @@ export const createSessions = ({ unitOfWork, passwords, opaqueTokens, notices, c
     const passwordHash = forceReset ? await passwords.hash(opaqueTokens.generate(), '') : null
     const now = clock.now()
     await unitOfWork.write(async (tx) => {
-      requireAdmin(await requireActiveActorLocked(tx, actor, now, userId))
+      const current = await requireActiveActorLocked(tx, actor, now, userId)
+      requireAdmin(current)
       const user = await tx.users.findById(userId)
       if (user === null) throw notFound('User')
       await tx.sessions.deleteAll(userId, null)
       await tx.fileLinks.deleteAll({ creatorId: userId })
+      const details = { session: 'all', force_reset: forceReset }
+      await audit(tx, current, 'session.ended', { subject: `users/${userId}`, details, now })
       if (passwordHash === null) return
       if (!user.isActive) throw new AppError('inactive_user', 'An inactive account cannot reset its password')
       await tx.mailTokens.delete(userId)

@@ -1,4 +1,5 @@
 import { AppError } from '../domain/errors.ts'
+import type { Visitor } from '../domain/session.ts'
 import type { Instant, User } from '../domain/user.ts'
 import type { UnitOfWork } from './ports/persistence.ts'
 import type { OpaqueTokens } from './ports/security.ts'
@@ -16,10 +17,10 @@ export interface Setup {
   /** A token for {@link Setup.createFirstAdmin}; null if there is an admin. */
   issueToken(): Promise<string | null>
   /**
-   * Creates a verified admin. `address` is where the request comes from. Throws `invalid_link` if the token is not
+   * Creates a verified admin. Throws `invalid_link` if the token is not
    * valid or there is an admin, `weak_password`, `email_taken`.
    */
-  createFirstAdmin(token: string, registration: Registration, address: string): Promise<User>
+  createFirstAdmin(token: string, registration: Registration, visitor: Visitor): Promise<User>
 }
 
 interface Deps {
@@ -54,10 +55,10 @@ export const createSetup = ({ unitOfWork, opaqueTokens, users, clock }: Deps): S
       return (await hasAdmin()) ? null : tokenFor(clock.now() + SETUP_TOKEN_TTL_MS)
     },
 
-    async createFirstAdmin(token, registration, address) {
+    async createFirstAdmin(token, registration, visitor) {
       if (!isValid(token) || (await hasAdmin())) throw invalidLink()
       return users.createAdmin(registration, {
-        address,
+        visitor,
         async check(tx) {
           if ((await tx.users.countActiveAdmins()) > 0) throw invalidLink()
         },

@@ -1,7 +1,8 @@
 import { AppError } from '../domain/errors.ts'
 import { cleanFilename, isAccepted, type NewFile, type StoredFile } from '../domain/file.ts'
-import type { Principal } from '../domain/session.ts'
+import type { Caller } from '../domain/session.ts'
 import { requireActiveActor } from './access.ts'
+import { audit } from './audit.ts'
 import { detectHeadType, detectStoredType } from './detected-type.ts'
 import { type IdempotencyRequest, type IdempotentResult, withIdempotency } from './idempotency.ts'
 import { type BlobStore, SNIFFED_BYTES, type SniffContentType } from './ports/blobs.ts'
@@ -161,7 +162,7 @@ export const createUploads = (deps: UploadDeps) => {
     }
   }
 
-  return async (actor: Principal, upload: Upload): Promise<ReceivedFile> => {
+  return async (actor: Caller, upload: Upload): Promise<ReceivedFile> => {
     requireRoom(reserve, actor)
     const content = withinQuota(actor.userId, upload)
     const stored = await receiveUpload({ ...upload, content })
@@ -176,7 +177,13 @@ export const createUploads = (deps: UploadDeps) => {
           // Rights may have changed since the upload began.
           const current = await requireActiveActor(tx, actor, now)
           return withIdempotency(tx, current, idempotency, now, {
-            work: () => tx.files.insert(file),
+            async work() {
+              const inserted = await tx.files.insert(file)
+              const { id, size, contentType } = inserted
+              const details = { size, content_type: contentType }
+              await audit(tx, current, 'file.created', { subject: `files/${id}`, details, now })
+              return inserted
+            },
             owners: ({ ownerId }) => [ownerId],
           })
         })

@@ -3,6 +3,8 @@ import type { Rate } from '../domain/measures.ts'
 import { createAccess } from './access.ts'
 import { createAccounts } from './accounts.ts'
 import { createAttempts } from './attempts.ts'
+import { createAuditLog } from './audit-log.ts'
+import { createAuditReads } from './audit-reads.ts'
 import { createCatalog } from './catalog.ts'
 import { createCollections } from './collections.ts'
 import { createJobs } from './jobs.ts'
@@ -63,5 +65,7 @@ export const createUseCases = ({ collections, bus, signup, attemptRate, accessTt
     collections: createCollections(shared),
     records: createRecords(shared),
     jobs: createJobs(shared),
+    auditLog: createAuditLog(deps),
+    auditReads: createAuditReads(deps),
   }
 }

@@ -1,3 +1,4 @@
+import type { AuditDetails } from '../domain/audit.ts'
 import { AppError, notFound } from '../domain/errors.ts'
 import { userDeletedEvent, userEvent } from '../domain/event.ts'
 import type { Page } from '../domain/page.ts'
@@ -5,6 +6,7 @@ import type { Caller, Principal } from '../domain/session.ts'
 import { type Instant, normalizeEmail, type Role, type User } from '../domain/user.ts'
 import { requireActiveActorLocked, requireAdmin } from './access.ts'
 import type { Attempts } from './attempts.ts'
+import { audit } from './audit.ts'
 import type { Catalog } from './catalog.ts'
 import { ifVerified, queueNotification, requireNotification, requireTokenMail } from './mail-tokens.ts'
 import { createOwnSession } from './own-session.ts'
@@ -91,6 +93,17 @@ const deleteResetAndAddressChangeTokens = async (tx: Tx, user: User): Promise<vo
   await tx.mailTokens.delete(user.id, 'reset')
   const pending = await tx.mailTokens.findByUser(user.id, 'verify')
   if (pending !== null && pending.email !== user.email) await tx.mailTokens.delete(user.id, 'verify')
+}
+
+/** What an entry about a change says: which fields changed, and rights before and after. */
+const changesOf = (before: User, after: User, newAddress: boolean): AuditDetails => {
+  const fields = (['name', 'email', 'role', 'isActive'] as const).filter((field) => before[field] !== after[field])
+  return {
+    ...(fields.length > 0 && { changed: fields.map((field) => (field === 'isActive' ? 'is_active' : field)).join() }),
+    ...(before.role !== after.role && { role_before: before.role, role_after: after.role }),
+    ...(before.isActive !== after.isActive && { is_active: after.isActive }),
+    ...(newAddress && { new_address_requested: true }),
+  }
 }
 
 /** Whether only the time differs. */
@@ -191,6 +204,7 @@ const createUserUpdate = (
       const before = await findVisible(tx, current, id)
       if (movesSelf && before.passwordHash !== checked.passwordHash) throw wrongPassword()
       const given = { ...before, isActive: isActive ?? before.isActive, role: role ?? before.role, updatedAt: now }
+      const isRequested = isSelf && address !== null && address !== before.email
       let after: User = { ...given, name: name === undefined ? before.name : name.trim() }
       if (address !== null && address !== before.email) {
         if (isSelf) await requestEmailChange(tx, opaqueTokens, before, address, now)
@@ -199,7 +213,12 @@ const createUserUpdate = (
           after = { ...after, email: address, emailVerified: false }
         }
       }
-      if (isSameUser(before, after)) return { before, updated: before }
+      const isSame = isSameUser(before, after)
+      if (!isSame || isRequested) {
+        const details = changesOf(before, after, isRequested)
+        await audit(tx, current, 'user.updated', { subject: `users/${id}`, details, now })
+      }
+      if (isSame) return { before, updated: before }
       await requireRemainingAdmin(tx, before, after)
       if (before.isActive && !after.isActive) await endAccess(tx, id)
       await tx.users.update(after)
@@ -248,12 +267,14 @@ export const createUsers = (deps: Deps): Users => {
       const passwordHash = await passwords.hash(newPassword, actor.address)
       const now = clock.now()
       const pair = await unitOfWork.write(async (tx) => {
-        const current = await findVisible(tx, await requireActiveActorLocked(tx, actor, now), actor.userId)
+        const caller = await requireActiveActorLocked(tx, actor, now)
+        const current = await findVisible(tx, caller, actor.userId)
         if (current.passwordHash !== user.passwordHash) throw wrongPassword()
         await tx.users.update({ ...current, passwordHash, updatedAt: now })
         await deleteResetAndAddressChangeTokens(tx, current)
         await tx.fileLinks.deleteAll({ creatorId: actor.userId })
         await queueNotification(tx, opaqueTokens, { user: current, template: 'password-changed', now })
+        await audit(tx, caller, 'password.changed', { subject: `users/${actor.userId}`, now })
         return renew ? ownSession.renew(tx, actor, now) : ownSession.endRefreshing(tx, actor, now)
       })
       await notices.publish(actor.userId)
@@ -268,7 +289,8 @@ export const createUsers = (deps: Deps): Users => {
       await requireUnreferenced(id)
       await unitOfWork.write(async (tx) => {
         const now = clock.now()
-        const user = await findVisible(tx, await requireActiveActorLocked(tx, actor, now, id), id)
+        const current = await requireActiveActorLocked(tx, actor, now, id)
+        const user = await findVisible(tx, current, id)
         if (checked !== null && user.passwordHash !== checked.passwordHash) throw wrongPassword()
         await requireRemainingAdmin(tx, user, null)
         // Sessions are deleted before the user, because requests that still use one may look up the user.
@@ -277,6 +299,7 @@ export const createUsers = (deps: Deps): Users => {
         await tx.fileLinks.deleteAll({ ownerId: id })
         await tx.users.delete(id)
         await tx.events.append(userDeletedEvent(user, actor.userId, now))
+        await audit(tx, current, 'user.deleted', { subject: `users/${id}`, now })
         await tx.jobs.enqueue({ kind: 'forget-user', payload: { userId: id }, now })
       })
       await notices.publish(id)

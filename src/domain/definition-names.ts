@@ -36,13 +36,24 @@ const RESERVED_NAMES: ReadonlySet<string> = new Set([
   ],
   ...['jobs', 'link', 'links', 'lookup', 'mail', 'me', 'metrics', 'openapi', 'asyncapi', 'password', 'readiness'],
   ...['record', 'records', 'session', 'sessions', 'site', 'token', 'tokens', 'user', 'user_session', 'user_sessions'],
+  ...['backup', 'backups', 'backup_content', 'backup_link', 'backup_links'],
   ...['users', 'version', 'ws', 'all_session', 'all_sessions', 'oauth', 'constructor'],
 ])
 
 /** The types in documents and generated code that do not belong to a collection. */
 const RESERVED_TYPES: ReadonlySet<string> = new Set([
   ...[
+    'AuditAction',
+    'AuditEntry',
+    'AuditEntryPage',
     'CheckState',
+    'DurationBucket',
+    'JobCounts',
+    'Overview',
+    'Setting',
+    'SettingSource',
+    'Settings',
+    'SocketCounts',
     'Collection',
     'Collections',
     'EmailVerification',
@@ -68,6 +79,7 @@ const RESERVED_TYPES: ReadonlySet<string> = new Set([
     'RecordVersion',
   ],
   ...['RecordVersionPage', 'RefusedLine', 'VersionActor'],
+  ...['Backup', 'BackupLink', 'BackupLinkCreate', 'BackupPage', 'BackupState'],
 ])
 
 /** What is appended to the name of a record for the types that belong to it. */

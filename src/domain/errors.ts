@@ -1,5 +1,6 @@
 /** Every error of the core. Stable slugs: clients see them as `code`. */
 export type ErrorCode =
+  | 'backup_running'
   | 'batch_too_large'
   | 'being_deleted'
   | 'collection_built_in'

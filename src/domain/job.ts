@@ -8,10 +8,12 @@ export type JobState = (typeof JOB_STATES)[number]
 export const RECURRING_KINDS = ['clean-up', 'sweep-blobs'] as const
 export type RecurringKind = (typeof RECURRING_KINDS)[number]
 
-/** Someone at `source` asked for a new password of an account; absent in jobs of older releases. */
+/** Someone at `source` asked for a new password of an account. Jobs of older releases have only the address. */
 export interface PasswordForgotten {
   readonly email: string
   readonly source?: string
+  readonly address?: string
+  readonly requestId?: string
 }
 
 /** Work to do after a commit, with its parameters. */
@@ -21,6 +23,10 @@ export type JobRequest =
   | { readonly kind: 'forget-user'; readonly payload: { readonly userId: number } }
   | { readonly kind: 'finish-deletion'; readonly payload: { readonly deletionId: number } }
   | { readonly kind: 'delete-blob'; readonly payload: { readonly key: string } }
+  | { readonly kind: 'backup'; readonly payload: { readonly backupId: number } }
+  | { readonly kind: 'verify-backup'; readonly payload: { readonly backupId: number } }
+  | { readonly kind: 'delete-archive'; readonly payload: { readonly name: string } }
+  | { readonly kind: 'scheduled-backup'; readonly payload: { readonly schedule: string } }
   | { readonly kind: RecurringKind; readonly payload: Readonly<Record<string, never>> }
 
 const JOB_REQUEST_ID = /^job-(\d+)$/

@@ -37,8 +37,13 @@ export interface Anonymous {
   readonly requestId: string
 }
 
-/** Who makes a change that may need their password, and from where. */
-export interface Caller extends Principal {
+/** Who makes a request, and from where. */
+export interface Caller extends Actor {
+  readonly address: string
+}
+
+/** Someone without a token who makes a request, and from where. */
+export interface Visitor extends Anonymous {
   readonly address: string
 }
 

@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path'
-import { isEmbedded, type Settings, s3KeysOf } from '../adapters/env/settings.ts'
+import { isEmbedded, type S3KeySettings, type Settings, s3KeysOf } from '../adapters/env/settings.ts'
+import { createFsArchives } from '../adapters/fs/archives.ts'
 import { createFsBlobStore } from '../adapters/fs/blob-store.ts'
 import { makeDataDir } from '../adapters/fs/data-dir.ts'
 import { type DiskReserve, watchReserve } from '../adapters/fs/reserve.ts'
@@ -8,8 +9,10 @@ import { createFileMailer } from '../adapters/nodemailer/file-mailer.ts'
 import { createSmtpMailer } from '../adapters/nodemailer/smtp-mailer.ts'
 import { createPostgresEngine } from '../adapters/postgres/engine.ts'
 import { openRedisBus } from '../adapters/redis/bus.ts'
+import { createS3Archives } from '../adapters/s3/archives.ts'
 import { createS3BlobStore } from '../adapters/s3/blob-store.ts'
 import { createSqliteEngine } from '../adapters/sqlite/engine.ts'
+import type { Archives } from '../application/ports/backups.ts'
 import type { Engine } from '../application/ports/engine.ts'
 import type { Bus, Mailer } from '../application/ports/messaging.ts'
 import type { Clock, Log } from '../application/ports/system.ts'
@@ -52,14 +55,20 @@ export const openMailer = (settings: Settings, log: Log): OpenMailer => {
   return createSmtpMailer({ url: SMTP_URL, from: MAIL_FROM })
 }
 
+/** Where archives are kept. */
+export const archivesAt = (settings: S3KeySettings & Pick<Settings, 'BACKUP_URL'>, log: Log): Archives =>
+  typeof settings.BACKUP_URL === 'string'
+    ? createFsArchives(settings.BACKUP_URL)
+    : createS3Archives({ place: settings.BACKUP_URL, keys: s3KeysOf(settings), log })
+
 /** The blob store of `FILES_URL`, not opened yet. */
-export const blobsAt = (settings: Settings, log: Log) =>
+export const blobsAt = (settings: S3KeySettings & Pick<Settings, 'FILES_URL'>, log: Log) =>
   typeof settings.FILES_URL === 'string'
     ? createFsBlobStore(settings.FILES_URL)
     : createS3BlobStore({ place: settings.FILES_URL, keys: s3KeysOf(settings), log })
 
 /** The same, opened. Rejects if it cannot be used. */
-export const openBlobs = async (settings: Settings, log: Log) => {
+export const openBlobs = async (settings: S3KeySettings & Pick<Settings, 'FILES_URL'>, log: Log) => {
   const blobs = blobsAt(settings, log)
   await blobs.prepare()
   return blobs

@@ -4,7 +4,7 @@ import type { Closers } from '../adapters/bun/closers.ts'
 import { createOpaqueTokens } from '../adapters/bun/opaque-tokens.ts'
 import { createPasswordHasher } from '../adapters/bun/password-hasher.ts'
 import { compileExpression } from '../adapters/cel/compile.ts'
-import { isEmbedded, type Settings } from '../adapters/env/settings.ts'
+import { isEmbedded, type Settings, type ShownSetting } from '../adapters/env/settings.ts'
 import { exposedPaths, keptSecret, type PreviousSecret, previousSecret } from '../adapters/fs/data-dir.ts'
 import { NO_RESERVE } from '../adapters/fs/reserve.ts'
 import { applyPatch } from '../adapters/json-patch/patch.ts'
@@ -20,12 +20,15 @@ import type { UnitOfWork } from '../application/ports/persistence.ts'
 import type { PasswordHasher } from '../application/ports/security.ts'
 import type { Clock, Log, Reserve } from '../application/ports/system.ts'
 import { createUseCases } from '../application/use-cases.ts'
+import { type AuditDetails, auditEntry, SERVER_ORIGIN } from '../domain/audit.ts'
 import { COLLECTIONS } from '../domain/collections/index.ts'
-import { engineOf, openBlobs, openBus, openReserve, quotaOf } from './choices.ts'
+import { archivesAt, engineOf, openBlobs, openBus, openReserve, quotaOf } from './choices.ts'
 import { applyFolder } from './definition-folder.ts'
 
 export interface StartOptions {
   readonly settings: Settings
+  /** The same as they are shown to admins, without secrets. */
+  readonly shownSettings?: readonly ShownSetting[]
   readonly log: Log
   readonly clock?: Clock
   readonly passwords?: PasswordHasher
@@ -113,6 +116,18 @@ const ensureDefinitions = async ({ COLLECTIONS_DIR, DATABASE_URL }: Settings, co
   log.info('applied definitions', { changes })
 }
 
+/** How much of a setting is in the audit log. */
+const MAX_SETTING_LENGTH = 500
+
+/** Adds the settings that are not the default ones, without secrets, to the audit log. */
+const noteStart = (store: UnitOfWork, shown: readonly ShownSetting[], clock: Clock): Promise<void> => {
+  const given = shown.filter(({ source }) => source !== 'default')
+  const settings = given.map(({ name, value }) => [name, value === null ? null : value.slice(0, MAX_SETTING_LENGTH)])
+  const details: AuditDetails = { version: pkg.version, ...Object.fromEntries(settings) }
+  const entry = auditEntry(SERVER_ORIGIN, 'settings.loaded', { details, now: clock.now() })
+  return store.write((tx) => tx.audit.append(entry))
+}
+
 /** Opens the database, the bus and the file storage, in that order, and registers each with `closers`. */
 export const openFoundation = async (options: StartOptions, closers: Closers) => {
   const { settings, log, clock = systemClock, passwords = createPasswordHasher() } = options
@@ -140,6 +155,7 @@ export const openFoundation = async (options: StartOptions, closers: Closers) =>
     log,
     sockets: () => listeners.sockets?.counts() ?? NO_SOCKETS,
     jobs: () => store.read((tx) => tx.jobs.countByState(100_000)),
+    storage: async () => ({ ...(await store.measure()), disk: watched?.fullest() ?? null }),
   })
   closers.add(metrics.stop)
   const store = engine.open({
@@ -151,13 +167,15 @@ export const openFoundation = async (options: StartOptions, closers: Closers) =>
   closers.add(store.close)
   await store.beginEpoch()
   const blobs = await openBlobs(settings, log)
+  const archives = archivesAt(settings, log)
   const watched = options.reserve === undefined ? await openReserve(settings, log) : null
   closers.add(() => watched?.stop())
   const reserve = options.reserve ?? watched ?? NO_RESERVE
   const useCases = composeUseCases(settings, secret, { unitOfWork: store, bus, clock, passwords, reserve }, previous)
   await useCases.collections.abandonUnfinished()
+  await noteStart(store, options.shownSettings ?? [], clock)
   await ensureDefinitions(settings, useCases.collections, log)
-  return { settings, log, clock, secret, previous, bus, listeners, metrics, store, blobs, reserve, useCases }
+  return { settings, log, clock, secret, previous, bus, listeners, metrics, store, blobs, archives, reserve, useCases }
 }
 
 export type Foundation = Awaited<ReturnType<typeof openFoundation>>

@@ -1,7 +1,7 @@
 import pkg from '../../package.json' with { type: 'json' }
 import type { Closers } from '../adapters/bun/closers.ts'
 import { createEventLoopSlices } from '../adapters/bun/event-loop-slices.ts'
-import { createLinkSigner } from '../adapters/bun/link-signer.ts'
+import { createBackupLinkSigner, createLinkSigner } from '../adapters/bun/link-signer.ts'
 import type { Settings } from '../adapters/env/settings.ts'
 import { sniffContentType } from '../adapters/file-type/sniff.ts'
 import { createApi } from '../adapters/http/api.ts'
@@ -10,6 +10,7 @@ import { effectiveHosts } from '../adapters/http/hosts.ts'
 import { listen } from '../adapters/http/server.ts'
 import { describeEvents, describeSocket } from '../adapters/ws/asyncapi.ts'
 import { createSockets } from '../adapters/ws/sockets.ts'
+import { createBackups } from '../application/backups.ts'
 import { createFileLinks } from '../application/file-links.ts'
 import { createFiles } from '../application/files.ts'
 import type { Check } from '../application/ports/system.ts'
@@ -72,6 +73,15 @@ const composeFiles = (foundation: Foundation) => {
   }
 }
 
+const composeBackups = ({ settings, secret, store, archives, clock }: Foundation) =>
+  createBackups({
+    unitOfWork: store,
+    archives,
+    signer: createBackupLinkSigner(secret),
+    clock,
+    encrypts: settings.BACKUP_KEY !== undefined,
+  })
+
 /** Answers requests and sockets until both are stopped. `accepting` rejects while the server is stopping. */
 export const serveApi = async (
   foundation: Foundation,
@@ -112,6 +122,7 @@ export const serveApi = async (
     {
       ...useCases,
       ...composeFiles(foundation),
+      backups: composeBackups(foundation),
       storedCollections: () => store.read((tx) => tx.collections.all()),
       publicUrl: () => publicUrl,
       describeSocket: {
@@ -123,6 +134,7 @@ export const serveApi = async (
       log,
       metrics,
       checks,
+      shownSettings: options.shownSettings ?? [],
       slices,
     },
     apiOptions(settings),

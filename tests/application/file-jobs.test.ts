@@ -7,7 +7,7 @@ import { createFiles } from '../../src/application/files.ts'
 import { createJobHandlers } from '../../src/application/job-handlers.ts'
 import type { UnitOfWork } from '../../src/application/ports/persistence.ts'
 import { AppError } from '../../src/domain/errors.ts'
-import type { Job, JobKind } from '../../src/domain/job.ts'
+import type { Job } from '../../src/domain/job.ts'
 import { entriesOf, piecesOf } from '../contracts/blob-store.ts'
 import { recordUnitsOn } from '../support/collections.ts'
 import { createMailbox } from '../support/mail.ts'
@@ -25,7 +25,7 @@ const prepare = async () => {
     const { id: userId } = await tx.users.insert(userNamed('ann'))
     const times = { createdAt: 0, lastUsedAt: 0, expiresAt: Date.now() + 7 * DAY_MS }
     const { id: sessionId } = await tx.sessions.insert({ userId, device: '', address: '', ...times })
-    return { actor: { userId, sessionId, role: 'user', requestId: 'test' } as const }
+    return { actor: { userId, sessionId, role: 'user', requestId: 'test', address: '' } as const }
   })
   const handlers = createJobHandlers({
     ...recordUnitsOn(store, clock),
@@ -36,6 +36,7 @@ const prepare = async () => {
     opaqueTokens: createOpaqueTokens('x'),
     refreshTtlMs: 1,
     eventRetentionMs: 1,
+    auditRetentionMs: 1,
     mail: { appName: 'Skep', appUrl: 'http://localhost' },
   })
   const filesOn = (unitOfWork: UnitOfWork) =>
@@ -51,7 +52,7 @@ const prepare = async () => {
     })
   const files = filesOn(store)
   const receive = (content = 'hello') => files.receive(actor, { filename: 'a.txt', content: piecesOf(content) })
-  const run = (kind: JobKind, payload: unknown = {}) => {
+  const run = (kind: keyof typeof handlers, payload: unknown = {}) => {
     const job: Job = {
       id: 1,
       kind,

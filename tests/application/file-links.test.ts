@@ -23,7 +23,7 @@ test('the number of links per user is limited; expired ones do not count', async
     const { id } = await tx.files.insert({ ...file, ownerId: userId })
     const link = { fileId: id, ownerId: userId, creatorId: userId, expiresAt: now + 60_000, createdAt: now }
     for (let n = 0; n < MAX_LINKS_PER_CREATOR_COUNT; n++) await tx.fileLinks.insert(link)
-    return { fileId: id, actor: { userId, sessionId, role: 'user' } as const }
+    return { fileId: id, actor: { userId, sessionId, role: 'user', requestId: 'test', address: '' } as const }
   })
   const create = () => links.create(actor, fileId, 60, null)
   await expect(create()).rejects.toMatchObject({ code: 'too_many_links' })

@@ -45,6 +45,7 @@ test('the log keeps no content of a removed user, even if an admin changes a rec
     opaqueTokens: createOpaqueTokens('x'),
     refreshTtlMs: 1,
     eventRetentionMs: 1,
+    auditRetentionMs: 1,
     mail: { appName: 'Skep', appUrl: 'http://localhost' },
   })
   const job = { id: 1, attempts: 1, runAt: 0, lastError: null, createdAt: 0, updatedAt: 0 }

@@ -21,6 +21,7 @@ test('the clean-up removes expired sessions and links, and jobs that ended long 
     mail: { appName: 'Skep', appUrl: 'http://localhost' },
     refreshTtlMs: HOUR_MS,
     eventRetentionMs: HOUR_MS,
+    auditRetentionMs: HOUR_MS,
   })
   const now = clock.now()
   await store.write(async (tx) => {

@@ -8,7 +8,7 @@ import { createFiles } from '../../src/application/files.ts'
 import { createJobHandlers } from '../../src/application/job-handlers.ts'
 import { createUserReferenceCheck } from '../../src/application/user-references.ts'
 import type { ReferenceAction } from '../../src/domain/collection.ts'
-import type { Actor } from '../../src/domain/session.ts'
+import type { Caller } from '../../src/domain/session.ts'
 import { piecesOf } from '../contracts/blob-store.ts'
 import { codeOf, openCollections } from '../support/collections.ts'
 import { collectionOf, deletionsLikeTheModel, reference } from '../support/deletions.ts'
@@ -18,7 +18,7 @@ import { recordingLog, temporaryFolder } from '../support/skep.ts'
 
 const remove = (
   { records }: Pick<ReturnType<typeof openCollections>, 'records'>,
-  author: Actor,
+  author: Caller,
   name: string,
   id: number,
 ) => records.remove(author, name, id, null)
@@ -88,19 +88,20 @@ const openWithFiles = () => {
     opaqueTokens: createOpaqueTokens('x'),
     refreshTtlMs: 1,
     eventRetentionMs: 1,
+    auditRetentionMs: 1,
     mail: { appName: 'Skep', appUrl: 'http://localhost' },
   })
   return {
     ...opened,
     files,
     isUnreferenced: createUserReferenceCheck({ unitOfWork: store, catalog }),
-    async upload(author: Actor) {
+    async upload(author: Caller) {
       await using received = await files.receive(author, { filename: 'a.txt', content: piecesOf('hello') })
       const kept = await received.commit(null)
       if ('replayed' in kept) throw new Error('replayed')
       return kept.result.id
     },
-    async forget({ userId }: Actor) {
+    async forget({ userId }: Caller) {
       await store.write((tx) => tx.users.delete(userId))
       const times = { runAt: 0, createdAt: 0, updatedAt: 0 }
       const job = {

@@ -229,6 +229,19 @@ export const usageContract = (engine: string, open: Open, migration: string) => 
       expect(await used(store, ann)).toBe(20_000)
     })
 
+    test('of all users is measured together, beside the size of the database', async () => {
+      const { store } = await open()
+      const before = await store.measure()
+      const [ann, bob] = [await makeUser(store), await makeUser(store)]
+      await store.write((tx) => insertFile(tx, ann, 3_000))
+      await store.write((tx) => insertFile(tx, bob, 4_000))
+      const after = await store.measure()
+      const added = (await used(store, ann)) + (await used(store, bob))
+      expect(added).toBeGreaterThanOrEqual(7_000)
+      expect(after.users - before.users).toBe(added)
+      expect(after.database).toBeGreaterThan(10_000)
+    })
+
     test('of a removed user is zero, whatever is deleted later', async () => {
       const { store } = await open()
       const ann = await makeUser(store)

@@ -126,6 +126,7 @@ REFUSALS = {
     "listFiles": LIST,
     "listFileLinks": LIST,
     "listJobs": LIST,
+    "listAuditEntries": LIST,
     "createItem": CREATION | DATA,
     "batchItems": CREATION | DATA | VERSION,
     "updateItem": DATA | VERSION,
@@ -134,6 +135,9 @@ REFUSALS = {
     "revertItem": VERSION,
     "uploadFile": CREATION | {"invalid_file_type"},
     "createFileLink": CREATION,
+    "listBackups": LIST,
+    "createBackup": CREATION,
+    "createBackupLink": CREATION,
 }
 
 

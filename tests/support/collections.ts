@@ -12,7 +12,7 @@ import { createRecords } from '../../src/application/records.ts'
 import { COLLECTIONS } from '../../src/domain/collections/index.ts'
 import type { AppError, ErrorCode, Fault } from '../../src/domain/errors.ts'
 import type { JsonObject } from '../../src/domain/merge-patch.ts'
-import type { Actor, Anonymous } from '../../src/domain/session.ts'
+import type { Anonymous, Caller } from '../../src/domain/session.ts'
 import type { NewUser, Role } from '../../src/domain/user.ts'
 import { openTestStore, userNamed } from './store.ts'
 
@@ -57,17 +57,17 @@ export const collectionsOn = (
   const records = createRecords({ ...deps, applyPatch, maxRecordBytes: 65_536 })
   let names = 0
 
-  const person = async (role: Role = 'user', more: Partial<NewUser> = {}): Promise<Actor> =>
+  const person = async (role: Role = 'user', more: Partial<NewUser> = {}): Promise<Caller> =>
     store.write(async (tx) => {
       const { id: userId } = await tx.users.insert({ ...userNamed(`person${++names}`), role, ...more })
       const expiresAt = Date.now() + 3_600_000
       const session = { userId, device: '', address: '', createdAt: 1, lastUsedAt: 1, expiresAt }
       const { id: sessionId } = await tx.sessions.insert(session)
-      return { userId, sessionId, role, requestId: 'test' }
+      return { userId, sessionId, role, requestId: 'test', address: '' }
     })
 
-  let admin: Actor | null = null
-  const anAdmin = async (): Promise<Actor> => {
+  let admin: Caller | null = null
+  const anAdmin = async (): Promise<Caller> => {
     admin ??= await person('admin')
     return admin
   }
@@ -84,7 +84,7 @@ export const collectionsOn = (
       definition: JsonObject & { readonly name: string },
       transform: readonly JsonObject[] | null = null,
     ) => collections.put(await anAdmin(), definition.name, definition, { expected: null, transform }),
-    async create(author: Actor | Anonymous, name: string, draft: JsonObject) {
+    async create(author: Caller | Anonymous, name: string, draft: JsonObject) {
       const made = await records.create(author, name, draft, { idempotency: null })
       if ('replayed' in made) throw new Error('replayed')
       return made.result.record

@@ -119,7 +119,7 @@ export const startLiveCollections = async (limits: { readonly maxAffectedCount?:
     })
   }
   const definer = await session('admin')
-  const admin = { userId: definer.userId, sessionId: definer.id, role: 'admin', requestId: 'r' } as const
+  const admin = { userId: definer.userId, sessionId: definer.id, role: 'admin', requestId: 'r', address: '' } as const
 
   return {
     url,

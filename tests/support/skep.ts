@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createPasswordHasher } from '../../src/adapters/bun/password-hasher.ts'
-import { readSettings, type Settings } from '../../src/adapters/env/settings.ts'
+import { readSettings, type Settings, type ValidSettings } from '../../src/adapters/env/settings.ts'
 import type { Log, LogFields, LogLevel } from '../../src/application/ports/system.ts'
 import { openBlobs } from '../../src/main/choices.ts'
 import { type RunningSkep, type StartOptions, start } from '../../src/main.ts'
@@ -51,11 +51,14 @@ export const recordingLog = () => {
 /** Argon2id with parameters that cost next to nothing. */
 export const quickPasswords = () => createPasswordHasher({ memoryCost: 8, timeCost: 1, waiting: 1_000 })
 
-export const settingsOf = (environment: Readonly<Record<string, string>>): Settings => {
+const validSettings = (environment: Readonly<Record<string, string>>): ValidSettings => {
   const result = readSettings(environment, {}, false)
   if ('problems' in result) throw new Error(result.problems.join('\n'))
-  return result.settings
+  return result
 }
+
+export const settingsOf = (environment: Readonly<Record<string, string>>): Settings =>
+  validSettings(environment).settings
 
 export interface TestSkep extends RunningSkep {
   readonly dataDir: string
@@ -103,8 +106,8 @@ export const startSkep = async (
   const defaults = { DATA_DIR: dataDir, PORT: '0', RATE_LIMIT: 'off', RATE_LIMIT_AUTH: 'off', SHUTDOWN_TIMEOUT: '2s' }
   const log = recordingLog()
   const stack = await stackOf(dataDir, environment)
-  const settings = settingsOf({ ...defaults, ...stack, ...environment })
-  const running = await start({ settings, log, passwords: quickPasswords(), ...overrides })
+  const { settings, shown } = validSettings({ ...defaults, ...stack, ...environment })
+  const running = await start({ settings, shownSettings: shown, log, passwords: quickPasswords(), ...overrides })
   const call = <T = Fields>(method: string, path: string, options?: Call) =>
     callAt<T>(running.url, method, path, options)
   let open = true

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import type { Users } from '../../application/users.ts'
 import { isEmail, isPassword, isUserName, passwordWeakness, USER_LIMITS } from '../../domain/user.ts'
+import { type BackupCapabilities, createBackupCommands } from './backup-commands.ts'
 import { type CollectionCapabilities, createCollectionCommands, lines, type Result } from './collection-commands.ts'
 import { type Commands, EXIT, type Flags } from './program.ts'
 
@@ -12,12 +13,17 @@ interface Given {
   readonly ALLOWED_HOSTS?: '*' | readonly string[] | undefined
 }
 
-export type Reading<Settings> =
-  | {
-      readonly settings: Settings
-      readonly shown: readonly { readonly name: string; readonly value: string; readonly source: string }[]
-    }
-  | { readonly problems: readonly string[] }
+/** Valid settings, and how each is shown. */
+export interface ReadSettings<Settings> {
+  readonly settings: Settings
+  readonly shown: readonly {
+    readonly name: string
+    readonly value: string | null
+    readonly source: 'flag' | 'environment' | 'default'
+  }[]
+}
+
+export type Reading<Settings> = ReadSettings<Settings> | { readonly problems: readonly string[] }
 
 /** One line for each change that was made or is pending, and for each problem that prevents further ones. */
 export interface Migrated {
@@ -26,10 +32,12 @@ export interface Migrated {
 }
 
 /** The actions behind the commands. */
-export interface Capabilities<Settings extends Given> extends CollectionCapabilities<Settings> {
+export interface Capabilities<Settings extends Given>
+  extends CollectionCapabilities<Settings>,
+    BackupCapabilities<Settings> {
   readSettings(flags: Flags): Reading<Settings>
   /** Serves until a signal stops it. */
-  serve(settings: Settings): Promise<void>
+  serve(settings: ReadSettings<Settings>): Promise<void>
   /** Applies migrations and the definitions of COLLECTIONS_DIR. */
   migrate(settings: Settings): Promise<Migrated>
   /** What {@link Capabilities.migrate} would do; creates nothing. */
@@ -74,7 +82,7 @@ export const createCommands = <Settings extends Given>(capable: Capabilities<Set
   const { print, complain } = capable
   const withSettings = async (
     flags: Flags,
-    run: (reading: Extract<Reading<Settings>, { readonly settings: Settings }>) => Promise<number> | number,
+    run: (reading: ReadSettings<Settings>) => Promise<number> | number,
   ): Promise<number> => {
     const reading = capable.readSettings(flags)
     if ('settings' in reading) return run(reading)
@@ -89,10 +97,11 @@ export const createCommands = <Settings extends Given>(capable: Capabilities<Set
 
   return {
     ...createCollectionCommands(capable, withSettings, write),
+    ...createBackupCommands(capable, withSettings),
 
     serve: (flags) =>
-      withSettings(flags, async ({ settings }) => {
-        await capable.serve(settings)
+      withSettings(flags, async (reading) => {
+        await capable.serve(reading)
         return EXIT.done
       }),
 
@@ -152,7 +161,7 @@ export const createCommands = <Settings extends Given>(capable: Capabilities<Set
 
     config: (flags) =>
       withSettings(flags, ({ shown }) => {
-        for (const { name, value, source } of shown) print(`${name}=${value}  # ${source}\n`)
+        for (const { name, value, source } of shown) print(`${name}=${value ?? '(unset)'}  # ${source}\n`)
         return EXIT.done
       }),
 

@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from 'commander'
+import { addBackupCommands } from './backup-commands.ts'
 
 /** Settings given as flags, by the name of their environment variable. */
 export type Flags = Readonly<Record<string, string | undefined>>
@@ -16,6 +17,10 @@ export interface Commands {
     flags: Flags,
   ): Promise<number>
   types(options: { readonly out?: string; readonly dir?: string }, flags: Flags): Promise<number>
+  backup(options: { readonly to?: string }, flags: Flags): Promise<number>
+  verifyBackup(options: { readonly file: string }, flags: Flags): Promise<number>
+  restore(options: { readonly file: string }, flags: Flags): Promise<number>
+  backupKey(): Promise<number>
   openapi(options: { readonly out?: string }): Promise<number>
   config(flags: Flags): Promise<number>
   health(flags: Flags): Promise<number>
@@ -203,6 +208,7 @@ export const runProgram = async (args: readonly string[], version: string, comma
   addServerCommands(program, commands, done)
   addAdministrationCommands(program, commands, done)
   addCollectionCommands(program, commands, done)
+  addBackupCommands(program, commands, { dataDir, toFlags, done })
 
   try {
     await program.parseAsync(args, { from: 'user' })

@@ -59,3 +59,18 @@ export const readDestination = (
     shown: { DATABASE_URL: hiddenUrl(to), FILES_URL: placeOf(place) },
   }
 }
+
+/** A place on S3 that was given as an argument. */
+export const readPlace = (
+  settings: Settings,
+  option: string,
+  given: string,
+): S3Place | { readonly problems: readonly string[] } => {
+  const decoded = decode(() => Value.Decode(SettingsSchema.properties.FILES_URL, given))
+  if ('why' in decoded) return { problems: [`${option}: ${decoded.why}`] }
+  if (typeof decoded.value !== 'object') return { problems: [`${option}: expected s3://BUCKET/NAME`] }
+  const unset = (name: string) => Reflect.get(settings, name) === undefined
+  const missing = missingSettings(decoded.value, unset, option)
+  if (missing.length > 0) return { problems: missing.map(([name, why]) => `${name}: ${why}`) }
+  return withRegion(decoded.value, settings.AWS_REGION)
+}

@@ -65,13 +65,14 @@ export const showS3Place = ({ bucket, prefix, endpoint, region, virtualHosted }:
 export const missingSettings = (
   { endpoint, region }: S3Place,
   unset: (name: string) => boolean,
+  setting = 'FILES_URL',
 ): readonly (readonly [name: string, why: string])[] => {
   const needed: [string, string][] = [
-    ['AWS_ACCESS_KEY_ID', 'expected a key, because FILES_URL is on S3'],
-    ['AWS_SECRET_ACCESS_KEY', 'expected a key, because FILES_URL is on S3'],
+    ['AWS_ACCESS_KEY_ID', `expected a key, because ${setting} is on S3`],
+    ['AWS_SECRET_ACCESS_KEY', `expected a key, because ${setting} is on S3`],
   ]
   if (region === '' && endpoint === null) {
-    needed.push(['AWS_REGION', 'expected a region, because FILES_URL names neither a region nor an endpoint'])
+    needed.push(['AWS_REGION', `expected a region, because ${setting} names neither a region nor an endpoint`])
   }
   return needed.filter(([name]) => unset(name))
 }

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { type StaticDecode, type StringOptions, type TString, type TTransform, Type } from '@sinclair/typebox'
 import { parseDuration, parseRate, parseSize } from '../../domain/measures.ts'
 import { isLine } from '../../domain/text.ts'
+import { parseBackupKey, parseSchedule } from './backup-settings.ts'
 import { readMailTemplates } from './mail-templates.ts'
 import { parseOrigins } from './origins.ts'
 import { parseS3Place, type S3Place } from './s3-place.ts'
@@ -111,6 +112,15 @@ export const SettingsSchema = Type.Object({
   DATABASE_POOL_SIZE: integer(1, 1_000, 10),
   REDIS_URL: optional({ accepts: 'redis://…, rediss://… or redis+unix:///PATH', secret: 'url' }, redisUrl),
   FILES_URL: optional({ accepts: 'file:PATH or s3://BUCKET?endpoint=…&region=…', secret: 'url' }, filesPlace),
+  BACKUP_URL: optional({ accepts: 'file:PATH or s3://BUCKET?endpoint=…&region=…', secret: 'url' }, filesPlace),
+  BACKUP_SCHEDULE: optional({ accepts: 'five fields of cron such as 0 3 * * *, in UTC' }, parseSchedule),
+  BACKUP_KEEP: optional({ accepts: 'an integer from 1 to 10000' }, (text) =>
+    /^[1-9]\d{0,3}$|^10000$/.test(text) ? Number(text) : null,
+  ),
+  BACKUP_KEY: optional(
+    { accepts: 'AGE-SECRET-KEY-1… or age1…, as skep backup key and age-keygen print them', secret: true },
+    parseBackupKey,
+  ),
   AWS_ACCESS_KEY_ID: optional({ accepts: 'visible ASCII characters', secret: true }, visibleText),
   AWS_SECRET_ACCESS_KEY: optional({ accepts: 'visible ASCII characters', secret: true }, visibleText),
   AWS_SESSION_TOKEN: optional({ accepts: 'visible ASCII characters', secret: true }, visibleText),
@@ -154,6 +164,7 @@ export const SettingsSchema = Type.Object({
   TRUST_PROXY: integer(0, 100, 0),
   EVENT_RETENTION: duration('7d'),
   HISTORY_RETENTION: duration('30d'),
+  AUDIT_RETENTION: duration('365d'),
   // As required in a header by RFC 6750 section 2.1.
   METRICS_TOKEN: optional({ accepts: 'at least 16 of A-Z a-z 0-9 - . _ ~ + /', secret: true }, (text) =>
     /^[\w\-.~+/]{16,}=*$/.test(text) ? text : null,

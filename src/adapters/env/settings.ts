@@ -11,18 +11,24 @@ export interface Settings extends Readonly<GivenSettings> {
   readonly DATABASE_URL: string
   /** A folder, or a bucket on S3, with its access keys. */
   readonly FILES_URL: string | S3Place
+  /** The same for archives. */
+  readonly BACKUP_URL: string | S3Place
   readonly LOG_FORMAT: 'pretty' | 'json'
 }
 
 export interface ShownSetting {
-  readonly name: SettingName
-  readonly value: string
+  readonly name: string
+  /** Without secrets; null if it is unset. */
+  readonly value: string | null
   readonly source: Source
 }
 
-export type SettingsResult =
-  | { readonly settings: Settings; readonly shown: readonly ShownSetting[] }
-  | { readonly problems: readonly string[] }
+export interface ValidSettings {
+  readonly settings: Settings
+  readonly shown: readonly ShownSetting[]
+}
+
+export type SettingsResult = ValidSettings | { readonly problems: readonly string[] }
 
 type Texts = Readonly<Record<string, string | undefined>>
 
@@ -44,8 +50,14 @@ export const hiddenUrl = (text: string): string => {
 export const placeOf = (place: string | S3Place): string =>
   typeof place === 'string' ? `file:${place}` : showS3Place(place)
 
+export interface S3KeySettings {
+  readonly AWS_ACCESS_KEY_ID?: string | undefined
+  readonly AWS_SECRET_ACCESS_KEY?: string | undefined
+  readonly AWS_SESSION_TOKEN?: string | undefined
+}
+
 /** The access keys of a bucket on S3. */
-export const s3KeysOf = ({ AWS_ACCESS_KEY_ID = '', AWS_SECRET_ACCESS_KEY = '', AWS_SESSION_TOKEN }: Settings) => {
+export const s3KeysOf = ({ AWS_ACCESS_KEY_ID = '', AWS_SECRET_ACCESS_KEY = '', AWS_SESSION_TOKEN }: S3KeySettings) => {
   const token = AWS_SESSION_TOKEN === undefined ? {} : { sessionToken: AWS_SESSION_TOKEN }
   return { accessKeyId: AWS_ACCESS_KEY_ID, secretAccessKey: AWS_SECRET_ACCESS_KEY, ...token }
 }
@@ -54,7 +66,10 @@ const isAbout = (name: SettingName) => (problem: string) => problem.startsWith(`
 
 const hidden = (text: string, secret: unknown): string => {
   if (secret === true) return '***'
-  return secret === 'url' ? hiddenUrl(text) : text
+  if (secret === undefined) return text
+  if (/^(file|sqlite):/.test(text)) return text
+  // Without `//`, as in `smtp:USER:PASSWORD@HOST`, nobody can tell where the password is.
+  return /^[\w+.-]+:\/\//.test(text) ? hiddenUrl(text) : '***'
 }
 
 /** One line per fault of a rejected value. */
@@ -83,7 +98,7 @@ export const readSettings = (environment: Texts, flags: Texts, isTerminal: boole
     const text = flag ?? variable ?? schema.default ?? dependent[name]
     const source = flag !== undefined ? 'flag' : variable !== undefined ? 'environment' : 'default'
     if (typeof text !== 'string') {
-      shown.push({ name, value: '(unset)', source })
+      shown.push({ name, value: null, source })
       continue
     }
     try {
@@ -102,20 +117,25 @@ export const readSettings = (environment: Texts, flags: Texts, isTerminal: boole
   ) {
     problems.push('JWT_SECRET: required when the database is not embedded, at least 32 bytes')
   }
-  if (typeof given.FILES_URL === 'object') {
-    const unset = (name: string) => shown.some((row) => row.name === name && row.value === '(unset)')
-    for (const [name, why] of missingSettings(given.FILES_URL, unset)) problems.push(`${name}: ${why}`)
-  }
+  const unset = (name: string) => shown.some((row) => row.name === name && row.value === null)
+  const missing = (['FILES_URL', 'BACKUP_URL'] as const).flatMap((setting) => {
+    const place = given[setting]
+    return typeof place === 'object' ? missingSettings(place, unset, setting) : []
+  })
+  for (const [name, why] of new Map(missing.toReversed())) problems.push(`${name}: ${why}`)
   if (problems.length > 0) return { problems }
 
   const DATABASE_URL = given.DATABASE_URL ?? join(given.DATA_DIR, 'skep.db')
   const files = given.FILES_URL ?? join(given.DATA_DIR, 'files')
   const FILES_URL = typeof files === 'string' ? files : withRegion(files, given.AWS_REGION)
+  const backups = given.BACKUP_URL ?? join(given.DATA_DIR, 'backups')
+  const BACKUP_URL = typeof backups === 'string' ? backups : withRegion(backups, given.AWS_REGION)
   const host = given.HOST.includes(':') ? `[${given.HOST}]` : given.HOST
   const publicUrl = given.PUBLIC_URL ?? `http://${host}:${given.PORT}`
   const effective: Texts = {
     ...(isEmbedded(DATABASE_URL) ? { DATABASE_URL: `sqlite:${DATABASE_URL}` } : {}),
     FILES_URL: placeOf(FILES_URL),
+    BACKUP_URL: placeOf(BACKUP_URL),
     UPLOAD_TYPES: typeof given.UPLOAD_TYPES === 'string' ? given.UPLOAD_TYPES : given.UPLOAD_TYPES.join(),
     PUBLIC_URL: publicUrl,
     APP_URL: given.APP_URL ?? publicUrl,
@@ -124,7 +144,7 @@ export const readSettings = (environment: Texts, flags: Texts, isTerminal: boole
   }
   const LOG_FORMAT = given.LOG_FORMAT ?? 'json'
   return {
-    settings: Object.freeze({ ...given, DATABASE_URL, FILES_URL, LOG_FORMAT }),
+    settings: Object.freeze({ ...given, DATABASE_URL, FILES_URL, BACKUP_URL, LOG_FORMAT }),
     shown: shown.map((row) => ({ ...row, value: effective[row.name] ?? row.value })),
   }
 }

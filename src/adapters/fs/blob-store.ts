@@ -20,7 +20,7 @@ const newKey = (): string => {
   return `${name.slice(0, 2)}/${name}`
 }
 
-const codeOf = (error: unknown) => (error instanceof Error && 'code' in error ? error.code : null)
+export const codeOf = (error: unknown) => (error instanceof Error && 'code' in error ? error.code : null)
 
 const FULL = ['ENOSPC', 'EDQUOT', 'EFBIG']
 const TRANSIENT_CODES = ['EROFS', 'EACCES', 'EPERM', 'EIO', 'ESTALE', 'EMFILE', 'ENFILE']
@@ -29,7 +29,7 @@ const TRANSIENT_CODES = ['EROFS', 'EACCES', 'EPERM', 'EIO', 'ESTALE', 'EMFILE', 
  * Converts a disk failure to an error of the core if it is temporary or needs disk space; other errors are returned
  * unchanged.
  */
-const toAppError = (error: unknown): unknown => {
+export const toAppError = (error: unknown): unknown => {
   const code = String(codeOf(error))
   if (FULL.includes(code))
     return new AppError('storage_full', 'The storage is full', { cause: error, retryAfterSeconds: 60 })
@@ -49,7 +49,7 @@ const checkRoom = async (path: string): Promise<void> => {
 }
 
 /** Makes the names in a folder durable. */
-const syncFolder = async (path: string): Promise<void> => {
+export const syncFolder = async (path: string): Promise<void> => {
   const folder = await open(path, 'r')
   try {
     await folder.sync()
@@ -58,11 +58,19 @@ const syncFolder = async (path: string): Promise<void> => {
   }
 }
 
+/** Creates a folder, accessible only by its owner, if it does not exist. */
+export const makeFolder = async (path: string): Promise<void> => {
+  // `mkdir` returns the first folder of the path that it had to create.
+  if ((await mkdir(path, { recursive: true, mode: 0o700 })) === undefined) return
+  await syncFolder(dirname(path))
+}
+
 const writeAll = async (file: FileHandle, bytes: Uint8Array): Promise<void> => {
   for (let at = 0; at < bytes.byteLength; ) at += (await file.write(bytes, at)).bytesWritten
 }
 
-const copy = async (body: AsyncIterable<Uint8Array>, file: FileHandle): Promise<Omit<StoredBlob, 'key'>> => {
+/** Writes all of `body` to the file and syncs it. */
+export const copy = async (body: AsyncIterable<Uint8Array>, file: FileHandle): Promise<Omit<StoredBlob, 'key'>> => {
   const hash = new Bun.CryptoHasher('sha256')
   let size = 0
   for await (const bytes of body) {
@@ -76,12 +84,6 @@ const copy = async (body: AsyncIterable<Uint8Array>, file: FileHandle): Promise<
 
 /** Stores blobs as files below `root`, in 256 folders; unfinished files end in `.part`. */
 export const createFsBlobStore = (root: string): FsBlobStore => {
-  const makeFolder = async (path: string) => {
-    // `mkdir` returns the first folder of the path that it had to create.
-    if ((await mkdir(path, { recursive: true, mode: 0o700 })) === undefined) return
-    await syncFolder(dirname(path))
-  }
-
   const pathOf = (key: string): string => {
     if (!KEY.test(key)) throw new Error('not a key of this store')
     return join(root, key)

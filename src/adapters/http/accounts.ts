@@ -1,6 +1,6 @@
 import { Elysia, t } from 'elysia'
 import type { Accounts } from '../../application/accounts.ts'
-import { actorOf } from './call.ts'
+import { callerOf, visitorOf } from './call.ts'
 import { Email, Password, settingPassword } from './fields.ts'
 import type { Kernel } from './kernel.ts'
 import { problems } from './problems.ts'
@@ -19,8 +19,8 @@ export const accountRoutes = (kernel: Kernel, accounts: Accounts) =>
     .use(kernel)
     .post(
       '/email/verify',
-      async ({ body: { token }, status }) => {
-        await accounts.verifyEmail(token)
+      async ({ call, body: { token }, request, status, addressOf }) => {
+        await accounts.verifyEmail(token, visitorOf(call, addressOf(request)))
         return status(204, undefined)
       },
       {
@@ -37,8 +37,8 @@ export const accountRoutes = (kernel: Kernel, accounts: Accounts) =>
     )
     .post(
       '/email/verify/request',
-      async ({ call, status }) => {
-        await accounts.requestVerification(actorOf(call))
+      async ({ call, request, status, addressOf }) => {
+        await accounts.requestVerification(callerOf(call, addressOf(request)))
         return status(204, undefined)
       },
       {
@@ -54,8 +54,8 @@ export const accountRoutes = (kernel: Kernel, accounts: Accounts) =>
     )
     .post(
       '/password/forgot',
-      async ({ body: { email }, request, addressOf }) => {
-        await accounts.forgotPassword(email, addressOf(request))
+      async ({ call, body: { email }, request, addressOf }) => {
+        await accounts.forgotPassword(email, visitorOf(call, addressOf(request)))
         return new Response(null, { status: 202 })
       },
       {
@@ -75,9 +75,10 @@ export const accountRoutes = (kernel: Kernel, accounts: Accounts) =>
     )
     .post(
       '/password/reset',
-      async ({ body: { token, password }, request, status, addressOf, limits }) => {
+      async ({ call, body: { token, password }, request, status, addressOf, limits }) => {
         const address = addressOf(request)
-        await settingPassword(password, '/password', () => accounts.resetPassword(token, password, address))
+        const visitor = visitorOf(call, address)
+        await settingPassword(password, '/password', () => accounts.resetPassword(token, password, visitor))
         // The caller has proven to be the owner, so earlier failed guesses no longer block the sign-in.
         await limits.resetCredentials(address)
         return status(204, undefined)

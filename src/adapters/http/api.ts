@@ -1,6 +1,9 @@
 import { Elysia } from 'elysia'
 import type { Access } from '../../application/access.ts'
 import type { Accounts } from '../../application/accounts.ts'
+import type { AuditLog } from '../../application/audit-log.ts'
+import type { AuditReads } from '../../application/audit-reads.ts'
+import type { Backups } from '../../application/backups.ts'
 import type { Collections } from '../../application/collections.ts'
 import type { FileLinks } from '../../application/file-links.ts'
 import type { Files } from '../../application/files.ts'
@@ -18,6 +21,8 @@ import type { Collection } from '../../domain/collection.ts'
 import { COLLECTIONS } from '../../domain/collections/index.ts'
 import type { Rate } from '../../domain/measures.ts'
 import { accountRoutes } from './accounts.ts'
+import { auditRoutes } from './audit.ts'
+import { backupRoutes } from './backups.ts'
 import { createAddressOf } from './client-address.ts'
 import { collectionRecordRoutes } from './collection-records.ts'
 import { collectionRoutes } from './collections.ts'
@@ -34,7 +39,7 @@ import { createEdge } from './edge.ts'
 import { fallbackRoutes, routeOf } from './fallback.ts'
 import { fileLinkRoutes } from './files/links.ts'
 import { fileRoutes, toFileResponse } from './files/routes.ts'
-import { healthRoutes } from './health.ts'
+import { createReadinessCheck, healthRoutes } from './health.ts'
 import type { AllowedHosts } from './hosts.ts'
 import { jobRoutes } from './jobs.ts'
 import { createKernel, type Kernel } from './kernel.ts'
@@ -43,6 +48,7 @@ import { createLimits } from './limits.ts'
 import { linkPageRoutes } from './links/routes.ts'
 import { type Exposition, metricsRoutes } from './metrics.ts'
 import { oauthMetadataRoutes } from './oauth-metadata.ts'
+import { type OverviewSource, overviewRoutes } from './overview.ts'
 import { type RealtimeUpgrade, realtimeRoutes } from './realtime.ts'
 import { recordBatchRoutes } from './record-batch.ts'
 import { createShowRecord, type ShowRecord } from './record-bodies.ts'
@@ -50,6 +56,7 @@ import { recordTransferRoutes } from './record-transfer.ts'
 import { recordRoutes } from './records.ts'
 import { createResponseBodies } from './response-bodies.ts'
 import { sessionRoutes, userSessionRoutes } from './sessions.ts'
+import { type ShownSetting, settingRoutes } from './settings.ts'
 import { homeRoutes } from './site/home.ts'
 import type { Site } from './site/layout.ts'
 import { tokenRoutes } from './tokens.ts'
@@ -72,13 +79,17 @@ export interface ApiDeps {
   /** Base of links, without a trailing slash; known once the server listens. */
   readonly publicUrl: () => string
   readonly jobs: Jobs
+  readonly backups: Backups
+  readonly auditLog: AuditLog
+  readonly auditReads: AuditReads
   readonly realtime: RealtimeUpgrade
   readonly users: Users
   readonly limiter: RateLimiter
   readonly log: Log
   readonly slices: EventLoopSlices
-  readonly metrics: Pick<Metrics, 'requestFinished'> & Exposition
+  readonly metrics: Pick<Metrics, 'requestFinished'> & Exposition & OverviewSource
   readonly checks: readonly Check[]
+  readonly shownSettings: readonly ShownSetting[]
   readonly describeSocket: SocketDescription
 }
 
@@ -134,17 +145,18 @@ const anyCollectionRoutes = (kernel: Kernel, deps: ApiDeps, show: ShowRecord, ma
     .use(collectionRecordRoutes(kernel, deps.records, show))
     .use(recordBatchRoutes(kernel, deps.records, show))
 
-type FeatureOptions = Pick<ApiOptions, 'basePath' | 'metricsToken' | 'maxBodyBytes' | 'userLookup'>
+type FeatureOptions = Pick<ApiOptions, 'version' | 'basePath' | 'metricsToken' | 'maxBodyBytes' | 'userLookup'>
 
 /** All routes in the OpenAPI document. */
 const createFeatures = (
   kernel: Kernel,
   deps: ApiDeps,
-  { basePath, metricsToken, maxBodyBytes, userLookup }: FeatureOptions,
+  { version, basePath, metricsToken, maxBodyBytes, userLookup }: FeatureOptions,
 ) => {
   const show = createShowRecord((file) => toFileResponse(file, basePath))
+  const checkReadiness = createReadinessCheck(deps.checks)
   return new Elysia()
-    .use(healthRoutes(kernel, deps.checks))
+    .use(healthRoutes(kernel, checkReadiness))
     .use(metricsRoutes(kernel, deps.metrics, metricsToken))
     .use(
       new Elysia({ prefix: '/api/v1' })
@@ -159,7 +171,11 @@ const createFeatures = (
         .use(anyCollectionRoutes(kernel, deps, show, maxBodyBytes))
         .use(fileRoutes(kernel, deps, basePath))
         .use(fileLinkRoutes(kernel, deps.files, deps.fileLinks, deps.publicUrl))
-        .use(jobRoutes(kernel, deps.jobs)),
+        .use(jobRoutes(kernel, deps.jobs))
+        .use(backupRoutes(kernel, deps))
+        .use(auditRoutes(kernel, deps.auditLog))
+        .use(overviewRoutes(kernel, { source: deps.metrics, checkReadiness, version }))
+        .use(settingRoutes(kernel, deps.shownSettings)),
     )
 }
 
@@ -169,7 +185,7 @@ export type App = ReturnType<typeof createFeatures>
 /** The OpenAPI document, as plain data. Needs no dependencies, because the routes are only described, not run. */
 export const describeApi = (version: string, basePath = '') =>
   describeRoutes(
-    createFeatures(createKernel(unusable()), unusable(), { basePath, maxBodyBytes: 0, userLookup: 'exact' }),
+    createFeatures(createKernel(unusable()), unusable(), { version, basePath, maxBodyBytes: 0, userLookup: 'exact' }),
     { version, basePath },
   )
 
@@ -185,6 +201,7 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
     common,
     slices: deps.slices,
     access: deps.access,
+    auditReads: deps.auditReads,
     limits: createLimits({ limiter: deps.limiter, general: options.rateLimit, credentials: options.rateLimitAuth }),
     addressOf,
     maxBodyBytes: options.maxBodyBytes,

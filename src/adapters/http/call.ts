@@ -1,7 +1,7 @@
 import { AppError } from '../../domain/errors.ts'
 import { jobIdOf } from '../../domain/job.ts'
 import { networksOf } from '../../domain/network.ts'
-import type { Actor, Caller, Principal } from '../../domain/session.ts'
+import type { Actor, Caller, Principal, Visitor } from '../../domain/session.ts'
 
 /** What this adapter knows about a request in addition to Elysia's context. */
 export interface Call {
@@ -49,4 +49,7 @@ export const actorOf = ({ id, principal }: Call): Actor => {
 }
 
 /** As {@link actorOf}, with the address it comes from. */
-export const callerOf = (call: Call, address: string): Actor & Caller => ({ ...actorOf(call), address })
+export const callerOf = (call: Call, address: string): Caller => ({ ...actorOf(call), address })
+
+/** Someone without a token, and the address they come from. */
+export const visitorOf = ({ id }: Call, address: string): Visitor => ({ userId: null, requestId: id, address })

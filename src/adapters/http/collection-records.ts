@@ -8,7 +8,7 @@ import type { Kernel, Rule } from './kernel.ts'
 import { pageResponse, toPageResponse } from './pages.ts'
 import { ifMatch, isKnown, recordEtag } from './preconditions.ts'
 import { problems } from './problems.ts'
-import { AnyRecord, type ShowRecord } from './record-bodies.ts'
+import { AnyRecord, isPublic, recordShown, type ShowRecord } from './record-bodies.ts'
 import { historyRoutes } from './record-history.ts'
 import { AnyListQuery, AnyRecordQuery, parseExpand, toListOptions, toListRequest } from './record-query.ts'
 import { hasId, IdText, NoContent, NotModified } from './schemas.ts'
@@ -75,12 +75,15 @@ const listRoutes = (kernel: Kernel, records: Records, show: ShowRecord) => {
     )
     .get(
       '/',
-      async ({ call, params, query }) => {
+      async ({ call, params, query, request, noteRead }) => {
         const { principal } = call
-        const request = toListRequest(query, await records.collection(params.collection), principal)
-        const result = await records.list(principal, params.collection, request, toListOptions(query))
+        const asked = toListRequest(query, await records.collection(params.collection), principal)
+        const result = await records.list(principal, params.collection, asked, toListOptions(query))
         const { collection, page, expanded } = result
-        return toPageResponse(page, request, (record) =>
+        const owners = isPublic(collection) ? [] : page.items
+        const noted = noteRead(call, request, { action: 'record.read', subject: collection.name, owners })
+        if (noted !== undefined) await noted
+        return toPageResponse(page, asked, (record) =>
           show({ collection, record }, expanded && (expanded.get(record.id) ?? {})),
         )
       },
@@ -100,9 +103,11 @@ const singleRoutes = (kernel: Kernel, records: Records, show: ShowRecord) => {
     .use(kernel)
     .get(
       '/:id',
-      async ({ call, params, query, request, set, status }) => {
+      async ({ call, params, query, request, set, status, noteRead }) => {
         const expand = parseExpand(query.expand)
         const result = await records.get(call.principal, params.collection, Number(params.id), { expand })
+        const noted = noteRead(call, request, recordShown(result))
+        if (noted !== undefined) await noted
         const etag = recordEtag(result.record)
         set.headers.etag = etag
         // What is expanded changes without a new version of this record.

@@ -2,7 +2,7 @@ import { Elysia, t } from 'elysia'
 import type { CollectionDetails, Collections } from '../../application/collections.ts'
 import { definitionOf } from '../../domain/definition.ts'
 import { isJsonObject, type JsonObject } from '../../domain/merge-patch.ts'
-import { actorOf } from './call.ts'
+import { actorOf, callerOf } from './call.ts'
 import { DefinitionBody, DefinitionResponse, type ShownDefinition } from './definition-schemas.ts'
 import type { Kernel, Rule } from './kernel.ts'
 import { pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
@@ -103,13 +103,18 @@ export const collectionRoutes = (kernel: Kernel, collections: Collections) => {
     )
     .put(
       '/:collection',
-      async ({ call, params, body, request, set, status }) => {
+      async ({ call, params, body, request, set, status, addressOf }) => {
         const { transform, ...definition } = body as JsonObject
-        const { details, isNew } = await collections.put(actorOf(call), params.collection, definition, {
-          transform: transformOf(transform),
-          expected: ifMatch(request),
-          mustNotExist: ifNoneMatchAny(request),
-        })
+        const { details, isNew } = await collections.put(
+          callerOf(call, addressOf(request)),
+          params.collection,
+          definition,
+          {
+            transform: transformOf(transform),
+            expected: ifMatch(request),
+            mustNotExist: ifNoneMatchAny(request),
+          },
+        )
         set.headers.etag = recordEtag(details)
         if (!isNew) return toResponse(details)
         set.headers.location = `${PATH}/${details.collection.name}`
@@ -150,8 +155,8 @@ export const collectionRoutes = (kernel: Kernel, collections: Collections) => {
     )
     .delete(
       '/:collection',
-      async ({ call, params, query, request, status }) => {
-        await collections.remove(actorOf(call), params.collection, {
+      async ({ call, params, query, request, status, addressOf }) => {
+        await collections.remove(callerOf(call, addressOf(request)), params.collection, {
           expected: ifMatch(request),
           ...(query.records === undefined ? {} : { records: Number(query.records) }),
         })

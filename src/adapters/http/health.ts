@@ -1,4 +1,4 @@
-import { Elysia, t } from 'elysia'
+import { Elysia, type Static, t } from 'elysia'
 import type { Check } from '../../application/ports/system.ts'
 import type { Kernel } from './kernel.ts'
 import { UNLIMITED } from './rule.ts'
@@ -12,7 +12,7 @@ const State = choiceOf(STATES, {
   description: '`degraded`: this part does not work, but the process works without it and stays ready',
 })
 const HealthResponse = t.Object({ status: t.Literal('ok') }, { title: 'Health' })
-const ReadyResponse = t.Object(
+export const ReadyResponse = t.Object(
   {
     status: State,
     checks: t.Record(t.String(), State, {
@@ -50,9 +50,23 @@ export const createReadiness = (checks: readonly Check[], now: () => number = ()
   }
 }
 
-export const healthRoutes = (kernel: Kernel, checks: readonly Check[]) => {
+export type CheckReadiness = () => Promise<Static<typeof ReadyResponse>>
+
+/** The state of all parts, each by its name. */
+export const createReadinessCheck = (checks: readonly Check[]): CheckReadiness => {
   const ready = createReadiness(checks)
-  return new Elysia({ prefix: '/health', tags: ['operations'] })
+  return async () => {
+    const states = await ready()
+    const status = STATES.findLast((state) => states.includes(state)) ?? 'ok'
+    return {
+      status,
+      checks: Object.fromEntries(checks.map(({ name }, index) => [name, states[index] ?? 'failed'])),
+    }
+  }
+}
+
+export const healthRoutes = (kernel: Kernel, checkReadiness: CheckReadiness) =>
+  new Elysia({ prefix: '/health', tags: ['operations'] })
     .use(kernel)
     .get('', () => ({ status: 'ok' as const }), {
       admit: UNLIMITED,
@@ -66,10 +80,8 @@ export const healthRoutes = (kernel: Kernel, checks: readonly Check[]) => {
     .get(
       '/ready',
       async ({ status }) => {
-        const states = await ready()
-        const worst = STATES.findLast((state) => states.includes(state)) ?? 'ok'
-        const named = Object.fromEntries(checks.map(({ name }, index) => [name, states[index] ?? 'failed']))
-        return status(worst === 'failed' ? 503 : 200, { status: worst, checks: named })
+        const readiness = await checkReadiness()
+        return status(readiness.status === 'failed' ? 503 : 200, readiness)
       },
       {
         admit: UNLIMITED,
@@ -82,4 +94,3 @@ export const healthRoutes = (kernel: Kernel, checks: readonly Check[]) => {
         },
       },
     )
-}

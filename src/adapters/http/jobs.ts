@@ -1,7 +1,7 @@
 import { Elysia, type Static, t } from 'elysia'
 import type { Jobs } from '../../application/jobs.ts'
 import { JOB_STATES, type Job } from '../../domain/job.ts'
-import { actorOf } from './call.ts'
+import { actorOf, callerOf } from './call.ts'
 import type { Kernel } from './kernel.ts'
 import { NEWEST_FIRST, pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { problems } from './problems.ts'
@@ -59,20 +59,25 @@ export const jobRoutes = (kernel: Kernel, jobs: Jobs) =>
         },
       },
     )
-    .post('/:id/retry', async ({ call, params }) => toResponse(await jobs.retry(actorOf(call), Number(params.id))), {
-      admit: { who: 'admin' },
-      params: IdParams,
-      response: { 200: JobResponse, ...problems(409) },
-      detail: {
-        operationId: 'retryJob',
-        summary: 'Run a waiting or dead job now',
-        description: 'For admins: queues the job again and resets its attempts to zero.',
+    .post(
+      '/:id/retry',
+      async ({ call, params, request, addressOf }) =>
+        toResponse(await jobs.retry(callerOf(call, addressOf(request)), Number(params.id))),
+      {
+        admit: { who: 'admin' },
+        params: IdParams,
+        response: { 200: JobResponse, ...problems(409) },
+        detail: {
+          operationId: 'retryJob',
+          summary: 'Run a waiting or dead job now',
+          description: 'For admins: queues the job again and resets its attempts to zero.',
+        },
       },
-    })
+    )
     .delete(
       '/:id',
-      async ({ call, params, status }) => {
-        await jobs.remove(actorOf(call), Number(params.id))
+      async ({ call, params, request, status, addressOf }) => {
+        await jobs.remove(callerOf(call, addressOf(request)), Number(params.id))
         return status(204, undefined)
       },
       {

@@ -1,5 +1,6 @@
 import { type Context, Elysia } from 'elysia'
 import type { Access } from '../../application/access.ts'
+import type { AuditReads } from '../../application/audit-reads.ts'
 import type { EventLoopSlices } from '../../application/ports/system.ts'
 import { createAdmission, type RoutedCall } from './admission.ts'
 import { hasBody, readForm, readJson, receiving } from './body.ts'
@@ -9,6 +10,7 @@ import type { CommonHeaders } from './common-headers.ts'
 import { createIdempotency } from './idempotency.ts'
 import { createInFlight, type InFlight } from './in-flight.ts'
 import type { Limits } from './limits.ts'
+import { createNoteRead } from './noted-reads.ts'
 import type { ResponseBodies } from './response-bodies.ts'
 import { documented, type Rule } from './rule.ts'
 
@@ -25,6 +27,7 @@ interface Deps {
   readonly responseBodies: ResponseBodies
   readonly common: CommonHeaders
   readonly slices: Pick<EventLoopSlices, 'next'>
+  readonly auditReads: AuditReads
 }
 
 type HookContext = Pick<Context, 'request' | 'set' | 'route' | 'params'> & { call: Call }
@@ -51,7 +54,7 @@ const createBodyReader =
  * macro `admit`, which turns a {@link Rule} into hooks that run before parsing and validation.
  */
 export const createKernel = (deps: Deps) => {
-  const { access, limits, responseBodies, common, addressOf } = deps
+  const { access, limits, responseBodies, common, addressOf, auditReads } = deps
   const bodies = createInFlight()
   const admit = createAdmission({ access, limits, responseBodies, addressOf })
   const read = createBodyReader(deps, bodies)
@@ -68,6 +71,7 @@ export const createKernel = (deps: Deps) => {
     .decorate('limits', limits)
     .decorate('withIdempotency', createIdempotency(responseBodies, common))
     .decorate('bodies', bodies)
+    .decorate('noteRead', createNoteRead(auditReads, addressOf))
     .macro({
       admit: (rule: Rule) => ({
         // Fields are named one by one: for a hook that passes on its whole context, Elysia would parse cookies, query

@@ -17,6 +17,7 @@ export type ProblemCode = ErrorCode | ProtocolCode
 
 /** The status of every error. */
 export const PROBLEM_STATUS = {
+  backup_running: 409,
   batch_too_large: 422,
   being_deleted: 409,
   collection_built_in: 409,

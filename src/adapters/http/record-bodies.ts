@@ -3,7 +3,18 @@ import type { Expanded, ExpandedReference, RecordResult } from '../../applicatio
 import type { Collection } from '../../domain/collection.ts'
 import type { StoredFile } from '../../domain/file.ts'
 import type { StoredRecord } from '../../domain/record.ts'
+import type { ShownData } from './noted-reads.ts'
 import { createRecordBody } from './record-schemas.ts'
+
+/** Whether everybody may read the records, so that reading them needs no trace. */
+export const isPublic = ({ rules }: Collection): boolean => rules?.read === 'true'
+
+/** What a response shows of a record, unless anyone may read it. */
+export const recordShown = ({ collection, record }: RecordResult): ShownData => ({
+  action: 'record.read',
+  subject: `${collection.name}/${record.id}`,
+  owners: isPublic(collection) ? [] : [record],
+})
 
 /** A record of any collection in a response. */
 export const AnyRecord = t.Unsafe<object>(t.Object({}, { additionalProperties: true, title: 'AnyRecord' }))

@@ -103,7 +103,7 @@ export const historyRoutes = (kernel: Kernel, history: RecordHistory, show: Show
     .use(kernel)
     .get(
       '/:id/history',
-      async ({ call, params, query }) => {
+      async ({ call, params, query, request: sent, noteRead }) => {
         const request = toPageRequest({ ...query, total: 'false' }, ['version'], ORDER, (_, key) =>
           Number.isSafeInteger(key),
         )
@@ -113,6 +113,9 @@ export const historyRoutes = (kernel: Kernel, history: RecordHistory, show: Show
           size: request.size,
           before,
         })
+        // The owner of a deleted record is not known here, but who has changed it.
+        const owners = versions.map(({ actor }) => ({ ownerId: actor?.id ?? null }))
+        await noteRead(call, sent, { action: 'record.read', subject: `${named(params)}/${id}`, owners })
         const page: Page<Version> = { items: versions, total: null, next: next === null ? null : { key: next, id } }
         return toPageResponse(page, request, shownVersion)
       },

@@ -10,7 +10,7 @@ import { type Line, linesOf, NDJSON_TYPE } from './lines.ts'
 import { ndjsonResponse } from './ndjson.ts'
 import { Code, FieldFault } from './problem-schemas.ts'
 import { HttpProblem, type InvalidPart, problems, shortPointer } from './problems.ts'
-import type { ShowRecord } from './record-bodies.ts'
+import { isPublic, type ShowRecord } from './record-bodies.ts'
 import { choiceOf, queryOf } from './schemas.ts'
 
 /** Exports and imports of one admin in this process. */
@@ -110,12 +110,15 @@ export const recordTransferRoutes = (kernel: Kernel, { records, show, log, maxLi
     .use(kernel)
     .get(
       '/export',
-      async ({ call, params, request }) => {
+      async ({ call, params, request, noteRead }) => {
         const actor = actorOf(call)
         if (request.method === 'HEAD') return new Response(null, { headers: { 'content-type': NDJSON_TYPE } })
         const slot = begin(actor.userId)
         try {
           const { collection, chunks } = await records.export(actor, params.collection)
+          // Whoever the owners are, they are not known before the response begins.
+          const owners = isPublic(collection) ? [] : [{ ownerId: 0 }]
+          await noteRead(call, request, { action: 'record.read', subject: collection.name, owners })
           return ndjsonResponse(chunks, (record) => show({ collection, record }), {
             ended: () => slot[Symbol.dispose](),
             failed: logInterruption(call),

@@ -10,7 +10,7 @@ import type { Kernel, Rule } from './kernel.ts'
 import { NEWEST_FIRST, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { ifMatch, isKnown, recordEtag } from './preconditions.ts'
 import { problems } from './problems.ts'
-import type { ShowRecord } from './record-bodies.ts'
+import { recordShown, type ShowRecord } from './record-bodies.ts'
 import { historyRoutes } from './record-history.ts'
 import { AnyRecordQuery, parseExpand, toListOptions } from './record-query.ts'
 import { createRecordSchemas, type RecordsQuery, toOperation } from './record-schemas.ts'
@@ -101,11 +101,13 @@ const listRoutes = <const C extends Collection>(kernel: Kernel, resources: Resou
     )
     .get(
       '/',
-      async ({ call, query }) => {
+      async ({ call, query, request, noteRead }) => {
         const actor = actorOf(call)
-        const request = toQuery(query, sorts, actor)
-        const { collection, page, expanded } = await records.list(actor, name, request, toListOptions(query))
-        return toPageResponse(page, request, (record) =>
+        const asked = toQuery(query, sorts, actor)
+        const { collection, page, expanded } = await records.list(actor, name, asked, toListOptions(query))
+        const noted = noteRead(call, request, { action: 'record.read', subject: name, owners: page.items })
+        if (noted !== undefined) await noted
+        return toPageResponse(page, asked, (record) =>
           shown({ collection, record }, expanded && (expanded.get(record.id) ?? {})),
         )
       },
@@ -158,9 +160,11 @@ const singleRoutes = <const C extends Collection>(kernel: Kernel, resources: Res
     .use(kernel)
     .get(
       '/:id',
-      async ({ call, params, query, request, set, status }) => {
+      async ({ call, params, query, request, set, status, noteRead }) => {
         const expand = parseExpand(query.expand)
         const result = await records.get(actorOf(call), name, Number(params.id), { expand })
+        const noted = noteRead(call, request, recordShown(result))
+        if (noted !== undefined) await noted
         const etag = recordEtag(result.record)
         set.headers.etag = etag
         // What is expanded changes without a new version of this record.

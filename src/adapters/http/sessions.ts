@@ -1,7 +1,7 @@
 import { Elysia, type Static, t } from 'elysia'
 import type { Sessions } from '../../application/sessions.ts'
 import type { Session } from '../../domain/session.ts'
-import { actorOf } from './call.ts'
+import { actorOf, callerOf } from './call.ts'
 import type { Kernel } from './kernel.ts'
 import { NEWEST_FIRST, pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { problems } from './problems.ts'
@@ -47,11 +47,14 @@ export const userSessionRoutes = (kernel: Kernel, sessions: Sessions) =>
     .use(kernel)
     .get(
       '',
-      async ({ call, params, query }) => {
+      async ({ call, params, query, request, noteRead }) => {
         const actor = actorOf(call)
-        const request = toPageRequest(query, SORTS, NEWEST_FIRST)
-        const page = await sessions.listOf(actor, Number(params.id), request)
-        return toPageResponse(page, request, (session) => toResponse(session, actor.sessionId))
+        const asked = toPageRequest(query, SORTS, NEWEST_FIRST)
+        const userId = Number(params.id)
+        const page = await sessions.listOf(actor, userId, asked)
+        const owners = [{ ownerId: userId }]
+        await noteRead(call, request, { action: 'user.read', subject: `users/${userId}`, owners })
+        return toPageResponse(page, asked, (session) => toResponse(session, actor.sessionId))
       },
       {
         admit: { who: 'admin' },
@@ -67,8 +70,8 @@ export const userSessionRoutes = (kernel: Kernel, sessions: Sessions) =>
     )
     .delete(
       '',
-      async ({ call, params, query, status }) => {
-        await sessions.endAllOf(actorOf(call), Number(params.id), query.force_reset === 'true')
+      async ({ call, params, query, request, status, addressOf }) => {
+        await sessions.endAllOf(callerOf(call, addressOf(request)), Number(params.id), query.force_reset === 'true')
         return status(204, undefined)
       },
       {
@@ -109,8 +112,8 @@ export const sessionRoutes = (kernel: Kernel, sessions: Sessions) =>
     )
     .delete(
       '',
-      async ({ call, status }) => {
-        await sessions.endAll(actorOf(call))
+      async ({ call, request, status, addressOf }) => {
+        await sessions.endAll(callerOf(call, addressOf(request)))
         return status(204, undefined)
       },
       {
@@ -125,8 +128,8 @@ export const sessionRoutes = (kernel: Kernel, sessions: Sessions) =>
     )
     .delete(
       '/:id',
-      async ({ call, params, status }) => {
-        await sessions.end(actorOf(call), Number(params.id))
+      async ({ call, params, request, status, addressOf }) => {
+        await sessions.end(callerOf(call, addressOf(request)), Number(params.id))
         return status(204, undefined)
       },
       {

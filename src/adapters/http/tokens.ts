@@ -2,6 +2,7 @@ import { type Context, Elysia, type Static, t } from 'elysia'
 import type { TokenPair } from '../../application/token-issuer.ts'
 import type { Tokens } from '../../application/tokens.ts'
 import { AppError } from '../../domain/errors.ts'
+import { visitorOf } from './call.ts'
 import { PERSON } from './fields.ts'
 import type { Kernel } from './kernel.ts'
 import { ProblemResponse } from './problem-schemas.ts'
@@ -134,13 +135,15 @@ export const tokenRoutes = (kernel: Kernel, tokens: Tokens) =>
     .use(kernel)
     .post(
       '/token',
-      async ({ body: form, request, set, limits, addressOf }) => {
+      async ({ call, body: form, request, set, limits, addressOf }) => {
         noStore(set.headers)
         try {
           const grant = parameter(form, 'grant_type') ?? 'password'
           const address = addressOf(request)
           if (grant === 'refresh_token') {
-            return toResponse(await tokens.refresh({ refreshToken: required(form, 'refresh_token'), address }))
+            return toResponse(
+              await tokens.refresh({ refreshToken: required(form, 'refresh_token'), address, requestId: call.id }),
+            )
           }
           if (grant !== 'password') {
             throw new OAuthProblem('unsupported_grant_type', 'Unknown grant_type', 'unsupported_grant_type')
@@ -148,7 +151,7 @@ export const tokenRoutes = (kernel: Kernel, tokens: Tokens) =>
           await limits.credentials(address, set.headers)
           const origin = { device: request.headers.get('user-agent') ?? '', address }
           const credentials = { username: required(form, 'username'), password: required(form, 'password') }
-          return toResponse(await tokens.signIn({ ...credentials, origin }))
+          return toResponse(await tokens.signIn({ ...credentials, origin, requestId: call.id }))
         } catch (error) {
           throw asOAuthProblem(error)
         }
@@ -167,9 +170,9 @@ export const tokenRoutes = (kernel: Kernel, tokens: Tokens) =>
     )
     .post(
       '/revoke',
-      async ({ body: form, set }) => {
+      async ({ call, body: form, request, set, addressOf }) => {
         noStore(set.headers)
-        await tokens.revoke(required(form, 'token'))
+        await tokens.revoke(required(form, 'token'), visitorOf(call, addressOf(request)))
         return new Response(null, { status: 200 })
       },
       {

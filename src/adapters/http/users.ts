@@ -2,7 +2,7 @@ import { Elysia, type Static, t } from 'elysia'
 import type { UserSortField } from '../../application/ports/accounts.ts'
 import type { UserChanges, Users } from '../../application/users.ts'
 import { ROLES, type User } from '../../domain/user.ts'
-import { actorOf, callerOf } from './call.ts'
+import { actorOf, callerOf, visitorOf } from './call.ts'
 import { CurrentPassword, Email, Name, Password, PERSON, settingPassword } from './fields.ts'
 import type { Kernel, Rule } from './kernel.ts'
 import { NEWEST_FIRST, pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
@@ -111,12 +111,11 @@ const listRoutes = (kernel: Kernel, users: Users) => {
       '/',
       ({ call, body, request, withIdempotency, addressOf }) => {
         const { principal: actor } = call
+        const address = addressOf(request)
+        const author = actor === null ? visitorOf(call, address) : callerOf(call, address)
         return withIdempotency(
           { request, actor, route: `POST ${PATH}`, sent: body, responseOf: created },
-          (idempotency) =>
-            settingPassword(body.password, '/password', () =>
-              users.register(actor, body, addressOf(request), idempotency),
-            ),
+          (idempotency) => settingPassword(body.password, '/password', () => users.register(author, body, idempotency)),
         )
       },
       {
@@ -133,10 +132,12 @@ const listRoutes = (kernel: Kernel, users: Users) => {
     )
     .get(
       '/',
-      async ({ call, query }) => {
-        const request = toPageRequest(query, SORTS, NEWEST_FIRST)
-        const page = await users.list(actorOf(call), { ...request, contains: query.q ?? null })
-        return toPageResponse(page, request, toUserResponse)
+      async ({ call, query, request, noteRead }) => {
+        const asked = toPageRequest(query, SORTS, NEWEST_FIRST)
+        const page = await users.list(actorOf(call), { ...asked, contains: query.q ?? null })
+        const owners = page.items.map(({ id }) => ({ ownerId: id }))
+        await noteRead(call, request, { action: 'user.read', subject: 'users', owners })
+        return toPageResponse(page, asked, toUserResponse)
       },
       {
         admit: { who: 'admin' },
@@ -231,16 +232,28 @@ const singleRoutes = (kernel: Kernel, users: Users) => {
   const removalRule: Rule = { ...changeRule, bodyOptional: true }
   return new Elysia({ tags: ['users'] })
     .use(kernel)
-    .get('/:id', async ({ call, params }) => toUserResponse(await users.get(actorOf(call), Number(params.id))), {
-      admit: { who: 'user' },
-      params: IdParams,
-      response: { 200: UserResponse, ...problems() },
-      detail: {
-        operationId: 'getUser',
-        summary: 'Read your own account or, as an admin, any account',
-        description: 'Only admins can read the accounts of others; for anyone else the response is 404.',
+    .get(
+      '/:id',
+      async ({ call, params, request, noteRead }) => {
+        const user = await users.get(actorOf(call), Number(params.id))
+        await noteRead(call, request, {
+          action: 'user.read',
+          subject: `users/${user.id}`,
+          owners: [{ ownerId: user.id }],
+        })
+        return toUserResponse(user)
       },
-    })
+      {
+        admit: { who: 'user' },
+        params: IdParams,
+        response: { 200: UserResponse, ...problems() },
+        detail: {
+          operationId: 'getUser',
+          summary: 'Read your own account or, as an admin, any account',
+          description: 'Only admins can read the accounts of others; for anyone else the response is 404.',
+        },
+      },
+    )
     .patch(
       '/:id',
       async ({ call, params, body, request, set, addressOf, limits }) => {

@@ -4,6 +4,8 @@ import type { Row } from '../sql/entity.ts'
 import {
   erasedData,
   eventOf,
+  HEAD_COLUMNS,
+  headOf,
   isNeverRefused,
   isScanned,
   MAX_SCANNED_COUNT,
@@ -38,6 +40,16 @@ const NEWEST = `SELECT * FROM (
       SELECT *, octet_length(data) + coalesce(octet_length(previous), 0) AS size
       FROM events WHERE subject_id = $1 AND kind = $2 AND position < $3 ORDER BY position DESC LIMIT $4) newest
   ) measured WHERE read < $5 ORDER BY position DESC`
+
+/** `$1` to `$3` are the position, the number and the bytes, and the rest is the condition's. */
+const headsWhere = (condition: string): string => `SELECT * FROM (
+    SELECT *, count(*) OVER () AS found, sum(size) OVER (ORDER BY cursor DESC) - size AS read
+    FROM (
+      SELECT position AS cursor, ${HEAD_COLUMNS}, octet_length(data) + coalesce(octet_length(previous), 0) AS size
+      FROM events WHERE position < $1 ${condition} ORDER BY position DESC LIMIT $2) newest
+  ) measured WHERE read < $3 ORDER BY cursor DESC`
+const HEADS = headsWhere('')
+const HEADS_OF_SUBJECT = headsWhere('AND subject_id = $4 AND kind = $5')
 
 /** Events that have a position in the log. */
 const createPlacedReader = (connection: Connection): EventReader => ({
@@ -83,6 +95,21 @@ const createPlacedReader = (connection: Connection): EventReader => ({
     )
     return tallyOf(rows, after, maxCount)
   },
+  async heads({ subject, before, maxCount, maxBytes }) {
+    const limits = [before, maxCount, maxBytes] as const
+    const rows = await (subject === null
+      ? connection.read<Row & { readonly found: Int8 }>(HEADS, ...limits)
+      : connection.read<Row & { readonly found: Int8 }>(HEADS_OF_SUBJECT, ...limits, subject.subjectId, subject.kind))
+    const isCut = rows.length === maxCount || rows.length < int(rows[0]?.found ?? '0')
+    return { heads: rows.map(headOf), complete: !isCut }
+  },
+  async latest(position) {
+    const [row] = await connection.read<{ position: Int8; created_at: Int8 }>(
+      'SELECT position, created_at FROM events WHERE position <= $1 ORDER BY position DESC LIMIT 1',
+      position,
+    )
+    return row === undefined ? null : { position: int(row.position), createdAt: int(row.created_at) }
+  },
   async bounds() {
     const [row] = await connection.read<{ last: Int8; first: Int8 | null }>(
       'SELECT position AS last, (SELECT min(position) FROM events) AS first FROM events_end',
@@ -109,6 +136,12 @@ export const createEventReader = (connection: Connection): EventReader => {
       await place()
       return placed.newestOf(query)
     },
+    async heads(query) {
+      await place()
+      return placed.heads(query)
+    },
+    // Of events that have positions: those placed later are newer.
+    latest: placed.latest,
     async bounds() {
       await place()
       return placed.bounds()

@@ -17,6 +17,8 @@ import collections from './migrations/0013_collections.sql' with { type: 'text' 
 import eventsBefore from './migrations/0014_events_before.sql' with { type: 'text' }
 import deletions from './migrations/0015_deletions.sql' with { type: 'text' }
 import eventsSession from './migrations/0019_events_session.sql' with { type: 'text' }
+import audit from './migrations/0020_audit.sql' with { type: 'text' }
+import backups from './migrations/0021_backups.sql' with { type: 'text' }
 
 import { createPool } from './pool.ts'
 import type { ServerConnection } from './server-connection.ts'
@@ -42,6 +44,8 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0014_events_before', sql: eventsBefore },
   { name: '0015_deletions', sql: deletions },
   { name: '0019_events_session', sql: eventsSession },
+  { name: '0020_audit', sql: audit },
+  { name: '0021_backups', sql: backups },
 ]
 
 /** One advisory lock for all processes that migrate this database; the number is arbitrary. */

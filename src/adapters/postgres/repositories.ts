@@ -2,6 +2,8 @@ import type { ReadTx, Tx } from '../../application/ports/persistence.ts'
 import { byCollection } from '../sql/record-table.ts'
 import type { RunStep } from '../sql/step-queue.ts'
 import type { UsageChanges } from '../sql/usage.ts'
+import { createAuditReader, createAuditRepository } from './audit.ts'
+import { createBackupReader, createBackupRepository } from './backups.ts'
 import { createCollectionReader, createCollectionRepository, type LockedDefinitions } from './collections.ts'
 import type { Connection } from './connection.ts'
 import type { DefinitionCache } from './definitions.ts'
@@ -72,9 +74,11 @@ export const createRepositories = (
   const deletions = lazy(() => createDeletionRepository(transaction, lockedRows))
   const files = lazy(() => createFileRepository(transaction, counted))
   const fileLinks = lazy(() => createFileLinkRepository(transaction))
+  const audit = lazy(() => createAuditRepository(transaction))
   const epochs = lazy(() => createEpochReader(transaction, epoch))
   const idempotency = lazy(() => createIdempotencyRepository(transaction, counted))
   const usage = lazy(() => createUsageRepository(transaction, counted))
+  const backups = lazy(() => createBackupRepository(transaction))
   const jobs = lazy(() =>
     createJobRepository(transaction, () => {
       marks.jobs = true
@@ -123,6 +127,9 @@ export const createRepositories = (
     get events() {
       return events()
     },
+    get audit() {
+      return audit()
+    },
     get epochs() {
       return epochs()
     },
@@ -131,6 +138,9 @@ export const createRepositories = (
     },
     get usage() {
       return usage()
+    },
+    get backups() {
+      return backups()
     },
   }
 }
@@ -157,7 +167,9 @@ export const createReaders = (
     files: createFileReader(connection),
     fileLinks: createFileLinkReader(connection),
     events: createEventReader(connection),
+    audit: createAuditReader(connection),
     epochs: createEpochReader(connection, epoch),
     usage: createUsageReader(connection),
+    backups: createBackupReader(connection),
   }
 }

@@ -33,7 +33,12 @@ const fromPostgres = (kind: ColumnType | undefined, value: Value | undefined): V
   return value instanceof Uint8Array ? new Uint8Array(value) : value
 }
 
-const readerOn = (connection: ServerConnection): RowReader => ({
+const endOfLog = async (connection: ServerConnection): Promise<number> => {
+  const [end] = await connection.send<{ position: Int8 }>('SELECT position FROM events_end', [])
+  return int(end?.position ?? '0')
+}
+
+export const readerOn = (connection: ServerConnection): RowReader => ({
   async count(table) {
     const [row] = await connection.send<{ n: Int8 }>(`SELECT count(*) AS n FROM ${table}`, [])
     return int(row?.n ?? '0')
@@ -42,16 +47,20 @@ const readerOn = (connection: ServerConnection): RowReader => ({
     const { columns, key } = tableNamed(table)
     const names = Object.keys(columns)
     const selected = names.map((name) => `${expressionOf(table, name)} AS ${name}`).join(', ')
-    const order = key.map((name) => expressionOf(table, name)).join(', ')
+    const isLog = table === 'events'
+    // Events that have no position yet are last, in the order in which they will get one.
+    const order = isLog ? 'position, id' : key.join(', ')
+    let last = isLog ? await endOfLog(connection) : 0
     // One scan, however large the table, because new rows have no statistics for planning pages.
     await connection.send(`DECLARE copied NO SCROLL CURSOR FOR SELECT ${selected} FROM ${table} ORDER BY ${order}`, [])
     try {
       for (;;) {
         const found = await connection.send<Record<string, Value>>(`FETCH ${MAX_PIECE_COUNT} FROM copied`, [])
         if (found.length === 0) return
-        yield found.map((row) =>
-          Object.fromEntries(names.map((name) => [name, fromPostgres(columns[name], row[name])])),
-        )
+        yield found.map((row) => {
+          const values = Object.fromEntries(names.map((name) => [name, fromPostgres(columns[name], row[name])]))
+          return isLog && values.cursor === null ? { ...values, cursor: ++last } : values
+        })
       }
     } finally {
       // In a failed transaction the cursor is already closed.
@@ -71,8 +80,7 @@ const readerOn = (connection: ServerConnection): RowReader => ({
       )
       highest.set(table, int(last?.id ?? '0'))
     }
-    const [end] = await connection.send<{ position: Int8 }>('SELECT position FROM events_end', [])
-    return highest.set('events', int(end?.position ?? '0'))
+    return highest.set('events', await endOfLog(connection))
   },
 })
 
@@ -169,7 +177,7 @@ const loaderOn = (connection: ServerConnection): RowLoader => ({
   },
 })
 
-const within = async <T>(connection: ServerConnection, begin: string, work: () => Promise<T>): Promise<T> => {
+export const withinTransaction = async <T>(connection: ServerConnection, begin: string, work: () => Promise<T>): Promise<T> => {
   try {
     await connection.send(`${begin}; ${WITHOUT_TIMEOUTS}`, [])
     const value = await work()
@@ -225,13 +233,13 @@ export const createPostgresTarget = (url: string): RowTarget => {
     },
     read: (work) =>
       withConnection((connection) =>
-        within(connection, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', () => work(readerOn(connection))),
+        withinTransaction(connection, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', () => work(readerOn(connection))),
       ),
     load: (work) =>
       withConnection((connection) => {
         const tables = [...Object.keys(TABLES), 'events_end'].join(', ')
         const lock = `BEGIN; SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'; LOCK TABLE ${tables} IN SHARE ROW EXCLUSIVE MODE`
-        return within(connection, lock, () => work(loaderOn(connection)))
+        return withinTransaction(connection, lock, () => work(loaderOn(connection)))
       }),
   }
 }

@@ -1,8 +1,9 @@
 import type { Metrics } from '../../application/ports/metrics.ts'
-import type { Store } from '../../application/ports/persistence.ts'
+import { MAX_MEASURED_USERS_COUNT, type Store } from '../../application/ports/persistence.ts'
 import { createBackgroundWorker } from '../sql/background-worker.ts'
 import { createStepQueue } from '../sql/step-queue.ts'
 import { createCommitQueue } from './commit-queue.ts'
+import { type Int8, int } from './connection.ts'
 import type { DefinitionCache } from './definitions.ts'
 import { createPresentEpoch } from './epochs.ts'
 import { toAppError, unavailable } from './errors.ts'
@@ -92,6 +93,17 @@ export const openPostgresStore = ({
       await withTimeout(PING_MS, pool.query('SELECT FROM users LIMIT 1')).catch((error: unknown) => {
         throw toAppError(error)
       })
+    },
+    async measure() {
+      try {
+        const [row] = await pool.query<{ database: Int8; users: Int8 }>(
+          `SELECT pg_database_size(current_database()) AS database,
+             (SELECT coalesce(sum(bytes), 0)::bigint FROM (SELECT bytes FROM usage LIMIT ${MAX_MEASURED_USERS_COUNT}) AS measured) AS users`,
+        )
+        return { database: int(row?.database ?? '0'), users: int(row?.users ?? '0') }
+      } catch (error) {
+        throw toAppError(error)
+      }
     },
     async close(timeoutMs = Number.POSITIVE_INFINITY) {
       clearInterval(looking)

@@ -1,4 +1,4 @@
-import type { Metrics } from '../../application/ports/metrics.ts'
+import type { Metrics, Overview, StorageSize } from '../../application/ports/metrics.ts'
 import type { Log } from '../../application/ports/system.ts'
 import { type Collection, eventName, RECORD_CHANGES } from '../../domain/collection.ts'
 import { COLLECTIONS } from '../../domain/collections/index.ts'
@@ -6,9 +6,11 @@ import { JOB_EVENTS } from '../../domain/event.ts'
 import type { JobState } from '../../domain/job.ts'
 import { createDatabaseMetrics } from './database.ts'
 import { watchEventLoop } from './event-loop.ts'
+import { OVERVIEW_METRICS, overviewOf } from './overview.ts'
 import { processMetrics } from './process.ts'
 import { type Collected, createExposition, type Exposition, samplesBy, unlabelledSample } from './registry.ts'
 import { createRequests } from './requests.ts'
+import { storageMetrics } from './storage.ts'
 
 export interface SocketCounts {
   readonly open: number
@@ -16,7 +18,8 @@ export interface SocketCounts {
   readonly subscriptions: number
 }
 
-export interface PrometheusMetrics extends Metrics, Exposition {
+export interface PrometheusMetrics extends Metrics, Pick<Exposition, 'contentType' | 'expose'> {
+  overview(): Promise<Overview>
   stop(): void
 }
 
@@ -27,12 +30,13 @@ interface Deps {
   /** Values known without counting, read at each scrape. */
   readonly sockets: () => SocketCounts
   readonly jobs: () => Promise<Readonly<Record<JobState, number>>>
+  readonly storage: () => Promise<StorageSize>
 }
 
 const increase = <K>(counts: Map<K, number>, key: K, by: number): void =>
   void counts.set(key, (counts.get(key) ?? 0) + by)
 
-export const createMetrics = ({ version, log, sockets, jobs }: Deps): PrometheusMetrics => {
+export const createMetrics = ({ version, log, sockets, jobs, storage }: Deps): PrometheusMetrics => {
   const requests = createRequests()
   const database = createDatabaseMetrics()
   const eventLoop = watchEventLoop()
@@ -85,12 +89,20 @@ export const createMetrics = ({ version, log, sockets, jobs }: Deps): Prometheus
     },
   ]
   const exposition = createExposition(
-    [...requests.metrics, ...database.metrics, eventLoop.metric, ...own, ...processMetrics(version)],
+    [
+      ...requests.metrics,
+      ...database.metrics,
+      eventLoop.metric,
+      ...own,
+      ...storageMetrics(storage),
+      ...processMetrics(version),
+    ],
     (metric, error) => log.warn('a metric could not be read', { metric, error }),
   )
 
   return {
     ...exposition,
+    overview: async () => overviewOf(await exposition.read(OVERVIEW_METRICS)),
     requestFinished: requests.finished,
     databaseWaited: database.waited,
     committed: database.committed,

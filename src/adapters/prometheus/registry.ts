@@ -21,6 +21,8 @@ export interface Exposition {
   readonly contentType: string
   /** The current value of every metric, in Prometheus' text format. */
   expose(): Promise<string>
+  /** The current samples of some metrics, by name. */
+  read(names: readonly string[]): Promise<ReadonlyMap<string, readonly Sample[]>>
 }
 
 /** The library only formats the text; values are counted elsewhere and read at each scrape. */
@@ -29,20 +31,28 @@ export const createExposition = (
   failed: (name: string, error: unknown) => void,
 ): Exposition => {
   const registry = new Registry()
-  for (const { name, type, help, samples } of metrics) {
-    const read = async (): Promise<readonly Sample[]> => {
-      try {
-        return await samples()
-      } catch (error) {
-        failed(name, error)
-        return []
-      }
+  const read = async ({ name, samples }: Collected): Promise<readonly Sample[]> => {
+    try {
+      return await samples()
+    } catch (error) {
+      failed(name, error)
+      return []
     }
-    const metric = { name, get: async () => ({ name, type, help, values: await read() }) }
+  }
+  for (const collected of metrics) {
+    const { name, type, help } = collected
+    const metric = { name, get: async () => ({ name, type, help, values: await read(collected) }) }
     // The registry needs only a metric's name and `get`, but its types require the library's own classes.
     registry.registerMetric(metric as unknown as Metric)
   }
-  return { contentType: registry.contentType, expose: () => registry.metrics() }
+  return {
+    contentType: registry.contentType,
+    expose: () => registry.metrics(),
+    async read(names) {
+      const asked = metrics.filter(({ name }) => names.includes(name))
+      return new Map(await Promise.all(asked.map(async (one) => [one.name, await read(one)] as const)))
+    },
+  }
 }
 
 /** One sample without labels. */

@@ -1,6 +1,8 @@
 import type { RefreshToken, SignInSource } from '../../application/ports/accounts.ts'
 import type { StoredCollection } from '../../application/ports/collections.ts'
 import type { Deletion, NewDeletion } from '../../application/ports/deletions.ts'
+import type { AuditEntry } from '../../domain/audit.ts'
+import type { Backup, NewBackup } from '../../domain/backup.ts'
 import type { LoggedEvent } from '../../domain/event.ts'
 import type { FileLink, NewFile, NewFileLink, StoredFile } from '../../domain/file.ts'
 import type { IdempotencyRecord } from '../../domain/idempotency.ts'
@@ -143,6 +145,24 @@ export const events = entity<StoredEvent, Omit<StoredEvent, 'position'>>(
   { key: ['cursor'], columnNames: { position: 'cursor' } },
 )
 
+/** An entry of the audit log. `repeatKey` identifies one that counts. */
+type StoredAuditEntry = AuditEntry & { readonly repeatKey: string | null }
+
+export const audit = entity<StoredAuditEntry, Omit<StoredAuditEntry, 'id'>>('audit', {
+  id: 'assigned',
+  createdAt: 'integer',
+  actorId: 'integer',
+  action: 'text',
+  subject: 'text',
+  address: 'text',
+  sessionId: 'integer',
+  requestId: 'text',
+  details: 'json',
+  repeatKey: 'text',
+  count: 'integer',
+  lastAt: 'integer',
+})
+
 /** A deleted collection has no name until its records are removed. */
 export const collections = entity<StoredCollection, Omit<StoredCollection, 'id'>>(
   'collections',
@@ -248,3 +268,17 @@ export const recordKeys = entity<RecordKey>(
   { indexId: 'integer', key: 'bytes', createdAt: 'integer', recordId: 'integer', isUnique: 'boolean' },
   { key: ['index_id', 'key', 'created_at', 'record_id'] },
 )
+
+export const backups = entity<Backup, NewBackup>('backups', {
+  id: 'assigned',
+  state: 'text',
+  name: 'text',
+  size: 'integer',
+  sha256: 'text',
+  encrypted: 'boolean',
+  detail: 'text',
+  createdAt: 'integer',
+  finishedAt: 'integer',
+  verifiedAt: 'integer',
+  leaseUntil: 'integer',
+})

@@ -1,4 +1,4 @@
-import type { EventScope, EventTally } from '../../application/ports/persistence.ts'
+import type { EventHead, EventScope, EventTally } from '../../application/ports/persistence.ts'
 import { collectionNamed } from '../../domain/collections/index.ts'
 import { type LoggedEvent, type NewEvent, USERS } from '../../domain/event.ts'
 import { erasedRecord, isDeletion } from '../../domain/record.ts'
@@ -19,6 +19,21 @@ export const erasedData = (kind: string, data: string): string => {
 }
 
 const numberOrNull = (value: unknown): number | null => (value === null ? null : Number(value))
+
+/** The columns of an event without its content. */
+export const HEAD_COLUMNS = 'kind, event, subject_id, owner_id, actor_id, request_id, session_id, created_at'
+
+export const headOf = (row: Row): EventHead => ({
+  position: Number(row.cursor),
+  kind: String(row.kind),
+  event: String(row.event),
+  subjectId: Number(row.subject_id),
+  ownerId: numberOrNull(row.owner_id),
+  actorId: numberOrNull(row.actor_id),
+  requestId: row.request_id === null ? null : String(row.request_id),
+  sessionId: numberOrNull(row.session_id),
+  createdAt: Number(row.created_at),
+})
 
 /** Written out, because it runs for every event and {@link Entity.fromRow} takes longer. */
 export const eventOf = (row: Row): LoggedEvent => ({

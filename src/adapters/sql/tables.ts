@@ -1,4 +1,6 @@
 import {
+  audit,
+  backups,
   collections,
   deletions,
   events,
@@ -30,7 +32,7 @@ export const TABLES: Readonly<Record<string, Table>> = {
   ...byName([users, sessions, refreshTokens, signInSources, mailTokens, mailLimits, jobs, idempotency]),
   ...byName(RECORD_TABLES),
   ...byName([collections, recordIndexes, records, recordKeys, deletions]),
-  ...byName([files, fileLinks, events]),
+  ...byName([files, fileLinks, events, audit, backups]),
   epochs: {
     columns: { id: 'integer', first_cursor: 'integer', nonce: 'text', origin: 'text' },
     key: ['id'],

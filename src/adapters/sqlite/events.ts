@@ -4,6 +4,8 @@ import type { Row } from '../sql/entity.ts'
 import {
   erasedData,
   eventOf,
+  HEAD_COLUMNS,
+  headOf,
   isNeverRefused,
   isScanned,
   MAX_SCANNED_COUNT,
@@ -59,6 +61,16 @@ export const createEventReader = (connection: Connection): EventReader => {
     )
   const newestSizes = backwards<SizedRow>(SIZES)
   const newestRows = backwards<Row>('*')
+  const newestHeads = backwards<Row>(`cursor, ${HEAD_COLUMNS}`)
+  const before = <Found>(columns: string) =>
+    connection.prepare<Found, [number, number]>(
+      `SELECT ${columns} FROM events WHERE cursor < ? ORDER BY cursor DESC LIMIT +?`,
+    )
+  const sizesBefore = before<SizedRow>(SIZES)
+  const headsBefore = before<Row>(`cursor, ${HEAD_COLUMNS}`)
+  const latest = connection.prepare<{ position: number; createdAt: number }, [number]>(
+    'SELECT cursor AS position, created_at AS "createdAt" FROM events WHERE cursor <= ? ORDER BY cursor DESC LIMIT 1',
+  )
   const names = connection.prepare<TallyRow, [number, number]>(
     `SELECT event, count(*) AS count, max(cursor) AS last
      FROM (SELECT event, cursor FROM events WHERE cursor > ? ORDER BY cursor LIMIT +?) GROUP BY event`,
@@ -89,6 +101,17 @@ export const createEventReader = (connection: Connection): EventReader => {
       const events = count === 0 ? [] : newestRows.all(subjectId, kind, end, count).map(eventOf)
       return { events, complete: count === found.length && count < maxCount }
     },
+    async heads({ subject, before: end, maxCount, maxBytes }) {
+      const found =
+        subject === null
+          ? sizesBefore.all(end, maxCount)
+          : newestSizes.all(subject.subjectId, subject.kind, end, maxCount)
+      const count = countWithin(found, maxBytes)
+      const rows =
+        subject === null ? headsBefore.all(end, count) : newestHeads.all(subject.subjectId, subject.kind, end, count)
+      return { heads: rows.map(headOf), complete: count === found.length && count < maxCount }
+    },
+    latest: async (position) => latest.get(position),
     async bounds() {
       const end = last()
       return { last: end, removed: (oldest.get()?.cursor ?? end + 1) - 1 }

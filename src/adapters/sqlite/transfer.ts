@@ -69,7 +69,7 @@ const fromSqlite = (kind: ColumnType | undefined, value: Value): Value => (kind 
 const lengthOf = (row: Row): number =>
   Object.values(row).reduce((sum: number, value) => sum + (typeof value === 'string' ? value.length : 8), 0)
 
-const readerOf = (database: Database): Omit<RowSource, 'isUnchanged'> => ({
+export const readerOf = (database: Database): Omit<RowSource, 'isUnchanged'> => ({
   tables: Object.keys(TABLES),
   async count(table) {
     return database.query<{ n: number }, []>(`SELECT count(*) AS n FROM ${table}`).get()?.n ?? 0

@@ -7,6 +7,8 @@ import { AppError } from '../../domain/errors.ts'
 import { createBackgroundWorker } from '../sql/background-worker.ts'
 import { byCollection } from '../sql/record-table.ts'
 import { createStepQueue, type RunStep, runAtOnce } from '../sql/step-queue.ts'
+import { createAuditReader, createAuditRepository } from './audit.ts'
+import { createBackupReader, createBackupRepository } from './backups.ts'
 import { createCollectionReader, createCollectionRepository } from './collections.ts'
 import { createCommitQueue } from './commit-queue.ts'
 import { type Connection, fileOf, openReader, openWriter, toAppError } from './database.ts'
@@ -38,6 +40,7 @@ import { createRefreshTokenRepository, createSessionReader, createSessionReposit
 import { createSignInSourceReader, createSignInSourceRepository } from './sign-in-sources.ts'
 import { createStoredRecordReaders } from './stored-record-readers.ts'
 import { createStoredRecordRepositories } from './stored-records.ts'
+import { createStoredSize } from './stored-size.ts'
 import { createUsage, createUsageReader, type Usage } from './usage.ts'
 import { createUserReader, createUserRepository } from './users.ts'
 import { createWalSync, openWal, type Wal } from './wal-sync.ts'
@@ -142,9 +145,11 @@ const createRepositories = (connection: Connection, context: WriterContext): Sql
     events: createEventRepository(connection, usage, () => {
       marks.events = true
     }),
+    audit: createAuditRepository(connection),
     epochs: createEpochWriter(connection, epoch),
     idempotency: createIdempotencyRepository(connection, usage),
     usage: usage.repository,
+    backups: createBackupRepository(connection),
   }
 }
 
@@ -175,8 +180,10 @@ const createReaders = (
   files: createFileReader(connection, runStep),
   fileLinks: createFileLinkReader(connection),
   events: createEventReader(connection),
+  audit: createAuditReader(connection),
   epochs: createEpochReader(connection, epoch),
   usage: createUsageReader(connection),
+  backups: createBackupReader(connection),
 })
 
 /** `wal-sync.ts` does syncs and checkpoints. */
@@ -246,6 +253,7 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
     )
   const tx = createReaders(reader, snapshot, epoch, runStep)
   const alive = reader.prepare('SELECT 1 FROM users LIMIT 1')
+  const storedSize = createStoredSize(path, reader)
 
   const failed = (error: unknown): never => {
     throw toAppError(error)
@@ -285,6 +293,7 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
       await access(path, constants.W_OK)
       await checkFreeSpace(dirname(path))
     },
+    measure: () => read(async () => storedSize()),
     close(timeoutMs = Number.POSITIVE_INFINITY) {
       closing ??= shut(timeoutMs)
       return closing

@@ -1,4 +1,7 @@
 import type { LoggedEvent } from '../../domain/event.ts'
+import type { JobState } from '../../domain/job.ts'
+import type { Instant } from '../../domain/user.ts'
+import type { StoredSize } from './persistence.ts'
 
 /** Resources that database work may wait for before it begins. */
 export type DatabaseWait = 'writer' | 'connection'
@@ -14,4 +17,36 @@ export interface Metrics {
   eventSeen(event: LoggedEvent['event'], count: number): void
   /** An event was sent to this number of sockets. */
   eventDelivered(how: 'live' | 'replay', sockets: number): void
+}
+
+/** Bytes of a disk. `free` is what the server may still use. */
+export interface DiskSpace {
+  readonly free: number
+  readonly size: number
+}
+
+export interface StorageSize extends StoredSize {
+  /** The fullest disk that this process writes to; null if it writes to none whose size is known. */
+  readonly disk: DiskSpace | null
+}
+
+/** How many durations there were up to each bound, in ascending order. Bounds are seconds; the last one is infinite. */
+export type Distribution = readonly { readonly upTo: number; readonly count: number }[]
+
+/** A few of the counters of this process, since it started. What is null cannot be read at present. */
+export interface Overview {
+  readonly startedAt: Instant
+  readonly requests: number
+  /** Those answered with a status from 500 on. */
+  readonly failedRequests: number
+  readonly durations: Distribution
+  readonly eventLoopLag: Distribution
+  readonly sockets: { readonly open: number; readonly signedIn: number; readonly subscriptions: number }
+  readonly jobs: Readonly<Record<JobState, number>> | null
+  readonly memoryBytes: number
+  readonly cpuSeconds: number
+  readonly databaseBytes: number | null
+  readonly userDataBytes: number | null
+  readonly diskFreeBytes: number | null
+  readonly diskSizeBytes: number | null
 }

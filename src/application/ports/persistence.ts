@@ -1,3 +1,4 @@
+import type { Backup, NewBackup } from '../../domain/backup.ts'
 import type { Epoch } from '../../domain/epoch.ts'
 import type { LoggedEvent, NewEvent } from '../../domain/event.ts'
 import type { FileLink, NewFile, NewFileLink, StoredFile } from '../../domain/file.ts'
@@ -17,6 +18,7 @@ import type {
   UserReader,
   UserRepository,
 } from './accounts.ts'
+import type { AuditReader, AuditRepository } from './audit.ts'
 import type { CollectionReader, CollectionRepository, RecordStorage } from './collections.ts'
 import type { DeletionReader, DeletionRepository } from './deletions.ts'
 import type { RecordReader, RecordRepository } from './records.ts'
@@ -129,6 +131,9 @@ export interface EventChunk {
   readonly complete: boolean
 }
 
+/** An event without its content. */
+export type EventHead = Omit<LoggedEvent, 'data' | 'previous'>
+
 /** Events without their content. */
 export interface EventTally {
   readonly counts: readonly { readonly event: string; readonly count: number }[]
@@ -159,6 +164,18 @@ export interface EventReader {
     readonly maxCount: number
     readonly maxBytes: number
   }): Promise<Pick<EventChunk, 'events' | 'complete'>>
+  /**
+   * The events before a position without their content, newest first: all, or those of one subject. Up to `maxCount`, or
+   * to the one that reaches `maxBytes` of content, because skipping it takes time too.
+   */
+  heads(query: {
+    readonly subject: { readonly kind: string; readonly subjectId: number } | null
+    readonly before: number
+    readonly maxCount: number
+    readonly maxBytes: number
+  }): Promise<{ readonly heads: readonly EventHead[]; readonly complete: boolean }>
+  /** The newest event whose position is at most `position`. */
+  latest(position: number): Promise<Pick<EventHead, 'position' | 'createdAt'> | null>
   /** `last`: the newest position ever assigned. `removed`: the newest one that retention has removed. */
   bounds(): Promise<{ readonly last: number; readonly removed: number }>
 }
@@ -212,6 +229,25 @@ export interface UsageRepository extends UsageReader {
   delete(userId: number): Promise<void>
 }
 
+export interface BackupReader {
+  findById(id: number): Promise<Backup | null>
+  list(query: PageRequest<'created_at'>): Promise<Page<Backup>>
+  /** Whether a backup is running, so that no bytes of files may be removed. */
+  isRunning(now: Instant): Promise<boolean>
+}
+
+export interface BackupRepository extends BackupReader {
+  insert(backup: NewBackup): Promise<Backup>
+  update(backup: Backup): Promise<void>
+  delete(id: number): Promise<void>
+  /** Extends the lease of a running backup to `leaseUntil`. False if it has expired, or the backup has ended. */
+  renew(id: number, now: Instant, leaseUntil: Instant): Promise<boolean>
+  /** Those with an archive, oldest first, without the newest `count`; at most `limit` of them. */
+  beyondNewest(count: number, limit: number): Promise<readonly Backup[]>
+  /** Marks running backups whose lease expired before `instant` as failed. */
+  failAbandoned(before: Instant, end: { readonly now: Instant; readonly detail: string }): Promise<void>
+}
+
 /** The repositories that a transaction may read and write. */
 export interface Tx {
   readonly users: UserRepository
@@ -225,11 +261,13 @@ export interface Tx {
   records(storage: RecordStorage): RecordRepository
   readonly deletions: DeletionRepository
   readonly events: EventRepository
+  readonly audit: AuditRepository
   readonly epochs: EpochReader
   readonly files: FileRepository
   readonly fileLinks: FileLinkRepository
   readonly idempotency: IdempotencyRepository
   readonly usage: UsageRepository
+  readonly backups: BackupRepository
 }
 
 /** The repositories of a read, which sees only committed rows. */
@@ -243,10 +281,12 @@ export interface ReadTx {
   records(storage: RecordStorage): RecordReader
   readonly deletions: DeletionReader
   readonly events: EventReader
+  readonly audit: AuditReader
   readonly epochs: EpochReader
   readonly files: FileReader
   readonly fileLinks: FileLinkReader
   readonly usage: UsageReader
+  readonly backups: BackupReader
 }
 
 export interface UnitOfWork {
@@ -264,6 +304,16 @@ export interface UnitOfWork {
   read<T>(work: (tx: ReadTx) => Promise<T>): Promise<T>
 }
 
+/** Bytes. */
+export interface StoredSize {
+  /** What the database takes up, with its indexes and its log. */
+  readonly database: number
+  /** What counts towards the quotas of users: their records, history and files. At most {@link MAX_MEASURED_USERS_COUNT} users are counted. */
+  readonly users: number
+}
+
+export const MAX_MEASURED_USERS_COUNT = 100_000
+
 /** A database that is open. */
 export interface Store extends UnitOfWork {
   /**
@@ -278,6 +328,8 @@ export interface Store extends UnitOfWork {
   beginEpoch(): Promise<void>
   /** Rejects with `unavailable` if the database does not respond, `storage_full` if its disk is almost full. */
   ping(): Promise<void>
+  /** Measures what is stored, at a bounded cost. */
+  measure(): Promise<StoredSize>
   /** Finishes running and queued work within `timeoutMs`, and closes. */
   close(timeoutMs?: number): Promise<void>
 }

@@ -67,9 +67,18 @@ export interface SignedParts {
   readonly expires: number
 }
 
-export interface LinkSigner {
+/** The content of a signed link to an archive. `expires` is in seconds since 1970. */
+export interface SignedBackupParts {
+  readonly backupId: number
+  /** Of whoever created the link, and when it began. */
+  readonly sessionId: number
+  readonly sessionCreatedAt: Instant
+  readonly expires: number
+}
+
+export interface LinkSigner<Parts = SignedParts> {
   /** URL-safe. Nobody without the server's secret can create it. */
-  sign(parts: SignedParts): string
+  sign(parts: Parts): string
   /** Takes the same time for every signature of the right length. */
-  verify(parts: SignedParts, signature: string): boolean
+  verify(parts: Parts, signature: string): boolean
 }

@@ -24,11 +24,38 @@ export interface RowSource extends RowReader {
   isUnchanged(): boolean
 }
 
+/** A database as it is at one point in time, while others write to it. */
+export interface Snapshot extends RowReader {
+  /** Ordered so that every row comes after the rows it refers to. */
+  readonly tables: readonly string[]
+  /** The names of its migrations, in order. */
+  readonly schema: readonly string[]
+  close(): Promise<void>
+}
+
+/** Lines that are kept outside of memory. */
+export interface Spool {
+  add(lines: readonly string[]): Promise<void>
+  /** All of them, in order. No line may be added afterwards. */
+  lines(): AsyncIterable<string>
+  /** Removes them. */
+  close(): Promise<void>
+}
+
 /** The transaction that fills a database. */
 export interface RowLoader extends RowReader {
   insert(table: string, rows: readonly Row[]): Promise<void>
   /** Rows inserted later get higher ids. */
   setHighestIds(highest: HighestIds): Promise<void>
+}
+
+/** A database that is to be filled. */
+export interface EmptyTarget {
+  /** Rejects, with a message for operators, if there is anything in it. Changes nothing. */
+  requireEmpty(): Promise<void>
+  findUnsupportedValue: RowTarget['findUnsupportedValue']
+  /** As {@link RowTarget.load}; creates the tables if they do not exist. */
+  fill<T>(work: (loader: RowLoader) => Promise<T>): Promise<T>
 }
 
 /** The target database of a copy. */

@@ -22,6 +22,7 @@ import { userNamed } from '../../support/store.ts'
 const clock = { now: () => Date.now() }
 const passwords = { hash: async (password: string) => password, verify: async () => true }
 const ROUNDS_COUNT = 5
+const VISITOR = { userId: null, requestId: 'test', address: '' }
 
 const open = async () => {
   const { store } = await openTestPostgres()
@@ -58,10 +59,15 @@ const open = async () => {
     const user = await store.write((tx) => tx.users.insert({ ...userNamed(password), role, passwordHash: password }))
     const signIn = async () => {
       const origin = { device: '', address: '' }
-      const { accessToken, refreshToken } = await tokens.signIn({ username: user.email, password, origin })
+      const { accessToken, refreshToken } = await tokens.signIn({
+        username: user.email,
+        password,
+        origin,
+        requestId: 'test',
+      })
       const claims = await accessTokens.verify(accessToken)
       return {
-        actor: { userId: user.id, sessionId: claims?.sessionId ?? 0, role, address: '' },
+        actor: { userId: user.id, sessionId: claims?.sessionId ?? 0, role, requestId: 'test', address: '' },
         accessToken,
         refreshToken,
       }
@@ -102,7 +108,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
         sessions.end(actor, actor.sessionId),
         sessions.endAll(actor),
         sessions.end(actor, actor.sessionId),
-        tokens.revoke(accessToken),
+        tokens.revoke(accessToken, VISITOR),
         sessions.endAll(actor),
       ])
       expect(ended.filter((code) => code !== 'invalid_token').length).toBeGreaterThan(0)
@@ -127,8 +133,8 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
       const [one] = await person('user')
       if (one === undefined) throw new Error('nobody')
       const { actor, refreshToken } = one
-      const refresh = () => tokens.refresh({ refreshToken, address: '' })
-      const answers = await codes([refresh(), sessions.endAll(actor), refresh(), tokens.revoke(refreshToken)])
+      const refresh = () => tokens.refresh({ refreshToken, address: '', requestId: 'test' })
+      const answers = await codes([refresh(), sessions.endAll(actor), refresh(), tokens.revoke(refreshToken, VISITOR)])
       expect(new Set(answers).difference(new Set(['done', 'invalid_grant', 'invalid_token']))).toEqual(new Set())
       expect(await codes([refresh()])).toEqual(['invalid_grant'])
     }
@@ -174,9 +180,9 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
       )
       const answers = await codes([
         users.changePassword(one.actor, { currentPassword: '', newPassword: 'another' }, true),
-        accounts.verifyEmail(link),
+        accounts.verifyEmail(link, VISITOR),
         users.remove(one.actor, userId, ''),
-        accounts.verifyEmail(link),
+        accounts.verifyEmail(link, VISITOR),
       ])
       const known = ['done', 'invalid_token', 'invalid_link', 'not_found', 'wrong_password']
       expect(new Set(answers).difference(new Set(known))).toEqual(new Set())

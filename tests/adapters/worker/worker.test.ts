@@ -27,6 +27,10 @@ const open = (run: JobHandler['run'], options: { deadlineMs?: number; everyMs?: 
     'forget-user': nothing,
     'finish-deletion': nothing,
     'delete-blob': nothing,
+    backup: nothing,
+    'verify-backup': nothing,
+    'delete-archive': nothing,
+    'scheduled-backup': nothing,
     'sweep-blobs': nothing,
     'clean-up': options.everyMs === undefined ? nothing : { ...nothing, everyMs: options.everyMs },
   }

@@ -1,5 +1,6 @@
 import { Elysia } from 'elysia'
 import type { Setup } from '../../../application/setup.ts'
+import { visitorOf } from '../call.ts'
 import { Email, Name, Password, settingPassword } from '../fields.ts'
 import type { Kernel } from '../kernel.ts'
 import { problems } from '../problems.ts'
@@ -14,9 +15,9 @@ const SetupToken = characters(
 export const setupRoutes = (kernel: Kernel, setup: Setup) =>
   new Elysia({ prefix: '/auth', tags: ['auth'] }).use(kernel).post(
     '/setup',
-    async ({ body: { token, ...registration }, request, set, status, addressOf }) => {
+    async ({ call, body: { token, ...registration }, request, set, status, addressOf }) => {
       const admin = await settingPassword(registration.password, '/password', () =>
-        setup.createFirstAdmin(token, registration, addressOf(request)),
+        setup.createFirstAdmin(token, registration, visitorOf(call, addressOf(request))),
       )
       set.headers.location = `/api/v1/users/${admin.id}`
       return status(201, toUserResponse(admin))

@@ -20,6 +20,7 @@ const page = (title: string, base: string, head: string, scripts: readonly strin
 export const swaggerUiPage = (basePath: string) => {
   const base = escapeHtml(basePath)
   const head = `<link rel="stylesheet" href="${base}/docs/swagger-ui.css">
+    <link rel="stylesheet" href="${base}/docs/tokens.css">
     <link rel="stylesheet" href="${base}/docs/page.css">`
   return page('Skep: try the API', base, head, ['/docs/swagger-ui.js', '/docs/sign-in.js', '/docs/start.js'])
 }

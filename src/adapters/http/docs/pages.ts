@@ -3,6 +3,7 @@ import { compressOnce } from '../compression.ts'
 import type { Kernel } from '../kernel.ts'
 import { lazy } from '../lazy.ts'
 import { UNLIMITED } from '../rule.ts'
+import tokens from '../site/tokens.css' with { type: 'text' }
 import { type Content, contentEtag, fromLongText, fromText, send } from '../static-content.ts'
 import { ASSETS, type Asset } from './assets.ts'
 import { redocPage, swaggerUiPage } from './html.ts'
@@ -53,6 +54,7 @@ export const docsRoutes = (kernel: Kernel, describe: Descriptions, { basePath, d
   const hooks = { admit: UNLIMITED, detail }
   const documentHooks = docs === 'public' ? hooks : { admit: { who: 'admin' } as const, detail }
   const swaggerUi = fromText(swaggerUiPage(basePath), 'text/html; charset=utf-8')
+  const tokenStyle = fromText(tokens, 'text/css; charset=utf-8')
   const redoc = fromText(redocPage(basePath), 'text/html; charset=utf-8')
 
   const routes = new Elysia()
@@ -83,6 +85,7 @@ export const docsRoutes = (kernel: Kernel, describe: Descriptions, { basePath, d
       },
       hooks,
     )
+  routes.get('/docs/tokens.css', ({ request, set }) => send(tokenStyle, request, set.headers), hooks)
   for (const asset of ASSETS) {
     const content = lazy(() => fromAsset(asset))
     routes.get(asset.path, async ({ request, set }) => send(await content(), request, set.headers), hooks)

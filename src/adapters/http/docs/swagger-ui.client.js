@@ -117,6 +117,8 @@ const MENDED = [
   ['.close-modal', setAttributes({ 'aria-label': 'Close' })],
   ['.dialog-ux .modal-ux', setAttributes({ role: 'dialog', 'aria-modal': 'true', 'aria-label': 'Sign in' })],
   ['.auth-btn-wrapper button[aria-label]', (button) => button.removeAttribute('aria-label')],
+  // An example wider than the page is scrolled by keyboard, too.
+  ['.highlight-code > .microlight', setAttributes({ tabindex: '0' })],
   ['textarea:not([aria-label]), .parameters input:not([aria-label]), .parameters select:not([aria-label])', nameField],
 ]
 

@@ -3,8 +3,10 @@ import type { FileLinks } from '../../../application/file-links.ts'
 import type { Files } from '../../../application/files.ts'
 import type { Log } from '../../../application/ports/system.ts'
 import { AppError, notFound } from '../../../domain/errors.ts'
+import type { StoredFile } from '../../../domain/file.ts'
 import { actorOf, type Call } from '../call.ts'
 import type { Kernel, Rule } from '../kernel.ts'
+import type { NoteRead } from '../noted-reads.ts'
 import { problems } from '../problems.ts'
 import { IdParams, NotModified } from '../schemas.ts'
 import { SAFE_IMAGES, type ServedFile, sendContent } from './content.ts'
@@ -35,6 +37,7 @@ interface AskedContent {
   readonly query: Static<typeof SignedQuery>
   readonly request: Request
   readonly set: Context['set']
+  readonly noteRead: NoteRead
 }
 
 interface Deps {
@@ -45,7 +48,11 @@ interface Deps {
 
 /** `GET` and `HEAD` of `/:id/content`. */
 export const contentRoutes = (kernel: Kernel, { files, fileLinks, log }: Deps) => {
-  const find = async (call: Call, fileId: number, query: Static<typeof SignedQuery>): Promise<ServedFile> => {
+  const find = async (
+    call: Call,
+    fileId: number,
+    query: Static<typeof SignedQuery>,
+  ): Promise<ServedFile & { readonly file: StoredFile }> => {
     const failed = (error: unknown) => log.warn('a download was interrupted', { request_id: call.id, error })
     const { link, expires, signature } = query
     if (link === undefined || expires === undefined || signature === undefined) {
@@ -58,8 +65,14 @@ export const contentRoutes = (kernel: Kernel, { files, fileLinks, log }: Deps) =
     return { file, read: (first, end) => files.read(file, first, end), shared: true, failed }
   }
 
-  const content = async ({ call, params, query, request, set }: AskedContent) =>
-    sendContent(await find(call, Number(params.id), query), request, set)
+  const content = async ({ call, params, query, request, set, noteRead }: AskedContent) => {
+    const served = await find(call, Number(params.id), query)
+    const { file, shared } = served
+    // A signed link grants access to anyone.
+    const owners = shared ? [] : [file]
+    await noteRead(call, request, { action: 'file.read', subject: `files/${file.id}`, owners })
+    return sendContent(served, request, set)
+  }
 
   return new Elysia({ tags: ['files'] })
     .use(kernel)

@@ -10,8 +10,10 @@ export const SAFE_IMAGES = ['image/jpeg', 'image/png', 'image/gif', 'image/webp'
 
 const percent = (character: string) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`
 
+type SentFile = Pick<StoredFile, 'filename' | 'contentType' | 'size' | 'sha256'>
+
 /** RFC 6266: the name in ASCII for old clients, and in full (RFC 8187). */
-const disposition = ({ contentType, filename }: StoredFile): string => {
+const disposition = ({ contentType, filename }: SentFile): string => {
   const kind = SAFE_IMAGES.includes(contentType) ? 'inline' : 'attachment'
   const ascii = filename.replace(/[^ -~]|["\\%]/gu, '_')
   return `${kind}; filename="${ascii}"; filename*=UTF-8''${encodeURIComponent(filename).replace(/['()*]/g, percent)}`
@@ -37,11 +39,11 @@ const partOf = (request: Request, size: number, etag: string) => {
   return range === 'whole' ? null : range
 }
 
-const typeOf = ({ contentType }: StoredFile) =>
+const typeOf = ({ contentType }: SentFile) =>
   contentType.startsWith('text/') ? `${contentType}; charset=utf-8` : contentType
 
 export interface ServedFile {
-  readonly file: StoredFile
+  readonly file: SentFile
   readonly read: (first: number, end: number) => Promise<BlobBytes>
   /** Whether pages of other origins may embed it. */
   readonly shared: boolean

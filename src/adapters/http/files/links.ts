@@ -3,7 +3,7 @@ import { Elysia, type Static, t } from 'elysia'
 import type { FileLinks, SignedLink } from '../../../application/file-links.ts'
 import type { Files } from '../../../application/files.ts'
 import { LINK_LIFE_SECONDS } from '../../../domain/file.ts'
-import { actorOf } from '../call.ts'
+import { actorOf, callerOf } from '../call.ts'
 import type { Kernel, Rule } from '../kernel.ts'
 import { NEWEST_FIRST, pageQuery, pageResponse, toPageRequest, toPageResponse } from '../pages.ts'
 import { problems } from '../problems.ts'
@@ -90,8 +90,8 @@ export const fileLinkRoutes = (kernel: Kernel, files: Files, links: FileLinks, p
     .use(kernel)
     .post(
       '',
-      ({ call, params, body, request, withIdempotency }) => {
-        const actor = actorOf(call)
+      ({ call, params, body, request, withIdempotency, addressOf }) => {
+        const actor = callerOf(call, addressOf(request))
         const fileId = Number(params.id)
         const sent = { fileId, ...body }
         return withIdempotency(
@@ -150,8 +150,8 @@ export const fileLinkRoutes = (kernel: Kernel, files: Files, links: FileLinks, p
     )
     .delete(
       '/:link_id',
-      async ({ call, params, status }) => {
-        await links.remove(actorOf(call), Number(params.id), Number(params.link_id))
+      async ({ call, params, request, status, addressOf }) => {
+        await links.remove(callerOf(call, addressOf(request)), Number(params.id), Number(params.link_id))
         return status(204, undefined)
       },
       {

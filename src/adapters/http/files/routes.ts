@@ -3,7 +3,7 @@ import type { FileLinks } from '../../../application/file-links.ts'
 import type { Files } from '../../../application/files.ts'
 import type { Log } from '../../../application/ports/system.ts'
 import { MAX_OPEN_UPLOADS_COUNT, type StoredFile } from '../../../domain/file.ts'
-import { actorOf, clientOf } from '../call.ts'
+import { actorOf, callerOf, clientOf } from '../call.ts'
 import type { Kernel, Rule } from '../kernel.ts'
 import { NEWEST_FIRST, pageQuery, pageResponse, toPageRequest, toPageResponse } from '../pages.ts'
 import { problems } from '../problems.ts'
@@ -91,8 +91,8 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
     .use(kernel)
     .post(
       '/',
-      async ({ call, request, withIdempotency, bodies }) => {
-        const actor = actorOf(call)
+      async ({ call, request, withIdempotency, bodies, addressOf }) => {
+        const actor = callerOf(call, addressOf(request))
         using _ = begin(actor.userId)
         using _reserved = bodies.take(clientOf(call), UPLOAD_WINDOW_BYTES)
         await using received = await files.receive(actor, await readUpload(request, maxUploadBytes))
@@ -115,12 +115,14 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
     )
     .get(
       '/',
-      async ({ call, query }) => {
+      async ({ call, query, request, noteRead }) => {
         const actor = actorOf(call)
-        const request = toPageRequest(query, SORTS, NEWEST_FIRST)
+        const asked = toPageRequest(query, SORTS, NEWEST_FIRST)
         const everyone = actor.role === 'admin' ? null : actor.userId
         const ownerId = query.owner_id === undefined ? everyone : Number(query.owner_id)
-        return toPageResponse(await files.list(actor, { ...request, ownerId }), request, shown)
+        const page = await files.list(actor, { ...asked, ownerId })
+        await noteRead(call, request, { action: 'file.read', subject: 'files', owners: page.items })
+        return toPageResponse(page, asked, shown)
       },
       {
         admit: withToken,
@@ -133,20 +135,28 @@ export const fileRoutes = (kernel: Kernel, deps: FileRoutesDeps, basePath: strin
         },
       },
     )
-    .get('/:id', async ({ call, params }) => shown(await files.get(actorOf(call), Number(params.id))), {
-      admit: withToken,
-      params: IdParams,
-      response: { 200: FileResponse, ...problems() },
-      detail: {
-        operationId: 'getFile',
-        summary: 'Read the metadata of a file',
-        description: 'Returns name, type, size and hash; the content is at `path`.',
+    .get(
+      '/:id',
+      async ({ call, params, request, noteRead }) => {
+        const file = await files.get(actorOf(call), Number(params.id))
+        await noteRead(call, request, { action: 'file.read', subject: `files/${file.id}`, owners: [file] })
+        return shown(file)
       },
-    })
+      {
+        admit: withToken,
+        params: IdParams,
+        response: { 200: FileResponse, ...problems() },
+        detail: {
+          operationId: 'getFile',
+          summary: 'Read the metadata of a file',
+          description: 'Returns name, type, size and hash; the content is at `path`.',
+        },
+      },
+    )
     .delete(
       '/:id',
-      async ({ call, params, status }) => {
-        await files.remove(actorOf(call), Number(params.id))
+      async ({ call, params, request, status, addressOf }) => {
+        await files.remove(callerOf(call, addressOf(request)), Number(params.id))
         return status(204, undefined)
       },
       {

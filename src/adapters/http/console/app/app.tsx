@@ -2,11 +2,15 @@ import type { ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { call, client } from './api.ts'
 import { useLoad } from './loading.ts'
+import { AuditPage } from './pages/audit.tsx'
+import { BackupsPage } from './pages/backups.tsx'
 import { CollectionsPage } from './pages/collections.tsx'
 import { DefinitionPage } from './pages/definition.tsx'
 import { FilesPage } from './pages/files.tsx'
 import { JobsPage } from './pages/jobs.tsx'
+import { OverviewPage } from './pages/overview.tsx'
 import { RecordsPage } from './pages/records.tsx'
+import { SettingsPage } from './pages/settings.tsx'
 import { SetupPage } from './pages/setup.tsx'
 import { SignInPage } from './pages/sign-in.tsx'
 import { UsersPage } from './pages/users.tsx'
@@ -32,13 +36,17 @@ const NotFound = () => (
 
 const PageAt = ({ path }: { path: string }) => {
   const [first = '', name = '', rest] = path.split('/').map(decodeURIComponent)
-  if (path === '' || path === 'collections') return <CollectionsPage />
+  if (path === '') return <OverviewPage />
+  if (path === 'collections') return <CollectionsPage />
   if (path === 'new-collection') return <DefinitionPage key="new" name={null} />
   if (first === 'collections' && name !== '' && rest === undefined) return <RecordsPage key={name} name={name} />
   if (first === 'collections' && rest === 'definition') return <DefinitionPage key={name} name={name} />
   if (path === 'users') return <UsersPage />
   if (path === 'files') return <FilesPage />
   if (path === 'jobs') return <JobsPage />
+  if (path === 'audit') return <AuditPage />
+  if (path === 'backups') return <BackupsPage />
+  if (path === 'settings') return <SettingsPage />
   return <NotFound />
 }
 

@@ -11,7 +11,7 @@ export type Draft = Readonly<Record<string, Value | undefined>>
 const pad = (value: number): string => String(value).padStart(2, '0')
 
 /** A time of the server as `datetime-local` takes it, in the reader's zone. */
-const toLocal = (text: string): string => {
+export const toLocalTime = (text: string): string => {
   const time = new Date(text)
   if (Number.isNaN(time.getTime())) return text
   const date = `${time.getFullYear()}-${pad(time.getMonth() + 1)}-${pad(time.getDate())}`
@@ -25,7 +25,7 @@ const draftValueOf = ({ schema }: FieldOf, value: unknown): Value => {
   if (kind === 'references') return Array.isArray(value) ? value.filter((id) => typeof id === 'number') : []
   if (value === null || value === undefined) return ''
   if (kind === 'object' || kind === 'array') return JSON.stringify(value, null, 2)
-  if (kind === 'date-time') return toLocal(String(value))
+  if (kind === 'date-time') return toLocalTime(String(value))
   if (kind === 'choice') return JSON.stringify(value)
   return String(value)
 }

@@ -27,6 +27,9 @@ const PLACES: readonly (readonly [path: string, label: string, icon: IconName])[
   ['users', 'Users', 'users'],
   ['files', 'Files', 'file'],
   ['jobs', 'Jobs', 'jobs'],
+  ['audit', 'Audit log', 'audit'],
+  ['backups', 'Backups', 'backup'],
+  ['settings', 'Settings', 'gear'],
 ]
 
 interface EntryProps {
@@ -56,8 +59,14 @@ const Navigation = ({ path, user, collections }: NavigationProps) => (
       <span>{SITE.appName}</span>
     </a>
     <nav aria-label="Console">
+      <ul class="nav-list">
+        <Entry path="" isCurrent={path === ''}>
+          <Icon name="overview" />
+          <span class="nav-name">Overview</span>
+        </Entry>
+      </ul>
       <div class="nav-head">
-        <a href={hrefOf('collections')} aria-current={path === '' || path === 'collections' ? 'page' : undefined}>
+        <a href={hrefOf('collections')} aria-current={path === 'collections' ? 'page' : undefined}>
           Collections
         </a>
         <a class="button quiet square" href={hrefOf('new-collection')} aria-label="New collection">

@@ -1,0 +1,64 @@
+import type { BackupReader, BackupRepository } from '../../application/ports/persistence.ts'
+import { backups } from '../sql/entities.ts'
+import type { Row } from '../sql/entity.ts'
+import { deleteById, postgresPlaceholder } from '../sql/statements.ts'
+import { type Connection, type Lock, ROW_LOCK, type Transaction } from './connection.ts'
+import { lookUpIn } from './look-up.ts'
+import { createPager } from './pages.ts'
+import { inserterOf, updaterOf } from './rows.ts'
+
+const insertBackup = inserterOf(backups)
+const updateBackup = updaterOf(backups)
+const DELETE = deleteById('backups', postgresPlaceholder)
+
+export const createBackupReader = (connection: Connection, lock: Lock = ''): BackupReader => {
+  const { page } = createPager(connection, backups, { sorts: ['created_at'] })
+  return {
+    findById: lookUpIn(connection, backups, lock),
+    list: (request) => page(request, []),
+    async isRunning(now) {
+      const { count } = await connection.read(
+        "SELECT FROM backups WHERE state = 'running' AND lease_until > $1 LIMIT 1",
+        now,
+      )
+      return count > 0
+    },
+  }
+}
+
+export const createBackupRepository = (connection: Transaction): BackupRepository => ({
+  ...createBackupReader(connection, ROW_LOCK),
+  insert: (backup) => insertBackup(connection, backup),
+  update: (backup) => updateBackup(connection, backup),
+  async delete(id) {
+    void connection.change(DELETE, id)
+  },
+  async renew(id, now, leaseUntil) {
+    const { count } = await connection.change(
+      "UPDATE backups SET lease_until = $3 WHERE id = $1 AND state = 'running' AND lease_until > $2",
+      id,
+      now,
+      leaseUntil,
+    )
+    return count > 0
+  },
+  async beyondNewest(count, limit) {
+    const found = await connection.read<Row>(
+      `SELECT * FROM (
+         SELECT * FROM backups WHERE state = 'done' AND name IS NOT NULL ORDER BY created_at DESC, id DESC OFFSET $1) AS older
+       ORDER BY created_at, id LIMIT $2`,
+      count,
+      limit,
+    )
+    return found.map(backups.fromRow)
+  },
+  async failAbandoned(before, { now, detail }) {
+    void connection.change(
+      `UPDATE backups SET state = 'failed', name = NULL, detail = $1, finished_at = $2
+       WHERE state = 'running' AND lease_until <= $3`,
+      detail,
+      now,
+      before,
+    )
+  },
+})

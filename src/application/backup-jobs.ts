@@ -1,0 +1,171 @@
+import { archiveNameOf, BACKUP_LEASE_MS, type Backup } from '../domain/backup.ts'
+import { SERVER_ORIGIN } from '../domain/audit.ts'
+import { type Job, jobRequestId } from '../domain/job.ts'
+import { startBackup } from './backups.ts'
+import type { JobHandler } from './job-runner.ts'
+import type { Archives, BackupRunner, NextTime, WrittenArchive } from './ports/backups.ts'
+import type { NewJob, Tx, UnitOfWork } from './ports/persistence.ts'
+import type { Clock, Log } from './ports/system.ts'
+
+export interface BackupJobsDeps {
+  readonly unitOfWork: UnitOfWork
+  readonly clock: Clock
+  readonly log: Log
+  readonly runner: BackupRunner
+  readonly archives: Pick<Archives, 'delete'>
+  /** When backups are made without being asked for; null for never. */
+  readonly schedule: { readonly text: string; readonly next: NextTime } | null
+  /** How many backups are kept; null for all. */
+  readonly keptCount: number | null
+}
+
+const HOUR_MS = 3_600_000
+const MAX_PRUNED_COUNT = 50
+const MAX_DETAIL_CHARACTERS = 1_000
+
+const reasonOf = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).slice(0, MAX_DETAIL_CHARACTERS).replaceAll('\0', '\ufffd')
+
+/** The lease was lost, so bytes of files may have been removed. */
+class LeaseLost extends Error {}
+
+type BackupDeps = Pick<BackupJobsDeps, 'unitOfWork' | 'clock' | 'runner'>
+
+/** Renews the lease of a backup until disposed, and aborts the signal if it was lost. */
+const keepLease = ({ unitOfWork, clock }: BackupDeps, id: number, signal: AbortSignal) => {
+  const ending = new AbortController()
+  const stop = () => ending.abort(signal.reason)
+  signal.addEventListener('abort', stop, { once: true })
+  if (signal.aborted) stop()
+  const renew = async () => {
+    const now = clock.now()
+    const renewed = await unitOfWork.write((tx) => tx.backups.renew(id, now, now + BACKUP_LEASE_MS))
+    if (!renewed) ending.abort(new LeaseLost('the lease expired, and files may have been removed meanwhile'))
+  }
+  // If one renewal fails, the next one may still be in time.
+  const timer = setInterval(() => void renew().catch(() => {}), BACKUP_LEASE_MS / 6)
+  return {
+    signal: ending.signal,
+    [Symbol.dispose]() {
+      clearInterval(timer)
+      signal.removeEventListener('abort', stop)
+    },
+  }
+}
+
+/** Begins the lease of a running backup, before its snapshot. False if it has ended. */
+const beginLease = ({ unitOfWork, clock }: BackupDeps, id: number): Promise<boolean> =>
+  unitOfWork.write(async (tx) => {
+    const backup = await tx.backups.findById(id)
+    if (backup === null || backup.state !== 'running') return false
+    await tx.backups.update({ ...backup, leaseUntil: clock.now() + BACKUP_LEASE_MS })
+    return true
+  })
+
+/** Writes the archive of a running backup under its lease. Null if it has ended. */
+export const writeArchive = async (
+  deps: BackupDeps,
+  backup: Backup,
+  name: string,
+  signal: AbortSignal,
+): Promise<(WrittenArchive & { readonly detail: string | null }) | null> => {
+  if (!(await beginLease(deps, backup.id))) return null
+  using lease = keepLease(deps, backup.id, signal)
+  const written = await deps.runner.write(name, lease.signal)
+  const { clock, unitOfWork } = deps
+  const now = clock.now()
+  const isHeld = await unitOfWork.write((tx) => tx.backups.renew(backup.id, now, now + BACKUP_LEASE_MS))
+  if (!isHeld) throw new LeaseLost('the lease expired, and files may have been removed meanwhile')
+  return written
+}
+
+/** Removes all but the newest backups, with their archives. */
+const prune = async (tx: Tx, keptCount: number | null, now: number): Promise<void> => {
+  if (keptCount === null) return
+  for (const { id, name } of await tx.backups.beyondNewest(keptCount, MAX_PRUNED_COUNT)) {
+    await tx.backups.delete(id)
+    if (name !== null) await tx.jobs.enqueue({ kind: 'delete-archive', payload: { name }, now })
+  }
+}
+
+export type BackupJobHandlers = Readonly<
+  Record<'backup' | 'verify-backup' | 'delete-archive' | 'scheduled-backup', JobHandler>
+>
+
+const idOf = (job: Job): number => (job.payload as { readonly backupId: number }).backupId
+
+export const createBackupJobs = (deps: BackupJobsDeps): BackupJobHandlers => {
+  const { unitOfWork, clock, log, runner, archives, schedule, keptCount } = deps
+
+  const end = (id: number, result: Partial<Backup>) =>
+    unitOfWork.write(async (tx) => {
+      const backup = await tx.backups.findById(id)
+      if (backup === null || backup.state !== 'running') return
+      const now = clock.now()
+      await tx.backups.update({ ...backup, ...result, finishedAt: now, leaseUntil: now })
+      await prune(tx, keptCount, now)
+    })
+
+  const write = async (job: Job, signal: AbortSignal): Promise<void> => {
+    const backup = await unitOfWork.read((tx) => tx.backups.findById(idOf(job)))
+    if (backup === null || backup.state !== 'running') return
+    const name = archiveNameOf(backup.id, backup.createdAt, backup.encrypted)
+    try {
+      const written = await writeArchive(deps, backup, name, signal)
+      if (written !== null) await end(backup.id, { state: 'done', name, ...written })
+    } catch (error) {
+      // The server is stopping: the job begins again at the next start.
+      if (signal.aborted) throw error
+      log.error('the backup failed', { backup_id: backup.id, error })
+      await archives.delete(name).catch(() => {})
+      await end(backup.id, { state: 'failed', detail: reasonOf(error) })
+    }
+  }
+
+  const verify = async (job: Job, signal: AbortSignal): Promise<void> => {
+    const backup = await unitOfWork.read((tx) => tx.backups.findById(idOf(job)))
+    if (backup === null || backup.name === null) return
+    let result: Partial<Backup>
+    try {
+      const detail = await runner.verify(backup.name, signal)
+      result = { detail, verifiedAt: clock.now() }
+    } catch (error) {
+      if (signal.aborted) throw error
+      log.error('a backup is not sound', { backup_id: backup.id, error })
+      result = { detail: `Not verified: the archive ${reasonOf(error)}`.slice(0, MAX_DETAIL_CHARACTERS) }
+    }
+    await unitOfWork.write(async (tx) => {
+      const current = await tx.backups.findById(backup.id)
+      if (current !== null) await tx.backups.update({ ...current, ...result })
+    })
+  }
+
+  const nextScheduled = (now: number): NewJob | null => {
+    const runAt = schedule?.next(now) ?? null
+    if (schedule === null || runAt === null) return null
+    const { text } = schedule
+    return { kind: 'scheduled-backup', payload: { schedule: text }, now, runAt, key: `scheduled-backup ${text}` }
+  }
+
+  return {
+    backup: { deadlineMs: 24 * HOUR_MS, run: write },
+    'verify-backup': { deadlineMs: 24 * HOUR_MS, run: verify },
+    'delete-archive': {
+      deadlineMs: 60_000,
+      run: (job) => archives.delete((job.payload as { readonly name: string }).name),
+    },
+    'scheduled-backup': {
+      deadlineMs: 10_000,
+      next: nextScheduled,
+      async run(job, _, onCompletion) {
+        // Otherwise it is of an earlier schedule.
+        if ((job.payload as { readonly schedule: string }).schedule !== schedule?.text) return
+        const by = { ...SERVER_ORIGIN, requestId: jobRequestId(job) }
+        onCompletion(async (tx) => {
+          const backup = await startBackup(tx, { now: clock.now(), encrypts: runner.encrypts, by })
+          if (backup === null) log.warn('a scheduled backup was left out, because one is running')
+        })
+      },
+    },
+  }
+}

@@ -1,0 +1,4 @@
+import { auditContract } from '../../contracts/audit.ts'
+import { openTestStore } from '../../support/store.ts'
+
+auditContract('sqlite', async () => openTestStore().store)
