@@ -5,6 +5,7 @@ import { collectionCreates } from './collection-creates.ts'
 import { collectionOthers } from './collection-others.ts'
 import { collectionReads, collectionReadsDuties } from './collection-reads.ts'
 import { commitToReceive } from './commit-to-receive.ts'
+import { consoleList } from './console.ts'
 import { createItem, createItemDuties } from './create-item.ts'
 import { fanOut } from './fan-out.ts'
 import { idleMemory } from './idle-memory.ts'
@@ -49,6 +50,7 @@ export const CASES: readonly Case[] = [
   // Adds to the records that those before read.
   collectionOthers,
   collectionCreates,
+  consoleList,
   coldStart,
   idleMemory,
   bigFile,

@@ -52,38 +52,29 @@ const authorization = async (): Promise<Record<string, string>> => {
 
 interface Raw {
   readonly json?: unknown
+  /** A body that is sent as it is. */
+  readonly body?: Blob
   readonly headers?: Readonly<Record<string, string>>
+  readonly signal?: AbortSignal
 }
 
-/** A request whose headers or stream the client does not offer. Throws {@link SkepError}. */
-export const raw = async (method: string, path: string, { json, headers = {} }: Raw = {}): Promise<Response> => {
+/** A request whose headers, body or stream the client does not offer. Throws {@link SkepError}. */
+export const raw = async (
+  method: string,
+  path: string,
+  { json, body, headers = {}, signal }: Raw = {},
+): Promise<Response> => {
   const own = await authorization()
-  const body = json === undefined ? {} : { body: JSON.stringify(json) }
   const type = json === undefined ? {} : { 'content-type': 'application/json' }
-  const response = await fetch(`${server}/api/v1${path}`, { method, headers: { ...own, ...type, ...headers }, ...body })
+  const response = await fetch(`${server}/api/v1${path}`, {
+    method,
+    headers: { ...own, ...type, ...headers },
+    ...(json === undefined ? {} : { body: JSON.stringify(json) }),
+    ...(body === undefined ? {} : { body }),
+    ...(signal === undefined ? {} : { signal }),
+  })
   if (!response.ok) throw refusalOf(response.status, await response.json().catch(() => ({})))
   return response
-}
-
-/** Sends a file as the body, with an XMLHttpRequest, because `fetch` does not report how much it has sent. */
-export const sendFile = async <T>(
-  path: string,
-  { file, type, onProgress }: { file: File; type: string; onProgress: (share: number) => void },
-): Promise<T> => {
-  const headers = { ...(await authorization()), 'content-type': type }
-  return new Promise((resolve, reject) => {
-    const sending = new XMLHttpRequest()
-    sending.open('POST', `${server}/api/v1${path}`)
-    for (const [name, value] of Object.entries(headers)) sending.setRequestHeader(name, value)
-    sending.responseType = 'json'
-    sending.upload.onprogress = ({ loaded, total }) => onProgress(total === 0 ? 1 : loaded / total)
-    sending.onload = () => {
-      if (sending.status === 200) resolve(sending.response)
-      else reject(refusalOf(sending.status, sending.response ?? {}))
-    }
-    sending.onerror = () => reject(new SkepError('network_error', 'The server did not answer'))
-    sending.send(file)
-  })
 }
 
 /** Lets the browser save a file. */

@@ -1,4 +1,6 @@
 import { useState } from 'preact/hooks'
+import { CelField, celFaultsAt } from './cel-field.tsx'
+import { celNames } from './cel-names.ts'
 import { useSession } from './context.ts'
 import {
   type DefinitionDraft,
@@ -278,48 +280,57 @@ const ABOUT_RULES: Readonly<Record<string, string>> = {
   delete: 'Who may delete it',
 }
 
-const Rules = ({ draft, isReadOnly, error, onChange }: FormProps) => (
-  <section class="card pad" aria-labelledby="rules">
-    <h2 id="rules">Rules</h2>
-    <p class="quiet">
-      Expressions in CEL over <code>auth</code>, <code>record</code>, <code>next</code> and <code>now</code>. Empty
-      means admins only, who pass every rule.
-    </p>
-    {RULES.map((rule) => (
-      <Field key={rule} label={rule} required hint={ABOUT_RULES[rule]} fault={faultsAt(error, `/rules/${rule}`)}>
-        {({ 'aria-required': _, ...control }) => (
-          <textarea
+const variablesOf = (rule: string) =>
+  rule === 'update' ? (['auth', 'record', 'next'] as const) : (['auth', 'record'] as const)
+
+const Rules = ({ draft, isReadOnly, error, onChange }: FormProps) => {
+  const { collections } = useSession()
+  const fields = Object.fromEntries(draft.fields.map(({ name, schema }) => [name, schema]))
+  const namesIn = (rule: string) =>
+    celNames({ fields, collections: collections.data ?? [], variables: variablesOf(rule), isBare: false })
+  return (
+    <section class="card pad" aria-labelledby="rules">
+      <h2 id="rules">Rules</h2>
+      <p class="quiet">
+        Expressions in CEL over <code>auth</code>, <code>record</code>, <code>next</code> and <code>now</code>. Empty
+        means admins only, who pass every rule.
+      </p>
+      {RULES.map((rule) => (
+        <Field key={rule} label={rule} required hint={ABOUT_RULES[rule]} fault={faultsAt(error, `/rules/${rule}`)}>
+          {() => (
+            <CelField
+              label={rule}
+              value={draft.rules[rule] ?? ''}
+              placeholder="Admins only"
+              names={namesIn(rule)}
+              faults={celFaultsAt(error, `/rules/${rule}`)}
+              isReadOnly={isReadOnly}
+              isEager
+              onChange={(value) =>
+                onChange({ ...draft, rules: { ...draft.rules, [rule]: value.trim() === '' ? null : value } })
+              }
+            />
+          )}
+        </Field>
+      ))}
+      <Field label="When the owner is deleted" required>
+        {(control) => (
+          <select
             {...control}
-            class="code"
-            rows={1}
-            spellcheck={false}
-            placeholder="Admins only"
-            readOnly={isReadOnly}
-            value={draft.rules[rule] ?? ''}
-            onInput={({ currentTarget: { value } }) =>
-              onChange({ ...draft, rules: { ...draft.rules, [rule]: value.trim() === '' ? null : value } })
+            disabled={isReadOnly}
+            value={draft.owner}
+            onChange={({ currentTarget: { value } }) =>
+              onChange({ ...draft, owner: value === 'keep' ? 'keep' : 'delete' })
             }
-          />
+          >
+            <option value="delete">Delete their records</option>
+            <option value="keep">Keep their records without an owner</option>
+          </select>
         )}
       </Field>
-    ))}
-    <Field label="When the owner is deleted" required>
-      {(control) => (
-        <select
-          {...control}
-          disabled={isReadOnly}
-          value={draft.owner}
-          onChange={({ currentTarget: { value } }) =>
-            onChange({ ...draft, owner: value === 'keep' ? 'keep' : 'delete' })
-          }
-        >
-          <option value="delete">Delete their records</option>
-          <option value="keep">Keep their records without an owner</option>
-        </select>
-      )}
-    </Field>
-  </section>
-)
+    </section>
+  )
+}
 
 /** A definition as a form. It keeps what it does not show. */
 export const DefinitionForm = (props: FormProps) => {

@@ -1,93 +1,19 @@
-import { useSession } from './context.ts'
-import { Picture } from './picture.tsx'
-import { type FieldOf, fieldsOf, labelOf, sortsOf } from './records.ts'
+import type { VNode } from 'preact'
+import { useEffect, useMemo, useRef } from 'preact/hooks'
+import { type Kind, kindOf } from './definition-draft.ts'
+import { Cell, Owner } from './record-cell.tsx'
+import { type FieldOf, fieldsOf, sortsOf } from './records.ts'
 import { setQuery } from './router.ts'
 import type { Definition, RecordBody } from './types.ts'
 import { Icon, Scrolled, Time } from './ui.tsx'
+import type { LongList } from './use-long-list.ts'
+import { useVirtualRows } from './virtual-rows.ts'
 
-/** The rest of a longer text is in the record itself. */
-const MAX_CELL_LENGTH = 120
+/** As in `lists.css`. */
+const ROW_HEIGHT_REM = 2.875
 
-const short = (text: string): string => (text.length <= MAX_CELL_LENGTH ? text : `${text.slice(0, MAX_CELL_LENGTH)}…`)
-
-const None = () => <span class="quiet">—</span>
-
-interface CellProps {
-  readonly field: FieldOf
-  readonly record: RecordBody
-}
-
-const expandedOf = (record: RecordBody, name: string): readonly unknown[] => {
-  const { expanded } = record
-  if (typeof expanded !== 'object' || expanded === null) return []
-  const found: unknown = Reflect.get(expanded, name)
-  return Array.isArray(found) ? found : found === null || found === undefined ? [] : [found]
-}
-
-const idsOf = (value: unknown): readonly number[] =>
-  (Array.isArray(value) ? value : [value]).filter((id): id is number => typeof id === 'number')
-
-const hasId = (value: unknown, id: number): boolean =>
-  typeof value === 'object' && value !== null && 'id' in value && value.id === id
-
-const References = ({ field, record, target }: CellProps & { target: string }) => {
-  const { collections } = useSession()
-  const ids = idsOf(record[field.name])
-  if (ids.length === 0) return <None />
-  if (target === 'files') {
-    return (
-      <>
-        {ids.map((id) => (
-          <span key={id} class="chip">
-            <Picture id={id} />#{id}
-          </span>
-        ))}
-      </>
-    )
-  }
-  const known = expandedOf(record, field.name)
-  const definition = collections.data?.find(({ name }) => name === target)
-  return (
-    <>
-      {ids.map((id) => (
-        <span key={id} class="chip">
-          <bdi>
-            {short(
-              labelOf(
-                target,
-                known.find((each) => hasId(each, id)),
-                definition,
-              ) || `#${id}`,
-            )}
-          </bdi>
-        </span>
-      ))}
-    </>
-  )
-}
-
-const Cell = ({ field, record }: CellProps) => {
-  const value = record[field.name]
-  const target = field.schema['x-ref']
-  if (value === null || value === undefined) return <None />
-  if (target !== undefined) return <References field={field} record={record} target={target} />
-  if (typeof value === 'boolean')
-    return value ? (
-      <span class="yes">
-        <Icon name="check" />
-        Yes
-      </span>
-    ) : (
-      <span class="quiet">No</span>
-    )
-  if (typeof value === 'string') {
-    if (value === '') return <span class="quiet">empty</span>
-    if (field.schema.format === 'date-time') return <Time value={value} />
-    return <bdi>{short(value)}</bdi>
-  }
-  if (typeof value === 'number') return <>{value}</>
-  return <code>{short(JSON.stringify(value))}</code>
-}
+/** Of the columns that every record has: id, owner, created, changed. */
+const SYSTEM_COLUMNS_COUNT = 4
 
 const Heading = ({
   name,
@@ -116,23 +42,125 @@ const Heading = ({
   )
 }
 
-interface TableProps {
-  readonly definition: Definition
-  readonly records: readonly RecordBody[]
-  readonly sort: string
-  readonly isLoading: boolean
+/** Columns have widths of their own, because with those of their content they would change while one scrolls. */
+const WIDTHS: Readonly<Partial<Record<Kind, string>>> = {
+  integer: 'short',
+  number: 'short',
+  boolean: 'short',
+  'date-time': 'time',
+  date: 'time',
+  choice: 'time',
+  reference: 'time',
 }
 
-/** One page of records; each row opens its record. */
-export const RecordTable = ({ definition, records, sort, isLoading }: TableProps) => {
-  const fields = fieldsOf(definition)
+const Columns = ({ fields }: { fields: readonly FieldOf[] }) => (
+  <colgroup>
+    <col class="short" />
+    {fields.map(({ name, schema }) => (
+      <col key={name} class={WIDTHS[kindOf(schema)] ?? 'wide'} />
+    ))}
+    <col class="time" />
+    <col class="time" />
+    <col class="time" />
+  </colgroup>
+)
+
+const open = ({ id }: RecordBody) => setQuery({ record: String(id) })
+
+interface RowProps {
+  readonly definition: Definition
+  readonly fields: readonly FieldOf[]
+  readonly record: RecordBody
+  /** Counted from 1, after the row of headings. */
+  readonly position: number
+}
+
+const Row = ({ definition, fields, record, position }: RowProps) => (
+  // The button in the first cell does the same by keyboard.
+  <tr aria-rowindex={position + 1} onClick={() => open(record)}>
+    <th scope="row">
+      <button
+        type="button"
+        class="row-open"
+        aria-label={`Open ${definition.singular} ${record.id}`}
+        onClick={(event) => {
+          event.stopPropagation()
+          open(record)
+        }}
+      >
+        {record.id}
+      </button>
+    </th>
+    {fields.map((field) => (
+      <td key={field.name}>
+        <Cell field={field} record={record} />
+      </td>
+    ))}
+    <td>
+      <Owner record={record} />
+    </td>
+    <td>
+      <Time value={record.created_at} />
+    </td>
+    <td>
+      <Time value={record.updated_at} />
+    </td>
+  </tr>
+)
+
+/** The rendered rows of records, because Preact passes over a row that is the same object as before. */
+const useRows = (definition: Definition, fields: readonly FieldOf[]) => {
+  const known = useMemo(
+    () => new WeakMap<RecordBody, { readonly position: number; readonly row: VNode }>(),
+    [definition],
+  )
+  return (record: RecordBody, position: number): VNode => {
+    const former = known.get(record)
+    if (former?.position === position) return former.row
+    const row = <Row key={record.id} definition={definition} fields={fields} record={record} position={position} />
+    known.set(record, { position, row })
+    return row
+  }
+}
+
+/** Stands for rows that are not rendered. */
+const Space = ({ height }: { height: number }) =>
+  height === 0 ? null : (
+    <tr class="space">
+      <td style={{ height: `${height}px` }} />
+    </tr>
+  )
+
+const rootFontSize = (): number => Number.parseFloat(getComputedStyle(document.documentElement).fontSize)
+
+interface TableProps {
+  readonly definition: Definition
+  readonly list: LongList<RecordBody>
+  readonly sort: string
+}
+
+/** All records of a list, read as they are scrolled into view; each row opens its record. */
+export const RecordTable = ({ definition, list, sort }: TableProps) => {
+  const { view, shownKey, isOutdated, show } = list
+  const fields = useMemo(() => fieldsOf(definition), [definition])
   const sorts = sortsOf(definition)
-  const open = ({ id }: RecordBody) => setQuery({ record: String(id) })
+  const rowOf = useRows(definition, fields)
+  const scroller = useRef<HTMLElement>(null)
+  const count = view === null ? 0 : view.count + (view.isComplete ? 0 : 1)
+  const { rows, before, after } = useVirtualRows({ scroller, count, rowHeight: ROW_HEIGHT_REM * rootFontSize() })
+  const [from, to] = [rows[0]?.index ?? 0, rows.at(-1)?.index ?? 0]
+  useEffect(() => {
+    scroller.current?.scrollTo({ top: 0 })
+  }, [shownKey])
+  useEffect(() => {
+    if (!isOutdated) show(from, to)
+  }, [show, isOutdated, shownKey, from, to, view?.count])
   return (
-    <Scrolled label={`Records of ${definition.name}`} isLoading={isLoading}>
-      <table class="records">
+    <Scrolled label={definition.name} isLoading={isOutdated} scroller={scroller}>
+      <table class="records" aria-rowcount={view?.isComplete ? view.count + 1 : -1}>
+        <Columns fields={fields} />
         <thead>
-          <tr>
+          <tr aria-rowindex={1}>
             <Heading name="id" label="ID" sort={sort} sorts={sorts} />
             {fields.map(({ name }) => (
               <Heading key={name} name={name} sort={sort} sorts={sorts} />
@@ -143,44 +171,18 @@ export const RecordTable = ({ definition, records, sort, isLoading }: TableProps
           </tr>
         </thead>
         <tbody>
-          {records.map((record) => (
-            // The button in the first cell does the same by keyboard.
-            <tr key={record.id} onClick={() => open(record)}>
-              <th scope="row">
-                <button
-                  type="button"
-                  class="row-open"
-                  aria-label={`Open ${definition.singular} ${record.id}`}
-                  onClick={(event) => {
-                    event.stopPropagation()
-                    open(record)
-                  }}
-                >
-                  {record.id}
-                </button>
-              </th>
-              {fields.map((field) => (
-                <td key={field.name}>
-                  <Cell field={field} record={record} />
-                </td>
-              ))}
-              <td>
-                {record.owner_id === null ? (
-                  <None />
-                ) : (
-                  <bdi>
-                    {short(labelOf('users', expandedOf(record, 'owner')[0], undefined) || `#${record.owner_id}`)}
-                  </bdi>
-                )}
-              </td>
-              <td class="nowrap">
-                <Time value={record.created_at} />
-              </td>
-              <td class="nowrap">
-                <Time value={record.updated_at} />
-              </td>
-            </tr>
-          ))}
+          <Space height={before} />
+          {rows.map(({ index }) => {
+            const record = view?.at(index) ?? null
+            return record === null ? (
+              <tr key={`at ${index}`} class="waiting">
+                <td colSpan={fields.length + SYSTEM_COLUMNS_COUNT}>Loading…</td>
+              </tr>
+            ) : (
+              rowOf(record, index + 1)
+            )
+          })}
+          <Space height={after} />
         </tbody>
       </table>
     </Scrolled>

@@ -57,27 +57,47 @@ const toChoice = (target: string, definition: Definition | undefined) => (record
   hint: 'email' in record ? String(record.email) : `#${record.id}`,
 })
 
-/** What a reference to `target` may lead to, by a part of its name. */
+/** A search of files looks at no more than a hundred times as many. */
+const MAX_FILE_PAGES_COUNT = 50
+
+/** Files by a part of their name, the newest first. The API lists files, but does not search them. */
+const searchFiles = async (text: string, isWanted: () => boolean): Promise<readonly StoredFile[]> => {
+  const wanted = text.toLowerCase()
+  const found: StoredFile[] = []
+  let cursor: string | null = null
+  for (let pages = 0; pages < MAX_FILE_PAGES_COUNT && isWanted(); pages++) {
+    const size = wanted === '' ? MAX_CHOICES_COUNT : 100
+    const page: Page<StoredFile> = await call('GET', '/files/', { query: { size, total: 'false', cursor } })
+    found.push(...page.items.filter(({ filename }) => filename.toLowerCase().includes(wanted)))
+    cursor = page.next_cursor
+    if (cursor === null || found.length >= MAX_CHOICES_COUNT) break
+  }
+  return found.slice(0, MAX_CHOICES_COUNT)
+}
+
+/** A filter for a text as it is typed and as names are written, because filters tell capitals from small letters. */
+const containsText = (field: string, text: string): string => {
+  const capitalized = text.charAt(0).toUpperCase() + text.slice(1)
+  const forms = [...new Set([text, text.toLowerCase(), capitalized])]
+  return forms.map((form) => `${field}.contains(${JSON.stringify(form)})`).join(' || ')
+}
+
+/** What a reference to `target` may lead to, by a part of its name. A long search ends when it is no longer wanted. */
 export const searchTarget = async (
   target: string,
   text: string,
   definition: Definition | undefined,
+  isWanted: () => boolean,
 ): Promise<readonly Choice[]> => {
   const query = { size: MAX_CHOICES_COUNT, total: 'false' }
   if (target === 'users') {
     const page = await call<Page<User>>('GET', '/users/', { query: { ...query, q: text } })
     return page.items.map(toChoice(target, definition))
   }
-  if (target === 'files') {
-    const page = await call<Page<StoredFile>>('GET', '/files/', { query })
-    const wanted = text.toLowerCase()
-    return page.items
-      .filter(({ filename }) => filename.toLowerCase().includes(wanted))
-      .map(toChoice(target, definition))
-  }
+  if (target === 'files') return (await searchFiles(text, isWanted)).map(toChoice(target, definition))
   const label = labelFieldOf(definition)
   const isSearched = definition !== undefined && definition.search.length > 0
-  const filter = text === '' || label === null ? '' : `${label}.contains(${JSON.stringify(text)})`
+  const filter = text === '' || label === null ? '' : containsText(label, text)
   const search = isSearched ? { q: text } : { filter }
   const page = await call<Page<RecordBody>>('GET', pathOf(target), { query: { ...query, ...search } })
   return page.items.map(toChoice(target, definition))

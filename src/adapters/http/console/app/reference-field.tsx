@@ -66,7 +66,7 @@ const Search = ({ control, target, ids, onChoose }: SearchProps) => {
     if (!isOpen) return
     let isOver = false
     const timer = setTimeout(async () => {
-      const found = await searchTarget(target, text.trim(), definition).catch(() => [])
+      const found = await searchTarget(target, text.trim(), definition, () => !isOver).catch(() => [])
       if (isOver) return
       setChoices(found)
       setActive(0)

@@ -1,4 +1,4 @@
-import type { ComponentChildren } from 'preact'
+import type { ComponentChildren, RefObject } from 'preact'
 import { useEffect, useId, useRef, useState } from 'preact/hooks'
 import { SkepError } from './api.ts'
 import { SITE } from './site.ts'
@@ -21,6 +21,7 @@ const ICONS = {
   down: 'M12 5v14M6 13l6 6 6-6',
   gear: 'M4 6h10M18 6h2M4 12h2M10 12h10M4 18h8M16 18h4M14 6a2 2 0 1 0 4 0 2 2 0 0 0-4 0zM6 12a2 2 0 1 0 4 0 2 2 0 0 0-4 0zM12 18a2 2 0 1 0 4 0 2 2 0 0 0-4 0z',
   download: 'M12 4v11M7 10l5 5 5-5M5 20h14',
+  transfer: 'M7 20V5M3 9l4-4 4 4M17 4v15M13 15l4 4 4-4',
   check: 'M5 12.500l4.500 4.500L19 7',
 } as const
 
@@ -238,13 +239,14 @@ export const Confirm = ({ title, action, onConfirm, onClose, children }: Confirm
 interface ScrolledProps {
   readonly label: string
   readonly isLoading?: boolean
+  readonly scroller?: RefObject<HTMLElement | null>
   readonly children: ComponentChildren
 }
 
-/** A table that may be wider than the page. */
-export const Scrolled = ({ label, isLoading = false, children }: ScrolledProps) => (
+/** A table that may be wider than the page, or longer. */
+export const Scrolled = ({ label, isLoading = false, scroller, children }: ScrolledProps) => (
   // biome-ignore lint/a11y/noNoninteractiveTabindex: otherwise it could not be scrolled by keyboard
-  <section class="card table-scroll" aria-label={label} tabIndex={0} aria-busy={isLoading}>
+  <section ref={scroller ?? null} class="card table-scroll" aria-label={label} tabIndex={0} aria-busy={isLoading}>
     {children}
   </section>
 )

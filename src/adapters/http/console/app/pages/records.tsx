@@ -1,9 +1,10 @@
 import { useEffect, useState } from 'preact/hooks'
-import { SkepError } from '../api.ts'
+import { CelField, celFaultsAt } from '../cel-field.tsx'
+import { celNames } from '../cel-names.ts'
 import { useSession } from '../context.ts'
 import { useLive } from '../live.ts'
-import { type Loaded, useAction } from '../loading.ts'
-import { Pager, usePages } from '../pager.tsx'
+import { useAction } from '../loading.ts'
+import { MAX_LISTED_COUNT } from '../long-list.ts'
 import { RecordDrawer } from '../record-drawer.tsx'
 import { revert } from '../record-history.tsx'
 import { RecordTable } from '../record-table.tsx'
@@ -11,14 +12,30 @@ import { fieldsOf, pathOf } from '../records.ts'
 import { hrefOf, setQuery, usePlace } from '../router.ts'
 import { PageHead } from '../shell.tsx'
 import { TransferMenu } from '../transfer.tsx'
-import type { Definition, Page, RecordBody } from '../types.ts'
+import type { Definition, RecordBody } from '../types.ts'
 import { Button, count, Empty, Failure, Icon, Loading } from '../ui.tsx'
+import { type LongList, useLongList } from '../use-long-list.ts'
 
 const NEWEST_FIRST = '-created_at'
 
-const totalText = ({ total, total_at_least }: Page<unknown>): string | null => {
-  if (total !== null) return total === 1 ? '1 record' : `${count(total)} records`
-  return total_at_least === undefined ? null : `more than ${count(total_at_least)} records`
+interface ListProps {
+  readonly definition: Definition
+  readonly list: LongList<RecordBody>
+  readonly sort: string
+  readonly isFiltered: boolean
+  readonly isLive: boolean
+}
+
+const records = (total: number): string => (total === 1 ? '1 record' : `${count(total)} records`)
+
+/** What a search does not count to its end is at least so much. */
+const totalText = ({ definition, list: { view }, isFiltered }: ListProps): string | null => {
+  if (view === null || view.first === null) return null
+  const { total, total_at_least: atLeast } = view.first
+  if (!isFiltered) return records(definition.records)
+  if (view.isComplete && view.count < MAX_LISTED_COUNT) return records(view.count)
+  if (total !== null) return records(total)
+  return atLeast === undefined ? null : `more than ${records(Math.max(atLeast, view.count))}`
 }
 
 interface FiltersProps {
@@ -34,7 +51,13 @@ const Filters = ({ definition, q, filter, error }: FiltersProps) => {
   useEffect(() => setDraft({ q, filter }), [q, filter])
   const apply = () => setQuery({ q: draft.q, filter: draft.filter })
   const example = fieldsOf(definition).find(({ schema }) => schema.type === 'boolean')
-  const isFaulty = error instanceof SkepError && error.errors.some(({ pointer }) => pointer === '/filter')
+  const { collections } = useSession()
+  const names = celNames({
+    fields: definition.schema.properties ?? {},
+    collections: collections.data ?? [],
+    variables: ['auth'],
+    isBare: true,
+  })
   return (
     <search>
       <form
@@ -57,19 +80,19 @@ const Filters = ({ definition, q, filter, error }: FiltersProps) => {
             />
           </label>
         )}
-        <label class="filter-field">
-          <span class="hidden">Filter</span>
-          <input
-            class="code"
+        <div class="filter-field">
+          <CelField
+            label="Filter"
             value={draft.filter}
-            spellcheck={false}
-            autocapitalize="none"
-            aria-invalid={isFaulty || undefined}
             placeholder={`Filter, such as ${example === undefined ? 'created_at > now - duration("24h")' : `!${example.name}`}`}
-            onInput={({ currentTarget }) => setDraft({ ...draft, filter: currentTarget.value })}
+            names={names}
+            faults={draft.filter === filter ? celFaultsAt(error, '/filter') : []}
+            isOneLine
+            onChange={(value) => setDraft((before) => ({ ...before, filter: value }))}
+            onEnter={apply}
             onBlur={apply}
           />
-        </label>
+        </div>
         {q + filter !== '' && (
           <Button kind="quiet" onClick={() => setQuery({ q: null, filter: null })}>
             Clear
@@ -81,14 +104,6 @@ const Filters = ({ definition, q, filter, error }: FiltersProps) => {
       </form>
     </search>
   )
-}
-
-interface ListProps {
-  readonly definition: Definition
-  readonly list: Loaded<Page<RecordBody>>
-  readonly sort: string
-  readonly isFiltered: boolean
-  readonly isLive: boolean
 }
 
 const NoRecords = ({ definition, isFiltered }: Pick<ListProps, 'definition' | 'isFiltered'>) =>
@@ -105,22 +120,24 @@ const NoRecords = ({ definition, isFiltered }: Pick<ListProps, 'definition' | 'i
     </Empty>
   )
 
-const List = ({ definition, list, sort, isFiltered, isLive }: ListProps) => {
-  const { data, error, isLoading } = list
-  if (data === null) return isLoading ? <Loading /> : null
-  const total = totalText(data)
+const List = (props: ListProps) => {
+  const { definition, list, sort, isFiltered, isLive } = props
+  const { view, error } = list
+  if (view === null) return error === null ? <Loading /> : null
+  const total = totalText(props)
   return (
     <>
       <p class="list-status">
         {total !== null && <span>{total}</span>}
+        {view.count >= MAX_LISTED_COUNT && <span>The first {count(MAX_LISTED_COUNT)} are listed: filter them</span>}
         <span class={isLive ? 'live on' : 'live'} title="Whether changes by others are shown at once">
           {isLive ? 'Live' : 'Connecting'}
         </span>
       </p>
-      {data.items.length === 0 && error === null ? (
+      {view.count === 0 && view.isComplete && error === null ? (
         <NoRecords definition={definition} isFiltered={isFiltered} />
       ) : (
-        <RecordTable definition={definition} records={data.items} sort={sort} isLoading={isLoading} />
+        <RecordTable definition={definition} list={list} sort={sort} />
       )}
     </>
   )
@@ -163,15 +180,15 @@ const Records = ({ definition }: { definition: Definition }) => {
   const references = fieldsOf(definition).flatMap(({ name: field, schema }) =>
     schema['x-ref'] === undefined || schema['x-ref'] === 'files' ? [] : [field],
   )
-  const list = usePages<RecordBody>(pathOf(name), { q, filter, sort, expand: ['owner', ...references].join(',') })
+  const list = useLongList<RecordBody>(pathOf(name), { q, filter, sort, expand: ['owner', ...references].join(',') })
   const refresh = () => {
-    list.reload()
+    list.refresh()
     collections.reload()
   }
   const [deleted, setDeleted] = useState<RecordBody | null>(null)
   const isLive = useLive(name === 'items' ? 'items/all' : name, refresh)
   return (
-    <>
+    <div class="fill">
       <PageHead title={name}>
         <a class="button plain" href={hrefOf(`collections/${name}/definition`)}>
           <Icon name="gear" />
@@ -196,7 +213,6 @@ const Records = ({ definition }: { definition: Definition }) => {
         />
       )}
       <List definition={definition} list={list} sort={sort} isFiltered={q + filter !== ''} isLive={isLive} />
-      <Pager pages={list} />
       {open !== null && (
         <RecordDrawer
           key={open}
@@ -210,7 +226,7 @@ const Records = ({ definition }: { definition: Definition }) => {
           }}
         />
       )}
-    </>
+    </div>
   )
 }
 

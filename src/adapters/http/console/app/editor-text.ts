@@ -1,0 +1,44 @@
+import { Annotation } from '@codemirror/state'
+import { EditorView } from '@codemirror/view'
+
+const isFromOutside = Annotation.define<true>()
+
+/**
+ * Keeps the text of an editor and the value that its owner has for it equal. The owner may learn of a text when more has
+ * been typed already, and then hands back a value that the editor itself has told: that one is ignored.
+ */
+export const createTextSync = (onChange: (text: string) => void) => {
+  let told: string[] = []
+  return {
+    extension: EditorView.updateListener.of(({ docChanged, transactions, state }) => {
+      if (!docChanged || transactions.some((transaction) => transaction.annotation(isFromOutside))) return
+      const text = state.doc.toString()
+      told.push(text)
+      onChange(text)
+    }),
+    setText(view: EditorView, text: string): void {
+      const known = told.lastIndexOf(text)
+      told = told.slice(known + 1)
+      if (known !== -1 || text === view.state.doc.toString()) return
+      told = []
+      view.dispatch({
+        changes: { from: 0, to: view.state.doc.length, insert: text },
+        annotations: isFromOutside.of(true),
+      })
+    },
+  }
+}
+
+/**
+ * Replaces what is selected by what is typed. Left to the browser, the new text would get the look of the old one in an
+ * inline style, which the policy of the page refuses with an error.
+ */
+export const typeOver = EditorView.domEventHandlers({
+  beforeinput: (event, view) => {
+    const { inputType, data, isComposing } = event
+    if (inputType !== 'insertText' || data === null || isComposing || view.state.selection.main.empty) return false
+    event.preventDefault()
+    view.dispatch(view.state.replaceSelection(data), { userEvent: 'input.type', scrollIntoView: true })
+    return true
+  },
+})
