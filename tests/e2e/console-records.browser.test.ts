@@ -24,6 +24,8 @@ browserTest('changes by others appear, and a filter that is wrong is answered wi
   await page.getByRole('cell', { name: 'Groceries' }).first().waitFor()
 
   const filter = page.getByLabel('Filter')
+  await filter.click()
+  await page.locator('.cm-content').waitFor()
   await filter.fill('nothing == 1')
   await page.keyboard.press('Enter')
   await page.getByRole('alert').filter({ hasText: 'filter' }).waitFor()
