@@ -1,4 +1,5 @@
 import type { Case } from '../lib/case.ts'
+import { backup } from './backup.ts'
 import { bigFile } from './big-file.ts'
 import { coldStart } from './cold-start.ts'
 import { collectionCreates } from './collection-creates.ts'
@@ -50,6 +51,7 @@ export const CASES: readonly Case[] = [
   // Adds to the records that those before read.
   collectionOthers,
   collectionCreates,
+  backup,
   consoleList,
   coldStart,
   idleMemory,
