@@ -7,6 +7,9 @@ import { lookUpIn } from './look-up.ts'
 import { createPager } from './pages.ts'
 import { inserterOf, updaterOf } from './rows.ts'
 
+/** The advisory lock for decisions based on whether a backup is running. */
+const RUNNING_LOCK_KEY = 0x5ceb
+
 const insertBackup = inserterOf(backups)
 const updateBackup = updaterOf(backups)
 const DELETE = deleteById('backups', postgresPlaceholder)
@@ -26,39 +29,47 @@ export const createBackupReader = (connection: Connection, lock: Lock = ''): Bac
   }
 }
 
-export const createBackupRepository = (connection: Transaction): BackupRepository => ({
-  ...createBackupReader(connection, ROW_LOCK),
-  insert: (backup) => insertBackup(connection, backup),
-  update: (backup) => updateBackup(connection, backup),
-  async delete(id) {
-    void connection.change(DELETE, id)
-  },
-  async renew(id, now, leaseUntil) {
-    const { count } = await connection.change(
-      "UPDATE backups SET lease_until = $3 WHERE id = $1 AND state = 'running' AND lease_until > $2",
-      id,
-      now,
-      leaseUntil,
-    )
-    return count > 0
-  },
-  async beyondNewest(count, limit) {
-    const found = await connection.read<Row>(
-      `SELECT * FROM (
+export const createBackupRepository = (connection: Transaction): BackupRepository => {
+  const reader = createBackupReader(connection, ROW_LOCK)
+  return {
+    ...reader,
+    // Units that each begin a backup must look one after the other, because a row that is not there cannot be locked.
+    async isRunning(now) {
+      void connection.lock('SELECT pg_advisory_xact_lock($1)', RUNNING_LOCK_KEY)
+      return reader.isRunning(now)
+    },
+    insert: (backup) => insertBackup(connection, backup),
+    update: (backup) => updateBackup(connection, backup),
+    async delete(id) {
+      void connection.change(DELETE, id)
+    },
+    async renew(id, now, leaseUntil) {
+      const { count } = await connection.change(
+        "UPDATE backups SET lease_until = $3 WHERE id = $1 AND state = 'running' AND lease_until > $2",
+        id,
+        now,
+        leaseUntil,
+      )
+      return count > 0
+    },
+    async beyondNewest(count, limit) {
+      const found = await connection.read<Row>(
+        `SELECT * FROM (
          SELECT * FROM backups WHERE state = 'done' AND name IS NOT NULL ORDER BY created_at DESC, id DESC OFFSET $1) AS older
        ORDER BY created_at, id LIMIT $2`,
-      count,
-      limit,
-    )
-    return found.map(backups.fromRow)
-  },
-  async failAbandoned(before, { now, detail }) {
-    void connection.change(
-      `UPDATE backups SET state = 'failed', name = NULL, detail = $1, finished_at = $2
+        count,
+        limit,
+      )
+      return found.map(backups.fromRow)
+    },
+    async failAbandoned(before, { now, detail }) {
+      void connection.change(
+        `UPDATE backups SET state = 'failed', name = NULL, detail = $1, finished_at = $2
        WHERE state = 'running' AND lease_until <= $3`,
-      detail,
-      now,
-      before,
-    )
-  },
-})
+        detail,
+        now,
+        before,
+      )
+    },
+  }
+}
