@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { entriesOf, folder, processorTime, residentMemory, type Server, serve } from '../support/process.ts'
 import { openSocket } from '../support/socket.ts'
 import { until } from '../support/until.ts'
-import { END, MULTIPART, part } from '../support/uploads.ts'
+import { END, MULTIPART, part, upload } from '../support/uploads.ts'
 import { encodeFrame, OPCODE, openWire } from '../support/wire.ts'
 import { type Connection, openConnection, type RawAnswer } from './connection.ts'
 
@@ -285,6 +285,8 @@ test.skipIf(noProc || Bun.which('prlimit') === null)(
     using files = folder()
     await using skep = await start({ FILES_URL: `file:${files.path}` })
     const token = await register(skep, 'ann@example.com')
+    // Run from source, the module that detects types is read from the disk at the first upload.
+    expect((await upload(skep.call, { token })).status).toBe(201)
     using mine = await openConnection(skep.url)
     expect(await mine.get('/health')).toBe(200)
     const open = () => readdirSync(`/proc/${skep.pid}/fd`).length
