@@ -56,9 +56,9 @@ const serveHere = async (
   return { url: server.url, publicUrl, stop: (timeoutMs) => Promise.all([sockets.stop(), server.stop(timeoutMs)]) }
 }
 
-const serveInThreads = async (foundation: Foundation, { onThreads }: StartOptions, shared: SharedParts) => {
-  const threads = await startServingThreads(foundation, shared)
-  onThreads?.(threads.kill)
+const serveInThreads = async (foundation: Foundation, options: StartOptions, shared: SharedParts) => {
+  const threads = await startServingThreads(foundation, options, shared)
+  options.onThreads?.(threads.kill)
   return threads
 }
 

@@ -14,7 +14,7 @@ import { openFoundation, type ThreadPart } from './foundation.ts'
 import { serveApi } from './serving.ts'
 import type { FromThread, ThreadStart, ToThread } from './threads.ts'
 
-const { settings, secrets, thread, lockMemory, limitMemory }: ThreadStart = workerData
+const { settings, shownSettings, secrets, thread, lockMemory, limitMemory }: ThreadStart = workerData
 const log = createConsoleLog({ level: settings.LOG_LEVEL, format: settings.LOG_FORMAT, write: writeOutput })
 logCrashes(log)
 
@@ -47,7 +47,7 @@ const part: ThreadPart = {
   openBus: (ownSamples) => openThreadBus({ port, memory: limitMemory, clock: systemClock, ownSamples }),
 }
 try {
-  const options = { settings, log }
+  const options = { settings, shownSettings, log }
   const foundation = await openFoundation(options, closers, part)
   const { server, sockets, publicUrl } = await serveApi(foundation, options, closers, async () => {
     if (stopping) throw new Error('stopping')

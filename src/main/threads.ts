@@ -1,16 +1,17 @@
 import { Worker } from 'node:worker_threads'
-import type { Settings } from '../adapters/env/settings.ts'
+import type { Settings, ShownSetting } from '../adapters/env/settings.ts'
 import { createMemorySocketSlots } from '../adapters/memory/socket-slots.ts'
 import { createLockMemory, openWritersLock, type WritersLock } from '../adapters/sqlite/writers-lock.ts'
 import { createHub, type Hub } from '../adapters/threads/hub.ts'
 import type { Message } from '../adapters/threads/peer.ts'
 import { createLimitMemory, type LimitMemory } from '../adapters/threads/rate-limiter.ts'
 import type { Clock } from '../application/ports/system.ts'
-import type { Foundation, Secrets, ThreadPart } from './foundation.ts'
+import type { Foundation, Secrets, StartOptions, ThreadPart } from './foundation.ts'
 
 /** What a thread that serves is started with. */
 export interface ThreadStart {
   readonly settings: Settings
+  readonly shownSettings: readonly ShownSetting[]
   readonly secrets: Secrets
   /** Its number, from 1 on. The main thread is 0. */
   readonly thread: number
@@ -128,17 +129,21 @@ const crash = (): void => {
 }
 
 /** Starts `settings.WORKERS` threads. Rejects if one of them cannot serve. */
-export const startServingThreads = async (foundation: Foundation, shared: SharedParts): Promise<ServingThreads> => {
+export const startServingThreads = async (
+  foundation: Foundation,
+  { shownSettings = [] }: Pick<StartOptions, 'shownSettings'>,
+  shared: SharedParts,
+): Promise<ServingThreads> => {
   const { settings, log, store, secret, previous } = foundation
-  // Only the main thread sends mail; parsed templates cannot be copied.
-  const { MAIL_TEMPLATES: _, ...copied } = settings
+  // Functions cannot be copied. Only the main thread sends mail and runs jobs.
+  const { MAIL_TEMPLATES: _, BACKUP_SCHEDULE: __, ...copied } = settings
   const running = new Map<number, RunningThread>()
   let isStopping = false
 
   const run = (thread: number, port: number): Promise<Listening> => {
     const { lockMemory, limitMemory } = shared
     const secrets = { secret, previous }
-    const start = { settings: { ...copied, PORT: port }, secrets, thread, lockMemory, limitMemory }
+    const start = { settings: { ...copied, PORT: port }, shownSettings, secrets, thread, lockMemory, limitMemory }
     const one = runThread(start, shared, foundation)
     running.set(thread, one)
     void one.listening.then(({ port: actual }) => one.ended.then(() => replace(thread, actual))).catch(() => {})

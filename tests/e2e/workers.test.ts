@@ -183,6 +183,21 @@ test('the sockets of a killed thread close, the others stay, and the user may op
 
 const failedAnswer = (): Answer<Fields> => ({ status: 0, body: {}, headers: new Headers() })
 
+test('every thread has the settings of the program, whatever they are', async () => {
+  using home = folder()
+  const created = await run(['admin', 'create', 'root@example.com'], { cwd: home.path, env: embeddedOnly })
+  const password = /password: (\S+)/i.exec(created.stdout)?.[1] ?? ''
+  const env = { ...embeddedOnly, WORKERS: '2', BACKUP_SCHEDULE: '0 3 * * *', LOG_LEVEL: 'error' }
+  await using skep = await serve({ cwd: home.path, env })
+  const form = { username: 'root@example.com', password }
+  const token = String((await skep.call('POST', '/auth/token', { form })).body.access_token)
+  for (let n = 0; n < 8; n++) {
+    const { status, body } = await skep.call('GET', '/admin/settings', { token })
+    expect(status).toBe(200)
+    expect(JSON.stringify(body)).toContain('0 3 * * *')
+  }
+})
+
 test('the program stops with exit code 0 and leaves one database file', async () => {
   using home = folder()
   const env = { ...embeddedOnly, WORKERS: '2', DATA_DIR: join(home.path, 'data'), SHUTDOWN_TIMEOUT: '5s' }
