@@ -72,7 +72,7 @@ const stretchOf = (read: readonly Found[], filter: AuditFilter, isComplete: bool
   return { found, reached: ended ? null : last.position }
 }
 
-/** How much of one log is read for a page. */
+/** Limits of what is read of one log for a page. */
 interface Limits {
   /** Entries that the filter selects. */
   readonly limit: number

@@ -1,14 +1,13 @@
-import type { AuditDetails } from '../domain/audit.ts'
 import { AppError, notFound } from '../domain/errors.ts'
 import { userDeletedEvent, userEvent } from '../domain/event.ts'
 import type { Page } from '../domain/page.ts'
 import type { Caller, Principal } from '../domain/session.ts'
-import { type Instant, normalizeEmail, type Role, type User } from '../domain/user.ts'
+import { normalizeEmail, type Role, type User } from '../domain/user.ts'
 import { requireActiveActorLocked, requireAdmin } from './access.ts'
 import type { Attempts } from './attempts.ts'
 import { audit } from './audit.ts'
 import type { Catalog } from './catalog.ts'
-import { ifVerified, queueNotification, requireNotification, requireTokenMail } from './mail-tokens.ts'
+import { queueNotification } from './mail-tokens.ts'
 import { createOwnSession } from './own-session.ts'
 import { requireStrong } from './passwords.ts'
 import type { UserQuery } from './ports/accounts.ts'
@@ -18,6 +17,14 @@ import type { AccessTokens, OpaqueTokens, PasswordHasher } from './ports/securit
 import type { Clock, Reserve } from './ports/system.ts'
 import { createRegistrations, type Registrations } from './registrations.ts'
 import type { TokenPair } from './token-issuer.ts'
+import {
+  announceAddressChange,
+  changesOf,
+  deleteForbiddenLinks,
+  endAccess,
+  isSameUser,
+  requestEmailChange,
+} from './user-changes.ts'
 import { createUserReferenceCheck } from './user-references.ts'
 
 export interface UserChanges {
@@ -95,77 +102,10 @@ const deleteResetAndAddressChangeTokens = async (tx: Tx, user: User): Promise<vo
   if (pending !== null && pending.email !== user.email) await tx.mailTokens.delete(user.id, 'verify')
 }
 
-/** What an entry about a change says: which fields changed, and rights before and after. */
-const changesOf = (before: User, after: User, newAddress: boolean): AuditDetails => {
-  const fields = (['name', 'email', 'role', 'isActive'] as const).filter((field) => before[field] !== after[field])
-  return {
-    ...(fields.length > 0 && { changed: fields.map((field) => (field === 'isActive' ? 'is_active' : field)).join() }),
-    ...(before.role !== after.role && { role_before: before.role, role_after: after.role }),
-    ...(before.isActive !== after.isActive && { is_active: after.isActive }),
-    ...(newAddress && { new_address_requested: true }),
-  }
-}
-
-/** Whether only the time differs. */
-const isSameUser = (before: User, after: User): boolean =>
-  before.name === after.name &&
-  before.email === after.email &&
-  before.role === after.role &&
-  before.isActive === after.isActive
-
-/**
- * Deletes the signed links of users who may no longer see the file, so that they do not work even if the right is
- * granted again.
- */
-const deleteForbiddenLinks = async (tx: Tx, before: User, after: User): Promise<void> => {
-  if (before.isActive && !after.isActive) {
-    await tx.fileLinks.deleteAll({ creatorId: after.id })
-    await tx.fileLinks.deleteAll({ ownerId: after.id })
-  }
-  if (before.role === 'admin' && after.role !== 'admin') {
-    await tx.fileLinks.deleteAll({ creatorId: after.id, foreign: true })
-  }
-}
-
-/** Ends every session and invalidates every mailed token, so that reactivating the account restores none of them. */
-const endAccess = async (tx: Tx, userId: number): Promise<void> => {
-  await tx.sessions.deleteAll(userId, null)
-  await tx.mailTokens.delete(userId)
-}
-
 const requireRemainingAdmin = async (tx: Tx, before: User, after: User | null): Promise<void> => {
   const isActiveAdmin = (user: User | null) => user?.isActive && user.role === 'admin'
   if (!isActiveAdmin(before) || isActiveAdmin(after)) return
   if ((await tx.users.countActiveAdmins()) <= 1) throw new AppError('last_admin', 'The last active admin must stay')
-}
-
-/** Mails a link to the new address, which replaces the old one when the link is used. */
-const requestEmailChange = async (
-  tx: Tx,
-  opaqueTokens: OpaqueTokens,
-  user: User,
-  email: string,
-  now: Instant,
-): Promise<void> => {
-  if ((await tx.users.findByEmail(email)) !== null) throw new AppError('email_taken', 'Email already registered')
-  await requireTokenMail(tx, opaqueTokens, { user, email, template: 'verify', now })
-  await requireNotification(tx, opaqueTokens, {
-    user,
-    template: 'email-change-requested',
-    newEmail: ifVerified(user, email),
-    now,
-  })
-}
-
-const announceAddressChange = async (
-  tx: Tx,
-  opaqueTokens: OpaqueTokens,
-  user: User,
-  email: string,
-  now: Instant,
-): Promise<void> => {
-  await tx.mailTokens.delete(user.id)
-  await queueNotification(tx, opaqueTokens, { user, template: 'email-changed', newEmail: email, now })
 }
 
 /** Returns the user as of when the password was checked. Throws `wrong_password`, `too_many_requests`. */

@@ -127,7 +127,7 @@ export const auditRoutes = (kernel: Kernel, auditLog: AuditLog) =>
         operationId: 'listAuditEntries',
         summary: 'List who did what, newest first (admin)',
         description:
-          'For admins: sign-ins and failed ones, sessions that ended, changes of accounts, definitions, records, files, links and jobs, backups, what admins have read of other users, and the settings at each start. Changes of records are kept as long as their history. Searching is bounded: a page may hold fewer entries than `size`, even none, and still have a `next_cursor`.',
+          'For admins: sign-ins, failed sign-ins, ended sessions, changes of accounts, definitions, records, files, links and jobs, backups, what admins have read of other users, and the settings at each start. Changes of records are kept as long as their history. Searching is bounded: a page may hold fewer entries than `size`, even none, and still have a `next_cursor`.',
       },
     },
   )

@@ -4,7 +4,7 @@ import { fileOf, openReader } from './database.ts'
 import { MIGRATIONS, pendingMigrations } from './migrate.ts'
 import { readerOf } from './transfer.ts'
 
-/** How much is written meanwhile stays in the write-ahead log. Beyond this, the snapshot is given up. */
+/** What is written during the snapshot stays in the write-ahead log. If the log grows beyond this, the snapshot fails. */
 const MAX_WAL_GROWTH_BYTES = 4 * 1_073_741_824
 
 /** On a thread of its own it may wait for the locks of other processes. */

@@ -5,7 +5,7 @@ import type { WalAnswer, WalTask } from './wal-sync.ts'
 
 const path: string = workerData
 
-/** Meanwhile nobody writes; readers take another snapshot much sooner. */
+/** The longest wait for readers. No thread writes during it; readers usually take a new snapshot much sooner. */
 const RESTART_TIMEOUT_MS = 50
 
 let log: number | null = null

@@ -28,7 +28,7 @@ export interface EventTally {
 }
 
 export interface EventReader {
-  /** How many events of each name follow a position, up to `maxCount`: much cheaper than reading them. */
+  /** Counts the events of each name after a position, up to `maxCount`, which costs much less than reading them. */
   tally(query: { readonly after: number; readonly maxCount: number }): Promise<EventTally>
   /**
    * The events of a scope after a position: up to `maxCount`, or to the one that reaches `maxBytes` of content. May end

@@ -11,7 +11,7 @@ export interface Part {
   readonly body: Blob
   /** The lines of the file before it. */
   readonly linesBefore: number
-  /** How much of the file has been sent once this is, from 0 to 1. */
+  /** The share of the file, from 0 to 1, that has been sent when this part has been sent. */
   readonly share: number
 }
 
