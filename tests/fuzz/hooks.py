@@ -122,6 +122,7 @@ REFUSALS = {
     # Which fields a record has, and which rules a definition, is known to the server alone.
     "batchRecords": CREATION | DATA | VERSION | {"validation_failed"},
     "putCollection": DATA | VERSION | {"validation_failed"},
+    "checkCollection": DATA,
     "deleteCollection": VERSION,
     "listFiles": LIST,
     "listFileLinks": LIST,
