@@ -151,8 +151,12 @@ export interface Server extends Skep {
 }
 
 /** `SKEP_TEST_WORKERS=2` runs the same tests on servers with two threads, where the database is embedded. */
+const { SKEP_TEST_WORKERS: WORKERS } = process.env
+
+/** How many threads of a server have the embedded database open: with several that serve, the main thread has it too. */
+export const DATABASE_THREADS_COUNT = WORKERS === undefined ? 1 : 1 + Number(WORKERS)
+
 const threads = (env: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> => {
-  const { SKEP_TEST_WORKERS: WORKERS } = process.env
   const isAlone = /^postgres/.test(env.DATABASE_URL ?? '') || env.REDIS_URL !== undefined
   return WORKERS === undefined || isAlone ? {} : { WORKERS }
 }
