@@ -253,6 +253,27 @@ export const recordQueriesContract = (engine: string, open: () => Promise<Store>
       await fc.assert(fc.asyncProperty(situations, run), { numRuns })
     })
 
+    test('by a field that several indexes of one length begin with are in the order of the first of them', async () => {
+      const store = await open()
+      const fields = { list: { type: 'integer' }, rank: { type: 'integer' }, place: { type: 'integer' } } as const
+      const collection: Collection = {
+        ...{ name: 'ranked', singular: 'rank', description: '', fields, required: [], sorts: [], search: [] },
+        indexes: [{ fields: ['list', 'rank'] }, { fields: ['list', 'place'] }],
+      }
+      const stored = await define(store, collection)
+      const made = await store.write(async (tx) => {
+        const records: StoredRecord[] = []
+        for (let n = 0; n < 6; n++) {
+          const own = { list: 1, rank: n, place: -n, ownerId: 1, version: 1, createdAt: NOW, updatedAt: NOW }
+          records.push(await tx.records(stored).insert(own))
+        }
+        return records.map(({ id }) => id)
+      })
+      const bounds = { ownerId: null, text: null, createdAfter: null, createdBefore: null, condition: TRUE }
+      const sort = { field: 'list', descending: false }
+      expect(await allPages(store, stored, { ...bounds, sort, size: 4, from: { page: 1 } })).toEqual(made)
+    })
+
     test('by a field behind others that the condition fixes are in its order, page by page', async () => {
       const store = await open()
       const fields = {

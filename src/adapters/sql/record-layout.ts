@@ -67,11 +67,11 @@ export const codeLayout = (name: string): RecordLayout | null => {
 /** What a list is sorted by: a column, or the entries of an index. */
 export type SortOrder = { readonly column: string } | { readonly index: StoredIndex }
 
-/** The index with the fewest fields whose first one this is. */
+/** The index with the fewest fields whose first one this is; of several, the first that the definition names. */
 const sortIndex = (indexes: readonly StoredIndex[], field: string): StoredIndex | null =>
   indexes
     .filter(({ isReference, fields }) => !isReference && fields[0] === field)
-    .toSorted((one, other) => one.fields.length - other.fields.length || one.id - other.id)[0] ?? null
+    .toSorted((one, other) => one.fields.length - other.fields.length)[0] ?? null
 
 /** Throws for a field that no list can be sorted by. */
 export const sortOrderOf = ({ collection, columns, sortIndexes }: RecordLayout, field: string): SortOrder => {
