@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { entriesOf, folder, processorTime, residentMemory, type Server, serve } from '../support/process.ts'
 import { openSocket } from '../support/socket.ts'
 import { until } from '../support/until.ts'
-import { END, MULTIPART, part, upload } from '../support/uploads.ts'
+import { END, MULTIPART, part } from '../support/uploads.ts'
 import { encodeFrame, OPCODE, openWire } from '../support/wire.ts'
 import { type Connection, openConnection, type RawAnswer } from './connection.ts'
 
@@ -285,17 +285,16 @@ test.skipIf(noProc || Bun.which('prlimit') === null)(
     using files = folder()
     await using skep = await start({ FILES_URL: `file:${files.path}` })
     const token = await register(skep, 'ann@example.com')
-    // Run from source, the module that detects types is read from the disk at the first upload.
-    expect((await upload(skep.call, { token })).status).toBe(201)
+    const file = Buffer.concat([part('name="file"; filename="a.bin"', 'content'), END]).toString('latin1')
+    const headers = `Content-Type: ${MULTIPART}\r\nContent-Length: ${file.length}\r\n`
     using mine = await openConnection(skep.url)
-    expect(await mine.get('/health')).toBe(200)
+    // Run from source, the module that detects types is read from the disk at the first upload to a thread.
+    mine.send(request('POST', '/files/', token, headers, file))
+    expect(await mine.status()).toBe(201)
     const open = () => readdirSync(`/proc/${skep.pid}/fd`).length
     const most = open() + 40
     const limited = Bun.spawnSync(['prlimit', '--pid', String(skep.pid), `--nofile=${most}:${most}`])
     expect(limited.success).toBe(true)
-
-    const file = Buffer.concat([part('name="file"; filename="a.bin"', 'content'), END]).toString('latin1')
-    const headers = `Content-Type: ${MULTIPART}\r\nContent-Length: ${file.length}\r\n`
     {
       using _ = await crowd(skep.url, 200)
       await until(() => open() >= most)
