@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import pkg from '../../package.json' with { type: 'json' }
+import { collecting } from '../adapters/archive/collecting.ts'
 import { createArchiveFormat } from '../adapters/archive/format.ts'
 import { openSha256 } from '../adapters/bun/sha256.ts'
 import { createConsoleLog } from '../adapters/console/log.ts'
@@ -60,7 +61,7 @@ export const writeBackup = async (
       secret: BACKUP_KEY === undefined ? null : secret,
       onFaulty: (line) => void faults.push(line),
     })
-    const bytes = createArchiveFormat(BACKUP_KEY).pack(entries)
+    const bytes = createArchiveFormat(BACKUP_KEY).pack(collecting(entries))
     const { size, sha256 } = await archivesAt(settings, log).write(name, abortable(bytes, signal))
     const named = faults.slice(0, MAX_NAMED_COUNT).join('; ')
     return { size, sha256, detail: faults.length === 0 ? null : `${faults.length} files are not sound: ${named}` }
