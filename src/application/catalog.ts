@@ -21,7 +21,7 @@ import type {
 } from './ports/collections.ts'
 import type { ReadTx } from './ports/persistence.ts'
 
-/** A collection with everything that its use needs. */
+/** A collection with everything that is needed to use it. */
 export interface CompiledCollection {
   readonly collection: Collection
   readonly storage: RecordStorage
@@ -44,7 +44,7 @@ export interface Referrer {
 
 /**
  * Every collection, compiled when it is first used, and again when its definition, or one that its rules read, has
- * changed. For one defined in code, and where the database answers at once, the answer is not a promise.
+ * changed. The result is not a promise for a collection defined in code, and if the database returns synchronously.
  */
 export interface Catalog {
   /** Those defined in code. */
@@ -71,7 +71,7 @@ interface Deps {
 /** A fault of an expression in a sentence. */
 export const describeFault = ({ position, detail }: ExpressionFault): string => `${detail}, at position ${position}`
 
-/** Definitions that something was compiled with, by name; null where there was none. */
+/** Definitions used in a compilation, by name; null for one that did not exist. */
 type Dependencies = ReadonlyMap<string, StoredCollection | null>
 
 interface Compiled<T> {
@@ -181,7 +181,7 @@ const createCompiler = (expressions: Expressions, compileValidator: CompileValid
       if (rules[use] !== null) continue
       const { value, dependencies: used } = await expressions.compile(tx, collection, use, text)
       for (const [name, definition] of used) dependencies.set(name, definition)
-      // It was checked when it was saved. If that no longer holds, only admins may.
+      // It was checked when it was saved. If it is no longer valid, only admins have access.
       rules[use] = 'expression' in value ? value.expression : null
     }
     return { value: withRules(collection, stored, rules), dependencies }

@@ -57,7 +57,7 @@ export const requireNotDeleted = async (
   }
 }
 
-/** What expressions may know of referenced records, users or files: of those that exist, in no order. */
+/** The parts that expressions may read of referenced records, users or files: of those that exist, in no order. */
 export const readReferenced = async (
   tx: ReadTx,
   storageOf: StorageOf,
