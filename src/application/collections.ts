@@ -99,7 +99,7 @@ interface Deps {
 }
 
 const checkVersion = (stored: StoredCollection | null, expected: Expected, mustBeNew: boolean): void => {
-  if (mustBeNew && stored !== null) throw new AppError('version_mismatch', 'The collection exists already')
+  if (mustBeNew && stored !== null) throw new AppError('version_mismatch', 'The collection already exists')
   if (expected === null) return
   const isExpected =
     stored !== null &&

@@ -138,7 +138,7 @@ const declarationsOf = (collection: Collection, targets: TargetTypes): readonly 
 }
 
 const OTHER_DECLARATIONS = [
-  declaration('UserReference', ['What users may know of each other'], ['id: number', 'name: string']),
+  declaration('UserReference', ['The details of a user that other users may see'], ['id: number', 'name: string']),
   declaration(
     'StoredFile',
     [],

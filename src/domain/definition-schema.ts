@@ -87,7 +87,7 @@ const checkPattern = (source: string, pointer: string, parsing: SchemaParsing): 
     if ('reason' in compiled) parsing.refuse(pointer, compiled.reason)
     else parsing.stepsPerCharacter += compiled.stepsPerCharacter
   }
-  if (!isWithinLimit()) parsing.refuse(pointer, 'The patterns of the schema are too large together')
+  if (!isWithinLimit()) parsing.refuse(pointer, 'The patterns of the schema are too large in total')
 }
 
 /** Each name in `required` must be that of a property. */
@@ -125,7 +125,7 @@ export const parseProperties = (
     const at = pointerTo(pointer, name)
     parsing.fieldsCount++
     if (parsing.fieldsCount === MAX_FIELDS_COUNT + 1) {
-      parsing.refuse(at, `A schema may have at most ${MAX_FIELDS_COUNT} fields in all`)
+      parsing.refuse(at, `A schema may have at most ${MAX_FIELDS_COUNT} fields in total`)
     }
     if (parsing.fieldsCount > MAX_FIELDS_COUNT) break
     const fault = level === 1 ? fieldNameFault(name) : propertyNameFault(name)

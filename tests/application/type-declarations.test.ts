@@ -33,7 +33,7 @@ const TASKS = collectionOf(
 test('every collection has a type for its records, for creating and for changing them', () => {
   expect(typeDeclarationsOf([TASKS])).toBe(`// Written by \`skep types\` from the definitions of the collections.
 
-/** What users may know of each other */
+/** The details of a user that other users may see */
 export interface UserReference {
   id: number
   name: string
