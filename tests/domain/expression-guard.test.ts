@@ -43,7 +43,7 @@ test('a filter finds nothing by a referenced record that may not be read', () =>
   }
 })
 
-test('nor by what that one references', () => {
+test('a filter finds nothing by a record that such a record references', () => {
   expect(guarded('list.owner.name == "Ada"', FALSE)).toBe(FALSE)
 })
 

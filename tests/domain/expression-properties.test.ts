@@ -60,7 +60,7 @@ test('every well-typed condition is accepted, and yields a boolean or fails', ()
   )
 })
 
-test('a condition bound to a caller and a time holds for the same records', () => {
+test('a condition bound to a caller and a time is true for the same records', () => {
   fc.assert(
     fc.property(situations(RULE), ({ expression, auth, environment: { record, next, now, auth: _, ...rest } }) => {
       const bound = bind(expression, { auth, now: NOW })
@@ -86,7 +86,7 @@ const knownFields = ({ fields }: Collection, record: StoredRecord) =>
     }),
   )
 
-test('a condition that assumes what a record has in its fields holds for the same records', () => {
+test('a condition that assumes the values of fields is true for the same records', () => {
   fc.assert(
     fc.property(situations(RULE), fc.boolean(), ({ expression, collection, environment }, isLoaded) => {
       const known = knownFields(collection, environment.record)
@@ -97,7 +97,7 @@ test('a condition that assumes what a record has in its fields holds for the sam
   )
 })
 
-test('binding and assuming can follow each other', () => {
+test('binding and assuming can be combined in any order', () => {
   fc.assert(
     fc.property(situations(RULE), ({ expression, collection, auth, environment }) => {
       const known = knownFields(collection, environment.record)
@@ -108,7 +108,7 @@ test('binding and assuming can follow each other', () => {
   )
 })
 
-test('the fields of an equality have this value in every record for which a filter holds', () => {
+test('the fields of an equality have its value in every record that a filter finds', () => {
   fc.assert(
     fc.property(situations({ use: 'filter' }), ({ expression, collection, environment }) => {
       const bound = bind(expression, { auth: null, now: NOW })
@@ -122,7 +122,7 @@ test('the fields of an equality have this value in every record for which a filt
   )
 })
 
-test('what has not been loaded is asked for until the result is the same', () => {
+test('records that are not loaded are requested until the result is the same', () => {
   fc.assert(
     fc.property(situations(RULE), ({ expression, environment }) => {
       const loaded = new Set<string>()
@@ -200,7 +200,7 @@ const verdict = ({ text, collection, auth, environment }: Situation): unknown =>
 const isShared = ({ text, environment: { record, next } }: Situation): boolean =>
   !text.includes('constructor') && !text.includes('[]') && !JSON.stringify([text, record, next]).includes('\uffee')
 
-test('the evaluator of cel-js agrees', () => {
+test('the evaluator of cel-js yields the same results', () => {
   fc.assert(
     fc.property(situations({ use: 'update', followsReferences: false, has: false }), (situation) => {
       fc.pre(isShared(situation))
