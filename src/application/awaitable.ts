@@ -2,5 +2,5 @@
 export type Awaitable<T> = T | Promise<T>
 
 /** As `Promise.then`, but calls `next` synchronously unless the value is a promise. */
-export const whenKnown = <T, Result>(value: Awaitable<T>, next: (value: T) => Awaitable<Result>): Awaitable<Result> =>
+export const andThen = <T, Result>(value: Awaitable<T>, next: (value: T) => Awaitable<Result>): Awaitable<Result> =>
   value instanceof Promise ? value.then(next) : next(value)

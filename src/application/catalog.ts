@@ -10,7 +10,7 @@ import {
 } from '../domain/collection.ts'
 import { AppError, notFound } from '../domain/errors.ts'
 import type { Expression } from '../domain/expression.ts'
-import { type Awaitable, whenKnown } from './awaitable.ts'
+import { type Awaitable, andThen } from './awaitable.ts'
 import type {
   CompileExpression,
   CompileValidator,
@@ -89,7 +89,7 @@ const isUpToDate = (tx: CatalogTx, { dependencies }: Compiled<unknown>): Awaitab
     const { value } = left.next()
     if (value === undefined) return true
     const [name, stored] = value
-    return whenKnown(tx.collections.find(name), (found) => found === stored && checkNext())
+    return andThen(tx.collections.find(name), (found) => found === stored && checkNext())
   }
   return checkNext()
 }
@@ -239,14 +239,14 @@ export const createCatalog = ({ collections, compileExpression, compileValidator
   const ofStored = (tx: CatalogTx, stored: StoredCollection): Awaitable<CompiledCollection> => {
     const known = compiled.get(stored)
     if (known === undefined) return compileAnew(tx, stored)
-    return whenKnown(isUpToDate(tx, known), (isCurrent) => (isCurrent ? known.value : compileAnew(tx, stored)))
+    return andThen(isUpToDate(tx, known), (isCurrent) => (isCurrent ? known.value : compileAnew(tx, stored)))
   }
 
   const storedNamed = (tx: CatalogTx, name: string): Awaitable<CompiledCollection | null> =>
-    whenKnown(tx.collections.find(name), (stored) => stored && ofStored(tx, stored))
+    andThen(tx.collections.find(name), (stored) => stored && ofStored(tx, stored))
 
   const existing = (tx: CatalogTx, name: string): Awaitable<CompiledCollection> =>
-    whenKnown(storedNamed(tx, name), (found) => {
+    andThen(storedNamed(tx, name), (found) => {
       if (found === null) throw notFound('Collection')
       return found
     })

@@ -170,7 +170,7 @@ export const createTopics = ({ collections, readable, clock }: Deps): Topics => 
     // The log has records as they are stored.
     const record = found ?? (logged?.data as StoredRecord | undefined)
     const bound = bind(rule, { auth: null, now: clock.now() })
-    const isReadable = record !== undefined && (await createTester(tx, readable.storageOf).holds(bound, record))
+    const isReadable = record !== undefined && (await createTester(tx, readable.storageOf).isTrue(bound, record))
     if (!isReadable) throw notFound(nounOf(collection))
   }
 

@@ -1,5 +1,5 @@
 import type { LoggedEvent } from '../domain/event.ts'
-import { type Environment, holds, type Referenced } from '../domain/expression-evaluation.ts'
+import { type Environment, isTrue, type Referenced } from '../domain/expression-evaluation.ts'
 import type { StoredRecord } from '../domain/record.ts'
 import type { UnitOfWork } from './ports/persistence.ts'
 import type { Clock, EventLoopSlices } from './ports/system.ts'
@@ -65,7 +65,7 @@ export const createVisibility = ({ states, clock, slices, formerViews: formersOf
     }
     const found = new Set<RecordView>()
     for (const view of await loaded(() => candidates(environment))) {
-      if (await loaded(() => holds(view.condition, environment))) found.add(view)
+      if (await loaded(() => isTrue(view.condition, environment))) found.add(view)
       if (slices.isOver()) await slices.next()
     }
     return found
@@ -138,7 +138,7 @@ export const createPresentRights = ({ unitOfWork, clock, storageOf, states }: Vi
     for (const view of views) {
       for (;;) {
         missing.clear()
-        const isAllowed = holds(view.rule, environment)
+        const isAllowed = isTrue(view.rule, environment)
         if (isAllowed && missing.size === 0) allowed.add(view)
         if (missing.size === 0) break
         const found = await unitOfWork.read((tx) => readNow(tx, missing, storageOf))

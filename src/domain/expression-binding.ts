@@ -145,7 +145,7 @@ const NOTHING_LOADED: FindReferenced = () => undefined
 
 /**
  * The same condition for one caller at one time: `auth` and `now` are replaced, and everything that follows from them is
- * evaluated. Without a time, `now` stays a variable. The result {@link holds} for the same records. If that does not
+ * evaluated. Without a time, `now` stays a variable. The result {@link isTrue} for the same records. If that does not
  * depend on the record, it is `TRUE` or `FALSE` itself.
  */
 export const bind = (
@@ -165,7 +165,7 @@ export const bind = (
 /**
  * The same condition for records whose fields have known values, by their names in expressions (`list`, `owner_id`):
  * everything that follows from these values, and from referenced records if they are loaded, is evaluated. Among such
- * records, the result {@link holds} for the same ones. As with {@link bind}, it may be `TRUE` or `FALSE` itself.
+ * records, the result {@link isTrue} for the same ones. As with {@link bind}, it may be `TRUE` or `FALSE` itself.
  */
 export const assume = (
   expression: Expression,

@@ -288,5 +288,5 @@ export const evaluate = (expression: Expression, environment: Environment, meter
 }
 
 /** Whether an expression is true. One that fails is not. */
-export const holds = (expression: Expression, environment: Environment, meter?: Meter): boolean =>
+export const isTrue = (expression: Expression, environment: Environment, meter?: Meter): boolean =>
   evaluate(expression, environment, meter) === true

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { evaluate, holds, MAX_EVALUATION_STEPS_COUNT } from '../../src/domain/expression-evaluation.ts'
+import { evaluate, isTrue, MAX_EVALUATION_STEPS_COUNT } from '../../src/domain/expression-evaluation.ts'
 import type { JsonObject } from '../../src/domain/merge-patch.ts'
 import { condition, environmentOf } from '../support/tasks.ts'
 
@@ -35,7 +35,7 @@ test('a nested member keeps its name, even if every record has one of this name'
 
 test('next is the record after an update', () => {
   const next = { ...environmentOf({ count: 2 }).record }
-  expect(holds(condition('next.count == 2 && record.count == 1'), environmentOf({ count: 1 }, { next }))).toBe(true)
+  expect(isTrue(condition('next.count == 2 && record.count == 1'), environmentOf({ count: 1 }, { next }))).toBe(true)
 })
 
 test.each([
@@ -139,7 +139,7 @@ test.each<[string, boolean | undefined]>([
 })
 
 test('an expression that fails is not true', () => {
-  expect(holds(condition('record.price > 1'), environmentOf({}))).toBe(false)
+  expect(isTrue(condition('record.price > 1'), environmentOf({}))).toBe(false)
 })
 
 test('fields in the format date-time are compared as points in time, to the millisecond', () => {
