@@ -132,7 +132,7 @@ export const createCommands = <Settings extends Given>(capable: Capabilities<Set
     rotateSecret: (flags) =>
       withSettings(flags, ({ settings }) => {
         if (settings.JWT_SECRET !== undefined) {
-          complain('JWT_SECRET: set, so there is no stored key to rotate; set another value and restart\n')
+          complain('JWT_SECRET: is set, so there is no stored key to rotate; set another value and restart\n')
           return EXIT.usage
         }
         capable.rotateSecret(settings)
