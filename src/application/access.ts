@@ -188,12 +188,12 @@ export const requireActiveActorLocked = async <A extends Principal>(
   return requireActiveActor(tx, actor, now)
 }
 
-/** Throws `forbidden` for everyone but an admin. */
+/** Throws `forbidden` unless the actor is an admin. */
 export const requireAdmin = (principal: Principal): void => {
   if (principal.role !== 'admin') throw new AppError('forbidden', 'Only an admin may do this')
 }
 
-/** Throws `forbidden` for everyone but this owner and admins. Null stands for all owners. */
+/** Throws `forbidden` unless the actor is this owner or an admin. Null means all owners. */
 export const requireOwnOrAdmin = (principal: Principal, ownerId: number | null): void => {
   if (ownerId !== principal.userId && principal.role !== 'admin') {
     throw new AppError('forbidden', 'Only an admin may list data of other users')

@@ -11,12 +11,12 @@ export const ENTRY = {
   tables: 'tables/',
   /** Followed by the key of the bytes. */
   files: 'files/',
-  /** Follows the bytes of a file that are not those of its row, or stands for missing ones. */
+  /** Follows the bytes of a file if they do not match its row, or replaces them if they are missing. */
   faulty: 'faulty/',
   manifest: 'manifest.json',
 } as const
 
-/** What has to be known before the rows. */
+/** The metadata that must precede the rows. */
 export interface ArchiveFacts {
   readonly format: 'skep-backup'
   readonly version: number
@@ -28,14 +28,14 @@ export interface ArchiveFacts {
   readonly schema: readonly string[]
 }
 
-/** What is known when everything else is written. Without it an archive is not complete. */
+/** The metadata that is known once everything else is written. Without it an archive is incomplete. */
 export interface Manifest {
   /** By table: the number of its rows, and the SHA-256 of their lines. */
   readonly tables: Readonly<Record<string, { readonly rows: number; readonly sha256: string }>>
   readonly files: {
     readonly count: number
     readonly bytes: number
-    /** How many had no sound bytes when the archive was made. */
+    /** How many had missing or damaged bytes when the archive was made. */
     readonly faulty: number
     /** Of the key, size and SHA-256 of each, as its row has them. */
     readonly sha256: string
@@ -58,7 +58,7 @@ export const archivedFileOf = ({ blob_key, size, sha256 }: Row): ArchivedFile =>
   sha256: String(sha256),
 })
 
-/** What the digest of all files is made of. */
+/** The input of the digest of all files. */
 export const lineOf = ({ key, size, sha256 }: ArchivedFile): string => `${key} ${size} ${sha256}\n`
 
 const toJson = (value: Value) => (value instanceof Uint8Array ? { bytes: value.toHex() } : value)

@@ -10,7 +10,7 @@ import type { ReadTx, UnitOfWork } from './ports/persistence.ts'
 
 export type AuditQuery = PageRequest<'created_at'> & AuditFilter
 
-/** What happened, for admins. */
+/** The audit log, for admins. */
 export interface AuditLog {
   /**
    * The entries of the audit log together with the changes of records in the log of changes, newest first. A page by
@@ -20,7 +20,7 @@ export interface AuditLog {
   list(actor: Principal, query: AuditQuery): Promise<Page<AuditEntry>>
 }
 
-/** Entries that the server looks at for one page by number, and counts for its total, in each of the two logs. */
+/** Entries that the server reads for one page by number, and counts for its total, in each of the two logs. */
 const MAX_WINDOW_COUNT = 2_000
 const MAX_SCANNED_COUNT = 2_000
 /** Content of events that is skipped for one page. */
@@ -41,7 +41,7 @@ interface Found {
 /** Entries of one log, newest first. */
 interface Stretch {
   readonly found: readonly Found[]
-  /** All entries that the filter selects from this position on are in it; null if there are none before it. */
+  /** It contains all selected entries from this position on; null if there are none before it. */
   readonly reached: number | null
 }
 
@@ -59,7 +59,7 @@ const meets = ({ actorId, action, subject, since, until }: AuditFilter) => {
 const isOver = (createdAt: Instant | undefined, { since }: AuditFilter): boolean =>
   since !== null && createdAt !== undefined && createdAt < since - MAX_DISORDER_MS
 
-/** Keeps what the filter selects. `isComplete` says whether the log has nothing older. */
+/** Keeps the entries that the filter selects. `isComplete`: the log has none that are older. */
 const stretchOf = (read: readonly Found[], filter: AuditFilter, isComplete: boolean, limit: number): Stretch => {
   const isSelected = meets(filter)
   const found = read.filter(({ entry }) => isSelected(entry))
@@ -72,7 +72,7 @@ const stretchOf = (read: readonly Found[], filter: AuditFilter, isComplete: bool
   return { found, reached: ended ? null : last.position }
 }
 
-/** Limits of what is read of one log for a page. */
+/** Limits of the read of one log for a page. */
 interface Limits {
   /** Entries that the filter selects. */
   readonly limit: number
@@ -147,7 +147,7 @@ const readEvents = async (
   const stretch = stretchOf(read, filter, complete, limit)
   const last = heads.at(-1)
   if (complete || stretch.found.length === limit || last === undefined || isOver(last.createdAt, filter)) return stretch
-  // Events that are not shown are left behind too.
+  // Events that are not shown are skipped too.
   return { ...stretch, reached: last.position }
 }
 
@@ -237,7 +237,7 @@ export const createAuditLog = ({ unitOfWork, maxScannedCount = MAX_SCANNED_COUNT
     const skipped = skippedRowCount(query)
     if (skipped + size > MAX_WINDOW_COUNT) throw pageTooDeep()
     const limit = isCounted(query) ? MAX_WINDOW_COUNT : skipped + size
-    // One more says whether there is a next page.
+    // One more shows whether there is a next page.
     const limits = { limit: limit + 1, maxScannedCount }
     return unitOfWork.read(async (tx) => {
       const starts = await startsOf(tx, query)

@@ -4,16 +4,16 @@ import type { Caller } from '../domain/session.ts'
 import type { UnitOfWork } from './ports/persistence.ts'
 import type { Clock } from './ports/system.ts'
 
-/** Notes what admins read of other users. */
+/** Records in the audit log what admins read of other users. */
 export interface AuditReads {
   /**
    * Adds an entry unless this actor has read the same within the hour, also from another process. Returns a promise only
-   * if it has to look. While the disk is full, nothing is noted, so that admins can still find out why.
+   * if it has to query the database. While the disk is full, nothing is recorded, so that admins can still find out why.
    */
   note(actor: Caller, action: Extract<AuditAction, `${string}.read`>, subject: string): Promise<void> | undefined
 }
 
-/** What is known to have an entry. Beyond this, the database is asked again. */
+/** Reads that are known to have an entry. Beyond this number, the database is queried again. */
 const MAX_CACHED_COUNT = 10_000
 
 interface Deps {

@@ -13,10 +13,10 @@ export interface Audited {
   readonly now: Instant
 }
 
-/** Entries that a user who is not an admin adds per hour; what follows is counted in one entry for each action. */
+/** Entries that a user who is not an admin adds per hour; further ones are counted in one entry for each action. */
 export const MAX_USER_ENTRIES_PER_SPAN_COUNT = 100
 
-/** Entries about failed sign-ins per hour; what follows is counted in one entry. */
+/** Entries about failed sign-ins per hour; further ones are counted in one entry. */
 export const MAX_FAILURES_PER_SPAN_COUNT = 1_000
 
 /**

@@ -1,6 +1,6 @@
-/** A value, or a promise of it where it takes a while: an embedded database answers most look-ups at once. */
+/** A value, or a promise of it: an embedded database returns most look-ups synchronously. */
 export type Awaitable<T> = T | Promise<T>
 
-/** Goes on at once where there is nothing to wait for. */
-export const whenKnown = <T, Result>(value: Awaitable<T>, next: (value: T) => Awaitable<Result>): Awaitable<Result> =>
+/** As `Promise.then`, but calls `next` synchronously unless the value is a promise. */
+export const andThen = <T, Result>(value: Awaitable<T>, next: (value: T) => Awaitable<Result>): Awaitable<Result> =>
   value instanceof Promise ? value.then(next) : next(value)

@@ -10,7 +10,7 @@ import {
 } from '../domain/collection.ts'
 import { AppError, notFound } from '../domain/errors.ts'
 import type { Expression } from '../domain/expression.ts'
-import { type Awaitable, whenKnown } from './awaitable.ts'
+import { type Awaitable, andThen } from './awaitable.ts'
 import type {
   CompileExpression,
   CompileValidator,
@@ -21,7 +21,7 @@ import type {
 } from './ports/collections.ts'
 import type { ReadTx } from './ports/persistence.ts'
 
-/** A collection with everything that its use needs. */
+/** A collection with everything that is needed to use it. */
 export interface CompiledCollection {
   readonly collection: Collection
   readonly storage: RecordStorage
@@ -44,7 +44,7 @@ export interface Referrer {
 
 /**
  * Every collection, compiled when it is first used, and again when its definition, or one that its rules read, has
- * changed. For one defined in code, and where the database answers at once, the answer is not a promise.
+ * changed. The result is not a promise for a collection defined in code, and if the database returns synchronously.
  */
 export interface Catalog {
   /** Those defined in code. */
@@ -71,7 +71,7 @@ interface Deps {
 /** A fault of an expression in a sentence. */
 export const describeFault = ({ position, detail }: ExpressionFault): string => `${detail}, at position ${position}`
 
-/** Definitions that something was compiled with, by name; null where there was none. */
+/** Definitions used in a compilation, by name; null for one that did not exist. */
 type Dependencies = ReadonlyMap<string, StoredCollection | null>
 
 interface Compiled<T> {
@@ -89,7 +89,7 @@ const isUpToDate = (tx: CatalogTx, { dependencies }: Compiled<unknown>): Awaitab
     const { value } = left.next()
     if (value === undefined) return true
     const [name, stored] = value
-    return whenKnown(tx.collections.find(name), (found) => found === stored && checkNext())
+    return andThen(tx.collections.find(name), (found) => found === stored && checkNext())
   }
   return checkNext()
 }
@@ -181,7 +181,7 @@ const createCompiler = (expressions: Expressions, compileValidator: CompileValid
       if (rules[use] !== null) continue
       const { value, dependencies: used } = await expressions.compile(tx, collection, use, text)
       for (const [name, definition] of used) dependencies.set(name, definition)
-      // It was checked when it was saved. If that no longer holds, only admins may.
+      // It was checked when it was saved. If it is no longer valid, only admins have access.
       rules[use] = 'expression' in value ? value.expression : null
     }
     return { value: withRules(collection, stored, rules), dependencies }
@@ -239,14 +239,14 @@ export const createCatalog = ({ collections, compileExpression, compileValidator
   const ofStored = (tx: CatalogTx, stored: StoredCollection): Awaitable<CompiledCollection> => {
     const known = compiled.get(stored)
     if (known === undefined) return compileAnew(tx, stored)
-    return whenKnown(isUpToDate(tx, known), (isCurrent) => (isCurrent ? known.value : compileAnew(tx, stored)))
+    return andThen(isUpToDate(tx, known), (isCurrent) => (isCurrent ? known.value : compileAnew(tx, stored)))
   }
 
   const storedNamed = (tx: CatalogTx, name: string): Awaitable<CompiledCollection | null> =>
-    whenKnown(tx.collections.find(name), (stored) => stored && ofStored(tx, stored))
+    andThen(tx.collections.find(name), (stored) => stored && ofStored(tx, stored))
 
   const existing = (tx: CatalogTx, name: string): Awaitable<CompiledCollection> =>
-    whenKnown(storedNamed(tx, name), (found) => {
+    andThen(storedNamed(tx, name), (found) => {
       if (found === null) throw notFound('Collection')
       return found
     })

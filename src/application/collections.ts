@@ -63,14 +63,14 @@ export interface Collections extends DefinitionMaintenance {
   /** Throws `not_found`. */
   get(principal: Principal, name: string): Promise<CollectionDetails>
   /**
-   * Throws `validation_failed` with every fault that a definition has beside the other ones, and `collection_built_in`.
+   * Throws `validation_failed` with every fault of a definition among the others, and `collection_built_in`.
    * Records are not checked, and nothing changes.
    */
   check(principal: Principal, name: string, definition: JsonObject): Promise<void>
   /**
    * Creates a collection, or replaces its definition once every record fits the new one. The same definition keeps its
    * version. Takes as long as checking every record does, and delays nobody else; until then, records are read and
-   * written under the present definition. A record that is written meanwhile and does not fit is one of the misfits.
+   * written under the current definition. A record that is written meanwhile and does not fit is one of the misfits.
    *
    * Throws `validation_failed` with every fault of the definition, `version_mismatch` (also if the definition was changed
    * meanwhile), `collection_built_in`, `managed_by_files`, and `records_do_not_fit` with the number of misfits and the
@@ -99,7 +99,7 @@ interface Deps {
 }
 
 const checkVersion = (stored: StoredCollection | null, expected: Expected, mustBeNew: boolean): void => {
-  if (mustBeNew && stored !== null) throw new AppError('version_mismatch', 'The collection exists already')
+  if (mustBeNew && stored !== null) throw new AppError('version_mismatch', 'The collection already exists')
   if (expected === null) return
   const isExpected =
     stored !== null &&

@@ -10,7 +10,7 @@ import type { StoredCollection } from './ports/collections.ts'
 import type { ReadTx, Tx, UnitOfWork } from './ports/persistence.ts'
 import type { Clock } from './ports/system.ts'
 
-/** What applying definitions does, by the names of the collections. */
+/** The effect of applying definitions, by the names of the collections. */
 export interface AppliedDefinitions {
   readonly created: readonly string[]
   readonly changed: readonly string[]

@@ -32,7 +32,7 @@ interface Deps {
   readonly compileValidator: CompileValidator
 }
 
-/** Whether the same is prepared in both, for which records are checked and stored in the same way. */
+/** Whether both prepare the same definition, so that records are checked and stored in the same way. */
 const isSamePending = (one: PendingDefinition, other: PendingDefinition): boolean => {
   const idsOf = ({ indexes }: PendingDefinition) => indexes.map(({ id }) => id).join()
   return (
@@ -61,13 +61,13 @@ export class NoLongerPending extends Error {
   }
 }
 
-/** The present state of a definition that is being prepared. Throws {@link NoLongerPending}. */
+/** The current state of a definition that is being prepared. Throws {@link NoLongerPending}. */
 export const requirePending = (now: StoredCollection | null, before: StoredCollection): StoredCollection => {
   if (now === null || !isStillPending(now, before)) throw new NoLongerPending(now, before)
   return now
 }
 
-/** References of the pending definition that the present one does not check. */
+/** References of the pending definition that the current one does not check. */
 const newReferencesOf = ({ indexes }: StoredCollection, pending: PendingDefinition): readonly ReferenceField[] => {
   const known = new Set(indexes.map(({ id }) => id))
   const isKept = ({ name }: ReferenceField) =>

@@ -21,10 +21,10 @@ interface Deps {
   readonly applyPatch: ApplyPatch
 }
 
-/** Who makes a change, as its event says. */
+/** The author of a change, as recorded in its event. */
 type Author = Pick<NewEvent, 'actorId' | 'requestId' | 'sessionId'>
 
-/** What the log has of an actor. */
+/** An actor in the log. */
 const loggedActor = ({ userId, requestId, sessionId = null }: AuditActor): Author => ({
   actorId: userId,
   requestId,
@@ -81,15 +81,15 @@ const doNotFit = (misfits: Misfits): AppError => {
   return new AppError('records_do_not_fit', message, { misfits })
 }
 
-/** No collection has this name. Whoever has locked it is the only one who changes definitions. */
+/** No collection has this name. Only the transaction that has locked it changes definitions. */
 const ALL_DEFINITIONS = '*'
 
-/** How often a preparation is repeated that writers have ended: see `createPendingForms`. */
+/** How often a preparation is repeated after writers have ended it: see `createPendingForms`. */
 const MAX_ATTEMPTS_COUNT = 3
 
 const MAX_LISTED_MISFITS_COUNT = 10
 
-/** What a plan has led to. */
+/** The result of a plan. */
 interface Result {
   readonly plan: DefinitionPlan
   /** The definitions that were given, unless they were deleted. */
@@ -139,7 +139,7 @@ const createSteps = (clock: Clock) => {
       return tx.collections.prepare(locked, { collection, transform, leaseUntil })
     },
 
-    /** What needs no look at records. */
+    /** The changes for which no record has to be read. */
     async start(tx: Tx, plan: DefinitionPlan, author: AuditActor): Promise<readonly StoredCollection[]> {
       const now = clock.now()
       for (const { collection } of plan.deleted) {
@@ -180,7 +180,7 @@ const namesIn = ({ created, changed, deleted }: DefinitionPlan): string =>
     deleted.map(({ collection }) => collection.name),
   ].join(';')
 
-/** Does what a plan says. Records are prepared between the first unit and the last. */
+/** Carries out a plan. Records are prepared between the first unit and the last. */
 export const createDefinitionChanges = ({ unitOfWork, clock, ...deps }: Deps) => {
   const build = createDefinitionBuilding({ unitOfWork, ...deps })
   const { prepare, start, finish } = createSteps(clock)
@@ -248,8 +248,8 @@ export const createDefinitionChanges = ({ unitOfWork, clock, ...deps }: Deps) =>
   }
 
   /**
-   * Carries out a plan, which is made anew in each unit that relies on it: in one unit if no record has to be looked at;
-   * otherwise the first unit prepares the changes, and a last one gives everything effect.
+   * Carries out a plan, which is made again in each unit that relies on it: in one unit if no record has to be read;
+   * otherwise the first unit prepares the changes, and the last one makes all of them take effect.
    */
   return async (plan: Plan, author: AuditActor): Promise<Result> => {
     for (let count = 1; ; count++) {

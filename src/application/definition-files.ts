@@ -19,7 +19,7 @@ const parse = (text: string): Json | undefined => {
   }
 }
 
-/** What parsing would change without a word. */
+/** The parts of a file that parsing would silently change. */
 const silentFaultsOf = (text: string): readonly Fault[] => [
   ...repeatedMembers(text, MAX_TEXT_FAULTS_COUNT).map((pointer) => ({
     pointer,
@@ -31,7 +31,7 @@ const silentFaultsOf = (text: string): readonly Fault[] => [
   })),
 ]
 
-/** The faults that only a file can have. */
+/** The faults that only files can have. */
 const fileFaultsOf = (name: string, text: string, definition: JsonObject): readonly Fault[] => [
   ...silentFaultsOf(text),
   ...(definition.name === name ? [] : [{ pointer: '/name', detail: `Expected the name of the file, ${name}` }]),

@@ -3,7 +3,7 @@ import type { StoredCollection } from './ports/collections.ts'
 import type { UnitOfWork } from './ports/persistence.ts'
 import type { Clock } from './ports/system.ts'
 
-/** How long a definition that is being prepared is left alone by other processes unless its lease is renewed. */
+/** How long other processes do not touch a definition that is being prepared, unless its lease is renewed. */
 const LEASE_MS = 60_000
 
 /**

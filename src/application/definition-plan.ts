@@ -5,7 +5,7 @@ import { isEqualJson, type JsonObject } from '../domain/merge-patch.ts'
 import { createRelationFaults, type DefinitionFault } from './definition-relations.ts'
 import type { CompileExpression, CompilePattern, StoredCollection } from './ports/collections.ts'
 
-/** A definition that a collection is to have. */
+/** The desired definition of a collection. */
 export interface GivenDefinition {
   readonly name: string
   readonly definition: JsonObject
@@ -21,7 +21,7 @@ export interface DefinitionChange {
   readonly transform: readonly JsonObject[] | null
 }
 
-/** What has to be done so that the database has the given definitions. */
+/** The steps after which the database has the given definitions. */
 export interface DefinitionPlan {
   readonly created: readonly Collection[]
   readonly changed: readonly DefinitionChange[]

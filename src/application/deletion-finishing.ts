@@ -19,11 +19,11 @@ interface Deps {
 
 export interface FinishOptions {
   readonly signal: AbortSignal
-  /** Whether enough was done for now. */
+  /** Whether this run has done enough work. */
   isOver(): boolean
 }
 
-/** What remains to be done for a deletion: whether, and not before when. */
+/** The remaining work for a deletion: whether there is any, and when it may start. */
 export type Remaining = { readonly from: number } | null
 
 /** A name that no collection has. */
@@ -53,7 +53,7 @@ export const createDeletionFinishing = ({ unitOfWork, catalog, units, clock }: D
     return rows.length === MAX_SLICE_COUNT
   }
 
-  /** Forgets a deletion of which no records are left. */
+  /** Removes a deletion of which no records are left. */
   const forget = async (tx: Tx, { id, reached }: Deletion): Promise<void> => {
     const all = await tx.collections.all()
     const names = all.filter((stored) => Object.hasOwn(reached, stored.id)).map(({ collection }) => collection.name)
@@ -98,7 +98,7 @@ export const createDeletionFinishing = ({ unitOfWork, catalog, units, clock }: D
     return null
   }
 
-  /** Returns what remains to be done later. */
+  /** Returns the remaining work. */
   return async (id: number, options: FinishOptions): Promise<Remaining> => {
     const found = await find(id)
     if (found === null) return null

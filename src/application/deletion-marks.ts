@@ -9,8 +9,8 @@ const MAX_SLICE_COUNT = 200
 const MAX_ATTEMPTS_COUNT = 50
 
 /**
- * Runs a unit again after it has met the marks of a deletion that was abandoned, whose process is gone, or that
- * `abandonsDeletions` ends. Nobody waits for a deletion that is still marking records: that throws `being_deleted`.
+ * Runs a unit again if it finds marks of a deletion that was abandoned, whose process is gone, or that `abandonsDeletions`
+ * ends. Nobody waits for a deletion that is still marking records: the unit throws `being_deleted`.
  */
 export const createMarkGuard = (unitOfWork: UnitOfWork, clock: Clock) => {
   /** False if the marks are still valid. */

@@ -17,21 +17,21 @@ const MAX_STEP_COUNT = 100
 /** Thrown when the deletion was abandoned meanwhile, or relies on definitions that have changed. */
 export class OutdatedDeletion extends Error {}
 
-/** The deletion, if it still marks records. Throws {@link OutdatedDeletion}. */
+/** The deletion, if it is still marking records. Throws {@link OutdatedDeletion}. */
 export const requireMarking = async (tx: Tx, id: number): Promise<Deletion> => {
   const deletion = await tx.deletions.find(id)
   if (deletion?.state !== 'marking') throw new OutdatedDeletion('the deletion was abandoned')
   return deletion
 }
 
-/** What a step notes in the deletion. */
+/** The progress that a step stores in the deletion. */
 interface Progress {
   readonly deletion: Deletion
   readonly reached: Map<string, number>
   readonly cleared: Map<string, Set<string>>
 }
 
-/** Does something with the records that reference a target of a level. Returns how many it has marked for deletion. */
+/** Processes the records that reference a target of a level. Returns how many it has marked for deletion. */
 type Visit = (
   progress: Progress,
   at: { readonly referrer: Referrer; readonly stored: StoredCollection; readonly level: number; readonly id: number },
@@ -40,8 +40,8 @@ type Visit = (
 ) => Promise<number>
 
 /**
- * Call it before a record is marked. A record without the references that an earlier deletion has cleared is stored in that
- * form, so that its mark can be replaced.
+ * Call it before a record is marked. If an earlier deletion has cleared references of the record, stores it without them,
+ * so that its mark can be replaced.
  */
 export const storeCleared = async (
   { tx, pendingForm }: Change,
@@ -88,7 +88,7 @@ const markRemaining: Visit = async ({ deletion, reached, cleared }, { referrer, 
   return 0
 }
 
-/** Where a walk goes on: behind a target, or among the referrers of the next one. */
+/** Where a walk continues: after a target, or among the referrers of the next one. */
 interface Cursor {
   readonly after: number
   readonly within: { readonly field: number; readonly position: ReferrerPosition | null } | null
@@ -178,8 +178,8 @@ const reachedNames = async (tx: Tx, id: number): Promise<readonly string[]> => {
 }
 
 /**
- * Marks everything that a deletion reaches, in short units: first the records that are deleted with it, from level to
- * level, and then, because it depends on all of these, the ones that stay and lose references. Throws `referenced`, and
+ * Marks everything that a deletion affects, in short units: first the records that are deleted with it, level by level, and
+ * then, because they depend on all of these, the records that stay and lose references. Throws `referenced`, and
  * {@link OutdatedDeletion}.
  */
 export const markAll = async (walk: Walk): Promise<void> => {

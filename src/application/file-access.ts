@@ -19,7 +19,7 @@ export const anyRecord = (condition: Expression | null, account: number | null):
   account,
 })
 
-/** Each page has a limited cost. If these find no record that the caller may read, the file is taken as not readable. */
+/** Each page has a limited cost. If no record on these is readable by the caller, the file counts as not readable. */
 const MAX_PAGES_COUNT = 3
 
 /** Whether the caller may read a file: their own, every file for an admin, and those that records reference that they may read. */

@@ -11,7 +11,7 @@ interface Deps {
   readonly clock: Clock
 }
 
-/** How long the removal of bytes waits while a backup runs, before it looks again. */
+/** How long the removal of bytes waits while a backup runs, before it checks again. */
 const BACKUP_WAIT_MS = 30_000
 
 /** Keeps files and their bytes consistent when a user is removed or the process crashes. */

@@ -30,8 +30,8 @@ export interface Files {
   list(actor: Principal, query: FileQuery): Promise<Page<StoredFile>>
   get(actor: Principal, id: number): Promise<StoredFile>
   /**
-   * Its links end at once; its bytes are deleted soon after. What becomes of records that reference it is up to their
-   * collections. Throws `forbidden`, and `referenced` if one of them does not allow it.
+   * Its links end at once; its bytes are deleted soon after. The collections of records that reference it decide what
+   * happens to these. Throws `forbidden`, and `referenced` if one of them does not allow it.
    */
   remove(actor: Caller, id: number): Promise<void>
   /**

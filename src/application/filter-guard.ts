@@ -6,8 +6,8 @@ import type { Catalog, CompiledCollection } from './catalog.ts'
 import type { ReadTx } from './ports/persistence.ts'
 
 /**
- * The same filter, which finds out nothing about referenced records that the caller may not read. `readRule` answers the
- * rule for reading records of a collection, with only `record` left to be known, or also `now`.
+ * The same filter, which reveals nothing about referenced records that the caller may not read. `readRule` returns the rule
+ * for reading records of a collection, with `record`, and possibly `now`, as its only variables.
  */
 export const guardFilter = async (
   tx: ReadTx,
@@ -18,7 +18,7 @@ export const guardFilter = async (
   const names = new Set(referencesIn(filter).map(({ target }) => target))
   const rules = new Map<string, Expression>()
   for (const name of names) {
-    // Names of users, and what describes a file, are shown to whoever may read the reference.
+    // Names of users and descriptions of files are visible to anyone who may read the reference.
     if (name === 'users' || name === 'files') continue
     const target = await catalog.named(tx, name)
     rules.set(name, target === null ? FALSE : await readRule(target))

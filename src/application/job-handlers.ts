@@ -104,7 +104,7 @@ export const createJobHandlers = (deps: Deps): Omit<JobHandlers, keyof BackupJob
     }
   }
 
-  /** What references a file has to forget it first. */
+  /** References to the file must be cleared first. */
   const forgetFiles = async (userId: number, erasure: RecordErasure, signal: AbortSignal) => {
     for (let isLast = false; !isLast; ) {
       const { items } = await unitOfWork.read((tx) => tx.files.list(filesOf(userId)))
@@ -135,7 +135,7 @@ export const createJobHandlers = (deps: Deps): Omit<JobHandlers, keyof BackupJob
   }
 
   const finish = createDeletionFinishing(deps)
-  /** Goes on in another job if it takes long. */
+  /** Continues in another job if it takes long. */
   const finishDeletion: JobHandlers['finish-deletion']['run'] = async (job, signal, onCompletion) => {
     const payload = job.payload as { readonly deletionId: number }
     const until = clock.now() + MAX_FINISHING_MS

@@ -13,7 +13,7 @@ import type { Target } from './record-deletions.ts'
 import { PendingMisfit } from './record-forms.ts'
 import type { RecordUnits } from './record-units.ts'
 
-/** How often a deletion begins anew because definitions have changed. */
+/** How often a deletion restarts because definitions have changed. */
 const MAX_ATTEMPTS_COUNT = 3
 
 /** How many deletions of one collection may wait for their records to be removed. */
@@ -22,7 +22,7 @@ const MAX_UNFINISHED_COUNT = 100
 /** A request that began before a deletion took effect reads the records as they were. */
 const REMOVAL_DELAY_MS = 2_000
 
-/** What is deleted by a large deletion. */
+/** The target of a large deletion. */
 export interface DeletionRoot {
   readonly target: Target
   /** Throws unless the author may delete it: when the deletion begins, and again when it takes effect. */
@@ -87,7 +87,7 @@ const createEnds = (catalog: Catalog) => {
       throw new AppError('unavailable', 'Too many deletions are being finished', { retryAfterSeconds: 5 })
     }
     const cleared = deletion.cleared[stored.id] ?? []
-    // A pending definition does not know the form without the references.
+    // A pending definition was prepared with the references.
     if (cleared.length > 0 && stored.pending !== null) throw new PendingMisfit(stored)
     const deletions = {
       count: count + 1,
@@ -123,9 +123,9 @@ const createEnds = (catalog: Catalog) => {
 }
 
 /**
- * Deletes what more records depend on than one transaction may change. They are marked in short units, during which they
- * can be read but not changed, and nothing can begin to reference them; one more unit makes all of them disappear, and a
- * job removes them. If it fails before, or the process ends, nothing is deleted.
+ * Deletes a target on which more records depend than one transaction may change. They are marked in short units; meanwhile
+ * they can be read, but not changed or newly referenced. One more unit makes all of them disappear, and a job removes them.
+ * If it fails before that unit, or the process ends, nothing is deleted.
  */
 export const createLargeDeletions = (deps: Deps) => {
   const { unitOfWork, catalog, units } = deps

@@ -6,7 +6,7 @@ import { createRecordStates, type RecordStates } from './record-states.ts'
 import { createViewSet, type RecordView, type ViewSet } from './record-views.ts'
 import { type Answer, createViewChanges } from './view-changes.ts'
 
-/** All subscribers who are sent the same answers. */
+/** All subscribers who are sent the same frames. */
 export interface LiveView {
   readonly topic: string
   readonly audience: string
@@ -21,9 +21,9 @@ export interface LiveViews {
   join(view: RecordView, replayed: RecordStates | null): string
   /** Removes a subscriber from the audience of a view. */
   leave(view: RecordView): void
-  /** What is remembered of the past, at the position of the feed. */
+  /** The remembered past states, at the position of the feed. */
   readonly states: RecordStates
-  /** What an event changes for them. Call it with every event, in order. */
+  /** Finds out what an event changes for the views. Call it with every event, in order. */
   changes(event: LoggedEvent, emit: EmitLive): Promise<void> | undefined
   /**
    * The names of the collections whose views were made by definitions that may have changed, among those that an event
@@ -46,7 +46,7 @@ interface Entry extends LiveView {
   subscriberCount: number
 }
 
-/** For how many records one change of a referenced record is followed live. */
+/** The number of records for which one change of a referenced record is followed live. */
 const MAX_FOLLOWED_COUNT = 10_000
 const MAX_REPLACED_COUNT = 500
 

@@ -17,7 +17,7 @@ export interface ReadableCollection {
   readonly rule: Expression
   /** Differs for each change of the definition, and of those of referenced records. */
   readonly version: string
-  /** Differs if records, or those they refer to, may have another form, or a large deletion has taken effect. */
+  /** Differs if records, or those they reference, may have another form, or a large deletion has taken effect. */
   readonly shape: string
   /** The ids of the definitions, among them those of referenced collections, that are not part of the program. */
   readonly definitionIds: readonly number[]
@@ -28,8 +28,8 @@ export interface ReadableCollections {
   find(tx: ReadTx, name: string): Promise<ReadableCollection | null>
   readonly storageOf: StorageOf
   /**
-   * A filter of a subscription, which finds out nothing about referenced records that the subscriber may not read:
-   * `readRule` answers the rule for those of a collection. Throws `validation_failed`.
+   * A filter of a subscription, which reveals nothing about referenced records that the subscriber may not read: `readRule`
+   * returns the rule for records of a collection. Throws `validation_failed`.
    */
   filter(
     tx: ReadTx,
@@ -39,7 +39,7 @@ export interface ReadableCollections {
   ): Promise<Expression>
 }
 
-/** Expressions follow references over this many steps. */
+/** How many references in a row an expression may follow. */
 const MAX_STEPS_COUNT = 2
 
 const usesNow = (text: string): AppError => {
@@ -76,7 +76,7 @@ export const createReadableCollections = (catalog: Catalog): ReadableCollections
       const { collection, storage, rules } = compiled
       const all = [compiled, ...(await reachable(tx, compiled))]
       const definitions = [...new Set(all.flatMap((each) => each?.stored ?? []))]
-      // What a large deletion has changed cannot be followed record by record either.
+      // The effects of a large deletion cannot be followed record by record either.
       const shape = definitions.map((each) => `${each.id}.${each.shape}.${each.deletions.count}`).join(' ')
       const versions = definitions.map(({ id, version, epoch }) => `${id}.${version}.${epoch}`).join(' ')
       return {

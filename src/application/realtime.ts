@@ -36,7 +36,7 @@ export interface Realtime {
   epoch(): string
   /** The audiences of an event that follow the log as it is. */
   audiencesOf(event: LoggedEvent): readonly Audience[]
-  /** The views of records that are followed live. */
+  /** The views of records that have live subscribers. */
   readonly live: Pick<LiveViews, 'changes' | 'outdated' | 'forget'>
   /**
    * What `principal` sees under a topic. Throws `not_found`, `forbidden`, `validation_failed` for a filter.
@@ -49,17 +49,17 @@ export interface Realtime {
   begin(after: Cursor): Promise<StartPosition>
   /**
    * What `principal` sees under a topic, and where to begin for a client that lists it after that. No definition that it
-   * depends on changes between this position and the list: the events would not tell what that has changed. Throws as
-   * {@link view}, and `unavailable` if definitions keep changing. Never call it while the feed waits for the caller.
+   * depends on changes between this position and the list, because events do not show the effects of such a change. Throws
+   * as {@link view}, and `unavailable` if definitions keep changing. Never call it while the feed waits for the caller.
    */
   present(principal: Principal, request: TopicRequest): Promise<PresentView>
-  /** Whether the log since a position tells what has changed for a view: not if the rule has changed since. */
+  /** Whether the log since a position shows everything that has changed for a view: not if the rule has changed since. */
   canReplay(view: FilteredView, principal: Principal, after: number): Promise<boolean>
   /** Begins to replay a view from a position. */
   follow(view: View, after: number): Replay
   /**
-   * Goes on with another view of the topic, from a position. Null if the subscriber has to list again, because what they
-   * have cannot be compared.
+   * Continues with another view of the topic, from a position. Null if the subscriber must list again, because their records
+   * cannot be compared.
    */
   renew(replay: Replay, view: View, after: number): Replay | null
   /**
@@ -73,11 +73,11 @@ export interface Realtime {
    * to the position, and join.
    */
   mayJoin(replay: Replay): boolean
-  /** The audience to join: that of all subscribers who are sent the same. */
+  /** The audience to join: all subscribers who are sent the same frames. */
   join(replay: Replay): string
   /** Ends what {@link join} began; the subscriber can follow again from {@link position}. */
   leave(view: View): Replay
-  /** Resolves when the feed has reached the present end of the log. Never call it while the feed waits for the caller. */
+  /** Resolves when the feed has reached the current end of the log. Never call it while the feed waits for the caller. */
   catchUp(): Promise<void>
   /** Runs `work` while no event is being passed to the listener. */
   exclusively(work: () => Promise<void>): Promise<void>

@@ -6,7 +6,7 @@ import { mentions, operandsOf } from '../domain/expression-parts.ts'
 import type { StoredRecord } from '../domain/record.ts'
 import type { Actor, Anonymous, Principal } from '../domain/session.ts'
 import type { Instant, User } from '../domain/user.ts'
-import { type Awaitable, whenKnown } from './awaitable.ts'
+import { type Awaitable, andThen } from './awaitable.ts'
 import type { Catalog, CompiledCollection } from './catalog.ts'
 import type { ReadTx } from './ports/persistence.ts'
 import { createTester, type Tester } from './record-tester.ts'
@@ -118,8 +118,8 @@ export interface Authorization {
   readonly tx: ReadTx
   readonly principal: Principal | null
   readonly now: Instant
-  /** Whether an expression, bound to the caller, holds for a record. */
-  holds(expression: Expression, record: StoredRecord, next?: StoredRecord): Awaitable<boolean>
+  /** Whether an expression, bound to the caller, is true for a record. */
+  isTrue(expression: Expression, record: StoredRecord, next?: StoredRecord): Awaitable<boolean>
   /** The records of a collection with these ids, in their order. Those that rules have read are not read again. */
   records(target: string, ids: readonly number[]): Promise<readonly StoredRecord[]>
   /** Call it when a record has changed. */
@@ -170,8 +170,8 @@ export const createAuthorization = (
   const absent = ({ collection }: CompiledCollection) => notFound(nounOf(collection))
 
   const readableByRule = (compiled: CompiledCollection, record: StoredRecord | null): Awaitable<StoredRecord> =>
-    whenKnown(rule(compiled, 'read'), (read) =>
-      whenKnown(record !== null && testerOf().holds(read, record), (isReadable) => {
+    andThen(rule(compiled, 'read'), (read) =>
+      andThen(record !== null && testerOf().isTrue(read, record), (isReadable) => {
         if (record !== null && isReadable) return record
         // Where anyone may read, signing in would not help.
         if (principal === null && read !== TRUE) return refuse(principal, '')
@@ -183,14 +183,14 @@ export const createAuthorization = (
     tx,
     principal,
     now,
-    holds: (expression, record, next) => testerOf().holds(expression, record, next),
+    isTrue: (expression, record, next) => testerOf().isTrue(expression, record, next),
     records: (target, ids) => testerOf().records(target, ids),
     forget: (target, id) => tester?.forget(target, id),
     rule,
     mayRead(compiled, record) {
       if (isAdmin) return true
       if (isOwnerRule(compiled, 'read')) return isOwner(record)
-      return whenKnown(rule(compiled, 'read'), (read) => testerOf().holds(read, record))
+      return andThen(rule(compiled, 'read'), (read) => testerOf().isTrue(read, record))
     },
     readable(compiled, record) {
       if (isAdmin && record !== null) return record
@@ -201,11 +201,11 @@ export const createAuthorization = (
     },
     readsNext(compiled) {
       if (isAdmin || isOwnerRule(compiled, 'update')) return false
-      return whenKnown(rule(compiled, 'update'), (update) => mentions(update, 'next'))
+      return andThen(rule(compiled, 'update'), (update) => mentions(update, 'next'))
     },
     async authorize(compiled, use, record, next) {
       if (isAdmin || (isOwnerRule(compiled, use) && isOwner(record))) return
-      if (await testerOf().holds(await rule(compiled, use), record, next)) return
+      if (await testerOf().isTrue(await rule(compiled, use), record, next)) return
       refuse(principal, `You may not ${use === 'update' ? 'change' : 'delete'} this ${compiled.collection.singular}`)
     },
   }

@@ -118,7 +118,8 @@ const createAdmission = ({ catalog, maxRecordBytes }: Deps) => {
     const { tx, authorization } = change
     const rule = await authorization.rule(compiled, 'create')
     checkSize(compiled, record)
-    const isAllowed = rule === TRUE || (await authorization.holds(rule, { id: 0, ...record, epoch: tx.epochs.current }))
+    const isAllowed =
+      rule === TRUE || (await authorization.isTrue(rule, { id: 0, ...record, epoch: tx.epochs.current }))
     if (!isAllowed) refuse(authorization.principal, `You may not create this ${compiled.collection.singular}`)
     await checkReferences(authorization, catalog, compiled, record, null)
     return createRecord(change, compiled, record)

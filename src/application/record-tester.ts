@@ -1,7 +1,7 @@
 import { type Expression, FALSE, TRUE } from '../domain/expression.ts'
 import { evaluate, type Referenced } from '../domain/expression-evaluation.ts'
 import type { StoredRecord } from '../domain/record.ts'
-import { type Awaitable, whenKnown } from './awaitable.ts'
+import { type Awaitable, andThen } from './awaitable.ts'
 import type { ReadTx } from './ports/persistence.ts'
 import { findInParts, readReferenced, type StorageOf } from './referenced-rows.ts'
 
@@ -10,7 +10,7 @@ const MAX_ROUNDS_COUNT = 10
 
 /** Tests records by bound expressions inside one transaction. Referenced records are read once. */
 export interface Tester {
-  holds(expression: Expression, record: StoredRecord, next?: StoredRecord): Awaitable<boolean>
+  isTrue(expression: Expression, record: StoredRecord, next?: StoredRecord): Awaitable<boolean>
   /** The records of a collection with these ids, in their order. Those that expressions have read are not read again. */
   records(target: string, ids: readonly number[]): Promise<readonly StoredRecord[]>
   /** Call it when a record has changed. */
@@ -24,10 +24,8 @@ export const createTester = (tx: ReadTx, storageOf: StorageOf): Tester => {
 
   const read = (target: string, ids: readonly number[]): Awaitable<readonly Referenced[]> => {
     if (target === 'users' || target === 'files') return readReferenced(tx, storageOf, target, ids)
-    const reading = whenKnown(storageOf(tx, target), (storage) =>
-      storage === null ? [] : findInParts(tx, storage, ids),
-    )
-    return whenKnown(reading, (found) => {
+    const reading = andThen(storageOf(tx, target), (storage) => (storage === null ? [] : findInParts(tx, storage, ids)))
+    return andThen(reading, (found) => {
       const records = knownRecords.get(target) ?? new Map<number, StoredRecord>()
       knownRecords.set(target, records)
       for (const each of found) records.set(each.id, each)
@@ -41,7 +39,7 @@ export const createTester = (tx: ReadTx, storageOf: StorageOf): Tester => {
     // Rows are locked in the same order by everyone.
     const sorted = [...ids].sort((one, other) => one - other)
     for (const id of sorted) loaded.set(id, null)
-    return whenKnown(read(target, sorted), (found) => {
+    return andThen(read(target, sorted), (found) => {
       for (const each of found) loaded.set(Number(each.id), each)
     })
   }
@@ -51,7 +49,7 @@ export const createTester = (tx: ReadTx, storageOf: StorageOf): Tester => {
     const { value } = missing.next()
     if (value === undefined) return undefined
     const [target, ids] = value
-    return whenKnown(loadOf(target, ids), () => load(missing))
+    return andThen(loadOf(target, ids), () => load(missing))
   }
 
   const test = (
@@ -72,11 +70,11 @@ export const createTester = (tx: ReadTx, storageOf: StorageOf): Tester => {
     // What could not be read cannot change a value.
     if (value !== undefined || missing.size === 0) return value === true
     if (roundsLeft === 0) return false
-    return whenKnown(load(missing.entries()), () => test(expression, states, roundsLeft - 1))
+    return andThen(load(missing.entries()), () => test(expression, states, roundsLeft - 1))
   }
 
   return {
-    holds(expression, record, next) {
+    isTrue(expression, record, next) {
       if (expression === TRUE || expression === FALSE) return expression === TRUE
       return test(expression, next === undefined ? { record } : { record, next }, MAX_ROUNDS_COUNT)
     },

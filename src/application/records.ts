@@ -2,7 +2,7 @@ import { isBuiltIn } from '../domain/collection.ts'
 import { FALSE } from '../domain/expression.ts'
 import type { StoredRecord } from '../domain/record.ts'
 import type { Actor, Principal } from '../domain/session.ts'
-import { type Awaitable, whenKnown } from './awaitable.ts'
+import { type Awaitable, andThen } from './awaitable.ts'
 import type { Catalog, CompiledCollection } from './catalog.ts'
 import {
   type IdempotencyRequest,
@@ -66,7 +66,7 @@ const createReads = ({ catalog, unitOfWork, clock }: Deps): Pick<Records, 'get' 
       return { collection, record: found, expanded: null }
     }
     const authorization = createAuthorization(tx, catalog, principal, clock.now())
-    return whenKnown(authorization.readable(compiled, found), async (record) => {
+    return andThen(authorization.readable(compiled, found), async (record) => {
       if (expand.length === 0) return { collection, record, expanded: null }
       const expanded = await expandRecords(authorization, catalog, compiled, [record], expand)
       return { collection, record, expanded: expanded && (expanded.get(record.id) ?? {}) }
@@ -76,8 +76,8 @@ const createReads = ({ catalog, unitOfWork, clock }: Deps): Pick<Records, 'get' 
   return {
     get: (principal, name, id, { expand = [] } = {}) =>
       unitOfWork.read((tx) =>
-        whenKnown(catalog.find(tx, name), (compiled) =>
-          whenKnown(tx.records(compiled.storage).findById(id), (found) =>
+        andThen(catalog.find(tx, name), (compiled) =>
+          andThen(tx.records(compiled.storage).findById(id), (found) =>
             authorized(tx, principal, compiled, found, expand),
           ),
         ),
@@ -128,7 +128,7 @@ export const createRecords = (deps: Deps): Records & RecordHistory => {
   return {
     collection: (name) => {
       const builtIn = catalog.builtIn.find((collection) => collection.name === name)
-      return builtIn ?? unitOfWork.read((tx) => whenKnown(catalog.find(tx, name), ({ collection }) => collection))
+      return builtIn ?? unitOfWork.read((tx) => andThen(catalog.find(tx, name), ({ collection }) => collection))
     },
 
     ...createReads(deps),

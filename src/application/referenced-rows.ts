@@ -1,6 +1,6 @@
 import type { Referenced } from '../domain/expression-evaluation.ts'
 import type { StoredRecord } from '../domain/record.ts'
-import { type Awaitable, whenKnown } from './awaitable.ts'
+import { type Awaitable, andThen } from './awaitable.ts'
 import type { Catalog } from './catalog.ts'
 import type { RecordStorage } from './ports/collections.ts'
 import { Marked } from './ports/deletions.ts'
@@ -13,7 +13,7 @@ export type StorageOf = (tx: ReadTx, name: string) => Awaitable<RecordStorage | 
 export const storageIn =
   (catalog: Pick<Catalog, 'named'>): StorageOf =>
   (tx, name) =>
-    whenKnown(catalog.named(tx, name), (compiled) => compiled?.storage ?? null)
+    andThen(catalog.named(tx, name), (compiled) => compiled?.storage ?? null)
 
 /** How many ids one look-up may have. */
 export const MAX_LOOK_UP_COUNT = 100
@@ -57,7 +57,7 @@ export const requireNotDeleted = async (
   }
 }
 
-/** What expressions may know of referenced records, users or files: of those that exist, in no order. */
+/** The parts that expressions may read of referenced records, users or files: of those that exist, in no order. */
 export const readReferenced = async (
   tx: ReadTx,
   storageOf: StorageOf,

@@ -15,7 +15,7 @@ export interface Stored {
 
 const PAGE_SIZE = 100
 
-/** That a field of a record refers to the record with this id. */
+/** The condition that a field of a record references the record with this id. */
 const refersTo = (collection: Collection, field: string, id: number): Expression => {
   const literal: Expression = { kind: 'literal', value: id }
   const member: Expression = {
@@ -28,7 +28,7 @@ const refersTo = (collection: Collection, field: string, id: number): Expression
   return isList ? { kind: 'in', left: literal, right: member } : { kind: 'equal', left: member, right: literal }
 }
 
-/** The records for which a condition holds, page by page; pages may be empty. */
+/** The records that meet a condition, page by page; pages may be empty. */
 export async function* matching(
   unitOfWork: UnitOfWork,
   storage: RecordStorage,
@@ -52,7 +52,7 @@ export async function* matching(
   } while (next !== null)
 }
 
-/** Leaves out records that are not as they were when the reference changed. */
+/** Leaves out records that have changed since the reference changed. */
 type Unchanged = (collection: string, records: readonly StoredRecord[]) => Promise<readonly StoredRecord[]>
 
 /** Finds the records from which a path of one or two reference fields leads to a record, page by page. */

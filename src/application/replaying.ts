@@ -10,7 +10,7 @@ import { createViewSet, type RecordView, type ViewSet } from './record-views.ts'
 import type { FilteredView, View } from './topics.ts'
 import { type Answer, createViewChanges, type ViewChanges } from './view-changes.ts'
 
-/** What a subscriber is sent, and the position that they have reached with it. */
+/** The frames for a subscriber, and the position that they reach with them. */
 export interface Delivery {
   readonly position: number
   readonly answer: Answer | { readonly kind: 'logged'; readonly event: LoggedEvent }
@@ -26,7 +26,7 @@ export interface Replay {
   readonly view: View
   /** Null for views of the log itself. */
   readonly changes: ViewChanges | null
-  /** The views from before the rights of the subscriber changed, until nothing depends on them any more. */
+  /** The views from before the rights of the subscriber changed, until nothing depends on them. */
   formers: readonly FilteredView[]
   /** Where that is; null until the records of all these views have been compared. */
   formerUntil: number | null
@@ -40,10 +40,10 @@ interface Deps {
   readonly feed: ReturnType<typeof createEventFeed>
 }
 
-/** For how many records one change is followed in a replay. A subscriber who missed more lists again. */
+/** The number of records for which one change is followed in a replay. A subscriber who missed more lists again. */
 const MAX_FOLLOWED_COUNT = 10_000
 const MAX_REPLACED_COUNT = 500
-/** Approximate size of what one event, or a change of rights, may lead to. */
+/** Approximate size of the frames for one event or change of rights. */
 const MAX_CHARACTERS = 4 * 1024 * 1024
 /** Changes of rights after which a subscriber lists again, because none of them could be followed before the next one. */
 const MAX_FORMERS_COUNT = 4
@@ -54,7 +54,7 @@ const MAX_DISTANCE = 20_000
 
 const SET_CHARACTERS = 32
 
-/** Collects the answers to one event. */
+/** Collects the frames for one event. */
 const createAnswers = () => {
   let answers: Answer[] = []
   let characters = 0
@@ -64,13 +64,13 @@ const createAnswers = () => {
       if (characters <= MAX_CHARACTERS && answers[0]?.kind !== 'gap') answers.push(answer)
       else answers = [{ kind: 'gap' }]
     },
-    /** The last one completes the event: with an earlier one, the subscriber is still before it. */
+    /** The last frame completes the event: after an earlier one, the subscriber is still before it. */
     deliveries: (position: number): readonly Delivery[] =>
       answers.map((answer, index) => ({ answer, position: index === answers.length - 1 ? position : position - 1 })),
   }
 }
 
-/** One gap after another says no more than the last one. */
+/** Of several gaps in a row, only the last one matters. */
 const addDeliveries = (to: Delivery[], added: readonly Delivery[]): void => {
   if (added[0]?.answer.kind === 'gap' && to.at(-1)?.answer.kind === 'gap') to.pop()
   to.push(...added)
@@ -100,13 +100,13 @@ export const createReplaying = ({ unitOfWork, readable, clock, slices, feed }: D
     return (await firstEventAfter(tx, { target: USERS, id: userId }, after)) !== null
   }
 
-  /** Whether the view is that of the present definition of its collection. */
+  /** Whether the view is that of the current definition of its collection. */
   const isCurrent = async ({ records: { collection, definitions } }: FilteredView): Promise<boolean> => {
     const found = await unitOfWork.read((tx) => readable.find(tx, collection.name))
     return found?.version === definitions
   }
 
-  /** What a change of rights alone changes. */
+  /** The effects of a change of rights alone. */
   const exchange = async (replay: Replay, view: FilteredView, after: number) => {
     const answers = createAnswers()
     const { set } = setOf(view.records)
@@ -114,7 +114,7 @@ export const createReplaying = ({ unitOfWork, readable, clock, slices, feed }: D
     return { deliveries: answers.deliveries(after).map((each) => ({ ...each, position: after })), position: after }
   }
 
-  /** `continued` is what is remembered of the past if the subscriber has come to this position by following events. */
+  /** `continued` has the remembered past states if the subscriber has reached this position by following events. */
   const follow = (
     view: View,
     after: number,
@@ -149,7 +149,7 @@ export const createReplaying = ({ unitOfWork, readable, clock, slices, feed }: D
     follow,
 
     /**
-     * Goes on with another view of the topic, from a position. Null if the subscriber has to list again, because what they
+     * Continues with another view of the topic, from a position. Null if the subscriber must list again, because what they
      * have cannot be compared.
      */
     renew(replay: Replay, view: View, after: number): Replay | null {
@@ -183,7 +183,7 @@ export const createReplaying = ({ unitOfWork, readable, clock, slices, feed }: D
       for (const event of events) {
         const answers = createAnswers()
         await changes.step(event, answers.add)
-        // What this event has left to later ones may have been in the former view.
+        // Records that this event leaves to later ones may have been in the former view.
         if (replay.formerUntil !== null && event.position <= replay.formerUntil) {
           replay.formerUntil = Math.max(replay.formerUntil, changes.states.rememberedUntil())
         }

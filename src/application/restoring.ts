@@ -15,7 +15,7 @@ export interface RestoreDeps {
   readonly target: EmptyTarget
   readonly blobs: MovableBlobs
   readonly newNonce: () => string
-  /** Called with what operators should know. */
+  /** Called with messages for operators. */
   onProgress(line: string): void
 }
 
@@ -42,7 +42,7 @@ const checkArchive = ({ open, context, target }: RestoreDeps): Promise<ReadArchi
 
 const BACKUP_JOBS: readonly unknown[] = ['backup', 'verify-backup', 'delete-archive', 'scheduled-backup']
 
-/** What a restored installation must not continue: work on the archives of the one that was backed up. */
+/** Work that a restored installation must not continue: it concerns the archives of the original one. */
 export const restoredRows = (table: string, rows: readonly Row[]): readonly Row[] => {
   if (table === 'jobs') {
     return rows.filter(({ kind, state }) => !BACKUP_JOBS.includes(kind) || state === 'done' || state === 'dead')
@@ -128,8 +128,8 @@ const requireNoBlobs = async (blobs: MovableBlobs): Promise<void> => {
 export const rowsIn = ({ tables }: Manifest): number => Object.values(tables).reduce((sum, { rows }) => sum + rows, 0)
 
 /**
- * Restores an archive into an empty target: checks all of it before the first change, and the database appears at the
- * end, with everything in it. Rejects, with a message for operators, if it cannot.
+ * Restores an archive into an empty target: checks all of it before the first change, and fills the database in one step at
+ * the end. Rejects, with a message for operators, if it cannot.
  */
 export const restore = async (deps: RestoreDeps): Promise<Restored> => {
   const { target, blobs, onProgress } = deps

@@ -12,7 +12,7 @@ export const SETUP_TOKEN_TTL_MS = 24 * 3_600_000
 /** 132 bits cannot be guessed. */
 const PROOF_LENGTH = 22
 
-/** Creation of the first admin by whoever can read what the server prints. */
+/** Creation of the first admin by anyone who can read the output of the server. */
 export interface Setup {
   /** A token for {@link Setup.createFirstAdmin}; null if there is an admin. */
   issueToken(): Promise<string | null>

@@ -16,7 +16,7 @@ import { fieldIs } from './record-conditions.ts'
 import { createTester } from './record-tester.ts'
 import { createRecordView, type RecordView } from './record-views.ts'
 
-/** All events of a part of the log. Subscribers with the same audience see the same events. */
+/** All events in a part of the log. Subscribers with the same audience see the same events. */
 export interface LogView {
   readonly kind: 'log'
   readonly topic: string
@@ -28,7 +28,7 @@ export interface LogView {
   sees(event: LoggedEvent): boolean
 }
 
-/** The records of a collection for which a rule and a filter hold: see {@link RecordView}. */
+/** The records of a collection that meet a rule and a filter: see {@link RecordView}. */
 export interface FilteredView {
   readonly kind: 'records'
   readonly topic: string
@@ -37,7 +37,7 @@ export interface FilteredView {
   readonly definitionIds: readonly number[]
 }
 
-/** What one subscriber sees of the log. */
+/** The part of the log that one subscriber sees. */
 export type View = LogView | FilteredView
 
 export interface Audience {
@@ -45,7 +45,7 @@ export interface Audience {
   readonly topic: string
 }
 
-/** What a client asks for. */
+/** A client's request to subscribe. */
 export interface TopicRequest {
   readonly topic: string
   readonly filter?: string | undefined
@@ -56,7 +56,7 @@ export interface TopicRequest {
 }
 
 /**
- * What can be subscribed to. `NAME`: the records of a collection that the user may read, `NAME/{id}`: one record; of a
+ * The topics. `NAME`: the records of a collection that the user may read, `NAME/{id}`: one record; of a
  * collection defined in code `NAME`: the user's own records, and `NAME/all`: everyone's. And `jobs`.
  */
 export interface Topics {
@@ -170,11 +170,11 @@ export const createTopics = ({ collections, readable, clock }: Deps): Topics => 
     // The log has records as they are stored.
     const record = found ?? (logged?.data as StoredRecord | undefined)
     const bound = bind(rule, { auth: null, now: clock.now() })
-    const isReadable = record !== undefined && (await createTester(tx, readable.storageOf).holds(bound, record))
+    const isReadable = record !== undefined && (await createTester(tx, readable.storageOf).isTrue(bound, record))
     if (!isReadable) throw notFound(nounOf(collection))
   }
 
-  /** The rule for one user, as an expression of the record alone. */
+  /** The rule for one user, with the record as its only variable. */
   const ruleFor = (
     { collection, rule }: ReadableCollection,
     principal: Principal,

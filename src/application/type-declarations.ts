@@ -10,7 +10,7 @@ import {
 } from '../domain/collection.ts'
 import type { Json } from '../domain/merge-patch.ts'
 
-/** What a type is for: a record as it is shown, a request that creates one, or a merge patch (RFC 7396) of one. */
+/** The use of a type: a record in a response, a request that creates one, or a merge patch (RFC 7396) of one. */
 type Use = 'record' | 'create' | 'update'
 
 type Fields = Readonly<Record<string, FieldSchema>>
@@ -98,10 +98,10 @@ const declaration = (name: string, about: readonly string[], members: readonly s
     '\n',
   )
 
-/** What references lead to besides records. */
+/** The targets of references other than records. */
 const OTHER_TARGETS: Readonly<Record<string, string>> = { users: 'UserReference', files: 'StoredFile' }
 
-/** The types of what references lead to, by the names of their targets. */
+/** The types of the targets of references, by name. */
 type TargetTypes = ReadonlyMap<string, string>
 
 const expandedMembers = (collection: Collection, targets: TargetTypes): readonly string[] => {
@@ -138,7 +138,7 @@ const declarationsOf = (collection: Collection, targets: TargetTypes): readonly 
 }
 
 const OTHER_DECLARATIONS = [
-  declaration('UserReference', ['What users may know of each other'], ['id: number', 'name: string']),
+  declaration('UserReference', ['The details of a user that other users may see'], ['id: number', 'name: string']),
   declaration(
     'StoredFile',
     [],
@@ -157,7 +157,7 @@ const OTHER_DECLARATIONS = [
   ),
 ]
 
-/** The types besides that of a record, as the names of its types end. */
+/** The further types of a record, by the suffix of their names. */
 const USES = ['Create', 'Update', 'Expanded']
 
 const HEADER = '// Written by `skep types` from the definitions of the collections.'

@@ -5,7 +5,7 @@ import { ifVerified, queueNotification, requireNotification, requireTokenMail } 
 import type { Tx } from './ports/persistence.ts'
 import type { OpaqueTokens } from './ports/security.ts'
 
-/** What an entry about a change says: which fields changed, and rights before and after. */
+/** The details of an entry about a change: which fields changed, and rights before and after. */
 export const changesOf = (before: User, after: User, newAddress: boolean): AuditDetails => {
   const fields = (['name', 'email', 'role', 'isActive'] as const).filter((field) => before[field] !== after[field])
   return {
@@ -61,7 +61,7 @@ export const requestEmailChange = async (
   })
 }
 
-/** Tells the old address, whose mailed links no longer work. */
+/** Notifies the old address, whose mailed links no longer work. */
 export const announceAddressChange = async (
   tx: Tx,
   opaqueTokens: OpaqueTokens,

@@ -13,7 +13,7 @@ interface Deps {
   readonly catalog: Catalog
 }
 
-/** Each page has a limited cost, and others take turns with it. */
+/** Each page has a limited cost, and other work runs between pages. */
 const MAX_PAGES_COUNT = 1_000
 
 /**

@@ -105,7 +105,8 @@ const deleteResetAndAddressChangeTokens = async (tx: Tx, user: User): Promise<vo
 const requireRemainingAdmin = async (tx: Tx, before: User, after: User | null): Promise<void> => {
   const isActiveAdmin = (user: User | null) => user?.isActive && user.role === 'admin'
   if (!isActiveAdmin(before) || isActiveAdmin(after)) return
-  if ((await tx.users.countActiveAdmins()) <= 1) throw new AppError('last_admin', 'The last active admin must stay')
+  if ((await tx.users.countActiveAdmins()) <= 1)
+    throw new AppError('last_admin', 'The last active admin cannot be removed')
 }
 
 /** Returns the user as of when the password was checked. Throws `wrong_password`, `too_many_requests`. */

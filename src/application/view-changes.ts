@@ -12,33 +12,33 @@ import type { ReferenceUse } from './view-terms.ts'
 import { createViewUses, isSame, leadsTo } from './view-uses.ts'
 import { asRecord, createPresentRights, createVisibility, NO_VIEWS, type ViewDeps } from './view-visibility.ts'
 
-/** What the subscribers of a view are sent. */
+/** A message for the subscribers of a view. */
 export type Answer =
-  /** A record that they may read and that matches, as `created` or `updated`; or that did, as `deleted`. */
+  /** A record that they may read and that matches, as `created` or `updated`; or one that did, as `deleted`. */
   | { readonly kind: 'record'; readonly event: string; readonly collection: Collection; readonly record: StoredRecord }
   /** A record that they may no longer read, or that no longer matches. */
   | { readonly kind: 'left'; readonly event: string; readonly id: number }
   /** They have to list again, because following each record would cost too much. */
   | { readonly kind: 'gap' }
 
-/** Passes on one answer for several views. */
+/** Passes on one message for several views. */
 export type Emit = (views: Iterable<RecordView>, answer: Answer) => Promise<void> | undefined
 
 /** Finds out what events change for views. */
 export interface ViewChanges {
-  /** Call it with every event, in order. Resolves when every view has its answers. */
+  /** Call it with every event, in order. Resolves when every view has its messages. */
   step(event: LoggedEvent, emit: Emit): Promise<void> | undefined
   /**
-   * What changes at a position for the only subscriber, who has had the former views. Returns the end of the log at
+   * Finds out what changes at a position for the only subscriber, who had the former views. Returns the end of the log at
    * that time: records that have changed since the position are left to their own events up to there.
    */
   replace(set: ViewSet, position: number, emit: Emit): Promise<number>
   readonly states: RecordStates
 }
 
-/** Pages that are read to find the records that a change of a rule or a role concerns. */
+/** Pages that are read to find the records that a change of a rule or a role affects. */
 const MAX_PAGES_COUNT = 500
-/** The event before one is looked for among so many of its subject. */
+/** How many events of a subject are searched for the one before a given event. */
 const MAX_HISTORY_COUNT = 200
 
 /** What happens to a record that a subscriber may no longer read, or that no longer matches. */
@@ -50,8 +50,7 @@ const without = (views: ReadonlySet<RecordView>, others: ReadonlySet<RecordView>
   [...views].filter((view) => !others.has(view))
 
 /**
- * The subject before the change; undefined if the log does not tell, which only knows it of collections defined at run
- * time.
+ * The subject before the change; undefined if it is not in the log, which has it only for collections defined at run time.
  */
 const previousOf = async (unitOfWork: UnitOfWork, event: LoggedEvent): Promise<Referenced | null | undefined> => {
   if (event.previous !== undefined) return event.previous
@@ -64,13 +63,13 @@ const previousOf = async (unitOfWork: UnitOfWork, event: LoggedEvent): Promise<R
   return at > 0 ? events[at - 1]?.data : undefined
 }
 
-/** Whether the log does not tell any more what was deleted, because its owner's account was too. */
+/** Whether the log no longer has the deleted record, because its owner's account was deleted too. */
 const isErased = ({ storage }: ViewSet, { event, previous }: LoggedEvent): boolean =>
   typeof storage !== 'string' && isDeletion(event) && previous === undefined
 
 interface Deps extends ViewDeps {
   readonly unitOfWork: UnitOfWork
-  /** For how many records one change of a referenced record, a rule or a role is followed. */
+  /** The number of records for which one change of a referenced record, a rule or a role is followed. */
   readonly maxFollowedCount: number
 }
 
@@ -79,7 +78,7 @@ const answersFor = (collection: Collection, record: StoredRecord) => ({
   left: { kind: 'left', event: leftEvent(collection), id: record.id } as const,
 })
 
-/** What a change means for the views that one record is in. */
+/** The effect of a change on the views that one record is in. */
 const createRecordAnswers = (deps: Deps) => {
   const { states, slices } = deps
   const { visible, visibleBefore } = createVisibility(deps)
@@ -99,7 +98,7 @@ const createRecordAnswers = (deps: Deps) => {
       const record = asRecord(data)
       const isGone = isDeletion(event.event)
       const after = isGone ? NO_VIEWS : await visible(set.candidates, record, position)
-      // Where the log does not tell, the subscribers who may read the record may have had it.
+      // If the state before is not in the log, the subscribers who may read the record may have had it.
       const known = previous === undefined ? await mayRead(set, [...set.all()], { ...event, position: -1 }) : null
       const before =
         known ?? (previous == null ? NO_VIEWS : (await visibleBefore(set, asRecord(previous), since, position)).ever)
@@ -109,7 +108,7 @@ const createRecordAnswers = (deps: Deps) => {
       if (left.length > 0) await emit(left, { kind: 'left', event: leftEvent(collection), id: event.subjectId })
     },
 
-    /** A change of a record that it refers to. */
+    /** A change of a record that it references. */
     async affected(set: ViewSet, record: StoredRecord, position: number, emit: Emit): Promise<void> {
       const { updated, left } = answersFor(set.collection, record)
       const after = await visible(set.candidates, record, position)
@@ -171,7 +170,7 @@ export const createViewChanges = (deps: Deps): ViewChanges => {
     return emit(dependent, { kind: 'gap' })
   }
 
-  /** A record that records of the set refer to. */
+  /** A record that records of the set reference. */
   const changeReferenced = async (set: ViewSet, uses: readonly ReferenceUse[], event: LoggedEvent, emit: Emit) => {
     const seen = new Set<number>()
     let pageCount = 0
@@ -180,7 +179,7 @@ export const createViewChanges = (deps: Deps): ViewChanges => {
         unchanged(collection, records, event.position),
       )
       for await (const records of found) {
-        // A reference in between may lead to many records that none of the set refers to.
+        // A reference in between may lead to many records that no record of the set references.
         if (++pageCount > maxFollowedCount) return gap(set, emit)
         for (const record of records) {
           if (seen.has(record.id)) continue

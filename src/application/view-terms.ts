@@ -2,7 +2,7 @@ import type { Expression, Value } from '../domain/expression.ts'
 import { conjunctsOf, disjunctsOf, operandsOf, referencesIn } from '../domain/expression-parts.ts'
 import { isList, isObject, isTime } from '../domain/expression-values.ts'
 
-/** A reference field, and the collection that it refers to. */
+/** A reference field, and the collection that it references. */
 export interface Hop {
   readonly field: string
   readonly target: string
@@ -14,7 +14,7 @@ export interface ReferenceUse {
   readonly members: ReadonlySet<string>
 }
 
-/** The value that an expression must have, or a list contain, for a condition to hold. */
+/** The value that an expression must have, or a list must contain, for a condition to be true. */
 export interface Term {
   readonly path: Expression
   readonly isList: boolean
@@ -23,7 +23,7 @@ export interface Term {
 
 type Reference = Extract<Expression, { readonly kind: 'referenced' }>
 
-/** Null if it is not a field of the record, or a field of a record that such a field refers to. */
+/** Null if it is not a field of the record, or of a record that such a field references. */
 const pathOf = ({ of, target }: Reference): readonly Hop[] | null => {
   if (of.kind !== 'member') return null
   const hop = { field: of.name, target }
@@ -38,7 +38,7 @@ const namesRead = (expression: Expression, reads: (of: Reference, name: string) 
   for (const operand of operandsOf(expression)) namesRead(operand, reads)
 }
 
-/** The referenced records that conditions read. Null if one of them is found in another way than by following fields. */
+/** The referenced records that conditions read. Null if one of them is reached other than by following fields. */
 export const usesOf = (conditions: readonly Expression[]): readonly ReferenceUse[] | null => {
   const uses = new Map<string, { readonly path: readonly Hop[]; readonly members: Set<string> }>()
   for (const condition of conditions) {
@@ -54,7 +54,7 @@ export const usesOf = (conditions: readonly Expression[]): readonly ReferenceUse
   return [...uses.values()]
 }
 
-/** Equal for equal scalars; null for a value that is none. */
+/** Equal for equal scalars; null for any other value. */
 export const valueKey = (value: Value | undefined): string | null => {
   if (value === undefined || isList(value)) return null
   if (value === null || typeof value !== 'object') return typeof value + String(value)
@@ -88,8 +88,8 @@ const termsOfComparison = (expression: Expression): readonly Term[] | null => {
 }
 
 /**
- * Terms of which one is true whenever the condition holds, so that the conditions that can hold for a record are found by
- * its values. Null if there are no such terms.
+ * Terms of which one is true whenever the condition is, so that the conditions that a record can meet are found by its
+ * values. Null if there are no such terms.
  */
 export const termsOf = (condition: Expression): readonly Term[] | null => {
   if (condition.kind === 'failure' || (condition.kind === 'literal' && condition.value !== true)) return []

@@ -5,14 +5,14 @@ import type { ViewSet } from './record-views.ts'
 import type { ReferenceUse } from './view-terms.ts'
 import type { ViewDeps } from './view-visibility.ts'
 
-/** The members of referenced records that rules and filters name, as the log has them. */
+/** The members of referenced records that rules and filters name, as stored in the log. */
 const LOGGED_NAMES: ReadonlyMap<string, string> = new Map([
   ['owner_id', 'ownerId'],
   ['created_at', 'createdAt'],
   ['updated_at', 'updatedAt'],
 ])
 
-/** Whether two states are the same as far as conditions read these members. */
+/** Whether two states are the same to conditions that read these members. */
 export const isSame = (one: Referenced | null, other: Referenced | null, members: Iterable<string>): boolean => {
   if (one === null || other === null) return one === other
   for (const member of members) {
@@ -22,7 +22,7 @@ export const isSame = (one: Referenced | null, other: Referenced | null, members
   return true
 }
 
-/** Where a reference leads, if its last record is of this collection. */
+/** The target of a reference, if it is in this collection. */
 export const leadsTo = ({ path }: ReferenceUse, target: string): boolean => path.at(-1)?.target === target
 
 /** Which referenced records the views of sets read. */
@@ -40,8 +40,8 @@ export const createViewUses = ({ sets, states, formerViews: formersOf = () => []
     [...sets.values()].filter((set) => usesOf(set)?.some((use) => leadsTo(use, kind)) ?? set.collection.name !== kind)
 
   /**
-   * The records that this one referred to and that have changed since the event before. That change was not followed beyond
-   * this record if it was already known to have a later event.
+   * The records that this one referenced and that have changed since the event before. That change was not followed beyond
+   * this record if this record was already known to have a later event.
    */
   const replacedKeys = (
     { path: [first, second] }: ReferenceUse,

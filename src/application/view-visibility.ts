@@ -1,5 +1,5 @@
 import type { LoggedEvent } from '../domain/event.ts'
-import { type Environment, holds, type Referenced } from '../domain/expression-evaluation.ts'
+import { type Environment, isTrue, type Referenced } from '../domain/expression-evaluation.ts'
 import type { StoredRecord } from '../domain/record.ts'
 import type { UnitOfWork } from './ports/persistence.ts'
 import type { Clock, EventLoopSlices } from './ports/system.ts'
@@ -10,7 +10,7 @@ import type { StorageOf } from './referenced-rows.ts'
 /** Sets of views by the names of their collections. */
 export type ViewSets = ReadonlyMap<string, ViewSet>
 
-/** What views are evaluated with. */
+/** The input of the evaluation of views. */
 export interface ViewDeps {
   readonly unitOfWork: UnitOfWork
   readonly clock: Clock
@@ -18,14 +18,14 @@ export interface ViewDeps {
   readonly storageOf: StorageOf
   readonly sets: ViewSets
   readonly states: RecordStates
-  /** The views that the only subscriber had before their rights changed, until they have the list of the present one. */
+  /** The views that the only subscriber had before their rights changed, until they have the list of the current one. */
   readonly formerViews?: () => readonly RecordView[]
 }
 
 export const NO_VIEWS: ReadonlySet<RecordView> = new Set()
 /** States of references under which a record was visible before a change. */
 const MAX_SNAPSHOTS_COUNT = 64
-/** The last state of a deleted record is looked for among so many of its events. */
+/** How many events of a deleted record are searched for its last state. */
 const MAX_HISTORY_COUNT = 200
 
 const union = (one: ReadonlySet<RecordView>, other: ReadonlySet<RecordView>): ReadonlySet<RecordView> =>
@@ -36,7 +36,7 @@ export const asRecord = (state: Referenced): StoredRecord => state as StoredReco
 
 /** Which views a record is in. */
 export const createVisibility = ({ states, clock, slices, formerViews: formersOf = () => [] }: ViewDeps) => {
-  /** The views whose condition holds for a record, as its references were at a position. */
+  /** The views whose condition a record meets, with its references as of a position. */
   const visible = async (
     candidates: (environment: Environment) => Iterable<RecordView>,
     record: StoredRecord,
@@ -65,15 +65,15 @@ export const createVisibility = ({ states, clock, slices, formerViews: formersOf
     }
     const found = new Set<RecordView>()
     for (const view of await loaded(() => candidates(environment))) {
-      if (await loaded(() => holds(view.condition, environment))) found.add(view)
+      if (await loaded(() => isTrue(view.condition, environment))) found.add(view)
       if (slices.isOver()) await slices.next()
     }
     return found
   }
 
   /**
-   * Those that the record was in at some time since its last event (`ever`), and those it was in all the time (`always`).
-   * The subscribers of a view may have it if it was there when they last learned of a change; that is one of these times.
+   * The views that the record was in at some time since its last event (`ever`), and all that time (`always`). The
+   * subscribers of a view may have the record if it was there at their last notification, which is one of these times.
    */
   const visibleBefore = async (set: ViewSet, record: StoredRecord, since: number, position: number) => {
     const formers = formersOf()
@@ -91,7 +91,7 @@ export const createVisibility = ({ states, clock, slices, formerViews: formersOf
       }
     }
     if (formers.length === 0) return { ever, always: always ?? NO_VIEWS }
-    // What was in a former view may be in the list of the subscriber to the present one.
+    // Records of a former view may be in the list of the subscriber to the current one.
     return { ever: ever.size === 0 ? NO_VIEWS : new Set(set.all()), always: NO_VIEWS }
   }
 
@@ -130,7 +130,7 @@ export const createPresentRights = ({ unitOfWork, clock, storageOf, states }: Vi
         const key = subjectKey(target, id)
         const state = known.get(key)
         if (state === undefined) missing.set(key, { target, id })
-        // What a deleted record referred to may have been deleted with it.
+        // The records that a deleted record referenced may have been deleted with it.
         return state === null && now.isGone ? (states.at(target, id, event.position - 1) ?? null) : state
       },
     }
@@ -138,7 +138,7 @@ export const createPresentRights = ({ unitOfWork, clock, storageOf, states }: Vi
     for (const view of views) {
       for (;;) {
         missing.clear()
-        const isAllowed = holds(view.rule, environment)
+        const isAllowed = isTrue(view.rule, environment)
         if (isAllowed && missing.size === 0) allowed.add(view)
         if (missing.size === 0) break
         const found = await unitOfWork.read((tx) => readNow(tx, missing, storageOf))

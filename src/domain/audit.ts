@@ -62,13 +62,13 @@ export interface AuditEntry {
   readonly createdAt: Instant
   readonly actorId: number | null
   readonly action: AuditAction
-  /** What it is about, such as `users/12` or `tasks/7`. */
+  /** The subject, such as `users/12` or `tasks/7`. */
   readonly subject: string | null
   readonly address: string | null
   readonly sessionId: number | null
   readonly requestId: string | null
   readonly details: AuditDetails
-  /** How often it happened: more than 1 for what is counted in one entry. */
+  /** How often it happened: more than 1 if repetitions are counted in this entry. */
   readonly count: number
   /** When it happened last. */
   readonly lastAt: Instant
@@ -90,13 +90,13 @@ export const auditEntry = (
   }: { readonly subject?: string | null; readonly details?: AuditDetails; readonly now: Instant },
 ): NewAuditEntry => ({ createdAt: now, actorId: userId, action, subject, address, sessionId, requestId, details })
 
-/** Null stands for all. */
+/** Null means all. */
 export interface AuditFilter {
   readonly actorId: number | null
-  /** An action, or the beginning of some up to and including the dot. */
+  /** An action, or a prefix of actions that ends with a dot. */
   readonly action: string | null
   readonly subject: string | null
-  /** The first and last times to include. */
+  /** The first and the last time to include. */
   readonly since: Instant | null
   readonly until: Instant | null
 }
@@ -107,7 +107,7 @@ export const actionsOf = ({ action }: Pick<AuditFilter, 'action'>): readonly Aud
   return AUDIT_ACTIONS.filter((each) => (action.endsWith('.') ? each.startsWith(action) : each === action))
 }
 
-/** In which span failures and reads are counted in one entry. */
+/** The span in which failures and reads are counted in one entry. */
 export const AUDIT_SPAN_MS = 3_600_000
 
 /** The beginning of the span that contains an instant. */

@@ -7,7 +7,7 @@ export type BackupState = (typeof BACKUP_STATES)[number]
 export interface Backup {
   readonly id: number
   readonly state: BackupState
-  /** The name of the archive where archives are kept; null if it was written elsewhere, or not at all. */
+  /** The name of the archive in the archive store; null if it was written elsewhere, or not at all. */
   readonly name: string | null
   /** Bytes; null until it is written. */
   readonly size: number | null
@@ -44,5 +44,5 @@ export const archiveNameOf = (id: number, now: Instant, encrypted: boolean): str
 
 const ARCHIVE_NAME = /^skep-\d{8}T\d{6}Z-\d{1,15}\.tar\.zst(?:\.age)?$/
 
-/** Whether a text is a name as {@link archiveNameOf} returns it, and so safe as a part of a path. */
+/** Whether a text is a name as {@link archiveNameOf} returns it, and so safe as part of a path. */
 export const isArchiveName = (name: string): boolean => ARCHIVE_NAME.test(name)

@@ -119,7 +119,7 @@ export const referencesOf = ({ fields }: Collection): readonly ReferenceField[] 
     return [{ name, target, isList: typeOf(field) === 'array', action: field['x-on-delete'] ?? 'restrict' }]
   })
 
-/** Every record has an owner to expand, unless the collection has a field of this name. */
+/** Every record has an owner that can be expanded, unless the collection has a field of this name. */
 const OWNER: ReferenceField = { name: 'owner', target: 'users', isList: false, action: 'restrict' }
 
 /** The references that `expand` accepts: those of the fields, and the owner. */
@@ -172,7 +172,7 @@ export const isNullable = ({ type }: FieldSchema): boolean => typeof type !== 's
 /** Whether it is defined in code, and its records have a table of their own. */
 export const isBuiltIn = ({ indexes }: Collection): boolean => indexes === undefined
 
-/** What lists can be sorted by. */
+/** The fields that lists can be sorted by. */
 export const sortsOf = ({ sorts, indexes }: Collection): readonly string[] => {
   if (indexes === undefined) return ['created_at', 'updated_at', ...sorts]
   return [...new Set(['id', 'created_at', 'updated_at', ...indexes.flatMap(({ fields }) => fields.slice(0, 1))])]
@@ -190,7 +190,7 @@ export const isAlwaysPresent = (collection: Collection, name: string): boolean =
 export const RECORD_CHANGES = ['created', 'updated', 'deleted'] as const
 export type RecordChange = (typeof RECORD_CHANGES)[number]
 
-/** How error messages call one record: `Item`. */
+/** The word for one record in error messages: `Item`. */
 export const nounOf = ({ singular }: Collection): string => singular.charAt(0).toUpperCase() + singular.slice(1)
 
 /** `item.created` */

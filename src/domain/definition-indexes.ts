@@ -13,7 +13,7 @@ type Refuse = (pointer: string, detail: string) => void
 /** The fields of a schema. */
 export interface DeclaredFields {
   readonly fields: Readonly<Record<string, FieldSchema>>
-  /** The names of those that have faults of their own; nothing else is said about them. */
+  /** The names of fields that have faults of their own; no further faults are reported for them. */
   readonly faulty: ReadonlySet<string>
 }
 
@@ -24,7 +24,7 @@ const SCALARS: readonly FieldType[] = ['string', 'integer', 'number', 'boolean']
 
 const lengthOf = (value: Json): number => (typeof value === 'string' ? value.length : 0)
 
-/** Whether all its texts are short enough for an index. Addresses are a little longer, but in ASCII. */
+/** Whether all texts of the field are short enough for an index. Addresses are a little longer, but in ASCII. */
 const isBounded = ({ maxLength, enum: choices, const: constant, format }: FieldSchema): boolean =>
   (maxLength !== undefined && maxLength <= MAX_INDEXED_LENGTH) ||
   choices?.every((value) => lengthOf(value) <= MAX_INDEXED_LENGTH) === true ||

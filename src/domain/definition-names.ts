@@ -2,7 +2,7 @@ import { pascalCase } from './collection.ts'
 
 export const COLLECTION_NAME = /^[a-z][a-z0-9_]{0,62}$/
 
-/** How the name of a field must look; those within objects may be any text. */
+/** The pattern of field names; names within objects may be any text. */
 export const FIELD_NAME = /^[A-Za-z][A-Za-z0-9_]{0,62}$/
 
 /** Words that are not available, because routes, topics, kinds of events or operations have these names. */

@@ -8,7 +8,7 @@ import type { CompilePattern } from './pattern.ts'
 export const MAX_FIELDS_COUNT = 200
 /** How deep a schema may be nested: the fields of a record are the first level. */
 export const MAX_LEVELS_COUNT = 8
-/** How many steps the patterns of a schema may take together for each character. */
+/** The number of steps that all patterns of a schema together may take for each character. */
 export const MAX_PATTERN_STEPS_PER_CHARACTER = 1_000
 const MAX_PROPERTY_NAME_LENGTH = 100
 const MAX_VALUE_DEPTH = 32
@@ -17,7 +17,7 @@ const MAX_VALUE_DEPTH = 32
 export interface SchemaParsing {
   readonly compilePattern: CompilePattern
   readonly patterns: Map<string, ReturnType<CompilePattern>>
-  /** How many steps {@link patterns} take together for each character. */
+  /** The number of steps that all {@link patterns} together take for each character. */
   stepsPerCharacter: number
   /** How many steps are left to test `enum`, `const` and `default` by patterns. */
   patternSteps: number
@@ -87,7 +87,7 @@ const checkPattern = (source: string, pointer: string, parsing: SchemaParsing): 
     if ('reason' in compiled) parsing.refuse(pointer, compiled.reason)
     else parsing.stepsPerCharacter += compiled.stepsPerCharacter
   }
-  if (!isWithinLimit()) parsing.refuse(pointer, 'The patterns of the schema are too large together')
+  if (!isWithinLimit()) parsing.refuse(pointer, 'The patterns of the schema are too large in total')
 }
 
 /** Each name in `required` must be that of a property. */
@@ -125,7 +125,7 @@ export const parseProperties = (
     const at = pointerTo(pointer, name)
     parsing.fieldsCount++
     if (parsing.fieldsCount === MAX_FIELDS_COUNT + 1) {
-      parsing.refuse(at, `A schema may have at most ${MAX_FIELDS_COUNT} fields in all`)
+      parsing.refuse(at, `A schema may have at most ${MAX_FIELDS_COUNT} fields in total`)
     }
     if (parsing.fieldsCount > MAX_FIELDS_COUNT) break
     const fault = level === 1 ? fieldNameFault(name) : propertyNameFault(name)

@@ -48,9 +48,9 @@ const parseSingular = (input: JsonObject, name: string, refuse: Refuse): string 
   const at = given === undefined ? '/name' : '/singular'
   if (given === undefined && name === '') return ''
   if (typeof singular !== 'string' || !COLLECTION_NAME.test(singular)) {
-    refuse(at, given === undefined ? 'No singular follows from this name: give one' : NAME_EXPECTED)
+    refuse(at, given === undefined ? 'The singular cannot be derived from this name: specify one' : NAME_EXPECTED)
   } else if (isReservedName(singular) || hasReservedType(singular)) {
-    refuse(at, given === undefined ? 'The singular of this name is reserved: give another' : 'This name is reserved')
+    refuse(at, given === undefined ? 'The singular of this name is reserved: specify another' : 'This name is reserved')
   } else return singular
   return ''
 }

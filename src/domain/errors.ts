@@ -1,4 +1,4 @@
-/** Every error of the core. Stable slugs: clients see them as `code`. */
+/** Every error of the core, as a stable slug that clients see as `code`. */
 export type ErrorCode =
   | 'backup_running'
   | 'batch_too_large'

@@ -13,12 +13,12 @@ export const DEFINITION_CHANGES = ['created', 'updated', 'deleted'] as const
 export type DefinitionChangeName = (typeof DEFINITION_CHANGES)[number]
 
 /**
- * The kind of the events that report changes of users by which rules may hold for other records: their rights, their
- * address, and the name that others see.
+ * The kind of the events that report changes of users that may change the result of rules: their rights, their address,
+ * and the name that others see.
  */
 export const USERS = 'users'
 
-/** A job in the log: without its payload. */
+/** A job in the log, without its payload. */
 export type EndedJob = Omit<Job, 'payload'>
 
 /** An entry of the log: who did what, when, in which request. Readers ignore kinds they do not know. */
@@ -61,7 +61,7 @@ export const jobEvent = (event: JobEventName, { payload: _, ...job }: Job, creat
   createdAt,
 })
 
-/** What the log has of a user: what others may see. */
+/** A user in the log: only what others may see. */
 const loggedUser = ({ id, name }: User): JsonObject => ({ id, name })
 
 /** Null if nothing has changed that rules or other users see. The event counts as the user's own data. */

@@ -5,14 +5,14 @@ import type { StoredRecord } from './record.ts'
 import type { Instant } from './user.ts'
 
 /**
- * What becomes of a result. A `condition` has to be true: there, false and a failure are the same. A `boolean` is an
- * operand of a logical operator: there, any value that is not a boolean is a failure.
+ * How a result is used. A `condition` must be true: false and a failure are equivalent. A `boolean` is an operand of a
+ * logical operator: any value that is not a boolean is a failure.
  */
 type Use = 'condition' | 'boolean' | 'value'
 
-/** What is known. */
+/** The known parts of an expression. */
 interface Known {
-  /** The value of this expression, apart from what its operands tell; null if it is not known. */
+  /** The value of this expression if it is known without evaluating its operands; null otherwise. */
   readonly knownValue: (expression: Expression) => Expression | null
   readonly referenced: FindReferenced
 }
@@ -27,7 +27,7 @@ const literal = (value: Value): Expression => {
 const isKnown = (expression: Expression): expression is Literal | Kind<'failure'> =>
   expression.kind === 'literal' || expression.kind === 'failure'
 
-/** Closed expressions do not look at it. */
+/** Closed expressions do not read it. */
 const NO_RECORD: StoredRecord = { id: 0, ownerId: null, version: 0, epoch: '', createdAt: 0, updatedAt: 0 }
 
 /** The value of an expression whose operands are all known. */
@@ -54,7 +54,7 @@ const logical = ({ kind, left, right }: Logical, use: Use, known: Known): Expres
   const [one, other] = [rewrite(left, operandUse(use), known), rewrite(right, operandUse(use), known)]
   const [decisive, neutral] = kind === 'and' ? [FALSE, TRUE] : [TRUE, FALSE]
   if (one === decisive || other === decisive) return decisive
-  // Alone, an operand that is not a boolean would be a value, and not the failure that it is here.
+  // On its own, an operand that is not a boolean would be a value; here it is a failure.
   if (one === neutral && (use !== 'value' || isBoolean(other))) return other
   if (other === neutral && (use !== 'value' || isBoolean(one))) return one
   if (one.kind === 'failure' && other.kind === 'failure') return FAILURE
@@ -144,9 +144,9 @@ const rewrite = (expression: Expression, use: Use, known: Known): Expression => 
 const NOTHING_LOADED: FindReferenced = () => undefined
 
 /**
- * The same condition for one caller at one time: without `auth` and `now`, and with everything computed that follows
- * from them. Without a time, `now` stays a variable. It {@link holds} for the same records. If that does not depend on the
- * record, the result is `TRUE` or `FALSE` itself.
+ * The same condition for one caller at one time: `auth` and `now` are replaced, and everything that follows from them is
+ * evaluated. Without a time, `now` stays a variable. The result {@link isTrue} for the same records. If that does not
+ * depend on the record, it is `TRUE` or `FALSE` itself.
  */
 export const bind = (
   expression: Expression,
@@ -163,9 +163,9 @@ export const bind = (
 }
 
 /**
- * The same condition for records whose fields have known values, by their names in expressions (`list`, `owner_id`): with
- * everything computed that follows from them, and from referenced records if they are loaded. It {@link holds} for the same
- * ones of these records. As with {@link bind}, the result may be `TRUE` or `FALSE` itself.
+ * The same condition for records whose fields have known values, by their names in expressions (`list`, `owner_id`):
+ * everything that follows from these values, and from referenced records if they are loaded, is evaluated. Among such
+ * records, the result {@link isTrue} for the same ones. As with {@link bind}, it may be `TRUE` or `FALSE` itself.
  */
 export const assume = (
   expression: Expression,

@@ -40,7 +40,7 @@ import {
   unite,
 } from './expression-types.ts'
 
-/** The rule for reading the referenced record is evaluated with each. */
+/** Limited because each is evaluated together with the rule for reading the referenced record. */
 const MAX_FILTER_REFERENCES_COUNT = 10
 
 /** The first faults of an expression, by position. */
@@ -93,7 +93,7 @@ const checkExists = (check: Check, syntax: SyntaxOf<'call'>, receiver: Syntax, e
   if (element.kind === 'list' || element.kind === 'object') {
     return refuse(check, at, `exists tests the elements of a list of scalars, not ${describe(element)}`)
   }
-  // An element is not followed: a list may hold many references.
+  // An element is not followed, because a list may contain many references.
   const inner = new Map(elements).set(variable.name, element.kind === 'number' ? NUMBER : element)
   const condition = checkValue(check, test, inner)
   if (!mayBe(condition.type, 'boolean')) {
@@ -133,7 +133,7 @@ const checkSize = (check: Check, at: number, operand: Syntax, elements: Elements
 const FUNCTIONS = ['has', 'size', 'timestamp', 'duration']
 const METHODS = ['startsWith', 'endsWith', 'contains', 'exists', 'size']
 
-/** Checks what an unknown function is applied to, so that other faults in it are also found. */
+/** Checks the operands of an unknown function, so that faults in them are also found. */
 const unknownCall = (check: Check, syntax: SyntaxOf<'call'>, elements: Elements): Typed => {
   // A method such as `map(x, …)` gives this name a meaning.
   const parts = syntax.of !== null && syntax.operands[0]?.kind === 'name' ? [syntax.of] : partsOf(syntax)
@@ -219,7 +219,7 @@ const checkOperator = (check: Check, syntax: SyntaxOf<'operator'>, elements: Ele
   if (first === undefined) return FAULTY
   if (second === undefined && operator === '-') return checkSign(check, at, first, elements)
   if (second?.kind === 'list' && operator === 'in') return checkInList(check, first, second, elements)
-  // `auth == null` compares a record, which is no value otherwise.
+  // `auth == null` compares a record, which is not a value anywhere else.
   const isEquality = operator === '==' || operator === '!='
   const checkOperand = isEquality ? checkBase : checkValue
   const left = checkOperand(check, first, elements)

@@ -20,7 +20,7 @@ import type { StoredRecord } from './record.ts'
 import type { Instant } from './user.ts'
 
 /**
- * What is known of a referenced record: a {@link StoredRecord}, `id` and `name` of a user, or `id`, `ownerId`,
+ * The readable members of a referenced record: a {@link StoredRecord}, `id` and `name` of a user, or `id`, `ownerId`,
  * `filename`, `contentType`, `size` and `createdAt` of a file.
  */
 export type Referenced = JsonObject
@@ -28,7 +28,7 @@ export type Referenced = JsonObject
 /** Finds a referenced record: null if there is none, undefined if it has not been loaded yet. */
 export type FindReferenced = (target: string, id: number) => Referenced | null | undefined
 
-/** What the variables of an expression mean. */
+/** The values of the variables of an expression. */
 export interface Environment {
   readonly record: StoredRecord
   readonly next?: StoredRecord
@@ -36,7 +36,7 @@ export interface Environment {
   readonly auth?: AuthValue | null
   readonly now?: Instant
   /**
-   * Where it answers undefined, the expression fails. The caller then loads what was asked for and evaluates again.
+   * If it returns undefined, the expression fails. The caller then loads the missing records and evaluates again.
    */
   readonly referenced: FindReferenced
 }
@@ -47,8 +47,8 @@ export interface Meter {
 }
 
 /**
- * An evaluation that would take more fails, whatever it has found so far. This many steps take up to 5 ms, and are enough
- * to compare each element of an array of 64 kB.
+ * An evaluation that would take more fails, whatever its result so far. This many steps take up to 5 ms, and are enough to
+ * compare each element of an array of 64 kB.
  */
 export const MAX_EVALUATION_STEPS_COUNT = 150_000
 
@@ -107,7 +107,7 @@ const readMember = (of: Expression, name: string, run: Run, scope: Scope | null)
   return object !== undefined && isObject(object) ? memberOf(object.members, name) : undefined
 }
 
-/** Of a referenced record that has been found. */
+/** The member of a referenced record that has been found. */
 export const referencedMember = (
   expression: Extract<Expression, { readonly kind: 'member' | 'has' }>,
   target: string,
@@ -126,7 +126,7 @@ const variable = (name: string, { auth, now }: Environment): Result => {
   return undefined
 }
 
-/** `decisive` is what decides alone: false for `&&`, true for `||`. */
+/** `decisive` is the operand that determines the result alone: false for `&&`, true for `||`. */
 const logical = (expression: Binary, decisive: boolean, run: Run, scope: Scope | null): Result => {
   const left = step(expression.left, run, scope)
   if (left === decisive) return decisive
@@ -288,5 +288,5 @@ export const evaluate = (expression: Expression, environment: Environment, meter
 }
 
 /** Whether an expression is true. One that fails is not. */
-export const holds = (expression: Expression, environment: Environment, meter?: Meter): boolean =>
+export const isTrue = (expression: Expression, environment: Environment, meter?: Meter): boolean =>
   evaluate(expression, environment, meter) === true

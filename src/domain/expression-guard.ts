@@ -3,13 +3,13 @@ import { conjunctionOf, mapOperands, operandsOf, referencesIn } from './expressi
 
 type Referenced = Extract<Expression, { readonly kind: 'referenced' }>
 
-/** The same rule, of a referenced record. */
+/** The same rule, applied to a referenced record. */
 const ruleOver = (rule: Expression, record: Referenced): Expression =>
   rule.kind === 'variable' && rule.name === 'record'
     ? record
     : mapOperands(rule, (operand) => ruleOver(operand, record))
 
-/** Whether it fails as soon as one of the references in it does. */
+/** Whether it fails whenever one of the references in it does. */
 const isStrict = (expression: Expression): boolean => {
   const { kind } = expression
   if (kind === 'and' || kind === 'or' || kind === 'if' || kind === 'exists') return false
@@ -17,9 +17,9 @@ const isStrict = (expression: Expression): boolean => {
 }
 
 /**
- * A condition that finds out nothing about referenced records that may not be read: to it, they are missing. `ruleFor`
- * answers the rule for reading records of a target, in which only `record` is left to be known; `TRUE` if all may be read.
- * Apply it to a filter before {@link bind}, never to a rule, which may use what a caller cannot see.
+ * A condition that reveals nothing about referenced records that may not be read: it treats them as missing. `ruleFor`
+ * returns the rule for reading records of a target, with `record` as its only variable; `TRUE` if all may be read. Apply it
+ * to a filter before {@link bind}, never to a rule, which may use records that a caller cannot see.
  */
 export const guard = (condition: Expression, ruleFor: (target: string) => Expression): Expression => {
   const rulesFor = (expression: Expression): Expression =>
@@ -45,7 +45,7 @@ export const guard = (condition: Expression, ruleFor: (target: string) => Expres
 
   const guardCondition = (expression: Expression): Expression => {
     if (expression.kind === 'and' || expression.kind === 'or') return mapOperands(expression, guardCondition)
-    // A conjunct of its own can be planned for. Where the rule is false the condition would fail, which denies as well.
+    // Queries can be planned for a separate conjunct. If the rule is false the condition would fail, which denies as well.
     return isStrict(expression) ? conjunctionOf([rulesFor(expression), expression]) : guardMembers(expression)
   }
 

@@ -18,7 +18,7 @@ export interface Typed {
   readonly type: Type
 }
 
-/** Either what an operator yields, or why it cannot be applied. */
+/** Either the result of an operator, or why it cannot be applied. */
 export type Outcome = Typed | string
 
 const isUnknown = ({ type }: Typed): boolean => type.kind === 'unknown'
@@ -127,7 +127,7 @@ const TEXT_METHODS: ReadonlyMap<string, BinaryKind> = new Map([
   ['contains', 'contains'],
 ])
 
-/** `text.startsWith(part)` and its like; null if the method is another one. */
+/** `text.startsWith(part)` and similar methods; null for any other. */
 export const searched = (method: string, text: Typed, part: Typed): Outcome | null => {
   const kind = TEXT_METHODS.get(method)
   if (kind === undefined) return null

@@ -1,7 +1,7 @@
 import { type Expression, FALSE, TRUE, type Value } from './expression.ts'
 import { isDuration, isTime } from './expression-values.ts'
 
-/** The expressions that an expression is made of directly. */
+/** The direct operands of an expression. */
 export const operandsOf = (expression: Expression): readonly Expression[] => {
   switch (expression.kind) {
     case 'literal':
@@ -28,7 +28,7 @@ export const operandsOf = (expression: Expression): readonly Expression[] => {
   }
 }
 
-/** The same expression of other operands. */
+/** The same expression with other operands. */
 export const mapOperands = (expression: Expression, map: (operand: Expression) => Expression): Expression => {
   switch (expression.kind) {
     case 'literal':
@@ -75,7 +75,7 @@ export const referencesIn = (
   ...operandsOf(expression).flatMap(referencesIn),
 ]
 
-/** Whether its value depends on nothing outside it: no variable, no reference, no element of an outer `exists`. */
+/** Whether its value depends on nothing outside it: no variable, reference or element of an outer `exists`. */
 export const isClosed = (expression: Expression, elements: readonly string[] = []): boolean => {
   if (expression.kind === 'variable' || expression.kind === 'referenced') return false
   if (expression.kind === 'element') return elements.includes(expression.name)
@@ -85,7 +85,7 @@ export const isClosed = (expression: Expression, elements: readonly string[] = [
   return operandsOf(expression).every((operand) => isClosed(operand, elements))
 }
 
-/** Whether it yields nothing but a boolean, unless it fails. */
+/** Whether it always yields a boolean, unless it fails. */
 export const isBoolean = (expression: Expression): boolean => {
   switch (expression.kind) {
     case 'literal':
@@ -111,13 +111,13 @@ export const isBoolean = (expression: Expression): boolean => {
 const split = (expression: Expression, kind: 'and' | 'or'): readonly Expression[] =>
   expression.kind === kind ? [...split(expression.left, kind), ...split(expression.right, kind)] : [expression]
 
-/** What must all hold for it to hold. */
+/** The conditions that must all be true for it to be true. */
 export const conjunctsOf = (expression: Expression): readonly Expression[] => split(expression, 'and')
 
-/** One of which must hold for it to hold. */
+/** The conditions of which one must be true for it to be true. */
 export const disjunctsOf = (expression: Expression): readonly Expression[] => split(expression, 'or')
 
-/** Holds if all of them do. `TRUE` for none, and `FALSE` as soon as one of them is. */
+/** True if all of them are. `TRUE` for none, and `FALSE` if one of them is. */
 export const conjunctionOf = (expressions: readonly Expression[]): Expression =>
   expressions.reduce((left, right) => {
     if (left === FALSE || right === TRUE) return left
@@ -133,7 +133,7 @@ export const fieldOf = (expression: Expression): string | null =>
 const isScalar = (value: Value): boolean =>
   typeof value !== 'object' || value === null || isTime(value) || isDuration(value)
 
-/** The fields of `record` that have one scalar value whenever the expression holds: those of `list == 7 && !done`. */
+/** The scalar values that fields of `record` must have for it to be true: for `list == 7 && !done`, those of both. */
 export const equalitiesOf = (expression: Expression): ReadonlyMap<string, Value> => {
   const equalities = new Map<string, Value>()
   for (const conjunct of conjunctsOf(expression)) {

@@ -38,14 +38,14 @@ const digit = (text: string, at: number): number => {
 /** NaN if there are no two digits. */
 const twoDigits = (text: string, at: number): number => digit(text, at) * 10 + digit(text, at + 1)
 
-/** The milliseconds of `HH:MM:SS`; NaN if it is no time. */
+/** The milliseconds of `HH:MM:SS`; NaN if it is not a time. */
 const timeAt = (text: string, at: number): number => {
   const [hour, minute, second] = [twoDigits(text, at), twoDigits(text, at + 3), twoDigits(text, at + 6)]
   if (text[at + 2] !== ':' || text[at + 5] !== ':' || hour > 23 || minute > 59 || second > 60) return Number.NaN
   return hour * HOUR_MS + minute * MINUTE_MS + second * 1_000
 }
 
-/** Those of `Z`, or `+HH:MM`, at the end of a text; NaN if there is something else. */
+/** The milliseconds of `Z` or `+HH:MM` at the end of a text; NaN for anything else. */
 const offsetAt = (text: string, at: number): number => {
   const sign = text[at]
   if (sign === 'Z' || sign === 'z') return text.length === at + 1 ? 0 : Number.NaN
@@ -55,7 +55,7 @@ const offsetAt = (text: string, at: number): number => {
   return (hour * HOUR_MS + minute * MINUTE_MS) * (sign === '-' ? -1 : 1)
 }
 
-/** Where the digits end that begin at `at`. */
+/** The end of the digits that begin at `at`. */
 const digitsEnd = (text: string, at: number): number => {
   let end = at
   while (digit(text, end) >= 0) end++
@@ -63,8 +63,8 @@ const digitsEnd = (text: string, at: number): number => {
 }
 
 /**
- * The milliseconds since 1970 of an RFC 3339 text; null if it is none. What is finer than a millisecond is cut off. A leap
- * second is the first second of the next minute. Lists read one for each row, so this takes no regular expression.
+ * The milliseconds since 1970 of an RFC 3339 text; null for any other. Finer digits are cut off. A leap second is the first
+ * second of the next minute. Lists parse one for each row, so this uses no regular expression.
  */
 export const parseTimestamp = (text: string): number | null => {
   if (text.length > MAX_TIMESTAMP_LENGTH || text[4] !== '-' || text[7] !== '-') return null
@@ -89,7 +89,7 @@ const MAX_DURATION_LENGTH = 64
 /** Ten thousand years, as in CEL. */
 const MAX_DURATION_MS = 315_576_000_000_000
 
-/** The milliseconds of a duration as CEL writes it (`1h30m`, `-1.5s`); null if it is none, or finer than that. */
+/** The milliseconds of a CEL duration (`1h30m`, `-1.5s`); null for any other text, and for fractions of a millisecond. */
 export const parseDuration = (text: string): number | null => {
   if (text.length > MAX_DURATION_LENGTH) return null
   const [, sign, parts] = DURATION.exec(text) ?? []

@@ -11,7 +11,7 @@ export type Type =
   | { readonly kind: 'any' }
   /** `record`, `next`, `auth` or a referenced record: not a value, but its members are. */
   | { readonly kind: 'record'; readonly name: string; readonly memberNamed: (name: string) => Type | null }
-  /** That of an expression with a fault. It goes with every other, so that each fault is reported once. */
+  /** The type of an expression with a fault. It is compatible with every other, so that each fault is reported once. */
   | { readonly kind: 'unknown' }
 
 export const NULL: Type = { kind: 'null' }
@@ -23,7 +23,7 @@ export const DURATION: Type = { kind: 'duration' }
 export const ANY: Type = { kind: 'any' }
 export const UNKNOWN: Type = { kind: 'unknown' }
 
-/** How messages call a value of this type. */
+/** The word for a value of this type in messages. */
 export const describe = (type: Type): string => {
   switch (type.kind) {
     case 'null':
@@ -110,7 +110,7 @@ export const recordType = ({ name, fields }: Collection): Type => ({
   },
 })
 
-/** What a reference refers to. Null if there is no such collection. */
+/** The target of a reference. Null if there is no such collection. */
 export const targetType = (target: string, collectionNamed: (name: string) => Collection | null): Type | null => {
   if (target === 'users') return USER
   if (target === 'files') return FILE
@@ -128,7 +128,7 @@ const isOpen = ({ kind }: Type): boolean => kind === 'any' || kind === 'unknown'
 export const mayBe = (type: Type, ...kinds: readonly Type['kind'][]): boolean =>
   isOpen(type) || kinds.includes(type.kind)
 
-/** Whether its values have the same form in JSON. A member that no schema names is never read as a timestamp. */
+/** Whether its values have the same form in JSON. A member that no schema names is never a timestamp. */
 const isJson = (type: Type): boolean => {
   if (type.kind === 'list') return isJson(type.element)
   return type.kind !== 'timestamp' && type.kind !== 'duration'
@@ -155,7 +155,7 @@ export const unite = (one: Type, other: Type): Type | null => {
     const element = unite(one.element, other.element)
     return element === null ? null : { kind: 'list', element }
   }
-  // Objects with different schemas have no member that is known.
+  // Objects with different schemas have no known member.
   if (one.kind === 'object' && other.kind === 'object' && one.schema !== other.schema) return ANY
   return isOpen(one) ? one : other
 }

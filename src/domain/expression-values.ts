@@ -2,19 +2,19 @@ import type { DurationValue, TimestampValue, Value } from './expression.ts'
 import { parseTimestamp } from './expression-time.ts'
 import { isJsonObject, type Json, type JsonObject } from './merge-patch.ts'
 
-/** What is left of the work that an evaluation may do. */
+/** The remaining work that an evaluation may do. */
 export interface Budget {
   steps: number
 }
 
-/** Characters that are read one by one, or elements that are compared, for the price of one step. */
+/** Characters that are read one by one, or elements that are compared, at the cost of one step. */
 const ITEMS_PER_STEP = 4
 /** Reading a member of an object takes about as long as this many steps. */
 const STEPS_PER_MEMBER = 3
-/** Characters that are compared as a block for the price of one step. */
+/** Characters that are compared as a block at the cost of one step. */
 const BLOCK_CHARACTERS_PER_STEP = 64
 
-/** Takes the price of reading `count` characters or elements. False if the budget is exhausted. */
+/** Takes the cost of reading `count` characters or elements. False if the budget is exhausted. */
 export const payForItems = (budget: Budget, count: number): boolean => {
   budget.steps -= Math.ceil(count / ITEMS_PER_STEP)
   return budget.steps >= 0
@@ -60,8 +60,8 @@ export const valueOfJson = (json: Json, budget: Budget): Value | undefined => {
 export const STEPS_PER_TIME = 10
 
 /**
- * A timestamp of a record, or a list of them: RFC 3339, or milliseconds since 1970. Undefined if it is none, or if the
- * budget is exhausted.
+ * A timestamp of a record, or a list of them: RFC 3339, or milliseconds since 1970. Undefined for any other value, or if
+ * the budget is exhausted.
  */
 export const timeOfJson = (json: Json, budget: Budget): Value | undefined => {
   if (json === null) return null
@@ -169,7 +169,7 @@ export const sizeOf = (value: Value, budget: Budget): number | undefined => {
   return payForItems(budget, length) ? length : undefined
 }
 
-/** Up to this length, a text that is searched for is left to `includes`, whose time may grow with it. */
+/** Search texts up to this length are left to `includes`, whose time may grow with their length. */
 const MAX_NATIVE_NEEDLE_LENGTH = 32
 
 /** For each position of a text, the length of the longest proper prefix that ends there (Knuth, Morris and Pratt). */

@@ -10,7 +10,7 @@ export interface DurationValue {
   readonly durationMs: number
 }
 
-/** What an expression yields. Objects are members of a record, in their JSON form. */
+/** The result of an expression. Objects are members of a record, in their JSON form. */
 export type Value =
   | null
   | boolean
@@ -40,7 +40,7 @@ export type Expression =
   | { readonly kind: 'if'; readonly condition: Expression; readonly yes: Expression; readonly no: Expression }
   | { readonly kind: BinaryKind; readonly left: Expression; readonly right: Expression }
   | { readonly kind: 'exists'; readonly list: Expression; readonly name: string; readonly test: Expression }
-  /** What is known to fail, once variables have been replaced: `auth.id` of someone who is not signed in. */
+  /** Known to fail, once variables have been replaced: `auth.id` of someone who is not signed in. */
   | { readonly kind: 'failure' }
 
 export type BinaryKind =
@@ -59,7 +59,7 @@ export type BinaryKind =
   | 'add'
   | 'subtract'
 
-/** Who is evaluated for: null if not signed in. */
+/** The caller that the expression is evaluated for: null if not signed in. */
 export interface AuthValue {
   readonly id: number
   readonly role: 'user' | 'admin'

@@ -8,13 +8,13 @@ import { isLine, isText } from './text.ts'
 /** How many faults of one value are listed; checking ends there. */
 export const MAX_VALUE_FAULTS_COUNT = 20
 
-/** How many steps the patterns for one record may take together: 10 ms or so, if each is as slow as it can be. */
+/** The number of steps that all patterns may take for one record: about 10 ms in the worst case. */
 export const MAX_PATTERN_STEPS = 200_000
 
-/** What has been found in a value so far. */
+/** The faults found in a value so far. */
 export interface Findings {
   readonly faults: Fault[]
-  /** What {@link MAX_PATTERN_STEPS} leaves. */
+  /** The remainder of {@link MAX_PATTERN_STEPS}. */
   patternSteps: number
 }
 

@@ -13,7 +13,7 @@ const TIME_WITHOUT_FRACTION = 'hh:mm:ss'.length
 
 const isDate = (text: string): boolean => DATE.test(text) && parseTimestamp(`${text}T00:00:00Z`) !== null
 
-/** On this day, no offset leads out of the years that a timestamp can have. */
+/** On this day, every offset leads to a year that a timestamp can have. */
 const isTime = (text: string): boolean =>
   text.length > TIME_WITHOUT_FRACTION &&
   text.length <= MAX_TIME_LENGTH - DATE_LENGTH &&
@@ -44,12 +44,12 @@ const ACCEPTS: Readonly<Record<StringFormat, (text: string) => boolean>> = {
 }
 
 /**
- * Whether a text has a format, in time linear in its length. Times are those of RFC 3339 on days that exist; a time
- * without date has an offset too, as JSON Schema demands.
+ * Whether a text has a format, in time linear in its length. Times are those of RFC 3339 on days that exist; a time without
+ * a date has an offset too, as JSON Schema requires.
  */
 export const hasFormat = (format: StringFormat, text: string): boolean => ACCEPTS[format](text)
 
-/** How messages call a text of a format. */
+/** The words for a text of a format in messages. */
 export const FORMAT_NOUNS: Readonly<Record<StringFormat, string>> = {
   'date-time': 'a date and time as in RFC 3339',
   date: 'a date such as 2026-01-31',

@@ -8,7 +8,7 @@ export type JobState = (typeof JOB_STATES)[number]
 export const RECURRING_KINDS = ['clean-up', 'sweep-blobs'] as const
 export type RecurringKind = (typeof RECURRING_KINDS)[number]
 
-/** Someone at `source` asked for a new password of an account. Jobs of older releases have only the address. */
+/** Someone at `source` requested a new password for an account. Jobs of older releases have only the address. */
 export interface PasswordForgotten {
   readonly email: string
   readonly source?: string
@@ -31,7 +31,7 @@ export type JobRequest =
 
 const JOB_REQUEST_ID = /^job-(\d+)$/
 
-/** Names a job as the cause of a change, where that of a client has the id of its request. */
+/** Names a job as the cause of a change, in place of the request id of a client. */
 export const jobRequestId = ({ id }: { readonly id: number }): string => `job-${id}`
 
 /** Null for the id of a client's request, which never looks like a job's. */

@@ -4,7 +4,7 @@ export interface JsonOutline {
   readonly depth: number
   /** An upper bound of the number of values, because parsing costs time for each, whatever its length. */
   readonly values: number
-  /** Whether a number in it is so long, or has an exponent, that a double may not hold it. */
+  /** Whether a number in it is so long, or has an exponent, that a double may not represent it exactly. */
   readonly hasLongNumber: boolean
 }
 
@@ -120,7 +120,7 @@ const escaped = (name: string) => name.replaceAll('~', '~0').replaceAll('/', '~1
 const pointerOf = (levels: readonly Level[]): string =>
   levels.map(({ isArray, index, name }) => `/${isArray ? index : escaped(String(JSON.parse(name)))}`).join('')
 
-/** What a scan looks for: each answers whether there is a fault in the current place. */
+/** The checks of a scan: each returns whether there is a fault at the current place. */
 interface Search {
   /** The text of a number. */
   readonly isFaultyNumber?: (number: string) => boolean
@@ -167,7 +167,7 @@ const faultsIn = (
 export const inexactNumbers = (json: string, most: number): readonly string[] =>
   faultsIn(json, most, { isFaultyNumber: (number) => !isExactNumber(number) })
 
-/** JSON Pointers to the first `most` members in a valid JSON text that have the name of an earlier one beside them. */
+/** JSON Pointers to the first `most` members in a valid JSON text that repeat the name of an earlier one in the same object. */
 export const repeatedMembers = (json: string, most: number): readonly string[] => {
   const namesAt = new Map<number, Set<string>>()
   return faultsIn(json, most, {

@@ -6,5 +6,5 @@ export interface Pattern {
   readonly stepsPerCharacter: number
 }
 
-/** Compiles a regular expression, or says why it cannot be used. */
+/** Compiles a regular expression, or returns why it cannot be used. */
 export type CompilePattern = (source: string) => Pattern | { readonly reason: string }

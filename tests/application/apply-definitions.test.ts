@@ -46,7 +46,7 @@ test('creates, changes and deletes, all at once and in any order of references',
   })
 })
 
-test('only says what it would do with check', async () => {
+test('with check only reports what it would do', async () => {
   const { apply, put, collections, store } = await open()
   await put(list())
   const before = await readEvents(store)
@@ -87,7 +87,7 @@ test('keeps a collection with records from being pruned', async () => {
   expect((await collections.all()).map(({ name }) => name)).toEqual(['items', 'lists', 'notes'])
 })
 
-test('names the faults of all definitions', async () => {
+test('lists the faults of all definitions', async () => {
   const { apply } = await open()
   const faulty = { ...list({ title: { type: 'string', maxLength: 'x' } }), owner: 'nobody' }
   const other = task({ rules: { read: 'record.list.title == 1', delete: 'record.' } }, { note: { type: 'x-none' } })
@@ -101,7 +101,7 @@ test('names the faults of all definitions', async () => {
   ])
 })
 
-test('does not take a reference to a faulty definition for a fault', async () => {
+test('does not report a reference to a faulty definition', async () => {
   const { apply } = await open()
   const { faults } = await appErrorOf(
     apply([{ ...list(), owner: 'nobody' }, task({}, { other: { type: 'integer', 'x-ref': 'nowhere' } })]),

@@ -77,7 +77,7 @@ describe('defining a collection', () => {
     expect(await codeOf(collections.list(actor, LIST))).toBe('forbidden')
   })
 
-  test('names every fault at once', async () => {
+  test('lists every fault at once', async () => {
     const { define } = openCollections()
     const refused = await refusalOf(
       define(
@@ -178,7 +178,7 @@ describe('changing a definition that has records', () => {
     expect(await misfitsOf(define(notesWith(text, unique)))).toMatchObject({ code: 'records_do_not_fit', count: 2 })
   })
 
-  test('a new unique index holds for what follows', async () => {
+  test('a new unique index applies to later writes', async () => {
     const { define, create, person } = openCollections()
     const text = { text: { type: 'string', maxLength: 10 } }
     await define(notesWith(text))
@@ -188,7 +188,7 @@ describe('changing a definition that has records', () => {
     expect(await refusalOf(create(actor, 'notes', { text: 'a' }))).toEqual({ code: 'not_unique', pointers: ['/text'] })
   })
 
-  test('a new reference has to lead somewhere in every record', async () => {
+  test('a new reference must have a target in every record', async () => {
     const { define, create, person, anAdmin, collections } = openCollections()
     await define(notesWith({ author: { type: 'integer' } }))
     const actor = await person()
@@ -233,7 +233,7 @@ describe('changing a definition that has records', () => {
     expect((await records.get(actor, 'notes', late)).record.text).toBe('too long')
   })
 
-  test('what a process left unfinished is abandoned', async () => {
+  test('a change that a process left unfinished is abandoned', async () => {
     const { define, store, collections, create, person } = openCollections()
     await define(notesWith({ text: { type: 'string' } }))
     await store.write(async (tx) => {

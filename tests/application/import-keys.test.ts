@@ -26,14 +26,14 @@ test('a record is refused if an earlier one has the same values in a unique inde
   expect(keys.refusalOf(TASKS, { title: 'a', list: 2 })).toBeNull()
 })
 
-test('equal times are the same value, however they are written, and null is no value', () => {
+test('equal times are the same value, however they are written, and null is not compared', () => {
   const keys = createImportKeys()
   keys.add(TASKS, { title: 'a', due: '2026-01-31T09:30:00Z' })
   expect(keys.refusalOf(TASKS, { due: '2026-01-31T10:30:00.000+01:00' })?.code).toBe('not_unique')
   expect(keys.refusalOf(TASKS, { title: 'a' })).toBeNull()
 })
 
-test('beyond its limits, it remembers no more values, and keeps those that it has', () => {
+test('beyond the limits, no more values are remembered, and earlier ones are kept', () => {
   for (const limits of [
     { keysCount: 1, characters: 1_000 },
     { keysCount: 100, characters: 30 },

@@ -61,7 +61,7 @@ const open = async () => {
   }
 }
 
-test('begins at the end of the log, and delivers what follows', async () => {
+test('begins at the end of the log, and delivers later events', async () => {
   const { realtime, append, received, onEvent, until, restored } = await open()
   await append()
   await realtime.start({ onEvent: onEvent, onCaughtUp: () => undefined, onRestored: restored })
@@ -86,7 +86,7 @@ test('delivers commits during a read, however often it is notified', async () =>
   expect(received).toEqual(Array.from({ length: 300 }, (_, n) => n + 1))
 })
 
-test('counts what is committed while nobody listens, and delivers what follows', async () => {
+test('counts events that are committed while nobody listens, and delivers later ones', async () => {
   const { realtime, append, received, onEvent, until, restored } = await open()
   let idle = true
   const skipped = new Map<string, number>()
@@ -103,7 +103,7 @@ test('counts what is committed while nobody listens, and delivers what follows',
   expect(received).toEqual([4])
 })
 
-test('delivers what is committed before somebody listens, if they do before it was skipped', async () => {
+test('delivers earlier events to a listener that arrives before they were skipped', async () => {
   const { realtime, append, received, onEvent, until, restored } = await open()
   let asked = 0
   const isIdle = () => asked++ === 0
@@ -115,7 +115,7 @@ test('delivers what is committed before somebody listens, if they do before it w
   expect(received).toEqual([1])
 })
 
-test('a read that failed is logged and tried again at the next call', async () => {
+test('a failed read is logged and retried at the next call', async () => {
   const { realtime, append, received, onEvent, until, fail, log, restored, at } = await open()
   await realtime.start({ onEvent: onEvent, onCaughtUp: () => undefined, onRestored: restored })
   await append()
@@ -139,7 +139,7 @@ test('after a failed read, a newer cursor from another process is still valid', 
   expect(await realtime.begin(at(1))).toEqual({ position: 1, gap: false })
 })
 
-test('waits for a listener that asks for it, and moves its position with each event', async () => {
+test('waits for a listener that requests it, and moves its position with each event', async () => {
   const { realtime, append, restored } = await open()
   const positions: number[] = []
   const gate = Promise.withResolvers<void>()

@@ -61,7 +61,7 @@ describe('deleting a record that others reference', () => {
   })
 })
 
-test('after any deletions no reference leads nowhere, and everything else is unchanged', async () => {
+test('after any deletions every reference has a target, and everything else is unchanged', async () => {
   await fc.assert(
     deletionsLikeTheModel(() => openCollections()),
     { numRuns: 25 },
@@ -144,7 +144,7 @@ describe('a file', () => {
     expect(await codeOf(create(stranger, 'posts', { photo: id }))).toBe('validation_failed')
   })
 
-  test('takes its references with it', async () => {
+  test('is removed from references when it is deleted', async () => {
     const { define, create, files, upload, person, records } = openWithFiles()
     await define(collectionOf('posts', { photo: reference('files', 'clear') }))
     const author = await person()

@@ -93,12 +93,12 @@ describe('rules', () => {
     expect(await codeOf(patch(opened, member, 'lists', list.id, { title: 'mine' }))).toBe('forbidden')
   })
 
-  test('decide about a new record as it would be', async () => {
+  test('are evaluated on a new record as it would be stored', async () => {
     const { create, stranger, list } = await openShared()
     expect(await codeOf(create(stranger, 'tasks', { title: 'a', list: list.id }))).toBe('forbidden')
   })
 
-  test('admit admins, whatever they say', async () => {
+  test('always admit admins', async () => {
     const { define, create, records, anAdmin } = openCollections()
     await define({ ...LISTS, rules: { read: null, create: null, update: null, delete: null } })
     const admin = await anAdmin()
@@ -116,7 +116,7 @@ describe('rules', () => {
     expect(await codeOf(records.remove(NOBODY, 'lists', id, null))).toBe('unauthenticated')
   })
 
-  test('otherwise someone without a token is told to sign in', async () => {
+  test('refuse a caller without a token with a request to sign in', async () => {
     const { create, records, owner, list } = await openShared()
     expect(await codeOf(records.get(null, 'lists', list.id))).toBe('unauthenticated')
     expect(await codeOf(records.list(null, 'lists', PAGE))).toBe('unauthenticated')
@@ -131,7 +131,7 @@ describe('rules', () => {
     expect(await codeOf(create(await person(), 'lists', { title: 'a' }))).toBe('forbidden')
   })
 
-  test('see what earlier operations of a batch have done', async () => {
+  test('see the effects of earlier operations of a batch', async () => {
     const { records, owner, member, stranger, list } = await openShared()
     const invite = { op: 'update', collection: 'lists', id: list.id, patch: { members: [] }, expected: null } as const
     const task = { op: 'create', collection: 'tasks', draft: { title: 'a', list: list.id } } as const
@@ -182,14 +182,14 @@ describe('lists', () => {
     expect(refused.faults[0].detail).toContain('at position 8')
   })
 
-  test('refuse to sort by what is in no index', async () => {
+  test('refuse to sort by a field without an index', async () => {
     const { records, owner } = await openShared()
     const by = (field: string) => records.list(owner, 'tasks', { ...PAGE, sort: { field, descending: false } })
     expect(await refusalOf(by('done'))).toEqual({ code: 'validation_failed', pointers: ['/sort'] })
     expect((await by('list')).page.items).toEqual([])
   })
 
-  test('of items are those of one owner, unless an admin asks', async () => {
+  test('of items contain those of one owner, unless an admin requests others', async () => {
     const { records, owner, stranger, anAdmin, create } = await openShared()
     await create(owner, 'items', { title: 'a' })
     expect(await titles({ records }, await anAdmin(), 'items')).toEqual(['a'])
@@ -207,7 +207,7 @@ describe('writing', () => {
     expect(changed.record).toMatchObject({ note: null, version: 2 })
   })
 
-  test('names every fault at once', async () => {
+  test('lists every fault at once', async () => {
     const { create, owner } = await openShared()
     const refused = await refusalOf(create(owner, 'tasks', { title: '', done: 1, more: true }))
     expect(refused.code).toBe('validation_failed')
@@ -278,7 +278,7 @@ describe('writing', () => {
 })
 
 describe('references', () => {
-  test('have to lead to what exists and what the writer may read', async () => {
+  test('must lead to records that exist and that the writer may read', async () => {
     const { create, define, owner, person, stranger } = await openShared()
     const inactive = await person('user', { isActive: false })
     const members = [owner.userId, 999, stranger.userId, inactive.userId]
@@ -290,7 +290,7 @@ describe('references', () => {
     expect(await refusalOf(task)).toEqual({ code: 'validation_failed', pointers: ['/list'] })
   })
 
-  test('that a record has already stay, whatever has become of their targets', async () => {
+  test('that a record already has stay valid, whatever happened to their targets', async () => {
     const opened = await openShared()
     const { owner, member, list, store } = opened
     await store.write(async (tx) => {
@@ -302,7 +302,7 @@ describe('references', () => {
 })
 
 describe('expanding', () => {
-  test('adds what references lead to, over two steps', async () => {
+  test('adds referenced records, over two steps', async () => {
     const { create, records, owner, member, list } = await openShared()
     const { id } = await create(member, 'tasks', { title: 'a', list: list.id })
     const { expanded } = await records.get(member, 'tasks', id, {
@@ -318,7 +318,7 @@ describe('expanding', () => {
     })
   })
 
-  test('leaves out what the caller may not read', async () => {
+  test('omits records that the caller may not read', async () => {
     const { define, create, records, owner, stranger, list } = await openShared()
     await define({ ...TASKS, rules: { read: 'true', create: 'true' } })
     const { id } = await create(owner, 'tasks', { title: 'a', list: list.id })
@@ -344,7 +344,7 @@ describe('expanding', () => {
     expect(new Set(ids).size).toBe(100)
   })
 
-  test('refuses a path that names no reference', async () => {
+  test('refuses a path that is not a reference', async () => {
     const { records, owner, list } = await openShared()
     for (const path of ['title', 'members.name', 'a.b.c']) {
       const refused = await refusalOf(records.get(owner, 'lists', list.id, { expand: [path] }))
@@ -353,7 +353,7 @@ describe('expanding', () => {
   })
 })
 
-test('a batch goes through several collections, all or nothing, and says which operation failed', async () => {
+test('a batch changes several collections, all or nothing, and reports which operation failed', async () => {
   const { records, owner } = await openShared()
   const create = (collection: string, draft: JsonObject) => ({ op: 'create', collection, draft }) as const
   const refused = await records
@@ -391,7 +391,7 @@ describe('importing', () => {
     expect(page.total).toBe(249)
   })
 
-  test('takes what an export writes, with its owners', async () => {
+  test('accepts the output of an export, with its owners', async () => {
     const { result, admin, records, owner } = await importing([{ id: 7, version: 3, owner_id: 1, title: 'a', list: 1 }])
     expect(result).toMatchObject({ created: 1, refused: 0 })
     const { chunks } = await records.export(admin, 'tasks')

@@ -33,7 +33,7 @@ const TASKS = collectionOf(
 test('every collection has a type for its records, for creating and for changing them', () => {
   expect(typeDeclarationsOf([TASKS])).toBe(`// Written by \`skep types\` from the definitions of the collections.
 
-/** What users may know of each other */
+/** The details of a user that other users may see */
 export interface UserReference {
   id: number
   name: string
@@ -171,7 +171,7 @@ const REFUSED = [
   'string = ({} as Task).expanded?.photo?.filename',
 ]
 
-test('a type error is found where a value does not fit, and only there', () => {
+test('a value that does not fit is a type error, and no other is', () => {
   const statements = [
     ...ACCEPTED.map((text, index) => `export const accepted${index}: ${text}`),
     ...REFUSED.map((text, index) => `// @ts-expect-error\nexport const refused${index}: ${text}`),

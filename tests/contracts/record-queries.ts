@@ -8,7 +8,7 @@ import type { Collection, IndexDefinition } from '../../src/domain/collection.ts
 import { ITEMS } from '../../src/domain/collections/items.ts'
 import { type AuthValue, type Expression, TRUE } from '../../src/domain/expression.ts'
 import { bind } from '../../src/domain/expression-binding.ts'
-import { type FindReferenced, holds } from '../../src/domain/expression-evaluation.ts'
+import { type FindReferenced, isTrue } from '../../src/domain/expression-evaluation.ts'
 import { conjunctionOf } from '../../src/domain/expression-parts.ts'
 import { parseTimestamp } from '../../src/domain/expression-time.ts'
 import { compareText } from '../../src/domain/expression-values.ts'
@@ -230,7 +230,7 @@ export const recordQueriesContract = (engine: string, open: () => Promise<Store>
         const isSearched = collection.search.length > 0
         const expected = records.filter(
           (record) =>
-            holds(condition, { record, referenced }) &&
+            isTrue(condition, { record, referenced }) &&
             (ownerId === null || record.ownerId === ownerId) &&
             (createdAfter === null || record.createdAt > createdAfter) &&
             (text === null ||
@@ -304,7 +304,7 @@ export const recordQueriesContract = (engine: string, open: () => Promise<Store>
       ]
       for (const filter of filters) {
         const condition = bind(compiled(filter, collection, 'filter'), { auth: null, now: NOW })
-        const expected = made.filter((record) => holds(condition, { record, referenced: () => undefined }))
+        const expected = made.filter((record) => isTrue(condition, { record, referenced: () => undefined }))
         expect(expected.length).toBeGreaterThan(5)
         for (const descending of [true, false]) {
           const bounds = { ownerId: null, text: null, createdAfter: null, createdBefore: null }
@@ -348,7 +348,7 @@ export const recordQueriesContract = (engine: string, open: () => Promise<Store>
       })
       for (const filter of ['place == 0', 'late']) {
         const condition = bind(compiled(filter, collection, 'filter'), { auth: null, now: NOW })
-        const expected = made.filter((record) => holds(condition, { record, referenced: () => undefined }))
+        const expected = made.filter((record) => isTrue(condition, { record, referenced: () => undefined }))
         for (const descending of [true, false]) {
           const ids = sorted(expected, collection, 'rank', descending)
           const sort = { field: 'rank', descending }
@@ -389,7 +389,7 @@ export const recordQueriesContract = (engine: string, open: () => Promise<Store>
         for (const text of [null, 'a']) {
           const expected = made.filter(
             (record) =>
-              holds(condition, { record, referenced: () => null }) &&
+              isTrue(condition, { record, referenced: () => null }) &&
               (text === null || matchesWords(String(record.title), queryWordsOf(text))),
           )
           for (const [field, column] of [

@@ -36,7 +36,7 @@ describe('a range of ten bytes', () => {
 const position = fc.nat({ max: 60 })
 const content = fc.uint8Array({ minLength: 1, maxLength: 50 })
 
-test('what is served is what a reader who has the whole would cut out', () => {
+test('a range contains the same bytes as that part of the whole', () => {
   fc.assert(
     fc.property(content, position, position, (bytes, from, to) => {
       const range = requestedRange(`bytes=${from}-${to}`, bytes.length)
@@ -47,7 +47,7 @@ test('what is served is what a reader who has the whole would cut out', () => {
   )
 })
 
-test('a suffix is the end, and a beginning with its rest is the whole', () => {
+test('a suffix is the end, and a prefix with the rest is the whole', () => {
   fc.assert(
     fc.property(content, position, (bytes, length) => {
       const suffix = requestedRange(`bytes=-${length}`, bytes.length)
@@ -61,7 +61,7 @@ test('a suffix is the end, and a beginning with its rest is the whole', () => {
   )
 })
 
-test('whatever a client sends, a part lies within the file', () => {
+test('every range is within the file, whatever a client sends', () => {
   const header = fc.oneof(fc.string(), fc.stringMatching(/^bytes=[0-9,\- ]{0,30}$/))
   fc.assert(
     fc.property(header, fc.nat({ max: 1_000 }), (text, size) => {

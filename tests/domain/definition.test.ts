@@ -98,7 +98,7 @@ test('the file of a definition is the same whatever the order of its members', (
   expect(text).toEndWith('}\n')
 })
 
-test('what a definition shows defines the same collection', () => {
+test('a shown definition defines the same collection', () => {
   fc.assert(
     fc.property(collections, (collection) => {
       expect(collectionOf(JSON.parse(formatDefinition(collection)))).toEqual(collection)
@@ -106,7 +106,7 @@ test('what a definition shows defines the same collection', () => {
   )
 })
 
-test('lists are sorted by the first field of any index, or by what every record has', () => {
+test('lists are sorted by the first field of any index, or by a field of every record', () => {
   expect(sortsOf(collectionOf(TASKS))).toEqual(['id', 'created_at', 'updated_at', 'list', 'due_at'])
   expect(sortsOf(ITEMS)).toEqual(['created_at', 'updated_at', 'title'])
 })
@@ -181,7 +181,7 @@ test('the singular is the name without its final s, and must be available', () =
   expect(pointersOf({ ...TASKS, name: 'problems', singular: 'riddle' })).toEqual([])
 })
 
-test('no collection gets a type or an operation that something else has', () => {
+test('no collection has the type or the operation of another', () => {
   const ofCollections = (name: string) => COLLECTIONS.some((collection) => name.startsWith(titleOf(collection)))
   const snake = (name: string) => name.replace(/(?<!^)[A-Z]/g, '_$&').toLowerCase()
   const types = Object.keys((document.components as { schemas: object }).schemas).filter((name) => !ofCollections(name))
@@ -389,7 +389,7 @@ test.each<[Json, ...string[]]>([
   expect(pointersOf({ ...TASKS, rules })).toEqual(pointers)
 })
 
-test('a schema has at most 200 fields in all', () => {
+test('a schema has at most 200 fields in total', () => {
   const members = Object.fromEntries(Array.from({ length: 99 }, (_, index) => [`m${index}`, { type: 'integer' }]))
   const fields = { a: { type: 'object', properties: members }, b: { type: 'object', properties: members } }
   expect(pointersOf(definitionWith(fields))).toEqual([])
@@ -408,7 +408,7 @@ test('a schema has at most 8 levels', () => {
   expect(inField(list(9))).toEqual([`f${'/items'.repeat(8)}`])
 })
 
-test('a schema has at most 64 kB, and no values nested without end', () => {
+test('a schema has at most 64 kB, and limits how deep values are nested', () => {
   expect(pointersOf(definitionWith({ f: { type: 'string', enum: ['x'.repeat(66_000)] } }))).toEqual(['/schema'])
   const deep = JSON.parse(`${'['.repeat(20_000)}${']'.repeat(20_000)}`)
   expect(pointersOf(definitionWith({ f: { type: 'array', default: deep } }))).toEqual(['/schema'])
@@ -416,7 +416,7 @@ test('a schema has at most 64 kB, and no values nested without end', () => {
   expect(inField({ type: 'array', default: fortyDeep })).toEqual(['f/default'])
 })
 
-test('the patterns of a schema are limited together', () => {
+test('the patterns of a schema are limited in total', () => {
   const fields = Object.fromEntries(
     Array.from({ length: 30 }, (_, index) => [`f${index}`, { type: 'string', pattern: `^[a-z]{40}${index}$` }]),
   )
@@ -453,7 +453,7 @@ const anyJson = fc.oneof(
   fc.constantFrom<Json>('string', 'object', null, -1, 0, 1.5, [], {}, 'users', ['f'], '(', { type: 'string' }),
 )
 
-test('every fault of any definition points at something in it', () => {
+test('every fault of any definition points to a part of it', () => {
   fc.assert(
     fc.property(definitions, fc.nat(), anyJson, (definition, position, value) => {
       const places = placesIn(definition)
@@ -466,7 +466,7 @@ test('every fault of any definition points at something in it', () => {
   )
 })
 
-test('any definition without faults defines what it shows', () => {
+test('any definition without faults is shown as it was defined', () => {
   fc.assert(
     fc.property(definitions, (definition) => {
       const shown = definitionOf(collectionOf(definition))

@@ -32,11 +32,11 @@ test.each([
   expect(forNobody(text)).toBe(nobody)
 })
 
-test('what fails for a caller leaves only its alternatives', () => {
+test('a failure for the caller leaves only its alternatives', () => {
   expect(forNobody('auth.id == record.owner_id || record.done')).toEqual(condition('record.done'))
 })
 
-test('what a caller fulfils leaves only its other conditions', () => {
+test('a condition that the caller meets leaves only the others', () => {
   expect(forAda('auth.email_verified && (record.done || auth.role == "admin")')).toEqual(condition('record.done'))
 })
 
@@ -47,7 +47,7 @@ test('auth and now become literals', () => {
   )
 })
 
-test('a failure below a negation stays one', () => {
+test('a negated failure is a failure', () => {
   expect(forNobody('!(auth.id == 1 && record.done)')).toEqual({
     kind: 'not',
     of: { kind: 'and', left: { kind: 'failure' }, right: expect.anything() },
@@ -57,7 +57,7 @@ test('a failure below a negation stays one', () => {
 const assuming = (text: string, equalities: Readonly<Record<string, Value>>, isLoaded = true): Expression =>
   assume(forAda(text), new Map(Object.entries(equalities)), isLoaded ? environmentOf({}).referenced : () => undefined)
 
-test('a rule over a referenced record is decided once for all records with this reference', () => {
+test('a rule over a referenced record is evaluated once for all records with this reference', () => {
   const rule = 'auth.id == record.list.owner_id || auth.id in record.list.members'
   expect(assuming(rule, { list: 7 })).toBe(TRUE)
   expect(assuming(rule, { list: 8 })).toBe(FALSE)
@@ -66,21 +66,21 @@ test('a rule over a referenced record is decided once for all records with this 
   expect(assuming('has(record.list) && has(record.list.title)', { list: 7 })).toBe(TRUE)
 })
 
-test('a referenced record that is not loaded stays to be followed', () => {
+test('a reference to a record that is not loaded remains in the condition', () => {
   const assumed = assuming('record.list.owner_id == 1', { list: 7 }, false)
   expect(referencesIn(assumed)).toEqual([{ kind: 'referenced', of: { kind: 'literal', value: 7 }, target: 'lists' }])
   expect(mentions(assumed, 'record')).toBe(false)
 })
 
-test('what a record has in a field says nothing of the record after an update', () => {
+test('the fields of a record are not assumed for the record after an update', () => {
   expect(assuming('next.list == record.list', { list: 7 })).toEqual(condition('next.list == 7'))
 })
 
-test('timestamps are assumed as such', () => {
+test('timestamps are assumed as timestamps', () => {
   expect(assuming('record.due_at == now', { due_at: { timestampMs: NOW } })).toBe(TRUE)
 })
 
-test('the equalities of a filter are those that hold in each record it finds', () => {
+test('the equalities of a filter are true for each record that it finds', () => {
   const filter = bind(
     condition('list == 7 && "a" == title && due_at == now && !done && count > 3 && (id == 1 || id == 2)', 'filter'),
     {
@@ -97,7 +97,7 @@ test('the equalities of a filter are those that hold in each record it finds', (
   )
 })
 
-test('an equality with a list, an object, another field or a member of an object is none of one field', () => {
+test('an equality with a list, an object, another field or a member of an object gives a field no value', () => {
   const filter = condition(
     'tags == ["a"] && data == data && count == price && place.city == "B" && list.title == "x"',
     'filter',
@@ -105,7 +105,7 @@ test('an equality with a list, an object, another field or a member of an object
   expect([...equalitiesOf(bind(filter, { auth: null, now: NOW })).keys()]).toEqual([])
 })
 
-test('a condition splits into what must all hold, or into alternatives', () => {
+test('a condition is split into conjuncts, or into alternatives', () => {
   const [done, title, count] = ['record.done', 'record.title == "a"', 'record.count > 1'].map((text) => condition(text))
   expect(conjunctsOf(condition('record.done && (record.title == "a" && record.count > 1)'))).toEqual([
     done,
@@ -120,7 +120,7 @@ test('a condition splits into what must all hold, or into alternatives', () => {
   expect(conjunctsOf(condition('record.done || record.count > 1'))).toHaveLength(1)
 })
 
-test('conditions are joined again; none is true', () => {
+test('conditions are joined again; without any, the result is true', () => {
   const parts = conjunctsOf(condition('record.done && record.title == "a" && record.count > 1'))
   expect(conjunctionOf(parts)).toEqual(condition('record.done && record.title == "a" && record.count > 1'))
   expect(conjunctionOf([])).toBe(TRUE)

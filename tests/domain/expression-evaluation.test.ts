@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { evaluate, holds, MAX_EVALUATION_STEPS_COUNT } from '../../src/domain/expression-evaluation.ts'
+import { evaluate, isTrue, MAX_EVALUATION_STEPS_COUNT } from '../../src/domain/expression-evaluation.ts'
 import type { JsonObject } from '../../src/domain/merge-patch.ts'
 import { condition, environmentOf } from '../support/tasks.ts'
 
@@ -16,11 +16,11 @@ test.each<[string, JsonObject]>([
   expect(result(text, fields)).toBe(true)
 })
 
-test('a member that is missing is null', () => {
+test('a missing member is null', () => {
   expect(result('record.title == null && record.place.city == null', { place: {} })).toBe(true)
 })
 
-test('a member that every object has in JavaScript is missing too', () => {
+test('an inherited member of JavaScript objects is missing too', () => {
   expect(result('record.data.constructor == null && !has(record.data.toString)', { data: {} })).toBe(true)
 })
 
@@ -35,7 +35,7 @@ test('a nested member keeps its name, even if every record has one of this name'
 
 test('next is the record after an update', () => {
   const next = { ...environmentOf({ count: 2 }).record }
-  expect(holds(condition('next.count == 2 && record.count == 1'), environmentOf({ count: 1 }, { next }))).toBe(true)
+  expect(isTrue(condition('next.count == 2 && record.count == 1'), environmentOf({ count: 1 }, { next }))).toBe(true)
 })
 
 test.each([
@@ -50,13 +50,13 @@ test.each([
   expect(result(text, { list: 7, photo: 5 })).toBe(true)
 })
 
-test('a reference that is null, or to nothing, fails', () => {
+test('a reference that is null or leads nowhere fails', () => {
   expect(result('record.list.title == "Home"', { list: null })).toBeUndefined()
   expect(result('record.list.title == "Home"', { list: 8 })).toBeUndefined()
   expect(result('has(record.list.title)', { list: 8 })).toBeUndefined()
 })
 
-test('what has not been loaded is asked for and fails for now', () => {
+test('a record that is not loaded is requested, and the expression fails', () => {
   const asked: string[] = []
   const environment = environmentOf(
     { list: 7 },
@@ -138,8 +138,8 @@ test.each<[string, boolean | undefined]>([
   expect(result(text, { tags: ['a', 'b'] })).toBe(expected)
 })
 
-test('an expression that fails does not hold', () => {
-  expect(holds(condition('record.price > 1'), environmentOf({}))).toBe(false)
+test('an expression that fails is not true', () => {
+  expect(isTrue(condition('record.price > 1'), environmentOf({}))).toBe(false)
 })
 
 test('fields in the format date-time are compared as points in time, to the millisecond', () => {
@@ -154,7 +154,7 @@ test('fields in the format date-time are compared as points in time, to the mill
   expect(result('record.place.seen_at == now', fields)).toBe(true)
 })
 
-test('a text that is no timestamp fails where one is expected', () => {
+test('a text that is not a timestamp fails if one is expected', () => {
   expect(result('record.due_at < now', { due_at: '2026-02-30T12:00:00Z' })).toBeUndefined()
 })
 
@@ -199,7 +199,7 @@ test('an inner exists may use the element of an outer one, and hide it', () => {
   expect(result('record.tags.exists(x, ["c"].exists(x, x == "a"))', fields)).toBe(false)
 })
 
-test('each element of the longest array that a record can hold can be compared', () => {
+test('each element of the longest array in a record can be compared', () => {
   const list = Array.from({ length: 32_000 }, (_, index) => index % 10)
   const meter = { steps: 0 }
   const environment = environmentOf({ data: { list } })

@@ -4,7 +4,7 @@ import { compileExpression } from '../../src/adapters/cel/compile.ts'
 import type { Collection } from '../../src/domain/collection.ts'
 import { type Expression, FALSE, TRUE } from '../../src/domain/expression.ts'
 import { bind } from '../../src/domain/expression-binding.ts'
-import { holds } from '../../src/domain/expression-evaluation.ts'
+import { isTrue } from '../../src/domain/expression-evaluation.ts'
 import { guard } from '../../src/domain/expression-guard.ts'
 import type { StoredRecord } from '../../src/domain/record.ts'
 import {
@@ -43,7 +43,7 @@ test('a filter finds nothing by a referenced record that may not be read', () =>
   }
 })
 
-test('nor by what that one references', () => {
+test('a filter finds nothing by a record that such a record references', () => {
   expect(guarded('list.owner.name == "Ada"', FALSE)).toBe(FALSE)
 })
 
@@ -57,7 +57,7 @@ test('the rule is that of the referenced record', () => {
     now: NOW,
   })
   expect(guarded('list.title == "Home"', rule)).toEqual(filter('list.owner_id == 1 && list.title == "Home"'))
-  expect(holds(guarded('list.title == "Home"', rule), environmentOf({ list: 7 }))).toBe(true)
+  expect(isTrue(guarded('list.title == "Home"', rule), environmentOf({ list: 7 }))).toBe(true)
 })
 
 test('to a filter, records that may not be read are the same as missing ones', () => {
@@ -78,14 +78,14 @@ test('to a filter, records that may not be read are the same as missing ones', (
       const readable = (target: string, id: number) => {
         const found = referenced(target, id)
         if (target !== 'lists' || !found) return found
-        return holds(listRule, { record: found as StoredRecord, referenced }) ? found : null
+        return isTrue(listRule, { record: found as StoredRecord, referenced }) ? found : null
       }
       const bound = bind(expression, { auth: null, now: NOW })
       const safe = bind(
         guard(expression, (target) => (target === 'lists' ? listRule : TRUE)),
         { auth: null, now: NOW },
       )
-      expect(holds(safe, { record, referenced })).toBe(holds(bound, { record, referenced: readable }))
+      expect(isTrue(safe, { record, referenced })).toBe(isTrue(bound, { record, referenced: readable }))
     }),
     { numRuns: 1_000 },
   )

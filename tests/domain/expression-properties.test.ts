@@ -5,7 +5,7 @@ import { compileExpression } from '../../src/adapters/cel/compile.ts'
 import type { Collection } from '../../src/domain/collection.ts'
 import type { AuthValue, Expression } from '../../src/domain/expression.ts'
 import { assume, bind } from '../../src/domain/expression-binding.ts'
-import { type Environment, evaluate, holds } from '../../src/domain/expression-evaluation.ts'
+import { type Environment, evaluate, isTrue } from '../../src/domain/expression-evaluation.ts'
 import { equalitiesOf, fieldOf, mentions, operandsOf } from '../../src/domain/expression-parts.ts'
 import { parseTimestamp } from '../../src/domain/expression-time.ts'
 import type { Json } from '../../src/domain/merge-patch.ts'
@@ -60,13 +60,13 @@ test('every well-typed condition is accepted, and yields a boolean or fails', ()
   )
 })
 
-test('a condition bound to a caller and a time holds for the same records', () => {
+test('a condition bound to a caller and a time is true for the same records', () => {
   fc.assert(
     fc.property(situations(RULE), ({ expression, auth, environment: { record, next, now, auth: _, ...rest } }) => {
       const bound = bind(expression, { auth, now: NOW })
       expect(mentions(bound, 'auth') || mentions(bound, 'now')).toBe(false)
-      expect(holds(bound, { record, ...(next && { next }), ...rest })).toBe(
-        holds(expression, { record, ...(next && { next }), ...rest, auth, now: NOW }),
+      expect(isTrue(bound, { record, ...(next && { next }), ...rest })).toBe(
+        isTrue(expression, { record, ...(next && { next }), ...rest, auth, now: NOW }),
       )
     }),
     RUNS,
@@ -86,33 +86,33 @@ const knownFields = ({ fields }: Collection, record: StoredRecord) =>
     }),
   )
 
-test('a condition that assumes what a record has in its fields holds for the same records', () => {
+test('a condition that assumes the values of fields is true for the same records', () => {
   fc.assert(
     fc.property(situations(RULE), fc.boolean(), ({ expression, collection, environment }, isLoaded) => {
       const known = knownFields(collection, environment.record)
       const assumed = assume(expression, known, isLoaded ? environment.referenced : NOT_LOADED)
-      expect(holds(assumed, environment)).toBe(holds(expression, environment))
+      expect(isTrue(assumed, environment)).toBe(isTrue(expression, environment))
     }),
     RUNS,
   )
 })
 
-test('binding and assuming can follow each other', () => {
+test('binding and assuming can be combined in any order', () => {
   fc.assert(
     fc.property(situations(RULE), ({ expression, collection, auth, environment }) => {
       const known = knownFields(collection, environment.record)
       const assumed = assume(bind(expression, { auth, now: NOW }), known, environment.referenced)
-      expect(holds(assumed, environment)).toBe(holds(expression, environment))
+      expect(isTrue(assumed, environment)).toBe(isTrue(expression, environment))
     }),
     RUNS,
   )
 })
 
-test('the fields of an equality have this value in every record for which a filter holds', () => {
+test('the fields of an equality have its value in every record that a filter finds', () => {
   fc.assert(
     fc.property(situations({ use: 'filter' }), ({ expression, collection, environment }) => {
       const bound = bind(expression, { auth: null, now: NOW })
-      if (!holds(bound, environment)) return
+      if (!isTrue(bound, environment)) return
       const known = knownFields(collection, environment.record)
       for (const [name, value] of equalitiesOf(bound)) {
         if (known.has(name)) expect(value).toEqual(known.get(name) ?? null)
@@ -122,13 +122,13 @@ test('the fields of an equality have this value in every record for which a filt
   )
 })
 
-test('what has not been loaded is asked for until the result is the same', () => {
+test('records that are not loaded are requested until the result is the same', () => {
   fc.assert(
     fc.property(situations(RULE), ({ expression, environment }) => {
       const loaded = new Set<string>()
       const attempt = (): boolean => {
         const missing: string[] = []
-        const result = holds(expression, {
+        const result = isTrue(expression, {
           ...environment,
           referenced(target, id) {
             if (loaded.has(`${target}/${id}`)) return environment.referenced(target, id)
@@ -139,7 +139,7 @@ test('what has not been loaded is asked for until the result is the same', () =>
         for (const each of missing) loaded.add(each)
         return missing.length === 0 ? result : attempt()
       }
-      expect(attempt()).toBe(holds(expression, environment))
+      expect(attempt()).toBe(isTrue(expression, environment))
     }),
     RUNS,
   )
@@ -200,7 +200,7 @@ const verdict = ({ text, collection, auth, environment }: Situation): unknown =>
 const isShared = ({ text, environment: { record, next } }: Situation): boolean =>
   !text.includes('constructor') && !text.includes('[]') && !JSON.stringify([text, record, next]).includes('\uffee')
 
-test('the evaluator of cel-js agrees', () => {
+test('the evaluator of cel-js yields the same results', () => {
   fc.assert(
     fc.property(situations({ use: 'update', followsReferences: false, has: false }), (situation) => {
       fc.pre(isShared(situation))

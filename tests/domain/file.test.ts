@@ -39,14 +39,14 @@ describe('a file name', () => {
   })
 })
 
-test('what has no signature is text when it could be, and else unknown', () => {
+test('content without a signature is text if it can be, otherwise unknown', () => {
   expect(typeWithoutSignature(Buffer.from('größer'))).toBe('text/plain')
   expect(typeWithoutSignature(Buffer.from('größer').subarray(0, 3))).toBe('text/plain')
   expect(typeWithoutSignature(Buffer.from([0x67, 0xf6, 0xdf]))).toBe('application/octet-stream')
   expect(typeWithoutSignature(Buffer.from('a\0b'))).toBe('application/octet-stream')
 })
 
-test('a type is accepted when it is listed, or when all are', () => {
+test('a type is accepted if it is listed, or if all are', () => {
   expect(isAccepted('image/png', ['image/jpeg', 'image/png'])).toBe(true)
   expect(isAccepted('text/plain', ['image/jpeg', 'image/png'])).toBe(false)
   expect(isAccepted('text/plain', '*/*')).toBe(true)

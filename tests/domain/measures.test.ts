@@ -38,7 +38,7 @@ test('any text is a positive safe integer or nothing', () => {
   )
 })
 
-test('a rate is so many per duration, or off', () => {
+test('a rate is a number per duration, or off', () => {
   expect(parseRate('600/1m')).toEqual({ limit: 600, windowMs: 60_000 })
   expect(parseRate('off')).toBe('off')
   for (const wrong of ['600', '0/1m', '5/0m', '5/1', '/1m', '5/1m/2', 'OFF', '-1/1m'])

@@ -37,7 +37,7 @@ test('applied twice, a patch is as if applied once', () => {
   )
 })
 
-test('what a patch without null names is what comes out', () => {
+test('the members of a patch without null are in the result', () => {
   fc.assert(
     fc.property(json.filter(withoutNull), (patch) => {
       expect(mergePatch({}, patch)).toEqual(patch)

@@ -30,13 +30,13 @@ describe('a line', () => {
   })
 
   test.each(['👩‍👩‍👧', '❤️', 'می‌خواهم', '한국어', '.', '·', '\u0301', '🏴󠁧󠁢󠁥󠁮󠁧󠁿'])(
-    'may hold what joins and varies visible signs (%s)',
+    'may contain characters that join and vary visible ones (%s)',
     (text) => {
       expect(isLine(text, LENGTH)).toBe(true)
     },
   )
 
-  test('is what its pattern for documents says, within the Basic Multilingual Plane', () => {
+  test('matches its pattern for documents, within the Basic Multilingual Plane', () => {
     const pattern = new RegExp(LINE_PATTERN)
     for (let unit = 0; unit < 0xd800; unit++) {
       const text = String.fromCharCode(unit)

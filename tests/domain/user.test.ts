@@ -35,7 +35,7 @@ test('a name is visible, of one line and not too long', () => {
   expect(['', '   ', 'a\nb', 'a\0', 'x'.repeat(201)].map(isUserName)).toEqual([false, false, false, false, false])
 })
 
-test('a new account is active, ordinary and unproven', () => {
+test('a new account is active and unverified, and not an admin', () => {
   const user = newUser({ email: ' A@B.c', name: ' Ann ', passwordHash: 'h', now: 5 })
   expect(user).toEqual({
     email: 'a@b.c',

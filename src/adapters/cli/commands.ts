@@ -132,12 +132,12 @@ export const createCommands = <Settings extends Given>(capable: Capabilities<Set
     rotateSecret: (flags) =>
       withSettings(flags, ({ settings }) => {
         if (settings.JWT_SECRET !== undefined) {
-          complain('JWT_SECRET: is set, so there is no key of our own to rotate: set another one and restart\n')
+          complain('JWT_SECRET: is set, so there is no stored key to rotate; set another value and restart\n')
           return EXIT.usage
         }
         capable.rotateSecret(settings)
         print(
-          'Made a new key. Restart the server to sign with it; what the previous one signed stays good until it expires.\n',
+          'Created a new key. Restart the server to use it; tokens and links signed with the old one work until they expire.\n',
         )
         return EXIT.done
       }),
@@ -150,7 +150,7 @@ export const createCommands = <Settings extends Given>(capable: Capabilities<Set
           for (const problem of copied.problems) complain(`${problem}\n`)
           return EXIT.usage
         }
-        print(`Set for the processes that are to serve it:\n${copied.toSet.map((line) => `  ${line}\n`).join('')}`)
+        print(`Settings for the processes that will serve it:\n${copied.toSet.map((line) => `  ${line}\n`).join('')}`)
         return EXIT.done
       }),
 

@@ -49,11 +49,11 @@ Exit codes: 0 copied, or already copied; 1 not copied, and nothing is in the dat
 
 const APPLY_HELP = `
 Creates and changes collections so that the database has the definitions in DIR, all of them or none. Collections that
-have no file in DIR stay, unless --prune is given, which deletes them if they are empty. All faults of all files are
-printed, each with its file and its place in it. --check does not look at records.
+have no file in DIR remain, unless --prune is given, which deletes them if they are empty. All errors of all files are
+printed, each with its file and its position. --check does not read records.
 
-An embedded database must not be served meanwhile: stop the server, or set COLLECTIONS_DIR and restart it. With --check
-it may be served.
+No server may be using an embedded database: stop it, or set COLLECTIONS_DIR and restart it. With --check, the server may
+be running.
 Exit codes: 0 done, or nothing to do; 1 refused, or --check found changes; 2 wrong usage.
 `
 
@@ -130,8 +130,8 @@ const addServerCommands = (program: Command, commands: Commands, done: (code: nu
   program
     .command('health')
     .description('check whether a running server is ready; exit 1 if not')
-    .option('--host <host>', 'where it listens (HOST)')
-    .option('--port <port>', 'where it listens (PORT)')
+    .option('--host <host>', 'address that the server listens on (HOST)')
+    .option('--port <port>', 'port that the server listens on (PORT)')
     .action(async (options) => {
       done(await commands.health(toFlags(options)))
     })

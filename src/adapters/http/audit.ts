@@ -39,13 +39,13 @@ const AuditEntryResponse = t.Object(
     actor_id: t.Nullable(
       t.Integer({
         minimum: 1,
-        description: 'The user who did it; null for the server, and for someone who was not signed in',
+        description: 'The user who acted; null for the server, and for someone who was not signed in',
         examples: [1],
       }),
     ),
     action: choiceOf(AUDIT_ACTIONS, { title: 'AuditAction', examples: ['user.updated'] }),
     subject: t.Nullable(
-      t.String({ description: 'What it is about, such as `users/12` or `tasks/7`', examples: ['users/12'] }),
+      t.String({ description: 'The subject, such as `users/12` or `tasks/7`', examples: ['users/12'] }),
     ),
     address: t.Nullable(
       t.String({ description: 'Where the request came from; null for changes of records', examples: ['203.0.113.7'] }),

@@ -22,12 +22,12 @@ const BackupResponse = t.Object(
     state: State,
     name: t.Nullable(
       t.String({
-        description: 'Of the archive, where BACKUP_URL keeps it; null while there is none',
+        description: 'The name of the archive at BACKUP_URL; null if it has none',
         examples: ['skep-20260131T030000Z-7.tar.zst'],
       }),
     ),
-    size: t.Nullable(t.Integer({ minimum: 0, description: 'Bytes of the archive', examples: [1_048_576] })),
-    sha256: t.Nullable(t.String({ description: 'Of the archive', examples: [SHA_256] })),
+    size: t.Nullable(t.Integer({ minimum: 0, description: 'The size of the archive in bytes', examples: [1_048_576] })),
+    sha256: t.Nullable(t.String({ description: 'The SHA-256 of the archive', examples: [SHA_256] })),
     encrypted: t.Boolean({ examples: [true] }),
     created_at: Timestamp,
     finished_at: t.Nullable(Timestamp),

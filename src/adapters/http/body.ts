@@ -158,7 +158,7 @@ const inexactNumberProblem = (text: string): HttpProblem | null => {
   const errors = pointers.map((pointer) => ({
     in: 'body' as const,
     pointer: shortPointer(pointer),
-    detail: 'A double cannot hold this number; send it as a string',
+    detail: 'A double cannot represent this number; send it as a string',
   }))
   return new HttpProblem('number_not_exact', 'The body has numbers that could not be stored as they are', { errors })
 }

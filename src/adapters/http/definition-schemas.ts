@@ -25,7 +25,7 @@ const name = {
 
 const rule = { type: ['string', 'null'], description: 'An expression in CEL; null means admins only' }
 
-/** The members of a definition, for the document: the core checks them, with all its own faults. */
+/** The members of a definition, for the document only: the core checks them and reports all faults. */
 const DEFINITION = {
   name,
   singular: {

@@ -16,7 +16,7 @@ export const createIdleTimeout = (server: () => Server | null, seconds: number):
   resume: (request) => server()?.timeout(request, seconds),
 })
 
-/** The chunks of a body. Only a client that does not send the next one for too long is cut off, not one that waits. */
+/** The chunks of a body. The timeout applies while the next chunk is awaited, not while the server works on one. */
 export const withIdleTimeout = async function* <T>(
   chunks: AsyncIterable<T>,
   request: Request,

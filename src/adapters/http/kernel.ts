@@ -90,7 +90,7 @@ export const createKernel = (deps: Deps) => {
             const authorizing = authorize({ call, request, headers: set.headers, params }, route, rule)
             if (authorizing instanceof Promise) await authorizing
           }
-          // Not before the body has arrived, which a client could send ever so slowly.
+          // Only once the body has arrived, because a client could send it very slowly.
           if (rule.mayTakeLong === true) idleTimeout.suspend(request)
         },
         detail: documented(rule),

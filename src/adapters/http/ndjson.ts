@@ -1,7 +1,7 @@
 import { NDJSON_TYPE } from './lines.ts'
 
 /**
- * A response with one JSON value on each line. `chunks` is read on only when the client has read what it has got. If
+ * A response with one JSON value on each line. `chunks` is read only as fast as the client reads. If
  * reading fails, the connection is reset, so that a partial response does not look complete.
  */
 export const ndjsonResponse = <T>(

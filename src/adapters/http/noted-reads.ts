@@ -2,7 +2,7 @@ import type { AuditReads } from '../../application/audit-reads.ts'
 import { type Call, callerOf } from './call.ts'
 import type { AddressOf } from './client-address.ts'
 
-/** What a response shows. */
+/** The content of a response. */
 export interface ShownData {
   readonly action: Parameters<AuditReads['note']>[1]
   /** The record, user, file or collection. */
@@ -10,7 +10,7 @@ export interface ShownData {
   readonly owners: readonly { readonly ownerId: number | null }[]
 }
 
-/** Notes in the audit log what an admin reads of other users. Returns a promise only if it has to wait. */
+/** Records in the audit log what an admin reads of other users. Returns a promise only if it has to wait. */
 export type NoteRead = (call: Call, request: Request, shown: ShownData) => Promise<void> | undefined
 
 export const createNoteRead =

@@ -6,7 +6,7 @@ import { problems } from './problems.ts'
 import { Timestamp } from './schemas.ts'
 import { toTimestamp } from './timestamps.ts'
 
-/** What the process knows of itself. */
+/** Facts about the process. */
 export interface OverviewSource {
   overview(): Promise<Overview>
 }
@@ -53,7 +53,7 @@ const OverviewResponse = t.Object(
           done: count('Jobs that were done in the last day', 52),
           dead: count('Jobs that were given up in the last 30 days', 0),
         },
-        { title: 'JobCounts', description: 'No count goes beyond 100 000' },
+        { title: 'JobCounts', description: 'Each count ends at 100 000' },
       ),
     ),
     memory_bytes: count('Resident memory of the process', 91_226_112),
@@ -63,7 +63,10 @@ const OverviewResponse = t.Object(
     disk_free_bytes: size('Free space of the fullest disk that the server writes to', 52_613_349_376),
     disk_size_bytes: size('Size of that disk', 107_374_182_400),
   },
-  { title: 'Overview', description: 'What one process has counted since it started. What is null cannot be read' },
+  {
+    title: 'Overview',
+    description: 'The counters of one process since it started. A value that cannot be read is null',
+  },
 )
 
 const toBuckets = (distribution: Distribution): Static<typeof Bucket>[] =>

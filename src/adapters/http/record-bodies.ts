@@ -7,10 +7,10 @@ import type { ShownData } from './noted-reads.ts'
 import { createRecordBody } from './record-schemas.ts'
 import { shownOnce } from './shown-once.ts'
 
-/** Whether everybody may read the records, so that reading them needs no trace. */
+/** Whether anyone may read the records, so that reads are not recorded. */
 export const isPublic = ({ rules }: Collection): boolean => rules?.read === 'true'
 
-/** What a response shows of a record, unless anyone may read it. */
+/** The subject of the entry about a read, unless anyone may read the record. */
 export const recordShown = ({ collection, record }: RecordResult): ShownData => ({
   action: 'record.read',
   subject: `${collection.name}/${record.id}`,
@@ -30,7 +30,7 @@ const bodyOf = (collection: Collection): ((record: StoredRecord) => { readonly i
   return body
 }
 
-/** Shows a record, with what was expanded if that was asked for. */
+/** Shows a record, with its expanded references if requested. */
 export type ShowRecord = (result: RecordResult, expanded?: Expanded | null) => { readonly id: number }
 
 /** As {@link ShowRecord}, for a record that is read alone: it is shown once while it is cached. */

@@ -137,7 +137,7 @@ const titleOfBuiltIn = (name: string): string | undefined => {
   return collection === null ? undefined : titleOf(collection)
 }
 
-/** What `expand` asked for. The document describes it more exactly than answers are checked. */
+/** The expanded references. The document describes them more exactly than responses are checked. */
 const expandedSchema = (collection: Collection) =>
   t.Object({}, { additionalProperties: true, openapi: expandedNode(collection, titleOf(collection), titleOfBuiltIn) })
 

@@ -17,7 +17,7 @@ import { choiceOf, queryOf } from './schemas.ts'
 /** Exports and imports of one admin in this process. */
 const MAX_OPEN_TRANSFERS_COUNT = 4
 
-/** Lines that cannot be read and are named in the response. */
+/** Unreadable lines that are listed in the response. */
 const MAX_UNREADABLE_LINES_COUNT = 1_000
 
 export const ImportQuery = queryOf({
@@ -56,7 +56,7 @@ const UNREADABLE = '?'
 const problemOf = ({ text, fault = '' }: Line): HttpProblem | null =>
   text === null ? new HttpProblem('malformed_body', fault) : jsonProblem(text)
 
-/** Lines as the core takes them, and why some of them are not accepted. */
+/** Lines as the core accepts them, and why some are refused. */
 const readable = (lines: AsyncIterable<Line>) => {
   const refused = new Map<number, HttpProblem>()
   const texts = async function* () {

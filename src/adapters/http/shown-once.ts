@@ -1,12 +1,12 @@
-/** By what is shown. */
+/** By the value that is shown. */
 const texts = new WeakMap<object, string>()
 
 /** The JSON text of a response. */
 export const textOf = (shown: object): string => texts.get(shown) ?? JSON.stringify(shown)
 
 /**
- * Shows a value once, as long as it exists. For rows that are read one at a time: those in a cache of rows are the same
- * objects until something is committed.
+ * Caches the text of a value as long as the value exists. For rows that are read one at a time: those in a cache of rows are
+ * the same objects until something is committed.
  */
 export const shownOnce = <Value extends object, Shown extends object>(
   show: (value: Value) => Shown,

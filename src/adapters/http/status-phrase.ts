@@ -1,3 +1,3 @@
-/** The reason phrase of a status. Loaded when first asked for, because `node:http` would make every start longer. */
+/** The reason phrase of a status. Loaded at first use, because `node:http` would make every start longer. */
 export const statusPhrase = (status: number | string): string | undefined =>
   (require('node:http') as typeof import('node:http')).STATUS_CODES[status]

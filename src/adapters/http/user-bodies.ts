@@ -35,5 +35,5 @@ export const toUserResponse = (user: User): Static<typeof UserResponse> => ({
   updated_at: toTimestamp(user.updatedAt),
 })
 
-/** As {@link toUserResponse}, for a user who is read alone: shown once while cached. */
+/** As {@link toUserResponse}, for a user who is read alone: the text is cached with the user. */
 export const toReadResponse = shownOnce(toUserResponse)

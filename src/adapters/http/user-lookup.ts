@@ -11,7 +11,7 @@ const LookupBody = body('UserLookup', { email: Email })
 
 const UserReference = t.Object(
   { id: Id, name: t.String({ examples: [PERSON.name] }) },
-  { title: 'UserReference', description: 'What users may know of each other' },
+  { title: 'UserReference', description: 'The details of a user that other users may see' },
 )
 
 /** `POST /users/lookup`: the user who has exactly this address. */

@@ -20,7 +20,7 @@ type Operation = Exclude<ConstructorParameters<typeof JSONPatch>[0], undefined>[
 const copied = (value: unknown, budget: Budget): Value => {
   const text = JSON.stringify(value)
   budget.characters -= text.length
-  if (budget.characters < 0) throw new Error('the values that the patch inserts are too large together')
+  if (budget.characters < 0) throw new Error('the values that the patch inserts are too large in total')
   return JSON.parse(text)
 }
 

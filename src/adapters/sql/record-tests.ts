@@ -1,5 +1,5 @@
 import type { Expression } from '../../domain/expression.ts'
-import { holds } from '../../domain/expression-evaluation.ts'
+import { isTrue } from '../../domain/expression-evaluation.ts'
 import type { StoredRecord } from '../../domain/record.ts'
 import type { Instant } from '../../domain/user.ts'
 import { costOfMatching, matchesWords } from '../../domain/words.ts'
@@ -40,7 +40,7 @@ export const createRecordTester = (test: RecordTest, { source, references, budge
       if (!matchesWords(text, words)) return false
     }
     const meter = { steps: 0 }
-    const result = holds(condition, { record, referenced: references.find }, meter)
+    const result = isTrue(condition, { record, referenced: references.find }, meter)
     budget.addEvaluation(meter.steps)
     return references.takeMissed() && !result ? null : result
   }

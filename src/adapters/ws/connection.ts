@@ -29,7 +29,7 @@ export interface Subscription {
   view: View
   /** Everything up to this position was sent. Does not change while the subscription is live. */
   position: number
-  /** What is known of the events up to this position. */
+  /** The remembered past states up to this position. */
   replay: Replay
   /** The audience whose published events it receives; null unless it is live. */
   audience: string | null

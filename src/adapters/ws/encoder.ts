@@ -12,7 +12,7 @@ export type ToRecordBody = (collection: Collection, record: StoredRecord) => obj
 
 /** Encodes what subscribers are sent. */
 export interface Encoder {
-  /** What frames of different topics and positions have in common is encoded once for each answer. */
+  /** The common parts of frames of different topics and positions are encoded once. */
   encode(delivery: Delivery, topic: string): string
 }
 

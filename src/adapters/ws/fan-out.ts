@@ -29,7 +29,7 @@ interface Deps {
   readonly backlog: Backlog
   readonly slices: EventLoopSlices
   readonly metrics: Pick<Metrics, 'eventSeen' | 'eventDelivered'>
-  /** Called when the definitions of these collections have changed. What is followed of them leaves its audiences at once. */
+  /** Called when the definitions of these collections have changed. Their subscriptions leave their audiences at once. */
   readonly redefine: (collections: readonly string[]) => void
 }
 
@@ -37,7 +37,7 @@ interface Deps {
 const POLL_MS = 1_000
 /** This number of events in one flush is enough; there is no pause to gather more. */
 const MIN_BATCH_COUNT = 64
-/** Views that get an answer without a break. */
+/** Views that are sent a frame without a break. */
 const MAX_VIEWS_PER_STEP_COUNT = 100
 /** Bytes that a socket's backlog can grow between two checks, and the same for all sockets together. */
 const CHECK_EVERY_BYTES = MAX_BACKLOG_BYTES / 8
@@ -85,7 +85,7 @@ const createPublishing = ({
       publishedBytesToAll += bytes * sockets
       return encoded
     },
-    /** What to wait for before more is published. */
+    /** Wait for this before publishing more. */
     pause(): Promise<void> | undefined {
       if (publishedBytes >= CHECK_EVERY_BYTES || publishedBytesToAll >= CHECK_EVERY_TOTAL_BYTES) return flush()
       return slices.isOver() ? slices.next() : undefined
@@ -104,7 +104,7 @@ const createPublishing = ({
 export const createFanOut = (deps: Deps): FanOut => {
   const { realtime, registry, metrics, redefine } = deps
   const publishing = createPublishing(deps)
-  /** The last answer to the current event for each audience of a view, because it alone completes the event. */
+  /** The last frame of the current event for each audience of a view, because only this one completes the event. */
   const last = new Map<string, { readonly view: Audience; readonly answer: Answer }>()
   /** Events delivered since the last pause. */
   let handledCount = 0

@@ -215,7 +215,7 @@ export const readFrame = (text: string): Received => {
   })
   // Frames are too small to need further limits.
   if (outlineJson(text, text.length, text.length).hasLongNumber && inexactNumbers(text, 1).length > 0) {
-    return invalid('The frame has a number that a double cannot hold', 'number_not_exact')
+    return invalid('The frame has a number that a double cannot represent', 'number_not_exact')
   }
   if (!isKnown(value.type)) return invalid('type must be auth, subscribe, unsubscribe or ping')
   const check = checkOf(value.type)

@@ -18,7 +18,7 @@ export interface Protocol {
   onPingOrPong(connection: Connection): void
   /** Called when the user's rights have changed: sends nothing more before the connection is reauthorized. */
   reauthorize(connection: Connection): void
-  /** Called when the definitions of these collections have changed: the same for what is followed of them. */
+  /** Called when the definitions of these collections have changed: the same for their subscriptions. */
   redefine(connection: Connection, collections: readonly string[]): void
 }
 

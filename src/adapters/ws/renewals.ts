@@ -9,7 +9,7 @@ import { formatCursor } from './frames.ts'
 import type { Replays } from './replays.ts'
 import type { SignIn } from './sign-in.ts'
 
-/** Errors after which a subscription has nothing to follow any more. */
+/** Errors after which a subscription has nothing left to follow. */
 const ENDING_CODES = ['forbidden', 'not_found', 'validation_failed'] as const
 
 interface Deps {
@@ -26,10 +26,10 @@ interface Continuation {
   readonly replay: Replay | null
 }
 
-/** What becomes of subscriptions when rights or definitions change. */
+/** What happens to subscriptions when rights or definitions change. */
 export const createRenewals = ({ realtime, signIn, replays, slices, log }: Deps) => {
   /**
-   * How a subscription goes on with what `principal` may see now, or why that is nothing. `replay` is null if the client
+   * How a subscription continues with what `principal` may see now, or why it cannot. `replay` is null if the client
    * has to list again, because what they have cannot be compared.
    */
   const continuation = async (
@@ -48,7 +48,7 @@ export const createRenewals = ({ realtime, signIn, replays, slices, log }: Deps)
     }
   }
 
-  /** Ends a subscription. If it was to records, the client is told why. */
+  /** Ends a subscription. If it was to records, the client receives the reason. */
   const end = (connection: Connection, { topic, view }: Subscription, { code, message }: AppError): void => {
     connection.subscriptions.delete(topic)
     const known = ENDING_CODES.find((each) => each === code)
@@ -71,7 +71,7 @@ export const createRenewals = ({ realtime, signIn, replays, slices, log }: Deps)
     replays.follow(connection, subscription)
   }
 
-  /** Whether rights that have changed may concern it. A subscription to the log itself may need the admin role. */
+  /** Whether changed rights may affect it. A subscription to the log itself may need the admin role. */
   const mayHaveChanged = ({ view }: Subscription, { role }: Principal): boolean =>
     view.kind === 'records' || (view.needsAdmin && role !== 'admin')
 
@@ -89,7 +89,7 @@ export const createRenewals = ({ realtime, signIn, replays, slices, log }: Deps)
         continue
       }
       checked++
-      // An earlier renewal, which was already waiting, may have let it go on.
+      // An earlier renewal, which was already waiting, may have let it continue.
       replays.pause(connection, subscription)
       const next = await continuation(principal, subscription)
       if (connection.closed || connection.reauthorizations > 0) return

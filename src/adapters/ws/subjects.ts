@@ -73,7 +73,7 @@ const names = registered.map(({ name }) => name)
 
 const NAME = '[a-z][a-z0-9_]{0,62}'
 
-/** Every topic that there may be. */
+/** Every possible topic. */
 export const TOPIC_PATTERN = `^${NAME}(?:/all|/[1-9][0-9]{0,14})?$`
 
 export const TOPICS_TEXT = `${names.map((name) => `${name} (your own), ${name}/{id}, ${name}/all (admins)`).join(', ')}, NAME and NAME/{id} of every collection NAME that is defined at run time, ${JOBS} (admins)`
@@ -97,7 +97,7 @@ export const topicPatternOf = ({ name }: Collection): string => `^${name}(?:/[1-
 export const topicRowsOf = ({ name }: Collection): string =>
   `| \`${name}\` | the ${name} that you may read |\n| \`${name}/{id}\` | one of them |`
 
-/** Every event that there may be. */
+/** Every possible event. */
 export const EVENT_PATTERN = `^${NAME}\\.(?:${[...RECORD_CHANGES, LEFT].join('|')}|done|dead)$`
 
 export const EVENTS_TEXT = `${registered.map((collection) => [...RECORD_CHANGES.map((change) => eventName(collection, change)), `${collection.singular}.${LEFT}`].join(', ')).join(', ')}; the same of every collection defined at run time; ${JOB_EVENTS.join(', ')}`

@@ -15,7 +15,7 @@ interface Deps {
 
 /** Begins and ends subscriptions for clients. */
 export const createSubscriptions = ({ realtime, replays, slices }: Deps) => {
-  /** What is followed from where, and whether the client has to list it again. */
+  /** The view and its start position, and whether the client must list again. */
   const beginOf = async (
     principal: Principal,
     { topic, filter, after }: Extract<ClientFrame, { type: 'subscribe' }>,

@@ -20,7 +20,7 @@ export interface StoredIndex {
   readonly isReference: boolean
 }
 
-/** A definition as stored, and how its records are. */
+/** A definition as stored, and the state of its records. */
 export interface StoredDefinition {
   readonly collection: Collection
   /** Increases with each definition whose records have another form: see {@link PendingDefinition}. */
@@ -39,13 +39,13 @@ export interface PendingDefinition extends StoredDefinition {
   readonly leaseUntil?: Instant
 }
 
-/** What large deletions have done to the records of a collection. */
+/** The effects of large deletions on the records of a collection. */
 export interface CollectionDeletions {
   /** How many have taken effect. */
   readonly count: number
   /** The ids of those that have taken effect, and whose records are not all removed yet. */
   readonly unfinished: readonly number[]
-  /** The fields in which they have cleared references: records may have the index entries of before. */
+  /** The fields in which they have cleared references: the index entries of records may be outdated. */
   readonly clearedFields: readonly string[]
 }
 
@@ -88,10 +88,10 @@ export interface CollectionRepository extends CollectionReader {
   ): Promise<StoredCollection>
   /** Extends the lease of the pending definition. */
   renew(stored: StoredCollection, leaseUntil: Instant): Promise<StoredCollection>
-  /** Gives the pending definition effect, with a new version. */
+  /** Makes the pending definition take effect, with a new version. */
   activate(stored: StoredCollection, now: Instant): Promise<StoredCollection>
   abandon(stored: StoredCollection): Promise<StoredCollection>
-  /** Changes which deletions have taken effect. By them, `removedCount` records less are counted. */
+  /** Changes which deletions have taken effect, and subtracts `removedCount` from the number of records. */
   setDeletions(stored: StoredCollection, deletions: CollectionDeletions, removedCount: number): Promise<void>
   /** Its records are no longer visible; {@link CollectionRepository.cleanUp} removes them. */
   delete(stored: StoredCollection): Promise<void>

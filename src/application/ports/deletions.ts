@@ -5,9 +5,9 @@ import type { Instant } from '../../domain/user.ts'
 import type { StoredCollection } from './collections.ts'
 
 /**
- * A deletion that reaches more records than one transaction changes. While it is `marking`, the records that it reaches
- * stay as they are, and cannot be changed. Once it is `done`, they do not exist any more, or lack their references to what
- * was deleted; then they are removed or stored in that form. An `abandoned` one has changed nothing.
+ * A deletion that affects more records than one transaction changes. While it is `marking`, the affected records stay as
+ * they are, and cannot be changed. Once it is `done`, they no longer exist, or lack their references to what was deleted;
+ * then they are removed or stored in that form. An `abandoned` one has changed nothing.
  */
 export interface Deletion {
   readonly id: number
@@ -15,7 +15,7 @@ export interface Deletion {
   readonly target: string
   readonly targetId: number
   readonly state: 'marking' | 'done' | 'abandoned'
-  /** Renewed while records are being marked, so one that has passed means that the process is gone. */
+  /** Renewed while records are being marked, so an expired lease means that the process is gone. */
   readonly leaseUntil: Instant
   /** How many records are deleted, by the ids of their collections; of every collection in which records are marked. */
   readonly reached: Readonly<Record<string, number>>
@@ -45,7 +45,7 @@ export interface Referrer {
   readonly mark: Mark | null
 }
 
-/** Where a list of referrers goes on. */
+/** Where a list of referrers continues. */
 export interface ReferrerPosition {
   readonly createdAt: Instant
   readonly id: number
@@ -94,8 +94,8 @@ export interface DeletionRepository extends DeletionReader {
 }
 
 /**
- * Thrown inside a unit that would change something that a deletion has marked, or reference it. Whoever runs the unit may
- * find that the deletion was abandoned.
+ * Thrown inside a unit that would change or reference something that a deletion has marked. The caller of the unit may find
+ * that the deletion was abandoned.
  */
 export class Marked extends AppError {
   readonly deletionId: number

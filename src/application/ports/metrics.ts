@@ -33,11 +33,11 @@ export interface StorageSize extends StoredSize {
 /** How many durations there were up to each bound, in ascending order. Bounds are seconds; the last one is infinite. */
 export type Distribution = readonly { readonly upTo: number; readonly count: number }[]
 
-/** A few of the counters of this process, since it started. What is null cannot be read at present. */
+/** A few of the counters of this process, since it started. A null value cannot be read now. */
 export interface Overview {
   readonly startedAt: Instant
   readonly requests: number
-  /** Those answered with a status from 500 on. */
+  /** Responses with a status of 500 or above. */
   readonly failedRequests: number
   readonly durations: Distribution
   readonly eventLoopLag: Distribution

@@ -222,9 +222,9 @@ export interface UnitOfWork {
 
 /** Bytes. */
 export interface StoredSize {
-  /** What the database takes up, with its indexes and its log. */
+  /** The size of the database, with its indexes and its log. */
   readonly database: number
-  /** What counts towards the quotas of users: their records, history and files. At most {@link MAX_MEASURED_USERS_COUNT} users are counted. */
+  /** The bytes that count towards the quotas of users: their records, history and files. At most {@link MAX_MEASURED_USERS_COUNT} users are counted. */
   readonly users: number
 }
 

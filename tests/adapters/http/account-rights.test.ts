@@ -134,7 +134,7 @@ describe('passwords', () => {
     },
   )
 
-  test('are as long as they are when composed', async () => {
+  test('are measured in composed form', async () => {
     const [longest, tooLong, tooShort] = ['각'.repeat(128), '각'.repeat(129), 'é'.repeat(7)]
     expect((await register('longest@example.com', longest.normalize('NFD'))).status).toBe(201)
     expect(await entries('longest@example.com', longest)).toBe(200)

@@ -182,7 +182,7 @@ describe('a mailed link', () => {
   })
 })
 
-test('asking for mails is limited for one account and source, known or not', async () => {
+test('requests for mails are limited for one account and source, known or not', async () => {
   const limited = await startSkep({ RATE_LIMIT_AUTH: '2/1m', TRUST_PROXY: '1' }, { mailer: createMailbox() })
   for (const [index, email] of ['nobody@example.com', 'ANN@example.com'].entries()) {
     const ask = (host: string) =>

@@ -44,7 +44,7 @@ describe('the list of the audit log', () => {
     }
   })
 
-  test('selects by actor, action, beginning of an action, subject and time', async () => {
+  test('selects by actor, action, prefix of actions, subject and time', async () => {
     const ann = await skep.member()
     const since = new Date(clock.now()).toISOString()
     await skep.call('PATCH', `/users/${ann.id}`, { token: root.token, json: { role: 'admin', name: 'Bea' } })
@@ -63,7 +63,7 @@ describe('the list of the audit log', () => {
     expect(updated?.details).toEqual({ changed: 'name,role', role_before: 'user', role_after: 'admin' })
   })
 
-  test('has pages like every list', async () => {
+  test('is paginated like every list', async () => {
     for (let n = 0; n < 5; n++) await skep.member()
     const query = 'action=user.created&size=2'
     const first = (await list(query)).body

@@ -30,7 +30,7 @@ test('the parts of a file are the file, and each begins with a line whose number
   )
 })
 
-test('a file of ten thousand short lines has parts enough to show how far it is', async () => {
+test('a file of ten thousand short lines has enough parts to show progress', async () => {
   const text = Array.from({ length: 10_000 }, (_, n) => `{"name":"List ${n}"}\n`).join('')
   expect((await read(text)).map(({ share }) => Math.round(share * 100))).toEqual([31, 63, 94, 100])
 })

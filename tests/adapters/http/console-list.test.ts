@@ -75,7 +75,7 @@ test('rows far from what is shown are dropped, and read again when they are show
   expect(shown.list.view().at(0)).toBe(399)
 })
 
-test('pages without a row are passed over', async () => {
+test('pages without rows are skipped', async () => {
   const server = createServer(
     Array.from({ length: 60 }, (_, row) => row),
     true,

@@ -39,7 +39,7 @@ const answerAt = (seconds: number, counted: Partial<Overview> = {}): Overview =>
 })
 
 describe('a quantile', () => {
-  test('lies in the bucket in which the value of that rank is', () => {
+  test('is in the bucket that contains the value of that rank', () => {
     const durations = fc.array(fc.double({ min: 0, max: 0.1, noNaN: true }), { minLength: 1, maxLength: 50 })
     fc.assert(
       fc.property(durations, durations, fc.constantFrom(0.5, 0.99), (earlier, later, share) => {
@@ -53,7 +53,7 @@ describe('a quantile', () => {
     )
   })
 
-  test('of nothing is not known', () => {
+  test('without values is unknown', () => {
     expect(quantileMs(0.5, bucketsOf([0.01]), bucketsOf([0.01]))).toBe(null)
   })
 })

@@ -199,7 +199,7 @@ describe('an Idempotency-Key', () => {
   const send = (body: string, key: string, path = '/items/') =>
     skep.call('POST', path, { token: root.token, body, headers: { ...JSON_TYPE, 'idempotency-key': key } })
 
-  test('takes the same JSON value for the same, whatever the order of its members', async () => {
+  test('compares JSON values, whatever the order of their members', async () => {
     const first = await send(
       '{"title":"x","data":{"a":1,"b":{"c":2,"d":[1,{"e":1,"f":2}]},"__proto__":1,"7":0}}',
       'order',
@@ -294,7 +294,7 @@ describe('a time in a query', () => {
     expect(await status(time)).toBe(422)
   })
 
-  test('is compared with all its digits, and a leap second lies between two days', async () => {
+  test('is compared with all its digits, with a leap second between two days', async () => {
     clock.advance(Date.UTC(2030, 5, 30) - clock.now())
     const ann = await skep.member()
     const found = async (query: string) =>

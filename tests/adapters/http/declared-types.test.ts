@@ -19,7 +19,7 @@ const havingTypes = (values: Readonly<Record<string, unknown>>): string =>
     .map(([type, value], index) => `export const value${index}: ${type} = ${JSON.stringify(value)}`)
     .join('\n')
 
-test('answers have the types that skep types writes, with what is expanded over two levels', async () => {
+test('responses have the types that skep types writes, including two levels of expand', async () => {
   const skep = await startSkep()
   await defineShopping(callsOf(skep, await createFirstAdmin(skep)))
   const member = await skep.member()

@@ -61,7 +61,7 @@ test('every route of the program appears, and nothing else', () => {
   expect(operations.map(({ method, path }) => `${method} ${path}`).sort()).toEqual([...routes, ...transfers].sort())
 })
 
-test('every operation has a name of its own, a summary and tags that are explained', () => {
+test('every operation has a unique name, a summary and tags with descriptions', () => {
   const names = operations.map(({ node }) => textAt(node, 'operationId'))
   expect(names).not.toContain(undefined)
   expect(new Set(names).size).toBe(names.length)
@@ -94,7 +94,7 @@ test('requests do not change the document', async () => {
   expect(await describeApi(pkg.version)).toEqual(document)
 })
 
-test('every reference leads somewhere', () => {
+test('every reference resolves', () => {
   for (const [pointer, { $ref }] of nodesIn(document)) {
     if (typeof $ref !== 'string') continue
     const target = $ref.slice(2).split('/').reduce(nodeAt, document)
@@ -118,7 +118,7 @@ test('refusals are problems, success has a schema, and 204 has no content', () =
   }
 })
 
-test('every operation declares what its access, its limits and its body can answer', () => {
+test('every operation declares the responses that follow from its access, limits and body', () => {
   for (const operation of operations) {
     const { path, node } = operation
     const isPublic = listAt(node, 'security').length === 0
@@ -159,7 +159,7 @@ test('the metrics also accept a separate token', () => {
   })
 })
 
-test('what the server answers is declared', async () => {
+test('every response of the server is declared', async () => {
   const skep = await startSkep({ MAX_BODY_SIZE: '1kb' })
   const { token, id, email } = await skep.member()
   const large = { name: 'x'.repeat(2_000) }

@@ -73,7 +73,7 @@ describe('an import', () => {
     ])
   })
 
-  test('names each line that is refused, with its reason, and creates the others', async () => {
+  test('lists each refused line with its reason, and creates the others', async () => {
     const name = await fresh()
     const { body } = await importing(name, '{"text":"a"}\n{"text":7}\nnonsense\n[]\n{"text":"b"}\n')
     expect(body).toMatchObject({ created: 2, refused: 3 })
@@ -82,7 +82,7 @@ describe('an import', () => {
     expect(body.lines.every(({ detail }) => detail.length > 5)).toBe(true)
   })
 
-  test('refuses lines that are too long or not UTF-8, and reads on', async () => {
+  test('refuses lines that are too long or not UTF-8, and continues', async () => {
     const name = await fresh()
     const long = `{"text":"${'x'.repeat(20_000)}"}`
     const bytes = Buffer.concat([Buffer.from(`${long}\n{"text":"`), Buffer.of(0xff), Buffer.from('"}\n{"text":"b"}')])
@@ -110,7 +110,7 @@ describe('an import', () => {
     expect((await admin.list(name, { sort: 'id' })).body.items[0]?.text).toBe('Grüße 🐝')
   })
 
-  test('with dry_run stores nothing and says the same', async () => {
+  test('with dry_run stores nothing and has the same result', async () => {
     const name = await fresh()
     const { body } = await importing(name, '{"text":"a"}\n{"text":7}\n', '?dry_run=true')
     expect(body).toMatchObject({ created: 1, refused: 1, lines: [{ line: 2 }] })
@@ -177,7 +177,7 @@ describe('an export', () => {
     expect((await admin.call('HEAD', path)).status).toBe(200)
   })
 
-  test('whose reader goes away frees its place', async () => {
+  test('whose reader disconnects frees its slot', async () => {
     const name = await fresh()
     await importing(name, Array.from({ length: 500 }, () => `{"text":"${'x'.repeat(1_000)}"}\n`).join(''))
     for (let n = 0; n < 10; n++) {

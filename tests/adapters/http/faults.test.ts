@@ -43,7 +43,7 @@ describe('a fault in a nullable field', () => {
     },
   )
 
-  test('is not its absence or its being null', async () => {
+  test('does not occur if the field is missing or null', async () => {
     expect((await send('POST', '/items/', { title: 'x', description: null })).status).toBe(201)
     expect((await send('PATCH', `/items/${item.id}`, { description: null })).status).toBe(200)
   })
@@ -89,7 +89,7 @@ describe('a fault in an operation of a batch', () => {
     expect(Object.keys(detailsOf(body))).toEqual(['/operations/0/title', '/operations/2/id', '/operations/3/op'])
   })
 
-  test('is one of the first twenty', async () => {
+  test('is listed if it is one of the first twenty', async () => {
     const operations = Array.from({ length: 100 }, () => ({ op: 'update', a: 1, b: 2 }))
     expect((await send('POST', '/items/batch', { operations })).body.errors).toHaveLength(20)
   })
@@ -219,7 +219,7 @@ describe('every 422 lists its faults', () => {
     expect(body.errors).toEqual([{ in: place, pointer, detail: expect.stringMatching(/./) }])
   })
 
-  test('and no code is missing above', () => {
+  test('no code with status 422 is missing above', () => {
     const unprocessable = Object.entries(PROBLEM_STATUS).flatMap(([code, status]) => (status === 422 ? [code] : []))
     expect([...new Set(CASES.map(([code]) => code as string))].sort()).toEqual(unprocessable.sort())
   })

@@ -77,7 +77,7 @@ describe('a signed link', () => {
     expect(await open(url.replace(`/files/${file.id}/`, `/files/${other.id}/`))).toBe(404)
   })
 
-  test.each(['link', 'expires', 'signature'])('without its %s is no link: 401', async (name) => {
+  test.each(['link', 'expires', 'signature'])('without its %s is 401', async (name) => {
     const { ann, file } = await prepare()
     const url = new URL((await link(ann, file.id)).body.url)
     url.searchParams.delete(name)
@@ -92,7 +92,7 @@ describe('a signed link', () => {
     expect(await open(`${other.url}/api/v1/files/${theirs.file.id}/content${search}`)).toBe(404)
   })
 
-  test('expires when it says', async () => {
+  test('expires at the stated time', async () => {
     const { ann, file } = await prepare()
     const { body } = await link(ann, file.id, 10)
     clock.advance(9_999)

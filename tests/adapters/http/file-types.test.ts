@@ -82,7 +82,7 @@ describe('what UPLOAD_TYPES allows', () => {
     expect(await pictures.blobs()).toHaveLength(1)
   })
 
-  test('a workbook is no archive, and an archive no workbook', async () => {
+  test('a workbook is not accepted as an archive, nor an archive as a workbook', async () => {
     const skep = await startSkep({ UPLOAD_TYPES: OFFICE }, { mailer })
     const member = await skep.member()
     const send = async (content: Uint8Array) => (await upload(skep.call, { token: member.token, content })).status

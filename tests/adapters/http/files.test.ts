@@ -41,7 +41,7 @@ describe('uploading', () => {
     expect((await skep.call('GET', `/files/${body.id}`, { token: ann.token })).body).toEqual({ ...body })
   })
 
-  test('takes the form that fetch makes', async () => {
+  test('accepts the form that fetch sends', async () => {
     const { token } = await skep.member()
     const form = new FormData()
     form.set('file', new File([PNG], 'größe "1".png', { type: 'image/png' }))

@@ -42,7 +42,7 @@ describe('paths and methods', () => {
     expect((await skep.call('OPTIONS', '/items/batch')).headers.get('allow')).toBe('OPTIONS, POST')
   })
 
-  test('HEAD answers like GET, without a body', async () => {
+  test('HEAD responds like GET, without a body', async () => {
     const { status, headers, body } = await skep.call<string>('HEAD', '/users/me', { token: ann.token })
     expect([status, body]).toEqual([200, ''])
     expect(Number(headers.get('content-length'))).toBeGreaterThan(0)
@@ -84,7 +84,7 @@ describe('bodies', () => {
     expect([status, body.code]).toEqual([400, 'malformed_body'])
   })
 
-  test.each([[[]], [null], ['text'], [7]])('JSON that is no object (%p) is 422', async (json) => {
+  test.each([[[]], [null], ['text'], [7]])('JSON that is not an object (%p) is 422', async (json) => {
     expect((await skep.call('POST', '/users/', { json })).status).toBe(422)
   })
 

@@ -42,7 +42,7 @@ const household = async () => {
 }
 
 describe('the history of a record', () => {
-  test('has who changed what, newest first', async () => {
+  test('lists who changed what, newest first', async () => {
     const { ann, bob, member, task, list } = await household()
     const { status, body } = await historyOf(member, 'tasks', task.id)
     expect(status).toBe(200)
@@ -58,7 +58,7 @@ describe('the history of a record', () => {
     expect(Object.keys(body.items[0]?.changes ?? {})).toEqual(['title', 'done'])
   })
 
-  test('tells the sessions of one user apart', async () => {
+  test('distinguishes the sessions of one user', async () => {
     const { ann, owner, list } = await household()
     const elsewhere = callsOf(skep, await signIn(skep.call, ann))
     await elsewhere.patch('lists', list.id, { name: 'Food' })
@@ -69,7 +69,7 @@ describe('the history of a record', () => {
     expect(second).not.toBe(first ?? null)
   })
 
-  test('is for whoever may read the record', async () => {
+  test('is visible to anyone who may read the record', async () => {
     const { stranger, task } = await household()
     expect((await historyOf(stranger, 'tasks', task.id)).status).toBe(404)
     expect((await historyOf(callsOf(skep), 'tasks', task.id)).status).toBe(401)
@@ -110,7 +110,7 @@ describe('the history of a record', () => {
     expect(other.body).toEqual(body)
   })
 
-  test('of a collection that was deleted is not that of another one with its name', async () => {
+  test('of a deleted collection is not shown for a new one with its name', async () => {
     const schema = { type: 'object', properties: { text: { type: 'string' } } }
     await admin.define('notes', { schema })
     const { body: note } = await admin.create('notes', { text: 'old' })
@@ -120,7 +120,7 @@ describe('the history of a record', () => {
     expect((await revert(admin, 'notes', note.id, 1)).status).toBe(404)
   })
 
-  test('says that a job made a change, which a client cannot pretend', async () => {
+  test('names the job that made a change, which a client cannot forge', async () => {
     const { bob, owner, list } = await household()
     await owner.patch('lists', list.id, { name: 'x' })
     await owner.call('PATCH', pathOf('lists', list.id), { json: { name: 'y' }, headers: { 'x-request-id': 'job-5' } })
@@ -135,7 +135,7 @@ describe('the history of a record', () => {
 })
 
 describe('a revert', () => {
-  test('gives a record the fields of an earlier version, as a new version', async () => {
+  test('restores the fields of an earlier version as a new version', async () => {
     const { member, task } = await household()
     const reverted = await revert(member, 'tasks', task.id, 1)
     expect(reverted).toMatchObject({ status: 200, body: { id: task.id, title: 'Milk', done: false, version: 3 } })
@@ -143,7 +143,7 @@ describe('a revert', () => {
     expect((await member.get('tasks', task.id)).body).toEqual(reverted.body)
   })
 
-  test('to the present version changes nothing', async () => {
+  test('to the current version changes nothing', async () => {
     const { member, task } = await household()
     expect((await revert(member, 'tasks', task.id, 2)).body).toMatchObject({ title: 'Oat milk', version: 2 })
   })
@@ -164,7 +164,7 @@ describe('a revert', () => {
     expect(body.items.map(({ change }) => change)).toEqual(['created', 'deleted', 'updated', 'created'])
   })
 
-  test('takes the right to change the record, and to restore it the rights to delete and to create it', async () => {
+  test('requires the right to change the record, and to restore it the rights to delete and to create it', async () => {
     const { owner, member, stranger, list, task } = await household()
     expect((await revert(member, 'lists', list.id, 1)).status).toBe(403)
     expect((await revert(stranger, 'tasks', task.id, 1)).status).toBe(404)
@@ -185,7 +185,7 @@ describe('a revert', () => {
     expect((await revert(owner, 'tasks', task.id, 1, present)).status).toBe(200)
   })
 
-  test('names every reason why a version cannot return', async () => {
+  test('lists every reason why a version cannot be restored', async () => {
     const { owner, list, task } = await household()
     const { body: other } = await owner.create('tasks', { title: 'Milk', list: list.id })
     const taken = await revert<ProblemBody>(owner, 'tasks', task.id, 1)
@@ -210,7 +210,7 @@ describe('a revert', () => {
     ])
   })
 
-  test('after a field was renamed has it under the new name, as the history has', async () => {
+  test('after a field was renamed uses the new name, like the history', async () => {
     const name = { type: 'string', maxLength: 20 }
     const definition = (field: string) => ({
       schema: { type: 'object', required: [field], properties: { [field]: name } },
@@ -230,7 +230,7 @@ describe('a revert', () => {
     expect((await revert(admin, 'places', place.id, 1)).body).toMatchObject({ title: 'Rome', version: 3 })
   })
 
-  test('after a field was removed leaves it out, and says which required field is missing', async () => {
+  test('after a field was removed omits it, and names the missing required field', async () => {
     const schema = (properties: object, required: readonly string[] = []) => ({
       schema: { type: 'object', properties, required },
     })
@@ -250,7 +250,7 @@ describe('a revert', () => {
 
 const fieldsOf = ({ id: _, version, created_at, updated_at, ...fields }: RecordBody) => fields
 
-test('to any version of any record, whatever happened since, a revert yields that version', async () => {
+test('a revert to any version of any record yields that version, whatever happened since', async () => {
   const calls = callsOf(skep, await skep.member())
   const title = fc.string({ minLength: 1, maxLength: 20, unit: 'grapheme' }).filter((text) => /\p{L}/u.test(text))
   const step = fc.oneof(

@@ -35,7 +35,7 @@ test('the page runs no script, and loads nothing from other origins', async () =
   expect(body).not.toMatch(/<script|https?:|style=|<style/)
 })
 
-test('/ carries the name of the application and leads to it, whatever it is called', async () => {
+test('/ shows the name of the application and links to it, whatever characters the name has', async () => {
   const acme = await startSkep({ APP_NAME: 'Acme <b>"&', APP_URL: 'https://acme.example' })
   const { body } = await acme.call<string>('GET', '//')
   expect(body).toContain('<h1>Acme &lt;b&gt;&quot;&amp;</h1>')

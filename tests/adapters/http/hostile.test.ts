@@ -205,7 +205,7 @@ test('a body is not validated for a caller who may not change the resource', asy
   }
 })
 
-test.each(['\u200b', '\u0085x', 'a\u202eb', 'a\ud800', '\ufeff'])('%j is nobody’s name', async (name) => {
+test.each(['\u200b', '\u0085x', 'a\u202eb', 'a\ud800', '\ufeff'])('%j is refused as a name', async (name) => {
   const json = { email: 'named@example.com', name, password: 'correct horse' }
   expect((await skep.call('POST', '/users/', { json })).status).toBe(422)
 })

@@ -30,7 +30,7 @@ describe('a Host header', () => {
     expect(open.log.entries.filter(({ level }) => level === 'error')).toEqual([])
   })
 
-  test('may be missing from no request, HTTP/1.0 included', async () => {
+  test('is required in every request, including HTTP/1.0', async () => {
     expect(await sendRaw(open.url, 'GET /health HTTP/1.0\r\n\r\n')).toStartWith('HTTP/1.1 400')
   })
 

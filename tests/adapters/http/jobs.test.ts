@@ -61,7 +61,7 @@ describe('the admin’s view of jobs', () => {
     expect((await list('?state=lost')).status).toBe(422)
   })
 
-  test('runs one now on request', async () => {
+  test('runs a job at once on request', async () => {
     const { id } = await failedMail()
     working = true
     const { status, body } = await skep.call('POST', `/admin/jobs/${id}/retry`, { token: root.token })
@@ -70,7 +70,7 @@ describe('the admin’s view of jobs', () => {
     working = false
   })
 
-  test('removes one', async () => {
+  test('removes a job', async () => {
     const { id } = await failedMail()
     const remove = () => skep.call('DELETE', `/admin/jobs/${id}`, { token: root.token })
     expect([(await remove()).status, (await remove()).status]).toEqual([204, 404])

@@ -38,7 +38,7 @@ describe('the general limit', () => {
     expect((await skep.call('GET', '/users/me')).status).toBe(429)
   })
 
-  test('limits whoever guesses tokens by address', async () => {
+  test('limits callers who guess tokens by address', async () => {
     const skep = await startSkep({ RATE_LIMIT: '2/1m' })
     const guess = (n: number) => skep.call('GET', '/users/me', { token: `eyJ.${n}.x` })
     expect([(await guess(1)).status, (await guess(2)).status, (await guess(3)).status]).toEqual([401, 401, 429])

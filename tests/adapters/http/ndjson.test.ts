@@ -22,7 +22,7 @@ describe('a response of lines', () => {
     expect(made).toBeLessThanOrEqual(3)
   })
 
-  test('says once that it has ended: at its end, or when the client goes away', async () => {
+  test('reports its end once: when it is complete, or when the client disconnects', async () => {
     for (const leaves of [false, true]) {
       let ended = 0
       const chunks = async function* () {

@@ -85,7 +85,7 @@ describe('a client that follows the RFCs', () => {
     expect((await me(tokens.access_token)).status).toBe(200)
   })
 
-  test('refreshes, and the old pair’s session goes on', async () => {
+  test('refreshes, and the session of the old pair continues', async () => {
     const ann = await skep.member()
     const first = await signIn(ann.email, ann.password)
     const second = await refresh(refreshTokenOf(first))
@@ -103,7 +103,7 @@ describe('a client that follows the RFCs', () => {
     expect(refusal).toMatchObject({ cause: [{ scheme: 'bearer', parameters: { error: 'invalid_token' } }] })
   })
 
-  test('understands why it is refused', async () => {
+  test('receives the reason of a refusal as an OAuth error', async () => {
     const ann = await skep.member()
     const wrong = await signIn(ann.email, 'wrong').catch((error: unknown) => error)
     expect(wrong).toBeInstanceOf(oauth.ResponseBodyError)

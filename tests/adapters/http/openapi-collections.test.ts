@@ -102,7 +102,7 @@ describe('the document of a running server', () => {
     expect(parameterNames(operationIn((await documentOf()).body, 'updateTask').operation)).toContain('If-Match')
   })
 
-  test('has names of its own for every operation, and no reference that leads nowhere', async () => {
+  test('has a unique name for every operation, and only references that resolve', async () => {
     const { body: document } = await documentOf()
     const ids = operationsIn(document).map(({ id }) => id)
     expect(new Set(ids).size).toBe(ids.length)
@@ -168,7 +168,7 @@ describe('DOCS=admin', () => {
   })
 })
 
-test('what the server answers is what the document says', async () => {
+test('every response of the server matches the document', async () => {
   const { body: document } = await documentOf()
   const bob = await skep.member()
   const ann = callsOf(skep, await skep.member())
@@ -275,7 +275,7 @@ describe('the document of many collections', () => {
     expect(operationsIn(await read(current)).length).toBe(operationsIn(base).length + 9 * all.length)
   })
 
-  test('describes only those again that have changed', async () => {
+  test('describes again only those that have changed', async () => {
     const all = Array.from({ length: 100 }, (_, n) => stored(n + 1, {}))
     const { current, turns } = describing(all)
     await current()

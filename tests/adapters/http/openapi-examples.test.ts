@@ -19,7 +19,7 @@ const hasExample = (node: unknown): boolean => {
   return 'properties' in schema || schema.format === 'binary'
 }
 
-test('every operation has a summary and a description, which say different things', () => {
+test('every operation has a summary and a description that differ', () => {
   for (const { id, node } of operations) {
     const [summary = '', description = ''] = [textAt(node, 'summary'), textAt(node, 'description')]
     expect({ id, summary: summary !== '', description: description.length > 20 }).toEqual({

@@ -41,7 +41,7 @@ const compare = async (skep: TestSkep, id: string, status: number, path: string,
   return answer
 }
 
-test('answers have the headers that the document describes, and no others of them', async () => {
+test('responses have exactly the headers that the document describes for them', async () => {
   const skep = await startSkep(LIMITS, { mailer: createMailbox() })
   const { token } = await skep.member()
   const key = { 'idempotency-key': 'once' }
@@ -63,7 +63,7 @@ test('answers have the headers that the document describes, and no others of the
   await compare(skep, 'listItems', 401, '/items/', { token: 'eyJ' })
 })
 
-test('so do uploads, contents, parts of them and links', async () => {
+test('so do uploads, content, ranges and links', async () => {
   const skep = await startSkep(LIMITS, { mailer: createMailbox() })
   const { token } = await skep.member()
   const headers = { 'content-type': MULTIPART, 'idempotency-key': 'once' }
@@ -147,7 +147,7 @@ test('every header that the program reads is a parameter of an operation, or com
   }
 })
 
-test('every answer in the document names headers that are described, with an example', () => {
+test('every response in the document names headers that have a description and an example', () => {
   for (const each of operations) {
     for (const status of Object.keys(nodeAt(each.node, 'responses'))) {
       for (const header of Object.values(nodeAt(responseOf(each, status), 'headers'))) {

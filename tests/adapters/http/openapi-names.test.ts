@@ -6,7 +6,7 @@ import { document, nodesIn } from '../../support/openapi.ts'
 
 const schemas = nodeAt(nodeAt(document, 'components'), 'schemas')
 
-test('schemas have names that generators of clients keep', () => {
+test('schemas have names that client generators keep', () => {
   const resources = ['Item', 'StoredFile', 'FileLink', 'User', 'Session', 'Job']
   expect(Object.keys(schemas)).toEqual(
     expect.arrayContaining([
@@ -56,7 +56,7 @@ test('named choices share no value: in Go all of them are constants of one packa
   expect(new Set(values).size).toBe(values.length)
 })
 
-test('every integer says how large it can be', () => {
+test('every integer has a format', () => {
   for (const [pointer, node] of nodesIn(document)) {
     const isInteger = node.type === 'integer' || listAt(node, 'type').includes('integer')
     if (isInteger)

@@ -39,7 +39,7 @@ const total = async (skep: TestSkep, { token }: Member) =>
   (await skep.call<{ total: number }>('GET', '/items/?size=1', { token })).body.total
 
 describe('the quota', () => {
-  test('refuses with 507 what exceeds it, and deleting frees bytes', async () => {
+  test('refuses writes beyond it with 507, and deleting frees bytes', async () => {
     const skep = await startSkep({ QUOTA: '200kb' })
     const ann = await skep.member()
     const { body: first } = await create(skep, ann, 'x'.repeat(9_000))
@@ -59,7 +59,7 @@ describe('the quota', () => {
     expect((await create(skep, ann, 'x'.repeat(9_000))).status).toBe(201)
   })
 
-  test('of one user is nobody else’s', async () => {
+  test('of one user does not affect others', async () => {
     const skep = await startSkep({ QUOTA: '100kb' })
     await fill(skep, await skep.member())
     expect((await create(skep, await skep.member())).status).toBe(201)
@@ -175,7 +175,7 @@ describe('a change that changes nothing', () => {
     expect(socket.events()).toMatchObject([{ data: { version: 2 } }])
   })
 
-  test('leaves the time of a user as it is', async () => {
+  test('leaves the time of a user unchanged', async () => {
     const skep = await startSkep()
     const { token, email } = await skep.member()
     const before = (await skep.call('GET', '/users/me', { token })).body.updated_at

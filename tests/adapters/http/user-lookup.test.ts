@@ -9,7 +9,7 @@ const root = await createFirstAdmin(skep)
 const lookUp = (on: TestSkep, token: string | undefined, email: unknown) =>
   on.call('POST', '/users/lookup', { token, json: { email } })
 
-test('finds a user by their exact, verified address, and tells only id and name', async () => {
+test('finds a user by their exact, verified address, and returns only id and name', async () => {
   const { token } = await skep.member()
   for (const email of ['root@example.com', ' ROOT@example.com ']) {
     const { status, body } = await lookUp(skep, token, email)

@@ -67,7 +67,7 @@ describe('registering', () => {
     expect([status, body.code, body.detail]).toEqual([400, 'email_taken', 'Email already registered'])
   })
 
-  test('twenty at once with one address make one account', async () => {
+  test('twenty concurrent requests with one address create one account', async () => {
     const race = Array.from({ length: 20 }, () => skep.call('POST', '/users/', { json: json('race@example.com') }))
     const statuses = (await Promise.all(race)).map(({ status }) => status).sort()
     expect(statuses).toEqual([201, ...Array<number>(19).fill(400)])
@@ -185,7 +185,7 @@ describe('listing', async () => {
 })
 
 describe('changing an account', () => {
-  test('one’s own name', async () => {
+  test('changes one’s own name', async () => {
     const ann = await skep.member()
     const { status, body } = await skep.call('PATCH', '/users/me', { token: ann.token, json: { name: '  Anna ' } })
     expect([status, body.name]).toEqual([200, 'Anna'])
@@ -388,7 +388,7 @@ describe('the last active admin', async () => {
   })
 })
 
-test('a password of the longest kind signs in', async () => {
+test('a password of the maximum length signs in', async () => {
   const member = await skep.member('bees@example.com', '🐝'.repeat(128))
   expect(member.token).toBeString()
 })

@@ -1,7 +1,7 @@
 import { type Collection, expandableOf } from '../../../domain/collection.ts'
 import type { Node } from './node.ts'
 
-/** The schemas of what references lead to besides records. */
+/** The schemas of the targets of references other than records. */
 const OTHER_TARGETS: Readonly<Record<string, string>> = { users: 'UserReference', files: 'StoredFile' }
 
 /** The title of the schema of a collection's records; undefined if the document does not describe it. */
@@ -21,7 +21,8 @@ export const expandedNode = (collection: Collection, title: string, titleOf: Tit
   return {
     type: 'object',
     title: `${title}Expanded`,
-    description: 'What `expand` asked for and the caller may read, by the names of references; at most two levels',
+    description:
+      'The records that `expand` requested and the caller may read, by the names of references; at most two levels',
     properties: Object.fromEntries(properties),
   }
 }

@@ -31,7 +31,7 @@ interface Deps {
   readonly make: (stored: readonly StoredCollection[]) => Promise<readonly Piece[]>
 }
 
-/** A JSON document that depends on the collections: made when it is first asked for after a change of definitions. */
+/** A JSON document that depends on the collections: created at the first request after a change of definitions. */
 export const createLiveContent = ({ collections, slices, make }: Deps): (() => Promise<Content>) => {
   let latest: { readonly key: string; readonly content: Promise<Content> } | null = null
 

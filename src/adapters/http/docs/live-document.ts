@@ -17,7 +17,7 @@ interface Deps {
   readonly slices: EventLoopSlices
 }
 
-/** What one collection adds to the document: members of objects in it, as JSON without the braces. */
+/** The additions of one collection to the document: members of objects in it, as JSON without the braces. */
 interface Fragment {
   /** Differs if the same definition is described in another way, because of other collections. */
   readonly key: string
@@ -97,7 +97,7 @@ const titlesOf = (stored: readonly StoredCollection[], names: readonly Collectio
 }
 
 /**
- * The OpenAPI document of a running server. It is made when it is first asked for after a change of definitions, one
+ * The OpenAPI document of a running server. It is created at the first request after a change of definitions, one
  * collection at a time, and only those that have changed are described again.
  */
 export const createLiveDocument = ({ base, collections, slices }: Deps): (() => Promise<Content>) => {
