@@ -94,5 +94,5 @@ export const Owner = ({ record }: { record: RecordBody }) =>
   record.owner_id === null ? (
     <None />
   ) : (
-    <>{short(labelOf('users', expandedOf(record, 'owner')[0], undefined) || `#${record.owner_id}`)}</>
+    short(labelOf('users', expandedOf(record, 'owner')[0], undefined) || `#${record.owner_id}`)
   )
