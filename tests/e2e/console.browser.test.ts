@@ -3,6 +3,7 @@ import type { Page } from 'playwright-core'
 import { axeViolations, elsewhere, openPage, snapshot } from '../support/browser.ts'
 import { browserTest, define, openConsole, overhang, ROOT, startWithAdmin } from '../support/console.ts'
 import { startSkep } from '../support/skep.ts'
+import { startTcpProxy } from '../support/tcp-proxy.ts'
 import { upload } from '../support/uploads.ts'
 
 browserTest('a new admin opens the setup link, defines tasks by clicking and adds a record', async () => {
@@ -73,6 +74,42 @@ browserTest(
     await close()
   },
 )
+
+browserTest('a server that cannot be reached is reported, and what was shown stays until it is back', async () => {
+  const { skep, token } = await startWithAdmin()
+  await define(skep, token)
+  await using network = await startTcpProxy(skep.url)
+  const { page } = await openConsole({ ...skep, url: network.url })
+  const failure = page.getByRole('alert').filter({ hasText: 'The server did not answer' })
+  const retry = page.getByRole('button', { name: 'Try again' })
+  const charts = page.getByRole('region', { name: 'Requests' })
+  await charts.locator('canvas').waitFor()
+  network.cut()
+  await failure.waitFor()
+  await charts.locator('canvas').waitFor()
+  await snapshot(page, 'console-unreachable-overview')
+  network.mend()
+  await failure.waitFor({ state: 'detached' })
+
+  for (const [path, row, ask] of [
+    ['collections/tasks', 'Milk', () => page.getByRole('button', { name: 'created' }).click()],
+    ['users', ROOT.email, () => page.getByLabel('Search names').fill('root')],
+  ] as const) {
+    await page.goto(`${network.url}/console/${path}`)
+    await page.getByRole('cell', { name: row }).first().waitFor()
+    network.cut()
+    await ask()
+    await failure.waitFor()
+    await page.getByRole('cell', { name: row }).first().waitFor()
+    await snapshot(page, `console-unreachable-${row}`)
+    expect(await axeViolations(page)).toEqual([])
+    network.mend()
+    await retry.click()
+    await failure.waitFor({ state: 'detached' })
+    await page.getByRole('cell', { name: row }).first().waitFor()
+  }
+  await page.close()
+})
 
 const VIEWS: readonly (readonly [name: string, path: string, arrive: (page: Page) => Promise<unknown>])[] = [
   ['collections', 'collections', (page) => page.getByRole('rowheader', { name: 'tasks' }).waitFor()],

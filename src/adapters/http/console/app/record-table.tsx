@@ -167,7 +167,7 @@ export const RecordTable = ({ definition, list, sort }: TableProps) => {
     if (!isOutdated) show(from, to)
   }, [show, isOutdated, shownKey, from, to, view?.count])
   return (
-    <Scrolled label={definition.name} isLoading={isOutdated} scroller={scroller}>
+    <Scrolled label={definition.name} isLoading={isOutdated && list.error === null} scroller={scroller}>
       <table {...TABLE} class="records" aria-rowcount={view?.isComplete ? view.count + 1 : -1}>
         <thead {...ROW_GROUP}>
           <tr {...ROW} aria-rowindex={1}>

@@ -75,7 +75,7 @@ export const JobsPage = () => {
           </button>
         ))}
       </fieldset>
-      <Failure error={jobs.error} />
+      <Failure error={jobs.error} onRetry={jobs.reload} />
       {jobs.data === null && jobs.isLoading && <Loading />}
       {jobs.data?.items.length === 0 && (
         <Empty icon="jobs" title={state === '' ? 'No jobs' : `No job is ${state}`}>

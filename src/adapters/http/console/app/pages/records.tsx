@@ -131,7 +131,7 @@ const Records = ({ definition }: { definition: Definition }) => {
         </Button>
       </PageHead>
       <RecordFilters key={name} definition={definition} q={q} filter={filter} error={list.error} />
-      <Failure error={list.error} />
+      <Failure error={list.error} onRetry={refresh} />
       {deleted !== null && (
         <Deleted
           key={deleted.id}
