@@ -81,7 +81,6 @@ browserTest('a server that cannot be reached is reported, and what was shown sta
   await using network = await startTcpProxy(skep.url)
   const { page } = await openConsole({ ...skep, url: network.url })
   const failure = page.getByRole('alert').filter({ hasText: 'The server did not answer' })
-  const retry = page.getByRole('button', { name: 'Try again' })
   const charts = page.getByRole('region', { name: 'Requests' })
   await charts.locator('canvas').waitFor()
   network.cut()
@@ -91,23 +90,19 @@ browserTest('a server that cannot be reached is reported, and what was shown sta
   network.mend()
   await failure.waitFor({ state: 'detached' })
 
-  for (const [path, row, ask] of [
-    ['collections/tasks', 'Milk', () => page.getByRole('button', { name: 'created' }).click()],
-    ['users', ROOT.email, () => page.getByLabel('Search names').fill('root')],
-  ] as const) {
-    await page.goto(`${network.url}/console/${path}`)
-    await page.getByRole('cell', { name: row }).first().waitFor()
-    network.cut()
-    await ask()
-    await failure.waitFor()
-    await page.getByRole('cell', { name: row }).first().waitFor()
-    await snapshot(page, `console-unreachable-${row}`)
-    expect(await axeViolations(page)).toEqual([])
-    network.mend()
-    await retry.click()
-    await failure.waitFor({ state: 'detached' })
-    await page.getByRole('cell', { name: row }).first().waitFor()
-  }
+  const milk = page.getByRole('cell', { name: 'Milk' })
+  await page.goto(`${network.url}/console/collections/tasks`)
+  await milk.waitFor()
+  network.cut()
+  await page.getByRole('button', { name: 'created' }).click()
+  await failure.waitFor()
+  await milk.waitFor()
+  await snapshot(page, 'console-unreachable-list')
+  expect(await axeViolations(page)).toEqual([])
+  network.mend()
+  await page.getByRole('button', { name: 'Try again' }).click()
+  await failure.waitFor({ state: 'detached' })
+  await milk.waitFor()
   await page.close()
 })
 

@@ -20,7 +20,7 @@ const Row = ({ job, onChange }: { job: Job; onChange: () => void }) => {
   return (
     <tr>
       <th scope="row">{job.id}</th>
-      <td>{job.kind}</td>
+      <td class="nowrap">{job.kind}</td>
       <td>
         <span class={`badge ${LOOKS[job.state]}`}>{job.state}</span>
       </td>
