@@ -75,12 +75,18 @@ browserTest('a long list loads while it is scrolled, and only what is in view is
   const { page, close } = await openConsole(skep, 'collections/words?sort=id')
   await page.getByRole('cell', { name: 'List 0', exact: true }).waitFor()
   expect(await page.getByText('1,000 records').count()).toBe(1)
+  await page
+    .getByRole('button', { name: /^Open word/ })
+    .first()
+    .focus()
   while ((await lastRow(page)) < 1_001) {
     await page.evaluate(`(${scrollToEnd})()`)
     await page.evaluate('new Promise(requestAnimationFrame)')
   }
   await page.getByRole('cell', { name: 'List 999', exact: true }).waitFor()
   expect(await page.getByRole('row').count()).toBeLessThan(60)
+  // The row that had the focus is another record's now.
+  expect(await page.evaluate<string>('document.activeElement.ariaLabel')).toBe('words')
   await page.getByRole('button', { name: 'ID' }).click()
   await page.getByRole('cell', { name: 'List 999', exact: true }).waitFor()
   expect(await page.evaluate<number>(`document.querySelector('.table-scroll').scrollTop`)).toBe(0)
