@@ -1,5 +1,6 @@
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { callAt } from '../../tests/support/call.ts'
+import { plainList } from '../floors/plain-list.ts'
 import type { Case, CaseResult, Context, Figure } from '../lib/case.ts'
 import { skipped } from '../lib/case.ts'
 import { makeCollections } from '../lib/collection-data.ts'
@@ -9,6 +10,7 @@ import { spreadOf } from '../lib/statistics.ts'
 
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium'
 const EMAIL = 'ann@example.com'
+const VIEWPORT = { width: 1_280, height: 900 }
 
 const MAX_RECORDS_COUNT = 100_000
 const LOADS_COUNT = 5
@@ -16,11 +18,15 @@ const MAX_FIRST_PAINT_MS = 300
 const MAX_FRAME_MS = 50
 /** Several screens a frame, so that every row is new. */
 const STEP_PX = 4_000
-const JUMPS_COUNT = 100
+const PLACES_COUNT = 50
+/** Enough of the plain list, which reads nothing. */
+const FLOOR_ROWS_COUNT = 20_000
+/** What the machine takes from a task now and then, it does not take most times at the same place. */
+const VISITS_COUNT = 5
 const TIMEOUT_MS = 120_000
 
-/** Scrolls to the last of so many rows, then jumps to and fro. Answers how long each frame took. Runs in the page. */
-const SCROLL = `async ({ rows, step, jumps }) => {
+/** Scrolls to the last of so many rows, then visits places to and fro. Answers how long each frame took. Runs in the page. */
+const SCROLL = `async ({ rows, step, places, visits }) => {
   const list = document.querySelector('.table-scroll')
   const gaps = []
   let before = performance.now()
@@ -29,16 +35,19 @@ const SCROLL = `async ({ rows, step, jumps }) => {
     before = now
     resolve()
   }))
-  const last = () => Number([...list.querySelectorAll('tr[aria-rowindex]')].at(-1)?.getAttribute('aria-rowindex'))
+  const last = () => Number([...list.querySelectorAll('[aria-rowindex]')].at(-1)?.getAttribute('aria-rowindex'))
   while (last() <= rows) {
     list.scrollTop += step
     await frame()
   }
-  for (let jump = 0; jump < jumps; jump++) {
-    list.scrollTop = list.scrollHeight * ((jump * 37) % jumps) / jumps
+  for (let jump = 0; jump < places * visits; jump++) {
+    const place = (jump * 37) % places
+    performance.mark('place ' + place)
+    list.scrollTop = list.scrollHeight * place / places
     await frame()
     await frame()
   }
+  performance.mark('place')
   return gaps
 }`
 
@@ -47,20 +56,48 @@ interface TraceEvent {
   readonly ph: string
   readonly pid: number
   readonly tid: number
+  /** Microseconds. */
+  readonly ts: number
   /** Microseconds of processor time. */
   readonly tdur?: number
   readonly args: { readonly name?: string }
 }
 
-/** The processor time of each task of the main threads of pages, in milliseconds. */
-const mainThreadTasks = (trace: Buffer): readonly number[] => {
+const descending = (values: readonly number[]): readonly number[] => values.toSorted((one, other) => other - one)
+
+const MARK = /^place ?(\d*)$/
+
+/** The processor time of the tasks of the main thread of the page, in milliseconds. */
+const tasksOf = (trace: Buffer) => {
   const { traceEvents }: { readonly traceEvents: readonly TraceEvent[] } = JSON.parse(trace.toString())
   const threadOf = ({ pid, tid }: TraceEvent) => `${pid} ${tid}`
   const isMain = ({ name, args }: TraceEvent) => name === 'thread_name' && args.name === 'CrRendererMain'
   const main = new Set(traceEvents.filter(isMain).map(threadOf))
-  return traceEvents
-    .filter((event) => event.name === 'ThreadControllerImpl::RunTask' && main.has(threadOf(event)))
-    .map(({ tdur = 0 }) => tdur / 1_000)
+  const isTask = ({ name }: TraceEvent) => name === 'ThreadControllerImpl::RunTask'
+  const events = traceEvents
+    .filter((event) => main.has(threadOf(event)) && (isTask(event) || MARK.test(event.name)))
+    .toSorted((one, other) => one.ts - other.ts)
+  const all: number[] = []
+  const visits: { readonly place: string; longest: number }[] = []
+  for (const event of events) {
+    const [, place] = MARK.exec(event.name) ?? []
+    if (place !== undefined) {
+      visits.push({ place, longest: 0 })
+      continue
+    }
+    const took = (event.tdur ?? 0) / 1_000
+    all.push(took)
+    const visit = visits.at(-1)
+    if (visit !== undefined) visit.longest = Math.max(visit.longest, took)
+  }
+  const atPlaces = Map.groupBy(
+    visits.filter(({ place }) => place !== ''),
+    ({ place }) => place,
+  )
+  return {
+    longest: descending(all),
+    atPlaces: descending([...atPlaces.values()].map((each) => spreadOf(each.map(({ longest }) => longest)).median)),
+  }
 }
 
 const signIn = async (page: Page, url: string): Promise<void> => {
@@ -78,43 +115,65 @@ const firstPaintOf = async (page: Page, url: string): Promise<number> => {
   return page.evaluate<number>(`performance.getEntriesByName('first-contentful-paint')[0].startTime`)
 }
 
+/** Scrolls the list of a page that shows one. */
+const scroll = async (browser: Browser, page: Page, rows: number) => {
+  page.setDefaultTimeout(TIMEOUT_MS)
+  const input = JSON.stringify({ rows, step: STEP_PX, places: PLACES_COUNT, visits: VISITS_COUNT })
+  await browser.startTracing(page, { categories: ['-*', 'toplevel', 'blink.user_timing'] })
+  const frames = await page.evaluate<readonly number[]>(`(${SCROLL})(${input})`)
+  const tasks = tasksOf(await browser.stopTracing())
+  if (tasks.atPlaces.length !== PLACES_COUNT) throw new Error(`the trace has ${tasks.atPlaces.length} places`)
+  return { frames: descending(frames), tasks }
+}
+
 const measure = async (browser: Browser, url: string, records: number) => {
-  const page = await browser.newPage({ viewport: { width: 1_280, height: 900 } })
+  const page = await browser.newPage({ viewport: VIEWPORT })
   await signIn(page, url)
   const list = `${url}/console/collections/tasks`
   const paints: number[] = []
   for (let load = 0; load < LOADS_COUNT; load++) paints.push(await firstPaintOf(page, list))
-  page.setDefaultTimeout(TIMEOUT_MS)
-  const input = JSON.stringify({ rows: records, step: STEP_PX, jumps: JUMPS_COUNT })
-  await browser.startTracing(page, { categories: ['-*', 'toplevel'] })
-  const frames = await page.evaluate<readonly number[]>(`(${SCROLL})(${input})`)
-  return { paints, frames, tasks: mainThreadTasks(await browser.stopTracing()) }
+  const console = await scroll(browser, page, records)
+  await page.close()
+  const plain = await browser.newPage({ viewport: VIEWPORT })
+  await plain.setContent(plainList(FLOOR_ROWS_COUNT))
+  return { paints, console, floor: await scroll(browser, plain, FLOOR_ROWS_COUNT) }
 }
 
-const resultOf = ({ paints, frames, tasks }: Awaited<ReturnType<typeof measure>>): CaseResult => {
+const resultOf = ({ paints, console, floor }: Awaited<ReturnType<typeof measure>>): CaseResult => {
   const paint = spreadOf(paints)
-  const descending = (times: readonly number[]) => times.toSorted((one, other) => other - one)
-  const [task = Number.NaN] = descending(tasks)
-  const gaps = descending(frames)
-  const figure = (name: string, value: number, atMost?: number): Figure => ({
-    name,
-    unit: 'ms',
-    value,
-    ...(atMost === undefined ? {} : { bar: { of: 'value', atMost } }),
-  })
+  const figure = (name: string, of: (scrolled: typeof console) => number | undefined): Figure => {
+    const [value, least] = [of(console) ?? Number.NaN, of(floor) ?? Number.NaN]
+    return { name, unit: 'ms', value, floor: least, ratio: value / least }
+  }
   return {
     figures: [
-      figure('first paint of the list', paint.median, MAX_FIRST_PAINT_MS),
-      figure('longest task of the main thread, processor time', task, MAX_FRAME_MS),
-      figure('longest frame', gaps[0] ?? Number.NaN),
-      figure('p99 of frames', gaps[Math.floor(gaps.length / 100)] ?? Number.NaN),
+      {
+        name: 'first paint of the list',
+        unit: 'ms',
+        value: paint.median,
+        bar: { of: 'value', atMost: MAX_FIRST_PAINT_MS },
+      },
+      {
+        ...figure('longest task of the main thread at a place, processor time', ({ tasks }) => tasks.atPlaces[0]),
+        bar: { of: 'value', atMost: MAX_FRAME_MS },
+      },
+      figure('longest task of all', ({ tasks }) => tasks.longest[0]),
+      figure('longest frame', ({ frames }) => frames[0]),
+      figure('p99 of frames', ({ frames }) => frames[Math.floor(frames.length / 100)]),
     ],
-    notes: ['frames also take what other processes on the machine take, and the drawing, which here has no GPU'],
+    notes: [
+      'the floor is a list of plain boxes with the same texts in the same browser, which here draws without a GPU',
+      `at a place: the median of ${VISITS_COUNT} visits; frames and tasks of all also have what the machine took from them`,
+    ],
     detail: {
       paint,
-      frames: frames.length,
-      longest_tasks: descending(tasks).slice(0, 20),
-      longest_frames: gaps.slice(0, 20),
+      frames: { console: console.frames.length, floor: floor.frames.length },
+      longest_tasks: { console: console.tasks.longest.slice(0, 20), floor: floor.tasks.longest.slice(0, 20) },
+      longest_tasks_at_places: {
+        console: console.tasks.atPlaces.slice(0, 20),
+        floor: floor.tasks.atPlaces.slice(0, 20),
+      },
+      longest_frames: { console: console.frames.slice(0, 20), floor: floor.frames.slice(0, 20) },
     },
   }
 }

@@ -16,7 +16,7 @@ const importLines = (collection: string, body: string) =>
     headers: { 'content-type': 'application/x-ndjson' },
   })
 
-browserTest('changes by others appear, and a filter that is wrong is answered with the reason', async () => {
+browserTest('changes by others appear, and a filter is checked while it is typed', async () => {
   const { page, close } = await openConsole(skep, 'collections/tasks')
   await page.getByText('Live').waitFor()
   await skep.call('POST', '/collections/tasks/records/', { token, json: { title: 'Butter', list: 1 } })
@@ -27,6 +27,10 @@ browserTest('changes by others appear, and a filter that is wrong is answered wi
   await filter.click()
   await page.locator('.cm-content').waitFor()
   await filter.fill('nothing == 1')
+  await filter.locator('.cm-lintRange-error').filter({ hasText: 'nothing' }).waitFor()
+  await page.getByRole('status').locator('.fault').waitFor()
+  expect(await axeViolations(page)).toEqual([])
+  await snapshot(page, 'console-filter-checked')
   await page.keyboard.press('Enter')
   await page.getByRole('alert').filter({ hasText: 'filter' }).waitFor()
   expect(await filter.textContent()).toBe('nothing == 1')
@@ -71,12 +75,18 @@ browserTest('a long list loads while it is scrolled, and only what is in view is
   const { page, close } = await openConsole(skep, 'collections/words?sort=id')
   await page.getByRole('cell', { name: 'List 0', exact: true }).waitFor()
   expect(await page.getByText('1,000 records').count()).toBe(1)
+  await page
+    .getByRole('button', { name: /^Open word/ })
+    .first()
+    .focus()
   while ((await lastRow(page)) < 1_001) {
     await page.evaluate(`(${scrollToEnd})()`)
     await page.evaluate('new Promise(requestAnimationFrame)')
   }
   await page.getByRole('cell', { name: 'List 999', exact: true }).waitFor()
   expect(await page.getByRole('row').count()).toBeLessThan(60)
+  // The row that had the focus is another record's now.
+  expect(await page.evaluate<string>('document.activeElement.ariaLabel')).toBe('words')
   await page.getByRole('button', { name: 'ID' }).click()
   await page.getByRole('cell', { name: 'List 999', exact: true }).waitFor()
   expect(await page.evaluate<number>(`document.querySelector('.table-scroll').scrollTop`)).toBe(0)

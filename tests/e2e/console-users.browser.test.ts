@@ -123,7 +123,7 @@ browserTest('an admin uploads a file, downloads it and deletes it', async () => 
   await close()
 })
 
-browserTest('a file is picked by a part of its name, among all files', async () => {
+browserTest('files are offered as they are scrolled, and found by a part of their name', async () => {
   await skep.call('PUT', '/collections/albums', {
     token,
     json: { schema: { type: 'object', properties: { cover: { type: ['integer', 'null'], 'x-ref': 'files' } } } },
@@ -131,7 +131,14 @@ browserTest('a file is picked by a part of its name, among all files', async () 
   await upload(skep.call, { token, filename: 'Harbour.png' })
   for (let n = 0; n < 120; n++) await upload(skep.call, { token, filename: `${n}.png` })
   const { page, close } = await openConsole(skep, 'collections/albums?record=new')
-  await page.getByRole('combobox', { name: 'cover' }).fill('harb')
+  const cover = page.getByRole('combobox', { name: 'cover' })
+  await cover.focus()
+  const options = page.getByRole('option')
+  await options.nth(9).scrollIntoViewIfNeeded()
+  await options.nth(15).waitFor()
+  await cover.press('ArrowUp')
+  await options.nth(25).waitFor()
+  await cover.fill('harb')
   await page.getByRole('option', { name: 'Harbour.png' }).click()
   await page.getByRole('button', { name: 'Remove Harbour.png' }).waitFor()
   await page.getByRole('button', { name: 'Create', exact: true }).click()

@@ -1,8 +1,9 @@
 import { expect } from 'bun:test'
 import type { Page } from 'playwright-core'
 import { axeViolations, elsewhere, openPage, snapshot } from '../support/browser.ts'
-import { browserTest, define, openConsole, overhang, ROOT, startWithAdmin } from '../support/console.ts'
+import { browserTest, define, LOOKS, openConsole, overhang, ROOT, startWithAdmin } from '../support/console.ts'
 import { startSkep } from '../support/skep.ts'
+import { startTcpProxy } from '../support/tcp-proxy.ts'
 import { upload } from '../support/uploads.ts'
 
 browserTest('a new admin opens the setup link, defines tasks by clicking and adds a record', async () => {
@@ -74,6 +75,37 @@ browserTest(
   },
 )
 
+browserTest('a server that cannot be reached is reported, and what was shown stays until it is back', async () => {
+  const { skep, token } = await startWithAdmin()
+  await define(skep, token)
+  await using network = await startTcpProxy(skep.url)
+  const { page } = await openConsole({ ...skep, url: network.url })
+  const failure = page.getByRole('alert').filter({ hasText: 'The server did not answer' })
+  const charts = page.getByRole('region', { name: 'Requests' })
+  await charts.locator('canvas').waitFor()
+  network.cut()
+  await failure.waitFor()
+  await charts.locator('canvas').waitFor()
+  await snapshot(page, 'console-unreachable-overview')
+  network.mend()
+  await failure.waitFor({ state: 'detached' })
+
+  const milk = page.getByRole('cell', { name: 'Milk' })
+  await page.goto(`${network.url}/console/collections/tasks`)
+  await milk.waitFor()
+  network.cut()
+  await page.getByRole('button', { name: 'created' }).click()
+  await failure.waitFor()
+  await milk.waitFor()
+  await snapshot(page, 'console-unreachable-list')
+  expect(await axeViolations(page)).toEqual([])
+  network.mend()
+  await page.getByRole('button', { name: 'Try again' }).click()
+  await failure.waitFor({ state: 'detached' })
+  await milk.waitFor()
+  await page.close()
+})
+
 const VIEWS: readonly (readonly [name: string, path: string, arrive: (page: Page) => Promise<unknown>])[] = [
   ['collections', 'collections', (page) => page.getByRole('rowheader', { name: 'tasks' }).waitFor()],
   ['new-collection', 'new-collection', (page) => page.getByRole('heading', { level: 1 }).waitFor()],
@@ -111,8 +143,6 @@ const VIEWS: readonly (readonly [name: string, path: string, arrive: (page: Page
   ['jobs', 'jobs', (page) => page.getByRole('cell', { name: 'mail' }).first().waitFor()],
 ]
 
-const LOOKS = (['light', 'dark'] as const).flatMap((scheme) => [360, 1_280].map((width) => [scheme, width] as const))
-
 browserTest('every page is fit for everyone in light and dark, on a phone and a screen', async () => {
   const { skep, token } = await startWithAdmin()
   await define(skep, token)
@@ -129,12 +159,12 @@ browserTest('every page is fit for everyone in light and dark, on a phone and a 
     await page.goto(`${skep.url}/console/${path}`)
     await arrive(page)
     await page.getByRole('main').waitFor()
-    for (const [colorScheme, width] of LOOKS) {
-      await page.emulateMedia({ colorScheme })
+    for (const { scheme, width, isAudited, ...look } of LOOKS) {
+      await page.emulateMedia({ colorScheme: scheme })
       await page.setViewportSize({ width, height: 900 })
-      const look = `console-${name}-${colorScheme}-${width}`
-      await snapshot(page, look)
-      expect([look, await axeViolations(page), await overhang(page)]).toEqual([look, [], 0])
+      const shown = `console-${name}-${look.name}`
+      await snapshot(page, shown)
+      expect([shown, isAudited ? await axeViolations(page) : [], await overhang(page)]).toEqual([shown, [], 0])
     }
   }
   await close()

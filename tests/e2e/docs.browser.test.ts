@@ -72,6 +72,16 @@ test.skipIf(missing)(
     await page.locator('input[placeholder="Search..."]').fill('password')
     await page.locator('[data-role="search:results"] li').first().waitFor()
     await snapshot(page, 'redoc')
+    // The colours are those of the other pages, also after the scheme has changed.
+    const menu = page.locator('.menu-content')
+    const colour = () =>
+      page.evaluate<string>("getComputedStyle(document.querySelector('.menu-content')).backgroundColor")
+    expect(await colour()).toBe('rgb(255, 255, 255)')
+    const loaded = page.waitForEvent('load')
+    await page.emulateMedia({ colorScheme: 'dark' })
+    await loaded
+    await menu.waitFor()
+    expect(await colour()).toBe('rgb(24, 27, 33)')
     expect(elsewhere(requests, skep.url)).toEqual([])
     expect(errors).toEqual([])
     await page.close()

@@ -39,6 +39,17 @@ export const openConsole = async (skep: TestSkep, path = '', options: BrowserCon
   return { page, close }
 }
 
+/** On a phone and a screen, in light and dark. */
+export const LOOKS = (['light', 'dark'] as const).flatMap((scheme) =>
+  [360, 1_280].map((width) => ({
+    scheme,
+    width,
+    name: `${scheme}-${width}`,
+    /** Contrast depends on the scheme and structure on the width, so that two of the four are enough for axe-core. */
+    isAudited: (scheme === 'light') === (width === 360),
+  })),
+)
+
 /** How far the page is wider than the screen. */
 export const overhang = (page: Page): Promise<number> =>
   page.evaluate('document.documentElement.scrollWidth - innerWidth')

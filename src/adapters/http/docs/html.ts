@@ -26,5 +26,9 @@ export const swaggerUiPage = (basePath: string) => {
 }
 
 /** The document in Redoc. */
-export const redocPage = (basePath: string) =>
-  page('Skep: API reference', escapeHtml(basePath), '', ['/redoc/redoc.js', '/docs/sign-in.js', '/redoc/start.js'])
+export const redocPage = (basePath: string) => {
+  const base = escapeHtml(basePath)
+  const head = `<link rel="stylesheet" href="${base}/docs/tokens.css">
+    <link rel="stylesheet" href="${base}/redoc/page.css">`
+  return page('Skep: API reference', base, head, ['/redoc/redoc.js', '/docs/sign-in.js', '/redoc/start.js'])
+}

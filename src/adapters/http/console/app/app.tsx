@@ -55,12 +55,7 @@ const Centered = ({ children }: { children: ComponentChildren }) => <main class=
 const SignedIn = ({ path }: { path: string }) => {
   const { data: user, error, reload } = useLoad('me', () => call<User>('GET', '/users/me'))
   if (user === null) {
-    return (
-      <Centered>
-        {error === null ? <Loading /> : <Failure error={error} />}
-        {error !== null && <Button onClick={reload}>Try again</Button>}
-      </Centered>
-    )
+    return <Centered>{error === null ? <Loading /> : <Failure error={error} onRetry={reload} />}</Centered>
   }
   if (user.role !== 'admin') {
     return (

@@ -55,7 +55,8 @@ const optionsOf = ({ host, series, least, format, onPoint }: ChartSpec): uPlot.O
   return {
     width: host.clientWidth,
     height: HEIGHT_PX,
-    padding: [8, 8, 0, 0],
+    // Room for half a label of the time.
+    padding: [8, 20, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { setScale: false }, points: { size: 7 } },
     scales: {

@@ -17,11 +17,20 @@ export const useLive = (topic: string, onChange: () => void): boolean => {
         latest.current()
       }, COALESCE_MS)
     }
+    let wasDown = false
     const stop = client.subscribe(topic, {
       onEvent: changed,
       onGap: changed,
-      onSubscribed: () => setLive(true),
-      onDown: () => setLive(false),
+      onSubscribed: () => {
+        setLive(true)
+        // What failed meanwhile succeeds now.
+        if (wasDown) changed()
+        wasDown = false
+      },
+      onDown: () => {
+        setLive(false)
+        wasDown = true
+      },
       onError: () => setLive(false),
     })
     return () => {

@@ -83,7 +83,7 @@ export const Cell = ({ field, record }: CellProps) => {
   if (typeof value === 'string') {
     if (value === '') return <span class="quiet">empty</span>
     if (field.schema.format === 'date-time') return <Time value={value} />
-    return <bdi>{short(value)}</bdi>
+    return <>{short(value)}</>
   }
   if (typeof value === 'number') return <>{value}</>
   return <code>{short(JSON.stringify(value))}</code>
@@ -94,5 +94,5 @@ export const Owner = ({ record }: { record: RecordBody }) =>
   record.owner_id === null ? (
     <None />
   ) : (
-    <bdi>{short(labelOf('users', expandedOf(record, 'owner')[0], undefined) || `#${record.owner_id}`)}</bdi>
+    short(labelOf('users', expandedOf(record, 'owner')[0], undefined) || `#${record.owner_id}`)
   )

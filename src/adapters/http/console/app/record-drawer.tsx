@@ -138,7 +138,7 @@ export const RecordDrawer = (props: DrawerProps) => {
       {data !== null ? (
         <RecordForm {...props} record={data.record} onReload={reload} onDirty={setDirty} />
       ) : (
-        <div class="dialog-body">{error === null ? <Loading /> : <Failure error={error} />}</div>
+        <div class="dialog-body">{error === null ? <Loading /> : <Failure error={error} onRetry={reload} />}</div>
       )}
       {isLeaving && (
         <Confirm

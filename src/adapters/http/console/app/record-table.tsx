@@ -1,5 +1,5 @@
 import type { VNode } from 'preact'
-import { useEffect, useMemo, useRef } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { type Kind, kindOf } from './definition-draft.ts'
 import { Cell, Owner } from './record-cell.tsx'
 import { type FieldOf, fieldsOf, sortsOf } from './records.ts'
@@ -12,24 +12,36 @@ import { useVirtualRows } from './virtual-rows.ts'
 /** As in `lists.css`. */
 const ROW_HEIGHT_REM = 2.875
 
-/** Of the columns that every record has: id, owner, created, changed. */
-const SYSTEM_COLUMNS_COUNT = 4
+/**
+ * The rows are boxes of their own, each laid out by itself. A table that is not displayed as one loses its roles in some
+ * browsers, unless they are stated.
+ */
+const TABLE = { role: 'table' } as const
+const ROW_GROUP = { role: 'rowgroup' } as const
+const ROW = { role: 'row' } as const
+const HEADING = { role: 'columnheader', scope: 'col' } as const
+const ROW_HEADING = { role: 'rowheader', scope: 'row' } as const
+const CELL = { role: 'cell' } as const
 
-const Heading = ({
-  name,
-  label = name,
-  sort,
-  sorts,
-}: {
-  name: string
-  label?: string
-  sort: string
-  sorts: readonly string[]
-}) => {
-  if (!sorts.includes(name)) return <th scope="col">{label}</th>
+interface HeadingProps {
+  readonly name: string
+  readonly label?: string
+  readonly width: string
+  readonly sort: string
+  readonly sorts: readonly string[]
+}
+
+const Heading = ({ name, label = name, width, sort, sorts }: HeadingProps) => {
+  if (!sorts.includes(name)) {
+    return (
+      <th {...HEADING} class={width}>
+        {label}
+      </th>
+    )
+  }
   const direction = sort === name ? 'ascending' : sort === `-${name}` ? 'descending' : undefined
   return (
-    <th scope="col" aria-sort={direction}>
+    <th {...HEADING} class={width} aria-sort={direction}>
       <button
         type="button"
         class="sort"
@@ -53,83 +65,81 @@ const WIDTHS: Readonly<Partial<Record<Kind, string>>> = {
   reference: 'time',
 }
 
-const Columns = ({ fields }: { fields: readonly FieldOf[] }) => (
-  <colgroup>
-    <col class="short" />
-    {fields.map(({ name, schema }) => (
-      <col key={name} class={WIDTHS[kindOf(schema)] ?? 'wide'} />
-    ))}
-    <col class="time" />
-    <col class="time" />
-    <col class="time" />
-  </colgroup>
-)
-
-const open = ({ id }: RecordBody) => setQuery({ record: String(id) })
+const widthOf = ({ schema }: FieldOf): string => WIDTHS[kindOf(schema)] ?? 'wide'
 
 interface RowProps {
   readonly definition: Definition
   readonly fields: readonly FieldOf[]
-  readonly record: RecordBody
+  /** Null while it is being read. */
+  readonly record: RecordBody | null
   /** Counted from 1, after the row of headings. */
   readonly position: number
 }
 
-const Row = ({ definition, fields, record, position }: RowProps) => (
-  // The button in the first cell does the same by keyboard.
-  <tr aria-rowindex={position + 1} onClick={() => open(record)}>
-    <th scope="row">
-      <button
-        type="button"
-        class="row-open"
-        aria-label={`Open ${definition.singular} ${record.id}`}
-        onClick={(event) => {
-          event.stopPropagation()
-          open(record)
-        }}
-      >
-        {record.id}
-      </button>
-    </th>
-    {fields.map((field) => (
-      <td key={field.name}>
-        <Cell field={field} record={record} />
+/** Takes the focus out of a row when the row becomes that of another record, back to the list that is scrolled. */
+const useFocusOfList = (record: RecordBody | null) => {
+  const button = useRef<HTMLButtonElement>(null)
+  useLayoutEffect(() => {
+    const { current } = button
+    return () => {
+      if (current !== null && document.activeElement === current) {
+        current.closest('section')?.focus({ preventScroll: true })
+      }
+    }
+  }, [record?.id])
+  return button
+}
+
+const Row = ({ definition, fields, record, position }: RowProps) => {
+  const button = useFocusOfList(record)
+  const open = record === null ? undefined : () => setQuery({ record: String(record.id) })
+  return (
+    // By keyboard, the button in the first cell is clicked.
+    <tr {...ROW} aria-rowindex={position + 1} class={record === null ? 'waiting' : undefined} onClick={open}>
+      <th {...ROW_HEADING} class="short">
+        {record === null ? (
+          'Loading…'
+        ) : (
+          <button ref={button} type="button" class="row-open" aria-label={`Open ${definition.singular} ${record.id}`}>
+            {record.id}
+          </button>
+        )}
+      </th>
+      {fields.map((field) => (
+        <td key={field.name} {...CELL} class={widthOf(field)}>
+          {record !== null && <Cell field={field} record={record} />}
+        </td>
+      ))}
+      <td {...CELL} class="time">
+        {record !== null && <Owner record={record} />}
       </td>
-    ))}
-    <td>
-      <Owner record={record} />
-    </td>
-    <td>
-      <Time value={record.created_at} />
-    </td>
-    <td>
-      <Time value={record.updated_at} />
-    </td>
-  </tr>
-)
+      <td {...CELL} class="time">
+        {record !== null && <Time value={record.created_at} />}
+      </td>
+      <td {...CELL} class="time">
+        {record !== null && <Time value={record.updated_at} />}
+      </td>
+    </tr>
+  )
+}
+
+interface Rendered {
+  readonly position: number
+  readonly key: number
+  readonly row: VNode
+}
 
 /** The rendered rows of records, because Preact passes over a row that is the same object as before. */
 const useRows = (definition: Definition, fields: readonly FieldOf[]) => {
-  const known = useMemo(
-    () => new WeakMap<RecordBody, { readonly position: number; readonly row: VNode }>(),
-    [definition],
-  )
-  return (record: RecordBody, position: number): VNode => {
-    const former = known.get(record)
-    if (former?.position === position) return former.row
-    const row = <Row key={record.id} definition={definition} fields={fields} record={record} position={position} />
-    known.set(record, { position, row })
+  const known = useMemo(() => new WeakMap<RecordBody, Rendered>(), [definition])
+  return (record: RecordBody | null, position: number, key: number): VNode => {
+    const former = record === null ? undefined : known.get(record)
+    if (former?.position === position && former.key === key) return former.row
+    const row = <Row key={key} definition={definition} fields={fields} record={record} position={position} />
+    if (record !== null) known.set(record, { position, key, row })
     return row
   }
 }
-
-/** Stands for rows that are not rendered. */
-const Space = ({ height }: { height: number }) =>
-  height === 0 ? null : (
-    <tr class="space">
-      <td style={{ height: `${height}px` }} />
-    </tr>
-  )
 
 const rootFontSize = (): number => Number.parseFloat(getComputedStyle(document.documentElement).fontSize)
 
@@ -147,7 +157,8 @@ export const RecordTable = ({ definition, list, sort }: TableProps) => {
   const rowOf = useRows(definition, fields)
   const scroller = useRef<HTMLElement>(null)
   const count = view === null ? 0 : view.count + (view.isComplete ? 0 : 1)
-  const { rows, before, after } = useVirtualRows({ scroller, count, rowHeight: ROW_HEIGHT_REM * rootFontSize() })
+  const [rowHeight] = useState(() => ROW_HEIGHT_REM * rootFontSize())
+  const { rows, before } = useVirtualRows({ scroller, count, rowHeight })
   const [from, to] = [rows[0]?.index ?? 0, rows.at(-1)?.index ?? 0]
   useEffect(() => {
     scroller.current?.scrollTo({ top: 0 })
@@ -156,33 +167,21 @@ export const RecordTable = ({ definition, list, sort }: TableProps) => {
     if (!isOutdated) show(from, to)
   }, [show, isOutdated, shownKey, from, to, view?.count])
   return (
-    <Scrolled label={definition.name} isLoading={isOutdated} scroller={scroller}>
-      <table class="records" aria-rowcount={view?.isComplete ? view.count + 1 : -1}>
-        <Columns fields={fields} />
-        <thead>
-          <tr aria-rowindex={1}>
-            <Heading name="id" label="ID" sort={sort} sorts={sorts} />
-            {fields.map(({ name }) => (
-              <Heading key={name} name={name} sort={sort} sorts={sorts} />
+    <Scrolled label={definition.name} isLoading={isOutdated && list.error === null} scroller={scroller}>
+      <table {...TABLE} class="records" aria-rowcount={view?.isComplete ? view.count + 1 : -1}>
+        <thead {...ROW_GROUP}>
+          <tr {...ROW} aria-rowindex={1}>
+            <Heading name="id" label="ID" width="short" sort={sort} sorts={sorts} />
+            {fields.map((field) => (
+              <Heading key={field.name} name={field.name} width={widthOf(field)} sort={sort} sorts={sorts} />
             ))}
-            <th scope="col">owner</th>
-            <Heading name="created_at" label="created" sort={sort} sorts={sorts} />
-            <Heading name="updated_at" label="changed" sort={sort} sorts={sorts} />
+            <Heading name="owner" width="time" sort={sort} sorts={[]} />
+            <Heading name="created_at" label="created" width="time" sort={sort} sorts={sorts} />
+            <Heading name="updated_at" label="changed" width="time" sort={sort} sorts={sorts} />
           </tr>
         </thead>
-        <tbody>
-          <Space height={before} />
-          {rows.map(({ index }) => {
-            const record = view?.at(index) ?? null
-            return record === null ? (
-              <tr key={`at ${index}`} class="waiting">
-                <td colSpan={fields.length + SYSTEM_COLUMNS_COUNT}>Loading…</td>
-              </tr>
-            ) : (
-              rowOf(record, index + 1)
-            )
-          })}
-          <Space height={after} />
+        <tbody {...ROW_GROUP} style={{ height: `${count * rowHeight}px`, paddingTop: `${before}px` }}>
+          {rows.map(({ index, key }) => rowOf(view?.at(index) ?? null, index + 1, key))}
         </tbody>
       </table>
     </Scrolled>

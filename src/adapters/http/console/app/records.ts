@@ -57,22 +57,11 @@ const toChoice = (target: string, definition: Definition | undefined) => (record
   hint: 'email' in record ? String(record.email) : `#${record.id}`,
 })
 
-/** A search of files looks at no more than a hundred times as many. */
-const MAX_FILE_PAGES_COUNT = 50
-
-/** Files by a part of their name, the newest first. The API lists files, but does not search them. */
-const searchFiles = async (text: string, isWanted: () => boolean): Promise<readonly StoredFile[]> => {
-  const wanted = text.toLowerCase()
-  const found: StoredFile[] = []
-  let cursor: string | null = null
-  for (let pages = 0; pages < MAX_FILE_PAGES_COUNT && isWanted(); pages++) {
-    const size = wanted === '' ? MAX_CHOICES_COUNT : 100
-    const page: Page<StoredFile> = await call('GET', '/files/', { query: { size, total: 'false', cursor } })
-    found.push(...page.items.filter(({ filename }) => filename.toLowerCase().includes(wanted)))
-    cursor = page.next_cursor
-    if (cursor === null || found.length >= MAX_CHOICES_COUNT) break
-  }
-  return found.slice(0, MAX_CHOICES_COUNT)
+/** What a search has found so far. */
+export interface Choices {
+  readonly choices: readonly Choice[]
+  /** Where it goes on; null at its end. */
+  readonly next: string | null
 }
 
 /** A filter for a text as it is typed and as names are written, because filters tell capitals from small letters. */
@@ -82,25 +71,51 @@ const containsText = (field: string, text: string): string => {
   return forms.map((form) => `${field}.contains(${JSON.stringify(form)})`).join(' || ')
 }
 
-/** What a reference to `target` may lead to, by a part of its name. A long search ends when it is no longer wanted. */
-export const searchTarget = async (
-  target: string,
-  text: string,
-  definition: Definition | undefined,
-  isWanted: () => boolean,
-): Promise<readonly Choice[]> => {
-  const query = { size: MAX_CHOICES_COUNT, total: 'false' }
-  if (target === 'users') {
-    const page = await call<Page<User>>('GET', '/users/', { query: { ...query, q: text } })
-    return page.items.map(toChoice(target, definition))
-  }
-  if (target === 'files') return (await searchFiles(text, isWanted)).map(toChoice(target, definition))
+interface Search {
+  readonly target: string
+  /** A part of the name. */
+  readonly text: string
+  readonly definition: Definition | undefined
+}
+
+const FILES_PAGE_SIZE = 100
+
+/** The API lists files, but does not search them. */
+const filesPage = async (text: string, cursor: string | null): Promise<Page<StoredFile>> => {
+  const size = text === '' ? MAX_CHOICES_COUNT : FILES_PAGE_SIZE
+  const page = await call<Page<StoredFile>>('GET', '/files/', { query: { size, total: 'false', cursor } })
+  const wanted = text.toLowerCase()
+  return { ...page, items: page.items.filter(({ filename }) => filename.toLowerCase().includes(wanted)) }
+}
+
+const searchPage = (
+  { target, text, definition }: Search,
+  cursor: string | null,
+): Promise<Page<{ readonly id: number }>> => {
+  if (target === 'files') return filesPage(text, cursor)
+  const query = { size: MAX_CHOICES_COUNT, total: 'false', cursor }
+  if (target === 'users') return call<Page<User>>('GET', '/users/', { query: { ...query, q: text } })
   const label = labelFieldOf(definition)
   const isSearched = definition !== undefined && definition.search.length > 0
   const filter = text === '' || label === null ? '' : containsText(label, text)
-  const search = isSearched ? { q: text } : { filter }
-  const page = await call<Page<RecordBody>>('GET', pathOf(target), { query: { ...query, ...search } })
-  return page.items.map(toChoice(target, definition))
+  return call<Page<RecordBody>>('GET', pathOf(target), {
+    query: { ...query, ...(isSearched ? { q: text } : { filter }) },
+  })
+}
+
+/**
+ * Some of what a reference to a target may lead to, after where a search has ended, or from its beginning. A search that
+ * takes many pages ends when it is no longer wanted.
+ */
+export const searchTarget = async (search: Search, after: string | null, isWanted: () => boolean): Promise<Choices> => {
+  const choices: Choice[] = []
+  let cursor = after
+  do {
+    const page: Page<{ readonly id: number }> = await searchPage(search, cursor)
+    choices.push(...page.items.map(toChoice(search.target, search.definition)))
+    cursor = page.next_cursor
+  } while (cursor !== null && choices.length < MAX_CHOICES_COUNT && isWanted())
+  return { choices, next: cursor }
 }
 
 /** The name of what a reference leads to. */

@@ -1,9 +1,9 @@
-import { useEffect, useId, useState } from 'preact/hooks'
+import { useEffect, useId, useRef, useState } from 'preact/hooks'
 import { client } from './api.ts'
 import { useSession } from './context.ts'
 import { useAction } from './loading.ts'
 import { Picture } from './picture.tsx'
-import { type Choice, findTarget, searchTarget } from './records.ts'
+import { type Choice, type Choices, findTarget, searchTarget } from './records.ts'
 import { type FieldControl, Icon } from './ui.tsx'
 import { UploadButton } from './upload-button.tsx'
 
@@ -16,6 +16,11 @@ interface Props {
 }
 
 const SEARCH_DELAY_MS = 150
+
+/** Beyond this, more of the name finds it sooner than scrolling. */
+const MAX_OFFERED_COUNT = 1_000
+
+const NO_CHOICES: Choices = { choices: [], next: null }
 
 const Chosen = ({ target, id, onRemove }: { target: string; id: number; onRemove: () => void }) => {
   const { collections } = useSession()
@@ -47,35 +52,65 @@ const Upload = ({ onUploaded }: { onUploaded: (id: number) => void }) => {
   )
 }
 
+/** What is found for a text, and more of it on demand. */
+const useChoices = (target: string, text: string, isOpen: boolean) => {
+  const { collections } = useSession()
+  const definition = collections.data?.find(({ name }) => name === target)
+  const [found, setFound] = useState(NO_CHOICES)
+  const [isReading, setReading] = useState(false)
+  const latest = useRef(0)
+  const read = async (after: string | null) => {
+    const attempt = latest.current
+    const isWanted = () => attempt === latest.current
+    setReading(true)
+    const page = await searchTarget({ target, text: text.trim(), definition }, after, isWanted).catch(() => NO_CHOICES)
+    if (!isWanted()) return
+    setFound((before) => (after === null ? page : { ...page, choices: [...before.choices, ...page.choices] }))
+    setReading(false)
+  }
+  // A definition that is read again is searched as before.
+  useEffect(() => {
+    if (!isOpen) return
+    const timer = setTimeout(() => void read(null), SEARCH_DELAY_MS)
+    return () => {
+      latest.current++
+      setReading(false)
+      clearTimeout(timer)
+    }
+  }, [target, text, isOpen])
+  const hasMore = found.next !== null && found.choices.length < MAX_OFFERED_COUNT
+  const readMore = () => {
+    if (hasMore && !isReading) void read(found.next)
+  }
+  return { choices: found.choices, hasMore, readMore }
+}
+
+/** How near to the end of the list more is read. */
+const MARGIN_PX = 80
+
 interface SearchProps extends Props {
   readonly onChoose: (id: number) => void
 }
 
 /** A combobox (https://www.w3.org/WAI/ARIA/apg/patterns/combobox/) over what the reference may lead to. */
 const Search = ({ control, target, ids, onChoose }: SearchProps) => {
-  const { collections } = useSession()
-  const definition = collections.data?.find(({ name }) => name === target)
   const list = useId()
   const [text, setText] = useState('')
   const [isOpen, setOpen] = useState(false)
-  const [choices, setChoices] = useState<readonly Choice[]>([])
-  const [active, setActive] = useState(0)
+  const { choices, hasMore, readMore } = useChoices(target, text, isOpen)
+  const [position, setPosition] = useState(0)
   const offered = choices.filter(({ id }) => !ids.includes(id))
-  // A definition that is read again is searched as before.
-  useEffect(() => {
-    if (!isOpen) return
-    let isOver = false
-    const timer = setTimeout(async () => {
-      const found = await searchTarget(target, text.trim(), definition, () => !isOver).catch(() => [])
-      if (isOver) return
-      setChoices(found)
-      setActive(0)
-    }, SEARCH_DELAY_MS)
-    return () => {
-      isOver = true
-      clearTimeout(timer)
-    }
-  }, [target, text, isOpen])
+  const active = Math.min(position, Math.max(0, offered.length - 1))
+  const options = useRef<HTMLDivElement>(null)
+  useEffect(() => setPosition(0), [text, isOpen])
+  useEffect(() => options.current?.children[active]?.scrollIntoView({ block: 'nearest' }), [active])
+  const move = (step: number) => {
+    setOpen(true)
+    const next = active + step
+    if (next >= offered.length - 1) readMore()
+    const isEnd = next === offered.length && hasMore
+    if (!isEnd) setPosition((next + offered.length) % Math.max(1, offered.length))
+  }
   const choose = (choice: Choice | undefined) => {
     if (choice === undefined) return
     setText('')
@@ -85,9 +120,7 @@ const Search = ({ control, target, ids, onChoose }: SearchProps) => {
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
       event.preventDefault()
-      setOpen(true)
-      const step = event.key === 'ArrowDown' ? 1 : -1
-      setActive((active + step + offered.length) % Math.max(1, offered.length))
+      move(event.key === 'ArrowDown' ? 1 : -1)
     } else if (event.key === 'Enter' && isOpen) {
       event.preventDefault()
       choose(offered[active])
@@ -119,7 +152,17 @@ const Search = ({ control, target, ids, onChoose }: SearchProps) => {
         }}
         onKeyDown={onKeyDown}
       />
-      <div class="options" role="listbox" id={list} aria-label={target} hidden={!isOpen || offered.length === 0}>
+      <div
+        ref={options}
+        class="options"
+        role="listbox"
+        id={list}
+        aria-label={target}
+        hidden={!isOpen || offered.length === 0}
+        onScroll={({ currentTarget: { scrollTop, clientHeight, scrollHeight } }) => {
+          if (scrollTop + clientHeight > scrollHeight - MARGIN_PX) readMore()
+        }}
+      >
         {offered.map((choice, index) => (
           // biome-ignore lint/a11y/useFocusableInteractive: the focus stays in the input, as the pattern says
           // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are those of the input

@@ -148,7 +148,8 @@ export const Shell = ({ user, path, children }: ShellProps) => {
           <Navigation path={path} user={user} collections={collections.data ?? []} />
         </aside>
         <main id="main" ref={main} tabIndex={-1}>
-          <Failure error={collections.error} />
+          {/* Later, a page says itself what it could not read. */}
+          <Failure error={collections.data === null ? collections.error : null} onRetry={collections.reload} />
           {children}
         </main>
       </div>

@@ -66,8 +66,19 @@ const unshown = (error: Error, shown: readonly string[]): readonly string[] =>
         .filter((text) => text !== error.message)
     : []
 
-/** The server's own message. `shown` are the pointers of faults that the page shows at their fields. */
-export const Failure = ({ error, shown = [] }: { error: Error | null; shown?: readonly string[] }) => {
+interface FailureProps {
+  readonly error: Error | null
+  /** The pointers of faults that the page shows at their fields. */
+  readonly shown?: readonly string[]
+  /** Offered where the same request may succeed later. */
+  readonly onRetry?: () => void
+}
+
+const mayPass = (error: Error): boolean =>
+  !(error instanceof SkepError) || error.status === 0 || error.status === 429 || error.status >= 500
+
+/** The server's own message. */
+export const Failure = ({ error, shown = [], onRetry }: FailureProps) => {
   const details = error === null ? [] : unshown(error, shown)
   return (
     <div role="alert" class="failure-place">
@@ -81,6 +92,7 @@ export const Failure = ({ error, shown = [] }: { error: Error | null; shown?: re
               ))}
             </ul>
           )}
+          {onRetry !== undefined && mayPass(error) && <Button onClick={onRetry}>Try again</Button>}
         </div>
       )}
     </div>

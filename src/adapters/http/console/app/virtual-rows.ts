@@ -1,15 +1,8 @@
-import {
-  elementScroll,
-  observeElementOffset,
-  observeElementRect,
-  type VirtualItem,
-  Virtualizer,
-} from '@tanstack/virtual-core'
 import type { RefObject } from 'preact'
-import { useLayoutEffect, useReducer, useState } from 'preact/hooks'
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 
 /** Rows beyond the edges that are there before they come into view. */
-const OVERSCAN_COUNT = 5
+const OVERSCAN_COUNT = 3
 
 interface Options {
   /** What scrolls. */
@@ -18,31 +11,46 @@ interface Options {
   readonly rowHeight: number
 }
 
-interface VirtualRows {
-  readonly rows: readonly VirtualItem[]
-  /** The heights of the rows that are not rendered, before and after. */
-  readonly before: number
-  readonly after: number
+interface VirtualRow {
+  readonly index: number
+  /** Of the row that was where this one is, so that its elements are used again. */
+  readonly key: number
 }
 
-/** Which of many rows of one height to render. */
-export const useVirtualRows = ({ scroller, count, rowHeight }: Options): VirtualRows => {
-  const [, render] = useReducer((renders: number) => renders + 1, 0)
-  const options = {
-    count,
-    getScrollElement: () => scroller.current,
-    estimateSize: () => rowHeight,
-    overscan: OVERSCAN_COUNT,
-    observeElementRect,
-    observeElementOffset,
-    scrollToFn: elementScroll,
-    onChange: () => render(undefined),
-  }
-  const [virtualizer] = useState(() => new Virtualizer<HTMLElement, Element>(options))
-  virtualizer.setOptions(options)
-  useLayoutEffect(() => virtualizer._didMount(), [virtualizer])
-  useLayoutEffect(() => virtualizer._willUpdate())
-  const rows = virtualizer.getVirtualItems()
-  const total = virtualizer.getTotalSize()
-  return { rows, before: rows[0]?.start ?? 0, after: total - (rows.at(-1)?.end ?? 0) }
+const modulo = (value: number, divisor: number): number => ((value % divisor) + divisor) % divisor
+
+/** Which of many rows of one height to render, and the height of those before them. */
+export const useVirtualRows = ({ scroller, count, rowHeight }: Options) => {
+  const [{ top, size }, setView] = useState({ top: 0, size: 0 })
+  useLayoutEffect(() => {
+    const { current: element } = scroller
+    if (element === null) return
+    const look = () => {
+      const next = {
+        top: Math.floor(element.scrollTop / rowHeight) - OVERSCAN_COUNT,
+        size: Math.ceil(element.clientHeight / rowHeight) + 1 + 2 * OVERSCAN_COUNT,
+      }
+      setView((before) => (before.top === next.top && before.size === next.size ? before : next))
+    }
+    // Also reports the size at the beginning.
+    const observer = new ResizeObserver(look)
+    observer.observe(element)
+    element.addEventListener('scroll', look, { passive: true })
+    return () => {
+      observer.disconnect()
+      element.removeEventListener('scroll', look)
+    }
+  }, [scroller, rowHeight])
+  const former = useRef({ first: 0, origin: 0 })
+  const first = Math.max(0, Math.min(top, count - size))
+  const { first: formerFirst, origin } = former.current
+  // After a jump every row is another one, and none has to move.
+  const isJump = Math.abs(first - formerFirst) >= size
+  former.current = { first, origin: isJump ? origin + first - formerFirst : origin }
+  const shown = Math.min(size, count - first)
+  const rows = Array.from({ length: shown }, (_, place): VirtualRow => {
+    const index = first + place
+    return { index, key: modulo(index - former.current.origin, size) }
+  })
+  return { rows, before: first * rowHeight }
 }

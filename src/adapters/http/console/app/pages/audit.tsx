@@ -289,7 +289,7 @@ export const AuditPage = () => {
         <Button onClick={entries.reload}>Refresh</Button>
       </PageHead>
       <FilterForm filters={filters} error={entries.error} onFilter={filter} />
-      <Failure error={entries.error} shown={FILTERS.map((name) => `/${name}`)} />
+      <Failure error={entries.error} shown={FILTERS.map((name) => `/${name}`)} onRetry={entries.reload} />
       {entries.data === null && entries.isLoading && <Loading />}
       {entries.error === null && entries.data !== null && (
         <>

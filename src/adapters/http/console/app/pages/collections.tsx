@@ -2,7 +2,7 @@ import { useSession } from '../context.ts'
 import { hrefOf } from '../router.ts'
 import { PageHead } from '../shell.tsx'
 import type { Definition } from '../types.ts'
-import { count, Empty, Icon, Loading, Scrolled, Time } from '../ui.tsx'
+import { count, Empty, Failure, Icon, Loading, Scrolled, Time } from '../ui.tsx'
 
 const Row = ({ definition: { name, records, schema, updated_at, built_in } }: { definition: Definition }) => (
   <tr>
@@ -22,7 +22,7 @@ const Row = ({ definition: { name, records, schema, updated_at, built_in } }: { 
 )
 
 export const CollectionsPage = () => {
-  const { data, isLoading } = useSession().collections
+  const { data, error, isLoading, reload } = useSession().collections
   return (
     <>
       <PageHead title="Collections" about="Each is a kind of record, with a schema, rules and indexes.">
@@ -31,6 +31,7 @@ export const CollectionsPage = () => {
           New collection
         </a>
       </PageHead>
+      {data !== null && <Failure error={error} onRetry={reload} />}
       {data === null && isLoading && <Loading />}
       {data !== null && (
         <Scrolled label="All collections">

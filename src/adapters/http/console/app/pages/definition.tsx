@@ -208,7 +208,7 @@ const Editing = ({ stored: { definition, etag } }: { stored: Stored }) => {
 
 /** Defines a collection, or changes its definition. */
 export const DefinitionPage = ({ name }: { name: string | null }) => {
-  const { data, error } = useLoad(`definition ${name}`, () => load(name))
+  const { data, error, reload } = useLoad(`definition ${name}`, () => load(name))
   if (data !== null) return <Editing stored={data} />
-  return error === null ? <Loading /> : <Failure error={error} />
+  return error === null ? <Loading /> : <Failure error={error} onRetry={reload} />
 }

@@ -20,7 +20,7 @@ const Row = ({ job, onChange }: { job: Job; onChange: () => void }) => {
   return (
     <tr>
       <th scope="row">{job.id}</th>
-      <td>{job.kind}</td>
+      <td class="nowrap">{job.kind}</td>
       <td>
         <span class={`badge ${LOOKS[job.state]}`}>{job.state}</span>
       </td>
@@ -75,7 +75,7 @@ export const JobsPage = () => {
           </button>
         ))}
       </fieldset>
-      <Failure error={jobs.error} />
+      <Failure error={jobs.error} onRetry={jobs.reload} />
       {jobs.data === null && jobs.isLoading && <Loading />}
       {jobs.data?.items.length === 0 && (
         <Empty icon="jobs" title={state === '' ? 'No jobs' : `No job is ${state}`}>

@@ -42,13 +42,14 @@ const span = (lengthMs: number): string => {
         .join(' ')
 }
 
-const Health = ({ readiness: { status, checks } }: Overview) => (
+/** Nothing is known while the server does not answer. */
+const Health = ({ readiness: { status, checks }, isKnown }: Overview & { isKnown: boolean }) => (
   <section class="card health" aria-labelledby="health">
     <h2 id="health">
-      <span class={`badge ${LOOKS[status]}`}>{STATUS[status]}</span>
+      {isKnown ? <span class={`badge ${LOOKS[status]}`}>{STATUS[status]}</span> : <span class="badge">Unknown</span>}
     </h2>
     <ul>
-      {Object.entries(checks).map(([name, state]) => (
+      {Object.entries(isKnown ? checks : {}).map(([name, state]) => (
         <li key={name}>
           <span class={`dot ${LOOKS[state]}`} aria-hidden="true" />
           {name} <span class={state === 'ok' ? 'hidden' : 'quiet'}>{WORDS[state]}</span>
@@ -219,7 +220,7 @@ export const OverviewPage = () => {
       {latest === null && error === null && <Loading />}
       {latest !== null && (
         <div class="overview">
-          <Health {...latest} />
+          <Health {...latest} isKnown={error === null} />
           <Charts points={points} latest={latest} />
         </div>
       )}

@@ -1,11 +1,10 @@
-import { useEffect, useState } from 'preact/hooks'
-import { CelField, celFaultsAt } from '../cel-field.tsx'
-import { celNames } from '../cel-names.ts'
+import { useState } from 'preact/hooks'
 import { useSession } from '../context.ts'
 import { useLive } from '../live.ts'
 import { useAction } from '../loading.ts'
 import { MAX_LISTED_COUNT } from '../long-list.ts'
 import { RecordDrawer } from '../record-drawer.tsx'
+import { RecordFilters } from '../record-filters.tsx'
 import { revert } from '../record-history.tsx'
 import { RecordTable } from '../record-table.tsx'
 import { fieldsOf, pathOf } from '../records.ts'
@@ -36,74 +35,6 @@ const totalText = ({ definition, list: { view }, isFiltered }: ListProps): strin
   if (view.isComplete && view.count < MAX_LISTED_COUNT) return records(view.count)
   if (total !== null) return records(total)
   return atLeast === undefined ? null : `more than ${records(Math.max(atLeast, view.count))}`
-}
-
-interface FiltersProps {
-  readonly definition: Definition
-  readonly q: string
-  readonly filter: string
-  readonly error: Error | null
-}
-
-/** Typed text is applied by Enter, or when the field is left. */
-const Filters = ({ definition, q, filter, error }: FiltersProps) => {
-  const [draft, setDraft] = useState({ q, filter })
-  useEffect(() => setDraft({ q, filter }), [q, filter])
-  const apply = () => setQuery({ q: draft.q, filter: draft.filter })
-  const example = fieldsOf(definition).find(({ schema }) => schema.type === 'boolean')
-  const { collections } = useSession()
-  const names = celNames({
-    fields: definition.schema.properties ?? {},
-    collections: collections.data ?? [],
-    variables: ['auth'],
-    isBare: true,
-  })
-  return (
-    <search>
-      <form
-        class="filters"
-        onSubmit={(event) => {
-          event.preventDefault()
-          apply()
-        }}
-      >
-        {definition.search.length > 0 && (
-          <label class="search-field">
-            <span class="hidden">Search {definition.search.join(', ')}</span>
-            <Icon name="search" />
-            <input
-              type="search"
-              value={draft.q}
-              placeholder={`Search ${definition.search.join(', ')}`}
-              onInput={({ currentTarget }) => setDraft({ ...draft, q: currentTarget.value })}
-              onBlur={apply}
-            />
-          </label>
-        )}
-        <div class="filter-field">
-          <CelField
-            label="Filter"
-            value={draft.filter}
-            placeholder={`Filter, such as ${example === undefined ? 'created_at > now - duration("24h")' : `!${example.name}`}`}
-            names={names}
-            faults={draft.filter === filter ? celFaultsAt(error, '/filter') : []}
-            isOneLine
-            onChange={(value) => setDraft((before) => ({ ...before, filter: value }))}
-            onEnter={apply}
-            onBlur={apply}
-          />
-        </div>
-        {q + filter !== '' && (
-          <Button kind="quiet" onClick={() => setQuery({ q: null, filter: null })}>
-            Clear
-          </Button>
-        )}
-        <button type="submit" class="hidden">
-          Apply
-        </button>
-      </form>
-    </search>
-  )
 }
 
 const NoRecords = ({ definition, isFiltered }: Pick<ListProps, 'definition' | 'isFiltered'>) =>
@@ -199,8 +130,8 @@ const Records = ({ definition }: { definition: Definition }) => {
           New {singular}
         </Button>
       </PageHead>
-      <Filters definition={definition} q={q} filter={filter} error={list.error} />
-      <Failure error={list.error} />
+      <RecordFilters key={name} definition={definition} q={q} filter={filter} error={list.error} />
+      <Failure error={list.error} onRetry={refresh} />
       {deleted !== null && (
         <Deleted
           key={deleted.id}

@@ -46,7 +46,9 @@ export const SettingsPage = () => {
   const { query } = usePlace()
   const isGivenOnly = query.get('show') === 'given'
   const [text, setText] = useState('')
-  const { data, error } = useLoad('settings', () => call<{ settings: readonly Setting[] }>('GET', '/admin/settings'))
+  const { data, error, reload } = useLoad('settings', () =>
+    call<{ settings: readonly Setting[] }>('GET', '/admin/settings'),
+  )
   const shown = data?.settings
     .filter(({ source }) => !isGivenOnly || source !== 'default')
     .filter(({ name }) => name.toLowerCase().includes(text.trim().toLowerCase()))
@@ -77,7 +79,7 @@ export const SettingsPage = () => {
           />
         </label>
       </div>
-      <Failure error={error} />
+      <Failure error={error} onRetry={reload} />
       {data === null && error === null && <Loading />}
       {shown?.length === 0 && (
         <Empty icon="gear" title={text === '' ? 'Everything is as it comes' : 'No setting has such a name'} />

@@ -252,7 +252,7 @@ export const UsersPage = () => {
           </label>
         </form>
       </search>
-      <Failure error={users.error} />
+      <Failure error={users.error} onRetry={users.reload} />
       {users.data === null && users.isLoading && <Loading />}
       {users.data?.items.length === 0 && <Empty icon="search" title="Nobody matches" />}
       {users.data !== null && users.data.items.length > 0 && <Table users={users} />}
