@@ -138,6 +138,17 @@ export const createRecord = async (
   return created
 }
 
+/** Creates records of a collection whose definition is not changing, and in which nothing is being deleted. */
+export const createRecords = async (
+  change: Change,
+  compiled: CompiledCollection,
+  records: readonly NewRecord[],
+): Promise<void> => {
+  for (const record of await change.tx.records(compiled.storage).insertAll(records)) {
+    note(change, { compiled, record, change: 'created', previous: null })
+  }
+}
+
 /** The record as it is stored, in the current epoch. */
 export const changeRecord = async (
   change: Change,

@@ -7,7 +7,7 @@ import type { Catalog, CompiledCollection } from './catalog.ts'
 import { createImportKeys, type ImportKeys } from './import-keys.ts'
 import type { UnitOfWork } from './ports/persistence.ts'
 import type { Change } from './record-changes.ts'
-import type { RecordOperations } from './record-operations.ts'
+import type { Creation, RecordOperations } from './record-operations.ts'
 import type { ImportResult, RefusedLine } from './record-requests.ts'
 
 /** Limits of the lines that are stored in one unit. */
@@ -47,12 +47,15 @@ const ASSIGNED = ['id', 'version', 'created_at', 'updated_at']
 const withoutAssigned = (line: JsonObject): JsonObject =>
   Object.fromEntries(Object.entries(line).filter(([name]) => name !== 'owner_id' && !ASSIGNED.includes(name)))
 
-const ownerIn = async ({ tx }: Change, line: JsonObject, actor: Actor): Promise<number | null> => {
+/** Who owns the record of a line; `owners` are users who were found in the same unit. */
+const ownerIn = async ({ tx }: Change, line: JsonObject, actor: Actor, owners: Set<number>): Promise<number | null> => {
   if (!Object.hasOwn(line, 'owner_id')) return actor.userId
   const ownerId = line.owner_id
   if (ownerId === null) return null
+  if (typeof ownerId === 'number' && owners.has(ownerId)) return ownerId
   const owner = typeof ownerId === 'number' && Number.isSafeInteger(ownerId) ? await tx.users.findById(ownerId) : null
   if (owner === null) throw invalid([{ pointer: '/owner_id', detail: 'Expected the id of a user, or null' }])
+  owners.add(owner.id)
   return owner.id
 }
 
@@ -80,6 +83,14 @@ interface Deps {
   readonly operations: RecordOperations
   /** Runs a unit that needs space on behalf of an actor. */
   readonly adding: <T>(actor: Actor, work: (change: Change) => Promise<T>) => Promise<T>
+}
+
+/** Lines to store in one unit. */
+interface Part {
+  readonly actor: Actor
+  readonly name: string
+  readonly lines: readonly Line[]
+  readonly isDryRun: boolean
 }
 
 interface Refusal {
@@ -125,48 +136,88 @@ const createDrafting =
 export const createRecordImports = ({ catalog, unitOfWork, operations, adding }: Deps) => {
   const draftAll = createDrafting({ catalog, unitOfWork })
 
-  const importLine = async (
+  const creationOf = async (
     change: Change,
     compiled: CompiledCollection,
     { text }: Line,
     actor: Actor,
-  ): Promise<void> => {
+    owners: Set<number>,
+  ): Promise<Creation> => {
     const line = parseLine(text)
     if (compiled.stored === null && line.owner_id === null) {
       throw invalid([{ pointer: '/owner_id', detail: 'Expected the id of a user' }])
     }
-    const ownerId = await ownerIn(change, line, actor)
-    await operations.add(change, compiled, { draft: withoutAssigned(line), ownerId })
+    return { draft: withoutAssigned(line), ownerId: await ownerIn(change, line, actor, owners) }
   }
 
-  /** Stores lines in one unit, or none of them: then the first one that cannot be stored is the refusal. */
-  const attempt = async (
-    actor: Actor,
-    name: string,
-    lines: readonly Line[],
-    isDryRun: boolean,
-  ): Promise<Refusal | null> => {
-    let refusal: Refusal | null = null
+  /** Runs `store` for lines in one unit. */
+  const inUnit = async (
+    { actor, name, lines, isDryRun }: Part,
+    store: (change: Change, compiled: CompiledCollection, lines: readonly Line[]) => Promise<void>,
+  ): Promise<void> => {
     try {
       await adding(actor, async (change) => {
-        refusal = null
         const { principal } = change.authorization
         if (principal !== null) requireAdmin(principal)
-        const compiled = await catalog.find(change.tx, name)
+        await store(change, await catalog.find(change.tx, name), lines)
+        if (isDryRun) throw new RolledBack('a dry run changes nothing')
+      })
+    } catch (error) {
+      if (!(error instanceof RolledBack)) throw error
+    }
+  }
+
+  /** Stores all lines by few statements. False if that was not possible: then none of them is stored. */
+  const storeTogether = async (part: Part): Promise<boolean> => {
+    let isStored = false
+    try {
+      await inUnit(part, async (change, compiled, lines) => {
+        const owners = new Set<number>()
+        const creations: Creation[] = []
+        for (const line of lines) creations.push(await creationOf(change, compiled, line, part.actor, owners))
+        isStored = await operations.addAll(change, compiled, creations)
+      })
+    } catch (error) {
+      if (!(error instanceof AppError && LINE_CODES.has(error.code))) throw error
+      isStored = false
+    }
+    return isStored
+  }
+
+  /** Stores lines one after the other, or none of them: then the first one that cannot be stored is the refusal. */
+  const storeInTurn = async (part: Part): Promise<Refusal | null> => {
+    let refusal: Refusal | null = null
+    try {
+      await inUnit(part, async (change, compiled, lines) => {
+        refusal = null
+        const owners = new Set<number>()
         for (const line of lines) {
           try {
-            await importLine(change, compiled, line, actor)
+            await operations.add(change, compiled, await creationOf(change, compiled, line, part.actor, owners))
           } catch (error) {
             if (error instanceof AppError && LINE_CODES.has(error.code)) refusal = { line, error }
             throw error
           }
         }
-        if (isDryRun) throw new RolledBack('a dry run changes nothing')
       })
     } catch (error) {
-      if (refusal === null && !(error instanceof RolledBack)) throw error
+      if (refusal === null) throw error
     }
     return refusal
+  }
+
+  /** Stores the lines that can be stored; the refusals of all others. */
+  const storePart = async (part: Part): Promise<readonly Refusal[]> => {
+    const refusals: Refusal[] = []
+    let { lines } = part
+    if (lines.length === 0 || (await storeTogether(part))) return refusals
+    while (lines.length > 0) {
+      const refusal = await storeInTurn({ ...part, lines })
+      if (refusal === null) break
+      refusals.push(refusal)
+      lines = lines.filter((line) => line !== refusal.line)
+    }
+    return refusals
   }
 
   return async (
@@ -185,20 +236,18 @@ export const createRecordImports = ({ catalog, unitOfWork, operations, adding }:
       listed.push({ line: line.number, code: error.code, detail: error.message, faults: error.faults ?? [] })
     }
     // A collection that does not exist is an error even without lines.
-    await attempt(actor, name, [], true)
+    await storeInTurn({ actor, name, lines: [], isDryRun: true })
     const keys = isDryRun ? createImportKeys() : null
     for await (const part of inParts(lines)) {
       const { collection, records, refusals: unusable } = await draftAll(name, part, keys)
-      const refusals = [...unusable]
-      let remaining = part.filter((each) => !refusals.some(({ line }) => line === each))
-      while (remaining.length > 0) {
-        const refusal = await attempt(actor, name, remaining, isDryRun)
-        if (refusal === null) break
-        refusals.push(refusal)
-        remaining = remaining.filter((line) => line !== refusal.line)
-      }
-      created += remaining.length
-      for (const line of remaining) keys?.add(collection, records.get(line) ?? {})
+      const without = (all: readonly Line[], refusals: readonly Refusal[]) =>
+        all.filter((each) => !refusals.some(({ line }) => line === each))
+      const usable = without(part, unusable)
+      const refusedThen = await storePart({ actor, name, lines: usable, isDryRun })
+      const stored = without(usable, refusedThen)
+      const refusals = [...unusable, ...refusedThen]
+      created += stored.length
+      for (const line of stored) keys?.add(collection, records.get(line) ?? {})
       for (const refusal of refusals.sort((one, other) => one.line.number - other.line.number)) note(refusal)
     }
     return { created, refused, lines: listed }

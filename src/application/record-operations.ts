@@ -7,9 +7,17 @@ import { type NewRecord, newRecord, ownFields, patchedRecord, type StoredRecord,
 import type { Instant } from '../domain/user.ts'
 import type { Catalog, CompiledCollection } from './catalog.ts'
 import { refuse } from './record-access.ts'
-import { type Change, changeRecord, createRecord, currentRecord, deleteRecord, storeRecords } from './record-changes.ts'
+import {
+  type Change,
+  changeRecord,
+  createRecord,
+  createRecords,
+  currentRecord,
+  deleteRecord,
+  storeRecords,
+} from './record-changes.ts'
 import { followReferences } from './record-deletions.ts'
-import { checkReferences } from './record-references.ts'
+import { checkReferences, referenceFaultsOf } from './record-references.ts'
 import type { Expected, ExpectedVersion } from './record-requests.ts'
 
 interface Deps {
@@ -149,6 +157,37 @@ const createAdmission = ({ catalog, maxRecordBytes }: Deps) => {
   return { admit, replace }
 }
 
+/** Creates many records at once, for callers to whom no rule applies. */
+const createAdditions = ({ catalog, maxRecordBytes }: Deps) => {
+  const isAlone = ({ stored, references, collection }: CompiledCollection): boolean =>
+    stored !== null &&
+    stored.pending === null &&
+    stored.deletions.unfinished.length === 0 &&
+    // A record may reference one that was created just before it.
+    references.every(({ target }) => target !== collection.name)
+
+  /**
+   * Creates records of which each would be accepted alone. False if one of them would not, or if they have to be created
+   * one after the other; then nothing was changed. Throws `not_unique` if two of them, or one and a stored one, exclude
+   * each other.
+   */
+  return async (change: Change, compiled: CompiledCollection, creations: readonly Creation[]): Promise<boolean> => {
+    const { authorization, now } = change
+    if (!isAlone(compiled) || (await authorization.rule(compiled, 'create')) !== TRUE) return false
+    const records: NewRecord[] = []
+    for (const { draft, ownerId = authorization.principal?.userId ?? null } of creations) {
+      const drafted = compiled.validator.draft(draft)
+      if ('faults' in drafted || jsonBytes(drafted.record) > maxRecordBytes) return false
+      const meta = { ownerId, version: 1, createdAt: now, updatedAt: now }
+      records.push(withFields(compiled.collection, meta, drafted.record))
+    }
+    const faults = await referenceFaultsOf(authorization, catalog, compiled, records)
+    if (faults === null || faults.some((own) => own.length > 0)) return false
+    await createRecords(change, compiled, records)
+    return true
+  }
+}
+
 /** The operations of callers on records, inside a transaction. */
 export const createRecordOperations = (deps: Deps) => {
   const { admit, replace } = createAdmission(deps)
@@ -166,6 +205,7 @@ export const createRecordOperations = (deps: Deps) => {
   }
 
   return {
+    addAll: createAdditions(deps),
     /** The record, if the caller may delete it. */
     erasable,
 

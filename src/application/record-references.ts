@@ -135,6 +135,27 @@ export const checkReferences = async (
   throw new AppError('validation_failed', message, { faults })
 }
 
+/**
+ * As {@link checkReferences}, of several new records at once: the faults of each. Null if they have too many references to
+ * be checked together.
+ */
+export const referenceFaultsOf = async (
+  authorization: Authorization,
+  catalog: Catalog,
+  { references }: CompiledCollection,
+  records: readonly Fields[],
+): Promise<readonly (readonly Fault[])[] | null> => {
+  const all = records.map((record) => references.flatMap((reference) => newReferences(reference, record, null)))
+  const added = all.flat()
+  if (added.length > MAX_NEW_REFERENCES_COUNT) return null
+  const faulty = new Set(await unacceptable(added, readableTargets(authorization, catalog)))
+  return all.map((own) =>
+    own
+      .filter((reference) => faulty.has(reference))
+      .map(({ pointer, target }) => ({ pointer, detail: expectedOf(target) })),
+  )
+}
+
 /** The faults of references to what does not exist, of each of several records. */
 export const danglingReferences = async (
   tx: ReadTx,

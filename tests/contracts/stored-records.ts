@@ -100,6 +100,59 @@ export const storedRecordsContract = (engine: string, open: () => Promise<Store>
       )
     })
 
+    test('inserted together are as if each had been inserted, in their order', async () => {
+      const { store, inTx, find, list } = await openWith()
+      const text = fc.string({ unit: 'grapheme' }).filter((each) => each.isWellFormed() && !each.includes('\0'))
+      const fields = fc.record({ title: text, slug: fc.option(fc.uuid()), data: fc.dictionary(text, text) })
+      const each = fc.record({ fields, ownerId: fc.option(fc.constant(1)), createdAt: fc.nat() })
+      await store.write((tx) => tx.users.insert(userNamed('ann')))
+      await fc.assert(
+        fc.asyncProperty(fc.array(each, { maxLength: 8 }), async (given) => {
+          const drafts = given.map(({ fields, ownerId, createdAt }) =>
+            draft(JSON.parse(JSON.stringify(fields)), ownerId, createdAt),
+          )
+          const usage = () => store.read((tx) => tx.usage.bytesOf(1))
+          const before = await usage()
+          const together = await inTx((records) => records.insertAll(drafts))
+          const used = (await usage()) - before
+          expect(together.map(({ id, epoch, ...fields }) => fields)).toEqual(drafts)
+          expect(idsOf(together)).toEqual(idsOf(together).toSorted((one, other) => one - other))
+          for (const sort of ['id', 'title']) {
+            const { items } = await list({ sort: { field: sort, descending: false } })
+            expect(new Set(idsOf(items))).toEqual(new Set(idsOf(together)))
+          }
+          for (const record of together) expect(await find(record.id)).toEqual(record)
+          const removeAll = (ids: readonly number[]) =>
+            inTx(async (records) => {
+              for (const id of ids) await records.delete(id)
+            })
+          await removeAll(idsOf(together))
+          expect(await usage()).toBe(before)
+          const alone = await inTx(async (records) => {
+            const inserted: StoredRecord[] = []
+            for (const record of drafts) inserted.push(await records.insert(record))
+            return inserted
+          })
+          expect((await usage()) - before).toBe(used)
+          await removeAll(idsOf(alone))
+        }),
+        { numRuns: 6 },
+      )
+    })
+
+    test('inserted together are all refused if one has the unique values of another', async () => {
+      const { insert, inTx, list } = await openWith()
+      const { id } = await insert({ slug: 'a' })
+      for (const slugs of [
+        ['b', 'a'],
+        ['c', 'c'],
+      ]) {
+        const inserting = inTx((records) => records.insertAll(slugs.map((slug) => draft({ slug }))))
+        expect(await faultOf(inserting)).toMatchObject({ code: 'not_unique' })
+      }
+      expect(idsOf((await list({})).items)).toEqual([id])
+    })
+
     test('are found as the same transaction has changed them, and as they were after a unit that failed', async () => {
       const { store, stored, insert, inTx, find } = await openWith()
       await store.write((tx) => tx.users.insert(userNamed('ann')))

@@ -59,9 +59,14 @@ export const insertedRow = <Row>([row]: readonly Row[]): Row => {
   return row
 }
 
+const quoted = (text: string): string => `"${text.replace(/["\\]/g, '\\$&')}"`
+
 /** An array as Postgres reads it. No text may contain NUL. */
-export const textArray = (texts: readonly string[]): string =>
-  `{${texts.map((text) => `"${text.replace(/["\\]/g, '\\$&')}"`).join()}}`
+export const textArray = (texts: readonly (string | null)[]): string =>
+  `{${texts.map((text) => (text === null ? 'NULL' : quoted(text))).join()}}`
+
+export const numberArray = (numbers: readonly (number | null)[]): string =>
+  `{${numbers.map((number) => number ?? 'NULL').join()}}`
 
 /** An array of bytes as Postgres reads it. */
 export const bytesArray = (all: readonly Uint8Array[]): string =>

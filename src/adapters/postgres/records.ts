@@ -3,6 +3,7 @@ import type { Row } from '../sql/entity.ts'
 import type { QueryDatabase } from '../sql/record-source.ts'
 import type { RecordTable } from '../sql/record-table.ts'
 import { type RunStep, runAtOnce } from '../sql/step-queue.ts'
+import { oneByOne } from '../sql/stored-records.ts'
 import { ownerTerm } from '../sql/terms.ts'
 import type { UsageCounter } from '../sql/usage.ts'
 import { COLUMN_TYPES } from './column-types.ts'
@@ -136,23 +137,26 @@ export const createRecordRepository = (
     collection.search.length === 0 ? [] : [vectorOf({ ownerId, text })]
   // Other units may rely on the same records, as when they are referenced.
   const share = async (ids: readonly number[]) => (await connection.share<Row>(allOf(table), ids)).map(fromRow)
+  const insertOne: RecordRepository['insert'] = async (record) => {
+    const { ownerId, version, createdAt, updatedAt } = record
+    const epoch = present.current
+    const values = valuesOf(record)
+    const insert = record.id === undefined ? connection.insert : connection.insertUnique
+    const inserting = insert<{ id: Int8 }>(
+      statements.insert,
+      ...[...values, ownerId, version, epoch, createdAt, updatedAt, record.id ?? null],
+      ...wordsOf(ownerId, textOf(record)),
+    )
+    const inserted = await inserting.catch((error: unknown) => Promise.reject(conflictIfIdTaken(table.name, error)))
+    usage.add(ownerId, bytesOf(values))
+    return { ...record, id: int(insertedRow(inserted).id), epoch }
+  }
+
   return {
     ...createRecordReader(connection, table, { database, runStep: runAtOnce }, ROW_LOCK),
     findAll: share,
-    async insert(record) {
-      const { ownerId, version, createdAt, updatedAt } = record
-      const epoch = present.current
-      const values = valuesOf(record)
-      const insert = record.id === undefined ? connection.insert : connection.insertUnique
-      const inserting = insert<{ id: Int8 }>(
-        statements.insert,
-        ...[...values, ownerId, version, epoch, createdAt, updatedAt, record.id ?? null],
-        ...wordsOf(ownerId, textOf(record)),
-      )
-      const inserted = await inserting.catch((error: unknown) => Promise.reject(conflictIfIdTaken(table.name, error)))
-      usage.add(ownerId, bytesOf(values))
-      return { ...record, id: int(insertedRow(inserted).id), epoch }
-    },
+    insert: insertOne,
+    insertAll: oneByOne(insertOne),
     async update(record) {
       const { id, ownerId, version, updatedAt } = record
       const epoch = present.current

@@ -36,6 +36,25 @@ export const INSERT = `WITH stored AS (
   )
   SELECT id FROM stored`
 
+// collection, epoch, shape; by record: owner, version, created, updated, data, bytes, words; keys with the number of the record
+export const INSERT_ALL = `WITH given AS (
+    SELECT nextval('records_id_seq') AS id, each.* FROM unnest(
+      $4::bigint[], $5::integer[], $6::bigint[], $7::bigint[], $8::text[], $9::bigint[], $10::text[]
+    ) WITH ORDINALITY AS each (owner_id, version, created_at, updated_at, data, bytes, words, number)
+  ), stored AS (
+    INSERT INTO records (id, collection_id, owner_id, version, epoch, created_at, updated_at, data, shape, bytes,
+      words_version, words)
+    SELECT id, $1::bigint, owner_id, version, $2::text, created_at, updated_at, data, $3::integer, bytes,
+      version, words::tsvector || ${bucketsOf('id')}
+    FROM given ORDER BY number
+  ), added AS (
+    INSERT INTO record_keys (index_id, key, created_at, record_id, is_unique)
+    SELECT index_id, key, created_at, id, is_unique
+    FROM given JOIN unnest($11::bigint[], $12::bytea[], $13::boolean[], $14::bigint[])
+      AS keys (index_id, key, is_unique, number) USING (number)
+  )
+  SELECT id FROM given ORDER BY number`
+
 const setForm = (n: number): string => FORM.map((column, at) => `${column} = $${n + at}`).join(', ')
 
 // id, owner, version, epoch, updated, words, form

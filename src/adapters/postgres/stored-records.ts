@@ -7,26 +7,24 @@ import { storedLayout } from '../sql/record-layout.ts'
 import { createRecordQuery } from '../sql/record-query.ts'
 import { runAtOnce } from '../sql/step-queue.ts'
 import {
-  isSearched,
   keyChangesOf,
   keysOfRow,
   recordOfRow,
   recordsOfRows,
   requireUnmarked,
   requireUnmarkedRecords,
-  type StoredForm,
   storedFormOf,
 } from '../sql/stored-records.ts'
 import { ownerTerm } from '../sql/terms.ts'
-import { type Int8, insertedRow, int, intOrNull, type Parameter, ROW_LOCK, type Transaction } from './connection.ts'
-import { conflictIfIdTaken, LockConflict } from './errors.ts'
-import { keyParameters, removeKeys, toNotUnique } from './record-keys.ts'
+import { type Int8, int, intOrNull, ROW_LOCK, type Transaction } from './connection.ts'
+import { LockConflict } from './errors.ts'
+import { insertionsIn, refusingDuplicates, valuesOf, wordsOf } from './record-insertions.ts'
+import { keyParameters, removeKeys } from './record-keys.ts'
 import type { UnitContext } from './records.ts'
 import { readChunk, unfinishedOf } from './stored-record-readers.ts'
 import {
   ALL,
   COLUMNS,
-  INSERT,
   PREPARE,
   REFERENCING,
   REFERENCING_PRESENT,
@@ -37,7 +35,6 @@ import {
   UPDATE,
   UPDATE_WITH_KEYS,
 } from './stored-record-statements.ts'
-import { vectorOf } from './words.ts'
 
 export interface StoredRow extends Row {
   readonly id: Int8
@@ -46,18 +43,6 @@ export interface StoredRow extends Row {
   readonly created_at: Int8
   readonly bytes: Int8
 }
-
-const wordsOf = (stored: StoredCollection, ownerId: number | null, { text }: StoredForm): string | null =>
-  isSearched(stored) ? vectorOf({ ownerId, collectionId: stored.id, text }) : null
-
-/** In the order of the columns that statements set. */
-const valuesOf = ({ data, shape, next, nextShape, bytes }: StoredForm): readonly Parameter[] => [
-  data,
-  shape,
-  next,
-  nextShape,
-  bytes,
-]
 
 /** How often other records are looked for if those that were found have changed. */
 const MAX_TRIES_COUNT = 5
@@ -134,14 +119,6 @@ const repositoryOf = (
   const { epoch: present, usage } = context
   const { reader, take, rowOf } = createUnitReader(connection, stored, context, locked)
 
-  const refusingDuplicates = async <T>(work: Promise<T>): Promise<T> => {
-    try {
-      return await work
-    } catch (error) {
-      throw toNotUnique(stored, conflictIfIdTaken('records', error))
-    }
-  }
-
   const removed = (rows: readonly StoredRow[]): readonly StoredRecord[] => {
     for (const { id, owner_id, bytes } of rows) {
       usage.add(intOrNull(owner_id), -int(bytes))
@@ -168,6 +145,7 @@ const repositoryOf = (
       added.length + gone.length === 0
         ? await connection.change(UPDATE, ...values)
         : await refusingDuplicates(
+            stored,
             connection.change(
               UPDATE_WITH_KEYS,
               ...[...values, row.created_at, ...keyParameters(added), ...keyParameters(gone)],
@@ -182,24 +160,7 @@ const repositoryOf = (
 
   return {
     ...reader,
-    async insert(record, next) {
-      const { ownerId, version, createdAt, updatedAt } = record
-      const epoch = present.current
-      const form = storedFormOf(stored, record, next)
-      const isUnique = record.id !== undefined || form.keys.some(({ isUnique }) => isUnique)
-      const insert = isUnique ? connection.insertUnique : connection.insert
-      const rows = await refusingDuplicates(
-        insert<{ id: Int8 }>(
-          INSERT,
-          ...[stored.id, ownerId, version, epoch, createdAt, updatedAt, ...valuesOf(form), version],
-          wordsOf(stored, ownerId, form),
-          ...keyParameters(form.keys),
-          record.id ?? null,
-        ),
-      )
-      usage.add(ownerId, form.bytes)
-      return { ...record, id: int(insertedRow(rows).id), epoch }
-    },
+    ...insertionsIn(connection, stored, context),
     update,
     async delete(id) {
       removed(requireAllUnmarked(stored, await connection.change<StoredRow>(REMOVE, id, stored.id)))
@@ -234,6 +195,7 @@ const repositoryOf = (
       const form = storedFormOf(stored, record, next)
       const values = [id, stored.id, version, epoch, wordsOf(stored, ownerId, form), ...valuesOf(form)]
       const [before] = await refusingDuplicates(
+        stored,
         connection.change<Pick<StoredRow, 'owner_id' | 'bytes'>>(PREPARE, ...values, ...keyParameters(form.keys)),
       )
       locked.delete(id)

@@ -1,5 +1,6 @@
 import type { StoredCollection, StoredDefinition, StoredIndex } from '../../application/ports/collections.ts'
 import { type Mark, Marked, type Referrer } from '../../application/ports/deletions.ts'
+import type { RecordRepository } from '../../application/ports/records.ts'
 import type { Collection } from '../../domain/collection.ts'
 import { AppError } from '../../domain/errors.ts'
 import type { Json, JsonObject } from '../../domain/merge-patch.ts'
@@ -249,3 +250,12 @@ export const notUnique = ({ fields }: Pick<StoredIndex, 'fields'>, cause?: unkno
     ...(cause === undefined ? {} : { cause }),
   })
 }
+
+/** Inserts several records where a statement for each costs nothing more. */
+export const oneByOne =
+  (insert: RecordRepository['insert']): RecordRepository['insertAll'] =>
+  async (records) => {
+    const inserted: StoredRecord[] = []
+    for (const record of records) inserted.push(await insert(record))
+    return inserted
+  }

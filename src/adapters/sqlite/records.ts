@@ -5,6 +5,7 @@ import type { QueryDatabase } from '../sql/record-source.ts'
 import type { RecordTable } from '../sql/record-table.ts'
 import { deleteById, insertInto, updateById } from '../sql/statements.ts'
 import { type RunStep, runAtOnce } from '../sql/step-queue.ts'
+import { oneByOne } from '../sql/stored-records.ts'
 import type { UsageCounter } from '../sql/usage.ts'
 import type { Connection } from './database.ts'
 import type { PresentEpoch } from './epochs.ts'
@@ -90,27 +91,22 @@ export const createRecordRepository = (
     if (row !== null) usage.add(row.owner_id, -row.bytes)
   }
 
+  const insertOne: RecordRepository['insert'] = async (record) => {
+    const { ownerId, version, createdAt, updatedAt } = record
+    const epoch = present.current
+    const values = valuesOf(record)
+    const { lastInsertRowid } = insert.run(record.id ?? null, ownerId, ...values, version, epoch, createdAt, updatedAt)
+    const id = Number(lastInsertRowid)
+    texts?.add({ id, ownerId, text: textOf(record) })
+    usage.add(ownerId, bytesOf(values))
+    counts.add(name, 1)
+    return { ...record, id, epoch }
+  }
+
   return {
     ...createRecordReader(connection, table, { database }),
-    async insert(record) {
-      const { ownerId, version, createdAt, updatedAt } = record
-      const epoch = present.current
-      const values = valuesOf(record)
-      const { lastInsertRowid } = insert.run(
-        record.id ?? null,
-        ownerId,
-        ...values,
-        version,
-        epoch,
-        createdAt,
-        updatedAt,
-      )
-      const id = Number(lastInsertRowid)
-      texts?.add({ id, ownerId, text: textOf(record) })
-      usage.add(ownerId, bytesOf(values))
-      counts.add(name, 1)
-      return { ...record, id, epoch }
-    },
+    insert: insertOne,
+    insertAll: oneByOne(insertOne),
     async update(record) {
       const { id, ownerId, version, updatedAt } = record
       const epoch = present.current

@@ -9,6 +9,7 @@ import {
   isDeleted,
   keyChangesOf,
   keysOfRow,
+  oneByOne,
   recordOfRow,
   recordsOfRows,
   requireUnmarked,
@@ -134,9 +135,9 @@ export const createStoredRecordRepositories = (connection: Connection, parts: St
     }
   }
 
-  const repositoryOf = (stored: StoredCollection): RecordRepository => ({
-    ...readerOn(stored),
-    async insert(record, next) {
+  const insertOne =
+    (stored: StoredCollection): RecordRepository['insert'] =>
+    async (record, next) => {
       const { ownerId, version, createdAt, updatedAt } = record
       const epoch = present.current
       const form = storedFormOf(stored, record, next)
@@ -151,7 +152,12 @@ export const createStoredRecordRepositories = (connection: Connection, parts: St
       usage.add(ownerId, bytes)
       counts.add(stored, 1)
       return { ...record, id, epoch }
-    },
+    }
+
+  const repositoryOf = (stored: StoredCollection): RecordRepository => ({
+    ...readerOn(stored),
+    insert: insertOne(stored),
+    insertAll: oneByOne(insertOne(stored)),
     async update(record, next) {
       const row = statements.find.get(record.id, stored.id)
       if (row === null) throw new Error('UPDATE met no row')

@@ -41,6 +41,11 @@ export interface RecordReader {
 export interface RecordRepository extends RecordReader {
   /** Throws `not_unique`. */
   insert(record: NewRecord, next?: JsonObject): Promise<StoredRecord>
+  /**
+   * Inserts records without ids, which get them in their order, while no definition is being prepared. Throws `not_unique`
+   * if any of them is not, without telling which.
+   */
+  insertAll(records: readonly NewRecord[]): Promise<readonly StoredRecord[]>
   /** Stores fields, version and time of the change, in the current epoch. The row must exist. Throws `not_unique`. */
   update(record: StoredRecord, next?: JsonObject): Promise<StoredRecord>
   delete(id: number): Promise<void>

@@ -28,6 +28,9 @@ const BOARD = {
 }
 await admin.define('boards', BOARD)
 
+/** Records of 60 kB of which one page cannot read all. */
+const MANY_COUNT = 400
+
 /** A list of its owner, with another member, and someone who has nothing to do with it. */
 const household = async () => {
   const [ann, bob, eve] = [await skep.member(), await skep.member(), await skep.member()]
@@ -268,6 +271,27 @@ describe('a list', () => {
       422,
       expect.objectContaining({ in: 'query', pointer: '/sort', detail: expect.stringContaining('-text') }),
     ])
+  })
+
+  test('that would cost too much ends early, even empty, and its cursor leads to everything that matches', async () => {
+    const name = 'bulkies'
+    const schema = { type: 'object', properties: { text: { type: 'string', maxLength: 65_000 } } }
+    await admin.define(name, { schema, indexes: [] })
+    // What a page may read is bounded in bytes too.
+    const lines = Array.from({ length: MANY_COUNT }, (_, n) => `{"text":"${'x'.repeat(60_000)}${n}"}\n`)
+    const headers = { 'content-type': 'application/x-ndjson' }
+    const path = `/collections/${name}/records/import`
+    expect((await admin.call('POST', path, { body: lines.join(''), headers })).body).toMatchObject({ refused: 0 })
+    const query = { filter: `text.endsWith("x${MANY_COUNT - 1}")`, sort: 'id', total: 'false' }
+    let { body: page } = await admin.list(name, query)
+    expect(page.items).toEqual([])
+    expect(page.next_cursor).toBeString()
+    const found: number[] = []
+    for (let pages = 1; page.next_cursor !== null && pages < MANY_COUNT; pages++) {
+      page = (await admin.list(name, { ...query, cursor: page.next_cursor })).body
+      found.push(...page.items.map(({ id }) => id))
+    }
+    expect([found.length, page.next_cursor]).toEqual([1, null])
   })
 
   test('is read by cursor to its end, whatever it is sorted by', async () => {

@@ -82,6 +82,41 @@ describe('an import', () => {
     expect(body.lines.every(({ detail }) => detail.length > 5)).toBe(true)
   })
 
+  test('creates the other lines of a part in their order when some are not unique', async () => {
+    const name = await fresh()
+    const schema = { type: 'object', properties: { text: { type: 'string', maxLength: 10 } } }
+    await admin.define(name, { schema, indexes: [{ fields: ['text'], unique: true }] })
+    await admin.create(name, { text: 'd' })
+    const texts = ['a', 'b', 'a', 'c', 'd', 'e']
+    const { body } = await importing(name, texts.map((text) => `{"text":"${text}"}\n`).join(''))
+    expect(body).toMatchObject({ created: 4, refused: 2, lines: [{ line: 3 }, { line: 5 }] })
+    expect(body.lines.map(({ code }) => code)).toEqual(['not_unique', 'not_unique'])
+    expect((await admin.list(name, { sort: 'id' })).body.items.map(({ text }) => text)).toEqual([...'dabce'])
+  })
+
+  test('may reference the record of an earlier line', async () => {
+    const name = await fresh()
+    const schema = { type: 'object', properties: { parent: { type: ['integer', 'null'], 'x-ref': name } } }
+    await admin.define(name, { schema, indexes: [] })
+    const { body: root } = await admin.create(name, {})
+    const lines = `{"parent":${root.id}}\n{"parent":${root.id + 1}}\n`
+    expect((await importing(name, lines)).body).toMatchObject({ created: 2, refused: 0 })
+  })
+
+  test('refuses the lines whose references or owners do not exist', async () => {
+    const [lists, name] = [await fresh(), await fresh()]
+    const schema = { type: 'object', properties: { list: { type: 'integer', 'x-ref': lists } } }
+    await admin.define(name, { schema, indexes: [] })
+    const { body: list } = await admin.create(lists, { text: 'a' })
+    const lines = [{ list: list.id }, { list: 999_999 }, { list: list.id, owner_id: 999_999 }, { list: list.id }]
+    const { body } = await importing(name, lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
+    expect(body).toMatchObject({ created: 2, refused: 2 })
+    expect(body.lines).toMatchObject([
+      { line: 2, errors: [{ pointer: '/list' }] },
+      { line: 3, errors: [{ pointer: '/owner_id' }] },
+    ])
+  })
+
   test('refuses lines that are too long or not UTF-8, and continues', async () => {
     const name = await fresh()
     const long = `{"text":"${'x'.repeat(20_000)}"}`
