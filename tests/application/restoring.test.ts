@@ -1,16 +1,19 @@
 import { expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
+import { createFsBlobStore } from '../../src/adapters/fs/blob-store.ts'
 import { createSqliteTarget } from '../../src/adapters/sqlite/filling.ts'
 import { openSqliteSnapshot } from '../../src/adapters/sqlite/snapshot.ts'
 import { ENTRY } from '../../src/application/archive.ts'
 import { type ArchiveEntry, BadArchive } from '../../src/application/ports/backups.ts'
-import { restoredRows } from '../../src/application/restoring.ts'
+import { restoredRows, verifyArchive } from '../../src/application/restoring.ts'
 import {
   archiveOf,
   bytesOf,
   contentOf,
+  context,
   openTestBlobs,
   packed,
   restoreInto,
@@ -161,4 +164,34 @@ test('a restored installation does not continue the work on archives of the one 
   ]
   expect(restoredRows('jobs', jobs)).toEqual([{ kind: 'mail', state: 'queued' }])
   expect(restoredRows('backups', [{ id: 1, state: 'running' }])).toMatchObject([{ id: 1, state: 'failed' }])
+})
+
+test('a file that its store has altered is found by verification', async () => {
+  const { store: other, path: otherPath } = openTestStore()
+  const { id: ownerId } = await other.write((tx) => tx.users.insert(userNamed('bob')))
+  const { key, sha256 } = await blobs.write(streamOf(new Uint8Array(50).fill(3)))
+  const file = { ownerId, filename: 'a', contentType: 'image/png', size: 50, sha256, blobKey: key, createdAt: 1 }
+  await other.write((tx) => tx.files.insert(file))
+  const bytes = await archiveOf(openSqliteSnapshot(otherPath), blobs)
+  const folder = temporaryFolder()
+  const scratch = createFsBlobStore(folder)
+  const verifyInto = (into: typeof scratch) =>
+    verifyArchive({
+      open: () => unpacked(bytes),
+      context,
+      target: createSqliteTarget(join(temporaryFolder(), 'skep.db')),
+      blobs: into,
+      newNonce: () => 'new',
+      onProgress() {},
+    })
+  expect((await verifyInto(scratch)).manifest.files).toMatchObject({ count: 1, faulty: 0 })
+  const altering: typeof scratch = {
+    ...scratch,
+    async put(given, body) {
+      const stored = await scratch.put(given, body)
+      await writeFile(join(folder, given), new Uint8Array(50).fill(4))
+      return stored
+    },
+  }
+  expect(verifyInto(altering)).rejects.toThrow(`the target did not store the file ${key} unchanged`)
 })
