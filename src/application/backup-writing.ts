@@ -54,23 +54,70 @@ const tableEntries = async function* (source: ArchiveSource, table: string, sums
 
 type TableSum = Manifest['tables'][string]
 
+/** Files up to this size are read ahead, and so are in memory as a whole. */
+const MAX_AHEAD_BYTES = 1_048_576
+const MAX_AHEAD_COUNT = 4
+
+interface OpenedFile {
+  /** In bytes; null if nothing is kept under its key. */
+  readonly found: number | null
+  /** Null unless there are as many as there should be. */
+  readonly bytes: AsyncIterable<Uint8Array> | readonly Uint8Array[] | null
+}
+
+const openFile = async ({ blobs }: ArchiveSource, { key, size }: ArchivedFile): Promise<OpenedFile> => {
+  const found = await blobs.size(key)
+  const bytes = found === size ? await blobs.read(key, 0, size) : null
+  return { found, bytes: bytes instanceof Blob ? bytes.stream() : bytes }
+}
+
+const readWhole = async (source: ArchiveSource, file: ArchivedFile): Promise<OpenedFile> => {
+  const { found, bytes } = await openFile(source, file)
+  return { found, bytes: bytes && (await Array.fromAsync(bytes)) }
+}
+
+interface AheadFile {
+  readonly file: ArchivedFile
+  open(): Promise<OpenedFile>
+}
+
+/** Begins to read a file if it is small. */
+const readAhead = (source: ArchiveSource, file: ArchivedFile): AheadFile => {
+  if (file.size > MAX_AHEAD_BYTES) return { file, open: () => openFile(source, file) }
+  const reading = readWhole(source, file)
+  // Whoever opens it gets the error; nobody does if an earlier file fails.
+  reading.catch(() => {})
+  return { file, open: () => reading }
+}
+
+/** The files in their order, of which the next {@link MAX_AHEAD_COUNT} are being read if they are small. */
+const filesAhead = async function* (source: ArchiveSource): AsyncGenerator<AheadFile> {
+  const queue: AheadFile[] = []
+  for await (const line of source.spool.lines()) {
+    queue.push(readAhead(source, spooledFile(line)))
+    if (queue.length > MAX_AHEAD_COUNT) yield* queue.splice(0, 1)
+  }
+  yield* queue
+}
+
 /** The bytes of a file, and an entry that says why they are not those of its row, if so. */
-const fileEntries = async function* (source: ArchiveSource, file: ArchivedFile): AsyncGenerator<ArchiveEntry, boolean> {
-  const { blobs, openSha256, onFaulty } = source
+const fileEntries = async function* (
+  { openSha256, onFaulty }: ArchiveSource,
+  { file, open }: AheadFile,
+): AsyncGenerator<ArchiveEntry, boolean> {
   const { key, size, sha256 } = file
   const faulty = (why: string) => {
     onFaulty(`what is kept under ${key} ${why}`)
     return entryOf(ENTRY.faulty + key, JSON.stringify({ size, sha256, why }))
   }
-  const found = await blobs.size(key)
-  const bytes = found === size ? await blobs.read(key, 0, size) : null
+  const { found, bytes } = await open()
   if (bytes === null) {
     yield faulty(found === null || found === size ? 'is missing' : `has ${found} bytes, not ${size}`)
     return false
   }
   const digest = openSha256()
   const body = async function* () {
-    for await (const piece of bytes instanceof Blob ? bytes.stream() : bytes) {
+    for await (const piece of bytes) {
       digest.update(piece)
       yield piece
     }
@@ -91,7 +138,7 @@ const spooledFile = (line: string): ArchivedFile => {
  * bytes of every file that they name, which must not be removed meanwhile.
  */
 export const archiveEntries = async function* (source: ArchiveSource): AsyncGenerator<ArchiveEntry> {
-  const { snapshot, spool, openSha256, program, now, secret } = source
+  const { snapshot, openSha256, program, now, secret } = source
   const facts: ArchiveFacts = {
     format: 'skep-backup',
     version: ARCHIVE_VERSION,
@@ -108,10 +155,10 @@ export const archiveEntries = async function* (source: ArchiveSource): AsyncGene
 
   const files = { count: 0, bytes: 0, faulty: 0 }
   const digest = openSha256()
-  for await (const line of spool.lines()) {
-    const file = spooledFile(line)
+  for await (const ahead of filesAhead(source)) {
+    const { file } = ahead
     digest.update(lineOf(file))
-    if (!(yield* fileEntries(source, file))) files.faulty++
+    if (!(yield* fileEntries(source, ahead))) files.faulty++
     files.count++
     files.bytes += file.size
   }

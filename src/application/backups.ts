@@ -118,15 +118,22 @@ const findStored = async (tx: ReadTx, id: number): Promise<Stored> => {
   return backup
 }
 
-export const createBackups = ({ unitOfWork, archives, signer, clock, encrypts }: Deps): Backups => {
-  /** Runs `work` for an admin. */
-  const change = <T>(caller: Caller, work: (tx: Tx, admin: Caller, now: Instant) => Promise<T>): Promise<T> =>
-    unitOfWork.write(async (tx) => {
-      const now = clock.now()
-      const admin = await requireActiveActor(tx, caller, now)
-      requireAdmin(admin)
-      return work(tx, { ...admin, address: caller.address }, now)
-    })
+/** Runs `work` in a transaction for an admin. */
+const changeBy = async <T>(
+  { unitOfWork, clock }: Pick<Deps, 'unitOfWork' | 'clock'>,
+  caller: Caller,
+  work: (tx: Tx, admin: Caller, now: Instant) => Promise<T>,
+): Promise<T> =>
+  unitOfWork.write(async (tx) => {
+    const now = clock.now()
+    const admin = await requireActiveActor(tx, caller, now)
+    requireAdmin(admin)
+    return work(tx, { ...admin, address: caller.address }, now)
+  })
+
+/** Access to the archives of backups. */
+const createArchiveAccess = (deps: Deps): Pick<Backups, 'createLink' | 'open' | 'resolve'> => {
+  const { unitOfWork, archives, signer, clock } = deps
 
   const stored = ({ name, size, sha256 }: Stored): StoredArchive => ({
     name,
@@ -161,8 +168,45 @@ export const createBackups = ({ unitOfWork, archives, signer, clock, encrypts }:
   }
 
   return {
+    createLink: (caller, id, lifetimeSeconds, idempotency) =>
+      changeBy(deps, caller, (tx, admin, now) =>
+        withIdempotency(tx, admin, idempotency, now, {
+          work: () => link(tx, admin, id, lifetimeSeconds, now),
+          owners: () => [null],
+        }),
+      ),
+
+    open: (caller, id) =>
+      changeBy(deps, caller, async (tx, admin, now) => {
+        const backup = await findStored(tx, id)
+        await audit(tx, admin, 'backup.read', { subject: `backups/${id}`, now })
+        return stored(backup)
+      }),
+
+    resolve: ({ backupId, sessionId, expires }, signature, visitor) =>
+      unitOfWork.write(async (tx) => {
+        const now = clock.now()
+        const account = await tx.sessions.findAccount(sessionId)
+        if (account === null || !account.isActive || account.role !== 'admin') throw notFound('Archive')
+        const parts = { backupId, sessionId, sessionCreatedAt: account.createdAt, expires }
+        if (account.expiresAt <= now || expires * 1_000 <= now) throw notFound('Archive')
+        if (!signer.verify(parts, signature)) throw notFound('Archive')
+        const backup = await tx.backups.findById(backupId)
+        if (backup === null || !hasArchive(backup)) throw notFound('Archive')
+        const by = { ...visitor, userId: account.userId, role: account.role, sessionId }
+        await audit(tx, by, 'backup.read', { subject: `backups/${backupId}`, now })
+        return stored(backup)
+      }),
+  }
+}
+
+export const createBackups = (deps: Deps): Backups => {
+  const { unitOfWork, encrypts } = deps
+  return {
+    ...createArchiveAccess(deps),
+
     create: (caller, idempotency) =>
-      change(caller, (tx, admin, now) =>
+      changeBy(deps, caller, (tx, admin, now) =>
         withIdempotency(tx, admin, idempotency, now, {
           async work() {
             const backup = await startBackup(tx, { now, encrypts, by: admin })
@@ -184,7 +228,7 @@ export const createBackups = ({ unitOfWork, archives, signer, clock, encrypts }:
     },
 
     remove: (caller, id) =>
-      change(caller, async (tx, admin, now) => {
+      changeBy(deps, caller, async (tx, admin, now) => {
         const { state, name, leaseUntil } = await find(tx, id)
         if (state === 'running' && leaseUntil > now) throw running()
         await tx.backups.delete(id)
@@ -193,42 +237,12 @@ export const createBackups = ({ unitOfWork, archives, signer, clock, encrypts }:
       }),
 
     verify: (caller, id) =>
-      change(caller, async (tx, admin, now) => {
+      changeBy(deps, caller, async (tx, admin, now) => {
         const backup = { ...(await findStored(tx, id)), detail: 'Being verified' }
         await tx.backups.update(backup)
         await tx.jobs.enqueue({ kind: 'verify-backup', payload: { backupId: id }, now, key: `verify-backup-${id}` })
         await audit(tx, admin, 'backup.verified', { subject: `backups/${id}`, now })
         return backup
-      }),
-
-    createLink: (caller, id, lifetimeSeconds, idempotency) =>
-      change(caller, (tx, admin, now) =>
-        withIdempotency(tx, admin, idempotency, now, {
-          work: () => link(tx, admin, id, lifetimeSeconds, now),
-          owners: () => [null],
-        }),
-      ),
-
-    open: (caller, id) =>
-      change(caller, async (tx, admin, now) => {
-        const backup = await findStored(tx, id)
-        await audit(tx, admin, 'backup.read', { subject: `backups/${id}`, now })
-        return stored(backup)
-      }),
-
-    resolve: ({ backupId, sessionId, expires }, signature, visitor) =>
-      unitOfWork.write(async (tx) => {
-        const now = clock.now()
-        const account = await tx.sessions.findAccount(sessionId)
-        if (account === null || !account.isActive || account.role !== 'admin') throw notFound('Archive')
-        const parts = { backupId, sessionId, sessionCreatedAt: account.createdAt, expires }
-        if (account.expiresAt <= now || expires * 1_000 <= now) throw notFound('Archive')
-        if (!signer.verify(parts, signature)) throw notFound('Archive')
-        const backup = await tx.backups.findById(backupId)
-        if (backup === null || !hasArchive(backup)) throw notFound('Archive')
-        const by = { ...visitor, userId: account.userId, role: account.role, sessionId }
-        await audit(tx, by, 'backup.read', { subject: `backups/${backupId}`, now })
-        return stored(backup)
       }),
   }
 }

@@ -2,6 +2,7 @@ import { encodeRow, highestIdsOf, type Manifest } from './archive.ts'
 import { type ArchiveContext, type ArchiveSink, type ReadArchive, readArchive } from './backup-reading.ts'
 import { differingTables, summarizeAll, type TableSummaries } from './copy-rows.ts'
 import { type ArchiveEntry, BadArchive } from './ports/backups.ts'
+import type { StoredBlob } from './ports/blobs.ts'
 import type { Digest, EmptyTarget, MovableBlobs, OpenSha256, Row, RowLoader } from './ports/transfer.ts'
 
 export interface Restored extends ReadArchive {
@@ -78,13 +79,23 @@ const beginEpoch = async (loader: RowLoader, highest: Map<string, number>, nonce
   highest.set('epochs', id)
 }
 
+/** Throws unless the bytes that are stored are those that were written. */
+const requireStored = async (blobs: MovableBlobs, { key, size, sha256 }: StoredBlob, openSha256: OpenSha256) => {
+  const bytes = await blobs.read(key, 0, size)
+  const digest = openSha256()
+  if (bytes !== null) for await (const piece of bytes instanceof Blob ? bytes.stream() : bytes) digest.update(piece)
+  if (bytes === null || digest.end() !== sha256) throw new Error(`the target did not store the file ${key} unchanged`)
+}
+
 interface Filling {
   readonly transform: typeof restoredRows
   readonly isNewEpoch: boolean
+  /** Whether files are read again after they were written, as rows always are. */
+  readonly rereadsFiles: boolean
 }
 
 /** Fills an empty target from an archive, and throws unless it reads back the same. */
-const fill = (deps: RestoreDeps, { transform, isNewEpoch }: Filling): Promise<ReadArchive> => {
+const fill = (deps: RestoreDeps, { transform, isNewEpoch, rereadsFiles }: Filling): Promise<ReadArchive> => {
   const { open, context, target, blobs, newNonce, onProgress } = deps
   const tables = Object.keys(context.columns)
   return target.fill(async (loader) => {
@@ -100,7 +111,8 @@ const fill = (deps: RestoreDeps, { transform, isNewEpoch }: Filling): Promise<Re
           if (table === 'events') lastEvent = Number(rows.at(-1)?.cursor ?? lastEvent)
         },
         async onFile(key, body) {
-          await blobs.put(key, body)
+          const stored = await blobs.put(key, body)
+          if (rereadsFiles) await requireStored(blobs, stored, context.openSha256)
         },
         onFaulty: (key, why) => onProgress(`what was kept under ${key} ${why} when the backup was made`),
       },
@@ -139,7 +151,7 @@ export const restore = async (deps: RestoreDeps): Promise<Restored> => {
   const checked = await checkArchive(deps)
   onProgress(`Restoring ${rowsIn(checked.manifest)} rows and ${checked.manifest.files.count} files`)
   try {
-    const archive = await fill(deps, { transform: restoredRows, isNewEpoch: true })
+    const archive = await fill(deps, { transform: restoredRows, isNewEpoch: true, rereadsFiles: false })
     return { ...archive, rows: rowsIn(archive.manifest) }
   } catch (error) {
     await removeBlobs(blobs)
@@ -149,7 +161,11 @@ export const restore = async (deps: RestoreDeps): Promise<Restored> => {
 
 /** Restores an archive into a scratch target exactly as it is, and throws unless everything reads back the same. */
 export const verifyArchive = async (deps: RestoreDeps): Promise<Restored> => {
-  const { manifest, ...archive } = await fill(deps, { transform: (_, rows) => rows, isNewEpoch: false })
+  const { manifest, ...archive } = await fill(deps, {
+    transform: (_, rows) => rows,
+    isNewEpoch: false,
+    rereadsFiles: true,
+  })
   const { count, faulty } = manifest.files
   if (faulty > 0) throw new BadArchive(`${faulty} of ${count} files had no sound bytes when the backup was made`)
   return { ...archive, manifest, rows: rowsIn(manifest) }

@@ -1,7 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import pkg from '../../package.json' with { type: 'json' }
-import { collecting } from '../adapters/archive/collecting.ts'
 import { createArchiveFormat } from '../adapters/archive/format.ts'
 import { openSha256 } from '../adapters/bun/sha256.ts'
 import { createConsoleLog } from '../adapters/console/log.ts'
@@ -17,7 +16,7 @@ import { MIGRATIONS } from '../adapters/sqlite/migrate.ts'
 import { openSqliteSnapshot } from '../adapters/sqlite/snapshot.ts'
 import type { ArchiveContext } from '../application/backup-reading.ts'
 import { archiveEntries } from '../application/backup-writing.ts'
-import type { Archives } from '../application/ports/backups.ts'
+import type { ArchiveEntry, Archives } from '../application/ports/backups.ts'
 import type { RestoreDeps } from '../application/restoring.ts'
 import { verifyArchive } from '../application/restoring.ts'
 import type { BackupSettings, WriteResult } from './backup-runner.ts'
@@ -31,6 +30,24 @@ const abortable = async function* (bytes: AsyncIterable<Uint8Array>, signal: Abo
     signal.throwIfAborted()
     yield piece
   }
+}
+
+/** Bytes that pass between two collections of garbage. The collector underestimates what buffers and streams retain. */
+const MAX_GARBAGE_BYTES = 8 * 1_048_576
+
+/** Passes on the entries, and collects garbage on the way, which blocks only the thread of the backup. */
+const collectingGarbage = async function* (entries: AsyncIterable<ArchiveEntry>): AsyncGenerator<ArchiveEntry> {
+  let garbageBytes = 0
+  const passing = async function* (body: AsyncIterable<Uint8Array>) {
+    for await (const bytes of body) {
+      yield bytes
+      garbageBytes += bytes.byteLength
+      if (garbageBytes < MAX_GARBAGE_BYTES) continue
+      Bun.gc(true)
+      garbageBytes = 0
+    }
+  }
+  for await (const entry of entries) yield { ...entry, body: passing(entry.body) }
 }
 
 /** How many faults of files `detail` names. */
@@ -61,7 +78,7 @@ export const writeBackup = async (
       secret: BACKUP_KEY === undefined ? null : secret,
       onFaulty: (line) => void faults.push(line),
     })
-    const bytes = createArchiveFormat(BACKUP_KEY).pack(collecting(entries))
+    const bytes = createArchiveFormat(BACKUP_KEY).pack(collectingGarbage(entries))
     const { size, sha256 } = await archivesAt(settings, log).write(name, abortable(bytes, signal))
     const named = faults.slice(0, MAX_NAMED_COUNT).join('; ')
     return { size, sha256, detail: faults.length === 0 ? null : `${faults.length} files are not sound: ${named}` }

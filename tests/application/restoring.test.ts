@@ -1,16 +1,22 @@
 import { expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
+import { openSha256 } from '../../src/adapters/bun/sha256.ts'
+import { createFsBlobStore } from '../../src/adapters/fs/blob-store.ts'
+import { openSpool } from '../../src/adapters/fs/spool.ts'
 import { createSqliteTarget } from '../../src/adapters/sqlite/filling.ts'
 import { openSqliteSnapshot } from '../../src/adapters/sqlite/snapshot.ts'
 import { ENTRY } from '../../src/application/archive.ts'
+import { archiveEntries } from '../../src/application/backup-writing.ts'
 import { type ArchiveEntry, BadArchive } from '../../src/application/ports/backups.ts'
-import { restoredRows } from '../../src/application/restoring.ts'
+import { restoredRows, verifyArchive } from '../../src/application/restoring.ts'
 import {
   archiveOf,
   bytesOf,
   contentOf,
+  context,
   openTestBlobs,
   packed,
   restoreInto,
@@ -161,4 +167,67 @@ test('a restored installation does not continue the work on archives of the one 
   ]
   expect(restoredRows('jobs', jobs)).toEqual([{ kind: 'mail', state: 'queued' }])
   expect(restoredRows('backups', [{ id: 1, state: 'running' }])).toMatchObject([{ id: 1, state: 'failed' }])
+})
+
+test('a file that its store has altered is found by verification', async () => {
+  const { store: other, path: otherPath } = openTestStore()
+  const { id: ownerId } = await other.write((tx) => tx.users.insert(userNamed('bob')))
+  const { key, sha256 } = await blobs.write(streamOf(new Uint8Array(50).fill(3)))
+  const file = { ownerId, filename: 'a', contentType: 'image/png', size: 50, sha256, blobKey: key, createdAt: 1 }
+  await other.write((tx) => tx.files.insert(file))
+  const bytes = await archiveOf(openSqliteSnapshot(otherPath), blobs)
+  const folder = temporaryFolder()
+  const scratch = createFsBlobStore(folder)
+  const verifyInto = (into: typeof scratch) =>
+    verifyArchive({
+      open: () => unpacked(bytes),
+      context,
+      target: createSqliteTarget(join(temporaryFolder(), 'skep.db')),
+      blobs: into,
+      newNonce: () => 'new',
+      onProgress() {},
+    })
+  expect((await verifyInto(scratch)).manifest.files).toMatchObject({ count: 1, faulty: 0 })
+  const altering: typeof scratch = {
+    ...scratch,
+    async put(given, body) {
+      const stored = await scratch.put(given, body)
+      await writeFile(join(folder, given), new Uint8Array(50).fill(4))
+      return stored
+    },
+  }
+  expect(verifyInto(altering)).rejects.toThrow(`the target did not store the file ${key} unchanged`)
+})
+
+test('small files are read ahead, a few at a time, and all of them are in the archive', async () => {
+  const { store: other, path: otherPath } = openTestStore()
+  const { id: ownerId } = await other.write((tx) => tx.users.insert(userNamed('bob')))
+  for (let size = 1; size <= 20; size++) {
+    const { key, sha256 } = await blobs.write(streamOf(new Uint8Array(size).fill(size)))
+    const file = { ownerId, filename: 'a', contentType: 'image/png', size, sha256, blobKey: key, createdAt: 1 }
+    await other.write((tx) => tx.files.insert(file))
+  }
+  let begun = 0
+  let ended = 0
+  let mostBegun = 0
+  const counting: typeof blobs = {
+    ...blobs,
+    async read(...range) {
+      mostBegun = Math.max(mostBegun, ++begun - ended)
+      return blobs.read(...range)
+    },
+  }
+  const snapshot = openSqliteSnapshot(otherPath)
+  const spool = openSpool(temporaryFolder())
+  const source = { snapshot, blobs: counting, spool, openSha256, program: 'test', now: 1, secret: null, onFaulty() {} }
+  const sizes: number[] = []
+  for await (const { name, body } of archiveEntries(source)) {
+    const { length } = await bytesOf(body)
+    if (!name.startsWith(ENTRY.files)) continue
+    sizes.push(length)
+    ended++
+  }
+  await spool.close()
+  expect(sizes).toEqual(Array.from({ length: 20 }, (_, at) => at + 1))
+  expect([mostBegun > 1, mostBegun <= 5]).toEqual([true, true])
 })

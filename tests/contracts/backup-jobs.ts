@@ -1,192 +1,194 @@
 import { describe, expect, test } from 'bun:test'
 import { parseSchedule } from '../../src/adapters/env/backup-settings.ts'
+import { createFsArchives } from '../../src/adapters/fs/archives.ts'
 import { createBackupJobs } from '../../src/application/backup-jobs.ts'
 import { startBackup } from '../../src/application/backups.ts'
-import { createJobRunner, type JobHandler, type JobHandlers } from '../../src/application/job-runner.ts'
-import type { BackupRunner } from '../../src/application/ports/backups.ts'
+import { createFileJobs } from '../../src/application/file-jobs.ts'
+import { createJobRunner, type JobHandler } from '../../src/application/job-runner.ts'
+import type { WrittenArchive } from '../../src/application/ports/backups.ts'
 import type { Store } from '../../src/application/ports/persistence.ts'
 import { SERVER_ORIGIN } from '../../src/domain/audit.ts'
 import { BACKUP_LEASE_MS } from '../../src/domain/backup.ts'
+import { openTestBlobs, streamOf } from '../support/archives.ts'
 import { testClock } from '../support/clock.ts'
-import { recordingLog } from '../support/skep.ts'
+import { recordingLog, temporaryFolder } from '../support/skep.ts'
 
-interface Engine {
-  readonly name: string
-  /** The stores of two processes on one empty database. */
-  open(): Promise<readonly [Store, Store]>
-}
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+const NIGHTLY = '0 3 * * *'
+
+const nothing: JobHandler = { deadlineMs: 1_000, run: async () => {} }
 
 interface Options {
   readonly schedule?: string
   readonly keptCount?: number
-  /** Runs while an archive is written. */
-  readonly onWrite?: (signal: AbortSignal) => void | Promise<void>
 }
 
-const HOUR_MS = 3_600_000
-const NEVER = new AbortController().signal
-const nothing: JobHandler = { deadlineMs: 1_000, run: async () => {} }
-const FIRST_PAGE = { size: 100, sort: { field: 'created_at', descending: false }, from: { page: 1 } } as const
-
-/** Processes on one database, whose archives are names in a set. */
-const prepare = (stores: readonly [Store, Store]) => {
+/** Two processes on one database, which keep archives and files in the same folders. The clock begins at midnight. */
+const createProcesses = ({ one, other }: Processes, { schedule, keptCount }: Options = {}) => {
   const clock = testClock()
-  const log = recordingLog()
-  const archives = new Set<string>()
-  const [first] = stores
+  const archives = createFsArchives(temporaryFolder())
+  const blobs = openTestBlobs()
+  const writeSound = (name: string) => archives.write(name, streamOf(new Uint8Array(10)))
+  let writing: (name: string) => Promise<WrittenArchive> = writeSound
 
-  /** The jobs of one process. */
-  const startProcess = (unitOfWork: Store, { schedule, keptCount, onWrite }: Options) => {
-    const runner: BackupRunner = {
-      encrypts: false,
-      async write(name, signal) {
-        archives.add(name)
-        await onWrite?.(signal)
-        signal.throwIfAborted()
-        return { size: 1, sha256: 'ab', detail: null }
+  const processOn = (unitOfWork: Store) => {
+    const log = recordingLog()
+    const backups = createBackupJobs({
+      unitOfWork,
+      clock,
+      log,
+      archives,
+      runner: {
+        encrypts: false,
+        write: async (name) => ({ ...(await writing(name)), detail: null }),
+        verify: async () => 'Verified',
       },
-      verify: async () => 'Verified',
-    }
-    const handlers: JobHandlers = {
+      schedule: schedule === undefined ? null : parseSchedule(schedule),
+      keptCount: keptCount ?? null,
+    })
+    const { deleteBlob } = createFileJobs({ unitOfWork, blobs, clock })
+    const handlers = {
       mail: nothing,
       'password-forgotten': nothing,
       'forget-user': nothing,
       'finish-deletion': nothing,
-      'delete-blob': nothing,
       'sweep-blobs': nothing,
       'clean-up': nothing,
-      ...createBackupJobs({
-        ...{ unitOfWork, clock, log, runner, keptCount: keptCount ?? null },
-        schedule: schedule === undefined ? null : parseSchedule(schedule),
-        archives: { delete: async (name) => void archives.delete(name) },
-      }),
+      'delete-blob': { deadlineMs: 1_000, run: deleteBlob },
+      ...backups,
     }
-    return createJobRunner({ unitOfWork, handlers, clock, log, random: () => 0.5 })
-  }
-
-  /** Lets the processes do what is due, at the same time, until nothing is. */
-  const work = async (runners: readonly ReturnType<typeof startProcess>[], stop = NEVER) => {
-    for (let ran = 1; ran > 0; ) {
-      const counts = await Promise.all(
-        runners.map(async (runner) => {
-          await runner.prepare()
-          const jobs = await runner.claim(5)
-          await Promise.all(jobs.map((job) => runner.run(job, stop)))
-          return jobs.length
-        }),
-      )
-      ran = stop.aborted ? 0 : Math.max(...counts)
+    const runner = createJobRunner({ unitOfWork, handlers, clock, log, random: () => 0.5 })
+    return {
+      prepare: runner.prepare,
+      /** Works until nothing is due. */
+      async work() {
+        for (let jobs = await runner.claim(1); jobs.length > 0; jobs = await runner.claim(1)) {
+          for (const job of jobs) await runner.run(job, new AbortController().signal)
+        }
+      },
     }
   }
 
-  const begin = () =>
-    first.write((tx) => startBackup(tx, { now: clock.now(), encrypts: false, by: { ...SERVER_ORIGIN, requestId: '' } }))
-  const backups = async () => (await first.read((tx) => tx.backups.list(FIRST_PAGE))).items
-  return { clock, log, archives, startProcess, work, begin, backups }
+  const processes = [processOn(one), processOn(other)] as const
+  const work = () => Promise.all(processes.map((process) => process.work()))
+  return {
+    clock,
+    archives,
+    blobs,
+    processes,
+    work,
+    writeSound,
+    prepare: () => Promise.all(processes.map((process) => process.prepare())),
+    /** Makes a backup in the first process that is free. */
+    async backUp(write = writeSound) {
+      writing = write
+      await one.write((tx) => startBackup(tx, { now: clock.now(), encrypts: false, by: SERVER_ORIGIN }))
+      await work()
+    },
+    /** Has the job queued that removes the bytes of a deleted file. */
+    async deleteFile() {
+      const { key } = await blobs.write(streamOf(new Uint8Array(5)))
+      await one.write((tx) => tx.jobs.enqueue({ kind: 'delete-blob', payload: { key }, now: clock.now() }))
+      return key
+    },
+    /** The newest first. */
+    async backups() {
+      const sort = { field: 'created_at', descending: true } as const
+      return (await other.read((tx) => tx.backups.list({ size: 100, sort, from: { page: 1 } }))).items
+    },
+  }
 }
 
-/** What jobs do about backups, on every engine. */
-export const backupJobsContract = ({ name, open }: Engine) => {
-  describe(`jobs that make backups on ${name}`, () => {
-    test('at each time of the schedule, one of two processes makes one backup', async () => {
-      const stores = await open()
-      const { clock, startProcess, work, backups, archives } = prepare(stores)
-      const processes = stores.map((store) => startProcess(store, { schedule: '0 * * * *' }))
-      await work(processes)
+interface Processes {
+  readonly one: Store
+  readonly other: Store
+}
+
+/** What every engine promises of the jobs that make and remove backups. */
+export const backupJobsContract = (name: string, open: () => Promise<Processes>) => {
+  describe(`jobs of backups on ${name}`, () => {
+    test('make one backup at each time of the schedule, however many processes serve the database', async () => {
+      const { clock, prepare, work, backups } = createProcesses(await open(), { schedule: NIGHTLY })
+      await prepare()
+      clock.advance(3 * HOUR_MS - 1)
+      await work()
       expect(await backups()).toEqual([])
       for (const count of [1, 2, 3]) {
-        clock.advance(HOUR_MS)
-        await work(processes)
-        expect((await backups()).map(({ state }) => state)).toEqual(Array(count).fill('done'))
-        expect(archives.size).toBe(count)
+        clock.advance(count === 1 ? 1 : DAY_MS)
+        await prepare()
+        await work()
+        const made = await backups()
+        expect(made.map(({ state }) => state)).toEqual(Array(count).fill('done'))
+        expect(made[0]?.createdAt).toBe(clock.now())
       }
     })
 
-    test('the times of a schedule that was replaced pass without a backup', async () => {
-      const stores = await open()
-      const { clock, startProcess, work, backups } = prepare(stores)
-      await work([startProcess(stores[0], { schedule: '0 * * * *' })])
-      const replaced = startProcess(stores[0], { schedule: '30 5 * * *' })
-      clock.advance(5 * HOUR_MS)
-      await work([replaced])
-      expect(await backups()).toEqual([])
-      clock.advance(HOUR_MS)
-      await work([replaced])
+    test('make one backup for all the times that were missed', async () => {
+      const { clock, prepare, work, backups } = createProcesses(await open(), { schedule: NIGHTLY })
+      await prepare()
+      clock.advance(5 * DAY_MS)
+      await prepare()
+      await work()
       expect(await backups()).toHaveLength(1)
     })
 
-    test('a scheduled backup is left out while another one is running', async () => {
-      const stores = await open()
-      const { clock, log, startProcess, work, begin, backups } = prepare(stores)
-      const process = startProcess(stores[0], {
-        schedule: '0 * * * *',
-        async onWrite() {
-          clock.advance(BACKUP_LEASE_MS - 1_000)
-          await process.prepare()
-          const scheduled = (await process.claim(5)).filter(({ kind }) => kind === 'scheduled-backup')
-          for (const job of scheduled) await process.run(job, NEVER)
-          left.push(...scheduled)
-        },
-      })
-      const left: unknown[] = []
-      await work([process])
-      clock.advance(HOUR_MS - 30_000)
-      await begin()
-      await work([process])
-      expect(left).toHaveLength(1)
-      expect(await backups()).toMatchObject([{ state: 'done' }])
-      expect(log.entries.map(({ message }) => message)).toContain(
-        'a scheduled backup was left out, because one is running',
-      )
-    })
-
-    test('only the newest backups are kept, and only those that succeeded count', async () => {
-      const stores = await open()
-      const { clock, startProcess, work, begin, backups, archives } = prepare(stores)
-      let fails = false
-      const process = startProcess(stores[0], {
-        keptCount: 2,
-        onWrite() {
-          if (fails) throw new Error('no space')
-        },
-      })
-      const made: string[] = []
-      for (const failing of [false, false, false, true, false]) {
-        fails = failing
-        clock.advance(1_000)
-        await begin()
-        await work([process])
-        made.push((await backups()).at(-1)?.name ?? 'none')
+    test('keep the newest BACKUP_KEEP archives, among which no failed backup counts', async () => {
+      const { clock, backUp, backups, archives } = createProcesses(await open(), { keptCount: 2 })
+      const failing = async () => {
+        throw new Error('the disk is full')
       }
-      expect([...archives]).toEqual([made[2], made[4]].map(String))
-      expect((await backups()).map(({ name, state, detail }) => [name, state, detail])).toEqual([
-        [made[2] ?? '', 'done', null],
-        [null, 'failed', 'no space'],
-        [made[4] ?? '', 'done', null],
+      for (const write of [undefined, undefined, failing, undefined, failing]) {
+        clock.advance(DAY_MS)
+        await backUp(write)
+      }
+      const kept = await backups()
+      expect(kept.map(({ id, state }) => [id, state])).toEqual([
+        [5, 'failed'],
+        [4, 'done'],
+        [3, 'failed'],
+        [2, 'done'],
       ])
+      expect(kept[0]?.detail).toBe('the disk is full')
+      const sizes = await Promise.all(kept.map(({ name }) => (name === null ? null : archives.size(name))))
+      expect(sizes).toEqual([null, 10, null, 10])
+      expect(await archives.size('skep-20300102T000000Z-1.tar.zst')).toBeNull()
     })
 
-    test('a backup whose lease expired fails, and its archive is removed', async () => {
-      const stores = await open()
-      const { clock, startProcess, work, begin, backups, archives } = prepare(stores)
-      const onWrite = () => clock.advance(BACKUP_LEASE_MS + 1)
-      await begin()
-      await work([startProcess(stores[0], { onWrite })])
-      expect(await backups()).toMatchObject([{ state: 'failed', detail: expect.stringMatching(/^the lease expired/) }])
-      expect(archives.size).toBe(0)
+    test('keep the bytes of a deleted file until the backup has ended', async () => {
+      const { clock, blobs, processes, work, backUp, writeSound, deleteFile } = createProcesses(await open())
+      const key = await deleteFile()
+      const sizes: (number | null)[] = []
+      await backUp(async (archive) => {
+        await processes[1].work()
+        sizes.push(await blobs.size(key))
+        return writeSound(archive)
+      })
+      expect(sizes).toEqual([5])
+      clock.advance(HOUR_MS)
+      await work()
+      expect(await blobs.size(key)).toBeNull()
     })
 
-    test('a backup that a stop interrupts is begun again', async () => {
-      const stores = await open()
-      const { startProcess, work, begin, backups, archives } = prepare(stores)
-      const stopping = new AbortController()
-      const onWrite = () => stopping.abort(new Error('stopping'))
-      await begin()
-      await work([startProcess(stores[0], { onWrite })], stopping.signal)
-      expect(await backups()).toMatchObject([{ state: 'running' }])
-      await work([startProcess(stores[1], {})])
-      expect(await backups()).toMatchObject([{ state: 'done' }])
-      expect(archives.size).toBe(1)
+    test('remove the bytes when the lease of a backup has expired, and then that backup fails', async () => {
+      const { clock, archives, blobs, processes, backUp, writeSound, deleteFile, backups } = createProcesses(
+        await open(),
+      )
+      let written = ''
+      const sizes: (number | null)[] = []
+      await backUp(async (archive) => {
+        written = archive
+        clock.advance(BACKUP_LEASE_MS)
+        const key = await deleteFile()
+        await processes[1].work()
+        sizes.push(await blobs.size(key))
+        return writeSound(archive)
+      })
+      expect(sizes).toEqual([null])
+      const [failed] = await backups()
+      expect(failed).toMatchObject({ state: 'failed', name: null, size: null })
+      expect(failed?.detail).toBe('the lease expired, and files may have been removed meanwhile')
+      expect(await archives.size(written)).toBeNull()
     })
   })
 }

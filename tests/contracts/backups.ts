@@ -97,11 +97,12 @@ export const backupsContract = ({ name, open, target }: Engine) => {
         const { rows } = await contentOf(await archiveOf(await snapshot(), openTestBlobs()))
         const [one, other] = (rows.items ?? []).map(({ title }) => Number(title))
         seen.push(one === other && Number(one) >= before - 1)
-        await Bun.sleep(0)
+        // So that each archive is of another moment, however slow the writer is.
+        while (written === before) await Bun.sleep(0)
       }
       isDone = true
       await writing
-      expect(written).toBeGreaterThan(10)
+      expect(written).toBeGreaterThanOrEqual(10)
       expect(seen).toEqual(Array(10).fill(true))
     })
 

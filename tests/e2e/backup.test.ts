@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'bun:test'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { generateKey } from '../../src/adapters/archive/encryption.ts'
 import type { Fields } from '../support/call.ts'
 import { folder, run, type Server, serve } from '../support/process.ts'
+import { HAS_S3, newS3Settings } from '../support/s3.ts'
 import { PNG, upload } from '../support/uploads.ts'
 
 /** More by hand. */
@@ -108,6 +110,39 @@ describe('a backup', () => {
     }
   }, 60_000)
 })
+
+if (HAS_S3) {
+  test.each([
+    ['without BACKUP_KEY is restored, and everyone signs in again', null, 401],
+    ['with BACKUP_KEY is restored with the signing secret, and everyone stays signed in', 'key', 200],
+  ])(
+    'a backup on S3 %s',
+    async (_, kind, statusOfOldToken) => {
+      using home = folder()
+      const { FILES_URL: place = '', ...keys } = newS3Settings()
+      const archive = new URL(place)
+      archive.pathname += kind === null ? '/skep.tar.zst' : '/skep.tar.zst.age'
+      const { identity: BACKUP_KEY } = await generateKey()
+      const env = { ...keys, ...(kind !== null && { BACKUP_KEY }), ...embedded(join(home.path, 'data')) }
+      await using skep = await serve({ cwd: home.path, env })
+      const token = await register(skep)
+      const { body: item } = await skep.call('POST', '/items/', { token, json: { title: 'one' } })
+      const { body: file } = await upload(skep.call, { token, content: PNG })
+      const made = await run(['backup', '--to', archive.href], { cwd: home.path, env })
+      expect([made.code, made.stderr]).toEqual([0, ''])
+      expect(made.stdout.includes(', encrypted')).toBe(kind !== null)
+      const target = { ...env, ...embedded(join(home.path, 'restored')) }
+      const restored = await run(['restore', archive.href], { cwd: home.path, env: target })
+      expect([restored.code, restored.stderr]).toEqual([0, ''])
+      await using again = await serve({ cwd: home.path, env: target })
+      expect((await again.call('GET', `/items/${item.id}`, { token })).status).toBe(statusOfOldToken)
+      const mine = await signIn(again)
+      expect((await again.call('GET', `/items/${item.id}`, { token: mine })).body).toMatchObject({ title: 'one' })
+      expect((await again.call('GET', `/files/${file.id}/content`, { token: mine })).status).toBe(200)
+    },
+    120_000,
+  )
+}
 
 /** Creates one item after the other until the server is gone. */
 const createWriter = (skep: Server, token: string, writer: number) => {

@@ -11,7 +11,9 @@ import { archiveContext } from '../../src/main/archiving.ts'
 import { temporaryFolder } from './skep.ts'
 
 const format = createArchiveFormat(undefined)
-const context = archiveContext(new AbortController().signal)
+
+/** What this program reads archives with. */
+export const context = archiveContext(new AbortController().signal)
 
 export const streamOf = async function* (...pieces: readonly Uint8Array[]) {
   yield* pieces

@@ -1,7 +1,6 @@
 import { afterAll } from 'bun:test'
 import { createEmptyPostgresTarget, openPostgresSnapshot } from '../../../src/adapters/postgres/snapshot.ts'
 import { openPostgresStore } from '../../../src/adapters/postgres/unit-of-work.ts'
-import { backupJobsContract } from '../../contracts/backup-jobs.ts'
 import { backupsContract } from '../../contracts/backups.ts'
 import { missing, testDatabase } from '../../support/postgres.ts'
 import { openTestPostgres } from '../../support/postgres-store.ts'
@@ -24,16 +23,6 @@ if (!missing) {
           return store
         },
       }
-    },
-  })
-
-  backupJobsContract({
-    name: 'Postgres',
-    async open() {
-      const { store, url } = await openTestPostgres()
-      const other = openPostgresStore({ url, size: 2 })
-      afterAll(() => other.close(0))
-      return [store, other]
     },
   })
 }

@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { createSqliteTarget } from '../../../src/adapters/sqlite/filling.ts'
 import { openSqliteSnapshot } from '../../../src/adapters/sqlite/snapshot.ts'
 import { openSqliteStore } from '../../../src/adapters/sqlite/unit-of-work.ts'
-import { backupJobsContract } from '../../contracts/backup-jobs.ts'
 import { backupsContract } from '../../contracts/backups.ts'
 import { temporaryFolder } from '../../support/skep.ts'
 import { openTestStore } from '../../support/store.ts'
@@ -25,15 +24,5 @@ backupsContract({
         return store
       },
     }
-  },
-})
-
-backupJobsContract({
-  name: 'SQLite',
-  async open() {
-    const { store, path } = openTestStore()
-    const other = openSqliteStore({ path })
-    afterAll(() => other.close())
-    return [store, other]
   },
 })
