@@ -14,6 +14,7 @@ import { codeOf, openCollections } from '../support/collections.ts'
 import { collectionOf, deletionsLikeTheModel, reference } from '../support/deletions.ts'
 import { readEvents } from '../support/events.ts'
 import { createMailbox } from '../support/mail.ts'
+import { runsOf } from '../support/runs.ts'
 import { recordingLog, temporaryFolder } from '../support/skep.ts'
 
 const remove = (
@@ -64,7 +65,7 @@ describe('deleting a record that others reference', () => {
 test('after any deletions every reference has a target, and everything else is unchanged', async () => {
   await fc.assert(
     deletionsLikeTheModel(() => openCollections()),
-    { numRuns: 25 },
+    { numRuns: runsOf(8, 25) },
   )
 }, 120_000)
 

@@ -23,6 +23,7 @@ import {
   streamOf,
   unpacked,
 } from '../support/archives.ts'
+import { runsOf } from '../support/runs.ts'
 import { temporaryFolder } from '../support/skep.ts'
 import { openTestStore, userNamed } from '../support/store.ts'
 
@@ -103,7 +104,7 @@ test('an archive with another bit, or of another length, is refused or has the s
         expect(await isRefusedOrWhole(bytes)).not.toStartWith('unexpected')
       }
     }),
-    { numRuns: 20 },
+    { numRuns: runsOf(8, 20) },
   )
 })
 

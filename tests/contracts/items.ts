@@ -6,6 +6,7 @@ import type { Draft } from '../../src/domain/collection.ts'
 import { ITEMS } from '../../src/domain/collections/items.ts'
 import { newRecord } from '../../src/domain/record.ts'
 import { matchesWords, queryWordsOf } from '../../src/domain/words.ts'
+import { runsOf } from '../support/runs.ts'
 
 const SORTS: readonly string[] = ['created_at', 'updated_at', 'title']
 const start = { page: 1 } as const
@@ -269,7 +270,7 @@ export const itemsContract = (engine: string, open: () => Promise<Store>) => {
             expect(seen).toEqual(ids.map(({ id }) => id))
           }
         }),
-        { numRuns: 40 },
+        { numRuns: runsOf(15, 40) },
       )
     })
 
@@ -363,7 +364,7 @@ export const itemsContract = (engine: string, open: () => Promise<Store>) => {
           expect(new Set(seen).size).toBe(seen.length)
           expect([...stays].filter((id) => !seen.includes(id))).toEqual([])
         }),
-        { numRuns: 40 },
+        { numRuns: runsOf(15, 40) },
       )
     })
   })

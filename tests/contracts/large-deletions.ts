@@ -6,6 +6,7 @@ import type { JsonObject } from '../../src/domain/merge-patch.ts'
 import { codeOf, collectionsOn } from '../support/collections.ts'
 import { collectionOf, deletionsLikeTheModel, reference } from '../support/deletions.ts'
 import { readEvents } from '../support/events.ts'
+import { runsOf } from '../support/runs.ts'
 
 const text = { type: 'string', maxLength: 50 }
 
@@ -340,7 +341,7 @@ export const largeDeletionsContract = (engine: string, openStore: () => Promise<
       'have the results of small ones, where more than %i records are many',
       async (maxAffectedCount) => {
         const open = async () => collectionsOn(await openStore(), { maxAffectedCount })
-        await fc.assert(deletionsLikeTheModel(open), { numRuns: 6, endOnFailure: true })
+        await fc.assert(deletionsLikeTheModel(open), { numRuns: runsOf(2, 6), endOnFailure: true })
       },
       120_000,
     )

@@ -17,6 +17,7 @@ import type { Page, RowPosition } from '../../src/domain/page.ts'
 import { type NewRecord, newRecord, type StoredRecord } from '../../src/domain/record.ts'
 import { matchesWords, queryWordsOf } from '../../src/domain/words.ts'
 import { callers, collectionNamed, collections, conditionsOf, fieldsOf, LISTS, NOW } from '../support/expressions.ts'
+import { runsOf } from '../support/runs.ts'
 import { userNamed } from '../support/store.ts'
 
 /** Ids that exist, of users and of lists. Values of references go up to 3. */
@@ -183,7 +184,11 @@ const allPages = async (store: Store, storage: RecordStorage, query: RecordQuery
  * What every engine promises of lists with conditions: they are what testing every record in memory gives, in every order
  * and paged in any way.
  */
-export const recordQueriesContract = (engine: string, open: () => Promise<Store>, { numRuns = 200 } = {}) => {
+export const recordQueriesContract = (
+  engine: string,
+  open: () => Promise<Store>,
+  { numRuns = runsOf(60, 200) } = {},
+) => {
   describe(`lists by conditions of ${engine}`, () => {
     let names = 0
     const define = (store: Store, collection: Collection) =>

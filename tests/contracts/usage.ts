@@ -5,6 +5,7 @@ import { ITEMS } from '../../src/domain/collections/items.ts'
 import type { JsonObject } from '../../src/domain/merge-patch.ts'
 import { newRecord, type StoredRecord } from '../../src/domain/record.ts'
 import { itemEvent, readEvents } from '../support/events.ts'
+import { runsOf } from '../support/runs.ts'
 import { userNamed } from '../support/store.ts'
 
 interface Harness {
@@ -172,7 +173,7 @@ export const usageContract = (engine: string, open: Open, migration: string) => 
           const storedBytes = new Map(rows.map(({ user_id, bytes }) => [Number(user_id), Number(bytes)]))
           for (const userId of owners) expect(await used(store, userId)).toBe(storedBytes.get(userId) ?? 0)
         }),
-        { numRuns: 40, examples: [[REUSED_ID], [ERASED_AT_ONCE]] },
+        { numRuns: runsOf(15, 40), examples: [[REUSED_ID], [ERASED_AT_ONCE]] },
       )
     })
 

@@ -1,5 +1,6 @@
 import { afterAll } from 'bun:test'
 import { rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { createRedisConnection, type RedisConnection } from '../../src/adapters/redis/connection.ts'
 import { createNamespace, type Namespace } from '../../src/adapters/redis/namespace.ts'
@@ -23,6 +24,8 @@ export interface RedisServer {
   /** Stops it without a word to those who are connected. */
   freeze(): void
   thaw(): void
+  /** While it is not started: resolves when its port has turned away so many connections. */
+  refuse(connections: number): Promise<void>
   /** Runs one command on a connection of its own. */
   command(name: string, ...args: string[]): Promise<unknown>
 }
@@ -61,6 +64,18 @@ export const redisServer = async (options: readonly string[] = [], password = ''
     command,
     freeze: () => child?.kill('SIGSTOP'),
     thaw: () => child?.kill('SIGCONT'),
+    async refuse(connections) {
+      const refused = Promise.withResolvers<void>()
+      let left = connections
+      const closed = createServer((socket) => {
+        socket.on('error', () => {})
+        socket.destroy()
+        if (--left === 0) refused.resolve()
+      })
+      await new Promise<void>((listening) => closed.listen(port, '127.0.0.1', listening))
+      await refused.promise
+      await new Promise((done) => closed.close(done))
+    },
     async start() {
       const started = Bun.spawn([PROGRAM, ...own, ...secret, ...options], { stdout: 'pipe', stderr: 'ignore' })
       child = started

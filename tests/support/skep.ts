@@ -8,7 +8,8 @@ import type { Log, LogFields, LogLevel } from '../../src/application/ports/syste
 import { openBlobs } from '../../src/main/choices.ts'
 import { type RunningSkep, type StartOptions, start } from '../../src/main.ts'
 import { type Answer, type Call, callAt, type Fields } from './call.ts'
-import { stackOf } from './stack.ts'
+import { createMigratedDatabase } from './migrated.ts'
+import { isShared, stackOf } from './stack.ts'
 
 /** A folder that is gone when the tests of this file are done. */
 export const temporaryFolder = (): string => {
@@ -106,6 +107,8 @@ export const startSkep = async (
   const defaults = { DATA_DIR: dataDir, PORT: '0', RATE_LIMIT: 'off', RATE_LIMIT_AUTH: 'off', SHUTDOWN_TIMEOUT: '2s' }
   const log = recordingLog()
   const stack = await stackOf(dataDir, environment)
+  const isEmbedded = !isShared && environment.DATABASE_URL === undefined
+  if (isEmbedded && environment.DATA_DIR === undefined) createMigratedDatabase(join(dataDir, 'skep.db'))
   const { settings, shown } = validSettings({ ...defaults, ...stack, ...environment })
   const running = await start({ settings, shownSettings: shown, log, passwords: quickPasswords(), ...overrides })
   const call = <T = Fields>(method: string, path: string, options?: Call) =>

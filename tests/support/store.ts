@@ -1,13 +1,13 @@
 import { afterAll } from 'bun:test'
 import { join } from 'node:path'
 import { type Connection, openWriter } from '../../src/adapters/sqlite/database.ts'
-import { migrate } from '../../src/adapters/sqlite/migrate.ts'
 import { openSqliteStore } from '../../src/adapters/sqlite/unit-of-work.ts'
 import type { Wal } from '../../src/adapters/sqlite/wal-sync.ts'
 import type { StoreOptions } from '../../src/application/ports/engine.ts'
 import type { Store } from '../../src/application/ports/persistence.ts'
 import type { NewSession } from '../../src/domain/session.ts'
 import type { NewUser } from '../../src/domain/user.ts'
+import { createMigratedDatabase } from './migrated.ts'
 import { temporaryFolder } from './skep.ts'
 
 export interface TestStore {
@@ -28,9 +28,7 @@ interface Options extends StoreOptions {
 /** A migrated database in a temporary folder, open for reading and writing. */
 export const openTestStore = ({ wrap, wal, ...options }: Options = {}): TestStore => {
   const path = join(temporaryFolder(), 'skep.db')
-  const fresh = openWriter(path)
-  migrate(fresh.database)
-  fresh.close()
+  createMigratedDatabase(path)
   let current: Connection | null = null
   const store = openSqliteStore({
     path,

@@ -3,6 +3,8 @@ import { connect, createServer, type Socket } from 'node:net'
 /** Stands between a client and a server, and can be a network that fails. */
 export interface TcpProxy extends AsyncDisposable {
   readonly url: string
+  /** How much came from the server and was passed on. */
+  receivedBytes(): number
   /** Ends every connection, and lets no other in. */
   cut(): void
   /** Lets no other in; resolves when the first was turned away. */
@@ -18,6 +20,7 @@ export const startTcpProxy = async (target: string): Promise<TcpProxy> => {
   const open = new Set<Socket>()
   let whole = true
   let turnedAway = () => {}
+  let receivedBytes = 0
   const server = createServer((near) => {
     if (!whole) {
       near.on('close', () => turnedAway())
@@ -25,6 +28,9 @@ export const startTcpProxy = async (target: string): Promise<TcpProxy> => {
       return
     }
     const far = connect(Number(port), hostname)
+    far.on('data', ({ byteLength }: Buffer) => {
+      receivedBytes += byteLength
+    })
     for (const [one, other] of [
       [near, far],
       [far, near],
@@ -47,6 +53,7 @@ export const startTcpProxy = async (target: string): Promise<TcpProxy> => {
   }
   return {
     url: `http://127.0.0.1:${address.port}`,
+    receivedBytes: () => receivedBytes,
     cut,
     refuse() {
       whole = false

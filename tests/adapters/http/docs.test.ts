@@ -7,7 +7,7 @@ import { unusable } from '../../../src/adapters/http/docs/unusable.ts'
 import { COLLECTIONS } from '../../../src/domain/collections/index.ts'
 import type { Call, Fields } from '../../support/call.ts'
 import { document, nodesIn, type Operation, operations, responseOf } from '../../support/openapi.ts'
-import { startSkep, temporaryFolder } from '../../support/skep.ts'
+import { startSkep } from '../../support/skep.ts'
 
 const statusesOf = ({ node }: Operation) => Object.keys(nodeAt(node, 'responses'))
 
@@ -21,18 +21,14 @@ const operationAt = (method: string, path: string): Operation => {
 }
 
 test('the server serves what the command writes', async () => {
-  const out = join(temporaryFolder(), 'openapi.json')
   const main = join(import.meta.dir, '../../../src/main.ts')
-  const run = (...args: readonly string[]) => Bun.spawnSync([process.execPath, main, 'openapi', ...args])
   const skep = await startSkep()
   const served = await skep.call('GET', '//openapi.json')
   expect(served.status).toBe(200)
   expect(served.headers.get('content-type')).toBe('application/json')
-  const printed = run().stdout.toString()
+  const printed = Bun.spawnSync([process.execPath, main, 'openapi']).stdout.toString()
   expect(JSON.parse(printed)).toEqual(served.body)
   expect(printed).toEndWith('}\n')
-  expect(run('--out', out).exitCode).toBe(0)
-  expect(await Bun.file(out).text()).toBe(printed)
 })
 
 test('every route of the program appears, and nothing else', () => {

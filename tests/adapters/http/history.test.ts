@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { createFirstAdmin } from '../../support/admin.ts'
 import { createMailbox } from '../../support/mail.ts'
+import { runsOf } from '../../support/runs.ts'
 import { callsOf, defineShopping, type PageBody, type ProblemBody, type RecordBody } from '../../support/shopping.ts'
 import { signIn, startSkep } from '../../support/skep.ts'
 import { until } from '../../support/until.ts'
@@ -296,6 +297,6 @@ test('a revert to any version of any record yields that version, whatever happen
         known.set(body.version, fieldsOf(body))
       }
     }),
-    { numRuns: 40 },
+    { numRuns: runsOf(15, 40) },
   )
 })

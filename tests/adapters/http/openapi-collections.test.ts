@@ -265,7 +265,7 @@ describe('the document of many collections', () => {
   }
 
   test('is made in turns of the event loop, and once for the same definitions', async () => {
-    const all = Array.from({ length: 300 }, (_, n) => stored(n + 1, {}))
+    const all = Array.from({ length: 100 }, (_, n) => stored(n + 1, {}))
     const { current, turns } = describing(all)
     const first = await current()
     const needed = turns()

@@ -15,6 +15,7 @@ import {
   replacedAt,
   valueAt,
 } from '../../support/definitions.ts'
+import { runsOf } from '../../support/runs.ts'
 
 const validatorOf = (properties: JsonObject, required: readonly string[] = []) =>
   compileValidator(collectionOf(definitionWith(properties, {}, { required })))
@@ -211,7 +212,7 @@ test('input that fits the schema creates a record that fits it', () => {
         if ('record' in result) expect(validator.faultsOf(result.record)).toEqual([])
       },
     ),
-    { numRuns: 300 },
+    { numRuns: runsOf(100, 300) },
   )
 })
 
@@ -267,6 +268,6 @@ test('any value is accepted or refused as by an independent implementation, at t
         expect(faults.length > 0).toBe(expected.size > 0)
       },
     ),
-    { numRuns: 400 },
+    { numRuns: runsOf(100, 400) },
   )
 })

@@ -12,6 +12,9 @@ setDefaultTimeout(30_000)
 const skip = needsRedisServer !== ''
 const rate = { limit: 2, windowMs: 60_000 }
 
+/** One for commands, one for subscriptions. */
+const CONNECTIONS_PER_TRY_COUNT = 2
+
 /** All that a process has of a Redis. */
 const openProcess = (url: string, secret?: string) => {
   const { connection, namespace, log } = openConnection(url, secret)
@@ -58,8 +61,7 @@ describe.skipIf(skip)(`the connection to Redis${needsRedisServer}`, () => {
     await connection.start()
     expect(connection.isUp()).toBe(false)
     expect((await limiter.take('a', rate)).remaining).toBe(1)
-    // Many tries, past those after which a client of Bun gives up.
-    await Bun.sleep(3_000)
+    await server.refuse(4 * CONNECTIONS_PER_TRY_COUNT)
     expect(log.entries.map(({ level }) => level)).toEqual(['warn'])
     await server.start()
     await until(connection.isUp)
@@ -160,7 +162,10 @@ describe.skipIf(skip)(`the connection to Redis${needsRedisServer}`, () => {
     await server.start()
     const { connection, log } = openProcess(server.url.replace('the-right-one', 'hunter2'))
     await connection.start()
-    await Bun.sleep(1_000)
+    await until(async () => {
+      const refusals = /errorstat_WRONGPASS:count=(\d+)/.exec(String(await server.command('INFO', 'errorstats')))
+      return Number(refusals?.[1] ?? 0) >= 4 * CONNECTIONS_PER_TRY_COUNT
+    })
     expect(connection.isUp()).toBe(false)
     expect(log.entries).toHaveLength(1)
     expect(log.entries[0]).toMatchObject({ level: 'warn', fields: { reason: 'wrong user or password in REDIS_URL' } })

@@ -2,10 +2,9 @@ import { Database } from 'bun:sqlite'
 import { afterAll, expect, test } from 'bun:test'
 import { closeSync, openSync, rmSync, statSync, symlinkSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { openWriter } from '../../../src/adapters/sqlite/database.ts'
-import { migrate } from '../../../src/adapters/sqlite/migrate.ts'
 import { openSqliteStore } from '../../../src/adapters/sqlite/unit-of-work.ts'
 import { openWal, type Wal } from '../../../src/adapters/sqlite/wal-sync.ts'
+import { createMigratedDatabase } from '../../support/migrated.ts'
 import { temporaryFolder } from '../../support/skep.ts'
 import { openTestStore, userNamed } from '../../support/store.ts'
 
@@ -97,9 +96,7 @@ test('a unit that writes nothing does not wait for the disk', async () => {
 
 test('a failed sync is reported, and its commit is never acknowledged or visible', async () => {
   const path = join(temporaryFolder(), 'skep.db')
-  const fresh = openWriter(path)
-  migrate(fresh.database)
-  fresh.close()
+  createMigratedDatabase(path)
   const disk = slowDisk()
   const { promise: lost, resolve: onLost } = Promise.withResolvers<Error>()
   // Not closed: a process in which this happens ends.

@@ -1,10 +1,9 @@
 import { afterAll, expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { openWriter } from '../../../src/adapters/sqlite/database.ts'
-import { migrate } from '../../../src/adapters/sqlite/migrate.ts'
 import { openSqliteStore } from '../../../src/adapters/sqlite/unit-of-work.ts'
 import { openWal, type Wal } from '../../../src/adapters/sqlite/wal-sync.ts'
 import { createLockMemory, isReached, openWritersLock } from '../../../src/adapters/sqlite/writers-lock.ts'
+import { createMigratedDatabase } from '../../support/migrated.ts'
 import { temporaryFolder } from '../../support/skep.ts'
 import { userNamed } from '../../support/store.ts'
 
@@ -128,9 +127,7 @@ const createDisk = (path: string) => {
 /** Stores on one database, as threads have them; the first has a disk that the test controls. */
 const openStores = (count: number) => {
   const path = join(temporaryFolder(), 'skep.db')
-  const fresh = openWriter(path)
-  migrate(fresh.database)
-  fresh.close()
+  createMigratedDatabase(path)
   const { lockOf } = openLocks(count)
   const disk = createDisk(path)
   const stores = Array.from({ length: count }, (_, thread) =>

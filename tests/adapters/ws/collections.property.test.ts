@@ -7,7 +7,7 @@ import { type LiveMember, startLiveCollections } from '../../support/live-collec
 import type { Frame, TestSocket } from '../../support/socket.ts'
 
 /** How long the test looks for a counterexample. The first run always ends. */
-const SEARCH_MS = Number(process.env.TEST_SEARCH_MS ?? 4_000)
+const SEARCH_MS = Number(process.env.TEST_SEARCH_MS ?? 2_000)
 const MAX_RUNS_COUNT = 2_000
 const DEADLINE_MS = 10_000
 const MAX_CONCURRENT_COUNT = 6

@@ -2,6 +2,7 @@ import { afterAll, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { createFirstAdmin } from '../../support/admin.ts'
 import { OF_ITEMS, readEvents } from '../../support/events.ts'
+import { runsOf } from '../../support/runs.ts'
 import { type Member, startSkep } from '../../support/skep.ts'
 import { type Frame, openSocket, positionOf, type TestSocket } from '../../support/socket.ts'
 import { openStoreOf } from '../../support/stack.ts'
@@ -175,6 +176,6 @@ test('each event comes once and in order, however a client comes and goes while 
         )
       }
     }),
-    { numRuns: 30, endOnFailure: true },
+    { numRuns: runsOf(10, 30), endOnFailure: true },
   )
 }, 120_000)
