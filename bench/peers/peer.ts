@@ -77,9 +77,9 @@ export interface Peer {
   readonly api: Api
   /**
    * Installs it into a folder that outlives the run, unless it is there already; answers why not, where something is
-   * missing.
+   * missing. Rejects when it would have to be installed and must not be.
    */
-  install(scratch: string): Promise<Installed | string>
+  install(scratch: string, mayInstall: boolean): Promise<Installed | string>
 }
 
 export interface Running {
@@ -93,7 +93,7 @@ export interface Running {
 const START_TIMEOUT_MS = 20_000
 const REQUEST_TIMEOUT_MS = 20_000
 /** Of a command that installs or prepares a peer. */
-const RUN_TIMEOUT_MS = 300_000
+const RUN_TIMEOUT_MS = 900_000
 const POLL_MS = 1
 const ENDED_BY_SIGTERM = 143
 
@@ -125,6 +125,7 @@ export const run = async (
 export const installOnce = async (
   folder: string,
   manifests: readonly string[],
+  mayInstall: boolean,
   install: () => Promise<string>,
 ): Promise<string> => {
   const marker = join(folder, 'installed.json')
@@ -133,6 +134,7 @@ export const installOnce = async (
     const { manifest, version } = JSON.parse(readFileSync(marker, 'utf8')) as { manifest: string; version: string }
     if (manifest === wanted) return version
   }
+  if (!mayInstall) throw new Error('not installed: bun run bench peers --install')
   // What was left half installed would not become whole.
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })

@@ -50,12 +50,12 @@ export const pocketbase: Peer = {
     totalOf: (answer) => (answer as { totalItems: unknown }).totalItems,
     live: 'pocketbase',
   },
-  async install(scratch) {
+  async install(scratch, mayInstall) {
     if (Bun.which('go') === null) return 'go is not on the PATH'
     const folder = join(scratch, 'pocketbase')
     const program = join(folder, 'peer')
     const sources = ['main.go', 'go.mod'].map((name) => join(SOURCE, name))
-    const version = await installOnce(folder, sources, async () => {
+    const version = await installOnce(folder, sources, mayInstall, async () => {
       for (const path of sources) copyFileSync(path, join(folder, basename(path)))
       await run(['go', 'mod', 'tidy'], { cwd: folder })
       await run(['go', 'build', '-ldflags', '-s -w', '-o', program, '.'], { cwd: folder, env: { CGO_ENABLED: '0' } })

@@ -116,8 +116,8 @@ const skip = (name: string, error: unknown): void => {
 
 const installedPeers: { readonly peer: Peer; readonly installed: Installed }[] = []
 for (const peer of peers) {
-  progress(`${peer.name}: installing, unless it is`)
-  const installed = await peer.install(scratch).catch((error: unknown) => String(error))
+  progress(`${peer.name}: ${values.install ? 'installing, unless it is' : 'looking for it'}`)
+  const installed = await peer.install(scratch, values.install).catch((error: unknown) => String(error))
   if (typeof installed === 'string') skip(peer.name, installed)
   else installedPeers.push({ peer, installed })
 }

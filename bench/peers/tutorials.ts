@@ -37,13 +37,13 @@ export const fastapi: Peer = {
     }),
     live: null,
   },
-  async install(scratch) {
+  async install(scratch, mayInstall) {
     const python = Bun.which('python3')
     if (python === null) return 'python3 is not on the PATH'
     const venv = join(scratch, 'fastapi')
     const source = join(import.meta.dir, 'fastapi')
     const requirements = join(source, 'requirements.txt')
-    const version = await installOnce(venv, [requirements], async () => {
+    const version = await installOnce(venv, [requirements], mayInstall, async () => {
       await run([python, '-m', 'venv', venv], { cwd: scratch })
       await run([join(venv, 'bin/pip'), 'install', '--quiet', '-r', requirements], { cwd: scratch })
       const show = await run([join(venv, 'bin/pip'), 'show', 'fastapi'], { cwd: scratch })
@@ -69,13 +69,13 @@ export const fastify: Peer = {
     list,
   },
   api: { ...api, live: null },
-  async install(scratch) {
+  async install(scratch, mayInstall) {
     const node = Bun.which('node')
     if (node === null || Bun.which('npm') === null) return 'node or npm is not on the PATH'
     const folder = join(scratch, 'fastify')
     const source = join(import.meta.dir, 'fastify')
     const sources = ['package.json', 'main.cjs'].map((name) => join(source, name))
-    const version = await installOnce(folder, sources, async () => {
+    const version = await installOnce(folder, sources, mayInstall, async () => {
       for (const path of sources) copyFileSync(path, join(folder, basename(path)))
       await run(['npm', 'install', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: folder })
       const installed: { version: string } = await Bun.file(join(folder, 'node_modules/fastify/package.json')).json()
