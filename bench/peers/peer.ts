@@ -111,6 +111,8 @@ export const run = async (
       stdout: 'pipe',
       stderr: 'pipe',
       timeout: RUN_TIMEOUT_MS,
+      // npm does not end by a signal that it can catch while it compiles.
+      killSignal: 'SIGKILL',
     }),
   )
   const [output, complaint] = await Promise.all([child.stdout.text(), child.stderr.text()])
