@@ -12,6 +12,7 @@ import { renderTable } from './lib/table.ts'
 import { wrkVersion } from './lib/wrk.ts'
 
 const USAGE = `bun run bench [CASE...] [options]
+bun run bench peers [options]    beside other servers; see: bun run bench peers --help
   --binary         put load on dist/skep instead of the source
   --rounds N       pairs of measurements a case (default 5)
   --seconds N      length of one measurement (default 2)
@@ -60,6 +61,11 @@ const pickCases = (names: readonly string[]): readonly Case[] => {
   return names.length === 0 ? CASES : CASES.filter(({ name }) => names.includes(name))
 }
 
+// The comparison with peers has settings and results of its own.
+if (Bun.argv[2] === 'peers') {
+  await import('./peers/run.ts')
+  process.exit(0)
+}
 const { values, positionals } = readArguments()
 if (values.help || values.list) {
   console.log(values.help ? USAGE : CASES.map(({ name, about }) => `${name.padEnd(22)} ${about}`).join('\n'))

@@ -7,7 +7,7 @@ import { percentile } from '../lib/statistics.ts'
 
 export interface NotesLiveInput {
   readonly url: string
-  readonly kind: 'skep' | 'pocketbase' | 'publish'
+  readonly kind: 'skep' | 'pocketbase' | 'trailbase' | 'publish'
   readonly token: string
   /** Where notes are created; `{n}` in the body stands for the number of a note. */
   readonly create: { readonly path: string; readonly body: string }
@@ -58,26 +58,28 @@ const openSocket = async (path: string, hello: string | null): Promise<void> => 
   await socket.received(2)
 }
 
+/** Calls `onMessage` with each message of a stream of SSE, which is not to end. */
+const readEvents = async (body: ReadableStream<Uint8Array>, onMessage: (message: string) => void): Promise<void> => {
+  const decoder = new TextDecoder()
+  let rest = ''
+  for await (const piece of body) {
+    const messages = (rest + decoder.decode(piece, { stream: true })).split('\n\n')
+    rest = messages.pop() ?? ''
+    for (const message of messages) onMessage(message)
+  }
+  fail('a stream ended')
+}
+
 /** PocketBase sends events as SSE: it names the client first, which then says what it wants. */
 const openStream = async (): Promise<void> => {
   const response = await fetch(`${url}/api/realtime`)
   if (response.body === null) throw new Error('no stream')
   const named = Promise.withResolvers<string>()
-  const read = async (body: ReadableStream<Uint8Array>) => {
-    const decoder = new TextDecoder()
-    let rest = ''
-    for await (const piece of body) {
-      const messages = (rest + decoder.decode(piece, { stream: true })).split('\n\n')
-      rest = messages.pop() ?? ''
-      for (const message of messages) {
-        const clientId = /"clientId":"([^"]+)"/.exec(message)?.[1]
-        if (clientId === undefined) onText(message)
-        else named.resolve(clientId)
-      }
-    }
-    fail('a stream ended')
-  }
-  void read(response.body)
+  void readEvents(response.body, (message) => {
+    const clientId = /"clientId":"([^"]+)"/.exec(message)?.[1]
+    if (clientId === undefined) onText(message)
+    else named.resolve(clientId)
+  })
   const subscribed = await fetch(`${url}/api/realtime`, {
     method: 'POST',
     headers: { authorization, 'content-type': 'application/json' },
@@ -86,10 +88,18 @@ const openStream = async (): Promise<void> => {
   if (!subscribed.ok) fail(`a subscription was answered ${subscribed.status}`)
 }
 
+/** TrailBase sends events as SSE to whoever asks for them. */
+const openRecords = async (): Promise<void> => {
+  const response = await fetch(`${url}${create.path}/subscribe/*`, { headers: { authorization } })
+  if (!response.ok || response.body === null) return fail(`a subscription was answered ${response.status}`)
+  void readEvents(response.body, onText)
+}
+
 const OPEN = {
   skep: () => openSocket('/ws/bench', JSON.stringify({ type: 'subscribe', topic: 'notes' })),
   publish: () => openSocket('/ws', null),
   pocketbase: openStream,
+  trailbase: openRecords,
 } as const
 
 for (let opened = 0; opened < subscribers; opened++) await OPEN[kind]()

@@ -1,4 +1,7 @@
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { freePort } from '../../tests/support/port.ts'
+import { track } from '../lib/cleanup.ts'
 import { type Core, pinned } from '../lib/cores.ts'
 import { spawnProgram } from '../lib/server.ts'
 
@@ -40,10 +43,12 @@ export interface Api {
   list(withTotal: boolean): string
   /** The cheapest 20 below a price, without a total. */
   cheaperThan(price: number): string
+  /** The id of a note, out of the answer to its creation. */
+  idOf(answer: unknown): string | number
   /** Of an answer to a list. */
   totalOf(answer: unknown): unknown
   /** How subscribers hear of new notes; null where there is nothing of the kind. */
-  readonly live: 'skep' | 'pocketbase' | 'publish' | null
+  readonly live: 'skep' | 'pocketbase' | 'trailbase' | 'publish' | null
 }
 
 /** What is to be known beside the figures. */
@@ -70,8 +75,11 @@ export interface Peer {
   readonly name: string
   readonly promises: Promises
   readonly api: Api
-  /** Installs it into a folder that outlives the run; answers why not, where something is missing. */
-  install(scratch: string): Promise<Installed | string>
+  /**
+   * Installs it into a folder that outlives the run, unless it is there already; answers why not, where something is
+   * missing. Rejects when it would have to be installed and must not be.
+   */
+  install(scratch: string, mayInstall: boolean): Promise<Installed | string>
 }
 
 export interface Running {
@@ -83,6 +91,9 @@ export interface Running {
 }
 
 const START_TIMEOUT_MS = 20_000
+const REQUEST_TIMEOUT_MS = 20_000
+/** Of a command that installs or prepares a peer. */
+const RUN_TIMEOUT_MS = 900_000
 const POLL_MS = 1
 const ENDED_BY_SIGTERM = 143
 
@@ -92,14 +103,50 @@ export const run = async (
   options: { readonly cwd: string; readonly env?: Readonly<Record<string, string>> },
 ): Promise<string> => {
   const { cwd, env } = options
-  const child = Bun.spawn([...command], { cwd, env: { ...process.env, ...env }, stdout: 'pipe', stderr: 'pipe' })
+  const child = track(
+    Bun.spawn([...command], {
+      cwd,
+      env: { ...process.env, ...env },
+      stdin: 'ignore',
+      stdout: 'pipe',
+      stderr: 'pipe',
+      timeout: RUN_TIMEOUT_MS,
+      // npm does not end by a signal that it can catch while it compiles.
+      killSignal: 'SIGKILL',
+    }),
+  )
   const [output, complaint] = await Promise.all([child.stdout.text(), child.stderr.text()])
   if ((await child.exited) !== 0) throw new Error(`${command.join(' ')} failed: ${output}${complaint}`)
   return output
 }
 
+/**
+ * Installs into `folder`, or answers the version that is installed there already, for as long as the files that tell
+ * what to install stay the same.
+ */
+export const installOnce = async (
+  folder: string,
+  manifests: readonly string[],
+  mayInstall: boolean,
+  install: () => Promise<string>,
+): Promise<string> => {
+  const marker = join(folder, 'installed.json')
+  const wanted = manifests.map((path) => readFileSync(path, 'utf8')).join('\n')
+  if (existsSync(marker)) {
+    const { manifest, version } = JSON.parse(readFileSync(marker, 'utf8')) as { manifest: string; version: string }
+    if (manifest === wanted) return version
+  }
+  if (!mayInstall) throw new Error('not installed: bun run bench peers --install')
+  // What was left half installed would not become whole.
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  const version = await install()
+  await Bun.write(marker, JSON.stringify({ manifest: wanted, version }))
+  return version
+}
+
 const isAnswered = (url: string): Promise<boolean> =>
-  fetch(url).then(
+  fetch(url, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) }).then(
     async (response) => {
       await response.text()
       return response.ok
@@ -119,8 +166,10 @@ export const startPeer = async (
   const from = performance.now()
   const program = spawnProgram(options)
   while (!(await isAnswered(url + api.health))) {
-    if (performance.now() - from > START_TIMEOUT_MS)
+    if (performance.now() - from > START_TIMEOUT_MS) {
+      await program.stop().catch(() => {})
       throw new Error(`${name}: ${pinned(options.command, core).join(' ')} does not answer:\n${program.output()}`)
+    }
     await Bun.sleep(POLL_MS)
   }
   const startMs = performance.now() - from
@@ -138,11 +187,14 @@ export const startPeer = async (
 
 /** Sends one request. Rejects unless it succeeds; answers the JSON. */
 export const send = async (url: string, { path, ...request }: Asked): Promise<unknown> => {
-  const response = await fetch(url + path, request)
+  const response = await fetch(url + path, { ...request, signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) })
   const text = await response.text()
   if (!response.ok) throw new Error(`${request.method ?? 'GET'} ${path} answered ${response.status}: ${text}`)
   return text === '' ? null : JSON.parse(text)
 }
+
+/** Most answer the note itself. */
+export const idOfRecord = (answer: unknown): string | number => (answer as { readonly id: string | number }).id
 
 /** A request with a JSON body. */
 export const posting = (path: string, body: object, token?: string): Asked => ({

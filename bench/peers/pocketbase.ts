@@ -1,6 +1,6 @@
-import { copyFileSync, existsSync, mkdirSync } from 'node:fs'
-import { join } from 'node:path'
-import { type Peer, posting, run, send } from './peer.ts'
+import { copyFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { idOfRecord, installOnce, type Peer, posting, run, send } from './peer.ts'
 
 const ADMIN = { identity: 'admin@example.com', password: 'correct horse battery' }
 const SOURCE = join(import.meta.dir, 'pocketbase')
@@ -46,21 +46,24 @@ export const pocketbase: Peer = {
     list: (withTotal) => `${RECORDS}?perPage=20&sort=-created${withTotal ? '' : '&skipTotal=1'}`,
     cheaperThan: (price) =>
       `${RECORDS}?perPage=20&sort=price&skipTotal=1&filter=${encodeURIComponent(`price<${price}`)}`,
+    idOf: idOfRecord,
     totalOf: (answer) => (answer as { totalItems: unknown }).totalItems,
     live: 'pocketbase',
   },
-  async install(scratch) {
+  async install(scratch, mayInstall) {
     if (Bun.which('go') === null) return 'go is not on the PATH'
     const folder = join(scratch, 'pocketbase')
     const program = join(folder, 'peer')
-    mkdirSync(folder, { recursive: true })
-    for (const name of ['main.go', 'go.mod']) copyFileSync(join(SOURCE, name), join(folder, name))
-    await run(['go', 'mod', 'tidy'], { cwd: folder })
-    await run(['go', 'build', '-ldflags', '-s -w', '-o', program, '.'], { cwd: folder, env: { CGO_ENABLED: '0' } })
-    const listed = await run(['go', 'list', '-m', 'github.com/pocketbase/pocketbase'], { cwd: folder })
-    if (!existsSync(program)) return 'go build made no program'
+    const sources = ['main.go', 'go.mod'].map((name) => join(SOURCE, name))
+    const version = await installOnce(folder, sources, mayInstall, async () => {
+      for (const path of sources) copyFileSync(path, join(folder, basename(path)))
+      await run(['go', 'mod', 'tidy'], { cwd: folder })
+      await run(['go', 'build', '-ldflags', '-s -w', '-o', program, '.'], { cwd: folder, env: { CGO_ENABLED: '0' } })
+      const listed = await run(['go', 'list', '-m', 'github.com/pocketbase/pocketbase'], { cwd: folder })
+      return listed.trim().split(' ').at(-1) ?? 'unknown'
+    })
     return {
-      version: listed.trim().split(' ').at(-1) ?? 'unknown',
+      version,
       deployed: [program],
       command: (port) => ({ command: [program, 'serve', `--http=127.0.0.1:${port}`, '--dir=data'] }),
       async prepare(home) {

@@ -34,7 +34,14 @@ export const PeersResult = Type.Object({
       ahead: Numbers,
     }),
   ),
-  floors: Type.Object({ syncP50: Type.Number(), syncP99: Type.Number(), verifiesPerSecond: Type.Number() }),
+  floors: Type.Object({
+    syncP50: Type.Number(),
+    syncP99: Type.Number(),
+    verifiesPerSecond: Type.Number(),
+    // Results of earlier versions lack these.
+    bareStart: Type.Optional(Type.Number()),
+    runtimeSize: Type.Optional(Type.Number()),
+  }),
 })
 export type PeersResult = Static<typeof PeersResult>
 
@@ -66,9 +73,44 @@ const rowsOf = ({ figures, peers }: PeersResult, mark: (text: string) => string)
   ]
 }
 
-const describeFloors = ({ floors: { syncP50, syncP99, verifiesPerSecond } }: PeersResult): string =>
-  `After the rounds, on the same core and disk, a write of 4 kB and its sync take ${syncP50.toFixed(2)} ms (p99 ${syncP99.toFixed(2)} ms), ` +
-  `and \`Bun.password.verify\` alone, with Skep's parameters, verifies ${verifiesPerSecond.toFixed(0)} passwords/s.`
+const describeFloors = ({ floors }: PeersResult): string => {
+  const { syncP50, syncP99, verifiesPerSecond, bareStart, runtimeSize } = floors
+  return (
+    `After the rounds, on the same core and disk, a write of 4 kB and its sync take ${syncP50.toFixed(2)} ms (p99 ${syncP99.toFixed(2)} ms), ` +
+    `and \`Bun.password.verify\` alone, with Skep's parameters, verifies ${verifiesPerSecond.toFixed(0)} passwords/s.` +
+    (bareStart === undefined ? '' : ` Bun alone starts, answers one request and ends in ${bareStart.toFixed(0)} ms.`) +
+    (runtimeSize === undefined ? '' : ` Its program has ${runtimeSize.toFixed(0)} MB.`)
+  )
+}
+
+const NO_DUTIES = 'Elysia and Fastify have no rules, limits, log, request ids, history or metrics'
+
+/** Why a peer may be ahead in a case: a floor, or that nothing explains it yet. */
+const REASONS: Readonly<Record<string, string>> = {
+  read: `${NO_DUTIES}; what these cost is measured in \`read-item-duties\`.`,
+  'list with total': 'No floor shows this: the time that collections need for lists remains to be reduced.',
+  list: 'No floor shows this: the time that collections need for lists remains to be reduced.',
+  filter: 'No floor shows this: the time that collections need for filters remains to be reduced.',
+  create: `The promises differ, as the last table shows, and ${NO_DUTIES}; floor: \`create-item-duties\`.`,
+  'lone create': 'Floor: the sync of the disk, for which peers other than FastAPI do not wait.',
+  'sign-in': 'Floor: the hash, whose parameters differ; compare only with equal ones in the last table.',
+  realtime: 'Skep sends an event once it is on the disk, to those whom a rule lets see it.',
+  'fan-out': 'Skep gathers events that wait for many sockets before it writes; beyond that it remains to be reduced.',
+  start: 'Floor: the start of Bun alone, for the part that it explains; the rest is loading and making the routes.',
+  memory: 'Skep has the heap and the code of all its parts in memory; no floor shows all of the distance.',
+  size: 'Floor: the runtime, which is in the file.',
+}
+
+/** For each case in which a peer is ahead: who, by how much in which figure, and why. */
+const describeBehind = ({ figures, peers }: PeersResult): readonly string[] =>
+  [...new Set(figures.map((figure) => figure.case))].flatMap((of) => {
+    const behind = peers.flatMap(({ name: peer }) => {
+      const rows = figures.filter((figure) => figure.case === of && (figure.ahead[peer] ?? 1) < LEVEL_RATIO)
+      const texts = rows.map(({ name, ahead }) => `${name} ${(ahead[peer] ?? 1).toFixed(2)}`)
+      return rows.length === 0 ? [] : [`${peer} (${texts.join(', ')})`]
+    })
+    return behind.length === 0 ? [] : [`- **${of}**: ${behind.join('; ')}. ${REASONS[of] ?? ''}`.trimEnd()]
+  })
 
 /** A table of text for a terminal. */
 export const renderText = (result: PeersResult): string => {
@@ -109,6 +151,10 @@ export const renderPeers = (result: PeersResult): string => {
     promise('an answered create is', 'create'),
     promise('a sign-in hashes with', 'hash'),
     promise('a list', 'list'),
+    '',
+    '**Where a peer is ahead**, how far Skep gets of it, and why:',
+    '',
+    ...describeBehind(result),
   ].join('\n')
 }
 
@@ -120,15 +166,17 @@ const ROW = 22
 const MARGIN = 16
 const TICKS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]
 
-/** Four peers stay apart by form as well as by color. */
+/** Five peers stay apart by form as well as by color. */
 const SHAPES: readonly ((x: number, y: number) => string)[] = [
   (x, y) => `<circle class="p0" cx="${x}" cy="${y}" r="5"/>`,
   (x, y) => `<rect class="p1" x="${x - 4.5}" y="${y - 4.5}" width="9" height="9"/>`,
   (x, y) => `<path class="p2" d="M${x} ${y - 6}l6 10h-12z"/>`,
   (x, y) => `<path class="p3" d="M${x} ${y - 6}l6 6l-6 6l-6 -6z"/>`,
+  (x, y) => `<path class="p4" d="M${x} ${y + 6}l6 -10h-12z"/>`,
 ]
 
 const STYLE = `  .p0 { fill: var(--s0) } .p1 { fill: var(--s1) } .p2 { fill: var(--s2) } .p3 { fill: var(--faint) }
+  .p4 { fill: var(--ground); stroke: var(--text); stroke-width: 1.5 }
   .even { stroke: var(--text); stroke-width: 1.5 }
 `
 

@@ -10,26 +10,31 @@ import { findBinary, SOURCE } from '../lib/skep.ts'
 import { wrkVersion } from '../lib/wrk.ts'
 import { CASES, type Case, type Subject, startSubject } from './cases.ts'
 import type { Floors } from './floors.ts'
-import { type Peer, run } from './peer.ts'
+import { type Installed, type Peer, run } from './peer.ts'
 import { pocketbase } from './pocketbase.ts'
 import { renderText } from './report.ts'
-import { createSamples, type Samples } from './samples.ts'
+import { createSamples, type Samples, SUBJECT } from './samples.ts'
 import { skep } from './skep.ts'
+import { trailbase } from './trailbase.ts'
 import { elysia, fastapi, fastify } from './tutorials.ts'
 
-const PEERS: readonly Peer[] = [skep, pocketbase, fastapi, elysia, fastify]
+const PEERS: readonly Peer[] = [skep, pocketbase, trailbase, fastapi, elysia, fastify]
 
-const USAGE = `bun bench/peers/run.ts [options]
+const USAGE = `bun run bench peers [options]
+  --install        install the peers into the scratch folder, and measure nothing
   --peers A,B      of ${PEERS.map(({ name }) => name).join(', ')} (default all; Skep is always measured)
   --cases A,B      of ${CASES.map(({ name }) => name).join(', ')} (default all)
-  --rounds N       (default 5)
+  --rounds N       at most (default 3)
   --seconds N      length of one measurement (default 2)
-  --records N      of the account that reads (default 10000)
+  --records N      of the account that reads (default 5000)
+  --minutes N      after which cases end with fewer rounds (default 11)
   --scratch DIR    where peers are installed (default ${join(tmpdir(), 'skep-peers')})
   --out FILE       where the JSON goes (default bench/results/peers.json)`
 
 const CONNECTIONS_COUNT = 64
 const WARMUP_SECONDS = 1
+const SECONDS_PER_MINUTE = 60
+const MAX_MINUTES = 600
 const MAX_ROUNDS_COUNT = 100
 const MAX_SECONDS = 60
 const MAX_REASON_CHARACTERS = 500
@@ -41,13 +46,18 @@ const fail = (message: string): never => {
   process.exit(2)
 }
 
+const given = Bun.argv.slice(2)
 const { values } = parseArgs({
+  // As `bun run bench peers` the name comes first.
+  args: given[0] === 'peers' ? given.slice(1) : given,
   options: {
     peers: { type: 'string' },
     cases: { type: 'string' },
-    rounds: { type: 'string', default: '5' },
+    install: { type: 'boolean', default: false },
+    minutes: { type: 'string', default: '11' },
+    rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '2' },
-    records: { type: 'string', default: String(MAX_RECORDS_COUNT) },
+    records: { type: 'string', default: '5000' },
     scratch: { type: 'string', default: join(tmpdir(), 'skep-peers') },
     out: { type: 'string', default: join(import.meta.dir, '../results/peers.json') },
     help: { type: 'boolean', default: false },
@@ -93,53 +103,80 @@ const { settings, cores, progress } = context
 
 cleanUpAtExit()
 const started = new Date()
+const deadline = performance.now() + positive('minutes', values.minutes, MAX_MINUTES) * SECONDS_PER_MINUTE * 1_000
 const scratch = resolve(values.scratch)
 mkdirSync(scratch, { recursive: true })
 
-const subjects: Subject[] = []
 const skipped: { readonly name: string; readonly reason: string }[] = []
+const skip = (name: string, error: unknown): void => {
+  const reason = (error instanceof Error ? error.message : String(error)).slice(0, MAX_REASON_CHARACTERS)
+  progress(`${name} is skipped: ${reason}`)
+  skipped.push({ name, reason })
+}
+
+const installedPeers: { readonly peer: Peer; readonly installed: Installed }[] = []
 for (const peer of peers) {
-  progress(`${peer.name}: installing, and creating ${settings.records} notes`)
+  progress(`${peer.name}: ${values.install ? 'installing, unless it is' : 'looking for it'}`)
+  const installed = await peer.install(scratch, values.install).catch((error: unknown) => String(error))
+  if (typeof installed === 'string') skip(peer.name, installed)
+  else installedPeers.push({ peer, installed })
+}
+if (values.install) {
+  for (const { peer, installed } of installedPeers) console.log(`${peer.name} ${installed.version}`)
+  process.exit(0)
+}
+
+const subjects: Subject[] = []
+for (const { peer, installed } of installedPeers) {
+  progress(`${peer.name}: creating ${settings.records} notes`)
   try {
-    const installed = await peer.install(scratch)
-    if (typeof installed === 'string') skipped.push({ name: peer.name, reason: installed })
-    else subjects.push(await startSubject(context, peer, installed))
+    subjects.push(await startSubject(context, peer, installed))
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
     if (peer === skep) throw error
-    skipped.push({ name: peer.name, reason: reason.slice(0, MAX_REASON_CHARACTERS) })
+    skip(peer.name, error)
   }
 }
-for (const { name, reason } of skipped) progress(`${name} is skipped: ${reason}`)
 
-/** One round. A peer that does not get through one is left out of the case, and the reason is told. */
-const runRound = async (each: Case, inContext: Context, subject: Subject, samples: Samples): Promise<boolean> => {
-  try {
-    await each.round(inContext, subject, samples)
-    return true
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    if (subject.peer === skep) throw error
-    progress(`${each.name}: ${subject.peer.name} is left out: ${reason}`)
-    skipped.push({ name: `${subject.peer.name} in ${each.name}`, reason: reason.slice(0, MAX_REASON_CHARACTERS) })
-    return false
+/** One round. A peer that does not get through one is left out of what remains of the case, and the reason is told. */
+const runRound = async (
+  each: Case,
+  inContext: Context,
+  able: Set<Subject>,
+  to: Samples,
+  inOrder: readonly Subject[],
+): Promise<void> => {
+  for (const subject of inOrder) {
+    if (!able.has(subject)) continue
+    try {
+      await each.round(inContext, subject, to)
+    } catch (error) {
+      able.delete(subject)
+      skip(`${subject.peer.name} in ${each.name}`, error)
+    }
   }
 }
 
 const samples = createSamples()
-for (const each of cases) {
+for (const [index, each] of cases.entries()) {
   progress(`${each.name}: ${each.about}`)
+  // Where time gets short, every case has fewer rounds, rather than the last ones none.
+  const now = performance.now()
+  const until = now + (deadline - now) / (cases.length - index)
+  const able = new Set(subjects)
   const warming = { ...context, settings: { ...settings, seconds: settings.warmupSeconds } }
-  const able: Subject[] = []
-  for (const subject of subjects) if (await runRound(each, warming, subject, createSamples())) able.push(subject)
-  for (let round = 0; round < settings.rounds; round++)
-    for (const subject of able) await runRound(each, context, subject, samples)
+  if (each.warms) await runRound(each, warming, able, createSamples(), subjects)
+  for (let round = 0; round < settings.rounds; round++) {
+    if (round > 0 && performance.now() > until) {
+      skip(each.name, `${round} of ${settings.rounds} rounds, since the time was up`)
+      break
+    }
+    await runRound(each, context, able, samples, subjects)
+  }
 }
 
 const floorPath = join(temporaryFolder(), 'floor.bin')
 const floorCommand = pinned([process.execPath, join(import.meta.dir, 'floors.ts'), floorPath], cores.server)
 const floors: Floors = JSON.parse(await run(floorCommand, { cwd: scratch }))
-for (const { running } of subjects) await running.stop()
 
 const report = {
   kind: 'peers',
@@ -159,4 +196,6 @@ console.log(renderText(report))
 const out = resolve(values.out)
 mkdirSync(dirname(out), { recursive: true })
 writeFileSync(out, `${JSON.stringify(report, null, 2)}\n`)
-process.exit(0)
+for (const { peer, running } of subjects)
+  await running.stop().catch((error: unknown) => progress(`${peer.name} did not stop well: ${error}`))
+process.exit(skipped.some(({ name }) => name.startsWith(`${SUBJECT} in `)) ? 1 : 0)

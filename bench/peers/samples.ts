@@ -42,7 +42,7 @@ export const createSamples = () => {
         const byPeer = [...(samples.get(keyOf(kind)) ?? [])]
         const own = samples.get(keyOf(kind))?.get(SUBJECT) ?? []
         const ratio = (values: readonly number[]) => {
-          const ratios = values.map((value, round) => (own[round] ?? Number.NaN) / value)
+          const ratios = values.slice(0, own.length).map((value, round) => (own[round] ?? Number.NaN) / value)
           return median(kind.better === 'more' ? ratios : ratios.map((each) => 1 / each))
         }
         const compared = own.length === 0 ? [] : byPeer.filter(([peer]) => peer !== SUBJECT)

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import pkg from '../../package.json' with { type: 'json' }
 import { type Form, findBinary, ROOT, runSkep, SOURCE, skepOptions } from '../lib/skep.ts'
-import { type Peer, posting, send } from './peer.ts'
+import { idOfRecord, type Peer, posting, send } from './peer.ts'
 
 /** A collection that a user would define for the notes that the peers have. */
 const NOTES = {
@@ -49,6 +49,7 @@ export const skep: Peer = {
     list: (withTotal) => `${RECORDS}?size=20&sort=-created_at${withTotal ? '' : '&total=false'}`,
     cheaperThan: (price) =>
       `${RECORDS}?size=20&sort=price&total=false&filter=${encodeURIComponent(`price < ${price}`)}`,
+    idOf: idOfRecord,
     totalOf: (answer) => (answer as { total: unknown }).total,
     live: 'skep',
   },

@@ -1,8 +1,8 @@
-import { copyFileSync, mkdirSync, realpathSync } from 'node:fs'
-import { join } from 'node:path'
+import { copyFileSync, realpathSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import elysiaPackage from 'elysia/package.json' with { type: 'json' }
 import { ROOT } from '../lib/skep.ts'
-import { type Api, type Peer, posting, run, send } from './peer.ts'
+import { type Api, idOfRecord, installOnce, type Peer, posting, run, send } from './peer.ts'
 
 /** What the programs written after a framework's tutorial have in common. */
 const api: Omit<Api, 'live'> = {
@@ -14,6 +14,7 @@ const api: Omit<Api, 'live'> = {
   draftOf: (draft) => draft,
   list: (withTotal) => `/notes?total=${withTotal}`,
   cheaperThan: (price) => `/notes?total=false&cheaper_than=${price}`,
+  idOf: idOfRecord,
   totalOf: (answer) => (answer as { total: unknown }).total,
 }
 
@@ -36,17 +37,21 @@ export const fastapi: Peer = {
     }),
     live: null,
   },
-  async install(scratch) {
+  async install(scratch, mayInstall) {
     const python = Bun.which('python3')
     if (python === null) return 'python3 is not on the PATH'
     const venv = join(scratch, 'fastapi')
     const source = join(import.meta.dir, 'fastapi')
-    await run([python, '-m', 'venv', venv], { cwd: scratch })
-    await run([join(venv, 'bin/pip'), 'install', '--quiet', '-r', join(source, 'requirements.txt')], { cwd: scratch })
+    const requirements = join(source, 'requirements.txt')
+    const version = await installOnce(venv, [requirements], mayInstall, async () => {
+      await run([python, '-m', 'venv', venv], { cwd: scratch })
+      await run([join(venv, 'bin/pip'), 'install', '--quiet', '-r', requirements], { cwd: scratch })
+      const show = await run([join(venv, 'bin/pip'), 'show', 'fastapi'], { cwd: scratch })
+      return /^Version: (.+)$/m.exec(show)?.[1] ?? 'unknown'
+    })
     const uvicorn = join(venv, 'bin/uvicorn')
-    const show = await run([join(venv, 'bin/pip'), 'show', 'fastapi'], { cwd: scratch })
     return {
-      version: /^Version: (.+)$/m.exec(show)?.[1] ?? 'unknown',
+      version,
       deployed: [venv],
       command: (port) => ({
         command: [uvicorn, '--app-dir', source, '--port', String(port), '--no-access-log', 'main:app'],
@@ -64,17 +69,20 @@ export const fastify: Peer = {
     list,
   },
   api: { ...api, live: null },
-  async install(scratch) {
+  async install(scratch, mayInstall) {
     const node = Bun.which('node')
     if (node === null || Bun.which('npm') === null) return 'node or npm is not on the PATH'
     const folder = join(scratch, 'fastify')
     const source = join(import.meta.dir, 'fastify')
-    mkdirSync(folder, { recursive: true })
-    for (const name of ['package.json', 'main.cjs']) copyFileSync(join(source, name), join(folder, name))
-    await run(['npm', 'install', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: folder })
-    const installed: { version: string } = await Bun.file(join(folder, 'node_modules/fastify/package.json')).json()
+    const sources = ['package.json', 'main.cjs'].map((name) => join(source, name))
+    const version = await installOnce(folder, sources, mayInstall, async () => {
+      for (const path of sources) copyFileSync(path, join(folder, basename(path)))
+      await run(['npm', 'install', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: folder })
+      const installed: { version: string } = await Bun.file(join(folder, 'node_modules/fastify/package.json')).json()
+      return installed.version
+    })
     return {
-      version: installed.version,
+      version,
       deployed: [realpathSync(node), join(folder, 'node_modules')],
       command: (port) => ({ command: [node, join(folder, 'main.cjs')], env: { PORT: String(port) } }),
     }
