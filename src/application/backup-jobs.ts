@@ -1,6 +1,7 @@
 import { SERVER_ORIGIN } from '../domain/audit.ts'
 import { archiveNameOf, BACKUP_LEASE_MS, type Backup } from '../domain/backup.ts'
 import { type Job, jobRequestId } from '../domain/job.ts'
+import type { Instant } from '../domain/user.ts'
 import { startBackup } from './backups.ts'
 import type { JobHandler } from './job-runner.ts'
 import type { Archives, BackupRunner, NextTime, WrittenArchive } from './ports/backups.ts'
@@ -32,20 +33,28 @@ class LeaseLost extends Error {}
 type BackupDeps = Pick<BackupJobsDeps, 'unitOfWork' | 'clock' | 'runner'>
 
 /** Renews the lease of a backup until disposed, and aborts the signal if it was lost. */
-const keepLease = ({ unitOfWork, clock }: BackupDeps, id: number, signal: AbortSignal) => {
+const keepLease = ({ unitOfWork, clock }: BackupDeps, id: number, begun: Instant, signal: AbortSignal) => {
   const ending = new AbortController()
   const stop = () => ending.abort(signal.reason)
   signal.addEventListener('abort', stop, { once: true })
   if (signal.aborted) stop()
-  const renew = async () => {
+  // A renewal that failed may have been committed.
+  let asked = begun
+  /** Throws if the lease was lost. */
+  const renew = async (): Promise<void> => {
     const now = clock.now()
-    const renewed = await unitOfWork.write((tx) => tx.backups.renew(id, now, now + BACKUP_LEASE_MS))
-    if (!renewed) ending.abort(new LeaseLost('the lease expired, and files may have been removed meanwhile'))
+    const lease = { now, latest: asked, leaseUntil: now + BACKUP_LEASE_MS }
+    asked = lease.leaseUntil
+    if (!(await unitOfWork.write((tx) => tx.backups.renew(id, lease)))) {
+      throw new LeaseLost('the lease expired, and files may have been removed meanwhile')
+    }
   }
   // If one renewal fails, the next one may still be in time.
-  const timer = setInterval(() => void renew().catch(() => {}), BACKUP_LEASE_MS / 6)
+  const renewOrAbort = () => renew().catch((error) => error instanceof LeaseLost && ending.abort(error))
+  const timer = setInterval(() => void renewOrAbort(), BACKUP_LEASE_MS / 6)
   return {
     signal: ending.signal,
+    renew,
     [Symbol.dispose]() {
       clearInterval(timer)
       signal.removeEventListener('abort', stop)
@@ -53,13 +62,14 @@ const keepLease = ({ unitOfWork, clock }: BackupDeps, id: number, signal: AbortS
   }
 }
 
-/** Begins the lease of a running backup, before its snapshot. False if it has ended. */
-const beginLease = ({ unitOfWork, clock }: BackupDeps, id: number): Promise<boolean> =>
+/** Begins the lease of a running backup, before its snapshot, and returns its end. Null if the backup has ended. */
+const beginLease = ({ unitOfWork, clock }: BackupDeps, id: number): Promise<Instant | null> =>
   unitOfWork.write(async (tx) => {
     const backup = await tx.backups.findById(id)
-    if (backup === null || backup.state !== 'running') return false
-    await tx.backups.update({ ...backup, leaseUntil: clock.now() + BACKUP_LEASE_MS })
-    return true
+    if (backup === null || backup.state !== 'running') return null
+    const leaseUntil = clock.now() + BACKUP_LEASE_MS
+    await tx.backups.update({ ...backup, leaseUntil })
+    return leaseUntil
   })
 
 /** Writes the archive of a running backup under its lease. Null if it has ended. */
@@ -69,13 +79,11 @@ export const writeArchive = async (
   name: string,
   signal: AbortSignal,
 ): Promise<(WrittenArchive & { readonly detail: string | null }) | null> => {
-  if (!(await beginLease(deps, backup.id))) return null
-  using lease = keepLease(deps, backup.id, signal)
+  const begun = await beginLease(deps, backup.id)
+  if (begun === null) return null
+  using lease = keepLease(deps, backup.id, begun, signal)
   const written = await deps.runner.write(name, lease.signal)
-  const { clock, unitOfWork } = deps
-  const now = clock.now()
-  const isHeld = await unitOfWork.write((tx) => tx.backups.renew(backup.id, now, now + BACKUP_LEASE_MS))
-  if (!isHeld) throw new LeaseLost('the lease expired, and files may have been removed meanwhile')
+  await lease.renew()
   return written
 }
 
@@ -97,11 +105,12 @@ const idOf = (job: Job): number => (job.payload as { readonly backupId: number }
 export const createBackupJobs = (deps: BackupJobsDeps): BackupJobHandlers => {
   const { unitOfWork, clock, log, runner, archives, schedule, keptCount } = deps
 
-  const end = (id: number, result: Partial<Backup>) =>
+  /** Ends a backup, unless another process has ended it, or has its lease now. */
+  const end = (id: number, result: Partial<Backup>, isLost = false) =>
     unitOfWork.write(async (tx) => {
       const backup = await tx.backups.findById(id)
-      if (backup === null || backup.state !== 'running') return
       const now = clock.now()
+      if (backup === null || backup.state !== 'running' || (isLost && backup.leaseUntil > now)) return
       await tx.backups.update({ ...backup, ...result, finishedAt: now, leaseUntil: now })
       await prune(tx, keptCount, now)
     })
@@ -109,7 +118,8 @@ export const createBackupJobs = (deps: BackupJobsDeps): BackupJobHandlers => {
   const write = async (job: Job, signal: AbortSignal): Promise<void> => {
     const backup = await unitOfWork.read((tx) => tx.backups.findById(idOf(job)))
     if (backup === null || backup.state !== 'running') return
-    const name = archiveNameOf(backup.id, backup.createdAt, backup.encrypted)
+    // Each attempt has a name of its own, because another process may have taken this one's place.
+    const name = archiveNameOf(backup.id, clock.now(), backup.encrypted)
     try {
       const written = await writeArchive(deps, backup, name, signal)
       if (written !== null) await end(backup.id, { state: 'done', name, ...written })
@@ -118,7 +128,7 @@ export const createBackupJobs = (deps: BackupJobsDeps): BackupJobHandlers => {
       if (signal.aborted) throw error
       log.error('the backup failed', { backup_id: backup.id, error })
       await archives.delete(name).catch(() => {})
-      await end(backup.id, { state: 'failed', detail: reasonOf(error) })
+      await end(backup.id, { state: 'failed', detail: reasonOf(error) }, error instanceof LeaseLost)
     }
   }
 

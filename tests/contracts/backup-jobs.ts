@@ -170,25 +170,51 @@ export const backupJobsContract = (name: string, open: () => Promise<Processes>)
       expect(await blobs.size(key)).toBeNull()
     })
 
-    test('remove the bytes when the lease of a backup has expired, and then that backup fails', async () => {
+    test('remove the bytes when the lease of a backup has expired, and then that attempt of the backup fails', async () => {
       const { clock, archives, blobs, processes, backUp, writeSound, deleteFile, backups } = createProcesses(
         await open(),
       )
-      let written = ''
+      const attempts: string[] = []
       const sizes: (number | null)[] = []
       await backUp(async (archive) => {
-        written = archive
+        attempts.push(archive)
+        if (attempts.length > 1) return writeSound(archive)
         clock.advance(BACKUP_LEASE_MS)
         const key = await deleteFile()
+        // The other process removes the bytes, and takes over the backup.
         await processes[1].work()
         sizes.push(await blobs.size(key))
         return writeSound(archive)
       })
       expect(sizes).toEqual([null])
-      const [failed] = await backups()
-      expect(failed).toMatchObject({ state: 'failed', name: null, size: null })
-      expect(failed?.detail).toBe('the lease expired, and files may have been removed meanwhile')
-      expect(await archives.size(written)).toBeNull()
+      const [first = '', second = ''] = attempts
+      expect(await backups()).toMatchObject([{ state: 'done', name: second, size: 10 }])
+      expect(await archives.size(first)).toBeNull()
+      expect(await archives.size(second)).toBe(10)
+    })
+
+    test('do not take the lease of another process for their own', async () => {
+      const { clock, processes, backUp, writeSound, backups, archives } = createProcesses(await open())
+      const attempts: string[] = []
+      const other = Promise.withResolvers<void>()
+      const taken = Promise.withResolvers<void>()
+      let second: Promise<void> | null = null
+      await backUp(async (archive) => {
+        attempts.push(archive)
+        if (attempts.length > 1) {
+          taken.resolve()
+          await other.promise
+          return writeSound(archive)
+        }
+        clock.advance(BACKUP_LEASE_MS)
+        second = processes[1].work()
+        await taken.promise
+        setImmediate(other.resolve)
+        return writeSound(archive)
+      })
+      await second
+      expect(await backups()).toMatchObject([{ state: 'done', name: attempts[1] }])
+      expect(await archives.size(String(attempts[0]))).toBeNull()
     })
   })
 }

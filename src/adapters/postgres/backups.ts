@@ -43,11 +43,12 @@ export const createBackupRepository = (connection: Transaction): BackupRepositor
     async delete(id) {
       void connection.change(DELETE, id)
     },
-    async renew(id, now, leaseUntil) {
+    async renew(id, { now, latest, leaseUntil }) {
       const { count } = await connection.change(
-        "UPDATE backups SET lease_until = $3 WHERE id = $1 AND state = 'running' AND lease_until > $2",
+        "UPDATE backups SET lease_until = $4 WHERE id = $1 AND state = 'running' AND lease_until > $2 AND lease_until <= $3",
         id,
         now,
+        latest,
         leaseUntil,
       )
       return count > 0

@@ -25,7 +25,7 @@ export const createBackupRepository = (connection: Connection): BackupRepository
   const remove = prepareChange(connection, deleteById('backups'))
   const renew = prepareChange(
     connection,
-    "UPDATE backups SET lease_until = ? WHERE id = ? AND state = 'running' AND lease_until > ?",
+    "UPDATE backups SET lease_until = ? WHERE id = ? AND state = 'running' AND lease_until > ? AND lease_until <= ?",
   )
   const older = connection.prepare<Row, [number, number]>(
     `SELECT * FROM (
@@ -45,7 +45,7 @@ export const createBackupRepository = (connection: Connection): BackupRepository
     async delete(id) {
       remove(id)
     },
-    renew: async (id, now, leaseUntil) => renew(leaseUntil, id, now) > 0,
+    renew: async (id, { now, latest, leaseUntil }) => renew(leaseUntil, id, now, latest) > 0,
     beyondNewest: async (count, limit) => older.all(count, limit).map(backups.fromRow),
     async failAbandoned(before, { now, detail }) {
       fail(detail, now, before)

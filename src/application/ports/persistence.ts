@@ -156,8 +156,11 @@ export interface BackupRepository extends BackupReader {
   insert(backup: NewBackup): Promise<Backup>
   update(backup: Backup): Promise<void>
   delete(id: number): Promise<void>
-  /** Extends the lease of a running backup to `leaseUntil`. False if it has expired, or the backup has ended. */
-  renew(id: number, now: Instant, leaseUntil: Instant): Promise<boolean>
+  /**
+   * Extends the lease of a running backup to `leaseUntil`. False if it has expired or ends after `latest`, which is
+   * another process's, or if the backup has ended.
+   */
+  renew(id: number, lease: { now: Instant; latest: Instant; leaseUntil: Instant }): Promise<boolean>
   /** Those with an archive, oldest first, without the newest `count`; at most `limit` of them. */
   beyondNewest(count: number, limit: number): Promise<readonly Backup[]>
   /** Marks running backups whose lease expired before `instant` as failed. */
