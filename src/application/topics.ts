@@ -35,10 +35,16 @@ export interface FilteredView {
   readonly records: RecordView
   readonly scope: EventScope
   readonly definitionIds: readonly number[]
+  /** Whether it shows an admin what the rule of the collection does not show everybody. */
+  readonly showsOthers: boolean
 }
 
 /** The part of the log that one subscriber sees. */
 export type View = LogView | FilteredView
+
+/** Whether an admin sees records of other users by it. */
+export const showsOthers = (view: View): boolean =>
+  view.kind === 'log' ? view.needsAdmin && view.audience !== JOBS : view.showsOthers
 
 export interface Audience {
   readonly audience: string
@@ -215,10 +221,12 @@ export const createTopics = ({ collections, readable, clock }: Deps): Topics => 
       rule,
       condition,
     })
-    const { name } = collection
+    const { name, rules } = collection
+    const isOwn = kinds.has(name) && which === undefined
     const ofKind: EventScope = id === null ? { kind: name } : { kind: name, subjectId: id }
     const scope: EventScope = records.uses?.length === 0 ? ofKind : 'all'
-    return { kind: 'records', topic, records, scope, definitionIds }
+    const showsOthers = principal.role === 'admin' && !isOwn && rules?.read !== 'true'
+    return { kind: 'records', topic, records, scope, definitionIds, showsOthers }
   }
 
   return {

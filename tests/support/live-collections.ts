@@ -70,7 +70,7 @@ export const startLiveCollections = async (limits: { readonly maxAffectedCount?:
     refreshTtlMs: HOUR_MS,
     ...limits,
   })
-  const { catalog, units, collections, records, access } = useCases
+  const { catalog, units, collections, records, access, auditReads } = useCases
   const finishDeletion = createDeletionFinishing({ unitOfWork: store, catalog, units, clock })
   const slices = createEventLoopSlices()
   const readable = createReadableCollections(catalog)
@@ -82,6 +82,7 @@ export const startLiveCollections = async (limits: { readonly maxAffectedCount?:
     maxSocketsPerUser: 1_000,
     realtime,
     access,
+    auditReads,
     notices: bus.notices,
     clock,
     log,
@@ -100,7 +101,9 @@ export const startLiveCollections = async (limits: { readonly maxAffectedCount?:
     port: 0,
     fetch(request, self) {
       const token = request.headers.get('authorization')?.replace('Bearer ', '') ?? null
-      return self.upgrade(request, { data: sockets.connect('client', token) }) ? undefined : new Response()
+      return self.upgrade(request, { data: sockets.connect('client', token, { requestId: 'test', address: '' }) })
+        ? undefined
+        : new Response()
     },
     websocket: sockets.handlers,
   })

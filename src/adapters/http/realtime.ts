@@ -1,13 +1,14 @@
 import { Elysia, t } from 'elysia'
 import { AppError } from '../../domain/errors.ts'
+import type { Visitor } from '../../domain/session.ts'
 import { bearerToken } from './admission.ts'
 import type { Kernel } from './kernel.ts'
 import { HttpProblem } from './problems.ts'
 
 /** Takes over upgraded connections. */
 export interface RealtimeUpgrade {
-  /** Data for the socket; `token` is the verified access token of the request. */
-  connect(clientId: string, token: string | null): object
+  /** Data for the socket; `token` is the verified access token of the request, whose id and address are `origin`. */
+  connect(clientId: string, token: string | null, origin: Pick<Visitor, 'requestId' | 'address'>): object
 }
 
 export interface RealtimeOptions {
@@ -47,8 +48,10 @@ export const realtimeRoutes = (kernel: Kernel, realtime: RealtimeUpgrade, option
   }
   return new Elysia().use(kernel).get(
     '/ws/:client_id',
-    ({ params, request, set }) => {
-      const data = realtime.connect(params.client_id, bearerToken(request))
+    ({ call, params, request, set, addressOf }) => {
+      call.address ??= addressOf(request)
+      const origin = { requestId: call.id, address: call.address }
+      const data = realtime.connect(params.client_id, bearerToken(request), origin)
       // Bun would select the first offered subprotocol, but the server supports none.
       request.headers.delete('sec-websocket-protocol')
       if (!options.upgrade(request, { data, headers: headersOf(set.headers) })) {

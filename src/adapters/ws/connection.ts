@@ -2,6 +2,7 @@ import type { ServerWebSocket } from 'bun'
 import type { Grant } from '../../application/access.ts'
 import type { Replay } from '../../application/replaying.ts'
 import type { View } from '../../application/topics.ts'
+import type { Visitor } from '../../domain/session.ts'
 import { CLOSE, type FrameErrorCode, type ServerFrame } from './frames.ts'
 
 export type Socket = ServerWebSocket<Connection>
@@ -40,9 +41,14 @@ export interface Credentials {
   readonly grant: Grant
 }
 
+/** Where a connection comes from, as the audit log names it. */
+export type Origin = Pick<Visitor, 'requestId' | 'address'>
+
 /** The state of one socket. */
 export interface Connection {
   readonly clientId: string
+  /** The request that was upgraded. */
+  readonly origin: Origin
   /** The access token of the upgrade, until it has been checked. */
   offered: string | null
   /** Null until the upgrade is done. */
@@ -70,8 +76,14 @@ export interface Connection {
   closed: boolean
 }
 
-export const newConnection = (clientId: string, token: string | null, backlog: Backlog): Connection => ({
+export const newConnection = (
+  clientId: string,
+  token: string | null,
+  origin: Origin,
+  backlog: Backlog,
+): Connection => ({
   clientId,
+  origin,
   offered: token,
   socket: null,
   credentials: null,

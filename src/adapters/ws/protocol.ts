@@ -1,3 +1,4 @@
+import type { AuditReads } from '../../application/audit-reads.ts'
 import type { EventLoopSlices, Log } from '../../application/ports/system.ts'
 import type { Realtime } from '../../application/realtime.ts'
 import { AppError } from '../../domain/errors.ts'
@@ -24,6 +25,7 @@ export interface Protocol {
 
 interface Deps {
   readonly realtime: Realtime
+  readonly auditReads: AuditReads
   readonly signIn: SignIn
   readonly encode: EncodeDelivery
   readonly slices: EventLoopSlices
@@ -60,7 +62,7 @@ const explanationOf = ({ message, faults = [] }: AppError): string =>
   faults.length === 0 ? message : `${message}: ${faults.map(({ detail }) => detail).join('; ')}`
 
 export const createProtocol = (deps: Deps): Protocol => {
-  const { realtime, signIn, encode, slices, stallTimeoutMs, log, frameWindowMs } = deps
+  const { realtime, auditReads, signIn, encode, slices, stallTimeoutMs, log, frameWindowMs } = deps
   const onFailure = (connection: Connection) => (error: unknown) => {
     if (isUnavailable(error)) {
       log.warn('realtime connection closed', { client_id: connection.clientId, error })
@@ -80,7 +82,7 @@ export const createProtocol = (deps: Deps): Protocol => {
     failed: (connection, error) => onFailure(connection)(error),
   })
 
-  const subscriptions = createSubscriptions({ realtime, replays, slices })
+  const subscriptions = createSubscriptions({ realtime, auditReads, replays, slices })
   const renewals = createRenewals({ realtime, signIn, replays, slices, log })
 
   const redefine = (connection: Connection, subscription: Subscription): void => {

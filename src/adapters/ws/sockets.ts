@@ -1,12 +1,13 @@
 import type { WebSocketHandler } from 'bun'
 import type { Access } from '../../application/access.ts'
+import type { AuditReads } from '../../application/audit-reads.ts'
 import type { AccessNotices, SocketSlots } from '../../application/ports/messaging.ts'
 import type { Metrics } from '../../application/ports/metrics.ts'
 import type { Clock, EventLoopSlices, Log } from '../../application/ports/system.ts'
 import type { Realtime } from '../../application/realtime.ts'
 import type { Delivery } from '../../application/replaying.ts'
 import { createBacklog } from './backlog.ts'
-import { type Connection, close, MAX_BACKLOG_BYTES, newConnection, notifyDrained } from './connection.ts'
+import { type Connection, close, MAX_BACKLOG_BYTES, newConnection, notifyDrained, type Origin } from './connection.ts'
 import { createEncoder, type ToBody, type ToRecordBody } from './encoder.ts'
 import { createFanOut, type Publisher } from './fan-out.ts'
 import { CLOSE, MAX_FRAME_BYTES } from './frames.ts'
@@ -27,7 +28,7 @@ export interface Sockets {
   /** Handlers for the server that does the upgrades. */
   readonly handlers: WebSocketHandler<Connection>
   /** The data of an upgraded request; the token is verified. */
-  connect(clientId: string, token: string | null): Connection
+  connect(clientId: string, token: string | null, origin: Origin): Connection
   /** Follows the log from its end. Call it before the server listens. */
   start(): Promise<void>
   /** Call it in the same step in which the server begins to listen. */
@@ -41,6 +42,7 @@ export interface Sockets {
 interface Deps {
   readonly realtime: Realtime
   readonly access: Access
+  readonly auditReads: AuditReads
   readonly notices: Pick<AccessNotices, 'lossless'>
   readonly slots: SocketSlots
   readonly clock: Clock
@@ -70,7 +72,7 @@ const IDLE_TIMEOUT_SECONDS = 60
 const STALL_TIMEOUT_MS = 30_000
 
 export const createSockets = (deps: Deps): Sockets => {
-  const { realtime, access, notices, log, metrics, slices, stallTimeoutMs = STALL_TIMEOUT_MS } = deps
+  const { realtime, access, auditReads, notices, log, metrics, slices, stallTimeoutMs = STALL_TIMEOUT_MS } = deps
   const { signInMs, frameWindowMs } = { ...SOCKET_DURATIONS, ...deps.durations }
   const registry = createRegistry()
   const backlog = createBacklog(registry.all)
@@ -81,7 +83,7 @@ export const createSockets = (deps: Deps): Sockets => {
     if (delivery.answer.kind !== 'gap') metrics.eventDelivered('replay', 1)
     return encoder.encode(delivery, topic)
   }
-  const protocol = createProtocol({ realtime, signIn, encode, slices, stallTimeoutMs, log, frameWindowMs })
+  const protocol = createProtocol({ realtime, auditReads, signIn, encode, slices, stallTimeoutMs, log, frameWindowMs })
   const redefine = (collections: readonly string[]) => {
     for (const connection of [...registry.all()]) protocol.redefine(connection, collections)
   }
@@ -126,7 +128,7 @@ export const createSockets = (deps: Deps): Sockets => {
         log.debug('socket closed', { code, client_id: connection.clientId, user_id: userId })
       },
     },
-    connect: (clientId, token) => newConnection(clientId, token, backlog),
+    connect: (clientId, token, origin) => newConnection(clientId, token, origin, backlog),
     async start() {
       await fanOut.start()
       if (!notices.lossless) watch.start()

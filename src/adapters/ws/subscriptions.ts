@@ -1,5 +1,7 @@
+import type { AuditReads } from '../../application/audit-reads.ts'
 import type { EventLoopSlices } from '../../application/ports/system.ts'
 import type { Realtime } from '../../application/realtime.ts'
+import { showsOthers, type View } from '../../application/topics.ts'
 import type { Principal } from '../../domain/session.ts'
 import { type Connection, echo, type Subscription, send, sendError } from './connection.ts'
 import { type ClientFrame, formatCursor, parseCursor } from './frames.ts'
@@ -9,12 +11,19 @@ const MAX_SUBSCRIPTIONS_COUNT = 100
 
 interface Deps {
   readonly realtime: Realtime
+  readonly auditReads: AuditReads
   readonly replays: Replays
   readonly slices: EventLoopSlices
 }
 
 /** Begins and ends subscriptions for clients. */
-export const createSubscriptions = ({ realtime, replays, slices }: Deps) => {
+export const createSubscriptions = ({ realtime, auditReads, replays, slices }: Deps) => {
+  /** Records in the audit log that an admin follows records of other users. */
+  const note = ({ origin }: Connection, principal: Principal, view: View): Promise<void> | undefined => {
+    if (!showsOthers(view)) return undefined
+    return auditReads.note({ ...principal, ...origin }, 'record.read', view.topic.replace(/\/all$/, ''))
+  }
+
   /** The view and its start position, and whether the client must list again. */
   const beginOf = async (
     principal: Principal,
@@ -44,6 +53,7 @@ export const createSubscriptions = ({ realtime, replays, slices }: Deps) => {
     // Many frames may arrive at once, and processing them without a break would delay everyone else.
     if (slices.isOver()) await slices.next()
     const { view, position, gap } = await beginOf(principal, frame)
+    await note(connection, principal, view)
     if (connection.closed) return
     const replay = realtime.follow(view, position)
     const subscription: Subscription = { topic, filter, view, position, replay, audience: null }

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { createFirstAdmin } from '../../support/admin.ts'
 import { testClock } from '../../support/clock.ts'
 import { type Member, startSkep } from '../../support/skep.ts'
+import { openSocket } from '../../support/socket.ts'
 import { until } from '../../support/until.ts'
 
 interface Entry {
@@ -155,6 +156,23 @@ describe('what admins read', () => {
     await define('journals', {})
     await read('/collections/journals/records/export')
     expect(await noted('journals')).toHaveLength(1)
+  })
+
+  test('has an entry for a subscription over the WebSocket, and none if it is their own or public', async () => {
+    const ann = await skep.member()
+    await define('letters', {})
+    await define('bulletins', { read: 'true' })
+    const id = await record('/items/', ann)
+    await using socket = await openSocket(skep.url, { token: root.token })
+    for (const topic of ['letters', 'bulletins', 'items', `items/${id}`, 'jobs']) await socket.subscribe(topic)
+    expect(await noted('letters')).toMatchObject([{ actor_id: root.id, address: '127.0.0.1' }])
+    expect(await noted(`items/${id}`)).toHaveLength(1)
+    expect([await noted('bulletins'), await noted('items'), await noted('jobs')]).toEqual([[], [], []])
+    await socket.subscribe('items/all')
+    expect(await noted('items')).toHaveLength(1)
+    await using other = await openSocket(skep.url, { token: ann.token })
+    await other.subscribe('letters')
+    expect(await noted('letters')).toHaveLength(1)
   })
 
   test('of accounts and files has an entry', async () => {

@@ -35,6 +35,7 @@ const open = async () => {
     maxSocketsPerUser: 20,
     realtime: createTestRealtime(unitOfWork, log),
     access: createAccess({ unitOfWork, accessTokens, notices, clock }),
+    auditReads: { note: () => undefined },
     notices,
     clock,
     log,
@@ -53,7 +54,9 @@ const open = async () => {
     port: 0,
     fetch(request, self) {
       const token = request.headers.get('authorization')?.replace('Bearer ', '') ?? null
-      return self.upgrade(request, { data: sockets.connect('client', token) }) ? undefined : new Response()
+      return self.upgrade(request, { data: sockets.connect('client', token, { requestId: 'test', address: '' }) })
+        ? undefined
+        : new Response()
     },
     websocket: sockets.handlers,
   })
