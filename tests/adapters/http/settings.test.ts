@@ -51,11 +51,14 @@ describe('the effective settings', () => {
   })
 })
 
+/** A value of a parameter, which a plain & would end. */
+const inQuery = (secret: string): string => secret.replaceAll('&', '%26')
+
 /** The settings that contain a secret, made from one that is safe in a URL. */
 const WITH_SECRET: Readonly<Record<string, (secret: string) => string>> = {
-  DATABASE_URL: (secret) => `postgres://skep:${secret}@db.example.com/skep?application_name=${secret}`,
+  DATABASE_URL: (secret) => `postgres://skep:${secret}@db.example.com/skep?application_name=${inQuery(secret)}`,
   REDIS_URL: (secret) => `rediss://default:${secret}@redis.example.com`,
-  SMTP_URL: (secret) => `smtps://mailer:${secret}@mail.example.com?dkim=${secret}`,
+  SMTP_URL: (secret) => `smtps://mailer:${secret}@mail.example.com?dkim=${inQuery(secret)}`,
   AWS_ACCESS_KEY_ID: (secret) => secret,
   AWS_SECRET_ACCESS_KEY: (secret) => secret,
   AWS_SESSION_TOKEN: (secret) => secret,
