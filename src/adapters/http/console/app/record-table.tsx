@@ -124,19 +124,22 @@ const Row = ({ definition, fields, record, position }: RowProps) => {
 }
 
 interface Rendered {
+  readonly record: RecordBody | null
   readonly position: number
-  readonly key: number
   readonly row: VNode
 }
 
-/** The rendered rows of records, because Preact passes over a row that is the same object as before. */
+/**
+ * The rows as they were last rendered, by their keys, because Preact passes over a row that is the same object as before.
+ * Others are not kept: a rendered row references those around it, and so would all that were ever rendered together.
+ */
 const useRows = (definition: Definition, fields: readonly FieldOf[]) => {
-  const known = useMemo(() => new WeakMap<RecordBody, Rendered>(), [definition])
+  const rendered = useMemo(() => new Map<number, Rendered>(), [definition])
   return (record: RecordBody | null, position: number, key: number): VNode => {
-    const former = record === null ? undefined : known.get(record)
-    if (former?.position === position && former.key === key) return former.row
+    const former = rendered.get(key)
+    if (former?.record === record && former.position === position) return former.row
     const row = <Row key={key} definition={definition} fields={fields} record={record} position={position} />
-    if (record !== null) known.set(record, { position, key, row })
+    rendered.set(key, { record, position, row })
     return row
   }
 }
