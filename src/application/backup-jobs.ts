@@ -105,6 +105,13 @@ const idOf = (job: Job): number => (job.payload as { readonly backupId: number }
 export const createBackupJobs = (deps: BackupJobsDeps): BackupJobHandlers => {
   const { unitOfWork, clock, log, runner, archives, schedule, keptCount } = deps
 
+  /** Records the name of the archive of this attempt, so that the next one can remove what is left of it. */
+  const begin = (id: number, name: string) =>
+    unitOfWork.write(async (tx) => {
+      const backup = await tx.backups.findById(id)
+      if (backup?.state === 'running') await tx.backups.update({ ...backup, name })
+    })
+
   /** Ends a backup, unless another process has ended it, or has its lease now. */
   const end = (id: number, result: Partial<Backup>, isLost = false) =>
     unitOfWork.write(async (tx) => {
@@ -120,6 +127,9 @@ export const createBackupJobs = (deps: BackupJobsDeps): BackupJobHandlers => {
     if (backup === null || backup.state !== 'running') return
     // Each attempt has a name of its own, because another process may have taken this one's place.
     const name = archiveNameOf(backup.id, clock.now(), backup.encrypted)
+    await begin(backup.id, name)
+    // What a process left that was killed.
+    if (backup.name !== null) await archives.delete(backup.name).catch(() => {})
     try {
       const written = await writeArchive(deps, backup, name, signal)
       if (written !== null) await end(backup.id, { state: 'done', name, ...written })
@@ -128,7 +138,7 @@ export const createBackupJobs = (deps: BackupJobsDeps): BackupJobHandlers => {
       if (signal.aborted) throw error
       log.error('the backup failed', { backup_id: backup.id, error })
       await archives.delete(name).catch(() => {})
-      await end(backup.id, { state: 'failed', detail: reasonOf(error) }, error instanceof LeaseLost)
+      await end(backup.id, { state: 'failed', name: null, detail: reasonOf(error) }, error instanceof LeaseLost)
     }
   }
 

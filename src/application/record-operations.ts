@@ -17,7 +17,7 @@ import {
   storeRecords,
 } from './record-changes.ts'
 import { followReferences } from './record-deletions.ts'
-import { checkReferences, referenceFaultsOf } from './record-references.ts'
+import { areReferencesSound, checkReferences } from './record-references.ts'
 import type { Expected, ExpectedVersion } from './record-requests.ts'
 
 interface Deps {
@@ -181,8 +181,7 @@ const createAdditions = ({ catalog, maxRecordBytes }: Deps) => {
       const meta = { ownerId, version: 1, createdAt: now, updatedAt: now }
       records.push(withFields(compiled.collection, meta, drafted.record))
     }
-    const faults = await referenceFaultsOf(authorization, catalog, compiled, records)
-    if (faults === null || faults.some((own) => own.length > 0)) return false
+    if (!(await areReferencesSound(authorization, catalog, compiled, records))) return false
     await createRecords(change, compiled, records)
     return true
   }

@@ -136,24 +136,18 @@ export const checkReferences = async (
 }
 
 /**
- * As {@link checkReferences}, of several new records at once: the faults of each. Null if they have too many references to
+ * Whether {@link checkReferences} accepts every one of several new records. False also if they have too many references to
  * be checked together.
  */
-export const referenceFaultsOf = async (
+export const areReferencesSound = async (
   authorization: Authorization,
   catalog: Catalog,
   { references }: CompiledCollection,
   records: readonly Fields[],
-): Promise<readonly (readonly Fault[])[] | null> => {
-  const all = records.map((record) => references.flatMap((reference) => newReferences(reference, record, null)))
-  const added = all.flat()
-  if (added.length > MAX_NEW_REFERENCES_COUNT) return null
-  const faulty = new Set(await unacceptable(added, readableTargets(authorization, catalog)))
-  return all.map((own) =>
-    own
-      .filter((reference) => faulty.has(reference))
-      .map(({ pointer, target }) => ({ pointer, detail: expectedOf(target) })),
-  )
+): Promise<boolean> => {
+  const added = records.flatMap((record) => references.flatMap((reference) => newReferences(reference, record, null)))
+  if (added.length > MAX_NEW_REFERENCES_COUNT) return false
+  return (await unacceptable(added, readableTargets(authorization, catalog))).length === 0
 }
 
 /** The faults of references to what does not exist, of each of several records. */

@@ -193,6 +193,24 @@ export const backupJobsContract = (name: string, open: () => Promise<Processes>)
       expect(await archives.size(second)).toBe(10)
     })
 
+    test('remove what a killed process left of a backup, and make it anew', async () => {
+      const processes = await open()
+      const { archives, work, writeSound, backups } = createProcesses(processes)
+      const left = 'skep-20291231T235900Z-1.tar.zst'
+      await writeSound(left)
+      const sort = { field: 'created_at', descending: true } as const
+      await processes.one.write(async (tx) => {
+        await startBackup(tx, { now: Date.UTC(2030, 0, 1), encrypts: false, by: SERVER_ORIGIN })
+        const [begun] = (await tx.backups.list({ size: 1, sort, from: { page: 1 } })).items
+        if (begun !== undefined) await tx.backups.update({ ...begun, name: left })
+      })
+      await work()
+      const [made] = await backups()
+      expect(made).toMatchObject({ state: 'done', size: 10 })
+      expect(await archives.size(left)).toBeNull()
+      expect(await archives.size(made?.name ?? '')).toBe(10)
+    })
+
     test('do not take the lease of another process for their own', async () => {
       const { clock, processes, backUp, writeSound, backups, archives } = createProcesses(await open())
       const attempts: string[] = []

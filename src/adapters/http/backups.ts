@@ -52,7 +52,7 @@ const instant = (time: number | null) => (time === null ? null : toTimestamp(tim
 const toResponse = (backup: Backup): Static<typeof BackupResponse> => ({
   id: backup.id,
   state: backup.state,
-  name: backup.name,
+  name: backup.state === 'done' ? backup.name : null,
   size: backup.size,
   sha256: backup.sha256,
   encrypted: backup.encrypted,
