@@ -38,6 +38,33 @@ const createTurns = () => {
 /** While others wait, every nth step is one of a long read. */
 const LONG_TURN = 4
 
+/** The time of steps in one turn of the event loop, which itself costs as much as a short step. */
+const MAX_TURN_MS = 1
+
+/** Measures how long steps have run in the present turn of the event loop. */
+const createTurnTime = () => {
+  let usedMs = 0
+  let isCounting = false
+  return {
+    isUp: () => usedMs >= MAX_TURN_MS,
+    run<T>(step: () => T): T {
+      if (!isCounting) {
+        setImmediate(() => {
+          usedMs = 0
+          isCounting = false
+        })
+      }
+      isCounting = true
+      const startedAt = performance.now()
+      try {
+        return step()
+      } finally {
+        usedMs += performance.now() - startedAt
+      }
+    },
+  }
+}
+
 /**
  * Runs steps of long reads one after the other, with accounts in turn, and lets the event loop serve other work between
  * them: however many searches one account starts, others wait for at most one of its steps. Reads that have not had many
@@ -46,6 +73,7 @@ const LONG_TURN = 4
 export const createStepQueue = ({ limit }: Options): RunStep => {
   const short = createTurns()
   const long = createTurns()
+  const time = createTurnTime()
   let running = 0
   let turn = 0
 
@@ -57,10 +85,11 @@ export const createStepQueue = ({ limit }: Options): RunStep => {
   const work = async (): Promise<void> => {
     running++
     try {
-      await yieldToEventLoop()
-      for (let step = next(); step !== null; step = next()) {
-        await step()
-        await yieldToEventLoop()
+      for (;;) {
+        if (time.isUp()) await yieldToEventLoop()
+        const step = next()
+        if (step === null) return
+        await time.run(step)
       }
     } finally {
       running--
