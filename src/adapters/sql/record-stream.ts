@@ -77,18 +77,16 @@ export const createEntryStream = (
     const [head, otherHead] = [headOf(one), headOf(other)]
     return head !== undefined && otherHead !== undefined && sign * comparePositions(head, otherHead) < 0
   })
-  let parts: readonly Part[] | null = null
+  const parts = orders.map((order): Part => ({ order, buffer: [], at: 0, isDone: false }))
+  let hasBegun = false
   let pieceCount = MIN_PIECE_COUNT
   let last: RowPosition | null = null
+  /** The part whose entries have run out. */
+  let empty: Part | null = null
 
   const fill = async (some: readonly Part[], after: RowPosition | null, limit: number): Promise<void> => {
-    const found = await budget.run(() =>
-      source.entries(
-        some.map(({ order }) => order),
-        { ...range, after },
-        limit,
-      ),
-    )
+    const those = some.map(({ order }) => order)
+    const found = await budget.run(() => source.entries(those, { ...range, after }, limit))
     let count = 0
     for (const [n, part] of some.entries()) {
       part.buffer = found[n] ?? []
@@ -100,38 +98,44 @@ export const createEntryStream = (
   }
 
   const begin = async (count: number): Promise<void> => {
-    const all = orders.map((order): Part => ({ order, buffer: [], at: 0, isDone: false }))
-    parts = all
-    pieceCount = Math.max(MIN_PIECE_COUNT, Math.ceil((2 * count) / Math.max(1, all.length)))
+    hasBegun = true
+    // The parts do not contribute evenly.
+    const wanted = parts.length === 1 ? count : Math.ceil((2 * count) / Math.max(1, parts.length))
+    pieceCount = Math.max(MIN_PIECE_COUNT, wanted)
     const perStep = Math.min(MAX_STEP_SEEKS_COUNT, Math.max(1, Math.floor(MAX_STEP_ENTRIES_COUNT / pieceCount)))
-    for (let at = 0; at < all.length; at += perStep) {
-      await fill(all.slice(at, at + perStep), range.after, Math.min(pieceCount, MAX_PIECE_COUNT))
+    for (let at = 0; at < parts.length; at += perStep) {
+      await fill(parts.slice(at, at + perStep), range.after, Math.min(pieceCount, MAX_PIECE_COUNT))
     }
-    for (const part of all) if (headOf(part) !== undefined) heap.add(part)
+    for (const part of parts) if (headOf(part) !== undefined) heap.add(part)
   }
 
-  /** Moves on from the first entry. */
-  const advance = async (part: Part, entry: Entry): Promise<void> => {
-    part.at++
-    if (headOf(part) === undefined && !part.isDone) {
-      pieceCount = Math.min(MAX_PIECE_COUNT, pieceCount * 2)
-      await fill([part], entry, pieceCount)
-    }
-    if (headOf(part) === undefined) heap.removeFirst()
-    else heap.sink()
+  const refill = async (part: Part): Promise<void> => {
+    pieceCount = Math.min(MAX_PIECE_COUNT, pieceCount * 2)
+    await fill([part], last, pieceCount)
+    settle(part)
+  }
+
+  /** Puts the first part, whose head has changed, where it belongs. */
+  const settle = (part: Part): void => {
+    empty = null
+    if (headOf(part) !== undefined) heap.sink()
+    else if (part.isDone) heap.removeFirst()
+    else empty = part
   }
 
   return {
     async next(count) {
-      if (parts === null) await begin(count)
+      if (!hasBegun) await begin(count)
       const entries: Entry[] = []
       while (entries.length < count) {
+        if (empty !== null) await refill(empty)
         const part = heap.first
         const entry = part && headOf(part)
         if (part === undefined || entry === undefined) break
         if (last === null || comparePositions(entry, last) !== 0) entries.push(entry)
         last = entry
-        await advance(part, entry)
+        part.at++
+        settle(part)
       }
       return entries
     },
