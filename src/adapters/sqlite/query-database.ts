@@ -6,15 +6,26 @@ import { byCollection } from '../sql/record-table.ts'
 import type { Connection } from './database.ts'
 import type { Definitions } from './definitions.ts'
 import { createStoredSources, createTableSource } from './record-source.ts'
-import { type CacheCount, withoutCountCache } from './row-cache.ts'
+import { type CacheCount, withoutCache, withoutCountCache } from './row-cache.ts'
+import { createStoredRows, type StoredRows } from './stored-record-readers.ts'
+
+interface Caches {
+  readonly rows: StoredRows
+  readonly cacheCount: CacheCount
+}
+
+const withoutCaches = (connection: Connection): Caches => ({
+  rows: createStoredRows(connection, withoutCache),
+  cacheCount: withoutCountCache,
+})
 
 /** What the queries of one connection read. */
 export const createQueryDatabase = (
   connection: Connection,
   definitions: Definitions,
-  cacheCount: CacheCount = withoutCountCache,
+  { rows, cacheCount } = withoutCaches(connection),
 ): QueryDatabase => {
-  const storedSource = createStoredSources(connection, cacheCount)
+  const storedSource = createStoredSources(connection, rows, cacheCount)
   const tableSource = byCollection((table) => createTableSource(connection, table, cacheCount))
   const among = <Found>(sql: string) => {
     const statement = connection.prepare<Found, [string]>(`${sql} WHERE id IN (SELECT value FROM json_each(?))`)

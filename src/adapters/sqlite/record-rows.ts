@@ -3,8 +3,8 @@ import type { Row } from '../sql/entity.ts'
 import type { ReadRecords } from '../sql/record-source.ts'
 import type { Connection } from './database.ts'
 
-/** A row, and the place of its id among those that were asked for. */
-interface PlacedRow extends Row {
+/** The place of the row's id among those that were asked for. */
+interface Placed {
   readonly place: number
 }
 
@@ -20,25 +20,23 @@ const lengthOf = (row: Row, columns: readonly string[]): number => {
   return length
 }
 
-/** Null for a row that is no record of the collection. */
-export type ToRecord = (row: Row) => StoredRecord | null
-
 /** Reads rows in the order of the ids, as far as the limit allows. */
-export const createRecords = (connection: Connection, table: string, columns: readonly string[]) => {
+export const createRecords = <Found extends Row>(connection: Connection, table: string, columns: readonly string[]) => {
   const selected = columns.join(', ')
-  const byId = connection.prepare<PlacedRow, [number, number]>(
+  const byId = connection.prepare<Found & Placed, [number, number]>(
     `SELECT ?1 AS place, ${selected} FROM ${table} WHERE id = ?2`,
   )
-  const byIds = connection.prepare<PlacedRow, [string]>(
+  const byIds = connection.prepare<Found & Placed, [string]>(
     `SELECT key AS place, ${columns.map((column) => `${table}.${column}`).join(', ')}
      FROM json_each(?) AS ids CROSS JOIN ${table} ON ${table}.id = ids.value`,
   )
-  const rowsOf = (ids: readonly number[]): Iterable<PlacedRow> =>
+  const rowsOf = (ids: readonly number[]): Iterable<Found & Placed> =>
     ids.length > MAX_SINGLE_READS_COUNT
       ? byIds.iterate(JSON.stringify(ids))
       : ids.flatMap((id, place) => byId.get(place, id) ?? [])
 
-  return (ids: readonly number[], maxBytes: number, toRecord: ToRecord): ReadRecords => {
+  /** `toRecord` returns null for a row that is no record of the collection. */
+  return (ids: readonly number[], maxBytes: number, toRecord: (row: Found) => StoredRecord | null): ReadRecords => {
     const records: StoredRecord[] = []
     let bytes = 0
     for (const row of rowsOf(ids)) {

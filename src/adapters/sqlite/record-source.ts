@@ -1,4 +1,5 @@
 import type { StoredCollection } from '../../application/ports/collections.ts'
+import type { StoredRecord } from '../../domain/record.ts'
 import { records } from '../sql/entities.ts'
 import {
   type Entry,
@@ -8,13 +9,13 @@ import {
   type Order,
   parseEntryKey,
   type RangeOrder,
+  type ReadRecords,
   type RecordSource,
 } from '../sql/record-source.ts'
 import type { RecordTable } from '../sql/record-table.ts'
-import { recordOfRow } from '../sql/stored-records.ts'
 import type { Connection } from './database.ts'
 import { createIntersection } from './postings.ts'
-import { createRecords, type ToRecord } from './record-rows.ts'
+import { createRecords } from './record-rows.ts'
 import {
   type Bindings,
   type CountRows,
@@ -23,6 +24,7 @@ import {
   type Statements,
 } from './record-statements.ts'
 import type { CacheCount } from './row-cache.ts'
+import { recordOfFound, type StoredRow, type StoredRows } from './stored-record-readers.ts'
 
 interface EntryRow {
   readonly id: number
@@ -202,12 +204,26 @@ const sourceOver = (
   matching,
 })
 
+/** These records, if the rows of all of them are cached. */
+const cachedRecords = (rows: StoredRows, stored: StoredCollection, ids: readonly number[]): ReadRecords | null => {
+  const records: StoredRecord[] = []
+  let bytes = 0
+  for (const id of ids) {
+    const found = rows.cached(id)
+    if (found === undefined) return null
+    const record = recordOfFound(stored, found)
+    if (record !== null) records.push(record)
+    bytes += found.row.bytes
+  }
+  return { records, readCount: ids.length, bytes }
+}
+
 /** Reads the records of any collection defined at run time. */
-export const createStoredSources = (connection: Connection, cacheCount: CacheCount) => {
+export const createStoredSources = (connection: Connection, rows: StoredRows, cacheCount: CacheCount) => {
   const statementOf = createStatements(connection)
   const countRows = createCounting(statementOf, cacheCount)
   const keys = keyEntries(statementOf, countRows)
-  const read = createRecords(connection, 'records', Object.keys(records.columns))
+  const read = createRecords<StoredRow>(connection, 'records', Object.keys(records.columns))
   const matching = createPostings(statementOf, 'records')
 
   return (stored: StoredCollection): RecordSource => {
@@ -216,7 +232,7 @@ export const createStoredSources = (connection: Connection, cacheCount: CacheCou
       columns: ['id', 'created_at', 'updated_at'],
       base: { where: ['collection_id = +:collection'], parameters: { collection: stored.id } },
     })
-    const toRecord: ToRecord = (row) => (row.collection_id === stored.id ? recordOfRow(stored, row) : null)
+    const toRecord = (row: StoredRow) => recordOfFound(stored, rows.valueOf(row.id, row))
     return sourceOver(
       {
         read: (order, range, limit) =>
@@ -225,7 +241,7 @@ export const createStoredSources = (connection: Connection, cacheCount: CacheCou
         count: (order, range, limit) =>
           order.kind === 'column' ? columns.count(order, range, limit) : keys.count(order, range, limit),
       },
-      { records: (ids, maxBytes) => read(ids, maxBytes, toRecord), matching },
+      { records: (ids, maxBytes) => cachedRecords(rows, stored, ids) ?? read(ids, maxBytes, toRecord), matching },
     )
   }
 }

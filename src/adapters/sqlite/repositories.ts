@@ -113,10 +113,11 @@ export const createRepositories = (connection: Connection, context: WriterContex
 
 const createRecordReaders = (connection: Connection, { cacheLookUp, cacheCount }: ReadSnapshot, runStep: RunStep) => {
   const definitions = createDefinitions(connection, cacheLookUp)
-  const database = createQueryDatabase(connection, definitions, cacheCount)
+  const rows = createStoredRows(connection, cacheLookUp)
+  const database = createQueryDatabase(connection, definitions, { rows, cacheCount })
   const parts = { database, cacheLookUp, cacheCount, runStep }
   const ofTable = byCollection((table) => createRecordReader(connection, table, parts))
-  const ofStored = createStoredRecordReaders(connection, database, runStep, createStoredRows(connection, cacheLookUp))
+  const ofStored = createStoredRecordReaders(connection, database, runStep, rows)
   return {
     collections: createCollectionReader(definitions, createCountReader(connection)),
     records: (storage: RecordStorage) => (typeof storage === 'string' ? ofTable(storage) : ofStored(storage)),

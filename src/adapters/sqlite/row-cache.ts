@@ -1,6 +1,10 @@
 type Find<Value> = (id: number) => Value | null
 
-export interface LookUp<Value> extends Find<Value> {
+export interface LookUp<Value, Row extends object = never> extends Find<Value> {
+  /** The value, if it is cached. */
+  cached(id: number): Value | undefined
+  /** Converts a row that was read by another statement. Its value is cached only if there is room. */
+  valueOf(id: number, row: Row): Value
   /** Call it when this row may have changed. */
   forget(id: number): void
   /** Call it when any row may have changed. */
@@ -11,7 +15,7 @@ export interface LookUp<Value> extends Find<Value> {
 export type CacheLookUp = <Row extends object, Value extends object>(
   find: Find<Row>,
   toValue: (row: Row) => Value,
-) => LookUp<Value>
+) => LookUp<Value, Row>
 
 /** Runs a count only if its result is not cached. The key is the statement with its parameters. */
 export type CacheCount = (key: string, count: () => number) => number
@@ -48,7 +52,7 @@ export const createRowCache = (isCurrent: () => boolean): RowCache => {
     cacheLookUp<Row extends object, Value extends object>(
       find: Find<Row>,
       toValue: (row: Row) => Value,
-    ): LookUp<Value> {
+    ): LookUp<Value, Row> {
       const values = new Map<number, Value>()
       caches.push(values)
       const findUncached = withoutCache(find, toValue)
@@ -64,7 +68,17 @@ export const createRowCache = (isCurrent: () => boolean): RowCache => {
         values.set(id, value)
         return value
       }
-      return Object.assign(lookUp, { forget: (id: number) => void values.delete(id), forgetAll: () => values.clear() })
+      return Object.assign(lookUp, {
+        cached: (id: number) => (isCurrent() ? values.get(id) : undefined),
+        valueOf(id: number, row: Row) {
+          const value = toValue(row)
+          const isKept = isCurrent() && values.size < MAX_ROWS_COUNT && textLengthOf(row) <= MAX_TEXT_CHARACTERS
+          if (isKept) values.set(id, value)
+          return value
+        },
+        forget: (id: number) => void values.delete(id),
+        forgetAll: () => values.clear(),
+      })
     },
     cacheCount(key, count) {
       if (!isCurrent()) return count()
@@ -89,7 +103,12 @@ export const withoutCache: CacheLookUp = (find, toValue) =>
       const row = find(id)
       return row && toValue(row)
     },
-    { forget() {}, forgetAll() {} },
+    {
+      cached: () => undefined,
+      valueOf: (_: number, row: Parameters<typeof toValue>[0]) => toValue(row),
+      forget() {},
+      forgetAll() {},
+    },
   )
 
 export const withoutCountCache: CacheCount = (_, count) => count()

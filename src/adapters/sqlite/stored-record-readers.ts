@@ -27,7 +27,17 @@ export interface Found {
 }
 
 /** The rows of all collections defined at run time, by id. */
-export type StoredRows = LookUp<Found>
+export type StoredRows = LookUp<Found, StoredRow>
+
+/** Null if the row is of another collection, or of a record that was deleted. */
+export const recordOfFound = (stored: StoredCollection, found: Found): StoredRecord | null => {
+  if (found.row.collection_id !== stored.id) return null
+  if (found.stored !== stored) {
+    found.record = recordOfRow(stored, found.row)
+    found.stored = stored
+  }
+  return found.record
+}
 
 export const createStoredRows = (connection: Connection, cacheLookUp: CacheLookUp): StoredRows => {
   const byId = connection.prepare<StoredRow, [number]>('SELECT * FROM records WHERE id = ?')
@@ -70,12 +80,7 @@ export const createStoredRecordReaders = (
   return remembered((stored: StoredCollection): RecordReader => {
     const find = (id: number): StoredRecord | null => {
       const found = rows(id)
-      if (found === null || found.row.collection_id !== stored.id) return null
-      if (found.stored !== stored) {
-        found.record = recordOfRow(stored, found.row)
-        found.stored = stored
-      }
-      return found.record
+      return found && recordOfFound(stored, found)
     }
     // One statement for each of a few ids takes a fraction of the time of one statement for all.
     const findAll = (ids: readonly number[]) => [...new Set(ids)].map(find).filter((record) => record !== null)
