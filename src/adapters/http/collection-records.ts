@@ -12,6 +12,7 @@ import { AnyRecord, isPublic, recordShown, type ShowRecord, showRead } from './r
 import { historyRoutes } from './record-history.ts'
 import { AnyListQuery, AnyRecordQuery, parseExpand, toListOptions, toListRequest } from './record-query.ts'
 import { hasId, IdText, NoContent, NotModified } from './schemas.ts'
+import { shownAsPage } from './shown-once.ts'
 
 const MERGE_PATCH_TYPE = 'application/merge-patch+json'
 
@@ -54,6 +55,7 @@ const createRules = (records: Records) => {
 
 const listRoutes = (kernel: Kernel, records: Records, show: ShowRecord) => {
   const rules = createRules(records)
+  const shown = showRead(show)
   return new Elysia()
     .use(kernel)
     .post(
@@ -88,9 +90,10 @@ const listRoutes = (kernel: Kernel, records: Records, show: ShowRecord) => {
         const owners = isPublic(collection) ? [] : page.items
         const noted = noteRead(call, request, { action: 'record.read', subject: collection.name, owners })
         if (noted !== undefined) await noted
-        return toPageResponse(page, asked, (record) =>
-          show({ collection, record }, expanded && (expanded.get(record.id) ?? {})),
+        const response = toPageResponse(page, asked, (record) =>
+          shown({ collection, record }, expanded && (expanded.get(record.id) ?? {})),
         )
+        return shownAsPage(response)
       },
       {
         admit: rules.list,

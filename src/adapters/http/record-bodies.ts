@@ -33,7 +33,7 @@ const bodyOf = (collection: Collection): ((record: StoredRecord) => { readonly i
 /** Shows a record, with its expanded references if requested. */
 export type ShowRecord = (result: RecordResult, expanded?: Expanded | null) => { readonly id: number }
 
-/** As {@link ShowRecord}, for a record that is read alone: it is shown once while it is cached. */
+/** As {@link ShowRecord}, for records that are read: each is shown once while it is cached. */
 export const showRead = (show: ShowRecord): ShowRecord => {
   const bodies = new WeakMap<Collection, (record: StoredRecord) => { readonly id: number }>()
   return (result, expanded = null) => {

@@ -15,6 +15,7 @@ import { historyRoutes } from './record-history.ts'
 import { AnyRecordQuery, parseExpand, toListOptions } from './record-query.ts'
 import { createRecordSchemas, type RecordsQuery, toOperation } from './record-schemas.ts'
 import { hasId, IdParams, NoContent, NotModified, parseTimestamp } from './schemas.ts'
+import { shownAsPage } from './shown-once.ts'
 
 /** Concurrent batches of one user in one process; limited because each may return a hundred large records. */
 const MAX_OPEN_BATCHES_COUNT = 4
@@ -70,7 +71,7 @@ const createResources = <const C extends Collection>(collection: C, records: Rec
 type Resources<C extends Collection> = ReturnType<typeof createResources<C>>
 
 const listRoutes = <const C extends Collection>(kernel: Kernel, resources: Resources<C>) => {
-  const { name, path, records, title, one, sorts, searched, shown } = resources
+  const { name, path, records, title, one, sorts, searched, shown, shownRead } = resources
   const { Create, Record, Batch, BatchResult, Query } = resources.schemas
   const created = (result: RecordResult) => ({
     status: 201,
@@ -110,9 +111,10 @@ const listRoutes = <const C extends Collection>(kernel: Kernel, resources: Resou
         const { collection, page, expanded } = await records.list(actor, name, asked, toListOptions(query))
         const noted = noteRead(call, request, { action: 'record.read', subject: name, owners: page.items })
         if (noted !== undefined) await noted
-        return toPageResponse(page, asked, (record) =>
-          shown({ collection, record }, expanded && (expanded.get(record.id) ?? {})),
+        const response = toPageResponse(page, asked, (record) =>
+          shownRead({ collection, record }, expanded && (expanded.get(record.id) ?? {})),
         )
+        return shownAsPage(response)
       },
       {
         admit: { who: 'user', largeResponse: true },

@@ -4,9 +4,15 @@ const texts = new WeakMap<object, string>()
 /** The JSON text of a response. */
 export const textOf = (shown: object): string => texts.get(shown) ?? JSON.stringify(shown)
 
+/** Makes the text of a page of those of its items. */
+export const shownAsPage = <Page extends { readonly items: readonly object[] }>(page: Page): Page => {
+  const { items, ...rest } = page
+  texts.set(page, `{"items":[${items.map(textOf).join()}],${JSON.stringify(rest).slice(1)}`)
+  return page
+}
+
 /**
- * Caches the text of a value as long as the value exists. For rows that are read one at a time: those in a cache of rows are
- * the same objects until something is committed.
+ * Caches the text of a value as long as the value exists: rows in a cache of rows are the same objects until something is committed.
  */
 export const shownOnce = <Value extends object, Shown extends object>(
   show: (value: Value) => Shown,
