@@ -20,6 +20,9 @@ export type { Rule } from './rule.ts'
 /** Several times the size of the largest credentials or account. */
 const MAX_SMALL_BODY_BYTES = 16_384
 
+/** Beyond that, a request waits for its share of the event loop before its parameters are read. */
+const MAX_SHORT_URL_LENGTH = 500
+
 interface Deps {
   readonly access: Access
   readonly limits: Limits
@@ -56,7 +59,7 @@ const createBodyReader =
  * macro `admit`, which turns a {@link Rule} into hooks that run before parsing and validation.
  */
 export const createKernel = (deps: Deps) => {
-  const { access, limits, responseBodies, common, addressOf, auditReads, idleTimeout } = deps
+  const { access, limits, responseBodies, common, addressOf, auditReads, idleTimeout, slices } = deps
   const bodies = createInFlight()
   const admit = createAdmission({ access, limits, responseBodies, addressOf })
   const read = createBodyReader(deps, bodies)
@@ -90,6 +93,8 @@ export const createKernel = (deps: Deps) => {
             const authorizing = authorize({ call, request, headers: set.headers, params }, route, rule)
             if (authorizing instanceof Promise) await authorizing
           }
+          // A long filter takes a while to compile.
+          if (request.url.length > MAX_SHORT_URL_LENGTH) await slices.next()
           // Only once the body has arrived, because a client could send it very slowly.
           if (rule.mayTakeLong === true) idleTimeout.suspend(request)
         },
