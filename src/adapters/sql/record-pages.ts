@@ -26,8 +26,6 @@ export interface Listing {
   readonly conditions: Conditions
   readonly budget: Budget
   readonly testRecords: TestRecords
-  /** Runs work that has many positions in memory when there is room. */
-  sorting<T>(work: () => Promise<T>): Promise<T>
 }
 
 interface Known {

@@ -14,10 +14,7 @@ import { createReferences } from './record-references.ts'
 import type { Order, QueryDatabase, RangeOrder } from './record-source.ts'
 import { collectIds, countEntries } from './record-stream.ts'
 import { createRecordTester } from './record-tests.ts'
-import { createStepQueue, type RunStep, runAtOnce } from './step-queue.ts'
-
-/** Each of them may have {@link MAX_TOTAL_COUNT} positions in memory. */
-const MAX_SORTING_COUNT = 4
+import type { RunStep } from './step-queue.ts'
 
 /** With fewer candidates, the text index is not asked. */
 const FEW_COUNT = 1_000
@@ -69,8 +66,6 @@ const everything = (sort: SortOrder): Candidates => ({
   exact: false,
   disjoint: true,
 })
-
-const sortQueue = createStepQueue({ limit: MAX_SORTING_COUNT })
 
 /** The number of matches, if indexes alone tell it. Up to one beyond {@link MAX_TOTAL_COUNT}. */
 const countExactly = async (
@@ -145,7 +140,7 @@ const listBy = async (listing: Listing, found: Candidates | null): Promise<Page<
   const [inOrder] = streamedOrders(listing, whole) ?? []
   const isKnown = !isSearch && present?.exact === true && !isDated
   const walked = ids && inOrder && isKnown ? await walkedPage(listing, ids, inOrder) : null
-  const sorted = walked ?? (ids && (await listing.sorting(() => sortedPage(listing, ids))))
+  const sorted = walked ?? (ids && (await sortedPage(listing, ids)))
   return sorted ?? streamedPage(listing, streamedOrders(listing, whole) ?? [], { count: null, exact: false })
 }
 
@@ -166,7 +161,7 @@ export const createRecordQuery = (
     const words = query.text === null || collection.search.length === 0 ? [] : queryWordsOf(query.text)
     if (query.text !== null && words.length === 0) return emptyPage(query)
     const account = query.account ?? query.ownerId
-    const budget = createBudget(runStep, account)
+    using budget = createBudget(runStep, account)
     const references = createReferences(database, budget)
     const conditions: Conditions | null = await conditionsOf(query, references)
     if (conditions === null) return emptyPage(query)
@@ -180,10 +175,8 @@ export const createRecordQuery = (
     const { createdAfter, createdBefore } = conditions
     const test = { condition, createdAfter, createdBefore, words, textOf: layout.textOf }
     const testRecords = createRecordTester(test, { source, references, budget })
-    // Inside a transaction, nothing else may be awaited.
-    const sorting = <T>(work: () => Promise<T>) => (runStep === runAtOnce ? work() : sortQueue(account, work))
-    const listing: Listing = { query, layout, sort, source, words, conditions, budget, testRecords, sorting }
+    const listing: Listing = { query, layout, sort, source, words, conditions, budget, testRecords }
     const isNone = candidates !== null && candidates.orders.length === 0 && candidates.ids.length === 0
-    return isNone ? emptyPage(query) : listBy(listing, candidates)
+    return isNone ? emptyPage(query) : await listBy(listing, candidates)
   }
 }

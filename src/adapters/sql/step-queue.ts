@@ -38,29 +38,25 @@ const createTurns = () => {
 /** While others wait, every nth step is one of a long read. */
 const LONG_TURN = 4
 
-/** The time of steps in one turn of the event loop, which itself costs as much as a short step. */
+/**
+ * How long steps go on in one turn of the event loop, which itself costs as much as a short step. What their callers do
+ * with the results counts too.
+ */
 const MAX_TURN_MS = 1
 
-/** Measures how long steps have run in the present turn of the event loop. */
+/** Measures the time since the first step of the present turn of the event loop. */
 const createTurnTime = () => {
-  let usedMs = 0
-  let isCounting = false
+  let beganAt: number | null = null
+  const end = () => {
+    beganAt = null
+  }
   return {
-    isUp: () => usedMs >= MAX_TURN_MS,
-    run<T>(step: () => T): T {
-      if (!isCounting) {
-        setImmediate(() => {
-          usedMs = 0
-          isCounting = false
-        })
-      }
-      isCounting = true
-      const startedAt = performance.now()
-      try {
-        return step()
-      } finally {
-        usedMs += performance.now() - startedAt
-      }
+    isUp(): boolean {
+      const now = performance.now()
+      if (beganAt !== null) return now - beganAt >= MAX_TURN_MS
+      beganAt = now
+      setImmediate(end)
+      return false
     },
   }
 }
@@ -89,7 +85,7 @@ export const createStepQueue = ({ limit }: Options): RunStep => {
         if (time.isUp()) await yieldToEventLoop()
         const step = next()
         if (step === null) return
-        await time.run(step)
+        await step()
       }
     } finally {
       running--
