@@ -2,7 +2,7 @@ import { SERVER_ORIGIN } from '../domain/audit.ts'
 import { archiveNameOf, BACKUP_LEASE_MS, type Backup } from '../domain/backup.ts'
 import { type Job, jobRequestId } from '../domain/job.ts'
 import type { Instant } from '../domain/user.ts'
-import { startBackup } from './backups.ts'
+import { discardArchive, startBackup } from './backups.ts'
 import type { JobHandler } from './job-runner.ts'
 import type { Archives, BackupRunner, NextTime, WrittenArchive } from './ports/backups.ts'
 import type { NewJob, Tx, UnitOfWork } from './ports/persistence.ts'
@@ -62,26 +62,41 @@ const keepLease = ({ unitOfWork, clock }: BackupDeps, id: number, begun: Instant
   }
 }
 
-/** Begins the lease of a running backup, before its snapshot, and returns its end. Null if the backup has ended. */
-const beginLease = ({ unitOfWork, clock }: BackupDeps, id: number): Promise<Instant | null> =>
+/**
+ * Begins an attempt to write a running backup, before its snapshot, and returns the end of its lease. Null if the backup
+ * has ended. `name` is that of its archive in the archive store, by which {@link createBackupJobs} knows whose turn it is;
+ * null if it is written elsewhere.
+ */
+export const beginAttempt = (
+  { unitOfWork, clock }: Pick<BackupDeps, 'unitOfWork' | 'clock'>,
+  id: number,
+  name: string | null,
+): Promise<Instant | null> =>
   unitOfWork.write(async (tx) => {
     const backup = await tx.backups.findById(id)
     if (backup === null || backup.state !== 'running') return null
-    const leaseUntil = clock.now() + BACKUP_LEASE_MS
-    await tx.backups.update({ ...backup, leaseUntil })
+    const now = clock.now()
+    // What a killed process left of an earlier attempt.
+    if (backup.name !== null && backup.name !== name) await discardArchive(tx, backup.name, now)
+    const leaseUntil = now + BACKUP_LEASE_MS
+    await tx.backups.update({ ...backup, name, leaseUntil })
     return leaseUntil
   })
 
-/** Writes the archive of a running backup under its lease. Null if it has ended. */
+interface Attempt {
+  readonly id: number
+  readonly name: string
+  /** The end of its lease. */
+  readonly leaseUntil: Instant
+}
+
+/** Writes the archive of a backup, whose lease it keeps. */
 export const writeArchive = async (
   deps: BackupDeps,
-  backup: Backup,
-  name: string,
+  { id, name, leaseUntil }: Attempt,
   signal: AbortSignal,
-): Promise<(WrittenArchive & { readonly detail: string | null }) | null> => {
-  const begun = await beginLease(deps, backup.id)
-  if (begun === null) return null
-  using lease = keepLease(deps, backup.id, begun, signal)
+): Promise<WrittenArchive & { readonly detail: string | null }> => {
+  using lease = keepLease(deps, id, leaseUntil, signal)
   const written = await deps.runner.write(name, lease.signal)
   await lease.renew()
   return written
@@ -92,7 +107,7 @@ const prune = async (tx: Tx, keptCount: number | null, now: number): Promise<voi
   if (keptCount === null) return
   for (const { id, name } of await tx.backups.beyondNewest(keptCount, MAX_PRUNED_COUNT)) {
     await tx.backups.delete(id)
-    if (name !== null) await tx.jobs.enqueue({ kind: 'delete-archive', payload: { name }, now })
+    if (name !== null) await discardArchive(tx, name, now)
   }
 }
 
@@ -105,19 +120,19 @@ const idOf = (job: Job): number => (job.payload as { readonly backupId: number }
 export const createBackupJobs = (deps: BackupJobsDeps): BackupJobHandlers => {
   const { unitOfWork, clock, log, runner, archives, schedule, keptCount } = deps
 
-  /** Records the name of the archive of this attempt, so that the next one can remove what is left of it. */
-  const begin = (id: number, name: string) =>
-    unitOfWork.write(async (tx) => {
-      const backup = await tx.backups.findById(id)
-      if (backup?.state === 'running') await tx.backups.update({ ...backup, name })
-    })
-
-  /** Ends a backup, unless another process has ended it, or has its lease now. */
-  const end = (id: number, result: Partial<Backup>, isLost = false) =>
+  /**
+   * Ends a backup with the result of an attempt, unless another process has begun one meanwhile, or the backup was removed.
+   * The archive is removed unless it is that of a backup that is done.
+   */
+  const end = (id: number, name: string, result: Pick<Backup, 'state'> & Partial<Backup>) =>
     unitOfWork.write(async (tx) => {
       const backup = await tx.backups.findById(id)
       const now = clock.now()
-      if (backup === null || backup.state !== 'running' || (isLost && backup.leaseUntil > now)) return
+      const isCurrent = backup?.name === name
+      // It was recorded, but the answer was lost.
+      if (isCurrent && backup.state === 'done') return
+      if (!isCurrent || result.state !== 'done') await discardArchive(tx, name, now)
+      if (!isCurrent) return
       await tx.backups.update({ ...backup, ...result, finishedAt: now, leaseUntil: now })
       await prune(tx, keptCount, now)
     })
@@ -127,18 +142,16 @@ export const createBackupJobs = (deps: BackupJobsDeps): BackupJobHandlers => {
     if (backup === null || backup.state !== 'running') return
     // Each attempt has a name of its own, because another process may have taken this one's place.
     const name = archiveNameOf(backup.id, clock.now(), backup.encrypted)
-    await begin(backup.id, name)
-    // What a process left that was killed.
-    if (backup.name !== null) await archives.delete(backup.name).catch(() => {})
+    const leaseUntil = await beginAttempt(deps, backup.id, name)
+    if (leaseUntil === null) return
     try {
-      const written = await writeArchive(deps, backup, name, signal)
-      if (written !== null) await end(backup.id, { state: 'done', name, ...written })
+      const written = await writeArchive(deps, { id: backup.id, name, leaseUntil }, signal)
+      await end(backup.id, name, { state: 'done', ...written })
     } catch (error) {
       // The server is stopping: the job begins again at the next start.
       if (signal.aborted) throw error
       log.error('the backup failed', { backup_id: backup.id, error })
-      await archives.delete(name).catch(() => {})
-      await end(backup.id, { state: 'failed', name: null, detail: reasonOf(error) }, error instanceof LeaseLost)
+      await end(backup.id, name, { state: 'failed', name: null, detail: reasonOf(error) })
     }
   }
 

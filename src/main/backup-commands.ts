@@ -12,7 +12,7 @@ import { createEmptyPostgresTarget } from '../adapters/postgres/snapshot.ts'
 import { newNonce } from '../adapters/sql/nonce.ts'
 import { createSqliteTarget } from '../adapters/sqlite/filling.ts'
 import { audit } from '../application/audit.ts'
-import { writeArchive } from '../application/backup-jobs.ts'
+import { beginAttempt, writeArchive } from '../application/backup-jobs.ts'
 import { newBackup } from '../application/backups.ts'
 import type { Store } from '../application/ports/persistence.ts'
 import { type Restored, restore as restoreArchive } from '../application/restoring.ts'
@@ -78,9 +78,11 @@ const writeNew = async (store: Store, settings: Settings, place: ArchivePlace | 
     return begun
   })
   const name = place?.name ?? archiveNameOf(backup.id, backup.createdAt, backup.encrypted)
+  const deps = { unitOfWork: store, clock: systemClock, runner }
   let written: WriteResult | null = null
   try {
-    written = await writeArchive({ unitOfWork: store, clock: systemClock, runner }, backup, name, signal)
+    const leaseUntil = await beginAttempt(deps, backup.id, place === null ? name : null)
+    if (leaseUntil !== null) written = await writeArchive(deps, { id: backup.id, name, leaseUntil }, signal)
   } catch (error) {
     await record(store, backup, place === null ? { state: 'failed', detail: String(error) } : null)
     throw error

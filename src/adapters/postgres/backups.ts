@@ -63,14 +63,9 @@ export const createBackupRepository = (connection: Transaction): BackupRepositor
       )
       return found.map(backups.fromRow)
     },
-    async failAbandoned(before, { now, detail }) {
-      void connection.change(
-        `UPDATE backups SET state = 'failed', name = NULL, detail = $1, finished_at = $2
-       WHERE state = 'running' AND lease_until <= $3`,
-        detail,
-        now,
-        before,
-      )
+    async expired(instant, limit) {
+      const sql = "SELECT * FROM backups WHERE state = 'running' AND lease_until <= $1 ORDER BY id LIMIT $2"
+      return (await connection.lookUp<Row>(ROW_LOCK, sql, instant, limit)).map(backups.fromRow)
     },
   }
 }

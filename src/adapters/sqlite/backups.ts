@@ -32,9 +32,8 @@ export const createBackupRepository = (connection: Connection): BackupRepository
        SELECT * FROM backups WHERE state = 'done' AND name IS NOT NULL ORDER BY created_at DESC, id DESC LIMIT -1 OFFSET +?)
      ORDER BY created_at, id LIMIT +?`,
   )
-  const fail = prepareChange(
-    connection,
-    "UPDATE backups SET state = 'failed', name = NULL, detail = ?, finished_at = ? WHERE state = 'running' AND lease_until <= ?",
+  const expired = connection.prepare<Row, [number, number]>(
+    "SELECT * FROM backups WHERE state = 'running' AND lease_until <= ? ORDER BY id LIMIT +?",
   )
   return {
     ...createBackupReader(connection),
@@ -47,8 +46,6 @@ export const createBackupRepository = (connection: Connection): BackupRepository
     },
     renew: async (id, { now, latest, leaseUntil }) => renew(leaseUntil, id, now, latest) > 0,
     beyondNewest: async (count, limit) => older.all(count, limit).map(backups.fromRow),
-    async failAbandoned(before, { now, detail }) {
-      fail(detail, now, before)
-    },
+    expired: async (instant, limit) => expired.all(instant, limit).map(backups.fromRow),
   }
 }

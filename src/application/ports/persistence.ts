@@ -163,8 +163,8 @@ export interface BackupRepository extends BackupReader {
   renew(id: number, lease: { now: Instant; latest: Instant; leaseUntil: Instant }): Promise<boolean>
   /** Those with an archive, oldest first, without the newest `count`; at most `limit` of them. */
   beyondNewest(count: number, limit: number): Promise<readonly Backup[]>
-  /** Marks running backups whose lease expired before `instant` as failed. */
-  failAbandoned(before: Instant, end: { readonly now: Instant; readonly detail: string }): Promise<void>
+  /** Up to `limit` running backups whose lease expired by `instant`. */
+  expired(instant: Instant, limit: number): Promise<readonly Backup[]>
 }
 
 /** The repositories that a transaction may read and write. */
