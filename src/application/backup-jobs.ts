@@ -1,7 +1,6 @@
 import { SERVER_ORIGIN } from '../domain/audit.ts'
 import { archiveNameOf, BACKUP_LEASE_MS, type Backup } from '../domain/backup.ts'
 import { type Job, jobRequestId } from '../domain/job.ts'
-import type { Instant } from '../domain/user.ts'
 import { discardArchive, startBackup } from './backups.ts'
 import type { JobHandler } from './job-runner.ts'
 import type { Archives, BackupRunner, NextTime, WrittenArchive } from './ports/backups.ts'
@@ -32,20 +31,30 @@ class LeaseLost extends Error {}
 
 type BackupDeps = Pick<BackupJobsDeps, 'unitOfWork' | 'clock' | 'runner'>
 
+/** One attempt to write a backup. */
+interface Attempt {
+  /** Of the backup. */
+  readonly id: number
+  /** Of the archive. */
+  readonly name: string
+  /** Whether the archive is kept in the archive store, and so is that of the backup. */
+  readonly isKept: boolean
+}
+
+/** The name that the backup has while the attempt has its lease. */
+const recordedName = ({ name, isKept }: Attempt): string | null => (isKept ? name : null)
+
 /** Renews the lease of a backup until disposed, and aborts the signal if it was lost. */
-const keepLease = ({ unitOfWork, clock }: BackupDeps, id: number, begun: Instant, signal: AbortSignal) => {
+const keepLease = ({ unitOfWork, clock }: BackupDeps, attempt: Attempt, signal: AbortSignal) => {
   const ending = new AbortController()
   const stop = () => ending.abort(signal.reason)
   signal.addEventListener('abort', stop, { once: true })
   if (signal.aborted) stop()
-  // A renewal that failed may have been committed.
-  let asked = begun
   /** Throws if the lease was lost. */
   const renew = async (): Promise<void> => {
     const now = clock.now()
-    const lease = { now, latest: asked, leaseUntil: now + BACKUP_LEASE_MS }
-    asked = lease.leaseUntil
-    if (!(await unitOfWork.write((tx) => tx.backups.renew(id, lease)))) {
+    const lease = { name: recordedName(attempt), now, leaseUntil: now + BACKUP_LEASE_MS }
+    if (!(await unitOfWork.write((tx) => tx.backups.renew(attempt.id, lease)))) {
       throw new LeaseLost('the lease expired, and files may have been removed meanwhile')
     }
   }
@@ -62,42 +71,27 @@ const keepLease = ({ unitOfWork, clock }: BackupDeps, id: number, begun: Instant
   }
 }
 
-/**
- * Begins an attempt to write a running backup, before its snapshot, and returns the end of its lease. Null if the backup
- * has ended. `name` is that of its archive in the archive store, by which {@link createBackupJobs} knows whose turn it is;
- * null if it is written elsewhere.
- */
-export const beginAttempt = (
-  { unitOfWork, clock }: Pick<BackupDeps, 'unitOfWork' | 'clock'>,
-  id: number,
-  name: string | null,
-): Promise<Instant | null> =>
+/** Begins the lease of an attempt, before its snapshot, and ends that of an earlier one. False if the backup has ended. */
+export const beginAttempt = ({ unitOfWork, clock }: BackupDeps, attempt: Attempt): Promise<boolean> =>
   unitOfWork.write(async (tx) => {
-    const backup = await tx.backups.findById(id)
-    if (backup === null || backup.state !== 'running') return null
+    const backup = await tx.backups.findById(attempt.id)
+    if (backup === null || backup.state !== 'running') return false
+    const name = recordedName(attempt)
     const now = clock.now()
     // What a killed process left of an earlier attempt.
     if (backup.name !== null && backup.name !== name) await discardArchive(tx, backup.name, now)
-    const leaseUntil = now + BACKUP_LEASE_MS
-    await tx.backups.update({ ...backup, name, leaseUntil })
-    return leaseUntil
+    await tx.backups.update({ ...backup, name, leaseUntil: now + BACKUP_LEASE_MS })
+    return true
   })
 
-interface Attempt {
-  readonly id: number
-  readonly name: string
-  /** The end of its lease. */
-  readonly leaseUntil: Instant
-}
-
-/** Writes the archive of a backup, whose lease it keeps. */
+/** Writes the archive of an attempt that has begun, and keeps its lease. */
 export const writeArchive = async (
   deps: BackupDeps,
-  { id, name, leaseUntil }: Attempt,
+  attempt: Attempt,
   signal: AbortSignal,
 ): Promise<WrittenArchive & { readonly detail: string | null }> => {
-  using lease = keepLease(deps, id, leaseUntil, signal)
-  const written = await deps.runner.write(name, lease.signal)
+  using lease = keepLease(deps, attempt, signal)
+  const written = await deps.runner.write(attempt.name, lease.signal)
   await lease.renew()
   return written
 }
@@ -124,7 +118,7 @@ export const createBackupJobs = (deps: BackupJobsDeps): BackupJobHandlers => {
    * Ends a backup with the result of an attempt, unless another process has begun one meanwhile, or the backup was removed.
    * The archive is removed unless it is that of a backup that is done.
    */
-  const end = (id: number, name: string, result: Pick<Backup, 'state'> & Partial<Backup>) =>
+  const end = ({ id, name }: Attempt, result: Pick<Backup, 'state'> & Partial<Backup>) =>
     unitOfWork.write(async (tx) => {
       const backup = await tx.backups.findById(id)
       const now = clock.now()
@@ -142,16 +136,16 @@ export const createBackupJobs = (deps: BackupJobsDeps): BackupJobHandlers => {
     if (backup === null || backup.state !== 'running') return
     // Each attempt has a name of its own, because another process may have taken this one's place.
     const name = archiveNameOf(backup.id, clock.now(), backup.encrypted)
-    const leaseUntil = await beginAttempt(deps, backup.id, name)
-    if (leaseUntil === null) return
+    const attempt = { id: backup.id, name, isKept: true }
+    if (!(await beginAttempt(deps, attempt))) return
     try {
-      const written = await writeArchive(deps, { id: backup.id, name, leaseUntil }, signal)
-      await end(backup.id, name, { state: 'done', ...written })
+      const written = await writeArchive(deps, attempt, signal)
+      await end(attempt, { state: 'done', ...written })
     } catch (error) {
       // The server is stopping: the job begins again at the next start.
       if (signal.aborted) throw error
       log.error('the backup failed', { backup_id: backup.id, error })
-      await end(backup.id, name, { state: 'failed', name: null, detail: reasonOf(error) })
+      await end(attempt, { state: 'failed', name: null, detail: reasonOf(error) })
     }
   }
 

@@ -81,8 +81,8 @@ const writeNew = async (store: Store, settings: Settings, place: ArchivePlace | 
   const deps = { unitOfWork: store, clock: systemClock, runner }
   let written: WriteResult | null = null
   try {
-    const leaseUntil = await beginAttempt(deps, backup.id, place === null ? name : null)
-    if (leaseUntil !== null) written = await writeArchive(deps, { id: backup.id, name, leaseUntil }, signal)
+    const attempt = { id: backup.id, name, isKept: place === null }
+    if (await beginAttempt(deps, attempt)) written = await writeArchive(deps, attempt, signal)
   } catch (error) {
     await record(store, backup, place === null ? { state: 'failed', detail: String(error) } : null)
     throw error

@@ -201,6 +201,19 @@ export const backupJobsContract = (name: string, open: () => Promise<BackupProce
       expect(await archives.size(left)).toBeNull()
     })
 
+    test('keep a lease whose renewals take effect in another order', async () => {
+      const { one } = await open()
+      const now = Date.UTC(2030, 0, 1)
+      for (const name of [null, archiveNameOf(1, now, false)]) {
+        const { id } = await one.write((tx) => tx.backups.insert({ ...newBackup(now, false), name }))
+        const renew = (at: number) =>
+          one.write((tx) => tx.backups.renew(id, { name, now: at, leaseUntil: at + BACKUP_LEASE_MS }))
+        expect([await renew(now + 2), await renew(now + 1)]).toEqual([true, true])
+        expect((await one.read((tx) => tx.backups.findById(id)))?.leaseUntil).toBe(now + 2 + BACKUP_LEASE_MS)
+        expect(await renew(now + 2 + BACKUP_LEASE_MS)).toBe(false)
+      }
+    })
+
     test('do not take the lease of another process for their own', async () => {
       const { clock, processes, begin, writeSound, backups, archives } = createBackupProcesses(await open())
       const attempts: string[] = []

@@ -43,12 +43,13 @@ export const createBackupRepository = (connection: Transaction): BackupRepositor
     async delete(id) {
       void connection.change(DELETE, id)
     },
-    async renew(id, { now, latest, leaseUntil }) {
+    async renew(id, { name, now, leaseUntil }) {
       const { count } = await connection.change(
-        "UPDATE backups SET lease_until = $4 WHERE id = $1 AND state = 'running' AND lease_until > $2 AND lease_until <= $3",
+        `UPDATE backups SET lease_until = greatest(lease_until, $4)
+         WHERE id = $1 AND name IS NOT DISTINCT FROM $2::text AND state = 'running' AND lease_until > $3`,
         id,
+        name,
         now,
-        latest,
         leaseUntil,
       )
       return count > 0

@@ -25,7 +25,8 @@ export const createBackupRepository = (connection: Connection): BackupRepository
   const remove = prepareChange(connection, deleteById('backups'))
   const renew = prepareChange(
     connection,
-    "UPDATE backups SET lease_until = ? WHERE id = ? AND state = 'running' AND lease_until > ? AND lease_until <= ?",
+    `UPDATE backups SET lease_until = max(lease_until, ?)
+     WHERE id = ? AND name IS ? AND state = 'running' AND lease_until > ?`,
   )
   const older = connection.prepare<Row, [number, number]>(
     `SELECT * FROM (
@@ -44,7 +45,7 @@ export const createBackupRepository = (connection: Connection): BackupRepository
     async delete(id) {
       remove(id)
     },
-    renew: async (id, { now, latest, leaseUntil }) => renew(leaseUntil, id, now, latest) > 0,
+    renew: async (id, { name, now, leaseUntil }) => renew(leaseUntil, id, name, now) > 0,
     beyondNewest: async (count, limit) => older.all(count, limit).map(backups.fromRow),
     expired: async (instant, limit) => expired.all(instant, limit).map(backups.fromRow),
   }
