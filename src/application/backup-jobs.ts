@@ -1,6 +1,7 @@
 import { SERVER_ORIGIN } from '../domain/audit.ts'
 import { archiveNameOf, BACKUP_LEASE_MS, type Backup } from '../domain/backup.ts'
 import { type Job, jobRequestId } from '../domain/job.ts'
+import type { Instant } from '../domain/user.ts'
 import { discardArchive, startBackup } from './backups.ts'
 import type { JobHandler } from './job-runner.ts'
 import type { Archives, BackupRunner, NextTime, WrittenArchive } from './ports/backups.ts'
@@ -79,7 +80,7 @@ export const beginAttempt = ({ unitOfWork, clock }: BackupDeps, attempt: Attempt
     const name = recordedName(attempt)
     const now = clock.now()
     // What a killed process left of an earlier attempt.
-    if (backup.name !== null && backup.name !== name) await discardArchive(tx, backup.name, now)
+    if (backup.name !== null) await discardArchive(tx, backup.name, now)
     await tx.backups.update({ ...backup, name, leaseUntil: now + BACKUP_LEASE_MS })
     return true
   })
@@ -109,6 +110,14 @@ export type BackupJobHandlers = Readonly<
   Record<'backup' | 'verify-backup' | 'delete-archive' | 'scheduled-backup', JobHandler>
 >
 
+const SECOND_MS = 1_000
+
+/** The name of the archive of a new attempt; earlier ones have others, because their processes may still be writing. */
+const newNameOf = ({ id, name, encrypted }: Backup, now: Instant): string => {
+  const given = archiveNameOf(id, now, encrypted)
+  return given === name ? archiveNameOf(id, now + SECOND_MS, encrypted) : given
+}
+
 const idOf = (job: Job): number => (job.payload as { readonly backupId: number }).backupId
 
 export const createBackupJobs = (deps: BackupJobsDeps): BackupJobHandlers => {
@@ -134,9 +143,7 @@ export const createBackupJobs = (deps: BackupJobsDeps): BackupJobHandlers => {
   const write = async (job: Job, signal: AbortSignal): Promise<void> => {
     const backup = await unitOfWork.read((tx) => tx.backups.findById(idOf(job)))
     if (backup === null || backup.state !== 'running') return
-    // Each attempt has a name of its own, because another process may have taken this one's place.
-    const name = archiveNameOf(backup.id, clock.now(), backup.encrypted)
-    const attempt = { id: backup.id, name, isKept: true }
+    const attempt = { id: backup.id, name: newNameOf(backup, clock.now()), isKept: true }
     if (!(await beginAttempt(deps, attempt))) return
     try {
       const written = await writeArchive(deps, attempt, signal)

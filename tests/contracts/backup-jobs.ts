@@ -98,14 +98,17 @@ export const backupJobsContract = (name: string, open: () => Promise<BackupProce
       expect(await archives.size(second)).toBe(10)
     })
 
-    test('remove what a killed process left of a backup, and make it anew', async () => {
+    test.each([
+      ['a minute', 60_000],
+      ['less than a second', 0],
+    ])('remove what a process that was killed %s ago left of a backup, and make it anew', async (_, ageMs) => {
       const processes = await open()
-      const { archives, work, writeSound, backups } = createBackupProcesses(processes)
-      const left = 'skep-20291231T235900Z-1.tar.zst'
+      const { clock, archives, work, writeSound, backups } = createBackupProcesses(processes)
+      const left = archiveNameOf(1, clock.now() - ageMs, false)
       await writeSound(left)
       const sort = { field: 'created_at', descending: true } as const
       await processes.one.write(async (tx) => {
-        await startBackup(tx, { now: Date.UTC(2030, 0, 1), encrypts: false, by: SERVER_ORIGIN })
+        await startBackup(tx, { now: clock.now(), encrypts: false, by: SERVER_ORIGIN })
         const [begun] = (await tx.backups.list({ size: 1, sort, from: { page: 1 } })).items
         if (begun !== undefined) await tx.backups.update({ ...begun, name: left })
       })
