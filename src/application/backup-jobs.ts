@@ -2,7 +2,7 @@ import { SERVER_ORIGIN } from '../domain/audit.ts'
 import { archiveNameOf, BACKUP_LEASE_MS, type Backup } from '../domain/backup.ts'
 import { type Job, jobRequestId } from '../domain/job.ts'
 import type { Instant } from '../domain/user.ts'
-import { startBackup } from './backups.ts'
+import { discardArchive, startBackup } from './backups.ts'
 import type { JobHandler } from './job-runner.ts'
 import type { Archives, BackupRunner, NextTime, WrittenArchive } from './ports/backups.ts'
 import type { NewJob, Tx, UnitOfWork } from './ports/persistence.ts'
@@ -32,20 +32,30 @@ class LeaseLost extends Error {}
 
 type BackupDeps = Pick<BackupJobsDeps, 'unitOfWork' | 'clock' | 'runner'>
 
+/** One attempt to write a backup. */
+interface Attempt {
+  /** Of the backup. */
+  readonly id: number
+  /** Of the archive. */
+  readonly name: string
+  /** Whether the archive is kept in the archive store, and so is that of the backup. */
+  readonly isKept: boolean
+}
+
+/** The name that the backup has while the attempt has its lease. */
+const recordedName = ({ name, isKept }: Attempt): string | null => (isKept ? name : null)
+
 /** Renews the lease of a backup until disposed, and aborts the signal if it was lost. */
-const keepLease = ({ unitOfWork, clock }: BackupDeps, id: number, begun: Instant, signal: AbortSignal) => {
+const keepLease = ({ unitOfWork, clock }: BackupDeps, attempt: Attempt, signal: AbortSignal) => {
   const ending = new AbortController()
   const stop = () => ending.abort(signal.reason)
   signal.addEventListener('abort', stop, { once: true })
   if (signal.aborted) stop()
-  // A renewal that failed may have been committed.
-  let asked = begun
   /** Throws if the lease was lost. */
   const renew = async (): Promise<void> => {
     const now = clock.now()
-    const lease = { now, latest: asked, leaseUntil: now + BACKUP_LEASE_MS }
-    asked = lease.leaseUntil
-    if (!(await unitOfWork.write((tx) => tx.backups.renew(id, lease)))) {
+    const lease = { name: recordedName(attempt), now, leaseUntil: now + BACKUP_LEASE_MS }
+    if (!(await unitOfWork.write((tx) => tx.backups.renew(attempt.id, lease)))) {
       throw new LeaseLost('the lease expired, and files may have been removed meanwhile')
     }
   }
@@ -62,27 +72,27 @@ const keepLease = ({ unitOfWork, clock }: BackupDeps, id: number, begun: Instant
   }
 }
 
-/** Begins the lease of a running backup, before its snapshot, and returns its end. Null if the backup has ended. */
-const beginLease = ({ unitOfWork, clock }: BackupDeps, id: number): Promise<Instant | null> =>
+/** Begins the lease of an attempt, before its snapshot, and ends that of an earlier one. False if the backup has ended. */
+export const beginAttempt = ({ unitOfWork, clock }: BackupDeps, attempt: Attempt): Promise<boolean> =>
   unitOfWork.write(async (tx) => {
-    const backup = await tx.backups.findById(id)
-    if (backup === null || backup.state !== 'running') return null
-    const leaseUntil = clock.now() + BACKUP_LEASE_MS
-    await tx.backups.update({ ...backup, leaseUntil })
-    return leaseUntil
+    const backup = await tx.backups.findById(attempt.id)
+    if (backup === null || backup.state !== 'running') return false
+    const name = recordedName(attempt)
+    const now = clock.now()
+    // What a killed process left of an earlier attempt.
+    if (backup.name !== null) await discardArchive(tx, backup.name, now)
+    await tx.backups.update({ ...backup, name, leaseUntil: now + BACKUP_LEASE_MS })
+    return true
   })
 
-/** Writes the archive of a running backup under its lease. Null if it has ended. */
+/** Writes the archive of an attempt that has begun, and keeps its lease. */
 export const writeArchive = async (
   deps: BackupDeps,
-  backup: Backup,
-  name: string,
+  attempt: Attempt,
   signal: AbortSignal,
-): Promise<(WrittenArchive & { readonly detail: string | null }) | null> => {
-  const begun = await beginLease(deps, backup.id)
-  if (begun === null) return null
-  using lease = keepLease(deps, backup.id, begun, signal)
-  const written = await deps.runner.write(name, lease.signal)
+): Promise<WrittenArchive & { readonly detail: string | null }> => {
+  using lease = keepLease(deps, attempt, signal)
+  const written = await deps.runner.write(attempt.name, lease.signal)
   await lease.renew()
   return written
 }
@@ -92,7 +102,7 @@ const prune = async (tx: Tx, keptCount: number | null, now: number): Promise<voi
   if (keptCount === null) return
   for (const { id, name } of await tx.backups.beyondNewest(keptCount, MAX_PRUNED_COUNT)) {
     await tx.backups.delete(id)
-    if (name !== null) await tx.jobs.enqueue({ kind: 'delete-archive', payload: { name }, now })
+    if (name !== null) await discardArchive(tx, name, now)
   }
 }
 
@@ -100,24 +110,32 @@ export type BackupJobHandlers = Readonly<
   Record<'backup' | 'verify-backup' | 'delete-archive' | 'scheduled-backup', JobHandler>
 >
 
+const SECOND_MS = 1_000
+
+/** The name of the archive of a new attempt; earlier ones have others, because their processes may still be writing. */
+const newNameOf = ({ id, name, encrypted }: Backup, now: Instant): string => {
+  const given = archiveNameOf(id, now, encrypted)
+  return given === name ? archiveNameOf(id, now + SECOND_MS, encrypted) : given
+}
+
 const idOf = (job: Job): number => (job.payload as { readonly backupId: number }).backupId
 
 export const createBackupJobs = (deps: BackupJobsDeps): BackupJobHandlers => {
   const { unitOfWork, clock, log, runner, archives, schedule, keptCount } = deps
 
-  /** Records the name of the archive of this attempt, so that the next one can remove what is left of it. */
-  const begin = (id: number, name: string) =>
-    unitOfWork.write(async (tx) => {
-      const backup = await tx.backups.findById(id)
-      if (backup?.state === 'running') await tx.backups.update({ ...backup, name })
-    })
-
-  /** Ends a backup, unless another process has ended it, or has its lease now. */
-  const end = (id: number, result: Partial<Backup>, isLost = false) =>
+  /**
+   * Ends a backup with the result of an attempt, unless another process has begun one meanwhile, or the backup was removed.
+   * The archive is removed unless it is that of a backup that is done.
+   */
+  const end = ({ id, name }: Attempt, result: Pick<Backup, 'state'> & Partial<Backup>) =>
     unitOfWork.write(async (tx) => {
       const backup = await tx.backups.findById(id)
       const now = clock.now()
-      if (backup === null || backup.state !== 'running' || (isLost && backup.leaseUntil > now)) return
+      const isCurrent = backup?.name === name
+      // It was recorded, but the answer was lost.
+      if (isCurrent && backup.state === 'done') return
+      if (!isCurrent || result.state !== 'done') await discardArchive(tx, name, now)
+      if (!isCurrent) return
       await tx.backups.update({ ...backup, ...result, finishedAt: now, leaseUntil: now })
       await prune(tx, keptCount, now)
     })
@@ -125,20 +143,16 @@ export const createBackupJobs = (deps: BackupJobsDeps): BackupJobHandlers => {
   const write = async (job: Job, signal: AbortSignal): Promise<void> => {
     const backup = await unitOfWork.read((tx) => tx.backups.findById(idOf(job)))
     if (backup === null || backup.state !== 'running') return
-    // Each attempt has a name of its own, because another process may have taken this one's place.
-    const name = archiveNameOf(backup.id, clock.now(), backup.encrypted)
-    await begin(backup.id, name)
-    // What a process left that was killed.
-    if (backup.name !== null) await archives.delete(backup.name).catch(() => {})
+    const attempt = { id: backup.id, name: newNameOf(backup, clock.now()), isKept: true }
+    if (!(await beginAttempt(deps, attempt))) return
     try {
-      const written = await writeArchive(deps, backup, name, signal)
-      if (written !== null) await end(backup.id, { state: 'done', name, ...written })
+      const written = await writeArchive(deps, attempt, signal)
+      await end(attempt, { state: 'done', ...written })
     } catch (error) {
       // The server is stopping: the job begins again at the next start.
       if (signal.aborted) throw error
       log.error('the backup failed', { backup_id: backup.id, error })
-      await archives.delete(name).catch(() => {})
-      await end(backup.id, { state: 'failed', name: null, detail: reasonOf(error) }, error instanceof LeaseLost)
+      await end(attempt, { state: 'failed', name: null, detail: reasonOf(error) })
     }
   }
 

@@ -95,6 +95,24 @@ export const startBackup = async (
   return backup
 }
 
+/** Has a job remove an archive, or what there is of it. */
+export const discardArchive = async (tx: Tx, name: string, now: Instant): Promise<void> => {
+  await tx.jobs.enqueue({ kind: 'delete-archive', payload: { name }, now })
+}
+
+/** After this, nobody continues a backup whose lease has expired. */
+const ABANDONED_AFTER_MS = 3_600_000
+
+/** Ends up to `limit` backups whose processes ended long ago, and returns how many. */
+export const failAbandonedBackups = async (tx: Tx, now: Instant, limit: number): Promise<number> => {
+  const abandoned = await tx.backups.expired(now - ABANDONED_AFTER_MS, limit)
+  for (const backup of abandoned) {
+    if (backup.name !== null) await discardArchive(tx, backup.name, now)
+    await tx.backups.update({ ...backup, state: 'failed', name: null, detail: 'Its process ended', finishedAt: now })
+  }
+  return abandoned.length
+}
+
 const find = async (tx: ReadTx, id: number): Promise<Backup> => {
   const backup = await tx.backups.findById(id)
   if (backup === null) throw notFound('Backup')
@@ -232,7 +250,7 @@ export const createBackups = (deps: Deps): Backups => {
         const { state, name, leaseUntil } = await find(tx, id)
         if (state === 'running' && leaseUntil > now) throw running()
         await tx.backups.delete(id)
-        if (name !== null) await tx.jobs.enqueue({ kind: 'delete-archive', payload: { name }, now })
+        if (name !== null) await discardArchive(tx, name, now)
         await audit(tx, admin, 'backup.deleted', { subject: `backups/${id}`, now })
       }),
 

@@ -2,6 +2,7 @@ import { IDEMPOTENCY_TTL_MS } from '../domain/idempotency.ts'
 import { type Job, jobRequestId } from '../domain/job.ts'
 import { SIGN_IN_SOURCE_KEPT_MS } from '../domain/session.ts'
 import type { BackupJobHandlers } from './backup-jobs.ts'
+import { failAbandonedBackups } from './backups.ts'
 import type { Catalog } from './catalog.ts'
 import { abandonUnfinished } from './definition-leases.ts'
 import { createDeletionFinishing } from './deletion-finishing.ts'
@@ -76,10 +77,7 @@ export const createJobHandlers = (deps: Deps): Omit<JobHandlers, keyof BackupJob
       (tx, limit) => tx.jobs.deleteEnded('done', now - DONE_KEPT_MS, limit),
       (tx, limit) => tx.jobs.deleteEnded('dead', now - DEAD_KEPT_MS, limit),
       async (tx, limit) => ((await tx.collections.cleanUp(limit)) ? limit : 0),
-      async (tx) => {
-        await tx.backups.failAbandoned(now - HOUR_MS, { now, detail: 'Its process ended' })
-        return 0
-      },
+      (tx, limit) => failAbandonedBackups(tx, now, limit),
     ]
     return inSlices(steps, signal)
   }

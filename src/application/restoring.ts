@@ -51,7 +51,7 @@ export const restoredRows = (table: string, rows: readonly Row[]): readonly Row[
   if (table !== 'backups') return rows
   return rows.map((row) =>
     row.state === 'running'
-      ? { ...row, state: 'failed', detail: 'It was running when the installation was backed up' }
+      ? { ...row, state: 'failed', name: null, detail: 'It was running when the installation was backed up' }
       : row,
   )
 }

@@ -42,7 +42,7 @@ export interface FilteredView {
 /** The part of the log that one subscriber sees. */
 export type View = LogView | FilteredView
 
-/** Whether an admin sees records of other users by it. */
+/** Whether it shows an admin records of other users. */
 export const showsOthers = (view: View): boolean =>
   view.kind === 'log' ? view.needsAdmin && view.audience !== JOBS : view.showsOthers
 

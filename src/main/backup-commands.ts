@@ -12,7 +12,7 @@ import { createEmptyPostgresTarget } from '../adapters/postgres/snapshot.ts'
 import { newNonce } from '../adapters/sql/nonce.ts'
 import { createSqliteTarget } from '../adapters/sqlite/filling.ts'
 import { audit } from '../application/audit.ts'
-import { writeArchive } from '../application/backup-jobs.ts'
+import { beginAttempt, writeArchive } from '../application/backup-jobs.ts'
 import { newBackup } from '../application/backups.ts'
 import type { Store } from '../application/ports/persistence.ts'
 import { type Restored, restore as restoreArchive } from '../application/restoring.ts'
@@ -78,9 +78,11 @@ const writeNew = async (store: Store, settings: Settings, place: ArchivePlace | 
     return begun
   })
   const name = place?.name ?? archiveNameOf(backup.id, backup.createdAt, backup.encrypted)
+  const deps = { unitOfWork: store, clock: systemClock, runner }
   let written: WriteResult | null = null
   try {
-    written = await writeArchive({ unitOfWork: store, clock: systemClock, runner }, backup, name, signal)
+    const attempt = { id: backup.id, name, isKept: place === null }
+    if (await beginAttempt(deps, attempt)) written = await writeArchive(deps, attempt, signal)
   } catch (error) {
     await record(store, backup, place === null ? { state: 'failed', detail: String(error) } : null)
     throw error

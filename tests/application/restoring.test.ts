@@ -167,7 +167,9 @@ test('a restored installation does not continue the work on archives of the one 
     { kind: 'mail', state: 'queued' },
   ]
   expect(restoredRows('jobs', jobs)).toEqual([{ kind: 'mail', state: 'queued' }])
-  expect(restoredRows('backups', [{ id: 1, state: 'running' }])).toMatchObject([{ id: 1, state: 'failed' }])
+  const running = { id: 1, state: 'running', name: 'skep-20300101T000000Z-1.tar.zst' }
+  // The archive is that of the original.
+  expect(restoredRows('backups', [running])).toMatchObject([{ id: 1, state: 'failed', name: null }])
 })
 
 test('a file that its store has altered is found by verification', async () => {

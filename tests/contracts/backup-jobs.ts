@@ -1,115 +1,20 @@
 import { describe, expect, test } from 'bun:test'
-import { parseSchedule } from '../../src/adapters/env/backup-settings.ts'
-import { createFsArchives } from '../../src/adapters/fs/archives.ts'
-import { createBackupJobs } from '../../src/application/backup-jobs.ts'
-import { startBackup } from '../../src/application/backups.ts'
-import { createFileJobs } from '../../src/application/file-jobs.ts'
-import { createJobRunner, type JobHandler } from '../../src/application/job-runner.ts'
-import type { WrittenArchive } from '../../src/application/ports/backups.ts'
+import { failAbandonedBackups, newBackup, startBackup } from '../../src/application/backups.ts'
 import type { Store } from '../../src/application/ports/persistence.ts'
 import { SERVER_ORIGIN } from '../../src/domain/audit.ts'
-import { BACKUP_LEASE_MS } from '../../src/domain/backup.ts'
-import { openTestBlobs, streamOf } from '../support/archives.ts'
-import { testClock } from '../support/clock.ts'
-import { recordingLog, temporaryFolder } from '../support/skep.ts'
+import { archiveNameOf, BACKUP_LEASE_MS } from '../../src/domain/backup.ts'
+import { AppError } from '../../src/domain/errors.ts'
+import { type BackupProcesses, createBackupProcesses } from '../support/backup-processes.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 const NIGHTLY = '0 3 * * *'
 
-const nothing: JobHandler = { deadlineMs: 1_000, run: async () => {} }
-
-interface Options {
-  readonly schedule?: string
-  readonly keptCount?: number
-}
-
-/** Two processes on one database, which keep archives and files in the same folders. The clock begins at midnight. */
-const createProcesses = ({ one, other }: Processes, { schedule, keptCount }: Options = {}) => {
-  const clock = testClock()
-  const archives = createFsArchives(temporaryFolder())
-  const blobs = openTestBlobs()
-  const writeSound = (name: string) => archives.write(name, streamOf(new Uint8Array(10)))
-  let writing: (name: string) => Promise<WrittenArchive> = writeSound
-
-  const processOn = (unitOfWork: Store) => {
-    const log = recordingLog()
-    const backups = createBackupJobs({
-      unitOfWork,
-      clock,
-      log,
-      archives,
-      runner: {
-        encrypts: false,
-        write: async (name) => ({ ...(await writing(name)), detail: null }),
-        verify: async () => 'Verified',
-      },
-      schedule: schedule === undefined ? null : parseSchedule(schedule),
-      keptCount: keptCount ?? null,
-    })
-    const { deleteBlob } = createFileJobs({ unitOfWork, blobs, clock })
-    const handlers = {
-      mail: nothing,
-      'password-forgotten': nothing,
-      'forget-user': nothing,
-      'finish-deletion': nothing,
-      'sweep-blobs': nothing,
-      'clean-up': nothing,
-      'delete-blob': { deadlineMs: 1_000, run: deleteBlob },
-      ...backups,
-    }
-    const runner = createJobRunner({ unitOfWork, handlers, clock, log, random: () => 0.5 })
-    return {
-      prepare: runner.prepare,
-      /** Works until nothing is due. */
-      async work() {
-        for (let jobs = await runner.claim(1); jobs.length > 0; jobs = await runner.claim(1)) {
-          for (const job of jobs) await runner.run(job, new AbortController().signal)
-        }
-      },
-    }
-  }
-
-  const processes = [processOn(one), processOn(other)] as const
-  const work = () => Promise.all(processes.map((process) => process.work()))
-  return {
-    clock,
-    archives,
-    blobs,
-    processes,
-    work,
-    writeSound,
-    prepare: () => Promise.all(processes.map((process) => process.prepare())),
-    /** Makes a backup in the first process that is free. */
-    async backUp(write = writeSound) {
-      writing = write
-      await one.write((tx) => startBackup(tx, { now: clock.now(), encrypts: false, by: SERVER_ORIGIN }))
-      await work()
-    },
-    /** Has the job queued that removes the bytes of a deleted file. */
-    async deleteFile() {
-      const { key } = await blobs.write(streamOf(new Uint8Array(5)))
-      await one.write((tx) => tx.jobs.enqueue({ kind: 'delete-blob', payload: { key }, now: clock.now() }))
-      return key
-    },
-    /** The newest first. */
-    async backups() {
-      const sort = { field: 'created_at', descending: true } as const
-      return (await other.read((tx) => tx.backups.list({ size: 100, sort, from: { page: 1 } }))).items
-    },
-  }
-}
-
-interface Processes {
-  readonly one: Store
-  readonly other: Store
-}
-
 /** What every engine promises of the jobs that make and remove backups. */
-export const backupJobsContract = (name: string, open: () => Promise<Processes>) => {
+export const backupJobsContract = (name: string, open: () => Promise<BackupProcesses>) => {
   describe(`jobs of backups on ${name}`, () => {
     test('make one backup at each time of the schedule, however many processes serve the database', async () => {
-      const { clock, prepare, work, backups } = createProcesses(await open(), { schedule: NIGHTLY })
+      const { clock, prepare, work, backups } = createBackupProcesses(await open(), { schedule: NIGHTLY })
       await prepare()
       clock.advance(3 * HOUR_MS - 1)
       await work()
@@ -125,7 +30,7 @@ export const backupJobsContract = (name: string, open: () => Promise<Processes>)
     })
 
     test('make one backup for all the times that were missed', async () => {
-      const { clock, prepare, work, backups } = createProcesses(await open(), { schedule: NIGHTLY })
+      const { clock, prepare, work, backups } = createBackupProcesses(await open(), { schedule: NIGHTLY })
       await prepare()
       clock.advance(5 * DAY_MS)
       await prepare()
@@ -134,7 +39,7 @@ export const backupJobsContract = (name: string, open: () => Promise<Processes>)
     })
 
     test('keep the newest BACKUP_KEEP archives, among which no failed backup counts', async () => {
-      const { clock, backUp, backups, archives } = createProcesses(await open(), { keptCount: 2 })
+      const { clock, backUp, backups, archives } = createBackupProcesses(await open(), { keptCount: 2 })
       const failing = async () => {
         throw new Error('the disk is full')
       }
@@ -156,7 +61,7 @@ export const backupJobsContract = (name: string, open: () => Promise<Processes>)
     })
 
     test('keep the bytes of a deleted file until the backup has ended', async () => {
-      const { clock, blobs, processes, work, backUp, writeSound, deleteFile } = createProcesses(await open())
+      const { clock, blobs, processes, work, backUp, writeSound, deleteFile } = createBackupProcesses(await open())
       const key = await deleteFile()
       const sizes: (number | null)[] = []
       await backUp(async (archive) => {
@@ -171,7 +76,7 @@ export const backupJobsContract = (name: string, open: () => Promise<Processes>)
     })
 
     test('remove the bytes when the lease of a backup has expired, and then that attempt of the backup fails', async () => {
-      const { clock, archives, blobs, processes, backUp, writeSound, deleteFile, backups } = createProcesses(
+      const { clock, archives, blobs, processes, backUp, writeSound, deleteFile, backups } = createBackupProcesses(
         await open(),
       )
       const attempts: string[] = []
@@ -193,14 +98,17 @@ export const backupJobsContract = (name: string, open: () => Promise<Processes>)
       expect(await archives.size(second)).toBe(10)
     })
 
-    test('remove what a killed process left of a backup, and make it anew', async () => {
+    test.each([
+      ['a minute', 60_000],
+      ['less than a second', 0],
+    ])('remove what a process that was killed %s ago left of a backup, and make it anew', async (_, ageMs) => {
       const processes = await open()
-      const { archives, work, writeSound, backups } = createProcesses(processes)
-      const left = 'skep-20291231T235900Z-1.tar.zst'
+      const { clock, archives, work, writeSound, backups } = createBackupProcesses(processes)
+      const left = archiveNameOf(1, clock.now() - ageMs, false)
       await writeSound(left)
       const sort = { field: 'created_at', descending: true } as const
       await processes.one.write(async (tx) => {
-        await startBackup(tx, { now: Date.UTC(2030, 0, 1), encrypts: false, by: SERVER_ORIGIN })
+        await startBackup(tx, { now: clock.now(), encrypts: false, by: SERVER_ORIGIN })
         const [begun] = (await tx.backups.list({ size: 1, sort, from: { page: 1 } })).items
         if (begun !== undefined) await tx.backups.update({ ...begun, name: left })
       })
@@ -211,25 +119,125 @@ export const backupJobsContract = (name: string, open: () => Promise<Processes>)
       expect(await archives.size(made?.name ?? '')).toBe(10)
     })
 
-    test('do not take the lease of another process for their own', async () => {
-      const { clock, processes, backUp, writeSound, backups, archives } = createProcesses(await open())
+    test('keep the archive of the process that has taken over a backup, though the other one had written its own', async () => {
+      const stores = await open()
       const attempts: string[] = []
-      const other = Promise.withResolvers<void>()
       const taken = Promise.withResolvers<void>()
+      const released = Promise.withResolvers<void>()
+      let isWritten = false
       let second: Promise<void> | null = null
-      await backUp(async (archive) => {
+      let writes = 0
+      const one: Store = {
+        ...stores.one,
+        async write(work) {
+          // The first write renews the lease, the second one records the end.
+          if (isWritten && ++writes === 2) {
+            second = processes[1].work()
+            await taken.promise
+          }
+          return stores.one.write(work)
+        },
+      }
+      const { clock, archives, processes, begin, writeSound, backups } = createBackupProcesses({ ...stores, one })
+      await begin(async (archive) => {
         attempts.push(archive)
         if (attempts.length > 1) {
           taken.resolve()
-          await other.promise
+          await released.promise
+          return writeSound(archive)
+        }
+        // Longer than the lease of the job, and shorter than that of the backup.
+        clock.advance(BACKUP_LEASE_MS / 2)
+        const written = await writeSound(archive)
+        isWritten = true
+        return written
+      })
+      await processes[0].work()
+      released.resolve()
+      await second
+      await processes[0].work()
+      const [first = '', last = ''] = attempts
+      expect(await backups()).toMatchObject([{ state: 'done', name: last }])
+      expect(await archives.size(last)).toBe(10)
+      expect(await archives.size(first)).toBeNull()
+    })
+
+    test('keep the archive of a backup whose end was recorded, though the process did not learn of it', async () => {
+      const stores = await open()
+      let isWritten = false
+      let writes = 0
+      const one: Store = {
+        ...stores.one,
+        async write(work) {
+          const result = await stores.one.write(work)
+          if (isWritten && ++writes === 2) throw new AppError('unavailable', 'The connection ended')
+          return result
+        },
+      }
+      const { processes, begin, work, writeSound, backups, archives } = createBackupProcesses({ ...stores, one })
+      await begin(async (archive) => {
+        const written = await writeSound(archive)
+        isWritten = true
+        return written
+      })
+      await processes[0].work()
+      await work()
+      const [made] = await backups()
+      expect(made).toMatchObject({ state: 'done', size: 10 })
+      expect(await archives.size(made?.name ?? '')).toBe(10)
+    })
+
+    test('remove what was left of a backup that nobody has taken over for an hour', async () => {
+      const stores = await open()
+      const { clock, archives, work, writeSound, backups } = createBackupProcesses(stores)
+      const left = archiveNameOf(1, clock.now(), false)
+      await writeSound(left)
+      const running = newBackup(clock.now(), false)
+      await stores.one.write((tx) => tx.backups.insert({ ...running, name: left }))
+      const failAbandoned = () => stores.one.write((tx) => failAbandonedBackups(tx, clock.now(), 10))
+      clock.advance(HOUR_MS)
+      expect(await failAbandoned()).toBe(0)
+      clock.advance(BACKUP_LEASE_MS)
+      expect(await failAbandoned()).toBe(1)
+      await work()
+      expect(await backups()).toMatchObject([{ state: 'failed', name: null, finishedAt: clock.now() }])
+      expect(await archives.size(left)).toBeNull()
+    })
+
+    test('keep a lease whose renewals take effect in another order', async () => {
+      const { one } = await open()
+      const now = Date.UTC(2030, 0, 1)
+      for (const name of [null, archiveNameOf(1, now, false)]) {
+        const { id } = await one.write((tx) => tx.backups.insert({ ...newBackup(now, false), name }))
+        const renew = (at: number) =>
+          one.write((tx) => tx.backups.renew(id, { name, now: at, leaseUntil: at + BACKUP_LEASE_MS }))
+        expect([await renew(now + 2), await renew(now + 1)]).toEqual([true, true])
+        expect((await one.read((tx) => tx.backups.findById(id)))?.leaseUntil).toBe(now + 2 + BACKUP_LEASE_MS)
+        expect(await renew(now + 2 + BACKUP_LEASE_MS)).toBe(false)
+      }
+    })
+
+    test('do not take the lease of another process for their own', async () => {
+      const { clock, processes, begin, writeSound, backups, archives } = createBackupProcesses(await open())
+      const attempts: string[] = []
+      const released = Promise.withResolvers<void>()
+      const taken = Promise.withResolvers<void>()
+      let second: Promise<void> | null = null
+      await begin(async (archive) => {
+        attempts.push(archive)
+        if (attempts.length > 1) {
+          taken.resolve()
+          await released.promise
           return writeSound(archive)
         }
         clock.advance(BACKUP_LEASE_MS)
         second = processes[1].work()
         await taken.promise
-        setImmediate(other.resolve)
         return writeSound(archive)
       })
+      // The first attempt ends before the second one has.
+      await processes[0].work()
+      released.resolve()
       await second
       expect(await backups()).toMatchObject([{ state: 'done', name: attempts[1] }])
       expect(await archives.size(String(attempts[0]))).toBeNull()

@@ -93,6 +93,24 @@ browserTest('a long list loads while it is scrolled, and only what is in view is
   await close()
 })
 
+browserTest('the focus stays in a long list when its row becomes one that is not loaded yet', async () => {
+  const { page, close } = await openConsole(skep, 'collections/words?sort=id')
+  await page.getByRole('cell', { name: 'List 0', exact: true }).waitFor()
+  const released = Promise.withResolvers<void>()
+  await page.route(/cursor=/, async (route) => {
+    await released.promise
+    await route.continue()
+  })
+  // It becomes the last row at the end of the list, which is the one that is not loaded.
+  await page.evaluate(`[...document.querySelectorAll('.row-open')].at(-1).focus({ preventScroll: true })`)
+  await page.evaluate(`(${scrollToEnd})()`)
+  await page.getByRole('rowheader', { name: 'Loading…' }).last().waitFor()
+  expect(await page.evaluate<string>('document.activeElement.ariaLabel')).toBe('words')
+  released.resolve()
+  await page.getByRole('rowheader', { name: 'Loading…' }).last().waitFor({ state: 'detached' })
+  await close()
+})
+
 browserTest('ten thousand records are imported with a progress bar, and refused lines are listed', async () => {
   const { page, close } = await openConsole(skep, 'collections/lists')
   await page.getByRole('button', { name: 'Import / export' }).click()

@@ -123,6 +123,22 @@ browserTest('an admin uploads a file, downloads it and deletes it', async () => 
   await close()
 })
 
+browserTest('a failed upload is reported without an offer to load the list again', async () => {
+  const { page } = await openConsole(skep, 'files')
+  await page.getByRole('heading', { name: 'No files yet' }).waitFor()
+  const body = JSON.stringify({ status: 500, code: 'internal_error', detail: 'Something went wrong on our side' })
+  await page.route(/\/files\/$/, (route) =>
+    route.request().method() === 'POST'
+      ? route.fulfill({ status: 500, contentType: 'application/problem+json', body })
+      : route.continue(),
+  )
+  const file = { name: 'a.png', mimeType: 'image/png', buffer: Buffer.from(PNG) }
+  await page.getByLabel('Upload a file').setInputFiles(file)
+  await page.getByRole('alert').filter({ hasText: 'Something went wrong' }).waitFor()
+  expect(await page.getByRole('button', { name: 'Try again' }).count()).toBe(0)
+  await page.close()
+})
+
 browserTest('files are offered as they are scrolled, and found by a part of their name', async () => {
   await skep.call('PUT', '/collections/albums', {
     token,

@@ -53,7 +53,7 @@ const OverviewResponse = t.Object(
           done: count('Jobs that were done in the last day', 52),
           dead: count('Jobs that were given up in the last 30 days', 0),
         },
-        { title: 'JobCounts', description: 'Each count ends at 100 000' },
+        { title: 'JobCounts', description: 'No count exceeds 100 000' },
       ),
     ),
     memory_bytes: count('Resident memory of the process', 91_226_112),

@@ -43,12 +43,13 @@ export const createBackupRepository = (connection: Transaction): BackupRepositor
     async delete(id) {
       void connection.change(DELETE, id)
     },
-    async renew(id, { now, latest, leaseUntil }) {
+    async renew(id, { name, now, leaseUntil }) {
       const { count } = await connection.change(
-        "UPDATE backups SET lease_until = $4 WHERE id = $1 AND state = 'running' AND lease_until > $2 AND lease_until <= $3",
+        `UPDATE backups SET lease_until = greatest(lease_until, $4)
+         WHERE id = $1 AND name IS NOT DISTINCT FROM $2::text AND state = 'running' AND lease_until > $3`,
         id,
+        name,
         now,
-        latest,
         leaseUntil,
       )
       return count > 0
@@ -63,14 +64,9 @@ export const createBackupRepository = (connection: Transaction): BackupRepositor
       )
       return found.map(backups.fromRow)
     },
-    async failAbandoned(before, { now, detail }) {
-      void connection.change(
-        `UPDATE backups SET state = 'failed', name = NULL, detail = $1, finished_at = $2
-       WHERE state = 'running' AND lease_until <= $3`,
-        detail,
-        now,
-        before,
-      )
+    async expired(instant, limit) {
+      const sql = "SELECT * FROM backups WHERE state = 'running' AND lease_until <= $1 ORDER BY id LIMIT $2"
+      return (await connection.lookUp<Row>(ROW_LOCK, sql, instant, limit)).map(backups.fromRow)
     },
   }
 }

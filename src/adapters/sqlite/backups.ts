@@ -25,16 +25,16 @@ export const createBackupRepository = (connection: Connection): BackupRepository
   const remove = prepareChange(connection, deleteById('backups'))
   const renew = prepareChange(
     connection,
-    "UPDATE backups SET lease_until = ? WHERE id = ? AND state = 'running' AND lease_until > ? AND lease_until <= ?",
+    `UPDATE backups SET lease_until = max(lease_until, ?)
+     WHERE id = ? AND name IS ? AND state = 'running' AND lease_until > ?`,
   )
   const older = connection.prepare<Row, [number, number]>(
     `SELECT * FROM (
        SELECT * FROM backups WHERE state = 'done' AND name IS NOT NULL ORDER BY created_at DESC, id DESC LIMIT -1 OFFSET +?)
      ORDER BY created_at, id LIMIT +?`,
   )
-  const fail = prepareChange(
-    connection,
-    "UPDATE backups SET state = 'failed', name = NULL, detail = ?, finished_at = ? WHERE state = 'running' AND lease_until <= ?",
+  const expired = connection.prepare<Row, [number, number]>(
+    "SELECT * FROM backups WHERE state = 'running' AND lease_until <= ? ORDER BY id LIMIT +?",
   )
   return {
     ...createBackupReader(connection),
@@ -45,10 +45,8 @@ export const createBackupRepository = (connection: Connection): BackupRepository
     async delete(id) {
       remove(id)
     },
-    renew: async (id, { now, latest, leaseUntil }) => renew(leaseUntil, id, now, latest) > 0,
+    renew: async (id, { name, now, leaseUntil }) => renew(leaseUntil, id, name, now) > 0,
     beyondNewest: async (count, limit) => older.all(count, limit).map(backups.fromRow),
-    async failAbandoned(before, { now, detail }) {
-      fail(detail, now, before)
-    },
+    expired: async (instant, limit) => expired.all(instant, limit).map(backups.fromRow),
   }
 }

@@ -4,6 +4,7 @@ import type { Realtime } from '../../application/realtime.ts'
 import { AppError } from '../../domain/errors.ts'
 import { type Connection, close, echo, inTurn, type Subscription, send, sendError, sendText } from './connection.ts'
 import { CLOSE, type ClientFrame, type FrameErrorCode, readFrame } from './frames.ts'
+import { createNoteView } from './noted-views.ts'
 import { createRenewals } from './renewals.ts'
 import { createReplays, type EncodeDelivery } from './replays.ts'
 import type { SignIn } from './sign-in.ts'
@@ -82,8 +83,9 @@ export const createProtocol = (deps: Deps): Protocol => {
     failed: (connection, error) => onFailure(connection)(error),
   })
 
-  const subscriptions = createSubscriptions({ realtime, auditReads, replays, slices })
-  const renewals = createRenewals({ realtime, signIn, replays, slices, log })
+  const note = createNoteView(auditReads)
+  const subscriptions = createSubscriptions({ realtime, note, replays, slices })
+  const renewals = createRenewals({ realtime, note, signIn, replays, slices, log })
 
   const redefine = (connection: Connection, subscription: Subscription): void => {
     replays.pause(connection, subscription)

@@ -6,6 +6,7 @@ import { AppError } from '../../domain/errors.ts'
 import type { Principal } from '../../domain/session.ts'
 import { type Connection, type Subscription, send, sendError } from './connection.ts'
 import { formatCursor } from './frames.ts'
+import type { NoteView } from './noted-views.ts'
 import type { Replays } from './replays.ts'
 import type { SignIn } from './sign-in.ts'
 
@@ -14,6 +15,7 @@ const ENDING_CODES = ['forbidden', 'not_found', 'validation_failed'] as const
 
 interface Deps {
   readonly realtime: Realtime
+  readonly note: NoteView
   readonly signIn: SignIn
   readonly replays: Replays
   readonly slices: EventLoopSlices
@@ -27,12 +29,13 @@ interface Continuation {
 }
 
 /** What happens to subscriptions when rights or definitions change. */
-export const createRenewals = ({ realtime, signIn, replays, slices, log }: Deps) => {
+export const createRenewals = ({ realtime, note, signIn, replays, slices, log }: Deps) => {
   /**
    * How a subscription continues with what `principal` may see now, or why it cannot. `replay` is null if the client
    * has to list again, because what they have cannot be compared.
    */
   const continuation = async (
+    connection: Connection,
     principal: Principal,
     { topic, filter, position, replay }: Subscription,
   ): Promise<Continuation | AppError> => {
@@ -40,8 +43,12 @@ export const createRenewals = ({ realtime, signIn, replays, slices, log }: Deps)
     try {
       const view = await realtime.view(principal, request)
       const renewed = realtime.renew(replay, view, position)
-      if (renewed !== null) return { view, position, replay: renewed }
-      return { ...(await realtime.present(principal, request)), replay: null }
+      const next =
+        renewed === null
+          ? { ...(await realtime.present(principal, request)), replay: null }
+          : { view, position, replay: renewed }
+      await note(connection, principal, next.view)
+      return next
     } catch (error) {
       if (error instanceof AppError && ENDING_CODES.some((code) => code === error.code)) return error
       throw error
@@ -91,7 +98,7 @@ export const createRenewals = ({ realtime, signIn, replays, slices, log }: Deps)
       checked++
       // An earlier renewal, which was already waiting, may have let it continue.
       replays.pause(connection, subscription)
-      const next = await continuation(principal, subscription)
+      const next = await continuation(connection, principal, subscription)
       if (connection.closed || connection.reauthorizations > 0) return
       if (next instanceof AppError) end(connection, subscription, next)
       else renew(connection, subscription, next)
@@ -108,7 +115,7 @@ export const createRenewals = ({ realtime, signIn, replays, slices, log }: Deps)
       connection.subscriptions.get(subscription.topic) === subscription
     if (principal === undefined || !isCurrent()) return
     replays.pause(connection, subscription)
-    const next = await continuation(principal, subscription)
+    const next = await continuation(connection, principal, subscription)
     if (!isCurrent()) return
     if (next instanceof AppError) end(connection, subscription, next)
     else renew(connection, subscription, next)

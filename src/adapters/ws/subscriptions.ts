@@ -1,29 +1,22 @@
-import type { AuditReads } from '../../application/audit-reads.ts'
 import type { EventLoopSlices } from '../../application/ports/system.ts'
 import type { Realtime } from '../../application/realtime.ts'
-import { showsOthers, type View } from '../../application/topics.ts'
 import type { Principal } from '../../domain/session.ts'
 import { type Connection, echo, type Subscription, send, sendError } from './connection.ts'
 import { type ClientFrame, formatCursor, parseCursor } from './frames.ts'
+import type { NoteView } from './noted-views.ts'
 import type { Replays } from './replays.ts'
 
 const MAX_SUBSCRIPTIONS_COUNT = 100
 
 interface Deps {
   readonly realtime: Realtime
-  readonly auditReads: AuditReads
+  readonly note: NoteView
   readonly replays: Replays
   readonly slices: EventLoopSlices
 }
 
 /** Begins and ends subscriptions for clients. */
-export const createSubscriptions = ({ realtime, auditReads, replays, slices }: Deps) => {
-  /** Records in the audit log that an admin follows records of other users. */
-  const note = ({ origin }: Connection, principal: Principal, view: View): Promise<void> | undefined => {
-    if (!showsOthers(view)) return undefined
-    return auditReads.note({ ...principal, ...origin }, 'record.read', view.topic.replace(/\/all$/, ''))
-  }
-
+export const createSubscriptions = ({ realtime, note, replays, slices }: Deps) => {
   /** The view and its start position, and whether the client must list again. */
   const beginOf = async (
     principal: Principal,

@@ -157,14 +157,14 @@ export interface BackupRepository extends BackupReader {
   update(backup: Backup): Promise<void>
   delete(id: number): Promise<void>
   /**
-   * Extends the lease of a running backup to `leaseUntil`. False if it has expired or ends after `latest`, which is
-   * another process's, or if the backup has ended.
+   * Extends the lease of a running backup to `leaseUntil`, unless it ends later already. False if it has expired, if the
+   * backup has another `name`, so that the lease is another process's, or if the backup has ended.
    */
-  renew(id: number, lease: { now: Instant; latest: Instant; leaseUntil: Instant }): Promise<boolean>
+  renew(id: number, lease: Pick<Backup, 'name' | 'leaseUntil'> & { readonly now: Instant }): Promise<boolean>
   /** Those with an archive, oldest first, without the newest `count`; at most `limit` of them. */
   beyondNewest(count: number, limit: number): Promise<readonly Backup[]>
-  /** Marks running backups whose lease expired before `instant` as failed. */
-  failAbandoned(before: Instant, end: { readonly now: Instant; readonly detail: string }): Promise<void>
+  /** Up to `limit` running backups whose lease expired by `instant`. */
+  expired(instant: Instant, limit: number): Promise<readonly Backup[]>
 }
 
 /** The repositories that a transaction may read and write. */

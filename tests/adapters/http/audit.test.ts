@@ -175,6 +175,21 @@ describe('what admins read', () => {
     expect(await noted('letters')).toHaveLength(1)
   })
 
+  test('has an entry for a subscription that shows records of other users since a change of the role or the rules', async () => {
+    const ann = await skep.member()
+    await define('memos', {})
+    await using socket = await openSocket(skep.url, { token: ann.token })
+    await socket.subscribe('memos')
+    await skep.call('PATCH', `/users/${ann.id}`, { token: root.token, json: { role: 'admin' } })
+    await until(async () => (await noted('memos')).length === 1)
+    expect(await noted('memos')).toMatchObject([{ actor_id: ann.id, address: '127.0.0.1' }])
+    await define('posters', { read: 'true' })
+    await socket.subscribe('posters')
+    expect(await noted('posters')).toEqual([])
+    await define('posters', {})
+    await until(async () => (await noted('posters')).length === 1)
+  })
+
   test('of accounts and files has an entry', async () => {
     const ann = await skep.member()
     await read(`/users/${ann.id}`)

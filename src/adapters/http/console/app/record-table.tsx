@@ -76,8 +76,8 @@ interface RowProps {
   readonly position: number
 }
 
-/** Takes the focus out of a row when the row becomes that of another record, back to the list that is scrolled. */
-const useFocusOfList = (record: RecordBody | null) => {
+/** When its row becomes that of another record, or of none, the focus goes back to the list that is scrolled. */
+const OpenButton = ({ singular, id }: { singular: string; id: number }) => {
   const button = useRef<HTMLButtonElement>(null)
   useLayoutEffect(() => {
     const { current } = button
@@ -86,24 +86,21 @@ const useFocusOfList = (record: RecordBody | null) => {
         current.closest('section')?.focus({ preventScroll: true })
       }
     }
-  }, [record?.id])
-  return button
+  }, [id])
+  return (
+    <button ref={button} type="button" class="row-open" aria-label={`Open ${singular} ${id}`}>
+      {id}
+    </button>
+  )
 }
 
 const Row = ({ definition, fields, record, position }: RowProps) => {
-  const button = useFocusOfList(record)
   const open = record === null ? undefined : () => setQuery({ record: String(record.id) })
   return (
     // By keyboard, the button in the first cell is clicked.
     <tr {...ROW} aria-rowindex={position + 1} class={record === null ? 'waiting' : undefined} onClick={open}>
       <th {...ROW_HEADING} class="short">
-        {record === null ? (
-          'Loading…'
-        ) : (
-          <button ref={button} type="button" class="row-open" aria-label={`Open ${definition.singular} ${record.id}`}>
-            {record.id}
-          </button>
-        )}
+        {record === null ? 'Loading…' : <OpenButton singular={definition.singular} id={record.id} />}
       </th>
       {fields.map((field) => (
         <td key={field.name} {...CELL} class={widthOf(field)}>

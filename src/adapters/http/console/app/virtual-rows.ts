@@ -13,7 +13,7 @@ interface Options {
 
 interface VirtualRow {
   readonly index: number
-  /** Of the row that was where this one is, so that its elements are used again. */
+  /** That of a row that has left the view, so that its elements are used again. */
   readonly key: number
 }
 

@@ -148,7 +148,8 @@ export const BackupsPage = () => {
           {isWorking ? 'Backing up…' : 'Back up now'}
         </Button>
       </PageHead>
-      <Failure error={error ?? backups.error} onRetry={backups.reload} />
+      <Failure error={error} />
+      <Failure error={backups.error} onRetry={backups.reload} />
       {backups.data === null && backups.isLoading && <Loading />}
       {backups.data?.items.length === 0 && (
         <Empty icon="backup" title="No backups yet">

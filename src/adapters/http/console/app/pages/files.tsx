@@ -53,7 +53,8 @@ export const FilesPage = () => {
       <PageHead title="Files">
         <UploadButton kind="primary" isBusy={isRunning} onPicked={(file) => void run(file)} />
       </PageHead>
-      <Failure error={error ?? files.error} onRetry={files.reload} />
+      <Failure error={error} />
+      <Failure error={files.error} onRetry={files.reload} />
       {files.data === null && files.isLoading && <Loading />}
       {files.data?.items.length === 0 && (
         <Empty icon="file" title="No files yet">
