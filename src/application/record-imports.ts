@@ -11,7 +11,7 @@ import type { Creation, RecordOperations } from './record-operations.ts'
 import type { ImportResult, RefusedLine } from './record-requests.ts'
 
 /** Limits of the lines that are stored in one unit. */
-const MAX_PART_COUNT = 100
+const MAX_PART_COUNT = 50
 const MAX_PART_CHARACTERS = 256 * 1_024
 
 const MAX_REFUSED_LINES_COUNT = 1_000
