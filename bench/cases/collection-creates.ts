@@ -2,9 +2,11 @@ import { fetched, loggedBy } from '../lib/beside.ts'
 import type { Case, CaseResult, Context } from '../lib/case.ts'
 import { makeCollections, RECORDS_PATH } from '../lib/collection-data.ts'
 import { SECRET } from '../lib/crowd.ts'
+import { startFloor } from '../lib/floor.ts'
 import { DRAFT } from '../lib/items.ts'
 import { comparePairs, pairFigures, ratioSpread, saturationNotes, type Target } from '../lib/rounds.ts'
-import { startSkep } from '../lib/skep.ts'
+import type { Server } from '../lib/server.ts'
+import { databaseOf, startSkep } from '../lib/skep.ts'
 
 const FEW_LISTS_COUNT = 6
 const MANY_LISTS_COUNT = 1_000
@@ -47,6 +49,33 @@ const measure = async (context: Context, listsCount: number): Promise<CaseResult
   }
 }
 
+/** What of the distance between the two is in what each has to store: raw servers that store the same. */
+const measureRaw = async (context: Context): Promise<CaseResult> => {
+  const { folder, lists } = await makeCollections(context, { members: 1, lists: FEW_LISTS_COUNT, records: 0 })
+  const [list] = lists
+  if (list === undefined) throw new Error('there are no lists')
+  const other = await makeCollections(context, { members: 1, lists: 1, records: 0 })
+  const core = context.cores.server
+  const start = (name: string, database: string) =>
+    startFloor(name, { folder: context.folder(), core, args: [databaseOf(database), String(list.owner.id)] })
+  await using records = await start('create-record-duties', folder)
+  await using items = await start('create-item-duties', other.folder)
+  const headers = { authorization: `Bearer ${list.owner.token}`, 'content-type': 'application/json' }
+  const target = ({ pid, url }: Server, path: string, body: string): Target => ({
+    ...{ pid, url: url + path, method: 'POST', headers, body },
+    each: lists.map(({ id }) => id),
+  })
+  const pairs = await comparePairs(context, {
+    skep: target(records, RECORDS_PATH, TASK),
+    floor: target(items, '/api/v1/items/', ITEM),
+  })
+  return {
+    figures: pairFigures(pairs, {}).map((figure) => ({ ...figure, name: `raw servers, ${figure.name}` })),
+    notes: saturationNotes(pairs),
+    detail: { ratio: ratioSpread(pairs), rounds: pairs },
+  }
+}
+
 /** Durable creates in a collection with two indexes, searched text and a rule over a reference. */
 export const collectionCreates: Case = {
   name: 'collection-creates',
@@ -54,10 +83,12 @@ export const collectionCreates: Case = {
   async run(context) {
     const few = await measure(context, FEW_LISTS_COUNT)
     const many = await measure(context, MANY_LISTS_COUNT)
+    const raw = await measureRaw(context)
+    const all = [few, many, raw]
     return {
-      figures: [...few.figures, ...many.figures],
-      notes: [...new Set([...(few.notes ?? []), ...(many.notes ?? [])])],
-      detail: { form: context.form.name, few: few.detail, many: many.detail },
+      figures: all.flatMap(({ figures }) => figures),
+      notes: [...new Set(all.flatMap(({ notes = [] }) => notes))],
+      detail: { form: context.form.name, few: few.detail, many: many.detail, raw: raw.detail },
     }
   },
 }

@@ -3,6 +3,14 @@ import { type Audience, SUBSCRIBE, socketUrl, startAudience } from '../lib/audie
 import { fetched } from '../lib/beside.ts'
 import type { Bar, Case, Context, Figure } from '../lib/case.ts'
 import { canLimitCpu, limitCpu } from '../lib/cpu-limit.ts'
+import {
+  createItems,
+  followedOn,
+  latencyDuringReadsFigure,
+  measureReadsWithChanges,
+  pairsOf,
+  takenByChanges,
+} from '../lib/followed.ts'
 import { DRAFT } from '../lib/items.ts'
 import { startLoad } from '../lib/load.ts'
 import { median, spreadOf } from '../lib/statistics.ts'
@@ -11,8 +19,10 @@ import type { SubscribersInput, SubscribersReport } from '../loads/subscribers.t
 
 /** Of a core, for each thread: what is left is enough for the load. */
 const CORES_PER_THREAD = 0.3
+const THREADS_COUNT = 2
 /** Of one request. */
 const CHANGES_COUNT = 50
+const LEAST_KEPT = 0.8
 
 /** What is measured of a server. */
 interface Measured {
@@ -67,6 +77,11 @@ interface Pair {
   readonly two: Measured
 }
 
+interface Audiences {
+  readonly one: Audience
+  readonly two: Audience
+}
+
 const BARS: Readonly<Record<keyof ReturnType<typeof measuresOf>, Bar>> = {
   reads: { of: 'ratio', atLeast: 1.7 },
   creates: { of: 'ratio', atLeast: 1 },
@@ -75,45 +90,80 @@ const BARS: Readonly<Record<keyof ReturnType<typeof measuresOf>, Bar>> = {
 
 const ratioOf = ({ one, two }: Pair) => two.perSecond / one.perSecond
 
-/** What a second thread adds: the same load on a program with one and on one with two, in turn. */
+/**
+ * Reads beside changes that a thousand sockets hear of. Two cores serve the load too here, so what reads would keep if
+ * each thread had a core is reckoned from the processor time that the changes take.
+ */
+const measureBeside = async (context: Context, two: Audience) => {
+  const items = await createItems(two)
+  const rounds = await measureReadsWithChanges(context, followedOn(two.skep, two, items), {
+    what: 'two threads',
+    rounds: pairsOf(context),
+  })
+  const taken = median(rounds.map(takenByChanges))
+  const figures: readonly Figure[] = [
+    { name: 'changes beside reads, of a core', unit: '', value: taken },
+    {
+      name: 'reads kept beside changes, for a core each',
+      unit: '',
+      value: 1 - taken / THREADS_COUNT,
+      bar: { of: 'value', atLeast: LEAST_KEPT },
+    },
+    latencyDuringReadsFigure(rounds),
+  ]
+  return { figures, rounds }
+}
+
+/** The same load on both, in turn, each held to a share of a core for each of its threads where that is possible. */
+const measureBoth = async (context: Context, { one, two }: Audiences) => {
+  const { settings, progress } = context
+  using limits = new DisposableStack()
+  const isLimited = canLimitCpu()
+  if (isLimited) {
+    limits.use(limitCpu(one.skep.pid, CORES_PER_THREAD))
+    limits.use(limitCpu(two.skep.pid, THREADS_COUNT * CORES_PER_THREAD))
+  }
+  const measures = measuresOf(context)
+  const figures: Figure[] = []
+  const detail: Record<string, unknown> = { form: context.form.name, share: isLimited ? CORES_PER_THREAD : null }
+  for (const name of ['reads', 'creates', 'deliveries'] as const) {
+    const measure = measures[name]
+    for (const audience of [one, two]) await measure(audience, settings.warmupSeconds)
+    const rounds: Pair[] = []
+    for (let round = 1; round <= settings.rounds; round++) {
+      const pair = { one: await measure(one, settings.seconds), two: await measure(two, settings.seconds) }
+      rounds.push(pair)
+      progress(`${name}, round ${round}: ${pair.two.perSecond.toFixed(0)} against ${pair.one.perSecond.toFixed(0)}/s`)
+    }
+    figures.push({
+      name: `${name}/s, beside one thread`,
+      unit: '',
+      value: median(rounds.map((pair) => pair.two.perSecond)),
+      floor: median(rounds.map((pair) => pair.one.perSecond)),
+      ratio: median(rounds.map(ratioOf)),
+      ...(isLimited ? { bar: BARS[name] } : {}),
+    })
+    detail[name] = { ratio: spreadOf(rounds.map(ratioOf)), rounds }
+  }
+  const note = isLimited
+    ? `each program was held to ${CORES_PER_THREAD} of a core for each thread, which leaves the load enough`
+    : 'the load takes its time from the program: no ratio is held against a bar'
+  return { figures, note, detail }
+}
+
+/** What a second thread adds: the same load on a program with one and on one with two. */
 export const workers: Case = {
   name: 'workers',
   about: 'reads, creates and deliveries of one program with two threads, beside one with one thread',
   async run(context) {
-    const { settings, progress } = context
     await using one = await startAudience(context, { core: null, env: { WORKERS: '1' } })
-    await using two = await startAudience(context, { core: null, env: { WORKERS: '2' } })
-    using limits = new DisposableStack()
-    const isLimited = canLimitCpu()
-    if (isLimited) {
-      limits.use(limitCpu(one.skep.pid, CORES_PER_THREAD))
-      limits.use(limitCpu(two.skep.pid, 2 * CORES_PER_THREAD))
+    await using two = await startAudience(context, { core: null, env: { WORKERS: String(THREADS_COUNT) } })
+    const { figures, note, detail } = await measureBoth(context, { one, two })
+    const beside = await measureBeside(context, two)
+    return {
+      figures: [...figures, ...beside.figures],
+      notes: [note],
+      detail: { ...detail, beside: beside.rounds },
     }
-    const measures = measuresOf(context)
-    const figures: Figure[] = []
-    const detail: Record<string, unknown> = { form: context.form.name, share: isLimited ? CORES_PER_THREAD : null }
-    for (const name of ['reads', 'creates', 'deliveries'] as const) {
-      const measure = measures[name]
-      for (const audience of [one, two]) await measure(audience, settings.warmupSeconds)
-      const rounds: Pair[] = []
-      for (let round = 1; round <= settings.rounds; round++) {
-        const pair = { one: await measure(one, settings.seconds), two: await measure(two, settings.seconds) }
-        rounds.push(pair)
-        progress(`${name}, round ${round}: ${pair.two.perSecond.toFixed(0)} against ${pair.one.perSecond.toFixed(0)}/s`)
-      }
-      figures.push({
-        name: `${name}/s, beside one thread`,
-        unit: '',
-        value: median(rounds.map((pair) => pair.two.perSecond)),
-        floor: median(rounds.map((pair) => pair.one.perSecond)),
-        ratio: median(rounds.map(ratioOf)),
-        ...(isLimited ? { bar: BARS[name] } : {}),
-      })
-      detail[name] = { ratio: spreadOf(rounds.map(ratioOf)), rounds }
-    }
-    const note = isLimited
-      ? `each program was held to ${CORES_PER_THREAD} of a core for each thread, which leaves the load enough`
-      : 'the load takes its time from the program: no ratio is held against a bar'
-    return { figures, notes: [note], detail }
   },
 }

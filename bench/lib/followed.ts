@@ -1,6 +1,9 @@
 import { processorTime } from '../../tests/support/resources.ts'
 import type { ChangesInput, ChangesReport, Target } from '../loads/changes.ts'
+import { type Audience, SUBSCRIBE, socketUrl } from './audience.ts'
+import { fetched } from './beside.ts'
 import type { Context, Figure } from './case.ts'
+import { DRAFT } from './items.ts'
 import { type LoadProgram, startLoad } from './load.ts'
 import { type Measured, measure } from './rounds.ts'
 import type { Server } from './server.ts'
@@ -8,6 +11,7 @@ import { median } from './statistics.ts'
 
 /** How often something changes while it is followed. */
 export const CHANGES_PER_SECOND = 200
+const ITEMS_COUNT = 100
 /** Until all sockets are there. */
 const GATHERING_SECONDS = 2
 const MAX_PAIRS_COUNT = 4
@@ -97,6 +101,28 @@ export const measureReadsWithChanges = async (
 
 /** So many pairs as are measured of a server. */
 export const pairsOf = ({ settings }: Context): number => Math.min(MAX_PAIRS_COUNT, settings.rounds)
+
+/** Creates items, and returns their paths. */
+export const createItems = async ({ skep, headers }: Audience): Promise<readonly string[]> => {
+  const operations = Array.from({ length: ITEMS_COUNT }, () => ({ op: 'create', ...(JSON.parse(DRAFT) as object) }))
+  const { body } = await fetched(`${skep.url}/api/v1/items/batch`, {
+    method: 'POST',
+    headers,
+    body: JSON.stringify({ operations }),
+  })
+  const { results } = JSON.parse(body) as { readonly results: readonly { readonly id: number }[] }
+  return results.map(({ id }) => `/api/v1/items/${id}`)
+}
+
+/** Items of the audience's server, which all of its sockets follow; also on a raw server that has the same paths. */
+export const followedOn = (server: Server, { tokens }: Audience, items: readonly string[]): Followed => {
+  const targets = items.map((path) => ({ url: server.url + path, token: tokens[0] ?? '' }))
+  return { server, url: socketUrl(server), tokens, subscribe: SUBSCRIBE, targets }
+}
+
+/** How much of one core changes took beside reads: what the reads did not, going by what each takes alone. */
+export const takenByChanges = ({ quiet, during }: Pair): number =>
+  during.reads.busy - during.reads.requestsPerSecond * (quiet.reads.cpuPerRequest / 1e6)
 
 /** What the reads kept, in each pair. */
 export const kept = (pairs: readonly Pair[]): readonly number[] =>
