@@ -1,6 +1,7 @@
 import { DEFINITIONS, type LoggedEvent } from '../domain/event.ts'
 import type { Referenced } from '../domain/expression-evaluation.ts'
 import { isDeletion } from '../domain/record.ts'
+import type { Awaitable } from './awaitable.ts'
 import type { ReadTx, UnitOfWork } from './ports/persistence.ts'
 import { readReferenced, type StorageOf } from './referenced-rows.ts'
 
@@ -72,6 +73,8 @@ interface Deps {
 
 const MAX_LOADED_COUNT = 1_000
 const MAX_LAST_EVENTS_COUNT = 20_000
+/** How many events of a subject are searched for the one before a given event. */
+const MAX_HISTORY_COUNT = 200
 
 const groupByTarget = (subjects: Subjects): ReadonlyMap<string, readonly number[]> => {
   const groups = new Map<string, number[]>()
@@ -108,6 +111,34 @@ export const firstEventAfter = async (
   const scope = { kind: target, subjectId: id }
   const { events } = await tx.events.chunk({ scope, after, maxCount: 1, maxBytes: Number.MAX_SAFE_INTEGER })
   return events[0] ?? null
+}
+
+/** The subject before the change, if the event shows it. */
+const shownBefore = ({ event, data, previous }: LoggedEvent): Referenced | null | undefined => {
+  if (previous !== undefined) return previous
+  if (isDeletion(event)) return data
+  return event.endsWith('.created') ? null : undefined
+}
+
+/** The subject before the change, as the event before left it. */
+const leftBefore = async (tx: ReadTx, event: LoggedEvent): Promise<Referenced | undefined> => {
+  const scope = { kind: event.kind, subjectId: event.subjectId }
+  const query = { scope, after: 0, maxCount: MAX_HISTORY_COUNT, maxBytes: Number.MAX_SAFE_INTEGER }
+  const { events } = await tx.events.chunk(query)
+  const at = events.findIndex(({ position }) => position === event.position)
+  return at > 0 ? events[at - 1]?.data : undefined
+}
+
+/**
+ * The subject before the change; undefined if it is not in the log, which always has it only for collections defined at
+ * run time.
+ */
+export const previousOf = (
+  read: <T>(work: (tx: ReadTx) => Promise<T>) => Promise<T>,
+  event: LoggedEvent,
+): Awaitable<Referenced | null | undefined> => {
+  const shown = shownBefore(event)
+  return shown === undefined ? read((tx) => leftBefore(tx, event)) : shown
 }
 
 const createMemory = (maxReplacedCount: number) => {
@@ -205,7 +236,8 @@ export const createRecordStates = ({
         if (last === position) return found
         for (const [key, subject] of subjects) {
           const later = await firstEventAfter(tx, subject, position)
-          if (later?.previous !== undefined) found.set(key, later.previous)
+          const before = later === null ? undefined : await previousOf((work) => work(tx), later)
+          if (before !== undefined) found.set(key, before)
         }
         return found
       })
