@@ -132,6 +132,13 @@ test('refuses the collection after the five hundredth', async () => {
   expect(await collections.all()).toHaveLength(501)
 })
 
+test('refuses more than five hundred collections at once, and then has none of them', async () => {
+  const { apply, collections } = await open()
+  const many = Array.from({ length: 501 }, (_, n) => ({ ...list(), name: `many${n}x`, singular: `one${n}x` }))
+  expect((await appErrorOf(apply(many))).code).toBe('validation_failed')
+  expect((await collections.all()).map(({ name }) => name)).toEqual(['items'])
+})
+
 test('logs its changes without an author', async () => {
   const { apply, store } = await open()
   await apply([task(), list()])

@@ -77,6 +77,10 @@ describe('a definition', () => {
     expect(names).toContainValues(['items', 'lists', 'tasks'])
     expect(body.total).toBe(names.length)
     expect(body.items.find(({ name }) => name === 'items')).toMatchObject({ built_in: true, created_at: null })
+    const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
+    expect(body.items.find(({ name }) => name === 'tasks')).toMatchObject({
+      ...{ built_in: false, records: 0, version: 1, created_at: time, updated_at: time },
+    })
     const first = await admin.call<PageBody<DefinitionBody>>('GET', '/collections/?size=1')
     expect(first.body.items.map(({ name }) => name)).toEqual(names.slice(0, 1))
   })
