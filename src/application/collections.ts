@@ -95,6 +95,7 @@ interface Deps {
   readonly compilePattern: CompilePattern
   readonly compileExpression: CompileExpression
   readonly compileValidator: CompileValidator
+  readonly maxRecordBytes: number
   readonly applyPatch: ApplyPatch
   /** Whether definitions come from files, and cannot be changed by {@link Collections.put}. */
   readonly managed: boolean
