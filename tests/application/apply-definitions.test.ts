@@ -46,6 +46,13 @@ test('creates, changes and deletes, all at once and in any order of references',
   })
 })
 
+test('creates and deletes collections that reference each other', async () => {
+  const { apply } = await open()
+  const other = { type: ['integer', 'null'], 'x-ref': 'tasks' }
+  expect(await apply([task(), list({ ...TITLE, main: other })])).toMatchObject({ created: ['tasks', 'lists'] })
+  expect(await apply([], { prune: true })).toMatchObject({ created: [], deleted: ['lists', 'tasks'] })
+})
+
 test('with check only reports what it would do', async () => {
   const { apply, put, collections, store } = await open()
   await put(list())
