@@ -73,8 +73,6 @@ interface Deps {
 
 const MAX_LOADED_COUNT = 1_000
 const MAX_LAST_EVENTS_COUNT = 20_000
-/** How many events of a subject are searched for the one before a given event. */
-const MAX_HISTORY_COUNT = 200
 
 const groupByTarget = (subjects: Subjects): ReadonlyMap<string, readonly number[]> => {
   const groups = new Map<string, number[]>()
@@ -121,12 +119,9 @@ const shownBefore = ({ event, data, previous }: LoggedEvent): Referenced | null 
 }
 
 /** The subject before the change, as the event before left it. */
-const leftBefore = async (tx: ReadTx, event: LoggedEvent): Promise<Referenced | undefined> => {
-  const scope = { kind: event.kind, subjectId: event.subjectId }
-  const query = { scope, after: 0, maxCount: MAX_HISTORY_COUNT, maxBytes: Number.MAX_SAFE_INTEGER }
-  const { events } = await tx.events.chunk(query)
-  const at = events.findIndex(({ position }) => position === event.position)
-  return at > 0 ? events[at - 1]?.data : undefined
+const leftBefore = async (tx: ReadTx, { kind, subjectId, position }: LoggedEvent): Promise<Referenced | undefined> => {
+  const query = { kind, subjectId, before: position, maxCount: 1, maxBytes: Number.MAX_SAFE_INTEGER }
+  return (await tx.events.newestOf(query)).events[0]?.data
 }
 
 /**

@@ -195,7 +195,8 @@ export const createViewChanges = (deps: Deps): ViewChanges => {
       const behind = uses?.flatMap((use) => replacedKeys(use, event, previous ?? null, since)) ?? []
       for (const key of behind) followed.add(key)
       const changed = leading?.filter(({ members }) => behind.length > 0 || !isSame(previous ?? null, state, members))
-      if (wasErased && leading !== undefined && leading.length > 0) await gap(set, emit)
+      const isUnknown = wasErased || previous === undefined
+      if (isUnknown && leading !== undefined && leading.length > 0) await gap(set, emit)
       else if (changed !== undefined && changed.length > 0) await changeReferenced(set, changed, event, emit)
     }
     if (reading.length > 0) states.rememberUntil(await lastPosition(), followed)

@@ -1,15 +1,18 @@
-import { expect, test } from 'bun:test'
+import { afterAll, expect, test } from 'bun:test'
 import { createFirstAdmin } from '../../support/admin.ts'
 import { createMailbox, tokenIn } from '../../support/mail.ts'
 import { type Calls, callsOf, type RecordBody } from '../../support/shopping.ts'
 import { type Member, startSkep } from '../../support/skep.ts'
 import { openSocket, type TestSocket } from '../../support/socket.ts'
+import { openStoreOf } from '../../support/stack.ts'
 import { upload } from '../../support/uploads.ts'
 
 const mailbox = createMailbox()
 const skep = await startSkep({ ACCESS_TOKEN_TTL: '30d' }, { mailer: mailbox })
 const root = await createFirstAdmin(skep)
 const admin = callsOf(skep, root)
+const store = await openStoreOf(skep.dataDir)
+afterAll(() => store.close())
 
 const ANYONE = { read: 'true', create: 'auth != null', update: 'auth != null', delete: 'auth != null' }
 const reference = (to: string, onDelete = 'clear') => ({
@@ -95,6 +98,21 @@ test('a record leaves when the item that its rule reads is deleted', async () =>
   const told = await toldBy({ name, reader }, () => ann.call('DELETE', `/items/${item.id}`))
   expect(told).toMatchObject({ before: [id], after: [], live: [[`${singular}.left`, id]] })
   expect(told.replayed).toEqual(told.live)
+})
+
+test('when an item changes that a rule reads, and the log no longer has what it was, subscribers list again', async () => {
+  const [ann, reader] = [callsOf(skep, await skep.member()), await skep.member()]
+  const { name } = await collection({ item: reference('items') }, { read: 'record.item.title == "Oak"' })
+  const item = await created(ann, 'items', { title: 'Oak' })
+  const { id } = await created(ann, name, { item: item.id })
+  expect(await listedBy({ name, reader })).toEqual([id])
+  const { last } = await store.read((tx) => tx.events.bounds())
+  const removed = async () => (await store.read((tx) => tx.events.bounds())).removed
+  while ((await removed()) < last) await store.write((tx) => tx.events.deleteBefore(Number.MAX_SAFE_INTEGER, 1))
+  await using socket = await subscribe({ name, reader })
+  expect((await ann.call('PATCH', `/items/${item.id}`, { json: { title: 'Ash' } })).status).toBe(200)
+  await socket.sees({ type: 'subscribed', topic: name, gap: true })
+  expect(await listedBy({ name, reader })).toEqual([])
 })
 
 test('a record leaves a filter when the record that the filter reads may no longer be read', async () => {
