@@ -1,5 +1,5 @@
 import { type AuditEntry, type AuditFilter, actionsOf, LOGGED_ACTIONS, type LoggedAction } from '../domain/audit.ts'
-import { DEFINITIONS, JOBS, USERS } from '../domain/event.ts'
+import { DEFINITIONS, FILES, JOBS, USERS } from '../domain/event.ts'
 import { isCounted, type Page, type PageRequest, pageTooDeep, skippedRowCount } from '../domain/page.ts'
 import type { Principal } from '../domain/session.ts'
 import type { Instant } from '../domain/user.ts'
@@ -103,7 +103,7 @@ const readAudit = async (
   return stretchOf(read, filter, entries.length < readCount, limit)
 }
 
-const isRecordKind = ({ kind }: Pick<EventHead, 'kind'>): boolean => ![JOBS, DEFINITIONS, USERS].includes(kind)
+const isRecordKind = ({ kind }: Pick<EventHead, 'kind'>): boolean => ![JOBS, DEFINITIONS, USERS, FILES].includes(kind)
 
 const loggedAction = (event: string): LoggedAction | undefined =>
   LOGGED_ACTIONS.find((action) => action === `record.${event.slice(event.lastIndexOf('.') + 1)}`)

@@ -41,6 +41,8 @@ export interface PutOptions {
   readonly expected: Expected
   /** Whether there must be no such collection yet (`If-None-Match: *`). */
   readonly mustNotExist?: boolean
+  /** Whether there must be such a collection already (`If-Match: *`). */
+  readonly mustExist?: boolean
   /** A JSON Patch (RFC 6902) that every record goes through before it is checked against the definition. */
   readonly transform?: readonly JsonObject[] | null
 }
@@ -93,18 +95,26 @@ interface Deps {
   readonly compilePattern: CompilePattern
   readonly compileExpression: CompileExpression
   readonly compileValidator: CompileValidator
+  readonly maxRecordBytes: number
   readonly applyPatch: ApplyPatch
   /** Whether definitions come from files, and cannot be changed by {@link Collections.put}. */
   readonly managed: boolean
 }
 
-const checkVersion = (stored: StoredCollection | null, expected: Expected, mustBeNew: boolean): void => {
-  if (mustBeNew && stored !== null) throw new AppError('version_mismatch', 'The collection already exists')
+const checkVersion = (stored: StoredCollection | null, expected: Expected): void => {
   if (expected === null) return
   const isExpected =
     stored !== null &&
     expected.some(({ version, epoch }) => version === stored.version && (epoch === null || epoch === stored.epoch))
   if (!isExpected) throw definitionMismatch()
+}
+
+const checkExistence = (
+  stored: StoredCollection | null,
+  { mustNotExist = false, mustExist = false }: Pick<PutOptions, 'mustNotExist' | 'mustExist'>,
+): void => {
+  if (mustNotExist && stored !== null) throw new AppError('version_mismatch', 'The collection already exists')
+  if (mustExist && stored === null) throw new AppError('version_mismatch', 'The collection does not exist yet')
 }
 
 const byName = (one: { readonly name: string }, other: { readonly name: string }): number =>
@@ -217,12 +227,14 @@ export const createCollections = (deps: Deps): Collections => {
       )
     },
 
-    async put(actor, name, definition, { expected, mustNotExist = false, transform = null }) {
+    async put(actor, name, definition, { expected, transform = null, ...existence }) {
       requireAdmin(actor)
       requireChangeable(name)
       const plan = async (tx: Tx): Promise<DefinitionPlan> => {
         await requireAdminNow(tx, actor)
-        checkVersion(await tx.collections.findForChange(name), expected, mustNotExist)
+        const stored = await tx.collections.findForChange(name)
+        checkExistence(stored, existence)
+        checkVersion(stored, expected)
         return planOf([{ name, definition, transform }], await tx.collections.all(), [])
       }
       const { plan: planned, done } = await carryOut(plan, actor)
@@ -238,7 +250,7 @@ export const createCollections = (deps: Deps): Collections => {
         await requireAdminNow(tx, actor)
         const stored = await tx.collections.findForChange(name)
         if (stored === null) throw notFound('Collection')
-        checkVersion(stored, expected, false)
+        checkVersion(stored, expected)
         const planned = planOf([], await tx.collections.all(), [stored])
         const count = await tx.collections.countRecords(stored)
         if (count !== records) {

@@ -6,7 +6,7 @@ import { ownFields, type StoredRecord } from '../domain/record.ts'
 import type { Catalog } from './catalog.ts'
 import type { ApplyPatch, CompileValidator, PendingDefinition, StoredCollection } from './ports/collections.ts'
 import type { Tx, UnitOfWork } from './ports/persistence.ts'
-import { createPendingValidators, transformed } from './record-forms.ts'
+import { createFormCheck } from './record-forms.ts'
 import { danglingReferences } from './record-references.ts'
 
 /** Limits of one step, so that other requests do not wait long. */
@@ -30,6 +30,7 @@ interface Deps {
   readonly catalog: Catalog
   readonly applyPatch: ApplyPatch
   readonly compileValidator: CompileValidator
+  readonly maxRecordBytes: number
 }
 
 /** Whether both prepare the same definition, so that records are checked and stored in the same way. */
@@ -140,14 +141,14 @@ const createPreparation = ({ unitOfWork, catalog }: Pick<Deps, 'unitOfWork' | 'c
 }
 
 /** Brings existing records into the form and the indexes of a pending definition. */
-export const createDefinitionBuilding = ({ unitOfWork, catalog, applyPatch, compileValidator }: Deps) => {
-  const prepareAll = createPreparation({ unitOfWork, catalog })
-  const validatorOf = createPendingValidators(compileValidator)
+export const createDefinitionBuilding = (deps: Deps) => {
+  const { unitOfWork } = deps
+  const prepareAll = createPreparation(deps)
+  const formIn = createFormCheck(deps)
 
   const formOf = (stored: StoredCollection, pending: PendingDefinition, record: StoredRecord): Formed | Misfit => {
     try {
-      const next = transformed(applyPatch, pending, ownFields(stored.collection, record))
-      const faults = validatorOf(pending).faultsOf(next)
+      const { next, faults } = formIn(pending, ownFields(stored.collection, record))
       return faults.length === 0 ? { record, next } : { id: record.id, faults }
     } catch (error) {
       const detail = error instanceof Error ? error.message : 'The transform cannot be applied'

@@ -18,6 +18,7 @@ interface Deps {
   readonly catalog: Catalog
   readonly clock: Clock
   readonly compileValidator: CompileValidator
+  readonly maxRecordBytes: number
   readonly applyPatch: ApplyPatch
 }
 

@@ -1,3 +1,4 @@
+import { fileErasedEvent } from '../domain/event.ts'
 import { ORPHAN_AGE_MS } from '../domain/file.ts'
 import type { Job } from '../domain/job.ts'
 import type { CompletionWrite } from './job-runner.ts'
@@ -28,8 +29,9 @@ export const createFileJobs = ({ unitOfWork, blobs, clock }: Deps): FileJobs => 
   async deleteOwned(tx, ownerId, limit) {
     const removed = await tx.files.deleteOwned(ownerId, limit)
     const now = clock.now()
-    for (const { blobKey } of removed) {
-      await tx.jobs.enqueue({ kind: 'delete-blob', payload: { key: blobKey }, now })
+    for (const file of removed) {
+      await tx.jobs.enqueue({ kind: 'delete-blob', payload: { key: file.blobKey }, now })
+      await tx.events.append(fileErasedEvent(file, now))
     }
     return removed.length
   },

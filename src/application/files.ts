@@ -1,4 +1,5 @@
 import { notFound } from '../domain/errors.ts'
+import { fileDeletedEvent } from '../domain/event.ts'
 import type { StoredFile } from '../domain/file.ts'
 import type { Page } from '../domain/page.ts'
 import type { Caller, Principal } from '../domain/session.ts'
@@ -10,7 +11,7 @@ import { createLargeDeletions } from './large-deletions.ts'
 import type { BlobBytes } from './ports/blobs.ts'
 import type { FileQuery, ReadTx } from './ports/persistence.ts'
 import { type Authorization, createAuthorization, refuse } from './record-access.ts'
-import type { Change } from './record-changes.ts'
+import { type Change, storeChanges } from './record-changes.ts'
 import { followReferences, LargeDeletion } from './record-deletions.ts'
 import type { RecordUnits } from './record-units.ts'
 import { createUploads, type ReceivedFile, type Upload, type UploadDeps } from './uploads.ts'
@@ -71,10 +72,14 @@ export const createFiles = (deps: Deps): Files => {
     return file
   }
 
-  const deleteFile = async (actor: Caller, { tx, now, authorization }: Change, id: number): Promise<void> => {
-    const { blobKey } = await erasableFile(authorization, id)
+  const deleteFile = async (actor: Caller, change: Change, id: number): Promise<void> => {
+    const { tx, now, authorization, author } = change
+    const file = await erasableFile(authorization, id)
     await tx.files.delete(id)
-    await tx.jobs.enqueue({ kind: 'delete-blob', payload: { key: blobKey }, now })
+    await tx.jobs.enqueue({ kind: 'delete-blob', payload: { key: file.blobKey }, now })
+    // After the events of the records that it changes, which were visible by it until then.
+    await storeChanges(change)
+    await tx.events.append(fileDeletedEvent(file, { ...author, createdAt: now }))
     await audit(tx, { ...actor, ...authorization.principal }, 'file.deleted', { subject: `files/${id}`, now })
   }
 

@@ -208,7 +208,7 @@ export const noteReleased = (
   record: StoredRecord,
 ): void => note(change, { compiled, record, change: 'updated', previous: before })
 
-/** Stores what has changed, and appends the events. */
+/** Stores what has changed so far, and appends the events. */
 export const storeChanges = async (change: Change): Promise<void> => {
   const { tx, now } = change
   const author = { ...change.author, createdAt: now }
@@ -218,4 +218,5 @@ export const storeChanges = async (change: Change): Promise<void> => {
     // Of an erased record too, until its owner's events are erased: subscribers must learn that it is gone.
     await tx.events.append(compiled.stored === null ? event : { ...event, previous })
   }
+  change.events.clear()
 }

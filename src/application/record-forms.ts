@@ -1,4 +1,5 @@
-import { AppError } from '../domain/errors.ts'
+import { AppError, type Fault } from '../domain/errors.ts'
+import { jsonBytes } from '../domain/field-checks.ts'
 import { isJsonObject, type Json, type JsonObject } from '../domain/merge-patch.ts'
 import { type NewRecord, ownFields, type StoredRecord } from '../domain/record.ts'
 import type { CompiledCollection } from './catalog.ts'
@@ -35,7 +36,7 @@ export const transformed = (
 }
 
 /** {@link RecordValidator} of pending definitions. */
-export const createPendingValidators = (compileValidator: CompileValidator) => {
+const createPendingValidators = (compileValidator: CompileValidator) => {
   const compiled = new WeakMap<PendingDefinition, RecordValidator>()
   return (pending: PendingDefinition): RecordValidator => {
     const validator = compiled.get(pending) ?? compileValidator(pending.collection)
@@ -44,9 +45,38 @@ export const createPendingValidators = (compileValidator: CompileValidator) => {
   }
 }
 
+/** A transform may not make a record larger than records may be; one that was too large before may stay so. */
+const sizeFaultsOf = (
+  { transform }: PendingDefinition,
+  fields: JsonObject,
+  next: JsonObject,
+  maxRecordBytes: number,
+): readonly Fault[] => {
+  if (transform === null) return []
+  const bytes = jsonBytes(next)
+  const fits = bytes <= maxRecordBytes || bytes <= jsonBytes(fields)
+  return fits ? [] : [{ pointer: '', detail: `The size is larger than ${maxRecordBytes} bytes` }]
+}
+
 interface Deps {
   readonly applyPatch: ApplyPatch
   readonly compileValidator: CompileValidator
+  readonly maxRecordBytes: number
+}
+
+export interface Form {
+  readonly next: JsonObject
+  readonly faults: readonly Fault[]
+}
+
+/** The fields of a record in the form of a pending definition. Throws if its transform cannot be applied. */
+export const createFormCheck = ({ applyPatch, compileValidator, maxRecordBytes }: Deps) => {
+  const validatorOf = createPendingValidators(compileValidator)
+  return (pending: PendingDefinition, fields: JsonObject): Form => {
+    const next = transformed(applyPatch, pending, fields)
+    const faults = [...validatorOf(pending).faultsOf(next), ...sizeFaultsOf(pending, fields, next, maxRecordBytes)]
+    return { next, faults }
+  }
 }
 
 /** The fields of a record under the pending definition of its collection; undefined if there is none. */
@@ -57,19 +87,19 @@ export type PendingForm = (compiled: CompiledCollection, record: NewRecord | Sto
  * definition has to know of it: if their record does not fit, {@link PendingMisfit} ends the unit, the preparation is
  * abandoned, and the unit runs again; see {@link createPendingGuard}.
  */
-export const createPendingForms = ({ applyPatch, compileValidator }: Deps): PendingForm => {
-  const validatorOf = createPendingValidators(compileValidator)
+export const createPendingForms = (deps: Deps): PendingForm => {
+  const formOf = createFormCheck(deps)
   return ({ stored, collection }, record) => {
     const pending = stored?.pending
     if (stored === null || pending === null || pending === undefined) return undefined
-    let next: JsonObject
+    let form: Form
     try {
-      next = transformed(applyPatch, pending, ownFields(collection, record))
+      form = formOf(pending, ownFields(collection, record))
     } catch {
       throw new PendingMisfit(stored)
     }
-    if (validatorOf(pending).faultsOf(next).length > 0) throw new PendingMisfit(stored)
-    return next
+    if (form.faults.length > 0) throw new PendingMisfit(stored)
+    return form.next
   }
 }
 

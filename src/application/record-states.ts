@@ -1,6 +1,7 @@
 import { DEFINITIONS, type LoggedEvent } from '../domain/event.ts'
 import type { Referenced } from '../domain/expression-evaluation.ts'
 import { isDeletion } from '../domain/record.ts'
+import type { Awaitable } from './awaitable.ts'
 import type { ReadTx, UnitOfWork } from './ports/persistence.ts'
 import { readReferenced, type StorageOf } from './referenced-rows.ts'
 
@@ -110,6 +111,31 @@ export const firstEventAfter = async (
   return events[0] ?? null
 }
 
+/** The subject before the change, if the event shows it. */
+const shownBefore = ({ event, data, previous }: LoggedEvent): Referenced | null | undefined => {
+  if (previous !== undefined) return previous
+  if (isDeletion(event)) return data
+  return event.endsWith('.created') ? null : undefined
+}
+
+/** The subject before the change, as the event before left it. */
+const leftBefore = async (tx: ReadTx, { kind, subjectId, position }: LoggedEvent): Promise<Referenced | undefined> => {
+  const query = { kind, subjectId, before: position, maxCount: 1, maxBytes: Number.MAX_SAFE_INTEGER }
+  return (await tx.events.newestOf(query)).events[0]?.data
+}
+
+/**
+ * The subject before the change; undefined if it is not in the log, which always has it only for collections defined at
+ * run time.
+ */
+export const previousOf = (
+  read: <T>(work: (tx: ReadTx) => Promise<T>) => Promise<T>,
+  event: LoggedEvent,
+): Awaitable<Referenced | null | undefined> => {
+  const shown = shownBefore(event)
+  return shown === undefined ? read((tx) => leftBefore(tx, event)) : shown
+}
+
 const createMemory = (maxReplacedCount: number) => {
   const memory: Memory = { replaced: new Map(), lastEvents: new Map() }
   const { replaced, lastEvents } = memory
@@ -205,7 +231,8 @@ export const createRecordStates = ({
         if (last === position) return found
         for (const [key, subject] of subjects) {
           const later = await firstEventAfter(tx, subject, position)
-          if (later?.previous !== undefined) found.set(key, later.previous)
+          const before = later === null ? undefined : await previousOf((work) => work(tx), later)
+          if (before !== undefined) found.set(key, before)
         }
         return found
       })

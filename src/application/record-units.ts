@@ -30,6 +30,7 @@ interface Deps {
   readonly reserve: Reserve
   readonly applyPatch: ApplyPatch
   readonly compileValidator: CompileValidator
+  readonly maxRecordBytes: number
   /** How many records the deletion of one may delete or change in one transaction. */
   readonly maxAffectedCount?: number
 }

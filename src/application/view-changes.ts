@@ -5,7 +5,7 @@ import { bind } from '../domain/expression-binding.ts'
 import type { Referenced } from '../domain/expression-evaluation.ts'
 import { isDeletion, type StoredRecord } from '../domain/record.ts'
 import type { UnitOfWork } from './ports/persistence.ts'
-import { createLaterEvents, type RecordStates } from './record-states.ts'
+import { createLaterEvents, previousOf, type RecordStates } from './record-states.ts'
 import type { RecordView, ViewSet } from './record-views.ts'
 import { createReferrers, matching } from './referrers.ts'
 import type { ReferenceUse } from './view-terms.ts'
@@ -38,8 +38,6 @@ export interface ViewChanges {
 
 /** Pages that are read to find the records that a change of a rule or a role affects. */
 const MAX_PAGES_COUNT = 500
-/** How many events of a subject are searched for the one before a given event. */
-const MAX_HISTORY_COUNT = 200
 
 /** What happens to a record that a subscriber may no longer read, or that no longer matches. */
 export const LEFT = 'left'
@@ -48,24 +46,6 @@ export const leftEvent = ({ singular }: Collection): string => `${singular}.${LE
 
 const without = (views: ReadonlySet<RecordView>, others: ReadonlySet<RecordView>): readonly RecordView[] =>
   [...views].filter((view) => !others.has(view))
-
-/**
- * The subject before the change; undefined if it is not in the log, which has it only for collections defined at run time.
- */
-const previousOf = async (unitOfWork: UnitOfWork, event: LoggedEvent): Promise<Referenced | null | undefined> => {
-  if (event.previous !== undefined) return event.previous
-  if (isDeletion(event.event)) return event.data
-  if (event.event.endsWith('.created')) return null
-  const scope = { kind: event.kind, subjectId: event.subjectId }
-  const query = { scope, after: 0, maxCount: MAX_HISTORY_COUNT, maxBytes: Number.MAX_SAFE_INTEGER }
-  const { events } = await unitOfWork.read((tx) => tx.events.chunk(query))
-  const at = events.findIndex(({ position }) => position === event.position)
-  return at > 0 ? events[at - 1]?.data : undefined
-}
-
-/** Whether the log no longer has the deleted record, because its owner's account was deleted too. */
-const isErased = ({ storage }: ViewSet, { event, previous }: LoggedEvent): boolean =>
-  typeof storage !== 'string' && isDeletion(event) && previous === undefined
 
 interface Deps extends ViewDeps {
   readonly unitOfWork: UnitOfWork
@@ -157,6 +137,12 @@ export const createViewChanges = (deps: Deps): ViewChanges => {
   const referrers = createReferrers(unitOfWork, storageOf)
   const lastPosition = (): Promise<number> => unitOfWork.read(async (tx) => (await tx.events.bounds()).last)
 
+  /** Whether the log no longer has what was deleted, because the account of its owner was deleted too. */
+  const isErased = async ({ kind, event, previous }: LoggedEvent): Promise<boolean> =>
+    isDeletion(event) &&
+    previous === undefined &&
+    typeof (await unitOfWork.read(async (tx) => storageOf(tx, kind))) !== 'string'
+
   /** Those of these records that are as they were at the position. Others have events of their own. */
   const unchanged = async (collection: string, records: readonly StoredRecord[], position: number) => {
     const ids = records.map(({ id }) => id)
@@ -193,11 +179,12 @@ export const createViewChanges = (deps: Deps): ViewChanges => {
   }
 
   const follow = async (event: LoggedEvent, reading: readonly ViewSet[], emit: Emit): Promise<void> => {
-    const previous = await previousOf(unitOfWork, event)
+    const previous = await previousOf(unitOfWork.read, event)
     const since = states.advance(event, previous ?? null, reading.length > 0)
     if (states.forgetIfTooMuch()) for (const set of sets.values()) await gap(set, emit)
     const own = sets.get(event.kind)
-    if (own !== undefined && isErased(own, event)) await emit(own.all(), { kind: 'gap' })
+    const wasErased = await isErased(event)
+    if (own !== undefined && wasErased) await emit(own.all(), { kind: 'gap' })
     else if (own !== undefined) await answers.changed(own, event, previous, since, emit)
     const state = isDeletion(event.event) ? null : event.data
     const followed = new Set<string>()
@@ -208,7 +195,9 @@ export const createViewChanges = (deps: Deps): ViewChanges => {
       const behind = uses?.flatMap((use) => replacedKeys(use, event, previous ?? null, since)) ?? []
       for (const key of behind) followed.add(key)
       const changed = leading?.filter(({ members }) => behind.length > 0 || !isSame(previous ?? null, state, members))
-      if (changed !== undefined && changed.length > 0) await changeReferenced(set, changed, event, emit)
+      const isUnknown = wasErased || previous === undefined
+      if (isUnknown && leading !== undefined && leading.length > 0) await gap(set, emit)
+      else if (changed !== undefined && changed.length > 0) await changeReferenced(set, changed, event, emit)
     }
     if (reading.length > 0) states.rememberUntil(await lastPosition(), followed)
   }

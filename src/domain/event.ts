@@ -1,3 +1,4 @@
+import type { StoredFile } from './file.ts'
 import type { Job } from './job.ts'
 import type { JsonObject } from './merge-patch.ts'
 import type { Instant, User } from './user.ts'
@@ -17,6 +18,9 @@ export type DefinitionChangeName = (typeof DEFINITION_CHANGES)[number]
  * and the name that others see.
  */
 export const USERS = 'users'
+
+/** The kind of the events that report deleted files, which rules may have read. */
+export const FILES = 'files'
 
 /** A job in the log, without its payload. */
 export type EndedJob = Omit<Job, 'payload'>
@@ -94,6 +98,43 @@ export const userDeletedEvent = (user: User, actorId: number, createdAt: Instant
   data: loggedUser(user),
   previous: loggedUser(user),
   actorId,
+  requestId: null,
+  sessionId: null,
+  createdAt,
+})
+
+/** A file in the log: what rules may read. */
+const loggedFile = ({ id, ownerId, filename, contentType, size, createdAt }: StoredFile): JsonObject => ({
+  id,
+  ownerId,
+  filename,
+  contentType,
+  size,
+  createdAt,
+})
+
+/** The event counts as data of the owner of the file. */
+export const fileDeletedEvent = (
+  file: StoredFile,
+  author: Pick<NewEvent, 'actorId' | 'requestId' | 'sessionId' | 'createdAt'>,
+): NewEvent => ({
+  kind: FILES,
+  event: 'file.deleted',
+  subjectId: file.id,
+  ownerId: file.ownerId,
+  data: loggedFile(file),
+  previous: loggedFile(file),
+  ...author,
+})
+
+/** A file that was deleted with its owner: the log does not have what it was like. */
+export const fileErasedEvent = ({ id, ownerId }: Pick<StoredFile, 'id' | 'ownerId'>, createdAt: Instant): NewEvent => ({
+  kind: FILES,
+  event: 'file.deleted',
+  subjectId: id,
+  ownerId,
+  data: { id },
+  actorId: null,
   requestId: null,
   sessionId: null,
   createdAt,

@@ -86,6 +86,8 @@ export const composeCollections = (unitOfWork: UnitOfWork, clock: Clock): Collec
     unitOfWork,
     clock,
     ...compilers,
+    // Definitions in files have no transform, which alone could make a record larger.
+    maxRecordBytes: Number.MAX_SAFE_INTEGER,
     managed: false,
   })
 

@@ -46,6 +46,13 @@ test('creates, changes and deletes, all at once and in any order of references',
   })
 })
 
+test('creates and deletes collections that reference each other', async () => {
+  const { apply } = await open()
+  const other = { type: ['integer', 'null'], 'x-ref': 'tasks' }
+  expect(await apply([task(), list({ ...TITLE, main: other })])).toMatchObject({ created: ['tasks', 'lists'] })
+  expect(await apply([], { prune: true })).toMatchObject({ created: [], deleted: ['lists', 'tasks'] })
+})
+
 test('with check only reports what it would do', async () => {
   const { apply, put, collections, store } = await open()
   await put(list())
@@ -130,6 +137,13 @@ test('refuses the collection after the five hundredth', async () => {
   const { code, message } = await appErrorOf(put(list()))
   expect({ code, message }).toEqual({ code: 'validation_failed', message: expect.stringContaining('500') })
   expect(await collections.all()).toHaveLength(501)
+})
+
+test('refuses more than five hundred collections at once, and then has none of them', async () => {
+  const { apply, collections } = await open()
+  const many = Array.from({ length: 501 }, (_, n) => ({ ...list(), name: `many${n}x`, singular: `one${n}x` }))
+  expect((await appErrorOf(apply(many))).code).toBe('validation_failed')
+  expect((await collections.all()).map(({ name }) => name)).toEqual(['items'])
 })
 
 test('logs its changes without an author', async () => {

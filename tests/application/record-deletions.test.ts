@@ -199,6 +199,18 @@ describe('an account that is deleted', () => {
     expect((await records.get(admin, 'posts', post.id)).record.photo).toBeNull()
   })
 
+  test('leaves nothing of its files in the log but that they were deleted', async () => {
+    const { files, forget, upload, person, store } = openWithFiles()
+    const author = await person()
+    const deleted = [await upload(author), await upload(author)]
+    await files.remove(author, deleted[0] ?? 0)
+    expect(JSON.stringify(await readEvents(store))).toContain('a.txt')
+    await forget(author)
+    const events = (await readEvents(store)).filter(({ kind }) => kind === 'files')
+    expect(events.map(({ event, data }) => [event, data])).toEqual(deleted.map((id) => ['file.deleted', { id }]))
+    expect(events.some(({ previous }) => previous !== undefined)).toBe(false)
+  })
+
   test('leaves a record that others depend on, without an owner', async () => {
     const { define, create, forget, person, records } = openWithFiles()
     await define(collectionOf('lists', {}))

@@ -83,6 +83,32 @@ export const definitionChangesContract = (engine: string, openDatabase: () => Da
       expect(await fieldsOf('lists', id)).toEqual({ title: 'Home' })
     })
 
+    test('refuses a transform that would make a record larger than records may be', async () => {
+      const { put, create, fieldsOf, get } = await open()
+      const text = { type: 'string' }
+      await put(list({ title: text, note: text }))
+      const [small = 0, large = 0] = await create('lists', { title: 'a' }, { title: 'x'.repeat(40_000) })
+      const doubling = [{ op: 'copy', from: '/title', path: '/note' }]
+      const error = await appErrorOf(put(list({ title: text, note: text }), { transform: doubling }))
+      expect(error).toMatchObject({ code: 'records_do_not_fit', misfits: { count: 1, first: [{ id: large }] } })
+      expect(await fieldsOf('lists', small)).toEqual({ title: 'a', note: null })
+      expect(await get('lists')).toMatchObject({ version: 1 })
+      const renaming = [{ op: 'move', from: '/title', path: '/note' }]
+      await put(list({ note: text }), { transform: renaming })
+      expect(await fieldsOf('lists', small)).toEqual({ note: 'a' })
+    })
+
+    test('refuses to drop a field that records have values in, unless a transform removes it', async () => {
+      const { put, create, fieldsOf } = await open()
+      const text = { type: 'string' }
+      await put(list({ ...TITLE, note: text }))
+      const [id = 0] = await create('lists', { title: 'a', note: 'b' })
+      const error = await appErrorOf(put(list()))
+      expect(error.misfits).toMatchObject({ count: 1, first: [{ id, faults: [{ pointer: '/note' }] }] })
+      await put(list(), { transform: [{ op: 'remove', path: '/note' }] })
+      expect(await fieldsOf('lists', id)).toEqual({ title: 'a' })
+    })
+
     test('removes a field that no record has a value in', async () => {
       const { put, create, fieldsOf } = await open()
       await put(list({ ...TITLE, note: { type: 'string' } }))

@@ -2,6 +2,7 @@ import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { start } from '../../src/main.ts'
+import { createFirstAdmin } from '../support/admin.ts'
 import { type Answer, type Call, callAt, type Fields } from '../support/call.ts'
 import { folder, run, serve } from '../support/process.ts'
 import { recordingLog, settingsOf, temporaryFolder } from '../support/skep.ts'
@@ -43,7 +44,15 @@ const startThreads = async (environment: Readonly<Record<string, string>> = {}) 
     })
     return { email, token: body.access_token }
   }
-  return { url: skep.url, call, member, log, kill: (thread: number) => kill(thread), close: () => skep.close() }
+  return {
+    url: skep.url,
+    dataDir: DATA_DIR,
+    call,
+    member,
+    log,
+    kill: (thread: number) => kill(thread),
+    close: () => skep.close(),
+  }
 }
 
 /** What `count` requests at once are answered. */
@@ -74,6 +83,35 @@ test('a session that ends in one thread has ended in all', async () => {
     expect(await statusesOf(16, me)).toEqual(times(16, 200))
     expect((await skep.call('POST', '/auth/revoke', { form: { token } })).status).toBe(200)
     expect(await statusesOf(16, me)).toEqual(times(16, 401))
+  }
+})
+
+test('a definition that is changed by one thread has effect on the next request and the sockets of all', async () => {
+  const { token: admin } = await createFirstAdmin(skep)
+  const { token } = await skep.member()
+  const define = (read: string | null) =>
+    skep.call('PUT', '/collections/notes', {
+      token: admin,
+      json: { schema: { type: 'object', properties: {} }, rules: { read } },
+    })
+  await define('true')
+  const { body } = await skep.call<{ id: number }>('POST', '/collections/notes/records/', { token: admin, json: {} })
+  const ask = () => skep.call('GET', `/collections/notes/records/${body.id}`, { token })
+  const sockets: TestSocket[] = []
+  for (let index = 0; index < 8; index++) sockets.push(await openSocket(skep.url, { token }))
+  for (const socket of sockets) await socket.subscribe('notes')
+  for (let round = 1; round <= 5; round++) {
+    expect(await statusesOf(16, ask)).toEqual(times(16, 200))
+    expect((await define(null)).status).toBe(200)
+    expect(await statusesOf(16, ask)).toEqual(times(16, 404))
+    for (const socket of sockets) await socket.until(() => socket.events().length >= 2 * round - 1)
+    expect((await define('true')).status).toBe(200)
+    for (const socket of sockets) await socket.until(() => socket.events().length >= 2 * round)
+  }
+  for (const socket of sockets) {
+    const events = socket.events().map(({ event }) => event)
+    expect(events).toEqual(Array.from({ length: 5 }, () => ['note.left', 'note.updated']).flat())
+    socket.close()
   }
 })
 

@@ -14,7 +14,7 @@ import { type Member, quickPasswords, signIn, type TestSkep } from './skep.ts'
 import { openStoreOf } from './stack.ts'
 
 /** What `skep admin create` does, beside the running server. */
-export const createFirstAdmin = async (skep: TestSkep): Promise<Member> => {
+export const createFirstAdmin = async (skep: Pick<TestSkep, 'dataDir' | 'call'>): Promise<Member> => {
   const store = await openStoreOf(skep.dataDir)
   const users = createUsers({
     catalog: recordUnitsOn(store).catalog,

@@ -16,6 +16,8 @@ import type { Anonymous, Caller } from '../../src/domain/session.ts'
 import type { NewUser, Role } from '../../src/domain/user.ts'
 import { openTestStore, userNamed } from './store.ts'
 
+const MAX_RECORD_BYTES = 65_536
+
 const systemClock = { now: () => Date.now() }
 
 /** What changes records of any collection. */
@@ -32,6 +34,7 @@ export const recordUnitsOn = (
     reserve: NO_RESERVE,
     applyPatch,
     compileValidator,
+    maxRecordBytes: MAX_RECORD_BYTES,
     ...limits,
   })
   return { catalog, units }
@@ -53,9 +56,12 @@ export const collectionsOn = (
 ) => {
   const unitOfWork = wrap(store)
   const { catalog, units } = recordUnitsOn(unitOfWork, clock, limits)
-  const deps = { catalog, units, unitOfWork, clock, compilePattern, compileExpression, compileValidator }
+  const deps = {
+    ...{ catalog, units, unitOfWork, clock, compilePattern, compileExpression, compileValidator },
+    maxRecordBytes: MAX_RECORD_BYTES,
+  }
   const collections = createCollections({ ...deps, applyPatch, managed })
-  const records = createRecords({ ...deps, applyPatch, maxRecordBytes: 65_536 })
+  const records = createRecords({ ...deps, applyPatch })
   let names = 0
 
   const person = async (role: Role = 'user', more: Partial<NewUser> = {}): Promise<Caller> =>

@@ -6,7 +6,7 @@ import { actorOf, callerOf } from './call.ts'
 import { DefinitionBody, DefinitionResponse, type ShownDefinition } from './definition-schemas.ts'
 import type { Kernel, Rule } from './kernel.ts'
 import { pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
-import { ifMatch, ifNoneMatchAny, isKnown, recordEtag } from './preconditions.ts'
+import { ifMatch, ifMatchAny, ifNoneMatchAny, isKnown, recordEtag } from './preconditions.ts'
 import { HttpProblem, problems } from './problems.ts'
 import { integerText, NoContent, NotModified, queryOf } from './schemas.ts'
 import { toTimestamp } from './timestamps.ts'
@@ -113,6 +113,7 @@ export const collectionRoutes = (kernel: Kernel, collections: Collections) => {
             transform: transformOf(transform),
             expected: ifMatch(request),
             mustNotExist: ifNoneMatchAny(request),
+            mustExist: ifMatchAny(request),
           },
         )
         set.headers.etag = recordEtag(details)

@@ -21,6 +21,9 @@ export const ifMatch = (request: Request): Expected => {
   return header === null || header.trim() === '*' ? null : tagsIn(header).flatMap(versionOf)
 }
 
+/** Whether `If-Match: *` requires that something exists already (RFC 9110 section 13.1.1). */
+export const ifMatchAny = (request: Request): boolean => request.headers.get('if-match')?.trim() === '*'
+
 /** Whether `If-None-Match` matches this version (RFC 9110 section 13.1.2: weak comparison). */
 export const isKnown = (request: Request, etag: string): boolean => {
   const header = request.headers.get('if-none-match')

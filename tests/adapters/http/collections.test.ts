@@ -77,6 +77,10 @@ describe('a definition', () => {
     expect(names).toContainValues(['items', 'lists', 'tasks'])
     expect(body.total).toBe(names.length)
     expect(body.items.find(({ name }) => name === 'items')).toMatchObject({ built_in: true, created_at: null })
+    const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
+    expect(body.items.find(({ name }) => name === 'tasks')).toMatchObject({
+      ...{ built_in: false, records: 0, version: 1, created_at: time, updated_at: time },
+    })
     const first = await admin.call<PageBody<DefinitionBody>>('GET', '/collections/?size=1')
     expect(first.body.items.map(({ name }) => name)).toEqual(names.slice(0, 1))
   })
@@ -127,6 +131,32 @@ describe('a definition', () => {
     expect((await read(name)).body.version).toBe(2)
     const removal = await admin.call('DELETE', `/collections/${name}`, { headers: { 'if-match': etag } })
     expect(removal.status).toBe(412)
+  })
+
+  test('with If-Match: * must exist already', async () => {
+    const name = fresh()
+    const headers = { 'if-match': '*' }
+    const refused = await admin.define<ProblemBody>(name, NOTES, headers)
+    expect([refused.status, refused.body.code]).toEqual([412, 'version_mismatch'])
+    expect((await read(name)).status).toBe(404)
+    await admin.define(name, NOTES)
+    expect((await admin.define(name, { ...NOTES, search: ['text'] }, headers)).status).toBe(200)
+  })
+
+  test.each(['"1-aaaa"', 'W/"1-aaaa"', '1', ''])(
+    'with If-Match: %s, which no version has, is not created',
+    async (tag) => {
+      expect((await admin.define(fresh(), NOTES, { 'if-match': tag })).status).toBe(412)
+    },
+  )
+
+  test('is deleted at the version of If-Match, whatever its records', async () => {
+    const name = fresh()
+    const { headers } = await admin.define(name, NOTES)
+    await ann.create(name, { text: 'a' })
+    const known = { 'if-match': headers.get('etag') ?? '' }
+    const remove = (query: string) => admin.call('DELETE', `/collections/${name}${query}`, { headers: known })
+    expect([(await remove('')).status, (await remove('?records=1')).status]).toEqual([409, 204])
   })
 
   test('with If-None-Match: * must be new', async () => {

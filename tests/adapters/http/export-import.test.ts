@@ -153,6 +153,31 @@ describe('an import', () => {
     expect((await importing(name, '', '?dry_run=maybe')).status).toBe(422)
   })
 
+  test('with dry_run has the answer of the import, also for references and unique values', async () => {
+    const name = await fresh()
+    const properties = {
+      slug: { type: 'string', maxLength: 10 },
+      parent: { type: ['integer', 'null'], 'x-ref': name },
+    }
+    await admin.define(name, {
+      schema: { type: 'object', properties },
+      indexes: [{ fields: ['slug'], unique: true }],
+    })
+    const { body: first } = await admin.create(name, { slug: 'a' })
+    const lines = [
+      { slug: 'b', parent: first.id },
+      { slug: 'c', parent: first.id },
+      { slug: 'a', parent: null },
+      { slug: 'b', parent: null },
+      { slug: 'd', parent: 999_999 },
+    ]
+    const body = lines.map((line) => `${JSON.stringify(line)}\n`).join('')
+    const checked = await importing(name, body, '?dry_run=true')
+    expect(checked.body).toMatchObject({ created: 2, refused: 3 })
+    expect((await admin.list(name)).body.total).toBe(1)
+    expect((await importing(name, body)).body).toEqual(checked.body)
+  })
+
   test('may be larger than any other body', async () => {
     const name = await fresh()
     const lines = Array.from({ length: 600 }, (_, n) => `{"text":"${n} ${'x'.repeat(1_000)}"}\n`)

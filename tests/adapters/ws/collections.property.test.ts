@@ -24,6 +24,8 @@ const RULES = [
   'auth.id == record.list.owner_id || auth.id in record.list.members',
   'auth.id in record.list.team.members || auth.id == record.owner_id',
   'record.list.open',
+  'record.item.title == "a"',
+  'record.list.item.title == "a" || record.done',
   'record.list.team.open && !record.done',
   'auth.id == record.owner_id',
   'true',
@@ -40,6 +42,8 @@ const FILTERS = [
 ] as const
 
 const open = { type: 'boolean', default: false }
+/** A reference to a collection that is defined in code, whose events do not have the state before. */
+const item = { type: ['integer', 'null'], 'x-ref': 'items', 'x-on-delete': 'clear' }
 const members = { type: 'array', items: { type: 'integer' }, default: [] }
 
 /** The collections of one run. */
@@ -55,6 +59,7 @@ const definitionsOf = (run: number) => {
       properties: {
         title: { type: 'string', maxLength: 10 },
         done: { type: 'boolean', default: false },
+        item: run % 3 === 0 ? { ...item, 'x-on-delete': 'cascade' } : item,
         list: { type: ['integer', 'null'], 'x-ref': lists, 'x-on-delete': run % 2 === 0 ? 'cascade' : 'clear' },
       },
     },
@@ -65,7 +70,7 @@ const definitionsOf = (run: number) => {
     singular: `list${run}`,
     schema: {
       type: 'object',
-      properties: { open, members, team: { type: ['integer', 'null'], 'x-ref': teams, 'x-on-delete': 'clear' } },
+      properties: { open, members, item, team: { type: ['integer', 'null'], 'x-ref': teams, 'x-on-delete': 'clear' } },
     },
     rules,
   }
@@ -161,7 +166,7 @@ interface Action {
 }
 
 const action = fc.record({
-  kind: fc.nat({ max: 20 }),
+  kind: fc.nat({ max: 26 }),
   which: fc.nat({ max: 100 }),
   value: fc.nat({ max: 100 }),
   other: fc.nat({ max: 100 }),
@@ -174,8 +179,8 @@ const createWorld = async (run: number) => {
   const { teams, lists, tasks, teamDefinition, listDefinition, taskDefinition } = definitionsOf(run)
   await skep.define(teamDefinition)
   await skep.define(listDefinition)
-  await skep.define(taskDefinition(RULES[0]))
-  const ids = { teams: [] as number[], lists: [] as number[], tasks: [] as number[] }
+  await skep.define(taskDefinition(pick(RULES, run) ?? null))
+  const ids = { teams: [] as number[], lists: [] as number[], tasks: [] as number[], items: [] as number[] }
   const some = (from: number): number[] => people.filter((_, index) => (from >> index) & 1).map(({ id }) => id)
 
   const createTeam = async (value: number) => {
@@ -194,6 +199,11 @@ const createWorld = async (run: number) => {
   const createTask = async (value: number, other: number) => {
     ids.tasks.push((await (pick(people, value) ?? changer).create(tasks, taskOf(value, other))).id)
   }
+  const createItem = async (value: number) => {
+    ids.items.push((await changer.create('items', { title: pick(['a', 'b'], value) ?? '' })).id)
+  }
+  const setItem = (name: string, id: number, value: number) =>
+    changer.update(name, id, { item: pick([...ids.items, null], value) ?? null })
   const remove = async (name: string, known: number[], which: number) => {
     const id = pick(known, which)
     if (id === undefined) return
@@ -204,7 +214,7 @@ const createWorld = async (run: number) => {
 
   const perform = async ({ kind, which, value, other }: Action): Promise<void> => {
     const [team, list, task] = [pick(ids.teams, which), pick(ids.lists, which), pick(ids.tasks, which)]
-    const follower = pick(followers, which)
+    const [item, follower] = [pick(ids.items, which), pick(followers, which)]
     switch (kind) {
       case 0:
         return createTeam(value)
@@ -242,6 +252,17 @@ const createWorld = async (run: number) => {
         return follower?.connect()
       case 19:
         return skep.finishDeletions()
+      case 20:
+        return createItem(value)
+      case 21:
+        return void (item && (await changer.update('items', item, { title: pick(['a', 'b'], value) ?? '' })))
+      case 22:
+        return remove('items', ids.items, which)
+      case 23:
+      case 24:
+        return void (task && (await setItem(tasks, task, value)))
+      case 25:
+        return void (list && (await setItem(lists, list, value)))
       default:
         // Let some, but not all, of it be delivered.
         for (let turn = 0; turn < value; turn++) await new Promise((resolve) => setImmediate(resolve))
@@ -258,6 +279,9 @@ const createWorld = async (run: number) => {
   for (const value of [1, 2]) await createTeam(value)
   for (const value of [1, 2, 3]) await createList(value, value)
   for (const value of [1, 2, 3, 4]) await createTask(value, value)
+  for (const value of [0, 0, 1]) await createItem(value)
+  for (const [value, id] of ids.tasks.entries()) await setItem(tasks, id, value)
+  for (const [value, id] of ids.lists.entries()) await setItem(lists, id, value + 1)
   for (const member of people) {
     for (const filter of FILTERS) followers.push(createFollower(member, tasks, filter))
   }

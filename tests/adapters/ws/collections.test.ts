@@ -295,6 +295,17 @@ test('the topic of one record follows it out of sight and back', async () => {
   expect(await received(socket, { event: `${task}.updated` })).toEqual([`left ${id}`, `updated ${id}`])
 })
 
+test('a filter narrows the topic of one record', async () => {
+  const { tasks, list } = await model()
+  const { id } = await ann.create(tasks, { title: 'sweep', list: (await list([bob])).id })
+  await using socket = await subscribe(bob, `${tasks}/${id}`, { filter: '!done' })
+  await ann.update(tasks, id, { done: true })
+  await ann.update(tasks, id, { title: 'sweep again' })
+  await ann.update(tasks, id, { done: false })
+  await socket.until(() => socket.events().length === 2)
+  expect(socket.events().map(({ event }) => event?.split('.')[1])).toEqual(['left', 'updated'])
+})
+
 test('a record that may not be read cannot be subscribed to', async () => {
   const { tasks, list } = await model()
   const { id } = await ann.create(tasks, { title: 'sweep', list: (await list()).id })

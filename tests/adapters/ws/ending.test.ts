@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import { createAccessTokens } from '../../../src/adapters/jwt/access-tokens.ts'
 import { createFirstAdmin } from '../../support/admin.ts'
 import { OF_ITEMS, readEvents } from '../../support/events.ts'
+import { createMailbox, tokenIn } from '../../support/mail.ts'
 import { type Member, signIn, startSkep } from '../../support/skep.ts'
 import { openSocket, positionOf } from '../../support/socket.ts'
 import { openStoreOf } from '../../support/stack.ts'
@@ -11,7 +12,8 @@ const JWT_SECRET = 'a secret that only these tests know'
 /** What the server's clock is ahead of the machine's. */
 let ahead = 0
 const clock = { now: () => Date.now() + ahead }
-const skep = await startSkep({ JWT_SECRET }, { clock })
+const mailbox = createMailbox()
+const skep = await startSkep({ JWT_SECRET }, { clock, mailer: mailbox })
 const admin = await createFirstAdmin(skep)
 const store = await openStoreOf(skep.dataDir)
 afterAll(() => store.close())
@@ -84,7 +86,15 @@ describe('closes with 4401 at once', () => {
     'when the session is ended': async (ann) =>
       skep.call('DELETE', `/auth/sessions/${(await currentSession(ann)).sessionId}`, { token: ann.token }),
     'when all sessions are ended': (ann) => skep.call('DELETE', '/auth/sessions', { token: ann.token }),
+    'when the password is reset': async ({ email }) => {
+      await mailbox.next(email)
+      await skep.call('POST', '/auth/password/forgot', { json: { email } })
+      const token = tokenIn(await mailbox.next(email))
+      return skep.call('POST', '/auth/password/reset', { json: { token, password: 'a battery staple' } })
+    },
     'when an admin deactivates the account': (ann) => change(ann.id, { is_active: false }),
+    'when an admin ends all sessions of the user': (ann) =>
+      skep.call('DELETE', `/users/${ann.id}/sessions`, { token: admin.token }),
     'when the account is deleted': (ann) =>
       skep.call('DELETE', '/users/me', { token: ann.token, json: { current_password: ann.password } }),
   }

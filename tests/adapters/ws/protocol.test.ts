@@ -51,6 +51,13 @@ describe('what a client sends', () => {
     }
   })
 
+  test('a ref may have 64 characters', async () => {
+    await using socket = await connected()
+    const ref = 'é'.repeat(64)
+    socket.send({ type: 'ping', ref })
+    expect(await socket.sees({ ref })).toEqual({ type: 'pong', ref })
+  })
+
   test.each([
     {},
     { type: 'dance' },
