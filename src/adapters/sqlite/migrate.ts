@@ -21,6 +21,7 @@ import deletions from './migrations/0015_deletions.sql' with { type: 'text' }
 import eventsSession from './migrations/0019_events_session.sql' with { type: 'text' }
 import audit from './migrations/0020_audit.sql' with { type: 'text' }
 import backups from './migrations/0021_backups.sql' with { type: 'text' }
+import textPages from './migrations/0022_text_pages.sql' with { type: 'text' }
 
 /** In the order they are applied. An applied one never changes: its checksum is recorded. */
 export const MIGRATIONS: readonly Migration[] = [
@@ -42,6 +43,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0019_events_session', sql: eventsSession },
   { name: '0020_audit', sql: audit },
   { name: '0021_backups', sql: backups },
+  { name: '0022_text_pages', sql: textPages },
 ]
 
 /** How long a migration waits for the lock of another process. */
