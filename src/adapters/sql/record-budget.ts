@@ -14,8 +14,8 @@ export const MAX_STEP_SEEKS_COUNT = 200
 /** Ids of a statement that reads records. */
 export const MAX_STEP_ROWS_COUNT = 100
 
-/** A request that has cost more is long, and lets others go first: 1 ms. */
-const LONG_COST = MAX_COST / 100
+/** A request that has cost more is long, and lets others go first: 0.5 ms. */
+const LONG_COST = MAX_COST / 200
 /** Each may have ten thousand positions and a thousand referenced records in memory. */
 const MAX_LONG_READS_COUNT = 8
 
