@@ -3,6 +3,7 @@ import { backup } from './backup.ts'
 import { bigFile } from './big-file.ts'
 import { coldStart } from './cold-start.ts'
 import { collectionCreates } from './collection-creates.ts'
+import { collectionListsDuties } from './collection-lists.ts'
 import { collectionOthers } from './collection-others.ts'
 import { collectionReads, collectionReadsDuties } from './collection-reads.ts'
 import { commitToReceive } from './commit-to-receive.ts'
@@ -48,6 +49,7 @@ export const CASES: readonly Case[] = [
   millionItems,
   collectionReads,
   collectionReadsDuties,
+  collectionListsDuties,
   // Adds to the records that those before read.
   collectionOthers,
   collectionCreates,

@@ -23,6 +23,10 @@ const THREADS_COUNT = 2
 /** Of one request. */
 const CHANGES_COUNT = 50
 const LEAST_KEPT = 0.8
+/** Those of one measurement may still be closing when the next one begins. */
+const MORE_SOCKETS = { MAX_SOCKETS_PER_USER: '100' }
+/** What the load needs beside a thousand sockets: without a limit, the threads would take it. */
+const CORES_BESIDE_LOAD = 1.2
 
 /** What is measured of a server. */
 interface Measured {
@@ -95,6 +99,8 @@ const ratioOf = ({ one, two }: Pair) => two.perSecond / one.perSecond
  * each thread had a core is reckoned from the processor time that the changes take.
  */
 const measureBeside = async (context: Context, two: Audience) => {
+  using limits = new DisposableStack()
+  if (canLimitCpu()) limits.use(limitCpu(two.skep.pid, CORES_BESIDE_LOAD))
   const items = await createItems(two)
   const rounds = await measureReadsWithChanges(context, followedOn(two.skep, two, items), {
     what: 'two threads',
@@ -157,7 +163,10 @@ export const workers: Case = {
   about: 'reads, creates and deliveries of one program with two threads, beside one with one thread',
   async run(context) {
     await using one = await startAudience(context, { core: null, env: { WORKERS: '1' } })
-    await using two = await startAudience(context, { core: null, env: { WORKERS: String(THREADS_COUNT) } })
+    await using two = await startAudience(context, {
+      core: null,
+      env: { WORKERS: String(THREADS_COUNT), ...MORE_SOCKETS },
+    })
     const { figures, note, detail } = await measureBoth(context, { one, two })
     const beside = await measureBeside(context, two)
     return {

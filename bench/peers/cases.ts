@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { residentMegabytes } from '../../tests/support/resources.ts'
 import type { Context } from '../lib/case.ts'
 import { startLoad } from '../lib/load.ts'
+import { noteDraft } from '../lib/notes.ts'
 import { measure } from '../lib/rounds.ts'
 import type { NotesLiveInput, NotesLiveReport } from '../loads/notes-live.ts'
 import { READER, WRITER } from './accounts.ts'
@@ -44,7 +45,8 @@ const READ_NOTES_COUNT = 100
 const MAX_CONCURRENT_COUNT = 4
 /** A peer that needs longer to get its notes would take the time of all others. */
 const MAX_FILL_MS = 150_000
-const PRICES_COUNT = 1_000
+/** Of no note that is there at first. */
+const NEW_PRICE = 2_000
 const CHEAP_PRICE = 50
 const SIGN_INS_CONNECTIONS_COUNT = 4
 /** Of 64 MiB each, few are answered in a second. */
@@ -53,11 +55,6 @@ const TIMEOUT_SECONDS = 30
 const FANS_COUNT = 100
 const EVENTS_PER_SECOND = 50
 const SETTLE_MS = 1_000
-
-const DESCRIPTION =
-  'A solid oak table from the old school, sanded and oiled. Seats six; one leg was replaced in spring.'
-
-const draft = (title: string, price: number) => ({ title, description: DESCRIPTION, price })
 
 const enrol = async (running: Running, { api }: Peer, credentials: Credentials): Promise<Account> => {
   await api.signUp(running.url, credentials)
@@ -73,7 +70,7 @@ const fill = async (running: Running, { api }: Peer, reader: Account, count: num
     for (let n = made++; n < count; n = made++) {
       if (performance.now() - from > MAX_FILL_MS)
         throw new Error(`${count} notes take longer than ${MAX_FILL_MS / 1e3} s`)
-      const body = api.draftOf(draft(`Oak table ${n}, restored`, n % PRICES_COUNT), reader)
+      const body = api.draftOf(noteDraft(n), reader)
       const id = api.idOf(await send(running.url, posting(api.notes, body, reader.token)))
       if (paths.length < READ_NOTES_COUNT) paths.push(`${api.notes.replace(/\/$/, '')}/${id}`)
     }
@@ -143,7 +140,7 @@ const signedIn = ({ reader }: Subject) => ({ headers: { authorization: `Bearer $
 const creation = ({ peer: { api }, writer }: Subject) => {
   const { path, ...request } = posting(
     api.notes,
-    api.draftOf(draft('Oak table {n}', 2 * PRICES_COUNT), writer),
+    api.draftOf({ ...noteDraft(0), title: 'Oak table {n}', price: NEW_PRICE }, writer),
     writer.token,
   )
   return { path, ...request }
@@ -160,7 +157,10 @@ const live = (name: string, about: string, subscribers: number): Case => ({
       url: running.url,
       kind: api.live,
       token: writer.token,
-      create: { path: api.notes, body: JSON.stringify(api.draftOf(draft('{n}', 2 * PRICES_COUNT), writer)) },
+      create: {
+        path: api.notes,
+        body: JSON.stringify(api.draftOf({ ...noteDraft(0), title: '{n}', price: NEW_PRICE }, writer)),
+      },
       subscribers,
       perSecond: EVENTS_PER_SECOND,
       seconds: settings.seconds,

@@ -1,28 +1,12 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import pkg from '../../package.json' with { type: 'json' }
+import { NOTES, NOTES_PATH } from '../lib/notes.ts'
 import { type Form, findBinary, ROOT, runSkep, SOURCE, skepOptions } from '../lib/skep.ts'
 import { idOfRecord, type Peer, posting, send } from './peer.ts'
 
-/** A collection that a user would define for the notes that the peers have. */
-const NOTES = {
-  name: 'notes',
-  schema: {
-    type: 'object',
-    required: ['title', 'description', 'price'],
-    properties: {
-      title: { type: 'string', minLength: 1, maxLength: 200 },
-      description: { type: 'string', maxLength: 10_000 },
-      price: { type: 'integer' },
-    },
-  },
-  indexes: [{ fields: ['price'] }],
-}
-
 /** One account has all the sockets here. */
 const MAX_SOCKETS_COUNT = 1_000
-
-const RECORDS = '/api/v1/collections/notes/records/'
 
 const form: Form = findBinary() ?? SOURCE
 
@@ -44,11 +28,11 @@ export const skep: Peer = {
       body: String(new URLSearchParams({ username: email, password })),
     }),
     accountOf: (answer) => ({ id: '', token: (answer as { access_token: string }).access_token }),
-    notes: RECORDS,
+    notes: NOTES_PATH,
     draftOf: (draft) => draft,
-    list: (withTotal) => `${RECORDS}?size=20&sort=-created_at${withTotal ? '' : '&total=false'}`,
+    list: (withTotal) => `${NOTES_PATH}?size=20&sort=-created_at${withTotal ? '' : '&total=false'}`,
     cheaperThan: (price) =>
-      `${RECORDS}?size=20&sort=price&total=false&filter=${encodeURIComponent(`price < ${price}`)}`,
+      `${NOTES_PATH}?size=20&sort=price&total=false&filter=${encodeURIComponent(`price < ${price}`)}`,
     idOf: idOfRecord,
     totalOf: (answer) => (answer as { total: unknown }).total,
     live: 'skep',
