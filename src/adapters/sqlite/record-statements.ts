@@ -17,6 +17,16 @@ export const createStatements = (connection: Connection) => {
 
 export type Statements = ReturnType<typeof createStatements>
 
+/** JSON would have each byte of a key as a member of its own. */
+const textOf = (bindings: Bindings): string => {
+  let text = ''
+  for (const name in bindings) {
+    const value = bindings[name]
+    text += ` ${value instanceof Uint8Array ? value.toHex() : JSON.stringify(value)}`
+  }
+  return text
+}
+
 /** Counts the rows of a selection, up to a limit. */
 export type CountRows = (selection: string, parameters: Bindings, limit: number) => number
 
@@ -25,7 +35,7 @@ export const createCounting =
   (selection, parameters, limit) => {
     const bindings = { ...parameters, limit }
     return cacheCount(
-      selection + JSON.stringify(bindings),
+      selection + textOf(bindings),
       () => statementOf<{ n: number }>(`SELECT count(*) AS n FROM (${selection} LIMIT +:limit)`).get(bindings)?.n ?? 0,
     )
   }
