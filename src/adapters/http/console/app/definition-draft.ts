@@ -72,6 +72,14 @@ export interface DefinitionDraft {
   readonly owner: 'delete' | 'keep'
 }
 
+/** What each part of the form is given. */
+export interface PartProps {
+  readonly draft: DefinitionDraft
+  readonly isReadOnly: boolean
+  readonly error: Error | null
+  readonly onChange: (draft: DefinitionDraft) => void
+}
+
 const OWNERS_ONLY = 'auth.id == record.owner_id'
 
 let lastId = 0

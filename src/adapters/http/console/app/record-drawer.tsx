@@ -7,7 +7,8 @@ import { RecordField } from './record-field.tsx'
 import { RecordHistory } from './record-history.tsx'
 import { fieldsOf } from './records.ts'
 import type { Definition, RecordBody } from './types.ts'
-import { Button, Confirm, Dialog, Failure, faultsAt, Loading, Time } from './ui.tsx'
+import { Confirm, Dialog } from './dialog.tsx'
+import { Button, Failure, faultsAt, Loading, Time } from './ui.tsx'
 
 interface DrawerProps {
   readonly definition: Definition

@@ -16,7 +16,8 @@ import { useAction, useLoad } from '../loading.ts'
 import { hrefOf, navigate } from '../router.ts'
 import { PageHead } from '../shell.tsx'
 import type { Definition } from '../types.ts'
-import { Button, Confirm, count, Failure, Loading } from '../ui.tsx'
+import { Confirm } from '../dialog.tsx'
+import { Button, count, Failure, Loading } from '../ui.tsx'
 
 interface Stored {
   readonly definition: Definition | null
