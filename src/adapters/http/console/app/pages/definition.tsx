@@ -1,5 +1,5 @@
-import { useEffect, useRef, useState } from 'preact/hooks'
-import { call, fault, misfitsOf, raw, SkepError, save } from '../api.ts'
+import { useRef, useState } from 'preact/hooks'
+import { call, fault, misfitsOf, raw, save } from '../api.ts'
 import { useSession } from '../context.ts'
 import {
   type DefinitionDraft,
@@ -15,6 +15,7 @@ import { JsonEditor } from '../json-editor.tsx'
 import { useAction, useLoad } from '../loading.ts'
 import { hrefOf, navigate } from '../router.ts'
 import { PageHead } from '../shell.tsx'
+import { useTypedCheck } from '../typed-check.ts'
 import type { Definition } from '../types.ts'
 import { Confirm } from '../dialog.tsx'
 import { Button, count, Failure, Loading } from '../ui.tsx'
@@ -36,31 +37,6 @@ const startOf = (definition: Definition | null): DefinitionDraft => {
 }
 
 const textOf = (draft: DefinitionDraft): string => JSON.stringify(definitionOf(draft), null, 2)
-
-const CHECK_DELAY_MS = 400
-
-/** What the server says about a definition while it is typed. */
-const useCheck = (name: string, text: string | null): SkepError | null => {
-  const [error, setError] = useState<SkepError | null>(null)
-  useEffect(() => {
-    if (text === null || name === '') return
-    const controller = new AbortController()
-    const timer = setTimeout(async () => {
-      try {
-        const options = { json: JSON.parse(text), signal: controller.signal }
-        await call('POST', `/collections/${encodeURIComponent(name)}/check`, options)
-        setError(null)
-      } catch (failure) {
-        if (failure instanceof SkepError && failure.status === 422) setError(failure)
-      }
-    }, CHECK_DELAY_MS)
-    return () => {
-      clearTimeout(timer)
-      controller.abort()
-    }
-  }, [name, text])
-  return text === null ? null : error
-}
 
 const parsed = (text: string): ReturnType<typeof draftOf> | string => {
   try {
@@ -111,7 +87,10 @@ const Editing = ({ stored: { definition, etag } }: { stored: Stored }) => {
   const name = definition?.name ?? (typeof fromText === 'string' ? '' : fromText.name)
   const current = view === 'json' ? text : textOf(draft)
   const isChanged = current !== start.current
-  const checked = useCheck(name, !isBuiltIn && isChanged && typeof fromText !== 'string' ? current : null)
+  const isChecked = !isBuiltIn && isChanged && name !== '' && typeof fromText !== 'string'
+  const checked = useTypedCheck(isChecked ? `${name} ${current}` : null, (signal) =>
+    call('POST', `/collections/${encodeURIComponent(name)}/check`, { json: JSON.parse(current), signal }),
+  )
   const { run, isRunning, error } = useAction(async () => {
     const repeated = typeof fromText === 'string' ? null : repeatedName(fromText)
     if (typeof fromText === 'string') throw new Error(fromText)
