@@ -142,6 +142,12 @@ export const definitionOf = ({ name, singular, about, fields, indexes, rules, ow
   owner,
 })
 
+/** The same fields, told apart from all others of this page. */
+export const withNewIds = (draft: DefinitionDraft): DefinitionDraft => ({
+  ...draft,
+  fields: draft.fields.map((field) => ({ ...field, id: ++lastId })),
+})
+
 /** Renames a field wherever the draft names it. */
 export const renameField = (draft: DefinitionDraft, id: number, name: string): DefinitionDraft => {
   const former = draft.fields.find((field) => field.id === id)?.name
