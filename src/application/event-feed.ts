@@ -68,16 +68,17 @@ const createWaitingWork = () => {
   }
 }
 
-/** Follows the log from its end, and passes each event to one listener. */
-export const createEventFeed = (unitOfWork: UnitOfWork, log: Log) => {
-  const { next, tally, end, has } = createLogReads(unitOfWork)
+interface ProgressDeps {
+  readonly reads: ReturnType<typeof createLogReads>
+  readonly waiting: ReturnType<typeof createWaitingWork>
+  readonly isStopped: () => boolean
+}
+
+/** How far the feed has come in the log, and its steps from there. */
+const createProgress = ({ reads: { tally, end, has }, waiting, isStopped }: ProgressDeps) => {
   let position = 0
   let epoch = FIRST_EPOCH
-  let listener: FeedListener | null = null
-  let notified = false
-  let running: Promise<Failure | null> | null = null
   let preparing = false
-  const waiting = createWaitingWork()
 
   /**
    * Switches to epoch `current`. Returns false, and skips to the end of the log, if the data was restored from a copy
@@ -100,7 +101,7 @@ export const createEventFeed = (unitOfWork: UnitOfWork, log: Log) => {
         // In the step in which the position changes: who joins before it would miss the event.
         preparing = false
       }
-      if (listener === null) return
+      if (isStopped()) return
     }
     position = event.position
     const handled = onEvent(event)
@@ -111,11 +112,38 @@ export const createEventFeed = (unitOfWork: UnitOfWork, log: Log) => {
   const skip = async ({ isIdle, onSkipped }: FeedListener): Promise<{ readonly complete: boolean } | null> => {
     const { counts, reached, complete, current } = await tally(position)
     // Whoever has joined meanwhile has been told of nothing after the position.
-    if (current !== epoch || isIdle?.() !== true || !waiting.isEmpty() || listener === null) return null
+    if (current !== epoch || isIdle?.() !== true || !waiting.isEmpty() || isStopped()) return null
     position = reached
     for (const { event, count } of counts) onSkipped?.(event, count)
     return { complete }
   }
+
+  return {
+    position: () => position,
+    epoch: () => epoch,
+    isPreparing: () => preparing,
+    begin(at: number, current: string) {
+      position = at
+      epoch = current
+    },
+    enterEpoch,
+    handle,
+    skip,
+  }
+}
+
+/** Follows the log from its end, and passes each event to one listener. */
+export const createEventFeed = (unitOfWork: UnitOfWork, log: Log) => {
+  const reads = createLogReads(unitOfWork)
+  const { next, end } = reads
+  let listener: FeedListener | null = null
+  let notified = false
+  let running: Promise<Failure | null> | null = null
+  const waiting = createWaitingWork()
+  const { position, epoch, isPreparing, begin, enterEpoch, handle, skip } = createProgress({
+    ...{ reads, waiting },
+    isStopped: () => listener === null,
+  })
 
   /** Reads until the log has no more events and there was no further call meanwhile. */
   const read = async (to: FeedListener): Promise<void> => {
@@ -128,8 +156,8 @@ export const createEventFeed = (unitOfWork: UnitOfWork, log: Log) => {
         more = !skipped.complete
         continue
       }
-      const { events, complete, current } = await next('all', position)
-      if (current !== epoch && !(await enterEpoch(current))) {
+      const { events, complete, current } = await next('all', position())
+      if (current !== epoch() && !(await enterEpoch(current))) {
         onRestored()
         continue
       }
@@ -168,16 +196,15 @@ export const createEventFeed = (unitOfWork: UnitOfWork, log: Log) => {
   return {
     async start(to: FeedListener) {
       const { last, current } = await end()
-      position = last
-      epoch = current
+      begin(last, current)
       listener = to
       await notify()
     },
     notify,
-    position: () => position,
-    epoch: () => epoch,
+    position,
+    epoch,
     next,
-    isPreparing: () => preparing,
+    isPreparing,
     /** Runs `work` while no event is being handled. Nothing runs after {@link stop}. */
     exclusively(work: () => Promise<void>): Promise<void> {
       if (listener === null) return Promise.resolve()

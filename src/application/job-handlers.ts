@@ -6,12 +6,12 @@ import { failAbandonedBackups } from './backups.ts'
 import type { Catalog } from './catalog.ts'
 import { abandonUnfinished } from './definition-leases.ts'
 import { createDeletionFinishing } from './deletion-finishing.ts'
-import { createFileJobs } from './file-jobs.ts'
+import { createFileJobs, type FileJobs } from './file-jobs.ts'
 import type { JobHandlers } from './job-runner.ts'
 import { createMailJobs, type MailJobsDeps } from './mail-jobs.ts'
 import type { BlobStore } from './ports/blobs.ts'
 import type { EraseProgress } from './ports/events.ts'
-import type { FileQuery, Tx } from './ports/persistence.ts'
+import type { FileQuery, Tx, UnitOfWork } from './ports/persistence.ts'
 import { createRecordErasure, type RecordErasure } from './record-erasure.ts'
 import type { RecordUnits } from './record-units.ts'
 
@@ -47,21 +47,18 @@ const filesOf = (ownerId: number): FileQuery => ({
 
 type Step = (tx: Tx, limit: number) => Promise<number>
 
-/** All but those of backups. */
-export const createJobHandlers = (deps: Deps): Omit<JobHandlers, keyof BackupJobHandlers> => {
-  const { unitOfWork, clock, refreshTtlMs, eventRetentionMs, auditRetentionMs } = deps
-  const mail = createMailJobs(deps)
-  const files = createFileJobs(deps)
-
-  /** Each step removes a limited number of rows and returns how many, so that none blocks other writes for long. */
-  const inSlices = async (steps: readonly Step[], signal: AbortSignal, size = MAX_SLICE_COUNT) => {
-    for (const step of steps) {
-      do signal.throwIfAborted()
-      while ((await unitOfWork.write((tx) => step(tx, size))) === size)
-    }
+/** Each step removes a limited number of rows and returns how many, so that none blocks other writes for long. */
+const inSlices = async (unitOfWork: UnitOfWork, steps: readonly Step[], signal: AbortSignal) => {
+  for (const step of steps) {
+    do signal.throwIfAborted()
+    while ((await unitOfWork.write((tx) => step(tx, MAX_SLICE_COUNT))) === MAX_SLICE_COUNT)
   }
+}
 
-  const cleanUp = async (_: Job, signal: AbortSignal) => {
+/** Removes everything whose time is over. */
+const createCleanUp =
+  ({ unitOfWork, clock, refreshTtlMs, eventRetentionMs, auditRetentionMs }: Deps) =>
+  async (_: Job, signal: AbortSignal) => {
     const now = clock.now()
     await abandonUnfinished(unitOfWork, clock, false)
     const steps: readonly Step[] = [
@@ -79,8 +76,12 @@ export const createJobHandlers = (deps: Deps): Omit<JobHandlers, keyof BackupJob
       async (tx, limit) => ((await tx.collections.cleanUp(limit)) ? limit : 0),
       (tx, limit) => failAbandonedBackups(tx, now, limit),
     ]
-    return inSlices(steps, signal)
+    return inSlices(unitOfWork, steps, signal)
   }
+
+/** Removes what is left of a user after their account was deleted. */
+const createForgetUser = (deps: Deps, files: FileJobs) => {
+  const { unitOfWork } = deps
 
   const eraseEvents = async (userId: number, signal: AbortSignal) => {
     // On an engine that assigns positions to events later, all events have one now.
@@ -112,7 +113,7 @@ export const createJobHandlers = (deps: Deps): Omit<JobHandlers, keyof BackupJob
     }
   }
 
-  const forgetUser = async (job: Job, signal: AbortSignal) => {
+  return async (job: Job, signal: AbortSignal) => {
     const { userId } = job.payload as { readonly userId: number }
     await eraseEvents(userId, signal)
     const erasure = createRecordErasure(deps, userId, {
@@ -128,11 +129,18 @@ export const createJobHandlers = (deps: Deps): Omit<JobHandlers, keyof BackupJob
     await eraseEvents(userId, signal)
     await eraseAddresses(userId, signal)
     const steps: readonly Step[] = [(tx, limit) => tx.idempotency.deleteOwned(userId, limit)]
-    await inSlices(steps, signal)
+    await inSlices(unitOfWork, steps, signal)
     await unitOfWork.write((tx) => tx.usage.delete(userId))
   }
+}
 
+/** All but those of backups. */
+export const createJobHandlers = (deps: Deps): Omit<JobHandlers, keyof BackupJobHandlers> => {
+  const { clock } = deps
+  const mail = createMailJobs(deps)
+  const files = createFileJobs(deps)
   const finish = createDeletionFinishing(deps)
+
   /** Continues in another job if it takes long. */
   const finishDeletion: JobHandlers['finish-deletion']['run'] = async (job, signal, onCompletion) => {
     const payload = job.payload as { readonly deletionId: number }
@@ -147,10 +155,10 @@ export const createJobHandlers = (deps: Deps): Omit<JobHandlers, keyof BackupJob
     mail: { deadlineMs: 60_000, run: mail.send },
     'password-forgotten': { deadlineMs: 10_000, run: mail.mailResetLink },
     // Works in slices that leave time for other work, so a large account takes a while.
-    'forget-user': { deadlineMs: 600_000, run: forgetUser },
+    'forget-user': { deadlineMs: 600_000, run: createForgetUser(deps, files) },
     'finish-deletion': { deadlineMs: 120_000, run: finishDeletion },
     'delete-blob': { deadlineMs: 60_000, run: files.deleteBlob },
     'sweep-blobs': { deadlineMs: 80_000, everyMs: 24 * HOUR_MS, run: files.sweep },
-    'clean-up': { deadlineMs: 60_000, everyMs: HOUR_MS, run: cleanUp },
+    'clean-up': { deadlineMs: 60_000, everyMs: HOUR_MS, run: createCleanUp(deps) },
   }
 }

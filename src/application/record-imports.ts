@@ -132,10 +132,7 @@ const createDrafting =
     return { collection, records, refusals }
   }
 
-/** Imports records, see `Records.importLines`. */
-export const createRecordImports = ({ catalog, unitOfWork, operations, adding }: Deps) => {
-  const draftAll = createDrafting({ catalog, unitOfWork })
-
+const createStoring = ({ catalog, operations, adding }: Omit<Deps, 'unitOfWork'>) => {
   const creationOf = async (
     change: Change,
     compiled: CompiledCollection,
@@ -220,6 +217,32 @@ export const createRecordImports = ({ catalog, unitOfWork, operations, adding }:
     return refusals
   }
 
+  return { storeInTurn, storePart }
+}
+
+/** Counts the refused lines, and lists the first of them. */
+const createRefusedLines = () => {
+  const lines: RefusedLine[] = []
+  let count = 0
+  return {
+    lines,
+    count: () => count,
+    add({ line, error }: Refusal): void {
+      count++
+      if (lines.length >= MAX_REFUSED_LINES_COUNT) return
+      lines.push({ line: line.number, code: error.code, detail: error.message, faults: error.faults ?? [] })
+    },
+  }
+}
+
+const without = (lines: readonly Line[], refusals: readonly Refusal[]) =>
+  lines.filter((each) => !refusals.some(({ line }) => line === each))
+
+/** Imports records, see `Records.importLines`. */
+export const createRecordImports = (deps: Deps) => {
+  const draftAll = createDrafting(deps)
+  const { storeInTurn, storePart } = createStoring(deps)
+
   return async (
     actor: Actor,
     name: string,
@@ -228,28 +251,20 @@ export const createRecordImports = ({ catalog, unitOfWork, operations, adding }:
   ): Promise<ImportResult> => {
     requireAdmin(actor)
     let created = 0
-    let refused = 0
-    const listed: RefusedLine[] = []
-    const note = ({ line, error }: Refusal): void => {
-      refused++
-      if (listed.length >= MAX_REFUSED_LINES_COUNT) return
-      listed.push({ line: line.number, code: error.code, detail: error.message, faults: error.faults ?? [] })
-    }
+    const refused = createRefusedLines()
     // A collection that does not exist is an error even without lines.
     await storeInTurn({ actor, name, lines: [], isDryRun: true })
     const keys = isDryRun ? createImportKeys() : null
     for await (const part of inParts(lines)) {
       const { collection, records, refusals: unusable } = await draftAll(name, part, keys)
-      const without = (all: readonly Line[], refusals: readonly Refusal[]) =>
-        all.filter((each) => !refusals.some(({ line }) => line === each))
       const usable = without(part, unusable)
       const refusedThen = await storePart({ actor, name, lines: usable, isDryRun })
       const stored = without(usable, refusedThen)
       const refusals = [...unusable, ...refusedThen]
       created += stored.length
       for (const line of stored) keys?.add(collection, records.get(line) ?? {})
-      for (const refusal of refusals.sort((one, other) => one.line.number - other.line.number)) note(refusal)
+      for (const refusal of refusals.sort((one, other) => one.line.number - other.line.number)) refused.add(refusal)
     }
-    return { created, refused, lines: listed }
+    return { created, refused: refused.count(), lines: refused.lines }
   }
 }

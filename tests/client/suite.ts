@@ -251,14 +251,16 @@ const realtime: Record<string, (place: Place) => Promise<void>> = {
     const { client, tasks } = await person(place)
     const seen: string[] = []
     const cursors: string[] = []
+    let look = () => {}
     const wait = (count: number) =>
       new Promise<void>((resolve) => {
-        const look = () => (seen.length >= count ? resolve() : setTimeout(look, 5))
+        look = () => seen.length >= count && resolve()
         look()
       })
     const onEvent = ({ type, cursor, data }: { type: string; cursor: string; data: { id: number } }) => {
       seen.push(`${type} ${data.id}`)
       cursors.push(cursor)
+      look()
     }
     let stop = () => {}
     await new Promise<unknown>((onSubscribed) => {

@@ -83,22 +83,26 @@ export const backupsContract = ({ name, open, target }: Engine) => {
       let pair: readonly StoredRecord[] = [await insert(), await insert()]
       let isDone = false
       let written = 0
+      let next = Promise.withResolvers<void>()
       const writing = (async () => {
         while (!isDone) {
           written++
           pair = await store.write((tx) =>
             Promise.all(pair.map((item) => tx.records('items').update({ ...item, title: String(written) }))),
           )
+          next.resolve()
+          next = Promise.withResolvers()
         }
       })()
       const seen: unknown[] = []
       for (let round = 0; round < 10; round++) {
         const before = written
+        const { promise: isWritten } = next
         const { rows } = await contentOf(await archiveOf(await snapshot(), openTestBlobs()))
         const [one, other] = (rows.items ?? []).map(({ title }) => Number(title))
         seen.push(one === other && Number(one) >= before - 1)
         // So that each archive is of another moment, however slow the writer is.
-        while (written === before) await Bun.sleep(0)
+        await Promise.race([isWritten, writing])
       }
       isDone = true
       await writing

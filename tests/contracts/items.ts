@@ -7,6 +7,7 @@ import { ITEMS } from '../../src/domain/collections/items.ts'
 import { newRecord } from '../../src/domain/record.ts'
 import { matchesWords, queryWordsOf } from '../../src/domain/words.ts'
 import { runsOf } from '../support/runs.ts'
+import { until } from '../support/until.ts'
 
 const SORTS: readonly string[] = ['created_at', 'updated_at', 'title']
 const start = { page: 1 } as const
@@ -294,7 +295,7 @@ export const itemsContract = (engine: string, open: () => Promise<Store>) => {
             )
         }
       })
-      while ((await list(store, { ownerId: null, text: 'rare' })).items.length === 0) await Bun.sleep(10)
+      await until(async () => (await list(store, { ownerId: null, text: 'rare' })).items.length > 0)
       for (const text of [null, 'common', 'commo wor']) {
         for (const field of SORTS) {
           const page = await list(store, { ownerId: null, text, size: 10, sort: { field, descending: true } })

@@ -10,27 +10,36 @@ export const browserTest = (title: string, run: () => Promise<unknown>) => {
 
 export const ROOT = { email: 'root@example.com', name: 'Root', password: 'violet correct horse' }
 
+/** Of a new session of the admin. */
+export const newToken = async (skep: TestSkep): Promise<string> => {
+  const form = { username: ROOT.email, password: ROOT.password }
+  return (await skep.call<{ access_token: string }>('POST', '/auth/token', { form })).body.access_token
+}
+
 /** A server with an admin, and the admin's token. */
 export const startWithAdmin = async (overrides: Parameters<typeof startSkep>[1] = {}) => {
   const skep = await startSkep({}, overrides)
   const token = new URL(skep.setupUrl ?? 'none:').hash.replace('#token=', '')
   await skep.call('POST', '/auth/setup', { json: { token, ...ROOT } })
-  const form = { username: ROOT.email, password: ROOT.password }
-  const { body } = await skep.call<{ access_token: string }>('POST', '/auth/token', { form })
-  return { skep, token: body.access_token }
+  return { skep, token: await newToken(skep) }
 }
 
 /** Of a refusal, which the console shows as its message. */
 const REFUSAL = /^Failed to load resource: the server responded with a status of 4\d\d/
 
+/** Signs in when the page asks for it. */
+export const signInAt = async (page: Page, { email, password }: { email: string; password: string } = ROOT) => {
+  await page.getByRole('textbox', { name: 'Email address' }).fill(email)
+  await page.getByLabel('Password').fill(password)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await page.locator('.shell').waitFor()
+}
+
 /** Signs the admin in at a page of the console. `close` also expects that nothing went wrong in the browser meanwhile. */
 export const openConsole = async (skep: TestSkep, path = '', options: BrowserContextOptions = {}) => {
   const { page, requests, errors } = await openPage(options)
   await page.goto(`${skep.url}/console/${path}`)
-  await page.getByLabel('Email address').fill(ROOT.email)
-  await page.getByLabel('Password').fill(ROOT.password)
-  await page.getByRole('button', { name: 'Sign in' }).click()
-  await page.locator('.shell').waitFor()
+  await signInAt(page)
   const close = async () => {
     await page.close()
     expect(elsewhere(requests, skep.url)).toEqual([])

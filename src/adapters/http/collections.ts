@@ -56,14 +56,21 @@ const transformOf = (value: unknown): readonly JsonObject[] | null => {
   throw new HttpProblem('validation_failed', 'The body does not have the expected form', { errors })
 }
 
-/** The routes of definitions, `/collections/…`, for admins. */
-export const collectionRoutes = (kernel: Kernel, collections: Collections) => {
-  const changeRule: Rule = {
-    who: 'admin',
-    body: 'json',
-    maxBodyBytes: MAX_DEFINITION_BYTES,
-  }
-  return new Elysia({ prefix: '/collections', tags: ['collections'] })
+/** Descriptions of the operations, for the OpenAPI document. */
+const DESCRIPTIONS = {
+  list: 'Each with its number of records, in the order of their names.',
+  get: 'With every default filled in, and the ETag of its version.',
+  put: 'Takes effect on the next request. With `If-None-Match: *`, it must be new; with `If-Match`, its current version must match. If existing records do not fit the new schema, nothing changes and the response is 409 `records_do_not_fit`, with the first of them in `records`. A `transform` is applied to every record first, so that fields can be renamed, moved or removed in the same change.',
+  check:
+    'For editors: lists every fault of the schema, the rules and the rest, as storing it would. Existing records are not checked.',
+  delete:
+    'Refused with 409 `not_empty` if it has records, unless `records` states exactly how many. A collection that is defined in code cannot be deleted.',
+} as const
+
+const TAGS = ['collections']
+
+const readRoutes = (kernel: Kernel, collections: Collections) =>
+  new Elysia({ tags: TAGS })
     .use(kernel)
     .get(
       '/',
@@ -78,7 +85,7 @@ export const collectionRoutes = (kernel: Kernel, collections: Collections) => {
         detail: {
           operationId: 'listCollections',
           summary: 'List the definitions of all collections (admin)',
-          description: 'Each with its number of records, in the order of their names.',
+          description: DESCRIPTIONS.list,
         },
       },
     )
@@ -97,10 +104,15 @@ export const collectionRoutes = (kernel: Kernel, collections: Collections) => {
         detail: {
           operationId: 'getCollection',
           summary: 'Read the definition of a collection (admin)',
-          description: 'With every default filled in, and the ETag of its version.',
+          description: DESCRIPTIONS.get,
         },
       },
     )
+
+const changeRoutes = (kernel: Kernel, collections: Collections) => {
+  const changeRule: Rule = { who: 'admin', body: 'json', maxBodyBytes: MAX_DEFINITION_BYTES }
+  return new Elysia({ tags: TAGS })
+    .use(kernel)
     .put(
       '/:collection',
       async ({ call, params, body, request, set, status, addressOf }) => {
@@ -129,8 +141,7 @@ export const collectionRoutes = (kernel: Kernel, collections: Collections) => {
         detail: {
           operationId: 'putCollection',
           summary: 'Define a collection, or change its definition (admin)',
-          description:
-            'Takes effect on the next request. With `If-None-Match: *`, it must be new; with `If-Match`, its current version must match. If existing records do not fit the new schema, nothing changes and the response is 409 `records_do_not_fit`, with the first of them in `records`. A `transform` is applied to every record first, so that fields can be renamed, moved or removed in the same change.',
+          description: DESCRIPTIONS.put,
         },
       },
     )
@@ -149,8 +160,7 @@ export const collectionRoutes = (kernel: Kernel, collections: Collections) => {
         detail: {
           operationId: 'checkCollection',
           summary: 'Check a definition without storing it (admin)',
-          description:
-            'For editors: lists every fault of the schema, the rules and the rest, as storing it would. Existing records are not checked.',
+          description: DESCRIPTIONS.check,
         },
       },
     )
@@ -171,9 +181,12 @@ export const collectionRoutes = (kernel: Kernel, collections: Collections) => {
         detail: {
           operationId: 'deleteCollection',
           summary: 'Delete a collection and its records (admin)',
-          description:
-            'Refused with 409 `not_empty` if it has records, unless `records` states exactly how many. A collection that is defined in code cannot be deleted.',
+          description: DESCRIPTIONS.delete,
         },
       },
     )
 }
+
+/** The routes of definitions, `/collections/…`, for admins. */
+export const collectionRoutes = (kernel: Kernel, collections: Collections) =>
+  new Elysia({ prefix: '/collections' }).use(readRoutes(kernel, collections)).use(changeRoutes(kernel, collections))

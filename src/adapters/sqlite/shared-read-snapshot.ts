@@ -6,6 +6,31 @@ import { isReached, type WritersLock } from './writers-lock.ts'
 /** After this time another snapshot is taken, because a reader of the write-ahead log prevents it from restarting. */
 const MAX_AGE_MS = 5
 
+/** Reads that wait until a snapshot is on the disk. */
+const createWaitingReads = (lock: WritersLock) => {
+  let waiting: PromiseWithResolvers<void> | null = null
+
+  const wake = () => {
+    waiting?.resolve()
+    waiting = null
+  }
+
+  return {
+    isEmpty: () => waiting === null,
+    wake,
+    /** Resolves when everything up to this commit is on the disk, or by {@link wake}. */
+    untilDurable(commit: number): Promise<void> {
+      if (waiting !== null) return waiting.promise
+      const reads = Promise.withResolvers<void>()
+      waiting = reads
+      void lock.untilDurable(commit).then(() => {
+        if (waiting === reads) wake()
+      })
+      return reads.promise
+    },
+  }
+}
+
 /**
  * The snapshot of a connection beside which other threads write. It begins at a commit that is on the disk, or waits
  * until it is, and contains every commit that was acknowledged when the read was called. Until a later commit is on
@@ -23,20 +48,14 @@ export const createSharedReadSnapshot = (reader: Connection, lock: WritersLock):
   let newest = 0
   /** Resolves after this turn; null if nothing was read in this turn. */
   let turn: Promise<void> | null = null
-  /** Reads that wait until the snapshot is on the disk. */
-  let waiting: PromiseWithResolvers<void> | null = null
   let isWatched = false
   let cachedVersion = 0
   const cache = createRowCache(() => turn !== null && isOpen)
-
-  const wakeReads = () => {
-    waiting?.resolve()
-    waiting = null
-  }
+  const waiting = createWaitingReads(lock)
 
   const end = () => {
     if (!isOpen || isPinned) return
-    wakeReads()
+    waiting.wake()
     isOpen = false
     turn = null
     // An I/O error has already ended the transaction.
@@ -83,16 +102,6 @@ export const createSharedReadSnapshot = (reader: Connection, lock: WritersLock):
   const isPast = (since: number) => !isReached(since, oldest)
   const isDurable = () => isReached(newest, lock.durable())
 
-  const untilDurable = (): Promise<void> => {
-    if (waiting !== null) return waiting.promise
-    const reads = Promise.withResolvers<void>()
-    waiting = reads
-    void lock.untilDurable(newest).then(() => {
-      if (waiting === reads) wakeReads()
-    })
-    return reads.promise
-  }
-
   return {
     since: lock.durable,
     begin(since = lock.durable()) {
@@ -101,15 +110,15 @@ export const createSharedReadSnapshot = (reader: Connection, lock: WritersLock):
         return use()
       }
       // Reads have waited for this snapshot: a later one would make them wait again.
-      if (waiting !== null && isDurable()) {
-        wakeReads()
+      if (!waiting.isEmpty() && isDurable()) {
+        waiting.wake()
         use()
       }
       // A read of this turn may be under way in it.
       if (turn !== null) return isPast(since) ? turn : undefined
       if (!isOpen || isPast(since) || !reader.database.inTransaction) open()
       else if (performance.now() - openedAt >= MAX_AGE_MS && newest === lock.visible()) open()
-      return isDurable() ? use() : untilDurable()
+      return isDurable() ? use() : waiting.untilDurable(newest)
     },
     end,
     pin() {

@@ -71,9 +71,11 @@ const prepareStatements = (connection: Connection) => ({
   any: connection.prepare<StoredRow, [number, number]>('SELECT * FROM records WHERE collection_id = ? LIMIT +?'),
 })
 
+type Statements = ReturnType<typeof prepareStatements>
+
 /** Changes a row together with what is kept of it elsewhere: index entries, text, usage and counts. */
 const createRowChanges = (
-  statements: ReturnType<typeof prepareStatements>,
+  statements: Statements,
   { rows, texts, keys, usage, counts }: Pick<StoredRecordParts, 'rows' | 'texts' | 'keys' | 'usage' | 'counts'>,
 ) => {
   const indexText = (stored: StoredCollection, id: number, ownerId: number | null, text: string): void => {
@@ -107,55 +109,87 @@ const createRowChanges = (
   return { indexText, removeRow, store }
 }
 
-/** Finds the records of an owner, to change them. */
-const createOwnedRows =
-  ({ owned }: ReturnType<typeof prepareStatements>) =>
-  (stored: StoredCollection, ownerId: number, limit: number): readonly StoredRow[] => {
-    const rows = owned.all(stored.id, ownerId, unfinishedOf(stored), limit)
+type RowChanges = ReturnType<typeof createRowChanges>
+
+const createInsert =
+  (statements: Statements, { indexText }: RowChanges, { keys, usage, counts, epoch: present }: StoredRecordParts) =>
+  (stored: StoredCollection): RecordRepository['insert'] =>
+  async (record, next) => {
+    const { ownerId, version, createdAt, updatedAt } = record
+    const epoch = present.current
+    const form = storedFormOf(stored, record, next)
+    const { bytes, shape, nextShape, data } = form
+    const { lastInsertRowid } = statements.insert.run(
+      ...[record.id ?? null, stored.id, ownerId, version, epoch, createdAt, updatedAt],
+      ...[bytes, shape, nextShape, data, form.next],
+    )
+    const id = Number(lastInsertRowid)
+    keys.add(form.keys, { id, createdAt })
+    indexText(stored, id, ownerId, form.text)
+    usage.add(ownerId, bytes)
+    counts.add(stored, 1)
+    return { ...record, id, epoch }
+  }
+
+/** Changes the records of an owner, up to `limit` of them. */
+const createOwnedChanges = (
+  statements: Statements,
+  { indexText, removeRow }: RowChanges,
+  { rows: known, usage, epoch: present }: StoredRecordParts,
+) => {
+  const rowsOf = (stored: StoredCollection, ownerId: number, limit: number): readonly StoredRow[] => {
+    const rows = statements.owned.all(stored.id, ownerId, unfinishedOf(stored), limit)
     for (const row of rows) requireUnmarked(stored, row)
     return rows
   }
 
+  return {
+    remove(stored: StoredCollection, ownerId: number, limit: number) {
+      const rows = rowsOf(stored, ownerId, limit)
+      for (const row of rows) removeRow(stored, row)
+      return recordsOfRows(stored, rows)
+    },
+    release(stored: StoredCollection, ownerId: number, limit: number, now: number) {
+      return rowsOf(stored, ownerId, limit).flatMap((row) => {
+        const record = recordOfRow(stored, row)
+        if (record === null) return []
+        const change = { ownerId: null, version: record.version + 1, epoch: present.current, updatedAt: now }
+        const { bytes, shape, next_shape, data, next } = row
+        statements.update(
+          // Of a row whose references a deletion has cleared, the shown version is one more.
+          ...[row.version + 1, change.epoch, now, null, bytes, Number(shape), numberOrNull(next_shape)],
+          ...[String(data), textOrNull(next), row.id],
+        )
+        known.forget(row.id)
+        usage.add(ownerId, -bytes)
+        indexText(stored, row.id, null, textOfRow(stored, row))
+        return { ...record, ...change }
+      })
+    },
+  }
+}
+
+/** Reads in a transaction that has changed records: a list needs their index entries. */
+const afterKeys = (reader: RecordReader, keys: RecordKeys): RecordReader => ({
+  ...reader,
+  list(query) {
+    keys.flush()
+    return reader.list(query)
+  },
+})
+
 /** Changes the records of any collection defined at run time. */
 export const createStoredRecordRepositories = (connection: Connection, parts: StoredRecordParts) => {
-  const { rows, keys, usage, counts, epoch: present, database, runStep } = parts
+  const { rows, keys, usage, epoch: present, database, runStep } = parts
   const statements = prepareStatements(connection)
-  const { indexText, removeRow, store } = createRowChanges(statements, parts)
+  const changes = createRowChanges(statements, parts)
+  const { removeRow, store } = changes
+  const insertOne = createInsert(statements, changes, parts)
+  const owned = createOwnedChanges(statements, changes, parts)
   const readerOf = createStoredRecordReaders(connection, database, runStep, rows)
-  const ownedRows = createOwnedRows(statements)
-
-  const readerOn = (stored: StoredCollection): RecordReader => {
-    const reader = readerOf(stored)
-    return {
-      ...reader,
-      list(query) {
-        keys.flush()
-        return reader.list(query)
-      },
-    }
-  }
-
-  const insertOne =
-    (stored: StoredCollection): RecordRepository['insert'] =>
-    async (record, next) => {
-      const { ownerId, version, createdAt, updatedAt } = record
-      const epoch = present.current
-      const form = storedFormOf(stored, record, next)
-      const { bytes, shape, nextShape, data } = form
-      const { lastInsertRowid } = statements.insert.run(
-        ...[record.id ?? null, stored.id, ownerId, version, epoch, createdAt, updatedAt],
-        ...[bytes, shape, nextShape, data, form.next],
-      )
-      const id = Number(lastInsertRowid)
-      keys.add(form.keys, { id, createdAt })
-      indexText(stored, id, ownerId, form.text)
-      usage.add(ownerId, bytes)
-      counts.add(stored, 1)
-      return { ...record, id, epoch }
-    }
 
   const repositoryOf = (stored: StoredCollection): RecordRepository => ({
-    ...readerOn(stored),
+    ...afterKeys(readerOf(stored), keys),
     insert: insertOne(stored),
     insertAll: oneByOne(insertOne(stored)),
     async update(record, next) {
@@ -176,26 +210,10 @@ export const createStoredRecordRepositories = (connection: Connection, parts: St
       removeRow(stored, row)
     },
     async deleteOwned(ownerId, limit) {
-      const rows = ownedRows(stored, ownerId, limit)
-      for (const row of rows) removeRow(stored, row)
-      return recordsOfRows(stored, rows)
+      return owned.remove(stored, ownerId, limit)
     },
     async releaseOwned(ownerId, limit, now) {
-      return ownedRows(stored, ownerId, limit).flatMap((row) => {
-        const record = recordOfRow(stored, row)
-        if (record === null) return []
-        const change = { ownerId: null, version: record.version + 1, epoch: present.current, updatedAt: now }
-        const { bytes, shape, next_shape, data, next } = row
-        statements.update(
-          // Of a row whose references a deletion has cleared, the shown version is one more.
-          ...[row.version + 1, change.epoch, now, null, bytes, Number(shape), numberOrNull(next_shape)],
-          ...[String(data), textOrNull(next), row.id],
-        )
-        rows.forget(row.id)
-        usage.add(ownerId, -bytes)
-        indexText(stored, row.id, null, textOfRow(stored, row))
-        return { ...record, ...change }
-      })
+      return owned.release(stored, ownerId, limit, now)
     },
     async referencing(field, id, limit) {
       const index = stored.indexes.find(({ isReference, fields }) => isReference && fields[0] === field)

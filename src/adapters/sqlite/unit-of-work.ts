@@ -8,8 +8,8 @@ import { createBackgroundWorker } from '../sql/background-worker.ts'
 import { createStepQueue, type RunStep } from '../sql/step-queue.ts'
 import { createCommitQueue } from './commit-queue.ts'
 import { type Connection, fileOf, openReader, openWriter, toAppError } from './database.ts'
-import { presentEpoch } from './epochs.ts'
-import { createReadSnapshot } from './read-snapshot.ts'
+import { type PresentEpoch, presentEpoch } from './epochs.ts'
+import { createReadSnapshot, type ReadSnapshot } from './read-snapshot.ts'
 import { createRecordCounts } from './record-counts.ts'
 import { createRecordKeys } from './record-keys.ts'
 import { createRecordText, hasUnindexedRecords, TEXT_TABLES } from './record-text.ts'
@@ -53,13 +53,61 @@ const crash = (error: Error): void => {
 }
 
 /** `wal-sync.ts` does syncs and checkpoints. */
-const openQueueWriter = (path: string): Connection => {
+const openQueueWriter = (path: string, onOpenWriter: Options['onOpenWriter']): Connection => {
   const writer = openWriter(path)
   writer.run('PRAGMA synchronous = NORMAL')
   writer.run('PRAGMA wal_autocheckpoint = 0')
   // After a checkpoint, a log that has grown in a burst shrinks again.
   writer.run(`PRAGMA journal_size_limit = ${MAX_IDLE_WAL_BYTES}`)
-  return writer
+  return onOpenWriter?.(writer) ?? writer
+}
+
+const failed = (error: unknown): never => {
+  throw toAppError(error)
+}
+
+interface WritingDeps {
+  readonly open: () => Connection
+  readonly quotaBytes: number | undefined
+  readonly marks: CommitMarks
+  readonly epoch: PresentEpoch
+}
+
+const createStoreWriter = ({ open, quotaBytes = Number.POSITIVE_INFINITY, marks, epoch }: WritingDeps) =>
+  createWriter<SqliteTx>({
+    open,
+    repositories(connection, rowCache) {
+      const onUnindexed = () => {
+        marks.unindexed = true
+      }
+      const texts = new Map(TEXT_TABLES.map((table) => [table, createRecordText(connection, table, onUnindexed)]))
+      const usage = createUsage(connection, quotaBytes)
+      const counts = createRecordCounts(connection)
+      const keys = createRecordKeys(connection)
+      const tx = createRepositories(connection, { texts, rowCache, usage, counts, keys, marks, epoch })
+      return { tx, deferred: [usage, counts, keys, ...texts.values()] }
+    },
+  })
+
+/** Reads in the snapshot, at once if it is ready. */
+const createReads = (reader: Connection, snapshot: ReadSnapshot, epoch: PresentEpoch): Store['read'] => {
+  const enqueueStep = createStepQueue({ limit: 1 })
+  const inSnapshot = <T>(work: () => T | Promise<T>, since = snapshot.since()): T | Promise<T> => {
+    const ready = snapshot.begin(since)
+    return ready === undefined ? work() : ready.then(() => inSnapshot(work, since))
+  }
+  // Between two turns there is no snapshot.
+  const runStep: RunStep = (account, step, isLong) => enqueueStep(account, () => inSnapshot(step), isLong)
+  const tx = createReaders(reader, snapshot, epoch, runStep)
+
+  return <T>(work: (tx: ReadTx) => Awaitable<T>): Promise<T> => {
+    try {
+      const result = inSnapshot(() => work(tx))
+      return result instanceof Promise ? result.catch(failed) : Promise.resolve(result)
+    } catch (error) {
+      return Promise.reject(toAppError(error))
+    }
+  }
 }
 
 /**
@@ -67,29 +115,12 @@ const openQueueWriter = (path: string): Connection => {
  * `requeueAbandonedJobs` relies on no other process serving this file.
  */
 export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaBytes, ...options }: Options): Store => {
-  const open = () => {
-    const writer = openQueueWriter(path)
-    return onOpenWriter?.(writer) ?? writer
-  }
   const reader = openReader(path)
   const { wal = openWal(fileOf(reader)), onLost = crash, lock } = options
   const snapshot = lock === undefined ? createReadSnapshot(reader) : createSharedReadSnapshot(reader, lock)
   const marks: CommitMarks = { jobs: false, events: false, unindexed: false }
   const epoch = presentEpoch(reader)
-  const writer = createWriter<SqliteTx>({
-    open,
-    repositories(connection, rowCache) {
-      const onUnindexed = () => {
-        marks.unindexed = true
-      }
-      const texts = new Map(TEXT_TABLES.map((table) => [table, createRecordText(connection, table, onUnindexed)]))
-      const usage = createUsage(connection, quotaBytes ?? Number.POSITIVE_INFINITY)
-      const counts = createRecordCounts(connection)
-      const keys = createRecordKeys(connection)
-      const tx = createRepositories(connection, { texts, rowCache, usage, counts, keys, marks, epoch })
-      return { tx, deferred: [usage, counts, keys, ...texts.values()] }
-    },
-  })
+  const writer = createStoreWriter({ open: () => openQueueWriter(path, onOpenWriter), quotaBytes, marks, epoch })
   const commits = createCommitQueue<SqliteTx>({
     writer,
     snapshot,
@@ -112,28 +143,9 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
     ...options,
   })
   const indexing = createBackgroundWorker(() => commits.write(async (writing) => writing.unindexedRecords.step()))
-  const enqueueStep = createStepQueue({ limit: 1 })
-  const inSnapshot = <T>(work: () => T | Promise<T>, since = snapshot.since()): T | Promise<T> => {
-    const ready = snapshot.begin(since)
-    return ready === undefined ? work() : ready.then(() => inSnapshot(work, since))
-  }
-  // Between two turns there is no snapshot.
-  const runStep: RunStep = (account, step, isLong) => enqueueStep(account, () => inSnapshot(step), isLong)
-  const tx = createReaders(reader, snapshot, epoch, runStep)
+  const read = createReads(reader, snapshot, epoch)
   const alive = reader.prepare('SELECT 1 FROM users LIMIT 1')
   const storedSize = createStoredSize(path, reader)
-
-  const failed = (error: unknown): never => {
-    throw toAppError(error)
-  }
-  const read = <T>(work: (tx: ReadTx) => Awaitable<T>): Promise<T> => {
-    try {
-      const result = inSnapshot(() => work(tx))
-      return result instanceof Promise ? result.catch(failed) : Promise.resolve(result)
-    } catch (error) {
-      return Promise.reject(toAppError(error))
-    }
-  }
 
   wal.begin()
   if (hasUnindexedRecords(reader)) indexing.start()

@@ -62,36 +62,23 @@ const counted = (connection: Connection, windowMs: number): boolean => {
 const explanationOf = ({ message, faults = [] }: AppError): string =>
   faults.length === 0 ? message : `${message}: ${faults.map(({ detail }) => detail).join('; ')}`
 
-export const createProtocol = (deps: Deps): Protocol => {
-  const { realtime, auditReads, signIn, encode, slices, stallTimeoutMs, log, frameWindowMs } = deps
-  const onFailure = (connection: Connection) => (error: unknown) => {
-    if (isUnavailable(error)) {
-      log.warn('realtime connection closed', { client_id: connection.clientId, error })
-      close(connection, CLOSE.tryAgain, 'Try again later')
-    } else {
-      log.error('realtime connection failed', { client_id: connection.clientId, error })
-      close(connection, CLOSE.internal, 'Something went wrong on our side')
-    }
+/** Closes a connection whose state is unknown after an error. */
+const createOnFailure = (log: Log) => (connection: Connection) => (error: unknown) => {
+  if (isUnavailable(error)) {
+    log.warn('realtime connection closed', { client_id: connection.clientId, error })
+    close(connection, CLOSE.tryAgain, 'Try again later')
+  } else {
+    log.error('realtime connection failed', { client_id: connection.clientId, error })
+    close(connection, CLOSE.internal, 'Something went wrong on our side')
   }
+}
 
-  const replays = createReplays({
-    realtime,
-    encode,
-    slices,
-    stallTimeoutMs,
-    outdated: (connection, subscription) => redefine(connection, subscription),
-    failed: (connection, error) => onFailure(connection)(error),
-  })
+interface HandlingDeps extends Pick<Deps, 'signIn' | 'log'> {
+  readonly subscriptions: ReturnType<typeof createSubscriptions>
+}
 
-  const note = createNoteView(auditReads)
-  const subscriptions = createSubscriptions({ realtime, note, replays, slices })
-  const renewals = createRenewals({ realtime, note, signIn, replays, slices, log })
-
-  const redefine = (connection: Connection, subscription: Subscription): void => {
-    replays.pause(connection, subscription)
-    inTurn(connection, () => renewals.redefine(connection, subscription), onFailure(connection))
-  }
-
+/** Does what a text frame asks for, or sends why not. */
+const createHandling = ({ signIn, subscriptions, log }: HandlingDeps) => {
   const refuse = (connection: Connection, error: unknown, ref: string | undefined): void => {
     const code = error instanceof AppError ? FORWARDED_CODES.find((known) => known === error.code) : undefined
     if (error instanceof AppError && code !== undefined) {
@@ -111,7 +98,7 @@ export const createProtocol = (deps: Deps): Protocol => {
     return subscriptions.subscribe(connection, connection.credentials.grant.principal, frame)
   }
 
-  const handle = async (connection: Connection, text: string): Promise<void> => {
+  return async (connection: Connection, text: string): Promise<void> => {
     const received = readFrame(text)
     if (received.kind === 'text') return void sendText(connection, `Message received: ${text}`)
     if (received.kind === 'invalid') return sendError(connection, received.code, received.detail, received.ref)
@@ -120,6 +107,30 @@ export const createProtocol = (deps: Deps): Protocol => {
     } catch (error) {
       refuse(connection, error, received.frame.ref)
     }
+  }
+}
+
+export const createProtocol = (deps: Deps): Protocol => {
+  const { realtime, auditReads, signIn, encode, slices, stallTimeoutMs, log, frameWindowMs } = deps
+  const onFailure = createOnFailure(log)
+
+  const replays = createReplays({
+    realtime,
+    encode,
+    slices,
+    stallTimeoutMs,
+    outdated: (connection, subscription) => redefine(connection, subscription),
+    failed: (connection, error) => onFailure(connection)(error),
+  })
+
+  const note = createNoteView(auditReads)
+  const subscriptions = createSubscriptions({ realtime, note, replays, slices })
+  const renewals = createRenewals({ realtime, note, signIn, replays, slices, log })
+  const handle = createHandling({ signIn, subscriptions, log })
+
+  const redefine = (connection: Connection, subscription: Subscription): void => {
+    replays.pause(connection, subscription)
+    inTurn(connection, () => renewals.redefine(connection, subscription), onFailure(connection))
   }
 
   return {

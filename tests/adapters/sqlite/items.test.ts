@@ -111,11 +111,22 @@ test('after a migration existing items are indexed in the background, also after
   const query = { size: 20, sort: { field: 'created_at', descending: true }, from: start, ownerId: 1 } as const
   const found = (store: Store) =>
     store.read((tx) => tx.records('items').list({ ...query, text: 'ёлка', createdAfter: null, createdBefore: null }))
+  /** Opens the store until so many items are found, and looks after each commit. */
+  const openUntil = async (isEnough: (total: number | null) => boolean) => {
+    let next = Promise.withResolvers<void>()
+    const committed = () => {
+      next.resolve()
+      next = Promise.withResolvers()
+    }
+    const store = openSqliteStore({ path, metrics: { databaseWaited() {}, committed } })
+    for (;;) {
+      const { promise: hasCommitted } = next
+      if (isEnough((await found(store)).total)) break
+      await hasCommitted
+    }
+    await store.close()
+  }
 
-  const first = openSqliteStore({ path })
-  while ((await found(first)).total === 0) await Bun.sleep(1)
-  await first.close()
-  const second = openSqliteStore({ path })
-  while ((await found(second)).total !== 1_000) await Bun.sleep(5)
-  await second.close()
+  await openUntil((total) => total !== 0)
+  await openUntil((total) => total === 1_000)
 })

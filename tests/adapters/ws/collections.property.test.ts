@@ -153,6 +153,15 @@ const createFollower = (member: LiveMember, topic: string, filter: string | unde
         const closed = await Promise.race([socket?.closed, Promise.resolve(null)])
         return { member: member.id, topic, filter, has, should, closed, frames: socket?.frames.slice(-20) }
       }),
+    /** Resolves when a frame has come that the client has not taken; with false if its socket closes instead. */
+    hasMore: async (): Promise<boolean> => {
+      if (socket === null) return false
+      const { frames, until } = socket
+      return until(() => frames.length > takenCount).then(
+        () => true,
+        () => false,
+      )
+    },
   }
 }
 
@@ -301,16 +310,25 @@ const newestEvents = async () => {
   })
 }
 
+/** Resolves when every client has what it should have. */
 const untilEqual = async (followers: readonly Follower[]) => {
-  const deadline = Date.now() + DEADLINE_MS
-  for (;;) {
-    await skep.settled()
-    const differences = []
-    for (const follower of followers) differences.push(await follower.difference())
-    const [first] = differences.filter((each) => each !== null)
-    if (first === undefined) return
-    if (Date.now() > deadline) throw new Error(JSON.stringify({ ...first, log: await newestEvents() }, null, 1))
-    await new Promise((resolve) => setTimeout(resolve, 5))
+  const { promise: isOver, resolve } = Promise.withResolvers<true>()
+  const timer = setTimeout(() => resolve(true), DEADLINE_MS)
+  try {
+    for (;;) {
+      await skep.settled()
+      const differences = []
+      for (const follower of followers) {
+        const difference = await follower.difference()
+        if (difference !== null) differences.push({ difference, follower })
+      }
+      const [first] = differences
+      if (first === undefined) return
+      const isLost = await Promise.race([first.follower.hasMore().then((more) => !more), isOver])
+      if (isLost) throw new Error(JSON.stringify({ ...first.difference, log: await newestEvents() }, null, 1))
+    }
+  } finally {
+    clearTimeout(timer)
   }
 }
 

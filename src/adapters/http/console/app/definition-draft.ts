@@ -72,6 +72,14 @@ export interface DefinitionDraft {
   readonly owner: 'delete' | 'keep'
 }
 
+/** What each part of the form is given. */
+export interface PartProps {
+  readonly draft: DefinitionDraft
+  readonly isReadOnly: boolean
+  readonly error: Error | null
+  readonly onChange: (draft: DefinitionDraft) => void
+}
+
 const OWNERS_ONLY = 'auth.id == record.owner_id'
 
 let lastId = 0
@@ -132,6 +140,12 @@ export const definitionOf = ({ name, singular, about, fields, indexes, rules, ow
   search: fields.filter((field) => field.searched && kindOf(field.schema) === 'text').map((field) => field.name),
   rules: Object.fromEntries(RULES.map((rule) => [rule, rules[rule] ?? null])),
   owner,
+})
+
+/** The same fields, told apart from all others of this page. */
+export const withNewIds = (draft: DefinitionDraft): DefinitionDraft => ({
+  ...draft,
+  fields: draft.fields.map((field) => ({ ...field, id: ++lastId })),
 })
 
 /** Renames a field wherever the draft names it. */

@@ -77,6 +77,13 @@ export const rebased = (
   )
 }
 
+/** What of a draft differs from the stored record, or from the defaults of a new one; null if nothing does. */
+export const typedOf = (fields: readonly FieldOf[], draft: Draft, record: RecordBody | null): Draft | null => {
+  const before = draftOf(fields, record)
+  const typed = fields.filter(({ name }) => !isSame(draft[name], before[name]))
+  return typed.length === 0 ? null : Object.fromEntries(typed.map(({ name }) => [name, draft[name]]))
+}
+
 /** The fields that differ from the stored record, or those of a new one that have a value. */
 export const changesOf = (fields: readonly FieldOf[], draft: Draft, record: RecordBody | null) => {
   const before = draftOf(fields, record)

@@ -1,13 +1,15 @@
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { client, fault, SkepError } from './api.ts'
+import { Confirm, Dialog } from './dialog.tsx'
 import { DialogForm } from './dialog-form.tsx'
+import { DraftOffer, type KeptDraft, useKeptDraft } from './kept-draft.tsx'
 import { useAction, useLoad } from './loading.ts'
-import { changesOf, type Draft, draftOf, rebased } from './record-draft.ts'
+import { changesOf, type Draft, draftOf, rebased, typedOf } from './record-draft.ts'
 import { RecordField } from './record-field.tsx'
 import { RecordHistory } from './record-history.tsx'
 import { fieldsOf } from './records.ts'
 import type { Definition, RecordBody } from './types.ts'
-import { Button, Confirm, Dialog, Failure, faultsAt, Loading, Time } from './ui.tsx'
+import { Button, Failure, faultsAt, Loading, Time } from './ui.tsx'
 
 interface DrawerProps {
   readonly definition: Definition
@@ -23,6 +25,7 @@ interface FormProps extends DrawerProps {
   /** Reads the record again, which keeps what was typed. */
   readonly onReload: () => void
   readonly onDirty: (isDirty: boolean) => void
+  readonly kept: KeptDraft<Draft>
 }
 
 const Facts = ({ record }: { record: RecordBody }) => (
@@ -42,7 +45,8 @@ const Facts = ({ record }: { record: RecordBody }) => (
   </dl>
 )
 
-const RecordForm = ({ definition, id, record, onClose, onSaved, onDeleted, onReload, onDirty }: FormProps) => {
+const RecordForm = (props: FormProps) => {
+  const { definition, id, record, onClose, onSaved, onDeleted, onReload, onDirty, kept } = props
   const fields = useMemo(() => fieldsOf(definition), [definition])
   const [draft, setDraft] = useState<Draft>(() => draftOf(fields, record))
   const [isDeleting, setDeleting] = useState(false)
@@ -52,6 +56,13 @@ const RecordForm = ({ definition, id, record, onClose, onSaved, onDeleted, onRel
     base.current = record
     if (former !== record) setDraft((before) => rebased(fields, before, former, record))
   }, [record, fields])
+  const version = record === null ? null : String(record.version)
+  const { keep } = kept
+  // Not after the next frame: the session may end before.
+  useLayoutEffect(() => {
+    const typed = typedOf(fields, draft, record)
+    keep(typed && { base: version, draft: typed })
+  }, [fields, draft, record, version, keep])
   const records = client.collection(definition.name)
   const saving = useAction(async () => {
     const { values, faults } = changesOf(fields, draft, record)
@@ -81,6 +92,15 @@ const RecordForm = ({ definition, id, record, onClose, onSaved, onDeleted, onRel
           </>
         }
       >
+        <DraftOffer
+          kept={kept}
+          base={version}
+          ifChanged="The record has been changed since; fields that you did not change stay as they are now."
+          onTake={(typed) => {
+            onDirty(true)
+            setDraft((before) => ({ ...before, ...typed.draft }))
+          }}
+        />
         {fields.length === 0 && <p class="quiet">This collection has no fields.</p>}
         {fields.map((field) => (
           <RecordField
@@ -126,7 +146,12 @@ const RecordForm = ({ definition, id, record, onClose, onSaved, onDeleted, onRel
 
 /** One record as a form, or a new one. */
 export const RecordDrawer = (props: DrawerProps) => {
-  const { definition, id, onClose } = props
+  const { definition, id } = props
+  const kept = useKeptDraft<Draft>(`collections/${definition.name}/${id ?? 'new'}`)
+  const onClose = () => {
+    kept.forget()
+    props.onClose()
+  }
   const { data, error, reload } = useLoad(`record ${id}`, async () => ({
     record: id === null ? null : await client.collection(definition.name).get(id),
   }))
@@ -136,7 +161,14 @@ export const RecordDrawer = (props: DrawerProps) => {
   return (
     <Dialog kind="drawer" title={title} onClose={() => (isDirty ? setLeaving(true) : onClose())}>
       {data !== null ? (
-        <RecordForm {...props} record={data.record} onReload={reload} onDirty={setDirty} />
+        <RecordForm
+          {...props}
+          record={data.record}
+          kept={kept}
+          onClose={onClose}
+          onReload={reload}
+          onDirty={setDirty}
+        />
       ) : (
         <div class="dialog-body">{error === null ? <Loading /> : <Failure error={error} onRetry={reload} />}</div>
       )}

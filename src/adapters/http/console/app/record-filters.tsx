@@ -1,41 +1,13 @@
 import { useEffect, useState } from 'preact/hooks'
-import { call, SkepError } from './api.ts'
+import { call } from './api.ts'
 import { CelField, celFaultsAt } from './cel-field.tsx'
 import { celNames } from './cel-names.ts'
 import { useSession } from './context.ts'
 import { fieldsOf, pathOf } from './records.ts'
 import { setQuery } from './router.ts'
+import { useTypedCheck } from './typed-check.ts'
 import type { Definition } from './types.ts'
 import { Button, faultsAt, Icon } from './ui.tsx'
-
-const CHECK_DELAY_MS = 400
-
-/** What the server says about a filter while it is typed; `applied` is the one whose answer is shown already. */
-const useFilterCheck = (collection: string, filter: string, applied: string): SkepError | null => {
-  const [error, setError] = useState<SkepError | null>(null)
-  const isChecked = filter.trim() !== '' && filter !== applied
-  useEffect(() => {
-    if (!isChecked) {
-      setError(null)
-      return
-    }
-    const controller = new AbortController()
-    const timer = setTimeout(async () => {
-      try {
-        const query = { filter, size: 1, total: 'false' }
-        await call('GET', pathOf(collection), { query, signal: controller.signal })
-        setError(null)
-      } catch (failure) {
-        if (failure instanceof SkepError && failure.status === 422) setError(failure)
-      }
-    }, CHECK_DELAY_MS)
-    return () => {
-      clearTimeout(timer)
-      controller.abort()
-    }
-  }, [collection, filter, isChecked])
-  return error
-}
 
 interface FiltersProps {
   readonly definition: Definition
@@ -48,7 +20,11 @@ interface FiltersProps {
 export const RecordFilters = ({ definition, q, filter, error }: FiltersProps) => {
   const [draft, setDraft] = useState({ q, filter })
   useEffect(() => setDraft({ q, filter }), [q, filter])
-  const checked = useFilterCheck(definition.name, draft.filter, filter)
+  // The answer for the one that is applied is shown already.
+  const isChecked = draft.filter.trim() !== '' && draft.filter !== filter
+  const checked = useTypedCheck(isChecked ? `${definition.name} ${draft.filter}` : null, (signal) =>
+    call('GET', pathOf(definition.name), { query: { filter: draft.filter, size: 1, total: 'false' }, signal }),
+  )
   const fault = draft.filter === filter ? error : checked
   const message = draft.filter === filter ? null : faultsAt(checked, '/filter')
   const apply = () => setQuery({ q: draft.q, filter: draft.filter })

@@ -2,6 +2,7 @@ import type { ComponentChildren } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { call, client } from './api.ts'
 import { SessionContext } from './context.ts'
+import { forgetDrafts } from './kept-draft.tsx'
 import { useLoad } from './loading.ts'
 import { hrefOf } from './router.ts'
 import { SITE } from './site.ts'
@@ -45,6 +46,11 @@ const Entry = ({ path, isCurrent, children }: EntryProps) => (
     </a>
   </li>
 )
+
+const signOut = () => {
+  forgetDrafts()
+  void client.auth.signOut()
+}
 
 interface NavigationProps {
   readonly path: string
@@ -97,7 +103,7 @@ const Navigation = ({ path, user, collections }: NavigationProps) => (
         <strong>{user.name}</strong>
         <span>{user.email}</span>
       </div>
-      <Button kind="quiet" onClick={() => void client.auth.signOut()}>
+      <Button kind="quiet" onClick={signOut}>
         Sign out
       </Button>
     </div>
@@ -114,6 +120,8 @@ interface ShellProps {
 export const Shell = ({ user, path, children }: ShellProps) => {
   const collections = useLoad('collections', loadCollections)
   const [isOpen, setOpen] = useState(false)
+  // Those of whoever was signed in before in this tab.
+  useEffect(() => forgetDrafts(user.id), [user.id])
   const main = useRef<HTMLElement>(null)
   const former = useRef(path)
   useEffect(() => {

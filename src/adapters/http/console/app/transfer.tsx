@@ -1,10 +1,11 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { raw, save } from './api.ts'
+import { Dialog } from './dialog.tsx'
 import { partsOf } from './import-parts.ts'
 import { useAction } from './loading.ts'
 import { pathOf } from './records.ts'
 import type { Definition, Fault } from './types.ts'
-import { Button, count, Dialog, Failure } from './ui.tsx'
+import { Button, count, Failure } from './ui.tsx'
 
 interface RefusedLine {
   readonly line: number

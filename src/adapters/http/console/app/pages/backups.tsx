@@ -1,10 +1,11 @@
 import { useEffect, useState } from 'preact/hooks'
 import { call } from '../api.ts'
+import { Confirm } from '../dialog.tsx'
 import { useLive } from '../live.ts'
 import { useAction } from '../loading.ts'
 import { Pager, usePages } from '../pager.tsx'
 import { PageHead } from '../shell.tsx'
-import { Button, bytes, Confirm, Empty, Failure, Loading, Time } from '../ui.tsx'
+import { Button, bytes, Empty, Failure, Loading, Time } from '../ui.tsx'
 
 interface Backup {
   readonly id: number

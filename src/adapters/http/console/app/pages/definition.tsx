@@ -1,5 +1,5 @@
-import { useEffect, useRef, useState } from 'preact/hooks'
-import { call, fault, misfitsOf, raw, SkepError, save } from '../api.ts'
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
+import { call, fault, misfitsOf, raw, save } from '../api.ts'
 import { useSession } from '../context.ts'
 import {
   type DefinitionDraft,
@@ -9,14 +9,18 @@ import {
   newField,
   repeatedName,
   transformOf,
+  withNewIds,
 } from '../definition-draft.ts'
 import { DefinitionForm } from '../definition-form.tsx'
+import { Confirm } from '../dialog.tsx'
 import { JsonEditor } from '../json-editor.tsx'
+import { DraftOffer, type Kept, useKeptDraft } from '../kept-draft.tsx'
 import { useAction, useLoad } from '../loading.ts'
 import { hrefOf, navigate } from '../router.ts'
 import { PageHead } from '../shell.tsx'
+import { useTypedCheck } from '../typed-check.ts'
 import type { Definition } from '../types.ts'
-import { Button, Confirm, count, Failure, Loading } from '../ui.tsx'
+import { Button, count, Failure, Loading } from '../ui.tsx'
 
 interface Stored {
   readonly definition: Definition | null
@@ -35,31 +39,6 @@ const startOf = (definition: Definition | null): DefinitionDraft => {
 }
 
 const textOf = (draft: DefinitionDraft): string => JSON.stringify(definitionOf(draft), null, 2)
-
-const CHECK_DELAY_MS = 400
-
-/** What the server says about a definition while it is typed. */
-const useCheck = (name: string, text: string | null): SkepError | null => {
-  const [error, setError] = useState<SkepError | null>(null)
-  useEffect(() => {
-    if (text === null || name === '') return
-    const controller = new AbortController()
-    const timer = setTimeout(async () => {
-      try {
-        const options = { json: JSON.parse(text), signal: controller.signal }
-        await call('POST', `/collections/${encodeURIComponent(name)}/check`, options)
-        setError(null)
-      } catch (failure) {
-        if (failure instanceof SkepError && failure.status === 422) setError(failure)
-      }
-    }, CHECK_DELAY_MS)
-    return () => {
-      clearTimeout(timer)
-      controller.abort()
-    }
-  }, [name, text])
-  return text === null ? null : error
-}
 
 const parsed = (text: string): ReturnType<typeof draftOf> | string => {
   try {
@@ -98,40 +77,99 @@ const Tabs = ({ view, onChange }: { view: View; onChange: (view: View) => void }
   </fieldset>
 )
 
-const Editing = ({ stored: { definition, etag } }: { stored: Stored }) => {
-  const { collections } = useSession()
+/** What is kept of a definition that is edited. */
+type Edited =
+  | { readonly view: 'form'; readonly draft: DefinitionDraft }
+  | { readonly view: 'json'; readonly text: string }
+
+/** A definition while it is edited, as a form or as JSON. */
+const useEditing = ({ definition, etag }: Stored) => {
   const [view, setView] = useState<View>('form')
   const [draft, setDraft] = useState(() => startOf(definition))
   const [text, setText] = useState(() => textOf(draft))
-  const [isDeleting, setDeleting] = useState(false)
-  const start = useRef(text)
+  const [base, setBase] = useState(etag)
+  const start = useRef(text).current
   const isBuiltIn = definition?.built_in ?? false
-  const fromText = view === 'json' ? parsed(text) : draft
-  const name = definition?.name ?? (typeof fromText === 'string' ? '' : fromText.name)
   const current = view === 'json' ? text : textOf(draft)
-  const isChanged = current !== start.current
-  const checked = useCheck(name, !isBuiltIn && isChanged && typeof fromText !== 'string' ? current : null)
+  const isChanged = !isBuiltIn && current !== start
+  const edited = view === 'json' ? parsed(text) : draft
+  const kept = useKeptDraft<Edited>(
+    definition === null ? 'new-collection' : `collections/${definition.name}/definition`,
+  )
+  const { keep } = kept
+  // Not after the next frame: the session may end before.
+  useLayoutEffect(() => {
+    const now: Edited = view === 'json' ? { view, text } : { view, draft }
+    keep(isChanged ? { base, draft: now } : null)
+  }, [isChanged, base, view, text, draft, keep])
+
+  const show = (next: View) => {
+    if (next === view) return
+    if (next === 'json') setText(textOf(draft))
+    else if (typeof edited !== 'string') {
+      const former = Object.keys(definition?.schema.properties ?? {})
+      setDraft(draftOf({ ...definitionOf(edited), name: edited.name }, former))
+    } else return
+    setView(next)
+  }
+
+  /** Goes on with what was kept. It is saved only if the definition is still the one that it changes. */
+  const take = ({ base: former, draft: before }: Kept<Edited>) => {
+    setBase(former)
+    setView(before.view)
+    if (before.view === 'json') setText(before.text)
+    else setDraft(withNewIds(before.draft))
+  }
+
+  return { view, draft, text, base, start, isBuiltIn, current, isChanged, edited, kept, show, take, setDraft, setText }
+}
+
+interface DeletingProps {
+  readonly definition: Definition
+  readonly onClose: () => void
+  readonly onDeleted: () => void
+}
+
+const Deleting = ({ definition: { name, records }, onClose, onDeleted }: DeletingProps) => (
+  <Confirm
+    title={`Delete ${name}?`}
+    action={records === 0 ? 'Delete collection' : `Delete collection and ${count(records)} records`}
+    onClose={onClose}
+    onConfirm={async () => {
+      await call('DELETE', `/collections/${name}`, { query: { records } })
+      onDeleted()
+    }}
+  >
+    <p>The definition and {count(records)} records are deleted. This cannot be undone.</p>
+  </Confirm>
+)
+
+const Editing = ({ stored }: { stored: Stored }) => {
+  const { definition } = stored
+  const { collections } = useSession()
+  const { view, draft, text, base, start, isBuiltIn, current, isChanged, edited, kept, ...editing } = useEditing(stored)
+  const [isDeleting, setDeleting] = useState(false)
+  const name = definition?.name ?? (typeof edited === 'string' ? '' : edited.name)
+  const isChecked = isChanged && name !== '' && typeof edited !== 'string'
+  const checked = useTypedCheck(isChecked ? `${name} ${current}` : null, (signal) =>
+    call('POST', `/collections/${encodeURIComponent(name)}/check`, { json: JSON.parse(current), signal }),
+  )
+  const leave = (path: string) => {
+    kept.forget()
+    collections.reload()
+    navigate(path)
+  }
   const { run, isRunning, error } = useAction(async () => {
-    const repeated = typeof fromText === 'string' ? null : repeatedName(fromText)
-    if (typeof fromText === 'string') throw new Error(fromText)
+    const repeated = typeof edited === 'string' ? null : repeatedName(edited)
+    if (typeof edited === 'string') throw new Error(edited)
     if (repeated !== null) throw new Error(`Two fields have the name ${repeated}`)
     if (name === '') throw fault('A name is missing', [{ pointer: '/name', detail: 'Expected a name' }])
     const transform = view === 'form' && definition !== null && definition.records > 0 ? transformOf(draft) : []
     const json = { ...JSON.parse(current), ...(transform.length === 0 ? {} : { transform }) }
-    const condition = etag === null ? { 'if-none-match': '*' } : { 'if-match': etag }
+    const condition = base === null ? { 'if-none-match': '*' } : { 'if-match': base }
     await raw('PUT', `/collections/${encodeURIComponent(name)}`, { json, headers: condition })
-    collections.reload()
-    navigate(`collections/${name}`)
+    leave(`collections/${name}`)
   })
-  const show = (next: View) => {
-    if (next === view) return
-    if (next === 'json') setText(textOf(draft))
-    else if (typeof fromText !== 'string') {
-      const former = Object.keys(definition?.schema.properties ?? {})
-      setDraft(draftOf({ ...definitionOf(fromText), name: fromText.name }, former))
-    } else return
-    setView(next)
-  }
   const shown = error ?? checked
   return (
     <>
@@ -139,11 +177,11 @@ const Editing = ({ stored: { definition, etag } }: { stored: Stored }) => {
         title={definition === null ? 'New collection' : `Definition of ${definition.name}`}
         about={isBuiltIn ? 'This collection is built in and cannot be changed.' : undefined}
       >
-        <Tabs view={view} onChange={show} />
+        <Tabs view={view} onChange={editing.show} />
         {definition !== null && (
           <Button
             icon="download"
-            onClick={() => save(new Blob([`${start.current}\n`], { type: 'application/json' }), `${name}.json`)}
+            onClick={() => save(new Blob([`${start}\n`], { type: 'application/json' }), `${name}.json`)}
           >
             Export
           </Button>
@@ -154,9 +192,15 @@ const Editing = ({ stored: { definition, etag } }: { stored: Stored }) => {
           </Button>
         )}
       </PageHead>
+      <DraftOffer
+        kept={kept}
+        base={stored.etag}
+        ifChanged="The definition has been changed since: it cannot be saved over that change."
+        onTake={editing.take}
+      />
       {view === 'json' ? (
         <div class="card">
-          <JsonEditor text={text} label="Definition in JSON" isReadOnly={isBuiltIn} onChange={setText} />
+          <JsonEditor text={text} label="Definition in JSON" isReadOnly={isBuiltIn} onChange={editing.setText} />
         </div>
       ) : (
         <DefinitionForm
@@ -164,7 +208,7 @@ const Editing = ({ stored: { definition, etag } }: { stored: Stored }) => {
           isNew={definition === null}
           isReadOnly={isBuiltIn}
           error={shown}
-          onChange={setDraft}
+          onChange={editing.setDraft}
         />
       )}
       {!isBuiltIn && (
@@ -179,28 +223,17 @@ const Editing = ({ stored: { definition, etag } }: { stored: Stored }) => {
           <Button kind="primary" isBusy={isRunning} onClick={() => void run()}>
             {definition === null ? 'Create collection' : 'Save definition'}
           </Button>
-          <a class="button plain" href={hrefOf(definition === null ? 'collections' : `collections/${definition.name}`)}>
+          <a
+            class="button plain"
+            href={hrefOf(definition === null ? 'collections' : `collections/${definition.name}`)}
+            onClick={kept.forget}
+          >
             Cancel
           </a>
         </div>
       )}
       {isDeleting && definition !== null && (
-        <Confirm
-          title={`Delete ${definition.name}?`}
-          action={
-            definition.records === 0
-              ? 'Delete collection'
-              : `Delete collection and ${count(definition.records)} records`
-          }
-          onClose={() => setDeleting(false)}
-          onConfirm={async () => {
-            await call('DELETE', `/collections/${definition.name}`, { query: { records: definition.records } })
-            collections.reload()
-            navigate('collections')
-          }}
-        >
-          <p>The definition and {count(definition.records)} records are deleted. This cannot be undone.</p>
-        </Confirm>
+        <Deleting definition={definition} onClose={() => setDeleting(false)} onDeleted={() => leave('collections')} />
       )}
     </>
   )

@@ -1,11 +1,12 @@
 import { useState } from 'preact/hooks'
 import { client, save } from '../api.ts'
+import { Confirm } from '../dialog.tsx'
 import { useAction } from '../loading.ts'
 import { Pager, usePages } from '../pager.tsx'
 import { Picture } from '../picture.tsx'
 import { PageHead } from '../shell.tsx'
 import type { StoredFile } from '../types.ts'
-import { Button, bytes, Confirm, Empty, Failure, Loading, Scrolled, Time } from '../ui.tsx'
+import { Button, bytes, Empty, Failure, Loading, Scrolled, Time } from '../ui.tsx'
 import { UploadButton } from '../upload-button.tsx'
 
 const download = async ({ id, filename }: StoredFile): Promise<void> =>

@@ -1,13 +1,14 @@
 import { useState } from 'preact/hooks'
 import { call } from '../api.ts'
 import { useSession } from '../context.ts'
+import { Confirm, Dialog } from '../dialog.tsx'
 import { DialogForm } from '../dialog-form.tsx'
 import { useAction, useLoad } from '../loading.ts'
 import { type Paged, Pager, usePages } from '../pager.tsx'
 import { setQuery, usePlace } from '../router.ts'
 import { PageHead } from '../shell.tsx'
 import type { Page, Session, User } from '../types.ts'
-import { Button, Confirm, Dialog, Empty, Failure, Field, faultsAt, Icon, Loading, Scrolled, Time } from '../ui.tsx'
+import { Button, Empty, Failure, Field, faultsAt, Icon, Loading, Scrolled, Time } from '../ui.tsx'
 
 const Sessions = ({ user }: { user: User }) => {
   const path = `/users/${user.id}/sessions`
