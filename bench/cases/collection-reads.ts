@@ -53,6 +53,12 @@ const listFigure = (name: string, times: readonly number[]): Figure => ({
   bar: { of: 'value', atMost: MAX_LIST_MS },
 })
 
+/** Without a bar: no index has the records of a list in this order, and a user who needs it would declare one. */
+const sortedFigure = (times: readonly number[]): Figure => {
+  const { bar: _, ...figure } = listFigure('sorted by another, p50', times)
+  return figure
+}
+
 /** A record that a rule over its list lets one read, and the records of a list, in a large collection. */
 export const collectionReads: Case = {
   name: 'collection-reads',
@@ -83,7 +89,7 @@ export const collectionReads: Case = {
       figures: [
         ...reads.figures,
         listFigure('list by an indexed field, p50', times('newest')),
-        listFigure('sorted by another, p50', times('byDueTime')),
+        sortedFigure(times('byDueTime')),
         listFigure('without its total, p50', times('uncounted')),
       ],
     }

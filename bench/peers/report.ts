@@ -88,14 +88,17 @@ const NO_DUTIES = 'Elysia and Fastify have no rules, limits, log, request ids, h
 /** Why a peer may be ahead in a case: a floor, or that nothing explains it yet. */
 const REASONS: Readonly<Record<string, string>> = {
   read: `${NO_DUTIES}; what these cost is measured in \`read-item-duties\`.`,
-  'list with total': 'No floor shows this: the time that collections need for lists remains to be reduced.',
-  list: 'No floor shows this: the time that collections need for lists remains to be reduced.',
-  filter: 'No floor shows this: the time that collections need for filters remains to be reduced.',
+  'list with total': `${NO_DUTIES}; floor: \`collection-lists-duties\`.`,
+  list: `${NO_DUTIES}; floor: \`collection-lists-duties\`.`,
+  filter: `${NO_DUTIES}, and have the condition as SQL in the program; floor: \`collection-lists-duties\`.`,
   create: `The promises differ, as the last table shows, and ${NO_DUTIES}; floor: \`create-item-duties\`.`,
-  'lone create': 'Floor: the sync of the disk, for which peers other than FastAPI do not wait.',
+  'lone create':
+    'Floor: the sync of the disk, for which peers other than FastAPI do not wait, and `create-item-duties` with one connection.',
   'sign-in': 'Floor: the hash, whose parameters differ; compare only with equal ones in the last table.',
-  realtime: 'Skep sends an event once it is on the disk, to those whom a rule lets see it.',
-  'fan-out': 'Skep gathers events that wait for many sockets before it writes; beyond that it remains to be reduced.',
+  realtime:
+    'Skep sends an event once it is on the disk, to those whom a rule lets see it: the row of lone creates is part of it.',
+  'fan-out':
+    'As for one subscriber; and Skep gathers events for many sockets before it writes to them, which lets others in sooner under load (`commit-to-receive`).',
   start: 'Floor: the start of Bun alone, for the part that it explains; the rest is loading and making the routes.',
   memory: 'Skep has the heap and the code of all its parts in memory; no floor shows all of the distance.',
   size: 'Floor: the runtime, which is in the file.',
