@@ -19,6 +19,7 @@ import deletions from './migrations/0015_deletions.sql' with { type: 'text' }
 import eventsSession from './migrations/0019_events_session.sql' with { type: 'text' }
 import audit from './migrations/0020_audit.sql' with { type: 'text' }
 import backups from './migrations/0021_backups.sql' with { type: 'text' }
+import textPages from './migrations/0022_text_pages.sql' with { type: 'text' }
 
 import { createPool } from './pool.ts'
 import type { ServerConnection } from './server-connection.ts'
@@ -46,6 +47,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0019_events_session', sql: eventsSession },
   { name: '0020_audit', sql: audit },
   { name: '0021_backups', sql: backups },
+  { name: '0022_text_pages', sql: textPages },
 ]
 
 /** One advisory lock for all processes that migrate this database; the number is arbitrary. */

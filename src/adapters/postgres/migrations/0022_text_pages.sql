@@ -1,0 +1,1 @@
+-- Nothing: here, the text index has no pages of its own.
