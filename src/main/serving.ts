@@ -109,6 +109,7 @@ export const serveApi = async (
     metrics,
     ...(options.socketDurations && { durations: options.socketDurations }),
     maxSocketsPerUser: settings.MAX_SOCKETS_PER_USER,
+    threadsCount: settings.WORKERS,
     ...(options.stallTimeoutMs === undefined ? {} : { stallTimeoutMs: options.stallTimeoutMs }),
   })
   listeners.sockets = sockets

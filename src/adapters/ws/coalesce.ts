@@ -30,14 +30,25 @@ const createBusyness = ({ now, cpu }: Clock): (() => number) => {
   }
 }
 
+interface Options {
+  /** Each of them writes to a part of the sockets of the process. */
+  readonly threadsCount?: number
+  readonly clock?: Clock
+}
+
 /**
  * How many milliseconds to collect events after writing to this number of sockets. Writing to a socket costs the same
  * for one event as for ten, so a longer pause leaves more time for requests: an idle process pauses briefly, a busy one
- * about twice as long. Below 1 if a timer is not worth it.
+ * about twice as long, and one with several threads as if a thread had the sockets of all. Below 1 if a timer is not
+ * worth it.
  */
-export const createCoalesceDelay = (clock = PROCESS_CLOCK): ((sockets: number) => number) => {
+export const createCoalesceDelay = ({
+  threadsCount = 1,
+  clock = PROCESS_CLOCK,
+}: Options = {}): ((ownSockets: number) => number) => {
   const busyness = createBusyness(clock)
-  return (sockets) => {
+  return (ownSockets) => {
+    const sockets = ownSockets * threadsCount
     if (sockets * BUSY_MS_PER_SOCKET < 1) return 0
     return Math.min(
       MAX_DELAY_MS,

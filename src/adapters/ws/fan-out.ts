@@ -31,6 +31,8 @@ interface Deps {
   readonly metrics: Pick<Metrics, 'eventSeen' | 'eventDelivered'>
   /** Called when the definitions of these collections have changed. Their subscriptions leave their audiences at once. */
   readonly redefine: (collections: readonly string[]) => void
+  /** Of this process. Default 1. */
+  readonly threadsCount?: number | undefined
 }
 
 /** Polls for commits of other processes, and after a failed read. */
@@ -102,13 +104,13 @@ const createPublishing = ({
 
 /** Delivers each event of the log to its audiences, encoded once per topic, and what it changes for views of records. */
 export const createFanOut = (deps: Deps): FanOut => {
-  const { realtime, registry, metrics, redefine } = deps
+  const { realtime, registry, metrics, redefine, threadsCount = 1 } = deps
   const publishing = createPublishing(deps)
   /** The last frame of the current event for each audience of a view, because only this one completes the event. */
   const last = new Map<string, { readonly view: Audience; readonly answer: Answer }>()
   /** Events delivered since the last pause. */
   let handledCount = 0
-  const coalesceDelayMs = createCoalesceDelay()
+  const coalesceDelayMs = createCoalesceDelay({ threadsCount })
   let poll: ReturnType<typeof setInterval> | null = null
 
   const prepare = (event: LoggedEvent): Promise<void> | undefined => {

@@ -56,6 +56,8 @@ interface Deps {
   readonly maxSocketsPerUser: number
   /** A client that reads nothing of a replay for this time is closed as too slow. */
   readonly stallTimeoutMs?: number
+  /** That serve in this process. Default 1. */
+  readonly threadsCount?: number
 }
 
 /** Time limits of a connection. */
@@ -72,7 +74,8 @@ const IDLE_TIMEOUT_SECONDS = 60
 const STALL_TIMEOUT_MS = 30_000
 
 export const createSockets = (deps: Deps): Sockets => {
-  const { realtime, access, auditReads, notices, log, metrics, slices, stallTimeoutMs = STALL_TIMEOUT_MS } = deps
+  const { realtime, access, auditReads, notices, log, metrics, slices, threadsCount } = deps
+  const { stallTimeoutMs = STALL_TIMEOUT_MS } = deps
   const { signInMs, frameWindowMs } = { ...SOCKET_DURATIONS, ...deps.durations }
   const registry = createRegistry()
   const backlog = createBacklog(registry.all)
@@ -87,7 +90,7 @@ export const createSockets = (deps: Deps): Sockets => {
   const redefine = (collections: readonly string[]) => {
     for (const connection of [...registry.all()]) protocol.redefine(connection, collections)
   }
-  const fanOut = createFanOut({ realtime, registry, encoder, backlog, slices, metrics, redefine })
+  const fanOut = createFanOut({ realtime, registry, encoder, backlog, slices, metrics, redefine, threadsCount })
   let stopping = false
 
   access.onRightsChange((userId) => {

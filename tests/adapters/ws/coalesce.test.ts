@@ -7,7 +7,7 @@ test('a handful of sockets is not coalesced', () => {
 
 test('a thousand sockets are coalesced for a few milliseconds, and longer in a busy process', () => {
   let [now, cpu] = [0, 0]
-  const coalesceDelay = createCoalesceDelay({ now: () => now, cpu: () => cpu })
+  const coalesceDelay = createCoalesceDelay({ clock: { now: () => now, cpu: () => cpu } })
   const delayAfter = (elapsed: number, used: number) => {
     now += elapsed
     cpu += used
@@ -19,6 +19,13 @@ test('a thousand sockets are coalesced for a few milliseconds, and longer in a b
   // On two cores.
   expect(delayAfter(50, 100)).toBeCloseTo(35)
   expect(delayAfter(50, 0)).toBeCloseTo(15)
+})
+
+test('a thread that has half of the sockets of a process pauses as long as one that has all', () => {
+  const clock = { now: () => 0, cpu: () => 0 }
+  const alone = createCoalesceDelay({ clock })
+  const oneOfTwo = createCoalesceDelay({ threadsCount: 2, clock })
+  expect(oneOfTwo(500)).toBe(alone(1_000))
 })
 
 test('the load of this process is measured', () => {
