@@ -1,4 +1,4 @@
-import type { StoredFile } from './file.ts'
+import { describedFile, type StoredFile } from './file.ts'
 import type { Job } from './job.ts'
 import type { JsonObject } from './merge-patch.ts'
 import type { Instant, User } from './user.ts'
@@ -103,16 +103,6 @@ export const userDeletedEvent = (user: User, actorId: number, createdAt: Instant
   createdAt,
 })
 
-/** A file in the log: what rules may read. */
-const loggedFile = ({ id, ownerId, filename, contentType, size, createdAt }: StoredFile): JsonObject => ({
-  id,
-  ownerId,
-  filename,
-  contentType,
-  size,
-  createdAt,
-})
-
 /** The event counts as data of the owner of the file. */
 export const fileDeletedEvent = (
   file: StoredFile,
@@ -122,8 +112,8 @@ export const fileDeletedEvent = (
   event: 'file.deleted',
   subjectId: file.id,
   ownerId: file.ownerId,
-  data: loggedFile(file),
-  previous: loggedFile(file),
+  data: describedFile(file),
+  previous: describedFile(file),
   ...author,
 })
 

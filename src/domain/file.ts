@@ -1,3 +1,4 @@
+import type { JsonObject } from './merge-patch.ts'
 import { isVisible } from './text.ts'
 import type { Instant } from './user.ts'
 
@@ -19,6 +20,16 @@ export interface StoredFile {
 }
 
 export type NewFile = Omit<StoredFile, 'id'>
+
+/** What expressions may know of a file. */
+export const describedFile = ({
+  id,
+  ownerId,
+  filename,
+  contentType,
+  size,
+  createdAt,
+}: Omit<StoredFile, 'sha256' | 'blobKey'>): JsonObject => ({ id, ownerId, filename, contentType, size, createdAt })
 
 /**
  * Gives anyone who has it access to one file, until it expires, is revoked, or its creator loses the right to the file.

@@ -1,3 +1,4 @@
+import { describedFile } from '../../domain/file.ts'
 import type { JsonObject } from '../../domain/merge-patch.ts'
 import { files, users } from '../sql/entities.ts'
 import type { Row } from '../sql/entity.ts'
@@ -27,14 +28,6 @@ export const createQueryDatabase = (
     sourceOf: (storage) => (typeof storage === 'string' ? ofTable(storage) : storedSource(connection, storage)),
     users: async (ids): Promise<readonly JsonObject[]> =>
       (await readAll(users, 'id, name', ids)).map(({ id, name }) => ({ id, name })),
-    files: async (ids): Promise<readonly JsonObject[]> =>
-      (await readAll(files, FILE_COLUMNS, ids)).map(({ id, ownerId, filename, contentType, size, createdAt }) => ({
-        id,
-        ownerId,
-        filename,
-        contentType,
-        size,
-        createdAt,
-      })),
+    files: async (ids): Promise<readonly JsonObject[]> => (await readAll(files, FILE_COLUMNS, ids)).map(describedFile),
   }
 }

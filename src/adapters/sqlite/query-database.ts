@@ -1,4 +1,5 @@
 import type { RecordStorage } from '../../application/ports/collections.ts'
+import { describedFile } from '../../domain/file.ts'
 import { files } from '../sql/entities.ts'
 import type { Row } from '../sql/entity.ts'
 import type { QueryDatabase } from '../sql/record-source.ts'
@@ -37,10 +38,6 @@ export const createQueryDatabase = (
     findCollection: definitions.find,
     sourceOf: (storage: RecordStorage) => (typeof storage === 'string' ? tableSource(storage) : storedSource(storage)),
     users,
-    files: (ids) =>
-      filesAmong(ids).map((row) => {
-        const { id, ownerId, filename, contentType, size, createdAt } = files.fromRow(row)
-        return { id, ownerId, filename, contentType, size, createdAt }
-      }),
+    files: (ids) => filesAmong(ids).map((row) => describedFile(files.fromRow(row))),
   }
 }
