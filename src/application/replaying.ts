@@ -83,44 +83,27 @@ const isSameCondition = (one: RecordView, other: RecordView): boolean =>
 const isSameForm = (one: RecordView, other: RecordView): boolean =>
   one.shapes === other.shapes && JSON.stringify(one.collection.fields) === JSON.stringify(other.collection.fields)
 
-export const createReplaying = ({ unitOfWork, readable, clock, slices, feed }: Deps) => {
-  const { storageOf } = readable
+const setOf = (view: RecordView): { readonly set: ViewSet; readonly sets: ReadonlyMap<string, ViewSet> } => {
+  const set = createViewSet(view)
+  set.add(view)
+  return { set, sets: new Map([[view.collection.name, set]]) }
+}
 
-  const setOf = (view: RecordView): { readonly set: ViewSet; readonly sets: ReadonlyMap<string, ViewSet> } => {
-    const set = createViewSet(view)
-    set.add(view)
-    return { set, sets: new Map([[view.collection.name, set]]) }
+/** Whether a definition or the user has changed since a position. */
+const hasChanged = async (tx: ReadTx, { definitionIds }: FilteredView, userId: number, after: number) => {
+  for (const id of definitionIds) {
+    if ((await firstEventAfter(tx, { target: DEFINITIONS, id }, after)) !== null) return true
   }
+  return (await firstEventAfter(tx, { target: USERS, id: userId }, after)) !== null
+}
 
-  /** Whether a definition or the user has changed since a position. */
-  const hasChanged = async (tx: ReadTx, { definitionIds }: FilteredView, userId: number, after: number) => {
-    for (const id of definitionIds) {
-      if ((await firstEventAfter(tx, { target: DEFINITIONS, id }, after)) !== null) return true
-    }
-    return (await firstEventAfter(tx, { target: USERS, id: userId }, after)) !== null
-  }
-
-  /** Whether the view is that of the current definition of its collection. */
-  const isCurrent = async ({ records: { collection, definitions } }: FilteredView): Promise<boolean> => {
-    const found = await unitOfWork.read((tx) => readable.find(tx, collection.name))
-    return found?.version === definitions
-  }
-
-  /** The effects of a change of rights alone. */
-  const exchange = async (replay: Replay, view: FilteredView, after: number) => {
-    const answers = createAnswers()
-    const { set } = setOf(view.records)
-    replay.formerUntil = (await replay.changes?.replace(set, after, answers.add)) ?? 0
-    return { deliveries: answers.deliveries(after).map((each) => ({ ...each, position: after })), position: after }
-  }
-
-  /** `continued` has the remembered past states if the subscriber has reached this position by following events. */
-  const follow = (
-    view: View,
-    after: number,
-    continued: RecordStates | null,
-    formers: readonly FilteredView[] = [],
-  ): Replay => {
+/**
+ * Begins to follow events for a view. `continued` has the remembered past states if the subscriber has reached this
+ * position by following events.
+ */
+const createFollow =
+  ({ unitOfWork, readable: { storageOf }, clock, slices }: Omit<Deps, 'feed'>) =>
+  (view: View, after: number, continued: RecordStates | null, formers: readonly FilteredView[] = []): Replay => {
     if (view.kind === 'log') return { view, changes: null, formers: [], formerUntil: null }
     const { sets } = setOf(view.records)
     const states = createRecordStates({ unitOfWork, storageOf, maxReplacedCount: MAX_REPLACED_COUNT, position: after })
@@ -137,6 +120,24 @@ export const createReplaying = ({ unitOfWork, readable, clock, slices, feed }: D
     })
     const replay: Replay = { view, changes, formers, formerUntil: null }
     return replay
+  }
+
+export const createReplaying = (deps: Deps) => {
+  const { unitOfWork, readable, slices, feed } = deps
+  const follow = createFollow(deps)
+
+  /** Whether the view is that of the current definition of its collection. */
+  const isCurrent = async ({ records: { collection, definitions } }: FilteredView): Promise<boolean> => {
+    const found = await unitOfWork.read((tx) => readable.find(tx, collection.name))
+    return found?.version === definitions
+  }
+
+  /** The effects of a change of rights alone. */
+  const exchange = async (replay: Replay, view: FilteredView, after: number) => {
+    const answers = createAnswers()
+    const { set } = setOf(view.records)
+    replay.formerUntil = (await replay.changes?.replace(set, after, answers.add)) ?? 0
+    return { deliveries: answers.deliveries(after).map((each) => ({ ...each, position: after })), position: after }
   }
 
   return {

@@ -68,10 +68,12 @@ const REUSE_GRACE_MS = 10_000
 const refused = () => new AppError('invalid_grant', 'Incorrect email or password')
 const refusedRefresh = () => new AppError('invalid_grant', 'The refresh token is invalid, expired or was revoked')
 
-export const createTokens = (deps: Deps): Tokens => {
-  const { unitOfWork, passwords, accessTokens, opaqueTokens, notices, attempts, clock, refreshTtlMs } = deps
-  const issuer = createTokenIssuer(deps)
+interface SessionDeps extends Pick<Deps, 'opaqueTokens' | 'refreshTtlMs'> {
+  readonly issuer: ReturnType<typeof createTokenIssuer>
+}
 
+/** Opens and continues sessions inside a transaction. */
+const createSessionChanges = ({ opaqueTokens, refreshTtlMs, issuer }: SessionDeps) => {
   /**
    * Continues the session with `successor`. If a used token is sent again after the grace period, ends the session;
    * `stolen` is then true. Throws `invalid_grant`, `inactive_user`.
@@ -113,6 +115,14 @@ export const createTokens = (deps: Deps): Tokens => {
     await audit(tx, caller, 'session.started', { subject: `users/${user.id}`, now })
     return session
   }
+
+  return { rotate, openSession }
+}
+
+export const createTokens = (deps: Deps): Tokens => {
+  const { unitOfWork, passwords, accessTokens, opaqueTokens, notices, attempts, clock } = deps
+  const issuer = createTokenIssuer(deps)
+  const { rotate, openSession } = createSessionChanges({ ...deps, issuer })
 
   const noteFailure = (user: User | null, { origin: { address }, requestId }: SignIn): Promise<void> => {
     const source = networksOf(address).client

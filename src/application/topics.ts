@@ -161,9 +161,13 @@ const authOf = async (tx: ReadTx, { userId }: Principal): Promise<AuthValue | nu
   return user && { id: user.id, role: user.role, email: user.email, emailVerified: user.emailVerified }
 }
 
-export const createTopics = ({ collections, readable, clock }: Deps): Topics => {
-  const kinds = new Map(collections.map((collection) => [collection.name, collection]))
+interface FilteredViewDeps extends Omit<Deps, 'collections'> {
+  /** The collections that are defined in code, by name. */
+  readonly kinds: ReadonlyMap<string, Collection>
+}
 
+/** Views of records by their rule and a filter. */
+const createFilteredViews = ({ kinds, readable, clock }: FilteredViewDeps) => {
   const requireReadable = async (
     tx: ReadTx,
     { collection, storage }: ReadableCollection,
@@ -195,7 +199,7 @@ export const createTopics = ({ collections, readable, clock }: Deps): Topics => 
     return principal.role === 'admin' ? TRUE : bind(rule, { auth })
   }
 
-  const filteredViewOf = async (
+  return async (
     tx: ReadTx,
     principal: Principal,
     found: ReadableCollection,
@@ -228,6 +232,11 @@ export const createTopics = ({ collections, readable, clock }: Deps): Topics => 
     const showsOthers = principal.role === 'admin' && !isOwn && rules?.read !== 'true'
     return { kind: 'records', topic, records, scope, definitionIds, showsOthers }
   }
+}
+
+export const createTopics = ({ collections, readable, clock }: Deps): Topics => {
+  const kinds = new Map(collections.map((collection) => [collection.name, collection]))
+  const filteredViewOf = createFilteredViews({ kinds, readable, clock })
 
   return {
     audiencesOf({ kind, subjectId, ownerId }) {

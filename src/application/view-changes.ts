@@ -120,28 +120,11 @@ const createRecordAnswers = (deps: Deps) => {
   }
 }
 
-export const createViewChanges = (deps: Deps): ViewChanges => {
-  const {
-    unitOfWork,
-    clock,
-    slices,
-    storageOf,
-    sets,
-    states,
-    maxFollowedCount,
-    formerViews: formersOf = () => [],
-  } = deps
-  const { usesOf, setsReading, replacedKeys } = createViewUses(deps)
-  const answers = createRecordAnswers(deps)
+/** Finds out what changes of referenced records mean for the records of a set. */
+const createReferencedChanges = (deps: Deps, answers: ReturnType<typeof createRecordAnswers>) => {
+  const { unitOfWork, slices, storageOf, maxFollowedCount, formerViews: formersOf = () => [] } = deps
   const laterEvents = createLaterEvents(unitOfWork)
   const referrers = createReferrers(unitOfWork, storageOf)
-  const lastPosition = (): Promise<number> => unitOfWork.read(async (tx) => (await tx.events.bounds()).last)
-
-  /** Whether the log no longer has what was deleted, because the account of its owner was deleted too. */
-  const isErased = async ({ kind, event, previous }: LoggedEvent): Promise<boolean> =>
-    isDeletion(event) &&
-    previous === undefined &&
-    typeof (await unitOfWork.read(async (tx) => storageOf(tx, kind))) !== 'string'
 
   /** Those of these records that are as they were at the position. Others have events of their own. */
   const unchanged = async (collection: string, records: readonly StoredRecord[], position: number) => {
@@ -177,6 +160,22 @@ export const createViewChanges = (deps: Deps): ViewChanges => {
       }
     }
   }
+
+  return { unchanged, gap, changeReferenced }
+}
+
+export const createViewChanges = (deps: Deps): ViewChanges => {
+  const { unitOfWork, clock, storageOf, sets, states, maxFollowedCount, formerViews: formersOf = () => [] } = deps
+  const { usesOf, setsReading, replacedKeys } = createViewUses(deps)
+  const answers = createRecordAnswers(deps)
+  const { unchanged, gap, changeReferenced } = createReferencedChanges(deps, answers)
+  const lastPosition = (): Promise<number> => unitOfWork.read(async (tx) => (await tx.events.bounds()).last)
+
+  /** Whether the log no longer has what was deleted, because the account of its owner was deleted too. */
+  const isErased = async ({ kind, event, previous }: LoggedEvent): Promise<boolean> =>
+    isDeletion(event) &&
+    previous === undefined &&
+    typeof (await unitOfWork.read(async (tx) => storageOf(tx, kind))) !== 'string'
 
   const follow = async (event: LoggedEvent, reading: readonly ViewSet[], emit: Emit): Promise<void> => {
     const previous = await previousOf(unitOfWork.read, event)
