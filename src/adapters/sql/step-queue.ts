@@ -39,8 +39,8 @@ const createTurns = () => {
 const LONG_TURN = 4
 
 /**
- * How long steps go on in one turn of the event loop, which itself costs as much as a short step. What their callers do
- * with the results counts too.
+ * How long steps may follow each other before the event loop serves other work; what callers do with their results counts.
+ * Serving other work after each step would double the cost of short ones.
  */
 const MAX_TURN_MS = 1
 
