@@ -10,6 +10,27 @@ const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 const NIGHTLY = '0 3 * * *'
 
+/** The attempts at one backup, of which all but the first wait until they are released. */
+const createHeldAttempts = () => {
+  const archives: string[] = []
+  const second = Promise.withResolvers<void>()
+  const released = Promise.withResolvers<void>()
+  return {
+    /** Of the attempts that have begun, in their order. */
+    archives,
+    /** Resolves when the second attempt has begun. */
+    second: second.promise,
+    release: released.resolve,
+    /** Call it when an attempt begins. False at once for the first one; true for others, once they are released. */
+    async hold(archive: string): Promise<boolean> {
+      if (archives.push(archive) === 1) return false
+      second.resolve()
+      await released.promise
+      return true
+    },
+  }
+}
+
 /** What every engine promises of the jobs that make and remove backups. */
 export const backupJobsContract = (name: string, open: () => Promise<BackupProcesses>) => {
   describe(`jobs of backups on ${name}`, () => {
@@ -121,9 +142,7 @@ export const backupJobsContract = (name: string, open: () => Promise<BackupProce
 
     test('keep the archive of the process that has taken over a backup, though the other one had written its own', async () => {
       const stores = await open()
-      const attempts: string[] = []
-      const taken = Promise.withResolvers<void>()
-      const released = Promise.withResolvers<void>()
+      const attempts = createHeldAttempts()
       let isWritten = false
       let second: Promise<void> | null = null
       let writes = 0
@@ -133,19 +152,14 @@ export const backupJobsContract = (name: string, open: () => Promise<BackupProce
           // The first write renews the lease, the second one records the end.
           if (isWritten && ++writes === 2) {
             second = processes[1].work()
-            await taken.promise
+            await attempts.second
           }
           return stores.one.write(work)
         },
       }
       const { clock, archives, processes, begin, writeSound, backups } = createBackupProcesses({ ...stores, one })
       await begin(async (archive) => {
-        attempts.push(archive)
-        if (attempts.length > 1) {
-          taken.resolve()
-          await released.promise
-          return writeSound(archive)
-        }
+        if (await attempts.hold(archive)) return writeSound(archive)
         // Longer than the lease of the job, and shorter than that of the backup.
         clock.advance(BACKUP_LEASE_MS / 2)
         const written = await writeSound(archive)
@@ -153,10 +167,10 @@ export const backupJobsContract = (name: string, open: () => Promise<BackupProce
         return written
       })
       await processes[0].work()
-      released.resolve()
+      attempts.release()
       await second
       await processes[0].work()
-      const [first = '', last = ''] = attempts
+      const [first = '', last = ''] = attempts.archives
       expect(await backups()).toMatchObject([{ state: 'done', name: last }])
       expect(await archives.size(last)).toBe(10)
       expect(await archives.size(first)).toBeNull()
@@ -219,28 +233,21 @@ export const backupJobsContract = (name: string, open: () => Promise<BackupProce
 
     test('do not take the lease of another process for their own', async () => {
       const { clock, processes, begin, writeSound, backups, archives } = createBackupProcesses(await open())
-      const attempts: string[] = []
-      const released = Promise.withResolvers<void>()
-      const taken = Promise.withResolvers<void>()
+      const attempts = createHeldAttempts()
       let second: Promise<void> | null = null
       await begin(async (archive) => {
-        attempts.push(archive)
-        if (attempts.length > 1) {
-          taken.resolve()
-          await released.promise
-          return writeSound(archive)
-        }
+        if (await attempts.hold(archive)) return writeSound(archive)
         clock.advance(BACKUP_LEASE_MS)
         second = processes[1].work()
-        await taken.promise
+        await attempts.second
         return writeSound(archive)
       })
       // The first attempt ends before the second one has.
       await processes[0].work()
-      released.resolve()
+      attempts.release()
       await second
-      expect(await backups()).toMatchObject([{ state: 'done', name: attempts[1] }])
-      expect(await archives.size(String(attempts[0]))).toBeNull()
+      expect(await backups()).toMatchObject([{ state: 'done', name: attempts.archives[1] }])
+      expect(await archives.size(String(attempts.archives[0]))).toBeNull()
     })
   })
 }

@@ -1,12 +1,9 @@
 import { describe, expect, test } from 'bun:test'
-import { openSha256 } from '../../../src/adapters/bun/sha256.ts'
-import { createPostgresTarget } from '../../../src/adapters/postgres/transfer.ts'
-import { openSqliteSource } from '../../../src/adapters/sqlite/transfer.ts'
-import { fillTarget, summarizeAll } from '../../../src/application/copy-rows.ts'
 import type { Store } from '../../../src/application/ports/persistence.ts'
 import type { JsonObject } from '../../../src/domain/merge-patch.ts'
 import type { Caller } from '../../../src/domain/session.ts'
 import { codeOf, collectionsOn } from '../../support/collections.ts'
+import { copyToPostgres } from '../../support/copy-to-postgres.ts'
 import { missing } from '../../support/postgres.ts'
 import { openTestPostgres } from '../../support/postgres-store.ts'
 import { openTestStore } from '../../support/store.ts'
@@ -44,17 +41,6 @@ const seenBy = async (
   }
 }
 
-const copy = async (path: string, url: string): Promise<void> => {
-  const source = openSqliteSource(path)
-  try {
-    const expected = await summarizeAll(source, source.tables, openSha256, () => {})
-    const target = createPostgresTarget(url)
-    await target.load((loader) => fillTarget(loader, { source, openSha256, expected, onWritten() {}, onProved() {} }))
-  } finally {
-    source.close()
-  }
-}
-
 const cleanUp = async (store: Store): Promise<void> => {
   while (await store.write((tx) => tx.collections.cleanUp(100)));
 }
@@ -72,7 +58,7 @@ const copied = async (live: (opened: Opened) => Promise<unknown>) => {
     async finish() {
       await embedded.close()
       const { store, url } = await openTestPostgres()
-      await copy(path, url)
+      await copyToPostgres(path, url)
       const there = collectionsOn(store)
       const define = (definition: JsonObject, transform: readonly JsonObject[] | null = null) =>
         there.collections.put(admin, 'notes', definition, { expected: null, transform })

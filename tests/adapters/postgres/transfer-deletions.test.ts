@@ -1,12 +1,9 @@
 import { expect, test } from 'bun:test'
-import { openSha256 } from '../../../src/adapters/bun/sha256.ts'
-import { createPostgresTarget } from '../../../src/adapters/postgres/transfer.ts'
-import { openSqliteSource } from '../../../src/adapters/sqlite/transfer.ts'
-import { fillTarget, summarizeAll } from '../../../src/application/copy-rows.ts'
 import { createDeletionFinishing } from '../../../src/application/deletion-finishing.ts'
 import type { Store } from '../../../src/application/ports/persistence.ts'
 import type { Actor } from '../../../src/domain/session.ts'
 import { collectionsOn } from '../../support/collections.ts'
+import { copyToPostgres } from '../../support/copy-to-postgres.ts'
 import { collectionOf, reference } from '../../support/deletions.ts'
 import { missing } from '../../support/postgres.ts'
 import { openTestPostgres } from '../../support/postgres-store.ts'
@@ -66,17 +63,6 @@ const endedAfter = async (units: number) => {
   return { store, path, admin, isComplete, state: states.join() }
 }
 
-const copyTo = async (path: string, url: string): Promise<void> => {
-  const source = openSqliteSource(path)
-  try {
-    const expected = await summarizeAll(source, source.tables, openSha256, () => {})
-    const target = createPostgresTarget(url)
-    await target.load((loader) => fillTarget(loader, { source, openSha256, expected, onWritten() {}, onProved() {} }))
-  } finally {
-    source.close()
-  }
-}
-
 if (!missing) {
   test('an installation that was copied in any step of a large deletion has all of it or nothing, and its copy goes on', async () => {
     const states = new Set<string>()
@@ -87,7 +73,7 @@ if (!missing) {
       expect<object[]>([BEFORE, AFTER]).toContainEqual(seen)
       await embedded.close()
       const { store, url, outside } = await openTestPostgres()
-      await copyTo(path, url)
+      await copyToPostgres(path, url)
       expect(await lookAt(store, admin)).toEqual(seen)
 
       const others = collectionsOn(store)

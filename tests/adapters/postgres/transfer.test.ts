@@ -1,12 +1,9 @@
 import { describe, expect, test } from 'bun:test'
-import { openSha256 } from '../../../src/adapters/bun/sha256.ts'
-import { createPostgresTarget } from '../../../src/adapters/postgres/transfer.ts'
-import { openSqliteSource } from '../../../src/adapters/sqlite/transfer.ts'
-import { fillTarget, summarizeAll } from '../../../src/application/copy-rows.ts'
 import type { StoredCollection } from '../../../src/application/ports/collections.ts'
 import type { Store } from '../../../src/application/ports/persistence.ts'
 import type { Collection } from '../../../src/domain/collection.ts'
 import type { NewRecord } from '../../../src/domain/record.ts'
+import { copyToPostgres } from '../../support/copy-to-postgres.ts'
 import { missing } from '../../support/postgres.ts'
 import { openTestPostgres } from '../../support/postgres-store.ts'
 import { openTestStore } from '../../support/store.ts'
@@ -47,17 +44,6 @@ const search = async (store: Store, text: string) => {
   return items.map(({ title }) => title)
 }
 
-const copy = async (path: string, url: string): Promise<void> => {
-  const source = openSqliteSource(path)
-  try {
-    const expected = await summarizeAll(source, source.tables, openSha256, () => {})
-    const target = createPostgresTarget(url)
-    await target.load((loader) => fillTarget(loader, { source, openSha256, expected, onWritten() {}, onProved() {} }))
-  } finally {
-    source.close()
-  }
-}
-
 describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
   test('a copy has the definitions, the records, their words and their index entries, and new ids follow', async () => {
     const { store: embedded, path } = openTestStore()
@@ -72,7 +58,7 @@ describe.skipIf(missing)('with SKEP_TEST_POSTGRES_URL', () => {
     })
     await embedded.close()
     const { store, url } = await openTestPostgres()
-    await copy(path, url)
+    await copyToPostgres(path, url)
 
     const notes = await notesOf(store)
     expect(notes).toEqual(pending)
