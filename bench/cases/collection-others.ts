@@ -16,8 +16,7 @@ const HEAD_START_MS = 1_000
 const CONNECTIONS_COUNT = 8
 const WARM_UP_COUNT = 20
 const MAX_P99_MS = 50
-/** Mostly garbage that is not collected yet: what requests hold is a fraction. */
-const MAX_ADDED_MEMORY_MB = 256
+const MAX_ADDED_MEMORY_MB = 128
 
 /** What another user asks for, each so many times a second. */
 const readsOf = ({ url }: Server, { id, list }: { readonly id: number; readonly list: number }) => ({

@@ -30,7 +30,8 @@ export const commitToReceive: Case = {
     const { skep, tokens, headers } = audience
     const items = await createItems(audience)
     const own = followedOn(skep, audience, items)
-    const change = { method: 'PATCH', headers, body: JSON.stringify({ title: 'Oak table, restored' }) }
+    // Not the title that it has: that would be no change, and nobody would hear of it.
+    const change = { method: 'PATCH', headers, body: JSON.stringify({ title: 'Oak table, oiled' }) }
     const text = await eventOf(audience, () => fetched(skep.url + items[0], change))
     const alone = await changesAlone(context, own)
     const pairs = await measureReadsWithChanges(context, own, { what: 'Skep', rounds: pairsOf(context) })
