@@ -4,3 +4,26 @@ export type Awaitable<T> = T | Promise<T>
 /** As `Promise.then`, but calls `next` synchronously unless the value is a promise. */
 export const andThen = <T, Result>(value: Awaitable<T>, next: (value: T) => Awaitable<Result>): Awaitable<Result> =>
   value instanceof Promise ? value.then(next) : next(value)
+
+/** The values that a predicate accepts. It is asked about one after the other. */
+export const filterInTurn = <T>(
+  values: readonly T[],
+  accepts: (value: T) => Awaitable<boolean>,
+): Awaitable<readonly T[]> => {
+  const accepted: T[] = []
+  const left = values.values()
+  const filterRest = (): Awaitable<readonly T[]> => {
+    for (const value of left) {
+      const isAccepted = accepts(value)
+      if (isAccepted instanceof Promise) {
+        return isAccepted.then((late) => {
+          if (late) accepted.push(value)
+          return filterRest()
+        })
+      }
+      if (isAccepted) accepted.push(value)
+    }
+    return accepted
+  }
+  return filterRest()
+}

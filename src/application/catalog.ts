@@ -72,7 +72,7 @@ interface Deps {
 export const describeFault = ({ position, detail }: ExpressionFault): string => `${detail}, at position ${position}`
 
 /** Definitions used in a compilation, by name; null for one that did not exist. */
-type Dependencies = ReadonlyMap<string, StoredCollection | null>
+type Dependencies = readonly (readonly [name: string, stored: StoredCollection | null])[]
 
 interface Compiled<T> {
   readonly value: T
@@ -82,16 +82,11 @@ interface Compiled<T> {
 const MAX_CACHED_FILTERS_COUNT = 50
 
 /** One after the other, because inside a change that locks the definitions. */
-const isUpToDate = (tx: CatalogTx, { dependencies }: Compiled<unknown>): Awaitable<boolean> => {
-  if (dependencies.size === 0) return true
-  const left = dependencies.entries()
-  const checkNext = (): Awaitable<boolean> => {
-    const { value } = left.next()
-    if (value === undefined) return true
-    const [name, stored] = value
-    return andThen(tx.collections.find(name), (found) => found === stored && checkNext())
-  }
-  return checkNext()
+const isUpToDate = (tx: CatalogTx, dependencies: Dependencies, from = 0): Awaitable<boolean> => {
+  const next = dependencies[from]
+  if (next === undefined) return true
+  const [name, stored] = next
+  return andThen(tx.collections.find(name), (found) => found === stored && isUpToDate(tx, dependencies, from + 1))
 }
 
 /** Compiles expressions, which may depend on the definitions of referenced collections. */
@@ -108,7 +103,7 @@ const createExpressions = (collections: readonly Collection[], compileExpression
     }
     for (;;) {
       const value = compileExpression(text, { collection, use, collectionNamed })
-      if (missing.size === 0) return { value, dependencies }
+      if (missing.size === 0) return { value, dependencies: [...dependencies] }
       // The lookups of several definitions are always in the same order, because they may lock.
       for (const name of [...missing].sort()) dependencies.set(name, await tx.collections.find(name))
       missing.clear()
@@ -184,7 +179,7 @@ const createCompiler = (expressions: Expressions, compileValidator: CompileValid
       // It was checked when it was saved. If it is no longer valid, only admins have access.
       rules[use] = 'expression' in value ? value.expression : null
     }
-    return { value: withRules(collection, stored, rules), dependencies }
+    return { value: withRules(collection, stored, rules), dependencies: [...dependencies] }
   }
 
   return { compileBuiltIn, compileStored }
@@ -198,7 +193,7 @@ const createFilters = ({ compile }: Expressions) => {
     const filters = known.get(collection) ?? new Map<string, Compiled<Expression>>()
     known.set(collection, filters)
     const cached = filters.get(text)
-    if (cached !== undefined && (await isUpToDate(tx, cached))) return cached.value
+    if (cached !== undefined && (await isUpToDate(tx, cached.dependencies))) return cached.value
     const { value, dependencies } = await compile(tx, collection, 'filter', text)
     if ('faults' in value) {
       const faults = value.faults.map(
@@ -239,7 +234,9 @@ export const createCatalog = ({ collections, compileExpression, compileValidator
   const ofStored = (tx: CatalogTx, stored: StoredCollection): Awaitable<CompiledCollection> => {
     const known = compiled.get(stored)
     if (known === undefined) return compileAnew(tx, stored)
-    return andThen(isUpToDate(tx, known), (isCurrent) => (isCurrent ? known.value : compileAnew(tx, stored)))
+    return andThen(isUpToDate(tx, known.dependencies), (isCurrent) =>
+      isCurrent ? known.value : compileAnew(tx, stored),
+    )
   }
 
   const storedNamed = (tx: CatalogTx, name: string): Awaitable<CompiledCollection | null> =>

@@ -121,7 +121,7 @@ export interface Authorization {
   /** Whether an expression, bound to the caller, is true for a record. */
   isTrue(expression: Expression, record: StoredRecord, next?: StoredRecord): Awaitable<boolean>
   /** The records of a collection with these ids, in their order. Those that rules have read are not read again. */
-  records(target: string, ids: readonly number[]): Promise<readonly StoredRecord[]>
+  records(target: string, ids: readonly number[]): Awaitable<readonly StoredRecord[]>
   /** Call it when a record has changed. */
   forget(target: string, id: number): void
   rule(compiled: CompiledCollection, use: RuleName): Awaitable<Expression>

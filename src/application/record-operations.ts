@@ -1,7 +1,7 @@
 import { isNullable } from '../domain/collection.ts'
 import { AppError, type Fault, notFound } from '../domain/errors.ts'
 import { FALSE, TRUE } from '../domain/expression.ts'
-import { jsonBytes } from '../domain/field-checks.ts'
+import { isWithin } from '../domain/field-checks.ts'
 import { isEqualJson, isJsonObject, type Json, type JsonObject, mergePatch } from '../domain/merge-patch.ts'
 import { type NewRecord, newRecord, ownFields, patchedRecord, type StoredRecord, withFields } from '../domain/record.ts'
 import type { Instant } from '../domain/user.ts'
@@ -117,7 +117,7 @@ export interface Erasure {
 const createAdmission = ({ catalog, maxRecordBytes }: Deps) => {
   const checkSize = ({ stored, collection }: CompiledCollection, record: NewRecord): void => {
     // Fields of collections in code have limits of their own.
-    if (stored === null || jsonBytes(ownFields(collection, record)) <= maxRecordBytes) return
+    if (stored === null || isWithin(ownFields(collection, record), maxRecordBytes)) return
     throw new AppError('data_too_large', `The ${collection.singular} is larger than ${maxRecordBytes} bytes`)
   }
 
@@ -177,7 +177,7 @@ const createAdditions = ({ catalog, maxRecordBytes }: Deps) => {
     const records: NewRecord[] = []
     for (const { draft, ownerId = authorization.principal?.userId ?? null } of creations) {
       const drafted = compiled.validator.draft(draft)
-      if ('faults' in drafted || jsonBytes(drafted.record) > maxRecordBytes) return false
+      if ('faults' in drafted || !isWithin(drafted.record, maxRecordBytes)) return false
       const meta = { ownerId, version: 1, createdAt: now, updatedAt: now }
       records.push(withFields(compiled.collection, meta, drafted.record))
     }

@@ -2,6 +2,7 @@ import type { ReferenceField } from '../domain/collection.ts'
 import { AppError, type Fault } from '../domain/errors.ts'
 import type { Json } from '../domain/merge-patch.ts'
 import type { StoredRecord } from '../domain/record.ts'
+import { type Awaitable, andThen, filterInTurn } from './awaitable.ts'
 import type { Catalog, CompiledCollection } from './catalog.ts'
 import { isReadableFile } from './file-access.ts'
 import type { ReadTx } from './ports/persistence.ts'
@@ -29,66 +30,69 @@ const newReferences = (
   record: Fields,
   before: StoredRecord | null,
 ): readonly Reference[] => {
-  const known = new Set(idsIn(before?.[name]))
-  return idsIn(record[name])
-    .map((id, index) => ({ id, target, pointer: isList ? `/${name}/${index}` : `/${name}` }))
-    .filter(({ id }) => !known.has(id))
+  const value = record[name]
+  if (value === null || value === undefined) return []
+  const all = idsIn(value).map((id, index) => ({ id, target, pointer: isList ? `/${name}/${index}` : `/${name}` }))
+  if (before === null) return all
+  const known = new Set(idsIn(before[name]))
+  return all.filter(({ id }) => !known.has(id))
 }
 
 /** Rows are locked in the same order by everyone. */
 const inOrder = (ids: Iterable<number>): readonly number[] => [...new Set(ids)].sort((one, other) => one - other)
 
-type Acceptable = (target: string, ids: readonly number[]) => Promise<ReadonlySet<number>>
+/** The ids that are acceptable, in no order. */
+type Acceptable = (target: string, ids: readonly number[]) => Awaitable<readonly number[]>
+
+const idOf = ({ id }: { readonly id: number }): number => id
 
 /** Those that exist and that the caller may read; of users, those that are active. */
-const readableTargets =
-  (authorization: Authorization, catalog: Catalog): Acceptable =>
-  async (target, ids) => {
-    const { tx } = authorization
-    const found = new Set<number>()
-    if (target === 'users') {
-      for (const id of ids) if ((await tx.users.findById(id))?.isActive === true) found.add(id)
-    } else if (target === 'files') {
-      for (const id of ids) {
-        const file = await tx.files.findById(id)
-        if (file === null || !(await isReadableFile(authorization, catalog, file))) continue
-        await requireNotDeleted(tx, target, [file])
-        found.add(id)
-      }
-    } else {
-      const compiled = await catalog.named(tx, target)
-      const records = compiled === null ? [] : await authorization.records(target, ids)
-      for (const record of records) {
-        if (compiled === null || !(await authorization.mayRead(compiled, record))) continue
-        await requireReferenceable(tx, compiled.storage, record)
-        found.add(record.id)
-      }
-    }
-    return found
+const readableTargets = (authorization: Authorization, catalog: Catalog): Acceptable => {
+  const { tx } = authorization
+
+  const isReadable = async (id: number): Promise<boolean> => {
+    const file = await tx.files.findById(id)
+    if (file === null || !(await isReadableFile(authorization, catalog, file))) return false
+    await requireNotDeleted(tx, 'files', [file])
+    return true
   }
+
+  const readableIn = (compiled: CompiledCollection) => (record: StoredRecord) =>
+    andThen(
+      authorization.mayRead(compiled, record),
+      (mayRead) => mayRead && andThen(requireReferenceable(tx, compiled.storage, record), () => true),
+    )
+
+  return (target, ids) => {
+    if (target === 'users') return filterInTurn(ids, async (id) => (await tx.users.findById(id))?.isActive === true)
+    if (target === 'files') return filterInTurn(ids, isReadable)
+    return andThen(catalog.named(tx, target), (compiled) => {
+      if (compiled === null) return []
+      const readable = andThen(authorization.records(target, ids), (found) => filterInTurn(found, readableIn(compiled)))
+      return andThen(readable, (records) => records.map(idOf))
+    })
+  }
+}
 
 /** Those that exist. */
 const existingTargets =
   (tx: ReadTx, catalog: Catalog): Acceptable =>
   async (target, ids) => {
-    const found = new Set<number>()
-    if (target === 'users') for (const id of ids) if ((await tx.users.findById(id)) !== null) found.add(id)
+    if (target === 'users') return filterInTurn(ids, async (id) => (await tx.users.findById(id)) !== null)
     if (target === 'files') {
-      for (const id of ids) if ((await tx.files.findById(id)) !== null) found.add(id)
+      const found = await filterInTurn(ids, async (id) => (await tx.files.findById(id)) !== null)
       await requireNotDeleted(
         tx,
         target,
-        [...found].map((id) => ({ id })),
+        found.map((id) => ({ id })),
       )
+      return found
     }
-    if (target === 'users' || target === 'files') return found
     const compiled = await catalog.named(tx, target)
-    if (compiled === null) return found
-    for (const record of await findInParts(tx, compiled.storage, ids)) {
-      await requireReferenceable(tx, compiled.storage, record)
-      found.add(record.id)
-    }
-    return found
+    if (compiled === null) return []
+    const records = await findInParts(tx, compiled.storage, ids)
+    for (const record of records) await requireReferenceable(tx, compiled.storage, record)
+    return records.map(idOf)
   }
 
 const expectedOf = (target: string): string => {
@@ -97,14 +101,20 @@ const expectedOf = (target: string): string => {
   return `Expected the id of a record of ${target} that you may read`
 }
 
-const unacceptable = async (
+const unacceptable = (references: readonly Reference[], acceptable: Acceptable): Awaitable<readonly Reference[]> => {
+  const [first] = references
+  if (first === undefined || references.length > 1) return unacceptableOf(references, acceptable)
+  return andThen(acceptable(first.target, [first.id]), ({ length }) => (length === 1 ? [] : references))
+}
+
+const unacceptableOf = async (
   references: readonly Reference[],
   acceptable: Acceptable,
 ): Promise<readonly Reference[]> => {
   const faulty: Reference[] = []
   for (const target of [...new Set(references.map((reference) => reference.target))].sort()) {
     const those = references.filter((reference) => reference.target === target)
-    const found = await acceptable(target, inOrder(those.map(({ id }) => id)))
+    const found = new Set(await acceptable(target, inOrder(those.map(idOf))))
     faulty.push(...those.filter(({ id }) => !found.has(id)))
   }
   return faulty
@@ -114,25 +124,26 @@ const unacceptable = async (
  * Throws `validation_failed` with every new reference of a record to something that does not exist or that the caller may
  * not read, or to a user who is not active. Those that it had before stay, whatever has become of their targets.
  */
-export const checkReferences = async (
+export const checkReferences = (
   authorization: Authorization,
   catalog: Catalog,
   { references, collection }: CompiledCollection,
   record: Fields,
   before: StoredRecord | null,
-): Promise<void> => {
+): Awaitable<void> => {
   if (references.length === 0) return
   const added = references.flatMap((reference) => newReferences(reference, record, before))
   if (added.length === 0) return
-  const message = `The ${collection.singular} has references that cannot be used`
-  if (added.length > MAX_NEW_REFERENCES_COUNT) {
-    const detail = `Expected at most ${MAX_NEW_REFERENCES_COUNT} new references at once`
-    throw new AppError('validation_failed', message, { faults: [{ pointer: '', detail }] })
+  const refuse = (faults: readonly Fault[]): never => {
+    const message = `The ${collection.singular} has references that cannot be used`
+    throw new AppError('validation_failed', message, { faults })
   }
-  const faulty = await unacceptable(added, readableTargets(authorization, catalog))
-  if (faulty.length === 0) return
-  const faults = faulty.map(({ pointer, target }): Fault => ({ pointer, detail: expectedOf(target) }))
-  throw new AppError('validation_failed', message, { faults })
+  if (added.length > MAX_NEW_REFERENCES_COUNT) {
+    refuse([{ pointer: '', detail: `Expected at most ${MAX_NEW_REFERENCES_COUNT} new references at once` }])
+  }
+  return andThen(unacceptable(added, readableTargets(authorization, catalog)), (faulty) => {
+    if (faulty.length > 0) refuse(faulty.map(({ pointer, target }) => ({ pointer, detail: expectedOf(target) })))
+  })
 }
 
 /**

@@ -1,5 +1,5 @@
 import { type Expression, FALSE, TRUE } from '../domain/expression.ts'
-import { evaluate, type Referenced } from '../domain/expression-evaluation.ts'
+import { evaluate, type FindReferenced, type Referenced } from '../domain/expression-evaluation.ts'
 import type { StoredRecord } from '../domain/record.ts'
 import { type Awaitable, andThen } from './awaitable.ts'
 import type { ReadTx } from './ports/persistence.ts'
@@ -12,36 +12,53 @@ const MAX_ROUNDS_COUNT = 10
 export interface Tester {
   isTrue(expression: Expression, record: StoredRecord, next?: StoredRecord): Awaitable<boolean>
   /** The records of a collection with these ids, in their order. Those that expressions have read are not read again. */
-  records(target: string, ids: readonly number[]): Promise<readonly StoredRecord[]>
+  records(target: string, ids: readonly number[]): Awaitable<readonly StoredRecord[]>
   /** Call it when a record has changed. */
   forget(target: string, id: number): void
 }
 
-export const createTester = (tx: ReadTx, storageOf: StorageOf): Tester => {
-  const known = new Map<string, Map<number, Referenced | null>>()
-  /** The same, of collections. */
-  const knownRecords = new Map<string, Map<number, StoredRecord>>()
+type Known<T> = Map<string, Map<number, T | null>>
 
-  const read = (target: string, ids: readonly number[]): Awaitable<readonly Referenced[]> => {
-    if (target === 'users' || target === 'files') return readReferenced(tx, storageOf, target, ids)
-    const reading = andThen(storageOf(tx, target), (storage) => (storage === null ? [] : findInParts(tx, storage, ids)))
-    return andThen(reading, (found) => {
-      const records = knownRecords.get(target) ?? new Map<number, StoredRecord>()
-      knownRecords.set(target, records)
-      for (const each of found) records.set(each.id, each)
-      return found
-    })
+const knownOf = <T>(known: Known<T>, target: string): Map<number, T | null> => {
+  const ofTarget = known.get(target) ?? new Map<number, T | null>()
+  known.set(target, ofTarget)
+  return ofTarget
+}
+
+/** Remembers what was found of some ids, and that there is nothing of the others. */
+const remember = <T extends Referenced>(
+  known: Map<number, T | null>,
+  ids: readonly number[],
+  reading: Awaitable<readonly T[]>,
+): Awaitable<void> =>
+  andThen(reading, (found) => {
+    for (const id of ids) known.set(id, null)
+    for (const each of found) known.set(Number(each.id), each)
+  })
+
+export const createTester = (tx: ReadTx, storageOf: StorageOf): Tester => {
+  /** Of users and files. */
+  const known: Known<Referenced> = new Map()
+  const knownRecords: Known<StoredRecord> = new Map()
+
+  const find: FindReferenced = (target, id) => {
+    const found = (knownRecords.get(target) ?? known.get(target))?.get(id)
+    if (found !== undefined) return found
+    const record = tx.findNow?.(target, id)
+    if (record !== undefined) knownOf(knownRecords, target).set(id, record)
+    return record
   }
 
+  const findRecords = (target: string, ids: readonly number[]): Awaitable<readonly StoredRecord[]> =>
+    andThen(storageOf(tx, target), (storage) => (storage === null ? [] : findInParts(tx, storage, ids)))
+
   const loadOf = (target: string, ids: ReadonlySet<number>): Awaitable<void> => {
-    const loaded = known.get(target) ?? new Map<number, Referenced | null>()
-    known.set(target, loaded)
     // Rows are locked in the same order by everyone.
     const sorted = [...ids].sort((one, other) => one - other)
-    for (const id of sorted) loaded.set(id, null)
-    return andThen(read(target, sorted), (found) => {
-      for (const each of found) loaded.set(Number(each.id), each)
-    })
+    if (target === 'users' || target === 'files') {
+      return remember(knownOf(known, target), sorted, readReferenced(tx, storageOf, target, sorted))
+    }
+    return remember(knownOf(knownRecords, target), sorted, findRecords(target, sorted))
   }
 
   /** One collection after the other. */
@@ -61,7 +78,7 @@ export const createTester = (tx: ReadTx, storageOf: StorageOf): Tester => {
     const value = evaluate(expression, {
       ...states,
       referenced(target, id) {
-        const found = known.get(target)?.get(id)
+        const found = find(target, id)
         if (found !== undefined) return found
         missing.set(target, (missing.get(target) ?? new Set()).add(id))
         return undefined
@@ -78,13 +95,14 @@ export const createTester = (tx: ReadTx, storageOf: StorageOf): Tester => {
       if (expression === TRUE || expression === FALSE) return expression === TRUE
       return test(expression, next === undefined ? { record } : { record, next }, MAX_ROUNDS_COUNT)
     },
-    async records(target, ids) {
+    records(target, ids) {
       const records = knownRecords.get(target)
-      const missing = ids.filter((id) => !records?.has(id))
-      const storage = missing.length === 0 ? null : await storageOf(tx, target)
-      const found = storage === null ? [] : await findInParts(tx, storage, missing)
-      const byId = new Map(found.map((record) => [record.id, record]))
-      return ids.flatMap((id) => records?.get(id) ?? byId.get(id) ?? [])
+      const missing = records === undefined ? ids : ids.filter((id) => !records.has(id))
+      if (missing.length === 0) return ids.flatMap((id) => records?.get(id) ?? [])
+      return andThen(findRecords(target, missing), (found) => {
+        const byId = new Map(found.map((record) => [record.id, record]))
+        return ids.flatMap((id) => records?.get(id) ?? byId.get(id) ?? [])
+      })
     },
     forget(target, id) {
       known.get(target)?.delete(id)

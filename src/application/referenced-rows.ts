@@ -40,9 +40,9 @@ const findPartByPart = async (
 }
 
 /** Throws `Marked` if the record, which the same transaction has read, is being deleted. */
-export const requireReferenceable = async (tx: ReadTx, storage: RecordStorage, record: StoredRecord): Promise<void> => {
-  if (typeof storage === 'string') await requireNotDeleted(tx, storage, [record])
-  else tx.records(storage).requireUnmarked([record])
+export const requireReferenceable = (tx: ReadTx, storage: RecordStorage, record: StoredRecord): Awaitable<void> => {
+  if (typeof storage === 'string') return requireNotDeleted(tx, storage, [record])
+  tx.records(storage).requireUnmarked([record])
 }
 
 /** Throws `Marked` for a record of a collection defined in code, or a file, that is being deleted. */

@@ -161,6 +161,26 @@ const UTF8 = new TextEncoder()
 /** The size of a value as JSON, in bytes. */
 export const jsonBytes = (value: Json): number => UTF8.encode(JSON.stringify(value)).length
 
+/** `\\u001f`; what is not escaped takes at most three bytes. */
+const MAX_BYTES_PER_CODE_UNIT = 6
+const MAX_SCALAR_BYTES = 25
+
+/** At least the size of an object as JSON, in bytes, in a fraction of the time if its members are scalars. */
+const boundOf = (object: JsonObject): number => {
+  let bytes = 2
+  for (const name in object) {
+    const value = object[name] ?? null
+    bytes += MAX_BYTES_PER_CODE_UNIT * name.length + 4
+    if (typeof value === 'string') bytes += MAX_BYTES_PER_CODE_UNIT * value.length + 2
+    else bytes += typeof value === 'object' && value !== null ? jsonBytes(value) : MAX_SCALAR_BYTES
+  }
+  return bytes
+}
+
+/** Whether the size of an object as JSON is within a limit, in bytes. */
+export const isWithin = (object: JsonObject, maxBytes: number): boolean =>
+  boundOf(object) <= maxBytes || jsonBytes(object) <= maxBytes
+
 const objectCheck = (field: FieldSchema, compilePattern: CompilePattern, refuse: Refuse): Check => {
   const { properties, required = [], 'x-max-bytes': maxBytes } = field
   const isOpen = field.additionalProperties ?? properties === undefined
@@ -240,31 +260,4 @@ export const compileCheck = (field: FieldSchema, compilePattern: CompilePattern)
     if (findings.faults.length > before || allowed.has(keyOf(value))) return
     findings.faults.push({ pointer, detail: `Expected ${expected}` })
   }
-}
-
-const valueWithDefaults = ({ properties, items }: FieldSchema, value: Json): Json => {
-  if (Array.isArray(value)) return items === undefined ? value : value.map((item) => valueWithDefaults(items, item))
-  return isJsonObject(value) && properties !== undefined ? withDefaults(properties, value) : value
-}
-
-const OWN = { writable: true, enumerable: true, configurable: true } as const
-
-/** An assignment would set the prototype by `__proto__`. */
-const setOwn = (object: Record<string, Json>, name: string, value: Json): void => {
-  if (name === '__proto__') Object.defineProperty(object, name, { value, ...OWN })
-  else object[name] = value
-}
-
-/** An object with the defaults of its missing members, and of those within it. */
-export const withDefaults = (
-  fields: Readonly<Record<string, FieldSchema>>,
-  value: JsonObject,
-): Record<string, Json> => {
-  const filled = { ...value }
-  for (const [name, field] of Object.entries(fields)) {
-    const given = Object.hasOwn(value, name) ? value[name] : undefined
-    const own = given === undefined ? field.default : valueWithDefaults(field, given)
-    if (own !== undefined && own !== given) setOwn(filled, name, own)
-  }
-  return filled
 }

@@ -31,11 +31,24 @@ const hidden = () => ({ hide: true })
 const authorOf = (call: Call): Actor | Anonymous =>
   call.principal === null ? { userId: null, requestId: call.id } : actorOf(call)
 
+/** Those that were deleted count as well. */
+const MAX_KNOWN_COUNT = 1_000
+
 type Params = Readonly<Record<string, string>>
 
 const createRules = (records: Records) => {
   // An async function, so that a collection that does not exist is a rejection.
   const exists = async (_: Principal | null, { collection = '' }: Params) => records.collection(collection)
+  const known = new Set<string>()
+  /** Where it existed once, creating the record finds out whether it still does. */
+  const existsUnlessKnown = (principal: Principal | null, params: Params) => {
+    const { collection = '' } = params
+    if (known.has(collection)) return undefined
+    return exists(principal, params).then(() => {
+      if (known.size >= MAX_KNOWN_COUNT) known.clear()
+      known.add(collection)
+    })
+  }
   /** Where nothing else can be refused first, reading the record finds out. */
   const existsIfNeeded = (principal: Principal | null, params: Params, request: Request) =>
     hasId(params) && !request.url.includes('?') ? undefined : exists(principal, params)
@@ -44,7 +57,7 @@ const createRules = (records: Records) => {
       ? records.checkChange(principal, String((params as Params).collection), Number(params.id))
       : exists(principal, params)
   return {
-    create: { who: everyone, checkPublicAccess: exists, body: 'json', idempotent: true },
+    create: { who: everyone, checkPublicAccess: existsUnlessKnown, body: 'json', idempotent: true },
     list: { who: everyone, checkPublicAccess: exists, largeResponse: true },
     read: { who: everyone, checkPublicAccess: existsIfNeeded },
     single: { who: everyone, checkPublicAccess: exists },

@@ -1,6 +1,7 @@
 import type { CompileValidator } from '../../application/ports/collections.ts'
 import { type FieldSchema, isNullable } from '../../domain/collection.ts'
-import { compileCheck, MAX_VALUE_FAULTS_COUNT, newFindings, withDefaults } from '../../domain/field-checks.ts'
+import { compileCheck, MAX_VALUE_FAULTS_COUNT, newFindings } from '../../domain/field-checks.ts'
+import { compileDefaults } from '../../domain/field-defaults.ts'
 import type { JsonObject } from '../../domain/merge-patch.ts'
 import { compilePattern } from './patterns.ts'
 
@@ -11,7 +12,11 @@ import { compilePattern } from './patterns.ts'
 export const compileValidator: CompileValidator = ({ fields, required }) => {
   const schema: FieldSchema = { type: 'object', properties: fields, required, additionalProperties: false }
   const check = compileCheck(schema, compilePattern)
-  const nullable = Object.entries(fields).filter(([, field]) => isNullable(field))
+  const orNull = ([name, field]: [string, FieldSchema]): [string, FieldSchema] =>
+    field.default === undefined && isNullable(field) && !required.includes(name)
+      ? [name, { ...field, default: null }]
+      : [name, field]
+  const fill = compileDefaults(Object.fromEntries(Object.entries(fields).map(orNull)))
 
   const faultsOf = (record: JsonObject) => {
     const findings = newFindings()
@@ -22,12 +27,9 @@ export const compileValidator: CompileValidator = ({ fields, required }) => {
   return {
     faultsOf,
     draft(value) {
-      const filled = withDefaults(fields, value)
-      for (const [name] of nullable) {
-        if (!Object.hasOwn(filled, name) && !required.includes(name)) filled[name] = null
-      }
-      const faults = faultsOf(filled)
-      return faults.length === 0 ? { record: filled } : { faults }
+      const record = fill(value)
+      const faults = faultsOf(record)
+      return faults.length === 0 ? { record } : { faults }
     },
   }
 }

@@ -6,7 +6,7 @@ import { createAuditReader, createAuditRepository } from './audit.ts'
 import { createBackupReader, createBackupRepository } from './backups.ts'
 import { createCollectionReader, createCollectionRepository } from './collections.ts'
 import type { Connection } from './database.ts'
-import { createDefinitions } from './definitions.ts'
+import { createDefinitions, type Definitions } from './definitions.ts'
 import { createDeletionReader, createDeletionRepository } from './deletions.ts'
 import { createEpochReader, createEpochWriter, type EpochWriter, type PresentEpoch } from './epochs.ts'
 import { createEventReader, createEventRepository } from './events.ts'
@@ -25,7 +25,7 @@ import { createRecordReader, createRecordRepository } from './records.ts'
 import type { RowCache } from './row-cache.ts'
 import { createRefreshTokenRepository, createSessionReader, createSessionRepository } from './sessions.ts'
 import { createSignInSourceReader, createSignInSourceRepository } from './sign-in-sources.ts'
-import { createStoredRecordReaders, createStoredRows } from './stored-record-readers.ts'
+import { createStoredRecordReaders, createStoredRows, recordOfFound, type StoredRows } from './stored-record-readers.ts'
 import { createStoredRecordRepositories } from './stored-records.ts'
 import { createUsageReader, type Usage } from './usage.ts'
 import { createUserReader, createUserRepository } from './users.ts'
@@ -55,6 +55,15 @@ interface WriterContext {
   readonly epoch: PresentEpoch
 }
 
+const createFindNow =
+  (definitions: Definitions, rows: StoredRows): NonNullable<ReadTx['findNow']> =>
+  (collection, id) => {
+    const stored = definitions.find(collection)
+    if (stored === null) return undefined
+    const found = rows(id)
+    return found && recordOfFound(stored, found)
+  }
+
 /** The records of the writer connection, and the definitions of their collections. */
 const createRecordParts = (connection: Connection, context: WriterContext) => {
   const { texts, rowCache, usage, counts, keys, epoch } = context
@@ -76,6 +85,7 @@ const createRecordParts = (connection: Connection, context: WriterContext) => {
   })
   return {
     records: (storage: RecordStorage) => (typeof storage === 'string' ? ofTable(storage) : ofStored.of(storage)),
+    findNow: createFindNow(definitions, rows),
     collections: createCollectionRepository(connection, {
       ...{ definitions, counts, keys, epoch, rowCache },
       removeRecords: ofStored.removeSome,
@@ -121,6 +131,7 @@ const createRecordReaders = (connection: Connection, { cacheLookUp, cacheCount }
   return {
     collections: createCollectionReader(definitions, createCountReader(connection)),
     records: (storage: RecordStorage) => (typeof storage === 'string' ? ofTable(storage) : ofStored(storage)),
+    findNow: createFindNow(definitions, rows),
   }
 }
 

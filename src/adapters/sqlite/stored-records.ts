@@ -120,8 +120,18 @@ const createInsert =
     const form = storedFormOf(stored, record, next)
     const { bytes, shape, nextShape, data } = form
     const { lastInsertRowid } = statements.insert.run(
-      ...[record.id ?? null, stored.id, ownerId, version, epoch, createdAt, updatedAt],
-      ...[bytes, shape, nextShape, data, form.next],
+      record.id ?? null,
+      stored.id,
+      ownerId,
+      version,
+      epoch,
+      createdAt,
+      updatedAt,
+      bytes,
+      shape,
+      nextShape,
+      data,
+      form.next,
     )
     const id = Number(lastInsertRowid)
     keys.add(form.keys, { id, createdAt })

@@ -48,8 +48,8 @@ interface Options<Tx> {
   /** Called again when a connection was discarded. */
   readonly open: () => Connection
   /**
-   * `cache` has look-up results that the units of a transaction share, because nobody else writes meanwhile. It is
-   * cleared when a unit is rolled back, and at the end of the transaction.
+   * `cache` has look-up results that units share, because nobody else writes meanwhile. It is cleared when a unit or a
+   * transaction is rolled back, and before a transaction if another connection has committed.
    */
   readonly repositories: (connection: Connection, cache: RowCache) => Repositories<Tx>
 }
@@ -80,6 +80,9 @@ const openWith = <Tx>({ open, repositories }: Options<Tx>) => {
     rollback: statement('ROLLBACK'),
     totalChanges: connection.prepare<{ count: number }, []>('SELECT total_changes() AS count'),
     writtenCount: 0,
+    // Changes whenever another connection has committed (https://sqlite.org/pragma.html#pragma_data_version).
+    dataVersion: connection.prepare<{ data_version: number }, []>('PRAGMA data_version'),
+    cachedVersion: 0,
   }
 }
 
@@ -108,6 +111,9 @@ export const createWriter = <Tx>(options: Options<Tx>): Writer<Tx> => {
       if (present?.connection.database.inTransaction) discard()
       present ??= openWith(options)
       present.begin.run()
+      const version = present.dataVersion.get()?.data_version ?? 0
+      if (version !== present.cachedVersion) present.cache.clear()
+      present.cachedVersion = version
     },
     get tx() {
       return current().tx
@@ -134,7 +140,6 @@ export const createWriter = <Tx>(options: Options<Tx>): Writer<Tx> => {
     },
     commit() {
       const writing = current()
-      writing.cache.clear()
       for (const changes of writing.deferred) changes.write()
       writing.commit.run()
       const before = writing.writtenCount

@@ -4,6 +4,7 @@ import type { FileLink, NewFile, NewFileLink, StoredFile } from '../../domain/fi
 import type { IdempotencyRecord } from '../../domain/idempotency.ts'
 import type { Job, JobRequest, JobState } from '../../domain/job.ts'
 import type { Page, PageRequest } from '../../domain/page.ts'
+import type { StoredRecord } from '../../domain/record.ts'
 import type { Instant } from '../../domain/user.ts'
 import type { Awaitable } from '../awaitable.ts'
 import type {
@@ -198,6 +199,11 @@ export interface ReadTx {
   readonly jobs: JobReader
   readonly collections: CollectionReader
   records(storage: RecordStorage): RecordReader
+  /**
+   * A record of a collection defined at run time, from a database that looks it up at once: null if there is none,
+   * undefined if there is no such collection. Other databases do not have this.
+   */
+  findNow?(collection: string, id: number): StoredRecord | null | undefined
   readonly deletions: DeletionReader
   readonly events: EventReader
   readonly audit: AuditReader

@@ -55,3 +55,13 @@ test('earlier look-ups are dropped after SQLite has rolled back by itself', asyn
   await expect(unit).rejects.toThrow()
   expect(found).toMatchObject([{ role: 'admin' }, { role: 'user' }])
 })
+
+test('who holds a session is found anew after another process has changed the user', async () => {
+  const { store, outside } = openTestStore()
+  const ann = await store.write((tx) => tx.users.insert(userNamed('ann')))
+  const { id } = await store.write((tx) => tx.sessions.insert(sessionFor(ann.id)))
+  const find = () => store.write((tx) => tx.sessions.findAccount(id))
+  expect(await find()).toMatchObject({ role: 'user' })
+  outside("UPDATE users SET role = 'admin'")
+  expect(await find()).toMatchObject({ role: 'admin' })
+})
