@@ -2,6 +2,8 @@
 # A private Postgres and, where there is one, Redis for tests, on free ports of 127.0.0.1, with their data in FOLDER.
 #   test-services.sh start FOLDER    starts them and prints the variables that tests need, as export lines
 #   test-services.sh restart FOLDER  stops Postgres as an operator would and starts it again, on the same port
+#   test-services.sh pause FOLDER    stops Postgres, until
+#   test-services.sh resume FOLDER   starts it again, on the same port
 #   test-services.sh stop FOLDER     stops them; the folder is the caller's to remove
 # Postgres refuses to run as root: there, it runs as the user that POSTGRES_USER names, else as postgres.
 set -euo pipefail
@@ -11,7 +13,7 @@ fail() {
   exit 1
 }
 
-[ $# -eq 2 ] || fail "usage: $0 start|restart|stop FOLDER"
+[ $# -eq 2 ] || fail "usage: $0 start|restart|pause|resume|stop FOLDER"
 readonly command=$1
 mkdir -p "$2"
 folder=$(cd "$2" && pwd)
@@ -53,6 +55,7 @@ start_postgres() {
     port=$((20000 + RANDOM % 12000))
     # A port that is taken makes the start fail.
     if control -o "-p $port" start; then
+      echo "$port" >"$postgres/port"
       echo "export SKEP_TEST_POSTGRES_URL=postgres://postgres@127.0.0.1:$port/postgres"
       return
     fi
@@ -87,6 +90,8 @@ case $command in
     start_redis
     ;;
   restart) control -m fast restart ;;
+  pause) control -m fast stop ;;
+  resume) control -o "-p $(cat "$postgres/port")" start ;;
   stop)
     if [ -f "$folder/redis/pid" ]; then kill "$(cat "$folder/redis/pid")"; fi
     control -m fast stop

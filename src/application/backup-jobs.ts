@@ -24,16 +24,16 @@ const HOUR_MS = 3_600_000
 const MAX_PRUNED_COUNT = 50
 const MAX_DETAIL_CHARACTERS = 1_000
 
-const reasonOf = (error: unknown): string =>
+export const reasonOf = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).slice(0, MAX_DETAIL_CHARACTERS).replaceAll('\0', '\ufffd')
 
 /** The lease was lost, so bytes of files may have been removed. */
 class LeaseLost extends Error {}
 
-type BackupDeps = Pick<BackupJobsDeps, 'unitOfWork' | 'clock' | 'runner'>
+export type BackupDeps = Pick<BackupJobsDeps, 'unitOfWork' | 'clock' | 'runner'>
 
 /** One attempt to write a backup. */
-interface Attempt {
+export interface Attempt {
   /** Of the backup. */
   readonly id: number
   /** Of the archive. */

@@ -17,7 +17,15 @@ export interface IdempotencyRequest<T> {
 /** The result of this request, or the stored response of an earlier one. */
 export type IdempotentResult<T> = { readonly result: T } | { readonly replayed: StoredResponse }
 
-const sameBytes = (one: Uint8Array, other: Uint8Array) =>
+export const keyInUse = () =>
+  new AppError('idempotency_in_progress', 'A request with this Idempotency-Key is still running', {
+    retryAfterSeconds: 1,
+  })
+
+export const keyMismatch = () =>
+  new AppError('idempotency_mismatch', 'The Idempotency-Key was used for another request')
+
+export const sameBytes = (one: Uint8Array, other: Uint8Array) =>
   one.length === other.length && one.every((byte, index) => byte === other[index])
 
 /** The work that must happen only once. */
@@ -49,9 +57,7 @@ export const withIdempotency = async <T>(
   const { key, route, fingerprint } = idempotency
   const done = await tx.idempotency.find(userId, route, key)
   if (done !== null && done.createdAt > now - IDEMPOTENCY_TTL_MS) {
-    if (!sameBytes(done.fingerprint, fingerprint)) {
-      throw new AppError('idempotency_mismatch', 'The Idempotency-Key was used for another request')
-    }
+    if (!sameBytes(done.fingerprint, fingerprint)) throw keyMismatch()
     if (done.role === 'admin' && actor.role !== 'admin') {
       throw new AppError('not_found', 'You may no longer read the response to this request')
     }

@@ -17,6 +17,8 @@ interface Noted extends Changed {
   readonly change: RecordChange
   /** Before the transaction; null if it was created. */
   readonly previous: StoredRecord | null
+  /** Whether `record` is without its content, because its owner is gone. */
+  readonly isErased?: boolean
 }
 
 /** Who makes a change, as its event says. The server itself has none of these ids. */
@@ -198,7 +200,7 @@ export const noteErased = (
   compiled: CompiledCollection,
   record: StoredRecord,
   erased: StoredRecord,
-): void => note(change, { compiled, record: erased, change: 'deleted', previous: record })
+): void => note(change, { compiled, record: erased, change: 'deleted', previous: record, isErased: true })
 
 /** A record that has lost its owner. */
 export const noteReleased = (
@@ -213,10 +215,11 @@ export const storeChanges = async (change: Change): Promise<void> => {
   const { tx, now } = change
   const author = { ...change.author, createdAt: now }
   if (change.changed.size > 0) await storeRecords(change)
-  for (const { compiled, change: kind, record, previous } of change.events.values()) {
+  for (const { compiled, change: kind, record, previous, isErased = false } of change.events.values()) {
     const event = recordEvent(compiled.collection, kind, record, author)
     // Of an erased record too, until its owner's events are erased: subscribers must learn that it is gone.
-    await tx.events.append(compiled.stored === null ? event : { ...event, previous })
+    const hasPrevious = compiled.stored !== null || isErased
+    await tx.events.append(hasPrevious ? { ...event, previous } : event)
   }
   change.events.clear()
 }

@@ -4,22 +4,18 @@ import { isJsonObject, type Json, type JsonObject } from '../domain/merge-patch.
 import type { Actor } from '../domain/session.ts'
 import { requireAdmin } from './access.ts'
 import type { Catalog, CompiledCollection } from './catalog.ts'
+import type { IdempotentResult } from './idempotency.ts'
+import { createImportOnce, findImport, type ImportIdempotency, type ImportOnce } from './import-idempotency.ts'
 import { createImportKeys, type ImportKeys } from './import-keys.ts'
+import { type ImportLine, type ImportResult, NOTHING_IMPORTED, type Refusal, withPart } from './import-results.ts'
 import type { UnitOfWork } from './ports/persistence.ts'
 import type { Change } from './record-changes.ts'
 import type { Creation, RecordOperations } from './record-operations.ts'
-import type { ImportResult, RefusedLine } from './record-requests.ts'
+import type { Records } from './record-requests.ts'
 
 /** Limits of the lines that are stored in one unit. */
 const MAX_PART_COUNT = 50
 const MAX_PART_CHARACTERS = 256 * 1_024
-
-const MAX_REFUSED_LINES_COUNT = 1_000
-
-interface Line {
-  readonly number: number
-  readonly text: string
-}
 
 /** Errors that say something about a line. Any other ends the import. */
 const LINE_CODES: ReadonlySet<ErrorCode> = new Set(['validation_failed', 'data_too_large', 'not_unique', 'forbidden'])
@@ -60,8 +56,8 @@ const ownerIn = async ({ tx }: Change, line: JsonObject, actor: Actor, owners: S
 }
 
 /** Lines that are stored together. */
-const inParts = async function* (lines: AsyncIterable<string>): AsyncGenerator<readonly Line[]> {
-  let part: Line[] = []
+const inParts = async function* (lines: AsyncIterable<string>): AsyncGenerator<readonly ImportLine[]> {
+  let part: ImportLine[] = []
   let size = 0
   let number = 0
   for await (const text of lines) {
@@ -89,18 +85,15 @@ interface Deps {
 interface Part {
   readonly actor: Actor
   readonly name: string
-  readonly lines: readonly Line[]
+  readonly lines: readonly ImportLine[]
   readonly isDryRun: boolean
-}
-
-interface Refusal {
-  readonly line: Line
-  readonly error: AppError
+  /** Called in the unit that stores lines, which are all that were not refused. */
+  readonly onStored?: (change: Change, stored: readonly ImportLine[], refusals: readonly Refusal[]) => Promise<void>
 }
 
 interface Drafts {
   readonly collection: Collection
-  readonly records: ReadonlyMap<Line, JsonObject>
+  readonly records: ReadonlyMap<ImportLine, JsonObject>
   readonly refusals: readonly Refusal[]
 }
 
@@ -110,11 +103,11 @@ interface Drafts {
  */
 const createDrafting =
   ({ catalog, unitOfWork }: Pick<Deps, 'catalog' | 'unitOfWork'>) =>
-  async (name: string, lines: readonly Line[], keys: ImportKeys | null): Promise<Drafts> => {
+  async (name: string, lines: readonly ImportLine[], keys: ImportKeys | null): Promise<Drafts> => {
     const { validator, collection } = await unitOfWork.read(async (tx) => catalog.find(tx, name))
     const refusals: Refusal[] = []
-    const records = new Map<Line, JsonObject>()
-    const draft = (line: Line): AppError | null => {
+    const records = new Map<ImportLine, JsonObject>()
+    const draft = (line: ImportLine): AppError | null => {
       const drafted = validator.draft(withoutAssigned(parseLine(line.text)))
       if ('faults' in drafted) return invalid(drafted.faults)
       records.set(line, drafted.record)
@@ -136,7 +129,7 @@ const createStoring = ({ catalog, operations, adding }: Omit<Deps, 'unitOfWork'>
   const creationOf = async (
     change: Change,
     compiled: CompiledCollection,
-    { text }: Line,
+    { text }: ImportLine,
     actor: Actor,
     owners: Set<number>,
   ): Promise<Creation> => {
@@ -147,16 +140,16 @@ const createStoring = ({ catalog, operations, adding }: Omit<Deps, 'unitOfWork'>
     return { draft: withoutAssigned(line), ownerId: await ownerIn(change, line, actor, owners) }
   }
 
-  /** Runs `store` for lines in one unit. */
+  /** Runs `work` in one unit. */
   const inUnit = async (
-    { actor, name, lines, isDryRun }: Part,
-    store: (change: Change, compiled: CompiledCollection, lines: readonly Line[]) => Promise<void>,
+    { actor, name, isDryRun }: Pick<Part, 'actor' | 'name' | 'isDryRun'>,
+    work: (change: Change, compiled: CompiledCollection) => Promise<void>,
   ): Promise<void> => {
     try {
       await adding(actor, async (change) => {
         const { principal } = change.authorization
         if (principal !== null) requireAdmin(principal)
-        await store(change, await catalog.find(change.tx, name), lines)
+        await work(change, await catalog.find(change.tx, name))
         if (isDryRun) throw new RolledBack('a dry run changes nothing')
       })
     } catch (error) {
@@ -168,11 +161,12 @@ const createStoring = ({ catalog, operations, adding }: Omit<Deps, 'unitOfWork'>
   const storeTogether = async (part: Part): Promise<boolean> => {
     let isStored = false
     try {
-      await inUnit(part, async (change, compiled, lines) => {
+      await inUnit(part, async (change, compiled) => {
         const owners = new Set<number>()
         const creations: Creation[] = []
-        for (const line of lines) creations.push(await creationOf(change, compiled, line, part.actor, owners))
+        for (const line of part.lines) creations.push(await creationOf(change, compiled, line, part.actor, owners))
         isStored = await operations.addAll(change, compiled, creations)
+        if (isStored) await part.onStored?.(change, part.lines, [])
       })
     } catch (error) {
       if (!(error instanceof AppError && LINE_CODES.has(error.code))) throw error
@@ -182,13 +176,13 @@ const createStoring = ({ catalog, operations, adding }: Omit<Deps, 'unitOfWork'>
   }
 
   /** Stores lines one after the other, or none of them: then the first one that cannot be stored is the refusal. */
-  const storeInTurn = async (part: Part): Promise<Refusal | null> => {
+  const storeInTurn = async (part: Part, earlier: readonly Refusal[]): Promise<Refusal | null> => {
     let refusal: Refusal | null = null
     try {
-      await inUnit(part, async (change, compiled, lines) => {
+      await inUnit(part, async (change, compiled) => {
         refusal = null
         const owners = new Set<number>()
-        for (const line of lines) {
+        for (const line of part.lines) {
           try {
             await operations.add(change, compiled, await creationOf(change, compiled, line, part.actor, owners))
           } catch (error) {
@@ -196,6 +190,7 @@ const createStoring = ({ catalog, operations, adding }: Omit<Deps, 'unitOfWork'>
             throw error
           }
         }
+        if (part.lines.length > 0) await part.onStored?.(change, part.lines, earlier)
       })
     } catch (error) {
       if (refusal === null) throw error
@@ -209,7 +204,7 @@ const createStoring = ({ catalog, operations, adding }: Omit<Deps, 'unitOfWork'>
     let { lines } = part
     if (lines.length === 0 || (await storeTogether(part))) return refusals
     while (lines.length > 0) {
-      const refusal = await storeInTurn({ ...part, lines })
+      const refusal = await storeInTurn({ ...part, lines }, refusals)
       if (refusal === null) break
       refusals.push(refusal)
       lines = lines.filter((line) => line !== refusal.line)
@@ -217,54 +212,61 @@ const createStoring = ({ catalog, operations, adding }: Omit<Deps, 'unitOfWork'>
     return refusals
   }
 
-  return { storeInTurn, storePart }
+  return { inUnit, storePart }
 }
 
-/** Counts the refused lines, and lists the first of them. */
-const createRefusedLines = () => {
-  const lines: RefusedLine[] = []
-  let count = 0
-  return {
-    lines,
-    count: () => count,
-    add({ line, error }: Refusal): void {
-      count++
-      if (lines.length >= MAX_REFUSED_LINES_COUNT) return
-      lines.push({ line: line.number, code: error.code, detail: error.message, faults: error.faults ?? [] })
-    },
-  }
-}
-
-const without = (lines: readonly Line[], refusals: readonly Refusal[]) =>
+const without = (lines: readonly ImportLine[], refusals: readonly Refusal[]) =>
   lines.filter((each) => !refusals.some(({ line }) => line === each))
 
 /** Imports records, see `Records.importLines`. */
-export const createRecordImports = (deps: Deps) => {
+export const createRecordImports = (deps: Deps): Records['importLines'] => {
   const draftAll = createDrafting(deps)
-  const { storeInTurn, storePart } = createStoring(deps)
+  const { inUnit, storePart } = createStoring(deps)
 
-  return async (
+  /** An import with an Idempotency-Key; null without one. A collection that does not exist is an error even without lines. */
+  const begin = async (actor: Actor, name: string, idempotency: ImportIdempotency | null) => {
+    const begun: { once: ImportOnce | null } = { once: null }
+    await inUnit({ actor, name, isDryRun: true }, async ({ tx, now }) => {
+      if (idempotency === null) return
+      begun.once = createImportOnce(actor.userId, idempotency, await findImport(tx, actor.userId, idempotency, now))
+    })
+    return begun.once
+  }
+
+  const end = async (
     actor: Actor,
     name: string,
-    lines: AsyncIterable<string>,
-    { isDryRun }: { readonly isDryRun: boolean },
-  ): Promise<ImportResult> => {
+    once: ImportOnce,
+    result: ImportResult,
+  ): Promise<IdempotentResult<ImportResult>> => {
+    let ended: IdempotentResult<ImportResult> = { result }
+    await inUnit({ actor, name, isDryRun: false }, async ({ tx, now }) => {
+      ended = await once.end(tx, result, now)
+    })
+    return ended
+  }
+
+  return async (actor, name, lines, { isDryRun, idempotency }) => {
     requireAdmin(actor)
-    let created = 0
-    const refused = createRefusedLines()
-    // A collection that does not exist is an error even without lines.
-    await storeInTurn({ actor, name, lines: [], isDryRun: true })
+    const once = await begin(actor, name, isDryRun ? null : idempotency)
+    let result = once?.earlier ?? NOTHING_IMPORTED
     const keys = isDryRun ? createImportKeys() : null
     for await (const part of inParts(lines)) {
+      if (once?.skips(part)) continue
       const { collection, records, refusals: unusable } = await draftAll(name, part, keys)
       const usable = without(part, unusable)
-      const refusedThen = await storePart({ actor, name, lines: usable, isDryRun })
+      const before = result
+      const onStored: Part['onStored'] = async ({ tx, now }, stored, refusals) => {
+        if (once === null) return
+        const after = { line: part.at(-1)?.number ?? 0, result: withPart(before, stored, [...unusable, ...refusals]) }
+        await once.record(tx, after, now)
+      }
+      const refusedThen = await storePart({ actor, name, lines: usable, isDryRun, onStored })
       const stored = without(usable, refusedThen)
-      const refusals = [...unusable, ...refusedThen]
-      created += stored.length
+      if (stored.length > 0) once?.recorded()
       for (const line of stored) keys?.add(collection, records.get(line) ?? {})
-      for (const refusal of refusals.sort((one, other) => one.line.number - other.line.number)) refused.add(refusal)
+      result = withPart(before, stored, [...unusable, ...refusedThen])
     }
-    return { created, refused: refused.count(), lines: refused.lines }
+    return once === null ? { result } : end(actor, name, once, result)
   }
 }

@@ -1,11 +1,12 @@
 import type { Collection } from '../domain/collection.ts'
-import type { ErrorCode, Fault } from '../domain/errors.ts'
 import type { StoredFile } from '../domain/file.ts'
 import type { JsonObject } from '../domain/merge-patch.ts'
 import type { Page } from '../domain/page.ts'
 import type { StoredRecord } from '../domain/record.ts'
 import type { Actor, Principal } from '../domain/session.ts'
 import type { IdempotencyRequest, IdempotentResult } from './idempotency.ts'
+import type { ImportIdempotency } from './import-idempotency.ts'
+import type { ImportResult } from './import-results.ts'
 import type { RecordQuery } from './ports/records.ts'
 import type { Author } from './record-access.ts'
 
@@ -78,20 +79,10 @@ export interface UpdateOptions extends Checkable {
   readonly expected: Expected
 }
 
-/** Why a line of an import was refused. */
-export interface RefusedLine {
-  /** The first is 1. */
-  readonly line: number
-  readonly code: ErrorCode
-  readonly detail: string
-  readonly faults: readonly Fault[]
-}
-
-export interface ImportResult {
-  readonly created: number
-  readonly refused: number
-  /** The first of them. */
-  readonly lines: readonly RefusedLine[]
+export interface ImportOptions {
+  readonly isDryRun: boolean
+  /** Ignored by a dry run, which creates nothing. */
+  readonly idempotency: ImportIdempotency | null
 }
 
 /**
@@ -150,12 +141,14 @@ export interface Records {
   ): Promise<{ readonly collection: Collection; readonly chunks: AsyncIterable<readonly StoredRecord[]> }>
   /**
    * Creates a record from each line, an object in JSON, in parts. The caller becomes the owner, unless a line has an
-   * `owner_id`. A line that cannot be created is refused, and does not affect others. For admins: throws `forbidden`.
+   * `owner_id`. A line that cannot be created is refused, and does not affect others. With `idempotency`, the same lines
+   * continue after the parts that an interrupted import has stored; throws `idempotency_mismatch` for others, and
+   * `idempotency_in_progress` if another request stores some meanwhile. For admins: throws `forbidden`.
    */
   importLines(
     actor: Actor,
     name: string,
     lines: AsyncIterable<string>,
-    options: { readonly isDryRun: boolean },
-  ): Promise<ImportResult>
+    options: ImportOptions,
+  ): Promise<IdempotentResult<ImportResult>>
 }

@@ -1,9 +1,10 @@
 import { type Collection, eventName } from '../domain/collection.ts'
+import { collectionNamed } from '../domain/collections/index.ts'
 import type { LoggedEvent } from '../domain/event.ts'
 import type { Expression } from '../domain/expression.ts'
 import { bind } from '../domain/expression-binding.ts'
 import type { Referenced } from '../domain/expression-evaluation.ts'
-import { isDeletion, type StoredRecord } from '../domain/record.ts'
+import { isDeletion, isErasedRecord, type StoredRecord } from '../domain/record.ts'
 import type { UnitOfWork } from './ports/persistence.ts'
 import { createLaterEvents, previousOf, type RecordStates } from './record-states.ts'
 import type { RecordView, ViewSet } from './record-views.ts'
@@ -165,24 +166,25 @@ const createReferencedChanges = (deps: Deps, answers: ReturnType<typeof createRe
 }
 
 export const createViewChanges = (deps: Deps): ViewChanges => {
-  const { unitOfWork, clock, storageOf, sets, states, maxFollowedCount, formerViews: formersOf = () => [] } = deps
+  const { unitOfWork, clock, sets, states, maxFollowedCount, formerViews: formersOf = () => [] } = deps
   const { usesOf, setsReading, replacedKeys } = createViewUses(deps)
   const answers = createRecordAnswers(deps)
   const { unchanged, gap, changeReferenced } = createReferencedChanges(deps, answers)
   const lastPosition = (): Promise<number> => unitOfWork.read(async (tx) => (await tx.events.bounds()).last)
 
   /** Whether the log no longer has what was deleted, because the account of its owner was deleted too. */
-  const isErased = async ({ kind, event, previous }: LoggedEvent): Promise<boolean> =>
-    isDeletion(event) &&
-    previous === undefined &&
-    typeof (await unitOfWork.read(async (tx) => storageOf(tx, kind))) !== 'string'
+  const isErased = ({ kind, event, data, previous }: LoggedEvent): boolean => {
+    if (!isDeletion(event) || previous !== undefined) return false
+    const builtIn = collectionNamed(kind)
+    return builtIn === null || isErasedRecord(builtIn, data)
+  }
 
   const follow = async (event: LoggedEvent, reading: readonly ViewSet[], emit: Emit): Promise<void> => {
     const previous = await previousOf(unitOfWork.read, event)
     const since = states.advance(event, previous ?? null, reading.length > 0)
     if (states.forgetIfTooMuch()) for (const set of sets.values()) await gap(set, emit)
     const own = sets.get(event.kind)
-    const wasErased = await isErased(event)
+    const wasErased = isErased(event)
     if (own !== undefined && wasErased) await emit(own.all(), { kind: 'gap' })
     else if (own !== undefined) await answers.changed(own, event, previous, since, emit)
     const state = isDeletion(event.event) ? null : event.data

@@ -14,6 +14,8 @@ export interface Sort<Field extends string> {
 export interface RowPosition {
   readonly key: string | number
   readonly id: number
+  /** Names the order that the key is of, where a sort can have one of several. */
+  readonly order?: string
 }
 
 /** By number (with an optional total), or after a position (at constant cost at any depth). */
@@ -51,3 +53,6 @@ export const skippedRowCount = ({ from, size }: PageRequest<string>): number =>
   'page' in from ? (from.page - 1) * size : 0
 
 export const pageTooDeep = () => new AppError('page_too_deep', 'The page is too deep in the list: use next_cursor')
+
+export const invalidCursor = () =>
+  new AppError('invalid_cursor', 'The cursor is invalid, or belongs to another sort or definition')

@@ -142,6 +142,10 @@ export const erasedRecord = ({ fields }: Collection, record: StoredRecord): Stor
   ...Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, emptyValue(field)])),
 })
 
+/** Whether a record in the log is as {@link erasedRecord} leaves it. */
+export const isErasedRecord = ({ fields }: Collection, record: Readonly<Record<string, Json>>): boolean =>
+  Object.entries(fields).every(([name, field]) => isEqualJson(record[name] ?? null, emptyValue(field)))
+
 type Author = Pick<NewEvent, 'actorId' | 'requestId' | 'sessionId' | 'createdAt'>
 
 /** The log entry of a change to a record: the record after the change, or before it was deleted. */

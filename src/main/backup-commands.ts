@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { generateKey } from '../adapters/archive/encryption.ts'
 import { systemClock } from '../adapters/bun/clock.ts'
+import { openSha256 } from '../adapters/bun/sha256.ts'
 import { untilSignal } from '../adapters/cli/lifecycle.ts'
 import { writeOutput } from '../adapters/console/streams.ts'
 import { readPlace } from '../adapters/env/destination.ts'
@@ -11,15 +12,11 @@ import { secretPath } from '../adapters/fs/data-dir.ts'
 import { createEmptyPostgresTarget } from '../adapters/postgres/snapshot.ts'
 import { newNonce } from '../adapters/sql/nonce.ts'
 import { createSqliteTarget } from '../adapters/sqlite/filling.ts'
-import { audit } from '../application/audit.ts'
-import { beginAttempt, writeArchive } from '../application/backup-jobs.ts'
-import { newBackup } from '../application/backups.ts'
+import { backUpNow } from '../application/backup-now.ts'
 import type { Store } from '../application/ports/persistence.ts'
 import { type Restored, restore as restoreArchive } from '../application/restoring.ts'
-import { SERVER_ORIGIN } from '../domain/audit.ts'
-import { archiveNameOf, type Backup } from '../domain/backup.ts'
 import { archiveContext, entriesOf, verifyBackup, warnings } from './archiving.ts'
-import { backupSettings, createBackupRunner, type WriteResult } from './backup-runner.ts'
+import { backupSettings, createBackupRunner } from './backup-runner.ts'
 import { archivesAt, engineOf, openBlobs } from './choices.ts'
 import { secretOf } from './foundation.ts'
 
@@ -57,47 +54,25 @@ const interruption = (): AbortSignal => {
   return stopping.signal
 }
 
-/** Records how a backup of the command line ended. One that was written elsewhere is not listed. */
-const record = (store: Store, backup: Backup, end: Partial<Backup> | null): Promise<void> =>
-  store.write(async (tx) => {
-    const now = systemClock.now()
-    if (end === null) await tx.backups.delete(backup.id)
-    else await tx.backups.update({ ...backup, ...end, finishedAt: now, leaseUntil: now })
-  })
-
 const writeNew = async (store: Store, settings: Settings, place: ArchivePlace | null): Promise<string> => {
-  const runner = createBackupRunner({
-    settings: { ...backupSettings(settings), ...(place && { BACKUP_URL: place.BACKUP_URL }) },
-    secret: secretOf(settings),
-  })
-  const signal = interruption()
-  const backup = await store.write(async (tx) => {
-    const now = systemClock.now()
-    const begun = await tx.backups.insert(newBackup(now, runner.encrypts))
-    await audit(tx, SERVER_ORIGIN, 'backup.created', { subject: `backups/${begun.id}`, now })
-    return begun
-  })
-  const name = place?.name ?? archiveNameOf(backup.id, backup.createdAt, backup.encrypted)
-  const deps = { unitOfWork: store, clock: systemClock, runner }
-  let written: WriteResult | null = null
-  try {
-    const attempt = { id: backup.id, name, isKept: place === null }
-    if (await beginAttempt(deps, attempt)) written = await writeArchive(deps, attempt, signal)
-  } catch (error) {
-    await record(store, backup, place === null ? { state: 'failed', detail: String(error) } : null)
-    throw error
+  const placed = { ...settings, ...(place && { BACKUP_URL: place.BACKUP_URL }) }
+  const deps = {
+    unitOfWork: store,
+    clock: systemClock,
+    runner: createBackupRunner({ settings: backupSettings(placed), secret: secretOf(settings) }),
+    archives: archivesAt(placed, warnings()),
+    openSha256,
   }
-  if (written === null) throw new Error('the backup was removed while it ran')
-  await record(store, backup, place === null ? { state: 'done', name, ...written } : null)
+  const made = await backUpNow(deps, place, interruption())
   const where =
     place === null
-      ? `${placeOf(settings.BACKUP_URL)}: ${name}`
+      ? `${placeOf(settings.BACKUP_URL)}: ${made.name}`
       : place.name === null
-        ? `${place.shown}/${name}`
+        ? `${place.shown}/${made.name}`
         : place.shown
-  const size = `${written.size} bytes, SHA-256 ${written.sha256}`
-  const note = written.detail === null ? '' : `\n${written.detail}`
-  return `Wrote ${where}\n${size}${backup.encrypted ? ', encrypted' : ''}${note}\n`
+  const size = `${made.size} bytes, SHA-256 ${made.sha256}`
+  const note = made.detail === null ? '' : `\n${made.detail}`
+  return `Wrote ${where}\n${size}${made.encrypted ? ', encrypted' : ''}${note}\n`
 }
 
 /** Backs up the installation, whether a server runs on it or not. */

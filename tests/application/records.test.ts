@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import type { ImportLine, ImportResult } from '../../src/application/import-results.ts'
 import type { ListOptions } from '../../src/application/records.ts'
 import type { JsonObject } from '../../src/domain/merge-patch.ts'
 import type { Actor, Principal } from '../../src/domain/session.ts'
@@ -373,8 +374,9 @@ describe('importing', () => {
   const importing = async (lines: readonly unknown[], isDryRun = false) => {
     const opened = await openShared()
     const admin = await opened.anAdmin()
-    const result = await opened.records.importLines(admin, 'tasks', linesOf(lines), { isDryRun })
-    return { ...opened, admin, result }
+    const done = await opened.records.importLines(admin, 'tasks', linesOf(lines), { isDryRun, idempotency: null })
+    if ('replayed' in done) throw new Error('there was no key')
+    return { ...opened, admin, result: done.result }
   }
 
   test('creates records, and lists the lines that it refuses', async () => {
@@ -425,5 +427,36 @@ describe('importing', () => {
     )
     expect(result).toMatchObject({ created: 1, refused: 1 })
     expect((await records.list(admin, 'tasks', PAGE)).page.items).toEqual([])
+  })
+
+  test('with one key, of two requests that began at the same time in different processes one continues', async () => {
+    const { records, anAdmin } = await openShared()
+    const admin = await anAdmin()
+    const idempotency = {
+      key: 'once',
+      route: 'POST import',
+      fingerprint: new Uint8Array(),
+      extend: (before: Uint8Array, lines: readonly ImportLine[]) =>
+        Buffer.from(`${Buffer.from(before)}${lines.map(({ text }) => text)}`),
+      responseOf: (result: ImportResult) => ({ status: 200, headers: {}, body: JSON.stringify(result) }),
+    }
+    const all = Array.from({ length: 70 }, (_, n) => ({ title: `t${n}`, list: 1 }))
+    const [isWaiting, mayGoOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const slowly = async function* () {
+      yield* linesOf(all.slice(0, 60))
+      isWaiting.resolve()
+      await mayGoOn.promise
+      yield* linesOf(all.slice(60))
+    }
+    const options = { isDryRun: false, idempotency }
+    const slow = codeOf(records.importLines(admin, 'tasks', slowly(), options))
+    await isWaiting.promise
+    const fast = await records.importLines(admin, 'tasks', linesOf(all), options)
+    expect(fast).toMatchObject({ result: { created: 70, refused: 0 } })
+    mayGoOn.resolve()
+    expect(await slow).toBe('idempotency_in_progress')
+    expect((await records.list(admin, 'tasks', PAGE)).page.total).toBe(70)
+    const again = await records.importLines(admin, 'tasks', linesOf(all), options)
+    expect(again).toMatchObject({ replayed: { status: 200 } })
   })
 })

@@ -1,10 +1,12 @@
+import { openSha256 } from '../../src/adapters/bun/sha256.ts'
 import { parseSchedule } from '../../src/adapters/env/backup-settings.ts'
 import { createFsArchives } from '../../src/adapters/fs/archives.ts'
 import { createBackupJobs } from '../../src/application/backup-jobs.ts'
+import { backUpNow } from '../../src/application/backup-now.ts'
 import { startBackup } from '../../src/application/backups.ts'
 import { createFileJobs } from '../../src/application/file-jobs.ts'
 import { createJobRunner, type JobHandler } from '../../src/application/job-runner.ts'
-import type { WrittenArchive } from '../../src/application/ports/backups.ts'
+import type { BackupRunner, WrittenArchive } from '../../src/application/ports/backups.ts'
 import type { Store } from '../../src/application/ports/persistence.ts'
 import { SERVER_ORIGIN } from '../../src/domain/audit.ts'
 import { openTestBlobs, streamOf } from './archives.ts'
@@ -30,6 +32,11 @@ export const createBackupProcesses = ({ one, other }: BackupProcesses, { schedul
   const blobs = openTestBlobs()
   const writeSound = (name: string) => archives.write(name, streamOf(new Uint8Array(10)))
   let writing: (name: string) => Promise<WrittenArchive> = writeSound
+  const backupRunner: BackupRunner = {
+    encrypts: false,
+    write: async (name) => ({ ...(await writing(name)), detail: null }),
+    verify: async () => 'Verified',
+  }
 
   const processOn = (unitOfWork: Store) => {
     const log = recordingLog()
@@ -38,11 +45,7 @@ export const createBackupProcesses = ({ one, other }: BackupProcesses, { schedul
       clock,
       log,
       archives,
-      runner: {
-        encrypts: false,
-        write: async (name) => ({ ...(await writing(name)), detail: null }),
-        verify: async () => 'Verified',
-      },
+      runner: backupRunner,
       schedule: schedule === undefined ? null : parseSchedule(schedule),
       keptCount: keptCount ?? null,
     })
@@ -89,6 +92,12 @@ export const createBackupProcesses = ({ one, other }: BackupProcesses, { schedul
     async backUp(write = writeSound) {
       await begin(write)
       await work()
+    },
+    /** Makes a backup as the command line does, beside these processes; `elsewhere` is the name of another archive. */
+    async backUpNow(write: typeof writing, elsewhere?: string) {
+      writing = write
+      const deps = { unitOfWork: one, clock, runner: backupRunner, archives, openSha256 }
+      return backUpNow(deps, elsewhere === undefined ? null : { name: elsewhere }, new AbortController().signal)
     },
     /** Has the job queued that removes the bytes of a deleted file. */
     async deleteFile() {

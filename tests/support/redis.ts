@@ -72,7 +72,10 @@ export const redisServer = async (options: readonly string[] = [], password = ''
         socket.destroy()
         if (--left === 0) refused.resolve()
       })
-      await new Promise<void>((listening) => closed.listen(port, '127.0.0.1', listening))
+      await new Promise<void>((listening, failed) => {
+        closed.once('error', failed)
+        closed.listen(port, '127.0.0.1', listening)
+      })
       await refused.promise
       await new Promise((done) => closed.close(done))
     },

@@ -2,8 +2,10 @@ import { resolve } from 'node:path'
 
 const SCRIPT = resolve(import.meta.dir, '../../scripts/test-services.sh')
 
+type Command = 'start' | 'restart' | 'pause' | 'resume' | 'stop'
+
 /** The command line of `scripts/test-services.sh`, which keeps a Postgres and a Redis server in a folder. */
-export const servicesCommand = (command: 'start' | 'restart' | 'stop', folder: string): readonly string[] => [
+export const servicesCommand = (command: Command, folder: string): readonly string[] => [
   'bash',
   SCRIPT,
   command,

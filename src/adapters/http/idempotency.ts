@@ -1,5 +1,5 @@
-import type { IdempotencyRequest, IdempotentResult } from '../../application/idempotency.ts'
-import { AppError } from '../../domain/errors.ts'
+import { type IdempotencyRequest, type IdempotentResult, keyInUse } from '../../application/idempotency.ts'
+import type { ImportLine } from '../../application/import-results.ts'
 import type { StoredResponse } from '../../domain/idempotency.ts'
 import type { Principal } from '../../domain/session.ts'
 import { clientOf } from './call.ts'
@@ -41,6 +41,23 @@ const withSortedMembers = (value: unknown): unknown => {
 const fingerprintOf = (sent: unknown): Uint8Array =>
   new Bun.CryptoHasher('sha256').update(JSON.stringify(withSortedMembers(sent))).digest()
 
+const comparable = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
+
+/** SHA-256 of a request that arrives in lines of JSON, after these ones; `fingerprint` is that of what came before. */
+export const extendFingerprint = (fingerprint: Uint8Array, lines: readonly ImportLine[]): Uint8Array => {
+  const digest = new Bun.CryptoHasher('sha256').update(fingerprint)
+  for (const { number, text } of lines) {
+    digest.update(`${number} ${JSON.stringify(withSortedMembers(comparable(text)))}\n`)
+  }
+  return digest.digest()
+}
+
 /**
  * Returns a Response, typed as its body, because a `Response` type would widen the route's schema for typed clients.
  */
@@ -79,11 +96,7 @@ export const createIdempotency = (
     }
     if (actor === null || key === null) return done(await work(null))
     const name = `${actor.userId} ${route} ${key}`
-    if (running.has(name)) {
-      throw new AppError('idempotency_in_progress', 'A request with this Idempotency-Key is still running', {
-        retryAfterSeconds: 1,
-      })
-    }
+    if (running.has(name)) throw keyInUse()
     running.add(name)
     try {
       return done(await work({ key, route, fingerprint: fingerprintOf(sent), responseOf }))

@@ -13,21 +13,25 @@ export interface Line {
   readonly text: string | null
   /** Why there is no text. */
   readonly fault?: string
+  /** The SHA-256 of a line without text. */
+  readonly digest?: string
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 const decoded = (number: number, parts: readonly Uint8Array[]): Line => {
+  const bytes = Buffer.concat(parts)
   try {
-    return { number, text: utf8.decode(Buffer.concat(parts)) }
+    return { number, text: utf8.decode(bytes) }
   } catch {
-    return { number, text: null, fault: 'The line is not UTF-8' }
+    const digest = new Bun.CryptoHasher('sha256').update(bytes).digest('hex')
+    return { number, text: null, fault: 'The line is not UTF-8', digest }
   }
 }
 
 /**
  * The lines of a request's body as it arrives; a last line may lack its end. In memory there is one chunk, and up to
- * `maxBytes` of a line: of a longer one, only the number is kept. Throws `malformed_body` if the body is incomplete.
+ * `maxBytes` of a line: of a longer one, only the number and a digest are kept. Throws `malformed_body` if the body is incomplete.
  */
 export const linesOf = async function* (
   request: Request,
@@ -38,17 +42,22 @@ export const linesOf = async function* (
   let number = 1
   let parts: Uint8Array[] = []
   let size = 0
+  let long: Bun.CryptoHasher | null = null
   const add = (part: Uint8Array) => {
     size += part.byteLength
-    if (size > maxBytes) parts = []
+    if (size > maxBytes) {
+      long ??= new Bun.CryptoHasher('sha256')
+      for (const each of [...parts.splice(0), part]) long.update(each)
+    }
     // A copy, so that the beginning of a line does not retain its chunk.
     else if (part.byteLength > 0) parts.push(new Uint8Array(part))
   }
   const end = (): Line => {
-    const line = size > maxBytes ? { number, text: null, fault } : decoded(number, parts)
+    const line = long === null ? decoded(number, parts) : { number, text: null, fault, digest: long.digest('hex') }
     number++
     parts = []
     size = 0
+    long = null
     return line
   }
   try {

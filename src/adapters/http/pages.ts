@@ -1,6 +1,12 @@
 import { type TSchema, t } from 'elysia'
-import { AppError } from '../../domain/errors.ts'
-import { PAGE_SIZE, type Page, type PageRequest, type RowPosition, type Sort } from '../../domain/page.ts'
+import {
+  invalidCursor,
+  PAGE_SIZE,
+  type Page,
+  type PageRequest,
+  type RowPosition,
+  type Sort,
+} from '../../domain/page.ts'
 import { characters, choiceOf, integerText } from './schemas.ts'
 
 /** The order of a list without `sort`. */
@@ -45,8 +51,6 @@ interface PageParameters {
   readonly cursor?: string
 }
 
-const invalidCursor = () => new AppError('invalid_cursor', 'The cursor is invalid, or belongs to another sort')
-
 const sortText = ({ field, descending }: Sort<string>) => `${descending ? '-' : ''}${field}`
 
 const parseSort = <Field extends string>(sort: string, fields: readonly Field[]): Sort<Field> | null => {
@@ -54,8 +58,8 @@ const parseSort = <Field extends string>(sort: string, fields: readonly Field[])
   return field === undefined ? null : { field, descending: sort.startsWith('-') }
 }
 
-const encodeCursor = (sort: Sort<string>, { key, id }: RowPosition): string =>
-  Buffer.from(JSON.stringify([sortText(sort), key, id])).toString('base64url')
+const encodeCursor = (sort: Sort<string>, { key, id, order }: RowPosition): string =>
+  Buffer.from(JSON.stringify([sortText(sort), key, id, ...(order === undefined ? [] : [order])])).toString('base64url')
 
 type Key = RowPosition['key']
 
@@ -70,9 +74,9 @@ const isTextOrTime: IsKeyOf = (field, key) =>
 
 const decodeCursor = (cursor: string): { sort: string; position: RowPosition } => {
   try {
-    const [sort, key, id] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as readonly unknown[]
+    const [sort, key, id, order] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as readonly unknown[]
     if (typeof sort === 'string' && isKey(key) && typeof id === 'number' && Number.isSafeInteger(id)) {
-      return { sort, position: { key, id } }
+      return { sort, position: { key, id, ...(typeof order === 'string' ? { order } : {}) } }
     }
   } catch {
     // Not JSON: the same error as below.

@@ -1,10 +1,12 @@
 import { Elysia, t } from 'elysia'
+import type { ImportResult as Imported } from '../../application/import-results.ts'
 import type { Log } from '../../application/ports/system.ts'
-import type { ImportResult as Imported, Records } from '../../application/records.ts'
+import type { Records } from '../../application/records.ts'
 import type { Principal } from '../../domain/session.ts'
 import { chunksOf, jsonProblem, requireType } from './body.ts'
 import { actorOf, type Call } from './call.ts'
 import { createConcurrencyLimit } from './files/concurrency-limit.ts'
+import { extendFingerprint } from './idempotency.ts'
 import { withIdleTimeout } from './idle-timeout.ts'
 import type { Kernel, Rule } from './kernel.ts'
 import { type Line, linesOf, NDJSON_TYPE } from './lines.ts'
@@ -50,8 +52,8 @@ export const ImportResult = t.Object(
   { title: 'ImportResult' },
 )
 
-/** Stands for a line that is not accepted. It is not JSON, so the core refuses it. */
-const UNREADABLE = '?'
+/** Stands for a line that is not accepted, and for no other. It is not JSON, so the core refuses it. */
+const unreadable = ({ text, digest }: Line): string => `?${text ?? digest}`
 
 const problemOf = ({ text, fault = '' }: Line): HttpProblem | null =>
   text === null ? new HttpProblem('malformed_body', fault) : jsonProblem(text)
@@ -63,7 +65,7 @@ const readable = (lines: AsyncIterable<Line>) => {
     for await (const line of lines) {
       const problem = problemOf(line)
       if (problem !== null && refused.size < MAX_UNREADABLE_LINES_COUNT) refused.set(line.number, problem)
-      yield problem === null && line.text !== null ? line.text : UNREADABLE
+      yield problem === null && line.text !== null ? line.text : unreadable(line)
     }
   }
   return { texts: texts(), refused }
@@ -74,11 +76,11 @@ type Fault = Pick<InvalidPart, 'pointer' | 'detail'>
 const toErrors = (faults: readonly Fault[]) =>
   faults.map(({ pointer, detail }) => ({ pointer: shortPointer(pointer), detail }))
 
-const toResponse = ({ created, refused, lines }: Imported, unreadable: ReadonlyMap<number, HttpProblem>) => ({
+const toResponse = ({ created, refused, lines }: Imported, problemsOf: ReadonlyMap<number, HttpProblem>) => ({
   created,
   refused,
   lines: lines.map(({ line, code, detail, faults }) => {
-    const problem = unreadable.get(line)
+    const problem = problemsOf.get(line)
     return problem === undefined
       ? { line, code, detail, errors: toErrors(faults) }
       : { line, code: problem.code, detail: problem.message, errors: toErrors(problem.errors ?? []) }
@@ -103,7 +105,7 @@ export const recordTransferRoutes = (kernel: Kernel, { records, show, log, maxLi
   const checkAccess = (_: Principal, { collection = '' }: Readonly<Record<string, string>>) =>
     records.collection(collection)
   const exportRule: Rule = { who: 'admin', checkAccess }
-  const importRule: Rule = { who: 'admin', checkAccess, body: 'stream' }
+  const importRule: Rule = { who: 'admin', checkAccess, body: 'stream', idempotent: true }
   const logInterruption = (call: Call) => (error: unknown) =>
     log.warn('an export was interrupted', { request_id: call.id, error })
 
@@ -133,14 +135,23 @@ export const recordTransferRoutes = (kernel: Kernel, { records, show, log, maxLi
     )
     .post(
       '/import',
-      async ({ call, params, query, request, idleTimeout }) => {
+      async ({ call, params, query, request, idleTimeout, withIdempotency }) => {
         const actor = actorOf(call)
         requireType(request, NDJSON_TYPE)
         using _ = begin(actor.userId)
         const chunks = withIdleTimeout(chunksOf(request), request, idleTimeout)
         const { texts, refused } = readable(linesOf(request, maxLineBytes, chunks))
         const isDryRun = query.dry_run === 'true'
-        return toResponse(await records.importLines(actor, params.collection, texts, { isDryRun }), refused)
+        const route = `POST /api/v1/collections/${params.collection}/records/import`
+        const responseOf = (result: Imported) => ({
+          status: 200,
+          headers: {},
+          body: JSON.stringify(toResponse(result, refused)),
+        })
+        return await withIdempotency({ request, actor, route, sent: null, responseOf }, (once) => {
+          const idempotency = once && { ...once, extend: extendFingerprint }
+          return records.importLines(actor, params.collection, texts, { isDryRun, idempotency })
+        })
       },
       {
         admit: importRule,

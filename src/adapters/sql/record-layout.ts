@@ -2,7 +2,7 @@ import type { RecordStorage, StoredCollection, StoredIndex } from '../../applica
 import type { Collection } from '../../domain/collection.ts'
 import { COLLECTIONS } from '../../domain/collections/index.ts'
 import { compareText } from '../../domain/expression-values.ts'
-import type { RowPosition } from '../../domain/page.ts'
+import { invalidCursor, type RowPosition } from '../../domain/page.ts'
 import type { StoredRecord } from '../../domain/record.ts'
 import { indexKeysOf } from './record-keys.ts'
 import { entryKey } from './record-source.ts'
@@ -73,13 +73,29 @@ const sortIndex = (indexes: readonly StoredIndex[], field: string): StoredIndex 
     .filter(({ isReference, fields }) => !isReference && fields[0] === field)
     .toSorted((one, other) => one.fields.length - other.fields.length)[0] ?? null
 
-/** Throws for a field that no list can be sorted by. */
-export const sortOrderOf = ({ collection, columns, sortIndexes }: RecordLayout, field: string): SortOrder => {
+/** The name of the order of an index, in positions: that of its fields. */
+const orderName = ({ fields }: StoredIndex): string => fields.join()
+
+/**
+ * The order of a list, or the one that `after` is a position of, even if a list that begins now would have another. Throws
+ * `invalid_cursor` if the definition no longer has it, and an error for a field that no list can be sorted by.
+ */
+export const sortOrderOf = (
+  { collection, columns, sortIndexes }: RecordLayout,
+  field: string,
+  after: RowPosition | null,
+): SortOrder => {
   if (columns.includes(field)) return { column: field }
-  const index = sortIndex(sortIndexes, field)
-  if (index === null) throw new Error(`no sort by ${field} on ${collection.name}`)
-  return { index }
+  const indexes = after === null ? sortIndexes : sortIndexes.filter((index) => orderName(index) === after.order)
+  const index = sortIndex(indexes, field)
+  if (index !== null) return { index }
+  if (after !== null) throw invalidCursor()
+  throw new Error(`no sort by ${field} on ${collection.name}`)
 }
+
+/** The position with the name of its order. */
+export const positionOf = (order: SortOrder, position: RowPosition): RowPosition =>
+  'index' in order ? { ...position, order: orderName(order.index) } : position
 
 const COLUMN_PROPERTIES: Readonly<Record<string, string>> = { created_at: 'createdAt', updated_at: 'updatedAt' }
 

@@ -7,7 +7,7 @@ import { queryWordsOf } from '../../domain/words.ts'
 import { type Candidates, createAccess } from './record-access.ts'
 import { createBudget } from './record-budget.ts'
 import { type Conditions, conditionsOf } from './record-conditions.ts'
-import { type RecordLayout, type SortOrder, sortOrderOf } from './record-layout.ts'
+import { positionOf, type RecordLayout, type SortOrder, sortOrderOf } from './record-layout.ts'
 import { type Listing, sortedPage, streamedPage, walkedPage } from './record-pages.ts'
 import { planOf, wholeIndex } from './record-plan.ts'
 import { createReferences } from './record-references.ts'
@@ -157,7 +157,8 @@ export const createRecordQuery = (
   const { collection } = layout
 
   return async (query) => {
-    const sort = sortOrderOf(layout, query.sort.field)
+    const { from } = query
+    const sort = sortOrderOf(layout, query.sort.field, 'after' in from ? from.after : null)
     const words = query.text === null || collection.search.length === 0 ? [] : queryWordsOf(query.text)
     if (query.text !== null && words.length === 0) return emptyPage(query)
     const account = query.account ?? query.ownerId
@@ -177,6 +178,8 @@ export const createRecordQuery = (
     const testRecords = createRecordTester(test, { source, references, budget })
     const listing: Listing = { query, layout, sort, source, words, conditions, budget, testRecords }
     const isNone = candidates !== null && candidates.orders.length === 0 && candidates.ids.length === 0
-    return isNone ? emptyPage(query) : await listBy(listing, candidates)
+    if (isNone) return emptyPage(query)
+    const page = await listBy(listing, candidates)
+    return { ...page, next: page.next && positionOf(sort, page.next) }
   }
 }

@@ -45,4 +45,41 @@ describe('a list of records', () => {
     await importing(1)
     expect(await ask()).toMatchObject({ total: null, pages: null, total_at_least: 10_000 })
   })
+
+  describe('with a cursor of a sort whose index is no longer the one that a new list is sorted by', () => {
+    const byRank = { fields: ['text', 'rank'] }
+    const bySize = { fields: ['text', 'size'] }
+    const schema = {
+      type: 'object',
+      properties: { text: { type: 'string', maxLength: 10 }, rank: { type: 'integer' }, size: { type: 'integer' } },
+    }
+    let count = 0
+
+    /** The first page of records with one text, and its cursor, and then these indexes. */
+    const begun = async (indexes: readonly object[], query: Readonly<Record<string, string>> = {}) => {
+      const name = `changes_${++count}s`
+      await admin.define(name, { schema, indexes: [byRank, bySize] })
+      for (let n = 0; n < 6; n++) await admin.create(name, { text: 'same', rank: n, size: -n })
+      const { body } = await admin.list(name, { sort: 'text', size: '3', ...query })
+      expect((await admin.define(name, { schema, indexes })).status).toBe(200)
+      return { name, first: body.items, cursor: body.next_cursor ?? '' }
+    }
+
+    test.each([
+      ['the indexes have another order', [bySize, byRank], {}],
+      ['a shorter index is there too', [byRank, bySize, { fields: ['text'] }], {}],
+      ['the list is filtered', [bySize, byRank], { filter: 'text == "same"' }],
+    ])('continues after the first page when %s', async (_, indexes, query) => {
+      const { name, first, cursor } = await begun(indexes, query)
+      const { status, body } = await admin.list(name, { cursor, ...query })
+      expect(status).toBe(200)
+      expect([...first, ...body.items].map(({ rank }) => rank)).toEqual([0, 1, 2, 3, 4, 5])
+    })
+
+    test('is refused when that index is gone', async () => {
+      const { name, cursor } = await begun([bySize])
+      const { status, body } = await admin.list(name, { cursor })
+      expect([status, body]).toMatchObject([422, { code: 'invalid_cursor' }])
+    })
+  })
 })

@@ -33,13 +33,15 @@ const collection = async (properties: object, rules: object = {}) => {
 
 interface Scene {
   readonly name: string
+  /** If it is not the name of the collection. */
+  readonly topic?: string
   readonly filter?: string
   readonly reader: Member
 }
 
-const subscribe = async ({ name, filter, reader }: Scene, after?: string): Promise<TestSocket> => {
+const subscribe = async ({ name, topic = name, filter, reader }: Scene, after?: string): Promise<TestSocket> => {
   const socket = await openSocket(skep.url, { token: reader.token })
-  socket.send({ type: 'subscribe', topic: name, ref: 'this', ...(filter && { filter }), ...(after && { after }) })
+  socket.send({ type: 'subscribe', topic, ref: 'this', ...(filter && { filter }), ...(after && { after }) })
   await socket.sees({ type: 'subscribed', ref: 'this' })
   return socket
 }
@@ -149,8 +151,13 @@ test('a record arrives when the address of a reader is verified, if its rule ask
   expect((await socket.sees({ event: `${singular}.updated` })).data?.id).toBe(id)
 })
 
+/** How many accounts the server has forgotten. */
+const forgottenCount = () =>
+  skep.log.entries.filter(({ message, fields }) => /job/i.test(message) && fields.kind === 'forget-user').length
+
 /** Follows a topic through the deletion of an account until nothing of that account is listed. */
 const followErasure = async (scene: Scene, member: Member) => {
+  const before = forgottenCount()
   await using socket = await subscribe(scene)
   const { cursor } = await socket.sees({ ref: 'this' })
   expect((await admin.call('DELETE', `/users/${member.id}`)).status).toBe(204)
@@ -158,7 +165,7 @@ const followErasure = async (scene: Scene, member: Member) => {
     events().some(({ event = '' }) => /\.(left|deleted)$/.test(event)) ||
     frames.some(({ gap, ref }) => gap === true && ref === undefined)
   await socket.until(() => isTold(socket))
-  await skep.log.until(({ message, fields }) => /job/i.test(message) && fields.kind === 'forget-user')
+  await skep.log.until(() => forgottenCount() > before)
   await using resumed = await subscribe(scene, cursor)
   await resumed.until(() => isTold(resumed) || resumed.frames.some(({ gap }) => gap === true))
   expect(await listedBy(scene)).toEqual([])
@@ -168,6 +175,7 @@ test.each([
   ['the user', 'users', 'record.of.name == "Ann"'],
   ['a file', 'files', 'record.of.filename == "picture.png"'],
   ['a list', 'lists', 'record.of.title == "Garden"'],
+  ['an item', 'items', 'record.of.title == "Garden"'],
 ] as const)('a record of others leaves when an account is deleted, and its rule reads %s', async (_, kind, read) => {
   const [ann, reader] = [await skep.member(), await skep.member()]
   const lists = await collection({ title: { type: 'string' } })
@@ -178,8 +186,16 @@ test.each([
       ? ann.id
       : kind === 'files'
         ? (await upload(skep.call, ann)).body.id
-        : (await created(callsOf(skep, ann), lists.name, { title: 'Garden' })).id
+        : (await created(callsOf(skep, ann), target, { title: 'Garden' })).id
   const { id } = await created(admin, name, { of })
   expect(await listedBy({ name, reader })).toEqual([id])
   await followErasure({ name, reader }, ann)
+})
+
+test('an item leaves a filter when the account of its owner is deleted', async () => {
+  const ann = await skep.member()
+  const scene = { name: 'items', topic: 'items/all', reader: root, filter: 'title == "Rake"' }
+  const { id } = await created(callsOf(skep, ann), 'items', { title: 'Rake' })
+  expect(await listedBy(scene)).toEqual([id])
+  await followErasure(scene, ann)
 })

@@ -190,11 +190,11 @@ const transferOperations = (collection: Collection, { many }: CollectionNames): 
         tags,
         summary: `Create ${name.replaceAll('_', ' ')} from a stream (admin)`,
         description:
-          'Each line is the body of a new record, in JSON. Lines are validated and stored in groups as they arrive; a line that is refused does not affect others. With `dry_run=true`, nothing is stored.',
+          'Each line is the body of a new record, in JSON. Lines are validated and stored in groups as they arrive; a line that is refused does not affect others. After an interruption, the same request with the same `Idempotency-Key` continues where it ended. With `dry_run=true`, nothing is stored, and the key stays unused.',
         parameters: parametersOf('query', ImportQuery.properties),
         requestBody: { content: { [NDJSON_TYPE]: { schema: { type: 'string', examples } } } },
         responses: { 200: json(plain(ImportResult)), ...refusals(404) },
-        'x-admit': { ...ADMIN, body: NDJSON_TYPE },
+        'x-admit': { ...ADMIN, body: NDJSON_TYPE, idempotent: true },
       },
     },
   }

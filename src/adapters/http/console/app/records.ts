@@ -1,6 +1,6 @@
 import { call } from './api.ts'
 import { typeOf } from './definition-draft.ts'
-import type { Definition, FieldSchema, Page, RecordBody, StoredFile, User } from './types.ts'
+import type { Choice, Choices, Definition, FieldSchema, Page, RecordBody, StoredFile, User } from './types.ts'
 
 export interface FieldOf {
   readonly name: string
@@ -43,12 +43,6 @@ export const labelOf = (target: string, value: unknown, definition: Definition |
   return isText(label) ? label : `#${String(named.id)}`
 }
 
-export interface Choice {
-  readonly id: number
-  readonly label: string
-  readonly hint: string
-}
-
 const MAX_CHOICES_COUNT = 10
 
 const toChoice = (target: string, definition: Definition | undefined) => (record: { readonly id: number }) => ({
@@ -56,13 +50,6 @@ const toChoice = (target: string, definition: Definition | undefined) => (record
   label: labelOf(target, record, definition),
   hint: 'email' in record ? String(record.email) : `#${record.id}`,
 })
-
-/** What a search has found so far. */
-export interface Choices {
-  readonly choices: readonly Choice[]
-  /** Where it goes on; null at its end. */
-  readonly next: string | null
-}
 
 /** A filter for a text as it is typed and as names are written, because filters tell capitals from small letters. */
 const containsText = (field: string, text: string): string => {

@@ -2,8 +2,10 @@ import { useEffect, useId, useRef, useState } from 'preact/hooks'
 import { client } from './api.ts'
 import { useSession } from './context.ts'
 import { useAction } from './loading.ts'
+import { createOffer, NOTHING_OFFERED, type Offer } from './offer.ts'
 import { Picture } from './picture.tsx'
-import { type Choice, type Choices, findTarget, searchTarget } from './records.ts'
+import { findTarget, searchTarget } from './records.ts'
+import type { Choice } from './types.ts'
 import { type FieldControl, Icon } from './ui.tsx'
 import { UploadButton } from './upload-button.tsx'
 
@@ -16,11 +18,6 @@ interface Props {
 }
 
 const SEARCH_DELAY_MS = 150
-
-/** Beyond this, more of the name finds it sooner than scrolling. */
-const MAX_OFFERED_COUNT = 1_000
-
-const NO_CHOICES: Choices = { choices: [], next: null }
 
 const Chosen = ({ target, id, onRemove }: { target: string; id: number; onRemove: () => void }) => {
   const { collections } = useSession()
@@ -56,33 +53,28 @@ const Upload = ({ onUploaded }: { onUploaded: (id: number) => void }) => {
 const useChoices = (target: string, text: string, isOpen: boolean) => {
   const { collections } = useSession()
   const definition = collections.data?.find(({ name }) => name === target)
-  const [found, setFound] = useState(NO_CHOICES)
-  const [isReading, setReading] = useState(false)
-  const latest = useRef(0)
-  const read = async (after: string | null) => {
-    const attempt = latest.current
-    const isWanted = () => attempt === latest.current
-    setReading(true)
-    const page = await searchTarget({ target, text: text.trim(), definition }, after, isWanted).catch(() => NO_CHOICES)
-    if (!isWanted()) return
-    setFound((before) => (after === null ? page : { ...page, choices: [...before.choices, ...page.choices] }))
-    setReading(false)
-  }
+  const [found, setFound] = useState(NOTHING_OFFERED)
+  const current = useRef<Offer | null>(null)
   // A definition that is read again is searched as before.
   useEffect(() => {
     if (!isOpen) return
-    const timer = setTimeout(() => void read(null), SEARCH_DELAY_MS)
+    const query = { target, text: text.trim(), definition }
+    const offer = createOffer({
+      search: (after, isWanted) => searchTarget(query, after, isWanted),
+      onChange: setFound,
+    })
+    const timer = setTimeout(() => {
+      current.current = offer
+      void offer.begin()
+    }, SEARCH_DELAY_MS)
     return () => {
-      latest.current++
-      setReading(false)
       clearTimeout(timer)
+      offer.stop()
+      current.current = null
     }
   }, [target, text, isOpen])
-  const hasMore = found.next !== null && found.choices.length < MAX_OFFERED_COUNT
-  const readMore = () => {
-    if (hasMore && !isReading) void read(found.next)
-  }
-  return { choices: found.choices, hasMore, readMore }
+  const readMore = () => void current.current?.readMore()
+  return { choices: found.choices, hasMore: found.next !== null, readMore }
 }
 
 /** How near to the end of the list more is read. */

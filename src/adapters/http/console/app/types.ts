@@ -75,3 +75,17 @@ export interface Session {
   readonly last_used_at: string
   readonly current: boolean
 }
+
+/** What a reference may lead to. */
+export interface Choice {
+  readonly id: number
+  readonly label: string
+  readonly hint: string
+}
+
+/** What a search has found so far. */
+export interface Choices {
+  readonly choices: readonly Choice[]
+  /** Where it goes on; null at its end. */
+  readonly next: string | null
+}
