@@ -2,6 +2,7 @@ import { mkdirSync, rmSync, statSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import type { BunPlugin } from 'bun'
 import { bundleConsole, ENTRY } from '../src/adapters/http/console/bundle.ts'
+import { compileOptions } from './compile-options.ts'
 
 const root = join(import.meta.dir, '..')
 const outfile = join(root, 'dist', 'skep')
@@ -30,19 +31,14 @@ export const bundleConsole = async () => [${entries.join(', ')}]
   }
 }
 
-// Identifiers keep their names: Elysia reads its handlers' source text to see what they use.
 const built = await Bun.build({
   // Beside the program, threads begin with files of their own, which are looked for beside the program, too.
   entrypoints: ['main.ts', 'main/serving-thread.ts', 'main/backup-worker.ts', 'adapters/sqlite/wal-worker.ts'].map(
     (path) => join(root, 'src', path),
   ),
   naming: { entry: '[name].[ext]' },
-  format: 'esm',
-  minify: { whitespace: true, syntax: true, identifiers: false },
-  bytecode: true,
   plugins: [await embedConsole()],
-  // Otherwise a .env or a bunfig.toml in the folder it is started from would change what it does.
-  compile: { outfile, autoloadDotenv: false, autoloadBunfig: false },
+  ...compileOptions(outfile),
 })
 for (const note of built.logs) console.warn(note)
 

@@ -1,6 +1,3 @@
-import { existsSync, lstatSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
-import { residentMegabytes } from '../../tests/support/resources.ts'
 import type { Context } from '../lib/case.ts'
 import { startLoad } from '../lib/load.ts'
 import { noteDraft } from '../lib/notes.ts'
@@ -17,6 +14,7 @@ import {
   send,
   startPeer,
 } from './peer.ts'
+import { sampleSize, sampleStart, sampleWorkingMemory } from './programs.ts'
 import type { Samples } from './samples.ts'
 
 /** A peer that runs, with an account that has many notes and one that creates. */
@@ -37,6 +35,8 @@ export interface Case {
   readonly about: string
   /** Whether what comes first is to be thrown away. */
   readonly warms: boolean
+  /** Whether the raw server that creates notes takes part. */
+  readonly hasFloor: boolean
   /** One round of one peer. */
   round(context: Context, subject: Subject, samples: Samples): Promise<void>
 }
@@ -54,7 +54,6 @@ const MIN_SIGN_INS_SECONDS = 5
 const TIMEOUT_SECONDS = 30
 const FANS_COUNT = 100
 const EVENTS_PER_SECOND = 50
-const SETTLE_MS = 1_000
 
 const enrol = async (running: Running, { api }: Peer, credentials: Credentials): Promise<Account> => {
   await api.signUp(running.url, credentials)
@@ -110,11 +109,16 @@ const byWrk = (
   name: string,
   about: string,
   ask: (subject: Subject) => Omit<Parameters<typeof measure>[1], 'pid' | 'url'> & { readonly path: string },
-  { connections, minSeconds = 0 }: { readonly connections?: number; readonly minSeconds?: number } = {},
+  {
+    connections,
+    minSeconds = 0,
+    hasFloor = false,
+  }: { readonly connections?: number; readonly minSeconds?: number; readonly hasFloor?: boolean } = {},
 ): Case => ({
   name,
   about,
   warms: true,
+  hasFloor,
   async round(context, subject, samples) {
     const { path, ...load } = ask(subject)
     const { pid, url } = subject.running
@@ -150,6 +154,7 @@ const live = (name: string, about: string, subscribers: number): Case => ({
   name,
   about,
   warms: true,
+  hasFloor: true,
   async round({ cores, settings }, { peer, running, writer }, samples) {
     const { api } = peer
     if (api.live === null) return
@@ -172,28 +177,17 @@ const live = (name: string, about: string, subscribers: number): Case => ({
   },
 })
 
-const sizeOf = (path: string): number => {
-  if (!existsSync(path)) return 0
-  const status = lstatSync(path)
-  return status.isDirectory() ? readdirSync(path).reduce((sum, name) => sum + sizeOf(join(path, name)), 0) : status.size
-}
-
 const START: Case = {
   name: 'start',
   about: 'from starting the process to the first answer, with data; memory before anybody asks',
   warms: false,
+  hasFloor: false,
   async round({ folder }, { peer, installed }, samples) {
     const home = folder()
     await installed.prepare?.(home)
     const warm = await startPeer(peer, installed, { folder: home, core: null })
     await warm.stop()
-    // Not pinned: a start may use all cores.
-    const started = await startPeer(peer, installed, { folder: home, core: null })
-    samples.add({ case: 'start', name: 'to the first answer', unit: 'ms', better: 'less' }, peer.name, started.startMs)
-    await Bun.sleep(SETTLE_MS)
-    const idle = residentMegabytes(started.pid)
-    samples.add({ case: 'memory', name: 'idle', unit: 'MB', better: 'less' }, peer.name, idle)
-    await started.stop()
+    await sampleStart({ peer, installed }, home, samples)
   },
 }
 
@@ -201,11 +195,10 @@ const MEMORY: Case = {
   name: 'memory',
   about: 'resident memory at the end of the other cases; size of what has to be deployed',
   warms: false,
-  async round(_, { peer, running, installed }, samples) {
-    const used = residentMegabytes(running.pid)
-    samples.add({ case: 'memory', name: 'after the load', unit: 'MB', better: 'less' }, peer.name, used)
-    const bytes = installed.deployed.reduce((sum, path) => sum + sizeOf(path), 0)
-    samples.add({ case: 'size', name: 'deployed', unit: 'MB', better: 'less' }, peer.name, bytes / 1e6)
+  hasFloor: false,
+  async round(_, subject, samples) {
+    sampleWorkingMemory(subject, subject.running, samples)
+    sampleSize(subject, samples)
   },
 }
 
@@ -228,8 +221,8 @@ export const CASES: readonly Case[] = [
     ...signedIn(subject),
     path: subject.peer.api.cheaperThan(CHEAP_PRICE),
   })),
-  byWrk('create', 'a note', creation),
-  byWrk('lone create', 'a note, one at a time', creation, { connections: 1 }),
+  byWrk('create', 'a note', creation, { hasFloor: true }),
+  byWrk('lone create', 'a note, one at a time', creation, { connections: 1, hasFloor: true }),
   byWrk(
     'sign-in',
     `by password, ${SIGN_INS_CONNECTIONS_COUNT} at a time`,

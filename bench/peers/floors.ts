@@ -1,9 +1,9 @@
 /**
- * What a durable create, a sign-in, a start and the size contain at least: a write that is synced to this disk, one
- * verified password, Bun with a server that answers once, and Bun itself. Measured once, after the rounds.
+ * What a durable create and a sign-in contain at least: a write that is synced to this disk, and one verified password.
+ * Measured once, after the rounds.
  */
-import { closeSync, fdatasyncSync, openSync, rmSync, statSync, writeSync } from 'node:fs'
-import { median, percentile } from '../lib/statistics.ts'
+import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from 'node:fs'
+import { percentile } from '../lib/statistics.ts'
 
 export interface Floors {
   /** Milliseconds of a write of one page and its sync: p50. */
@@ -11,15 +11,10 @@ export interface Floors {
   readonly syncP99: number
   /** `Bun.password.verify` with Skep's parameters, one after the other. */
   readonly verifiesPerSecond: number
-  /** Milliseconds in which Bun starts, answers a request and ends: the median. */
-  readonly bareStart: number
-  /** Megabytes of Bun alone. */
-  readonly runtimeSize: number
 }
 
 const SYNCS_COUNT = 300
 const VERIFIES_COUNT = 20
-const STARTS_COUNT = 5
 const PAGE_BYTES = 4_096
 
 const path = Bun.argv[2] ?? 'floor.bin'
@@ -44,19 +39,9 @@ const from = performance.now()
 for (let n = 0; n < VERIFIES_COUNT; n++) await Bun.password.verify(password, hash)
 const verifiesPerSecond = VERIFIES_COUNT / ((performance.now() - from) / 1_000)
 
-const ANSWER_ONCE = `const server = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response('') })
-await fetch(server.url)
-process.exit(0)`
-const starts = Array.from({ length: STARTS_COUNT }, () => {
-  const began = performance.now()
-  Bun.spawnSync([process.execPath, '-e', ANSWER_ONCE], { stdin: 'ignore' })
-  return performance.now() - began
-})
 const floors: Floors = {
   syncP50: percentile(times, 50),
   syncP99: percentile(times, 99),
   verifiesPerSecond,
-  bareStart: median(starts),
-  runtimeSize: statSync(process.execPath).size / 1e6,
 }
 console.log(JSON.stringify(floors))

@@ -156,8 +156,8 @@ const isAnswered = (url: string): Promise<boolean> =>
 
 /** Starts a peer in its folder and waits until it answers. */
 export const startPeer = async (
-  { api, name }: Peer,
-  { command }: Installed,
+  { api, name }: { readonly name: string; readonly api: Pick<Api, 'health'> },
+  { command }: Pick<Installed, 'command'>,
   { folder, core }: { readonly folder: string; readonly core: Core },
 ): Promise<Running> => {
   const port = freePort()

@@ -1,9 +1,13 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { escapeXml, renderSvg } from '../lib/svg.ts'
 import { digits } from '../lib/table.ts'
-import { SUBJECT } from './samples.ts'
+import { FLOOR, SUBJECT } from './samples.ts'
 
 const Numbers = Type.Record(Type.String(), Type.Number())
+
+const Figures = Type.Array(
+  Type.Object({ case: Type.String(), name: Type.String(), unit: Type.String(), values: Numbers, ahead: Numbers }),
+)
 
 /** What `bench/peers/run.ts` writes, as far as it is reported. */
 export const PeersResult = Type.Object({
@@ -25,23 +29,14 @@ export const PeersResult = Type.Object({
     }),
   ),
   skipped: Type.Array(Type.Object({ name: Type.String(), reason: Type.String() })),
-  figures: Type.Array(
-    Type.Object({
-      case: Type.String(),
-      name: Type.String(),
-      unit: Type.String(),
-      values: Numbers,
-      ahead: Numbers,
-    }),
-  ),
+  figures: Figures,
   floors: Type.Object({
     syncP50: Type.Number(),
     syncP99: Type.Number(),
     verifiesPerSecond: Type.Number(),
-    // Results of earlier versions lack these.
-    bareStart: Type.Optional(Type.Number()),
-    runtimeSize: Type.Optional(Type.Number()),
   }),
+  // Missing unless start or memory was measured.
+  programs: Type.Optional(Type.Object({ names: Type.Array(Type.String()), figures: Figures })),
 })
 export type PeersResult = Static<typeof PeersResult>
 
@@ -55,13 +50,16 @@ const textOf = ({ values, unit }: Figure, peer: string): string => {
   return value === undefined ? '' : `${digits(value)} ${unit}`.trim()
 }
 
-const rowsOf = ({ figures, peers }: PeersResult, mark: (text: string) => string): readonly (readonly string[])[] => {
-  const names = peers.map(({ name }) => name)
+const rowsOf = (
+  figures: PeersResult['figures'],
+  names: readonly string[],
+  mark: (text: string) => string,
+): readonly (readonly string[])[] => {
   const cell = (figure: Figure, peer: string): string => {
     const ahead = figure.ahead[peer]
     if (ahead === undefined) return textOf(figure, peer)
     const text = `${textOf(figure, peer)} (${ahead.toFixed(2)})`
-    return ahead < LEVEL_RATIO ? mark(text) : text
+    return ahead < LEVEL_RATIO && peer !== FLOOR ? mark(text) : text
   }
   return [
     ['case', 'figure', ...names],
@@ -73,15 +71,25 @@ const rowsOf = ({ figures, peers }: PeersResult, mark: (text: string) => string)
   ]
 }
 
-const describeFloors = ({ floors }: PeersResult): string => {
-  const { syncP50, syncP99, verifiesPerSecond, bareStart, runtimeSize } = floors
-  return (
-    `After the rounds, on the same core and disk, a write of 4 kB and its sync take ${syncP50.toFixed(2)} ms (p99 ${syncP99.toFixed(2)} ms), ` +
-    `and \`Bun.password.verify\` alone, with Skep's parameters, verifies ${verifiesPerSecond.toFixed(0)} passwords/s.` +
-    (bareStart === undefined ? '' : ` Bun alone starts, answers one request and ends in ${bareStart.toFixed(0)} ms.`) +
-    (runtimeSize === undefined ? '' : ` Its program has ${runtimeSize.toFixed(0)} MB.`)
-  )
-}
+const hasFloor = ({ figures }: PeersResult): boolean => figures.some(({ values }) => values[FLOOR] !== undefined)
+
+/** The table of the peers, with the raw server where it was measured. */
+const peerRows = (result: PeersResult, mark: (text: string) => string) =>
+  rowsOf(result.figures, [...result.peers.map(({ name }) => name), ...(hasFloor(result) ? [FLOOR] : [])], mark)
+
+const programRows = ({ programs }: PeersResult) =>
+  programs === undefined ? [] : rowsOf(programs.figures, programs.names, (text) => text)
+
+const ABOUT_FLOOR =
+  `\`${FLOOR}\` is a raw server with the duties of a create and no more: request id, limits and a line in the log, the token ` +
+  'and the body checked, and the note, its index entry, its event and the usage on the disk before anybody hears of them; requests that wait for the disk share a sync.'
+
+const ABOUT_PROGRAMS =
+  'What a start, memory and size contain at least: `Bun` answers `/health` and does nothing else; `Elysia` also has CORS, JWT, Swagger and a socket; the last one also opens the database of Skep, with the same pragmas, and reads a row. All are compiled with the same options, and asked only for `/health`.'
+
+const describeFloors = ({ floors: { syncP50, syncP99, verifiesPerSecond } }: PeersResult): string =>
+  `After the rounds, on the same core and disk, a write of 4 kB and its sync take ${syncP50.toFixed(2)} ms (p99 ${syncP99.toFixed(2)} ms), ` +
+  `and \`Bun.password.verify\` alone, with Skep's parameters, verifies ${verifiesPerSecond.toFixed(0)} passwords/s.`
 
 const NO_DUTIES = 'Elysia and Fastify have no rules, limits, log, request ids, history or metrics'
 
@@ -91,50 +99,74 @@ const REASONS: Readonly<Record<string, string>> = {
   'list with total': `${NO_DUTIES}; floor: \`collection-lists-duties\`.`,
   list: `${NO_DUTIES}; floor: \`collection-lists-duties\`.`,
   filter: `${NO_DUTIES}, and have the condition as SQL in the program; floor: \`collection-lists-duties\`.`,
-  create: `The promises differ, as the last table shows, and ${NO_DUTIES}; floor: \`create-item-duties\`.`,
-  'lone create':
-    'Floor: the sync of the disk, for which peers other than FastAPI do not wait, and `create-item-duties` with one connection.',
+  create: `The promises differ, as the last table shows, and ${NO_DUTIES}; floor: the column \`${FLOOR}\`.`,
+  'lone create': `Floor: the column \`${FLOOR}\`; peers other than FastAPI do not wait for the sync of the disk.`,
   'sign-in': 'Floor: the hash, whose parameters differ; compare only with equal ones in the last table.',
-  realtime:
-    'Skep sends an event once it is on the disk, to those whom a rule lets see it: the row of lone creates is part of it.',
-  'fan-out':
-    'As for one subscriber; and Skep gathers events for many sockets before it writes to them, which lets others in sooner under load (`commit-to-receive`).',
-  start: 'Floor: the start of Bun alone, for the part that it explains; the rest is loading and making the routes.',
-  memory: 'Skep has the heap and the code of all its parts in memory; no floor shows all of the distance.',
-  size: 'Floor: the runtime, which is in the file.',
+  realtime: `Floor: the column \`${FLOOR}\`. Skep sends an event once it is on the disk, to those whom a rule lets see it.`,
+  'fan-out': `Floor: the column \`${FLOOR}\`; and Skep gathers events for many sockets before it writes to them, which lets others in sooner under load (\`commit-to-receive\`).`,
+  start:
+    'Floor: the programs without code of Skep, below the table; the rest is making its own routes and opening its own database.',
+  memory:
+    'Floor: the same programs, for the part that they explain; the rest is the heap and the code of its own parts.',
+  size: 'Floor: the runtime, which is in the file of each of the same programs.',
+}
+
+/** `PEER (FIGURE RATIO, …)` for the figures that have a ratio to it; nothing if there are none. */
+const ratiosTo = (peer: string, figures: PeersResult['figures']): readonly string[] => {
+  const texts = figures.flatMap(({ name, ahead }) => {
+    const ratio = ahead[peer]
+    return ratio === undefined ? [] : [`${name} ${ratio.toFixed(2)}`]
+  })
+  return texts.length === 0 ? [] : [`${peer} (${texts.join(', ')})`]
 }
 
 /** For each case in which a peer is ahead: who, by how much in which figure, and why. */
 const describeBehind = ({ figures, peers }: PeersResult): readonly string[] =>
   [...new Set(figures.map((figure) => figure.case))].flatMap((of) => {
-    const behind = peers.flatMap(({ name: peer }) => {
-      const rows = figures.filter((figure) => figure.case === of && (figure.ahead[peer] ?? 1) < LEVEL_RATIO)
-      const texts = rows.map(({ name, ahead }) => `${name} ${(ahead[peer] ?? 1).toFixed(2)}`)
-      return rows.length === 0 ? [] : [`${peer} (${texts.join(', ')})`]
-    })
-    return behind.length === 0 ? [] : [`- **${of}**: ${behind.join('; ')}. ${REASONS[of] ?? ''}`.trimEnd()]
+    const rows = figures.filter((figure) => figure.case === of)
+    const behind = peers.flatMap(({ name: peer }) =>
+      ratiosTo(
+        peer,
+        rows.filter(({ ahead }) => (ahead[peer] ?? 1) < LEVEL_RATIO),
+      ),
+    )
+    if (behind.length === 0) return []
+    return [`- **${of}**: ${[...behind, ...ratiosTo(FLOOR, rows)].join('; ')}. ${REASONS[of] ?? ''}`.trimEnd()]
   })
 
-/** A table of text for a terminal. */
-export const renderText = (result: PeersResult): string => {
-  const rows = rowsOf(result, (text) => `*${text}`)
+const alignRows = (rows: readonly (readonly string[])[]): readonly string[] => {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
-  const lines = rows.map((row) =>
+  return rows.map((row) =>
     row
       .map((text, column) => text.padEnd(widths[column] ?? 0))
       .join('  ')
       .trimEnd(),
   )
-  return [...lines, '', '* the peer is ahead', describeFloors(result)].join('\n')
 }
+
+/** Tables of text for a terminal. */
+export const renderText = (result: PeersResult): string => {
+  const rows = alignRows(peerRows(result, (text) => `*${text}`))
+  const programs = result.programs === undefined ? [] : ['', ...alignRows(programRows(result))]
+  return [...rows, '', '* the peer is ahead', describeFloors(result), ...programs].join('\n')
+}
+
+const markdownLine = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
+
+const markdownTable = ([head = [], ...rows]: readonly (readonly string[])[]): readonly string[] => [
+  markdownLine(head),
+  `|---|---|${head
+    .slice(2)
+    .map(() => '---:|')
+    .join('')}`,
+  ...rows.map(markdownLine),
+]
 
 /** The section of the documentation. */
 export const renderPeers = (result: PeersResult): string => {
   const { date, machine, versions, settings, peers, skipped } = result
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
-  const [head = [], ...rows] = rowsOf(result, (text) => `**${text}**`)
   const promise = (title: string, of: 'create' | 'hash' | 'list') =>
-    line([title, ...peers.map(({ promises }) => promises[of])])
+    markdownLine([title, ...peers.map(({ promises }) => promises[of])])
   const system = machine.system.split(' ', 2).join(' ')
   return [
     `${date.slice(0, 10)}, ${machine.cpu}, ${machine.cores} cores, ${machine.memory_gb} GB, ${system}; ` +
@@ -143,19 +175,19 @@ export const renderPeers = (result: PeersResult): string => {
       `${settings.rounds} rounds of ${settings.seconds} s, ${settings.connections} connections, ${settings.records} notes.`,
     ...skipped.map(({ name, reason }) => `Skipped: ${name}, ${reason.split('\n', 1)[0]}.`),
     '',
-    line(head),
-    `|---|---|${peers.map(() => '---:|').join('')}`,
-    ...rows.map(line),
+    ...markdownTable(peerRows(result, (text) => `**${text}**`)),
     '',
     `In parentheses: how far Skep is ahead, the median of the ratios within a round; **bold** where the peer is ahead. ${describeFloors(result)}`,
+    ...(hasFloor(result) ? ['', ABOUT_FLOOR] : []),
     '',
-    line(['', ...peers.map(({ name }) => name)]),
+    ...(result.programs === undefined ? [] : [ABOUT_PROGRAMS, '', ...markdownTable(programRows(result)), '']),
+    markdownLine(['', ...peers.map(({ name }) => name)]),
     `|---|${peers.map(() => '---|').join('')}`,
     promise('an answered create is', 'create'),
     promise('a sign-in hashes with', 'hash'),
     promise('a list', 'list'),
     '',
-    '**Where a peer is ahead**, how far Skep gets of it, and why:',
+    `**Where a peer is ahead**, how far Skep gets of it${hasFloor(result) ? ' and of the floor' : ''}, and why:`,
     '',
     ...describeBehind(result),
   ].join('\n')
@@ -185,9 +217,10 @@ const STYLE = `  .p0 { fill: var(--s0) } .p1 { fill: var(--s1) } .p2 { fill: var
 
 /** How far Skep is ahead of each peer in each figure, on a logarithmic axis: left of 1 the peer is ahead. */
 export const drawPeers = ({ figures, peers }: PeersResult): string => {
-  const compared = figures.filter(({ ahead }) => Object.keys(ahead).length > 0)
   const others = peers.map(({ name }) => name).filter((name) => name !== SUBJECT)
-  const ratios = compared.flatMap(({ ahead }) => Object.values(ahead))
+  const ratiosOf = ({ ahead }: Figure) => others.flatMap((peer) => ahead[peer] ?? [])
+  const compared = figures.filter((figure) => ratiosOf(figure).length > 0)
+  const ratios = compared.flatMap(ratiosOf)
   const from = Math.min(0.5, ...ratios) / 1.15
   const to = Math.max(2, ...ratios) * 1.15
   const right = WIDTH - RIGHT

@@ -9,11 +9,13 @@ import { describeMachine, describeVersions } from '../lib/machine.ts'
 import { findBinary, SOURCE } from '../lib/skep.ts'
 import { wrkVersion } from '../lib/wrk.ts'
 import { CASES, type Case, type Subject, startSubject } from './cases.ts'
+import { startDuties } from './duties.ts'
 import type { Floors } from './floors.ts'
 import { type Installed, type Peer, run } from './peer.ts'
 import { pocketbase } from './pocketbase.ts'
+import { measurePrograms } from './programs.ts'
 import { renderText } from './report.ts'
-import { createSamples, type Samples, SUBJECT } from './samples.ts'
+import { createSamples, FLOOR, type Samples, SUBJECT } from './samples.ts'
 import { skep } from './skep.ts'
 import { trailbase } from './trailbase.ts'
 import { elysia, fastapi, fastify } from './tutorials.ts'
@@ -137,6 +139,12 @@ for (const { peer, installed } of installedPeers) {
   }
 }
 
+const installedSkep = installedPeers.find(({ peer }) => peer === skep)?.installed ?? fail('Skep is not installed')
+if (cases.some(({ hasFloor }) => hasFloor)) {
+  progress(`${FLOOR}: a database of ${settings.records} notes for the raw server`)
+  subjects.push(await startDuties(context, installedSkep))
+}
+
 /** One round. A peer that does not get through one is left out of what remains of the case, and the reason is told. */
 const runRound = async (
   each: Case,
@@ -162,7 +170,7 @@ for (const [index, each] of cases.entries()) {
   // Where time gets short, every case has fewer rounds, rather than the last ones none.
   const now = performance.now()
   const until = now + (deadline - now) / (cases.length - index)
-  const able = new Set(subjects)
+  const able = new Set(subjects.filter(({ peer: { name } }) => each.hasFloor || name !== FLOOR))
   const warming = { ...context, settings: { ...settings, seconds: settings.warmupSeconds } }
   if (each.warms) await runRound(each, warming, able, createSamples(), subjects)
   for (let round = 0; round < settings.rounds; round++) {
@@ -177,6 +185,9 @@ for (const [index, each] of cases.entries()) {
 const floorPath = join(temporaryFolder(), 'floor.bin')
 const floorCommand = pinned([process.execPath, join(import.meta.dir, 'floors.ts'), floorPath], cores.server)
 const floors: Floors = JSON.parse(await run(floorCommand, { cwd: scratch }))
+const isAboutPrograms = cases.some(({ name }) => name === 'start' || name === 'memory')
+if (isAboutPrograms) progress('start and memory of programs without code of Skep')
+const programs = isAboutPrograms ? await measurePrograms(context, installedSkep) : undefined
 
 const report = {
   kind: 'peers',
@@ -185,11 +196,14 @@ const report = {
   versions: describeVersions(wrkVersion() ?? 'none'),
   settings: { ...settings, form: context.form.name, deployed_form: context.form.name, cores },
   seconds: Math.round((Date.now() - started.getTime()) / 1_000),
-  peers: subjects.map(({ peer: { name, promises }, installed: { version } }) => ({ name, version, promises })),
+  peers: subjects
+    .filter(({ peer: { name } }) => name !== FLOOR)
+    .map(({ peer: { name, promises }, installed: { version } }) => ({ name, version, promises })),
   skipped,
   cases: cases.map(({ name, about }) => ({ name, about })),
   figures: samples.figures(),
   floors,
+  ...(programs && { programs }),
   rounds: samples.rounds(),
 } as const
 console.log(renderText(report))

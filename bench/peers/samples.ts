@@ -20,6 +20,9 @@ type Kind = Pick<Figure, 'case' | 'name' | 'unit' | 'better'>
 /** The one that all others are compared with. */
 export const SUBJECT = 'Skep'
 
+/** A raw server with the duties of a case and nothing else, which takes part as if it were a peer. */
+export const FLOOR = 'floor'
+
 /** Collects samples. A peer without a sample in a figure does not have it. */
 export const createSamples = () => {
   const kinds: Kind[] = []

@@ -46,7 +46,7 @@ test.each(CASES)(
 // Its load comes from wrk.
 if (Bun.which('wrk') !== null)
   test(
-    'the comparison with peers measures Skep beside a peer that needs no installation',
+    'the comparison with peers measures Skep beside a peer that needs no installation, and beside floors',
     async () => {
       using home = folder()
       const out = join(home.path, 'peers.json')
@@ -57,15 +57,21 @@ if (Bun.which('wrk') !== null)
         '--peers',
         'Elysia',
         '--cases',
-        'read,list with total,realtime',
+        'read,list with total,realtime,start',
         ...short,
       ]
       const bench = Bun.spawn(command, { stdout: 'pipe', stderr: 'pipe' })
       const [complaint, code] = await Promise.all([bench.stderr.text(), bench.exited])
       expect({ code, complaint: code === 0 ? '' : complaint }).toEqual({ code: 0, complaint: '' })
-      const { figures } = await Bun.file(out).json()
-      expect(figures).toHaveLength(6)
-      for (const figure of figures) expect(figure).toMatchObject({ ahead: { Elysia: expect.any(Number) } })
+      const { figures, programs } = await Bun.file(out).json()
+      expect(figures).toHaveLength(8)
+      for (const figure of figures) {
+        const floor = figure.case === 'realtime' ? { floor: expect.any(Number) } : {}
+        expect(figure).toMatchObject({ ahead: { Elysia: expect.any(Number), ...floor } })
+      }
+      for (const figure of programs.figures) {
+        expect(figure).toMatchObject({ ahead: { Bun: expect.any(Number), 'Elysia, SQLite': expect.any(Number) } })
+      }
     },
     TIMEOUT_MS,
   )
