@@ -306,6 +306,13 @@ export const itemsContract = (engine: string, open: () => Promise<Store>) => {
       expect(await titles(store, { ownerId: 2, text: 'common rare' })).toHaveLength(1)
       expect(await list(store, { ownerId: 1, text: 'even odd' })).toMatchObject({ total: 0, next: null })
       expect(await list(store, { ownerId: 1, text: 'odd', createdBefore: 100 })).toMatchObject({ total: 17 })
+      expect(await list(store, { ownerId: 1, text: 'common odd' })).toMatchObject({ total: 1_675 })
+      for (const text of ['common', 'commo wor']) {
+        for (const field of SORTS) {
+          const page = await list(store, { ownerId: 1, text, sort: { field, descending: true } })
+          expect(page).toMatchObject({ total: 3_350 })
+        }
+      }
       const last = await list(store, { ownerId: null, size: 20, from: { page: 502 } })
       expect(last.items.map(({ createdAt }) => createdAt)).toEqual(Array.from({ length: 20 }, (_, n) => 10_020 + n))
       expect(await list(store, { ownerId: null, size: 100, from: { page: 999 } })).toMatchObject({

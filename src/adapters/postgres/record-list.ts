@@ -13,6 +13,9 @@ import { createPager, type Filter, numberPlaceholders, valuesOf, whereOf } from 
 /** All columns except the words, which are only for the index. */
 export const columnsOf = ({ columns }: RecordTable): string => Object.keys(columns).join(', ')
 
+/** As many as a step of a search finds. */
+const MAX_CANDIDATES_COUNT = 1_000
+
 /** Conditions covered by an index of the sort. Others are tested row by row. */
 const filtersOf = ({ ownerId, createdAfter, createdBefore, sort }: Query<string>): Filter[] => [
   ...(ownerId === null ? [] : [{ sql: 'owner_id = ?', values: [ownerId] }]),
@@ -51,6 +54,7 @@ const createSource = (
 
   return {
     matching: (words, matching) => createBucketSearch(connection, name, words, matching),
+    maxCandidatesCount: MAX_CANDIDATES_COUNT,
     async candidates(ids, { field, withText }) {
       if (ids.length === 0) return []
       const sql = `${select(field, withText)} WHERE id = ANY ($1::bigint[])`

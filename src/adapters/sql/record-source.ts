@@ -3,7 +3,7 @@ import type { JsonObject } from '../../domain/merge-patch.ts'
 import type { RowPosition } from '../../domain/page.ts'
 import type { StoredRecord } from '../../domain/record.ts'
 import type { Instant } from '../../domain/user.ts'
-import type { Matching, Step } from './search-source.ts'
+import type { Matching, RunMatching, Step } from './search-source.ts'
 
 /** What all keys of a part of an index begin with: the values of its first fields. */
 export interface KeyPrefix {
@@ -78,7 +78,7 @@ export interface RecordSource {
    */
   records(ids: readonly number[], maxBytes: number): ReadRecords | Promise<ReadRecords>
   /** Searches the text index. It may find records that do not contain the words. */
-  matching(words: readonly string[], matching: Matching): () => Step | Promise<Step>
+  matching(words: readonly string[], matching: Matching): RunMatching<Step | Promise<Step>>
 }
 
 export interface ReadRecords {

@@ -1,19 +1,41 @@
 import { type Candidate, matchesQuery, partsOf, type Query, type SearchSource } from './search-source.ts'
 import type { RunStep } from './step-queue.ts'
 
+interface Options {
+  /** Ids from this one on are excluded. */
+  readonly before: number
+  readonly testAll: boolean
+  readonly maxCost: number
+  /** Whether only the number of further matches is wanted. */
+  readonly countsOnly?: () => boolean
+}
+
+interface Found {
+  /** Newest first. */
+  readonly ids: readonly number[]
+  /** Those of the ids, if all are tested. */
+  readonly rows: readonly Candidate[]
+  /** Further matches, of which only the number is known. */
+  readonly counted: number
+}
+
 /** Finds the rows of a query in the text index, newest first. */
 export const createMatchFinder = <Field extends string, T>(source: SearchSource<Field, T>, runStep: RunStep) => {
-  /** The matches, and the cost of testing. */
-  const select = async (query: Query<Field>, words: readonly string[], candidates: readonly Candidate[]) => {
-    const found: Candidate[] = []
+  /** Those of the rows that match, newest first, and the cost of testing. */
+  const select = async (query: Query<Field>, words: readonly string[], ids: readonly number[]) => {
+    const { ownerId, sort } = query
+    const read = () => source.candidates(ids, { field: sort.field, withText: words.length > 0 })
+    const candidates = await runStep(ownerId, read)
+    const rows: Candidate[] = []
     let cost = 0
     for (const part of partsOf(candidates)) {
-      await runStep(query.ownerId, () => {
-        for (const each of part.rows) if (matchesQuery(query, words, each)) found.push({ ...each, text: '' })
+      await runStep(ownerId, () => {
+        for (const each of part.rows) if (matchesQuery(query, words, each)) rows.push({ ...each, text: '' })
       })
       cost += part.cost
     }
-    return { found, cost }
+    rows.sort((one, other) => other.id - one.id)
+    return { found: { ids: rows.map(({ id }) => id), rows, counted: 0 }, cost }
   }
 
   /**
@@ -23,23 +45,26 @@ export const createMatchFinder = <Field extends string, T>(source: SearchSource<
   return async (
     query: Query<Field>,
     words: readonly string[],
-    options: { readonly before: number; readonly testAll: boolean; readonly maxCost: number },
-    onFound: (ids: readonly number[], rows: readonly Candidate[]) => boolean,
+    { before, testAll, maxCost, countsOnly }: Options,
+    onFound: (found: Found) => boolean,
   ): Promise<number | null> => {
-    const { ownerId, sort } = query
-    const step = source.matching(words, { ownerId, before: options.before })
+    const { ownerId } = query
+    const { maxCandidatesCount } = source
+    const step = source.matching(words, { ownerId, before })
     for (let cost = 0; ; ) {
-      const { ids, reached, isExact, cost: stepCost } = await runStep(ownerId, step)
+      const isCount = !testAll && countsOnly?.() === true
+      const { ids, counted = 0, reached, isExact, cost: stepCost } = await runStep(ownerId, () => step(isCount))
       cost += stepCost
-      if (!isExact || options.testAll) {
-        const rows = await runStep(ownerId, () => source.candidates(ids, { field: sort.field, withText: !isExact }))
-        const selected = await select(query, isExact ? [] : words, rows)
-        cost += selected.cost
-        const newestFirst = selected.found.sort((one, other) => other.id - one.id)
-        const found = newestFirst.map(({ id }) => id)
-        if (onFound(found, newestFirst)) return reached
-      } else if (onFound(ids, [])) return reached
-      if (reached === null || cost >= options.maxCost) return reached
+      const isTested = testAll || !isExact
+      if (!isTested && onFound({ ids, rows: [], counted })) return reached
+      for (let at = 0; isTested && at < ids.length; at += maxCandidatesCount) {
+        const some = ids.slice(at, at + maxCandidatesCount)
+        const { found, cost: testCost } = await select(query, isExact ? [] : words, some)
+        cost += testCost
+        const passed = at + maxCandidatesCount < ids.length ? (some.at(-1) ?? reached) : reached
+        if (onFound(found) || cost >= maxCost) return passed
+      }
+      if (reached === null || cost >= maxCost) return reached
     }
   }
 }

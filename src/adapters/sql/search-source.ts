@@ -23,12 +23,17 @@ export interface Candidate {
 export interface Step {
   /** Newest first. */
   readonly ids: readonly number[]
+  /** Further matches, if only their number was wanted. */
+  readonly counted?: number
   /** No further match is at or above this id; null if there are no more matches. */
   readonly reached: number | null
   readonly cost: number
   /** Whether every id is a match with regard to words and owner. */
   readonly isExact: boolean
 }
+
+/** Runs one step. A caller that wants no more ids may get the number of matches instead, which costs less. */
+export type RunMatching<Result> = (countsOnly?: boolean) => Result
 
 export interface Matching {
   readonly ownerId: number | null
@@ -41,7 +46,9 @@ export interface Matching {
 /** A table and its text index. The cost of each operation is bounded for any data and query. */
 export interface SearchSource<Field extends string, T> {
   /** Searches the text index, step by step. */
-  matching(words: readonly string[], matching: Matching): () => Step | Promise<Step>
+  matching(words: readonly string[], matching: Matching): RunMatching<Step | Promise<Step>>
+  /** Rows that may be read in one step, though each may have to come from the disk. */
+  readonly maxCandidatesCount: number
   /** Those of the given rows that still exist, in no order; with their text only if requested. */
   candidates(
     ids: readonly number[],

@@ -42,10 +42,12 @@ export const createSearch = <Field extends string, T>(source: SearchSource<Field
     const page: number[] = []
     let count = 0
     const before = 'page' in from ? NEWEST : from.after.id
-    const options = { before, testAll: isDated(query), maxCost: MAX_COST }
-    const reached = await findMatches(query, words, options, (ids) => {
-      for (const id of ids) if (++count > skipped && page.length <= size) page.push(id)
-      return page.length > size && (!counted || count > MAX_TOTAL_COUNT)
+    const isFull = () => page.length > size
+    const options = { before, testAll: isDated(query), maxCost: MAX_COST, countsOnly: isFull }
+    const reached = await findMatches(query, words, options, (found) => {
+      for (const id of found.ids) if (++count > skipped && !isFull()) page.push(id)
+      count += found.counted
+      return isFull() && (!counted || count > MAX_TOTAL_COUNT)
     })
     if (page.length <= size && reached !== null && count <= skipped && skipped > 0) throw pageTooDeep()
     const shown = page.slice(0, size)
@@ -66,7 +68,7 @@ export const createSearch = <Field extends string, T>(source: SearchSource<Field
     const { sort, size, from } = query
     const all: Candidate[] = []
     const options = { before: NEWEST, testAll: true, maxCost: MAX_COST * 0.75 }
-    const reached = await findMatches(query, words, options, (_, rows) => {
+    const reached = await findMatches(query, words, options, ({ rows }) => {
       all.push(...rows)
       return all.length > MAX_TOTAL_COUNT
     })

@@ -1,8 +1,7 @@
-import { MAX_STEP_COST, type Matching, type Step } from '../sql/search-source.ts'
+import { MAX_TOTAL_COUNT } from '../../domain/page.ts'
+import { MAX_STEP_COST, type Matching, type RunMatching, type Step } from '../sql/search-source.ts'
 import { collectionTerm, type LookUpTerm, lookUpTermOf, ownerTerm } from '../sql/terms.ts'
-
-/** Reads a list: ids below `before`, newest first. The only operation on the index, because its cost is bounded. */
-export type ReadPostings = (match: string, before: number, limit: number) => readonly number[]
+import type { WordLists } from './word-lists.ts'
 
 const FIRST_PIECE_COUNT = 64
 const MAX_FETCHED_COUNT = 2_048
@@ -12,6 +11,10 @@ const MAX_STEP_COUNT = 128
 
 const matchOf = ({ term, isPrefix }: LookUpTerm): string => `"${term}"${isPrefix ? ' *' : ''}`
 
+interface Meter {
+  cost: number
+}
+
 interface List {
   /** The newest id of the list that is not above `id`; null if there is none. */
   seek(id: number): number | null
@@ -19,46 +22,137 @@ interface List {
   readonly few: readonly number[] | null
 }
 
-/**
- * Intersects lists of ids step by step, by seeking the next id of one list in another. FTS5's AND could do the same,
- * but does not stop until it finds a match, however far away.
- */
-export const createIntersection = (
-  read: ReadPostings,
-  words: readonly string[],
-  { ownerId, collectionId, before }: Matching,
-): (() => Step) => {
-  let cost = 0
+const openList = (lists: WordLists, match: string, before: number, meter: Meter): List => {
+  let ids: readonly number[] = []
+  let at = 0
+  let visited = 0
+  let count = FIRST_PIECE_COUNT
+  let isDone = false
+  let sought = before - 1
+  const readFrom = (id: number) => {
+    ids = lists.read(match, id + 1, count)
+    isDone = ids.length < count
+    at = 0
+    visited = 0
+    meter.cost += SEEK_COST + ids.length
+  }
+  readFrom(sought)
+  return {
+    few: isDone ? ids : null,
+    seek(id) {
+      const isBehind = id > sought
+      sought = id
+      if (isBehind) {
+        count = FIRST_PIECE_COUNT
+        readFrom(id)
+      }
+      while (at < ids.length && (ids[at] ?? 0) > id) at++
+      visited++
+      meter.cost++
+      if (at < ids.length) return ids[at] ?? null
+      if (isDone) return null
+      // A list that is mostly skipped is read in small batches.
+      count = visited * 4 < ids.length ? Math.max(FIRST_PIECE_COUNT, count / 4) : Math.min(MAX_FETCHED_COUNT, count * 2)
+      readFrom(id)
+      return ids[0] ?? null
+    },
+  }
+}
 
-  const open = (match: string): List => {
-    let ids = read(match, before, FIRST_PIECE_COUNT)
-    let at = 0
-    let visited = 0
-    let count = FIRST_PIECE_COUNT
-    let isDone = ids.length < count
-    cost += SEEK_COST + ids.length
-    return {
-      few: isDone ? ids : null,
-      seek(id) {
-        while (at < ids.length && (ids[at] ?? 0) > id) at++
-        visited++
-        cost++
-        if (at < ids.length) return ids[at] ?? null
-        if (isDone) return null
-        // A list that is mostly skipped is read in small batches.
-        count =
-          visited * 4 < ids.length ? Math.max(FIRST_PIECE_COUNT, count / 4) : Math.min(MAX_FETCHED_COUNT, count * 2)
-        ids = read(match, id + 1, count)
-        isDone = ids.length < count
-        at = 0
-        visited = 0
-        cost += SEEK_COST + ids.length
-        return ids[0] ?? null
-      },
-    }
+interface Met {
+  readonly id: number
+  /** Whether all lists have it. If not, the cost of a step was used up. */
+  readonly isMatch: boolean
+}
+
+/** Seeks the next id that all lists have, not above `from`; null if there is none. */
+const meet = (all: readonly List[], from: number, meter: Meter): Met | null => {
+  let target = from
+  let agreed = 0
+  for (let turn = 0; meter.cost < MAX_STEP_COST; turn = (turn + 1) % all.length) {
+    const id = all[turn]?.seek(target) ?? null
+    if (id === null) return null
+    agreed = id === target ? agreed + 1 : 1
+    target = id
+    if (agreed === all.length) return { id, isMatch: true }
+  }
+  return { id: target, isMatch: false }
+}
+
+/** Ids that FTS5 searches in one go: 2 ms, or 7 ms if lists take turns without ever having the same id. */
+const MAX_RANGE = 131_072
+/** FTS5 passes 20 ids of a list in the time in which one is read. */
+const PASSED_PER_READ_COUNT = 20
+/** Matches of a range. The first ranges are narrow, because a page may be all that is wanted. */
+const RANGE_COUNT = { least: 16, first: 64, most: 2_600 } as const
+const MAX_RANGE_READ_COUNT = 4_000
+/** With fewer in a step, it is not known how often matches occur. */
+const MIN_KNOWN_COUNT = 4
+
+type Searched = Pick<Step, 'ids' | 'counted' | 'reached'>
+
+/**
+ * Searches lists for the ids that all of them have. Seeking costs as much for each match as FTS5 takes for some ten
+ * thousand ids, but is bounded anywhere. Where matches occur often, a range is searched by FTS5, after a match behind it
+ * has been sought, at which FTS5 will stop.
+ */
+const createSearchOf = (lists: WordLists, matches: readonly string[], all: readonly List[], meter: Meter) => {
+  /** Ids per match; null if matches are rare. */
+  let gap: number | null = null
+  let rangeCount: number = RANGE_COUNT.first
+
+  const setGap = (passed: number, found: number) => {
+    const isKnown = found >= MIN_KNOWN_COUNT && (passed / found) * RANGE_COUNT.least <= MAX_RANGE
+    gap = isKnown ? passed / found : null
   }
 
-  let lists: readonly List[] | null = null
+  const seekMatches = (from: number): Searched => {
+    const ids: number[] = []
+    let target = from
+    while (meter.cost < MAX_STEP_COST && ids.length < MAX_STEP_COUNT) {
+      const met = meet(all, target, meter)
+      if (met === null) return { ids, reached: null }
+      target = met.id
+      if (!met.isMatch) break
+      ids.push(target--)
+    }
+    setGap(from - target, ids.length)
+    rangeCount = Math.max(rangeCount, RANGE_COUNT.least)
+    return { ids, reached: target + 1 }
+  }
+
+  const searchRange = (first: number, width: number, countsOnly: boolean): Searched => {
+    const end = meet(all, first - width, meter)
+    if (end !== null && !end.isMatch) {
+      rangeCount /= 4
+      return { ids: [], reached: first + 1 }
+    }
+    rangeCount = Math.min(RANGE_COUNT.most, rangeCount * 8)
+    // Without a match behind it, one of the lists ends.
+    const range = { from: end?.id ?? 0, before: first + 1 }
+    const ids = countsOnly ? [] : lists.readCommon(matches, range, MAX_RANGE_READ_COUNT)
+    const counted = countsOnly ? lists.countCommon(matches, range, MAX_TOTAL_COUNT + 1) : 0
+    const found = ids.length + counted
+    const reached = ids.length < MAX_RANGE_READ_COUNT ? (end?.id ?? null) : (ids.at(-1) ?? null)
+    const passed = Math.min(MAX_RANGE, first + 1 - (reached ?? 0))
+    meter.cost += all.length * SEEK_COST + passed / PASSED_PER_READ_COUNT + ids.length + counted / 2
+    setGap(passed, found)
+    return { ids, counted, reached }
+  }
+
+  return (from: number, countsOnly: boolean): Searched => {
+    if (gap === null || all.length === 1 || rangeCount < RANGE_COUNT.least) return seekMatches(from)
+    return searchRange(from, Math.ceil(Math.min(MAX_RANGE, gap * rangeCount)), countsOnly)
+  }
+}
+
+/** Intersects lists of ids step by step. */
+export const createIntersection = (
+  lists: WordLists,
+  words: readonly string[],
+  { ownerId, collectionId, before }: Matching,
+): RunMatching<Step> => {
+  const meter: Meter = { cost: 0 }
   const terms = words.map(lookUpTermOf)
   const isExact = terms.every((term) => term.isExact)
   const matches = [
@@ -66,34 +160,23 @@ export const createIntersection = (
     ...(collectionId === undefined ? [] : [`"${collectionTerm(collectionId)}"`]),
     ...(ownerId === null ? [] : [`"${ownerTerm(ownerId)}"`]),
   ]
-  let target = before - 1
+  let search: ReturnType<typeof createSearchOf> | null = null
+  let first = before - 1
 
-  /** Searches until the end of a step. */
-  const intersect = (all: readonly List[]): Omit<Step, 'cost' | 'isExact'> => {
-    const ids: number[] = []
-    let agreed = 0
-    for (let turn = 0; cost < MAX_STEP_COST && ids.length < MAX_STEP_COUNT; turn = (turn + 1) % all.length) {
-      const id = all[turn]?.seek(target) ?? null
-      if (id === null) return { ids, reached: null }
-      agreed = id === target ? agreed + 1 : 1
-      target = id
-      if (agreed < all.length) continue
-      ids.push(target)
-      target--
-      agreed = 0
-    }
-    return { ids, reached: target + 1 }
-  }
-
-  return () => {
-    cost = 0
-    if (lists === null) {
-      lists = matches.map(open)
-      const few = lists.flatMap((list) => (list.few === null ? [] : [list.few]))
+  return (countsOnly = false) => {
+    meter.cost = 0
+    if (search === null) {
+      const all = matches.map((match) => openList(lists, match, before, meter))
+      const few = all.flatMap((list) => (list.few === null ? [] : [list.few]))
       const [fewest] = few.sort((one, other) => one.length - other.length)
       // Reading a few records costs less than seeking each of them in every list.
-      if (fewest !== undefined) return { ids: fewest, reached: null, cost, isExact: isExact && lists.length === 1 }
+      if (fewest !== undefined) {
+        return { ids: fewest, reached: null, cost: meter.cost, isExact: isExact && all.length === 1 }
+      }
+      search = createSearchOf(lists, matches, all, meter)
     }
-    return { ...intersect(lists), cost, isExact }
+    const searched = search(first, countsOnly && isExact)
+    first = (searched.reached ?? 0) - 1
+    return { ...searched, cost: meter.cost, isExact }
   }
 }

@@ -9,8 +9,13 @@ import type { RunStep } from '../sql/step-queue.ts'
 import type { Connection } from './database.ts'
 import { createPager, type Filter, parametersOf, whereOf } from './pages.ts'
 import { createIntersection } from './postings.ts'
+import { createStatements } from './record-statements.ts'
 import type { CacheCount } from './row-cache.ts'
 import { prepareFind } from './rows.ts'
+import { createWordLists } from './word-lists.ts'
+
+/** They are read on the thread that serves requests. */
+const MAX_CANDIDATES_COUNT = 64
 
 /** Conditions covered by an index of the sort. Others are tested row by row. */
 const filtersOf = ({ ownerId, createdAfter, createdBefore, sort }: Query<string>): Filter[] => [
@@ -45,12 +50,7 @@ const createSource = (
 ): Omit<SearchSource<string, StoredRecord>, 'count'> => {
   const { name, sorts } = table
   const text = searchedText(table, 'char(10)')
-  // Without searched fields there is no index of words.
-  const postings = () =>
-    connection.prepare<unknown, [string, number, number]>(
-      `SELECT rowid FROM ${name}_words WHERE ${name}_words MATCH ? AND rowid > ? ORDER BY rowid LIMIT +?`,
-    )
-  let prepared: ReturnType<typeof postings> | null = null
+  const lists = createWordLists(createStatements(connection), name)
   const byId = prepareFind(connection, table, 'id = ?')
   const statements = new Map<string, Statement<CandidateRow>>()
   const statementOf = (sql: string) => {
@@ -63,15 +63,8 @@ const createSource = (
      FROM ${name}`
 
   return {
-    matching: (words, matching) =>
-      createIntersection(
-        (match, before, limit) => {
-          prepared ??= postings()
-          return prepared.values(match, -before, limit).map(([rowid]) => -Number(rowid))
-        },
-        words,
-        matching,
-      ),
+    matching: (words, matching) => createIntersection(lists, words, matching),
+    maxCandidatesCount: MAX_CANDIDATES_COUNT,
     candidates: (ids, { field, withText }) =>
       statementOf(`${select(field, withText)} WHERE id IN (SELECT value FROM json_each(:ids))`)
         .all({ ids: JSON.stringify(ids) })

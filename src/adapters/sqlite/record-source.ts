@@ -25,6 +25,7 @@ import {
 } from './record-statements.ts'
 import type { CacheCount } from './row-cache.ts'
 import { recordOfFound, type StoredRow, type StoredRows } from './stored-record-readers.ts'
+import { createWordLists } from './word-lists.ts'
 
 interface EntryRow {
   readonly id: number
@@ -167,16 +168,8 @@ const keyEntries = (statementOf: Statements, countRows: CountRows) => {
 }
 
 const createPostings = (statementOf: Statements, table: string): RecordSource['matching'] => {
-  const sql = `SELECT rowid FROM ${table}_words WHERE ${table}_words MATCH ? AND rowid > ? ORDER BY rowid LIMIT +?`
-  return (words, matching) =>
-    createIntersection(
-      (match, before, limit) =>
-        statementOf<{ rowid: number }>(sql)
-          .all(match, -before, limit)
-          .map(({ rowid }) => -rowid),
-      words,
-      matching,
-    )
+  const lists = createWordLists(statementOf, table)
+  return (words, matching) => createIntersection(lists, words, matching)
 }
 
 interface Entries {
