@@ -16,6 +16,7 @@ bun run bench peers [options]    beside other servers; see: bun run bench peers 
   --binary         put load on dist/skep instead of the source
   --rounds N       pairs of measurements a case (default 5)
   --seconds N      length of one measurement (default 2)
+  --warmup N       seconds of load before the first (default 3)
   --connections N  (default 64)
   --records N      of the large collection (default 1000000); fewer for a quick run
   --out FILE       where the JSON goes (default bench/results/latest.json)
@@ -37,6 +38,7 @@ const readArguments = () => {
         binary: { type: 'boolean', default: false },
         rounds: { type: 'string', default: '5' },
         seconds: { type: 'string', default: '2' },
+        warmup: { type: 'string', default: '3' },
         connections: { type: 'string', default: '64' },
         records: { type: 'string', default: '1000000' },
         out: { type: 'string', default: join(import.meta.dir, 'results/latest.json') },
@@ -75,7 +77,7 @@ const cases = pickCases(positionals)
 const settings: Settings = {
   rounds: positive('rounds', values.rounds),
   seconds: positive('seconds', values.seconds),
-  warmupSeconds: 3,
+  warmupSeconds: positive('warmup', values.warmup),
   connections: positive('connections', values.connections),
   records: positive('records', values.records, MAX_RECORDS_COUNT),
 }

@@ -5,7 +5,8 @@
 #   test-services.sh pause FOLDER    stops Postgres, until
 #   test-services.sh resume FOLDER   starts it again, on the same port
 #   test-services.sh stop FOLDER     stops them; the folder is the caller's to remove
-# Postgres refuses to run as root: there, it runs as the user that POSTGRES_USER names, else as postgres.
+# Postgres refuses to run as root: there, it runs as the user that POSTGRES_USER names, else as postgres. It gets the
+# options in POSTGRES_OPTIONS: with `-c fsync=off`, commits do not wait for the disk, and are safe unless the machine fails.
 set -euo pipefail
 
 fail() {
@@ -54,7 +55,7 @@ start_postgres() {
   for try in 1 2 3 4 5; do
     port=$((20000 + RANDOM % 12000))
     # A port that is taken makes the start fail.
-    if control -o "-p $port" start; then
+    if control -o "-p $port ${POSTGRES_OPTIONS:-}" start; then
       echo "$port" >"$postgres/port"
       echo "export SKEP_TEST_POSTGRES_URL=postgres://postgres@127.0.0.1:$port/postgres"
       return

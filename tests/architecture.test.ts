@@ -8,6 +8,7 @@ const SHARED_BY: Readonly<Record<string, readonly string[]>> = { sql: ['sqlite',
 /** Every module a file names: `import`, `import type`, `export … from`, `import()`, `import('…')` in a type, `require`. */
 const importsOf = (source: string): readonly string[] => {
   const { importedFiles } = ts.preProcessFile(source, true, true)
+  if (!/\bimport\s*\(/.test(source)) return [...new Set(importedFiles.map((file) => file.fileName))]
   const inTypes: string[] = []
   const visit = (node: ts.Node): void => {
     if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument) && ts.isStringLiteral(node.argument.literal)) {

@@ -17,7 +17,8 @@ interface Report {
 const run = async (cases: readonly string[]): Promise<Report['cases']> => {
   using home = folder()
   const out = join(home.path, 'report.json')
-  const options = ['--records', '1500', '--rounds', '1', '--seconds', '1', '--connections', '4', '--out', out]
+  const short = ['--records', '1500', '--rounds', '1', '--seconds', '1', '--warmup', '1', '--connections', '4']
+  const options = [...short, '--out', out]
   const bench = Bun.spawn([process.execPath, RUN, ...cases, ...options], { stdout: 'pipe', stderr: 'pipe' })
   const [table, complaint, code] = await Promise.all([bench.stdout.text(), bench.stderr.text(), bench.exited])
   expect({ code, complaint: code === 0 ? '' : complaint }).toEqual({ code: 0, complaint: '' })

@@ -1,13 +1,22 @@
 import { expect, test } from 'bun:test'
 import { elsewhere, missing, openPage, snapshot } from '../support/browser.ts'
-import { startSkep } from '../support/skep.ts'
+import { folder, type Server, serve } from '../support/process.ts'
+import { signIn } from '../support/skep.ts'
 import { upload } from '../support/uploads.ts'
+
+const ANN = { email: 'ann@example.com', password: 'correct horse' }
+
+const register = async ({ call }: Server) => {
+  const { body } = await call<{ id: number }>('POST', '/users/', { json: { ...ANN, name: 'Ann' } })
+  return signIn(call, { ...ANN, id: body.id })
+}
 
 test.skipIf(missing)(
   'Swagger UI signs in and calls operations with what is filled in, and nothing leaves our origin',
   async () => {
-    const skep = await startSkep()
-    const { email, password } = await skep.member()
+    using home = folder()
+    await using skep = await serve({ cwd: home.path })
+    const { email, password } = await register(skep)
     const { page, requests, errors } = await openPage()
     await page.goto(`${skep.url}/docs`)
     await page.locator('.opblock').first().waitFor()
@@ -63,7 +72,8 @@ test.skipIf(missing)(
 test.skipIf(missing)(
   'Redoc shows the reference, and nothing leaves our origin',
   async () => {
-    const skep = await startSkep()
+    using home = folder()
+    await using skep = await serve({ cwd: home.path })
     const { page, requests, errors } = await openPage()
     await page.goto(`${skep.url}/redoc`)
     await page.locator('[id="tag/users/operation/getMe"]').waitFor()
@@ -92,8 +102,9 @@ test.skipIf(missing)(
 test.skipIf(missing)(
   'Swagger UI shows a picture that it downloads, and the first operation without scrolling',
   async () => {
-    const skep = await startSkep()
-    const { token } = await skep.member()
+    using home = folder()
+    await using skep = await serve({ cwd: home.path })
+    const { token } = await register(skep)
     const { body } = await upload(skep.call, { token })
     const { page, errors } = await openPage({ viewport: { width: 360, height: 740 }, colorScheme: 'dark' })
     await page.goto(`${skep.url}/docs`)
