@@ -4,6 +4,7 @@ import type { JsonObject } from '../domain/merge-patch.ts'
 import { erasedRecord, type NewRecord, recordEvent, type StoredRecord } from '../domain/record.ts'
 import type { Instant } from '../domain/user.ts'
 import type { Catalog, CompiledCollection } from './catalog.ts'
+import type { StoredCollection } from './ports/collections.ts'
 import type { Tx } from './ports/persistence.ts'
 import { type Author, type Authorization, createAuthorization, principalOf } from './record-access.ts'
 import { type PendingForm, toPendingMisfit } from './record-forms.ts'
@@ -99,12 +100,12 @@ export const currentRecord = async (
 ): Promise<StoredRecord | null> =>
   changed.get(recordKey(compiled, id))?.record ?? (await tx.records(compiled.storage).findById(id))
 
-const refusingMisfits = async <T>(compiled: CompiledCollection, work: Promise<T>): Promise<T> => {
-  try {
-    return await work
-  } catch (error) {
+const refusingMisfits = <T>(compiled: CompiledCollection, work: Promise<T>): Promise<T> => {
+  const isPending = compiled.stored !== null && compiled.stored.pending !== null
+  if (!isPending) return work
+  return work.catch((error: unknown) => {
     throw toPendingMisfit(compiled, error)
-  }
+  })
 }
 
 /** Stores what is still to be stored, so that everything else in the transaction sees it. */
@@ -114,14 +115,23 @@ export const storeRecords = async ({ tx, changed }: Change): Promise<void> => {
 }
 
 /** Removes what a deletion that has taken effect has left in unique indexes, where a record needs the place. */
-const makeRoom = async (
+const makeRoom = (
   change: Change,
   compiled: CompiledCollection,
   record: NewRecord | StoredRecord,
   next: JsonObject | undefined,
-): Promise<void> => {
+): Promise<void> | undefined => {
   const { stored } = compiled
-  if (stored === null || stored.deletions.unfinished.length === 0) return
+  if (stored === null || stored.deletions.unfinished.length === 0) return undefined
+  return removeObstructing(change, compiled, stored, { record, next })
+}
+
+const removeObstructing = async (
+  change: Change,
+  compiled: CompiledCollection,
+  stored: StoredCollection,
+  { record, next }: { readonly record: NewRecord | StoredRecord; readonly next: JsonObject | undefined },
+): Promise<void> => {
   for (const deleted of await change.tx.deletions.recordsOf(stored).obstructing(record, next)) {
     await removeDeleted(change, compiled, deleted)
   }
@@ -133,9 +143,9 @@ export const createRecord = async (
   record: NewRecord,
 ): Promise<StoredRecord> => {
   const next = change.pendingForm(compiled, record)
-  await makeRoom(change, compiled, record, next)
-  const inserting = change.tx.records(compiled.storage).insert(record, next)
-  const created = await (compiled.stored === null ? inserting : refusingMisfits(compiled, inserting))
+  const making = makeRoom(change, compiled, record, next)
+  if (making !== undefined) await making
+  const created = await refusingMisfits(compiled, change.tx.records(compiled.storage).insert(record, next))
   note(change, { compiled, record: created, change: 'created', previous: null })
   return created
 }
