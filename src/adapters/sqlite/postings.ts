@@ -93,13 +93,15 @@ type Searched = Pick<Step, 'ids' | 'counted' | 'reached'>
 
 /**
  * Searches lists for the ids that all of them have. Seeking costs as much for each match as FTS5 takes for some ten
- * thousand ids, but is bounded anywhere. Where matches occur often, a range is searched by FTS5, after a match behind it
- * has been sought, at which FTS5 will stop.
+ * thousand ids, but is bounded anywhere. Where matches occur often, FTS5 searches a range. It begins at the newest match of
+ * all and ends at the next one behind the range, so both have to be near.
  */
 const createSearchOf = (lists: WordLists, matches: readonly string[], all: readonly List[], meter: Meter) => {
   /** Ids per match; null if matches are rare. */
   let gap: number | null = null
   let rangeCount: number = RANGE_COUNT.first
+  /** Whether FTS5 finds the newest match of all soon; null if that is not known yet. */
+  let beginsSoon: boolean | null = null
 
   const setGap = (passed: number, found: number) => {
     const isKnown = found >= MIN_KNOWN_COUNT && (passed / found) * RANGE_COUNT.least <= MAX_RANGE
@@ -121,6 +123,13 @@ const createSearchOf = (lists: WordLists, matches: readonly string[], all: reado
     return { ids, reached: target + 1 }
   }
 
+  const findBeginning = (from: number): Searched => {
+    const newest = Math.max(...all.map((list) => list.seek(Number.MAX_SAFE_INTEGER) ?? 0))
+    const met = meet(all, newest, meter)
+    beginsSoon = met?.isMatch === true && newest - met.id <= MAX_RANGE
+    return { ids: [], reached: from + 1 }
+  }
+
   const searchRange = (first: number, width: number, countsOnly: boolean): Searched => {
     const end = meet(all, first - width, meter)
     if (end !== null && !end.isMatch) {
@@ -129,19 +138,23 @@ const createSearchOf = (lists: WordLists, matches: readonly string[], all: reado
     }
     rangeCount = Math.min(RANGE_COUNT.most, rangeCount * 8)
     // Without a match behind it, one of the lists ends.
-    const range = { from: end?.id ?? 0, before: first + 1 }
-    const ids = countsOnly ? [] : lists.readCommon(matches, range, MAX_RANGE_READ_COUNT)
-    const counted = countsOnly ? lists.countCommon(matches, range, MAX_TOTAL_COUNT + 1) : 0
-    const found = ids.length + counted
-    const reached = ids.length < MAX_RANGE_READ_COUNT ? (end?.id ?? null) : (ids.at(-1) ?? null)
+    const range = { from: (end?.id ?? 0) + 1, before: first + 1 }
+    const within = countsOnly ? [] : lists.readCommon(matches, range, MAX_RANGE_READ_COUNT)
+    const isWhole = within.length < MAX_RANGE_READ_COUNT
+    const last = end !== null && isWhole ? [end.id] : []
+    const ids = countsOnly ? [] : [...within, ...last]
+    const counted = countsOnly ? lists.countCommon(matches, range, MAX_TOTAL_COUNT + 1) + last.length : 0
+    const reached = isWhole ? (end?.id ?? null) : (within.at(-1) ?? null)
     const passed = Math.min(MAX_RANGE, first + 1 - (reached ?? 0))
-    meter.cost += all.length * SEEK_COST + passed / PASSED_PER_READ_COUNT + ids.length + counted / 2
-    setGap(passed, found)
+    meter.cost += all.length * (SEEK_COST + passed / PASSED_PER_READ_COUNT) + ids.length + counted / 2
+    setGap(passed, ids.length + counted)
     return { ids, counted, reached }
   }
 
   return (from: number, countsOnly: boolean): Searched => {
     if (gap === null || all.length === 1 || rangeCount < RANGE_COUNT.least) return seekMatches(from)
+    if (beginsSoon === false) return seekMatches(from)
+    if (beginsSoon === null) return findBeginning(from)
     return searchRange(from, Math.ceil(Math.min(MAX_RANGE, gap * rangeCount)), countsOnly)
   }
 }
