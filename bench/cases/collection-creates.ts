@@ -50,8 +50,8 @@ const measure = async (context: Context, listsCount: number): Promise<CaseResult
 }
 
 /** What of the distance between the two is in what each has to store: raw servers that store the same. */
-const measureRaw = async (context: Context): Promise<CaseResult> => {
-  const { folder, lists } = await makeCollections(context, { members: 1, lists: FEW_LISTS_COUNT, records: 0 })
+const measureRaw = async (context: Context, listsCount: number): Promise<CaseResult> => {
+  const { folder, lists } = await makeCollections(context, { members: 1, lists: listsCount, records: 0 })
   const [list] = lists
   if (list === undefined) throw new Error('there are no lists')
   const other = await makeCollections(context, { members: 1, lists: 1, records: 0 })
@@ -70,9 +70,12 @@ const measureRaw = async (context: Context): Promise<CaseResult> => {
     floor: target(items, '/api/v1/items/', ITEM),
   })
   return {
-    figures: pairFigures(pairs, {}).map((figure) => ({ ...figure, name: `raw servers, ${figure.name}` })),
+    figures: pairFigures(pairs, {}).map((figure) => ({
+      ...figure,
+      name: `raw servers, ${listsCount} lists, ${figure.name}`,
+    })),
     notes: saturationNotes(pairs),
-    detail: { ratio: ratioSpread(pairs), rounds: pairs },
+    detail: { lists: listsCount, ratio: ratioSpread(pairs), rounds: pairs },
   }
 }
 
@@ -81,14 +84,14 @@ export const collectionCreates: Case = {
   name: 'collection-creates',
   about: 'creates in a collection with two indexes and a rule over a reference, beside creates of items',
   async run(context) {
-    const few = await measure(context, FEW_LISTS_COUNT)
-    const many = await measure(context, MANY_LISTS_COUNT)
-    const raw = await measureRaw(context)
-    const all = [few, many, raw]
+    const all: CaseResult[] = []
+    for (const count of [FEW_LISTS_COUNT, MANY_LISTS_COUNT]) {
+      all.push(await measure(context, count), await measureRaw(context, count))
+    }
     return {
       figures: all.flatMap(({ figures }) => figures),
       notes: [...new Set(all.flatMap(({ notes = [] }) => notes))],
-      detail: { form: context.form.name, few: few.detail, many: many.detail, raw: raw.detail },
+      detail: { form: context.form.name, all: all.map(({ detail }) => detail) },
     }
   },
 }
