@@ -92,7 +92,7 @@ case $command in
     ;;
   restart) control -m fast restart ;;
   pause) control -m fast stop ;;
-  resume) control -o "-p $(cat "$postgres/port")" start ;;
+  resume) control -o "-p $(cat "$postgres/port") ${POSTGRES_OPTIONS:-}" start ;;
   stop)
     if [ -f "$folder/redis/pid" ]; then kill "$(cat "$folder/redis/pid")"; fi
     control -m fast stop

@@ -6,24 +6,25 @@ export const andThen = <T, Result>(value: Awaitable<T>, next: (value: T) => Awai
   value instanceof Promise ? value.then(next) : next(value)
 
 /** The values that a predicate accepts. It is asked about one after the other. */
-export const filterInTurn = <T>(
+export const filterInTurn = <T extends number | object>(
   values: readonly T[],
   accepts: (value: T) => Awaitable<boolean>,
 ): Awaitable<readonly T[]> => {
   const accepted: T[] = []
-  const left = values.values()
-  const filterRest = (): Awaitable<readonly T[]> => {
-    for (const value of left) {
+  const filterFrom = (from: number): Awaitable<readonly T[]> => {
+    for (let at = from; at < values.length; at++) {
+      const value = values[at]
+      if (value === undefined) continue
       const isAccepted = accepts(value)
       if (isAccepted instanceof Promise) {
         return isAccepted.then((late) => {
           if (late) accepted.push(value)
-          return filterRest()
+          return filterFrom(at + 1)
         })
       }
       if (isAccepted) accepted.push(value)
     }
     return accepted
   }
-  return filterRest()
+  return filterFrom(0)
 }

@@ -75,8 +75,11 @@ export const backUpNow = async (deps: Deps, elsewhere: Elsewhere | null, signal:
     unitOfWork.write(async (tx) => {
       const now = clock.now()
       if (isLeft && isKept) await discardArchive(tx, name, now)
-      if (isKept) await tx.backups.update({ ...backup, ...result, finishedAt: now, leaseUntil: now })
-      else await tx.backups.delete(id)
+      if (!isKept) await tx.backups.delete(id)
+      // It may have been removed since its lease expired.
+      else if ((await tx.backups.findById(id)) !== null) {
+        await tx.backups.update({ ...backup, ...result, finishedAt: now, leaseUntil: now })
+      }
     })
 
   let written: WrittenArchive | null = null

@@ -1,4 +1,4 @@
-import type { AppError, ErrorCode, Fault } from '../domain/errors.ts'
+import { type AppError, type ErrorCode, type Fault, shortPointer } from '../domain/errors.ts'
 
 /** A line of an import. */
 export interface ImportLine {
@@ -39,7 +39,7 @@ const toRefusedLine = ({ line: { number }, error: { code, message, faults = [] }
   line: number,
   code,
   detail: message,
-  faults,
+  faults: faults.map((fault) => ({ ...fault, pointer: shortPointer(fault.pointer) })),
 })
 
 /** The result of an import after one more part, with these lines stored and these refused. */

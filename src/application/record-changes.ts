@@ -3,6 +3,7 @@ import type { NewEvent } from '../domain/event.ts'
 import type { JsonObject } from '../domain/merge-patch.ts'
 import { erasedRecord, type NewRecord, recordEvent, type StoredRecord } from '../domain/record.ts'
 import type { Instant } from '../domain/user.ts'
+import type { Awaitable } from './awaitable.ts'
 import type { Catalog, CompiledCollection } from './catalog.ts'
 import type { StoredCollection } from './ports/collections.ts'
 import type { Tx } from './ports/persistence.ts'
@@ -120,9 +121,9 @@ const makeRoom = (
   compiled: CompiledCollection,
   record: NewRecord | StoredRecord,
   next: JsonObject | undefined,
-): Promise<void> | undefined => {
+): Awaitable<void> => {
   const { stored } = compiled
-  if (stored === null || stored.deletions.unfinished.length === 0) return undefined
+  if (stored === null || stored.deletions.unfinished.length === 0) return
   return removeObstructing(change, compiled, stored, { record, next })
 }
 
@@ -143,8 +144,7 @@ export const createRecord = async (
   record: NewRecord,
 ): Promise<StoredRecord> => {
   const next = change.pendingForm(compiled, record)
-  const making = makeRoom(change, compiled, record, next)
-  if (making !== undefined) await making
+  await makeRoom(change, compiled, record, next)
   const created = await refusingMisfits(compiled, change.tx.records(compiled.storage).insert(record, next))
   note(change, { compiled, record: created, change: 'created', previous: null })
   return created

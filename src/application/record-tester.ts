@@ -17,6 +17,8 @@ export interface Tester {
   forget(target: string, id: number): void
 }
 
+const isNoCollection = (target: string): boolean => target === 'users' || target === 'files'
+
 type Known<T> = Map<string, Map<number, T | null>>
 
 const knownOf = <T>(known: Known<T>, target: string): Map<number, T | null> => {
@@ -43,7 +45,7 @@ export const createTester = (tx: ReadTx, storageOf: StorageOf): Tester => {
 
   const find: FindReferenced = (target, id) => {
     const found = (knownRecords.get(target) ?? known.get(target))?.get(id)
-    if (found !== undefined) return found
+    if (found !== undefined || isNoCollection(target)) return found
     const record = tx.findNow?.(target, id)
     if (record !== undefined) knownOf(knownRecords, target).set(id, record)
     return record
@@ -55,7 +57,7 @@ export const createTester = (tx: ReadTx, storageOf: StorageOf): Tester => {
   const loadOf = (target: string, ids: ReadonlySet<number>): Awaitable<void> => {
     // Rows are locked in the same order by everyone.
     const sorted = [...ids].sort((one, other) => one - other)
-    if (target === 'users' || target === 'files') {
+    if (isNoCollection(target)) {
       return remember(knownOf(known, target), sorted, readReferenced(tx, storageOf, target, sorted))
     }
     return remember(knownOf(knownRecords, target), sorted, findRecords(target, sorted))

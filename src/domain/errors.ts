@@ -76,6 +76,12 @@ export interface Fault {
   readonly detail: string
 }
 
+const MAX_POINTER_LENGTH = 200
+
+/** A pointer for a response: truncated if long, because it may contain a property name from the client. */
+export const shortPointer = (pointer: string): string =>
+  pointer.length <= MAX_POINTER_LENGTH ? pointer : `${pointer.slice(0, MAX_POINTER_LENGTH - 1)}…`
+
 /** A failure that the caller can act on. If thrown inside a unit of work, it rolls the transaction back. */
 export class AppError extends Error {
   readonly code: ErrorCode

@@ -161,7 +161,7 @@ const UTF8 = new TextEncoder()
 /** The size of a value as JSON, in bytes. */
 export const jsonBytes = (value: Json): number => UTF8.encode(JSON.stringify(value)).length
 
-/** `\\u001f`; what is not escaped takes at most three bytes. */
+/** Of a control character, escaped as `\u001f`; what is not escaped takes at most three bytes. */
 const MAX_BYTES_PER_CODE_UNIT = 6
 const MAX_SCALAR_BYTES = 25
 

@@ -1,6 +1,7 @@
 import type { EventLoopSlices } from '../../application/ports/system.ts'
+import { shortPointer } from '../../domain/errors.ts'
 import { inexactNumbers, outlineJson } from '../../domain/json-text.ts'
-import { HttpProblem, MAX_LISTED_FAULTS_COUNT, shortPointer } from './problems.ts'
+import { HttpProblem, MAX_LISTED_FAULTS_COUNT } from './problems.ts'
 
 /** The error for a body of more than `limit` bytes. */
 export const tooLarge = (limit: number) =>

@@ -31,15 +31,15 @@ const hidden = () => ({ hide: true })
 const authorOf = (call: Call): Actor | Anonymous =>
   call.principal === null ? { userId: null, requestId: call.id } : actorOf(call)
 
-/** Those that were deleted count as well. */
+/** Names of deleted collections count as well. */
 const MAX_KNOWN_COUNT = 1_000
 
 type Params = Readonly<Record<string, string>>
 
-const createRules = (records: Records) => {
+/** `known` are names of collections that have existed. */
+const createRules = (records: Records, known = new Set<string>()) => {
   // An async function, so that a collection that does not exist is a rejection.
   const exists = async (_: Principal | null, { collection = '' }: Params) => records.collection(collection)
-  const known = new Set<string>()
   /** Where it existed once, creating the record finds out whether it still does. */
   const existsUnlessKnown = (principal: Principal | null, params: Params) => {
     const { collection = '' } = params
@@ -67,7 +67,16 @@ const createRules = (records: Records) => {
 }
 
 const listRoutes = (kernel: Kernel, records: Records, show: ShowRecord) => {
-  const rules = createRules(records)
+  const known = new Set<string>()
+  const rules = createRules(records, known)
+  const create: Records['create'] = async (author, collection, draft, options) => {
+    try {
+      return await records.create(author, collection, draft, options)
+    } catch (error) {
+      known.delete(collection)
+      throw error
+    }
+  }
   const shown = showRead(show)
   return new Elysia()
     .use(kernel)
@@ -82,7 +91,7 @@ const listRoutes = (kernel: Kernel, records: Records, show: ShowRecord) => {
         })
         return withIdempotency(
           { request, actor: call.principal, route: `POST ${path}`, sent: body, responseOf },
-          (idempotency) => records.create(authorOf(call), params.collection, body as JsonObject, { idempotency }),
+          (idempotency) => create(authorOf(call), params.collection, body as JsonObject, { idempotency }),
         )
       },
       {

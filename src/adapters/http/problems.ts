@@ -1,4 +1,4 @@
-import { AppError, type ErrorCode, type Misfits } from '../../domain/errors.ts'
+import { AppError, type ErrorCode, type Misfits, shortPointer } from '../../domain/errors.ts'
 import {
   MAX_LISTED_FAULTS_COUNT,
   PROBLEM_STATUS,
@@ -17,12 +17,6 @@ export interface InvalidPart {
   readonly pointer: string
   readonly detail: string
 }
-
-const MAX_POINTER_LENGTH = 200
-
-/** A pointer for a response: truncated if long, because it may contain a property name from the client. */
-export const shortPointer = (pointer: string): string =>
-  pointer.length <= MAX_POINTER_LENGTH ? pointer : `${pointer.slice(0, MAX_POINTER_LENGTH - 1)}…`
 
 /** An error found by the HTTP adapter; also `weak_password`, which needs a pointer to the field. */
 export class HttpProblem extends Error {

@@ -12,7 +12,7 @@ import type { Kernel, Rule } from './kernel.ts'
 import { type Line, linesOf, NDJSON_TYPE } from './lines.ts'
 import { ndjsonResponse } from './ndjson.ts'
 import { Code, FieldFault } from './problem-schemas.ts'
-import { HttpProblem, type InvalidPart, problems, shortPointer } from './problems.ts'
+import { HttpProblem, type InvalidPart, problems } from './problems.ts'
 import { isPublic, type ShowRecord } from './record-bodies.ts'
 import { choiceOf, queryOf } from './schemas.ts'
 
@@ -73,8 +73,7 @@ const readable = (lines: AsyncIterable<Line>) => {
 
 type Fault = Pick<InvalidPart, 'pointer' | 'detail'>
 
-const toErrors = (faults: readonly Fault[]) =>
-  faults.map(({ pointer, detail }) => ({ pointer: shortPointer(pointer), detail }))
+const toErrors = (faults: readonly Fault[]) => faults.map(({ pointer, detail }) => ({ pointer, detail }))
 
 const toResponse = ({ created, refused, lines }: Imported, problemsOf: ReadonlyMap<number, HttpProblem>) => ({
   created,

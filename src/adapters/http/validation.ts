@@ -1,14 +1,8 @@
 import type { TSchema } from '@sinclair/typebox'
 import { type ValueError, ValueErrorType } from '@sinclair/typebox/errors'
 import type { ValidationError } from 'elysia'
-import {
-  HttpProblem,
-  type InvalidPart,
-  MAX_LISTED_FAULTS_COUNT,
-  type Problem,
-  shortPointer,
-  toProblem,
-} from './problems.ts'
+import { shortPointer } from '../../domain/errors.ts'
+import { HttpProblem, type InvalidPart, MAX_LISTED_FAULTS_COUNT, type Problem, toProblem } from './problems.ts'
 
 const PARTS: Readonly<Record<string, InvalidPart['in']>> = {
   body: 'body',

@@ -77,8 +77,8 @@ const sortIndex = (indexes: readonly StoredIndex[], field: string): StoredIndex 
 const orderName = ({ fields }: StoredIndex): string => fields.join()
 
 /**
- * The order of a list, or the one that `after` is a position of, even if a list that begins now would have another. Throws
- * `invalid_cursor` if the definition no longer has it, and an error for a field that no list can be sorted by.
+ * The order of a list; with `after`, the order that cursor was made in, even if a list that begins now would have another.
+ * Throws `invalid_cursor` if the definition no longer has it, and an error for a field that no list can be sorted by.
  */
 export const sortOrderOf = (
   { collection, columns, sortIndexes }: RecordLayout,

@@ -22,7 +22,10 @@ const COLUMNS = [...Object.keys(collections.columns)].filter((column) => column 
 
 const isSameRow = (one: Row, other: Row): boolean => COLUMNS.every((column) => one[column] === other[column])
 
-/** `cacheLookUp` is that of the connection: it queries again after any commit, so that one number tells of changes. */
+/**
+ * `cacheLookUp` is that of the connection: it queries again after a commit of another one, so that one number tells of
+ * changes. Who changes a definition through this connection clears the cache.
+ */
 export const createDefinitions = (connection: Connection, cacheLookUp: CacheLookUp): Definitions => {
   const changes = connection.prepare<{ nonce: number }, [number]>('SELECT nonce FROM collection_changes WHERE id = ?')
   const nonceOf = cacheLookUp(

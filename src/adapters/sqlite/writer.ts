@@ -48,8 +48,9 @@ interface Options<Tx> {
   /** Called again when a connection was discarded. */
   readonly open: () => Connection
   /**
-   * `cache` has look-up results that units share, because nobody else writes meanwhile. It is cleared when a unit or a
-   * transaction is rolled back, and before a transaction if another connection has committed.
+   * `cache` has look-up results that units share, also those of later transactions. Whoever changes what was looked up
+   * drops it. The cache is cleared when a unit or a transaction is rolled back, and before a transaction if another
+   * connection has committed.
    */
   readonly repositories: (connection: Connection, cache: RowCache) => Repositories<Tx>
 }
