@@ -1,6 +1,6 @@
 import { isNullable } from '../domain/collection.ts'
 import { AppError, type Fault, notFound } from '../domain/errors.ts'
-import { FALSE, TRUE } from '../domain/expression.ts'
+import { type Expression, FALSE, TRUE } from '../domain/expression.ts'
 import { isWithin } from '../domain/field-checks.ts'
 import { isEqualJson, isJsonObject, type Json, type JsonObject, mergePatch } from '../domain/merge-patch.ts'
 import { type NewRecord, newRecord, ownFields, patchedRecord, type StoredRecord, withFields } from '../domain/record.ts'
@@ -121,10 +121,14 @@ const createAdmission = ({ catalog, maxRecordBytes }: Deps) => {
     throw new AppError('data_too_large', `The ${collection.singular} is larger than ${maxRecordBytes} bytes`)
   }
 
-  /** Creates a record if the rules admit it. */
-  const admit = async (change: Change, compiled: CompiledCollection, record: NewRecord): Promise<StoredRecord> => {
+  /** Creates a record if this rule, that for creates, admits it. */
+  const admit = async (
+    change: Change,
+    compiled: CompiledCollection,
+    record: NewRecord,
+    rule: Expression,
+  ): Promise<StoredRecord> => {
     const { tx, authorization } = change
-    const rule = await authorization.rule(compiled, 'create')
     checkSize(compiled, record)
     const isAllowed =
       rule === TRUE || (await authorization.isTrue(rule, { id: 0, ...record, epoch: tx.epochs.current }))
@@ -215,15 +219,14 @@ export const createRecordOperations = (deps: Deps) => {
       // They have an owner always.
       if (stored === null && principal === null) refuse(principal, '')
       if (stored !== null && change.changed.size > 0) await storeRecords(change)
-      if ((await authorization.rule(compiled, 'create')) === FALSE) {
-        refuse(principal, `You may not create this ${collection.singular}`)
-      }
+      const rule = await authorization.rule(compiled, 'create')
+      if (rule === FALSE) refuse(principal, `You may not create this ${collection.singular}`)
       const { draft, isChecked = false, ownerId = principal?.userId ?? null } = creation
       const record =
         isChecked && stored === null
           ? newRecord(collection, draft, ownerId, now)
           : draftedRecord(compiled, draft, ownerId, now)
-      return admit(change, compiled, record)
+      return admit(change, compiled, record, rule)
     },
 
     async alter(change: Change, compiled: CompiledCollection, alteration: Alteration): Promise<StoredRecord> {
@@ -269,7 +272,8 @@ export const createRecordOperations = (deps: Deps) => {
       // What an account has left is removed from the log in the background.
       if (ownerId !== null && (await tx.users.findById(ownerId)) === null) throw notFound('Version')
       const meta = { id, ownerId, version: last.version + 1, createdAt, updatedAt: now }
-      return admit(change, compiled, withFields(compiled.collection, meta, validFields(compiled, version)))
+      const record = withFields(compiled.collection, meta, validFields(compiled, version))
+      return admit(change, compiled, record, await authorization.rule(compiled, 'create'))
     },
 
     async erase(change: Change, compiled: CompiledCollection, { id, expected }: Erasure): Promise<void> {
