@@ -1,6 +1,6 @@
-/** Pause per socket that was written to: in an idle process, and in a fully loaded one. */
+/** Pause per socket that was written to: in an idle process, and in a fully loaded one, which may have several threads. */
 const IDLE_MS_PER_SOCKET = 0.015
-const BUSY_MS_PER_SOCKET = 0.035
+const BUSY_MS_PER_SOCKET = { oneThread: 0.035, threads: 0.08 } as const
 const MAX_DELAY_MS = 100
 
 /** Both in milliseconds since any moment. */
@@ -39,20 +39,18 @@ interface Options {
 /**
  * How many milliseconds to collect events after writing to this number of sockets. Writing to a socket costs the same
  * for one event as for ten, so a longer pause leaves more time for requests: an idle process pauses briefly, a busy one
- * about twice as long, and one with several threads as if a thread had the sockets of all. Below 1 if a timer is not
- * worth it.
+ * about twice as long. One with several threads pauses as if a thread had the sockets of all, and twice as long again while
+ * it is busy: one thread gains nothing by that. Below 1 if a timer is not worth it.
  */
 export const createCoalesceDelay = ({
   threadsCount = 1,
   clock = PROCESS_CLOCK,
 }: Options = {}): ((ownSockets: number) => number) => {
   const busyness = createBusyness(clock)
+  const busyMsPerSocket = threadsCount === 1 ? BUSY_MS_PER_SOCKET.oneThread : BUSY_MS_PER_SOCKET.threads
   return (ownSockets) => {
     const sockets = ownSockets * threadsCount
-    if (sockets * BUSY_MS_PER_SOCKET < 1) return 0
-    return Math.min(
-      MAX_DELAY_MS,
-      sockets * (IDLE_MS_PER_SOCKET + (BUSY_MS_PER_SOCKET - IDLE_MS_PER_SOCKET) * busyness()),
-    )
+    if (sockets * busyMsPerSocket < 1) return 0
+    return Math.min(MAX_DELAY_MS, sockets * (IDLE_MS_PER_SOCKET + (busyMsPerSocket - IDLE_MS_PER_SOCKET) * busyness()))
   }
 }

@@ -21,11 +21,19 @@ test('a thousand sockets are coalesced for a few milliseconds, and longer in a b
   expect(delayAfter(50, 0)).toBeCloseTo(15)
 })
 
-test('a thread that has half of the sockets of a process pauses as long as one that has all', () => {
+test('a thread that has half of the sockets of an idle process pauses as long as one that has all', () => {
   const clock = { now: () => 0, cpu: () => 0 }
   const alone = createCoalesceDelay({ clock })
   const oneOfTwo = createCoalesceDelay({ threadsCount: 2, clock })
   expect(oneOfTwo(500)).toBe(alone(1_000))
+})
+
+test('a thread of a busy process with several pauses longer than a busy process with one', () => {
+  let [now, cpu] = [0, 0]
+  const oneOfTwo = createCoalesceDelay({ threadsCount: 2, clock: { now: () => now, cpu: () => cpu } })
+  now += 50
+  cpu += 100
+  expect(oneOfTwo(500)).toBeCloseTo(80)
 })
 
 test('the load of this process is measured', () => {
