@@ -44,8 +44,7 @@ const createLogReads = (unitOfWork: UnitOfWork) => ({
     }),
   end: () =>
     unitOfWork.read(async (tx) => {
-      const { last } = await tx.events.bounds()
-      return { last, current: tx.epochs.current }
+      return { last: await tx.events.last(), current: tx.epochs.current }
     }),
   /** Whether the log has a position of an epoch. */
   has: (epoch: string, position: number) =>
