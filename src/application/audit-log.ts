@@ -181,7 +181,7 @@ const startsOf = async (tx: ReadTx, { from, until }: AuditQuery): Promise<Starts
   if ('after' in from) return { audit: Number(from.after.key), events: from.after.id }
   // On an engine that assigns positions to events later, all events have one now.
   if (until === null) return { audit: END, events: END }
-  await tx.events.bounds()
+  await tx.events.last()
   const audit = await positionAfter(until, async (id) => {
     const found = await tx.audit.latest(id)
     return found && { position: found.id, createdAt: found.createdAt }

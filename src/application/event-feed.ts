@@ -5,7 +5,7 @@ import type { UnitOfWork } from './ports/persistence.ts'
 import type { Log } from './ports/system.ts'
 
 export interface FeedListener {
-  /** Whether nobody would get an event: those committed meanwhile are only counted, by {@link onSkipped}. */
+  /** Whether nobody would get an event: those committed meanwhile are only counted, later, by {@link onSkipped}. */
   isIdle?(): boolean
   /** Called for events of one name instead of the calls for each. */
   onSkipped?(event: string, count: number): void
@@ -44,8 +44,7 @@ const createLogReads = (unitOfWork: UnitOfWork) => ({
     }),
   end: () =>
     unitOfWork.read(async (tx) => {
-      const { last } = await tx.events.bounds()
-      return { last, current: tx.epochs.current }
+      return { last: await tx.events.last(), current: tx.epochs.current }
     }),
   /** Whether the log has a position of an epoch. */
   has: (epoch: string, position: number) =>
@@ -138,6 +137,7 @@ export const createEventFeed = (unitOfWork: UnitOfWork, log: Log) => {
   const { next, end } = reads
   let listener: FeedListener | null = null
   let notified = false
+  let isAsleep = false
   let running: Promise<Failure | null> | null = null
   const waiting = createWaitingWork()
   const { position, epoch, isPreparing, begin, enterEpoch, handle, skip } = createProgress({
@@ -170,10 +170,11 @@ export const createEventFeed = (unitOfWork: UnitOfWork, log: Log) => {
       const coalesced = more ? undefined : onCaughtUp()
       if (coalesced !== undefined) await coalesced
     }
+    isAsleep = false
   }
 
-  /** Never rejects, because most callers do not wait for the result. */
-  const notify = (): Promise<Failure | null> => {
+  /** Reads to the end of the log. Never rejects, because most callers do not wait for the result. */
+  const catchUp = (): Promise<Failure | null> => {
     notified = true
     if (listener === null) return Promise.resolve(null)
     running ??= read(listener)
@@ -188,19 +189,28 @@ export const createEventFeed = (unitOfWork: UnitOfWork, log: Log) => {
       )
       .finally(() => {
         running = null
-        if (notified) void notify()
+        if (notified) void catchUp()
       })
     return running
   }
+
+  const isIdle = (): boolean => running === null && waiting.isEmpty() && listener?.isIdle?.() === true
 
   return {
     async start(to: FeedListener) {
       const { last, current } = await end()
       begin(last, current)
       listener = to
-      await notify()
+      await catchUp()
     },
-    notify,
+    /** Something may have been committed. Does nothing while nobody listens: the next {@link catchUp} finds it. */
+    notify() {
+      if (isIdle()) isAsleep = true
+      else void catchUp()
+    },
+    catchUp,
+    /** Whether there may be events that nobody has read because nobody listened. */
+    isAsleep: () => isAsleep,
     position,
     epoch,
     next,
@@ -209,7 +219,7 @@ export const createEventFeed = (unitOfWork: UnitOfWork, log: Log) => {
     exclusively(work: () => Promise<void>): Promise<void> {
       if (listener === null) return Promise.resolve()
       const done = waiting.add(work)
-      void notify()
+      void catchUp()
       return done
     },
     async stop() {

@@ -112,8 +112,7 @@ export const createLiveViews = ({ unitOfWork, readable, clock, slices }: Deps): 
       const set = sets.get(kind)
       if (set === undefined && kind !== DEFINITIONS) return undefined
       return unitOfWork.read(async (tx) => {
-        const { last } = await tx.events.bounds()
-        if (last === position && kind !== DEFINITIONS) return []
+        if ((await tx.events.last()) === position && kind !== DEFINITIONS) return []
         const concerned = set === undefined ? [...sets.values()] : [set]
         const names: string[] = []
         for (const each of concerned) {

@@ -28,8 +28,12 @@ const MAX_ATTEMPTS_COUNT = 10
 export interface Realtime {
   /** Follows the log from its current end. Call it once. */
   start(listener: FeedListener): Promise<void>
-  /** Looks for new events. Call it after commits, and regularly for those of other processes. */
+  /** Looks for new events, if anybody listens. Call it after commits. */
   notify(): void
+  /** Looks for new events. Call it regularly, for those of other processes. */
+  poll(): void
+  /** Whether events may have been left unread while nobody listened: who comes first waits for {@link catchUp}. */
+  isAsleep(): boolean
   /** The position of the event last passed to the listener; changes in the same step in which it is passed. */
   position(): number
   /** The id of the current epoch, which new cursors contain. */
@@ -113,7 +117,7 @@ export const createRealtime = (deps: Deps): Realtime => {
   }
 
   const catchUp = async (): Promise<void> => {
-    const failure = await feed.notify()
+    const failure = await feed.catchUp()
     if (failure !== null) throw failure.error
   }
 
@@ -130,7 +134,9 @@ export const createRealtime = (deps: Deps): Realtime => {
         },
       })
     },
-    notify: () => void feed.notify(),
+    notify: feed.notify,
+    poll: () => void feed.catchUp(),
+    isAsleep: feed.isAsleep,
     position: feed.position,
     epoch: feed.epoch,
     stop: feed.stop,

@@ -227,8 +227,7 @@ export const createRecordStates = ({
       const states = await unitOfWork.read(async (tx) => {
         const found = new Map(await readNow(tx, subjects, storageOf))
         // Read after the rows: a row without a later event is as it was at the position.
-        const { last } = await tx.events.bounds()
-        if (last === position) return found
+        if ((await tx.events.last()) === position) return found
         for (const [key, subject] of subjects) {
           const later = await firstEventAfter(tx, subject, position)
           const before = later === null ? undefined : await previousOf((work) => work(tx), later)
@@ -281,8 +280,7 @@ export const createLaterEvents =
   (target: string, ids: readonly number[], position: number): Promise<ReadonlySet<number>> =>
     unitOfWork.read(async (tx) => {
       const later = new Set<number>()
-      const { last } = await tx.events.bounds()
-      if (last === position) return later
+      if ((await tx.events.last()) === position) return later
       for (const id of ids) {
         if ((await firstEventAfter(tx, { target, id }, position)) !== null) later.add(id)
       }

@@ -170,7 +170,7 @@ export const createViewChanges = (deps: Deps): ViewChanges => {
   const { usesOf, setsReading, replacedKeys } = createViewUses(deps)
   const answers = createRecordAnswers(deps)
   const { unchanged, gap, changeReferenced } = createReferencedChanges(deps, answers)
-  const lastPosition = (): Promise<number> => unitOfWork.read(async (tx) => (await tx.events.bounds()).last)
+  const lastPosition = (): Promise<number> => unitOfWork.read((tx) => tx.events.last())
 
   /** Whether the log no longer has what was deleted, because the account of its owner was deleted too. */
   const isErased = ({ kind, event, data, previous }: LoggedEvent): boolean => {

@@ -103,8 +103,7 @@ export const createPresentRights = ({ unitOfWork, clock, storageOf, states }: Vi
   /** The record now; as it was last if it is gone. */
   const latest = (set: ViewSet, { position, subjectId, data }: Pick<LoggedEvent, 'position' | 'subjectId' | 'data'>) =>
     unitOfWork.read(async (tx) => {
-      const { last } = await tx.events.bounds()
-      if (last === position) return null
+      if ((await tx.events.last()) === position) return null
       const [row] = await tx.records(set.storage).findAll([subjectId])
       if (row !== undefined) return { record: row, isGone: false }
       const scope = { kind: set.collection.name, subjectId }

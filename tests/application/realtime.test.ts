@@ -110,9 +110,29 @@ test('delivers earlier events to a listener that arrives before they were skippe
   await realtime.start({ onEvent, onCaughtUp: () => undefined, onRestored: restored, isIdle })
   asked = 0
   await append()
-  realtime.notify()
+  await realtime.catchUp()
   await until(1)
   expect(received).toEqual([1])
+})
+
+test('reads nothing after commits while nobody listens, until somebody asks', async () => {
+  const { realtime, append, received, onEvent, restored } = await open()
+  await realtime.start({ onEvent, onCaughtUp: () => undefined, onRestored: restored, isIdle: () => true })
+  await append()
+  realtime.notify()
+  expect([realtime.isAsleep(), realtime.position()]).toEqual([true, 0])
+  await realtime.catchUp()
+  expect([realtime.isAsleep(), realtime.position(), received]).toEqual([false, 1, []])
+})
+
+test('stays asleep when the log cannot be read', async () => {
+  const { realtime, append, onEvent, fail, restored } = await open()
+  await realtime.start({ onEvent, onCaughtUp: () => undefined, onRestored: restored, isIdle: () => true })
+  await append()
+  realtime.notify()
+  fail(true)
+  await expect(realtime.catchUp()).rejects.toThrow('no database')
+  expect(realtime.isAsleep()).toBe(true)
 })
 
 test('a failed read is logged and retried at the next call', async () => {

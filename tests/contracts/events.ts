@@ -44,7 +44,12 @@ export const eventLogContract = (engine: string, open: () => Promise<Harness>) =
       readEvents(unitOfWork, { scope, after, limit })
     const positions = async (unitOfWork: UnitOfWork, after = 0, scope: EventScope = 'all', limit = 1_000) =>
       (await list(unitOfWork, after, scope, limit)).map(({ position }) => position)
-    const bounds = (unitOfWork: UnitOfWork) => unitOfWork.read((tx) => tx.events.bounds())
+    const bounds = (unitOfWork: UnitOfWork) =>
+      unitOfWork.read(async (tx) => {
+        const found = await tx.events.bounds()
+        expect(await tx.events.last()).toBe(found.last)
+        return found
+      })
 
     test('returns what was appended', async () => {
       const { one, other } = await open()

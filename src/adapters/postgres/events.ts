@@ -110,6 +110,7 @@ const createPlacedReader = (connection: Connection): EventReader => ({
     )
     return row === undefined ? null : { position: int(row.position), createdAt: int(row.created_at) }
   },
+  last: () => lastOf(connection),
   async bounds() {
     const [row] = await connection.read<{ last: Int8; first: Int8 | null }>(
       'SELECT position AS last, (SELECT min(position) FROM events) AS first FROM events_end',
@@ -142,6 +143,10 @@ export const createEventReader = (connection: Connection): EventReader => {
     },
     // Of events that have positions: those placed later are newer.
     latest: placed.latest,
+    async last() {
+      await place()
+      return placed.last()
+    },
     async bounds() {
       await place()
       return placed.bounds()

@@ -180,6 +180,7 @@ export const createCommitQueue = <Tx>({ lockTimeoutMs = 5_000, ...deps }: Option
   const commit = createCommit(deps)
   let queue: Unit<Tx>[] = []
   let running = false
+  let hasCommitted = false
   let closing: { readonly at: number; readonly done: () => void } | null = null
 
   const rejectOverdue = (error: unknown) => {
@@ -209,20 +210,32 @@ export const createCommitQueue = <Tx>({ lockTimeoutMs = 5_000, ...deps }: Option
     writers.endCommit()
   }
 
+  /** In the turn after a commit, so that responses to what was committed do not wait for it. */
+  const takeCheckpointDue = (): boolean => {
+    const isDue = hasCommitted && walSync.isCheckpointDue()
+    hasCommitted = false
+    return isDue
+  }
+
+  const end = (retryMs: number) => {
+    running = false
+    if (queue.length > 0 || hasCommitted) schedule(hasCommitted ? 0 : retryMs)
+    else closing?.done()
+  }
+
   const flush = async () => {
+    const isCheckpointDue = takeCheckpointDue()
+    if (queue.length === 0 && !isCheckpointDue) return end(0)
     if (lock !== undefined) await lockWriters(lock)
-    const begun = queue.length > 0 && begin()
     try {
-      if (begun) {
-        const again = await commit(queue.splice(0, MAX_BATCH_COUNT))
-        if (again.length > 0) queue = [...again, ...queue]
-        await walSync.checkpoint()
-      }
+      if (isCheckpointDue) await walSync.checkpoint()
+      if (queue.length === 0 || !begin()) return
+      hasCommitted = true
+      const again = await commit(queue.splice(0, MAX_BATCH_COUNT))
+      if (again.length > 0) queue = [...again, ...queue]
     } finally {
       lock?.release()
-      running = false
-      if (queue.length > 0) schedule(begun ? 0 : LOCK_RETRY_MS)
-      else closing?.done()
+      end(LOCK_RETRY_MS)
     }
   }
 

@@ -86,10 +86,12 @@ export const createEventReader = (connection: Connection): EventReader => {
     async chunk({ scope, after, maxCount, maxBytes }) {
       const end = isScanned(scope) ? last() : null
       const before = end === null ? after : Math.min(end, after + MAX_SCANNED_COUNT)
-      const found = sizes(scope, after, before, maxCount)
-      const count = countWithin(found, maxBytes)
-      const isCut = count < found.length || count === maxCount
-      const chunk = count === 0 ? [] : rows(scope, after, before, count).map(eventOf)
+      // Most often there is only one, whose size does not matter.
+      const first = rows(scope, after, before, Math.min(maxCount, 2))
+      const found = first.length < 2 ? null : sizes(scope, after, before, maxCount)
+      const count = found === null ? first.length : countWithin(found, maxBytes)
+      const isCut = (found !== null && count < found.length) || count === maxCount
+      const chunk = (found === null ? first : rows(scope, after, before, count)).map(eventOf)
       const newest = chunk.at(-1)?.position ?? after
       const reached = isCut ? newest : Math.max(before, newest)
       return { events: chunk, reached, complete: !isCut && (end === null || before >= end) }
@@ -112,6 +114,7 @@ export const createEventReader = (connection: Connection): EventReader => {
       return { heads: rows.map(headOf), complete: count === found.length && count < maxCount }
     },
     latest: async (position) => latest.get(position),
+    last: async () => last(),
     async bounds() {
       const end = last()
       return { last: end, removed: (oldest.get()?.cursor ?? end + 1) - 1 }

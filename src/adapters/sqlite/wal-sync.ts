@@ -78,7 +78,9 @@ export const openWal = (path: string): Wal => {
 export interface WalSync {
   /** Resolves when what was committed is on the disk, and never if it may not be. */
   sync(): Promise<void>
-  /** Moves the log into the database file when it has grown enough. Call it between commits. Never rejects. */
+  /** Whether the log has grown enough to be moved into the database file. Call it between commits, and between reads. */
+  isCheckpointDue(): boolean
+  /** Moves the log into the database file. Call it between commits. Never rejects. */
   checkpoint(): Promise<void>
 }
 
@@ -104,13 +106,12 @@ export const createWalSync = ({ wal, reader, snapshot, onLost }: Options): WalSy
   /** Pages in the log at the last checkpoint, because a reader that blocked it needs time. */
   let checkpointedAt = 0
 
-  /** The number of pages in the log, if that has grown enough; otherwise 0. */
-  const grownTo = (): number => {
+  const hasGrown = (): boolean => {
     const { log } = size.get() ?? { log: 0 }
     if (log < checkpointedAt) checkpointedAt = 0
-    if (log - checkpointedAt < CHECKPOINT_AFTER_PAGES) return 0
+    if (log - checkpointedAt < CHECKPOINT_AFTER_PAGES) return false
     checkpointedAt = log
-    return log
+    return true
   }
 
   return {
@@ -119,13 +120,18 @@ export const createWalSync = ({ wal, reader, snapshot, onLost }: Options): WalSy
         onLost(new Error('what was committed may not be on the disk', { cause: error }))
         return never
       }),
-    async checkpoint() {
+    isCheckpointDue() {
       // Inside a transaction the reader cannot get the size of the log.
       snapshot.end()
       try {
-        const pages = grownTo()
-        if (pages === 0) return
-        if (pages < RESTART_AFTER_PAGES) await wal.checkpoint()
+        return hasGrown()
+      } catch {
+        return false
+      }
+    },
+    async checkpoint() {
+      try {
+        if (checkpointedAt < RESTART_AFTER_PAGES) await wal.checkpoint()
         else await wal.restart()
       } catch {
         // As with SQLite's own checkpoints: the log keeps growing, and the checkpoint is retried later.

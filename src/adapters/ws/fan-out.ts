@@ -35,7 +35,7 @@ interface Deps {
   readonly threadsCount?: number | undefined
 }
 
-/** Polls for commits of other processes, and after a failed read. */
+/** Polls for commits of other processes, after a failed read, and to count events while nobody listens. */
 const POLL_MS = 1_000
 /** This number of events in one flush is enough; there is no pause to gather more. */
 const MIN_BATCH_COUNT = 64
@@ -142,8 +142,8 @@ export const createFanOut = (deps: Deps): FanOut => {
   const onEvent = (event: LoggedEvent): Promise<void> | undefined => {
     metrics.eventSeen(event.event, 1)
     handledCount++
-    // Without connections, there are no subscribers.
-    if (registry.size() === 0) return undefined
+    // There are no subscribers.
+    if (registry.signedInCount() === 0) return undefined
     const { position } = event
     for (const { view, answer } of last.values()) publishing.publish(view, { answer, position })
     const logged: Delivery = { position, answer: { kind: 'logged', event } }
@@ -157,8 +157,8 @@ export const createFanOut = (deps: Deps): FanOut => {
     return publishing.pause()
   }
 
-  // Without connections, there are neither subscribers nor views.
-  const isIdle = (): boolean => registry.size() === 0
+  // There are neither subscribers nor views.
+  const isIdle = (): boolean => registry.signedInCount() === 0
 
   const onSkipped = (event: string, count: number): void => {
     metrics.eventSeen(event, count)
@@ -181,7 +181,7 @@ export const createFanOut = (deps: Deps): FanOut => {
     publishTo: publishing.publishTo,
     async start() {
       await realtime.start({ isIdle, onSkipped, prepare, onEvent, onCaughtUp, onRestored })
-      poll = setInterval(realtime.notify, POLL_MS)
+      poll = setInterval(realtime.poll, POLL_MS)
     },
     async stop() {
       if (poll !== null) clearInterval(poll)

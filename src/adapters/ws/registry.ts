@@ -8,28 +8,31 @@ export interface Registry {
   remove(connection: Connection): void
   all(): Iterable<Connection>
   of(userId: number): Iterable<Connection>
-  size(): number
+  /** The number of signed-in connections. */
+  signedInCount(): number
 }
 
 export const createRegistry = (): Registry => {
   const connections = new Set<Connection>()
   const byUser = new Map<number, Set<Connection>>()
+  let signedInCount = 0
   return {
     add: (connection) => void connections.add(connection),
     assign(connection, userId) {
       const theirs = byUser.get(userId) ?? new Set()
       byUser.set(userId, theirs.add(connection))
+      signedInCount++
     },
     remove(connection) {
       connections.delete(connection)
       const userId = connection.credentials?.grant.principal.userId
       if (userId === undefined) return
       const theirs = byUser.get(userId)
-      theirs?.delete(connection)
+      if (theirs?.delete(connection)) signedInCount--
       if (theirs?.size === 0) byUser.delete(userId)
     },
     all: () => connections,
     of: (userId) => [...(byUser.get(userId) ?? [])],
-    size: () => connections.size,
+    signedInCount: () => signedInCount,
   }
 }

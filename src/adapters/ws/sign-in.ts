@@ -77,6 +77,16 @@ export const createSignIn = (deps: Deps): SignIn => {
     })
   }
 
+  /** So that the cursor of the first socket is not before what was committed while nobody listened. */
+  const whenAwake = async (userId: number): Promise<void> => {
+    try {
+      while (realtime.isAsleep()) await realtime.catchUp()
+    } catch (error) {
+      slots.release(userId)
+      throw error
+    }
+  }
+
   const first = async (connection: Connection, token: string, grant: Grant, ref?: string): Promise<void> => {
     const { userId } = grant.principal
     const changeCount = access.rightsChangeCount()
@@ -85,6 +95,7 @@ export const createSignIn = (deps: Deps): SignIn => {
       close(connection, CLOSE.tooMany, 'Too many connections')
       return
     }
+    await whenAwake(userId)
     // Meanwhile the client may have sent another token, or the token may have become invalid.
     if (connection.closed || connection.credentials !== null || access.rightsChangeCount() !== changeCount) {
       slots.release(userId)

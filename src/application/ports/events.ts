@@ -61,7 +61,9 @@ export interface EventReader {
   }): Promise<{ readonly heads: readonly EventHead[]; readonly complete: boolean }>
   /** The newest event whose position is at most `position`. */
   latest(position: number): Promise<Pick<EventHead, 'position' | 'createdAt'> | null>
-  /** `last`: the newest position ever assigned. `removed`: the newest one that retention has removed. */
+  /** The newest position ever assigned. */
+  last(): Promise<number>
+  /** `last`: the same. `removed`: the newest one that retention has removed. */
   bounds(): Promise<{ readonly last: number; readonly removed: number }>
 }
 

@@ -109,6 +109,19 @@ describe('signing in', () => {
     expect(await socket.sees({ type: 'ready' })).toMatchObject({ user_id: id, ref: 'one' })
   })
 
+  test('the cursor of the first connection is after what was committed before', async () => {
+    const quiet = await startSkep()
+    const { token } = await quiet.member()
+    const create = (title: string) => quiet.call('POST', '/items/', { token, json: { title } })
+    await create('before')
+    await using socket = await openSocket(quiet.url, { token })
+    const { cursor } = await socket.sees({ type: 'ready' })
+    await socket.subscribe('items', cursor)
+    await create('after')
+    await socket.until(() => socket.events().some(({ data }) => data?.title === 'after'))
+    expect(socket.events().map(({ data }) => data?.title)).toEqual(['after'])
+  })
+
   test('frames may follow the first without waiting for the reply', async () => {
     const { token } = await skep.member()
     await using socket = await openSocket(skep.url)
