@@ -100,11 +100,10 @@ export const createTester = (tx: ReadTx, storageOf: StorageOf): Tester => {
     records(target, ids) {
       const records = knownRecords.get(target)
       const missing = records === undefined ? ids : ids.filter((id) => !records.has(id))
-      if (missing.length === 0) return ids.flatMap((id) => records?.get(id) ?? [])
-      return andThen(findRecords(target, missing), (found) => {
-        const byId = new Map(found.map((record) => [record.id, record]))
-        return ids.flatMap((id) => records?.get(id) ?? byId.get(id) ?? [])
-      })
+      const knownOnes = (found?: ReadonlyMap<number, StoredRecord>): readonly StoredRecord[] =>
+        ids.map((id) => records?.get(id) ?? found?.get(id) ?? null).filter((record) => record !== null)
+      if (missing.length === 0) return knownOnes()
+      return andThen(findRecords(target, missing), (found) => knownOnes(new Map(found.map((each) => [each.id, each]))))
     },
     forget(target, id) {
       known.get(target)?.delete(id)
