@@ -177,9 +177,12 @@ const boundOf = (object: JsonObject): number => {
   return bytes
 }
 
+/** True only if the size of an object as JSON is within a limit, in bytes. */
+export const isSurelyWithin = (object: JsonObject, maxBytes: number): boolean => boundOf(object) <= maxBytes
+
 /** Whether the size of an object as JSON is within a limit, in bytes. */
 export const isWithin = (object: JsonObject, maxBytes: number): boolean =>
-  boundOf(object) <= maxBytes || jsonBytes(object) <= maxBytes
+  isSurelyWithin(object, maxBytes) || jsonBytes(object) <= maxBytes
 
 const objectCheck = (field: FieldSchema, compilePattern: CompilePattern, refuse: Refuse): Check => {
   const { properties, required = [], 'x-max-bytes': maxBytes } = field
