@@ -132,7 +132,8 @@ const createAdmission = ({ catalog, maxRecordBytes }: Deps) => {
   ): Promise<StoredRecord> => {
     const { tx, authorization } = change
     checkSize(compiled, record)
-    const isAllowed = rule === TRUE || authorization.isTrue(rule, { id: 0, ...record, epoch: tx.epochs.current })
+    const isAllowed =
+      rule === TRUE || authorization.isTrue(rule, { ...record, id: record.id ?? 0, epoch: tx.epochs.current })
     if (!(isAllowed instanceof Promise ? await isAllowed : isAllowed)) {
       refuse(authorization.principal, `You may not create this ${compiled.collection.singular}`)
     }

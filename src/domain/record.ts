@@ -156,12 +156,12 @@ export const recordEvent = (
   record: StoredRecord,
   author: Author,
 ): NewEvent => ({
+  ...author,
   kind: collection.name,
   event: eventName(collection, change),
   subjectId: record.id,
   ownerId: record.ownerId,
   data: record,
-  ...author,
 })
 
 const DELETED: RecordChange = 'deleted'
