@@ -34,7 +34,15 @@ const fieldsOf = ({ fields }: Collection, record: Fields): JsonObject => {
   return own
 }
 
-const textOf = ({ search }: Collection, record: Fields): string => search.map((name) => record[name] ?? '').join('\n')
+const textOf = ({ search }: Collection, record: Fields): string => {
+  let text = ''
+  let separator = ''
+  for (const name of search) {
+    text += `${separator}${record[name] ?? ''}`
+    separator = '\n'
+  }
+  return text
+}
 
 const keysIn = ({ collection, indexes }: StoredDefinition, record: Fields): readonly IndexKey[] => {
   const keys: IndexKey[] = []
