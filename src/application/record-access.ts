@@ -66,13 +66,17 @@ const authOf = ({ userId: id, role }: Principal, user: User | null): AuthValue =
 
 const MAX_BOUND_RULES_COUNT = 1_000
 
-/** Rules that depend on nothing but who asks, by caller: binding one takes longer than evaluating it. */
+/**
+ * Rules that depend on nothing but who asks, by the id of a caller who is no admin, or null: binding one takes longer
+ * than evaluating it.
+ */
 const createBoundRules = () => {
-  const byRule = new WeakMap<Expression, Map<string, Expression> | null>()
-  const callersOf = (rule: Expression): Map<string, Expression> | null => {
+  type Callers = Map<number | null, Expression>
+  const byRule = new WeakMap<Expression, Callers | null>()
+  const callersOf = (rule: Expression): Callers | null => {
     const known = byRule.get(rule)
     if (known !== undefined) return known
-    const callers = mentions(rule, 'now') || mentionsEmail(rule) ? null : new Map<string, Expression>()
+    const callers: Callers | null = mentions(rule, 'now') || mentionsEmail(rule) ? null : new Map()
     byRule.set(rule, callers)
     return callers
   }
@@ -80,7 +84,7 @@ const createBoundRules = () => {
   return (rule: Expression, principal: Principal | null): Expression | null => {
     const callers = callersOf(rule)
     if (callers === null) return null
-    const caller = principal === null ? '' : `${principal.role} ${principal.userId}`
+    const caller = principal?.userId ?? null
     const known = callers.get(caller)
     if (known !== undefined) return known
     const bound = bind(rule, { auth: principal && authOf(principal, null) })
@@ -94,21 +98,22 @@ const boundRule = createBoundRules()
 
 /**
  * The rule of a collection for a caller, with only `record` and `next` left to be known: `TRUE` for admins, `FALSE` for
- * everyone else if only they may.
+ * everyone else if only they may. Null if it depends on more than who asks.
  */
-export const ruleFor = (
-  tx: ReadTx,
-  compiled: CompiledCollection,
-  use: RuleName,
-  principal: Principal | null,
-  now: Instant,
-): Awaitable<Expression> => {
+const lastingRule = (compiled: CompiledCollection, use: RuleName, principal: Principal | null): Expression | null => {
   if (principal?.role === 'admin') return TRUE
   if (use === 'create' && isDefaultRule(compiled, use)) return principal === null ? FALSE : TRUE
   const rule = compiled.rules[use]
-  if (rule === null) return FALSE
-  const known = boundRule(rule, principal)
-  if (known !== null) return known
+  return rule === null ? FALSE : boundRule(rule, principal)
+}
+
+/** As {@link lastingRule}, for a rule that depends on the time or on the caller's account. */
+const momentaryRule = (
+  tx: ReadTx,
+  rule: Expression,
+  principal: Principal | null,
+  now: Instant,
+): Awaitable<Expression> => {
   if (principal === null || !mentionsEmail(rule)) return bind(rule, { auth: principal && authOf(principal, null), now })
   return tx.users.findById(principal.userId).then((user) => bind(rule, { auth: authOf(principal, user), now }))
 }
@@ -152,10 +157,11 @@ export const createAuthorization = (
   const isAdmin = principal?.role === 'admin'
 
   const rule = (compiled: CompiledCollection, use: RuleName): Awaitable<Expression> => {
+    const lasting = lastingRule(compiled, use, principal)
     const expression = compiled.rules[use]
-    if (expression === null || isAdmin) return ruleFor(tx, compiled, use, principal, now)
+    if (lasting !== null || expression === null) return lasting ?? FALSE
     bound ??= new Map()
-    const known = bound.get(expression) ?? ruleFor(tx, compiled, use, principal, now)
+    const known = bound.get(expression) ?? momentaryRule(tx, expression, principal, now)
     bound.set(expression, known)
     return known
   }

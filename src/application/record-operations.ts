@@ -1,7 +1,7 @@
 import { isNullable } from '../domain/collection.ts'
 import { AppError, type Fault, notFound } from '../domain/errors.ts'
 import { type Expression, FALSE, TRUE } from '../domain/expression.ts'
-import { isWithin } from '../domain/field-checks.ts'
+import { isSurelyWithin, isWithin } from '../domain/field-checks.ts'
 import { isEqualJson, isJsonObject, type Json, type JsonObject, mergePatch } from '../domain/merge-patch.ts'
 import { type NewRecord, newRecord, ownFields, patchedRecord, type StoredRecord, withFields } from '../domain/record.ts'
 import type { Instant } from '../domain/user.ts'
@@ -116,8 +116,10 @@ export interface Erasure {
 /** What every change of a caller has to pass before it is stored. */
 const createAdmission = ({ catalog, maxRecordBytes }: Deps) => {
   const checkSize = ({ stored, collection }: CompiledCollection, record: NewRecord): void => {
-    // Fields of collections in code have limits of their own.
-    if (stored === null || isWithin(ownFields(collection, record), maxRecordBytes)) return
+    // Fields of collections in code have limits of their own. For most records, the members that every record has do not
+    // matter, so they are not copied without these.
+    if (stored === null || isSurelyWithin(record, maxRecordBytes)) return
+    if (isWithin(ownFields(collection, record), maxRecordBytes)) return
     throw new AppError('data_too_large', `The ${collection.singular} is larger than ${maxRecordBytes} bytes`)
   }
 
@@ -131,9 +133,12 @@ const createAdmission = ({ catalog, maxRecordBytes }: Deps) => {
     const { tx, authorization } = change
     checkSize(compiled, record)
     const isAllowed =
-      rule === TRUE || (await authorization.isTrue(rule, { id: 0, ...record, epoch: tx.epochs.current }))
-    if (!isAllowed) refuse(authorization.principal, `You may not create this ${compiled.collection.singular}`)
-    await checkReferences(authorization, catalog, compiled, record, null)
+      rule === TRUE || authorization.isTrue(rule, { ...record, id: record.id ?? 0, epoch: tx.epochs.current })
+    if (!(isAllowed instanceof Promise ? await isAllowed : isAllowed)) {
+      refuse(authorization.principal, `You may not create this ${compiled.collection.singular}`)
+    }
+    const checking = checkReferences(authorization, catalog, compiled, record, null)
+    if (checking !== undefined) await checking
     return createRecord(change, compiled, record)
   }
 

@@ -1,4 +1,4 @@
-import type { ReferenceField } from '../domain/collection.ts'
+import type { Collection, ReferenceField } from '../domain/collection.ts'
 import { AppError, type Fault } from '../domain/errors.ts'
 import type { Json } from '../domain/merge-patch.ts'
 import type { StoredRecord } from '../domain/record.ts'
@@ -21,21 +21,26 @@ interface Reference {
 }
 
 /** The ids in the value of a reference, or of a list of references. */
-export const idsIn = (value: Json | undefined): readonly number[] =>
-  (Array.isArray(value) ? value : [value]).filter((id) => typeof id === 'number')
+export const idsIn = (value: Json | undefined): readonly number[] => {
+  if (typeof value === 'number') return [value]
+  return Array.isArray(value) ? value.filter((id) => typeof id === 'number') : []
+}
 
 /** The references of a record that it did not have before. */
 const newReferences = (
-  { name, target, isList }: ReferenceField,
+  references: readonly ReferenceField[],
   record: Fields,
   before: StoredRecord | null,
 ): readonly Reference[] => {
-  const value = record[name]
-  if (value === null || value === undefined) return []
-  const all = idsIn(value).map((id, index) => ({ id, target, pointer: isList ? `/${name}/${index}` : `/${name}` }))
-  if (before === null) return all
-  const known = new Set(idsIn(before[name]))
-  return all.filter(({ id }) => !known.has(id))
+  const added: Reference[] = []
+  for (const { name, target, isList } of references) {
+    const known = before && new Set(idsIn(before[name]))
+    idsIn(record[name]).forEach((id, index) => {
+      if (known?.has(id)) return
+      added.push({ id, target, pointer: isList ? `/${name}/${index}` : `/${name}` })
+    })
+  }
+  return added
 }
 
 /** Rows are locked in the same order by everyone. */
@@ -46,33 +51,39 @@ type Acceptable = (target: string, ids: readonly number[]) => Awaitable<readonly
 
 const idOf = ({ id }: { readonly id: number }): number => id
 
-/** Those that exist and that the caller may read; of users, those that are active. */
-const readableTargets = (authorization: Authorization, catalog: Catalog): Acceptable => {
+const isReferenceableFile = async (authorization: Authorization, catalog: Catalog, id: number): Promise<boolean> => {
   const { tx } = authorization
+  const file = await tx.files.findById(id)
+  if (file === null || !(await isReadableFile(authorization, catalog, file))) return false
+  await requireNotDeleted(tx, 'files', [file])
+  return true
+}
 
-  const isReadable = async (id: number): Promise<boolean> => {
-    const file = await tx.files.findById(id)
-    if (file === null || !(await isReadableFile(authorization, catalog, file))) return false
-    await requireNotDeleted(tx, 'files', [file])
-    return true
-  }
+const isReferenceable = (
+  authorization: Authorization,
+  compiled: CompiledCollection,
+  record: StoredRecord,
+): Awaitable<boolean> =>
+  andThen(
+    authorization.mayRead(compiled, record),
+    (mayRead) => mayRead && andThen(requireReferenceable(authorization.tx, compiled.storage, record), () => true),
+  )
 
-  const readableIn = (compiled: CompiledCollection) => (record: StoredRecord) =>
-    andThen(
-      authorization.mayRead(compiled, record),
-      (mayRead) => mayRead && andThen(requireReferenceable(tx, compiled.storage, record), () => true),
-    )
-
-  return (target, ids) => {
+/** Those that exist and that the caller may read; of users, those that are active. */
+const readableTargets =
+  (authorization: Authorization, catalog: Catalog): Acceptable =>
+  (target, ids) => {
+    const { tx } = authorization
     if (target === 'users') return filterInTurn(ids, async (id) => (await tx.users.findById(id))?.isActive === true)
-    if (target === 'files') return filterInTurn(ids, isReadable)
+    if (target === 'files') return filterInTurn(ids, (id) => isReferenceableFile(authorization, catalog, id))
     return andThen(catalog.named(tx, target), (compiled) => {
       if (compiled === null) return []
-      const readable = andThen(authorization.records(target, ids), (found) => filterInTurn(found, readableIn(compiled)))
+      const readable = andThen(authorization.records(target, ids), (found) =>
+        filterInTurn(found, (record) => isReferenceable(authorization, compiled, record)),
+      )
       return andThen(readable, (records) => records.map(idOf))
     })
   }
-}
 
 /** Those that exist. */
 const existingTargets =
@@ -120,6 +131,9 @@ const unacceptableOf = async (
   return faulty
 }
 
+const unusable = ({ singular }: Collection, faults: readonly Fault[]): AppError =>
+  new AppError('validation_failed', `The ${singular} has references that cannot be used`, { faults })
+
 /**
  * Throws `validation_failed` with every new reference of a record to something that does not exist or that the caller may
  * not read, or to a user who is not active. Those that it had before stay, whatever has become of their targets.
@@ -132,17 +146,18 @@ export const checkReferences = (
   before: StoredRecord | null,
 ): Awaitable<void> => {
   if (references.length === 0) return
-  const added = references.flatMap((reference) => newReferences(reference, record, before))
+  const added = newReferences(references, record, before)
   if (added.length === 0) return
-  const refuse = (faults: readonly Fault[]): never => {
-    const message = `The ${collection.singular} has references that cannot be used`
-    throw new AppError('validation_failed', message, { faults })
-  }
   if (added.length > MAX_NEW_REFERENCES_COUNT) {
-    refuse([{ pointer: '', detail: `Expected at most ${MAX_NEW_REFERENCES_COUNT} new references at once` }])
+    const detail = `Expected at most ${MAX_NEW_REFERENCES_COUNT} new references at once`
+    throw unusable(collection, [{ pointer: '', detail }])
   }
   return andThen(unacceptable(added, readableTargets(authorization, catalog)), (faulty) => {
-    if (faulty.length > 0) refuse(faulty.map(({ pointer, target }) => ({ pointer, detail: expectedOf(target) })))
+    if (faulty.length === 0) return
+    throw unusable(
+      collection,
+      faulty.map(({ pointer, target }) => ({ pointer, detail: expectedOf(target) })),
+    )
   })
 }
 
@@ -156,7 +171,7 @@ export const areReferencesSound = async (
   { references }: CompiledCollection,
   records: readonly Fields[],
 ): Promise<boolean> => {
-  const added = records.flatMap((record) => references.flatMap((reference) => newReferences(reference, record, null)))
+  const added = records.flatMap((record) => newReferences(references, record, null))
   if (added.length > MAX_NEW_REFERENCES_COUNT) return false
   return (await unacceptable(added, readableTargets(authorization, catalog))).length === 0
 }
@@ -168,7 +183,7 @@ export const danglingReferences = async (
   references: readonly ReferenceField[],
   records: readonly Fields[],
 ): Promise<readonly (readonly Fault[])[]> => {
-  const all = records.map((record) => references.flatMap((reference) => newReferences(reference, record, null)))
+  const all = records.map((record) => newReferences(references, record, null))
   const faulty = new Set(await unacceptable(all.flat(), existingTargets(tx, catalog)))
   return all.map((own) =>
     own

@@ -38,10 +38,42 @@ const remember = <T extends Referenced>(
     for (const each of found) known.set(Number(each.id), each)
   })
 
-export const createTester = (tx: ReadTx, storageOf: StorageOf): Tester => {
+interface Parts {
+  readonly tx: ReadTx
+  readonly storageOf: StorageOf
   /** Of users and files. */
-  const known: Known<Referenced> = new Map()
-  const knownRecords: Known<StoredRecord> = new Map()
+  readonly known: Known<Referenced>
+  readonly knownRecords: Known<StoredRecord>
+}
+
+const findRecords = (
+  { tx, storageOf }: Parts,
+  target: string,
+  ids: readonly number[],
+): Awaitable<readonly StoredRecord[]> =>
+  andThen(storageOf(tx, target), (storage) => (storage === null ? [] : findInParts(tx, storage, ids)))
+
+const loadOf = (parts: Parts, target: string, ids: ReadonlySet<number>): Awaitable<void> => {
+  const { tx, storageOf, known, knownRecords } = parts
+  // Rows are locked in the same order by everyone.
+  const sorted = [...ids].sort((one, other) => one - other)
+  if (isNoCollection(target)) {
+    return remember(knownOf(known, target), sorted, readReferenced(tx, storageOf, target, sorted))
+  }
+  return remember(knownOf(knownRecords, target), sorted, findRecords(parts, target, sorted))
+}
+
+/** One collection after the other. */
+const load = (parts: Parts, missing: Iterator<[string, ReadonlySet<number>]>): Awaitable<void> => {
+  const { value } = missing.next()
+  if (value === undefined) return undefined
+  const [target, ids] = value
+  return andThen(loadOf(parts, target, ids), () => load(parts, missing))
+}
+
+export const createTester = (tx: ReadTx, storageOf: StorageOf): Tester => {
+  const parts: Parts = { tx, storageOf, known: new Map(), knownRecords: new Map() }
+  const { known, knownRecords } = parts
 
   const find: FindReferenced = (target, id) => {
     const found = (knownRecords.get(target) ?? known.get(target))?.get(id)
@@ -49,26 +81,6 @@ export const createTester = (tx: ReadTx, storageOf: StorageOf): Tester => {
     const record = tx.findNow?.(target, id)
     if (record !== undefined) knownOf(knownRecords, target).set(id, record)
     return record
-  }
-
-  const findRecords = (target: string, ids: readonly number[]): Awaitable<readonly StoredRecord[]> =>
-    andThen(storageOf(tx, target), (storage) => (storage === null ? [] : findInParts(tx, storage, ids)))
-
-  const loadOf = (target: string, ids: ReadonlySet<number>): Awaitable<void> => {
-    // Rows are locked in the same order by everyone.
-    const sorted = [...ids].sort((one, other) => one - other)
-    if (isNoCollection(target)) {
-      return remember(knownOf(known, target), sorted, readReferenced(tx, storageOf, target, sorted))
-    }
-    return remember(knownOf(knownRecords, target), sorted, findRecords(target, sorted))
-  }
-
-  /** One collection after the other. */
-  const load = (missing: Iterator<[string, ReadonlySet<number>]>): Awaitable<void> => {
-    const { value } = missing.next()
-    if (value === undefined) return undefined
-    const [target, ids] = value
-    return andThen(loadOf(target, ids), () => load(missing))
   }
 
   const test = (
@@ -89,7 +101,7 @@ export const createTester = (tx: ReadTx, storageOf: StorageOf): Tester => {
     // What could not be read cannot change a value.
     if (value !== undefined || missing.size === 0) return value === true
     if (roundsLeft === 0) return false
-    return andThen(load(missing.entries()), () => test(expression, states, roundsLeft - 1))
+    return andThen(load(parts, missing.entries()), () => test(expression, states, roundsLeft - 1))
   }
 
   return {
@@ -100,11 +112,12 @@ export const createTester = (tx: ReadTx, storageOf: StorageOf): Tester => {
     records(target, ids) {
       const records = knownRecords.get(target)
       const missing = records === undefined ? ids : ids.filter((id) => !records.has(id))
-      if (missing.length === 0) return ids.flatMap((id) => records?.get(id) ?? [])
-      return andThen(findRecords(target, missing), (found) => {
-        const byId = new Map(found.map((record) => [record.id, record]))
-        return ids.flatMap((id) => records?.get(id) ?? byId.get(id) ?? [])
-      })
+      const knownOnes = (found?: ReadonlyMap<number, StoredRecord>): readonly StoredRecord[] =>
+        ids.map((id) => records?.get(id) ?? found?.get(id) ?? null).filter((record) => record !== null)
+      if (missing.length === 0) return knownOnes()
+      return andThen(findRecords(parts, target, missing), (found) =>
+        knownOnes(new Map(found.map((each) => [each.id, each]))),
+      )
     },
     forget(target, id) {
       known.get(target)?.delete(id)

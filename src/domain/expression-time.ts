@@ -40,7 +40,9 @@ const twoDigits = (text: string, at: number): number => digit(text, at) * 10 + d
 
 /** The milliseconds of `HH:MM:SS`; NaN if it is not a time. */
 const timeAt = (text: string, at: number): number => {
-  const [hour, minute, second] = [twoDigits(text, at), twoDigits(text, at + 3), twoDigits(text, at + 6)]
+  const hour = twoDigits(text, at)
+  const minute = twoDigits(text, at + 3)
+  const second = twoDigits(text, at + 6)
   if (text[at + 2] !== ':' || text[at + 5] !== ':' || hour > 23 || minute > 59 || second > 60) return Number.NaN
   return hour * HOUR_MS + minute * MINUTE_MS + second * 1_000
 }
@@ -69,7 +71,9 @@ const digitsEnd = (text: string, at: number): number => {
 export const parseTimestamp = (text: string): number | null => {
   if (text.length > MAX_TIMESTAMP_LENGTH || text[4] !== '-' || text[7] !== '-') return null
   if (text[10] !== 'T' && text[10] !== 't') return null
-  const [year, month, day] = [twoDigits(text, 0) * 100 + twoDigits(text, 2), twoDigits(text, 5), twoDigits(text, 8)]
+  const year = twoDigits(text, 0) * 100 + twoDigits(text, 2)
+  const month = twoDigits(text, 5)
+  const day = twoDigits(text, 8)
   if (!(day >= 1 && day <= daysOf(year, month))) return null
   const fractionEnd = text[19] === '.' ? digitsEnd(text, 20) : 19
   if (fractionEnd === 20) return null

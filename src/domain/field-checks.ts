@@ -89,6 +89,10 @@ const refuserOf = (field: FieldSchema): Refuse => {
   }
 }
 
+const STORABLE = 'text without NUL and without unpaired surrogates'
+
+const isStorable = (text: string): boolean => text.isWellFormed() && !text.includes('\0')
+
 const stringCheck = (field: FieldSchema, compilePattern: CompilePattern, refuse: Refuse): Check => {
   const { minLength = 0, maxLength = Number.POSITIVE_INFINITY, format, pattern: source } = field
   const length = { minLength, maxLength }
@@ -98,10 +102,10 @@ const stringCheck = (field: FieldSchema, compilePattern: CompilePattern, refuse:
   if (compiled !== null && 'reason' in compiled) throw new Error(`the pattern ${source} was not checked`)
   return (value, pointer, findings) => {
     if (typeof value !== 'string') return refuse(expected, pointer, findings)
-    if (!value.isWellFormed() || value.includes('\0')) {
-      return refuse('text without NUL and without unpaired surrogates', pointer, findings)
+    const isAllowed = isLineOnly ? isLine(value, length) : isText(value, length)
+    if (!isAllowed || value.includes('\0')) {
+      return refuse(isStorable(value) ? expected : STORABLE, pointer, findings)
     }
-    if (isLineOnly ? !isLine(value, length) : !isText(value, length)) return refuse(expected, pointer, findings)
     if (format !== undefined && !hasFormat(format, value)) return refuse(FORMAT_NOUNS[format], pointer, findings)
     if (compiled === null) return
     findings.patternSteps -= value.length * compiled.stepsPerCharacter
@@ -177,9 +181,12 @@ const boundOf = (object: JsonObject): number => {
   return bytes
 }
 
+/** True only if the size of an object as JSON is within a limit, in bytes. */
+export const isSurelyWithin = (object: JsonObject, maxBytes: number): boolean => boundOf(object) <= maxBytes
+
 /** Whether the size of an object as JSON is within a limit, in bytes. */
 export const isWithin = (object: JsonObject, maxBytes: number): boolean =>
-  boundOf(object) <= maxBytes || jsonBytes(object) <= maxBytes
+  isSurelyWithin(object, maxBytes) || jsonBytes(object) <= maxBytes
 
 const objectCheck = (field: FieldSchema, compilePattern: CompilePattern, refuse: Refuse): Check => {
   const { properties, required = [], 'x-max-bytes': maxBytes } = field
@@ -206,7 +213,7 @@ const objectCheck = (field: FieldSchema, compilePattern: CompilePattern, refuse:
       return refuse(`an object of at most ${maxBytes} bytes of JSON`, pointer, findings)
     }
     if (isOpen) return
-    for (const name of Object.keys(value)) {
+    for (const name in value) {
       if (names.has(name)) continue
       if (isFull(findings)) return
       findings.faults.push({ pointer: pointerTo(pointer, name), detail: 'Unexpected property' })

@@ -131,9 +131,10 @@ export const withFields = <R extends Omit<StoredRecord, 'id' | 'epoch'>>(
   record: R,
   own: JsonObject,
 ): R => {
-  const values: Record<string, Json> = {}
+  const copy = { ...record }
+  const values: Record<string, Json> = copy
   for (const name in fields) values[name] = own[name] ?? null
-  return { ...record, ...values }
+  return copy
 }
 
 /** The log's version of a record whose owner's account was removed: without any user content. */
@@ -155,12 +156,12 @@ export const recordEvent = (
   record: StoredRecord,
   author: Author,
 ): NewEvent => ({
+  ...author,
   kind: collection.name,
   event: eventName(collection, change),
   subjectId: record.id,
   ownerId: record.ownerId,
   data: record,
-  ...author,
 })
 
 const DELETED: RecordChange = 'deleted'

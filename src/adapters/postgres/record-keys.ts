@@ -1,5 +1,6 @@
 import type { StoredCollection } from '../../application/ports/collections.ts'
-import { notUnique, type StoredKey } from '../sql/stored-records.ts'
+import type { IndexKey } from '../sql/record-keys.ts'
+import { notUnique } from '../sql/stored-records.ts'
 import { bytesArray, type Parameter, type Transaction } from './connection.ts'
 import { uniqueIndexOf } from './errors.ts'
 
@@ -7,7 +8,7 @@ import { uniqueIndexOf } from './errors.ts'
 export const givenKeys = (n: number): string =>
   `unnest($${n}::bigint[], $${n + 1}::bytea[], $${n + 2}::boolean[]) AS given (index_id, key, is_unique)`
 
-export const keyParameters = (keys: readonly StoredKey[]): readonly Parameter[] => [
+export const keyParameters = (keys: readonly IndexKey[]): readonly Parameter[] => [
   `{${keys.map(({ index }) => index.id).join()}}`,
   bytesArray(keys.map(({ key }) => key)),
   `{${keys.map(({ isUnique }) => isUnique).join()}}`,
@@ -20,7 +21,7 @@ export const UNLESS_PRESENT = 'ON CONFLICT (index_id, key, created_at, record_id
 export interface DeletedKeys {
   readonly id: string
   readonly createdAt: string
-  readonly keys: readonly StoredKey[]
+  readonly keys: readonly IndexKey[]
 }
 
 const REMOVE = `DELETE FROM record_keys

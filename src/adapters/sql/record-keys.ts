@@ -37,7 +37,8 @@ const writeNumber = (value: number, at: number): number => {
   makeRoom(at, NUMBER_BYTES)
   // Negative zero equals zero.
   double.setFloat64(0, value === 0 ? 0 : value)
-  const [high, low] = [double.getUint32(0), double.getUint32(NUMBER_BYTES / 2)]
+  const high = double.getUint32(0)
+  const low = double.getUint32(NUMBER_BYTES / 2)
   const isNegative = high >= 0x80000000
   scratch.writeUInt32BE((isNegative ? ~high : high | 0x80000000) >>> 0, at)
   scratch.writeUInt32BE((isNegative ? ~low : low) >>> 0, at + NUMBER_BYTES / 2)
@@ -115,6 +116,8 @@ export const scalarOf = (field: FieldSchema | undefined, value: Json | undefined
   return typeof value === 'number' || typeof value === 'boolean' ? value : null
 }
 
+type Fields = Readonly<Record<string, Json | undefined>>
+
 /** What tells whether entries of one definition serve another: the same for equal entries. */
 export const layoutOf = ({ fields }: Collection, index: Omit<StoredIndex, 'id'>): string =>
   JSON.stringify([
@@ -128,28 +131,34 @@ export const layoutOf = ({ fields }: Collection, index: Omit<StoredIndex, 'id'>)
 
 /** An entry of an index. */
 export interface IndexKey {
+  readonly index: StoredIndex
   readonly key: Uint8Array
   /** Whether no other record may have it: null equals nothing. */
   readonly isUnique: boolean
 }
 
-const referenceKeys = (value: Json | undefined): readonly IndexKey[] => {
-  const ids = Array.isArray(value) ? new Set<Json>(value) : [value]
-  const keys: IndexKey[] = []
-  for (const id of ids) keys.push({ key: keyOf([typeof id === 'number' ? id : null]), isUnique: false })
-  return keys
+const referenceKey = (index: StoredIndex, id: Json | undefined): IndexKey => {
+  const key = written(writeScalar(typeof id === 'number' ? id : null, 0))
+  return { index, key, isUnique: false }
+}
+
+const fieldsKey = ({ fields }: Collection, index: StoredIndex, record: Fields): IndexKey => {
+  let end = 0
+  let hasNull = false
+  for (const name of index.fields) {
+    const value = scalarOf(fields[name], record[name])
+    hasNull ||= value === null
+    end = writeScalar(value, end)
+  }
+  return { index, key: written(end), isUnique: index.unique && !hasNull }
 }
 
 /** The entries of a record in an index: one, or one for each reference. */
-export const indexKeysOf = (
-  { fields }: Collection,
-  index: StoredIndex,
-  record: Readonly<Record<string, Json | undefined>>,
-): readonly IndexKey[] => {
-  const [first = ''] = index.fields
-  if (index.isReference) return referenceKeys(record[first])
-  const values = index.fields.map((name) => scalarOf(fields[name], record[name]))
-  return [{ key: keyOf(values), isUnique: index.unique && !values.includes(null) }]
+export const indexKeysOf = (collection: Collection, index: StoredIndex, record: Fields): readonly IndexKey[] => {
+  if (!index.isReference) return [fieldsKey(collection, index, record)]
+  const value = record[index.fields[0] ?? '']
+  if (!Array.isArray(value)) return [referenceKey(index, value)]
+  return [...new Set<Json>(value)].map((id) => referenceKey(index, id))
 }
 
 /** Negative, zero or positive, as both engines compare keys. */

@@ -16,11 +16,6 @@ const COPIES_PER_RECORD = 2
 
 type Fields = Readonly<Record<string, Json | undefined>>
 
-/** An index entry of a record. */
-export interface StoredKey extends IndexKey {
-  readonly index: StoredIndex
-}
-
 /** What is stored for a record. */
 export interface StoredForm {
   readonly data: string
@@ -30,7 +25,7 @@ export interface StoredForm {
   readonly bytes: number
   /** The searched text, in both forms. */
   readonly text: string
-  readonly keys: readonly StoredKey[]
+  readonly keys: readonly IndexKey[]
 }
 
 const fieldsOf = ({ fields }: Collection, record: Fields): JsonObject => {
@@ -39,18 +34,24 @@ const fieldsOf = ({ fields }: Collection, record: Fields): JsonObject => {
   return own
 }
 
-const textOf = ({ search }: Collection, record: Fields): string => search.map((name) => record[name] ?? '').join('\n')
-
-const keysIn = ({ collection, indexes }: StoredDefinition, record: Fields): readonly StoredKey[] => {
-  const keys: StoredKey[] = []
-  for (const index of indexes) {
-    for (const { key, isUnique } of indexKeysOf(collection, index, record)) keys.push({ key, isUnique, index })
+const textOf = ({ search }: Collection, record: Fields): string => {
+  let text = ''
+  let separator = ''
+  for (const name of search) {
+    text += `${separator}${record[name] ?? ''}`
+    separator = '\n'
   }
+  return text
+}
+
+const keysIn = ({ collection, indexes }: StoredDefinition, record: Fields): readonly IndexKey[] => {
+  const keys: IndexKey[] = []
+  for (const index of indexes) keys.push(...indexKeysOf(collection, index, record))
   return keys
 }
 
 /** The entries of a record in all indexes: those of the definition, and those that only a pending one has. */
-const allKeys = (stored: StoredCollection, fields: Fields, nextFields: Fields | null): readonly StoredKey[] => {
+const allKeys = (stored: StoredCollection, fields: Fields, nextFields: Fields | null): readonly IndexKey[] => {
   const { indexes, pending } = stored
   const current = keysIn(stored, fields)
   if (pending === null || nextFields === null) return current
@@ -58,7 +59,7 @@ const allKeys = (stored: StoredCollection, fields: Fields, nextFields: Fields | 
   return [...current, ...keysIn({ ...pending, indexes: added }, nextFields)]
 }
 
-const sizeOf = (data: string, next: string | null, keys: readonly StoredKey[]): number => {
+const sizeOf = (data: string, next: string | null, keys: readonly IndexKey[]): number => {
   let bytes = OVERHEAD_BYTES.record + COPIES_PER_RECORD * Buffer.byteLength(data)
   if (next !== null) bytes += COPIES_PER_RECORD * Buffer.byteLength(next)
   for (const { key } of keys) bytes += OVERHEAD_BYTES.key + key.length
@@ -122,7 +123,7 @@ const nextOf = ({ pending, shape }: StoredCollection, row: Row): Fields | null =
 }
 
 /** Every entry that a stored row may have. */
-export const keysOfRow = (stored: StoredCollection, row: Row): readonly StoredKey[] =>
+export const keysOfRow = (stored: StoredCollection, row: Row): readonly IndexKey[] =>
   allKeys(stored, JSON.parse(shownData(row, stored.shape)), nextOf(stored, row))
 
 /** The text for the text index. */
@@ -218,10 +219,10 @@ export const referrerOfRow = (stored: StoredCollection, row: Row): Referrer | nu
 export const searchedTextOf = ({ collection }: StoredDefinition, record: StoredRecord): string =>
   textOf(collection, record)
 
-const identityOf = ({ index, key }: StoredKey): string => `${index.id} ${key.toHex()}`
+const identityOf = ({ index, key }: IndexKey): string => `${index.id} ${key.toHex()}`
 
 /** The entries of one list that another lacks. */
-const keysBeyond = (keys: readonly StoredKey[], others: readonly StoredKey[]): readonly StoredKey[] => {
+const keysBeyond = (keys: readonly IndexKey[], others: readonly IndexKey[]): readonly IndexKey[] => {
   if (others.length === 0) return keys
   const known = new Set(others.map(identityOf))
   return keys.filter((key) => !known.has(identityOf(key)))
@@ -235,7 +236,7 @@ export const keyChangesOf = (
   stored: StoredCollection,
   row: Row,
   form: StoredForm,
-): { readonly added: readonly StoredKey[]; readonly gone: readonly StoredKey[] } => {
+): { readonly added: readonly IndexKey[]; readonly gone: readonly IndexKey[] } => {
   const before = keysOfRow(stored, row)
   const certain = before.filter(({ index }) => stored.indexes.some(({ id }) => id === index.id))
   return { added: keysBeyond(form.keys, certain), gone: keysBeyond(before, form.keys) }

@@ -1,6 +1,6 @@
 import type { Instant } from '../../domain/user.ts'
-import { compareBytes } from '../sql/record-keys.ts'
-import { notUnique, type StoredKey, unlessDeleted } from '../sql/stored-records.ts'
+import { compareBytes, type IndexKey } from '../sql/record-keys.ts'
+import { notUnique, unlessDeleted } from '../sql/stored-records.ts'
 import type { Connection } from './database.ts'
 import type { DeferredWrites } from './writer.ts'
 
@@ -12,8 +12,8 @@ interface Subject {
 
 export interface RecordKeys extends DeferredWrites {
   /** Throws `not_unique`. */
-  add(keys: readonly StoredKey[], subject: Subject): void
-  remove(keys: readonly StoredKey[], subject: Subject): void
+  add(keys: readonly IndexKey[], subject: Subject): void
+  remove(keys: readonly IndexKey[], subject: Subject): void
   /** Call it before a statement of the transaction that reads or removes entries. */
   flush(): void
   /** The ids of up to `limit` records with this key, without those of `deletions` that have taken effect. */

@@ -97,7 +97,9 @@ export const createRecordRepository = (
     const values = valuesOf(record)
     const { lastInsertRowid } = insert.run(record.id ?? null, ownerId, ...values, version, epoch, createdAt, updatedAt)
     const id = Number(lastInsertRowid)
-    texts?.add({ id, ownerId, text: textOf(record) })
+    const text = { id, ownerId, text: textOf(record) }
+    if (record.id === undefined) texts?.add(text)
+    else texts?.put(text)
     usage.add(ownerId, bytesOf(values))
     counts.add(name, 1)
     return { ...record, id, epoch }

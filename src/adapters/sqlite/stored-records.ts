@@ -7,6 +7,7 @@ import type { QueryDatabase } from '../sql/record-source.ts'
 import type { RunStep } from '../sql/step-queue.ts'
 import {
   isDeleted,
+  isSearched,
   keyChangesOf,
   keysOfRow,
   oneByOne,
@@ -73,13 +74,24 @@ const prepareStatements = (connection: Connection) => ({
 
 type Statements = ReturnType<typeof prepareStatements>
 
+interface IndexedText {
+  readonly id: number
+  readonly ownerId: number | null
+  readonly text: string
+  /** Whether no record has had the id before. */
+  readonly isNew: boolean
+}
+
 /** Changes a row together with what is kept of it elsewhere: index entries, text, usage and counts. */
 const createRowChanges = (
   statements: Statements,
   { rows, texts, keys, usage, counts }: Pick<StoredRecordParts, 'rows' | 'texts' | 'keys' | 'usage' | 'counts'>,
 ) => {
-  const indexText = (stored: StoredCollection, id: number, ownerId: number | null, text: string): void => {
-    if (isSearched(stored)) texts.put({ id, ownerId, collectionId: stored.id, text })
+  const indexText = (stored: StoredCollection, { id, ownerId, text, isNew }: IndexedText): void => {
+    if (!isSearched(stored)) return
+    const indexed = { id, ownerId, collectionId: stored.id, text }
+    if (isNew) texts.add(indexed)
+    else texts.put(indexed)
   }
 
   const removeRow = (stored: StoredCollection, row: StoredRow): void => {
@@ -101,7 +113,7 @@ const createRowChanges = (
     const { bytes, shape, nextShape, data, next } = form
     statements.update(version, epoch, updatedAt, ownerId, bytes, shape, nextShape, data, next, id)
     const isIndexed = searchesSameText(stored) && ownerId === row.owner_id && form.text === textOfRow(stored, row)
-    if (!isIndexed) indexText(stored, id, ownerId, form.text)
+    if (!isIndexed) indexText(stored, { id, ownerId, text: form.text, isNew: false })
     if (row.deletion_id !== null && version !== row.version) statements.unmark(id)
     rows.forget(id)
   }
@@ -135,7 +147,7 @@ const createInsert =
     )
     const id = Number(lastInsertRowid)
     keys.add(form.keys, { id, createdAt })
-    indexText(stored, id, ownerId, form.text)
+    indexText(stored, { id, ownerId, text: form.text, isNew: record.id === undefined })
     usage.add(ownerId, bytes)
     counts.add(stored, 1)
     return { ...record, id, epoch }
@@ -172,7 +184,7 @@ const createOwnedChanges = (
         )
         known.forget(row.id)
         usage.add(ownerId, -bytes)
-        indexText(stored, row.id, null, textOfRow(stored, row))
+        indexText(stored, { id: row.id, ownerId: null, text: textOfRow(stored, row), isNew: false })
         return { ...record, ...change }
       })
     },
@@ -253,9 +265,6 @@ export const createStoredRecordRepositories = (connection: Connection, parts: St
     },
   }
 }
-
-const isSearched = ({ collection, pending }: StoredCollection): boolean =>
-  collection.search.length > 0 || (pending !== null && pending.collection.search.length > 0)
 
 const subjectOf = ({ id, created_at }: StoredRow) => ({ id, createdAt: created_at })
 
