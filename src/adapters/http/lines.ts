@@ -18,12 +18,14 @@ export interface Line {
   readonly digest?: string
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+/** A byte order mark before the first line is not a part of it; anywhere else it is a character. */
+const firstLine = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
+const laterLine = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 const decoded = (number: number, parts: readonly Uint8Array[]): Line => {
   const bytes = Buffer.concat(parts)
   try {
-    return { number, text: utf8.decode(bytes) }
+    return { number, text: (number === 1 ? firstLine : laterLine).decode(bytes) }
   } catch {
     const digest = new Bun.CryptoHasher('sha256').update(bytes).digest('hex')
     return { number, text: null, fault: 'The line is not UTF-8', digest }

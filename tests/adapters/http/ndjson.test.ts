@@ -82,6 +82,14 @@ describe('lines of a body', () => {
     const [exact, long, next] = await read(`${'x'.repeat(10)}\n${'x'.repeat(11)}\nb`)
     expect([exact?.text?.length, long?.text, next?.text]).toEqual([10, null, 'b'])
   })
+  test('begin after a byte order mark, which is a character in any other place', async () => {
+    expect(await read('\ufeffa\n\ufeffb')).toEqual([
+      { number: 1, text: 'a' },
+      { number: 2, text: '\ufeffb' },
+    ])
+    expect(await read('\ufeff')).toEqual([{ number: 1, text: '' }])
+  })
+
   test('leave time for other work, however many arrive at once', async () => {
     const chunks = async function* () {
       yield new Uint8Array(200_000).fill(0x0a)
