@@ -11,7 +11,10 @@ export interface GivenDefinition {
   readonly definition: JsonObject
   /** A JSON Patch (RFC 6902) for existing records; null if they keep their form. */
   readonly transform: readonly JsonObject[] | null
-  /** Faults of the text that it was read from. If there are any but no definition, it is not examined further. */
+  /**
+   * Faults of the text that it was read from, or of the transform. If there are any but no definition, it is not examined
+   * further.
+   */
   readonly faults?: readonly Fault[]
 }
 

@@ -192,9 +192,31 @@ describe('a definition', () => {
     expect((await admin.call('PUT', `/collections/${fresh()}`, { json })).status).toBe(422)
   })
 
-  test.each([{ a: 1 }, 'x', [1]])('has a transform that is a list of operations, not %p', async (transform) => {
+  test.each([{ a: 1 }, 'x', null])('has a transform that is a list of operations, not %p', async (transform) => {
     const { status, body } = await admin.define<ProblemBody>(fresh(), { ...NOTES, transform })
     expect([status, body.errors?.[0]?.pointer]).toEqual([422, '/transform'])
+  })
+
+  test('has the faults of its transform listed with its own, whether it is stored or only checked', async () => {
+    const name = fresh()
+    await admin.define(name, NOTES)
+    const faulty = {
+      ...NOTES,
+      owner: 'both',
+      transform: [
+        { op: 'remove', path: '/text' },
+        { op: 'rename', path: 'text' },
+      ],
+    }
+    for (const path of [`/collections/${name}`, `/collections/${name}/check`]) {
+      const method = path.endsWith('check') ? 'POST' : 'PUT'
+      const { status, body } = await admin.call<ProblemBody>(method, path, { json: faulty })
+      expect([status, body.errors?.map(({ pointer }) => pointer).sort()]).toEqual([
+        422,
+        ['/owner', '/transform/1/op', '/transform/1/path'],
+      ])
+    }
+    expect((await read(name)).body).toMatchObject({ version: 1 })
   })
 
   test('may have a schema of 64 kB, also if other bodies are smaller, and no more than 256 kB', async () => {
