@@ -6,7 +6,7 @@ import { actorOf, callerOf } from './call.ts'
 import { DefinitionBody, DefinitionResponse, type ShownDefinition } from './definition-schemas.ts'
 import type { Kernel, Rule } from './kernel.ts'
 import { pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
-import { ifMatch, ifMatchAny, ifNoneMatchAny, isKnown, recordEtag } from './preconditions.ts'
+import { ifMatch, ifMatchAny, ifNoneMatchAny, isKnown, versionEtag } from './preconditions.ts'
 import { problems } from './problems.ts'
 import { integerText, NoContent, NotModified, queryOf } from './schemas.ts'
 import { toTimestamp } from './timestamps.ts'
@@ -85,7 +85,7 @@ const readRoutes = (kernel: Kernel, collections: Collections) =>
       '/:collection',
       async ({ call, params, request, set, status }) => {
         const details = await collections.get(actorOf(call), params.collection)
-        const etag = recordEtag(details)
+        const etag = versionEtag(details)
         set.headers.etag = etag
         return isKnown(request, etag) ? status(304, undefined) : toResponse(details)
       },
@@ -120,7 +120,7 @@ const changeRoutes = (kernel: Kernel, collections: Collections) => {
             mustExist: ifMatchAny(request),
           },
         )
-        set.headers.etag = recordEtag(details)
+        set.headers.etag = versionEtag(details)
         if (!isNew) return toResponse(details)
         set.headers.location = `${PATH}/${details.collection.name}`
         return status(201, toResponse(details))

@@ -277,6 +277,29 @@ describe('changing a definition', () => {
     expect(after.words).toBe('kept')
     expect(after).not.toContainKey('text')
   })
+
+  test('changes the ETag of its records if they are shown differently, and only then', async () => {
+    const name = fresh()
+    await admin.define(name, NOTES)
+    const { body } = await ann.create(name, { text: 'a' })
+    const path = `/collections/${name}/records/${body.id}`
+    let etag = (await ann.call('GET', path)).headers.get('etag') ?? ''
+    const isKnownAfter = async (definition: object) => {
+      expect((await admin.define(name, definition)).status).toBe(200)
+      const { status, headers } = await ann.call('GET', path, { headers: { 'if-none-match': etag } })
+      etag = headers.get('etag') ?? ''
+      return status === 304
+    }
+    const { text } = NOTES.schema.properties
+    const longer = { ...NOTES, schema: { type: 'object', properties: { text, due: { type: ['string', 'null'] } } } }
+    expect(await isKnownAfter({ ...NOTES, owner: 'keep' })).toBe(true)
+    expect(await isKnownAfter(longer)).toBe(false)
+    expect(await isKnownAfter({ ...longer, rules: { read: 'true' } })).toBe(true)
+    expect(await isKnownAfter({ ...longer, transform: [{ op: 'add', path: '/text', value: 'b' }] })).toBe(false)
+    const patched = await ann.call('PATCH', path, { json: { text: 'c' }, headers: { 'if-match': etag } })
+    expect(patched.status).toBe(200)
+    expect((await ann.call('PATCH', path, { json: { text: 'd' }, headers: { 'if-match': etag } })).status).toBe(412)
+  })
 })
 
 describe('deleting a collection', () => {
