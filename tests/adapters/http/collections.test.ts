@@ -43,6 +43,46 @@ describe('a check of a definition', () => {
     expect([status, body.errors]).toMatchObject([422, [{ pointer: '/rules/read' }]])
   })
 
+  test('lists all its faults at once, without those that only follow from others', async () => {
+    const { status, body } = await check(fresh(), {
+      name: 'others',
+      owner: 'both',
+      schema: {
+        type: 'object',
+        properties: {
+          size: { type: 'int' },
+          list: { type: 'integer', 'x-ref': 'nowhere' },
+          next: { type: 'integer', 'x-ref': 'others' },
+        },
+      },
+      rules: {
+        read: 'record.size == 1 && record.sizes == 1',
+        create: 'record.size.x.exists(y, y > 1)',
+        update: 'auth.id ==',
+      },
+    })
+    expect([status, body.errors?.map(({ pointer }) => pointer).sort()]).toEqual([
+      422,
+      [
+        '/name',
+        '/owner',
+        '/rules/read',
+        '/rules/update',
+        '/schema/properties/list/x-ref',
+        '/schema/properties/next/x-ref',
+        '/schema/properties/size/type',
+      ],
+    ])
+  })
+
+  test('lists no faults of rules over a schema that cannot be read', async () => {
+    const rules = { read: 'record.a == 1', update: 'next.a > now || true' }
+    for (const schema of ['x', { type: 'object', properties: [] }, undefined]) {
+      const { body } = await check(fresh(), { ...(schema && { schema }), rules })
+      expect(body.errors?.filter(({ pointer }) => pointer.startsWith('/rules'))).toEqual([])
+    }
+  })
+
   test('is refused for a collection that is built in, and for users', async () => {
     expect((await check('items', NOTES)).status).toBe(409)
     expect((await check(fresh(), NOTES, ann)).status).toBe(403)
