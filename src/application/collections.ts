@@ -1,15 +1,16 @@
 import type { Collection } from '../domain/collection.ts'
 import { FIRST_EPOCH } from '../domain/epoch.ts'
 import { AppError, notFound } from '../domain/errors.ts'
-import type { JsonObject } from '../domain/merge-patch.ts'
+import type { Json, JsonObject } from '../domain/merge-patch.ts'
 import { isCounted, type Page, type PageRequest, skippedRowCount } from '../domain/page.ts'
 import type { Caller, Principal } from '../domain/session.ts'
+import { parseTransform } from '../domain/transform.ts'
 import type { Instant } from '../domain/user.ts'
 import { requireActiveActor, requireAdmin } from './access.ts'
 import type { Catalog } from './catalog.ts'
 import { createMaintenance, type DefinitionMaintenance } from './definition-applying.ts'
 import { createDefinitionChanges, definitionMismatch } from './definition-changes.ts'
-import { createDefinitionPlanner, type DefinitionPlan } from './definition-plan.ts'
+import { createDefinitionPlanner, type DefinitionPlan, type GivenDefinition } from './definition-plan.ts'
 import type {
   ApplyPatch,
   CompileExpression,
@@ -44,7 +45,7 @@ export interface PutOptions {
   /** Whether there must be such a collection already (`If-Match: *`). */
   readonly mustExist?: boolean
   /** A JSON Patch (RFC 6902) that every record goes through before it is checked against the definition. */
-  readonly transform?: readonly JsonObject[] | null
+  readonly transform?: Json
 }
 
 export interface RemoveOptions {
@@ -65,10 +66,10 @@ export interface Collections extends DefinitionMaintenance {
   /** Throws `not_found`. */
   get(principal: Principal, name: string): Promise<CollectionDetails>
   /**
-   * Throws `validation_failed` with every fault of a definition among the others, and `collection_built_in`.
-   * Records are not checked, and nothing changes.
+   * Throws `validation_failed` with every fault of a definition among the others and of its transform, and
+   * `collection_built_in`. Records are not checked, and nothing changes.
    */
-  check(principal: Principal, name: string, definition: JsonObject): Promise<void>
+  check(principal: Principal, name: string, definition: JsonObject, transform?: Json): Promise<void>
   /**
    * Creates a collection, or replaces its definition once every record fits the new one. The same definition keeps its
    * version. Takes as long as checking every record does, and delays nobody else; until then, records are read and
@@ -115,6 +116,12 @@ const checkExistence = (
 ): void => {
   if (mustNotExist && stored !== null) throw new AppError('version_mismatch', 'The collection already exists')
   if (mustExist && stored === null) throw new AppError('version_mismatch', 'The collection does not exist yet')
+}
+
+const givenDefinition = (name: string, definition: JsonObject, transform?: Json): GivenDefinition => {
+  if (transform === undefined) return { name, definition, transform: null }
+  const parsed = parseTransform(transform)
+  return 'faults' in parsed ? { name, definition, transform: null, ...parsed } : { name, definition, ...parsed }
 }
 
 const byName = (one: { readonly name: string }, other: { readonly name: string }): number =>
@@ -219,23 +226,23 @@ export const createCollections = (deps: Deps): Collections => {
       return descriptions.get(name)
     },
 
-    async check(principal, name, definition) {
+    async check(principal, name, definition, transform) {
       requireAdmin(principal)
       requireNotBuiltIn(name)
-      await unitOfWork.read(async (tx) =>
-        planOf([{ name, definition, transform: null }], await tx.collections.all(), []),
-      )
+      const given = givenDefinition(name, definition, transform)
+      await unitOfWork.read(async (tx) => planOf([given], await tx.collections.all(), []))
     },
 
-    async put(actor, name, definition, { expected, transform = null, ...existence }) {
+    async put(actor, name, definition, { expected, transform, ...existence }) {
       requireAdmin(actor)
       requireChangeable(name)
+      const given = givenDefinition(name, definition, transform)
       const plan = async (tx: Tx): Promise<DefinitionPlan> => {
         await requireAdminNow(tx, actor)
         const stored = await tx.collections.findForChange(name)
         checkExistence(stored, existence)
         checkVersion(stored, expected)
-        return planOf([{ name, definition, transform }], await tx.collections.all(), [])
+        return planOf([given], await tx.collections.all(), [])
       }
       const { plan: planned, done } = await carryOut(plan, actor)
       const [stored] = done

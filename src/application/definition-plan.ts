@@ -1,5 +1,11 @@
 import { type Collection, referencesOf } from '../domain/collection.ts'
-import { definitionOf, formatDefinition, MAX_COLLECTIONS_COUNT, parseDefinition } from '../domain/definition.ts'
+import {
+  type DefinitionDraft,
+  definitionOf,
+  formatDefinition,
+  MAX_COLLECTIONS_COUNT,
+  parseDefinition,
+} from '../domain/definition.ts'
 import { AppError, type Fault } from '../domain/errors.ts'
 import { isEqualJson, type JsonObject } from '../domain/merge-patch.ts'
 import { createRelationFaults, type DefinitionFault } from './definition-relations.ts'
@@ -11,7 +17,10 @@ export interface GivenDefinition {
   readonly definition: JsonObject
   /** A JSON Patch (RFC 6902) for existing records; null if they keep their form. */
   readonly transform: readonly JsonObject[] | null
-  /** Faults of the text that it was read from. If there are any but no definition, it is not examined further. */
+  /**
+   * Faults of the text that it was read from, or of the transform. If there are any but no definition, it is not examined
+   * further.
+   */
   readonly faults?: readonly Fault[]
 }
 
@@ -54,25 +63,38 @@ const inOrderOf = (given: readonly GivenDefinition[], faults: readonly Definitio
 
 type Examined =
   | { readonly given: GivenDefinition; readonly collection: Collection }
-  | { readonly given: GivenDefinition; readonly faults: readonly DefinitionFault[] }
+  | {
+      readonly given: GivenDefinition
+      readonly faults: readonly DefinitionFault[]
+      /** Null if there is nothing else to examine. */
+      readonly draft: DefinitionDraft | null
+    }
 
 export const createDefinitionPlanner = ({ collections, compilePattern, compileExpression }: Deps) => {
   /** A collection, or why there is none. One that is built in may be given as it is exported. */
   const examine = (given: GivenDefinition): Examined => {
     const { name, definition, transform, faults = [] } = given
-    const refuse = (all: readonly Fault[]) => ({ given, faults: all.map((fault) => ({ ...fault, name })) })
+    const refuse = (all: readonly Fault[], draft: DefinitionDraft | null = null) => ({
+      ...{ given, draft },
+      faults: all.map((fault) => ({ ...fault, name })),
+    })
     if (faults.length > 0 && Object.keys(definition).length === 0) return refuse(faults)
     const builtIn = collections.find((collection) => collection.name === name)
     if (builtIn !== undefined) {
       const isExported = transform === null && isEqualJson(definition, JSON.parse(formatDefinition(builtIn)))
       return refuse(isExported ? faults : [...faults, { pointer: '', detail: BUILT_IN }])
     }
-    const parsed = parseDefinition({ name, ...definition }, compilePattern)
-    if ('faults' in parsed) return refuse([...faults, ...parsed.faults])
-    if (parsed.collection.name !== name) {
-      return refuse([...faults, { pointer: '/name', detail: 'Expected the name in the path' }])
-    }
-    return faults.length === 0 ? { given, collection: parsed.collection } : refuse(faults)
+    const parsed = parseDefinition({ ...definition, name }, compilePattern)
+    const collection = 'draft' in parsed ? parsed.draft : parsed.collection
+    const isOther = Object.hasOwn(definition, 'name') && definition.name !== name
+    const all = [
+      ...faults,
+      ...(isOther ? [{ pointer: '/name', detail: 'Expected the name in the path' }] : []),
+      ...('faults' in parsed ? parsed.faults : []),
+    ]
+    if (all.length === 0) return { given, collection }
+    const isFaulty = 'isFaulty' in parsed ? parsed.isFaulty : () => false
+    return refuse(all, { draft: { ...collection, name }, isFaulty })
   }
 
   const faultsAmong = createRelationFaults(compileExpression)
@@ -107,6 +129,7 @@ export const createDefinitionPlanner = ({ collections, compilePattern, compileEx
       next.map(({ collection }) => collection),
       all,
       faulty.map((each) => each.given.name),
+      faulty.flatMap(({ draft }) => draft ?? []),
     )
     const faults = [...faulty.flatMap((each) => each.faults), ...among]
     if (faults.length > 0) throw definitionFaults(inOrderOf(given, faults))

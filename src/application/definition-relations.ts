@@ -1,5 +1,5 @@
 import { type Collection, RULE_NAMES, referencesOf, rulesOf } from '../domain/collection.ts'
-import { relationFaultsOf } from '../domain/definition.ts'
+import { type DefinitionDraft, relationFaultsOf } from '../domain/definition.ts'
 import { typeNamesOf } from '../domain/definition-names.ts'
 import type { Fault } from '../domain/errors.ts'
 import { describeFault } from './catalog.ts'
@@ -21,23 +21,30 @@ const createRivals = (all: readonly Collection[]): ((collection: Collection) => 
 }
 
 export const createRelationFaults = (compileExpression: CompileExpression) => {
-  const ruleFaults = (collection: Collection, all: ReadonlyMap<string, Collection>): readonly Fault[] =>
+  const ruleFaults = (
+    collection: Collection,
+    all: ReadonlyMap<string, Collection>,
+    isFaulty = (_: string) => false,
+  ): readonly Fault[] =>
     RULE_NAMES.flatMap((use) => {
       const text = rulesOf(collection)[use]
       if (text === null) return []
-      const result = compileExpression(text, { collection, use, collectionNamed: (name) => all.get(name) ?? null })
+      const collectionNamed = (name: string) => all.get(name) ?? null
+      const result = compileExpression(text, { collection, use, collectionNamed, isFaulty })
       if (!('faults' in result)) return []
       return result.faults.map((fault) => ({ pointer: `/rules/${use}`, detail: describeFault(fault) }))
     })
 
   /**
    * The faults of new or changed definitions among all others, and those of rules of others that go through them. Rules
-   * that may go through definitions with faults of their own, `unknown`, are not checked.
+   * that may go through other definitions with faults of their own, `unknown`, are not checked. `drafts` are what is known
+   * of definitions with faults.
    */
   return (
     given: readonly Collection[],
     all: ReadonlyMap<string, Collection>,
     unknown: readonly string[],
+    drafts: readonly DefinitionDraft[],
   ): readonly DefinitionFault[] => {
     const names = new Set(given.map(({ name }) => name))
     const targetsOf = (collection: Collection) => referencesOf(collection).map(({ target }) => target)
@@ -46,11 +53,13 @@ export const createRelationFaults = (compileExpression: CompileExpression) => {
       const next = targets.map((target) => all.get(target)).flatMap((target) => (target ? targetsOf(target) : []))
       return [...targets, ...next].some(isMeant)
     }
-    const isKnown = (collection: Collection) => !leadsTo(collection, (name) => unknown.includes(name))
+    const isKnown = (collection: Collection) =>
+      !leadsTo(collection, (name) => name !== collection.name && unknown.includes(name))
     const rivalsOf = createRivals([...all.values()])
     const isNamed = (name: string) => all.has(name) || unknown.includes(name)
-    const own = given.flatMap((collection) => {
-      const rules = isKnown(collection) ? ruleFaults(collection, all) : []
+    const examined = [...given.map((draft) => ({ draft, isFaulty: undefined })), ...drafts]
+    const own = examined.flatMap(({ draft: collection, isFaulty }) => {
+      const rules = isKnown(collection) ? ruleFaults(collection, all, isFaulty) : []
       return [...relationFaultsOf(collection, rivalsOf(collection), isNamed), ...rules].map((fault) => ({
         ...fault,
         name: collection.name,

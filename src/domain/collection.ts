@@ -76,6 +76,8 @@ export interface Collection {
   readonly rules?: Partial<Rules>
   /** `delete` if absent. */
   readonly owner?: OwnerAction
+  /** Increases with each definition that shows records of the same version differently. Absent before the first. */
+  readonly form?: number
 }
 
 /** An index over one to three scalar fields. A unique one ignores records in which one of them is null. */

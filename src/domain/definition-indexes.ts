@@ -13,8 +13,8 @@ type Refuse = (pointer: string, detail: string) => void
 /** The fields of a schema. */
 export interface DeclaredFields {
   readonly fields: Readonly<Record<string, FieldSchema>>
-  /** The names of fields that have faults of their own; no further faults are reported for them. */
-  readonly faulty: ReadonlySet<string>
+  /** Whether a field of this name has faults of its own; no further faults are reported for it. */
+  readonly isFaulty: (name: string) => boolean
 }
 
 const fieldIn = ({ fields }: DeclaredFields, name: string): FieldSchema | undefined =>
@@ -33,7 +33,7 @@ const isBounded = ({ maxLength, enum: choices, const: constant, format }: FieldS
 
 const indexedFieldFault = (name: string, declared: DeclaredFields): string | null => {
   const field = fieldIn(declared, name)
-  if (field === undefined) return declared.faulty.has(name) ? null : 'There is no field with this name'
+  if (field === undefined) return declared.isFaulty(name) ? null : 'There is no field with this name'
   if (!SCALARS.includes(typeOf(field))) return 'Expected a field that is neither an object nor an array'
   if (typeOf(field) !== 'string' || isBounded(field)) return null
   return `Expected a field with a maxLength of at most ${MAX_INDEXED_LENGTH}`
@@ -110,7 +110,7 @@ export const parseSearch = (given: Json | undefined, declared: DeclaredFields, r
   const names: string[] = []
   for (const [position, name] of given.entries()) {
     const field = typeof name === 'string' ? fieldIn(declared, name) : undefined
-    if (typeof name === 'string' && declared.faulty.has(name)) continue
+    if (typeof name === 'string' && declared.isFaulty(name)) continue
     if (typeof name !== 'string' || field === undefined || typeOf(field) !== 'string') {
       refuse(`/search/${position}`, 'Expected the name of a string field')
     } else if (names.includes(name)) refuse(`/search/${position}`, 'This field is listed twice')

@@ -12,11 +12,11 @@ const MAX_SCHEMA_BYTES = 65_536
 const RECORD_KEYWORDS = ['type', 'title', 'description', 'properties', 'required', 'additionalProperties']
 
 interface RecordSchema extends Pick<Collection, 'title' | 'description' | 'fields' | 'required'> {
-  /** The names of fields that have faults. */
-  readonly faulty: ReadonlySet<string>
+  /** Whether a field of this name may be meant to exist, but has faults. */
+  readonly isFaulty: (name: string) => boolean
 }
 
-const EMPTY: RecordSchema = { description: '', fields: {}, required: [], faulty: new Set() }
+const UNKNOWN: RecordSchema = { description: '', fields: {}, required: [], isFaulty: () => true }
 
 const checkRecordKeywords = (node: JsonObject, parsing: SchemaParsing): void => {
   for (const [name, value] of Object.entries(node)) {
@@ -54,16 +54,17 @@ export const parseRecordSchema = (
   }
   if (!isJsonObject(node)) {
     refuse(node === undefined ? '' : '/schema', 'Expected a schema of a record')
-    return EMPTY
+    return UNKNOWN
   }
   if (isDeeper(node, MAX_SCHEMA_DEPTH) || jsonBytes(node) > MAX_SCHEMA_BYTES) {
     refuse('/schema', `Expected at most ${MAX_SCHEMA_BYTES} bytes of JSON, nested at most ${MAX_SCHEMA_DEPTH} deep`)
-    return EMPTY
+    return UNKNOWN
   }
   if (node.type !== 'object') refuse(node.type === undefined ? '/schema' : '/schema/type', 'Expected the type object')
   checkRecordKeywords(node, parsing)
   checkRequired(node, '/schema', parsing)
   const properties = isJsonObject(node.properties) ? node.properties : {}
+  const isUnreadable = node.properties !== undefined && !isJsonObject(node.properties)
   const fields = parseProperties(properties, '/schema/properties', 1, parsing)
   const title = textOf(node.title)
   return {
@@ -71,6 +72,6 @@ export const parseRecordSchema = (
     description: textOf(node.description) ?? '',
     fields,
     required: Array.isArray(node.required) ? node.required.filter((name) => typeof name === 'string') : [],
-    faulty: new Set(Object.keys(properties).filter((name) => !Object.hasOwn(fields, name))),
+    isFaulty: (name) => !Object.hasOwn(fields, name) && (isUnreadable || Object.hasOwn(properties, name)),
   }
 }

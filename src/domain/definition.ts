@@ -22,7 +22,17 @@ export const MAX_COLLECTIONS_COUNT = 500
 const MAX_RULE_LENGTH = 10_000
 const MAX_DEFINITION_FAULTS_COUNT = 100
 
-export type ParsedDefinition = { readonly collection: Collection } | { readonly faults: readonly Fault[] }
+export type ParsedDefinition =
+  | { readonly collection: Collection }
+  | ({ readonly faults: readonly Fault[] } & DefinitionDraft)
+
+/** What is known of a definition that has faults. */
+export interface DefinitionDraft {
+  /** The collection without its faulty parts: they are missing, have their defaults, or are empty. */
+  readonly draft: Collection
+  /** Whether a field of this name may be meant to exist, but has faults. */
+  readonly isFaulty: (name: string) => boolean
+}
 
 /** Notes a fault at a pointer into the definition. */
 export type Refuse = (pointer: string, detail: string) => void
@@ -112,8 +122,8 @@ export const parseDefinition = (input: JsonObject, compilePattern: CompilePatter
   }
   const name = parseName(input, refuse)
   const singular = parseSingular(input, name, refuse)
-  const { faulty, ...schema } = parseRecordSchema(member(input, 'schema'), compilePattern, refuse)
-  const declared = { fields: schema.fields, faulty }
+  const { isFaulty, ...schema } = parseRecordSchema(member(input, 'schema'), compilePattern, refuse)
+  const declared = { fields: schema.fields, isFaulty }
   const collection: Collection = {
     name,
     singular,
@@ -125,7 +135,8 @@ export const parseDefinition = (input: JsonObject, compilePattern: CompilePatter
     owner: parseOwner(input, refuse),
   }
   checkCleared(collection, refuse)
-  return faults.length === 0 ? { collection } : { faults: faults.slice(0, MAX_DEFINITION_FAULTS_COUNT) }
+  if (faults.length === 0) return { collection }
+  return { faults: faults.slice(0, MAX_DEFINITION_FAULTS_COUNT), draft: collection, isFaulty }
 }
 
 const ALWAYS_REFERENCED = ['users', 'files']

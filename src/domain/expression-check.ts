@@ -263,7 +263,7 @@ export const checkExpression = (
   syntax: Syntax,
   context: ExpressionContext,
 ): { readonly expression: Expression } | { readonly faults: readonly ExpressionFault[] } => {
-  const check: Check = { context, record: recordType(context.collection), faults: [] }
+  const check: Check = { context, record: recordType(context.collection, context.isFaulty), faults: [] }
   if (nodesOf(syntax, MAX_EXPRESSION_NODES_COUNT) > MAX_EXPRESSION_NODES_COUNT) {
     refuse(check, 0, `an expression has at most ${MAX_EXPRESSION_NODES_COUNT} parts`)
   } else if (depthOf(syntax) > MAX_EXPRESSION_DEPTH) {

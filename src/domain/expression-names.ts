@@ -18,6 +18,8 @@ export interface ExpressionContext {
   readonly use: 'read' | 'create' | 'update' | 'delete' | 'filter'
   /** Other collections, for references. */
   readonly collectionNamed: (name: string) => Collection | null
+  /** Whether a field that the collection lacks was refused before, so that its use is no further fault. */
+  readonly isFaulty?: (name: string) => boolean
 }
 
 /** How many references in a row an expression may follow. */
@@ -73,7 +75,7 @@ const referenceSteps = (expression: Expression): number => {
 export const follow = (check: Check, at: number, { expression, type }: Typed): Typed => {
   if (type.kind !== 'number' || type.references === undefined) return { expression, type }
   const { collection, collectionNamed } = check.context
-  const target = targetType(type.references, (name) => (name === collection.name ? collection : collectionNamed(name)))
+  const target = type.references === collection.name ? check.record : targetType(type.references, collectionNamed)
   if (target === null) return refuse(check, at, `it references ${type.references}, and there is no such collection`)
   const referenced: Expression = { kind: 'referenced', of: expression, target: type.references }
   if (referenceSteps(referenced) > MAX_REFERENCE_STEPS_COUNT) {

@@ -101,12 +101,14 @@ const EVERY_RECORD: Readonly<Record<string, Type>> = {
   updated_at: TIMESTAMP,
 }
 
-export const recordType = ({ name, fields }: Collection): Type => ({
+/** The value of a field for which `isFaulty` may be anything. */
+export const recordType = ({ name, fields }: Collection, isFaulty = (_: string) => false): Type => ({
   kind: 'record',
   name: `a record of ${name}`,
   memberNamed(member) {
     const field = own(fields, member)
-    return own(EVERY_RECORD, member) ?? (field === null ? null : typeOfField(field))
+    if (field !== null) return typeOfField(field)
+    return own(EVERY_RECORD, member) ?? (isFaulty(member) ? UNKNOWN : null)
   },
 })
 

@@ -87,10 +87,11 @@ export const collectionsOn = (
     records,
     person,
     anAdmin,
-    define: async (
-      definition: JsonObject & { readonly name: string },
-      transform: readonly JsonObject[] | null = null,
-    ) => collections.put(await anAdmin(), definition.name, definition, { expected: null, transform }),
+    define: async (definition: JsonObject & { readonly name: string }, transform?: readonly JsonObject[]) =>
+      collections.put(await anAdmin(), definition.name, definition, {
+        expected: null,
+        ...(transform && { transform }),
+      }),
     async create(author: Caller | Anonymous, name: string, draft: JsonObject) {
       const made = await records.create(author, name, draft, { idempotency: null })
       if ('replayed' in made) throw new Error('replayed')

@@ -86,7 +86,7 @@ const listRoutes = (kernel: Kernel, records: Records, show: ShowRecord) => {
         const path = `/api/v1/collections/${params.collection}/records`
         const responseOf = (result: RecordResult) => ({
           status: 201,
-          headers: { location: `${path}/${result.record.id}`, etag: recordEtag(result.record) },
+          headers: { location: `${path}/${result.record.id}`, etag: recordEtag(result) },
           body: JSON.stringify(show(result)),
         })
         return withIdempotency(
@@ -138,7 +138,7 @@ const singleRoutes = (kernel: Kernel, records: Records, show: ShowRecord) => {
         const expand = parseExpand(query.expand)
         const result = await records.get(call.principal, params.collection, Number(params.id), { expand })
         if (call.principal?.role === 'admin') await noteRead(call, request, recordShown(result))
-        const etag = recordEtag(result.record)
+        const etag = recordEtag(result)
         set.headers.etag = etag
         // What is expanded changes without a new version of this record.
         const isUnchanged = expand.length === 0 && isKnown(request, etag)
@@ -158,7 +158,7 @@ const singleRoutes = (kernel: Kernel, records: Records, show: ShowRecord) => {
         const { collection, id } = params
         const options = { expected: ifMatch(request) }
         const result = await records.update(authorOf(call), collection, Number(id), body as JsonObject, options)
-        set.headers.etag = recordEtag(result.record)
+        set.headers.etag = recordEtag(result)
         return show(result)
       },
       {

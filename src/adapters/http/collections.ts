@@ -1,13 +1,13 @@
 import { Elysia, t } from 'elysia'
 import type { CollectionDetails, Collections } from '../../application/collections.ts'
 import { definitionOf } from '../../domain/definition.ts'
-import { isJsonObject, type JsonObject } from '../../domain/merge-patch.ts'
+import type { JsonObject } from '../../domain/merge-patch.ts'
 import { actorOf, callerOf } from './call.ts'
 import { DefinitionBody, DefinitionResponse, type ShownDefinition } from './definition-schemas.ts'
 import type { Kernel, Rule } from './kernel.ts'
 import { pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
-import { ifMatch, ifMatchAny, ifNoneMatchAny, isKnown, recordEtag } from './preconditions.ts'
-import { HttpProblem, problems } from './problems.ts'
+import { ifMatch, ifMatchAny, ifNoneMatchAny, isKnown, versionEtag } from './preconditions.ts'
+import { problems } from './problems.ts'
 import { integerText, NoContent, NotModified, queryOf } from './schemas.ts'
 import { toTimestamp } from './timestamps.ts'
 
@@ -48,21 +48,13 @@ const toResponse = (details: CollectionDetails): ShownDefinition => {
   }
 }
 
-/** The transformation is a list of objects; the core checks their members. */
-const transformOf = (value: unknown): readonly JsonObject[] | null => {
-  if (value === undefined) return null
-  if (Array.isArray(value) && value.every(isJsonObject)) return value
-  const errors = [{ in: 'body', pointer: '/transform', detail: 'Expected a JSON Patch (RFC 6902)' }] as const
-  throw new HttpProblem('validation_failed', 'The body does not have the expected form', { errors })
-}
-
 /** Descriptions of the operations, for the OpenAPI document. */
 const DESCRIPTIONS = {
   list: 'Each with its number of records, in the order of their names.',
   get: 'With every default filled in, and the ETag of its version.',
   put: 'Takes effect on the next request. With `If-None-Match: *`, it must be new; with `If-Match`, its current version must match. If existing records do not fit the new schema, nothing changes and the response is 409 `records_do_not_fit`, with the first of them in `records`. A `transform` is applied to every record first, so that fields can be renamed, moved or removed in the same change.',
   check:
-    'For editors: lists every fault of the schema, the rules and the rest, as storing it would. Existing records are not checked.',
+    'For editors: lists every fault of the schema, the rules, the `transform` and the rest, as storing it would. Existing records are not checked.',
   delete:
     'Refused with 409 `not_empty` if it has records, unless `records` states exactly how many. A collection that is defined in code cannot be deleted.',
 } as const
@@ -93,7 +85,7 @@ const readRoutes = (kernel: Kernel, collections: Collections) =>
       '/:collection',
       async ({ call, params, request, set, status }) => {
         const details = await collections.get(actorOf(call), params.collection)
-        const etag = recordEtag(details)
+        const etag = versionEtag(details)
         set.headers.etag = etag
         return isKnown(request, etag) ? status(304, undefined) : toResponse(details)
       },
@@ -122,13 +114,13 @@ const changeRoutes = (kernel: Kernel, collections: Collections) => {
           params.collection,
           definition,
           {
-            transform: transformOf(transform),
+            ...(transform !== undefined && { transform }),
             expected: ifMatch(request),
             mustNotExist: ifNoneMatchAny(request),
             mustExist: ifMatchAny(request),
           },
         )
-        set.headers.etag = recordEtag(details)
+        set.headers.etag = versionEtag(details)
         if (!isNew) return toResponse(details)
         set.headers.location = `${PATH}/${details.collection.name}`
         return status(201, toResponse(details))
@@ -148,8 +140,8 @@ const changeRoutes = (kernel: Kernel, collections: Collections) => {
     .post(
       '/:collection/check',
       async ({ call, params, body, status }) => {
-        const { transform: _, ...definition } = body as JsonObject
-        await collections.check(actorOf(call), params.collection, definition)
+        const { transform, ...definition } = body as JsonObject
+        await collections.check(actorOf(call), params.collection, definition, transform)
         return status(204, undefined)
       },
       {

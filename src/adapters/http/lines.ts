@@ -1,3 +1,4 @@
+import type { EventLoopSlices } from '../../application/ports/system.ts'
 import { chunksOf, requireProperEnd } from './body.ts'
 import { HttpProblem } from './problems.ts'
 
@@ -17,12 +18,14 @@ export interface Line {
   readonly digest?: string
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+/** A byte order mark before the first line is not a part of it; anywhere else it is a character. */
+const firstLine = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
+const laterLine = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 const decoded = (number: number, parts: readonly Uint8Array[]): Line => {
   const bytes = Buffer.concat(parts)
   try {
-    return { number, text: utf8.decode(bytes) }
+    return { number, text: (number === 1 ? firstLine : laterLine).decode(bytes) }
   } catch {
     const digest = new Bun.CryptoHasher('sha256').update(bytes).digest('hex')
     return { number, text: null, fault: 'The line is not UTF-8', digest }
@@ -31,11 +34,13 @@ const decoded = (number: number, parts: readonly Uint8Array[]): Line => {
 
 /**
  * The lines of a request's body as it arrives; a last line may lack its end. In memory there is one chunk, and up to
- * `maxBytes` of a line: of a longer one, only the number and a digest are kept. Throws `malformed_body` if the body is incomplete.
+ * `maxBytes` of a line: of a longer one, only the number and a digest are kept. A chunk may have many short lines, so the
+ * event loop does other work between them. Throws `malformed_body` if the body is incomplete.
  */
 export const linesOf = async function* (
   request: Request,
   maxBytes: number,
+  slices: EventLoopSlices,
   chunks: AsyncIterable<Uint8Array> = chunksOf(request),
 ): AsyncGenerator<Line> {
   const fault = `The line is longer than ${maxBytes} bytes`
@@ -65,6 +70,7 @@ export const linesOf = async function* (
       let start = 0
       for (let at = chunk.indexOf(LINE_FEED); at !== -1; at = chunk.indexOf(LINE_FEED, start)) {
         add(chunk.subarray(start, at))
+        if (slices.isOver()) await slices.next()
         yield end()
         start = at + 1
       }

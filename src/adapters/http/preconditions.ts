@@ -1,19 +1,23 @@
-import type { Expected, ExpectedVersion } from '../../application/records.ts'
+import type { Expected, ExpectedVersion, RecordResult } from '../../application/records.ts'
 import type { StoredRecord } from '../../domain/record.ts'
 
 /** The entity tag of a version (RFC 9110 section 8.8.3), which no other version ever has. */
-export const recordEtag = ({ version, epoch }: Pick<StoredRecord, 'version' | 'epoch'>): string =>
+export const versionEtag = ({ version, epoch }: Pick<StoredRecord, 'version' | 'epoch'>): string =>
   `"${version}-${epoch}"`
+
+/** As {@link versionEtag}; also differs once a definition shows the same version differently. */
+export const recordEtag = ({ collection: { form }, record }: RecordResult): string =>
+  form === undefined ? versionEtag(record) : `"${record.version}-${record.epoch}-${form}"`
 
 const tagsIn = (header: string): readonly string[] => header.match(/(?:W\/)?"[^"]*"/g) ?? []
 
 const versionOf = (tag: string): readonly ExpectedVersion[] => {
-  const [, version, epoch = ''] = /^"(\d{1,15})-([0-9a-z]{1,16})"$/.exec(tag) ?? []
+  const [, version, epoch = ''] = /^"(\d{1,15})-([0-9a-z]{1,16})(?:-\d{1,15})?"$/.exec(tag) ?? []
   return version === undefined ? [] : [{ version: Number(version), epoch }]
 }
 
 /**
- * The versions that `If-Match` allows (RFC 9110 section 13.1.1): strong comparison, so a weak or unknown tag allows
+ * The versions, in whatever form they are shown, that `If-Match` allows (RFC 9110 section 13.1.1): strong comparison, so a weak or unknown tag allows
  * none. Null if any version is allowed.
  */
 export const ifMatch = (request: Request): Expected => {

@@ -132,7 +132,7 @@ export const historyRoutes = (kernel: Kernel, history: RecordHistory, show: Show
       async ({ call, params, body, request, set }) => {
         const options = { expected: ifMatch(request) }
         const result = await history.revert(authorOf(call), named(params), Number(params.id), body.version, options)
-        set.headers.etag = recordEtag(result.record)
+        set.headers.etag = recordEtag(result)
         return show(result)
       },
       {

@@ -1,6 +1,6 @@
 import { Elysia, t } from 'elysia'
 import type { ImportResult as Imported } from '../../application/import-results.ts'
-import type { Log } from '../../application/ports/system.ts'
+import type { EventLoopSlices, Log } from '../../application/ports/system.ts'
 import type { Records } from '../../application/records.ts'
 import type { Principal } from '../../domain/session.ts'
 import { chunksOf, jsonProblem, requireType } from './body.ts'
@@ -90,6 +90,7 @@ interface Deps {
   readonly records: Records
   readonly show: ShowRecord
   readonly log: Log
+  readonly slices: EventLoopSlices
   /** The limit of a line. */
   readonly maxLineBytes: number
 }
@@ -99,7 +100,7 @@ const CollectionParams = t.Object({ collection: t.String() })
 const hidden = { hide: true }
 
 /** `/collections/NAME/records/export` and `…/import`, for admins. */
-export const recordTransferRoutes = (kernel: Kernel, { records, show, log, maxLineBytes }: Deps) => {
+export const recordTransferRoutes = (kernel: Kernel, { records, show, log, slices, maxLineBytes }: Deps) => {
   const begin = createConcurrencyLimit(MAX_OPEN_TRANSFERS_COUNT)
   const checkAccess = (_: Principal, { collection = '' }: Readonly<Record<string, string>>) =>
     records.collection(collection)
@@ -139,7 +140,7 @@ export const recordTransferRoutes = (kernel: Kernel, { records, show, log, maxLi
         requireType(request, NDJSON_TYPE)
         using _ = begin(actor.userId)
         const chunks = withIdleTimeout(chunksOf(request), request, idleTimeout)
-        const { texts, refused } = readable(linesOf(request, maxLineBytes, chunks))
+        const { texts, refused } = readable(linesOf(request, maxLineBytes, slices, chunks))
         const isDryRun = query.dry_run === 'true'
         const route = `POST /api/v1/collections/${params.collection}/records/import`
         const responseOf = (result: Imported) => ({

@@ -75,7 +75,7 @@ const listRoutes = <const C extends Collection>(kernel: Kernel, resources: Resou
   const { Create, Record, Batch, BatchResult, Query } = resources.schemas
   const created = (result: RecordResult) => ({
     status: 201,
-    headers: { location: `${path}/${result.record.id}`, etag: recordEtag(result.record) },
+    headers: { location: `${path}/${result.record.id}`, etag: recordEtag(result) },
     body: JSON.stringify(shown(result)),
   })
   const answered = (results: readonly (RecordResult | null)[]) => ({
@@ -169,7 +169,7 @@ const singleRoutes = <const C extends Collection>(kernel: Kernel, resources: Res
         const expand = parseExpand(query.expand)
         const result = await records.get(actorOf(call), name, Number(params.id), { expand })
         if (call.principal?.role === 'admin') await noteRead(call, request, recordShown(result))
-        const etag = recordEtag(result.record)
+        const etag = recordEtag(result)
         set.headers.etag = etag
         // What is expanded changes without a new version of this record.
         const isUnchanged = expand.length === 0 && isKnown(request, etag)
@@ -196,7 +196,7 @@ const singleRoutes = <const C extends Collection>(kernel: Kernel, resources: Res
       async ({ call, params, body, request, set }) => {
         const options = { expected: ifMatch(request), isChecked: true }
         const result = await records.update(actorOf(call), name, Number(params.id), body as JsonObject, options)
-        set.headers.etag = recordEtag(result.record)
+        set.headers.etag = recordEtag(result)
         return shown(result)
       },
       {

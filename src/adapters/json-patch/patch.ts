@@ -1,11 +1,11 @@
 import type { JSONPatch } from 'json-p3'
 import type { ApplyPatch } from '../../application/ports/collections.ts'
 import type { Json, JsonObject } from '../../domain/merge-patch.ts'
+import { MAX_OPERATIONS_COUNT } from '../../domain/transform.ts'
 
 /** Loaded for the first patch, because it would make every start longer. */
 const library = () => require('json-p3') as typeof import('json-p3')
 
-const MAX_OPERATIONS_COUNT = 100
 /** The limit of all values that a patch inserts together: each `copy` could otherwise double the document. */
 const MAX_COPIED_CHARACTERS = 1_048_576
 

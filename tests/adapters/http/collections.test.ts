@@ -43,6 +43,46 @@ describe('a check of a definition', () => {
     expect([status, body.errors]).toMatchObject([422, [{ pointer: '/rules/read' }]])
   })
 
+  test('lists all its faults at once, without those that only follow from others', async () => {
+    const { status, body } = await check(fresh(), {
+      name: 'others',
+      owner: 'both',
+      schema: {
+        type: 'object',
+        properties: {
+          size: { type: 'int' },
+          list: { type: 'integer', 'x-ref': 'nowhere' },
+          next: { type: 'integer', 'x-ref': 'others' },
+        },
+      },
+      rules: {
+        read: 'record.size == 1 && record.sizes == 1',
+        create: 'record.size.x.exists(y, y > 1)',
+        update: 'auth.id ==',
+      },
+    })
+    expect([status, body.errors?.map(({ pointer }) => pointer).sort()]).toEqual([
+      422,
+      [
+        '/name',
+        '/owner',
+        '/rules/read',
+        '/rules/update',
+        '/schema/properties/list/x-ref',
+        '/schema/properties/next/x-ref',
+        '/schema/properties/size/type',
+      ],
+    ])
+  })
+
+  test('lists no faults of rules over a schema that cannot be read', async () => {
+    const rules = { read: 'record.a == 1', update: 'next.a > now || true' }
+    for (const schema of ['x', { type: 'object', properties: [] }, undefined]) {
+      const { body } = await check(fresh(), { ...(schema && { schema }), rules })
+      expect(body.errors?.filter(({ pointer }) => pointer.startsWith('/rules'))).toEqual([])
+    }
+  })
+
   test('is refused for a collection that is built in, and for users', async () => {
     expect((await check('items', NOTES)).status).toBe(409)
     expect((await check(fresh(), NOTES, ann)).status).toBe(403)
@@ -192,9 +232,31 @@ describe('a definition', () => {
     expect((await admin.call('PUT', `/collections/${fresh()}`, { json })).status).toBe(422)
   })
 
-  test.each([{ a: 1 }, 'x', [1]])('has a transform that is a list of operations, not %p', async (transform) => {
+  test.each([{ a: 1 }, 'x', null])('has a transform that is a list of operations, not %p', async (transform) => {
     const { status, body } = await admin.define<ProblemBody>(fresh(), { ...NOTES, transform })
     expect([status, body.errors?.[0]?.pointer]).toEqual([422, '/transform'])
+  })
+
+  test('has the faults of its transform listed with its own, whether it is stored or only checked', async () => {
+    const name = fresh()
+    await admin.define(name, NOTES)
+    const faulty = {
+      ...NOTES,
+      owner: 'both',
+      transform: [
+        { op: 'remove', path: '/text' },
+        { op: 'rename', path: 'text' },
+      ],
+    }
+    for (const path of [`/collections/${name}`, `/collections/${name}/check`]) {
+      const method = path.endsWith('check') ? 'POST' : 'PUT'
+      const { status, body } = await admin.call<ProblemBody>(method, path, { json: faulty })
+      expect([status, body.errors?.map(({ pointer }) => pointer).sort()]).toEqual([
+        422,
+        ['/owner', '/transform/1/op', '/transform/1/path'],
+      ])
+    }
+    expect((await read(name)).body).toMatchObject({ version: 1 })
   })
 
   test('may have a schema of 64 kB, also if other bodies are smaller, and no more than 256 kB', async () => {
@@ -254,6 +316,29 @@ describe('changing a definition', () => {
     const after = (await ann.get(name, body.id)).body
     expect(after.words).toBe('kept')
     expect(after).not.toContainKey('text')
+  })
+
+  test('changes the ETag of its records if they are shown differently, and only then', async () => {
+    const name = fresh()
+    await admin.define(name, NOTES)
+    const { body } = await ann.create(name, { text: 'a' })
+    const path = `/collections/${name}/records/${body.id}`
+    let etag = (await ann.call('GET', path)).headers.get('etag') ?? ''
+    const isKnownAfter = async (definition: object) => {
+      expect((await admin.define(name, definition)).status).toBe(200)
+      const { status, headers } = await ann.call('GET', path, { headers: { 'if-none-match': etag } })
+      etag = headers.get('etag') ?? ''
+      return status === 304
+    }
+    const { text } = NOTES.schema.properties
+    const longer = { ...NOTES, schema: { type: 'object', properties: { text, due: { type: ['string', 'null'] } } } }
+    expect(await isKnownAfter({ ...NOTES, owner: 'keep' })).toBe(true)
+    expect(await isKnownAfter(longer)).toBe(false)
+    expect(await isKnownAfter({ ...longer, rules: { read: 'true' } })).toBe(true)
+    expect(await isKnownAfter({ ...longer, transform: [{ op: 'add', path: '/text', value: 'b' }] })).toBe(false)
+    const patched = await ann.call('PATCH', path, { json: { text: 'c' }, headers: { 'if-match': etag } })
+    expect(patched.status).toBe(200)
+    expect((await ann.call('PATCH', path, { json: { text: 'd' }, headers: { 'if-match': etag } })).status).toBe(412)
   })
 })
 

@@ -73,6 +73,11 @@ describe('an import', () => {
     ])
   })
 
+  test('may begin with a byte order mark', async () => {
+    const name = await fresh()
+    expect((await importing(name, '\ufeff{"text":"a"}\r\n{"text":"b"}')).body).toMatchObject({ created: 2, refused: 0 })
+  })
+
   test('lists each refused line with its reason, and creates the others', async () => {
     const name = await fresh()
     const { body } = await importing(name, '{"text":"a"}\n{"text":7}\nnonsense\n[]\n{"text":"b"}\n')

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { createEventLoopSlices } from '../../../src/adapters/bun/event-loop-slices.ts'
 import { linesOf } from '../../../src/adapters/http/lines.ts'
 import { ndjsonResponse } from '../../../src/adapters/http/ndjson.ts'
 import { until } from '../../support/until.ts'
@@ -63,7 +64,9 @@ describe('a response of lines', () => {
 
 describe('lines of a body', () => {
   const read = (text: string | Uint8Array<ArrayBuffer>, maxBytes = 10) =>
-    Array.fromAsync(linesOf(new Request('http://localhost/', { method: 'POST', body: text }), maxBytes))
+    Array.fromAsync(
+      linesOf(new Request('http://localhost/', { method: 'POST', body: text }), maxBytes, createEventLoopSlices()),
+    )
 
   test('end with a line feed, except the last', async () => {
     expect(await read('a\n\nb\r\nc')).toEqual([
@@ -78,5 +81,31 @@ describe('lines of a body', () => {
   test('may have as many bytes as the limit, and no more', async () => {
     const [exact, long, next] = await read(`${'x'.repeat(10)}\n${'x'.repeat(11)}\nb`)
     expect([exact?.text?.length, long?.text, next?.text]).toEqual([10, null, 'b'])
+  })
+  test('begin after a byte order mark, which is a character in any other place', async () => {
+    expect(await read('\ufeffa\n\ufeffb')).toEqual([
+      { number: 1, text: 'a' },
+      { number: 2, text: '\ufeffb' },
+    ])
+    expect(await read('\ufeff')).toEqual([{ number: 1, text: '' }])
+  })
+
+  test('leave time for other work, however many arrive at once', async () => {
+    const chunks = async function* () {
+      yield new Uint8Array(200_000).fill(0x0a)
+    }
+    let hasWorked = false
+    setImmediate(() => {
+      hasWorked = true
+    })
+    let count = 0
+    let countBefore = 0
+    const request = new Request('http://localhost/', { method: 'POST', headers: { 'content-length': '200000' } })
+    for await (const _ of linesOf(request, 10, createEventLoopSlices(), chunks())) {
+      count++
+      if (!hasWorked) countBefore = count
+    }
+    expect(count).toBe(200_000)
+    expect(countBefore).toBeLessThan(count)
   })
 })

@@ -23,8 +23,8 @@ if (!missing) {
     const writing = collectionsOn(open())
     const starting = collectionsOn(open())
     const admin = await changing.anAdmin()
-    const put = (definition: JsonObject, transform: readonly JsonObject[] | null = null) =>
-      changing.collections.put(admin, 'lists', definition, { expected: null, transform })
+    const put = (definition: JsonObject, transform?: readonly JsonObject[]) =>
+      changing.collections.put(admin, 'lists', definition, { expected: null, ...(transform && { transform }) })
     await put(list())
     const written = new Map<number, string>()
     const add = async (text: string) => {

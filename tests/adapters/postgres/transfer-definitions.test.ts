@@ -60,8 +60,8 @@ const copied = async (live: (opened: Opened) => Promise<unknown>) => {
       const { store, url } = await openTestPostgres()
       await copyToPostgres(path, url)
       const there = collectionsOn(store)
-      const define = (definition: JsonObject, transform: readonly JsonObject[] | null = null) =>
-        there.collections.put(admin, 'notes', definition, { expected: null, transform })
+      const define = (definition: JsonObject, transform?: readonly JsonObject[]) =>
+        there.collections.put(admin, 'notes', definition, { expected: null, ...(transform && { transform }) })
       return { ...there, admin, define }
     },
   }
