@@ -5,8 +5,9 @@ import { isSurelyWithin, isWithin } from '../domain/field-checks.ts'
 import { isEqualJson, isJsonObject, type Json, type JsonObject, mergePatch } from '../domain/merge-patch.ts'
 import { type NewRecord, newRecord, ownFields, patchedRecord, type StoredRecord, withFields } from '../domain/record.ts'
 import type { Instant } from '../domain/user.ts'
+import { type Awaitable, andThen } from './awaitable.ts'
 import type { Catalog, CompiledCollection } from './catalog.ts'
-import { refuse } from './record-access.ts'
+import { type Authorization, refuse } from './record-access.ts'
 import {
   type Change,
   changeRecord,
@@ -111,6 +112,19 @@ export interface Alteration {
 export interface Erasure {
   readonly id: number
   readonly expected: Expected
+}
+
+/** The rule that a new record must pass. Throws if none can. */
+export const creationRule = (
+  { principal, rule }: Authorization,
+  compiled: CompiledCollection,
+): Awaitable<Expression> => {
+  // Records of collections in code have an owner always.
+  if (compiled.stored === null && principal === null) refuse(principal, '')
+  return andThen(rule(compiled, 'create'), (bound) => {
+    if (bound === FALSE) refuse(principal, `You may not create this ${compiled.collection.singular}`)
+    return bound
+  })
 }
 
 /** What every change of a caller has to pass before it is stored. */
@@ -220,13 +234,9 @@ export const createRecordOperations = (deps: Deps) => {
     async add(change: Change, compiled: CompiledCollection, creation: Creation): Promise<StoredRecord> {
       const { now, authorization } = change
       const { collection, stored } = compiled
-      const { principal } = authorization
-      // They have an owner always.
-      if (stored === null && principal === null) refuse(principal, '')
       if (stored !== null && change.changed.size > 0) await storeRecords(change)
-      const rule = await authorization.rule(compiled, 'create')
-      if (rule === FALSE) refuse(principal, `You may not create this ${collection.singular}`)
-      const { draft, isChecked = false, ownerId = principal?.userId ?? null } = creation
+      const rule = await creationRule(authorization, compiled)
+      const { draft, isChecked = false, ownerId = authorization.principal?.userId ?? null } = creation
       const record =
         isChecked && stored === null
           ? newRecord(collection, draft, ownerId, now)

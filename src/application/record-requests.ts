@@ -105,6 +105,8 @@ export interface Records {
     draft: JsonObject,
     options: CreateOptions<RecordResult>,
   ): Promise<IdempotentResult<RecordResult>>
+  /** Throws if the caller may create no record, whatever it is: for use before the body of a request is read. */
+  checkCreate(principal: Principal | null, name: string): Promise<void>
   get(principal: Principal | null, name: string, id: number, options?: ReadOptions): Promise<ReadResult>
   /** Throws unless the caller may change the record: for use before the body of a request is read. */
   checkChange(principal: Principal | null, name: string, id: number): Promise<void>

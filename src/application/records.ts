@@ -22,7 +22,7 @@ import { expandRecords } from './record-expansion.ts'
 import { createRecordHistory, type RecordHistory } from './record-history.ts'
 import { createRecordImports } from './record-imports.ts'
 import { createRecordLists } from './record-lists.ts'
-import { createRecordOperations, type Erasure, type RecordOperations } from './record-operations.ts'
+import { createRecordOperations, creationRule, type Erasure, type RecordOperations } from './record-operations.ts'
 import type { ReadResult, RecordOperation, RecordResult, Records } from './record-requests.ts'
 import type { RecordUnits } from './record-units.ts'
 
@@ -53,7 +53,7 @@ const ownersOf = ({ collection, record }: RecordResult, actor: Actor): readonly 
 
 const isDelete = ({ op }: RecordOperation) => op === 'delete'
 
-const createReads = ({ catalog, unitOfWork, clock }: Deps): Pick<Records, 'get' | 'checkChange'> => {
+const createReads = ({ catalog, unitOfWork, clock }: Deps): Pick<Records, 'get' | 'checkCreate' | 'checkChange'> => {
   const authorized = (
     tx: ReadTx,
     principal: Principal | null,
@@ -82,6 +82,13 @@ const createReads = ({ catalog, unitOfWork, clock }: Deps): Pick<Records, 'get' 
           ),
         ),
       ),
+
+    checkCreate: (principal, name) =>
+      unitOfWork.read(async (tx) => {
+        const compiled = await catalog.find(tx, name)
+        const authorization = createAuthorization(tx, catalog, principal, clock.now())
+        await creationRule(authorization, compiled)
+      }),
 
     checkChange: (principal, name, id) =>
       unitOfWork.read(async (tx) => {

@@ -1,4 +1,3 @@
-import { afterAll } from 'bun:test'
 import { SQL } from 'bun'
 import { MIGRATIONS, migrate } from '../../src/adapters/postgres/migrate.ts'
 import { RECORD_TABLES } from '../../src/adapters/sql/record-table.ts'
@@ -64,8 +63,9 @@ export const createDatabase = async (kind: 'migrated' | 'empty' = 'migrated'): P
 }
 
 const made: TestDatabase[] = []
-// Here and not where it is made: in a hook or a test it would be over with that. Dropping many waits for the disk.
-afterAll(() => Promise.all(made.splice(0).map((database) => database[Symbol.asyncDispose]())), { timeout: 60_000 })
+
+/** Removes what {@link testDatabase} has made: when a file is done, because a hook where it is made may be over sooner. */
+export const dropTestDatabases = () => Promise.all(made.splice(0).map((database) => database[Symbol.asyncDispose]()))
 
 /** A database that is gone when the tests of this file are done. */
 export const testDatabase = async (kind: 'migrated' | 'empty' = 'migrated'): Promise<string> => {

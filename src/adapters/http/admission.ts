@@ -86,12 +86,13 @@ const createSteps = ({ access, limits, responseBodies, addressOf }: Deps) => ({
   },
 
   authorize({ call, request, params }: RoutedCall, rule: Rule): unknown {
-    const { largeResponse, who, checkAccess, checkPublicAccess } = rule
+    const { largeResponse, who, checkAccess, checkPublicAccess, recheck } = rule
     const { principal } = call
     if (principal === null && typeof who === 'function') call.address ??= addressOf(request)
     if (largeResponse === true) responseBodies.check(clientOf(call))
     if (who === 'admin' && principal !== null) requireAdmin(principal)
     if (typeof who === 'function') who(principal, request)
+    if (recheck !== undefined) call.recheck = () => recheck(principal, params)
     if (checkPublicAccess !== undefined) return checkPublicAccess(principal, params, request)
     return principal === null ? undefined : checkAccess?.(principal, params)
   },

@@ -14,6 +14,8 @@ export interface Call {
   route: string
   /** Set after access, limits and body were checked, so that it happens only once. */
   admitted: boolean
+  /** Rejects if the caller may not make this request after all: for use before a fault of the request is reported. */
+  recheck: (() => Promise<void>) | null
   /** Set after the response got its headers and log line, so that it happens only once. */
   finished: boolean
 }
@@ -29,6 +31,7 @@ export const openCall = (request: Request): Call => {
     address: null,
     route: '',
     admitted: false,
+    recheck: null,
     finished: false,
   }
 }

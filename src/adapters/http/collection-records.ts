@@ -31,22 +31,27 @@ const hidden = () => ({ hide: true })
 const authorOf = (call: Call): Actor | Anonymous =>
   call.principal === null ? { userId: null, requestId: call.id } : actorOf(call)
 
-/** Names of deleted collections count as well. */
-const MAX_KNOWN_COUNT = 1_000
+const MAX_CREATORS_COUNT = 10_000
 
 type Params = Readonly<Record<string, string>>
 
-/** `known` are names of collections that have existed. */
-const createRules = (records: Records, known = new Set<string>()) => {
+/** Who could create records when last checked, each with the name of the collection. */
+type Creators = Set<string>
+
+const creatorOf = (userId: number | null, collection: string) => `${userId} ${collection}`
+
+const createRules = (records: Records, creators: Creators = new Set()) => {
   // An async function, so that a collection that does not exist is a rejection.
   const exists = async (_: Principal | null, { collection = '' }: Params) => records.collection(collection)
-  /** Where it existed once, creating the record finds out whether it still does. */
-  const existsUnlessKnown = (principal: Principal | null, params: Params) => {
-    const { collection = '' } = params
-    if (known.has(collection)) return undefined
-    return exists(principal, params).then(() => {
-      if (known.size >= MAX_KNOWN_COUNT) known.clear()
-      known.add(collection)
+  const creatable = (principal: Principal | null, { collection = '' }: Params) =>
+    records.checkCreate(principal, collection)
+  /** Creating the record finds out whether someone who could create one still may. */
+  const creatableUnlessKnown = (principal: Principal | null, params: Params) => {
+    const creator = creatorOf(principal?.userId ?? null, params.collection ?? '')
+    if (creators.has(creator)) return undefined
+    return creatable(principal, params).then(() => {
+      if (creators.size >= MAX_CREATORS_COUNT) creators.clear()
+      creators.add(creator)
     })
   }
   /** Where nothing else can be refused first, reading the record finds out. */
@@ -57,7 +62,10 @@ const createRules = (records: Records, known = new Set<string>()) => {
       ? records.checkChange(principal, String((params as Params).collection), Number(params.id))
       : exists(principal, params)
   return {
-    create: { who: everyone, checkPublicAccess: existsUnlessKnown, body: 'json', idempotent: true },
+    create: {
+      ...{ who: everyone, checkPublicAccess: creatableUnlessKnown, recheck: creatable },
+      ...{ body: 'json', idempotent: true },
+    },
     list: { who: everyone, checkPublicAccess: exists, largeResponse: true },
     read: { who: everyone, checkPublicAccess: existsIfNeeded },
     single: { who: everyone, checkPublicAccess: exists },
@@ -67,13 +75,13 @@ const createRules = (records: Records, known = new Set<string>()) => {
 }
 
 const listRoutes = (kernel: Kernel, records: Records, show: ShowRecord) => {
-  const known = new Set<string>()
-  const rules = createRules(records, known)
+  const creators: Creators = new Set()
+  const rules = createRules(records, creators)
   const create: Records['create'] = async (author, collection, draft, options) => {
     try {
       return await records.create(author, collection, draft, options)
     } catch (error) {
-      known.delete(collection)
+      creators.delete(creatorOf(author.userId, collection))
       throw error
     }
   }

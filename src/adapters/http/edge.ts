@@ -5,7 +5,7 @@ import { type Call, clientOf, openCall } from './call.ts'
 import type { CommonHeaders } from './common-headers.ts'
 import { acceptsGzip, addVary, compressJson, isCompressible } from './compression.ts'
 import { type AllowedHosts, createHostCheck } from './hosts.ts'
-import { internalProblem, type Problem, problemResponse, toProblem } from './problems.ts'
+import { HttpProblem, internalProblem, type Problem, problemResponse, toProblem } from './problems.ts'
 import type { ResponseBodies } from './response-bodies.ts'
 import { textOf } from './shown-once.ts'
 import { toResponseFailure, toValidationProblem } from './validation.ts'
@@ -25,6 +25,16 @@ interface Deps {
 /** Elysia wraps errors thrown by a parser. */
 const rootOf = (error: unknown): unknown =>
   error instanceof Error && 'code' in error && error.code === 'PARSE' && error.cause !== undefined ? error.cause : error
+
+/** What to report of a failed request: that the caller may not make it comes before what is wrong with it. */
+const toReport = async (error: unknown, { recheck }: Call): Promise<unknown> => {
+  const isFaultOfRequest = error instanceof ValidationError || error instanceof HttpProblem
+  if (recheck === null || !isFaultOfRequest) return error
+  return recheck().then(
+    () => error,
+    (refusal: unknown) => refusal,
+  )
+}
 
 /** Completes the response to a request: adds the common headers and writes one log line. */
 export type Finish = (call: Call, request: Request, answer: { readonly headers: Headers; status: number }) => void
@@ -126,8 +136,8 @@ export const createEdge = (deps: Deps) => {
       // Not returned as a response, because Elysia would then wait a turn for every request.
       if (misdirected !== null) throw misdirected
     })
-    .onError({ as: 'global' }, (c) => {
-      const problem = problemOf(rootOf(c.error), c.call)
+    .onError({ as: 'global' }, async (c) => {
+      const problem = problemOf(await toReport(rootOf(c.error), c.call), c.call)
       c.set.status = problem.status
       finish(c.call, c.request, { headers: c.set.headers, status: problem.status })
       return problemResponse(problem, c.call.id)

@@ -18,6 +18,11 @@ export interface Rule {
     params: Readonly<Record<string, string>>,
     request: Request,
   ) => unknown
+  /**
+   * What `checkPublicAccess` leaves to the work of the route if it has passed before. Checked before a fault of the
+   * request is reported, so that nobody learns of the fault of a request that they may not make.
+   */
+  readonly recheck?: (principal: Principal | null, params: Readonly<Record<string, string>>) => Promise<void>
   /** `stream` leaves the body to the route, which streams it. */
   readonly body?: 'json' | 'form' | 'stream'
   /** Whether the body has the small limit: for credentials or an account. A form always has. */

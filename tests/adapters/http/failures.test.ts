@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'bun:test'
+import { afterAll, describe, expect, test } from 'bun:test'
 import { quickPasswords, startSkep } from '../../support/skep.ts'
 
 const secretDetail = 'SELECT * FROM users at /srv/skep/users.ts'
@@ -9,6 +9,11 @@ const broken = {
     throw new TypeError(secretDetail)
   },
 }
+
+const { NODE_ENV: before = 'test' } = process.env
+afterAll(() => {
+  process.env.NODE_ENV = before
+})
 
 describe.each(['production', 'development'])('an unexpected failure in %s', async (mode) => {
   process.env.NODE_ENV = mode

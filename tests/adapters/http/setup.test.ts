@@ -48,7 +48,9 @@ describe('a server without an admin', () => {
   })
 })
 
-describe('a setup link', () => {
+describe('a setup link', async () => {
+  const offered = await startWithout()
+
   test('is refused once there is an admin, however many use it at once', async () => {
     const { create, token } = await startWithout()
     const answers = await Promise.all(
@@ -72,8 +74,7 @@ describe('a setup link', () => {
     ['that is cut short', async (token: string) => token.slice(0, -1)],
     ['that is made up', async () => 'x'],
   ])('%s is refused', async (_, forge) => {
-    const { create, token } = await startWithout()
-    const { status, body } = await create({ token: await forge(token), ...ADMIN })
+    const { status, body } = await offered.create({ token: await forge(offered.token), ...ADMIN })
     expect([status, body.code]).toEqual([400, 'invalid_link'])
   })
 

@@ -106,9 +106,10 @@ describe('the quota', () => {
   })
 })
 
-describe('a batch', () => {
+describe('a batch', async () => {
+  const skep = await startSkep()
+
   test('reports an item that it changes often once, with its last state, live and in the replay', async () => {
-    const skep = await startSkep()
     const ann = await skep.member()
     const { body: item } = await create(skep, ann)
     const { body: other } = await create(skep, ann)
@@ -133,18 +134,17 @@ describe('a batch', () => {
   })
 
   test('with a key stores a repetitive response compressed, and returns it unchanged', async () => {
-    const skep = await startSkep({ QUOTA: '700kb' })
-    const ann = await skep.member()
-    const { body: item } = await create(skep, ann, LARGE)
+    const small = await startSkep({ QUOTA: '700kb' })
+    const ann = await small.member()
+    const { body: item } = await create(small, ann, LARGE)
     const updates = Array.from({ length: 25 }, (_, n) => ({ op: 'update', id: item.id, title: `${n}` }))
-    const first = await batch(skep, ann, updates, 'k')
-    const again = await batch(skep, ann, updates, 'k')
+    const first = await batch(small, ann, updates, 'k')
+    const again = await batch(small, ann, updates, 'k')
     expect([first.status, again.status, again.headers.get('idempotency-replayed')]).toEqual([200, 200, 'true'])
     expect(again.body).toEqual(first.body)
   })
 
   test('with too large a response is refused with the index, and changes nothing', async () => {
-    const skep = await startSkep()
     const ann = await skep.member()
     const { body: item } = await create(skep, ann, LARGE)
     const updates = Array.from({ length: 100 }, (_, n) => ({ op: 'update', id: item.id, title: `${n}` }))
@@ -155,9 +155,10 @@ describe('a batch', () => {
   })
 })
 
-describe('a change that changes nothing', () => {
+describe('a change that changes nothing', async () => {
+  const skep = await startSkep()
+
   test('leaves version and time of an item unchanged, and has no event', async () => {
-    const skep = await startSkep()
     const ann = await skep.member()
     const data = { a: [{ x: 1, y: 2 }], b: null }
     const oak = { title: 'Oak', data }
@@ -176,7 +177,6 @@ describe('a change that changes nothing', () => {
   })
 
   test('leaves the time of a user unchanged', async () => {
-    const skep = await startSkep()
     const { token, email } = await skep.member()
     const before = (await skep.call('GET', '/users/me', { token })).body.updated_at
     for (const json of [{}, { name: ' Ann ' }, { email }]) {
@@ -252,9 +252,10 @@ describe('when only the reserve is left', () => {
   })
 })
 
-describe('bytes in flight', () => {
+describe('bytes in flight', async () => {
+  const skep = await startSkep()
   /** Sends and reads nothing. */
-  const unread = (skep: TestSkep, text: string) => {
+  const unread = (text: string) => {
     const { hostname, port } = new URL(skep.url)
     const socket = connect(Number(port), hostname)
     socket.on('error', () => {})
@@ -265,20 +266,19 @@ describe('bytes in flight', () => {
     return { socket, [Symbol.dispose]: () => void socket.destroy() }
   }
 
-  const manyLarge = async (skep: TestSkep, member: Member) => {
+  const manyLarge = async (member: Member) => {
     const data = { text: 'x'.repeat(16_000) }
     const operations = Array.from({ length: 10 }, () => ({ op: 'create', title: 'x', description: LARGE, data }))
     for (let n = 0; n < 10; n++) expect((await batch(skep, member, operations)).status).toBe(200)
   }
 
   test('of unread responses are limited per user, do not affect others, and are freed on disconnect', async () => {
-    const skep = await startSkep()
     const ann = await skep.member()
     const bob = await skep.member()
-    await manyLarge(skep, ann)
-    await manyLarge(skep, bob)
+    await manyLarge(ann)
+    await manyLarge(bob)
     const page = ({ token }: Member) => skep.call<{ items: unknown[] }>('GET', '/items/?size=100', { token })
-    const open = unread(skep, '')
+    const open = unread('')
     // The system may take several pages for a client that reads nothing before it makes the server wait.
     let requests = 0
     await until(async () => {
@@ -298,7 +298,6 @@ describe('bytes in flight', () => {
   })
 
   test('of unfinished bodies are limited, and are freed on disconnect', async () => {
-    const skep = await startSkep()
     const ann = await skep.member()
     const size = 1_000_000
     const head = [
@@ -317,7 +316,7 @@ describe('bytes in flight', () => {
         headers: { 'content-type': 'application/json' },
       })
     await until(async () => {
-      open.push(unread(skep, `${head}\r\n\r\n${' '.repeat(size - 1)}`))
+      open.push(unread(`${head}\r\n\r\n${' '.repeat(size - 1)}`))
       return (await larger()).status === 429
     })
     expect((await large()).status).toBe(201)

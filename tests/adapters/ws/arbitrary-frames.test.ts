@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { FormatRegistry } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import fc from 'fast-check'
@@ -19,6 +19,7 @@ await neighbour.subscribe('items')
 beforeAll(() => {
   FormatRegistry.Set('date-time', (text) => new Date(text).toJSON() === text)
 })
+afterAll(() => void FormatRegistry.Delete('date-time'))
 
 /** What must hold whatever anyone has sent. */
 const expectNothingBroken = async () => {

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { Parser } from '@asyncapi/parser'
 import { FormatRegistry, type TSchema } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
@@ -35,6 +35,7 @@ const document = plain(describeSocket('1.2.3', 'https://skep.example.com/base'))
 beforeAll(() => {
   FormatRegistry.Set('date-time', (text) => new Date(text).toJSON() === text)
 })
+afterAll(() => void FormatRegistry.Delete('date-time'))
 
 test("is valid by AsyncAPI's own parser", async () => {
   const { document: parsed, diagnostics } = await new Parser().parse(JSON.stringify(document))

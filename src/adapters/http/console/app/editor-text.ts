@@ -29,6 +29,24 @@ export const createTextSync = (onChange: (text: string) => void) => {
   }
 }
 
+/** What the browser has selected in a shadow root, for which Chromium has no target ranges of an event. */
+const selectedIn = ({ root }: EditorView): StaticRange | undefined => {
+  if (!(root instanceof ShadowRoot)) return undefined
+  // Not in browsers of before 2025.
+  return document.getSelection()?.getComposedRanges?.({ shadowRoots: [root] })[0]
+}
+
+/** What typing would replace. The editor learns of a selection by an event, which may still be to come. */
+const replacedBy = (event: InputEvent, view: EditorView): { readonly from: number; readonly to: number } => {
+  const range = event.getTargetRanges()[0] ?? selectedIn(view)
+  const isInside = view.contentDOM.contains(range?.startContainer ?? null)
+  if (range === undefined || !isInside) return view.state.selection.main
+  return {
+    from: view.posAtDOM(range.startContainer, range.startOffset),
+    to: view.posAtDOM(range.endContainer, range.endOffset),
+  }
+}
+
 /**
  * Replaces what is selected by what is typed. Left to the browser, the new text would get the look of the old one in an
  * inline style, which the policy of the page refuses with an error.
@@ -36,8 +54,13 @@ export const createTextSync = (onChange: (text: string) => void) => {
 export const typeOver = EditorView.domEventHandlers({
   beforeinput: (event, view) => {
     const { inputType, data, isComposing } = event
-    if (inputType !== 'insertText' || data === null || isComposing || view.state.selection.main.empty) return false
+    if (inputType !== 'insertText' || data === null || isComposing) return false
+    const { from, to } = replacedBy(event, view)
+    if (from === to) return false
     event.preventDefault()
+    if (view.state.readOnly) return true
+    const { main } = view.state.selection
+    if (from !== main.from || to !== main.to) view.dispatch({ selection: { anchor: from, head: to } })
     view.dispatch(view.state.replaceSelection(data), { userEvent: 'input.type', scrollIntoView: true })
     return true
   },
