@@ -20,7 +20,6 @@ import {
   recordsOf,
   references,
 } from '../support/expressions.ts'
-import { runsOf } from '../support/runs.ts'
 
 const compiled = (text: string, collection: Collection, use: ExpressionOptions['use']): Expression => {
   const result = compileExpression(text, { collection, use, collectionNamed })
@@ -49,7 +48,7 @@ const situations = (options: ExpressionOptions): fc.Arbitrary<Situation> =>
       })),
   )
 
-const RUNS = { numRuns: runsOf(150, 400) }
+const RUNS = { numRuns: 400 }
 const RULE: ExpressionOptions = { use: 'update' }
 
 test('every well-typed condition is accepted, and yields a boolean or fails', () => {
