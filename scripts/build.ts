@@ -31,16 +31,37 @@ export const bundleConsole = async () => [${entries.join(', ')}]
   }
 }
 
+/**
+ * Elysia reads the mode when it is loaded. Its file is shared by several entry points and so evaluated before what they
+ * import first: it has to import the module that sets the mode.
+ */
+const productionMode = (): BunPlugin & { isSet(): boolean } => {
+  const setter = JSON.stringify(join(root, 'src', 'main', 'production-mode.ts'))
+  let isSet = false
+  return {
+    name: 'production mode',
+    setup(build) {
+      build.onLoad({ filter: /[\\/]elysia[\\/]dist[\\/]error\.mjs$/ }, async ({ path }) => {
+        isSet = true
+        return { contents: `import ${setter}\n${await Bun.file(path).text()}`, loader: 'js' }
+      })
+    },
+    isSet: () => isSet,
+  }
+}
+
+const mode = productionMode()
 const built = await Bun.build({
   // Beside the program, threads begin with files of their own, which are looked for beside the program, too.
   entrypoints: ['main.ts', 'main/serving-thread.ts', 'main/backup-worker.ts', 'adapters/sqlite/wal-worker.ts'].map(
     (path) => join(root, 'src', path),
   ),
   naming: { entry: '[name].[ext]' },
-  plugins: [await embedConsole()],
+  plugins: [await embedConsole(), mode],
   ...compileOptions(outfile),
 })
 for (const note of built.logs) console.warn(note)
+if (!mode.isSet()) throw new Error('Elysia reads its mode elsewhere')
 
 const megabytes = (statSync(outfile).size / 1e6).toFixed(0)
 console.log(`${relative(process.cwd(), outfile)} (${megabytes} MB)`)

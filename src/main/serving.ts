@@ -146,6 +146,7 @@ export const serveApi = async (
   const { HOST: host, PORT: port } = settings
   const isShared = settings.WORKERS > 1
   const server = listen(api, { host, port, idleTimeoutSeconds, isShared, websocket: sockets.handlers })
+  store.beginServing()
   sockets.publishTo(server)
   publicUrl = settings.PUBLIC_URL ?? server.url
   return { server, sockets, publicUrl }

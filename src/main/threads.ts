@@ -195,6 +195,7 @@ export const startServingThreads = async (
     const first = await run(1, settings.PORT)
     const others = Array.from({ length: settings.WORKERS - 1 }, (_, index) => run(index + 2, first.port))
     await Promise.all(others)
+    store.beginServing()
     return { ...first, stop, kill: (thread) => running.get(thread)?.kill() }
   } catch (error) {
     await stop(0)

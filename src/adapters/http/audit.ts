@@ -2,6 +2,7 @@ import { Elysia, type Static, t } from 'elysia'
 import type { AuditLog } from '../../application/audit-log.ts'
 import { AUDIT_ACTIONS, type AuditEntry } from '../../domain/audit.ts'
 import { actorOf } from './call.ts'
+import { integer } from './integer.ts'
 import type { Kernel } from './kernel.ts'
 import { NEWEST_FIRST, pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { problems } from './problems.ts'
@@ -37,7 +38,7 @@ const AuditEntryResponse = t.Object(
     id: Id,
     created_at: Timestamp,
     actor_id: t.Nullable(
-      t.Integer({
+      integer({
         minimum: 1,
         description: 'The user who acted; null for the server, and for someone who was not signed in',
         examples: [1],
@@ -50,7 +51,7 @@ const AuditEntryResponse = t.Object(
     address: t.Nullable(
       t.String({ description: 'Where the request came from; null for changes of records', examples: ['203.0.113.7'] }),
     ),
-    session_id: t.Nullable(t.Integer({ minimum: 1, description: 'The session of the actor', examples: [1] })),
+    session_id: t.Nullable(integer({ minimum: 1, description: 'The session of the actor', examples: [1] })),
     request_id: t.Nullable(
       t.String({
         description: 'The `X-Request-Id` of the request, or `job-ID` for a job',

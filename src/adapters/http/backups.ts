@@ -5,6 +5,7 @@ import type { Log } from '../../application/ports/system.ts'
 import { BACKUP_LINK_LIFE_SECONDS, BACKUP_STATES, type Backup } from '../../domain/backup.ts'
 import { backupContentRoutes } from './backup-content.ts'
 import { actorOf, callerOf } from './call.ts'
+import { integer } from './integer.ts'
 import type { Kernel } from './kernel.ts'
 import { NEWEST_FIRST, pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { problems } from './problems.ts'
@@ -26,7 +27,7 @@ const BackupResponse = t.Object(
         examples: ['skep-20260131T030000Z-7.tar.zst'],
       }),
     ),
-    size: t.Nullable(t.Integer({ minimum: 0, description: 'The size of the archive in bytes', examples: [1_048_576] })),
+    size: t.Nullable(integer({ minimum: 0, description: 'The size of the archive in bytes', examples: [1_048_576] })),
     sha256: t.Nullable(t.String({ description: 'The SHA-256 of the archive', examples: [SHA_256] })),
     encrypted: t.Boolean({ examples: [true] }),
     created_at: Timestamp,

@@ -54,12 +54,21 @@ const allowedMethods = (routes: readonly Route[], path: string): readonly string
   return [...new Set([...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'])].sort()
 }
 
+/** Finds the routes with as many segments as a path. */
+type RoutesLike = (path: string) => readonly Route[]
+
+const groupRoutes = (routes: readonly Route[]): RoutesLike => {
+  const groups = Map.groupBy(routes, (route) => parsedRoute(route).segments.length)
+  return (path) => groups.get(segmentsOf(path).length) ?? []
+}
+
 /** Other methods of a path, which the router would match as another one with an `:id`. */
-const shadowedRoutes = (routes: readonly Route[]): readonly Route[] =>
+const shadowedRoutes = (routes: readonly Route[], routesLike: RoutesLike): readonly Route[] =>
   [...new Set(routes.map(({ path }) => path))].flatMap((path) => {
-    const allowed = allowedMethods(routes, path)
+    const similar = routesLike(path)
+    const allowed = allowedMethods(similar, path)
     const wanted = segmentsOf(path)
-    return routes
+    return similar
       .filter((route) => !allowed.includes(route.method) && matches(parsedRoute(route).segments, wanted))
       .map(({ method }) => ({ method, path }))
   })
@@ -70,19 +79,21 @@ const shadowedRoutes = (routes: readonly Route[]): readonly Route[] =>
  */
 export const fallbackRoutes = (kernel: Kernel, known: readonly Route[]) => {
   const routes = known.filter(({ path }) => !path.includes('*'))
+  const routesLike = groupRoutes(routes)
   const admit = { who: 'anyone' } as const
   const detail = { hide: true }
   const refuse = (call: Call, method: string, path: string, headers: Record<string, string | number>) => {
-    const allowed = allowedMethods(routes, path)
+    const similar = routesLike(path)
+    const allowed = allowedMethods(similar, path)
     if (allowed.length === 0) throw notFound('Path')
-    call.route = routeOf(routes, method, path)
+    call.route = routeOf(similar, method, path)
     const allow = allowed.join(', ')
     headers.allow = allow
     if (method === 'OPTIONS') return new Response(null, { status: 204 })
     throw new HttpProblem('method_not_allowed', `This path answers ${allow}`)
   }
   const app = new Elysia().use(kernel)
-  for (const { method, path } of shadowedRoutes(routes)) {
+  for (const { method, path } of shadowedRoutes(routes, routesLike)) {
     app.route(method, path, ({ call, set }) => refuse(call, method, path, set.headers), { admit, detail })
   }
   return app.all('/*', ({ call, path, request, set }) => refuse(call, request.method, path, set.headers), {

@@ -2,6 +2,7 @@ import { Elysia, type Static, t } from 'elysia'
 import type { Jobs } from '../../application/jobs.ts'
 import { JOB_STATES, type Job } from '../../domain/job.ts'
 import { actorOf, callerOf } from './call.ts'
+import { integer } from './integer.ts'
 import type { Kernel } from './kernel.ts'
 import { NEWEST_FIRST, pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { problems } from './problems.ts'
@@ -15,7 +16,7 @@ const JobResponse = t.Object(
     id: Id,
     kind: t.String({ examples: ['mail'] }),
     state: State,
-    attempts: t.Integer({ minimum: 0, description: 'How many times it was started', examples: [8] }),
+    attempts: integer({ minimum: 0, description: 'How many times it was started', examples: [8] }),
     run_at: Timestamp,
     last_error: t.Nullable(t.String({ examples: ['connect ECONNREFUSED 192.0.2.25:587'] })),
     created_at: Timestamp,

@@ -1,6 +1,7 @@
 import { Elysia, type Static, t } from 'elysia'
 import type { Distribution, Overview } from '../../application/ports/metrics.ts'
 import { type CheckReadiness, ReadyResponse } from './health.ts'
+import { integer } from './integer.ts'
 import type { Kernel } from './kernel.ts'
 import { problems } from './problems.ts'
 import { Timestamp } from './schemas.ts'
@@ -11,10 +12,10 @@ export interface OverviewSource {
   overview(): Promise<Overview>
 }
 
-const count = (description: string, example = 12) => t.Integer({ minimum: 0, description, examples: [example] })
+const count = (description: string, example = 12) => integer({ minimum: 0, description, examples: [example] })
 
 const size = (description: string, example: number) =>
-  t.Nullable(t.Integer({ minimum: 0, description, examples: [example] }))
+  t.Nullable(integer({ minimum: 0, description, examples: [example] }))
 
 const Bucket = t.Object(
   {

@@ -7,6 +7,7 @@ import {
   type RowPosition,
   type Sort,
 } from '../../domain/page.ts'
+import { integer } from './integer.ts'
 import { characters, choiceOf, integerText } from './schemas.ts'
 
 /** The order of a list without `sort`. */
@@ -109,22 +110,22 @@ export const pageResponse = <T extends TSchema>(item: T) =>
     {
       items: t.Array(item),
       total: t.Nullable(
-        t.Integer({
+        integer({
           minimum: 0,
           description: 'Null, like `pages`, when reading by cursor, with `total=false`, and beyond 10,000',
           examples: [1],
         }),
       ),
       total_at_least: t.Optional(
-        t.Integer({
+        integer({
           minimum: 0,
           description: 'A lower bound of the total when there are too many entries to count',
           examples: [10_000],
         }),
       ),
-      page: t.Nullable(t.Integer({ minimum: 1, description: 'Null when reading by cursor', examples: [1] })),
-      size: t.Integer({ minimum: 1, maximum: 100, description: 'The requested page size', examples: [20] }),
-      pages: t.Nullable(t.Integer({ minimum: 0, description: 'The number of pages', examples: [1] })),
+      page: t.Nullable(integer({ minimum: 1, description: 'Null when reading by cursor', examples: [1] })),
+      size: integer({ minimum: 1, maximum: 100, description: 'The requested page size', examples: [20] }),
+      pages: t.Nullable(integer({ minimum: 0, description: 'The number of pages', examples: [1] })),
       next_cursor: t.Nullable(
         t.String({
           description: 'Pass it as `cursor` to read the next page at constant cost; null on the last page only',

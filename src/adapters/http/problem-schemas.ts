@@ -1,4 +1,5 @@
 import { t } from 'elysia'
+import { integer } from './integer.ts'
 import { MAX_LISTED_FAULTS_COUNT, PROBLEM_STATUS, type ProblemCode } from './problem-codes.ts'
 
 export const Code = t.Unsafe<ProblemCode>(
@@ -38,7 +39,7 @@ export const FieldFault = t.Object(
 
 const Misfit = t.Object(
   {
-    id: t.Integer({ minimum: 1, description: 'The id of the record', examples: [1] }),
+    id: integer({ minimum: 1, description: 'The id of the record', examples: [1] }),
     errors: t.Array(FieldFault),
   },
   { title: 'RecordMisfit', description: 'A record that does not fit a definition' },
@@ -46,7 +47,7 @@ const Misfit = t.Object(
 
 const RecordMisfits = t.Object(
   {
-    count: t.Integer({ minimum: 1, description: 'How many records do not fit', examples: [12] }),
+    count: integer({ minimum: 1, description: 'How many records do not fit', examples: [12] }),
     first: t.Array(Misfit, { description: 'The first ten, by their ids' }),
   },
   { title: 'RecordMisfits', description: 'The records that do not fit a definition' },
@@ -59,7 +60,7 @@ export const ProblemResponse = t.Object(
       examples: ['about:blank'],
     }),
     title: t.String({ description: 'What the status means', examples: ['Not Found'] }),
-    status: t.Integer({
+    status: integer({
       minimum: 400,
       maximum: 599,
       description: 'The same as the status of the response',
@@ -75,7 +76,7 @@ export const ProblemResponse = t.Object(
       examples: ['5f0c9a52-6f0e-4c5b-9d3a-0a7c4f1e8b26'],
     }),
     index: t.Optional(
-      t.Integer({ minimum: 0, maximum: 99, description: 'Which operation of a batch failed, from 0', examples: [0] }),
+      integer({ minimum: 0, maximum: 99, description: 'Which operation of a batch failed, from 0', examples: [0] }),
     ),
     records: t.Optional(RecordMisfits),
     errors: t.Optional(t.Array(FieldError, { description: `The first ${MAX_LISTED_FAULTS_COUNT} faults` })),

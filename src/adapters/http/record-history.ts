@@ -5,6 +5,7 @@ import { type Collection, RECORD_CHANGES, titleOf } from '../../domain/collectio
 import type { Page } from '../../domain/page.ts'
 import type { Actor, Anonymous } from '../../domain/session.ts'
 import type { Call } from './call.ts'
+import { integer } from './integer.ts'
 import type { Kernel, Rule } from './kernel.ts'
 import { pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
 import { ifMatch, recordEtag } from './preconditions.ts'
@@ -34,7 +35,7 @@ const FieldChange = t.Object(
 /** An entry of a history in a response. */
 export const RecordVersion = t.Object(
   {
-    version: t.Integer({ minimum: 1, examples: [2] }),
+    version: integer({ minimum: 1, examples: [2] }),
     change: choiceOf(RECORD_CHANGES, { description: 'A record that was restored is `created` again' }),
     created_at: Timestamp,
     actor: t.Nullable(
@@ -46,8 +47,8 @@ export const RecordVersion = t.Object(
         },
       ),
     ),
-    session_id: t.Nullable(t.Integer({ description: 'The session of the actor', examples: [7] })),
-    job_id: t.Nullable(t.Integer({ description: 'The job that made the change', examples: [null] })),
+    session_id: t.Nullable(integer({ description: 'The session of the actor', examples: [7] })),
+    job_id: t.Nullable(integer({ description: 'The job that made the change', examples: [null] })),
     changes: t.Nullable(
       t.Record(t.String(), FieldChange, {
         description:

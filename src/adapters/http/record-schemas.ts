@@ -17,6 +17,7 @@ import type { Json, JsonObject } from '../../domain/merge-patch.ts'
 import { BATCH_LIMITS, type StoredRecord } from '../../domain/record.ts'
 import { isLine, LINE_PATTERN } from '../../domain/text.ts'
 import { expandedNode } from './docs/expanded.ts'
+import { integer } from './integer.ts'
 import { listQuery } from './record-query.ts'
 import { body, Id, IdText, queryOf, Timestamp, text, textWithoutNul } from './schemas.ts'
 import { toTimestamp } from './timestamps.ts'
@@ -149,7 +150,7 @@ const recordSchema = <C extends Collection>(collection: C) =>
         id: Id,
         owner_id: Id,
         ...schemasOf(collection, (field) => orNull(shownSchema(field), isNullable(field))),
-        version: t.Integer({ minimum: 1, description: 'Increases with each change', examples: [3] }),
+        version: integer({ minimum: 1, description: 'Increases with each change', examples: [3] }),
         created_at: Timestamp,
         updated_at: Timestamp,
         expanded: t.Optional(expandedSchema(collection)),

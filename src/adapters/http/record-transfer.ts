@@ -8,6 +8,7 @@ import { actorOf, type Call } from './call.ts'
 import { createConcurrencyLimit } from './files/concurrency-limit.ts'
 import { extendFingerprint } from './idempotency.ts'
 import { withIdleTimeout } from './idle-timeout.ts'
+import { integer } from './integer.ts'
 import type { Kernel, Rule } from './kernel.ts'
 import { type Line, linesOf, NDJSON_TYPE } from './lines.ts'
 import { ndjsonResponse } from './ndjson.ts'
@@ -34,12 +35,12 @@ export const ImportQuery = queryOf({
 
 export const ImportResult = t.Object(
   {
-    created: t.Integer({ minimum: 0, description: 'Records created, or with `dry_run` acceptable', examples: [2] }),
-    refused: t.Integer({ minimum: 0, description: 'Lines refused', examples: [1] }),
+    created: integer({ minimum: 0, description: 'Records created, or with `dry_run` acceptable', examples: [2] }),
+    refused: integer({ minimum: 0, description: 'Lines refused', examples: [1] }),
     lines: t.Array(
       t.Object(
         {
-          line: t.Integer({ minimum: 1, description: 'Counted from 1', examples: [3] }),
+          line: integer({ minimum: 1, description: 'Counted from 1', examples: [3] }),
           code: Code,
           detail: t.String({ description: 'Why it was refused', examples: ['The line is not valid JSON'] }),
           errors: t.Array(FieldFault),

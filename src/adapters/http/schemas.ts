@@ -2,6 +2,7 @@ import { Kind, Type, TypeRegistry } from '@sinclair/typebox'
 import { type TSchema, t } from 'elysia'
 import { isText, isTextWithoutNul, type Length } from '../../domain/text.ts'
 import type { Instant } from '../../domain/user.ts'
+import { integer } from './integer.ts'
 import { HttpProblem } from './problems.ts'
 
 interface TextOptions {
@@ -65,7 +66,7 @@ export const hasId = (params: Readonly<Record<string, string>>): params is { rea
   ID.test(params.id ?? '')
 
 /** An id in a response. */
-export const Id = t.Integer({ minimum: 1, examples: [1] })
+export const Id = integer({ minimum: 1, examples: [1] })
 
 /** RFC 3339, UTC, with milliseconds. */
 const TIME = { type: 'string', format: 'date-time', examples: ['2026-01-31T09:30:00.000Z'] }

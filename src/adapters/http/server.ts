@@ -56,22 +56,27 @@ export const listen = <Carried>(
   app: Elysia,
   { host, port, idleTimeoutSeconds, isShared = false, websocket }: Listening<Carried>,
 ): RunningServer => {
-  app.listen({
+  app.compile()
+  // `app.listen` would compile a second time, load the routes again and collect garbage just after the start.
+  const server = Bun.serve({
+    fetch: app.fetch,
     hostname: host,
     port,
     idleTimeout: idleTimeoutSeconds,
-    websocket: websocket as WebSocketHandler<unknown>,
+    websocket,
     // In a single thread, a second server could share the port without an error.
     reusePort: isShared,
     development: false,
     // The routes send 413 themselves, in the common format; Bun's response has no body.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
   })
-  const { server } = app
-  if (server === null || server.port === undefined) throw new Error('the server did not start')
+  const { port: actual } = server
+  if (actual === undefined) throw new Error('the server has no port')
+  // For its routes.
+  app.server = server
   return {
-    port: server.port,
-    url: urlOf(host, server.port),
+    port: actual,
+    url: urlOf(host, actual),
     publish: (audience, text) => server.publish(audience, text),
     subscriberCount: (audience) => server.subscriberCount(audience),
     async stop(timeout) {

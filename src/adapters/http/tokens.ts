@@ -4,6 +4,7 @@ import type { Tokens } from '../../application/tokens.ts'
 import { AppError } from '../../domain/errors.ts'
 import { visitorOf } from './call.ts'
 import { PERSON } from './fields.ts'
+import { integer } from './integer.ts'
 import type { Kernel } from './kernel.ts'
 import { ProblemResponse } from './problem-schemas.ts'
 import { OAUTH_ERRORS, OAuthProblem, problems } from './problems.ts'
@@ -18,12 +19,12 @@ export const TokenResponse = t.Object(
       examples: ['eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl'],
     }),
     token_type: t.Literal('bearer'),
-    expires_in: t.Integer({ minimum: 0, description: 'Seconds', examples: [900] }),
+    expires_in: integer({ minimum: 0, description: 'Seconds', examples: [900] }),
     refresh_token: t.String({
       description: 'Can be exchanged once for a new pair of tokens',
       examples: [REFRESH_TOKEN],
     }),
-    refresh_expires_in: t.Integer({ minimum: 0, description: 'Seconds', examples: [2_592_000] }),
+    refresh_expires_in: integer({ minimum: 0, description: 'Seconds', examples: [2_592_000] }),
   },
   { title: 'TokenPair', description: 'RFC 6749 section 5.1' },
 )

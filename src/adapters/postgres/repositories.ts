@@ -1,3 +1,4 @@
+import { onFirstUse } from '../../application/first-use.ts'
 import type { ReadTx, Tx } from '../../application/ports/persistence.ts'
 import { byCollection } from '../sql/record-table.ts'
 import type { RunStep } from '../sql/step-queue.ts'
@@ -37,14 +38,6 @@ export interface CommitMarks {
   events: boolean
 }
 
-const lazy = <T>(make: () => T): (() => T) => {
-  let made: T | undefined
-  return () => {
-    made ??= make()
-    return made
-  }
-}
-
 /** Shared by the units of one transaction. */
 export interface TransactionContext {
   readonly marks: CommitMarks
@@ -60,31 +53,33 @@ export const createRepositories = (
   transaction: UnitTransaction,
   { marks, cachedAccounts, epoch, usage: counted, cache, locked }: TransactionContext,
 ): Tx => {
-  const users = lazy(() => createUserRepository(transaction))
-  const sessions = lazy(() => createSessionRepository(transaction, cachedAccounts))
-  const refreshTokens = lazy(() => createRefreshTokenRepository(transaction))
-  const signInSources = lazy(() => createSignInSourceRepository(transaction))
-  const mailTokens = lazy(() => createMailTokenRepository(transaction))
-  const mailLimits = lazy(() => createMailLimitRepository(transaction))
-  const collections = lazy(() => createCollectionRepository(transaction, { cache, locked, epoch, usage: counted }))
+  const users = onFirstUse(() => createUserRepository(transaction))
+  const sessions = onFirstUse(() => createSessionRepository(transaction, cachedAccounts))
+  const refreshTokens = onFirstUse(() => createRefreshTokenRepository(transaction))
+  const signInSources = onFirstUse(() => createSignInSourceRepository(transaction))
+  const mailTokens = onFirstUse(() => createMailTokenRepository(transaction))
+  const mailLimits = onFirstUse(() => createMailLimitRepository(transaction))
+  const collections = onFirstUse(() =>
+    createCollectionRepository(transaction, { cache, locked, epoch, usage: counted }),
+  )
   const unit = { database: createQueryDatabase(transaction, (name) => collections().find(name)), epoch, usage: counted }
   const coded = byCollection((table) => createRecordRepository(transaction, table, unit))
   const lockedRows: LockedRows = new Map()
-  const stored = lazy(() => createStoredRecordRepositories(transaction, unit, lockedRows))
-  const deletions = lazy(() => createDeletionRepository(transaction, lockedRows))
-  const files = lazy(() => createFileRepository(transaction, counted))
-  const fileLinks = lazy(() => createFileLinkRepository(transaction))
-  const audit = lazy(() => createAuditRepository(transaction))
-  const epochs = lazy(() => createEpochReader(transaction, epoch))
-  const idempotency = lazy(() => createIdempotencyRepository(transaction, counted))
-  const usage = lazy(() => createUsageRepository(transaction, counted))
-  const backups = lazy(() => createBackupRepository(transaction))
-  const jobs = lazy(() =>
+  const stored = onFirstUse(() => createStoredRecordRepositories(transaction, unit, lockedRows))
+  const deletions = onFirstUse(() => createDeletionRepository(transaction, lockedRows))
+  const files = onFirstUse(() => createFileRepository(transaction, counted))
+  const fileLinks = onFirstUse(() => createFileLinkRepository(transaction))
+  const audit = onFirstUse(() => createAuditRepository(transaction))
+  const epochs = onFirstUse(() => createEpochReader(transaction, epoch))
+  const idempotency = onFirstUse(() => createIdempotencyRepository(transaction, counted))
+  const usage = onFirstUse(() => createUsageRepository(transaction, counted))
+  const backups = onFirstUse(() => createBackupRepository(transaction))
+  const jobs = onFirstUse(() =>
     createJobRepository(transaction, () => {
       marks.jobs = true
     }),
   )
-  const events = lazy(() =>
+  const events = onFirstUse(() =>
     createEventRepository(transaction, counted, () => {
       marks.events = true
     }),

@@ -87,6 +87,8 @@ export const openPostgresStore = ({
     async beginEpoch() {
       await pool.query('SELECT')
     },
+    // No commit blocks.
+    beginServing() {},
     // Other processes may be running them; jobs of a crashed process return when their lease expires.
     async requeueAbandonedJobs() {},
     async ping() {

@@ -1,19 +1,30 @@
-import { Database, type SQLQueryBindings, type Statement } from 'bun:sqlite'
+import { type Changes, Database, type SQLQueryBindings, type Statement } from 'bun:sqlite'
 import { accessSync, constants } from 'node:fs'
 import { dirname } from 'node:path'
+import { onFirstUse } from '../../application/first-use.ts'
 import { AppError } from '../../domain/errors.ts'
 
 /** How long one statement may block the event loop while another process has a lock; the write queue waits longer. */
 export const BUSY_TIMEOUT_MS = 5
 
 type Parameters = SQLQueryBindings[]
-type Prepared<Row, Params extends Parameters> = ReturnType<typeof Database.prototype.prepare<Row, Params>>
+
+/** What a named parameter can be bound to. */
+export type Binding = string | number | bigint | boolean | null | Uint8Array
+
+/** A statement that is prepared when it is first run, because a start runs few of them. */
+export interface Prepared<Row, Params extends Parameters = Parameters> {
+  all(...parameters: Params): Row[]
+  get(...parameters: Params): Row | null
+  iterate(...parameters: Params): IterableIterator<Row>
+  run(...parameters: Params): Changes
+}
 
 /** One connection and the statements prepared on it, which stay prepared until it closes. */
 export interface Connection {
   readonly database: Database
   /**
-   * If a value could affect the plan, as in `LIMIT ?`, SQLite plans the statement again each time it is bound, which
+   * A mistake in `sql` shows when the statement is first run. If a value could affect the plan, as in `LIMIT ?`, SQLite plans the statement again each time it is bound, which
    * costs more than most statements. A unary plus, as in `LIMIT +?`, prevents that
    * (https://sqlite.org/c3ref/prepare.html).
    */
@@ -68,10 +79,18 @@ const connect = (path: string, create: boolean, pragmas: readonly string[]): Con
   }
   return {
     database,
-    prepare<Row, Params extends Parameters>(sql: string) {
-      const statement = database.prepare<Row, Params>(sql)
-      statements.push(statement)
-      return statement
+    prepare<Row, Params extends Parameters>(sql: string): Prepared<Row, Params> {
+      const statement = onFirstUse(() => {
+        const prepared = database.prepare<Row, Parameters>(sql)
+        statements.push(prepared)
+        return prepared
+      })
+      return {
+        all: (...parameters) => statement().all(...parameters),
+        get: (...parameters) => statement().get(...parameters),
+        iterate: (...parameters) => statement().iterate(...parameters),
+        run: (...parameters) => statement().run(...parameters),
+      }
     },
     run(sql) {
       database.run(sql)

@@ -1,4 +1,3 @@
-import type { SQLQueryBindings, Statement } from 'bun:sqlite'
 import {
   isCounted,
   MAX_TOTAL_COUNT,
@@ -11,17 +10,17 @@ import {
 import type { Readable, Row } from '../sql/entity.ts'
 import { skipToPage } from '../sql/hops.ts'
 import { type RunStep, runAtOnce } from '../sql/step-queue.ts'
-import type { Connection } from './database.ts'
+import type { Binding, Connection, Prepared } from './database.ts'
 import { type CacheCount, withoutCountCache } from './row-cache.ts'
 
 /** A condition in SQL and the parameters it names. */
-export type Filter = { readonly sql: string } & Readonly<Record<string, SQLQueryBindings>>
+export type Filter = { readonly sql: string } & Readonly<Record<string, Binding>>
 
 export const whereOf = (filters: readonly Filter[]): string =>
   filters.length === 0 ? '' : ` WHERE ${filters.map(({ sql }) => sql).join(' AND ')}`
 
-export const parametersOf = (filters: readonly Filter[]): Record<string, SQLQueryBindings> => {
-  const parameters: Record<string, SQLQueryBindings> = {}
+export const parametersOf = (filters: readonly Filter[]): Record<string, Binding> => {
+  const parameters: Record<string, Binding> = {}
   for (const { sql: _, ...named } of filters) Object.assign(parameters, named)
   return parameters
 }
@@ -51,7 +50,7 @@ export const createPager = <T extends { readonly id: number }>(
   { name: table, fromRow }: Readable<T>,
   { sorts, runStep = runAtOnce, cacheCount = withoutCountCache }: Options,
 ) => {
-  const statements = new Map<string, Statement<Found>>()
+  const statements = new Map<string, Prepared<Found>>()
   const prepared = (sql: string) => {
     const known = statements.get(sql)
     if (known) return known

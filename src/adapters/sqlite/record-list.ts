@@ -1,4 +1,3 @@
-import type { Statement } from 'bun:sqlite'
 import type { RecordReader } from '../../application/ports/records.ts'
 import type { StoredRecord } from '../../domain/record.ts'
 import { createRecordListFrom } from '../sql/record-list.ts'
@@ -6,7 +5,7 @@ import type { QueryDatabase } from '../sql/record-source.ts'
 import { type RecordTable, searchedText } from '../sql/record-table.ts'
 import { type Candidate, type Query, type SearchSource, WALK_PIECE_COUNT } from '../sql/search-source.ts'
 import type { RunStep } from '../sql/step-queue.ts'
-import type { Connection } from './database.ts'
+import type { Connection, Prepared } from './database.ts'
 import { createPager, type Filter, parametersOf, whereOf } from './pages.ts'
 import { createIntersection } from './postings.ts'
 import { createStatements } from './record-statements.ts'
@@ -52,7 +51,7 @@ const createSource = (
   const text = searchedText(table, 'char(10)')
   const lists = createWordLists(createStatements(connection), name)
   const byId = prepareFind(connection, table, 'id = ?')
-  const statements = new Map<string, Statement<CandidateRow>>()
+  const statements = new Map<string, Prepared<CandidateRow>>()
   const statementOf = (sql: string) => {
     const statement = statements.get(sql) ?? connection.prepare<CandidateRow>(sql)
     statements.set(sql, statement)

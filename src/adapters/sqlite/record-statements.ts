@@ -1,17 +1,16 @@
-import type { SQLQueryBindings, Statement } from 'bun:sqlite'
-import type { Connection } from './database.ts'
+import type { Binding, Connection, Prepared } from './database.ts'
 import type { CacheCount } from './row-cache.ts'
 
-export type Bindings = Record<string, SQLQueryBindings>
+export type Bindings = Record<string, Binding>
 
 /** Prepares each statement once. */
 export const createStatements = (connection: Connection) => {
-  const statements = new Map<string, Statement<unknown>>()
-  return <Found>(sql: string): Statement<Found> => {
+  const statements = new Map<string, Prepared<unknown>>()
+  return <Found>(sql: string): Prepared<Found> => {
     const known = statements.get(sql) ?? connection.prepare<unknown>(sql)
     statements.set(sql, known)
     // The text of a statement tells what its rows are.
-    return known as Statement<Found>
+    return known as Prepared<Found>
   }
 }
 

@@ -147,7 +147,6 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
   const alive = reader.prepare('SELECT 1 FROM users LIMIT 1')
   const storedSize = createStoredSize(path, reader)
 
-  wal.begin()
   if (hasUnindexedRecords(reader)) indexing.start()
 
   let closing: Promise<void> | null = null
@@ -168,6 +167,7 @@ export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaByt
     async beginEpoch() {
       epoch.current = await commits.write((writing) => writing.epochs.begin())
     },
+    beginServing: wal.begin,
     requeueAbandonedJobs: (now) => commits.write((writing) => writing.jobs.releaseAll(now)),
     async ping() {
       await read(async () => void alive.get())

@@ -1,10 +1,13 @@
-import { Worker } from 'node:worker_threads'
+import { closeSync, fdatasyncSync, openSync } from 'node:fs'
 import type { Connection } from './database.ts'
 import type { ReadSnapshot } from './read-snapshot.ts'
 
-/** SQLite's write-ahead log; disk operations run on a separate thread, one task at a time. */
+/**
+ * SQLite's write-ahead log. Disk operations run on a separate thread, one task at a time; but until that thread is
+ * needed, syncs block this one.
+ */
 export interface Wal {
-  /** Starts the thread early, because resources such as file descriptors may be exhausted at the first sync. */
+  /** From now on nothing blocks this thread. Starts the other before resources such as file descriptors may be exhausted. */
   begin(): void
   /** Resolves when everything committed before is on the disk; rejects when it may not be. */
   sync(): Promise<void>
@@ -22,9 +25,11 @@ export type WalTask = 'sync' | 'checkpoint' | 'restart' | 'close'
 export type WalAnswer = Error | null
 
 const startThread = (path: string) => {
-  const worker = new Worker(new URL('./wal-worker.ts', import.meta.url), { workerData: path })
+  // Unlike that of node:worker_threads, this worker needs no streams, which take a while to load.
+  const worker = new Worker(new URL('./wal-worker.ts', import.meta.url), { argv: [path], smol: true })
   let waiting: PromiseWithResolvers<void> | null = null
   let ended: Error | null = null
+  const closed = Promise.withResolvers<void>()
 
   const settle = (answer: WalAnswer) => {
     const asked = waiting
@@ -33,11 +38,12 @@ const startThread = (path: string) => {
     else asked?.reject(answer)
   }
   // The continuation must not run inside the message handler, which would block further messages.
-  worker.on('message', (answer: WalAnswer) => setImmediate(settle, answer))
-  worker.on('error', (error: Error) => {
-    ended = error
-    settle(error)
-  })
+  worker.onmessage = ({ data }: MessageEvent<WalAnswer>) => setImmediate(settle, data)
+  worker.onerror = ({ message }) => {
+    ended = new Error(message)
+    settle(ended)
+  }
+  worker.addEventListener('close', () => closed.resolve(), { once: true })
 
   return {
     ask(task: WalTask): Promise<void> {
@@ -46,28 +52,49 @@ const startThread = (path: string) => {
       worker.postMessage(task)
       return waiting.promise
     },
-    end: () => worker.terminate(),
+    end(): Promise<void> {
+      worker.terminate()
+      return closed.promise
+    },
+  }
+}
+
+/** Syncs in this thread: to start another takes longer than all commits of a start. */
+const createBlockingSync = (path: string) => {
+  let log: number | null = null
+  return {
+    sync() {
+      log ??= openSync(`${path}-wal`, 'r+')
+      fdatasyncSync(log)
+    },
+    close() {
+      if (log !== null) closeSync(log)
+      log = null
+    },
   }
 }
 
 /**
  * For a database in WAL mode; `path` is the file itself, not a symbolic link. Without `begin`, the thread starts with
- * the first task.
+ * the first checkpoint.
  */
 export const openWal = (path: string): Wal => {
+  const blocking = createBlockingSync(path)
   let thread: ReturnType<typeof startThread> | null = null
   const begun = () => {
     thread ??= startThread(path)
+    blocking.close()
     return thread
   }
   return {
     begin: () => void begun(),
-    sync: () => begun().ask('sync'),
+    sync: async () => (thread === null ? blocking.sync() : thread.ask('sync')),
     checkpoint: () => begun().ask('checkpoint'),
     restart: () => begun().ask('restart'),
     async close() {
       const last = thread
       thread = null
+      blocking.close()
       await last?.ask('close')
       await last?.end()
     },

@@ -1,9 +1,10 @@
 import { Database } from 'bun:sqlite'
 import { closeSync, fdatasyncSync, openSync } from 'node:fs'
-import { parentPort, workerData } from 'node:worker_threads'
 import type { WalAnswer, WalTask } from './wal-sync.ts'
 
-const path: string = workerData
+declare const self: Worker
+
+const [path = ''] = Bun.argv.slice(2)
 
 /** The longest wait for readers. No thread writes during it; readers usually take a new snapshot much sooner. */
 const RESTART_TIMEOUT_MS = 50
@@ -49,4 +50,4 @@ try {
   // The first sync retries and reports the error.
 }
 
-parentPort?.on('message', (task: WalTask) => parentPort?.postMessage(perform(task)))
+self.onmessage = ({ data }: MessageEvent<WalTask>) => self.postMessage(perform(data))

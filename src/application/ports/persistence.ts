@@ -251,6 +251,8 @@ export interface Store extends UnitOfWork {
    * left, and not a restored copy.
    */
   beginEpoch(): Promise<void>
+  /** Until this is called, commits may block the thread, because nobody else waits for it. */
+  beginServing(): void
   /** Rejects with `unavailable` if the database does not respond, `storage_full` if its disk is almost full. */
   ping(): Promise<void>
   /** Measures what is stored, at a bounded cost. */

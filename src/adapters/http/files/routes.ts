@@ -4,6 +4,7 @@ import type { Files } from '../../../application/files.ts'
 import type { Log } from '../../../application/ports/system.ts'
 import { MAX_OPEN_UPLOADS_COUNT, type StoredFile } from '../../../domain/file.ts'
 import { actorOf, callerOf, clientOf } from '../call.ts'
+import { integer } from '../integer.ts'
 import type { Kernel, Rule } from '../kernel.ts'
 import { NEWEST_FIRST, pageQuery, pageResponse, toPageRequest, toPageResponse } from '../pages.ts'
 import { problems } from '../problems.ts'
@@ -23,7 +24,7 @@ const FileResponse = t.Object(
     id: Id,
     filename: t.String({ description: 'The name of the uploaded file, without a path', examples: ['table.jpg'] }),
     content_type: t.String({ description: 'Detected from the content', examples: ['image/jpeg'] }),
-    size: t.Integer({ minimum: 0, description: 'Bytes', examples: [52_488] }),
+    size: integer({ minimum: 0, description: 'Bytes', examples: [52_488] }),
     sha256: t.String({
       description: 'The SHA-256 of the content, in hexadecimal',
       examples: ['9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'],

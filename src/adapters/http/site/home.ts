@@ -1,4 +1,5 @@
 import { Elysia } from 'elysia'
+import { onFirstUse } from '../../../application/first-use.ts'
 import { escapeHtml } from '../../../application/mail-templates.ts'
 import { notFound } from '../../../domain/errors.ts'
 import { addVary } from '../compression.ts'
@@ -47,9 +48,9 @@ const wantsJson = (request: Request): boolean => {
  * 404.
  */
 export const homeRoutes = (kernel: Kernel, site: Site, version: string) => {
-  const page = fromText(html(site, version), 'text/html; charset=utf-8')
-  const styles = fromText(`${tokens}${style}`, 'text/css; charset=utf-8')
-  const picture = fromText(icon(site.appName), 'image/svg+xml')
+  const page = onFirstUse(() => fromText(html(site, version), 'text/html; charset=utf-8'))
+  const styles = onFirstUse(() => fromText(`${tokens}${style}`, 'text/css; charset=utf-8'))
+  const picture = onFirstUse(() => fromText(icon(site.appName), 'image/svg+xml'))
   const hooks = { admit: UNLIMITED, detail: { hide: true } }
   return new Elysia()
     .use(kernel)
@@ -59,10 +60,10 @@ export const homeRoutes = (kernel: Kernel, site: Site, version: string) => {
         addVary(set.headers, 'Accept')
         if (wantsJson(request)) throw notFound('Path')
         set.headers['content-security-policy'] = SITE_POLICY
-        return send(page, request, set.headers)
+        return send(page(), request, set.headers)
       },
       hooks,
     )
-    .get('/site/style.css', ({ request, set }) => send(styles, request, set.headers), hooks)
-    .get('/site/icon.svg', ({ request, set }) => send(picture, request, set.headers), hooks)
+    .get('/site/style.css', ({ request, set }) => send(styles(), request, set.headers), hooks)
+    .get('/site/icon.svg', ({ request, set }) => send(picture(), request, set.headers), hooks)
 }
