@@ -143,6 +143,17 @@ describe('the document of a running server', () => {
     await admin.call('DELETE', '/collections/twins')
   })
 
+  test('describes a collection whose name keeps a _ in the names of its schemas', async () => {
+    const names = ['a__b', 'ends_']
+    for (const name of names) await admin.define(name, { schema: { type: 'object', properties: {} } })
+    const { body } = await documentOf()
+    expect(Object.keys(schemasIn(body))).toContainValues(['A_B', 'A_BCreate', 'A_BPage', 'Ends_', 'Ends_Update'])
+    expect(responseSchema(body, operationIn(body, 'getA_B').operation, 200)).toEqual({
+      $ref: '#/components/schemas/A_B',
+    })
+    for (const name of names) await admin.call('DELETE', `/collections/${name}`)
+  })
+
   test('is accepted by a generator of types', async () => {
     const { body } = await documentOf()
     const types = astToString(await openapiTS(JSON.stringify(body)))
