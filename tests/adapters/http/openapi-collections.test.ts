@@ -154,6 +154,17 @@ describe('the document of a running server', () => {
     for (const name of names) await admin.call('DELETE', `/collections/${name}`)
   })
 
+  test('has no example of a record whose required text must match a pattern', async () => {
+    const pattern = { type: 'string', pattern: '^[A-Z]{2}[0-9]+$' }
+    await admin.define('codes', { schema: { type: 'object', required: ['code'], properties: { code: pattern } } })
+    const { body } = await documentOf()
+    const { requestBody } = operationIn(body, 'createCode').operation
+    expect(nodeAt(nodeAt({ requestBody }, 'requestBody'), 'content')).toEqual({
+      'application/json': { schema: { $ref: '#/components/schemas/CodeCreate' } },
+    })
+    await admin.call('DELETE', '/collections/codes')
+  })
+
   test('is accepted by a generator of types', async () => {
     const { body } = await documentOf()
     const types = astToString(await openapiTS(JSON.stringify(body)))
