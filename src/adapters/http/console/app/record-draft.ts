@@ -1,6 +1,6 @@
 import { kindOf } from './definition-draft.ts'
-import type { FieldOf } from './records.ts'
-import type { Fault, RecordBody } from './types.ts'
+import { mergePatchBetween } from './merge-patch.ts'
+import type { Fault, FieldOf, RecordBody } from './types.ts'
 
 /**
  * The value of a field in a form: text where people type, true, false or null for a boolean, ids for references.
@@ -84,7 +84,7 @@ export const typedOf = (fields: readonly FieldOf[], draft: Draft, record: Record
   return typed.length === 0 ? null : Object.fromEntries(typed.map(({ name }) => [name, draft[name]]))
 }
 
-/** The fields that differ from the stored record, or those of a new one that have a value. */
+/** The merge patch of a stored record, or the fields of a new one that have a value. */
 export const changesOf = (fields: readonly FieldOf[], draft: Draft, record: RecordBody | null) => {
   const before = draftOf(fields, record)
   const values: Record<string, unknown> = {}
@@ -94,7 +94,8 @@ export const changesOf = (fields: readonly FieldOf[], draft: Draft, record: Reco
     if (record !== null && isSame(draft[name], before[name])) continue
     try {
       const sent = sentOf(field, draft[name])
-      if (record !== null || sent !== null) values[name] = sent
+      if (record !== null) values[name] = mergePatchBetween(record[name], sent)
+      else if (sent !== null) values[name] = sent
     } catch (error) {
       faults.push({ pointer: `/${name}`, detail: error instanceof Error ? error.message : String(error) })
     }

@@ -1,7 +1,7 @@
 import { kindOf } from './definition-draft.ts'
 import type { Value } from './record-draft.ts'
-import type { FieldOf } from './records.ts'
 import { ReferenceField } from './reference-field.tsx'
+import type { FieldOf } from './types.ts'
 import { Field, type FieldControl } from './ui.tsx'
 
 /** Longer texts get more than one line. */
