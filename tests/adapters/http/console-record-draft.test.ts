@@ -38,6 +38,13 @@ test('a new record is sent as it was typed', () => {
   expect(typed({ type: 'object' }, undefined, '{"zip":null}').values).toEqual({ field: { zip: null } })
 })
 
+test('a number that would become another one is sent as text, for the server to refuse', () => {
+  for (const text of ['12345678901234567890', '1e400', 'Infinity']) {
+    expect(typed({ type: 'integer' }, 1, text).values).toEqual({ field: text })
+  }
+  expect(typed({ type: 'number' }, 1, '1e21').values).toEqual({ field: 1e21 })
+})
+
 /** Without null, which no merge patch stores. */
 const withoutNull = fc.jsonValue().filter((value) => !JSON.stringify(value).includes('null'))
 

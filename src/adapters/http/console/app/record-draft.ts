@@ -39,10 +39,12 @@ export const draftOf = (fields: readonly FieldOf[], record: RecordBody | null): 
     ]),
   )
 
-/** A number as typed; a text that is none stays a text, for the server to refuse. */
+/** A number as typed; a text that is none, or that would become another number, stays a text, for the server to refuse. */
 const numberOf = (text: string): unknown => {
   const value = Number(text)
-  return text.trim() === '' || Number.isNaN(value) ? text : value
+  const isExact =
+    Number.isFinite(value) && (!Number.isInteger(value) || Number.isSafeInteger(value) || /[.e]/i.test(text))
+  return text.trim() === '' || !isExact ? text : value
 }
 
 /** The value that the server takes. Throws for text that is not JSON where it has to be. */
