@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { mergePatchBetween } from '../../../src/adapters/http/console/app/merge-patch.ts'
-import { changesOf, draftOf } from '../../../src/adapters/http/console/app/record-draft.ts'
+import { changesOf, choiceText, draftOf } from '../../../src/adapters/http/console/app/record-draft.ts'
 import type { FieldOf, FieldSchema, RecordBody } from '../../../src/adapters/http/console/app/types.ts'
 import { isJsonObject, type Json, mergePatch } from '../../../src/domain/merge-patch.ts'
 
@@ -43,6 +43,11 @@ test('a number that would become another one is sent as text, for the server to 
     expect(typed({ type: 'integer' }, 1, text).values).toEqual({ field: text })
   }
   expect(typed({ type: 'number' }, 1, '1e21').values).toEqual({ field: 1e21 })
+})
+
+test('a choice is shown as text, or as JSON if it is no text', () => {
+  const choices = ['open', 1, null, { a: 1 }, [2, 'x']]
+  expect(choices.map(choiceText)).toEqual(['open', '1', 'null', '{"a":1}', '[2,"x"]'])
 })
 
 /** Without null, which no merge patch stores. */

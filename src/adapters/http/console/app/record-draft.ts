@@ -39,6 +39,9 @@ export const draftOf = (fields: readonly FieldOf[], record: RecordBody | null): 
     ]),
   )
 
+/** A choice as people read it. */
+export const choiceText = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value))
+
 /** A number as typed; a text that is none, or that would become another number, stays a text, for the server to refuse. */
 const numberOf = (text: string): unknown => {
   const value = Number(text)
