@@ -77,8 +77,8 @@ const baseText = (field: FieldSchema, use: Use): string => {
     case 'boolean':
       return 'boolean'
     case 'array':
-      // A merge patch replaces arrays as a whole.
-      return `(${field.items === undefined ? 'unknown' : typeText(field.items, use === 'record' ? use : 'create')})[]`
+      // A merge patch replaces arrays as a whole, and adds no defaults.
+      return `(${field.items === undefined ? 'unknown' : typeText(field.items, use === 'update' ? 'record' : use)})[]`
     case 'object':
       return objectText(field, use)
   }

@@ -185,6 +185,13 @@ test('a field called owner takes the place of the owner in what is expanded', ()
   expect(owned({ type: 'integer', 'x-ref': 'tasks' })).toContain('TaskExpanded {\n  owner?: Task\n}')
 })
 
+test('defaults are added to the elements of an array in a new record, but not in a change', () => {
+  const items = { type: 'object', required: ['unit'], properties: { unit: { type: 'string', default: 'm' } } }
+  const text = typeDeclarationsOf([collectionOf(definitionWith({ parts: { type: 'array', items } }))])
+  expect(text).toContain('TaskCreate {\n  parts?: ({\n    unit?: string\n  })[]\n}')
+  expect(text).toContain('TaskUpdate {\n  parts?: ({\n    unit: string\n  })[] | null\n}')
+})
+
 const renamed = (collection: Collection, index: number): Collection => ({
   ...collection,
   name: `tasks${index}`,

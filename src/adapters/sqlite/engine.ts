@@ -2,7 +2,7 @@ import { chmodSync, existsSync } from 'node:fs'
 import type { Engine } from '../../application/ports/engine.ts'
 import { type Connection, openWriter } from './database.ts'
 import { lockInstance } from './instance-lock.ts'
-import { migrate, pendingMigrations } from './migrate.ts'
+import { isNew, migrate, pendingMigrations } from './migrate.ts'
 import { openSqliteStore } from './unit-of-work.ts'
 import type { WritersLock } from './writers-lock.ts'
 
@@ -23,13 +23,36 @@ const withWriter = <T>(path: string, work: (connection: Connection) => T): T => 
   }
 }
 
-/** Only one server has the file open, so it can be migrated at each start. */
-export const createSqliteEngine = ({ path, makeFolder, lock }: Options): Engine => {
+/**
+ * Only one server has the file open, so it can be migrated at each start. Commands migrate it only while no server has it
+ * open: one of an older version could no longer use it.
+ */
+export const createSqliteEngine = ({ path, makeFolder, lock: writersLock }: Options): Engine => {
+  let isLocked = false
+
+  const lockOr = (refusal: string): (() => void) => {
+    const unlock = lockInstance(path)
+    if (unlock === null) throw new Error(refusal)
+    isLocked = true
+    return () => {
+      isLocked = false
+      unlock()
+    }
+  }
+
   const ensureMigrated = async () => {
     makeFolder()
     return withWriter(path, ({ database }) => {
       chmodSync(path, 0o600)
-      return migrate(database)
+      const [first] = pendingMigrations(database)
+      if (first === undefined) return []
+      const refusal = `the database lacks ${first.name}, but a server has ${path} open: stop it first`
+      const unlock = isLocked || isNew(database) ? null : lockOr(refusal)
+      try {
+        return migrate(database)
+      } finally {
+        unlock?.()
+      }
     })
   }
   return {
@@ -40,11 +63,7 @@ export const createSqliteEngine = ({ path, makeFolder, lock }: Options): Engine 
         pendingMigrations(database).map(({ name }) => name),
       )
     },
-    lock() {
-      const unlock = lockInstance(path)
-      if (unlock === null) throw new Error(`another server has ${path} open`)
-      return unlock
-    },
-    open: (options) => openSqliteStore({ path, ...options, ...(lock && { lock }) }),
+    lock: () => lockOr(`another server has ${path} open`),
+    open: (options) => openSqliteStore({ path, ...options, ...(writersLock && { lock: writersLock }) }),
   }
 }

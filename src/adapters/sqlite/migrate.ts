@@ -86,6 +86,9 @@ const applied = (database: Database): ReadonlyMap<string, string> => {
   return new Map(rows.map((row) => [row.name, row.checksum]))
 }
 
+/** Whether nothing was ever stored in it. */
+export const isNew = (database: Database): boolean => applied(database).size === 0
+
 const pendingNumbered = (database: Database, migrations: readonly Migration[]): readonly Migration[] => {
   const history = applied(database)
   const known = new Map(migrations.map((migration) => [migration.name, checksum(migration.sql)]))

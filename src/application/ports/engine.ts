@@ -14,13 +14,13 @@ export interface StoreOptions {
 
 /** A database that may be missing, not migrated or in use. */
 export interface Engine {
-  /** Names of the migrations that were applied. */
+  /** Names of the migrations that were applied. Rejects if a server has an embedded database open that needs some. */
   migrate(): Promise<readonly string[]>
   /** Names of the pending migrations. Creates nothing. */
   pending(): Promise<readonly string[]>
   /**
-   * Migrates an embedded database; for other databases, rejects if migrations are pending. Returns the same as {@link
-   * Engine.migrate}.
+   * Migrates an embedded database, as {@link Engine.migrate} does; for other databases, rejects if migrations are
+   * pending.
    */
   ensureMigrated(): Promise<readonly string[]>
   /** Locks a database that only one server may use, or throws. Returns a function that releases the lock. */

@@ -143,6 +143,51 @@ describe('the document of a running server', () => {
     await admin.call('DELETE', '/collections/twins')
   })
 
+  test('describes a collection whose name keeps a _ in the names of its schemas', async () => {
+    const names = ['a__b', 'ends_']
+    for (const name of names) await admin.define(name, { schema: { type: 'object', properties: {} } })
+    const { body } = await documentOf()
+    expect(Object.keys(schemasIn(body))).toContainValues(['A_B', 'A_BCreate', 'A_BPage', 'Ends_', 'Ends_Update'])
+    expect(responseSchema(body, operationIn(body, 'getA_B').operation, 200)).toEqual({
+      $ref: '#/components/schemas/A_B',
+    })
+    for (const name of names) await admin.call('DELETE', `/collections/${name}`)
+  })
+
+  test('has no example of a record whose required text must match a pattern', async () => {
+    const pattern = { type: 'string', pattern: '^[A-Z]{2}[0-9]+$' }
+    await admin.define('codes', { schema: { type: 'object', required: ['code'], properties: { code: pattern } } })
+    const { body } = await documentOf()
+    const { requestBody } = operationIn(body, 'createCode').operation
+    expect(nodeAt(nodeAt({ requestBody }, 'requestBody'), 'content')).toEqual({
+      'application/json': { schema: { $ref: '#/components/schemas/CodeCreate' } },
+    })
+    await admin.call('DELETE', '/collections/codes')
+  })
+
+  test('describes nested objects as a change takes them: merged, but arrays as a whole', async () => {
+    const part = { type: 'object', required: ['unit'], properties: { unit: { type: 'string', default: 'm' } } }
+    const place = {
+      type: 'object',
+      required: ['lat'],
+      properties: { lat: { type: 'number' }, alt: { type: 'number' } },
+    }
+    const properties = { place, parts: { type: 'array', items: part }, color: { type: 'string', default: 'red' } }
+    await admin.define('plans', { schema: { type: 'object', required: ['place', 'color'], properties } })
+    const { body } = await documentOf()
+    const shown = (name: string, ...path: readonly string[]) =>
+      ['properties', ...path].reduce(nodeAt, nodeAt(schemasIn(body), name))
+    expect(shown('PlanUpdate', 'place').required).toBeUndefined()
+    expect(shown('PlanUpdate', 'place', 'properties', 'lat').type).toBe('number')
+    expect(shown('PlanUpdate', 'place', 'properties', 'alt').type).toEqual(['number', 'null'])
+    expect(shown('PlanUpdate', 'parts', 'items').required).toEqual(['unit'])
+    expect(nodeAt(schemasIn(body), 'PlanCreate').required).toEqual(['place'])
+    expect(shown('PlanCreate', 'place').required).toEqual(['lat'])
+    expect(shown('PlanCreate', 'parts', 'items').required).toBeUndefined()
+    expect(shown('Plan', 'parts', 'items').required).toEqual(['unit'])
+    await admin.call('DELETE', '/collections/plans')
+  })
+
   test('is accepted by a generator of types', async () => {
     const { body } = await documentOf()
     const types = astToString(await openapiTS(JSON.stringify(body)))

@@ -4,11 +4,12 @@ import { statusPhrase } from '../status-phrase.ts'
 import type { Components } from './components.ts'
 import { isNode, listAt, type Node, nodeAt } from './node.ts'
 
-const objectExample = (schema: Node, components: Components, whole: boolean): Node => {
+const objectExample = (schema: Node, components: Components, whole: boolean): Node | undefined => {
   const required = listAt(schema, 'required')
   const entries = Object.entries(nodeAt(schema, 'properties'))
     .filter(([name]) => whole || required.includes(name))
     .map(([name, property]) => [name, exampleOf(property, components, whole)] as const)
+  if (entries.some(([name, example]) => example === undefined && required.includes(name))) return undefined
   return Object.fromEntries(entries.filter(([, example]) => example !== undefined))
 }
 

@@ -21,7 +21,6 @@ const KEYWORDS = [
   'minItems',
   'maxItems',
   'uniqueItems',
-  'required',
   'x-ref',
   'x-on-delete',
 ] as const satisfies readonly (keyof FieldSchema)[]
@@ -36,15 +35,31 @@ interface Use {
    * them in responses.
    */
   readonly hasDefaults: boolean
+  /** Whether objects are merged into existing ones (RFC 7396): members may be missing, and null removes one. */
+  readonly merged: boolean
 }
 
-const SHOWN: Use = { orNull: false, closed: false, hasDefaults: false }
-const CREATED: Use = { orNull: false, closed: true, hasDefaults: true }
+const SHOWN: Use = { orNull: false, closed: false, hasDefaults: false, merged: false }
+const CREATED: Use = { orNull: false, closed: true, hasDefaults: true, merged: false }
+const CHANGED: Use = { orNull: false, closed: true, hasDefaults: false, merged: true }
 
 const withNull = (schema: Record<string, unknown>, { type, enum: values }: FieldSchema): void => {
   schema.type = typeof type === 'string' ? [type, 'null'] : type
   if (values !== undefined && !values.includes(null)) schema.enum = [...values, null]
 }
+
+type Fields = Readonly<Record<string, FieldSchema>>
+
+/** The names of members that must be given. Those of a new record that have a default may be missing. */
+const requiredOf = (required: readonly string[], fields: Fields, { hasDefaults, merged }: Use): Node => {
+  const names = required.filter((name) => !(hasDefaults && fields[name]?.default !== undefined))
+  return merged || names.length === 0 ? {} : { required: names }
+}
+
+const membersOf = (fields: Fields, required: readonly string[], use: Use): Node =>
+  mapValues(fields, (field, name) =>
+    schemaOf(field as FieldSchema, { ...use, orNull: use.merged && !required.includes(name) }),
+  )
 
 /** A field as JSON Schema for the OpenAPI document. */
 const schemaOf = (field: FieldSchema, use: Use): Node => {
@@ -53,10 +68,11 @@ const schemaOf = (field: FieldSchema, use: Use): Node => {
   if (use.hasDefaults && field.default !== undefined) schema.default = field.default
   // A title would make it a component, whose name might be taken.
   if (field.title !== undefined && field.description === undefined) schema.description = field.title
-  const nested = { ...use, orNull: false }
-  if (field.items !== undefined) schema.items = schemaOf(field.items, nested)
+  // A merge patch replaces arrays as a whole.
+  if (field.items !== undefined) schema.items = schemaOf(field.items, { ...use, orNull: false, merged: false })
   if (field.properties !== undefined) {
-    schema.properties = mapValues(field.properties, (each) => schemaOf(each as FieldSchema, nested))
+    Object.assign(schema, requiredOf(field.required ?? [], field.properties, use))
+    schema.properties = membersOf(field.properties, field.required ?? [], use)
     if (use.closed && field.additionalProperties !== true) schema.additionalProperties = false
   }
   if (use.orNull && !isNullable(field)) {
@@ -94,10 +110,6 @@ export const recordSchemaOf = (collection: Collection, title: string) => {
  */
 export const recordSchemasOf = (collection: Collection, title: string, titleOf: TitleOf) => {
   const { fields, required } = collection
-  const draft = mapValues(fields, (field) => schemaOf(field as FieldSchema, CREATED))
-  const patch = mapValues(fields, (field, name) =>
-    schemaOf(field as FieldSchema, { orNull: !required.includes(name), closed: true, hasDefaults: false }),
-  )
   const record = recordSchemaOf(collection, title)
   const expanded = expandedNode(collection, title, titleOf)
   return {
@@ -105,10 +117,15 @@ export const recordSchemasOf = (collection: Collection, title: string, titleOf: 
     Create: {
       type: 'object',
       title: `${title}Create`,
-      ...(required.length === 0 ? {} : { required }),
-      properties: draft,
+      ...requiredOf(required, fields, CREATED),
+      properties: membersOf(fields, required, CREATED),
       additionalProperties: false,
     },
-    Update: { type: 'object', title: `${title}Update`, properties: patch, additionalProperties: false },
+    Update: {
+      type: 'object',
+      title: `${title}Update`,
+      properties: membersOf(fields, required, CHANGED),
+      additionalProperties: false,
+    },
   } satisfies Readonly<Record<string, Node>>
 }

@@ -1,7 +1,7 @@
 import type { Components } from './components.ts'
 import { isNode, listAt, mapValues, type Node, nodeAt } from './node.ts'
 
-const COMPONENT_NAME = /^[A-Z][A-Za-z0-9]*$/
+const COMPONENT_NAME = /^[A-Z][A-Za-z0-9_]*$/
 
 /** The string alternatives with which Elysia accepts a number, a boolean or an object in a query. */
 const TEXT_FORMS = new Set(['integer', 'numeric', 'boolean', 'ObjectString', 'ArrayString'])

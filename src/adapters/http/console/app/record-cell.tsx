@@ -1,7 +1,7 @@
 import { useSession } from './context.ts'
 import { Picture } from './picture.tsx'
-import { type FieldOf, labelOf } from './records.ts'
-import type { RecordBody } from './types.ts'
+import { labelOf } from './records.ts'
+import type { FieldOf, RecordBody } from './types.ts'
 import { Icon, Time } from './ui.tsx'
 
 /** The rest of a longer text is in the record itself. */

@@ -1,6 +1,6 @@
 import { kindOf } from './definition-draft.ts'
-import type { FieldOf } from './records.ts'
-import type { Fault, RecordBody } from './types.ts'
+import { mergePatchBetween } from './merge-patch.ts'
+import type { Fault, FieldOf, RecordBody } from './types.ts'
 
 /**
  * The value of a field in a form: text where people type, true, false or null for a boolean, ids for references.
@@ -39,10 +39,15 @@ export const draftOf = (fields: readonly FieldOf[], record: RecordBody | null): 
     ]),
   )
 
-/** A number as typed; a text that is none stays a text, for the server to refuse. */
+/** A choice as people read it. */
+export const choiceText = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value))
+
+/** A number as typed; a text that is none, or that would become another number, stays a text, for the server to refuse. */
 const numberOf = (text: string): unknown => {
   const value = Number(text)
-  return text.trim() === '' || Number.isNaN(value) ? text : value
+  const isExact =
+    Number.isFinite(value) && (!Number.isInteger(value) || Number.isSafeInteger(value) || /[.e]/i.test(text))
+  return text.trim() === '' || !isExact ? text : value
 }
 
 /** The value that the server takes. Throws for text that is not JSON where it has to be. */
@@ -84,7 +89,7 @@ export const typedOf = (fields: readonly FieldOf[], draft: Draft, record: Record
   return typed.length === 0 ? null : Object.fromEntries(typed.map(({ name }) => [name, draft[name]]))
 }
 
-/** The fields that differ from the stored record, or those of a new one that have a value. */
+/** The merge patch of a stored record, or the fields of a new one that have a value. */
 export const changesOf = (fields: readonly FieldOf[], draft: Draft, record: RecordBody | null) => {
   const before = draftOf(fields, record)
   const values: Record<string, unknown> = {}
@@ -94,7 +99,8 @@ export const changesOf = (fields: readonly FieldOf[], draft: Draft, record: Reco
     if (record !== null && isSame(draft[name], before[name])) continue
     try {
       const sent = sentOf(field, draft[name])
-      if (record !== null || sent !== null) values[name] = sent
+      if (record !== null) values[name] = mergePatchBetween(record[name], sent)
+      else if (sent !== null) values[name] = sent
     } catch (error) {
       faults.push({ pointer: `/${name}`, detail: error instanceof Error ? error.message : String(error) })
     }

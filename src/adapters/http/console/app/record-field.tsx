@@ -1,7 +1,7 @@
 import { kindOf } from './definition-draft.ts'
-import type { Value } from './record-draft.ts'
-import type { FieldOf } from './records.ts'
+import { choiceText, type Value } from './record-draft.ts'
 import { ReferenceField } from './reference-field.tsx'
+import type { FieldOf } from './types.ts'
 import { Field, type FieldControl } from './ui.tsx'
 
 /** Longer texts get more than one line. */
@@ -24,7 +24,7 @@ const Choice = ({ field, value, onChange, control }: ControlProps & { control: F
     <option value="">—</option>
     {(field.schema.enum ?? []).map((each) => (
       <option key={JSON.stringify(each)} value={JSON.stringify(each)}>
-        {String(each)}
+        {choiceText(each)}
       </option>
     ))}
   </select>

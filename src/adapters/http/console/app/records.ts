@@ -1,12 +1,6 @@
 import { call } from './api.ts'
 import { typeOf } from './definition-draft.ts'
-import type { Choice, Choices, Definition, FieldSchema, Page, RecordBody, StoredFile, User } from './types.ts'
-
-export interface FieldOf {
-  readonly name: string
-  readonly schema: FieldSchema
-  readonly required: boolean
-}
+import type { Choice, Choices, Definition, FieldOf, Page, RecordBody, StoredFile, User } from './types.ts'
 
 export const fieldsOf = ({ schema }: Definition): readonly FieldOf[] =>
   Object.entries(schema.properties ?? {}).map(([name, each]) => ({

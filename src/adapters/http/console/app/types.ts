@@ -20,6 +20,13 @@ export interface FieldSchema {
   readonly 'x-ref'?: string
 }
 
+/** A field of the records of a collection. */
+export interface FieldOf {
+  readonly name: string
+  readonly schema: FieldSchema
+  readonly required: boolean
+}
+
 export interface ObjectSchema {
   readonly type: 'object'
   readonly required?: readonly string[]
