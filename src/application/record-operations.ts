@@ -1,4 +1,4 @@
-import { isNullable } from '../domain/collection.ts'
+import { FIRST_FORM, isNullable } from '../domain/collection.ts'
 import { AppError, type Fault, notFound } from '../domain/errors.ts'
 import { type Expression, FALSE, TRUE } from '../domain/expression.ts'
 import { isSurelyWithin, isWithin } from '../domain/field-checks.ts'
@@ -27,8 +27,9 @@ interface Deps {
 }
 
 const checkVersion = ({ collection }: CompiledCollection, record: StoredRecord, expected: Expected): void => {
-  const isExpected = ({ version, epoch }: ExpectedVersion) =>
-    version === record.version && (epoch === null || epoch === record.epoch)
+  const { form: current = FIRST_FORM } = collection
+  const isExpected = ({ version, epoch, form }: ExpectedVersion) =>
+    version === record.version && (epoch === null || epoch === record.epoch) && (form === null || form === current)
   if (expected === null || expected.some(isExpected)) return
   throw new AppError('version_mismatch', `The ${collection.singular} was changed meanwhile`)
 }

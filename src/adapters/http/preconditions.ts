@@ -1,4 +1,5 @@
 import type { Expected, ExpectedVersion, RecordResult } from '../../application/records.ts'
+import { FIRST_FORM } from '../../domain/collection.ts'
 import type { StoredRecord } from '../../domain/record.ts'
 
 /** The entity tag of a version (RFC 9110 section 8.8.3), which no other version ever has. */
@@ -12,12 +13,12 @@ export const recordEtag = ({ collection: { form }, record }: RecordResult): stri
 const tagsIn = (header: string): readonly string[] => header.match(/(?:W\/)?"[^"]*"/g) ?? []
 
 const versionOf = (tag: string): readonly ExpectedVersion[] => {
-  const [, version, epoch = ''] = /^"(\d{1,15})-([0-9a-z]{1,16})(?:-\d{1,15})?"$/.exec(tag) ?? []
-  return version === undefined ? [] : [{ version: Number(version), epoch }]
+  const [, version, epoch = '', form = FIRST_FORM] = /^"(\d{1,15})-([0-9a-z]{1,16})(?:-(\d{1,15}))?"$/.exec(tag) ?? []
+  return version === undefined ? [] : [{ version: Number(version), epoch, form: Number(form) }]
 }
 
 /**
- * The versions, in whatever form they are shown, that `If-Match` allows (RFC 9110 section 13.1.1): strong comparison, so a weak or unknown tag allows
+ * The versions that `If-Match` allows (RFC 9110 section 13.1.1): strong comparison, so a weak or unknown tag allows
  * none. Null if any version is allowed.
  */
 export const ifMatch = (request: Request): Expected => {

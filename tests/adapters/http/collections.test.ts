@@ -340,6 +340,29 @@ describe('changing a definition', () => {
     expect(patched.status).toBe(200)
     expect((await ann.call('PATCH', path, { json: { text: 'd' }, headers: { 'if-match': etag } })).status).toBe(412)
   })
+
+  test('makes earlier ETags of its records fail as If-Match if they are shown differently', async () => {
+    const name = fresh()
+    await admin.define(name, NOTES)
+    const { body } = await ann.create(name, { text: 'a' })
+    const path = `/collections/${name}/records/${body.id}`
+    const readEtag = async () => (await ann.call('GET', path)).headers.get('etag') ?? ''
+    const transformTo = (value: string) =>
+      admin.define(name, { ...NOTES, transform: [{ op: 'add', path: '/text', value }] })
+    const first = await readEtag()
+    await transformTo('b')
+    const second = await readEtag()
+    await transformTo('c')
+    for (const etag of [first, second]) {
+      const headers = { 'if-match': etag }
+      expect((await ann.call('PATCH', path, { json: { text: 'd' }, headers })).status).toBe(412)
+      expect((await ann.call('POST', `${path}/revert`, { json: { version: 1 }, headers })).status).toBe(412)
+      expect((await ann.call('DELETE', path, { headers })).status).toBe(412)
+    }
+    expect((await ann.call('GET', path)).body).toMatchObject({ text: 'c', version: 1 })
+    const headers = { 'if-match': `${first}, ${await readEtag()}` }
+    expect((await ann.call('PATCH', path, { json: { text: 'd' }, headers })).status).toBe(200)
+  })
 })
 
 describe('deleting a collection', () => {
