@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import { join } from 'node:path'
 import pkg from '../../../package.json' with { type: 'json' }
+import { createEventLoopSlices } from '../../../src/adapters/bun/event-loop-slices.ts'
 import { type ApiDeps, createApi, describeApi } from '../../../src/adapters/http/api.ts'
 import { isNode, listAt, nodeAt, textAt } from '../../../src/adapters/http/docs/node.ts'
 import { unusable } from '../../../src/adapters/http/docs/unusable.ts'
@@ -88,6 +89,17 @@ test('requests do not change the document', async () => {
   await skep.call('GET', '/users/', { token })
   await skep.call('GET', '/users/me', { token })
   expect(await describeApi(pkg.version)).toEqual(document)
+})
+
+test('the document is the same if its paths are described in many turns of the event loop', async () => {
+  const slices = createEventLoopSlices()
+  let turns = 0
+  const next = () => {
+    turns++
+    return slices.next()
+  }
+  expect(await describeApi(pkg.version, '', { isOver: () => true, next })).toEqual(document)
+  expect(turns).toBeGreaterThan(20)
 })
 
 test('every reference resolves', () => {
