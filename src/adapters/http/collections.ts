@@ -102,7 +102,11 @@ const readRoutes = (kernel: Kernel, collections: Collections) =>
     )
 
 const changeRoutes = (kernel: Kernel, collections: Collections) => {
-  const changeRule: Rule = { who: 'admin', body: 'json', maxBodyBytes: MAX_DEFINITION_BYTES }
+  const changeRule: Rule = {
+    ...{ who: 'admin', body: 'json', maxBodyBytes: MAX_DEFINITION_BYTES },
+    // As in files: whichever member was meant, a rule could be open to everyone.
+    refusesRepeatedMembers: true,
+  }
   return new Elysia({ tags: TAGS })
     .use(kernel)
     .put(

@@ -259,6 +259,26 @@ describe('a definition', () => {
     expect((await read(name)).body).toMatchObject({ version: 1 })
   })
 
+  test.each([
+    ['PUT', ''],
+    ['POST', '/check'],
+  ])('is refused by %s if an object in it has two members of the same name', async (method, path) => {
+    const name = fresh()
+    const { schema } = NOTES
+    const rules = '{"read":"true","\\u0072ead":null}'
+    const { status, body } = await admin.call<ProblemBody>(method, `/collections/${name}${path}`, {
+      body: `{"schema":${JSON.stringify(schema)},"rules":${rules},"owner":"keep","owner":"delete"}`,
+      headers: { 'content-type': 'application/json' },
+    })
+    const detail = 'Another member of this object has the same name'
+    expect([status, body.code, body.errors]).toEqual([
+      422,
+      'validation_failed',
+      ['/rules/read', '/owner'].map((pointer) => ({ in: 'body', pointer, detail })),
+    ])
+    expect((await read(name)).status).toBe(404)
+  })
+
   test('may have a schema of 64 kB, also if other bodies are smaller, and no more than 256 kB', async () => {
     const small = await startSkep({ MAX_BODY_SIZE: '16kb' }, { mailer: createMailbox() })
     const root = callsOf(small, await createFirstAdmin(small))
