@@ -104,6 +104,7 @@ interface Deps {
   readonly managed: boolean
 }
 
+/** In any form: only the definition counts, not what is shown with it. */
 const checkVersion = (stored: StoredCollection | null, expected: Expected): void => {
   if (expected === null) return
   const isExpected =

@@ -94,7 +94,7 @@ describe('a definition', () => {
     const name = fresh()
     const { status, headers, body } = await admin.define<DefinitionBody>(name, NOTES)
     expect([status, headers.get('location')]).toEqual([201, `/api/v1/collections/${name}`])
-    expect(headers.get('etag')).toMatch(/^"1-[0-9a-z]+"$/)
+    expect(headers.get('etag')).toMatch(/^"1-[0-9a-z]+-0"$/)
     expect(body).toMatchObject({
       name,
       singular: name.slice(0, -1),
@@ -294,6 +294,27 @@ describe('a definition', () => {
     const put = await admin.define<ProblemBody>('items', NOTES)
     const removal = await admin.call<ProblemBody>('DELETE', '/collections/items')
     for (const { status, body } of [put, removal]) expect([status, body.code]).toEqual([409, 'collection_built_in'])
+  })
+})
+
+describe('the ETag of a definition', () => {
+  test('changes with the number of records that is shown', async () => {
+    const name = fresh()
+    const etag = (await admin.define(name, NOTES)).headers.get('etag') ?? ''
+    const again = () => admin.call('GET', `/collections/${name}`, { headers: { 'if-none-match': etag } })
+    expect((await again()).status).toBe(304)
+    const { body } = await ann.create(name, { text: 'a' })
+    expect([(await again()).status, (await again()).body]).toMatchObject([200, { records: 1 }])
+    await ann.remove(name, body.id)
+    expect((await again()).status).toBe(304)
+  })
+
+  test('matches as If-Match until the definition is changed, whatever happens to records', async () => {
+    const name = fresh()
+    const etag = (await admin.define(name, NOTES)).headers.get('etag') ?? ''
+    await ann.create(name, { text: 'a' })
+    expect((await admin.define(name, { ...NOTES, owner: 'keep' }, { 'if-match': etag })).status).toBe(200)
+    expect((await admin.define(name, NOTES, { 'if-match': etag })).status).toBe(412)
   })
 })
 
