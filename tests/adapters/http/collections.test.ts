@@ -75,6 +75,21 @@ describe('a check of a definition', () => {
     ])
   })
 
+  test('says so if it has more faults than are listed', async () => {
+    const withFaults = (count: number) => ({
+      schema: {
+        type: 'object',
+        properties: Object.fromEntries(Array.from({ length: count }, (_, n) => [`f${n}`, { type: 'int' }])),
+      },
+    })
+    const [all, some] = [await check(fresh(), withFaults(20)), await check(fresh(), withFaults(21))]
+    expect([all.body.detail, all.body.errors?.length]).toEqual(['The definition cannot be used', 20])
+    expect([some.body.detail, some.body.errors?.length]).toEqual([
+      'The definition cannot be used; only the first 20 faults are listed',
+      20,
+    ])
+  })
+
   test('lists no faults of rules over a schema that cannot be read', async () => {
     const rules = { read: 'record.a == 1', update: 'next.a > now || true' }
     for (const schema of ['x', { type: 'object', properties: [] }, undefined]) {
