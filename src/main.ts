@@ -4,6 +4,7 @@ import './main/production-mode.ts'
 import pkg from '../package.json' with { type: 'json' }
 import { systemClock } from './adapters/bun/clock.ts'
 import { type Closers, createClosers } from './adapters/bun/closers.ts'
+import { createEventLoopSlices } from './adapters/bun/event-loop-slices.ts'
 import { createOpaqueTokens } from './adapters/bun/opaque-tokens.ts'
 import { createPasswordHasher } from './adapters/bun/password-hasher.ts'
 import { createCommands } from './adapters/cli/commands.ts'
@@ -133,6 +134,7 @@ const withUsers = async <T>(settings: Settings, work: (users: Users) => Promise<
       clock: systemClock,
       passwords: createPasswordHasher(),
       reserve: NO_RESERVE,
+      slices: createEventLoopSlices(),
     }
     return await work(composeUseCases(settings, secretOf(settings), { unitOfWork: store, ...own }).users)
   } finally {

@@ -10,6 +10,7 @@ import { requireActiveActor, requireAdmin } from './access.ts'
 import type { Catalog } from './catalog.ts'
 import { createMaintenance, type DefinitionMaintenance } from './definition-applying.ts'
 import { createDefinitionChanges, definitionMismatch } from './definition-changes.ts'
+import { createPatternCompiling } from './definition-patterns.ts'
 import { createDefinitionPlanner, type DefinitionPlan, type GivenDefinition } from './definition-plan.ts'
 import type {
   ApplyPatch,
@@ -19,7 +20,7 @@ import type {
   StoredCollection,
 } from './ports/collections.ts'
 import type { ReadTx, Tx, UnitOfWork } from './ports/persistence.ts'
-import type { Clock } from './ports/system.ts'
+import type { Clock, EventLoopSlices } from './ports/system.ts'
 import type { Expected } from './records.ts'
 
 /** A collection as admins see it. */
@@ -93,6 +94,7 @@ interface Deps {
   readonly catalog: Catalog
   readonly unitOfWork: UnitOfWork
   readonly clock: Clock
+  readonly slices: EventLoopSlices
   readonly compilePattern: CompilePattern
   readonly compileExpression: CompileExpression
   readonly compileValidator: CompileValidator
@@ -102,6 +104,7 @@ interface Deps {
   readonly managed: boolean
 }
 
+/** In any form: only the definition counts, not what is shown with it. */
 const checkVersion = (stored: StoredCollection | null, expected: Expected): void => {
   if (expected === null) return
   const isExpected =
@@ -118,10 +121,10 @@ const checkExistence = (
   if (mustExist && stored === null) throw new AppError('version_mismatch', 'The collection does not exist yet')
 }
 
-const givenDefinition = (name: string, definition: JsonObject, transform?: Json): GivenDefinition => {
-  if (transform === undefined) return { name, definition, transform: null }
+const parsedTransform = (transform?: Json): Pick<GivenDefinition, 'transform' | 'faults'> => {
+  if (transform === undefined) return { transform: null }
   const parsed = parseTransform(transform)
-  return 'faults' in parsed ? { name, definition, transform: null, ...parsed } : { name, definition, ...parsed }
+  return 'faults' in parsed ? { transform: null, ...parsed } : parsed
 }
 
 const byName = (one: { readonly name: string }, other: { readonly name: string }): number =>
@@ -198,6 +201,13 @@ export const createCollections = (deps: Deps): Collections => {
   const planOf = createDefinitionPlanner({ ...deps, collections: catalog.builtIn })
   const carryOut = createDefinitionChanges(deps)
   const descriptions = createDescriptions(deps)
+  const compilePatterns = createPatternCompiling(deps.compilePattern, deps.slices)
+
+  const givenDefinition = async (name: string, definition: JsonObject, transform?: Json): Promise<GivenDefinition> => ({
+    ...{ name, definition },
+    ...parsedTransform(transform),
+    patterns: await compilePatterns(definition),
+  })
 
   const requireNotBuiltIn = (name: string): void => {
     if (catalog.builtIn.some((collection) => collection.name === name)) {
@@ -229,14 +239,14 @@ export const createCollections = (deps: Deps): Collections => {
     async check(principal, name, definition, transform) {
       requireAdmin(principal)
       requireNotBuiltIn(name)
-      const given = givenDefinition(name, definition, transform)
+      const given = await givenDefinition(name, definition, transform)
       await unitOfWork.read(async (tx) => planOf([given], await tx.collections.all(), []))
     },
 
     async put(actor, name, definition, { expected, transform, ...existence }) {
       requireAdmin(actor)
       requireChangeable(name)
-      const given = givenDefinition(name, definition, transform)
+      const given = await givenDefinition(name, definition, transform)
       const plan = async (tx: Tx): Promise<DefinitionPlan> => {
         await requireAdminNow(tx, actor)
         const stored = await tx.collections.findForChange(name)

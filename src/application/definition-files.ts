@@ -1,5 +1,5 @@
 import type { Fault } from '../domain/errors.ts'
-import { inexactNumbers, repeatedMembers } from '../domain/json-text.ts'
+import { inexactNumbers, REPEATED_MEMBER, repeatedMembers } from '../domain/json-text.ts'
 import { isJsonObject, type Json, type JsonObject } from '../domain/merge-patch.ts'
 import type { GivenDefinition } from './definition-plan.ts'
 
@@ -21,10 +21,7 @@ const parse = (text: string): Json | undefined => {
 
 /** The parts of a file that parsing would silently change. */
 const silentFaultsOf = (text: string): readonly Fault[] => [
-  ...repeatedMembers(text, MAX_TEXT_FAULTS_COUNT).map((pointer) => ({
-    pointer,
-    detail: 'Another member of this object has the same name',
-  })),
+  ...repeatedMembers(text, MAX_TEXT_FAULTS_COUNT).map((pointer) => ({ pointer, detail: REPEATED_MEMBER })),
   ...inexactNumbers(text, MAX_TEXT_FAULTS_COUNT).map((pointer) => ({
     pointer,
     detail: 'Expected a number that a double can hold',

@@ -8,6 +8,7 @@ import {
 } from '../domain/definition.ts'
 import { AppError, type Fault } from '../domain/errors.ts'
 import { isEqualJson, type JsonObject } from '../domain/merge-patch.ts'
+import type { CompiledPatterns } from './definition-patterns.ts'
 import { createRelationFaults, type DefinitionFault } from './definition-relations.ts'
 import type { CompileExpression, CompilePattern, StoredCollection } from './ports/collections.ts'
 
@@ -22,6 +23,8 @@ export interface GivenDefinition {
    * further.
    */
   readonly faults?: readonly Fault[]
+  /** Patterns of the definition that have been compiled already. */
+  readonly patterns?: CompiledPatterns
 }
 
 export interface DefinitionChange {
@@ -73,7 +76,7 @@ type Examined =
 export const createDefinitionPlanner = ({ collections, compilePattern, compileExpression }: Deps) => {
   /** A collection, or why there is none. One that is built in may be given as it is exported. */
   const examine = (given: GivenDefinition): Examined => {
-    const { name, definition, transform, faults = [] } = given
+    const { name, definition, transform, faults = [], patterns } = given
     const refuse = (all: readonly Fault[], draft: DefinitionDraft | null = null) => ({
       ...{ given, draft },
       faults: all.map((fault) => ({ ...fault, name })),
@@ -84,7 +87,7 @@ export const createDefinitionPlanner = ({ collections, compilePattern, compileEx
       const isExported = transform === null && isEqualJson(definition, JSON.parse(formatDefinition(builtIn)))
       return refuse(isExported ? faults : [...faults, { pointer: '', detail: BUILT_IN }])
     }
-    const parsed = parseDefinition({ ...definition, name }, compilePattern)
+    const parsed = parseDefinition({ ...definition, name }, (source) => patterns?.get(source) ?? compilePattern(source))
     const collection = 'draft' in parsed ? parsed.draft : parsed.collection
     const isOther = Object.hasOwn(definition, 'name') && definition.name !== name
     const all = [

@@ -216,3 +216,28 @@ export const createAuthorization = (
     },
   }
 }
+
+/** The rule that a new record must pass. Throws if none can. */
+export const creationRule = (
+  { principal, rule }: Authorization,
+  compiled: CompiledCollection,
+): Awaitable<Expression> => {
+  // Records of collections in code have an owner always.
+  if (compiled.stored === null && principal === null) refuse(principal, '')
+  return andThen(rule(compiled, 'create'), (bound) => {
+    if (bound === FALSE) refuse(principal, `You may not create this ${compiled.collection.singular}`)
+    return bound
+  })
+}
+
+/** Throws unless the caller may change a record that they may read, as far as that is known without the change. */
+export const requireChangeable = async (
+  { principal, rule, readsNext, authorize }: Authorization,
+  compiled: CompiledCollection,
+  record: StoredRecord,
+): Promise<void> => {
+  if (!(await readsNext(compiled))) return authorize(compiled, 'update', record, record)
+  if ((await rule(compiled, 'update')) === FALSE) {
+    refuse(principal, `You may not change this ${compiled.collection.singular}`)
+  }
+}

@@ -11,7 +11,14 @@ import { definitionMismatch } from './definition-changes.ts'
 import type { ApplyPatch } from './ports/collections.ts'
 import type { ReadTx, UnitOfWork } from './ports/persistence.ts'
 import type { Clock } from './ports/system.ts'
-import { type Author, type Authorization, createAuthorization, principalOf } from './record-access.ts'
+import {
+  type Author,
+  type Authorization,
+  createAuthorization,
+  creationRule,
+  principalOf,
+  requireChangeable,
+} from './record-access.ts'
 import type { RecordOperations } from './record-operations.ts'
 import type { Expected, RecordResult } from './record-requests.ts'
 import type { RecordUnits } from './record-units.ts'
@@ -56,6 +63,11 @@ export interface RecordHistory {
     id: number,
     page: { readonly size: number; readonly before: number | null },
   ): Promise<HistoryPage>
+  /**
+   * Throws unless the caller may change the record, or restore it if it was deleted: for use before the body of a request
+   * is read.
+   */
+  checkRevert(principal: Principal | null, name: string, id: number): Promise<void>
   /**
    * Gives a record the fields of an earlier version, as a new version, or restores it if it was deleted. Fields that the
    * definition no longer has are left out. The caller must be allowed to change the record; to restore it, to delete and to
@@ -107,8 +119,8 @@ const createOpening =
     const deletion = current === null ? await versions.deletion() : null
     /** The record before it was deleted; null if it was not. */
     const last = deletion === null ? null : await versions.recordOf(deletion)
-    await authorization.readable(compiled, last ?? current)
-    return { compiled, versions, authorization, last }
+    const record = await authorization.readable(compiled, last ?? current)
+    return { compiled, versions, authorization, record, last }
   }
 
 /** The actors of one page, each read once. */
@@ -175,7 +187,7 @@ const createReading = (deps: Deps): Pick<RecordHistory, 'history'> => {
   return { history: (principal, name, id, page) => deps.unitOfWork.read((tx) => read(tx, principal, name, id, page)) }
 }
 
-const createReverting = (deps: Deps): Pick<RecordHistory, 'revert'> => {
+const createReverting = (deps: Deps): Pick<RecordHistory, 'checkRevert' | 'revert'> => {
   const { catalog, unitOfWork, units, operations } = deps
   const open = createOpening(deps)
 
@@ -190,6 +202,14 @@ const createReverting = (deps: Deps): Pick<RecordHistory, 'revert'> => {
     })
 
   return {
+    checkRevert: (principal, name, id) =>
+      unitOfWork.read(async (tx) => {
+        const { compiled, authorization, record, last } = await open(tx, principal, name, id)
+        if (last === null) return requireChangeable(authorization, compiled, record)
+        await authorization.authorize(compiled, 'delete', last)
+        await creationRule(authorization, compiled)
+      }),
+
     async revert(author, name, id, version, { expected }) {
       const { last, found, shape } = await read(author, name, id, version)
       return units.adding(author, async (change) => {

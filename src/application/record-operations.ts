@@ -1,13 +1,12 @@
-import { isNullable } from '../domain/collection.ts'
+import { FIRST_FORM, isNullable } from '../domain/collection.ts'
 import { AppError, type Fault, notFound } from '../domain/errors.ts'
-import { type Expression, FALSE, TRUE } from '../domain/expression.ts'
+import { type Expression, TRUE } from '../domain/expression.ts'
 import { isSurelyWithin, isWithin } from '../domain/field-checks.ts'
 import { isEqualJson, isJsonObject, type Json, type JsonObject, mergePatch } from '../domain/merge-patch.ts'
 import { type NewRecord, newRecord, ownFields, patchedRecord, type StoredRecord, withFields } from '../domain/record.ts'
 import type { Instant } from '../domain/user.ts'
-import { type Awaitable, andThen } from './awaitable.ts'
 import type { Catalog, CompiledCollection } from './catalog.ts'
-import { type Authorization, refuse } from './record-access.ts'
+import { creationRule, refuse } from './record-access.ts'
 import {
   type Change,
   changeRecord,
@@ -27,8 +26,9 @@ interface Deps {
 }
 
 const checkVersion = ({ collection }: CompiledCollection, record: StoredRecord, expected: Expected): void => {
-  const isExpected = ({ version, epoch }: ExpectedVersion) =>
-    version === record.version && (epoch === null || epoch === record.epoch)
+  const { form: current = FIRST_FORM } = collection
+  const isExpected = ({ version, epoch, form }: ExpectedVersion) =>
+    version === record.version && (epoch === null || epoch === record.epoch) && (form === null || form === current)
   if (expected === null || expected.some(isExpected)) return
   throw new AppError('version_mismatch', `The ${collection.singular} was changed meanwhile`)
 }
@@ -112,19 +112,6 @@ export interface Alteration {
 export interface Erasure {
   readonly id: number
   readonly expected: Expected
-}
-
-/** The rule that a new record must pass. Throws if none can. */
-export const creationRule = (
-  { principal, rule }: Authorization,
-  compiled: CompiledCollection,
-): Awaitable<Expression> => {
-  // Records of collections in code have an owner always.
-  if (compiled.stored === null && principal === null) refuse(principal, '')
-  return andThen(rule(compiled, 'create'), (bound) => {
-    if (bound === FALSE) refuse(principal, `You may not create this ${compiled.collection.singular}`)
-    return bound
-  })
 }
 
 /** What every change of a caller has to pass before it is stored. */

@@ -10,10 +10,13 @@ import type { ImportResult } from './import-results.ts'
 import type { RecordQuery } from './ports/records.ts'
 import type { Author } from './record-access.ts'
 
-/** A version that a change may apply to; in any epoch if that is null. */
+/** A version that a change may apply to. */
 export interface ExpectedVersion {
   readonly version: number
+  /** Null for any. */
   readonly epoch: string | null
+  /** The `form` of the collection that the version was shown in; null for any. */
+  readonly form: number | null
 }
 
 /** The versions that a change may apply to; null for any. */

@@ -1,5 +1,4 @@
 import { isBuiltIn } from '../domain/collection.ts'
-import { FALSE } from '../domain/expression.ts'
 import type { StoredRecord } from '../domain/record.ts'
 import type { Actor, Principal } from '../domain/session.ts'
 import { type Awaitable, andThen } from './awaitable.ts'
@@ -14,7 +13,7 @@ import { createLargeDeletions, type DeletionRoot } from './large-deletions.ts'
 import type { ApplyPatch } from './ports/collections.ts'
 import type { ReadTx, UnitOfWork } from './ports/persistence.ts'
 import type { Clock } from './ports/system.ts'
-import { createAuthorization, readsByDefault, refuse } from './record-access.ts'
+import { createAuthorization, creationRule, readsByDefault, requireChangeable } from './record-access.ts'
 import { createBatches } from './record-batches.ts'
 import { type Change, deleteRecord } from './record-changes.ts'
 import { LargeDeletion } from './record-deletions.ts'
@@ -22,7 +21,7 @@ import { expandRecords } from './record-expansion.ts'
 import { createRecordHistory, type RecordHistory } from './record-history.ts'
 import { createRecordImports } from './record-imports.ts'
 import { createRecordLists } from './record-lists.ts'
-import { createRecordOperations, creationRule, type Erasure, type RecordOperations } from './record-operations.ts'
+import { createRecordOperations, type Erasure, type RecordOperations } from './record-operations.ts'
 import type { ReadResult, RecordOperation, RecordResult, Records } from './record-requests.ts'
 import type { RecordUnits } from './record-units.ts'
 
@@ -95,11 +94,7 @@ const createReads = ({ catalog, unitOfWork, clock }: Deps): Pick<Records, 'get' 
         const compiled = await catalog.find(tx, name)
         const authorization = createAuthorization(tx, catalog, principal, clock.now())
         const record = await authorization.readable(compiled, await tx.records(compiled.storage).findById(id))
-        if (!(await authorization.readsNext(compiled))) {
-          await authorization.authorize(compiled, 'update', record, record)
-        } else if ((await authorization.rule(compiled, 'update')) === FALSE) {
-          refuse(principal, `You may not change this ${compiled.collection.singular}`)
-        }
+        await requireChangeable(authorization, compiled, record)
       }),
   }
 }

@@ -12,7 +12,7 @@ import type { ApplyPatch, CompileExpression, CompilePattern, CompileValidator } 
 import type { Bus } from './ports/messaging.ts'
 import type { UnitOfWork } from './ports/persistence.ts'
 import type { AccessTokens, OpaqueTokens, PasswordHasher } from './ports/security.ts'
-import type { Clock, Reserve } from './ports/system.ts'
+import type { Clock, EventLoopSlices, Reserve } from './ports/system.ts'
 import { createRecordUnits } from './record-units.ts'
 import { createRecords } from './records.ts'
 import { createSessions } from './sessions.ts'
@@ -32,6 +32,7 @@ interface Deps {
   readonly reserve: Reserve
   /** Rate limit for password attempts. */
   readonly attemptRate: Rate | 'off'
+  readonly slices: EventLoopSlices
   readonly compilePattern: CompilePattern
   readonly compileExpression: CompileExpression
   readonly compileValidator: CompileValidator

@@ -48,6 +48,9 @@ export interface FieldSchema {
   readonly 'x-max-bytes'?: number
 }
 
+/** The `form` of a collection before its first definition that shows records differently. */
+export const FIRST_FORM = 1
+
 /**
  * A kind of record that users own. Storage, use cases, routes, topics, clean-up and documents are derived from it.
  * Every record has `id owner_id version created_at updated_at` in addition to its fields.
@@ -76,7 +79,7 @@ export interface Collection {
   readonly rules?: Partial<Rules>
   /** `delete` if absent. */
   readonly owner?: OwnerAction
-  /** Increases with each definition that shows records of the same version differently. Absent before the first. */
+  /** Increases with each definition that shows records of the same version differently. {@link FIRST_FORM} if absent. */
   readonly form?: number
 }
 

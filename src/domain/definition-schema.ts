@@ -8,7 +8,7 @@ import type { CompilePattern } from './pattern.ts'
 export const MAX_FIELDS_COUNT = 200
 /** How deep a schema may be nested: the fields of a record are the first level. */
 export const MAX_LEVELS_COUNT = 8
-/** The number of steps that all patterns of a schema together may take for each character. */
+/** The number of steps that all patterns of a schema together may take for each character, those that are refused included. */
 export const MAX_PATTERN_STEPS_PER_CHARACTER = 1_000
 const MAX_PROPERTY_NAME_LENGTH = 100
 const MAX_VALUE_DEPTH = 32
@@ -84,8 +84,11 @@ const checkPattern = (source: string, pointer: string, parsing: SchemaParsing): 
   if (isWithinLimit()) {
     const compiled = parsing.compilePattern(source)
     parsing.patterns.set(source, compiled)
-    if ('reason' in compiled) parsing.refuse(pointer, compiled.reason)
-    else parsing.stepsPerCharacter += compiled.stepsPerCharacter
+    parsing.stepsPerCharacter += compiled.stepsPerCharacter
+    if ('reason' in compiled) {
+      parsing.refuse(pointer, compiled.reason)
+      return
+    }
   }
   if (!isWithinLimit()) parsing.refuse(pointer, 'The patterns of the schema are too large in total')
 }

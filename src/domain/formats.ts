@@ -11,13 +11,22 @@ const MAX_TIME_LENGTH = 64
 const DATE_LENGTH = 10
 const TIME_WITHOUT_FRACTION = 'hh:mm:ss'.length
 
+const DAY_MS = 86_400_000
+
+/** A timestamp of RFC 3339, which has leap seconds only at the end of a day in UTC. Other ones may have been stored. */
+const isDateTime = (text: string): boolean => {
+  const ms = parseTimestamp(text)
+  if (ms === null) return false
+  return text.slice(17, 19) !== '60' || Math.floor(ms / 1_000) % (DAY_MS / 1_000) === 0
+}
+
 const isDate = (text: string): boolean => DATE.test(text) && parseTimestamp(`${text}T00:00:00Z`) !== null
 
 /** On this day, every offset leads to a year that a timestamp can have. */
 const isTime = (text: string): boolean =>
   text.length > TIME_WITHOUT_FRACTION &&
   text.length <= MAX_TIME_LENGTH - DATE_LENGTH &&
-  parseTimestamp(`2000-01-01T${text}`) !== null
+  isDateTime(`2000-01-01T${text}`)
 
 const URI = /^[A-Za-z][A-Za-z0-9+.-]*:(?:\/\/([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?$/
 const AUTHORITY = /^(?:[^@[\]]*@)?(?:\[[0-9A-Fa-f:.]+\]|[^:@[\]]*)(?::\d*)?$/
@@ -35,7 +44,7 @@ const isUri = (text: string): boolean => {
 }
 
 const ACCEPTS: Readonly<Record<StringFormat, (text: string) => boolean>> = {
-  'date-time': (text) => parseTimestamp(text) !== null,
+  'date-time': isDateTime,
   date: isDate,
   time: isTime,
   email: (text) => text.trim() === text && isEmail(text),

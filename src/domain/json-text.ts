@@ -167,6 +167,9 @@ const faultsIn = (
 export const inexactNumbers = (json: string, most: number): readonly string[] =>
   faultsIn(json, most, { isFaultyNumber: (number) => !isExactNumber(number) })
 
+/** The fault of each of {@link repeatedMembers}. */
+export const REPEATED_MEMBER = 'Another member of this object has the same name'
+
 /** JSON Pointers to the first `most` members in a valid JSON text that repeat the name of an earlier one in the same object. */
 export const repeatedMembers = (json: string, most: number): readonly string[] => {
   const namesAt = new Map<number, Set<string>>()

@@ -6,5 +6,12 @@ export interface Pattern {
   readonly stepsPerCharacter: number
 }
 
+/** A regular expression that cannot be used. */
+export interface RefusedPattern {
+  readonly reason: string
+  /** What it took to find out: as much as it takes to compile a pattern with these steps for each character. */
+  readonly stepsPerCharacter: number
+}
+
 /** Compiles a regular expression, or returns why it cannot be used. */
-export type CompilePattern = (source: string) => Pattern | { readonly reason: string }
+export type CompilePattern = (source: string) => Pattern | RefusedPattern

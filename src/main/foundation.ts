@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import pkg from '../../package.json' with { type: 'json' }
 import { systemClock } from '../adapters/bun/clock.ts'
 import type { Closers } from '../adapters/bun/closers.ts'
+import { createEventLoopSlices } from '../adapters/bun/event-loop-slices.ts'
 import { createOpaqueTokens } from '../adapters/bun/opaque-tokens.ts'
 import { createPasswordHasher } from '../adapters/bun/password-hasher.ts'
 import { compileExpression } from '../adapters/cel/compile.ts'
@@ -23,7 +24,7 @@ import type { Engine } from '../application/ports/engine.ts'
 import type { Bus, CommitSignal, Mailer } from '../application/ports/messaging.ts'
 import type { UnitOfWork } from '../application/ports/persistence.ts'
 import type { PasswordHasher } from '../application/ports/security.ts'
-import type { Clock, Log, Reserve } from '../application/ports/system.ts'
+import type { Clock, EventLoopSlices, Log, Reserve } from '../application/ports/system.ts'
 import { createUseCases } from '../application/use-cases.ts'
 import { type AuditDetails, auditEntry, SERVER_ORIGIN } from '../domain/audit.ts'
 import { COLLECTIONS } from '../domain/collections/index.ts'
@@ -75,6 +76,7 @@ interface UseCasePorts {
   readonly clock: Clock
   readonly passwords: PasswordHasher
   readonly reserve: Reserve
+  readonly slices: EventLoopSlices
 }
 
 const compilers = { compilePattern, compileExpression, compileValidator, applyPatch }
@@ -85,6 +87,7 @@ export const composeCollections = (unitOfWork: UnitOfWork, clock: Clock): Collec
     catalog: createCatalog({ collections: COLLECTIONS, ...compilers }),
     unitOfWork,
     clock,
+    slices: createEventLoopSlices(),
     ...compilers,
     // Definitions in files have no transform, which alone could make a record larger.
     maxRecordBytes: Number.MAX_SAFE_INTEGER,
@@ -220,13 +223,16 @@ export const openFoundation = async (options: StartOptions, closers: Closers, pa
   const watched = options.reserve === undefined ? await openReserve(settings, log) : null
   closers.add(() => watched?.stop())
   const reserve = options.reserve ?? watched ?? NO_RESERVE
-  const useCases = composeUseCases(settings, secret, { unitOfWork: store, bus, clock, passwords, reserve }, previous)
+  const slices = createEventLoopSlices()
+  const ports = { unitOfWork: store, bus, clock, passwords, reserve, slices }
+  const useCases = composeUseCases(settings, secret, ports, previous)
   if (!isPrepared) {
     await useCases.collections.abandonUnfinished({ isAlone: isEmbedded(settings.DATABASE_URL) })
     await noteStart(store, options.shownSettings ?? [], clock)
     await ensureDefinitions(settings, useCases.collections, log)
   }
-  return { settings, log, clock, secret, previous, bus, listeners, metrics, store, blobs, archives, reserve, useCases }
+  const resources = { bus, metrics, store, blobs, archives, reserve }
+  return { settings, log, clock, slices, secret, previous, listeners, ...resources, useCases }
 }
 
 export type Foundation = Awaited<ReturnType<typeof openFoundation>>

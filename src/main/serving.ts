@@ -1,6 +1,5 @@
 import pkg from '../../package.json' with { type: 'json' }
 import type { Closers } from '../adapters/bun/closers.ts'
-import { createEventLoopSlices } from '../adapters/bun/event-loop-slices.ts'
 import { createBackupLinkSigner, createLinkSigner } from '../adapters/bun/link-signer.ts'
 import type { Settings } from '../adapters/env/settings.ts'
 import { sniffContentType } from '../adapters/file-type/sniff.ts'
@@ -89,8 +88,7 @@ export const serveApi = async (
   closers: Closers,
   accepting: () => Promise<void>,
 ) => {
-  const { settings, log, clock, bus, listeners, metrics, store, blobs, useCases } = foundation
-  const slices = createEventLoopSlices()
+  const { settings, log, clock, bus, listeners, metrics, store, blobs, slices, useCases } = foundation
   const { idleTimeoutSeconds = IDLE_TIMEOUT_SECONDS } = options
   const readable = createReadableCollections(useCases.catalog)
   const topics = createTopics({ collections: COLLECTIONS, readable, clock })

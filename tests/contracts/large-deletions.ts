@@ -330,7 +330,13 @@ export const largeDeletionsContract = (engine: string, openStore: () => Promise<
       const { remove, records, admin, notes, other, kept, noteOf, finishAll, list } = await openWith(SMALL)
       await remove()
       const [id = 0] = notes
-      await records.update(admin, 'notes', id, { project: other }, { expected: [{ version: 2, epoch: null }] })
+      await records.update(
+        admin,
+        'notes',
+        id,
+        { project: other },
+        { expected: [{ version: 2, epoch: null, form: null }] },
+      )
       expect(await noteOf(id)).toMatchObject({ project: other, tasks: [kept], version: 3 })
       await finishAll()
       expect(await noteOf(id)).toMatchObject({ project: other, tasks: [kept], version: 3 })

@@ -416,6 +416,18 @@ test('a schema has at most 64 kB, and limits how deep values are nested', () => 
   expect(inField({ type: 'array', default: fortyDeep })).toEqual(['f/default'])
 })
 
+test('the patterns of a schema are limited in total, even if they are refused', () => {
+  const patterns = Array.from({ length: 100 }, (_, n) => `${'\\p{L}'.repeat(35)}${n}(?=x)`)
+  const properties = Object.fromEntries(patterns.map((pattern, n) => [`f${n}`, { type: 'string', pattern }]))
+  let compiledCount = 0
+  const parsed = parseDefinition(definitionWith(properties), (source) => {
+    compiledCount++
+    return compilePattern(source)
+  })
+  expect(compiledCount).toBeLessThan(10)
+  expect('faults' in parsed ? parsed.faults.length : 0).toBe(100)
+})
+
 test('the patterns of a schema are limited in total', () => {
   const fields = Object.fromEntries(
     Array.from({ length: 30 }, (_, index) => [`f${index}`, { type: 'string', pattern: `^[a-z]{40}${index}$` }]),

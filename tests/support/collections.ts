@@ -1,3 +1,4 @@
+import { createEventLoopSlices } from '../../src/adapters/bun/event-loop-slices.ts'
 import { compileExpression } from '../../src/adapters/cel/compile.ts'
 import { NO_RESERVE } from '../../src/adapters/fs/reserve.ts'
 import { applyPatch } from '../../src/adapters/json-patch/patch.ts'
@@ -59,6 +60,7 @@ export const collectionsOn = (
   const deps = {
     ...{ catalog, units, unitOfWork, clock, compilePattern, compileExpression, compileValidator },
     maxRecordBytes: MAX_RECORD_BYTES,
+    slices: createEventLoopSlices(),
   }
   const collections = createCollections({ ...deps, applyPatch, managed })
   const records = createRecords({ ...deps, applyPatch })

@@ -49,7 +49,9 @@ export const startLiveCollections = async (limits: { readonly maxAffectedCount?:
   const secret = 'a secret that only these tests know'
   const accessTokens = createAccessTokens(secret, clock)
   const log = recordingLog()
+  const slices = createEventLoopSlices()
   const useCases = createUseCases({
+    slices,
     collections: COLLECTIONS,
     unitOfWork: store,
     bus,
@@ -72,7 +74,6 @@ export const startLiveCollections = async (limits: { readonly maxAffectedCount?:
   })
   const { catalog, units, collections, records, access, auditReads } = useCases
   const finishDeletion = createDeletionFinishing({ unitOfWork: store, catalog, units, clock })
-  const slices = createEventLoopSlices()
   const readable = createReadableCollections(catalog)
   const topics = createTopics({ collections: COLLECTIONS, readable, clock })
   const realtime = createRealtime({ unitOfWork: store, topics, readable, clock, slices, log })

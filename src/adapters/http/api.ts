@@ -188,12 +188,16 @@ const createFeatures = (
 /** For Elysia's typed client: `treaty<App>(url)` of `@elysiajs/eden`. */
 export type App = ReturnType<typeof createFeatures>
 
+const IN_ONE_SLICE: EventLoopSlices = { isOver: () => false, next: async () => {} }
+
 /** The OpenAPI document, as plain data. Needs no dependencies, because the routes are only described, not run. */
-export const describeApi = (version: string, basePath = '') =>
-  describeRoutes(
-    createFeatures(createKernel(unusable()), unusable(), { version, basePath, maxBodyBytes: 0, userLookup: 'exact' }),
-    { version, basePath },
-  )
+export const describeApi = async (version: string, basePath = '', slices: EventLoopSlices = IN_ONE_SLICE) => {
+  const options = { version, basePath, maxBodyBytes: 0, userLookup: 'exact' } as const
+  await slices.next()
+  const routes = createFeatures(createKernel(unusable()), unusable(), options)
+  await slices.next()
+  return describeRoutes(routes, { version, basePath, slices })
+}
 
 /** The whole HTTP interface. The caller calls `listen`. */
 export const createApi = (deps: ApiDeps, options: ApiOptions) => {
@@ -225,7 +229,7 @@ export const createApi = (deps: ApiDeps, options: ApiOptions) => {
   })
   const collections = deps.storedCollections
   const openapi = createLiveDocument({
-    base: lazy(() => describeApi(version, basePath)),
+    base: lazy(() => describeApi(version, basePath, deps.slices)),
     collections,
     slices: deps.slices,
   })

@@ -1,7 +1,8 @@
 import type { EventLoopSlices } from '../../application/ports/system.ts'
 import { shortPointer } from '../../domain/errors.ts'
-import { inexactNumbers, outlineJson } from '../../domain/json-text.ts'
-import { HttpProblem, MAX_LISTED_FAULTS_COUNT } from './problems.ts'
+import { inexactNumbers, outlineJson, REPEATED_MEMBER, repeatedMembers } from '../../domain/json-text.ts'
+import { HttpProblem, type InvalidPart, MAX_LISTED_FAULTS_COUNT } from './problems.ts'
+import type { Rule } from './rule.ts'
 
 /** The error for a body of more than `limit` bytes. */
 export const tooLarge = (limit: number) =>
@@ -153,15 +154,21 @@ const parseJson = (text: string): unknown => {
   }
 }
 
+const partsAt = (pointers: readonly string[], detail: string): readonly InvalidPart[] =>
+  pointers.map((pointer) => ({ in: 'body', pointer: shortPointer(pointer), detail }))
+
 const inexactNumberProblem = (text: string): HttpProblem | null => {
   const pointers = inexactNumbers(text, MAX_LISTED_FAULTS_COUNT)
   if (pointers.length === 0) return null
-  const errors = pointers.map((pointer) => ({
-    in: 'body' as const,
-    pointer: shortPointer(pointer),
-    detail: 'A double cannot represent this number; send it as a string',
-  }))
+  const errors = partsAt(pointers, 'A double cannot represent this number; send it as a string')
   return new HttpProblem('number_not_exact', 'The body has numbers that could not be stored as they are', { errors })
+}
+
+const requireUniqueMembers = (text: string): void => {
+  const pointers = repeatedMembers(text, MAX_LISTED_FAULTS_COUNT)
+  if (pointers.length === 0) return
+  const errors = partsAt(pointers, REPEATED_MEMBER)
+  throw new HttpProblem('validation_failed', 'The body has several members of the same name in one object', { errors })
 }
 
 /**
@@ -172,10 +179,13 @@ export const readJson = async (
   request: Request,
   limit: number,
   slices: BodySlices,
-  mediaTypes: readonly string[] = JSON_TYPES,
+  { mediaTypes = JSON_TYPES, refusesRepeatedMembers }: Pick<Rule, 'mediaTypes' | 'refusesRepeatedMembers'> = {},
 ): Promise<unknown> => {
   requireType(request, ...mediaTypes)
-  return parseExactJson(await readText(request, limit, slices))
+  const text = await readText(request, limit, slices)
+  const value = parseExactJson(text)
+  if (refusesRepeatedMembers === true) requireUniqueMembers(text)
+  return value
 }
 
 /** Why a JSON text is not accepted, if it is valid but has too many values or levels, or numbers that are not exact. */

@@ -6,7 +6,7 @@ import { actorOf, callerOf } from './call.ts'
 import { DefinitionBody, DefinitionResponse, type ShownDefinition } from './definition-schemas.ts'
 import type { Kernel, Rule } from './kernel.ts'
 import { pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.ts'
-import { ifMatch, ifMatchAny, ifNoneMatchAny, isKnown, versionEtag } from './preconditions.ts'
+import { definitionEtag, ifMatch, ifMatchAny, ifNoneMatchAny, isKnown } from './preconditions.ts'
 import { problems } from './problems.ts'
 import { integerText, NoContent, NotModified, queryOf } from './schemas.ts'
 import { toTimestamp } from './timestamps.ts'
@@ -51,7 +51,7 @@ const toResponse = (details: CollectionDetails): ShownDefinition => {
 /** Descriptions of the operations, for the OpenAPI document. */
 const DESCRIPTIONS = {
   list: 'Each with its number of records, in the order of their names.',
-  get: 'With every default filled in, and the ETag of its version.',
+  get: 'With every default filled in. As `If-Match`, its ETag matches until the definition is changed, whatever happens to records.',
   put: 'Takes effect on the next request. With `If-None-Match: *`, it must be new; with `If-Match`, its current version must match. If existing records do not fit the new schema, nothing changes and the response is 409 `records_do_not_fit`, with the first of them in `records`. A `transform` is applied to every record first, so that fields can be renamed, moved or removed in the same change.',
   check:
     'For editors: lists every fault of the schema, the rules, the `transform` and the rest, as storing it would. Existing records are not checked.',
@@ -85,7 +85,7 @@ const readRoutes = (kernel: Kernel, collections: Collections) =>
       '/:collection',
       async ({ call, params, request, set, status }) => {
         const details = await collections.get(actorOf(call), params.collection)
-        const etag = versionEtag(details)
+        const etag = definitionEtag(details)
         set.headers.etag = etag
         return isKnown(request, etag) ? status(304, undefined) : toResponse(details)
       },
@@ -102,7 +102,11 @@ const readRoutes = (kernel: Kernel, collections: Collections) =>
     )
 
 const changeRoutes = (kernel: Kernel, collections: Collections) => {
-  const changeRule: Rule = { who: 'admin', body: 'json', maxBodyBytes: MAX_DEFINITION_BYTES }
+  const changeRule: Rule = {
+    ...{ who: 'admin', body: 'json', maxBodyBytes: MAX_DEFINITION_BYTES },
+    // As in files: whichever member was meant, a rule could be open to everyone.
+    refusesRepeatedMembers: true,
+  }
   return new Elysia({ tags: TAGS })
     .use(kernel)
     .put(
@@ -120,7 +124,7 @@ const changeRoutes = (kernel: Kernel, collections: Collections) => {
             mustExist: ifMatchAny(request),
           },
         )
-        set.headers.etag = versionEtag(details)
+        set.headers.etag = definitionEtag(details)
         if (!isNew) return toResponse(details)
         set.headers.location = `${PATH}/${details.collection.name}`
         return status(201, toResponse(details))

@@ -40,7 +40,7 @@ type HookContext = Pick<Context, 'request' | 'set' | 'route' | 'params'> & { cal
 const createBodyReader =
   ({ maxBodyBytes, slices, addressOf }: Deps, bodies: InFlight) =>
   (call: Call, request: Request, rule: Rule): unknown => {
-    const { body, smallBody, bodyOptional, mediaTypes } = rule
+    const { body, smallBody, bodyOptional } = rule
     if (body !== 'json' && body !== 'form') return null
     if (bodyOptional && !hasBody(request)) return {}
     const isSmall = smallBody === true || body === 'form'
@@ -50,7 +50,7 @@ const createBodyReader =
       request,
       limit,
       (bytes) => bodies.take(clientOf(call), bytes),
-      () => (body === 'json' ? readJson(request, limit, slices, mediaTypes) : readForm(request, limit, slices)),
+      () => (body === 'json' ? readJson(request, limit, slices, rule) : readForm(request, limit, slices)),
     )
   }
 

@@ -1,23 +1,28 @@
+import type { CollectionDetails } from '../../application/collections.ts'
 import type { Expected, ExpectedVersion, RecordResult } from '../../application/records.ts'
+import { FIRST_FORM } from '../../domain/collection.ts'
 import type { StoredRecord } from '../../domain/record.ts'
 
 /** The entity tag of a version (RFC 9110 section 8.8.3), which no other version ever has. */
-export const versionEtag = ({ version, epoch }: Pick<StoredRecord, 'version' | 'epoch'>): string =>
-  `"${version}-${epoch}"`
+const versionEtag = ({ version, epoch }: Pick<StoredRecord, 'version' | 'epoch'>): string => `"${version}-${epoch}"`
 
 /** As {@link versionEtag}; also differs once a definition shows the same version differently. */
 export const recordEtag = ({ collection: { form }, record }: RecordResult): string =>
   form === undefined ? versionEtag(record) : `"${record.version}-${record.epoch}-${form}"`
 
+/** As {@link versionEtag} of a definition; also differs if another number of records is shown with it. */
+export const definitionEtag = ({ version, epoch, records }: CollectionDetails): string =>
+  `"${version}-${epoch}-${records}"`
+
 const tagsIn = (header: string): readonly string[] => header.match(/(?:W\/)?"[^"]*"/g) ?? []
 
 const versionOf = (tag: string): readonly ExpectedVersion[] => {
-  const [, version, epoch = ''] = /^"(\d{1,15})-([0-9a-z]{1,16})(?:-\d{1,15})?"$/.exec(tag) ?? []
-  return version === undefined ? [] : [{ version: Number(version), epoch }]
+  const [, version, epoch = '', form = FIRST_FORM] = /^"(\d{1,15})-([0-9a-z]{1,16})(?:-(\d{1,15}))?"$/.exec(tag) ?? []
+  return version === undefined ? [] : [{ version: Number(version), epoch, form: Number(form) }]
 }
 
 /**
- * The versions, in whatever form they are shown, that `If-Match` allows (RFC 9110 section 13.1.1): strong comparison, so a weak or unknown tag allows
+ * The versions that `If-Match` allows (RFC 9110 section 13.1.1): strong comparison, so a weak or unknown tag allows
  * none. Null if any version is allowed.
  */
 export const ifMatch = (request: Request): Expected => {

@@ -121,13 +121,18 @@ const invalidPartsOf = ({ code, message, index, field, faults }: AppError): read
   return [{ in: part.in, pointer, detail: message }]
 }
 
+const detailOf = ({ message, faults = [] }: AppError): string =>
+  faults.length <= MAX_LISTED_FAULTS_COUNT
+    ? message
+    : `${message}; only the first ${MAX_LISTED_FAULTS_COUNT} faults are listed`
+
 /** The problem for a failure that the client may see; null for an internal failure, which must be logged. */
 export const toProblem = (error: unknown): Problem | null => {
   if (error instanceof AppError && error.code !== 'internal_error') {
     const retry = error.retryAfterSeconds === undefined ? {} : { 'retry-after': String(error.retryAfterSeconds) }
     const headers = { ...challenge(error.code), ...retry }
     const { index, misfits } = error
-    return describe(error.code, error.message, { headers, index, misfits, errors: invalidPartsOf(error) })
+    return describe(error.code, detailOf(error), { headers, index, misfits, errors: invalidPartsOf(error) })
   }
   if (error instanceof OAuthProblem) {
     return describe(error.code, error.message, { oauthError: error.error, headers: { 'cache-control': 'no-store' } })

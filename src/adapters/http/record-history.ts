@@ -11,7 +11,7 @@ import { pageQuery, pageResponse, toPageRequest, toPageResponse } from './pages.
 import { ifMatch, recordEtag } from './preconditions.ts'
 import { problems } from './problems.ts'
 import type { ShowRecord } from './record-bodies.ts'
-import { body, characters, choiceOf, Id, IdParams, IdText, queryOf, Timestamp } from './schemas.ts'
+import { body, characters, choiceOf, hasId, Id, IdParams, IdText, queryOf, Timestamp } from './schemas.ts'
 import { toTimestamp } from './timestamps.ts'
 
 const { size } = pageQuery([])
@@ -94,9 +94,16 @@ interface Resource {
 /** History and undo, `/ID/history` and `/ID/revert`, below the path of records. */
 export const historyRoutes = (kernel: Kernel, history: RecordHistory, show: ShowRecord, resource: Resource) => {
   const { collection, who, authorOf, exists, Record } = resource
-  const rule: Rule = { who, ...(exists && { checkPublicAccess: exists }) }
-  const params = collection === null ? t.Object({ collection: t.String(), id: IdText }) : IdParams
   const named = (given: Readonly<globalThis.Record<string, string>>) => collection?.name ?? given.collection ?? ''
+  const rule: Rule = { who, ...(exists && { checkPublicAccess: exists }) }
+  const revertRule: Rule = {
+    ...{ who, body: 'json' },
+    checkPublicAccess: (principal, given, request) =>
+      hasId(given)
+        ? history.checkRevert(principal, named(given), Number(given.id))
+        : exists?.(principal, given, request),
+  }
+  const params = collection === null ? t.Object({ collection: t.String(), id: IdText }) : IdParams
   const described = (operationId: string, summary: string, description: string) =>
     collection === null ? { hide: true } : { operationId, summary, description }
   const title = collection === null ? '' : titleOf(collection)
@@ -137,7 +144,7 @@ export const historyRoutes = (kernel: Kernel, history: RecordHistory, show: Show
         return show(result)
       },
       {
-        admit: { ...rule, body: 'json' },
+        admit: revertRule,
         params,
         body: Revert,
         response: { 200: Record, ...problems(403, 409, 412) },

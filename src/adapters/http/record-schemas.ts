@@ -216,7 +216,7 @@ export const createRecordBody = (collection: Collection): ((record: StoredRecord
   }
 }
 
-const expected = (version: unknown) => (typeof version === 'number' ? [{ version, epoch: null }] : null)
+const expected = (version: unknown) => (typeof version === 'number' ? [{ version, epoch: null, form: null }] : null)
 
 /** An operation of a batch that has passed a schema; `isChecked` if it was that of its collection. */
 export const toOperation = (

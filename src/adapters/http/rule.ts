@@ -31,6 +31,8 @@ export interface Rule {
   readonly maxBodyBytes?: number
   /** Media types that a JSON body may have; `application/json` if absent. */
   readonly mediaTypes?: readonly string[]
+  /** Whether a JSON body is refused if an object in it has several members of the same name. Otherwise the last one counts. */
+  readonly refusesRepeatedMembers?: true
   /** Whether the response can have megabytes: a client with too much unread data is refused. */
   readonly largeResponse?: true
   /** Whether the body may be absent, which is treated as `{}`. */

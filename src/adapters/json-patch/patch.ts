@@ -20,28 +20,70 @@ type Operation = Exclude<ConstructorParameters<typeof JSONPatch>[0], undefined>[
 const copied = (value: unknown, budget: Budget): Value => {
   const text = JSON.stringify(value)
   budget.characters -= text.length
-  if (budget.characters < 0) throw new Error('the values that the patch inserts are too large in total')
+  if (budget.characters < 0) throw new Reason('the values that the patch inserts are too large in total')
   return JSON.parse(text)
 }
 
 const PROTOTYPE = /\/__proto__(?:\/|$)/
+const INDEX = /^(?:0|[1-9]\d*)$/
+
+/** Why an operation cannot be applied. The library's own reasons repeat pointers. */
+class Reason extends Error {}
+
+const tokensOf = (pointer: unknown, name: string): readonly string[] => {
+  if (typeof pointer !== 'string' || (pointer !== '' && !pointer.startsWith('/'))) {
+    throw new Reason(`expected a JSON Pointer in ${name}`)
+  }
+  if (PROTOTYPE.test(pointer)) throw new Reason('__proto__ cannot be the name of a member')
+  return pointer
+    .split('/')
+    .slice(1)
+    .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'))
+}
+
+const nothingAt = (name: string) => new Reason(`there is no value where ${name} leads`)
+
+/** Throws for an index that RFC 6901 does not allow: the library takes any text of a number for the end of an array. */
+const requireIndex = (token: string, isAdded: boolean, length: number, name: string): void => {
+  if (isAdded && token === '-') return
+  if (!INDEX.test(token)) throw new Reason('an element of an array is named by digits, without a 0 before others')
+  if (Number(token) >= length + (isAdded ? 1 : 0)) throw nothingAt(name)
+}
+
+/** Throws unless a pointer leads to a value or, if `isNew`, to where one can be added. */
+const requirePlace = (document: Value, pointer: unknown, name: 'path' | 'from', isNew: boolean): void => {
+  const tokens = tokensOf(pointer, name)
+  let place: unknown = document
+  for (const [at, token] of tokens.entries()) {
+    const isAdded = isNew && at === tokens.length - 1
+    if (Array.isArray(place)) requireIndex(token, isAdded, place.length, name)
+    if (typeof place !== 'object' || place === null) throw nothingAt(name)
+    if (isAdded) return
+    if (!Object.hasOwn(place, token)) throw nothingAt(name)
+    place = Reflect.get(place, token)
+  }
+}
 
 /**
  * The operation without what it shares with the document or the patch: the library inserts values as they are, so that a
  * later operation would change them at every place.
  */
 const operationOf = ({ op, path, from, value }: JsonObject, document: Value, budget: Budget): Operation => {
-  if (typeof op !== 'string') throw new Error('expected an op')
-  if (typeof path !== 'string') throw new Error('expected a path')
-  if (PROTOTYPE.test(path)) throw new Error('__proto__ cannot be the name of a member')
-  if (from === undefined) return value === undefined ? { op, path } : { op, path, value: copied(value, budget) }
-  if (typeof from !== 'string') throw new Error('expected a pointer in from')
-  if (op !== 'copy') return { op, path, from }
-  return { op: 'add', path, value: copied(new (library().JSONPointer)(from).resolve(document), budget) }
+  if (typeof op !== 'string') throw new Reason('expected an op')
+  const isMoved = op === 'move' || op === 'copy'
+  if (isMoved) requirePlace(document, from, 'from', false)
+  requirePlace(document, path, 'path', isMoved || op === 'add')
+  const to = String(path)
+  if (!isMoved) return value === undefined ? { op, path: to } : { op, path: to, value: copied(value, budget) }
+  if (op === 'move') return { op, path: to, from: String(from) }
+  return { op: 'add', path: to, value: copied(new (library().JSONPointer)(String(from)).resolve(document), budget) }
 }
 
-const reasonOf = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).replace(/ \(\w+:\d+\)$/, '')
+const reasonOf = (error: unknown, { op }: JsonObject): string => {
+  if (error instanceof Reason) return error.message
+  if (op === 'test') return 'the value is another one'
+  return op === 'move' ? 'the value cannot be moved to this path' : 'it is no operation of RFC 6902 for this value'
+}
 
 /**
  * Applies a JSON Patch (RFC 6902). Neither argument is changed. Throws an error that names the first operation that
@@ -57,7 +99,7 @@ export const applyPatch: ApplyPatch = (document, patch) => {
     try {
       result = new (library().JSONPatch)([operationOf(operation, result, budget)]).apply(result)
     } catch (error) {
-      throw new Error(`Operation ${index} cannot be applied: ${reasonOf(error)}`, { cause: error })
+      throw new Error(`Operation ${index} cannot be applied: ${reasonOf(error, operation)}`, { cause: error })
     }
   }
   // A patched document is JSON as the document was.

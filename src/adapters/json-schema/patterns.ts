@@ -7,6 +7,8 @@ const engine = () => require('re2js') as typeof import('re2js')
 const MAX_PATTERN_LENGTH = 500
 /** Keeps the time to compile a pattern to a few milliseconds. */
 const MAX_PATTERN_SIZE = 500
+/** How much of a pattern is read in the time that it takes to compile one instruction. */
+const CHARACTERS_PER_STEP = 10
 /**
  * What one pattern may remember of the states that texts have led it to. Making a state costs far more than finding it
  * again, and a text can lead to a new one with each character, so that fewer states bound the time too.
@@ -61,17 +63,21 @@ const syntaxFault = (source: string): string | null => {
  * the flag `u`) and RE2 share. As in RE2, `\s` matches only white space in ASCII, and `.` everything but a line feed.
  */
 export const compilePattern: CompilePattern = (source) => {
-  if (source.length > MAX_PATTERN_LENGTH) return { reason: `Expected at most ${MAX_PATTERN_LENGTH} characters` }
+  const refused = (reason: string, stepsPerCharacter = Math.ceil(source.length / CHARACTERS_PER_STEP)) => ({
+    reason,
+    stepsPerCharacter,
+  })
+  if (source.length > MAX_PATTERN_LENGTH) return refused(`Expected at most ${MAX_PATTERN_LENGTH} characters`, 1)
   const fault = syntaxFault(source)
-  if (fault !== null) return { reason: fault }
+  if (fault !== null) return refused(fault)
   const size = sizeOfPattern(source)
-  if (size > MAX_PATTERN_SIZE) return { reason: 'This pattern is too large; repetitions count as often as they repeat' }
+  if (size > MAX_PATTERN_SIZE) return refused('This pattern is too large; repetitions count as often as they repeat')
   try {
     const { RE2JS } = engine()
     const translated = RE2JS.translateRegExp(source)
     const stepsPerCharacter = Math.max(size, RE2JS.compile(translated).programSize())
     return { stepsPerCharacter, matches: (text) => automatonFor(translated)(text) }
   } catch (error) {
-    return { reason: `This pattern cannot run in linear time: ${reasonOf(error)}` }
+    return refused(`This pattern cannot run in linear time: ${reasonOf(error)}`, size)
   }
 }

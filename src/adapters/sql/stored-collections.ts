@@ -1,5 +1,5 @@
 import type { StoredCollection, StoredDefinition, StoredIndex } from '../../application/ports/collections.ts'
-import type { Collection } from '../../domain/collection.ts'
+import { type Collection, FIRST_FORM } from '../../domain/collection.ts'
 import { schemasOf } from '../../domain/definition-keywords.ts'
 import { isEqualJson } from '../../domain/merge-patch.ts'
 import type { Instant } from '../../domain/user.ts'
@@ -28,7 +28,7 @@ const isSameForm = (one: StoredDefinition, other: StoredDefinition): boolean =>
 
 const formOf = (stored: StoredDefinition, next: StoredDefinition): Pick<Collection, 'form'> => {
   const { form } = stored.collection
-  if (!isSameForm(stored, next)) return { form: (form ?? 1) + 1 }
+  if (!isSameForm(stored, next)) return { form: (form ?? FIRST_FORM) + 1 }
   return form === undefined ? {} : { form }
 }
 

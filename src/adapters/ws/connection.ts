@@ -2,6 +2,7 @@ import type { ServerWebSocket } from 'bun'
 import type { Grant } from '../../application/access.ts'
 import type { Replay } from '../../application/replaying.ts'
 import type { View } from '../../application/topics.ts'
+import type { AppError } from '../../domain/errors.ts'
 import type { Visitor } from '../../domain/session.ts'
 import { CLOSE, type FrameErrorCode, type ServerFrame } from './frames.ts'
 
@@ -132,6 +133,10 @@ export const send = (connection: Connection, frame: ServerFrame): void => {
 
 export const sendError = (connection: Connection, code: FrameErrorCode, detail: string, ref: string | undefined) =>
   send(connection, { type: 'error', code, detail, ...echo(ref) })
+
+/** What an error frame says of an error: its message, and its faults with their positions. */
+export const explanationOf = ({ message, faults = [] }: AppError): string =>
+  faults.length === 0 ? message : `${message}: ${faults.map(({ detail }) => detail).join('; ')}`
 
 /** `ref` as a member of a reply. */
 export const echo = (ref: string | undefined): { readonly ref?: string } => (ref === undefined ? {} : { ref })

@@ -39,7 +39,7 @@ const TopicName = Type.String({
 const Filter = Type.String({
   maxLength: MAX_FILTER_LENGTH,
   description:
-    'A CEL expression over the fields of a record, as for lists, but without now. Only matching records are sent',
+    'A CEL expression over the fields of a record, as for lists, but without now. Only matching records are sent; all of them if it is empty',
 })
 const CursorText = Type.String({
   pattern: CURSOR.source,

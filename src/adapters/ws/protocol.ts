@@ -2,7 +2,17 @@ import type { AuditReads } from '../../application/audit-reads.ts'
 import type { EventLoopSlices, Log } from '../../application/ports/system.ts'
 import type { Realtime } from '../../application/realtime.ts'
 import { AppError } from '../../domain/errors.ts'
-import { type Connection, close, echo, inTurn, type Subscription, send, sendError, sendText } from './connection.ts'
+import {
+  type Connection,
+  close,
+  echo,
+  explanationOf,
+  inTurn,
+  type Subscription,
+  send,
+  sendError,
+  sendText,
+} from './connection.ts'
 import { CLOSE, type ClientFrame, type FrameErrorCode, readFrame } from './frames.ts'
 import { createNoteView } from './noted-views.ts'
 import { createRenewals } from './renewals.ts'
@@ -58,9 +68,6 @@ const counted = (connection: Connection, windowMs: number): boolean => {
   }
   return ++connection.frames <= MAX_FRAMES_COUNT
 }
-
-const explanationOf = ({ message, faults = [] }: AppError): string =>
-  faults.length === 0 ? message : `${message}: ${faults.map(({ detail }) => detail).join('; ')}`
 
 /** Closes a connection whose state is unknown after an error. */
 const createOnFailure = (log: Log) => (connection: Connection) => (error: unknown) => {

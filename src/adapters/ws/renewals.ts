@@ -4,7 +4,7 @@ import type { Replay } from '../../application/replaying.ts'
 import type { View } from '../../application/topics.ts'
 import { AppError } from '../../domain/errors.ts'
 import type { Principal } from '../../domain/session.ts'
-import { type Connection, type Subscription, send, sendError } from './connection.ts'
+import { type Connection, explanationOf, type Subscription, send, sendError } from './connection.ts'
 import { formatCursor } from './frames.ts'
 import type { NoteView } from './noted-views.ts'
 import type { Replays } from './replays.ts'
@@ -56,10 +56,10 @@ export const createRenewals = ({ realtime, note, signIn, replays, slices, log }:
   }
 
   /** Ends a subscription. If it was to records, the client receives the reason. */
-  const end = (connection: Connection, { topic, view }: Subscription, { code, message }: AppError): void => {
+  const end = (connection: Connection, { topic, view }: Subscription, error: AppError): void => {
     connection.subscriptions.delete(topic)
-    const known = ENDING_CODES.find((each) => each === code)
-    if (view.kind === 'records' && known !== undefined) sendError(connection, known, message, undefined)
+    const known = ENDING_CODES.find((each) => each === error.code)
+    if (view.kind === 'records' && known !== undefined) sendError(connection, known, explanationOf(error), undefined)
     send(connection, { type: 'unsubscribed', topic })
   }
 

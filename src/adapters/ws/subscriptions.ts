@@ -20,7 +20,8 @@ export const createSubscriptions = ({ realtime, note, replays, slices }: Deps) =
   /** The view and its start position, and whether the client must list again. */
   const beginOf = async (
     principal: Principal,
-    { topic, filter, after }: Extract<ClientFrame, { type: 'subscribe' }>,
+    { topic, after }: Extract<ClientFrame, { type: 'subscribe' }>,
+    filter: string | undefined,
   ) => {
     if (after === undefined) {
       return { ...(await realtime.present(principal, { topic, filter, after: null })), gap: false }
@@ -37,7 +38,9 @@ export const createSubscriptions = ({ realtime, note, replays, slices }: Deps) =
     principal: Principal,
     frame: Extract<ClientFrame, { type: 'subscribe' }>,
   ): Promise<void> => {
-    const { topic, filter, ref } = frame
+    const { topic, ref } = frame
+    // As in lists.
+    const filter = frame.filter?.trim() === '' ? undefined : frame.filter
     const { subscriptions } = connection
     if (subscriptions.has(topic)) return sendError(connection, 'already_subscribed', 'Unsubscribe first', ref)
     if (subscriptions.size >= MAX_SUBSCRIPTIONS_COUNT) {
@@ -45,7 +48,7 @@ export const createSubscriptions = ({ realtime, note, replays, slices }: Deps) =
     }
     // Many frames may arrive at once, and processing them without a break would delay everyone else.
     if (slices.isOver()) await slices.next()
-    const { view, position, gap } = await beginOf(principal, frame)
+    const { view, position, gap } = await beginOf(principal, frame, filter)
     await note(connection, principal, view)
     if (connection.closed) return
     const replay = realtime.follow(view, position)

@@ -25,6 +25,9 @@ const FAULTS: readonly (readonly [fault: string, call: Call])[] = [
   ['a key that is not one', { json: {}, headers: { 'idempotency-key': 'ü' } }],
 ]
 
+/** The same for a revert, each with the status where the caller may revert the record. */
+const REVERT_FAULTS = FAULTS.slice(0, 4)
+
 const statusOf = async (calls: typeof ann, name: string, call: Call) =>
   (await calls.call('POST', `/collections/${name}/records/`, call)).status
 
@@ -50,5 +53,43 @@ describe.each(FAULTS)('creating a record with %s', (_, call) => {
     expect(await statusOf(ann, 'closed', { json: {} })).toBe(201)
     await admin.define('closed', notesWith(null))
     expect(await statusOf(ann, 'closed', call)).toBe(403)
+  })
+})
+
+describe.each(REVERT_FAULTS)('reverting a record with %s', (_, call) => {
+  const rulesWith = (rules: object) => ({ ...NOTES, rules: { read: 'true', create: 'true', update: 'true', ...rules } })
+  const revert = async (calls: typeof ann, path: string) =>
+    (await calls.call('POST', `/collections/reverts/records/${path}/revert`, call)).status
+
+  test('is 404 or 401 where the caller cannot read the record', async () => {
+    await admin.define('reverts', rulesWith({ read: 'auth.id == record.owner_id' }))
+    const { body } = await admin.create('reverts', { text: 'a' })
+    expect(await revert(ann, `${body.id}`)).toBe(404)
+    expect(await revert(ann, '999999')).toBe(404)
+    expect(await revert(anyone, `${body.id}`)).toBe(401)
+  })
+
+  test('is 403 or 401 where the caller may not change the record', async () => {
+    await admin.define('reverts', rulesWith({ update: 'auth.id == record.owner_id' }))
+    const { body } = await admin.create('reverts', { text: 'a' })
+    expect(await revert(ann, `${body.id}`)).toBe(403)
+    expect(await revert(anyone, `${body.id}`)).toBe(401)
+  })
+
+  test('is 403 for a deleted record that the caller may not create', async () => {
+    await admin.define('reverts', rulesWith({ delete: 'true' }))
+    const { body } = await admin.create('reverts', { text: 'a' })
+    await admin.remove('reverts', body.id)
+    expect(await revert(ann, `${body.id}`)).toBeOneOf([400, 413, 415, 422])
+    await admin.define('reverts', rulesWith({ create: null, delete: 'true' }))
+    expect(await revert(ann, `${body.id}`)).toBe(403)
+    await admin.define('reverts', rulesWith({ delete: 'auth.id == record.owner_id' }))
+    expect(await revert(ann, `${body.id}`)).toBe(403)
+  })
+
+  test('reports the fault where the caller may change the record', async () => {
+    await admin.define('reverts', rulesWith({ update: 'next.text != "b"' }))
+    const { body } = await admin.create('reverts', { text: 'a' })
+    expect(await revert(ann, `${body.id}`)).toBeOneOf([400, 413, 415, 422])
   })
 })

@@ -75,6 +75,21 @@ describe('a check of a definition', () => {
     ])
   })
 
+  test('says so if it has more faults than are listed', async () => {
+    const withFaults = (count: number) => ({
+      schema: {
+        type: 'object',
+        properties: Object.fromEntries(Array.from({ length: count }, (_, n) => [`f${n}`, { type: 'int' }])),
+      },
+    })
+    const [all, some] = [await check(fresh(), withFaults(20)), await check(fresh(), withFaults(21))]
+    expect([all.body.detail, all.body.errors?.length]).toEqual(['The definition cannot be used', 20])
+    expect([some.body.detail, some.body.errors?.length]).toEqual([
+      'The definition cannot be used; only the first 20 faults are listed',
+      20,
+    ])
+  })
+
   test('lists no faults of rules over a schema that cannot be read', async () => {
     const rules = { read: 'record.a == 1', update: 'next.a > now || true' }
     for (const schema of ['x', { type: 'object', properties: [] }, undefined]) {
@@ -94,7 +109,7 @@ describe('a definition', () => {
     const name = fresh()
     const { status, headers, body } = await admin.define<DefinitionBody>(name, NOTES)
     expect([status, headers.get('location')]).toEqual([201, `/api/v1/collections/${name}`])
-    expect(headers.get('etag')).toMatch(/^"1-[0-9a-z]+"$/)
+    expect(headers.get('etag')).toMatch(/^"1-[0-9a-z]+-0"$/)
     expect(body).toMatchObject({
       name,
       singular: name.slice(0, -1),
@@ -259,6 +274,26 @@ describe('a definition', () => {
     expect((await read(name)).body).toMatchObject({ version: 1 })
   })
 
+  test.each([
+    ['PUT', ''],
+    ['POST', '/check'],
+  ])('is refused by %s if an object in it has two members of the same name', async (method, path) => {
+    const name = fresh()
+    const { schema } = NOTES
+    const rules = '{"read":"true","\\u0072ead":null}'
+    const { status, body } = await admin.call<ProblemBody>(method, `/collections/${name}${path}`, {
+      body: `{"schema":${JSON.stringify(schema)},"rules":${rules},"owner":"keep","owner":"delete"}`,
+      headers: { 'content-type': 'application/json' },
+    })
+    const detail = 'Another member of this object has the same name'
+    expect([status, body.code, body.errors]).toEqual([
+      422,
+      'validation_failed',
+      ['/rules/read', '/owner'].map((pointer) => ({ in: 'body', pointer, detail })),
+    ])
+    expect((await read(name)).status).toBe(404)
+  })
+
   test('may have a schema of 64 kB, also if other bodies are smaller, and no more than 256 kB', async () => {
     const small = await startSkep({ MAX_BODY_SIZE: '16kb' }, { mailer: createMailbox() })
     const root = callsOf(small, await createFirstAdmin(small))
@@ -274,6 +309,27 @@ describe('a definition', () => {
     const put = await admin.define<ProblemBody>('items', NOTES)
     const removal = await admin.call<ProblemBody>('DELETE', '/collections/items')
     for (const { status, body } of [put, removal]) expect([status, body.code]).toEqual([409, 'collection_built_in'])
+  })
+})
+
+describe('the ETag of a definition', () => {
+  test('changes with the number of records that is shown', async () => {
+    const name = fresh()
+    const etag = (await admin.define(name, NOTES)).headers.get('etag') ?? ''
+    const again = () => admin.call('GET', `/collections/${name}`, { headers: { 'if-none-match': etag } })
+    expect((await again()).status).toBe(304)
+    const { body } = await ann.create(name, { text: 'a' })
+    expect([(await again()).status, (await again()).body]).toMatchObject([200, { records: 1 }])
+    await ann.remove(name, body.id)
+    expect((await again()).status).toBe(304)
+  })
+
+  test('matches as If-Match until the definition is changed, whatever happens to records', async () => {
+    const name = fresh()
+    const etag = (await admin.define(name, NOTES)).headers.get('etag') ?? ''
+    await ann.create(name, { text: 'a' })
+    expect((await admin.define(name, { ...NOTES, owner: 'keep' }, { 'if-match': etag })).status).toBe(200)
+    expect((await admin.define(name, NOTES, { 'if-match': etag })).status).toBe(412)
   })
 })
 
@@ -339,6 +395,29 @@ describe('changing a definition', () => {
     const patched = await ann.call('PATCH', path, { json: { text: 'c' }, headers: { 'if-match': etag } })
     expect(patched.status).toBe(200)
     expect((await ann.call('PATCH', path, { json: { text: 'd' }, headers: { 'if-match': etag } })).status).toBe(412)
+  })
+
+  test('makes earlier ETags of its records fail as If-Match if they are shown differently', async () => {
+    const name = fresh()
+    await admin.define(name, NOTES)
+    const { body } = await ann.create(name, { text: 'a' })
+    const path = `/collections/${name}/records/${body.id}`
+    const readEtag = async () => (await ann.call('GET', path)).headers.get('etag') ?? ''
+    const transformTo = (value: string) =>
+      admin.define(name, { ...NOTES, transform: [{ op: 'add', path: '/text', value }] })
+    const first = await readEtag()
+    await transformTo('b')
+    const second = await readEtag()
+    await transformTo('c')
+    for (const etag of [first, second]) {
+      const headers = { 'if-match': etag }
+      expect((await ann.call('PATCH', path, { json: { text: 'd' }, headers })).status).toBe(412)
+      expect((await ann.call('POST', `${path}/revert`, { json: { version: 1 }, headers })).status).toBe(412)
+      expect((await ann.call('DELETE', path, { headers })).status).toBe(412)
+    }
+    expect((await ann.call('GET', path)).body).toMatchObject({ text: 'c', version: 1 })
+    const headers = { 'if-match': `${first}, ${await readEtag()}` }
+    expect((await ann.call('PATCH', path, { json: { text: 'd' }, headers })).status).toBe(200)
   })
 })
 

@@ -61,6 +61,32 @@ test.each<[JsonObject[], string]>([
   expect(() => applyPatch({ a: { b: 1 }, l: [1, 2] }, patch)).toThrow(message)
 })
 
+test.each(['/l/02', '/l/0x2', '/l/+2', '/l/2.0', '/l/2e0', '/l/ 2', '/l/'])('%s is no index of an array', (path) => {
+  const reason = 'Operation 0 cannot be applied: an element of an array is named by digits'
+  expect(() => applyPatch({ l: [1, 2] }, [{ op: 'add', path, value: 3 }])).toThrow(reason)
+  expect(() => applyPatch({ l: [1, 2], a: 1 }, [{ op: 'move', from: '/a', path }])).toThrow(reason)
+  expect(() => applyPatch({ l: [1, 2], a: 1 }, [{ op: 'copy', from: '/a', path }])).toThrow(reason)
+  expect(() => applyPatch({ l: [1, 2] }, [{ op: 'copy', from: path, path: '/a' }])).toThrow(reason)
+})
+
+test.each<JsonObject>([
+  { op: 'remove', path: '/secret' },
+  { op: 'replace', path: '/secret', value: 1 },
+  { op: 'test', path: '/secret', value: 1 },
+  { op: 'test', path: '/a', value: 'secret' },
+  { op: 'add', path: '/secret/x', value: 1 },
+  { op: 'add', path: '/a/b/secret', value: 1 },
+  { op: 'move', from: '/secret', path: '/x' },
+  { op: 'move', from: '/l/0', path: '/l/2' },
+  { op: 'copy', from: '/#secret', path: '/x' },
+  { op: 'remove', path: 'secret' },
+  { op: 'secret', path: '/a' },
+])('the reason why %j cannot be applied does not repeat it', (operation) => {
+  const attempt = () => applyPatch({ a: { b: 1 }, l: [1, 2] }, [operation])
+  expect(attempt).toThrow(/^Operation 0 cannot be applied: [a-zA-Z0-9_, ]+$/)
+  expect(attempt).not.toThrow('secret')
+})
+
 test('a patch applies to many documents, and changes neither them nor itself', () => {
   const document = { a: { b: 1 } }
   const patch = [

@@ -331,6 +331,31 @@ test('a filter that cannot be used is refused with the position of its fault', a
   }
 })
 
+test('a subscription ends with the position of the fault when a new definition makes its filter invalid', async () => {
+  const name = `words${++count}`
+  const define = (...fields: readonly string[]) =>
+    skep.define({
+      ...{ name, singular: `word${count}`, rules: { read: 'true', ...ANYONE } },
+      schema: { type: 'object', properties: Object.fromEntries(fields.map((field) => [field, { type: 'string' }])) },
+    })
+  await define('text', 'note')
+  await using socket = await subscribe(bob, name, { filter: 'text == "" || note == "a"' })
+  await define('text')
+  const ended = await socket.sees({ type: 'error', code: 'validation_failed' })
+  expect(ended.detail).toMatch(/^The filter cannot be used: .+, at position 14$/)
+  await socket.sees({ type: 'unsubscribed', topic: name })
+})
+
+test.each(['', ' \n'])('the filter %j matches every record, as in lists', async (filter) => {
+  const { tasks, task, setRule } = await model({ read: 'true' })
+  await using socket = await subscribe(bob, tasks, { filter })
+  const { id } = await ann.create(tasks, { title: 'sweep' })
+  expect(await received(socket, { event: `${task}.created` })).toEqual([`created ${id}`])
+  await setRule('record.title != "dust"')
+  await ann.create(tasks, { title: 'mop' })
+  await socket.until(() => socket.events().length === 2)
+})
+
 test('a filter narrows the topics of a collection defined in code', async () => {
   await using socket = await subscribe(carl, 'items', { filter: 'title.startsWith("a")' })
   const item = await carl.create('items', { title: 'b' })
