@@ -115,8 +115,11 @@ const createOpening =
     const compiled = await catalog.find(tx, name)
     const versions = createVersions(tx, compiled, id, applyPatch)
     const authorization = createAuthorization(tx, catalog, principal, clock.now())
-    const current = await tx.records(compiled.storage).findById(id)
-    const deletion = current === null ? await versions.deletion() : null
+    const find = () => tx.records(compiled.storage).findById(id)
+    const found = await find()
+    const deletion = found === null ? await versions.deletion() : null
+    // On an engine whose reads are not one snapshot, it may have been restored meanwhile.
+    const current = found ?? (deletion === null ? await find() : null)
     /** The record before it was deleted; null if it was not. */
     const last = deletion === null ? null : await versions.recordOf(deletion)
     const record = await authorization.readable(compiled, last ?? current)
