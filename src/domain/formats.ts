@@ -1,5 +1,5 @@
 import type { StringFormat } from './collection.ts'
-import { parseTimestamp } from './expression-time.ts'
+import { DAY_MS, parseTimestamp } from './expression-time.ts'
 import { isEmail, USER_LIMITS } from './user.ts'
 
 const DATE = /^\d{4}-\d\d-\d\d$/
@@ -11,13 +11,15 @@ const MAX_TIME_LENGTH = 64
 const DATE_LENGTH = 10
 const TIME_WITHOUT_FRACTION = 'hh:mm:ss'.length
 
-const DAY_MS = 86_400_000
+const LEAP_SECOND = ':60'
+const LEAP_SECOND_AT = 'YYYY-MM-DDThh:mm'.length
 
-/** A timestamp of RFC 3339, which has leap seconds only at the end of a day in UTC. Other ones may have been stored. */
+/** A timestamp of RFC 3339, which has leap seconds only at the end of a day in UTC. Expressions accept others, too. */
 const isDateTime = (text: string): boolean => {
   const ms = parseTimestamp(text)
   if (ms === null) return false
-  return text.slice(17, 19) !== '60' || Math.floor(ms / 1_000) % (DAY_MS / 1_000) === 0
+  // A leap second is parsed as the second after it.
+  return !text.startsWith(LEAP_SECOND, LEAP_SECOND_AT) || Math.floor(ms / 1_000) % (DAY_MS / 1_000) === 0
 }
 
 const isDate = (text: string): boolean => DATE.test(text) && parseTimestamp(`${text}T00:00:00Z`) !== null

@@ -9,7 +9,7 @@ export interface Pattern {
 /** A regular expression that cannot be used. */
 export interface RefusedPattern {
   readonly reason: string
-  /** What it took to find out: as much as it takes to compile a pattern with these steps for each character. */
+  /** The cost of refusing it: compiling a pattern with this many {@link Pattern.stepsPerCharacter} takes about as long. */
   readonly stepsPerCharacter: number
 }
 

@@ -16,14 +16,15 @@ const OPERATIONS: ReadonlyMap<Json, 'value' | 'from' | null> = new Map([
   ['test', 'value'],
 ])
 
-const PROTOTYPE = /\/__proto__(?:\/|$)/
+/** Matches a JSON Pointer through a member `__proto__`, which a record cannot have. */
+export const PROTOTYPE_POINTER = /\/__proto__(?:\/|$)/
 
 /** Why a value is not a JSON Pointer (RFC 6901) to a member that a record may have, or null. */
 const pointerFault = (value: Json | undefined): string | null => {
   if (typeof value !== 'string' || (value !== '' && !value.startsWith('/')))
     return 'Expected a JSON Pointer, such as /title'
   if (/~(?![01])/.test(value)) return 'Expected ~0 for ~ and ~1 for / in a JSON Pointer'
-  return PROTOTYPE.test(value) ? '__proto__ cannot be the name of a member' : null
+  return PROTOTYPE_POINTER.test(value) ? '__proto__ cannot be the name of a member' : null
 }
 
 const operationFaults = (operation: Json, at: string): readonly Fault[] => {

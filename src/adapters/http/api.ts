@@ -143,11 +143,7 @@ const builtInRoutes = (kernel: Kernel, records: ApiDeps['records'], show: ShowRe
 const anyCollectionRoutes = (kernel: Kernel, deps: ApiDeps, show: ShowRecord, maxBodyBytes: number) =>
   new Elysia()
     .use(collectionRoutes(kernel, deps.collections))
-    .use(
-      recordTransferRoutes(kernel, {
-        ...{ records: deps.records, show, log: deps.log, slices: deps.slices, maxLineBytes: maxBodyBytes },
-      }),
-    )
+    .use(recordTransferRoutes(kernel, { ...deps, show, maxLineBytes: maxBodyBytes }))
     .use(collectionRecordRoutes(kernel, deps.records, show))
     .use(recordBatchRoutes(kernel, deps.records, show))
 

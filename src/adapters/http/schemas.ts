@@ -1,5 +1,6 @@
 import { Kind, Type, TypeRegistry } from '@sinclair/typebox'
 import { type TSchema, t } from 'elysia'
+import { DAY_MS } from '../../domain/expression-time.ts'
 import { isText, isTextWithoutNul, type Length } from '../../domain/text.ts'
 import type { Instant } from '../../domain/user.ts'
 import { integer } from './integer.ts'
@@ -80,7 +81,6 @@ export const TimestampText = t.String({ maxLength: 100, openapi: TIME })
 const RFC_3339 = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:Z|([+-])(\d\d):(\d\d))$/i
 
 const MINUTE_MS = 60_000
-const DAY_MS = 86_400_000
 
 /** Milliseconds since 1970 at the beginning of a day; NaN if the day does not exist. */
 const startOfDay = (year: number, month: number, day: number): number => {

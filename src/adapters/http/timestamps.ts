@@ -1,4 +1,5 @@
-const DAY_MS = 86_400_000
+import { DAY_MS } from '../../domain/expression-time.ts'
+
 const MAX_DAYS_COUNT = 1_000
 const numerals = (digits: number): readonly string[] =>
   Array.from({ length: 10 ** digits }, (_, number) => String(number).padStart(digits, '0'))

@@ -1,7 +1,7 @@
 import type { JSONPatch } from 'json-p3'
 import type { ApplyPatch } from '../../application/ports/collections.ts'
 import type { Json, JsonObject } from '../../domain/merge-patch.ts'
-import { MAX_OPERATIONS_COUNT } from '../../domain/transform.ts'
+import { MAX_OPERATIONS_COUNT, PROTOTYPE_POINTER } from '../../domain/transform.ts'
 
 /** Loaded for the first patch, because it would make every start longer. */
 const library = () => require('json-p3') as typeof import('json-p3')
@@ -24,7 +24,6 @@ const copied = (value: unknown, budget: Budget): Value => {
   return JSON.parse(text)
 }
 
-const PROTOTYPE = /\/__proto__(?:\/|$)/
 const INDEX = /^(?:0|[1-9]\d*)$/
 
 /** Why an operation cannot be applied. The library's own reasons repeat pointers. */
@@ -34,7 +33,7 @@ const tokensOf = (pointer: unknown, name: string): readonly string[] => {
   if (typeof pointer !== 'string' || (pointer !== '' && !pointer.startsWith('/'))) {
     throw new Reason(`expected a JSON Pointer in ${name}`)
   }
-  if (PROTOTYPE.test(pointer)) throw new Reason('__proto__ cannot be the name of a member')
+  if (PROTOTYPE_POINTER.test(pointer)) throw new Reason('__proto__ cannot be the name of a member')
   return pointer
     .split('/')
     .slice(1)

@@ -7,7 +7,7 @@ const engine = () => require('re2js') as typeof import('re2js')
 const MAX_PATTERN_LENGTH = 500
 /** Keeps the time to compile a pattern to a few milliseconds. */
 const MAX_PATTERN_SIZE = 500
-/** How much of a pattern is read in the time that it takes to compile one instruction. */
+/** Parsing this many characters of a pattern takes about as long as compiling one of its steps. */
 const CHARACTERS_PER_STEP = 10
 /**
  * What one pattern may remember of the states that texts have led it to. Making a state costs far more than finding it

@@ -217,15 +217,16 @@ export const createCommitQueue = <Tx>({ lockTimeoutMs = 5_000, ...deps }: Option
     return isDue
   }
 
-  const end = (retryMs: number) => {
+  const end = () => {
     running = false
-    if (queue.length > 0 || hasCommitted) schedule(hasCommitted ? 0 : retryMs)
+    if (hasCommitted) schedule(0)
+    else if (queue.length > 0) schedule(LOCK_RETRY_MS)
     else closing?.done()
   }
 
   const flush = async () => {
     const isCheckpointDue = takeCheckpointDue()
-    if (queue.length === 0 && !isCheckpointDue) return end(0)
+    if (queue.length === 0 && !isCheckpointDue) return end()
     if (lock !== undefined) await lockWriters(lock)
     try {
       if (isCheckpointDue) await walSync.checkpoint()
@@ -235,7 +236,7 @@ export const createCommitQueue = <Tx>({ lockTimeoutMs = 5_000, ...deps }: Option
       if (again.length > 0) queue = [...again, ...queue]
     } finally {
       lock?.release()
-      end(LOCK_RETRY_MS)
+      end()
     }
   }
 

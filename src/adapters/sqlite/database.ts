@@ -24,9 +24,9 @@ export interface Prepared<Row, Params extends Parameters = Parameters> {
 export interface Connection {
   readonly database: Database
   /**
-   * A mistake in `sql` shows when the statement is first run. If a value could affect the plan, as in `LIMIT ?`, SQLite plans the statement again each time it is bound, which
-   * costs more than most statements. A unary plus, as in `LIMIT +?`, prevents that
-   * (https://sqlite.org/c3ref/prepare.html).
+   * Errors in `sql` are thrown when the statement is first run. If a value could affect the plan, as in `LIMIT ?`, SQLite
+   * plans the statement again each time it is bound, which costs more than most statements. A unary plus, as in
+   * `LIMIT +?`, prevents that (https://sqlite.org/c3ref/prepare.html).
    */
   prepare<Row, Params extends Parameters = Parameters>(sql: string): Prepared<Row, Params>
   /** Runs statements that take no parameters. */

@@ -23,6 +23,11 @@ interface SizedRow {
   readonly bytes: number
 }
 
+interface ChunkLimits {
+  readonly maxCount: number
+  readonly maxBytes: number
+}
+
 /** The length is stored before the text, so it is known without reading a long text. */
 const SIZES = 'cursor, octet_length(data) + coalesce(octet_length(previous), 0) AS bytes'
 
@@ -71,6 +76,15 @@ export const createEventReader = (connection: Connection): EventReader => {
   const latest = connection.prepare<{ position: number; createdAt: number }, [number]>(
     'SELECT cursor AS position, created_at AS "createdAt" FROM events WHERE cursor <= ? ORDER BY cursor DESC LIMIT 1',
   )
+  const rowsWithin = (scope: EventScope, after: number, before: number, limits: ChunkLimits) => {
+    const { maxCount, maxBytes } = limits
+    // Most often there is only one, whose size does not matter.
+    const first = rows(scope, after, before, Math.min(maxCount, 2))
+    if (first.length < 2) return { found: first, isCut: first.length === maxCount }
+    const sized = sizes(scope, after, before, maxCount)
+    const count = countWithin(sized, maxBytes)
+    return { found: rows(scope, after, before, count), isCut: count < sized.length || count === maxCount }
+  }
   const names = connection.prepare<TallyRow, [number, number]>(
     `SELECT event, count(*) AS count, max(cursor) AS last
      FROM (SELECT event, cursor FROM events WHERE cursor > ? ORDER BY cursor LIMIT +?) GROUP BY event`,
@@ -86,12 +100,8 @@ export const createEventReader = (connection: Connection): EventReader => {
     async chunk({ scope, after, maxCount, maxBytes }) {
       const end = isScanned(scope) ? last() : null
       const before = end === null ? after : Math.min(end, after + MAX_SCANNED_COUNT)
-      // Most often there is only one, whose size does not matter.
-      const first = rows(scope, after, before, Math.min(maxCount, 2))
-      const found = first.length < 2 ? null : sizes(scope, after, before, maxCount)
-      const count = found === null ? first.length : countWithin(found, maxBytes)
-      const isCut = (found !== null && count < found.length) || count === maxCount
-      const chunk = (found === null ? first : rows(scope, after, before, count)).map(eventOf)
+      const { found, isCut } = rowsWithin(scope, after, before, { maxCount, maxBytes })
+      const chunk = found.map(eventOf)
       const newest = chunk.at(-1)?.position ?? after
       const reached = isCut ? newest : Math.max(before, newest)
       return { events: chunk, reached, complete: !isCut && (end === null || before >= end) }

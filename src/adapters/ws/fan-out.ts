@@ -142,7 +142,7 @@ export const createFanOut = (deps: Deps): FanOut => {
   const onEvent = (event: LoggedEvent): Promise<void> | undefined => {
     metrics.eventSeen(event.event, 1)
     handledCount++
-    // There are no subscribers.
+    // Only signed-in connections can subscribe.
     if (registry.signedInCount() === 0) return undefined
     const { position } = event
     for (const { view, answer } of last.values()) publishing.publish(view, { answer, position })
@@ -157,7 +157,7 @@ export const createFanOut = (deps: Deps): FanOut => {
     return publishing.pause()
   }
 
-  // There are neither subscribers nor views.
+  // Then there are neither subscribers nor views.
   const isIdle = (): boolean => registry.signedInCount() === 0
 
   const onSkipped = (event: string, count: number): void => {

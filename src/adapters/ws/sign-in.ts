@@ -36,11 +36,10 @@ type Refusal = (typeof REFUSALS)[number]
 export const refusalOf = (error: unknown): Refusal | null =>
   error instanceof AppError ? (REFUSALS.find((code) => code === error.code) ?? null) : null
 
-export const createSignIn = (deps: Deps): SignIn => {
-  const { access, realtime, registry, slots, maxSocketsPerUser, clock, signInMs } = deps
-
-  /** The current principal of the token: if rights change during the verification, it is verified again. */
-  const authenticate = async (token: string): Promise<Grant | Refusal> => {
+/** The current principal of a token: if rights change during the verification, it is verified again. */
+const createAuthenticate =
+  (access: Access) =>
+  async (token: string): Promise<Grant | Refusal> => {
     for (;;) {
       const changeCount = access.rightsChangeCount()
       try {
@@ -54,6 +53,8 @@ export const createSignIn = (deps: Deps): SignIn => {
     }
   }
 
+/** Gives a connection the rights of a token until it expires, and tells the client. */
+const createSettle = ({ realtime, clock }: Pick<Deps, 'realtime' | 'clock'>) => {
   const endAt = (connection: Connection, instant: number): void => {
     if (connection.timer !== null) clearTimeout(connection.timer)
     const left = Math.max(0, instant - clock.now())
@@ -64,7 +65,7 @@ export const createSignIn = (deps: Deps): SignIn => {
     connection.timer = setTimeout(onTimer, Math.min(left, MAX_TIMER_MS))
   }
 
-  const settle = (connection: Connection, token: string, grant: Grant, ref?: string): void => {
+  return (connection: Connection, token: string, grant: Grant, ref?: string): void => {
     connection.credentials = { token, grant }
     endAt(connection, grant.expiresAt)
     send(connection, {
@@ -76,6 +77,12 @@ export const createSignIn = (deps: Deps): SignIn => {
       ...echo(ref),
     })
   }
+}
+
+export const createSignIn = (deps: Deps): SignIn => {
+  const { access, realtime, registry, slots, maxSocketsPerUser, signInMs } = deps
+  const authenticate = createAuthenticate(access)
+  const settle = createSettle(deps)
 
   /** So that the cursor of the first socket is not before what was committed while nobody listened. */
   const whenAwake = async (userId: number): Promise<void> => {

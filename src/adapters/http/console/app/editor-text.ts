@@ -32,7 +32,7 @@ export const createTextSync = (onChange: (text: string) => void) => {
 /** What the browser has selected in a shadow root, for which Chromium has no target ranges of an event. */
 const selectedIn = ({ root }: EditorView): StaticRange | undefined => {
   if (!(root instanceof ShadowRoot)) return undefined
-  // Not in browsers of before 2025.
+  // Browsers from before 2025 lack it.
   return document.getSelection()?.getComposedRanges?.({ shadowRoots: [root] })[0]
 }
 
