@@ -3,23 +3,40 @@ import type { EventLoopSlices } from '../../application/ports/system.ts'
 /** A request waits for one step at most, and for what a step takes beyond its slice. */
 const MAX_SLICE_MS = 2
 
+/** A slice begins when work of a turn first asks, or goes on, and ends with the turn. */
 export const createEventLoopSlices = (): EventLoopSlices => {
   const waiting: (() => void)[] = []
-  let beganAt = performance.now()
+  let beganAt: number | null = null
+  let isScheduled = false
+
+  const begin = (): number => {
+    endInNextTurn()
+    beganAt = performance.now()
+    return beganAt
+  }
 
   /** One at a time: how long it takes is known in the next turn only. */
-  const begin = () => {
-    beganAt = performance.now()
-    waiting.shift()?.()
-    if (waiting.length > 0) setImmediate(begin)
+  const end = () => {
+    isScheduled = false
+    beganAt = null
+    const goOn = waiting.shift()
+    if (goOn === undefined) return
+    begin()
+    goOn()
+  }
+
+  const endInNextTurn = () => {
+    if (isScheduled) return
+    isScheduled = true
+    setImmediate(end)
   }
 
   return {
-    isOver: () => performance.now() - beganAt >= MAX_SLICE_MS,
+    isOver: () => performance.now() - (beganAt ?? begin()) >= MAX_SLICE_MS,
     next: () =>
       new Promise((resolve) => {
         waiting.push(resolve)
-        if (waiting.length === 1) setImmediate(begin)
+        endInNextTurn()
       }),
   }
 }
