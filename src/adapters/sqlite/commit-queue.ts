@@ -41,6 +41,8 @@ export interface CommitQueue<Tx> {
 const MAX_BATCH_COUNT = 512
 const MAX_QUEUE_COUNT = 20_000
 const LOCK_RETRY_MS = 10
+/** After how many changed rows the size of the log is looked at again: a few records. */
+const LOOK_AFTER_COUNT = 16
 
 const unavailable = (message: string) => new AppError('unavailable', message, { retryAfterSeconds: 1 })
 
@@ -101,7 +103,8 @@ const createRunner = <Tx>(writer: Writer<Tx>, isSaved: boolean) => {
 const insideUnit = new AsyncLocalStorage<true>()
 
 /** Commits a batch in the open transaction and settles its units; resolves with those that must run again. */
-const createCommit = <Tx>({ writer, snapshot, walSync, lock, afterCommit, metrics }: Deps<Tx>) => {
+const createCommit = <Tx>(deps: Deps<Tx>, onChanged: (rowsCount: number) => void) => {
+  const { writer, snapshot, walSync, lock, afterCommit, metrics } = deps
   /** Units still to run in savepoints. */
   let savedCount = 0
 
@@ -110,7 +113,9 @@ const createCommit = <Tx>({ writer, snapshot, walSync, lock, afterCommit, metric
     const unpin = snapshot.pin()
     lock?.beginCommit()
     try {
-      if (writer.commit()) await walSync.sync()
+      const changedCount = writer.commit()
+      onChanged(changedCount)
+      if (changedCount > 0) await walSync.sync()
     } finally {
       lock?.endCommit()
       unpin()
@@ -177,10 +182,14 @@ const createCommit = <Tx>({ writer, snapshot, walSync, lock, afterCommit, metric
  */
 export const createCommitQueue = <Tx>({ lockTimeoutMs = 5_000, ...deps }: Options<Tx>): CommitQueue<Tx> => {
   const { writer, walSync, lock } = deps
-  const commit = createCommit(deps)
+  /** Rows that were changed since the size of the log was looked at. */
+  let changedCount = 0
+  const commit = createCommit(deps, (rowsCount) => {
+    changedCount += rowsCount
+  })
   let queue: Unit<Tx>[] = []
   let running = false
-  let hasCommitted = false
+  let hasBegun = false
   let closing: { readonly at: number; readonly done: () => void } | null = null
 
   const rejectOverdue = (error: unknown) => {
@@ -210,28 +219,31 @@ export const createCommitQueue = <Tx>({ lockTimeoutMs = 5_000, ...deps }: Option
     writers.endCommit()
   }
 
+  const mayLogBeLarge = () => changedCount >= LOOK_AFTER_COUNT
+
   /** In the turn after a commit, so that responses to what was committed do not wait for it. */
   const takeCheckpointDue = (): boolean => {
-    const isDue = hasCommitted && walSync.isCheckpointDue()
-    hasCommitted = false
-    return isDue
+    if (!mayLogBeLarge()) return false
+    changedCount = 0
+    return walSync.isCheckpointDue()
   }
 
   const end = () => {
     running = false
-    if (hasCommitted) schedule(0)
-    else if (queue.length > 0) schedule(LOCK_RETRY_MS)
+    if (mayLogBeLarge()) schedule(0)
+    else if (queue.length > 0) schedule(hasBegun ? 0 : LOCK_RETRY_MS)
     else closing?.done()
   }
 
   const flush = async () => {
+    hasBegun = false
     const isCheckpointDue = takeCheckpointDue()
     if (queue.length === 0 && !isCheckpointDue) return end()
     if (lock !== undefined) await lockWriters(lock)
     try {
       if (isCheckpointDue) await walSync.checkpoint()
       if (queue.length === 0 || !begin()) return
-      hasCommitted = true
+      hasBegun = true
       const again = await commit(queue.splice(0, MAX_BATCH_COUNT))
       if (again.length > 0) queue = [...again, ...queue]
     } finally {

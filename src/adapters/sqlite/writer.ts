@@ -14,8 +14,8 @@ export interface Writer<Tx> {
   endUnit(): void
   /** Rolls back a saved unit; it must still be ended. */
   rollbackUnit(): void
-  /** Whether anything was written. */
-  commit(): boolean
+  /** Returns the number of rows that were changed. */
+  commit(): number
   /**
    * Ends a transaction that cannot be committed, and discards a connection that does not even roll back. Never throws.
    */
@@ -145,7 +145,7 @@ export const createWriter = <Tx>(options: Options<Tx>): Writer<Tx> => {
       writing.commit.run()
       const before = writing.writtenCount
       writing.writtenCount = writing.totalChanges.get()?.count ?? before + 1
-      return writing.writtenCount !== before
+      return writing.writtenCount - before
     },
     rollback() {
       if (present === null) return
