@@ -1,7 +1,7 @@
 /**
  * A raw server that creates rows as the contract demands, in the leanest way: what every answer has (`duties.ts`), the
- * session looked up, an entry in the log of changes, words in the text index, what counts towards the quota, and all of
- * that on the disk before the answer. Requests that wait for the disk share a commit. Nothing is validated unless a floor
+ * session looked up, an entry in the log of changes, words in the text index, what counts towards the quota and the number
+ * of records, and all of that on the disk before the answer, and before any reader sees it. Requests that wait for the disk share a commit. Nothing is validated unless a floor
  * asks for it, and nothing can be rolled back alone.
  */
 import { Database } from 'bun:sqlite'
@@ -12,6 +12,8 @@ import { serveFloor } from './serve-floor.ts'
 export const EPOCH = 'bench'
 
 const BYTES_PER_ROW = 1_024
+/** Commits of one row each write some thousand pages in between, SQLite's default. */
+const CHECKPOINT_EVERY_COUNT = 64
 
 /** A row that was inserted. */
 export interface Made {
@@ -43,7 +45,8 @@ export interface DurableCreates<Draft> {
   readonly onDurable?: (made: Made, cursor: number) => void
 }
 
-type Answer = (request: Request) => Promise<Response>
+/** Answers a create; `draft` is the body, if it has been parsed and checked. */
+export type DurableAnswer<Draft> = (request: Request, draft?: Draft) => Promise<Response>
 
 interface Waiting<Draft> {
   readonly begun: Begun
@@ -59,6 +62,21 @@ const openDatabase = (path: string): Database => {
   return database
 }
 
+/** What holds the data that others read as it was while a commit is not on the disk yet. */
+const preparePin = (path: string) => {
+  const reader = openDatabase(path)
+  const begin = reader.prepare('BEGIN')
+  const look = reader.prepare('PRAGMA data_version')
+  const end = reader.prepare('ROLLBACK')
+  return {
+    pin() {
+      begin.run()
+      look.get()
+    },
+    unpin: () => end.run(),
+  }
+}
+
 /** Prepares what each row needs beside itself. */
 const prepareTransaction = (
   database: Database,
@@ -72,6 +90,10 @@ const prepareTransaction = (
      VALUES ('${event.name}', '${event.kind}', ?, ?, ?, ?, ?, ?)`,
   )
   const index = database.prepare(`INSERT INTO ${table}_words (rowid, words) VALUES (?, ?)`)
+  const count = database.prepare(
+    `INSERT INTO record_counts (storage, slot, count) VALUES ('${event.kind}', 0, ?)
+     ON CONFLICT (storage, slot) DO UPDATE SET count = count + excluded.count`,
+  )
   const grow = database.prepare(
     `INSERT INTO usage (user_id, bytes) VALUES (?, ?)
      ON CONFLICT (user_id) DO UPDATE SET bytes = bytes + excluded.bytes`,
@@ -88,6 +110,7 @@ const prepareTransaction = (
       // In the order of their rowids, which the text index writes at once.
       for (const { id, text } of made.toReversed()) if (text !== undefined) index.run(-id, `${terms} ${text}`)
       grow.run(userId, BYTES_PER_ROW * made.length)
+      count.run(made.length)
       commit.run()
     },
   }
@@ -97,11 +120,16 @@ const prepareTransaction = (
 export const createDurableCreates = <Draft>(
   options: DurableCreates<Draft>,
   addressOf: (request: Request) => string | undefined,
-): Answer => {
+): DurableAnswer<Draft> => {
   const { path, userId, route, isDraft = (_body): _body is Draft => true, onDurable } = options
   const database = openDatabase(path)
   const insert = options.prepare(database)
   const transaction = prepareTransaction(database, options)
+  const { pin, unpin } = preparePin(path)
+  // While readers are held, SQLite's own checkpoints would not let the log begin again.
+  database.run('PRAGMA wal_autocheckpoint = 0')
+  const checkpoint = database.prepare('PRAGMA wal_checkpoint(PASSIVE)')
+  let commitCount = 0
   // Makes the write-ahead log.
   transaction.begin()
   transaction.end([])
@@ -122,14 +150,17 @@ export const createDurableCreates = <Draft>(
     waiting = []
     transaction.begin()
     const all = batch.map((each) => ({ ...each, ...create(each) }))
+    pin()
     transaction.end(all.map(({ made }) => made))
     fdatasync(log, (error) => {
       if (error !== null) throw error
+      unpin()
       for (const { begun, resolve, made, cursor } of all) {
         onDurable?.(made, cursor)
         const headers = { location: `${route}${made.id}`, etag: `"1-${EPOCH}"` }
         resolve(duties.respond(begun, 201, JSON.stringify(made.body), headers))
       }
+      if (++commitCount % CHECKPOINT_EVERY_COUNT === 0) checkpoint.run()
       isBusy = false
       schedule()
     })
@@ -141,9 +172,9 @@ export const createDurableCreates = <Draft>(
     setImmediate(flush)
   }
 
-  return async (request) => {
+  return async (request, given) => {
     const begun = duties.begin(request)
-    const draft: unknown = await request.json()
+    const draft: unknown = given ?? (await request.json())
     if (!isDraft(draft)) return duties.respond(begun, 422, '{"code":"validation_failed"}')
     return new Promise((resolve) => {
       waiting.push({ begun, draft, resolve })
@@ -154,6 +185,6 @@ export const createDurableCreates = <Draft>(
 
 /** Serves creates on one route until the process ends. */
 export const serveDurableCreates = <Draft>(options: DurableCreates<Draft>): void => {
-  const answer: Answer = createDurableCreates(options, (request) => server.requestIP(request)?.address)
-  const server = serveFloor({ [options.route]: { POST: answer } })
+  const answer: DurableAnswer<Draft> = createDurableCreates(options, (request) => server.requestIP(request)?.address)
+  const server = serveFloor({ [options.route]: { POST: (request: Request) => answer(request) } })
 }
