@@ -81,8 +81,8 @@ const programRows = ({ programs }: PeersResult) =>
   programs === undefined ? [] : rowsOf(programs.figures, programs.names, (text) => text)
 
 const ABOUT_FLOOR =
-  `\`${FLOOR}\` is a raw server with the duties of a create and no more: request id, limits and a line in the log, the token ` +
-  'and the body checked, and the note, its index entry, its event and the usage on the disk before anybody hears of them; requests that wait for the disk share a sync.'
+  `\`${FLOOR}\` is an Elysia server with the duties of a create and no more: request id, limits, metrics and a line in the log, the token ` +
+  'and the body checked, and the note, its index entry, its event, the usage and the number of notes on the disk before anybody sees them or hears of them; requests that wait for the disk share a sync.'
 
 const ABOUT_PROGRAMS =
   'What a start, memory and size contain at least: `Bun` answers `/health` and does nothing else; `Elysia` also has CORS, JWT, Swagger and a socket; the last one also opens the database of Skep, with the same pragmas, and reads a row. All are compiled with the same options, and asked only for `/health`.'
