@@ -1,6 +1,7 @@
 import { SkepError } from './errors.ts'
-import { platform, randomKey, type SkepStorage } from './platform.ts'
-import { pause, type Send } from './transport.ts'
+import type { SkepStorage } from './platform.ts'
+import { createTokens, type Tokens } from './tokens.ts'
+import type { Send } from './transport.ts'
 
 /** Somebody who is signed in. */
 export interface Session {
@@ -84,13 +85,6 @@ export interface Auth {
   onAuthChange(listener: (session: Session | null) => void): () => void
 }
 
-interface Tokens {
-  readonly access: string
-  readonly refresh: string
-  readonly expiresAtMs: number
-  readonly renewAtMs: number
-}
-
 /** What the rest of the client needs of {@link Auth}. */
 export interface Credentials {
   readonly auth: Auth
@@ -102,21 +96,6 @@ export interface Credentials {
   close(): void
 }
 
-interface TokenResponse {
-  readonly access_token: string
-  readonly refresh_token: string
-  readonly expires_in: number
-}
-
-/** An access token is renewed this long before it expires, or at four fifths of a shorter life. */
-const MAX_RENEWAL_MARGIN_MS = 60_000
-const RENEWAL_MARGIN = 0.2
-/** How long one tab may take to refresh, where there are no Web Locks. */
-const LEASE_MS = 10_000
-const LEASE_POLL_MS = 50
-/** Browsers show what one tab writes to another process a little later: the next tab must not read the old tokens. */
-const PROPAGATION_MS = 200
-
 const userIdOf = (token: string): number => {
   const payload = token.split('.')[1] ?? ''
   const { sub } = JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/')))
@@ -126,156 +105,36 @@ const userIdOf = (token: string): number => {
 const sessionOf = (tokens: Tokens | null): Session | null =>
   tokens && { userId: userIdOf(tokens.access), accessToken: tokens.access, expiresAt: new Date(tokens.expiresAtMs) }
 
-/** Lets one client at a time work, of all that share a storage. Without Web Locks by a lease in the storage. */
-const createLock = (name: string, storage: SkepStorage) => {
-  const leased = async <T>(work: () => Promise<T>): Promise<T> => {
-    const mine = randomKey()
-    const isTaken = async (): Promise<boolean> => {
-      const [owner, untilMs] = ((await storage.getItem(name)) ?? '').split(' ')
-      return owner !== mine && Number(untilMs) > Date.now()
-    }
-    do {
-      while (await isTaken()) await pause(LEASE_POLL_MS)
-      await storage.setItem(name, `${mine} ${Date.now() + LEASE_MS}`)
-      // Two that write at the same time both see the last one afterwards.
-      await pause(LEASE_POLL_MS / 2)
-    } while (await isTaken())
-    try {
-      return await work()
-    } finally {
-      if (!(await isTaken())) await storage.removeItem(name)
-    }
-  }
-  const locks = platform.navigator?.locks
-  if (locks === undefined) return leased
-  return <T>(work: () => Promise<T>): Promise<T> =>
-    new Promise((resolve, reject) => {
-      const hold = async () => {
-        await work().then(resolve, reject)
-        await pause(PROPAGATION_MS)
-      }
-      locks.request(name, hold).catch(reject)
-    })
-}
-
-/** The tokens of a session in a storage, shared with other tabs. */
-const createTokenStore = (key: string, storage: SkepStorage, changed: (tokens: Tokens | null) => void) => {
-  let current: Tokens | null = null
-  const set = (tokens: Tokens | null) => {
-    const isNew = tokens?.access !== current?.access
-    current = tokens
-    if (isNew) changed(tokens)
-  }
-  const read = async (): Promise<Tokens | null> => {
-    const text = await storage.getItem(key)
-    try {
-      set(text === null ? null : JSON.parse(text))
-    } catch {
-      set(null)
-    }
-    return current
-  }
-  // Another tab has written.
-  const onStorage = (event: { readonly key: string | null }) => {
-    if (event.key === key || event.key === null) void read()
-  }
-  platform.addEventListener?.('storage', onStorage)
-  const initial = read()
-  return {
-    read,
-    current: async () => {
-      await initial
-      return current
-    },
-    peek: () => current,
-    async write(tokens: Tokens | null) {
-      set(tokens)
-      await (tokens === null ? storage.removeItem(key) : storage.setItem(key, JSON.stringify(tokens)))
-    },
-    close: () => platform.removeEventListener?.('storage', onStorage),
-  }
-}
-
 export const createAuth = (send: Send, storage: SkepStorage, name: string): Credentials => {
-  const listeners = new Set<(tokens: Tokens | null) => void>()
-  const store = createTokenStore(name, storage, (tokens) => {
-    for (const listener of [...listeners]) listener(tokens)
-  })
-  const locked = createLock(`${name}:lock`, storage)
-  let renewing: Promise<Tokens | null> | null = null
-
-  const listen = (listener: (tokens: Tokens | null) => void): (() => void) => {
-    listeners.add(listener)
-    return () => listeners.delete(listener)
-  }
-
-  const takeTokens = async (grant: Record<string, string>): Promise<Tokens> => {
-    const sentAtMs = Date.now()
-    const { text } = await send('POST', '/auth/token', { body: new URLSearchParams(grant) })
-    const tokens: TokenResponse = JSON.parse(text)
-    const lifeMs = tokens.expires_in * 1_000
-    const expiresAtMs = sentAtMs + lifeMs
-    const renewAtMs = expiresAtMs - Math.min(MAX_RENEWAL_MARGIN_MS, lifeMs * RENEWAL_MARGIN)
-    return { access: tokens.access_token, refresh: tokens.refresh_token, expiresAtMs, renewAtMs }
-  }
-
-  /** Replaces `rejected`, unless another tab has done so. Null if nobody is signed in any more. */
-  const replace = async (rejected: string): Promise<Tokens | null> => {
-    const tokens = await store.read()
-    if (tokens === null || tokens.access !== rejected) return tokens
-    try {
-      const next = await takeTokens({ grant_type: 'refresh_token', refresh_token: tokens.refresh })
-      // Somebody may have signed out, or in as somebody else.
-      if ((await store.read())?.refresh === tokens.refresh) await store.write(next)
-    } catch (error) {
-      const isEnded = error instanceof SkepError && error.status === 400
-      if (!isEnded) throw error
-      if ((await store.read())?.refresh === tokens.refresh) await store.write(null)
-    }
-    return store.peek()
-  }
-
-  const renew = (rejected: string): Promise<Tokens | null> => {
-    renewing ??= locked(() => replace(rejected)).finally(() => {
-      renewing = null
-    })
-    return renewing
-  }
-
-  const valid = async (rejected?: string): Promise<Tokens | null> => {
-    const tokens = await store.current()
-    if (tokens === null) return null
-    const serves = tokens.access !== rejected && tokens.renewAtMs > Date.now()
-    return serves ? tokens : renew(tokens.access)
-  }
+  const tokens = createTokens(send, storage, name)
 
   const auth: Auth = {
     async signUp(account) {
       return JSON.parse((await send('POST', '/users/', { json: account })).text)
     },
     async signIn({ email, password }) {
-      await store.current()
-      const tokens = await takeTokens({ grant_type: 'password', username: email, password })
-      await store.write(tokens)
-      return sessionFor(tokens)
+      await tokens.current()
+      const taken = await tokens.take({ grant_type: 'password', username: email, password })
+      await tokens.write(taken)
+      return sessionFor(taken)
     },
     async signOut() {
-      const tokens = await store.read()
-      await store.write(null)
-      if (tokens === null) return
+      const ended = await tokens.read()
+      await tokens.write(null)
+      if (ended === null) return
       // Without an answer the session ends when its refresh token expires.
-      await send('POST', '/auth/revoke', { body: new URLSearchParams({ token: tokens.refresh }) }).catch(() => {})
+      await send('POST', '/auth/revoke', { body: new URLSearchParams({ token: ended.refresh }) }).catch(() => {})
     },
-    session: async () => sessionOf(await valid()),
+    session: async () => sessionOf(await tokens.valid()),
     async refresh() {
-      const tokens = await store.read()
-      return sessionFor(tokens && (await renew(tokens.access)))
+      const former = await tokens.read()
+      return sessionFor(former && (await tokens.renew(former.access)))
     },
     onAuthChange(listener) {
       let isOpen = true
-      const notify = (tokens: Tokens | null) => listener(sessionOf(tokens))
-      const stop = listen(notify)
-      void store.current().then((tokens) => isOpen && notify(tokens))
+      const notify = (current: Tokens | null) => listener(sessionOf(current))
+      const stop = tokens.listen(notify)
+      void tokens.current().then((current) => isOpen && notify(current))
       return () => {
         isOpen = false
         stop()
@@ -285,10 +144,10 @@ export const createAuth = (send: Send, storage: SkepStorage, name: string): Cred
 
   return {
     auth,
-    token: async (rejected) => (await valid(rejected))?.access ?? null,
-    renewAtMs: () => store.peek()?.renewAtMs ?? null,
-    onToken: (listener) => listen((tokens) => listener(tokens?.access ?? null)),
-    close: store.close,
+    token: async (rejected) => (await tokens.valid(rejected))?.access ?? null,
+    renewAtMs: () => tokens.peek()?.renewAtMs ?? null,
+    onToken: (listener) => tokens.listen((current) => listener(current?.access ?? null)),
+    close: tokens.close,
   }
 }
 

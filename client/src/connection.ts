@@ -1,6 +1,7 @@
 import type { Credentials } from './auth.ts'
 import { SkepError, type SkepErrorCode } from './errors.ts'
-import { backoffMs, type OpenSocket, platform, randomKey, type Socket } from './platform.ts'
+import { createLine } from './line.ts'
+import { backoffMs, type OpenSocket, platform, randomKey } from './platform.ts'
 
 /** An event as the server sends it. */
 export interface EventFrame {
@@ -62,14 +63,31 @@ interface Frame extends Partial<EventFrame> {
 type Timer = ReturnType<typeof setTimeout> | undefined
 
 const FIRST_RECONNECT_MS = 250
-/** A network that is lost without a word shows only by silence. */
-const PING_MS = 20_000
 /** The longest time of a timer. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 const SIGNED_OUT = 4401
 /** Refusals of a subscription that may pass. */
 const TEMPORARY: readonly (string | undefined)[] = ['unavailable', 'internal_error', 'already_subscribed']
 const AUTH_REF = 'auth'
+
+/** Events follow, from the position of the frame. */
+const begin = (subscription: Subscription, { cursor = '', gap = false }: Frame) => {
+  subscription.isActive = true
+  const isOther = subscription.cursor === ''
+  if (cursor !== subscription.cursor) subscription.seen = new Set()
+  subscription.cursor = cursor
+  subscription.subscriber.onSubscribed({ cursor, gap: gap || isOther })
+}
+
+/** Passes an event on, unless it has come already. */
+const take = (subscription: Subscription, { event = '', cursor = '', data = { id: 0 } }: Frame) => {
+  if (cursor !== subscription.cursor) subscription.seen = new Set()
+  subscription.cursor = cursor
+  const key = `${event} ${data.id} ${data.version}`
+  if (subscription.seen.has(key)) return
+  subscription.seen.add(key)
+  subscription.subscriber.onEvent({ event, cursor, data })
+}
 
 /** One socket, for one subscription to each topic. Open while there are subscriptions and somebody is signed in. */
 export const createConnection = ({
@@ -79,43 +97,38 @@ export const createConnection = ({
   maxReconnectDelayMs,
 }: ConnectionOptions): Connection => {
   const subscriptions = new Map<string, Subscription>()
-  const timers: { retry?: Timer; ping?: Timer; renewal?: Timer } = {}
-  const clientId = randomKey().slice(0, 64)
-  let socket: Socket | null = null
+  const timers: { retry?: Timer; renewal?: Timer } = {}
   /** The token that the socket was signed in with. */
   let token: string | null = null
   /** One that the server did not accept. */
   let rejected: string | undefined
   let userId: number | null = null
   let isReady = false
-  let isHeard = false
   let isConnecting = false
   let isClosed = false
   let failures = 0
   let refs = 0
 
-  const send = (frame: object) => socket?.send(JSON.stringify(frame))
+  const line = createLine({
+    url: `${url}/ws/${randomKey().slice(0, 64)}`,
+    WebSocket,
+    onFrame: (text) => receive(JSON.parse(text)),
+    onLost: (code) => lost(code),
+  })
 
   const subscribe = (subscription: Subscription) => {
     const { subscriber, cursor } = subscription
     const { topic, filter } = subscriber
     subscription.ref = String(++refs)
-    send({ type: 'subscribe', topic, filter, ref: subscription.ref, after: cursor || undefined })
+    line.send({ type: 'subscribe', topic, filter, ref: subscription.ref, after: cursor || undefined })
   }
 
   const disconnect = () => {
     clearTimeout(timers.retry)
-    clearInterval(timers.ping)
     clearTimeout(timers.renewal)
     timers.retry = undefined
-    const mine = socket
-    socket = null
     isReady = false
-    if (mine === null) return
-    mine.onopen = mine.onmessage = mine.onclose = null
-    // A socket that is closed before it is open may report an error.
-    mine.onerror = () => {}
-    mine.close()
+    line.close()
   }
 
   const down = (isSignedOut: boolean) => {
@@ -133,7 +146,7 @@ export const createConnection = ({
   }
 
   const connect = async (): Promise<void> => {
-    if (isConnecting || socket !== null || isClosed || subscriptions.size === 0) return
+    if (isConnecting || line.isOpen() || isClosed || subscriptions.size === 0) return
     clearTimeout(timers.retry)
     timers.retry = undefined
     isConnecting = true
@@ -147,25 +160,7 @@ export const createConnection = ({
     if (isClosed || subscriptions.size === 0) return
     // `onToken` connects when somebody signs in.
     if (token === null) return down(true)
-    open(token)
-  }
-
-  const open = (mine: string) => {
-    const opened = new WebSocket(`${url}/ws/${clientId}`)
-    socket = opened
-    isHeard = false
-    opened.onopen = () => send({ type: 'auth', token: mine })
-    opened.onmessage = ({ data }) => {
-      isHeard = true
-      receive(JSON.parse(String(data)))
-    }
-    opened.onclose = ({ code }) => lost(code)
-    opened.onerror = () => {}
-    timers.ping = setInterval(() => {
-      if (!isHeard) return lost()
-      isHeard = false
-      send({ type: 'ping' })
-    }, PING_MS)
+    line.open({ type: 'auth', token })
   }
 
   /** Renews the token before it expires; `onToken` sends the new one. */
@@ -207,7 +202,9 @@ export const createConnection = ({
     if (subscription === undefined) return
     if (frame.type === 'subscribed') {
       // Sent again without a ref if a change concerned too many records.
-      if (frame.ref === undefined ? subscription.isActive : frame.ref === subscription.ref) begin(subscription, frame)
+      if (frame.ref === undefined ? !subscription.isActive : frame.ref !== subscription.ref) return
+      failures = 0
+      begin(subscription, frame)
     } else if (subscription.isActive) {
       if (frame.type === 'event') take(subscription, frame)
       // Without being asked.
@@ -223,34 +220,16 @@ export const createConnection = ({
     else ended(subscription, code, detail)
   }
 
-  const begin = (subscription: Subscription, { cursor = '', gap = false }: Frame) => {
-    failures = 0
-    subscription.isActive = true
-    const isOther = subscription.cursor === ''
-    if (cursor !== subscription.cursor) subscription.seen = new Set()
-    subscription.cursor = cursor
-    subscription.subscriber.onSubscribed({ cursor, gap: gap || isOther })
-  }
-
-  const take = (subscription: Subscription, { event = '', cursor = '', data = { id: 0 } }: Frame) => {
-    if (cursor !== subscription.cursor) subscription.seen = new Set()
-    subscription.cursor = cursor
-    const key = `${event} ${data.id} ${data.version}`
-    if (subscription.seen.has(key)) return
-    subscription.seen.add(key)
-    subscription.subscriber.onEvent({ event, cursor, data })
-  }
-
   const remove = (subscription: Subscription) => {
     const { topic } = subscription.subscriber
     if (subscriptions.get(topic) !== subscription) return
     subscriptions.delete(topic)
-    if (isReady) send({ type: 'unsubscribe', topic })
+    if (isReady) line.send({ type: 'unsubscribe', topic })
     if (subscriptions.size === 0) disconnect()
   }
 
   const retryNow = () => {
-    if (socket === null) void connect()
+    if (!line.isOpen()) void connect()
   }
 
   const stopListening = credentials.onToken((next) => {
@@ -261,7 +240,7 @@ export const createConnection = ({
     if (next === token) return
     if (isReady) {
       token = next
-      send({ type: 'auth', token: next, ref: AUTH_REF })
+      line.send({ type: 'auth', token: next, ref: AUTH_REF })
     } else retryNow()
   })
   platform.addEventListener?.('online', retryNow)

@@ -1,10 +1,11 @@
 import type { EventFrame } from './connection.ts'
 import { SkepError } from './errors.ts'
-import { compareBy, type ListedRecord, type Placed } from './order.ts'
+import type { ListedRecord } from './order.ts'
 import { backoffMs } from './platform.ts'
 import type { Subscriptions } from './subscriptions.ts'
 import { pause } from './transport.ts'
 import type { ListOptions, Page, PageOptions } from './types.ts'
+import { createWindow } from './window.ts'
 
 export interface LiveOptions<Entity> extends Pick<ListOptions<Entity>, 'filter' | 'sort'> {
   /** The list has the first so many records: by default, and at most, 10,000. */
@@ -44,57 +45,6 @@ const MAX_HELD_EVENTS_COUNT = 10_000
 const RELIST_MS = 200
 const FIRST_RETRY_MS = 250
 
-/** The records of a list in the order of the server, or the first of them. */
-const createWindow = <Entity extends ListedRecord>(sort: string | undefined, limit: number) => {
-  type Entry = Placed & { readonly record: Entity }
-  const compare = compareBy(sort)
-  let entries = new Map<number, Entry>()
-  /** The last record of a list that goes on; null if the list is whole. */
-  let horizon: Entry | null = null
-  let needsList = false
-  const uncertain = () => {
-    needsList = true
-  }
-  const take = (id: number) => {
-    if (entries.delete(id) && horizon !== null) needsList = true
-  }
-  return {
-    /** Begins anew with what the server lists. */
-    fill(records: readonly Entity[], hasMore: boolean) {
-      entries = new Map(records.map((record, rank) => [record.id, { record, rank }]))
-      horizon = hasMore ? ([...entries.values()].at(-1) ?? null) : null
-      needsList = hasMore && horizon === null
-    },
-    apply({ event, data }: EventFrame) {
-      if (/\.(deleted|left)$/.test(event)) return take(data.id)
-      // What a topic sends besides are records.
-      const record = data as Entity
-      const known = entries.get(record.id)
-      if (known !== undefined && known.record.version > record.version) return
-      if (known?.record.version === record.version) {
-        // It changed while it was listed: it may have been listed in its former place.
-        entries.set(record.id, { record: known.record, rank: null })
-        if (horizon !== null) needsList = true
-        return
-      }
-      const entry = { record, rank: null }
-      if (horizon !== null && compare(entry, horizon, uncertain) > 0) take(record.id)
-      else entries.set(record.id, entry)
-    },
-    /** The list, and whether only the server knows how it goes on or is ordered. */
-    settle(): { readonly records: readonly Entity[]; readonly needsList: boolean } {
-      const sorted = [...entries.values()].sort((one, other) => compare(one, other, uncertain))
-      for (const { record } of sorted.splice(limit)) {
-        entries.delete(record.id)
-        horizon = sorted.at(-1) ?? null
-      }
-      const isNeeded = needsList
-      needsList = false
-      return { records: Object.freeze(sorted.map(({ record }) => record)), needsList: isNeeded }
-    },
-  }
-}
-
 /** Whether reading again would end alike. */
 const isFinal = ({ status, code }: SkepError): boolean =>
   code === 'aborted' || (status >= 400 && status < 500 && status !== 401 && status !== 408 && status !== 429)
@@ -108,60 +58,109 @@ export interface LiveDeps<Entity> {
   readonly signal: AbortSignal
 }
 
+/** Reads the list page by page, up to `size` records. */
+const readList = async <Entity>(
+  { filter, sort }: LiveOptions<Entity>,
+  list: LiveDeps<Entity>['list'],
+  size: number,
+  signal: AbortSignal,
+) => {
+  const records: Entity[] = []
+  let cursor: string | null = null
+  do {
+    const page: Page<Entity> = await list({
+      ...(filter === undefined ? {} : { filter }),
+      ...(sort === undefined ? {} : { sort }),
+      ...(cursor === null ? {} : { cursor }),
+      size: Math.min(PAGE_SIZE, size),
+      total: false,
+      signal,
+    })
+    records.push(...page.items)
+    cursor = page.next_cursor
+  } while (cursor !== null && records.length < size)
+  return { records: records.slice(0, size), hasMore: cursor !== null || records.length > size }
+}
+
+/** What listeners see: a list and its status. They are called once for what changes at the same time. */
+const createStore = <Entity>(refresh: () => readonly Entity[] | null) => {
+  const listeners = new Set<(records: readonly Entity[]) => void>()
+  let snapshot: readonly Entity[] = Object.freeze([])
+  let status: LiveStatus = 'loading'
+  let error: SkepError | null = null
+  let isSettling = false
+
+  const changed = () => {
+    if (isSettling) return
+    isSettling = true
+    queueMicrotask(() => {
+      isSettling = false
+      snapshot = refresh() ?? snapshot
+      for (const listener of [...listeners]) listener(snapshot)
+    })
+  }
+
+  return {
+    snapshot: () => snapshot,
+    status: () => status,
+    error: () => error,
+    changed,
+    empty() {
+      snapshot = Object.freeze([])
+      changed()
+    },
+    become(next: LiveStatus, reason: SkepError | null = null) {
+      if (status === 'closed' || (status === next && error === reason)) return
+      status = next
+      error = reason
+      changed()
+    },
+    subscribe(listener: (records: readonly Entity[]) => void): () => void {
+      // The same function may listen twice.
+      const mine = (records: readonly Entity[]) => listener(records)
+      listeners.add(mine)
+      listener(snapshot)
+      return () => listeners.delete(mine)
+    },
+  }
+}
+
 /**
  * Subscribes first, then lists, then applies the events that came meanwhile: nothing is missed in between. Versions tell
  * which events the list has already seen.
  */
 export const createLive = <Entity extends ListedRecord>(
-  { filter, sort, limit = MAX_RECORDS_COUNT }: LiveOptions<Entity>,
+  options: LiveOptions<Entity>,
   { topic, subscriptions, list, maxRetryMs, signal }: LiveDeps<Entity>,
 ): Live<Entity> => {
+  const { filter, sort, limit = MAX_RECORDS_COUNT } = options
   const size = Math.min(limit, MAX_RECORDS_COUNT)
   const window = createWindow<Entity>(sort, size)
-  const listeners = new Set<(records: readonly Entity[]) => void>()
   const closing = new AbortController()
-  let snapshot: readonly Entity[] = Object.freeze([])
-  let status: LiveStatus = 'loading'
-  let error: SkepError | null = null
   let isConnected = false
   /** Whether the window was filled. */
   let isKnown = false
   /** Events since the list is being read; null when it is not. */
   let held: EventFrame[] | null = null
   let relisting: ReturnType<typeof setTimeout> | undefined
-  let isSettling = false
   let isDirty = false
 
-  /** Once for what happens at the same time. */
-  const changed = () => {
-    if (isSettling) return
-    isSettling = true
-    queueMicrotask(() => {
-      isSettling = false
-      if (isDirty && isKnown) {
-        const settled = window.settle()
-        snapshot = settled.records
-        if (settled.needsList) relistSoon()
-      }
-      isDirty = false
-      for (const listener of [...listeners]) listener(snapshot)
-    })
-  }
-
-  const become = (next: LiveStatus, reason: SkepError | null = null) => {
-    if (status === 'closed' || (status === next && error === reason)) return
-    status = next
-    error = reason
-    changed()
-  }
+  const store = createStore<Entity>(() => {
+    const isStale = isDirty && isKnown
+    isDirty = false
+    if (!isStale) return null
+    const settled = window.settle()
+    if (settled.needsList) relistSoon()
+    return settled.records
+  })
+  const { changed, become } = store
 
   const forget = () => {
     isKnown = false
     held = null
-    snapshot = Object.freeze([])
     clearTimeout(relisting)
     relisting = undefined
-    changed()
+    store.empty()
   }
 
   const relistSoon = () => {
@@ -171,30 +170,12 @@ export const createLive = <Entity extends ListedRecord>(
     }, RELIST_MS)
   }
 
-  const read = async () => {
-    const records: Entity[] = []
-    let cursor: string | null = null
-    do {
-      const page: Page<Entity> = await list({
-        ...(filter === undefined ? {} : { filter }),
-        ...(sort === undefined ? {} : { sort }),
-        ...(cursor === null ? {} : { cursor }),
-        size: Math.min(PAGE_SIZE, size),
-        total: false,
-        signal: closing.signal,
-      })
-      records.push(...page.items)
-      cursor = page.next_cursor
-    } while (cursor !== null && records.length < size)
-    return { records: records.slice(0, size), hasMore: cursor !== null || records.length > size }
-  }
-
   const relist = async (): Promise<void> => {
     const mine: EventFrame[] = []
     held = mine
     for (let failures = 0; held === mine; failures++) {
       try {
-        const { records, hasMore } = await read()
+        const { records, hasMore } = await readList(options, list, size, closing.signal)
         if (held !== mine) return
         held = null
         window.fill(records, hasMore)
@@ -206,7 +187,7 @@ export const createLive = <Entity extends ListedRecord>(
       } catch (reason) {
         if (held !== mine || !(reason instanceof SkepError)) return
         if (isFinal(reason)) return fail(reason)
-        become(status, reason)
+        become(store.status(), reason)
         await pause(backoffMs(failures, FIRST_RETRY_MS, maxRetryMs), closing.signal).catch(() => {})
       }
     }
@@ -254,19 +235,13 @@ export const createLive = <Entity extends ListedRecord>(
   signal.addEventListener('abort', close)
 
   return {
-    subscribe(listener) {
-      // The same function may listen twice.
-      const mine = (records: readonly Entity[]) => listener(records)
-      listeners.add(mine)
-      listener(snapshot)
-      return () => listeners.delete(mine)
-    },
-    getSnapshot: () => snapshot,
+    subscribe: store.subscribe,
+    getSnapshot: store.snapshot,
     get status() {
-      return status
+      return store.status()
     },
     get error() {
-      return error
+      return store.error()
     },
     close,
   }

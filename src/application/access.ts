@@ -53,20 +53,13 @@ const MAX_CACHED_PER_USER_COUNT = 50
 const invalid = () => new AppError('invalid_token', 'The access token is invalid or has expired')
 export const inactive = () => new AppError('inactive_user', 'Inactive user')
 
-export const createAccess = ({
-  unitOfWork,
-  accessTokens,
-  notices,
-  clock,
-  revalidationOptions = SYSTEM_REVALIDATION_OPTIONS,
-}: Deps): Access => {
+/** Grants of verified tokens, by token; so many in all, and for each user. */
+const createGrantCache = (clock: Clock) => {
   /**
    * By token. Each has one accepted spelling and so one entry, so the cache is bounded by the number of issued `jti`s.
    */
   const cached = new Map<string, Entry>()
   const tokensOf = new Map<number, Set<string>>()
-  const listeners: ((userId: number) => void)[] = []
-  let changeCount = 0
 
   const drop = (token: string) => {
     const userId = cached.get(token)?.principal.userId
@@ -77,7 +70,7 @@ export const createAccess = ({
     if (tokens?.size === 0) tokensOf.delete(userId)
   }
 
-  const cacheGrant = (entry: Entry) => {
+  const add = (entry: Entry) => {
     const { token } = entry
     // The oldest first: tokens that are never used again must not stay until the cache is full.
     for (const oldest of cached.values()) {
@@ -96,10 +89,31 @@ export const createAccess = ({
     else tokensOf.set(userId, new Set([token]))
   }
 
+  return {
+    find: (token: string) => cached.get(token),
+    add,
+    drop,
+    dropAllOf(userId: number): void {
+      for (const token of tokensOf.get(userId) ?? []) drop(token)
+    },
+  }
+}
+
+export const createAccess = ({
+  unitOfWork,
+  accessTokens,
+  notices,
+  clock,
+  revalidationOptions = SYSTEM_REVALIDATION_OPTIONS,
+}: Deps): Access => {
+  const cache = createGrantCache(clock)
+  const listeners: ((userId: number) => void)[] = []
+  let changeCount = 0
+
   // The only subscriber to notices: other listeners are called after the cache has dropped outdated entries.
   notices.subscribe((userId) => {
     changeCount++
-    for (const token of tokensOf.get(userId) ?? []) drop(token)
+    cache.dropAllOf(userId)
     for (const listener of listeners) listener(userId)
   })
 
@@ -108,7 +122,7 @@ export const createAccess = ({
     clock,
     ...revalidationOptions,
     // By then, another entry may have replaced it.
-    drop: (entry) => cached.get(entry.token) === entry && drop(entry.token),
+    drop: (entry) => cache.find(entry.token) === entry && cache.drop(entry.token),
   })
 
   const verify = async (token: string): Promise<Grant> => {
@@ -121,16 +135,16 @@ export const createAccess = ({
     const principal = await unitOfWork.read((tx) => requireActiveActor(tx, claimed, clock.now(), sessionCreatedAt))
     const verified = { token, principal, expiresAt: claims.expiresAt, validatedAt }
     // A notice that arrived during the read may concern its result: in that case the next request reads again.
-    if (changeCount === changeCountBefore) cacheGrant(verified)
+    if (changeCount === changeCountBefore) cache.add(verified)
     return verified
   }
 
   const grant = (token: string): Grant | Promise<Grant> => {
-    const known = cached.get(token)
+    const known = cache.find(token)
     if (known === undefined) return verify(token)
     const expired = known.expiresAt <= clock.now()
     if (!expired && (notices.lossless || revalidation.isFresh(known))) return known
-    drop(token)
+    cache.drop(token)
     if (expired) throw invalid()
     return verify(token)
   }

@@ -120,6 +120,29 @@ const newNameOf = ({ id, name, encrypted }: Backup, now: Instant): string => {
 
 const idOf = (job: Job): number => (job.payload as { readonly backupId: number }).backupId
 
+/** Reads an archive and records whether it is sound. */
+const verify = async (
+  { unitOfWork, clock, log, runner }: BackupJobsDeps,
+  job: Job,
+  signal: AbortSignal,
+): Promise<void> => {
+  const backup = await unitOfWork.read((tx) => tx.backups.findById(idOf(job)))
+  if (backup === null || backup.name === null) return
+  let result: Partial<Backup>
+  try {
+    const detail = await runner.verify(backup.name, signal)
+    result = { detail, verifiedAt: clock.now() }
+  } catch (error) {
+    if (signal.aborted) throw error
+    log.error('a backup is not sound', { backup_id: backup.id, error })
+    result = { detail: `Not verified: the archive ${reasonOf(error)}`.slice(0, MAX_DETAIL_CHARACTERS) }
+  }
+  await unitOfWork.write(async (tx) => {
+    const current = await tx.backups.findById(backup.id)
+    if (current !== null) await tx.backups.update({ ...current, ...result })
+  })
+}
+
 export const createBackupJobs = (deps: BackupJobsDeps): BackupJobHandlers => {
   const { unitOfWork, clock, log, runner, archives, schedule, keptCount } = deps
 
@@ -156,24 +179,6 @@ export const createBackupJobs = (deps: BackupJobsDeps): BackupJobHandlers => {
     }
   }
 
-  const verify = async (job: Job, signal: AbortSignal): Promise<void> => {
-    const backup = await unitOfWork.read((tx) => tx.backups.findById(idOf(job)))
-    if (backup === null || backup.name === null) return
-    let result: Partial<Backup>
-    try {
-      const detail = await runner.verify(backup.name, signal)
-      result = { detail, verifiedAt: clock.now() }
-    } catch (error) {
-      if (signal.aborted) throw error
-      log.error('a backup is not sound', { backup_id: backup.id, error })
-      result = { detail: `Not verified: the archive ${reasonOf(error)}`.slice(0, MAX_DETAIL_CHARACTERS) }
-    }
-    await unitOfWork.write(async (tx) => {
-      const current = await tx.backups.findById(backup.id)
-      if (current !== null) await tx.backups.update({ ...current, ...result })
-    })
-  }
-
   const nextScheduled = (now: number): NewJob | null => {
     const runAt = schedule?.next(now) ?? null
     if (schedule === null || runAt === null) return null
@@ -183,7 +188,7 @@ export const createBackupJobs = (deps: BackupJobsDeps): BackupJobHandlers => {
 
   return {
     backup: { deadlineMs: 24 * HOUR_MS, run: write },
-    'verify-backup': { deadlineMs: 24 * HOUR_MS, run: verify },
+    'verify-backup': { deadlineMs: 24 * HOUR_MS, run: (job, signal) => verify(deps, job, signal) },
     'delete-archive': {
       deadlineMs: 60_000,
       run: (job) => archives.delete((job.payload as { readonly name: string }).name),

@@ -34,88 +34,105 @@ const isEmpty = (counts: ReadonlyMap<string, number>) => [...counts.values()].ev
 
 const plural = (count: number, one: string, many = `${one}s`) => `${count} ${count === 1 ? one : many}`
 
-const copyAll = async (deps: Deps): Promise<void> => {
-  const { source, target, from, to, openSha256, clock, onProgress, complain, signal } = deps
-  const { tables } = source
-  const progress = createProgressThrottle(() => clock.now(), onProgress)
+type Progress = ReturnType<typeof createProgressThrottle>
 
-  const watch = (doing: string) => {
+/** What is done to rows, and what to call with each piece of a table. Throws if the copy was interrupted. */
+type Watch = (doing: string) => (table: string, piece: readonly unknown[]) => void
+
+const createWatch =
+  (signal: AbortSignal, progress: Progress): Watch =>
+  (doing) => {
     let rows = 0
-    return (table: string, piece: readonly unknown[]) => {
+    return (table, piece) => {
       signal.throwIfAborted()
       rows += piece.length
       progress(() => `  ${doing} ${plural(rows, 'row')}, at ${table}`)
     }
   }
 
-  const summarizeSource = async (): Promise<TableSummaries> => {
-    let misfits = 0
-    const seen = watch('read')
-    const summaries = await summarizeAll(source, tables, openSha256, (table, rows) => {
-      seen(table, rows)
-      for (const row of rows) {
-        const why = target.findUnsupportedValue(table, row)
-        if (why !== null && ++misfits <= MAX_NAMED_COUNT) complain(why)
-      }
-    })
-    if (misfits > 0) throw new Error(`${plural(misfits, 'row')} cannot be copied: nothing was written`)
-    return summaries
-  }
-
-  /** Whether the target is a finished copy. Throws if it is neither that nor empty. */
-  const isFinishedCopy = async (reader: RowReader, expected: TableSummaries): Promise<boolean> => {
-    const counts = await countAll(reader, tables)
-    if (isEmpty(counts)) {
-      const hasRows = [...expected.values()].some(({ rows }) => rows > 0)
-      return !hasRows && hasHighestIds(await source.highestIds(), await reader.highestIds())
+/** Throws if the target cannot store all rows. */
+const summarizeSource = async (
+  { source, target, openSha256, complain }: Deps,
+  watch: Watch,
+): Promise<TableSummaries> => {
+  let misfits = 0
+  const seen = watch('read')
+  const summaries = await summarizeAll(source, source.tables, openSha256, (table, rows) => {
+    seen(table, rows)
+    for (const row of rows) {
+      const why = target.findUnsupportedValue(table, row)
+      if (why !== null && ++misfits <= MAX_NAMED_COUNT) complain(why)
     }
-    const others = tables.filter((table) => counts.get(table) !== expected.get(table)?.rows)
-    const different =
-      others.length > 0
-        ? others
-        : differingTables(expected, await summarizeAll(reader, tables, openSha256, watch('compared')))
-    if (different.length === 0 && hasHighestIds(await source.highestIds(), await reader.highestIds())) return true
-    const found = different.map((table) => `${table} (${counts.get(table)} there, ${expected.get(table)?.rows} here)`)
-    const where = found.length === 0 ? 'the ids it gave out' : found.join(', ')
-    throw new Error(`the target is neither empty nor a copy of this installation; it differs in ${where}`)
-  }
+  })
+  if (misfits > 0) throw new Error(`${plural(misfits, 'row')} cannot be copied: nothing was written`)
+  return summaries
+}
 
-  const copyAllFiles = async (count: number): Promise<FileCounts> => {
-    onProgress(
-      to === null ? `Checking ${plural(count, 'file')}, which stay where they are` : `Copying ${plural(count, 'file')}`,
-    )
-    let done = 0
-    const counts = await copyFiles({
-      files: source.rows('files'),
-      from,
-      to,
-      openSha256,
-      signal,
-      complain,
-      done() {
-        done++
-        progress(() => `  ${done} of ${plural(count, 'file')}`)
-      },
-    })
-    if (counts.faulty === 0) return counts
-    const what = plural(counts.faulty, 'file has', 'files have')
-    throw new Error(
-      `${what} no sound bytes: restore or delete what is named above, then copy again; no row was written`,
-    )
+/** Whether the target is a finished copy. Throws if it is neither that nor empty. */
+const isFinishedCopy = async (
+  { source, openSha256 }: Deps,
+  watch: Watch,
+  reader: RowReader,
+  expected: TableSummaries,
+): Promise<boolean> => {
+  const { tables } = source
+  const counts = await countAll(reader, tables)
+  if (isEmpty(counts)) {
+    const hasRows = [...expected.values()].some(({ rows }) => rows > 0)
+    return !hasRows && hasHighestIds(await source.highestIds(), await reader.highestIds())
   }
+  const others = tables.filter((table) => counts.get(table) !== expected.get(table)?.rows)
+  const different =
+    others.length > 0
+      ? others
+      : differingTables(expected, await summarizeAll(reader, tables, openSha256, watch('compared')))
+  if (different.length === 0 && hasHighestIds(await source.highestIds(), await reader.highestIds())) return true
+  const found = different.map((table) => `${table} (${counts.get(table)} there, ${expected.get(table)?.rows} here)`)
+  const where = found.length === 0 ? 'the ids it gave out' : found.join(', ')
+  throw new Error(`the target is neither empty nor a copy of this installation; it differs in ${where}`)
+}
+
+/** Throws if some have no bytes, or other ones than when they were stored. */
+const copyAllFiles = async (deps: Deps, progress: Progress, count: number): Promise<FileCounts> => {
+  const { source, from, to, openSha256, onProgress, complain, signal } = deps
+  onProgress(
+    to === null ? `Checking ${plural(count, 'file')}, which stay where they are` : `Copying ${plural(count, 'file')}`,
+  )
+  let done = 0
+  const counts = await copyFiles({
+    files: source.rows('files'),
+    from,
+    to,
+    openSha256,
+    signal,
+    complain,
+    done() {
+      done++
+      progress(() => `  ${done} of ${plural(count, 'file')}`)
+    },
+  })
+  if (counts.faulty === 0) return counts
+  const what = plural(counts.faulty, 'file has', 'files have')
+  throw new Error(`${what} no sound bytes: restore or delete what is named above, then copy again; no row was written`)
+}
+
+const copyAll = async (deps: Deps): Promise<void> => {
+  const { source, target, to, openSha256, clock, onProgress, signal } = deps
+  const progress = createProgressThrottle(() => clock.now(), onProgress)
+  const watch = createWatch(signal, progress)
 
   onProgress('Reading the installation')
-  const expected = await summarizeSource()
+  const expected = await summarizeSource(deps, watch)
   signal.throwIfAborted()
   await target.prepare()
-  const finished = await target.read((reader) => isFinishedCopy(reader, expected))
-  const files = await copyAllFiles(expected.get('files')?.rows ?? 0)
+  const finished = await target.read((reader) => isFinishedCopy(deps, watch, reader, expected))
+  const files = await copyAllFiles(deps, progress, expected.get('files')?.rows ?? 0)
   if (!finished) {
     const rows = [...expected.values()].reduce((sum, summary) => sum + summary.rows, 0)
     onProgress(`Copying ${plural(rows, 'row')}`)
     await target.load(async (loader) => {
       // Checked again, now that nobody else can write.
-      if (!isEmpty(await countAll(loader, tables))) throw new Error('the target was written to during the copy')
+      if (!isEmpty(await countAll(loader, source.tables))) throw new Error('the target was written to during the copy')
       await fillTarget(loader, { source, openSha256, expected, onWritten: watch('wrote'), onProved: watch('proved') })
     })
   }

@@ -181,19 +181,24 @@ const namesIn = ({ created, changed, deleted }: DefinitionPlan): string =>
     deleted.map(({ collection }) => collection.name),
   ].join(';')
 
+const areEmpty = async (tx: Tx, { changed }: DefinitionPlan): Promise<boolean> => {
+  for (const { stored } of changed) if ((await tx.collections.countRecords(stored)) > 0) return false
+  return true
+}
+
+const abandonAll = (unitOfWork: UnitOfWork, prepared: readonly StoredCollection[]): Promise<void> =>
+  unitOfWork.write(async (tx) => {
+    for (const stored of prepared) {
+      const now = await tx.collections.findForChange(stored.collection.name)
+      if (now !== null && isStillPending(now, stored)) await tx.collections.abandon(now)
+    }
+  })
+
 /** Carries out a plan. Records are prepared between the first unit and the last. */
 export const createDefinitionChanges = ({ unitOfWork, clock, ...deps }: Deps) => {
   const build = createDefinitionBuilding({ unitOfWork, ...deps })
   const { prepare, start, finish } = createSteps(clock)
   const leases = createLeases(unitOfWork, clock)
-
-  const abandonAll = (prepared: readonly StoredCollection[]): Promise<void> =>
-    unitOfWork.write(async (tx) => {
-      for (const stored of prepared) {
-        const now = await tx.collections.findForChange(stored.collection.name)
-        if (now !== null && isStillPending(now, stored)) await tx.collections.abandon(now)
-      }
-    })
 
   const buildAll = async (prepared: readonly StoredCollection[]): Promise<void> => {
     let misfits: Misfits = { count: 0, first: [] }
@@ -225,11 +230,6 @@ export const createDefinitionChanges = ({ unitOfWork, clock, ...deps }: Deps) =>
       return { plan: planned, prepared, done: [...done, ...(await finish(tx, prepared, author))] }
     })
 
-  const areEmpty = async (tx: Tx, { changed }: DefinitionPlan): Promise<boolean> => {
-    for (const { stored } of changed) if ((await tx.collections.countRecords(stored)) > 0) return false
-    return true
-  }
-
   const attempt = async (plan: Plan, author: AuditActor): Promise<Result> => {
     const begun = await begin(plan, author)
     if (begun.done !== null) return { plan: begun.plan, done: begun.done }
@@ -243,7 +243,7 @@ export const createDefinitionChanges = ({ unitOfWork, clock, ...deps }: Deps) =>
         return { plan: again, done: [...done, ...(await finish(tx, begun.prepared, author))] }
       })
     } catch (error) {
-      await abandonAll(begun.prepared)
+      await abandonAll(unitOfWork, begun.prepared)
       throw error
     }
   }

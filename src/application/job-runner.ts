@@ -123,6 +123,26 @@ const createResults = (unitOfWork: UnitOfWork, handlers: JobHandlers, clock: Clo
   return { next, finish, fail }
 }
 
+/** Runs a job once. Returns what to write if it is done, or why it failed. */
+const attempt = async (
+  handlers: RunnerDeps['handlers'],
+  job: Job,
+  stop: AbortSignal,
+): Promise<{ readonly writes: readonly CompletionWrite[] } | { readonly error: unknown }> => {
+  try {
+    // A job that crashes its process each time never reaches `fail`.
+    if (retryDelay(job.attempts - 1, 0) === null) throw new Error('started too many times without finishing')
+    if (!isKnown(handlers, job.kind)) throw new Error(`no handler for ${job.kind}`)
+    const handler = handlers[job.kind]
+    const writes: CompletionWrite[] = []
+    const onCompletion = (write: CompletionWrite) => void writes.push(write)
+    await withDeadline(handler.deadlineMs, stop, async (signal) => handler.run(job, signal, onCompletion))
+    return { writes }
+  } catch (error) {
+    return { error }
+  }
+}
+
 export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: RunnerDeps): JobRunner => {
   const { next, finish, fail } = createResults(unitOfWork, handlers, clock)
 
@@ -143,24 +163,6 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
         .catch((error: unknown) => log.warn('a lease was not renewed', { job_id: job.id, error }))
     const timer = setInterval(renew, RENEW_EVERY_MS)
     return { [Symbol.dispose]: () => clearInterval(timer) }
-  }
-
-  const attempt = async (
-    job: Job,
-    stop: AbortSignal,
-  ): Promise<{ readonly writes: readonly CompletionWrite[] } | { readonly error: unknown }> => {
-    try {
-      // A job that crashes its process each time never reaches `fail`.
-      if (retryDelay(job.attempts - 1, 0) === null) throw new Error('started too many times without finishing')
-      if (!isKnown(handlers, job.kind)) throw new Error(`no handler for ${job.kind}`)
-      const handler = handlers[job.kind]
-      const writes: CompletionWrite[] = []
-      const onCompletion = (write: CompletionWrite) => void writes.push(write)
-      await withDeadline(handler.deadlineMs, stop, async (signal) => handler.run(job, signal, onCompletion))
-      return { writes }
-    } catch (error) {
-      return { error }
-    }
   }
 
   /**
@@ -195,7 +197,7 @@ export const createJobRunner = ({ unitOfWork, handlers, clock, log, random }: Ru
 
     async run(job, stop) {
       using _ = renewing(job)
-      const result = await attempt(job, stop)
+      const result = await attempt(handlers, job, stop)
       if ('writes' in result) {
         await recordResult(stop, () => finish(job, result.writes))
         log.debug('job done', { job_id: job.id, kind: job.kind, attempts: job.attempts })

@@ -92,11 +92,8 @@ const clearSome = async (change: Change, referrer: Referrer, id: number, limit: 
   return { dependent, kept, isLast: found.length < limit }
 }
 
-export const createRecordErasure = (
-  { unitOfWork, catalog, units }: Deps,
-  userId: number,
-  logged: ChangeAuthor,
-): RecordErasure => {
+/** Deletes single records of a user, with what depends on them, and clears references. */
+const createEraser = ({ unitOfWork, catalog, units }: Deps, userId: number, logged: ChangeAuthor) => {
   const actionOf = actionFor(userId)
   const referrersOf = (target: string) => unitOfWork.read((tx) => catalog.referrersOf(tx, target))
 
@@ -138,7 +135,16 @@ export const createRecordErasure = (
     })
   }
 
-  const isReferenced = async (name: string) => (await referrersOf(name)).length > 0
+  return {
+    erase: (compiled: CompiledCollection, id: number, signal: AbortSignal) => erase(compiled, id, signal, new Set()),
+    forgetReferences: (target: Target, signal: AbortSignal) => forgetReferences(target, signal, new Set()),
+    isReferenced: async (name: string) => (await referrersOf(name)).length > 0,
+  }
+}
+
+export const createRecordErasure = (deps: Deps, userId: number, logged: ChangeAuthor): RecordErasure => {
+  const { unitOfWork, catalog, units } = deps
+  const eraser = createEraser(deps, userId, logged)
 
   /** A slice of the records of a user. Returns how many there were. */
   const deleteSome = (name: string): Promise<number> =>
@@ -166,7 +172,7 @@ export const createRecordErasure = (
     )
     for (const { id } of items) {
       signal.throwIfAborted()
-      await erase(compiled, id, signal, new Set())
+      await eraser.erase(compiled, id, signal)
     }
     return items.length
   }
@@ -177,7 +183,7 @@ export const createRecordErasure = (
         const { collection } = compiled
         const { name } = collection
         const isKept = collection.owner === 'keep'
-        const isFollowed = !isKept && (await isReferenced(name))
+        const isFollowed = !isKept && (await eraser.isReferenced(name))
         const step = () => {
           if (isKept) return releaseSome(name)
           return isFollowed ? eraseSome(compiled, signal) : deleteSome(name)
@@ -186,6 +192,6 @@ export const createRecordErasure = (
         while ((await step()) > 0)
       }
     },
-    forgetReferences: (target, signal) => forgetReferences(target, signal, new Set()),
+    forgetReferences: eraser.forgetReferences,
   }
 }

@@ -125,21 +125,21 @@ const createDrafting =
     return { collection, records, refusals }
   }
 
-const createStoring = ({ catalog, operations, adding }: Omit<Deps, 'unitOfWork'>) => {
-  const creationOf = async (
-    change: Change,
-    compiled: CompiledCollection,
-    { text }: ImportLine,
-    actor: Actor,
-    owners: Set<number>,
-  ): Promise<Creation> => {
-    const line = parseLine(text)
-    if (compiled.stored === null && line.owner_id === null) {
-      throw invalid([{ pointer: '/owner_id', detail: 'Expected the id of a user' }])
-    }
-    return { draft: withoutAssigned(line), ownerId: await ownerIn(change, line, actor, owners) }
+const creationOf = async (
+  change: Change,
+  compiled: CompiledCollection,
+  { text }: ImportLine,
+  actor: Actor,
+  owners: Set<number>,
+): Promise<Creation> => {
+  const line = parseLine(text)
+  if (compiled.stored === null && line.owner_id === null) {
+    throw invalid([{ pointer: '/owner_id', detail: 'Expected the id of a user' }])
   }
+  return { draft: withoutAssigned(line), ownerId: await ownerIn(change, line, actor, owners) }
+}
 
+const createStoring = ({ catalog, operations, adding }: Omit<Deps, 'unitOfWork'>) => {
   /** Runs `work` in one unit. */
   const inUnit = async (
     { actor, name, isDryRun }: Pick<Part, 'actor' | 'name' | 'isDryRun'>,

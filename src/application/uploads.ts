@@ -113,10 +113,8 @@ const createQuotaCheck = ({ unitOfWork, quotaBytes = Number.POSITIVE_INFINITY }:
   }
 }
 
-/** Receives uploads, see `Files.receive`. */
-export const createUploads = (deps: UploadDeps) => {
-  const { unitOfWork, blobs, sniff, clock, accepted, reserve, log } = deps
-  const withinQuota = createQuotaCheck(deps)
+/** Stores the bytes of uploads whose type is accepted. */
+const createReceiving = ({ blobs, sniff, accepted, log }: UploadDeps) => {
   const requireAccepted = (contentType: string): void => {
     if (!isAccepted(contentType, accepted)) throw new AppError('invalid_file_type', 'Invalid file type')
   }
@@ -131,7 +129,7 @@ export const createUploads = (deps: UploadDeps) => {
   }
 
   /** Refuses before anything is stored, if the first bytes determine the type. */
-  const receiveUpload = async ({ filename, content }: Upload) => {
+  return async ({ filename, content }: Upload) => {
     const source = content[Symbol.asyncIterator]()
     try {
       const { head, whole } = await peek(source, SNIFFED_BYTES)
@@ -150,6 +148,13 @@ export const createUploads = (deps: UploadDeps) => {
       await source.return?.()
     }
   }
+}
+
+/** Receives uploads, see `Files.receive`. */
+export const createUploads = (deps: UploadDeps) => {
+  const { unitOfWork, blobs, clock, reserve, log } = deps
+  const withinQuota = createQuotaCheck(deps)
+  const receiveUpload = createReceiving(deps)
 
   /**
    * Checks for a row first, because a unit may fail after its commit. If that is impossible, the sweep checks later.

@@ -1,4 +1,5 @@
-import { type Place, SUITE } from './suite.ts'
+import type { Place } from './place.ts'
+import { SUITE } from './suite.ts'
 
 /** The titles of all tests, with why each failed, or null. For platforms without a test runner. */
 export const runSuite = async (place: Place): Promise<Record<string, string | null>> => {

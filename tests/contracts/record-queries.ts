@@ -1,184 +1,23 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { compileExpression } from '../../src/adapters/cel/compile.ts'
-import type { RecordStorage } from '../../src/application/ports/collections.ts'
 import type { Store } from '../../src/application/ports/persistence.ts'
 import type { RecordQuery } from '../../src/application/ports/records.ts'
 import type { Collection, IndexDefinition } from '../../src/domain/collection.ts'
 import { ITEMS } from '../../src/domain/collections/items.ts'
-import { type AuthValue, type Expression, TRUE } from '../../src/domain/expression.ts'
+import { TRUE } from '../../src/domain/expression.ts'
 import { bind } from '../../src/domain/expression-binding.ts'
 import { type FindReferenced, isTrue } from '../../src/domain/expression-evaluation.ts'
 import { conjunctionOf } from '../../src/domain/expression-parts.ts'
-import { parseTimestamp } from '../../src/domain/expression-time.ts'
-import { compareText } from '../../src/domain/expression-values.ts'
-import type { Json, JsonObject } from '../../src/domain/merge-patch.ts'
-import type { Page, RowPosition } from '../../src/domain/page.ts'
-import { type NewRecord, newRecord, type StoredRecord } from '../../src/domain/record.ts'
+import type { JsonObject } from '../../src/domain/merge-patch.ts'
+import { newRecord, type StoredRecord } from '../../src/domain/record.ts'
 import { matchesWords, queryWordsOf } from '../../src/domain/words.ts'
-import { callers, collectionNamed, collections, conditionsOf, fieldsOf, LISTS, NOW } from '../support/expressions.ts'
+import { LISTS, NOW } from '../support/expressions.ts'
+import { allPages, compareScalars, compiled, sorted } from '../support/record-order.ts'
+import { EXISTING_COUNT, type Situation, situations } from '../support/record-situations.ts'
 import { runsOf } from '../support/runs.ts'
 import { userNamed } from '../support/store.ts'
 
-/** Ids that exist, of users and of lists. Values of references go up to 3. */
-const EXISTING_COUNT = 2
-
 const LIST_INDEXES: readonly IndexDefinition[] = [{ fields: ['rank'] }, { fields: ['open', 'rank'] }]
-
-interface Situation {
-  readonly collection: Collection
-  readonly lists: readonly JsonObject[]
-  readonly drafts: readonly NewRecord[]
-  readonly rule: string
-  readonly filter: string | null
-  readonly auth: AuthValue | null
-  readonly text: string | null
-  readonly ownerId: number | null
-  readonly createdAfter: number | null
-  readonly size: number
-}
-
-const draftsOf = (collection: Collection): fc.Arbitrary<NewRecord> =>
-  fc
-    .tuple(
-      fieldsOf(collection),
-      fc.option(fc.constantFrom(1, 2, 3)),
-      fc.constantFrom(NOW - 1, NOW, NOW + 1),
-      fc.constantFrom(NOW - 1, NOW, NOW + 1),
-    )
-    .map(([fields, ownerId, createdAt, updatedAt]) => ({
-      ...Object.fromEntries(Object.keys(collection.fields).map((name) => [name, fields[name] ?? null])),
-      ...{ ownerId, version: 1, createdAt, updatedAt },
-    }))
-
-const SCALARS = ['name', 'note', 'count', 'price', 'done', 'due_at', 'list'] as const
-const TEXTS = ['name', 'note'] as const
-
-const withIndexes = (collection: Collection): fc.Arbitrary<Collection> => {
-  const has = (field: string) => collection.fields[field] !== undefined
-  const scalars = SCALARS.filter(has)
-  if (scalars.length === 0) return fc.constant(collection)
-  const index = fc
-    .uniqueArray(fc.constantFrom(...scalars), { minLength: 1, maxLength: 3 })
-    .map((fields): IndexDefinition => ({ fields }))
-  return fc
-    .tuple(fc.uniqueArray(index, { maxLength: 4, selector: ({ fields }) => fields.join() }), fc.subarray([...TEXTS]))
-    .map(([indexes, search]) => ({ ...collection, indexes, search: search.filter(has) }))
-}
-
-const PLANNED = {
-  name: ['record.name == "a"', 'record.name.startsWith("a")', 'record.name in ["a", "B", "é"]', 'record.name < "b"'],
-  note: ['record.note == null', '"ab" <= record.note', 'record.note > "a"'],
-  count: ['record.count == 1', 'record.count > 0', 'record.count <= 2', 'record.count in [0, 3]', 'record.count < 1.5'],
-  price: ['record.price == 1.5', '1 < record.price', 'record.price >= -1'],
-  done: ['record.done', '!record.done', 'record.done == false'],
-  due_at: ['record.due_at < now', 'record.due_at == timestamp("2026-01-31T12:00:00Z")', 'record.due_at == null'],
-  list: [
-    'record.list == 1',
-    'record.list in [1, 2, 3]',
-    'record.list.open',
-    'record.list.owner == auth.id',
-    'auth.id in record.list.members',
-    'record.list.members.exists(x, x == 2)',
-    'record.list.owner_id == 1',
-    'record.list.rank > 0',
-    'record.list.owner.name == "user-0"',
-    '[1, 2].exists(x, x == 1 || record.list.open)',
-  ],
-} as const
-
-const ALWAYS_PLANNED = [
-  'record.owner_id == auth.id',
-  'record.owner_id == null',
-  'record.id > 0',
-  'record.created_at <= now',
-  'record.created_at == now',
-] as const
-
-/** Conditions that indexes can answer, at least in part, combined with each other. */
-const plannedOf = (collection: Collection): fc.Arbitrary<string> => {
-  const names = Object.keys(PLANNED).filter((name): name is keyof typeof PLANNED => name in collection.fields)
-  const simple = fc.constantFrom(...names.flatMap((name): readonly string[] => PLANNED[name]), ...ALWAYS_PLANNED)
-  return fc
-    .array(fc.tuple(simple, fc.constantFrom(' && ', ' || ', ' && (')), { minLength: 1, maxLength: 5 })
-    .map((parts) => {
-      const open = parts.slice(0, -1).filter(([, operator]) => operator.endsWith('(')).length
-      const text = parts.map(([part, operator], n) => `${part}${n === parts.length - 1 ? '' : operator}`).join('')
-      return `${text}${')'.repeat(open)}`
-    })
-}
-
-const situations: fc.Arbitrary<Situation> = collections.chain(withIndexes).chain((collection) =>
-  fc.record({
-    collection: fc.constant(collection),
-    lists: fc.array(fieldsOf(LISTS), { minLength: EXISTING_COUNT, maxLength: EXISTING_COUNT }),
-    drafts: fc.array(draftsOf(collection), { maxLength: 12 }),
-    rule: fc.oneof(conditionsOf(collection, { use: 'read' }), plannedOf(collection)),
-    filter: fc.option(conditionsOf(collection, { use: 'filter' })),
-    auth: callers,
-    text: fc.option(fc.constantFrom('a', 'ab', 'abc b'), { freq: 3 }),
-    ownerId: fc.option(fc.constantFrom(1, 2), { freq: 3 }),
-    createdAfter: fc.option(fc.constantFrom(NOW - 1, NOW), { freq: 3 }),
-    size: fc.integer({ min: 1, max: 5 }),
-  }),
-)
-
-const compiled = (text: string, collection: Collection, use: 'read' | 'filter'): Expression => {
-  const result = compileExpression(text, { collection, use, collectionNamed })
-  if ('faults' in result) throw new Error(`${text}: ${JSON.stringify(result.faults)}`)
-  return result.expression
-}
-
-const RANKS = ['object', 'boolean', 'number', 'string']
-
-/** Null, false, true, numbers, strings; times by what they mean. */
-const compareScalars = (one: Json, other: Json): number => {
-  if (typeof one !== typeof other) return RANKS.indexOf(typeof one) - RANKS.indexOf(typeof other)
-  if (typeof one === 'string' && typeof other === 'string') return compareText(one, other)
-  return Number(one) - Number(other)
-}
-
-const COLUMNS: Readonly<Record<string, string>> = { id: 'id', created_at: 'createdAt', updated_at: 'updatedAt' }
-
-const sortValuesOf = (collection: Collection, field: string) => {
-  const column = COLUMNS[field]
-  const indexes = (collection.indexes ?? []).filter(({ fields }) => fields[0] === field)
-  const fewest = Math.min(...indexes.map(({ fields }) => fields.length))
-  const names = indexes.find(({ fields }) => fields.length === fewest)?.fields ?? []
-  return (record: StoredRecord): readonly Json[] => {
-    if (column !== undefined) return [record[column] ?? null, record.id]
-    const values = names.map((name) => {
-      const value = record[name] ?? null
-      return collection.fields[name]?.format === 'date-time' && typeof value === 'string'
-        ? parseTimestamp(value)
-        : value
-    })
-    return [...values, record.createdAt, record.id]
-  }
-}
-
-const sorted = (records: readonly StoredRecord[], collection: Collection, field: string, descending: boolean) => {
-  const valuesOf = sortValuesOf(collection, field)
-  const compare = (one: StoredRecord, other: StoredRecord): number => {
-    const [values, others] = [valuesOf(one), valuesOf(other)]
-    const differing = values.findIndex((value, n) => compareScalars(value, others[n] ?? null) !== 0)
-    return differing < 0 ? 0 : compareScalars(values[differing] ?? null, others[differing] ?? null)
-  }
-  return records.toSorted((one, other) => (descending ? -1 : 1) * compare(one, other)).map(({ id }) => id)
-}
-
-const allPages = async (store: Store, storage: RecordStorage, query: RecordQuery): Promise<readonly number[]> => {
-  const ids: number[] = []
-  let after: RowPosition | null = null
-  for (let pages = 0; pages < 100; pages++) {
-    const from: RecordQuery['from'] = after === null ? { page: 1 } : { after }
-    const page: Page<StoredRecord> = await store.read((tx) => tx.records(storage).list({ ...query, from }))
-    ids.push(...page.items.map(({ id }) => id))
-    if (page.next === null) return ids
-    after = page.next
-  }
-  throw new Error('the pages do not end')
-}
 
 /**
  * What every engine promises of lists with conditions: they are what testing every record in memory gives, in every order

@@ -1,9 +1,8 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { Type } from '@sinclair/typebox'
 import { readAll } from '../durability/ask.ts'
-import { type Answer, type Call, callAt } from '../support/call.ts'
-import { type Cluster, FILES, needsCluster, type Place, startCluster } from '../support/cluster.ts'
-import { type Load, type Report, startLoad } from '../support/cluster-load.ts'
+import { type Call, callAt } from '../support/call.ts'
+import { type Cluster, FILES, needsCluster, startCluster } from '../support/cluster.ts'
 import { receivedTooEarly, type Write, whatOf } from '../support/commit-order.ts'
 import { pathOfLink } from '../support/load/acknowledge.ts'
 import { createRandom } from '../support/load/random.ts'
@@ -11,14 +10,10 @@ import { digestAt } from '../support/load/send.ts'
 import { type Frame, openSocket, positionOf } from '../support/socket.ts'
 import { until } from '../support/until.ts'
 import { PNG, upload } from '../support/uploads.ts'
+import { callsOf, PASSWORD, REVOKED_MS, type Session } from './cluster-calls.ts'
+import { clusterFailures } from './cluster-failures.ts'
 
 setDefaultTimeout(120_000)
-
-const HEALED_MS = 5_000
-const REVOKED_MS = 1_000
-/** A lease of fifteen seconds, the poll that finds it over, and a second for what is then done. */
-const TAKEN_OVER_MS = 15_000 + 1_000 + 1_000
-const PASSWORD = 'correct horse battery'
 
 const seed = Number(process.env.SKEP_TEST_SEED ?? Date.now() % 1_000_000)
 const random = createRandom(seed)
@@ -27,118 +22,19 @@ const cluster = (): Cluster => {
   if (started === null) throw new Error('there is no cluster')
   return started
 }
-const call = <T>(method: string, path: string, options?: Call) => cluster().call<T>(method, path, options)
 const report = (line: string) => console.log(`cluster: ${line}`)
 if (started !== null) report(`3 processes, Postgres, Redis, files in ${FILES}, seed ${seed}`)
 
-interface Session {
-  readonly access_token: string
-  readonly refresh_token: string
-}
 interface Item {
   readonly id: number
   readonly title: string
   readonly version: number
 }
 
-let people = 0
-const register = (email: string) => call('POST', '/users/', { json: { email, name: 'Ann', password: PASSWORD } })
-const signIn = async (email: string): Promise<Session> =>
-  (await call<Session>('POST', '/auth/token', { form: { username: email, password: PASSWORD } })).body
-
-const member = async () => {
-  const email = `member${++people}@example.com`
-  await register(email)
-  return { email, ...(await signIn(email)) }
-}
-
-/** What each process answers, asked at the same moment. */
-const everywhere = <T>(method: string, path: string, options?: Call): Promise<Answer<T>[]> =>
-  Promise.all(
-    cluster()
-      .running()
-      .map(({ url }) => callAt<T>(url, method, path, options)),
-  )
-
-const statusesOf = (answers: readonly Answer<unknown>[]) => answers.map(({ status }) => status)
-
-/** Milliseconds until every process refuses the token; each of them took it a moment ago. */
-const untilRefused = async (token: string, end: () => Promise<unknown>): Promise<number> => {
-  expect(statusesOf(await everywhere('GET', '/users/me', { token }))).toEqual([200, 200, 200])
-  await end()
-  const ended = performance.now()
-  await until(async () => statusesOf(await everywhere('GET', '/users/me', { token })).every((status) => status === 401))
-  return performance.now() - ended
-}
-
-const placeOf = (name: string): Place => {
-  const place = cluster().places.find((one) => one.name === name)
-  if (place === undefined) throw new Error(`no place ${name}`)
-  return place
-}
-
-const urlOf = (name: string): string => placeOf(name).server?.url ?? ''
+const calls = callsOf(cluster)
+const { call, register, signIn, member, everywhere, statusesOf, untilRefused, urlOf, admin } = calls
 
 const AttemptShape = Type.Object({ id: Type.Number(), kind: Type.String(), attempts: Type.Number() })
-
-const ADMIN = 'root@example.com'
-let adminMade: Promise<void> | null = null
-const admin = async (): Promise<Session> => {
-  adminMade ??= cluster().createAdmin(ADMIN, PASSWORD)
-  await adminMade
-  return signIn(ADMIN)
-}
-
-let unharmed: Load | null = null
-/**
- * One load through all that happens: who works in it has seen what went before. What was wrong once would be found
- * again each time, so that after a failure another begins.
- */
-const underLoad = async (disturb: () => Promise<void>): Promise<Report> => {
-  const load = unharmed ?? (await startLoad(cluster(), random, (await admin()).access_token))
-  unharmed = null
-  const result = await load.during(disturb)
-  expect(load.findings).toEqual([])
-  unharmed = load
-  return result
-}
-
-/** Makes a process hold the mails that it sends and gives it back whole, whatever happened to it. */
-const withPausedMails = async <T>(place: Place, work: () => Promise<T>): Promise<T> => {
-  place.mail.pause()
-  try {
-    return await work()
-  } finally {
-    place.mail.release()
-    if (place.server === null) await cluster().start(place)
-  }
-}
-
-/** Kills a process that is at work on some mails. Resolves with when it was killed, as `performance.now()` has it. */
-const killAtWork = async (place: Place): Promise<number> => {
-  await until(() => place.mail.paused.length >= 4)
-  const killed = performance.now()
-  await cluster().kill(place)
-  return killed
-}
-
-/** Of the mails that a process was sending those that went out, by it or by others. */
-const sentOf = ({ mail }: Place): string[] =>
-  cluster()
-    .letters()
-    .flatMap(({ to }) => (mail.paused.includes(to) ? [to] : []))
-    .toSorted()
-
-const summaryOf = ({ requests, writes, events, refused, healing }: Report): string =>
-  `${requests} requests, ${writes} writes acknowledged, ${events} events checked, ` +
-  `${refused} requests refused or cut off, healed after ${healing.toFixed(0)} ms`
-
-/** Waits until every process says so of its Redis. */
-const untilReady = (state: 'ok' | 'degraded') =>
-  until(async () => {
-    const answers = await everywhere<{ checks: { redis: string } }>('GET', '//health/ready')
-    return answers.every(({ body }) => body.checks.redis === state)
-  })
 
 describe.skipIf(started === null)(`three processes on one database, files in ${FILES}${needsCluster}`, () => {
   test('whichever process a request comes to, it finds what was done through the others', async () => {
@@ -364,76 +260,5 @@ describe.skipIf(started === null)(`three processes on one database, files in ${F
     report(`300 registrations: 300 welcome mails, no attempt twice (mails so far: ${shares.join(', ')})`)
   })
 
-  test('kill -9 of one process under load loses nothing acknowledged, and the others answer within five seconds', async () => {
-    const place = placeOf('B')
-    let killed = 0
-    let gone = 0
-    const result = await withPausedMails(place, () =>
-      underLoad(async () => {
-        killed = await killAtWork(place)
-        gone = performance.now()
-      }),
-    )
-    const healing = result.healing + gone - killed
-    expect(healing).toBeLessThan(HEALED_MS)
-    expect(sentOf(place)).toEqual(place.mail.paused.toSorted())
-    const mails = `the ${place.mail.paused.length} mails that it was sending went out once`
-    report(`kill -9 of one process: ${summaryOf({ ...result, healing })}; ${mails}`)
-  })
-
-  test('the jobs of a process that was killed are done by the others once its lease is over and they have looked', async () => {
-    const place = placeOf('C')
-    await withPausedMails(place, async () => {
-      while (place.mail.paused.length < 4) await member()
-      const killed = await killAtWork(place)
-      const paused = place.mail.paused.toSorted()
-      await until(() => sentOf(place).length >= paused.length)
-      const taken = performance.now() - killed
-      expect(sentOf(place)).toEqual(paused)
-      expect(taken).toBeLessThan(TAKEN_OVER_MS)
-      report(`the ${paused.length} mails that a killed process was sending went out ${taken.toFixed(0)} ms later`)
-    })
-  })
-
-  test('a restart of Postgres under load heals within five seconds and loses nothing', async () => {
-    const result = await underLoad(async () => void (await cluster().postgres.restart()))
-    expect(result.healing).toBeLessThan(HEALED_MS)
-    report(`restart of Postgres: ${summaryOf(result)}`)
-  })
-
-  test('without Redis nothing is refused and sessions end everywhere; its return heals within five seconds', async () => {
-    const { access_token: token, refresh_token } = await member()
-    let revoked = 0
-    let healing = 0
-    const result = await underLoad(async () => {
-      await cluster().redis.kill()
-      try {
-        await untilReady('degraded')
-        revoked = await untilRefused(token, () => call('POST', '/auth/revoke', { form: { token: refresh_token } }))
-      } finally {
-        await cluster().redis.start()
-      }
-      const back = performance.now()
-      await untilReady('ok')
-      healing = performance.now() - back
-    })
-    expect(result.refused).toBe(0)
-    expect(revoked).toBeLessThan(REVOKED_MS)
-    expect(healing).toBeLessThan(HEALED_MS)
-    const end = `without it a session that ended was refused by all ${revoked.toFixed(0)} ms later`
-    report(`restart of Redis: ${summaryOf({ ...result, healing })}; ${end}`)
-  })
-
-  test('a graceful stop of one process under load, and its start, lose nothing', async () => {
-    const place = placeOf('C')
-    const result = await underLoad(async () => {
-      try {
-        expect((await cluster().stop(place)).code).toBe(0)
-      } finally {
-        await cluster().start(place)
-      }
-    })
-    expect(result.healing).toBeLessThan(HEALED_MS)
-    report(`SIGTERM of one process, and its start: ${summaryOf(result)}`)
-  })
+  clusterFailures(calls, random, report)
 })

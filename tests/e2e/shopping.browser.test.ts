@@ -1,106 +1,23 @@
-import { afterAll, expect, test } from 'bun:test'
-import { resolve } from 'node:path'
+import { expect, test } from 'bun:test'
 import type { Locator, Page } from 'playwright-core'
-import { createFirstAdmin } from '../support/admin.ts'
 import { axeViolations, elsewhere, missing, openPage, snapshot } from '../support/browser.ts'
-import { createMailbox, tokenIn } from '../support/mail.ts'
-import { startSkep } from '../support/skep.ts'
+import {
+  add,
+  entriesOf,
+  live,
+  openList,
+  type Shop,
+  serveExample,
+  shows,
+  signIn,
+  startShop,
+} from '../support/shopping-page.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'
 import { until } from '../support/until.ts'
 
-const examples = resolve(import.meta.dir, '../../examples')
-
-/** As `bun client/build.ts` builds it. */
-const client = Bun.build({
-  entrypoints: [resolve(examples, '../client/src/index.ts')],
-  target: 'browser',
-  format: 'esm',
-}).then(({ outputs }) => outputs[0])
-
-/** The example, as any static server serves it. */
-const site = Bun.serve({
-  hostname: '127.0.0.1',
-  port: 0,
-  fetch: async (request) => {
-    const { pathname } = new URL(request.url)
-    return new Response(
-      pathname.endsWith('/skep-client.js') ? await client : Bun.file(resolve(examples, `.${pathname}`)),
-    )
-  },
-})
-afterAll(() => site.stop(true))
-const origin = site.url.origin
+const origin = serveExample()
 
 const HOSTILE = '<img src=x onerror="document.title=1"> & "Ann"'
-
-interface Person {
-  readonly id: number
-  readonly email: string
-  readonly password: string
-  readonly token: string
-}
-
-/** A server with the collections of the example, and a way to have accounts with a verified address there. */
-const startShop = async () => {
-  const mailbox = createMailbox()
-  const skep = await startSkep({ CORS_ORIGINS: origin }, { mailer: mailbox })
-  const { token } = await createFirstAdmin(skep)
-  for (const name of ['lists', 'entries', 'pictures']) {
-    const json = await Bun.file(resolve(examples, `shopping/collections/${name}.json`)).json()
-    expect((await skep.call('PUT', `/collections/${name}`, { token, json })).status).toBe(201)
-  }
-  const verify = async (email: string) => {
-    const token = tokenIn(await mailbox.next(email))
-    expect((await skep.call('POST', '/auth/email/verify', { json: { token } })).status).toBe(204)
-  }
-  const person = async (name: string): Promise<Person> => {
-    const email = `${name.toLowerCase()}@example.com`
-    const { id, password, token } = await skep.member(email)
-    await skep.call('PATCH', '/users/me', { token, json: { name } })
-    await verify(email)
-    return { id, email, password, token }
-  }
-  const create = async (collection: string, { token }: Person, json: object): Promise<number> => {
-    const { body } = await skep.call<{ id: number }>('POST', `/collections/${collection}/records/`, { token, json })
-    return body.id
-  }
-  const update = (collection: string, id: number, { token }: Person, json: object) =>
-    skep.call('PATCH', `/collections/${collection}/records/${id}`, { token, json })
-  return { ...skep, mailbox, verify, person, create, update }
-}
-
-type Shop = Awaited<ReturnType<typeof startShop>>
-
-const live = (page: Page) => page.getByText('Live', { exact: true }).waitFor()
-
-const signIn = async (page: Page, server: string, { email, password }: Person) => {
-  await page.goto(`${origin}/shopping/index.html`)
-  await page.getByLabel('Server').fill(server)
-  await page.getByLabel('Email', { exact: true }).fill(email)
-  await page.getByLabel('Password').fill(password)
-  await page.getByRole('button', { name: 'Sign in' }).click()
-  await live(page)
-}
-
-/** Each entry that is shown, with a tick if it is checked off. */
-const entriesOf = (page: Page): Promise<readonly string[]> =>
-  page
-    .locator('#entries li')
-    .evaluateAll((rows) =>
-      rows.map((row) => `${row.querySelector('input:checked') ? '✓ ' : ''}${row.querySelector('.text')?.textContent}`),
-    )
-
-/** Resolves once the page shows exactly these entries. */
-const shows = async (page: Page, entries: readonly string[]) => {
-  const isShown = async () => JSON.stringify(await entriesOf(page)) === JSON.stringify(entries)
-  await Promise.race([until(isShown), Bun.sleep(10_000)])
-  expect(await entriesOf(page)).toEqual([...entries])
-}
-
-const add = async (page: Page, text: string) => {
-  await page.getByLabel('New entry').fill(text)
-  await page.keyboard.press('Enter')
-}
 
 /** Of the picture itself: 0 until it is loaded. */
 const widthOf = (image: Locator) =>
@@ -108,8 +25,6 @@ const widthOf = (image: Locator) =>
 
 /** What has not reached the server, or was refused. */
 const outboxOf = (page: Page) => page.getByRole('region', { name: 'Not saved yet' })
-
-const openList = (page: Page, title: string) => page.getByRole('button', { name: title, exact: true }).click()
 
 /** A list of two people with some entries, open in a browser of each; Bob's goes through a network that can fail. */
 const startShared = async (shop: Shop, bobsServer: string) => {
@@ -120,8 +35,8 @@ const startShared = async (shop: Shop, bobsServer: string) => {
     await shop.create('entries', ann, { text: 'Bread', list }),
   ]
   const [anns, bobs] = [await openPage(), await openPage()]
-  await signIn(anns.page, shop.url, ann)
-  await signIn(bobs.page, bobsServer, bob)
+  await signIn(anns.page, origin, shop.url, ann)
+  await signIn(bobs.page, origin, bobsServer, bob)
   for (const { page } of [anns, bobs]) {
     await openList(page, 'Groceries')
     await shows(page, ['Milk', 'Bread'])
@@ -136,7 +51,7 @@ const startShared = async (shop: Shop, bobsServer: string) => {
 test.skipIf(missing)(
   'two people share a list: each sees what the other adds, checks off and deletes, and its pictures',
   async () => {
-    const shop = await startShop()
+    const shop = await startShop(origin)
     const { page: anns, requests, errors } = await openPage()
     await anns.goto(`${origin}/shopping/index.html`)
     await anns.getByLabel('Server').fill(shop.url)
@@ -149,7 +64,7 @@ test.skipIf(missing)(
     await anns.getByRole('alert').filter({ hasText: 'that we mailed you' }).waitFor()
 
     const { page: bobs, errors: bobsErrors } = await openPage()
-    await signIn(bobs, shop.url, await shop.person('Bob'))
+    await signIn(bobs, origin, shop.url, await shop.person('Bob'))
     await anns.getByLabel('New list').fill(HOSTILE)
     await anns.getByRole('button', { name: 'Create' }).click()
     await anns.getByRole('heading', { name: HOSTILE }).waitFor()
@@ -190,7 +105,7 @@ test.skipIf(missing)(
 test.skipIf(missing)(
   'who loses the network and comes back holds what the others hold, and so do they',
   async () => {
-    const shop = await startShop()
+    const shop = await startShop(origin)
     await using proxy = await startTcpProxy(shop.url)
     const { ann, list, milk, bread, anns, bobs, close } = await startShared(shop, proxy.url)
     const readings = () => bobs.requests.filter((url) => url.includes('/entries/records/?')).length
@@ -229,7 +144,7 @@ test.skipIf(missing)(
 test.skipIf(missing)(
   'a list disappears, with its entries, for a member who is removed',
   async () => {
-    const shop = await startShop()
+    const shop = await startShop(origin)
     const { anns, bobs, close } = await startShared(shop, shop.url)
     await anns.page.getByRole('button', { name: 'Remove Bob' }).click()
     await bobs.page.getByRole('alert').filter({ hasText: '“Groceries” is gone' }).waitFor()
@@ -245,7 +160,7 @@ test.skipIf(missing)(
 test.skipIf(missing)(
   'what a member typed without a network is shown with the reason if the server refuses it later',
   async () => {
-    const shop = await startShop()
+    const shop = await startShop(origin)
     await using proxy = await startTcpProxy(shop.url)
     const { ann, bob, list, anns, bobs, close } = await startShared(shop, proxy.url)
     proxy.cut()
@@ -273,7 +188,7 @@ test.skipIf(missing)(
 test.skipIf(missing)(
   'who is signed out meanwhile signs in again, and then what they typed is saved',
   async () => {
-    const shop = await startShop()
+    const shop = await startShop(origin)
     await using proxy = await startTcpProxy(shop.url)
     const { bob, anns, bobs, close } = await startShared(shop, proxy.url)
     proxy.cut()
@@ -296,7 +211,7 @@ test.skipIf(missing)(
 test.skipIf(missing)(
   'the page is accessible and fits, in light, dark and on a narrow screen',
   async () => {
-    const shop = await startShop()
+    const shop = await startShop(origin)
     const [ann, bob] = [await shop.person('Ann'), await shop.person('Bob')]
     const list = await shop.create('lists', ann, { title: 'Groceries', members: [bob.id] })
     await shop.create('lists', bob, { title: `A birthday${'y'.repeat(70)}`, members: [ann.id] })
@@ -311,7 +226,7 @@ test.skipIf(missing)(
       await page.goto(`${origin}/shopping/index.html`)
       expect(await axeViolations(page)).toEqual([])
       await snapshot(page, `shopping-sign-in-${colorScheme}-${width}`)
-      await signIn(page, shop.url, ann)
+      await signIn(page, origin, shop.url, ann)
       await openList(page, 'Groceries')
       await page.locator(`#entries [data-id="${long}"]`).waitFor()
       const buffer = await page.screenshot({ clip: { x: 0, y: 0, width: 320, height: 200 } })

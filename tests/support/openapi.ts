@@ -20,6 +20,17 @@ export const operations: readonly Operation[] = Object.entries(nodeAt(document, 
   })),
 )
 
+/** The schemas of a document, by their names. */
+export const schemasIn = (document: Node) => nodeAt(nodeAt(document, 'components'), 'schemas')
+
+/** The operations of a document. */
+export const operationsIn = (document: Node) =>
+  Object.entries(nodeAt(document, 'paths')).flatMap(([path, methods]) =>
+    Object.entries(isNode(methods) ? methods : {}).flatMap(([method, operation]) =>
+      isNode(operation) ? [{ id: String(operation.operationId), method: method.toUpperCase(), path, operation }] : [],
+    ),
+  )
+
 /** What a node stands for: itself, or what it refers to. */
 export const resolved = (node: unknown): Node => {
   if (!isNode(node)) return {}

@@ -2,6 +2,10 @@ import { afterAll } from 'bun:test'
 import { openPostgresStore } from '../../src/adapters/postgres/unit-of-work.ts'
 import { outsideOfPostgres, testDatabase } from './postgres.ts'
 
+/** The names of all users, by the `outside` of {@link openTestPostgres}. */
+export const userNamesIn = async (outside: <Row>(sql: string) => Promise<Row[]>): Promise<readonly string[]> =>
+  (await outside<{ name: string }>('SELECT name FROM users ORDER BY name')).map(({ name }) => name)
+
 /** A store on a database of its own. `reached` changes how; `responseTimeoutMs` is that of the pool. */
 export const openTestPostgres = async (
   size = 10,

@@ -96,6 +96,14 @@ export const callsOf = (skep: TestSkep, by?: Member) => {
 
 export type Calls = ReturnType<typeof callsOf>
 
+/** A list of its owner, with another member, and someone who has nothing to do with it. */
+export const householdOn = async (skep: TestSkep) => {
+  const [ann, bob, eve] = [await skep.member(), await skep.member(), await skep.member()]
+  const [owner, member, stranger] = [callsOf(skep, ann), callsOf(skep, bob), callsOf(skep, eve)]
+  const { body: list } = await owner.create('lists', { name: 'Groceries', members: [bob.id] })
+  return { ann, bob, eve, owner, member, stranger, list }
+}
+
 /** Defines the collections of the shopping list. */
 export const defineShopping = async (admin: Calls): Promise<void> => {
   for (const [name, definition] of Object.entries(SHOPPING)) {

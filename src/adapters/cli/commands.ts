@@ -78,43 +78,21 @@ const localUrl = ({ HOST, PORT }: Pick<Given, 'HOST' | 'PORT'>): string => {
   return `http://${host.includes(':') ? `[${host}]` : host}:${PORT}`
 }
 
-export const createCommands = <Settings extends Given>(capable: Capabilities<Settings>): Commands => {
+/** Reads the settings and runs a command, or prints what is wrong with them. */
+type WithReading<Settings> = (
+  flags: Flags,
+  run: (reading: ReadSettings<Settings>) => Promise<number> | number,
+) => Promise<number>
+
+type Write = (file: string | undefined, text: string) => void
+
+/** Commands that create what gives access: the first account and the key. */
+const createAccessCommands = <Settings extends Given>(
+  capable: Capabilities<Settings>,
+  withSettings: WithReading<Settings>,
+): Pick<Commands, 'createAdmin' | 'rotateSecret'> => {
   const { print, complain } = capable
-  const withSettings = async (
-    flags: Flags,
-    run: (reading: ReadSettings<Settings>) => Promise<number> | number,
-  ): Promise<number> => {
-    const reading = capable.readSettings(flags)
-    if ('settings' in reading) return run(reading)
-    for (const problem of reading.problems) complain(`${problem}\n`)
-    return EXIT.usage
-  }
-
-  const write = (file: string | undefined, text: string): void => {
-    if (file === undefined) print(text)
-    else writeFileSync(file, text)
-  }
-
   return {
-    ...createCollectionCommands(capable, withSettings, write),
-    ...createBackupCommands(capable, withSettings),
-
-    serve: (flags) =>
-      withSettings(flags, async (reading) => {
-        await capable.serve(reading)
-        return EXIT.done
-      }),
-
-    migrate: ({ check }, flags) =>
-      withSettings(flags, async ({ settings }) => {
-        const { changes, problems } = await (check ? capable.pendingChanges(settings) : capable.migrate(settings))
-        print(lines(changes))
-        complain(lines(problems))
-        if (problems.length > 0) return EXIT.failed
-        if (!check && changes.length === 0) print('Up to date\n')
-        return check && changes.length > 0 ? EXIT.failed : EXIT.done
-      }),
-
     createAdmin: ({ email, name = 'Admin', passwordFromStdin }, flags) =>
       withSettings(flags, async ({ settings }) => {
         const password = passwordFromStdin ? await readStdin() : capable.generatePassword()
@@ -141,19 +119,17 @@ export const createCommands = <Settings extends Given>(capable: Capabilities<Set
         )
         return EXIT.done
       }),
+  }
+}
 
-    copy: (options, flags) =>
-      withSettings(flags, async ({ settings }) => {
-        const to = options.to === '-' ? await readStdin() : options.to
-        const copied = await capable.copy(settings, { ...options, to })
-        if ('problems' in copied) {
-          for (const problem of copied.problems) complain(`${problem}\n`)
-          return EXIT.usage
-        }
-        print(`Settings for the processes that will serve it:\n${copied.toSet.map((line) => `  ${line}\n`).join('')}`)
-        return EXIT.done
-      }),
-
+/** Commands that only show something. */
+const createShowingCommands = <Settings extends Given>(
+  capable: Capabilities<Settings>,
+  withSettings: WithReading<Settings>,
+  write: Write,
+): Pick<Commands, 'openapi' | 'config' | 'health'> => {
+  const { print } = capable
+  return {
     async openapi({ out }) {
       write(out, `${JSON.stringify(await capable.describe(), null, 2)}\n`)
       return EXIT.done
@@ -174,6 +150,56 @@ export const createCommands = <Settings extends Given>(capable: Capabilities<Set
         })
         print(`${await response.text()}\n`)
         return response.ok ? EXIT.done : EXIT.failed
+      }),
+  }
+}
+
+export const createCommands = <Settings extends Given>(capable: Capabilities<Settings>): Commands => {
+  const { print, complain } = capable
+  const withSettings: WithReading<Settings> = async (flags, run) => {
+    const reading = capable.readSettings(flags)
+    if ('settings' in reading) return run(reading)
+    for (const problem of reading.problems) complain(`${problem}\n`)
+    return EXIT.usage
+  }
+
+  const write: Write = (file, text) => {
+    if (file === undefined) print(text)
+    else writeFileSync(file, text)
+  }
+
+  return {
+    ...createCollectionCommands(capable, withSettings, write),
+    ...createBackupCommands(capable, withSettings),
+    ...createAccessCommands(capable, withSettings),
+    ...createShowingCommands(capable, withSettings, write),
+
+    serve: (flags) =>
+      withSettings(flags, async (reading) => {
+        await capable.serve(reading)
+        return EXIT.done
+      }),
+
+    migrate: ({ check }, flags) =>
+      withSettings(flags, async ({ settings }) => {
+        const { changes, problems } = await (check ? capable.pendingChanges(settings) : capable.migrate(settings))
+        print(lines(changes))
+        complain(lines(problems))
+        if (problems.length > 0) return EXIT.failed
+        if (!check && changes.length === 0) print('Up to date\n')
+        return check && changes.length > 0 ? EXIT.failed : EXIT.done
+      }),
+
+    copy: (options, flags) =>
+      withSettings(flags, async ({ settings }) => {
+        const to = options.to === '-' ? await readStdin() : options.to
+        const copied = await capable.copy(settings, { ...options, to })
+        if ('problems' in copied) {
+          for (const problem of copied.problems) complain(`${problem}\n`)
+          return EXIT.usage
+        }
+        print(`Settings for the processes that will serve it:\n${copied.toSet.map((line) => `  ${line}\n`).join('')}`)
+        return EXIT.done
       }),
   }
 }

@@ -28,13 +28,13 @@ interface Continuation {
   readonly replay: Replay | null
 }
 
-/** What happens to subscriptions when rights or definitions change. */
-export const createRenewals = ({ realtime, note, signIn, replays, slices, log }: Deps) => {
-  /**
-   * How a subscription continues with what `principal` may see now, or why it cannot. `replay` is null if the client
-   * has to list again, because what they have cannot be compared.
-   */
-  const continuation = async (
+/**
+ * How a subscription continues with what `principal` may see now, or why it cannot. `replay` is null if the client
+ * has to list again, because what they have cannot be compared.
+ */
+const createContinuation =
+  ({ realtime, note }: Pick<Deps, 'realtime' | 'note'>) =>
+  async (
     connection: Connection,
     principal: Principal,
     { topic, filter, position, replay }: Subscription,
@@ -54,6 +54,10 @@ export const createRenewals = ({ realtime, note, signIn, replays, slices, log }:
       throw error
     }
   }
+
+/** What happens to subscriptions when rights or definitions change. */
+export const createRenewals = ({ realtime, note, signIn, replays, slices, log }: Deps) => {
+  const continuation = createContinuation({ realtime, note })
 
   /** Ends a subscription. If it was to records, the client receives the reason. */
   const end = (connection: Connection, { topic, view }: Subscription, error: AppError): void => {

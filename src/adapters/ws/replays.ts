@@ -51,6 +51,19 @@ const createSlots = (most: number) => {
   }
 }
 
+/** Resolves when the client has read something; closes the connection if it does not within this time. */
+const waitForReader = async (connection: Connection, stallTimeoutMs: number): Promise<void> => {
+  let before = backlogOf(connection)
+  const look = () => {
+    const now = backlogOf(connection)
+    if (now >= before && connection.behind.size > 0) close(connection, CLOSE.tooSlow, 'Nothing is read')
+    before = now
+  }
+  const timer = setInterval(look, stallTimeoutMs)
+  await waitForDrain(connection)
+  clearInterval(timer)
+}
+
 /**
  * Reads one piece of the log at a time for a connection, and only if its backlog has space: unread events stay in the
  * log. A subscription joins its audience in the same step that finds nothing left to send, and the feed delivers events
@@ -63,19 +76,6 @@ export const createReplays = ({ realtime, encode, slices, outdated, failed, stal
     connection.behind.delete(subscription)
     subscription.audience = realtime.join(subscription.replay)
     connection.socket?.subscribe(subscription.audience)
-  }
-
-  /** Resolves when the client has read something; closes the connection if it does not. */
-  const waitForReader = async (connection: Connection): Promise<void> => {
-    let before = backlogOf(connection)
-    const look = () => {
-      const now = backlogOf(connection)
-      if (now >= before && connection.behind.size > 0) close(connection, CLOSE.tooSlow, 'Nothing is read')
-      before = now
-    }
-    const timer = setInterval(look, stallTimeoutMs)
-    await waitForDrain(connection)
-    clearInterval(timer)
   }
 
   const sendNext = async (connection: Connection, subscription: Subscription): Promise<void> => {
@@ -130,7 +130,7 @@ export const createReplays = ({ realtime, encode, slices, outdated, failed, stal
         const { replay } = subscription
         await realtime.catchUp()
         if (subscription.replay === replay && subscription.position >= realtime.position()) replay.formers = []
-      } else if (backlogOf(connection) > MAX_WAITING_BYTES) await waitForReader(connection)
+      } else if (backlogOf(connection) > MAX_WAITING_BYTES) await waitForReader(connection, stallTimeoutMs)
       else await sendNext(connection, subscription)
     }
   }

@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test'
 import { AppError } from '../../../src/domain/errors.ts'
 import type { JsonObject } from '../../../src/domain/merge-patch.ts'
 import { definitionChangesContract } from '../../contracts/definition-changes.ts'
+import { definitionRacesContract } from '../../contracts/definition-races.ts'
 import { collectionsOn } from '../../support/collections.ts'
 import { list } from '../../support/lists.ts'
 import { missing } from '../../support/postgres.ts'
@@ -16,6 +17,7 @@ const inEitherForm = async <T>(text: string, write: (fields: JsonObject) => Prom
 
 if (!missing) {
   definitionChangesContract('postgres', () => openTestPostgres())
+  definitionRacesContract('postgres', () => openTestPostgres())
 
   test('a definition that one process changes while another one writes loses nothing, and one that starts does not end it', async () => {
     const { store, open } = await openTestPostgres()

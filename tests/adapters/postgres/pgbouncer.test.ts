@@ -4,6 +4,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { migrate } from '../../../src/adapters/postgres/migrate.ts'
 import { eventLogContract } from '../../contracts/events.ts'
+import { itemSearchContract } from '../../contracts/item-search.ts'
 import { itemsContract } from '../../contracts/items.ts'
 import { jobQueueContract } from '../../contracts/jobs.ts'
 import { unitOfWorkContract } from '../../contracts/unit-of-work.ts'
@@ -72,6 +73,7 @@ describe.skipIf(absent)('with SKEP_TEST_POSTGRES_URL and pgbouncer', () => {
   const open = () => openTestPostgres(5, through)
 
   itemsContract('postgres behind pgbouncer', async () => (await open()).store)
+  itemSearchContract('postgres behind pgbouncer', async () => (await open()).store)
 
   unitOfWorkContract('postgres behind pgbouncer', async () => {
     const { store, outside } = await open()

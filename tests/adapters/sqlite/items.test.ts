@@ -14,6 +14,7 @@ import type { RecordQuery } from '../../../src/application/ports/records.ts'
 import { ITEMS } from '../../../src/domain/collections/items.ts'
 import type { RowPosition } from '../../../src/domain/page.ts'
 import { newRecord } from '../../../src/domain/record.ts'
+import { itemSearchContract } from '../../contracts/item-search.ts'
 import { itemsContract } from '../../contracts/items.ts'
 import { recordsContract } from '../../contracts/records.ts'
 import { temporaryFolder } from '../../support/skep.ts'
@@ -23,6 +24,7 @@ import { openTestStore } from '../../support/store.ts'
 setDefaultTimeout(30_000)
 
 itemsContract('sqlite', async () => openTestStore().store)
+itemSearchContract('sqlite', async () => openTestStore().store)
 recordsContract('sqlite', async () => openTestStore().store)
 
 const SORTS: readonly string[] = ['created_at', 'updated_at', 'title']

@@ -45,11 +45,10 @@ const Facts = ({ record }: { record: RecordBody }) => (
   </dl>
 )
 
-const RecordForm = (props: FormProps) => {
-  const { definition, id, record, onClose, onSaved, onDeleted, onReload, onDirty, kept } = props
+/** What is typed into the form of a record, kept for after the session and rebased on each version that is read. */
+const useRecordDraft = ({ definition, record, kept: { keep } }: Pick<FormProps, 'definition' | 'record' | 'kept'>) => {
   const fields = useMemo(() => fieldsOf(definition), [definition])
   const [draft, setDraft] = useState<Draft>(() => draftOf(fields, record))
-  const [isDeleting, setDeleting] = useState(false)
   const base = useRef(record)
   useEffect(() => {
     const former = base.current
@@ -57,12 +56,18 @@ const RecordForm = (props: FormProps) => {
     if (former !== record) setDraft((before) => rebased(fields, before, former, record))
   }, [record, fields])
   const version = record === null ? null : String(record.version)
-  const { keep } = kept
   // Not after the next frame: the session may end before.
   useLayoutEffect(() => {
     const typed = typedOf(fields, draft, record)
     keep(typed && { base: version, draft: typed })
   }, [fields, draft, record, version, keep])
+  return { fields, draft, setDraft, version }
+}
+
+const RecordForm = (props: FormProps) => {
+  const { definition, id, record, onClose, onSaved, onDeleted, onReload, onDirty, kept } = props
+  const { fields, draft, setDraft, version } = useRecordDraft(props)
+  const [isDeleting, setDeleting] = useState(false)
   const records = client.collection(definition.name)
   const saving = useAction(async () => {
     const { values, faults } = changesOf(fields, draft, record)

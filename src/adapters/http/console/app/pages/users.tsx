@@ -44,6 +44,67 @@ const Sessions = ({ user }: { user: User }) => {
   )
 }
 
+type UserDraft = Pick<User, 'name' | 'email' | 'role' | 'is_active'>
+
+interface FieldsProps {
+  readonly draft: UserDraft
+  readonly isSelf: boolean
+  readonly error: Error | null
+  readonly onChange: (draft: UserDraft) => void
+}
+
+const UserFields = ({ draft, isSelf, error, onChange }: FieldsProps) => (
+  <>
+    <Field label="Name" required fault={faultsAt(error, '/name')}>
+      {(control) => (
+        <input
+          {...control}
+          value={draft.name}
+          onInput={({ currentTarget }) => onChange({ ...draft, name: currentTarget.value })}
+        />
+      )}
+    </Field>
+    <Field
+      label="Email address"
+      required
+      hint={isSelf ? 'Your own address is changed with your password, outside the console.' : undefined}
+      fault={faultsAt(error, '/email')}
+    >
+      {(control) => (
+        <input
+          {...control}
+          type="email"
+          readOnly={isSelf}
+          value={draft.email}
+          onInput={({ currentTarget }) => onChange({ ...draft, email: currentTarget.value })}
+        />
+      )}
+    </Field>
+    <Field label="Role" required fault={faultsAt(error, '/role')}>
+      {(control) => (
+        <select
+          {...control}
+          value={draft.role}
+          onChange={({ currentTarget: { value } }) =>
+            onChange({ ...draft, role: value === 'admin' ? 'admin' : 'user' })
+          }
+        >
+          <option value="user">User</option>
+          <option value="admin">Admin</option>
+        </select>
+      )}
+    </Field>
+    <label class="check">
+      <input
+        type="checkbox"
+        checked={draft.is_active}
+        onChange={({ currentTarget }) => onChange({ ...draft, is_active: currentTarget.checked })}
+      />
+      Active: can sign in
+    </label>
+  </>
+)
+
 interface EditProps {
   readonly user: User
   readonly onClose: () => void
@@ -52,7 +113,12 @@ interface EditProps {
 
 const EditUser = ({ user, onClose, onSaved }: EditProps) => {
   const { user: self } = useSession()
-  const [draft, setDraft] = useState({ name: user.name, email: user.email, role: user.role, is_active: user.is_active })
+  const [draft, setDraft] = useState<UserDraft>({
+    name: user.name,
+    email: user.email,
+    role: user.role,
+    is_active: user.is_active,
+  })
   const [isDeleting, setDeleting] = useState(false)
   const isSelf = self.id === user.id
   const saving = useAction(async () => {
@@ -76,53 +142,7 @@ const EditUser = ({ user, onClose, onSaved }: EditProps) => {
           )
         }
       >
-        <Field label="Name" required fault={faultsAt(saving.error, '/name')}>
-          {(control) => (
-            <input
-              {...control}
-              value={draft.name}
-              onInput={({ currentTarget }) => setDraft({ ...draft, name: currentTarget.value })}
-            />
-          )}
-        </Field>
-        <Field
-          label="Email address"
-          required
-          hint={isSelf ? 'Your own address is changed with your password, outside the console.' : undefined}
-          fault={faultsAt(saving.error, '/email')}
-        >
-          {(control) => (
-            <input
-              {...control}
-              type="email"
-              readOnly={isSelf}
-              value={draft.email}
-              onInput={({ currentTarget }) => setDraft({ ...draft, email: currentTarget.value })}
-            />
-          )}
-        </Field>
-        <Field label="Role" required fault={faultsAt(saving.error, '/role')}>
-          {(control) => (
-            <select
-              {...control}
-              value={draft.role}
-              onChange={({ currentTarget: { value } }) =>
-                setDraft({ ...draft, role: value === 'admin' ? 'admin' : 'user' })
-              }
-            >
-              <option value="user">User</option>
-              <option value="admin">Admin</option>
-            </select>
-          )}
-        </Field>
-        <label class="check">
-          <input
-            type="checkbox"
-            checked={draft.is_active}
-            onChange={({ currentTarget }) => setDraft({ ...draft, is_active: currentTarget.checked })}
-          />
-          Active: can sign in
-        </label>
+        <UserFields draft={draft} isSelf={isSelf} error={saving.error} onChange={setDraft} />
         <Sessions user={user} />
       </DialogForm>
       {isDeleting && (
