@@ -65,10 +65,8 @@ export const openWritersLock = (memory: SharedArrayBuffer, thread: number): Writ
   /** Of a lock that this thread may give away. */
   const handOver = () => {
     const next = nextWaiting()
+    // A thread that begins to wait meanwhile takes a free lock itself, and may be done before another could give it that.
     Atomics.store(words, OWNER, next === null ? NOBODY : next + 1)
-    // A thread that has begun to wait meanwhile has found the lock taken.
-    const late = next === null ? nextWaiting() : null
-    if (late !== null) Atomics.compareExchange(words, OWNER, NOBODY, late + 1)
     Atomics.notify(words, OWNER)
   }
 
