@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import type { Settings, ShownSetting } from '../adapters/env/settings.ts'
 import { createMemorySocketSlots } from '../adapters/memory/socket-slots.ts'
+import { createThreadTotals } from '../adapters/prometheus/thread-totals.ts'
 import { createLockMemory, openWritersLock, type WritersLock } from '../adapters/sqlite/writers-lock.ts'
 import { createHub, type Hub } from '../adapters/threads/hub.ts'
 import type { Message } from '../adapters/threads/peer.ts'
@@ -57,7 +58,8 @@ export const shareParts = (count: number, clock: Clock): SharedParts => {
     part: {
       lock,
       openBus(ownSamples) {
-        hub = createHub({ memory: limitMemory, clock, slots: createMemorySocketSlots(), ownSamples })
+        const shared = { slots: createMemorySocketSlots(), totals: createThreadTotals() }
+        hub = createHub({ memory: limitMemory, clock, ...shared, ownSamples })
         return hub.bus
       },
     },

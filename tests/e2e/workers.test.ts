@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { start } from '../../src/main.ts'
 import { createFirstAdmin } from '../support/admin.ts'
 import { type Answer, type Call, callAt, type Fields } from '../support/call.ts'
+import { valueIn } from '../support/metrics.ts'
 import { folder, run, serve } from '../support/process.ts'
 import { recordingLog, settingsOf, temporaryFolder } from '../support/skep.ts'
 import { openSocket, type TestSocket } from '../support/socket.ts'
@@ -143,21 +144,27 @@ test('limits count the requests of all threads', async () => {
   await limited.close()
 })
 
+/** How many of them the metrics have counted. */
+const requestsToMe = async (): Promise<number> => {
+  const { body } = await skep.call<string>('GET', '//metrics', { token: 'abcdefghijklmnop' })
+  return valueIn(body, 'skep_http_requests_total', { route: '/api/v1/users/me', status: '200' })
+}
+
 test('metrics are those of all threads, whichever is asked', async () => {
   const { token } = await skep.member()
-  const count = async () => {
-    const response = await fetch(`${skep.url}/metrics`, {
-      headers: { authorization: 'Bearer abcdefghijklmnop' },
-      keepalive: false,
-    })
-    const text = await response.text()
-    return Number(
-      /skep_http_requests_total\{method="GET",route="\/api\/v1\/users\/me",status="200"\} (\d+)/.exec(text)?.[1] ?? 0,
-    )
-  }
-  const before = await count()
+  const before = await requestsToMe()
   await statusesOf(30, () => skep.call('GET', '/users/me', { token }))
-  for (const _ of [1, 2, 3, 4]) expect(await count()).toBe(before + 30)
+  for (const _ of [1, 2, 3, 4]) expect(await requestsToMe()).toBe(before + 30)
+})
+
+test('what a killed thread had counted still counts', async () => {
+  const { token } = await skep.member()
+  await statusesOf(30, () => skep.call('GET', '/users/me', { token }))
+  const before = await requestsToMe()
+  const replaced = skep.log.entries.length
+  skep.kill(1)
+  await skep.log.until((entry) => skep.log.entries.indexOf(entry) >= replaced && /was replaced/.test(entry.message))
+  expect(await requestsToMe()).toBe(before)
 })
 
 test('a thread that is killed is replaced, and nothing that was acknowledged is lost', async () => {
