@@ -1,5 +1,5 @@
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, readlinkSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { start } from '../../src/main.ts'
 import { createFirstAdmin } from '../support/admin.ts'
@@ -165,6 +165,32 @@ test('what a killed thread had counted still counts', async () => {
   skep.kill(1)
   await skep.log.until((entry) => skep.log.entries.indexOf(entry) >= replaced && /was replaced/.test(entry.message))
   expect(await requestsToMe()).toBe(before)
+})
+
+/** Of this process. */
+const openLogs = (): number =>
+  readdirSync('/proc/self/fd').filter((descriptor) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${descriptor}`) === join(realpathSync(skep.dataDir), 'skep.db-wal')
+    } catch {
+      // The one that reads the folder.
+      return false
+    }
+  }).length
+
+test('a killed thread leaves no descriptor of the write-ahead log open', async () => {
+  const { token } = await skep.member()
+  const replace = async (thread: number) => {
+    const replaced = skep.log.entries.length
+    skep.kill(thread)
+    await skep.log.until((entry) => skep.log.entries.indexOf(entry) >= replaced && /was replaced/.test(entry.message))
+    await statusesOf(16, () => skep.call('POST', '/items/', { token, json: { title: 'written' } }))
+  }
+  await replace(1)
+  const before = openLogs()
+  for (const thread of [2, 1, 2, 1]) await replace(thread)
+  // A connection of a thread has it open once it has read or written.
+  expect(openLogs()).toBeLessThanOrEqual(before + 2)
 })
 
 test('a thread that is killed is replaced, and nothing that was acknowledged is lost', async () => {
