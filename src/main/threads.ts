@@ -158,13 +158,17 @@ export const startServingThreads = async (
     await Bun.sleep(HAND_OVER_MS)
     shared.lock.forget(thread)
     // Whoever writes next syncs what the thread had committed.
-    void store.write(async () => {}).catch((error) => log.error('the database cannot be written', { error }))
+    store
+      .write(async () => {})
+      .catch((error) => {
+        if (!isStopping) log.error('the database cannot be written', { error })
+      })
     return true
   }
 
   const replace = async (thread: number, port: number): Promise<void> => {
-    if (isStopping) return
-    log.error('a thread has ended', { thread })
+    if (!isStopping) log.error('a thread has ended', { thread })
+    // A stop needs it too: the requests of the others still run.
     if (!(await clearUp(thread))) {
       crash()
       return
@@ -175,7 +179,7 @@ export const startServingThreads = async (
         log.info('the thread was replaced', { thread })
         return
       } catch (error) {
-        log.error('a thread could not be replaced', { thread, error })
+        if (!isStopping) log.error('a thread could not be replaced', { thread, error })
         await clearUp(thread)
         await Bun.sleep(RETRY_MS)
       }

@@ -228,6 +228,25 @@ test('a thread that is killed is replaced, and nothing that was acknowledged is 
   }
 })
 
+test('a thread that is killed during a stop holds up nobody', async () => {
+  for (let round = 0; round < 5; round++) {
+    const server = await startThreads({ SHUTDOWN_TIMEOUT: '1h' })
+    const { token } = await server.member()
+    let isOver = false
+    const write = () => server.call('POST', '/items/', { token, json: { title: 'written' } }).catch(failedAnswer)
+    const writers = Array.from({ length: 16 }, async () => {
+      while (!isOver) isOver = (await write()).status === 0
+    })
+    await Promise.all([write(), write(), write()])
+    const closing = server.close()
+    server.kill(1)
+    await closing
+    isOver = true
+    await Promise.all(writers)
+    expect(server.log.entries.filter(({ level }) => level === 'error')).toEqual([])
+  }
+})
+
 test('the sockets of a killed thread close, the others stay, and the user may open as many again', async () => {
   const { token } = await skep.member()
   const open = () => openSocket(skep.url, { token })
