@@ -11,7 +11,7 @@ import { createCommands } from './adapters/cli/commands.ts'
 import { logCrashes, untilSignal } from './adapters/cli/lifecycle.ts'
 import { EXIT, runProgram } from './adapters/cli/program.ts'
 import { createConsoleLog } from './adapters/console/log.ts'
-import { isTerminal, writeError, writeOutput } from './adapters/console/streams.ts'
+import { isTerminal, writeError, writeLines, writeOutput } from './adapters/console/streams.ts'
 import { readSettings, type Settings, type ValidSettings } from './adapters/env/settings.ts'
 import { makeDataDir, rotateSecret } from './adapters/fs/data-dir.ts'
 import { NO_RESERVE } from './adapters/fs/reserve.ts'
@@ -105,14 +105,15 @@ export const start = async (options: StartOptions): Promise<RunningSkep> => {
 }
 
 const serve = async ({ settings, shown }: ValidSettings): Promise<void> => {
-  const { LOG_LEVEL, LOG_FORMAT } = settings
-  const log = createConsoleLog({ level: LOG_LEVEL, format: LOG_FORMAT, write: writeOutput })
+  const { LOG_LEVEL, LOG_FORMAT, WORKERS } = settings
+  const write = WORKERS === 1 ? writeOutput : writeLines
+  const log = createConsoleLog({ level: LOG_LEVEL, format: LOG_FORMAT, write })
   logCrashes(log)
   const stop = untilSignal()
   const skep = await start({ settings, shownSettings: shown, log })
   log.flush()
   // Printed at every log level.
-  const announcement = createConsoleLog({ level: 'info', format: LOG_FORMAT, write: writeOutput })
+  const announcement = createConsoleLog({ level: 'info', format: LOG_FORMAT, write })
   const where = `${skep.url} (docs at ${skep.url}/docs), data in ${settings.DATA_DIR}`
   announcement.info(`Skep ${pkg.version} is listening on ${where}`)
   if (skep.setupUrl !== null) announcement.info(`There is no admin yet. Create one at ${skep.setupUrl}`)

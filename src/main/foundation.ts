@@ -14,7 +14,7 @@ import { compilePattern } from '../adapters/json-schema/patterns.ts'
 import { compileValidator } from '../adapters/json-schema/validator.ts'
 import { createAccessTokens, type PreviousKey } from '../adapters/jwt/access-tokens.ts'
 import { createMetrics } from '../adapters/prometheus/metrics.ts'
-import type { ThreadSamples } from '../adapters/prometheus/samples.ts'
+import type { NamedSamples, ThreadSamples } from '../adapters/prometheus/samples.ts'
 import type { WritersLock } from '../adapters/sqlite/writers-lock.ts'
 import type { ThreadBus } from '../adapters/threads/hub.ts'
 import type { SocketDurations, Sockets } from '../adapters/ws/sockets.ts'
@@ -206,7 +206,7 @@ export const openFoundation = async (options: StartOptions, closers: Closers, pa
     jobs: () => store.read((tx) => tx.jobs.countByState(100_000)),
     storage: async () => ({ ...(await store.measure()), disk: watched?.fullest() ?? null }),
     // Threads of one process run the same code.
-    ...(threadBus && { collectOthers: async () => (await threadBus.samplesOfOthers()) as ThreadSamples[] }),
+    ...(threadBus && { addOthers: async (own: ThreadSamples) => (await threadBus.totals(own)) as NamedSamples }),
   })
   closers.add(metrics.stop)
   const store = engine.open({

@@ -6,7 +6,7 @@ import { systemClock } from '../adapters/bun/clock.ts'
 import { createClosers } from '../adapters/bun/closers.ts'
 import { logCrashes } from '../adapters/cli/lifecycle.ts'
 import { createConsoleLog } from '../adapters/console/log.ts'
-import { writeOutput } from '../adapters/console/streams.ts'
+import { writeLines } from '../adapters/console/streams.ts'
 import { openWritersLock } from '../adapters/sqlite/writers-lock.ts'
 import { openThreadBus } from '../adapters/threads/bus.ts'
 import type { Message, Port } from '../adapters/threads/peer.ts'
@@ -15,7 +15,7 @@ import { serveApi } from './serving.ts'
 import type { FromThread, ThreadStart, ToThread } from './threads.ts'
 
 const { settings, shownSettings, secrets, thread, lockMemory, limitMemory }: ThreadStart = workerData
-const log = createConsoleLog({ level: settings.LOG_LEVEL, format: settings.LOG_FORMAT, write: writeOutput })
+const log = createConsoleLog({ level: settings.LOG_LEVEL, format: settings.LOG_FORMAT, write: writeLines })
 logCrashes(log)
 
 const closers = createClosers()

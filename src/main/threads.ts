@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import type { Settings, ShownSetting } from '../adapters/env/settings.ts'
 import { createMemorySocketSlots } from '../adapters/memory/socket-slots.ts'
+import { createThreadTotals } from '../adapters/prometheus/thread-totals.ts'
 import { createLockMemory, openWritersLock, type WritersLock } from '../adapters/sqlite/writers-lock.ts'
 import { createHub, type Hub } from '../adapters/threads/hub.ts'
 import type { Message } from '../adapters/threads/peer.ts'
@@ -57,7 +58,8 @@ export const shareParts = (count: number, clock: Clock): SharedParts => {
     part: {
       lock,
       openBus(ownSamples) {
-        hub = createHub({ memory: limitMemory, clock, slots: createMemorySocketSlots(), ownSamples })
+        const shared = { slots: createMemorySocketSlots(), totals: createThreadTotals() }
+        hub = createHub({ memory: limitMemory, clock, ...shared, ownSamples })
         return hub.bus
       },
     },
@@ -156,13 +158,17 @@ export const startServingThreads = async (
     await Bun.sleep(HAND_OVER_MS)
     shared.lock.forget(thread)
     // Whoever writes next syncs what the thread had committed.
-    void store.write(async () => {}).catch((error) => log.error('the database cannot be written', { error }))
+    store
+      .write(async () => {})
+      .catch((error) => {
+        if (!isStopping) log.error('the database cannot be written', { error })
+      })
     return true
   }
 
   const replace = async (thread: number, port: number): Promise<void> => {
-    if (isStopping) return
-    log.error('a thread has ended', { thread })
+    if (!isStopping) log.error('a thread has ended', { thread })
+    // A stop needs it too: the requests of the others still run.
     if (!(await clearUp(thread))) {
       crash()
       return
@@ -173,7 +179,7 @@ export const startServingThreads = async (
         log.info('the thread was replaced', { thread })
         return
       } catch (error) {
-        log.error('a thread could not be replaced', { thread, error })
+        if (!isStopping) log.error('a thread could not be replaced', { thread, error })
         await clearUp(thread)
         await Bun.sleep(RETRY_MS)
       }

@@ -1,9 +1,10 @@
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, readlinkSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { start } from '../../src/main.ts'
 import { createFirstAdmin } from '../support/admin.ts'
 import { type Answer, type Call, callAt, type Fields } from '../support/call.ts'
+import { valueIn } from '../support/metrics.ts'
 import { folder, run, serve } from '../support/process.ts'
 import { recordingLog, settingsOf, temporaryFolder } from '../support/skep.ts'
 import { openSocket, type TestSocket } from '../support/socket.ts'
@@ -143,21 +144,53 @@ test('limits count the requests of all threads', async () => {
   await limited.close()
 })
 
+/** How many of them the metrics have counted. */
+const requestsToMe = async (): Promise<number> => {
+  const { body } = await skep.call<string>('GET', '//metrics', { token: 'abcdefghijklmnop' })
+  return valueIn(body, 'skep_http_requests_total', { route: '/api/v1/users/me', status: '200' })
+}
+
 test('metrics are those of all threads, whichever is asked', async () => {
   const { token } = await skep.member()
-  const count = async () => {
-    const response = await fetch(`${skep.url}/metrics`, {
-      headers: { authorization: 'Bearer abcdefghijklmnop' },
-      keepalive: false,
-    })
-    const text = await response.text()
-    return Number(
-      /skep_http_requests_total\{method="GET",route="\/api\/v1\/users\/me",status="200"\} (\d+)/.exec(text)?.[1] ?? 0,
-    )
-  }
-  const before = await count()
+  const before = await requestsToMe()
   await statusesOf(30, () => skep.call('GET', '/users/me', { token }))
-  for (const _ of [1, 2, 3, 4]) expect(await count()).toBe(before + 30)
+  for (const _ of [1, 2, 3, 4]) expect(await requestsToMe()).toBe(before + 30)
+})
+
+test('what a killed thread had counted still counts', async () => {
+  const { token } = await skep.member()
+  await statusesOf(30, () => skep.call('GET', '/users/me', { token }))
+  const before = await requestsToMe()
+  const replaced = skep.log.entries.length
+  skep.kill(1)
+  await skep.log.until((entry) => skep.log.entries.indexOf(entry) >= replaced && /was replaced/.test(entry.message))
+  expect(await requestsToMe()).toBe(before)
+})
+
+/** Of this process. */
+const openLogs = (): number =>
+  readdirSync('/proc/self/fd').filter((descriptor) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${descriptor}`) === join(realpathSync(skep.dataDir), 'skep.db-wal')
+    } catch {
+      // The one that reads the folder.
+      return false
+    }
+  }).length
+
+test('a killed thread leaves no descriptor of the write-ahead log open', async () => {
+  const { token } = await skep.member()
+  const replace = async (thread: number) => {
+    const replaced = skep.log.entries.length
+    skep.kill(thread)
+    await skep.log.until((entry) => skep.log.entries.indexOf(entry) >= replaced && /was replaced/.test(entry.message))
+    await statusesOf(16, () => skep.call('POST', '/items/', { token, json: { title: 'written' } }))
+  }
+  await replace(1)
+  const before = openLogs()
+  for (const thread of [2, 1, 2, 1]) await replace(thread)
+  // A connection of a thread has it open once it has read or written.
+  expect(openLogs()).toBeLessThanOrEqual(before + 2)
 })
 
 test('a thread that is killed is replaced, and nothing that was acknowledged is lost', async () => {
@@ -192,6 +225,25 @@ test('a thread that is killed is replaced, and nothing that was acknowledged is 
       acknowledged.slice(from, from + 50).map((id) => skep.call('GET', `/items/${id}`, { token })),
     )
     expect(found.every(({ status }) => status === 200)).toBe(true)
+  }
+})
+
+test('a thread that is killed during a stop holds up nobody', async () => {
+  for (let round = 0; round < 5; round++) {
+    const server = await startThreads({ SHUTDOWN_TIMEOUT: '1h' })
+    const { token } = await server.member()
+    let isOver = false
+    const write = () => server.call('POST', '/items/', { token, json: { title: 'written' } }).catch(failedAnswer)
+    const writers = Array.from({ length: 16 }, async () => {
+      while (!isOver) isOver = (await write()).status === 0
+    })
+    await Promise.all([write(), write(), write()])
+    const closing = server.close()
+    server.kill(1)
+    await closing
+    isOver = true
+    await Promise.all(writers)
+    expect(server.log.entries.filter(({ level }) => level === 'error')).toEqual([])
   }
 })
 

@@ -10,7 +10,7 @@ import { OVERVIEW_METRICS, overviewOf } from './overview.ts'
 import { processMetrics } from './process.ts'
 import { type Collected, createExposition, type Exposition, samplesBy, unlabelledSample } from './registry.ts'
 import { createRequests } from './requests.ts'
-import type { ThreadSamples } from './samples.ts'
+import type { NamedSamples, ThreadSamples } from './samples.ts'
 import { storageMetrics } from './storage.ts'
 
 export interface SocketCounts {
@@ -32,23 +32,14 @@ interface Deps {
   readonly sockets: () => SocketCounts
   readonly jobs: () => Promise<Readonly<Record<JobState, number>>>
   readonly storage: () => Promise<StorageSize>
-  /** What the other threads of this process have counted. */
-  readonly collectOthers?: () => Promise<readonly ThreadSamples[]>
+  /** Adds what the other threads of this process have counted. */
+  readonly addOthers?: (own: ThreadSamples) => Promise<NamedSamples>
 }
-
-const noOthers = async () => []
 
 const increase = <K>(counts: Map<K, number>, key: K, by: number): void =>
   void counts.set(key, (counts.get(key) ?? 0) + by)
 
-export const createMetrics = ({
-  version,
-  log,
-  sockets,
-  jobs,
-  storage,
-  collectOthers = noOthers,
-}: Deps): PrometheusMetrics => {
+export const createMetrics = ({ version, log, sockets, jobs, storage, addOthers }: Deps): PrometheusMetrics => {
   const requests = createRequests()
   const database = createDatabaseMetrics()
   const eventLoop = watchEventLoop()
@@ -112,7 +103,7 @@ export const createMetrics = ({
       ...processMetrics(version),
     ],
     (metric, error) => log.warn('a metric could not be read', { metric, error }),
-    collectOthers,
+    addOthers,
   )
 
   return {

@@ -1,13 +1,13 @@
 import type { Metric, Registry } from 'prom-client'
-import { mergeSamples, type Sample, type ThreadSamples } from './samples.ts'
+import type { NamedSamples, Sample, ThreadSamples } from './samples.ts'
 
 export interface Collected {
   readonly name: string
   readonly type: 'counter' | 'gauge' | 'histogram'
   readonly help: string
   /**
-   * What several threads count: `sum`, unless it says that each of them sees the `same`, of which the latest is the
-   * largest, or that it is known for the whole `process`.
+   * What several threads count: `sum`, unless it says that each of them sees the `same` from its beginning on, or that it
+   * is known for the whole `process`.
    */
   readonly across?: 'sum' | 'same' | 'process'
   /** Called at each scrape. If it rejects, the metric has no samples. */
@@ -29,7 +29,7 @@ export interface Exposition {
 
 const registryOf = (
   metrics: readonly Collected[],
-  read: (collected: Collected) => Promise<readonly Sample[]>,
+  read: (collected: Collected) => readonly Sample[] | Promise<readonly Sample[]>,
 ): Registry => {
   // Loaded for the first scrape, because it would make every start longer.
   const { Registry } = require('prom-client') as typeof import('prom-client')
@@ -43,17 +43,28 @@ const registryOf = (
   return registry
 }
 
+const kindOf = ({ type, across }: Collected): keyof ThreadSamples =>
+  type === 'gauge' ? 'present' : across === 'same' ? 'seen' : 'done'
+
+/** If there is one thread. */
+const ofOneThread = async ({ done, seen, present }: ThreadSamples): Promise<NamedSamples> => ({
+  ...done,
+  ...seen,
+  ...present,
+})
+
 /**
- * The library only formats the text; values are counted elsewhere and read at each scrape. `collectOthers` reads what the
+ * The library only formats the text; values are counted elsewhere and read at each scrape. `addOthers` adds what the
  * other threads have counted.
  */
 export const createExposition = (
   metrics: readonly Collected[],
   failed: (name: string, error: unknown) => void,
-  collectOthers: () => Promise<readonly ThreadSamples[]>,
+  addOthers: (own: ThreadSamples) => Promise<NamedSamples> = ofOneThread,
 ): Exposition => {
+  const shared = metrics.filter(({ across }) => across !== 'process')
   let registry: Registry | null = null
-  let others: readonly ThreadSamples[] = []
+  let totals: NamedSamples = {}
   const readOwn = async ({ name, samples }: Collected): Promise<readonly Sample[]> => {
     try {
       return await samples()
@@ -62,28 +73,28 @@ export const createExposition = (
       return []
     }
   }
-  const read = async (collected: Collected): Promise<readonly Sample[]> => {
-    const own = await readOwn(collected)
-    const { name, across = 'sum' } = collected
-    if (across === 'process' || others.length === 0) return own
-    return mergeSamples([own, ...others.map((samples) => samples[name] ?? [])], across === 'sum' ? 'sum' : 'max')
+  const collect = async (): Promise<ThreadSamples> => {
+    const samples = await Promise.all(shared.map(readOwn))
+    const read = shared.map((metric, at) => ({ kind: kindOf(metric), name: metric.name, own: samples[at] ?? [] }))
+    const of = (kind: keyof ThreadSamples): NamedSamples =>
+      Object.fromEntries(read.filter((one) => one.kind === kind).map(({ name, own }) => [name, own]))
+    return { done: of('done'), seen: of('seen'), present: of('present') }
   }
+  const read = (collected: Collected): readonly Sample[] | Promise<readonly Sample[]> =>
+    collected.across === 'process' ? readOwn(collected) : (totals[collected.name] ?? [])
   return {
     contentType: CONTENT_TYPE,
     async expose() {
       registry ??= registryOf(metrics, read)
-      others = await collectOthers()
+      totals = await addOthers(await collect())
       return registry.metrics()
     },
     async read(names) {
-      others = await collectOthers()
+      totals = await addOthers(await collect())
       const asked = metrics.filter(({ name }) => names.includes(name))
       return new Map(await Promise.all(asked.map(async (one) => [one.name, await read(one)] as const)))
     },
-    async collect() {
-      const shared = metrics.filter(({ across }) => across !== 'process')
-      return Object.fromEntries(await Promise.all(shared.map(async (one) => [one.name, await readOwn(one)] as const)))
-    },
+    collect,
   }
 }
 

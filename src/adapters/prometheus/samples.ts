@@ -7,8 +7,18 @@ export interface Sample {
   readonly value: number
 }
 
-/** What one thread has counted, by the name of the metric. */
-export type ThreadSamples = Readonly<Record<string, readonly Sample[]>>
+/** By the name of the metric. */
+export type NamedSamples = Readonly<Record<string, readonly Sample[]>>
+
+/** What one thread has counted. */
+export interface ThreadSamples {
+  /** Counters and histograms of what this thread alone has done. */
+  readonly done: NamedSamples
+  /** Counters of what every thread sees. */
+  readonly seen: NamedSamples
+  /** Gauges. */
+  readonly present: NamedSamples
+}
 
 const keyOf = ({ metricName = '', labels }: Sample): string => `${metricName} ${JSON.stringify(Object.entries(labels))}`
 
@@ -24,4 +34,15 @@ export const mergeSamples = (threads: readonly (readonly Sample[])[], across: 's
     merged.set(key, known === undefined ? sample : { ...known, value: combine(known.value, sample.value) })
   }
   return [...merged.values()]
+}
+
+/** The same for each metric. */
+export const mergeNamed = (threads: readonly NamedSamples[], across: 'sum' | 'max'): NamedSamples => {
+  const names = new Set(threads.flatMap((samples) => Object.keys(samples)))
+  const merge = (name: string) =>
+    mergeSamples(
+      threads.map((samples) => samples[name] ?? []),
+      across,
+    )
+  return Object.fromEntries([...names].map((name) => [name, merge(name)]))
 }

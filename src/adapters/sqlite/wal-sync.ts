@@ -1,6 +1,7 @@
 import { closeSync, fdatasyncSync, openSync } from 'node:fs'
 import type { Connection } from './database.ts'
 import type { ReadSnapshot } from './read-snapshot.ts'
+import type { WritersLock } from './writers-lock.ts'
 
 /**
  * SQLite's write-ahead log. Disk operations run on a separate thread, one task at a time; but until that thread is
@@ -19,7 +20,8 @@ export interface Wal {
   close(): Promise<void>
 }
 
-export type WalTask = 'sync' | 'checkpoint' | 'restart' | 'close'
+/** A number is the descriptor of the log to sync. */
+export type WalTask = number | 'checkpoint' | 'restart' | 'close'
 
 /** The error, or null. */
 export type WalAnswer = Error | null
@@ -59,44 +61,56 @@ const startThread = (path: string) => {
   }
 }
 
-/** Syncs in this thread: to start another takes longer than all commits of a start. */
-const createBlockingSync = (path: string) => {
-  let log: number | null = null
+/** The descriptors of a thread stay open when it is ended from outside, so one thread opens the log for all. */
+const createLog = (path: string, lock: WritersLock | undefined) => {
+  let own: number | null = null
   return {
-    sync() {
-      log ??= openSync(`${path}-wal`, 'r+')
-      fdatasyncSync(log)
+    descriptor(): number {
+      const known = own ?? lock?.log() ?? null
+      if (known !== null) return known
+      own = openSync(`${path}-wal`, 'r+')
+      lock?.shareLog(own)
+      return own
     },
     close() {
-      if (log !== null) closeSync(log)
-      log = null
+      if (own === null) return
+      lock?.shareLog(null)
+      closeSync(own)
+      own = null
     },
   }
 }
 
 /**
  * For a database in WAL mode; `path` is the file itself, not a symbolic link. Without `begin`, the thread starts with
- * the first checkpoint.
+ * the first checkpoint, and syncs block this one: to start another takes longer than all commits of a start.
+ * `lock` is that of the threads that have the database open: the one that syncs first must close last.
  */
-export const openWal = (path: string): Wal => {
-  const blocking = createBlockingSync(path)
+export const openWal = (path: string, lock?: WritersLock): Wal => {
+  const log = createLog(path, lock)
   let thread: ReturnType<typeof startThread> | null = null
   const begun = () => {
     thread ??= startThread(path)
-    blocking.close()
     return thread
   }
   return {
-    begin: () => void begun(),
-    sync: async () => (thread === null ? blocking.sync() : thread.ask('sync')),
+    begin() {
+      begun()
+      try {
+        log.descriptor()
+      } catch {
+        // The first sync retries and reports the error.
+      }
+    },
+    sync: async () => (thread === null ? fdatasyncSync(log.descriptor()) : thread.ask(log.descriptor())),
     checkpoint: () => begun().ask('checkpoint'),
     restart: () => begun().ask('restart'),
     async close() {
       const last = thread
       thread = null
-      blocking.close()
       await last?.ask('close')
       await last?.end()
+      log.close()
     },
   }
 }

@@ -21,6 +21,9 @@ export interface WritersLock {
   /** What was committed may not be on the disk: nobody may write or read it from now on. */
   markLost(): void
   isLost(): boolean
+  /** The descriptor of the write-ahead log that one thread has opened for all. */
+  log(): number | null
+  shareLog(descriptor: number | null): void
   /** Takes the lock from a thread that has ended. False if that has lost a commit. */
   forget(thread: number): boolean
 }
@@ -30,7 +33,9 @@ const OWNER = 0
 /** Twice the number of durable commits, plus one while another one may be visible. */
 const SEQUENCE = 1
 const LOST = 2
-const WAITING = 3
+/** One more than the descriptor of the log. */
+const LOG = 3
+const WAITING = 4
 
 const NOBODY = 0
 
@@ -65,10 +70,8 @@ export const openWritersLock = (memory: SharedArrayBuffer, thread: number): Writ
   /** Of a lock that this thread may give away. */
   const handOver = () => {
     const next = nextWaiting()
+    // A thread that begins to wait meanwhile takes a free lock itself, and may be done before another could give it that.
     Atomics.store(words, OWNER, next === null ? NOBODY : next + 1)
-    // A thread that has begun to wait meanwhile has found the lock taken.
-    const late = next === null ? nextWaiting() : null
-    if (late !== null) Atomics.compareExchange(words, OWNER, NOBODY, late + 1)
     Atomics.notify(words, OWNER)
   }
 
@@ -101,6 +104,11 @@ export const openWritersLock = (memory: SharedArrayBuffer, thread: number): Writ
     },
     markLost: () => void Atomics.store(words, LOST, 1),
     isLost: () => Atomics.load(words, LOST) === 1,
+    log() {
+      const shared = Atomics.load(words, LOG)
+      return shared === 0 ? null : shared - 1
+    },
+    shareLog: (descriptor) => void Atomics.store(words, LOG, descriptor === null ? 0 : descriptor + 1),
     forget(ended) {
       if (Atomics.load(words, LOST) === 1) return false
       Atomics.store(words, WAITING + ended, 0)

@@ -22,9 +22,10 @@ export const openThreadBus = ({ port, memory, clock, ownSamples }: Options): Thr
         local.receive(userId)
         return null
       },
-      // Only the main thread counts.
-      socket: () => false,
       samples: ownSamples,
+      // Only the main thread counts sockets and adds up samples.
+      socket: () => false,
+      totals: () => null,
     },
     statements: { signals: receive, closedSocket() {} },
   })
@@ -37,10 +38,7 @@ export const openThreadBus = ({ port, memory, clock, ownSamples }: Options): Thr
       release: (userId) => main.tell('closedSocket', userId),
     },
     checks: [],
-    async samplesOfOthers() {
-      const samples = await main.ask('samples', null)
-      return Array.isArray(samples) ? samples : []
-    },
+    totals: (own) => main.ask('totals', own),
     async close() {},
   }
 }

@@ -4,10 +4,23 @@ import { createLocalNotices, createLocalSignals } from './local.ts'
 import { createPeer, type Peer, type Port } from './peer.ts'
 import { createThreadsRateLimiter, type LimitMemory } from './rate-limiter.ts'
 
-/** The bus of a thread, and the metrics of the others. */
+/** The bus of a thread, and the metrics of all. */
 export interface ThreadBus extends Bus {
-  /** What `ownSamples` of every other thread returns. */
-  samplesOfOthers(): Promise<readonly unknown[]>
+  /** What all threads have counted, this one `own`. */
+  totals(own: unknown): Promise<unknown>
+}
+
+/** What one thread has counted. */
+interface Counts {
+  note(samples: unknown): void
+  /** It has ended; what it has counted still counts. */
+  end(): void
+}
+
+/** Adds up what `ownSamples` of every thread returns. */
+export interface Totals {
+  join(): Counts
+  current(): unknown
 }
 
 export interface Hub {
@@ -22,6 +35,7 @@ interface Options {
   readonly clock: Clock
   /** Counts the sockets of all threads. */
   readonly slots: SocketSlots
+  readonly totals: Totals
   /** Of the main thread. */
   readonly ownSamples: () => Promise<unknown>
 }
@@ -50,20 +64,22 @@ const createSocketsOfThread = (slots: SocketSlots) => {
 }
 
 /** The main thread's part of the bus: it passes on what each thread tells. */
-export const createHub = ({ memory, clock, slots, ownSamples }: Options): Hub => {
-  const peers = new Set<Peer>()
-  const othersThan = (peer: Peer | null): readonly Peer[] => [...peers].filter((other) => other !== peer)
+export const createHub = ({ memory, clock, slots, totals, ownSamples }: Options): Hub => {
+  const peers = new Map<Peer, Counts>()
+  const ownCounts = totals.join()
+  const othersThan = (peer: Peer | null): readonly Peer[] => [...peers.keys()].filter((other) => other !== peer)
 
   const notifyOthers = async (from: Peer | null, userId: number): Promise<void> => {
     await Promise.all(othersThan(from).map((peer) => peer.ask('access', userId)))
   }
-  const samplesOf = async (from: Peer | null): Promise<readonly unknown[]> => {
-    const samples = await Promise.all(othersThan(from).map((peer) => peer.ask('samples', null)))
-    return samples.filter((one) => one !== null)
+  const noteSamples = async (peer: Peer): Promise<void> => {
+    const samples = await peer.ask('samples', null)
+    if (samples !== null) peers.get(peer)?.note(samples)
   }
+  const noteOwn = async (): Promise<void> => ownCounts.note(await ownSamples())
   const { notices, receive } = createLocalNotices((userId) => notifyOthers(null, userId))
   const { signals, receive: receiveSignals } = createLocalSignals((gathered) => {
-    for (const peer of peers) peer.tell('signals', gathered)
+    for (const peer of peers.keys()) peer.tell('signals', gathered)
   })
 
   return {
@@ -73,11 +89,16 @@ export const createHub = ({ memory, clock, slots, ownSamples }: Options): Hub =>
       commitSignals: signals,
       socketSlots: slots,
       checks: [],
-      samplesOfOthers: () => samplesOf(null),
+      async totals(own) {
+        ownCounts.note(own)
+        await Promise.all(othersThan(null).map(noteSamples))
+        return totals.current()
+      },
       async close() {},
     },
     join(port) {
       const sockets = createSocketsOfThread(slots)
+      const counts = totals.join()
       const peer: Peer = createPeer(port, {
         questions: {
           async access(userId) {
@@ -86,7 +107,12 @@ export const createHub = ({ memory, clock, slots, ownSamples }: Options): Hub =>
             return null
           },
           socket: sockets.take,
-          samples: async () => [await ownSamples(), ...(await samplesOf(peer))],
+          samples: ownSamples,
+          async totals(samples) {
+            counts.note(samples)
+            await Promise.all([noteOwn(), ...othersThan(peer).map(noteSamples)])
+            return totals.current()
+          },
         },
         statements: {
           signals(gathered) {
@@ -96,10 +122,11 @@ export const createHub = ({ memory, clock, slots, ownSamples }: Options): Hub =>
           closedSocket: sockets.release,
         },
       })
-      peers.add(peer)
+      peers.set(peer, counts)
       return () => {
         peers.delete(peer)
         peer.end()
+        counts.end()
         sockets.releaseAll()
       }
     },

@@ -12,8 +12,10 @@ export interface Questions {
   readonly access: { readonly asked: number; readonly answer: null }
   /** Whether a user may have another socket, of which there may be `limit`. */
   readonly socket: { readonly asked: { readonly userId: number; readonly limit: number }; readonly answer: boolean }
-  /** The samples of all metrics. */
+  /** What a thread has counted. */
   readonly samples: { readonly asked: null; readonly answer: unknown }
+  /** What all threads have counted, asked by one that tells what it has counted itself. */
+  readonly totals: { readonly asked: unknown; readonly answer: unknown }
 }
 
 /** What they tell each other. */
@@ -62,6 +64,8 @@ export const createPeer = (port: Port, handlers: Handlers): Peer => {
   }
 
   port.listen((message) => {
+    // What it sent last may arrive after its end.
+    if (hasEnded) return
     if (message.type === 'question') void answer(message.id, message.name, message.content)
     else if (message.type === 'statement') {
       const handle = handlers.statements[message.name] as (content: unknown) => void

@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import { createExposition } from '../../../src/adapters/prometheus/registry.ts'
 import { mergeSamples } from '../../../src/adapters/prometheus/samples.ts'
+import { createThreadTotals } from '../../../src/adapters/prometheus/thread-totals.ts'
 
 test('samples of several threads are added where all labels are the same', () => {
   const one = [
@@ -24,19 +25,26 @@ test('what every thread sees is exposed once, and what the process has is not as
   const metricsOf = (value: number) =>
     (['sum', 'same', 'process'] as const).map((across) => ({
       name: `skep_${across}`,
-      type: 'gauge' as const,
+      type: 'counter' as const,
       help: 'A test.',
       across,
       samples: () => [{ labels: {}, value }],
     }))
   const failed = () => {}
-  const other = createExposition(metricsOf(5), failed, async () => [])
-  const exposition = createExposition(metricsOf(3), failed, async () => [await other.collect()])
+  const other = createExposition(metricsOf(5), failed)
+  const exposition = createExposition(metricsOf(3), failed, async (own) => {
+    const totals = createThreadTotals()
+    const [first, second] = [totals.join(), totals.join()]
+    first.note(own)
+    second.note(await other.collect())
+    return totals.current()
+  })
   const text = await exposition.expose()
   expect(text.split('\n').filter((line) => line.startsWith('skep_'))).toEqual([
     'skep_sum 8',
     'skep_same 5',
     'skep_process 3',
   ])
-  expect(Object.keys(await other.collect())).toEqual(['skep_sum', 'skep_same'])
+  const sample = [{ labels: {}, value: 5 }]
+  expect(await other.collect()).toEqual({ done: { skep_sum: sample }, seen: { skep_same: sample }, present: {} })
 })

@@ -1,4 +1,4 @@
-import { afterAll, expect, test } from 'bun:test'
+import { afterAll, expect, spyOn, test } from 'bun:test'
 import { join } from 'node:path'
 import { openSqliteStore } from '../../../src/adapters/sqlite/unit-of-work.ts'
 import { openWal, type Wal } from '../../../src/adapters/sqlite/wal-sync.ts'
@@ -59,6 +59,25 @@ test('threads that write all the time have the lock equally often', async () => 
   }
   await Promise.all([0, 1, 2].map(write))
   expect(Math.min(...counts)).toBeGreaterThanOrEqual(98)
+})
+
+test('a free lock is not given to a thread that is done with it by then', () => {
+  const { lockOf, words } = openLocks(3)
+  expect(lockOf(1).acquire()).toBeUndefined()
+  let hasWritten = false
+  const load = spyOn(Atomics, 'load').mockImplementation(((from: Int32Array, index: number) => {
+    const found = from[index] ?? 0
+    if (from[0] !== 0 || hasWritten) return found
+    // The lock has just become free: another thread begins to wait, takes it, and is done.
+    hasWritten = true
+    expect(lockOf(2).acquire()).toBeUndefined()
+    lockOf(2).release()
+    return 1
+  }) as typeof Atomics.load)
+  lockOf(1).release()
+  load.mockRestore()
+  expect(words[0]).toBe(0)
+  expect(lockOf(0).acquire()).toBeUndefined()
 })
 
 test('the lock of a thread that has ended goes to the next', async () => {

@@ -6,7 +6,7 @@ import { commitSignalsContract } from '../../contracts/commit-signals.ts'
 import { rateLimiterContract } from '../../contracts/rate-limiter.ts'
 import { socketSlotsContract } from '../../contracts/socket-slots.ts'
 import { testClock } from '../../support/clock.ts'
-import { openThreads } from '../../support/threads.ts'
+import { openThreads, samplesWith } from '../../support/threads.ts'
 import { until } from '../../support/until.ts'
 
 accessNoticesContract(
@@ -85,10 +85,47 @@ test('the sockets of a thread that has ended are free', async () => {
   await until(async () => await second.bus.socketSlots.take(7, 2))
 })
 
-test('each thread gets the samples of all others', async () => {
-  const { first, second, main } = openThreads()
-  expect(await first.bus.samplesOfOthers()).toEqual(['main', 'second'])
-  expect(await main.samplesOfOthers()).toEqual(['first', 'second'])
+test('a thread that ended while it asked for a socket has none', async () => {
+  const { first, second } = openThreads()
+  void first.bus.socketSlots.take(7, 1)
+  first.end()
+  // Its question arrives by then.
+  await second.bus.notices.publish(7)
+  expect(await second.bus.socketSlots.take(7, 1)).toBe(true)
+})
+
+const totalsOf = (requests: number, events: number, sockets: number) => {
+  const of = (value: number) => [{ labels: {}, value }]
+  return { requests: of(requests), events: of(events), sockets: of(sockets) }
+}
+
+test('whichever thread is asked has the totals of all', async () => {
+  const { first, second, main, counted } = openThreads()
+  Object.assign(counted, { main: 1, first: 20, second: 300 })
+  expect(await first.totals()).toEqual(totalsOf(321, 300, 321))
+  expect(await second.totals()).toEqual(totalsOf(321, 300, 321))
+  expect(await main.totals(samplesWith(1))).toEqual(totalsOf(321, 300, 321))
+})
+
+test('what a thread has counted still counts after its end, and what it had open does not', async () => {
+  const { first, second, counted } = openThreads()
+  Object.assign(counted, { first: 20, second: 300 })
+  await first.totals()
   second.end()
-  expect(await first.bus.samplesOfOthers()).toEqual(['main'])
+  expect(await first.totals()).toEqual(totalsOf(320, 300, 20))
+})
+
+test('a thread that replaces another continues its counts, and sees what all see from then on', async () => {
+  const { first, second, join, counted } = openThreads()
+  Object.assign(counted, { first: 100, second: 100 })
+  await first.totals()
+  second.end()
+  counted.third = 0
+  const third = join('third')
+  expect(await third.totals()).toEqual(totalsOf(200, 100, 100))
+  Object.assign(counted, { first: 110, third: 10 })
+  expect(await third.totals()).toEqual(totalsOf(220, 110, 120))
+  first.end()
+  counted.third = 15
+  expect(await third.totals()).toEqual(totalsOf(225, 115, 15))
 })
