@@ -31,7 +31,7 @@ export const transformed = (
 ): JsonObject => {
   if (transform === null) return fields
   const result: Json = applyPatch(fields, transform)
-  if (!isJsonObject(result)) throw new Error('The transform makes a record something else than an object')
+  if (!isJsonObject(result)) throw new Error('The transform turns a record into something other than an object')
   return result
 }
 

@@ -17,7 +17,7 @@ import type { Store } from '../application/ports/persistence.ts'
 import { type Restored, restore as restoreArchive } from '../application/restoring.ts'
 import { archiveContext, entriesOf, verifyBackup, warnings } from './archiving.ts'
 import { backupSettings, createBackupRunner } from './backup-runner.ts'
-import { archivesAt, engineOf, openBlobs } from './choices.ts'
+import { archivesAt, engineOf, openBlobs, requireDatabase } from './choices.ts'
 import { secretOf } from './foundation.ts'
 
 interface Problems {
@@ -83,8 +83,7 @@ export const backup = async (settings: Settings, to: string | undefined): Promis
     const size = await archivesAt({ ...settings, BACKUP_URL: place.BACKUP_URL }, warnings()).size(place.name)
     if (size !== null) throw new Error(`${place.shown} exists already`)
   }
-  const { DATABASE_URL } = settings
-  if (isEmbedded(DATABASE_URL) && !existsSync(DATABASE_URL)) throw new Error(`there is no database at ${DATABASE_URL}`)
+  requireDatabase(settings)
   const engine = engineOf(settings)
   const [missing] = await engine.pending()
   if (missing !== undefined) throw new Error(`the database lacks ${missing}: run skep migrate first`)

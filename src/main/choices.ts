@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { isEmbedded, type S3KeySettings, type Settings, s3KeysOf } from '../adapters/env/settings.ts'
 import { createFsArchives } from '../adapters/fs/archives.ts'
@@ -23,6 +24,11 @@ export const engineOf = ({ DATABASE_URL, DATABASE_POOL_SIZE, DATA_DIR }: Setting
   isEmbedded(DATABASE_URL)
     ? createSqliteEngine({ path: DATABASE_URL, makeFolder: () => makeDataDir(DATA_DIR), ...(lock && { lock }) })
     : createPostgresEngine({ url: DATABASE_URL, size: DATABASE_POOL_SIZE })
+
+/** Throws if an embedded database does not exist: a command that only reads must not create it where a path is mistyped. */
+export const requireDatabase = ({ DATABASE_URL }: Pick<Settings, 'DATABASE_URL'>): void => {
+  if (isEmbedded(DATABASE_URL) && !existsSync(DATABASE_URL)) throw new Error(`there is no database at ${DATABASE_URL}`)
+}
 
 /** Bytes that one user may store. */
 export const quotaOf = ({ QUOTA }: Settings) => (QUOTA === 'off' ? {} : { quotaBytes: QUOTA })

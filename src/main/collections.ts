@@ -7,7 +7,7 @@ import type { Collections } from '../application/collections.ts'
 import type { Engine } from '../application/ports/engine.ts'
 import { typeDeclarationsOf } from '../application/type-declarations.ts'
 import { formatDefinition } from '../domain/definition.ts'
-import { engineOf } from './choices.ts'
+import { engineOf, requireDatabase } from './choices.ts'
 import { applyFolder, collectionsIn, type Problems } from './definition-folder.ts'
 import { composeCollections } from './foundation.ts'
 
@@ -20,8 +20,9 @@ const withStore = async <T>(engine: Engine, work: (collections: Collections) => 
   }
 }
 
-/** Opens the database for a command that only reads definitions; it may be served meanwhile. */
+/** Opens an existing database for a command that only reads definitions; it may be served meanwhile. */
 const readingCollections = async <T>(settings: Settings, work: (collections: Collections) => Promise<T>) => {
+  requireDatabase(settings)
   const engine = engineOf(settings)
   await engine.ensureMigrated()
   return withStore(engine, work)

@@ -22,6 +22,7 @@ test('apply creates and changes collections, prints what it did, and then has no
 
 test('apply --check prints what would change, exits 1 and changes nothing', async () => {
   using at = home()
+  await at.skep('migrate')
   at.write('lists.json', list())
   const check = () => at.skep('collections', 'apply', 'definitions', '--check')
   const planned = { code: 1, stdout: 'Would create lists\n', stderr: '' }
@@ -158,6 +159,7 @@ test('export writes every definition in the same bytes after it was applied, and
 
 test('a built-in definition is accepted as it is exported, and refused otherwise', async () => {
   using at = home()
+  await at.skep('migrate')
   await at.skep('collections', 'export', 'definitions')
   expect((await at.skep('collections', 'apply', 'definitions')).stdout).toBe('Nothing to change\n')
   at.write('items.json', { ...JSON.parse(at.read('items.json')), owner: 'keep' })

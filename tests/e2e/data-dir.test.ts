@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { chmodSync, cpSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, cpSync, mkdirSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { folder, run, serve } from '../support/process.ts'
 import { embeddedOnly } from '../support/stack.ts'
@@ -60,6 +60,27 @@ test('a data folder that exists keeps its mode, and the secret in it is private 
   expect(modeOf(skep.dataDir)).toBe('755')
   expect(modeOf(skep.dataDir, 'jwt-secret')).toBe('600')
   expect(modeOf(skep.dataDir, 'skep.db')).toBe('600')
+})
+
+test('a command that only reads refuses a data folder without a database in one line, and creates nothing', async () => {
+  using home = folder()
+  mkdirSync(join(home.path, 'definitions'))
+  mkdirSync(join(home.path, 'empty'))
+  for (const dataDir of ['mistyped', 'empty']) {
+    for (const command of [
+      ['types', '--out', 'types.ts'],
+      ['collections', 'export', 'exported'],
+      ['collections', 'apply', 'definitions', '--check'],
+      ['backup', '--to', 'backup.zst'],
+    ]) {
+      const args = [...command, '--data-dir', dataDir]
+      const { code, stdout, stderr } = await run(args, { cwd: home.path, env: embeddedOnly })
+      const path = join(realpathSync(home.path), dataDir, 'skep.db')
+      const expected = { args, code: 1, stdout: '', stderr: `skep: there is no database at ${path}\n` }
+      expect({ args, code, stdout, stderr }).toEqual(expected)
+    }
+  }
+  expect(readdirSync(home.path, { recursive: true }).sort()).toEqual(['definitions', 'empty'])
 })
 
 test('tokens stay valid across a restart: the secret is kept', async () => {

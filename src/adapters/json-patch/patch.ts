@@ -31,7 +31,7 @@ class Reason extends Error {}
 
 const tokensOf = (pointer: unknown, name: string): readonly string[] => {
   if (typeof pointer !== 'string' || (pointer !== '' && !pointer.startsWith('/'))) {
-    throw new Reason(`expected a JSON Pointer in ${name}`)
+    throw new Reason(`${name} must be a JSON Pointer`)
   }
   if (PROTOTYPE_POINTER.test(pointer)) throw new Reason('__proto__ cannot be the name of a member')
   return pointer
@@ -40,12 +40,12 @@ const tokensOf = (pointer: unknown, name: string): readonly string[] => {
     .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'))
 }
 
-const nothingAt = (name: string) => new Reason(`there is no value where ${name} leads`)
+const nothingAt = (name: string) => new Reason(`there is no value at ${name}`)
 
 /** Throws for an index that RFC 6901 does not allow: the library takes any text of a number for the end of an array. */
 const requireIndex = (token: string, isAdded: boolean, length: number, name: string): void => {
   if (isAdded && token === '-') return
-  if (!INDEX.test(token)) throw new Reason('an element of an array is named by digits, without a 0 before others')
+  if (!INDEX.test(token)) throw new Reason('an array index must be digits without leading zeros')
   if (Number(token) >= length + (isAdded ? 1 : 0)) throw nothingAt(name)
 }
 
@@ -68,7 +68,7 @@ const requirePlace = (document: Value, pointer: unknown, name: 'path' | 'from', 
  * later operation would change them at every place.
  */
 const operationOf = ({ op, path, from, value }: JsonObject, document: Value, budget: Budget): Operation => {
-  if (typeof op !== 'string') throw new Reason('expected an op')
+  if (typeof op !== 'string') throw new Reason('op must be a string')
   const isMoved = op === 'move' || op === 'copy'
   if (isMoved) requirePlace(document, from, 'from', false)
   requirePlace(document, path, 'path', isMoved || op === 'add')
@@ -80,8 +80,8 @@ const operationOf = ({ op, path, from, value }: JsonObject, document: Value, bud
 
 const reasonOf = (error: unknown, { op }: JsonObject): string => {
   if (error instanceof Reason) return error.message
-  if (op === 'test') return 'the value is another one'
-  return op === 'move' ? 'the value cannot be moved to this path' : 'it is no operation of RFC 6902 for this value'
+  if (op === 'test') return 'the value at path is not equal to value'
+  return op === 'move' ? 'a value cannot be moved into itself' : 'RFC 6902 has no such operation for this value'
 }
 
 /**

@@ -50,7 +50,8 @@ export const download = async (s3: S3Client, key: string, first: number, end: nu
       try {
         const { done, value } = await withTimeout(source.reader.read())
         if (done && at === end) return null
-        if (done || at + value.byteLength > end) throw new Error('S3 sent another number of bytes than it has')
+        if (done || at + value.byteLength > end)
+          throw new Error('S3 sent a different number of bytes than the object has')
         at += value.byteLength
         return value
       } catch (error) {

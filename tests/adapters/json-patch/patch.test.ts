@@ -62,7 +62,7 @@ test.each<[JsonObject[], string]>([
 })
 
 test.each(['/l/02', '/l/0x2', '/l/+2', '/l/2.0', '/l/2e0', '/l/ 2', '/l/'])('%s is no index of an array', (path) => {
-  const reason = 'Operation 0 cannot be applied: an element of an array is named by digits'
+  const reason = 'Operation 0 cannot be applied: an array index must be digits without leading zeros'
   expect(() => applyPatch({ l: [1, 2] }, [{ op: 'add', path, value: 3 }])).toThrow(reason)
   expect(() => applyPatch({ l: [1, 2], a: 1 }, [{ op: 'move', from: '/a', path }])).toThrow(reason)
   expect(() => applyPatch({ l: [1, 2], a: 1 }, [{ op: 'copy', from: '/a', path }])).toThrow(reason)
