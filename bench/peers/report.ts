@@ -120,6 +120,15 @@ const ratiosTo = (peer: string, figures: PeersResult['figures']): readonly strin
   return texts.length === 0 ? [] : [`${peer} (${texts.join(', ')})`]
 }
 
+/** How far the floor gets of a peer, in the figures in which it too is behind. */
+const floorBehind = (peer: string, figures: PeersResult['figures']): readonly string[] => {
+  const texts = figures.flatMap(({ name, ahead }) => {
+    const reached = (ahead[peer] ?? 1) / (ahead[FLOOR] ?? 0)
+    return reached < LEVEL_RATIO ? [`${name} ${reached.toFixed(2)}`] : []
+  })
+  return texts.length === 0 ? [] : [`the floor itself beside ${peer}: ${texts.join(', ')}`]
+}
+
 /** For each case in which a peer is ahead: who, by how much in which figure, and why. */
 const describeBehind = ({ figures, peers }: PeersResult): readonly string[] =>
   [...new Set(figures.map((figure) => figure.case))].flatMap((of) => {
@@ -131,7 +140,8 @@ const describeBehind = ({ figures, peers }: PeersResult): readonly string[] =>
       ),
     )
     if (behind.length === 0) return []
-    return [`- **${of}**: ${[...behind, ...ratiosTo(FLOOR, rows)].join('; ')}. ${REASONS[of] ?? ''}`.trimEnd()]
+    const floors = [...ratiosTo(FLOOR, rows), ...peers.flatMap(({ name: peer }) => floorBehind(peer, rows))]
+    return [`- **${of}**: ${[...behind, ...floors].join('; ')}. ${REASONS[of] ?? ''}`.trimEnd()]
   })
 
 const alignRows = (rows: readonly (readonly string[])[]): readonly string[] => {
