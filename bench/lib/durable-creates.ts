@@ -1,8 +1,8 @@
 /**
  * A raw server that creates rows as the contract demands, in the leanest way: what every answer has (`duties.ts`), the
  * session looked up, an entry in the log of changes, words in the text index, what counts towards the quota and the number
- * of records, and all of that on the disk before the answer, and before any reader sees it. Requests that wait for the disk share a commit. Nothing is validated unless a floor
- * asks for it, and nothing can be rolled back alone.
+ * of records, and all of that on the disk before the answer, and before any reader sees it. Requests that wait for the
+ * disk share a commit. Nothing is validated unless a floor asks for it, and nothing can be rolled back alone.
  */
 import { Database } from 'bun:sqlite'
 import { fdatasync, openSync } from 'node:fs'
@@ -62,7 +62,7 @@ const openDatabase = (path: string): Database => {
   return database
 }
 
-/** What holds the data that others read as it was while a commit is not on the disk yet. */
+/** A reader's snapshot, held while a commit is not on the disk yet. */
 const preparePin = (path: string) => {
   const reader = openDatabase(path)
   const begin = reader.prepare('BEGIN')

@@ -1,10 +1,10 @@
 /**
  * What every response of Skep has, done by a raw server in the leanest way known: a request id, the policy of the page,
  * the user of the token, what is left of a limit of that user and of the client's address, a line in the log, and its place
- * in the metrics.
- * Nothing can be refused.
+ * in the metrics. Nothing can be refused.
  */
 import { writeSync } from 'node:fs'
+import { createHistogram, LATENCY_BUCKETS } from '../../src/adapters/prometheus/histogram.ts'
 
 const MAX_BATCH_COUNT = 128
 const RATE_LIMIT_COUNT = 999_999_999
@@ -32,9 +32,6 @@ interface Options {
   readonly userId: number
   readonly addressOf: (request: Request) => string | undefined
 }
-
-/** Upper bounds of the latencies that are counted, in seconds. */
-const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
 /** The time as text; many lines share a millisecond. */
 const createTimestamps = () => {
@@ -72,13 +69,11 @@ export const createDuties = ({ route, userId, addressOf }: Options): Duties => {
     return all
   }
 
-  const latencies = new Float64Array(BUCKETS.length + 1)
+  const latencies = createHistogram(LATENCY_BUCKETS)
   const statuses = new Map<number, number>()
   const measure = (status: number, seconds: number): void => {
     statuses.set(status, (statuses.get(status) ?? 0) + 1)
-    let at = 0
-    while (seconds > (BUCKETS[at] ?? Number.POSITIVE_INFINITY)) at++
-    latencies[at] = (latencies[at] ?? 0) + 1
+    latencies.observe(seconds)
   }
 
   const log = ({ request, requestId, startedAt, userId: user, address }: Begun, status: number): void => {

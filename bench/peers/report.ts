@@ -123,8 +123,9 @@ const ratiosTo = (peer: string, figures: PeersResult['figures']): readonly strin
 /** How far the floor gets of a peer, in the figures in which it too is behind. */
 const floorBehind = (peer: string, figures: PeersResult['figures']): readonly string[] => {
   const texts = figures.flatMap(({ name, ahead }) => {
-    const reached = (ahead[peer] ?? 1) / (ahead[FLOOR] ?? 0)
-    return reached < LEVEL_RATIO ? [`${name} ${reached.toFixed(2)}`] : []
+    const [ofPeer, ofFloor] = [ahead[peer], ahead[FLOOR]]
+    if (ofPeer === undefined || ofFloor === undefined || ofPeer / ofFloor >= LEVEL_RATIO) return []
+    return [`${name} ${(ofPeer / ofFloor).toFixed(2)}`]
   })
   return texts.length === 0 ? [] : [`the floor itself beside ${peer}: ${texts.join(', ')}`]
 }

@@ -3,7 +3,7 @@ import type { EventLoopSlices } from '../../application/ports/system.ts'
 /** A request waits for one step at most, and for what a step takes beyond its slice. */
 const MAX_SLICE_MS = 2
 
-/** A slice begins when work of a turn first asks, or goes on, and ends with the turn. */
+/** A slice begins with the first call in a turn of the event loop, or when waiting work continues, and ends with the turn. */
 export const createEventLoopSlices = (): EventLoopSlices => {
   const waiting: (() => void)[] = []
   let beganAt: number | null = null

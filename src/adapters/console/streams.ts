@@ -19,14 +19,14 @@ const writeTo = (descriptor: 1 | 2) => (text: string) => writeAll(descriptor, Bu
 export const writeOutput = writeTo(1)
 export const writeError = writeTo(2)
 
-/** Linux writes this much to a pipe at once or, if it is full, later; of more, it writes what has room. */
-const MAX_WHOLE_BYTES = 4_096
+/** On Linux, a write of at most this many bytes to a pipe is atomic (`PIPE_BUF`, pipe(7)); a larger one may be split. */
+const MAX_ATOMIC_BYTES = 4_096
 const NEWLINE = 10
 
 /** The end of the last line that fits, or of the first one if that alone is too long. */
 const endOfLines = (bytes: Buffer, start: number): number => {
-  if (bytes.length - start <= MAX_WHOLE_BYTES) return bytes.length
-  const last = bytes.lastIndexOf(NEWLINE, start + MAX_WHOLE_BYTES - 1)
+  if (bytes.length - start <= MAX_ATOMIC_BYTES) return bytes.length
+  const last = bytes.lastIndexOf(NEWLINE, start + MAX_ATOMIC_BYTES - 1)
   const end = last >= start ? last : bytes.indexOf(NEWLINE, start)
   return end === -1 ? bytes.length : end + 1
 }

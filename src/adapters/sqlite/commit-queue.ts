@@ -41,8 +41,8 @@ export interface CommitQueue<Tx> {
 const MAX_BATCH_COUNT = 512
 const MAX_QUEUE_COUNT = 20_000
 const LOCK_RETRY_MS = 10
-/** After how many changed rows the size of the log is looked at again: a few records. */
-const LOOK_AFTER_COUNT = 16
+/** The size of the log is looked at again after this many changed rows: a few records. */
+const LOG_CHECK_ROWS_COUNT = 16
 
 const unavailable = (message: string) => new AppError('unavailable', message, { retryAfterSeconds: 1 })
 
@@ -219,7 +219,7 @@ export const createCommitQueue = <Tx>({ lockTimeoutMs = 5_000, ...deps }: Option
     writers.endCommit()
   }
 
-  const mayLogBeLarge = () => changedCount >= LOOK_AFTER_COUNT
+  const mayLogBeLarge = () => changedCount >= LOG_CHECK_ROWS_COUNT
 
   /** In the turn after a commit, so that responses to what was committed do not wait for it. */
   const takeCheckpointDue = (): boolean => {

@@ -116,8 +116,7 @@ const createReads = (reader: Connection, snapshot: ReadSnapshot, epoch: PresentE
  */
 export const openSqliteStore = ({ path, onOpenWriter, onJobs, onEvents, quotaBytes, ...options }: Options): Store => {
   const reader = openReader(path)
-  const { onLost = crash, lock } = options
-  const { wal = openWal(fileOf(reader), lock) } = options
+  const { onLost = crash, lock, wal = openWal(fileOf(reader), lock) } = options
   const snapshot = lock === undefined ? createReadSnapshot(reader) : createSharedReadSnapshot(reader, lock)
   const marks: CommitMarks = { jobs: false, events: false, unindexed: false }
   const epoch = presentEpoch(reader)

@@ -70,7 +70,7 @@ export const openWritersLock = (memory: SharedArrayBuffer, thread: number): Writ
   /** Of a lock that this thread may give away. */
   const handOver = () => {
     const next = nextWaiting()
-    // A thread that begins to wait meanwhile takes a free lock itself, and may be done before another could give it that.
+    // A thread that starts to wait now takes the free lock itself. It must not get it again: it may be done by then.
     Atomics.store(words, OWNER, next === null ? NOBODY : next + 1)
     Atomics.notify(words, OWNER)
   }

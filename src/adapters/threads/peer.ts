@@ -64,7 +64,7 @@ export const createPeer = (port: Port, handlers: Handlers): Peer => {
   }
 
   port.listen((message) => {
-    // What it sent last may arrive after its end.
+    // Messages that it sent before it ended may still arrive.
     if (hasEnded) return
     if (message.type === 'question') void answer(message.id, message.name, message.content)
     else if (message.type === 'statement') {
